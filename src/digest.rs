@@ -1,0 +1,155 @@
+//! Digests of content: BLAKE3 (our own identity of bytes) and SHA-256 (what other people's tools check).
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use sha2::Digest as _;
+
+/// A BLAKE3 digest, 256 bits: two contents with the same digest are the same content.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    /// The digest of bytes in memory.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(*blake3::hash(bytes).as_bytes())
+    }
+}
+
+/// The two digests that a medium lists of each of its files.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Digests {
+    /// BLAKE3, 256 bits.
+    pub blake3: Digest,
+    /// SHA-256 (FIPS 180-4).
+    pub sha256: Sha256,
+}
+
+impl Digests {
+    /// The digests of bytes in memory.
+    pub fn of(bytes: &[u8]) -> Self {
+        let mut hasher = Hasher::new();
+        hasher.update(bytes);
+        hasher.finish()
+    }
+}
+
+/// A SHA-256 digest (FIPS 180-4).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sha256(pub [u8; 32]);
+
+/// Takes the bytes of one content in order and yields both digests.
+pub struct Hasher {
+    blake3: blake3::Hasher,
+    sha256: sha2::Sha256,
+}
+
+impl Hasher {
+    /// A hasher that has seen no byte yet.
+    #[expect(clippy::new_without_default, reason = "an empty hasher is a start, not a default")]
+    pub fn new() -> Self {
+        Self { blake3: blake3::Hasher::new(), sha256: sha2::Sha256::new() }
+    }
+
+    /// Adds the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.blake3.update(bytes);
+        self.sha256.update(bytes);
+    }
+
+    /// The digests of all bytes seen.
+    pub fn finish(self) -> Digests {
+        Digests { blake3: Digest(*self.blake3.finalize().as_bytes()), sha256: Sha256(self.sha256.finalize().into()) }
+    }
+}
+
+/// Why a text is not a digest.
+#[derive(Debug, PartialEq, Eq)]
+pub struct NotADigest;
+
+impl fmt::Display for NotADigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a digest is 64 hexadecimal digits")
+    }
+}
+
+impl std::error::Error for NotADigest {}
+
+fn write_hex(bytes: &[u8; 32], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+}
+
+fn parse_hex(text: &str) -> Result<[u8; 32], NotADigest> {
+    let digits = text.as_bytes();
+    if digits.len() != 64 {
+        return Err(NotADigest);
+    }
+    let nibble = |digit: u8| char::from(digit).to_digit(16).ok_or(NotADigest);
+    let mut bytes = [0; 32];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = (nibble(pair[0])? << 4 | nibble(pair[1])?) as u8;
+    }
+    Ok(bytes)
+}
+
+/// Both digests are written as 64 lower-case hexadecimal digits, in text and in JSON.
+macro_rules! written_as_hex {
+    ($name:ident) => {
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write_hex(&self.0, f)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write_hex(&self.0, f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NotADigest;
+
+            fn from_str(text: &str) -> Result<Self, NotADigest> {
+                parse_hex(text).map(Self)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+
+written_as_hex!(Digest);
+written_as_hex!(Sha256);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn digests_of_nothing_are_the_published_ones() {
+        let digests = Digests::of(b"");
+        assert_eq!(digests.blake3.to_string(), "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262");
+        assert_eq!(digests.sha256.to_string(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    }
+
+    #[test]
+    fn a_digest_reads_back_from_its_text() {
+        let digest = Digest::of(b"medium");
+        assert_eq!(digest.to_string().parse(), Ok(digest));
+        assert_eq!("abc".parse::<Digest>(), Err(NotADigest));
+        assert_eq!("zz".repeat(32).parse::<Digest>(), Err(NotADigest));
+    }
+}

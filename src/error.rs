@@ -1,0 +1,63 @@
+//! The world's failures: one at a time, with its cause.
+//!
+//! What the author got wrong in a manifest is a [`Problem`](crate::problem::Problem) instead: there are many of
+//! those, and each has a line to underline.
+
+use std::fmt;
+use std::io;
+
+use camino::Utf8Path;
+
+/// The result of whatever can fail for a reason outside the manifest.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What went wrong, why, and what the user can do about it.
+///
+/// The message is a lower-case fragment that fits after "cannot go on: ", without a final stop.
+#[derive(Debug)]
+pub struct Error {
+    message: String,
+    cause: Option<Box<dyn std::error::Error + Send + Sync>>,
+    help: Option<String>,
+}
+
+impl Error {
+    /// An error with nothing below it.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), cause: None, help: None }
+    }
+
+    /// A failed operation on a file; `doing` is a present participle such as "reading".
+    pub fn io(doing: &str, path: &Utf8Path, cause: io::Error) -> Self {
+        Self { message: format!("{doing} `{path}`"), cause: Some(Box::new(cause)), help: None }
+    }
+
+    /// The same error with the error that led to it.
+    pub fn because(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// The same error with advice: what would be right, or a command to type.
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// The advice, if there is any.
+    pub fn advice(&self) -> Option<&str> {
+        self.help.as_deref()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_ref().map(|cause| cause.as_ref() as _)
+    }
+}

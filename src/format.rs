@@ -1,0 +1,6 @@
+//! Formats: pure functions from a [`Volume`](crate::volume::Volume) to a [`Layout`](crate::layout::Layout), and
+//! readers of what others (and we) wrote.
+
+pub mod fat;
+pub mod iso;
+pub mod wim;

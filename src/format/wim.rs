@@ -1,0 +1,1 @@
+//! WIM files, read through wimlib.

@@ -1,0 +1,41 @@
+//! tsmedia builds task sequence media, the discs that start and deploy Windows where the network cannot,
+//! from a manifest in Git.
+//!
+//! # The pipeline
+//!
+//! ```text
+//! manifest ──► media ──► plan ──► layout ──► write ──► record
+//!   what the    what it    what to   where each   the one    what was
+//!   author      means,     do, and   byte goes    place that built, and
+//!   wrote       by digest  why       (pure)       makes bytes from what
+//! ```
+//!
+//! Each step is one function of the value before it. Reading happens in the first two, writing in the last
+//! two; `plan` and `layout` are pure. Every command is a view of one of these values.
+//!
+//! # The layers
+//!
+//! A module uses only the layers below its own; `tests/layers.rs` holds this table.
+//!
+//! | layer | modules |
+//! |---|---|
+//! | command line | `cli`, `report` |
+//! | deeds | `apply`, `verify` |
+//! | decision | `plan`, `record` |
+//! | meaning | `manifest`, `resolve`, `media` |
+//! | bytes | `output`, `format`, `layout`, `volume`, `store`, `write` |
+//! | words | `problem`, `error`, `digest`, `size`, `progress` |
+//!
+//! Only `report` and `cli` print, and only `cli` reads the environment, the clock and the terminal.
+
+pub mod digest;
+pub mod error;
+pub mod format;
+pub mod layout;
+pub mod manifest;
+pub mod output;
+pub mod problem;
+pub mod progress;
+pub mod size;
+pub mod store;
+pub mod volume;

@@ -1,0 +1,3 @@
+//! The `tsmedia` command.
+
+fn main() {}

@@ -1,0 +1,272 @@
+//! The manifest as its author means it, typed.
+//!
+//! These types are the one description of the manifest: the doc comments become the schema's titles and
+//! descriptions (and so what an editor shows), `deserialize` reads the rendered value, and `resolve` works with
+//! the result. Every string in them has been rendered already.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::capacity::Capacity;
+
+/// A tsmedia manifest: one task sequence medium, for one or many sites.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Manifest {
+    /// The version of the manifest's form. Always 1.
+    #[schemars(range(min = 1, max = 1))]
+    pub manifest_version: u32,
+    /// The medium: what it is and how it is called.
+    pub media: MediaTable,
+    /// The file that is made.
+    pub output: OutputTable,
+    /// How the medium starts.
+    pub boot: BootTable,
+    /// The sites that the medium is made for. Each gets an output of its own.
+    #[serde(default)]
+    pub sites: Vec<Site>,
+    /// Values for templates, as `vars.NAME`.
+    #[serde(default)]
+    pub vars: BTreeMap<String, serde_json::Value>,
+    /// Operating system images, placed under `SMS\PKG\<id>`. Stand-alone media only.
+    #[serde(default)]
+    pub operating_system: Vec<OperatingSystem>,
+    /// Packages, placed under `SMS\PKG\<id>`. Stand-alone media only.
+    #[serde(default)]
+    pub package: Vec<Package>,
+    /// Applications, placed under `SMS\PKG\<id>`. Stand-alone media only.
+    #[serde(default)]
+    pub application: Vec<Application>,
+    /// Driver packages, placed under `SMS\PKG\<id>`. Stand-alone media only.
+    #[serde(default)]
+    pub driver_package: Vec<Package>,
+    /// Loose files and folders, placed anywhere on the medium.
+    #[serde(default)]
+    pub file: Vec<ExtraFile>,
+}
+
+/// The medium: what it is and how it is called.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct MediaTable {
+    /// The name of the medium, used in messages and, as `media.name`, in templates.
+    #[schemars(length(min = 1), example = &"win11")]
+    pub name: String,
+    /// What the medium is for.
+    pub kind: Kind,
+    /// Manifests that are laid under this one: the name of a built-in profile, the path of a file, or a list of
+    /// them. Tables merge key by key; everything else is replaced by the nearer one, later ones of a list being nearer.
+    #[serde(default)]
+    #[schemars(with = "super::schema::OneOrMany")]
+    pub profile: serde_json::Value,
+    /// The volume label, also written to `MediaLabel.txt`.
+    #[serde(default = "default_label")]
+    #[schemars(length(min = 1), example = &"WIN11 {{ site.code }}")]
+    pub label: String,
+    /// Whether `autorun.inf` is written. Antimalware often blocks it.
+    #[serde(default)]
+    pub autorun: bool,
+    /// The date of everything on the medium, from 1980 to 2099; 1980-01-01 unless this or `SOURCE_DATE_EPOCH`
+    /// says otherwise.
+    #[serde(default)]
+    #[schemars(example = &"2026-01-01")]
+    pub source_date: Option<String>,
+}
+
+/// The label of media that are given none, as Configuration Manager has it.
+fn default_label() -> String {
+    "Configuration Manager".into()
+}
+
+/// What a medium is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Starts a deployment; everything else comes from the network.
+    Bootable,
+    /// Deploys without a network: carries the operating system image, packages, applications and drivers.
+    StandAlone,
+}
+
+/// The file that is made.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct OutputTable {
+    /// The form of the medium.
+    #[serde(default)]
+    pub format: OutputFormat,
+    /// Where the output is put, relative to the manifest. Sites need a path each: use `site.code` in it.
+    #[schemars(length(min = 1), example = &"out/{{ media.name }}-{{ site.code }}.iso")]
+    pub path: String,
+    /// What the medium can hold; unlimited unless said.
+    #[serde(default)]
+    pub capacity: Capacity,
+}
+
+/// The form of a medium.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum OutputFormat {
+    /// A disc image: UDF 1.02 with ISO 9660 and Joliet over the same files.
+    #[default]
+    Iso,
+}
+
+/// How the medium starts.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct BootTable {
+    /// The boot image, placed as `sources\boot.wim`.
+    pub image: WimImage,
+    /// The firmware that the medium starts from; `uefi` and `bios` unless said, only `uefi` on arm64.
+    #[serde(default)]
+    #[schemars(length(min = 1), example = ["uefi"])]
+    pub firmware: Option<Vec<Firmware>>,
+    /// Where boot manager, boot store and boot sector come from: `boot-image` takes them out of the boot image;
+    /// anything else is a folder, such as the `Media` folder of the Windows ADK or an extracted Windows ISO.
+    #[serde(default = "default_boot_files")]
+    #[schemars(length(min = 1), example = &"boot-image")]
+    pub files: String,
+    /// The Microsoft certificate authority that signed the boot programs to be used.
+    #[serde(default)]
+    pub secure_boot_ca: SecureBootCa,
+    /// Whether starting from the disc waits for a key to be pressed.
+    #[serde(default = "default_prompt")]
+    pub prompt: bool,
+}
+
+/// The value of `boot.files` that stands for the boot image itself.
+pub const BOOT_IMAGE: &str = "boot-image";
+
+fn default_boot_files() -> String {
+    BOOT_IMAGE.into()
+}
+
+fn default_prompt() -> bool {
+    true
+}
+
+/// An image within a WIM file.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct WimImage {
+    /// The WIM file.
+    #[schemars(length(min = 1), example = &"images/boot.wim")]
+    pub file: String,
+    /// Which image in it, counted from 1. Needed when it holds several.
+    #[serde(default)]
+    #[schemars(range(min = 1), example = 1)]
+    pub index: Option<u32>,
+}
+
+/// The firmware of a computer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Firmware {
+    /// UEFI: starts `EFI\BOOT\BOOT<arch>.EFI`.
+    Uefi,
+    /// PC BIOS: starts a boot sector, then `bootmgr`.
+    Bios,
+}
+
+/// The Microsoft certificate authority that signed boot programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+pub enum SecureBootCa {
+    /// Windows Production PCA 2011: starts on firmware that was never updated.
+    #[default]
+    #[serde(rename = "2011")]
+    Ca2011,
+    /// Windows UEFI CA 2023: needed where firmware has revoked the older one.
+    #[serde(rename = "2023")]
+    Ca2023,
+}
+
+/// A site that the medium is made for.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Site {
+    /// The site code: three letters or digits.
+    #[schemars(regex(pattern = r"^[A-Z0-9]{3}$"), example = &"BER")]
+    pub code: String,
+    /// Values for templates that replace those of `[vars]` for this site.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!({ "language": "de-DE" }))]
+    pub vars: BTreeMap<String, serde_json::Value>,
+}
+
+/// An operating system image.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct OperatingSystem {
+    /// The package ID: a site code and five hexadecimal digits.
+    #[schemars(regex(pattern = r"^[A-Z0-9]{3}[0-9A-F]{5}$"), example = &"BER00010")]
+    pub id: String,
+    /// The WIM file.
+    #[schemars(length(min = 1), example = &"images/install.wim")]
+    pub file: String,
+    /// Which image in it the task sequence applies, counted from 1. Needed when it holds several.
+    #[serde(default)]
+    #[schemars(range(min = 1), example = 3)]
+    pub index: Option<u32>,
+    /// Whether it is on the medium: a condition such as `{{ site.code == 'BER' }}`.
+    #[serde(default = "always")]
+    #[schemars(example = &"{{ site.code == 'BER' }}")]
+    pub when: bool,
+}
+
+/// A package or driver package.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Package {
+    /// The package ID: a site code and five hexadecimal digits.
+    #[schemars(regex(pattern = r"^[A-Z0-9]{3}[0-9A-F]{5}$"), example = &"BER00021")]
+    pub id: String,
+    /// The folder (or file) that holds its content.
+    #[schemars(length(min = 1), example = &"packages/vpn")]
+    pub source: String,
+    /// Whether it is on the medium: a condition such as `{{ site.code == 'BER' }}`.
+    #[serde(default = "always")]
+    #[schemars(example = &"{{ site.code == 'BER' }}")]
+    pub when: bool,
+}
+
+/// An application.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Application {
+    /// The content ID of the application.
+    #[schemars(
+        regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"),
+        example = &"Content_4ba2d1f6-1c53-4e45-8b1c-6a3d0a5f7d11"
+    )]
+    pub id: String,
+    /// The folder (or file) that holds its content.
+    #[schemars(length(min = 1), example = &"applications/editor")]
+    pub source: String,
+    /// Whether it is on the medium: a condition such as `{{ site.code == 'BER' }}`.
+    #[serde(default = "always")]
+    #[schemars(example = &"{{ site.code == 'BER' }}")]
+    pub when: bool,
+}
+
+/// A loose file, or a folder with everything in it.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ExtraFile {
+    /// The file or folder.
+    #[schemars(length(min = 1), example = &"extras/readme.txt")]
+    pub source: String,
+    /// Where it goes on the medium, from its root. For a folder, `.` is the root itself.
+    #[schemars(length(min = 1), example = &"readme.txt")]
+    pub path: String,
+    /// Whether it is on the medium: a condition such as `{{ site.code == 'BER' }}`.
+    #[serde(default = "always")]
+    #[schemars(example = &"{{ site.code == 'BER' }}")]
+    pub when: bool,
+}
+
+fn always() -> bool {
+    true
+}

@@ -1,0 +1,155 @@
+//! What authors got wrong: many at a time, each with the lines it is about.
+//!
+//! Problems are data. `report` draws them for a terminal or as JSON; nothing here knows how they look.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+/// A text that an author wrote (manifest, profile, variables) and that a problem can point into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceText {
+    /// How the author knows it: the path as given on the command line, or the name of a built-in profile.
+    pub name: String,
+    /// The whole text.
+    pub text: Arc<str>,
+}
+
+/// Which [`SourceText`] of a [`Problems`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SourceId(usize);
+
+/// A range of bytes in an author's text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Place {
+    /// The text it is in.
+    pub source: SourceId,
+    /// The bytes of that text; both ends lie on character boundaries.
+    pub span: Range<usize>,
+}
+
+/// Whether a problem stops the work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Nothing is built before it is mended.
+    Error,
+    /// The medium can be built; the author probably didn't mean it.
+    Warning,
+    /// Worth knowing.
+    Note,
+}
+
+/// One thing that is wrong, where, and what would be right.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Whether it stops the work.
+    pub severity: Severity,
+    /// The rule of the field that it breaks (`R27`), where there is one.
+    pub rule: Option<&'static str>,
+    /// A lower-case fragment without a final stop, literals in backticks.
+    pub message: String,
+    /// What to underline, the culprit first, each with a few words; the words may be empty.
+    pub labels: Vec<(Place, String)>,
+    /// What would be right, to be typed as it stands where possible.
+    pub help: Option<String>,
+}
+
+impl Problem {
+    /// An error.
+    pub fn error(message: impl Into<String>) -> Self {
+        Self { severity: Severity::Error, rule: None, message: message.into(), labels: Vec::new(), help: None }
+    }
+
+    /// A warning.
+    pub fn warning(message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(message) }
+    }
+
+    /// A note.
+    pub fn note(message: impl Into<String>) -> Self {
+        Self { severity: Severity::Note, ..Self::error(message) }
+    }
+
+    /// Underlines `place`, with a few words.
+    pub fn at(mut self, place: Place, words: impl Into<String>) -> Self {
+        self.labels.push((place, words.into()));
+        self
+    }
+
+    /// Says what would be right.
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Names the rule of the field.
+    pub fn rule(mut self, rule: &'static str) -> Self {
+        self.rule = Some(rule);
+        self
+    }
+}
+
+/// Everything that is wrong, with the texts it is wrong in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Problems {
+    sources: Vec<SourceText>,
+    list: Vec<Problem>,
+}
+
+impl Problems {
+    /// Takes in a text that problems can point into.
+    pub fn add_source(&mut self, name: impl Into<String>, text: impl Into<Arc<str>>) -> SourceId {
+        self.sources.push(SourceText { name: name.into(), text: text.into() });
+        SourceId(self.sources.len() - 1)
+    }
+
+    /// The text that a place points into.
+    pub fn source(&self, id: SourceId) -> &SourceText {
+        &self.sources[id.0]
+    }
+
+    /// Adds a problem, unless the very same one is there already (every site renders the same lines).
+    pub fn add(&mut self, problem: Problem) {
+        if !self.list.contains(&problem) {
+            self.list.push(problem);
+        }
+    }
+
+    /// The problems in the order of the lines that they are about; those about no line come last.
+    pub fn sorted(&self) -> Vec<&Problem> {
+        let mut sorted: Vec<_> = self.list.iter().collect();
+        sorted.sort_by_key(|problem| {
+            let place = problem.labels.first().map(|(place, _)| (place.source, place.span.start));
+            (place.is_none(), place, problem.severity)
+        });
+        sorted
+    }
+
+    /// Whether any of them stops the work.
+    pub fn has_errors(&self) -> bool {
+        self.count(Severity::Error) > 0
+    }
+
+    /// How many there are of a severity.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.list.iter().filter(|problem| problem.severity == severity).count()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn problems_come_in_the_order_of_their_lines_and_once() {
+        let mut problems = Problems::default();
+        let source = problems.add_source("media.toml", "a = 1\nb = 2\n");
+        let place = |at| Place { source, span: at..at + 1 };
+        problems.add(Problem::error("nowhere"));
+        problems.add(Problem::warning("second").at(place(6), ""));
+        problems.add(Problem::error("first").at(place(0), "here"));
+        problems.add(Problem::error("first").at(place(0), "here"));
+        let messages: Vec<_> = problems.sorted().iter().map(|problem| problem.message.as_str()).collect();
+        assert_eq!(messages, ["first", "second", "nowhere"]);
+        assert_eq!((problems.count(Severity::Error), problems.count(Severity::Warning)), (2, 1));
+    }
+}

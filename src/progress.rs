@@ -1,0 +1,47 @@
+//! How far a deed has come, and whether it should stop. Shared between the thread that works and the one
+//! that shows; this module shows nothing itself.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use crate::error::{Error, Result};
+
+/// Bytes done out of bytes to do, and a request to stop.
+#[derive(Default, Debug)]
+pub struct Progress {
+    total: AtomicU64,
+    done: AtomicU64,
+    cancelled: AtomicBool,
+}
+
+impl Progress {
+    /// Starts anew with `total` bytes to do.
+    pub fn start(&self, total: u64) {
+        self.done.store(0, Ordering::Relaxed);
+        self.total.store(total, Ordering::Relaxed);
+    }
+
+    /// Adds `bytes` to what is done.
+    pub fn add(&self, bytes: u64) {
+        self.done.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Bytes done and bytes to do.
+    pub fn state(&self) -> (u64, u64) {
+        (self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed))
+    }
+
+    /// Asks the deed to stop at its next step.
+    pub fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether somebody asked the deed to stop.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+
+    /// Fails when somebody asked the deed to stop: to be called at every step.
+    pub fn go_on(&self) -> Result<()> {
+        if self.is_cancelled() { Err(Error::new("interrupted")) } else { Ok(()) }
+    }
+}

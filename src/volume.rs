@@ -1,0 +1,228 @@
+//! What a medium holds and how it starts, before any byte has a place.
+//!
+//! A [`Volume`] is the one input of every format (ISO 9660, Joliet, UDF, FAT): a tree of [`Folder`]s whose names
+//! Windows can hold, the [`Content`] of its files, and its boot programs. It holds no offset and opens no file.
+
+mod content;
+mod name;
+
+use std::collections::BTreeMap;
+
+pub use content::{Content, SourceFile, Stat};
+pub use name::{BadName, Name};
+
+use crate::digest::Digest;
+use crate::layout::Layout;
+
+/// One volume: what a disc, a partition or a boot image holds.
+#[derive(Clone, Debug)]
+pub struct Volume {
+    /// The volume label, as Windows shows it.
+    pub label: String,
+    /// Tells this volume from every other one; derived from what it holds.
+    pub id: Digest,
+    /// Every time on the medium.
+    pub date: Date,
+    /// What it holds.
+    pub root: Folder,
+    /// How it starts, in the order of the boot catalog. Empty for a volume that does not.
+    pub boot: Vec<BootEntry>,
+}
+
+/// A moment in seconds since 1970-01-01 00:00:00 UTC, between [`Date::EARLIEST`] and [`Date::LATEST`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Date(u64);
+
+impl Date {
+    /// 1980-01-01, the first day that FAT can write. Also the date of media that are given none.
+    pub const EARLIEST: Self = Self(315_532_800);
+    /// The end of 2099: what every format here can write.
+    pub const LATEST: Self = Self(4_102_444_799);
+
+    /// The moment so many seconds after 1970, if every format can write it.
+    pub fn from_unix(seconds: u64) -> Option<Self> {
+        Some(Self(seconds)).filter(|date| (Self::EARLIEST..=Self::LATEST).contains(date))
+    }
+
+    /// Seconds since 1970.
+    pub fn unix(self) -> u64 {
+        self.0
+    }
+
+    /// Year, month and day (1 based), hour, minute and second, all in UTC.
+    pub fn civil(self) -> (u16, u8, u8, u8, u8, u8) {
+        let (days, seconds) = (self.0 / 86_400, self.0 % 86_400);
+        // Days since 0000-03-01 in the proleptic Gregorian calendar, so that leap days end their years.
+        let z = days + 719_468;
+        let (era, day_of_era) = (z / 146_097, z % 146_097);
+        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let shifted_month = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+        let year = year_of_era + era * 400 + u64::from(month <= 2);
+        let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+        (year as u16, month as u8, day as u8, hour as u8, minute as u8, second as u8)
+    }
+}
+
+/// What firmware starts from the medium.
+#[derive(Clone, Debug)]
+pub struct BootEntry {
+    /// The firmware that reads it.
+    pub platform: Platform,
+    /// The program (BIOS) or the FAT volume (UEFI) that firmware loads.
+    pub image: Layout,
+}
+
+/// The firmware that a boot entry is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Platform {
+    /// PC BIOS (El Torito platform 0x00).
+    Bios,
+    /// UEFI (El Torito platform 0xEF).
+    Uefi,
+}
+
+/// A folder: names to what bears them. Names that differ only in case are the same name.
+#[derive(Clone, Debug, Default)]
+pub struct Folder {
+    entries: BTreeMap<Name, Node>,
+}
+
+/// What a name in a folder stands for.
+#[derive(Clone, Debug)]
+pub enum Node {
+    /// A folder.
+    Folder(Folder),
+    /// A file.
+    File(Content),
+}
+
+/// Why a file can't have its place in the tree.
+#[derive(Debug)]
+pub enum Misplaced {
+    /// A part of the path is a name that the medium can't hold.
+    BadName(BadName),
+    /// The place is taken: by a file, or by a folder where a file should go, or the other way round. The path is
+    /// that of what is there already, in its own spelling.
+    Taken(String),
+}
+
+impl Folder {
+    /// Puts a file at a path relative to this folder, its parts separated by `/`, and makes the folders on the way.
+    pub fn insert(&mut self, path: &str, content: Content) -> Result<(), Misplaced> {
+        self.insert_node(path, Node::File(content))
+    }
+
+    /// Makes a folder, and those on the way to it, where they aren't there yet.
+    pub fn insert_folder(&mut self, path: &str) -> Result<(), Misplaced> {
+        self.insert_node(path, Node::Folder(Self::default()))
+    }
+
+    fn insert_node(&mut self, path: &str, node: Node) -> Result<(), Misplaced> {
+        let (first, rest) = path.split_once('/').map_or((path, None), |(first, rest)| (first, Some(rest)));
+        let name = Name::new(first).map_err(Misplaced::BadName)?;
+        // The spelling of what is there already is needed only to complain.
+        let spelling = self.entries.get_key_value(&name).map(|(name, _)| name.to_string());
+        let Some(rest) = rest else {
+            return match (spelling, node) {
+                (None, node) => {
+                    self.entries.insert(name, node);
+                    Ok(())
+                }
+                (Some(_), Node::Folder(_)) if matches!(self.entries[&name], Node::Folder(_)) => Ok(()),
+                (Some(spelling), _) => Err(Misplaced::Taken(spelling)),
+            };
+        };
+        match self.entries.entry(name).or_insert_with(|| Node::Folder(Self::default())) {
+            Node::Folder(folder) => folder.insert_node(rest, node).map_err(|misplaced| match misplaced {
+                Misplaced::Taken(inner) => {
+                    Misplaced::Taken(format!("{}/{inner}", spelling.as_deref().unwrap_or(first)))
+                }
+                bad => bad,
+            }),
+            Node::File(_) => Err(Misplaced::Taken(spelling.unwrap_or_default())),
+        }
+    }
+
+    /// What bears a path relative to this folder; case does not matter.
+    pub fn get(&self, path: &str) -> Option<&Node> {
+        let (first, rest) = path.split_once('/').map_or((path, None), |(first, rest)| (first, Some(rest)));
+        let node = self.entries.get(&Name::new(first).ok()?)?;
+        match (rest, node) {
+            (None, node) => Some(node),
+            (Some(rest), Node::Folder(folder)) => folder.get(rest),
+            (Some(_), Node::File(_)) => None,
+        }
+    }
+
+    /// The names in this folder and what bears them, in the order of their upper-case spelling.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Name, &Node)> {
+        self.entries.iter()
+    }
+
+    /// Every file below this folder with its path, folders in the order of [`Folder::iter`].
+    pub fn files(&self) -> Vec<(String, &Content)> {
+        fn collect<'a>(folder: &'a Folder, prefix: &str, files: &mut Vec<(String, &'a Content)>) {
+            for (name, node) in folder.iter() {
+                let path = format!("{prefix}{name}");
+                match node {
+                    Node::File(content) => files.push((path, content)),
+                    Node::Folder(folder) => collect(folder, &format!("{path}/"), files),
+                }
+            }
+        }
+        let mut files = Vec::new();
+        collect(self, "", &mut files);
+        files
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn content() -> Content {
+        Content::bytes(*b"x")
+    }
+
+    #[test]
+    fn a_path_makes_its_folders_and_is_found_in_any_case() {
+        let mut root = Folder::default();
+        root.insert("SMS/PKG/BER00010/install.wim", content()).unwrap();
+        root.insert("sms/data/b.txt", content()).unwrap();
+        root.insert_folder("SMS/PKG").unwrap();
+        let paths: Vec<_> = root.files().into_iter().map(|(path, _)| path).collect();
+        assert_eq!(paths, ["SMS/data/b.txt", "SMS/PKG/BER00010/install.wim"]);
+        assert!(matches!(root.get("sms/pkg/ber00010/INSTALL.WIM"), Some(Node::File(_))));
+        assert!(root.get("SMS/none").is_none());
+    }
+
+    #[test]
+    fn a_taken_place_is_named_as_it_is_spelled_there() {
+        let mut root = Folder::default();
+        root.insert("Docs/ReadMe.txt", content()).unwrap();
+        for (path, taken) in
+            [("docs/README.TXT", "Docs/ReadMe.txt"), ("DOCS", "Docs"), ("docs/readme.txt/more", "Docs/ReadMe.txt")]
+        {
+            match root.insert(path, content()) {
+                Err(Misplaced::Taken(found)) => assert_eq!(found, taken),
+                other => panic!("{path}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn dates_are_those_of_the_gregorian_calendar() {
+        for (seconds, civil) in [
+            (315_532_800, (1980, 1, 1, 0, 0, 0)),
+            (951_782_400, (2000, 2, 29, 0, 0, 0)),
+            (1_767_225_599, (2025, 12, 31, 23, 59, 59)),
+            (4_102_444_799, (2099, 12, 31, 23, 59, 59)),
+        ] {
+            assert_eq!(Date::from_unix(seconds).unwrap().civil(), civil);
+        }
+        assert_eq!(Date::from_unix(0), None);
+    }
+}

@@ -1,0 +1,156 @@
+//! Names that every file system of a medium, and Windows, can hold.
+//!
+//! Follows "Naming Files, Paths, and Namespaces" of the Windows documentation and, for the length, ECMA-167 1/7.2.12
+//! and 4/14.4 as UDF 1.02 (2.3.4) uses them. Short names are not a concern here: formats that need them make them.
+
+use std::cmp::Ordering;
+use std::fmt;
+
+/// A name that Windows and UDF can hold. Names that differ only in case compare as equal.
+#[derive(Clone, Debug)]
+pub struct Name(String);
+
+/// Why a text can't be a name on the medium.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadName {
+    /// The text.
+    pub name: String,
+    /// What is wrong with it: a fragment that follows "the name `…` ".
+    pub why: String,
+}
+
+/// What Windows keeps for devices, with any extension and in any case.
+const RESERVED: [&str; 22] = [
+    "CON", "PRN", "AUX", "NUL", "COM1", "COM2", "COM3", "COM4", "COM5", "COM6", "COM7", "COM8", "COM9", "LPT1", "LPT2",
+    "LPT3", "LPT4", "LPT5", "LPT6", "LPT7", "LPT8", "LPT9",
+];
+
+/// Bytes of a UDF file identifier, without the one that tells its width.
+const MAX_LATIN1: usize = 254;
+const MAX_UTF16: usize = 127;
+
+impl Name {
+    /// The name, if Windows and UDF can hold it.
+    pub fn new(name: &str) -> Result<Self, BadName> {
+        match complaint(name) {
+            None => Ok(Self(name.to_owned())),
+            Some(why) => Err(BadName { name: name.to_owned(), why }),
+        }
+    }
+
+    /// The name as it is spelled.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What tells names apart: Windows compares them in upper case, character by character.
+    fn folded(&self) -> impl Iterator<Item = char> + '_ {
+        self.0.chars().map(|c| {
+            let mut upper = c.to_uppercase();
+            match (upper.next(), upper.next()) {
+                (Some(single), None) => single,
+                // A letter whose upper case is several (`ß`) has none on Windows.
+                _ => c,
+            }
+        })
+    }
+}
+
+fn complaint(name: &str) -> Option<String> {
+    if name.is_empty() {
+        return Some("is empty".into());
+    }
+    if name == "." || name == ".." {
+        return Some("means a folder, not a file".into());
+    }
+    if let Some(c) = name.chars().find(|c| c.is_control() || r#"<>:"/\|?*"#.contains(*c)) {
+        return Some(format!("has the character `{}`, which Windows does not allow", c.escape_default()));
+    }
+    if name.ends_with(['.', ' ']) {
+        let what = if name.ends_with('.') { "a full stop" } else { "a space" };
+        return Some(format!("ends in {what}, which Windows cuts off"));
+    }
+    let stem = name.split('.').next().unwrap_or(name).trim_end_matches(' ');
+    if let Some(device) = RESERVED.iter().find(|device| device.eq_ignore_ascii_case(stem)) {
+        return Some(format!("stands for the device {device} on Windows"));
+    }
+    let utf16_len = name.encode_utf16().count();
+    let is_latin1 = name.chars().all(|c| u32::from(c) < 0x100);
+    match is_latin1 {
+        true if utf16_len > MAX_LATIN1 => {
+            Some(format!("has {utf16_len} characters, and UDF holds {MAX_LATIN1} in a name"))
+        }
+        false if utf16_len > MAX_UTF16 => Some(format!(
+            "has {utf16_len} UTF-16 units, and UDF holds {MAX_UTF16} in a name with letters beyond Latin-1"
+        )),
+        _ => None,
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for BadName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the name `{}` {}", self.name.escape_debug(), self.why)
+    }
+}
+
+impl Ord for Name {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.folded().cmp(other.folded())
+    }
+}
+
+impl PartialOrd for Name {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Name {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl Eq for Name {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_windows_cannot_hold_are_refused_with_the_reason() {
+        for (name, why) in [
+            ("", "is empty"),
+            ("..", "means a folder, not a file"),
+            ("a:b", "has the character `:`, which Windows does not allow"),
+            ("a\u{7}", "has the character `\\u{7}`, which Windows does not allow"),
+            ("note.", "ends in a full stop, which Windows cuts off"),
+            ("note ", "ends in a space, which Windows cuts off"),
+            ("aux.h", "stands for the device AUX on Windows"),
+            ("Com1", "stands for the device COM1 on Windows"),
+            (&"x".repeat(255), "has 255 characters, and UDF holds 254 in a name"),
+            (&"ж".repeat(128), "has 128 UTF-16 units, and UDF holds 127 in a name with letters beyond Latin-1"),
+        ] {
+            assert_eq!(Name::new(name).unwrap_err().why, why, "{name}");
+        }
+        for name in ["a", ".config", "COM10", "console", "größe.txt", &"x".repeat(254), &"ж".repeat(127), "a b.c d"]
+        {
+            assert!(Name::new(name).is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_differ_by_more_than_case() {
+        let name = |text: &str| Name::new(text).unwrap();
+        assert_eq!(name("ReadMe.TXT"), name("README.txt"));
+        assert_eq!(name("ÄÖÜ"), name("äöü"));
+        assert_ne!(name("ß"), name("SS"));
+        assert!(name("b") > name("A"));
+    }
+}
