@@ -120,6 +120,48 @@ impl Folder {
         self.insert_node(path, Node::Folder(Self::default()))
     }
 
+    /// Puts everything in `other` at a path relative to this folder (`.` is this folder itself). What finds its place
+    /// taken is left out and returned: the path that was wanted and what is there.
+    pub fn merge(&mut self, path: &str, other: Self) -> Result<Vec<(String, Misplaced)>, Misplaced> {
+        if path == "." {
+            return Ok(self.merge_here("", other));
+        }
+        self.insert_folder(path)?;
+        Ok(self.folder_mut(path).map_or_else(Vec::new, |folder| folder.merge_here(&format!("{path}/"), other)))
+    }
+
+    fn merge_here(&mut self, prefix: &str, other: Self) -> Vec<(String, Misplaced)> {
+        if self.entries.is_empty() {
+            self.entries = other.entries;
+            return Vec::new();
+        }
+        let mut refused = Vec::new();
+        for (name, node) in other.entries {
+            let path = format!("{prefix}{name}");
+            match (self.entries.get_mut(&name), node) {
+                (None, node) => {
+                    self.entries.insert(name, node);
+                }
+                (Some(Node::Folder(mine)), Node::Folder(theirs)) => {
+                    refused.extend(mine.merge_here(&format!("{path}/"), theirs));
+                }
+                (Some(_), _) => {
+                    let spelling =
+                        self.entries.get_key_value(&name).map_or(String::new(), |(name, _)| name.to_string());
+                    refused.push((path, Misplaced::Taken(format!("{prefix}{spelling}"))));
+                }
+            }
+        }
+        refused
+    }
+
+    fn folder_mut(&mut self, path: &str) -> Option<&mut Self> {
+        path.split('/').try_fold(self, |folder, name| match folder.entries.get_mut(&Name::new(name).ok()?)? {
+            Node::Folder(folder) => Some(folder),
+            Node::File(_) => None,
+        })
+    }
+
     fn insert_node(&mut self, path: &str, node: Node) -> Result<(), Misplaced> {
         let (first, rest) = path.split_once('/').map_or((path, None), |(first, rest)| (first, Some(rest)));
         let name = Name::new(first).map_err(Misplaced::BadName)?;
@@ -155,6 +197,12 @@ impl Folder {
             (Some(rest), Node::Folder(folder)) => folder.get(rest),
             (Some(_), Node::File(_)) => None,
         }
+    }
+
+    /// How a name is spelled in this folder, if it is there; case does not matter.
+    pub fn spelling(&self, name: &str) -> Option<String> {
+        let (name, _) = self.entries.get_key_value(&Name::new(name).ok()?)?;
+        Some(name.to_string())
     }
 
     /// The names in this folder and what bears them, in the order of their upper-case spelling.
@@ -211,6 +259,26 @@ mod tests {
                 other => panic!("{path}: {other:?}"),
             }
         }
+    }
+
+    #[test]
+    fn folders_merge_and_what_is_there_stays() {
+        let mut root = Folder::default();
+        root.insert("EFI/BOOT/bootx64.efi", content()).unwrap();
+        let mut extras = Folder::default();
+        extras.insert("efi/boot/BOOTX64.EFI", content()).unwrap();
+        extras.insert("efi/boot/extra.bin", content()).unwrap();
+        extras.insert("readme.txt", content()).unwrap();
+        let refused = root.merge(".", extras).unwrap();
+        let [(path, Misplaced::Taken(taken))] = refused.as_slice() else { panic!("{refused:?}") };
+        assert_eq!((path.as_str(), taken.as_str()), ("efi/boot/BOOTX64.EFI", "efi/boot/bootx64.efi"));
+        let paths: Vec<_> = root.files().into_iter().map(|(path, _)| path).collect();
+        assert_eq!(paths, ["EFI/BOOT/bootx64.efi", "EFI/BOOT/extra.bin", "readme.txt"]);
+        let mut package = Folder::default();
+        package.insert("setup.exe", content()).unwrap();
+        assert!(root.merge("SMS/PKG/BER00021", package.clone()).unwrap().is_empty());
+        assert!(matches!(root.merge("readme.txt/below", package), Err(Misplaced::Taken(path)) if path == "readme.txt"));
+        assert!(root.get("SMS/PKG/BER00021/setup.exe").is_some());
     }
 
     #[test]
