@@ -1,0 +1,43 @@
+//! The file allocation table ("FAT Data Structure"): for each cluster, the next one of the same file.
+
+use super::Run;
+use super::geometry::{Geometry, Width};
+
+/// A medium without tracks: BPB_Media, repeated in the first entry of the table.
+pub(super) const MEDIA: u8 = 0xF8;
+
+/// One copy of the table. Every run is a chain of its clusters in order.
+pub(super) fn table(geometry: &Geometry, runs: impl Iterator<Item = Run>) -> Vec<u8> {
+    let width = geometry.shape.width;
+    // Entries of FAT32 have 28 bits; the upper four stay zero.
+    let end: u32 = match width {
+        Width::Fat12 => 0xFFF,
+        Width::Fat16 => 0xFFFF,
+        Width::Fat32 => 0x0FFF_FFFF,
+    };
+    let mut bytes = vec![0; geometry.table_len() as usize];
+    let mut put = |number: u64, value: u32| match width {
+        Width::Fat12 => {
+            // Two entries share three bytes, the even one in the lower twelve bits.
+            let at = (number * 3 / 2) as usize;
+            if number % 2 == 0 {
+                bytes[at] = value as u8;
+                bytes[at + 1] |= (value >> 8) as u8;
+            } else {
+                bytes[at] |= (value << 4) as u8;
+                bytes[at + 1] = (value >> 4) as u8;
+            }
+        }
+        Width::Fat16 => bytes[number as usize * 2..][..2].copy_from_slice(&(value as u16).to_le_bytes()),
+        Width::Fat32 => bytes[number as usize * 4..][..4].copy_from_slice(&value.to_le_bytes()),
+    };
+    // The second entry says with its upper bits that the volume was left in order.
+    put(0, end & !0xFF | u32::from(MEDIA));
+    put(1, end);
+    for run in runs {
+        let last = run.start.after(run.n_clusters - 1).number();
+        (run.start.number()..last).for_each(|number| put(number, number as u32 + 1));
+        put(last, end);
+    }
+    bytes
+}
