@@ -1,1 +1,304 @@
-//! WIM files, read through wimlib.
+//! WIM files, read through wimlib: what images a file holds, what they say of themselves, and single small files
+//! out of them.
+//!
+//! Follows the Windows Imaging File Format 1.13 (stand-alone files, every compression) and solid resources (3.584,
+//! `.esd`). wimlib reads header, blob table, XML and metadata; contents are read here, straight into memory, and
+//! checked against their SHA-1. Not supported, each with an error that says so: split, encrypted and pipable files;
+//! contents behind reparse points. A [`Wim`] belongs to one thread, for wimlib does.
+
+mod library;
+mod resource;
+
+use std::fmt;
+use std::fs::File;
+
+use camino::Utf8Path;
+use camino::Utf8PathBuf;
+
+use crate::error::Error;
+use crate::error::Result;
+
+use library::{Failure, Handle, Kind};
+
+/// An opened WIM file.
+pub struct Wim {
+    path: Utf8PathBuf,
+    handle: Handle,
+    file: File,
+    facts: WimFacts,
+}
+
+/// What the header of a WIM file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WimFacts {
+    /// How its contents are compressed.
+    pub compression: Compression,
+    /// Bytes that are compressed together.
+    pub chunk_len: u32,
+    /// How many images it holds; they are counted from 1.
+    pub n_images: u32,
+    /// The image that firmware starts, if there is one.
+    pub boot_index: Option<u32>,
+    /// Tells it from other WIM files.
+    pub guid: [u8; 16],
+}
+
+/// How a WIM file is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// Not at all.
+    None,
+    /// XPRESS: fast.
+    Xpress,
+    /// LZX: what Windows boots.
+    Lzx,
+    /// LZMS: solid files (`.esd`). Boot managers can't read it.
+    Lzms,
+}
+
+/// What an image in a WIM file says of itself in the XML. Whatever it does not say is none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct WimImageFacts {
+    /// Its place in the file, from 1.
+    pub index: u32,
+    /// `NAME`, such as `Microsoft Windows PE (x64)`.
+    pub name: Option<String>,
+    /// `DESCRIPTION`.
+    pub description: Option<String>,
+    /// `WINDOWS/ARCH`.
+    pub architecture: Option<Architecture>,
+    /// `WINDOWS/VERSION`.
+    pub version: Option<WindowsVersion>,
+    /// `WINDOWS/EDITIONID`, such as `Professional` or `WindowsPE`.
+    pub edition: Option<String>,
+    /// `WINDOWS/LANGUAGES/DEFAULT`, such as `en-US`.
+    pub language: Option<String>,
+}
+
+/// The processors that an image is for (`PROCESSOR_ARCHITECTURE_…`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Architecture {
+    /// 0: 32-bit x86.
+    X86,
+    /// 5: 32-bit ARM.
+    Arm,
+    /// 9: 64-bit x86.
+    X64,
+    /// 12: 64-bit ARM.
+    Arm64,
+}
+
+/// A version of Windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WindowsVersion {
+    /// 10 for Windows 10 and 11.
+    pub major: u32,
+    /// 0 for Windows 10 and 11.
+    pub minor: u32,
+    /// Such as 26100.
+    pub build: u32,
+    /// The number that updates count up (`SPBUILD`).
+    pub revision: u32,
+}
+
+/// A file or folder in an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Where it is, as spelled in the image, from its root, with `/` between the parts and none before.
+    pub path: String,
+    /// Whether it is a folder.
+    pub is_folder: bool,
+    /// How many bytes a file has.
+    pub len: u64,
+}
+
+impl Wim {
+    /// Opens a stand-alone WIM file.
+    pub fn open(path: &Utf8Path) -> Result<Self> {
+        // Opened here first: the system's own words are better than the library's, and contents are read from it.
+        let file = File::open(path).map_err(|cause| Error::io("opening", path, cause))?;
+        let metadata = file.metadata().map_err(|cause| Error::io("reading", path, cause))?;
+        if !metadata.is_file() {
+            return Err(Error::new(format!("`{path}` is not a WIM file but {}", kind_of(&metadata))));
+        }
+        if metadata.len() == 0 {
+            return Err(Error::new(format!("`{path}` is empty")).help("copy the file again"));
+        }
+        let handle = Handle::open(path).map_err(|failure| failed(path, "opening", failure))?;
+        let info = handle.info().map_err(|failure| failed(path, "reading", failure))?;
+        if info.n_parts > 1 {
+            return Err(Error::new(format!("`{path}` is part {} of {} of a split WIM", info.part, info.n_parts))
+                .help("put the parts together first: `wimlib-imagex join WHOLE.wim FIRST.swm OTHERS*.swm`"));
+        }
+        if info.is_pipable {
+            return Err(Error::new(format!("`{path}` is a pipable WIM, which Windows can't read"))
+                .help(format!("make a usual one of it: `wimlib-imagex export {path} all WHOLE.wim --not-pipable`")));
+        }
+        Ok(Self { path: path.to_owned(), handle, file, facts: info.facts })
+    }
+
+    /// The path that it was opened by.
+    pub fn path(&self) -> &Utf8Path {
+        &self.path
+    }
+
+    /// What its header says.
+    pub fn facts(&self) -> &WimFacts {
+        &self.facts
+    }
+
+    /// What each image says of itself, in their order.
+    pub fn images(&self) -> Vec<WimImageFacts> {
+        (1..=self.facts.n_images).map(|index| self.image_facts(index)).collect()
+    }
+
+    /// What an image says of itself.
+    pub fn image(&self, index: u32) -> Result<WimImageFacts> {
+        self.check(index)?;
+        Ok(self.image_facts(index))
+    }
+
+    /// The file or folder at a path in an image, if there is one. Case does not matter; parts are separated by `/`.
+    pub fn find(&self, index: u32, path: &str) -> Result<Option<Found>> {
+        Ok(self.entry(index, path)?.map(|entry| entry.found))
+    }
+
+    /// What is in a folder of an image, in no particular order; none if there is no such folder.
+    pub fn list(&self, index: u32, folder: &str) -> Result<Option<Vec<Found>>> {
+        match self.entry(index, folder)? {
+            Some(entry) if entry.found.is_folder => {
+                let entries = self.handle.children(index, folder).map_err(|failure| self.failed(index, failure))?;
+                Ok(Some(entries.into_iter().map(|entry| entry.found).collect()))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The bytes of a file in an image; none if there is no such file. A file of more than `limit` bytes is an error.
+    pub fn extract(&self, index: u32, path: &str, limit: u64) -> Result<Option<Vec<u8>>> {
+        let Some(entry) = self.entry(index, path)?.filter(|entry| !entry.found.is_folder) else { return Ok(None) };
+        let what = format!("`{}` in image {index} of `{}`", entry.found.path, self.path);
+        match entry.kind {
+            Kind::Link => return Err(Error::new(format!("{what} is a link, not a file"))),
+            Kind::Encrypted => return Err(Error::new(format!("{what} is encrypted"))),
+            Kind::Plain => {}
+        }
+        if entry.found.len > limit {
+            return Err(Error::new(format!("{what} has {} bytes, and at most {limit} are expected", entry.found.len))
+                .help("see whether it is the file that its name says"));
+        }
+        let bytes = resource::read(&self.file, &self.facts, &entry.blob)
+            .map_err(|why| Error::new(format!("{what} can't be read: {why}")).help(verify_it(&self.path)))?;
+        Ok(Some(bytes))
+    }
+
+    fn entry(&self, index: u32, path: &str) -> Result<Option<library::Entry>> {
+        self.check(index)?;
+        self.handle.entry(index, path).map_err(|failure| self.failed(index, failure))
+    }
+
+    fn check(&self, index: u32) -> Result<()> {
+        if (1..=self.facts.n_images).contains(&index) {
+            return Ok(());
+        }
+        let n_images = self.facts.n_images;
+        let error = Error::new(format!("`{}` has no image {index}: it holds {n_images}", self.path));
+        Err(match n_images {
+            0 => error,
+            1 => error.help("its only image is 1"),
+            _ => error.help(format!("give an index from 1 to {n_images}")),
+        })
+    }
+
+    fn failed(&self, index: u32, failure: Failure) -> Error {
+        failed(&self.path, &format!("reading image {index} of"), failure)
+    }
+
+    fn image_facts(&self, index: u32) -> WimImageFacts {
+        let text = |property: &str| self.handle.property(index, property).filter(|text| !text.is_empty());
+        let number = |property: &str| text(property).and_then(|text| text.parse::<u32>().ok());
+        let version = number("WINDOWS/VERSION/MAJOR").map(|major| WindowsVersion {
+            major,
+            minor: number("WINDOWS/VERSION/MINOR").unwrap_or(0),
+            build: number("WINDOWS/VERSION/BUILD").unwrap_or(0),
+            revision: number("WINDOWS/VERSION/SPBUILD").unwrap_or(0),
+        });
+        WimImageFacts {
+            index,
+            name: text("NAME"),
+            description: text("DESCRIPTION"),
+            architecture: number("WINDOWS/ARCH").and_then(Architecture::from_number),
+            version,
+            edition: text("WINDOWS/EDITIONID"),
+            language: text("WINDOWS/LANGUAGES/DEFAULT"),
+        }
+    }
+}
+
+fn kind_of(metadata: &std::fs::Metadata) -> &'static str {
+    if metadata.is_dir() { "a folder" } else { "a device or pipe" }
+}
+
+/// The words for what wimlib could not do.
+fn failed(path: &Utf8Path, doing: &str, failure: Failure) -> Error {
+    match failure {
+        Failure::NotAWim => Error::new(format!("`{path}` is not a WIM file"))
+            .help("a WIM file begins with `MSWIM`; see whether the path is right and the file was copied whole"),
+        Failure::Encrypted => Error::new(format!("`{path}` is encrypted"))
+            .help("convert the `.esd` file to a WIM first, or take the WIM from an installation disc"),
+        Failure::Damaged(why) => Error::new(format!("`{path}` is damaged: {}", fragment(&why))).help(verify_it(path)),
+        Failure::Other(why) => Error::new(format!("{doing} `{path}`: {}", fragment(&why))),
+    }
+}
+
+fn verify_it(path: &Utf8Path) -> String {
+    format!("copy the file again; `wimlib-imagex verify {path}` checks the whole of it")
+}
+
+/// A sentence of the library as a part of one of ours.
+fn fragment(sentence: &str) -> String {
+    let sentence = sentence.trim_end_matches('.');
+    let mut chars = sentence.chars();
+    match (chars.next(), chars.clone().next()) {
+        // Abbreviations stay as they are.
+        (Some(first), Some(second)) if second.is_lowercase() || second == ' ' => {
+            format!("{}{}", first.to_lowercase(), chars.as_str())
+        }
+        _ => sentence.to_owned(),
+    }
+}
+
+impl Architecture {
+    fn from_number(number: u32) -> Option<Self> {
+        match number {
+            0 => Some(Self::X86),
+            5 => Some(Self::Arm),
+            9 => Some(Self::X64),
+            12 => Some(Self::Arm64),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Architecture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::X86 => "x86",
+            Self::Arm => "arm",
+            Self::X64 => "x64",
+            Self::Arm64 => "arm64",
+        })
+    }
+}
+
+impl fmt::Display for WindowsVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}.{}", self.major, self.minor, self.build, self.revision)
+    }
+}
+
+impl fmt::Debug for Wim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wim").field("path", &self.path).field("facts", &self.facts).finish_non_exhaustive()
+    }
+}

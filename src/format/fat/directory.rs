@@ -67,7 +67,7 @@ fn short_entry(name: [u8; 11], attributes: u8, run: Option<Run>, len: u32, date:
 fn moment(date: Date) -> (u16, u16, u8) {
     let (year, month, day, hour, minute, second) = date.civil();
     let date = (year - 1980) << 9 | u16::from(month) << 5 | u16::from(day);
-    let time = u16::from(hour) << 11 | u16::from(minute) << 5 | u16::from(second) / 2;
+    let time = u16::from(hour) << 11 | u16::from(minute) << 5 | (u16::from(second) / 2);
     (date, time, second % 2 * 100)
 }
 
@@ -86,7 +86,7 @@ fn long_entries(entry: &Entry, bytes: &mut Vec<u8>) {
             *end = 0;
         }
         let mut long = [0; ENTRY_LEN as usize];
-        long[0] = n as u8 + 1 | if is_last { LAST_LONG_ENTRY } else { 0 }; // LDIR_Ord
+        long[0] = (n as u8 + 1) | if is_last { LAST_LONG_ENTRY } else { 0 }; // LDIR_Ord
         long[11] = ATTR_LONG_NAME; // LDIR_Attr
         long[13] = entry.short.checksum(); // LDIR_Chksum
         // LDIR_Name1, LDIR_Name2, LDIR_Name3

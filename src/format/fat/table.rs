@@ -20,7 +20,7 @@ pub(super) fn table(geometry: &Geometry, runs: impl Iterator<Item = Run>) -> Vec
         Width::Fat12 => {
             // Two entries share three bytes, the even one in the lower twelve bits.
             let at = (number * 3 / 2) as usize;
-            if number % 2 == 0 {
+            if number.is_multiple_of(2) {
                 bytes[at] = value as u8;
                 bytes[at + 1] |= (value >> 8) as u8;
             } else {

@@ -1,0 +1,156 @@
+//! Contents of files in a WIM file: stored, compressed in chunks, or a part of a solid resource.
+//!
+//! A compressed resource begins with a table of where its chunks start, counted from the end of the table, without
+//! the first; entries have 4 bytes, 8 in resources of 4 GiB and more. A solid one begins with its own length (u64),
+//! chunk length (u32) and compression (u32), then the length of each chunk (u32). A chunk as long as what it holds is
+//! not compressed. Every number is checked against the file before anything is allocated.
+
+use std::fs::File;
+use std::ops::Range;
+use std::os::unix::fs::FileExt;
+
+use sha1::{Digest as _, Sha1};
+
+use super::library;
+use super::library::{Blob, Decompressor};
+use super::{Compression, WimFacts};
+
+/// The longest chunk that is read: what wimlib makes at most by itself.
+const MAX_CHUNK_LEN: u64 = 1 << 26;
+
+const SOLID_HEADER_LEN: u64 = 16;
+
+/// The contents of a file, or why they can't be had.
+pub(super) fn read(file: &File, wim: &WimFacts, blob: &Blob) -> Result<Vec<u8>, String> {
+    if blob.is_missing {
+        return Err("its contents are not in the file".into());
+    }
+    if blob.len == 0 {
+        return Ok(Vec::new());
+    }
+    let file_len = file.metadata().map_err(|error| error.to_string())?.len();
+    let end = blob.resource_offset.checked_add(blob.resource_len);
+    if end.is_none_or(|end| end > file_len) {
+        return Err(format!("its contents pass the end of the file at {file_len}"));
+    }
+    let bytes = if blob.is_solid {
+        read_solid(file, blob)?
+    } else if blob.is_compressed {
+        read_compressed(file, wim, blob)?
+    } else if blob.resource_len == blob.len {
+        read_at(file, blob.resource_offset, blob.len)?
+    } else {
+        return Err("its contents have two lengths".into());
+    };
+    if Sha1::digest(&bytes)[..] != blob.sha1 {
+        return Err("its contents don't have the SHA-1 that the file lists".into());
+    }
+    Ok(bytes)
+}
+
+fn read_compressed(file: &File, wim: &WimFacts, blob: &Blob) -> Result<Vec<u8>, String> {
+    let chunks = Chunks::new(wim.compression, u64::from(wim.chunk_len), blob.len)?;
+    let entry_len = if blob.len <= u64::from(u32::MAX) { 4 } else { 8 };
+    let table_len = (chunks.n_chunks - 1).checked_mul(entry_len).filter(|len| *len <= blob.resource_len);
+    let table_len = table_len.ok_or("its table of chunks is longer than its contents")?;
+    let table = read_at(file, blob.resource_offset, table_len)?;
+    let mut starts: Vec<u64> = vec![0];
+    starts.extend(table.chunks_exact(entry_len as usize).map(number));
+    starts.push(blob.resource_len - table_len);
+    let bounds: Vec<_> = starts.windows(2).map(|pair| pair[0]..pair[1]).collect();
+    let data = blob.resource_offset + table_len..blob.resource_offset + blob.resource_len;
+    chunks.read(file, &data, &bounds, 0..blob.len)
+}
+
+fn read_solid(file: &File, blob: &Blob) -> Result<Vec<u8>, String> {
+    let wanted = blob.offset..blob.offset.checked_add(blob.len).ok_or("it lies outside of its resource")?;
+    if wanted.end > blob.resource_unpacked_len || blob.resource_len < SOLID_HEADER_LEN {
+        return Err("it lies outside of its resource".into());
+    }
+    let header = read_at(file, blob.resource_offset, SOLID_HEADER_LEN)?;
+    let (len, chunk_len, compression) = (number(&header[..8]), number(&header[8..12]), number(&header[12..]));
+    let compression = library::compression(compression as u32).ok_or("its compression is unknown")?;
+    if len != blob.resource_unpacked_len {
+        return Err("its resource has two lengths".into());
+    }
+    let chunks = Chunks::new(compression, chunk_len, len)?;
+    let table_len = chunks.n_chunks.checked_mul(4).filter(|len| *len <= blob.resource_len - SOLID_HEADER_LEN);
+    let table_len = table_len.ok_or("its table of chunks is longer than its contents")?;
+    let table = read_at(file, blob.resource_offset + SOLID_HEADER_LEN, table_len)?;
+    let mut start = 0;
+    let next = |entry: &[u8]| {
+        let bounds = start..start + number(entry);
+        start = bounds.end;
+        bounds
+    };
+    let bounds: Vec<_> = table.chunks_exact(4).map(next).collect();
+    let data = blob.resource_offset + SOLID_HEADER_LEN + table_len..blob.resource_offset + blob.resource_len;
+    chunks.read(file, &data, &bounds, wanted)
+}
+
+/// How a resource is cut.
+struct Chunks {
+    compression: Compression,
+    chunk_len: u64,
+    n_chunks: u64,
+    unpacked_len: u64,
+}
+
+impl Chunks {
+    fn new(compression: Compression, chunk_len: u64, unpacked_len: u64) -> Result<Self, String> {
+        if !chunk_len.is_power_of_two() || chunk_len > MAX_CHUNK_LEN {
+            return Err(format!("its chunks can't be {chunk_len} bytes long"));
+        }
+        Ok(Self { compression, chunk_len, n_chunks: unpacked_len.div_ceil(chunk_len), unpacked_len })
+    }
+
+    /// The bytes of a range of the unpacked resource. `data` is where the chunks are in the file, `bounds` where each is
+    /// within that.
+    fn read(
+        &self,
+        file: &File,
+        data: &Range<u64>,
+        bounds: &[Range<u64>],
+        wanted: Range<u64>,
+    ) -> Result<Vec<u8>, String> {
+        let mut decompressor = Decompressor::new(self.compression, self.chunk_len as usize);
+        let mut bytes = Vec::new();
+        for chunk in wanted.start / self.chunk_len..wanted.end.div_ceil(self.chunk_len) {
+            let start = chunk * self.chunk_len;
+            let unpacked_len = self.chunk_len.min(self.unpacked_len - start);
+            let bounds = bounds.get(chunk as usize).ok_or("a chunk is missing")?;
+            let packed_len = bounds.end.checked_sub(bounds.start).filter(|len| (1..=unpacked_len).contains(len));
+            let packed_len = packed_len.ok_or("a chunk has an impossible length")?;
+            if bounds.end > data.end - data.start {
+                return Err("a chunk lies outside of its resource".into());
+            }
+            let packed = read_at(file, data.start + bounds.start, packed_len)?;
+            let unpacked = if packed_len == unpacked_len {
+                packed
+            } else {
+                let decompressor = decompressor.as_mut().ok_or("its compression is not supported")?;
+                let mut unpacked = vec![0; unpacked_len as usize];
+                if !decompressor.decompress(&packed, &mut unpacked) {
+                    return Err("a compressed chunk is damaged".into());
+                }
+                unpacked
+            };
+            let from = wanted.start.max(start) - start;
+            let to = wanted.end.min(start + unpacked_len) - start;
+            bytes.extend_from_slice(&unpacked[from as usize..to as usize]);
+        }
+        Ok(bytes)
+    }
+}
+
+/// Reads a range that was checked to be in the file.
+fn read_at(file: &File, offset: u64, len: u64) -> Result<Vec<u8>, String> {
+    let mut bytes = vec![0; len as usize];
+    file.read_exact_at(&mut bytes, offset).map_err(|error| error.to_string())?;
+    Ok(bytes)
+}
+
+/// A little-endian number of up to eight bytes.
+fn number(bytes: &[u8]) -> u64 {
+    bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
