@@ -1,0 +1,284 @@
+//! The files that start a medium, out of the boot image itself or out of a folder.
+//!
+//! For BIOS: boot sector (`etfsboot.com`), `bootmgr`, `boot\bcd` and `boot\boot.sdi` are required. For UEFI:
+//! `EFI\BOOT\BOOT<arch>.EFI`, `EFI\Microsoft\Boot\BCD` and `boot\boot.sdi`. Fonts, memory testers, `bootmgr.efi` and
+//! `bootfix.bin` (the prompt of a BIOS) are taken where they are found.
+//!
+//! UEFI starts a disc from a FAT volume. Microsoft's (`efisys.bin`) holds a program that goes on from the disc itself.
+//! Where there is none, one is made that holds the `EFI` folder. Firmware starts the boot program in it, and programs
+//! that look over all volumes find the disc. Microsoft's boot manager does not: for it that volume is the boot device,
+//! and `sources\boot.wim` is not in it, so it will report a missing file. [`Note::MadeEfiImage`] says when this is so.
+
+mod folder;
+mod image;
+
+use std::fmt;
+
+use camino::Utf8Path;
+use camino::Utf8PathBuf;
+
+use crate::digest::Digest;
+use crate::error::Error;
+use crate::format::fat;
+use crate::format::wim::Architecture;
+use crate::format::wim::Wim;
+use crate::layout::Layout;
+use crate::manifest::Firmware;
+use crate::manifest::SecureBootCa;
+use crate::volume::BootEntry;
+use crate::volume::Content;
+use crate::volume::Date;
+use crate::volume::Folder;
+use crate::volume::Misplaced;
+use crate::volume::Node;
+use crate::volume::Platform;
+use crate::volume::Volume;
+
+/// Where boot files are looked for.
+#[derive(Clone, Copy, Debug)]
+pub enum BootSource<'a> {
+    /// An image in a WIM file: one of Windows PE, or of Windows.
+    Image {
+        /// The file.
+        wim: &'a Wim,
+        /// Which image in it.
+        index: u32,
+    },
+    /// The `Media` folder of the Windows ADK, or an extracted Windows ISO.
+    Folder(&'a Utf8Path),
+}
+
+/// How a medium is to start.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    /// The processors that it is for.
+    pub architecture: Architecture,
+    /// The firmware that it starts from.
+    pub firmware: Vec<Firmware>,
+    /// Who signed its boot programs.
+    pub secure_boot_ca: SecureBootCa,
+    /// Whether starting waits for a key.
+    pub prompt: bool,
+    /// The date of a FAT volume that has to be made.
+    pub date: Date,
+}
+
+/// What starts a medium.
+#[derive(Clone, Debug)]
+pub struct BootFiles {
+    /// Files with their paths on the medium, in the order of the paths.
+    pub files: Vec<(String, Content)>,
+    /// The entries of the boot catalog: BIOS before UEFI, as discs from Microsoft have it.
+    pub entries: Vec<BootEntry>,
+    /// What is not quite as it was wanted, or worth knowing.
+    pub notes: Vec<Note>,
+}
+
+/// What the author should know of the boot files found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// No EFI boot image was found, so one was made of the `EFI` folder.
+    MadeEfiImage,
+    /// Only the EFI boot image with (true) or without (false) a prompt was found, and the other one was wanted.
+    EfiPrompts(bool),
+    /// A prompt was wanted, and there is no `bootfix.bin` to make it.
+    NoBiosPrompt,
+    /// Files of the 2023 authority were wanted; these have no `_EX` in their names, so their signer is not known.
+    SignerUnknown(String),
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::MadeEfiImage => f.write_str(
+                "no EFI boot image (`efisys.bin`) was found, so one was made of the `EFI` folder; \
+                 Microsoft's boot manager can't go on to the disc from it",
+            ),
+            Self::EfiPrompts(true) => {
+                f.write_str("UEFI will wait for a key: there is an `efisys.bin`, but no `efisys_noprompt.bin`")
+            }
+            Self::EfiPrompts(false) => {
+                f.write_str("UEFI will not wait for a key: there is an `efisys_noprompt.bin`, but no `efisys.bin`")
+            }
+            Self::NoBiosPrompt => f.write_str("BIOS will not wait for a key: there is no `bootfix.bin`"),
+            Self::SignerUnknown(path) => {
+                write!(f, "`{path}` is taken as it is: nothing tells which authority signed it")
+            }
+        }
+    }
+}
+
+/// Why there are no boot files.
+#[derive(Debug)]
+pub enum NoBootFiles {
+    /// Required files were not found.
+    Missing(Vec<Missing>),
+    /// A BIOS can't start a medium for these processors.
+    NoBios(Architecture),
+    /// A symbolic link leads out of the folder, or to a folder that it lies in.
+    BadLink {
+        /// The link.
+        link: Utf8PathBuf,
+        /// Where it leads.
+        target: Utf8PathBuf,
+    },
+    /// A file has a name that the medium can't hold, or one that differs from another only in case.
+    Misplaced {
+        /// Its path on the medium.
+        path: String,
+        /// Why it can't be there.
+        why: Misplaced,
+    },
+    /// Something could not be read.
+    Failed(Error),
+}
+
+impl From<Error> for NoBootFiles {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// A required file that was not found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// What it is on the medium, or what it is called.
+    pub file: String,
+    /// The firmware that needs it.
+    pub firmware: Firmware,
+    /// Where it was looked for.
+    pub looked_at: Vec<String>,
+    /// Where it is usually found.
+    pub usual: &'static str,
+}
+
+impl fmt::Display for Missing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let firmware = match self.firmware {
+            Firmware::Bios => "BIOS",
+            Firmware::Uefi => "UEFI",
+        };
+        write!(f, "`{}`, which {firmware} needs, is not there", self.file)
+    }
+}
+
+/// Finds the files that start a medium.
+pub fn boot_files(source: BootSource, wanted: &Wanted) -> Result<BootFiles, NoBootFiles> {
+    let has_bios = !matches!(wanted.architecture, Architecture::Arm | Architecture::Arm64);
+    if wanted.firmware.contains(&Firmware::Bios) && !has_bios {
+        return Err(NoBootFiles::NoBios(wanted.architecture));
+    }
+    let found = match source {
+        BootSource::Image { wim, index } => image::find(wim, index, wanted)?,
+        BootSource::Folder(folder) => folder::find(folder, wanted)?,
+    };
+    let mut root = Folder::default();
+    for (path, content) in found.files {
+        root.insert(&path, content).map_err(|why| NoBootFiles::Misplaced { path, why })?;
+    }
+    let mut notes = found.notes;
+    let missing = missing(&root, found.boot_sector.is_some(), wanted, &found.looked_at);
+    if !missing.is_empty() {
+        return Err(NoBootFiles::Missing(missing));
+    }
+    let mut entries = Vec::new();
+    if let Some(boot_sector) = found.boot_sector.filter(|_| wanted.firmware.contains(&Firmware::Bios)) {
+        entries.push(BootEntry { platform: Platform::Bios, image: Layout::from(&boot_sector) });
+        if wanted.prompt && root.get(BOOTFIX).is_none() {
+            notes.push(Note::NoBiosPrompt);
+        }
+    }
+    if wanted.firmware.contains(&Firmware::Uefi) {
+        let image = match found.efi_image {
+            Some(image) => Layout::from(&image),
+            None => {
+                notes.push(Note::MadeEfiImage);
+                made_efi_image(&root, wanted.date)?
+            }
+        };
+        entries.push(BootEntry { platform: Platform::Uefi, image });
+    }
+    let files = root.files().into_iter().map(|(path, content)| (path, content.clone())).collect();
+    Ok(BootFiles { files, entries, notes })
+}
+
+/// What a source holds, not yet judged.
+#[derive(Default)]
+struct Candidates {
+    /// Files with their paths on the medium.
+    files: Vec<(String, Content)>,
+    /// `etfsboot.com`.
+    boot_sector: Option<Content>,
+    /// `efisys.bin` or its like.
+    efi_image: Option<Content>,
+    notes: Vec<Note>,
+    /// Where each required file was looked for, by its path on the medium or its name.
+    looked_at: Vec<(String, Vec<String>)>,
+}
+
+const BOOTMGR: &str = "bootmgr";
+const BOOTMGR_EFI: &str = "bootmgr.efi";
+const BIOS_STORE: &str = "boot/bcd";
+const EFI_STORE: &str = "efi/microsoft/boot/bcd";
+const BOOT_SDI: &str = "boot/boot.sdi";
+const BOOTFIX: &str = "boot/bootfix.bin";
+const BOOT_SECTOR: &str = "etfsboot.com";
+
+/// Where UEFI looks for a boot program on a removable medium (UEFI specification, 3.5.1.1).
+fn efi_program(architecture: Architecture) -> &'static str {
+    match architecture {
+        Architecture::X64 => "efi/boot/bootx64.efi",
+        Architecture::X86 => "efi/boot/bootia32.efi",
+        Architecture::Arm64 => "efi/boot/bootaa64.efi",
+        Architecture::Arm => "efi/boot/bootarm.efi",
+    }
+}
+
+/// The names of the EFI boot image in the order of preference, each with whether it prompts.
+fn efi_image_names(wanted: &Wanted, suffix: &str) -> [(String, bool); 2] {
+    let name = |prompt: bool| (format!("efisys{}{suffix}.bin", if prompt { "" } else { "_noprompt" }), prompt);
+    [name(wanted.prompt), name(!wanted.prompt)]
+}
+
+fn missing(root: &Folder, has_sector: bool, wanted: &Wanted, looked_at: &[(String, Vec<String>)]) -> Vec<Missing> {
+    const STORE: &str = "`boot` and `EFI\\Microsoft\\Boot` of an extracted Windows ISO or of the ADK's `Media` folder, \
+                         or `Windows\\Boot\\DVD` in the boot image";
+    const PROGRAM: &str = "the root of an extracted Windows ISO or of the ADK's `Media` folder, \
+                           or `Windows\\Boot` in the boot image";
+    const SECTOR: &str = "`boot` of an extracted Windows ISO, the ADK's `Oscdimg` folder, \
+                          or `sms\\bin\\x64` in a boot image of Configuration Manager";
+    let has_file = |path: &str| matches!(root.get(path), Some(Node::File(_)));
+    let mut missing = Vec::new();
+    let mut require = |file: &str, firmware: Firmware, is_there: bool, usual: &'static str| {
+        let is_known = missing.iter().any(|known: &Missing| known.file == file);
+        if wanted.firmware.contains(&firmware) && !is_there && !is_known {
+            let looked_at = looked_at.iter().find(|(of, _)| of == file).map(|(_, at)| at.clone()).unwrap_or_default();
+            missing.push(Missing { file: file.to_owned(), firmware, looked_at, usual });
+        }
+    };
+    require(BOOT_SECTOR, Firmware::Bios, has_sector, SECTOR);
+    require(BOOTMGR, Firmware::Bios, has_file(BOOTMGR), PROGRAM);
+    require(BIOS_STORE, Firmware::Bios, has_file(BIOS_STORE), STORE);
+    require(BOOT_SDI, Firmware::Bios, has_file(BOOT_SDI), STORE);
+    let program = efi_program(wanted.architecture);
+    require(program, Firmware::Uefi, has_file(program), PROGRAM);
+    require(EFI_STORE, Firmware::Uefi, has_file(EFI_STORE), STORE);
+    require(BOOT_SDI, Firmware::Uefi, has_file(BOOT_SDI), STORE);
+    missing
+}
+
+/// A FAT volume that holds the `EFI` folder of the medium.
+fn made_efi_image(root: &Folder, date: Date) -> Result<Layout, NoBootFiles> {
+    let mut efi = Folder::default();
+    let mut listing = String::new();
+    for (path, content) in root.files() {
+        if path.len() > 4 && path[..4].eq_ignore_ascii_case("efi/") {
+            listing.push_str(&format!("{path} {}\n", content.len()));
+            efi.insert(&path, content.clone()).map_err(|why| NoBootFiles::Misplaced { path, why })?;
+        }
+    }
+    // Files on disk are not read here, so the serial number of the volume comes from names and lengths.
+    let volume =
+        Volume { label: "EFI BOOT".into(), id: Digest::of(listing.as_bytes()), date, root: efi, boot: Vec::new() };
+    Ok(fat::layout(&volume)?)
+}

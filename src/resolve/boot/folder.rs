@@ -1,0 +1,149 @@
+//! Boot files out of a folder: the ADK's `Media` folder or an extracted Windows ISO.
+//!
+//! `boot`, `efi`, `bootmgr`, `bootmgr.efi` and the folders of languages are taken as they are; whatever else is in the
+//! folder is no boot file. Boot sector and EFI boot image are looked for where an ISO has them, at the root of the
+//! folder, and in an `Oscdimg` folder in it. Case does not matter. Links are followed if they stay in the folder.
+
+use std::fs;
+use std::sync::Arc;
+
+use camino::Utf8Path;
+use camino::Utf8PathBuf;
+
+use crate::error::Error;
+use crate::manifest::Firmware;
+use crate::manifest::SecureBootCa;
+use crate::volume::Content;
+use crate::volume::SourceFile;
+use crate::volume::Stat;
+
+use super::{
+    BOOT_SECTOR, BOOTFIX, BOOTMGR, BOOTMGR_EFI, Candidates, NoBootFiles, Note, Wanted, efi_image_names, efi_program,
+};
+
+pub(super) fn find(folder: &Utf8Path, wanted: &Wanted) -> Result<Candidates, NoBootFiles> {
+    let root = folder.canonicalize_utf8().map_err(|cause| Error::io("opening", folder, cause))?;
+    let mut walk = Walk { root: root.clone(), open: vec![root], files: Vec::new() };
+    for name in names(folder)? {
+        if is_boot_entry(&name) || name.eq_ignore_ascii_case("oscdimg") || is_boot_record(&name) {
+            walk.take(&folder.join(&name), &name)?;
+        }
+    }
+    let all = walk.files;
+    let get = |path: &str| all.iter().find(|(at, _)| at.eq_ignore_ascii_case(path)).map(|(_, content)| content.clone());
+    let first = |places: &[String]| places.iter().find_map(|place| get(place).map(|content| (place.clone(), content)));
+
+    let mut found = Candidates::default();
+    let sector_places = ["boot", "", "Oscdimg"].map(|folder| joined(folder, BOOT_SECTOR));
+    found.boot_sector = first(&sector_places).map(|(_, content)| content);
+    found.looked_at.push((BOOT_SECTOR.to_owned(), sector_places.to_vec()));
+    if wanted.firmware.contains(&Firmware::Uefi) {
+        let is_2023 = wanted.secure_boot_ca == SecureBootCa::Ca2023;
+        let places = |suffix: &str| {
+            efi_image_names(wanted, suffix).into_iter().flat_map(|(name, prompts)| {
+                ["efi/microsoft/boot", "", "Oscdimg"].map(|folder| (joined(folder, &name), prompts))
+            })
+        };
+        let candidates =
+            if is_2023 { places("_EX").chain(places("")).collect() } else { places("").collect::<Vec<_>>() };
+        let image =
+            candidates.into_iter().find_map(|(place, prompts)| get(&place).map(|content| (place, prompts, content)));
+        if let Some((place, prompts, content)) = image {
+            if prompts != wanted.prompt {
+                found.notes.push(Note::EfiPrompts(prompts));
+            }
+            if is_2023 && !place.to_ascii_lowercase().ends_with("_ex.bin") {
+                found.notes.push(Note::SignerUnknown(place));
+            }
+            found.efi_image = Some(content);
+        }
+        if is_2023 {
+            found.notes.push(Note::SignerUnknown(efi_program(wanted.architecture).to_owned()));
+        }
+    }
+    // Without a prompt there must be no `bootfix.bin`: it is what asks.
+    let is_on_the_medium = |path: &str| {
+        let first = path.split('/').next().unwrap_or_default();
+        is_boot_entry(first) && (wanted.prompt || !path.eq_ignore_ascii_case(BOOTFIX))
+    };
+    found.files = all.iter().filter(|(path, _)| is_on_the_medium(path)).cloned().collect();
+    Ok(found)
+}
+
+/// What of the folder goes on the medium.
+fn is_boot_entry(name: &str) -> bool {
+    ["boot", "efi", BOOTMGR, BOOTMGR_EFI].iter().any(|entry| entry.eq_ignore_ascii_case(name)) || is_language(name)
+}
+
+/// What firmware loads without a file system: no files of the medium.
+fn is_boot_record(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name == BOOT_SECTOR || (name.starts_with("efisys") && name.ends_with(".bin"))
+}
+
+/// `de-DE`, `zh-Hans-CN`, `sr-Latn-RS`: where the ADK keeps the texts of boot programs.
+fn is_language(name: &str) -> bool {
+    let mut parts = name.split('-');
+    let is_tag = |part: &str, len: std::ops::RangeInclusive<usize>| {
+        len.contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_alphabetic())
+    };
+    parts.next().is_some_and(|part| is_tag(part, 2..=3))
+        && parts.next().is_some_and(|part| is_tag(part, 2..=4))
+        && parts.next().is_none_or(|part| is_tag(part, 2..=4))
+        && parts.next().is_none()
+}
+
+fn joined(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+}
+
+struct Walk {
+    /// The folder without links.
+    root: Utf8PathBuf,
+    /// The folders that are being read, without links, so that none is read within itself.
+    open: Vec<Utf8PathBuf>,
+    files: Vec<(String, Content)>,
+}
+
+impl Walk {
+    fn take(&mut self, path: &Utf8Path, place: &str) -> Result<(), NoBootFiles> {
+        let failed = |cause| Error::io("reading", path, cause);
+        let mut true_path = None;
+        if fs::symlink_metadata(path).map_err(failed)?.is_symlink() {
+            let target = path.canonicalize_utf8().map_err(failed)?;
+            if !target.starts_with(&self.root) || self.open.contains(&target) {
+                return Err(NoBootFiles::BadLink { link: path.to_owned(), target });
+            }
+            true_path = Some(target);
+        }
+        let metadata = fs::metadata(path).map_err(failed)?;
+        if metadata.is_dir() {
+            let true_path = match true_path {
+                Some(path) => path,
+                None => path.canonicalize_utf8().map_err(failed)?,
+            };
+            self.open.push(true_path);
+            for name in names(path)? {
+                self.take(&path.join(&name), &format!("{place}/{name}"))?;
+            }
+            self.open.pop();
+        } else if metadata.is_file() {
+            let source = SourceFile { path: path.to_owned(), stat: Stat::of(&metadata) };
+            self.files.push((place.to_owned(), Content::Source(Arc::new(source))));
+        } else {
+            return Err(Error::new(format!("`{path}` is neither a file nor a folder")).into());
+        }
+        Ok(())
+    }
+}
+
+/// The names in a folder, sorted.
+fn names(folder: &Utf8Path) -> Result<Vec<String>, Error> {
+    let failed = |cause| Error::io("reading", folder, cause);
+    let mut names = Vec::new();
+    for entry in folder.read_dir_utf8().map_err(failed)? {
+        names.push(entry.map_err(failed)?.file_name().to_owned());
+    }
+    names.sort();
+    Ok(names)
+}

@@ -1,0 +1,141 @@
+//! Boot files out of an image in a WIM file: where Windows keeps them for discs (`Windows\Boot`), and where
+//! Configuration Manager puts them in its boot images (`sms`).
+
+use crate::error::Error;
+use crate::format::wim::Architecture;
+use crate::format::wim::Wim;
+use crate::manifest::Firmware;
+use crate::manifest::SecureBootCa;
+use crate::volume::Content;
+
+use super::{
+    BIOS_STORE, BOOT_SDI, BOOT_SECTOR, BOOTFIX, BOOTMGR, BOOTMGR_EFI, Candidates, EFI_STORE, Note, Wanted,
+    efi_image_names, efi_program,
+};
+
+/// Boot files are small; the largest are fonts of East Asia. More than this is something else.
+const MAX_LEN: u64 = 64 << 20;
+
+pub(super) fn find(wim: &Wim, index: u32, wanted: &Wanted) -> Result<Candidates, Error> {
+    let mut search = Search { wim, index, found: Candidates::default() };
+    let has = |firmware| wanted.firmware.contains(&firmware);
+    let sms = match wanted.architecture {
+        Architecture::X86 => "sms/bin/i386",
+        Architecture::X64 => "sms/bin/x64",
+        Architecture::Arm | Architecture::Arm64 => "sms/bin/arm64",
+    };
+    let is_2023 = wanted.secure_boot_ca == SecureBootCa::Ca2023;
+    search.file(BOOT_SDI, &["Windows/Boot/DVD/PCAT/boot.sdi", "Windows/Boot/DVD/EFI/boot.sdi", "sms/boot/boot.sdi"])?;
+    if has(Firmware::Bios) {
+        search.file(BOOTMGR, &["Windows/Boot/PCAT/bootmgr"])?;
+        search.file(BIOS_STORE, &["Windows/Boot/DVD/PCAT/BCD"])?;
+        search.file("boot/memtest.exe", &["Windows/Boot/PCAT/memtest.exe"])?;
+        if wanted.prompt {
+            search.file(BOOTFIX, &["Windows/Boot/DVD/PCAT/bootfix.bin", &format!("{sms}/bootfix.bin")])?;
+        }
+        let places = ["Windows/Boot/DVD/PCAT/etfsboot.com".to_owned(), format!("{sms}/etfsboot.com")];
+        search.found.boot_sector = search.first(BOOT_SECTOR, &places)?.map(|(_, content)| content);
+    }
+    if has(Firmware::Uefi) {
+        // The programs of the two authorities are beside each other; one is never taken for the other.
+        let (folder, suffix) = if is_2023 { ("Windows/Boot/EFI_EX", "_EX") } else { ("Windows/Boot/EFI", "") };
+        search.file(efi_program(wanted.architecture), &[&format!("{folder}/bootmgfw{suffix}.efi")])?;
+        search.file(BOOTMGR_EFI, &[&format!("{folder}/bootmgr{suffix}.efi")])?;
+        search.file("efi/microsoft/boot/memtest.efi", &[&format!("{folder}/memtest{suffix}.efi")])?;
+        search.file(EFI_STORE, &["Windows/Boot/DVD/EFI/BCD", "Windows/Boot/DVD_EX/EFI/BCD"])?;
+        search.efi_image(wanted, sms)?;
+    }
+    search.fonts(is_2023, has(Firmware::Bios), has(Firmware::Uefi))?;
+    Ok(search.found)
+}
+
+struct Search<'a> {
+    wim: &'a Wim,
+    index: u32,
+    found: Candidates,
+}
+
+impl Search<'_> {
+    fn extract(&self, path: &str) -> Result<Option<Content>, Error> {
+        Ok(self.wim.extract(self.index, path, MAX_LEN)?.map(Content::bytes))
+    }
+
+    /// The first that is there of several places, and which it is.
+    fn first(&mut self, what: &str, places: &[String]) -> Result<Option<(usize, Content)>, Error> {
+        for (n, place) in places.iter().enumerate() {
+            if let Some(content) = self.extract(place)? {
+                return Ok(Some((n, content)));
+            }
+        }
+        self.found.looked_at.push((what.to_owned(), places.to_vec()));
+        Ok(None)
+    }
+
+    fn file(&mut self, path: &str, places: &[&str]) -> Result<(), Error> {
+        let places: Vec<_> = places.iter().map(|place| (*place).to_owned()).collect();
+        if let Some((_, content)) = self.first(path, &places)? {
+            self.found.files.push((path.to_owned(), content));
+        }
+        Ok(())
+    }
+
+    /// The wanted kind of EFI boot image in any language before the other kind.
+    fn efi_image(&mut self, wanted: &Wanted, sms: &str) -> Result<(), Error> {
+        let is_2023 = wanted.secure_boot_ca == SecureBootCa::Ca2023;
+        let (folder, suffix) = if is_2023 { ("Windows/Boot/DVD_EX/EFI", "_EX") } else { ("Windows/Boot/DVD/EFI", "") };
+        let mut languages: Vec<_> = self.names(folder)?.into_iter().filter(|name| name.contains('-')).collect();
+        // They hold no text but the prompt. English first, so that the choice does not hang on what else is there.
+        languages.sort_by_key(|name| (!name.eq_ignore_ascii_case("en-US"), name.to_ascii_lowercase()));
+        for (name, prompts) in efi_image_names(wanted, suffix) {
+            let mut places: Vec<_> = languages.iter().map(|language| format!("{folder}/{language}/{name}")).collect();
+            if !is_2023 {
+                places.push(format!("{sms}/{name}"));
+            }
+            if let Some((_, content)) = self.first(&name, &places)? {
+                self.found.efi_image = Some(content);
+                if prompts != wanted.prompt {
+                    self.found.notes.push(Note::EfiPrompts(prompts));
+                }
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    /// Fonts only change how text looks, so those of the other authority will do.
+    fn fonts(&mut self, is_2023: bool, bios: bool, uefi: bool) -> Result<(), Error> {
+        let folders =
+            if is_2023 { &["Windows/Boot/FONTS_EX", "Windows/Boot/Fonts"][..] } else { &["Windows/Boot/Fonts"] };
+        for folder in folders {
+            let names = self.names(folder)?;
+            for name in &names {
+                let Some(content) = self.extract(&format!("{folder}/{name}"))? else { continue };
+                let plain = without_ex(name);
+                let places = [("boot/fonts", bios), ("efi/microsoft/boot/fonts", uefi)];
+                for (place, _) in places.into_iter().filter(|(_, is_wanted)| *is_wanted) {
+                    self.found.files.push((format!("{place}/{plain}"), content.clone()));
+                }
+            }
+            if !names.is_empty() {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// The names in a folder, none if there is no such folder.
+    fn names(&self, folder: &str) -> Result<Vec<String>, Error> {
+        let mut names: Vec<_> = self.wim.list(self.index, folder)?.unwrap_or_default();
+        names.sort_by(|a, b| a.path.cmp(&b.path));
+        Ok(names.into_iter().filter_map(|found| found.path.rsplit('/').next().map(str::to_owned)).collect())
+    }
+}
+
+/// `segoe_slboot_EX.ttf` is `segoe_slboot.ttf` on the medium.
+fn without_ex(name: &str) -> String {
+    let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
+    match stem.len().checked_sub(3).and_then(|at| stem.get(at..).map(|end| (at, end))) {
+        Some((at, end)) if end.eq_ignore_ascii_case("_EX") => format!("{}.{extension}", &stem[..at]),
+        _ => name.to_owned(),
+    }
+}
