@@ -1,0 +1,324 @@
+//! The one description of a disc, which runs twice: to measure, and, when every place is known, to put each
+//! structure where the first run found room for it. The parent module's documentation says where and why.
+
+use std::sync::Arc;
+
+use super::SECTOR;
+use super::catalog;
+use super::ecma119::{self, View};
+use super::name::Charset;
+use super::sectors;
+use super::tree::{Tree, What};
+use super::udf;
+use crate::error::Error;
+use crate::error::Result;
+use crate::layout::{Extent, Layout, Piece};
+use crate::volume::{Content, Volume};
+
+/// The first sector of the UDF partition, which runs to the sector before the last.
+pub const PARTITION: u64 = 257;
+
+/// The fixed places of the head.
+const DESCRIPTORS: u64 = 16;
+const CATALOG: u64 = 68;
+const PATH_TABLES: u64 = 72;
+const ANCHOR: u64 = 256;
+
+/// Files from here on are large: they come first.
+const LARGE: u64 = 1 << 20;
+/// Files from here on start at a multiple of [`ALIGNMENT`] sectors, which is 4,096 bytes.
+const ALIGNED: u64 = 64 << 10;
+const ALIGNMENT: u64 = 2;
+
+/// Where bytes lie: from a sector on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Run {
+    pub sector: u64,
+    pub len: u64,
+}
+
+/// Where everything is that something else points to. All zero while it is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// Of each item of the tree: the bytes of a file, or the file identifiers of a folder.
+    pub data: Vec<Run>,
+    /// Of each item of the tree: the sector of its file entry.
+    pub entries: Vec<u64>,
+    /// ISO 9660 and Joliet.
+    pub views: [ViewPlaces; 2],
+    /// The sectors of the boot images.
+    pub boot: Vec<u64>,
+    /// The sectors of the disc.
+    pub n_sectors: u64,
+}
+
+/// Where the structures of a view are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ViewPlaces {
+    /// The length of a path table, which is there in two byte orders.
+    pub path_table_len: u64,
+    pub path_tables: [u64; 2],
+    /// The records of the folders, in the order of the path table.
+    pub folders: Vec<Run>,
+}
+
+impl Places {
+    pub const MAIN_SEQUENCE: Run = Run { sector: 32, len: 16 * SECTOR };
+    pub const RESERVE_SEQUENCE: Run = Run { sector: 48, len: 16 * SECTOR };
+    pub const INTEGRITY: Run = Run { sector: 64, len: 4 * SECTOR };
+
+    fn unknown(disc: &Disc) -> Self {
+        let n_items = disc.tree.items().len();
+        let view = |view: &View| ViewPlaces {
+            path_table_len: 0,
+            path_tables: [0; 2],
+            folders: vec![Run::default(); view.folders.len()],
+        };
+        Self {
+            data: vec![Run::default(); n_items],
+            entries: vec![0; n_items],
+            views: [view(&disc.views[0]), view(&disc.views[1])],
+            boot: vec![0; disc.volume.boot.len()],
+            n_sectors: 0,
+        }
+    }
+
+    /// The sectors of the partition: all from its first to the one before the last anchor.
+    pub fn partition_len(&self) -> u64 {
+        self.n_sectors.saturating_sub(PARTITION + 1)
+    }
+}
+
+/// What is to be put on the disc.
+struct Disc<'a> {
+    volume: &'a Volume,
+    tree: Tree<'a>,
+    views: [View; 2],
+}
+
+/// The disc image of a volume.
+pub fn layout(volume: &Volume) -> Result<Layout> {
+    udf::check_label(&volume.label)?;
+    catalog::check(&volume.boot)?;
+    let tree = Tree::new(&volume.root)?;
+    check_sizes(volume, &tree)?;
+    let views = [Charset::Iso, Charset::Joliet].map(|charset| View::new(&tree, charset));
+    let disc = Disc { volume, tree, views };
+    let unknown = Places::unknown(&disc);
+    let (known, _) = emit(&disc, &unknown, Output::new(None));
+    if u32::try_from(known.n_sectors).is_err() {
+        let len = known.n_sectors * SECTOR;
+        return Err(Error::new(format!("the disc would have {len} bytes, and its sectors are numbered with 32 bits"))
+            .help("put some of the content on another medium"));
+    }
+    let (found, extents) = emit(&disc, &known, Output::new(Some(Vec::new())));
+    assert!(found == known, "the two runs place the same structures");
+    Ok(Layout::new(known.n_sectors * SECTOR, extents))
+}
+
+/// Refuses what is too large on its own. So no sum of lengths exceeds 64 bits later.
+fn check_sizes(volume: &Volume, tree: &Tree) -> Result<()> {
+    let too_large = |what: String, len: u64, max: u64| {
+        Err(Error::new(format!("{what} has {len} bytes, and a disc holds {max} in a file"))
+            .help("split it, or put it on a medium of another format"))
+    };
+    for item in 0..tree.items().len() {
+        let len = tree.file_len(item);
+        if len > udf::MAX_FILE_LEN {
+            return too_large(format!("`{}`", tree.path(item)), len, udf::MAX_FILE_LEN);
+        }
+    }
+    match volume.boot.iter().find(|entry| entry.image.len() > udf::MAX_FILE_LEN) {
+        Some(entry) => too_large("a boot image".into(), entry.image.len(), udf::MAX_FILE_LEN),
+        None => Ok(()),
+    }
+}
+
+/// Describes the disc, given the places that a run before this one found.
+fn emit(disc: &Disc, known: &Places, mut out: Output) -> (Places, Vec<Extent>) {
+    let mut found = Places::unknown(disc);
+    emit_head(disc, known, &mut found, &mut out);
+    let order = data_order(disc);
+    for &item in &order.large {
+        emit_file(disc, item, &mut found, &mut out);
+    }
+    for (entry, place) in disc.volume.boot.iter().zip(&mut found.boot) {
+        out.align(ALIGNMENT);
+        *place = out.sector;
+        out.put_layout(&entry.image, catalog::room(entry));
+    }
+    for &item in &order.small {
+        emit_file(disc, item, &mut found, &mut out);
+    }
+    out.align(structure_granule(out.sector));
+    emit_structures(disc, known, &mut found, &mut out);
+    for &item in &order.made {
+        emit_file(disc, item, &mut found, &mut out);
+    }
+    out.put(udf::anchor(out.sector));
+    found.n_sectors = out.sector;
+    (found, out.extents.unwrap_or_default())
+}
+
+/// Everything up to the file set descriptor, and path tables that have no room before it.
+fn emit_head(disc: &Disc, known: &Places, found: &mut Places, out: &mut Output) {
+    let [iso, joliet] = &disc.views;
+    out.go_to(DESCRIPTORS);
+    out.put(iso.descriptor(disc.volume, known));
+    if !disc.volume.boot.is_empty() {
+        out.put(catalog::boot_record(CATALOG));
+    }
+    out.put(joliet.descriptor(disc.volume, known));
+    out.put(ecma119::terminator());
+    out.put(udf::recognition());
+    for run in [Places::MAIN_SEQUENCE, Places::RESERVE_SEQUENCE] {
+        out.go_to(run.sector);
+        out.put(udf::volume_descriptors(disc.volume, known, run.sector));
+    }
+    out.go_to(Places::INTEGRITY.sector);
+    out.put(udf::integrity(disc.volume, &disc.tree, known));
+    if !disc.volume.boot.is_empty() {
+        out.go_to(CATALOG);
+        out.put(catalog::catalog(&disc.volume.boot, &known.boot));
+    }
+    let tables: Vec<Vec<u8>> = disc
+        .views
+        .iter()
+        .flat_map(|view| [false, true].map(|is_big_endian| view.path_table(&disc.tree, known, is_big_endian)))
+        .collect();
+    let n_table_sectors: u64 = tables.iter().map(|table| sectors(table.len() as u64)).sum();
+    let fit_in_head = n_table_sectors <= ANCHOR - PATH_TABLES;
+    if fit_in_head {
+        out.go_to(PATH_TABLES);
+        emit_path_tables(&tables, found, out);
+    }
+    out.go_to(ANCHOR);
+    out.put(udf::anchor(ANCHOR));
+    out.put(udf::file_set(disc.volume, known));
+    if !fit_in_head {
+        let end = out.sector + n_table_sectors.next_power_of_two();
+        emit_path_tables(&tables, found, out);
+        out.go_to(end);
+    }
+}
+
+fn emit_path_tables(tables: &[Vec<u8>], found: &mut Places, out: &mut Output) {
+    for (view, pair) in found.views.iter_mut().zip(tables.chunks_exact(2)) {
+        for (place, table) in view.path_tables.iter_mut().zip(pair) {
+            view.path_table_len = table.len() as u64;
+            *place = out.sector;
+            out.put(table.clone());
+        }
+    }
+}
+
+/// The files of the tree that hold anything, in the order of their places.
+struct DataOrder {
+    large: Vec<usize>,
+    small: Vec<usize>,
+    made: Vec<usize>,
+}
+
+/// Which file comes before which: the policy of the parent module, and the place to make it finer.
+fn data_order(disc: &Disc) -> DataOrder {
+    let mut order = DataOrder { large: Vec::new(), small: Vec::new(), made: Vec::new() };
+    for item in disc.tree.depth_first() {
+        match &disc.tree.items()[item].what {
+            What::File(content) if content.is_empty() => (),
+            What::File(Content::Bytes(_)) => order.made.push(item),
+            What::File(content) if content.len() >= LARGE => order.large.push(item),
+            What::File(_) => order.small.push(item),
+            What::Folder { .. } => (),
+        }
+    }
+    // A stable sort: within a power of two, files stay in the order of the tree.
+    order.large.sort_by_key(|item| disc.tree.file_len(*item).leading_zeros());
+    order
+}
+
+/// The structures start at a multiple of so many sectors: between 64 KiB and 16 MiB, more with more data before them, so
+/// that little is lost and few changes of the data reach them.
+fn structure_granule(data_end: u64) -> u64 {
+    (data_end / 256).next_power_of_two().clamp((64 << 10) / SECTOR, (16 << 20) / SECTOR)
+}
+
+fn emit_file(disc: &Disc, item: usize, found: &mut Places, out: &mut Output) {
+    if let What::File(content) = &disc.tree.items()[item].what {
+        if content.len() >= ALIGNED {
+            out.align(ALIGNMENT);
+        }
+        found.data[item] = Run { sector: out.sector, len: content.len() };
+        out.put_content(content);
+    }
+}
+
+/// The folders of all three file systems and the UDF file entries, UDF last.
+fn emit_structures(disc: &Disc, known: &Places, found: &mut Places, out: &mut Output) {
+    let date = disc.volume.date;
+    for (view, places) in disc.views.iter().zip(&mut found.views) {
+        for (folder, place) in view.folders.iter().zip(&mut places.folders) {
+            let records = view.folder(&disc.tree, *folder as usize, date, known);
+            *place = Run { sector: out.sector, len: records.len() as u64 };
+            out.put(records);
+        }
+    }
+    let depth_first = disc.tree.depth_first();
+    for folder in depth_first.iter().copied().filter(|item| disc.tree.is_folder(*item)) {
+        let identifiers = udf::folder(&disc.tree, folder, known);
+        found.data[folder] = Run { sector: out.sector, len: identifiers.len() as u64 };
+        out.put(identifiers);
+    }
+    for item in depth_first {
+        found.entries[item] = out.sector;
+        out.put(udf::file_entry(&disc.tree, item, date, known));
+    }
+}
+
+/// The disc as far as it is described: in the first run only a number of sectors, in the second extents as well.
+struct Output {
+    sector: u64,
+    extents: Option<Vec<Extent>>,
+}
+
+impl Output {
+    fn new(extents: Option<Vec<Extent>>) -> Self {
+        Self { sector: 0, extents }
+    }
+
+    /// Leaves zeros up to a sector.
+    fn go_to(&mut self, sector: u64) {
+        assert!(self.sector <= sector, "sector {sector} is taken: the next free one is {}", self.sector);
+        self.sector = sector;
+    }
+
+    /// Leaves zeros up to a multiple of so many sectors.
+    fn align(&mut self, n_sectors: u64) {
+        self.sector = self.sector.next_multiple_of(n_sectors);
+    }
+
+    fn put(&mut self, bytes: Vec<u8>) {
+        let len = bytes.len() as u64;
+        if let Some(extents) = &mut self.extents {
+            // The zeros between extents are free, so there is no need to keep those at the end of a structure.
+            let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+            let piece = Piece::Bytes(Arc::from(&bytes[..used]));
+            extents.push(Extent { offset: self.sector * SECTOR, len: used as u64, piece });
+        }
+        self.sector += sectors(len);
+    }
+
+    fn put_content(&mut self, content: &Content) {
+        if let Some(extents) = &mut self.extents {
+            extents.push(Extent::of(content, self.sector * SECTOR));
+        }
+        self.sector += sectors(content.len());
+    }
+
+    /// Embeds a layout in at least `room` bytes.
+    fn put_layout(&mut self, layout: &Layout, room: u64) {
+        if let Some(extents) = &mut self.extents {
+            extents.extend(layout.shifted(self.sector * SECTOR));
+        }
+        self.sector += sectors(room);
+    }
+}

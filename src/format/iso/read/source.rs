@@ -1,0 +1,63 @@
+//! The disc as bytes at offsets, of which none outside of it is ever asked for.
+
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
+
+use super::super::SECTOR;
+use crate::error::Error;
+use crate::error::Result;
+
+/// The most that is read at once; no folder is larger.
+const MAX_LEN: u64 = 256 << 20;
+
+pub struct Source<'a, R> {
+    reader: &'a mut R,
+    len: u64,
+}
+
+impl<'a, R: Read + Seek> Source<'a, R> {
+    pub fn new(reader: &'a mut R) -> Result<Self> {
+        let len =
+            reader.seek(SeekFrom::End(0)).map_err(|error| Error::new("finding the end of the disc").because(error))?;
+        Ok(Self { reader, len })
+    }
+
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// A range of the disc, if there is one; `what` says what should be there.
+    pub fn range(&self, what: &str, start: u64, len: u64) -> Result<Range<u64>> {
+        match start.checked_add(len) {
+            Some(end) if end <= self.len => Ok(start..end),
+            _ => Err(Error::new(format!(
+                "{what} is outside of the disc: {len} bytes from byte {start} on, of {}",
+                self.len
+            ))
+            .help("the image may be cut off: compare its size with that of the original")),
+        }
+    }
+
+    pub fn read(&mut self, what: &str, range: Range<u64>) -> Result<Vec<u8>> {
+        let range = self.range(what, range.start, range.end.saturating_sub(range.start))?;
+        let len = range.end - range.start;
+        self.check_len(what, len)?;
+        let mut bytes = vec![0; len as usize];
+        let read = self.reader.seek(SeekFrom::Start(range.start)).and_then(|_| self.reader.read_exact(&mut bytes));
+        read.map_err(|error| Error::new(format!("reading {what} at byte {}", range.start)).because(error))?;
+        Ok(bytes)
+    }
+
+    /// Refuses to read more at once than makes sense.
+    pub fn check_len(&self, what: &str, len: u64) -> Result<()> {
+        match len > MAX_LEN {
+            true => Err(Error::new(format!("{what} has {len} bytes, and no more than {MAX_LEN} are read"))),
+            false => Ok(()),
+        }
+    }
+
+    pub fn sector(&mut self, what: &str, sector: u64) -> Result<Vec<u8>> {
+        let start = sector.saturating_mul(SECTOR);
+        self.read(what, start..start.saturating_add(SECTOR))
+    }
+}

@@ -1,0 +1,134 @@
+//! The volume's tree as one list, which every file system of the disc numbers its structures by.
+
+use std::ops::Range;
+
+use super::udf;
+use crate::error::Error;
+use crate::error::Result;
+use crate::volume::{Content, Folder, Node};
+
+/// All folders and files, breadth first: the root is item 0, and the items of a folder follow each other.
+pub struct Tree<'a> {
+    items: Vec<Item<'a>>,
+    n_folders: u64,
+}
+
+pub struct Item<'a> {
+    pub name: &'a str,
+    /// The item number of the folder that it is in; the root is in itself.
+    pub parent: usize,
+    pub what: What<'a>,
+}
+
+pub enum What<'a> {
+    Folder {
+        /// The item numbers of what is in it.
+        items: Range<usize>,
+    },
+    File(&'a Content),
+}
+
+/// ECMA-119 6.9.1: the path tables number folders with 16 bits. UDF counts links to a folder with 16 bits, too.
+const MAX_FOLDERS: u64 = 65_535;
+
+/// OSTA UDF 1.02, section 3.3: maximum path length in bytes.
+const MAX_PATH_LEN: usize = 1_023;
+
+impl<'a> Tree<'a> {
+    /// The tree below a root, if a disc can hold it.
+    pub fn new(root: &'a Folder) -> Result<Self> {
+        let mut items = vec![Item { name: "", parent: 0, what: What::Folder { items: 0..0 } }];
+        let mut folders = vec![(0, root, 0)];
+        // The loop adds to the list that it walks: that makes it breadth first, and deep trees need no stack.
+        let mut next = 0;
+        while let Some(&(item, folder, path_len)) = folders.get(next) {
+            next += 1;
+            let start = items.len();
+            for (name, node) in folder.iter() {
+                let name = name.as_str();
+                // ECMA-167 4/8.7.1: the lengths of the identifiers and one for each of them.
+                let path_len = path_len + udf::compressed_len(name) + 1;
+                let what = match node {
+                    Node::File(content) => What::File(content),
+                    Node::Folder(folder) => {
+                        folders.push((items.len(), folder, path_len));
+                        What::Folder { items: 0..0 }
+                    }
+                };
+                items.push(Item { name, parent: item, what });
+                if path_len > MAX_PATH_LEN {
+                    let path = path_of(&items, items.len() - 1);
+                    return Err(Error::new(format!(
+                        "the path `{path}` has {path_len} bytes on the disc, and UDF holds {MAX_PATH_LEN}"
+                    ))
+                    .help("shorten the names of its folders"));
+                }
+            }
+            let end = items.len();
+            items[item].what = What::Folder { items: start..end };
+        }
+        let n_folders = folders.len() as u64;
+        if n_folders > MAX_FOLDERS {
+            return Err(Error::new(format!("the volume has {n_folders} folders, and a disc holds {MAX_FOLDERS}"))
+                .help("pack the folders that belong together into an archive or a WIM file"));
+        }
+        Ok(Self { items, n_folders })
+    }
+
+    pub fn items(&self) -> &[Item<'a>] {
+        &self.items
+    }
+
+    /// What a folder holds; nothing for a file.
+    pub fn items_in(&self, item: usize) -> Range<usize> {
+        match &self.items[item].what {
+            What::Folder { items } => items.clone(),
+            What::File(_) => 0..0,
+        }
+    }
+
+    pub fn is_folder(&self, item: usize) -> bool {
+        matches!(self.items[item].what, What::Folder { .. })
+    }
+
+    /// The length of a file; 0 for a folder.
+    pub fn file_len(&self, item: usize) -> u64 {
+        match &self.items[item].what {
+            What::Folder { .. } => 0,
+            What::File(content) => content.len(),
+        }
+    }
+
+    pub fn n_folders(&self) -> u64 {
+        self.n_folders
+    }
+
+    pub fn n_files(&self) -> u64 {
+        self.items.len() as u64 - self.n_folders
+    }
+
+    pub fn path(&self, item: usize) -> String {
+        path_of(&self.items, item)
+    }
+
+    /// The item numbers in the order of a reader who enters each folder as he comes by, the root first.
+    pub fn depth_first(&self) -> Vec<usize> {
+        let mut order = Vec::with_capacity(self.items.len());
+        let mut ahead = vec![0];
+        while let Some(item) = ahead.pop() {
+            order.push(item);
+            ahead.extend(self.items_in(item).rev());
+        }
+        order
+    }
+}
+
+fn path_of(items: &[Item], mut item: usize) -> String {
+    let mut names = Vec::new();
+    while item != 0 {
+        names.push(items[item].name);
+        item = items[item].parent;
+    }
+    names.reverse();
+    names.join("/")
+}

@@ -1,0 +1,218 @@
+//! What the tests of disc images share: trees of real files, images written without the product's own writer, and
+//! independent readers that must not complain.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use camino::Utf8PathBuf;
+use tempfile::TempDir;
+use tsmedia::digest::Digest;
+use tsmedia::format::iso;
+use tsmedia::layout::{Layout, Piece};
+use tsmedia::volume::{BootEntry, Content, Date, Folder, Platform, SourceFile, Stat, Volume};
+
+/// A tree with the files it is made of, and the image made of it.
+pub struct Sample {
+    pub volume: Volume,
+    pub folder: TempDir,
+    /// Every file of the tree, and the file on this machine that holds the same.
+    pub files: BTreeMap<String, PathBuf>,
+    /// Every folder of the tree but the root.
+    pub folders: Vec<String>,
+}
+
+impl Sample {
+    pub fn new(label: &str) -> Self {
+        let volume = Volume {
+            label: label.into(),
+            id: Digest::of(label.as_bytes()),
+            date: Date::from_unix(1_767_225_600).unwrap(),
+            root: Folder::default(),
+            boot: Vec::new(),
+        };
+        let folder = tempfile::tempdir().unwrap();
+        Self { volume, folder, files: BTreeMap::new(), folders: Vec::new() }
+    }
+
+    fn next_source(&self) -> PathBuf {
+        self.folder.path().join(format!("source-{}", self.files.len()))
+    }
+
+    /// Adds a file that is read from a source.
+    pub fn source(&mut self, path: &str, bytes: &[u8]) {
+        let source = self.next_source();
+        fs::write(&source, bytes).unwrap();
+        self.add(path, &source);
+    }
+
+    /// Adds a file of this machine.
+    pub fn add(&mut self, path: &str, source: &Path) {
+        let stat = Stat::of(&fs::metadata(source).unwrap());
+        let file = SourceFile { path: Utf8PathBuf::from_path_buf(source.into()).unwrap(), stat };
+        self.volume.root.insert(path, Content::Source(Arc::new(file))).unwrap();
+        self.files.insert(path.into(), source.into());
+        self.note_parents(path);
+    }
+
+    /// Adds a file that is made in memory.
+    pub fn made(&mut self, path: &str, bytes: &[u8]) {
+        let source = self.next_source();
+        fs::write(&source, bytes).unwrap();
+        self.volume.root.insert(path, Content::bytes(bytes)).unwrap();
+        self.files.insert(path.into(), source);
+        self.note_parents(path);
+    }
+
+    pub fn empty_folder(&mut self, path: &str) {
+        self.volume.root.insert_folder(path).unwrap();
+        self.note_parents(&format!("{path}/"));
+    }
+
+    pub fn boot(&mut self, platform: Platform, image: &[u8]) {
+        self.volume.boot.push(BootEntry { platform, image: Layout::from(&Content::bytes(image)) });
+    }
+
+    fn note_parents(&mut self, path: &str) {
+        for (at, _) in path.match_indices('/') {
+            let folder = path[..at].to_owned();
+            if !self.folders.contains(&folder) {
+                self.folders.push(folder);
+            }
+        }
+    }
+
+    /// Writes the image, over a pattern that shows every byte that was not written.
+    pub fn image(&self) -> PathBuf {
+        let layout = iso::layout(&self.volume).unwrap();
+        let path = self.folder.path().join("disc.iso");
+        fs::write(&path, vec![0xD1; usize::try_from(layout.len()).unwrap() + 4_096]).unwrap();
+        write(&layout, &path, false);
+        path
+    }
+
+    /// Writes the image as a sparse file.
+    pub fn sparse_image(&self) -> PathBuf {
+        let path = self.folder.path().join("disc.iso");
+        File::create(&path).unwrap();
+        write(&iso::layout(&self.volume).unwrap(), &path, true);
+        path
+    }
+
+    /// Compares what a reader extracted with the tree: the same files with the same bytes, and no others.
+    pub fn assert_extracted(&self, who: &str, folder: &Path) {
+        let mut found = BTreeMap::new();
+        let mut found_folders = Vec::new();
+        list(folder, "", &mut found, &mut found_folders);
+        assert_eq!(found.keys().collect::<Vec<_>>(), self.files.keys().collect::<Vec<_>>(), "{who}: files");
+        let mut folders = self.folders.clone();
+        folders.sort();
+        found_folders.sort();
+        assert_eq!(found_folders, folders, "{who}: folders");
+        for (path, source) in &self.files {
+            assert!(same_bytes(source, &found[path]), "{who}: `{path}` has other bytes");
+        }
+    }
+}
+
+/// Writes what a layout says, and zeros between its extents.
+pub fn write(layout: &Layout, path: &Path, sparse: bool) {
+    let mut target = File::options().write(true).open(path).unwrap();
+    target.set_len(layout.len()).unwrap();
+    let mut at = 0;
+    let fill = |target: &mut File, from: u64, to: u64| {
+        if !sparse {
+            target.seek(SeekFrom::Start(from)).unwrap();
+            std::io::copy(&mut std::io::repeat(0).take(to - from), target).unwrap();
+        }
+    };
+    let zeros = vec![0; 1 << 20];
+    for extent in layout.extents() {
+        fill(&mut target, at, extent.offset);
+        at = extent.end();
+        match &extent.piece {
+            Piece::Bytes(bytes) => {
+                target.seek(SeekFrom::Start(extent.offset)).unwrap();
+                target.write_all(bytes).unwrap();
+            }
+            Piece::Source { file, start } => {
+                let mut source = File::open(&file.path).unwrap();
+                source.seek(SeekFrom::Start(*start)).unwrap();
+                let mut done = 0;
+                let mut buffer = vec![0; 1 << 20];
+                while done < extent.len {
+                    let len = usize::try_from(extent.len - done).unwrap().min(buffer.len());
+                    source.read_exact(&mut buffer[..len]).unwrap();
+                    if !sparse || buffer[..len] != zeros[..len] {
+                        target.seek(SeekFrom::Start(extent.offset + done)).unwrap();
+                        target.write_all(&buffer[..len]).unwrap();
+                    }
+                    done += len as u64;
+                }
+            }
+        }
+    }
+    fill(&mut target, at, layout.len());
+}
+
+fn list(folder: &Path, prefix: &str, files: &mut BTreeMap<String, PathBuf>, folders: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let entry = entry.unwrap();
+        let path = format!("{prefix}{}", entry.file_name().to_str().unwrap());
+        if entry.file_type().unwrap().is_dir() {
+            list(&entry.path(), &format!("{path}/"), files, folders);
+            folders.push(path);
+        } else {
+            files.insert(path, entry.path());
+        }
+    }
+}
+
+fn same_bytes(one: &Path, other: &Path) -> bool {
+    let mut files = [one, other].map(|path| File::open(path).unwrap());
+    if files[0].metadata().unwrap().len() != files[1].metadata().unwrap().len() {
+        return false;
+    }
+    let mut buffers = [vec![0; 1 << 20], vec![0; 1 << 20]];
+    loop {
+        let n = files[0].read(&mut buffers[0]).unwrap();
+        if n == 0 {
+            return true;
+        }
+        files[1].read_exact(&mut buffers[1][..n]).unwrap();
+        if buffers[0][..n] != buffers[1][..n] {
+            return false;
+        }
+    }
+}
+
+/// Runs a tool that must end well, and gives what it wrote to both of its outputs.
+pub fn run(program: &str, arguments: &[&str]) -> String {
+    let output = Command::new(program)
+        .args(arguments)
+        .env("LC_ALL", "C.UTF-8")
+        .output()
+        .unwrap_or_else(|error| panic!("{program} is needed for this test: {error}"));
+    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{program} {arguments:?}: {}\n{text}", output.status);
+    text
+}
+
+/// Fails when a reader complains.
+pub fn assert_quiet(who: &str, text: &str) {
+    let complaint = text.lines().find(|line| {
+        // xorriso says so of every BIOS boot program that is no file of the tree, as on the discs of Microsoft.
+        if line.contains("Found hidden El-Torito image. Its size could not be figured out") {
+            return false;
+        }
+        let line = line.to_lowercase();
+        // Names of files may hold these words; none of our samples does.
+        ["warning", "error", "sorry", "failure", "corrupt", "invalid", "unexpected", "ignoring", "damaged", "missing"]
+            .iter()
+            .any(|word| line.contains(word))
+    });
+    assert!(complaint.is_none(), "{who} complains: {}\n{text}", complaint.unwrap_or_default());
+}
