@@ -36,6 +36,7 @@ pub mod manifest;
 pub mod output;
 pub mod problem;
 pub mod progress;
+pub mod report;
 pub mod resolve;
 pub mod size;
 pub mod store;

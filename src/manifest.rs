@@ -1,13 +1,37 @@
 //! From the author's files to typed manifests, one for each site, or to everything that is wrong with them.
+//!
+//! Texts become trees with places ([`text`]); profiles and template values are laid over each other; each string is
+//! rendered ([`template`]); the result is checked against the schema of our own types ([`complaint`]) and the rules
+//! of the field ([`rules`]), and read into them once. Complaints of all these steps come together.
 
 mod capacity;
+mod complaint;
 mod model;
+mod profile;
+mod rules;
 mod schema;
+mod site;
+mod source_date;
+mod suggest;
+mod template;
+mod text;
+mod tree;
+mod unbuilt;
+mod vars;
 
-use camino::Utf8PathBuf;
+use std::sync::Arc;
+
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::error::Result;
-use crate::problem::{Place, Problems};
+use crate::problem::{Place, Problem, Problems, Severity};
+use crate::volume::Date;
+
+use complaint::{Checker, Doc};
+use profile::{Folders, Reader};
+use site::Chosen;
+use template::{Context, Templates};
+use tree::{Entry, Node, Spans, Table, Value};
 
 pub use capacity::Capacity;
 pub use model::*;
@@ -32,26 +56,204 @@ pub struct Rendered {
     pub site: Option<String>,
     /// The path of the manifest file as it was given.
     pub path: Utf8PathBuf,
-    spans: schema::Spans,
+    value: serde_json::Value,
+    spans: Spans,
+    folders: Arc<Folders>,
 }
 
 impl Rendered {
     /// Where the value at a JSON pointer (`/package/0/source`) was written: in the manifest or in a profile.
     /// A value that nobody wrote (a default) is placed at the nearest table that was.
     pub fn place(&self, pointer: &str) -> Place {
-        todo!("{pointer}")
+        let spot = self.spans.nearest(pointer).or_else(|| self.spans.nearest(""));
+        spot.map(|spot| spot.value.clone()).unwrap_or_else(|| unreachable!("a tree has a root"))
     }
 
     /// A path that the author wrote at a JSON pointer, relative to the file in which it was written.
     pub fn path_at(&self, pointer: &str, path: &str) -> Utf8PathBuf {
-        todo!("{pointer} {path}")
+        match self.folders.get(&self.place(pointer).source) {
+            Some(folder) => folder.join(path),
+            None => profile::folder(&self.path).join(path),
+        }
     }
+
+    /// The whole manifest as it is for this site: laid over its profiles, rendered, with this site alone.
+    pub fn value(&self) -> &serde_json::Value {
+        &self.value
+    }
+
+    /// The same as TOML; itself a manifest that gives the same medium, where paths of profiles in other folders
+    /// do not stand in its way.
+    pub fn to_toml(&self) -> String {
+        // A rendered value has no null and no map keys but text, so it can always be written.
+        toml::to_string_pretty(&self.value).unwrap_or_default()
+    }
+}
+
+impl MediaTable {
+    /// The moment that `source-date` means, if it is given.
+    pub fn date(&self) -> Option<Date> {
+        source_date::parse(self.source_date.as_deref()?)
+    }
+}
+
+/// The JSON Schema of manifests as editors use it: the text of `schemas/media.schema.json`.
+pub fn editor_schema() -> String {
+    schema::editor()
+}
+
+/// The names of the built-in profiles, each with its text.
+pub fn built_in_profiles() -> &'static [(&'static str, &'static str)] {
+    &profile::BUILT_IN
 }
 
 /// Reads a manifest with its profiles, renders it for each site and checks it.
 ///
 /// What the author got wrong goes to `problems`; manifests that have errors are not among the result. An error
 /// means that a file could not be read at all.
-pub fn load(path: &camino::Utf8Path, options: &Options, problems: &mut Problems) -> Result<Vec<Rendered>> {
-    todo!("{path} {options:?} {problems:?}")
+pub fn load(path: &Utf8Path, options: &Options, problems: &mut Problems) -> Result<Vec<Rendered>> {
+    let n_errors = problems.count(Severity::Error);
+    let mut reader = Reader { problems, folders: Folders::new() };
+    let (tree, is_sound) = reader.manifest(path)?;
+    let (given_vars, are_vars_sound) = vars::given(options, &mut reader)?;
+    if !is_sound || !are_vars_sound {
+        return Ok(Vec::new());
+    }
+    let templates = Templates::new();
+    let near_vars = vars::of_site(&tree, None, given_vars.clone());
+    let sites = site::select(&tree, &near_vars, &options.sites, &templates, &mut reader);
+    let Reader { problems, folders } = reader;
+    let (checker, folders) = (Checker::new()?, Arc::new(folders));
+    let mut rendered = Vec::new();
+    let mut found: Vec<(Problem, Vec<String>)> = Vec::new();
+    for site in &sites {
+        let mut problems_here = Vec::new();
+        let tree = render(&tree, site.as_ref(), given_vars.clone(), &templates, problems, &mut problems_here);
+        let (value, spans) = tree.flatten();
+        let doc = Doc { json: &value, spans: &spans, sources: problems };
+        problems_here.extend(checker.check(doc));
+        problems_here.extend(rules::check(doc));
+        let has_errors = problems_here.iter().any(|problem| problem.severity == Severity::Error);
+        let manifest = (!has_errors && spans.holes.is_empty()).then(|| serde_json::from_value(value.clone()));
+        let code = site.as_ref().and_then(|site| site.code.clone());
+        match manifest {
+            Some(Ok(manifest)) => {
+                let (path, folders) = (path.to_owned(), Arc::clone(&folders));
+                let mut value = value;
+                if let Some(media) = value.get_mut("media").and_then(|media| media.as_object_mut()) {
+                    // They are laid under already.
+                    media.remove("profile");
+                }
+                rendered.push(Rendered { manifest, site: code.clone(), path, value, spans, folders });
+            }
+            // The schema lets nothing pass that the types refuse; should it ever, the reason is not lost.
+            Some(Err(error)) => problems_here.push(Problem::error(error.to_string()).at(tree.place.clone(), "")),
+            None => {}
+        }
+        for problem in problems_here {
+            let code = code.clone().unwrap_or_default();
+            match found.iter_mut().find(|(other, _)| *other == problem) {
+                Some((_, codes)) if codes.contains(&code) => {}
+                Some((_, codes)) => codes.push(code),
+                None => found.push((problem, vec![code])),
+            }
+        }
+    }
+    for (problem, codes) in found {
+        problems.add(if codes.len() < sites.len() { for_sites(problem, &codes) } else { problem });
+    }
+    same_outputs(&rendered, problems);
+    Ok(if problems.count(Severity::Error) > n_errors { Vec::new() } else { rendered })
+}
+
+/// The tree of one site: values for templates laid over each other, and every string rendered.
+fn render(
+    tree: &Node,
+    site: Option<&Chosen>,
+    given_vars: Table,
+    templates: &Templates,
+    sources: &Problems,
+    found: &mut Vec<Problem>,
+) -> Node {
+    let Value::Table(root) = &tree.value else { return tree.clone() };
+    let mut context = Context::new();
+    context.no_site = "the manifest has no `[[sites]]`: add one, or do without `site`";
+    let site_table = site.and_then(|site| site.node.as_table());
+    if site.is_some() {
+        context.space("site");
+    }
+    for entry in site_table.iter().flat_map(|table| &table.0).filter(|entry| entry.name != "vars") {
+        context.insert("site", &entry.name, &entry.node);
+    }
+    let own_vars = site_table.and_then(|table| table.get("vars"));
+    let vars = vars::of_site(tree, own_vars, given_vars);
+    let vars = templates.render_space("vars", &vars, &mut context, sources, found);
+    let media = root.get("media").and_then(Node::as_table);
+    if media.is_some_and(|media| media.get("label").is_none()) {
+        context.space("media").insert("label".into(), model::default_label().into());
+    }
+    let media = media.map(|media| templates.render_space("media", media, &mut context, sources, found));
+
+    let mut table = Table::default();
+    for entry in &root.0 {
+        let is_table = entry.node.as_table().is_some();
+        let value = match (entry.name.as_str(), site, &media) {
+            ("vars", ..) if is_table => Value::Table(vars.clone()),
+            ("media", _, Some(media)) => Value::Table(media.clone()),
+            ("sites", Some(site), _) => Value::Array(vec![with_vars(&site.node, &vars)]),
+            _ => templates.render(&entry.node, &context, sources, found).value,
+        };
+        table.0.push(Entry { node: Node { value, place: entry.node.place.clone() }, ..entry.clone() });
+    }
+    if root.get("vars").is_none()
+        && let Some(first) = vars.0.first()
+    {
+        let place = first.key.clone();
+        let node = Node { value: Value::Table(vars.clone()), place: place.clone() };
+        table.0.push(Entry { name: "vars".into(), key: place, node });
+    }
+    Node { value: Value::Table(table), place: tree.place.clone() }
+}
+
+/// A site with its own template values as they were rendered.
+fn with_vars(site: &Node, vars: &Table) -> Node {
+    let mut site = site.clone();
+    if let Value::Table(table) = &mut site.value
+        && let Some(own) = table.0.iter_mut().find(|entry| entry.name == "vars")
+        && let Value::Table(own) = &mut own.node.value
+    {
+        for entry in &mut own.0 {
+            if let Some(rendered) = vars.get(&entry.name) {
+                entry.node.value = rendered.value.clone();
+            }
+        }
+    }
+    site
+}
+
+/// The same problem, saying that it is one of some sites only.
+fn for_sites(mut problem: Problem, codes: &[String]) -> Problem {
+    let quoted: Vec<_> = codes.iter().map(|code| format!("`{code}`")).collect();
+    let sites = if quoted.len() == 1 { "site" } else { "sites" };
+    problem.message = format!("{} ({sites} {})", problem.message, suggest::join(&quoted, "and"));
+    problem
+}
+
+/// Two sites can't write one file.
+fn same_outputs(rendered: &[Rendered], problems: &mut Problems) {
+    let output = |rendered: &Rendered| rendered.path_at("/output/path", &rendered.manifest.output.path);
+    for (index, second) in rendered.iter().enumerate() {
+        let Some(first) = rendered[..index].iter().find(|first| output(first) == output(second)) else { continue };
+        let code = |rendered: &Rendered| rendered.site.clone().unwrap_or_default();
+        problems.add(
+            Problem::error(format!(
+                "the sites `{}` and `{}` have the same output `{}`",
+                code(first),
+                code(second),
+                second.manifest.output.path
+            ))
+            .at(second.place("/output/path"), "")
+            .help("name the site in it: `out/{{ media.name }}-{{ site.code }}.iso`"),
+        );
+    }
 }

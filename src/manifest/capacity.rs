@@ -1,16 +1,16 @@
 //! How much a medium holds.
 
+use std::borrow::Cow;
 use std::str::FromStr;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use crate::size::{NotASize, Size};
 
 /// What a medium can hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(try_from = "String")]
-#[schemars(with = "String")]
 pub enum Capacity {
     /// As much as it takes.
     #[default]
@@ -31,6 +31,41 @@ pub const NAMED: [(&str, u64); 4] = [
     ("bd", 25_025_314_816),
 ];
 
+/// What each name stands for, as editors show it.
+const WORDS: [(&str, &str); 5] = [
+    ("unlimited", "As much as it takes."),
+    ("cd", "A CD-R of 74 minutes: 681,984,000 bytes (650 MiB)."),
+    ("dvd", "A single-layer DVD: 4,700,372,992 bytes (4.7 GB)."),
+    ("dvd-dl", "A dual-layer DVD: 8,543,666,176 bytes (8.5 GB)."),
+    ("bd", "A single-layer Blu-ray disc: 25,025,314,816 bytes (25 GB)."),
+];
+
+/// The names with their documentation, or a size in text.
+impl JsonSchema for Capacity {
+    fn schema_name() -> Cow<'static, str> {
+        "Capacity".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names: Vec<_> = WORDS
+            .iter()
+            .map(|(name, words)| serde_json::json!({ "const": name, "type": "string", "description": words }))
+            .collect();
+        json_schema!({
+            "anyOf": [
+                { "oneOf": names },
+                {
+                    "type": "string",
+                    "description": "A size such as `7.9 GB` or `4 GiB`.",
+                    "pattern": r"^[0-9]+(\.[0-9]+)? *([kKmMgGtT][iI]?)?[bB]$",
+                    "patternErrorMessage": "a size such as `7.9 GB` or `4 GiB`",
+                },
+            ],
+            "examples": ["dvd-dl", "7.9 GB"],
+        })
+    }
+}
+
 impl FromStr for Capacity {
     type Err = NotASize;
 
@@ -50,5 +85,22 @@ impl TryFrom<String> for Capacity {
 
     fn try_from(text: String) -> Result<Self, NotASize> {
         text.parse()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_is_documented_with_its_bytes() {
+        for (name, bytes) in NAMED {
+            let (_, words) = WORDS.iter().find(|(documented, _)| *documented == name).unwrap();
+            assert!(words.replace(',', "").contains(&bytes.to_string()), "{name}: {words}");
+            assert_eq!(name.parse(), Ok(Capacity::AtMost(Size(bytes))));
+        }
+        assert_eq!("unlimited".parse(), Ok(Capacity::Unlimited));
+        assert_eq!("7.9 GB".parse(), Ok(Capacity::AtMost(Size(7_900_000_000))));
+        assert!("big".parse::<Capacity>().is_err());
     }
 }

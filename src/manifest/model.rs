@@ -16,7 +16,7 @@ use super::capacity::Capacity;
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Manifest {
     /// The version of the manifest's form. Always 1.
-    #[schemars(range(min = 1, max = 1))]
+    #[schemars(range(min = 1, max = 1), example = 1)]
     pub manifest_version: u32,
     /// The medium: what it is and how it is called.
     pub media: MediaTable,
@@ -27,8 +27,10 @@ pub struct Manifest {
     /// The sites that the medium is made for. Each gets an output of its own.
     #[serde(default)]
     pub sites: Vec<Site>,
-    /// Values for templates, as `vars.NAME`.
+    /// Values for templates, as `vars.NAME`. Nearer ones replace them: `vars` of a site, then `--vars FILE`, then
+    /// `--var NAME=VALUE`.
     #[serde(default)]
+    #[schemars(example = serde_json::json!({ "language": "en-US" }))]
     pub vars: BTreeMap<String, serde_json::Value>,
     /// Operating system images, placed under `SMS\PKG\<id>`. Stand-alone media only.
     #[serde(default)]
@@ -55,28 +57,30 @@ pub struct MediaTable {
     #[schemars(length(min = 1), example = &"win11")]
     pub name: String,
     /// What the medium is for.
+    #[schemars(example = &"stand-alone")]
     pub kind: Kind,
     /// Manifests that are laid under this one: the name of a built-in profile, the path of a file, or a list of
     /// them. Tables merge key by key; everything else is replaced by the nearer one, later ones of a list being nearer.
     #[serde(default)]
-    #[schemars(with = "super::schema::OneOrMany")]
+    #[schemars(with = "super::schema::OneOrMany", example = &"dvd-dl", example = ["profiles/common.toml", "uefi"])]
     pub profile: serde_json::Value,
-    /// The volume label, also written to `MediaLabel.txt`.
+    /// The volume label, also written to `MediaLabel.txt`: one line, 32 characters at most.
     #[serde(default = "default_label")]
     #[schemars(length(min = 1), example = &"WIN11 {{ site.code }}")]
     pub label: String,
     /// Whether `autorun.inf` is written. Antimalware often blocks it.
     #[serde(default)]
+    #[schemars(extend("default" = false))]
     pub autorun: bool,
     /// The date of everything on the medium, from 1980 to 2099; 1980-01-01 unless this or `SOURCE_DATE_EPOCH`
-    /// says otherwise.
+    /// says otherwise. A day is its first second in UTC.
     #[serde(default)]
-    #[schemars(example = &"2026-01-01")]
+    #[schemars(with = "super::source_date::Written", example = &"2026-01-01")]
     pub source_date: Option<String>,
 }
 
 /// The label of media that are given none, as Configuration Manager has it.
-fn default_label() -> String {
+pub(super) fn default_label() -> String {
     "Configuration Manager".into()
 }
 
@@ -96,12 +100,14 @@ pub enum Kind {
 pub struct OutputTable {
     /// The form of the medium.
     #[serde(default)]
+    #[schemars(extend("default" = "iso"))]
     pub format: OutputFormat,
     /// Where the output is put, relative to the manifest. Sites need a path each: use `site.code` in it.
     #[schemars(length(min = 1), example = &"out/{{ media.name }}-{{ site.code }}.iso")]
     pub path: String,
     /// What the medium can hold; unlimited unless said.
     #[serde(default)]
+    #[schemars(extend("default" = "unlimited"))]
     pub capacity: Capacity,
 }
 
@@ -131,9 +137,11 @@ pub struct BootTable {
     pub files: String,
     /// The Microsoft certificate authority that signed the boot programs to be used.
     #[serde(default)]
+    #[schemars(extend("default" = "2011"))]
     pub secure_boot_ca: SecureBootCa,
     /// Whether starting from the disc waits for a key to be pressed.
     #[serde(default = "default_prompt")]
+    #[schemars(extend("default" = true))]
     pub prompt: bool,
 }
 
@@ -157,7 +165,7 @@ pub struct WimImage {
     pub file: String,
     /// Which image in it, counted from 1. Needed when it holds several.
     #[serde(default)]
-    #[schemars(range(min = 1), example = 1)]
+    #[schemars(range(min = 1, max = 65_535), example = 1)]
     pub index: Option<u32>,
 }
 
@@ -187,8 +195,12 @@ pub enum SecureBootCa {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Site {
-    /// The site code: three letters or digits.
-    #[schemars(regex(pattern = r"^[A-Z0-9]{3}$"), example = &"BER")]
+    /// The site code: three letters or digits, in capitals.
+    #[schemars(
+        regex(pattern = r"^[A-Z0-9]{3}$"),
+        extend("patternErrorMessage" = "a site code is three letters or digits, in capitals"),
+        example = &"BER"
+    )]
     pub code: String,
     /// Values for templates that replace those of `[vars]` for this site.
     #[serde(default)]
@@ -201,18 +213,22 @@ pub struct Site {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct OperatingSystem {
     /// The package ID: a site code and five hexadecimal digits.
-    #[schemars(regex(pattern = r"^[A-Z0-9]{3}[0-9A-F]{5}$"), example = &"BER00010")]
+    #[schemars(
+        regex(pattern = r"^[A-Z0-9]{3}[0-9A-F]{5}$"),
+        extend("patternErrorMessage" = "a package ID is a site code and five hexadecimal digits, in capitals"),
+        example = &"BER00010"
+    )]
     pub id: String,
     /// The WIM file.
     #[schemars(length(min = 1), example = &"images/install.wim")]
     pub file: String,
     /// Which image in it the task sequence applies, counted from 1. Needed when it holds several.
     #[serde(default)]
-    #[schemars(range(min = 1), example = 3)]
+    #[schemars(range(min = 1, max = 65_535), example = 3)]
     pub index: Option<u32>,
     /// Whether it is on the medium: a condition such as `{{ site.code == 'BER' }}`.
     #[serde(default = "always")]
-    #[schemars(example = &"{{ site.code == 'BER' }}")]
+    #[schemars(extend("default" = true), example = &"{{ site.code == 'BER' }}")]
     pub when: bool,
 }
 
@@ -221,14 +237,18 @@ pub struct OperatingSystem {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Package {
     /// The package ID: a site code and five hexadecimal digits.
-    #[schemars(regex(pattern = r"^[A-Z0-9]{3}[0-9A-F]{5}$"), example = &"BER00021")]
+    #[schemars(
+        regex(pattern = r"^[A-Z0-9]{3}[0-9A-F]{5}$"),
+        extend("patternErrorMessage" = "a package ID is a site code and five hexadecimal digits, in capitals"),
+        example = &"BER00021"
+    )]
     pub id: String,
     /// The folder (or file) that holds its content.
     #[schemars(length(min = 1), example = &"packages/vpn")]
     pub source: String,
     /// Whether it is on the medium: a condition such as `{{ site.code == 'BER' }}`.
     #[serde(default = "always")]
-    #[schemars(example = &"{{ site.code == 'BER' }}")]
+    #[schemars(extend("default" = true), example = &"{{ site.code == 'BER' }}")]
     pub when: bool,
 }
 
@@ -239,6 +259,7 @@ pub struct Application {
     /// The content ID of the application.
     #[schemars(
         regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"),
+        extend("patternErrorMessage" = "a content ID is up to 64 letters, digits, `_` and `-`"),
         example = &"Content_4ba2d1f6-1c53-4e45-8b1c-6a3d0a5f7d11"
     )]
     pub id: String,
@@ -247,7 +268,7 @@ pub struct Application {
     pub source: String,
     /// Whether it is on the medium: a condition such as `{{ site.code == 'BER' }}`.
     #[serde(default = "always")]
-    #[schemars(example = &"{{ site.code == 'BER' }}")]
+    #[schemars(extend("default" = true), example = &"{{ site.code == 'BER' }}")]
     pub when: bool,
 }
 
@@ -263,7 +284,7 @@ pub struct ExtraFile {
     pub path: String,
     /// Whether it is on the medium: a condition such as `{{ site.code == 'BER' }}`.
     #[serde(default = "always")]
-    #[schemars(example = &"{{ site.code == 'BER' }}")]
+    #[schemars(extend("default" = true), example = &"{{ site.code == 'BER' }}")]
     pub when: bool,
 }
 

@@ -1,16 +1,186 @@
-//! The JSON Schema of the manifest, made from its types.
+//! The JSON Schema of the manifest, made from its types (draft-07, which every TOML language server reads).
+//!
+//! There are two: the full one, for values that have been rendered, and the editor's, in which a value may also be
+//! text with a template in it. Both are written out without references, so that documentation stands where an
+//! editor looks for it.
 
-/// Where each value was written.
-#[derive(Debug, Clone, Default)]
-pub struct Spans;
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value as Json, json};
+
+use super::model::Manifest;
+
+/// Where the editor's schema is published, and its identity.
+const ID: &str = "https://tsmedia.dev/schemas/media.schema.json";
+/// What a string with a template in it looks like.
+const TEMPLATE: &str = r"\{[{%]";
 
 /// A string or a list of strings.
-#[derive(schemars::JsonSchema)]
+#[derive(JsonSchema)]
 #[serde(untagged)]
 #[allow(dead_code)]
 pub enum OneOrMany {
     /// One.
-    One(String),
+    One(#[schemars(length(min = 1))] String),
     /// Many.
     Many(Vec<String>),
+}
+
+/// The schema of a rendered manifest.
+pub fn full() -> Json {
+    let settings = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);
+    let mut schema = settings.into_generator().into_root_schema_for::<Manifest>().to_value();
+    tidy(&mut schema, "");
+    schema["title"] = json!("tsmedia manifest");
+    schema
+}
+
+/// The schema that editors use, as text.
+pub fn editor() -> String {
+    let mut schema = full();
+    relax_properties(&mut schema);
+    let mut named = Map::new();
+    named.insert("$schema".into(), schema["$schema"].take());
+    named.insert("$id".into(), json!(ID));
+    for (key, value) in schema.as_object_mut().map(std::mem::take).unwrap_or_default() {
+        named.entry(key).or_insert(value);
+    }
+    named["$schema"] = json!("http://json-schema.org/draft-07/schema#");
+    let text = serde_json::to_string_pretty(&Json::Object(named)).unwrap_or_default();
+    text + "\n"
+}
+
+/// Takes out what the generator writes for its own sake, and gives each key its full name as the title.
+fn tidy(schema: &mut Json, name: &str) {
+    let Json::Object(map) = schema else { return };
+    // An optional key may be left out; TOML has no null to write instead.
+    if let Some(Json::Array(types)) = map.get_mut("type") {
+        types.retain(|kind| kind != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            map.insert("type".into(), only);
+        }
+    }
+    if let Some(Json::Array(any)) = map.get_mut("anyOf") {
+        any.retain(|one| one != &json!({ "type": "null" }));
+        if let [only] = any.as_mut_slice() {
+            let only = only.take();
+            map.remove("anyOf");
+            for (key, value) in only.as_object().cloned().unwrap_or_default() {
+                map.entry(key).or_insert(value);
+            }
+        }
+    }
+    if map.get("default").is_some_and(Json::is_null) {
+        map.remove("default");
+    }
+    map.remove("format");
+    if !name.is_empty() && map.contains_key("description") && !map.contains_key("const") {
+        map.insert("title".into(), json!(name));
+    }
+    for key in ["anyOf", "oneOf", "allOf"] {
+        if let Some(Json::Array(all)) = map.get_mut(key) {
+            all.iter_mut().for_each(|one| tidy(one, ""));
+        }
+    }
+    if let Some(items) = map.get_mut("items") {
+        tidy(items, name);
+    }
+    if let Some(Json::Object(properties)) = map.get_mut("properties") {
+        for (key, property) in properties {
+            let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
+            tidy(property, &name);
+        }
+    }
+}
+
+/// Lets every value that has rules of its own be a template as well.
+fn relax_properties(schema: &mut Json) {
+    if let Some(Json::Object(properties)) = schema.get_mut("properties") {
+        for property in properties.values_mut() {
+            relax(property);
+        }
+    }
+}
+
+fn relax(schema: &mut Json) {
+    let is = |schema: &Json, kind: &str| schema.get("type").is_some_and(|found| found == kind);
+    if is(schema, "object") {
+        return relax_properties(schema);
+    }
+    if is(schema, "array") {
+        let items = &mut schema["items"];
+        if is(items, "object") {
+            return relax_properties(items);
+        }
+        relax(items);
+    }
+    let Json::Object(map) = schema else { return };
+    let is_free_text = map.get("type").is_some_and(|kind| kind == "string")
+        && !["pattern", "enum", "maxLength"].iter().any(|key| map.contains_key(*key));
+    // A value of any type, such as those of `[vars]`, needs no leave to be a template.
+    let has_rules = ["type", "oneOf", "anyOf", "enum"].iter().any(|key| map.contains_key(*key));
+    if is_free_text || !has_rules {
+        return;
+    }
+    let mut documented = Map::new();
+    for key in ["title", "description", "default", "examples"] {
+        if let Some(value) = map.remove(key) {
+            documented.insert(key.into(), value);
+        }
+    }
+    let plain = std::mem::take(map);
+    let template = json!({ "type": "string", "pattern": TEMPLATE, "description": "A template." });
+    documented.insert("anyOf".into(), json!([Json::Object(plain), template]));
+    *map = documented;
+}
+
+/// The schema of the value at a JSON pointer, if the manifest knows it.
+pub fn at<'a>(schema: &'a Json, pointer: &str) -> Option<&'a Json> {
+    pointer.split('/').skip(1).try_fold(schema, |schema, part| {
+        let key = part.replace("~1", "/").replace("~0", "~");
+        let property = schema.get("properties").and_then(|properties| properties.get(&key));
+        property.or_else(|| schema.get("items")).or_else(|| schema.get("additionalProperties"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_schema_documents_every_key_and_every_enum_value() {
+        fn walk(schema: &Json, name: &str, n_keys: &mut usize) {
+            for (key, property) in schema["properties"].as_object().into_iter().flatten() {
+                let name = format!("{name}.{key}");
+                for needed in ["title", "description"] {
+                    assert!(property[needed].is_string(), "{name} has no {needed}: {property}");
+                }
+                *n_keys += 1;
+                walk(property, &name, n_keys);
+            }
+            for one in ["anyOf", "oneOf"].iter().flat_map(|key| schema[*key].as_array().into_iter().flatten()) {
+                if one.get("const").is_some() {
+                    assert!(one["description"].is_string(), "{name}: {one}");
+                }
+                walk(one, name, n_keys);
+            }
+            assert!(schema.get("enum").is_none(), "{name}: enum values without documentation");
+            assert!(schema.get("$ref").is_none(), "{name}");
+            if let Some(items) = schema.get("items") {
+                walk(items, name, n_keys);
+            }
+        }
+        let mut n_keys = 0;
+        walk(&full(), "", &mut n_keys);
+        assert!(n_keys > 30, "{n_keys}");
+    }
+
+    #[test]
+    fn both_schemas_are_valid_ones() {
+        let editor: Json = serde_json::from_str(&editor()).unwrap();
+        for schema in [full(), editor] {
+            jsonschema::draft7::meta::validate(&schema).unwrap();
+        }
+    }
 }

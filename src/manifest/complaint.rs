@@ -1,0 +1,408 @@
+//! What the schema finds wrong with a rendered manifest, in words an author can act on.
+//!
+//! The validator only says where something is wrong; what would be right is read from the schema at that place.
+
+use serde_json::Value as Json;
+
+use crate::problem::{Place, Problem, Problems};
+
+use super::suggest::{nearest, one_of};
+use super::tree::{Spans, escape};
+use super::{schema, unbuilt};
+
+/// Checks rendered manifests.
+#[derive(Debug)]
+pub struct Checker {
+    schema: Json,
+    validator: jsonschema::Validator,
+}
+
+/// A rendered manifest, and where it was written.
+#[derive(Clone, Copy)]
+pub struct Doc<'a> {
+    pub json: &'a Json,
+    pub spans: &'a Spans,
+    /// The texts.
+    pub sources: &'a Problems,
+}
+
+impl Doc<'_> {
+    pub fn get(&self, pointer: &str) -> Option<&Json> {
+        self.json.pointer(pointer).filter(|_| !self.spans.is_hole(pointer))
+    }
+
+    pub fn str(&self, pointer: &str) -> Option<&str> {
+        self.get(pointer)?.as_str()
+    }
+
+    /// Where a value was written, or the nearest table around it.
+    pub fn place(&self, pointer: &str) -> Place {
+        // The root is always there; the fallback only saves an unwrap.
+        self.spans.nearest(pointer).map_or_else(|| self.root(), |spot| spot.value.clone())
+    }
+
+    fn key(&self, pointer: &str) -> Place {
+        self.spans.nearest(pointer).and_then(|spot| spot.key.clone()).unwrap_or_else(|| self.place(pointer))
+    }
+
+    fn root(&self) -> Place {
+        self.spans.nearest("").map(|spot| spot.value.clone()).unwrap_or_else(|| unreachable!("a tree has a root"))
+    }
+
+    fn raw(&self, place: &Place) -> &str {
+        self.sources.source(place.source).text.get(place.span.clone()).unwrap_or_default()
+    }
+}
+
+impl Checker {
+    /// A checker for the manifest's schema.
+    pub fn new() -> crate::error::Result<Self> {
+        let schema = schema::full();
+        let validator = jsonschema::draft7::new(&schema).map_err(|error| {
+            crate::error::Error::new("the manifest's own schema is not valid").because(error.to_string())
+        })?;
+        Ok(Self { schema, validator })
+    }
+
+    /// Everything that the schema finds wrong.
+    pub fn check(&self, doc: Doc<'_>) -> Vec<Problem> {
+        use jsonschema::error::ValidationErrorKind as Kind;
+        let mut problems = Vec::new();
+        let mut seen = Vec::new();
+        for pointer in &doc.spans.dates {
+            if !takes_date(pointer) {
+                seen.push(pointer.clone());
+                problems.push(self.wrong(doc, pointer));
+            }
+        }
+        for error in self.validator.iter_errors(doc.json) {
+            let pointer = error.instance_path().as_str();
+            if doc.spans.is_hole(pointer) {
+                continue;
+            }
+            match error.kind() {
+                Kind::AdditionalProperties { unexpected } => {
+                    problems.extend(unexpected.iter().map(|key| self.unknown(doc, pointer, key)));
+                }
+                Kind::Required { property } => {
+                    problems.push(self.missing(doc, pointer, property.as_str().unwrap_or_default()));
+                }
+                _ if seen.iter().any(|seen| seen == pointer) => {}
+                _ => {
+                    seen.push(pointer.to_owned());
+                    problems.push(self.wrong(doc, pointer));
+                }
+            }
+        }
+        problems
+    }
+
+    fn keys(&self, pointer: &str) -> Vec<&str> {
+        let properties = schema::at(&self.schema, pointer).and_then(|schema| schema["properties"].as_object());
+        properties.map(|map| map.keys().map(String::as_str).collect()).unwrap_or_default()
+    }
+
+    fn unknown(&self, doc: Doc<'_>, pointer: &str, key: &str) -> Problem {
+        let place = doc.key(&format!("{pointer}/{}", escape(key)));
+        let name = dotted(&format!("{pointer}/{}", escape(key)));
+        if unbuilt::is_key(&name) {
+            let message = format!("`{name}` is not built yet by this version of tsmedia");
+            return Problem::error(message).at(place, "").help("leave it out for now");
+        }
+        let table = table_name(pointer);
+        let keys = self.keys(pointer);
+        let list = one_of(keys.iter().copied()).replace(" or ", " and ");
+        let mut problem = Problem::error(format!("{table} has no key `{key}`")).at(place, "");
+        problem.help = Some(match nearest(key, keys) {
+            Some(near) => format!("did you mean `{near}`? {table} takes {list}"),
+            None => match self.home_of(key).filter(|home| *home != pointer) {
+                Some(home) => format!("`{key}` belongs under {}", table_name(&home)),
+                None => format!("{table} takes {list}"),
+            },
+        });
+        problem
+    }
+
+    /// The table that has a key of this name, if exactly one does.
+    fn home_of(&self, key: &str) -> Option<String> {
+        let mut homes = vec![String::new()];
+        homes.extend(self.keys("").iter().map(|table| format!("/{table}")));
+        homes.push("/boot/image".into());
+        homes.retain(|home| {
+            let is_list = schema::at(&self.schema, home).is_some_and(|schema| schema["type"] == "array");
+            let home = if is_list { format!("{home}/0") } else { home.clone() };
+            self.keys(&home).contains(&key)
+        });
+        <[String; 1]>::try_from(homes).ok().map(|[home]| home)
+    }
+
+    fn missing(&self, doc: Doc<'_>, pointer: &str, key: &str) -> Problem {
+        let wanted = schema::at(&self.schema, &format!("{pointer}/{key}"));
+        let description = wanted.and_then(|schema| schema["description"].as_str()).unwrap_or_default();
+        let is_table = wanted.is_some_and(|schema| schema["type"] == "object");
+        let what = description.split_once(". ").map_or(description, |(first, _)| first).trim_end_matches('.');
+        let mut place = doc.place(pointer);
+        let root = doc.root();
+        if place.source != root.source {
+            // The table is a profile's; what it lacks is for the manifest to say.
+            place = root;
+        }
+        let help = match (is_table, key) {
+            (true, "image") => "write `image = { file = \"images/boot.wim\" }`".to_owned(),
+            (true, _) => format!("add a table `[{key}]`: {}", lower_first(what)),
+            (false, _) => format!("write `{key} = {}`: {}", example(wanted), lower_first(what)),
+        };
+        let message = if is_table && pointer.is_empty() {
+            format!("the manifest has no `[{key}]`")
+        } else if pointer.is_empty() {
+            format!("the manifest has no `{key}`")
+        } else {
+            format!("{} needs `{key}`", table_name(pointer))
+        };
+        Problem::error(message).at(place, "").help(help)
+    }
+
+    fn wrong(&self, doc: Doc<'_>, pointer: &str) -> Problem {
+        let value = doc.json.pointer(pointer).unwrap_or(&Json::Null);
+        let place = doc.place(pointer);
+        let name = dotted(pointer);
+        let Some(schema) = schema::at(&self.schema, pointer) else {
+            return Problem::error(format!("`{name}` is not right")).at(place, "");
+        };
+        let is_date = doc.spans.dates.iter().any(|date| date == pointer);
+        let kinds = kinds(schema);
+        if is_date || !kinds.contains(&kind(value)) {
+            let found = if is_date { "a date" } else { kind_words(value) };
+            let message = format!("`{name}` is {}, not {found}", expected(schema));
+            let mut problem = Problem::error(message).at(place.clone(), "");
+            problem.help = self.conversion(doc, &name, schema, value, &place, is_date);
+            return problem;
+        }
+        let text = value.as_str().unwrap_or_default();
+        let values = constants(schema);
+        if !values.is_empty() {
+            return wrong_constant(&name, text, schema, &values).at(place, "");
+        }
+        if let Some(words) = schema["patternErrorMessage"].as_str() {
+            let mut problem = Problem::error(format!("`{text}` cannot be `{name}`: {words}")).at(place, "");
+            problem.help = Some(match self.corrected(schema, text) {
+                Some(right) => format!("did you mean `{right}`?"),
+                None => format!("write it like {}", example(Some(schema))),
+            });
+            return problem;
+        }
+        let message = if value.as_str() == Some("") {
+            format!("`{name}` is empty")
+        } else if value.as_array().is_some_and(Vec::is_empty) {
+            format!("`{name}` is an empty list")
+        } else {
+            match (value.as_f64(), schema["minimum"].as_i64(), schema["maximum"].as_i64()) {
+                (Some(_), Some(least), Some(most)) if least == most => format!("`{name}` is {least}, not {value}"),
+                (Some(number), Some(least), _) if number < least as f64 => {
+                    format!("`{name}` is {value}, and {least} is the least it can be")
+                }
+                (Some(_), _, Some(most)) => format!("`{name}` is {value}, and {most} is the most it can be"),
+                _ => format!("`{name}` is not right"),
+            }
+        };
+        let description = schema["description"].as_str().unwrap_or_default().trim_end_matches('.');
+        Problem::error(message).at(place, "").help(lower_first(description))
+    }
+
+    /// The same text in capitals or without spaces around it, if that would be right.
+    fn corrected(&self, schema: &Json, text: &str) -> Option<String> {
+        let validator = jsonschema::draft7::new(schema).ok()?;
+        [text.trim().to_owned(), text.trim().to_uppercase()]
+            .into_iter()
+            .find(|candidate| validator.is_valid(&Json::from(candidate.as_str())))
+    }
+
+    /// How to write what was probably meant by a value of the wrong type.
+    fn conversion(
+        &self,
+        doc: Doc<'_>,
+        name: &str,
+        schema: &Json,
+        value: &Json,
+        place: &Place,
+        is_date: bool,
+    ) -> Option<String> {
+        let raw = doc.raw(place);
+        let last = name.rsplit('.').next().unwrap_or(name);
+        let wants = kinds(schema);
+        let is_template = super::template::is_template(raw);
+        let is_lone = raw.trim_matches(['"', '\'']).starts_with("{{") && !raw.contains("{%");
+        match value {
+            Json::String(_) if is_template && wants.contains(&"boolean") => Some(
+                "write one `{{ … }}` and nothing else; it then keeps its type, such as `\"{{ site.code == 'BER' }}\"`"
+                    .into(),
+            ),
+            Json::String(_) if is_template && wants.contains(&"integer") => {
+                Some(format!("the template gives text: make it a number by `{}`", "| int"))
+            }
+            Json::String(text) if wants.contains(&"boolean") => match text.to_lowercase().as_str() {
+                "true" | "yes" | "on" | "1" => Some(format!("write `{last} = true`")),
+                "false" | "no" | "off" | "0" => Some(format!("write `{last} = false`")),
+                _ => Some("write `true`, `false` or one `{{ … }}` in quotes".into()),
+            },
+            Json::String(text) if wants.contains(&"integer") && text.trim().parse::<i64>().is_ok() => {
+                Some(format!("write it without quotes: `{last} = {}`", text.trim()))
+            }
+            Json::String(_) | Json::Array(_) | Json::Bool(_) if last == "image" => {
+                Some("write `image = { file = \"images/boot.wim\" }`".into())
+            }
+            Json::String(_) if wants.contains(&"array") && schema["items"]["type"] != "object" && !is_template => {
+                Some(format!("write a list: `{last} = [{raw}]`"))
+            }
+            Json::Object(_) if wants == ["array"] && raw.starts_with('[') => {
+                Some(format!("write `[[{name}]]`, once for each"))
+            }
+            Json::Array(_) if wants == ["object"] && raw.starts_with("[[") => {
+                Some(format!("write `[{name}]`: there is only one"))
+            }
+            Json::Number(_) | Json::Bool(_) if wants.contains(&"string") && is_template && is_lone => {
+                Some("make it text: `{{ … | string }}`".into())
+            }
+            Json::Number(_) | Json::Bool(_) if wants.contains(&"string") => {
+                Some(format!("write it in quotes: `{last} = \"{raw}\"`"))
+            }
+            _ if is_date => Some(format!("write it in quotes: `{last} = \"{raw}\"`")),
+            _ => Some(format!("write it like `{last} = {}`", example(Some(schema)))),
+        }
+    }
+}
+
+fn wrong_constant(name: &str, text: &str, schema: &Json, values: &[&str]) -> Problem {
+    if unbuilt::is_value(name, text) {
+        let message = format!("`{name} = \"{text}\"` is not built yet by this version of tsmedia");
+        return Problem::error(message)
+            .help(format!("this version knows {}", one_of(values.iter().copied()).replace(" or ", " and ")));
+    }
+    let (list, last) =
+        match schema["anyOf"].as_array().and_then(|any| any.iter().find_map(|one| one["patternErrorMessage"].as_str()))
+        {
+            Some(words) => {
+                (values.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>().join(", "), format!(" or {words}"))
+            }
+            None => (one_of(values.iter().copied()), String::new()),
+        };
+    let help = match nearest(text, values.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`? it can be {list}{last}"),
+        None => format!("it can be {list}{last}"),
+    };
+    Problem::error(format!("`{text}` cannot be `{name}`")).help(help)
+}
+
+/// The places where a TOML date means something; elsewhere it is text that lacks its quotes.
+fn takes_date(pointer: &str) -> bool {
+    let parts: Vec<_> = pointer.split('/').collect();
+    matches!(parts[..], ["", "media", "source-date"] | ["", "vars", ..] | ["", "sites", _, "vars", ..])
+}
+
+/// A pointer as an author would say it: keys with dots between them, without the positions in lists.
+pub fn dotted(pointer: &str) -> String {
+    let parts: Vec<_> = pointer.split('/').skip(1).filter(|part| part.parse::<usize>().is_err()).collect();
+    parts.join(".").replace("~1", "/").replace("~0", "~")
+}
+
+fn table_name(pointer: &str) -> String {
+    let name = dotted(pointer);
+    let is_item = pointer.rsplit('/').next().is_some_and(|part| part.parse::<usize>().is_ok());
+    match name.as_str() {
+        "" => "the manifest".into(),
+        _ if is_item => format!("`[[{name}]]`"),
+        _ if name.contains('.') => format!("`{name}`"),
+        _ => format!("`[{name}]`"),
+    }
+}
+
+fn lower_first(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_lowercase().collect::<String>() + chars.as_str()).unwrap_or_default()
+}
+
+/// The JSON types that a schema allows.
+fn kinds(schema: &Json) -> Vec<&str> {
+    if let Some(kind) = schema["type"].as_str() {
+        return vec![kind];
+    }
+    let mut found: Vec<&str> = Vec::new();
+    for key in ["anyOf", "oneOf"] {
+        found.extend(schema[key].as_array().into_iter().flatten().flat_map(kinds));
+    }
+    if let Some(constant) = schema.get("const") {
+        found.push(kind(constant));
+    }
+    found.dedup();
+    found
+}
+
+fn kind(value: &Json) -> &'static str {
+    match value {
+        Json::Null => "null",
+        Json::Bool(_) => "boolean",
+        Json::Number(number) if number.is_i64() || number.is_u64() => "integer",
+        Json::Number(_) => "number",
+        Json::String(_) => "string",
+        Json::Array(_) => "array",
+        Json::Object(_) => "object",
+    }
+}
+
+fn kind_words(value: &Json) -> &'static str {
+    match value {
+        Json::Null => "nothing",
+        Json::Bool(true) => "`true`",
+        Json::Bool(false) => "`false`",
+        Json::Number(_) => "a number",
+        Json::String(_) => "text",
+        Json::Array(_) => "a list",
+        Json::Object(_) => "a table",
+    }
+}
+
+/// What a schema allows, in words.
+fn expected(schema: &Json) -> String {
+    let values = constants(schema);
+    if !values.is_empty() && schema.get("anyOf").is_none() {
+        return one_of(values);
+    }
+    let words: Vec<String> = kinds(schema)
+        .iter()
+        .map(|kind| match *kind {
+            "boolean" => "`true` or `false`".into(),
+            "integer" => "a whole number".into(),
+            "number" => "a number".into(),
+            "array" if schema["items"]["type"] == "object" => "a list of tables".into(),
+            "array" => "a list".into(),
+            "object" => "a table".into(),
+            _ => "text".into(),
+        })
+        .collect();
+    words.join(" or ")
+}
+
+/// The values of an enum, and those with names among other ways to write a value.
+fn constants(schema: &Json) -> Vec<&str> {
+    let mut found: Vec<_> = schema["const"].as_str().into_iter().collect();
+    for key in ["anyOf", "oneOf"] {
+        found.extend(schema[key].as_array().into_iter().flatten().flat_map(constants));
+    }
+    found
+}
+
+/// A value to be typed as it stands.
+fn example(schema: Option<&Json>) -> String {
+    let Some(schema) = schema else { return "…".into() };
+    if let Some(example) = schema["examples"].as_array().and_then(|examples| examples.first()) {
+        return example.to_string();
+    }
+    match (constants(schema).first(), kinds(schema).first()) {
+        (Some(value), _) => format!("\"{value}\""),
+        (None, Some(&"boolean")) => "true".into(),
+        (None, Some(&"integer")) => schema["minimum"].as_i64().unwrap_or(1).to_string(),
+        (None, Some(&"array")) => "[ … ]".into(),
+        (None, Some(&"object")) => "{ … }".into(),
+        _ => "\"…\"".into(),
+    }
+}

@@ -1,0 +1,193 @@
+//! Profiles: manifests with holes that are laid under a manifest.
+//!
+//! `media.profile` names built-in ones and files, one or a list; a profile may name further ones. Tables merge key
+//! by key and everything else is replaced by the nearer file, later ones of a list being nearer. A path in a
+//! profile is relative to that profile.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::error::{Error, Result};
+use crate::problem::{Place, Problem, Problems, SourceId};
+
+use super::suggest::{nearest, one_of};
+use super::text::parse;
+use super::tree::{Node, Value};
+
+/// The profiles that come with tsmedia.
+pub const BUILT_IN: [(&str, &str); 6] = [
+    ("cd", include_str!("../../profiles/cd.toml")),
+    ("dvd", include_str!("../../profiles/dvd.toml")),
+    ("dvd-dl", include_str!("../../profiles/dvd-dl.toml")),
+    ("bd", include_str!("../../profiles/bd.toml")),
+    ("uefi", include_str!("../../profiles/uefi.toml")),
+    ("secure-boot-2023", include_str!("../../profiles/secure-boot-2023.toml")),
+];
+
+/// The folder that paths in each text are relative to.
+pub type Folders = BTreeMap<SourceId, Utf8PathBuf>;
+
+/// Reads files, and remembers the folders they are in.
+pub struct Reader<'a> {
+    pub problems: &'a mut Problems,
+    pub folders: Folders,
+}
+
+impl Reader<'_> {
+    /// A manifest laid over its profiles. The second value is false if a text was no TOML: there is no use in
+    /// looking for what is missing then.
+    pub fn manifest(&mut self, path: &Utf8Path) -> Result<(Node, bool)> {
+        let text = read(path)?;
+        let (tree, is_sound) = self.parse(path.as_str(), &text, folder(path));
+        let name = path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned());
+        self.over_profiles(tree, is_sound, folder(path), &mut vec![name.to_string()])
+    }
+
+    /// A text that is no manifest, such as a file of template values.
+    pub fn file(&mut self, path: &Utf8Path) -> Result<(Node, bool)> {
+        let text = read(path)?;
+        Ok(self.parse(path.as_str(), &text, folder(path)))
+    }
+
+    /// A text with a name.
+    pub fn parse(&mut self, name: &str, text: &str, folder: &Utf8Path) -> (Node, bool) {
+        let source = self.problems.add_source(name, text);
+        self.folders.insert(source, folder.to_owned());
+        let n_errors = self.problems.count(crate::problem::Severity::Error);
+        let tree = parse(source, text, self.problems);
+        (tree, self.problems.count(crate::problem::Severity::Error) == n_errors)
+    }
+
+    fn over_profiles(
+        &mut self,
+        tree: Node,
+        is_sound: bool,
+        folder: &Utf8Path,
+        above: &mut Vec<String>,
+    ) -> Result<(Node, bool)> {
+        let mut under: Option<Node> = None;
+        let mut all_sound = is_sound;
+        for (name, place) in named(&tree) {
+            let Some((profile, is_sound)) = self.profile(&name, &place, folder, above)? else {
+                all_sound = false;
+                continue;
+            };
+            all_sound &= is_sound;
+            under = Some(match under {
+                Some(far) => profile.over(far),
+                None => profile,
+            });
+        }
+        Ok(match under {
+            Some(under) => (tree.over(without_profile(under)), all_sound),
+            None => (tree, all_sound),
+        })
+    }
+
+    fn profile(
+        &mut self,
+        name: &str,
+        place: &Place,
+        folder: &Utf8Path,
+        above: &mut Vec<String>,
+    ) -> Result<Option<(Node, bool)>> {
+        if super::template::is_template(name) {
+            let message = "profiles are read before templates are rendered, so they cannot be chosen by one";
+            let help = "name the profile itself; what differs between sites can go into their `vars`";
+            self.problems.add(Problem::error(message).at(place.clone(), "").help(help));
+            return Ok(None);
+        }
+        if let Some((_, text)) = BUILT_IN.iter().find(|(built_in, _)| *built_in == name) {
+            // A built-in profile names no other one and holds no path.
+            return Ok(Some(self.parse(&format!("built-in profile `{name}`"), text, folder)));
+        }
+        let path = folder.join(name);
+        let Ok(text) = fs::read_to_string(&path) else {
+            self.problems.add(not_found(name, &path).at(place.clone(), ""));
+            return Ok(None);
+        };
+        let canonical = path.canonicalize_utf8().unwrap_or_else(|_| path.clone()).to_string();
+        if above.contains(&canonical) {
+            let message = format!("the profile `{name}` is laid under itself");
+            let help = "leave it out: profiles go from the special to the general";
+            self.problems.add(Problem::error(message).at(place.clone(), "").help(help));
+            return Ok(None);
+        }
+        let (tree, is_sound) = self.parse(path.as_str(), &text, super::profile::folder(&path));
+        above.push(canonical);
+        let result = self.over_profiles(tree, is_sound, super::profile::folder(&path), above);
+        above.pop();
+        result.map(Some)
+    }
+}
+
+/// The profiles that a manifest names, with the places where it does. What is no text is left to the schema.
+fn named(tree: &Node) -> Vec<(String, Place)> {
+    let text = |node: &Node| node.as_str().map(|name| (name.to_owned(), node.place.clone()));
+    let profile = tree.as_table().and_then(|root| root.get("media")?.as_table()?.get("profile"));
+    match profile.map(|node| (&node.value, node)) {
+        Some((Value::Array(nodes), _)) => nodes.iter().filter_map(text).collect(),
+        Some((_, node)) => text(node).into_iter().collect(),
+        None => Vec::new(),
+    }
+}
+
+/// A profile's own `media.profile` has had its effect and is no part of the manifest above it.
+fn without_profile(mut tree: Node) -> Node {
+    if let Value::Table(root) = &mut tree.value
+        && let Some(media) = root.0.iter_mut().find(|entry| entry.name == "media")
+        && let Value::Table(media) = &mut media.node.value
+    {
+        media.remove("profile");
+    }
+    tree
+}
+
+fn not_found(name: &str, path: &Utf8Path) -> Problem {
+    let names = BUILT_IN.iter().map(|(name, _)| *name);
+    let looks_like_a_path = name.contains(['/', '.']);
+    if path.is_dir() {
+        return Problem::error(format!("the profile `{name}` is a folder"))
+            .help("name a file in it, such as `profile.toml`");
+    }
+    if path.exists() {
+        return Problem::error(format!("the profile `{name}` cannot be read"))
+            .help("it must be a file of text in UTF-8");
+    }
+    if looks_like_a_path {
+        let parent = path.parent().filter(|parent| !parent.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
+        let there: Vec<String> = parent
+            .read_dir_utf8()
+            .map(|entries| entries.flatten().map(|entry| entry.file_name().to_owned()).collect())
+            .unwrap_or_default();
+        let help = match nearest(path.file_name().unwrap_or(name), there.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{}`?", Utf8Path::new(name).with_file_name(near)),
+            None => "the path is relative to the file that names it".to_owned(),
+        };
+        return Problem::error(format!("there is no profile file `{name}`")).help(help);
+    }
+    let list = format!("built in are {}; a path ends in `.toml`", one_of(names.clone()).replace(" or ", " and "));
+    let help = match nearest(name, names) {
+        Some(near) => format!("did you mean `{near}`? {list}"),
+        None => list,
+    };
+    Problem::error(format!("there is no profile `{name}`")).help(help)
+}
+
+fn read(path: &Utf8Path) -> Result<String> {
+    fs::read_to_string(path).map_err(|cause| match cause.kind() {
+        std::io::ErrorKind::InvalidData => Error::new(format!("`{path}` is not text in UTF-8"))
+            .help("save it as UTF-8; on Windows, editors call it `UTF-8 without BOM`"),
+        std::io::ErrorKind::NotFound => {
+            Error::io("reading", path, cause).help("name a manifest, or make one with `tsmedia init`")
+        }
+        _ => Error::io("reading", path, cause),
+    })
+}
+
+/// The folder that a file is in.
+pub fn folder(path: &Utf8Path) -> &Utf8Path {
+    path.parent().unwrap_or(Utf8Path::new(""))
+}

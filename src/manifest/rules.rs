@@ -1,0 +1,325 @@
+//! What the manifest alone shows to be wrong, beyond its form: the rules of the field as far as no file is needed.
+//!
+//! Rules read the rendered value and skip what is missing or of the wrong type, which the schema complains of, so
+//! that all complaints come together.
+
+use serde_json::Value as Json;
+
+use crate::problem::{Place, Problem};
+use crate::volume::Name;
+
+use super::capacity::Capacity;
+use super::complaint::{Doc, dotted};
+use super::source_date;
+
+/// The tables of content, each with what one of its entries is called.
+pub const CONTENT: [(&str, &str, &str); 4] = [
+    ("operating-system", "operating system image", "operating system images"),
+    ("package", "package", "packages"),
+    ("application", "application", "applications"),
+    ("driver-package", "driver package", "driver packages"),
+];
+
+/// The most characters of a volume label that Windows shows.
+const MAX_LABEL: usize = 32;
+/// The characters that the Joliet descriptor holds (ECMA-119 8.5.6 in UCS-2).
+const MAX_JOLIET_LABEL: usize = 16;
+
+/// Everything that is wrong with a manifest for one site.
+pub fn check(doc: Doc<'_>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    label(doc, &mut problems);
+    source_date(doc, &mut problems);
+    autorun(doc, &mut problems);
+    output(doc, &mut problems);
+    boot(doc, &mut problems);
+    content_of_kind(doc, &mut problems);
+    ids(doc, &mut problems);
+    sources(doc, &mut problems);
+    files(doc, &mut problems);
+    problems
+}
+
+fn label(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+    let Some(label) = doc.str("/media/label").filter(|_| doc.spans.has("/media/label")) else { return };
+    let place = doc.place("/media/label");
+    if let Some(c) = label.chars().find(|c| c.is_control()) {
+        let what = if matches!(c, '\n' | '\r') { "a line break" } else { "a control character" };
+        problems.push(
+            Problem::error(format!("the label holds {what} (`{}`)", c.escape_default()))
+                .rule("R12")
+                .at(place, "")
+                .help("`MediaLabel.txt` holds the label in one line of text; backslashes are written in single quotes"),
+        );
+        return;
+    }
+    let n_chars = label.encode_utf16().count();
+    let cut: String = label.chars().take(MAX_JOLIET_LABEL).collect();
+    if n_chars > MAX_LABEL {
+        problems.push(
+            Problem::error(format!("the label `{label}` has {n_chars} characters, and Windows shows {MAX_LABEL}"))
+                .at(place, "")
+                .help(format!("shorten it by {} characters", n_chars - MAX_LABEL)),
+        );
+    } else if n_chars > MAX_JOLIET_LABEL {
+        problems.push(
+            Problem::warning(format!("readers of Joliet see the label cut to {MAX_JOLIET_LABEL} characters: `{cut}`"))
+                .at(place, "")
+                .help("Windows reads UDF and shows all of it; shorten it if older systems matter"),
+        );
+    }
+    if label.trim() != label || label.trim().is_empty() {
+        problems.push(
+            Problem::error(format!("the label `{label}` begins or ends with a space"))
+                .at(doc.place("/media/label"), "")
+                .help(format!("write `\"{}\"`", label.trim())),
+        );
+    }
+}
+
+fn source_date(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+    let Some(text) = doc.str("/media/source-date") else { return };
+    // A text that is no date in form is the schema's to refuse.
+    let is_date_in_form =
+        text.len() >= 10 && text.is_ascii() && text.as_bytes()[4] == b'-' && text.as_bytes()[7] == b'-';
+    if is_date_in_form && source_date::parse(text).is_none() {
+        problems.push(
+            Problem::error(format!("`{text}` is no date that every format can hold"))
+                .at(doc.place("/media/source-date"), "")
+                .help("write a day of the calendar from 1980-01-01 to 2099-12-31"),
+        );
+    }
+}
+
+fn autorun(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+    if doc.get("/media/autorun") == Some(&Json::Bool(true)) {
+        problems.push(
+            Problem::note("antimalware often blocks `autorun.inf`")
+                .rule("R15")
+                .at(doc.place("/media/autorun"), "")
+                .help("leave it out unless somebody starts the medium from within Windows"),
+        );
+    }
+}
+
+fn output(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+    if let Some(path) = doc.str("/output/path").filter(|path| !path.is_empty()) {
+        let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
+        if !name.to_lowercase().ends_with(".iso") {
+            let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+            let right = match stem {
+                "" => format!("{path}medium.iso"),
+                stem => format!("{}{stem}.iso", &path[..path.len() - name.len()]),
+            };
+            problems.push(
+                Problem::error(format!("the output `{path}` is a disc image, and its name does not end in `.iso`"))
+                    .rule("R3")
+                    .at(doc.place("/output/path"), "")
+                    .help(format!("such as `{right}`")),
+            );
+        } else if name.len() == ".iso".len() {
+            problems.push(
+                Problem::error(format!("the output `{path}` has no name before `.iso`"))
+                    .rule("R3")
+                    .at(doc.place("/output/path"), "")
+                    .help("write one, such as `out/{{ media.name }}.iso`"),
+            );
+        }
+    }
+    let Some(text) = doc.str("/output/capacity") else { return };
+    let is_size = text.starts_with(|c: char| c.is_ascii_digit());
+    let problem = match text.parse::<Capacity>() {
+        Ok(Capacity::AtMost(size)) if size.0 < 1 << 20 => format!("a medium of `{text}` holds nothing"),
+        Err(_) if is_size && text.to_lowercase().ends_with('b') && text.len() > 12 => {
+            format!("`{text}` is more than any medium holds")
+        }
+        _ => return,
+    };
+    problems.push(
+        Problem::error(problem)
+            .at(doc.place("/output/capacity"), "")
+            .help("write what the medium can hold, such as `dvd-dl` or `7.9 GB`"),
+    );
+}
+
+fn boot(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+    let Some(firmware) = doc.get("/boot/firmware").and_then(Json::as_array) else { return };
+    for (index, value) in firmware.iter().enumerate() {
+        if let Some(first) = firmware[..index].iter().position(|earlier| earlier == value) {
+            problems.push(
+                Problem::error(format!("the firmware {value} is listed twice").replace('"', "`"))
+                    .at(doc.place(&format!("/boot/firmware/{index}")), "again")
+                    .at(doc.place(&format!("/boot/firmware/{first}")), "first")
+                    .help("leave one of them out"),
+            );
+        }
+    }
+    let is_bios_only = !firmware.is_empty() && firmware.iter().all(|value| value == "bios");
+    if is_bios_only && doc.spans.has("/boot/secure-boot-ca") {
+        problems.push(
+            Problem::warning("`boot.secure-boot-ca` has no effect on media that start from BIOS only")
+                .at(doc.place("/boot/secure-boot-ca"), "")
+                .at(doc.place("/boot/firmware"), "no `uefi` here")
+                .help("leave it out, or add `uefi`"),
+        );
+    }
+}
+
+/// The entries of a list that are on this medium: those whose `when` does not say otherwise.
+fn present<'a>(doc: Doc<'a>, table: &str) -> Vec<(String, &'a Json)> {
+    let entries = doc.json.get(table).and_then(Json::as_array);
+    entries
+        .into_iter()
+        .flatten()
+        .enumerate()
+        .map(|(index, entry)| (format!("/{table}/{index}"), entry))
+        .filter(|(pointer, entry)| {
+            entry.get("when") != Some(&Json::Bool(false)) && !doc.spans.is_hole(&format!("{pointer}/when"))
+        })
+        .collect()
+}
+
+fn content_of_kind(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+    let kind = doc.str("/media/kind");
+    let mut n_entries = 0;
+    for (table, _, many) in CONTENT {
+        let entries = present(doc, table);
+        n_entries += entries.len();
+        if let (Some("bootable"), Some((pointer, _))) = (kind, entries.first()) {
+            let n_more = entries.len() - 1;
+            let words = if n_more > 0 { format!("and {n_more} more") } else { String::new() };
+            problems.push(
+                Problem::error(format!("bootable media carry no {many}: they come from the network"))
+                    .rule("R18")
+                    .at(doc.place(pointer), words)
+                    .at(doc.place("/media/kind"), "the kind")
+                    .help(format!("leave out `[[{table}]]`, or make the medium `stand-alone`")),
+            );
+        }
+    }
+    if kind == Some("stand-alone") && n_entries == 0 {
+        problems.push(
+            Problem::warning("the medium is stand-alone and has no content to deploy")
+                .at(doc.place("/media/kind"), "")
+                .help("add an `[[operating-system]]`, or make the medium `bootable`"),
+        );
+    }
+}
+
+fn ids(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+    let mut seen: Vec<(String, &str, Place)> = Vec::new();
+    for (table, one, _) in CONTENT {
+        for (pointer, entry) in present(doc, table) {
+            let Some(id) = entry.get("id").and_then(Json::as_str) else { continue };
+            let place = doc.place(&format!("{pointer}/id"));
+            // The ID names a folder on the medium, and Windows does not tell case apart there.
+            let folded = id.to_uppercase();
+            match seen.iter().find(|(other, _, _)| *other == folded) {
+                Some((_, first, first_place)) => problems.push(
+                    Problem::error(format!("the ID `{id}` is used twice"))
+                        .at(place, format!("this {one}"))
+                        .at(first_place.clone(), format!("and this {first}"))
+                        .help(format!("both would be `SMS\\PKG\\{id}`; give one of them its own ID, or a `when`")),
+                ),
+                None => seen.push((folded, one, place)),
+            }
+        }
+    }
+}
+
+/// Paths to files on this machine: `/` separates their parts.
+fn sources(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+    let mut pointers: Vec<String> = ["/output/path", "/boot/image/file", "/boot/files"].map(Into::into).into();
+    for table in CONTENT.map(|(table, _, _)| table).into_iter().chain(["file"]) {
+        let n_entries = doc.json.get(table).and_then(Json::as_array).map_or(0, Vec::len);
+        for index in 0..n_entries {
+            pointers.extend(["source", "file"].map(|key| format!("/{table}/{index}/{key}")));
+        }
+    }
+    for pointer in pointers {
+        let Some(path) = doc.str(&pointer) else { continue };
+        let (name, place) = (dotted(&pointer), doc.place(&pointer));
+        if let Some(c) = path.chars().find(|c| c.is_control()) {
+            let message = format!("the path in `{name}` holds a control character (`{}`)", c.escape_default());
+            let help = "in double quotes `\\t` is a tab and `\\n` a line break; write `/` between the parts of a path";
+            problems.push(Problem::error(message).at(place, "").help(help));
+        } else if is_windows_path(path) {
+            let message = format!("`{path}` is a path of a Windows machine");
+            let help =
+                "media are made where this runs: write the path as it is here, relative to this file or from `/`";
+            problems.push(Problem::error(message).at(place, "").help(help));
+        } else if path.contains('\\') {
+            let message = format!("the path `{path}` has backslashes");
+            problems.push(Problem::error(message).at(place, "").help(format!("write `{}`", path.replace('\\', "/"))));
+        }
+    }
+}
+
+fn is_windows_path(path: &str) -> bool {
+    let bytes = path.as_bytes();
+    path.starts_with(r"\\")
+        || (bytes.len() > 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':' && matches!(bytes[2], b'\\' | b'/'))
+}
+
+/// Paths on the medium.
+fn files(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+    let mut seen: Vec<(String, Place)> = Vec::new();
+    for (pointer, _) in present(doc, "file") {
+        let pointer = format!("{pointer}/path");
+        let Some(path) = doc.str(&pointer).filter(|path| !path.is_empty()) else { continue };
+        let place = doc.place(&pointer);
+        if let Some((message, help)) = bad_medium_path(path) {
+            problems.push(Problem::error(message).at(place, "").help(help));
+            continue;
+        }
+        if path == "." {
+            // Several folders may be poured into the root; what collides there is found when they are read.
+            continue;
+        }
+        let folded = path.to_uppercase();
+        match seen.iter().find(|(other, _)| *other == folded) {
+            Some((_, first)) => problems.push(
+                Problem::error(format!("two entries go to `{path}` on the medium"))
+                    .at(place, "this one")
+                    .at(first.clone(), "and this one")
+                    .help("give each a path of its own, or a `when`"),
+            ),
+            None => seen.push((folded, place)),
+        }
+    }
+}
+
+/// Why a path can't be one on the medium, and what would be right.
+fn bad_medium_path(path: &str) -> Option<(String, String)> {
+    let bare = path.trim_start_matches(['/', '\\']);
+    if is_windows_path(path) && !path.starts_with('\\') {
+        let help = format!("write it from the root of the medium: `{}`", path[3..].replace('\\', "/"));
+        return Some((format!("`{path}` names a drive, and a medium gets its letter from Windows"), help));
+    }
+    if path.contains('\\') {
+        return Some((format!("the path `{path}` has backslashes"), format!("write `{}`", bare.replace('\\', "/"))));
+    }
+    if path.starts_with('/') {
+        return Some((
+            format!("the path `{path}` starts with `/`, and it is counted from the root of the medium anyway"),
+            format!("write `{}`", if bare.is_empty() { "." } else { bare }),
+        ));
+    }
+    if path == "." {
+        return None;
+    }
+    for part in path.split('/') {
+        if part == ".." {
+            return Some((format!("the path `{path}` leads out of the medium"), "leave out `..`".into()));
+        }
+        if part == "." || part.is_empty() {
+            let parts: Vec<_> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+            let what = if part == "." { "a `.` that means nothing" } else { "an empty part" };
+            return Some((format!("the path `{path}` has {what}"), format!("write `{}`", parts.join("/"))));
+        }
+        if let Err(bad) = Name::new(part) {
+            return Some((bad.to_string(), "choose another name".into()));
+        }
+    }
+    None
+}

@@ -1,0 +1,505 @@
+//! Templates in string values: minijinja, rendered after the TOML was read.
+//!
+//! A template sees `media`, `site` and `vars` and nothing else: no file, no clock, no environment. A string that is
+//! exactly one `{{ … }}` keeps the type of its value. Names that don't exist are errors, and the work that a
+//! template may do is bounded.
+
+use minijinja::{Environment, ErrorKind, UndefinedBehavior};
+use serde_json::Value as Json;
+
+use crate::problem::{Place, Problem, Problems};
+
+use super::suggest::{nearest, one_of};
+use super::text::origins;
+use super::tree::{Entry, Node, Table, Value};
+
+/// Steps that one template may take; a manifest's own templates take a few dozen.
+const MAX_STEPS: u64 = 100_000;
+/// Bytes that one template may yield. Nothing in a manifest is longer.
+const MAX_LEN: usize = 64 << 10;
+/// Templates nest, call macros and recurse at most so deep, so that a text can't double itself without end.
+const MAX_DEPTH: usize = 20;
+
+/// What templates can name.
+#[derive(Debug, Clone)]
+pub struct Context {
+    json: Json,
+    /// Names such as `vars.language` whose own templates came to nothing.
+    failed: Vec<String>,
+    /// What to say of `site` where there is none.
+    pub no_site: &'static str,
+}
+
+impl Context {
+    pub fn new() -> Self {
+        Self { json: Json::Object(Default::default()), failed: Vec::new(), no_site: "" }
+    }
+
+    /// Makes a value known as `space.name`, or its failure.
+    pub fn insert(&mut self, space: &str, name: &str, node: &Node) {
+        let json = match node.value {
+            Value::Failed => return self.failed.push(format!("{space}.{name}")),
+            _ => node.to_json(),
+        };
+        self.space(space).insert(name.to_owned(), json);
+    }
+
+    /// The values below a first name, which exists from now on.
+    pub fn space(&mut self, space: &str) -> &mut serde_json::Map<String, Json> {
+        if !self.json[space].is_object() {
+            self.json[space] = Json::Object(Default::default());
+        }
+        match &mut self.json[space] {
+            Json::Object(map) => map,
+            _ => unreachable!("made an object just above"),
+        }
+    }
+
+    fn has(&self, path: &str) -> bool {
+        path.split('.').try_fold(&self.json, |json, part| json.get(part)).is_some()
+    }
+
+    fn is_failed(&self, path: &str) -> bool {
+        self.failed.iter().any(|failed| {
+            path.strip_prefix(failed.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+    }
+}
+
+/// Renders trees.
+#[derive(Debug)]
+pub struct Templates {
+    environment: Environment<'static>,
+}
+
+/// Why a template came to nothing, and which bytes of it are to blame.
+struct Failure {
+    message: String,
+    help: Option<String>,
+    range: Option<std::ops::Range<usize>>,
+}
+
+impl Templates {
+    pub fn new() -> Self {
+        let mut environment = Environment::new();
+        environment.set_undefined_behavior(UndefinedBehavior::Strict);
+        environment.set_debug(true);
+        environment.set_fuel(Some(MAX_STEPS));
+        environment.set_recursion_limit(MAX_DEPTH);
+        environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+        // These would let a loop build up text without end, or show the inside of the engine.
+        environment.remove_global("namespace");
+        environment.remove_global("debug");
+        Self { environment }
+    }
+
+    /// The tree with all its strings rendered. What can't be rendered becomes [`Value::Failed`] and is complained
+    /// of in `found`; `sources` holds the texts.
+    pub fn render(&self, node: &Node, context: &Context, sources: &Problems, found: &mut Vec<Problem>) -> Node {
+        let value = match &node.value {
+            Value::String(text) if is_template(text) => self.render_text(text, &node.place, context, sources, found),
+            Value::Array(nodes) => {
+                Value::Array(nodes.iter().map(|node| self.render(node, context, sources, found)).collect())
+            }
+            Value::Table(table) => Value::Table(Table(
+                table
+                    .0
+                    .iter()
+                    .map(|entry| Entry { node: self.render(&entry.node, context, sources, found), ..entry.clone() })
+                    .collect(),
+            )),
+            other => other.clone(),
+        };
+        Node { value, place: node.place.clone() }
+    }
+
+    /// Renders a table whose values may use each other as `space.name`, each after those that it uses, and makes
+    /// them known in `context`.
+    pub fn render_space(
+        &self,
+        space: &str,
+        table: &Table,
+        context: &mut Context,
+        sources: &Problems,
+        found: &mut Vec<Problem>,
+    ) -> Table {
+        context.space(space);
+        let needs: Vec<Vec<usize>> = table
+            .0
+            .iter()
+            .map(|entry| {
+                let names = self.names_in(&entry.node);
+                let is_used = |other: &Entry| {
+                    let path = format!("{space}.{}", other.name);
+                    names.iter().any(|name| *name == path || name.starts_with(&format!("{path}.")))
+                };
+                (0..table.0.len()).filter(|index| is_used(&table.0[*index])).collect()
+            })
+            .collect();
+        let mut rendered: Vec<Option<Node>> = vec![None; table.0.len()];
+        loop {
+            let ready: Vec<_> = (0..table.0.len())
+                .filter(|index| rendered[*index].is_none())
+                .filter(|index| needs[*index].iter().all(|needed| rendered[*needed].is_some()))
+                .collect();
+            if ready.is_empty() {
+                break;
+            }
+            for index in ready {
+                let entry = &table.0[index];
+                let node = self.render(&entry.node, context, sources, found);
+                context.insert(space, &entry.name, &node);
+                rendered[index] = Some(node);
+            }
+        }
+        for (index, entry) in table.0.iter().enumerate() {
+            if rendered[index].is_none() {
+                if let Some(circle) = circle(index, &needs) {
+                    found.push(needs_itself(space, table, &circle));
+                }
+                context.failed.push(format!("{space}.{}", entry.name));
+            }
+        }
+        Table(
+            table
+                .0
+                .iter()
+                .zip(rendered)
+                .map(|(entry, node)| {
+                    let failed = || Node { value: Value::Failed, place: entry.node.place.clone() };
+                    Entry { node: node.unwrap_or_else(failed), ..entry.clone() }
+                })
+                .collect(),
+        )
+    }
+
+    /// The dotted names that the templates in a tree use.
+    fn names_in(&self, node: &Node) -> Vec<String> {
+        match &node.value {
+            Value::String(text) if is_template(text) => self.names(text),
+            Value::Array(nodes) => nodes.iter().flat_map(|node| self.names_in(node)).collect(),
+            Value::Table(table) => table.0.iter().flat_map(|entry| self.names_in(&entry.node)).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    fn names(&self, text: &str) -> Vec<String> {
+        let Ok(template) = self.environment.template_from_str(text) else { return Vec::new() };
+        let mut names: Vec<_> = template.undeclared_variables(true).into_iter().collect();
+        names.sort();
+        names
+    }
+
+    fn render_text(
+        &self,
+        text: &str,
+        place: &Place,
+        context: &Context,
+        sources: &Problems,
+        found: &mut Vec<Problem>,
+    ) -> Value {
+        if self.names(text).iter().any(|name| context.is_failed(name)) {
+            return Value::Failed;
+        }
+        match self.evaluate(text, context).and_then(|json| value(json, place)) {
+            Ok(value) => value,
+            Err(failure) => {
+                let at = failure.range.and_then(|range| within(text, range, place, sources));
+                let mut problem = Problem::error(failure.message).at(at.unwrap_or_else(|| place.clone()), "");
+                problem.help = failure.help;
+                found.push(problem);
+                Value::Failed
+            }
+        }
+    }
+
+    fn evaluate(&self, text: &str, context: &Context) -> Result<Json, Failure> {
+        let names = || self.names(text);
+        if let Some((inner, start)) = lone_expression(text) {
+            let shift = |range: std::ops::Range<usize>| range.start + start..range.end + start;
+            match self.environment.compile_expression(inner) {
+                Ok(expression) => {
+                    let value = expression
+                        .eval(minijinja::value::Serde(&context.json))
+                        .map_err(|error| failure(&error, error.range().map(shift), text, &names(), context))?;
+                    if value.is_undefined() {
+                        let range = Some(start..start + inner.len());
+                        return Err(undefined(range, text, &names(), context));
+                    }
+                    return serde_json::to_value(&value).map_err(|_| nothing());
+                }
+                // Several expressions in a row look like one until they are read.
+                Err(error) if !inner.contains("}}") => {
+                    return Err(failure(&error, error.range().map(shift), text, &[], context));
+                }
+                Err(_) => {}
+            }
+        }
+        let rendered = self
+            .environment
+            .template_from_str(text)
+            .and_then(|template| template.render(minijinja::value::Serde(&context.json)));
+        match rendered {
+            Ok(text) => Ok(Json::from(text)),
+            Err(error) => Err(failure(&error, error.range(), text, &names(), context)),
+        }
+    }
+}
+
+/// Whether a string has anything to render.
+pub fn is_template(text: &str) -> bool {
+    ["{{", "{%", "{#"].iter().any(|open| text.contains(open))
+}
+
+/// What stands in a string that is one pair of braces, and where.
+fn lone_expression(text: &str) -> Option<(&str, usize)> {
+    let inner = text.strip_prefix("{{")?.strip_suffix("}}")?;
+    let start = if inner.starts_with('-') { 3 } else { 2 };
+    let inner = inner.strip_prefix('-').unwrap_or(inner);
+    Some((inner.strip_suffix('-').unwrap_or(inner), start))
+}
+
+/// JSON that a template gave, as a value written at a place.
+fn value(json: Json, place: &Place) -> Result<Value, Failure> {
+    let node = |json| Ok(Node { value: value(json, place)?, place: place.clone() });
+    Ok(match json {
+        Json::Null => return Err(nothing()),
+        Json::Bool(truth) => Value::Boolean(truth),
+        Json::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(number), _) => Value::Integer(number),
+            (None, Some(number)) => Value::Float(number),
+            (None, None) => return Err(nothing()),
+        },
+        Json::String(text) if text.len() > MAX_LEN => {
+            let message = format!("the template gives {} bytes of text, which is too much", text.len());
+            return Err(Failure { message, help: Some(format!("the most is {MAX_LEN}")), range: None });
+        }
+        Json::String(text) => Value::String(text),
+        Json::Array(items) => Value::Array(items.into_iter().map(node).collect::<Result<_, _>>()?),
+        Json::Object(map) => Value::Table(Table(
+            map.into_iter()
+                .map(|(name, json)| Ok(Entry { name, key: place.clone(), node: node(json)? }))
+                .collect::<Result<_, _>>()?,
+        )),
+    })
+}
+
+fn nothing() -> Failure {
+    Failure {
+        message: "the template gives no value".into(),
+        help: Some("give a value for every case, such as `{{ 'a' if … else 'b' }}`".into()),
+        range: None,
+    }
+}
+
+/// Where a range of a string's value was written, if it can be told exactly.
+fn within(text: &str, range: std::ops::Range<usize>, place: &Place, sources: &Problems) -> Option<Place> {
+    let raw = sources.source(place.source).text.get(place.span.clone())?;
+    let origins = origins(raw, text)?;
+    let (start, end) = (*origins.get(range.start)?, *origins.get(range.end)?);
+    (start < end).then(|| Place { source: place.source, span: place.span.start + start..place.span.start + end })
+}
+
+/// What the engine says, in the words of the author's file.
+fn failure(
+    error: &minijinja::Error,
+    range: Option<std::ops::Range<usize>>,
+    text: &str,
+    names: &[String],
+    context: &Context,
+) -> Failure {
+    let detail = error.detail().unwrap_or_default();
+    let simple = |message: String, help: Option<String>| Failure { message, help, range: range.clone() };
+    let unknown = |what: &str, known: &[&str], list: &str| {
+        // The detail reads "filter upcase is unknown".
+        let name = detail.split(' ').nth(1).unwrap_or_default();
+        let help = match nearest(name, known.iter().copied()) {
+            Some(known) => format!("did you mean `{known}`?"),
+            None => list.to_owned(),
+        };
+        let range = range.clone().and_then(|range| word_in(text, name, range)).or(range.clone());
+        Failure { message: format!("templates have no {what} `{name}`"), help: Some(help), range }
+    };
+    match error.kind() {
+        ErrorKind::UndefinedError => undefined(range, text, names, context),
+        ErrorKind::SyntaxError => simple(
+            format!("the template cannot be read: {detail}"),
+            Some("a template is `{{ expression }}`, or `{% if … %} … {% endif %}`".into()),
+        ),
+        ErrorKind::UnknownFilter => unknown("filter", &FILTERS, "such as `upper`, `lower`, `replace` or `default`"),
+        ErrorKind::UnknownTest => unknown("test", &TESTS, "such as `defined`, `string` or `number`"),
+        ErrorKind::UnknownFunction => unknown("function", &FUNCTIONS, "a template can call `range` and `dict`"),
+        ErrorKind::TemplateNotFound | ErrorKind::BadInclude => simple(
+            "a template cannot include a file".into(),
+            Some("manifests share what they have in common through `media.profile`".into()),
+        ),
+        ErrorKind::OutOfFuel => simple(
+            "the template does not end".into(),
+            Some(format!("a template may take {MAX_STEPS} steps; this one takes more")),
+        ),
+        kind => {
+            let detail = if detail.is_empty() { kind.to_string() } else { detail.to_owned() };
+            simple(format!("the template fails: {detail}"), None)
+        }
+    }
+}
+
+/// A name that nothing is known by.
+fn undefined(range: Option<std::ops::Range<usize>>, text: &str, names: &[String], context: &Context) -> Failure {
+    let range = range.unwrap_or(0..text.len());
+    let missing = |name: &&String| !context.has(name) && !FUNCTIONS.contains(&name.as_str());
+    let found = names.iter().filter(missing).find_map(|name| {
+        word_in(text, name, range.clone()).or_else(|| word_in(text, name, 0..text.len())).map(|at| (name, at))
+    });
+    let Some((name, at)) = found else {
+        return Failure {
+            message: "the template uses a name that is not known".into(),
+            help: None,
+            range: Some(range),
+        };
+    };
+    Failure { message: format!("`{name}` is not known"), help: Some(known(name, context)), range: Some(at) }
+}
+
+/// What could have been meant by a name.
+fn known(name: &str, context: &Context) -> String {
+    let keys =
+        |json: &Json| -> Vec<String> { json.as_object().map(|map| map.keys().cloned().collect()).unwrap_or_default() };
+    let (first, _) = name.split_once('.').unwrap_or((name, ""));
+    if first == "site" && context.json.get("site").is_none() {
+        return context.no_site.to_owned();
+    }
+    let vars = keys(&context.json["vars"]);
+    if context.json.get(first).is_none() {
+        return match (nearest(first, vars.iter().map(String::as_str)), nearest(first, ["media", "site", "vars"])) {
+            (Some(var), _) => format!("did you mean `vars.{var}`?"),
+            (None, Some(space)) => format!("did you mean `{}`?", name.replacen(first, space, 1)),
+            (None, None) => "templates know `media`, `site` and `vars`; text stands in quotes of its own".into(),
+        };
+    }
+    let mut parent = first.to_owned();
+    let mut json = &context.json[first];
+    for part in name.split('.').skip(1) {
+        match json.get(part) {
+            Some(inner) => {
+                json = inner;
+                parent = format!("{parent}.{part}");
+            }
+            None => {
+                let keys = keys(json);
+                let names: Vec<_> = keys.iter().map(|key| format!("{parent}.{key}")).collect();
+                return match nearest(part, keys.iter().map(String::as_str)) {
+                    Some(key) => format!("did you mean `{parent}.{key}`?"),
+                    None if parent == "vars" => format!("set it under `[vars]`, or with `--var {part}=VALUE`"),
+                    None if json.is_object() && !names.is_empty() => {
+                        format!("there is {}", one_of(names.iter().map(String::as_str)).replace(" or ", " and "))
+                    }
+                    None => format!("`{parent}` has no parts"),
+                };
+            }
+        }
+    }
+    format!("`{name}` is known by now; report this")
+}
+
+/// Where a name stands within a range of a text, as a whole word.
+fn word_in(text: &str, word: &str, range: std::ops::Range<usize>) -> Option<std::ops::Range<usize>> {
+    let part = text.get(range.clone())?;
+    let is_name = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+    part.match_indices(word)
+        .find(|(at, _)| {
+            !part[..*at].ends_with(is_name) && !part[at + word.len()..].starts_with(|c| is_name(c) && c != '.')
+        })
+        .map(|(at, _)| range.start + at..range.start + at + word.len())
+}
+
+/// The values through which one needs itself, itself first.
+fn circle(index: usize, needs: &[Vec<usize>]) -> Option<Vec<usize>> {
+    let mut paths = vec![vec![index]];
+    let mut seen = Vec::new();
+    while let Some(path) = paths.pop() {
+        for next in &needs[*path.last()?] {
+            if *next == index {
+                return Some(path);
+            }
+            if !seen.contains(next) {
+                seen.push(*next);
+                paths.push([path.as_slice(), &[*next]].concat());
+            }
+        }
+    }
+    None
+}
+
+fn needs_itself(space: &str, table: &Table, circle: &[usize]) -> Problem {
+    let name = |index: usize| format!("`{space}.{}`", table.0[index].name);
+    let through: Vec<_> = circle[1..].iter().map(|index| name(*index)).collect();
+    let message = match through.is_empty() {
+        true => format!("{} uses itself", name(circle[0])),
+        false => format!("{} uses itself, through {}", name(circle[0]), super::suggest::join(&through, "and")),
+    };
+    Problem::error(message)
+        .at(table.0[circle[0]].node.place.clone(), "")
+        .help("put what they share into a value of its own under `[vars]`")
+}
+
+/// The engine does not list what it has.
+const FILTERS: [&str; 37] = [
+    "abs",
+    "attr",
+    "batch",
+    "bool",
+    "capitalize",
+    "default",
+    "dictsort",
+    "e",
+    "escape",
+    "first",
+    "float",
+    "groupby",
+    "indent",
+    "int",
+    "items",
+    "join",
+    "last",
+    "length",
+    "lines",
+    "list",
+    "lower",
+    "map",
+    "max",
+    "min",
+    "pprint",
+    "reject",
+    "replace",
+    "reverse",
+    "round",
+    "select",
+    "sort",
+    "split",
+    "string",
+    "title",
+    "trim",
+    "unique",
+    "upper",
+];
+const TESTS: [&str; 17] = [
+    "boolean",
+    "defined",
+    "divisibleby",
+    "endingwith",
+    "eq",
+    "even",
+    "false",
+    "in",
+    "integer",
+    "lower",
+    "none",
+    "number",
+    "odd",
+    "startingwith",
+    "string",
+    "true",
+    "undefined",
+];
+const FUNCTIONS: [&str; 2] = ["dict", "range"];

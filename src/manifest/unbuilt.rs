@@ -1,0 +1,46 @@
+//! What the manifest will hold one day, so that asking for it is told apart from a slip of the pen.
+
+/// Keys, by their dotted names, that later versions will take.
+const KEYS: [&str; 27] = [
+    "capture",
+    "certificate",
+    "prestart",
+    "security",
+    "task-sequence",
+    "variables",
+    "media.comment",
+    "media.created-by",
+    "media.device-affinity",
+    "media.expires",
+    "media.language",
+    "media.mode",
+    "media.password",
+    "media.preferred-advertisement",
+    "media.rules",
+    "media.unattended",
+    "media.unknown-computers",
+    "media.valid-from",
+    "media.version",
+    "boot.drivers",
+    "boot.store",
+    "output.large-files",
+    "sites.certificate",
+    "sites.issuing-cas",
+    "sites.kind",
+    "sites.management-points",
+    "sites.root-ca",
+];
+
+/// Values, by the dotted name of their key, that later versions will take.
+const VALUES: [(&str, &str); 4] =
+    [("media.kind", "capture"), ("media.kind", "prestaged"), ("output.format", "usb"), ("output.format", "wim")];
+
+/// Whether a key is one of a later version.
+pub fn is_key(name: &str) -> bool {
+    KEYS.contains(&name)
+}
+
+/// Whether a value is one of a later version.
+pub fn is_value(name: &str, value: &str) -> bool {
+    VALUES.contains(&(name, value))
+}

@@ -1,0 +1,334 @@
+//! Problems, drawn with the author's lines, and as JSON.
+//!
+//! miette draws the lines of one text; a problem may be about several (a manifest and its profile). So all texts
+//! of a problem are shown to it as one, far apart from each other, each under its own name.
+
+use std::fmt;
+
+use miette::{
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents,
+    Severity as Level, SourceCode, SourceSpan, SpanContents, ThemeCharacters, ThemeStyles,
+};
+use serde_json::{Value as Json, json};
+
+use crate::problem::{Place, Problem, Problems, Severity, SourceId};
+
+use super::Look;
+
+/// Lines shown before and after the one that a problem is about.
+const N_CONTEXT_LINES: usize = 1;
+/// A longer line is shown in part: so many characters before what is underlined, and so many in all.
+const N_CHARS_BEFORE: usize = 40;
+const MAX_LINE_CHARS: usize = 160;
+/// Free addresses between two texts, so that their lines never seem to touch.
+const GAP: usize = 1 << 16;
+
+/// All problems in the order of their lines, and the summary; nothing if there are none.
+pub fn graphical(problems: &Problems, look: Look) -> String {
+    let styles = if look.colour { ThemeStyles::ansi() } else { ThemeStyles::none() };
+    let characters = if look.unicode { ThemeCharacters::unicode() } else { plain_characters() };
+    let handler = GraphicalReportHandler::new_themed(GraphicalTheme { characters, styles })
+        .with_width(look.width.max(40))
+        .with_context_lines(N_CONTEXT_LINES)
+        .with_links(false)
+        .without_syntax_highlighting()
+        .tab_width(4);
+    let mut text = String::new();
+    for problem in problems.sorted() {
+        let drawn = Drawn::new(problem, problems);
+        // Writing to a text does not fail; a problem that could not be drawn would still be counted below.
+        let _ = handler.render_report(&mut text, &drawn);
+        text.push('\n');
+    }
+    if let Some(summary) = summary(problems) {
+        text.push_str(&summary);
+        text.push('\n');
+    }
+    without_trailing_spaces(&text)
+}
+
+/// How many problems there are of each severity, such as `3 errors, 1 warning`; none if there are none.
+pub fn summary(problems: &Problems) -> Option<String> {
+    let counted: Vec<_> = [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Note, "note")]
+        .into_iter()
+        .map(|(severity, word)| (problems.count(severity), word))
+        .filter(|(n_problems, _)| *n_problems > 0)
+        .map(|(n_problems, word)| format!("{n_problems} {word}{}", if n_problems == 1 { "" } else { "s" }))
+        .collect();
+    (!counted.is_empty()).then(|| counted.join(", "))
+}
+
+/// All problems as data, in the same order: severity, rule, message, help, and labels with file, line, column
+/// (both from 1, columns in characters), byte range and words.
+pub fn json(problems: &Problems) -> Json {
+    let label = |(place, words): &(Place, String)| {
+        let source = problems.source(place.source);
+        let (line, column) = line_and_column(&source.text, place.span.start);
+        let (end_line, end_column) = line_and_column(&source.text, place.span.end);
+        json!({
+            "file": source.name,
+            "line": line,
+            "column": column,
+            "end-line": end_line,
+            "end-column": end_column,
+            "bytes": [place.span.start, place.span.end],
+            "words": words,
+        })
+    };
+    let problem = |problem: &&Problem| {
+        json!({
+            "severity": severity_word(problem.severity),
+            "rule": problem.rule,
+            "message": problem.message,
+            "help": problem.help,
+            "labels": problem.labels.iter().map(label).collect::<Json>(),
+        })
+    };
+    problems.sorted().iter().map(problem).collect()
+}
+
+fn severity_word(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Note => "note",
+    }
+}
+
+fn line_and_column(text: &str, at: usize) -> (usize, usize) {
+    let before = &text[..at];
+    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
+}
+
+/// ASCII throughout; miette's own has ASCII lines but other signs.
+fn plain_characters() -> ThemeCharacters {
+    let mut characters = ThemeCharacters::ascii();
+    characters.error = "error:".into();
+    characters.warning = "warning:".into();
+    characters.advice = "note:".into();
+    characters
+}
+
+fn without_trailing_spaces(text: &str) -> String {
+    text.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+}
+
+/// A problem in the form that miette draws.
+#[derive(Debug)]
+struct Drawn<'a> {
+    problem: &'a Problem,
+    texts: Texts,
+    labels: Vec<LabeledSpan>,
+}
+
+impl<'a> Drawn<'a> {
+    fn new(problem: &'a Problem, problems: &Problems) -> Self {
+        let mut sources: Vec<SourceId> = Vec::new();
+        for (place, _) in &problem.labels {
+            if !sources.contains(&place.source) {
+                sources.push(place.source);
+            }
+        }
+        let mut texts = Texts(Vec::new());
+        let mut labels = Vec::new();
+        let mut start = 0;
+        for id in sources {
+            let source = problems.source(id);
+            let here: Vec<_> = problem.labels.iter().filter(|(place, _)| place.source == id).collect();
+            let spans: Vec<_> = here.iter().map(|(place, _)| place.span.clone()).collect();
+            let (text, spans) = shortened(&source.text, &spans);
+            for ((place, words), span) in here.iter().zip(spans) {
+                let words = (!words.is_empty()).then(|| words.clone());
+                let span = SourceSpan::new((start + span.start).into(), span.len());
+                let is_culprit = problem.labels.first().is_some_and(|(first, _)| first == place);
+                labels.push(match is_culprit {
+                    true => LabeledSpan::new_primary_with_span(words, span),
+                    false => LabeledSpan::new_with_span(words, span),
+                });
+            }
+            let n_bytes = text.len();
+            texts.0.push(Text { name: source.name.clone(), start, text });
+            start += n_bytes + GAP;
+        }
+        Self { problem, texts, labels }
+    }
+}
+
+impl fmt::Display for Drawn<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.problem.message)
+    }
+}
+
+impl std::error::Error for Drawn<'_> {}
+
+impl Diagnostic for Drawn<'_> {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.problem.rule.map(|rule| Box::new(rule) as _)
+    }
+
+    fn severity(&self) -> Option<Level> {
+        Some(match self.problem.severity {
+            Severity::Error => Level::Error,
+            Severity::Warning => Level::Warning,
+            Severity::Note => Level::Advice,
+        })
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        self.problem.help.as_ref().map(|help| Box::new(help) as _)
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        (!self.labels.is_empty()).then_some(&self.texts as _)
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        (!self.labels.is_empty()).then(|| Box::new(self.labels.iter().cloned()) as _)
+    }
+}
+
+/// The texts of a problem, each at addresses of its own.
+#[derive(Debug)]
+struct Texts(Vec<Text>);
+
+#[derive(Debug)]
+struct Text {
+    name: String,
+    start: usize,
+    text: String,
+}
+
+impl SourceCode for Texts {
+    fn read_span<'a>(
+        &'a self,
+        span: &SourceSpan,
+        n_before: usize,
+        n_after: usize,
+    ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
+        let end = span.offset() + span.len();
+        let holds = |text: &&Text| text.start <= span.offset() && end <= text.start + text.text.len();
+        let text = self.0.iter().find(holds).ok_or(MietteError::OutOfBounds)?;
+        let local = SourceSpan::new((span.offset() - text.start).into(), span.len());
+        let contents = text.text.read_span(&local, n_before, n_after)?;
+        let shifted = SourceSpan::new((contents.span().offset() + text.start).into(), contents.span().len());
+        Ok(Box::new(MietteSpanContents::new_named(
+            text.name.clone(),
+            contents.data(),
+            shifted,
+            contents.line(),
+            contents.column(),
+            contents.line_count(),
+        )))
+    }
+}
+
+/// A text in which long lines are cut around what is underlined, and the spans in it.
+fn shortened(text: &str, spans: &[std::ops::Range<usize>]) -> (String, Vec<std::ops::Range<usize>>) {
+    let mut short = String::with_capacity(text.len());
+    // What is kept: where it began, where it ended, and where it begins now.
+    let mut kept: Vec<(usize, usize, usize)> = Vec::new();
+    let mut line_start = 0;
+    for line in text.split_inclusive('\n') {
+        let end = line_start + line.len();
+        let first = spans.iter().map(|span| span.start).find(|start| (line_start..end).contains(start));
+        let bare_len = line.trim_end_matches(['\n', '\r']).len();
+        let chars: Vec<usize> = line[..bare_len].char_indices().map(|(at, _)| at).collect();
+        if chars.len() <= MAX_LINE_CHARS {
+            kept.push((line_start, end, short.len()));
+            short.push_str(line);
+        } else {
+            let at = first.map_or(0, |first| chars.partition_point(|at| line_start + at < first));
+            let from = at.saturating_sub(N_CHARS_BEFORE);
+            let to = (from + MAX_LINE_CHARS).min(chars.len());
+            let (from_byte, to_byte) = (chars[from], chars.get(to).copied().unwrap_or(bare_len));
+            short.push_str(if from > 0 { "…" } else { "" });
+            kept.push((line_start + from_byte, line_start + to_byte, short.len()));
+            short.push_str(&line[from_byte..to_byte]);
+            short.push_str(if to_byte < bare_len { "…" } else { "" });
+            kept.push((line_start + bare_len, end, short.len()));
+            short.push_str(&line[bare_len..]);
+        }
+        line_start = end;
+    }
+    let moved = |at: usize| match kept.iter().rev().find(|(from, _, _)| *from <= at) {
+        Some((from, to, now)) => now + at.min(*to) - from,
+        None => 0,
+    };
+    let spans = spans.iter().map(|span| moved(span.start)..moved(span.end).max(moved(span.start))).collect();
+    (short, spans)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn two_files() -> Problems {
+        let mut problems = Problems::default();
+        let manifest = problems.add_source("media.toml", "[output]\ncapacity = \"dvd\"\n");
+        let profile = problems.add_source("profile.toml", "# first\n\n[output]\ncapacity = 3\n");
+        problems.add(
+            Problem::error("two things disagree")
+                .rule("R7")
+                .at(Place { source: profile, span: 29..30 }, "a number here")
+                .at(Place { source: manifest, span: 20..25 }, "and text here")
+                .help("make them agree"),
+        );
+        problems.add(Problem::warning("about no line").help("sit down"));
+        problems
+    }
+
+    #[test]
+    fn a_problem_about_two_files_shows_both() {
+        let text = graphical(&two_files(), Look { unicode: false, ..Look::default() });
+        for part in
+            ["profile.toml:4:12", "media.toml:2:12", "a number here", "and text here", "R7", "1 error, 1 warning"]
+        {
+            assert!(text.contains(part), "{part}:\n{text}");
+        }
+        assert!(text.is_ascii(), "{text}");
+    }
+
+    #[test]
+    fn json_says_the_same() {
+        let found = json(&two_files());
+        assert_eq!(found[0]["labels"][0]["line"], 4);
+        assert_eq!(found[0]["labels"][0]["column"], 12);
+        assert_eq!(found[0]["labels"][1]["file"], "media.toml");
+        assert_eq!(found[0]["rule"], "R7");
+        assert_eq!(
+            found[1],
+            serde_json::json!({
+                "severity": "warning", "rule": null, "message": "about no line", "help": "sit down", "labels": []
+            })
+        );
+    }
+
+    #[test]
+    fn long_lines_are_cut_around_what_is_underlined() {
+        let mut problems = Problems::default();
+        let text = format!("a = \"{}é wrong {}\"\nb = 1\n", "x".repeat(5_000), "y".repeat(5_000));
+        let source = problems.add_source("long.toml", text.as_str());
+        let at = text.find("wrong").unwrap();
+        problems.add(Problem::error("too long").at(Place { source, span: at..at + 5 }, "this"));
+        let drawn = graphical(&problems, Look { width: 200, ..Look::default() });
+        assert!(drawn.lines().all(|line| line.chars().count() < 180), "{drawn}");
+        let lines: Vec<_> = drawn.lines().collect();
+        let row = lines.iter().position(|line| line.contains("wrong")).unwrap();
+        let column = lines[row].chars().collect::<String>().split("wrong").next().unwrap().chars().count();
+        let marker = lines[row + 1].chars().skip(column).take(5).collect::<String>();
+        assert_eq!(marker.chars().count(), 5);
+        assert!(marker.chars().all(|c| "─┬".contains(c)), "{drawn}");
+    }
+
+    #[test]
+    fn the_end_of_a_text_and_an_empty_one_can_be_underlined() {
+        for (text, span) in [("", 0..0), ("a = 1", 5..5), ("a = 1\n", 6..6), ("é", 0..2), ("a\r\nb", 3..4)] {
+            let mut problems = Problems::default();
+            let source = problems.add_source("end.toml", text);
+            problems.add(Problem::error("here").at(Place { source, span }, "here"));
+            assert!(graphical(&problems, Look::default()).contains("end.toml"), "{text:?}");
+        }
+    }
+}
