@@ -33,6 +33,7 @@ pub mod error;
 pub mod format;
 pub mod layout;
 pub mod manifest;
+pub mod media;
 pub mod output;
 pub mod problem;
 pub mod progress;

@@ -12,7 +12,7 @@ mod rules;
 mod schema;
 mod site;
 mod source_date;
-mod suggest;
+pub mod suggest;
 mod template;
 mod text;
 mod tree;

@@ -1,3 +1,163 @@
-//! From what a manifest says to what a medium is: finds every source and says what each file holds.
+//! From a rendered manifest to the [`Media`] it means: finds every file, and every reason why it can't be built.
+//!
+//! This is where content is looked at (folders listed, WIM headers read) but not yet read. What is wrong becomes a
+//! problem at the line that names the content; nothing is written.
 
-pub mod boot;
+mod boot;
+mod content;
+mod start;
+mod tree;
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::manifest::{Rendered, suggest};
+use crate::media::{self, Media};
+use crate::output::Entry;
+use crate::problem::{Place, Problem, Problems, Severity};
+use crate::volume::{Content, Date, Folder, Misplaced, Node};
+
+use tree::Walked;
+
+/// Finds what manifests name. Content that several sites share is looked at once.
+#[derive(Default)]
+pub struct Resolver {
+    walked: HashMap<Utf8PathBuf, Arc<Walked>>,
+}
+
+impl Resolver {
+    /// The medium that a rendered manifest means, unless something is wrong with it.
+    ///
+    /// `date` is that of media whose manifest gives none.
+    pub fn resolve(&mut self, rendered: &Rendered, date: Date, problems: &mut Problems) -> Option<Media> {
+        let n_errors = problems.count(Severity::Error);
+        let manifest = &rendered.manifest;
+        let date = manifest.media.date().unwrap_or(date);
+        let mut draft = Draft { rendered, resolver: self, problems, root: Folder::default(), entries: Vec::new() };
+        let boot = draft.add_boot(date);
+        draft.add_content();
+        draft.add_own_files();
+        let Draft { root, entries, .. } = draft;
+        if problems.count(Severity::Error) > n_errors {
+            return None;
+        }
+        Some(Media {
+            name: manifest.media.name.clone(),
+            kind: manifest.media.kind,
+            site: rendered.site.clone(),
+            label: manifest.media.label.clone(),
+            date,
+            capacity: manifest.output.capacity,
+            path: rendered.path_at("/output/path", &manifest.output.path),
+            path_as_written: manifest.output.path.clone(),
+            root,
+            boot,
+            entries,
+        })
+    }
+
+    fn walk(&mut self, path: &Utf8Path) -> io::Result<Arc<Walked>> {
+        if let Some(walked) = self.walked.get(path) {
+            return Ok(Arc::clone(walked));
+        }
+        let walked = Arc::new(tree::walk(path)?);
+        self.walked.insert(path.to_owned(), Arc::clone(&walked));
+        Ok(walked)
+    }
+}
+
+/// A medium that is being put together, and what is wrong with it so far.
+struct Draft<'a> {
+    rendered: &'a Rendered,
+    resolver: &'a mut Resolver,
+    problems: &'a mut Problems,
+    root: Folder,
+    entries: Vec<Entry>,
+}
+
+impl Draft<'_> {
+    /// Adds what the medium carries of its own accord, last, so that the complaint is about the author's file.
+    fn add_own_files(&mut self) {
+        let media = &self.rendered.manifest.media;
+        for (path, content) in media::own_files(&media.label, media.autorun, &self.root) {
+            if self.root.insert(path, content).is_ok() {
+                continue;
+            }
+            let message = format!("`{path}` is already on the medium, and tsmedia writes it");
+            let problem = Problem::error(message).at(self.place("/media"), "written for this medium");
+            let help = match path {
+                media::AUTORUN_FILE => "leave out your own file, or `autorun = true`",
+                _ => "leave out your own file: its text comes from `label`",
+            };
+            self.problems.add(problem.help(help));
+        }
+    }
+
+    /// Puts a file on the medium for the value at `pointer`.
+    fn insert(&mut self, path: &str, content: Content, pointer: &str) {
+        if let Err(misplaced) = self.root.insert(path, content) {
+            self.misplaced(path, &misplaced, pointer);
+        }
+    }
+
+    /// Puts a folder's files on the medium for the value at `pointer`.
+    fn merge(&mut self, path: &str, folder: Folder, pointer: &str) {
+        match self.root.merge(path, folder) {
+            Ok(refused) => {
+                for (path, misplaced) in refused {
+                    self.misplaced(&path, &misplaced, pointer);
+                }
+            }
+            Err(misplaced) => self.misplaced(path, &misplaced, pointer),
+        }
+    }
+
+    fn misplaced(&mut self, path: &str, misplaced: &Misplaced, pointer: &str) {
+        let problem = match misplaced {
+            Misplaced::BadName(bad) => {
+                Problem::error(format!("`{path}` can't be on the medium: {bad}")).help("rename it")
+            }
+            Misplaced::Taken(taken) => {
+                let there = match self.root.get(taken) {
+                    Some(Node::File(Content::Source(file))) => format!("`{taken}`, which comes from `{}`,", file.path),
+                    Some(Node::Folder(_)) => format!("the folder `{taken}`"),
+                    _ => format!("`{taken}`"),
+                };
+                Problem::error(format!("`{path}` finds its place on the medium taken: {there} is there already"))
+                    .help("leave one of them out, or give it another path; names that differ only in case are one name")
+            }
+        };
+        self.problems.add(problem.at(self.place(pointer), "wanted here"));
+    }
+
+    /// A file or folder that the author named could not be looked at.
+    fn unreadable(&mut self, path: &Utf8Path, error: &io::Error, pointer: &str) {
+        let problem = match error.kind() {
+            io::ErrorKind::NotFound => {
+                let problem = Problem::error(format!("`{path}` does not exist")).at(self.place(pointer), "not found");
+                match self.similar(path) {
+                    Some(similar) => problem.help(format!("did you mean `{similar}`?")),
+                    None => problem.help("paths are relative to the file that they are written in"),
+                }
+            }
+            _ => Problem::error(format!("`{path}` can't be read: {error}")).at(self.place(pointer), "named here"),
+        };
+        self.problems.add(problem);
+    }
+
+    /// What is beside a path that does not exist and has nearly its name.
+    fn similar(&self, path: &Utf8Path) -> Option<Utf8PathBuf> {
+        let folder = path.parent()?;
+        let names = folder.read_dir_utf8().ok()?.filter_map(|entry| Some(entry.ok()?.file_name().to_owned()));
+        let names: Vec<_> = names.collect();
+        let similar = suggest::nearest(path.file_name()?, names.iter().map(String::as_str))?;
+        Some(folder.join(similar))
+    }
+
+    fn place(&self, pointer: &str) -> Place {
+        self.rendered.place(pointer)
+    }
+}

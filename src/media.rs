@@ -1,0 +1,92 @@
+//! What a manifest means for one site: everything on the medium, found and checked.
+//!
+//! A [`Media`] is made by `resolve` and becomes the [`Output`] that is built. What every medium of a kind carries of
+//! its own accord (its label, its autorun file) is written here and nowhere else.
+
+use camino::Utf8PathBuf;
+
+use crate::manifest::{Capacity, Kind};
+use crate::output::{Entry, Output};
+use crate::volume::{BootEntry, Content, Date, Folder};
+
+/// One medium for one site.
+#[derive(Clone, Debug)]
+pub struct Media {
+    /// Its name in the manifest.
+    pub name: String,
+    /// What it is for.
+    pub kind: Kind,
+    /// The site that it is made for, if the manifest has sites.
+    pub site: Option<String>,
+    /// The volume label.
+    pub label: String,
+    /// Every time on the medium.
+    pub date: Date,
+    /// What it can hold.
+    pub capacity: Capacity,
+    /// Where its output is put.
+    pub path: Utf8PathBuf,
+    /// The same as the author wrote it, relative to the manifest.
+    pub path_as_written: String,
+    /// Everything on the medium.
+    pub root: Folder,
+    /// How it starts.
+    pub boot: Vec<BootEntry>,
+    /// The content entries of the manifest, in its order.
+    pub entries: Vec<Entry>,
+}
+
+/// Where the label stands in clear, as Configuration Manager writes it since version 1902.
+pub const LABEL_FILE: &str = "MediaLabel.txt";
+
+/// What Windows runs, or shows, when the medium is put in.
+pub const AUTORUN_FILE: &str = "autorun.inf";
+
+/// The program that starts stand-alone media from a running Windows, if the author put it on the medium.
+const AUTORUN_PROGRAM: &str = "SMS/bin/x64/TSMBAutorun.exe";
+
+/// The files that a medium carries of its own accord: where, and what.
+pub fn own_files(label: &str, autorun: bool, root: &Folder) -> Vec<(&'static str, Content)> {
+    let mut files = vec![(LABEL_FILE, Content::bytes(format!("label={label}\r\n").into_bytes()))];
+    if autorun {
+        let open = match root.get(AUTORUN_PROGRAM) {
+            Some(_) => format!("open={}\r\n", AUTORUN_PROGRAM.replace('/', "\\")),
+            None => String::new(),
+        };
+        let text = format!("[autorun]\r\nlabel={label}\r\n{open}");
+        files.push((AUTORUN_FILE, Content::bytes(text.into_bytes())));
+    }
+    files
+}
+
+impl Kind {
+    /// The kind as the manifest and the medium itself write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bootable => "bootable",
+            Self::StandAlone => "stand-alone",
+        }
+    }
+}
+
+impl From<Media> for Output {
+    fn from(media: Media) -> Self {
+        let mut description =
+            vec![("label", media.label.clone()), ("kind", media.kind.as_str().into()), ("name", media.name)];
+        description.extend(media.site.map(|site| ("site", site)));
+        Self {
+            path: media.path,
+            name: media.path_as_written,
+            description,
+            label: media.label,
+            date: media.date,
+            root: media.root,
+            boot: media.boot,
+            capacity: match media.capacity {
+                Capacity::Unlimited => None,
+                Capacity::AtMost(size) => Some(size),
+            },
+            entries: media.entries,
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! The content entries: operating system images, packages, applications, driver packages and loose files.
+
+use std::error::Error as _;
+
+use camino::Utf8Path;
+
+use super::{Draft, tree};
+use crate::error::Error;
+use crate::format::wim::Wim;
+use crate::manifest::Package;
+use crate::output::Entry;
+use crate::problem::Problem;
+use crate::volume::{Folder, Node};
+
+/// Where a client looks for packages on stand-alone media.
+const PACKAGES: &str = "SMS/PKG";
+
+/// How many faults of one folder are told one by one.
+const MAX_FAULTS: usize = 10;
+
+/// Above this many, Configuration Manager advises to split a driver package (R34).
+const MAX_DRIVERS: usize = 500;
+
+impl Draft<'_> {
+    /// Adds every content entry whose `when` holds.
+    pub(super) fn add_content(&mut self) {
+        let manifest = &self.rendered.manifest;
+        for (at, system) in manifest.operating_system.iter().enumerate().filter(|(_, system)| system.when) {
+            let pointer = format!("/operating-system/{at}/file");
+            let path = self.rendered.path_at(&pointer, &system.file);
+            let target = format!("{PACKAGES}/{}", system.id);
+            let n_errors = self.n_errors();
+            self.add_single(&path, &target, &pointer);
+            if self.n_errors() == n_errors {
+                self.open_wim(&path, system.index, &pointer, &format!("/operating-system/{at}/index"));
+            }
+            self.entries.push(Entry { title: format!("operating-system `{}`", system.id), path: target });
+        }
+        self.add_packages("package", &manifest.package);
+        self.add_packages("driver-package", &manifest.driver_package);
+        for (at, application) in manifest.application.iter().enumerate().filter(|(_, application)| application.when) {
+            let target = format!("{PACKAGES}/{}", application.id);
+            self.add_source(&application.source, &target, &format!("/application/{at}/source"));
+            self.entries.push(Entry { title: format!("application `{}`", application.id), path: target });
+        }
+        for (at, file) in manifest.file.iter().enumerate().filter(|(_, file)| file.when) {
+            let pointer = format!("/file/{at}/source");
+            let path = self.rendered.path_at(&pointer, &file.source);
+            let target = file.path.trim_end_matches('/');
+            match path.metadata() {
+                Ok(metadata) if metadata.is_dir() => self.add_folder(&path, target, &pointer),
+                Ok(_) if file.path.ends_with('/') || target == "." => self.add_single(&path, target, &pointer),
+                Ok(_) => match tree::file(&path) {
+                    Ok(content) => self.insert(target, content, &format!("/file/{at}/path")),
+                    Err(error) => self.unreadable(&path, &error, &pointer),
+                },
+                Err(error) => self.unreadable(&path, &error, &pointer),
+            }
+            self.entries.push(Entry { title: format!("file `{}`", file.path), path: target.to_owned() });
+        }
+    }
+
+    fn add_packages(&mut self, table: &str, packages: &[Package]) {
+        for (at, package) in packages.iter().enumerate().filter(|(_, package)| package.when) {
+            let target = format!("{PACKAGES}/{}", package.id);
+            let pointer = format!("/{table}/{at}/source");
+            self.add_source(&package.source, &target, &pointer);
+            if table == "driver-package" {
+                self.check_drivers(&target, &pointer);
+            }
+            self.entries.push(Entry { title: format!("{table} `{}`", package.id), path: target });
+        }
+    }
+
+    /// Adds a folder with all that is in it, or a single file, below `target`.
+    fn add_source(&mut self, source: &str, target: &str, pointer: &str) {
+        let path = self.rendered.path_at(pointer, source);
+        match path.metadata() {
+            Ok(metadata) if metadata.is_dir() => self.add_folder(&path, target, pointer),
+            Ok(_) => self.add_single(&path, target, pointer),
+            Err(error) => self.unreadable(&path, &error, pointer),
+        }
+    }
+
+    fn add_folder(&mut self, path: &Utf8Path, target: &str, pointer: &str) {
+        let walked = match self.resolver.walk(path) {
+            Ok(walked) => walked,
+            Err(error) => return self.unreadable(path, &error, pointer),
+        };
+        for fault in walked.faults.iter().take(MAX_FAULTS) {
+            let problem = Problem::error(format!("`{}` can't be on the medium: {}", fault.path, fault.why));
+            self.problems.add(problem.at(self.place(pointer), "found in this folder").help(fault.help));
+        }
+        if let Some(n_more) = walked.faults.len().checked_sub(MAX_FAULTS).filter(|n_more| *n_more > 0) {
+            let problem = Problem::error(format!("{n_more} more files in `{path}` can't be on the medium"));
+            self.problems.add(problem.at(self.place(pointer), "found in this folder"));
+        }
+        if walked.n_files == 0 && walked.faults.is_empty() {
+            let problem =
+                Problem::warning(format!("`{path}` holds no file")).at(self.place(pointer), "an empty folder");
+            self.problems.add(problem);
+        }
+        self.merge(target, walked.folder.clone(), pointer);
+    }
+
+    /// Adds one file below `target`, under its own name.
+    fn add_single(&mut self, path: &Utf8Path, target: &str, pointer: &str) {
+        let name = path.file_name().unwrap_or_default();
+        match tree::file(path) {
+            Ok(content) => {
+                let target = if target == "." { name.to_owned() } else { format!("{target}/{name}") };
+                self.insert(&target, content, pointer);
+            }
+            Err(error) => self.unreadable(path, &error, pointer),
+        }
+    }
+
+    fn check_drivers(&mut self, target: &str, pointer: &str) {
+        fn n_drivers(folder: &Folder) -> usize {
+            let drivers = folder.iter().map(|(name, node)| match node {
+                Node::Folder(folder) => n_drivers(folder),
+                Node::File(_) => name.as_str().to_ascii_lowercase().ends_with(".inf").into(),
+            });
+            drivers.sum()
+        }
+        let Some(Node::Folder(folder)) = self.root.get(target) else { return };
+        let n_drivers = n_drivers(folder);
+        if n_drivers > MAX_DRIVERS {
+            let message =
+                format!("the driver package holds {n_drivers} drivers, and {MAX_DRIVERS} are advised at most");
+            let problem = Problem::warning(message).rule("R34").at(self.place(pointer), "this driver package");
+            self.problems.add(problem.help("split it by computer model"));
+        }
+    }
+
+    /// Opens a WIM file and finds the image that is meant: the one of `index`, or the only one.
+    pub(super) fn open_wim(&mut self, path: &Utf8Path, index: Option<u32>, file: &str, at: &str) -> Option<(Wim, u32)> {
+        let wim = match Wim::open(path) {
+            Ok(wim) => wim,
+            Err(error) => {
+                self.failed(&error, file);
+                return None;
+            }
+        };
+        let n_images = wim.facts().n_images;
+        match index {
+            Some(index) if (1..=n_images).contains(&index) => return Some((wim, index)),
+            None if n_images == 1 => return Some((wim, 1)),
+            Some(index) => {
+                let problem = Problem::error(format!("`{path}` has no image {index}")).rule("R27");
+                self.problems.add(problem.at(self.place(at), "no such image").help(images(&wim)));
+            }
+            None => {
+                let problem = Problem::error(format!("`{path}` holds {n_images} images, and `index` is not given"));
+                self.problems.add(problem.rule("R26").at(self.place(file), "which image?").help(images(&wim)));
+            }
+        }
+        None
+    }
+
+    /// A failure of the world that the author can mend where the line points.
+    pub(super) fn failed(&mut self, error: &Error, pointer: &str) {
+        let mut message = error.to_string();
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            message = format!("{message}: {error}");
+            cause = error.source();
+        }
+        let problem = Problem::error(message).at(self.place(pointer), "named here");
+        self.problems.add(match error.advice() {
+            Some(advice) => problem.help(advice),
+            None => problem,
+        });
+    }
+
+    fn n_errors(&self) -> usize {
+        self.problems.count(crate::problem::Severity::Error)
+    }
+}
+
+/// The images of a WIM file, as advice.
+fn images(wim: &Wim) -> String {
+    let named = wim.images().into_iter().map(|image| match image.name {
+        Some(name) => format!("{} is `{name}`", image.index),
+        None => image.index.to_string(),
+    });
+    format!("the images are: {}", named.collect::<Vec<_>>().join(", "))
+}

@@ -1,0 +1,158 @@
+//! How the medium starts: the boot image, checked, and the boot files, found.
+
+use camino::Utf8PathBuf;
+
+use super::Draft;
+use super::boot::{self, BootFiles, BootSource, Missing, NoBootFiles, Note, Wanted};
+use super::tree;
+use crate::format::wim::{Architecture, Wim};
+use crate::manifest::{BOOT_IMAGE, Firmware};
+use crate::problem::Problem;
+use crate::volume::{BootEntry, Date, Misplaced};
+
+/// Where the boot store of Windows PE media looks for the boot image.
+const BOOT_IMAGE_PATH: &str = "sources/boot.wim";
+
+const IMAGE: &str = "/boot/image/file";
+const FILES: &str = "/boot/files";
+const FIRMWARE: &str = "/boot/firmware";
+
+impl Draft<'_> {
+    /// Adds the boot image and the boot files. What is missing is a problem; the entries are empty then.
+    pub(super) fn add_boot(&mut self, date: Date) -> Vec<BootEntry> {
+        let image = &self.rendered.manifest.boot.image;
+        let path = self.rendered.path_at(IMAGE, &image.file);
+        match tree::file(&path) {
+            Ok(content) => self.insert(BOOT_IMAGE_PATH, content, IMAGE),
+            Err(error) => {
+                self.unreadable(&path, &error, IMAGE);
+                return Vec::new();
+            }
+        }
+        let Some((wim, index)) = self.open_wim(&path, image.index, IMAGE, "/boot/image/index") else {
+            return Vec::new();
+        };
+        self.check_boot_index(&wim, index);
+        let architecture = match wim.image(index).map(|facts| facts.architecture) {
+            Ok(Some(architecture)) => architecture,
+            _ => {
+                let message = format!("image {index} of `{path}` does not say which processors it is for");
+                let problem = Problem::warning(message).at(self.place(IMAGE), "taken for x64");
+                self.problems.add(problem.help("a boot image of the Windows ADK or of Configuration Manager says it"));
+                Architecture::X64
+            }
+        };
+        let wanted = Wanted {
+            firmware: self.firmware(architecture),
+            architecture,
+            secure_boot_ca: self.rendered.manifest.boot.secure_boot_ca,
+            prompt: self.rendered.manifest.boot.prompt,
+            date,
+        };
+        match self.find_boot_files(&wim, index, &wanted) {
+            Some(found) => self.add_boot_files(found),
+            None => Vec::new(),
+        }
+    }
+
+    /// The boot store starts the image that the WIM file marks as bootable, whatever the manifest says.
+    fn check_boot_index(&mut self, wim: &Wim, index: u32) {
+        let path = wim.path();
+        let problem = match wim.facts().boot_index {
+            Some(boot) if boot == index => return,
+            Some(boot) => Problem::error(format!("`{path}` starts image {boot}, not image {index}")).help(format!(
+                "write `index = {boot}`, or mark the other one: `wimlib-imagex info {path} {index} --boot`"
+            )),
+            None => Problem::error(format!("no image of `{path}` is marked as the one to start"))
+                .help(format!("mark it: `wimlib-imagex info {path} {index} --boot`")),
+        };
+        self.problems.add(problem.at(self.place(IMAGE), "this boot image"));
+    }
+
+    fn firmware(&self, architecture: Architecture) -> Vec<Firmware> {
+        match (&self.rendered.manifest.boot.firmware, architecture) {
+            (Some(firmware), _) => firmware.clone(),
+            (None, Architecture::Arm | Architecture::Arm64) => vec![Firmware::Uefi],
+            (None, _) => vec![Firmware::Uefi, Firmware::Bios],
+        }
+    }
+
+    fn find_boot_files(&mut self, wim: &Wim, index: u32, wanted: &Wanted) -> Option<BootFiles> {
+        let files = &self.rendered.manifest.boot.files;
+        let folder: Utf8PathBuf;
+        let source = if files == BOOT_IMAGE {
+            BootSource::Image { wim, index }
+        } else {
+            folder = self.rendered.path_at(FILES, files);
+            match folder.read_dir_utf8() {
+                Ok(_) => BootSource::Folder(&folder),
+                Err(error) => {
+                    self.unreadable(&folder, &error, FILES);
+                    return None;
+                }
+            }
+        };
+        match boot::boot_files(source, wanted) {
+            Ok(found) => Some(found),
+            Err(none) => {
+                self.no_boot_files(none);
+                None
+            }
+        }
+    }
+
+    fn add_boot_files(&mut self, found: BootFiles) -> Vec<BootEntry> {
+        for (path, content) in found.files {
+            self.insert(&path, content, FILES);
+        }
+        for note in found.notes {
+            let problem = match note {
+                Note::SignerUnknown(_) => Problem::note(note.to_string()),
+                _ => Problem::warning(note.to_string()),
+            };
+            self.problems.add(problem.at(self.place(FILES), ""));
+        }
+        found.entries
+    }
+
+    fn no_boot_files(&mut self, none: NoBootFiles) {
+        match none {
+            NoBootFiles::Missing(missing) => {
+                for missing in missing {
+                    self.missing(&missing);
+                }
+            }
+            NoBootFiles::NoBios(architecture) => {
+                let message = format!("a BIOS can't start a boot image for {architecture}");
+                let problem = Problem::error(message).at(self.place(FIRMWARE), "asks for a BIOS");
+                self.problems.add(
+                    problem
+                        .at(self.place(IMAGE), format!("is for {architecture}"))
+                        .help("write `firmware = [\"uefi\"]`"),
+                );
+            }
+            NoBootFiles::BadLink { link, target } => {
+                let message =
+                    format!("the symbolic link `{link}` leads out of the folder, or around in it, to `{target}`");
+                self.problems.add(
+                    Problem::error(message).at(self.place(FILES), "").help("replace the link by what it points to"),
+                );
+            }
+            NoBootFiles::Misplaced { path, why } => {
+                let why = match why {
+                    Misplaced::BadName(bad) => bad.to_string(),
+                    Misplaced::Taken(taken) => format!("`{taken}` is there already, under the same name but for case"),
+                };
+                let message = format!("the boot file `{path}` can't be on the medium: {why}");
+                self.problems.add(Problem::error(message).at(self.place(FILES), "").help("rename it"));
+            }
+            NoBootFiles::Failed(error) => self.failed(&error, FILES),
+        }
+    }
+
+    fn missing(&mut self, missing: &Missing) {
+        let looked = missing.looked_at.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ");
+        let problem = Problem::error(missing.to_string()).at(self.place(FILES), format!("looked for {looked}"));
+        self.problems.add(problem.help(missing.usual));
+    }
+}

@@ -1,0 +1,326 @@
+//! What a folder of content holds: every file with its stat, and nothing that a medium can't hold.
+//!
+//! Symbolic links are followed while they stay inside the folder. What can't go on a medium (links that leave it,
+//! devices, names that Windows can't hold, names that differ only in case) is a [`Fault`] with the path that is at
+//! fault. Nothing is read but folders and stats.
+
+use std::fs;
+use std::io;
+use std::slice;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::thread;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::volume::{Content, Folder, Misplaced, SourceFile, Stat};
+
+/// A folder of content.
+#[derive(Debug, Clone, Default)]
+pub struct Walked {
+    /// Everything in it that a medium can hold.
+    pub folder: Folder,
+    /// How many files that is.
+    pub n_files: u64,
+    /// How many bytes they have together.
+    pub bytes: u64,
+    /// Everything else.
+    pub faults: Vec<Fault>,
+}
+
+/// Something in a folder that can't go on a medium.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Where it is.
+    pub path: Utf8PathBuf,
+    /// What is wrong with it: a fragment that stands by itself.
+    pub why: String,
+    /// What would help.
+    pub help: &'static str,
+}
+
+/// More files than any medium of the field has, and fewer than links that multiply could make.
+const MAX_FILES: u64 = 4_000_000;
+
+/// Lists a folder with all that is below it, on as many threads as the machine has cores.
+pub fn walk(root: &Utf8Path) -> io::Result<Walked> {
+    let canonical = root.canonicalize_utf8()?;
+    let idle = thread::available_parallelism().map_or(0, |threads| threads.get() - 1);
+    let walk = Walk { inside: &canonical, n_idle: AtomicUsize::new(idle), n_files: AtomicU64::new(0) };
+    let mut walked = walk.folder(root, slice::from_ref(&canonical))?;
+    walked.faults.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(walked)
+}
+
+/// A single file of content.
+pub fn file(path: &Utf8Path) -> io::Result<Content> {
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    Ok(source(path.to_owned(), &metadata))
+}
+
+fn source(path: Utf8PathBuf, metadata: &fs::Metadata) -> Content {
+    Content::Source(Arc::new(SourceFile { path, stat: Stat::of(metadata) }))
+}
+
+/// What all threads of a walk share.
+struct Walk<'a> {
+    /// The folder that links must not leave, free of links itself.
+    inside: &'a Utf8Path,
+    /// How many more threads may be started.
+    n_idle: AtomicUsize,
+    n_files: AtomicU64,
+}
+
+/// A folder that waits to be walked: its name and its path.
+type Below = (String, Utf8PathBuf);
+
+impl Walk<'_> {
+    /// Lists one folder. `above` are the folders that links led through on the way here, free of links: another
+    /// link to one of them would never end.
+    fn folder(&self, path: &Utf8Path, above: &[Utf8PathBuf]) -> io::Result<Walked> {
+        let mut entries = fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
+        // The order of a folder's entries is the file system's; which of two twins is at fault must not be.
+        entries.sort_by_cached_key(fs::DirEntry::file_name);
+        let mut walked = Walked::default();
+        let mut folders = Vec::new();
+        for entry in entries {
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else {
+                walked.fault(path.join(name.to_string_lossy().as_ref()), "the name is not UTF-8", "rename it");
+                continue;
+            };
+            let path = path.join(name);
+            let kind = entry.file_type()?;
+            if kind.is_symlink() {
+                self.link(&mut walked, name, path, above)?;
+            } else if kind.is_dir() {
+                folders.push((name.to_owned(), path));
+            } else {
+                self.add_file(&mut walked, name, path, &entry.metadata()?);
+            }
+        }
+        for ((name, path), below) in folders.iter().zip(self.folders(&folders, above)) {
+            walked.add_folder(name, path, below)?;
+        }
+        Ok(walked)
+    }
+
+    /// Lists folders in turn, sharing the rest with another thread as soon as one is idle.
+    fn folders(&self, folders: &[Below], above: &[Utf8PathBuf]) -> Vec<io::Result<Walked>> {
+        let mut listed = Vec::with_capacity(folders.len());
+        while let Some(((_, path), rest)) = folders[listed.len()..].split_first() {
+            if !rest.is_empty() && self.n_idle.fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1)).is_ok() {
+                let (mine, theirs) = folders[listed.len()..].split_at(rest.len().div_ceil(2));
+                thread::scope(|scope| {
+                    let theirs = scope.spawn(|| {
+                        let listed = self.folders(theirs, above);
+                        self.n_idle.fetch_add(1, Relaxed);
+                        listed
+                    });
+                    listed.extend(self.folders(mine, above));
+                    listed.extend(theirs.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+                });
+                return listed;
+            }
+            listed.push(self.folder(path, above));
+        }
+        listed
+    }
+
+    fn link(&self, walked: &mut Walked, name: &str, path: Utf8PathBuf, above: &[Utf8PathBuf]) -> io::Result<()> {
+        let target = match path.canonicalize_utf8() {
+            Ok(target) => target,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                walked.fault(path, "a symbolic link to nothing", "mend or remove the link");
+                return Ok(());
+            }
+            Err(error) => {
+                let why = format!("a symbolic link that can't be followed ({error})");
+                walked.fault(path, why, "mend or remove the link");
+                return Ok(());
+            }
+        };
+        if !target.starts_with(self.inside) {
+            let why = format!("a symbolic link that leaves the folder, to `{target}`");
+            walked.fault(path, why, "copy what it points to into the folder, or make it a content entry of its own");
+            return Ok(());
+        }
+        let metadata = fs::metadata(&target)?;
+        if !metadata.is_dir() {
+            self.add_file(walked, name, path, &metadata);
+            return Ok(());
+        }
+        let here = path.parent().unwrap_or(self.inside).canonicalize_utf8()?;
+        // A link to a folder on the way here never ends; neither do two links that lead to each other.
+        if here.starts_with(&target) || above.iter().any(|above| above.starts_with(&target)) {
+            walked.fault(path, "a symbolic link to a folder that it is in", "remove the link");
+            return Ok(());
+        }
+        let above = [above, &[here]].concat();
+        let below = self.folder(&path, &above);
+        walked.add_folder(name, &path, below)
+    }
+
+    /// Adds what is not a folder.
+    fn add_file(&self, walked: &mut Walked, name: &str, path: Utf8PathBuf, metadata: &fs::Metadata) {
+        if !metadata.is_file() {
+            walked.fault(path, "neither a file nor a folder", "keep devices, pipes and sockets out of content");
+            return;
+        }
+        match self.n_files.fetch_add(1, Relaxed) {
+            ..MAX_FILES => {}
+            MAX_FILES => {
+                walked.fault(path, "there are over 4,000,000 files here", "do symbolic links multiply them?");
+                return;
+            }
+            _ => return,
+        }
+        match walked.folder.insert(name, source(path.clone(), metadata)) {
+            Ok(()) => {
+                walked.n_files += 1;
+                walked.bytes += metadata.len();
+            }
+            Err(misplaced) => walked.misplaced(&path, misplaced),
+        }
+    }
+}
+
+impl Walked {
+    /// Adds a folder with all that is below it, or why it could not be listed.
+    fn add_folder(&mut self, name: &str, path: &Utf8Path, below: io::Result<Self>) -> io::Result<()> {
+        let below = match below {
+            Ok(below) => below,
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                self.fault(path.to_owned(), "permission denied", "make it readable");
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        self.faults.extend(below.faults);
+        // A twin by case must not be merged quietly: on the medium they would be one folder.
+        if let Some(twin) = self.folder.spelling(name) {
+            self.misplaced(path, Misplaced::Taken(twin));
+            return Ok(());
+        }
+        match self.folder.merge(name, below.folder) {
+            Ok(_) => {
+                self.n_files += below.n_files;
+                self.bytes += below.bytes;
+            }
+            Err(misplaced) => self.misplaced(path, misplaced),
+        }
+        Ok(())
+    }
+
+    fn misplaced(&mut self, path: &Utf8Path, misplaced: Misplaced) {
+        match misplaced {
+            Misplaced::BadName(bad) => self.fault(path.to_owned(), bad.to_string(), "rename it"),
+            Misplaced::Taken(twin) => {
+                let why = format!("differs from `{twin}` beside it only in case, and Windows takes them for one name");
+                self.fault(path.to_owned(), why, "rename one of them");
+            }
+        }
+    }
+
+    fn fault(&mut self, path: Utf8PathBuf, why: impl Into<String>, help: &'static str) {
+        self.faults.push(Fault { path, why: why.into(), help });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    struct Tree(tempfile::TempDir);
+
+    impl Tree {
+        fn new(files: &[&str]) -> Self {
+            let tree = Self(tempfile::tempdir().unwrap());
+            for file in files {
+                fs::create_dir_all(tree.path(file).parent().unwrap()).unwrap();
+                fs::write(tree.path(file), file).unwrap();
+            }
+            tree
+        }
+
+        fn path(&self, path: &str) -> Utf8PathBuf {
+            Utf8Path::from_path(self.0.path()).unwrap().canonicalize_utf8().unwrap().join(path)
+        }
+
+        fn walk(&self, path: &str) -> (Vec<String>, Vec<String>) {
+            let walked = walk(&self.path(path)).unwrap();
+            let files: Vec<_> = walked.folder.files().into_iter().map(|(path, _)| path).collect();
+            assert_eq!(files.len() as u64, walked.n_files);
+            let root = self.path("");
+            let fault = |fault: Fault| format!("{}: {}", fault.path, fault.why).replace(root.as_str(), "");
+            (files, walked.faults.into_iter().map(fault).collect())
+        }
+    }
+
+    #[test]
+    fn a_folder_is_listed_with_all_below_it() {
+        let tree = Tree::new(&["a/b/c.txt", "a/d.txt", "e.txt", "größe/ж.bin"]);
+        fs::create_dir(tree.path("empty")).unwrap();
+        let (files, faults) = tree.walk("");
+        assert_eq!(files, ["a/b/c.txt", "a/d.txt", "e.txt", "größe/ж.bin"]);
+        assert_eq!(faults, Vec::<String>::new());
+        assert!(walk(&tree.path("")).unwrap().folder.get("empty").is_some());
+    }
+
+    #[test]
+    fn links_inside_are_followed_and_links_that_leave_or_loop_are_faults() {
+        let tree = Tree::new(&["package/bin/tool.exe", "outside.txt"]);
+        symlink("bin/tool.exe", tree.path("package/tool.exe")).unwrap();
+        symlink("bin", tree.path("package/bin2")).unwrap();
+        symlink("../outside.txt", tree.path("package/leaves.txt")).unwrap();
+        symlink("..", tree.path("package/bin/up")).unwrap();
+        symlink("nothing", tree.path("package/dangling")).unwrap();
+        let (files, faults) = tree.walk("package");
+        assert_eq!(files, ["bin/tool.exe", "bin2/tool.exe", "tool.exe"]);
+        assert_eq!(
+            faults,
+            [
+                "package/bin/up: a symbolic link to a folder that it is in",
+                "package/bin2/up: a symbolic link to a folder that it is in",
+                "package/dangling: a symbolic link to nothing",
+                "package/leaves.txt: a symbolic link that leaves the folder, to `outside.txt`",
+            ]
+        );
+    }
+
+    #[test]
+    fn links_that_lead_to_each_other_end() {
+        let tree = Tree::new(&["a/x", "b/y"]);
+        symlink("../b", tree.path("a/l")).unwrap();
+        symlink("../a", tree.path("b/l")).unwrap();
+        let (files, faults) = tree.walk("");
+        assert_eq!(files, ["a/l/y", "a/x", "b/l/x", "b/y"]);
+        assert_eq!(faults.len(), 2, "{faults:?}");
+    }
+
+    #[test]
+    fn what_windows_cannot_hold_is_a_fault_with_its_path() {
+        let tree = Tree::new(&["aux.txt", "dir/Twin", "dir/twin", "UP/x", "up/y", "ok"]);
+        let (files, faults) = tree.walk("");
+        assert_eq!(files.iter().filter(|file| !file.to_lowercase().contains("twin")).count(), 2, "{files:?}");
+        assert_eq!(faults.len(), 3, "{faults:?}");
+        assert_eq!(faults[0], "aux.txt: the name `aux.txt` stands for the device AUX on Windows");
+        assert!(faults[1].contains("beside it only in case"), "{faults:?}");
+        assert_eq!(faults[2], "up: differs from `UP` beside it only in case, and Windows takes them for one name");
+    }
+
+    #[test]
+    fn a_large_tree_is_listed_the_same_every_time_on_any_number_of_threads() {
+        let files: Vec<_> = (0..2_000).map(|n| format!("{:02}/{:02}/{n}", n % 7, n % 31)).collect();
+        let tree = Tree::new(&files.iter().map(String::as_str).collect::<Vec<_>>());
+        let (first, _) = tree.walk("");
+        assert_eq!(first.len(), 2_000);
+        assert_eq!(tree.walk("").0, first);
+    }
+}
