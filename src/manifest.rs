@@ -125,7 +125,7 @@ pub fn load(path: &Utf8Path, options: &Options, problems: &mut Problems) -> Resu
     let Reader { problems, folders } = reader;
     let (checker, folders) = (Checker::new()?, Arc::new(folders));
     let mut rendered = Vec::new();
-    let mut found: Vec<(Problem, Vec<String>)> = Vec::new();
+    let mut found = Vec::new();
     for site in &sites {
         let mut problems_here = Vec::new();
         let tree = render(&tree, site.as_ref(), given_vars.clone(), &templates, problems, &mut problems_here);
@@ -151,16 +151,11 @@ pub fn load(path: &Utf8Path, options: &Options, problems: &mut Problems) -> Resu
             None => {}
         }
         for problem in problems_here {
-            let code = code.clone().unwrap_or_default();
-            match found.iter_mut().find(|(other, _)| *other == problem) {
-                Some((_, codes)) if codes.contains(&code) => {}
-                Some((_, codes)) => codes.push(code),
-                None => found.push((problem, vec![code])),
-            }
+            found.push((problem, code.clone().unwrap_or_default()));
         }
     }
-    for (problem, codes) in found {
-        problems.add(if codes.len() < sites.len() { for_sites(problem, &codes) } else { problem });
+    for problem in across_sites(found, sites.len()) {
+        problems.add(problem);
     }
     same_outputs(&rendered, problems);
     Ok(if problems.count(Severity::Error) > n_errors { Vec::new() } else { rendered })
@@ -231,12 +226,44 @@ fn with_vars(site: &Node, vars: &Table) -> Node {
     site
 }
 
-/// The same problem, saying that it is one of some sites only.
-fn for_sites(mut problem: Problem, codes: &[String]) -> Problem {
-    let quoted: Vec<_> = codes.iter().map(|code| format!("`{code}`")).collect();
-    let sites = if quoted.len() == 1 { "site" } else { "sites" };
-    problem.message = format!("{} ({sites} {})", problem.message, suggest::join(&quoted, "and"));
-    problem
+/// Each complaint once, however many sites it comes from; said of which, where it is not all of them.
+fn across_sites(found: Vec<(Problem, String)>, n_sites: usize) -> Vec<Problem> {
+    // What differs between sites are the values, which stand in backticks, and numbers.
+    let gist = |problem: &Problem| {
+        let words: Vec<_> = problem.message.split('`').step_by(2).collect();
+        let words = words.concat().replace(|c: char| c.is_ascii_digit(), "");
+        (problem.severity, problem.rule, problem.labels.clone(), words)
+    };
+    let mut grouped: Vec<(Problem, Vec<String>, bool)> = Vec::new();
+    for (problem, code) in found {
+        let same = |(other, codes, _): &&mut (Problem, Vec<String>, bool)| {
+            *other == problem || (gist(other) == gist(&problem) && !codes.contains(&code))
+        };
+        match grouped.iter_mut().find(same) {
+            Some((other, codes, is_literal)) => {
+                *is_literal &= *other == problem;
+                if !codes.contains(&code) {
+                    codes.push(code);
+                }
+            }
+            None => grouped.push((problem, vec![code], true)),
+        }
+    }
+    grouped
+        .into_iter()
+        .map(|(mut problem, codes, is_literal)| {
+            let quoted: Vec<_> = codes.iter().map(|code| format!("`{code}`")).collect();
+            let names_site = quoted.iter().any(|code| problem.message.contains(code.as_str()));
+            let suffix = match (is_literal, codes.len()) {
+                (false, n_codes) if n_codes > 1 => format!(" (site {}, and {} more likewise)", quoted[0], n_codes - 1),
+                (_, n_codes) if n_codes == n_sites || names_site => String::new(),
+                (_, 1) => format!(" (site {})", quoted[0]),
+                _ => format!(" (sites {})", suggest::join(&quoted, "and")),
+            };
+            problem.message.push_str(&suffix);
+            problem
+        })
+        .collect()
 }
 
 /// Two sites can't write one file.
@@ -245,6 +272,10 @@ fn same_outputs(rendered: &[Rendered], problems: &mut Problems) {
     for (index, second) in rendered.iter().enumerate() {
         let Some(first) = rendered[..index].iter().find(|first| output(first) == output(second)) else { continue };
         let code = |rendered: &Rendered| rendered.site.clone().unwrap_or_default();
+        if code(first) == code(second) {
+            // The same site twice, which is complained of already.
+            continue;
+        }
         problems.add(
             Problem::error(format!(
                 "the sites `{}` and `{}` have the same output `{}`",

@@ -70,9 +70,21 @@ impl Checker {
         let mut problems = Vec::new();
         let mut seen = Vec::new();
         for pointer in &doc.spans.dates {
-            if !takes_date(pointer) {
+            // An unknown key is complained of as such, whatever its value.
+            if !takes_date(pointer) && schema::at(&self.schema, pointer).is_some() {
                 seen.push(pointer.clone());
                 problems.push(self.wrong(doc, pointer));
+            }
+        }
+        // A key that is missing because it is misspelled is one mistake, told at the misspelled key.
+        let mut misspelled = Vec::new();
+        for error in self.validator.iter_errors(doc.json) {
+            let pointer = error.instance_path().as_str();
+            if let Kind::AdditionalProperties { unexpected } = error.kind() {
+                for key in unexpected {
+                    misspelled.extend(nearest(key, self.keys(pointer)).map(|near| format!("{pointer}/{near}")));
+                    problems.push(self.unknown(doc, pointer, key));
+                }
             }
         }
         for error in self.validator.iter_errors(doc.json) {
@@ -81,11 +93,12 @@ impl Checker {
                 continue;
             }
             match error.kind() {
-                Kind::AdditionalProperties { unexpected } => {
-                    problems.extend(unexpected.iter().map(|key| self.unknown(doc, pointer, key)));
-                }
+                Kind::AdditionalProperties { .. } => {}
                 Kind::Required { property } => {
-                    problems.push(self.missing(doc, pointer, property.as_str().unwrap_or_default()));
+                    let key = property.as_str().unwrap_or_default();
+                    if !misspelled.contains(&format!("{pointer}/{key}")) {
+                        problems.push(self.missing(doc, pointer, key));
+                    }
                 }
                 _ if seen.iter().any(|seen| seen == pointer) => {}
                 _ => {
@@ -138,9 +151,8 @@ impl Checker {
 
     fn missing(&self, doc: Doc<'_>, pointer: &str, key: &str) -> Problem {
         let wanted = schema::at(&self.schema, &format!("{pointer}/{key}"));
-        let description = wanted.and_then(|schema| schema["description"].as_str()).unwrap_or_default();
         let is_table = wanted.is_some_and(|schema| schema["type"] == "object");
-        let what = description.split_once(". ").map_or(description, |(first, _)| first).trim_end_matches('.');
+        let what = wanted.map(purpose).unwrap_or_default();
         let mut place = doc.place(pointer);
         let root = doc.root();
         if place.source != root.source {
@@ -149,8 +161,8 @@ impl Checker {
         }
         let help = match (is_table, key) {
             (true, "image") => "write `image = { file = \"images/boot.wim\" }`".to_owned(),
-            (true, _) => format!("add a table `[{key}]`: {}", lower_first(what)),
-            (false, _) => format!("write `{key} = {}`: {}", example(wanted), lower_first(what)),
+            (true, _) => format!("add a table `[{key}]`: {}", what),
+            (false, _) => format!("write `{key} = {}`: {}", example(wanted), what),
         };
         let message = if is_table && pointer.is_empty() {
             format!("the manifest has no `[{key}]`")
@@ -166,6 +178,7 @@ impl Checker {
         let value = doc.json.pointer(pointer).unwrap_or(&Json::Null);
         let place = doc.place(pointer);
         let name = dotted(pointer);
+        let last = name.rsplit('.').next().unwrap_or(&name);
         let Some(schema) = schema::at(&self.schema, pointer) else {
             return Problem::error(format!("`{name}` is not right")).at(place, "");
         };
@@ -173,7 +186,7 @@ impl Checker {
         let kinds = kinds(schema);
         if is_date || !kinds.contains(&kind(value)) {
             let found = if is_date { "a date" } else { kind_words(value) };
-            let message = format!("`{name}` is {}, not {found}", expected(schema));
+            let message = format!("`{name}` must be {}, not {found}", expected(schema));
             let mut problem = Problem::error(message).at(place.clone(), "");
             problem.help = self.conversion(doc, &name, schema, value, &place, is_date);
             return problem;
@@ -187,7 +200,7 @@ impl Checker {
             let mut problem = Problem::error(format!("`{text}` cannot be `{name}`: {words}")).at(place, "");
             problem.help = Some(match self.corrected(schema, text) {
                 Some(right) => format!("did you mean `{right}`?"),
-                None => format!("write it like {}", example(Some(schema))),
+                None => format!("write it like `{last} = {}`", example(Some(schema))),
             });
             return problem;
         }
@@ -197,7 +210,10 @@ impl Checker {
             format!("`{name}` is an empty list")
         } else {
             match (value.as_f64(), schema["minimum"].as_i64(), schema["maximum"].as_i64()) {
-                (Some(_), Some(least), Some(most)) if least == most => format!("`{name}` is {least}, not {value}"),
+                (Some(_), Some(least), Some(most)) if least == most => {
+                    let help = format!("this version of tsmedia knows `{last} = {least}` only");
+                    return Problem::error(format!("`{name}` must be {least}, not {value}")).at(place, "").help(help);
+                }
                 (Some(number), Some(least), _) if number < least as f64 => {
                     format!("`{name}` is {value}, and {least} is the least it can be")
                 }
@@ -205,8 +221,8 @@ impl Checker {
                 _ => format!("`{name}` is not right"),
             }
         };
-        let description = schema["description"].as_str().unwrap_or_default().trim_end_matches('.');
-        Problem::error(message).at(place, "").help(lower_first(description))
+        let help = format!("write it like `{last} = {}`: {}", example(Some(schema)), purpose(schema));
+        Problem::error(message).at(place, "").help(help)
     }
 
     /// The same text in capitals or without spaces around it, if that would be right.
@@ -231,15 +247,17 @@ impl Checker {
         let last = name.rsplit('.').next().unwrap_or(name);
         let wants = kinds(schema);
         let is_template = super::template::is_template(raw);
-        let is_lone = raw.trim_matches(['"', '\'']).starts_with("{{") && !raw.contains("{%");
+        let inner = raw.trim_matches(['"', '\'']).strip_prefix("{{").and_then(|raw| raw.strip_suffix("}}"));
+        let filtered = |filter: &str| inner.map(|inner| format!("write `\"{{{{ {} | {filter} }}}}\"`", inner.trim()));
         match value {
             Json::String(_) if is_template && wants.contains(&"boolean") => Some(
                 "write one `{{ … }}` and nothing else; it then keeps its type, such as `\"{{ site.code == 'BER' }}\"`"
                     .into(),
             ),
-            Json::String(_) if is_template && wants.contains(&"integer") => {
-                Some(format!("the template gives text: make it a number by `{}`", "| int"))
-            }
+            Json::String(text) if is_template && wants.contains(&"integer") => match text.trim().parse::<i64>() {
+                Ok(_) => filtered("int"),
+                Err(_) => Some(format!("the template gives `{text}`, which is no whole number")),
+            },
             Json::String(text) if wants.contains(&"boolean") => match text.to_lowercase().as_str() {
                 "true" | "yes" | "on" | "1" => Some(format!("write `{last} = true`")),
                 "false" | "no" | "off" | "0" => Some(format!("write `{last} = false`")),
@@ -260,10 +278,11 @@ impl Checker {
             Json::Array(_) if wants == ["object"] && raw.starts_with("[[") => {
                 Some(format!("write `[{name}]`: there is only one"))
             }
-            Json::Number(_) | Json::Bool(_) if wants.contains(&"string") && is_template && is_lone => {
-                Some("make it text: `{{ … | string }}`".into())
+            Json::Number(number) if name == "output.capacity" => {
+                Some(format!("write it with a unit: `\"{number} GB\"`"))
             }
-            Json::Number(_) | Json::Bool(_) if wants.contains(&"string") => {
+            Json::Number(_) | Json::Bool(_) if wants == ["string"] && is_template => filtered("string"),
+            Json::Number(_) | Json::Bool(_) if wants == ["string"] => {
                 Some(format!("write it in quotes: `{last} = \"{raw}\"`"))
             }
             _ if is_date => Some(format!("write it in quotes: `{last} = \"{raw}\"`")),
@@ -287,6 +306,7 @@ fn wrong_constant(name: &str, text: &str, schema: &Json, values: &[&str]) -> Pro
             None => (one_of(values.iter().copied()), String::new()),
         };
     let help = match nearest(text, values.iter().copied()) {
+        _ if text.parse::<f64>().is_ok() && !last.is_empty() => format!("write the unit: `{text} GB`"),
         Some(near) => format!("did you mean `{near}`? it can be {list}{last}"),
         None => format!("it can be {list}{last}"),
     };
@@ -314,6 +334,12 @@ fn table_name(pointer: &str) -> String {
         _ if name.contains('.') => format!("`{name}`"),
         _ => format!("`[{name}]`"),
     }
+}
+
+/// What a value is for: the first sentence of its description.
+fn purpose(schema: &Json) -> String {
+    let description = schema["description"].as_str().unwrap_or_default();
+    lower_first(description.split_once(". ").map_or(description, |(first, _)| first).trim_end_matches('.'))
 }
 
 fn lower_first(text: &str) -> String {
@@ -365,7 +391,7 @@ fn kind_words(value: &Json) -> &'static str {
 fn expected(schema: &Json) -> String {
     let values = constants(schema);
     if !values.is_empty() && schema.get("anyOf").is_none() {
-        return one_of(values);
+        return format!("the text {}", one_of(values));
     }
     let words: Vec<String> = kinds(schema)
         .iter()

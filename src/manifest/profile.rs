@@ -164,7 +164,7 @@ fn not_found(name: &str, path: &Utf8Path) -> Problem {
             .unwrap_or_default();
         let help = match nearest(path.file_name().unwrap_or(name), there.iter().map(String::as_str)) {
             Some(near) => format!("did you mean `{}`?", Utf8Path::new(name).with_file_name(near)),
-            None => "the path is relative to the file that names it".to_owned(),
+            None => format!("the path is relative to the file that names it, so it would be `{path}`"),
         };
         return Problem::error(format!("there is no profile file `{name}`")).help(help);
     }

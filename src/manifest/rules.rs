@@ -184,7 +184,8 @@ fn content_of_kind(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     let mut n_entries = 0;
     for (table, _, many) in CONTENT {
         let entries = present(doc, table);
-        n_entries += entries.len();
+        // One table in the place of a list is content all the same, badly written.
+        n_entries += entries.len() + usize::from(doc.json.get(table).is_some_and(|value| !value.is_array()));
         if let (Some("bootable"), Some((pointer, _))) = (kind, entries.first()) {
             let n_more = entries.len() - 1;
             let words = if n_more > 0 { format!("and {n_more} more") } else { String::new() };

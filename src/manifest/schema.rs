@@ -38,7 +38,8 @@ pub fn full() -> Json {
 /// The schema that editors use, as text.
 pub fn editor() -> String {
     let mut schema = full();
-    relax_properties(&mut schema);
+    relax_properties(&mut schema, true);
+    leave_holes(&mut schema);
     let mut named = Map::new();
     named.insert("$schema".into(), schema["$schema"].take());
     named.insert("$id".into(), json!(ID));
@@ -94,11 +95,29 @@ fn tidy(schema: &mut Json, name: &str) {
     }
 }
 
-/// Lets every value that has rules of its own be a template as well.
-fn relax_properties(schema: &mut Json) {
+/// Lets every value that has rules of its own be a template as well; tables with headers stay tables.
+fn relax_properties(schema: &mut Json, is_root: bool) {
     if let Some(Json::Object(properties)) = schema.get_mut("properties") {
         for property in properties.values_mut() {
-            relax(property);
+            let is_table = property.get("type").is_some_and(|kind| kind == "object");
+            match is_root && is_table {
+                true => relax_properties(property, false),
+                false => relax(property),
+            }
+        }
+    }
+}
+
+/// What a manifest lacks may come from a profile, and a profile may lack anything. Entries of lists are whole.
+fn leave_holes(schema: &mut Json) {
+    if let Json::Object(map) = schema {
+        map.remove("required");
+        for key in ["properties", "anyOf"] {
+            match map.get_mut(key) {
+                Some(Json::Object(properties)) => properties.values_mut().for_each(leave_holes),
+                Some(Json::Array(all)) => all.iter_mut().for_each(leave_holes),
+                _ => {}
+            }
         }
     }
 }
@@ -106,12 +125,12 @@ fn relax_properties(schema: &mut Json) {
 fn relax(schema: &mut Json) {
     let is = |schema: &Json, kind: &str| schema.get("type").is_some_and(|found| found == kind);
     if is(schema, "object") {
-        return relax_properties(schema);
+        relax_properties(schema, false);
     }
     if is(schema, "array") {
         let items = &mut schema["items"];
         if is(items, "object") {
-            return relax_properties(items);
+            return relax_properties(items, false);
         }
         relax(items);
     }
@@ -140,7 +159,8 @@ pub fn at<'a>(schema: &'a Json, pointer: &str) -> Option<&'a Json> {
     pointer.split('/').skip(1).try_fold(schema, |schema, part| {
         let key = part.replace("~1", "/").replace("~0", "~");
         let property = schema.get("properties").and_then(|properties| properties.get(&key));
-        property.or_else(|| schema.get("items")).or_else(|| schema.get("additionalProperties"))
+        let any = || schema.get("additionalProperties").filter(|schema| **schema != false);
+        property.or_else(|| schema.get("items")).or_else(any)
     })
 }
 

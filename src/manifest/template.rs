@@ -322,10 +322,14 @@ fn failure(
     };
     match error.kind() {
         ErrorKind::UndefinedError => undefined(range, text, names, context),
-        ErrorKind::SyntaxError => simple(
-            format!("the template cannot be read: {detail}"),
-            Some("a template is `{{ expression }}`, or `{% if … %} … {% endif %}`".into()),
-        ),
+        ErrorKind::SyntaxError => {
+            let is_assignment = range.clone().and_then(|range| text.get(range)).is_some_and(|part| part == "=");
+            let help = match is_assignment {
+                true => "values are compared by `==`",
+                false => "a template is `{{ expression }}`, or `{% if … %} … {% endif %}`",
+            };
+            simple(format!("the template cannot be read: {detail}"), Some(help.into()))
+        }
         ErrorKind::UnknownFilter => unknown("filter", &FILTERS, "such as `upper`, `lower`, `replace` or `default`"),
         ErrorKind::UnknownTest => unknown("test", &TESTS, "such as `defined`, `string` or `number`"),
         ErrorKind::UnknownFunction => unknown("function", &FUNCTIONS, "a template can call `range` and `dict`"),
@@ -368,6 +372,9 @@ fn known(name: &str, context: &Context) -> String {
     let (first, _) = name.split_once('.').unwrap_or((name, ""));
     if first == "site" && context.json.get("site").is_none() {
         return context.no_site.to_owned();
+    }
+    if first == "media" && context.json.get("media").is_none() {
+        return "values for templates are made before `media` is: they can use `site` and other `vars`".into();
     }
     let vars = keys(&context.json["vars"]);
     if context.json.get(first).is_none() {

@@ -15,7 +15,7 @@ pub fn parse(source: SourceId, text: &str, problems: &mut Problems) -> Node {
     // A byte order mark is no part of the document, but places count it.
     let start = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     let (table, errors) = DeTable::parse_recoverable(&text[start..]);
-    let mut reader = Reader { source, text, start, problems, lines_complained_of: Vec::new() };
+    let mut reader = Reader { source, text, start, problems, lines_complained_of: Vec::new(), twice: None };
     for error in errors {
         reader.complain(&error);
     }
@@ -29,6 +29,8 @@ struct Reader<'a> {
     start: usize,
     problems: &'a mut Problems,
     lines_complained_of: Vec<usize>,
+    /// Where the line of a table header starts that was there before.
+    twice: Option<usize>,
 }
 
 impl<'a> Reader<'a> {
@@ -176,47 +178,80 @@ impl<'a> Reader<'a> {
     fn complain(&mut self, error: &toml::de::Error) {
         let place = self.place(error.span().unwrap_or(0..0));
         let line = self.text[..place.span.start].matches('\n').count();
-        if self.lines_complained_of.contains(&line) {
+        let is_duplicate = error.message() == "duplicate key";
+        // After a table that is written twice, each of its keys is reported as well.
+        let is_echo = is_duplicate && self.twice.is_some_and(|header| self.header_of(place.span.start) == header);
+        if is_echo || self.lines_complained_of.contains(&line) {
             return;
         }
         self.lines_complained_of.push(line);
-        let (message, help) = self.words(error.message(), &place);
+        let line_start = self.text[..place.span.start].rfind('\n').map_or(0, |at| at + 1);
+        if is_duplicate && self.text[line_start..].trim_start().starts_with('[') {
+            self.twice = Some(line_start);
+        }
+        let (message, help, place) = self.words(error.message(), place, line_start);
         let mut problem = Problem::error(message).at(place, "");
         problem.help = help;
         self.problems.add(problem);
     }
 
-    /// What the parser says, in words that say what to do.
-    fn words(&self, said: &str, place: &Place) -> (String, Option<String>) {
-        let line_start = self.text[..place.span.start].rfind('\n').map_or(0, |at| at + 1);
-        let line = self.text[line_start..].lines().next().unwrap_or("").trim();
-        let raw = self.raw(place);
+    /// Where the line starts that holds the last table header at or before a byte.
+    fn header_of(&self, at: usize) -> usize {
+        let end = self.text[at..].find('\n').map_or(self.text.len(), |newline| at + newline);
+        let mut header = 0;
+        let mut start = 0;
+        for line in self.text[..end].split_inclusive('\n') {
+            if line.trim_start().starts_with('[') {
+                header = start;
+            }
+            start += line.len();
+        }
+        header
+    }
+
+    /// What the parser says, in words that say what to do, and what to underline.
+    fn words(&self, said: &str, place: Place, line_start: usize) -> (String, Option<String>, Place) {
+        let line = self.text[line_start..].lines().next().unwrap_or("").trim_end();
+        let raw = self.raw(&place);
+        let help = |message: &str, help: &str| (message.to_owned(), Some(help.to_owned()), place.clone());
         if said == "duplicate key" {
-            let help = "keep one of them; a second table of a list is written `[[…]]`";
-            return (format!("`{raw}` is written twice"), Some(help.into()));
+            let advice = match line.trim_start().starts_with('[') {
+                true => format!("put both into one table; if `{raw}` is a list, each entry is written `[[{raw}]]`"),
+                false => "keep one of them".into(),
+            };
+            return help(&format!("`{raw}` is written twice"), &advice);
         }
         if said.contains("escape") {
-            let help =
+            let advice =
                 "write backslashes in single quotes, such as `'C:\\images'`, or double them; `/` also works in paths";
-            return ("a backslash in double quotes starts an escape, and this is none".into(), Some(help.into()));
+            return help("a backslash in double quotes starts an escape, and this is none", advice);
         }
         if let Some(rest) = said.strip_prefix("cannot extend value of type ") {
             let kind = rest.strip_suffix(" with a dotted key").unwrap_or(rest);
-            return (format!("`{raw}` is of type {kind} already, so nothing can be put into it"), None);
+            let advice = "give it another name, or put all its keys where it is written first";
+            return help(&format!("`{raw}` is of type {kind} already, so nothing can be put into it"), advice);
         }
         let value = line.split_once('=').map_or("", |(_, value)| value.trim());
-        if value.starts_with('{') && !value.starts_with("{ {") && value.starts_with("{{") {
-            let help = format!("templates stand in quotes: `\"{}\"`", value.replace('"', "'"));
-            return ("a template outside quotes".into(), Some(help));
+        if value.starts_with("{{") || value.starts_with("{%") {
+            let advice = format!("templates stand in quotes: `\"{}\"`", value.replace('"', "'"));
+            let start = line_start + line.len() - value.len();
+            let place = Place { source: self.source, span: start..line_start + line.len() };
+            return ("a template outside quotes".into(), Some(advice), place);
         }
-        if said.starts_with("string values must be quoted") || said.contains("must be quoted") {
-            let help = format!("write `\"{raw}\"`");
-            return (format!("the text `{raw}` needs quotes"), Some(help));
+        let is_unclosed = said.contains("invalid basic string") || said.contains("invalid literal string");
+        if is_unclosed && said.contains("expected") {
+            return help(
+                "a text without the quote at its end",
+                "close it on the same line; text over several lines stands in `\"\"\"`",
+            );
         }
-        if said.contains("key with no value") {
-            return ("a key without a value".into(), Some("write `key = value`".into()));
+        if said.contains("must be quoted") && !raw.is_empty() {
+            return help(&format!("the text `{raw}` needs quotes"), &format!("write `\"{raw}\"`"));
         }
-        (format!("not valid TOML: {said}"), None)
+        if said.contains("must be quoted") || said.contains("key with no value") {
+            return help("a key without a value", "write `key = value`");
+        }
+        help(&format!("not valid TOML: {said}"), "mend this first; what follows may be a consequence")
     }
 }
 

@@ -25,17 +25,20 @@ const GAP: usize = 1 << 16;
 
 /// All problems in the order of their lines, and the summary; nothing if there are none.
 pub fn graphical(problems: &Problems, look: Look) -> String {
+    let width = look.width.max(40);
     let styles = if look.colour { ThemeStyles::ansi() } else { ThemeStyles::none() };
     let characters = if look.unicode { ThemeCharacters::unicode() } else { plain_characters() };
     let handler = GraphicalReportHandler::new_themed(GraphicalTheme { characters, styles })
-        .with_width(look.width.max(40))
+        // Lines are wrapped here, since miette would part words at their hyphens, which keys are full of.
+        .with_wrap_lines(false)
+        .with_width(width)
         .with_context_lines(N_CONTEXT_LINES)
         .with_links(false)
         .without_syntax_highlighting()
         .tab_width(4);
     let mut text = String::new();
     for problem in problems.sorted() {
-        let drawn = Drawn::new(problem, problems);
+        let drawn = Drawn::new(problem, problems, width);
         // Writing to a text does not fail; a problem that could not be drawn would still be counted below.
         let _ = handler.render_report(&mut text, &drawn);
         text.push('\n');
@@ -114,16 +117,33 @@ fn without_trailing_spaces(text: &str) -> String {
     text.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
 }
 
+/// Lines of at most so many columns, as far as words allow; parted at spaces only.
+fn wrapped(text: &str, width: usize) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines.join("\n")
+}
+
 /// A problem in the form that miette draws.
 #[derive(Debug)]
 struct Drawn<'a> {
     problem: &'a Problem,
+    message: String,
+    help: Option<String>,
     texts: Texts,
     labels: Vec<LabeledSpan>,
 }
 
 impl<'a> Drawn<'a> {
-    fn new(problem: &'a Problem, problems: &Problems) -> Self {
+    fn new(problem: &'a Problem, problems: &Problems, width: usize) -> Self {
         let mut sources: Vec<SourceId> = Vec::new();
         for (place, _) in &problem.labels {
             if !sources.contains(&place.source) {
@@ -151,23 +171,26 @@ impl<'a> Drawn<'a> {
             texts.0.push(Text { name: source.name.clone(), start, text });
             start += n_bytes + GAP;
         }
-        Self { problem, texts, labels }
+        let rule = problem.rule.map(|rule| format!(" [{rule}]")).unwrap_or_default();
+        Self {
+            problem,
+            message: wrapped(&format!("{}{rule}", problem.message), width.saturating_sub("  × ".len())),
+            help: problem.help.as_ref().map(|help| wrapped(help, width.saturating_sub("  help: ".len()))),
+            texts,
+            labels,
+        }
     }
 }
 
 impl fmt::Display for Drawn<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.problem.message)
+        f.write_str(&self.message)
     }
 }
 
 impl std::error::Error for Drawn<'_> {}
 
 impl Diagnostic for Drawn<'_> {
-    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.problem.rule.map(|rule| Box::new(rule) as _)
-    }
-
     fn severity(&self) -> Option<Level> {
         Some(match self.problem.severity {
             Severity::Error => Level::Error,
@@ -177,7 +200,7 @@ impl Diagnostic for Drawn<'_> {
     }
 
     fn help<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
-        self.problem.help.as_ref().map(|help| Box::new(help) as _)
+        self.help.as_ref().map(|help| Box::new(help) as _)
     }
 
     fn source_code(&self) -> Option<&dyn SourceCode> {
