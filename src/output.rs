@@ -1,9 +1,29 @@
 //! One file to make: everything that decides its bytes, but for the digests of sources that nobody has read yet.
+//!
+//! A medium carries its own lists in the folder `tsmedia`: `medium.toml` says what it is and holds the digest of
+//! every byte outside files; `BLAKE3SUMS` and `SHA256SUMS` are what `b3sum` and `sha256sum` write and check. Their
+//! lengths depend on names alone, so an output is laid out before its sources are read ([`Draft`]) and stays where
+//! it is when their digests are known ([`Sealed`]).
+
+mod draft;
+mod identity;
+pub mod lists;
+
+use std::io::{Read, Seek};
 
 use camino::Utf8PathBuf;
 
+pub use draft::{Draft, Placed, Sealed, outside};
+pub use identity::{BootImage, Held, Identity};
+
+use crate::error::Result;
+use crate::layout::Layout;
 use crate::size::Size;
-use crate::volume::{BootEntry, Date, Folder};
+use crate::volume::{BootEntry, Date, Folder, Volume};
+use crate::write::Place;
+
+/// Raised whenever the same inputs give other bytes than before.
+pub const FORMAT_VERSION: u32 = 1;
 
 /// A medium as one file.
 #[derive(Clone, Debug)]
@@ -36,3 +56,40 @@ pub struct Entry {
     /// The folder or file on the medium, from its root.
     pub path: String,
 }
+
+/// How a volume becomes a file, and is found in one again.
+#[derive(Clone, Copy, Debug)]
+pub struct Format {
+    /// Places a volume.
+    pub layout: fn(&Volume) -> Result<Layout>,
+    /// Finds the files of a finished output.
+    pub read: fn(&mut dyn Image) -> Result<Listing>,
+}
+
+/// A finished output, open.
+pub trait Image: Read + Seek {}
+
+impl<T: Read + Seek> Image for T {}
+
+/// The files of a finished output.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// The volume label.
+    pub label: String,
+    /// The files, in any order.
+    pub files: Vec<Listed>,
+}
+
+/// A file of a finished output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its path from the root, parts separated by `/`.
+    pub path: String,
+    /// Its length in bytes.
+    pub len: u64,
+    /// Where its bytes are, from the first.
+    pub places: Vec<Place>,
+}
+
+#[cfg(test)]
+pub(crate) mod shelf;

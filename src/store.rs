@@ -1,31 +1,167 @@
 //! The cache beside the manifest (`.tsmedia/`): digests of files that have not changed since they were read, and
-//! derived objects by digest. It may be deleted at any time.
+//! what was known of finished outputs when they were written. It may be deleted at any time.
+//!
+//! ```text
+//! .tsmedia/digests    the memo: `memo` says how
+//! .tsmedia/lock       held by whoever builds here
+//! .tsmedia/now        an empty file that asks the file system for the time
+//! ```
+//!
+//! A file that changes twice within one tick of its file system's clock looks the same after both. So only a file
+//! that was last changed before the reading began, by that clock, is remembered beyond this run.
+
+mod memo;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs::{self, File};
+use std::io::Write;
+use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::digest::Digests;
+use crate::digest::{Digest, Digests};
 use crate::error::Result;
 use crate::volume::Stat;
+use crate::write::{Disk, replace};
+use memo::{Finished, Memo};
 
 /// The cache of one folder of manifests.
 #[derive(Debug)]
 pub struct Store {
     root: Utf8PathBuf,
+    memo: Memo,
+    used: RefCell<Vec<bool>>,
+    /// What was learnt in this run, and whether it holds beyond it.
+    learnt: HashMap<Stat, (Digests, bool)>,
+    finished: BTreeMap<Digest, Finished>,
+    /// The finished outputs that were remembered or forgotten in this run.
+    touched: BTreeSet<Digest>,
+    now: Option<Now>,
 }
 
+/// The time, as a file system tells it.
+#[derive(Clone, Copy, Debug)]
+struct Now {
+    device: u64,
+    ns: i64,
+}
+
+/// How far the clock of another file system may be off, or how coarse it may be: FAT counts in two seconds.
+const FOREIGN_CLOCK_NS: i64 = 2_000_000_000;
+/// How long to wait for the file system's clock to move on after an output is finished.
+const MAX_WAIT: Duration = Duration::from_millis(60);
+
 impl Store {
-    /// Opens the cache in a folder (`.tsmedia`), which need not exist yet.
+    /// Opens the cache in a folder (`.tsmedia`), which need not exist yet. A damaged memo is an empty one.
     pub fn open(root: &Utf8Path) -> Result<Self> {
-        Ok(Self { root: root.to_owned() })
+        let memo = Memo::parse(fs::read(memo_path(root)).unwrap_or_default());
+        let used = RefCell::new(vec![false; memo.n_files()]);
+        let finished = memo.finished();
+        Ok(Self {
+            root: root.to_owned(),
+            memo,
+            used,
+            learnt: HashMap::new(),
+            finished,
+            touched: BTreeSet::new(),
+            now: None,
+        })
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Utf8Path {
+        &self.root
     }
 
     /// The digests of a file, if it was read while it was like this.
     pub fn digests(&self, stat: &Stat) -> Option<Digests> {
-        todo!("{stat:?} {}", self.root)
+        if let Some((digests, _)) = self.learnt.get(stat) {
+            return Some(*digests);
+        }
+        let (index, digests) = self.memo.find(stat)?;
+        self.used.borrow_mut()[index] = true;
+        Some(digests)
+    }
+
+    /// Asks the file system for the time: to be called before sources are read. Without it nothing that is
+    /// [remembered](Store::remember) outlives this run.
+    pub fn start_reading(&mut self) {
+        self.now = self.ask_time();
     }
 
     /// Remembers the digests of a file that was read, from first byte to last, while it was like this.
     pub fn remember(&mut self, stat: Stat, digests: Digests) {
-        todo!("{stat:?} {digests:?}")
+        let lasting = self.now.is_some_and(|now| {
+            let margin = if stat.device == now.device { 0 } else { FOREIGN_CLOCK_NS };
+            // Writing to a file sets this time, and nobody can set it back.
+            stat.changed_ns < now.ns.saturating_sub(margin)
+        });
+        self.learnt.insert(stat, (digests, lasting));
+    }
+
+    /// What the file system said of an output when it was finished, and the identity it has.
+    pub fn finished(&self, name: &str) -> Option<(Stat, Digest)> {
+        self.finished.get(&Digest::of(name.as_bytes())).map(|finished| (finished.stat, finished.id))
+    }
+
+    /// Remembers a finished output. Waits until the file system's clock has moved on, so that any later change
+    /// shows; where the clock is too coarse to wait for, the output is not remembered.
+    pub fn remember_finished(&mut self, name: &str, stat: Stat, id: Digest) {
+        let key = Digest::of(name.as_bytes());
+        self.finished.remove(&key);
+        self.touched.insert(key);
+        let step = Duration::from_millis(2);
+        let mut waited = Duration::ZERO;
+        while waited < MAX_WAIT {
+            if self.ask_time().is_some_and(|now| stat.changed_ns < now.ns) {
+                self.finished.insert(key, Finished { name: key, id, stat });
+                return;
+            }
+            std::thread::sleep(step);
+            waited += step;
+        }
+    }
+
+    /// Forgets a finished output.
+    pub fn forget_finished(&mut self, name: &str) {
+        let key = Digest::of(name.as_bytes());
+        self.finished.remove(&key);
+        self.touched.insert(key);
+    }
+
+    /// Writes the memo, with what others have learnt since it was opened. What was not asked for in many runs is
+    /// dropped.
+    pub fn save(&self, disk: &Disk) -> Result<()> {
+        let path = memo_path(&self.root);
+        let others = Memo::parse(fs::read(&path).unwrap_or_default());
+        let used = self.used.borrow();
+        let used = (0..self.memo.n_files()).filter(|index| used[*index]).map(|index| self.memo.stat(index)).collect();
+        let lasting = self.learnt.iter().filter(|(_, (_, lasting))| *lasting);
+        let learnt = lasting.map(|(stat, (digests, _))| (*stat, *digests)).collect();
+        let mut finished = others.finished();
+        for key in &self.touched {
+            match self.finished.get(key) {
+                Some(own) => finished.insert(*key, *own),
+                None => finished.remove(key),
+            };
+        }
+        replace(disk, &path, &others.merged(&used, &learnt, &finished))
+    }
+
+    fn ask_time(&self) -> Option<Now> {
+        let path = self.root.join("now");
+        fs::create_dir_all(&self.root).ok()?;
+        let mut file = File::create(&path).ok()?;
+        file.write_all(b".").ok()?;
+        let stat = Stat::of(&file.metadata().ok()?);
+        Some(Now { device: stat.device, ns: stat.modified_ns })
     }
 }
+
+fn memo_path(root: &Utf8Path) -> Utf8PathBuf {
+    root.join("digests")
+}
+
+#[cfg(test)]
+mod tests {}

@@ -1,0 +1,329 @@
+//! An output with a place for every byte: before its sources are read, and after.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::lists::{self, Medium, NOT_YET};
+use super::{FORMAT_VERSION, Format, Identity, Output};
+use crate::digest::{Digest, Digests};
+use crate::error::{Error, Result};
+use crate::layout::{Extent, Layout, Piece};
+use crate::size::Size;
+use crate::volume::{Content, Folder, Misplaced, Node, SourceFile, Stat, Volume};
+use crate::write::{Job, Place, visit};
+
+/// An output that is laid out, with digests of zeros where the real ones are not known yet.
+#[derive(Clone, Debug)]
+pub struct Draft<'a> {
+    output: &'a Output,
+    format: Format,
+    volume: Volume,
+    layout: Layout,
+    files: Vec<DraftFile>,
+}
+
+/// A file of a draft, in the order of the lists.
+#[derive(Clone, Debug)]
+struct DraftFile {
+    path: String,
+    content: Content,
+    places: Vec<Place>,
+}
+
+/// An output whose every byte is decided.
+#[derive(Clone, Debug)]
+pub struct Sealed {
+    /// Where each byte goes.
+    pub layout: Layout,
+    /// The medium's identity.
+    pub id: Digest,
+    /// What decided it.
+    pub identity: Identity,
+    /// Its files, those in `tsmedia` last.
+    pub files: Vec<Placed>,
+    sources: HashSet<usize>,
+}
+
+/// A file of a sealed output.
+#[derive(Clone, Debug)]
+pub struct Placed {
+    /// Its path from the root.
+    pub path: String,
+    /// Its length in bytes.
+    pub len: u64,
+    /// Its digests.
+    pub digests: Digests,
+    /// Where its bytes are, from the first.
+    pub places: Vec<Place>,
+}
+
+impl Output {
+    /// Lays the output out.
+    ///
+    /// # Errors
+    ///
+    /// When it passes its capacity, or content lies where the medium's own lists go.
+    pub fn draft(&self, format: Format) -> Result<Draft<'_>> {
+        let mut contents = Vec::new();
+        let mut root = Folder::default();
+        copy_folder(&self.root, "", &mut root, &mut contents)?;
+        let paths: Vec<_> = contents.iter().map(|(path, _)| path.as_str()).collect();
+        let own = own_lists(self, NOT_YET, NOT_YET, &paths.iter().map(|path| (*path, None)).collect::<Vec<_>>());
+        for (path, text) in own {
+            let content = Content::bytes(text.into_bytes());
+            root.insert(path, content.clone()).map_err(|misplaced| taken(path, &misplaced))?;
+            contents.push((path.to_owned(), content));
+        }
+        let volume = Volume { label: self.label.clone(), id: NOT_YET, date: self.date, root, boot: self.boot.clone() };
+        let layout = (format.layout)(&volume)?;
+        if let Some(capacity) = self.capacity.filter(|capacity| capacity.0 < layout.len()) {
+            let (len, over) = (Size(layout.len()), Size(layout.len() - capacity.0));
+            return Err(Error::new(format!(
+                "`{}` takes {len}, and the medium holds {capacity}: {over} too much",
+                self.name
+            ))
+            .help("leave something out, or choose a larger `capacity` in `[output]`"));
+        }
+        let files = find_places(&layout, contents);
+        Ok(Draft { output: self, format, volume, layout, files })
+    }
+}
+
+impl Draft<'_> {
+    /// Where each byte will go; the bytes of sources are the final ones, others may not be.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The sources to read, in the order of their places.
+    pub fn jobs(&self, known: &dyn Fn(&Stat) -> Option<Digests>) -> Vec<Job> {
+        let mut jobs: Vec<_> = self
+            .files
+            .iter()
+            .filter_map(|file| match &file.content {
+                Content::Source(source) => {
+                    Some(Job { file: Arc::clone(source), places: file.places.clone(), known: known(&source.stat) })
+                }
+                Content::Bytes(_) => None,
+            })
+            .collect();
+        jobs.sort_by_key(|job| job.places.first().map(|place| place.offset));
+        jobs
+    }
+
+    /// Decides the rest, given the digests of the [jobs](Draft::jobs) in their order.
+    ///
+    /// # Panics
+    ///
+    /// If the format places anything elsewhere when only digests differ: it would be wrong for every input.
+    pub fn seal(mut self, digests: &[Digests]) -> Result<Sealed> {
+        let jobs = self.jobs(&|_| None);
+        let known: HashMap<Stat, Digests> =
+            jobs.iter().zip(digests).map(|(job, digests)| (job.file.stat, *digests)).collect();
+        let identity = self.output.identity(&|stat| known.get(stat).copied())?;
+        let id = identity.id.ok_or_else(|| Error::new("the digest of a source is missing"))?;
+        self.volume.id = id;
+        let layout = (self.format.layout)(&self.volume)?;
+        assert!(same_places(&self.layout, &layout), "the layout of `{}` depends on a digest", self.output.name);
+
+        let n_own = 3;
+        let (content, own) = self.files.split_at(self.files.len() - n_own);
+        let mut files: Vec<_> = content
+            .iter()
+            .map(|file| {
+                let digests = match &file.content {
+                    Content::Bytes(bytes) => Digests::of(bytes),
+                    Content::Source(source) => known[&source.stat],
+                };
+                Placed { path: file.path.clone(), len: file.content.len(), digests, places: file.places.clone() }
+            })
+            .collect();
+        let structure = structure_digest(&layout, self.files.iter().flat_map(|file| &file.places))?;
+        let lines: Vec<_> = files.iter().map(|file| (file.path.as_str(), Some(file.digests))).collect();
+        let texts = own_lists(self.output, id, structure, &lines);
+        let mut final_bytes = HashMap::new();
+        for (file, (path, text)) in own.iter().zip(texts) {
+            let bytes: Arc<[u8]> = text.into_bytes().into();
+            assert_eq!(file.content.len(), bytes.len() as u64, "the length of `{path}` depends on a digest");
+            let digests = Digests::of(&bytes);
+            files.push(Placed { path: path.to_owned(), len: bytes.len() as u64, digests, places: file.places.clone() });
+            final_bytes.insert(address(&file.content), bytes);
+        }
+        let extents = layout.extents().iter().map(|extent| match piece_address(&extent.piece) {
+            address if final_bytes.contains_key(&address) => {
+                Extent { piece: Piece::Bytes(Arc::clone(&final_bytes[&address])), ..extent.clone() }
+            }
+            _ => extent.clone(),
+        });
+        let sources = content.iter().filter(|file| matches!(file.content, Content::Source(_)));
+        Ok(Sealed {
+            layout: Layout::new(layout.len(), extents.collect()),
+            id,
+            identity,
+            files,
+            sources: sources.map(|file| address(&file.content)).collect(),
+        })
+    }
+}
+
+impl Sealed {
+    /// The extents that are not content of a source's file: what [jobs](Draft::jobs) do not write.
+    pub fn rest(&self) -> impl Iterator<Item = &Extent> {
+        self.layout.extents().iter().filter(|extent| !self.sources.contains(&piece_address(&extent.piece)))
+    }
+}
+
+/// The texts in `tsmedia`, in the order of dependence: each but the last has its digest in those after it.
+fn own_lists<'a>(
+    output: &Output,
+    id: Digest,
+    structure: Digest,
+    files: &[(&str, Option<Digests>)],
+) -> [(&'a str, String); 3] {
+    let digests = |digests: Option<Digests>| digests.unwrap_or_else(|| Digests::of(b""));
+    let medium = Medium {
+        format_version: FORMAT_VERSION,
+        label: output.label.clone(),
+        description: output.description.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
+        id,
+        structure,
+    }
+    .to_toml();
+    let of_medium = Digests::of(medium.as_bytes());
+    let files = || files.iter().map(move |(path, known)| (*path, digests(*known))).chain([(lists::MEDIUM, of_medium)]);
+    let blake3sums = lists::sums(files().map(|(path, digests)| (path, digests.blake3.to_string())));
+    let of_blake3sums = Digests::of(blake3sums.as_bytes());
+    let of_all = files().chain([(lists::BLAKE3SUMS, of_blake3sums)]);
+    let sha256sums = lists::sums(of_all.map(|(path, digests)| (path, digests.sha256.to_string())));
+    [(lists::MEDIUM, medium), (lists::BLAKE3SUMS, blake3sums), (lists::SHA256SUMS, sha256sums)]
+}
+
+/// Copies a tree and gives each content an `Arc` of its own: that is how it is recognised in the layout, where a
+/// boot image may hold the same file once more.
+fn copy_folder(from: &Folder, prefix: &str, root: &mut Folder, contents: &mut Vec<(String, Content)>) -> Result<()> {
+    for (name, node) in from.iter() {
+        let path = format!("{prefix}{name}");
+        match node {
+            Node::File(content) => {
+                let content = match content {
+                    Content::Bytes(bytes) => Content::bytes(bytes.to_vec()),
+                    Content::Source(source) => Content::Source(Arc::new(SourceFile::clone(source))),
+                };
+                root.insert(&path, content.clone()).map_err(|misplaced| taken(&path, &misplaced))?;
+                contents.push((path, content));
+            }
+            Node::Folder(folder) => {
+                root.insert_folder(&path).map_err(|misplaced| taken(&path, &misplaced))?;
+                copy_folder(folder, &format!("{path}/"), root, contents)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn taken(path: &str, misplaced: &Misplaced) -> Error {
+    match misplaced {
+        Misplaced::Taken(by) => Error::new(format!("`{path}` has no place on the medium: `{by}` is there already"))
+            .help("the folder `tsmedia` on a medium is for its own lists"),
+        Misplaced::BadName(bad) => Error::new(bad.to_string()),
+    }
+}
+
+/// Finds each content in the layout.
+///
+/// # Panics
+///
+/// If the format left out a byte of one: it would be wrong for every input.
+fn find_places(layout: &Layout, contents: Vec<(String, Content)>) -> Vec<DraftFile> {
+    let mut found: HashMap<usize, Vec<(u64, Place)>> = HashMap::new();
+    for extent in layout.extents() {
+        let start = match extent.piece {
+            Piece::Source { start, .. } => start,
+            Piece::Bytes(_) => 0,
+        };
+        let place = Place { offset: extent.offset, len: extent.len };
+        found.entry(piece_address(&extent.piece)).or_default().push((start, place));
+    }
+    let place = |(path, content): (String, Content)| {
+        let mut places = if content.is_empty() { None } else { found.remove(&address(&content)) }.unwrap_or_default();
+        places.sort_by_key(|(start, _)| *start);
+        let mut at = 0;
+        for (start, place) in &places {
+            assert!(*start == at || matches!(content, Content::Bytes(_)), "the layout skips a part of `{path}`");
+            at += place.len;
+        }
+        assert_eq!(at, content.len(), "the layout does not hold all of `{path}`");
+        DraftFile { path, content, places: places.into_iter().map(|(_, place)| place).collect() }
+    };
+    contents.into_iter().map(place).collect()
+}
+
+fn address(content: &Content) -> usize {
+    match content {
+        Content::Bytes(bytes) => bytes.as_ptr() as usize,
+        Content::Source(source) => Arc::as_ptr(source) as usize,
+    }
+}
+
+fn piece_address(piece: &Piece) -> usize {
+    match piece {
+        Piece::Bytes(bytes) => bytes.as_ptr() as usize,
+        Piece::Source { file, .. } => Arc::as_ptr(file) as usize,
+    }
+}
+
+fn same_places(one: &Layout, other: &Layout) -> bool {
+    let places =
+        |layout: &Layout| layout.extents().iter().map(|extent| (extent.offset, extent.len)).collect::<Vec<_>>();
+    one.len() == other.len() && places(one) == places(other)
+}
+
+/// The ranges of an output of `len` bytes that are in no file, ascending.
+pub fn outside<'a>(len: u64, files: impl Iterator<Item = &'a Place>) -> Vec<Place> {
+    let mut inside: Vec<_> = files.copied().filter(|place| place.len > 0).collect();
+    inside.sort_by_key(|place| place.offset);
+    let mut ranges = Vec::new();
+    let mut at = 0;
+    for place in inside.iter().chain([&Place { offset: len, len: 0 }]) {
+        let start = place.offset.min(len);
+        if start > at {
+            ranges.push(Place { offset: at, len: start - at });
+        }
+        at = at.max(place.offset.saturating_add(place.len));
+    }
+    ranges
+}
+
+/// What starts the digest of a range outside files: where it is.
+pub(crate) fn range_header(range: &Place) -> [u8; 16] {
+    let mut header = [0; 16];
+    header[..8].copy_from_slice(&range.offset.to_le_bytes());
+    header[8..].copy_from_slice(&range.len.to_le_bytes());
+    header
+}
+
+fn structure_digest<'a>(layout: &Layout, files: impl Iterator<Item = &'a Place>) -> Result<Digest> {
+    let mut hasher = blake3::Hasher::new();
+    for range in outside(layout.len(), files) {
+        hasher.update(&range_header(&range));
+        visit(layout, &[range], &mut |bytes| {
+            hasher.update(bytes);
+            Ok(())
+        })?;
+    }
+    Ok(Digest(*hasher.finalize().as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_outside_files_is_whatever_no_file_covers() {
+        let place = |offset, len| Place { offset, len };
+        assert_eq!(outside(10, [].iter()), [place(0, 10)]);
+        assert_eq!(outside(10, [place(4, 2), place(0, 1)].iter()), [place(1, 3), place(6, 4)]);
+        assert_eq!(outside(10, [place(2, 5), place(3, 1), place(9, 9)].iter()), [place(0, 2), place(7, 2)]);
+        assert_eq!(outside(10, [place(0, 10), place(5, 0)].iter()), []);
+    }
+}

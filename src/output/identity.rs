@@ -1,0 +1,148 @@
+//! What decides an output's bytes, as one digest.
+//!
+//! The identity of a medium covers the format version, label, date, description, every file's path, length and
+//! digest, empty folders and the boot images. Equal identities mean equal bytes, so it decides whether there is
+//! anything to do; the medium bears it as its volume identifier and in `tsmedia/medium.toml`.
+
+use super::{FORMAT_VERSION, Output};
+use crate::digest::{Digest, Digests};
+use crate::error::Result;
+use crate::layout::{Extent, Layout, Piece};
+use crate::volume::{Content, Folder, Node, Platform, SourceFile, Stat};
+use crate::write::hash_layout;
+
+/// What an output holds, by digest as far as they are known.
+#[derive(Clone, Debug)]
+pub struct Identity {
+    /// The digest of everything that decides the bytes, if all of it is known.
+    pub id: Option<Digest>,
+    /// The files, in the order of [`Folder::files`].
+    pub files: Vec<Held>,
+    /// The boot images, in the order of the boot catalog.
+    pub boot: Vec<BootImage>,
+}
+
+/// A file that an output holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Its path on the medium, from the root.
+    pub path: String,
+    /// Its length in bytes.
+    pub len: u64,
+    /// Its digest, if it is known.
+    pub blake3: Option<Digest>,
+}
+
+/// A boot image that an output holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BootImage {
+    /// The firmware that it is for.
+    pub platform: Platform,
+    /// Its digest.
+    pub blake3: Digest,
+}
+
+impl Output {
+    /// What the output holds. `digests` says what is known of sources; boot images are small, and read.
+    pub fn identity(&self, digests: &dyn Fn(&Stat) -> Option<Digests>) -> Result<Identity> {
+        let mut files = Vec::new();
+        let mut empty_folders = Vec::new();
+        collect(&self.root, "", digests, &mut files, &mut empty_folders);
+        let boot: Vec<_> = self
+            .boot
+            .iter()
+            .map(|entry| Ok(BootImage { platform: entry.platform, blake3: boot_digest(&entry.image, digests)? }))
+            .collect::<Result<_>>()?;
+        let mut hasher = Fields(blake3::Hasher::new());
+        hasher.text("tsmedia medium");
+        hasher.number(u64::from(FORMAT_VERSION));
+        hasher.text(&self.label);
+        hasher.number(self.date.unix());
+        hasher.number(self.description.len() as u64);
+        for (key, value) in &self.description {
+            hasher.text(key);
+            hasher.text(value);
+        }
+        hasher.number(files.len() as u64);
+        let mut known = true;
+        for file in &files {
+            hasher.text(&file.path);
+            hasher.number(file.len);
+            known &= file.blake3.is_some();
+            hasher.digest(file.blake3);
+        }
+        hasher.number(empty_folders.len() as u64);
+        empty_folders.iter().for_each(|path| hasher.text(path));
+        hasher.number(boot.len() as u64);
+        for image in &boot {
+            hasher.number(image.platform as u64);
+            hasher.digest(Some(image.blake3));
+        }
+        let id = known.then(|| Digest(*hasher.0.finalize().as_bytes()));
+        Ok(Identity { id, files, boot })
+    }
+}
+
+/// The digest of a boot image: of the sources in it only what the store knows or a read says, not their places.
+fn boot_digest(image: &Layout, digests: &dyn Fn(&Stat) -> Option<Digests>) -> Result<Digest> {
+    let mut hasher = Fields(blake3::Hasher::new());
+    hasher.number(image.len());
+    for extent in image.extents() {
+        hasher.number(extent.offset);
+        hasher.number(extent.len);
+        let digest = match &extent.piece {
+            Piece::Bytes(bytes) => Digest::of(bytes),
+            Piece::Source { file, start } => match whole(file, *start, extent.len).and_then(digests) {
+                Some(digests) => digests.blake3,
+                None => hash_layout(&Layout::new(extent.len, vec![Extent { offset: 0, ..extent.clone() }]))?,
+            },
+        };
+        hasher.digest(Some(digest));
+    }
+    Ok(Digest(*hasher.0.finalize().as_bytes()))
+}
+
+fn whole(file: &SourceFile, start: u64, len: u64) -> Option<&Stat> {
+    (start == 0 && len == file.stat.len).then_some(&file.stat)
+}
+
+fn collect(
+    folder: &Folder,
+    prefix: &str,
+    digests: &dyn Fn(&Stat) -> Option<Digests>,
+    files: &mut Vec<Held>,
+    empty_folders: &mut Vec<String>,
+) {
+    for (name, node) in folder.iter() {
+        let path = format!("{prefix}{name}");
+        match node {
+            Node::File(content) => {
+                let blake3 = match content {
+                    Content::Bytes(bytes) => Some(Digest::of(bytes)),
+                    Content::Source(source) => digests(&source.stat).map(|digests| digests.blake3),
+                };
+                files.push(Held { path, len: content.len(), blake3 });
+            }
+            Node::Folder(folder) if folder.iter().len() == 0 => empty_folders.push(path),
+            Node::Folder(folder) => collect(folder, &format!("{path}/"), digests, files, empty_folders),
+        }
+    }
+}
+
+/// Hashes fields so that no two lists of fields are the same bytes.
+struct Fields(blake3::Hasher);
+
+impl Fields {
+    fn number(&mut self, number: u64) {
+        self.0.update(&number.to_le_bytes());
+    }
+
+    fn text(&mut self, text: &str) {
+        self.number(text.len() as u64);
+        self.0.update(text.as_bytes());
+    }
+
+    fn digest(&mut self, digest: Option<Digest>) {
+        self.0.update(&digest.map_or([0; 32], |digest| digest.0));
+    }
+}

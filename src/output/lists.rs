@@ -1,0 +1,106 @@
+//! The lists that a medium carries of itself, as text.
+//!
+//! `BLAKE3SUMS` has every file but itself and `SHA256SUMS`; `SHA256SUMS` has every file but itself. With the digest
+//! of the structure in `medium.toml` every byte of the medium is covered, and damage in a list shows as well: the
+//! two lists disagree. The formats are those of `b3sum` and of GNU `sha256sum`, paths from the medium's root; names
+//! on a medium hold no character that they would escape.
+
+use crate::digest::Digest;
+
+/// What the medium says of itself.
+pub const MEDIUM: &str = "tsmedia/medium.toml";
+/// The BLAKE3 digests.
+pub const BLAKE3SUMS: &str = "tsmedia/BLAKE3SUMS";
+/// The SHA-256 digests.
+pub const SHA256SUMS: &str = "tsmedia/SHA256SUMS";
+
+/// A list of digests: one line per file.
+pub fn sums<'a>(lines: impl Iterator<Item = (&'a str, String)>) -> String {
+    lines.map(|(path, digest)| format!("{digest}  {path}\n")).collect()
+}
+
+/// The lines of a list, path and digest; for a line that is none, its number.
+pub fn parse_sums(text: &str) -> Vec<Result<(&str, &str), usize>> {
+    let mut lines = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        lines.push(match line.split_once("  ") {
+            Some((digest, path)) if digest.len() == 64 && !path.is_empty() => Ok((path, digest)),
+            _ => Err(index + 1),
+        });
+    }
+    lines
+}
+
+/// What `medium.toml` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Medium {
+    /// The version of tsmedia's formats that made it.
+    pub format_version: u32,
+    /// The volume label.
+    pub label: String,
+    /// What else it says of itself, in this order.
+    pub description: Vec<(String, String)>,
+    /// The medium's identity.
+    pub id: Digest,
+    /// The digest of every byte outside files.
+    pub structure: Digest,
+}
+
+/// What a digest that is not known yet looks like: as long as any.
+pub(super) const NOT_YET: Digest = Digest([0; 32]);
+
+impl Medium {
+    /// The text of `medium.toml`.
+    pub fn to_toml(&self) -> String {
+        let mut text = String::from("# This medium was made by tsmedia; `tsmedia verify` checks it.\n");
+        let mut line = |key: &str, value: &str| text.push_str(&format!("{key} = {value}\n"));
+        line("format-version", &self.format_version.to_string());
+        line("label", &toml::Value::from(self.label.as_str()).to_string());
+        for (key, value) in &self.description {
+            line(key, &toml::Value::from(value.as_str()).to_string());
+        }
+        line("id", &format!("\"{}\"", self.id));
+        line("structure", &format!("\"{}\"", self.structure));
+        text
+    }
+
+    /// Reads a `medium.toml`; nothing if it is not one of ours.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut table: toml::Table = text.parse().ok()?;
+        let format_version = table.remove("format-version")?.as_integer()?.try_into().ok()?;
+        let mut take = |key: &str| table.remove(key)?.as_str().map(str::to_owned);
+        let label = take("label")?;
+        let (id, structure) = (take("id")?.parse().ok()?, take("structure")?.parse().ok()?);
+        let description =
+            table.into_iter().filter_map(|(key, value)| Some((key, value.as_str()?.to_owned()))).collect();
+        Some(Self { format_version, label, description, id, structure })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_medium_reads_back_from_its_text() {
+        let medium = Medium {
+            format_version: 1,
+            label: "WIN \"11\" \\ ü".into(),
+            description: vec![("kind".into(), "stand-alone".into()), ("site".into(), "BER".into())],
+            id: Digest::of(b"id"),
+            structure: Digest::of(b"structure"),
+        };
+        let text = medium.to_toml();
+        assert_eq!(Medium::parse(&text), Some(medium.clone()));
+        let other = Medium { structure: NOT_YET, id: NOT_YET, ..medium };
+        assert_eq!(other.to_toml().len(), text.len(), "the length must not depend on a digest");
+        assert_eq!(Medium::parse("label = 1"), None);
+    }
+
+    #[test]
+    fn lines_that_are_none_are_told_by_number() {
+        let digest = "0".repeat(64);
+        let text = format!("{digest}  a b.txt\nnonsense\n");
+        assert_eq!(parse_sums(&text), [Ok(("a b.txt", digest.as_str())), Err(2)]);
+    }
+}

@@ -1,0 +1,250 @@
+//! What to do, and why: decided from values alone.
+//!
+//! An output is kept when the finished file has the identity that the manifest asks for now; the record is needed
+//! only to say why it has not. `patch` is not decided yet: whatever differs is rebuilt.
+
+mod reason;
+
+use crate::digest::{Digest, Digests};
+use crate::error::Result;
+use crate::output::{Format, Identity, Output};
+use crate::record::Record;
+use crate::volume::{Content, SourceFile, Stat};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+pub use reason::{BootChange, EntryChange, FileChange, N_NAMED, Reason, Tally};
+
+/// What to do with each output, in the order of the manifest; those to be deleted last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// One for each output.
+    pub changes: Vec<Change>,
+}
+
+/// What to do with one output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The output, as its author sees it.
+    pub name: String,
+    /// What to do.
+    pub action: Action,
+    /// How long the output will be, or is if it is kept or deleted.
+    pub len: u64,
+    /// How many bytes have to be written.
+    pub n_write: u64,
+    /// Why; empty for an output that is kept.
+    pub reasons: Vec<Reason>,
+    /// Whether a file that tsmedia did not make bears the name.
+    pub in_the_way: bool,
+}
+
+/// What can be done with an output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    /// It is what it should be.
+    Keep,
+    /// It is not there.
+    Create,
+    /// It is there, and other than it should be.
+    Rebuild,
+    /// No manifest makes it any more.
+    Delete,
+}
+
+impl Action {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Create => "create",
+            Self::Rebuild => "rebuild",
+            Self::Delete => "delete",
+        }
+    }
+}
+
+/// What there is under the name of an output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// Nothing.
+    Missing,
+    /// A medium that tsmedia made and nobody wrote to since, as far as can be told.
+    Medium {
+        /// Its identity.
+        id: Digest,
+        /// Its length in bytes.
+        len: u64,
+    },
+    /// A medium that tsmedia made, and somebody wrote to.
+    Touched {
+        /// Its length in bytes.
+        len: u64,
+    },
+    /// Anything else.
+    Foreign {
+        /// Its length in bytes.
+        len: u64,
+    },
+}
+
+impl Existing {
+    fn len(self) -> u64 {
+        match self {
+            Self::Missing => 0,
+            Self::Medium { len, .. } | Self::Touched { len } | Self::Foreign { len } => len,
+        }
+    }
+}
+
+/// Everything that a plan is decided from.
+pub struct Inputs<'a> {
+    /// The outputs to decide on.
+    pub outputs: &'a [Output],
+    /// The names of outputs that the manifest makes too and that are left alone this time.
+    pub others: &'a [String],
+    /// What is known of sources.
+    pub digests: &'a dyn Fn(&Stat) -> Option<Digests>,
+    /// What was built.
+    pub record: &'a Record,
+    /// What there is under a name: of `outputs` and of what is recorded.
+    pub existing: &'a dyn Fn(&str) -> Existing,
+    /// How outputs are laid out.
+    pub format: Format,
+}
+
+impl Plan {
+    /// Whether there is nothing to do.
+    pub fn is_all_keep(&self) -> bool {
+        self.changes.iter().all(|change| change.action == Action::Keep)
+    }
+
+    /// How many outputs are to be treated so.
+    pub fn count(&self, action: Action) -> usize {
+        self.changes.iter().filter(|change| change.action == action).count()
+    }
+
+    /// How many bytes have to be written in all.
+    pub fn n_write(&self) -> u64 {
+        self.changes.iter().map(|change| change.n_write).sum()
+    }
+}
+
+/// Decides what to do.
+pub fn plan(inputs: &Inputs) -> Result<Plan> {
+    let mut changes = Vec::new();
+    for output in inputs.outputs {
+        changes.push(change(inputs, output)?);
+    }
+    let is_made = |name: &str| {
+        inputs.outputs.iter().any(|output| output.name == name) || inputs.others.iter().any(|other| other == name)
+    };
+    for recorded in inputs.record.outputs().filter(|recorded| !is_made(&recorded.name)) {
+        let existing = (inputs.existing)(&recorded.name);
+        let is_ours = matches!(existing, Existing::Medium { id, .. } if id == recorded.id);
+        let reason = match existing {
+            Existing::Missing => Reason::Gone,
+            _ if is_ours => Reason::Unclaimed,
+            _ => Reason::NotOurs,
+        };
+        changes.push(Change {
+            name: recorded.name.clone(),
+            action: Action::Delete,
+            len: existing.len(),
+            n_write: 0,
+            reasons: vec![reason],
+            in_the_way: !is_ours && existing != Existing::Missing,
+        });
+    }
+    Ok(Plan { changes })
+}
+
+/// The sources whose digests decide something and are not known. An output that was never built is built whatever
+/// they are, and a file whose length is not the recorded one has changed.
+pub fn to_hash(inputs: &Inputs) -> Result<Vec<Arc<SourceFile>>> {
+    let mut wanted: HashMap<Stat, Arc<SourceFile>> = HashMap::new();
+    for output in inputs.outputs {
+        if inputs.record.get(&output.name).is_none() || (inputs.existing)(&output.name) == Existing::Missing {
+            continue;
+        }
+        let unknown: Vec<_> = output
+            .root
+            .files()
+            .into_iter()
+            .filter_map(|(path, content)| match content {
+                Content::Source(source) if (inputs.digests)(&source.stat).is_none() => Some((path, source)),
+                _ => None,
+            })
+            .collect();
+        if unknown.is_empty() {
+            continue;
+        }
+        let recorded = inputs.record.files(&output.name)?;
+        let lens: HashMap<_, _> = recorded.iter().map(|file| (file.path.as_str(), file.len)).collect();
+        for (path, source) in unknown {
+            if lens.get(path.as_str()) == Some(&source.stat.len) {
+                wanted.insert(source.stat, Arc::clone(source));
+            }
+        }
+    }
+    let mut wanted: Vec<_> = wanted.into_values().collect();
+    wanted.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(wanted)
+}
+
+fn change(inputs: &Inputs, output: &Output) -> Result<Change> {
+    let existing = (inputs.existing)(&output.name);
+    let identity = output.identity(inputs.digests)?;
+    let recorded = inputs.record.get(&output.name);
+    if let (Existing::Medium { id, len }, Some(wanted)) = (existing, identity.id) {
+        let is_whole = match recorded.filter(|recorded| recorded.id == wanted) {
+            Some(recorded) => recorded.len == len,
+            None => output.draft(inputs.format)?.layout().len() == len,
+        };
+        if id == wanted && is_whole {
+            let (name, reasons) = (output.name.clone(), Vec::new());
+            return Ok(Change { name, action: Action::Keep, len, n_write: 0, reasons, in_the_way: false });
+        }
+    }
+    let draft = output.draft(inputs.format)?;
+    let action = if existing == Existing::Missing { Action::Create } else { Action::Rebuild };
+    Ok(Change {
+        name: output.name.clone(),
+        action,
+        len: draft.layout().len(),
+        n_write: draft.layout().extents().iter().map(|extent| extent.len).sum(),
+        reasons: reasons(inputs, output, &identity, existing)?,
+        in_the_way: matches!(existing, Existing::Foreign { .. }) && recorded.is_none(),
+    })
+}
+
+fn reasons(inputs: &Inputs, output: &Output, identity: &Identity, existing: Existing) -> Result<Vec<Reason>> {
+    let Some(recorded) = inputs.record.get(&output.name) else {
+        return Ok(vec![match existing {
+            Existing::Missing => Reason::New,
+            Existing::Foreign { .. } => Reason::NotOurs,
+            _ => Reason::NotRecorded,
+        }]);
+    };
+    let mut reasons = Vec::new();
+    match existing {
+        Existing::Missing => reasons.push(Reason::Gone),
+        Existing::Touched { len } if len == recorded.len => reasons.push(Reason::Touched),
+        Existing::Touched { len } => reasons.push(Reason::Length { recorded: recorded.len, found: len }),
+        Existing::Foreign { .. } => reasons.push(Reason::NotOurs),
+        Existing::Medium { id, .. } if id != recorded.id && Some(id) != identity.id => {
+            reasons.push(Reason::OtherMedium);
+        }
+        Existing::Medium { len, .. } if len != recorded.len => {
+            reasons.push(Reason::Length { recorded: recorded.len, found: len });
+        }
+        Existing::Medium { .. } => {}
+    }
+    if identity.id != Some(recorded.id) {
+        reasons.extend(reason::differences(output, identity, recorded, inputs.record.files(&output.name)?));
+    }
+    Ok(reasons)
+}
+
+#[cfg(test)]
+mod tests {}

@@ -1,0 +1,162 @@
+//! The memo as bytes: a header, then entries of one size in ascending order, looked up where they lie.
+//!
+//! | offset | bytes | |
+//! |---|---|---|
+//! | 0 | 8 | `tsmedia\x01`, the last byte the version |
+//! | 8 | 4 + 4 | how many files, how many finished outputs; little-endian |
+//! | 16 | 32 | BLAKE3 of the counts and everything after the header |
+//! | 48 | 105 each | files: stat (5 × 8, big-endian, so that bytes sort as numbers), BLAKE3, SHA-256, age |
+//! | | 105 each | finished outputs: BLAKE3 of the name, identity, stat, age |
+//!
+//! The age counts how often the memo was saved since the file was last asked for.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::digest::{Digest, Digests, Sha256};
+use crate::volume::Stat;
+
+const MAGIC: [u8; 8] = *b"tsmedia\x01";
+const HEADER_LEN: usize = 48;
+const ENTRY_LEN: usize = 105;
+const STAT_LEN: usize = 40;
+/// Entries that were not asked for in so many savings are dropped.
+const MAX_AGE: u8 = 30;
+/// However many are asked for, no more are kept: 100 MiB.
+const MAX_FILES: usize = 1_000_000;
+
+/// What is remembered on disk.
+#[derive(Debug, Default)]
+pub(super) struct Memo {
+    bytes: Vec<u8>,
+    n_files: usize,
+}
+
+/// A finished output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Finished {
+    pub(super) name: Digest,
+    pub(super) id: Digest,
+    pub(super) stat: Stat,
+}
+
+impl Memo {
+    /// Takes the bytes of a memo; anything else than a whole one is empty.
+    pub(super) fn parse(bytes: Vec<u8>) -> Self {
+        let count = |at: usize| bytes.get(at..at + 4).map(|four| u32::from_le_bytes(array(four)) as usize);
+        let (Some(n_files), Some(n_finished)) = (count(8), count(12)) else { return Self::default() };
+        let whole = bytes.starts_with(&MAGIC)
+            && bytes.len() == HEADER_LEN + (n_files + n_finished) * ENTRY_LEN
+            && checksum(&bytes) == bytes[16..HEADER_LEN];
+        if whole { Self { bytes, n_files } } else { Self::default() }
+    }
+
+    pub(super) fn n_files(&self) -> usize {
+        self.n_files
+    }
+
+    fn entries(&self) -> &[[u8; ENTRY_LEN]] {
+        self.bytes.get(HEADER_LEN..).unwrap_or_default().as_chunks().0
+    }
+
+    pub(super) fn find(&self, stat: &Stat) -> Option<(usize, Digests)> {
+        let key = stat_bytes(stat);
+        let files = &self.entries()[..self.n_files];
+        let index = files.binary_search_by(|entry| entry[..STAT_LEN].cmp(&key)).ok()?;
+        Some((index, digests_of(&files[index])))
+    }
+
+    pub(super) fn stat(&self, index: usize) -> Stat {
+        parse_stat(&self.entries()[index][..STAT_LEN])
+    }
+
+    pub(super) fn finished(&self) -> BTreeMap<Digest, Finished> {
+        let parse = |entry: &[u8; ENTRY_LEN]| Finished {
+            name: Digest(array(&entry[..32])),
+            id: Digest(array(&entry[32..64])),
+            stat: parse_stat(&entry[64..104]),
+        };
+        self.entries()[self.n_files..].iter().map(parse).map(|finished| (finished.name, finished)).collect()
+    }
+
+    /// The bytes of a memo that also holds what was learnt. Of a file that changed only the last state is kept.
+    pub(super) fn merged(
+        &self,
+        used: &HashSet<Stat>,
+        learnt: &HashMap<Stat, Digests>,
+        finished: &BTreeMap<Digest, Finished>,
+    ) -> Vec<u8> {
+        let renewed: HashSet<_> = learnt.keys().map(|stat| (stat.device, stat.inode)).collect();
+        let mut entries: Vec<_> = self.entries()[..self.n_files]
+            .iter()
+            .filter_map(|entry| {
+                let stat = parse_stat(&entry[..STAT_LEN]);
+                let age = if used.contains(&stat) { 0 } else { entry[104].saturating_add(1) };
+                let mut entry = *entry;
+                entry[104] = age;
+                (age <= MAX_AGE && !renewed.contains(&(stat.device, stat.inode))).then_some(entry)
+            })
+            .collect();
+        entries.extend(learnt.iter().map(|(stat, digests)| {
+            let mut entry = [0; ENTRY_LEN];
+            entry[..STAT_LEN].copy_from_slice(&stat_bytes(stat));
+            entry[40..72].copy_from_slice(&digests.blake3.0);
+            entry[72..104].copy_from_slice(&digests.sha256.0);
+            entry
+        }));
+        if entries.len() > MAX_FILES {
+            entries.sort_by_key(|entry| entry[104]);
+            entries.truncate(MAX_FILES);
+        }
+        entries.sort_unstable();
+        let n_files = entries.len();
+        entries.extend(finished.values().map(|finished| {
+            let mut entry = [0; ENTRY_LEN];
+            entry[..32].copy_from_slice(&finished.name.0);
+            entry[32..64].copy_from_slice(&finished.id.0);
+            entry[64..104].copy_from_slice(&stat_bytes(&finished.stat));
+            entry
+        }));
+        let mut bytes = Vec::with_capacity(HEADER_LEN + entries.len() * ENTRY_LEN);
+        bytes.extend(MAGIC);
+        bytes.extend((n_files as u32).to_le_bytes());
+        bytes.extend(((entries.len() - n_files) as u32).to_le_bytes());
+        bytes.extend([0; 32]);
+        bytes.extend(entries.as_flattened());
+        let checksum = checksum(&bytes);
+        bytes[16..HEADER_LEN].copy_from_slice(&checksum);
+        bytes
+    }
+}
+
+/// Over bytes that are a header at least.
+fn checksum(bytes: &[u8]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&bytes[8..16]);
+    hasher.update(&bytes[HEADER_LEN..]);
+    *hasher.finalize().as_bytes()
+}
+
+fn digests_of(entry: &[u8; ENTRY_LEN]) -> Digests {
+    Digests { blake3: Digest(array(&entry[40..72])), sha256: Sha256(array(&entry[72..104])) }
+}
+
+fn stat_bytes(stat: &Stat) -> [u8; STAT_LEN] {
+    let mut bytes = [0; STAT_LEN];
+    let fields = [stat.device, stat.inode, stat.len, stat.modified_ns as u64, stat.changed_ns as u64];
+    for (eight, field) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(fields) {
+        *eight = field.to_be_bytes();
+    }
+    bytes
+}
+
+fn parse_stat(bytes: &[u8]) -> Stat {
+    let field = |index: usize| u64::from_be_bytes(array(&bytes[index * 8..index * 8 + 8]));
+    Stat { device: field(0), inode: field(1), len: field(2), modified_ns: field(3) as i64, changed_ns: field(4) as i64 }
+}
+
+/// The first bytes of a slice that is at least as long.
+fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    let mut array = [0; N];
+    array.copy_from_slice(&bytes[..N]);
+    array
+}

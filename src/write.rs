@@ -1,0 +1,184 @@
+//! The one place that makes bytes of an output.
+//!
+//! [`write`] makes a file of a [`Draft`]: first the sources, each read once and hashed on the way, then, with every
+//! digest known, all the rest. The file gets its name when it is whole and on the disk; until then, and after any
+//! failure, what bore the name before is untouched. Gaps are left sparse.
+
+mod copy;
+mod disk;
+mod source;
+mod temporary;
+
+use std::sync::Arc;
+
+use camino::Utf8Path;
+
+pub use copy::n_lanes;
+pub use copy::{Job, Place};
+pub use disk::{Call, Disk};
+pub use temporary::{IfBusy, Temporary, replace, temporary_path};
+
+use crate::digest::{Digest, Digests};
+use crate::error::{Error, Result};
+use crate::layout::{Extent, Layout, Piece};
+use crate::output::{Draft, Sealed};
+use crate::progress::Progress;
+use crate::size::Size;
+use crate::volume::{SourceFile, Stat};
+
+/// How to write.
+#[derive(Clone, Debug)]
+pub struct Means {
+    /// The calls that change the disk.
+    pub disk: Disk,
+    /// How many files are read at a time; each takes two threads.
+    pub n_lanes: usize,
+}
+
+impl Default for Means {
+    fn default() -> Self {
+        Self { disk: Disk::default(), n_lanes: n_lanes() }
+    }
+}
+
+/// What was written.
+#[derive(Clone, Debug)]
+pub struct Written {
+    /// What it holds, and where.
+    pub sealed: Sealed,
+    /// What the file system says of the finished file.
+    pub stat: Stat,
+    /// The sources of its files with their digests, which are known now.
+    pub digests: Vec<(Stat, Digests)>,
+    /// How many bytes of sources were read here: those that the kernel copied are not among them.
+    pub n_read: u64,
+}
+
+/// Writes a draft to `target`. `known` are digests of sources that need not be hashed again.
+pub fn write(
+    draft: Draft,
+    target: &Utf8Path,
+    known: &dyn Fn(&Stat) -> Option<Digests>,
+    means: &Means,
+    progress: &Progress,
+) -> Result<Written> {
+    let jobs = draft.jobs(known);
+    progress.start(draft.layout().extents().iter().map(|extent| extent.len).sum());
+    let temporary = Temporary::create(&means.disk, target, IfBusy::Fail)?;
+    check_room(&temporary, draft.layout())?;
+    temporary.set_len(draft.layout().len())?;
+    let digests = copy::copy(&jobs, Some(&temporary), means.n_lanes, progress)?;
+    let n_read = jobs.iter().filter(|job| job.known.is_none()).map(|job| job.file.stat.len).sum();
+    let remembered = jobs.iter().zip(&digests).map(|(job, digests)| (job.file.stat, *digests)).collect();
+    let sealed = draft.seal(&digests)?;
+    write_rest(&sealed, &temporary, progress)?;
+    progress.go_on()?;
+    let stat = temporary.finish()?;
+    Ok(Written { sealed, stat, digests: remembered, n_read })
+}
+
+/// The digests of sources, each read once, in the same order.
+pub fn hash(files: &[Arc<SourceFile>], means: &Means, progress: &Progress) -> Result<Vec<Digests>> {
+    progress.start(files.iter().map(|file| file.stat.len).sum());
+    let job = |file: &Arc<SourceFile>| Job { file: Arc::clone(file), places: Vec::new(), known: None };
+    copy::copy(&files.iter().map(job).collect::<Vec<_>>(), None, means.n_lanes, progress)
+}
+
+/// The digest of a layout on its own, such as a boot image.
+pub fn hash_layout(layout: &Layout) -> Result<Digest> {
+    let mut hasher = blake3::Hasher::new();
+    visit(layout, &[Place { offset: 0, len: layout.len() }], &mut |bytes| {
+        hasher.update(bytes);
+        Ok(())
+    })?;
+    Ok(Digest(*hasher.finalize().as_bytes()))
+}
+
+/// Zeros for the gaps, and the size in which sources are read.
+const BLOCK_LEN: usize = 64 << 10;
+
+/// Reads ranges of a layout, ascending, and hands their bytes on: those in memory, of sources, and the zeros between.
+pub(crate) fn visit(layout: &Layout, ranges: &[Place], take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    let zeros = |mut len: u64, take: &mut dyn FnMut(&[u8]) -> Result<()>| {
+        while len > 0 {
+            let step = len.min(BLOCK_LEN as u64);
+            take(&[0; BLOCK_LEN][..step as usize])?;
+            len -= step;
+        }
+        Ok::<_, Error>(())
+    };
+    for range in ranges {
+        let (mut at, end) = (range.offset, range.offset + range.len);
+        let first = layout.extents().partition_point(|extent| extent.end() <= at);
+        for extent in layout.extents()[first..].iter().take_while(|extent| extent.offset < end) {
+            if extent.offset > at {
+                zeros(extent.offset - at, take)?;
+                at = extent.offset;
+            }
+            let to = extent.end().min(end);
+            visit_piece(extent, at - extent.offset, to - at, take)?;
+            at = to;
+        }
+        zeros(end - at, take)?;
+    }
+    Ok(())
+}
+
+/// Hands on `len` bytes of an extent, from its byte `skip`.
+fn visit_piece(extent: &Extent, skip: u64, len: u64, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+    match &extent.piece {
+        Piece::Bytes(bytes) => take(&bytes[skip as usize..(skip + len) as usize]),
+        Piece::Source { file, start } => {
+            let source = source::Source::open(file)?;
+            let mut block = [0; BLOCK_LEN];
+            let mut at = 0;
+            while at < len {
+                let step = (len - at).min(BLOCK_LEN as u64) as usize;
+                source.read(&mut block[..step], start + skip + at)?;
+                take(&block[..step])?;
+                at += step as u64;
+            }
+            source.check()
+        }
+    }
+}
+
+/// Fails early when the file system has less room than the output takes.
+fn check_room(temporary: &Temporary, layout: &Layout) -> Result<()> {
+    // A file system that does not say is not one to fail on.
+    let Ok(room) = rustix::fs::fstatvfs(temporary.file()) else { return Ok(()) };
+    let (free, needed) =
+        (room.f_bavail.saturating_mul(room.f_frsize), layout.extents().iter().map(|extent| extent.len).sum::<u64>());
+    if room.f_blocks == 0 || needed <= free {
+        return Ok(());
+    }
+    let (needed, free) = (Size(needed), Size(free));
+    Err(Error::new(format!("`{}` takes {needed}, and there is room for {free} where it is put", temporary.target()))
+        .help("the medium that is there now is kept until the new one is whole, so both need room at once"))
+}
+
+/// How many bytes of neighbouring extents are written at once.
+const RUN_LEN: usize = 1 << 20;
+
+/// Writes whatever of an output is not the content of a source's file.
+fn write_rest(sealed: &Sealed, temporary: &Temporary, progress: &Progress) -> Result<()> {
+    let mut run = Vec::new();
+    let mut run_at = 0;
+    for extent in sealed.rest() {
+        progress.go_on()?;
+        if run_at + run.len() as u64 != extent.offset || run.len() >= RUN_LEN {
+            temporary.write(&run, run_at)?;
+            run.clear();
+            run_at = extent.offset;
+        }
+        visit_piece(extent, 0, extent.len, &mut |bytes| {
+            run.extend_from_slice(bytes);
+            progress.add(bytes.len() as u64);
+            Ok(())
+        })?;
+    }
+    if run.is_empty() { Ok(()) } else { temporary.write(&run, run_at) }
+}
+
+#[cfg(test)]
+mod tests {}

@@ -1,0 +1,111 @@
+//! Every call that changes a disk, in one place, so that a test can make the n-th of them fail.
+//!
+//! A [`Disk`] does what the standard library does. One that [watches](Disk::watched) asks a function before each
+//! call; when the function fails, the call fails and is not made.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+use camino::Utf8Path;
+
+/// The calls that change a disk.
+#[derive(Clone, Default)]
+pub struct Disk {
+    watcher: Option<Arc<Watcher>>,
+}
+
+type Watcher = dyn Fn(Call) -> io::Result<()> + Send + Sync;
+
+/// What is about to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Call {
+    /// Opening a file to write, and making it if need be.
+    Create,
+    /// Giving a file a length.
+    SetLen,
+    /// Writing or copying bytes into a file.
+    Write,
+    /// Forcing a file or a folder to the disk.
+    Sync,
+    /// Renaming a file over another.
+    Rename,
+    /// Removing a file.
+    Remove,
+}
+
+impl fmt::Debug for Disk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.watcher.is_some() { "Disk(watched)" } else { "Disk" })
+    }
+}
+
+impl Disk {
+    /// A disk that asks `watcher` before each call, and fails where it fails.
+    pub fn watched(watcher: impl Fn(Call) -> io::Result<()> + Send + Sync + 'static) -> Self {
+        Self { watcher: Some(Arc::new(watcher)) }
+    }
+
+    fn about_to(&self, call: Call) -> io::Result<()> {
+        self.watcher.as_ref().map_or(Ok(()), |watcher| watcher(call))
+    }
+
+    /// Opens a file to write and read, as it is, and makes it if need be. A symbolic link is not followed.
+    pub(super) fn open(&self, path: &Utf8Path) -> io::Result<File> {
+        use std::os::unix::fs::OpenOptionsExt;
+        self.about_to(Call::Create)?;
+        let no_follow = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
+        File::options().read(true).write(true).create(true).truncate(false).custom_flags(no_follow).open(path)
+    }
+
+    /// Makes the folders on the way to a file.
+    pub(super) fn create_parent(&self, path: &Utf8Path) -> io::Result<()> {
+        match path.parent().filter(|parent| !parent.as_str().is_empty()) {
+            Some(parent) if !parent.is_dir() => {
+                self.about_to(Call::Create)?;
+                fs::create_dir_all(parent)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    pub(super) fn set_len(&self, file: &File, len: u64) -> io::Result<()> {
+        self.about_to(Call::SetLen)?;
+        file.set_len(len)
+    }
+
+    pub(super) fn write_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.about_to(Call::Write)?;
+        file.write_all_at(bytes, offset)
+    }
+
+    /// Copies bytes from file to file within the kernel, as reflinks where the file system has them, and says how
+    /// many: fewer than wanted at the end of the source.
+    pub(super) fn copy(&self, from: &File, start: u64, to: &File, offset: u64, len: u64) -> io::Result<u64> {
+        self.about_to(Call::Write)?;
+        let (mut from_at, mut to_at) = (start, offset);
+        let len = usize::try_from(len).unwrap_or(usize::MAX);
+        Ok(rustix::fs::copy_file_range(from, Some(&mut from_at), to, Some(&mut to_at), len)? as u64)
+    }
+
+    pub(super) fn sync(&self, file: &File) -> io::Result<()> {
+        self.about_to(Call::Sync)?;
+        file.sync_all()
+    }
+
+    pub(super) fn rename(&self, from: &Utf8Path, to: &Utf8Path) -> io::Result<()> {
+        self.about_to(Call::Rename)?;
+        fs::rename(from, to)
+    }
+
+    /// Removes a file, which need not exist.
+    pub fn remove(&self, path: &Utf8Path) -> io::Result<()> {
+        self.about_to(Call::Remove)?;
+        match fs::remove_file(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            done => done,
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! A file that gets its final name only when it is whole.
+//!
+//! It is written beside the target as `.<name>.tsmedia-part`, forced to the disk, and renamed. The name is always
+//! the same, so what a killed process left behind is used up by the next one; a lock keeps two processes apart.
+
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::disk::Disk;
+use crate::error::{Error, Result};
+use crate::volume::Stat;
+
+/// A file being written, removed when dropped before it was [finished](Temporary::finish).
+#[derive(Debug)]
+pub struct Temporary<'a> {
+    disk: &'a Disk,
+    target: Utf8PathBuf,
+    path: Utf8PathBuf,
+    file: File,
+    finished: bool,
+}
+
+/// What to do when another process is writing the same file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IfBusy {
+    /// Wait for it: it writes a small file.
+    Wait,
+    /// Fail: it writes a large one.
+    Fail,
+}
+
+/// Where a target is written until it is whole.
+pub fn temporary_path(target: &Utf8Path) -> Utf8PathBuf {
+    target.with_file_name(format!(".{}.tsmedia-part", target.file_name().unwrap_or_default()))
+}
+
+/// Replaces a small file in one step: afterwards it holds either what it held or these bytes.
+pub fn replace(disk: &Disk, target: &Utf8Path, bytes: &[u8]) -> Result<()> {
+    let temporary = Temporary::create(disk, target, IfBusy::Wait)?;
+    temporary.write(bytes, 0)?;
+    temporary.finish().map(drop)
+}
+
+impl<'a> Temporary<'a> {
+    /// Starts an empty file that will become `target`; makes the folders on the way.
+    pub fn create(disk: &'a Disk, target: &Utf8Path, if_busy: IfBusy) -> Result<Self> {
+        let path = temporary_path(target);
+        let failed = |error| Error::io("creating", &path, error);
+        disk.create_parent(target).map_err(failed)?;
+        let file = loop {
+            let file = disk.open(&path).map_err(failed)?;
+            match (file.try_lock(), if_busy) {
+                (Ok(()), _) => {}
+                (Err(TryLockError::WouldBlock), IfBusy::Wait) => file.lock().map_err(failed)?,
+                (Err(TryLockError::WouldBlock), IfBusy::Fail) => {
+                    return Err(Error::new(format!("another process is writing `{target}`"))
+                        .help("wait until it is done, or stop it"));
+                }
+                // A file system without locks: then nobody else's lock is there to be seen either.
+                (Err(TryLockError::Error(error)), _) if error.kind() == io::ErrorKind::Unsupported => {}
+                (Err(TryLockError::Error(error)), _) => return Err(failed(error)),
+            }
+            // Whoever held the lock may have renamed the file: then the lock is on the wrong one.
+            if fs::symlink_metadata(&path).is_ok_and(|found| {
+                file.metadata().is_ok_and(|own| (own.dev(), own.ino()) == (found.dev(), found.ino()))
+            }) {
+                break file;
+            }
+        };
+        let temporary = Self { disk, target: target.to_owned(), path, file, finished: false };
+        temporary.set_len(0)?;
+        Ok(temporary)
+    }
+
+    /// The open file, for reading what was written.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// The calls that it is written with.
+    pub fn disk(&self) -> &Disk {
+        self.disk
+    }
+
+    /// What it will be called.
+    pub fn target(&self) -> &Utf8Path {
+        &self.target
+    }
+
+    /// Gives it a length; what is not written reads as zero.
+    pub fn set_len(&self, len: u64) -> Result<()> {
+        self.disk.set_len(&self.file, len).map_err(|error| self.failed(error))
+    }
+
+    /// Writes bytes at an offset.
+    pub fn write(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        self.disk.write_at(&self.file, bytes, offset).map_err(|error| self.failed(error))
+    }
+
+    /// The error of a failed write, with advice where there is any.
+    pub fn failed(&self, error: io::Error) -> Error {
+        let is_full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        let failed = Error::io("writing", &self.path, error);
+        if is_full {
+            failed.help("make room there, then run it again: nothing under the final name has changed")
+        } else {
+            failed
+        }
+    }
+
+    /// Forces it to the disk and gives it its final name. Returns what the file system then says of it.
+    pub fn finish(mut self) -> Result<Stat> {
+        let failed = |error| Error::io("finishing", &self.target, error);
+        self.disk.sync(&self.file).map_err(failed)?;
+        self.disk.rename(&self.path, &self.target).map_err(failed)?;
+        self.finished = true;
+        // The rename itself is on the disk only when the folder is.
+        let parent = self.target.parent().filter(|parent| !parent.as_str().is_empty());
+        let folder = File::open(parent.unwrap_or(Utf8Path::new("."))).map_err(failed)?;
+        self.disk.sync(&folder).map_err(failed)?;
+        Ok(Stat::of(&self.file.metadata().map_err(failed)?))
+    }
+}
+
+impl Drop for Temporary<'_> {
+    fn drop(&mut self) {
+        if !self.finished {
+            // Whatever went wrong was said already; a leftover is used up by the next run.
+            let _ = self.disk.remove(&self.path);
+        }
+    }
+}
