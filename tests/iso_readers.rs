@@ -3,9 +3,10 @@
 mod iso;
 
 use std::fs;
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use iso::{Sample, assert_quiet, run};
+use iso::{Sample, assert_quiet, assert_same_stream, run, run_for_bytes};
 use tsmedia::volume::Platform;
 
 fn text(path: &Path) -> &str {
@@ -16,34 +17,58 @@ fn with_7z(sample: &Sample, image: &Path) {
     let report = run("7z", &["t", text(image)]);
     assert_quiet("7z t", &report);
     assert!(report.contains("Type = Udf"), "7z reads it as something else:\n{report}");
-    let target = sample.folder.path().join("7z");
-    assert_quiet("7z x", &run("7z", &["x", text(image), &format!("-o{}", text(&target))]));
-    fs::create_dir_all(&target).unwrap();
-    sample.assert_extracted("7z", &target);
-    // Its other reader takes Joliet.
-    let target = sample.folder.path().join("7z-iso");
-    assert_quiet("7z x -tiso", &run("7z", &["x", "-tiso", text(image), &format!("-o{}", text(&target))]));
+    // Its reader of UDF, and the one of ISO 9660, which takes Joliet.
+    for kind in ["udf", "iso"] {
+        let target = sample.target(&format!("7z-{kind}"));
+        let report = run("7z", &["x", &format!("-t{kind}"), text(image), &format!("-o{}", text(&target))]);
+        assert_quiet("7z x", &report);
+        // It shows boot programs as files of a folder that isn't there.
+        let _ = fs::remove_dir_all(target.join("[BOOT]"));
+        sample.assert_extracted(&format!("7z {kind}"), &target);
+    }
 }
 
 fn with_bsdtar(sample: &Sample, image: &Path) {
-    let target = sample.folder.path().join("bsdtar");
-    fs::create_dir(&target).unwrap();
+    let target = sample.target("bsdtar");
     let report = run("bsdtar", &["-xf", text(image), "-C", text(&target)]);
     assert_eq!(report, "", "bsdtar");
     sample.assert_extracted("bsdtar", &target);
 }
 
-fn with_xorriso(image: &Path) -> String {
-    let report =
-        run("xorriso", &["-report_about", "NOTE", "-indev", text(image), "-report_el_torito", "plain", "-find", "/"]);
-    assert_quiet("xorriso", &report);
-    report
+fn with_xorriso(sample: &Sample, image: &Path) -> String {
+    let xorriso = |arguments: &[&str]| {
+        let report = run("xorriso", &[&["-report_about", "NOTE"], arguments].concat());
+        assert_quiet("xorriso", &report);
+        report
+    };
+    let target = sample.target("xorriso");
+    let extract =
+        ["-osirrox", "on:auto_chmod_off", "-read_fs", "any", "-indev", text(image), "-extract", "/", text(&target)];
+    xorriso(&extract);
+    sample.assert_extracted("xorriso", &target);
+    xorriso(&["-read_fs", "nojoliet", "-indev", text(image), "-find", "/"]);
+    xorriso(&["-indev", text(image), "-report_el_torito", "plain"])
 }
 
-fn with_isoinfo(image: &Path) {
-    for arguments in [&["-d"][..], &["-l"], &["-J", "-l"], &["-p"], &["-f"]] {
+fn with_isoinfo(sample: &Sample, image: &Path) {
+    for arguments in [&["-d"][..], &["-l"], &["-J", "-l"], &["-R", "-l"], &["-p"], &["-f"]] {
         let arguments = [&["-i", text(image)], arguments].concat();
-        assert_quiet("isoinfo", &run("isoinfo", &arguments));
+        let report = run("isoinfo", &arguments);
+        assert_quiet("isoinfo", &report);
+        if arguments.contains(&"-d") {
+            assert!(report.contains("NO Rock Ridge present"), "{report}");
+            assert!(report.contains("Joliet with UCS level 3 found"), "{report}");
+        }
+    }
+    // Contents by their ISO 9660 names, where these are simple.
+    let is_simple = |path: &str| path.chars().all(|c| c.is_ascii_alphanumeric() || c == '/' || c == '.');
+    for (path, source) in sample.files.iter().filter(|(path, _)| path.len() < 30 && is_simple(path)).take(20) {
+        let Some((_, extension)) = path.rsplit_once('.') else { continue };
+        if extension.contains('/') || path.matches('.').count() > 1 || fs::metadata(source).unwrap().len() > 1 << 30 {
+            continue;
+        }
+        let found = run_for_bytes("isoinfo", &["-i", text(image), "-x", &format!("/{};1", path.to_uppercase())]);
+        assert!(found == fs::read(source).unwrap(), "isoinfo: `{path}` has other bytes");
     }
 }
 
@@ -76,34 +101,224 @@ fn with_pycdlib(sample: &Sample, image: &Path) {
     assert!(report.starts_with("same: "), "{report}");
 }
 
-fn with_all(sample: &Sample) {
+/// All readers; gives what xorriso says of the boot catalog.
+fn with_all(sample: &Sample) -> String {
     let image = sample.image();
-    with_udfinfo(sample, &image);
-    with_xorriso(&image);
-    with_isoinfo(&image);
-    with_7z(sample, &image);
-    with_bsdtar(sample, &image);
-    with_pycdlib(sample, &image);
+    with_all_of(sample, &image)
+}
+
+fn with_all_of(sample: &Sample, image: &Path) -> String {
+    with_udfinfo(sample, image);
+    with_isoinfo(sample, image);
+    with_7z(sample, image);
+    with_bsdtar(sample, image);
+    with_pycdlib(sample, image);
+    with_our_own(sample, image);
+    with_xorriso(sample, image)
+}
+
+fn with_our_own(sample: &Sample, image: &Path) {
+    let disc = tsmedia::format::iso::read(&mut fs::File::open(image).unwrap()).unwrap();
+    let mut found: Vec<_> = disc.files().iter().map(|file| (file.path.clone(), file.len)).collect();
+    found.sort();
+    let files = sample.files.iter().map(|(path, source)| (path.clone(), fs::metadata(source).unwrap().len()));
+    let mut expected: Vec<_> = files.chain(sample.folders.iter().map(|path| (path.clone(), 0))).collect();
+    expected.sort();
+    assert_eq!(found, expected);
+    assert_eq!(disc.disagreements(), []);
 }
 
 fn tiny() -> Sample {
     let mut sample = Sample::new("TINY");
     sample.source("readme.txt", b"hello\n");
     sample.source("SMS/data/TsmBootstrap.ini", b"[x]\r\n");
-    sample.source("sources/boot.wim", &vec![7; 3 << 20]);
-    sample.source("sources/middle.bin", &vec![9; 70_000]);
+    sample.source("sources/boot.wim", &noise(3 << 20));
+    sample.source("sources/middle.bin", &noise(70_001));
     sample.made("tsmedia/medium.toml", b"made = true\n");
-    sample.boot(Platform::Bios, &[0xFA; 4_096]);
-    sample.boot(Platform::Uefi, &vec![0xEB; 1_474_560]);
     sample
 }
 
+/// Bytes that are the same in every run and not in every file.
+fn noise(len: usize) -> Vec<u8> {
+    let mut state = len as u64 | 1;
+    let next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 56) as u8
+    };
+    std::iter::repeat_with(next).take(len).collect()
+}
+
 #[test]
-fn a_tiny_tree_is_read_by_all() {
-    with_all(&tiny());
+fn a_tiny_tree_with_bios_and_uefi_programs_is_read_by_all() {
+    let mut sample = tiny();
+    sample.boot(Platform::Bios, &[0xFA; 4_096]);
+    sample.boot(Platform::Uefi, &noise(1_474_560));
+    let report = with_all(&sample);
+    let lines: Vec<_> = report.lines().filter(|line| line.starts_with("El Torito boot img")).collect();
+    assert_eq!(lines.len(), 2, "{report}");
+    assert!(lines[0].contains("BIOS  y   none  0x0000  0x00      8"), "{report}");
+    assert!(lines[1].contains("UEFI  y   none  0x0000  0x00   2880"), "{report}");
+}
+
+#[test]
+fn a_disc_for_uefi_alone_is_read_by_all() {
+    let mut sample = tiny();
+    sample.boot(Platform::Uefi, &noise(40 << 20));
+    let report = with_all(&sample);
+    // The size has no room in the catalog.
+    assert!(report.contains("UEFI  y   none  0x0000  0x00      1"), "{report}");
+    assert!(!report.contains("BIOS"), "{report}");
+}
+
+#[test]
+fn a_disc_for_bios_alone_is_read_by_all() {
+    let mut sample = tiny();
+    sample.boot(Platform::Bios, &[0xFA; 2_048]);
+    let report = with_all(&sample);
+    assert!(report.contains("BIOS  y   none  0x0000  0x00      8"), "{report}");
+    assert!(!report.contains("UEFI"), "{report}");
 }
 
 #[test]
 fn an_empty_tree_is_read_by_all() {
     with_all(&Sample::new("EMPTY"));
+}
+
+#[test]
+fn empty_files_and_folders_are_read_by_all() {
+    let mut sample = Sample::new("NOTHING IN IT");
+    sample.empty_folder("a");
+    sample.empty_folder("b/c/d");
+    sample.source("empty.txt", b"");
+    sample.source("b/empty", b"");
+    sample.made("b/made.txt", b"");
+    with_all(&sample);
+    sample.source("b/c/full.txt", b"full");
+    with_all(&sample);
+}
+
+#[test]
+fn names_beyond_ascii_are_read_by_all() {
+    let mut sample = Sample::new("Größe ЖЖ");
+    for (n, name) in [
+        "größe.txt",
+        "Ünïcödé",
+        "жизнь.ini",
+        "日本語のファイル.txt",
+        "with space.txt",
+        "plus+minus-.txt",
+        "a.b.c.d",
+        ".hidden",
+        "no_extension",
+        "ÿ.bin",
+        "UPPER.TXT",
+        "mixed.Case",
+        "€uro/fünf/жук.dat",
+        "brackets[1].{2}.txt",
+        "100%.txt",
+        "quote'.txt",
+        "a&b=c,d~e`f!g@h#i$.txt",
+    ]
+    .iter()
+    .enumerate()
+    {
+        sample.source(name, name.repeat(n + 1).as_bytes());
+    }
+    sample.source(&format!("{}.txt", "n".repeat(99)), b"as long as Joliet holds");
+    with_all(&sample);
+}
+
+#[test]
+fn names_that_only_udf_holds_are_whole_there() {
+    let mut sample = Sample::new("LONG");
+    for (n, name) in [
+        "l".repeat(254),
+        format!("{}m", "l".repeat(253)),
+        "ж".repeat(127),
+        "😀".repeat(63),
+        "semi;colon.txt".into(),
+        "smile 😀.txt".into(),
+    ]
+    .iter()
+    .enumerate()
+    {
+        sample.source(name, format!("content {n}").as_bytes());
+    }
+    let image = sample.image();
+    with_udfinfo(&sample, &image);
+    with_isoinfo(&sample, &image);
+    with_pycdlib(&sample, &image);
+    with_our_own(&sample, &image);
+    let report = run("7z", &["l", "-ba", "-slt", text(&image)]);
+    assert_quiet("7z l", &run("7z", &["t", text(&image)]));
+    for path in sample.files.keys() {
+        assert!(report.contains(&format!("Path = {path}\n")), "{report}");
+    }
+}
+
+#[test]
+fn thirty_levels_of_folders_are_read_by_all() {
+    let mut sample = Sample::new("DEEP");
+    let mut path = String::new();
+    for level in 0..30 {
+        path += &format!("level{level}/");
+        sample.source(&format!("{path}file{level}.txt"), format!("at level {level}").as_bytes());
+    }
+    with_all(&sample);
+}
+
+#[test]
+fn three_thousand_files_are_read_by_all() {
+    let mut sample = Sample::new("FILES");
+    for n in 0..3_000usize {
+        let bytes = noise(n * 7 % 5_000);
+        sample.source(&format!("package{}/folder{}/file number {n}.dat", n % 7, n % 41), &bytes);
+    }
+    with_all(&sample);
+}
+
+#[test]
+fn many_folders_whose_path_tables_follow_the_head_are_read_by_all() {
+    let mut sample = Sample::new("FOLDERS");
+    for n in 0..60 {
+        for m in 0..60 {
+            sample.empty_folder(&format!("folder with a long name {n}/another long name {m}"));
+        }
+    }
+    sample.source("one.txt", b"one");
+    with_all(&sample);
+}
+
+#[test]
+fn a_file_beyond_four_gib_is_read_by_all() {
+    let mut sample = Sample::new("LARGE");
+    let source = sample.folder.path().join("large.wim");
+    let file = fs::File::create(&source).unwrap();
+    let len = (4 << 30) + (300 << 20) + 12_345;
+    file.set_len(len).unwrap();
+    // Marks at the ends, and on both sides of where extents of UDF (1 GiB) and ISO 9660 (4 GiB) meet.
+    for (n, at) in [0, 0x3FFF_F7FE, 0x7FFF_EFFE, 0xFFFF_DFFC, 0xFFFF_F7FE, len - 4].into_iter().enumerate() {
+        file.write_all_at(format!("<{n}>!").as_bytes(), at).unwrap();
+    }
+    drop(file);
+    sample.add("sources/large.wim", &source);
+    sample.source("sources/small.txt", b"small");
+    sample.made("tsmedia/made.txt", b"made");
+    let image = sample.sparse_image();
+    with_udfinfo(&sample, &image);
+    with_isoinfo(&sample, &image);
+    with_our_own(&sample, &image);
+    // The script compares the surroundings of all multiples of 1 GiB, and of the end.
+    with_pycdlib(&sample, &image);
+    // Extracting to a file would fill the disk of a small machine.
+    let image = text(&image);
+    let path = "sources/large.wim";
+    for kind in ["-tudf", "-tiso"] {
+        assert_quiet("7z t", &run("7z", &["t", kind, image]));
+        assert_same_stream("7z", &["x", kind, "-so", image, path], &source);
+    }
+    assert_same_stream("bsdtar", &["-xOf", image, path], &source);
+    let report = run("xorriso", &["-report_about", "NOTE", "-indev", image, "-lsl", "/sources"]);
+    assert_quiet("xorriso", &report);
+    assert!(report.contains(&len.to_string()), "{report}");
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
@@ -102,7 +102,16 @@ impl Sample {
         path
     }
 
-    /// Compares what a reader extracted with the tree: the same files with the same bytes, and no others.
+    /// An empty folder to extract to.
+    pub fn target(&self, name: &str) -> PathBuf {
+        let target = self.folder.path().join(name);
+        let _ = fs::remove_dir_all(&target);
+        fs::create_dir(&target).unwrap();
+        target
+    }
+
+    /// Compares what a reader extracted with the tree, then removes it: the same files with the same bytes, and no
+    /// others.
     pub fn assert_extracted(&self, who: &str, folder: &Path) {
         let mut found = BTreeMap::new();
         let mut found_folders = Vec::new();
@@ -115,6 +124,7 @@ impl Sample {
         for (path, source) in &self.files {
             assert!(same_bytes(source, &found[path]), "{who}: `{path}` has other bytes");
         }
+        fs::remove_dir_all(folder).unwrap();
     }
 }
 
@@ -172,21 +182,30 @@ fn list(folder: &Path, prefix: &str, files: &mut BTreeMap<String, PathBuf>, fold
 }
 
 fn same_bytes(one: &Path, other: &Path) -> bool {
-    let mut files = [one, other].map(|path| File::open(path).unwrap());
-    if files[0].metadata().unwrap().len() != files[1].metadata().unwrap().len() {
-        return false;
-    }
-    let mut buffers = [vec![0; 1 << 20], vec![0; 1 << 20]];
+    same_stream(&mut File::open(one).unwrap(), &mut File::open(other).unwrap())
+}
+
+fn same_stream(one: &mut impl Read, other: &mut impl Read) -> bool {
+    let (mut here, mut there) = (vec![0; 1 << 18], vec![0; 1 << 18]);
     loop {
-        let n = files[0].read(&mut buffers[0]).unwrap();
+        let n = one.read(&mut here).unwrap();
         if n == 0 {
-            return true;
+            return other.read(&mut there).unwrap() == 0;
         }
-        files[1].read_exact(&mut buffers[1][..n]).unwrap();
-        if buffers[0][..n] != buffers[1][..n] {
+        if other.read_exact(&mut there[..n]).is_err() || here[..n] != there[..n] {
             return false;
         }
     }
+}
+
+/// Runs a tool whose output must be the bytes of a file.
+pub fn assert_same_stream(program: &str, arguments: &[&str], file: &Path) {
+    let mut child = Command::new(program).args(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let is_same = same_stream(child.stdout.as_mut().unwrap(), &mut File::open(file).unwrap());
+    drop(child.stdout.take());
+    let status = child.wait().unwrap();
+    assert!(is_same, "{program} {arguments:?}: other bytes than {}", file.display());
+    assert!(status.success(), "{program} {arguments:?}: {status}");
 }
 
 /// Runs a tool that must end well, and gives what it wrote to both of its outputs.
@@ -199,6 +218,13 @@ pub fn run(program: &str, arguments: &[&str]) -> String {
     let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{program} {arguments:?}: {}\n{text}", output.status);
     text
+}
+
+/// Runs a tool that must end well, and gives what it wrote to its output.
+pub fn run_for_bytes(program: &str, arguments: &[&str]) -> Vec<u8> {
+    let output = Command::new(program).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{program} {arguments:?}: {}", output.status);
+    output.stdout
 }
 
 /// Fails when a reader complains.

@@ -22,9 +22,18 @@ with open(listing, encoding="utf-8") as lines:
 
 
 def digest(stream):
-    sha = hashlib.sha256()
-    while chunk := stream.read(1 << 20):
-        sha.update(chunk)
+    """Of the whole; of files beyond 1 GiB only where extents may meet, and the end."""
+    length = stream.seek(0, io.SEEK_END)
+    gib = 1 << 30
+    if length <= gib:
+        parts = [(0, length)]
+    else:
+        starts = [max(at - (1 << 16), 0) for at in (*range(0, length, gib), length)]
+        parts = [(start, 1 << 17) for start in starts]
+    sha = hashlib.sha256(str(length).encode())
+    for start, count in parts:
+        stream.seek(start)
+        sha.update(stream.read(min(count, length - start)))
     return sha.hexdigest()
 
 
@@ -33,15 +42,32 @@ def digest_of_source(path):
         return digest(stream)
 
 
+def children(disc, kind, folder):
+    """Names of what a folder holds, and whether they are folders."""
+    for child in disc.list_children(**{kind: folder or "/"}):
+        if child is None or child.is_dot() or child.is_dotdot():
+            continue
+        if kind == "udf_path":
+            # What pycdlib's own walk says of a path with names of both widths is wrong.
+            name = child.file_ident.fi.decode(child.file_ident.encoding)
+        else:
+            name = child.file_identifier().decode("utf-16_be" if kind == "joliet_path" else "ascii")
+        yield name, child.is_dir()
+
+
 def walk(disc, kind):
     """Paths of files with their digests, and paths of folders."""
-    found, found_folders = {}, set()
-    for folder, subfolders, names in disc.walk(**{kind: "/"}):
-        folder = folder.rstrip("/")
-        found_folders |= {f"{folder}/{name}" for name in subfolders}
-        for name in names:
-            with disc.open_file_from_iso(**{kind: f"{folder}/{name}"}) as stream:
-                found[f"{folder}/{name}"] = digest(stream)
+    found, found_folders, ahead = {}, set(), [""]
+    while ahead:
+        folder = ahead.pop()
+        for name, is_folder in children(disc, kind, folder):
+            path = f"{folder}/{name}"
+            if is_folder:
+                found_folders.add(path)
+                ahead.append(path)
+            elif path not in found:
+                with disc.open_file_from_iso(**{kind: path}) as stream:
+                    found[path] = digest(stream)
     return found, found_folders
 
 

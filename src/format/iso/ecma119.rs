@@ -152,21 +152,8 @@ impl View {
 
     /// The volume label in the view's letters; what is too long is cut off.
     fn label(&self, label: &str) -> String {
-        match self.charset {
-            Charset::Iso => {
-                let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
-                label.chars().take(32).map(letter).collect()
-            }
-            Charset::Joliet => {
-                let mut left = 16;
-                let fits = |c: &char| {
-                    let fits = c.len_utf16() <= left;
-                    left -= c.len_utf16().min(left);
-                    fits
-                };
-                label.chars().take_while(fits).collect()
-            }
-        }
+        let max_len = if self.charset == Charset::Iso { 32 } else { 16 };
+        label.chars().take(max_len).map(|c| self.charset.letter(c)).collect()
     }
 
     /// A text in a field that is filled up with spaces.

@@ -11,31 +11,26 @@ use crate::digest::Digest;
 pub enum Charset {
     /// ECMA-119 7.4.1 d-characters (`A`–`Z`, `0`–`9`, `_`), 31 with the separating full stop (10.2, 7.6.3).
     Iso,
-    /// UCS-2, big-endian, 103 characters; letters beyond the basic plane are the two surrogates of UTF-16.
+    /// UCS-2, big-endian, 103 characters. It has no letters beyond the basic plane: the two surrogates of UTF-16 would
+    /// fit, and Windows would take them, but xorriso warns of them.
     Joliet,
 }
 
 impl Charset {
-    fn max_units(self) -> usize {
+    fn max_len(self) -> usize {
         match self {
             Self::Iso => 31,
             Self::Joliet => 103,
         }
     }
 
-    fn units(self, c: char) -> usize {
-        match self {
-            Self::Iso => 1,
-            Self::Joliet => c.len_utf16(),
-        }
-    }
-
-    fn allowed(self, c: char) -> char {
+    /// The letter, or what stands for it where the charset doesn't have it.
+    pub fn letter(self, c: char) -> char {
         match self {
             Self::Iso if c.is_ascii_alphanumeric() => c.to_ascii_uppercase(),
             Self::Iso => '_',
-            // Joliet, "Joliet Character Set": `;` separates the version; the others are no part of our names.
-            Self::Joliet if c == ';' => '_',
+            // Joliet, "Joliet Character Set": `;` separates the version; the other forbidden ones are in no name of ours.
+            Self::Joliet if c == ';' || u32::from(c) > 0xFFFF => '_',
             Self::Joliet => c,
         }
     }
@@ -83,25 +78,15 @@ fn shortened(charset: Charset, name: &str, is_folder: bool, mark: &str) -> Strin
         Some((stem, extension)) if !is_folder || charset == Charset::Joliet => (stem, Some(extension)),
         _ => (name, None),
     };
-    let cut = |text: &str, max_units: usize| {
-        let mut left = max_units;
-        let fits = text.chars().take_while(|c| {
-            let units = charset.units(*c);
-            let fits = units <= left;
-            left -= units.min(left);
-            fits
-        });
-        fits.map(|c| charset.allowed(c)).collect::<String>()
-    };
-    let max_units = charset.max_units();
-    if charset == Charset::Joliet && mark.is_empty() && name.encode_utf16().count() <= max_units {
-        return cut(name, max_units);
+    let cut = |text: &str, max_len: usize| text.chars().take(max_len).map(|c| charset.letter(c)).collect::<String>();
+    let max_len = charset.max_len();
+    if charset == Charset::Joliet && mark.is_empty() && name.chars().count() <= max_len {
+        return cut(name, max_len);
     }
     let extension = extension.map(|extension| format!(".{}", cut(extension, MAX_EXTENSION))).unwrap_or_default();
     // Files of ISO 9660 have a full stop in any case (7.5.1).
     let dot_len = usize::from(charset == Charset::Iso && !is_folder && extension.is_empty());
-    let extension_len: usize = extension.chars().map(|c| charset.units(c)).sum();
-    format!("{}{mark}{extension}", cut(stem, max_units - extension_len - dot_len - mark.len()))
+    format!("{}{mark}{extension}", cut(stem, max_len - extension.chars().count() - dot_len - mark.len()))
 }
 
 fn encoded(charset: Charset, name: &str, is_folder: bool) -> Box<[u8]> {
@@ -155,16 +140,18 @@ mod tests {
     }
 
     #[test]
-    fn joliet_keeps_names_of_up_to_103_units_and_whole_surrogate_pairs() {
-        assert_eq!(joliet(&[("größe.txt", false), ("a.b", true), ("a;b", false)]), ["größe.txt;1", "a.b", "a_b;1"]);
-        let fits = format!("{}.txt", "n".repeat(99));
+    fn joliet_keeps_names_of_up_to_103_letters_that_ucs_2_has() {
+        assert_eq!(
+            joliet(&[("größe.txt", false), ("a.b", true), ("a;b", false), ("😀.txt", false)]),
+            ["größe.txt;1", "a.b", "a_b;1", "_.txt;1"]
+        );
+        let fits = format!("{}.txt", "ж".repeat(99));
         assert_eq!(joliet(&[(&fits, false)]), [format!("{fits};1")]);
-        let too_long = format!("x{}.txt", "😀".repeat(60));
-        let short = &joliet(&[(&too_long, false)])[0];
-        assert_eq!(short, &format!("x{}.txt;1", "😀".repeat(49)));
-        let other = format!("{}b.txt", too_long.trim_end_matches(".txt"));
+        let too_long = format!("{}.txt", "ж".repeat(120));
+        assert_eq!(joliet(&[(&too_long, false)]), [format!("{fits};1")]);
+        let other = format!("{}b.txt", "ж".repeat(120));
         let names = joliet(&[(&too_long, false), (&other, false)]);
         assert_ne!(names[0], names[1]);
-        assert!(names.iter().all(|name| name.encode_utf16().count() <= 105), "{names:?}");
+        assert!(names.iter().all(|name| name.chars().count() == 105), "{names:?}");
     }
 }
