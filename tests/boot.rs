@@ -1,0 +1,160 @@
+//! Boots: what `resolve::boot` finds starts under SeaBIOS, OVMF and AAVMF, from discs made by genisoimage.
+
+#[path = "boot/examples.rs"]
+mod examples;
+#[path = "boot/qemu.rs"]
+mod qemu;
+
+use std::fs;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::Path;
+use std::process::Command;
+
+use camino::Utf8Path;
+use qemu::{Firmware, boot_disc, boot_stick};
+use tsmedia::digest::Digest;
+use tsmedia::format::fat;
+use tsmedia::format::wim::{Architecture, Wim};
+use tsmedia::layout::{Layout, Piece};
+use tsmedia::manifest;
+use tsmedia::manifest::SecureBootCa;
+use tsmedia::resolve::boot::{BootFiles, BootSource, Note, Wanted, boot_files};
+use tsmedia::volume::{Content, Date, Folder, Platform, Volume};
+
+const MEDIUM: &str = "label = \"WIN11 BER\"\nkind = \"stand-alone\"\n";
+
+fn wanted(architecture: Architecture, firmware: &[manifest::Firmware]) -> Wanted {
+    Wanted {
+        architecture,
+        firmware: firmware.to_vec(),
+        secure_boot_ca: SecureBootCa::Ca2011,
+        prompt: false,
+        date: Date::EARLIEST,
+    }
+}
+
+fn from_wim(path: &Utf8Path, wanted: &Wanted) -> BootFiles {
+    boot_files(BootSource::Image { wim: &Wim::open(path).unwrap(), index: 1 }, wanted).unwrap()
+}
+
+fn write(layout: &Layout, path: &Path) {
+    let mut file = fs::File::create(path).unwrap();
+    file.set_len(layout.len()).unwrap();
+    for extent in layout.extents() {
+        file.seek(SeekFrom::Start(extent.offset)).unwrap();
+        match &extent.piece {
+            Piece::Bytes(bytes) => file.write_all(bytes).unwrap(),
+            Piece::Source { file: source, .. } => file.write_all(&fs::read(&source.path).unwrap()).unwrap(),
+        }
+    }
+}
+
+/// A disc with the boot files, the description of the medium, and so many folders before it that the root folder of
+/// ISO 9660 takes several sectors.
+fn disc(found: &BootFiles, scratch: &Path) -> std::path::PathBuf {
+    let tree = scratch.join("tree");
+    for n in 0..150 {
+        fs::create_dir_all(tree.join(format!("A{n:03}"))).unwrap();
+    }
+    for (path, content) in &found.files {
+        let path = tree.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        write(&Layout::from(content), &path);
+    }
+    fs::create_dir_all(tree.join("tsmedia")).unwrap();
+    fs::write(tree.join("tsmedia/medium.toml"), MEDIUM).unwrap();
+    let disc = scratch.join("medium.iso");
+    let mut command = Command::new("genisoimage");
+    command.args(["-quiet", "-udf", "-J", "-V", "WIN11 BER", "-o"]).arg(&disc);
+    for (n, entry) in found.entries.iter().enumerate() {
+        let name = format!("record{n}");
+        write(&entry.image, &tree.join(&name));
+        if n > 0 {
+            command.arg("-eltorito-alt-boot");
+        }
+        match entry.platform {
+            Platform::Bios => command.args(["-b", &name, "-no-emul-boot", "-boot-load-size", "8"]),
+            Platform::Uefi => command.args(["-e", &name, "-no-emul-boot"]),
+        };
+    }
+    let output = command.arg(&tree).output().expect("genisoimage");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    disc
+}
+
+/// Everything that the stand-in programs print.
+fn assert_started(said: &str, by: &str) {
+    let at = said.find("tsmedia stand-in boot program").unwrap_or_else(|| panic!("{said}"));
+    let expected =
+        format!("tsmedia stand-in boot program ({by})\nvolume label: WIN11 BER\n{MEDIUM}\ntsmedia: started by {by}\n");
+    assert_eq!(&said[at..], expected);
+}
+
+#[test]
+fn a_disc_with_boot_files_of_a_boot_image_starts_from_both_firmwares() {
+    use manifest::Firmware::{Bios, Uefi};
+    let scratch = tempfile::tempdir().unwrap();
+    let found = from_wim(&examples::made().join("x64/boot.wim"), &wanted(Architecture::X64, &[Uefi, Bios]));
+    assert_eq!(found.notes, []);
+    let disc = disc(&found, scratch.path());
+    let said = boot_disc(Firmware::SeaBios, &disc, scratch.path(), "tsmedia: started by");
+    assert_started(&said, "BIOS");
+    let said = boot_disc(Firmware::Ovmf, &disc, scratch.path(), "tsmedia: started by");
+    assert_started(&said, "UEFI");
+}
+
+#[test]
+fn uefi_starts_from_the_fat_volume_that_we_make() {
+    let scratch = tempfile::tempdir().unwrap();
+    let wanted = wanted(Architecture::X64, &[manifest::Firmware::Uefi]);
+    let found = from_wim(&examples::made().join("x64/boot-no-efisys.wim"), &wanted);
+    assert_eq!(found.notes, [Note::MadeEfiImage]);
+    let said = boot_disc(Firmware::Ovmf, &disc(&found, scratch.path()), scratch.path(), "tsmedia: started by");
+    assert_started(&said, "UEFI");
+}
+
+#[test]
+fn a_disc_for_arm64_starts() {
+    let scratch = tempfile::tempdir().unwrap();
+    let wanted = wanted(Architecture::Arm64, &[manifest::Firmware::Uefi]);
+    let found = from_wim(&examples::made().join("arm64/boot.wim"), &wanted);
+    let said = boot_disc(Firmware::Aavmf, &disc(&found, scratch.path()), scratch.path(), "tsmedia: started by");
+    assert_started(&said, "UEFI");
+}
+
+#[test]
+fn uefi_reads_fat_volumes_of_every_width() {
+    let scratch = tempfile::tempdir().unwrap();
+    let program = fs::read(examples::made().join("x64/media/efi/boot/bootx64.efi")).unwrap();
+    // FAT12, FAT16 and FAT32 by their sizes; the last is mostly a hole.
+    let padding = scratch.path().join("padding");
+    for len in [1 << 20, 20 << 20, 600 << 20] {
+        fs::File::create(&padding).unwrap().set_len(len).unwrap();
+        let mut root = Folder::default();
+        root.insert("EFI/BOOT/BOOTX64.EFI", Content::bytes(program.clone())).unwrap();
+        root.insert("tsmedia/medium.toml", Content::bytes(MEDIUM.as_bytes())).unwrap();
+        let id = Digest::of(b"stick");
+        let volume = Volume { label: "WIN11 BER".into(), id, date: Date::EARLIEST, root, boot: Vec::new() };
+        // The padding is never written: the extents are those of a volume that has it.
+        let mut with_padding = volume.clone();
+        let stat = tsmedia::volume::Stat::of(&fs::metadata(&padding).unwrap());
+        let path = camino::Utf8PathBuf::try_from(padding.clone()).unwrap();
+        let source = tsmedia::volume::SourceFile { path, stat };
+        with_padding.root.insert("sources/padding", Content::Source(source.into())).unwrap();
+        let layout = fat::layout(&with_padding).unwrap();
+        let in_memory = layout.extents().iter().filter(|extent| matches!(extent.piece, Piece::Bytes(_))).cloned();
+        let stick = scratch.path().join("stick.img");
+        write(&Layout::new(layout.len(), in_memory.collect()), &stick);
+        let said = boot_stick(Firmware::Ovmf, &stick, scratch.path(), "tsmedia: started by");
+        assert_started(&said, "UEFI");
+    }
+}
+
+#[test]
+fn the_examples_are_the_same_bytes_every_time() {
+    let scratch = tempfile::tempdir().unwrap();
+    let again = camino::Utf8PathBuf::try_from(scratch.path().join("again")).unwrap();
+    examples::make(&again);
+    let output = Command::new("diff").args(["-r", examples::made().as_str(), again.as_str()]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
