@@ -1,0 +1,345 @@
+//! Where boot files are found, in boot images and in folders, and what is said when they aren't.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::process::Command;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use tsmedia::format::wim::{Architecture, Wim};
+use tsmedia::layout::{Layout, Piece};
+use tsmedia::manifest::Firmware::{self, Bios, Uefi};
+use tsmedia::manifest::SecureBootCa;
+use tsmedia::resolve::boot::{BootFiles, BootSource, NoBootFiles, Note, Wanted, boot_files};
+use tsmedia::volume::{Content, Date, Platform};
+
+struct Scratch {
+    folder: Utf8PathBuf,
+    _removed_at_the_end: tempfile::TempDir,
+}
+
+impl Scratch {
+    fn new() -> Self {
+        let removed = tempfile::tempdir().unwrap();
+        let folder = Utf8PathBuf::try_from(removed.path().canonicalize().unwrap()).unwrap();
+        Self { folder, _removed_at_the_end: removed }
+    }
+
+    /// A folder of files that hold their own paths.
+    fn tree(&self, name: &str, files: &[&str]) -> Utf8PathBuf {
+        let tree = self.folder.join(name);
+        fs::create_dir_all(&tree).unwrap();
+        for file in files {
+            let path = tree.join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, file).unwrap();
+        }
+        tree
+    }
+
+    fn wim(&self, files: &[&str]) -> Wim {
+        let tree = self.tree("image", files);
+        let path = self.folder.join("boot.wim");
+        let mut command = Command::new("wimlib-imagex");
+        let output = command.args(["capture", tree.as_str(), path.as_str(), "PE", "--quiet"]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        Wim::open(&path).unwrap()
+    }
+}
+
+fn wanted(firmware: &[Firmware]) -> Wanted {
+    Wanted {
+        architecture: Architecture::X64,
+        firmware: firmware.to_vec(),
+        secure_boot_ca: SecureBootCa::Ca2011,
+        prompt: true,
+        date: Date::EARLIEST,
+    }
+}
+
+fn in_wim(wim: &Wim, wanted: &Wanted) -> Result<BootFiles, NoBootFiles> {
+    boot_files(BootSource::Image { wim, index: 1 }, wanted)
+}
+
+fn in_folder(folder: &Utf8Path, wanted: &Wanted) -> Result<BootFiles, NoBootFiles> {
+    boot_files(BootSource::Folder(folder), wanted)
+}
+
+/// Medium path and the source that its content names.
+fn origins(found: &BootFiles) -> Vec<String> {
+    found.files.iter().map(|(path, content)| format!("{path} < {}", origin(content))).collect()
+}
+
+fn origin(content: &Content) -> String {
+    match content {
+        Content::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        Content::Source(source) => fs::read_to_string(&source.path).unwrap(),
+    }
+}
+
+/// What the catalog entries load: the text of the file, or that it was made.
+fn records(found: &BootFiles) -> Vec<(Platform, String)> {
+    let of = |layout: &Layout| match (&layout.extents()[0].piece, layout.extents().len()) {
+        (Piece::Bytes(bytes), 1) => origin(&Content::Bytes(bytes.clone())),
+        (Piece::Source { file, .. }, 1) => origin(&Content::Source(file.clone())),
+        _ => "made".into(),
+    };
+    found.entries.iter().map(|entry| (entry.platform, of(&entry.image))).collect()
+}
+
+fn missing(result: Result<BootFiles, NoBootFiles>) -> Vec<(String, Firmware)> {
+    match result {
+        Err(NoBootFiles::Missing(missing)) => missing.into_iter().map(|file| (file.file, file.firmware)).collect(),
+        other => panic!("{other:?}"),
+    }
+}
+
+const WINDOWS_PE: [&str; 18] = [
+    "Windows/Boot/PCAT/bootmgr",
+    "Windows/Boot/PCAT/memtest.exe",
+    "Windows/Boot/EFI/bootmgfw.efi",
+    "Windows/Boot/EFI/bootmgr.efi",
+    "Windows/Boot/EFI_EX/bootmgfw_EX.efi",
+    "Windows/Boot/EFI_EX/bootmgr_EX.efi",
+    "Windows/Boot/Fonts/segoe_slboot.ttf",
+    "Windows/Boot/FONTS_EX/segoe_slboot_EX.ttf",
+    "Windows/Boot/DVD/PCAT/BCD",
+    "Windows/Boot/DVD/PCAT/boot.sdi",
+    "Windows/Boot/DVD/PCAT/bootfix.bin",
+    "Windows/Boot/DVD/PCAT/etfsboot.com",
+    "Windows/Boot/DVD/EFI/BCD",
+    "Windows/Boot/DVD/EFI/de-DE/efisys.bin",
+    "Windows/Boot/DVD/EFI/en-US/efisys.bin",
+    "Windows/Boot/DVD/EFI/en-US/efisys_noprompt.bin",
+    "Windows/Boot/DVD_EX/EFI/en-US/efisys_EX.bin",
+    "Windows/Boot/DVD_EX/EFI/en-US/efisys_noprompt_EX.bin",
+];
+
+#[test]
+fn a_windows_pe_image_has_them_all() {
+    let scratch = Scratch::new();
+    let wim = scratch.wim(&WINDOWS_PE);
+    let found = in_wim(&wim, &wanted(&[Uefi, Bios])).unwrap();
+    assert_eq!(
+        origins(&found),
+        [
+            "boot/bcd < Windows/Boot/DVD/PCAT/BCD",
+            "boot/boot.sdi < Windows/Boot/DVD/PCAT/boot.sdi",
+            "boot/bootfix.bin < Windows/Boot/DVD/PCAT/bootfix.bin",
+            "boot/fonts/segoe_slboot.ttf < Windows/Boot/Fonts/segoe_slboot.ttf",
+            "boot/memtest.exe < Windows/Boot/PCAT/memtest.exe",
+            "bootmgr < Windows/Boot/PCAT/bootmgr",
+            "bootmgr.efi < Windows/Boot/EFI/bootmgr.efi",
+            "efi/boot/bootx64.efi < Windows/Boot/EFI/bootmgfw.efi",
+            "efi/microsoft/boot/bcd < Windows/Boot/DVD/EFI/BCD",
+            "efi/microsoft/boot/fonts/segoe_slboot.ttf < Windows/Boot/Fonts/segoe_slboot.ttf",
+        ]
+    );
+    assert_eq!(
+        records(&found),
+        [
+            (Platform::Bios, "Windows/Boot/DVD/PCAT/etfsboot.com".into()),
+            (Platform::Uefi, "Windows/Boot/DVD/EFI/en-US/efisys.bin".into()),
+        ]
+    );
+    assert_eq!(found.notes, []);
+}
+
+#[test]
+fn the_authority_of_2023_has_files_of_its_own_without_ex_on_the_medium() {
+    let scratch = Scratch::new();
+    let wim = scratch.wim(&WINDOWS_PE);
+    let wanted = Wanted { secure_boot_ca: SecureBootCa::Ca2023, prompt: false, ..wanted(&[Uefi]) };
+    let found = in_wim(&wim, &wanted).unwrap();
+    assert_eq!(
+        origins(&found),
+        [
+            "boot/boot.sdi < Windows/Boot/DVD/PCAT/boot.sdi",
+            "bootmgr.efi < Windows/Boot/EFI_EX/bootmgr_EX.efi",
+            "efi/boot/bootx64.efi < Windows/Boot/EFI_EX/bootmgfw_EX.efi",
+            "efi/microsoft/boot/bcd < Windows/Boot/DVD/EFI/BCD",
+            "efi/microsoft/boot/fonts/segoe_slboot.ttf < Windows/Boot/FONTS_EX/segoe_slboot_EX.ttf",
+        ]
+    );
+    let image = "Windows/Boot/DVD_EX/EFI/en-US/efisys_noprompt_EX.bin";
+    assert_eq!(records(&found), [(Platform::Uefi, image.into())]);
+
+    // The older program is never taken in place of the newer one.
+    let scratch = Scratch::new();
+    let older: Vec<_> = WINDOWS_PE.into_iter().filter(|path| !path.contains("EFI_EX")).collect();
+    assert_eq!(missing(in_wim(&scratch.wim(&older), &wanted)), [("efi/boot/bootx64.efi".into(), Uefi)]);
+}
+
+#[test]
+fn a_boot_image_of_configuration_manager_brings_boot_records_and_ramdisk() {
+    let scratch = Scratch::new();
+    let wim = scratch.wim(&[
+        "sms/bin/x64/etfsboot.com",
+        "sms/bin/x64/efisys.bin",
+        "sms/bin/x64/bootfix.bin",
+        "sms/boot/boot.sdi",
+        "WINDOWS/BOOT/pcat/BOOTMGR",
+        "WINDOWS/BOOT/efi/BOOTMGFW.EFI",
+        "WINDOWS/BOOT/dvd/pcat/bcd",
+        "WINDOWS/BOOT/dvd/efi/bcd",
+    ]);
+    let found = in_wim(&wim, &wanted(&[Bios, Uefi])).unwrap();
+    assert_eq!(
+        records(&found),
+        [(Platform::Bios, "sms/bin/x64/etfsboot.com".into()), (Platform::Uefi, "sms/bin/x64/efisys.bin".into())]
+    );
+    assert!(origins(&found).contains(&"boot/boot.sdi < sms/boot/boot.sdi".to_owned()));
+    assert!(origins(&found).contains(&"boot/bootfix.bin < sms/bin/x64/bootfix.bin".to_owned()));
+    // There is no image without a prompt, so the one with it is taken, and that is said.
+    let found = in_wim(&wim, &Wanted { prompt: false, ..wanted(&[Uefi]) }).unwrap();
+    assert_eq!(found.notes, [Note::EfiPrompts(true)]);
+    assert!(found.files.iter().all(|(path, _)| path != "boot/bootfix.bin"));
+}
+
+#[test]
+fn everything_that_is_missing_is_named_with_where_to_find_it() {
+    let scratch = Scratch::new();
+    let wim = scratch.wim(&["Windows/System32/ntoskrnl.exe"]);
+    let names = ["etfsboot.com", "bootmgr", "boot/bcd", "boot/boot.sdi"].map(|file| (file.to_owned(), Bios));
+    assert_eq!(missing(in_wim(&wim, &wanted(&[Bios]))), names);
+    let names = [
+        ("etfsboot.com", Bios),
+        ("bootmgr", Bios),
+        ("boot/bcd", Bios),
+        ("boot/boot.sdi", Bios),
+        ("efi/boot/bootx64.efi", Uefi),
+        ("efi/microsoft/boot/bcd", Uefi),
+    ];
+    assert_eq!(missing(in_wim(&wim, &wanted(&[Bios, Uefi]))), names.map(|(file, firmware)| (file.into(), firmware)));
+    let Err(NoBootFiles::Missing(missing)) = in_wim(&wim, &wanted(&[Bios])) else { panic!() };
+    assert_eq!(missing[0].to_string(), "`etfsboot.com`, which BIOS needs, is not there");
+    assert_eq!(missing[0].looked_at, ["Windows/Boot/DVD/PCAT/etfsboot.com", "sms/bin/x64/etfsboot.com"]);
+    assert!(missing[0].usual.contains("`Oscdimg`"));
+}
+
+#[test]
+fn no_bios_starts_arm64() {
+    let scratch = Scratch::new();
+    let folder = scratch.tree("media", &["efi/boot/BOOTAA64.EFI", "EFI/Microsoft/Boot/BCD", "boot/boot.sdi"]);
+    let arm64 = |firmware: &[Firmware]| Wanted { architecture: Architecture::Arm64, ..wanted(firmware) };
+    assert!(matches!(in_folder(&folder, &arm64(&[Uefi, Bios])), Err(NoBootFiles::NoBios(Architecture::Arm64))));
+    let found = in_folder(&folder, &arm64(&[Uefi])).unwrap();
+    assert_eq!(found.notes, [Note::MadeEfiImage]);
+    assert_eq!(found.entries[0].platform, Platform::Uefi);
+}
+
+const ISO: [&str; 12] = [
+    "BOOT/BCD",
+    "BOOT/boot.sdi",
+    "BOOT/bootfix.bin",
+    "BOOT/etfsboot.com",
+    "EFI/BOOT/BOOTX64.EFI",
+    "EFI/Microsoft/Boot/BCD",
+    "EFI/Microsoft/Boot/efisys.bin",
+    "EFI/Microsoft/Boot/efisys_noprompt.bin",
+    "bootmgr",
+    "BOOTMGR.EFI",
+    "setup.exe",
+    "sources/install.wim",
+];
+
+#[test]
+fn an_extracted_iso_gives_its_boot_folders_and_nothing_else() {
+    let scratch = Scratch::new();
+    let folder = scratch.tree("iso", &ISO);
+    let found = in_folder(&folder, &wanted(&[Bios, Uefi])).unwrap();
+    let paths: Vec<_> = found.files.iter().map(|(path, _)| path.as_str()).collect();
+    let mut expected = ISO[..10].to_vec();
+    expected.sort_by_key(|path| path.to_uppercase());
+    let mut sorted = paths.clone();
+    sorted.sort_by_key(|path| path.to_uppercase());
+    assert_eq!(sorted, expected);
+    assert_eq!(
+        records(&found),
+        [(Platform::Bios, "BOOT/etfsboot.com".into()), (Platform::Uefi, "EFI/Microsoft/Boot/efisys.bin".into())]
+    );
+    assert_eq!(found.notes, []);
+
+    let found = in_folder(&folder, &Wanted { prompt: false, ..wanted(&[Bios, Uefi]) }).unwrap();
+    assert!(found.files.iter().all(|(path, _)| !path.ends_with("bootfix.bin")));
+    assert_eq!(records(&found)[1].1, "EFI/Microsoft/Boot/efisys_noprompt.bin");
+}
+
+#[test]
+fn a_media_folder_of_the_adk_may_have_its_boot_records_beside_it() {
+    let scratch = Scratch::new();
+    let media = [
+        "Boot/BCD",
+        "Boot/boot.sdi",
+        "EFI/Boot/bootx64.efi",
+        "EFI/Microsoft/Boot/BCD",
+        "bootmgr",
+        "de-de/bootmgr.exe.mui",
+    ];
+    let records_at = |folder: &str| {
+        let own = [format!("{folder}etfsboot.com"), format!("{folder}efisys_EX.bin")];
+        let files = [&media[..], &[&own[0], &own[1]]].concat();
+        let folder = scratch.tree(&format!("media-{}", folder.trim_end_matches('/')), &files);
+        let wanted = Wanted { secure_boot_ca: SecureBootCa::Ca2023, ..wanted(&[Bios, Uefi]) };
+        in_folder(&folder, &wanted).unwrap()
+    };
+    for folder in ["", "Oscdimg/", "oscdimg/"] {
+        let found = records_at(folder);
+        assert_eq!(
+            records(&found),
+            [(Platform::Bios, format!("{folder}etfsboot.com")), (Platform::Uefi, format!("{folder}efisys_EX.bin"))]
+        );
+        let paths: Vec<_> = found.files.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(
+            paths,
+            [
+                "Boot/BCD",
+                "Boot/boot.sdi",
+                "bootmgr",
+                "de-de/bootmgr.exe.mui",
+                "EFI/Boot/bootx64.efi",
+                "EFI/Microsoft/Boot/BCD"
+            ]
+        );
+        assert_eq!(found.notes, [Note::SignerUnknown("efi/boot/bootx64.efi".into()), Note::NoBiosPrompt]);
+    }
+}
+
+#[test]
+fn links_may_not_leave_the_folder_or_go_round_in_it() {
+    let scratch = Scratch::new();
+    let folder = scratch.tree("iso", &ISO);
+    scratch.tree("elsewhere", &["secret.bin"]);
+    fs::create_dir(folder.join("fonts")).unwrap();
+    fs::write(folder.join("fonts/a.ttf"), "a").unwrap();
+    symlink("../fonts", folder.join("BOOT/fonts")).unwrap();
+    let found = in_folder(&folder, &wanted(&[Bios, Uefi])).unwrap();
+    assert!(origins(&found).contains(&"BOOT/fonts/a.ttf < a".to_owned()));
+
+    for (target, place) in
+        [("../../elsewhere", "elsewhere"), ("../../elsewhere/secret.bin", "elsewhere/secret.bin"), ("..", "iso")]
+    {
+        let link = folder.join("BOOT/link");
+        symlink(target, &link).unwrap();
+        match in_folder(&folder, &wanted(&[Bios, Uefi])) {
+            Err(NoBootFiles::BadLink { link: named, target }) => {
+                assert_eq!((named, target), (link.clone(), scratch.folder.join(place)));
+            }
+            other => panic!("{other:?}"),
+        }
+        fs::remove_file(link).unwrap();
+    }
+    symlink("nowhere", folder.join("BOOT/link")).unwrap();
+    assert!(matches!(in_folder(&folder, &wanted(&[Bios])), Err(NoBootFiles::Failed(_))));
+}
+
+#[test]
+fn twins_and_bad_names_are_named() {
+    let scratch = Scratch::new();
+    let folder = scratch.tree("iso", &[&ISO[..], &["BOOT/bcd"]].concat());
+    let Err(NoBootFiles::Misplaced { path, .. }) = in_folder(&folder, &wanted(&[Bios])) else { panic!() };
+    assert_eq!(path, "BOOT/bcd");
+    let folder = scratch.tree("other", &[&ISO[..], &["BOOT/aux.txt"]].concat());
+    let Err(NoBootFiles::Misplaced { path, .. }) = in_folder(&folder, &wanted(&[Bios])) else { panic!() };
+    assert_eq!(path, "BOOT/aux.txt");
+    assert!(matches!(in_folder(&scratch.folder.join("none"), &wanted(&[Bios])), Err(NoBootFiles::Failed(_))));
+}
