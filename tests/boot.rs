@@ -1,5 +1,7 @@
 //! Boots: what `resolve::boot` finds starts under SeaBIOS, OVMF and AAVMF, from discs made by genisoimage.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+
 #[path = "boot/examples.rs"]
 mod examples;
 #[path = "boot/qemu.rs"]
@@ -7,7 +9,7 @@ mod qemu;
 
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use camino::Utf8Path;
@@ -49,9 +51,14 @@ fn write(layout: &Layout, path: &Path) {
     }
 }
 
+/// A disc with UDF and Joliet, as ours have them.
+fn disc(found: &BootFiles, scratch: &Path) -> PathBuf {
+    disc_made_by(&["genisoimage", "-quiet", "-udf", "-J"], Some(MEDIUM), found, scratch)
+}
+
 /// A disc with the boot files, the description of the medium, and so many folders before it that the root folder of
 /// ISO 9660 takes several sectors.
-fn disc(found: &BootFiles, scratch: &Path) -> std::path::PathBuf {
+fn disc_made_by(program: &[&str], medium: Option<&str>, found: &BootFiles, scratch: &Path) -> PathBuf {
     let tree = scratch.join("tree");
     for n in 0..150 {
         fs::create_dir_all(tree.join(format!("A{n:03}"))).unwrap();
@@ -61,11 +68,13 @@ fn disc(found: &BootFiles, scratch: &Path) -> std::path::PathBuf {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         write(&Layout::from(content), &path);
     }
-    fs::create_dir_all(tree.join("tsmedia")).unwrap();
-    fs::write(tree.join("tsmedia/medium.toml"), MEDIUM).unwrap();
+    if let Some(medium) = medium {
+        fs::create_dir_all(tree.join("tsmedia")).unwrap();
+        fs::write(tree.join("tsmedia/medium.toml"), medium).unwrap();
+    }
     let disc = scratch.join("medium.iso");
-    let mut command = Command::new("genisoimage");
-    command.args(["-quiet", "-udf", "-J", "-V", "WIN11 BER", "-o"]).arg(&disc);
+    let mut command = Command::new(program[0]);
+    command.args(&program[1..]).args(["-V", "WIN11 BER", "-o"]).arg(&disc);
     for (n, entry) in found.entries.iter().enumerate() {
         let name = format!("record{n}");
         write(&entry.image, &tree.join(&name));
@@ -77,7 +86,7 @@ fn disc(found: &BootFiles, scratch: &Path) -> std::path::PathBuf {
             Platform::Uefi => command.args(["-e", &name, "-no-emul-boot"]),
         };
     }
-    let output = command.arg(&tree).output().expect("genisoimage");
+    let output = command.arg(&tree).output().expect("the maker of the disc");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     disc
 }
@@ -101,6 +110,51 @@ fn a_disc_with_boot_files_of_a_boot_image_starts_from_both_firmwares() {
     assert_started(&said, "BIOS");
     let said = boot_disc(Firmware::Ovmf, &disc, scratch.path(), "tsmedia: started by");
     assert_started(&said, "UEFI");
+}
+
+#[test]
+fn a_bios_finds_the_description_however_names_are_written() {
+    let found =
+        from_wim(&examples::made().join("x64/boot.wim"), &wanted(Architecture::X64, &[manifest::Firmware::Bios]));
+    for program in [
+        &["genisoimage", "-quiet", "-iso-level", "1"][..],
+        &["genisoimage", "-quiet", "-iso-level", "3", "-l", "-allow-lowercase"],
+        &["genisoimage", "-quiet", "-iso-level", "4"],
+        &["xorriso", "-as", "mkisofs", "-quiet", "-J", "-iso-level", "3"],
+    ] {
+        let scratch = tempfile::tempdir().unwrap();
+        let disc = disc_made_by(program, Some(MEDIUM), &found, scratch.path());
+        assert_started(&boot_disc(Firmware::SeaBios, &disc, scratch.path(), "tsmedia: started by"), "BIOS");
+    }
+}
+
+#[test]
+fn a_description_may_take_several_sectors() {
+    let text: String = (0..400).map(|n| format!("key-{n} = \"value\"\n")).collect();
+    let found = from_wim(
+        &examples::made().join("x64/boot.wim"),
+        &wanted(Architecture::X64, &[manifest::Firmware::Uefi, manifest::Firmware::Bios]),
+    );
+    let scratch = tempfile::tempdir().unwrap();
+    let disc = disc_made_by(&["genisoimage", "-quiet", "-udf", "-J"], Some(&text), &found, scratch.path());
+    for firmware in [Firmware::SeaBios, Firmware::Ovmf] {
+        let said = boot_disc(firmware, &disc, scratch.path(), "tsmedia: started by");
+        assert!(said.contains(&text), "{firmware:?}: {said}");
+    }
+}
+
+#[test]
+fn a_disc_without_a_description_is_said_to_be_so() {
+    let found = from_wim(
+        &examples::made().join("x64/boot.wim"),
+        &wanted(Architecture::X64, &[manifest::Firmware::Uefi, manifest::Firmware::Bios]),
+    );
+    let scratch = tempfile::tempdir().unwrap();
+    let disc = disc_made_by(&["genisoimage", "-quiet", "-udf", "-J"], None, &found, scratch.path());
+    let said = boot_disc(Firmware::SeaBios, &disc, scratch.path(), "tsmedia: stopped");
+    assert!(said.ends_with("tsmedia: stopped: there is no tsmedia/medium.toml on the disc\n"), "{said}");
+    let said = boot_disc(Firmware::Ovmf, &disc, scratch.path(), "tsmedia: stopped");
+    assert!(said.ends_with("tsmedia: stopped: no volume has a tsmedia/medium.toml\n"), "{said}");
 }
 
 #[test]

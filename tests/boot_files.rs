@@ -1,5 +1,7 @@
 //! Where boot files are found, in boot images and in folders, and what is said when they aren't.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
@@ -330,6 +332,28 @@ fn links_may_not_leave_the_folder_or_go_round_in_it() {
     }
     symlink("nowhere", folder.join("BOOT/link")).unwrap();
     assert!(matches!(in_folder(&folder, &wanted(&[Bios])), Err(NoBootFiles::Failed(_))));
+}
+
+#[test]
+fn a_boot_sector_that_no_bios_could_load_is_refused() {
+    let scratch = Scratch::new();
+    let folder = scratch.tree("iso", &ISO);
+    for (len, is_fine) in [(0, false), (2_048, true), (4_096, true), (4_097, false)] {
+        fs::write(folder.join("BOOT/etfsboot.com"), vec![1; len]).unwrap();
+        match in_folder(&folder, &wanted(&[Bios])) {
+            Ok(_) => assert!(is_fine),
+            Err(NoBootFiles::Failed(error)) => {
+                assert_eq!(
+                    error.to_string(),
+                    format!("`etfsboot.com` has {len} bytes, and a BIOS loads from 1 to 4096")
+                );
+                assert!(!is_fine);
+            }
+            other => panic!("{other:?}"),
+        }
+        // UEFI does not care.
+        assert!(in_folder(&folder, &wanted(&[Uefi])).is_ok());
+    }
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! FAT volumes as others read them: fsck.fat, mtools and the `fatfs` crate.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -162,6 +164,24 @@ fn every_width_is_clean_and_holds_what_it_was_given() {
         assert!(facts.contains(&format!("disk type=\"{kind}")), "{facts}");
         assert_eq!(read_back(&path), expected(&root), "{program_len}");
         fs::remove_file(&path).unwrap();
+    }
+}
+
+#[test]
+fn widths_change_where_every_reader_agrees_that_they_do() {
+    // FAT12 with clusters of 2 KiB ends at 4068 clusters, and FAT16 begins well after 4085.
+    let scratch = Scratch::new();
+    let path = scratch.path("volume.img");
+    for (n_clusters, kind) in
+        [(4_067, "FAT12"), (4_068, "FAT12"), (4_069, "FAT16"), (4_085, "FAT16"), (4_101, "FAT16"), (4_102, "FAT16")]
+    {
+        let mut root = Folder::default();
+        root.insert("A", bytes(n_clusters * 2_048, 1)).unwrap();
+        write(&fat::layout(&volume("EDGE", root.clone())).unwrap(), &path);
+        assert_eq!(fsck(&path), [""; 0], "{n_clusters}");
+        let facts = run(Command::new("minfo").arg("-i").arg(&path).arg("::"));
+        assert!(facts.contains(&format!("disk type=\"{kind}")), "{n_clusters}: {facts}");
+        assert_eq!(read_back(&path), expected(&root), "{n_clusters}");
     }
 }
 

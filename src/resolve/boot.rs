@@ -183,6 +183,9 @@ pub fn boot_files(source: BootSource, wanted: &Wanted) -> Result<BootFiles, NoBo
     }
     let mut entries = Vec::new();
     if let Some(boot_sector) = found.boot_sector.filter(|_| wanted.firmware.contains(&Firmware::Bios)) {
+        if boot_sector.is_empty() || boot_sector.len() > MAX_BOOT_SECTOR_LEN {
+            return Err(NoBootFiles::Failed(wrong_boot_sector(boot_sector.len())));
+        }
         entries.push(BootEntry { platform: Platform::Bios, image: Layout::from(&boot_sector) });
         if wanted.prompt && root.get(BOOTFIX).is_none() {
             notes.push(Note::NoBiosPrompt);
@@ -223,6 +226,14 @@ const EFI_STORE: &str = "efi/microsoft/boot/bcd";
 const BOOT_SDI: &str = "boot/boot.sdi";
 const BOOTFIX: &str = "boot/bootfix.bin";
 const BOOT_SECTOR: &str = "etfsboot.com";
+
+/// What a BIOS loads of a disc: eight sectors of 512 bytes.
+const MAX_BOOT_SECTOR_LEN: u64 = 4_096;
+
+fn wrong_boot_sector(len: u64) -> Error {
+    Error::new(format!("`{BOOT_SECTOR}` has {len} bytes, and a BIOS loads from 1 to {MAX_BOOT_SECTOR_LEN}"))
+        .help("take the file from `boot` of an extracted Windows ISO or from the ADK's `Oscdimg` folder")
+}
 
 /// Where UEFI looks for a boot program on a removable medium (UEFI specification, 3.5.1.1).
 fn efi_program(architecture: Architecture) -> &'static str {

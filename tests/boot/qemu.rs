@@ -52,7 +52,8 @@ fn boot(firmware: Firmware, medium: &Path, scratch: &Path, marker: &str, is_disc
     let start = Instant::now();
     loop {
         let said = fs::read(&serial).map(|bytes| plain(&bytes)).unwrap_or_default();
-        if said.lines().any(|line| line.contains(marker)) {
+        // The line counts when it is whole.
+        if said.split_inclusive('\n').any(|line| line.contains(marker) && line.ends_with('\n')) {
             return said;
         }
         let ended = machine.0.try_wait().expect("QEMU");
