@@ -40,6 +40,7 @@ pub fn editor() -> String {
     let mut schema = full();
     relax_properties(&mut schema, true);
     leave_holes(&mut schema);
+    take_dates(&mut schema["properties"]["media"]["properties"]["source-date"]);
     let mut named = Map::new();
     named.insert("$schema".into(), schema["$schema"].take());
     named.insert("$id".into(), json!(ID));
@@ -75,7 +76,9 @@ fn tidy(schema: &mut Json, name: &str) {
     if map.get("default").is_some_and(Json::is_null) {
         map.remove("default");
     }
-    map.remove("format");
+    if map.get("type").is_some_and(|kind| kind == "integer") {
+        map.remove("format");
+    }
     if !name.is_empty() && map.contains_key("description") && !map.contains_key("const") {
         map.insert("title".into(), json!(name));
     }
@@ -106,6 +109,17 @@ fn relax_properties(schema: &mut Json, is_root: bool) {
             }
         }
     }
+}
+
+/// Some language servers tell the dates of TOML from its strings, by the format that a schema names.
+fn take_dates(schema: &mut Json) {
+    let Some(Json::Array(any)) = schema.get_mut("anyOf") else { return };
+    let Some(Json::Object(text)) = any.first().cloned() else { return };
+    any.extend(["date", "date-time", "date-time-local"].map(|format| {
+        let mut dated = text.clone();
+        dated.insert("format".into(), json!(format));
+        Json::Object(dated)
+    }));
 }
 
 /// What a manifest lacks may come from a profile, and a profile may lack anything. Entries of lists are whole.

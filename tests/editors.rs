@@ -1,0 +1,174 @@
+//! What an author sees while writing: the committed schema in the real language servers taplo and tombi, over their
+//! own protocol. Every key and every enum value completes with its documentation, hovering shows it, mistakes are
+//! marked, and templates draw no complaint.
+//!
+//! `tests/editors/install` installs both. Without them the test says so and passes, unless `TSMEDIA_REQUIRE_TOOLS=1`.
+
+#[path = "editors/server.rs"]
+mod server;
+
+use std::fs;
+
+use serde_json::Value as Json;
+use server::Server;
+
+const SERVERS: [(&str, &[&str]); 2] = [("taplo", &["lsp", "stdio"]), ("tombi", &["lsp", "--offline"])];
+
+/// Runs a claim against both servers.
+fn with_each(claim: fn(&mut Server)) {
+    for (program, arguments) in SERVERS {
+        match Server::start(program, arguments) {
+            Some(mut server) => claim(&mut server),
+            None if std::env::var("TSMEDIA_REQUIRE_TOOLS").is_ok_and(|value| value == "1") => {
+                panic!("{program} is needed and not installed: see tests/editors/install")
+            }
+            None => eprintln!("skipped: {program} is not installed (see tests/editors/install)"),
+        }
+    }
+}
+
+fn schema() -> Json {
+    serde_json::from_str(&fs::read_to_string("schemas/media.schema.json").unwrap()).unwrap()
+}
+
+/// The schema itself or the part of it that is not a template.
+fn plain(schema: &Json) -> &Json {
+    schema["anyOf"].as_array().map_or(schema, |any| &any[0])
+}
+
+/// The tables of the manifest with headers: the header, and the schema of what stands below it.
+fn tables(schema: &Json) -> Vec<(String, Json)> {
+    let mut tables = vec![(String::new(), schema.clone())];
+    for (name, property) in schema["properties"].as_object().unwrap() {
+        if property["properties"].is_object() {
+            tables.push((format!("[{name}]\n"), property.clone()));
+        } else if property["items"]["properties"].is_object() {
+            tables.push((format!("[[{name}]]\n"), property["items"].clone()));
+        }
+    }
+    tables
+}
+
+/// Enough of a description to tell that it is the one shown; servers render the rest as they like.
+fn beginning(description: &Json) -> String {
+    description.as_str().unwrap().split(['`', '\n']).next().unwrap().trim().chars().take(30).collect()
+}
+
+#[test]
+fn every_key_completes_with_its_documentation() {
+    with_each(|server| {
+        let mut n_keys = 0;
+        for (header, schema) in tables(&schema()) {
+            let items = server.complete(&header, "");
+            for (key, property) in schema["properties"].as_object().unwrap() {
+                let item = items.iter().find(|item| item.label == *key);
+                let labels: Vec<_> = items.iter().map(|item| &item.label).collect();
+                let item = item.unwrap_or_else(|| panic!("{}: {header}{key} is not among {labels:?}", server.name));
+                let documented = beginning(&property["description"]);
+                assert!(item.text.contains(&documented), "{}: {key}: {documented:?} in {:?}", server.name, item.text);
+                n_keys += 1;
+            }
+        }
+        assert!(n_keys > 35, "{n_keys}");
+    });
+}
+
+/// Every key that has values with names: the header, what stands before the value and after it, and the schema.
+fn enums(schema: &Json) -> Vec<(String, String, &'static str, Vec<Json>)> {
+    let mut enums = Vec::new();
+    for (header, table) in tables(schema) {
+        for (key, property) in table["properties"].as_object().unwrap() {
+            let property = plain(property);
+            let (before, after, property) = match property["items"].is_object() {
+                true => (format!("{key} = [\""), "\"]", plain(&property["items"])),
+                false => (format!("{key} = \""), "\"", property),
+            };
+            // Names stand directly, or beside another way to write the value.
+            let values = property["oneOf"].as_array().or_else(|| property["anyOf"][0]["oneOf"].as_array());
+            if let Some(values) = values.or_else(|| property["oneOf"].as_array()) {
+                enums.push((header.clone(), before, after, values.clone()));
+            }
+        }
+    }
+    enums
+}
+
+#[test]
+fn every_enum_value_completes_with_its_documentation() {
+    with_each(|server| {
+        let mut n_values = 0;
+        for (header, before, after, values) in enums(&schema()) {
+            let items = server.complete(&format!("{header}{before}"), after);
+            for value in values {
+                let name = value["const"].as_str().unwrap();
+                let item = items.iter().find(|item| item.label.trim_matches('"') == name);
+                let labels: Vec<_> = items.iter().map(|item| &item.label).collect();
+                let item = item.unwrap_or_else(|| panic!("{}: {before}{name} is not among {labels:?}", server.name));
+                let documented = beginning(&value["description"]);
+                assert!(item.text.contains(&documented), "{}: {name}: {documented:?} in {:?}", server.name, item.text);
+                n_values += 1;
+            }
+        }
+        // kind 2, format 1, capacity 5, firmware 2, certificate authority 2
+        assert_eq!(n_values, 12);
+    });
+}
+
+#[test]
+fn hovering_over_a_key_shows_its_documentation() {
+    with_each(|server| {
+        for (header, table) in tables(&schema()).into_iter().skip(1) {
+            for (key, property) in table["properties"].as_object().unwrap() {
+                let value = match plain(property)["type"].as_str() {
+                    Some("boolean") => "true",
+                    Some("integer") => "1",
+                    Some("object") => "{}",
+                    Some("array") => "[]",
+                    _ => "\"{{ vars.x }}\"",
+                };
+                let shown = server.hover(&header, &format!("{key} = {value}\n"));
+                let documented = beginning(&property["description"]);
+                assert!(shown.contains(&documented), "{}: {key}: {documented:?} in {shown:?}", server.name);
+            }
+        }
+    });
+}
+
+#[test]
+fn good_manifests_and_their_templates_draw_no_complaint() {
+    with_each(|server| {
+        for name in ["bootable", "stand-alone-sites", "profiles/media", "profiles/shared/base", "vars/media"] {
+            let text = fs::read_to_string(format!("tests/manifests/good/{name}.toml")).unwrap();
+            let complaints = server.check(&text);
+            assert!(complaints.is_empty(), "{}: {name}: {complaints:#?}", server.name);
+        }
+        for (name, text) in tsmedia::manifest::built_in_profiles() {
+            let complaints = server.check(text);
+            assert!(complaints.is_empty(), "{}: {name}: {complaints:#?}", server.name);
+        }
+    });
+}
+
+#[test]
+fn mistakes_are_marked_on_their_lines() {
+    with_each(|server| {
+        for (name, line) in [
+            ("key-typo", 6),
+            ("key-underscore", 12),
+            ("kind-typo", 5),
+            ("firmware-typo", 12),
+            ("capacity-typo", 9),
+            ("package-id", 18),
+            ("type-boolean-in-quotes", 12),
+            ("index-zero", 11),
+            ("missing-key-in-list", 17),
+            ("toml-1-1-escape", 19),
+        ] {
+            let text = fs::read_to_string(format!("tests/manifests/bad/{name}.toml")).unwrap();
+            let complaints = server.check(&text);
+            // Servers may mark the whole table that lacks a key.
+            let marks = |complaint: &server::Complaint| (complaint.first..=complaint.last).contains(&line);
+            assert!(complaints.iter().any(marks), "{}: {name}: {complaints:#?}", server.name);
+        }
+    });
+}

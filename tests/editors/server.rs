@@ -1,0 +1,255 @@
+//! A language server as a child process: as much of the protocol as an editor's TOML support needs.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value as Json, json};
+
+/// Servers answer within milliseconds; the first answer may take the reading of the schema.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long to wait for complaints that ought not to come.
+const QUIET: Duration = Duration::from_millis(700);
+
+/// A running server.
+pub struct Server {
+    pub name: String,
+    child: Child,
+    stdin: ChildStdin,
+    messages: Receiver<Json>,
+    folder: tempfile::TempDir,
+    n_requests: u64,
+    n_documents: u64,
+}
+
+/// What a completion offers.
+#[derive(Debug)]
+pub struct Item {
+    pub label: String,
+    /// All that is shown with it.
+    pub text: String,
+}
+
+/// What a server marks, by lines counted from 1 in the text as it was given.
+#[derive(Debug)]
+#[allow(dead_code)]
+pub struct Complaint {
+    pub first: u64,
+    pub last: u64,
+    pub message: String,
+}
+
+impl Server {
+    /// Starts a server in a folder that holds the schema. None if it is not installed.
+    pub fn start(program: &str, arguments: &[&str]) -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::copy("schemas/media.schema.json", folder.path().join("media.schema.json")).unwrap();
+        let mut child = Command::new(program)
+            .args(arguments)
+            .current_dir(folder.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .ok()?;
+        let stdout = child.stdout.take().unwrap();
+        let (send, messages) = channel();
+        thread::spawn(move || {
+            let mut reader = BufReader::new(stdout);
+            while let Some(message) = read(&mut reader) {
+                if send.send(message).is_err() {
+                    break;
+                }
+            }
+        });
+        let stdin = child.stdin.take().unwrap();
+        let mut server = Self { name: program.into(), child, stdin, messages, folder, n_requests: 0, n_documents: 0 };
+        let root = server.uri("");
+        server.request(
+            "initialize",
+            json!({
+                "processId": null,
+                "rootUri": root,
+                "workspaceFolders": [{ "uri": root, "name": "test" }],
+                "initializationOptions": { "configurationSection": "evenBetterToml" },
+                "capabilities": {
+                    "textDocument": {
+                        "completion": { "completionItem": { "documentationFormat": ["markdown"] } },
+                        "hover": { "contentFormat": ["markdown"] },
+                        "diagnostic": {},
+                        "publishDiagnostics": {},
+                    },
+                    "workspace": { "configuration": true, "workspaceFolders": true },
+                },
+            }),
+        );
+        server.notify("initialized", json!({}));
+        Some(server)
+    }
+
+    fn uri(&self, name: &str) -> String {
+        format!("file://{}/{name}", self.folder.path().display())
+    }
+
+    /// What can be written between two parts of a document.
+    pub fn complete(&mut self, before: &str, after: &str) -> Vec<Item> {
+        let uri = self.open_and_wait(&format!("{before}{after}"));
+        let line = before.matches('\n').count() + 1;
+        let column = before.lines().next_back().filter(|_| !before.ends_with('\n')).unwrap_or("").len();
+        let params = json!({
+            "textDocument": { "uri": uri },
+            "position": { "line": line, "character": column },
+            "context": { "triggerKind": 1 },
+        });
+        let found = self.request_until_something("textDocument/completion", &params);
+        let items = found.as_array().or_else(|| found["items"].as_array()).cloned().unwrap_or_default();
+        let items = items.into_iter().map(|item| {
+            // Some servers fill in the documentation only when it is asked for.
+            let text = item.to_string();
+            Item { label: item["label"].as_str().unwrap().to_owned(), text: unescaped(&text) }
+        });
+        items.collect()
+    }
+
+    /// What is shown over the first letter after a header.
+    pub fn hover(&mut self, header: &str, entry: &str) -> String {
+        let uri = self.open_and_wait(&format!("{header}{entry}"));
+        let line = header.matches('\n').count() + 1;
+        let params = json!({ "textDocument": { "uri": uri }, "position": { "line": line, "character": 1 } });
+        unescaped(&self.request_until_something("textDocument/hover", &params).to_string())
+    }
+
+    /// What the server complains of in a text.
+    pub fn check(&mut self, text: &str) -> Vec<Complaint> {
+        let uri = self.open(text);
+        let mut found = Vec::new();
+        // Complaints may be sent several times, the last time with what the schema says.
+        let mut patience = PATIENCE;
+        while let Ok(message) = self.messages.recv_timeout(patience) {
+            self.answer(&message);
+            if message["method"] == "textDocument/publishDiagnostics" && message["params"]["uri"] == uri.as_str() {
+                found = message["params"]["diagnostics"].as_array().cloned().unwrap_or_default();
+                patience = QUIET;
+            }
+        }
+        let line = |position: &Json| position["line"].as_u64().unwrap();
+        let complaint = |diagnostic: &Json| Complaint {
+            // The line that names the schema stands before the text.
+            first: line(&diagnostic["range"]["start"]),
+            last: line(&diagnostic["range"]["end"]),
+            message: diagnostic["message"].as_str().unwrap_or_default().to_owned(),
+        };
+        found.iter().map(complaint).collect()
+    }
+
+    /// Opens a new document with the text below a line that names the schema.
+    fn open(&mut self, text: &str) -> String {
+        self.n_documents += 1;
+        let uri = self.uri(&format!("document-{}.toml", self.n_documents));
+        let text = format!("#:schema ./media.schema.json\n{text}");
+        let path = self.folder.path().join(format!("document-{}.toml", self.n_documents));
+        std::fs::write(path, &text).unwrap();
+        let document = json!({ "uri": uri, "languageId": "toml", "version": 1, "text": text });
+        self.notify("textDocument/didOpen", json!({ "textDocument": document }));
+        uri
+    }
+
+    /// The same, and waits until the server has looked at it, which it shows by what it complains of.
+    fn open_and_wait(&mut self, text: &str) -> String {
+        let uri = self.open(text);
+        while let Ok(message) = self.messages.recv_timeout(PATIENCE) {
+            self.answer(&message);
+            if message["method"] == "textDocument/publishDiagnostics" && message["params"]["uri"] == uri.as_str() {
+                break;
+            }
+        }
+        uri
+    }
+
+    /// Asks a few times: servers answer with nothing while they still read the schema.
+    fn request_until_something(&mut self, method: &str, params: &Json) -> Json {
+        let mut found = Json::Null;
+        for _ in 0..20 {
+            found = self.request(method, params.clone());
+            let n_items = found.as_array().or_else(|| found["items"].as_array()).map(Vec::len);
+            if !found.is_null() && n_items != Some(0) {
+                break;
+            }
+            thread::sleep(Duration::from_millis(100));
+        }
+        found
+    }
+
+    fn notify(&mut self, method: &str, params: Json) {
+        self.send(&json!({ "jsonrpc": "2.0", "method": method, "params": params }));
+    }
+
+    fn request(&mut self, method: &str, params: Json) -> Json {
+        self.n_requests += 1;
+        let id = self.n_requests;
+        self.send(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }));
+        loop {
+            let message = self.messages.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{}: {method}", self.name));
+            if message["id"] == id && message.get("method").is_none() {
+                assert!(message.get("error").is_none(), "{}: {method}: {message}", self.name);
+                return message["result"].clone();
+            }
+            self.answer(&message);
+        }
+    }
+
+    /// Answers what the server asks of its editor: its settings, and leave for things that do not matter here.
+    fn answer(&mut self, message: &Json) {
+        if message.get("method").is_some() && message.get("id").is_some() {
+            let result = match message["method"].as_str() {
+                Some("workspace/configuration") => {
+                    let n_items = message["params"]["items"].as_array().map_or(1, Vec::len);
+                    Json::Array(vec![json!({ "schema": { "enabled": true, "links": false } }); n_items])
+                }
+                _ => Json::Null,
+            };
+            self.send(&json!({ "jsonrpc": "2.0", "id": message["id"], "result": result }));
+        }
+    }
+
+    fn send(&mut self, message: &Json) {
+        let body = message.to_string();
+        write!(self.stdin, "Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+        self.stdin.flush().unwrap();
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Text within JSON as it reads.
+fn unescaped(text: &str) -> String {
+    text.replace("\\n", "\n").replace("\\\\", "\\").replace("\\\"", "\"")
+}
+
+fn read(reader: &mut impl BufRead) -> Option<Json> {
+    let mut len = 0;
+    loop {
+        let mut line = String::new();
+        if reader.read_line(&mut line).ok()? == 0 {
+            return None;
+        }
+        match line.trim() {
+            "" => break,
+            header => {
+                if let Some(value) = header.strip_prefix("Content-Length:") {
+                    len = value.trim().parse().ok()?;
+                }
+            }
+        }
+    }
+    let mut body = vec![0; len];
+    reader.read_exact(&mut body).ok()?;
+    serde_json::from_slice(&body).ok()
+}
