@@ -61,10 +61,12 @@ fn every_key_completes_with_its_documentation() {
         for (header, schema) in tables(&schema()) {
             let items = server.complete(&header, "");
             for (key, property) in schema["properties"].as_object().unwrap() {
-                let item = items.iter().find(|item| item.label == *key);
+                let documented = beginning(&property["description"]);
+                let named: Vec<_> = items.iter().filter(|item| item.label == *key).collect();
+                // taplo offers a key once for each way to write its value; one of them has the words.
+                let item = named.iter().find(|item| item.text.contains(&documented)).or(named.first());
                 let labels: Vec<_> = items.iter().map(|item| &item.label).collect();
                 let item = item.unwrap_or_else(|| panic!("{}: {header}{key} is not among {labels:?}", server.name));
-                let documented = beginning(&property["description"]);
                 assert!(item.text.contains(&documented), "{}: {key}: {documented:?} in {:?}", server.name, item.text);
                 n_keys += 1;
             }
@@ -80,7 +82,7 @@ fn enums(schema: &Json) -> Vec<(String, String, &'static str, Vec<Json>)> {
         for (key, property) in table["properties"].as_object().unwrap() {
             let property = plain(property);
             let (before, after, property) = match property["items"].is_object() {
-                true => (format!("{key} = [\""), "\"]", plain(&property["items"])),
+                true => (format!("{key} = ["), "]", plain(&property["items"])),
                 false => (format!("{key} = \""), "\"", property),
             };
             // Names stand directly, or beside another way to write the value.
@@ -118,8 +120,13 @@ fn every_enum_value_completes_with_its_documentation() {
 fn hovering_over_a_key_shows_its_documentation() {
     with_each(|server| {
         for (header, table) in tables(&schema()).into_iter().skip(1) {
+            if server.name == "taplo" && header.starts_with("[[") {
+                // taplo 0.10 shows nothing over the keys of arrays of tables, whatever the schema.
+                continue;
+            }
             for (key, property) in table["properties"].as_object().unwrap() {
-                let value = match plain(property)["type"].as_str() {
+                let kind = &property["type"];
+                let value = match kind.as_str().or_else(|| kind[0].as_str()) {
                     Some("boolean") => "true",
                     Some("integer") => "1",
                     Some("object") => "{}",

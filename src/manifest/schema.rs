@@ -113,13 +113,18 @@ fn relax_properties(schema: &mut Json, is_root: bool) {
 
 /// Some language servers tell the dates of TOML from its strings, by the format that a schema names.
 fn take_dates(schema: &mut Json) {
-    let Some(Json::Array(any)) = schema.get_mut("anyOf") else { return };
-    let Some(Json::Object(text)) = any.first().cloned() else { return };
+    let Json::Object(map) = schema else { return };
+    let mut text = Map::new();
+    for key in ["type", "pattern", "patternErrorMessage"] {
+        text.extend(map.remove(key).map(|value| (key.to_owned(), value)));
+    }
+    text.extend(map.get("description").map(|words| ("description".to_owned(), words.clone())));
+    let mut any = vec![Json::Object(text.clone())];
     any.extend(["date", "date-time", "date-time-local"].map(|format| {
-        let mut dated = text.clone();
-        dated.insert("format".into(), json!(format));
-        Json::Object(dated)
+        text.insert("format".into(), json!(format));
+        Json::Object(text.clone())
     }));
+    map.insert("anyOf".into(), Json::Array(any));
 }
 
 /// What a manifest lacks may come from a profile, and a profile may lack anything. Entries of lists are whole.
@@ -149,23 +154,30 @@ fn relax(schema: &mut Json) {
         relax(items);
     }
     let Json::Object(map) = schema else { return };
-    let is_free_text = map.get("type").is_some_and(|kind| kind == "string")
-        && !["pattern", "enum", "maxLength"].iter().any(|key| map.contains_key(*key));
-    // A value of any type, such as those of `[vars]`, needs no leave to be a template.
-    let has_rules = ["type", "oneOf", "anyOf", "enum"].iter().any(|key| map.contains_key(*key));
-    if is_free_text || !has_rules {
-        return;
-    }
-    let mut documented = Map::new();
-    for key in ["title", "description", "default", "examples"] {
-        if let Some(value) = map.remove(key) {
-            documented.insert(key.into(), value);
+    // One schema with two types where that will do: editors offer each alternative of an `anyOf` as a key of its own.
+    match map.get("type").and_then(Json::as_str).map(str::to_owned).as_deref() {
+        Some("string") => {
+            if let Some(Json::String(pattern)) = map.get_mut("pattern") {
+                *pattern = format!("{pattern}|{TEMPLATE}");
+            }
         }
+        Some(kind) => {
+            map.insert("type".into(), json!([kind, "string"]));
+            map.insert("pattern".into(), json!(TEMPLATE));
+        }
+        None => relax_alternatives(map),
     }
-    let plain = std::mem::take(map);
-    let template = json!({ "type": "string", "pattern": TEMPLATE, "description": "A template." });
-    documented.insert("anyOf".into(), json!([Json::Object(plain), template]));
-    *map = documented;
+}
+
+/// Adds a template to the ways in which a value can be written.
+fn relax_alternatives(map: &mut Map<String, Json>) {
+    let template = json!({ "type": "string", "pattern": TEMPLATE, "description": map.get("description") });
+    if let Some(names) = map.remove("oneOf") {
+        map.insert("anyOf".into(), json!([{ "oneOf": names }]));
+    }
+    if let Some(Json::Array(any)) = map.get_mut("anyOf") {
+        any.push(template);
+    }
 }
 
 /// The schema of the value at a JSON pointer, if the manifest knows it.

@@ -1,0 +1,187 @@
+//! No text makes the loader panic, and none makes it run without end: manifests of `tests/manifests`, good and bad,
+//! mutated at random in ways that authors, editors and merges mutate them.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use proptest::prelude::*;
+use tsmedia::manifest::{self, Options};
+use tsmedia::problem::{Problems, Severity};
+use tsmedia::report::{self, Look};
+
+/// What is thrown in: the stuff of TOML, of templates, and of trouble.
+const PIECES: [&str; 44] = [
+    "{{",
+    "}}",
+    "{%",
+    "%}",
+    "{#",
+    "\"",
+    "'",
+    "\"\"\"",
+    "'''",
+    "\\",
+    "\\e",
+    "\\x4",
+    "\\u00e9",
+    "\n",
+    "\r\n",
+    "\r",
+    "\t",
+    "[",
+    "]",
+    "[[",
+    "]]",
+    "{",
+    "}",
+    "=",
+    ",",
+    ".",
+    "#",
+    "é",
+    "😀",
+    "\u{feff}",
+    "\0",
+    "0",
+    "-9223372036854775809",
+    "nan",
+    "2026-01-01",
+    "12:30",
+    "true",
+    "media",
+    "[media]",
+    "{{ site.code }}",
+    "{{ vars }}",
+    "{{ media.name * 9999 }}",
+    "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}",
+    "[vars]\na.a.a = { b = [[[]]] }",
+];
+
+fn corpus() -> Vec<Utf8PathBuf> {
+    fn collect(folder: &Utf8Path, found: &mut Vec<Utf8PathBuf>) {
+        for entry in folder.read_dir_utf8().unwrap() {
+            let path = entry.unwrap().into_path();
+            match path.extension() {
+                Some("toml") => found.push(path),
+                None if path.is_dir() => collect(&path, found),
+                _ => {}
+            }
+        }
+    }
+    let mut found = Vec::new();
+    collect(Utf8Path::new("tests/manifests"), &mut found);
+    found.sort();
+    found
+}
+
+/// One change: where (in 65536ths of the text), how much, and what.
+#[derive(Debug, Clone)]
+enum Change {
+    Delete(u16, u8),
+    Insert(u16, usize),
+    Repeat(u16, u8),
+    Cut(u16),
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        (any::<u16>(), 1..20u8).prop_map(|(at, len)| Change::Delete(at, len)),
+        (any::<u16>(), 0..PIECES.len()).prop_map(|(at, piece)| Change::Insert(at, piece)),
+        (any::<u16>(), 1..80u8).prop_map(|(at, len)| Change::Repeat(at, len)),
+        any::<u16>().prop_map(Change::Cut),
+    ]
+}
+
+fn mutate(text: &str, changes: &[Change]) -> String {
+    let mut chars: Vec<char> = text.chars().collect();
+    for change in changes {
+        let n_chars = chars.len();
+        let place = |at: u16| usize::from(at) * n_chars / 65_536;
+        match *change {
+            Change::Delete(at, len) => drop(chars.drain(place(at)..(place(at) + usize::from(len)).min(n_chars))),
+            Change::Insert(at, piece) => drop(chars.splice(place(at)..place(at), PIECES[piece].chars())),
+            Change::Repeat(at, len) => {
+                let part = chars[place(at)..(place(at) + usize::from(len)).min(n_chars)].to_vec();
+                drop(chars.splice(place(at)..place(at), part));
+            }
+            // Few texts are worth much after this.
+            Change::Cut(at) if at > 32_768 => chars.truncate(place(at)),
+            Change::Cut(_) => {}
+        }
+    }
+    chars.into_iter().collect()
+}
+
+fn holds(text: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = Utf8Path::from_path(folder.path()).unwrap().join("media.toml");
+    fs::write(&path, text).unwrap();
+    let options = Options { vars: vec![("build".into(), "7".into())], ..Options::default() };
+    let mut problems = Problems::default();
+    let start = Instant::now();
+    let rendered = manifest::load(&path, &options, &mut problems).unwrap();
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?} for\n{text}", start.elapsed());
+    assert!(rendered.is_empty() || !problems.has_errors(), "errors and a result");
+    for problem in problems.sorted() {
+        for (place, _) in &problem.labels {
+            assert!(problems.source(place.source).text.get(place.span.clone()).is_some(), "{problem:?}");
+        }
+        assert!(problem.severity != Severity::Error || !problem.labels.is_empty(), "{problem:?}");
+    }
+    report::graphical(&problems, Look::default());
+    report::json(&problems);
+    for rendered in rendered {
+        assert!(rendered.to_toml().contains("manifest-version"));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_mutation_of_a_manifest_makes_the_loader_panic(
+        index in any::<prop::sample::Index>(),
+        changes in prop::collection::vec(change(), 1..6),
+    ) {
+        let corpus = corpus();
+        let text = fs::read_to_string(&corpus[index.index(corpus.len())]).unwrap();
+        holds(&mutate(&text, &changes));
+    }
+
+    #[test]
+    fn no_heap_of_pieces_makes_the_loader_panic(pieces in prop::collection::vec(0..PIECES.len(), 0..40)) {
+        holds(&pieces.into_iter().map(|piece| PIECES[piece]).collect::<String>());
+    }
+}
+
+#[test]
+fn templates_that_would_never_end_do() {
+    let base = fs::read_to_string("tests/manifests/good/bootable.toml").unwrap();
+    for template in [
+        "{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}",
+        "{% macro f(x) %}{{ f(x ~ x) }}{% endmacro %}{{ f('x') }}",
+        "{{ 'x' * 999999999 }}",
+        "{{ range(99999999) | list | length }}",
+        "{{ ('x' * 100000) * 100000 }}",
+        "{% set a = 'x' * 100000 %}{% set a = a ~ a ~ a ~ a %}{% for i in range(5000) %}{{ a }}{% endfor %}",
+    ] {
+        let start = Instant::now();
+        holds(&base.replace("\"BOOT\"", &format!("\"{template}\"")));
+        assert!(start.elapsed() < Duration::from_secs(10), "{template}: {:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn nesting_without_end_is_refused() {
+    for text in [
+        format!("a = {}", "[".repeat(100_000)),
+        format!("a = {}1{}", "[".repeat(5_000), "]".repeat(5_000)),
+        format!("a = {}", "{ a = ".repeat(50_000)),
+        format!("{}a = 1", "a.".repeat(20_000)),
+        format!("[{}a]\n", "a.".repeat(20_000)),
+        format!("[media]\nname = \"{{{{ {} 1 {} }}}}\"", "(".repeat(20_000), ")".repeat(20_000)),
+    ] {
+        holds(&text);
+    }
+}
