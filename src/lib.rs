@@ -28,6 +28,9 @@
 //!
 //! Only `report` and `cli` print, and only `cli` reads the environment, the clock and the terminal.
 
+pub mod apply;
+pub mod apply;
+pub mod apply;
 pub mod digest;
 pub mod error;
 pub mod format;
@@ -43,5 +46,6 @@ pub mod report;
 pub mod resolve;
 pub mod size;
 pub mod store;
+pub mod verify;
 pub mod volume;
 pub mod write;

@@ -9,14 +9,15 @@ mod draft;
 mod identity;
 pub mod lists;
 
-use std::io::{Read, Seek};
+use std::io::{self, Read, Seek, SeekFrom};
 
 use camino::Utf8PathBuf;
 
+pub(crate) use draft::range_header;
 pub use draft::{Draft, Placed, Sealed, outside};
 pub use identity::{BootImage, Held, Identity};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::layout::Layout;
 use crate::size::Size;
 use crate::volume::{BootEntry, Date, Folder, Volume};
@@ -89,6 +90,25 @@ pub struct Listed {
     pub len: u64,
     /// Where its bytes are, from the first.
     pub places: Vec<Place>,
+}
+
+/// The longest text that is read from a medium: the lists of a million files.
+const MAX_TEXT_LEN: u64 = 256 << 20;
+
+impl Listed {
+    /// Reads a text of the medium into memory.
+    pub fn read_text(&self, image: &mut dyn Image) -> Result<String> {
+        let failed = |error: io::Error| Error::new(format!("reading `{}` on the medium", self.path)).because(error);
+        if self.len > MAX_TEXT_LEN {
+            return Err(Error::new(format!("`{}` is too long for what it should be: {}", self.path, Size(self.len))));
+        }
+        let mut bytes = Vec::new();
+        for place in &self.places {
+            image.seek(SeekFrom::Start(place.offset)).map_err(failed)?;
+            (&mut *image).take(place.len.min(self.len - bytes.len() as u64)).read_to_end(&mut bytes).map_err(failed)?;
+        }
+        String::from_utf8(bytes).map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidData, error)))
+    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads the environment: whether there is colour, and how wide a line may be, is told by the caller.
 
+pub mod plan;
 mod problems;
 
 pub use problems::{graphical, json, summary};

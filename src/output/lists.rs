@@ -24,11 +24,16 @@ pub fn parse_sums(text: &str) -> Vec<Result<(&str, &str), usize>> {
     let mut lines = Vec::new();
     for (index, line) in text.lines().enumerate() {
         lines.push(match line.split_once("  ") {
-            Some((digest, path)) if digest.len() == 64 && !path.is_empty() => Ok((path, digest)),
+            Some((digest, path)) if is_digest(digest) && !path.is_empty() => Ok((path, digest)),
             _ => Err(index + 1),
         });
     }
     lines
+}
+
+/// Lower-case digits only: a flipped bit that makes one upper-case has to show.
+fn is_digest(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// What `medium.toml` says.

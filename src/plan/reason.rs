@@ -148,7 +148,7 @@ pub(super) fn differences(
         }
     }
     reasons.extend(entry_changes(output, identity, recorded, files).into_iter().map(Reason::Entry));
-    if reasons.is_empty() {
+    if reasons.is_empty() && identity.id.is_some() {
         reasons.push(Reason::Folders);
     }
     reasons
@@ -210,9 +210,10 @@ fn entry_changes(
         if let Some(new) = new {
             add(&mut gathered.entry(new_title).or_default().new, new.len);
         }
+        // What nobody had to read to decide anything is taken to be what it was.
         // A file that went from one entry to another under the same path counts for both.
         let (kept, change) = match (old, new) {
-            (Some(old), Some(new)) => (old.len == new.len && Some(old.blake3) == new.blake3, 2),
+            (Some(old), Some(new)) => (old.len == new.len && new.blake3.is_none_or(|blake3| blake3 == old.blake3), 2),
             (None, _) => (false, 0),
             (_, None) => (false, 1),
         };

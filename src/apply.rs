@@ -1,0 +1,237 @@
+//! Doing what a plan says: one output after the other, each recorded as soon as it is finished.
+//!
+//! Whatever a killed run left undone, the next one sees and does: the finished files say themselves what they are.
+//! A lock in `.tsmedia` keeps a second run out. [`survey`] is what `plan` shows and what [`apply`] starts from.
+
+mod lock;
+mod look;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fs;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::digest::Digest;
+use crate::error::{Error, Result};
+use crate::output::{Format, Output, Sealed};
+use crate::plan::{self, Action, Change, Existing, Plan};
+use crate::progress::Progress;
+use crate::record::Record;
+use crate::store::Store;
+use crate::write::{self, Means};
+
+pub use lock::Lock;
+
+/// The outputs of one manifest, and where what is known of them is kept.
+#[derive(Clone, Debug)]
+pub struct Work<'a> {
+    /// The outputs to make.
+    pub outputs: &'a [Output],
+    /// The names of outputs that the manifest makes too and that are left alone this time.
+    pub others: &'a [String],
+    /// The folder that the outputs' names are relative to: the manifest's.
+    pub base: &'a Utf8Path,
+    /// The record, beside the manifest.
+    pub record: &'a Utf8Path,
+    /// How outputs are laid out.
+    pub format: Format,
+    /// How they are written.
+    pub means: Means,
+    /// Whether files that tsmedia did not make may be replaced.
+    pub force: bool,
+}
+
+/// What was done.
+#[derive(Clone, Debug, Default)]
+pub struct Applied {
+    /// What there was to do.
+    pub plan: Plan,
+    /// The outputs that were written: name, identity and length.
+    pub built: Vec<Built>,
+    /// How many bytes of sources were read by us rather than copied by the kernel.
+    pub n_read: u64,
+}
+
+/// An output that was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Built {
+    /// Its path as its author sees it.
+    pub name: String,
+    /// Its identity.
+    pub id: Digest,
+    /// Its length in bytes.
+    pub len: u64,
+}
+
+/// What there is to do. Reads sources whose digests decide it and are not known, and remembers them.
+pub fn survey(work: &Work, store: &mut Store, progress: &Progress) -> Result<Plan> {
+    let record = Record::load(work.record)?;
+    let (plan, n_read) = decide(work, store, &record, progress)?;
+    if n_read > 0 {
+        // A plan is none the worse for a cache that can't be written.
+        let _ = store.save(&work.means.disk);
+    }
+    Ok(plan)
+}
+
+/// Does what there is to do.
+///
+/// # Errors
+///
+/// Before anything is written when another run is at work, when something is wrong with any output, or when a file
+/// that tsmedia did not make is in the way. After that at the first output that fails; those before it are finished.
+pub fn apply(work: &Work, store: &mut Store, progress: &Progress) -> Result<Applied> {
+    let names: Vec<_> = work.outputs.iter().map(|output| output.name.as_str()).collect();
+    let _lock = Lock::take(store.root(), &names.join("`, `"))?;
+    let mut record = Record::load(work.record)?;
+    let (plan, n_read) = decide(work, store, &record, progress)?;
+    refuse_strangers(work, &plan)?;
+    store.start_reading();
+    let mut applied = Applied { n_read, ..Applied::default() };
+    let disk = &work.means.disk;
+    for change in &plan.changes {
+        progress.go_on()?;
+        match (change.action, work.outputs.iter().find(|output| output.name == change.name)) {
+            (Action::Keep, Some(output)) => {
+                if remember_kept(output, store, &mut record, work)? {
+                    record.save(work.record, disk)?;
+                    store.save(disk)?;
+                }
+            }
+            (Action::Create | Action::Rebuild, Some(output)) => {
+                let (built, n_read) = build(output, store, &mut record, work, progress)?;
+                applied.n_read += n_read;
+                applied.built.push(built);
+                record.save(work.record, disk)?;
+                store.save(disk)?;
+            }
+            (Action::Delete, _) => {
+                delete(change, store, &mut record, work)?;
+                record.save(work.record, disk)?;
+                store.save(disk)?;
+            }
+            (_, None) => {}
+        }
+    }
+    if n_read > 0 && applied.built.is_empty() {
+        store.save(disk)?;
+    }
+    Ok(Applied { plan, ..applied })
+}
+
+fn decide(work: &Work, store: &mut Store, record: &Record, progress: &Progress) -> Result<(Plan, u64)> {
+    let mut n_read = 0;
+    // Every file is looked at once, however often the plan asks.
+    let seen = RefCell::new(BTreeMap::new());
+    loop {
+        let unknown = {
+            let store = &*store;
+            let existing = |name: &str| {
+                *seen
+                    .borrow_mut()
+                    .entry(name.to_owned())
+                    .or_insert_with(|| look::look(&path_of(work, name), name, store, work.format))
+            };
+            let inputs = plan::Inputs {
+                outputs: work.outputs,
+                others: work.others,
+                digests: &|stat| store.digests(stat),
+                record,
+                existing: &existing,
+                format: work.format,
+            };
+            let unknown = plan::to_hash(&inputs)?;
+            if unknown.is_empty() {
+                return Ok((plan::plan(&inputs)?, n_read));
+            }
+            unknown
+        };
+        store.start_reading();
+        let digests = write::hash(&unknown, &work.means, progress)?;
+        for (file, digests) in unknown.iter().zip(digests) {
+            n_read += file.stat.len;
+            store.remember(file.stat, digests);
+        }
+    }
+}
+
+/// Where an output with this name is.
+fn path_of(work: &Work, name: &str) -> Utf8PathBuf {
+    match work.outputs.iter().find(|output| output.name == name) {
+        Some(output) => output.path.clone(),
+        None => work.base.join(name),
+    }
+}
+
+fn refuse_strangers(work: &Work, plan: &Plan) -> Result<()> {
+    let stranger = |change: &&Change| change.in_the_way && change.action != Action::Delete;
+    match plan.changes.iter().find(stranger) {
+        Some(change) if !work.force => {
+            let name = &change.name;
+            Err(Error::new(format!("`{name}` is there already, and tsmedia did not make it")).help(format!(
+                "move `{name}` away, choose another `path` in `[output]`, or use `--force` to replace it"
+            )))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes an output and takes it into record and memo.
+fn build(
+    output: &Output,
+    store: &mut Store,
+    record: &mut Record,
+    work: &Work,
+    progress: &Progress,
+) -> Result<(Built, u64)> {
+    let draft = output.draft(work.format)?;
+    let written = write::write(draft, &output.path, &|stat| store.digests(stat), &work.means, progress)?;
+    for (stat, digests) in &written.digests {
+        store.remember(*stat, *digests);
+    }
+    store.remember_finished(&output.name, written.stat, written.sealed.id);
+    record.put(output, &written.sealed);
+    let (name, id, len) = (output.name.clone(), written.sealed.id, written.sealed.layout.len());
+    Ok((Built { name, id, len }, written.n_read))
+}
+
+/// Takes a finished output into record and memo, if it is not there; says whether it had to.
+fn remember_kept(output: &Output, store: &mut Store, record: &mut Record, work: &Work) -> Result<bool> {
+    let metadata = fs::metadata(&output.path).map_err(|error| Error::io("looking at", &output.path, error))?;
+    let stat = crate::volume::Stat::of(&metadata);
+    let known = store.finished(&output.name);
+    if let Some((known, id)) = known
+        && known == stat
+        && record.get(&output.name).is_some_and(|recorded| recorded.id == id)
+    {
+        return Ok(false);
+    }
+    let sealed = seal(output, store, work.format)?;
+    store.remember_finished(&output.name, stat, sealed.id);
+    record.put(output, &sealed);
+    Ok(true)
+}
+
+/// What a build of this output would be, all of its digests being known.
+fn seal(output: &Output, store: &Store, format: Format) -> Result<Sealed> {
+    let draft = output.draft(format)?;
+    let digests: Option<Vec<_>> = draft.jobs(&|stat| store.digests(stat)).iter().map(|job| job.known).collect();
+    draft.seal(&digests.ok_or_else(|| Error::new("the digest of a source is missing"))?)
+}
+
+/// Removes the file of an output that no manifest makes any more, if it is the recorded one, and forgets it.
+fn delete(change: &Change, store: &mut Store, record: &mut Record, work: &Work) -> Result<()> {
+    let path = path_of(work, &change.name);
+    let recorded = record.get(&change.name).map(|recorded| recorded.id);
+    let found = look::look(&path, &change.name, store, work.format);
+    if matches!(found, Existing::Medium { id, .. } if Some(id) == recorded) {
+        work.means.disk.remove(&path).map_err(|error| Error::io("removing", &path, error))?;
+    }
+    store.forget_finished(&change.name);
+    record.remove(&change.name);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {}

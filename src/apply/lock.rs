@@ -1,0 +1,40 @@
+//! One run at a time in one folder.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Write};
+
+use camino::Utf8Path;
+
+use crate::error::{Error, Result};
+
+/// Held while a run is at work; the system lets go of it when the process ends, however it ends.
+#[derive(Debug)]
+pub struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Takes the lock in a folder (`.tsmedia`), saying what is being built.
+    pub fn take(root: &Utf8Path, building: &str) -> Result<Self> {
+        let path = root.join("lock");
+        let failed = |error| Error::io("locking", &path, error);
+        fs::create_dir_all(root).map_err(failed)?;
+        let mut file =
+            File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let holder = fs::read_to_string(&path).unwrap_or_default();
+                let holder = if holder.trim().is_empty() { "another process" } else { holder.trim() };
+                return Err(Error::new(format!("{holder} is at work in `{}`", root.parent().unwrap_or(root)))
+                    .help("wait until it is done, or stop it"));
+            }
+            // A file system without locks: two runs would write the same, whole files.
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+            Err(TryLockError::Error(error)) => return Err(failed(error)),
+        }
+        file.set_len(0).map_err(failed)?;
+        file.write_all(format!("process {}, building `{building}`,", std::process::id()).as_bytes()).map_err(failed)?;
+        Ok(Self { _file: file })
+    }
+}

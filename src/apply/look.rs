@@ -1,0 +1,43 @@
+//! What there is under the name of an output.
+//!
+//! A finished file that the memo knows, and that has not been written to, needs no look. One that was replaced as a
+//! whole (copied from elsewhere, restored by a CI cache) or that the memo does not know is asked for its identity.
+
+use std::fs::{self, File};
+
+use camino::Utf8Path;
+
+use crate::output::lists::{MEDIUM, Medium};
+use crate::output::{Format, Image};
+use crate::plan::Existing;
+use crate::store::Store;
+use crate::volume::Stat;
+
+/// Looks at a file.
+pub(super) fn look(path: &Utf8Path, name: &str, store: &Store, format: Format) -> Existing {
+    let Ok(metadata) = fs::symlink_metadata(path) else { return Existing::Missing };
+    let stat = Stat::of(&metadata);
+    let len = stat.len;
+    if let Some((known, id)) = store.finished(name) {
+        if known == stat {
+            return Existing::Medium { id, len };
+        }
+        if (known.device, known.inode) == (stat.device, stat.inode) {
+            return Existing::Touched { len };
+        }
+    }
+    let medium =
+        if metadata.is_file() { File::open(path).ok().and_then(|mut file| probe(&mut file, format)) } else { None };
+    match medium {
+        Some(medium) => Existing::Medium { id: medium.id, len },
+        None => Existing::Foreign { len },
+    }
+}
+
+/// What a medium says of itself, if it is one that tsmedia made.
+pub(super) fn probe(image: &mut dyn Image, format: Format) -> Option<Medium> {
+    let listing = (format.read)(image).ok()?;
+    let file = listing.files.iter().find(|file| file.path.eq_ignore_ascii_case(MEDIUM))?;
+    let text = file.read_text(image).ok()?;
+    Medium::parse(&text)
+}

@@ -1,0 +1,252 @@
+//! Whether a finished medium is what it was when it was made.
+//!
+//! [`verify`] needs nothing but the medium: every byte of it is covered by the lists that it carries (see
+//! [`output`](crate::output)), and each fault is named. [`compare`] checks it against what the manifest would make
+//! now. The medium is read once from front to end; what is kept in memory is its lists.
+
+mod read;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::str::FromStr;
+
+use crate::digest::{Digest, Digests, Sha256};
+use crate::error::{Error, Result};
+use crate::output::lists::{self, Medium};
+use crate::output::{Identity, Image, Listing};
+use crate::progress::Progress;
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub struct Verified {
+    /// The volume label.
+    pub label: String,
+    /// What the medium says of itself, if that can be read.
+    pub medium: Option<Medium>,
+    /// Its files by path, with the digests that they have now.
+    pub files: BTreeMap<String, Found>,
+    /// How many bytes it has.
+    pub len: u64,
+    /// What is wrong with it; nothing if it is sound.
+    pub faults: Vec<Fault>,
+}
+
+/// A file as it is on the medium.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Its length in bytes.
+    pub len: u64,
+    /// Its digests; none if it can't be read.
+    pub digests: Option<Digests>,
+}
+
+/// One thing that is wrong with a medium.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// The medium ends before what is on it does: its length, and what it should be at least.
+    CutOff {
+        /// How long it is, in bytes.
+        len: u64,
+        /// Where its last file ends, in bytes.
+        needed: u64,
+    },
+    /// A byte outside files is not what it was: directories, boot programs, the space between files.
+    Structure,
+    /// One of the medium's own lists is not what it was, or can't be read; why.
+    List {
+        /// Which.
+        path: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// A file has other bytes than the lists say.
+    Damaged(String),
+    /// A file can't be read.
+    Unreadable(String),
+    /// A file is in the lists and not on the medium.
+    Missing(String),
+    /// A file is on the medium and not in the lists.
+    Extra(String),
+    /// A file is not what the manifest makes of it now.
+    Differs(String),
+    /// A file is in the manifest and not on the medium.
+    NotThere(String),
+    /// A file is on the medium and not in the manifest.
+    NotInManifest(String),
+    /// Label, description, date or boot programs are not what the manifest says now.
+    OtherIdentity,
+}
+
+/// Checks a medium against its own lists.
+///
+/// # Errors
+///
+/// When it can't be read at all, was not made by tsmedia, or somebody asked to stop.
+pub fn verify(image: &mut dyn Image, listing: &Listing, progress: &Progress) -> Result<Verified> {
+    let len = read::len(image)?;
+    let mut faults = Vec::new();
+    let mut text = |path: &str| {
+        let file = listing.files.iter().find(|file| file.path == path)?;
+        match file.read_text(image) {
+            Ok(text) => Some(text),
+            Err(error) => {
+                let why = format!("it can't be read: {}", cause(&error));
+                faults.push(Fault::List { path: path.to_owned(), why });
+                None
+            }
+        }
+    };
+    let own = [lists::MEDIUM, lists::BLAKE3SUMS, lists::SHA256SUMS];
+    let [medium_text, blake3sums, sha256sums] = own.map(&mut text);
+    if own.iter().all(|path| listing.files.iter().all(|file| file.path != *path)) {
+        return Err(Error::new("the medium carries no lists of digests: tsmedia did not make it")
+            .help("only media that tsmedia made can be verified"));
+    }
+    let needed = listing.files.iter().flat_map(|file| &file.places).map(|place| place.offset.saturating_add(place.len));
+    if let Some(needed) = needed.max().filter(|needed| *needed > len) {
+        faults.push(Fault::CutOff { len, needed });
+    }
+    let (files, structure) = read::hash(image, len, listing, progress)?;
+
+    let medium = medium_text.as_deref().and_then(Medium::parse);
+    match &medium {
+        None if medium_text.is_some() => {
+            faults.push(Fault::List { path: lists::MEDIUM.into(), why: "it does not say what it should".into() });
+        }
+        Some(medium) if structure != Some(medium.structure) => faults.push(Fault::Structure),
+        _ => {}
+    }
+    Lists::parse(blake3sums.as_deref(), sha256sums.as_deref(), &mut faults).check(&files, &mut faults);
+    if !files.contains_key(lists::SHA256SUMS) {
+        faults.push(Fault::Missing(lists::SHA256SUMS.into()));
+    }
+    // A `medium.toml` with other bytes than it had says nothing about the rest.
+    if faults.contains(&Fault::Damaged(lists::MEDIUM.into())) {
+        faults.retain(|fault| *fault != Fault::Structure);
+    }
+    faults.sort();
+    faults.dedup();
+    Ok(Verified { label: listing.label.clone(), medium, files, len, faults })
+}
+
+/// Compares a medium that was verified with what the manifest would make now; every digest has to be known.
+pub fn compare(verified: &Verified, wanted: &Identity) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let wanted_files: BTreeMap<_, _> = wanted.files.iter().map(|file| (file.path.as_str(), file)).collect();
+    for (path, file) in &wanted_files {
+        match verified.files.get(*path) {
+            None => faults.push(Fault::NotThere((*path).to_owned())),
+            Some(found) if found.digests.map(|digests| digests.blake3) != file.blake3 || found.len != file.len => {
+                faults.push(Fault::Differs((*path).to_owned()));
+            }
+            Some(_) => {}
+        }
+    }
+    let own = [lists::MEDIUM, lists::BLAKE3SUMS, lists::SHA256SUMS];
+    let extra = verified.files.keys().filter(|path| !wanted_files.contains_key(path.as_str()));
+    faults.extend(extra.filter(|path| !own.contains(&path.as_str())).cloned().map(Fault::NotInManifest));
+    let is_same = verified.medium.as_ref().is_some_and(|medium| Some(medium.id) == wanted.id);
+    if faults.is_empty() && !is_same {
+        faults.push(Fault::OtherIdentity);
+    }
+    faults
+}
+
+fn cause(error: &Error) -> String {
+    std::error::Error::source(error).map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+/// What the two lists say, by path; a list that can't be read is none.
+struct Lists<'a> {
+    blake3: Option<BTreeMap<&'a str, Digest>>,
+    sha256: Option<BTreeMap<&'a str, Sha256>>,
+}
+
+impl<'a> Lists<'a> {
+    fn parse(blake3sums: Option<&'a str>, sha256sums: Option<&'a str>, faults: &mut Vec<Fault>) -> Self {
+        Self {
+            blake3: blake3sums.map(|text| parse(lists::BLAKE3SUMS, text, faults)),
+            sha256: sha256sums.map(|text| parse(lists::SHA256SUMS, text, faults)),
+        }
+    }
+
+    /// Names what is damaged, missing or extra. Where the lists disagree about a file, the file itself decides which
+    /// of them is wrong: no damage makes a digest fit.
+    fn check(&self, files: &BTreeMap<String, Found>, faults: &mut Vec<Fault>) {
+        let mut wrong_in: [Vec<&str>; 2] = [Vec::new(), Vec::new()];
+        for (path, found) in files.iter().filter(|(path, _)| *path != lists::SHA256SUMS) {
+            let Some(digests) = found.digests else {
+                faults.push(Fault::Unreadable(path.clone()));
+                continue;
+            };
+            if path == lists::BLAKE3SUMS {
+                // Otherwise which of the two is wrong is told by the files that they list.
+                let fits = self.sha256.as_ref().is_none_or(|list| list.get(path.as_str()) == Some(&digests.sha256));
+                if !fits && self.blake3.is_some() {
+                    let why = format!("`{}` says that it had other bytes", lists::SHA256SUMS);
+                    faults.push(Fault::List { path: path.clone(), why });
+                }
+                continue;
+            }
+            // For each list that there is: whether it has the file, with this digest.
+            let blake3 =
+                self.blake3.as_ref().map(|list| list.get(path.as_str()).map(|listed| *listed == digests.blake3));
+            let sha256 =
+                self.sha256.as_ref().map(|list| list.get(path.as_str()).map(|listed| *listed == digests.sha256));
+            match (blake3, sha256) {
+                (Some(Some(true)) | None, Some(Some(true)) | None) => {}
+                (Some(Some(true)), Some(_)) => wrong_in[1].push(path),
+                (Some(_), Some(Some(true))) => wrong_in[0].push(path),
+                (Some(None) | None, Some(None) | None) => faults.push(Fault::Extra(path.clone())),
+                _ => faults.push(Fault::Damaged(path.clone())),
+            }
+        }
+        for (list, paths) in [lists::BLAKE3SUMS, lists::SHA256SUMS].into_iter().zip(wrong_in) {
+            if let Some(path) = paths.first() {
+                let why = format!("it is wrong about `{path}`, which the other list says is as it was");
+                let why =
+                    if paths.len() == 1 { why } else { format!("{why}, and about {} more files", paths.len() - 1) };
+                faults.push(Fault::List { path: list.into(), why });
+            }
+        }
+        self.check_listed(files, faults);
+    }
+
+    /// Names the files that are listed and not there. One that only one of two lists has is a fault of that list.
+    fn check_listed(&self, files: &BTreeMap<String, Found>, faults: &mut Vec<Fault>) {
+        let blake3 = self.blake3.as_ref().map(|list| list.keys().copied().collect::<BTreeSet<_>>());
+        let sha256 = self.sha256.as_ref().map(|list| list.keys().copied().collect::<BTreeSet<_>>());
+        let pairs = [(lists::BLAKE3SUMS, &blake3, &sha256), (lists::SHA256SUMS, &sha256, &blake3)];
+        for (name, list, other) in pairs {
+            for path in list.iter().flatten().filter(|path| !files.contains_key(**path)) {
+                faults.push(match other {
+                    Some(other) if !other.contains(path) && *path != lists::BLAKE3SUMS => {
+                        let why = format!("it has `{path}`, which is neither on the medium nor in the other list");
+                        Fault::List { path: name.into(), why }
+                    }
+                    _ => Fault::Missing((*path).to_owned()),
+                });
+            }
+        }
+    }
+}
+
+fn parse<'a, T: FromStr>(name: &str, text: &'a str, faults: &mut Vec<Fault>) -> BTreeMap<&'a str, T> {
+    let mut list = BTreeMap::new();
+    for line in lists::parse_sums(text) {
+        match line.map(|(path, digest)| (path, digest.parse())) {
+            Ok((path, Ok(digest))) => {
+                list.insert(path, digest);
+            }
+            Ok((path, Err(_))) => {
+                faults.push(Fault::List { path: name.into(), why: format!("it has no digest of `{path}`") });
+            }
+            Err(line) => {
+                faults.push(Fault::List { path: name.into(), why: format!("its line {line} is no digest and path") });
+            }
+        }
+    }
+    list
+}
+
+#[cfg(test)]
+mod tests {}

@@ -1,0 +1,76 @@
+//! Reading a medium once: the digests of its files, and of every byte outside them.
+
+use std::collections::BTreeMap;
+use std::io::SeekFrom;
+
+use super::Found;
+use crate::digest::{Digest, Hasher};
+use crate::error::{Error, Result};
+use crate::output::{Image, Listed, Listing, outside, range_header};
+use crate::progress::Progress;
+use crate::write::Place;
+
+const BLOCK_LEN: usize = 1 << 20;
+
+/// How long a medium is.
+pub(super) fn len(image: &mut dyn Image) -> Result<u64> {
+    image.seek(SeekFrom::End(0)).map_err(|error| Error::new("finding the end of the medium").because(error))
+}
+
+/// The digests of the files and of the structure; nothing for what can't be read.
+pub(super) fn hash(
+    image: &mut dyn Image,
+    len: u64,
+    listing: &Listing,
+    progress: &Progress,
+) -> Result<(BTreeMap<String, Found>, Option<Digest>)> {
+    progress.start(len);
+    let mut block = vec![0; BLOCK_LEN];
+    let mut files = BTreeMap::new();
+    let mut in_order: Vec<&Listed> = listing.files.iter().collect();
+    in_order.sort_by_key(|file| file.places.first().map(|place| place.offset));
+    for file in in_order {
+        let mut hasher = Hasher::new();
+        let mut whole = file.places.iter().map(|place| place.len).sum::<u64>() == file.len;
+        for place in &file.places {
+            whole = whole && read(image, place, &mut block, progress, &mut |bytes| hasher.update(bytes))?;
+        }
+        files.insert(file.path.clone(), Found { len: file.len, digests: whole.then(|| hasher.finish()) });
+    }
+    let mut hasher = blake3::Hasher::new();
+    let mut whole = true;
+    for range in outside(len, listing.files.iter().flat_map(|file| &file.places)) {
+        hasher.update(&range_header(&range));
+        whole = whole
+            && read(image, &range, &mut block, progress, &mut |bytes| {
+                hasher.update(bytes);
+            })?;
+    }
+    Ok((files, whole.then(|| Digest(*hasher.finalize().as_bytes()))))
+}
+
+/// Hands on the bytes of a range, and says whether all of them could be read. Fails only when asked to stop: a bad
+/// sector is a fault of the medium, and the rest of it is read all the same.
+fn read(
+    image: &mut dyn Image,
+    place: &Place,
+    block: &mut [u8],
+    progress: &Progress,
+    take: &mut dyn FnMut(&[u8]),
+) -> Result<bool> {
+    if image.seek(SeekFrom::Start(place.offset)).is_err() {
+        return Ok(false);
+    }
+    let mut left = place.len;
+    while left > 0 {
+        progress.go_on()?;
+        let len = left.min(block.len() as u64) as usize;
+        if image.read_exact(&mut block[..len]).is_err() {
+            return Ok(false);
+        }
+        take(&block[..len]);
+        progress.add(len as u64);
+        left -= len as u64;
+    }
+    Ok(true)
+}
