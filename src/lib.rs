@@ -29,8 +29,7 @@
 //! Only `report` and `cli` print, and only `cli` reads the environment, the clock and the terminal.
 
 pub mod apply;
-pub mod apply;
-pub mod apply;
+pub mod cli;
 pub mod digest;
 pub mod error;
 pub mod format;

@@ -1,3 +1,7 @@
 //! The `tsmedia` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tsmedia::cli::main()
+}

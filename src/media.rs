@@ -71,8 +71,7 @@ impl Kind {
 
 impl From<Media> for Output {
     fn from(media: Media) -> Self {
-        let mut description =
-            vec![("label", media.label.clone()), ("kind", media.kind.as_str().into()), ("name", media.name)];
+        let mut description = vec![("kind", media.kind.as_str().into()), ("name", media.name)];
         description.extend(media.site.map(|site| ("site", site)));
         Self {
             path: media.path,

@@ -5,6 +5,7 @@
 //! lengths depend on names alone, so an output is laid out before its sources are read ([`Draft`]) and stays where
 //! it is when their digests are known ([`Sealed`]).
 
+mod disc;
 mod draft;
 mod identity;
 pub mod lists;
@@ -13,6 +14,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use camino::Utf8PathBuf;
 
+pub use disc::DISC;
 pub(crate) use draft::range_header;
 pub use draft::{Draft, Placed, Sealed, outside};
 pub use identity::{BootImage, Held, Identity};

@@ -2,10 +2,16 @@
 //!
 //! Nothing here reads the environment: whether there is colour, and how wide a line may be, is told by the caller.
 
+mod failure;
+mod medium;
 pub mod plan;
 mod problems;
+mod verified;
 
+pub use failure::failure;
+pub use medium::{disc, disc_json, wim, wim_json};
 pub use problems::{graphical, json, summary};
+pub use verified::{fault, verified_json};
 
 /// How text for people may look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,4 +29,9 @@ impl Default for Look {
     fn default() -> Self {
         Self { colour: false, unicode: true, width: 100 }
     }
+}
+
+/// A count and what is counted, such as `1 file` or `2 files`.
+pub fn counted(n: usize, word: &str) -> String {
+    format!("{n} {word}{}", if n == 1 { "" } else { "s" })
 }

@@ -51,7 +51,8 @@ impl Resolver {
             label: manifest.media.label.clone(),
             date,
             capacity: manifest.output.capacity,
-            path: rendered.path_at("/output/path", &manifest.output.path),
+            // Outputs belong to the manifest, wherever their path was written.
+            path: rendered.path.with_file_name(&manifest.output.path),
             path_as_written: manifest.output.path.clone(),
             root,
             boot,

@@ -56,7 +56,7 @@ pub fn summary(problems: &Problems) -> Option<String> {
         .into_iter()
         .map(|(severity, word)| (problems.count(severity), word))
         .filter(|(n_problems, _)| *n_problems > 0)
-        .map(|(n_problems, word)| format!("{n_problems} {word}{}", if n_problems == 1 { "" } else { "s" }))
+        .map(|(n_problems, word)| super::counted(n_problems, word))
         .collect();
     (!counted.is_empty()).then(|| counted.join(", "))
 }

@@ -50,6 +50,13 @@ pub struct Label {
     pub joliet: Option<String>,
 }
 
+impl Label {
+    /// What Windows shows: the label of UDF, or else of Joliet, or else of ISO 9660.
+    pub fn best(&self) -> &str {
+        self.udf.as_deref().or(self.joliet.as_deref()).or(self.iso.as_deref()).unwrap_or_default()
+    }
+}
+
 /// An entry of the boot catalog.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BootProgram {

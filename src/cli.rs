@@ -1,0 +1,145 @@
+//! The command line: reads arguments, the environment, the clock and the terminal, and nobody else does.
+//!
+//! Every command is a view of one value of the pipeline. Data goes to standard output, everything else to standard
+//! error. Exit codes: 0 done, 1 failed, 2 something to do (`plan --detailed-exitcode`), 64 wrong usage,
+//! 130 interrupted.
+
+mod apply;
+mod check;
+mod init;
+mod inspect;
+mod plan;
+mod project;
+mod render;
+mod screen;
+mod verify;
+
+use std::process::ExitCode;
+
+use camino::Utf8PathBuf;
+use clap::{Args, CommandFactory, Parser, Subcommand};
+
+use crate::error::Result;
+use crate::manifest;
+
+use screen::Screen;
+
+/// Builds Windows deployment media from a manifest.
+#[derive(Debug, Parser)]
+#[command(name = "tsmedia", version, max_term_width = 100, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Print data as JSON (commands that read).
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write a manifest to start from.
+    Init(init::Arguments),
+    /// Say everything that is wrong with manifests.
+    Check(ManifestArguments),
+    /// Print manifests as they are after profiles and templates, for each site.
+    Render(ManifestArguments),
+    /// Say what apply would do, and why.
+    Plan(plan::Arguments),
+    /// Build the media that are not up to date.
+    Apply(apply::Arguments),
+    /// Show what a medium holds and how it starts.
+    Inspect(inspect::Arguments),
+    /// Check every byte of a medium against the digests that it carries.
+    Verify(verify::Arguments),
+    /// Print the JSON Schema of the manifest, for editors.
+    Schema,
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Which manifests, for which sites, with which template values.
+#[derive(Debug, Args)]
+struct ManifestArguments {
+    /// The manifests.
+    #[arg(value_name = "MANIFEST", default_value = "media.toml")]
+    manifests: Vec<Utf8PathBuf>,
+    /// Only this site (repeat it for several).
+    #[arg(long = "site", value_name = "CODE")]
+    sites: Vec<String>,
+    /// A TOML file of template values.
+    #[arg(long = "vars", value_name = "FILE")]
+    vars_files: Vec<Utf8PathBuf>,
+    /// A template value, nearer than those of any file.
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_var)]
+    vars: Vec<(String, String)>,
+}
+
+impl ManifestArguments {
+    fn options(&self) -> manifest::Options {
+        manifest::Options { vars_files: self.vars_files.clone(), vars: self.vars.clone(), sites: self.sites.clone() }
+    }
+}
+
+fn parse_var(text: &str) -> std::result::Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write it as NAME=VALUE".into()),
+    }
+}
+
+/// How a command ended that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Done,
+    /// The command did its work and found something wrong, and has said so.
+    Wrong,
+    /// `plan --detailed-exitcode` found something to do.
+    Changes,
+}
+
+const WRONG_USAGE: u8 = 64;
+const INTERRUPTED: u8 = 130;
+
+/// Runs the command line and says how it ended.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are errors to clap, but not to the shell.
+            let code = if error.use_stderr() { WRONG_USAGE } else { 0 };
+            let _ = error.print();
+            return code.into();
+        }
+    };
+    let screen = Screen::of_process(cli.json);
+    match run(cli.command, &screen) {
+        Ok(Outcome::Done) => ExitCode::SUCCESS,
+        Ok(Outcome::Wrong) => ExitCode::FAILURE,
+        Ok(Outcome::Changes) => 2.into(),
+        Err(error) => {
+            screen.error(&error);
+            if screen.progress().is_cancelled() { INTERRUPTED.into() } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+fn run(command: Command, screen: &Screen) -> Result<Outcome> {
+    match command {
+        Command::Init(arguments) => init::run(&arguments, screen),
+        Command::Check(arguments) => check::run(&arguments, screen),
+        Command::Render(arguments) => render::run(&arguments, screen),
+        Command::Plan(arguments) => plan::run(&arguments, screen),
+        Command::Apply(arguments) => apply::run(&arguments, screen),
+        Command::Inspect(arguments) => inspect::run(&arguments, screen),
+        Command::Verify(arguments) => verify::run(&arguments, screen),
+        Command::Schema => screen.data(&manifest::editor_schema()),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "tsmedia", &mut script);
+            screen.data(&String::from_utf8_lossy(&script))
+        }
+    }
+}

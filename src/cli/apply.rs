@@ -1,0 +1,44 @@
+//! `tsmedia apply`: builds the media that are not up to date.
+
+use clap::Args;
+
+use super::screen::Screen;
+use super::{ManifestArguments, Outcome, project};
+use crate::apply::{self, Applied};
+use crate::error::Result;
+use crate::plan::Action;
+use crate::size::Size;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    manifests: ManifestArguments,
+    /// Replace files at the outputs' paths that tsmedia did not make.
+    #[arg(long)]
+    force: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
+    let Some(projects) = project::load(&arguments.manifests, screen)? else { return Ok(Outcome::Wrong) };
+    for project in &projects {
+        let mut store = project.open_store()?;
+        let work = project.work(arguments.force);
+        let applied = screen.watch("building", |progress| apply::apply(&work, &mut store, progress))?;
+        say(&applied, screen);
+    }
+    Ok(Outcome::Done)
+}
+
+/// One line for each output: what was done to it.
+fn say(applied: &Applied, screen: &Screen) {
+    for change in &applied.plan.changes {
+        let done = match change.action {
+            Action::Keep => "kept",
+            Action::Create => "created",
+            Action::Rebuild => "rebuilt",
+            Action::Delete if change.in_the_way => "forgotten",
+            Action::Delete => "deleted",
+        };
+        screen.say(&format!("{done:9} {} ({})", change.name, Size(change.len)));
+    }
+}

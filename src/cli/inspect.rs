@@ -1,0 +1,57 @@
+//! `tsmedia inspect`: what a finished medium, or a WIM file, holds.
+
+use std::fs::File;
+use std::io::{Read, Seek};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::Args;
+
+use super::Outcome;
+use super::screen::Screen;
+use crate::error::{Error, Result};
+use crate::format::iso;
+use crate::format::wim::Wim;
+use crate::output::{DISC, lists};
+use crate::report;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// A disc image or a WIM file.
+    medium: Utf8PathBuf,
+    /// List every file.
+    #[arg(long)]
+    files: bool,
+}
+
+const WIM_MAGIC: &[u8; 8] = b"MSWIM\0\0\0";
+
+pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
+    let path = &arguments.medium;
+    let mut file = File::open(path).map_err(|error| Error::io("opening", path, error))?;
+    if is_wim(&mut file, path)? {
+        let wim = Wim::open(path)?;
+        return if screen.json { screen.json(&report::wim_json(&wim)) } else { screen.data(&report::wim(&wim)) };
+    }
+    let disc = iso::read(&mut file).map_err(|error| Error::new(format!("reading `{path}`")).because(error))?;
+    let description = description(&mut file);
+    if screen.json {
+        screen.json(&report::disc_json(&disc, &description))
+    } else {
+        screen.data(&report::disc(&disc, &description, arguments.files))
+    }
+}
+
+fn is_wim(file: &mut File, path: &Utf8Path) -> Result<bool> {
+    let mut magic = [0; WIM_MAGIC.len()];
+    let read = file.read(&mut magic).and_then(|_| file.rewind());
+    read.map_err(|error| Error::io("reading", path, error))?;
+    Ok(&magic == WIM_MAGIC)
+}
+
+/// What the medium says of itself, if it is one of ours.
+fn description(file: &mut File) -> Vec<(String, String)> {
+    let listing = (DISC.read)(file).ok();
+    let listed = listing.and_then(|listing| listing.files.into_iter().find(|listed| listed.path == lists::MEDIUM));
+    let text = listed.and_then(|listed| listed.read_text(file).ok());
+    text.and_then(|text| lists::Medium::parse(&text)).map(|medium| medium.description).unwrap_or_default()
+}

@@ -1,0 +1,109 @@
+//! What most commands begin with: manifests loaded, resolved and checked, with the record and cache beside each.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::ManifestArguments;
+use super::screen::Screen;
+use crate::apply::Work;
+use crate::error::{Error, Result};
+use crate::manifest::{self, Rendered};
+use crate::output::{DISC, Output};
+use crate::problem::Problems;
+use crate::record::Record;
+use crate::report;
+use crate::resolve::Resolver;
+use crate::store::Store;
+use crate::volume::Date;
+use crate::write::Means;
+
+/// The manifest of a folder, where none is named.
+pub(super) const DEFAULT_MANIFEST: &str = "media.toml";
+
+/// A manifest, with all that it makes for the chosen sites.
+pub(super) struct Project {
+    folder: Utf8PathBuf,
+    record: Utf8PathBuf,
+    outputs: Vec<Output>,
+    others: Vec<String>,
+}
+
+impl Project {
+    fn new(manifest: &Utf8Path, outputs: Vec<Output>, is_whole: bool) -> Result<Self> {
+        let folder = match manifest.parent() {
+            Some(folder) if folder != "" => folder.to_owned(),
+            _ => ".".into(),
+        };
+        let record = Record::path_beside(manifest);
+        // Where some sites are chosen, outputs of the others must not be taken for outputs of none.
+        let others = match is_whole {
+            true => Vec::new(),
+            false => Record::load(&record)?.outputs().map(|recorded| recorded.name.clone()).collect(),
+        };
+        Ok(Self { folder, record, outputs, others })
+    }
+
+    /// The media that it makes.
+    pub fn outputs(&self) -> &[Output] {
+        &self.outputs
+    }
+
+    /// The cache beside it.
+    pub fn open_store(&self) -> Result<Store> {
+        Store::open(&self.folder.join(".tsmedia"))
+    }
+
+    /// What there is to plan or to do.
+    pub fn work(&self, force: bool) -> Work<'_> {
+        Work {
+            outputs: &self.outputs,
+            others: &self.others,
+            base: &self.folder,
+            record: &self.record,
+            format: DISC,
+            means: Means::default(),
+            force,
+        }
+    }
+}
+
+/// Loads manifests and renders them for each chosen site.
+pub(super) fn render(arguments: &ManifestArguments, problems: &mut Problems) -> Result<Vec<Vec<Rendered>>> {
+    let options = arguments.options();
+    arguments.manifests.iter().map(|manifest| manifest::load(manifest, &options, problems)).collect()
+}
+
+/// Loads manifests and finds everything that they name. Warnings are said; if there is an error, all of it is said
+/// and there is nothing to go on with.
+pub(super) fn load(arguments: &ManifestArguments, screen: &Screen) -> Result<Option<Vec<Project>>> {
+    let mut problems = Problems::default();
+    let projects = resolve(arguments, &mut problems)?;
+    if problems.has_errors() && screen.json {
+        screen.json(&report::json(&problems))?;
+    } else {
+        screen.problems(&problems);
+    }
+    Ok((!problems.has_errors()).then_some(projects))
+}
+
+/// The same, with what is wrong for the caller to say.
+pub(super) fn resolve(arguments: &ManifestArguments, problems: &mut Problems) -> Result<Vec<Project>> {
+    let date = source_date()?;
+    let mut resolver = Resolver::default();
+    let mut projects = Vec::new();
+    for (manifest, rendered) in arguments.manifests.iter().zip(render(arguments, problems)?) {
+        let media = rendered.iter().filter_map(|rendered| resolver.resolve(rendered, date, problems));
+        let outputs = media.map(Output::from).collect();
+        projects.push(Project::new(manifest, outputs, arguments.sites.is_empty())?);
+    }
+    Ok(projects)
+}
+
+/// The date of media whose manifests give none.
+fn source_date() -> Result<Date> {
+    let Some(epoch) = std::env::var_os("SOURCE_DATE_EPOCH") else { return Ok(Date::EARLIEST) };
+    let seconds = epoch.to_str().and_then(|text| text.parse().ok());
+    seconds.and_then(Date::from_unix).ok_or_else(|| {
+        Error::new(format!("`SOURCE_DATE_EPOCH` is `{}`", epoch.to_string_lossy()))
+            .help("give it as seconds since 1970, between 1980 and 2099")
+    })
+}

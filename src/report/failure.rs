@@ -1,0 +1,37 @@
+//! The world's failures, for people.
+
+use std::error::Error as _;
+
+use crate::error::Error;
+
+/// A failure, what led to it, and what can be done.
+pub fn failure(error: &Error) -> String {
+    let mut text = format!("error: {error}\n");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(&format!("  because: {error}\n"));
+        cause = error.source();
+    }
+    if let Some(advice) = error.advice() {
+        text.push_str(&format!("  help: {advice}\n"));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_names_every_cause_and_the_advice() {
+        let error = Error::new("building `a.iso`")
+            .because(Error::io("writing", "a.iso".into(), std::io::Error::other("no space left")))
+            .help("free some room");
+        insta::assert_snapshot!(failure(&error), @r"
+        error: building `a.iso`
+          because: writing `a.iso`
+          because: no space left
+          help: free some room
+        ");
+    }
+}

@@ -1,0 +1,139 @@
+//! What a finished medium, or a WIM file, says of itself.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+
+use super::counted;
+use crate::format::iso::{BootProgram, Disc};
+use crate::format::wim::{Compression, Wim};
+use crate::size::Size;
+
+/// A disc image for people. `description` is what its `medium.toml` says; `with_files` lists every file.
+pub fn disc(disc: &Disc, description: &[(String, String)], with_files: bool) -> String {
+    let systems = [("UDF", disc.udf.is_some()), ("ISO 9660", disc.iso.is_some()), ("Joliet", disc.joliet.is_some())];
+    let systems: Vec<_> = systems.into_iter().filter_map(|(name, is_there)| is_there.then_some(name)).collect();
+    let files: Vec<_> = disc.files().iter().filter(|file| !file.is_folder).collect();
+    let n_folders = disc.files().len() - files.len();
+    let bytes = Size(files.iter().map(|file| file.len).sum());
+    let mut rows = vec![
+        ("form".to_owned(), format!("disc image, {}: {}", Size(disc.len), systems.join(", "))),
+        ("volume label".to_owned(), disc.label.best().to_owned()),
+    ];
+    rows.extend(description.iter().filter(|(key, _)| key != "label").cloned());
+    if disc.boot.is_empty() {
+        rows.push(("boot".to_owned(), "no boot catalog".to_owned()));
+    }
+    rows.extend(disc.boot.iter().map(|program| ("boot".to_owned(), boot(program))));
+    let holds = [counted(files.len(), "file"), counted(n_folders, "folder"), bytes.to_string()];
+    rows.push(("holds".to_owned(), holds.join(", ")));
+    let mut text = table(&rows);
+    if with_files {
+        text.push('\n');
+        for file in &files {
+            text.push_str(&format!("{:>14}  {}\n", file.len, file.path));
+        }
+    }
+    text
+}
+
+/// A disc image as data.
+pub fn disc_json(disc: &Disc, description: &[(String, String)]) -> Json {
+    let files = disc.files().iter().filter(|file| !file.is_folder).map(|file| {
+        let extents: Vec<_> = file.extents.iter().map(|extent| [extent.start, extent.end - extent.start]).collect();
+        json!({ "path": file.path, "len": file.len, "extents": extents })
+    });
+    let boot = disc.boot.iter().map(|program| {
+        json!({
+            "platform": platform(program.platform),
+            "bootable": program.is_bootable,
+            "sectors": program.n_sectors,
+            "offset": program.offset,
+        })
+    });
+    json!({
+        "form": "iso",
+        "len": disc.len,
+        "label": disc.label.best(),
+        "id": disc.id,
+        "description": description.iter().cloned().collect::<BTreeMap<_, _>>(),
+        "boot": boot.collect::<Vec<_>>(),
+        "files": files.collect::<Vec<_>>(),
+    })
+}
+
+fn boot(program: &BootProgram) -> String {
+    let not = if program.is_bootable { "" } else { ", marked as not bootable" };
+    let BootProgram { platform: number, n_sectors, offset, .. } = program;
+    format!("{}: {n_sectors} sectors of 512 bytes at byte {offset}{not}", platform(*number))
+}
+
+/// El Torito's platform identifiers (table 2, and the UEFI specification for 0xEF).
+fn platform(number: u8) -> String {
+    match number {
+        0x00 => "BIOS".into(),
+        0x01 => "PowerPC".into(),
+        0x02 => "Mac".into(),
+        0xEF => "UEFI".into(),
+        other => format!("platform {other:#04x}"),
+    }
+}
+
+/// A WIM file for people.
+pub fn wim(wim: &Wim) -> String {
+    let facts = wim.facts();
+    let started = match facts.boot_index {
+        Some(index) => format!("starts image {index}"),
+        None => "starts no image".into(),
+    };
+    let mut rows = vec![
+        ("form", format!("WIM file, {} compressed, {started}", compression(facts.compression))),
+        ("holds", counted(facts.n_images as usize, "image")),
+    ];
+    for image in wim.images() {
+        let mut words = vec![image.name.unwrap_or_else(|| "(no name)".into())];
+        words.extend(image.architecture.map(|architecture| architecture.to_string()));
+        words.extend(image.version.map(|version| version.to_string()));
+        words.extend(image.edition);
+        words.extend(image.language);
+        rows.push(("image", format!("{}: {}", image.index, words.join(", "))));
+    }
+    table(&rows.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<Vec<_>>())
+}
+
+/// A WIM file as data.
+pub fn wim_json(wim: &Wim) -> Json {
+    let facts = wim.facts();
+    let images = wim.images().into_iter().map(|image| {
+        json!({
+            "index": image.index,
+            "name": image.name,
+            "description": image.description,
+            "architecture": image.architecture.map(|architecture| architecture.to_string()),
+            "version": image.version.map(|version| version.to_string()),
+            "edition": image.edition,
+            "language": image.language,
+        })
+    });
+    json!({
+        "form": "wim",
+        "compression": compression(facts.compression),
+        "boot-index": facts.boot_index,
+        "images": images.collect::<Vec<_>>(),
+    })
+}
+
+fn compression(compression: Compression) -> &'static str {
+    match compression {
+        Compression::None => "not",
+        Compression::Xpress => "XPRESS",
+        Compression::Lzx => "LZX",
+        Compression::Lzms => "LZMS",
+    }
+}
+
+/// Rows of a key and a value, the values below each other.
+fn table(rows: &[(String, String)]) -> String {
+    let width = rows.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
+    rows.iter().map(|(key, value)| format!("{key:width$}  {value}\n")).collect()
+}
