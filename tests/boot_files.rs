@@ -33,7 +33,9 @@ impl Scratch {
         for file in files {
             let path = tree.join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, file).unwrap();
+            // Long enough for an EFI boot image.
+            let padding = if file.contains("efisys") { 2_048 } else { 0 };
+            fs::write(path, format!("{file:<padding$}")).unwrap();
         }
         tree
     }
@@ -73,8 +75,8 @@ fn origins(found: &BootFiles) -> Vec<String> {
 
 fn origin(content: &Content) -> String {
     match content {
-        Content::Bytes(bytes) => String::from_utf8_lossy(bytes).into_owned(),
-        Content::Source(source) => fs::read_to_string(&source.path).unwrap(),
+        Content::Bytes(bytes) => String::from_utf8_lossy(bytes).trim_end().to_owned(),
+        Content::Source(source) => fs::read_to_string(&source.path).unwrap().trim_end().to_owned(),
     }
 }
 
@@ -335,7 +337,7 @@ fn links_may_not_leave_the_folder_or_go_round_in_it() {
 }
 
 #[test]
-fn a_boot_sector_that_no_bios_could_load_is_refused() {
+fn boot_records_that_no_firmware_could_load_are_refused() {
     let scratch = Scratch::new();
     let folder = scratch.tree("iso", &ISO);
     for (len, is_fine) in [(0, false), (2_048, true), (4_096, true), (4_097, false)] {
@@ -354,6 +356,8 @@ fn a_boot_sector_that_no_bios_could_load_is_refused() {
         // UEFI does not care.
         assert!(in_folder(&folder, &wanted(&[Uefi])).is_ok());
     }
+    fs::write(folder.join("EFI/Microsoft/Boot/efisys.bin"), "").unwrap();
+    assert!(matches!(in_folder(&folder, &wanted(&[Uefi])), Err(NoBootFiles::Failed(_))));
 }
 
 #[test]

@@ -193,6 +193,7 @@ pub fn boot_files(source: BootSource, wanted: &Wanted) -> Result<BootFiles, NoBo
     }
     if wanted.firmware.contains(&Firmware::Uefi) {
         let image = match found.efi_image {
+            Some(image) if image.len() < MIN_FAT_LEN => return Err(NoBootFiles::Failed(wrong_efi_image(image.len()))),
             Some(image) => Layout::from(&image),
             None => {
                 notes.push(Note::MadeEfiImage);
@@ -233,6 +234,15 @@ const MAX_BOOT_SECTOR_LEN: u64 = 4_096;
 fn wrong_boot_sector(len: u64) -> Error {
     Error::new(format!("`{BOOT_SECTOR}` has {len} bytes, and a BIOS loads from 1 to {MAX_BOOT_SECTOR_LEN}"))
         .help("take the file from `boot` of an extracted Windows ISO or from the ADK's `Oscdimg` folder")
+}
+
+/// Less is no FAT volume: it has a boot sector, a table, a root folder and a cluster.
+const MIN_FAT_LEN: u64 = 4 * 512;
+
+fn wrong_efi_image(len: u64) -> Error {
+    Error::new(format!("the EFI boot image (`efisys.bin`) has {len} bytes, which is no FAT volume")).help(
+        "take the file from `efi\\microsoft\\boot` of an extracted Windows ISO or from the ADK's `Oscdimg` folder",
+    )
 }
 
 /// Where UEFI looks for a boot program on a removable medium (UEFI specification, 3.5.1.1).
