@@ -3,7 +3,7 @@
 //! This is where content is looked at (folders listed, WIM headers read) but not yet read. What is wrong becomes a
 //! problem at the line that names the content; nothing is written.
 
-mod boot;
+pub mod boot;
 mod content;
 mod start;
 mod tree;
