@@ -1,5 +1,7 @@
 //! Disc images as independent readers see them: all of a tree, byte for byte, and without a complaint.
 
+#[path = "iso/grub.rs"]
+mod grub;
 mod iso;
 
 use std::fs;
@@ -321,4 +323,52 @@ fn a_file_beyond_four_gib_is_read_by_all() {
     let report = run("xorriso", &["-report_about", "NOTE", "-indev", image, "-lsl", "/sources"]);
     assert_quiet("xorriso", &report);
     assert!(report.contains(&len.to_string()), "{report}");
+}
+
+/// The other way round: our reader, and images that others made.
+#[test]
+fn images_by_genisoimage_and_xorriso_are_read() {
+    let mut sample = Sample::new("OTHERS");
+    let tree = sample.target("tree");
+    for (path, bytes) in [("readme.txt", &b"hello\n"[..]), ("a/b/größe.txt", b"deep"), ("a/empty", b"")] {
+        sample.source(path, bytes);
+        fs::create_dir_all(tree.join(path).parent().unwrap()).unwrap();
+        fs::write(tree.join(path), bytes).unwrap();
+    }
+    for n in 0..200 {
+        fs::create_dir_all(tree.join(format!("many/{n}"))).unwrap();
+        fs::write(tree.join(format!("many/{n}/file.txt")), n.to_string()).unwrap();
+    }
+    fs::write(tree.join("boot.img"), [0xFA; 2_048]).unwrap();
+    let image = sample.folder.path().join("other.iso");
+    let read = || tsmedia::format::iso::read(&mut fs::File::open(&image).unwrap()).unwrap();
+    let bytes_at = |disc: &tsmedia::format::iso::Disc, path: &str| {
+        let file = disc.files().iter().find(|file| file.path == path).unwrap_or_else(|| panic!("no {path}: {disc:?}"));
+        let mut bytes = vec![0; file.len as usize];
+        if let [range] = &file.extents[..] {
+            fs::File::open(&image).unwrap().read_exact_at(&mut bytes, range.start).unwrap();
+        }
+        bytes
+    };
+    let (tree, out) = (text(&tree), text(&image));
+
+    let boot = ["-b", "boot.img", "-no-emul-boot", "-boot-load-size", "4"];
+    let names = ["-input-charset", "utf-8", "-V", "OTHERS", "-J", "-quiet", "-o", out];
+    run("genisoimage", &[&["-udf"][..], &names, &boot, &[tree]].concat());
+    let disc = read();
+    assert_eq!((disc.label.udf.as_deref(), disc.label.iso.as_deref()), (Some("OTHERS"), Some("OTHERS")));
+    assert_eq!((disc.boot.len(), disc.boot[0].platform, disc.boot[0].n_sectors), (1, 0, 4));
+    assert_eq!(bytes_at(&disc, "a/b/größe.txt"), b"deep");
+    assert_eq!(bytes_at(&disc, "many/150/file.txt"), b"150");
+    // Its boot catalog is a file, too.
+    assert_eq!(disc.files().iter().filter(|file| !file.is_folder).count(), 205);
+
+    run("xorriso", &["-as", "mkisofs", "-quiet", "-J", "-V", "OTHERS", "-o", out, tree]);
+    let disc = read();
+    assert_eq!((disc.udf.is_none(), disc.label.joliet.as_deref()), (true, Some("OTHERS")));
+    assert_eq!(bytes_at(&disc, "a/b/größe.txt"), b"deep");
+    assert_eq!(disc.disagreements(), []);
+
+    run("xorriso", &["-as", "mkisofs", "-quiet", "-V", "OTHERS", "-o", out, tree]);
+    assert_eq!(bytes_at(&read(), "README.TXT"), b"hello\n");
 }

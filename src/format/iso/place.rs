@@ -30,6 +30,10 @@ const LARGE: u64 = 1 << 20;
 const ALIGNED: u64 = 64 << 10;
 const ALIGNMENT: u64 = 2;
 
+/// Empty sectors before the last one, as on a burnt disc (150 is the usual number). Readers that fetch sectors ahead stumble at the
+/// end: SeaBIOS and GRUB, which fetches 32 KiB, got wrong bytes from the last sectors without noticing.
+const PADDING: u64 = 150;
+
 /// Where bytes lie: from a sector on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Run {
@@ -155,6 +159,7 @@ fn emit(disc: &Disc, known: &Places, mut out: Output) -> (Places, Vec<Extent>) {
     for &item in &order.made {
         emit_file(disc, item, &mut found, &mut out);
     }
+    out.go_to(out.sector + PADDING);
     out.put(udf::anchor(out.sector));
     found.n_sectors = out.sector;
     (found, out.extents.unwrap_or_default())

@@ -371,7 +371,8 @@ fn dump_rows(sector: &[u8], text: &mut String) {
         let hex: Vec<_> = row.iter().map(|byte| format!("{byte:02x}")).collect();
         let letters: String =
             row.iter().map(|byte| if (0x20..0x7F).contains(byte) { char::from(*byte) } else { '.' }).collect();
-        let _ = writeln!(text, "  {:03x}  {}  {}", 16 * n, hex.join(" "), letters.trim_end());
+        let line = format!("  {:03x}  {}  {letters}", 16 * n, hex.join(" "));
+        let _ = writeln!(text, "{}", line.trim_end());
         previous = row;
     }
 }
