@@ -1,5 +1,7 @@
 //! What a disc of 100,000 files costs in memory. A process of its own, so that its peak is that of this alone.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
+
 use std::fs;
 use std::sync::Arc;
 use std::time::Instant;

@@ -1,5 +1,7 @@
 //! Disc images as independent readers see them: all of a tree, byte for byte, and without a complaint.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
+
 #[path = "iso/grub.rs"]
 mod grub;
 mod iso;
@@ -160,6 +162,23 @@ fn a_tiny_tree_with_bios_and_uefi_programs_is_read_by_all() {
     assert_eq!(lines.len(), 2, "{report}");
     assert!(lines[0].contains("BIOS  y   none  0x0000  0x00      8"), "{report}");
     assert!(lines[1].contains("UEFI  y   none  0x0000  0x00   2880"), "{report}");
+}
+
+#[test]
+fn boot_programs_that_are_files_of_the_tree_are_found_there() {
+    let mut sample = tiny();
+    for (platform, path, len) in
+        [(Platform::Bios, "boot/start.com", 4_096), (Platform::Uefi, "efi/boot.img", 1_474_560)]
+    {
+        let bytes = noise(len);
+        sample.made(path, &bytes);
+        sample.boot(platform, &bytes);
+    }
+    let report = with_all(&sample);
+    assert!(!report.contains("hidden"), "{report}");
+    for line in ["El Torito img path :   1  /boot/start.com", "El Torito img path :   2  /efi/boot.img"] {
+        assert!(report.contains(line), "{report}");
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@
 //!    behind sector 259 whose size is a power of two), the anchor (256), the UDF file set (257).
 //! 2. Files of 1 MiB and more: those of a larger power of two before those of a smaller, then by path. So nothing smaller
 //!    moves them, and growing seldom changes their order.
-//! 3. The boot images, then all other files that come from a source, folder by folder in the order of the tree.
+//! 3. The boot images that are no files of the tree (one that is has its place there), then all other files that come from a source, folder by folder in the order of the tree.
 //! 4. ISO 9660 folders, Joliet folders, UDF folders and the UDF file entries. They start at a multiple of a
 //!    generous power of two, so that the growth of a file doesn't move them. They are behind the data because their own growth
 //!    would otherwise move all of it; UDF comes last because 7-Zip takes what follows the last UDF

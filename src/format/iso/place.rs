@@ -98,6 +98,8 @@ struct Disc<'a> {
     volume: &'a Volume,
     tree: Tree<'a>,
     views: [View; 2],
+    /// Of each boot image: the item of the tree that is the same file.
+    boot_files: Vec<Option<usize>>,
 }
 
 /// The disc image of a volume.
@@ -107,7 +109,8 @@ pub fn layout(volume: &Volume) -> Result<Layout> {
     let tree = Tree::new(&volume.root)?;
     check_sizes(volume, &tree)?;
     let views = [Charset::Iso, Charset::Joliet].map(|charset| View::new(&tree, charset));
-    let disc = Disc { volume, tree, views };
+    let boot_files = volume.boot.iter().map(|entry| same_file(&tree, &entry.image)).collect();
+    let disc = Disc { volume, tree, views, boot_files };
     let unknown = Places::unknown(&disc);
     let (known, _) = emit(&disc, &unknown, Output::new(None));
     if u32::try_from(known.n_sectors).is_err() {
@@ -138,6 +141,20 @@ fn check_sizes(volume: &Volume, tree: &Tree) -> Result<()> {
     }
 }
 
+/// The first file of the tree that is the whole of a boot image: firmware may as well load that one.
+fn same_file(tree: &Tree, image: &Layout) -> Option<usize> {
+    let [extent] = image.extents() else { return None };
+    let is_same = |content: &Content| match (content, &extent.piece) {
+        (Content::Bytes(bytes), Piece::Bytes(piece)) => bytes == piece,
+        (Content::Source(source), Piece::Source { file, start: 0 }) => source == file,
+        _ => false,
+    };
+    (0..tree.items().len()).find(|item| match &tree.items()[*item].what {
+        What::File(content) => content.len() == image.len() && extent.len == image.len() && is_same(content),
+        What::Folder { .. } => false,
+    })
+}
+
 /// Describes the disc, given the places that a run before this one found.
 fn emit(disc: &Disc, known: &Places, mut out: Output) -> (Places, Vec<Extent>) {
     let mut found = Places::unknown(disc);
@@ -146,10 +163,12 @@ fn emit(disc: &Disc, known: &Places, mut out: Output) -> (Places, Vec<Extent>) {
     for &item in &order.large {
         emit_file(disc, item, &mut found, &mut out);
     }
-    for (entry, place) in disc.volume.boot.iter().zip(&mut found.boot) {
-        out.align(ALIGNMENT);
-        *place = out.sector;
-        out.put_layout(&entry.image, catalog::room(entry));
+    for ((entry, place), file) in disc.volume.boot.iter().zip(&mut found.boot).zip(&disc.boot_files) {
+        if file.is_none() {
+            out.align(ALIGNMENT);
+            *place = out.sector;
+            out.put_layout(&entry.image, catalog::room(entry));
+        }
     }
     for &item in &order.small {
         emit_file(disc, item, &mut found, &mut out);
@@ -158,6 +177,11 @@ fn emit(disc: &Disc, known: &Places, mut out: Output) -> (Places, Vec<Extent>) {
     emit_structures(disc, known, &mut found, &mut out);
     for &item in &order.made {
         emit_file(disc, item, &mut found, &mut out);
+    }
+    for (file, place) in disc.boot_files.iter().zip(&mut found.boot) {
+        if let Some(item) = file {
+            *place = found.data[*item].sector;
+        }
     }
     out.go_to(out.sector + PADDING);
     out.put(udf::anchor(out.sector));

@@ -120,6 +120,17 @@ fn large_files_come_first_and_made_ones_last() {
 }
 
 #[test]
+fn a_boot_program_that_is_a_file_of_the_tree_is_on_the_disc_once() {
+    let mut volume = volume("BOOT");
+    volume.root.insert("boot/other.com", source(4_096, b'o')).unwrap();
+    volume.root.insert("boot/start.com", source(4_096, b's')).unwrap();
+    volume.boot.push(BootEntry { platform: Platform::Bios, image: Layout::from(&source(4_096, b's')) });
+    let disc = disc_of(&volume);
+    let file = disc.files().iter().find(|file| file.path == "boot/start.com").unwrap();
+    assert_eq!(disc.boot[0].offset, file.extents[0].start);
+}
+
+#[test]
 fn a_small_file_that_grows_moves_no_large_one_and_no_structure() {
     let with = |len: u64| {
         let mut volume = volume("STABLE");
