@@ -4,6 +4,7 @@
 //! rendered ([`template`]); the result is checked against the schema of our own types ([`complaint`]) and the rules
 //! of the field ([`rules`]), and read into them once. Complaints of all these steps come together.
 
+mod blame;
 mod capacity;
 mod complaint;
 mod model;
@@ -176,6 +177,9 @@ fn render(
     let site_table = site.and_then(|site| site.node.as_table());
     if site.is_some() {
         context.space("site");
+    }
+    if site.is_some_and(|site| site.code.is_none()) {
+        context.fail("site", "code");
     }
     for entry in site_table.iter().flat_map(|table| &table.0).filter(|entry| entry.name != "vars") {
         context.insert("site", &entry.name, &entry.node);

@@ -5,6 +5,9 @@
 //! `#! --site BER --var a=b --vars FILE` gives the options of the command line. After a change that is meant,
 //! `UPDATE=1 cargo test --test diagnostics` writes the texts anew; read them before they are committed.
 
+// Clippy knows tests by their functions; what these call is test as well.
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};

@@ -4,6 +4,9 @@
 //!
 //! `tests/editors/install` installs both. Without them the test says so and passes, unless `TSMEDIA_REQUIRE_TOOLS=1`.
 
+// Clippy knows tests by their functions; what these call is test as well.
+#![allow(clippy::unwrap_used)]
+
 #[path = "editors/server.rs"]
 mod server;
 

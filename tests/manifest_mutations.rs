@@ -1,6 +1,9 @@
 //! No text makes the loader panic, and none makes it run without end: manifests of `tests/manifests`, good and bad,
 //! mutated at random in ways that authors, editors and merges mutate them.
 
+// Clippy knows tests by their functions; what these call is test as well.
+#![allow(clippy::unwrap_used)]
+
 use std::fs;
 use std::time::{Duration, Instant};
 

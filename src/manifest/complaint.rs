@@ -285,6 +285,9 @@ impl Checker {
             Json::Number(_) | Json::Bool(_) if wants == ["string"] => {
                 Some(format!("write it in quotes: `{last} = \"{raw}\"`"))
             }
+            _ if wants == ["object"] && !name.contains('.') && schema.get("examples").is_none() => {
+                Some(format!("write a line `[{name}]`, and its keys below"))
+            }
             _ if is_date => Some(format!("write it in quotes: `{last} = \"{raw}\"`")),
             _ => Some(format!("write it like `{last} = {}`", example(Some(schema)))),
         }
@@ -417,11 +420,23 @@ fn constants(schema: &Json) -> Vec<&str> {
     found
 }
 
+/// A value as TOML has it within a line.
+fn inline(value: &Json) -> String {
+    match value {
+        Json::Object(map) => {
+            let entries: Vec<_> = map.iter().map(|(key, value)| format!("{key} = {}", inline(value))).collect();
+            format!("{{ {} }}", entries.join(", "))
+        }
+        Json::Array(items) => format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", ")),
+        other => other.to_string(),
+    }
+}
+
 /// A value to be typed as it stands.
 fn example(schema: Option<&Json>) -> String {
     let Some(schema) = schema else { return "…".into() };
     if let Some(example) = schema["examples"].as_array().and_then(|examples| examples.first()) {
-        return example.to_string();
+        return inline(example);
     }
     match (constants(schema).first(), kinds(schema).first()) {
         (Some(value), _) => format!("\"{value}\""),

@@ -10,8 +10,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::model::Manifest;
 
-/// Where the editor's schema is published, and its identity.
-const ID: &str = "https://tsmedia.dev/schemas/media.schema.json";
+/// The identity of the editor's schema.
+const ID: &str = "urn:tsmedia:schema:media:1";
 /// What a string with a template in it looks like.
 const TEMPLATE: &str = r"\{[{%]";
 

@@ -4,17 +4,21 @@
 //! exactly one `{{ … }}` keeps the type of its value. Names that don't exist are errors, and the work that a
 //! template may do is bounded.
 
+use std::io;
+
+use minijinja::value::Serde;
 use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 use serde_json::Value as Json;
 
 use crate::problem::{Place, Problem, Problems};
 
-use super::suggest::{nearest, one_of};
+use super::blame::{Failure, failure, undefined};
+use super::suggest::join;
 use super::text::origins;
 use super::tree::{Entry, Node, Table, Value};
 
 /// Steps that one template may take; a manifest's own templates take a few dozen.
-const MAX_STEPS: u64 = 100_000;
+pub const MAX_STEPS: u64 = 100_000;
 /// Bytes that one template may yield. Nothing in a manifest is longer.
 const MAX_LEN: usize = 64 << 10;
 /// Templates nest, call macros and recurse at most so deep, so that a text can't double itself without end.
@@ -23,7 +27,7 @@ const MAX_DEPTH: usize = 20;
 /// What templates can name.
 #[derive(Debug, Clone)]
 pub struct Context {
-    json: Json,
+    pub json: Json,
     /// Names such as `vars.language` whose own templates came to nothing.
     failed: Vec<String>,
     /// What to say of `site` where there is none.
@@ -38,10 +42,15 @@ impl Context {
     /// Makes a value known as `space.name`, or its failure.
     pub fn insert(&mut self, space: &str, name: &str, node: &Node) {
         let json = match node.value {
-            Value::Failed => return self.failed.push(format!("{space}.{name}")),
+            Value::Failed => return self.fail(space, name),
             _ => node.to_json(),
         };
         self.space(space).insert(name.to_owned(), json);
+    }
+
+    /// Makes `space.name` known as one that came to nothing: what uses it is not complained of again.
+    pub fn fail(&mut self, space: &str, name: &str) {
+        self.failed.push(format!("{space}.{name}"));
     }
 
     /// The values below a first name, which exists from now on.
@@ -55,7 +64,7 @@ impl Context {
         }
     }
 
-    fn has(&self, path: &str) -> bool {
+    pub fn has(&self, path: &str) -> bool {
         path.split('.').try_fold(&self.json, |json, part| json.get(part)).is_some()
     }
 
@@ -70,13 +79,6 @@ impl Context {
 #[derive(Debug)]
 pub struct Templates {
     environment: Environment<'static>,
-}
-
-/// Why a template came to nothing, and which bytes of it are to blame.
-struct Failure {
-    message: String,
-    help: Option<String>,
-    range: Option<std::ops::Range<usize>>,
 }
 
 impl Templates {
@@ -220,7 +222,7 @@ impl Templates {
             match self.environment.compile_expression(inner) {
                 Ok(expression) => {
                     let value = expression
-                        .eval(minijinja::value::Serde(&context.json))
+                        .eval(Serde(&context.json))
                         .map_err(|error| failure(&error, error.range().map(shift), text, &names(), context))?;
                     if value.is_undefined() {
                         let range = Some(start..start + inner.len());
@@ -235,12 +237,14 @@ impl Templates {
                 Err(_) => {}
             }
         }
+        let mut output = Limited(Vec::new());
         let rendered = self
             .environment
             .template_from_str(text)
-            .and_then(|template| template.render(minijinja::value::Serde(&context.json)));
+            .and_then(|template| template.render_captured_to(Serde(&context.json), &mut output).map(|_| ()));
         match rendered {
-            Ok(text) => Ok(Json::from(text)),
+            Ok(()) => Ok(Json::from(String::from_utf8_lossy(&output.0).into_owned())),
+            Err(error) if error.kind() == ErrorKind::WriteFailure => Err(too_long()),
             Err(error) => Err(failure(&error, error.range(), text, &names(), context)),
         }
     }
@@ -270,10 +274,7 @@ fn value(json: Json, place: &Place) -> Result<Value, Failure> {
             (None, Some(number)) => Value::Float(number),
             (None, None) => return Err(nothing()),
         },
-        Json::String(text) if text.len() > MAX_LEN => {
-            let message = format!("the template gives {} bytes of text, which is too much", text.len());
-            return Err(Failure { message, help: Some(format!("the most is {MAX_LEN}")), range: None });
-        }
+        Json::String(text) if text.len() > MAX_LEN => return Err(too_long()),
         Json::String(text) => Value::String(text),
         Json::Array(items) => Value::Array(items.into_iter().map(node).collect::<Result<_, _>>()?),
         Json::Object(map) => Value::Table(Table(
@@ -282,6 +283,31 @@ fn value(json: Json, place: &Place) -> Result<Value, Failure> {
                 .collect::<Result<_, _>>()?,
         )),
     })
+}
+
+/// What a template gives, up to the length that is allowed.
+struct Limited(Vec<u8>);
+
+impl io::Write for Limited {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > MAX_LEN {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn too_long() -> Failure {
+    Failure {
+        message: format!("the template gives more than {MAX_LEN} bytes of text"),
+        help: Some("nothing in a manifest is that long; look at its loops".into()),
+        range: None,
+    }
 }
 
 fn nothing() -> Failure {
@@ -298,126 +324,6 @@ fn within(text: &str, range: std::ops::Range<usize>, place: &Place, sources: &Pr
     let origins = origins(raw, text)?;
     let (start, end) = (*origins.get(range.start)?, *origins.get(range.end)?);
     (start < end).then(|| Place { source: place.source, span: place.span.start + start..place.span.start + end })
-}
-
-/// What the engine says, in the words of the author's file.
-fn failure(
-    error: &minijinja::Error,
-    range: Option<std::ops::Range<usize>>,
-    text: &str,
-    names: &[String],
-    context: &Context,
-) -> Failure {
-    let detail = error.detail().unwrap_or_default();
-    let simple = |message: String, help: Option<String>| Failure { message, help, range: range.clone() };
-    let unknown = |what: &str, known: &[&str], list: &str| {
-        // The detail reads "filter upcase is unknown".
-        let name = detail.split(' ').nth(1).unwrap_or_default();
-        let help = match nearest(name, known.iter().copied()) {
-            Some(known) => format!("did you mean `{known}`?"),
-            None => list.to_owned(),
-        };
-        let range = range.clone().and_then(|range| word_in(text, name, range)).or(range.clone());
-        Failure { message: format!("templates have no {what} `{name}`"), help: Some(help), range }
-    };
-    match error.kind() {
-        ErrorKind::UndefinedError => undefined(range, text, names, context),
-        ErrorKind::SyntaxError => {
-            let is_assignment = range.clone().and_then(|range| text.get(range)).is_some_and(|part| part == "=");
-            let help = match is_assignment {
-                true => "values are compared by `==`",
-                false => "a template is `{{ expression }}`, or `{% if … %} … {% endif %}`",
-            };
-            simple(format!("the template cannot be read: {detail}"), Some(help.into()))
-        }
-        ErrorKind::UnknownFilter => unknown("filter", &FILTERS, "such as `upper`, `lower`, `replace` or `default`"),
-        ErrorKind::UnknownTest => unknown("test", &TESTS, "such as `defined`, `string` or `number`"),
-        ErrorKind::UnknownFunction => unknown("function", &FUNCTIONS, "a template can call `range` and `dict`"),
-        ErrorKind::TemplateNotFound | ErrorKind::BadInclude => simple(
-            "a template cannot include a file".into(),
-            Some("manifests share what they have in common through `media.profile`".into()),
-        ),
-        ErrorKind::OutOfFuel => simple(
-            "the template does not end".into(),
-            Some(format!("a template may take {MAX_STEPS} steps; this one takes more")),
-        ),
-        kind => {
-            let detail = if detail.is_empty() { kind.to_string() } else { detail.to_owned() };
-            simple(format!("the template fails: {detail}"), None)
-        }
-    }
-}
-
-/// A name that nothing is known by.
-fn undefined(range: Option<std::ops::Range<usize>>, text: &str, names: &[String], context: &Context) -> Failure {
-    let range = range.unwrap_or(0..text.len());
-    let missing = |name: &&String| !context.has(name) && !FUNCTIONS.contains(&name.as_str());
-    let found = names.iter().filter(missing).find_map(|name| {
-        word_in(text, name, range.clone()).or_else(|| word_in(text, name, 0..text.len())).map(|at| (name, at))
-    });
-    let Some((name, at)) = found else {
-        return Failure {
-            message: "the template uses a name that is not known".into(),
-            help: None,
-            range: Some(range),
-        };
-    };
-    Failure { message: format!("`{name}` is not known"), help: Some(known(name, context)), range: Some(at) }
-}
-
-/// What could have been meant by a name.
-fn known(name: &str, context: &Context) -> String {
-    let keys =
-        |json: &Json| -> Vec<String> { json.as_object().map(|map| map.keys().cloned().collect()).unwrap_or_default() };
-    let (first, _) = name.split_once('.').unwrap_or((name, ""));
-    if first == "site" && context.json.get("site").is_none() {
-        return context.no_site.to_owned();
-    }
-    if first == "media" && context.json.get("media").is_none() {
-        return "values for templates are made before `media` is: they can use `site` and other `vars`".into();
-    }
-    let vars = keys(&context.json["vars"]);
-    if context.json.get(first).is_none() {
-        return match (nearest(first, vars.iter().map(String::as_str)), nearest(first, ["media", "site", "vars"])) {
-            (Some(var), _) => format!("did you mean `vars.{var}`?"),
-            (None, Some(space)) => format!("did you mean `{}`?", name.replacen(first, space, 1)),
-            (None, None) => "templates know `media`, `site` and `vars`; text stands in quotes of its own".into(),
-        };
-    }
-    let mut parent = first.to_owned();
-    let mut json = &context.json[first];
-    for part in name.split('.').skip(1) {
-        match json.get(part) {
-            Some(inner) => {
-                json = inner;
-                parent = format!("{parent}.{part}");
-            }
-            None => {
-                let keys = keys(json);
-                let names: Vec<_> = keys.iter().map(|key| format!("{parent}.{key}")).collect();
-                return match nearest(part, keys.iter().map(String::as_str)) {
-                    Some(key) => format!("did you mean `{parent}.{key}`?"),
-                    None if parent == "vars" => format!("set it under `[vars]`, or with `--var {part}=VALUE`"),
-                    None if json.is_object() && !names.is_empty() => {
-                        format!("there is {}", one_of(names.iter().map(String::as_str)).replace(" or ", " and "))
-                    }
-                    None => format!("`{parent}` has no parts"),
-                };
-            }
-        }
-    }
-    format!("`{name}` is known by now; report this")
-}
-
-/// Where a name stands within a range of a text, as a whole word.
-fn word_in(text: &str, word: &str, range: std::ops::Range<usize>) -> Option<std::ops::Range<usize>> {
-    let part = text.get(range.clone())?;
-    let is_name = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
-    part.match_indices(word)
-        .find(|(at, _)| {
-            !part[..*at].ends_with(is_name) && !part[at + word.len()..].starts_with(|c| is_name(c) && c != '.')
-        })
-        .map(|(at, _)| range.start + at..range.start + at + word.len())
 }
 
 /// The values through which one needs itself, itself first.
@@ -443,70 +349,9 @@ fn needs_itself(space: &str, table: &Table, circle: &[usize]) -> Problem {
     let through: Vec<_> = circle[1..].iter().map(|index| name(*index)).collect();
     let message = match through.is_empty() {
         true => format!("{} uses itself", name(circle[0])),
-        false => format!("{} uses itself, through {}", name(circle[0]), super::suggest::join(&through, "and")),
+        false => format!("{} uses itself, through {}", name(circle[0]), join(&through, "and")),
     };
     Problem::error(message)
         .at(table.0[circle[0]].node.place.clone(), "")
         .help("put what they share into a value of its own under `[vars]`")
 }
-
-/// The engine does not list what it has.
-const FILTERS: [&str; 37] = [
-    "abs",
-    "attr",
-    "batch",
-    "bool",
-    "capitalize",
-    "default",
-    "dictsort",
-    "e",
-    "escape",
-    "first",
-    "float",
-    "groupby",
-    "indent",
-    "int",
-    "items",
-    "join",
-    "last",
-    "length",
-    "lines",
-    "list",
-    "lower",
-    "map",
-    "max",
-    "min",
-    "pprint",
-    "reject",
-    "replace",
-    "reverse",
-    "round",
-    "select",
-    "sort",
-    "split",
-    "string",
-    "title",
-    "trim",
-    "unique",
-    "upper",
-];
-const TESTS: [&str; 17] = [
-    "boolean",
-    "defined",
-    "divisibleby",
-    "endingwith",
-    "eq",
-    "even",
-    "false",
-    "in",
-    "integer",
-    "lower",
-    "none",
-    "number",
-    "odd",
-    "startingwith",
-    "string",
-    "true",
-    "undefined",
-];
-const FUNCTIONS: [&str; 2] = ["dict", "range"];

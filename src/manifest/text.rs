@@ -227,9 +227,14 @@ impl<'a> Reader<'a> {
             return help("a backslash in double quotes starts an escape, and this is none", advice);
         }
         if let Some(rest) = said.strip_prefix("cannot extend value of type ") {
-            let kind = rest.strip_suffix(" with a dotted key").unwrap_or(rest);
+            let kind = match rest.strip_suffix(" with a dotted key").unwrap_or(rest) {
+                "string" => "text",
+                "array" => "a list",
+                "inline table" => "a table in braces",
+                _ => "a value",
+            };
             let advice = "give it another name, or put all its keys where it is written first";
-            return help(&format!("`{raw}` is of type {kind} already, so nothing can be put into it"), advice);
+            return help(&format!("`{raw}` is {kind} already, so nothing can be put into it"), advice);
         }
         let value = line.split_once('=').map_or("", |(_, value)| value.trim());
         if value.starts_with("{{") || value.starts_with("{%") {
