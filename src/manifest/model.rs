@@ -62,7 +62,7 @@ pub struct MediaTable {
     /// Manifests that are laid under this one: the name of a built-in profile, the path of a file, or a list of
     /// them. Tables merge key by key; everything else is replaced by the nearer one, later ones of a list being nearer.
     #[serde(default)]
-    #[schemars(with = "super::schema::OneOrMany", example = &"dvd-dl", example = ["profiles/common.toml", "uefi"])]
+    #[schemars(with = "super::profile::Written", example = &"dvd-dl", example = ["profiles/common.toml", "uefi"])]
     pub profile: serde_json::Value,
     /// The volume label, also written to `MediaLabel.txt`: one line, 32 characters at most.
     #[serde(default = "default_label")]

@@ -4,10 +4,12 @@
 //! by key and everything else is replaced by the nearer file, later ones of a list being nearer. A path in a
 //! profile is relative to that profile.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::error::{Error, Result};
 use crate::problem::{Place, Problem, Problems, SourceId};
@@ -25,6 +27,37 @@ pub const BUILT_IN: [(&str, &str); 6] = [
     ("uefi", include_str!("../../profiles/uefi.toml")),
     ("secure-boot-2023", include_str!("../../profiles/secure-boot-2023.toml")),
 ];
+
+/// How `media.profile` is written. A profile's first comment is what editors show of it.
+pub struct Written;
+
+impl JsonSchema for Written {
+    fn schema_name() -> Cow<'static, str> {
+        "Profile".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let names: Vec<_> = BUILT_IN
+            .iter()
+            .map(|(name, text)| {
+                let words = text.lines().next().unwrap_or_default().trim_start_matches("# ");
+                serde_json::json!({ "const": name, "type": "string", "description": words })
+            })
+            .collect();
+        let path = json_schema!({ "type": "string", "minLength": 1, "description": "The path of a file." });
+        json_schema!({
+            "anyOf": [
+                { "oneOf": names },
+                path,
+                {
+                    "type": "array",
+                    "items": { "anyOf": [{ "oneOf": names }, path] },
+                    "description": "Several, later ones being nearer.",
+                },
+            ],
+        })
+    }
+}
 
 /// The folder that paths in each text are relative to.
 pub type Folders = BTreeMap<SourceId, Utf8PathBuf>;

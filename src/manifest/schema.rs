@@ -4,7 +4,6 @@
 //! text with a template in it. Both are written out without references, so that documentation stands where an
 //! editor looks for it.
 
-use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value as Json, json};
 
@@ -14,17 +13,6 @@ use super::model::Manifest;
 const ID: &str = "urn:tsmedia:schema:media:1";
 /// What a string with a template in it looks like.
 const TEMPLATE: &str = r"\{[{%]";
-
-/// A string or a list of strings.
-#[derive(JsonSchema)]
-#[serde(untagged)]
-#[allow(dead_code)]
-pub enum OneOrMany {
-    /// One.
-    One(#[schemars(length(min = 1))] String),
-    /// Many.
-    Many(Vec<String>),
-}
 
 /// The schema of a rendered manifest.
 pub fn full() -> Json {
@@ -76,6 +64,11 @@ fn tidy(schema: &mut Json, name: &str) {
     if map.get("default").is_some_and(Json::is_null) {
         map.remove("default");
     }
+    if let Some(Json::String(description)) = map.get_mut("description") {
+        // The lines of a comment are no lines to an editor; its paragraphs are.
+        let paragraphs: Vec<_> = description.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect();
+        *description = paragraphs.join("\n\n");
+    }
     if map.get("type").is_some_and(|kind| kind == "integer") {
         map.remove("format");
     }
@@ -101,7 +94,12 @@ fn tidy(schema: &mut Json, name: &str) {
 /// Lets every value that has rules of its own be a template as well; tables with headers stay tables.
 fn relax_properties(schema: &mut Json, is_root: bool) {
     if let Some(Json::Object(properties)) = schema.get_mut("properties") {
-        for property in properties.values_mut() {
+        for (key, property) in properties {
+            // Both are read before anything is rendered.
+            if ["manifest-version", "profile"].contains(&key.as_str()) {
+                describe_text(property);
+                continue;
+            }
             let is_table = property.get("type").is_some_and(|kind| kind == "object");
             match is_root && is_table {
                 true => relax_properties(property, false),
@@ -166,6 +164,16 @@ fn relax(schema: &mut Json) {
             map.insert("pattern".into(), json!(TEMPLATE));
         }
         None => relax_alternatives(map),
+    }
+}
+
+/// Documents the plain text among several ways to write a value as the key itself: taplo shows nothing else of it.
+fn describe_text(schema: &mut Json) {
+    let description = schema["description"].clone();
+    for one in schema.get_mut("anyOf").and_then(Json::as_array_mut).into_iter().flatten() {
+        if one["type"] == "string" {
+            one["description"] = description.clone();
+        }
     }
 }
 
