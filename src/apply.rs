@@ -234,4 +234,4 @@ fn delete(change: &Change, store: &mut Store, record: &mut Record, work: &Work) 
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

@@ -109,9 +109,14 @@ impl Listed {
             image.seek(SeekFrom::Start(place.offset)).map_err(failed)?;
             (&mut *image).take(place.len.min(self.len - bytes.len() as u64)).read_to_end(&mut bytes).map_err(failed)?;
         }
+        if bytes.len() as u64 != self.len {
+            return Err(failed(io::ErrorKind::UnexpectedEof.into()));
+        }
         String::from_utf8(bytes).map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidData, error)))
     }
 }
 
+#[cfg(test)]
+pub(crate) mod desk;
 #[cfg(test)]
 pub(crate) mod shelf;

@@ -5,13 +5,14 @@
 
 mod reason;
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use crate::digest::{Digest, Digests};
 use crate::error::Result;
 use crate::output::{Format, Identity, Output};
 use crate::record::Record;
-use crate::volume::{Content, SourceFile, Stat};
-use std::collections::HashMap;
-use std::sync::Arc;
+use crate::volume::{Content, Folder, Node, SourceFile, Stat};
 
 pub use reason::{BootChange, EntryChange, FileChange, N_NAMED, Reason, Tally};
 
@@ -167,6 +168,9 @@ pub fn to_hash(inputs: &Inputs) -> Result<Vec<Arc<SourceFile>>> {
         if inputs.record.get(&output.name).is_none() || (inputs.existing)(&output.name) == Existing::Missing {
             continue;
         }
+        if !has_unknown(&output.root, inputs.digests) {
+            continue;
+        }
         let unknown: Vec<_> = output
             .root
             .files()
@@ -176,9 +180,6 @@ pub fn to_hash(inputs: &Inputs) -> Result<Vec<Arc<SourceFile>>> {
                 _ => None,
             })
             .collect();
-        if unknown.is_empty() {
-            continue;
-        }
         let recorded = inputs.record.files(&output.name)?;
         let lens: HashMap<_, _> = recorded.iter().map(|file| (file.path.as_str(), file.len)).collect();
         for (path, source) in unknown {
@@ -190,6 +191,15 @@ pub fn to_hash(inputs: &Inputs) -> Result<Vec<Arc<SourceFile>>> {
     let mut wanted: Vec<_> = wanted.into_values().collect();
     wanted.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(wanted)
+}
+
+/// Whether a source below a folder has no known digest. In most runs none has, and no path need be made to see it.
+fn has_unknown(folder: &Folder, digests: &dyn Fn(&Stat) -> Option<Digests>) -> bool {
+    folder.iter().any(|(_, node)| match node {
+        Node::Folder(folder) => has_unknown(folder, digests),
+        Node::File(Content::Source(source)) => digests(&source.stat).is_none(),
+        Node::File(Content::Bytes(_)) => false,
+    })
 }
 
 fn change(inputs: &Inputs, output: &Output) -> Result<Change> {
@@ -245,6 +255,3 @@ fn reasons(inputs: &Inputs, output: &Output, identity: &Identity, existing: Exis
     }
     Ok(reasons)
 }
-
-#[cfg(test)]
-mod tests {}

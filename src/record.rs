@@ -315,4 +315,4 @@ fn entries_of(entries: &[Entry], files: &[RecordedFile]) -> Vec<RecordedEntry> {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

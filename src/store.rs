@@ -164,4 +164,4 @@ fn memo_path(root: &Utf8Path) -> Utf8PathBuf {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

@@ -121,7 +121,11 @@ pub fn verify(image: &mut dyn Image, listing: &Listing, progress: &Progress) -> 
     }
     // A `medium.toml` with other bytes than it had says nothing about the rest.
     if faults.contains(&Fault::Damaged(lists::MEDIUM.into())) {
-        faults.retain(|fault| *fault != Fault::Structure);
+        let follows = |fault: &Fault| match fault {
+            Fault::List { path, .. } => path == lists::MEDIUM,
+            fault => *fault == Fault::Structure,
+        };
+        faults.retain(|fault| !follows(fault));
     }
     faults.sort();
     faults.dedup();
@@ -249,4 +253,4 @@ fn parse<'a, T: FromStr>(name: &str, text: &'a str, faults: &mut Vec<Fault>) -> 
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

@@ -181,4 +181,4 @@ fn write_rest(sealed: &Sealed, temporary: &Temporary, progress: &Progress) -> Re
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

@@ -53,7 +53,7 @@ impl Output {
             .iter()
             .map(|entry| Ok(BootImage { platform: entry.platform, blake3: boot_digest(&entry.image, digests)? }))
             .collect::<Result<_>>()?;
-        let mut hasher = Fields(blake3::Hasher::new());
+        let mut hasher = Fields::default();
         hasher.text("tsmedia medium");
         hasher.number(u64::from(FORMAT_VERSION));
         hasher.text(&self.label);
@@ -78,14 +78,14 @@ impl Output {
             hasher.number(image.platform as u64);
             hasher.digest(Some(image.blake3));
         }
-        let id = known.then(|| Digest(*hasher.0.finalize().as_bytes()));
+        let id = known.then(|| hasher.finish());
         Ok(Identity { id, files, boot })
     }
 }
 
 /// The digest of a boot image: of the sources in it only what the store knows or a read says, not their places.
 fn boot_digest(image: &Layout, digests: &dyn Fn(&Stat) -> Option<Digests>) -> Result<Digest> {
-    let mut hasher = Fields(blake3::Hasher::new());
+    let mut hasher = Fields::default();
     hasher.number(image.len());
     for extent in image.extents() {
         hasher.number(extent.offset);
@@ -99,7 +99,7 @@ fn boot_digest(image: &Layout, digests: &dyn Fn(&Stat) -> Option<Digests>) -> Re
         };
         hasher.digest(Some(digest));
     }
-    Ok(Digest(*hasher.0.finalize().as_bytes()))
+    Ok(hasher.finish())
 }
 
 fn whole(file: &SourceFile, start: u64, len: u64) -> Option<&Stat> {
@@ -129,20 +129,40 @@ fn collect(
     }
 }
 
-/// Hashes fields so that no two lists of fields are the same bytes.
-struct Fields(blake3::Hasher);
+/// Hashes fields so that no two lists of fields are the same bytes. They are gathered first: hashing a few bytes at
+/// a time costs more than hashing them.
+#[derive(Default)]
+struct Fields {
+    hasher: blake3::Hasher,
+    gathered: Vec<u8>,
+}
+
+const GATHERED_LEN: usize = 64 << 10;
 
 impl Fields {
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.gathered.extend_from_slice(bytes);
+        if self.gathered.len() >= GATHERED_LEN {
+            self.hasher.update(&self.gathered);
+            self.gathered.clear();
+        }
+    }
+
     fn number(&mut self, number: u64) {
-        self.0.update(&number.to_le_bytes());
+        self.bytes(&number.to_le_bytes());
     }
 
     fn text(&mut self, text: &str) {
         self.number(text.len() as u64);
-        self.0.update(text.as_bytes());
+        self.bytes(text.as_bytes());
     }
 
     fn digest(&mut self, digest: Option<Digest>) {
-        self.0.update(&digest.map_or([0; 32], |digest| digest.0));
+        self.bytes(&digest.map_or([0; 32], |digest| digest.0));
+    }
+
+    fn finish(mut self) -> Digest {
+        self.hasher.update(&self.gathered);
+        Digest(*self.hasher.finalize().as_bytes())
     }
 }

@@ -1,7 +1,6 @@
 //! A format for tests: a table of contents, then the files one after the other, all at multiples of 2,048.
 
-use std::io::Seek;
-use std::io::{Read, SeekFrom};
+use std::io::SeekFrom;
 
 use super::{Format, Image, Listed, Listing};
 use crate::error::{Error, Result};

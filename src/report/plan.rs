@@ -197,4 +197,4 @@ fn reason_json(reason: &Reason) -> Value {
 }
 
 #[cfg(test)]
-mod tests {}
+mod tests;

@@ -1,0 +1,309 @@
+use super::*;
+use crate::output::desk::{Desk, noise};
+use crate::output::shelf::SHELF;
+use crate::plan::{Existing, Inputs, plan};
+use crate::record::Record;
+use crate::volume::{Content, Stat};
+use crate::write::{Means, write};
+
+/// A built medium and its record.
+fn built() -> (Desk, Record, crate::digest::Digest) {
+    let desk = Desk::new();
+    let output = desk.output();
+    let draft = output.draft(SHELF).unwrap();
+    let written = write(draft, &output.path, &|_| None, &Means::default(), &Default::default()).unwrap();
+    let mut record = Record::default();
+    record.put(&output, &written.sealed);
+    (desk, record, written.sealed.id)
+}
+
+fn planned(outputs: &[crate::output::Output], record: &Record, existing: &dyn Fn(&str) -> Existing) -> Plan {
+    let digests = |stat: &Stat| {
+        let files = outputs.iter().flat_map(|output| output.root.files());
+        let path = files.into_iter().find_map(|(_, content)| match content {
+            Content::Source(file) if file.stat == *stat => Some(file.path.clone()),
+            _ => None,
+        });
+        Some(crate::digest::Digests::of(&std::fs::read(path?).unwrap()))
+    };
+    plan(&Inputs { outputs, others: &[], digests: &digests, record, existing, format: SHELF }).unwrap()
+}
+
+#[test]
+fn a_first_plan_creates() {
+    let desk = Desk::new();
+    let plan = planned(&[desk.output()], &Record::default(), &|_| Existing::Missing);
+    insta::assert_snapshot!(text(&plan), @r#"
+    1 to create; 1.70 MB to write
+
+    create   out/medium.iso (1.72 MB, 1.70 MB to write)
+      it was never built
+    "#);
+}
+
+#[test]
+fn nothing_changed_is_one_line_and_what_is_kept() {
+    let (desk, record, id) = built();
+    let len = record.get("out/medium.iso").unwrap().len;
+    let plan = planned(&[desk.output()], &record, &|_| Existing::Medium { id, len });
+    insta::assert_snapshot!(text(&plan), @r#"
+    nothing to do: the output is as it should be
+
+    keep     out/medium.iso (1.72 MB)
+    "#);
+}
+
+#[test]
+fn reasons_come_entry_by_entry() {
+    let (desk, record, id) = built();
+    let len = record.get("out/medium.iso").unwrap().len;
+    desk.put("tool/setup.exe", &noise(203_000, 5));
+    desk.put("tool/read me.txt", b"jello");
+    std::fs::remove_file(desk.root.join("sources/tool/empty")).unwrap();
+    for index in 0..8 {
+        desk.put(&format!("tool/part {index}.cab"), &noise(1_000, index));
+    }
+    let mut output = desk.output();
+    output.label = "WIN11 MUC".into();
+    output.description = vec![("kind", "stand-alone".into()), ("password", "set".into())];
+    output.root.insert("boot/fonts/wgl4_boot.ttf", Content::bytes(*b"font")).unwrap();
+    output.entries.remove(1);
+    let plan = planned(&[output], &record, &|_| Existing::Medium { id, len });
+    insta::assert_snapshot!(text(&plan), @r#"
+    1 to rebuild; 1.72 MB to write
+
+    rebuild  out/medium.iso (1.74 MB, 1.72 MB to write)
+      label: `WIN11 BER` → `WIN11 MUC`
+      password: added, `set`
+      site: removed, it was `BER`
+      boot program for BIOS: changed
+      package `BER00001`: 200 kB → 211 kB
+        - SMS/PKG/BER00001/empty (0 B)
+        + SMS/PKG/BER00001/part 0.cab (1.00 kB)
+        + SMS/PKG/BER00001/part 1.cab (1.00 kB)
+        + SMS/PKG/BER00001/part 2.cab (1.00 kB)
+        + SMS/PKG/BER00001/part 3.cab (1.00 kB)
+        and 6 more: 8 added, 1 removed, 2 changed in all
+      operating system `BER00002`: removed, it was 1.50 MB in 1 file
+      files of the medium itself: 5 B → 1.50 MB
+        + SMS/PKG/BER00002/install.wim (1.50 MB)
+        + boot/fonts/wgl4_boot.ttf (4 B)
+    "#);
+    insta::assert_snapshot!(serde_json::to_string_pretty(&json(&plan)).unwrap(), @r#"
+    {
+      "summary": {
+        "keep": 0,
+        "create": 0,
+        "rebuild": 1,
+        "delete": 0,
+        "to-write": 1715139
+      },
+      "outputs": [
+        {
+          "output": "out/medium.iso",
+          "action": "rebuild",
+          "len": 1738752,
+          "to-write": 1715139,
+          "in-the-way": false,
+          "reasons": [
+            {
+              "reason": "value",
+              "key": "label",
+              "old": "WIN11 BER",
+              "new": "WIN11 MUC"
+            },
+            {
+              "reason": "value",
+              "key": "password",
+              "old": null,
+              "new": "set"
+            },
+            {
+              "reason": "value",
+              "key": "site",
+              "old": "BER",
+              "new": null
+            },
+            {
+              "reason": "boot",
+              "firmware": "bios",
+              "change": "changed"
+            },
+            {
+              "reason": "entry",
+              "entry": "package `BER00001`",
+              "old": {
+                "files": 3,
+                "len": 200005
+              },
+              "new": {
+                "files": 10,
+                "len": 211005
+              },
+              "added": 8,
+              "removed": 1,
+              "changed": 2,
+              "first": [
+                {
+                  "path": "SMS/PKG/BER00001/empty",
+                  "old": 0,
+                  "new": null
+                },
+                {
+                  "path": "SMS/PKG/BER00001/part 0.cab",
+                  "old": null,
+                  "new": 1000
+                },
+                {
+                  "path": "SMS/PKG/BER00001/part 1.cab",
+                  "old": null,
+                  "new": 1000
+                },
+                {
+                  "path": "SMS/PKG/BER00001/part 2.cab",
+                  "old": null,
+                  "new": 1000
+                },
+                {
+                  "path": "SMS/PKG/BER00001/part 3.cab",
+                  "old": null,
+                  "new": 1000
+                }
+              ]
+            },
+            {
+              "reason": "entry",
+              "entry": "operating system `BER00002`",
+              "old": {
+                "files": 1,
+                "len": 1500000
+              },
+              "new": null,
+              "added": 0,
+              "removed": 1,
+              "changed": 0,
+              "first": [
+                {
+                  "path": "SMS/PKG/BER00002/install.wim",
+                  "old": 1500000,
+                  "new": null
+                }
+              ]
+            },
+            {
+              "reason": "entry",
+              "entry": null,
+              "old": {
+                "files": 1,
+                "len": 5
+              },
+              "new": {
+                "files": 3,
+                "len": 1500009
+              },
+              "added": 2,
+              "removed": 0,
+              "changed": 0,
+              "first": [
+                {
+                  "path": "SMS/PKG/BER00002/install.wim",
+                  "old": null,
+                  "new": 1500000
+                },
+                {
+                  "path": "boot/fonts/wgl4_boot.ttf",
+                  "old": null,
+                  "new": 4
+                }
+              ]
+            }
+          ]
+        }
+      ]
+    }
+    "#);
+}
+
+#[test]
+fn what_became_of_the_finished_file_is_a_reason() {
+    let (desk, record, id) = built();
+    let len = record.get("out/medium.iso").unwrap().len;
+    let other = crate::digest::Digest::of(b"other");
+    let mut all = String::new();
+    for existing in [
+        Existing::Missing,
+        Existing::Touched { len },
+        Existing::Touched { len: 5 },
+        Existing::Medium { id, len: 2_048 },
+        Existing::Medium { id: other, len },
+        Existing::Foreign { len: 5 },
+    ] {
+        all += &text(&planned(&[desk.output()], &record, &|_| existing));
+        all += "--\n";
+    }
+    for existing in [Existing::Medium { id: other, len }, Existing::Foreign { len: 5 }] {
+        all += &text(&planned(&[desk.output()], &Record::default(), &|_| existing));
+        all += "--\n";
+    }
+    for existing in [Existing::Missing, Existing::Medium { id, len }, Existing::Foreign { len: 5 }] {
+        all += &text(&planned(&[], &record, &|_| existing));
+        all += "--\n";
+    }
+    insta::assert_snapshot!(all, @r#"
+    1 to create; 1.70 MB to write
+
+    create   out/medium.iso (1.72 MB, 1.70 MB to write)
+      it was built, and the file is not there any more
+    --
+    1 to rebuild; 1.70 MB to write
+
+    rebuild  out/medium.iso (1.72 MB, 1.70 MB to write)
+      the finished file was written to since
+    --
+    1 to rebuild; 1.70 MB to write
+
+    rebuild  out/medium.iso (1.72 MB, 1.70 MB to write)
+      the finished file has 5 bytes, and was built with 1716224
+    --
+    1 to rebuild; 1.70 MB to write
+
+    rebuild  out/medium.iso (1.72 MB, 1.70 MB to write)
+      the finished file has 2048 bytes, and was built with 1716224
+    --
+    1 to rebuild; 1.70 MB to write
+
+    rebuild  out/medium.iso (1.72 MB, 1.70 MB to write)
+      the file is another medium than the recorded one
+    --
+    1 to rebuild; 1.70 MB to write
+
+    rebuild  out/medium.iso (1.72 MB, 1.70 MB to write)
+      the file is not a medium that tsmedia made
+    --
+    1 to rebuild; 1.70 MB to write
+
+    rebuild  out/medium.iso (1.72 MB, 1.70 MB to write)
+      a medium is there, and no record says from what it was built
+    --
+    1 to rebuild; 1.70 MB to write
+
+    rebuild  out/medium.iso (1.72 MB, 1.70 MB to write)
+      a file that tsmedia did not make is in the way: it is replaced only with `--force`
+    --
+    1 to delete; 0 B to write
+
+    delete   out/medium.iso (0 B)
+      it is not there any more: only forgotten
+    --
+    1 to delete; 0 B to write
+
+    delete   out/medium.iso (1.72 MB)
+      no manifest makes it any more
+    --
+    1 to delete; 0 B to write
+
+    delete   out/medium.iso (5 B)
+      the file is not the one that was built: it is left alone and only forgotten
+    --
+    "#);
+}

@@ -1,0 +1,117 @@
+use std::io::Cursor;
+
+use super::*;
+use crate::output::desk::Desk;
+use crate::output::shelf::SHELF;
+use crate::write;
+
+/// A small medium: bytes, and its files as they were listed when it was whole.
+fn medium() -> (Desk, Vec<u8>, Listing) {
+    let desk = Desk::new();
+    desk.put("tool/setup.exe", b"setup");
+    desk.put("image/install.wim", b"image");
+    let bytes = desk.clean_build();
+    let listing = (SHELF.read)(&mut Cursor::new(&bytes)).unwrap();
+    (desk, bytes, listing)
+}
+
+fn faults(bytes: &[u8], listing: &Listing) -> Vec<Fault> {
+    verify(&mut Cursor::new(bytes), listing, &Progress::default()).unwrap().faults
+}
+
+#[test]
+fn a_whole_medium_has_no_fault() {
+    let (_desk, bytes, listing) = medium();
+    let verified = verify(&mut Cursor::new(&bytes), &listing, &Progress::default()).unwrap();
+    assert_eq!(verified.faults, []);
+    assert_eq!(verified.medium.unwrap().label, "WIN11 BER");
+    assert_eq!(verified.files.len(), 8);
+}
+
+#[test]
+fn a_flip_of_any_byte_is_found_and_put_down_to_what_holds_it() {
+    let (_desk, mut bytes, listing) = medium();
+    let holder = |at: u64| {
+        let holds = |place: &write::Place| (place.offset..place.offset + place.len).contains(&at);
+        listing.files.iter().find(|file| file.places.iter().any(holds)).map(|file| file.path.as_str())
+    };
+    for at in 0..bytes.len() {
+        for bit in [0x01, 0x20] {
+            bytes[at] ^= bit;
+            let faults = faults(&bytes, &listing);
+            bytes[at] ^= bit;
+            match holder(at as u64) {
+                None => assert_eq!(faults, [Fault::Structure], "byte {at}"),
+                Some(list @ (lists::BLAKE3SUMS | lists::SHA256SUMS)) => {
+                    let is_list = |fault: &Fault| matches!(fault, Fault::List { .. });
+                    assert!(!faults.is_empty() && faults.iter().all(is_list), "byte {at} of {list}: {faults:?}");
+                }
+                Some(path) => assert_eq!(faults, [Fault::Damaged(path.to_owned())], "byte {at}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn missing_extra_and_unreadable_files_are_named() {
+    let (_desk, bytes, listing) = medium();
+    let mut other = listing.clone();
+    let at = other.files.iter().position(|file| file.path.ends_with("setup.exe")).unwrap();
+    other.files[at].path = "SMS/PKG/BER00001/virus.exe".into();
+    assert_eq!(
+        faults(&bytes, &other),
+        [Fault::Missing("SMS/PKG/BER00001/setup.exe".into()), Fault::Extra("SMS/PKG/BER00001/virus.exe".into())]
+    );
+    for list in [lists::BLAKE3SUMS, lists::SHA256SUMS] {
+        let mut other = listing.clone();
+        other.files.retain(|file| file.path != list);
+        assert!(faults(&bytes, &other).contains(&Fault::Missing(list.into())), "{list}");
+    }
+    let install = listing.files.iter().find(|file| file.path.ends_with("install.wim")).unwrap();
+    let found = faults(&bytes[..install.places[0].offset as usize + 2], &listing);
+    assert!(matches!(found[0], Fault::CutOff { .. }), "{found:?}");
+    assert!(found.contains(&Fault::Unreadable(install.path.clone())), "{found:?}");
+}
+
+#[test]
+fn a_longer_medium_is_not_the_same() {
+    let (_desk, mut bytes, listing) = medium();
+    bytes.extend([0; 2_048]);
+    assert_eq!(faults(&bytes, &listing), [Fault::Structure]);
+}
+
+#[test]
+fn a_disc_of_someone_else_is_refused() {
+    let (_desk, bytes, mut listing) = medium();
+    listing.files.retain(|file| !file.path.starts_with("tsmedia/"));
+    assert!(verify(&mut Cursor::new(bytes), &listing, &Progress::default()).is_err());
+}
+
+#[test]
+fn a_medium_is_compared_with_what_the_manifest_makes_now() {
+    let (desk, bytes, listing) = medium();
+    let verified = verify(&mut Cursor::new(&bytes), &listing, &Progress::default()).unwrap();
+    let identity = |output: &crate::output::Output| {
+        let digests = |stat: &crate::volume::Stat| {
+            let files = output.root.files();
+            let file = files.iter().find_map(|(_, content)| match content {
+                crate::volume::Content::Source(file) if file.stat == *stat => Some(file.path.clone()),
+                _ => None,
+            });
+            Some(Digests::of(&std::fs::read(file?).unwrap()))
+        };
+        output.identity(&digests).unwrap()
+    };
+    assert_eq!(compare(&verified, &identity(&desk.output())), []);
+    let mut other = desk.output();
+    other.label = "OTHER".into();
+    assert_eq!(compare(&verified, &identity(&other)), [Fault::OtherIdentity]);
+    desk.put("tool/setup.exe", b"SETUP");
+    desk.put("tool/new", b"new");
+    std::fs::remove_file(desk.root.join("sources/tool/empty")).unwrap();
+    let path = |name: &str| format!("SMS/PKG/BER00001/{name}");
+    assert_eq!(
+        compare(&verified, &identity(&desk.output())),
+        [Fault::NotThere(path("new")), Fault::Differs(path("setup.exe")), Fault::NotInManifest(path("empty"))]
+    );
+}

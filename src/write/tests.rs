@@ -1,0 +1,215 @@
+use std::fs;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use camino::Utf8PathBuf;
+
+use super::*;
+use crate::output::desk::{Desk, noise};
+use crate::output::lists;
+use crate::output::shelf::SHELF;
+
+fn write_medium(desk: &Desk, means: &Means) -> Result<Written> {
+    let output = desk.output();
+    write(output.draft(SHELF)?, &output.path, &|_| None, means, &Progress::default())
+}
+
+#[test]
+fn every_file_is_where_the_layout_says_and_the_lists_are_right() {
+    let desk = Desk::new();
+    let written = write_medium(&desk, &Means::default()).unwrap();
+    let medium = desk.medium().unwrap();
+    assert_eq!(medium.len() as u64, written.sealed.layout.len());
+    assert_eq!(desk.finished_names(), ["medium.iso"]);
+    let mut n_bytes = 0;
+    for file in &written.sealed.files {
+        let bytes: Vec<u8> = file
+            .places
+            .iter()
+            .flat_map(|place| &medium[place.offset as usize..(place.offset + place.len) as usize])
+            .copied()
+            .collect();
+        assert_eq!(Digests::of(&bytes), file.digests, "{}", file.path);
+        n_bytes += bytes.len();
+    }
+    assert!(n_bytes > 1_700_000);
+    let sums = written.sealed.files.iter().find(|file| file.path == lists::SHA256SUMS).unwrap();
+    let at = sums.places[0].offset as usize;
+    let text = std::str::from_utf8(&medium[at..at + sums.len as usize]).unwrap();
+    assert_eq!(text.lines().count(), written.sealed.files.len() - 1);
+    assert!(text.contains("  SMS/PKG/BER00001/read me.txt\n"));
+    // Each source was read once: the boot program is counted apart.
+    assert_eq!(written.n_read, 1_700_005);
+}
+
+#[test]
+fn sha256sum_checks_a_medium_without_tsmedia() {
+    let desk = Desk::new();
+    desk.put("tool/größe \u{1f4c0} 'a'.txt", b"name");
+    let written = write_medium(&desk, &Means::default()).unwrap();
+    let medium = desk.medium().unwrap();
+    let root = desk.root.join("extracted");
+    for file in &written.sealed.files {
+        let path = root.join(&file.path);
+        let at = file.places.first().map_or(0, |place| place.offset as usize);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, &medium[at..at + file.len as usize]).unwrap();
+    }
+    let check = |root: &camino::Utf8Path| {
+        let mut command = std::process::Command::new("sha256sum");
+        command.args(["--check", "--strict", "--quiet", lists::SHA256SUMS]).current_dir(root);
+        command.output().unwrap().status.success()
+    };
+    assert!(check(&root));
+    fs::write(root.join("SMS/PKG/BER00001/read me.txt"), b"jello").unwrap();
+    assert!(!check(&root));
+}
+
+#[test]
+fn the_bytes_do_not_depend_on_threads_or_on_what_was_known() {
+    let desk = Desk::new();
+    for index in 0..40 {
+        desk.put(&format!("tool/part {index}"), &noise(1 + index * 7_001, index as u64));
+    }
+    let first = write_medium(&desk, &Means { n_lanes: 1, ..Means::default() }).unwrap();
+    let medium = desk.medium();
+    for n_lanes in [2, 3, 8] {
+        let again = write_medium(&desk, &Means { n_lanes, ..Means::default() }).unwrap();
+        assert_eq!(desk.medium(), medium, "{n_lanes} lanes");
+        assert_eq!(again.sealed.id, first.sealed.id);
+    }
+    let output = desk.output();
+    let known = |stat: &Stat| first.digests.iter().find(|(known, _)| known == stat).map(|(_, digests)| *digests);
+    let draft = output.draft(SHELF).unwrap();
+    let again = write(draft, &output.path, &known, &Means::default(), &Progress::default()).unwrap();
+    assert_eq!((desk.medium(), again.n_read), (medium, 0));
+}
+
+#[test]
+fn a_file_system_that_cannot_copy_gets_the_same_bytes() {
+    let desk = Desk::new();
+    let first = write_medium(&desk, &Means::default()).unwrap();
+    let medium = desk.medium();
+    let known = |stat: &Stat| first.digests.iter().find(|(known, _)| known == stat).map(|(_, digests)| *digests);
+    // The first write of each run is the copy of a source.
+    let n_writes = Arc::new(AtomicUsize::new(0));
+    let disk = Disk::watched(move |call| {
+        match (call, n_writes.fetch_add(usize::from(call == Call::Write), Ordering::Relaxed)) {
+            (Call::Write, 0) => Err(rustix::io::Errno::XDEV.into()),
+            _ => Ok(()),
+        }
+    });
+    let output = desk.output();
+    let means = Means { disk, ..Means::default() };
+    write(output.draft(SHELF).unwrap(), &output.path, &known, &means, &Progress::default()).unwrap();
+    assert_eq!(desk.medium(), medium);
+}
+
+#[test]
+fn a_source_that_changed_since_it_was_found_fails_and_the_target_stays() {
+    let desk = Desk::new();
+    write_medium(&desk, &Means::default()).unwrap();
+    let before = desk.medium();
+    for changed in [&b"jello"[..], b"longer than it was", b""] {
+        let output = desk.output();
+        let draft = output.draft(SHELF).unwrap();
+        desk.put("tool/read me.txt", changed);
+        let error = write(draft, &output.path, &|_| None, &Means::default(), &Progress::default()).unwrap_err();
+        assert!(error.to_string().ends_with("read me.txt` changed while the medium was being built"), "{error}");
+        assert_eq!((desk.medium(), desk.finished_names()), (before.clone(), vec!["medium.iso".to_owned()]));
+    }
+}
+
+#[test]
+fn a_source_that_changes_while_it_is_read_fails() {
+    let desk = Desk::new();
+    // So that the change is in another tick of the clock than the making.
+    std::thread::sleep(std::time::Duration::from_millis(30));
+    let path = desk.root.join("sources/image/install.wim");
+    let n_writes = AtomicUsize::new(0);
+    // A byte that was read already, when the second block is written.
+    let disk = Disk::watched(move |call| {
+        if call == Call::Write && n_writes.fetch_add(1, Ordering::Relaxed) == 3 {
+            fs::File::options().write(true).open(&path)?.write_all_at(b"!", 10)?;
+        }
+        Ok(())
+    });
+    let error = write_medium(&desk, &Means { disk, n_lanes: 1 }).unwrap_err();
+    assert!(error.to_string().contains("install.wim` changed"), "{error}");
+    assert_eq!(desk.medium(), None);
+}
+
+#[test]
+fn a_disk_that_fills_up_leaves_what_was_there() {
+    let desk = Desk::new();
+    write_medium(&desk, &Means::default()).unwrap();
+    let before = desk.medium();
+    let n_writes = AtomicUsize::new(0);
+    let disk = Disk::watched(move |call| match call {
+        Call::Write if n_writes.fetch_add(1, Ordering::Relaxed) > 2 => Err(io::ErrorKind::StorageFull.into()),
+        _ => Ok(()),
+    });
+    desk.put("tool/setup.exe", b"other");
+    let error = write_medium(&desk, &Means { disk, ..Means::default() }).unwrap_err();
+    assert!(error.advice().unwrap().contains("make room"), "{error}");
+    assert_eq!((desk.medium(), desk.finished_names()), (before, vec!["medium.iso".to_owned()]));
+}
+
+#[test]
+fn whoever_asks_to_stop_is_heard_and_leaves_nothing() {
+    let desk = Desk::new();
+    let output = desk.output();
+    let progress = Progress::default();
+    progress.cancel();
+    let draft = output.draft(SHELF).unwrap();
+    let error = write(draft, &output.path, &|_| None, &Means::default(), &progress).unwrap_err();
+    assert_eq!(error.to_string(), "interrupted");
+    assert!(desk.finished_names().is_empty());
+}
+
+#[test]
+fn a_leftover_is_used_up_and_one_in_use_is_not() {
+    let desk = Desk::new();
+    let target = desk.root.join("out/medium.iso");
+    fs::create_dir_all(desk.root.join("out")).unwrap();
+    fs::write(temporary_path(&target), noise(5_000_000, 9)).unwrap();
+    let disk = Disk::default();
+    let held = Temporary::create(&disk, &target, IfBusy::Fail).unwrap();
+    let error = write_medium(&desk, &Means::default()).unwrap_err();
+    assert!(error.to_string().starts_with("another process is writing"), "{error}");
+    drop(held);
+    write_medium(&desk, &Means::default()).unwrap();
+    assert_eq!(desk.finished_names(), ["medium.iso"]);
+    assert_eq!(desk.medium().unwrap(), desk.clean_build());
+}
+
+#[test]
+fn a_link_in_place_of_the_temporary_file_is_not_followed() {
+    let desk = Desk::new();
+    let victim: Utf8PathBuf = desk.root.join("victim");
+    fs::write(&victim, b"precious").unwrap();
+    fs::create_dir_all(desk.root.join("out")).unwrap();
+    std::os::unix::fs::symlink(&victim, temporary_path(&desk.root.join("out/medium.iso"))).unwrap();
+    assert!(write_medium(&desk, &Means::default()).is_err());
+    assert_eq!(fs::read(victim).unwrap(), b"precious");
+}
+
+#[test]
+fn a_medium_that_passes_its_capacity_is_refused_with_both_numbers() {
+    let desk = Desk::new();
+    let mut output = desk.output();
+    output.capacity = Some(Size(1_000_000));
+    let error = output.draft(SHELF).unwrap_err().to_string();
+    assert!(error.contains("takes 1.7") && error.contains("the medium holds 1.00 MB"), "{error}");
+}
+
+#[test]
+fn content_cannot_take_the_place_of_the_lists() {
+    let desk = Desk::new();
+    let mut output = desk.output();
+    output.root.insert("TSMEDIA/medium.TOML", crate::volume::Content::bytes(*b"mine")).unwrap();
+    let error = output.draft(SHELF).unwrap_err();
+    assert!(error.to_string().contains("`TSMEDIA/medium.TOML` is there already"), "{error}");
+}
