@@ -241,7 +241,6 @@ impl Record {
             date: output.date.unix(),
             description: output.description.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
             boot: sealed
-                .identity
                 .boot
                 .iter()
                 .map(|image| RecordedBoot { platform: image.platform.into(), blake3: image.blake3 })

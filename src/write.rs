@@ -70,6 +70,7 @@ pub fn write(
     let digests = copy::copy(&jobs, Some(&temporary), means.n_lanes, progress)?;
     let n_read = jobs.iter().filter(|job| job.known.is_none()).map(|job| job.file.stat.len).sum();
     let remembered = jobs.iter().zip(&digests).map(|(job, digests)| (job.file.stat, *digests)).collect();
+    drop(jobs);
     let sealed = draft.seal(&digests)?;
     write_rest(&sealed, &temporary, progress)?;
     progress.go_on()?;

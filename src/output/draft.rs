@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::lists::{self, Medium, NOT_YET};
-use super::{FORMAT_VERSION, Format, Identity, Output};
+use super::{BootImage, FORMAT_VERSION, Format, Output};
 use crate::digest::{Digest, Digests};
 use crate::error::{Error, Result};
 use crate::layout::{Extent, Layout, Piece};
@@ -37,8 +37,8 @@ pub struct Sealed {
     pub layout: Layout,
     /// The medium's identity.
     pub id: Digest,
-    /// What decided it.
-    pub identity: Identity,
+    /// Its boot images.
+    pub boot: Vec<BootImage>,
     /// Its files, those in `tsmedia` last.
     pub files: Vec<Placed>,
     sources: HashSet<usize>,
@@ -97,18 +97,23 @@ impl Draft<'_> {
 
     /// The sources to read, in the order of their places.
     pub fn jobs(&self, known: &dyn Fn(&Stat) -> Option<Digests>) -> Vec<Job> {
-        let mut jobs: Vec<_> = self
-            .files
-            .iter()
-            .filter_map(|file| match &file.content {
-                Content::Source(source) => {
-                    Some(Job { file: Arc::clone(source), places: file.places.clone(), known: known(&source.stat) })
-                }
-                Content::Bytes(_) => None,
-            })
-            .collect();
-        jobs.sort_by_key(|job| job.places.first().map(|place| place.offset));
-        jobs
+        let job = |(source, places): (&Arc<SourceFile>, &[Place])| Job {
+            file: Arc::clone(source),
+            places: places.to_vec(),
+            known: known(&source.stat),
+        };
+        self.sources().into_iter().map(job).collect()
+    }
+
+    fn sources(&self) -> Vec<(&Arc<SourceFile>, &[Place])> {
+        let source = |file: &DraftFile| matches!(file.content, Content::Source(_));
+        let mut sources = Vec::with_capacity(self.files.iter().filter(|file| source(file)).count());
+        sources.extend(self.files.iter().filter_map(|file| match &file.content {
+            Content::Source(source) => Some((source, file.places.as_slice())),
+            Content::Bytes(_) => None,
+        }));
+        sources.sort_by_key(|(_, places)| places.first().map(|place| place.offset));
+        sources
     }
 
     /// Decides the rest, given the digests of the [jobs](Draft::jobs) in their order.
@@ -117,52 +122,47 @@ impl Draft<'_> {
     ///
     /// If the format places anything elsewhere when only digests differ: it would be wrong for every input.
     pub fn seal(mut self, digests: &[Digests]) -> Result<Sealed> {
-        let jobs = self.jobs(&|_| None);
         let known: HashMap<Stat, Digests> =
-            jobs.iter().zip(digests).map(|(job, digests)| (job.file.stat, *digests)).collect();
+            self.sources().iter().zip(digests).map(|((source, _), digests)| (source.stat, *digests)).collect();
         let identity = self.output.identity(&|stat| known.get(stat).copied())?;
-        let id = identity.id.ok_or_else(|| Error::new("the digest of a source is missing"))?;
+        let (id, boot) = (identity.id, identity.boot);
+        let id = id.ok_or_else(|| Error::new("the digest of a source is missing"))?;
         self.volume.id = id;
         let layout = (self.format.layout)(&self.volume)?;
         assert!(same_places(&self.layout, &layout), "the layout of `{}` depends on a digest", self.output.name);
+        drop(std::mem::take(&mut self.layout));
+        let structure = structure_digest(&layout, self.files.iter().flat_map(|file| &file.places))?;
 
         let n_own = 3;
-        let (content, own) = self.files.split_at(self.files.len() - n_own);
-        let mut files: Vec<_> = content
-            .iter()
-            .map(|file| {
-                let digests = match &file.content {
-                    Content::Bytes(bytes) => Digests::of(bytes),
-                    Content::Source(source) => known[&source.stat],
-                };
-                Placed { path: file.path.clone(), len: file.content.len(), digests, places: file.places.clone() }
-            })
-            .collect();
-        let structure = structure_digest(&layout, self.files.iter().flat_map(|file| &file.places))?;
+        let own = self.files.split_off(self.files.len() - n_own);
+        let mut sources = HashSet::new();
+        let mut files = Vec::with_capacity(self.files.len() + n_own);
+        for DraftFile { path, content, places } in std::mem::take(&mut self.files) {
+            let digests = match &content {
+                Content::Bytes(bytes) => Digests::of(bytes),
+                Content::Source(source) => {
+                    sources.insert(address(&content));
+                    known[&source.stat]
+                }
+            };
+            files.push(Placed { path, len: content.len(), digests, places });
+        }
+        drop(known);
         let lines: Vec<_> = files.iter().map(|file| (file.path.as_str(), Some(file.digests))).collect();
         let texts = own_lists(self.output, id, structure, &lines);
         let mut final_bytes = HashMap::new();
-        for (file, (path, text)) in own.iter().zip(texts) {
+        for (file, (path, text)) in own.into_iter().zip(texts) {
             let bytes: Arc<[u8]> = text.into_bytes().into();
             assert_eq!(file.content.len(), bytes.len() as u64, "the length of `{path}` depends on a digest");
-            let digests = Digests::of(&bytes);
-            files.push(Placed { path: path.to_owned(), len: bytes.len() as u64, digests, places: file.places.clone() });
+            let (len, digests) = (bytes.len() as u64, Digests::of(&bytes));
             final_bytes.insert(address(&file.content), bytes);
+            files.push(Placed { path: file.path, len, digests, places: file.places });
         }
-        let extents = layout.extents().iter().map(|extent| match piece_address(&extent.piece) {
-            address if final_bytes.contains_key(&address) => {
-                Extent { piece: Piece::Bytes(Arc::clone(&final_bytes[&address])), ..extent.clone() }
-            }
-            _ => extent.clone(),
+        let extents = layout.extents().iter().map(|extent| match final_bytes.get(&piece_address(&extent.piece)) {
+            Some(bytes) => Extent { piece: Piece::Bytes(Arc::clone(bytes)), ..extent.clone() },
+            None => extent.clone(),
         });
-        let sources = content.iter().filter(|file| matches!(file.content, Content::Source(_)));
-        Ok(Sealed {
-            layout: Layout::new(layout.len(), extents.collect()),
-            id,
-            identity,
-            files,
-            sources: sources.map(|file| address(&file.content)).collect(),
-        })
+        Ok(Sealed { layout: Layout::new(layout.len(), extents.collect()), id, boot, files, sources })
     }
 }
 
@@ -235,14 +235,15 @@ fn taken(path: &str, misplaced: &Misplaced) -> Error {
 ///
 /// If the format left out a byte of one: it would be wrong for every input.
 fn find_places(layout: &Layout, contents: Vec<(String, Content)>) -> Vec<DraftFile> {
-    let mut found: HashMap<usize, Vec<(u64, Place)>> = HashMap::new();
+    // Nearly every file is in one piece: lists are made for one.
+    let mut found: HashMap<usize, Vec<(u64, Place)>> = HashMap::with_capacity(contents.len());
     for extent in layout.extents() {
         let start = match extent.piece {
             Piece::Source { start, .. } => start,
             Piece::Bytes(_) => 0,
         };
         let place = Place { offset: extent.offset, len: extent.len };
-        found.entry(piece_address(&extent.piece)).or_default().push((start, place));
+        found.entry(piece_address(&extent.piece)).or_insert_with(|| Vec::with_capacity(1)).push((start, place));
     }
     let place = |(path, content): (String, Content)| {
         let mut places = if content.is_empty() { None } else { found.remove(&address(&content)) }.unwrap_or_default();
@@ -253,7 +254,7 @@ fn find_places(layout: &Layout, contents: Vec<(String, Content)>) -> Vec<DraftFi
             at += place.len;
         }
         assert_eq!(at, content.len(), "the layout does not hold all of `{path}`");
-        DraftFile { path, content, places: places.into_iter().map(|(_, place)| place).collect() }
+        DraftFile { path, content, places: places.iter().map(|(_, place)| *place).collect() }
     };
     contents.into_iter().map(place).collect()
 }
