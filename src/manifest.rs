@@ -230,6 +230,16 @@ fn with_vars(site: &Node, vars: &Table) -> Node {
     site
 }
 
+/// A complaint of several sites.
+struct Group {
+    /// As the first of them has it.
+    problem: Problem,
+    gist: (Severity, Option<&'static str>, Vec<(Place, String)>, String),
+    codes: Vec<String>,
+    /// Whether all of them have it word by word.
+    is_literal: bool,
+}
+
 /// Each complaint once, however many sites it comes from; said of which, where it is not all of them.
 fn across_sites(found: Vec<(Problem, String)>, n_sites: usize) -> Vec<Problem> {
     // What differs between sites are the values, which stand in backticks, and numbers.
@@ -238,24 +248,24 @@ fn across_sites(found: Vec<(Problem, String)>, n_sites: usize) -> Vec<Problem> {
         let words = words.concat().replace(|c: char| c.is_ascii_digit(), "");
         (problem.severity, problem.rule, problem.labels.clone(), words)
     };
-    let mut grouped: Vec<(Problem, Vec<String>, bool)> = Vec::new();
+    let mut grouped: Vec<Group> = Vec::new();
     for (problem, code) in found {
-        let same = |(other, codes, _): &&mut (Problem, Vec<String>, bool)| {
-            *other == problem || (gist(other) == gist(&problem) && !codes.contains(&code))
-        };
+        let gist = gist(&problem);
+        let same =
+            |group: &&mut Group| group.gist == gist && (group.problem == problem || !group.codes.contains(&code));
         match grouped.iter_mut().find(same) {
-            Some((other, codes, is_literal)) => {
-                *is_literal &= *other == problem;
-                if !codes.contains(&code) {
-                    codes.push(code);
+            Some(group) => {
+                group.is_literal &= group.problem == problem;
+                if !group.codes.contains(&code) {
+                    group.codes.push(code);
                 }
             }
-            None => grouped.push((problem, vec![code], true)),
+            None => grouped.push(Group { problem, gist, codes: vec![code], is_literal: true }),
         }
     }
     grouped
         .into_iter()
-        .map(|(mut problem, codes, is_literal)| {
+        .map(|Group { mut problem, codes, is_literal, .. }| {
             let quoted: Vec<_> = codes.iter().map(|code| format!("`{code}`")).collect();
             let names_site = quoted.iter().any(|code| problem.message.contains(code.as_str()));
             let suffix = match (is_literal, codes.len()) {

@@ -30,12 +30,11 @@ pub fn editor() -> String {
     leave_holes(&mut schema);
     take_dates(&mut schema["properties"]["media"]["properties"]["source-date"]);
     let mut named = Map::new();
-    named.insert("$schema".into(), schema["$schema"].take());
+    named.insert("$schema".into(), json!("http://json-schema.org/draft-07/schema#"));
     named.insert("$id".into(), json!(ID));
     for (key, value) in schema.as_object_mut().map(std::mem::take).unwrap_or_default() {
         named.entry(key).or_insert(value);
     }
-    named["$schema"] = json!("http://json-schema.org/draft-07/schema#");
     let text = serde_json::to_string_pretty(&Json::Object(named)).unwrap_or_default();
     text + "\n"
 }
