@@ -9,7 +9,7 @@ use camino::Utf8PathBuf;
 use proptest::prelude::*;
 
 use super::bytes::le16;
-use super::udf::tag;
+use super::udf::{checksum, crc, tag};
 use super::{Disc, SECTOR, layout, read};
 use crate::digest::Digest;
 use crate::layout::{Layout, Piece};
@@ -333,8 +333,10 @@ proptest! {
 
     #[test]
     fn a_damaged_disc_is_read_or_refused_but_never_panics(
-        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..40),
-        cut in prop::option::of(any::<prop::sample::Index>()),
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..12),
+        cut in prop::option::weighted(0.1, any::<prop::sample::Index>()),
+        has_udf in any::<bool>(),
+        is_sealed in any::<bool>(),
     ) {
         let mut bytes = bytes_of(&layout(&small()).unwrap());
         let used: Vec<_> = (0..bytes.len()).filter(|at| bytes[*at] != 0 && bytes[*at] != b'w').collect();
@@ -345,7 +347,24 @@ proptest! {
             let len = cut.index(bytes.len());
             bytes.truncate(len);
         }
+        let mut sectors: Vec<_> = bytes.chunks_mut(SECTOR as usize).collect();
+        if !has_udf && sectors.len() > 22 {
+            sectors[20..23].iter_mut().for_each(|sector| sector.fill(0));
+        }
+        if is_sealed {
+            sectors.into_iter().filter(|sector| sector.len() as u64 == SECTOR).for_each(seal);
+        }
         let _ = read(&mut Cursor::new(bytes));
+    }
+}
+
+/// Makes the checksums of a damaged UDF structure right, as an attacker would.
+fn seal(sector: &mut [u8]) {
+    let is_tag = matches!(le16(sector, 0), 1..=9 | 256..=266) && le16(sector, 2) == 2;
+    if let (true, Some(body)) = (is_tag, sector[16..].get(..usize::from(le16(sector, 10)))) {
+        let crc = crc(body);
+        sector[8..10].copy_from_slice(&crc.to_le_bytes());
+        sector[4] = checksum(sector);
     }
 }
 
