@@ -29,7 +29,7 @@ impl Charset {
         match self {
             Self::Iso if c.is_ascii_alphanumeric() => c.to_ascii_uppercase(),
             Self::Iso => '_',
-            // Joliet, "Joliet Character Set": `;` separates the version; the other forbidden ones are in no name of ours.
+            // "Joliet Character Set": `;` separates the version; the other forbidden ones are in no name of ours.
             Self::Joliet if c == ';' || u32::from(c) > 0xFFFF => '_',
             Self::Joliet => c,
         }

@@ -30,8 +30,8 @@ const LARGE: u64 = 1 << 20;
 const ALIGNED: u64 = 64 << 10;
 const ALIGNMENT: u64 = 2;
 
-/// Empty sectors before the last one, as on a burnt disc (150 is the usual number). Readers that fetch sectors ahead stumble at the
-/// end: SeaBIOS and GRUB, which fetches 32 KiB, got wrong bytes from the last sectors without noticing.
+/// Empty sectors before the last one, as on a burnt disc (150 is the usual number). Readers that fetch sectors ahead
+/// stumble at the end: GRUB, which fetches 32 KiB through SeaBIOS, got wrong bytes of the last sectors, and no error.
 const PADDING: u64 = 150;
 
 /// Where bytes lie: from a sector on.
@@ -265,8 +265,8 @@ fn data_order(disc: &Disc) -> DataOrder {
     order
 }
 
-/// The structures start at a multiple of so many sectors: between 64 KiB and 16 MiB, more with more data before them, so
-/// that little is lost and few changes of the data reach them.
+/// The structures start at a multiple of so many sectors: between 64 KiB and 16 MiB, more with more data before them,
+/// so that little is lost and few changes of the data reach them.
 fn structure_granule(data_end: u64) -> u64 {
     (data_end / 256).next_power_of_two().clamp((64 << 10) / SECTOR, (16 << 20) / SECTOR)
 }

@@ -1,8 +1,8 @@
 //! Reads the structures of a disc image: labels, boot catalog, and the trees of UDF, ISO 9660 and Joliet.
 //!
-//! Reads UDF 1.02 to 1.50 on one plain partition, and ISO 9660 with or without it, whoever wrote them. Nothing is believed:
-//! whatever is inconsistent, leads in a circle or points outside the disc is an error. Not supported: Rock Ridge (its
-//! names are not read), virtual, sparable and metadata partitions, interleaved or unrecorded extents.
+//! Reads UDF 1.02 to 1.50 on one plain partition, and ISO 9660 with or without it, whoever wrote them. Nothing is
+//! believed: whatever is inconsistent, leads in a circle or points outside the disc is an error. Not supported: Rock
+//! Ridge (its names are not read), virtual, sparable and metadata partitions, interleaved or unrecorded extents.
 
 mod catalog;
 mod ecma119;
