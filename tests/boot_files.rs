@@ -309,6 +309,44 @@ fn a_media_folder_of_the_adk_may_have_its_boot_records_beside_it() {
 }
 
 #[test]
+fn boot_records_are_found_beside_the_media_folder_of_copype() {
+    let scratch = Scratch::new();
+    for beside in ["bootbins", "fwfiles"] {
+        let records_there = ["etfsboot.com", "efisys.bin", "efisys_noprompt.bin", "bootmgfw_EX.efi"];
+        let files: Vec<_> = records_there.map(|name| format!("{beside}/{name}")).into();
+        let media: Vec<_> = ISO.iter().filter(|path| !path.contains("efisys") && !path.contains("etfsboot")).collect();
+        let media: Vec<_> = media.iter().map(|path| format!("media/{path}")).collect();
+        let files: Vec<_> = files.iter().chain(&media).map(String::as_str).collect();
+        let folder = scratch.tree(beside, &files).join("media");
+        let found = in_folder(&folder, &wanted(&[Bios, Uefi])).unwrap();
+        assert_eq!(
+            records(&found),
+            [(Platform::Bios, format!("{beside}/etfsboot.com")), (Platform::Uefi, format!("{beside}/efisys.bin"))]
+        );
+        assert!(found.files.iter().all(|(path, _)| !path.contains("..")), "{:?}", found.files);
+        assert!(origins(&found).contains(&"EFI/BOOT/BOOTX64.EFI < media/EFI/BOOT/BOOTX64.EFI".to_owned()));
+        assert_eq!(found.notes, []);
+
+        let found = in_folder(&folder, &Wanted { secure_boot_ca: SecureBootCa::Ca2023, ..wanted(&[Uefi]) }).unwrap();
+        let program = format!("EFI/BOOT/BOOTX64.EFI < {beside}/bootmgfw_EX.efi");
+        assert!(origins(&found).contains(&program), "{:?}", origins(&found));
+        assert_eq!(found.notes, [Note::SignerUnknown("../BESIDE/efisys.bin".replace("BESIDE", beside))]);
+    }
+}
+
+#[test]
+fn names_of_any_alphabet_may_stand_beside_the_efi_folder() {
+    let scratch = Scratch::new();
+    let folder = scratch.tree("iso", &[&ISO[..], &["boot/日本語.txt", "EFI/größe.txt", "de-de/ж.mui"]].concat());
+    for record in ["efisys.bin", "efisys_noprompt.bin"] {
+        fs::remove_file(folder.join("EFI/Microsoft/Boot").join(record)).unwrap();
+    }
+    let found = in_folder(&folder, &wanted(&[Uefi])).unwrap();
+    assert_eq!(records(&found), [(Platform::Uefi, "made".into())]);
+    assert_eq!(found.notes, [Note::MadeEfiImage]);
+}
+
+#[test]
 fn links_may_not_leave_the_folder_or_go_round_in_it() {
     let scratch = Scratch::new();
     let folder = scratch.tree("iso", &ISO);

@@ -14,25 +14,15 @@ mod image;
 
 use std::fmt;
 
-use camino::Utf8Path;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::format::fat;
-use crate::format::wim::Architecture;
-use crate::format::wim::Wim;
+use crate::format::wim::{Architecture, Wim};
 use crate::layout::Layout;
-use crate::manifest::Firmware;
-use crate::manifest::SecureBootCa;
-use crate::volume::BootEntry;
-use crate::volume::Content;
-use crate::volume::Date;
-use crate::volume::Folder;
-use crate::volume::Misplaced;
-use crate::volume::Node;
-use crate::volume::Platform;
-use crate::volume::Volume;
+use crate::manifest::{Firmware, SecureBootCa};
+use crate::volume::{BootEntry, Content, Date, Folder, Misplaced, Node, Platform, Volume};
 
 /// Where boot files are looked for.
 #[derive(Clone, Copy, Debug)]
@@ -266,7 +256,7 @@ fn missing(root: &Folder, has_sector: bool, wanted: &Wanted, looked_at: &[(Strin
                          or `Windows\\Boot\\DVD` in the boot image";
     const PROGRAM: &str = "the root of an extracted Windows ISO or of the ADK's `Media` folder, \
                            or `Windows\\Boot` in the boot image";
-    const SECTOR: &str = "`boot` of an extracted Windows ISO, the ADK's `Oscdimg` folder, \
+    const SECTOR: &str = "`boot` of an extracted Windows ISO, the ADK's `Oscdimg` folder, `bootbins` of `copype`, \
                           or `sms\\bin\\x64` in a boot image of Configuration Manager";
     let has_file = |path: &str| matches!(root.get(path), Some(Node::File(_)));
     let mut missing = Vec::new();
@@ -293,7 +283,8 @@ fn made_efi_image(root: &Folder, date: Date) -> Result<Layout, NoBootFiles> {
     let mut efi = Folder::default();
     let mut listing = String::new();
     for (path, content) in root.files() {
-        if path.len() > 4 && path[..4].eq_ignore_ascii_case("efi/") {
+        let is_efi = path.split_once('/').is_some_and(|(folder, _)| folder.eq_ignore_ascii_case("efi"));
+        if is_efi {
             listing.push_str(&format!("{path} {}\n", content.len()));
             efi.insert(&path, content.clone()).map_err(|why| NoBootFiles::Misplaced { path, why })?;
         }

@@ -2,20 +2,17 @@
 //!
 //! `boot`, `efi`, `bootmgr`, `bootmgr.efi` and the folders of languages are taken as they are; whatever else is in the
 //! folder is no boot file. Boot sector and EFI boot image are looked for where an ISO has them, at the root of the
-//! folder, and in an `Oscdimg` folder in it. Case does not matter. Links are followed if they stay in the folder.
+//! folder, in an `Oscdimg` folder in it, and where the ADK's `copype` puts them: in `bootbins`, or `fwfiles` before
+//! 2024, beside its `media` folder. Case does not matter. Links are followed if they stay in the folder.
 
 use std::fs;
 use std::sync::Arc;
 
-use camino::Utf8Path;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::error::Error;
-use crate::manifest::Firmware;
-use crate::manifest::SecureBootCa;
-use crate::volume::Content;
-use crate::volume::SourceFile;
-use crate::volume::Stat;
+use crate::manifest::{Firmware, SecureBootCa};
+use crate::volume::{Content, SourceFile, Stat};
 
 use super::{
     BOOT_SECTOR, BOOTFIX, BOOTMGR, BOOTMGR_EFI, Candidates, NoBootFiles, Note, Wanted, efi_image_names, efi_program,
@@ -29,19 +26,21 @@ pub(super) fn find(folder: &Utf8Path, wanted: &Wanted) -> Result<Candidates, NoB
             walk.take(&folder.join(&name), &name)?;
         }
     }
-    let all = walk.files;
+    let records_beside = records_beside(folder)?;
+    let all = [walk.files, records_beside].concat();
     let get = |path: &str| all.iter().find(|(at, _)| at.eq_ignore_ascii_case(path)).map(|(_, content)| content.clone());
     let first = |places: &[String]| places.iter().find_map(|place| get(place).map(|content| (place.clone(), content)));
 
     let mut found = Candidates::default();
-    let sector_places = ["boot", "", "Oscdimg"].map(|folder| joined(folder, BOOT_SECTOR));
+    let sector_places = ["boot", "", "Oscdimg", BESIDE[0], BESIDE[1]].map(|folder| joined(folder, BOOT_SECTOR));
     found.boot_sector = first(&sector_places).map(|(_, content)| content);
     found.looked_at.push((BOOT_SECTOR.to_owned(), sector_places.to_vec()));
     if wanted.firmware.contains(&Firmware::Uefi) {
         let is_2023 = wanted.secure_boot_ca == SecureBootCa::Ca2023;
         let places = |suffix: &str| {
             efi_image_names(wanted, suffix).into_iter().flat_map(|(name, prompts)| {
-                ["efi/microsoft/boot", "", "Oscdimg"].map(|folder| (joined(folder, &name), prompts))
+                ["efi/microsoft/boot", "", "Oscdimg", BESIDE[0], BESIDE[1]]
+                    .map(|folder| (joined(folder, &name), prompts))
             })
         };
         let candidates =
@@ -57,9 +56,6 @@ pub(super) fn find(folder: &Utf8Path, wanted: &Wanted) -> Result<Candidates, NoB
             }
             found.efi_image = Some(content);
         }
-        if is_2023 {
-            found.notes.push(Note::SignerUnknown(efi_program(wanted.architecture).to_owned()));
-        }
     }
     // Without a prompt there must be no `bootfix.bin`: it is what asks.
     let is_on_the_medium = |path: &str| {
@@ -67,7 +63,42 @@ pub(super) fn find(folder: &Utf8Path, wanted: &Wanted) -> Result<Candidates, NoB
         is_boot_entry(first) && (wanted.prompt || !path.eq_ignore_ascii_case(BOOTFIX))
     };
     found.files = all.iter().filter(|(path, _)| is_on_the_medium(path)).cloned().collect();
+    if wanted.firmware.contains(&Firmware::Uefi) && wanted.secure_boot_ca == SecureBootCa::Ca2023 {
+        let program = efi_program(wanted.architecture);
+        for (target, name) in [(program, PROGRAM_2023), (BOOTMGR_EFI, BOOTMGR_2023)] {
+            let places = ["", "Oscdimg", BESIDE[0], BESIDE[1]].map(|folder| joined(folder, name));
+            let target = found.files.iter_mut().find(|(path, _)| path.eq_ignore_ascii_case(target));
+            match (target, first(&places)) {
+                (Some((_, content)), Some((_, signed))) => *content = signed,
+                (Some((path, _)), None) if path.eq_ignore_ascii_case(program) => {
+                    found.notes.push(Note::SignerUnknown(program.to_owned()));
+                }
+                _ => {}
+            }
+        }
+    }
     Ok(found)
+}
+
+/// Where `copype` puts boot records, seen from the folder that becomes the medium.
+const BESIDE: [&str; 2] = ["../bootbins", "../fwfiles"];
+
+/// The boot records and programs beside a folder, and nothing else of what is there.
+fn records_beside(media: &Utf8Path) -> Result<Vec<(String, Content)>, NoBootFiles> {
+    let mut records = Vec::new();
+    for place in BESIDE {
+        let folder = media.join(place);
+        if !folder.is_dir() {
+            continue;
+        }
+        let root = folder.canonicalize_utf8().map_err(|cause| Error::io("opening", &folder, cause))?;
+        let mut walk = Walk { root: root.clone(), open: vec![root], files: Vec::new() };
+        for name in names(&folder)?.into_iter().filter(|name| is_boot_record(name)) {
+            walk.take(&folder.join(&name), &joined(place, &name))?;
+        }
+        records.extend(walk.files);
+    }
+    Ok(records)
 }
 
 /// What of the folder goes on the medium.
@@ -75,10 +106,15 @@ fn is_boot_entry(name: &str) -> bool {
     ["boot", "efi", BOOTMGR, BOOTMGR_EFI].iter().any(|entry| entry.eq_ignore_ascii_case(name)) || is_language(name)
 }
 
-/// What firmware loads without a file system: no files of the medium.
+/// The programs of the 2023 authority as `copype` calls them. On the medium they have the names of the older ones.
+const PROGRAM_2023: &str = "bootmgfw_EX.efi";
+const BOOTMGR_2023: &str = "bootmgr_EX.efi";
+
+/// What firmware loads without a file system, or under another name: no files of the medium as they are.
 fn is_boot_record(name: &str) -> bool {
+    let is_program = [PROGRAM_2023, BOOTMGR_2023].iter().any(|program| program.eq_ignore_ascii_case(name));
     let name = name.to_ascii_lowercase();
-    name == BOOT_SECTOR || (name.starts_with("efisys") && name.ends_with(".bin"))
+    is_program || name == BOOT_SECTOR || (name.starts_with("efisys") && name.ends_with(".bin"))
 }
 
 /// `de-DE`, `zh-Hans-CN`, `sr-Latn-RS`: where the ADK keeps the texts of boot programs.

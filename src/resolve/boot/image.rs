@@ -2,10 +2,8 @@
 //! Configuration Manager puts them in its boot images (`sms`).
 
 use crate::error::Error;
-use crate::format::wim::Architecture;
-use crate::format::wim::Wim;
-use crate::manifest::Firmware;
-use crate::manifest::SecureBootCa;
+use crate::format::wim::{Architecture, Wim};
+use crate::manifest::{Firmware, SecureBootCa};
 use crate::volume::Content;
 
 use super::{
