@@ -14,11 +14,8 @@ mod tree;
 
 use std::sync::Arc;
 
-use crate::error::Error;
-use crate::error::Result;
-use crate::layout::Extent;
-use crate::layout::Layout;
-use crate::layout::Piece;
+use crate::error::{Error, Result};
+use crate::layout::{Extent, Layout, Piece};
 use crate::volume::Volume;
 
 use geometry::{Cluster, Geometry, SHAPES, Sector, Shape, Width};

@@ -12,11 +12,9 @@ mod resource;
 use std::fmt;
 use std::fs::File;
 
-use camino::Utf8Path;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 use library::{Failure, Handle, Kind};
 

@@ -2,9 +2,8 @@
 
 use camino::Utf8PathBuf;
 
-use super::Draft;
 use super::boot::{self, BootFiles, BootSource, Missing, NoBootFiles, Note, Wanted};
-use super::tree;
+use super::{Draft, tree};
 use crate::format::wim::{Architecture, Wim};
 use crate::manifest::{BOOT_IMAGE, Firmware};
 use crate::problem::Problem;

@@ -2,10 +2,9 @@
 
 use crate::volume::Date;
 
-use super::Placement;
-use super::Run;
 use super::short_name::ShortName;
 use super::tree::{ENTRY_LEN, Entry, LONG_NAME_UNITS, Target, Tree};
+use super::{Placement, Run};
 
 const ATTR_VOLUME_ID: u8 = 0x08;
 const ATTR_DIRECTORY: u8 = 0x10;

@@ -2,12 +2,8 @@
 
 use std::collections::HashSet;
 
-use crate::error::Error;
-use crate::error::Result;
-use crate::volume::Content;
-use crate::volume::Folder;
-use crate::volume::Name;
-use crate::volume::Node;
+use crate::error::{Error, Result};
+use crate::volume::{Content, Folder, Name, Node};
 
 use super::short_name::{ShortName, short_name};
 

@@ -11,9 +11,8 @@ use std::os::unix::fs::FileExt;
 
 use sha1::{Digest as _, Sha1};
 
-use super::library;
 use super::library::{Blob, Decompressor};
-use super::{Compression, WimFacts};
+use super::{Compression, WimFacts, library};
 
 /// The longest chunk that is read: what wimlib makes at most by itself.
 const MAX_CHUNK_LEN: u64 = 1 << 26;
