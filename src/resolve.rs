@@ -105,7 +105,7 @@ impl Draft<'_> {
     }
 
     /// Puts a folder's files on the medium for the value at `pointer`.
-    fn merge(&mut self, path: &str, folder: Folder, pointer: &str) {
+    fn merge(&mut self, path: &str, folder: Arc<Folder>, pointer: &str) {
         match self.root.merge(path, folder) {
             Ok(refused) => {
                 for (path, misplaced) in refused {

@@ -7,6 +7,8 @@ mod content;
 mod name;
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::sync::Arc;
 
 pub use content::{Content, SourceFile, Stat};
 pub use name::{BadName, Name};
@@ -84,7 +86,8 @@ pub enum Platform {
     Uefi,
 }
 
-/// A folder: names to what bears them. Names that differ only in case are the same name.
+/// A folder: names to what bears them. Names that differ only in case are the same name. Clones share the folders
+/// below, which are copied when one of the clones changes: media of many sites hold the same packages.
 #[derive(Clone, Debug, Default)]
 pub struct Folder {
     entries: BTreeMap<Name, Node>,
@@ -94,7 +97,7 @@ pub struct Folder {
 #[derive(Clone, Debug)]
 pub enum Node {
     /// A folder.
-    Folder(Folder),
+    Folder(Arc<Folder>),
     /// A file.
     File(Content),
 }
@@ -117,80 +120,81 @@ impl Folder {
 
     /// Makes a folder, and those on the way to it, where they aren't there yet.
     pub fn insert_folder(&mut self, path: &str) -> Result<(), Misplaced> {
-        self.insert_node(path, Node::Folder(Self::default()))
+        self.insert_node(path, Node::Folder(Arc::default()))
     }
 
     /// Puts everything in `other` at a path relative to this folder (`.` is this folder itself). What finds its place
     /// taken is left out and returned: the path that was wanted and what is there.
-    pub fn merge(&mut self, path: &str, other: Self) -> Result<Vec<(String, Misplaced)>, Misplaced> {
+    pub fn merge(&mut self, path: &str, other: impl Into<Arc<Self>>) -> Result<Vec<(String, Misplaced)>, Misplaced> {
+        let other = other.into();
         if path == "." {
-            return Ok(self.merge_here("", other));
+            return Ok(self.merge_here("", &other));
         }
         self.insert_folder(path)?;
-        Ok(self.folder_mut(path).map_or_else(Vec::new, |folder| folder.merge_here(&format!("{path}/"), other)))
+        match self.folder_mut(path) {
+            Some(folder) if folder.entries.is_empty() => *folder = other,
+            Some(folder) => return Ok(Arc::make_mut(folder).merge_here(&format!("{path}/"), &other)),
+            None => {}
+        }
+        Ok(Vec::new())
     }
 
-    fn merge_here(&mut self, prefix: &str, other: Self) -> Vec<(String, Misplaced)> {
-        if self.entries.is_empty() {
-            self.entries = other.entries;
-            return Vec::new();
-        }
+    fn merge_here(&mut self, prefix: &str, other: &Self) -> Vec<(String, Misplaced)> {
         let mut refused = Vec::new();
-        for (name, node) in other.entries {
-            let path = format!("{prefix}{name}");
-            match (self.entries.get_mut(&name), node) {
-                (None, node) => {
-                    self.entries.insert(name, node);
+        for (name, node) in &other.entries {
+            match (self.entries.entry(name.clone()), node) {
+                (Entry::Vacant(place), node) => {
+                    place.insert(node.clone());
                 }
-                (Some(Node::Folder(mine)), Node::Folder(theirs)) => {
-                    refused.extend(mine.merge_here(&format!("{path}/"), theirs));
-                }
-                (Some(_), _) => {
-                    let spelling =
-                        self.entries.get_key_value(&name).map_or(String::new(), |(name, _)| name.to_string());
-                    refused.push((path, Misplaced::Taken(format!("{prefix}{spelling}"))));
-                }
+                (Entry::Occupied(mut there), node) => match (there.get_mut(), node) {
+                    (Node::Folder(mine), Node::Folder(theirs)) => {
+                        refused.extend(Arc::make_mut(mine).merge_here(&format!("{prefix}{name}/"), theirs));
+                    }
+                    _ => {
+                        let taken = Misplaced::Taken(format!("{prefix}{}", there.key()));
+                        refused.push((format!("{prefix}{name}"), taken));
+                    }
+                },
             }
         }
         refused
     }
 
-    fn folder_mut(&mut self, path: &str) -> Option<&mut Self> {
-        path.split('/').try_fold(self, |folder, name| match folder.entries.get_mut(&Name::new(name).ok()?)? {
-            Node::Folder(folder) => Some(folder),
-            Node::File(_) => None,
-        })
+    fn folder_mut(&mut self, path: &str) -> Option<&mut Arc<Self>> {
+        let (first, rest) = split_first(path);
+        match (self.entries.get_mut(&Name::new(first).ok()?)?, rest) {
+            (Node::Folder(folder), None) => Some(folder),
+            (Node::Folder(folder), Some(rest)) => Arc::make_mut(folder).folder_mut(rest),
+            (Node::File(_), _) => None,
+        }
     }
 
     fn insert_node(&mut self, path: &str, node: Node) -> Result<(), Misplaced> {
-        let (first, rest) = path.split_once('/').map_or((path, None), |(first, rest)| (first, Some(rest)));
+        let (first, rest) = split_first(path);
         let name = Name::new(first).map_err(Misplaced::BadName)?;
-        // The spelling of what is there already is needed only to complain.
-        let spelling = self.entries.get_key_value(&name).map(|(name, _)| name.to_string());
-        let Some(rest) = rest else {
-            return match (spelling, node) {
-                (None, node) => {
-                    self.entries.insert(name, node);
-                    Ok(())
-                }
-                (Some(_), Node::Folder(_)) if matches!(self.entries[&name], Node::Folder(_)) => Ok(()),
-                (Some(spelling), _) => Err(Misplaced::Taken(spelling)),
-            };
+        let mut there = match (self.entries.entry(name), rest) {
+            (Entry::Occupied(there), _) => there,
+            (Entry::Vacant(place), Some(_)) => place.insert_entry(Node::Folder(Arc::default())),
+            (Entry::Vacant(place), None) => {
+                place.insert(node);
+                return Ok(());
+            }
         };
-        match self.entries.entry(name).or_insert_with(|| Node::Folder(Self::default())) {
-            Node::Folder(folder) => folder.insert_node(rest, node).map_err(|misplaced| match misplaced {
-                Misplaced::Taken(inner) => {
-                    Misplaced::Taken(format!("{}/{inner}", spelling.as_deref().unwrap_or(first)))
-                }
-                bad => bad,
-            }),
-            Node::File(_) => Err(Misplaced::Taken(spelling.unwrap_or_default())),
+        match (there.get_mut(), rest, node) {
+            (Node::Folder(folder), Some(rest), node) => {
+                Arc::make_mut(folder).insert_node(rest, node).map_err(|misplaced| match misplaced {
+                    Misplaced::Taken(inner) => Misplaced::Taken(format!("{}/{inner}", there.key())),
+                    bad => bad,
+                })
+            }
+            (Node::Folder(_), None, Node::Folder(_)) => Ok(()),
+            _ => Err(Misplaced::Taken(there.key().to_string())),
         }
     }
 
     /// What bears a path relative to this folder; case does not matter.
     pub fn get(&self, path: &str) -> Option<&Node> {
-        let (first, rest) = path.split_once('/').map_or((path, None), |(first, rest)| (first, Some(rest)));
+        let (first, rest) = split_first(path);
         let node = self.entries.get(&Name::new(first).ok()?)?;
         match (rest, node) {
             (None, node) => Some(node),
@@ -212,19 +216,37 @@ impl Folder {
 
     /// Every file below this folder with its path, folders in the order of [`Folder::iter`].
     pub fn files(&self) -> Vec<(String, &Content)> {
-        fn collect<'a>(folder: &'a Folder, prefix: &str, files: &mut Vec<(String, &'a Content)>) {
-            for (name, node) in folder.iter() {
-                let path = format!("{prefix}{name}");
-                match node {
-                    Node::File(content) => files.push((path, content)),
-                    Node::Folder(folder) => collect(folder, &format!("{path}/"), files),
-                }
-            }
-        }
         let mut files = Vec::new();
-        collect(self, "", &mut files);
+        self.visit(&mut |path, node| {
+            if let Node::File(content) = node {
+                files.push((path.to_owned(), content));
+            }
+        });
         files
     }
+
+    /// Shows everything below this folder with its path, a folder before what is in it, in the order of
+    /// [`Folder::iter`].
+    pub fn visit<'a>(&'a self, see: &mut dyn FnMut(&str, &'a Node)) {
+        fn below<'a>(folder: &'a Folder, path: &mut String, see: &mut dyn FnMut(&str, &'a Node)) {
+            let folder_len = path.len();
+            for (name, node) in folder.iter() {
+                path.push_str(name.as_str());
+                see(path, node);
+                if let Node::Folder(folder) = node {
+                    path.push('/');
+                    below(folder, path, see);
+                }
+                path.truncate(folder_len);
+            }
+        }
+        below(self, &mut String::new(), see);
+    }
+}
+
+/// The first name of a path, and what follows it.
+fn split_first(path: &str) -> (&str, Option<&str>) {
+    path.split_once('/').map_or((path, None), |(first, rest)| (first, Some(rest)))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The content entries: operating system images, packages, applications, driver packages and loose files.
 
 use std::error::Error as _;
+use std::sync::Arc;
 
 use camino::Utf8Path;
 
@@ -100,7 +101,7 @@ impl Draft<'_> {
                 Problem::warning(format!("`{path}` holds no file")).at(self.place(pointer), "an empty folder");
             self.problems.add(problem);
         }
-        self.merge(target, walked.folder.clone(), pointer);
+        self.merge(target, Arc::clone(&walked.folder), pointer);
     }
 
     /// Adds one file below `target`, under its own name.

@@ -19,8 +19,8 @@ use crate::volume::{Content, Folder, Misplaced, SourceFile, Stat};
 /// A folder of content.
 #[derive(Debug, Clone, Default)]
 pub struct Walked {
-    /// Everything in it that a medium can hold.
-    pub folder: Folder,
+    /// Everything in it that a medium can hold. Media share it.
+    pub folder: Arc<Folder>,
     /// How many files that is.
     pub n_files: u64,
     /// How many bytes they have together.
@@ -179,7 +179,7 @@ impl Walk<'_> {
             }
             _ => return,
         }
-        match walked.folder.insert(name, source(path.clone(), metadata)) {
+        match Arc::make_mut(&mut walked.folder).insert(name, source(path.clone(), metadata)) {
             Ok(()) => {
                 walked.n_files += 1;
                 walked.bytes += metadata.len();
@@ -206,7 +206,7 @@ impl Walked {
             self.misplaced(path, Misplaced::Taken(twin));
             return Ok(());
         }
-        match self.folder.merge(name, below.folder) {
+        match Arc::make_mut(&mut self.folder).merge(name, below.folder) {
             Ok(_) => {
                 self.n_files += below.n_files;
                 self.bytes += below.bytes;
