@@ -93,6 +93,7 @@ impl Problem {
 pub struct Problems {
     sources: Vec<SourceText>,
     list: Vec<Problem>,
+    n_errors_told: usize,
 }
 
 impl Problems {
@@ -109,6 +110,7 @@ impl Problems {
 
     /// Adds a problem, unless the very same one is there already (every site renders the same lines).
     pub fn add(&mut self, problem: Problem) {
+        self.n_errors_told += usize::from(problem.severity == Severity::Error);
         if !self.list.contains(&problem) {
             self.list.push(problem);
         }
@@ -122,6 +124,16 @@ impl Problems {
             (place.is_none(), place, problem.severity)
         });
         sorted
+    }
+
+    /// How often an error was added, the same one each time that it was: what tells whether one more step failed.
+    pub fn n_errors_told(&self) -> usize {
+        self.n_errors_told
+    }
+
+    /// Drops what is only worth knowing.
+    pub fn drop_notes(&mut self) {
+        self.list.retain(|problem| problem.severity != Severity::Note);
     }
 
     /// Whether any of them stops the work.

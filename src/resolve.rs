@@ -4,22 +4,26 @@
 //! problem at the line that names the content; nothing is written.
 
 pub mod boot;
+mod capacity;
 mod content;
+mod itself;
 mod start;
 mod tree;
 
 use std::collections::HashMap;
 use std::io;
+use std::mem;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::manifest::{Rendered, suggest};
+use crate::manifest::{ExtraFile, Rendered, suggest};
 use crate::media::{self, Media};
-use crate::output::Entry;
-use crate::problem::{Place, Problem, Problems, Severity};
+use crate::output::{Entry, lists};
+use crate::problem::{Place, Problem, Problems};
 use crate::volume::{Content, Date, Folder, Misplaced, Node};
 
+use itself::OwnPlaces;
 use tree::Walked;
 
 /// Finds what manifests name. Content that several sites share is looked at once.
@@ -33,31 +37,35 @@ impl Resolver {
     ///
     /// `date` is that of media whose manifest gives none.
     pub fn resolve(&mut self, rendered: &Rendered, date: Date, problems: &mut Problems) -> Option<Media> {
-        let n_errors = problems.count(Severity::Error);
+        let n_errors = problems.n_errors_told();
         let manifest = &rendered.manifest;
         let date = manifest.media.date().unwrap_or(date);
-        let mut draft = Draft { rendered, resolver: self, problems, root: Folder::default(), entries: Vec::new() };
+        // Outputs belong to the manifest, wherever their path was written.
+        let path = rendered.path.with_file_name(&manifest.output.path);
+        let own_places = OwnPlaces::of(&rendered.path, &path);
+        let mut draft =
+            Draft { rendered, resolver: self, problems, own_places, root: Folder::default(), entries: Vec::new() };
         let boot = draft.add_boot(date);
         draft.add_content();
         draft.add_own_files();
-        let Draft { root, entries, .. } = draft;
-        if problems.count(Severity::Error) > n_errors {
+        if draft.problems.n_errors_told() > n_errors {
             return None;
         }
-        Some(Media {
+        let media = Media {
             name: manifest.media.name.clone(),
             kind: manifest.media.kind,
             site: rendered.site.clone(),
             label: manifest.media.label.clone(),
             date,
             capacity: manifest.output.capacity,
-            // Outputs belong to the manifest, wherever their path was written.
-            path: rendered.path.with_file_name(&manifest.output.path),
+            path,
             path_as_written: manifest.output.path.clone(),
-            root,
+            root: mem::take(&mut draft.root),
             boot,
-            entries,
-        })
+            entries: mem::take(&mut draft.entries),
+        };
+        draft.check_capacity(&media);
+        (draft.problems.n_errors_told() == n_errors).then_some(media)
     }
 
     fn walk(&mut self, path: &Utf8Path) -> io::Result<Arc<Walked>> {
@@ -75,6 +83,7 @@ struct Draft<'a> {
     rendered: &'a Rendered,
     resolver: &'a mut Resolver,
     problems: &'a mut Problems,
+    own_places: OwnPlaces,
     root: Folder,
     entries: Vec<Entry>,
 }
@@ -83,6 +92,11 @@ impl Draft<'_> {
     /// Adds what the medium carries of its own accord, last, so that the complaint is about the author's file.
     fn add_own_files(&mut self) {
         let media = &self.rendered.manifest.media;
+        if self.root.get(lists::FOLDER).is_some() {
+            let message = format!("the folder `{}` of a medium is for its own lists", lists::FOLDER);
+            let problem = Problem::error(message).at(self.place(&self.pointer_into(lists::FOLDER)), "puts files there");
+            self.problems.add(problem.help("give your files another path on the medium"));
+        }
         for (path, content) in media::own_files(&media.label, media.autorun, &self.root) {
             if self.root.insert(path, content).is_ok() {
                 continue;
@@ -156,6 +170,17 @@ impl Draft<'_> {
         let names: Vec<_> = names.collect();
         let similar = suggest::nearest(path.file_name()?, names.iter().map(String::as_str))?;
         Some(folder.join(similar))
+    }
+
+    /// The loose files or folder of the manifest that brought a folder at the root of the medium.
+    fn pointer_into(&self, folder: &str) -> String {
+        let starts_there =
+            |path: &str| path == "." || path.split('/').next().is_some_and(|first| first.eq_ignore_ascii_case(folder));
+        let brought_it = |(_, file): &(usize, &ExtraFile)| file.when && starts_there(&file.path);
+        match self.rendered.manifest.file.iter().enumerate().rfind(brought_it) {
+            Some((at, _)) => format!("/file/{at}/path"),
+            None => "/media".into(),
+        }
     }
 
     fn place(&self, pointer: &str) -> Place {

@@ -7,6 +7,8 @@
 
 use crate::digest::Digest;
 
+/// Where they are on a medium; nothing else is.
+pub const FOLDER: &str = "tsmedia";
 /// What the medium says of itself.
 pub const MEDIUM: &str = "tsmedia/medium.toml";
 /// The BLAKE3 digests.

@@ -98,6 +98,23 @@ impl fmt::Display for Note {
     }
 }
 
+impl Note {
+    /// What to do about it, where it was not meant.
+    pub fn advice(&self) -> Option<&'static str> {
+        match self {
+            Self::MadeEfiImage => Some(
+                "put an `efisys.bin` with the boot files: it is in `efi\\microsoft\\boot` of an extracted Windows ISO \
+                 and in the ADK's `Oscdimg` folder",
+            ),
+            Self::EfiPrompts(true) => {
+                Some("put an `efisys_noprompt.bin` with the boot files, or write `prompt = true`")
+            }
+            Self::EfiPrompts(false) | Self::NoBiosPrompt => Some("write `prompt = false` in `[boot]` if that is meant"),
+            Self::SignerUnknown(_) => None,
+        }
+    }
+}
+
 /// Why there are no boot files.
 #[derive(Debug)]
 pub enum NoBootFiles {

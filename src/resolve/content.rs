@@ -30,9 +30,9 @@ impl Draft<'_> {
             let pointer = format!("/operating-system/{at}/file");
             let path = self.rendered.path_at(&pointer, &system.file);
             let target = format!("{PACKAGES}/{}", system.id);
-            let n_errors = self.n_errors();
+            let n_errors = self.problems.n_errors_told();
             self.add_single(&path, &target, &pointer);
-            if self.n_errors() == n_errors {
+            if self.problems.n_errors_told() == n_errors {
                 self.open_wim(&path, system.index, &pointer, &format!("/operating-system/{at}/index"));
             }
             self.entries.push(Entry { title: format!("operating-system `{}`", system.id), path: target });
@@ -84,6 +84,9 @@ impl Draft<'_> {
     }
 
     fn add_folder(&mut self, path: &Utf8Path, target: &str, pointer: &str) {
+        if self.holds_itself(path, pointer) {
+            return;
+        }
         let walked = match self.resolver.walk(path) {
             Ok(walked) => walked,
             Err(error) => return self.unreadable(path, &error, pointer),
@@ -106,6 +109,9 @@ impl Draft<'_> {
 
     /// Adds one file below `target`, under its own name.
     fn add_single(&mut self, path: &Utf8Path, target: &str, pointer: &str) {
+        if self.holds_itself(path, pointer) {
+            return;
+        }
         let name = path.file_name().unwrap_or_default();
         match tree::file(path) {
             Ok(content) => {
@@ -172,10 +178,6 @@ impl Draft<'_> {
             Some(advice) => problem.help(advice),
             None => problem,
         });
-    }
-
-    fn n_errors(&self) -> usize {
-        self.problems.count(crate::problem::Severity::Error)
     }
 }
 

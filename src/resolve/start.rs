@@ -109,7 +109,11 @@ impl Draft<'_> {
                 Note::SignerUnknown(_) => Problem::note(note.to_string()),
                 _ => Problem::warning(note.to_string()),
             };
-            self.problems.add(problem.at(self.place(FILES), ""));
+            let problem = problem.at(self.place(FILES), "");
+            self.problems.add(match note.advice() {
+                Some(advice) => problem.help(advice),
+                None => problem,
+            });
         }
         found.entries
     }

@@ -1,0 +1,50 @@
+//! Media must not hold themselves, nor what tsmedia writes beside the manifest: they would be other ones after each
+//! build, and never up to date.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::Draft;
+use crate::problem::Problem;
+
+/// Where a build writes, free of links.
+pub(super) struct OwnPlaces {
+    /// The finished medium.
+    output: Utf8PathBuf,
+    /// The folder of the manifest, which holds the record and the cache.
+    folder: Utf8PathBuf,
+}
+
+impl OwnPlaces {
+    pub fn of(manifest: &Utf8Path, output: &Utf8Path) -> Self {
+        Self { output: real(output), folder: real(&manifest.with_file_name("")) }
+    }
+}
+
+impl Draft<'_> {
+    /// Whether content holds what the build writes; complains if so.
+    pub(super) fn holds_itself(&mut self, path: &Utf8Path, pointer: &str) -> bool {
+        let content = real(path);
+        let (message, help) = if self.own_places.output.starts_with(&content) {
+            let output = &self.rendered.manifest.output.path;
+            let help = "choose another folder, or another `path` in `[output]`";
+            (format!("`{path}` is, or holds, the output `{output}`: the medium would contain itself"), help)
+        } else if self.own_places.folder.starts_with(&content) {
+            let what = "holds the manifest's own folder, where tsmedia keeps its record and its cache";
+            (format!("`{path}` {what}: the medium would never be up to date"), "move the content to a folder below it")
+        } else {
+            return false;
+        };
+        self.problems.add(Problem::error(message).at(self.place(pointer), "").help(help));
+        true
+    }
+}
+
+/// A path free of links, as far as it exists yet.
+fn real(path: &Utf8Path) -> Utf8PathBuf {
+    let path = if path.as_str().is_empty() { Utf8Path::new(".") } else { path };
+    match (path.canonicalize_utf8(), path.parent(), path.file_name()) {
+        (Ok(real), ..) => real,
+        (Err(_), Some(parent), Some(name)) => real(parent).join(name),
+        _ => path.to_owned(),
+    }
+}
