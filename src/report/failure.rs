@@ -7,12 +7,15 @@ use crate::error::Error;
 /// A failure, what led to it, and what can be done.
 pub fn failure(error: &Error) -> String {
     let mut text = format!("error: {error}\n");
+    let mut advice = error.advice();
     let mut cause = error.source();
     while let Some(error) = cause {
         text.push_str(&format!("  because: {error}\n"));
+        // What is said further out knows more of what was wanted.
+        advice = advice.or_else(|| error.downcast_ref::<Error>().and_then(Error::advice));
         cause = error.source();
     }
-    if let Some(advice) = error.advice() {
+    if let Some(advice) = advice {
         text.push_str(&format!("  help: {advice}\n"));
     }
     text
@@ -33,5 +36,11 @@ mod tests {
           because: no space left
           help: free some room
         ");
+    }
+
+    #[test]
+    fn the_advice_of_a_cause_is_not_lost() {
+        let error = Error::new("verifying `a.iso`").because(Error::new("it is cut off").help("copy it again"));
+        assert!(failure(&error).ends_with("  help: copy it again\n"));
     }
 }

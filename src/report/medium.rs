@@ -87,7 +87,7 @@ pub fn wim(wim: &Wim) -> String {
         None => "starts no image".into(),
     };
     let mut rows = vec![
-        ("form", format!("WIM file, {} compressed, {started}", compression(facts.compression))),
+        ("form", format!("WIM file, compression: {}, {started}", compression(facts.compression))),
         ("holds", counted(facts.n_images as usize, "image")),
     ];
     for image in wim.images() {
@@ -125,7 +125,7 @@ pub fn wim_json(wim: &Wim) -> Json {
 
 fn compression(compression: Compression) -> &'static str {
     match compression {
-        Compression::None => "not",
+        Compression::None => "none",
         Compression::Xpress => "XPRESS",
         Compression::Lzx => "LZX",
         Compression::Lzms => "LZMS",

@@ -14,13 +14,19 @@ use crate::size::Size;
 /// The plan as text for people.
 pub fn text(plan: &Plan) -> String {
     let mut text = format!("{}\n", summary(plan));
+    let mut is_list = false;
     for change in &plan.changes {
+        // What is kept is a list; whatever has reasons stands by itself.
+        if !(is_list && change.action == Action::Keep) {
+            text.push('\n');
+        }
+        is_list = change.action == Action::Keep;
         let (action, name, len) = (change.action.as_str(), &change.name, Size(change.len));
         // Writing to a string can't fail.
         let _ = match change.action {
-            Action::Keep | Action::Delete => writeln!(text, "\n{action:8} {name} ({len})"),
+            Action::Keep | Action::Delete => writeln!(text, "{action:8} {name} ({len})"),
             Action::Create | Action::Rebuild => {
-                writeln!(text, "\n{action:8} {name} ({len}, {} to write)", Size(change.n_write))
+                writeln!(text, "{action:8} {name} ({len}, {} to write)", Size(change.n_write))
             }
         };
         for reason in &change.reasons {
@@ -117,7 +123,7 @@ fn write_entry(text: &mut String, entry: &EntryChange) {
     let what = match (&entry.old, &entry.new) {
         (None, Some(new)) => format!("added, {}", tally(new)),
         (Some(old), None) => format!("removed, it was {}", tally(old)),
-        (Some(old), Some(new)) if old.len == new.len => tally(new),
+        (Some(old), Some(new)) if Size(old.len).to_string() == Size(new.len).to_string() => tally(new),
         (Some(old), Some(new)) => format!("{} → {}", Size(old.len), Size(new.len)),
         (None, None) => "changed".into(),
     };
