@@ -6,14 +6,18 @@
 
 mod read;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use crate::digest::{Digest, Digests, Sha256};
 use crate::error::{Error, Result};
 use crate::output::lists::{self, Medium};
-use crate::output::{Identity, Image, Listing};
+use crate::output::{Identity, Image, Listing, Output};
 use crate::progress::Progress;
+use crate::store::Store;
+use crate::volume::Content;
+use crate::write::{self, Means};
 
 /// What was found.
 #[derive(Clone, Debug)]
@@ -72,8 +76,37 @@ pub enum Fault {
     NotThere(String),
     /// A file is on the medium and not in the manifest.
     NotInManifest(String),
-    /// Label, description, date or boot programs are not what the manifest says now.
+    /// The label, or something else that the medium says of itself, is not what the manifest says now.
+    OtherValue {
+        /// What it is called.
+        key: String,
+        /// What the medium says, if it says anything.
+        medium: Option<String>,
+        /// What the manifest says, if it says anything.
+        manifest: Option<String>,
+    },
+    /// Its date, boot programs or empty folders are not those of the manifest, or another tsmedia made it.
     OtherIdentity,
+}
+
+impl Fault {
+    /// Whether the medium is not what its manifest makes now, sound as it may be.
+    pub fn is_difference(&self) -> bool {
+        match self {
+            Self::Differs(_)
+            | Self::NotThere(_)
+            | Self::NotInManifest(_)
+            | Self::OtherValue { .. }
+            | Self::OtherIdentity => true,
+            Self::CutOff { .. }
+            | Self::Structure
+            | Self::List { .. }
+            | Self::Damaged(_)
+            | Self::Unreadable(_)
+            | Self::Missing(_)
+            | Self::Extra(_) => false,
+        }
+    }
 }
 
 /// Checks a medium against its own lists.
@@ -132,9 +165,49 @@ pub fn verify(image: &mut dyn Image, listing: &Listing, progress: &Progress) -> 
     Ok(Verified { label: listing.label.clone(), medium, files, len, faults })
 }
 
+/// What the manifest would make now, with the digests of sources that are not known read.
+pub fn wanted(output: &Output, store: &mut Store, means: &Means, progress: &Progress) -> Result<Identity> {
+    let files = output.root.files();
+    let unknown = files.into_iter().filter_map(|(_, content)| match content {
+        Content::Source(source) if store.digests(&source.stat).is_none() => Some((source.stat, Arc::clone(source))),
+        _ => None,
+    });
+    // A file that is on the medium twice is read once.
+    let unknown: Vec<_> = unknown.collect::<HashMap<_, _>>().into_values().collect();
+    store.start_reading();
+    let digests = write::hash(&unknown, means, progress)?;
+    let found: HashMap<_, _> = unknown.iter().map(|source| source.stat).zip(digests).collect();
+    for (stat, digests) in &found {
+        store.remember(*stat, *digests);
+    }
+    // The memo does not keep what changed a moment ago, so what was read now is asked first.
+    output.identity(&|stat| found.get(stat).copied().or_else(|| store.digests(stat)))
+}
+
 /// Compares a medium that was verified with what the manifest would make now; every digest has to be known.
-pub fn compare(verified: &Verified, wanted: &Identity) -> Vec<Fault> {
+pub fn compare(verified: &Verified, output: &Output, wanted: &Identity) -> Vec<Fault> {
     let mut faults = Vec::new();
+    if let Some(medium) = &verified.medium {
+        let said = medium.description.iter().map(|(key, value)| (key.as_str(), value));
+        let said: BTreeMap<_, _> = said.chain([("label", &medium.label)]).collect();
+        let asked = output.description.iter().map(|(key, value)| (*key, value));
+        let asked: BTreeMap<_, _> = asked.chain([("label", &output.label)]).collect();
+        for key in said.keys().chain(asked.keys()).collect::<BTreeSet<_>>() {
+            let value = |of: &BTreeMap<&str, &String>| of.get(key).map(|value| (*value).clone());
+            if said.get(key) != asked.get(key) {
+                let (medium, manifest) = (value(&said), value(&asked));
+                faults.push(Fault::OtherValue { key: (*key).to_owned(), medium, manifest });
+            }
+        }
+    }
+    // What the medium's own lists told of a file is not told twice.
+    let is_told = |path: &str| {
+        verified.faults.iter().any(|fault| match fault {
+            Fault::Damaged(told) | Fault::Unreadable(told) | Fault::Missing(told) | Fault::Extra(told) => told == path,
+            _ => false,
+        })
+    };
+    let n_values = faults.len();
     let wanted_files: BTreeMap<_, _> = wanted.files.iter().map(|file| (file.path.as_str(), file)).collect();
     for (path, file) in &wanted_files {
         match verified.files.get(*path) {
@@ -148,8 +221,13 @@ pub fn compare(verified: &Verified, wanted: &Identity) -> Vec<Fault> {
     let own = [lists::MEDIUM, lists::BLAKE3SUMS, lists::SHA256SUMS];
     let extra = verified.files.keys().filter(|path| !wanted_files.contains_key(path.as_str()));
     faults.extend(extra.filter(|path| !own.contains(&path.as_str())).cloned().map(Fault::NotInManifest));
+    let is_whole = faults.len() == n_values;
+    faults.retain(|fault| match fault {
+        Fault::Differs(path) | Fault::NotThere(path) | Fault::NotInManifest(path) => !is_told(path),
+        _ => true,
+    });
     let is_same = verified.medium.as_ref().is_some_and(|medium| Some(medium.id) == wanted.id);
-    if faults.is_empty() && !is_same {
+    if is_whole && n_values == 0 && !is_same {
         faults.push(Fault::OtherIdentity);
     }
     faults

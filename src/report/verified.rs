@@ -20,7 +20,16 @@ pub fn fault(fault: &Fault) -> String {
         Fault::Differs(path) => format!("differs     {path} is not what the manifest makes of it"),
         Fault::NotThere(path) => format!("differs     {path} is in the manifest and not on the medium"),
         Fault::NotInManifest(path) => format!("differs     {path} is on the medium and not in the manifest"),
-        Fault::OtherIdentity => "differs     label, date, description or boot programs are not the manifest's".into(),
+        Fault::OtherValue { key, medium, manifest } => {
+            let value = |value: &Option<String>| match value {
+                Some(value) => format!("`{value}`"),
+                None => "nothing".into(),
+            };
+            format!("differs     {key}: {} on the medium, {} in the manifest", value(medium), value(manifest))
+        }
+        Fault::OtherIdentity => {
+            "differs     date, boot programs or empty folders are not the manifest's, or another tsmedia made it".into()
+        }
     }
 }
 
@@ -37,13 +46,16 @@ pub fn verified_json(verified: &Verified) -> Json {
         Fault::Differs(path) => json!({ "fault": "differs", "path": path }),
         Fault::NotThere(path) => json!({ "fault": "not-there", "path": path }),
         Fault::NotInManifest(path) => json!({ "fault": "not-in-manifest", "path": path }),
+        Fault::OtherValue { key, medium, manifest } => {
+            json!({ "fault": "other-value", "key": key, "medium": medium, "manifest": manifest })
+        }
         Fault::OtherIdentity => json!({ "fault": "other-identity" }),
     };
     json!({
         "label": verified.label,
         "len": verified.len,
         "files": verified.files.len(),
-        "sound": verified.faults.is_empty(),
+        "sound": verified.faults.iter().all(Fault::is_difference),
         "faults": verified.faults.iter().map(fault).collect::<Vec<_>>(),
     })
 }

@@ -91,27 +91,30 @@ fn a_disc_of_someone_else_is_refused() {
 fn a_medium_is_compared_with_what_the_manifest_makes_now() {
     let (desk, bytes, listing) = medium();
     let verified = verify(&mut Cursor::new(&bytes), &listing, &Progress::default()).unwrap();
-    let identity = |output: &crate::output::Output| {
-        let digests = |stat: &crate::volume::Stat| {
-            let files = output.root.files();
-            let file = files.iter().find_map(|(_, content)| match content {
-                crate::volume::Content::Source(file) if file.stat == *stat => Some(file.path.clone()),
-                _ => None,
-            });
-            Some(Digests::of(&std::fs::read(file?).unwrap()))
-        };
-        output.identity(&digests).unwrap()
+    let mut store = Store::open(&desk.root.join(".tsmedia")).unwrap();
+    let mut compare = |output: &Output| {
+        let wanted = wanted(output, &mut store, &Means::default(), &Progress::default()).unwrap();
+        compare(&verified, output, &wanted)
     };
-    assert_eq!(compare(&verified, &identity(&desk.output())), []);
+    assert_eq!(compare(&desk.output()), []);
     let mut other = desk.output();
     other.label = "OTHER".into();
-    assert_eq!(compare(&verified, &identity(&other)), [Fault::OtherIdentity]);
+    other.description.push(("name", "win11".into()));
+    let value = |key: &str, medium: Option<&str>, manifest: &str| Fault::OtherValue {
+        key: key.into(),
+        medium: medium.map(str::to_owned),
+        manifest: Some(manifest.into()),
+    };
+    assert_eq!(compare(&other), [value("label", Some("WIN11 BER"), "OTHER"), value("name", None, "win11")]);
+    let mut dated = desk.output();
+    dated.date = crate::volume::Date::LATEST;
+    assert_eq!(compare(&dated), [Fault::OtherIdentity]);
     desk.put("tool/setup.exe", b"SETUP");
     desk.put("tool/new", b"new");
     std::fs::remove_file(desk.root.join("sources/tool/empty")).unwrap();
     let path = |name: &str| format!("SMS/PKG/BER00001/{name}");
     assert_eq!(
-        compare(&verified, &identity(&desk.output())),
+        compare(&desk.output()),
         [Fault::NotThere(path("new")), Fault::Differs(path("setup.exe")), Fault::NotInManifest(path("empty"))]
     );
 }
