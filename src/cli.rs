@@ -24,13 +24,19 @@ use crate::manifest;
 
 use screen::Screen;
 
+const AFTER_HELP: &str = "\
+Start with `tsmedia init`; then `check`, `plan` and `apply` the manifest.
+
+Exit codes: 0 done; 1 failed, a wrong manifest included; 2 something to do (`plan
+--detailed-exitcode`); 64 wrong usage; 130 interrupted.";
+
 /// Builds Windows deployment media from a manifest.
 #[derive(Debug, Parser)]
-#[command(name = "tsmedia", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(name = "tsmedia", version, max_term_width = 100, arg_required_else_help = true, after_help = AFTER_HELP)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
-    /// Print data as JSON (commands that read).
+    /// Print data as JSON.
     #[arg(long, global = true)]
     json: bool,
 }

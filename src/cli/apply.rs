@@ -6,7 +6,8 @@ use super::screen::Screen;
 use super::{ManifestArguments, Outcome, project};
 use crate::apply::{self, Applied};
 use crate::error::Result;
-use crate::plan::Action;
+use crate::plan::{Action, Plan};
+use crate::report;
 use crate::size::Size;
 
 #[derive(Debug, Args)]
@@ -20,11 +21,16 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let Some(projects) = project::load(&arguments.manifests, screen)? else { return Ok(Outcome::Wrong) };
+    let mut whole = Plan::default();
     for project in &projects {
         let mut store = project.open_store()?;
         let work = project.work(arguments.force);
         let applied = screen.watch("building", |progress| apply::apply(&work, &mut store, progress))?;
         say(&applied, screen);
+        whole.changes.extend(applied.plan.changes);
+    }
+    if screen.json {
+        screen.json(&report::plan::json(&whole))?;
     }
     Ok(Outcome::Done)
 }

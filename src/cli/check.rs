@@ -23,6 +23,13 @@ pub(super) fn run(arguments: &ManifestArguments, screen: &Screen) -> Result<Outc
         // What no line is at fault for: contents that pass the capacity or the limits of the file systems.
         output.draft(DISC)?;
     }
-    screen.say(&format!("nothing is wrong with {}", report::counted(projects.len(), "manifest")));
+    let verdict = if problems.sorted().is_empty() { "nothing is wrong with" } else { "no error in" };
+    for (manifest, project) in arguments.manifests.iter().zip(&projects) {
+        let media = match project.outputs().len() {
+            1 => "1 medium".into(),
+            n => format!("{n} media"),
+        };
+        screen.say(&format!("{verdict} `{manifest}`, which makes {media}"));
+    }
     Ok(Outcome::Done)
 }

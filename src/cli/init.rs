@@ -46,7 +46,11 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         create(&schema, &manifest::editor_schema())?;
     }
     screen.say(&format!("wrote `{manifest}` and `{schema}`"));
-    screen.say("put in your own paths, then type `tsmedia check`");
+    let check = match folder.as_str() {
+        "." => "tsmedia check".into(),
+        _ => format!("tsmedia check {manifest}"),
+    };
+    screen.say(&format!("put in your own paths, then type `{check}`"));
     Ok(Outcome::Done)
 }
 

@@ -1,5 +1,7 @@
 //! What most commands begin with: manifests loaded, resolved and checked, with the record and cache beside each.
 
+use std::collections::HashMap;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::ManifestArguments;
@@ -8,7 +10,7 @@ use crate::apply::Work;
 use crate::error::{Error, Result};
 use crate::manifest::{self, Rendered};
 use crate::output::{DISC, Output};
-use crate::problem::Problems;
+use crate::problem::{Problem, Problems};
 use crate::record::Record;
 use crate::report;
 use crate::resolve::Resolver;
@@ -77,6 +79,8 @@ pub(super) fn render(arguments: &ManifestArguments, problems: &mut Problems) -> 
 pub(super) fn load(arguments: &ManifestArguments, screen: &Screen) -> Result<Option<Vec<Project>>> {
     let mut problems = Problems::default();
     let projects = resolve(arguments, &mut problems)?;
+    // What is worth knowing is for `check` to say, not for every run.
+    problems.drop_notes();
     if problems.has_errors() && screen.json {
         screen.json(&report::json(&problems))?;
     } else {
@@ -90,12 +94,29 @@ pub(super) fn resolve(arguments: &ManifestArguments, problems: &mut Problems) ->
     let date = source_date()?;
     let mut resolver = Resolver::default();
     let mut projects = Vec::new();
-    for (manifest, rendered) in arguments.manifests.iter().zip(render(arguments, problems)?) {
+    let all = render(arguments, problems)?;
+    same_outputs(&all, problems);
+    for (manifest, rendered) in arguments.manifests.iter().zip(all) {
         let media = rendered.iter().filter_map(|rendered| resolver.resolve(rendered, date, problems));
         let outputs = media.map(Output::from).collect();
         projects.push(Project::new(manifest, outputs, arguments.sites.is_empty())?);
     }
     Ok(projects)
+}
+
+/// Two manifests can't write one file: each run would build it for the one, and then for the other.
+fn same_outputs(manifests: &[Vec<Rendered>], problems: &mut Problems) {
+    let place = |rendered: &Rendered| rendered.path.with_file_name(&rendered.manifest.output.path);
+    for (at, own) in manifests.iter().enumerate() {
+        let others: HashMap<_, _> = manifests[..at].iter().flatten().map(|other| (place(other), other)).collect();
+        let same = own.iter().find_map(|own| others.get(&place(own)).map(|other| (own, other)));
+        // Other sites of the two have other names, and the same mistake.
+        if let Some((own, other)) = same {
+            let problem = Problem::error(format!("two manifests have the same output `{}`", place(own)));
+            let problem = problem.at(own.place("/output/path"), "").at(other.place("/output/path"), "");
+            problems.add(problem.help("give one of them another `path`, or name each manifest once"));
+        }
+    }
 }
 
 /// The date of media whose manifests give none.

@@ -72,7 +72,7 @@ impl Reader<'_> {
     /// A manifest laid over its profiles. The second value is false if a text was no TOML: there is no use in
     /// looking for what is missing then.
     pub fn manifest(&mut self, path: &Utf8Path) -> Result<(Node, bool)> {
-        let text = read(path)?;
+        let text = read(path, Some("name a manifest, or make one with `tsmedia init`"))?;
         let (tree, is_sound) = self.parse(path.as_str(), &text, folder(path));
         let name = path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned());
         self.over_profiles(tree, is_sound, folder(path), &mut vec![name.to_string()])
@@ -80,7 +80,7 @@ impl Reader<'_> {
 
     /// A text that is no manifest, such as a file of template values.
     pub fn file(&mut self, path: &Utf8Path) -> Result<(Node, bool)> {
-        let text = read(path)?;
+        let text = read(path, None)?;
         Ok(self.parse(path.as_str(), &text, folder(path)))
     }
 
@@ -209,14 +209,18 @@ fn not_found(name: &str, path: &Utf8Path) -> Problem {
     Problem::error(format!("there is no profile `{name}`")).help(help)
 }
 
-fn read(path: &Utf8Path) -> Result<String> {
+/// Reads a text; the advice is for when there is none.
+fn read(path: &Utf8Path, advice: Option<&str>) -> Result<String> {
     fs::read_to_string(path).map_err(|cause| match cause.kind() {
         std::io::ErrorKind::InvalidData => Error::new(format!("`{path}` is not text in UTF-8"))
             .help("save it as UTF-8; on Windows, editors call it `UTF-8 without BOM`"),
-        std::io::ErrorKind::NotFound => {
-            Error::io("reading", path, cause).help("name a manifest, or make one with `tsmedia init`")
+        kind => {
+            let failed = Error::io("reading", path, cause);
+            match advice.filter(|_| kind == std::io::ErrorKind::NotFound) {
+                Some(advice) => failed.help(advice),
+                None => failed,
+            }
         }
-        _ => Error::io("reading", path, cause),
     })
 }
 
