@@ -1,0 +1,20 @@
+//! What users see: whole transcripts of the real program, and what it leaves behind.
+//!
+//! Transcripts are in `tests/cli/snapshots`. After a change that is meant, `INSTA_UPDATE=always cargo test --test cli`
+//! writes them anew; read them before they are committed.
+
+// Clippy knows tests by their functions; what these call is test as well.
+#![allow(clippy::unwrap_used)]
+
+#[path = "cli/build.rs"]
+mod build;
+#[path = "cli/desk.rs"]
+mod desk;
+#[path = "cli/interrupt.rs"]
+mod interrupt;
+#[path = "cli/manifests.rs"]
+mod manifests;
+#[path = "cli/medium.rs"]
+mod medium;
+#[path = "cli/speech.rs"]
+mod speech;
