@@ -27,6 +27,9 @@ pub struct Digests {
 }
 
 impl Digests {
+    /// What stands in for digests that are not known yet: as long as any.
+    pub const NOT_YET: Self = Self { blake3: Digest([0; 32]), sha256: Sha256([0; 32]) };
+
     /// The digests of bytes in memory.
     pub fn of(bytes: &[u8]) -> Self {
         let mut hasher = Hasher::new();
@@ -77,7 +80,9 @@ impl fmt::Display for NotADigest {
 impl std::error::Error for NotADigest {}
 
 fn write_hex(bytes: &[u8; 32], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    // All digits at once: lists of digests have millions of them.
+    let digits = bytes.map(|byte| [byte >> 4, byte & 15].map(|digit| b"0123456789abcdef"[usize::from(digit)]));
+    f.write_str(std::str::from_utf8(digits.as_flattened()).map_err(|_| fmt::Error)?)
 }
 
 fn parse_hex(text: &str) -> Result<[u8; 32], NotADigest> {

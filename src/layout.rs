@@ -55,7 +55,7 @@ impl Layout {
     /// If two extents overlap or one passes the end: a format that does so is wrong for every input.
     pub fn new(len: u64, mut extents: Vec<Extent>) -> Self {
         extents.retain(|extent| extent.len > 0);
-        extents.sort_by_key(|extent| extent.offset);
+        extents.sort_unstable_by_key(|extent| extent.offset);
         for pair in extents.windows(2) {
             assert!(pair[0].end() <= pair[1].offset, "extents overlap: {:?} and {:?}", pair[0], pair[1]);
         }
@@ -78,6 +78,23 @@ impl Layout {
     /// Its extents, ascending.
     pub fn extents(&self) -> &[Extent] {
         &self.extents
+    }
+
+    /// The same places with other bytes in memory, where `other` has some.
+    ///
+    /// # Panics
+    ///
+    /// If they are not as many.
+    pub fn with_bytes(mut self, other: impl Fn(&Arc<[u8]>) -> Option<Arc<[u8]>>) -> Self {
+        for Extent { piece, .. } in &mut self.extents {
+            if let Piece::Bytes(bytes) = piece
+                && let Some(other) = other(bytes)
+            {
+                assert_eq!(bytes.len(), other.len(), "other bytes take another place");
+                *bytes = other;
+            }
+        }
+        self
     }
 
     /// Its extents moved by `offset`: a volume inside a partition, a boot image inside a disc.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::digest::{Digest, Digests};
 use crate::error::Result;
-use crate::output::{Format, Identity, Output};
+use crate::output::{Format, Output};
 use crate::record::Record;
 use crate::volume::{Content, Folder, Node, SourceFile, Stat};
 
@@ -204,12 +204,12 @@ fn has_unknown(folder: &Folder, digests: &dyn Fn(&Stat) -> Option<Digests>) -> b
 
 fn change(inputs: &Inputs, output: &Output) -> Result<Change> {
     let existing = (inputs.existing)(&output.name);
-    let identity = output.identity(inputs.digests)?;
+    let wanted_id = output.id(&output.boot_images(inputs.digests)?, inputs.digests);
     let recorded = inputs.record.get(&output.name);
-    if let (Existing::Medium { id, len }, Some(wanted)) = (existing, identity.id) {
+    if let (Existing::Medium { id, len }, Some(wanted)) = (existing, wanted_id) {
         let is_whole = match recorded.filter(|recorded| recorded.id == wanted) {
             Some(recorded) => recorded.len == len,
-            None => output.draft(inputs.format)?.layout().len() == len,
+            None => output.draft(inputs.format)?.len() == len,
         };
         if id == wanted && is_whole {
             let (name, reasons) = (output.name.clone(), Vec::new());
@@ -221,14 +221,14 @@ fn change(inputs: &Inputs, output: &Output) -> Result<Change> {
     Ok(Change {
         name: output.name.clone(),
         action,
-        len: draft.layout().len(),
-        n_write: draft.layout().extents().iter().map(|extent| extent.len).sum(),
-        reasons: reasons(inputs, output, &identity, existing)?,
+        len: draft.len(),
+        n_write: draft.n_write(),
+        reasons: reasons(inputs, output, wanted_id, existing)?,
         in_the_way: matches!(existing, Existing::Foreign { .. }) && recorded.is_none(),
     })
 }
 
-fn reasons(inputs: &Inputs, output: &Output, identity: &Identity, existing: Existing) -> Result<Vec<Reason>> {
+fn reasons(inputs: &Inputs, output: &Output, id: Option<Digest>, existing: Existing) -> Result<Vec<Reason>> {
     let Some(recorded) = inputs.record.get(&output.name) else {
         return Ok(vec![match existing {
             Existing::Missing => Reason::New,
@@ -242,7 +242,7 @@ fn reasons(inputs: &Inputs, output: &Output, identity: &Identity, existing: Exis
         Existing::Touched { len } if len == recorded.len => reasons.push(Reason::Touched),
         Existing::Touched { len } => reasons.push(Reason::Length { recorded: recorded.len, found: len }),
         Existing::Foreign { .. } => reasons.push(Reason::NotOurs),
-        Existing::Medium { id, .. } if id != recorded.id && Some(id) != identity.id => {
+        Existing::Medium { id: found, .. } if found != recorded.id && Some(found) != id => {
             reasons.push(Reason::OtherMedium);
         }
         Existing::Medium { len, .. } if len != recorded.len => {
@@ -250,8 +250,10 @@ fn reasons(inputs: &Inputs, output: &Output, identity: &Identity, existing: Exis
         }
         Existing::Medium { .. } => {}
     }
-    if identity.id != Some(recorded.id) {
-        reasons.extend(reason::differences(output, identity, recorded, inputs.record.files(&output.name)?));
+    if id != Some(recorded.id) {
+        let identity = output.identity(inputs.digests)?;
+        let files = inputs.record.files(&output.name)?;
+        reasons.extend(reason::differences(output, &identity, recorded, files));
     }
     Ok(reasons)
 }

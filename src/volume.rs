@@ -160,6 +160,25 @@ impl Folder {
         refused
     }
 
+    /// Gives the file at a path other content; says whether there is one.
+    pub fn replace(&mut self, path: &str, content: Content) -> bool {
+        let (folder, name) = path.rsplit_once('/').map_or((None, path), |(folder, name)| (Some(folder), name));
+        let folder = match folder {
+            None => self,
+            Some(folder) => match self.folder_mut(folder) {
+                Some(folder) => Arc::make_mut(folder),
+                None => return false,
+            },
+        };
+        match Name::new(name).ok().and_then(|name| folder.entries.get_mut(&name)) {
+            Some(Node::File(file)) => {
+                *file = content;
+                true
+            }
+            _ => false,
+        }
+    }
+
     fn folder_mut(&mut self, path: &str) -> Option<&mut Arc<Self>> {
         let (first, rest) = split_first(path);
         match (self.entries.get_mut(&Name::new(first).ok()?)?, rest) {
@@ -212,6 +231,15 @@ impl Folder {
     /// The names in this folder and what bears them, in the order of their upper-case spelling.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Name, &Node)> {
         self.entries.iter()
+    }
+
+    /// How many files there are below this folder.
+    pub fn n_files(&self) -> u64 {
+        let n_files = self.entries.values().map(|node| match node {
+            Node::File(_) => 1,
+            Node::Folder(folder) => folder.n_files(),
+        });
+        n_files.sum()
     }
 
     /// Every file below this folder with its path, folders in the order of [`Folder::iter`].
@@ -301,6 +329,26 @@ mod tests {
         assert!(root.merge("SMS/PKG/BER00021", package.clone()).unwrap().is_empty());
         assert!(matches!(root.merge("readme.txt/below", package), Err(Misplaced::Taken(path)) if path == "readme.txt"));
         assert!(root.get("SMS/PKG/BER00021/setup.exe").is_some());
+    }
+
+    #[test]
+    fn what_shares_a_folder_does_not_see_it_change() {
+        let mut package = Folder::default();
+        package.insert("bin/setup.exe", content()).unwrap();
+        let package = Arc::new(package);
+        let mut root = Folder::default();
+        root.merge("one", Arc::clone(&package)).unwrap();
+        root.merge("two", package).unwrap();
+        let before = root.clone();
+        root.insert("one/bin/more.dll", content()).unwrap();
+        assert!(root.replace("TWO/bin/setup.exe", Content::bytes(*b"other")));
+        assert!(!root.replace("two/bin", content()) && !root.replace("two/none/setup.exe", content()));
+        let lens = |root: &Folder| {
+            let files = root.files().into_iter().map(|(path, content)| format!("{path} {}", content.len()));
+            files.collect::<Vec<_>>()
+        };
+        assert_eq!(lens(&root), ["one/bin/more.dll 1", "one/bin/setup.exe 1", "two/bin/setup.exe 5"]);
+        assert_eq!(lens(&before), ["one/bin/setup.exe 1", "two/bin/setup.exe 1"]);
     }
 
     #[test]

@@ -63,19 +63,19 @@ pub fn write(
     progress: &Progress,
 ) -> Result<Written> {
     let jobs = draft.jobs(known);
-    progress.start(draft.layout().extents().iter().map(|extent| extent.len).sum());
+    progress.start(draft.n_write());
     let temporary = Temporary::create(&means.disk, target, IfBusy::Fail)?;
-    check_room(&temporary, draft.layout())?;
-    temporary.set_len(draft.layout().len())?;
+    check_room(&temporary, draft.n_write())?;
+    temporary.set_len(draft.len())?;
     let digests = copy::copy(&jobs, Some(&temporary), means.n_lanes, progress)?;
     let n_read = jobs.iter().filter(|job| job.known.is_none()).map(|job| job.file.stat.len).sum();
-    let remembered = jobs.iter().zip(&digests).map(|(job, digests)| (job.file.stat, *digests)).collect();
+    let stats: Vec<_> = jobs.iter().map(|job| job.file.stat).collect();
     drop(jobs);
     let sealed = draft.seal(&digests)?;
     write_rest(&sealed, &temporary, progress)?;
     progress.go_on()?;
     let stat = temporary.finish()?;
-    Ok(Written { sealed, stat, digests: remembered, n_read })
+    Ok(Written { sealed, stat, digests: stats.into_iter().zip(digests).collect(), n_read })
 }
 
 /// The digests of sources, each read once, in the same order.
@@ -145,11 +145,10 @@ fn visit_piece(extent: &Extent, skip: u64, len: u64, take: &mut dyn FnMut(&[u8])
 }
 
 /// Fails early when the file system has less room than the output takes.
-fn check_room(temporary: &Temporary, layout: &Layout) -> Result<()> {
+fn check_room(temporary: &Temporary, needed: u64) -> Result<()> {
     // A file system that does not say is not one to fail on.
     let Ok(room) = rustix::fs::fstatvfs(temporary.file()) else { return Ok(()) };
-    let (free, needed) =
-        (room.f_bavail.saturating_mul(room.f_frsize), layout.extents().iter().map(|extent| extent.len).sum::<u64>());
+    let free = room.f_bavail.saturating_mul(room.f_frsize);
     if room.f_blocks == 0 || needed <= free {
         return Ok(());
     }

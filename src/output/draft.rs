@@ -3,13 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::identity::Fields;
 use super::lists::{self, Medium, NOT_YET};
 use super::{BootImage, FORMAT_VERSION, Format, Output};
 use crate::digest::{Digest, Digests};
 use crate::error::{Error, Result};
 use crate::layout::{Extent, Layout, Piece};
 use crate::size::Size;
-use crate::volume::{Content, Folder, Misplaced, Node, SourceFile, Stat, Volume};
+use crate::volume::{Content, Folder, Misplaced, SourceFile, Stat, Volume};
 use crate::write::{Job, Place, visit};
 
 /// An output that is laid out, with digests of zeros where the real ones are not known yet.
@@ -18,7 +19,10 @@ pub struct Draft<'a> {
     output: &'a Output,
     format: Format,
     volume: Volume,
-    layout: Layout,
+    len: u64,
+    n_write: u64,
+    /// Tells one way of placing the extents from every other.
+    places: Digest,
     files: Vec<DraftFile>,
 }
 
@@ -64,11 +68,8 @@ impl Output {
     ///
     /// When it passes its capacity, or content lies where the medium's own lists go.
     pub fn draft(&self, format: Format) -> Result<Draft<'_>> {
-        let mut contents = Vec::new();
-        let mut root = Folder::default();
-        copy_folder(&self.root, "", &mut root, &mut contents)?;
-        let paths: Vec<_> = contents.iter().map(|(path, _)| path.as_str()).collect();
-        let own = own_lists(self, NOT_YET, NOT_YET, &paths.iter().map(|path| (*path, None)).collect::<Vec<_>>());
+        let (mut root, mut contents) = told_apart(self);
+        let own = own_lists(self, NOT_YET, NOT_YET, contents.iter().map(|(path, _)| (path.as_str(), None)));
         for (path, text) in own {
             let content = Content::bytes(text.into_bytes());
             root.insert(path, content.clone()).map_err(|misplaced| taken(path, &misplaced))?;
@@ -85,19 +86,31 @@ impl Output {
             .help("leave something out, or choose a larger `capacity` in `[output]`"));
         }
         let files = find_places(&layout, contents);
-        Ok(Draft { output: self, format, volume, layout, files })
+        // The layout itself is made again when the digests are known: until then only its measures are kept.
+        let (len, n_write) = (layout.len(), layout.extents().iter().map(|extent| extent.len).sum());
+        Ok(Draft { output: self, format, volume, len, n_write, places: places_digest(&layout), files })
     }
 }
 
 impl Draft<'_> {
-    /// Where each byte will go; the bytes of sources are the final ones, others may not be.
-    pub fn layout(&self) -> &Layout {
-        &self.layout
+    /// How long the output will be.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether it will hold no byte.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// How many of its bytes have to be written: what lies between is zero.
+    pub fn n_write(&self) -> u64 {
+        self.n_write
     }
 
     /// The sources to read, in the order of their places.
     pub fn jobs(&self, known: &dyn Fn(&Stat) -> Option<Digests>) -> Vec<Job> {
-        let job = |(source, places): (&Arc<SourceFile>, &[Place])| Job {
+        let job = |(_, source, places): (usize, &Arc<SourceFile>, &[Place])| Job {
             file: Arc::clone(source),
             places: places.to_vec(),
             known: known(&source.stat),
@@ -105,14 +118,14 @@ impl Draft<'_> {
         self.sources().into_iter().map(job).collect()
     }
 
-    fn sources(&self) -> Vec<(&Arc<SourceFile>, &[Place])> {
-        let source = |file: &DraftFile| matches!(file.content, Content::Source(_));
-        let mut sources = Vec::with_capacity(self.files.iter().filter(|file| source(file)).count());
-        sources.extend(self.files.iter().filter_map(|file| match &file.content {
-            Content::Source(source) => Some((source, file.places.as_slice())),
+    /// The files that come from sources, by number, in the order of their places.
+    fn sources(&self) -> Vec<(usize, &Arc<SourceFile>, &[Place])> {
+        let sources = self.files.iter().enumerate().filter_map(|(index, file)| match &file.content {
+            Content::Source(source) => Some((index, source, file.places.as_slice())),
             Content::Bytes(_) => None,
-        }));
-        sources.sort_by_key(|(_, places)| places.first().map(|place| place.offset));
+        });
+        let mut sources: Vec<_> = sources.collect();
+        sources.sort_by_key(|(_, _, places)| places.first().map(|place| place.offset));
         sources
     }
 
@@ -122,34 +135,26 @@ impl Draft<'_> {
     ///
     /// If the format places anything elsewhere when only digests differ: it would be wrong for every input.
     pub fn seal(mut self, digests: &[Digests]) -> Result<Sealed> {
-        let known: HashMap<Stat, Digests> =
-            self.sources().iter().zip(digests).map(|((source, _), digests)| (source.stat, *digests)).collect();
-        let identity = self.output.identity(&|stat| known.get(stat).copied())?;
-        let (id, boot) = (identity.id, identity.boot);
+        let (id, boot) = self.identity(digests)?;
+        let digests = self.digests(digests);
         let id = id.ok_or_else(|| Error::new("the digest of a source is missing"))?;
         self.volume.id = id;
         let layout = (self.format.layout)(&self.volume)?;
-        assert!(same_places(&self.layout, &layout), "the layout of `{}` depends on a digest", self.output.name);
-        drop(std::mem::take(&mut self.layout));
+        let name = &self.output.name;
+        assert!(places_digest(&layout) == self.places, "the layout of `{name}` depends on a digest");
         let structure = structure_digest(&layout, self.files.iter().flat_map(|file| &file.places))?;
 
-        let n_own = 3;
-        let own = self.files.split_off(self.files.len() - n_own);
-        let mut sources = HashSet::new();
-        let mut files = Vec::with_capacity(self.files.len() + n_own);
-        for DraftFile { path, content, places } in std::mem::take(&mut self.files) {
-            let digests = match &content {
-                Content::Bytes(bytes) => Digests::of(bytes),
-                Content::Source(source) => {
-                    sources.insert(address(&content));
-                    known[&source.stat]
-                }
-            };
+        let own = self.files.split_off(self.files.len() - N_OWN);
+        let lines = self.files.iter().zip(&digests).map(|(file, digests)| (file.path.as_str(), Some(*digests)));
+        let texts = own_lists(self.output, id, structure, lines);
+        let mut sources = HashSet::with_capacity(self.files.len());
+        let mut files = Vec::with_capacity(self.files.len() + N_OWN);
+        for (DraftFile { path, content, places }, digests) in self.files.into_iter().zip(digests) {
+            if let Content::Source(_) = content {
+                sources.insert(address(&content));
+            }
             files.push(Placed { path, len: content.len(), digests, places });
         }
-        drop(known);
-        let lines: Vec<_> = files.iter().map(|file| (file.path.as_str(), Some(file.digests))).collect();
-        let texts = own_lists(self.output, id, structure, &lines);
         let mut final_bytes = HashMap::new();
         for (file, (path, text)) in own.into_iter().zip(texts) {
             let bytes: Arc<[u8]> = text.into_bytes().into();
@@ -158,11 +163,33 @@ impl Draft<'_> {
             final_bytes.insert(address(&file.content), bytes);
             files.push(Placed { path: file.path, len, digests, places: file.places });
         }
-        let extents = layout.extents().iter().map(|extent| match final_bytes.get(&piece_address(&extent.piece)) {
-            Some(bytes) => Extent { piece: Piece::Bytes(Arc::clone(bytes)), ..extent.clone() },
-            None => extent.clone(),
-        });
-        Ok(Sealed { layout: Layout::new(layout.len(), extents.collect()), id, boot, files, sources })
+        let layout = layout.with_bytes(|bytes| final_bytes.get(&(bytes.as_ptr() as usize)).map(Arc::clone));
+        Ok(Sealed { layout, id, boot, files, sources })
+    }
+
+    /// The identity of the output and of its boot images, given the digests of the jobs.
+    fn identity(&self, digests: &[Digests]) -> Result<(Option<Digest>, Vec<BootImage>)> {
+        let sources = self.sources();
+        let known: HashMap<Stat, Digests> =
+            sources.iter().zip(digests).map(|((_, source, _), digests)| (source.stat, *digests)).collect();
+        let known = |stat: &Stat| known.get(stat).copied();
+        let boot = self.output.boot_images(&known)?;
+        Ok((self.output.id(&boot, &known), boot))
+    }
+
+    /// The digests of all files but the medium's own lists, in their order, given those of the jobs.
+    fn digests(&self, of_jobs: &[Digests]) -> Vec<Digests> {
+        let others = self.files[..self.files.len() - N_OWN].iter();
+        let mut digests: Vec<_> = others
+            .map(|file| match &file.content {
+                Content::Bytes(bytes) => Digests::of(bytes),
+                Content::Source(_) => Digests::NOT_YET,
+            })
+            .collect();
+        for ((index, ..), of_job) in self.sources().into_iter().zip(of_jobs) {
+            digests[index] = *of_job;
+        }
+        digests
     }
 }
 
@@ -173,14 +200,16 @@ impl Sealed {
     }
 }
 
+/// How many lists a medium carries of itself.
+const N_OWN: usize = 3;
+
 /// The texts in `tsmedia`, in the order of dependence: each but the last has its digest in those after it.
-fn own_lists<'a>(
+fn own_lists<'a, 'b>(
     output: &Output,
     id: Digest,
     structure: Digest,
-    files: &[(&str, Option<Digests>)],
-) -> [(&'a str, String); 3] {
-    let digests = |digests: Option<Digests>| digests.unwrap_or_else(|| Digests::of(b""));
+    files: impl Iterator<Item = (&'b str, Option<Digests>)> + Clone,
+) -> [(&'a str, String); N_OWN] {
     let medium = Medium {
         format_version: FORMAT_VERSION,
         label: output.label.clone(),
@@ -190,35 +219,32 @@ fn own_lists<'a>(
     }
     .to_toml();
     let of_medium = Digests::of(medium.as_bytes());
-    let files = || files.iter().map(move |(path, known)| (*path, digests(*known))).chain([(lists::MEDIUM, of_medium)]);
-    let blake3sums = lists::sums(files().map(|(path, digests)| (path, digests.blake3.to_string())));
+    let files = files.map(|(path, known)| (path, known.unwrap_or(Digests::NOT_YET)));
+    let files = files.chain([(lists::MEDIUM, of_medium)]);
+    let blake3sums = lists::sums(files.clone().map(|(path, digests)| (path, digests.blake3)));
     let of_blake3sums = Digests::of(blake3sums.as_bytes());
-    let of_all = files().chain([(lists::BLAKE3SUMS, of_blake3sums)]);
-    let sha256sums = lists::sums(of_all.map(|(path, digests)| (path, digests.sha256.to_string())));
+    let files = files.chain([(lists::BLAKE3SUMS, of_blake3sums)]);
+    let sha256sums = lists::sums(files.map(|(path, digests)| (path, digests.sha256)));
     [(lists::MEDIUM, medium), (lists::BLAKE3SUMS, blake3sums), (lists::SHA256SUMS, sha256sums)]
 }
 
-/// Copies a tree and gives each content an `Arc` of its own: that is how it is recognised in the layout, where a
-/// boot image may hold the same file once more.
-fn copy_folder(from: &Folder, prefix: &str, root: &mut Folder, contents: &mut Vec<(String, Content)>) -> Result<()> {
-    for (name, node) in from.iter() {
-        let path = format!("{prefix}{name}");
-        match node {
-            Node::File(content) => {
-                let content = match content {
-                    Content::Bytes(bytes) => Content::bytes(bytes.to_vec()),
-                    Content::Source(source) => Content::Source(Arc::new(SourceFile::clone(source))),
-                };
-                root.insert(&path, content.clone()).map_err(|misplaced| taken(&path, &misplaced))?;
-                contents.push((path, content));
-            }
-            Node::Folder(folder) => {
-                root.insert_folder(&path).map_err(|misplaced| taken(&path, &misplaced))?;
-                copy_folder(folder, &format!("{path}/"), root, contents)?;
-            }
+/// The tree of an output and its files in their order. A content that is there more than once gets an `Arc` of its
+/// own each time, and so does one that a boot image holds: that is how it is recognised in the layout.
+fn told_apart(output: &Output) -> (Folder, Vec<(String, Content)>) {
+    let mut root = output.root.clone();
+    let mut contents: Vec<_> = output.root.files().into_iter().map(|(path, content)| (path, content.clone())).collect();
+    let in_boot_images = output.boot.iter().flat_map(|entry| entry.image.extents());
+    let mut seen: HashSet<_> = in_boot_images.map(|extent| piece_address(&extent.piece)).collect();
+    for (path, content) in &mut contents {
+        if !seen.insert(address(content)) {
+            *content = match content {
+                Content::Bytes(bytes) => Content::bytes(bytes.to_vec()),
+                Content::Source(source) => Content::Source(Arc::new(SourceFile::clone(source))),
+            };
+            root.replace(path, content.clone());
         }
     }
-    Ok(())
+    (root, contents)
 }
 
 fn taken(path: &str, misplaced: &Misplaced) -> Error {
@@ -273,10 +299,14 @@ fn piece_address(piece: &Piece) -> usize {
     }
 }
 
-fn same_places(one: &Layout, other: &Layout) -> bool {
-    let places =
-        |layout: &Layout| layout.extents().iter().map(|extent| (extent.offset, extent.len)).collect::<Vec<_>>();
-    one.len() == other.len() && places(one) == places(other)
+/// The digest of where the extents of a layout are.
+fn places_digest(layout: &Layout) -> Digest {
+    let mut hasher = Fields::default();
+    hasher.bytes(&layout.len().to_le_bytes());
+    for extent in layout.extents() {
+        hasher.bytes(&range_header(&Place { offset: extent.offset, len: extent.len }));
+    }
+    hasher.finish()
 }
 
 /// The ranges of an output of `len` bytes that are in no file, ascending.
@@ -304,15 +334,15 @@ pub(crate) fn range_header(range: &Place) -> [u8; 16] {
 }
 
 fn structure_digest<'a>(layout: &Layout, files: impl Iterator<Item = &'a Place>) -> Result<Digest> {
-    let mut hasher = blake3::Hasher::new();
+    let mut hasher = Fields::default();
     for range in outside(layout.len(), files) {
-        hasher.update(&range_header(&range));
+        hasher.bytes(&range_header(&range));
         visit(layout, &[range], &mut |bytes| {
-            hasher.update(bytes);
+            hasher.bytes(bytes);
             Ok(())
         })?;
     }
-    Ok(Digest(*hasher.finalize().as_bytes()))
+    Ok(hasher.finish())
 }
 
 #[cfg(test)]

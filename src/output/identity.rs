@@ -8,7 +8,7 @@ use super::{FORMAT_VERSION, Output};
 use crate::digest::{Digest, Digests};
 use crate::error::Result;
 use crate::layout::{Extent, Layout, Piece};
-use crate::volume::{Content, Folder, Node, Platform, SourceFile, Stat};
+use crate::volume::{BootEntry, Content, Node, Platform, SourceFile, Stat};
 use crate::write::hash_layout;
 
 /// What an output holds, by digest as far as they are known.
@@ -16,7 +16,7 @@ use crate::write::hash_layout;
 pub struct Identity {
     /// The digest of everything that decides the bytes, if all of it is known.
     pub id: Option<Digest>,
-    /// The files, in the order of [`Folder::files`].
+    /// The files, in the order of [`Folder::files`](crate::volume::Folder::files).
     pub files: Vec<Held>,
     /// The boot images, in the order of the boot catalog.
     pub boot: Vec<BootImage>,
@@ -45,14 +45,25 @@ pub struct BootImage {
 impl Output {
     /// What the output holds. `digests` says what is known of sources; boot images are small, and read.
     pub fn identity(&self, digests: &dyn Fn(&Stat) -> Option<Digests>) -> Result<Identity> {
-        let mut files = Vec::new();
-        let mut empty_folders = Vec::new();
-        collect(&self.root, "", digests, &mut files, &mut empty_folders);
-        let boot: Vec<_> = self
-            .boot
-            .iter()
-            .map(|entry| Ok(BootImage { platform: entry.platform, blake3: boot_digest(&entry.image, digests)? }))
-            .collect::<Result<_>>()?;
+        let held = |(path, content): (String, &Content)| {
+            let (len, blake3) = (content.len(), digest_of(content, digests));
+            Held { path, len, blake3 }
+        };
+        let boot = self.boot_images(digests)?;
+        let files = self.root.files().into_iter().map(held).collect();
+        Ok(Identity { id: self.id(&boot, digests), files, boot })
+    }
+
+    /// The boot images of its identity.
+    pub fn boot_images(&self, digests: &dyn Fn(&Stat) -> Option<Digests>) -> Result<Vec<BootImage>> {
+        let boot_image =
+            |entry: &BootEntry| Ok(BootImage { platform: entry.platform, blake3: boot_digest(&entry.image, digests)? });
+        self.boot.iter().map(boot_image).collect()
+    }
+
+    /// The digest of everything that decides the bytes, if all of it is known: `boot` are its boot images. Nothing
+    /// is kept of what it holds: most runs ask no more than this.
+    pub fn id(&self, boot: &[BootImage], digests: &dyn Fn(&Stat) -> Option<Digests>) -> Option<Digest> {
         let mut hasher = Fields::default();
         hasher.text("tsmedia medium");
         hasher.number(u64::from(FORMAT_VERSION));
@@ -63,23 +74,35 @@ impl Output {
             hasher.text(key);
             hasher.text(value);
         }
-        hasher.number(files.len() as u64);
+        hasher.number(self.root.n_files());
         let mut known = true;
-        for file in &files {
-            hasher.text(&file.path);
-            hasher.number(file.len);
-            known &= file.blake3.is_some();
-            hasher.digest(file.blake3);
-        }
+        let mut empty_folders = Vec::new();
+        self.root.visit(&mut |path, node| match node {
+            Node::File(content) => {
+                let blake3 = digest_of(content, digests);
+                known &= blake3.is_some();
+                hasher.text(path);
+                hasher.number(content.len());
+                hasher.digest(blake3);
+            }
+            Node::Folder(folder) if folder.iter().len() == 0 => empty_folders.push(path.to_owned()),
+            Node::Folder(_) => {}
+        });
         hasher.number(empty_folders.len() as u64);
         empty_folders.iter().for_each(|path| hasher.text(path));
         hasher.number(boot.len() as u64);
-        for image in &boot {
+        for image in boot {
             hasher.number(image.platform as u64);
             hasher.digest(Some(image.blake3));
         }
-        let id = known.then(|| hasher.finish());
-        Ok(Identity { id, files, boot })
+        known.then(|| hasher.finish())
+    }
+}
+
+fn digest_of(content: &Content, digests: &dyn Fn(&Stat) -> Option<Digests>) -> Option<Digest> {
+    match content {
+        Content::Bytes(bytes) => Some(Digest::of(bytes)),
+        Content::Source(source) => digests(&source.stat).map(|digests| digests.blake3),
     }
 }
 
@@ -106,33 +129,10 @@ fn whole(file: &SourceFile, start: u64, len: u64) -> Option<&Stat> {
     (start == 0 && len == file.stat.len).then_some(&file.stat)
 }
 
-fn collect(
-    folder: &Folder,
-    prefix: &str,
-    digests: &dyn Fn(&Stat) -> Option<Digests>,
-    files: &mut Vec<Held>,
-    empty_folders: &mut Vec<String>,
-) {
-    for (name, node) in folder.iter() {
-        let path = format!("{prefix}{name}");
-        match node {
-            Node::File(content) => {
-                let blake3 = match content {
-                    Content::Bytes(bytes) => Some(Digest::of(bytes)),
-                    Content::Source(source) => digests(&source.stat).map(|digests| digests.blake3),
-                };
-                files.push(Held { path, len: content.len(), blake3 });
-            }
-            Node::Folder(folder) if folder.iter().len() == 0 => empty_folders.push(path),
-            Node::Folder(folder) => collect(folder, &format!("{path}/"), digests, files, empty_folders),
-        }
-    }
-}
-
 /// Hashes fields so that no two lists of fields are the same bytes. They are gathered first: hashing a few bytes at
 /// a time costs more than hashing them.
 #[derive(Default)]
-struct Fields {
+pub(super) struct Fields {
     hasher: blake3::Hasher,
     gathered: Vec<u8>,
 }
@@ -140,7 +140,7 @@ struct Fields {
 const GATHERED_LEN: usize = 64 << 10;
 
 impl Fields {
-    fn bytes(&mut self, bytes: &[u8]) {
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
         self.gathered.extend_from_slice(bytes);
         if self.gathered.len() >= GATHERED_LEN {
             self.hasher.update(&self.gathered);
@@ -161,7 +161,7 @@ impl Fields {
         self.bytes(&digest.map_or([0; 32], |digest| digest.0));
     }
 
-    fn finish(mut self) -> Digest {
+    pub(super) fn finish(mut self) -> Digest {
         self.hasher.update(&self.gathered);
         Digest(*self.hasher.finalize().as_bytes())
     }

@@ -5,7 +5,9 @@
 //! two lists disagree. The formats are those of `b3sum` and of GNU `sha256sum`, paths from the medium's root; names
 //! on a medium hold no character that they would escape.
 
-use crate::digest::Digest;
+use std::fmt::{self, Write};
+
+use crate::digest::{Digest, Digests};
 
 /// Where they are on a medium; nothing else is.
 pub const FOLDER: &str = "tsmedia";
@@ -16,9 +18,18 @@ pub const BLAKE3SUMS: &str = "tsmedia/BLAKE3SUMS";
 /// The SHA-256 digests.
 pub const SHA256SUMS: &str = "tsmedia/SHA256SUMS";
 
+/// The hexadecimal digits of either digest.
+const DIGEST_LEN: usize = 64;
+
 /// A list of digests: one line per file.
-pub fn sums<'a>(lines: impl Iterator<Item = (&'a str, String)>) -> String {
-    lines.map(|(path, digest)| format!("{digest}  {path}\n")).collect()
+pub fn sums<'a>(lines: impl Iterator<Item = (&'a str, impl fmt::Display)> + Clone) -> String {
+    // A hundred thousand lines are too much to be moved about while they grow.
+    let mut text = String::with_capacity(lines.clone().map(|(path, _)| path.len() + DIGEST_LEN + 3).sum());
+    for (path, digest) in lines {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{digest}  {path}");
+    }
+    text
 }
 
 /// The lines of a list, path and digest; for a line that is none, its number.
@@ -35,7 +46,7 @@ pub fn parse_sums(text: &str) -> Vec<Result<(&str, &str), usize>> {
 
 /// Lower-case digits only: a flipped bit that makes one upper-case has to show.
 fn is_digest(text: &str) -> bool {
-    text.len() == 64 && text.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
+    text.len() == DIGEST_LEN && text.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// What `medium.toml` says.
@@ -54,7 +65,7 @@ pub struct Medium {
 }
 
 /// What a digest that is not known yet looks like: as long as any.
-pub(super) const NOT_YET: Digest = Digest([0; 32]);
+pub(super) const NOT_YET: Digest = Digests::NOT_YET.blake3;
 
 impl Medium {
     /// The text of `medium.toml`.
