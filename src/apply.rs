@@ -187,13 +187,16 @@ fn build(
 ) -> Result<(Built, u64)> {
     let draft = output.draft(work.format)?;
     let written = write::write(draft, &output.path, &|stat| store.digests(stat), &work.means, progress)?;
-    for (stat, digests) in &written.digests {
-        store.remember(*stat, *digests);
+    let write::Written { sealed, stat, digests, n_read } = written;
+    record.put(output, &sealed);
+    let (name, id, len) = (output.name.clone(), sealed.id, sealed.layout.len());
+    // A large medium's layout has as much room as all that is remembered.
+    drop(sealed);
+    for (stat, digests) in digests {
+        store.remember(stat, digests);
     }
-    store.remember_finished(&output.name, written.stat, written.sealed.id);
-    record.put(output, &written.sealed);
-    let (name, id, len) = (output.name.clone(), written.sealed.id, written.sealed.layout.len());
-    Ok((Built { name, id, len }, written.n_read))
+    store.remember_finished(&output.name, stat, id);
+    Ok((Built { name, id, len }, n_read))
 }
 
 /// Takes a finished output into record and memo, if it is not there; says whether it had to.

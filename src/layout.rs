@@ -80,21 +80,9 @@ impl Layout {
         &self.extents
     }
 
-    /// The same places with other bytes in memory, where `other` has some.
-    ///
-    /// # Panics
-    ///
-    /// If they are not as many.
-    pub fn with_bytes(mut self, other: impl Fn(&Arc<[u8]>) -> Option<Arc<[u8]>>) -> Self {
-        for Extent { piece, .. } in &mut self.extents {
-            if let Piece::Bytes(bytes) = piece
-                && let Some(other) = other(bytes)
-            {
-                assert_eq!(bytes.len(), other.len(), "other bytes take another place");
-                *bytes = other;
-            }
-        }
-        self
+    /// Its extents, ascending, without the rest.
+    pub fn into_extents(self) -> Vec<Extent> {
+        self.extents
     }
 
     /// Its extents moved by `offset`: a volume inside a partition, a boot image inside a disc.

@@ -136,7 +136,6 @@ impl Draft<'_> {
     /// If the format places anything elsewhere when only digests differ: it would be wrong for every input.
     pub fn seal(mut self, digests: &[Digests]) -> Result<Sealed> {
         let (id, boot) = self.identity(digests)?;
-        let digests = self.digests(digests);
         let id = id.ok_or_else(|| Error::new("the digest of a source is missing"))?;
         self.volume.id = id;
         let layout = (self.format.layout)(&self.volume)?;
@@ -144,7 +143,15 @@ impl Draft<'_> {
         assert!(places_digest(&layout) == self.places, "the layout of `{name}` depends on a digest");
         let structure = structure_digest(&layout, self.files.iter().flat_map(|file| &file.places))?;
 
+        // What stood in for the lists goes before they are made: of many files they are long.
+        let digests = self.digests(digests);
         let own = self.files.split_off(self.files.len() - N_OWN);
+        let stand_ins: HashSet<_> = own.iter().map(|file| address(&file.content)).collect();
+        let len = layout.len();
+        let mut extents = layout.into_extents();
+        extents.retain(|extent| !stand_ins.contains(&piece_address(&extent.piece)));
+        let own: Vec<_> = own.into_iter().map(|file| (file.path, file.places)).collect();
+        drop(self.volume);
         let lines = self.files.iter().zip(&digests).map(|(file, digests)| (file.path.as_str(), Some(*digests)));
         let texts = own_lists(self.output, id, structure, lines);
         let mut sources = HashSet::with_capacity(self.files.len());
@@ -155,15 +162,14 @@ impl Draft<'_> {
             }
             files.push(Placed { path, len: content.len(), digests, places });
         }
-        let mut final_bytes = HashMap::new();
-        for (file, (path, text)) in own.into_iter().zip(texts) {
-            let bytes: Arc<[u8]> = text.into_bytes().into();
-            assert_eq!(file.content.len(), bytes.len() as u64, "the length of `{path}` depends on a digest");
-            let (len, digests) = (bytes.len() as u64, Digests::of(&bytes));
-            final_bytes.insert(address(&file.content), bytes);
-            files.push(Placed { path: file.path, len, digests, places: file.places });
+        for ((path, places), (_, text)) in own.into_iter().zip(texts) {
+            let (digests, content) = (Digests::of(text.as_bytes()), Content::bytes(text.into_bytes()));
+            let [place] = places[..] else { return Err(Error::new(format!("`{path}` is not in one place"))) };
+            assert_eq!(content.len(), place.len, "the length of `{path}` depends on a digest");
+            extents.push(Extent::of(&content, place.offset));
+            files.push(Placed { path, len: place.len, digests, places });
         }
-        let layout = layout.with_bytes(|bytes| final_bytes.get(&(bytes.as_ptr() as usize)).map(Arc::clone));
+        let layout = Layout::new(len, extents);
         Ok(Sealed { layout, id, boot, files, sources })
     }
 

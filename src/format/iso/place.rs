@@ -112,15 +112,16 @@ pub fn layout(volume: &Volume) -> Result<Layout> {
     let boot_files = volume.boot.iter().map(|entry| same_file(&tree, &entry.image)).collect();
     let disc = Disc { volume, tree, views, boot_files };
     let unknown = Places::unknown(&disc);
-    let (known, _) = emit(&disc, &unknown, Output::new(None));
+    let (known, measured) = emit(&disc, &unknown, Output::default());
     if u32::try_from(known.n_sectors).is_err() {
         let len = known.n_sectors * SECTOR;
         return Err(Error::new(format!("the disc would have {len} bytes, and its sectors are numbered with 32 bits"))
             .help("put some of the content on another medium"));
     }
-    let (found, extents) = emit(&disc, &known, Output::new(Some(Vec::new())));
+    let extents = Some(Vec::with_capacity(measured.n_extents));
+    let (found, Output { extents, .. }) = emit(&disc, &known, Output { extents, ..Output::default() });
     assert!(found == known, "the two runs place the same structures");
-    Ok(Layout::new(known.n_sectors * SECTOR, extents))
+    Ok(Layout::new(known.n_sectors * SECTOR, extents.unwrap_or_default()))
 }
 
 /// Refuses what is too large on its own. So no sum of lengths exceeds 64 bits later.
@@ -156,7 +157,7 @@ fn same_file(tree: &Tree, image: &Layout) -> Option<usize> {
 }
 
 /// Describes the disc, given the places that a run before this one found.
-fn emit(disc: &Disc, known: &Places, mut out: Output) -> (Places, Vec<Extent>) {
+fn emit(disc: &Disc, known: &Places, mut out: Output) -> (Places, Output) {
     let mut found = Places::unknown(disc);
     emit_head(disc, known, &mut found, &mut out);
     let order = data_order(disc);
@@ -186,7 +187,7 @@ fn emit(disc: &Disc, known: &Places, mut out: Output) -> (Places, Vec<Extent>) {
     out.go_to(out.sector + PADDING);
     out.put(udf::anchor(out.sector));
     found.n_sectors = out.sector;
-    (found, out.extents.unwrap_or_default())
+    (found, out)
 }
 
 /// Everything up to the file set descriptor, and path tables that have no room before it.
@@ -303,17 +304,16 @@ fn emit_structures(disc: &Disc, known: &Places, found: &mut Places, out: &mut Ou
     }
 }
 
-/// The disc as far as it is described: in the first run only a number of sectors, in the second extents as well.
+/// The disc as far as it is described: in the first run only numbers of sectors and extents, in the second the
+/// extents as well.
+#[derive(Default)]
 struct Output {
     sector: u64,
+    n_extents: usize,
     extents: Option<Vec<Extent>>,
 }
 
 impl Output {
-    fn new(extents: Option<Vec<Extent>>) -> Self {
-        Self { sector: 0, extents }
-    }
-
     /// Leaves zeros up to a sector.
     fn go_to(&mut self, sector: u64) {
         assert!(self.sector <= sector, "sector {sector} is taken: the next free one is {}", self.sector);
@@ -327,6 +327,7 @@ impl Output {
 
     fn put(&mut self, bytes: Vec<u8>) {
         let len = bytes.len() as u64;
+        self.n_extents += 1;
         if let Some(extents) = &mut self.extents {
             // The zeros between extents are free, so there is no need to keep those at the end of a structure.
             let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
@@ -337,6 +338,7 @@ impl Output {
     }
 
     fn put_content(&mut self, content: &Content) {
+        self.n_extents += 1;
         if let Some(extents) = &mut self.extents {
             extents.push(Extent::of(content, self.sector * SECTOR));
         }
@@ -345,6 +347,7 @@ impl Output {
 
     /// Embeds a layout in at least `room` bytes.
     fn put_layout(&mut self, layout: &Layout, room: u64) {
+        self.n_extents += layout.extents().len();
         if let Some(extents) = &mut self.extents {
             extents.extend(layout.shifted(self.sector * SECTOR));
         }
