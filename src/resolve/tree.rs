@@ -82,13 +82,13 @@ impl Walk<'_> {
     /// Lists one folder. `above` are the folders that links led through on the way here, free of links: another
     /// link to one of them would never end.
     fn folder(&self, path: &Utf8Path, above: &[Utf8PathBuf]) -> io::Result<Walked> {
-        let mut entries = fs::read_dir(path)?.collect::<io::Result<Vec<_>>>()?;
+        let named = |entry: io::Result<fs::DirEntry>| entry.map(|entry| (entry.file_name(), entry));
+        let mut entries = fs::read_dir(path)?.map(named).collect::<io::Result<Vec<_>>>()?;
         // The order of a folder's entries is the file system's; which of two twins is at fault must not be.
-        entries.sort_by_cached_key(fs::DirEntry::file_name);
+        entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         let mut walked = Walked::default();
         let mut folders = Vec::new();
-        for entry in entries {
-            let name = entry.file_name();
+        for (name, entry) in entries {
             let Some(name) = name.to_str() else {
                 walked.fault(path.join(name.to_string_lossy().as_ref()), "the name is not UTF-8", "rename it");
                 continue;

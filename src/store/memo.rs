@@ -1,4 +1,4 @@
-//! The memo as bytes: a header, then entries of one size in ascending order, looked up where they lie.
+//! The memo as bytes: a header, then entries of one size in ascending order, read where they lie.
 //!
 //! | offset | bytes | |
 //! |---|---|---|
@@ -29,6 +29,8 @@ const MAX_FILES: usize = 1_000_000;
 pub(super) struct Memo {
     bytes: Vec<u8>,
     n_files: usize,
+    /// Where the entry of a file is: by device and inode.
+    by_inode: HashMap<(u64, u64), usize>,
 }
 
 /// A finished output.
@@ -47,7 +49,17 @@ impl Memo {
         let whole = bytes.starts_with(&MAGIC)
             && bytes.len() == HEADER_LEN + (n_files + n_finished) * ENTRY_LEN
             && checksum(&bytes) == bytes[16..HEADER_LEN];
-        if whole { Self { bytes, n_files } } else { Self::default() }
+        if !whole {
+            return Self::default();
+        }
+        let mut memo = Self { bytes, n_files, by_inode: HashMap::new() };
+        memo.by_inode = (0..n_files)
+            .map(|index| {
+                let Stat { device, inode, .. } = memo.stat(index);
+                ((device, inode), index)
+            })
+            .collect();
+        memo
     }
 
     pub(super) fn n_files(&self) -> usize {
@@ -59,10 +71,9 @@ impl Memo {
     }
 
     pub(super) fn find(&self, stat: &Stat) -> Option<(usize, Digests)> {
-        let key = stat_bytes(stat);
-        let files = &self.entries()[..self.n_files];
-        let index = files.binary_search_by(|entry| entry[..STAT_LEN].cmp(&key)).ok()?;
-        Some((index, digests_of(&files[index])))
+        let index = *self.by_inode.get(&(stat.device, stat.inode))?;
+        let entry = &self.entries()[index];
+        (entry[..STAT_LEN] == stat_bytes(stat)).then(|| (index, digests_of(entry)))
     }
 
     pub(super) fn stat(&self, index: usize) -> Stat {

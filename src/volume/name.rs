@@ -101,12 +101,17 @@ impl fmt::Display for BadName {
 
 impl Ord for Name {
     fn cmp(&self, other: &Self) -> Ordering {
-        // Most names are ASCII, and large trees compare them millions of times.
-        if self.0.is_ascii() && other.0.is_ascii() {
-            let upper = |byte: u8| byte.to_ascii_uppercase();
-            return self.0.bytes().map(upper).cmp(other.0.bytes().map(upper));
+        // Most names are ASCII up to where they differ, and large trees compare them millions of times.
+        for (one, two) in self.0.bytes().zip(other.0.bytes()) {
+            if !one.is_ascii() || !two.is_ascii() {
+                return self.folded().cmp(other.folded());
+            }
+            match one.to_ascii_uppercase().cmp(&two.to_ascii_uppercase()) {
+                Ordering::Equal => {}
+                different => return different,
+            }
         }
-        self.folded().cmp(other.folded())
+        self.0.len().cmp(&other.0.len())
     }
 }
 
@@ -157,5 +162,8 @@ mod tests {
         assert_eq!(name("ÄÖÜ"), name("äöü"));
         assert_ne!(name("ß"), name("SS"));
         assert!(name("b") > name("A"));
+        // Letters beyond ASCII whose upper case is within it.
+        assert_eq!(name("ſıx"), name("SIX"));
+        assert!(name("six") < name("ſixth") && name("sIx") > name("ſıw"));
     }
 }
