@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::format::wim::Architecture;
 use crate::manifest::{ExtraFile, Rendered, suggest};
 use crate::media::{self, Media};
 use crate::output::{Entry, lists};
@@ -43,8 +44,8 @@ impl Resolver {
         // Outputs belong to the manifest, wherever their path was written.
         let path = rendered.path.with_file_name(&manifest.output.path);
         let own_places = OwnPlaces::of(&rendered.path, &path);
-        let mut draft =
-            Draft { rendered, resolver: self, problems, own_places, root: Folder::default(), entries: Vec::new() };
+        let (root, entries) = (Folder::default(), Vec::new());
+        let mut draft = Draft { rendered, resolver: self, problems, own_places, root, entries, architecture: None };
         let boot = draft.add_boot(date);
         draft.add_content();
         draft.add_own_files();
@@ -86,6 +87,8 @@ struct Draft<'a> {
     own_places: OwnPlaces,
     root: Folder,
     entries: Vec<Entry>,
+    /// The processors that the boot image says it is for.
+    architecture: Option<Architecture>,
 }
 
 impl Draft<'_> {
@@ -153,8 +156,10 @@ impl Draft<'_> {
         let problem = match error.kind() {
             io::ErrorKind::NotFound => {
                 let problem = Problem::error(format!("`{path}` does not exist")).at(self.place(pointer), "not found");
-                match self.similar(path) {
-                    Some(similar) => problem.help(format!("did you mean `{similar}`?")),
+                match similar_name(path) {
+                    Some(name) => {
+                        problem.help(format!("did you mean `{}`?", self.written(pointer, path).with_file_name(name)))
+                    }
                     None => problem.help("paths are relative to the file that they are written in"),
                 }
             }
@@ -163,13 +168,9 @@ impl Draft<'_> {
         self.problems.add(problem);
     }
 
-    /// What is beside a path that does not exist and has nearly its name.
-    fn similar(&self, path: &Utf8Path) -> Option<Utf8PathBuf> {
-        let folder = path.parent()?;
-        let names = folder.read_dir_utf8().ok()?.filter_map(|entry| Some(entry.ok()?.file_name().to_owned()));
-        let names: Vec<_> = names.collect();
-        let similar = suggest::nearest(path.file_name()?, names.iter().map(String::as_str))?;
-        Some(folder.join(similar))
+    /// A path as the author wrote it, so that what is right can be typed in its place.
+    fn written<'a>(&'a self, pointer: &str, path: &'a Utf8Path) -> &'a Utf8Path {
+        self.rendered.value().pointer(pointer).and_then(|value| value.as_str()).map_or(path, Utf8Path::new)
     }
 
     /// The loose files or folder of the manifest that brought a folder at the root of the medium.
@@ -186,4 +187,13 @@ impl Draft<'_> {
     fn place(&self, pointer: &str) -> Place {
         self.rendered.place(pointer)
     }
+}
+
+/// The name of what is beside a path that does not exist and has nearly its name.
+fn similar_name(path: &Utf8Path) -> Option<String> {
+    // The folder of a bare name is written as nothing, which no system opens.
+    let folder = path.parent().filter(|folder| *folder != "").unwrap_or(".".into());
+    let names = folder.read_dir_utf8().ok()?.filter_map(|entry| Some(entry.ok()?.file_name().to_owned()));
+    let names: Vec<_> = names.collect();
+    suggest::nearest(path.file_name()?, names.iter().map(String::as_str)).map(str::to_owned)
 }

@@ -118,6 +118,8 @@ impl Note {
 /// Why there are no boot files.
 #[derive(Debug)]
 pub enum NoBootFiles {
+    /// The folder holds nothing that a medium starts from; perhaps one in it does, of this name.
+    NotMedia(Option<String>),
     /// Required files were not found.
     Missing(Vec<Missing>),
     /// A BIOS can't start a medium for these processors.
@@ -223,7 +225,7 @@ struct Candidates {
     /// `efisys.bin` or its like.
     efi_image: Option<Content>,
     notes: Vec<Note>,
-    /// Where each required file was looked for, by its path on the medium or its name.
+    /// Where required files were looked for, by the path on the medium or the name; elsewhere only at that path.
     looked_at: Vec<(String, Vec<String>)>,
 }
 
@@ -280,7 +282,8 @@ fn missing(root: &Folder, has_sector: bool, wanted: &Wanted, looked_at: &[(Strin
     let mut require = |file: &str, firmware: Firmware, is_there: bool, usual: &'static str| {
         let is_known = missing.iter().any(|known: &Missing| known.file == file);
         if wanted.firmware.contains(&firmware) && !is_there && !is_known {
-            let looked_at = looked_at.iter().find(|(of, _)| of == file).map(|(_, at)| at.clone()).unwrap_or_default();
+            let places = looked_at.iter().find(|(of, _)| of == file).map(|(_, places)| places.clone());
+            let looked_at = places.unwrap_or_else(|| vec![file.to_owned()]);
             missing.push(Missing { file: file.to_owned(), firmware, looked_at, usual });
         }
     };

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use camino::Utf8Path;
 
+use super::start::IMAGE;
 use super::{Draft, tree};
 use crate::error::Error;
-use crate::format::wim::Wim;
+use crate::format::wim::{Architecture, Wim};
 use crate::manifest::Package;
 use crate::output::Entry;
 use crate::problem::Problem;
@@ -32,8 +33,11 @@ impl Draft<'_> {
             let target = format!("{PACKAGES}/{}", system.id);
             let n_errors = self.problems.n_errors_told();
             self.add_single(&path, &target, &pointer);
-            if self.problems.n_errors_told() == n_errors {
-                self.open_wim(&path, system.index, &pointer, &format!("/operating-system/{at}/index"));
+            if self.problems.n_errors_told() == n_errors
+                && let Some((wim, index)) =
+                    self.open_wim(&path, system.index, &pointer, &format!("/operating-system/{at}/index"))
+            {
+                self.check_architecture(&wim, index, &pointer);
             }
             self.entries.push(Entry { title: format!("operating-system `{}`", system.id), path: target });
         }
@@ -137,6 +141,26 @@ impl Draft<'_> {
                 format!("the driver package holds {n_drivers} drivers, and {MAX_DRIVERS} are advised at most");
             let problem = Problem::warning(message).rule("R34").at(self.place(pointer), "this driver package");
             self.problems.add(problem.help("split it by computer model"));
+        }
+    }
+
+    /// Nothing on the medium checks whether the boot image and the system suit each other: it starts, and fails late.
+    fn check_architecture(&mut self, wim: &Wim, index: u32, pointer: &str) {
+        let system = wim.image(index).ok().and_then(|facts| facts.architecture);
+        let (Some(boot), Some(system)) = (self.architecture, system) else { return };
+        // The processors of a PC run both; Windows PE for x86 can put down an x64 system.
+        let family = |architecture| match architecture {
+            Architecture::X86 | Architecture::X64 => Architecture::X64,
+            other => other,
+        };
+        if family(boot) != family(system) {
+            let message = format!("the boot image is for {boot}, and image {index} of `{}` for {system}", wim.path());
+            let problem = Problem::error(message).rule("R20").at(self.place(pointer), format!("is for {system}"));
+            self.problems.add(
+                problem
+                    .at(self.place(IMAGE), format!("is for {boot}"))
+                    .help("take both for the same processors; `tsmedia inspect` says which an image is for"),
+            );
         }
     }
 

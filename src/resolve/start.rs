@@ -1,6 +1,6 @@
 //! How the medium starts: the boot image, checked, and the boot files, found.
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::boot::{self, BootFiles, BootSource, Missing, NoBootFiles, Note, Wanted};
 use super::{Draft, tree};
@@ -12,7 +12,9 @@ use crate::volume::{BootEntry, Date, Misplaced};
 /// Where the boot store of Windows PE media looks for the boot image.
 const BOOT_IMAGE_PATH: &str = "sources/boot.wim";
 
-const IMAGE: &str = "/boot/image/file";
+/// The boot image in the manifest.
+pub(super) const IMAGE: &str = "/boot/image/file";
+
 const FILES: &str = "/boot/files";
 const FIRMWARE: &str = "/boot/firmware";
 
@@ -33,7 +35,10 @@ impl Draft<'_> {
         };
         self.check_boot_index(&wim, index);
         let architecture = match wim.image(index).map(|facts| facts.architecture) {
-            Ok(Some(architecture)) => architecture,
+            Ok(Some(architecture)) => {
+                self.architecture = Some(architecture);
+                architecture
+            }
             _ => {
                 let message = format!("image {index} of `{path}` does not say which processors it is for");
                 let problem = Problem::warning(message).at(self.place(IMAGE), "taken for x64");
@@ -48,6 +53,7 @@ impl Draft<'_> {
             prompt: self.rendered.manifest.boot.prompt,
             date,
         };
+        self.check_firmware(&wanted);
         match self.find_boot_files(&wim, index, &wanted) {
             Some(found) => self.add_boot_files(found),
             None => Vec::new(),
@@ -66,6 +72,20 @@ impl Draft<'_> {
                 .help(format!("mark it: `wimlib-imagex info {path} {index} --boot`")),
         };
         self.problems.add(problem.at(self.place(IMAGE), "this boot image"));
+    }
+
+    /// UEFI starts programs of its own width only, and nearly all of it is that of 64-bit processors.
+    fn check_firmware(&mut self, wanted: &Wanted) {
+        if wanted.architecture != Architecture::X86 || !wanted.firmware.contains(&Firmware::Uefi) {
+            return;
+        }
+        let problem = Problem::warning("the boot image is for x86, and UEFI of x64 computers does not start it");
+        self.problems.add(
+            problem
+                .rule("R21")
+                .at(self.place(IMAGE), "is for x86")
+                .help("take a boot image for x64, or write `firmware = [\"bios\"]` if these computers are not meant"),
+        );
     }
 
     fn firmware(&self, architecture: Architecture) -> Vec<Firmware> {
@@ -120,6 +140,20 @@ impl Draft<'_> {
 
     fn no_boot_files(&mut self, none: NoBootFiles) {
         match none {
+            NoBootFiles::NotMedia(within) => {
+                let files = Utf8Path::new(&self.rendered.manifest.boot.files);
+                let problem = Problem::error(format!("the folder `{files}` holds no boot files"));
+                self.problems.add(
+                    problem.at(self.place(FILES), "no `boot` and no `efi` in it").help(match within {
+                        Some(name) => format!("did you mean `{}`?", files.join(name)),
+                        None => {
+                            "name the root of an extracted Windows ISO, the ADK's `Media` folder or the `media` folder \
+                             that `copype` made"
+                                .into()
+                        }
+                    }),
+                );
+            }
             NoBootFiles::Missing(missing) => {
                 for missing in missing {
                     self.missing(&missing);

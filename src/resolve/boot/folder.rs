@@ -21,6 +21,10 @@ use super::{
 pub(super) fn find(folder: &Utf8Path, wanted: &Wanted) -> Result<Candidates, NoBootFiles> {
     let root = folder.canonicalize_utf8().map_err(|cause| Error::io("opening", folder, cause))?;
     let mut walk = Walk { root: root.clone(), open: vec![root], files: Vec::new() };
+    if !is_media(folder)? {
+        let within = names(folder)?.into_iter().find(|name| is_media(&folder.join(name)).unwrap_or(false));
+        return Err(NoBootFiles::NotMedia(within));
+    }
     for name in names(folder)? {
         if is_boot_entry(&name) || name.eq_ignore_ascii_case("oscdimg") || is_boot_record(&name) {
             walk.take(&folder.join(&name), &name)?;
@@ -78,6 +82,12 @@ pub(super) fn find(folder: &Utf8Path, wanted: &Wanted) -> Result<Candidates, NoB
         }
     }
     Ok(found)
+}
+
+/// Whether a folder looks like one that a medium starts from.
+fn is_media(folder: &Utf8Path) -> Result<bool, Error> {
+    let is_boot_folder = |name: &String| ["boot", "efi"].iter().any(|entry| entry.eq_ignore_ascii_case(name));
+    Ok(names(folder)?.iter().any(is_boot_folder))
 }
 
 /// Where `copype` puts boot records, seen from the folder that becomes the medium.
