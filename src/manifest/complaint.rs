@@ -64,7 +64,7 @@ impl Checker {
         Ok(Self { schema, validator })
     }
 
-    /// Everything that the schema finds wrong.
+    /// Everything that the schema finds wrong, with the rules of the field that it breaks.
     pub fn check(&self, doc: Doc<'_>) -> Vec<Problem> {
         use jsonschema::error::ValidationErrorKind as Kind;
         let mut problems = Vec::new();
@@ -96,14 +96,19 @@ impl Checker {
                 Kind::AdditionalProperties { .. } => {}
                 Kind::Required { property } => {
                     let key = property.as_str().unwrap_or_default();
-                    if !misspelled.contains(&format!("{pointer}/{key}")) {
-                        problems.push(self.missing(doc, pointer, key));
+                    let missing = format!("{pointer}/{key}");
+                    if !misspelled.contains(&missing) {
+                        let rule = rule_of(&missing);
+                        problems.push(Problem { rule, ..self.missing(doc, pointer, key) });
                     }
                 }
                 _ if seen.iter().any(|seen| seen == pointer) => {}
                 _ => {
                     seen.push(pointer.to_owned());
-                    problems.push(self.wrong(doc, pointer));
+                    let text = error.instance().as_str().unwrap_or_default();
+                    // What a later version will take breaks no rule.
+                    let rule = rule_of(pointer).filter(|_| !unbuilt::is_value(&dotted(pointer), text));
+                    problems.push(Problem { rule, ..self.wrong(doc, pointer) });
                 }
             }
         }
@@ -314,6 +319,17 @@ fn wrong_constant(name: &str, text: &str, schema: &Json, values: &[&str]) -> Pro
         None => format!("it can be {list}{last}"),
     };
     Problem::error(format!("`{text}` cannot be `{name}`")).help(help)
+}
+
+/// The rule of the field that says what a value must be.
+fn rule_of(pointer: &str) -> Option<&'static str> {
+    match pointer {
+        "/media/kind" => Some("R1"),
+        "/output/format" => Some("R2"),
+        "/output/capacity" => Some("R7"),
+        "/boot" | "/boot/image" => Some("R19"),
+        _ => None,
+    }
 }
 
 /// The places where a TOML date means something; elsewhere it is text that lacks its quotes.
