@@ -4,6 +4,9 @@ use crate::digest::Digest;
 
 pub(super) const SECTOR_LEN: u64 = 512;
 
+/// A medium without tracks: BPB_Media, repeated in the first entry of the table.
+pub(super) const MEDIA: u8 = 0xF8;
+
 /// What data areas are aligned to: a sector of a disc twice over, and the block of most file systems, so that files
 /// can share blocks with their sources.
 const ALIGNMENT: u64 = 4_096 / SECTOR_LEN;
@@ -185,7 +188,7 @@ impl Geometry {
             Ok(short) if !is_fat32 => put(19, &short.to_le_bytes()), // BPB_TotSec16
             _ => put(32, &(n_sectors as u32).to_le_bytes()),         // BPB_TotSec32
         }
-        put(21, &[super::table::MEDIA]); // BPB_Media
+        put(21, &[MEDIA]); // BPB_Media
         put(24, &63u16.to_le_bytes()); // BPB_SecPerTrk
         put(26, &255u16.to_le_bytes()); // BPB_NumHeads
         let kind: &[u8; 8] = match self.shape.width {

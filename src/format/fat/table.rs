@@ -1,10 +1,7 @@
 //! The file allocation table ("FAT Data Structure"): for each cluster, the next one of the same file.
 
 use super::Run;
-use super::geometry::{Geometry, Width};
-
-/// A medium without tracks: BPB_Media, repeated in the first entry of the table.
-pub(super) const MEDIA: u8 = 0xF8;
+use super::geometry::{Geometry, MEDIA, Width};
 
 /// One copy of the table. Every run is a chain of its clusters in order.
 pub(super) fn table(geometry: &Geometry, runs: impl Iterator<Item = Run>) -> Vec<u8> {
