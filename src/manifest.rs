@@ -191,7 +191,12 @@ fn render(
     if media.is_some_and(|media| media.get("label").is_none()) {
         context.space("media").insert("label".into(), model::default_label().into());
     }
+    let lacks = |key: &&str| media.is_none_or(|media| media.get(key).is_none());
+    let lacking: Vec<_> = ["name", "kind"].into_iter().filter(lacks).collect();
     let media = media.map(|media| templates.render_space("media", media, &mut context, sources, found));
+    context.space("media");
+    // A key that is missing is one mistake, told at its table, and not again wherever it is used.
+    lacking.into_iter().for_each(|key| context.fail("media", key));
 
     let mut table = Table::default();
     for entry in &root.0 {

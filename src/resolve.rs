@@ -160,6 +160,10 @@ impl Draft<'_> {
                     Some(name) => {
                         problem.help(format!("did you mean `{}`?", self.written(pointer, path).with_file_name(name)))
                     }
+                    None if self.written(pointer, path).is_absolute() => problem.help(match reachable(path) {
+                        Some(folder) => format!("`{folder}` is there; what follows it is not"),
+                        None => "see whether the disk that it is on is mounted".into(),
+                    }),
                     None => problem.help("paths are relative to the file that they are written in"),
                 }
             }
@@ -196,4 +200,9 @@ fn similar_name(path: &Utf8Path) -> Option<String> {
     let names = folder.read_dir_utf8().ok()?.filter_map(|entry| Some(entry.ok()?.file_name().to_owned()));
     let names: Vec<_> = names.collect();
     suggest::nearest(path.file_name()?, names.iter().map(String::as_str)).map(str::to_owned)
+}
+
+/// The last folder on the way to a path that is there, but for the root.
+fn reachable(path: &Utf8Path) -> Option<&Utf8Path> {
+    path.ancestors().skip(1).find(|folder| folder.is_dir()).filter(|folder| folder.parent().is_some())
 }

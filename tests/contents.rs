@@ -218,4 +218,7 @@ fn a_slip_in_a_path_is_answered_with_a_path_to_type() {
     let text = over("boot.wim", "[[file]]\nsource = \"./medai.toml\"\npath = \"x\"\n");
     let (_, _, said) = resolve(&text);
     assert!(said.contains("did you mean `./media.toml`?"), "{said}");
+    let text = over("boot.wim", "[[file]]\nsource = \"CONTENT/none/deeper/x.txt\"\npath = \"x\"\n");
+    let (_, _, said) = resolve(&text);
+    assert!(said.contains("help: `CONTENT` is there; what follows it is not"), "{said}");
 }

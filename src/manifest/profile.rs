@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
+use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -72,7 +73,7 @@ impl Reader<'_> {
     /// A manifest laid over its profiles. The second value is false if a text was no TOML: there is no use in
     /// looking for what is missing then.
     pub fn manifest(&mut self, path: &Utf8Path) -> Result<(Node, bool)> {
-        let text = read(path, Some("name a manifest, or make one with `tsmedia init`"))?;
+        let text = read(path, "name a manifest, or make one with `tsmedia init`")?;
         let (tree, is_sound) = self.parse(path.as_str(), &text, folder(path));
         let name = path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned());
         self.over_profiles(tree, is_sound, folder(path), &mut vec![name.to_string()])
@@ -80,7 +81,7 @@ impl Reader<'_> {
 
     /// A text that is no manifest, such as a file of template values.
     pub fn file(&mut self, path: &Utf8Path) -> Result<(Node, bool)> {
-        let text = read(path, None)?;
+        let text = read(path, "name a file of values such as `language = \"de-DE\"`")?;
         Ok(self.parse(path.as_str(), &text, folder(path)))
     }
 
@@ -209,18 +210,15 @@ fn not_found(name: &str, path: &Utf8Path) -> Problem {
     Problem::error(format!("there is no profile `{name}`")).help(help)
 }
 
-/// Reads a text; the advice is for when there is none.
-fn read(path: &Utf8Path, advice: Option<&str>) -> Result<String> {
+/// Reads a file that the command line names. `missing` is what helps if it isn't there.
+fn read(path: &Utf8Path, missing: &str) -> Result<String> {
     fs::read_to_string(path).map_err(|cause| match cause.kind() {
-        std::io::ErrorKind::InvalidData => Error::new(format!("`{path}` is not text in UTF-8"))
+        io::ErrorKind::InvalidData => Error::new(format!("`{path}` is not text in UTF-8"))
             .help("save it as UTF-8; on Windows, editors call it `UTF-8 without BOM`"),
-        kind => {
-            let failed = Error::io("reading", path, cause);
-            match advice.filter(|_| kind == std::io::ErrorKind::NotFound) {
-                Some(advice) => failed.help(advice),
-                None => failed,
-            }
-        }
+        io::ErrorKind::NotFound => Error::io("reading", path, cause).help(missing),
+        io::ErrorKind::IsADirectory => Error::io("reading", path, cause)
+            .help(format!("name the file in it, such as `{}`", path.join("media.toml"))),
+        _ => Error::io("reading", path, cause),
     })
 }
 

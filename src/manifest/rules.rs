@@ -244,7 +244,8 @@ fn sources(doc: Doc<'_>, problems: &mut Vec<Problem>) {
             let message = format!("the path in `{name}` holds a control character (`{}`)", c.escape_default());
             let help = "in double quotes `\\t` is a tab and `\\n` a line break; write `/` between the parts of a path";
             problems.push(Problem::error(message).at(place, "").help(help));
-        } else if is_windows_path(path) {
+        } else if is_windows_path(path) || path.starts_with("//") {
+            // A share with slashes is what remains of one when backslashes were replaced.
             let message = format!("`{path}` is a path of a Windows machine");
             let help =
                 "media are made where this runs: write the path as it is here, relative to this file or from `/`";

@@ -106,7 +106,7 @@ impl Draft<'_> {
         if walked.n_files == 0 && walked.faults.is_empty() {
             let problem =
                 Problem::warning(format!("`{path}` holds no file")).at(self.place(pointer), "an empty folder");
-            self.problems.add(problem);
+            self.problems.add(problem.help("put its content there, or leave the entry out"));
         }
         self.merge(target, Arc::clone(&walked.folder), pointer);
     }

@@ -187,8 +187,12 @@ impl Walk {
 fn names(folder: &Utf8Path) -> Result<Vec<String>, Error> {
     let failed = |cause| Error::io("reading", folder, cause);
     let mut names = Vec::new();
-    for entry in folder.read_dir_utf8().map_err(failed)? {
-        names.push(entry.map_err(failed)?.file_name().to_owned());
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name().into_string().map_err(|name| {
+            let name = folder.join(name.to_string_lossy().as_ref());
+            Error::new(format!("the name of `{name}` is not UTF-8")).help("rename it")
+        });
+        names.push(name?);
     }
     names.sort();
     Ok(names)
