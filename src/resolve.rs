@@ -79,6 +79,9 @@ impl Resolver {
     }
 }
 
+/// How many faults of one folder are told one by one.
+const MAX_FAULTS: usize = 10;
+
 /// A medium that is being put together, and what is wrong with it so far.
 struct Draft<'a> {
     rendered: &'a Rendered,
@@ -121,15 +124,24 @@ impl Draft<'_> {
         }
     }
 
-    /// Puts a folder's files on the medium for the value at `pointer`.
-    fn merge(&mut self, path: &str, folder: Arc<Folder>, pointer: &str) {
-        match self.root.merge(path, folder) {
-            Ok(refused) => {
-                for (path, misplaced) in refused {
-                    self.misplaced(&path, &misplaced, pointer);
-                }
-            }
-            Err(misplaced) => self.misplaced(path, &misplaced, pointer),
+    /// Puts a folder's files on the medium for the value at `pointer`. A file that is in its place already, as boot
+    /// files are when the whole of an extracted Windows ISO follows them, is left there.
+    fn merge(&mut self, path: &str, folder: &Arc<Folder>, pointer: &str) {
+        let refused = match self.root.merge(path, Arc::clone(folder)) {
+            Ok(refused) => refused,
+            Err(misplaced) => return self.misplaced(path, &misplaced, pointer),
+        };
+        let is_there = |at: &str| {
+            let within = at.strip_prefix(path).and_then(|at| at.strip_prefix('/')).unwrap_or(at);
+            is_same_source(self.root.get(at), folder.get(within))
+        };
+        let refused: Vec<_> = refused.into_iter().filter(|(at, _)| !is_there(at)).collect();
+        for (path, misplaced) in refused.iter().take(MAX_FAULTS) {
+            self.misplaced(path, misplaced, pointer);
+        }
+        if let Some(n_more) = refused.len().checked_sub(MAX_FAULTS).filter(|n_more| *n_more > 0) {
+            let problem = Problem::error(format!("{n_more} more files find their places on the medium taken"));
+            self.problems.add(problem.at(self.place(pointer), "wanted here"));
         }
     }
 
@@ -205,4 +217,12 @@ fn similar_name(path: &Utf8Path) -> Option<String> {
 /// The last folder on the way to a path that is there, but for the root.
 fn reachable(path: &Utf8Path) -> Option<&Utf8Path> {
     path.ancestors().skip(1).find(|folder| folder.is_dir()).filter(|folder| folder.parent().is_some())
+}
+
+/// Whether two files are one file on disk.
+fn is_same_source(one: Option<&Node>, other: Option<&Node>) -> bool {
+    match (one, other) {
+        (Some(Node::File(Content::Source(one))), Some(Node::File(Content::Source(other)))) => one.stat == other.stat,
+        _ => false,
+    }
 }

@@ -56,6 +56,7 @@ fn make(folder: &Utf8Path) {
     wim(&folder.join("install.wim"), &folder.join("system"), &editions, None, "LZX", 9);
     wim(&folder.join("install.esd"), &folder.join("system"), &editions, None, "LZMS", 9);
     files(&folder.join("drivers"), &(0..501).map(|n| format!("net/{n:03}/e1d{n}.inf")).collect::<Vec<_>>());
+    files(&folder.join("others"), &(0..20).map(|n| format!("{n:03}/e1d{n}.inf")).collect::<Vec<_>>());
     files(&folder.join("Anwendung für Größen"), &["setup.exe", "Übersicht – 日本語.docx"]);
     let windows = ["boot/bcd", "boot/boot.sdi", "bootmgr", "efi/boot/bootx64.efi", "efi/microsoft/boot/bcd"];
     files(&folder.join("WinPE_amd64/media"), &windows);
@@ -221,4 +222,18 @@ fn a_slip_in_a_path_is_answered_with_a_path_to_type() {
     let text = over("boot.wim", "[[file]]\nsource = \"CONTENT/none/deeper/x.txt\"\npath = \"x\"\n");
     let (_, _, said) = resolve(&text);
     assert!(said.contains("help: `CONTENT` is there; what follows it is not"), "{said}");
+}
+
+#[test]
+fn the_whole_of_a_windows_iso_may_follow_its_boot_files() {
+    let boot = "[boot]\nimage = { file = \"CONTENT/boot.wim\" }\nfiles = \"CONTENT/WinPE_amd64/media\"\n";
+    let head = format!("output.path = \"m.iso\"\n{boot}firmware = [\"uefi\"]\n{SYSTEM}index = 1\n");
+    let whole = "[[file]]\nsource = \"CONTENT/WinPE_amd64/media\"\npath = \".\"\n";
+    let (media, problems, said) = resolve(&format!("{head}{whole}"));
+    assert_eq!((media.len(), problems.count(Severity::Error)), (1, 0), "{said}");
+    // Other files in the same places are refused, but not one by one without end.
+    let pour = |folder: &str| format!("[[file]]\nsource = \"CONTENT/{folder}\"\npath = \".\"\n");
+    let (media, problems, said) = resolve(&format!("{head}{}{}", pour("drivers/net"), pour("others")));
+    assert_eq!((media.len(), problems.count(Severity::Error)), (0, 11), "{said}");
+    assert!(said.contains("10 more files find their places on the medium taken"), "{said}");
 }

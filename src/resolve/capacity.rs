@@ -27,7 +27,7 @@ impl Draft<'_> {
         let mut output = Output::from(media.clone());
         output.capacity = None;
         let len = match output.draft(DISC) {
-            Ok(draft) => draft.layout().len(),
+            Ok(draft) => draft.len(),
             Err(error) => return self.failed(&error, "/output"),
         };
         if len <= capacity.0 {
@@ -136,7 +136,7 @@ mod tests {
             let media = media(root);
             let bound = most(&media);
             let output = Output::from(media);
-            let len = output.draft(DISC).unwrap().layout().len();
+            let len = output.draft(DISC).unwrap().len();
             assert!(len <= bound, "{len} is over {bound}");
         }
     }

@@ -1,12 +1,11 @@
 //! The content entries: operating system images, packages, applications, driver packages and loose files.
 
 use std::error::Error as _;
-use std::sync::Arc;
 
 use camino::Utf8Path;
 
 use super::start::IMAGE;
-use super::{Draft, tree};
+use super::{Draft, MAX_FAULTS, tree};
 use crate::error::Error;
 use crate::format::wim::{Architecture, Wim};
 use crate::manifest::Package;
@@ -16,9 +15,6 @@ use crate::volume::{Folder, Node};
 
 /// Where a client looks for packages on stand-alone media.
 const PACKAGES: &str = "SMS/PKG";
-
-/// How many faults of one folder are told one by one.
-const MAX_FAULTS: usize = 10;
 
 /// Above this many, Configuration Manager advises to split a driver package (R34).
 const MAX_DRIVERS: usize = 500;
@@ -108,7 +104,7 @@ impl Draft<'_> {
                 Problem::warning(format!("`{path}` holds no file")).at(self.place(pointer), "an empty folder");
             self.problems.add(problem.help("put its content there, or leave the entry out"));
         }
-        self.merge(target, Arc::clone(&walked.folder), pointer);
+        self.merge(target, &walked.folder, pointer);
     }
 
     /// Adds one file below `target`, under its own name.
