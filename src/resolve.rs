@@ -49,6 +49,7 @@ impl Resolver {
         let boot = draft.add_boot(date);
         draft.add_content();
         draft.add_own_files();
+        draft.check_path(&path);
         if draft.problems.n_errors_told() > n_errors {
             return None;
         }
@@ -108,13 +109,26 @@ impl Draft<'_> {
                 continue;
             }
             let message = format!("`{path}` is already on the medium, and tsmedia writes it");
-            let problem = Problem::error(message).at(self.place("/media"), "written for this medium");
+            let problem = Problem::error(message).at(self.place(&self.pointer_into(path)), "puts it there");
             let help = match path {
                 media::AUTORUN_FILE => "leave out your own file, or `autorun = true`",
                 _ => "leave out your own file: its text comes from `label`",
             };
             self.problems.add(problem.help(help));
         }
+    }
+
+    /// The output has to be a file, and what it goes into a folder.
+    fn check_path(&mut self, path: &Utf8Path) {
+        let written = &self.rendered.manifest.output.path;
+        let in_the_way = path.ancestors().skip(1).find(|above| above.is_file());
+        let message = match in_the_way {
+            Some(above) => format!("the output `{written}` can't be made: `{above}` is a file"),
+            None if path.is_dir() => format!("the output `{written}` can't be made: there is a folder of that name"),
+            None => return,
+        };
+        let problem = Problem::error(message).at(self.place("/output/path"), "");
+        self.problems.add(problem.help("choose another `path` in `[output]`, or move what is in the way"));
     }
 
     /// Puts a file on the medium for the value at `pointer`.
@@ -189,10 +203,10 @@ impl Draft<'_> {
         self.rendered.value().pointer(pointer).and_then(|value| value.as_str()).map_or(path, Utf8Path::new)
     }
 
-    /// The loose files or folder of the manifest that brought a folder at the root of the medium.
-    fn pointer_into(&self, folder: &str) -> String {
+    /// The loose files or folder of the manifest that brought what bears a name at the root of the medium.
+    fn pointer_into(&self, name: &str) -> String {
         let starts_there =
-            |path: &str| path == "." || path.split('/').next().is_some_and(|first| first.eq_ignore_ascii_case(folder));
+            |path: &str| path == "." || path.split('/').next().is_some_and(|first| first.eq_ignore_ascii_case(name));
         let brought_it = |(_, file): &(usize, &ExtraFile)| file.when && starts_there(&file.path);
         match self.rendered.manifest.file.iter().enumerate().rfind(brought_it) {
             Some((at, _)) => format!("/file/{at}/path"),

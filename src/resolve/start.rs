@@ -189,7 +189,8 @@ impl Draft<'_> {
 
     fn missing(&mut self, missing: &Missing) {
         let looked = missing.looked_at.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ");
-        let problem = Problem::error(missing.to_string()).at(self.place(FILES), format!("looked for {looked}"));
-        self.problems.add(problem.help(missing.usual));
+        let words = if looked.is_empty() { "not found here".into() } else { format!("looked for {looked}") };
+        let problem = Problem::error(missing.to_string()).at(self.place(FILES), words);
+        self.problems.add(problem.help(format!("take it from {}", missing.usual)));
     }
 }
