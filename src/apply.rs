@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use rustix::fs::{Access, access};
 
 use crate::digest::Digest;
 use crate::error::{Error, Result};
@@ -19,6 +20,7 @@ use crate::plan::{self, Action, Change, Existing, Plan};
 use crate::progress::Progress;
 use crate::record::Record;
 use crate::store::Store;
+use crate::volume::Content;
 use crate::write::{self, Means};
 
 pub use lock::Lock;
@@ -87,6 +89,7 @@ pub fn apply(work: &Work, store: &mut Store, progress: &Progress) -> Result<Appl
     let mut record = Record::load(work.record)?;
     let (plan, n_read) = decide(work, store, &record, progress)?;
     refuse_strangers(work, &plan)?;
+    refuse_unreadable(work, &plan)?;
     store.start_reading();
     let mut applied = Applied { n_read, ..Applied::default() };
     let disk = &work.means.disk;
@@ -175,6 +178,22 @@ fn refuse_strangers(work: &Work, plan: &Plan) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// What can't be read is better said now than after hours of copying what is before it.
+fn refuse_unreadable(work: &Work, plan: &Plan) -> Result<()> {
+    let is_built = |output: &&Output| {
+        let is_its = |change: &&Change| change.name == output.name;
+        plan.changes.iter().find(is_its).is_some_and(|change| change.action != Action::Keep)
+    };
+    for output in work.outputs.iter().filter(is_built) {
+        for (_, content) in output.root.files() {
+            let Content::Source(source) = content else { continue };
+            access(source.path.as_std_path(), Access::READ_OK)
+                .map_err(|error| Error::io("reading", &source.path, error.into()).help("make it readable"))?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes an output and takes it into record and memo.

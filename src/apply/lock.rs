@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 /// Held while a run is at work; the system lets go of it when the process ends, however it ends.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
 }
 
 impl Lock {
@@ -35,6 +35,13 @@ impl Lock {
         }
         file.set_len(0).map_err(failed)?;
         file.write_all(format!("process {}, building `{building}`,", std::process::id()).as_bytes()).map_err(failed)?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // A child that is just being started holds a copy of the file, which would keep the lock a moment longer.
+        let _ = self.file.unlock();
     }
 }
