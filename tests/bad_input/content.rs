@@ -1,0 +1,116 @@
+//! Content that no medium can hold, or not this one.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+use std::process::Command;
+
+use crate::desk::Desk;
+
+#[test]
+fn what_cannot_be_on_a_medium_is_told_by_its_path() {
+    let desk = Desk::new();
+    let package = desk.path("packages/vpn");
+    symlink("../../readme.txt", package.join("leaves")).unwrap();
+    symlink("../..", package.join("leaves-too")).unwrap();
+    symlink(".", package.join("loop")).unwrap();
+    symlink("nowhere", package.join("dangling")).unwrap();
+    symlink("turn", package.join("turn")).unwrap();
+    assert!(Command::new("mkfifo").arg(package.join("pipe")).status().unwrap().success());
+    // Links that stay in the folder are followed.
+    symlink("setup.cmd", package.join("again.cmd")).unwrap();
+    let mut seen = desk.see("check");
+    for link in ["leaves", "leaves-too", "loop", "dangling", "turn", "pipe"] {
+        fs::remove_file(package.join(link)).unwrap();
+    }
+    desk.done(&["check"]);
+    for name in ["aux.txt", "ends with a dot.", "ends with a space ", "a:b", "a\\b", "tab\there", "Twin", "twin"] {
+        desk.put(&format!("packages/vpn/names/{name}"), "");
+    }
+    desk.put("packages/vpn/FOLDER/one", "");
+    desk.put("packages/vpn/folder/two", "");
+    fs::write(package.as_std_path().join(OsStr::from_bytes(b"names/\xFF.txt")), "").unwrap();
+    seen += &desk.see("check");
+    for n in 0..20 {
+        desk.put(&format!("packages/vpn/names/com{}.{n}", n % 9 + 1), "");
+    }
+    seen += &desk.see("apply --site HAM");
+    assert!(!desk.path("out").exists());
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn two_entries_for_one_place_are_told() {
+    let desk = Desk::new();
+    desk.edit("path = \"readme.txt\"\nwhen = \"{{ site.code == 'HAM' }}\"", "path = \"SMS/PKG/ber00021/VPN.conf\"");
+    let mut seen = desk.see("check");
+    desk.edit("SMS/PKG/ber00021/VPN.conf", "sources/boot.wim");
+    seen += &desk.see("check");
+    desk.edit("sources/boot.wim", "MediaLabel.txt");
+    seen += &desk.see("check");
+    desk.edit("MediaLabel.txt", "tsmedia/mine.txt");
+    seen += &desk.see("check");
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn a_medium_does_not_contain_itself() {
+    let desk = Desk::new();
+    desk.edit("source = \"packages/vpn\"", "source = \"out\"");
+    desk.put("out/readme.txt", "");
+    let mut seen = desk.see("check --site BER");
+    desk.edit("source = \"out\"", "source = \".\"");
+    seen += &desk.see("plan --site BER");
+    // Through a link, and where the folder is not there yet.
+    symlink("..", desk.path("packages/up")).unwrap();
+    desk.edit("source = \".\"", "source = \"packages/up\"");
+    fs::remove_dir_all(desk.path("out")).unwrap();
+    seen += &desk.see("apply --site BER");
+    desk.edit("path = \"out/", "path = \"../elsewhere/");
+    seen += &desk.see("check --site BER");
+    desk.edit("source = \"packages/up\"", "source = \"packages/vpn\"");
+    desk.done(&["check"]);
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn what_is_larger_than_the_medium_is_told_at_the_capacity() {
+    let desk = Desk::new();
+    desk.edit("[output]\n", "[output]\ncapacity = \"4 MB\"\n");
+    fs::File::create(desk.path("packages/vpn/large.bin")).unwrap().set_len(5_000_000).unwrap();
+    let mut seen = desk.see("check");
+    seen += &desk.see("plan --site BER");
+    seen += &desk.see("apply --site BER");
+    // A capacity out of a profile is underlined there.
+    desk.edit("capacity = \"4 MB\"\n", "");
+    desk.edit("[media]\n", "[media]\nprofile = \"cd\"\n");
+    fs::File::create(desk.path("packages/vpn/large.bin")).unwrap().set_len(700_000_000).unwrap();
+    seen += &desk.see("plan --site BER");
+    insta::assert_snapshot!(seen);
+    assert!(!desk.path("out").exists());
+}
+
+#[test]
+fn a_capacity_is_reached_to_the_byte() {
+    let desk = Desk::new();
+    desk.edit("[output]\n", "[output]\ncapacity = \"unlimited\"\n");
+    fs::File::create(desk.path("packages/vpn/large.bin")).unwrap().set_len(3_000_001).unwrap();
+    desk.done(&["apply", "--site", "BER"]);
+    let len = fs::metadata(desk.path("out/win11-BER.iso")).unwrap().len();
+    desk.edit("\"unlimited\"", &format!("\"{len} B\""));
+    desk.done(&["apply", "--site", "BER"]);
+    desk.edit(&format!("\"{len} B\""), &format!("\"{} B\"", len - 1));
+    assert_eq!(desk.run(&["plan", "--site", "BER"]).status.code(), Some(1));
+}
+
+#[test]
+fn toml_that_is_none_is_told_by_every_command() {
+    let desk = Desk::new();
+    desk.edit("[[sites]]", "[[sites]");
+    let seen = ["check", "render", "plan", "apply"].map(|command| desk.see(command));
+    assert!(seen[1..].iter().all(|other| other.split_once('\n').unwrap().1 == seen[0].split_once('\n').unwrap().1));
+    let problems = desk.run(&["apply", "--json"]);
+    assert!(serde_json::from_slice::<serde_json::Value>(&problems.stdout).is_ok_and(|problems| problems.is_array()));
+    insta::assert_snapshot!(seen[0]);
+}
