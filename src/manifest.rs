@@ -7,6 +7,7 @@
 mod blame;
 mod capacity;
 mod complaint;
+mod context;
 mod model;
 mod profile;
 mod rules;
@@ -29,9 +30,10 @@ use crate::problem::{Place, Problem, Problems, Severity};
 use crate::volume::Date;
 
 use complaint::{Checker, Doc};
+use context::Context;
 use profile::{Folders, Reader};
 use site::Chosen;
-use template::{Context, Templates};
+use template::Templates;
 use tree::{Entry, Node, Spans, Table, Value};
 
 pub use capacity::Capacity;

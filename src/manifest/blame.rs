@@ -3,8 +3,11 @@
 use minijinja::ErrorKind;
 use serde_json::Value as Json;
 
+use super::context::Context;
 use super::suggest::{nearest, one_of};
-use super::template::{Context, MAX_STEPS};
+
+/// Steps that one template may take; a manifest's own templates take a few dozen.
+pub const MAX_STEPS: u64 = 100_000;
 
 /// Why a template came to nothing, and which bytes of it are to blame.
 pub struct Failure {

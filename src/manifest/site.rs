@@ -2,9 +2,10 @@
 
 use crate::problem::{Place, Problem, Problems};
 
+use super::context::Context;
 use super::profile::Reader;
 use super::suggest::{nearest, one_of};
-use super::template::{Context, Templates, is_template};
+use super::template::{Templates, is_template};
 use super::tree::{Node, Table, Value};
 
 /// A site, with its code rendered.

@@ -12,68 +12,16 @@ use serde_json::Value as Json;
 
 use crate::problem::{Place, Problem, Problems};
 
-use super::blame::{Failure, failure, undefined};
+use super::blame::{Failure, MAX_STEPS, failure, undefined};
+use super::context::Context;
 use super::suggest::join;
 use super::text::origins;
 use super::tree::{Entry, Node, Table, Value};
 
-/// Steps that one template may take; a manifest's own templates take a few dozen.
-pub const MAX_STEPS: u64 = 100_000;
 /// Bytes that one template may yield. Nothing in a manifest is longer.
 const MAX_LEN: usize = 64 << 10;
 /// Templates nest, call macros and recurse at most so deep, so that a text can't double itself without end.
 const MAX_DEPTH: usize = 20;
-
-/// What templates can name.
-#[derive(Debug, Clone)]
-pub struct Context {
-    pub json: Json,
-    /// Names such as `vars.language` whose own templates came to nothing.
-    failed: Vec<String>,
-    /// What to say of `site` where there is none.
-    pub no_site: &'static str,
-}
-
-impl Context {
-    pub fn new() -> Self {
-        Self { json: Json::Object(Default::default()), failed: Vec::new(), no_site: "" }
-    }
-
-    /// Makes a value known as `space.name`, or its failure.
-    pub fn insert(&mut self, space: &str, name: &str, node: &Node) {
-        let json = match node.value {
-            Value::Failed => return self.fail(space, name),
-            _ => node.to_json(),
-        };
-        self.space(space).insert(name.to_owned(), json);
-    }
-
-    /// Makes `space.name` known as one that came to nothing: what uses it is not complained of again.
-    pub fn fail(&mut self, space: &str, name: &str) {
-        self.failed.push(format!("{space}.{name}"));
-    }
-
-    /// The values below a first name, which exists from now on.
-    pub fn space(&mut self, space: &str) -> &mut serde_json::Map<String, Json> {
-        if !self.json[space].is_object() {
-            self.json[space] = Json::Object(Default::default());
-        }
-        match &mut self.json[space] {
-            Json::Object(map) => map,
-            _ => unreachable!("made an object just above"),
-        }
-    }
-
-    pub fn has(&self, path: &str) -> bool {
-        path.split('.').try_fold(&self.json, |json, part| json.get(part)).is_some()
-    }
-
-    fn is_failed(&self, path: &str) -> bool {
-        self.failed.iter().any(|failed| {
-            path.strip_prefix(failed.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-        })
-    }
-}
 
 /// Renders trees.
 #[derive(Debug)]
@@ -159,7 +107,7 @@ impl Templates {
                 if let Some(circle) = circle(index, &needs) {
                     found.push(needs_itself(space, table, &circle));
                 }
-                context.failed.push(format!("{space}.{}", entry.name));
+                context.fail(space, &entry.name);
             }
         }
         Table(

@@ -1,0 +1,61 @@
+//! What templates can name: `media`, `site` and `vars`, with what is below them.
+//!
+//! A name may also be known as one that came to nothing. What uses it comes to nothing as well, and is not complained
+//! of again.
+
+use serde_json::Value as Json;
+
+use super::tree::{Node, Value};
+
+/// What templates can name.
+#[derive(Debug, Clone)]
+pub struct Context {
+    pub json: Json,
+    /// Names such as `vars.language` whose own templates came to nothing.
+    failed: Vec<String>,
+    /// What to say of `site` where there is none.
+    pub no_site: &'static str,
+}
+
+impl Context {
+    pub fn new() -> Self {
+        Self { json: Json::Object(Default::default()), failed: Vec::new(), no_site: "" }
+    }
+
+    /// Makes a value known as `space.name`, or its failure.
+    pub fn insert(&mut self, space: &str, name: &str, node: &Node) {
+        let json = match node.value {
+            Value::Failed => return self.fail(space, name),
+            _ => node.to_json(),
+        };
+        self.space(space).insert(name.to_owned(), json);
+    }
+
+    /// Makes `space.name` known as one that came to nothing: what uses it is not complained of again.
+    pub fn fail(&mut self, space: &str, name: &str) {
+        self.failed.push(format!("{space}.{name}"));
+    }
+
+    /// The values below a first name, which exists from now on.
+    pub fn space(&mut self, space: &str) -> &mut serde_json::Map<String, Json> {
+        if !self.json[space].is_object() {
+            self.json[space] = Json::Object(Default::default());
+        }
+        match &mut self.json[space] {
+            Json::Object(map) => map,
+            _ => unreachable!("made an object just above"),
+        }
+    }
+
+    /// Whether something is known by a name with dots in it.
+    pub fn has(&self, path: &str) -> bool {
+        path.split('.').try_fold(&self.json, |json, part| json.get(part)).is_some()
+    }
+
+    /// Whether a name, or one that it is below, came to nothing.
+    pub fn is_failed(&self, path: &str) -> bool {
+        self.failed.iter().any(|failed| {
+            path.strip_prefix(failed.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        })
+    }
+}
