@@ -131,5 +131,7 @@ impl Drop for Temporary<'_> {
             // Whatever went wrong was said already; a leftover is used up by the next run.
             let _ = self.disk.remove(&self.path);
         }
+        // A child that is just being started holds a copy of the file, which would keep the lock a moment longer.
+        let _ = self.file.unlock();
     }
 }
