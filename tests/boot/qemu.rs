@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What starts the machine.
@@ -43,9 +43,7 @@ pub fn boot_stick(firmware: Firmware, stick: &Path, scratch: &Path, marker: &str
 }
 
 fn boot(firmware: Firmware, medium: &Path, scratch: &Path, marker: &str, is_disc: bool) -> String {
-    // One at a time: each takes a whole processor.
-    static ONE: Mutex<()> = Mutex::new(());
-    let _one = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _turn = Turn::take();
     let serial = scratch.join(format!("serial-{firmware:?}.txt"));
     let _ = fs::remove_file(&serial);
     let mut machine = Machine(command(firmware, medium, scratch, &serial, is_disc).spawn().expect("QEMU"));
@@ -60,6 +58,29 @@ fn boot(firmware: Firmware, medium: &Path, scratch: &Path, marker: &str, is_disc
         assert!(ended.is_none(), "{firmware:?} ended with {ended:?}: {said}");
         assert!(start.elapsed() < LIMIT, "{firmware:?} did not say `{marker}` in {LIMIT:?}: {said}");
         std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// A processor to run a machine on: each takes a whole one, and slows all others down where there is none.
+struct Turn;
+
+static N_RUNNING: Mutex<usize> = Mutex::new(0);
+static ONE_ENDED: Condvar = Condvar::new();
+
+impl Turn {
+    fn take() -> Self {
+        let n_processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let n_running = N_RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_busy = |n_running: &mut usize| *n_running >= n_processors;
+        *ONE_ENDED.wait_while(n_running, is_busy).unwrap_or_else(PoisonError::into_inner) += 1;
+        Self
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        *N_RUNNING.lock().unwrap_or_else(PoisonError::into_inner) -= 1;
+        ONE_ENDED.notify_one();
     }
 }
 

@@ -1,0 +1,92 @@
+//! The examples: each folder builds from a copy, verifies, starts from the medium that the program made under the
+//! firmware that it is for, and holds its sources byte for byte in the eyes of other readers.
+
+// Clippy knows tests by their functions; what these call is test as well.
+#![allow(clippy::unwrap_used)]
+
+#[path = "boot/examples.rs"]
+mod boot_programs;
+#[path = "examples/content.rs"]
+mod content;
+#[path = "examples/project.rs"]
+mod project;
+#[path = "boot/qemu.rs"]
+mod qemu;
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use project::{Medium, Project};
+use qemu::{Firmware, boot_disc};
+
+/// Starts a medium under every firmware that its boot catalog is for, and checks what the program on it read from it.
+fn assert_starts(project: &Project, medium: &Medium) {
+    for firmware in medium.firmware() {
+        let said =
+            boot_disc(firmware, medium.path.as_std_path(), project.scratch().as_std_path(), "tsmedia: started by");
+        // A BIOS is told the label of ISO 9660, which has no spaces.
+        let volume_label = match firmware {
+            Firmware::SeaBios => medium.label.replace(' ', "_"),
+            Firmware::Ovmf | Firmware::Aavmf => medium.label.clone(),
+        };
+        let started_by = if firmware == Firmware::SeaBios { "BIOS" } else { "UEFI" };
+        for line in [
+            format!("tsmedia stand-in boot program ({started_by})"),
+            format!("volume label: {volume_label}"),
+            format!("label = \"{}\"", medium.label),
+            format!("kind = \"{}\"", medium.description["kind"].as_str().unwrap()),
+            format!("tsmedia: started by {started_by}"),
+        ] {
+            assert!(said.lines().any(|said| said == line), "{firmware:?} did not say `{line}`:\n{said}");
+        }
+    }
+}
+
+#[test]
+fn every_example_builds_verifies_and_starts() {
+    let project = Project::examples();
+    let mut started = BTreeSet::new();
+    let folders = project.examples_with_manifests();
+    assert!(folders.len() >= 2, "{folders:?}");
+    for folder in folders {
+        let manifest = format!("{folder}/media.toml");
+        project.done(&["check", &manifest]);
+        project.done(&["apply", &manifest]);
+        assert!(project.done(&["plan", &manifest]).starts_with("nothing to do"));
+        for medium in project.media(&folder) {
+            project.done(&["verify", medium.path.as_str(), "--manifest", &manifest]);
+            // Sites of one example differ in content; one for each way to start is started.
+            if started.insert((folder.clone(), format!("{:?}", medium.firmware()))) {
+                assert_starts(&project, &medium);
+            }
+        }
+    }
+    assert!(started.len() >= 3, "{started:?}");
+}
+
+#[test]
+fn a_medium_with_the_fat_volume_that_we_made_starts() {
+    let project = Project::examples();
+    let manifest = project.read("bootable/media.toml").replace("/boot.wim", "/boot-no-efisys.wim");
+    let manifest = manifest.replace("files = \"../images/{{ vars.architecture }}/media\"", "files = \"boot-image\"");
+    project.write("bootable/media.toml", &manifest);
+    project.done(&["apply", "bootable/media.toml", "--site", "BER"]);
+    let media = project.media("bootable");
+    assert_eq!(media.len(), 1);
+    assert_eq!(media[0].firmware(), [Firmware::Ovmf]);
+    assert_starts(&project, &media[0]);
+}
+
+#[test]
+fn a_medium_with_a_file_over_4_gib_starts() {
+    let project = Project::examples();
+    let manifest = project.read("stand-alone/media.toml").replace("autorun = true\n", "");
+    project.write("stand-alone/media.toml", &manifest);
+    let large = fs::File::create(project.path("stand-alone/packages/vpn/large.bin")).unwrap();
+    large.set_len((4 << 30) + 5).unwrap();
+    project.done(&["apply", "stand-alone/media.toml", "--site", "BER"]);
+    let media = project.media("stand-alone");
+    assert_eq!(media[0].files["SMS/PKG/BER00021/large.bin"].0, (4 << 30) + 5);
+    assert_eq!(media[0].firmware(), [Firmware::SeaBios, Firmware::Ovmf]);
+    assert_starts(&project, &media[0]);
+}
