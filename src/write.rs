@@ -31,7 +31,7 @@ use crate::volume::{SourceFile, Stat};
 pub struct Means {
     /// The calls that change the disk.
     pub disk: Disk,
-    /// How many files are read at a time; each takes two threads.
+    /// How many large files are read at a time; each takes two threads.
     pub n_lanes: usize,
 }
 

@@ -1,9 +1,10 @@
 //! Copying sources into an output while hashing them, each byte read once.
 //!
-//! A lane is a thread that opens, reads, computes BLAKE3 and writes, beside one that computes SHA-256, which alone
-//! takes as long as all the rest: so even a single huge file keeps two cores busy. There is a lane for every two
-//! cores; each takes the next file in the order of their places. What a lane does never depends on the others, so
-//! neither do the bytes. A source whose digests are known is copied within the kernel and not read here at all.
+//! A large file is read and written by one thread while a second one hashes it, which takes as long: so even a single
+//! huge file keeps two cores busy. There is such a lane for every two cores. Small files, which would only be held up
+//! by a second thread, come after the large ones, with a thread for each core. What a thread does never depends on
+//! the others, so neither do the bytes. A source whose digests are known is copied within the kernel and not read
+//! here at all.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -12,11 +13,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use sha2::Digest as _;
-
 use super::source::Source;
 use super::temporary::Temporary;
-use crate::digest::{Digest, Digests, Sha256};
+use crate::digest::{Digests, Hasher};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::volume::SourceFile;
@@ -46,8 +45,8 @@ pub struct Place {
 const BLOCK_LEN: usize = 512 << 10;
 /// How many blocks a lane has under way.
 const N_BLOCKS: usize = 4;
-/// From here on, handing a file to the second thread costs less than hashing it in the first.
-const SMALL_LEN: u64 = 64 << 10;
+/// Files from here on are worth a second thread.
+const LARGE_LEN: u64 = 64 << 10;
 /// What the kernel copies between two looks at whether to stop.
 const COPY_LEN: u64 = 16 << 20;
 
@@ -55,38 +54,15 @@ const COPY_LEN: u64 = 16 << 20;
 ///
 /// # Errors
 ///
-/// The first failure stops all lanes. A source that is not what its `SourceFile` says, before or after, is one.
+/// The first failure stops all threads. A source that is not what its `SourceFile` says, before or after, is one.
 pub fn copy(jobs: &[Job], target: Option<&Temporary>, n_lanes: usize, progress: &Progress) -> Result<Vec<Digests>> {
-    let next = AtomicUsize::new(0);
-    let failed = AtomicBool::new(false);
+    let is_large = |index: &usize| jobs[*index].file.stat.len >= LARGE_LEN;
+    let (large, small): (Vec<_>, Vec<_>) = (0..jobs.len()).partition(is_large);
     let results = Mutex::new((vec![None; jobs.len()], None));
-    let lane = || {
-        thread::scope(|scope| {
-            let mut lane = Lane::new(target, progress, &failed);
-            let (blocks, hashed) = lane.second_thread();
-            scope.spawn(move || sha256(&blocks, &hashed));
-            while !failed.load(Ordering::Relaxed) {
-                let index = next.fetch_add(1, Ordering::Relaxed);
-                let Some(job) = jobs.get(index) else { break };
-                let done = lane.run(job);
-                let mut results = results.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-                match done {
-                    Ok(digests) => results.0[index] = Some(digests),
-                    Err(error) => {
-                        failed.store(true, Ordering::Relaxed);
-                        results.1.get_or_insert(error);
-                    }
-                }
-            }
-        });
-    };
-    thread::scope(|scope| {
-        for _ in 1..n_lanes.min(jobs.len()) {
-            scope.spawn(lane);
-        }
-        lane();
-    });
-    let (digests, error) = results.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let copying = Copying { jobs, target, progress, failed: AtomicBool::new(false), results };
+    on_threads(n_lanes.min(large.len()), &|next| copying.lane(&large, next));
+    on_threads((2 * n_lanes).min(small.len()), &|next| copying.small_files(&small, next));
+    let (digests, error) = copying.results.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
     match error {
         Some(error) => Err(error),
         None => digests.into_iter().collect::<Option<_>>().ok_or_else(|| Error::new("a thread stopped too early")),
@@ -98,58 +74,66 @@ pub fn n_lanes() -> usize {
     thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).clamp(1, 4))
 }
 
-/// What goes to the second thread: a block with the number of bytes in it, or the end of a file.
-enum ToHash {
-    Block(Arc<Vec<u8>>, usize),
-    End,
-}
-
-/// What comes back: a block that is free again, or the digest of a file.
-enum Hashed {
-    Free(Arc<Vec<u8>>),
-    Digest(Sha256),
-}
-
-fn sha256(blocks: &Receiver<ToHash>, hashed: &SyncSender<Hashed>) {
-    let mut hasher = sha2::Sha256::new();
-    for message in blocks {
-        let answer = match message {
-            ToHash::Block(block, len) => {
-                hasher.update(&block[..len]);
-                Hashed::Free(block)
-            }
-            ToHash::End => Hashed::Digest(Sha256(hasher.finalize_reset().into())),
-        };
-        if hashed.send(answer).is_err() {
-            break;
+/// Does the same on so many threads, of which this is one. What they share counts the jobs that are taken.
+fn on_threads(n_threads: usize, work: &(dyn Fn(&AtomicUsize) + Sync)) {
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for _ in 1..n_threads {
+            scope.spawn(|| work(&next));
         }
-    }
+        work(&next);
+    });
 }
 
-struct Lane<'a> {
+/// What all threads share.
+struct Copying<'a> {
+    jobs: &'a [Job],
     target: Option<&'a Temporary<'a>>,
     progress: &'a Progress,
-    failed: &'a AtomicBool,
-    free: Vec<Arc<Vec<u8>>>,
-    to_hash: Option<SyncSender<ToHash>>,
-    hashed: Option<Receiver<Hashed>>,
+    failed: AtomicBool,
+    results: Mutex<(Vec<Option<Digests>>, Option<Error>)>,
 }
 
-impl<'a> Lane<'a> {
-    fn new(target: Option<&'a Temporary<'a>>, progress: &'a Progress, failed: &'a AtomicBool) -> Self {
-        let free = (0..N_BLOCKS).map(|_| Arc::new(vec![0; BLOCK_LEN])).collect();
-        Self { target, progress, failed, free, to_hash: None, hashed: None }
+impl Copying<'_> {
+    /// Copies files with a second thread that hashes.
+    fn lane(&self, indices: &[usize], next: &AtomicUsize) {
+        thread::scope(|scope| {
+            let (mut pipe, blocks, hashed) = Pipe::new();
+            scope.spawn(move || hash_blocks(&blocks, &hashed));
+            self.take_jobs(indices, next, &mut |source, job| self.hash_large(source, job, &mut pipe));
+        });
     }
 
-    /// The ends of the channels that the second thread holds. No channel ever fills up: there is room for every block.
-    fn second_thread(&mut self) -> (Receiver<ToHash>, SyncSender<Hashed>) {
-        let (to_hash, blocks) = sync_channel(N_BLOCKS + 1);
-        let (answer, hashed) = sync_channel(N_BLOCKS + 1);
-        (self.to_hash, self.hashed) = (Some(to_hash), Some(hashed));
-        (blocks, answer)
+    /// Copies files on this thread alone.
+    fn small_files(&self, indices: &[usize], next: &AtomicUsize) {
+        let mut block = vec![0; LARGE_LEN as usize];
+        self.take_jobs(indices, next, &mut |source, job| {
+            let bytes = &mut block[..job.file.stat.len as usize];
+            source.read(bytes, 0)?;
+            self.put(bytes, 0, job)?;
+            Ok(Digests::of(bytes))
+        });
     }
 
-    fn run(&mut self, job: &Job) -> Result<Digests> {
+    /// Does one job after the other until none is left, or one has failed. `hash` reads a source whose digests are
+    /// not known, writes it, and returns them.
+    fn take_jobs(&self, indices: &[usize], next: &AtomicUsize, hash: &mut dyn FnMut(&Source, &Job) -> Result<Digests>) {
+        while let Some(&index) = indices.get(next.fetch_add(1, Ordering::Relaxed))
+            && !self.failed.load(Ordering::Relaxed)
+        {
+            let done = self.run(&self.jobs[index], hash);
+            let mut results = self.results.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            match done {
+                Ok(digests) => results.0[index] = Some(digests),
+                Err(error) => {
+                    self.failed.store(true, Ordering::Relaxed);
+                    results.1.get_or_insert(error);
+                }
+            }
+        }
+    }
+
+    fn run(&self, job: &Job, hash: &mut dyn FnMut(&Source, &Job) -> Result<Digests>) -> Result<Digests> {
         self.go_on()?;
         let source = Source::open(&job.file)?;
         let digests = match (job.known, self.target) {
@@ -157,7 +141,7 @@ impl<'a> Lane<'a> {
                 self.copy_known(&source, job, target)?;
                 digests
             }
-            _ => self.hash(&source, job)?,
+            _ => hash(&source, job)?,
         };
         source.check()?;
         Ok(digests)
@@ -165,11 +149,11 @@ impl<'a> Lane<'a> {
 
     fn go_on(&self) -> Result<()> {
         self.progress.go_on()?;
-        // Another lane's error is the one that is told.
+        // Another thread's error is the one that is told.
         if self.failed.load(Ordering::Relaxed) { Err(Error::new("stopped")) } else { Ok(()) }
     }
 
-    fn copy_known(&mut self, source: &Source, job: &Job, target: &Temporary) -> Result<()> {
+    fn copy_known(&self, source: &Source, job: &Job, target: &Temporary) -> Result<()> {
         let mut start = 0;
         for place in &job.places {
             copy_range(source, start, target, *place, &mut |len| {
@@ -181,38 +165,25 @@ impl<'a> Lane<'a> {
         Ok(())
     }
 
-    fn hash(&mut self, source: &Source, job: &Job) -> Result<Digests> {
+    fn hash_large(&self, source: &Source, job: &Job, pipe: &mut Pipe) -> Result<Digests> {
         let len = job.file.stat.len;
-        let mut blake3 = blake3::Hasher::new();
-        if len <= SMALL_LEN {
-            let mut block = self.take()?;
-            let bytes = &mut exclusive(&mut block)?[..len as usize];
-            source.read(bytes, 0)?;
-            blake3.update(bytes);
-            let sha256 = Sha256(sha2::Sha256::digest(&*bytes).into());
-            self.put(bytes, 0, job)?;
-            self.free.push(block);
-            return Ok(Digests { blake3: Digest(*blake3.finalize().as_bytes()), sha256 });
-        }
         let mut at = 0;
         while at < len {
-            let mut block = self.take()?;
+            let mut block = pipe.take()?;
             let block_len = (len - at).min(BLOCK_LEN as u64) as usize;
             source.read(&mut exclusive(&mut block)?[..block_len], at)?;
-            self.send(ToHash::Block(Arc::clone(&block), block_len))?;
-            blake3.update(&block[..block_len]);
+            pipe.send(ToHash::Block(Arc::clone(&block), block_len))?;
             self.put(&block[..block_len], at, job)?;
             at += block_len as u64;
             self.go_on()?;
         }
-        self.send(ToHash::End)?;
-        let sha256 = loop {
-            match self.receive()? {
-                Hashed::Free(block) => self.free.push(block),
-                Hashed::Digest(digest) => break digest,
+        pipe.send(ToHash::End)?;
+        loop {
+            match pipe.receive()? {
+                Hashed::Free(block) => pipe.free.push(block),
+                Hashed::Digests(digests) => return Ok(digests),
             }
-        };
-        Ok(Digests { blake3: Digest(*blake3.finalize().as_bytes()), sha256 })
+        }
     }
 
     /// Writes a part of the source, from its byte `start`, to where it belongs.
@@ -232,6 +203,51 @@ impl<'a> Lane<'a> {
         }
         Ok(())
     }
+}
+
+/// What goes to the second thread: a block with the number of bytes in it, or the end of a file.
+enum ToHash {
+    Block(Arc<Vec<u8>>, usize),
+    End,
+}
+
+/// What comes back: a block that is free again, or the digests of a file.
+enum Hashed {
+    Free(Arc<Vec<u8>>),
+    Digests(Digests),
+}
+
+fn hash_blocks(blocks: &Receiver<ToHash>, hashed: &SyncSender<Hashed>) {
+    let mut hasher = Hasher::new();
+    for message in blocks {
+        let answer = match message {
+            ToHash::Block(block, len) => {
+                hasher.update(&block[..len]);
+                Hashed::Free(block)
+            }
+            ToHash::End => Hashed::Digests(std::mem::replace(&mut hasher, Hasher::new()).finish()),
+        };
+        if hashed.send(answer).is_err() {
+            break;
+        }
+    }
+}
+
+/// The first thread's end of a lane.
+struct Pipe {
+    free: Vec<Arc<Vec<u8>>>,
+    to_hash: SyncSender<ToHash>,
+    hashed: Receiver<Hashed>,
+}
+
+impl Pipe {
+    /// This end, and what the second thread holds. No channel ever fills up: there is room for every block.
+    fn new() -> (Self, Receiver<ToHash>, SyncSender<Hashed>) {
+        let (to_hash, blocks) = sync_channel(N_BLOCKS + 1);
+        let (answer, hashed) = sync_channel(N_BLOCKS + 1);
+        let free = (0..N_BLOCKS).map(|_| Arc::new(vec![0; BLOCK_LEN])).collect();
+        (Self { free, to_hash, hashed }, blocks, answer)
+    }
 
     /// A block that nobody else holds.
     fn take(&mut self) -> Result<Arc<Vec<u8>>> {
@@ -239,17 +255,17 @@ impl<'a> Lane<'a> {
             Some(block) => Ok(block),
             None => match self.receive()? {
                 Hashed::Free(block) => Ok(block),
-                Hashed::Digest(_) => Err(out_of_step()),
+                Hashed::Digests(_) => Err(out_of_step()),
             },
         }
     }
 
     fn send(&self, message: ToHash) -> Result<()> {
-        self.to_hash.as_ref().and_then(|to_hash| to_hash.send(message).ok()).ok_or_else(out_of_step)
+        self.to_hash.send(message).map_err(|_| out_of_step())
     }
 
     fn receive(&self) -> Result<Hashed> {
-        self.hashed.as_ref().and_then(|hashed| hashed.recv().ok()).ok_or_else(out_of_step)
+        self.hashed.recv().map_err(|_| out_of_step())
     }
 }
 
