@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::CommandExt;
 use std::process::{Command, Output, Stdio};
 
 use camino::Utf8Path;
@@ -13,31 +12,8 @@ fn allow(path: &Utf8Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-fn is_root() -> bool {
-    Command::new("id").arg("-u").output().unwrap().stdout == b"0\n"
-}
-
-/// Runs the program as somebody whom permissions stop: root becomes nobody, who has the folder and no way to where
-/// the program is.
 fn run_as_somebody(desk: &Desk, arguments: &[&str]) -> Output {
-    const NOBODY: u32 = 65_534;
-    let mut command = desk.command(arguments);
-    if is_root() {
-        let program = desk.path("tsmedia-for-all");
-        if !program.exists() {
-            let original = env!("CARGO_BIN_EXE_tsmedia");
-            fs::hard_link(original, &program).or_else(|_| fs::copy(original, &program).map(drop)).unwrap();
-            allow(&desk.root, 0o755);
-            let own = Command::new("chown").args(["-R", "65534:65534", desk.root.as_str()]).status().unwrap();
-            assert!(own.success());
-            // A hard link is the same file: whose it is must not change for others.
-            let own = Command::new("chown").args(["0:0", program.as_str()]).status().unwrap();
-            assert!(own.success());
-        }
-        command = Command::new(&program);
-        command.args(arguments).current_dir(&desk.root).uid(NOBODY).gid(NOBODY).env_remove("SOURCE_DATE_EPOCH");
-    }
-    command.output().unwrap()
+    desk.command_of_somebody(arguments).output().unwrap()
 }
 
 #[test]

@@ -5,6 +5,8 @@
 
 use std::fmt::Write as _;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
@@ -52,7 +54,15 @@ pub struct Desk {
 
 impl Desk {
     pub fn new() -> Self {
-        let desk = Self::empty();
+        Self::in_folder(".")
+    }
+
+    /// The same in a folder below the temporary one.
+    pub fn in_folder(folder: &str) -> Self {
+        let mut desk = Self::empty();
+        if folder != "." {
+            desk.root = desk.root.join(folder);
+        }
         desk.put("media.toml", MANIFEST);
         desk.put("packages/vpn/setup.cmd", "rem installs the client\r\n");
         desk.put("packages/vpn/vpn.conf", "server = vpn.example.com\n");
@@ -108,6 +118,28 @@ impl Desk {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tsmedia"));
         command.args(arguments).current_dir(&self.root).env_remove("SOURCE_DATE_EPOCH").env_remove("NO_COLOR");
+        command
+    }
+
+    /// The same as somebody whom permissions stop: root becomes nobody, who is given the folder, and the program in it.
+    pub fn command_of_somebody(&self, arguments: &[&str]) -> Command {
+        const NOBODY: u32 = 65_534;
+        let mut command = self.command(arguments);
+        if Command::new("id").arg("-u").output().unwrap().stdout == b"0\n" {
+            let program = self.path(".program/tsmedia");
+            if !program.exists() {
+                let chown =
+                    |arguments: &[&str]| assert!(Command::new("chown").args(arguments).status().unwrap().success());
+                chown(&["-R", "65534:65534", self.root.as_str()]);
+                fs::set_permissions(self._folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+                fs::set_permissions(&self.root, fs::Permissions::from_mode(0o755)).unwrap();
+                let original = env!("CARGO_BIN_EXE_tsmedia");
+                fs::create_dir(program.parent().unwrap()).unwrap();
+                fs::hard_link(original, &program).or_else(|_| fs::copy(original, &program).map(drop)).unwrap();
+            }
+            command = Command::new(&program);
+            command.args(arguments).current_dir(&self.root).env_remove("SOURCE_DATE_EPOCH").uid(NOBODY).gid(NOBODY);
+        }
         command
     }
 

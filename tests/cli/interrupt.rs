@@ -27,7 +27,7 @@ fn ctrl_c_ends_a_build_and_leaves_nothing_half_made() {
     }
     std::thread::sleep(Duration::from_millis(100));
     let seen_while_at_work = desk.see("apply --site HAM").replace(&child.id().to_string(), "<number>");
-    let interrupt = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let interrupt = Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status().unwrap();
     assert!(interrupt.success());
     let ran = child.wait_with_output().unwrap();
     assert_eq!(desk.list("out"), [""; 0]);
