@@ -225,7 +225,7 @@ struct Candidates {
     /// `efisys.bin` or its like.
     efi_image: Option<Content>,
     notes: Vec<Note>,
-    /// Where required files were looked for, by the path on the medium or the name; elsewhere only at that path.
+    /// Where required files were looked for, by the path on the medium or the name, if not just at that path.
     looked_at: Vec<(String, Vec<String>)>,
 }
 
@@ -282,8 +282,7 @@ fn missing(root: &Folder, has_sector: bool, wanted: &Wanted, looked_at: &[(Strin
     let mut require = |file: &str, firmware: Firmware, is_there: bool, usual: &'static str| {
         let is_known = missing.iter().any(|known: &Missing| known.file == file);
         if wanted.firmware.contains(&firmware) && !is_there && !is_known {
-            let places = looked_at.iter().find(|(of, _)| of == file).map(|(_, places)| places.clone());
-            let looked_at = places.unwrap_or_else(|| vec![file.to_owned()]);
+            let looked_at = looked_at.iter().find(|(of, _)| of == file).map(|(_, at)| at.clone()).unwrap_or_default();
             missing.push(Missing { file: file.to_owned(), firmware, looked_at, usual });
         }
     };

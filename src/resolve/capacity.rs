@@ -42,7 +42,7 @@ impl Draft<'_> {
             largest if largest.is_empty() => String::new(),
             largest => format!(" (the largest: {largest})"),
         };
-        let problem = Problem::error(message).at(self.place(CAPACITY), format!("{} bytes", capacity.0));
+        let problem = Problem::error(message).rule("R17").at(self.place(CAPACITY), format!("{} bytes", capacity.0));
         self.problems.add(problem.help(format!("choose a larger `capacity`, or leave something out{largest}")));
     }
 }
