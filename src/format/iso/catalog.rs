@@ -5,8 +5,7 @@
 
 use super::SECTOR;
 use super::bytes::Bytes;
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::volume::{BootEntry, Platform};
 
 /// 2.2 with 2.3 and 2.4: after the validation and the initial entry, two slots of 32 bytes for each boot program.

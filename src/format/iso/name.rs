@@ -1,8 +1,7 @@
 //! Names for ISO 9660 and Joliet, made of the true ones: those that don't fit are shortened, and those that
 //! would be the same are told apart by a digest of the true name, so that the result depends on no order.
 
-use std::collections::HashMap;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use crate::digest::Digest;
 

@@ -9,15 +9,13 @@ mod ecma119;
 mod source;
 mod udf;
 
-use std::collections::HashMap;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::io::{Read, Seek};
 use std::ops::Range;
 
 use self::source::Source;
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What the structures of a disc say.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,8 +3,7 @@
 use std::ops::Range;
 
 use super::udf;
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::volume::{Content, Folder, Node};
 
 /// All folders and files, breadth first: the root is item 0, and the items of a folder follow each other.

@@ -3,13 +3,11 @@
 //! One partition with a type 1 map, file entries with short allocation descriptors, no space tables, no extended
 //! attributes. The unique id of a file is its logical block, so that it changes only when the file entry moves.
 
-use super::SECTOR;
 use super::bytes::Bytes;
 use super::place::{PARTITION, Places, Run};
-use super::sectors;
 use super::tree::{Tree, What};
-use crate::error::Error;
-use crate::error::Result;
+use super::{SECTOR, sectors};
+use crate::error::{Error, Result};
 use crate::volume::{Date, Volume};
 
 /// OSTA UDF 1.02, 2.1.5.3: the revision in the suffixes of identifiers.

@@ -6,8 +6,7 @@ use super::super::SECTOR;
 use super::super::bytes::{le16, le32};
 use super::BootProgram;
 use super::source::Source;
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The boot programs of the catalog in a sector.
 pub fn programs(source: &mut Source<impl Read + Seek>, sector: u64) -> Result<Vec<BootProgram>> {

@@ -1,8 +1,7 @@
 //! Reads ISO 9660 and Joliet (ECMA-119): volume descriptors and folders. Path tables are not needed to read a disc,
 //! so they are not looked at.
 
-use std::collections::HashSet;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io::{Read, Seek};
 use std::ops::Range;
 
@@ -10,8 +9,7 @@ use super::super::SECTOR;
 use super::super::bytes::{le16, le32};
 use super::source::Source;
 use super::{File, Tree};
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// What the volume descriptors say.
 #[derive(Default)]

@@ -4,8 +4,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 
 use super::super::SECTOR;
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The most that is read at once; no folder is larger.
 const MAX_LEN: u64 = 256 << 20;

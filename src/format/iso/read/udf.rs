@@ -1,7 +1,6 @@
 //! Reads UDF (ECMA-167, OSTA UDF 1.02 to 1.50): the volume descriptors, the file set, and every folder.
 
-use std::collections::HashSet;
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io::{Read, Seek};
 use std::ops::Range;
 
@@ -10,8 +9,7 @@ use super::super::bytes::{le16, le32, le64};
 use super::super::udf::{checksum, crc, tag};
 use super::source::Source;
 use super::{File, Tree};
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// ECMA-167 4/14.6.6: file types.
 const FOLDER: u8 = 4;
