@@ -10,6 +10,7 @@ mod boot_programs;
 mod content;
 #[path = "examples/project.rs"]
 mod project;
+#[expect(dead_code, reason = "examples make no sticks yet")]
 #[path = "boot/qemu.rs"]
 mod qemu;
 
