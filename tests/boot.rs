@@ -20,7 +20,7 @@ use tsmedia::format::wim::{Architecture, Wim};
 use tsmedia::layout::{Layout, Piece};
 use tsmedia::manifest;
 use tsmedia::manifest::SecureBootCa;
-use tsmedia::resolve::boot::{BootFiles, BootSource, Note, Wanted, boot_files};
+use tsmedia::resolve::boot::{BootFiles, BootSource, Wanted, boot_files};
 use tsmedia::volume::{Content, Date, Folder, Platform, Volume};
 
 const MEDIUM: &str = "label = \"WIN11 BER\"\nkind = \"stand-alone\"\n";
@@ -155,16 +155,6 @@ fn a_disc_without_a_description_is_said_to_be_so() {
     assert!(said.ends_with("tsmedia: stopped: there is no tsmedia/medium.toml on the disc\n"), "{said}");
     let said = boot_disc(Firmware::Ovmf, &disc, scratch.path(), "tsmedia: stopped");
     assert!(said.ends_with("tsmedia: stopped: no volume has a tsmedia/medium.toml\n"), "{said}");
-}
-
-#[test]
-fn uefi_starts_from_the_fat_volume_that_we_make() {
-    let scratch = tempfile::tempdir().unwrap();
-    let wanted = wanted(Architecture::X64, &[manifest::Firmware::Uefi]);
-    let found = from_wim(&examples::made().join("x64/boot-no-efisys.wim"), &wanted);
-    assert_eq!(found.notes, [Note::MadeEfiImage]);
-    let said = boot_disc(Firmware::Ovmf, &disc(&found, scratch.path()), scratch.path(), "tsmedia: started by");
-    assert_started(&said, "UEFI");
 }
 
 #[test]

@@ -8,6 +8,7 @@
 
 #[path = "cli/build.rs"]
 mod build;
+#[allow(dead_code, reason = "the other tests use the rest")]
 #[path = "cli/desk.rs"]
 mod desk;
 #[path = "cli/interrupt.rs"]
