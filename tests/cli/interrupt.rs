@@ -10,7 +10,7 @@ use crate::desk::Desk;
 fn large() -> Desk {
     let desk = Desk::new();
     let large = fs::File::create(desk.path("packages/vpn/large.bin")).unwrap();
-    large.set_len(16 << 30).unwrap();
+    large.set_len(4 << 30).unwrap();
     desk
 }
 
