@@ -13,6 +13,7 @@ use std::fs;
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fs::{Access, access};
 
+use crate::content::Content;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::output::{Format, Output, Sealed};
@@ -20,7 +21,6 @@ use crate::plan::{self, Action, Change, Existing, Plan};
 use crate::progress::Progress;
 use crate::record::Record;
 use crate::store::Store;
-use crate::volume::Content;
 use crate::write::{self, Means};
 
 pub use lock::Lock;
@@ -221,7 +221,7 @@ fn build(
 /// Takes a finished output into record and memo, if it is not there; says whether it had to.
 fn remember_kept(output: &Output, store: &mut Store, record: &mut Record, work: &Work) -> Result<bool> {
     let metadata = fs::metadata(&output.path).map_err(|error| Error::io("looking at", &output.path, error))?;
-    let stat = crate::volume::Stat::of(&metadata);
+    let stat = crate::content::Stat::of(&metadata);
     let known = store.finished(&output.name);
     if let Some((known, id)) = known
         && known == stat

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::volume::{Content, SourceFile};
+use crate::content::{Content, SourceFile};
 
 /// An output as a list of extents.
 #[derive(Clone, Debug, Default)]
@@ -31,6 +31,15 @@ impl Extent {
     pub fn end(&self) -> u64 {
         self.offset + self.len
     }
+}
+
+/// A range of an output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Region {
+    /// Where it starts.
+    pub offset: u64,
+    /// How long it is.
+    pub len: u64,
 }
 
 /// What an extent holds.

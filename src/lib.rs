@@ -23,13 +23,15 @@
 //! | deeds | `apply`, `verify` |
 //! | decision | `plan`, `record` |
 //! | meaning | `manifest`, `resolve`, `media` |
-//! | bytes | `output`, `format`, `layout`, `volume`, `store`, `write` |
-//! | words | `problem`, `error`, `digest`, `size`, `progress` |
+//! | bytes | `write`, `output`, `format`, `volume`, `layout`, `source`, `content`, `store` |
+//! | words | `problem`, `error`, `digest`, `size`, `date`, `progress` |
 //!
 //! Only `report` and `cli` print, and only `cli` reads the environment, the clock and the terminal.
 
 pub mod apply;
 pub mod cli;
+pub mod content;
+pub mod date;
 pub mod digest;
 pub mod error;
 pub mod format;
@@ -44,6 +46,7 @@ pub mod record;
 pub mod report;
 pub mod resolve;
 pub mod size;
+pub mod source;
 pub mod store;
 pub mod verify;
 pub mod volume;

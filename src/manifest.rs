@@ -25,9 +25,9 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::date::Date;
 use crate::error::Result;
 use crate::problem::{Place, Problem, Problems, Severity};
-use crate::volume::Date;
 
 use complaint::{Checker, Doc};
 use context::Context;

@@ -5,9 +5,11 @@
 
 use camino::Utf8PathBuf;
 
+use crate::content::Content;
+use crate::date::Date;
 use crate::manifest::{Capacity, Kind};
 use crate::output::{Entry, Output};
-use crate::volume::{BootEntry, Content, Date, Folder};
+use crate::volume::{BootEntry, Folder};
 
 /// One medium for one site.
 #[derive(Clone, Debug)]

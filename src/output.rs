@@ -16,14 +16,15 @@ use camino::Utf8PathBuf;
 
 pub use disc::DISC;
 pub(crate) use draft::range_header;
-pub use draft::{Draft, Placed, Sealed, outside};
+pub use draft::{Draft, Job, Placed, Sealed, outside};
 pub use identity::{BootImage, Held, Identity};
 
+use crate::date::Date;
 use crate::error::{Error, Result};
 use crate::layout::Layout;
+use crate::layout::Region;
 use crate::size::Size;
-use crate::volume::{BootEntry, Date, Folder, Volume};
-use crate::write::Place;
+use crate::volume::{BootEntry, Folder, Volume};
 
 /// Raised whenever the same inputs give other bytes than before.
 pub const FORMAT_VERSION: u32 = 1;
@@ -91,7 +92,7 @@ pub struct Listed {
     /// Its length in bytes.
     pub len: u64,
     /// Where its bytes are, from the first.
-    pub places: Vec<Place>,
+    pub places: Vec<Region>,
 }
 
 /// The longest text that is read from a medium: the lists of a million files.

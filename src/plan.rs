@@ -8,11 +8,12 @@ mod reason;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use crate::content::{Content, SourceFile, Stat};
 use crate::digest::{Digest, Digests};
 use crate::error::Result;
 use crate::output::{Format, Output};
 use crate::record::Record;
-use crate::volume::{Content, Folder, Node, SourceFile, Stat};
+use crate::volume::{Folder, Node};
 
 pub use reason::{BootChange, EntryChange, FileChange, N_NAMED, Reason, Tally};
 

@@ -17,12 +17,14 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::content::Content;
+use crate::date::Date;
 use crate::format::wim::Architecture;
 use crate::manifest::{ExtraFile, Rendered, suggest};
 use crate::media::{self, Media};
 use crate::output::{Entry, lists};
 use crate::problem::{Place, Problem, Problems};
-use crate::volume::{Content, Date, Folder, Misplaced, Node};
+use crate::volume::{Folder, Misplaced, Node};
 
 use itself::OwnPlaces;
 use tree::Walked;

@@ -20,9 +20,9 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::content::Stat;
 use crate::digest::{Digest, Digests};
 use crate::error::Result;
-use crate::volume::Stat;
 use crate::write::{Disk, replace};
 use memo::{Finished, Memo};
 

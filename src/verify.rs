@@ -10,13 +10,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::str::FromStr;
 use std::sync::Arc;
 
+use crate::content::Content;
 use crate::digest::{Digest, Digests, Sha256};
 use crate::error::{Error, Result};
 use crate::output::lists::{self, Medium};
 use crate::output::{Identity, Image, Listing, Output};
 use crate::progress::Progress;
 use crate::store::Store;
-use crate::volume::Content;
 use crate::write::{self, Means};
 
 /// What was found.

@@ -3,16 +3,16 @@
 //! A [`Volume`] is the one input of every format (ISO 9660, Joliet, UDF, FAT): a tree of [`Folder`]s whose names
 //! Windows can hold, the [`Content`] of its files, and its boot programs. It holds no offset and opens no file.
 
-mod content;
 mod name;
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-pub use content::{Content, SourceFile, Stat};
 pub use name::{BadName, Name};
 
+use crate::content::Content;
+use crate::date::Date;
 use crate::digest::Digest;
 use crate::layout::Layout;
 
@@ -29,43 +29,6 @@ pub struct Volume {
     pub root: Folder,
     /// How it starts, in the order of the boot catalog. Empty for a volume that does not.
     pub boot: Vec<BootEntry>,
-}
-
-/// A moment in seconds since 1970-01-01 00:00:00 UTC, between [`Date::EARLIEST`] and [`Date::LATEST`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Date(u64);
-
-impl Date {
-    /// 1980-01-01, the first day that FAT can write. Also the date of media that are given none.
-    pub const EARLIEST: Self = Self(315_532_800);
-    /// The end of 2099: what every format here can write.
-    pub const LATEST: Self = Self(4_102_444_799);
-
-    /// The moment so many seconds after 1970, if every format can write it.
-    pub fn from_unix(seconds: u64) -> Option<Self> {
-        Some(Self(seconds)).filter(|date| (Self::EARLIEST..=Self::LATEST).contains(date))
-    }
-
-    /// Seconds since 1970.
-    pub fn unix(self) -> u64 {
-        self.0
-    }
-
-    /// Year, month and day (1 based), hour, minute and second, all in UTC.
-    pub fn civil(self) -> (u16, u8, u8, u8, u8, u8) {
-        let (days, seconds) = (self.0 / 86_400, self.0 % 86_400);
-        // Days since 0000-03-01 in the proleptic Gregorian calendar, so that leap days end their years.
-        let z = days + 719_468;
-        let (era, day_of_era) = (z / 146_097, z % 146_097);
-        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let shifted_month = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-        let year = year_of_era + era * 400 + u64::from(month <= 2);
-        let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-        (year as u16, month as u8, day as u8, hour as u8, minute as u8, second as u8)
-    }
 }
 
 /// What firmware starts from the medium.
@@ -349,18 +312,5 @@ mod tests {
         };
         assert_eq!(lens(&root), ["one/bin/more.dll 1", "one/bin/setup.exe 1", "two/bin/setup.exe 5"]);
         assert_eq!(lens(&before), ["one/bin/setup.exe 1", "two/bin/setup.exe 1"]);
-    }
-
-    #[test]
-    fn dates_are_those_of_the_gregorian_calendar() {
-        for (seconds, civil) in [
-            (315_532_800, (1980, 1, 1, 0, 0, 0)),
-            (951_782_400, (2000, 2, 29, 0, 0, 0)),
-            (1_767_225_599, (2025, 12, 31, 23, 59, 59)),
-            (4_102_444_799, (2099, 12, 31, 23, 59, 59)),
-        ] {
-            assert_eq!(Date::from_unix(seconds).unwrap().civil(), civil);
-        }
-        assert_eq!(Date::from_unix(0), None);
     }
 }

@@ -6,7 +6,6 @@
 
 mod copy;
 mod disk;
-mod source;
 mod temporary;
 
 use std::sync::Arc;
@@ -14,17 +13,16 @@ use std::sync::Arc;
 use camino::Utf8Path;
 
 pub use copy::n_lanes;
-pub use copy::{Job, Place};
 pub use disk::{Call, Disk};
 pub use temporary::{IfBusy, Temporary, replace, temporary_path};
 
-use crate::digest::{Digest, Digests};
+use crate::content::{SourceFile, Stat};
+use crate::digest::Digests;
 use crate::error::{Error, Result};
-use crate::layout::{Extent, Layout, Piece};
-use crate::output::{Draft, Sealed};
+use crate::output::{Draft, Job, Sealed};
 use crate::progress::Progress;
 use crate::size::Size;
-use crate::volume::{SourceFile, Stat};
+use crate::source::visit_piece;
 
 /// How to write.
 #[derive(Clone, Debug)]
@@ -83,65 +81,6 @@ pub fn hash(files: &[Arc<SourceFile>], means: &Means, progress: &Progress) -> Re
     progress.start(files.iter().map(|file| file.stat.len).sum());
     let job = |file: &Arc<SourceFile>| Job { file: Arc::clone(file), places: Vec::new(), known: None };
     copy::copy(&files.iter().map(job).collect::<Vec<_>>(), None, means.n_lanes, progress)
-}
-
-/// The digest of a layout on its own, such as a boot image.
-pub fn hash_layout(layout: &Layout) -> Result<Digest> {
-    let mut hasher = blake3::Hasher::new();
-    visit(layout, &[Place { offset: 0, len: layout.len() }], &mut |bytes| {
-        hasher.update(bytes);
-        Ok(())
-    })?;
-    Ok(Digest(*hasher.finalize().as_bytes()))
-}
-
-/// Zeros for the gaps, and the size in which sources are read.
-const BLOCK_LEN: usize = 64 << 10;
-
-/// Reads ranges of a layout, ascending, and hands their bytes on: those in memory, of sources, and the zeros between.
-pub(crate) fn visit(layout: &Layout, ranges: &[Place], take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
-    let zeros = |mut len: u64, take: &mut dyn FnMut(&[u8]) -> Result<()>| {
-        while len > 0 {
-            let step = len.min(BLOCK_LEN as u64);
-            take(&[0; BLOCK_LEN][..step as usize])?;
-            len -= step;
-        }
-        Ok::<_, Error>(())
-    };
-    for range in ranges {
-        let (mut at, end) = (range.offset, range.offset + range.len);
-        let first = layout.extents().partition_point(|extent| extent.end() <= at);
-        for extent in layout.extents()[first..].iter().take_while(|extent| extent.offset < end) {
-            if extent.offset > at {
-                zeros(extent.offset - at, take)?;
-                at = extent.offset;
-            }
-            let to = extent.end().min(end);
-            visit_piece(extent, at - extent.offset, to - at, take)?;
-            at = to;
-        }
-        zeros(end - at, take)?;
-    }
-    Ok(())
-}
-
-/// Hands on `len` bytes of an extent, from its byte `skip`.
-fn visit_piece(extent: &Extent, skip: u64, len: u64, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
-    match &extent.piece {
-        Piece::Bytes(bytes) => take(&bytes[skip as usize..(skip + len) as usize]),
-        Piece::Source { file, start } => {
-            let source = source::Source::open(file)?;
-            let mut block = [0; BLOCK_LEN];
-            let mut at = 0;
-            while at < len {
-                let step = (len - at).min(BLOCK_LEN as u64) as usize;
-                source.read(&mut block[..step], start + skip + at)?;
-                take(&block[..step])?;
-                at += step as u64;
-            }
-            source.check()
-        }
-    }
 }
 
 /// Fails early when the file system has less room than the output takes.

@@ -14,6 +14,8 @@ use std::process::Command;
 
 use camino::Utf8Path;
 use qemu::{Firmware, boot_disc, boot_stick};
+use tsmedia::content::Content;
+use tsmedia::date::Date;
 use tsmedia::digest::Digest;
 use tsmedia::format::fat;
 use tsmedia::format::wim::{Architecture, Wim};
@@ -21,7 +23,7 @@ use tsmedia::layout::{Layout, Piece};
 use tsmedia::manifest;
 use tsmedia::manifest::SecureBootCa;
 use tsmedia::resolve::boot::{BootFiles, BootSource, Wanted, boot_files};
-use tsmedia::volume::{Content, Date, Folder, Platform, Volume};
+use tsmedia::volume::{Folder, Platform, Volume};
 
 const MEDIUM: &str = "label = \"WIN11 BER\"\nkind = \"stand-alone\"\n";
 
@@ -181,9 +183,9 @@ fn uefi_reads_fat_volumes_of_every_width() {
         let volume = Volume { label: "WIN11 BER".into(), id, date: Date::EARLIEST, root, boot: Vec::new() };
         // The padding is never written: the extents are those of a volume that has it.
         let mut with_padding = volume.clone();
-        let stat = tsmedia::volume::Stat::of(&fs::metadata(&padding).unwrap());
+        let stat = tsmedia::content::Stat::of(&fs::metadata(&padding).unwrap());
         let path = camino::Utf8PathBuf::try_from(padding.clone()).unwrap();
-        let source = tsmedia::volume::SourceFile { path, stat };
+        let source = tsmedia::content::SourceFile { path, stat };
         with_padding.root.insert("sources/padding", Content::Source(source.into())).unwrap();
         let layout = fat::layout(&with_padding).unwrap();
         let in_memory = layout.extents().iter().filter(|extent| matches!(extent.piece, Piece::Bytes(_))).cloned();

@@ -7,12 +7,14 @@ use std::os::unix::fs::symlink;
 use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use tsmedia::content::Content;
+use tsmedia::date::Date;
 use tsmedia::format::wim::{Architecture, Wim};
 use tsmedia::layout::{Layout, Piece};
 use tsmedia::manifest::Firmware::{self, Bios, Uefi};
 use tsmedia::manifest::SecureBootCa;
 use tsmedia::resolve::boot::{BootFiles, BootSource, NoBootFiles, Note, Wanted, boot_files};
-use tsmedia::volume::{Content, Date, Platform};
+use tsmedia::volume::Platform;
 
 struct Scratch {
     folder: Utf8PathBuf,

@@ -10,12 +10,12 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use tsmedia::date::Date;
 use tsmedia::manifest::{self, Options};
 use tsmedia::media::Media;
 use tsmedia::problem::{Problems, Severity};
 use tsmedia::report::{self, Look};
 use tsmedia::resolve::Resolver;
-use tsmedia::volume::Date;
 
 /// The content that all manifests here are over, made once.
 fn content() -> &'static Utf8Path {

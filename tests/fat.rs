@@ -11,10 +11,12 @@ use std::sync::Arc;
 
 use camino::Utf8PathBuf;
 use proptest::prelude::*;
+use tsmedia::content::{Content, SourceFile, Stat};
+use tsmedia::date::Date;
 use tsmedia::digest::Digest;
 use tsmedia::format::fat;
 use tsmedia::layout::{Layout, Piece};
-use tsmedia::volume::{Content, Date, Folder, Node, SourceFile, Stat, Volume};
+use tsmedia::volume::{Folder, Node, Volume};
 
 fn volume(label: &str, root: Folder) -> Volume {
     let date = Date::from_unix(1_767_225_599).unwrap();

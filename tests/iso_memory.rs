@@ -7,9 +7,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use camino::Utf8PathBuf;
+use tsmedia::content::{Content, SourceFile, Stat};
+use tsmedia::date::Date;
 use tsmedia::digest::Digest;
 use tsmedia::format::iso;
-use tsmedia::volume::{Content, Date, Folder, SourceFile, Stat, Volume};
+use tsmedia::volume::{Folder, Volume};
 
 /// The most memory that this process has had, in MiB.
 fn peak() -> u64 {

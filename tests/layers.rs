@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 /// From the bottom up. Modules of one layer may use each other.
 const LAYERS: [(&str, &[&str]); 6] = [
-    ("words", &["problem", "error", "digest", "size", "progress"]),
-    ("bytes", &["output", "format", "layout", "volume", "store", "write"]),
+    ("words", &["problem", "error", "digest", "size", "date", "progress"]),
+    ("bytes", &["write", "output", "format", "volume", "layout", "source", "content", "store"]),
     ("meaning", &["manifest", "resolve", "media"]),
     ("decision", &["plan", "record"]),
     ("deeds", &["apply", "verify"]),

@@ -7,11 +7,11 @@ use std::fs::{self, File};
 
 use camino::Utf8Path;
 
+use crate::content::Stat;
 use crate::output::lists::{MEDIUM, Medium};
 use crate::output::{Format, Image};
 use crate::plan::Existing;
 use crate::store::Store;
-use crate::volume::Stat;
 
 /// Looks at a file.
 pub(super) fn look(path: &Utf8Path, name: &str, store: &Store, format: Format) -> Existing {

@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::ManifestArguments;
 use super::screen::Screen;
 use crate::apply::Work;
+use crate::date::Date;
 use crate::error::{Error, Result};
 use crate::manifest::{self, Rendered};
 use crate::output::{DISC, Output};
@@ -15,7 +16,6 @@ use crate::record::Record;
 use crate::report;
 use crate::resolve::Resolver;
 use crate::store::Store;
-use crate::volume::Date;
 use crate::write::Means;
 
 /// The manifest of a folder, where none is named.

@@ -21,7 +21,7 @@
 //!    power of two, so that the growth of a file seldom moves them. They are behind the data because their own growth
 //!    would otherwise move all of it, at the cost that a disc can't be read through a pipe. UDF comes last because
 //!    7-Zip takes what follows the last UDF structure or file as foreign, unless it is zero or the anchor.
-//! 5. Files that we made ([`Content::Bytes`](crate::volume::Content::Bytes)), such as lists of digests: they change
+//! 5. Files that we made ([`Content::Bytes`](crate::content::Content::Bytes)), such as lists of digests: they change
 //!    with everything else. Then 150 empty sectors for readers that fetch ahead; the second anchor is the last sector.
 //!
 //! Files of 64 KiB and more start at multiples of 4,096 bytes, so that a file system can share their blocks.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
-use crate::volume::Date;
+use crate::date::Date;
 
 /// How a source date is written: as a TOML date or in quotes.
 pub struct Written;

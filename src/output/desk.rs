@@ -7,8 +7,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::shelf::SHELF;
 use super::{Entry, Output};
+use crate::content::{Content, SourceFile, Stat};
+use crate::date::Date;
 use crate::layout::Layout;
-use crate::volume::{BootEntry, Content, Date, Folder, Platform, SourceFile, Stat};
+use crate::volume::{BootEntry, Folder, Platform};
 
 /// A folder that is removed in the end.
 pub(crate) struct Desk {

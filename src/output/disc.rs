@@ -3,7 +3,7 @@
 use super::{Format, Image, Listed, Listing};
 use crate::error::Result;
 use crate::format::iso;
-use crate::write::Place;
+use crate::layout::Region;
 
 /// Disc images.
 pub const DISC: Format = Format { layout: iso::layout, read };
@@ -17,7 +17,7 @@ fn read(mut image: &mut dyn Image) -> Result<Listing> {
         places: file
             .extents
             .iter()
-            .map(|extent| Place { offset: extent.start, len: extent.end - extent.start })
+            .map(|extent| Region { offset: extent.start, len: extent.end - extent.start })
             .collect(),
     });
     Ok(Listing { label: disc.label.best().to_owned(), files: listed.collect() })

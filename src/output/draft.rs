@@ -6,12 +6,13 @@ use std::sync::Arc;
 use super::identity::Fields;
 use super::lists::{self, Medium, NOT_YET};
 use super::{BootImage, FORMAT_VERSION, Format, Output};
+use crate::content::{Content, SourceFile, Stat};
 use crate::digest::{Digest, Digests};
 use crate::error::{Error, Result};
-use crate::layout::{Extent, Layout, Piece};
+use crate::layout::{Extent, Layout, Piece, Region};
 use crate::size::Size;
-use crate::volume::{Content, Folder, Misplaced, SourceFile, Stat, Volume};
-use crate::write::{Job, Place, visit};
+use crate::source::visit;
+use crate::volume::{Folder, Misplaced, Volume};
 
 /// An output that is laid out, with digests of zeros where the real ones are not known yet.
 #[derive(Clone, Debug)]
@@ -31,7 +32,19 @@ pub struct Draft<'a> {
 struct DraftFile {
     path: String,
     content: Content,
-    places: Vec<Place>,
+    places: Vec<Region>,
+}
+
+/// A source to read from its first byte to its last.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// The source.
+    pub file: Arc<SourceFile>,
+    /// Where its bytes go, from the first: ranges of the output that together are as long as the source. Empty for
+    /// a source that is only hashed.
+    pub places: Vec<Region>,
+    /// Its digests, if they are known: then it is copied without being hashed.
+    pub known: Option<Digests>,
 }
 
 /// An output whose every byte is decided.
@@ -58,7 +71,7 @@ pub struct Placed {
     /// Its digests.
     pub digests: Digests,
     /// Where its bytes are, from the first.
-    pub places: Vec<Place>,
+    pub places: Vec<Region>,
 }
 
 impl Output {
@@ -110,7 +123,7 @@ impl Draft<'_> {
 
     /// The sources to read, in the order of their places.
     pub fn jobs(&self, known: &dyn Fn(&Stat) -> Option<Digests>) -> Vec<Job> {
-        let job = |(_, source, places): (usize, &Arc<SourceFile>, &[Place])| Job {
+        let job = |(_, source, places): (usize, &Arc<SourceFile>, &[Region])| Job {
             file: Arc::clone(source),
             places: places.to_vec(),
             known: known(&source.stat),
@@ -119,7 +132,7 @@ impl Draft<'_> {
     }
 
     /// The files that come from sources, by number, in the order of their places.
-    fn sources(&self) -> Vec<(usize, &Arc<SourceFile>, &[Place])> {
+    fn sources(&self) -> Vec<(usize, &Arc<SourceFile>, &[Region])> {
         let sources = self.files.iter().enumerate().filter_map(|(index, file)| match &file.content {
             Content::Source(source) => Some((index, source, file.places.as_slice())),
             Content::Bytes(_) => None,
@@ -268,13 +281,13 @@ fn taken(path: &str, misplaced: &Misplaced) -> Error {
 /// If the format left out a byte of one: it would be wrong for every input.
 fn find_places(layout: &Layout, contents: Vec<(String, Content)>) -> Vec<DraftFile> {
     // Nearly every file is in one piece: lists are made for one.
-    let mut found: HashMap<usize, Vec<(u64, Place)>> = HashMap::with_capacity(contents.len());
+    let mut found: HashMap<usize, Vec<(u64, Region)>> = HashMap::with_capacity(contents.len());
     for extent in layout.extents() {
         let start = match extent.piece {
             Piece::Source { start, .. } => start,
             Piece::Bytes(_) => 0,
         };
-        let place = Place { offset: extent.offset, len: extent.len };
+        let place = Region { offset: extent.offset, len: extent.len };
         found.entry(piece_address(&extent.piece)).or_insert_with(|| Vec::with_capacity(1)).push((start, place));
     }
     let place = |(path, content): (String, Content)| {
@@ -310,21 +323,21 @@ fn places_digest(layout: &Layout) -> Digest {
     let mut hasher = Fields::default();
     hasher.bytes(&layout.len().to_le_bytes());
     for extent in layout.extents() {
-        hasher.bytes(&range_header(&Place { offset: extent.offset, len: extent.len }));
+        hasher.bytes(&range_header(&Region { offset: extent.offset, len: extent.len }));
     }
     hasher.finish()
 }
 
 /// The ranges of an output of `len` bytes that are in no file, ascending.
-pub fn outside<'a>(len: u64, files: impl Iterator<Item = &'a Place>) -> Vec<Place> {
+pub fn outside<'a>(len: u64, files: impl Iterator<Item = &'a Region>) -> Vec<Region> {
     let mut inside: Vec<_> = files.copied().filter(|place| place.len > 0).collect();
     inside.sort_by_key(|place| place.offset);
     let mut ranges = Vec::new();
     let mut at = 0;
-    for place in inside.iter().chain([&Place { offset: len, len: 0 }]) {
+    for place in inside.iter().chain([&Region { offset: len, len: 0 }]) {
         let start = place.offset.min(len);
         if start > at {
-            ranges.push(Place { offset: at, len: start - at });
+            ranges.push(Region { offset: at, len: start - at });
         }
         at = at.max(place.offset.saturating_add(place.len));
     }
@@ -332,14 +345,14 @@ pub fn outside<'a>(len: u64, files: impl Iterator<Item = &'a Place>) -> Vec<Plac
 }
 
 /// What starts the digest of a range outside files: where it is.
-pub(crate) fn range_header(range: &Place) -> [u8; 16] {
+pub(crate) fn range_header(range: &Region) -> [u8; 16] {
     let mut header = [0; 16];
     header[..8].copy_from_slice(&range.offset.to_le_bytes());
     header[8..].copy_from_slice(&range.len.to_le_bytes());
     header
 }
 
-fn structure_digest<'a>(layout: &Layout, files: impl Iterator<Item = &'a Place>) -> Result<Digest> {
+fn structure_digest<'a>(layout: &Layout, files: impl Iterator<Item = &'a Region>) -> Result<Digest> {
     let mut hasher = Fields::default();
     for range in outside(layout.len(), files) {
         hasher.bytes(&range_header(&range));
@@ -357,7 +370,7 @@ mod tests {
 
     #[test]
     fn what_is_outside_files_is_whatever_no_file_covers() {
-        let place = |offset, len| Place { offset, len };
+        let place = |offset, len| Region { offset, len };
         assert_eq!(outside(10, [].iter()), [place(0, 10)]);
         assert_eq!(outside(10, [place(4, 2), place(0, 1)].iter()), [place(1, 3), place(6, 4)]);
         assert_eq!(outside(10, [place(2, 5), place(3, 1), place(9, 9)].iter()), [place(0, 2), place(7, 2)]);

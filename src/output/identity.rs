@@ -5,11 +5,12 @@
 //! anything to do; the medium bears it as its volume identifier and in `tsmedia/medium.toml`.
 
 use super::{FORMAT_VERSION, Output};
+use crate::content::{Content, SourceFile, Stat};
 use crate::digest::{Digest, Digests};
 use crate::error::Result;
 use crate::layout::{Extent, Layout, Piece};
-use crate::volume::{BootEntry, Content, Node, Platform, SourceFile, Stat};
-use crate::write::hash_layout;
+use crate::source::hash_layout;
+use crate::volume::{BootEntry, Node, Platform};
 
 /// What an output holds, by digest as far as they are known.
 #[derive(Clone, Debug)]

@@ -3,10 +3,11 @@
 use std::io::SeekFrom;
 
 use super::{Format, Image, Listed, Listing};
+use crate::content::Content;
 use crate::error::{Error, Result};
+use crate::layout::Region;
 use crate::layout::{Extent, Layout};
-use crate::volume::{Content, Volume};
-use crate::write::Place;
+use crate::volume::Volume;
 
 pub(crate) const SHELF: Format = Format { layout, read };
 
@@ -53,7 +54,7 @@ fn read(image: &mut dyn Image) -> Result<Listing> {
         let mut number = || fields.next()?.parse::<u64>().ok();
         let (offset, len) = (number().ok_or_else(failed)?, number().ok_or_else(failed)?);
         let path = fields.next().ok_or_else(failed)?.to_owned();
-        files.push(Listed { path, len, places: vec![Place { offset, len }] });
+        files.push(Listed { path, len, places: vec![Region { offset, len }] });
     }
     Ok(Listing { label: label.to_owned(), files })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::date::Date;
 use crate::output::{FORMAT_VERSION, Held, Identity, Output, lists};
 use crate::record::{Firmware, Recorded, RecordedFile, entry_of};
 
@@ -156,13 +157,7 @@ pub(super) fn differences(
 
 /// Seconds since 1970 as text.
 fn day(seconds: u64) -> String {
-    match crate::volume::Date::from_unix(seconds) {
-        Some(date) => {
-            let (year, month, day, hour, minute, second) = date.civil();
-            format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-        }
-        None => seconds.to_string(),
-    }
+    Date::from_unix(seconds).map_or_else(|| seconds.to_string(), |date| date.to_string())
 }
 
 #[derive(Default)]

@@ -16,13 +16,15 @@ use std::fmt;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::content::Content;
+use crate::date::Date;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::format::fat;
 use crate::format::wim::{Architecture, Wim};
 use crate::layout::Layout;
 use crate::manifest::{Firmware, SecureBootCa};
-use crate::volume::{BootEntry, Content, Date, Folder, Misplaced, Node, Platform, Volume};
+use crate::volume::{BootEntry, Folder, Misplaced, Node, Platform, Volume};
 
 /// Where boot files are looked for.
 #[derive(Clone, Copy, Debug)]

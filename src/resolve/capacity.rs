@@ -96,8 +96,9 @@ fn most(media: &Media) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::content::Content;
+    use crate::date::Date;
     use crate::manifest::Kind;
-    use crate::volume::{Content, Date};
 
     fn media(root: Folder) -> Media {
         Media {

@@ -4,10 +4,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::boot::{self, BootFiles, BootSource, Missing, NoBootFiles, Note, Wanted};
 use super::{Draft, tree};
+use crate::date::Date;
 use crate::format::wim::{Architecture, Wim};
 use crate::manifest::{BOOT_IMAGE, Firmware};
 use crate::problem::Problem;
-use crate::volume::{BootEntry, Date, Misplaced};
+use crate::volume::{BootEntry, Misplaced};
 
 /// Where the boot store of Windows PE media looks for the boot image.
 const BOOT_IMAGE_PATH: &str = "sources/boot.wim";

@@ -14,7 +14,8 @@ use std::thread;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::volume::{Content, Folder, Misplaced, SourceFile, Stat};
+use crate::content::{Content, SourceFile, Stat};
+use crate::volume::{Folder, Misplaced};
 
 /// A folder of content.
 #[derive(Debug, Clone, Default)]

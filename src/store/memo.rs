@@ -12,8 +12,8 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use crate::content::Stat;
 use crate::digest::{Digest, Digests, Sha256};
-use crate::volume::Stat;
 
 const MAGIC: [u8; 8] = *b"tsmedia\x01";
 const HEADER_LEN: usize = 48;

@@ -6,9 +6,9 @@ use std::io::SeekFrom;
 use super::Found;
 use crate::digest::{Digest, Hasher};
 use crate::error::{Error, Result};
+use crate::layout::Region;
 use crate::output::{Image, Listed, Listing, outside, range_header};
 use crate::progress::Progress;
-use crate::write::Place;
 
 const BLOCK_LEN: usize = 1 << 20;
 
@@ -53,7 +53,7 @@ pub(super) fn hash(
 /// sector is a fault of the medium, and the rest of it is read all the same.
 fn read(
     image: &mut dyn Image,
-    place: &Place,
+    place: &Region,
     block: &mut [u8],
     progress: &Progress,
     take: &mut dyn FnMut(&[u8]),

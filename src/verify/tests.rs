@@ -3,7 +3,6 @@ use std::io::Cursor;
 use super::*;
 use crate::output::desk::Desk;
 use crate::output::shelf::SHELF;
-use crate::write;
 
 /// A small medium: bytes, and its files as they were listed when it was whole.
 fn medium() -> (Desk, Vec<u8>, Listing) {
@@ -32,7 +31,7 @@ fn a_whole_medium_has_no_fault() {
 fn a_flip_of_any_byte_is_found_and_put_down_to_what_holds_it() {
     let (_desk, mut bytes, listing) = medium();
     let holder = |at: u64| {
-        let holds = |place: &write::Place| (place.offset..place.offset + place.len).contains(&at);
+        let holds = |place: &crate::layout::Region| (place.offset..place.offset + place.len).contains(&at);
         listing.files.iter().find(|file| file.places.iter().any(holds)).map(|file| file.path.as_str())
     };
     for at in 0..bytes.len() {
@@ -107,7 +106,7 @@ fn a_medium_is_compared_with_what_the_manifest_makes_now() {
     };
     assert_eq!(compare(&other), [value("label", Some("WIN11 BER"), "OTHER"), value("name", None, "win11")]);
     let mut dated = desk.output();
-    dated.date = crate::volume::Date::LATEST;
+    dated.date = crate::date::Date::LATEST;
     assert_eq!(compare(&dated), [Fault::OtherIdentity]);
     desk.put("tool/setup.exe", b"SETUP");
     desk.put("tool/new", b"new");

@@ -13,38 +13,18 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-use super::source::Source;
 use super::temporary::Temporary;
 use crate::digest::{Digests, Hasher};
 use crate::error::{Error, Result};
+use crate::layout::Region;
+use crate::output::Job;
 use crate::progress::Progress;
-use crate::volume::SourceFile;
-
-/// A source to read from its first byte to its last.
-#[derive(Clone, Debug)]
-pub struct Job {
-    /// The source.
-    pub file: Arc<SourceFile>,
-    /// Where its bytes go, from the first: ranges of the output that together are as long as the source. Empty for
-    /// a source that is only hashed.
-    pub places: Vec<Place>,
-    /// Its digests, if they are known: then it is copied without being hashed.
-    pub known: Option<Digests>,
-}
-
-/// A range of an output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// Where it starts.
-    pub offset: u64,
-    /// How long it is.
-    pub len: u64,
-}
+use crate::source::Source;
 
 /// What is read, hashed and written at a time. Small enough to stay in a core's cache on its way.
-const BLOCK_LEN: usize = 512 << 10;
+const BLOCK_LEN: usize = 256 << 10;
 /// How many blocks a lane has under way.
-const N_BLOCKS: usize = 4;
+const N_BLOCKS: usize = 8;
 /// Files from here on are worth a second thread.
 const LARGE_LEN: u64 = 64 << 10;
 /// What the kernel copies between two looks at whether to stop.
@@ -282,7 +262,7 @@ pub(super) fn copy_range(
     source: &Source,
     start: u64,
     target: &Temporary,
-    place: Place,
+    place: Region,
     step: &mut dyn FnMut(u64) -> Result<()>,
 ) -> Result<()> {
     let mut done = 0;

@@ -10,8 +10,8 @@ use std::os::unix::fs::MetadataExt;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::disk::Disk;
+use crate::content::Stat;
 use crate::error::{Error, Result};
-use crate::volume::Stat;
 
 /// A file being written, removed when dropped before it was [finished](Temporary::finish).
 #[derive(Debug)]

@@ -209,7 +209,7 @@ fn a_medium_that_passes_its_capacity_is_refused_with_both_numbers() {
 fn content_cannot_take_the_place_of_the_lists() {
     let desk = Desk::new();
     let mut output = desk.output();
-    output.root.insert("TSMEDIA/medium.TOML", crate::volume::Content::bytes(*b"mine")).unwrap();
+    output.root.insert("TSMEDIA/medium.TOML", crate::content::Content::bytes(*b"mine")).unwrap();
     let error = output.draft(SHELF).unwrap_err();
     assert!(error.to_string().contains("`TSMEDIA/medium.TOML` is there already"), "{error}");
 }

@@ -6,9 +6,10 @@ use std::path::Path;
 use std::process::Command;
 
 use super::iso::{Sample, run};
+use tsmedia::content::Content;
 use tsmedia::format::iso;
 use tsmedia::layout::Layout;
-use tsmedia::volume::{BootEntry, Content, Platform};
+use tsmedia::volume::{BootEntry, Platform};
 
 /// A GRUB that runs a script from its own memory and knows one file system.
 fn grub(folder: &Path, file_system: &str, script: &str) -> Vec<u8> {

@@ -10,10 +10,12 @@ use std::sync::Arc;
 
 use camino::Utf8PathBuf;
 use tempfile::TempDir;
+use tsmedia::content::{Content, SourceFile, Stat};
+use tsmedia::date::Date;
 use tsmedia::digest::Digest;
 use tsmedia::format::iso;
 use tsmedia::layout::{Layout, Piece};
-use tsmedia::volume::{BootEntry, Content, Date, Folder, Platform, SourceFile, Stat, Volume};
+use tsmedia::volume::{BootEntry, Folder, Platform, Volume};
 
 /// A tree with the files it is made of, and the image made of it.
 pub struct Sample {

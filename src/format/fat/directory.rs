@@ -1,6 +1,6 @@
 //! The entries of a folder ("FAT Directory Structure", "FAT Long Directory Entries").
 
-use crate::volume::Date;
+use crate::date::Date;
 
 use super::short_name::ShortName;
 use super::tree::{ENTRY_LEN, Entry, LONG_NAME_UNITS, Target, Tree};

@@ -2,8 +2,9 @@
 
 use std::collections::HashSet;
 
+use crate::content::Content;
 use crate::error::{Error, Result};
-use crate::volume::{Content, Folder, Name, Node};
+use crate::volume::{Folder, Name, Node};
 
 use super::short_name::{ShortName, short_name};
 

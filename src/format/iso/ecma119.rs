@@ -8,7 +8,8 @@ use super::bytes::Bytes;
 use super::name::{self, Charset};
 use super::place::{Places, Run};
 use super::tree::{Tree, What};
-use crate::volume::{Date, Volume};
+use crate::date::Date;
+use crate::volume::Volume;
 
 /// The most bytes that one record of a file holds in whole sectors.
 const MAX_RECORD_DATA: u64 = 0xFFFF_F800;

@@ -10,10 +10,11 @@ use super::name::Charset;
 use super::sectors;
 use super::tree::{Tree, What};
 use super::udf;
+use crate::content::Content;
 use crate::error::Error;
 use crate::error::Result;
 use crate::layout::{Extent, Layout, Piece};
-use crate::volume::{Content, Volume};
+use crate::volume::Volume;
 
 /// The first sector of the UDF partition, which runs to the sector before the last.
 pub const PARTITION: u64 = 257;

@@ -11,9 +11,11 @@ use proptest::prelude::*;
 use super::bytes::le16;
 use super::udf::{checksum, crc, tag};
 use super::{Disc, SECTOR, layout, read};
+use crate::content::{Content, SourceFile, Stat};
+use crate::date::Date;
 use crate::digest::Digest;
 use crate::layout::{Layout, Piece};
-use crate::volume::{BootEntry, Content, Date, Folder, Platform, SourceFile, Stat, Volume};
+use crate::volume::{BootEntry, Folder, Platform, Volume};
 
 fn volume(label: &str) -> Volume {
     Volume {

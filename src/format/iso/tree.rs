@@ -3,8 +3,9 @@
 use std::ops::Range;
 
 use super::udf;
+use crate::content::Content;
 use crate::error::{Error, Result};
-use crate::volume::{Content, Folder, Node};
+use crate::volume::{Folder, Node};
 
 /// All folders and files, breadth first: the root is item 0, and the items of a folder follow each other.
 pub struct Tree<'a> {

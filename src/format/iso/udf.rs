@@ -7,8 +7,9 @@ use super::bytes::Bytes;
 use super::place::{PARTITION, Places, Run};
 use super::tree::{Tree, What};
 use super::{SECTOR, sectors};
+use crate::date::Date;
 use crate::error::{Error, Result};
-use crate::volume::{Date, Volume};
+use crate::volume::Volume;
 
 /// OSTA UDF 1.02, 2.1.5.3: the revision in the suffixes of identifiers.
 const REVISION: u16 = 0x0102;

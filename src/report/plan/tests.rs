@@ -1,9 +1,9 @@
 use super::*;
+use crate::content::{Content, Stat};
 use crate::output::desk::{Desk, noise};
 use crate::output::shelf::SHELF;
 use crate::plan::{Existing, Inputs, plan};
 use crate::record::Record;
-use crate::volume::{Content, Stat};
 use crate::write::{Means, write};
 
 /// A built medium and its record.

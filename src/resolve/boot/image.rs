@@ -1,10 +1,10 @@
 //! Boot files out of an image in a WIM file: where Windows keeps them for discs (`Windows\Boot`), and where
 //! Configuration Manager puts them in its boot images (`sms`).
 
+use crate::content::Content;
 use crate::error::Error;
 use crate::format::wim::{Architecture, Wim};
 use crate::manifest::{Firmware, SecureBootCa};
-use crate::volume::Content;
 
 use super::{
     BIOS_STORE, BOOT_SDI, BOOT_SECTOR, BOOTFIX, BOOTMGR, BOOTMGR_EFI, Candidates, EFI_STORE, Note, Wanted,
