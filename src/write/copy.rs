@@ -177,7 +177,10 @@ impl Copying<'_> {
             let (from, to) = (start.max(place_start), end.min(place_end));
             if from < to {
                 let part = &bytes[(from - start) as usize..(to - start) as usize];
-                target.write(part, place.offset + (from - place_start))?;
+                // The target reads as zero wherever nothing was written, so a sparse source stays sparse.
+                if part.iter().any(|byte| *byte != 0) {
+                    target.write(part, place.offset + (from - place_start))?;
+                }
             }
             place_start = place_end;
         }
