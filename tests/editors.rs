@@ -2,7 +2,7 @@
 //! own protocol. Every key and every enum value completes with its documentation, hovering shows it, mistakes are
 //! marked, and templates draw no complaint.
 //!
-//! `tests/editors/install` installs both. Without them the test says so and passes, unless `TSMEDIA_REQUIRE_TOOLS=1`.
+//! `tests/install-tools` installs both. Without them the test says so and passes, unless `TSMEDIA_REQUIRE_TOOLS=1`.
 
 // Clippy knows tests by their functions; what these call is test as well.
 #![allow(clippy::unwrap_used)]
@@ -24,11 +24,11 @@ fn with_each(claim: fn(&mut Server)) {
         match Server::start(program, arguments) {
             Some(mut server) => claim(&mut server),
             None if std::env::var("TSMEDIA_REQUIRE_TOOLS").is_ok_and(|value| value == "1") => {
-                panic!("{program} is needed and not installed: see tests/editors/install")
+                panic!("{program} is needed and not installed: see tests/install-tools")
             }
             None => {
                 // Written past the test harness, which would keep it to itself.
-                let line = format!("skipped: {program} is not installed (see tests/editors/install)\n");
+                let line = format!("skipped: {program} is not installed (see tests/install-tools)\n");
                 std::io::stderr().write_all(line.as_bytes()).unwrap();
             }
         }

@@ -106,7 +106,7 @@ fn assert_walked(project: &Project, medium: &Utf8Path) {
     let list = project.scratch().join("listing");
     fs::write(&list, listing).unwrap();
     let walk = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/iso/walk.py");
-    let ran = Command::new("/usr/bin/python3").args([walk, medium.as_str(), list.as_str()]).output().unwrap();
+    let ran = Command::new("python3").args([walk, medium.as_str(), list.as_str()]).output().unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
 }
 
