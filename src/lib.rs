@@ -24,7 +24,7 @@
 //! | decision | `plan`, `record` |
 //! | meaning | `manifest`, `resolve`, `media` |
 //! | bytes | `write`, `output`, `format`, `volume`, `layout`, `source`, `content`, `store` |
-//! | words | `problem`, `error`, `digest`, `size`, `date`, `progress` |
+//! | words | `problem`, `error`, `digest`, `size`, `date`, `firmware`, `progress` |
 //!
 //! Only `report` and `cli` print, and only `cli` reads the environment, the clock and the terminal.
 
@@ -34,6 +34,7 @@ pub mod content;
 pub mod date;
 pub mod digest;
 pub mod error;
+pub mod firmware;
 pub mod format;
 pub mod layout;
 pub mod manifest;

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::error::{Error, Result};
+use crate::firmware::Firmware;
 use crate::output::{Entry, FORMAT_VERSION, Output, Sealed};
-use crate::volume::Platform;
 use crate::write::{Disk, replace};
 
 /// The version of the file that is written here, and the newest that is read.
@@ -61,28 +61,9 @@ pub struct Recorded {
 #[serde(rename_all = "kebab-case")]
 pub struct RecordedBoot {
     /// The firmware that it is for.
-    pub platform: Firmware,
+    pub firmware: Firmware,
     /// Its digest.
     pub blake3: Digest,
-}
-
-/// The firmware that a boot image is for, as the record spells it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Firmware {
-    /// PC BIOS.
-    Bios,
-    /// UEFI.
-    Uefi,
-}
-
-impl From<Platform> for Firmware {
-    fn from(platform: Platform) -> Self {
-        match platform {
-            Platform::Bios => Self::Bios,
-            Platform::Uefi => Self::Uefi,
-        }
-    }
 }
 
 /// A content entry as it was built.
@@ -243,7 +224,7 @@ impl Record {
             boot: sealed
                 .boot
                 .iter()
-                .map(|image| RecordedBoot { platform: image.platform.into(), blake3: image.blake3 })
+                .map(|image| RecordedBoot { firmware: image.firmware, blake3: image.blake3 })
                 .collect(),
             entries,
         };

@@ -14,6 +14,7 @@ pub use name::{BadName, Name};
 use crate::content::Content;
 use crate::date::Date;
 use crate::digest::Digest;
+use crate::firmware::Firmware;
 use crate::layout::Layout;
 
 /// One volume: what a disc, a partition or a boot image holds.
@@ -35,18 +36,9 @@ pub struct Volume {
 #[derive(Clone, Debug)]
 pub struct BootEntry {
     /// The firmware that reads it.
-    pub platform: Platform,
+    pub firmware: Firmware,
     /// The program (BIOS) or the FAT volume (UEFI) that firmware loads.
     pub image: Layout,
-}
-
-/// The firmware that a boot entry is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Platform {
-    /// PC BIOS (El Torito platform 0x00).
-    Bios,
-    /// UEFI (El Torito platform 0xEF).
-    Uefi,
 }
 
 /// A folder: names to what bears them. Names that differ only in case are the same name. Clones share the folders

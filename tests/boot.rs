@@ -17,17 +17,17 @@ use qemu::{Firmware, boot_disc, boot_stick};
 use tsmedia::content::Content;
 use tsmedia::date::Date;
 use tsmedia::digest::Digest;
+use tsmedia::firmware;
 use tsmedia::format::fat;
 use tsmedia::format::wim::{Architecture, Wim};
 use tsmedia::layout::{Layout, Piece};
-use tsmedia::manifest;
 use tsmedia::manifest::SecureBootCa;
 use tsmedia::resolve::boot::{BootFiles, BootSource, Wanted, boot_files};
-use tsmedia::volume::{Folder, Platform, Volume};
+use tsmedia::volume::{Folder, Volume};
 
 const MEDIUM: &str = "label = \"WIN11 BER\"\nkind = \"stand-alone\"\n";
 
-fn wanted(architecture: Architecture, firmware: &[manifest::Firmware]) -> Wanted {
+fn wanted(architecture: Architecture, firmware: &[firmware::Firmware]) -> Wanted {
     Wanted {
         architecture,
         firmware: firmware.to_vec(),
@@ -83,9 +83,9 @@ fn disc_made_by(program: &[&str], medium: Option<&str>, found: &BootFiles, scrat
         if n > 0 {
             command.arg("-eltorito-alt-boot");
         }
-        match entry.platform {
-            Platform::Bios => command.args(["-b", &name, "-no-emul-boot", "-boot-load-size", "8"]),
-            Platform::Uefi => command.args(["-e", &name, "-no-emul-boot"]),
+        match entry.firmware {
+            firmware::Firmware::Bios => command.args(["-b", &name, "-no-emul-boot", "-boot-load-size", "8"]),
+            firmware::Firmware::Uefi => command.args(["-e", &name, "-no-emul-boot"]),
         };
     }
     let output = command.arg(&tree).output().expect("the maker of the disc");
@@ -103,7 +103,7 @@ fn assert_started(said: &str, by: &str) {
 
 #[test]
 fn a_disc_with_boot_files_of_a_boot_image_starts_from_both_firmwares() {
-    use manifest::Firmware::{Bios, Uefi};
+    use firmware::Firmware::{Bios, Uefi};
     let scratch = tempfile::tempdir().unwrap();
     let found = from_wim(&examples::made().join("x64/boot.wim"), &wanted(Architecture::X64, &[Uefi, Bios]));
     assert_eq!(found.notes, []);
@@ -117,7 +117,7 @@ fn a_disc_with_boot_files_of_a_boot_image_starts_from_both_firmwares() {
 #[test]
 fn a_bios_finds_the_description_however_names_are_written() {
     let found =
-        from_wim(&examples::made().join("x64/boot.wim"), &wanted(Architecture::X64, &[manifest::Firmware::Bios]));
+        from_wim(&examples::made().join("x64/boot.wim"), &wanted(Architecture::X64, &[firmware::Firmware::Bios]));
     for program in [
         &["genisoimage", "-quiet", "-iso-level", "1"][..],
         &["genisoimage", "-quiet", "-iso-level", "3", "-l", "-allow-lowercase"],
@@ -135,7 +135,7 @@ fn a_description_may_take_several_sectors() {
     let text: String = (0..400).map(|n| format!("key-{n} = \"value\"\n")).collect();
     let found = from_wim(
         &examples::made().join("x64/boot.wim"),
-        &wanted(Architecture::X64, &[manifest::Firmware::Uefi, manifest::Firmware::Bios]),
+        &wanted(Architecture::X64, &[firmware::Firmware::Uefi, firmware::Firmware::Bios]),
     );
     let scratch = tempfile::tempdir().unwrap();
     let disc = disc_made_by(&["genisoimage", "-quiet", "-udf", "-J"], Some(&text), &found, scratch.path());
@@ -149,7 +149,7 @@ fn a_description_may_take_several_sectors() {
 fn a_disc_without_a_description_is_said_to_be_so() {
     let found = from_wim(
         &examples::made().join("x64/boot.wim"),
-        &wanted(Architecture::X64, &[manifest::Firmware::Uefi, manifest::Firmware::Bios]),
+        &wanted(Architecture::X64, &[firmware::Firmware::Uefi, firmware::Firmware::Bios]),
     );
     let scratch = tempfile::tempdir().unwrap();
     let disc = disc_made_by(&["genisoimage", "-quiet", "-udf", "-J"], None, &found, scratch.path());
@@ -162,7 +162,7 @@ fn a_disc_without_a_description_is_said_to_be_so() {
 #[test]
 fn a_disc_for_arm64_starts() {
     let scratch = tempfile::tempdir().unwrap();
-    let wanted = wanted(Architecture::Arm64, &[manifest::Firmware::Uefi]);
+    let wanted = wanted(Architecture::Arm64, &[firmware::Firmware::Uefi]);
     let found = from_wim(&examples::made().join("arm64/boot.wim"), &wanted);
     let said = boot_disc(Firmware::Aavmf, &disc(&found, scratch.path()), scratch.path(), "tsmedia: started by");
     assert_started(&said, "UEFI");

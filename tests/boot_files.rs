@@ -9,12 +9,11 @@ use std::process::Command;
 use camino::{Utf8Path, Utf8PathBuf};
 use tsmedia::content::Content;
 use tsmedia::date::Date;
+use tsmedia::firmware::Firmware::{self, Bios, Uefi};
 use tsmedia::format::wim::{Architecture, Wim};
 use tsmedia::layout::{Layout, Piece};
-use tsmedia::manifest::Firmware::{self, Bios, Uefi};
 use tsmedia::manifest::SecureBootCa;
 use tsmedia::resolve::boot::{BootFiles, BootSource, NoBootFiles, Note, Wanted, boot_files};
-use tsmedia::volume::Platform;
 
 struct Scratch {
     folder: Utf8PathBuf,
@@ -83,13 +82,13 @@ fn origin(content: &Content) -> String {
 }
 
 /// What the catalog entries load: the text of the file, or that it was made.
-fn records(found: &BootFiles) -> Vec<(Platform, String)> {
+fn records(found: &BootFiles) -> Vec<(Firmware, String)> {
     let of = |layout: &Layout| match (&layout.extents()[0].piece, layout.extents().len()) {
         (Piece::Bytes(bytes), 1) => origin(&Content::Bytes(bytes.clone())),
         (Piece::Source { file, .. }, 1) => origin(&Content::Source(file.clone())),
         _ => "made".into(),
     };
-    found.entries.iter().map(|entry| (entry.platform, of(&entry.image))).collect()
+    found.entries.iter().map(|entry| (entry.firmware, of(&entry.image))).collect()
 }
 
 fn missing(result: Result<BootFiles, NoBootFiles>) -> Vec<(String, Firmware)> {
@@ -143,8 +142,8 @@ fn a_windows_pe_image_has_them_all() {
     assert_eq!(
         records(&found),
         [
-            (Platform::Bios, "Windows/Boot/DVD/PCAT/etfsboot.com".into()),
-            (Platform::Uefi, "Windows/Boot/DVD/EFI/en-US/efisys.bin".into()),
+            (Firmware::Bios, "Windows/Boot/DVD/PCAT/etfsboot.com".into()),
+            (Firmware::Uefi, "Windows/Boot/DVD/EFI/en-US/efisys.bin".into()),
         ]
     );
     assert_eq!(found.notes, []);
@@ -167,7 +166,7 @@ fn the_authority_of_2023_has_files_of_its_own_without_ex_on_the_medium() {
         ]
     );
     let image = "Windows/Boot/DVD_EX/EFI/en-US/efisys_noprompt_EX.bin";
-    assert_eq!(records(&found), [(Platform::Uefi, image.into())]);
+    assert_eq!(records(&found), [(Firmware::Uefi, image.into())]);
 
     // The older program is never taken in place of the newer one.
     let scratch = Scratch::new();
@@ -191,7 +190,7 @@ fn a_boot_image_of_configuration_manager_brings_boot_records_and_ramdisk() {
     let found = in_wim(&wim, &wanted(&[Bios, Uefi])).unwrap();
     assert_eq!(
         records(&found),
-        [(Platform::Bios, "sms/bin/x64/etfsboot.com".into()), (Platform::Uefi, "sms/bin/x64/efisys.bin".into())]
+        [(Firmware::Bios, "sms/bin/x64/etfsboot.com".into()), (Firmware::Uefi, "sms/bin/x64/efisys.bin".into())]
     );
     assert!(origins(&found).contains(&"boot/boot.sdi < sms/boot/boot.sdi".to_owned()));
     assert!(origins(&found).contains(&"boot/bootfix.bin < sms/bin/x64/bootfix.bin".to_owned()));
@@ -230,7 +229,7 @@ fn no_bios_starts_arm64() {
     assert!(matches!(in_folder(&folder, &arm64(&[Uefi, Bios])), Err(NoBootFiles::NoBios(Architecture::Arm64))));
     let found = in_folder(&folder, &arm64(&[Uefi])).unwrap();
     assert_eq!(found.notes, [Note::MadeEfiImage]);
-    assert_eq!(found.entries[0].platform, Platform::Uefi);
+    assert_eq!(found.entries[0].firmware, Firmware::Uefi);
 }
 
 const ISO: [&str; 12] = [
@@ -261,7 +260,7 @@ fn an_extracted_iso_gives_its_boot_folders_and_nothing_else() {
     assert_eq!(sorted, expected);
     assert_eq!(
         records(&found),
-        [(Platform::Bios, "BOOT/etfsboot.com".into()), (Platform::Uefi, "EFI/Microsoft/Boot/efisys.bin".into())]
+        [(Firmware::Bios, "BOOT/etfsboot.com".into()), (Firmware::Uefi, "EFI/Microsoft/Boot/efisys.bin".into())]
     );
     assert_eq!(found.notes, []);
 
@@ -292,7 +291,7 @@ fn a_media_folder_of_the_adk_may_have_its_boot_records_beside_it() {
         let found = records_at(folder);
         assert_eq!(
             records(&found),
-            [(Platform::Bios, format!("{folder}etfsboot.com")), (Platform::Uefi, format!("{folder}efisys_EX.bin"))]
+            [(Firmware::Bios, format!("{folder}etfsboot.com")), (Firmware::Uefi, format!("{folder}efisys_EX.bin"))]
         );
         let paths: Vec<_> = found.files.iter().map(|(path, _)| path.as_str()).collect();
         assert_eq!(
@@ -323,7 +322,7 @@ fn boot_records_are_found_beside_the_media_folder_of_copype() {
         let found = in_folder(&folder, &wanted(&[Bios, Uefi])).unwrap();
         assert_eq!(
             records(&found),
-            [(Platform::Bios, format!("{beside}/etfsboot.com")), (Platform::Uefi, format!("{beside}/efisys.bin"))]
+            [(Firmware::Bios, format!("{beside}/etfsboot.com")), (Firmware::Uefi, format!("{beside}/efisys.bin"))]
         );
         assert!(found.files.iter().all(|(path, _)| !path.contains("..")), "{:?}", found.files);
         assert!(origins(&found).contains(&"EFI/BOOT/BOOTX64.EFI < media/EFI/BOOT/BOOTX64.EFI".to_owned()));
@@ -344,7 +343,7 @@ fn names_of_any_alphabet_may_stand_beside_the_efi_folder() {
         fs::remove_file(folder.join("EFI/Microsoft/Boot").join(record)).unwrap();
     }
     let found = in_folder(&folder, &wanted(&[Uefi])).unwrap();
-    assert_eq!(records(&found), [(Platform::Uefi, "made".into())]);
+    assert_eq!(records(&found), [(Firmware::Uefi, "made".into())]);
     assert_eq!(found.notes, [Note::MadeEfiImage]);
 }
 

@@ -11,7 +11,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use iso::{Sample, assert_quiet, assert_same_stream, run, run_for_bytes};
-use tsmedia::volume::Platform;
+use tsmedia::firmware::Firmware;
 
 fn text(path: &Path) -> &str {
     path.to_str().unwrap()
@@ -155,8 +155,8 @@ fn noise(len: usize) -> Vec<u8> {
 #[test]
 fn a_tiny_tree_with_bios_and_uefi_programs_is_read_by_all() {
     let mut sample = tiny();
-    sample.boot(Platform::Bios, &[0xFA; 4_096]);
-    sample.boot(Platform::Uefi, &noise(1_474_560));
+    sample.boot(Firmware::Bios, &[0xFA; 4_096]);
+    sample.boot(Firmware::Uefi, &noise(1_474_560));
     let report = with_all(&sample);
     let lines: Vec<_> = report.lines().filter(|line| line.starts_with("El Torito boot img")).collect();
     assert_eq!(lines.len(), 2, "{report}");
@@ -168,7 +168,7 @@ fn a_tiny_tree_with_bios_and_uefi_programs_is_read_by_all() {
 fn boot_programs_that_are_files_of_the_tree_are_found_there() {
     let mut sample = tiny();
     for (platform, path, len) in
-        [(Platform::Bios, "boot/start.com", 4_096), (Platform::Uefi, "efi/boot.img", 1_474_560)]
+        [(Firmware::Bios, "boot/start.com", 4_096), (Firmware::Uefi, "efi/boot.img", 1_474_560)]
     {
         let bytes = noise(len);
         sample.made(path, &bytes);
@@ -184,7 +184,7 @@ fn boot_programs_that_are_files_of_the_tree_are_found_there() {
 #[test]
 fn a_disc_for_uefi_alone_is_read_by_all() {
     let mut sample = tiny();
-    sample.boot(Platform::Uefi, &noise(40 << 20));
+    sample.boot(Firmware::Uefi, &noise(40 << 20));
     let report = with_all(&sample);
     // The size has no room in the catalog.
     assert!(report.contains("UEFI  y   none  0x0000  0x00      1"), "{report}");
@@ -194,7 +194,7 @@ fn a_disc_for_uefi_alone_is_read_by_all() {
 #[test]
 fn a_disc_for_bios_alone_is_read_by_all() {
     let mut sample = tiny();
-    sample.boot(Platform::Bios, &[0xFA; 2_048]);
+    sample.boot(Firmware::Bios, &[0xFA; 2_048]);
     let report = with_all(&sample);
     assert!(report.contains("BIOS  y   none  0x0000  0x00      8"), "{report}");
     assert!(!report.contains("UEFI"), "{report}");

@@ -6,7 +6,8 @@
 use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use tsmedia::manifest::{self, Capacity, Firmware, Kind, Options, Rendered, SecureBootCa};
+use tsmedia::firmware::Firmware;
+use tsmedia::manifest::{self, Capacity, Kind, Options, Rendered, SecureBootCa};
 use tsmedia::problem::Problems;
 use tsmedia::report::{self, Look};
 

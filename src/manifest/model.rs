@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::capacity::Capacity;
+use crate::firmware::Firmware;
 
 /// A tsmedia manifest: one task sequence medium, for one or many sites.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -167,16 +168,6 @@ pub struct WimImage {
     #[serde(default)]
     #[schemars(range(min = 1, max = 65_535), example = 1)]
     pub index: Option<u32>,
-}
-
-/// The firmware of a computer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Firmware {
-    /// UEFI: starts `EFI\BOOT\BOOT<arch>.EFI`.
-    Uefi,
-    /// PC BIOS: starts a boot sector, then `bootmgr`.
-    Bios,
 }
 
 /// The Microsoft certificate authority that signed boot programs.

@@ -9,8 +9,9 @@ use super::shelf::SHELF;
 use super::{Entry, Output};
 use crate::content::{Content, SourceFile, Stat};
 use crate::date::Date;
+use crate::firmware::Firmware;
 use crate::layout::Layout;
-use crate::volume::{BootEntry, Folder, Platform};
+use crate::volume::{BootEntry, Folder};
 
 /// A folder that is removed in the end.
 pub(crate) struct Desk {
@@ -58,7 +59,7 @@ impl Desk {
             date: Date::EARLIEST,
             root,
             boot: vec![BootEntry {
-                platform: Platform::Bios,
+                firmware: Firmware::Bios,
                 image: Layout::from(&source(&sources.join("tool/read me.txt"))),
             }],
             capacity: None,

@@ -8,9 +8,10 @@ use super::{FORMAT_VERSION, Output};
 use crate::content::{Content, SourceFile, Stat};
 use crate::digest::{Digest, Digests};
 use crate::error::Result;
+use crate::firmware::Firmware;
 use crate::layout::{Extent, Layout, Piece};
 use crate::source::hash_layout;
-use crate::volume::{BootEntry, Node, Platform};
+use crate::volume::{BootEntry, Node};
 
 /// What an output holds, by digest as far as they are known.
 #[derive(Clone, Debug)]
@@ -38,7 +39,7 @@ pub struct Held {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BootImage {
     /// The firmware that it is for.
-    pub platform: Platform,
+    pub firmware: Firmware,
     /// Its digest.
     pub blake3: Digest,
 }
@@ -58,7 +59,7 @@ impl Output {
     /// The boot images of its identity.
     pub fn boot_images(&self, digests: &dyn Fn(&Stat) -> Option<Digests>) -> Result<Vec<BootImage>> {
         let boot_image =
-            |entry: &BootEntry| Ok(BootImage { platform: entry.platform, blake3: boot_digest(&entry.image, digests)? });
+            |entry: &BootEntry| Ok(BootImage { firmware: entry.firmware, blake3: boot_digest(&entry.image, digests)? });
         self.boot.iter().map(boot_image).collect()
     }
 
@@ -93,7 +94,7 @@ impl Output {
         empty_folders.iter().for_each(|path| hasher.text(path));
         hasher.number(boot.len() as u64);
         for image in boot {
-            hasher.number(image.platform as u64);
+            hasher.number(image.firmware as u64);
             hasher.digest(Some(image.blake3));
         }
         known.then(|| hasher.finish())

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::date::Date;
+use crate::firmware::Firmware;
 use crate::output::{FORMAT_VERSION, Held, Identity, Output, lists};
-use crate::record::{Firmware, Recorded, RecordedFile, entry_of};
+use crate::record::{Recorded, RecordedFile, entry_of};
 
 /// Why something has to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -132,13 +133,9 @@ pub(super) fn differences(
     }
     for firmware in [Firmware::Bios, Firmware::Uefi] {
         let old: Vec<_> =
-            recorded.boot.iter().filter(|image| image.platform == firmware).map(|image| image.blake3).collect();
-        let new: Vec<_> = identity
-            .boot
-            .iter()
-            .filter(|image| Firmware::from(image.platform) == firmware)
-            .map(|image| image.blake3)
-            .collect();
+            recorded.boot.iter().filter(|image| image.firmware == firmware).map(|image| image.blake3).collect();
+        let new: Vec<_> =
+            identity.boot.iter().filter(|image| image.firmware == firmware).map(|image| image.blake3).collect();
         if old != new {
             let change = match (old.is_empty(), new.is_empty()) {
                 (true, _) => BootChange::Added,

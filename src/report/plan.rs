@@ -8,7 +8,6 @@ use std::fmt::Write as _;
 use serde_json::{Value, json};
 
 use crate::plan::{Action, BootChange, Change, EntryChange, FileChange, Plan, Reason, Tally};
-use crate::record::Firmware;
 use crate::size::Size;
 
 /// The plan as text for people.
@@ -109,7 +108,7 @@ fn write_reason(text: &mut String, reason: &Reason, change: &Change) {
             (None, None) => format!("{key} changed"),
         },
         Reason::Boot(firmware, change) => {
-            format!("boot program for {}: {}", firmware_name(*firmware), boot_change(*change))
+            format!("boot program for {}: {}", firmware, boot_change(*change))
         }
         Reason::Folders => "the empty folders are other ones".into(),
         Reason::Entry(entry) => return write_entry(text, entry),
@@ -152,13 +151,6 @@ fn write_entry(text: &mut String, entry: &EntryChange) {
 
 fn files(n_files: usize) -> String {
     if n_files == 1 { "1 file".into() } else { format!("{n_files} files") }
-}
-
-fn firmware_name(firmware: Firmware) -> &'static str {
-    match firmware {
-        Firmware::Bios => "BIOS",
-        Firmware::Uefi => "UEFI",
-    }
 }
 
 fn boot_change(change: BootChange) -> &'static str {

@@ -20,11 +20,12 @@ use crate::content::Content;
 use crate::date::Date;
 use crate::digest::Digest;
 use crate::error::Error;
+use crate::firmware::Firmware;
 use crate::format::fat;
 use crate::format::wim::{Architecture, Wim};
 use crate::layout::Layout;
-use crate::manifest::{Firmware, SecureBootCa};
-use crate::volume::{BootEntry, Folder, Misplaced, Node, Platform, Volume};
+use crate::manifest::SecureBootCa;
+use crate::volume::{BootEntry, Folder, Misplaced, Node, Volume};
 
 /// Where boot files are looked for.
 #[derive(Clone, Copy, Debug)]
@@ -165,11 +166,7 @@ pub struct Missing {
 
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let firmware = match self.firmware {
-            Firmware::Bios => "BIOS",
-            Firmware::Uefi => "UEFI",
-        };
-        write!(f, "`{}`, which {firmware} needs, is not there", self.file)
+        write!(f, "`{}`, which {} needs, is not there", self.file, self.firmware)
     }
 }
 
@@ -197,7 +194,7 @@ pub fn boot_files(source: BootSource, wanted: &Wanted) -> Result<BootFiles, NoBo
         if boot_sector.is_empty() || boot_sector.len() > MAX_BOOT_SECTOR_LEN {
             return Err(NoBootFiles::Failed(wrong_boot_sector(boot_sector.len())));
         }
-        entries.push(BootEntry { platform: Platform::Bios, image: Layout::from(&boot_sector) });
+        entries.push(BootEntry { firmware: Firmware::Bios, image: Layout::from(&boot_sector) });
         if wanted.prompt && root.get(BOOTFIX).is_none() {
             notes.push(Note::NoBiosPrompt);
         }
@@ -211,7 +208,7 @@ pub fn boot_files(source: BootSource, wanted: &Wanted) -> Result<BootFiles, NoBo
                 made_efi_image(&root, wanted.date)?
             }
         };
-        entries.push(BootEntry { platform: Platform::Uefi, image });
+        entries.push(BootEntry { firmware: Firmware::Uefi, image });
     }
     let files = root.files().into_iter().map(|(path, content)| (path, content.clone())).collect();
     Ok(BootFiles { files, entries, notes })

@@ -5,8 +5,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::boot::{self, BootFiles, BootSource, Missing, NoBootFiles, Note, Wanted};
 use super::{Draft, tree};
 use crate::date::Date;
+use crate::firmware::Firmware;
 use crate::format::wim::{Architecture, Wim};
-use crate::manifest::{BOOT_IMAGE, Firmware};
+use crate::manifest::BOOT_IMAGE;
 use crate::problem::Problem;
 use crate::volume::{BootEntry, Misplaced};
 

@@ -7,9 +7,10 @@ use std::process::Command;
 
 use super::iso::{Sample, run};
 use tsmedia::content::Content;
+use tsmedia::firmware::Firmware;
 use tsmedia::format::iso;
 use tsmedia::layout::Layout;
-use tsmedia::volume::{BootEntry, Platform};
+use tsmedia::volume::BootEntry;
 
 /// A GRUB that runs a script from its own memory and knows one file system.
 fn grub(folder: &Path, file_system: &str, script: &str) -> Vec<u8> {
@@ -26,7 +27,7 @@ fn grub(folder: &Path, file_system: &str, script: &str) -> Vec<u8> {
 
 /// Puts GRUB on the disc. Its first sector must know where the rest is, which is known when the disc is laid out.
 fn put_grub(sample: &mut Sample, mut program: Vec<u8>) {
-    let entry = |program: &[u8]| BootEntry { platform: Platform::Bios, image: Layout::from(&Content::bytes(program)) };
+    let entry = |program: &[u8]| BootEntry { firmware: Firmware::Bios, image: Layout::from(&Content::bytes(program)) };
     sample.volume.boot = vec![entry(&program)];
     let image = sample.sparse_image();
     let offset = iso::read(&mut fs::File::open(image).unwrap()).unwrap().boot[0].offset;

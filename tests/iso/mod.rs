@@ -13,9 +13,10 @@ use tempfile::TempDir;
 use tsmedia::content::{Content, SourceFile, Stat};
 use tsmedia::date::Date;
 use tsmedia::digest::Digest;
+use tsmedia::firmware::Firmware;
 use tsmedia::format::iso;
 use tsmedia::layout::{Layout, Piece};
-use tsmedia::volume::{BootEntry, Folder, Platform, Volume};
+use tsmedia::volume::{BootEntry, Folder, Volume};
 
 /// A tree with the files it is made of, and the image made of it.
 pub struct Sample {
@@ -74,8 +75,8 @@ impl Sample {
         self.note_parents(&format!("{path}/"));
     }
 
-    pub fn boot(&mut self, platform: Platform, image: &[u8]) {
-        self.volume.boot.push(BootEntry { platform, image: Layout::from(&Content::bytes(image)) });
+    pub fn boot(&mut self, firmware: Firmware, image: &[u8]) {
+        self.volume.boot.push(BootEntry { firmware, image: Layout::from(&Content::bytes(image)) });
     }
 
     fn note_parents(&mut self, path: &str) {

@@ -6,7 +6,8 @@
 use super::SECTOR;
 use super::bytes::Bytes;
 use crate::error::{Error, Result};
-use crate::volume::{BootEntry, Platform};
+use crate::firmware::Firmware;
+use crate::volume::BootEntry;
 
 /// 2.2 with 2.3 and 2.4: after the validation and the initial entry, two slots of 32 bytes for each boot program.
 const MAX_PROGRAMS: usize = 1 + (SECTOR as usize / 32 - 2) / 2;
@@ -33,16 +34,16 @@ pub fn check(boot: &[BootEntry]) -> Result<()> {
         )));
     }
     match boot.iter().find(|entry| entry.image.is_empty()) {
-        Some(entry) => Err(Error::new(format!("the {:?} boot program is empty", entry.platform))),
+        Some(entry) => Err(Error::new(format!("the {} boot program is empty", entry.firmware))),
         None => Ok(()),
     }
 }
 
 /// The room that a boot program takes, in bytes: firmware reads as many sectors as the catalog says.
 pub fn room(entry: &BootEntry) -> u64 {
-    match entry.platform {
-        Platform::Bios => entry.image.len().max(u64::from(BIOS_SECTORS) * 512),
-        Platform::Uefi => entry.image.len(),
+    match entry.firmware {
+        Firmware::Bios => entry.image.len().max(u64::from(BIOS_SECTORS) * 512),
+        Firmware::Uefi => entry.image.len(),
     }
 }
 
@@ -52,7 +53,7 @@ pub fn catalog(boot: &[BootEntry], sectors: &[u64]) -> Vec<u8> {
     let Some(initial) = boot.first() else { return catalog.into_vec() };
     // 2.1: validation entry.
     catalog.u8(0, 1); // header
-    catalog.u8(1, platform_id(initial.platform));
+    catalog.u8(1, platform_id(initial.firmware));
     catalog.le16(30, 0xAA55); // key bytes
     let sum = catalog.as_slice()[..32]
         .chunks_exact(2)
@@ -63,7 +64,7 @@ pub fn catalog(boot: &[BootEntry], sectors: &[u64]) -> Vec<u8> {
         let at = 64 * n;
         // 2.3: section header.
         catalog.u8(at, if n + 1 == boot.len() { 0x91 } else { 0x90 }); // the last one, or more follow
-        catalog.u8(at + 1, platform_id(entry.platform));
+        catalog.u8(at + 1, platform_id(entry.firmware));
         catalog.le16(at + 2, 1); // section entries
         put_entry(&mut catalog, at + 32, entry, *sector);
     }
@@ -73,18 +74,18 @@ pub fn catalog(boot: &[BootEntry], sectors: &[u64]) -> Vec<u8> {
 /// 2.2 and 2.4: an initial or section entry.
 fn put_entry(catalog: &mut Bytes, at: usize, entry: &BootEntry, sector: u64) {
     catalog.u8(at, 0x88); // bootable; media type 0: no emulation, load segment 0: the usual one
-    let n_sectors = match entry.platform {
-        Platform::Bios => BIOS_SECTORS,
+    let n_sectors = match entry.firmware {
+        Firmware::Bios => BIOS_SECTORS,
         // Firmware takes 1 as "to the end of the disc" and asks the FAT volume itself.
-        Platform::Uefi => u16::try_from(entry.image.len().div_ceil(512)).unwrap_or(1),
+        Firmware::Uefi => u16::try_from(entry.image.len().div_ceil(512)).unwrap_or(1),
     };
     catalog.le16(at + 6, n_sectors);
     catalog.le32(at + 8, sector as u32); // load RBA
 }
 
-fn platform_id(platform: Platform) -> u8 {
-    match platform {
-        Platform::Bios => 0,
-        Platform::Uefi => 0xEF,
+fn platform_id(firmware: Firmware) -> u8 {
+    match firmware {
+        Firmware::Bios => 0,
+        Firmware::Uefi => 0xEF,
     }
 }

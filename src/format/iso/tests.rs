@@ -14,8 +14,9 @@ use super::{Disc, SECTOR, layout, read};
 use crate::content::{Content, SourceFile, Stat};
 use crate::date::Date;
 use crate::digest::Digest;
+use crate::firmware::Firmware;
 use crate::layout::{Layout, Piece};
-use crate::volume::{BootEntry, Folder, Platform, Volume};
+use crate::volume::{BootEntry, Folder, Volume};
 
 fn volume(label: &str) -> Volume {
     Volume {
@@ -57,8 +58,8 @@ fn small() -> Volume {
     volume.root.insert("sources/empty", Content::bytes(*b"")).unwrap();
     volume.root.insert("tsmedia/medium.toml", Content::bytes(*b"made = true\n")).unwrap();
     volume.root.insert_folder("empty folder").unwrap();
-    for (platform, fill) in [(Platform::Bios, b'b'), (Platform::Uefi, b'u')] {
-        volume.boot.push(BootEntry { platform, image: Layout::from(&source(3_000, fill)) });
+    for (firmware, fill) in [(Firmware::Bios, b'b'), (Firmware::Uefi, b'u')] {
+        volume.boot.push(BootEntry { firmware, image: Layout::from(&source(3_000, fill)) });
     }
     volume
 }
@@ -107,7 +108,7 @@ fn large_files_come_first_and_made_ones_last() {
         volume.root.insert(path, source(len, b'x')).unwrap();
     }
     volume.root.insert("a/made", Content::bytes(vec![1; 100_000])).unwrap();
-    volume.boot.push(BootEntry { platform: Platform::Bios, image: Layout::from(&source(2_048, b'b')) });
+    volume.boot.push(BootEntry { firmware: Firmware::Bios, image: Layout::from(&source(2_048, b'b')) });
     let disc = disc_of(&volume);
     let mut files = disc.udf.clone().unwrap();
     files.retain(|file| !file.is_folder);
@@ -126,7 +127,7 @@ fn a_boot_program_that_is_a_file_of_the_tree_is_on_the_disc_once() {
     let mut volume = volume("BOOT");
     volume.root.insert("boot/other.com", source(4_096, b'o')).unwrap();
     volume.root.insert("boot/start.com", source(4_096, b's')).unwrap();
-    volume.boot.push(BootEntry { platform: Platform::Bios, image: Layout::from(&source(4_096, b's')) });
+    volume.boot.push(BootEntry { firmware: Firmware::Bios, image: Layout::from(&source(4_096, b's')) });
     let disc = disc_of(&volume);
     let file = disc.files().iter().find(|file| file.path == "boot/start.com").unwrap();
     assert_eq!(disc.boot[0].offset, file.extents[0].start);

@@ -12,7 +12,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::content::{Content, SourceFile, Stat};
 use crate::error::Error;
-use crate::manifest::{Firmware, SecureBootCa};
+use crate::firmware::Firmware;
+use crate::manifest::SecureBootCa;
 
 use super::{
     BOOT_SECTOR, BOOTFIX, BOOTMGR, BOOTMGR_EFI, Candidates, NoBootFiles, Note, Wanted, efi_image_names, efi_program,

@@ -3,8 +3,9 @@
 
 use crate::content::Content;
 use crate::error::Error;
+use crate::firmware::Firmware;
 use crate::format::wim::{Architecture, Wim};
-use crate::manifest::{Firmware, SecureBootCa};
+use crate::manifest::SecureBootCa;
 
 use super::{
     BIOS_STORE, BOOT_SDI, BOOT_SECTOR, BOOTFIX, BOOTMGR, BOOTMGR_EFI, Candidates, EFI_STORE, Note, Wanted,

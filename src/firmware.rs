@@ -1,0 +1,26 @@
+//! The firmware that starts a computer.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The firmware of a computer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Firmware {
+    /// UEFI: starts `EFI\BOOT\BOOT<arch>.EFI`.
+    Uefi,
+    /// PC BIOS: starts a boot sector, then `bootmgr`.
+    Bios,
+}
+
+/// As people write it.
+impl fmt::Display for Firmware {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Uefi => "UEFI",
+            Self::Bios => "BIOS",
+        })
+    }
+}
