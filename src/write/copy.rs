@@ -12,6 +12,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
+use std::time::Duration;
 
 use super::temporary::Temporary;
 use crate::digest::{Digests, Hasher};
@@ -27,6 +28,10 @@ const BLOCK_LEN: usize = 256 << 10;
 const N_BLOCKS: usize = 8;
 /// Files from here on are worth a second thread.
 const LARGE_LEN: u64 = 64 << 10;
+/// What is written between two looks at whether the disk has it.
+const FLUSH_LEN: u64 = 128 << 20;
+/// How long to wait before looking again.
+const FLUSH_PAUSE: Duration = Duration::from_millis(20);
 /// What the kernel copies between two looks at whether to stop.
 const COPY_LEN: u64 = 16 << 20;
 
@@ -40,8 +45,14 @@ pub fn copy(jobs: &[Job], target: Option<&Temporary>, n_lanes: usize, progress: 
     let (large, small): (Vec<_>, Vec<_>) = (0..jobs.len()).partition(is_large);
     let results = Mutex::new((vec![None; jobs.len()], None));
     let copying = Copying { jobs, target, progress, failed: AtomicBool::new(false), results };
-    on_threads(n_lanes.min(large.len()), &|next| copying.lane(&large, next));
-    on_threads((2 * n_lanes).min(small.len()), &|next| copying.small_files(&small, next));
+    let is_done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let flusher = target.map(|target| scope.spawn(|| copying.flush(target, &is_done)));
+        on_threads(n_lanes.min(large.len()), &|next| copying.lane(&large, next));
+        on_threads((2 * n_lanes).min(small.len()), &|next| copying.small_files(&small, next));
+        is_done.store(true, Ordering::Release);
+        flusher.inspect(|flusher| flusher.thread().unpark());
+    });
     let (digests, error) = copying.results.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
     match error {
         Some(error) => Err(error),
@@ -75,6 +86,27 @@ struct Copying<'a> {
 }
 
 impl Copying<'_> {
+    /// Has the disk take what is written while the rest is still being read and hashed. The file is synced before it
+    /// gets its name, and would be waited for then.
+    fn flush(&self, target: &Temporary, is_done: &AtomicBool) {
+        let mut n_flushed = 0;
+        while !is_done.load(Ordering::Acquire) {
+            thread::park_timeout(FLUSH_PAUSE);
+            let (n_written, _) = self.progress.state();
+            if n_written < n_flushed + FLUSH_LEN {
+                continue;
+            }
+            n_flushed = n_written;
+            // The system tells of a failed write once, and the sync at the end would not hear of it.
+            if let Err(error) = target.file().sync_data() {
+                self.failed.store(true, Ordering::Relaxed);
+                let mut results = self.results.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                results.1.get_or_insert(target.failed(error));
+                return;
+            }
+        }
+    }
+
     /// Copies files with a second thread that hashes.
     fn lane(&self, indices: &[usize], next: &AtomicUsize) {
         thread::scope(|scope| {
