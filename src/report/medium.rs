@@ -9,6 +9,9 @@ use crate::format::iso::{BootProgram, Disc};
 use crate::format::wim::{Compression, Wim};
 use crate::size::Size;
 
+/// How many files that the file systems of a disc show differently are named.
+const MAX_DISAGREEMENTS: usize = 10;
+
 /// A disc image for people. `description` is what its `medium.toml` says; `with_files` lists every file.
 pub fn disc(disc: &Disc, description: &[(String, String)], with_files: bool) -> String {
     let systems = [("UDF", disc.udf.is_some()), ("ISO 9660", disc.iso.is_some()), ("Joliet", disc.joliet.is_some())];
@@ -27,6 +30,7 @@ pub fn disc(disc: &Disc, description: &[(String, String)], with_files: bool) -> 
     rows.extend(disc.boot.iter().map(|program| ("boot".to_owned(), boot(program))));
     let holds = [counted(files.len(), "file"), counted(n_folders, "folder"), bytes.to_string()];
     rows.push(("holds".to_owned(), holds.join(", ")));
+    rows.extend(disc.disagreements().iter().take(MAX_DISAGREEMENTS).map(|it| ("at odds".to_owned(), it.to_string())));
     let mut text = table(&rows);
     if with_files {
         text.push('\n');

@@ -134,21 +134,6 @@ impl Disc {
         self.udf.as_deref().or(self.joliet.as_deref()).or(self.iso.as_deref()).unwrap_or_default()
     }
 
-    /// Which bytes of the disc are contents of files, ascending and without overlap. The others are structures, boot
-    /// programs that are no files, and zeros.
-    pub fn content_ranges(&self) -> Vec<Range<u64>> {
-        let mut ranges: Vec<_> = self.files().iter().flat_map(|file| file.extents.iter().cloned()).collect();
-        ranges.sort_by_key(|range| (range.start, range.end));
-        let mut merged: Vec<Range<u64>> = Vec::with_capacity(ranges.len());
-        for range in ranges {
-            match merged.last_mut() {
-                Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
-                _ => merged.push(range),
-            }
-        }
-        merged
-    }
-
     /// Where ISO 9660 and Joliet show other files than UDF. Names may differ where those can't hold them; what matters
     /// is that each file is there, with the same bytes, and no other one.
     pub fn disagreements(&self) -> Vec<Disagreement> {

@@ -94,7 +94,7 @@ fn a_small_disc_reads_back_with_its_labels_and_boot_programs() {
 fn contents_are_told_from_structures() {
     let volume = small();
     let disc = disc_of(&volume);
-    let in_ranges: u64 = disc.content_ranges().iter().map(|range| range.end - range.start).sum();
+    let in_ranges: u64 = disc.files().iter().flat_map(|file| &file.extents).map(|range| range.end - range.start).sum();
     let in_files: u64 = volume.root.files().iter().map(|(_, content)| content.len()).sum();
     assert_eq!(in_ranges, in_files);
 }
