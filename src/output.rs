@@ -98,6 +98,14 @@ pub struct Listed {
 /// The longest text that is read from a medium: the lists of a million files.
 const MAX_TEXT_LEN: u64 = 256 << 20;
 
+impl Listing {
+    /// What the medium says of itself, if it is one that tsmedia made.
+    pub fn medium(&self, image: &mut dyn Image) -> Option<lists::Medium> {
+        let file = self.files.iter().find(|file| file.path.eq_ignore_ascii_case(lists::MEDIUM))?;
+        lists::Medium::parse(&file.read_text(image).ok()?)
+    }
+}
+
 impl Listed {
     /// Reads a text of the medium into memory.
     pub fn read_text(&self, image: &mut dyn Image) -> Result<String> {

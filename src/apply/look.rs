@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use camino::Utf8Path;
 
 use crate::content::Stat;
-use crate::output::lists::{MEDIUM, Medium};
+use crate::output::lists::Medium;
 use crate::output::{Format, Image};
 use crate::plan::Existing;
 use crate::store::Store;
@@ -36,8 +36,5 @@ pub(super) fn look(path: &Utf8Path, name: &str, store: &Store, format: Format) -
 
 /// What a medium says of itself, if it is one that tsmedia made.
 pub(super) fn probe(image: &mut dyn Image, format: Format) -> Option<Medium> {
-    let listing = (format.read)(image).ok()?;
-    let file = listing.files.iter().find(|file| file.path.eq_ignore_ascii_case(MEDIUM))?;
-    let text = file.read_text(image).ok()?;
-    Medium::parse(&text)
+    (format.read)(image).ok()?.medium(image)
 }

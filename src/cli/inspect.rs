@@ -11,7 +11,7 @@ use super::screen::Screen;
 use crate::error::{Error, Result};
 use crate::format::iso;
 use crate::format::wim::Wim;
-use crate::output::{DISC, lists};
+use crate::output::Listing;
 use crate::report;
 
 #[derive(Debug, Args)]
@@ -33,7 +33,8 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         return if screen.json { screen.json(&report::wim_json(&wim)) } else { screen.data(&report::wim(&wim)) };
     }
     let disc = iso::read(&mut file).map_err(|error| Error::new(format!("reading `{path}`")).because(error))?;
-    let description = description(&mut file);
+    let medium = Listing::from(&disc).medium(&mut file);
+    let description = medium.map(|medium| medium.description).unwrap_or_default();
     if screen.json {
         screen.json(&report::disc_json(&disc, &description))
     } else {
@@ -46,12 +47,4 @@ fn is_wim(file: &mut File, path: &Utf8Path) -> Result<bool> {
     let read = file.read(&mut magic).and_then(|_| file.rewind());
     read.map_err(|error| Error::io("reading", path, error))?;
     Ok(&magic == WIM_MAGIC)
-}
-
-/// What the medium says of itself, if it is one of ours.
-fn description(file: &mut File) -> Vec<(String, String)> {
-    let listing = (DISC.read)(file).ok();
-    let listed = listing.and_then(|listing| listing.files.into_iter().find(|listed| listed.path == lists::MEDIUM));
-    let text = listed.and_then(|listed| listed.read_text(file).ok());
-    text.and_then(|text| lists::Medium::parse(&text)).map(|medium| medium.description).unwrap_or_default()
 }
