@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use crate::content::{Content, SourceFile};
 
 /// An output as a list of extents.
@@ -34,12 +36,19 @@ impl Extent {
 }
 
 /// A range of an output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Region {
     /// Where it starts.
     pub offset: u64,
     /// How long it is.
     pub len: u64,
+}
+
+impl Region {
+    /// The first byte after it.
+    pub fn end(&self) -> u64 {
+        self.offset + self.len
+    }
 }
 
 /// What an extent holds.
@@ -108,6 +117,18 @@ impl From<&Content> for Layout {
 }
 
 impl Extent {
+    /// A part of it, from `offset` in the output.
+    #[must_use]
+    pub fn part(&self, offset: u64, len: u64) -> Self {
+        let skip = offset - self.offset;
+        let piece = match &self.piece {
+            Piece::Bytes(bytes) if len == self.len => Piece::Bytes(Arc::clone(bytes)),
+            Piece::Bytes(bytes) => Piece::Bytes(bytes[skip as usize..(skip + len) as usize].into()),
+            Piece::Source { file, start } => Piece::Source { file: Arc::clone(file), start: start + skip },
+        };
+        Self { offset, len, piece }
+    }
+
     /// The whole of a content, placed at `offset`.
     pub fn of(content: &Content, offset: u64) -> Self {
         let piece = match content {

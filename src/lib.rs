@@ -23,7 +23,7 @@
 //! | deeds | `apply`, `verify` |
 //! | decision | `plan`, `record` |
 //! | meaning | `manifest`, `resolve`, `media` |
-//! | bytes | `write`, `output`, `format`, `volume`, `layout`, `source`, `content`, `store` |
+//! | bytes | `write`, `patch`, `output`, `format`, `volume`, `layout`, `source`, `content`, `store` |
 //! | words | `problem`, `error`, `digest`, `size`, `date`, `firmware`, `progress` |
 //!
 //! Only `report` and `cli` print, and only `cli` reads the environment, the clock and the terminal.
@@ -40,6 +40,7 @@ pub mod layout;
 pub mod manifest;
 pub mod media;
 pub mod output;
+pub mod patch;
 pub mod plan;
 pub mod problem;
 pub mod progress;

@@ -1,0 +1,167 @@
+//! Which files of the old output stay in the new one: those that are in both, in the same order, as many bytes as
+//! possible with as few moves as possible.
+
+use std::collections::{HashMap, VecDeque};
+
+use super::{Ability, BLOCK, Part};
+use crate::digest::Digest;
+use crate::layout::Region;
+
+/// A range of the new output that is in the old one `shift` bytes before it; a multiple of [`BLOCK`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Keep {
+    pub(super) start: u64,
+    pub(super) end: u64,
+    pub(super) shift: i64,
+}
+
+impl Keep {
+    pub(super) fn old_start(&self) -> u64 {
+        self.start.wrapping_add_signed(-self.shift)
+    }
+
+    pub(super) fn old_end(&self) -> u64 {
+        self.end.wrapping_add_signed(-self.shift)
+    }
+}
+
+/// To move everything behind a point costs as much as to write so many bytes: the file system takes its time, and
+/// forgets what it had in memory.
+const MOVE_COST: u64 = 4 << 20;
+/// Less than this is not worth a thought about moving it.
+const MIN_MOVED: u64 = 64 << 10;
+/// The choice takes time with the square of the number of runs. There are a few, unless everything was reordered.
+const MAX_RUNS: usize = 1_000;
+
+/// The files that stay, ascending in both outputs.
+pub(super) fn kept(old: &[Part], new: &[Part], ability: Ability) -> Vec<Keep> {
+    let mut runs = runs(matches(old, new));
+    runs.retain(|run| run.shift == 0 || (ability != Ability::Overwrite && run.len >= MIN_MOVED));
+    if runs.len() > MAX_RUNS {
+        runs.sort_by_key(|run| std::cmp::Reverse(run.len));
+        runs.truncate(MAX_RUNS);
+        runs.sort_by_key(|run| run.pieces[0].start);
+    }
+    best(&runs).into_iter().flat_map(|run| runs[run].pieces.iter().copied()).collect()
+}
+
+/// Neighbours that are moved alike.
+struct Run {
+    pieces: Vec<Keep>,
+    shift: i64,
+    len: u64,
+}
+
+/// Each file of the new output that is in the old one, ascending. One that is there several times is taken from its
+/// own place, or else in the same order.
+fn matches(old: &[Part], new: &[Part]) -> Vec<Keep> {
+    let key = |part: &Part| (part.blake3, part.region.len);
+    let mut places: HashMap<(Digest, u64), VecDeque<u64>> = HashMap::with_capacity(old.len());
+    let mut ascending: Vec<_> = old.iter().filter(|part| part.region.len > 0).collect();
+    ascending.sort_by_key(|part| part.region.offset);
+    for part in ascending {
+        places.entry(key(part)).or_default().push_back(part.region.offset);
+    }
+    let mut ascending: Vec<_> = new.iter().filter(|part| part.region.len > 0).collect();
+    ascending.sort_by_key(|part| part.region.offset);
+    let mut found: Vec<_> = ascending
+        .iter()
+        .map(|part| {
+            let places = places.get_mut(&key(part))?;
+            let own = places.binary_search(&part.region.offset).ok()?;
+            places.remove(own)
+        })
+        .collect();
+    for (part, found) in ascending.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
+        *found = places.get_mut(&key(part)).and_then(VecDeque::pop_front);
+    }
+    let keep = |(part, found): (&&Part, Option<u64>)| {
+        let Region { offset: start, len } = part.region;
+        found.map(|old| Keep { start, end: start + len, shift: start as i64 - old as i64 })
+    };
+    ascending.iter().zip(found).filter_map(keep).collect()
+}
+
+fn runs(pieces: Vec<Keep>) -> Vec<Run> {
+    let mut runs: Vec<Run> = Vec::new();
+    for piece in pieces.into_iter().filter(|piece| piece.shift.unsigned_abs().is_multiple_of(BLOCK)) {
+        let len = piece.end - piece.start;
+        match runs.last_mut().filter(|run| run.shift == piece.shift) {
+            Some(run) => {
+                run.pieces.push(piece);
+                run.len += len;
+            }
+            None => runs.push(Run { pieces: vec![piece], shift: piece.shift, len }),
+        }
+    }
+    runs
+}
+
+/// The runs that ascend in the old output too and have the most bytes, less what their moves cost.
+fn best(runs: &[Run]) -> Vec<usize> {
+    let old_start = |run: &Run| run.pieces[0].old_start();
+    let old_end = |run: &Run| run.pieces[run.pieces.len() - 1].old_end();
+    let cost = |before: i64, run: &Run| if before == run.shift { 0 } else { MOVE_COST as i64 };
+    // Of each run: what the best choice that ends with it is worth, and the run before it.
+    let mut worth: Vec<(i64, Option<usize>)> = Vec::with_capacity(runs.len());
+    for (index, run) in runs.iter().enumerate() {
+        let before = (0..index).filter(|before| old_end(&runs[*before]) <= old_start(run));
+        let choices = before.map(|before| (worth[before].0 - cost(runs[before].shift, run), Some(before)));
+        let alone = (-cost(0, run), None);
+        let (rest, before) = choices.fold(alone, |best, choice| if choice.0 > best.0 { choice } else { best });
+        worth.push((rest + run.len as i64, before));
+    }
+    let mut chosen = Vec::new();
+    let mut next = (0..runs.len()).max_by_key(|index| worth[*index].0).filter(|index| worth[*index].0 > 0);
+    while let Some(index) = next {
+        chosen.push(index);
+        next = worth[index].1;
+    }
+    chosen.reverse();
+    chosen
+}
+
+/// The same ranges, cut to whole blocks wherever something has to be inserted or dropped; and for each the answer
+/// whether the gap before it has room of its own, and for the gap behind them all.
+pub(super) fn aligned(keeps: &[Keep], new_len: u64, replaces: &dyn Fn(&Region) -> bool) -> (Vec<Keep>, Vec<bool>) {
+    let mut done: Vec<Keep> = Vec::with_capacity(keeps.len());
+    let mut with_room: Vec<bool> = Vec::with_capacity(keeps.len() + 1);
+    // Ranges that were too small for a whole block leave a gap that is one with its neighbours.
+    let mut wants_room = false;
+    for keep in keeps {
+        let mut keep = *keep;
+        let at = done.last().map_or(0, |last| last.end);
+        wants_room |= replaces(&super::region(at, keep.start));
+        if wants_room || done.last().map_or(0, |last| last.shift) != keep.shift {
+            keep.start = keep.start.next_multiple_of(BLOCK);
+            if keep.start >= keep.end {
+                continue;
+            }
+            wants_room |= cut_end(&mut done, &mut with_room);
+        }
+        done.push(keep);
+        with_room.push(std::mem::take(&mut wants_room));
+    }
+    let at = done.last().map_or(0, |last| last.end);
+    wants_room |= at < new_len && replaces(&super::region(at, new_len));
+    if wants_room {
+        cut_end(&mut done, &mut with_room);
+    }
+    with_room.push(wants_room);
+    (done, with_room)
+}
+
+/// Cuts the last range to whole blocks, and gives it up where it has none; says whether the gap before one that was
+/// given up wanted room.
+fn cut_end(done: &mut Vec<Keep>, with_room: &mut Vec<bool>) -> bool {
+    let mut wanted_room = false;
+    while let Some(last) = done.last_mut() {
+        last.end -= last.end % BLOCK;
+        if last.end > last.start {
+            break;
+        }
+        done.pop();
+        wanted_room |= with_room.pop().unwrap_or_default();
+    }
+    wanted_room
+}
