@@ -7,8 +7,8 @@ mod lock;
 mod look;
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fs::{Access, access};
@@ -16,12 +16,15 @@ use rustix::fs::{Access, access};
 use crate::content::Content;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
+use crate::layout::Region;
 use crate::output::{Format, Output, Sealed};
+use crate::patch::Part;
 use crate::plan::{self, Action, Change, Existing, Plan};
 use crate::progress::Progress;
-use crate::record::Record;
+use crate::record::{Record, Recorded, RecordedFile};
 use crate::store::Store;
-use crate::write::{self, Means};
+use crate::verify::verify;
+use crate::write::{self, Journal, Means, Old, Recovered};
 
 pub use lock::Lock;
 
@@ -42,6 +45,8 @@ pub struct Work<'a> {
     pub means: Means,
     /// Whether files that tsmedia did not make may be replaced.
     pub force: bool,
+    /// Whether what changed may be built anew only, and never patched.
+    pub no_patch: bool,
 }
 
 /// What was done.
@@ -69,8 +74,9 @@ pub struct Built {
 /// What there is to do. Reads sources whose digests decide it and are not known, and remembers them.
 pub fn survey(work: &Work, store: &mut Store, progress: &Progress) -> Result<Plan> {
     let record = Record::load(work.record)?;
+    let n_recovered = recover(work, store, &record, progress)?;
     let (plan, n_read) = decide(work, store, &record, progress)?;
-    if n_read > 0 {
+    if n_read > 0 || n_recovered > 0 {
         // A plan is none the worse for a cache that can't be written.
         let _ = store.save(&work.means.disk);
     }
@@ -87,6 +93,7 @@ pub fn apply(work: &Work, store: &mut Store, progress: &Progress) -> Result<Appl
     let names: Vec<_> = work.outputs.iter().map(|output| output.name.as_str()).collect();
     let _lock = Lock::take(store.root(), &names.join("`, `"))?;
     let mut record = Record::load(work.record)?;
+    let n_recovered = recover(work, store, &record, progress)?;
     let (plan, n_read) = decide(work, store, &record, progress)?;
     refuse_strangers(work, &plan)?;
     refuse_unreadable(work, &plan)?;
@@ -102,12 +109,23 @@ pub fn apply(work: &Work, store: &mut Store, progress: &Progress) -> Result<Appl
                     store.save(disk)?;
                 }
             }
-            (Action::Create | Action::Rebuild, Some(output)) => {
-                let (built, n_read) = build(output, store, &mut record, work, progress)?;
-                applied.n_read += n_read;
+            (Action::Create | Action::Patch | Action::Rebuild, Some(output)) => {
+                let patched = match change.action {
+                    Action::Patch => patch(output, store, &mut record, work, progress)?,
+                    _ => None,
+                };
+                let (built, journal) = match patched {
+                    Some(patched) => patched,
+                    None => {
+                        let (built, n_read) = build(output, store, &mut record, work, progress)?;
+                        applied.n_read += n_read;
+                        (built, None)
+                    }
+                };
                 applied.built.push(built);
                 record.save(work.record, disk)?;
                 store.save(disk)?;
+                journal.map_or(Ok(()), Journal::settle)?;
             }
             (Action::Delete, _) => {
                 delete(change, store, &mut record, work)?;
@@ -117,10 +135,34 @@ pub fn apply(work: &Work, store: &mut Store, progress: &Progress) -> Result<Appl
             (_, None) => {}
         }
     }
-    if n_read > 0 && applied.built.is_empty() {
+    if (n_read > 0 || n_recovered > 0) && applied.built.is_empty() {
         store.save(disk)?;
     }
     Ok(Applied { plan, ..applied })
+}
+
+/// Finishes or takes back what a run that was cut off left of its patches, and says how many there were.
+fn recover(work: &Work, store: &mut Store, record: &Record, progress: &Progress) -> Result<usize> {
+    let mut n_recovered = 0;
+    let names = work.outputs.iter().map(|output| &output.name).chain(record.outputs().map(|recorded| &recorded.name));
+    for name in names.collect::<BTreeSet<_>>() {
+        let path = path_of(work, name);
+        let Some(Recovered { id, stat, is_doubtful }) = write::recover(&path, &work.means.disk)? else { continue };
+        n_recovered += 1;
+        if is_doubtful && !is_sound(&path, work, progress)? {
+            // It is neither the old medium nor the new one, and the manifest makes it again.
+            work.means.disk.remove(&path).map_err(|error| Error::io("removing", &path, error))?;
+            continue;
+        }
+        store.remember_finished(name, stat, id);
+    }
+    Ok(n_recovered)
+}
+
+fn is_sound(path: &Utf8Path, work: &Work, progress: &Progress) -> Result<bool> {
+    let mut file = File::open(path).map_err(|error| Error::io("opening", path, error))?;
+    let verified = (work.format.read)(&mut file).and_then(|listing| verify(&mut file, &listing, progress));
+    Ok(verified.is_ok_and(|verified| verified.faults.is_empty()))
 }
 
 fn decide(work: &Work, store: &mut Store, record: &Record, progress: &Progress) -> Result<(Plan, u64)> {
@@ -136,6 +178,9 @@ fn decide(work: &Work, store: &mut Store, record: &Record, progress: &Progress) 
                     .entry(name.to_owned())
                     .or_insert_with(|| look::look(&path_of(work, name), name, store, work.format))
             };
+            let patching = |output: &Output, sealed: &Sealed, recorded: &Recorded, files: &[RecordedFile]| {
+                write::cost(&output.path, &old(recorded, files), sealed, &work.means)
+            };
             let inputs = plan::Inputs {
                 outputs: work.outputs,
                 others: work.others,
@@ -143,6 +188,7 @@ fn decide(work: &Work, store: &mut Store, record: &Record, progress: &Progress) 
                 record,
                 existing: &existing,
                 format: work.format,
+                patching: if work.no_patch { None } else { Some(&patching) },
             };
             let unknown = plan::to_hash(&inputs)?;
             if unknown.is_empty() {
@@ -196,6 +242,33 @@ fn refuse_unreadable(work: &Work, plan: &Plan) -> Result<()> {
     Ok(())
 }
 
+/// What the record knows of an output.
+fn old(recorded: &Recorded, files: &[RecordedFile]) -> Old {
+    let part = |file: &RecordedFile| {
+        let region = Region { offset: file.offset, len: file.len };
+        Part { region, blake3: file.blake3 }
+    };
+    Old { id: recorded.id, len: recorded.len, parts: files.iter().map(part).collect() }
+}
+
+/// Makes an output of the one that is there and takes it into record and memo. Nothing if it can't be done any more.
+fn patch(
+    output: &Output,
+    store: &mut Store,
+    record: &mut Record,
+    work: &Work,
+    progress: &Progress,
+) -> Result<Option<(Built, Option<Journal>)>> {
+    let Some(recorded) = record.get(&output.name) else { return Ok(None) };
+    let old = old(recorded, record.files(&output.name)?);
+    let sealed = output.draft(work.format)?.seal_known(&|stat| store.digests(stat))?;
+    let Some(patched) = write::patch(&output.path, &old, &sealed, &work.means, progress)? else { return Ok(None) };
+    record.put(output, &sealed);
+    let (name, id, len) = (output.name.clone(), sealed.id, sealed.layout.len());
+    store.remember_finished(&output.name, patched.stat, id);
+    Ok(Some((Built { name, id, len }, patched.journal)))
+}
+
 /// Writes an output and takes it into record and memo.
 fn build(
     output: &Output,
@@ -229,17 +302,10 @@ fn remember_kept(output: &Output, store: &mut Store, record: &mut Record, work: 
     {
         return Ok(false);
     }
-    let sealed = seal(output, store, work.format)?;
+    let sealed = output.draft(work.format)?.seal_known(&|stat| store.digests(stat))?;
     store.remember_finished(&output.name, stat, sealed.id);
     record.put(output, &sealed);
     Ok(true)
-}
-
-/// What a build of this output would be, all of its digests being known.
-fn seal(output: &Output, store: &Store, format: Format) -> Result<Sealed> {
-    let draft = output.draft(format)?;
-    let digests: Option<Vec<_>> = draft.jobs(&|stat| store.digests(stat)).iter().map(|job| job.known).collect();
-    draft.seal(&digests.ok_or_else(|| Error::new("the digest of a source is missing"))?)
 }
 
 /// Removes the file of an output that no manifest makes any more, if it is the recorded one, and forgets it.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use camino::Utf8PathBuf;
+use serde::{Deserialize, Serialize};
 
 /// The bytes of a file: in memory, or those of an existing file.
 #[derive(Clone, Debug)]
@@ -43,7 +44,7 @@ pub struct SourceFile {
 }
 
 /// What a file system says of a file: while it says the same, the bytes are the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Stat {
     /// The file system it is on.
     pub device: u64,

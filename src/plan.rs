@@ -1,7 +1,7 @@
 //! What to do, and why: decided from values alone.
 //!
-//! An output is kept when the finished file has the identity that the manifest asks for now; the record is needed
-//! only to say why it has not. `patch` is not decided yet: whatever differs is rebuilt.
+//! An output is kept when the finished file has the identity that the manifest asks for now. One that has not is
+//! patched if it is the recorded one and much of it can stay; otherwise the record only says why it is built anew.
 
 mod reason;
 
@@ -11,9 +11,10 @@ use std::sync::Arc;
 use crate::content::{Content, SourceFile, Stat};
 use crate::digest::{Digest, Digests};
 use crate::error::Result;
-use crate::output::{Format, Output};
-use crate::record::Record;
+use crate::output::{Format, Output, Sealed};
+use crate::record::{Record, Recorded, RecordedFile};
 use crate::volume::{Folder, Node};
+use crate::write::Patching;
 
 pub use reason::{BootChange, EntryChange, FileChange, N_NAMED, Reason, Tally};
 
@@ -35,6 +36,8 @@ pub struct Change {
     pub len: u64,
     /// How many bytes have to be written.
     pub n_write: u64,
+    /// How many bytes of what is there stay in an output that is patched.
+    pub n_keep: u64,
     /// Why; empty for an output that is kept.
     pub reasons: Vec<Reason>,
     /// Whether a file that tsmedia did not make bears the name.
@@ -48,6 +51,8 @@ pub enum Action {
     Keep,
     /// It is not there.
     Create,
+    /// It is there, and a part of it other than it should be.
+    Patch,
     /// It is there, and other than it should be.
     Rebuild,
     /// No manifest makes it any more.
@@ -60,6 +65,7 @@ impl Action {
         match self {
             Self::Keep => "keep",
             Self::Create => "create",
+            Self::Patch => "patch",
             Self::Rebuild => "rebuild",
             Self::Delete => "delete",
         }
@@ -113,7 +119,12 @@ pub struct Inputs<'a> {
     pub existing: &'a dyn Fn(&str) -> Existing,
     /// How outputs are laid out.
     pub format: Format,
+    /// What it would take to make an output of the recorded one; nothing where nothing is to be patched.
+    pub patching: Option<&'a Patcher<'a>>,
 }
+
+/// Says what it would take to make an output of the one that is there, of which these files are recorded.
+pub type Patcher<'a> = dyn Fn(&Output, &Sealed, &Recorded, &[RecordedFile]) -> Result<Patching> + 'a;
 
 impl Plan {
     /// Whether there is nothing to do.
@@ -154,6 +165,7 @@ pub fn plan(inputs: &Inputs) -> Result<Plan> {
             action: Action::Delete,
             len: existing.len(),
             n_write: 0,
+            n_keep: 0,
             reasons: vec![reason],
             in_the_way: !is_ours && existing != Existing::Missing,
         });
@@ -162,7 +174,7 @@ pub fn plan(inputs: &Inputs) -> Result<Plan> {
 }
 
 /// The sources whose digests decide something and are not known. An output that was never built is built whatever
-/// they are, and a file whose length is not the recorded one has changed.
+/// they are, and a file whose length is not the recorded one has changed; but what is to be patched is known first.
 pub fn to_hash(inputs: &Inputs) -> Result<Vec<Arc<SourceFile>>> {
     let mut wanted: HashMap<Stat, Arc<SourceFile>> = HashMap::new();
     for output in inputs.outputs {
@@ -183,8 +195,11 @@ pub fn to_hash(inputs: &Inputs) -> Result<Vec<Arc<SourceFile>>> {
             .collect();
         let recorded = inputs.record.files(&output.name)?;
         let lens: HashMap<_, _> = recorded.iter().map(|file| (file.path.as_str(), file.len)).collect();
+        let n_unknown: u64 = unknown.iter().map(|(_, source)| source.stat.len).sum();
+        let is_patched =
+            is_patchable(inputs, output) && n_unknown < recorded.iter().map(|file| file.len).sum::<u64>() / 2;
         for (path, source) in unknown {
-            if lens.get(path.as_str()) == Some(&source.stat.len) {
+            if is_patched || lens.get(path.as_str()) == Some(&source.stat.len) {
                 wanted.insert(source.stat, Arc::clone(source));
             }
         }
@@ -214,19 +229,46 @@ fn change(inputs: &Inputs, output: &Output) -> Result<Change> {
         };
         if id == wanted && is_whole {
             let (name, reasons) = (output.name.clone(), Vec::new());
-            return Ok(Change { name, action: Action::Keep, len, n_write: 0, reasons, in_the_way: false });
+            return Ok(Change { name, action: Action::Keep, len, n_write: 0, n_keep: 0, reasons, in_the_way: false });
         }
     }
     let draft = output.draft(inputs.format)?;
-    let action = if existing == Existing::Missing { Action::Create } else { Action::Rebuild };
-    Ok(Change {
+    let mut change = Change {
         name: output.name.clone(),
-        action,
+        action: if existing == Existing::Missing { Action::Create } else { Action::Rebuild },
         len: draft.len(),
         n_write: draft.n_write(),
+        n_keep: 0,
         reasons: reasons(inputs, output, wanted_id, existing)?,
         in_the_way: matches!(existing, Existing::Foreign { .. }) && recorded.is_none(),
-    })
+    };
+    if let (Some(patching), Some(recorded)) = (inputs.patching, recorded.filter(|_| is_patchable(inputs, output))) {
+        let patching = match wanted_id {
+            Some(_) => {
+                let files = inputs.record.files(&output.name)?;
+                patching(output, &draft.seal_known(inputs.digests)?, recorded, files)?
+            }
+            // So much is new that nobody read it to find out what a patch would take.
+            None => Patching::NotWorthwhile,
+        };
+        match patching {
+            Patching::Worthwhile { n_write, n_keep } => {
+                change.action = Action::Patch;
+                (change.n_write, change.n_keep) = (n_write, n_keep);
+            }
+            Patching::NotWorthwhile => change.reasons.push(Reason::NoGain),
+            Patching::Impossible => change.reasons.push(Reason::NotPatchable),
+        }
+    }
+    Ok(change)
+}
+
+/// Whether what is there is what is recorded, so that it is known where everything is in it.
+fn is_patchable(inputs: &Inputs, output: &Output) -> bool {
+    let recorded = inputs.record.get(&output.name);
+    let is_recorded = |id: Digest, len: u64| recorded.is_some_and(|recorded| recorded.id == id && recorded.len == len);
+    inputs.patching.is_some()
+        && matches!((inputs.existing)(&output.name), Existing::Medium { id, len } if is_recorded(id, len))
 }
 
 fn reasons(inputs: &Inputs, output: &Output, id: Option<Digest>, existing: Existing) -> Result<Vec<Reason>> {

@@ -6,6 +6,8 @@
 
 mod copy;
 mod disk;
+mod journal;
+mod patch;
 mod temporary;
 
 use std::sync::Arc;
@@ -14,12 +16,15 @@ use camino::Utf8Path;
 
 pub use copy::n_lanes;
 pub use disk::{Call, Disk};
+pub use journal::Journal;
+pub use patch::{Old, Patched, Patching, Recovered, cost, patch, recover};
 pub use temporary::{IfBusy, Temporary, replace, temporary_path};
 
 use crate::content::{SourceFile, Stat};
 use crate::digest::Digests;
 use crate::error::{Error, Result};
 use crate::output::{Draft, Job, Sealed};
+use crate::patch::Ability;
 use crate::progress::Progress;
 use crate::size::Size;
 use crate::source::visit_piece;
@@ -31,11 +36,13 @@ pub struct Means {
     pub disk: Disk,
     /// How many large files are read at a time; each takes two threads.
     pub n_lanes: usize,
+    /// What the file system can do for a patch, where that is not to be found out.
+    pub ability: Option<Ability>,
 }
 
 impl Default for Means {
     fn default() -> Self {
-        Self { disk: Disk::default(), n_lanes: n_lanes() }
+        Self { disk: Disk::default(), n_lanes: n_lanes(), ability: None }
     }
 }
 
@@ -60,6 +67,7 @@ pub fn write(
     means: &Means,
     progress: &Progress,
 ) -> Result<Written> {
+    recover(target, &means.disk)?;
     let jobs = draft.jobs(known);
     progress.start(draft.n_write());
     let temporary = Temporary::create(&means.disk, target, IfBusy::Fail)?;

@@ -17,6 +17,9 @@ pub(super) struct Arguments {
     /// Replace files at the outputs' paths that tsmedia did not make.
     #[arg(long)]
     force: bool,
+    /// Build what changed anew, and never by changing the medium that is there.
+    #[arg(long)]
+    no_patch: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
@@ -24,7 +27,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let mut whole = Plan::default();
     for project in &projects {
         let mut store = project.open_store()?;
-        let work = project.work(arguments.force);
+        let work = project.work(arguments.force, arguments.no_patch);
         let applied = screen.watch("building", |progress| apply::apply(&work, &mut store, progress))?;
         say(&applied, screen);
         whole.changes.extend(applied.plan.changes);
@@ -41,6 +44,7 @@ fn say(applied: &Applied, screen: &Screen) {
         let done = match change.action {
             Action::Keep => "kept",
             Action::Create => "created",
+            Action::Patch => "patched",
             Action::Rebuild => "rebuilt",
             Action::Delete if change.in_the_way => "forgotten",
             Action::Delete => "deleted",

@@ -16,6 +16,9 @@ pub(super) struct Arguments {
     /// End with 2 if there is something to do.
     #[arg(long)]
     detailed_exitcode: bool,
+    /// Plan to build what changed anew, and never by changing the medium that is there.
+    #[arg(long)]
+    no_patch: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
@@ -23,7 +26,8 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let mut whole = Plan::default();
     for project in &projects {
         let mut store = project.open_store()?;
-        let plan = screen.watch("reading", |progress| apply::survey(&project.work(false), &mut store, progress))?;
+        let work = project.work(false, arguments.no_patch);
+        let plan = screen.watch("reading", |progress| apply::survey(&work, &mut store, progress))?;
         whole.changes.extend(plan.changes);
     }
     if screen.json {

@@ -55,7 +55,7 @@ impl Project {
     }
 
     /// What there is to plan or to do.
-    pub fn work(&self, force: bool) -> Work<'_> {
+    pub fn work(&self, force: bool, no_patch: bool) -> Work<'_> {
         Work {
             outputs: &self.outputs,
             others: &self.others,
@@ -64,6 +64,7 @@ impl Project {
             format: DISC,
             means: Means::default(),
             force,
+            no_patch,
         }
     }
 }

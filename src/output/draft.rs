@@ -142,6 +142,12 @@ impl Draft<'_> {
         sources
     }
 
+    /// Decides the rest, when the digests of all sources are known.
+    pub fn seal_known(self, known: &dyn Fn(&Stat) -> Option<Digests>) -> Result<Sealed> {
+        let digests: Option<Vec<_>> = self.jobs(known).iter().map(|job| job.known).collect();
+        self.seal(&digests.ok_or_else(|| Error::new("the digest of a source is missing"))?)
+    }
+
     /// Decides the rest, given the digests of the [jobs](Draft::jobs) in their order.
     ///
     /// # Panics

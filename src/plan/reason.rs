@@ -31,6 +31,10 @@ pub enum Reason {
     NotOurs,
     /// No manifest makes it any more.
     Unclaimed,
+    /// To patch it would not write much less than to build it anew, which is done instead.
+    NoGain,
+    /// The finished file has another name besides, or can't be written to: it is built anew.
+    NotPatchable,
     /// tsmedia itself makes other bytes now.
     FormatVersion {
         /// What it was built with.

@@ -24,6 +24,10 @@ pub fn text(plan: &Plan) -> String {
         // Writing to a string can't fail.
         let _ = match change.action {
             Action::Keep | Action::Delete => writeln!(text, "{action:8} {name} ({len})"),
+            Action::Patch => {
+                let (n_write, n_keep) = (Size(change.n_write), Size(change.n_keep));
+                writeln!(text, "{action:8} {name} ({len}, {n_write} to write, {n_keep} kept)")
+            }
             Action::Create | Action::Rebuild => {
                 writeln!(text, "{action:8} {name} ({len}, {} to write)", Size(change.n_write))
             }
@@ -46,6 +50,7 @@ pub fn json(plan: &Plan) -> Value {
                 "action": change.action.as_str(),
                 "len": change.len,
                 "to-write": change.n_write,
+                "kept": change.n_keep,
                 "in-the-way": change.in_the_way,
                 "reasons": change.reasons.iter().map(reason_json).collect::<Vec<_>>(),
             })
@@ -56,6 +61,7 @@ pub fn json(plan: &Plan) -> Value {
         "summary": {
             "keep": count(Action::Keep),
             "create": count(Action::Create),
+            "patch": count(Action::Patch),
             "rebuild": count(Action::Rebuild),
             "delete": count(Action::Delete),
             "to-write": plan.n_write(),
@@ -73,7 +79,7 @@ pub fn summary(plan: &Plan) -> String {
             n => format!("nothing to do: all {n} outputs are as they should be"),
         };
     }
-    let parts: Vec<_> = [Action::Create, Action::Rebuild, Action::Delete, Action::Keep]
+    let parts: Vec<_> = [Action::Create, Action::Patch, Action::Rebuild, Action::Delete, Action::Keep]
         .into_iter()
         .filter(|action| plan.count(*action) > 0)
         .map(|action| format!("{} to {}", plan.count(action), action.as_str()))
@@ -100,6 +106,8 @@ fn write_reason(text: &mut String, reason: &Reason, change: &Change) {
         }
         Reason::NotOurs => "the file is not a medium that tsmedia made".into(),
         Reason::Unclaimed => "no manifest makes it any more".into(),
+        Reason::NoGain => "built anew: to patch it would not write much less".into(),
+        Reason::NotPatchable => "built anew: the file has another name too, or can't be written to".into(),
         Reason::FormatVersion { old, new } => format!("tsmedia's format is version {new} now; it was {old}"),
         Reason::Value { key, old, new } => match (old, new) {
             (Some(old), Some(new)) => format!("{key}: `{old}` → `{new}`"),
@@ -171,6 +179,8 @@ fn reason_json(reason: &Reason) -> Value {
         Reason::OtherMedium => json!({ "reason": "other-medium" }),
         Reason::NotOurs => json!({ "reason": "not-ours" }),
         Reason::Unclaimed => json!({ "reason": "unclaimed" }),
+        Reason::NoGain => json!({ "reason": "no-gain" }),
+        Reason::NotPatchable => json!({ "reason": "not-patchable" }),
         Reason::FormatVersion { old, new } => json!({ "reason": "format-version", "old": old, "new": new }),
         Reason::Value { key, old, new } => json!({ "reason": "value", "key": key, "old": old, "new": new }),
         Reason::Boot(firmware, change) => {

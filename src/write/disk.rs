@@ -10,6 +10,9 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use camino::Utf8Path;
+use rustix::fs::FallocateFlags;
+
+use crate::layout::Region;
 
 /// The calls that change a disk.
 #[derive(Clone, Default)]
@@ -26,8 +29,10 @@ pub enum Call {
     Create,
     /// Giving a file a length.
     SetLen,
-    /// Writing or copying bytes into a file.
+    /// Writing or copying bytes into a file, or clearing some.
     Write,
+    /// Inserting blocks into a file, or dropping some.
+    Move,
     /// Forcing a file or a folder to the disk.
     Sync,
     /// Renaming a file over another.
@@ -90,6 +95,28 @@ impl Disk {
         Ok(rustix::fs::copy_file_range(from, Some(&mut from_at), to, Some(&mut to_at), len)? as u64)
     }
 
+    /// Makes a range read as zero.
+    pub(super) fn clear(&self, file: &File, range: Region) -> io::Result<()> {
+        self.about_to(Call::Write)?;
+        let punched = fallocate(file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, range);
+        match punched {
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => write_zeros(file, range),
+            done => done,
+        }
+    }
+
+    /// Inserts zeros, which moves everything behind them: whole blocks, within the file.
+    pub(super) fn insert(&self, file: &File, range: Region) -> io::Result<()> {
+        self.about_to(Call::Move)?;
+        fallocate(file, FallocateFlags::INSERT_RANGE, range)
+    }
+
+    /// Takes a range out, so that everything behind it moves: whole blocks, not up to the end of the file.
+    pub(super) fn drop_range(&self, file: &File, range: Region) -> io::Result<()> {
+        self.about_to(Call::Move)?;
+        fallocate(file, FallocateFlags::COLLAPSE_RANGE, range)
+    }
+
     pub(super) fn sync(&self, file: &File) -> io::Result<()> {
         self.about_to(Call::Sync)?;
         file.sync_all()
@@ -108,4 +135,19 @@ impl Disk {
             done => done,
         }
     }
+}
+
+pub(super) fn fallocate(file: &File, flags: FallocateFlags, range: Region) -> io::Result<()> {
+    rustix::fs::fallocate(file, flags, range.offset, range.len).map_err(io::Error::from)
+}
+
+fn write_zeros(file: &File, range: Region) -> io::Result<()> {
+    static ZEROS: [u8; 64 << 10] = [0; 64 << 10];
+    let mut at = range.offset;
+    while at < range.end() {
+        let len = (range.end() - at).min(ZEROS.len() as u64) as usize;
+        file.write_all_at(&ZEROS[..len], at)?;
+        at += len as u64;
+    }
+    Ok(())
 }

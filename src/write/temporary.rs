@@ -20,7 +20,8 @@ pub struct Temporary<'a> {
     target: Utf8PathBuf,
     path: Utf8PathBuf,
     file: File,
-    finished: bool,
+    /// Whether it stays when it is dropped.
+    stays: bool,
 }
 
 /// What to do when another process is writing the same file.
@@ -52,17 +53,7 @@ impl<'a> Temporary<'a> {
         disk.create_parent(target).map_err(failed)?;
         let file = loop {
             let file = disk.open(&path).map_err(failed)?;
-            match (file.try_lock(), if_busy) {
-                (Ok(()), _) => {}
-                (Err(TryLockError::WouldBlock), IfBusy::Wait) => file.lock().map_err(failed)?,
-                (Err(TryLockError::WouldBlock), IfBusy::Fail) => {
-                    return Err(Error::new(format!("another process is writing `{target}`"))
-                        .help("wait until it is done, or stop it"));
-                }
-                // A file system without locks: then nobody else's lock is there to be seen either.
-                (Err(TryLockError::Error(error)), _) if error.kind() == io::ErrorKind::Unsupported => {}
-                (Err(TryLockError::Error(error)), _) => return Err(failed(error)),
-            }
+            lock(&file, target, if_busy)?;
             // Whoever held the lock may have renamed the file: then the lock is on the wrong one.
             if fs::symlink_metadata(&path).is_ok_and(|found| {
                 file.metadata().is_ok_and(|own| (own.dev(), own.ino()) == (found.dev(), found.ino()))
@@ -70,9 +61,37 @@ impl<'a> Temporary<'a> {
                 break file;
             }
         };
-        let temporary = Self { disk, target: target.to_owned(), path, file, finished: false };
+        let temporary = Self { disk, target: target.to_owned(), path, file, stays: false };
         temporary.set_len(0)?;
         Ok(temporary)
+    }
+
+    /// Takes the target itself, open to read and write, in place of the empty file: it is there under the name of the
+    /// temporary one until it is [finished](Temporary::finish), and not removed when it is not.
+    pub(super) fn take_target(&mut self, file: File) -> Result<()> {
+        let failed = |error| Error::io("renaming", &self.target, error);
+        self.disk.rename(&self.target, &self.path).map_err(failed)?;
+        self.file = file;
+        self.stays = true;
+        Ok(())
+    }
+
+    /// Takes up what a patch left under the temporary name, to remove it unless it is to [stay](Temporary::stay);
+    /// nothing if there is nothing.
+    pub(super) fn resume(disk: &'a Disk, target: &Utf8Path) -> Result<Option<Self>> {
+        let path = temporary_path(target);
+        let failed = |error| Error::io("opening", &path, error);
+        let file = match File::options().read(true).write(true).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file.map_err(failed)?,
+        };
+        lock(&file, target, IfBusy::Fail)?;
+        Ok(Some(Self { disk, target: target.to_owned(), path, file, stays: false }))
+    }
+
+    /// Leaves it where it is when it is dropped.
+    pub(super) fn stay(&mut self) {
+        self.stays = true;
     }
 
     /// The open file, for reading what was written.
@@ -116,18 +135,38 @@ impl<'a> Temporary<'a> {
         let failed = |error| Error::io("finishing", &self.target, error);
         self.disk.sync(&self.file).map_err(failed)?;
         self.disk.rename(&self.path, &self.target).map_err(failed)?;
-        self.finished = true;
+        self.stays = true;
         // The rename itself is on the disk only when the folder is.
-        let parent = self.target.parent().filter(|parent| !parent.as_str().is_empty());
-        let folder = File::open(parent.unwrap_or(Utf8Path::new("."))).map_err(failed)?;
-        self.disk.sync(&folder).map_err(failed)?;
+        sync_folder(self.disk, &self.target)?;
         Ok(Stat::of(&self.file.metadata().map_err(failed)?))
     }
 }
 
+/// Takes the lock of a file that will be `target`; it goes with the open file.
+pub(super) fn lock(file: &File, target: &Utf8Path, if_busy: IfBusy) -> Result<()> {
+    let failed = |error| Error::io("locking", target, error);
+    match (file.try_lock(), if_busy) {
+        (Ok(()), _) => Ok(()),
+        (Err(TryLockError::WouldBlock), IfBusy::Wait) => file.lock().map_err(failed),
+        (Err(TryLockError::WouldBlock), IfBusy::Fail) => {
+            Err(Error::new(format!("another process is writing `{target}`")).help("wait until it is done, or stop it"))
+        }
+        // A file system without locks: then nobody else's lock is there to be seen either.
+        (Err(TryLockError::Error(error)), _) if error.kind() == io::ErrorKind::Unsupported => Ok(()),
+        (Err(TryLockError::Error(error)), _) => Err(failed(error)),
+    }
+}
+
+/// Has the disk take what was created, renamed or removed in the folder of a file.
+pub(super) fn sync_folder(disk: &Disk, path: &Utf8Path) -> Result<()> {
+    let parent = path.parent().filter(|parent| !parent.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
+    let synced = File::open(parent).and_then(|folder| disk.sync(&folder));
+    synced.map_err(|error| Error::io("finishing", path, error))
+}
+
 impl Drop for Temporary<'_> {
     fn drop(&mut self) {
-        if !self.finished {
+        if !self.stays {
             // Whatever went wrong was said already; a leftover is used up by the next run.
             let _ = self.disk.remove(&self.path);
         }

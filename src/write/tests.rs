@@ -136,7 +136,7 @@ fn a_source_that_changes_while_it_is_read_fails() {
         }
         Ok(())
     });
-    let error = write_medium(&desk, &Means { disk, n_lanes: 1 }).unwrap_err();
+    let error = write_medium(&desk, &Means { disk, n_lanes: 1, ability: None }).unwrap_err();
     assert!(error.to_string().contains("install.wim` changed"), "{error}");
     assert_eq!(desk.medium(), None);
 }

@@ -26,7 +26,7 @@ fn planned(outputs: &[crate::output::Output], record: &Record, existing: &dyn Fn
         });
         Some(crate::digest::Digests::of(&std::fs::read(path?).unwrap()))
     };
-    plan(&Inputs { outputs, others: &[], digests: &digests, record, existing, format: SHELF }).unwrap()
+    plan(&Inputs { outputs, others: &[], digests: &digests, record, existing, format: SHELF, patching: None }).unwrap()
 }
 
 #[test]
@@ -94,6 +94,7 @@ fn reasons_come_entry_by_entry() {
       "summary": {
         "keep": 0,
         "create": 0,
+        "patch": 0,
         "rebuild": 1,
         "delete": 0,
         "to-write": 1715139
@@ -104,6 +105,7 @@ fn reasons_come_entry_by_entry() {
           "action": "rebuild",
           "len": 1738752,
           "to-write": 1715139,
+          "kept": 0,
           "in-the-way": false,
           "reasons": [
             {
