@@ -17,6 +17,8 @@ use camino::Utf8Path;
 pub use copy::n_lanes;
 pub use disk::{Call, Disk};
 pub use journal::Journal;
+#[cfg(test)]
+pub(crate) use patch::can;
 pub use patch::{Old, Patched, Patching, Recovered, cost, patch, recover};
 pub use temporary::{IfBusy, Temporary, replace, temporary_path};
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::*;
 use crate::output::desk::{Desk, noise};
 use crate::output::shelf::SHELF;
+use crate::patch::Ability;
 use crate::plan::Reason;
 use crate::write::Disk;
 use std::fs::File;
@@ -262,7 +263,10 @@ fn a_killed_run_leaves_the_old_or_the_new_medium_and_the_next_one_ends_right() {
         assert!(desk.medium() == Some(new), "round {round}");
         assert_eq!(desk.finished_names(), ["medium.iso"], "round {round}");
     }
-    assert!(n_old > 0 && n_between > 0 && n_new > 0, "{n_old} before, {n_between} between, {n_new} after");
+    // A medium that shares blocks with the one before it is a file of its own, so one of them is always there.
+    let is_away_meanwhile = !crate::write::can(Ability::Clone, &desk.root);
+    assert!(n_old > 0 && n_new > 0, "{n_old} before, {n_between} between, {n_new} after");
+    assert_eq!(n_between > 0, is_away_meanwhile, "{n_old} before, {n_between} between, {n_new} after");
 }
 
 #[test]

@@ -127,6 +127,17 @@ fn ability(target: &Utf8Path, means: &Means) -> Option<Ability> {
 
 /// Tries it, on files without a name.
 fn probe(folder: &Utf8Path) -> Ability {
+    if can(Ability::Clone, folder) {
+        Ability::Clone
+    } else if can(Ability::Shift, folder) {
+        Ability::Shift
+    } else {
+        Ability::Overwrite
+    }
+}
+
+/// Whether the file system of a folder has this to offer.
+pub(crate) fn can(ability: Ability, folder: &Utf8Path) -> bool {
     let folder = if folder.as_str().is_empty() { Utf8Path::new(".") } else { folder };
     let block = Region { offset: BLOCK, len: BLOCK };
     let open = || {
@@ -135,15 +146,14 @@ fn probe(folder: &Utf8Path) -> Ability {
         file.write_all_at(&[1; 3 * BLOCK as usize], 0).ok()?;
         Some(file)
     };
-    let (Some(one), Some(other)) = (open(), open()) else { return Ability::Overwrite };
-    if rustix::fs::ioctl_ficlone(&one, &other).is_ok() {
-        Ability::Clone
-    } else if fallocate(&one, FallocateFlags::INSERT_RANGE, block).is_ok()
-        && fallocate(&one, FallocateFlags::COLLAPSE_RANGE, block).is_ok()
-    {
-        Ability::Shift
-    } else {
-        Ability::Overwrite
+    let tried = |works: &dyn Fn(&File) -> bool| open().is_some_and(|file| works(&file));
+    match ability {
+        Ability::Overwrite => true,
+        Ability::Shift => tried(&|file| {
+            fallocate(file, FallocateFlags::INSERT_RANGE, block).is_ok()
+                && fallocate(file, FallocateFlags::COLLAPSE_RANGE, block).is_ok()
+        }),
+        Ability::Clone => tried(&|file| open().is_some_and(|other| rustix::fs::ioctl_ficlone(file, &other).is_ok())),
     }
 }
 
