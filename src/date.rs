@@ -17,6 +17,31 @@ impl Date {
         Some(Self(seconds)).filter(|date| (Self::EARLIEST..=Self::LATEST).contains(date))
     }
 
+    /// The moment that a clock shows as [`civil`](Date::civil) has it, so many seconds east of Greenwich. None if there
+    /// is no such moment, or if it is one that not every format can write.
+    pub fn from_civil(civil: (u16, u8, u8, u8, u8, u8), east: i64) -> Option<Self> {
+        let (year, month, day, hour, minute, second) = civil;
+        let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let month_len = [31, if is_leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+        let len = *month_len.get(usize::from(month).checked_sub(1)?)?;
+        if !(1..=len).contains(&day) || hour > 23 || minute > 59 || second > 59 {
+            return None;
+        }
+        let [year, month, day, hour, minute, second] =
+            [year.into(), month.into(), day.into(), hour.into(), minute.into(), i64::from(second)];
+        // Days since 0000-03-01, so that leap days end their years; the opposite of `civil`.
+        let shifted_year = if month <= 2 { year - 1 } else { year };
+        let shifted_month = (month + 9) % 12;
+        let days = 365 * shifted_year + shifted_year / 4 - shifted_year / 100
+            + shifted_year / 400
+            + (153 * shifted_month + 2) / 5
+            + day
+            - 1
+            - 719_468;
+        let seconds = days * 86_400 + hour * 3_600 + minute * 60 + second - east;
+        Self::from_unix(u64::try_from(seconds).ok()?)
+    }
+
     /// Seconds since 1970.
     pub fn unix(self) -> u64 {
         self.0
@@ -60,7 +85,12 @@ mod tests {
             (4_102_444_799, (2099, 12, 31, 23, 59, 59)),
         ] {
             assert_eq!(Date::from_unix(seconds).unwrap().civil(), civil);
+            assert_eq!(Date::from_civil(civil, 0).map(Date::unix), Some(seconds));
         }
         assert_eq!(Date::from_unix(0), None);
+        assert_eq!(Date::from_civil((2026, 1, 1, 1, 0, 0), 3_600), Date::from_civil((2026, 1, 1, 0, 0, 0), 0));
+        for civil in [(2026, 2, 29, 0, 0, 0), (2026, 0, 1, 0, 0, 0), (2026, 13, 1, 0, 0, 0), (2026, 1, 1, 24, 0, 0)] {
+            assert_eq!(Date::from_civil(civil, 0), None);
+        }
     }
 }

@@ -26,45 +26,27 @@ impl JsonSchema for Written {
 /// The moment that a text means, in UTC unless it names an offset. None if there is no such moment, or if it is
 /// one that not every format can hold.
 pub fn parse(text: &str) -> Option<Date> {
-    let number = |range: std::ops::Range<usize>| -> Option<i64> {
+    let number = |range: std::ops::Range<usize>| -> Option<u16> {
         let digits = text.get(range)?;
         digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok())?
     };
-    let (year, month, day) = (number(0..4)?, number(5..7)?, number(8..10)?);
-    let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let month_len = [31, if is_leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    if !(1..=12).contains(&month) || !(1..=month_len[month as usize - 1]).contains(&day) {
-        return None;
-    }
-    // Days since 0000-03-01, so that leap days end their years; the opposite of `Date::civil`.
-    let shifted_year = if month <= 2 { year - 1 } else { year };
-    let shifted_month = (month + 9) % 12;
-    let days = 365 * shifted_year + shifted_year / 4 - shifted_year / 100
-        + shifted_year / 400
-        + (153 * shifted_month + 2) / 5
-        + day
-        - 1
-        - 719_468;
-    let mut seconds = days * 86_400;
-    let mut rest = text.get(10..)?;
-    if !rest.is_empty() {
-        let (hour, minute) = (number(11..13)?, number(14..16)?);
-        let second = if text.get(16..17) == Some(":") { number(17..19)? } else { 0 };
-        if hour > 23 || minute > 59 || second > 59 {
-            return None;
-        }
-        seconds += hour * 3_600 + minute * 60 + second;
-        rest = rest.trim_start_matches(|c: char| !matches!(c, 'Z' | 'z' | '+' | '-'));
-        if let Some(sign) = rest.chars().next().filter(|c| matches!(c, '+' | '-')) {
-            let (hours, minutes) = (rest.get(1..3)?.parse::<i64>().ok()?, rest.get(4..6)?.parse::<i64>().ok()?);
+    let part = |range| number(range).and_then(|number| u8::try_from(number).ok());
+    let (year, month, day) = (number(0..4)?, part(5..7)?, part(8..10)?);
+    let (mut time, mut east) = ((0, 0, 0), 0);
+    if let Some(rest) = text.get(10..).filter(|rest| !rest.is_empty()) {
+        let second = if text.get(16..17) == Some(":") { part(17..19)? } else { 0 };
+        time = (part(11..13)?, part(14..16)?, second);
+        let zone = rest.trim_start_matches(|c: char| !matches!(c, 'Z' | 'z' | '+' | '-'));
+        if let Some(sign) = zone.chars().next().filter(|c| matches!(c, '+' | '-')) {
+            let (hours, minutes) = (zone.get(1..3)?.parse::<i64>().ok()?, zone.get(4..6)?.parse::<i64>().ok()?);
             if hours > 23 || minutes > 59 {
                 return None;
             }
             let offset = hours * 3_600 + minutes * 60;
-            seconds += if sign == '+' { -offset } else { offset };
+            east = if sign == '+' { offset } else { -offset };
         }
     }
-    Date::from_unix(u64::try_from(seconds).ok()?)
+    Date::from_civil((year, month, day, time.0, time.1, time.2), east)
 }
 
 #[cfg(test)]
