@@ -39,7 +39,7 @@ mod udf;
 #[cfg(test)]
 mod tests;
 
-pub use read::{BootProgram, Disagreement, Disc, File, Label, read};
+pub use read::{BootProgram, Disagreement, Disc, File, Label, Part, Structure, read};
 
 use crate::error::Result;
 use crate::layout::Layout;

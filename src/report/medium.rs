@@ -49,7 +49,7 @@ pub fn disc_json(disc: &Disc, description: &[(String, String)]) -> Json {
     });
     let boot = disc.boot.iter().map(|program| {
         json!({
-            "platform": platform(program.platform),
+            "platform": program.firmware(),
             "bootable": program.is_bootable,
             "sectors": program.n_sectors,
             "offset": program.offset,
@@ -68,19 +68,8 @@ pub fn disc_json(disc: &Disc, description: &[(String, String)]) -> Json {
 
 fn boot(program: &BootProgram) -> String {
     let not = if program.is_bootable { "" } else { ", marked as not bootable" };
-    let BootProgram { platform: number, n_sectors, offset, .. } = program;
-    format!("{}: {n_sectors} sectors of 512 bytes at byte {offset}{not}", platform(*number))
-}
-
-/// El Torito's platform identifiers (table 2, and the UEFI specification for 0xEF).
-fn platform(number: u8) -> String {
-    match number {
-        0x00 => "BIOS".into(),
-        0x01 => "PowerPC".into(),
-        0x02 => "Mac".into(),
-        0xEF => "UEFI".into(),
-        other => format!("platform {other:#04x}"),
-    }
+    let BootProgram { n_sectors, offset, .. } = program;
+    format!("{}: {n_sectors} sectors of 512 bytes at byte {offset}{not}", program.firmware())
 }
 
 /// A WIM file for people.

@@ -69,6 +69,10 @@ pub fn le32(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
 }
 
+pub fn be32(bytes: &[u8], at: usize) -> u32 {
+    le32(bytes, at).swap_bytes()
+}
+
 pub fn le64(bytes: &[u8], at: usize) -> u64 {
     u64::from(le32(bytes, at)) | u64::from(le32(bytes, at + 4)) << 32
 }

@@ -15,7 +15,9 @@ use std::io::{Read, Seek};
 use std::ops::Range;
 
 use self::source::Source;
+use crate::date::Date;
 use crate::error::{Error, Result};
+use crate::firmware::Firmware;
 
 /// What the structures of a disc say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +29,8 @@ pub struct Disc {
     /// What tells it from every other disc: the volume set identifier, in lower case. On our discs this is the
     /// [`Volume::id`](crate::volume::Volume::id). Empty where there is no ISO 9660 or where it says nothing.
     pub id: String,
+    /// When it was made, by ISO 9660; none where that says nothing that we can write.
+    pub date: Option<Date>,
     /// What firmware starts, in the order of the boot catalog.
     pub boot: Vec<BootProgram>,
     /// The tree of UDF, if the disc has one. This is what Windows reads.
@@ -35,6 +39,8 @@ pub struct Disc {
     pub iso: Option<Vec<File>>,
     /// The tree of Joliet.
     pub joliet: Option<Vec<File>>,
+    /// What was read of it that is no file, and where it is; ascending.
+    pub structures: Vec<Structure>,
 }
 
 /// The label, as each of the file systems has it.
@@ -66,6 +72,56 @@ pub struct BootProgram {
     pub n_sectors: u16,
     /// Where it starts, in bytes from the start of the disc.
     pub offset: u64,
+}
+
+impl BootProgram {
+    /// The firmware that it is for, as people write it: El Torito's platform identifiers (table 2, and the UEFI
+    /// specification for 0xEF).
+    pub fn firmware(&self) -> String {
+        match self.platform {
+            0x00 => Firmware::Bios.to_string(),
+            0x01 => "PowerPC".into(),
+            0x02 => "Mac".into(),
+            0xEF => Firmware::Uefi.to_string(),
+            other => format!("platform {other:#04x}"),
+        }
+    }
+
+    /// How many bytes the catalog says are loaded; none where it leaves that to the firmware: UEFI takes 0 and 1 as
+    /// "to the end of the disc".
+    pub fn loaded_len(&self) -> Option<u64> {
+        (self.n_sectors > 1).then(|| u64::from(self.n_sectors) * 512)
+    }
+}
+
+/// A run of bytes that is no file's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Structure {
+    /// What it is for.
+    pub part: Part,
+    /// Where it is, in bytes from the start of the disc.
+    pub range: Range<u64>,
+}
+
+/// What bytes that are no file's are for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Part {
+    /// Volume descriptors of any of the file systems, and what they stand in.
+    Descriptors,
+    /// The boot catalog.
+    BootCatalog,
+    /// The path tables of ISO 9660 and Joliet.
+    PathTables,
+    /// An anchor of UDF.
+    Anchor,
+    /// Folders of ISO 9660.
+    IsoFolders,
+    /// Folders of Joliet.
+    JolietFolders,
+    /// Folders of UDF.
+    UdfFolders,
+    /// The entries of UDF that say where files and folders are.
+    FileEntries,
 }
 
 /// A file or folder of a disc.
@@ -117,6 +173,7 @@ pub fn read(reader: &mut (impl Read + Seek)) -> Result<Disc> {
         *label = Some(volume.label.clone());
         ecma119::tree(source, &volume).map(Some)
     };
+    let date = descriptors.iso.as_ref().and_then(|volume| volume.created);
     let iso = view(descriptors.iso, &mut label.iso, &mut source)?;
     let joliet = view(descriptors.joliet, &mut label.joliet, &mut source)?;
     let boot = match descriptors.catalog {
@@ -125,7 +182,8 @@ pub fn read(reader: &mut (impl Read + Seek)) -> Result<Disc> {
     };
     let (udf_label, udf) = udf.unzip();
     label.udf = udf_label;
-    Ok(Disc { len: source.len(), label, id: disc_id, boot, udf, iso, joliet })
+    let len = source.len();
+    Ok(Disc { len, label, id: disc_id, date, boot, udf, iso, joliet, structures: source.into_structures() })
 }
 
 impl Disc {

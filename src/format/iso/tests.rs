@@ -100,6 +100,31 @@ fn contents_are_told_from_structures() {
 }
 
 #[test]
+fn every_byte_of_a_disc_that_is_not_zero_is_read_as_something_once() {
+    let mut volume = small();
+    // Enough folders for path tables of their own region, and for folders of several sectors.
+    for n in 0..3_000 {
+        volume.root.insert(&format!("folder {n}/{}", "x".repeat(60)), source(1, b'x')).unwrap();
+    }
+    for volume in [small(), volume] {
+        let bytes = bytes_of(&layout(&volume).unwrap());
+        let disc = read(&mut Cursor::new(&bytes)).unwrap();
+        let mut known: Vec<_> = disc.structures.iter().map(|structure| structure.range.clone()).collect();
+        known.extend(disc.files().iter().flat_map(|file| file.extents.clone()));
+        known.extend(disc.boot.iter().map(|boot| boot.offset..boot.offset + boot.loaded_len().unwrap()));
+        known.sort_by_key(|range| range.start);
+        assert!(known.windows(2).all(|pair| pair[0].end <= pair[1].start), "{known:?}");
+        let mut at = 0;
+        for range in known.iter().chain([&(bytes.len() as u64..0)]) {
+            let unknown = &bytes[at as usize..range.start as usize];
+            assert!(unknown.iter().all(|byte| *byte == 0), "something is at {at} to {}", range.start);
+            at = range.end;
+        }
+        assert_eq!(disc.date, Some(volume.date));
+    }
+}
+
+#[test]
 fn large_files_come_first_and_made_ones_last() {
     let mut volume = volume("ORDER");
     for (path, len) in

@@ -6,9 +6,10 @@ use std::io::{Read, Seek};
 use std::ops::Range;
 
 use super::super::SECTOR;
-use super::super::bytes::{le16, le32};
+use super::super::bytes::{be32, le16, le32};
 use super::source::Source;
-use super::{File, Tree};
+use super::{File, Part, Tree};
+use crate::date::Date;
 use crate::error::{Error, Result};
 
 /// What the volume descriptors say.
@@ -24,6 +25,7 @@ pub struct Volume {
     is_joliet: bool,
     pub label: String,
     pub set: String,
+    pub created: Option<Date>,
     root: Range<u64>,
 }
 
@@ -43,6 +45,7 @@ pub fn descriptors(source: &mut Source<impl Read + Seek>) -> Result<Descriptors>
             // A disc with UDF alone starts like this.
             return if n == FIRST { Ok(found) } else { Err(Error::new("the volume descriptors have no end")) };
         }
+        source.note(Part::Descriptors, n * SECTOR, SECTOR);
         match sector[0] {
             0 if sector[7..].starts_with(b"EL TORITO SPECIFICATION") => found.catalog = Some(le32(&sector, 71).into()),
             1 if found.iso.is_none() => found.iso = Some(volume(source, &sector, false)?),
@@ -59,7 +62,7 @@ fn is_joliet(sector: &[u8]) -> bool {
     [b"%/@", b"%/C", b"%/E"].iter().any(|level| sector[88..].starts_with(*level))
 }
 
-fn volume(source: &Source<impl Read + Seek>, sector: &[u8], is_joliet: bool) -> Result<Volume> {
+fn volume(source: &mut Source<impl Read + Seek>, sector: &[u8], is_joliet: bool) -> Result<Volume> {
     let block_len = both16(sector, 128, "the logical block size")?;
     if u64::from(block_len) != SECTOR {
         return Err(Error::new(format!("the logical blocks have {block_len} bytes, and only {SECTOR} are supported")));
@@ -69,7 +72,25 @@ fn volume(source: &Source<impl Read + Seek>, sector: &[u8], is_joliet: bool) -> 
         text.trim_end_matches([' ', '\0']).to_owned()
     };
     let root = Record::new(&sector[156..190])?.ok_or_else(|| Error::new("the volume descriptor has no root folder"))?;
-    Ok(Volume { is_joliet, label: text(40, 32), set: text(190, 128), root: root.range(source, "the root folder")? })
+    let root = root.range(source, "the root folder")?;
+    // 8.4.14 to 8.4.19: the path tables, of which there may be one more in each byte order.
+    let table_len = le32(sector, 132).into();
+    for table in [le32(sector, 140), le32(sector, 144), be32(sector, 148), be32(sector, 152)] {
+        if table != 0 {
+            source.note(Part::PathTables, u64::from(table) * SECTOR, table_len);
+        }
+    }
+    Ok(Volume { is_joliet, label: text(40, 32), set: text(190, 128), created: date(&sector[813..830]), root })
+}
+
+/// 8.4.26.1: year, month, day, hour, minute, second and hundredths as digits, and quarters of an hour from Greenwich.
+fn date(field: &[u8]) -> Option<Date> {
+    let (digits, zone) = field.split_at(16);
+    let digits = std::str::from_utf8(digits).ok()?;
+    let part = |at: usize| digits.get(at..at + 2)?.parse::<u8>().ok();
+    let civil = (digits.get(..4)?.parse().ok()?, part(4)?, part(6)?, part(8)?, part(10)?, part(12)?);
+    let quarters = i8::from_le_bytes([zone[0]]);
+    Date::from_civil(civil, i64::from(quarters) * 15 * 60)
 }
 
 /// Every file and folder of a volume, folder by folder.
@@ -77,9 +98,11 @@ pub fn tree(source: &mut Source<impl Read + Seek>, volume: &Volume) -> Result<Ve
     let mut tree = Tree::default();
     let mut folders = VecDeque::from([(String::new(), volume.root.clone())]);
     let mut seen = HashSet::from([volume.root.start]);
+    let part = if volume.is_joliet { Part::JolietFolders } else { Part::IsoFolders };
     while let Some((path, range)) = folders.pop_front() {
         let what = format!("the folder `/{path}`");
         tree.enter(&what, range.end - range.start, source)?;
+        source.note(part, range.start, range.end - range.start);
         let bytes = source.read(&what, range)?;
         let mut records = records(&bytes, &what)?.into_iter().skip(2).peekable();
         while let Some(record) = records.next() {

@@ -4,6 +4,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 
 use super::super::SECTOR;
+use super::{Part, Structure};
 use crate::error::{Error, Result};
 
 /// The most that is read at once; no folder is larger.
@@ -12,17 +13,43 @@ const MAX_LEN: u64 = 256 << 20;
 pub struct Source<'a, R> {
     reader: &'a mut R,
     len: u64,
+    structures: Vec<Structure>,
 }
 
 impl<'a, R: Read + Seek> Source<'a, R> {
     pub fn new(reader: &'a mut R) -> Result<Self> {
         let len =
             reader.seek(SeekFrom::End(0)).map_err(|error| Error::new("finding the end of the disc").because(error))?;
-        Ok(Self { reader, len })
+        Ok(Self { reader, len, structures: Vec::new() })
     }
 
     pub fn len(&self) -> u64 {
         self.len
+    }
+
+    /// Notes what a run of bytes is for. What lies outside of the disc is none of it.
+    pub fn note(&mut self, part: Part, start: u64, len: u64) {
+        let end = start.saturating_add(len).min(self.len);
+        match self.structures.last_mut() {
+            _ if start >= end => {}
+            Some(last) if last.part == part && last.range.end == start => last.range.end = end,
+            _ => self.structures.push(Structure { part, range: start..end }),
+        }
+    }
+
+    /// What was noted, ascending; what is for the same and touches is one.
+    pub fn into_structures(mut self) -> Vec<Structure> {
+        self.structures.sort_by_key(|structure| (structure.range.start, structure.range.end));
+        let mut merged: Vec<Structure> = Vec::new();
+        for Structure { part, range } in self.structures {
+            match merged.last_mut() {
+                Some(last) if last.part == part && range.start <= last.range.end => {
+                    last.range.end = last.range.end.max(range.end);
+                }
+                _ => merged.push(Structure { part, range }),
+            }
+        }
+        merged
     }
 
     /// A range of the disc, if there is one; `what` says what should be there.

@@ -8,7 +8,7 @@ use super::super::SECTOR;
 use super::super::bytes::{le16, le32, le64};
 use super::super::udf::{checksum, crc, tag};
 use super::source::Source;
-use super::{File, Tree};
+use super::{File, Part, Tree};
 use crate::error::{Error, Result};
 
 /// ECMA-167 4/14.6.6: file types.
@@ -33,6 +33,7 @@ pub fn read(source: &mut Source<impl Read + Seek>) -> Result<Option<(String, Vec
     let volume = anchors(source)?;
     let partition = volume.partition;
     let file_set = partition.range(source, "the file set descriptor", volume.file_set, SECTOR)?;
+    source.note(Part::Descriptors, file_set.start, volume.file_sets_len.into());
     let file_set = tagged(source, "the file set descriptor", file_set.start, volume.file_set, tag::FILE_SET)?;
     let root = le32(&file_set, 404);
     let mut tree = Tree::default();
@@ -43,6 +44,9 @@ pub fn read(source: &mut Source<impl Read + Seek>) -> Result<Option<(String, Vec
         let entry = partition.file_entry(source, &what, block)?;
         if !entry.is_folder {
             return Err(Error::new(format!("{what} is not described as a folder")));
+        }
+        for extent in &entry.extents {
+            source.note(Part::UdfFolders, extent.start, extent.end - extent.start);
         }
         tree.enter(&what, entry.extents.iter().map(|extent| extent.end - extent.start).sum(), source)?;
         for identifier in identifiers(source, &partition, &what, &entry.extents)? {
@@ -76,8 +80,12 @@ fn is_recognised(source: &mut Source<impl Read + Seek>) -> Result<bool> {
         }
         let sector = source.sector("the volume recognition sequence", n)?;
         match &sector[1..6] {
-            b"NSR02" | b"NSR03" => return Ok(true),
-            b"CD001" | b"BEA01" | b"BOOT2" | b"CDW02" => (),
+            // The structure that ends the sequence follows it.
+            b"NSR02" | b"NSR03" => {
+                source.note(Part::Descriptors, n * SECTOR, 2 * SECTOR);
+                return Ok(true);
+            }
+            b"CD001" | b"BEA01" | b"BOOT2" | b"CDW02" => source.note(Part::Descriptors, n * SECTOR, SECTOR),
             _ => break,
         }
     }
@@ -90,13 +98,21 @@ struct Volume {
     partition: Partition,
     /// The logical block of the file set descriptor.
     file_set: u32,
+    /// How many bytes it and what follows it have.
+    file_sets_len: u32,
 }
 
 /// ECMA-167 3/8.4.2.1: the volume, by the first anchor and the first sequence that can be read.
 fn anchors(source: &mut Source<impl Read + Seek>) -> Result<Volume> {
     let last = (source.len() / SECTOR).saturating_sub(1);
+    let places = [256, last, last.saturating_sub(256)];
+    for at in places {
+        if tagged(source, "the anchor", at * SECTOR, at as u32, tag::ANCHOR).is_ok() {
+            source.note(Part::Anchor, at * SECTOR, SECTOR);
+        }
+    }
     let mut failure = None;
-    for at in [256, last, last.saturating_sub(256)] {
+    for at in places {
         let anchor = match tagged(source, "the anchor", at * SECTOR, at as u32, tag::ANCHOR) {
             Ok(anchor) => anchor,
             Err(error) => {
@@ -104,10 +120,15 @@ fn anchors(source: &mut Source<impl Read + Seek>) -> Result<Volume> {
                 continue;
             }
         };
-        for extent in [16, 24] {
-            let (len, sector) = (le32(&anchor, extent), le32(&anchor, extent + 4));
-            match sequence(source, sector.into(), u64::from(len) / SECTOR) {
-                Ok(volume) => return Ok(volume),
+        let sequences = [16, 24].map(|extent| (u64::from(le32(&anchor, extent + 4)), u64::from(le32(&anchor, extent))));
+        for (sector, len) in sequences {
+            match sequence(source, sector, len / SECTOR) {
+                Ok(volume) => {
+                    for (sector, len) in sequences {
+                        source.note(Part::Descriptors, sector.saturating_mul(SECTOR), len);
+                    }
+                    return Ok(volume);
+                }
                 Err(error) => {
                     failure.get_or_insert(error);
                 }
@@ -150,6 +171,9 @@ fn sequence(source: &mut Source<impl Read + Seek>, start: u64, n_sectors: u64) -
     if n_maps != 1 || map[0] != 1 || map[1] != 6 {
         return Err(Error::new("the volume has other partitions than one plain one, which is not supported"));
     }
+    // 3/10.6.12: the integrity sequence.
+    let (integrity_len, integrity) = (le32(&logical, 432), u64::from(le32(&logical, 436)));
+    source.note(Part::Descriptors, integrity * SECTOR, integrity_len.into());
     let number = le16(&partition, 22);
     if le16(map, 4) != number {
         return Err(Error::new(format!("the partition {} of the volume is missing", le16(map, 4))));
@@ -159,8 +183,14 @@ fn sequence(source: &mut Source<impl Read + Seek>, start: u64, n_sectors: u64) -
     if le16(&logical, 256) != 0 {
         return Err(Error::new("the file set is in a partition that is not there"));
     }
-    let file_set = le32(&logical, 252);
-    Ok(Volume { label: dstring(&logical[84..212])?, partition: Partition { number: 0, range }, file_set })
+    // 4/3.1: the file set descriptor sequence.
+    let (file_sets_len, file_set) = (le32(&logical, 248) & 0x3FFF_FFFF, le32(&logical, 252));
+    Ok(Volume {
+        label: dstring(&logical[84..212])?,
+        partition: Partition { number: 0, range },
+        file_set,
+        file_sets_len,
+    })
 }
 
 /// A structure of one sector whose tag is as it should be, for the place where it stands.
@@ -208,6 +238,7 @@ impl Partition {
     /// ECMA-167 4/14.9: a file entry, with its allocation descriptors resolved.
     fn file_entry(&self, source: &mut Source<impl Read + Seek>, what: &str, block: u32) -> Result<FileEntry> {
         let start = self.range(source, what, block, SECTOR)?.start;
+        source.note(Part::FileEntries, start, SECTOR);
         let entry = tagged(source, what, start, block, tag::FILE_ENTRY)?;
         let bad = |why: &str| Error::new(format!("{what} {why}"));
         if le16(&entry, 20) != 4 {
