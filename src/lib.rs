@@ -21,7 +21,7 @@
 //! |---|---|
 //! | command line | `cli`, `report` |
 //! | deeds | `apply`, `verify` |
-//! | decision | `plan`, `record` |
+//! | decision | `plan`, `record`, `diff`, `map` |
 //! | meaning | `manifest`, `resolve`, `media` |
 //! | bytes | `write`, `patch`, `output`, `format`, `volume`, `layout`, `source`, `content`, `store` |
 //! | words | `problem`, `error`, `digest`, `size`, `date`, `firmware`, `progress` |
@@ -32,12 +32,14 @@ pub mod apply;
 pub mod cli;
 pub mod content;
 pub mod date;
+pub mod diff;
 pub mod digest;
 pub mod error;
 pub mod firmware;
 pub mod format;
 pub mod layout;
 pub mod manifest;
+pub mod map;
 pub mod media;
 pub mod output;
 pub mod patch;

@@ -9,7 +9,7 @@ const LAYERS: [(&str, &[&str]); 6] = [
     ("words", &["problem", "error", "digest", "firmware", "size", "date", "progress"]),
     ("bytes", &["write", "patch", "output", "format", "volume", "layout", "source", "content", "store"]),
     ("meaning", &["manifest", "resolve", "media"]),
-    ("decision", &["plan", "record"]),
+    ("decision", &["plan", "record", "diff", "map"]),
     ("deeds", &["apply", "verify"]),
     ("command line", &["cli", "report"]),
 ];

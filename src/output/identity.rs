@@ -44,6 +44,16 @@ pub struct BootImage {
     pub blake3: Digest,
 }
 
+impl BootImage {
+    /// The digest of a boot image that is one whole file.
+    pub fn digest_of_file(len: u64, blake3: Digest) -> Digest {
+        let mut hasher = Fields::default();
+        hasher.number(len);
+        hasher.extent(0, len, blake3);
+        hasher.finish()
+    }
+}
+
 impl Output {
     /// What the output holds. `digests` says what is known of sources; boot images are small, and read.
     pub fn identity(&self, digests: &dyn Fn(&Stat) -> Option<Digests>) -> Result<Identity> {
@@ -113,8 +123,6 @@ fn boot_digest(image: &Layout, digests: &dyn Fn(&Stat) -> Option<Digests>) -> Re
     let mut hasher = Fields::default();
     hasher.number(image.len());
     for extent in image.extents() {
-        hasher.number(extent.offset);
-        hasher.number(extent.len);
         let digest = match &extent.piece {
             Piece::Bytes(bytes) => Digest::of(bytes),
             Piece::Source { file, start } => match whole(file, *start, extent.len).and_then(digests) {
@@ -122,7 +130,7 @@ fn boot_digest(image: &Layout, digests: &dyn Fn(&Stat) -> Option<Digests>) -> Re
                 None => hash_layout(&Layout::new(extent.len, vec![Extent { offset: 0, ..extent.clone() }]))?,
             },
         };
-        hasher.digest(Some(digest));
+        hasher.extent(extent.offset, extent.len, digest);
     }
     Ok(hasher.finish())
 }
@@ -152,6 +160,12 @@ impl Fields {
 
     fn number(&mut self, number: u64) {
         self.bytes(&number.to_le_bytes());
+    }
+
+    fn extent(&mut self, offset: u64, len: u64, digest: Digest) {
+        self.number(offset);
+        self.number(len);
+        self.digest(Some(digest));
     }
 
     fn text(&mut self, text: &str) {

@@ -1,0 +1,274 @@
+//! Where things are on a finished medium: regions in the order of their places, found in the medium alone.
+//!
+//! A file of 1 MiB or more is a region, and so are smaller files of one content folder that follow each other, a
+//! boot program that is no file, and structures of one sort. A region reaches to the next one: what it does not use
+//! is its slack. [`marks`] says of two media which regions stayed, changed, moved, came and went.
+
+mod marks;
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use crate::diff::content_folder;
+use crate::format::iso::{Disc, Part};
+use crate::output::lists;
+
+pub use marks::{Marks, Reads, State, marks};
+
+/// A medium as regions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Map {
+    /// How long the medium is.
+    pub len: u64,
+    /// Its regions, ascending; together they are the whole medium.
+    pub regions: Vec<Region>,
+}
+
+/// A part of a medium.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Region {
+    /// What it is.
+    pub kind: Kind,
+    /// Which: the path of a large file, the folder of small files, the names of structures.
+    pub name: String,
+    /// Where it starts.
+    pub offset: u64,
+    /// Up to the next region.
+    pub len: u64,
+    /// Up to the end of the last thing in it.
+    pub span: u64,
+    /// How many of its bytes are something.
+    pub used: u64,
+    /// The files that are in it, or of which a part is: path and place.
+    pub files: Vec<(String, Range<u64>)>,
+    /// How many files start in it.
+    pub n_files: usize,
+}
+
+/// What a region is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// Descriptors, boot catalog, path tables, anchors.
+    Head,
+    /// A file of 1 MiB or more, or a piece of it.
+    LargeFile,
+    /// Smaller files of one content folder.
+    SmallFiles,
+    /// A boot program that is no file of the medium.
+    BootProgram,
+    /// Folders of ISO 9660, Joliet or UDF.
+    Folders,
+    /// Where UDF says where files and folders are.
+    FileEntries,
+    /// What the medium says of itself.
+    Lists,
+}
+
+impl Kind {
+    /// All of them, in the order of a legend.
+    pub const ALL: [Self; 7] = [
+        Self::Head,
+        Self::LargeFile,
+        Self::SmallFiles,
+        Self::BootProgram,
+        Self::Folders,
+        Self::FileEntries,
+        Self::Lists,
+    ];
+
+    /// The words for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Head => "head",
+            Self::LargeFile => "large file",
+            Self::SmallFiles => "small files",
+            Self::BootProgram => "boot program",
+            Self::Folders => "folders",
+            Self::FileEntries => "file entries",
+            Self::Lists => "lists",
+        }
+    }
+
+    /// Whether it holds files.
+    pub fn is_content(self) -> bool {
+        matches!(self, Self::LargeFile | Self::SmallFiles | Self::Lists)
+    }
+}
+
+/// How much of a medium is what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// How many files have bytes.
+    pub n_files: usize,
+    /// How many bytes are in files.
+    pub content: u64,
+    /// How many bytes are in structures and in boot programs that are no files.
+    pub structures: u64,
+    /// How many bytes are neither.
+    pub slack: u64,
+}
+
+impl Region {
+    /// What it does not use.
+    pub fn slack(&self) -> u64 {
+        self.len - self.used
+    }
+
+    /// Where the last thing in it ends.
+    pub fn span(&self) -> Range<u64> {
+        self.offset..self.offset + self.span
+    }
+
+    /// Where the next region starts.
+    pub fn end(&self) -> u64 {
+        self.offset + self.len
+    }
+}
+
+/// Files from here on are regions of their own.
+const LARGE: u64 = 1 << 20;
+
+/// Structures that take turns more often than this are one region: other tools put the entries of a folder's files
+/// behind each folder.
+const MAX_TURNS: usize = 6;
+
+/// Something on the medium, and what it is part of.
+struct Item {
+    place: Range<u64>,
+    kind: Kind,
+    name: String,
+    file: Option<(String, bool)>,
+}
+
+impl Map {
+    /// The regions of a disc.
+    pub fn of(disc: &Disc) -> Self {
+        let mut items = items(disc);
+        items.sort_by_key(|item| (item.place.start, item.place.end));
+        let mut regions: Vec<Region> = Vec::new();
+        let mut at = 0;
+        for Item { place, kind, name, file } in items {
+            // Files may share bytes, and a small one may be in its UDF entry: bytes are counted once.
+            let used = place.start.max(at)..place.end.max(at);
+            at = used.end;
+            let is_next = regions.last().is_none_or(|last| !belongs(last, kind, &name));
+            if is_next && used.is_empty() && file.is_none() {
+                continue;
+            }
+            if is_next && !used.is_empty() || regions.is_empty() {
+                let (offset, files) = (used.start, Vec::new());
+                regions.push(Region { kind, name: name.clone(), offset, len: 0, span: 0, used: 0, files, n_files: 0 });
+            }
+            let Some(last) = regions.last_mut() else { continue };
+            if kind == Kind::Head && last.kind == kind && !last.name.contains(&name) {
+                last.name += &format!(", {name}");
+            }
+            last.used += used.end - used.start;
+            last.span = last.span.max(used.end - last.offset);
+            if let Some((path, is_first)) = file {
+                last.n_files += usize::from(is_first);
+                last.files.push((path, place));
+            }
+        }
+        let regions = close(join_turns(regions), disc.len);
+        Self { len: disc.len, regions }
+    }
+
+    /// How much of it is what.
+    pub fn totals(&self) -> Totals {
+        let mut totals = Totals::default();
+        for region in &self.regions {
+            totals.n_files += region.n_files;
+            *(if region.kind.is_content() { &mut totals.content } else { &mut totals.structures }) += region.used;
+            totals.slack += region.slack();
+        }
+        totals
+    }
+}
+
+/// Whether something belongs to the region before it.
+fn belongs(last: &Region, kind: Kind, name: &str) -> bool {
+    match kind {
+        _ if last.kind != kind => false,
+        Kind::Head => true,
+        // Pieces of a large file that touch are one already.
+        Kind::LargeFile | Kind::BootProgram => false,
+        Kind::SmallFiles | Kind::Folders | Kind::FileEntries | Kind::Lists => last.name == name,
+    }
+}
+
+fn items(disc: &Disc) -> Vec<Item> {
+    let mut items = Vec::new();
+    let mut starts = BTreeSet::new();
+    for file in disc.files().iter().filter(|file| !file.is_folder) {
+        let folder = content_folder(&file.path);
+        let (kind, name) = match file.len {
+            _ if folder == lists::FOLDER => (Kind::Lists, folder),
+            len if len >= LARGE => (Kind::LargeFile, file.path.as_str()),
+            _ => (Kind::SmallFiles, folder),
+        };
+        for (n, place) in file.extents.iter().enumerate() {
+            starts.insert(place.start);
+            let file = Some((file.path.clone(), n == 0));
+            items.push(Item { place: place.clone(), kind, name: name.to_owned(), file });
+        }
+    }
+    for structure in &disc.structures {
+        let (kind, name) = match structure.part {
+            Part::Descriptors => (Kind::Head, "descriptors"),
+            Part::BootCatalog => (Kind::Head, "boot catalog"),
+            Part::PathTables => (Kind::Head, "path tables"),
+            Part::Anchor => (Kind::Head, "anchor"),
+            Part::IsoFolders => (Kind::Folders, "ISO 9660"),
+            Part::JolietFolders => (Kind::Folders, "Joliet"),
+            Part::UdfFolders => (Kind::Folders, "UDF"),
+            Part::FileEntries => (Kind::FileEntries, "UDF"),
+        };
+        items.push(Item { place: structure.range.clone(), kind, name: name.into(), file: None });
+    }
+    for program in disc.boot.iter().filter(|program| !starts.contains(&program.offset)) {
+        // Where the catalog leaves the length to the firmware, no more than the start is sure.
+        let end = program.offset.saturating_add(program.loaded_len().unwrap_or(512)).min(disc.len);
+        let name = program.firmware();
+        items.push(Item { place: program.offset..end, kind: Kind::BootProgram, name, file: None });
+    }
+    items
+}
+
+/// Joins structures that take turns.
+fn join_turns(regions: Vec<Region>) -> Vec<Region> {
+    let is_structure = |region: &Region| matches!(region.kind, Kind::Folders | Kind::FileEntries);
+    let mut joined: Vec<Region> = Vec::new();
+    for turns in regions.chunk_by(|a, b| is_structure(a) && is_structure(b)) {
+        if turns.len() <= MAX_TURNS {
+            joined.extend_from_slice(turns);
+            continue;
+        }
+        let mut whole = turns[0].clone();
+        let names: BTreeSet<_> = turns.iter().map(|region| region.name.as_str()).collect();
+        whole.kind = Kind::Folders;
+        whole.name = names.into_iter().collect::<Vec<_>>().join(", ");
+        for region in &turns[1..] {
+            whole.used += region.used;
+            whole.span = region.span().end - whole.offset;
+        }
+        joined.push(whole);
+    }
+    joined
+}
+
+/// Makes each region reach to the next: the first from the start of the medium, the last to its end.
+fn close(mut regions: Vec<Region>, len: u64) -> Vec<Region> {
+    if let Some(first) = regions.first_mut() {
+        first.span += first.offset;
+        first.offset = 0;
+    }
+    let starts: Vec<_> = regions.iter().skip(1).map(|region| region.offset).chain([len]).collect();
+    for (region, end) in regions.iter_mut().zip(starts) {
+        region.len = end - region.offset;
+    }
+    regions
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+//! What became of the regions of one medium on another.
+//!
+//! A region of the one is that of the other with the same kind and name, the n-th with the n-th. Files are compared
+//! by their digests, everything else by its bytes. Bytes count as the same at the same place when they are those of
+//! a whole file with the same digest, or of a sector outside of files with the same bytes.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use super::{Kind, Map, Region};
+use crate::digest::Digest;
+use crate::error::Result;
+
+/// What became of a region, seen from either medium.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It has the same bytes at the same place.
+    Same,
+    /// It has other bytes at the same place.
+    Changed,
+    /// It is elsewhere on the other medium: where, and whether its bytes are others as well.
+    Moved {
+        /// Where it is on the other medium.
+        there: u64,
+        /// Whether it has other bytes.
+        changed: bool,
+    },
+    /// It is not on the other medium.
+    Alone,
+}
+
+/// What became of the regions of two media.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Marks {
+    /// Of each region of the old medium.
+    pub old: Vec<State>,
+    /// Of each region of the new medium.
+    pub new: Vec<State>,
+    /// How many bytes of each region of the new medium are the same at the same place, slack included.
+    pub same: Vec<u64>,
+}
+
+/// The two media, the digests of their files, and what to ask about their bytes.
+pub struct Reads<'a> {
+    /// The digests of the files of the old medium and of the new one, by path.
+    pub digests: [&'a HashMap<String, Digest>; 2],
+    /// How many bytes of a range of the new medium are in sectors that are the same from a byte of the old one on.
+    pub same_len: &'a mut dyn FnMut(u64, Range<u64>) -> Result<u64>,
+}
+
+/// Compares two media region by region.
+pub fn marks(old: &Map, new: &Map, reads: &mut Reads) -> Result<Marks> {
+    let there: HashMap<_, _> = keys(&old.regions).into_iter().zip(0..).collect();
+    let mut marks = Marks { old: vec![State::Alone; old.regions.len()], new: Vec::new(), same: Vec::new() };
+    for (region, key) in new.regions.iter().zip(keys(&new.regions)) {
+        let state = match there.get(&key) {
+            None => State::Alone,
+            Some(index) => {
+                let counterpart: &Region = &old.regions[*index];
+                let changed = !is_same(counterpart, region, reads)?;
+                let (here, there) = (region.offset, counterpart.offset);
+                let state = |there| match (here == counterpart.offset, changed) {
+                    (true, false) => State::Same,
+                    (true, true) => State::Changed,
+                    (false, changed) => State::Moved { there, changed },
+                };
+                marks.old[*index] = state(here);
+                state(there)
+            }
+        };
+        marks.new.push(state);
+    }
+    marks.same = same(old, new, reads)?;
+    Ok(marks)
+}
+
+/// What tells each region from all others of its medium.
+fn keys(regions: &[Region]) -> Vec<(Kind, &str, usize)> {
+    let mut seen: HashMap<(Kind, &str), usize> = HashMap::new();
+    let mut keys = Vec::with_capacity(regions.len());
+    for Region { kind, name, .. } in regions {
+        // The name of a head is its parts, which may be more or fewer.
+        let name = if *kind == Kind::Head { "" } else { name.as_str() };
+        let n = seen.entry((*kind, name)).or_default();
+        keys.push((*kind, name, *n));
+        *n += 1;
+    }
+    keys
+}
+
+/// Whether a region has the same bytes, wherever it is.
+fn is_same(old: &Region, new: &Region, reads: &mut Reads) -> Result<bool> {
+    if new.kind.is_content() {
+        let files = |region: &Region, digests: &HashMap<String, Digest>| -> Vec<_> {
+            let file = |(path, place): &(String, Range<u64>)| {
+                (
+                    path.clone(),
+                    place.start.wrapping_sub(region.offset),
+                    place.end - place.start,
+                    digests.get(path).copied(),
+                )
+            };
+            region.files.iter().map(file).collect()
+        };
+        return Ok(files(old, reads.digests[0]) == files(new, reads.digests[1]));
+    }
+    Ok(old.span == new.span && (reads.same_len)(old.offset, new.span())? == new.span)
+}
+
+/// How many bytes of each region are the same at the same place.
+fn same(old: &Map, new: &Map, reads: &mut Reads) -> Result<Vec<u64>> {
+    let places = |map: &Map, digests: &HashMap<String, Digest>| -> HashMap<(u64, u64), Digest> {
+        let files = map.regions.iter().flat_map(|region| &region.files);
+        files.filter_map(|(path, place)| Some(((place.start, place.end), *digests.get(path)?))).collect()
+    };
+    let (of_old, of_new) = (places(old, reads.digests[0]), places(new, reads.digests[1]));
+    let mut counts = Vec::with_capacity(new.regions.len());
+    for region in &new.regions {
+        let mut count = 0;
+        let mut at = region.offset;
+        let end = region.end().min(old.len);
+        let mut inside: Vec<_> = region.files.iter().map(|(_, place)| place.clone()).collect();
+        inside.sort_by_key(|place| place.start);
+        for place in inside {
+            if place.start >= end {
+                break;
+            }
+            if place.start > at {
+                count += (reads.same_len)(at, at..place.start)?;
+            }
+            let key = (place.start, place.end);
+            if place.start >= at && of_old.get(&key).is_some_and(|digest| of_new.get(&key) == Some(digest)) {
+                count += place.end - place.start;
+            }
+            at = at.max(place.end);
+        }
+        if at < end {
+            count += (reads.same_len)(at, at..end)?;
+        }
+        counts.push(count);
+    }
+    Ok(counts)
+}
