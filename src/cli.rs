@@ -6,6 +6,7 @@
 
 mod apply;
 mod check;
+mod diff;
 mod init;
 mod inspect;
 mod plan;
@@ -53,7 +54,9 @@ enum Command {
     Plan(plan::Arguments),
     /// Build the media that are not up to date.
     Apply(apply::Arguments),
-    /// Show what a medium holds and how it starts.
+    /// Say what two media differ in: manifests, records or finished ones.
+    Diff(diff::Arguments),
+    /// Show what a medium holds, how it starts, and where things are on it.
     Inspect(inspect::Arguments),
     /// Check every byte of a medium against the digests that it carries.
     Verify(verify::Arguments),
@@ -139,6 +142,7 @@ fn run(command: Command, screen: &Screen) -> Result<Outcome> {
         Command::Render(arguments) => render::run(&arguments, screen),
         Command::Plan(arguments) => plan::run(&arguments, screen),
         Command::Apply(arguments) => apply::run(&arguments, screen),
+        Command::Diff(arguments) => diff::run(&arguments, screen),
         Command::Inspect(arguments) => inspect::run(&arguments, screen),
         Command::Verify(arguments) => verify::run(&arguments, screen),
         Command::Schema => screen.data(&manifest::editor_schema()),

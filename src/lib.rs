@@ -20,7 +20,7 @@
 //! | layer | modules |
 //! |---|---|
 //! | command line | `cli`, `report` |
-//! | deeds | `apply`, `verify` |
+//! | deeds | `apply`, `verify`, `gather` |
 //! | decision | `plan`, `record`, `diff`, `map` |
 //! | meaning | `manifest`, `resolve`, `media` |
 //! | bytes | `write`, `patch`, `output`, `format`, `volume`, `layout`, `source`, `content`, `store` |
@@ -37,6 +37,7 @@ pub mod digest;
 pub mod error;
 pub mod firmware;
 pub mod format;
+pub mod gather;
 pub mod layout;
 pub mod manifest;
 pub mod map;

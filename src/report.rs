@@ -2,10 +2,13 @@
 //!
 //! Nothing here reads the environment: whether there is colour, and how wide a line may be, is told by the caller.
 
+pub mod diff;
 mod failure;
+pub mod map;
 mod medium;
 pub mod plan;
 mod problems;
+pub mod svg;
 mod verified;
 
 pub use failure::failure;

@@ -11,8 +11,12 @@ mod build;
 #[allow(dead_code, reason = "the other tests use the rest")]
 #[path = "cli/desk.rs"]
 mod desk;
+#[path = "cli/diff.rs"]
+mod diff;
 #[path = "cli/interrupt.rs"]
 mod interrupt;
+#[path = "cli/layout.rs"]
+mod layout;
 #[path = "cli/manifests.rs"]
 mod manifests;
 #[path = "cli/medium.rs"]

@@ -1,4 +1,6 @@
-//! `tsmedia inspect`: what a finished medium, or a WIM file, holds.
+//! `tsmedia inspect`: what a finished medium, or a WIM file, holds, and where.
+
+mod layout;
 
 use std::fs::File;
 use std::io::{Read, Seek};
@@ -18,14 +20,26 @@ use crate::report;
 pub(super) struct Arguments {
     /// A disc image or a WIM file.
     medium: Utf8PathBuf,
+    /// Another medium: what is elsewhere or otherwise on it is marked.
+    #[arg(requires = "layout")]
+    other: Option<Utf8PathBuf>,
     /// List every file.
     #[arg(long)]
     files: bool,
+    /// Show where things are on the medium.
+    #[arg(long, conflicts_with = "files")]
+    layout: bool,
+    /// Draw that as a picture as well.
+    #[arg(long, value_name = "FILE", requires = "layout")]
+    svg: Option<Utf8PathBuf>,
 }
 
 const WIM_MAGIC: &[u8; 8] = b"MSWIM\0\0\0";
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
+    if arguments.layout {
+        return layout::run(arguments, screen);
+    }
     let path = &arguments.medium;
     let mut file = File::open(path).map_err(|error| Error::io("opening", path, error))?;
     if is_wim(&mut file, path)? {

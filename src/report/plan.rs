@@ -161,7 +161,7 @@ fn files(n_files: usize) -> String {
     if n_files == 1 { "1 file".into() } else { format!("{n_files} files") }
 }
 
-fn boot_change(change: BootChange) -> &'static str {
+pub(super) fn boot_change(change: BootChange) -> &'static str {
     match change {
         BootChange::Added => "added",
         BootChange::Removed => "removed",

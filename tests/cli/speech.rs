@@ -4,7 +4,8 @@ use std::process::{Command, Stdio};
 
 use crate::desk::Desk;
 
-const COMMANDS: [&str; 9] = ["init", "check", "render", "plan", "apply", "inspect", "verify", "schema", "completions"];
+const COMMANDS: [&str; 10] =
+    ["init", "check", "render", "plan", "apply", "diff", "inspect", "verify", "schema", "completions"];
 
 #[test]
 fn help_is_short_enough_to_read() {
@@ -41,6 +42,8 @@ fn data_goes_to_standard_output_and_nothing_else_does() {
         (&["schema"], true),
         (&["completions", "bash"], true),
         (&["inspect", "out/win11-BER.iso"], true),
+        (&["diff", "out/win11-BER.iso"], true),
+        (&["inspect", "--layout", "out/win11-BER.iso"], true),
         (&["verify", "out/win11-BER.iso"], false),
     ] {
         let ran = desk.run(arguments);

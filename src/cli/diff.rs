@@ -1,0 +1,215 @@
+//! `tsmedia diff`: what two media differ in, each of them a manifest, a record or a finished medium.
+
+use std::fs;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::Args;
+use serde_json::{Value as Json, json};
+
+use super::project::{self, Project};
+use super::screen::Screen;
+use super::{ManifestArguments, Outcome, parse_var};
+use crate::diff::{Contents, diff};
+use crate::error::{Error, Result};
+use crate::gather::{self, Finished};
+use crate::record::Record;
+use crate::report;
+use crate::write::Means;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// A manifest, a record or a finished medium.
+    old: Utf8PathBuf,
+    /// The same, to compare it with.
+    #[arg(default_value = project::DEFAULT_MANIFEST)]
+    new: Utf8PathBuf,
+    /// Which site, where a manifest or a record has several.
+    #[arg(long, value_name = "CODE")]
+    site: Option<String>,
+    /// A TOML file of template values for manifests.
+    #[arg(long = "vars", value_name = "FILE")]
+    vars_files: Vec<Utf8PathBuf>,
+    /// A template value, nearer than those of any file.
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_var)]
+    vars: Vec<(String, String)>,
+    /// List every file, with digests.
+    #[arg(short, long)]
+    verbose: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
+    let Some(old) = Side::load(&arguments.old, arguments, screen)? else { return Ok(Outcome::Wrong) };
+    let Some(new) = Side::load(&arguments.new, arguments, screen)? else { return Ok(Outcome::Wrong) };
+    let chosen = choose([&old, &new])?;
+    let [old, new] = [(old, &chosen[0]), (new, &chosen[1])].map(|(mut side, candidate)| {
+        let contents = side.contents(candidate, screen)?;
+        Ok((side.title(candidate), side.json(candidate), contents))
+    });
+    let ((old_title, old_json, old), (new_title, new_json, new)) = (old?, new?);
+    let diff = diff(&old, &new);
+    if screen.json {
+        screen.json(&report::diff::json(&diff, [old_json, new_json]))
+    } else {
+        screen.data(&report::diff::text(&diff, [&old_title, &new_title], arguments.verbose))
+    }
+}
+
+/// One of the two.
+struct Side {
+    path: Utf8PathBuf,
+    kind: Kind,
+    candidates: Vec<Candidate>,
+}
+
+/// What can be compared: this table, and how each is told by its name, is all that knows them.
+enum Kind {
+    Manifest(Project),
+    Record(Record),
+    Medium(Box<Finished>),
+}
+
+/// An output that may be meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Candidate {
+    /// As the manifest has it.
+    name: String,
+    /// Where it is.
+    path: Utf8PathBuf,
+    site: Option<String>,
+}
+
+impl Side {
+    /// Loads a side; nothing if it is a manifest that something is wrong with, which has been said.
+    fn load(path: &Utf8Path, arguments: &Arguments, screen: &Screen) -> Result<Option<Self>> {
+        let (kind, mut candidates) = match path.extension() {
+            Some("toml") => {
+                let Some(project) = load_manifest(path, arguments, screen)? else { return Ok(None) };
+                let candidates = project.outputs().iter().map(|output| Candidate {
+                    name: output.name.clone(),
+                    path: output.path.clone(),
+                    site: site(output.description.iter().map(|(key, value)| (*key, value.as_str()))),
+                });
+                let candidates = candidates.collect();
+                (Kind::Manifest(project), candidates)
+            }
+            Some("json") => {
+                // A record that is not there is an empty one to a build, and a mistake here.
+                fs::metadata(path).map_err(|error| Error::io("opening", path, error))?;
+                let record = Record::load(path)?;
+                let candidates = record.outputs().map(|recorded| Candidate {
+                    name: recorded.name.clone(),
+                    path: path.parent().unwrap_or(Utf8Path::new("")).join(&recorded.name),
+                    site: recorded.description.get("site").cloned(),
+                });
+                let candidates = candidates.collect();
+                (Kind::Record(record), candidates)
+            }
+            _ => {
+                let medium = gather::open(path)?;
+                let said = medium.medium.iter().flat_map(|medium| &medium.description);
+                let site = site(said.map(|(key, value)| (key.as_str(), value.as_str())));
+                let candidate = Candidate { name: path.to_string(), path: path.to_owned(), site };
+                (Kind::Medium(Box::new(medium)), vec![candidate])
+            }
+        };
+        if let (Kind::Record(_), Some(code)) = (&kind, &arguments.site) {
+            let sites = list(&candidates);
+            candidates.retain(|candidate| candidate.site.as_ref() == Some(code));
+            if candidates.is_empty() {
+                return Err(
+                    Error::new(format!("`{path}` has no output for the site `{code}`")).help(format!("it has {sites}"))
+                );
+            }
+        }
+        if candidates.is_empty() {
+            return Err(Error::new(format!("`{path}` has no outputs")).help("`tsmedia apply` builds and records them"));
+        }
+        Ok(Some(Self { path: path.to_owned(), kind, candidates }))
+    }
+
+    fn contents(&mut self, candidate: &Candidate, screen: &Screen) -> Result<Contents> {
+        let missing = || Error::new(format!("`{}` has no output `{}`", self.path, candidate.name));
+        match &mut self.kind {
+            Kind::Manifest(project) => {
+                let mut outputs = project.outputs().iter();
+                let output = outputs.find(|output| output.name == candidate.name).ok_or_else(missing)?;
+                let mut store = project.open_store()?;
+                screen.watch("reading", |progress| gather::output(output, &mut store, &Means::default(), progress))
+            }
+            Kind::Record(record) => {
+                let recorded = record.get(&candidate.name).ok_or_else(missing)?;
+                Ok(Contents::of_record(recorded, record.files(&candidate.name)?))
+            }
+            Kind::Medium(medium) => screen.watch("reading", |progress| medium.contents(progress)),
+        }
+    }
+
+    fn title(&self, candidate: &Candidate) -> String {
+        let (path, name) = (&self.path, &candidate.name);
+        match self.kind {
+            Kind::Manifest(_) => format!("{name}, as {path} makes it now"),
+            Kind::Record(_) => format!("{name}, as {path} has it"),
+            Kind::Medium(_) => path.to_string(),
+        }
+    }
+
+    fn json(&self, candidate: &Candidate) -> Json {
+        let (kind, output) = match self.kind {
+            Kind::Manifest(_) => ("manifest", Some(&candidate.name)),
+            Kind::Record(_) => ("record", Some(&candidate.name)),
+            Kind::Medium(_) => ("medium", None),
+        };
+        json!({ "kind": kind, "path": self.path, "output": output })
+    }
+}
+
+fn load_manifest(path: &Utf8Path, arguments: &Arguments, screen: &Screen) -> Result<Option<Project>> {
+    let arguments = ManifestArguments {
+        manifests: vec![path.to_owned()],
+        sites: arguments.site.iter().cloned().collect(),
+        vars_files: arguments.vars_files.clone(),
+        vars: arguments.vars.clone(),
+    };
+    Ok(project::load(&arguments, screen)?.and_then(|projects| projects.into_iter().next()))
+}
+
+fn site<'a>(mut said: impl Iterator<Item = (&'a str, &'a str)>) -> Option<String> {
+    said.find(|(key, _)| *key == "site").map(|(_, value)| value.to_owned())
+}
+
+/// The output that is meant on either side: the only one, or that at the same path, of the same name or for the same
+/// site as on the other side.
+fn choose(sides: [&Side; 2]) -> Result<[Candidate; 2]> {
+    let [old, new] = sides.map(|side| &side.candidates);
+    let pairs: Vec<_> = old.iter().flat_map(|old| new.iter().map(move |new| (old, new))).collect();
+    let place = |path: &Utf8Path| path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned());
+    let is_pair = |way: u8, old: &Candidate, new: &Candidate| match way {
+        0 => true,
+        1 => place(&old.path) == place(&new.path),
+        2 => old.name == new.name,
+        _ => old.site.is_some() && old.site == new.site,
+    };
+    for way in 0..4 {
+        let mut found = pairs.iter().filter(|(old, new)| is_pair(way, old, new));
+        if let (Some((old, new)), None) = (found.next(), found.next()) {
+            return Ok([(*old).clone(), (*new).clone()]);
+        }
+    }
+    let several = sides.into_iter().find(|side| side.candidates.len() > 1).unwrap_or(sides[0]);
+    Err(Error::new(format!("`{}` has several outputs, and none is that of the other side", several.path))
+        .help(format!("say which one is meant, with `--site`: {}", list(&several.candidates))))
+}
+
+/// Outputs with their sites, for a message.
+fn list(candidates: &[Candidate]) -> String {
+    const MAX: usize = 10;
+    let one = |candidate: &Candidate| match &candidate.site {
+        Some(site) => format!("`{site}` ({})", candidate.name),
+        None => format!("{} (no site)", candidate.name),
+    };
+    let mut listed: Vec<_> = candidates.iter().take(MAX).map(one).collect();
+    if candidates.len() > MAX {
+        listed.push(format!("and {} more", candidates.len() - MAX));
+    }
+    listed.join(", ")
+}

@@ -1,0 +1,192 @@
+//! Finished media: which kind one is, what it holds, and the digests of its files.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::diff::{self, Boot, Contents};
+use crate::digest::Digest;
+use crate::error::{Error, Result};
+use crate::format::iso::{self, BootProgram, Disc};
+use crate::layout::Region;
+use crate::output::lists::{self, Medium};
+use crate::output::{Image, Listed, Listing};
+use crate::progress::Progress;
+
+/// A finished medium, open.
+#[derive(Debug)]
+pub struct Finished {
+    /// Where it is.
+    pub path: Utf8PathBuf,
+    /// What its structures say.
+    pub disc: Disc,
+    /// What it says of itself, if tsmedia made it.
+    pub medium: Option<Medium>,
+    file: File,
+    listing: Listing,
+}
+
+/// A kind of medium: what its file starts with, and how its structures are read.
+struct Kind {
+    magic: &'static [u8],
+    read: fn(&mut File, &Utf8Path) -> Result<Disc>,
+}
+
+/// The first whose magic fits is taken. The first bytes of a disc image say nothing, so it is the last.
+const KINDS: [Kind; 2] = [Kind { magic: b"MSWIM\0\0\0", read: refuse_wim }, Kind { magic: b"", read: read_disc }];
+
+/// Opens a medium and reads its structures.
+pub fn open(path: &Utf8Path) -> Result<Finished> {
+    let mut file = File::open(path).map_err(|error| Error::io("opening", path, error))?;
+    let failed = |error| Error::io("reading", path, error);
+    let mut start = Vec::new();
+    (&mut file).take(16).read_to_end(&mut start).map_err(failed)?;
+    file.rewind().map_err(failed)?;
+    let kind = KINDS.iter().find(|kind| start.starts_with(kind.magic));
+    let kind = kind.ok_or_else(|| Error::new(format!("`{path}` is no medium")))?;
+    let disc = (kind.read)(&mut file, path)?;
+    let listing = Listing::from(&disc);
+    let medium = listing.medium(&mut file);
+    Ok(Finished { path: path.to_owned(), disc, medium, file, listing })
+}
+
+fn read_disc(file: &mut File, path: &Utf8Path) -> Result<Disc> {
+    iso::read(file).map_err(|error| Error::new(format!("reading `{path}`")).because(error))
+}
+
+fn refuse_wim(_: &mut File, path: &Utf8Path) -> Result<Disc> {
+    Err(Error::new(format!("`{path}` is a WIM file, which is not a medium of its own"))
+        .help(format!("give a disc image; `tsmedia inspect {path}` shows what the WIM file holds")))
+}
+
+impl Finished {
+    /// What it holds and says of itself.
+    pub fn contents(&mut self, progress: &Progress) -> Result<Contents> {
+        let digests = self.digests(progress)?;
+        let files: BTreeMap<_, _> = self
+            .listing
+            .files
+            .iter()
+            .filter_map(|file| {
+                let blake3 = *digests.get(&file.path)?;
+                Some((file.path.clone(), diff::File { len: file.len, blake3 }))
+            })
+            .collect();
+        let mut boot = Vec::new();
+        for program in self.disc.boot.clone().into_iter().filter(|program| program.is_bootable) {
+            boot.push(self.boot(&program, &files)?);
+        }
+        Ok(Contents {
+            label: self.disc.label.best().to_owned(),
+            date: self.disc.date,
+            format_version: self.medium.as_ref().map(|medium| medium.format_version),
+            description: self.medium.iter().flat_map(|medium| medium.description.iter().cloned()).collect(),
+            boot,
+            files,
+            entries: Vec::new(),
+        })
+    }
+
+    /// The digests of its files by path: as it lists them, or else read.
+    pub fn digests(&mut self, progress: &Progress) -> Result<HashMap<String, Digest>> {
+        let mut digests = self.listed();
+        let mut unknown: Vec<&Listed> =
+            self.listing.files.iter().filter(|file| !digests.contains_key(&file.path)).collect();
+        unknown.sort_by_key(|file| file.places.first().map(|place| place.offset));
+        progress.start(unknown.iter().map(|file| file.len).sum());
+        let failed =
+            |path: &str, error: Error| Error::new(format!("reading `{path}` on `{}`", self.path)).because(error);
+        for file in unknown {
+            let digest = hash(&mut self.file, &file.places, progress).map_err(|error| failed(&file.path, error))?;
+            digests.insert(file.path.clone(), digest);
+        }
+        Ok(digests)
+    }
+
+    /// The digests that the medium lists. A list that can't be read lists none: then its files are read.
+    fn listed(&mut self) -> HashMap<String, Digest> {
+        if self.medium.is_none() {
+            return HashMap::new();
+        }
+        let list = self.listing.files.iter().find(|file| file.path == lists::BLAKE3SUMS);
+        let Some(Ok(text)) = list.map(|list| list.read_text(&mut self.file)) else { return HashMap::new() };
+        let lines = lists::parse_sums(&text).into_iter().flatten();
+        lines.filter_map(|(path, digest)| Some((path.to_owned(), digest.parse().ok()?))).collect()
+    }
+
+    /// A boot image: the file of the medium that starts at the same byte, or else what the boot catalog says is
+    /// loaded. Where the catalog leaves the length to the firmware, the bytes are not known.
+    fn boot(&mut self, program: &BootProgram, files: &BTreeMap<String, diff::File>) -> Result<Boot> {
+        let firmware = program.firmware();
+        let starts_there = |file: &&Listed| file.places.first().is_some_and(|place| place.offset == program.offset);
+        let file = self.listing.files.iter().find(starts_there).and_then(|file| files.get(&file.path));
+        if let Some(file) = file {
+            return Ok(Boot::of_file(firmware, *file));
+        }
+        let bytes = match program.loaded_len() {
+            Some(len) => {
+                let place = Region { offset: program.offset, len: len.min(self.disc.len - program.offset) };
+                Some(hash(&mut self.file, &[place], &Progress::default())?)
+            }
+            None => None,
+        };
+        Ok(Boot { firmware, bytes, made_of: None })
+    }
+}
+
+const BLOCK_LEN: u64 = 1 << 20;
+
+/// The digest of the bytes in these places.
+fn hash(image: &mut dyn Image, places: &[Region], progress: &Progress) -> Result<Digest> {
+    let mut hasher = blake3::Hasher::new();
+    let mut block = vec![0; BLOCK_LEN as usize];
+    for place in places {
+        let mut at = place.offset;
+        while at < place.offset + place.len {
+            progress.go_on()?;
+            let bytes = &mut block[..(place.offset + place.len - at).min(BLOCK_LEN) as usize];
+            read(image, at, bytes)?;
+            hasher.update(bytes);
+            at += bytes.len() as u64;
+            progress.add(bytes.len() as u64);
+        }
+    }
+    Ok(Digest(*hasher.finalize().as_bytes()))
+}
+
+fn read(image: &mut dyn Image, at: u64, bytes: &mut [u8]) -> Result<()> {
+    let read = image.seek(SeekFrom::Start(at)).and_then(|_| image.read_exact(bytes));
+    read.map_err(|error| Error::new(format!("reading {} bytes at byte {at}", bytes.len())).because(error))
+}
+
+/// What is compared at a time when bytes are counted: a sector.
+const SECTOR: usize = 2_048;
+
+/// How many bytes of a range of `new` are in sectors that are the same from a byte of `old` on.
+pub fn same_len(
+    old: &mut Finished,
+    new: &mut Finished,
+    from: u64,
+    range: Range<u64>,
+    progress: &Progress,
+) -> Result<u64> {
+    let block_len = (range.end - range.start).min(BLOCK_LEN) as usize;
+    let mut blocks = [vec![0; block_len], vec![0; block_len]];
+    let mut n_same = 0;
+    let mut at = range.start;
+    while at < range.end {
+        progress.go_on()?;
+        let len = (range.end - at).min(BLOCK_LEN) as usize;
+        let [of_old, of_new] = blocks.each_mut().map(|block| &mut block[..len]);
+        read(&mut old.file, from + (at - range.start), of_old)?;
+        read(&mut new.file, at, of_new)?;
+        let sectors = of_old.chunks(SECTOR).zip(of_new.chunks(SECTOR));
+        n_same += sectors.filter(|(old, new)| old == new).map(|(old, _)| old.len() as u64).sum::<u64>();
+        progress.add(len as u64);
+        at += len as u64;
+    }
+    Ok(n_same)
+}

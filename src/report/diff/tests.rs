@@ -1,0 +1,79 @@
+use super::*;
+use crate::diff::{Contents, diff};
+
+fn file(bytes: &str) -> File {
+    File { len: bytes.len() as u64, blake3: Digest::of(bytes.as_bytes()) }
+}
+
+fn contents(paths: impl Iterator<Item = String>, bytes: &str) -> Contents {
+    Contents { files: paths.map(|path| (path, file(bytes))).collect(), ..Contents::default() }
+}
+
+/// Two media of so many packages with so many files each, every one of which has other bytes.
+fn many(n_packages: usize, n_files: usize) -> Diff {
+    let paths = || {
+        (0..n_packages).flat_map(move |package| (0..n_files).map(move |n| format!("SMS/PKG/{package:03}/{n:03}.cab")))
+    };
+    diff(&contents(paths(), "old"), &contents(paths(), "other"))
+}
+
+#[test]
+fn a_difference_is_a_screen_long_at_most_unless_all_is_asked_for() {
+    for n_packages in [1, 2, 3, 4, 7, 10, 19, 20, 21, 50] {
+        for n_files in [1, 2, 5, 6, 20] {
+            let diff = many(n_packages, n_files);
+            let n_lines = text(&diff, ["a", "b"], false).lines().count();
+            assert!(n_lines <= 26, "{n_packages} × {n_files}: {n_lines} lines");
+            let all = text(&diff, ["a", "b"], true);
+            assert_eq!(all.lines().count(), 5 + n_packages * (n_files + 1));
+            assert_eq!(json(&diff, [Json::Null, Json::Null])["files"].as_array().unwrap().len(), n_packages * n_files);
+        }
+    }
+}
+
+#[test]
+fn what_is_not_shown_is_counted() {
+    insta::assert_snapshot!(text(&many(3, 8), ["old.iso", "new.iso"], false), @"
+    files: 24 changed
+
+    - old.iso
+    + new.iso
+
+    SMS/PKG/000: 24 B → 40 B, 8 changed
+      ~ SMS/PKG/000/000.cab (3 B → 5 B, 96a42572 → 3f796163)
+      ~ SMS/PKG/000/001.cab (3 B → 5 B, 96a42572 → 3f796163)
+      ~ SMS/PKG/000/002.cab (3 B → 5 B, 96a42572 → 3f796163)
+      ~ SMS/PKG/000/003.cab (3 B → 5 B, 96a42572 → 3f796163)
+      and 4 more
+    SMS/PKG/001: 24 B → 40 B, 8 changed
+      ~ SMS/PKG/001/000.cab (3 B → 5 B, 96a42572 → 3f796163)
+      ~ SMS/PKG/001/001.cab (3 B → 5 B, 96a42572 → 3f796163)
+      ~ SMS/PKG/001/002.cab (3 B → 5 B, 96a42572 → 3f796163)
+      ~ SMS/PKG/001/003.cab (3 B → 5 B, 96a42572 → 3f796163)
+      and 4 more
+    SMS/PKG/002: 24 B → 40 B, 8 changed
+      ~ SMS/PKG/002/000.cab (3 B → 5 B, 96a42572 → 3f796163)
+      ~ SMS/PKG/002/001.cab (3 B → 5 B, 96a42572 → 3f796163)
+      ~ SMS/PKG/002/002.cab (3 B → 5 B, 96a42572 → 3f796163)
+      ~ SMS/PKG/002/003.cab (3 B → 5 B, 96a42572 → 3f796163)
+      and 4 more
+    ");
+    let many = text(&many(30, 3), ["old.iso", "new.iso"], false);
+    insta::assert_snapshot!(many.lines().last().unwrap(), @"and in 11 more places: 33 changed");
+}
+
+#[test]
+fn a_boot_program_that_cannot_be_compared_is_told_and_is_no_difference() {
+    let boot = |bytes, made_of| crate::diff::Boot { firmware: "UEFI".into(), bytes, made_of };
+    let old = Contents { boot: vec![boot(Some(Digest::of(b"a")), None)], ..Contents::default() };
+    let new = Contents { boot: vec![boot(None, Some(Digest::of(b"a")))], ..Contents::default() };
+    insta::assert_snapshot!(text(&diff(&old, &new), ["a.iso", "media.record.json"], false), @"
+    nothing differs that both sides know
+
+    - a.iso
+    + media.record.json
+
+    boot  program for UEFI: nobody knows whether it differs, as one side has no digest of its bytes
+    ");
+    assert_eq!(summary(&diff(&old, &old)), "nothing differs");
+}

@@ -1,0 +1,165 @@
+//! Where things are on a medium, as text and as JSON; of two media, what became of them.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value as Json, json};
+
+use super::counted;
+use crate::map::{Kind, Map, Marks, Region, State, Totals};
+use crate::size::Size;
+
+/// Another medium that a map is compared with.
+pub struct Other<'a> {
+    /// What to call it.
+    pub name: &'a str,
+    /// Where things are on it.
+    pub map: &'a Map,
+    /// What became of them.
+    pub marks: &'a Marks,
+}
+
+/// A map for people: a row for each region, then what all of them come to.
+pub fn text(map: &Map, other: Option<&Other>) -> String {
+    let mut rows = vec![["offset", "length", "used", "slack", "files", "what"].map(str::to_owned)];
+    rows.extend(map.regions.iter().map(|region| {
+        let n_files = if region.n_files == 0 { "-".into() } else { region.n_files.to_string() };
+        let lens = [region.len, region.used, region.slack()].map(|len| Size(len).to_string());
+        let [len, used, slack] = lens;
+        [region.offset.to_string(), len, used, slack, n_files, name(region)]
+    }));
+    let widths: Vec<_> = (0..5).map(|n| rows.iter().map(|row| row[n].len()).max().unwrap_or(0)).collect();
+    let states =
+        std::iter::once("state".to_owned()).chain(other.iter().flat_map(|other| other.marks.new.iter().map(state)));
+    let states: Vec<_> = if other.is_some() { states.collect() } else { Vec::new() };
+    let state_width = states.iter().map(|state| state.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for (n, row) in rows.iter().enumerate() {
+        for (column, width) in row.iter().zip(&widths) {
+            let _ = write!(text, "{column:>width$}  ");
+        }
+        if let Some(state) = states.get(n) {
+            let _ = write!(text, "{state:state_width$}  ");
+        }
+        text.push_str(row[5].as_str());
+        text.push('\n');
+    }
+    text.push('\n');
+    let Totals { n_files, content, structures, slack } = map.totals();
+    let share = |len: u64| share(len, map.len);
+    let _ = writeln!(text, "content     {} in {} ({})", Size(content), counted(n_files, "file"), share(content));
+    let _ = writeln!(text, "structures  {} ({})", Size(structures), share(structures));
+    let _ = writeln!(text, "slack       {} ({})", Size(slack), share(slack));
+    if let Some(other) = other {
+        write_other(&mut text, map, other);
+    }
+    text
+}
+
+fn write_other(text: &mut String, map: &Map, Other { name: other, map: old, marks }: &Other) {
+    let same: u64 = marks.same.iter().sum();
+    let _ = writeln!(text, "\ncompared with `{other}`:");
+    let _ = writeln!(text, "same place  {} are the same bytes there ({})", Size(same), share(same, map.len));
+    let counts = counts(marks).into_iter().filter(|(_, n)| *n > 0);
+    let counts: Vec<_> = counts.map(|(what, n)| format!("{n} {what}")).collect();
+    let _ = writeln!(text, "regions     {}", counts.join(", "));
+    for region in gone(old, marks) {
+        let _ = writeln!(text, "gone        {}, {} at {}", name(region), Size(region.len), region.offset);
+    }
+}
+
+/// The regions that only the other medium has.
+fn gone<'a>(old: &'a Map, marks: &'a Marks) -> impl Iterator<Item = &'a Region> {
+    let alone = old.regions.iter().zip(&marks.old).filter(|(_, state)| **state == State::Alone);
+    alone.map(|(region, _)| region)
+}
+
+fn counts(marks: &Marks) -> [(&'static str, usize); 6] {
+    let of = |is: &dyn Fn(&State) -> bool| marks.new.iter().filter(|state| is(state)).count();
+    [
+        ("the same", of(&|state| *state == State::Same)),
+        ("changed", of(&|state| *state == State::Changed)),
+        ("moved", of(&|state| matches!(state, State::Moved { changed: false, .. }))),
+        ("moved and changed", of(&|state| matches!(state, State::Moved { changed: true, .. }))),
+        ("new", of(&|state| *state == State::Alone)),
+        ("gone", marks.old.iter().filter(|state| **state == State::Alone).count()),
+    ]
+}
+
+/// What a region is called.
+pub(super) fn name(region: &Region) -> String {
+    let name = region.name.as_str();
+    match region.kind {
+        Kind::Head | Kind::LargeFile => name.to_owned(),
+        Kind::SmallFiles if name.is_empty() => "small files in the root".into(),
+        Kind::SmallFiles => format!("small files in {name}"),
+        Kind::BootProgram => format!("boot program for {name}"),
+        Kind::Folders => format!("folders of {name}"),
+        Kind::FileEntries => format!("file entries of {name}"),
+        Kind::Lists => format!("lists in {name}"),
+    }
+}
+
+/// What became of a region of the new medium.
+pub(super) fn state(state: &State) -> String {
+    match state {
+        State::Same => "same".into(),
+        State::Changed => "changed".into(),
+        State::Moved { there, changed: false } => format!("moved from {there}"),
+        State::Moved { there, changed: true } => format!("moved from {there}, changed"),
+        State::Alone => "new".into(),
+    }
+}
+
+/// A part of a whole, in per cent.
+pub(super) fn share(part: u64, whole: u64) -> String {
+    // In tenths, rounded down: nothing but everything is 100.0 %.
+    let tenths = u128::from(part) * 1_000 / u128::from(whole.max(1));
+    format!("{}.{} %", tenths / 10, tenths % 10)
+}
+
+/// A map as data.
+pub fn json(map: &Map, other: Option<&Other>) -> Json {
+    let regions = map.regions.iter().enumerate().map(|(n, region)| {
+        let mut value = region_json(region);
+        if let Some(Other { marks, .. }) = other {
+            let (state, from) = match marks.new[n] {
+                State::Same => ("same", None),
+                State::Changed => ("changed", None),
+                State::Moved { there, changed: false } => ("moved", Some(there)),
+                State::Moved { there, changed: true } => ("moved-changed", Some(there)),
+                State::Alone => ("new", None),
+            };
+            value["state"] = state.into();
+            value["from"] = from.into();
+            value["same"] = marks.same[n].into();
+        }
+        value
+    });
+    let Totals { n_files, content, structures, slack } = map.totals();
+    let mut value = json!({
+        "len": map.len,
+        "totals": { "files": n_files, "content": content, "structures": structures, "slack": slack },
+        "regions": regions.collect::<Vec<_>>(),
+    });
+    if let Some(Other { name, map: old, marks }) = other {
+        value["other"] = json!({
+            "name": name,
+            "len": old.len,
+            "same": marks.same.iter().sum::<u64>(),
+            "gone": gone(old, marks).map(region_json).collect::<Vec<_>>(),
+        });
+    }
+    value
+}
+
+fn region_json(region: &Region) -> Json {
+    json!({
+        "offset": region.offset,
+        "len": region.len,
+        "used": region.used,
+        "slack": region.slack(),
+        "files": region.n_files,
+        "kind": region.kind.as_str(),
+        "name": region.name,
+    })
+}
