@@ -16,6 +16,8 @@ use crate::record::{Recorded, RecordedFile, entry_of};
 /// What a medium holds and says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Contents {
+    /// The digest of everything that decided its bytes, if tsmedia made it or would.
+    pub id: Option<Digest>,
     /// The volume label.
     pub label: String,
     /// Every time on it, if that is known.
@@ -139,6 +141,7 @@ impl Contents {
             Some((held.path.clone(), File { len: held.len, blake3 }))
         });
         Self {
+            id: identity.id,
             label: output.label.clone(),
             date: Some(output.date),
             format_version: Some(crate::output::FORMAT_VERSION),
@@ -158,6 +161,7 @@ impl Contents {
         });
         let entries = recorded.entries.iter();
         Self {
+            id: Some(recorded.id),
             label: recorded.label.clone(),
             date: Date::from_unix(recorded.date),
             format_version: Some(recorded.format_version),
@@ -238,7 +242,10 @@ impl Group {
 
 /// Everything in which `new` differs from `old`.
 pub fn diff(old: &Contents, new: &Contents) -> Diff {
-    Diff { values: values(old, new), boot: boot(&old.boot, &new.boot), groups: groups(old, new) }
+    // Of one identity are the same boot images, even where neither side has a digest that the other has too.
+    let is_one = old.id.is_some() && old.id == new.id;
+    let boot = if is_one { Vec::new() } else { boot(&old.boot, &new.boot) };
+    Diff { values: values(old, new), boot, groups: groups(old, new) }
 }
 
 fn values(old: &Contents, new: &Contents) -> Vec<ValueChange> {

@@ -248,6 +248,9 @@ fn join_turns(regions: Vec<Region>) -> Vec<Region> {
         let names: BTreeSet<_> = turns.iter().map(|region| region.name.as_str()).collect();
         whole.kind = Kind::Folders;
         whole.name = names.into_iter().collect::<Vec<_>>().join(", ");
+        if turns.iter().any(|region| region.kind == Kind::FileEntries) {
+            whole.name += ", with file entries";
+        }
         for region in &turns[1..] {
             whole.used += region.used;
             whole.span = region.span().end - whole.offset;

@@ -122,5 +122,8 @@ fn boot_images_are_compared_by_whatever_digest_both_sides_know() {
     let both = [raw("a"), second];
     assert_eq!(found(&both, &both[..1]), [("UEFI".to_owned(), Some(BootChange::Removed))]);
     let unknown = Contents { boot: vec![raw("a")], ..contents(&[]) };
-    assert!(diff(&unknown, &Contents { boot: vec![in_record("a")], ..contents(&[]) }).is_empty());
+    let recorded = Contents { boot: vec![in_record("a")], ..contents(&[]) };
+    let diff_of = |id: Option<Digest>| diff(&Contents { id, ..unknown.clone() }, &Contents { id, ..recorded.clone() });
+    assert!(diff_of(None).is_empty() && diff_of(None).boot.len() == 1);
+    assert_eq!(diff_of(Some(Digest::of(b"one"))).boot, []);
 }

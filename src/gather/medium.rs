@@ -80,6 +80,7 @@ impl Finished {
             boot.push(self.boot(&program, &files)?);
         }
         Ok(Contents {
+            id: self.medium.as_ref().map(|medium| medium.id),
             label: self.disc.label.best().to_owned(),
             date: self.disc.date,
             format_version: self.medium.as_ref().map(|medium| medium.format_version),

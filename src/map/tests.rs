@@ -1,5 +1,7 @@
 use std::collections::HashMap;
 
+use proptest::prelude::*;
+
 use super::*;
 use crate::digest::Digest;
 use crate::format::iso::{BootProgram, File, Structure};
@@ -114,7 +116,7 @@ fn structures_that_take_turns_are_one_region() {
     }
     disc.structures.sort_by_key(|structure| structure.range.start);
     let rows = rows(&Map::of(&disc));
-    assert_eq!(rows[2], "602112 +444416 30772 0 folders: ISO 9660, UDF");
+    assert_eq!(rows[2], "602112 +444416 30772 0 folders: ISO 9660, UDF, with file entries");
 }
 
 /// The bytes of a disc: its structures are what `fill` says. Nobody looks at those of files.
@@ -199,5 +201,51 @@ fn a_longer_medium_is_compared_as_far_as_the_other_reaches() {
         let (_, map, marks) = compared(old, new, [1, 1], "");
         assert_eq!(marks.new.iter().filter(|state| **state == State::Same).count(), map.regions.len() - 1);
         assert_eq!(marks.same.iter().sum::<u64>(), 3_000_320 - 2_048);
+    }
+}
+
+proptest! {
+    /// Whoever made a disc, files may share bytes, lie among structures and be in any number of pieces.
+    #[test]
+    fn regions_of_any_disc_are_all_of_it(
+        pieces in proptest::collection::vec((0..4usize, 0..900u64, 0..700u64, 0..3usize), 0..60),
+    ) {
+        const UNIT: u64 = 4_096;
+        let len = 1_000 * UNIT;
+        let mut disc = disc(Vec::new(), len);
+        let mut files: Vec<File> = Vec::new();
+        for (folder, start, n_units, continues) in pieces {
+            let place = start * UNIT..((start + n_units) * UNIT + 17).min(len);
+            match files.last_mut().filter(|_| continues == 0) {
+                Some(last) => {
+                    last.len += place.end - place.start;
+                    last.extents.push(place);
+                }
+                None => files.push(file(&format!("{folder}/{}", files.len()), place.start, place.end - place.start)),
+            }
+        }
+        let mut is_used = vec![false; (len / 512) as usize];
+        let structures = disc.structures.iter().map(|structure| structure.range.clone());
+        for place in files.iter().flat_map(|file| file.extents.clone()).chain(structures) {
+            is_used[(place.start / 512) as usize..place.end.div_ceil(512) as usize].fill(true);
+        }
+        let used = is_used.iter().filter(|is_used| **is_used).count() as u64 * 512;
+        let n_files = files.len();
+        disc.udf = Some(files);
+        let map = Map::of(&disc);
+        let mut at = 0;
+        for region in &map.regions {
+            prop_assert_eq!(region.offset, at);
+            prop_assert!(region.used <= region.span && region.span <= region.len, "{:?}", region);
+            at = region.end();
+        }
+        prop_assert_eq!(at, len);
+        let totals = map.totals();
+        prop_assert_eq!((totals.content + totals.structures + totals.slack, totals.n_files), (len, n_files));
+        // Counted in pieces of 512 bytes: of each file the last is not full.
+        prop_assert!(totals.content + totals.structures <= used && used < totals.content + totals.structures + 130 * 512);
+        let (old, _, marks) = compared(&disc, &disc, [1, 1], "");
+        prop_assert!(marks.new.iter().all(|state| *state == State::Same));
+        prop_assert_eq!(marks.same.len(), old.regions.len());
     }
 }

@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use crate::desk::Desk;
+use crate::medium::place_of;
 
 /// A medium that is built, kept as `old.iso` with its record and manifest, and changed in every way.
 fn changed() -> Desk {
@@ -131,6 +132,33 @@ fn media_that_others_made_are_read() {
     make("second.iso");
     let seen = desk.see("diff foreign.iso second.iso") + &desk.see("diff out/win11-BER.iso foreign.iso");
     insta::assert_snapshot!(seen);
+}
+
+/// What a medium of ours lists is taken for what it holds; whatever its list does not say is read.
+#[test]
+fn a_medium_is_believed_what_it_lists_and_read_where_it_lists_nothing() {
+    let desk = Desk::new();
+    desk.done(&["apply"]);
+    let (whole, sums) = (desk.get("out/win11-BER.iso"), "tsmedia/BLAKE3SUMS");
+    let differs = |path: &str, change: &dyn Fn(u64)| {
+        desk.put("copy.iso", &whole);
+        change(place_of(&desk, "copy.iso", path));
+        desk.done(&["diff", "copy.iso", "--site", "BER"]).lines().next().unwrap().to_owned()
+    };
+    let put = |at: u64, byte: u8| {
+        let mut bytes = whole.clone();
+        bytes[at as usize] = byte;
+        desk.put("copy.iso", bytes);
+    };
+    let conf = "SMS/PKG/BER00021/vpn.conf";
+    assert_eq!(differs(conf, &|at| put(at, b'S')), "nothing differs");
+    let listed = String::from_utf8_lossy(&whole).find(&format!("  {conf}")).is_some();
+    assert!(listed, "the list is not in the medium");
+    // A digit that is another one is a lie that only `verify` sees; what is no digit says nothing.
+    let another = |at: u64| if whole[at as usize] == b'0' { b'1' } else { b'0' };
+    assert_eq!(differs(sums, &|at| put(at, another(at))), "files: 1 changed");
+    assert_eq!(differs(sums, &|at| put(at, b'x')), "nothing differs");
+    assert_eq!(differs("tsmedia/medium.toml", &|at| put(at, b'x')), "kind, name and site differ");
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn inspect_reads_what_others_made_and_says_what_it_cannot_read() {
 }
 
 /// The byte at which a file of a medium starts.
-fn place_of(desk: &Desk, medium: &str, path: &str) -> u64 {
+pub fn place_of(desk: &Desk, medium: &str, path: &str) -> u64 {
     let disc: serde_json::Value = serde_json::from_str(&desk.done(&["inspect", "--json", medium])).unwrap();
     let files = disc["files"].as_array().unwrap();
     let file = files.iter().find(|file| file["path"] == path).unwrap();
