@@ -32,9 +32,12 @@ mod catalog;
 mod ecma119;
 mod name;
 mod place;
+mod places;
 mod read;
+mod sheet;
 mod tree;
 mod udf;
+mod unicode;
 
 #[cfg(test)]
 mod tests;

@@ -6,7 +6,7 @@
 use super::SECTOR;
 use super::bytes::Bytes;
 use super::name::{self, Charset};
-use super::place::{Places, Run};
+use super::places::{Places, Run};
 use super::tree::{Tree, What};
 use crate::date::Date;
 use crate::volume::Volume;

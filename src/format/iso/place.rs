@@ -1,23 +1,20 @@
 //! The one description of a disc, which runs twice: to measure, and, when every place is known, to put each
 //! structure where the first run found room for it. The parent module's documentation says where and why.
 
-use std::sync::Arc;
-
 use super::SECTOR;
 use super::catalog;
 use super::ecma119::{self, View};
 use super::name::Charset;
+use super::places::{Places, Run};
 use super::sectors;
+use super::sheet::Sheet;
 use super::tree::{Tree, What};
 use super::udf;
 use crate::content::Content;
 use crate::error::Error;
 use crate::error::Result;
-use crate::layout::{Extent, Layout, Piece};
+use crate::layout::{Layout, Piece};
 use crate::volume::Volume;
-
-/// The first sector of the UDF partition, which runs to the sector before the last.
-pub const PARTITION: u64 = 257;
 
 /// The fixed places of the head.
 const DESCRIPTORS: u64 = 16;
@@ -34,65 +31,6 @@ const ALIGNMENT: u64 = 2;
 /// Empty sectors before the last one, as on a burnt disc (150 is the usual number). Readers that fetch sectors ahead
 /// stumble at the end: GRUB, which fetches 32 KiB through SeaBIOS, got wrong bytes of the last sectors, and no error.
 const PADDING: u64 = 150;
-
-/// Where bytes lie: from a sector on.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Run {
-    pub sector: u64,
-    pub len: u64,
-}
-
-/// Where everything is that something else points to. All zero while it is not known.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Places {
-    /// Of each item of the tree: the bytes of a file, or the file identifiers of a folder.
-    pub data: Vec<Run>,
-    /// Of each item of the tree: the sector of its file entry.
-    pub entries: Vec<u64>,
-    /// ISO 9660 and Joliet.
-    pub views: [ViewPlaces; 2],
-    /// The sectors of the boot images.
-    pub boot: Vec<u64>,
-    /// The sectors of the disc.
-    pub n_sectors: u64,
-}
-
-/// Where the structures of a view are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ViewPlaces {
-    /// The length of a path table, which is there in two byte orders.
-    pub path_table_len: u64,
-    pub path_tables: [u64; 2],
-    /// The records of the folders, in the order of the path table.
-    pub folders: Vec<Run>,
-}
-
-impl Places {
-    pub const MAIN_SEQUENCE: Run = Run { sector: 32, len: 16 * SECTOR };
-    pub const RESERVE_SEQUENCE: Run = Run { sector: 48, len: 16 * SECTOR };
-    pub const INTEGRITY: Run = Run { sector: 64, len: 4 * SECTOR };
-
-    fn unknown(disc: &Disc) -> Self {
-        let n_items = disc.tree.items().len();
-        let view = |view: &View| ViewPlaces {
-            path_table_len: 0,
-            path_tables: [0; 2],
-            folders: vec![Run::default(); view.folders.len()],
-        };
-        Self {
-            data: vec![Run::default(); n_items],
-            entries: vec![0; n_items],
-            views: [view(&disc.views[0]), view(&disc.views[1])],
-            boot: vec![0; disc.volume.boot.len()],
-            n_sectors: 0,
-        }
-    }
-
-    /// The sectors of the partition: all from its first to the one before the last anchor.
-    pub fn partition_len(&self) -> u64 {
-        self.n_sectors.saturating_sub(PARTITION + 1)
-    }
-}
 
 /// What is to be put on the disc.
 struct Disc<'a> {
@@ -112,15 +50,15 @@ pub fn layout(volume: &Volume) -> Result<Layout> {
     let views = [Charset::Iso, Charset::Joliet].map(|charset| View::new(&tree, charset));
     let boot_files = volume.boot.iter().map(|entry| same_file(&tree, &entry.image)).collect();
     let disc = Disc { volume, tree, views, boot_files };
-    let unknown = Places::unknown(&disc);
-    let (known, measured) = emit(&disc, &unknown, Output::default());
+    let unknown = Places::unknown(&disc.tree, volume.boot.len());
+    let (known, measured) = emit(&disc, &unknown, Sheet::default());
     if u32::try_from(known.n_sectors).is_err() {
         let len = known.n_sectors * SECTOR;
         return Err(Error::new(format!("the disc would have {len} bytes, and its sectors are numbered with 32 bits"))
             .help("put some of the content on another medium"));
     }
     let extents = Some(Vec::with_capacity(measured.n_extents));
-    let (found, Output { extents, .. }) = emit(&disc, &known, Output { extents, ..Output::default() });
+    let (found, Sheet { extents, .. }) = emit(&disc, &known, Sheet { extents, ..Sheet::default() });
     assert!(found == known, "the two runs place the same structures");
     Ok(Layout::new(known.n_sectors * SECTOR, extents.unwrap_or_default()))
 }
@@ -158,8 +96,8 @@ fn same_file(tree: &Tree, image: &Layout) -> Option<usize> {
 }
 
 /// Describes the disc, given the places that a run before this one found.
-fn emit(disc: &Disc, known: &Places, mut out: Output) -> (Places, Output) {
-    let mut found = Places::unknown(disc);
+fn emit(disc: &Disc, known: &Places, mut out: Sheet) -> (Places, Sheet) {
+    let mut found = Places::unknown(&disc.tree, disc.volume.boot.len());
     emit_head(disc, known, &mut found, &mut out);
     let order = data_order(disc);
     for &item in &order.large {
@@ -192,7 +130,7 @@ fn emit(disc: &Disc, known: &Places, mut out: Output) -> (Places, Output) {
 }
 
 /// Everything up to the file set descriptor, and path tables that have no room before it.
-fn emit_head(disc: &Disc, known: &Places, found: &mut Places, out: &mut Output) {
+fn emit_head(disc: &Disc, known: &Places, found: &mut Places, out: &mut Sheet) {
     let [iso, joliet] = &disc.views;
     out.go_to(DESCRIPTORS);
     out.put(iso.descriptor(disc.volume, known));
@@ -233,7 +171,7 @@ fn emit_head(disc: &Disc, known: &Places, found: &mut Places, out: &mut Output) 
     }
 }
 
-fn emit_path_tables(tables: &[Vec<u8>], found: &mut Places, out: &mut Output) {
+fn emit_path_tables(tables: &[Vec<u8>], found: &mut Places, out: &mut Sheet) {
     for (view, pair) in found.views.iter_mut().zip(tables.chunks_exact(2)) {
         for (place, table) in view.path_tables.iter_mut().zip(pair) {
             view.path_table_len = table.len() as u64;
@@ -273,7 +211,7 @@ fn structure_granule(data_end: u64) -> u64 {
     (data_end / 256).next_power_of_two().clamp((64 << 10) / SECTOR, (16 << 20) / SECTOR)
 }
 
-fn emit_file(disc: &Disc, item: usize, found: &mut Places, out: &mut Output) {
+fn emit_file(disc: &Disc, item: usize, found: &mut Places, out: &mut Sheet) {
     if let What::File(content) = &disc.tree.items()[item].what {
         if content.len() >= ALIGNED {
             out.align(ALIGNMENT);
@@ -284,7 +222,7 @@ fn emit_file(disc: &Disc, item: usize, found: &mut Places, out: &mut Output) {
 }
 
 /// The folders of all three file systems and the UDF file entries, UDF last.
-fn emit_structures(disc: &Disc, known: &Places, found: &mut Places, out: &mut Output) {
+fn emit_structures(disc: &Disc, known: &Places, found: &mut Places, out: &mut Sheet) {
     let date = disc.volume.date;
     for (view, places) in disc.views.iter().zip(&mut found.views) {
         for (folder, place) in view.folders.iter().zip(&mut places.folders) {
@@ -302,56 +240,5 @@ fn emit_structures(disc: &Disc, known: &Places, found: &mut Places, out: &mut Ou
     for item in depth_first {
         found.entries[item] = out.sector;
         out.put(udf::file_entry(&disc.tree, item, date, known));
-    }
-}
-
-/// The disc as far as it is described: in the first run only numbers of sectors and extents, in the second the
-/// extents as well.
-#[derive(Default)]
-struct Output {
-    sector: u64,
-    n_extents: usize,
-    extents: Option<Vec<Extent>>,
-}
-
-impl Output {
-    /// Leaves zeros up to a sector.
-    fn go_to(&mut self, sector: u64) {
-        assert!(self.sector <= sector, "sector {sector} is taken: the next free one is {}", self.sector);
-        self.sector = sector;
-    }
-
-    /// Leaves zeros up to a multiple of so many sectors.
-    fn align(&mut self, n_sectors: u64) {
-        self.sector = self.sector.next_multiple_of(n_sectors);
-    }
-
-    fn put(&mut self, bytes: Vec<u8>) {
-        let len = bytes.len() as u64;
-        self.n_extents += 1;
-        if let Some(extents) = &mut self.extents {
-            // The zeros between extents are free, so there is no need to keep those at the end of a structure.
-            let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
-            let piece = Piece::Bytes(Arc::from(&bytes[..used]));
-            extents.push(Extent { offset: self.sector * SECTOR, len: used as u64, piece });
-        }
-        self.sector += sectors(len);
-    }
-
-    fn put_content(&mut self, content: &Content) {
-        self.n_extents += 1;
-        if let Some(extents) = &mut self.extents {
-            extents.push(Extent::of(content, self.sector * SECTOR));
-        }
-        self.sector += sectors(content.len());
-    }
-
-    /// Embeds a layout in at least `room` bytes.
-    fn put_layout(&mut self, layout: &Layout, room: u64) {
-        self.n_extents += layout.extents().len();
-        if let Some(extents) = &mut self.extents {
-            extents.extend(layout.shifted(self.sector * SECTOR));
-        }
-        self.sector += sectors(room);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::udf;
+use super::unicode::compressed_len;
 use crate::content::Content;
 use crate::error::{Error, Result};
 use crate::volume::{Folder, Node};
@@ -47,7 +47,7 @@ impl<'a> Tree<'a> {
             for (name, node) in folder.iter() {
                 let name = name.as_str();
                 // ECMA-167 4/8.7.1: the lengths of the identifiers and one for each of them.
-                let path_len = path_len + udf::compressed_len(name) + 1;
+                let path_len = path_len + compressed_len(name) + 1;
                 let what = match node {
                     Node::File(content) => What::File(content),
                     Node::Folder(folder) => {

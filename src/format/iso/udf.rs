@@ -4,8 +4,9 @@
 //! attributes. The unique id of a file is its logical block, so that it changes only when the file entry moves.
 
 use super::bytes::Bytes;
-use super::place::{PARTITION, Places, Run};
+use super::places::{PARTITION, Places, Run};
 use super::tree::{Tree, What};
+use super::unicode::{compressed, compressed_len};
 use super::{SECTOR, sectors};
 use crate::date::Date;
 use crate::error::{Error, Result};
@@ -37,26 +38,6 @@ pub mod tag {
     pub const FILE_SET: u16 = 256;
     pub const FILE_IDENTIFIER: u16 = 257;
     pub const FILE_ENTRY: u16 = 261;
-}
-
-/// The bytes of a name in OSTA Compressed Unicode (OSTA UDF 1.02, 2.1.1).
-pub fn compressed_len(name: &str) -> usize {
-    match is_latin1(name) {
-        true => 1 + name.chars().count(),
-        false => 1 + 2 * name.encode_utf16().count(),
-    }
-}
-
-/// OSTA UDF 1.02, 2.1.1: a compression id, then a byte for each Latin-1 character, or else UTF-16, big-endian.
-fn compressed(name: &str) -> Vec<u8> {
-    match is_latin1(name) {
-        true => std::iter::once(8).chain(name.chars().map(|c| c as u8)).collect(),
-        false => std::iter::once(16).chain(name.encode_utf16().flat_map(u16::to_be_bytes)).collect(),
-    }
-}
-
-fn is_latin1(name: &str) -> bool {
-    name.chars().all(|c| u32::from(c) < 0x100)
 }
 
 /// Refuses a label that the logical volume descriptor can't hold.
