@@ -130,7 +130,8 @@ impl View {
             match &tree.items()[item].what {
                 What::Folder { .. } => add(record(identifier, run_of(item), FLAG_FOLDER, date)),
                 What::File(_) => {
-                    let Run { mut sector, mut len } = known.data[item];
+                    // How many records it takes is not to depend on whether its place is known yet.
+                    let (mut sector, mut len) = (known.data[item].sector, tree.file_len(item));
                     while len > MAX_RECORD_DATA {
                         let part = Run { sector, len: MAX_RECORD_DATA };
                         add(record(identifier, part, FLAG_MORE_EXTENTS, date));

@@ -228,6 +228,17 @@ fn a_file_of_several_extents_is_one_range() {
     assert_eq!(disc.disagreements(), []);
 }
 
+#[test]
+fn a_file_of_several_records_may_have_some_of_them_in_the_next_sector() {
+    let mut volume = volume("RECORDS");
+    volume.root.insert("install.wim", source(9 << 30, b'w')).unwrap();
+    // Somewhere on the way the folder of ISO 9660, and later that of Joliet, is full but for one or two records.
+    for n in 0..60 {
+        volume.root.insert(&format!("{n}.txt"), source(1, b't')).unwrap();
+        layout(&volume).unwrap();
+    }
+}
+
 /// A disc too large for memory: what comes from sources reads as zeros.
 struct Sparse<'a> {
     layout: &'a Layout,
