@@ -10,6 +10,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::content::{Content, SourceFile};
 
+/// How much room a layout leaves between things, so that they may grow without moving others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Slack {
+    /// As much as the format thinks good.
+    Ample,
+    /// None: the shortest layout that the format makes.
+    None,
+}
+
 /// An output as a list of extents.
 #[derive(Clone, Debug, Default)]
 pub struct Layout {

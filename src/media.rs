@@ -75,6 +75,12 @@ impl From<Media> for Output {
     fn from(media: Media) -> Self {
         let mut description = vec![("kind", media.kind.as_str().into()), ("name", media.name)];
         description.extend(media.site.map(|site| ("site", site)));
+        let capacity = match media.capacity {
+            Capacity::Unlimited => None,
+            Capacity::AtMost(size) => Some(size),
+        };
+        // It decides how much slack the medium has.
+        description.extend(capacity.map(|capacity| ("capacity", format!("{} bytes", capacity.0))));
         Self {
             path: media.path,
             name: media.path_as_written,
@@ -83,10 +89,7 @@ impl From<Media> for Output {
             date: media.date,
             root: media.root,
             boot: media.boot,
-            capacity: match media.capacity {
-                Capacity::Unlimited => None,
-                Capacity::AtMost(size) => Some(size),
-            },
+            capacity,
             entries: media.entries,
         }
     }

@@ -7,6 +7,7 @@
 
 mod disc;
 mod draft;
+mod fit;
 mod identity;
 pub mod lists;
 
@@ -17,17 +18,17 @@ use camino::Utf8PathBuf;
 pub use disc::DISC;
 pub(crate) use draft::range_header;
 pub use draft::{Draft, Job, Placed, Sealed, outside};
+pub use fit::Overflow;
 pub use identity::{BootImage, Held, Identity};
 
 use crate::date::Date;
 use crate::error::{Error, Result};
-use crate::layout::Layout;
-use crate::layout::Region;
+use crate::layout::{Layout, Region, Slack};
 use crate::size::Size;
 use crate::volume::{BootEntry, Folder, Volume};
 
 /// Raised whenever the same inputs give other bytes than before.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 /// A medium as one file.
 #[derive(Clone, Debug)]
@@ -65,7 +66,7 @@ pub struct Entry {
 #[derive(Clone, Copy, Debug)]
 pub struct Format {
     /// Places a volume.
-    pub layout: fn(&Volume) -> Result<Layout>,
+    pub layout: fn(&Volume, Slack) -> Result<Layout>,
     /// Finds the files of a finished output.
     pub read: fn(&mut dyn Image) -> Result<Listing>,
 }

@@ -28,6 +28,9 @@ pub struct Volume {
     pub date: Date,
     /// What it holds.
     pub root: Folder,
+    /// The folders and files of which each is kept together, as paths from the root: a change of one is not to move
+    /// the others.
+    pub parts: Vec<String>,
     /// How it starts, in the order of the boot catalog. Empty for a volume that does not.
     pub boot: Vec<BootEntry>,
 }

@@ -180,7 +180,8 @@ fn uefi_reads_fat_volumes_of_every_width() {
         root.insert("EFI/BOOT/BOOTX64.EFI", Content::bytes(program.clone())).unwrap();
         root.insert("tsmedia/medium.toml", Content::bytes(MEDIUM.as_bytes())).unwrap();
         let id = Digest::of(b"stick");
-        let volume = Volume { label: "WIN11 BER".into(), id, date: Date::EARLIEST, root, boot: Vec::new() };
+        let volume =
+            Volume { label: "WIN11 BER".into(), id, date: Date::EARLIEST, root, parts: Vec::new(), boot: Vec::new() };
         // The padding is never written: the extents are those of a volume that has it.
         let mut with_padding = volume.clone();
         let stat = tsmedia::content::Stat::of(&fs::metadata(&padding).unwrap());

@@ -20,7 +20,7 @@ use tsmedia::volume::{Folder, Node, Volume};
 
 fn volume(label: &str, root: Folder) -> Volume {
     let date = Date::from_unix(1_767_225_599).unwrap();
-    Volume { label: label.into(), id: Digest::of(label.as_bytes()), date, root, boot: Vec::new() }
+    Volume { label: label.into(), id: Digest::of(label.as_bytes()), date, root, parts: Vec::new(), boot: Vec::new() }
 }
 
 /// Writes a layout over a file full of other bytes, so that what nobody wrote shows. Large ones start out empty.

@@ -8,24 +8,40 @@
 //!
 //! # Where things are put
 //!
-//! A place is a function of what the volume holds, so that a rebuild after a small change finds most of it in place:
+//! A place follows from what the volume holds and from nothing else, so that a patched disc is the same as one that
+//! is made anew; and a small change leaves nearly everything where it was. From the first sector on:
 //!
 //! 1. The head, up to sector 257, never moves: ISO 9660 descriptors (16), the UDF volume descriptor sequence (32) and
 //!    its reserve (48), the integrity descriptor (64), the boot catalog (68), the path tables (72, or else in a region
 //!    behind sector 259 whose size is a power of two), the anchor (256), the UDF file set (257).
-//! 2. Files of 1 MiB and more: those of a larger power of two before those of a smaller, then by path. So nothing
-//!    smaller moves them, and growing seldom changes their order.
-//! 3. The boot images that are no files of the tree (one that is has its place there), then all other files that come
-//!    from a source, folder by folder in the order of the tree.
-//! 4. ISO 9660 folders, Joliet folders, UDF folders and the UDF file entries. They start at a multiple of a generous
+//! 2. The files that come from sources, and boot images that are no file of the tree.
+//! 3. ISO 9660 folders, Joliet folders, UDF folders and the UDF file entries. They start at a multiple of a generous
 //!    power of two, so that the growth of a file seldom moves them. They are behind the data because their own growth
 //!    would otherwise move all of it, at the cost that a disc can't be read through a pipe. UDF comes last because
 //!    7-Zip takes what follows the last UDF structure or file as foreign, unless it is zero or the anchor.
-//! 5. Files that we made ([`Content::Bytes`](crate::content::Content::Bytes)), such as lists of digests: they change
+//! 4. Files that we made ([`Content::Bytes`](crate::content::Content::Bytes)), such as lists of digests: they change
 //!    with everything else. Then 150 empty sectors for readers that fetch ahead; the second anchor is the last sector.
 //!
-//! Files of 64 KiB and more start at multiples of 4,096 bytes, so that a file system can share their blocks.
-//! Whatever is not written is zero.
+//! Each of the kinds of things in 2 to 4 is arranged in the same way:
+//!
+//! * A **slot** is the room of one thing alone, or of one region. Slots of a larger power of two come before those of
+//!   a smaller, and then in the order of the tree. So nothing is ever moved by anything of a smaller power of two: a
+//!   large image by no package, a large package by no small one. Files of 1 MiB and more, the boot images and each file
+//!   that we made have slots of their own.
+//! * A **region** is what one part of the volume (a package, a driver package; see
+//!   [`Volume::parts`](crate::volume::Volume::parts)) has of all the rest, in the order of the tree. What belongs to no
+//!   part is a region, too.
+//! * A **group** is a run of things in a region. Where one starts is decided by a hash of a path alone, on average at
+//!   every 32nd path, so that a file that comes or goes changes no other group. Files of 64 KiB and more are groups of
+//!   their own. Groups are in groups of 32, and these once more.
+//! * **Slack** is the room that rounding up leaves: a group's length to an eighth of its power of two, that of a group
+//!   of groups, of a slot and of all things of a kind to a thirty-second, and every one to 4,096 bytes. So a change
+//!   moves what follows in its group; with a group that has no room left, what follows in the next larger one; and so
+//!   on. What moves, moves by a multiple of 4,096 bytes, which some file systems do without copying.
+//!
+//! Slack is 1 to 5 percent of usual discs, and 8 of one that holds nothing but small files. A disc that would be too
+//! long for its medium has none ([`Slack::None`]): then everything is in the same order without gaps, except that files
+//! of 64 KiB and more start at multiples of 4,096 bytes here as well. Whatever is not written is zero.
 
 mod bytes;
 mod catalog;
@@ -35,6 +51,7 @@ mod place;
 mod places;
 mod read;
 mod sheet;
+mod slack;
 mod tree;
 mod udf;
 mod unicode;
@@ -45,12 +62,12 @@ mod tests;
 pub use read::{BootProgram, Disagreement, Disc, File, Label, Part, Structure, read};
 
 use crate::error::Result;
-use crate::layout::Layout;
+use crate::layout::{Layout, Slack};
 use crate::volume::Volume;
 
 /// The disc image of a volume.
-pub fn layout(volume: &Volume) -> Result<Layout> {
-    place::layout(volume)
+pub fn layout(volume: &Volume, slack: Slack) -> Result<Layout> {
+    place::layout(volume, slack)
 }
 
 /// Bytes in a sector, and in a logical block of every file system on it.

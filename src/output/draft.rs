@@ -3,14 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::fit::fit;
 use super::identity::Fields;
 use super::lists::{self, Medium, NOT_YET};
 use super::{BootImage, FORMAT_VERSION, Format, Output};
 use crate::content::{Content, SourceFile, Stat};
 use crate::digest::{Digest, Digests};
 use crate::error::{Error, Result};
-use crate::layout::{Extent, Layout, Piece, Region};
-use crate::size::Size;
+use crate::layout::{Extent, Layout, Piece, Region, Slack};
 use crate::source::visit;
 use crate::volume::{Folder, Misplaced, Volume};
 
@@ -20,6 +20,7 @@ pub struct Draft<'a> {
     output: &'a Output,
     format: Format,
     volume: Volume,
+    slack: Slack,
     len: u64,
     n_write: u64,
     /// Tells one way of placing the extents from every other.
@@ -81,6 +82,19 @@ impl Output {
     ///
     /// When it passes its capacity, or content lies where the medium's own lists go.
     pub fn draft(&self, format: Format) -> Result<Draft<'_>> {
+        let (volume, contents) = self.volume()?;
+        let (slack, layout) = fit(format, &volume, self.capacity)?.map_err(|overflow| {
+            Error::new(overflow.message(&self.name))
+                .help("leave something out, or choose a larger `capacity` in `[output]`")
+        })?;
+        let files = find_places(&layout, contents);
+        // The layout itself is made again when the digests are known: until then only its measures are kept.
+        let (len, n_write) = (layout.len(), layout.extents().iter().map(|extent| extent.len).sum());
+        Ok(Draft { output: self, format, volume, slack, len, n_write, places: places_digest(&layout), files })
+    }
+
+    /// What is laid out, with lists that have digests of zeros, and its files in the order of the lists.
+    pub(super) fn volume(&self) -> Result<(Volume, Vec<(String, Content)>)> {
         let (mut root, mut contents) = told_apart(self);
         let own = own_lists(self, NOT_YET, NOT_YET, contents.iter().map(|(path, _)| (path.as_str(), None)));
         for (path, text) in own {
@@ -88,20 +102,15 @@ impl Output {
             root.insert(path, content.clone()).map_err(|misplaced| taken(path, &misplaced))?;
             contents.push((path.to_owned(), content));
         }
-        let volume = Volume { label: self.label.clone(), id: NOT_YET, date: self.date, root, boot: self.boot.clone() };
-        let layout = (format.layout)(&volume)?;
-        if let Some(capacity) = self.capacity.filter(|capacity| capacity.0 < layout.len()) {
-            let (len, over) = (Size(layout.len()), Size(layout.len() - capacity.0));
-            return Err(Error::new(format!(
-                "`{}` takes {len}, and the medium holds {capacity}: {over} too much",
-                self.name
-            ))
-            .help("leave something out, or choose a larger `capacity` in `[output]`"));
-        }
-        let files = find_places(&layout, contents);
-        // The layout itself is made again when the digests are known: until then only its measures are kept.
-        let (len, n_write) = (layout.len(), layout.extents().iter().map(|extent| extent.len).sum());
-        Ok(Draft { output: self, format, volume, len, n_write, places: places_digest(&layout), files })
+        let volume = Volume {
+            label: self.label.clone(),
+            id: NOT_YET,
+            date: self.date,
+            root,
+            parts: self.entries.iter().map(|entry| entry.path.clone()).collect(),
+            boot: self.boot.clone(),
+        };
+        Ok((volume, contents))
     }
 }
 
@@ -157,7 +166,7 @@ impl Draft<'_> {
         let (id, boot) = self.identity(digests)?;
         let id = id.ok_or_else(|| Error::new("the digest of a source is missing"))?;
         self.volume.id = id;
-        let layout = (self.format.layout)(&self.volume)?;
+        let layout = (self.format.layout)(&self.volume, self.slack)?;
         let name = &self.output.name;
         assert!(places_digest(&layout) == self.places, "the layout of `{name}` depends on a digest");
         let structure = structure_digest(&layout, self.files.iter().flat_map(|file| &file.places))?;

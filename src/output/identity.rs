@@ -1,8 +1,10 @@
 //! What decides an output's bytes, as one digest.
 //!
 //! The identity of a medium covers the format version, label, date, description, every file's path, length and
-//! digest, empty folders and the boot images. Equal identities mean equal bytes, so it decides whether there is
+//! digest, empty folders, which folders are kept together, the capacity and the boot images. Equal identities mean equal bytes, so it decides whether there is
 //! anything to do; the medium bears it as its volume identifier and in `tsmedia/medium.toml`.
+
+use std::collections::BTreeSet;
 
 use super::{FORMAT_VERSION, Output};
 use crate::content::{Content, SourceFile, Stat};
@@ -102,6 +104,11 @@ impl Output {
         });
         hasher.number(empty_folders.len() as u64);
         empty_folders.iter().for_each(|path| hasher.text(path));
+        // Parts and capacity decide places.
+        let parts: BTreeSet<_> = self.entries.iter().map(|entry| entry.path.as_str()).collect();
+        hasher.number(parts.len() as u64);
+        parts.iter().for_each(|path| hasher.text(path));
+        hasher.number(self.capacity.map_or(u64::MAX, |capacity| capacity.0));
         hasher.number(boot.len() as u64);
         for image in boot {
             hasher.number(image.firmware as u64);

@@ -1,19 +1,18 @@
-//! A format for tests: a table of contents, then the files one after the other, all at multiples of 2,048.
+//! A format for tests: a table of contents, then the files one after the other, with slack at multiples of 2,048.
 
 use std::io::SeekFrom;
 
 use super::{Format, Image, Listed, Listing};
 use crate::content::Content;
 use crate::error::{Error, Result};
-use crate::layout::Region;
-use crate::layout::{Extent, Layout};
+use crate::layout::{Extent, Layout, Region, Slack};
 use crate::volume::Volume;
 
 pub(crate) const SHELF: Format = Format { layout, read };
 
 const SECTOR: u64 = 2_048;
 
-fn layout(volume: &Volume) -> Result<Layout> {
+fn layout(volume: &Volume, slack: Slack) -> Result<Layout> {
     let files = volume.root.files();
     let table = |offsets: &[u64]| {
         let mut text = format!("{} {}\n", volume.id, volume.label);
@@ -23,13 +22,17 @@ fn layout(volume: &Volume) -> Result<Layout> {
         text + "end\n"
     };
     let unplaced = table(&vec![0; files.len()]).len() as u64;
+    let granule = match slack {
+        Slack::Ample => SECTOR,
+        Slack::None => 1,
+    };
     let mut at = unplaced.next_multiple_of(SECTOR);
     let mut extents = Vec::new();
     let mut offsets = Vec::new();
     for (_, content) in &files {
         offsets.push(at);
         extents.push(Extent::of(content, at));
-        at = (at + content.len()).next_multiple_of(SECTOR);
+        at = (at + content.len()).next_multiple_of(granule);
     }
     for boot in &volume.boot {
         extents.extend(boot.image.shifted(at));

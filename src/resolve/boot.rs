@@ -308,7 +308,13 @@ fn made_efi_image(root: &Folder, date: Date) -> Result<Layout, NoBootFiles> {
         }
     }
     // Files on disk are not read here, so the serial number of the volume comes from names and lengths.
-    let volume =
-        Volume { label: "EFI BOOT".into(), id: Digest::of(listing.as_bytes()), date, root: efi, boot: Vec::new() };
+    let volume = Volume {
+        label: "EFI BOOT".into(),
+        id: Digest::of(listing.as_bytes()),
+        date,
+        root: efi,
+        parts: Vec::new(),
+        boot: Vec::new(),
+    };
     Ok(fat::layout(&volume)?)
 }

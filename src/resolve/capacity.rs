@@ -24,17 +24,12 @@ impl Draft<'_> {
         if most(media) <= capacity.0 {
             return;
         }
-        let mut output = Output::from(media.clone());
-        output.capacity = None;
-        let len = match output.draft(DISC) {
-            Ok(draft) => draft.len(),
+        let overflow = match Output::from(media.clone()).overflow(DISC) {
+            Ok(Some(overflow)) => overflow,
+            Ok(None) => return,
             Err(error) => return self.failed(&error, "/output"),
         };
-        if len <= capacity.0 {
-            return;
-        }
-        let (len, over, name) = (Size(len), Size(len - capacity.0), &media.path_as_written);
-        let message = format!("`{name}` takes {len}, and the medium holds {capacity}: {over} too much");
+        let message = overflow.message(&media.path_as_written);
         let mut sizes: Vec<_> = media.entries.iter().map(|entry| (size(&media.root, entry), &entry.title)).collect();
         sizes.sort_by_key(|(len, _)| std::cmp::Reverse(*len));
         let largest = sizes.iter().take(N_NAMED).map(|(len, title)| format!("{title} with {}", Size(*len)));
@@ -136,9 +131,9 @@ mod tests {
         for root in [Folder::default(), deep, wide, folders, large] {
             let media = media(root);
             let bound = most(&media);
-            let output = Output::from(media);
-            let len = output.draft(DISC).unwrap().len();
-            assert!(len <= bound, "{len} is over {bound}");
+            let mut output = Output::from(media);
+            output.capacity = Some(Size(bound));
+            assert_eq!(output.overflow(DISC).unwrap(), None);
         }
     }
 }

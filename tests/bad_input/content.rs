@@ -97,10 +97,19 @@ fn a_capacity_is_reached_to_the_byte() {
     desk.edit("[output]\n", "[output]\ncapacity = \"unlimited\"\n");
     fs::File::create(desk.path("packages/vpn/large.bin")).unwrap().set_len(3_000_001).unwrap();
     desk.done(&["apply", "--site", "BER"]);
-    let len = fs::metadata(desk.path("out/win11-BER.iso")).unwrap().len();
-    desk.edit("\"unlimited\"", &format!("\"{len} B\""));
+    let len = || fs::metadata(desk.path("out/win11-BER.iso")).unwrap().len();
+    let with_slack = len();
+    desk.edit("\"unlimited\"", &format!("\"{with_slack} B\""));
     desk.done(&["apply", "--site", "BER"]);
-    desk.edit(&format!("\"{len} B\""), &format!("\"{} B\"", len - 1));
+    assert_eq!(len(), with_slack);
+    // A byte less, and there is no room for slack; what is on the medium still fits.
+    desk.edit(&format!("\"{with_slack} B\""), &format!("\"{} B\"", with_slack - 1));
+    desk.done(&["apply", "--site", "BER"]);
+    let without_slack = len();
+    assert!(without_slack < with_slack - 1);
+    desk.edit(&format!("\"{} B\"", with_slack - 1), &format!("\"{without_slack} B\""));
+    desk.done(&["apply", "--site", "BER"]);
+    desk.edit(&format!("\"{without_slack} B\""), &format!("\"{} B\"", without_slack - 1));
     assert_eq!(desk.run(&["plan", "--site", "BER"]).status.code(), Some(1));
 }
 

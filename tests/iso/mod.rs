@@ -15,7 +15,7 @@ use tsmedia::date::Date;
 use tsmedia::digest::Digest;
 use tsmedia::firmware::Firmware;
 use tsmedia::format::iso;
-use tsmedia::layout::{Layout, Piece};
+use tsmedia::layout::{Layout, Piece, Slack};
 use tsmedia::volume::{BootEntry, Folder, Volume};
 
 /// A tree with the files it is made of, and the image made of it.
@@ -35,6 +35,7 @@ impl Sample {
             id: Digest::of(label.as_bytes()),
             date: Date::from_unix(1_767_225_600).unwrap(),
             root: Folder::default(),
+            parts: Vec::new(),
             boot: Vec::new(),
         };
         let folder = tempfile::tempdir().unwrap();
@@ -90,7 +91,7 @@ impl Sample {
 
     /// Writes the image, over a pattern that shows every byte that was not written.
     pub fn image(&self) -> PathBuf {
-        let layout = iso::layout(&self.volume).unwrap();
+        let layout = iso::layout(&self.volume, Slack::Ample).unwrap();
         let path = self.folder.path().join("disc.iso");
         fs::write(&path, vec![0xD1; usize::try_from(layout.len()).unwrap() + 4_096]).unwrap();
         write(&layout, &path, false);
@@ -101,7 +102,7 @@ impl Sample {
     pub fn sparse_image(&self) -> PathBuf {
         let path = self.folder.path().join("disc.iso");
         File::create(&path).unwrap();
-        write(&iso::layout(&self.volume).unwrap(), &path, true);
+        write(&iso::layout(&self.volume, Slack::Ample).unwrap(), &path, true);
         path
     }
 

@@ -147,6 +147,11 @@ impl View {
         records
     }
 
+    /// The place of a folder in the path table, counted from 0.
+    pub fn position(&self, folder: usize) -> usize {
+        self.position[folder] as usize
+    }
+
     /// Which of the two views of a disc it is.
     pub fn index(&self) -> usize {
         usize::from(self.charset == Charset::Joliet)

@@ -8,12 +8,13 @@ use super::name::Charset;
 use super::places::{Places, Run};
 use super::sectors;
 use super::sheet::Sheet;
-use super::tree::{Tree, What};
+use super::slack::{ALIGNMENT, Order, Thing};
+use super::tree::{Item, Tree, What};
 use super::udf;
 use crate::content::Content;
 use crate::error::Error;
 use crate::error::Result;
-use crate::layout::{Layout, Piece};
+use crate::layout::{Layout, Piece, Slack};
 use crate::volume::Volume;
 
 /// The fixed places of the head.
@@ -22,11 +23,8 @@ const CATALOG: u64 = 68;
 const PATH_TABLES: u64 = 72;
 const ANCHOR: u64 = 256;
 
-/// Files from here on are large: they come first.
+/// Files from here on are large: each has a slot.
 const LARGE: u64 = 1 << 20;
-/// Files from here on start at a multiple of [`ALIGNMENT`] sectors, which is 4,096 bytes.
-const ALIGNED: u64 = 64 << 10;
-const ALIGNMENT: u64 = 2;
 
 /// Empty sectors before the last one, as on a burnt disc (150 is the usual number). Readers that fetch sectors ahead
 /// stumble at the end: GRUB, which fetches 32 KiB through SeaBIOS, got wrong bytes of the last sectors, and no error.
@@ -37,19 +35,22 @@ struct Disc<'a> {
     volume: &'a Volume,
     tree: Tree<'a>,
     views: [View; 2],
+    order: Order,
+    slack: Slack,
     /// Of each boot image: the item of the tree that is the same file.
     boot_files: Vec<Option<usize>>,
 }
 
 /// The disc image of a volume.
-pub fn layout(volume: &Volume) -> Result<Layout> {
+pub fn layout(volume: &Volume, slack: Slack) -> Result<Layout> {
     udf::check_label(&volume.label)?;
     catalog::check(&volume.boot)?;
     let tree = Tree::new(&volume.root)?;
     check_sizes(volume, &tree)?;
     let views = [Charset::Iso, Charset::Joliet].map(|charset| View::new(&tree, charset));
     let boot_files = volume.boot.iter().map(|entry| same_file(&tree, &entry.image)).collect();
-    let disc = Disc { volume, tree, views, boot_files };
+    let order = Order::new(&tree, &volume.parts, slack);
+    let disc = Disc { volume, tree, views, order, slack, boot_files };
     let unknown = Places::unknown(&disc.tree, volume.boot.len());
     let (known, measured) = emit(&disc, &unknown, Sheet::default());
     if u32::try_from(known.n_sectors).is_err() {
@@ -99,25 +100,16 @@ fn same_file(tree: &Tree, image: &Layout) -> Option<usize> {
 fn emit(disc: &Disc, known: &Places, mut out: Sheet) -> (Places, Sheet) {
     let mut found = Places::unknown(&disc.tree, disc.volume.boot.len());
     emit_head(disc, known, &mut found, &mut out);
-    let order = data_order(disc);
-    for &item in &order.large {
-        emit_file(disc, item, &mut found, &mut out);
+    out.align(ALIGNMENT);
+    emit_files(disc, Made::Elsewhere, &mut found, &mut out);
+    if disc.slack == Slack::Ample {
+        out.align(structure_granule(out.sector));
     }
-    for ((entry, place), file) in disc.volume.boot.iter().zip(&mut found.boot).zip(&disc.boot_files) {
-        if file.is_none() {
-            out.align(ALIGNMENT);
-            *place = out.sector;
-            out.put_layout(&entry.image, catalog::room(entry));
-        }
+    for view in &disc.views {
+        emit_view(disc, view, known, &mut found, &mut out);
     }
-    for &item in &order.small {
-        emit_file(disc, item, &mut found, &mut out);
-    }
-    out.align(structure_granule(out.sector));
-    emit_structures(disc, known, &mut found, &mut out);
-    for &item in &order.made {
-        emit_file(disc, item, &mut found, &mut out);
-    }
+    emit_udf(disc, known, &mut found, &mut out);
+    emit_files(disc, Made::Here, &mut found, &mut out);
     for (file, place) in disc.boot_files.iter().zip(&mut found.boot) {
         if let Some(item) = file {
             *place = found.data[*item].sector;
@@ -165,9 +157,12 @@ fn emit_head(disc: &Disc, known: &Places, found: &mut Places, out: &mut Sheet) {
     out.put(udf::anchor(ANCHOR));
     out.put(udf::file_set(disc.volume, known));
     if !fit_in_head {
-        let end = out.sector + n_table_sectors.next_power_of_two();
+        let end = match disc.slack {
+            Slack::Ample => out.sector + n_table_sectors.next_power_of_two(),
+            Slack::None => out.sector,
+        };
         emit_path_tables(&tables, found, out);
-        out.go_to(end);
+        out.go_to(end.max(out.sector));
     }
 }
 
@@ -181,28 +176,50 @@ fn emit_path_tables(tables: &[Vec<u8>], found: &mut Places, out: &mut Sheet) {
     }
 }
 
-/// The files of the tree that hold anything, in the order of their places.
-struct DataOrder {
-    large: Vec<usize>,
-    small: Vec<usize>,
-    made: Vec<usize>,
+/// Where the bytes of a file are made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Made {
+    /// They come from a source.
+    Elsewhere,
+    /// They are ours.
+    Here,
 }
 
-/// Which file comes before which: the policy of the parent module, and the place to make it finer.
-fn data_order(disc: &Disc) -> DataOrder {
-    let mut order = DataOrder { large: Vec::new(), small: Vec::new(), made: Vec::new() };
-    for item in disc.tree.depth_first() {
-        match &disc.tree.items()[item].what {
-            What::File(content) if content.is_empty() => (),
-            What::File(Content::Bytes(_)) => order.made.push(item),
-            What::File(content) if content.len() >= LARGE => order.large.push(item),
-            What::File(_) => order.small.push(item),
-            What::Folder { .. } => (),
-        }
+/// The files of the tree whose bytes are made here, or the others and the boot images that are none of them.
+fn emit_files(disc: &Disc, made: Made, found: &mut Places, out: &mut Sheet) {
+    let tree = &disc.tree;
+    let n_items = tree.items().len();
+    let mut things = Vec::new();
+    for item in 0..n_items {
+        let is_alone = match &tree.items()[item].what {
+            What::Folder { .. } => continue,
+            What::File(content) if content.is_empty() => continue,
+            What::File(Content::Bytes(_)) if made == Made::Here => true,
+            What::File(Content::Source(source)) if made == Made::Elsewhere => source.stat.len >= LARGE,
+            What::File(_) => continue,
+        };
+        things.push(Thing { item, n_sectors: sectors(tree.file_len(item)), is_alone });
     }
-    // A stable sort: within a power of two, files stay in the order of the tree.
-    order.large.sort_by_key(|item| disc.tree.file_len(*item).leading_zeros());
-    order
+    if made == Made::Elsewhere {
+        let boot = disc.volume.boot.iter().zip(&disc.boot_files).enumerate();
+        let apart = boot.filter(|(_, (_, file))| file.is_none());
+        things.extend(apart.map(|(n, (entry, _))| Thing {
+            item: n_items + n,
+            n_sectors: sectors(catalog::room(entry)),
+            is_alone: true,
+        }));
+    }
+    out.put_arranged(disc.slack, disc.order.arrange(things), |item, out| match tree.items().get(item) {
+        Some(Item { what: What::File(content), .. }) => {
+            found.data[item] = Run { sector: out.sector, len: content.len() };
+            out.put_content(content);
+        }
+        _ => {
+            let entry = &disc.volume.boot[item - n_items];
+            found.boot[item - n_items] = out.sector;
+            out.put_layout(&entry.image, catalog::room(entry));
+        }
+    });
 }
 
 /// The structures start at a multiple of so many sectors: between 64 KiB and 16 MiB, more with more data before them,
@@ -211,34 +228,34 @@ fn structure_granule(data_end: u64) -> u64 {
     (data_end / 256).next_power_of_two().clamp((64 << 10) / SECTOR, (16 << 20) / SECTOR)
 }
 
-fn emit_file(disc: &Disc, item: usize, found: &mut Places, out: &mut Sheet) {
-    if let What::File(content) = &disc.tree.items()[item].what {
-        if content.len() >= ALIGNED {
-            out.align(ALIGNMENT);
-        }
-        found.data[item] = Run { sector: out.sector, len: content.len() };
-        out.put_content(content);
-    }
+/// The folders of ISO 9660 or Joliet.
+fn emit_view(disc: &Disc, view: &View, known: &Places, found: &mut Places, out: &mut Sheet) {
+    let records = |folder: usize| view.folder(&disc.tree, folder, disc.volume.date, known);
+    let places = &mut found.views[view.index()].folders;
+    emit_folders(disc, records, |folder, run| places[view.position(folder)] = run, out);
 }
 
-/// The folders of all three file systems and the UDF file entries, UDF last.
-fn emit_structures(disc: &Disc, known: &Places, found: &mut Places, out: &mut Sheet) {
-    let date = disc.volume.date;
-    for (view, places) in disc.views.iter().zip(&mut found.views) {
-        for (folder, place) in view.folders.iter().zip(&mut places.folders) {
-            let records = view.folder(&disc.tree, *folder as usize, date, known);
-            *place = Run { sector: out.sector, len: records.len() as u64 };
-            out.put(records);
-        }
-    }
-    let depth_first = disc.tree.depth_first();
-    for folder in depth_first.iter().copied().filter(|item| disc.tree.is_folder(*item)) {
-        let identifiers = udf::folder(&disc.tree, folder, known);
-        found.data[folder] = Run { sector: out.sector, len: identifiers.len() as u64 };
-        out.put(identifiers);
-    }
-    for item in depth_first {
+/// The folders of UDF and then the file entries, which come last.
+fn emit_udf(disc: &Disc, known: &Places, found: &mut Places, out: &mut Sheet) {
+    let data = &mut found.data;
+    emit_folders(disc, |folder| udf::folder(&disc.tree, folder, known), |folder, run| data[folder] = run, out);
+    let things = (0..disc.tree.items().len()).map(|item| Thing { item, n_sectors: 1, is_alone: false });
+    out.put_arranged(disc.slack, disc.order.arrange(things), |item, out| {
         found.entries[item] = out.sector;
-        out.put(udf::file_entry(&disc.tree, item, date, known));
-    }
+        out.put(udf::file_entry(&disc.tree, item, disc.volume.date, known));
+    });
+}
+
+/// The folders of one file system, given what it has of each, and who notes where that is.
+fn emit_folders(disc: &Disc, bytes_of: impl Fn(usize) -> Vec<u8>, mut note: impl FnMut(usize, Run), out: &mut Sheet) {
+    // Of files: nothing.
+    let bytes_of = |item| if disc.tree.is_folder(item) { bytes_of(item) } else { Vec::new() };
+    let mut bytes: Vec<_> = (0..disc.tree.items().len()).map(bytes_of).collect();
+    let folders = bytes.iter().enumerate().filter(|(_, bytes)| !bytes.is_empty());
+    let things = folders.map(|(item, bytes)| Thing { item, n_sectors: sectors(bytes.len() as u64), is_alone: false });
+    out.put_arranged(disc.slack, disc.order.arrange(things), |folder, out| {
+        let bytes = std::mem::take(&mut bytes[folder]);
+        note(folder, Run { sector: out.sector, len: bytes.len() as u64 });
+        out.put(bytes);
+    });
 }

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use super::slack::{Arrangement, room};
 use super::{SECTOR, sectors};
 use crate::content::Content;
-use crate::layout::{Extent, Layout, Piece};
+use crate::layout::{Extent, Layout, Piece, Slack};
 
 /// The disc as far as it is described: in the first run only numbers of sectors and extents, in the second the
 /// extents as well.
@@ -26,6 +27,16 @@ impl Sheet {
     /// Leaves zeros up to a multiple of so many sectors.
     pub fn align(&mut self, n_sectors: u64) {
         self.sector = self.sector.next_multiple_of(n_sectors);
+    }
+
+    /// Puts arranged things in their places, and leaves the room behind them that so many things deserve.
+    pub fn put_arranged(&mut self, slack: Slack, arrangement: Arrangement, mut put: impl FnMut(usize, &mut Self)) {
+        let start = self.sector;
+        for (thing, sector) in arrangement.places {
+            self.go_to(start + sector);
+            put(thing, self);
+        }
+        self.go_to(start + room(slack, arrangement.n_sectors));
     }
 
     pub fn put(&mut self, bytes: Vec<u8>) {

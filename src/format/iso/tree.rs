@@ -1,11 +1,12 @@
 //! The volume's tree as one list, which every file system of the disc numbers its structures by.
 
+use std::cmp::Ordering;
 use std::ops::Range;
 
 use super::unicode::compressed_len;
 use crate::content::Content;
 use crate::error::{Error, Result};
-use crate::volume::{Folder, Node};
+use crate::volume::{Folder, Name, Node};
 
 /// All folders and files, breadth first: the root is item 0, and the items of a folder follow each other.
 pub struct Tree<'a> {
@@ -105,6 +106,19 @@ impl<'a> Tree<'a> {
 
     pub fn n_files(&self) -> u64 {
         self.items.len() as u64 - self.n_folders
+    }
+
+    /// The item at a path; the root is at `.` and at nothing.
+    pub fn find(&self, path: &str) -> Option<usize> {
+        let mut item = 0;
+        for name in path.split('/').filter(|name| !matches!(*name, "" | ".")) {
+            let (name, items) = (Name::new(name).ok()?, self.items_in(item));
+            // In the order of names, of which each is one.
+            let there = self.items[items.clone()]
+                .binary_search_by(|item| Name::new(item.name).map_or(Ordering::Less, |there| there.cmp(&name)));
+            item = items.start + there.ok()?;
+        }
+        Some(item)
     }
 
     pub fn path(&self, item: usize) -> String {

@@ -1,0 +1,279 @@
+//! Which thing comes after which, and how much room is left behind it, so that a small change moves little.
+//!
+//! [`Order::arrange`] is used for every kind of thing on a disc: files, folders of each file system, file entries.
+//! The parent module's documentation says what groups, regions and slots are. Places follow from paths and lengths
+//! alone: that something was elsewhere before is not known here.
+
+use super::SECTOR;
+use super::tree::{Item, Tree};
+use crate::layout::Slack;
+
+/// Things from here on, in sectors, are groups of their own, and start at a multiple of 4,096 bytes in any case.
+const BIG: u64 = (64 << 10) / SECTOR;
+
+/// Everything that has slack starts at a multiple of so many sectors, which is 4,096 bytes: a file system can share
+/// the blocks there, and move them without copying.
+pub const ALIGNMENT: u64 = 2;
+
+/// How many levels of groups there are.
+const N_LEVELS: usize = 3;
+/// So many things make a group on average, and so many groups of one level one of the next: a power of two.
+const GROUP_BITS: u32 = 5;
+/// Room comes in shares of a power of two: in eighths for the groups of the first level, and in thirty-seconds for
+/// those of the others, for slots and for all larger parts of the disc.
+const GROUP_SHARES: [u64; N_LEVELS] = [8, 32, 32];
+const SLOT_SHARES: u64 = 32;
+
+/// The order of a tree's things, and where groups start.
+pub struct Order {
+    slack: Slack,
+    /// Of each item: its place in the tree, depth first.
+    ranks: Vec<u32>,
+    /// Of each item: the rank of the part that it belongs to.
+    parts: Vec<u32>,
+    /// Of each item: up to which level groups start with it.
+    levels: Vec<u8>,
+}
+
+/// What is to be arranged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Thing {
+    /// Its number in the tree, or beyond the tree's.
+    pub item: usize,
+    pub n_sectors: u64,
+    /// Whether it has a slot of its own, rather than a place in the region of its part.
+    pub is_alone: bool,
+}
+
+/// Things with their places, which count from the start of the arrangement.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Arrangement {
+    /// The number of each thing and its sector, ascending.
+    pub places: Vec<(usize, u64)>,
+    pub n_sectors: u64,
+}
+
+/// A thing alone, or the things of a region.
+struct Slot {
+    rank: u32,
+    start: usize,
+    end: usize,
+    n_sectors: u64,
+}
+
+impl Order {
+    /// The order of a tree, the folders and files at the paths `parts` being kept together.
+    pub fn new(tree: &Tree, parts: &[String], slack: Slack) -> Self {
+        let n_items = tree.items().len();
+        let mut ranks = vec![0; n_items];
+        for (rank, item) in tree.depth_first().into_iter().enumerate() {
+            ranks[item] = rank as u32;
+        }
+        let mut is_part = vec![false; n_items];
+        for item in parts.iter().filter_map(|path| tree.find(path)) {
+            is_part[item] = true;
+        }
+        // A folder comes before what is in it.
+        let mut hashes: Vec<u64> = vec![PathHash::default().0; n_items];
+        let mut parts = vec![0; n_items];
+        for (item, Item { name, parent, .. }) in tree.items().iter().enumerate().skip(1) {
+            hashes[item] = PathHash(hashes[*parent]).then(name).0;
+            parts[item] = if is_part[item] { ranks[item] } else { parts[*parent] };
+        }
+        let levels = hashes.into_iter().map(|hash| PathHash(hash).level()).collect();
+        Self { slack, ranks, parts, levels }
+    }
+
+    /// Gives things their places.
+    pub fn arrange(&self, things: impl IntoIterator<Item = Thing>) -> Arrangement {
+        let mut things: Vec<_> = things.into_iter().collect();
+        // What is not of the tree comes first.
+        let rank = |item: usize| self.ranks.get(item).copied().unwrap_or_default();
+        things.sort_by_cached_key(|thing| (self.slot_rank(thing), thing.is_alone, rank(thing.item), thing.item));
+        let mut slots: Vec<Slot> = Vec::new();
+        for (n, thing) in things.iter().enumerate() {
+            let rank = self.slot_rank(thing);
+            match slots.last_mut() {
+                Some(slot) if !thing.is_alone && !things[slot.start].is_alone && slot.rank == rank => {
+                    slot.end = n + 1;
+                    slot.n_sectors += thing.n_sectors;
+                }
+                _ => slots.push(Slot { rank, start: n, end: n + 1, n_sectors: thing.n_sectors }),
+            }
+        }
+        // A stable sort: within a power of two, slots stay in the order of the tree.
+        slots.sort_by_key(|slot| slot.n_sectors.leading_zeros());
+        let mut arrangement = Arrangement { places: Vec::with_capacity(things.len()), n_sectors: 0 };
+        for slot in slots {
+            self.fill(&things[slot.start..slot.end], &mut arrangement);
+        }
+        arrangement
+    }
+
+    fn slot_rank(&self, thing: &Thing) -> u32 {
+        let ranks = if thing.is_alone { &self.ranks } else { &self.parts };
+        ranks.get(thing.item).copied().unwrap_or_default()
+    }
+
+    /// Puts the things of a slot behind those that have their places.
+    fn fill(&self, things: &[Thing], arrangement: &mut Arrangement) {
+        let start = arrangement.n_sectors;
+        let mut at = start;
+        let mut groups = [start; N_LEVELS];
+        let mut is_after_big = false;
+        for thing in things {
+            let is_big = thing.n_sectors >= BIG;
+            let level = self.levels.get(thing.item).map_or(0, |level| usize::from(*level));
+            // What is big is a group of the first level, so what starts a group of things starts one of groups.
+            let n_levels = (level + usize::from(is_big)).max(usize::from(is_after_big)).min(N_LEVELS);
+            self.close(&groups[..n_levels], &mut at);
+            groups[..n_levels].fill(at);
+            if is_big {
+                at = at.next_multiple_of(ALIGNMENT);
+            }
+            arrangement.places.push((thing.item, at));
+            at += thing.n_sectors;
+            is_after_big = is_big;
+        }
+        if !things.iter().all(|thing| thing.is_alone) {
+            self.close(&groups, &mut at);
+        }
+        arrangement.n_sectors = start + room(self.slack, at - start);
+    }
+
+    /// Leaves room behind the groups that end here, the first level first.
+    fn close(&self, groups: &[u64], at: &mut u64) {
+        for (start, shares) in groups.iter().zip(GROUP_SHARES) {
+            *at = start + in_shares(self.slack, *at - start, shares);
+        }
+    }
+}
+
+/// The room for a slot, or for a larger part of the disc, that takes so many sectors.
+pub fn room(slack: Slack, n_sectors: u64) -> u64 {
+    in_shares(slack, n_sectors, SLOT_SHARES)
+}
+
+/// So many sectors with the room behind them: a multiple of so small a share of their power of two.
+fn in_shares(slack: Slack, n_sectors: u64, shares: u64) -> u64 {
+    match slack {
+        Slack::None => n_sectors,
+        Slack::Ample if n_sectors == 0 => 0,
+        Slack::Ample => n_sectors.next_multiple_of(((1 << n_sectors.ilog2()) / shares).max(ALIGNMENT)),
+    }
+}
+
+/// Tells paths apart: FNV-1a with 64 bits. Discs have the places that follow from it, so it must not change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct PathHash(u64);
+
+impl Default for PathHash {
+    fn default() -> Self {
+        Self(0xCBF2_9CE4_8422_2325)
+    }
+}
+
+impl PathHash {
+    fn then(self, name: &str) -> Self {
+        let bytes = name.bytes().chain([b'/']);
+        Self(bytes.fold(self.0, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)))
+    }
+
+    /// Up to which level groups start with this path. The high bits of the hash are those that all bytes reach.
+    fn level(self) -> u8 {
+        let mixed = (self.0 ^ self.0 >> 32).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        (mixed.leading_zeros() / GROUP_BITS).min(N_LEVELS as u32) as u8
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::Content;
+    use crate::volume::Folder;
+
+    fn folder(paths: impl IntoIterator<Item = String>) -> Folder {
+        let mut root = Folder::default();
+        for path in paths {
+            root.insert(&path, Content::bytes([1])).unwrap();
+        }
+        root
+    }
+
+    fn many() -> Vec<String> {
+        (0..3_000).map(|n| format!("drivers/{}/{n}.inf", n % 7)).collect()
+    }
+
+    #[test]
+    fn where_groups_start_depends_on_each_path_alone() {
+        let levels = |root: &Folder, path: &str| {
+            let tree = Tree::new(root).unwrap();
+            Order::new(&tree, &[], Slack::Ample).levels[tree.find(path).unwrap()]
+        };
+        let all = folder(many());
+        let n_starts = many().iter().filter(|path| levels(&all, path) > 0).count();
+        assert!((60..140).contains(&n_starts), "{n_starts}");
+        for path in many().into_iter().step_by(17) {
+            assert_eq!(levels(&all, &path), levels(&folder([path.clone()]), &path), "{path}");
+        }
+    }
+
+    #[test]
+    fn the_hash_of_a_path_is_that_of_finished_discs() {
+        assert_eq!(PathHash::default().then("sources").then("boot.wim").0, 0x114F_9854_90F5_880C);
+    }
+
+    #[test]
+    fn room_is_in_whole_blocks_and_little() {
+        for n_sectors in (0..3_000).chain([100_000, 1 << 31, (1 << 31) + 1]) {
+            let with_room = room(Slack::Ample, n_sectors);
+            assert!(with_room >= n_sectors && with_room.is_multiple_of(ALIGNMENT));
+            assert!(with_room <= n_sectors + (n_sectors / SLOT_SHARES).max(ALIGNMENT - 1), "{n_sectors}: {with_room}");
+            assert_eq!(room(Slack::Ample, with_room), with_room, "room for what has room is no more");
+            assert_eq!(room(Slack::None, n_sectors), n_sectors);
+        }
+    }
+
+    fn arranged(slack: Slack, parts: &[&str], paths: &[String], n_sectors: impl Fn(&str) -> u64) -> Vec<(String, u64)> {
+        let root = folder(paths.iter().cloned());
+        let tree = Tree::new(&root).unwrap();
+        let parts: Vec<_> = parts.iter().map(|path| (*path).to_owned()).collect();
+        let files = (0..tree.items().len()).filter(|item| !tree.is_folder(*item));
+        let thing = |item| Thing { item, n_sectors: n_sectors(&tree.path(item)), is_alone: false };
+        let arrangement = Order::new(&tree, &parts, slack).arrange(files.map(thing));
+        let mut places: Vec<_> = arrangement.places.iter().map(|(item, at)| (tree.path(*item), *at)).collect();
+        places.push(("end".into(), arrangement.n_sectors));
+        places
+    }
+
+    #[test]
+    fn without_slack_things_follow_each_other() {
+        let places = arranged(Slack::None, &["drivers/3"], &many(), |_| 3);
+        assert!(places.iter().zip(0..).all(|((_, at), n)| *at == 3 * n), "{places:?}");
+    }
+
+    #[test]
+    fn a_thing_that_grows_moves_what_follows_in_its_group() {
+        let old = arranged(Slack::Ample, &[], &many(), |_| 5);
+        let mut n_moved: Vec<_> = (0..40)
+            .map(|n| {
+                let grown = &many()[n * 71];
+                let new = arranged(Slack::Ample, &[], &many(), |path| if path == grown { 6 } else { 5 });
+                let at = new.iter().position(|(path, _)| path == grown).unwrap();
+                assert_eq!(old[..=at], new[..=at], "what comes before {grown} stays");
+                old.iter().zip(&new).filter(|(old, new)| old != new).count()
+            })
+            .collect();
+        n_moved.sort_unstable();
+        assert!(n_moved[20] < 64 && n_moved[35] < 1_100, "{n_moved:?}");
+    }
+
+    #[test]
+    fn larger_parts_come_first_and_what_is_within_one_stays_together() {
+        let paths: Vec<_> = ["a/1", "a/2", "b/1", "b/2", "b/3", "b/inner/1", "c", "d"].map(str::to_owned).into();
+        let large = |path: &str| if path == "c" || path.starts_with("b/inner") { 20 } else { 2 };
+        let places = arranged(Slack::Ample, &["A", "b", "b/inner", "missing"], &paths, large);
+        let order: Vec<_> = places.iter().map(|(path, _)| path.as_str()).collect();
+        assert_eq!(order, ["c", "d", "b/inner/1", "a/1", "a/2", "b/1", "b/2", "b/3", "end"]);
+    }
+}

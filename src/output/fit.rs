@@ -1,0 +1,107 @@
+//! Whether an output fits its capacity, and how much slack it has then.
+//!
+//! It has ample slack where that fits, and otherwise none at all: a medium near its capacity loses its slack as a
+//! whole, and the next change of it moves more. What does not fit without slack does not fit.
+
+use super::{Format, Output};
+use crate::error::Result;
+use crate::layout::{Layout, Slack};
+use crate::size::Size;
+use crate::volume::Volume;
+
+/// More is put on a medium than it holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Overflow {
+    /// What it takes without slack.
+    pub len: Size,
+    /// What the medium holds.
+    pub capacity: Size,
+}
+
+impl Overflow {
+    /// What a complaint of the output with this name says.
+    pub fn message(&self, name: &str) -> String {
+        let (Self { len, capacity }, over) = (self, Size(self.len.0 - self.capacity.0));
+        format!("`{name}` takes {len}, and the medium holds {capacity}: {over} too much")
+    }
+}
+
+impl Output {
+    /// By how much the output passes its capacity, if it does.
+    pub fn overflow(&self, format: Format) -> Result<Option<Overflow>> {
+        let (volume, _) = self.volume()?;
+        Ok(fit(format, &volume, self.capacity)?.err())
+    }
+}
+
+/// Lays a volume out with the slack that its capacity allows.
+pub(super) fn fit(
+    format: Format,
+    volume: &Volume,
+    capacity: Option<Size>,
+) -> Result<std::result::Result<(Slack, Layout), Overflow>> {
+    let mut len = 0;
+    for slack in [Slack::Ample, Slack::None] {
+        let layout = (format.layout)(volume, slack)?;
+        match capacity {
+            Some(capacity) if capacity.0 < layout.len() => len = layout.len(),
+            _ => return Ok(Ok((slack, layout))),
+        }
+    }
+    Ok(Err(Overflow { len: Size(len), capacity: capacity.unwrap_or(Size(len)) }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::desk::Desk;
+    use super::super::shelf::SHELF;
+    use super::*;
+
+    #[test]
+    fn slack_goes_before_content_is_refused() {
+        let desk = Desk::new();
+        let mut output = desk.output();
+        let (volume, _) = output.volume().unwrap();
+        let [ample, tight] = [Slack::Ample, Slack::None].map(|slack| (SHELF.layout)(&volume, slack).unwrap().len());
+        assert!(tight < ample);
+        for (capacity, expected) in
+            [(u64::MAX, Ok(ample)), (ample, Ok(ample)), (ample - 1, Ok(tight)), (tight, Ok(tight)), (tight - 1, Err(1))]
+        {
+            output.capacity = Some(Size(capacity));
+            let overflow = output.overflow(SHELF).unwrap();
+            let found = overflow.map_or_else(
+                || Ok(output.draft(SHELF).unwrap().len()),
+                |overflow| Err(overflow.len.0 - overflow.capacity.0),
+            );
+            assert_eq!(found, expected, "of {capacity} bytes");
+        }
+    }
+
+    #[test]
+    fn a_medium_without_slack_is_sealed_as_it_was_drafted() {
+        let desk = Desk::new();
+        let mut output = desk.output();
+        output.capacity = Some(Size(output.draft(SHELF).unwrap().len() - 1));
+        let draft = output.draft(SHELF).unwrap();
+        let digests: Vec<_> = draft.jobs(&|_| None).iter().map(|_| crate::digest::Digests::of(b"any")).collect();
+        let len = draft.len();
+        assert_eq!(draft.seal(&digests).unwrap().layout.len(), len);
+    }
+
+    #[test]
+    fn what_decides_places_is_part_of_the_identity() {
+        let desk = Desk::new();
+        let output = desk.output();
+        let known = |_: &crate::content::Stat| Some(crate::digest::Digests::of(b"any"));
+        let id = |output: &Output| output.identity(&known).unwrap().id.unwrap();
+        let mut smaller = output.clone();
+        smaller.capacity = Some(Size(9_000_000));
+        let mut apart = output.clone();
+        apart.entries.truncate(1);
+        let mut other_order = output.clone();
+        other_order.entries.reverse();
+        assert_ne!(id(&output), id(&smaller));
+        assert_ne!(id(&output), id(&apart));
+        assert_eq!(id(&output), id(&other_order));
+    }
+}
