@@ -75,11 +75,11 @@ fn moved(old: &Layout, new: &Layout) -> Moved {
     for extent in old.extents() {
         match &extent.piece {
             Piece::Source { file, .. } => {
-                files.insert((file.path.clone(), file.stat.len), extent.offset);
+                files.insert((file.path.as_str(), file.stat.len), extent.offset);
             }
             Piece::Bytes(bytes) => {
                 for (n, sector) in bytes.chunks(SECTOR as usize).enumerate() {
-                    sectors.insert(extent.offset + n as u64 * SECTOR, sector.to_vec());
+                    sectors.insert(extent.offset + n as u64 * SECTOR, sector);
                 }
             }
         }
@@ -87,7 +87,7 @@ fn moved(old: &Layout, new: &Layout) -> Moved {
     for extent in new.extents() {
         match &extent.piece {
             Piece::Source { file, .. } => {
-                let was = files.get(&(file.path.clone(), file.stat.len));
+                let was = files.get(&(file.path.as_str(), file.stat.len));
                 if was.is_some_and(|was| *was != extent.offset) {
                     moved.files.push(file.path.to_string());
                     moved.bytes += extent.len;
@@ -96,7 +96,7 @@ fn moved(old: &Layout, new: &Layout) -> Moved {
             Piece::Bytes(bytes) => {
                 for (n, sector) in bytes.chunks(SECTOR as usize).enumerate() {
                     let was = sectors.get(&(extent.offset + n as u64 * SECTOR));
-                    moved.n_sectors += u64::from(was.is_none_or(|was| was != sector));
+                    moved.n_sectors += u64::from(was.is_none_or(|was| *was != sector));
                 }
             }
         }
@@ -134,18 +134,18 @@ fn with_drivers() -> Shelf {
     let mut shelf = stand_alone();
     let mut dice = Dice(2);
     for n in 0..6 {
-        shelf.package(&format!("BER002{n:02}"), 600, &mut dice);
+        shelf.package(&format!("BER002{n:02}"), 400, &mut dice);
     }
     shelf
 }
 
 fn many_small() -> Shelf {
     let mut shelf = Shelf::default();
-    for n in 0..6_000u64 {
-        let path = format!("SMS/PKG/BER{:05}/folder {}/file {n}.dll", n % 15, n % 300);
+    for n in 0..3_000u64 {
+        let path = format!("SMS/PKG/BER{:05}/folder {}/file {n}.dll", n % 10, n % 200);
         shelf.files.insert(path, n * 37 % 50_000);
     }
-    shelf.parts.extend((0..15).map(|n| format!("SMS/PKG/BER{n:05}")));
+    shelf.parts.extend((0..10).map(|n| format!("SMS/PKG/BER{n:05}")));
     shelf
 }
 
@@ -168,7 +168,7 @@ fn slack_costs_little() {
         ("boot image", boot_only(), 5),
         ("stand-alone", stand_alone(), 5),
         ("with drivers", with_drivers(), 5),
-        ("6,000 small files", many_small(), 10),
+        ("3,000 small files", many_small(), 10),
     ] {
         let (ample, tight) = (shelf.layout(Slack::Ample).len(), shelf.layout(Slack::None).len());
         let percent = (ample - tight) as f64 / tight as f64 * 100.0;
@@ -269,7 +269,7 @@ proptest! {
 /// The bytes of moved files, and of structures and lists that are others, in the middle of many changes and at the
 /// end of the first nine tenths.
 fn cost_of(shelf: &Shelf, edit: impl Fn(&mut Shelf, &mut Dice)) -> [(u64, u64); 2] {
-    const N_ROUNDS: usize = 30;
+    const N_ROUNDS: usize = 20;
     let old = shelf.layout(Slack::Ample);
     let mut dice = Dice(3);
     let moved = (0..N_ROUNDS).map(|_| {
@@ -302,7 +302,7 @@ fn a_small_change_moves_little() {
         let path = any_small_file(shelf, dice);
         *shelf.files.entry(path).or_default() += 3_000;
     });
-    assert_below("a file that grows by 3,000 bytes", grown, [(1 << 20, 64 << 10), (64 << 20, 1 << 20)]);
+    assert_below("a file that grows by 3,000 bytes", grown, [(1 << 20, 64 << 10), (8 << 20, 256 << 10)]);
     let same_len = cost_of(&shelf, |shelf, dice| {
         let path = any_small_file(shelf, dice);
         let len = shelf.files.remove(&path).unwrap_or_default();
@@ -313,7 +313,7 @@ fn a_small_change_moves_little() {
         let path = any_small_file(shelf, dice);
         shelf.files.insert(path + " too", 5_000);
     });
-    assert_below("a file that is added", added, [(64 << 20, 3 << 20), (512 << 20, 4 << 20)]);
+    assert_below("a file that is added", added, [(8 << 20, 256 << 10), (128 << 20, 4 << 20)]);
     let package = cost_of(&shelf, |shelf, dice| {
         let id = format!("BER{:05}", dice.roll(2_000) * 7 + 3);
         shelf.parts.push(format!("SMS/PKG/{id}"));
@@ -321,5 +321,5 @@ fn a_small_change_moves_little() {
             shelf.files.insert(format!("SMS/PKG/{id}/{n}.ps1"), 500 + dice.roll(20_000));
         }
     });
-    assert_below("a small package that is added", package, [(64 << 20, 3 << 20), (64 << 20, 4 << 20)]);
+    assert_below("a small package that is added", package, [(1 << 20, 256 << 10), (1 << 20, 256 << 10)]);
 }
