@@ -1,8 +1,10 @@
 //! The cache beside the manifest (`.tsmedia/`): digests of files that have not changed since they were read, and
-//! what was known of finished outputs when they were written. It may be deleted at any time.
+//! what was known of finished outputs when they were written, and files made from inputs. It may be deleted at any
+//! time.
 //!
 //! ```text
 //! .tsmedia/digests    the memo: `memo` says how
+//! .tsmedia/objects    what was made from inputs: `objects` says how
 //! .tsmedia/lock       held by whoever builds here
 //! .tsmedia/now        an empty file that asks the file system for the time
 //! ```
@@ -11,20 +13,23 @@
 //! that was last changed before the reading began, by that clock, is remembered beyond this run.
 
 mod memo;
+mod objects;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{self, Write};
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::content::Stat;
 use crate::digest::{Digest, Digests};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::write::{Disk, replace};
 use memo::{Finished, Memo};
+
+pub use objects::{DEFAULT_LIMIT, Held, Key, Kind, Object, Objects, ReadingSince};
 
 /// The cache of one folder of manifests.
 #[derive(Debug)]
@@ -87,16 +92,12 @@ impl Store {
     /// Asks the file system for the time: to be called before sources are read. Without it nothing that is
     /// [remembered](Store::remember) outlives this run.
     pub fn start_reading(&mut self) {
-        self.now = self.ask_time();
+        self.now = ask_time(&self.root);
     }
 
     /// Remembers the digests of a file that was read, from first byte to last, while it was like this.
     pub fn remember(&mut self, stat: Stat, digests: Digests) {
-        let lasting = self.now.is_some_and(|now| {
-            let margin = if stat.device == now.device { 0 } else { FOREIGN_CLOCK_NS };
-            // Writing to a file sets this time, and nobody can set it back.
-            stat.changed_ns < now.ns.saturating_sub(margin)
-        });
+        let lasting = self.now.is_some_and(|now| is_before(&stat, &now));
         self.learnt.insert(stat, (digests, lasting));
     }
 
@@ -114,7 +115,7 @@ impl Store {
         let step = Duration::from_millis(2);
         let mut waited = Duration::ZERO;
         while waited < MAX_WAIT {
-            if self.ask_time().is_some_and(|now| stat.changed_ns < now.ns) {
+            if ask_time(&self.root).is_some_and(|now| stat.changed_ns < now.ns) {
                 self.finished.insert(key, Finished { name: key, id, stat });
                 return;
             }
@@ -149,14 +150,54 @@ impl Store {
         replace(disk, &path, &others.merged(&used, &learnt, &finished))
     }
 
-    fn ask_time(&self) -> Option<Now> {
-        let path = self.root.join("now");
-        fs::create_dir_all(&self.root).ok()?;
-        let mut file = File::create(&path).ok()?;
-        file.write_all(b".").ok()?;
-        let stat = Stat::of(&file.metadata().ok()?);
-        Some(Now { device: stat.device, ns: stat.modified_ns })
+    /// How many files and finished outputs the memo knows, and how many bytes it has.
+    pub fn remembered(&self) -> (usize, usize, u64) {
+        let len = fs::metadata(memo_path(&self.root)).map_or(0, |metadata| metadata.len());
+        (self.memo.n_files(), self.finished.len(), len)
     }
+}
+
+/// Empties a cache. To be called by whoever holds its lock.
+pub fn clear(root: &Utf8Path) -> Result<()> {
+    let gone = |done: io::Result<()>| match done {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        done => done,
+    };
+    let objects = root.join("objects");
+    gone(fs::remove_dir_all(&objects)).map_err(|error| Error::io("removing", &objects, error))?;
+    for path in [memo_path(root), root.join("now")] {
+        gone(fs::remove_file(&path)).map_err(|error| Error::io("removing", &path, error))?;
+    }
+    Ok(())
+}
+
+/// Makes the folder of a cache, marked as one for backups (<https://bford.info/cachedir/>) and for Git.
+pub fn prepare(root: &Utf8Path) -> Result<()> {
+    if root.is_dir() {
+        return Ok(());
+    }
+    fs::create_dir_all(root).map_err(|error| Error::io("making", root, error))?;
+    let tag = "Signature: 8a477f597d28d172789f06886806bc55\n# What tsmedia knows of files; may be deleted.\n";
+    for (name, text) in [("CACHEDIR.TAG", tag), (".gitignore", "*\n")] {
+        // The cache is as good without.
+        let _ = fs::write(root.join(name), text);
+    }
+    Ok(())
+}
+
+/// What the clock of a cache's file system says.
+fn ask_time(root: &Utf8Path) -> Option<Now> {
+    prepare(root).ok()?;
+    let mut file = File::create(root.join("now")).ok()?;
+    file.write_all(b".").ok()?;
+    let stat = Stat::of(&file.metadata().ok()?);
+    Some(Now { device: stat.device, ns: stat.modified_ns })
+}
+
+/// Whether a file was last changed before a moment. Writing to a file sets this time, and nobody can set it back.
+fn is_before(stat: &Stat, now: &Now) -> bool {
+    let margin = if stat.device == now.device { 0 } else { FOREIGN_CLOCK_NS };
+    stat.changed_ns < now.ns.saturating_sub(margin)
 }
 
 fn memo_path(root: &Utf8Path) -> Utf8PathBuf {

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use camino::Utf8Path;
 
 use crate::error::{Error, Result};
+use crate::store::prepare;
 
 /// Held while a run is at work; the system lets go of it when the process ends, however it ends.
 #[derive(Debug)]
@@ -18,7 +19,7 @@ impl Lock {
     pub fn take(root: &Utf8Path, building: &str) -> Result<Self> {
         let path = root.join("lock");
         let failed = |error| Error::io("locking", &path, error);
-        fs::create_dir_all(root).map_err(failed)?;
+        prepare(root)?;
         let mut file =
             File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
         match file.try_lock() {

@@ -1,0 +1,355 @@
+//! Objects: files made from inputs, found again by what they were made from, so that they are made once.
+//!
+//! ```text
+//! .tsmedia/objects/<kind>/<key>         what was made; the key is the digest of what it was made from
+//! .tsmedia/objects/<kind>/<key>.note    its length and digests, and what the file system said of it
+//! ```
+//!
+//! The note is written last: an object without one is not there. It is also what tells when the object was last
+//! used, for touching the object itself would make it another file. When all objects together pass the limit, those
+//! that were not used for longest go; those that this process used stay. An object that can't be kept, because the
+//! disk is full or the limit reached, is no failure: only [`Objects::file`] fails, which is for those who need a file.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
+use serde::{Deserialize, Serialize};
+
+use super::{Now, ask_time, is_before, prepare};
+use crate::content::{SourceFile, Stat};
+use crate::digest::{Digest, Digests, Hasher, Sha256};
+use crate::error::{Error, Result};
+use crate::size::Size;
+use crate::write::{Disk, IfBusy, Temporary, replace};
+
+/// The objects in the cache of one folder of manifests.
+#[derive(Debug)]
+pub struct Objects {
+    root: Utf8PathBuf,
+    limit: Size,
+    disk: Disk,
+    is_read_only: bool,
+    /// The objects that this process used, which it may still need.
+    used: RefCell<BTreeSet<Utf8PathBuf>>,
+}
+
+/// How many bytes objects may have together, where nobody says anything else.
+pub const DEFAULT_LIMIT: Size = Size(20_000_000_000);
+
+/// What an object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// What was read out of a WIM file: what it says of its images, and small files in them.
+    WimReads,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 1] = [Self::WimReads];
+
+    /// The name of its folder.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::WimReads => "wim-reads",
+        }
+    }
+}
+
+/// What an object is found by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Key {
+    kind: Kind,
+    digest: Digest,
+}
+
+impl Key {
+    /// The key of an object that is made from this and nothing else. The fields are told from each other by the
+    /// caller.
+    pub fn new(kind: Kind, made_from: &[u8]) -> Self {
+        Self { kind, digest: Digest::of(made_from) }
+    }
+
+    /// The key of what is made from a file as it is now, by the `version`-th way of making it.
+    pub fn of_file(kind: Kind, version: u32, stat: &Stat) -> Self {
+        let Stat { device, inode, len, modified_ns, changed_ns } = *stat;
+        let fields = [u64::from(version), device, inode, len, modified_ns as u64, changed_ns as u64];
+        Self::new(kind, fields.map(u64::to_le_bytes).as_flattened())
+    }
+}
+
+/// An object as a file.
+#[derive(Clone, Debug)]
+pub struct Object {
+    /// The file. It is there until this process ends, unless somebody empties the cache.
+    pub file: SourceFile,
+    /// Its digests.
+    pub digests: Digests,
+}
+
+/// What is known of an object beside it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Note {
+    len: u64,
+    blake3: Digest,
+    sha256: Sha256,
+    /// Device, inode, length, and when it was modified and changed.
+    stat: (u64, u64, u64, i64, i64),
+}
+
+impl Note {
+    fn new(stat: &Stat, digests: Digests) -> Self {
+        let fields = (stat.device, stat.inode, stat.len, stat.modified_ns, stat.changed_ns);
+        Self { len: stat.len, blake3: digests.blake3, sha256: digests.sha256, stat: fields }
+    }
+
+    fn stat(&self) -> Stat {
+        let (device, inode, len, modified_ns, changed_ns) = self.stat;
+        Stat { device, inode, len, modified_ns, changed_ns }
+    }
+
+    fn digests(&self) -> Digests {
+        Digests { blake3: self.blake3, sha256: self.sha256 }
+    }
+}
+
+/// How much there is of a kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// The kind.
+    pub kind: Kind,
+    /// How many objects.
+    pub n_objects: usize,
+    /// How many bytes they have.
+    pub len: u64,
+}
+
+/// A file in the folder of objects.
+struct Found {
+    kind: Kind,
+    path: Utf8PathBuf,
+    len: u64,
+    /// When it was last used, in nanoseconds since 1970; what nobody can use comes first.
+    used_ns: i64,
+}
+
+impl Objects {
+    /// The objects in a cache (`.tsmedia`), which need not exist yet.
+    pub fn open(root: &Utf8Path, limit: Size, disk: &Disk) -> Self {
+        Self { root: root.to_owned(), limit, disk: disk.clone(), is_read_only: false, used: RefCell::default() }
+    }
+
+    /// The same for somebody who keeps nothing.
+    pub fn read_only(self) -> Self {
+        Self { is_read_only: true, ..self }
+    }
+
+    /// The time by the file system's clock, to be asked before the reading of what an object is made from begins;
+    /// none if nothing is kept.
+    pub fn start_reading(&self) -> Option<ReadingSince> {
+        if self.is_read_only || self.limit == Size(0) { None } else { ask_time(&self.root).map(ReadingSince) }
+    }
+
+    /// The bytes of a small object, if it is there and whole.
+    pub fn bytes(&self, key: &Key) -> Option<Vec<u8>> {
+        let path = self.path(key);
+        let note = read_note(&path)?;
+        let bytes = fs::read(&path).ok()?;
+        if bytes.len() as u64 != note.len || Digest::of(&bytes) != note.blake3 {
+            return None;
+        }
+        self.use_it(&path);
+        Some(bytes)
+    }
+
+    /// Keeps the bytes of a small object, if that can be done.
+    pub fn keep(&self, key: &Key, bytes: &[u8]) {
+        if self.is_read_only || bytes.len() as u64 > self.limit.0 {
+            return;
+        }
+        let path = self.path(key);
+        let kept = prepare(&self.root).and_then(|()| {
+            let temporary = Temporary::create(&self.disk, &path, IfBusy::Wait)?;
+            temporary.write(bytes, 0)?;
+            self.finish(temporary, Digests::of(bytes))
+        });
+        if kept.is_ok() {
+            self.prune();
+        }
+    }
+
+    /// An object as a file, made by `make` if it is not there. Whoever makes it writes into the temporary file or,
+    /// where a library wants a path, over its bytes at [`temporary_path`](crate::write::temporary_path).
+    ///
+    /// # Errors
+    ///
+    /// When `make` fails, or the disk.
+    pub fn file(&self, key: &Key, make: impl FnOnce(&Temporary) -> Result<()>) -> Result<Object> {
+        let path = self.path(key);
+        if let Some(object) = self.found(&path)? {
+            return Ok(object);
+        }
+        prepare(&self.root)?;
+        let temporary = Temporary::create(&self.disk, &path, IfBusy::Wait)?;
+        // Whoever was waited for may have made it.
+        if let Some(object) = self.found(&path)? {
+            return Ok(object);
+        }
+        make(&temporary)?;
+        let digests = digests_of(temporary.file()).map_err(|error| temporary.failed(error))?;
+        self.finish(temporary, digests)?;
+        let object = self.found(&path)?;
+        self.prune();
+        object.ok_or_else(|| Error::new(format!("`{path}` was removed while it was being made")))
+    }
+
+    /// How much there is of each kind.
+    pub fn held(&self) -> Vec<Held> {
+        let found = self.scan();
+        let of = |kind| {
+            let own: Vec<_> = found.iter().filter(|found| found.kind == kind).collect();
+            let n_objects = own.iter().filter(|found| found.used_ns > 0).count();
+            Held { kind, n_objects, len: own.iter().map(|found| found.len).sum() }
+        };
+        Kind::ALL.map(of).into()
+    }
+
+    /// Removes objects until no more than the limit is left, the ones that were not used for longest first. Says how
+    /// many bytes that were.
+    pub fn prune(&self) -> u64 {
+        let mut found = self.scan();
+        let mut len: u64 = found.iter().map(|found| found.len).sum();
+        let before = len;
+        if len <= self.limit.0 {
+            return 0;
+        }
+        found.sort_by(|a, b| (a.used_ns, &a.path).cmp(&(b.used_ns, &b.path)));
+        let used = self.used.borrow();
+        for found in found.into_iter().filter(|found| !used.contains(&found.path)) {
+            if len <= self.limit.0 {
+                break;
+            }
+            if self.remove(&found.path).is_ok() {
+                len -= found.len;
+            }
+        }
+        before - len
+    }
+
+    fn path(&self, key: &Key) -> Utf8PathBuf {
+        self.root.join("objects").join(key.kind.as_str()).join(key.digest.to_string())
+    }
+
+    /// Gives an object its name, and writes its note.
+    fn finish(&self, temporary: Temporary, digests: Digests) -> Result<()> {
+        let path = temporary.target().to_owned();
+        let stat = temporary.finish()?;
+        self.write_note(&path, &Note::new(&stat, digests))?;
+        self.use_it(&path);
+        Ok(())
+    }
+
+    /// An object that is there and whole. While the file system says what it said when the object was made, it is;
+    /// one that came here by other ways is read.
+    fn found(&self, path: &Utf8Path) -> Result<Option<Object>> {
+        let (Some(note), Ok(metadata)) = (read_note(path), fs::metadata(path)) else { return Ok(None) };
+        let stat = Stat::of(&metadata);
+        if stat != note.stat() {
+            let digests = File::open(path).and_then(|file| digests_of(&file));
+            if stat.len != note.len || digests.ok() != Some(note.digests()) {
+                return Ok(None);
+            }
+            self.write_note(path, &Note::new(&stat, note.digests()))?;
+        }
+        self.use_it(path);
+        Ok(Some(Object { file: SourceFile { path: path.to_owned(), stat }, digests: note.digests() }))
+    }
+
+    fn write_note(&self, path: &Utf8Path, note: &Note) -> Result<()> {
+        let text = serde_json::to_vec(note).map_err(|error| Error::new("writing a note").because(error))?;
+        replace(&self.disk, &note_path(path), &text)
+    }
+
+    /// Remembers that an object is used now.
+    fn use_it(&self, path: &Utf8Path) {
+        let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
+        let times = Timestamps { last_access: now, last_modification: now };
+        if !self.is_read_only {
+            // A cache that can't be written to is used all the same.
+            let _ = utimensat(CWD, note_path(path).as_std_path(), &times, AtFlags::empty());
+        }
+        self.used.borrow_mut().insert(path.to_owned());
+    }
+
+    /// Removes an object, the note first: without one it is not there.
+    fn remove(&self, path: &Utf8Path) -> Result<()> {
+        for path in [&note_path(path), path] {
+            self.disk.remove(path).map_err(|error| Error::io("removing", path, error))?;
+        }
+        Ok(())
+    }
+
+    /// Everything in the folder of objects but for what is being written.
+    fn scan(&self) -> Vec<Found> {
+        let mut found = Vec::new();
+        for kind in Kind::ALL {
+            let folder = self.root.join("objects").join(kind.as_str());
+            for entry in folder.read_dir_utf8().into_iter().flatten().flatten() {
+                let path = entry.path().to_owned();
+                if path.extension() == Some("note") || is_being_written(&path) {
+                    continue;
+                }
+                let Ok(metadata) = entry.metadata() else { continue };
+                let note = fs::metadata(note_path(&path));
+                let used_ns = note.as_ref().map_or(0, |note| Stat::of(note).modified_ns);
+                let len = metadata.len() + note.map_or(0, |note| note.len());
+                found.push(Found { kind, path, len, used_ns });
+            }
+        }
+        found
+    }
+}
+
+/// When the reading of a file began, by its file system's clock.
+#[derive(Clone, Copy, Debug)]
+pub struct ReadingSince(Now);
+
+impl ReadingSince {
+    /// Whether what was read of a file holds as long as the file system says the same of it: a file that changes
+    /// twice within one tick of the clock looks the same after both.
+    pub fn is_lasting(&self, stat: &Stat) -> bool {
+        is_before(stat, &self.0)
+    }
+}
+
+fn note_path(path: &Utf8Path) -> Utf8PathBuf {
+    Utf8PathBuf::from(format!("{path}.note"))
+}
+
+fn read_note(path: &Utf8Path) -> Option<Note> {
+    serde_json::from_slice(&fs::read(note_path(path)).ok()?).ok()
+}
+
+/// Whether a file is a temporary one that a living process holds.
+fn is_being_written(path: &Utf8Path) -> bool {
+    path.extension() == Some("tsmedia-part") && File::open(path).is_ok_and(|file| file.try_lock().is_err())
+}
+
+fn digests_of(mut file: &File) -> std::io::Result<Digests> {
+    use std::io::{Read, Seek};
+    let mut hasher = Hasher::new();
+    let mut block = vec![0; 1 << 20];
+    file.rewind()?;
+    loop {
+        match file.read(&mut block)? {
+            0 => return Ok(hasher.finish()),
+            len => hasher.update(&block[..len]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,205 @@
+use std::io;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+
+use super::*;
+
+struct Scratch {
+    _folder: tempfile::TempDir,
+    root: Utf8PathBuf,
+}
+
+impl Scratch {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::from_path_buf(folder.path().join(".tsmedia")).unwrap();
+        Self { _folder: folder, root }
+    }
+
+    fn open(&self, limit: u64) -> Objects {
+        Objects::open(&self.root, Size(limit), &Disk::default())
+    }
+}
+
+fn key(made_from: &str) -> Key {
+    Key::new(Kind::WimReads, made_from.as_bytes())
+}
+
+/// Makes an object the one that was used so many hours ago.
+fn age(objects: &Objects, key: &Key, hours: u64) {
+    let note = File::options().append(true).open(note_path(&objects.path(key))).unwrap();
+    note.set_modified(SystemTime::now() - Duration::from_secs(hours * 3_600)).unwrap();
+}
+
+fn make(text: &'static str) -> impl FnOnce(&Temporary) -> Result<()> {
+    move |temporary| temporary.write(text.as_bytes(), 0)
+}
+
+#[test]
+fn what_is_kept_is_found_by_what_it_was_made_from() {
+    let scratch = Scratch::new();
+    scratch.open(10_000).keep(&key("a"), b"made from a");
+    let objects = scratch.open(10_000);
+    assert_eq!(objects.bytes(&key("a")).unwrap(), b"made from a");
+    assert_eq!(objects.bytes(&key("b")), None);
+    let file = objects.file(&key("c"), make("made from c")).unwrap();
+    assert_eq!(file.digests, Digests::of(b"made from c"));
+    let again = scratch.open(10_000).file(&key("c"), |_| panic!("it is there")).unwrap();
+    assert_eq!((again.file, again.digests), (file.file, file.digests));
+    assert_eq!(objects.held()[0].n_objects, 2);
+    let tag = fs::read_to_string(scratch.root.join("CACHEDIR.TAG")).unwrap();
+    assert!(tag.starts_with("Signature: 8a477f597d28d172789f06886806bc55\n"));
+}
+
+#[test]
+fn a_library_may_write_over_the_bytes_at_the_temporary_path() {
+    let scratch = Scratch::new();
+    let by_path = |temporary: &Temporary| {
+        fs::write(crate::write::temporary_path(temporary.target()), b"by path").unwrap();
+        Ok(())
+    };
+    let object = scratch.open(10_000).file(&key("a"), by_path).unwrap();
+    assert_eq!(fs::read(&object.file.path).unwrap(), b"by path");
+    assert_eq!(object.digests, Digests::of(b"by path"));
+}
+
+#[test]
+fn what_was_not_used_for_longest_goes_first_and_what_is_in_use_stays() {
+    let scratch = Scratch::new();
+    let objects = scratch.open(u64::MAX);
+    for (hours, name) in [(3, "a"), (2, "b"), (1, "c")] {
+        objects.keep(&key(name), &[7; 10_000]);
+        age(&objects, &key(name), hours);
+    }
+    // Using the oldest makes it the youngest.
+    let objects = scratch.open(25_000);
+    assert!(objects.bytes(&key("a")).is_some());
+    objects.keep(&key("d"), &[7; 1_000]);
+    let there = ["a", "b", "c", "d"].map(|name| objects.bytes(&key(name)).is_some());
+    assert_eq!(there, [true, false, true, true]);
+    assert!(objects.held()[0].len <= 25_000);
+    // What this process used is not taken from under it, whatever the limit is.
+    assert_eq!(Objects { limit: Size(1), ..objects }.prune(), 0);
+    assert!(scratch.open(1).prune() > 21_000);
+    assert_eq!(scratch.open(1).held()[0].len, 0);
+}
+
+#[test]
+fn what_passes_the_limit_by_itself_is_not_kept_unless_a_file_is_needed() {
+    let scratch = Scratch::new();
+    let objects = scratch.open(5);
+    objects.keep(&key("a"), b"too long");
+    assert_eq!(objects.held()[0].n_objects, 0);
+    let object = objects.file(&key("a"), make("too long")).unwrap();
+    assert_eq!(fs::read(object.file.path).unwrap(), b"too long");
+    assert!(scratch.open(5).prune() > 0);
+    let nothing = scratch.open(0);
+    assert!(nothing.start_reading().is_none());
+    let read_only = scratch.open(9_000).read_only();
+    read_only.keep(&key("a"), b"a");
+    assert_eq!((read_only.held()[0].n_objects, read_only.start_reading().is_none()), (0, true));
+}
+
+#[test]
+fn a_damaged_object_is_made_anew() {
+    let scratch = Scratch::new();
+    let path = scratch.open(10_000).path(&key("a"));
+    let damages: [(&str, &dyn Fn()); 5] = [
+        ("other bytes", &|| fs::write(&path, b"xriginal").unwrap()),
+        ("cut off", &|| fs::write(&path, b"orig").unwrap()),
+        ("gone", &|| fs::remove_file(&path).unwrap()),
+        ("no note", &|| fs::remove_file(note_path(&path)).unwrap()),
+        ("damaged note", &|| fs::write(note_path(&path), b"{").unwrap()),
+    ];
+    for (damage, do_it) in damages {
+        let objects = scratch.open(10_000);
+        objects.keep(&key("a"), b"original");
+        do_it();
+        assert_eq!(objects.bytes(&key("a")), None, "{damage}");
+        objects.file(&key("a"), make("original")).unwrap();
+        do_it();
+        let object = objects.file(&key("a"), make("original")).unwrap();
+        assert_eq!(fs::read(&object.file.path).unwrap(), b"original", "{damage}");
+        assert_eq!(objects.bytes(&key("a")).unwrap(), b"original", "{damage}");
+    }
+}
+
+#[test]
+fn an_object_that_came_by_other_ways_is_read_once_and_then_known() {
+    let scratch = Scratch::new();
+    let objects = scratch.open(10_000);
+    let made = objects.file(&key("a"), make("original")).unwrap();
+    fs::copy(&made.file.path, scratch.root.join("copy")).unwrap();
+    fs::rename(scratch.root.join("copy"), &made.file.path).unwrap();
+    let found = objects.file(&key("a"), |_| panic!("it is there")).unwrap();
+    assert_ne!(found.file.stat, made.file.stat);
+    assert_eq!(read_note(&found.file.path).unwrap().stat(), found.file.stat);
+}
+
+#[test]
+fn whichever_call_fails_nothing_but_the_right_bytes_is_ever_found() {
+    let text = "made from a";
+    let mut n_failed = 0;
+    for fail_at in 0..100 {
+        let scratch = Scratch::new();
+        let n_calls = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&n_calls);
+        let disk = Disk::watched(move |_| match counted.fetch_add(1, Ordering::Relaxed) {
+            n if n == fail_at => Err(io::ErrorKind::StorageFull.into()),
+            _ => Ok(()),
+        });
+        let faulty = Objects::open(&scratch.root, Size(10_000), &disk);
+        // The bytes are for whoever can do without; a file is needed.
+        faulty.keep(&key("bytes"), text.as_bytes());
+        let made = faulty.file(&key("file"), make(text));
+        let objects = scratch.open(10_000);
+        assert!(objects.bytes(&key("bytes")).is_none_or(|bytes| bytes == text.as_bytes()), "call {fail_at}");
+        let object = objects.file(&key("file"), make(text)).unwrap();
+        assert_eq!(fs::read(&object.file.path).unwrap(), text.as_bytes(), "call {fail_at}");
+        objects.keep(&key("bytes"), text.as_bytes());
+        assert_eq!(objects.bytes(&key("bytes")).unwrap(), text.as_bytes(), "call {fail_at}");
+        if n_calls.load(Ordering::Relaxed) <= fail_at {
+            assert!(n_failed > 8 && made.is_ok(), "{n_failed} calls failed");
+            return;
+        }
+        n_failed += usize::from(made.is_err());
+    }
+    panic!("there is no end to the calls");
+}
+
+const OTHER_PROCESS: &str = "TSMEDIA_TEST_OBJECTS";
+
+/// What the other process of the next test does; by itself nothing.
+#[test]
+fn works_beside() {
+    let Ok(root) = std::env::var(OTHER_PROCESS) else { return };
+    for round in 0..20 {
+        let objects = Objects::open(Utf8Path::new(&root), Size(60_000), &Disk::default());
+        for n in 0..6u8 {
+            let name = format!("{}", (n as usize + round) % 6);
+            let bytes = vec![name.as_bytes()[0]; 9_000];
+            assert!(objects.bytes(&key(&name)).is_none_or(|found| found == bytes), "not what was kept");
+            objects.keep(&key(&name), &bytes);
+            // It may have been pruned by the others as soon as it was there, but never be anything else.
+            if let Ok(object) = objects.file(&key(&name), |temporary| temporary.write(&bytes, 0)) {
+                assert_eq!(object.digests, Digests::of(&bytes));
+            }
+        }
+        Objects::open(Utf8Path::new(&root), Size(20_000), &Disk::default()).prune();
+    }
+}
+
+#[test]
+fn processes_at_once_find_whole_objects_only() {
+    let scratch = Scratch::new();
+    let start = || {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command.args(["--exact", "store::objects::tests::works_beside"]).env(OTHER_PROCESS, scratch.root.as_str());
+        command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap()
+    };
+    for ran in [start(), start(), start()].map(|child| child.wait_with_output().unwrap()) {
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stdout));
+    }
+}
