@@ -1,7 +1,7 @@
 //! From a rendered manifest to the [`Media`] it means: finds every file, and every reason why it can't be built.
 //!
 //! This is where content is looked at (folders listed, WIM headers read) but not yet read. What is wrong becomes a
-//! problem at the line that names the content; nothing is written.
+//! problem at the line that names the content; nothing is written but what the cache remembers of WIM files.
 
 pub mod boot;
 mod capacity;
@@ -9,30 +9,37 @@ mod content;
 mod itself;
 mod start;
 mod tree;
+pub mod wim;
 
 use std::collections::HashMap;
 use std::io;
 use std::mem;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::content::Content;
 use crate::date::Date;
+use crate::error::Result;
 use crate::format::wim::Architecture;
 use crate::manifest::{ExtraFile, Rendered, suggest};
 use crate::media::{self, Media};
 use crate::output::{Entry, lists};
 use crate::problem::{Place, Problem, Problems};
+use crate::store::Objects;
 use crate::volume::{Folder, Misplaced, Node};
 
 use itself::OwnPlaces;
 use tree::Walked;
+use wim::KnownWim;
 
 /// Finds what manifests name. Content that several sites share is looked at once.
 #[derive(Default)]
 pub struct Resolver {
     walked: HashMap<Utf8PathBuf, Arc<Walked>>,
+    wims: HashMap<Utf8PathBuf, Rc<KnownWim>>,
+    cache: Option<Rc<Objects>>,
 }
 
 impl Resolver {
@@ -70,6 +77,25 @@ impl Resolver {
         };
         draft.check_capacity(&media);
         (draft.problems.n_errors_told() == n_errors).then_some(media)
+    }
+
+    /// Goes by what this cache knows of WIM files, for what is resolved from now on.
+    pub fn use_cache(&mut self, cache: Objects) {
+        self.cache = Some(Rc::new(cache));
+    }
+
+    /// Has the caches remember what was learnt of WIM files.
+    pub fn remember(&self) {
+        self.wims.values().for_each(|wim| wim.remember());
+    }
+
+    fn wim(&mut self, path: &Utf8Path) -> Result<Rc<KnownWim>> {
+        if let Some(wim) = self.wims.get(path) {
+            return Ok(Rc::clone(wim));
+        }
+        let wim = Rc::new(KnownWim::open(path, self.cache.clone())?);
+        self.wims.insert(path.to_owned(), Rc::clone(&wim));
+        Ok(wim)
     }
 
     fn walk(&mut self, path: &Utf8Path) -> io::Result<Arc<Walked>> {

@@ -19,10 +19,11 @@ use tsmedia::date::Date;
 use tsmedia::digest::Digest;
 use tsmedia::firmware;
 use tsmedia::format::fat;
-use tsmedia::format::wim::{Architecture, Wim};
+use tsmedia::format::wim::Architecture;
 use tsmedia::layout::{Layout, Piece};
 use tsmedia::manifest::SecureBootCa;
 use tsmedia::resolve::boot::{BootFiles, BootSource, Wanted, boot_files};
+use tsmedia::resolve::wim::KnownWim;
 use tsmedia::volume::{Folder, Volume};
 
 const MEDIUM: &str = "label = \"WIN11 BER\"\nkind = \"stand-alone\"\n";
@@ -38,7 +39,7 @@ fn wanted(architecture: Architecture, firmware: &[firmware::Firmware]) -> Wanted
 }
 
 fn from_wim(path: &Utf8Path, wanted: &Wanted) -> BootFiles {
-    boot_files(BootSource::Image { wim: &Wim::open(path).unwrap(), index: 1 }, wanted).unwrap()
+    boot_files(BootSource::Image { wim: &KnownWim::open(path, None).unwrap(), index: 1 }, wanted).unwrap()
 }
 
 fn write(layout: &Layout, path: &Path) {

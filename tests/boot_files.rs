@@ -10,10 +10,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 use tsmedia::content::Content;
 use tsmedia::date::Date;
 use tsmedia::firmware::Firmware::{self, Bios, Uefi};
-use tsmedia::format::wim::{Architecture, Wim};
+use tsmedia::format::wim::Architecture;
 use tsmedia::layout::{Layout, Piece};
 use tsmedia::manifest::SecureBootCa;
 use tsmedia::resolve::boot::{BootFiles, BootSource, NoBootFiles, Note, Wanted, boot_files};
+use tsmedia::resolve::wim::KnownWim;
 
 struct Scratch {
     folder: Utf8PathBuf,
@@ -41,13 +42,13 @@ impl Scratch {
         tree
     }
 
-    fn wim(&self, files: &[&str]) -> Wim {
+    fn wim(&self, files: &[&str]) -> KnownWim {
         let tree = self.tree("image", files);
         let path = self.folder.join("boot.wim");
         let mut command = Command::new("wimlib-imagex");
         let output = command.args(["capture", tree.as_str(), path.as_str(), "PE", "--quiet"]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        Wim::open(&path).unwrap()
+        KnownWim::open(&path, None).unwrap()
     }
 }
 
@@ -61,7 +62,7 @@ fn wanted(firmware: &[Firmware]) -> Wanted {
     }
 }
 
-fn in_wim(wim: &Wim, wanted: &Wanted) -> Result<BootFiles, NoBootFiles> {
+fn in_wim(wim: &KnownWim, wanted: &Wanted) -> Result<BootFiles, NoBootFiles> {
     boot_files(BootSource::Image { wim, index: 1 }, wanted)
 }
 

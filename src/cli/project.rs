@@ -15,11 +15,15 @@ use crate::problem::{Problem, Problems};
 use crate::record::Record;
 use crate::report;
 use crate::resolve::Resolver;
-use crate::store::Store;
+use crate::size::Size;
+use crate::store::{DEFAULT_LIMIT, Objects, Store};
 use crate::write::Means;
 
 /// The manifest of a folder, where none is named.
 pub(super) const DEFAULT_MANIFEST: &str = "media.toml";
+
+/// The variable of the environment that says how large a cache may become.
+const CACHE_LIMIT: &str = "TSMEDIA_CACHE_LIMIT";
 
 /// A manifest, with all that it makes for the chosen sites.
 pub(super) struct Project {
@@ -31,10 +35,7 @@ pub(super) struct Project {
 
 impl Project {
     fn new(manifest: &Utf8Path, outputs: Vec<Output>, is_whole: bool) -> Result<Self> {
-        let folder = match manifest.parent() {
-            Some(folder) if folder != "" => folder.to_owned(),
-            _ => ".".into(),
-        };
+        let folder = folder(manifest).to_owned();
         let record = Record::path_beside(manifest);
         // Where some sites are chosen, outputs of the others must not be taken for outputs of none.
         let others = match is_whole {
@@ -79,7 +80,9 @@ pub(super) fn render(arguments: &ManifestArguments, problems: &mut Problems) -> 
 /// and there is nothing to go on with.
 pub(super) fn load(arguments: &ManifestArguments, screen: &Screen) -> Result<Option<Vec<Project>>> {
     let mut problems = Problems::default();
-    let projects = resolve(arguments, &mut problems)?;
+    let mut resolver = Resolver::default();
+    let projects = resolve_with(&mut resolver, arguments, &mut problems, |cache| cache)?;
+    resolver.remember();
     // What is worth knowing is for `check` to say, not for every run.
     problems.drop_notes();
     if problems.has_errors() && screen.json {
@@ -90,14 +93,25 @@ pub(super) fn load(arguments: &ManifestArguments, screen: &Screen) -> Result<Opt
     Ok((!problems.has_errors()).then_some(projects))
 }
 
-/// The same, with what is wrong for the caller to say.
+/// The same, with what is wrong for the caller to say; nothing is written, not even to the cache.
 pub(super) fn resolve(arguments: &ManifestArguments, problems: &mut Problems) -> Result<Vec<Project>> {
+    resolve_with(&mut Resolver::default(), arguments, problems, Objects::read_only)
+}
+
+fn resolve_with(
+    resolver: &mut Resolver,
+    arguments: &ManifestArguments,
+    problems: &mut Problems,
+    opened: impl Fn(Objects) -> Objects,
+) -> Result<Vec<Project>> {
     let date = source_date()?;
-    let mut resolver = Resolver::default();
+    let limit = cache_limit()?;
     let mut projects = Vec::new();
     let all = render(arguments, problems)?;
     same_outputs(&all, problems);
     for (manifest, rendered) in arguments.manifests.iter().zip(all) {
+        let cache = cache_beside(manifest);
+        resolver.use_cache(opened(Objects::open(&cache, limit, &Means::default().disk)));
         let media = rendered.iter().filter_map(|rendered| resolver.resolve(rendered, date, problems));
         let outputs = media.map(Output::from).collect();
         projects.push(Project::new(manifest, outputs, arguments.sites.is_empty())?);
@@ -118,6 +132,23 @@ fn same_outputs(manifests: &[Vec<Rendered>], problems: &mut Problems) {
             problems.add(problem.help("give one of them another `path`, or name each manifest once"));
         }
     }
+}
+
+/// The folder of a manifest.
+pub(super) fn folder(manifest: &Utf8Path) -> &Utf8Path {
+    manifest.parent().filter(|folder| *folder != "").unwrap_or(".".into())
+}
+
+/// The cache beside a manifest.
+pub(super) fn cache_beside(manifest: &Utf8Path) -> Utf8PathBuf {
+    folder(manifest).join(".tsmedia")
+}
+
+/// How many bytes the objects of a cache may have.
+pub(super) fn cache_limit() -> Result<Size> {
+    let Some(limit) = std::env::var_os(CACHE_LIMIT) else { return Ok(DEFAULT_LIMIT) };
+    let limit = limit.to_string_lossy();
+    limit.parse().map_err(|error| Error::new(format!("`{CACHE_LIMIT}` is `{limit}`")).because(error))
 }
 
 /// The date of media whose manifests give none.

@@ -13,6 +13,7 @@ use std::fmt;
 use std::fs::File;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
@@ -55,7 +56,8 @@ pub enum Compression {
 }
 
 /// What an image in a WIM file says of itself in the XML. Whatever it does not say is none.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct WimImageFacts {
     /// Its place in the file, from 1.
     pub index: u32,
@@ -74,7 +76,8 @@ pub struct WimImageFacts {
 }
 
 /// The processors that an image is for (`PROCESSOR_ARCHITECTURE_…`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Architecture {
     /// 0: 32-bit x86.
     X86,
@@ -87,7 +90,8 @@ pub enum Architecture {
 }
 
 /// A version of Windows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct WindowsVersion {
     /// 10 for Windows 10 and 11.
     pub major: u32,

@@ -22,10 +22,12 @@ use crate::digest::Digest;
 use crate::error::Error;
 use crate::firmware::Firmware;
 use crate::format::fat;
-use crate::format::wim::{Architecture, Wim};
+use crate::format::wim::Architecture;
 use crate::layout::Layout;
 use crate::manifest::SecureBootCa;
 use crate::volume::{BootEntry, Folder, Misplaced, Node, Volume};
+
+use super::wim::KnownWim;
 
 /// Where boot files are looked for.
 #[derive(Clone, Copy, Debug)]
@@ -33,7 +35,7 @@ pub enum BootSource<'a> {
     /// An image in a WIM file: one of Windows PE, or of Windows.
     Image {
         /// The file.
-        wim: &'a Wim,
+        wim: &'a KnownWim,
         /// Which image in it.
         index: u32,
     },

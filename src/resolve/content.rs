@@ -1,13 +1,15 @@
 //! The content entries: operating system images, packages, applications, driver packages and loose files.
 
 use std::error::Error as _;
+use std::rc::Rc;
 
 use camino::Utf8Path;
 
 use super::start::IMAGE;
+use super::wim::KnownWim;
 use super::{Draft, MAX_FAULTS, tree};
 use crate::error::Error;
-use crate::format::wim::{Architecture, Wim};
+use crate::format::wim::Architecture;
 use crate::manifest::Package;
 use crate::output::Entry;
 use crate::problem::Problem;
@@ -141,8 +143,8 @@ impl Draft<'_> {
     }
 
     /// Nothing on the medium checks whether the boot image and the system suit each other: it starts, and fails late.
-    fn check_architecture(&mut self, wim: &Wim, index: u32, pointer: &str) {
-        let system = wim.image(index).ok().and_then(|facts| facts.architecture);
+    fn check_architecture(&mut self, wim: &KnownWim, index: u32, pointer: &str) {
+        let system = wim.image(index).and_then(|facts| facts.architecture);
         let (Some(boot), Some(system)) = (self.architecture, system) else { return };
         // The processors of a PC run both; Windows PE for x86 can put down an x64 system.
         let family = |architecture| match architecture {
@@ -161,15 +163,21 @@ impl Draft<'_> {
     }
 
     /// Opens a WIM file and finds the image that is meant: the one of `index`, or the only one.
-    pub(super) fn open_wim(&mut self, path: &Utf8Path, index: Option<u32>, file: &str, at: &str) -> Option<(Wim, u32)> {
-        let wim = match Wim::open(path) {
+    pub(super) fn open_wim(
+        &mut self,
+        path: &Utf8Path,
+        index: Option<u32>,
+        file: &str,
+        at: &str,
+    ) -> Option<(Rc<KnownWim>, u32)> {
+        let wim = match self.resolver.wim(path) {
             Ok(wim) => wim,
             Err(error) => {
                 self.failed(&error, file);
                 return None;
             }
         };
-        let n_images = wim.facts().n_images;
+        let n_images = wim.facts().images.len() as u32;
         match index {
             Some(index) if (1..=n_images).contains(&index) => return Some((wim, index)),
             None if n_images == 1 => return Some((wim, 1)),
@@ -202,8 +210,8 @@ impl Draft<'_> {
 }
 
 /// The images of a WIM file, as advice.
-fn images(wim: &Wim) -> String {
-    let named = wim.images().into_iter().map(|image| match image.name {
+fn images(wim: &KnownWim) -> String {
+    let named = wim.facts().images.iter().map(|image| match &image.name {
         Some(name) => format!("{} is `{name}`", image.index),
         None => image.index.to_string(),
     });

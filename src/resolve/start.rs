@@ -3,10 +3,11 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::boot::{self, BootFiles, BootSource, Missing, NoBootFiles, Note, Wanted};
+use super::wim::KnownWim;
 use super::{Draft, tree};
 use crate::date::Date;
 use crate::firmware::Firmware;
-use crate::format::wim::{Architecture, Wim};
+use crate::format::wim::Architecture;
 use crate::manifest::BOOT_IMAGE;
 use crate::problem::Problem;
 use crate::volume::{BootEntry, Misplaced};
@@ -36,12 +37,12 @@ impl Draft<'_> {
             return Vec::new();
         };
         self.check_boot_index(&wim, index);
-        let architecture = match wim.image(index).map(|facts| facts.architecture) {
-            Ok(Some(architecture)) => {
+        let architecture = match wim.image(index).and_then(|facts| facts.architecture) {
+            Some(architecture) => {
                 self.architecture = Some(architecture);
                 architecture
             }
-            _ => {
+            None => {
                 let message = format!("image {index} of `{path}` does not say which processors it is for");
                 let problem = Problem::warning(message).at(self.place(IMAGE), "taken for x64");
                 self.problems.add(problem.help("a boot image of the Windows ADK or of Configuration Manager says it"));
@@ -63,7 +64,7 @@ impl Draft<'_> {
     }
 
     /// The boot store starts the image that the WIM file marks as bootable, whatever the manifest says.
-    fn check_boot_index(&mut self, wim: &Wim, index: u32) {
+    fn check_boot_index(&mut self, wim: &KnownWim, index: u32) {
         let path = wim.path();
         let problem = match wim.facts().boot_index {
             Some(boot) if boot == index => return,
@@ -98,7 +99,7 @@ impl Draft<'_> {
         }
     }
 
-    fn find_boot_files(&mut self, wim: &Wim, index: u32, wanted: &Wanted) -> Option<BootFiles> {
+    fn find_boot_files(&mut self, wim: &KnownWim, index: u32, wanted: &Wanted) -> Option<BootFiles> {
         let files = &self.rendered.manifest.boot.files;
         let folder: Utf8PathBuf;
         let source = if files == BOOT_IMAGE {

@@ -4,9 +4,10 @@
 use crate::content::Content;
 use crate::error::Error;
 use crate::firmware::Firmware;
-use crate::format::wim::{Architecture, Wim};
+use crate::format::wim::Architecture;
 use crate::manifest::SecureBootCa;
 
+use super::super::wim::KnownWim;
 use super::{
     BIOS_STORE, BOOT_SDI, BOOT_SECTOR, BOOTFIX, BOOTMGR, BOOTMGR_EFI, Candidates, EFI_STORE, Note, Wanted,
     efi_image_names, efi_program,
@@ -15,7 +16,7 @@ use super::{
 /// Boot files are small; the largest are fonts of East Asia. More than this is something else.
 const MAX_LEN: u64 = 64 << 20;
 
-pub(super) fn find(wim: &Wim, index: u32, wanted: &Wanted) -> Result<Candidates, Error> {
+pub(super) fn find(wim: &KnownWim, index: u32, wanted: &Wanted) -> Result<Candidates, Error> {
     let mut search = Search { wim, index, found: Candidates::default() };
     let has = |firmware| wanted.firmware.contains(&firmware);
     let sms = match wanted.architecture {
@@ -49,14 +50,14 @@ pub(super) fn find(wim: &Wim, index: u32, wanted: &Wanted) -> Result<Candidates,
 }
 
 struct Search<'a> {
-    wim: &'a Wim,
+    wim: &'a KnownWim,
     index: u32,
     found: Candidates,
 }
 
 impl Search<'_> {
     fn extract(&self, path: &str) -> Result<Option<Content>, Error> {
-        Ok(self.wim.extract(self.index, path, MAX_LEN)?.map(Content::bytes))
+        self.wim.extract(self.index, path, MAX_LEN)
     }
 
     /// The first that is there of several places, and which it is.
@@ -82,7 +83,8 @@ impl Search<'_> {
     fn efi_image(&mut self, wanted: &Wanted, sms: &str) -> Result<(), Error> {
         let is_2023 = wanted.secure_boot_ca == SecureBootCa::Ca2023;
         let (folder, suffix) = if is_2023 { ("Windows/Boot/DVD_EX/EFI", "_EX") } else { ("Windows/Boot/DVD/EFI", "") };
-        let mut languages: Vec<_> = self.names(folder)?.into_iter().filter(|name| name.contains('-')).collect();
+        let mut languages: Vec<_> =
+            self.wim.names(self.index, folder)?.into_iter().filter(|name| name.contains('-')).collect();
         // They hold no text but the prompt. English first, so that the choice does not hang on what else is there.
         languages.sort_by_key(|name| (!name.eq_ignore_ascii_case("en-US"), name.to_ascii_lowercase()));
         for (name, prompts) in efi_image_names(wanted, suffix) {
@@ -106,7 +108,7 @@ impl Search<'_> {
         let folders =
             if is_2023 { &["Windows/Boot/FONTS_EX", "Windows/Boot/Fonts"][..] } else { &["Windows/Boot/Fonts"] };
         for folder in folders {
-            let names = self.names(folder)?;
+            let names = self.wim.names(self.index, folder)?;
             for name in &names {
                 let Some(content) = self.extract(&format!("{folder}/{name}"))? else { continue };
                 let plain = without_ex(name);
@@ -120,13 +122,6 @@ impl Search<'_> {
             }
         }
         Ok(())
-    }
-
-    /// The names in a folder, none if there is no such folder.
-    fn names(&self, folder: &str) -> Result<Vec<String>, Error> {
-        let mut names: Vec<_> = self.wim.list(self.index, folder)?.unwrap_or_default();
-        names.sort_by(|a, b| a.path.cmp(&b.path));
-        Ok(names.into_iter().filter_map(|found| found.path.rsplit('/').next().map(str::to_owned)).collect())
     }
 }
 

@@ -1,0 +1,331 @@
+//! What is asked of WIM files, remembered in the cache: one that did not change is not even opened.
+//!
+//! A [`KnownWim`] answers what it was asked before, in this run or an earlier one while the file was the same to the
+//! last bit of its [`Stat`]; for everything else it opens the file. Remembered is what the file said, not what was
+//! made of it, so that another search order, another site or another firmware goes by the same answers.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::BTreeMap;
+use std::fs;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+
+use crate::content::{Content, Stat};
+use crate::error::{Error, Result};
+use crate::format::wim::{Wim, WimImageFacts};
+use crate::store::{Key, Kind, Objects, ReadingSince};
+
+/// A WIM file that need not be open.
+#[derive(Debug)]
+pub struct KnownWim {
+    path: Utf8PathBuf,
+    stat: Stat,
+    facts: Facts,
+    files: RefCell<Files>,
+    folders: RefCell<Folders>,
+    opened: OnceCell<(Wim, Option<ReadingSince>)>,
+    is_news: Cell<bool>,
+    cache: Option<Rc<Objects>>,
+}
+
+/// The contents of files that were asked for, by image and path; none where there is no file.
+type Files = BTreeMap<(u32, String), Option<Arc<[u8]>>>;
+/// The names in folders that were asked for, by image and path.
+type Folders = BTreeMap<(u32, String), Vec<String>>;
+
+/// What a WIM file says of itself.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Facts {
+    /// The image that firmware starts, if there is one.
+    pub boot_index: Option<u32>,
+    /// What each image says of itself, in their order.
+    pub images: Vec<WimImageFacts>,
+}
+
+/// What is remembered, but for the contents of files: they follow, one after the other.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+struct Remembered {
+    facts: Facts,
+    /// Image, path and length, if the file is there.
+    files: Vec<(u32, String, Option<u64>)>,
+    /// Image, path and the names in it.
+    folders: Vec<(u32, String, Vec<String>)>,
+}
+
+/// Raised when what is remembered is written or meant in another way.
+const VERSION: u32 = 1;
+/// The length of what is remembered comes first.
+const PREFIX_LEN: usize = 8;
+
+impl KnownWim {
+    /// What is known of a WIM file, or what it says now.
+    pub fn open(path: &Utf8Path, cache: Option<Rc<Objects>>) -> Result<Self> {
+        // What is no file is for the opening to complain of.
+        let stat = match fs::metadata(path) {
+            Ok(metadata) if metadata.is_file() => Stat::of(&metadata),
+            _ => return Err(Wim::open(path).err().unwrap_or_else(|| changed(path))),
+        };
+        let known = cache.as_ref().and_then(|cache| parse(&cache.bytes(&key(&stat))?));
+        let (facts, files, folders, opened) = match known {
+            Some((facts, files, folders)) => (facts, files, folders, OnceCell::new()),
+            None => {
+                let since = cache.as_ref().and_then(|cache| cache.start_reading());
+                let wim = Wim::open(path)?;
+                let facts = Facts { boot_index: wim.facts().boot_index, images: wim.images() };
+                (facts, Files::new(), Folders::new(), OnceCell::from((wim, since)))
+            }
+        };
+        let is_news = Cell::new(opened.get().is_some());
+        let (files, folders) = (RefCell::new(files), RefCell::new(folders));
+        Ok(Self { path: path.to_owned(), stat, facts, files, folders, opened, is_news, cache })
+    }
+
+    /// The path that it was named by.
+    pub fn path(&self) -> &Utf8Path {
+        &self.path
+    }
+
+    /// What it says of itself.
+    pub fn facts(&self) -> &Facts {
+        &self.facts
+    }
+
+    /// What an image says of itself, if it is there.
+    pub fn image(&self, index: u32) -> Option<&WimImageFacts> {
+        self.facts.images.get(index.checked_sub(1)? as usize)
+    }
+
+    /// The contents of a file in an image; none if there is no such file. One of more than `limit` bytes is an error.
+    pub fn extract(&self, index: u32, path: &str, limit: u64) -> Result<Option<Content>> {
+        let question = (index, path.to_owned());
+        let known = self.files.borrow().get(&question).cloned();
+        let answer = match known {
+            Some(answer) => answer,
+            None => {
+                let answer = self.wim()?.extract(index, path, limit)?.map(Arc::from);
+                self.is_news.set(true);
+                self.files.borrow_mut().insert(question, answer.clone());
+                answer
+            }
+        };
+        Ok(answer.map(Content::Bytes))
+    }
+
+    /// The names in a folder of an image, sorted; none if there is no such folder.
+    pub fn names(&self, index: u32, folder: &str) -> Result<Vec<String>> {
+        let question = (index, folder.to_owned());
+        if let Some(answer) = self.folders.borrow().get(&question) {
+            return Ok(answer.clone());
+        }
+        let found = self.wim()?.list(index, folder)?.unwrap_or_default();
+        let mut paths: Vec<_> = found.into_iter().map(|found| found.path).collect();
+        paths.sort();
+        let names: Vec<_> = paths.iter().filter_map(|path| path.rsplit('/').next().map(str::to_owned)).collect();
+        self.is_news.set(true);
+        self.folders.borrow_mut().insert(question, names.clone());
+        Ok(names)
+    }
+
+    /// Puts what is known into the cache, if there is anything new that holds beyond this run.
+    pub fn remember(&self) {
+        let (Some(cache), Some((_, Some(since)))) = (&self.cache, self.opened.get()) else { return };
+        let is_same = || fs::metadata(&self.path).is_ok_and(|metadata| Stat::of(&metadata) == self.stat);
+        if self.is_news.get() && since.is_lasting(&self.stat) && is_same() {
+            cache.keep(&key(&self.stat), &self.to_bytes());
+            self.is_news.set(false);
+        }
+    }
+
+    /// The file, opened if it was not.
+    fn wim(&self) -> Result<&Wim> {
+        if self.opened.get().is_none() {
+            let since = self.cache.as_ref().and_then(|cache| cache.start_reading());
+            let wim = Wim::open(&self.path)?;
+            // The answers that are known are those of the file as it was.
+            if !fs::metadata(&self.path).is_ok_and(|metadata| Stat::of(&metadata) == self.stat) {
+                return Err(changed(&self.path));
+            }
+            let _ = self.opened.set((wim, since));
+        }
+        self.opened.get().map(|(wim, _)| wim).ok_or_else(|| changed(&self.path))
+    }
+
+    fn to_bytes(&self) -> Vec<u8> {
+        let (files, folders) = (self.files.borrow(), self.folders.borrow());
+        let file = |((index, path), bytes): (&(u32, String), &Option<Arc<[u8]>>)| {
+            (*index, path.clone(), bytes.as_ref().map(|bytes| bytes.len() as u64))
+        };
+        let remembered = Remembered {
+            facts: self.facts.clone(),
+            files: files.iter().map(file).collect(),
+            folders: folders.iter().map(|((index, path), names)| (*index, path.clone(), names.clone())).collect(),
+        };
+        // Numbers and texts can always be written.
+        let head = serde_json::to_vec(&remembered).unwrap_or_default();
+        let mut bytes = (head.len() as u64).to_le_bytes().to_vec();
+        bytes.extend(head);
+        files.values().flatten().for_each(|file| bytes.extend_from_slice(file));
+        bytes
+    }
+}
+
+fn key(stat: &Stat) -> Key {
+    Key::of_file(Kind::WimReads, VERSION, stat)
+}
+
+fn changed(path: &Utf8Path) -> Error {
+    Error::new(format!("`{path}` changed while it was being read"))
+        .help("run it again when nobody is writing to it any more")
+}
+
+/// What [`KnownWim::to_bytes`] wrote; anything else is nothing.
+fn parse(bytes: &[u8]) -> Option<(Facts, Files, Folders)> {
+    let (prefix, rest) = bytes.split_at_checked(PREFIX_LEN)?;
+    let head_len = u64::from_le_bytes(prefix.try_into().ok()?);
+    let (head, mut contents) = rest.split_at_checked(usize::try_from(head_len).ok()?)?;
+    let remembered: Remembered = serde_json::from_slice(head).ok()?;
+    let mut files = Files::new();
+    for (index, path, len) in remembered.files {
+        let answer = match len {
+            Some(len) => {
+                let (content, rest) = contents.split_at_checked(usize::try_from(len).ok()?)?;
+                contents = rest;
+                Some(Arc::from(content))
+            }
+            None => None,
+        };
+        files.insert((index, path), answer);
+    }
+    let folders = remembered.folders.into_iter().map(|(index, path, names)| ((index, path), names)).collect();
+    contents.is_empty().then_some((remembered.facts, files, folders))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::size::Size;
+    use crate::write::Disk;
+
+    struct Scratch {
+        _folder: tempfile::TempDir,
+        root: Utf8PathBuf,
+    }
+
+    impl Scratch {
+        /// A folder with a WIM file.
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let root = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
+            fs::create_dir_all(root.join("tree/Windows/Boot")).unwrap();
+            fs::write(root.join("tree/Windows/Boot/bootmgr"), [7; 70_000]).unwrap();
+            fs::write(root.join("tree/Windows/Boot/BCD"), b"store").unwrap();
+            let scratch = Self { _folder: folder, root };
+            scratch.wimlib(&["capture", scratch.root.join("tree").as_str(), scratch.wim().as_str(), "PE", "--boot"]);
+            scratch
+        }
+
+        fn wim(&self) -> Utf8PathBuf {
+            self.root.join("boot.wim")
+        }
+
+        fn wimlib(&self, arguments: &[&str]) {
+            assert!(Command::new("wimlib-imagex").args(arguments).output().unwrap().status.success());
+        }
+
+        fn cache(&self) -> Rc<Objects> {
+            Rc::new(Objects::open(&self.root.join(".tsmedia"), Size(10_000_000), &Disk::default()))
+        }
+
+        /// The file, with the clock moved on so that what is learnt of it lasts.
+        fn open(&self) -> KnownWim {
+            let cache = self.cache();
+            let stat = Stat::of(&fs::metadata(self.wim()).unwrap());
+            while !cache.start_reading().unwrap().is_lasting(&stat) {
+                std::thread::sleep(Duration::from_millis(2));
+            }
+            KnownWim::open(&self.wim(), Some(cache)).unwrap()
+        }
+    }
+
+    fn bytes(content: Option<Content>) -> Option<Vec<u8>> {
+        content.map(|content| match content {
+            Content::Bytes(bytes) => bytes.to_vec(),
+            Content::Source(source) => panic!("{source:?}"),
+        })
+    }
+
+    #[test]
+    fn a_wim_that_did_not_change_is_not_opened_unless_something_new_is_asked() {
+        let scratch = Scratch::new();
+        let ask = |wim: &KnownWim| {
+            assert_eq!((wim.facts().boot_index, wim.facts().images.len()), (Some(1), 1));
+            assert_eq!(wim.image(1).unwrap().name.as_deref(), Some("PE"));
+            assert_eq!(bytes(wim.extract(1, "Windows/Boot/bootmgr", 100_000).unwrap()), Some(vec![7; 70_000]));
+            assert_eq!(bytes(wim.extract(1, "Windows/nothing", 100_000).unwrap()), None);
+            assert_eq!(wim.names(1, "windows/boot").unwrap(), ["BCD", "bootmgr"]);
+            assert_eq!(wim.names(1, "no/folder").unwrap(), [""; 0]);
+        };
+        let first = scratch.open();
+        ask(&first);
+        first.remember();
+        let second = scratch.open();
+        ask(&second);
+        assert!(second.opened.get().is_none(), "it was opened");
+        assert_eq!(bytes(second.extract(1, "windows/boot/bcd", 100).unwrap()), Some(b"store".to_vec()));
+        assert!(second.opened.get().is_some());
+        second.remember();
+        let third = scratch.open();
+        ask(&third);
+        assert_eq!(bytes(third.extract(1, "windows/boot/bcd", 100).unwrap()), Some(b"store".to_vec()));
+        assert!(third.opened.get().is_none(), "it was opened");
+    }
+
+    #[test]
+    fn a_wim_that_changed_is_asked_again() {
+        let scratch = Scratch::new();
+        let first = scratch.open();
+        first.extract(1, "Windows/Boot/BCD", 100).unwrap();
+        scratch.wimlib(&["info", scratch.wim().as_str(), "1", "Another"]);
+        // What was read may be of either.
+        first.remember();
+        let second = scratch.open();
+        assert!(second.opened.get().is_some());
+        assert_eq!(second.image(1).unwrap().name.as_deref(), Some("Another"));
+        second.remember();
+        let third = scratch.open();
+        scratch.wimlib(&["info", scratch.wim().as_str(), "1", "A third"]);
+        assert!(
+            third.extract(1, "Windows/Boot/BCD", 100).unwrap_err().to_string().ends_with("while it was being read")
+        );
+    }
+
+    #[test]
+    fn what_was_learnt_within_the_tick_of_a_change_is_not_remembered() {
+        let scratch = Scratch::new();
+        let wim = scratch.open();
+        let since = wim.opened.get().unwrap().1.unwrap();
+        fs::write(scratch.root.join(".tsmedia/later"), b"").unwrap();
+        let later = Stat::of(&fs::metadata(scratch.root.join(".tsmedia/later")).unwrap());
+        assert!(since.is_lasting(&wim.stat) && !since.is_lasting(&later));
+    }
+
+    #[test]
+    fn half_of_what_is_remembered_is_nothing() {
+        let scratch = Scratch::new();
+        let wim = scratch.open();
+        wim.extract(1, "Windows/Boot/BCD", 100).unwrap();
+        wim.names(1, "Windows").unwrap();
+        let whole = wim.to_bytes();
+        let (facts, files, folders) = parse(&whole).unwrap();
+        assert_eq!((&facts, files.len(), folders.len()), (&wim.facts, 1, 1));
+        assert!((0..whole.len()).all(|len| parse(&whole[..len]).is_none()));
+    }
+}
