@@ -5,6 +5,7 @@
 //! 130 interrupted.
 
 mod apply;
+mod cache;
 mod check;
 mod diff;
 mod init;
@@ -60,6 +61,8 @@ enum Command {
     Inspect(inspect::Arguments),
     /// Check every byte of a medium against the digests that it carries.
     Verify(verify::Arguments),
+    /// Show what the cache holds, or empty it.
+    Cache(cache::Arguments),
     /// Print the JSON Schema of the manifest, for editors.
     Schema,
     /// Print a completion script for a shell.
@@ -145,6 +148,7 @@ fn run(command: Command, screen: &Screen) -> Result<Outcome> {
         Command::Diff(arguments) => diff::run(&arguments, screen),
         Command::Inspect(arguments) => inspect::run(&arguments, screen),
         Command::Verify(arguments) => verify::run(&arguments, screen),
+        Command::Cache(arguments) => cache::run(&arguments, screen),
         Command::Schema => screen.data(&manifest::editor_schema()),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads the environment: whether there is colour, and how wide a line may be, is told by the caller.
 
+mod cache;
 pub mod diff;
 mod failure;
 pub mod map;
@@ -11,6 +12,7 @@ mod problems;
 pub mod svg;
 mod verified;
 
+pub use cache::{cache, cache_json};
 pub use failure::failure;
 pub use medium::{disc, disc_json, wim, wim_json};
 pub use problems::{graphical, json, summary};

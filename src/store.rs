@@ -26,6 +26,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::content::Stat;
 use crate::digest::{Digest, Digests};
 use crate::error::{Error, Result};
+use crate::size::Size;
 use crate::write::{Disk, replace};
 use memo::{Finished, Memo};
 
@@ -149,11 +150,49 @@ impl Store {
         }
         replace(disk, &path, &others.merged(&used, &learnt, &finished))
     }
+}
 
-    /// How many files and finished outputs the memo knows, and how many bytes it has.
-    pub fn remembered(&self) -> (usize, usize, u64) {
-        let len = fs::metadata(memo_path(&self.root)).map_or(0, |metadata| metadata.len());
-        (self.memo.n_files(), self.finished.len(), len)
+/// What is in a cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Contents {
+    /// Its folder.
+    pub root: Utf8PathBuf,
+    /// How many files the memo knows the digests of.
+    pub n_files: usize,
+    /// How many finished outputs it knows.
+    pub n_outputs: usize,
+    /// How many bytes the memo has.
+    pub memo_len: u64,
+    /// The objects, by their kinds.
+    pub objects: Vec<Held>,
+    /// How many bytes objects may have.
+    pub limit: Size,
+}
+
+impl Contents {
+    /// What is in the cache of a folder now.
+    pub fn of(root: &Utf8Path, limit: Size) -> Self {
+        let memo = fs::read(memo_path(root)).unwrap_or_default();
+        let memo_len = memo.len() as u64;
+        let memo = Memo::parse(memo);
+        Self {
+            root: root.to_owned(),
+            n_files: memo.n_files(),
+            n_outputs: memo.finished().len(),
+            memo_len,
+            objects: Objects::open(root, limit, &Disk::default()).held(),
+            limit,
+        }
+    }
+
+    /// How many bytes it has altogether.
+    pub fn len(&self) -> u64 {
+        self.memo_len + self.objects.iter().map(|held| held.len).sum::<u64>()
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 }
 

@@ -8,6 +8,8 @@
 
 #[path = "cli/build.rs"]
 mod build;
+#[path = "cli/cache.rs"]
+mod cache;
 #[allow(dead_code, reason = "the other tests use the rest")]
 #[path = "cli/desk.rs"]
 mod desk;

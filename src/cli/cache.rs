@@ -1,0 +1,59 @@
+//! `tsmedia cache`: what the caches beside manifests hold, and emptying them.
+
+use camino::Utf8PathBuf;
+use clap::Args;
+
+use super::screen::Screen;
+use super::{Outcome, project};
+use crate::apply::Lock;
+use crate::error::Result;
+use crate::report;
+use crate::size::Size;
+use crate::store::{self, Contents, Objects};
+use crate::write::Disk;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// The manifests whose caches are meant.
+    #[arg(value_name = "MANIFEST", default_value = project::DEFAULT_MANIFEST)]
+    manifests: Vec<Utf8PathBuf>,
+    /// Empty them. What they held is found out anew when it is needed.
+    #[arg(long, conflicts_with = "limit")]
+    clear: bool,
+    /// Remove the objects that were not used for longest, until the rest has so many bytes at most.
+    #[arg(long, value_name = "SIZE")]
+    limit: Option<Size>,
+}
+
+pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
+    let limit = match arguments.limit {
+        Some(limit) => limit,
+        None => project::cache_limit()?,
+    };
+    let mut caches: Vec<_> = arguments.manifests.iter().map(|manifest| project::cache_beside(manifest)).collect();
+    caches.sort();
+    caches.dedup();
+    for cache in caches.iter().filter(|cache| cache.is_dir()) {
+        if !arguments.clear && arguments.limit.is_none() {
+            continue;
+        }
+        let before = Contents::of(cache, limit).len();
+        // Whoever builds needs what is there.
+        let _lock = Lock::take(cache, "cache")?;
+        if arguments.clear {
+            store::clear(cache)?;
+        } else {
+            Objects::open(cache, limit, &Disk::default()).prune();
+        }
+        let n_removed = before - Contents::of(cache, limit).len().min(before);
+        screen.say(&format!("removed {} from `{cache}`", Size(n_removed)));
+    }
+    let caches: Vec<_> = caches.iter().map(|cache| Contents::of(cache, limit)).collect();
+    if screen.json {
+        screen.json(&report::cache_json(&caches))
+    } else if arguments.clear {
+        Ok(Outcome::Done)
+    } else {
+        screen.data(&report::cache(&caches))
+    }
+}

@@ -1,0 +1,45 @@
+//! What is in caches, as text and as JSON.
+
+use std::fmt::Write as _;
+
+use serde_json::{Value, json};
+
+use super::counted;
+use crate::size::Size;
+use crate::store::Contents;
+
+/// What is in caches, for people.
+pub fn cache(caches: &[Contents]) -> String {
+    let mut text = String::new();
+    for cache in caches {
+        let Contents { root, n_files, n_outputs, memo_len, objects, limit } = cache;
+        // Writing to a string can't fail.
+        let _ = writeln!(text, "{root}: {}, objects at most {limit}", Size(cache.len()));
+        let what = format!("{}, {}", counted(*n_files, "file"), counted(*n_outputs, "finished output"));
+        let _ = writeln!(text, "  {:10} {what} ({})", "digests", Size(*memo_len));
+        for held in objects {
+            let what = counted(held.n_objects, "object");
+            let _ = writeln!(text, "  {:10} {what} ({})", held.kind.as_str(), Size(held.len));
+        }
+    }
+    text
+}
+
+/// The same as data.
+pub fn cache_json(caches: &[Contents]) -> Value {
+    let cache = |cache: &Contents| {
+        let objects: serde_json::Map<_, _> = cache
+            .objects
+            .iter()
+            .map(|held| (held.kind.as_str().to_owned(), json!({ "objects": held.n_objects, "len": held.len })))
+            .collect();
+        json!({
+            "cache": cache.root,
+            "len": cache.len(),
+            "limit": cache.limit.0,
+            "digests": { "files": cache.n_files, "outputs": cache.n_outputs, "len": cache.memo_len },
+            "objects": objects,
+        })
+    };
+    caches.iter().map(cache).collect()
+}
