@@ -15,6 +15,7 @@ mod project;
 mod render;
 mod screen;
 mod verify;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -55,6 +56,8 @@ enum Command {
     Plan(plan::Arguments),
     /// Build the media that are not up to date.
     Apply(apply::Arguments),
+    /// Build the media anew whenever what they are made of changes.
+    Watch(watch::Arguments),
     /// Say what two media differ in: manifests, records or finished ones.
     Diff(diff::Arguments),
     /// Show what a medium holds, how it starts, and where things are on it.
@@ -110,6 +113,8 @@ enum Outcome {
     Wrong,
     /// `plan --detailed-exitcode` found something to do.
     Changes,
+    /// Ctrl-C ended what has no end of its own.
+    Interrupted,
 }
 
 const WRONG_USAGE: u8 = 64;
@@ -131,6 +136,7 @@ pub fn main() -> ExitCode {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Wrong) => ExitCode::FAILURE,
         Ok(Outcome::Changes) => 2.into(),
+        Ok(Outcome::Interrupted) => INTERRUPTED.into(),
         Err(error) => {
             screen.error(&error);
             if screen.progress().is_cancelled() { INTERRUPTED.into() } else { ExitCode::FAILURE }
@@ -145,6 +151,7 @@ fn run(command: Command, screen: &Screen) -> Result<Outcome> {
         Command::Render(arguments) => render::run(&arguments, screen),
         Command::Plan(arguments) => plan::run(&arguments, screen),
         Command::Apply(arguments) => apply::run(&arguments, screen),
+        Command::Watch(arguments) => watch::run(&arguments, screen),
         Command::Diff(arguments) => diff::run(&arguments, screen),
         Command::Inspect(arguments) => inspect::run(&arguments, screen),
         Command::Verify(arguments) => verify::run(&arguments, screen),

@@ -20,11 +20,11 @@
 //! | layer | modules |
 //! |---|---|
 //! | command line | `cli`, `report` |
-//! | deeds | `apply`, `verify`, `gather` |
+//! | deeds | `apply`, `verify`, `gather`, `watch` |
 //! | decision | `plan`, `record`, `diff`, `map` |
 //! | meaning | `manifest`, `resolve`, `media` |
 //! | bytes | `write`, `patch`, `output`, `format`, `volume`, `layout`, `source`, `content`, `store` |
-//! | words | `problem`, `error`, `digest`, `size`, `date`, `firmware`, `progress` |
+//! | words | `problem`, `error`, `digest`, `size`, `date`, `firmware`, `inputs`, `progress` |
 //!
 //! Only `report` and `cli` print, and only `cli` reads the environment, the clock and the terminal.
 
@@ -38,6 +38,7 @@ pub mod error;
 pub mod firmware;
 pub mod format;
 pub mod gather;
+pub mod inputs;
 pub mod layout;
 pub mod manifest;
 pub mod map;
@@ -55,4 +56,5 @@ pub mod source;
 pub mod store;
 pub mod verify;
 pub mod volume;
+pub mod watch;
 pub mod write;

@@ -27,6 +27,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::date::Date;
 use crate::error::Result;
+use crate::inputs::Inputs;
 use crate::problem::{Place, Problem, Problems, Severity};
 
 use complaint::{Checker, Doc};
@@ -115,8 +116,18 @@ pub fn built_in_profiles() -> &'static [(&'static str, &'static str)] {
 /// What the author got wrong goes to `problems`; manifests that have errors are not among the result. An error
 /// means that a file could not be read at all.
 pub fn load(path: &Utf8Path, options: &Options, problems: &mut Problems) -> Result<Vec<Rendered>> {
+    load_noting(path, options, problems, &mut Inputs::default())
+}
+
+/// The same, noting every file that is read or would be if it were there, also where something is wrong.
+pub fn load_noting(
+    path: &Utf8Path,
+    options: &Options,
+    problems: &mut Problems,
+    inputs: &mut Inputs,
+) -> Result<Vec<Rendered>> {
     let n_errors = problems.count(Severity::Error);
-    let mut reader = Reader { problems, folders: Folders::new() };
+    let mut reader = Reader { problems, inputs, folders: Folders::new() };
     let (tree, is_sound) = reader.manifest(path)?;
     let (given_vars, are_vars_sound) = vars::given(options, &mut reader)?;
     if !is_sound || !are_vars_sound {
@@ -125,7 +136,7 @@ pub fn load(path: &Utf8Path, options: &Options, problems: &mut Problems) -> Resu
     let templates = Templates::new();
     let near_vars = vars::of_site(&tree, None, given_vars.clone());
     let sites = site::select(&tree, &near_vars, &options.sites, &templates, &mut reader);
-    let Reader { problems, folders } = reader;
+    let Reader { problems, folders, .. } = reader;
     let (checker, folders) = (Checker::new()?, Arc::new(folders));
     let mut rendered = Vec::new();
     let mut found = Vec::new();

@@ -23,6 +23,7 @@ use crate::content::Content;
 use crate::date::Date;
 use crate::error::Result;
 use crate::format::wim::Architecture;
+use crate::inputs::Inputs;
 use crate::manifest::{ExtraFile, Rendered, suggest};
 use crate::media::{self, Media};
 use crate::output::{Entry, lists};
@@ -40,6 +41,7 @@ pub struct Resolver {
     walked: HashMap<Utf8PathBuf, Arc<Walked>>,
     wims: HashMap<Utf8PathBuf, Rc<KnownWim>>,
     cache: Option<Rc<Objects>>,
+    inputs: Inputs,
 }
 
 impl Resolver {
@@ -52,6 +54,7 @@ impl Resolver {
         let date = manifest.media.date().unwrap_or(date);
         // Outputs belong to the manifest, wherever their path was written.
         let path = rendered.path.with_file_name(&manifest.output.path);
+        self.inputs.note(&path);
         let own_places = OwnPlaces::of(&rendered.path, &path);
         let (root, entries) = (Folder::default(), Vec::new());
         let mut draft = Draft { rendered, resolver: self, problems, own_places, root, entries, architecture: None };
@@ -82,6 +85,11 @@ impl Resolver {
     /// Goes by what this cache knows of WIM files, for what is resolved from now on.
     pub fn use_cache(&mut self, cache: Objects) {
         self.cache = Some(Rc::new(cache));
+    }
+
+    /// What was looked at, or would have been if it were there; outputs are looked at too.
+    pub fn inputs(&self) -> &Inputs {
+        &self.inputs
     }
 
     /// Has the caches remember what was learnt of WIM files.
@@ -224,6 +232,13 @@ impl Draft<'_> {
             _ => Problem::error(format!("`{path}` can't be read: {error}")).at(self.place(pointer), "named here"),
         };
         self.problems.add(problem);
+    }
+
+    /// The path of something that the author named at a JSON pointer: what is there, or is not, is an input.
+    fn input(&mut self, pointer: &str, path: &str) -> Utf8PathBuf {
+        let path = self.rendered.path_at(pointer, path);
+        self.resolver.inputs.note(&path);
+        path
     }
 
     /// A path as the author wrote it, so that what is right can be typed in its place.

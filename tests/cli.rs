@@ -25,3 +25,5 @@ mod manifests;
 mod medium;
 #[path = "cli/speech.rs"]
 mod speech;
+#[path = "cli/watch.rs"]
+mod watch;

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 /// From the bottom up. Modules of one layer may use each other.
 const LAYERS: [(&str, &[&str]); 6] = [
-    ("words", &["problem", "error", "digest", "firmware", "size", "date", "progress"]),
+    ("words", &["problem", "error", "digest", "firmware", "size", "date", "inputs", "progress"]),
     ("bytes", &["write", "patch", "output", "format", "volume", "layout", "source", "content", "store"]),
     ("meaning", &["manifest", "resolve", "media"]),
     ("decision", &["plan", "record", "diff", "map"]),
-    ("deeds", &["apply", "verify", "gather"]),
+    ("deeds", &["apply", "verify", "gather", "watch"]),
     ("command line", &["cli", "report"]),
 ];
 

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::screen::Screen;
 use super::{ManifestArguments, Outcome, project};
-use crate::apply::{self, Applied};
+use crate::apply;
 use crate::error::Result;
 use crate::plan::{Action, Plan};
 use crate::report;
@@ -29,7 +29,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         let mut store = project.open_store()?;
         let work = project.work(arguments.force, arguments.no_patch);
         let applied = screen.watch("building", |progress| apply::apply(&work, &mut store, progress))?;
-        say(&applied, screen);
+        say(&applied.plan, screen);
         whole.changes.extend(applied.plan.changes);
     }
     if screen.json {
@@ -39,8 +39,8 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
 }
 
 /// One line for each output: what was done to it.
-fn say(applied: &Applied, screen: &Screen) {
-    for change in &applied.plan.changes {
+pub(super) fn say(plan: &Plan, screen: &Screen) {
+    for change in &plan.changes {
         let done = match change.action {
             Action::Keep => "kept",
             Action::Create => "created",

@@ -9,6 +9,7 @@ use super::screen::Screen;
 use crate::apply::Work;
 use crate::date::Date;
 use crate::error::{Error, Result};
+use crate::inputs::Inputs;
 use crate::manifest::{self, Rendered};
 use crate::output::{DISC, Output};
 use crate::problem::{Problem, Problems};
@@ -21,6 +22,9 @@ use crate::write::Means;
 
 /// The manifest of a folder, where none is named.
 pub(super) const DEFAULT_MANIFEST: &str = "media.toml";
+
+/// The cache beside a manifest.
+const CACHE: &str = ".tsmedia";
 
 /// The variable of the environment that says how large a cache may become.
 const CACHE_LIMIT: &str = "TSMEDIA_CACHE_LIMIT";
@@ -50,9 +54,14 @@ impl Project {
         &self.outputs
     }
 
+    /// The folder of the cache beside it.
+    pub fn cache(&self) -> Utf8PathBuf {
+        self.folder.join(CACHE)
+    }
+
     /// The cache beside it.
     pub fn open_store(&self) -> Result<Store> {
-        Store::open(&self.folder.join(".tsmedia"))
+        Store::open(&self.cache())
     }
 
     /// What there is to plan or to do.
@@ -72,17 +81,24 @@ impl Project {
 
 /// Loads manifests and renders them for each chosen site.
 pub(super) fn render(arguments: &ManifestArguments, problems: &mut Problems) -> Result<Vec<Vec<Rendered>>> {
+    render_noting(arguments, problems, &mut Inputs::default())
+}
+
+fn render_noting(
+    arguments: &ManifestArguments,
+    problems: &mut Problems,
+    inputs: &mut Inputs,
+) -> Result<Vec<Vec<Rendered>>> {
     let options = arguments.options();
-    arguments.manifests.iter().map(|manifest| manifest::load(manifest, &options, problems)).collect()
+    arguments.manifests.iter().for_each(|manifest| inputs.note(manifest));
+    arguments.manifests.iter().map(|manifest| manifest::load_noting(manifest, &options, problems, inputs)).collect()
 }
 
 /// Loads manifests and finds everything that they name. Warnings are said; if there is an error, all of it is said
 /// and there is nothing to go on with.
 pub(super) fn load(arguments: &ManifestArguments, screen: &Screen) -> Result<Option<Vec<Project>>> {
     let mut problems = Problems::default();
-    let mut resolver = Resolver::default();
-    let projects = resolve_with(&mut resolver, arguments, &mut problems, |cache| cache)?;
-    resolver.remember();
+    let projects = resolve_noting(arguments, &mut problems, &mut Inputs::default())?;
     // What is worth knowing is for `check` to say, not for every run.
     problems.drop_notes();
     if problems.has_errors() && screen.json {
@@ -95,19 +111,34 @@ pub(super) fn load(arguments: &ManifestArguments, screen: &Screen) -> Result<Opt
 
 /// The same, with what is wrong for the caller to say; nothing is written, not even to the cache.
 pub(super) fn resolve(arguments: &ManifestArguments, problems: &mut Problems) -> Result<Vec<Project>> {
-    resolve_with(&mut Resolver::default(), arguments, problems, Objects::read_only)
+    resolve_with(&mut Resolver::default(), arguments, problems, &mut Inputs::default(), Objects::read_only)
+}
+
+/// The same, noting what all of it depends on, also where something is wrong; the cache remembers what was learnt.
+pub(super) fn resolve_noting(
+    arguments: &ManifestArguments,
+    problems: &mut Problems,
+    inputs: &mut Inputs,
+) -> Result<Vec<Project>> {
+    let mut resolver = Resolver::default();
+    let projects = resolve_with(&mut resolver, arguments, problems, inputs, |cache| cache);
+    inputs.extend(resolver.inputs());
+    resolver.remember();
+    projects
 }
 
 fn resolve_with(
     resolver: &mut Resolver,
     arguments: &ManifestArguments,
     problems: &mut Problems,
+    inputs: &mut Inputs,
     opened: impl Fn(Objects) -> Objects,
 ) -> Result<Vec<Project>> {
     let date = source_date()?;
     let limit = cache_limit()?;
     let mut projects = Vec::new();
-    let all = render(arguments, problems)?;
+    arguments.manifests.iter().for_each(|manifest| inputs.leave_out(cache_beside(manifest)));
+    let all = render_noting(arguments, problems, inputs)?;
     same_outputs(&all, problems);
     for (manifest, rendered) in arguments.manifests.iter().zip(all) {
         let cache = cache_beside(manifest);
@@ -141,7 +172,7 @@ pub(super) fn folder(manifest: &Utf8Path) -> &Utf8Path {
 
 /// The cache beside a manifest.
 pub(super) fn cache_beside(manifest: &Utf8Path) -> Utf8PathBuf {
-    folder(manifest).join(".tsmedia")
+    folder(manifest).join(CACHE)
 }
 
 /// How many bytes the objects of a cache may have.

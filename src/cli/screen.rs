@@ -63,6 +63,11 @@ impl Screen {
         self.data(&format!("{value:#}\n"))
     }
 
+    /// Prints one of many values as a line of JSON.
+    pub fn json_line(&self, value: &serde_json::Value) -> Result<Outcome> {
+        self.data(&format!("{value}\n"))
+    }
+
     /// Says a line.
     pub fn say(&self, text: &str) {
         // Nobody is left to tell when standard error is closed.
@@ -74,16 +79,26 @@ impl Screen {
         let _ = write!(io::stderr(), "{}", report::graphical(problems, self.look));
     }
 
+    /// Says what is not as it should be, and goes on.
+    pub fn warning(&self, error: &Error) {
+        let _ = write!(io::stderr(), "{}", report::failure(error).replacen("error:", "warning:", 1));
+    }
+
     /// Says why the command failed.
     pub fn error(&self, error: &Error) {
         let _ = write!(io::stderr(), "{}", report::failure(error));
     }
 
-    /// Does a long deed, showing how far it has come. Ctrl-C asks it to stop.
-    pub fn watch<T>(&self, doing: &str, deed: impl FnOnce(&Progress) -> Result<T>) -> Result<T> {
+    /// From now on Ctrl-C asks for an end instead of making one.
+    pub fn heed_interrupt(&self) {
         let progress = Arc::clone(&self.progress);
         // A second handler in one process is refused; the first one does the same.
         let _ = ctrlc::set_handler(move || progress.cancel());
+    }
+
+    /// Does a long deed, showing how far it has come. Ctrl-C asks it to stop.
+    pub fn watch<T>(&self, doing: &str, deed: impl FnOnce(&Progress) -> Result<T>) -> Result<T> {
+        self.heed_interrupt();
         if !self.is_terminal {
             return deed(&self.progress);
         }

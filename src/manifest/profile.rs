@@ -13,6 +13,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::error::{Error, Result};
+use crate::inputs::Inputs;
 use crate::problem::{Place, Problem, Problems, SourceId};
 
 use super::suggest::{nearest, one_of};
@@ -66,6 +67,7 @@ pub type Folders = BTreeMap<SourceId, Utf8PathBuf>;
 /// Reads files, and remembers the folders they are in.
 pub struct Reader<'a> {
     pub problems: &'a mut Problems,
+    pub inputs: &'a mut Inputs,
     pub folders: Folders,
 }
 
@@ -73,6 +75,7 @@ impl Reader<'_> {
     /// A manifest laid over its profiles. The second value is false if a text was no TOML: there is no use in
     /// looking for what is missing then.
     pub fn manifest(&mut self, path: &Utf8Path) -> Result<(Node, bool)> {
+        self.inputs.note(path);
         let text = read(path, "name a manifest, or make one with `tsmedia init`")?;
         let (tree, is_sound) = self.parse(path.as_str(), &text, folder(path));
         let name = path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned());
@@ -138,6 +141,7 @@ impl Reader<'_> {
             return Ok(Some(self.parse(&format!("built-in profile `{name}`"), text, folder)));
         }
         let path = folder.join(name);
+        self.inputs.note(&path);
         let Ok(text) = fs::read_to_string(&path) else {
             self.problems.add(not_found(name, &path).at(place.clone(), ""));
             return Ok(None);

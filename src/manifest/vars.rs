@@ -11,6 +11,7 @@ use super::tree::{Entry, Node, Table, Value};
 pub fn given(options: &Options, reader: &mut Reader<'_>) -> Result<(Table, bool)> {
     let mut vars = Table::default();
     let mut all_sound = true;
+    options.vars_files.iter().for_each(|path| reader.inputs.note(path));
     for path in &options.vars_files {
         let (node, is_sound) = reader.file(path)?;
         all_sound &= is_sound;

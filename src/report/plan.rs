@@ -87,6 +87,15 @@ pub fn summary(plan: &Plan) -> String {
     format!("{}; {} to write", parts.join(", "), Size(plan.n_write()))
 }
 
+/// The first reason for a change, in a few words.
+pub fn gist(change: &Change) -> Option<String> {
+    let mut text = String::new();
+    write_reason(&mut text, change.reasons.first()?, change);
+    let first = text.lines().next()?.trim().to_owned();
+    let n_more = change.reasons.len() - 1;
+    Some(if n_more > 0 { format!("{first}, and {n_more} more") } else { first })
+}
+
 fn write_reason(text: &mut String, reason: &Reason, change: &Change) {
     let line = match reason {
         Reason::New => "it was never built".into(),

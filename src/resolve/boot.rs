@@ -172,6 +172,11 @@ impl fmt::Display for Missing {
     }
 }
 
+/// The folders beside one of boot files in which boot records are looked for.
+pub fn beside(folder: &Utf8Path) -> impl Iterator<Item = Utf8PathBuf> {
+    folder::BESIDE.iter().map(move |place| folder.join(place))
+}
+
 /// Finds the files that start a medium.
 pub fn boot_files(source: BootSource, wanted: &Wanted) -> Result<BootFiles, NoBootFiles> {
     let has_bios = !matches!(wanted.architecture, Architecture::Arm | Architecture::Arm64);

@@ -27,7 +27,7 @@ impl Draft<'_> {
         let manifest = &self.rendered.manifest;
         for (at, system) in manifest.operating_system.iter().enumerate().filter(|(_, system)| system.when) {
             let pointer = format!("/operating-system/{at}/file");
-            let path = self.rendered.path_at(&pointer, &system.file);
+            let path = self.input(&pointer, &system.file);
             let target = format!("{PACKAGES}/{}", system.id);
             let n_errors = self.problems.n_errors_told();
             self.add_single(&path, &target, &pointer);
@@ -48,7 +48,7 @@ impl Draft<'_> {
         }
         for (at, file) in manifest.file.iter().enumerate().filter(|(_, file)| file.when) {
             let pointer = format!("/file/{at}/source");
-            let path = self.rendered.path_at(&pointer, &file.source);
+            let path = self.input(&pointer, &file.source);
             let target = file.path.trim_end_matches('/');
             match path.metadata() {
                 Ok(metadata) if metadata.is_dir() => self.add_folder(&path, target, &pointer),
@@ -77,7 +77,7 @@ impl Draft<'_> {
 
     /// Adds a folder with all that is in it, or a single file, below `target`.
     fn add_source(&mut self, source: &str, target: &str, pointer: &str) {
-        let path = self.rendered.path_at(pointer, source);
+        let path = self.input(pointer, source);
         match path.metadata() {
             Ok(metadata) if metadata.is_dir() => self.add_folder(&path, target, pointer),
             Ok(_) => self.add_single(&path, target, pointer),

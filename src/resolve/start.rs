@@ -25,7 +25,7 @@ impl Draft<'_> {
     /// Adds the boot image and the boot files. What is missing is a problem; the entries are empty then.
     pub(super) fn add_boot(&mut self, date: Date) -> Vec<BootEntry> {
         let image = &self.rendered.manifest.boot.image;
-        let path = self.rendered.path_at(IMAGE, &image.file);
+        let path = self.input(IMAGE, &image.file);
         match tree::file(&path) {
             Ok(content) => self.insert(BOOT_IMAGE_PATH, content, IMAGE),
             Err(error) => {
@@ -105,7 +105,8 @@ impl Draft<'_> {
         let source = if files == BOOT_IMAGE {
             BootSource::Image { wim, index }
         } else {
-            folder = self.rendered.path_at(FILES, files);
+            folder = self.input(FILES, files);
+            boot::beside(&folder).for_each(|path| self.resolver.inputs.note(path));
             match folder.read_dir_utf8() {
                 Ok(_) => BootSource::Folder(&folder),
                 Err(error) => {

@@ -4,8 +4,20 @@ use std::process::{Command, Stdio};
 
 use crate::desk::Desk;
 
-const COMMANDS: [&str; 11] =
-    ["init", "check", "render", "plan", "apply", "diff", "inspect", "verify", "cache", "schema", "completions"];
+const COMMANDS: [&str; 12] = [
+    "init",
+    "check",
+    "render",
+    "plan",
+    "apply",
+    "diff",
+    "watch",
+    "inspect",
+    "verify",
+    "cache",
+    "schema",
+    "completions",
+];
 
 #[test]
 fn help_is_short_enough_to_read() {

@@ -92,7 +92,7 @@ fn is_media(folder: &Utf8Path) -> Result<bool, Error> {
 }
 
 /// Where `copype` puts boot records, seen from the folder that becomes the medium.
-const BESIDE: [&str; 2] = ["../bootbins", "../fwfiles"];
+pub(super) const BESIDE: [&str; 2] = ["../bootbins", "../fwfiles"];
 
 /// The boot records and programs beside a folder, and nothing else of what is there.
 fn records_beside(media: &Utf8Path) -> Result<Vec<(String, Content)>, NoBootFiles> {

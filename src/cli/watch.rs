@@ -1,0 +1,185 @@
+//! `tsmedia watch`: builds anew whenever an input changes.
+//!
+//! Each round is a `plan`, and an `apply` where there is anything to do. A round that fails, or finds the manifest
+//! wrong, says so once and waits for the next change.
+
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use serde_json::json;
+
+use super::project::{self, Project};
+use super::screen::Screen;
+use super::{ManifestArguments, Outcome};
+use crate::apply::{self, Lock};
+use crate::error::{Error, Result};
+use crate::inputs::Inputs;
+use crate::plan::{Action, Plan};
+use crate::problem::Problems;
+use crate::report;
+use crate::size::Size;
+use crate::watch::Watch;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    manifests: ManifestArguments,
+    /// Replace files at the outputs' paths that tsmedia did not make.
+    #[arg(long)]
+    force: bool,
+    /// Look every so many seconds, for network file systems that say nothing of changes.
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    poll: Option<Duration>,
+}
+
+fn seconds(text: &str) -> std::result::Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.1..=86_400.0).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "write a number from 0.1 to 86400".into())
+}
+
+/// Inputs that change while they are read are read again, but not for ever.
+const MAX_READINGS: usize = 5;
+/// How often to see whether another run is done.
+const ASK_AGAIN: Duration = Duration::from_millis(200);
+
+pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
+    screen.heed_interrupt();
+    let mut watch = Watch::new(arguments.poll);
+    let mut last = Said::Nothing;
+    loop {
+        let mut round = Round::read(arguments);
+        for _ in 1..MAX_READINGS {
+            if !watch.arm(&round.inputs) {
+                break;
+            }
+            round = Round::read(arguments);
+        }
+        if let Some(notice) = watch.take_notice() {
+            screen.warning(&notice);
+        }
+        last = round.work(arguments, &last, screen)?;
+        if screen.progress().is_cancelled() || watch.wait(screen.progress()).is_err() {
+            screen.say("stopped");
+            return Ok(Outcome::Interrupted);
+        }
+    }
+}
+
+/// What the last round had to say, so that the next one does not say it again.
+#[derive(PartialEq, Eq)]
+enum Said {
+    Nothing,
+    /// Why nothing can be built.
+    Wrong(String),
+    /// The warnings; everything is built.
+    Right(String),
+}
+
+/// Manifests with all that they name, as they are now.
+struct Round {
+    inputs: Inputs,
+    problems: Problems,
+    projects: Result<Vec<Project>>,
+}
+
+impl Round {
+    fn read(arguments: &Arguments) -> Self {
+        let (mut inputs, mut problems) = (Inputs::default(), Problems::default());
+        let projects = project::resolve_noting(&arguments.manifests, &mut problems, &mut inputs);
+        problems.drop_notes();
+        Self { inputs, problems, projects }
+    }
+
+    /// Says what is wrong, or builds what there is to build.
+    fn work(self, arguments: &Arguments, last: &Said, screen: &Screen) -> Result<Said> {
+        let projects = match self.projects {
+            Ok(projects) => projects,
+            Err(error) => return failed(&error, last, screen),
+        };
+        let text = report::json(&self.problems).to_string();
+        let said = if self.problems.has_errors() { Said::Wrong(text) } else { Said::Right(text) };
+        if *last != said && !self.problems.sorted().is_empty() {
+            if screen.json {
+                screen.json_line(&json!({ "problems": report::json(&self.problems) }))?;
+            } else {
+                screen.problems(&self.problems);
+            }
+        }
+        if matches!(said, Said::Wrong(_)) {
+            return Ok(said);
+        }
+        let mut whole = Plan::default();
+        for project in &projects {
+            match build(project, arguments.force, screen) {
+                Ok(plan) => whole.changes.extend(plan.changes),
+                Err(_) if screen.progress().is_cancelled() => return Ok(Said::Nothing),
+                Err(error) => return failed(&error, last, screen),
+            }
+        }
+        if !matches!(last, Said::Right(_)) {
+            let n_inputs = self.inputs.paths().count();
+            if whole.is_all_keep() {
+                screen.say(&report::plan::summary(&whole));
+            }
+            screen.say(&format!("watching {}; Ctrl-C ends it", report::counted(n_inputs, "file or folder")));
+        }
+        Ok(said)
+    }
+}
+
+fn failed(error: &Error, last: &Said, screen: &Screen) -> Result<Said> {
+    let text = report::failure(error);
+    let said = Said::Wrong(text.clone());
+    if *last != said {
+        screen.error(error);
+        if screen.json {
+            screen.json_line(&json!({ "error": text.trim_end() }))?;
+        }
+    }
+    Ok(said)
+}
+
+/// Builds what a manifest makes and is not up to date.
+fn build(project: &Project, force: bool, screen: &Screen) -> Result<Plan> {
+    let mut store = project.open_store()?;
+    let work = project.work(force);
+    let plan = screen.watch("reading", |progress| apply::survey(&work, &mut store, progress))?;
+    if plan.is_all_keep() {
+        return Ok(plan);
+    }
+    wait_for_others(project, screen)?;
+    for change in plan.changes.iter().filter(|change| change.action != Action::Keep) {
+        let reason = report::plan::gist(change).map(|reason| format!(": {reason}")).unwrap_or_default();
+        screen.say(&format!("{:9} {}{reason}", change.action.as_str(), change.name));
+    }
+    let start = Instant::now();
+    let applied = screen.watch("building", |progress| apply::apply(&work, &mut store, progress))?;
+    let seconds = start.elapsed().as_secs_f64();
+    let done = Plan { changes: applied.plan.changes.iter().filter(|c| c.action != Action::Keep).cloned().collect() };
+    super::apply::say(&done, screen);
+    screen.say(&format!("{:9} {} in {seconds:.1} s", "wrote", Size(done.n_write())));
+    if screen.json {
+        screen.json_line(&report::plan::json(&applied.plan))?;
+    }
+    Ok(applied.plan)
+}
+
+/// Waits until nobody else builds here.
+fn wait_for_others(project: &Project, screen: &Screen) -> Result<()> {
+    use std::error::Error as _;
+    let mut is_said = false;
+    loop {
+        match Lock::take(&project.cache(), "nothing yet") {
+            Ok(_) => return Ok(()),
+            // A lock that can't be had at all is for `apply` to complain of.
+            Err(error) if error.source().is_some() => return Ok(()),
+            Err(error) if !is_said => {
+                screen.say(&format!("waiting: {error}"));
+                is_said = true;
+            }
+            Err(_) => {}
+        }
+        screen.progress().go_on()?;
+        std::thread::sleep(ASK_AGAIN);
+    }
+}

@@ -1,0 +1,262 @@
+//! Waits until an input changes and nobody is writing any more.
+//!
+//! What the system says of changes is a hint: some of them are lost, as of a file in a folder that was just made, and
+//! some are our own. So nothing is concluded from a hint but that it is time to look again; the plan says whether
+//! there is anything to do. Folders are watched rather than files, for editors save by renaming another file over the
+//! first. Where the system watches no more folders, or can't see changes (network file systems), [`Watch`] looks at
+//! everything every so often itself.
+
+mod places;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
+
+use notify::event::{AccessKind, AccessMode, ModifyKind};
+use notify::{ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+
+use crate::content::Stat;
+use crate::digest::Digest;
+use crate::error::{Error, Result};
+use crate::inputs::Inputs;
+use crate::progress::Progress;
+use places::Places;
+
+/// How long nothing may have changed before it is time to look.
+const QUIET: Duration = Duration::from_millis(300);
+/// How long to wait for quiet where something changes all the time.
+const MAX_UNREST: Duration = Duration::from_secs(10);
+/// How soon Ctrl-C is heeded.
+const TICK: Duration = Duration::from_millis(50);
+/// How often to look where the system does not say what changes.
+const LOOK_EVERY: Duration = Duration::from_secs(2);
+
+/// Knows when inputs change.
+pub struct Watch {
+    sight: Sight,
+    places: Places,
+    notice: Option<Error>,
+}
+
+enum Sight {
+    Hints(Hints),
+    Looks {
+        every: Duration,
+        /// What everything looked like when it was last [armed](Watch::arm).
+        seen: Digest,
+    },
+}
+
+impl Watch {
+    /// Goes by what the system says, or looks by itself every so often.
+    pub fn new(look_every: Option<Duration>) -> Self {
+        let looks = |every| Sight::Looks { every, seen: Digest([0; 32]) };
+        let (sight, notice) = match look_every {
+            Some(every) => (looks(every), None),
+            None => match Hints::new() {
+                Ok(hints) => (Sight::Hints(hints), None),
+                Err(error) => (looks(LOOK_EVERY), Some(blind(&error))),
+            },
+        };
+        Self { sight, places: Places::default(), notice }
+    }
+
+    /// Watches these inputs from now on. Says whether something is watched that was not before: then it may have
+    /// changed unseen, and has to be read once more.
+    pub fn arm(&mut self, inputs: &Inputs) -> bool {
+        let places = Places::of(inputs);
+        let are_same = places == self.places;
+        self.places = places;
+        if let Sight::Hints(hints) = &mut self.sight {
+            match hints.watch(&self.places) {
+                Ok(is_new) => return is_new,
+                Err(error) => {
+                    self.notice = Some(blind(&error));
+                    self.sight = Sight::Looks { every: LOOK_EVERY, seen: Digest([0; 32]) };
+                }
+            }
+        }
+        if let Sight::Looks { seen, .. } = &mut self.sight {
+            let now = look(&self.places);
+            let is_new = !are_same || *seen != now;
+            *seen = now;
+            return is_new;
+        }
+        false
+    }
+
+    /// Why the system is of no help, the first time that it is asked for.
+    pub fn take_notice(&mut self) -> Option<Error> {
+        self.notice.take()
+    }
+
+    /// Waits until an input changed since it was armed, and then until nothing changes any more.
+    ///
+    /// # Errors
+    ///
+    /// When somebody asks to stop.
+    pub fn wait(&mut self, progress: &Progress) -> Result<()> {
+        match &mut self.sight {
+            Sight::Hints(hints) => hints.wait(&self.places, progress),
+            Sight::Looks { every, seen } => {
+                let mut last = *seen;
+                loop {
+                    let start = Instant::now();
+                    while start.elapsed() < *every {
+                        progress.go_on()?;
+                        thread::sleep(TICK.min(*every));
+                    }
+                    let now = look(&self.places);
+                    // Whatever still changes has not settled.
+                    if now == last && now != *seen {
+                        return Ok(());
+                    }
+                    last = now;
+                }
+            }
+        }
+    }
+}
+
+/// What everything looks like: paths and stats, read from nothing but folders.
+fn look(places: &Places) -> Digest {
+    let mut hasher = blake3::Hasher::new();
+    places.visit(&mut |path, metadata| {
+        let Stat { device, inode, len, modified_ns, changed_ns } = Stat::of(metadata);
+        hasher.update(path.as_os_str().as_encoded_bytes());
+        hasher.update(
+            [0, device, inode, len, modified_ns as u64, changed_ns as u64].map(u64::to_le_bytes).as_flattened(),
+        );
+    });
+    Digest(*hasher.finalize().as_bytes())
+}
+
+/// What the system says.
+struct Hints {
+    watcher: RecommendedWatcher,
+    hints: Receiver<notify::Result<Event>>,
+    /// The folders that are watched, each with what tells it from another one of its name.
+    watched: BTreeMap<PathBuf, Identity>,
+}
+
+type Identity = (u64, u64, Option<SystemTime>);
+
+impl Hints {
+    fn new() -> notify::Result<Self> {
+        let (sender, hints) = channel();
+        let watcher = notify::recommended_watcher(move |hint: notify::Result<Event>| {
+            // Reading is no change, and a build reads very many files.
+            let is_reading = |event: &Event| matches!(event.kind, EventKind::Access(kind) if kind != AccessKind::Close(AccessMode::Write));
+            if !hint.as_ref().is_ok_and(is_reading) {
+                // Nobody listens any more when the program ends.
+                let _ = sender.send(hint);
+            }
+        })?;
+        Ok(Self { watcher, hints, watched: BTreeMap::new() })
+    }
+
+    /// Watches what has to be watched and nothing else; says whether anything is new.
+    fn watch(&mut self, places: &Places) -> notify::Result<bool> {
+        let identity = |folder: &Path| -> Option<Identity> {
+            let metadata = fs::metadata(folder).ok()?;
+            Some((metadata.dev(), metadata.ino(), metadata.created().ok()))
+        };
+        let wanted: BTreeMap<_, _> =
+            places.folders().into_iter().filter_map(|folder| Some((folder.clone(), identity(&folder)?))).collect();
+        let gone: Vec<_> = self
+            .watched
+            .iter()
+            .filter(|(folder, own)| wanted.get(*folder) != Some(own))
+            .map(|(f, _)| f.clone())
+            .collect();
+        for folder in gone {
+            self.forget(&folder);
+        }
+        let mut is_new = false;
+        for (folder, identity) in wanted {
+            if self.watched.contains_key(&folder) {
+                continue;
+            }
+            match self.watcher.watch(&folder, RecursiveMode::NonRecursive) {
+                Ok(()) => is_new = true,
+                Err(error) if is_limit(&error) => return Err(error),
+                // It went this moment, which its parent tells, or it is a folder on the way that nobody may list.
+                Err(_) => {}
+            }
+            self.watched.insert(folder, identity);
+        }
+        Ok(is_new)
+    }
+
+    fn forget(&mut self, folder: &Path) {
+        // The system forgot it already if the folder is gone.
+        let _ = self.watcher.unwatch(folder);
+        self.watched.remove(folder);
+    }
+
+    fn wait(&mut self, places: &Places, progress: &Progress) -> Result<()> {
+        let mut first_and_last: Option<(Instant, Instant)> = None;
+        loop {
+            progress.go_on()?;
+            match self.hints.recv_timeout(TICK) {
+                Ok(hint) => {
+                    if self.take(hint, places) {
+                        let now = Instant::now();
+                        first_and_last = Some((first_and_last.map_or(now, |(first, _)| first), now));
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(Error::new("the system stopped watching")),
+            }
+            if first_and_last.is_some_and(|(first, last)| last.elapsed() >= QUIET || first.elapsed() >= MAX_UNREST) {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Whether a hint is of an input.
+    fn take(&mut self, hint: notify::Result<Event>, places: &Places) -> bool {
+        let Ok(event) = hint else { return true };
+        // A folder that went may come again under the same name, even with the same number, and nobody watches it.
+        if matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))) {
+            for path in &event.paths {
+                let below = self.watched.range(path.clone()..).take_while(|(folder, _)| folder.starts_with(path));
+                let below: Vec<_> = below.map(|(folder, _)| folder.clone()).collect();
+                below.iter().for_each(|folder| self.forget(folder));
+            }
+        }
+        // After too many changes at once nobody knows which.
+        event.need_rescan() || event.paths.iter().any(|path| places.concern(path))
+    }
+}
+
+fn is_limit(error: &notify::Error) -> bool {
+    matches!(error.kind, ErrorKind::MaxFilesWatch)
+}
+
+/// Why changes are not told by the system, and what would help.
+fn blind(error: &notify::Error) -> Error {
+    let (what, setting) = match &error.kind {
+        ErrorKind::MaxFilesWatch => ("the system watches no more folders", "max_user_watches"),
+        // EMFILE of `inotify_init`.
+        ErrorKind::Io(error) if error.raw_os_error() == Some(24) => {
+            ("the system has no more watchers", "max_user_instances")
+        }
+        _ => {
+            let what = format!("the system says nothing of changes ({error})");
+            return Error::new(format!("{what}: looking every {} seconds instead", LOOK_EVERY.as_secs()));
+        }
+    };
+    let path = format!("/proc/sys/fs/inotify/{setting}");
+    let limit: u64 = fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+    let every = LOOK_EVERY.as_secs();
+    Error::new(format!("{what} (`fs.inotify.{setting}` is {limit}): looking every {every} seconds instead"))
+        .help(format!("raise it: `sudo sysctl fs.inotify.{setting}={}`", (limit * 4).max(1_024)))
+}
+
+#[cfg(test)]
+mod tests;

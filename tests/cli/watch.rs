@@ -1,0 +1,266 @@
+//! `watch`: what makes it build anew, and that nothing else does.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::os::unix::fs::symlink;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use crate::desk::Desk;
+
+/// Far longer than anything takes, for machines that are busy with other things.
+const LONG: Duration = Duration::from_secs(60);
+
+/// A `tsmedia watch` at work.
+struct Watching {
+    child: Child,
+    lines: Receiver<String>,
+    seen: Vec<String>,
+}
+
+impl Watching {
+    fn start(desk: &Desk, arguments: &[&str]) -> Self {
+        let mut command = desk.command(&[&["watch"], arguments].concat());
+        let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let said = BufReader::new(child.stderr.take().unwrap());
+        let (sender, lines) = channel();
+        std::thread::spawn(move || said.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self { child, lines, seen: Vec::new() }
+    }
+
+    /// Waits until a line with these words is said; what was said up to it.
+    fn until(&mut self, words: &str) -> String {
+        let start = Instant::now();
+        let first = self.seen.len();
+        loop {
+            match self.lines.recv_timeout(LONG.saturating_sub(start.elapsed())) {
+                Ok(line) => {
+                    let is_it = line.contains(words);
+                    self.seen.push(line);
+                    if is_it {
+                        return self.seen[first..].join("\n");
+                    }
+                }
+                Err(_) => panic!("`{words}` was never said:\n{}", self.seen.join("\n")),
+            }
+        }
+    }
+
+    /// Ctrl-C; what was said since, and the exit code.
+    fn stop(mut self) -> (String, Option<i32>) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+        let first = self.seen.len();
+        let code = self.child.wait().unwrap().code();
+        self.seen.extend(self.lines.iter());
+        (self.seen[first..].join("\n"), code)
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        // Already gone where the test went well.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A project with one medium.
+fn small() -> Desk {
+    let desk = Desk::new();
+    desk.edit("\n[[sites]]\ncode = \"HAM\"\n", "");
+    desk
+}
+
+/// Says that the medium holds these texts.
+fn assert_holds(desk: &Desk, texts: &[&str]) {
+    let medium = desk.get("out/win11-BER.iso");
+    for text in texts {
+        let is_there = medium.windows(text.len()).any(|window| window == text.as_bytes());
+        assert!(is_there, "`{text}` is not on the medium");
+    }
+}
+
+#[test]
+fn every_change_of_content_is_built_and_nothing_else_is() {
+    let desk = small();
+    let mut watching = Watching::start(&desk, &[]);
+    let said = watching.until("Ctrl-C ends it");
+    assert!(
+        said.starts_with("create    out/win11-BER.iso: it was never built\ncreated   out/win11-BER.iso ("),
+        "{said}"
+    );
+
+    desk.put("packages/vpn/vpn.conf", "edited in place");
+    let said = watching.until("wrote");
+    assert!(said.contains("out/win11-BER.iso: package `BER00021`: "), "{said}");
+    assert_holds(&desk, &["edited in place"]);
+
+    // As editors save.
+    desk.put("packages/vpn/.vpn.conf.swp", "saved by renaming");
+    fs::rename(desk.path("packages/vpn/.vpn.conf.swp"), desk.path("packages/vpn/vpn.conf")).unwrap();
+    watching.until("wrote");
+    assert_holds(&desk, &["saved by renaming"]);
+
+    desk.put("packages/vpn/new/nested/folder/readme.txt", "in a new folder");
+    watching.until("wrote");
+    assert_holds(&desk, &["in a new folder"]);
+    desk.put("packages/vpn/new/nested/folder/readme.txt", "in a folder that was new");
+    watching.until("wrote");
+    assert_holds(&desk, &["in a folder that was new"]);
+
+    fs::remove_file(desk.path("out/win11-BER.iso")).unwrap();
+    let said = watching.until("wrote");
+    assert!(said.starts_with("create "), "{said}");
+
+    // The content's own folder.
+    fs::remove_dir_all(desk.path("packages")).unwrap();
+    watching.until("does not exist");
+    desk.put("packages/vpn/setup.cmd", "came again");
+    watching.until("wrote");
+    assert_holds(&desk, &["came again"]);
+    desk.put("packages/vpn/setup.cmd", "and is watched again");
+    watching.until("wrote");
+    assert_holds(&desk, &["and is watched again"]);
+
+    desk.put("images/boot.wim", desk.get("images/boot.wim"));
+    desk.put("boot-files/bootmgr", "another boot manager");
+    watching.until("wrote");
+    assert_holds(&desk, &["another boot manager"]);
+
+    // What is no input, and what it writes itself.
+    desk.put("notes.txt", "nothing to do with it");
+    let (said, code) = watching.stop();
+    assert_eq!((said.as_str(), code), ("stopped", Some(130)));
+    assert!(desk.done(&["plan"]).starts_with("nothing to do"));
+}
+
+#[test]
+fn what_is_wrong_is_said_once_and_mended_manifests_are_built() {
+    let desk = small();
+    let manifest = String::from_utf8(desk.get("media.toml")).unwrap();
+    fs::remove_file(desk.path("media.toml")).unwrap();
+    let mut watching = Watching::start(&desk, &["sub/../media.toml", "--vars", "values/mine.toml"]);
+    fs::create_dir(desk.path("sub")).unwrap();
+    watching.until("reading `sub/../media.toml`");
+    desk.put("media.toml", manifest.replace("kind = \"stand-alone\"", "kind = \"stand-alne\""));
+    watching.until("reading `values/mine.toml`");
+    desk.put("values/mine.toml", "name = \"value of a file\"");
+    watching.until("kind = \"stand-alne\"");
+    desk.put("media.toml", manifest.replace("kind =", "profile = \"profiles/own.toml\"\nkind ="));
+    watching.until("there is no profile file `profiles/own.toml`");
+    desk.put("profiles/own.toml", "[boot]\nprompt = tru");
+    watching.until("own.toml:2");
+    desk.put("profiles/own.toml", "[media]\nlabel = \"{{ vars.name }}\"");
+    watching.until("Ctrl-C ends it");
+    desk.edit("label = \"WIN11 {{ site.code }}\"\n", "");
+    watching.until("wrote");
+    assert_holds(&desk, &["label=value of a file"]);
+    desk.put("values/mine.toml", "name = \"another value\"");
+    let said = watching.until("wrote");
+    assert!(said.contains("another value"), "{said}");
+    // Touched, and the same: there is nothing to say.
+    desk.put("values/mine.toml", "name = \"another value\"");
+    desk.edit("manifest-version = 1", "manifest-version = 9");
+    let said = watching.until("manifest-version = 9");
+    assert!(!said.contains("wrote"), "{said}");
+    desk.edit("manifest-version = 9", "manifest-version = 1");
+    let said = watching.until("Ctrl-C ends it");
+    assert!(said.contains("nothing to do: the output is as it should be"), "{said}");
+    assert_eq!(watching.stop().1, Some(130));
+}
+
+#[test]
+fn links_to_content_are_watched_at_both_ends() {
+    let desk = small();
+    desk.put("store/1/setup.cmd", "the first version");
+    desk.put("store/2/setup.cmd", "the second version");
+    fs::remove_dir_all(desk.path("packages/vpn")).unwrap();
+    symlink("../store/1", desk.path("packages/vpn")).unwrap();
+    let mut watching = Watching::start(&desk, &[]);
+    watching.until("Ctrl-C ends it");
+    desk.put("store/1/setup.cmd", "the first version, edited");
+    watching.until("wrote");
+    assert_holds(&desk, &["the first version, edited"]);
+    symlink("../store/2", desk.path("packages/next")).unwrap();
+    fs::rename(desk.path("packages/next"), desk.path("packages/vpn")).unwrap();
+    watching.until("wrote");
+    assert_holds(&desk, &["the second version"]);
+    assert_eq!(watching.stop().1, Some(130));
+}
+
+#[test]
+fn where_the_system_says_nothing_it_looks_by_itself() {
+    let desk = small();
+    let mut watching = Watching::start(&desk, &["--poll", "0.1"]);
+    watching.until("Ctrl-C ends it");
+    desk.put("packages/vpn/new/readme.txt", "seen by looking");
+    watching.until("wrote");
+    assert_holds(&desk, &["seen by looking"]);
+    fs::remove_file(desk.path("out/win11-BER.iso")).unwrap();
+    watching.until("wrote");
+    let (said, code) = watching.stop();
+    assert_eq!((said.as_str(), code), ("stopped", Some(130)));
+}
+
+#[test]
+fn changes_during_a_build_are_built_after_it() {
+    let desk = small();
+    let large = fs::File::create(desk.path("packages/vpn/large.bin")).unwrap();
+    large.set_len(1 << 30).unwrap();
+    let mut watching = Watching::start(&desk, &[]);
+    watching.until("create ");
+    desk.put("packages/vpn/vpn.conf", "while it was building");
+    fs::remove_file(desk.path("packages/vpn/large.bin")).unwrap();
+    // The first build ends either way: whole, or because what it reads has changed.
+    let start = Instant::now();
+    while !desk.path("out/win11-BER.iso").exists() || desk.path("out/win11-BER.iso").metadata().unwrap().len() > 1 << 30
+    {
+        assert!(start.elapsed() < LONG, "it was never built:\n{}", watching.seen.join("\n"));
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_holds(&desk, &["while it was building"]);
+    assert_eq!(watching.stop().1, Some(130));
+}
+
+#[test]
+fn ctrl_c_ends_a_build_of_watch_as_it_ends_apply() {
+    let desk = small();
+    let large = fs::File::create(desk.path("packages/vpn/large.bin")).unwrap();
+    large.set_len(4 << 30).unwrap();
+    let mut watching = Watching::start(&desk, &[]);
+    watching.until("create ");
+    let (said, code) = watching.stop();
+    assert_eq!((said.as_str(), code), ("stopped", Some(130)));
+    assert!(!desk.path("out").exists() || desk.list("out").is_empty());
+}
+
+#[test]
+fn another_run_is_waited_for() {
+    let desk = small();
+    fs::create_dir(desk.path(".tsmedia")).unwrap();
+    let lock = fs::File::create(desk.path(".tsmedia/lock")).unwrap();
+    lock.lock().unwrap();
+    fs::write(desk.path(".tsmedia/lock"), "process 7, building `out/win11-BER.iso`,").unwrap();
+    let mut watching = Watching::start(&desk, &[]);
+    assert_eq!(watching.until("waiting"), "waiting: process 7, building `out/win11-BER.iso`, is at work in `.`");
+    drop(lock);
+    watching.until("created");
+    assert_eq!(watching.stop().1, Some(130));
+}
+
+#[test]
+fn rounds_are_data_too() {
+    let desk = small();
+    desk.edit("packages/vpn", "packages/vpm");
+    let mut command = desk.command(&["watch", "--json"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut rounds = BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut next = || -> serde_json::Value { serde_json::from_str(&rounds.next().unwrap().unwrap()).unwrap() };
+    assert_eq!(next()["problems"][0]["severity"], "error");
+    desk.edit("packages/vpm", "packages/vpn");
+    assert_eq!(next()["outputs"][0]["action"], "create");
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+}
