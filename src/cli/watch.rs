@@ -121,7 +121,7 @@ impl Round {
             if whole.is_all_keep() {
                 screen.say(&report::plan::summary(&whole));
             }
-            screen.say(&format!("watching {}; Ctrl-C ends it", report::counted(n_inputs, "file or folder")));
+            screen.say(&format!("watching {}; Ctrl-C ends it", report::counted(n_inputs, "input")));
         }
         Ok(said)
     }

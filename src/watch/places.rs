@@ -46,11 +46,18 @@ impl Places {
         for spot in &self.spots {
             folders.extend(spot.ancestors().skip(1).filter(|above| above.is_dir()).map(Path::to_owned));
         }
-        self.visit(&mut |path, metadata| {
-            if metadata.is_dir() {
-                folders.insert(path.to_owned());
+        let is_open = |spot: &&PathBuf| fs::symlink_metadata(spot).is_ok_and(|metadata| metadata.is_dir());
+        let mut open: Vec<PathBuf> = self.spots.iter().filter(is_open).cloned().collect();
+        while let Some(path) = open.pop() {
+            if self.own.contains(&path) {
+                continue;
             }
-        });
+            // Listing tells folders from files, of which there are many more, without a look at each.
+            let below = fs::read_dir(&path).into_iter().flatten().flatten();
+            let is_folder = |entry: &fs::DirEntry| entry.file_type().is_ok_and(|kind| kind.is_dir());
+            open.extend(below.filter(is_folder).map(|entry| entry.path()));
+            folders.insert(path);
+        }
         folders
     }
 
@@ -65,7 +72,7 @@ impl Places {
             take(&path, &metadata);
             if metadata.is_dir() {
                 let mut below: Vec<_> = fs::read_dir(&path).into_iter().flatten().flatten().collect();
-                // Most of what is there are files.
+                // Lists come in any order, and what is seen is compared.
                 below.sort_by_key(fs::DirEntry::file_name);
                 open.extend(below.into_iter().map(|entry| entry.path()));
             }
