@@ -18,6 +18,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use rustix::io::Errno;
 
 use crate::content::Stat;
 use crate::digest::Digest;
@@ -242,8 +243,7 @@ fn is_limit(error: &notify::Error) -> bool {
 fn blind(error: &notify::Error) -> Error {
     let (what, setting) = match &error.kind {
         ErrorKind::MaxFilesWatch => ("the system watches no more folders", "max_user_watches"),
-        // EMFILE of `inotify_init`.
-        ErrorKind::Io(error) if error.raw_os_error() == Some(24) => {
+        ErrorKind::Io(error) if error.raw_os_error() == Some(Errno::MFILE.raw_os_error()) => {
             ("the system has no more watchers", "max_user_instances")
         }
         _ => {

@@ -76,6 +76,7 @@ fn something_else_under_the_name_of_the_output_is_told() {
     desk.put("media.record.json", "{");
     seen += &desk.see("plan --site BER");
     fs::remove_file(desk.path("media.record.json")).unwrap();
+    fs::remove_dir_all(desk.path(".tsmedia")).unwrap();
     desk.put(".tsmedia", "a file");
     seen += &desk.see("apply --site BER");
     seen += &desk.see("check packages");
