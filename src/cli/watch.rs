@@ -27,6 +27,9 @@ pub(super) struct Arguments {
     /// Replace files at the outputs' paths that tsmedia did not make.
     #[arg(long)]
     force: bool,
+    /// Build what changed anew, and never by changing the medium that is there.
+    #[arg(long)]
+    no_patch: bool,
     /// Look every so many seconds, for network file systems that say nothing of changes.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     poll: Option<Duration>,
@@ -110,7 +113,7 @@ impl Round {
         }
         let mut whole = Plan::default();
         for project in &projects {
-            match build(project, arguments.force, screen) {
+            match build(project, arguments, screen) {
                 Ok(plan) => whole.changes.extend(plan.changes),
                 Err(_) if screen.progress().is_cancelled() => return Ok(Said::Nothing),
                 Err(error) => return failed(&error, last, screen),
@@ -140,9 +143,9 @@ fn failed(error: &Error, last: &Said, screen: &Screen) -> Result<Said> {
 }
 
 /// Builds what a manifest makes and is not up to date.
-fn build(project: &Project, force: bool, screen: &Screen) -> Result<Plan> {
+fn build(project: &Project, arguments: &Arguments, screen: &Screen) -> Result<Plan> {
     let mut store = project.open_store()?;
-    let work = project.work(force);
+    let work = project.work(arguments.force, arguments.no_patch);
     let plan = screen.watch("reading", |progress| apply::survey(&work, &mut store, progress))?;
     if plan.is_all_keep() {
         return Ok(plan);

@@ -110,7 +110,7 @@ fn every_byte_of_a_disc_that_is_not_zero_is_read_as_something_once() {
         volume.root.insert(&format!("folder {n}/{}", "x".repeat(60)), source(1, b'x')).unwrap();
     }
     for volume in [small(), volume] {
-        let bytes = bytes_of(&layout(&volume).unwrap());
+        let bytes = bytes_of(&layout(&volume, Slack::Ample).unwrap());
         let disc = read(&mut Cursor::new(&bytes)).unwrap();
         let mut known: Vec<_> = disc.structures.iter().map(|structure| structure.range.clone()).collect();
         known.extend(disc.files().iter().flat_map(|file| file.extents.clone()));
