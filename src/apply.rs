@@ -300,7 +300,8 @@ fn remember_kept(output: &Output, store: &mut Store, record: &mut Record, work: 
         && known == stat
         && record.get(&output.name).is_some_and(|recorded| recorded.id == id)
     {
-        return Ok(false);
+        // The values may be others all the same: then they came to the same bytes.
+        return Ok(record.renew_values(output));
     }
     let sealed = output.draft(work.format)?.seal_known(&|stat| store.digests(stat))?;
     store.remember_finished(&output.name, stat, sealed.id);

@@ -19,6 +19,7 @@ mod template;
 mod text;
 mod tree;
 mod unbuilt;
+mod used;
 mod vars;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::date::Date;
 use crate::error::Result;
 use crate::inputs::Inputs;
+use crate::output::TemplateValue;
 use crate::problem::{Place, Problem, Problems, Severity};
 
 use complaint::{Checker, Doc};
@@ -61,6 +63,7 @@ pub struct Rendered {
     /// The path of the manifest file as it was given.
     pub path: Utf8PathBuf,
     value: serde_json::Value,
+    values: Vec<TemplateValue>,
     spans: Spans,
     folders: Arc<Folders>,
 }
@@ -84,6 +87,11 @@ impl Rendered {
     /// The whole manifest as it is for this site: laid over its profiles, rendered, with this site alone.
     pub fn value(&self) -> &serde_json::Value {
         &self.value
+    }
+
+    /// The template values that it was rendered with, by name: those that count for this site.
+    pub fn values(&self) -> &[TemplateValue] {
+        &self.values
     }
 
     /// The same as TOML; itself a manifest that gives the same medium, where paths of profiles in other folders
@@ -142,7 +150,8 @@ pub fn load_noting(
     let mut found = Vec::new();
     for site in &sites {
         let mut problems_here = Vec::new();
-        let tree = render(&tree, site.as_ref(), given_vars.clone(), &templates, problems, &mut problems_here);
+        let written = &tree;
+        let tree = render(written, site.as_ref(), given_vars.clone(), &templates, problems, &mut problems_here);
         let (value, spans) = tree.flatten();
         let doc = Doc { json: &value, spans: &spans, sources: problems };
         problems_here.extend(checker.check(doc));
@@ -158,7 +167,10 @@ pub fn load_noting(
                     // They are laid under already.
                     media.remove("profile");
                 }
-                rendered.push(Rendered { manifest, site: code.clone(), path, value, spans, folders });
+                let own_vars = site.as_ref().and_then(|site| site.node.as_table()?.get("vars"));
+                let vars = vars::of_site(written, own_vars, given_vars.clone());
+                let values = used::used(written, &tree, &vars, &templates);
+                rendered.push(Rendered { manifest, site: code.clone(), path, value, values, spans, folders });
             }
             // The schema lets nothing pass that the types refuse; should it ever, the reason is not lost.
             Some(Err(error)) => problems_here.push(Problem::error(error.to_string()).at(tree.place.clone(), "")),

@@ -8,7 +8,7 @@ use camino::Utf8PathBuf;
 use crate::content::Content;
 use crate::date::Date;
 use crate::manifest::{Capacity, Kind};
-use crate::output::{Entry, Output};
+use crate::output::{Entry, Output, TemplateValue};
 use crate::volume::{BootEntry, Folder};
 
 /// One medium for one site.
@@ -36,6 +36,8 @@ pub struct Media {
     pub boot: Vec<BootEntry>,
     /// The content entries of the manifest, in its order.
     pub entries: Vec<Entry>,
+    /// The template values that it is made with, by name.
+    pub values: Vec<TemplateValue>,
 }
 
 /// Where the label stands in clear, as Configuration Manager writes it since version 1902.
@@ -91,6 +93,7 @@ impl From<Media> for Output {
             boot: media.boot,
             capacity,
             entries: media.entries,
+            values: media.values,
         }
     }
 }

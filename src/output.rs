@@ -14,6 +14,7 @@ pub mod lists;
 use std::io::{self, Read, Seek, SeekFrom};
 
 use camino::Utf8PathBuf;
+use serde::{Deserialize, Serialize};
 
 pub use disc::DISC;
 pub(crate) use draft::range_header;
@@ -51,6 +52,8 @@ pub struct Output {
     pub capacity: Option<Size>,
     /// The content entries of the manifest, in its order.
     pub entries: Vec<Entry>,
+    /// The template values that it is made with, by name. They decide nothing themselves: what they went into does.
+    pub values: Vec<TemplateValue>,
 }
 
 /// A content entry of the manifest: the unit in which plans and records speak.
@@ -60,6 +63,16 @@ pub struct Entry {
     pub title: String,
     /// The folder or file on the medium, from its root.
     pub path: String,
+}
+
+/// A template value that an output is made with: what plans and records name as the reason of a change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TemplateValue {
+    /// Its name as templates have it below `vars`, such as `language`.
+    pub name: String,
+    /// What it is.
+    pub value: serde_json::Value,
 }
 
 /// How a volume becomes a file, and is found in one again.

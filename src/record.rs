@@ -15,11 +15,13 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
-use crate::output::{Entry, FORMAT_VERSION, Output, Sealed};
+use crate::output::{Entry, FORMAT_VERSION, Output, Sealed, TemplateValue};
 use crate::write::{Disk, replace};
 
 /// The version of the file that is written here, and the newest that is read.
-const RECORD_VERSION: u32 = 1;
+const RECORD_VERSION: u32 = 2;
+/// The oldest that is read.
+const OLDEST_VERSION: u32 = 1;
 
 /// What was built from one manifest.
 #[derive(Debug, Default)]
@@ -54,6 +56,10 @@ pub struct Recorded {
     pub boot: Vec<RecordedBoot>,
     /// The content entries of the manifest.
     pub entries: Vec<RecordedEntry>,
+    /// The template values that it was made with; nothing of an output that was built when records had none
+    /// (version 1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<Vec<TemplateValue>>,
 }
 
 /// A boot image as it was built.
@@ -155,7 +161,7 @@ impl Record {
         let head = text.get(..text.len().min(80)).unwrap_or(&text);
         let version = head.split_once("\"record-version\": ").and_then(|(_, rest)| rest.split_once(','));
         match version.map(|(number, _)| number.parse::<u32>()) {
-            Some(Ok(RECORD_VERSION)) => {}
+            Some(Ok(OLDEST_VERSION..=RECORD_VERSION)) => {}
             Some(Ok(newer)) if newer > RECORD_VERSION => {
                 return Err(Error::new(format!(
                     "`{path}` is a record of version {newer}, and this tsmedia reads up to {RECORD_VERSION}"
@@ -227,9 +233,20 @@ impl Record {
                 .map(|image| RecordedBoot { firmware: image.firmware, blake3: image.blake3 })
                 .collect(),
             entries,
+            values: Some(output.values.clone()),
         };
         self.files.insert(output.name.clone(), files);
         self.outputs.insert(output.name.clone(), recorded);
+    }
+
+    /// Takes over the template values of an output whose bytes are the recorded ones; says whether there were others.
+    pub fn renew_values(&mut self, output: &Output) -> bool {
+        let Some(recorded) = self.outputs.get_mut(&output.name) else { return false };
+        if recorded.values.as_ref() == Some(&output.values) {
+            return false;
+        }
+        recorded.values = Some(output.values.clone());
+        true
     }
 
     /// Forgets an output.

@@ -77,6 +77,7 @@ impl Resolver {
             root: mem::take(&mut draft.root),
             boot,
             entries: mem::take(&mut draft.entries),
+            values: rendered.values().to_vec(),
         };
         draft.check_capacity(&media);
         (draft.problems.n_errors_told() == n_errors).then_some(media)

@@ -40,7 +40,18 @@ fn output(folder: &Utf8Path, len: u64) -> Output {
     }
     let (label, date) = ("COST".into(), Date::EARLIEST);
     let (path, name) = (folder.join("medium.iso"), "medium.iso".into());
-    Output { path, name, description: vec![], label, date, root, boot: vec![], capacity: None, entries: vec![] }
+    Output {
+        path,
+        name,
+        description: vec![],
+        label,
+        date,
+        root,
+        boot: vec![],
+        capacity: None,
+        entries: vec![],
+        values: vec![],
+    }
 }
 
 /// Builds a medium from scratch, and says how many bytes its content has, how many of them were read, how many this

@@ -33,8 +33,18 @@ fn a_medium_of_fifty_thousand_files_is_laid_out_and_recorded_in_little_memory() 
     }
     let (label, date) = ("MANY".into(), Date::EARLIEST);
     let (path, name) = ("/srv/out/many.iso".into(), "out/many.iso".into());
-    let output =
-        Output { path, name, description: vec![], label, date, root, boot: vec![], capacity: None, entries: vec![] };
+    let output = Output {
+        path,
+        name,
+        description: vec![],
+        label,
+        date,
+        root,
+        boot: vec![],
+        capacity: None,
+        entries: vec![],
+        values: vec![],
+    };
     let of_tree = peak();
     let start = Instant::now();
     let draft = output.draft(DISC).unwrap();

@@ -124,7 +124,7 @@ impl Templates {
     }
 
     /// The dotted names that the templates in a tree use.
-    fn names_in(&self, node: &Node) -> Vec<String> {
+    pub fn names_in(&self, node: &Node) -> Vec<String> {
         match &node.value {
             Value::String(text) if is_template(text) => self.names(text),
             Value::Array(nodes) => nodes.iter().flat_map(|node| self.names_in(node)).collect(),

@@ -67,6 +67,7 @@ impl Desk {
                 entry("package `BER00001`", "SMS/PKG/BER00001"),
                 entry("operating system `BER00002`", "SMS/PKG/BER00002"),
             ],
+            values: Vec::new(),
         }
     }
 

@@ -1,4 +1,7 @@
 use super::*;
+use crate::digest::Digests;
+use crate::output::desk::Desk;
+use crate::output::shelf::SHELF;
 
 #[test]
 fn a_newer_record_is_refused_with_both_versions() {
@@ -7,7 +10,7 @@ fn a_newer_record_is_refused_with_both_versions() {
     for text in ["{\n\"record-version\": 9,\n\"outputs\": []\n}", "{\n\"record-version\": 9,\n\"media\": 1\n}"] {
         fs::write(&path, text).unwrap();
         let error = Record::load(&path).unwrap_err().to_string();
-        assert!(error.contains("of version 9, and this tsmedia reads up to 1"), "{error}");
+        assert!(error.contains("of version 9, and this tsmedia reads up to 2"), "{error}");
     }
     for text in ["", "[]", "{\"outputs\": []}"] {
         fs::write(&path, text).unwrap();
@@ -31,4 +34,55 @@ fn a_file_belongs_to_the_nearest_entry() {
         [Some("."), Some("SMS/PKG/A"), Some("SMS/PKG"), Some("SMS/PKG/A")]
     );
     assert_eq!(entry_of(&entries[1..], "boot/bcd"), None);
+}
+
+/// A record of one output, and what it says of the output.
+fn put(desk: &Desk, values: Vec<TemplateValue>) -> (Record, Recorded) {
+    let output = Output { values, ..desk.output() };
+    let draft = output.draft(SHELF).unwrap();
+    let known = |job: crate::output::Job| Digests::of(&fs::read(&job.file.path).unwrap());
+    let digests: Vec<_> = draft.jobs(&|_| None).into_iter().map(known).collect();
+    let mut record = Record::default();
+    record.put(&output, &draft.seal(&digests).unwrap());
+    let recorded = record.get(&output.name).unwrap().clone();
+    (record, recorded)
+}
+
+fn value(name: &str, value: impl Into<serde_json::Value>) -> TemplateValue {
+    TemplateValue { name: name.into(), value: value.into() }
+}
+
+#[test]
+fn a_record_is_read_as_it_was_written() {
+    let desk = Desk::new();
+    let path = desk.root.join("media.record.json");
+    let values =
+        vec![value("language", "de-DE"), value("net", serde_json::json!({ "dns": [1, true, "ü\n"], "a": 1.5 }))];
+    let (record, recorded) = put(&desk, values);
+    record.save(&path, &Disk::default()).unwrap();
+    let loaded = Record::load(&path).unwrap();
+    assert_eq!(loaded.get(&recorded.name), Some(&recorded));
+    assert_eq!(loaded.files(&recorded.name).unwrap(), record.files(&recorded.name).unwrap());
+    let text = fs::read_to_string(&path).unwrap();
+    loaded.save(&path, &Disk::default()).unwrap();
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+}
+
+#[test]
+fn a_record_of_version_1_is_read_and_its_values_are_not_known() {
+    let desk = Desk::new();
+    let path = desk.root.join("media.record.json");
+    let (mut record, recorded) = put(&desk, Vec::new());
+    record.save(&path, &Disk::default()).unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    let old = text.replace("\"record-version\": 2", "\"record-version\": 1").replace(",\n  \"values\": []", "");
+    assert!(!old.contains("values") && text.contains("values"), "{text}");
+    fs::write(&path, old).unwrap();
+    record = Record::load(&path).unwrap();
+    assert_eq!(record.get(&recorded.name), Some(&Recorded { values: None, ..recorded }));
+    // What came to the same bytes is taken over.
+    let output = Output { values: vec![value("language", "de-DE")], ..desk.output() };
+    assert!(record.renew_values(&output));
+    assert!(!record.renew_values(&output));
+    assert_eq!(record.get(&output.name).unwrap().values, Some(output.values));
 }

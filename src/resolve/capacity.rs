@@ -108,6 +108,7 @@ mod tests {
             root,
             boot: Vec::new(),
             entries: Vec::new(),
+            values: Vec::new(),
         }
     }
 
