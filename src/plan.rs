@@ -16,7 +16,7 @@ use crate::record::{Record, Recorded, RecordedFile};
 use crate::volume::{Folder, Node};
 use crate::write::Patching;
 
-pub use reason::{BootChange, EntryChange, FileChange, N_NAMED, Reason, Tally};
+pub use reason::{BootChange, EntryChange, Fate, FileChange, Reason, Tally};
 
 /// What to do with each output, in the order of the manifest; those to be deleted last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

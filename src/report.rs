@@ -9,6 +9,8 @@ pub mod map;
 mod medium;
 pub mod plan;
 mod problems;
+mod reason;
+mod screen;
 pub mod svg;
 mod verified;
 
@@ -16,6 +18,7 @@ pub use cache::{cache, cache_json};
 pub use failure::failure;
 pub use medium::{disc, disc_json, wim, wim_json};
 pub use problems::{graphical, json, summary};
+pub use screen::SCREEN;
 pub use verified::{fault, verified_json};
 
 /// How text for people may look.

@@ -19,6 +19,9 @@ pub(super) struct Arguments {
     /// Plan to build what changed anew, and never by changing the medium that is there.
     #[arg(long)]
     no_patch: bool,
+    /// Name every file, however many there are.
+    #[arg(short, long)]
+    verbose: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
@@ -33,7 +36,8 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     if screen.json {
         screen.json(&report::plan::json(&whole))?;
     } else {
-        screen.data(&report::plan::text(&whole))?;
+        let n_lines = (!arguments.verbose).then_some(report::SCREEN);
+        screen.data(&report::plan::text(&whole, n_lines))?;
     }
     let is_done = whole.is_all_keep() || !arguments.detailed_exitcode;
     Ok(if is_done { Outcome::Done } else { Outcome::Changes })

@@ -1,11 +1,16 @@
 //! Why an output is not what it should be: what it was built from, against what it would be built from now.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
+use serde_json::Value as Json;
+
+use crate::content::Content;
 use crate::date::Date;
+use crate::digest::Digest;
 use crate::firmware::Firmware;
-use crate::output::{FORMAT_VERSION, Held, Identity, Output, lists};
+use crate::output::{Entry, FORMAT_VERSION, Held, Identity, Output, TemplateValue, lists};
 use crate::record::{Recorded, RecordedFile, entry_of};
+use crate::volume::Node;
 
 /// Why something has to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +56,15 @@ pub enum Reason {
         /// What it is now.
         new: Option<String>,
     },
+    /// A template value that it was made with. It may have decided nothing: what it went into is told as well.
+    TemplateValue {
+        /// Its name below `vars`.
+        name: String,
+        /// What it was.
+        old: Option<Json>,
+        /// What it is now.
+        new: Option<Json>,
+    },
     /// A boot image.
     Boot(Firmware, BootChange),
     /// A content entry of the manifest.
@@ -75,18 +89,21 @@ pub enum BootChange {
 pub struct EntryChange {
     /// What the manifest calls it; nothing for files that no entry of the manifest brought.
     pub title: Option<String>,
+    /// Its folder or file on the medium; nothing for files that no entry of the manifest brought.
+    pub path: Option<String>,
     /// What it was.
     pub old: Option<Tally>,
     /// What it is now.
     pub new: Option<Tally>,
-    /// How many files are there that were not.
-    pub n_added: usize,
-    /// How many files are not there any more.
-    pub n_removed: usize,
-    /// How many files have other bytes.
-    pub n_changed: usize,
-    /// The first few of them, by path.
-    pub first: Vec<FileChange>,
+    /// The files that are not as they were, by path.
+    pub files: Vec<FileChange>,
+}
+
+impl EntryChange {
+    /// How many files became this.
+    pub fn count(&self, fate: Fate) -> usize {
+        self.files.iter().filter(|file| file.fate() == fate).count()
+    }
 }
 
 /// How much an entry is.
@@ -103,14 +120,53 @@ pub struct Tally {
 pub struct FileChange {
     /// Its path on the medium.
     pub path: String,
+    /// Where it was, if it was moved.
+    pub from: Option<String>,
     /// How long it was, if it was there.
     pub old: Option<u64>,
     /// How long it is, if it is there.
     pub new: Option<u64>,
 }
 
-/// How many files an [`EntryChange`] names.
-pub const N_NAMED: usize = 5;
+/// The ways in which a file can be other than it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It was not there.
+    Added,
+    /// It is not there any more.
+    Removed,
+    /// It has other bytes.
+    Changed,
+    /// It has the bytes of one that is not there any more.
+    Moved,
+}
+
+impl Fate {
+    /// All of them, in the order in which they are told.
+    pub const ALL: [Self; 4] = [Self::Added, Self::Removed, Self::Changed, Self::Moved];
+
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Added => "added",
+            Self::Removed => "removed",
+            Self::Changed => "changed",
+            Self::Moved => "moved",
+        }
+    }
+}
+
+impl FileChange {
+    /// Which way it went.
+    pub fn fate(&self) -> Fate {
+        match (&self.from, self.old, self.new) {
+            (Some(_), ..) => Fate::Moved,
+            (None, None, _) => Fate::Added,
+            (None, _, None) => Fate::Removed,
+            (None, Some(_), Some(_)) => Fate::Changed,
+        }
+    }
+}
 
 /// Everything in which an output differs from the recorded one.
 pub(super) fn differences(
@@ -135,6 +191,7 @@ pub(super) fn differences(
     for key in keys {
         value(key, recorded.description.get(key).cloned(), new.get(key).map(|value| (*value).clone()));
     }
+    reasons.extend(value_changes(&output.values, recorded));
     for firmware in [Firmware::Bios, Firmware::Uefi] {
         let old: Vec<_> =
             recorded.boot.iter().filter(|image| image.firmware == firmware).map(|image| image.blake3).collect();
@@ -149,7 +206,9 @@ pub(super) fn differences(
             reasons.push(Reason::Boot(firmware, change));
         }
     }
-    reasons.extend(entry_changes(output, identity, recorded, files).into_iter().map(Reason::Entry));
+    // What tsmedia writes itself follows from what is told above, if anything is.
+    let with_own = reasons.is_empty();
+    reasons.extend(entry_changes(output, identity, recorded, files, with_own).into_iter().map(Reason::Entry));
     if reasons.is_empty() && identity.id.is_some() {
         reasons.push(Reason::Folders);
     }
@@ -161,12 +220,29 @@ fn day(seconds: u64) -> String {
     Date::from_unix(seconds).map_or_else(|| seconds.to_string(), |date| date.to_string())
 }
 
+/// The template values that are other ones, if what they were is known.
+fn value_changes(values: &[TemplateValue], recorded: &Recorded) -> Vec<Reason> {
+    let Some(recorded) = &recorded.values else { return Vec::new() };
+    let by_name = |values: &[TemplateValue]| -> BTreeMap<String, Json> {
+        values.iter().map(|value| (value.name.clone(), value.value.clone())).collect()
+    };
+    let (old, new) = (by_name(recorded), by_name(values));
+    let names: BTreeSet<_> = old.keys().chain(new.keys()).collect();
+    let changed = names.into_iter().filter(|name| old.get(*name) != new.get(*name));
+    let reason = |name: &String| {
+        let (old, new) = (old.get(name).cloned(), new.get(name).cloned());
+        Reason::TemplateValue { name: name.clone(), old, new }
+    };
+    changed.map(reason).collect()
+}
+
+/// An entry while its files are gathered.
 #[derive(Default)]
-struct Gathered {
+struct Gathered<'a> {
+    path: Option<&'a str>,
     old: Option<Tally>,
     new: Option<Tally>,
-    counts: [usize; 3],
-    first: Vec<FileChange>,
+    files: Vec<(FileChange, Option<Digest>)>,
 }
 
 fn entry_changes(
@@ -174,81 +250,100 @@ fn entry_changes(
     identity: &Identity,
     recorded: &Recorded,
     files: &[RecordedFile],
+    with_own: bool,
 ) -> Vec<EntryChange> {
-    let old_entries: Vec<_> = recorded
-        .entries
-        .iter()
-        .map(|entry| crate::output::Entry { title: entry.title.clone(), path: entry.path.clone() })
-        .collect();
-    let is_own = |path: &str| [lists::MEDIUM, lists::BLAKE3SUMS, lists::SHA256SUMS].contains(&path);
+    let old_entries: Vec<_> =
+        recorded.entries.iter().map(|entry| Entry { title: entry.title.clone(), path: entry.path.clone() }).collect();
+    let is_list = |path: &str| [lists::MEDIUM, lists::BLAKE3SUMS, lists::SHA256SUMS].contains(&path);
     let old: BTreeMap<&str, &RecordedFile> =
-        files.iter().filter(|file| !is_own(&file.path)).map(|file| (file.path.as_str(), file)).collect();
+        files.iter().filter(|file| !is_list(&file.path)).map(|file| (file.path.as_str(), file)).collect();
     let new: BTreeMap<&str, &Held> = identity.files.iter().map(|file| (file.path.as_str(), file)).collect();
+    let is_own = |path: &str| matches!(output.root.get(path), Some(Node::File(Content::Bytes(_))));
 
     // In the order of the manifest; entries that are gone after it, and files of no entry last.
     let mut titles: Vec<Option<&str>> = output.entries.iter().map(|entry| Some(entry.title.as_str())).collect();
     titles.extend(old_entries.iter().map(|entry| Some(entry.title.as_str())));
     titles.push(None);
     let mut gathered: BTreeMap<Option<&str>, Gathered> = BTreeMap::new();
-    for entry in &output.entries {
-        gathered.entry(Some(&entry.title)).or_default().new = Some(Tally::default());
-    }
     for entry in &old_entries {
-        gathered.entry(Some(&entry.title)).or_default().old = Some(Tally::default());
+        let gathered = gathered.entry(Some(&entry.title)).or_default();
+        (gathered.old, gathered.path) = (Some(Tally::default()), Some(entry.path.as_str()));
+    }
+    for entry in &output.entries {
+        let gathered = gathered.entry(Some(&entry.title)).or_default();
+        (gathered.new, gathered.path) = (Some(Tally::default()), Some(entry.path.as_str()));
     }
     for path in old.keys().chain(new.keys()).copied().collect::<BTreeSet<_>>() {
         let (old, new) = (old.get(path), new.get(path));
-        let old_title = old.and_then(|_| entry_of(&old_entries, path)).map(|entry| entry.title.as_str());
-        let new_title = new.and_then(|_| entry_of(&output.entries, path)).map(|entry| entry.title.as_str());
-        if let Some(old) = old {
-            add(&mut gathered.entry(old_title).or_default().old, old.len);
-        }
-        if let Some(new) = new {
-            add(&mut gathered.entry(new_title).or_default().new, new.len);
-        }
-        // What nobody had to read to decide anything is taken to be what it was.
-        // A file that went from one entry to another under the same path counts for both.
-        let (kept, change) = match (old, new) {
-            (Some(old), Some(new)) => (old.len == new.len && new.blake3.is_none_or(|blake3| blake3 == old.blake3), 2),
-            (None, _) => (false, 0),
-            (_, None) => (false, 1),
+        let title = |entries, is_there| {
+            if is_there { entry_of(entries, path).map(|entry: &Entry| &*entry.title) } else { None }
         };
-        if kept && old_title == new_title {
-            continue;
-        }
-        let change_of = |change: usize, old: Option<u64>, new: Option<u64>| {
-            (change, FileChange { path: path.to_owned(), old, new })
-        };
+        let (old_title, new_title) = (title(&old_entries, old.is_some()), title(&output.entries, new.is_some()));
         let (old_len, new_len) = (old.map(|file| file.len), new.map(|file| file.len));
-        let parts = match (old, new) {
-            (Some(_), Some(_)) if old_title != new_title => {
-                vec![(old_title, change_of(1, old_len, None)), (new_title, change_of(0, None, new_len))]
-            }
-            (Some(_), None) => vec![(old_title, change_of(change, old_len, new_len))],
-            _ => vec![(new_title, change_of(change, old_len, new_len))],
+        let mut add = |title, old, new, blake3| {
+            let change = FileChange { path: path.to_owned(), from: None, old, new };
+            gathered.entry(title).or_default().files.push((change, blake3));
         };
-        for (title, (change, file)) in parts {
-            let gathered = gathered.entry(title).or_default();
-            gathered.counts[change] += 1;
-            if gathered.first.len() < N_NAMED {
-                gathered.first.push(file);
+        match (old, new) {
+            // A file that went from one entry to another under the same path counts for both.
+            (Some(old), Some(new)) if old_title != new_title => {
+                add(old_title, old_len, None, Some(old.blake3));
+                add(new_title, None, new_len, new.blake3);
             }
+            // What nobody had to read to decide anything is taken to be what it was.
+            (Some(old), Some(new)) if old.len == new.len && new.blake3.is_none_or(|blake3| blake3 == old.blake3) => {}
+            (Some(_), Some(_)) if is_own(path) && !with_own => {}
+            (Some(_), Some(_)) => add(new_title, old_len, new_len, None),
+            (Some(old), None) => add(old_title, old_len, None, Some(old.blake3)),
+            (None, Some(new)) => add(new_title, None, new_len, new.blake3),
+            (None, None) => {}
+        }
+        if let Some(len) = old_len {
+            count(&mut gathered.entry(old_title).or_default().old, len);
+        }
+        if let Some(len) = new_len {
+            count(&mut gathered.entry(new_title).or_default().new, len);
         }
     }
     let mut changes = Vec::new();
     for title in titles {
-        let Some(Gathered { old, new, counts, first }) = gathered.remove(&title) else { continue };
-        if counts == [0; 3] && old.is_some() == new.is_some() {
+        let Some(Gathered { path, old, new, files }) = gathered.remove(&title) else { continue };
+        if files.is_empty() && old.is_some() == new.is_some() {
             continue;
         }
-        let [n_added, n_removed, n_changed] = counts;
-        changes.push(EntryChange { title: title.map(str::to_owned), old, new, n_added, n_removed, n_changed, first });
+        let (title, path) = (title.map(str::to_owned), path.map(str::to_owned));
+        changes.push(EntryChange { title, path, old, new, files: moved(files) });
     }
     changes
 }
 
-fn add(tally: &mut Option<Tally>, len: u64) {
+fn count(tally: &mut Option<Tally>, len: u64) {
     let tally = tally.get_or_insert_default();
     tally.n_files += 1;
     tally.len += len;
+}
+
+/// Files that are gone and others that came with their bytes are files that were moved. Empty ones are too much alike.
+fn moved(files: Vec<(FileChange, Option<Digest>)>) -> Vec<FileChange> {
+    let mut gone: HashMap<Digest, VecDeque<usize>> = HashMap::new();
+    for (index, (file, blake3)) in files.iter().enumerate() {
+        if let (Fate::Removed, Some(blake3)) = (file.fate(), blake3)
+            && file.old > Some(0)
+        {
+            gone.entry(*blake3).or_default().push_back(index);
+        }
+    }
+    let mut from = BTreeMap::new();
+    for (index, (file, blake3)) in files.iter().enumerate() {
+        let gone = blake3.filter(|_| file.fate() == Fate::Added).and_then(|blake3| gone.get_mut(&blake3)?.pop_front());
+        from.extend(gone.map(|gone| (index, gone)));
+    }
+    let is_source: HashSet<usize> = from.values().copied().collect();
+    let paths: HashMap<usize, String> = is_source.iter().map(|index| (*index, files[*index].0.path.clone())).collect();
+    let kept = files.into_iter().enumerate().filter(|(index, _)| !is_source.contains(index));
+    kept.map(|(index, (file, _))| match from.get(&index) {
+        Some(gone) => FileChange { from: paths.get(gone).cloned(), old: file.new, ..file },
+        None => file,
+    })
+    .collect()
 }

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use serde_json::{Value as Json, json};
 
 use super::counted;
-use super::plan::boot_change;
+use super::reason::boot_change;
 use crate::diff::{Change, Counts, Diff, File, FileDiff, Group, ValueChange};
 use crate::digest::Digest;
 use crate::plan::Tally;

@@ -33,12 +33,12 @@ fn planned(outputs: &[crate::output::Output], record: &Record, existing: &dyn Fn
 fn a_first_plan_creates() {
     let desk = Desk::new();
     let plan = planned(&[desk.output()], &Record::default(), &|_| Existing::Missing);
-    insta::assert_snapshot!(text(&plan), @r#"
+    insta::assert_snapshot!(text(&plan, None), @"
     1 to create; 1.70 MB to write
 
     create   out/medium.iso (1.72 MB, 1.70 MB to write)
-      it was never built
-    "#);
+      never built
+    ");
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn nothing_changed_is_one_line_and_what_is_kept() {
     let (desk, record, id) = built();
     let len = record.get("out/medium.iso").unwrap().len;
     let plan = planned(&[desk.output()], &record, &|_| Existing::Medium { id, len });
-    insta::assert_snapshot!(text(&plan), @r#"
+    insta::assert_snapshot!(text(&plan, None), @r#"
     nothing to do: the output is as it should be
 
     keep     out/medium.iso (1.72 MB)
@@ -69,7 +69,7 @@ fn reasons_come_entry_by_entry() {
     output.root.insert("boot/fonts/wgl4_boot.ttf", Content::bytes(*b"font")).unwrap();
     output.entries.remove(1);
     let plan = planned(&[output], &record, &|_| Existing::Medium { id, len });
-    insta::assert_snapshot!(text(&plan), @r#"
+    insta::assert_snapshot!(text(&plan, None), @"
     1 to rebuild; 1.72 MB to write
 
     rebuild  out/medium.iso (1.74 MB, 1.72 MB to write)
@@ -77,18 +77,23 @@ fn reasons_come_entry_by_entry() {
       password: added, `set`
       site: removed, it was `BER`
       boot program for BIOS: changed
-      package `BER00001`: 200 kB → 211 kB
-        - SMS/PKG/BER00001/empty (0 B)
-        + SMS/PKG/BER00001/part 0.cab (1.00 kB)
-        + SMS/PKG/BER00001/part 1.cab (1.00 kB)
-        + SMS/PKG/BER00001/part 2.cab (1.00 kB)
-        + SMS/PKG/BER00001/part 3.cab (1.00 kB)
-        and 6 more: 8 added, 1 removed, 2 changed in all
+      package `BER00001`: 8 files added, 1 removed, 2 changed, none as it was; 200 kB → 211 kB
+        - empty (0 B)
+        + part 0.cab (1.00 kB)
+        + part 1.cab (1.00 kB)
+        + part 2.cab (1.00 kB)
+        + part 3.cab (1.00 kB)
+        + part 4.cab (1.00 kB)
+        + part 5.cab (1.00 kB)
+        + part 6.cab (1.00 kB)
+        + part 7.cab (1.00 kB)
+        ~ read me.txt (5 B, other bytes)
+        ~ setup.exe (200 kB → 203 kB)
       operating system `BER00002`: removed, it was 1.50 MB in 1 file
-      files of the medium itself: 5 B → 1.50 MB
+      files of the medium itself: 2 files added; 5 B → 1.50 MB
         + SMS/PKG/BER00002/install.wim (1.50 MB)
         + boot/fonts/wgl4_boot.ttf (4 B)
-    "#);
+    ");
     insta::assert_snapshot!(serde_json::to_string_pretty(&json(&plan)).unwrap(), @r#"
     {
       "summary": {
@@ -134,6 +139,7 @@ fn reasons_come_entry_by_entry() {
             {
               "reason": "entry",
               "entry": "package `BER00001`",
+              "path": "SMS/PKG/BER00001",
               "old": {
                 "files": 3,
                 "len": 200005
@@ -142,51 +148,100 @@ fn reasons_come_entry_by_entry() {
                 "files": 10,
                 "len": 211005
               },
-              "added": 8,
-              "removed": 1,
-              "changed": 2,
-              "first": [
+              "files": [
                 {
                   "path": "SMS/PKG/BER00001/empty",
+                  "change": "removed",
+                  "from": null,
                   "old": 0,
                   "new": null
                 },
                 {
                   "path": "SMS/PKG/BER00001/part 0.cab",
+                  "change": "added",
+                  "from": null,
                   "old": null,
                   "new": 1000
                 },
                 {
                   "path": "SMS/PKG/BER00001/part 1.cab",
+                  "change": "added",
+                  "from": null,
                   "old": null,
                   "new": 1000
                 },
                 {
                   "path": "SMS/PKG/BER00001/part 2.cab",
+                  "change": "added",
+                  "from": null,
                   "old": null,
                   "new": 1000
                 },
                 {
                   "path": "SMS/PKG/BER00001/part 3.cab",
+                  "change": "added",
+                  "from": null,
                   "old": null,
                   "new": 1000
+                },
+                {
+                  "path": "SMS/PKG/BER00001/part 4.cab",
+                  "change": "added",
+                  "from": null,
+                  "old": null,
+                  "new": 1000
+                },
+                {
+                  "path": "SMS/PKG/BER00001/part 5.cab",
+                  "change": "added",
+                  "from": null,
+                  "old": null,
+                  "new": 1000
+                },
+                {
+                  "path": "SMS/PKG/BER00001/part 6.cab",
+                  "change": "added",
+                  "from": null,
+                  "old": null,
+                  "new": 1000
+                },
+                {
+                  "path": "SMS/PKG/BER00001/part 7.cab",
+                  "change": "added",
+                  "from": null,
+                  "old": null,
+                  "new": 1000
+                },
+                {
+                  "path": "SMS/PKG/BER00001/read me.txt",
+                  "change": "changed",
+                  "from": null,
+                  "old": 5,
+                  "new": 5
+                },
+                {
+                  "path": "SMS/PKG/BER00001/setup.exe",
+                  "change": "changed",
+                  "from": null,
+                  "old": 200000,
+                  "new": 203000
                 }
               ]
             },
             {
               "reason": "entry",
               "entry": "operating system `BER00002`",
+              "path": "SMS/PKG/BER00002",
               "old": {
                 "files": 1,
                 "len": 1500000
               },
               "new": null,
-              "added": 0,
-              "removed": 1,
-              "changed": 0,
-              "first": [
+              "files": [
                 {
                   "path": "SMS/PKG/BER00002/install.wim",
+                  "change": "removed",
+                  "from": null,
                   "old": 1500000,
                   "new": null
                 }
@@ -195,6 +250,7 @@ fn reasons_come_entry_by_entry() {
             {
               "reason": "entry",
               "entry": null,
+              "path": null,
               "old": {
                 "files": 1,
                 "len": 5
@@ -203,17 +259,18 @@ fn reasons_come_entry_by_entry() {
                 "files": 3,
                 "len": 1500009
               },
-              "added": 2,
-              "removed": 0,
-              "changed": 0,
-              "first": [
+              "files": [
                 {
                   "path": "SMS/PKG/BER00002/install.wim",
+                  "change": "added",
+                  "from": null,
                   "old": null,
                   "new": 1500000
                 },
                 {
                   "path": "boot/fonts/wgl4_boot.ttf",
+                  "change": "added",
+                  "from": null,
                   "old": null,
                   "new": 4
                 }
@@ -240,18 +297,18 @@ fn what_became_of_the_finished_file_is_a_reason() {
         Existing::Medium { id: other, len },
         Existing::Foreign { len: 5 },
     ] {
-        all += &text(&planned(&[desk.output()], &record, &|_| existing));
+        all += &text(&planned(&[desk.output()], &record, &|_| existing), None);
         all += "--\n";
     }
     for existing in [Existing::Medium { id: other, len }, Existing::Foreign { len: 5 }] {
-        all += &text(&planned(&[desk.output()], &Record::default(), &|_| existing));
+        all += &text(&planned(&[desk.output()], &Record::default(), &|_| existing), None);
         all += "--\n";
     }
     for existing in [Existing::Missing, Existing::Medium { id, len }, Existing::Foreign { len: 5 }] {
-        all += &text(&planned(&[], &record, &|_| existing));
+        all += &text(&planned(&[], &record, &|_| existing), None);
         all += "--\n";
     }
-    insta::assert_snapshot!(all, @r#"
+    insta::assert_snapshot!(all, @"
     1 to create; 1.70 MB to write
 
     create   out/medium.iso (1.72 MB, 1.70 MB to write)
@@ -295,7 +352,7 @@ fn what_became_of_the_finished_file_is_a_reason() {
     1 to delete; 0 B to write
 
     delete   out/medium.iso (0 B)
-      it is not there any more: only forgotten
+      not there any more: only forgotten
     --
     1 to delete; 0 B to write
 
@@ -307,5 +364,5 @@ fn what_became_of_the_finished_file_is_a_reason() {
     delete   out/medium.iso (5 B)
       the file is not the one that was built: it is left alone and only forgotten
     --
-    "#);
+    ");
 }

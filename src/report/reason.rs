@@ -1,0 +1,205 @@
+//! Why something has to be done: a line, with its files below it, and as data.
+
+use serde_json::{Value, json};
+
+use super::counted;
+use super::screen::Point;
+use crate::plan::{Action, BootChange, Change, EntryChange, Fate, FileChange, Reason, Tally};
+use crate::size::Size;
+
+/// A reason for what is done to an output.
+pub(super) fn point(reason: &Reason, change: &Change) -> Point {
+    let line = match reason {
+        Reason::New => "never built".into(),
+        Reason::Gone if change.action == Action::Delete => "not there any more: only forgotten".into(),
+        Reason::Gone => "it was built, and the file is not there any more".into(),
+        Reason::NotOurs if change.action == Action::Delete => {
+            "the file is not the one that was built: it is left alone and only forgotten".into()
+        }
+        Reason::NotOurs if change.in_the_way => {
+            "a file that tsmedia did not make is in the way: it is replaced only with `--force`".into()
+        }
+        _ => return difference(reason),
+    };
+    Point { line, details: Vec::new() }
+}
+
+/// A reason by itself.
+pub(super) fn difference(reason: &Reason) -> Point {
+    let line = match reason {
+        Reason::New => "never built".into(),
+        Reason::Gone => "the file is not there any more".into(),
+        Reason::NotRecorded => "a medium is there, and no record says from what it was built".into(),
+        Reason::Touched => "the finished file was written to since".into(),
+        Reason::Length { recorded, found } => {
+            format!("the finished file has {found} bytes, and was built with {recorded}")
+        }
+        Reason::OtherMedium => "the file is another medium than the recorded one".into(),
+        Reason::NotOurs => "the file is not a medium that tsmedia made".into(),
+        Reason::Unclaimed => "no manifest makes it any more".into(),
+        Reason::NoGain => "built anew: to patch it would not write much less".into(),
+        Reason::NotPatchable => "built anew: the file has another name too, or can't be written to".into(),
+        Reason::FormatVersion { old, new } => format!("tsmedia's format: version {old} → {new}"),
+        Reason::Value { key, old, new } => {
+            let quoted = |value: &Option<String>| value.as_ref().map(|value| quoted(value));
+            format!("{key}: {}", old_to_new(quoted(old), quoted(new)))
+        }
+        Reason::TemplateValue { name, old, new } => {
+            let mut texts = [old, new].map(|value| value.as_ref().map(|value| quoted(&plain(value))));
+            if texts[0] == texts[1] {
+                // The number 1 became the text `1`, or the other way round.
+                texts = [old, new].map(|value| value.as_ref().map(|value| quoted(&value.to_string())));
+            }
+            let [old, new] = texts;
+            format!("template value `{name}`: {}", old_to_new(old, new))
+        }
+        Reason::Boot(firmware, change) => format!("boot program for {firmware}: {}", boot_change(*change)),
+        Reason::Folders => "the empty folders are other ones".into(),
+        Reason::Entry(entry) => return of_entry(entry),
+    };
+    Point { line, details: Vec::new() }
+}
+
+/// What a value was and what it is; a secret has neither.
+fn old_to_new(old: Option<String>, new: Option<String>) -> String {
+    match (old, new) {
+        (Some(old), Some(new)) => format!("{old} → {new}"),
+        (None, Some(new)) => format!("added, {new}"),
+        (Some(old), None) => format!("removed, it was {old}"),
+        (None, None) => "changed".into(),
+    }
+}
+
+/// Text as it is, everything else as JSON has it.
+fn plain(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// The most characters of a value that are shown.
+const MAX_VALUE: usize = 60;
+
+/// A value in backticks and on one line, cut where it is long.
+fn quoted(value: &str) -> String {
+    let shown: String = value.chars().take(MAX_VALUE).flat_map(escaped).collect();
+    if value.chars().nth(MAX_VALUE).is_some() { format!("`{shown}…`") } else { format!("`{shown}`") }
+}
+
+fn escaped(c: char) -> Vec<char> {
+    if c.is_control() { c.escape_debug().collect() } else { vec![c] }
+}
+
+fn of_entry(entry: &EntryChange) -> Point {
+    let title = entry.title.as_deref().unwrap_or("files of the medium itself");
+    let tally = |tally: &Tally| format!("{} in {}", Size(tally.len), counted(tally.n_files as usize, "file"));
+    let (old, new) = match (&entry.old, &entry.new) {
+        (Some(old), Some(new)) => (old, new),
+        // Of an entry that came or went as a whole, its files are no news.
+        (old, new) => {
+            let what = old_to_new(old.as_ref().map(tally), new.as_ref().map(tally));
+            return Point { line: format!("{title}: {what}"), details: Vec::new() };
+        }
+    };
+    if let [file] = &entry.files[..] {
+        let what = match (file.fate(), within(&file.path, entry)) {
+            // The title names it already.
+            (fate, "") => format!("{}, {}", fate.as_str(), lens(file, entry)),
+            (fate, name) => format!("`{name}` {}, {}", fate.as_str(), lens(file, entry)),
+        };
+        return Point { line: format!("{title}: {what}"), details: Vec::new() };
+    }
+    let counts = Fate::ALL.map(|fate| (entry.count(fate), fate.as_str()));
+    let mut counts = counts.iter().filter(|(n, _)| *n > 0);
+    let mut what = counts.next().map_or("changed".into(), |(n, fate)| format!("{} {fate}", counted(*n, "file")));
+    counts.for_each(|(n, fate)| what += &format!(", {n} {fate}"));
+    let n_other: usize = [Fate::Removed, Fate::Changed, Fate::Moved].map(|fate| entry.count(fate)).iter().sum();
+    if n_other as u64 == old.n_files && n_other > 1 {
+        what += ", none as it was";
+    }
+    let (old, new) = (Size(old.len).to_string(), Size(new.len).to_string());
+    let sizes = if old == new { format!("{new} in all") } else { format!("{old} → {new}") };
+    let detail = |file: &FileChange| {
+        let mark = match file.fate() {
+            Fate::Added => '+',
+            Fate::Removed => '-',
+            Fate::Changed => '~',
+            Fate::Moved => '>',
+        };
+        format!("{mark} {} ({})", within(&file.path, entry), lens(file, entry))
+    };
+    Point { line: format!("{title}: {what}; {sizes}"), details: entry.files.iter().map(detail).collect() }
+}
+
+/// A path as it is called within its entry; nothing if it is the entry.
+fn within<'a>(path: &'a str, entry: &EntryChange) -> &'a str {
+    let rest = entry.path.as_deref().and_then(|folder| path.strip_prefix(folder));
+    match rest.map(|rest| (rest, rest.strip_prefix('/'))) {
+        Some(("", _)) => "",
+        Some((_, Some(rest))) => rest,
+        _ => path,
+    }
+}
+
+fn lens(file: &FileChange, entry: &EntryChange) -> String {
+    if let (Some(from), Some(new)) = (&file.from, file.new) {
+        return format!("{}, it was `{}`", Size(new), within(from, entry));
+    }
+    match (file.old, file.new) {
+        (Some(old), Some(new)) if old == new => format!("{}, other bytes", Size(new)),
+        (Some(old), Some(new)) if Size(old).to_string() == Size(new).to_string() => format!("{old} → {new} bytes"),
+        (Some(old), Some(new)) => format!("{} → {}", Size(old), Size(new)),
+        (old, new) => Size(old.or(new).unwrap_or_default()).to_string(),
+    }
+}
+
+pub(super) fn boot_change(change: BootChange) -> &'static str {
+    match change {
+        BootChange::Added => "added",
+        BootChange::Removed => "removed",
+        BootChange::Changed => "changed",
+    }
+}
+
+/// A reason as data.
+pub(super) fn json(reason: &Reason) -> Value {
+    match reason {
+        Reason::New => json!({ "reason": "new" }),
+        Reason::Gone => json!({ "reason": "gone" }),
+        Reason::NotRecorded => json!({ "reason": "not-recorded" }),
+        Reason::Touched => json!({ "reason": "touched" }),
+        Reason::Length { recorded, found } => json!({ "reason": "length", "old": recorded, "new": found }),
+        Reason::OtherMedium => json!({ "reason": "other-medium" }),
+        Reason::NotOurs => json!({ "reason": "not-ours" }),
+        Reason::Unclaimed => json!({ "reason": "unclaimed" }),
+        Reason::NoGain => json!({ "reason": "no-gain" }),
+        Reason::NotPatchable => json!({ "reason": "not-patchable" }),
+        Reason::FormatVersion { old, new } => json!({ "reason": "format-version", "old": old, "new": new }),
+        Reason::Value { key, old, new } => json!({ "reason": "value", "key": key, "old": old, "new": new }),
+        Reason::TemplateValue { name, old, new } => {
+            json!({ "reason": "template-value", "name": name, "old": old, "new": new })
+        }
+        Reason::Boot(firmware, change) => {
+            json!({ "reason": "boot", "firmware": firmware, "change": boot_change(*change) })
+        }
+        Reason::Folders => json!({ "reason": "folders" }),
+        Reason::Entry(entry) => {
+            let tally = |tally: &Tally| json!({ "files": tally.n_files, "len": tally.len });
+            let file = |file: &FileChange| {
+                json!({
+                    "path": file.path,
+                    "change": file.fate().as_str(),
+                    "from": file.from,
+                    "old": file.old,
+                    "new": file.new,
+                })
+            };
+            json!({
+                "reason": "entry",
+                "entry": entry.title,
+                "path": entry.path,
+                "old": entry.old.as_ref().map(tally),
+                "new": entry.new.as_ref().map(tally),
+                "files": entry.files.iter().map(file).collect::<Vec<_>>(),
+            })
+        }
+    }
+}
