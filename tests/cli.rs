@@ -23,6 +23,8 @@ mod layout;
 mod manifests;
 #[path = "cli/medium.rs"]
 mod medium;
+#[path = "cli/reasons.rs"]
+mod reasons;
 #[path = "cli/speech.rs"]
 mod speech;
 #[path = "cli/watch.rs"]

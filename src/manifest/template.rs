@@ -133,9 +133,17 @@ impl Templates {
         }
     }
 
+    /// The dotted names that a template uses. `vars['with-vpn']` is `vars.with-vpn`; of a subscript that is no text
+    /// in quotes, all that it may be taken from counts.
     fn names(&self, text: &str) -> Vec<String> {
-        let Ok(template) = self.environment.template_from_str(text) else { return Vec::new() };
+        let (text, keys) = with_named_subscripts(text);
+        let Ok(template) = self.environment.template_from_str(&text) else { return Vec::new() };
         let mut names: Vec<_> = template.undeclared_variables(true).into_iter().collect();
+        for name in &mut names {
+            for (stand_in, key) in &keys {
+                *name = name.replace(stand_in.as_str(), key);
+            }
+        }
         names.sort();
         names
     }
@@ -196,6 +204,33 @@ impl Templates {
             Err(error) => Err(failure(&error, error.range(), text, &names(), context)),
         }
     }
+}
+
+/// A template with an attribute in place of each subscript that is text in quotes, and what the attributes stand for.
+fn with_named_subscripts(text: &str) -> (String, Vec<(String, String)>) {
+    let (mut named, mut keys, mut rest) = (String::new(), Vec::new(), text);
+    while let Some(at) = rest.find('[') {
+        let (before, after) = (&rest[..at], &rest[at + 1..]);
+        let quote = after.chars().next().filter(|c| matches!(c, '\'' | '"'));
+        let key = quote.and_then(|quote| after[1..].split_once(&format!("{quote}]")));
+        named += before;
+        rest = match key {
+            Some((key, below)) if named.ends_with(is_word) && !key.contains(['\'', '"', '.', '\\']) => {
+                keys.push((format!("subscript_{}_", keys.len()), key.to_owned()));
+                named += &format!(".subscript_{}_", keys.len() - 1);
+                below
+            }
+            _ => {
+                named.push('[');
+                after
+            }
+        };
+    }
+    (named + rest, keys)
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
 }
 
 /// Whether a string has anything to render.

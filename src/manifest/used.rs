@@ -121,6 +121,15 @@ mod tests {
     }
 
     #[test]
+    fn values_that_are_named_in_brackets_are_rendered_before_they_are_used() {
+        let body = format!(
+            "{MEDIA}[vars]\nfirst = \"{{{{ vars['second-one'] }}}}\"\nsecond-one = '{{{{ vars.third }}}}'\nthird = 'x'\n\
+             [[sites]]\ncode = 'BER'\n[[file]]\nsource = '{{{{ vars.first }}}}'\npath = 'a'\n"
+        );
+        assert_eq!(values(&body, &Options::default()), [r#"first="x" second-one="x" third="x""#]);
+    }
+
+    #[test]
     fn of_an_entry_that_is_left_out_only_the_condition_counts() {
         let body = format!(
             "{MEDIA}[vars]\nwith = false\nlab = 'l'\n[[sites]]\ncode = 'BER'\n\
@@ -143,7 +152,12 @@ mod tests {
         assert_eq!(values("{{ vars.net.gateway }}"), [r#"net.gateway="g""#]);
         assert_eq!(values("{{ vars.net.gateway }}{{ vars.net }}"), [r#"net={"dns":["a","b"],"gateway":"g"}"#]);
         assert_eq!(values("{{ vars.other.deep is defined }}x"), ["other=1"]);
-        assert_eq!(values("x{{ vars['other'] }}"), [r#"net={"dns":["a","b"],"gateway":"g"} other=1"#]);
+        assert_eq!(values("x{{ vars['other'] }}"), ["other=1"]);
+        assert_eq!(
+            values("{{ vars['net']['gateway'] }}{{ vars.net['dns'] }}"),
+            [r#"net.dns=["a","b"] net.gateway="g""#]
+        );
+        assert_eq!(values("{{ vars['o' ~ 'ther'] }}x"), [r#"net={"dns":["a","b"],"gateway":"g"} other=1"#]);
         assert_eq!(values("{% set dns = vars.net.dns %}{{ dns | join }}"), [r#"net.dns=["a","b"]"#]);
     }
 }
