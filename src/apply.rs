@@ -5,6 +5,7 @@
 
 mod lock;
 mod look;
+mod saved;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ use crate::error::{Error, Result};
 use crate::layout::Region;
 use crate::output::{Format, Output, Sealed};
 use crate::patch::Part;
+use crate::plan::saved::Planned;
 use crate::plan::{self, Action, Change, Existing, Plan};
 use crate::progress::Progress;
 use crate::record::{Record, Recorded, RecordedFile};
@@ -27,6 +29,7 @@ use crate::verify::verify;
 use crate::write::{self, Journal, Means, Old, Recovered};
 
 pub use lock::Lock;
+pub use saved::{moved, survey_to_save};
 
 /// The outputs of one manifest, and where what is known of them is kept.
 #[derive(Clone, Debug)]
@@ -90,11 +93,23 @@ pub fn survey(work: &Work, store: &mut Store, progress: &Progress) -> Result<Pla
 /// Before anything is written when another run is at work, when something is wrong with any output, or when a file
 /// that tsmedia did not make is in the way. After that at the first output that fails; those before it are finished.
 pub fn apply(work: &Work, store: &mut Store, progress: &Progress) -> Result<Applied> {
+    apply_if(work, None, store, progress)
+}
+
+/// Does what a saved plan says, or nothing if it holds no more: ask [`moved`] for the reasons.
+pub fn apply_saved(work: &Work, planned: &[Planned], store: &mut Store, progress: &Progress) -> Result<Applied> {
+    apply_if(work, Some(planned), store, progress)
+}
+
+fn apply_if(work: &Work, planned: Option<&[Planned]>, store: &mut Store, progress: &Progress) -> Result<Applied> {
     let names: Vec<_> = work.outputs.iter().map(|output| output.name.as_str()).collect();
     let _lock = Lock::take(store.root(), &names.join("`, `"))?;
     let mut record = Record::load(work.record)?;
     let n_recovered = recover(work, store, &record, progress)?;
     let (plan, n_read) = decide(work, store, &record, progress)?;
+    if let Some(planned) = planned {
+        saved::check(work, planned, store, &record, &plan)?;
+    }
     refuse_strangers(work, &plan)?;
     refuse_unreadable(work, &plan)?;
     store.start_reading();

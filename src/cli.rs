@@ -13,6 +13,7 @@ mod inspect;
 mod plan;
 mod project;
 mod render;
+mod saved;
 mod screen;
 mod verify;
 mod watch;
@@ -54,7 +55,7 @@ enum Command {
     Render(ManifestArguments),
     /// Say what apply would do, and why.
     Plan(plan::Arguments),
-    /// Build the media that are not up to date.
+    /// Build the media that are not up to date, or do what a saved plan says.
     Apply(apply::Arguments),
     /// Build the media anew whenever what they are made of changes.
     Watch(watch::Arguments),
@@ -115,6 +116,8 @@ enum Outcome {
     Changes,
     /// Ctrl-C ended what has no end of its own.
     Interrupted,
+    /// The arguments make no sense together, and it was said why.
+    WrongUsage,
 }
 
 const WRONG_USAGE: u8 = 64;
@@ -137,6 +140,7 @@ pub fn main() -> ExitCode {
         Ok(Outcome::Wrong) => ExitCode::FAILURE,
         Ok(Outcome::Changes) => 2.into(),
         Ok(Outcome::Interrupted) => INTERRUPTED.into(),
+        Ok(Outcome::WrongUsage) => WRONG_USAGE.into(),
         Err(error) => {
             screen.error(&error);
             if screen.progress().is_cancelled() { INTERRUPTED.into() } else { ExitCode::FAILURE }

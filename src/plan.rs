@@ -4,9 +4,12 @@
 //! patched if it is the recorded one and much of it can stay; otherwise the record only says why it is built anew.
 
 mod reason;
+pub mod saved;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use crate::content::{Content, SourceFile, Stat};
 use crate::digest::{Digest, Digests};
@@ -45,7 +48,8 @@ pub struct Change {
 }
 
 /// What can be done with an output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Action {
     /// It is what it should be.
     Keep,
@@ -73,7 +77,8 @@ impl Action {
 }
 
 /// What there is under the name of an output.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Existing {
     /// Nothing.
     Missing,

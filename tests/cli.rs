@@ -25,6 +25,8 @@ mod manifests;
 mod medium;
 #[path = "cli/reasons.rs"]
 mod reasons;
+#[path = "cli/saved.rs"]
+mod saved;
 #[path = "cli/speech.rs"]
 mod speech;
 #[path = "cli/watch.rs"]

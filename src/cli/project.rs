@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::ManifestArguments;
+use super::saved;
 use super::screen::Screen;
 use crate::apply::Work;
 use crate::date::Date;
@@ -89,6 +90,10 @@ fn render_noting(
     problems: &mut Problems,
     inputs: &mut Inputs,
 ) -> Result<Vec<Vec<Rendered>>> {
+    if let Some(path) = arguments.manifests.iter().find(|path| saved::is_meant(path)) {
+        return Err(Error::new(format!("`{path}` is no manifest"))
+            .help(format!("if it is a saved plan, `tsmedia apply {path}` does what it says")));
+    }
     let options = arguments.options();
     arguments.manifests.iter().for_each(|manifest| inputs.note(manifest));
     arguments.manifests.iter().map(|manifest| manifest::load_noting(manifest, &options, problems, inputs)).collect()

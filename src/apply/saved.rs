@@ -1,0 +1,94 @@
+//! Plans that are kept: made with every digest known, and done only while what they were decided from is as it was.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{Work, look, path_of, survey};
+use crate::content::Content;
+use crate::error::{Error, Result};
+use crate::output::Output;
+use crate::plan::Plan;
+use crate::plan::saved::{self, Moved, Now, Planned, Wanted};
+use crate::progress::Progress;
+use crate::record::Record;
+use crate::store::Store;
+use crate::write;
+
+/// What there is to do, and the same to be saved. Reads every source that is not known, and remembers it.
+pub fn survey_to_save(work: &Work, store: &mut Store, progress: &Progress) -> Result<(Plan, Vec<Planned>)> {
+    learn(work, store, progress)?;
+    let plan = survey(work, store, progress)?;
+    let record = Record::load(work.record)?;
+    let mut planned = Vec::new();
+    for change in &plan.changes {
+        let output = work.outputs.iter().find(|output| output.name == change.name);
+        planned.push(Planned {
+            name: change.name.clone(),
+            action: change.action,
+            existing: look::look(&path_of(work, &change.name), &change.name, store, work.format),
+            recorded: record.get(&change.name).map(|recorded| recorded.id),
+            wanted: output.map(|output| wanted(output, store, work)).transpose()?,
+        });
+    }
+    Ok((plan, planned))
+}
+
+/// The outputs for which a saved plan holds no more.
+pub fn moved(work: &Work, planned: &[Planned], store: &mut Store, progress: &Progress) -> Result<Vec<Moved>> {
+    learn(work, store, progress)?;
+    let plan = survey(work, store, progress)?;
+    let record = Record::load(work.record)?;
+    moved_since(work, planned, store, &record, &plan)
+}
+
+/// Fails if the plan that is about to be done is not the saved one: somebody was faster than [`moved`] could tell.
+pub(super) fn check(work: &Work, planned: &[Planned], store: &Store, record: &Record, plan: &Plan) -> Result<()> {
+    match moved_since(work, planned, store, record, plan)?.first() {
+        None => Ok(()),
+        Some(moved) => Err(Error::new(format!("`{}` has moved on while the plan was being looked at", moved.name))
+            .help("do it again to see what has changed")),
+    }
+}
+
+fn moved_since(work: &Work, planned: &[Planned], store: &Store, record: &Record, plan: &Plan) -> Result<Vec<Moved>> {
+    let now = Now {
+        plan,
+        outputs: work.outputs,
+        digests: &|stat| store.digests(stat),
+        record,
+        existing: &|name| look::look(&path_of(work, name), name, store, work.format),
+    };
+    saved::moved(planned, &now)
+}
+
+/// What the record will say of an output.
+fn wanted(output: &Output, store: &Store, work: &Work) -> Result<Wanted> {
+    let mut record = Record::default();
+    record.put(output, &output.draft(work.format)?.seal_known(&|stat| store.digests(stat))?);
+    let missing = || Error::new(format!("`{}` is not in its own record", output.name));
+    let summary = record.get(&output.name).cloned().ok_or_else(missing)?;
+    Ok(Wanted { summary, files: record.files(&output.name)?.to_vec() })
+}
+
+/// Reads every source whose digests are not known.
+fn learn(work: &Work, store: &mut Store, progress: &Progress) -> Result<()> {
+    let files = work.outputs.iter().flat_map(|output| output.root.files());
+    let unknown = files.filter_map(|(_, content)| match content {
+        Content::Source(source) if store.digests(&source.stat).is_none() => Some((source.stat, Arc::clone(source))),
+        _ => None,
+    });
+    // A file that is on several media is read once.
+    let mut unknown: Vec<_> = unknown.collect::<HashMap<_, _>>().into_values().collect();
+    if unknown.is_empty() {
+        return Ok(());
+    }
+    unknown.sort_by(|a, b| a.path.cmp(&b.path));
+    store.start_reading();
+    let digests = write::hash(&unknown, &work.means, progress)?;
+    for (file, digests) in unknown.iter().zip(digests) {
+        store.remember(file.stat, digests);
+    }
+    // A plan is none the worse for a cache that can't be written.
+    let _ = store.save(&work.means.disk);
+    Ok(())
+}

@@ -1,0 +1,245 @@
+//! A plan that is kept, to be looked at and then done, and whether what it was decided from is still as it was.
+//!
+//! A saved plan holds what it was asked with, and of each output what was there, what was recorded and what is to
+//! be, file by file: enough to say what has moved since. It is JSON, one output on a line, without times and without
+//! paths of the machine but those that it was asked with.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde::{Deserialize, Serialize};
+
+use super::reason::{self, Reason};
+use super::{Action, Existing, Plan};
+use crate::content::Stat;
+use crate::digest::{Digest, Digests};
+use crate::error::{Error, Result};
+use crate::output::Output;
+use crate::record::{Record, Recorded, RecordedFile};
+
+/// The version of the file that is written here, and the newest that is read.
+const PLAN_VERSION: u32 = 1;
+
+/// A saved plan.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Saved {
+    plan_version: u32,
+    /// The sites that were asked for; all of them if none is here.
+    pub sites: Vec<String>,
+    /// The files of template values, as they were named.
+    pub vars_files: Vec<Utf8PathBuf>,
+    /// Single template values.
+    pub vars: Vec<(String, String)>,
+    /// The manifests, as they were named, each with what is to be done for it.
+    pub manifests: Vec<SavedManifest>,
+}
+
+/// What is to be done for one manifest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SavedManifest {
+    /// The manifest, as it was named.
+    pub manifest: Utf8PathBuf,
+    /// What is to be done with each output.
+    pub outputs: Vec<Planned>,
+}
+
+/// What is to be done with an output, and what that was decided from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Planned {
+    /// The output, as its author sees it.
+    pub name: String,
+    /// What to do.
+    pub action: Action,
+    /// What there was under its name.
+    pub existing: Existing,
+    /// The medium that was recorded.
+    pub recorded: Option<Digest>,
+    /// What it is to be; nothing for an output that is to be deleted.
+    pub wanted: Option<Wanted>,
+}
+
+/// What an output is to be: what the record will say of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    /// All of it but its files.
+    pub summary: Recorded,
+    /// Its files.
+    pub files: Vec<RecordedFile>,
+}
+
+/// An output for which a saved plan holds no more, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moved {
+    /// The output.
+    pub name: String,
+    /// What was to be done, if it was planned.
+    pub planned: Option<Action>,
+    /// What would be done now, if there is anything to say of it.
+    pub now: Option<Action>,
+    /// What there was and what there is under its name, if that is not the same.
+    pub existing: Option<(Existing, Existing)>,
+    /// Whether another medium is recorded than was.
+    pub is_recorded_anew: bool,
+    /// In what it would come out other than planned.
+    pub inputs: Vec<Reason>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Version {
+    plan_version: u32,
+}
+
+impl Saved {
+    /// A plan to save.
+    pub fn new(
+        sites: Vec<String>,
+        vars_files: Vec<Utf8PathBuf>,
+        vars: Vec<(String, String)>,
+        manifests: Vec<SavedManifest>,
+    ) -> Self {
+        Self { plan_version: PLAN_VERSION, sites, vars_files, vars, manifests }
+    }
+
+    /// Whether a text is meant to be a saved plan. No manifest starts like this.
+    pub fn is_meant(text: &[u8]) -> bool {
+        text.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{')
+    }
+
+    /// Reads a saved plan; `path` is where it came from.
+    pub fn parse(text: &str, path: &Utf8Path) -> Result<Self> {
+        let damaged = |error: serde_json::Error| {
+            Error::new(format!("the saved plan `{path}` is damaged")).because(error).help("save it again")
+        };
+        let whole: serde_json::Value = serde_json::from_str(text).map_err(damaged)?;
+        let Ok(Version { plan_version }) = serde_json::from_value(whole) else {
+            return Err(Error::new(format!("`{path}` is neither a manifest nor a saved plan"))
+                .help("a saved plan is what `tsmedia plan --out FILE` writes"));
+        };
+        if plan_version > PLAN_VERSION {
+            return Err(Error::new(format!(
+                "`{path}` is a saved plan of version {plan_version}, and this tsmedia reads up to {PLAN_VERSION}"
+            ))
+            .help("use the tsmedia that wrote it, or save it again with this one"));
+        }
+        serde_json::from_str(text).map_err(damaged)
+    }
+
+    /// The text of the file.
+    pub fn to_json(&self) -> Result<String> {
+        let failed = |error: serde_json::Error| Error::new("writing the plan").because(error);
+        let mut text = format!("{{\n\"plan-version\": {}", self.plan_version);
+        let vars_files = serde_json::to_string(&self.vars_files).map_err(failed)?;
+        for (key, json) in [
+            ("sites", serde_json::to_string(&self.sites).map_err(failed)?),
+            ("vars-files", vars_files),
+            ("vars", serde_json::to_string(&self.vars).map_err(failed)?),
+        ] {
+            text += &format!(",\n\"{key}\": {json}");
+        }
+        text += ",\n\"manifests\": [";
+        for (index, SavedManifest { manifest, outputs }) in self.manifests.iter().enumerate() {
+            text += if index == 0 { "\n" } else { ",\n" };
+            text += &format!("{{ \"manifest\": {}, \"outputs\": [", serde_json::to_string(manifest).map_err(failed)?);
+            for (index, output) in outputs.iter().enumerate() {
+                text += if index == 0 { "\n" } else { ",\n" };
+                text += &serde_json::to_string(output).map_err(failed)?;
+            }
+            text += "\n] }";
+        }
+        text += "\n]\n}\n";
+        Ok(text)
+    }
+}
+
+/// How everything is now that a saved plan was decided from.
+pub struct Now<'a> {
+    /// What would be done.
+    pub plan: &'a Plan,
+    /// What the manifest makes.
+    pub outputs: &'a [Output],
+    /// The digests of sources: all have to be known.
+    pub digests: &'a dyn Fn(&Stat) -> Option<Digests>,
+    /// What was built.
+    pub record: &'a Record,
+    /// What there is under a name.
+    pub existing: &'a dyn Fn(&str) -> Existing,
+}
+
+/// The outputs for which a saved plan holds no more.
+///
+/// An output that is as it was planned to be already is no reason to refuse: then somebody did it, and doing the plan
+/// again does the rest.
+pub fn moved(planned: &[Planned], now: &Now) -> Result<Vec<Moved>> {
+    let mut all = Vec::new();
+    for planned in planned {
+        all.extend(moved_output(planned, now)?);
+    }
+    let is_planned = |name: &str| planned.iter().any(|planned| planned.name == name);
+    let unplanned = now.plan.changes.iter().filter(|change| change.action != Action::Keep && !is_planned(&change.name));
+    all.extend(unplanned.map(|change| Moved {
+        name: change.name.clone(),
+        planned: None,
+        now: Some(change.action),
+        existing: None,
+        is_recorded_anew: false,
+        inputs: Vec::new(),
+    }));
+    Ok(all)
+}
+
+fn moved_output(planned: &Planned, now: &Now) -> Result<Option<Moved>> {
+    let output = now.outputs.iter().find(|output| output.name == planned.name);
+    let existing = (now.existing)(&planned.name);
+    let recorded = now.record.get(&planned.name).map(|recorded| recorded.id);
+    let mut differences = Vec::new();
+    let is_done = match (&planned.wanted, output) {
+        (Some(Wanted { summary, files }), Some(output)) => {
+            let identity = output.identity(now.digests)?;
+            if identity.id != Some(summary.id) {
+                differences = reason::differences(output, &identity, summary, files);
+            }
+            existing == Existing::Medium { id: summary.id, len: summary.len }
+        }
+        // Deleting is also forgetting, and a file that was left alone may still be there.
+        (None, None) => recorded.is_none(),
+        (Some(_), None) | (None, Some(_)) => false,
+    };
+    let is_wanted_as_planned = planned.wanted.is_some() == output.is_some() && differences.is_empty();
+    let is_as_it_was = existing == planned.existing && recorded == planned.recorded;
+    if is_wanted_as_planned && (is_done || is_as_it_was) {
+        return Ok(None);
+    }
+    let action = now.plan.changes.iter().find(|change| change.name == planned.name).map(|change| change.action);
+    Ok(Some(Moved {
+        name: planned.name.clone(),
+        planned: Some(planned.action),
+        now: action,
+        existing: (existing != planned.existing).then_some((planned.existing, existing)),
+        is_recorded_anew: recorded != planned.recorded,
+        inputs: differences,
+    }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_saved_plan_is_told_from_one_that_is_damaged_or_newer() {
+        let saved = Saved::new(vec!["BER".into()], Vec::new(), vec![("a".into(), "b c".into())], Vec::new());
+        let text = saved.to_json().unwrap();
+        assert_eq!(Saved::parse(&text, "ci.plan".into()).unwrap(), saved);
+        assert!(Saved::is_meant(text.as_bytes()) && Saved::is_meant(b" \n{") && !Saved::is_meant(b"[media]\n{}"));
+        let refused = |text: &str| Saved::parse(text, "ci.plan".into()).unwrap_err().to_string();
+        for cut in 1..text.trim_end().len() {
+            assert_eq!(refused(&text[..cut]), "the saved plan `ci.plan` is damaged", "{cut}");
+        }
+        assert_eq!(refused("{\"plan-version\": 1}"), "the saved plan `ci.plan` is damaged");
+        assert_eq!(refused("{\"record-version\": 1}"), "`ci.plan` is neither a manifest nor a saved plan");
+        let newer = refused("{\"plan-version\": 2, \"else\": 1}");
+        assert_eq!(newer, "`ci.plan` is a saved plan of version 2, and this tsmedia reads up to 1");
+    }
+}
