@@ -5,6 +5,7 @@
 mod cache;
 pub mod diff;
 mod failure;
+mod folders;
 pub mod map;
 mod medium;
 mod moved;

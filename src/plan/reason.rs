@@ -129,7 +129,7 @@ pub struct FileChange {
 }
 
 /// The ways in which a file can be other than it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Fate {
     /// It was not there.
     Added,

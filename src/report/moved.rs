@@ -37,7 +37,7 @@ fn head(moved: &Moved) -> String {
 }
 
 fn points(moved: &Moved) -> Vec<Point> {
-    let line = |line: String| Point { line, details: Vec::new() };
+    let line = |line: String| Point { line, ..Point::default() };
     let existing = moved.existing.map(|(old, new)| match (old, new) {
         (Existing::Medium { .. }, Existing::Medium { .. }) => line("there is another medium than there was".into()),
         _ => line(format!("there was {}, and there is {} now", noun(old), noun(new))),

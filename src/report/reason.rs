@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::counted;
+use super::folders::{self, mark};
 use super::screen::Point;
 use crate::plan::{Action, BootChange, Change, EntryChange, Fate, FileChange, Reason, Tally};
 use crate::size::Size;
@@ -21,7 +22,7 @@ pub(super) fn point(reason: &Reason, change: &Change) -> Point {
         }
         _ => return difference(reason),
     };
-    Point { line, details: Vec::new() }
+    Point { line, ..Point::default() }
 }
 
 /// A reason by itself.
@@ -57,7 +58,7 @@ pub(super) fn difference(reason: &Reason) -> Point {
         Reason::Folders => "the empty folders are other ones".into(),
         Reason::Entry(entry) => return of_entry(entry),
     };
-    Point { line, details: Vec::new() }
+    Point { line, ..Point::default() }
 }
 
 /// What a value was and what it is; a secret has neither.
@@ -96,7 +97,7 @@ fn of_entry(entry: &EntryChange) -> Point {
         // Of an entry that came or went as a whole, its files are no news.
         (old, new) => {
             let what = old_to_new(old.as_ref().map(tally), new.as_ref().map(tally));
-            return Point { line: format!("{title}: {what}"), details: Vec::new() };
+            return Point { line: format!("{title}: {what}"), ..Point::default() };
         }
     };
     if let [file] = &entry.files[..] {
@@ -105,7 +106,7 @@ fn of_entry(entry: &EntryChange) -> Point {
             (fate, "") => format!("{}, {}", fate.as_str(), lens(file, entry)),
             (fate, name) => format!("`{name}` {}, {}", fate.as_str(), lens(file, entry)),
         };
-        return Point { line: format!("{title}: {what}"), details: Vec::new() };
+        return Point { line: format!("{title}: {what}"), ..Point::default() };
     }
     let counts = Fate::ALL.map(|fate| (entry.count(fate), fate.as_str()));
     let mut counts = counts.iter().filter(|(n, _)| *n > 0);
@@ -117,16 +118,13 @@ fn of_entry(entry: &EntryChange) -> Point {
     }
     let (old, new) = (Size(old.len).to_string(), Size(new.len).to_string());
     let sizes = if old == new { format!("{new} in all") } else { format!("{old} → {new}") };
-    let detail = |file: &FileChange| {
-        let mark = match file.fate() {
-            Fate::Added => '+',
-            Fate::Removed => '-',
-            Fate::Changed => '~',
-            Fate::Moved => '>',
-        };
-        format!("{mark} {} ({})", within(&file.path, entry), lens(file, entry))
-    };
-    Point { line: format!("{title}: {what}; {sizes}"), details: entry.files.iter().map(detail).collect() }
+    let detail =
+        |file: &FileChange| format!("{} {} ({})", mark(file.fate()), within(&file.path, entry), lens(file, entry));
+    Point {
+        line: format!("{title}: {what}; {sizes}"),
+        details: entry.files.iter().map(detail).collect(),
+        brief: folders::lines(&entry.files, &|path| within(path, entry), &detail),
+    }
 }
 
 /// A path as it is called within its entry; nothing if it is the entry.

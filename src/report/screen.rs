@@ -20,6 +20,8 @@ pub(super) struct Block {
 pub(super) struct Point {
     pub line: String,
     pub details: Vec<String>,
+    /// The same in fewer lines, for want of room.
+    pub brief: Vec<String>,
 }
 
 /// How many lines the lists of a block get.
@@ -40,6 +42,7 @@ pub(super) fn fit(blocks: &[Block], n_lines: Option<usize>) -> String {
         blocks.iter().for_each(|block| write(&mut text, block, &whole(block)));
         return text;
     };
+    let blocks: Vec<_> = blocks.iter().map(brief).collect();
     // An empty line and the hint come last.
     let mut room = n_lines.saturating_sub(2);
     let mut shares: Vec<Share> = Vec::new();
@@ -56,7 +59,7 @@ pub(super) fn fit(blocks: &[Block], n_lines: Option<usize>) -> String {
     }
     for limits in [FIRST_SHARES, [usize::MAX; 3]] {
         for (of, limit) in limits.into_iter().enumerate() {
-            while room > 0 && grant(blocks, &mut shares, of, limit, &mut room) {}
+            while room > 0 && grant(&blocks, &mut shares, of, limit, &mut room) {}
         }
     }
     for (block, share) in blocks.iter().zip(&shares) {
@@ -71,6 +74,11 @@ pub(super) fn fit(blocks: &[Block], n_lines: Option<usize>) -> String {
 
 fn n_lines_of(block: &Block) -> usize {
     1 + block.heads.len() + block.points.iter().map(|point| 1 + point.details.len()).sum::<usize>()
+}
+
+fn brief(block: &Block) -> Block {
+    let point = |point: &Point| Point { details: point.brief.clone(), ..point.clone() };
+    Block { heads: block.heads.clone(), points: block.points.iter().map(point).collect() }
 }
 
 fn whole(block: &Block) -> Share {
@@ -140,7 +148,11 @@ mod tests {
 
     fn block(n_heads: usize, details: &[usize]) -> Block {
         let names = |word: &str, n: usize| (0..n).map(|n| format!("{word} {n}")).collect::<Vec<_>>();
-        let point = |n: &usize| Point { line: format!("point with {n}"), details: names("detail", *n) };
+        let point = |n: &usize| Point {
+            line: format!("point with {n}"),
+            details: names("detail", *n),
+            brief: names("detail", *n),
+        };
         Block { heads: names("head", n_heads), points: details.iter().map(point).collect() }
     }
 

@@ -94,10 +94,7 @@ fn every_change_of_content_is_built_and_nothing_else_is() {
     let desk = small();
     let mut watching = Watching::start(&desk, &[]);
     let said = watching.until("Ctrl-C ends it");
-    assert!(
-        said.starts_with("create    out/win11-BER.iso: never built\ncreated   out/win11-BER.iso ("),
-        "{said}"
-    );
+    assert!(said.starts_with("create    out/win11-BER.iso: never built\ncreated   out/win11-BER.iso ("), "{said}");
 
     desk.put("packages/vpn/vpn.conf", "edited in place");
     let said = watching.until("wrote");

@@ -1,0 +1,142 @@
+//! Files that changed, told folder by folder, where there are too many to name each.
+
+use std::collections::HashMap;
+
+use super::counted;
+use crate::plan::{Fate, FileChange};
+use crate::size::Size;
+
+/// Folders are told apart as deep as it makes no more lines than these, or than less deep.
+const MAX_LINES: usize = 6;
+/// The deepest level at which folders are told apart.
+const MAX_DEPTH: usize = 8;
+/// So few files are named after all.
+const MIN_FILES: usize = 3;
+
+/// Files of one folder with the same fate.
+struct Group<'a> {
+    fate: Fate,
+    folder: &'a str,
+    /// Where the folder was, if its files were moved together.
+    from: Option<&'a str>,
+    files: Vec<&'a FileChange>,
+}
+
+/// Lines for files whose paths `within` shortens: `line` is that of a file by itself.
+pub(super) fn lines<'a>(
+    files: &'a [FileChange],
+    within: &dyn Fn(&'a str) -> &'a str,
+    line: &dyn Fn(&'a FileChange) -> String,
+) -> Vec<String> {
+    let at_depth = |depth: usize| {
+        let groups = groups(files, within, depth);
+        let lines = groups.into_iter().flat_map(|group| match group.files.len() {
+            n_files if n_files < MIN_FILES || group.folder.is_empty() => group.files.into_iter().map(line).collect(),
+            _ => vec![line_of(&group)],
+        });
+        lines.collect::<Vec<_>>()
+    };
+    let mut lines = at_depth(1);
+    for depth in 2..=MAX_DEPTH {
+        let deeper = at_depth(depth);
+        if deeper.len() > lines.len().max(MAX_LINES) {
+            break;
+        }
+        lines = deeper;
+    }
+    lines
+}
+
+fn groups<'a>(files: &'a [FileChange], within: &dyn Fn(&'a str) -> &'a str, depth: usize) -> Vec<Group<'a>> {
+    let mut groups: Vec<Group> = Vec::new();
+    let mut by_key = HashMap::new();
+    for file in files {
+        let path = within(&file.path);
+        let ends = path.match_indices('/').map(|(at, _)| at).take(depth);
+        let (folder, rest) = path.split_at(ends.last().unwrap_or(0));
+        let from = file.from.as_deref().and_then(|from| within(from).strip_suffix(rest));
+        // What was moved to another name too is told by itself.
+        let folder = if file.from.is_some() && from.is_none() { "" } else { folder };
+        let fate = file.fate();
+        let index = *by_key.entry((fate, folder, from)).or_insert(groups.len());
+        match groups.get_mut(index) {
+            Some(group) => group.files.push(file),
+            None => groups.push(Group { fate, folder, from, files: vec![file] }),
+        }
+    }
+    groups
+}
+
+fn line_of(group: &Group) -> String {
+    let sum = |len: fn(&FileChange) -> Option<u64>| Size(group.files.iter().filter_map(|file| len(file)).sum());
+    let (old, new) = (sum(|file| file.old), sum(|file| file.new));
+    let what = match group.fate {
+        Fate::Added => new.to_string(),
+        Fate::Removed => old.to_string(),
+        Fate::Changed if old.to_string() == new.to_string() => format!("{new}, other bytes"),
+        Fate::Changed => format!("{old} → {new}"),
+        Fate::Moved => format!("{new}, they were in `{}/`", group.from.unwrap_or_default()),
+    };
+    format!("{} {} in {}/ ({what})", mark(group.fate), counted(group.files.len(), "file"), group.folder)
+}
+
+/// The sign that a line starts with.
+pub(super) fn mark(fate: Fate) -> char {
+    match fate {
+        Fate::Added => '+',
+        Fate::Removed => '-',
+        Fate::Changed => '~',
+        Fate::Moved => '>',
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Path, where it was, and how long it was and is.
+    type File<'a> = (&'a str, Option<&'a str>, Option<u64>, Option<u64>);
+
+    fn told(files: &[File]) -> String {
+        let change = |(path, from, old, new): &File| FileChange {
+            path: format!("PKG/{path}"),
+            from: from.map(|from| format!("PKG/{from}")),
+            old: *old,
+            new: *new,
+        };
+        let files: Vec<_> = files.iter().map(change).collect();
+        let within = |path| str::strip_prefix(path, "PKG/").unwrap_or(path);
+        lines(&files, &within, &|file| format!("{} {}", mark(file.fate()), within(&file.path))).join("\n")
+    }
+
+    #[test]
+    fn files_of_a_folder_that_went_the_same_way_are_one_line() {
+        let (one, two) = (Some(1_000), Some(2_000));
+        insta::assert_snapshot!(told(&[
+            ("a/1", None, None, one),
+            ("a/2", None, None, one),
+            ("a/3", None, None, one),
+            ("a/4", None, one, two),
+            ("b/c/1", Some("b/d/1"), one, one),
+            ("b/c/2", Some("b/d/2"), one, one),
+            ("b/c/e/3", Some("b/d/e/3"), one, one),
+            ("b/c/other", Some("x"), one, one),
+            ("r1", None, one, None),
+            ("r2", None, one, None),
+            ("r3", None, one, None),
+        ]), @"
+        + 3 files in a/ (3.00 kB)
+        ~ a/4
+        > 3 files in b/c/ (3.00 kB, they were in `b/d/`)
+        > b/c/other
+        - r1
+        - r2
+        - r3
+        ");
+        let deep: Vec<_> = (0..40).map(|n| format!("drivers/{n}/x64/{}.sys", n % 2)).collect();
+        let deep: Vec<_> = deep.iter().map(|path| (path.as_str(), None, one, one)).collect();
+        insta::assert_snapshot!(told(&deep), @"
+        ~ 40 files in drivers/ (40.0 kB, other bytes)
+        ");
+    }
+}
