@@ -5,11 +5,12 @@
 
 mod lock;
 mod look;
+mod patch;
 mod saved;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::collections::BTreeMap;
+use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fs::{Access, access};
@@ -17,18 +18,16 @@ use rustix::fs::{Access, access};
 use crate::content::Content;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::layout::Region;
 use crate::output::{Format, Output, Sealed};
-use crate::patch::Part;
 use crate::plan::saved::Planned;
 use crate::plan::{self, Action, Change, Existing, Plan};
 use crate::progress::Progress;
 use crate::record::{Record, Recorded, RecordedFile};
 use crate::store::Store;
-use crate::verify::verify;
-use crate::write::{self, Journal, Means, Old, Recovered};
+use crate::write::{self, Journal, Means};
 
 pub use lock::Lock;
+use patch::{Patcher, recover};
 pub use saved::{moved, survey_to_save};
 
 /// The outputs of one manifest, and where what is known of them is kept.
@@ -78,7 +77,7 @@ pub struct Built {
 pub fn survey(work: &Work, store: &mut Store, progress: &Progress) -> Result<Plan> {
     let record = Record::load(work.record)?;
     let n_recovered = recover(work, store, &record, progress)?;
-    let (plan, n_read) = decide(work, store, &record, progress)?;
+    let (plan, n_read) = decide(work, store, &record, &Patcher::default(), progress)?;
     if n_read > 0 || n_recovered > 0 {
         // A plan is none the worse for a cache that can't be written.
         let _ = store.save(&work.means.disk);
@@ -106,7 +105,8 @@ fn apply_if(work: &Work, planned: Option<&[Planned]>, store: &mut Store, progres
     let _lock = Lock::take(store.root(), &names.join("`, `"))?;
     let mut record = Record::load(work.record)?;
     let n_recovered = recover(work, store, &record, progress)?;
-    let (plan, n_read) = decide(work, store, &record, progress)?;
+    let patcher = Patcher::default();
+    let (plan, n_read) = decide(work, store, &record, &patcher, progress)?;
     if let Some(planned) = planned {
         saved::check(work, planned, store, &record, &plan)?;
     }
@@ -125,12 +125,10 @@ fn apply_if(work: &Work, planned: Option<&[Planned]>, store: &mut Store, progres
                 }
             }
             (Action::Create | Action::Patch | Action::Rebuild, Some(output)) => {
-                let patched = match change.action {
-                    Action::Patch => patch(output, store, &mut record, work, progress)?,
-                    _ => None,
-                };
+                let is_patch = change.action == Action::Patch;
+                let patched = if is_patch { patcher.patch(output, store, &mut record, work, progress)? } else { None };
                 let (built, journal) = match patched {
-                    Some(patched) => patched,
+                    Some((built, journal)) => (built, journal),
                     None => {
                         let (built, n_read) = build(output, store, &mut record, work, progress)?;
                         applied.n_read += n_read;
@@ -156,31 +154,13 @@ fn apply_if(work: &Work, planned: Option<&[Planned]>, store: &mut Store, progres
     Ok(Applied { plan, ..applied })
 }
 
-/// Finishes or takes back what a run that was cut off left of its patches, and says how many there were.
-fn recover(work: &Work, store: &mut Store, record: &Record, progress: &Progress) -> Result<usize> {
-    let mut n_recovered = 0;
-    let names = work.outputs.iter().map(|output| &output.name).chain(record.outputs().map(|recorded| &recorded.name));
-    for name in names.collect::<BTreeSet<_>>() {
-        let path = path_of(work, name);
-        let Some(Recovered { id, stat, is_doubtful }) = write::recover(&path, &work.means.disk)? else { continue };
-        n_recovered += 1;
-        if is_doubtful && !is_sound(&path, work, progress)? {
-            // It is neither the old medium nor the new one, and the manifest makes it again.
-            work.means.disk.remove(&path).map_err(|error| Error::io("removing", &path, error))?;
-            continue;
-        }
-        store.remember_finished(name, stat, id);
-    }
-    Ok(n_recovered)
-}
-
-fn is_sound(path: &Utf8Path, work: &Work, progress: &Progress) -> Result<bool> {
-    let mut file = File::open(path).map_err(|error| Error::io("opening", path, error))?;
-    let verified = (work.format.read)(&mut file).and_then(|listing| verify(&mut file, &listing, progress));
-    Ok(verified.is_ok_and(|verified| verified.faults.is_empty()))
-}
-
-fn decide(work: &Work, store: &mut Store, record: &Record, progress: &Progress) -> Result<(Plan, u64)> {
+fn decide(
+    work: &Work,
+    store: &mut Store,
+    record: &Record,
+    patcher: &Patcher,
+    progress: &Progress,
+) -> Result<(Plan, u64)> {
     let mut n_read = 0;
     // Every file is looked at once, however often the plan asks.
     let seen = RefCell::new(BTreeMap::new());
@@ -193,8 +173,8 @@ fn decide(work: &Work, store: &mut Store, record: &Record, progress: &Progress) 
                     .entry(name.to_owned())
                     .or_insert_with(|| look::look(&path_of(work, name), name, store, work.format))
             };
-            let patching = |output: &Output, sealed: &Sealed, recorded: &Recorded, files: &[RecordedFile]| {
-                write::cost(&output.path, &old(recorded, files), sealed, &work.means)
+            let patching = |output: &Output, sealed: Sealed, recorded: &Recorded, files: &[RecordedFile]| {
+                patcher.cost(output, sealed, recorded, files, work)
             };
             let inputs = plan::Inputs {
                 outputs: work.outputs,
@@ -255,33 +235,6 @@ fn refuse_unreadable(work: &Work, plan: &Plan) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// What the record knows of an output.
-fn old(recorded: &Recorded, files: &[RecordedFile]) -> Old {
-    let part = |file: &RecordedFile| {
-        let region = Region { offset: file.offset, len: file.len };
-        Part { region, blake3: file.blake3 }
-    };
-    Old { id: recorded.id, len: recorded.len, parts: files.iter().map(part).collect() }
-}
-
-/// Makes an output of the one that is there and takes it into record and memo. Nothing if it can't be done any more.
-fn patch(
-    output: &Output,
-    store: &mut Store,
-    record: &mut Record,
-    work: &Work,
-    progress: &Progress,
-) -> Result<Option<(Built, Option<Journal>)>> {
-    let Some(recorded) = record.get(&output.name) else { return Ok(None) };
-    let old = old(recorded, record.files(&output.name)?);
-    let sealed = output.draft(work.format)?.seal_known(&|stat| store.digests(stat))?;
-    let Some(patched) = write::patch(&output.path, &old, &sealed, &work.means, progress)? else { return Ok(None) };
-    record.put(output, &sealed);
-    let (name, id, len) = (output.name.clone(), sealed.id, sealed.layout.len());
-    store.remember_finished(&output.name, patched.stat, id);
-    Ok(Some((Built { name, id, len }, patched.journal)))
 }
 
 /// Writes an output and takes it into record and memo.

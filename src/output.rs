@@ -10,6 +10,7 @@ mod draft;
 mod fit;
 mod identity;
 pub mod lists;
+mod structure;
 
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -17,10 +18,10 @@ use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use disc::DISC;
-pub(crate) use draft::range_header;
-pub use draft::{Draft, Job, Placed, Sealed, outside};
+pub use draft::{Draft, Job, Placed, Sealed};
 pub use fit::Overflow;
 pub use identity::{BootImage, Held, Identity};
+pub use structure::{Structure, outside};
 
 use crate::date::Date;
 use crate::error::{Error, Result};

@@ -125,11 +125,11 @@ pub struct Inputs<'a> {
     /// How outputs are laid out.
     pub format: Format,
     /// What it would take to make an output of the recorded one; nothing where nothing is to be patched.
-    pub patching: Option<&'a Patcher<'a>>,
+    pub patching: Option<&'a PatchCost<'a>>,
 }
 
 /// Says what it would take to make an output of the one that is there, of which these files are recorded.
-pub type Patcher<'a> = dyn Fn(&Output, &Sealed, &Recorded, &[RecordedFile]) -> Result<Patching> + 'a;
+pub type PatchCost<'a> = dyn Fn(&Output, Sealed, &Recorded, &[RecordedFile]) -> Result<Patching> + 'a;
 
 impl Plan {
     /// Whether there is nothing to do.
@@ -251,7 +251,7 @@ fn change(inputs: &Inputs, output: &Output) -> Result<Change> {
         let patching = match wanted_id {
             Some(_) => {
                 let files = inputs.record.files(&output.name)?;
-                patching(output, &draft.seal_known(inputs.digests)?, recorded, files)?
+                patching(output, draft.seal_known(inputs.digests)?, recorded, files)?
             }
             // So much is new that nobody read it to find out what a patch would take.
             None => Patching::NotWorthwhile,

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use super::fit::fit;
 use super::identity::Fields;
 use super::lists::{self, Medium, NOT_YET};
+use super::structure::structure_digest;
 use super::{BootImage, FORMAT_VERSION, Format, Output};
 use crate::content::{Content, SourceFile, Stat};
 use crate::digest::{Digest, Digests};
 use crate::error::{Error, Result};
 use crate::layout::{Extent, Layout, Piece, Region, Slack};
-use crate::source::visit;
 use crate::volume::{Folder, Misplaced, Volume};
 
 /// An output that is laid out, with digests of zeros where the real ones are not known yet.
@@ -338,57 +338,7 @@ fn places_digest(layout: &Layout) -> Digest {
     let mut hasher = Fields::default();
     hasher.bytes(&layout.len().to_le_bytes());
     for extent in layout.extents() {
-        hasher.bytes(&range_header(&Region { offset: extent.offset, len: extent.len }));
+        hasher.region(&Region { offset: extent.offset, len: extent.len });
     }
     hasher.finish()
-}
-
-/// The ranges of an output of `len` bytes that are in no file, ascending.
-pub fn outside<'a>(len: u64, files: impl Iterator<Item = &'a Region>) -> Vec<Region> {
-    let mut inside: Vec<_> = files.copied().filter(|place| place.len > 0).collect();
-    inside.sort_by_key(|place| place.offset);
-    let mut ranges = Vec::new();
-    let mut at = 0;
-    for place in inside.iter().chain([&Region { offset: len, len: 0 }]) {
-        let start = place.offset.min(len);
-        if start > at {
-            ranges.push(Region { offset: at, len: start - at });
-        }
-        at = at.max(place.offset.saturating_add(place.len));
-    }
-    ranges
-}
-
-/// What starts the digest of a range outside files: where it is.
-pub(crate) fn range_header(range: &Region) -> [u8; 16] {
-    let mut header = [0; 16];
-    header[..8].copy_from_slice(&range.offset.to_le_bytes());
-    header[8..].copy_from_slice(&range.len.to_le_bytes());
-    header
-}
-
-fn structure_digest<'a>(layout: &Layout, files: impl Iterator<Item = &'a Region>) -> Result<Digest> {
-    let mut hasher = Fields::default();
-    for range in outside(layout.len(), files) {
-        hasher.bytes(&range_header(&range));
-        visit(layout, &[range], &mut |bytes| {
-            hasher.bytes(bytes);
-            Ok(())
-        })?;
-    }
-    Ok(hasher.finish())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_outside_files_is_whatever_no_file_covers() {
-        let place = |offset, len| Region { offset, len };
-        assert_eq!(outside(10, [].iter()), [place(0, 10)]);
-        assert_eq!(outside(10, [place(4, 2), place(0, 1)].iter()), [place(1, 3), place(6, 4)]);
-        assert_eq!(outside(10, [place(2, 5), place(3, 1), place(9, 9)].iter()), [place(0, 2), place(7, 2)]);
-        assert_eq!(outside(10, [place(0, 10), place(5, 0)].iter()), []);
-    }
 }

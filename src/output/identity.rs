@@ -11,7 +11,7 @@ use crate::content::{Content, SourceFile, Stat};
 use crate::digest::{Digest, Digests};
 use crate::error::Result;
 use crate::firmware::Firmware;
-use crate::layout::{Extent, Layout, Piece};
+use crate::layout::{Extent, Layout, Piece, Region};
 use crate::source::hash_layout;
 use crate::volume::{BootEntry, Node};
 
@@ -163,6 +163,11 @@ impl Fields {
             self.hasher.update(&self.gathered);
             self.gathered.clear();
         }
+    }
+
+    pub(super) fn region(&mut self, region: &Region) {
+        self.number(region.offset);
+        self.number(region.len);
     }
 
     fn number(&mut self, number: u64) {

@@ -7,7 +7,7 @@ use super::Found;
 use crate::digest::{Digest, Hasher};
 use crate::error::{Error, Result};
 use crate::layout::Region;
-use crate::output::{Image, Listed, Listing, outside, range_header};
+use crate::output::{Image, Listed, Listing, Structure, outside};
 use crate::progress::Progress;
 
 const BLOCK_LEN: usize = 1 << 20;
@@ -37,16 +37,13 @@ pub(super) fn hash(
         }
         files.insert(file.path.clone(), Found { len: file.len, digests: whole.then(|| hasher.finish()) });
     }
-    let mut hasher = blake3::Hasher::new();
+    let mut structure = Structure::default();
     let mut whole = true;
     for range in outside(len, listing.files.iter().flat_map(|file| &file.places)) {
-        hasher.update(&range_header(&range));
-        whole = whole
-            && read(image, &range, &mut block, progress, &mut |bytes| {
-                hasher.update(bytes);
-            })?;
+        structure.start(&range);
+        whole = whole && read(image, &range, &mut block, progress, &mut |bytes| structure.take(bytes))?;
     }
-    Ok((files, whole.then(|| Digest(*hasher.finalize().as_bytes()))))
+    Ok((files, whole.then(|| structure.finish())))
 }
 
 /// Hands on the bytes of a range, and says whether all of them could be read. Fails only when asked to stop: a bad

@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
+use rustix::fs::SeekFrom;
+
 use super::Old;
 use crate::layout::{Extent, Layout, Piece, Region};
 use crate::output::Sealed;
@@ -65,6 +67,13 @@ impl Scheme {
         let (mut new, mut old) = (Vec::new(), Vec::new());
         let mut at = gap.new.offset;
         while at < end {
+            // Where neither has anything there is nothing to compare: slack is most of what is between files.
+            let next_new = within(layout, Region { offset: at, len: end - at }).next().map_or(end, |next| next.offset);
+            let old_at = at - gap.new.offset + gap.old.offset;
+            at = next_new.min(at + next_data(old_file, old_at, end - at));
+            if at == end {
+                break;
+            }
             let to = (at + 1).next_multiple_of(WINDOW_LEN).min(end);
             let window = Region { offset: at, len: to - at };
             if let Some(Extent { piece: Piece::Source { .. }, len, .. }) = within(layout, window).next()
@@ -122,6 +131,16 @@ impl Scheme {
         let first = self.over.partition_point(|region| region.end() <= gap.new.offset);
         let own = self.over[first..].iter().take_while(|region| region.offset < gap.new.end());
         own.map(|region| region.end().min(gap.new.end()) - region.offset.max(gap.new.offset)).sum()
+    }
+}
+
+/// How many bytes from `at` on a file has nothing in, of the next `len`. A file system that can't tell has something
+/// everywhere.
+fn next_data(file: &File, at: u64, len: u64) -> u64 {
+    match rustix::fs::seek(file, SeekFrom::Data(at)) {
+        Ok(data) => (data - at).min(len),
+        Err(rustix::io::Errno::NXIO) => len,
+        Err(_) => 0,
     }
 }
 

@@ -1,0 +1,96 @@
+//! Patching outputs, and what is left of patches that were cut off.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fs::File;
+
+use camino::Utf8Path;
+
+use super::{Built, Work, path_of};
+use crate::error::{Error, Result};
+use crate::layout::Region;
+use crate::output::{Output, Sealed};
+use crate::patch::Part;
+use crate::progress::Progress;
+use crate::record::{Record, Recorded, RecordedFile};
+use crate::store::Store;
+use crate::verify::verify;
+use crate::write::{self, Journal, Old, Patching, Recovered};
+
+/// Patches outputs. The one that the plan looked at last is known byte for byte, and most plans look at one only.
+#[derive(Default)]
+pub(super) struct Patcher {
+    latest: RefCell<Option<(String, Sealed)>>,
+}
+
+impl Patcher {
+    /// What it would take to make this of the output that is there, and is recorded so.
+    pub(super) fn cost(
+        &self,
+        output: &Output,
+        sealed: Sealed,
+        recorded: &Recorded,
+        files: &[RecordedFile],
+        work: &Work,
+    ) -> Result<Patching> {
+        let patching = write::cost(&output.path, &old(recorded, files), &sealed, &work.means)?;
+        *self.latest.borrow_mut() = Some((output.name.clone(), sealed));
+        Ok(patching)
+    }
+
+    /// Makes an output of the one that is there and takes it into record and memo. The journal is to be settled when
+    /// those are saved. Nothing if it can't be done any more.
+    pub(super) fn patch(
+        &self,
+        output: &Output,
+        store: &mut Store,
+        record: &mut Record,
+        work: &Work,
+        progress: &Progress,
+    ) -> Result<Option<(Built, Option<Journal>)>> {
+        let Some(recorded) = record.get(&output.name) else { return Ok(None) };
+        let old = old(recorded, record.files(&output.name)?);
+        let sealed = match self.latest.take().filter(|(name, _)| *name == output.name) {
+            Some((_, sealed)) => sealed,
+            None => output.draft(work.format)?.seal_known(&|stat| store.digests(stat))?,
+        };
+        let Some(patched) = write::patch(&output.path, &old, &sealed, &work.means, progress)? else { return Ok(None) };
+        record.put(output, &sealed);
+        let (name, id, len) = (output.name.clone(), sealed.id, sealed.layout.len());
+        store.remember_finished(&output.name, patched.stat, id);
+        Ok(Some((Built { name, id, len }, patched.journal)))
+    }
+}
+
+/// What the record knows of an output.
+fn old(recorded: &Recorded, files: &[RecordedFile]) -> Old {
+    let part = |file: &RecordedFile| {
+        let region = Region { offset: file.offset, len: file.len };
+        Part { region, blake3: file.blake3 }
+    };
+    Old { id: recorded.id, len: recorded.len, parts: files.iter().map(part).collect() }
+}
+
+/// Finishes or takes back what a run that was cut off left of its patches, and says how many there were.
+pub(super) fn recover(work: &Work, store: &mut Store, record: &Record, progress: &Progress) -> Result<usize> {
+    let mut n_recovered = 0;
+    let names = work.outputs.iter().map(|output| &output.name).chain(record.outputs().map(|recorded| &recorded.name));
+    for name in names.collect::<BTreeSet<_>>() {
+        let path = path_of(work, name);
+        let Some(Recovered { id, stat, is_doubtful }) = write::recover(&path, &work.means.disk)? else { continue };
+        n_recovered += 1;
+        if is_doubtful && !is_sound(&path, work, progress)? {
+            // It is neither the old medium nor the new one, and the manifest makes it again.
+            work.means.disk.remove(&path).map_err(|error| Error::io("removing", &path, error))?;
+            continue;
+        }
+        store.remember_finished(name, stat, id);
+    }
+    Ok(n_recovered)
+}
+
+fn is_sound(path: &Utf8Path, work: &Work, progress: &Progress) -> Result<bool> {
+    let mut file = File::open(path).map_err(|error| Error::io("opening", path, error))?;
+    let verified = (work.format.read)(&mut file).and_then(|listing| verify(&mut file, &listing, progress));
+    Ok(verified.is_ok_and(|verified| verified.faults.is_empty()))
+}
