@@ -102,7 +102,7 @@ pub fn apply_saved(work: &Work, planned: &[Planned], store: &mut Store, progress
 
 fn apply_if(work: &Work, planned: Option<&[Planned]>, store: &mut Store, progress: &Progress) -> Result<Applied> {
     let names: Vec<_> = work.outputs.iter().map(|output| output.name.as_str()).collect();
-    let _lock = Lock::take(store.root(), &names.join("`, `"))?;
+    let _lock = Lock::take(store.root(), &format!("building `{}`", names.join("`, `")))?;
     let mut record = Record::load(work.record)?;
     let n_recovered = recover(work, store, &record, progress)?;
     let patcher = Patcher::default();

@@ -19,7 +19,7 @@ pub use disk::{Call, Disk};
 pub use journal::Journal;
 #[cfg(test)]
 pub(crate) use patch::can;
-pub use patch::{Old, Patched, Patching, Recovered, cost, patch, recover};
+pub use patch::{Old, Patched, Patching, Recovered, cost, open, patch, recover};
 pub use temporary::{IfBusy, Temporary, replace, temporary_path};
 
 use crate::content::{SourceFile, Stat};

@@ -15,8 +15,8 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock in a folder (`.tsmedia`), saying what is being built.
-    pub fn take(root: &Utf8Path, building: &str) -> Result<Self> {
+    /// Takes the lock in a folder (`.tsmedia`), saying what it is held for: "building `out.iso`".
+    pub fn take(root: &Utf8Path, doing: &str) -> Result<Self> {
         let path = root.join("lock");
         let failed = |error| Error::io("locking", &path, error);
         prepare(root)?;
@@ -35,7 +35,7 @@ impl Lock {
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
         file.set_len(0).map_err(failed)?;
-        file.write_all(format!("process {}, building `{building}`,", std::process::id()).as_bytes()).map_err(failed)?;
+        file.write_all(format!("process {}, {doing},", std::process::id()).as_bytes()).map_err(failed)?;
         Ok(Self { file })
     }
 }

@@ -140,7 +140,7 @@ fn outputs_left_alone_this_time_are_not_removed() {
 #[test]
 fn a_second_run_is_told_who_is_at_work() {
     let desk = Desk::new();
-    let lock = Lock::take(&desk.root.join(".tsmedia"), "out/medium.iso").unwrap();
+    let lock = Lock::take(&desk.root.join(".tsmedia"), "building `out/medium.iso`").unwrap();
     let error = run(&desk, &[desk.output()], Means::default(), false).unwrap_err().to_string();
     let process = std::process::id();
     assert!(error.starts_with(&format!("process {process}, building `out/medium.iso`, is at work in")), "{error}");

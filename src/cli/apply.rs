@@ -40,6 +40,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let Some(projects) = project::load(of_saved.as_ref().unwrap_or(&arguments.manifests), screen)? else {
         return Ok(Outcome::Wrong);
     };
+    let no_patch = arguments.no_patch || saved.as_ref().is_some_and(|saved| saved.no_patch);
     if let (Some(path), Some(saved)) = (path, &saved) {
         refuse_moved(path, saved, &projects, arguments, screen)?;
     }
@@ -47,7 +48,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let mut whole = Plan::default();
     for project in &projects {
         let mut store = project.open_store()?;
-        let work = project.work(arguments.force, arguments.no_patch);
+        let work = project.work(arguments.force, no_patch);
         let planned = planned.next();
         let applied = screen.watch("building", |progress| match planned {
             Some(SavedManifest { outputs, .. }) => apply::apply_saved(&work, outputs, &mut store, progress),

@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         }
         let before = Contents::of(cache, limit).len();
         // Whoever builds needs what is there.
-        let _lock = Lock::take(cache, "cache")?;
+        let _lock = Lock::take(cache, "clearing the cache")?;
         if arguments.clear {
             store::clear(cache)?;
         } else {

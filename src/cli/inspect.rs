@@ -15,6 +15,7 @@ use crate::format::iso;
 use crate::format::wim::Wim;
 use crate::output::Listing;
 use crate::report;
+use crate::write;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -41,7 +42,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         return layout::run(arguments, screen);
     }
     let path = &arguments.medium;
-    let mut file = File::open(path).map_err(|error| Error::io("opening", path, error))?;
+    let mut file = write::open(path)?;
     if is_wim(&mut file, path)? {
         let wim = Wim::open(path)?;
         return if screen.json { screen.json(&report::wim_json(&wim)) } else { screen.data(&report::wim(&wim)) };

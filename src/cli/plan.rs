@@ -51,7 +51,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         whole.changes.extend(plan.changes);
     }
     if let Some(path) = &arguments.out {
-        saved::save(path, &arguments.manifests, to_save)?;
+        saved::save(path, &arguments.manifests, arguments.no_patch, to_save)?;
     }
     if screen.json {
         screen.json(&report::plan::json(&whole))?;

@@ -71,9 +71,14 @@ pub(super) fn refuse_to_replace(path: &Utf8Path) -> Result<()> {
 }
 
 /// Saves a plan.
-pub(super) fn save(path: &Utf8Path, arguments: &ManifestArguments, manifests: Vec<SavedManifest>) -> Result<()> {
+pub(super) fn save(
+    path: &Utf8Path,
+    arguments: &ManifestArguments,
+    no_patch: bool,
+    manifests: Vec<SavedManifest>,
+) -> Result<()> {
     let ManifestArguments { sites, vars_files, vars, .. } = arguments;
-    let saved = Saved::new(sites.clone(), vars_files.clone(), vars.clone(), manifests);
+    let saved = Saved::new(sites.clone(), vars_files.clone(), vars.clone(), no_patch, manifests);
     replace(&Disk::default(), path, saved.to_json()?.as_bytes())
 }
 

@@ -1,7 +1,5 @@
 //! `tsmedia verify`: every byte of a medium against the digests that it carries, and against its manifest.
 
-use std::fs::File;
-
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 
@@ -12,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::output::{DISC, Output};
 use crate::report;
 use crate::verify::{self, Verified, verify};
-use crate::write::Means;
+use crate::write::{self, Means};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -41,7 +39,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
             Some(projects) => projects.into_iter().next(),
         },
     };
-    let mut file = File::open(path).map_err(|error| Error::io("opening", path, error))?;
+    let mut file = write::open(path)?;
     let verified = screen.watch("verifying", |progress| {
         let listing = (DISC.read)(&mut file)?;
         verify(&mut file, &listing, progress)

@@ -172,7 +172,7 @@ fn wait_for_others(project: &Project, screen: &Screen) -> Result<()> {
     use std::error::Error as _;
     let mut is_said = false;
     loop {
-        match Lock::take(&project.cache(), "nothing yet") {
+        match Lock::take(&project.cache(), "waiting to build") {
             Ok(_) => return Ok(()),
             // A lock that can't be had at all is for `apply` to complain of.
             Err(error) if error.source().is_some() => return Ok(()),

@@ -15,6 +15,7 @@ use crate::layout::Region;
 use crate::output::lists::{self, Medium};
 use crate::output::{Image, Listed, Listing};
 use crate::progress::Progress;
+use crate::write;
 
 /// A finished medium, open.
 #[derive(Debug)]
@@ -40,7 +41,7 @@ const KINDS: [Kind; 2] = [Kind { magic: b"MSWIM\0\0\0", read: refuse_wim }, Kind
 
 /// Opens a medium and reads its structures.
 pub fn open(path: &Utf8Path) -> Result<Finished> {
-    let mut file = File::open(path).map_err(|error| Error::io("opening", path, error))?;
+    let mut file = write::open(path)?;
     let failed = |error| Error::io("reading", path, error);
     let mut start = Vec::new();
     (&mut file).take(16).read_to_end(&mut start).map_err(failed)?;

@@ -29,6 +29,8 @@ pub struct Saved {
     pub vars_files: Vec<Utf8PathBuf>,
     /// Single template values.
     pub vars: Vec<(String, String)>,
+    /// Whether media are built anew rather than patched.
+    pub no_patch: bool,
     /// The manifests, as they were named, each with what is to be done for it.
     pub manifests: Vec<SavedManifest>,
 }
@@ -98,9 +100,10 @@ impl Saved {
         sites: Vec<String>,
         vars_files: Vec<Utf8PathBuf>,
         vars: Vec<(String, String)>,
+        no_patch: bool,
         manifests: Vec<SavedManifest>,
     ) -> Self {
-        Self { plan_version: PLAN_VERSION, sites, vars_files, vars, manifests }
+        Self { plan_version: PLAN_VERSION, sites, vars_files, vars, no_patch, manifests }
     }
 
     /// Whether a text is meant to be a saved plan. No manifest starts like this.
@@ -136,6 +139,7 @@ impl Saved {
             ("sites", serde_json::to_string(&self.sites).map_err(failed)?),
             ("vars-files", vars_files),
             ("vars", serde_json::to_string(&self.vars).map_err(failed)?),
+            ("no-patch", self.no_patch.to_string()),
         ] {
             text += &format!(",\n\"{key}\": {json}");
         }
@@ -229,7 +233,7 @@ mod tests {
 
     #[test]
     fn what_is_no_saved_plan_is_told_from_one_that_is_damaged_or_newer() {
-        let saved = Saved::new(vec!["BER".into()], Vec::new(), vec![("a".into(), "b c".into())], Vec::new());
+        let saved = Saved::new(vec!["BER".into()], Vec::new(), vec![("a".into(), "b c".into())], true, Vec::new());
         let text = saved.to_json().unwrap();
         assert_eq!(Saved::parse(&text, "ci.plan".into()).unwrap(), saved);
         assert!(Saved::is_meant(text.as_bytes()) && Saved::is_meant(b" \n{") && !Saved::is_meant(b"[media]\n{}"));

@@ -32,7 +32,7 @@ use clone::clone;
 use in_place::in_place;
 use scheme::{Scheme, WINDOW_LEN, lens, within};
 
-pub use in_place::{Recovered, recover};
+pub use in_place::{Recovered, open, recover};
 
 /// A finished output, as far as the record knows it.
 #[derive(Clone, Debug)]

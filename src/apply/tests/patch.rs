@@ -1,5 +1,6 @@
 //! Patching: whatever is done to the sources, by whatever means the file system offers, and wherever it is cut off.
 
+use std::io::Read;
 use std::os::unix::fs::FileExt;
 
 use super::*;
@@ -166,6 +167,41 @@ fn look(desk: &Desk, ability: Ability) -> Plan {
     survey(&work(desk, &record, &outputs, means(ability)), &mut store, &Progress::default()).unwrap()
 }
 
+/// A disk that fails for good right after the medium lost its name.
+fn breaking_without_a_name() -> Disk {
+    let renamed = AtomicUsize::new(0);
+    Disk::watched(move |call| match (call, renamed.load(Ordering::Relaxed)) {
+        (Call::Rename, 0) => {
+            renamed.store(1, Ordering::Relaxed);
+            Ok(())
+        }
+        (_, 0) => Ok(()),
+        _ => Err(std::io::ErrorKind::Other.into()),
+    })
+}
+
+#[test]
+fn whoever_opens_a_medium_that_was_cut_off_brings_it_back_and_it_can_still_be_patched() {
+    let desk = large_desk();
+    if !is_here(Ability::Shift, &desk) {
+        return;
+    }
+    run_now(&desk);
+    let old = desk.medium().unwrap();
+    desk.put("tool/setup.exe", &noise(208_192, 9));
+    next_tick();
+    let disk = breaking_without_a_name();
+    run(&desk, &[desk.output()], Means { disk, ..means(Ability::Shift) }, false).unwrap_err();
+    assert_eq!(desk.medium(), None);
+    let mut opened = crate::write::open(&desk.root.join("out/medium.iso")).unwrap();
+    let mut bytes = Vec::new();
+    opened.read_to_end(&mut bytes).unwrap();
+    assert!(bytes == old && desk.medium().unwrap() == old);
+    assert_eq!(look(&desk, Ability::Shift).changes[0].action, Action::Patch);
+    assert_eq!(actions(&run_now(&desk)), [Action::Patch]);
+    assert_eq!(desk.finished_names(), ["medium.iso"]);
+}
+
 #[test]
 fn what_a_patch_left_is_removed_if_it_is_damaged() {
     let desk = large_desk();
@@ -175,17 +211,7 @@ fn what_a_patch_left_is_removed_if_it_is_damaged() {
     run_now(&desk);
     desk.put("tool/setup.exe", &noise(208_192, 9));
     next_tick();
-    // Cut off right after the name was taken away.
-    let renamed = Arc::new(AtomicUsize::new(0));
-    let seen = Arc::clone(&renamed);
-    let disk = Disk::watched(move |call| match (call, seen.load(Ordering::Relaxed)) {
-        (Call::Rename, 0) => {
-            seen.store(1, Ordering::Relaxed);
-            Ok(())
-        }
-        (_, 0) => Ok(()),
-        _ => Err(std::io::ErrorKind::Other.into()),
-    });
+    let disk = breaking_without_a_name();
     run(&desk, &[desk.output()], Means { disk, ..means(Ability::Shift) }, false).unwrap_err();
     assert_eq!(desk.medium(), None);
     assert_eq!(desk.finished_names().len(), 2);

@@ -8,7 +8,7 @@ use super::scheme::{Scheme, lens};
 use super::{Old, Patched, write_range};
 use crate::content::Stat;
 use crate::digest::Digest;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::layout::Region;
 use crate::output::Sealed;
 use crate::progress::Progress;
@@ -191,20 +191,38 @@ pub struct Recovered {
 ///
 /// When another process is at it, or a call fails: then it is left as it is for the next time.
 pub fn recover(target: &Utf8Path, disk: &Disk) -> Result<Option<Recovered>> {
+    let Some((recovered, journal)) = bring_back(target, disk)? else { return Ok(None) };
+    journal.settle()?;
+    Ok(Some(recovered))
+}
+
+/// Opens a finished output to read it. A patch that was cut off is finished or taken back first; the journal goes on
+/// saying so, for whoever keeps the memo.
+///
+/// # Errors
+///
+/// Those of [`recover`], and of opening a file.
+pub fn open(target: &Utf8Path) -> Result<File> {
+    bring_back(target, &Disk::default())?;
+    File::open(target).map_err(|error| Error::io("opening", target, error))
+}
+
+/// Gives an output its name back, and says what it is in the journal.
+fn bring_back(target: &Utf8Path, disk: &Disk) -> Result<Option<(Recovered, Journal)>> {
     let Some(Found { mut journal, says }) = Journal::find(disk, target)? else { return Ok(None) };
     let temporary = Temporary::resume(disk, target)?;
     let Some((outline, progressed)) = says else { return journal.settle().map(|()| None) };
+    let drops = progressed.decided.as_ref().map_or(&[][..], |(decision, _)| &decision.drops);
+    let is_doubtful = !(outline.inserts.is_empty() && drops.is_empty()) && outline.boot != journal::boot();
     let existing = fs::symlink_metadata(target).ok().map(|metadata| Stat::of(&metadata));
     let Some(mut temporary) = temporary.filter(|_| existing.is_none()) else {
         // It has its name back, or something else has it.
-        let ended = progressed.ended.filter(|(_, stat)| Some(*stat) == existing);
-        journal.settle()?;
-        return Ok(ended.map(|(id, stat)| Recovered { id, stat, is_doubtful: false }));
+        return match progressed.ended.filter(|(_, stat)| Some(*stat) == existing) {
+            Some((id, stat)) => Ok(Some((Recovered { id, stat, is_doubtful }, journal))),
+            None => journal.settle().map(|()| None),
+        };
     };
-    let has_moves =
-        !outline.inserts.is_empty() || progressed.decided.as_ref().is_some_and(|(d, _)| !d.drops.is_empty());
     temporary.stay();
-    let is_doubtful = has_moves && outline.boot != journal::boot();
     let id = match progressed.decided {
         Some((decision, at)) => {
             forward(&temporary, &outline, &decision, at, progressed.is_written, &mut journal)?;
@@ -216,6 +234,6 @@ pub fn recover(target: &Utf8Path, disk: &Disk) -> Result<Option<Recovered>> {
         }
     };
     let stat = temporary.finish()?;
-    journal.settle()?;
-    Ok(Some(Recovered { id, stat, is_doubtful }))
+    journal.ended(id, &stat)?;
+    Ok(Some((Recovered { id, stat, is_doubtful }, journal)))
 }
