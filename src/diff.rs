@@ -7,10 +7,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::AddAssign;
 
+use serde_json::Value as Json;
+
 use crate::date::Date;
 use crate::digest::Digest;
-use crate::output::{BootImage, Entry, Identity, Output, lists};
-use crate::plan::{BootChange, Tally};
+use crate::output::{BootImage, Entry, Identity, Output, TemplateValue, lists};
+use crate::plan::{BootChange, Tally, value_changes};
 use crate::record::{Recorded, RecordedFile, entry_of};
 
 /// What a medium holds and says of itself.
@@ -26,6 +28,8 @@ pub struct Contents {
     pub format_version: Option<u32>,
     /// What it says of itself.
     pub description: BTreeMap<String, String>,
+    /// The template values that it was made with, if they are known.
+    pub values: Option<Vec<TemplateValue>>,
     /// What firmware starts, in the order of the boot catalog.
     pub boot: Vec<Boot>,
     /// The files by path.
@@ -57,7 +61,7 @@ pub struct File {
 /// Everything in which one medium differs from another.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diff {
-    /// The label, the date, the version of the format, and lines of the description.
+    /// The label, the date, the version of the format, lines of the description, and template values.
     pub values: Vec<ValueChange>,
     /// The boot images.
     pub boot: Vec<BootDiff>,
@@ -146,6 +150,7 @@ impl Contents {
             date: Some(output.date),
             format_version: Some(crate::output::FORMAT_VERSION),
             description: output.description.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
+            values: Some(output.values.clone()),
             boot: boot.collect(),
             files: files.collect(),
             entries: output.entries.clone(),
@@ -166,6 +171,7 @@ impl Contents {
             date: Date::from_unix(recorded.date),
             format_version: Some(recorded.format_version),
             description: recorded.description.clone(),
+            values: recorded.values.clone(),
             boot: boot.collect(),
             files: files.iter().map(|file| (file.path.clone(), File { len: file.len, blake3: file.blake3 })).collect(),
             entries: entries.map(|entry| Entry { title: entry.title.clone(), path: entry.path.clone() }).collect(),
@@ -264,6 +270,13 @@ fn values(old: &Contents, new: &Contents) -> Vec<ValueChange> {
     }
     for key in old.description.keys().chain(new.description.keys()).collect::<BTreeSet<_>>() {
         compare(key, old.description.get(key).cloned(), new.description.get(key).cloned());
+    }
+    if let (Some(old), Some(new)) = (&old.values, &new.values) {
+        // A text as it is, everything else as JSON has it.
+        let text = |value: Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        for (name, old, new) in value_changes(old, new) {
+            compare(&format!("template value `{name}`"), old.map(text), new.map(text));
+        }
     }
     changes
 }

@@ -19,7 +19,7 @@ use crate::record::{Record, Recorded, RecordedFile};
 use crate::volume::{Folder, Node};
 use crate::write::Patching;
 
-pub use reason::{BootChange, EntryChange, Fate, FileChange, Reason, Tally};
+pub use reason::{BootChange, EntryChange, Fate, FileChange, Reason, Tally, value_changes};
 
 /// What to do with each output, in the order of the manifest; those to be deleted last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -127,3 +127,20 @@ fn boot_images_are_compared_by_whatever_digest_both_sides_know() {
     assert!(diff_of(None).is_empty() && diff_of(None).boot.len() == 1);
     assert_eq!(diff_of(Some(Digest::of(b"one"))).boot, []);
 }
+
+#[test]
+fn template_values_are_compared_by_name_where_both_sides_know_them() {
+    let value = |name: &str, value: serde_json::Value| TemplateValue { name: name.into(), value };
+    let with = |values: Option<Vec<TemplateValue>>| Contents { values, ..contents(&[]) };
+    let old = with(Some(vec![value("language", "de-DE".into()), value("n", 1.into())]));
+    let new = with(Some(vec![value("language", "fr-FR".into()), value("n", 1.into()), value("vpn", true.into())]));
+    let changed: Vec<_> = diff(&old, &new).values.into_iter().map(|value| (value.key, value.old, value.new)).collect();
+    assert_eq!(
+        changed,
+        [
+            ("template value `language`".into(), Some("de-DE".into()), Some("fr-FR".into())),
+            ("template value `vpn`".into(), None, Some("true".into())),
+        ]
+    );
+    assert!(diff(&old, &with(None)).is_empty());
+}

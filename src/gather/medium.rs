@@ -86,6 +86,7 @@ impl Finished {
             date: self.disc.date,
             format_version: self.medium.as_ref().map(|medium| medium.format_version),
             description: self.medium.iter().flat_map(|medium| medium.description.iter().cloned()).collect(),
+            values: None,
             boot,
             files,
             entries: Vec::new(),

@@ -191,7 +191,10 @@ pub(super) fn differences(
     for key in keys {
         value(key, recorded.description.get(key).cloned(), new.get(key).map(|value| (*value).clone()));
     }
-    reasons.extend(value_changes(&output.values, recorded));
+    // A record of an older version does not know its values.
+    for (name, old, new) in recorded.values.iter().flat_map(|old| value_changes(old, &output.values)) {
+        reasons.push(Reason::TemplateValue { name, old, new });
+    }
     for firmware in [Firmware::Bios, Firmware::Uefi] {
         let old: Vec<_> =
             recorded.boot.iter().filter(|image| image.firmware == firmware).map(|image| image.blake3).collect();
@@ -220,20 +223,20 @@ fn day(seconds: u64) -> String {
     Date::from_unix(seconds).map_or_else(|| seconds.to_string(), |date| date.to_string())
 }
 
-/// The template values that are other ones, if what they were is known.
-fn value_changes(values: &[TemplateValue], recorded: &Recorded) -> Vec<Reason> {
-    let Some(recorded) = &recorded.values else { return Vec::new() };
+/// The template values that are other ones: name, what it was and what it is.
+pub fn value_changes(
+    old: &[TemplateValue],
+    new: &[TemplateValue],
+) -> impl Iterator<Item = (String, Option<Json>, Option<Json>)> {
     let by_name = |values: &[TemplateValue]| -> BTreeMap<String, Json> {
         values.iter().map(|value| (value.name.clone(), value.value.clone())).collect()
     };
-    let (old, new) = (by_name(recorded), by_name(values));
-    let names: BTreeSet<_> = old.keys().chain(new.keys()).collect();
-    let changed = names.into_iter().filter(|name| old.get(*name) != new.get(*name));
-    let reason = |name: &String| {
-        let (old, new) = (old.get(name).cloned(), new.get(name).cloned());
-        Reason::TemplateValue { name: name.clone(), old, new }
-    };
-    changed.map(reason).collect()
+    let (mut old, mut new) = (by_name(old), by_name(new));
+    let names: BTreeSet<_> = old.keys().chain(new.keys()).cloned().collect();
+    names.into_iter().filter_map(move |name| {
+        let (old, new) = (old.remove(&name), new.remove(&name));
+        (old != new).then_some((name, old, new))
+    })
 }
 
 /// An entry while its files are gathered.
