@@ -8,128 +8,16 @@ mod iso;
 
 use std::fs;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
 
-use iso::{Sample, assert_quiet, assert_same_stream, run, run_for_bytes};
+use iso::readers::{self, text, with_isoinfo, with_our_own, with_pycdlib, with_udfinfo};
+use iso::{Sample, assert_quiet, assert_same_stream, run};
 use tsmedia::firmware::Firmware;
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
-
-fn with_7z(sample: &Sample, image: &Path) {
-    let report = run("7z", &["t", text(image)]);
-    assert_quiet("7z t", &report);
-    assert!(report.contains("Type = Udf"), "7z reads it as something else:\n{report}");
-    // Its reader of UDF, and the one of ISO 9660, which takes Joliet.
-    for kind in ["udf", "iso"] {
-        let target = sample.target(&format!("7z-{kind}"));
-        let report = run("7z", &["x", &format!("-t{kind}"), text(image), &format!("-o{}", text(&target))]);
-        assert_quiet("7z x", &report);
-        // It shows boot programs as files of a folder that isn't there.
-        let _ = fs::remove_dir_all(target.join("[BOOT]"));
-        sample.assert_extracted(&format!("7z {kind}"), &target);
-    }
-}
-
-fn with_bsdtar(sample: &Sample, image: &Path) {
-    let target = sample.target("bsdtar");
-    let report = run("bsdtar", &["-xf", text(image), "-C", text(&target)]);
-    assert_eq!(report, "", "bsdtar");
-    sample.assert_extracted("bsdtar", &target);
-}
-
-fn with_xorriso(sample: &Sample, image: &Path) -> String {
-    let xorriso = |arguments: &[&str]| {
-        let report = run("xorriso", &[&["-report_about", "NOTE"], arguments].concat());
-        assert_quiet("xorriso", &report);
-        report
-    };
-    let target = sample.target("xorriso");
-    let extract =
-        ["-osirrox", "on:auto_chmod_off", "-read_fs", "any", "-indev", text(image), "-extract", "/", text(&target)];
-    xorriso(&extract);
-    sample.assert_extracted("xorriso", &target);
-    xorriso(&["-read_fs", "nojoliet", "-indev", text(image), "-find", "/"]);
-    xorriso(&["-indev", text(image), "-report_el_torito", "plain"])
-}
-
-fn with_isoinfo(sample: &Sample, image: &Path) {
-    for arguments in [&["-d"][..], &["-l"], &["-J", "-l"], &["-R", "-l"], &["-p"], &["-f"]] {
-        let arguments = [&["-i", text(image)], arguments].concat();
-        let report = run("isoinfo", &arguments);
-        assert_quiet("isoinfo", &report);
-        if arguments.contains(&"-d") {
-            assert!(report.contains("NO Rock Ridge present"), "{report}");
-            assert!(report.contains("Joliet with UCS level 3 found"), "{report}");
-        }
-    }
-    // Contents by their ISO 9660 names, where these are simple.
-    let is_simple = |path: &str| path.chars().all(|c| c.is_ascii_alphanumeric() || c == '/' || c == '.');
-    for (path, source) in sample.files.iter().filter(|(path, _)| path.len() < 30 && is_simple(path)).take(20) {
-        let Some((_, extension)) = path.rsplit_once('.') else { continue };
-        if extension.contains('/') || path.matches('.').count() > 1 || fs::metadata(source).unwrap().len() > 1 << 30 {
-            continue;
-        }
-        let found = run_for_bytes("isoinfo", &["-i", text(image), "-x", &format!("/{};1", path.to_uppercase())]);
-        assert!(found == fs::read(source).unwrap(), "isoinfo: `{path}` has other bytes");
-    }
-}
-
-fn with_udfinfo(sample: &Sample, image: &Path) {
-    let report = run("udfinfo", &[text(image)]);
-    assert_quiet("udfinfo", &report);
-    let line = |name: &str, value: &str| {
-        assert!(report.lines().any(|line| line == format!("{name}={value}")), "{name}={value}\n{report}");
-    };
-    line("numfiles", &sample.files.len().to_string());
-    line("numdirs", &(sample.folders.len() + 1).to_string());
-    line("udfrev", "1.02");
-    line("integrity", "closed");
-    line("lvid", &sample.volume.label);
-}
-
-/// What it reads is compared by the script.
-fn with_pycdlib(sample: &Sample, image: &Path) {
-    let list = sample.folder.path().join("list");
-    let mut lines = String::new();
-    for (path, source) in &sample.files {
-        lines += &format!("{path}\t{}\n", text(source));
-    }
-    for path in &sample.folders {
-        lines += &format!("{path}\t\n");
-    }
-    fs::write(&list, lines).unwrap();
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/iso/walk.py");
-    let report = run("python3", &["-W", "error", script, text(image), text(&list)]);
-    assert!(report.starts_with("same: "), "{report}");
-}
+use tsmedia::format::iso::layout;
+use tsmedia::layout::Slack;
 
 /// All readers; gives what xorriso says of the boot catalog.
 fn with_all(sample: &Sample) -> String {
-    let image = sample.image();
-    with_all_of(sample, &image)
-}
-
-fn with_all_of(sample: &Sample, image: &Path) -> String {
-    with_udfinfo(sample, image);
-    with_isoinfo(sample, image);
-    with_7z(sample, image);
-    with_bsdtar(sample, image);
-    with_pycdlib(sample, image);
-    with_our_own(sample, image);
-    with_xorriso(sample, image)
-}
-
-fn with_our_own(sample: &Sample, image: &Path) {
-    let disc = tsmedia::format::iso::read(&mut fs::File::open(image).unwrap()).unwrap();
-    let mut found: Vec<_> = disc.files().iter().map(|file| (file.path.clone(), file.len)).collect();
-    found.sort();
-    let files = sample.files.iter().map(|(path, source)| (path.clone(), fs::metadata(source).unwrap().len()));
-    let mut expected: Vec<_> = files.chain(sample.folders.iter().map(|path| (path.clone(), 0))).collect();
-    expected.sort();
-    assert_eq!(found, expected);
-    assert_eq!(disc.disagreements(), []);
+    readers::with_all(sample, &sample.image())
 }
 
 fn tiny() -> Sample {
@@ -307,6 +195,47 @@ fn many_folders_whose_path_tables_follow_the_head_are_read_by_all() {
         }
     }
     sample.source("one.txt", b"one");
+    with_all(&sample);
+}
+
+/// Three packages with files of every kind that is placed in a way of its own, and what belongs to none of them.
+fn with_parts() -> Sample {
+    let mut sample = tiny();
+    for n in 0..400usize {
+        let part = ["SMS/PKG/BER00001", "SMS/PKG/BER00002", "SMS/PKG/BER00003"][n % 3];
+        sample.source(&format!("{part}/folder {}/file {n}.dat", n % 7), &noise(n * 37 % 9_000));
+    }
+    // A slot of its own, a group of its own, and one that ends in the middle of a sector.
+    for (n, len) in [(1, (1 << 20) + 1), (2, 64 << 10), (3, 300_001)] {
+        sample.source(&format!("SMS/PKG/BER0000{n}/large.bin"), &noise(len));
+    }
+    sample.source("SMS/PKG/BER00004.wim", &noise(90_000));
+    sample.volume.parts = (1..4).map(|n| format!("SMS/PKG/BER0000{n}")).collect();
+    sample.volume.parts.push("SMS/PKG/BER00004.wim".into());
+    sample.boot(Firmware::Bios, &[0xFA; 4_096]);
+    sample.boot(Firmware::Uefi, &noise(1_474_560));
+    sample
+}
+
+#[test]
+fn packages_that_have_regions_of_their_own_are_read_by_all() {
+    let mut sample = with_parts();
+    let places = |sample: &Sample| {
+        let layout = layout(&sample.volume, Slack::Ample).unwrap();
+        layout.extents().iter().map(|extent| extent.offset).collect::<Vec<_>>()
+    };
+    let apart = places(&sample);
+    with_all(&sample);
+    sample.volume.parts.clear();
+    assert_ne!(apart, places(&sample), "the packages are where they would be without regions");
+}
+
+#[test]
+fn a_disc_without_slack_is_read_by_all() {
+    let mut sample = with_parts();
+    let len = |slack| layout(&sample.volume, slack).unwrap().len();
+    assert!(len(Slack::None) < len(Slack::Ample));
+    sample.slack = Slack::None;
     with_all(&sample);
 }
 
