@@ -1,0 +1,151 @@
+//! Patched media are those of clean builds, whatever is done to a project and by whatever means a file system offers,
+//! and independent readers see in them what the project holds.
+//!
+//! Each sequence of edits follows from a number; `TSMEDIA_TEST_SEQUENCES` says how many there are for each way to patch.
+
+// Clippy knows tests by their functions; what these call is test as well.
+#![allow(clippy::unwrap_used)]
+
+#[allow(dead_code, reason = "the other tests use the rest")]
+#[path = "cli/desk.rs"]
+mod desk;
+#[allow(dead_code, reason = "the other tests use the rest")]
+mod iso;
+#[path = "patched/project.rs"]
+mod project;
+
+use std::collections::BTreeMap;
+use std::fs::File;
+
+use camino::Utf8Path;
+use project::Project;
+use rustix::fs::{FallocateFlags, fallocate};
+use tsmedia::apply::{Work, apply, survey};
+use tsmedia::digest::Digest;
+use tsmedia::output::{DISC, Output};
+use tsmedia::patch::Ability;
+use tsmedia::plan::{Action, Change};
+use tsmedia::progress::Progress;
+use tsmedia::record::Record;
+use tsmedia::store::Store;
+use tsmedia::verify::verify;
+use tsmedia::write::{self, Means};
+
+/// How many sequences there are for each way to patch, unless more is asked for.
+const N_SEQUENCES: u64 = 2;
+
+/// How many edits a sequence has.
+const N_EDITS: usize = 10;
+
+/// What became of the edits.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    n_edits: u32,
+    /// They were patched.
+    n_patched: u32,
+    /// They were patched, and something large is elsewhere now that was not written anew.
+    n_moved: u32,
+}
+
+fn patched_by(ability: Ability) -> Count {
+    let asked = std::env::var("TSMEDIA_TEST_SEQUENCES").ok().and_then(|n| n.parse().ok());
+    let mut count = Count::default();
+    (0..asked.unwrap_or(N_SEQUENCES)).for_each(|seed| sequence(ability, seed, &mut count));
+    count
+}
+
+/// One edit after the other.
+fn sequence(ability: Ability, seed: u64, count: &mut Count) {
+    let mut project = Project::new(seed);
+    let folder = tempfile::tempdir().unwrap();
+    let clean = Utf8Path::from_path(folder.path()).unwrap().join("clean.iso");
+    assert_eq!(applied(&project, ability).action, Action::Create);
+    for step in 0..N_EDITS {
+        let before = large(&project);
+        let edits = project.edit();
+        let context = format!("{ability:?}, sequence {seed}, step {step}: {edits}");
+        let change = applied(&project, ability);
+        // Edits may undo each other: then it is kept.
+        assert_ne!(change.action, Action::Create, "{context}");
+        let is_patched = change.action == Action::Patch;
+        let is_moved = large(&project).iter().any(|(digest, (offset, len))| {
+            before.get(digest).is_some_and(|(old, _)| old != offset) && change.n_write < *len
+        });
+        count.n_edits += 1;
+        count.n_patched += u32::from(is_patched);
+        count.n_moved += u32::from(is_patched && is_moved);
+
+        let output = project.output();
+        write::write(output.draft(DISC).unwrap(), &clean, &|_| None, &Means::default(), &Progress::default()).unwrap();
+        assert!(iso::same_bytes(output.path.as_std_path(), clean.as_std_path()), "{context}: {change:?}, other bytes");
+        assert_sound(&output, &context);
+        assert_eq!(project.desk.list("out"), ["medium.iso"], "{context}");
+        let mut store = Store::open(&project.desk.path(".tsmedia")).unwrap();
+        let plan = with_work(&project, ability, |work| survey(work, &mut store, &Progress::default()).unwrap());
+        assert!(plan.is_all_keep(), "{context}: then {plan:?}");
+    }
+    // The readers take longer than all the rest, and this medium has been patched again and again.
+    iso::readers::with_all(&project.sample(), project.output().path.as_std_path());
+}
+
+/// The large files of the recorded medium: digest, place and length.
+fn large(project: &Project) -> BTreeMap<Digest, (u64, u64)> {
+    let record = Record::load(&project.desk.path("media.record.json")).unwrap();
+    let files = record.files("out/medium.iso").unwrap();
+    files.iter().filter(|file| file.len >= 4 << 20).map(|file| (file.blake3, (file.offset, file.len))).collect()
+}
+
+fn applied(project: &Project, ability: Ability) -> Change {
+    let mut store = Store::open(&project.desk.path(".tsmedia")).unwrap();
+    let mut applied = with_work(project, ability, |work| apply(work, &mut store, &Progress::default()).unwrap());
+    applied.plan.changes.remove(0)
+}
+
+fn with_work<T>(project: &Project, ability: Ability, deed: impl FnOnce(&Work) -> T) -> T {
+    deed(&Work {
+        outputs: &[project.output()],
+        others: &[],
+        base: &project.desk.root,
+        record: &project.desk.path("media.record.json"),
+        format: DISC,
+        means: Means { ability: Some(ability), ..Means::default() },
+        force: false,
+        no_patch: false,
+    })
+}
+
+fn assert_sound(output: &Output, context: &str) {
+    let mut medium = File::open(&output.path).unwrap();
+    let listing = (DISC.read)(&mut medium).unwrap();
+    let verified = verify(&mut medium, &listing, &Progress::default()).unwrap();
+    assert_eq!(verified.faults, [], "{context}");
+    assert_eq!(verified.label, output.label, "{context}");
+}
+
+#[test]
+fn media_patched_by_overwriting_are_those_of_clean_builds() {
+    let count = patched_by(Ability::Overwrite);
+    // Whatever else would have moved is built anew.
+    assert!(count.n_patched * 5 >= count.n_edits * 2 && count.n_moved == 0, "{count:?}");
+}
+
+#[test]
+fn media_patched_by_moving_blocks_are_those_of_clean_builds() {
+    let file = tempfile::tempfile().unwrap();
+    file.set_len(8_192).unwrap();
+    if fallocate(&file, FallocateFlags::INSERT_RANGE, 4_096, 4_096).is_err() {
+        let is_required = std::env::var("TSMEDIA_REQUIRE_TOOLS").is_ok_and(|value| value == "1");
+        assert!(!is_required, "temporary files are not on ext4 or XFS: set TMPDIR");
+        eprintln!("not tested: no blocks can be inserted where temporary files are");
+        return;
+    }
+    let count = patched_by(Ability::Shift);
+    assert!(count.n_patched * 10 >= count.n_edits * 9 && count.n_moved * 5 >= count.n_edits, "{count:?}");
+}
+
+/// Where blocks can't be shared, they are copied, which is the same but for the time.
+#[test]
+fn media_patched_by_sharing_blocks_are_those_of_clean_builds() {
+    let count = patched_by(Ability::Clone);
+    assert!(count.n_patched * 10 >= count.n_edits * 9 && count.n_moved * 5 >= count.n_edits, "{count:?}");
+}
