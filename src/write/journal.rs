@@ -76,6 +76,8 @@ pub struct Journal {
     path: Utf8PathBuf,
     file: File,
     len: u64,
+    /// How long it is up to its decision.
+    head_len: u64,
 }
 
 /// A journal that was found, and what it says: nothing when its outline never became whole, in which case nothing was
@@ -104,7 +106,7 @@ impl Journal {
         let path = journal_path(target);
         let failed = |error| Error::io("creating", &path, error);
         let file = disk.open(&path).map_err(failed)?;
-        let mut journal = Self { disk: disk.clone(), path: path.clone(), file, len: 0 };
+        let mut journal = Self { disk: disk.clone(), path: path.clone(), file, len: 0, head_len: 0 };
         let begun = journal.write_outline(outline);
         if begun.is_err() {
             // Nothing was done yet that it would have to take back.
@@ -118,6 +120,7 @@ impl Journal {
         let head = format!("{TITLE}{}\n", as_line(outline)?);
         self.append(head.as_bytes())?;
         self.append(format!("sealed {}\n", Digest::of(head.as_bytes())).as_bytes())?;
+        self.head_len = self.len;
         self.sync()?;
         sync_folder(&self.disk, &self.path)
     }
@@ -136,6 +139,14 @@ impl Journal {
         self.sync()?;
         self.note(&format!("decided {}\n", Digest(*hasher.finalize().as_bytes())))?;
         Ok(at)
+    }
+
+    /// Takes a decision out of it that failed, whatever of it is on the disk: from here on there is only back. That
+    /// leaves room to say so, too, where the disk is full.
+    pub(super) fn undecide(&mut self) -> Result<()> {
+        self.disk.set_len(&self.file, self.head_len).map_err(|error| self.failed(error))?;
+        self.len = self.head_len;
+        self.sync()
     }
 
     /// Announces that everything is written over.
@@ -176,8 +187,8 @@ impl Journal {
         };
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(failed)?;
-        let (says, len) = parse(&bytes);
-        Ok(Some(Found { journal: Self { disk: disk.clone(), path, file, len }, says }))
+        let (says, len, head_len) = parse(&bytes);
+        Ok(Some(Found { journal: Self { disk: disk.clone(), path, file, len, head_len }, says }))
     }
 
     fn note(&mut self, line: &str) -> Result<()> {
@@ -196,7 +207,7 @@ impl Journal {
     }
 
     fn failed(&self, error: io::Error) -> Error {
-        Error::io("writing", &self.path, error)
+        super::temporary::failed_write(&self.path, error)
     }
 }
 
@@ -207,10 +218,10 @@ fn as_line(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| Error::new("writing a journal").because(error))
 }
 
-/// What a journal says, and how long it is as far as it is whole.
-fn parse(bytes: &[u8]) -> (Option<(Outline, Progressed)>, u64) {
+/// What a journal says, and how long it is as far as it is whole, and up to its decision.
+fn parse(bytes: &[u8]) -> (Option<(Outline, Progressed)>, u64, u64) {
     let mut lines = Lines { bytes, at: 0 };
-    let Some((outline, n_head)) = parse_outline(&mut lines) else { return (None, 0) };
+    let Some((outline, n_head)) = parse_outline(&mut lines) else { return (None, 0, 0) };
     let mut progressed = Progressed::default();
     let mut whole = n_head;
     while let Some(line) = lines.next() {
@@ -226,7 +237,7 @@ fn parse(bytes: &[u8]) -> (Option<(Outline, Progressed)>, u64) {
         }
         whole = lines.at;
     }
-    (Some((outline, progressed)), whole as u64)
+    (Some((outline, progressed)), whole as u64, n_head as u64)
 }
 
 fn parse_outline(lines: &mut Lines) -> Option<(Outline, usize)> {

@@ -121,13 +121,7 @@ impl<'a> Temporary<'a> {
 
     /// The error of a failed write, with advice where there is any.
     pub fn failed(&self, error: io::Error) -> Error {
-        let is_full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
-        let failed = Error::io("writing", &self.path, error);
-        if is_full {
-            failed.help("make room there, then run it again: nothing under the final name has changed")
-        } else {
-            failed
-        }
+        failed_write(&self.path, error)
     }
 
     /// Forces it to the disk and gives it its final name. Returns what the file system then says of it.
@@ -139,6 +133,17 @@ impl<'a> Temporary<'a> {
         // The rename itself is on the disk only when the folder is.
         sync_folder(self.disk, &self.target)?;
         Ok(Stat::of(&self.file.metadata().map_err(failed)?))
+    }
+}
+
+/// The error of a failed write to a file on the way to an output, with advice where there is any.
+pub(super) fn failed_write(path: &Utf8Path, error: io::Error) -> Error {
+    let is_full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+    let failed = Error::io("writing", path, error);
+    if is_full {
+        failed.help("make room there, then run it again: nothing under the final name has changed")
+    } else {
+        failed
     }
 }
 

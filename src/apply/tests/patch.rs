@@ -97,12 +97,28 @@ fn a_medium_with_a_second_name_is_left_as_it_is_under_that_name() {
     assert!(fs::read(&kept).ok() == old && desk.medium().unwrap() == desk.clean_build());
 }
 
+/// What happens to a run at its n-th call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Break {
+    /// The call fails.
+    Fails,
+    /// The process is killed.
+    Killed,
+    /// The call fails, and the process is killed so many calls later, while it takes back what it did.
+    FailsThenKilled(usize),
+}
+
 /// Fails the n-th call with an error, or with all after it as if the process had been killed there.
-fn breaking(n: usize, is_kill: bool) -> (Disk, Arc<AtomicUsize>) {
+fn breaking(n: usize, how: Break) -> (Disk, Arc<AtomicUsize>) {
     let n_calls = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&n_calls);
+    let end = match how {
+        Break::Fails => usize::MAX,
+        Break::Killed => n,
+        Break::FailsThenKilled(later) => n + later,
+    };
     let disk = Disk::watched(move |_: Call| match counted.fetch_add(1, Ordering::Relaxed) {
-        at if at == n || (at > n && is_kill) => Err(std::io::ErrorKind::StorageFull.into()),
+        at if at == n || at >= end => Err(std::io::ErrorKind::StorageFull.into()),
         _ => Ok(()),
     });
     (disk, n_calls)
@@ -122,14 +138,14 @@ const CUT_OFF: [(Ability, usize); 6] = [
 fn wherever_a_patch_is_cut_off_the_old_or_the_new_medium_comes_back() {
     std::thread::scope(|scope| {
         for (ability, edit) in CUT_OFF {
-            for is_kill in [false, true] {
-                scope.spawn(move || cut_off_everywhere(ability, edit, is_kill));
+            for how in [Break::Fails, Break::Killed, Break::FailsThenKilled(4)] {
+                scope.spawn(move || cut_off_everywhere(ability, edit, how));
             }
         }
     });
 }
 
-fn cut_off_everywhere(ability: Ability, edit: usize, is_kill: bool) {
+fn cut_off_everywhere(ability: Ability, edit: usize, how: Break) {
     let desk = large_desk();
     if !is_here(ability, &desk) {
         return;
@@ -137,12 +153,12 @@ fn cut_off_everywhere(ability: Ability, edit: usize, is_kill: bool) {
     run(&desk, &[desk.output()], means(ability), false).unwrap();
     let (what, change) = EDITS[edit];
     for n in 0.. {
-        let context = format!("{ability:?}, {what}, kill {is_kill}, call {n}");
+        let context = format!("{ability:?}, {what}, {how:?}, call {n}");
         let old = desk.medium();
         change(&desk, n as u64);
         next_tick();
         let new = desk.clean_build();
-        let (disk, n_calls) = breaking(n, is_kill);
+        let (disk, n_calls) = breaking(n, how);
         let ended = run(&desk, &[desk.output()], Means { disk, ..means(ability) }, false);
         let now = desk.medium();
         assert!(now.is_none() || now == old || now.as_ref() == Some(&new), "{context}: half-made");

@@ -68,8 +68,9 @@ pub(super) fn in_place(
             Ok(Patched { stat, journal: Some(journal) })
         }
         Err(error) => {
-            // If even this fails, the next run does it.
-            if take_back(&temporary, &outline).is_ok()
+            // If even this fails, the next run does it. It must not find a decision in the journal by then.
+            if journal.undecide().is_ok()
+                && take_back(&temporary, &outline).is_ok()
                 && let Ok(stat) = temporary.finish()
             {
                 let _ = journal.ended(outline.old_id, &stat);
