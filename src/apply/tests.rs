@@ -221,7 +221,7 @@ fn child() {
 }
 
 /// How often a run is killed, unless more is asked for.
-const N_KILLS: u64 = 40;
+const N_KILLS: u64 = 16;
 
 #[test]
 fn a_killed_run_leaves_the_old_or_the_new_medium_and_the_next_one_ends_right() {

@@ -104,6 +104,47 @@ fn a_full_disk_is_told_before_it_is_full() {
     assert_eq!(String::from_utf8_lossy(&ran.stdout), "", "something is left");
 }
 
+#[test]
+fn a_disk_that_is_too_full_for_a_patch_keeps_the_medium_that_is_there() {
+    let desk = Desk::new();
+    desk.put("packages/vpn/large.bin", noise(3 << 20));
+    fs::create_dir_all(desk.path("out")).unwrap();
+    fs::create_dir_all(desk.path("clean")).unwrap();
+    desk.put("growth.bin", noise(1 << 20));
+    // What comes makes the medium longer by more than there is room for, and is little enough to be patched. Then
+    // there is room, and in the end the same medium is built in another folder.
+    let script = r#"
+        apply() { echo "\$ tsmedia apply --site BER $*"; "$program" apply --site BER "$@"; echo "= $?"; }
+        program=$0
+        exec 2>&1
+        mount -t tmpfs -o size=4400k tsmedia out || exit 9
+        apply
+        sha256sum out/win11-BER.iso > before
+        cp growth.bin packages/vpn
+        apply
+        ls -A out
+        sha256sum --check before
+        mount -o remount,size=16m out || exit 9
+        "$program" plan --site BER
+        apply
+        ls -A out
+        cp out/win11-BER.iso patched.iso
+        rm out/win11-BER.iso
+        apply --no-patch
+        cmp out/win11-BER.iso patched.iso && echo as built anew"#;
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, env!("CARGO_BIN_EXE_tsmedia")]);
+    let ran = command.current_dir(&desk.root).stdin(Stdio::null()).output().unwrap();
+    insta::assert_snapshot!(desk.see_ran("several times", &ran));
+}
+
+/// Bytes that look like nothing, the same every time.
+fn noise(len: usize) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    blake3::Hasher::new().update(&len.to_le_bytes()).finalize_xof().fill(&mut bytes);
+    bytes
+}
+
 fn limited(desk: &Desk) {
     let script = "trap '' XFSZ; ulimit -f 1024; exec \"$0\" apply --site BER";
     let mut command = Command::new("sh");
