@@ -72,6 +72,7 @@ pub struct Patched {
 
 /// What a patch may put in the journal. More is built anew.
 const MAX_OVER: u64 = 64 << 20;
+
 /// What it would take to make an output of the one at `target`.
 pub fn cost(target: &Utf8Path, old: &Old, sealed: &Sealed, means: &Means) -> Result<Patching> {
     let Some(ability) = ability(target, means) else { return Ok(Patching::Impossible) };
@@ -103,6 +104,9 @@ pub fn patch(
     let failed = |error| Error::io("opening", target, error);
     let is_clone = ability == Ability::Clone;
     let file = File::options().read(true).write(!is_clone).open(target).map_err(failed)?;
+    if file.metadata().map_err(failed)?.len() != old.len {
+        return Ok(None);
+    }
     let scheme = Scheme::new(&file, old, sealed, ability).map_err(|error| Error::io("reading", target, error))?;
     if is_clone {
         return clone(target, &file, &scheme, sealed, means, progress).map(Some);
