@@ -93,6 +93,17 @@ struct ManifestArguments {
     vars: Vec<(String, String)>,
 }
 
+/// How media are built.
+#[derive(Debug, Args)]
+struct BuildArguments {
+    /// Replace files at the outputs' paths that tsmedia did not make.
+    #[arg(long)]
+    force: bool,
+    /// Build what changed anew, and never by changing the medium that is there.
+    #[arg(long)]
+    no_patch: bool,
+}
+
 impl ManifestArguments {
     fn options(&self) -> manifest::Options {
         manifest::Options { vars_files: self.vars_files.clone(), vars: self.vars.clone(), sites: self.sites.clone() }

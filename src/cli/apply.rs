@@ -6,7 +6,7 @@ use clap::Args;
 use super::project::Project;
 use super::saved::Named;
 use super::screen::Screen;
-use super::{ManifestArguments, Outcome, project, saved};
+use super::{BuildArguments, ManifestArguments, Outcome, project, saved};
 use crate::apply;
 use crate::error::{Error, Result};
 use crate::plan::saved::{Saved, SavedManifest};
@@ -18,12 +18,8 @@ use crate::size::Size;
 pub(super) struct Arguments {
     #[command(flatten)]
     manifests: ManifestArguments,
-    /// Replace files at the outputs' paths that tsmedia did not make.
-    #[arg(long)]
-    force: bool,
-    /// Build what changed anew, and never by changing the medium that is there.
-    #[arg(long)]
-    no_patch: bool,
+    #[command(flatten)]
+    build: BuildArguments,
     /// Name every file in which a saved plan holds no more.
     #[arg(short, long)]
     verbose: bool,
@@ -40,7 +36,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let Some(projects) = project::load(of_saved.as_ref().unwrap_or(&arguments.manifests), screen)? else {
         return Ok(Outcome::Wrong);
     };
-    let no_patch = arguments.no_patch || saved.as_ref().is_some_and(|saved| saved.no_patch);
+    let no_patch = arguments.build.no_patch || saved.as_ref().is_some_and(|saved| saved.no_patch);
     if let (Some(path), Some(saved)) = (path, &saved) {
         refuse_moved(path, saved, &projects, arguments, screen)?;
     }
@@ -48,7 +44,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let mut whole = Plan::default();
     for project in &projects {
         let mut store = project.open_store()?;
-        let work = project.work(arguments.force, no_patch);
+        let work = project.work(arguments.build.force, no_patch);
         let planned = planned.next();
         let applied = screen.watch("building", |progress| match planned {
             Some(SavedManifest { outputs, .. }) => apply::apply_saved(&work, outputs, &mut store, progress),
@@ -80,7 +76,7 @@ fn refuse_moved(
     let mut moved = Vec::new();
     for (project, SavedManifest { outputs, .. }) in projects.iter().zip(&saved.manifests) {
         let mut store = project.open_store()?;
-        let work = project.work(arguments.force, arguments.no_patch);
+        let work = project.work(arguments.build.force, arguments.build.no_patch);
         moved.extend(screen.watch("reading", |progress| apply::moved(&work, outputs, &mut store, progress))?);
     }
     if moved.is_empty() {

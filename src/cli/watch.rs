@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::project::{self, Project};
 use super::screen::Screen;
-use super::{ManifestArguments, Outcome};
+use super::{BuildArguments, ManifestArguments, Outcome};
 use crate::apply::{self, Lock};
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
@@ -24,12 +24,8 @@ use crate::watch::Watch;
 pub(super) struct Arguments {
     #[command(flatten)]
     manifests: ManifestArguments,
-    /// Replace files at the outputs' paths that tsmedia did not make.
-    #[arg(long)]
-    force: bool,
-    /// Build what changed anew, and never by changing the medium that is there.
-    #[arg(long)]
-    no_patch: bool,
+    #[command(flatten)]
+    build: BuildArguments,
     /// Look every so many seconds, for network file systems that say nothing of changes.
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     poll: Option<Duration>,
@@ -145,7 +141,7 @@ fn failed(error: &Error, last: &Said, screen: &Screen) -> Result<Said> {
 /// Builds what a manifest makes and is not up to date.
 fn build(project: &Project, arguments: &Arguments, screen: &Screen) -> Result<Plan> {
     let mut store = project.open_store()?;
-    let work = project.work(arguments.force, arguments.no_patch);
+    let work = project.work(arguments.build.force, arguments.build.no_patch);
     let plan = screen.watch("reading", |progress| apply::survey(&work, &mut store, progress))?;
     if plan.is_all_keep() {
         return Ok(plan);
