@@ -98,7 +98,7 @@ impl Patch {
             if new_at < new.offset {
                 keeps.push(Keep { start: new_at, end: new.offset, shift: new_at as i64 - old_at as i64 });
             }
-            (old_at, new_at) = (old.offset + old.len, new.offset + new.len);
+            (old_at, new_at) = (old.end(), new.end());
         }
         Self::of(self.old_len, self.new_len, &keeps, replaces)
     }

@@ -79,7 +79,7 @@ pub fn cost(target: &Utf8Path, old: &Old, sealed: &Sealed, means: &Means) -> Res
     let file = File::open(target).map_err(|error| Error::io("opening", target, error))?;
     let scheme = Scheme::new(&file, old, sealed, ability).map_err(|error| Error::io("reading", target, error))?;
     let n_whole = sealed.layout.extents().iter().map(|extent| extent.len).sum::<u64>();
-    let over: u64 = scheme.over.iter().map(|region| region.len).sum();
+    let over = lens(&scheme.over);
     let once = lens(&scheme.fresh) + lens(&scheme.fills);
     let n_write = once + if ability == Ability::Clone { over } else { 2 * over };
     let is_worth_it = n_write < n_whole / 4 * 3 && (over <= MAX_OVER || ability == Ability::Clone);
