@@ -15,6 +15,10 @@ use wimlib::sys;
 
 use super::{Compression, Found, WimFacts};
 
+// What wimlib reads and writes NTFS volumes with; the crate that builds wimlib leaves linking it to its users.
+#[link(name = "ntfs-3g")]
+unsafe extern "C" {}
+
 /// What wimlib could not do.
 pub(super) enum Failure {
     NotAWim,
