@@ -2,5 +2,7 @@
 //! readers of what others (and we) wrote.
 
 pub mod fat;
+pub mod file_system;
 pub mod iso;
+pub mod partitions;
 pub mod wim;
