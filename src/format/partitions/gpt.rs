@@ -63,13 +63,13 @@ pub(super) fn read(disk: &mut (impl Read + Seek), len: u64, is_expected: bool) -
 type Copy = Result<(Header, Vec<Partition>), Option<&'static str>>;
 
 fn copy(disk: &mut (impl Read + Seek), len: u64, sector_len: u64, place: u64) -> Result<Copy, Fault> {
-    let at = place.checked_mul(sector_len).unwrap_or(u64::MAX);
+    let at = place.saturating_mul(sector_len);
     let Some(sector) = read_at(disk, at, sector_len as usize, len)? else { return Ok(Err(None)) };
     let header = match Header::parse(&sector, place) {
         Ok(header) => header,
         Err(why) => return Ok(Err(why)),
     };
-    let entries_at = header.entries_at.checked_mul(sector_len).unwrap_or(u64::MAX);
+    let entries_at = header.entries_at.saturating_mul(sector_len);
     let entries_len = header.n_entries * header.entry_len;
     let Some(entries) = read_at(disk, entries_at, entries_len as usize, len)? else {
         return Ok(Err(Some("the GPT's entries lie outside of the disk")));
