@@ -194,8 +194,8 @@ fn decide(
         store.start_reading();
         let digests = write::hash(&unknown, &work.means, progress)?;
         for (file, digests) in unknown.iter().zip(digests) {
-            n_read += file.stat.len;
-            store.remember(file.stat, digests);
+            n_read += file.len();
+            store.remember(file, digests);
         }
     }
 }
@@ -230,8 +230,10 @@ fn refuse_unreadable(work: &Work, plan: &Plan) -> Result<()> {
     for output in work.outputs.iter().filter(is_built) {
         for (_, content) in output.root.files() {
             let Content::Source(source) = content else { continue };
-            access(source.path.as_std_path(), Access::READ_OK)
-                .map_err(|error| Error::io("reading", &source.path, error.into()).help("make it readable"))?;
+            for file in source.files() {
+                access(file.path.as_std_path(), Access::READ_OK)
+                    .map_err(|error| Error::io("reading", &file.path, error.into()).help("make it readable"))?;
+            }
         }
     }
     Ok(())
@@ -252,8 +254,8 @@ fn build(
     let (name, id, len) = (output.name.clone(), sealed.id, sealed.layout.len());
     // A large medium's layout has as much room as all that is remembered.
     drop(sealed);
-    for (stat, digests) in digests {
-        store.remember(stat, digests);
+    for (source, digests) in digests {
+        store.remember(&source, digests);
     }
     store.remember_finished(&output.name, stat, id);
     Ok((Built { name, id, len }, n_read))

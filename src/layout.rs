@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::content::{Content, SourceFile};
+use crate::content::{Content, Source};
 
 /// How much room a layout leaves between things, so that they may grow without moving others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -65,10 +65,10 @@ impl Region {
 pub enum Piece {
     /// Bytes in memory.
     Bytes(Arc<[u8]>),
-    /// A range of an existing file, from its byte `start`.
+    /// A range of a source, from its byte `start`.
     Source {
-        /// The file.
-        file: Arc<SourceFile>,
+        /// The source.
+        file: Arc<Source>,
         /// Where in it the range starts, in bytes.
         start: u64,
     },

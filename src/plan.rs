@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::content::{Content, SourceFile, Stat};
+use crate::content::{Content, Source, SourceKey};
 use crate::digest::{Digest, Digests};
 use crate::error::Result;
 use crate::output::{Format, Output, Sealed};
@@ -117,7 +117,7 @@ pub struct Inputs<'a> {
     /// The names of outputs that the manifest makes too and that are left alone this time.
     pub others: &'a [String],
     /// What is known of sources.
-    pub digests: &'a dyn Fn(&Stat) -> Option<Digests>,
+    pub digests: &'a dyn Fn(&SourceKey) -> Option<Digests>,
     /// What was built.
     pub record: &'a Record,
     /// What there is under a name: of `outputs` and of what is recorded.
@@ -180,8 +180,8 @@ pub fn plan(inputs: &Inputs) -> Result<Plan> {
 
 /// The sources whose digests decide something and are not known. An output that was never built is built whatever
 /// they are, and a file whose length is not the recorded one has changed; but what is to be patched is known first.
-pub fn to_hash(inputs: &Inputs) -> Result<Vec<Arc<SourceFile>>> {
-    let mut wanted: HashMap<Stat, Arc<SourceFile>> = HashMap::new();
+pub fn to_hash(inputs: &Inputs) -> Result<Vec<Arc<Source>>> {
+    let mut wanted: HashMap<SourceKey, Arc<Source>> = HashMap::new();
     for output in inputs.outputs {
         if inputs.record.get(&output.name).is_none() || (inputs.existing)(&output.name) == Existing::Missing {
             continue;
@@ -194,31 +194,31 @@ pub fn to_hash(inputs: &Inputs) -> Result<Vec<Arc<SourceFile>>> {
             .files()
             .into_iter()
             .filter_map(|(path, content)| match content {
-                Content::Source(source) if (inputs.digests)(&source.stat).is_none() => Some((path, source)),
+                Content::Source(source) if (inputs.digests)(&source.key()).is_none() => Some((path, source)),
                 _ => None,
             })
             .collect();
         let recorded = inputs.record.files(&output.name)?;
         let lens: HashMap<_, _> = recorded.iter().map(|file| (file.path.as_str(), file.len)).collect();
-        let n_unknown: u64 = unknown.iter().map(|(_, source)| source.stat.len).sum();
+        let n_unknown: u64 = unknown.iter().map(|(_, source)| source.len()).sum();
         let is_patched =
             is_patchable(inputs, output) && n_unknown < recorded.iter().map(|file| file.len).sum::<u64>() / 2;
         for (path, source) in unknown {
-            if is_patched || lens.get(path.as_str()) == Some(&source.stat.len) {
-                wanted.insert(source.stat, Arc::clone(source));
+            if is_patched || lens.get(path.as_str()) == Some(&source.len()) {
+                wanted.insert(source.key(), Arc::clone(source));
             }
         }
     }
     let mut wanted: Vec<_> = wanted.into_values().collect();
-    wanted.sort_by(|a, b| a.path.cmp(&b.path));
+    wanted.sort_by(|a, b| (a.path(), a.key()).cmp(&(b.path(), b.key())));
     Ok(wanted)
 }
 
 /// Whether a source below a folder has no known digest. In most runs none has, and no path need be made to see it.
-fn has_unknown(folder: &Folder, digests: &dyn Fn(&Stat) -> Option<Digests>) -> bool {
+fn has_unknown(folder: &Folder, digests: &dyn Fn(&SourceKey) -> Option<Digests>) -> bool {
     folder.iter().any(|(_, node)| match node {
         Node::Folder(folder) => has_unknown(folder, digests),
-        Node::File(Content::Source(source)) => digests(&source.stat).is_none(),
+        Node::File(Content::Source(source)) => digests(&source.key()).is_none(),
         Node::File(Content::Bytes(_)) => false,
     })
 }

@@ -203,7 +203,9 @@ impl Draft<'_> {
             }
             Misplaced::Taken(taken) => {
                 let there = match self.root.get(taken) {
-                    Some(Node::File(Content::Source(file))) => format!("`{taken}`, which comes from `{}`,", file.path),
+                    Some(Node::File(Content::Source(file))) => {
+                        format!("`{taken}`, which comes from `{}`,", file.path())
+                    }
                     Some(Node::Folder(_)) => format!("the folder `{taken}`"),
                     _ => format!("`{taken}`"),
                 };
@@ -277,10 +279,10 @@ fn reachable(path: &Utf8Path) -> Option<&Utf8Path> {
     path.ancestors().skip(1).find(|folder| folder.is_dir()).filter(|folder| folder.parent().is_some())
 }
 
-/// Whether two files are one file on disk.
+/// Whether two files are one file on disk, or are made of one alike.
 fn is_same_source(one: Option<&Node>, other: Option<&Node>) -> bool {
     match (one, other) {
-        (Some(Node::File(Content::Source(one))), Some(Node::File(Content::Source(other)))) => one.stat == other.stat,
+        (Some(Node::File(Content::Source(one))), Some(Node::File(Content::Source(other)))) => one.key() == other.key(),
         _ => false,
     }
 }

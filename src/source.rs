@@ -1,55 +1,100 @@
 //! Reading what a layout holds: sources, of which it is made sure that they are what they were when they were found,
 //! bytes in memory, and the zeros between.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::rc::Rc;
 
-use crate::content::{SourceFile, Stat};
+use crate::content::{Source, SourceFile, Stat, Stretch};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::layout::{Extent, Layout, Piece, Region};
 
-/// An open source.
+/// A source that is being read. Of one that is put together only the file that was read last is open.
 #[derive(Debug)]
-pub struct Source<'a> {
-    what: &'a SourceFile,
-    /// The open file.
-    pub file: File,
+pub struct OpenSource<'a> {
+    what: &'a Source,
+    last: RefCell<Option<(usize, Rc<File>)>>,
 }
 
-impl<'a> Source<'a> {
+impl<'a> OpenSource<'a> {
     /// Opens a source and makes sure that it is what it was.
-    pub fn open(what: &'a SourceFile) -> Result<Self> {
-        let file = File::open(&what.path).map_err(|error| Error::io("opening", &what.path, error))?;
-        let source = Self { what, file };
-        source.check()?;
+    pub fn open(what: &'a Source) -> Result<Self> {
+        let source = Self { what, last: RefCell::new(None) };
+        if let Source::File(_) = what {
+            source.file(0)?;
+        }
         Ok(source)
     }
 
-    /// Fails when the file is not what it was: to be called before the first byte is read and after the last.
+    /// What its bytes from `start` on are read from.
+    pub fn stretches(&self, start: u64, len: u64) -> Box<dyn Iterator<Item = Stretch<'a>> + 'a> {
+        match self.what {
+            Source::File(_) => Box::new(std::iter::once(Stretch::File { file: 0, start, len })),
+            Source::Pieced(pieced) => Box::new(pieced.stretches(start..start + len)),
+        }
+    }
+
+    /// The `number`-th of its files, found to be what it was. The one that was open before is checked a last time.
+    pub fn file(&self, number: usize) -> Result<Rc<File>> {
+        if let Some((last, file)) = &*self.last.borrow()
+            && *last == number
+        {
+            return Ok(Rc::clone(file));
+        }
+        self.check()?;
+        let SourceFile { path, .. } = self.at(number);
+        let file = Rc::new(File::open(path).map_err(|error| Error::io("opening", path, error))?);
+        *self.last.borrow_mut() = Some((number, Rc::clone(&file)));
+        self.check()?;
+        Ok(file)
+    }
+
+    /// Fails when a file is not what it was: to be called before the first byte is read and after the last.
     pub fn check(&self) -> Result<()> {
-        let metadata = self.file.metadata().map_err(|error| self.failed(error))?;
-        if Stat::of(&metadata) == self.what.stat { Ok(()) } else { Err(self.changed()) }
+        let last = self.last.borrow();
+        let Some((number, file)) = &*last else { return Ok(()) };
+        let metadata = file.metadata().map_err(|error| self.failed(*number, error))?;
+        if Stat::of(&metadata) == self.at(*number).stat { Ok(()) } else { Err(self.changed(*number)) }
     }
 
     /// Fills `bytes` from the byte `start` on.
-    pub fn read(&self, bytes: &mut [u8], start: u64) -> Result<()> {
-        self.file.read_exact_at(bytes, start).map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => self.changed(),
-            _ => self.failed(error),
-        })
+    pub fn read(&self, mut bytes: &mut [u8], start: u64) -> Result<()> {
+        for stretch in self.stretches(start, bytes.len() as u64) {
+            match stretch {
+                Stretch::Bytes(from) => {
+                    let (to, rest) = bytes.split_at_mut(from.len());
+                    to.copy_from_slice(from);
+                    bytes = rest;
+                }
+                Stretch::File { file: number, start, len } => {
+                    let (to, rest) = bytes.split_at_mut(len as usize);
+                    self.file(number)?.read_exact_at(to, start).map_err(|error| match error.kind() {
+                        io::ErrorKind::UnexpectedEof => self.changed(number),
+                        _ => self.failed(number, error),
+                    })?;
+                    bytes = rest;
+                }
+            }
+        }
+        Ok(())
     }
 
-    /// The error of a failed read.
-    pub fn failed(&self, error: io::Error) -> Error {
-        Error::io("reading", &self.what.path, error)
+    /// The error of a failed read of the `number`-th of its files.
+    pub fn failed(&self, number: usize, error: io::Error) -> Error {
+        Error::io("reading", &self.at(number).path, error)
     }
 
-    /// The error of a source that is not what it was.
-    pub fn changed(&self) -> Error {
-        Error::new(format!("`{}` changed while the medium was being built", self.what.path))
+    /// The error of a file that is not what it was.
+    pub fn changed(&self, number: usize) -> Error {
+        Error::new(format!("`{}` changed while the medium was being built", self.at(number).path))
             .help("run it again when nobody is writing to it any more")
+    }
+
+    fn at(&self, number: usize) -> &'a SourceFile {
+        &self.what.files()[number]
     }
 }
 
@@ -98,7 +143,7 @@ pub fn visit_piece(extent: &Extent, skip: u64, len: u64, take: &mut dyn FnMut(&[
     match &extent.piece {
         Piece::Bytes(bytes) => take(&bytes[skip as usize..(skip + len) as usize]),
         Piece::Source { file, start } => {
-            let source = Source::open(file)?;
+            let source = OpenSource::open(file)?;
             let mut block = [0; BLOCK_LEN];
             let mut at = 0;
             while at < len {

@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::content::Stat;
+use crate::content::{Source, SourceKey, Stat};
 use crate::digest::{Digest, Digests};
 use crate::error::{Error, Result};
 use crate::size::Size;
@@ -39,7 +39,7 @@ pub struct Store {
     memo: Memo,
     used: RefCell<Vec<bool>>,
     /// What was learnt in this run, and whether it holds beyond it.
-    learnt: HashMap<Stat, (Digests, bool)>,
+    learnt: HashMap<SourceKey, (Digests, bool)>,
     finished: BTreeMap<Digest, Finished>,
     /// The finished outputs that were remembered or forgotten in this run.
     touched: BTreeSet<Digest>,
@@ -80,12 +80,12 @@ impl Store {
         &self.root
     }
 
-    /// The digests of a file, if it was read while it was like this.
-    pub fn digests(&self, stat: &Stat) -> Option<Digests> {
-        if let Some((digests, _)) = self.learnt.get(stat) {
+    /// The digests of a source, if it was read while it was like this.
+    pub fn digests(&self, key: &SourceKey) -> Option<Digests> {
+        if let Some((digests, _)) = self.learnt.get(key) {
             return Some(*digests);
         }
-        let (index, digests) = self.memo.find(stat)?;
+        let (index, digests) = self.memo.find(key)?;
         self.used.borrow_mut()[index] = true;
         Some(digests)
     }
@@ -96,10 +96,10 @@ impl Store {
         self.now = ask_time(&self.root);
     }
 
-    /// Remembers the digests of a file that was read, from first byte to last, while it was like this.
-    pub fn remember(&mut self, stat: Stat, digests: Digests) {
-        let lasting = self.now.is_some_and(|now| is_before(&stat, &now));
-        self.learnt.insert(stat, (digests, lasting));
+    /// Remembers the digests of a source that was read, from first byte to last, while it was like this.
+    pub fn remember(&mut self, source: &Source, digests: Digests) {
+        let lasting = self.now.is_some_and(|now| source.files().iter().all(|file| is_before(&file.stat, &now)));
+        self.learnt.insert(source.key(), (digests, lasting));
     }
 
     /// What the file system said of an output when it was finished, and the identity it has.
@@ -138,9 +138,9 @@ impl Store {
         let path = memo_path(&self.root);
         let others = Memo::parse(fs::read(&path).unwrap_or_default());
         let used = self.used.borrow();
-        let used = (0..self.memo.n_files()).filter(|index| used[*index]).map(|index| self.memo.stat(index)).collect();
+        let used = (0..self.memo.n_files()).filter(|index| used[*index]).map(|index| self.memo.key(index)).collect();
         let lasting = self.learnt.iter().filter(|(_, (_, lasting))| *lasting);
-        let learnt = lasting.map(|(stat, (digests, _))| (*stat, *digests)).collect();
+        let learnt = lasting.map(|(key, (digests, _))| (*key, *digests)).collect();
         let mut finished = others.finished();
         for key in &self.touched {
             match self.finished.get(key) {

@@ -169,19 +169,19 @@ pub fn verify(image: &mut dyn Image, listing: &Listing, progress: &Progress) -> 
 pub fn wanted(output: &Output, store: &mut Store, means: &Means, progress: &Progress) -> Result<Identity> {
     let files = output.root.files();
     let unknown = files.into_iter().filter_map(|(_, content)| match content {
-        Content::Source(source) if store.digests(&source.stat).is_none() => Some((source.stat, Arc::clone(source))),
+        Content::Source(source) if store.digests(&source.key()).is_none() => Some((source.key(), Arc::clone(source))),
         _ => None,
     });
     // A file that is on the medium twice is read once.
     let unknown: Vec<_> = unknown.collect::<HashMap<_, _>>().into_values().collect();
     store.start_reading();
     let digests = write::hash(&unknown, means, progress)?;
-    let found: HashMap<_, _> = unknown.iter().map(|source| source.stat).zip(digests).collect();
-    for (stat, digests) in &found {
-        store.remember(*stat, *digests);
+    let found: HashMap<_, _> = unknown.iter().map(|source| source.key()).zip(digests.iter().copied()).collect();
+    for (source, digests) in unknown.iter().zip(digests) {
+        store.remember(source, digests);
     }
     // The memo does not keep what changed a moment ago, so what was read now is asked first.
-    output.identity(&|stat| found.get(stat).copied().or_else(|| store.digests(stat)))
+    output.identity(&|key| found.get(key).copied().or_else(|| store.digests(key)))
 }
 
 /// Compares a medium that was verified with what the manifest would make now; every digest has to be known.

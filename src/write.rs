@@ -22,7 +22,7 @@ pub(crate) use patch::can;
 pub use patch::{Old, Patched, Patching, Recovered, cost, open, patch, recover};
 pub use temporary::{IfBusy, Temporary, replace, temporary_path};
 
-use crate::content::{SourceFile, Stat};
+use crate::content::{Source, SourceKey, Stat};
 use crate::digest::Digests;
 use crate::error::{Error, Result};
 use crate::output::{Draft, Job, Sealed};
@@ -56,7 +56,7 @@ pub struct Written {
     /// What the file system says of the finished file.
     pub stat: Stat,
     /// The sources of its files with their digests, which are known now.
-    pub digests: Vec<(Stat, Digests)>,
+    pub digests: Vec<(Arc<Source>, Digests)>,
     /// How many bytes of sources were read here: those that the kernel copied are not among them.
     pub n_read: u64,
 }
@@ -65,7 +65,7 @@ pub struct Written {
 pub fn write(
     draft: Draft,
     target: &Utf8Path,
-    known: &dyn Fn(&Stat) -> Option<Digests>,
+    known: &dyn Fn(&SourceKey) -> Option<Digests>,
     means: &Means,
     progress: &Progress,
 ) -> Result<Written> {
@@ -76,20 +76,20 @@ pub fn write(
     check_room(&temporary, draft.n_write())?;
     temporary.set_len(draft.len())?;
     let digests = copy::copy(&jobs, Some(&temporary), means.n_lanes, progress)?;
-    let n_read = jobs.iter().filter(|job| job.known.is_none()).map(|job| job.file.stat.len).sum();
-    let stats: Vec<_> = jobs.iter().map(|job| job.file.stat).collect();
+    let n_read = jobs.iter().filter(|job| job.known.is_none()).map(|job| job.file.len()).sum();
+    let sources: Vec<_> = jobs.iter().map(|job| Arc::clone(&job.file)).collect();
     drop(jobs);
     let sealed = draft.seal(&digests)?;
     write_rest(&sealed, &temporary, progress)?;
     progress.go_on()?;
     let stat = temporary.finish()?;
-    Ok(Written { sealed, stat, digests: stats.into_iter().zip(digests).collect(), n_read })
+    Ok(Written { sealed, stat, digests: sources.into_iter().zip(digests).collect(), n_read })
 }
 
 /// The digests of sources, each read once, in the same order.
-pub fn hash(files: &[Arc<SourceFile>], means: &Means, progress: &Progress) -> Result<Vec<Digests>> {
-    progress.start(files.iter().map(|file| file.stat.len).sum());
-    let job = |file: &Arc<SourceFile>| Job { file: Arc::clone(file), places: Vec::new(), known: None };
+pub fn hash(files: &[Arc<Source>], means: &Means, progress: &Progress) -> Result<Vec<Digests>> {
+    progress.start(files.iter().map(|file| file.len()).sum());
+    let job = |file: &Arc<Source>| Job { file: Arc::clone(file), places: Vec::new(), known: None };
     copy::copy(&files.iter().map(job).collect::<Vec<_>>(), None, means.n_lanes, progress)
 }
 

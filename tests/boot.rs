@@ -49,7 +49,7 @@ fn write(layout: &Layout, path: &Path) {
         file.seek(SeekFrom::Start(extent.offset)).unwrap();
         match &extent.piece {
             Piece::Bytes(bytes) => file.write_all(bytes).unwrap(),
-            Piece::Source { file: source, .. } => file.write_all(&fs::read(&source.path).unwrap()).unwrap(),
+            Piece::Source { file: source, .. } => file.write_all(&fs::read(source.path()).unwrap()).unwrap(),
         }
     }
 }
@@ -188,7 +188,7 @@ fn uefi_reads_fat_volumes_of_every_width() {
         let stat = tsmedia::content::Stat::of(&fs::metadata(&padding).unwrap());
         let path = camino::Utf8PathBuf::try_from(padding.clone()).unwrap();
         let source = tsmedia::content::SourceFile { path, stat };
-        with_padding.root.insert("sources/padding", Content::Source(source.into())).unwrap();
+        with_padding.root.insert("sources/padding", Content::file(source)).unwrap();
         let layout = fat::layout(&with_padding).unwrap();
         let in_memory = layout.extents().iter().filter(|extent| matches!(extent.piece, Piece::Bytes(_))).cloned();
         let stick = scratch.path().join("stick.img");

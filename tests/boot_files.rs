@@ -78,7 +78,7 @@ fn origins(found: &BootFiles) -> Vec<String> {
 fn origin(content: &Content) -> String {
     match content {
         Content::Bytes(bytes) => String::from_utf8_lossy(bytes).trim_end().to_owned(),
-        Content::Source(source) => fs::read_to_string(&source.path).unwrap().trim_end().to_owned(),
+        Content::Source(source) => fs::read_to_string(source.path()).unwrap().trim_end().to_owned(),
     }
 }
 

@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
 use std::fs::{self, File};
-use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use tsmedia::apply::{Work, apply};
@@ -24,7 +23,7 @@ fn own(file: &str, name: &str) -> u64 {
 
 fn source(path: Utf8PathBuf) -> Content {
     let stat = Stat::of(&fs::metadata(&path).unwrap());
-    Content::Source(Arc::new(SourceFile { path, stat }))
+    Content::file(SourceFile { path, stat })
 }
 
 /// An image of `len` bytes, which takes no room on the disk, and 200 small files.

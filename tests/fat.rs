@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use camino::Utf8PathBuf;
 use proptest::prelude::*;
-use tsmedia::content::{Content, SourceFile, Stat};
+use tsmedia::content::{Content, Source, SourceFile, Stat};
 use tsmedia::date::Date;
 use tsmedia::digest::Digest;
 use tsmedia::format::fat;
@@ -44,7 +44,7 @@ fn write(layout: &Layout, path: &Path) {
         match &extent.piece {
             Piece::Bytes(bytes) => file.write_all(bytes).unwrap(),
             Piece::Source { file: source, start } => {
-                let mut source = File::open(&source.path).unwrap();
+                let mut source = File::open(source.path()).unwrap();
                 source.seek(SeekFrom::Start(*start)).unwrap();
                 assert_eq!(std::io::copy(&mut source.take(extent.len), &mut file).unwrap(), extent.len);
             }
@@ -109,7 +109,7 @@ fn expected(root: &Folder) -> BTreeMap<String, Option<Vec<u8>>> {
                     found.insert(path, Some(bytes.to_vec()));
                 }
                 Node::File(Content::Source(source)) => {
-                    found.insert(path, Some(fs::read(&source.path).unwrap()));
+                    found.insert(path, Some(fs::read(source.path()).unwrap()));
                 }
             }
         }
@@ -199,7 +199,7 @@ fn a_large_file_makes_a_fat32_volume() {
     }
     let stat = Stat::of(&file.metadata().unwrap());
     let mut root = boot_folder(100_000);
-    root.insert("sources/install.swm", Content::Source(Arc::new(SourceFile { path: source.clone(), stat }))).unwrap();
+    root.insert("sources/install.swm", Content::file(SourceFile { path: source.clone(), stat })).unwrap();
     let path = scratch.path("stick.img");
     let layout = fat::layout(&volume("STICK", root)).unwrap();
     write(&layout, &path);
@@ -230,7 +230,7 @@ fn sticks_of_many_gigabytes_are_clean() {
     let path = scratch.path("stick.img");
     for (n_files, sectors_per_cluster) in [(1_u32, 8), (3, 16), (9, 64)] {
         let stat = Stat { device: 0, inode: 0, len: (4 << 30) - (64 << 10), modified_ns: 0, changed_ns: 0 };
-        let large = Arc::new(SourceFile { path: "/nowhere/install.swm".into(), stat });
+        let large = Arc::new(Source::File(SourceFile { path: "/nowhere/install.swm".into(), stat }));
         let mut root = boot_folder(200_000);
         for n in 0..n_files {
             root.insert(&format!("sources/install{n}.swm"), Content::Source(Arc::clone(&large))).unwrap();
@@ -292,7 +292,7 @@ fn what_fat_cannot_hold_is_refused_with_a_way_out() {
     let stat = Stat { device: 0, inode: 0, len: 1 << 32, modified_ns: 0, changed_ns: 0 };
     let mut root = Folder::default();
     let large = SourceFile { path: "/nowhere/install.wim".into(), stat };
-    root.insert("sources/install.wim", Content::Source(Arc::new(large))).unwrap();
+    root.insert("sources/install.wim", Content::file(large)).unwrap();
     let error = fat::layout(&volume("X", root)).unwrap_err();
     assert_eq!(
         error.to_string(),

@@ -4,7 +4,6 @@
 #![expect(clippy::unwrap_used, reason = "a test stops at what it does not expect")]
 
 use std::fs;
-use std::sync::Arc;
 use std::time::Instant;
 
 use camino::Utf8PathBuf;
@@ -29,7 +28,7 @@ fn a_medium_of_fifty_thousand_files_is_laid_out_and_recorded_in_little_memory() 
         let stat = Stat { device: 1, inode: n, len: n * 37 % 50_000, modified_ns: 0, changed_ns: 0 };
         let path = format!("SMS/PKG/BER{:05}/folder {}/a file with a usual name {n}.dll", n % 50, n % 1_000);
         let source = SourceFile { path: Utf8PathBuf::from(format!("/srv/content/packages/{path}")), stat };
-        root.insert(&path, Content::Source(Arc::new(source))).unwrap();
+        root.insert(&path, Content::file(source)).unwrap();
     }
     let (label, date) = ("MANY".into(), Date::EARLIEST);
     let (path, name) = ("/srv/out/many.iso".into(), "out/many.iso".into());
@@ -51,7 +50,7 @@ fn a_medium_of_fifty_thousand_files_is_laid_out_and_recorded_in_little_memory() 
     let of_draft = peak();
     // The sources are not there: their digests are all that the rest is made from.
     let digests: Vec<_> =
-        draft.jobs(&|_| None).iter().map(|job| Digests::of(&job.file.stat.inode.to_le_bytes())).collect();
+        draft.jobs(&|_| None).iter().map(|job| Digests::of(job.file.path().as_str().as_bytes())).collect();
     let sealed = draft.seal(&digests).unwrap();
     let mut record = Record::default();
     record.put(&output, &sealed);

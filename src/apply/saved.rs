@@ -74,7 +74,7 @@ fn wanted(output: &Output, store: &Store, work: &Work) -> Result<Wanted> {
 fn learn(work: &Work, store: &mut Store, progress: &Progress) -> Result<()> {
     let files = work.outputs.iter().flat_map(|output| output.root.files());
     let unknown = files.filter_map(|(_, content)| match content {
-        Content::Source(source) if store.digests(&source.stat).is_none() => Some((source.stat, Arc::clone(source))),
+        Content::Source(source) if store.digests(&source.key()).is_none() => Some((source.key(), Arc::clone(source))),
         _ => None,
     });
     // A file that is on several media is read once.
@@ -82,11 +82,11 @@ fn learn(work: &Work, store: &mut Store, progress: &Progress) -> Result<()> {
     if unknown.is_empty() {
         return Ok(());
     }
-    unknown.sort_by(|a, b| a.path.cmp(&b.path));
+    unknown.sort_by(|a, b| (a.path(), a.key()).cmp(&(b.path(), b.key())));
     store.start_reading();
     let digests = write::hash(&unknown, &work.means, progress)?;
     for (file, digests) in unknown.iter().zip(digests) {
-        store.remember(file.stat, digests);
+        store.remember(file, digests);
     }
     // A plan is none the worse for a cache that can't be written.
     let _ = store.save(&work.means.disk);

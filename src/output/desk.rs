@@ -1,13 +1,12 @@
 //! A folder with sources and an output made of them, for tests.
 
 use std::fs;
-use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::shelf::SHELF;
 use super::{Entry, Output};
-use crate::content::{Content, SourceFile, Stat};
+use crate::content::{Content, Source, SourceFile, Stat};
 use crate::date::Date;
 use crate::digest::Digests;
 use crate::firmware::Firmware;
@@ -106,13 +105,13 @@ impl Desk {
     }
 }
 
-fn digests_of(file: &SourceFile) -> Digests {
-    Digests::of(&fs::read(&file.path).unwrap())
+fn digests_of(source: &Source) -> Digests {
+    Digests::of(&fs::read(source.path()).unwrap())
 }
 
 fn source(path: &Utf8Path) -> Content {
     let stat = Stat::of(&fs::metadata(path).unwrap());
-    Content::Source(Arc::new(SourceFile { path: path.to_owned(), stat }))
+    Content::file(SourceFile { path: path.to_owned(), stat })
 }
 
 fn add(folder: &Utf8Path, on_medium: &str, root: &mut Folder) {

@@ -8,7 +8,7 @@ use super::identity::Fields;
 use super::lists::{self, Medium, NOT_YET};
 use super::structure::structure_digest;
 use super::{BootImage, FORMAT_VERSION, Format, Output};
-use crate::content::{Content, SourceFile, Stat};
+use crate::content::{Content, Source, SourceKey};
 use crate::digest::{Digest, Digests};
 use crate::error::{Error, Result};
 use crate::layout::{Extent, Layout, Piece, Region, Slack};
@@ -40,7 +40,7 @@ struct DraftFile {
 #[derive(Clone, Debug)]
 pub struct Job {
     /// The source.
-    pub file: Arc<SourceFile>,
+    pub file: Arc<Source>,
     /// Where its bytes go, from the first: ranges of the output that together are as long as the source. Empty for
     /// a source that is only hashed.
     pub places: Vec<Region>,
@@ -131,17 +131,17 @@ impl Draft<'_> {
     }
 
     /// The sources to read, in the order of their places.
-    pub fn jobs(&self, known: &dyn Fn(&Stat) -> Option<Digests>) -> Vec<Job> {
-        let job = |(_, source, places): (usize, &Arc<SourceFile>, &[Region])| Job {
+    pub fn jobs(&self, known: &dyn Fn(&SourceKey) -> Option<Digests>) -> Vec<Job> {
+        let job = |(_, source, places): (usize, &Arc<Source>, &[Region])| Job {
             file: Arc::clone(source),
             places: places.to_vec(),
-            known: known(&source.stat),
+            known: known(&source.key()),
         };
         self.sources().into_iter().map(job).collect()
     }
 
     /// The files that come from sources, by number, in the order of their places.
-    fn sources(&self) -> Vec<(usize, &Arc<SourceFile>, &[Region])> {
+    fn sources(&self) -> Vec<(usize, &Arc<Source>, &[Region])> {
         let sources = self.files.iter().enumerate().filter_map(|(index, file)| match &file.content {
             Content::Source(source) => Some((index, source, file.places.as_slice())),
             Content::Bytes(_) => None,
@@ -152,7 +152,7 @@ impl Draft<'_> {
     }
 
     /// Decides the rest, when the digests of all sources are known.
-    pub fn seal_known(self, known: &dyn Fn(&Stat) -> Option<Digests>) -> Result<Sealed> {
+    pub fn seal_known(self, known: &dyn Fn(&SourceKey) -> Option<Digests>) -> Result<Sealed> {
         let digests: Option<Vec<_>> = self.jobs(known).iter().map(|job| job.known).collect();
         self.seal(&digests.ok_or_else(|| Error::new("the digest of a source is missing"))?)
     }
@@ -204,9 +204,9 @@ impl Draft<'_> {
     /// The identity of the output and of its boot images, given the digests of the jobs.
     fn identity(&self, digests: &[Digests]) -> Result<(Option<Digest>, Vec<BootImage>)> {
         let sources = self.sources();
-        let known: HashMap<Stat, Digests> =
-            sources.iter().zip(digests).map(|((_, source, _), digests)| (source.stat, *digests)).collect();
-        let known = |stat: &Stat| known.get(stat).copied();
+        let known: HashMap<SourceKey, Digests> =
+            sources.iter().zip(digests).map(|((_, source, _), digests)| (source.key(), *digests)).collect();
+        let known = |key: &SourceKey| known.get(key).copied();
         let boot = self.output.boot_images(&known)?;
         Ok((self.output.id(&boot, &known), boot))
     }
@@ -273,7 +273,7 @@ fn told_apart(output: &Output) -> (Folder, Vec<(String, Content)>) {
         if !seen.insert(address(content)) {
             *content = match content {
                 Content::Bytes(bytes) => Content::bytes(bytes.to_vec()),
-                Content::Source(source) => Content::Source(Arc::new(SourceFile::clone(source))),
+                Content::Source(source) => Content::Source(Arc::new(Source::clone(source))),
             };
             root.replace(path, content.clone());
         }

@@ -92,7 +92,7 @@ mod tests {
     fn what_decides_places_is_part_of_the_identity() {
         let desk = Desk::new();
         let output = desk.output();
-        let known = |_: &crate::content::Stat| Some(crate::digest::Digests::of(b"any"));
+        let known = |_: &crate::content::SourceKey| Some(crate::digest::Digests::of(b"any"));
         let id = |output: &Output| output.identity(&known).unwrap().id.unwrap();
         let mut smaller = output.clone();
         smaller.capacity = Some(Size(9_000_000));

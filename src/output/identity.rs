@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::{FORMAT_VERSION, Output};
-use crate::content::{Content, SourceFile, Stat};
+use crate::content::{Content, Source, SourceKey};
 use crate::digest::{Digest, Digests};
 use crate::error::Result;
 use crate::firmware::Firmware;
@@ -58,7 +58,7 @@ impl BootImage {
 
 impl Output {
     /// What the output holds. `digests` says what is known of sources; boot images are small, and read.
-    pub fn identity(&self, digests: &dyn Fn(&Stat) -> Option<Digests>) -> Result<Identity> {
+    pub fn identity(&self, digests: &dyn Fn(&SourceKey) -> Option<Digests>) -> Result<Identity> {
         let held = |(path, content): (String, &Content)| {
             let (len, blake3) = (content.len(), digest_of(content, digests));
             Held { path, len, blake3 }
@@ -69,7 +69,7 @@ impl Output {
     }
 
     /// The boot images of its identity.
-    pub fn boot_images(&self, digests: &dyn Fn(&Stat) -> Option<Digests>) -> Result<Vec<BootImage>> {
+    pub fn boot_images(&self, digests: &dyn Fn(&SourceKey) -> Option<Digests>) -> Result<Vec<BootImage>> {
         let boot_image =
             |entry: &BootEntry| Ok(BootImage { firmware: entry.firmware, blake3: boot_digest(&entry.image, digests)? });
         self.boot.iter().map(boot_image).collect()
@@ -77,7 +77,7 @@ impl Output {
 
     /// The digest of everything that decides the bytes, if all of it is known: `boot` are its boot images. Nothing
     /// is kept of what it holds: most runs ask no more than this.
-    pub fn id(&self, boot: &[BootImage], digests: &dyn Fn(&Stat) -> Option<Digests>) -> Option<Digest> {
+    pub fn id(&self, boot: &[BootImage], digests: &dyn Fn(&SourceKey) -> Option<Digests>) -> Option<Digest> {
         let mut hasher = Fields::default();
         hasher.text("tsmedia medium");
         hasher.number(u64::from(FORMAT_VERSION));
@@ -118,21 +118,21 @@ impl Output {
     }
 }
 
-fn digest_of(content: &Content, digests: &dyn Fn(&Stat) -> Option<Digests>) -> Option<Digest> {
+fn digest_of(content: &Content, digests: &dyn Fn(&SourceKey) -> Option<Digests>) -> Option<Digest> {
     match content {
         Content::Bytes(bytes) => Some(Digest::of(bytes)),
-        Content::Source(source) => digests(&source.stat).map(|digests| digests.blake3),
+        Content::Source(source) => digests(&source.key()).map(|digests| digests.blake3),
     }
 }
 
 /// The digest of a boot image: of the sources in it only what the store knows or a read says, not their places.
-fn boot_digest(image: &Layout, digests: &dyn Fn(&Stat) -> Option<Digests>) -> Result<Digest> {
+fn boot_digest(image: &Layout, digests: &dyn Fn(&SourceKey) -> Option<Digests>) -> Result<Digest> {
     let mut hasher = Fields::default();
     hasher.number(image.len());
     for extent in image.extents() {
         let digest = match &extent.piece {
             Piece::Bytes(bytes) => Digest::of(bytes),
-            Piece::Source { file, start } => match whole(file, *start, extent.len).and_then(digests) {
+            Piece::Source { file, start } => match whole(file, *start, extent.len).and_then(|key| digests(&key)) {
                 Some(digests) => digests.blake3,
                 None => hash_layout(&Layout::new(extent.len, vec![Extent { offset: 0, ..extent.clone() }]))?,
             },
@@ -142,8 +142,8 @@ fn boot_digest(image: &Layout, digests: &dyn Fn(&Stat) -> Option<Digests>) -> Re
     Ok(hasher.finish())
 }
 
-fn whole(file: &SourceFile, start: u64, len: u64) -> Option<&Stat> {
-    (start == 0 && len == file.stat.len).then_some(&file.stat)
+fn whole(source: &Source, start: u64, len: u64) -> Option<SourceKey> {
+    (start == 0 && len == source.len()).then(|| source.key())
 }
 
 /// Hashes fields so that no two lists of fields are the same bytes. They are gathered first: hashing a few bytes at

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::reason::{self, Reason};
 use super::{Action, Existing, Plan};
-use crate::content::Stat;
+use crate::content::SourceKey;
 use crate::digest::{Digest, Digests};
 use crate::error::{Error, Result};
 use crate::output::Output;
@@ -165,7 +165,7 @@ pub struct Now<'a> {
     /// What the manifest makes.
     pub outputs: &'a [Output],
     /// The digests of sources: all have to be known.
-    pub digests: &'a dyn Fn(&Stat) -> Option<Digests>,
+    pub digests: &'a dyn Fn(&SourceKey) -> Option<Digests>,
     /// What was built.
     pub record: &'a Record,
     /// What there is under a name.

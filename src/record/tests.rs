@@ -40,7 +40,7 @@ fn a_file_belongs_to_the_nearest_entry() {
 fn put(desk: &Desk, values: Vec<TemplateValue>) -> (Record, Recorded) {
     let output = Output { values, ..desk.output() };
     let draft = output.draft(SHELF).unwrap();
-    let known = |job: crate::output::Job| Digests::of(&fs::read(&job.file.path).unwrap());
+    let known = |job: crate::output::Job| Digests::of(&fs::read(job.file.path()).unwrap());
     let digests: Vec<_> = draft.jobs(&|_| None).into_iter().map(known).collect();
     let mut record = Record::default();
     record.put(&output, &draft.seal(&digests).unwrap());

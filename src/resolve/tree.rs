@@ -64,7 +64,7 @@ pub fn file(path: &Utf8Path) -> io::Result<Content> {
 }
 
 fn source(path: Utf8PathBuf, metadata: &fs::Metadata) -> Content {
-    Content::Source(Arc::new(SourceFile { path, stat: Stat::of(metadata) }))
+    Content::file(SourceFile { path, stat: Stat::of(metadata) })
 }
 
 /// What all threads of a walk share.

@@ -2,23 +2,26 @@
 //!
 //! | offset | bytes | |
 //! |---|---|---|
-//! | 0 | 8 | `tsmedia\x01`, the last byte the version |
-//! | 8 | 4 + 4 | how many files, how many finished outputs; little-endian |
+//! | 0 | 8 | `tsmedia\x02`, the last byte the version |
+//! | 8 | 4 + 4 | how many sources, how many finished outputs; little-endian |
 //! | 16 | 32 | BLAKE3 of the counts and everything after the header |
-//! | 48 | 105 each | files: stat (5 × 8, big-endian, so that bytes sort as numbers), BLAKE3, SHA-256, age |
+//! | 48 | 105 each | sources: key (40), BLAKE3, SHA-256, age |
 //! | | 105 each | finished outputs: BLAKE3 of the name, identity, stat, age |
+//!
+//! The key of a file is its stat (5 × 8, big-endian, so that bytes sort as numbers); that of a source that is put
+//! together is 8 bytes of ones, which no device has for its number, and the digest of what it is put together of.
 //!
 //! The age counts how often the memo was saved since the file was last asked for.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::content::Stat;
+use crate::content::{SourceKey, Stat};
 use crate::digest::{Digest, Digests, Sha256};
 
-const MAGIC: [u8; 8] = *b"tsmedia\x01";
+const MAGIC: [u8; 8] = *b"tsmedia\x02";
 const HEADER_LEN: usize = 48;
 const ENTRY_LEN: usize = 105;
-const STAT_LEN: usize = 40;
+const KEY_LEN: usize = 40;
 /// Entries that were not asked for in so many savings are dropped.
 const MAX_AGE: u8 = 30;
 /// However many are asked for, no more are kept: 100 MiB.
@@ -29,8 +32,8 @@ const MAX_FILES: usize = 1_000_000;
 pub(super) struct Memo {
     bytes: Vec<u8>,
     n_files: usize,
-    /// Where the entry of a file is: by device and inode.
-    by_inode: HashMap<(u64, u64), usize>,
+    /// Where the entry of a source is: by device and inode, or what is in their place.
+    by_inode: HashMap<[u8; INODE_LEN], usize>,
 }
 
 /// A finished output.
@@ -53,12 +56,7 @@ impl Memo {
             return Self::default();
         }
         let mut memo = Self { bytes, n_files, by_inode: HashMap::new() };
-        memo.by_inode = (0..n_files)
-            .map(|index| {
-                let Stat { device, inode, .. } = memo.stat(index);
-                ((device, inode), index)
-            })
-            .collect();
+        memo.by_inode = (0..n_files).map(|index| (array(&memo.entries()[index]), index)).collect();
         memo
     }
 
@@ -70,14 +68,15 @@ impl Memo {
         self.bytes.get(HEADER_LEN..).unwrap_or_default().as_chunks().0
     }
 
-    pub(super) fn find(&self, stat: &Stat) -> Option<(usize, Digests)> {
-        let index = *self.by_inode.get(&(stat.device, stat.inode))?;
+    pub(super) fn find(&self, key: &SourceKey) -> Option<(usize, Digests)> {
+        let key = key_bytes(key);
+        let index = *self.by_inode.get(&key[..INODE_LEN])?;
         let entry = &self.entries()[index];
-        (entry[..STAT_LEN] == stat_bytes(stat)).then(|| (index, digests_of(entry)))
+        (entry[..KEY_LEN] == key).then(|| (index, digests_of(entry)))
     }
 
-    pub(super) fn stat(&self, index: usize) -> Stat {
-        parse_stat(&self.entries()[index][..STAT_LEN])
+    pub(super) fn key(&self, index: usize) -> SourceKey {
+        parse_key(&self.entries()[index])
     }
 
     pub(super) fn finished(&self) -> BTreeMap<Digest, Finished> {
@@ -92,24 +91,23 @@ impl Memo {
     /// The bytes of a memo that also holds what was learnt. Of a file that changed only the last state is kept.
     pub(super) fn merged(
         &self,
-        used: &HashSet<Stat>,
-        learnt: &HashMap<Stat, Digests>,
+        used: &HashSet<SourceKey>,
+        learnt: &HashMap<SourceKey, Digests>,
         finished: &BTreeMap<Digest, Finished>,
     ) -> Vec<u8> {
-        let renewed: HashSet<_> = learnt.keys().map(|stat| (stat.device, stat.inode)).collect();
+        let renewed: HashSet<_> = learnt.keys().map(|key| array::<INODE_LEN>(&key_bytes(key))).collect();
         let mut entries: Vec<_> = self.entries()[..self.n_files]
             .iter()
             .filter_map(|entry| {
-                let stat = parse_stat(&entry[..STAT_LEN]);
-                let age = if used.contains(&stat) { 0 } else { entry[104].saturating_add(1) };
+                let age = if used.contains(&parse_key(entry)) { 0 } else { entry[104].saturating_add(1) };
                 let mut entry = *entry;
                 entry[104] = age;
-                (age <= MAX_AGE && !renewed.contains(&(stat.device, stat.inode))).then_some(entry)
+                (age <= MAX_AGE && !renewed.contains(&entry[..INODE_LEN])).then_some(entry)
             })
             .collect();
-        entries.extend(learnt.iter().map(|(stat, digests)| {
+        entries.extend(learnt.iter().map(|(key, digests)| {
             let mut entry = [0; ENTRY_LEN];
-            entry[..STAT_LEN].copy_from_slice(&stat_bytes(stat));
+            entry[..KEY_LEN].copy_from_slice(&key_bytes(key));
             entry[40..72].copy_from_slice(&digests.blake3.0);
             entry[72..104].copy_from_slice(&digests.sha256.0);
             entry
@@ -151,8 +149,32 @@ fn digests_of(entry: &[u8; ENTRY_LEN]) -> Digests {
     Digests { blake3: Digest(array(&entry[40..72])), sha256: Sha256(array(&entry[72..104])) }
 }
 
-fn stat_bytes(stat: &Stat) -> [u8; STAT_LEN] {
-    let mut bytes = [0; STAT_LEN];
+/// What stands for the device of a source that is put together.
+const NO_DEVICE: u64 = u64::MAX;
+/// Device and inode, which tell one file from another.
+const INODE_LEN: usize = 16;
+
+fn key_bytes(key: &SourceKey) -> [u8; KEY_LEN] {
+    match key {
+        SourceKey::File(stat) => stat_bytes(stat),
+        SourceKey::Pieced(digest) => {
+            let mut bytes = [0; KEY_LEN];
+            bytes[..8].copy_from_slice(&NO_DEVICE.to_be_bytes());
+            bytes[8..].copy_from_slice(&digest.0);
+            bytes
+        }
+    }
+}
+
+fn parse_key(entry: &[u8; ENTRY_LEN]) -> SourceKey {
+    match parse_stat(entry) {
+        Stat { device: NO_DEVICE, .. } => SourceKey::Pieced(Digest(array(&entry[8..]))),
+        stat => SourceKey::File(stat),
+    }
+}
+
+fn stat_bytes(stat: &Stat) -> [u8; KEY_LEN] {
+    let mut bytes = [0; KEY_LEN];
     let fields = [stat.device, stat.inode, stat.len, stat.modified_ns as u64, stat.changed_ns as u64];
     for (eight, field) in bytes.as_chunks_mut::<8>().0.iter_mut().zip(fields) {
         *eight = field.to_be_bytes();

@@ -1,9 +1,15 @@
 use std::os::unix::fs::MetadataExt;
 
 use super::*;
+use crate::content::{Pieced, Run, SourceFile};
+use std::sync::Arc;
 
 fn stat(inode: u64, changed_ns: i64) -> Stat {
     Stat { device: 1, inode, len: inode * 3, modified_ns: 5, changed_ns }
+}
+
+fn source(stat: Stat) -> Source {
+    Source::File(SourceFile { path: "/nowhere".into(), stat })
 }
 
 fn folder() -> (tempfile::TempDir, Utf8PathBuf) {
@@ -18,14 +24,39 @@ fn what_was_learnt_is_known_to_the_next_run() {
     let mut store = Store::open(&root).unwrap();
     store.start_reading();
     for inode in 0..1_000 {
-        store.remember(stat(inode, 7), Digests::of(&inode.to_le_bytes()));
+        store.remember(&source(stat(inode, 7)), Digests::of(&inode.to_le_bytes()));
     }
     store.save(&Disk::default()).unwrap();
     let store = Store::open(&root).unwrap();
     for inode in 0..1_000 {
-        assert_eq!(store.digests(&stat(inode, 7)), Some(Digests::of(&inode.to_le_bytes())));
-        assert_eq!(store.digests(&stat(inode, 8)), None);
+        assert_eq!(store.digests(&source(stat(inode, 7)).key()), Some(Digests::of(&inode.to_le_bytes())));
+        assert_eq!(store.digests(&source(stat(inode, 8)).key()), None);
     }
+}
+
+#[test]
+fn what_is_put_together_is_known_while_every_file_in_it_is_the_same() {
+    let (_folder, root) = folder();
+    let pieced = |changed_ns: i64, start: u64| {
+        let range = |inode, changed_ns, start| {
+            let file = Arc::new(SourceFile { path: "/nowhere".into(), stat: stat(inode, changed_ns) });
+            Run::Range { file, start, len: 2 }
+        };
+        let runs = [range(5, 7, 1), Run::Bytes(b"head".as_slice().into()), range(6, changed_ns, start)];
+        Source::Pieced(Pieced::new("/nowhere".into(), runs))
+    };
+    let mut store = Store::open(&root).unwrap();
+    store.start_reading();
+    store.remember(&pieced(7, 0), Digests::of(b"one"));
+    store.remember(&pieced(i64::MAX, 0), Digests::of(b"younger than the reading"));
+    store.remember(&source(stat(5, 7)), Digests::of(b"file"));
+    store.save(&Disk::default()).unwrap();
+    let store = Store::open(&root).unwrap();
+    assert_eq!(store.digests(&pieced(7, 0).key()), Some(Digests::of(b"one")));
+    assert_eq!(store.digests(&source(stat(5, 7)).key()), Some(Digests::of(b"file")));
+    assert!(
+        [pieced(8, 0), pieced(7, 1), pieced(i64::MAX, 0)].iter().all(|other| store.digests(&other.key()).is_none())
+    );
 }
 
 #[test]
@@ -39,12 +70,12 @@ fn a_file_that_may_have_changed_within_the_tick_is_forgotten() {
     let old = Stat { device: fs::metadata(&root).unwrap().dev(), ..old };
     let foreign = Stat { device: old.device + 1, ..old };
     for stat in [fresh, old, foreign] {
-        store.remember(stat, Digests::of(b"x"));
-        assert!(store.digests(&stat).is_some(), "within the run it is known");
+        store.remember(&source(stat), Digests::of(b"x"));
+        assert!(store.digests(&source(stat).key()).is_some(), "within the run it is known");
     }
     store.save(&Disk::default()).unwrap();
     let store = Store::open(&root).unwrap();
-    assert_eq!([fresh, old, foreign].map(|stat| store.digests(&stat).is_some()), [false, true, false]);
+    assert_eq!([fresh, old, foreign].map(|stat| store.digests(&source(stat).key()).is_some()), [false, true, false]);
 }
 
 #[test]
@@ -52,7 +83,7 @@ fn a_damaged_memo_is_an_empty_one() {
     let (_folder, root) = folder();
     let mut store = Store::open(&root).unwrap();
     store.start_reading();
-    store.remember(stat(1, 7), Digests::of(b"x"));
+    store.remember(&source(stat(1, 7)), Digests::of(b"x"));
     store.save(&Disk::default()).unwrap();
     let good = fs::read(memo_path(&root)).unwrap();
     for at in 0..good.len() {
@@ -69,20 +100,23 @@ fn a_changed_file_replaces_what_it_was_and_unused_ones_go_in_time() {
     let (_folder, root) = folder();
     let mut store = Store::open(&root).unwrap();
     store.start_reading();
-    store.remember(stat(1, 7), Digests::of(b"old"));
-    store.remember(stat(2, 7), Digests::of(b"unused"));
+    store.remember(&source(stat(1, 7)), Digests::of(b"old"));
+    store.remember(&source(stat(2, 7)), Digests::of(b"unused"));
     store.save(&Disk::default()).unwrap();
     for round in 0..=31 {
         let mut store = Store::open(&root).unwrap();
         store.start_reading();
         if round == 0 {
-            store.remember(stat(1, 8), Digests::of(b"new"));
+            store.remember(&source(stat(1, 8)), Digests::of(b"new"));
         }
-        assert!(store.digests(&stat(1, 8)).is_some());
+        assert!(store.digests(&source(stat(1, 8)).key()).is_some());
         store.save(&Disk::default()).unwrap();
     }
     let store = Store::open(&root).unwrap();
-    assert_eq!([stat(1, 7), stat(1, 8), stat(2, 7)].map(|stat| store.digests(&stat).is_some()), [false, true, false]);
+    assert_eq!(
+        [stat(1, 7), stat(1, 8), stat(2, 7)].map(|stat| store.digests(&source(stat).key()).is_some()),
+        [false, true, false]
+    );
 }
 
 #[test]

@@ -6,7 +6,8 @@
 //! the others, so neither do the bytes. A source whose digests are known is copied within the kernel and not read
 //! here at all.
 
-use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -15,12 +16,13 @@ use std::thread;
 use std::time::Duration;
 
 use super::temporary::Temporary;
+use crate::content::Stretch;
 use crate::digest::{Digests, Hasher};
 use crate::error::{Error, Result};
 use crate::layout::Region;
 use crate::output::Job;
 use crate::progress::Progress;
-use crate::source::Source;
+use crate::source::OpenSource;
 
 /// What is read, hashed and written at a time. Small enough to stay in a core's cache on its way.
 const BLOCK_LEN: usize = 256 << 10;
@@ -39,9 +41,9 @@ const COPY_LEN: u64 = 16 << 20;
 ///
 /// # Errors
 ///
-/// The first failure stops all threads. A source that is not what its `SourceFile` says, before or after, is one.
+/// The first failure stops all threads. A source that is not what its `Source` says, before or after, is one.
 pub fn copy(jobs: &[Job], target: Option<&Temporary>, n_lanes: usize, progress: &Progress) -> Result<Vec<Digests>> {
-    let is_large = |index: &usize| jobs[*index].file.stat.len >= LARGE_LEN;
+    let is_large = |index: &usize| jobs[*index].file.len() >= LARGE_LEN;
     let (large, small): (Vec<_>, Vec<_>) = (0..jobs.len()).partition(is_large);
     let results = Mutex::new((vec![None; jobs.len()], None));
     let copying = Copying { jobs, target, progress, failed: AtomicBool::new(false), results };
@@ -120,7 +122,7 @@ impl Copying<'_> {
     fn small_files(&self, indices: &[usize], next: &AtomicUsize) {
         let mut block = vec![0; LARGE_LEN as usize];
         self.take_jobs(indices, next, &mut |source, job| {
-            let bytes = &mut block[..job.file.stat.len as usize];
+            let bytes = &mut block[..job.file.len() as usize];
             source.read(bytes, 0)?;
             self.put(bytes, 0, job)?;
             Ok(Digests::of(bytes))
@@ -129,7 +131,12 @@ impl Copying<'_> {
 
     /// Does one job after the other until none is left, or one has failed. `hash` reads a source whose digests are
     /// not known, writes it, and returns them.
-    fn take_jobs(&self, indices: &[usize], next: &AtomicUsize, hash: &mut dyn FnMut(&Source, &Job) -> Result<Digests>) {
+    fn take_jobs(
+        &self,
+        indices: &[usize],
+        next: &AtomicUsize,
+        hash: &mut dyn FnMut(&OpenSource, &Job) -> Result<Digests>,
+    ) {
         while let Some(&index) = indices.get(next.fetch_add(1, Ordering::Relaxed))
             && !self.failed.load(Ordering::Relaxed)
         {
@@ -145,9 +152,9 @@ impl Copying<'_> {
         }
     }
 
-    fn run(&self, job: &Job, hash: &mut dyn FnMut(&Source, &Job) -> Result<Digests>) -> Result<Digests> {
+    fn run(&self, job: &Job, hash: &mut dyn FnMut(&OpenSource, &Job) -> Result<Digests>) -> Result<Digests> {
         self.go_on()?;
-        let source = Source::open(&job.file)?;
+        let source = OpenSource::open(&job.file)?;
         let digests = match (job.known, self.target) {
             (Some(digests), Some(target)) => {
                 self.copy_known(&source, job, target)?;
@@ -165,7 +172,7 @@ impl Copying<'_> {
         if self.failed.load(Ordering::Relaxed) { Err(Error::new("stopped")) } else { Ok(()) }
     }
 
-    fn copy_known(&self, source: &Source, job: &Job, target: &Temporary) -> Result<()> {
+    fn copy_known(&self, source: &OpenSource, job: &Job, target: &Temporary) -> Result<()> {
         let mut start = 0;
         for place in &job.places {
             copy_range(source, start, target, *place, &mut |len| {
@@ -177,8 +184,8 @@ impl Copying<'_> {
         Ok(())
     }
 
-    fn hash_large(&self, source: &Source, job: &Job, pipe: &mut Pipe) -> Result<Digests> {
-        let len = job.file.stat.len;
+    fn hash_large(&self, source: &OpenSource, job: &Job, pipe: &mut Pipe) -> Result<Digests> {
+        let len = job.file.len();
         let mut at = 0;
         while at < len {
             let mut block = pipe.take()?;
@@ -294,18 +301,44 @@ fn out_of_step() -> Error {
 
 /// Copies a range of a source into the target within the kernel, or through memory where the kernel can't.
 pub(super) fn copy_range(
-    source: &Source,
+    source: &OpenSource,
     start: u64,
     target: &Temporary,
     place: Region,
     step: &mut dyn FnMut(u64) -> Result<()>,
 ) -> Result<()> {
+    let mut at = place.offset;
+    for stretch in source.stretches(start, place.len) {
+        match stretch {
+            Stretch::Bytes(bytes) => {
+                target.write(bytes, at)?;
+                at += bytes.len() as u64;
+                step(bytes.len() as u64)?;
+            }
+            Stretch::File { file, start, len } => {
+                copy_file(source, file, start, target, Region { offset: at, len }, step)?;
+                at += len;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Copies a range of the `number`-th file of a source.
+fn copy_file(
+    source: &OpenSource,
+    number: usize,
+    start: u64,
+    target: &Temporary,
+    place: Region,
+    step: &mut dyn FnMut(u64) -> Result<()>,
+) -> Result<()> {
+    let file = source.file(number)?;
     let mut done = 0;
     while done < place.len {
         let want = (place.len - done).min(COPY_LEN);
-        let file: &File = &source.file;
-        match target.disk().copy(file, start + done, target.file(), place.offset + done, want) {
-            Ok(0) => return Err(source.changed()),
+        match target.disk().copy(&file, start + done, target.file(), place.offset + done, want) {
+            Ok(0) => return Err(source.changed(number)),
             Ok(len) => {
                 done += len;
                 step(len)?;
@@ -317,7 +350,10 @@ pub(super) fn copy_range(
     let mut block = vec![0; if done < place.len { BLOCK_LEN } else { 0 }];
     while done < place.len {
         let len = (place.len - done).min(BLOCK_LEN as u64) as usize;
-        source.read(&mut block[..len], start + done)?;
+        file.read_exact_at(&mut block[..len], start + done).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => source.changed(number),
+            _ => source.failed(number, error),
+        })?;
         target.write(&block[..len], place.offset + done)?;
         done += len as u64;
         step(len as u64)?;

@@ -27,7 +27,7 @@ use crate::layout::{Layout, Piece, Region};
 use crate::output::Sealed;
 use crate::patch::{Ability, BLOCK, Part};
 use crate::progress::Progress;
-use crate::source::{Source, visit_piece};
+use crate::source::{OpenSource, visit_piece};
 use clone::clone;
 use in_place::in_place;
 use scheme::{Scheme, WINDOW_LEN, lens, within};
@@ -77,7 +77,7 @@ const MAX_OVER: u64 = 64 << 20;
 pub fn cost(target: &Utf8Path, old: &Old, sealed: &Sealed, means: &Means) -> Result<Patching> {
     let Some(ability) = ability(target, means) else { return Ok(Patching::Impossible) };
     let file = File::open(target).map_err(|error| Error::io("opening", target, error))?;
-    let scheme = Scheme::new(&file, old, sealed, ability).map_err(|error| Error::io("reading", target, error))?;
+    let scheme = Scheme::new(target, &file, old, sealed, ability)?;
     let n_whole = sealed.layout.extents().iter().map(|extent| extent.len).sum::<u64>();
     let over = lens(&scheme.over);
     let once = lens(&scheme.fresh) + lens(&scheme.fills);
@@ -107,7 +107,7 @@ pub fn patch(
     if file.metadata().map_err(failed)?.len() != old.len {
         return Ok(None);
     }
-    let scheme = Scheme::new(&file, old, sealed, ability).map_err(|error| Error::io("reading", target, error))?;
+    let scheme = Scheme::new(target, &file, old, sealed, ability)?;
     if is_clone {
         return clone(target, &file, &scheme, sealed, means, progress).map(Some);
     }
@@ -182,7 +182,7 @@ fn write_range(layout: &Layout, range: Region, place: u64, temporary: &Temporary
                 temporary.write(&gathered, gathered_at)?;
                 gathered.clear();
             }
-            let source = Source::open(file)?;
+            let source = OpenSource::open(file)?;
             copy_range(&source, *start, temporary, Region { offset: at, len: extent.len }, &mut |len| {
                 progress.add(len);
                 progress.go_on()

@@ -1,3 +1,5 @@
+mod pieced;
+
 use std::fs;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -81,7 +83,8 @@ fn the_bytes_do_not_depend_on_threads_or_on_what_was_known() {
         assert_eq!(again.sealed.id, first.sealed.id);
     }
     let output = desk.output();
-    let known = |stat: &Stat| first.digests.iter().find(|(known, _)| known == stat).map(|(_, digests)| *digests);
+    let known =
+        |key: &SourceKey| first.digests.iter().find(|(known, _)| known.key() == *key).map(|(_, digests)| *digests);
     let draft = output.draft(SHELF).unwrap();
     let again = write(draft, &output.path, &known, &Means::default(), &Progress::default()).unwrap();
     assert_eq!((desk.medium(), again.n_read), (medium, 0));
@@ -92,7 +95,8 @@ fn a_file_system_that_cannot_copy_gets_the_same_bytes() {
     let desk = Desk::new();
     let first = write_medium(&desk, &Means::default()).unwrap();
     let medium = desk.medium();
-    let known = |stat: &Stat| first.digests.iter().find(|(known, _)| known == stat).map(|(_, digests)| *digests);
+    let known =
+        |key: &SourceKey| first.digests.iter().find(|(known, _)| known.key() == *key).map(|(_, digests)| *digests);
     // The first write of each run is the copy of a source.
     let n_writes = Arc::new(AtomicUsize::new(0));
     let disk = Disk::watched(move |call| {

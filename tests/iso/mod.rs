@@ -9,7 +9,6 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 
 use camino::Utf8PathBuf;
 use tempfile::TempDir;
@@ -62,7 +61,7 @@ impl Sample {
     pub fn add(&mut self, path: &str, source: &Path) {
         let stat = Stat::of(&fs::metadata(source).unwrap());
         let file = SourceFile { path: Utf8PathBuf::from_path_buf(source.into()).unwrap(), stat };
-        self.volume.root.insert(path, Content::Source(Arc::new(file))).unwrap();
+        self.volume.root.insert(path, Content::file(file)).unwrap();
         self.files.insert(path.into(), source.into());
         self.note_parents(path);
     }
@@ -157,7 +156,7 @@ pub fn write(layout: &Layout, path: &Path, sparse: bool) {
                 target.write_all(bytes).unwrap();
             }
             Piece::Source { file, start } => {
-                let source = File::open(&file.path).unwrap();
+                let source = File::open(file.path()).unwrap();
                 let mut done = 0;
                 let mut buffer = vec![0; 1 << 20];
                 while done < extent.len {

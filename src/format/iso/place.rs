@@ -195,7 +195,7 @@ fn emit_files(disc: &Disc, made: Made, found: &mut Places, out: &mut Sheet) {
             What::Folder { .. } => continue,
             What::File(content) if content.is_empty() => continue,
             What::File(Content::Bytes(_)) if made == Made::Here => true,
-            What::File(Content::Source(source)) if made == Made::Elsewhere => source.stat.len >= LARGE,
+            What::File(Content::Source(source)) if made == Made::Elsewhere => source.len() >= LARGE,
             What::File(_) => continue,
         };
         things.push(Thing { item, n_sectors: sectors(tree.file_len(item)), is_alone });

@@ -5,7 +5,6 @@ mod stable;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::io::Cursor;
-use std::sync::Arc;
 
 use camino::Utf8PathBuf;
 use proptest::prelude::*;
@@ -34,7 +33,7 @@ fn volume(label: &str) -> Volume {
 /// The content of an existing file that nobody opens; its bytes are `fill`.
 fn source(len: u64, fill: u8) -> Content {
     let stat = Stat { device: 1, inode: 1, len, modified_ns: 0, changed_ns: 0 };
-    Content::Source(Arc::new(SourceFile { path: Utf8PathBuf::from(format!("{fill}")), stat }))
+    Content::file(SourceFile { path: Utf8PathBuf::from(format!("{fill}")), stat })
 }
 
 fn bytes_of(layout: &Layout) -> Vec<u8> {
@@ -43,7 +42,7 @@ fn bytes_of(layout: &Layout) -> Vec<u8> {
         let target = &mut bytes[extent.offset as usize..extent.end() as usize];
         match &extent.piece {
             Piece::Bytes(piece) => target.copy_from_slice(piece),
-            Piece::Source { file, .. } => target.fill(file.path.as_str().parse().unwrap()),
+            Piece::Source { file, .. } => target.fill(file.path().as_str().parse().unwrap()),
         }
     }
     bytes
@@ -337,7 +336,7 @@ fn volume_of(tree: &[(String, u16, bool)]) -> (Volume, BTreeMap<String, Option<V
     for (path, content) in volume.root.files() {
         let fill = match content {
             Content::Bytes(bytes) => bytes.first().copied().unwrap_or_default(),
-            Content::Source(file) => file.path.as_str().parse().unwrap(),
+            Content::Source(file) => file.path().as_str().parse().unwrap(),
         };
         for (at, _) in path.match_indices('/') {
             expected.insert(path[..at].to_owned(), None);

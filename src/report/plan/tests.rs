@@ -1,5 +1,5 @@
 use super::*;
-use crate::content::{Content, Stat};
+use crate::content::{Content, SourceKey};
 use crate::output::desk::{Desk, noise};
 use crate::output::shelf::SHELF;
 use crate::plan::{Existing, Inputs, plan};
@@ -18,10 +18,10 @@ fn built() -> (Desk, Record, crate::digest::Digest) {
 }
 
 fn planned(outputs: &[crate::output::Output], record: &Record, existing: &dyn Fn(&str) -> Existing) -> Plan {
-    let digests = |stat: &Stat| {
+    let digests = |key: &SourceKey| {
         let files = outputs.iter().flat_map(|output| output.root.files());
         let path = files.into_iter().find_map(|(_, content)| match content {
-            Content::Source(file) if file.stat == *stat => Some(file.path.clone()),
+            Content::Source(file) if file.key() == *key => Some(file.path().to_owned()),
             _ => None,
         });
         Some(crate::digest::Digests::of(&std::fs::read(path?).unwrap()))

@@ -6,7 +6,6 @@
 //! 2024, beside its `media` folder. Case does not matter. Links are followed if they stay in the folder.
 
 use std::fs;
-use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -176,7 +175,7 @@ impl Walk {
             self.open.pop();
         } else if metadata.is_file() {
             let source = SourceFile { path: path.to_owned(), stat: Stat::of(&metadata) };
-            self.files.push((place.to_owned(), Content::Source(Arc::new(source))));
+            self.files.push((place.to_owned(), Content::file(source)));
         } else {
             return Err(Error::new(format!("`{path}` is neither a file nor a folder")).into());
         }

@@ -3,12 +3,16 @@
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
+use camino::Utf8Path;
 use rustix::fs::SeekFrom;
 
 use super::Old;
+use crate::content::Source;
+use crate::error::{Error, Result};
 use crate::layout::{Extent, Layout, Piece, Region};
 use crate::output::Sealed;
 use crate::patch::{Ability, BLOCK, Gap, Part, Patch};
+use crate::source::visit_piece;
 
 /// Gaps in which more than this would go through the journal get room of their own.
 const MAX_OVER_IN_GAP: u64 = 1 << 20;
@@ -29,11 +33,17 @@ pub(super) struct Scheme {
 }
 
 impl Scheme {
-    pub(super) fn new(old_file: &File, old: &Old, sealed: &Sealed, ability: Ability) -> std::io::Result<Self> {
+    pub(super) fn new(
+        target: &Utf8Path,
+        old_file: &File,
+        old: &Old,
+        sealed: &Sealed,
+        ability: Ability,
+    ) -> Result<Self> {
         let layout = &sealed.layout;
         let new: Vec<_> = sealed.files.iter().filter_map(part).collect();
         let patch = Patch::new(old.len, &old.parts, layout.len(), &new, ability);
-        let scheme = Self::of(patch, old_file, layout)?;
+        let scheme = Self::of(patch, target, old_file, layout)?;
         if ability != Ability::Shift {
             return Ok(scheme);
         }
@@ -46,14 +56,14 @@ impl Scheme {
         }
         let replaces =
             |range: &Region| large.iter().any(|(_, gap)| gap.offset < range.end() && range.offset < gap.end());
-        Self::of(scheme.patch.with_room(&replaces), old_file, layout)
+        Self::of(scheme.patch.with_room(&replaces), target, old_file, layout)
     }
 
     /// Sets the new bytes of each gap against the old ones that they go over.
-    fn of(patch: Patch, old_file: &File, layout: &Layout) -> std::io::Result<Self> {
+    fn of(patch: Patch, target: &Utf8Path, old_file: &File, layout: &Layout) -> Result<Self> {
         let mut scheme = Self { patch, fresh: Vec::new(), fills: Vec::new(), over: Vec::new(), zeros: Vec::new() };
         for gap in scheme.patch.gaps.clone() {
-            scheme.compare(&gap, old_file, layout)?;
+            scheme.compare(&gap, target, old_file, layout)?;
             let from = gap.new.offset + gap.n_over();
             for extent in within(layout, Region { offset: from, len: gap.new.end() - from }) {
                 add(&mut scheme.fresh, extent.offset, extent.len);
@@ -62,7 +72,7 @@ impl Scheme {
         Ok(scheme)
     }
 
-    fn compare(&mut self, gap: &Gap, old_file: &File, layout: &Layout) -> std::io::Result<()> {
+    fn compare(&mut self, gap: &Gap, target: &Utf8Path, old_file: &File, layout: &Layout) -> Result<()> {
         let end = gap.new.offset + gap.n_over();
         let (mut new, mut old) = (Vec::new(), Vec::new());
         let mut at = gap.new.offset;
@@ -76,8 +86,9 @@ impl Scheme {
             }
             let to = (at + 1).next_multiple_of(WINDOW_LEN).min(end);
             let window = Region { offset: at, len: to - at };
-            if let Some(Extent { piece: Piece::Source { .. }, len, .. }) = within(layout, window).next()
+            if let Some(Extent { piece: Piece::Source { file, .. }, len, .. }) = within(layout, window).next()
                 && len == window.len
+                && !is_derived(&file)
             {
                 add(&mut self.over, at, len);
                 at = to;
@@ -89,13 +100,22 @@ impl Scheme {
             for extent in within(layout, window) {
                 match &extent.piece {
                     Piece::Bytes(bytes) => new[(extent.offset - at) as usize..][..bytes.len()].copy_from_slice(bytes),
-                    // Nobody reads a source to see whether the old output happens to have its bytes here.
+                    Piece::Source { file, .. } if is_derived(file) => {
+                        let mut to = (extent.offset - at) as usize;
+                        visit_piece(&extent, 0, extent.len, &mut |bytes| {
+                            new[to..to + bytes.len()].copy_from_slice(bytes);
+                            to += bytes.len();
+                            Ok(())
+                        })?;
+                    }
+                    // Nobody reads a file to see whether the old output happens to have its bytes here.
                     Piece::Source { .. } => unknown.push(Region { offset: extent.offset, len: extent.len }),
                 }
             }
             old.resize(new.len(), 0);
             if lens(&unknown) < window.len {
-                old_file.read_exact_at(&mut old, at - gap.new.offset + gap.old.offset)?;
+                let old_at = at - gap.new.offset + gap.old.offset;
+                old_file.read_exact_at(&mut old, old_at).map_err(|error| Error::io("reading", target, error))?;
             }
             self.compare_blocks(at, &new, &old, &unknown);
             at = to;
@@ -142,6 +162,11 @@ fn next_data(file: &File, at: u64, len: u64) -> u64 {
         Err(rustix::io::Errno::NXIO) => len,
         Err(_) => 0,
     }
+}
+
+/// Whether a source is put together of others. Then most of it is what it was, and worth reading to be left alone.
+fn is_derived(source: &Source) -> bool {
+    matches!(source, Source::Pieced(_))
 }
 
 /// What is compared, and written, at a time.

@@ -48,7 +48,7 @@ impl Shelf {
         for (path, len) in &self.files {
             let stat = Stat { device: 1, inode: 1, len: *len, modified_ns: 0, changed_ns: 0 };
             let file = SourceFile { path: path.as_str().into(), stat };
-            volume.root.insert(path, Content::Source(Arc::new(file))).unwrap();
+            volume.root.insert(path, Content::file(file)).unwrap();
         }
         let sums: usize = self.files.keys().map(|path| path.len() + 67).sum();
         for name in ["BLAKE3SUMS", "SHA256SUMS"] {
@@ -75,7 +75,7 @@ fn moved(old: &Layout, new: &Layout) -> Moved {
     for extent in old.extents() {
         match &extent.piece {
             Piece::Source { file, .. } => {
-                files.insert((file.path.as_str(), file.stat.len), extent.offset);
+                files.insert((file.path().as_str(), file.len()), extent.offset);
             }
             Piece::Bytes(bytes) => {
                 for (n, sector) in bytes.chunks(SECTOR as usize).enumerate() {
@@ -87,9 +87,9 @@ fn moved(old: &Layout, new: &Layout) -> Moved {
     for extent in new.extents() {
         match &extent.piece {
             Piece::Source { file, .. } => {
-                let was = files.get(&(file.path.as_str(), file.stat.len));
+                let was = files.get(&(file.path().as_str(), file.len()));
                 if was.is_some_and(|was| *was != extent.offset) {
-                    moved.files.push(file.path.to_string());
+                    moved.files.push(file.path().to_string());
                     moved.bytes += extent.len;
                 }
             }
@@ -260,7 +260,7 @@ proptest! {
         }
         for extent in new.extents() {
             if let Piece::Source { file, .. } = &extent.piece {
-                prop_assert!(file.stat.len < 64 << 10 || extent.offset % 4_096 == 0, "{file:?} at {}", extent.offset);
+                prop_assert!(file.len() < 64 << 10 || extent.offset % 4_096 == 0, "{file:?} at {}", extent.offset);
             }
         }
     }

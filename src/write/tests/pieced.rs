@@ -1,0 +1,128 @@
+//! Sources that are put together: they are what their runs are, one after the other, however they are used.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::content::{Content, Pieced, Run, SourceFile};
+use crate::output::Output;
+use crate::patch::Part;
+
+/// A run of a pieced source: of the large file, of the small one, or of our own bytes.
+fn runs() -> impl Strategy<Value = Vec<(usize, u64, u64)>> {
+    proptest::collection::vec((0..3usize, 0..150_000u64, 1..50_000u64), 1..12)
+}
+
+/// An output with a file that is put together, and the bytes of that file.
+fn output(desk: &Desk, runs: &[(usize, u64, u64)]) -> (Output, Arc<Source>, Vec<u8>) {
+    let file = |path: &str| {
+        let path = desk.root.join("sources").join(path);
+        let stat = Stat::of(&fs::metadata(&path).unwrap());
+        (Arc::new(SourceFile { path: path.clone(), stat }), fs::read(path).unwrap())
+    };
+    let files = [file("image/install.wim"), file("tool/setup.exe")];
+    let mut bytes = Vec::new();
+    let mut made = Vec::new();
+    for (kind, start, len) in runs {
+        match files.get(*kind) {
+            Some((file, all)) => {
+                made.push(Run::Range { file: Arc::clone(file), start: *start, len: *len });
+                bytes.extend(&all[*start as usize..(start + len) as usize]);
+            }
+            None => {
+                let own = noise((*len % 3_000) as usize, *start);
+                bytes.extend(&own);
+                made.push(Run::Bytes(own.into()));
+            }
+        }
+    }
+    let pieced = Arc::new(Source::Pieced(Pieced::new("derived.wim".into(), made)));
+    let mut output = desk.output();
+    output.root.insert("SMS/PKG/BER00002/derived.wim", Content::Source(Arc::clone(&pieced))).unwrap();
+    (output, pieced, bytes)
+}
+
+/// What a medium with the same bytes in a file of their own is.
+fn with_a_real_file(desk: &Desk, bytes: &[u8]) -> Vec<u8> {
+    desk.put("image/derived.wim", bytes);
+    let medium = desk.clean_build();
+    fs::remove_file(desk.root.join("sources/image/derived.wim")).unwrap();
+    medium
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 16, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_source_that_is_put_together_is_written_hashed_and_patched_as_the_bytes_of_its_runs(
+        first in runs(),
+        second in runs(),
+        large_at in 0..1_400_000u64,
+        ability in prop::sample::select(vec![crate::patch::Ability::Overwrite, crate::patch::Ability::Clone]),
+    ) {
+        let desk = Desk::new();
+        let mut first = first;
+        first.push((0, large_at, 100_000));
+        let (old, source, bytes) = output(&desk, &first);
+        prop_assert_eq!(source.len(), bytes.len() as u64);
+        let expected = with_a_real_file(&desk, &bytes);
+        let means = Means::default();
+        let written = write(old.draft(SHELF).unwrap(), &old.path, &|_| None, &means, &Progress::default()).unwrap();
+        prop_assert!(desk.medium().unwrap() == expected, "written");
+        let digests = hash(&[Arc::clone(&source)], &means, &Progress::default()).unwrap();
+        prop_assert_eq!(digests[0], Digests::of(&bytes));
+        let known = |key: &SourceKey| (*key == source.key()).then_some(digests[0]);
+        write(old.draft(SHELF).unwrap(), &old.path, &known, &means, &Progress::default()).unwrap();
+        prop_assert!(desk.medium().unwrap() == expected, "copied within the kernel");
+
+        // The same with other runs at its end: what is the same in its place is not written again.
+        let mut second = [&first[..], &second[..]].concat();
+        second.push((0, large_at, 60_000));
+        let (new, source, bytes) = output(&desk, &second);
+        let expected = with_a_real_file(&desk, &bytes);
+        let digests: Vec<_> = new.draft(SHELF).unwrap().jobs(&|_| None).iter().map(|job| {
+            hash(&[Arc::clone(&job.file)], &means, &Progress::default()).unwrap()[0]
+        }).collect();
+        let sealed = new.draft(SHELF).unwrap().seal(&digests).unwrap();
+        let part = |file: &crate::output::Placed| {
+            let offset = file.places.first()?.offset;
+            Some(Part { region: crate::layout::Region { offset, len: file.len }, blake3: file.digests.blake3 })
+        };
+        let old = Old {
+            id: written.sealed.id,
+            len: written.sealed.layout.len(),
+            parts: written.sealed.files.iter().filter_map(part).collect(),
+        };
+        let means = Means { ability: Some(ability), ..means };
+        let patched = patch(&new.path, &old, &sealed, &means, &Progress::default()).unwrap();
+        if let Some(journal) = patched.unwrap().journal {
+            journal.settle().unwrap();
+        }
+        prop_assert!(desk.medium().unwrap() == expected, "patched");
+        prop_assert_eq!(source.len(), bytes.len() as u64);
+    }
+}
+
+#[test]
+fn a_source_that_is_put_together_fails_when_any_file_in_it_changes() {
+    let desk = Desk::new();
+    let runs = [(0, 5, 100_000), (1, 0, 10), (0, 0, 5)];
+    for changed in ["image/install.wim", "tool/setup.exe"] {
+        let (output, ..) = output(&desk, &runs);
+        let draft = output.draft(SHELF).unwrap();
+        desk.put(changed, &noise(1_500_000, 77));
+        let error = write(draft, &output.path, &|_| None, &Means::default(), &Progress::default()).unwrap_err();
+        assert!(error.to_string().contains(&format!("{changed}` changed")), "{error}");
+        assert_eq!(desk.medium(), None);
+    }
+}
+
+#[test]
+fn what_is_cut_in_another_way_is_the_same_source() {
+    let desk = Desk::new();
+    let (_, whole, _) = output(&desk, &[(0, 5, 1_000), (1, 7, 300)]);
+    let (_, cut, _) = output(&desk, &[(0, 5, 10), (0, 15, 990), (1, 7, 299), (1, 306, 1)]);
+    assert_eq!(whole.key(), cut.key());
+    for other in [[(0, 5, 1_000), (1, 7, 301)], [(0, 6, 1_000), (1, 7, 300)], [(1, 5, 1_000), (0, 7, 300)]] {
+        assert_ne!(output(&desk, &other).1.key(), whole.key());
+    }
+}
