@@ -263,11 +263,15 @@ fn a_file_beyond_four_gib_is_read_by_all() {
     // Extracting to a file would fill the disk of a small machine.
     let image = text(&image);
     let path = "sources/large.wim";
-    for kind in ["-tudf", "-tiso"] {
-        assert_quiet("7z t", &run("7z", &["t", kind, image]));
-        assert_same_stream("7z", &["x", kind, "-so", image, path], &source);
+    assert_same_stream("7z", &["x", "-tudf", "-so", image, path], &source);
+    // Each of these reads it whole as well.
+    if std::env::var_os("TSMEDIA_TEST_THOROUGH").is_some() {
+        assert_same_stream("7z", &["x", "-tiso", "-so", image, path], &source);
+        assert_same_stream("bsdtar", &["-xOf", image, path], &source);
+        for kind in ["-tudf", "-tiso"] {
+            assert_quiet("7z t", &run("7z", &["t", kind, image]));
+        }
     }
-    assert_same_stream("bsdtar", &["-xOf", image, path], &source);
     let report = run("xorriso", &["-report_about", "NOTE", "-indev", image, "-lsl", "/sources"]);
     assert_quiet("xorriso", &report);
     assert!(report.contains(&len.to_string()), "{report}");

@@ -220,8 +220,14 @@ fn child() {
     run_now(&desk);
 }
 
-/// How often a run is killed, unless more is asked for.
+/// How often a run is killed: usually, and where tests are thorough.
 const N_KILLS: u64 = 16;
+const N_KILLS_THOROUGH: u64 = 300;
+
+/// Whether the tests that take long are run whole.
+fn is_thorough() -> bool {
+    std::env::var_os("TSMEDIA_TEST_THOROUGH").is_some()
+}
 
 #[test]
 fn a_killed_run_leaves_the_old_or_the_new_medium_and_the_next_one_ends_right() {
@@ -232,8 +238,7 @@ fn a_killed_run_leaves_the_old_or_the_new_medium_and_the_next_one_ends_right() {
     desk.put("image/large", &noise(4_400_000, 5));
     run_now(&desk);
     let (mut n_old, mut n_new, mut n_between) = (0, 0, 0);
-    let asked = std::env::var("TSMEDIA_TEST_KILLS").ok().and_then(|n| n.parse().ok());
-    let n_rounds = asked.unwrap_or(N_KILLS);
+    let n_rounds = if is_thorough() { N_KILLS_THOROUGH } else { N_KILLS };
     for round in 0..n_rounds {
         let old = desk.medium();
         // A file before all others that is patched into room of its own, moves what is behind it, or comes and goes.
@@ -269,7 +274,7 @@ fn a_killed_run_leaves_the_old_or_the_new_medium_and_the_next_one_ends_right() {
     let counts = format!("{n_old} before, {n_between} between, {n_new} after");
     assert!(n_between == 0 || is_away_meanwhile, "{counts}");
     // Few kills need not have hit everything; many do.
-    if n_rounds > N_KILLS {
+    if is_thorough() {
         assert!(n_old > 0 && n_new > 0 && (n_between > 0) == is_away_meanwhile, "{counts}");
     }
 }
