@@ -6,8 +6,10 @@
 //! checked against their SHA-1. Not supported, each with an error that says so: split, encrypted and pipable files;
 //! contents behind reparse points. A [`Wim`] belongs to one thread, for wimlib does.
 
+pub mod header;
 mod library;
 mod resource;
+pub mod table;
 
 use std::fmt;
 use std::fs::File;
