@@ -18,7 +18,7 @@ use rustix::fs::{Access, access};
 use crate::content::Content;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::output::{Format, Output, Sealed};
+use crate::output::{Output, Sealed};
 use crate::plan::saved::Planned;
 use crate::plan::{self, Action, Change, Existing, Plan};
 use crate::progress::Progress;
@@ -41,8 +41,6 @@ pub struct Work<'a> {
     pub base: &'a Utf8Path,
     /// The record, beside the manifest.
     pub record: &'a Utf8Path,
-    /// How outputs are laid out.
-    pub format: Format,
     /// How they are written.
     pub means: Means,
     /// Whether files that tsmedia did not make may be replaced.
@@ -119,7 +117,7 @@ fn apply_if(work: &Work, planned: Option<&[Planned]>, store: &mut Store, progres
         progress.go_on()?;
         match (change.action, work.outputs.iter().find(|output| output.name == change.name)) {
             (Action::Keep, Some(output)) => {
-                if remember_kept(output, store, &mut record, work)? {
+                if remember_kept(output, store, &mut record)? {
                     record.save(work.record, disk)?;
                     store.save(disk)?;
                 }
@@ -171,7 +169,7 @@ fn decide(
                 *seen
                     .borrow_mut()
                     .entry(name.to_owned())
-                    .or_insert_with(|| look::look(&path_of(work, name), name, store, work.format))
+                    .or_insert_with(|| look::look(&path_of(work, name), name, store))
             };
             let patching = |output: &Output, sealed: Sealed, recorded: &Recorded, files: &[RecordedFile]| {
                 patcher.cost(output, sealed, recorded, files, work)
@@ -182,7 +180,6 @@ fn decide(
                 digests: &|stat| store.digests(stat),
                 record,
                 existing: &existing,
-                format: work.format,
                 patching: if work.no_patch { None } else { Some(&patching) },
             };
             let unknown = plan::to_hash(&inputs)?;
@@ -247,7 +244,7 @@ fn build(
     work: &Work,
     progress: &Progress,
 ) -> Result<(Built, u64)> {
-    let draft = output.draft(work.format)?;
+    let draft = output.draft()?;
     let written = write::write(draft, &output.path, &|stat| store.digests(stat), &work.means, progress)?;
     let write::Written { sealed, stat, digests, n_read } = written;
     record.put(output, &sealed);
@@ -262,7 +259,7 @@ fn build(
 }
 
 /// Takes a finished output into record and memo, if it is not there; says whether it had to.
-fn remember_kept(output: &Output, store: &mut Store, record: &mut Record, work: &Work) -> Result<bool> {
+fn remember_kept(output: &Output, store: &mut Store, record: &mut Record) -> Result<bool> {
     let metadata = fs::metadata(&output.path).map_err(|error| Error::io("looking at", &output.path, error))?;
     let stat = crate::content::Stat::of(&metadata);
     let known = store.finished(&output.name);
@@ -273,7 +270,7 @@ fn remember_kept(output: &Output, store: &mut Store, record: &mut Record, work: 
         // The values may be others all the same: then they came to the same bytes.
         return Ok(record.renew_values(output));
     }
-    let sealed = output.draft(work.format)?.seal_known(&|stat| store.digests(stat))?;
+    let sealed = output.draft()?.seal_known(&|stat| store.digests(stat))?;
     store.remember_finished(&output.name, stat, sealed.id);
     record.put(output, &sealed);
     Ok(true)
@@ -283,7 +280,7 @@ fn remember_kept(output: &Output, store: &mut Store, record: &mut Record, work: 
 fn delete(change: &Change, store: &mut Store, record: &mut Record, work: &Work) -> Result<()> {
     let path = path_of(work, &change.name);
     let recorded = record.get(&change.name).map(|recorded| recorded.id);
-    let found = look::look(&path, &change.name, store, work.format);
+    let found = look::look(&path, &change.name, store);
     if matches!(found, Existing::Medium { id, .. } if Some(id) == recorded) {
         work.means.disk.remove(&path).map_err(|error| Error::io("removing", &path, error))?;
     }

@@ -11,7 +11,7 @@ use std::ops::Range;
 
 use crate::diff::content_folder;
 use crate::format::iso::{Disc, Part};
-use crate::output::lists;
+use crate::output::{Carrier, lists};
 
 pub use marks::{Marks, Reads, State, marks};
 
@@ -141,9 +141,11 @@ struct Item {
 }
 
 impl Map {
-    /// The regions of a disc.
-    pub fn of(disc: &Disc) -> Self {
-        let mut items = items(disc);
+    /// The regions of a medium.
+    pub fn of(carrier: &Carrier) -> Self {
+        let mut items = match carrier {
+            Carrier::Disc(disc) => items_of_disc(disc),
+        };
         items.sort_by_key(|item| (item.place.start, item.place.end));
         let mut regions: Vec<Region> = Vec::new();
         let mut at = 0;
@@ -170,8 +172,8 @@ impl Map {
                 last.files.push((path, place));
             }
         }
-        let regions = close(join_turns(regions), disc.len);
-        Self { len: disc.len, regions }
+        let regions = close(join_turns(regions), carrier.len());
+        Self { len: carrier.len(), regions }
     }
 
     /// How much of it is what.
@@ -197,7 +199,7 @@ fn belongs(last: &Region, kind: Kind, name: &str) -> bool {
     }
 }
 
-fn items(disc: &Disc) -> Vec<Item> {
+fn items_of_disc(disc: &Disc) -> Vec<Item> {
     let mut items = Vec::new();
     let mut starts = BTreeSet::new();
     for file in disc.files().iter().filter(|file| !file.is_folder) {

@@ -8,7 +8,7 @@ use camino::Utf8PathBuf;
 use crate::content::Content;
 use crate::date::Date;
 use crate::manifest::{Capacity, Kind};
-use crate::output::{Entry, Output, TemplateValue};
+use crate::output::{Entry, Form, Output, TemplateValue};
 use crate::volume::{BootEntry, Folder};
 
 /// One medium for one site.
@@ -20,6 +20,8 @@ pub struct Media {
     pub kind: Kind,
     /// The site that it is made for, if the manifest has sites.
     pub site: Option<String>,
+    /// What its output is as a file.
+    pub form: Form,
     /// The volume label.
     pub label: String,
     /// Every time on the medium.
@@ -86,6 +88,7 @@ impl From<Media> for Output {
         Self {
             path: media.path,
             name: media.path_as_written,
+            form: media.form,
             description,
             label: media.label,
             date: media.date,

@@ -5,9 +5,10 @@
 //! lengths depend on names alone, so an output is laid out before its sources are read ([`Draft`]) and stays where
 //! it is when their digests are known ([`Sealed`]).
 
-mod disc;
+mod carrier;
 mod draft;
 mod fit;
+mod form;
 mod identity;
 pub mod lists;
 mod structure;
@@ -17,17 +18,18 @@ use std::io::{self, Read, Seek, SeekFrom};
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
-pub use disc::DISC;
+pub use carrier::Carrier;
 pub use draft::{Draft, Job, Placed, Sealed};
 pub use fit::Overflow;
+pub use form::{Form, WIM_MAGIC, read, starts_with};
 pub use identity::{BootImage, Held, Identity};
 pub use structure::{Structure, outside};
 
 use crate::date::Date;
 use crate::error::{Error, Result};
-use crate::layout::{Layout, Region, Slack};
+use crate::layout::Region;
 use crate::size::Size;
-use crate::volume::{BootEntry, Folder, Volume};
+use crate::volume::{BootEntry, Folder};
 
 /// Raised whenever the same inputs give other bytes than before.
 pub const FORMAT_VERSION: u32 = 2;
@@ -39,6 +41,8 @@ pub struct Output {
     pub path: Utf8PathBuf,
     /// The same as its author sees it: relative to the manifest, or absolute. What the record and messages call it.
     pub name: String,
+    /// What it is as a file.
+    pub form: Form,
     /// What it says of itself in `tsmedia/medium.toml`, in this order: key and value.
     pub description: Vec<(&'static str, String)>,
     /// The volume label.
@@ -74,15 +78,6 @@ pub struct TemplateValue {
     pub name: String,
     /// What it is.
     pub value: serde_json::Value,
-}
-
-/// How a volume becomes a file, and is found in one again.
-#[derive(Clone, Copy, Debug)]
-pub struct Format {
-    /// Places a volume.
-    pub layout: fn(&Volume, Slack) -> Result<Layout>,
-    /// Finds the files of a finished output.
-    pub read: fn(&mut dyn Image) -> Result<Listing>,
 }
 
 /// A finished output, open.

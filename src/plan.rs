@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::content::{Content, Source, SourceKey};
 use crate::digest::{Digest, Digests};
 use crate::error::Result;
-use crate::output::{Format, Output, Sealed};
+use crate::output::{Output, Sealed};
 use crate::record::{Record, Recorded, RecordedFile};
 use crate::volume::{Folder, Node};
 use crate::write::Patching;
@@ -122,8 +122,6 @@ pub struct Inputs<'a> {
     pub record: &'a Record,
     /// What there is under a name: of `outputs` and of what is recorded.
     pub existing: &'a dyn Fn(&str) -> Existing,
-    /// How outputs are laid out.
-    pub format: Format,
     /// What it would take to make an output of the recorded one; nothing where nothing is to be patched.
     pub patching: Option<&'a PatchCost<'a>>,
 }
@@ -230,14 +228,14 @@ fn change(inputs: &Inputs, output: &Output) -> Result<Change> {
     if let (Existing::Medium { id, len }, Some(wanted)) = (existing, wanted_id) {
         let is_whole = match recorded.filter(|recorded| recorded.id == wanted) {
             Some(recorded) => recorded.len == len,
-            None => output.draft(inputs.format)?.len() == len,
+            None => output.draft()?.len() == len,
         };
         if id == wanted && is_whole {
             let (name, reasons) = (output.name.clone(), Vec::new());
             return Ok(Change { name, action: Action::Keep, len, n_write: 0, n_keep: 0, reasons, in_the_way: false });
         }
     }
-    let draft = output.draft(inputs.format)?;
+    let draft = output.draft()?;
     let mut change = Change {
         name: output.name.clone(),
         action: if existing == Existing::Missing { Action::Create } else { Action::Rebuild },

@@ -18,7 +18,7 @@ mod verified;
 
 pub use cache::{cache, cache_json};
 pub use failure::failure;
-pub use medium::{disc, disc_json, wim, wim_json};
+pub use medium::{carrier, carrier_json, wim, wim_json};
 pub use moved::{moved, moved_json};
 pub use problems::{graphical, json, summary};
 pub use screen::SCREEN;

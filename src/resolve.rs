@@ -24,9 +24,9 @@ use crate::date::Date;
 use crate::error::Result;
 use crate::format::wim::Architecture;
 use crate::inputs::Inputs;
-use crate::manifest::{ExtraFile, Rendered, suggest};
+use crate::manifest::{ExtraFile, OutputFormat, OutputTable, Rendered, suggest};
 use crate::media::{self, Media};
-use crate::output::{Entry, lists};
+use crate::output::{Entry, Form, lists};
 use crate::problem::{Place, Problem, Problems};
 use crate::store::Objects;
 use crate::volume::{Folder, Misplaced, Node};
@@ -69,6 +69,7 @@ impl Resolver {
             name: manifest.media.name.clone(),
             kind: manifest.media.kind,
             site: rendered.site.clone(),
+            form: Form::from(&manifest.output),
             label: manifest.media.label.clone(),
             date,
             capacity: manifest.output.capacity,
@@ -262,6 +263,14 @@ impl Draft<'_> {
 
     fn place(&self, pointer: &str) -> Place {
         self.rendered.place(pointer)
+    }
+}
+
+impl From<&OutputTable> for Form {
+    fn from(table: &OutputTable) -> Self {
+        match table.format {
+            OutputFormat::Iso => Self::Disc,
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use tsmedia::apply::{Work, apply};
 use tsmedia::content::{Content, SourceFile, Stat};
 use tsmedia::date::Date;
-use tsmedia::output::{DISC, Output};
+use tsmedia::output::{Form, Output};
 use tsmedia::progress::Progress;
 use tsmedia::store::Store;
 use tsmedia::volume::Folder;
@@ -40,6 +40,7 @@ fn output(folder: &Utf8Path, len: u64) -> Output {
     let (label, date) = ("COST".into(), Date::EARLIEST);
     let (path, name) = (folder.join("medium.iso"), "medium.iso".into());
     Output {
+        form: Form::Disc,
         path,
         name,
         description: vec![],
@@ -61,16 +62,8 @@ fn build(len: u64) -> (u64, u64, u64, u64) {
     let outputs = [output(folder, len)];
     let mut store = Store::open(&folder.join(".tsmedia")).unwrap();
     let (record, means) = (folder.join("media.record.json"), Means::default());
-    let work = Work {
-        outputs: &outputs,
-        others: &[],
-        base: folder,
-        record: &record,
-        format: DISC,
-        means,
-        force: false,
-        no_patch: false,
-    };
+    let work =
+        Work { outputs: &outputs, others: &[], base: folder, record: &record, means, force: false, no_patch: false };
     let before = own("io", "rchar:");
     let applied = apply(&work, &mut store, &Progress::default()).unwrap();
     let n_read_in_all = own("io", "rchar:") - before;

@@ -10,7 +10,7 @@ use camino::Utf8PathBuf;
 use tsmedia::content::{Content, SourceFile, Stat};
 use tsmedia::date::Date;
 use tsmedia::digest::Digests;
-use tsmedia::output::{DISC, Output};
+use tsmedia::output::{Form, Output};
 use tsmedia::record::Record;
 use tsmedia::volume::Folder;
 
@@ -33,6 +33,7 @@ fn a_medium_of_fifty_thousand_files_is_laid_out_and_recorded_in_little_memory() 
     let (label, date) = ("MANY".into(), Date::EARLIEST);
     let (path, name) = ("/srv/out/many.iso".into(), "out/many.iso".into());
     let output = Output {
+        form: Form::Disc,
         path,
         name,
         description: vec![],
@@ -46,7 +47,7 @@ fn a_medium_of_fifty_thousand_files_is_laid_out_and_recorded_in_little_memory() 
     };
     let of_tree = peak();
     let start = Instant::now();
-    let draft = output.draft(DISC).unwrap();
+    let draft = output.draft().unwrap();
     let of_draft = peak();
     // The sources are not there: their digests are all that the rest is made from.
     let digests: Vec<_> =

@@ -22,7 +22,7 @@ use project::Project;
 use rustix::fs::{FallocateFlags, fallocate};
 use tsmedia::apply::{Work, apply, survey};
 use tsmedia::digest::Digest;
-use tsmedia::output::{DISC, Output};
+use tsmedia::output::{self, Output};
 use tsmedia::patch::Ability;
 use tsmedia::plan::{Action, Change};
 use tsmedia::progress::Progress;
@@ -78,7 +78,7 @@ fn sequence(ability: Ability, seed: u64, count: &mut Count) {
         count.n_moved += u32::from(is_patched && is_moved);
 
         let output = project.output();
-        write::write(output.draft(DISC).unwrap(), &clean, &|_| None, &Means::default(), &Progress::default()).unwrap();
+        write::write(output.draft().unwrap(), &clean, &|_| None, &Means::default(), &Progress::default()).unwrap();
         assert!(iso::same_bytes(output.path.as_std_path(), clean.as_std_path()), "{context}: {change:?}, other bytes");
         assert_sound(&output, &context);
         assert_eq!(project.desk.list("out"), ["medium.iso"], "{context}");
@@ -109,7 +109,6 @@ fn with_work<T>(project: &Project, ability: Ability, deed: impl FnOnce(&Work) ->
         others: &[],
         base: &project.desk.root,
         record: &project.desk.path("media.record.json"),
-        format: DISC,
         means: Means { ability: Some(ability), ..Means::default() },
         force: false,
         no_patch: false,
@@ -118,7 +117,7 @@ fn with_work<T>(project: &Project, ability: Ability, deed: impl FnOnce(&Work) ->
 
 fn assert_sound(output: &Output, context: &str) {
     let mut medium = File::open(&output.path).unwrap();
-    let listing = (DISC.read)(&mut medium).unwrap();
+    let listing = output::read(&mut medium).unwrap();
     let verified = verify(&mut medium, &listing, &Progress::default()).unwrap();
     assert_eq!(verified.faults, [], "{context}");
     assert_eq!(verified.label, output.label, "{context}");

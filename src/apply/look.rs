@@ -9,12 +9,12 @@ use camino::Utf8Path;
 
 use crate::content::Stat;
 use crate::output::lists::Medium;
-use crate::output::{Format, Image};
+use crate::output::{self, Image};
 use crate::plan::Existing;
 use crate::store::Store;
 
 /// Looks at a file.
-pub(super) fn look(path: &Utf8Path, name: &str, store: &Store, format: Format) -> Existing {
+pub(super) fn look(path: &Utf8Path, name: &str, store: &Store) -> Existing {
     let Ok(metadata) = fs::symlink_metadata(path) else { return Existing::Missing };
     let stat = Stat::of(&metadata);
     let len = stat.len;
@@ -26,8 +26,7 @@ pub(super) fn look(path: &Utf8Path, name: &str, store: &Store, format: Format) -
             return Existing::Touched { len };
         }
     }
-    let medium =
-        if metadata.is_file() { File::open(path).ok().and_then(|mut file| probe(&mut file, format)) } else { None };
+    let medium = if metadata.is_file() { File::open(path).ok().and_then(|mut file| probe(&mut file)) } else { None };
     match medium {
         Some(medium) => Existing::Medium { id: medium.id, len },
         None => Existing::Foreign { len },
@@ -35,6 +34,6 @@ pub(super) fn look(path: &Utf8Path, name: &str, store: &Store, format: Format) -
 }
 
 /// What a medium says of itself, if it is one that tsmedia made.
-pub(super) fn probe(image: &mut dyn Image, format: Format) -> Option<Medium> {
-    (format.read)(image).ok()?.medium(image)
+pub(super) fn probe(image: &mut dyn Image) -> Option<Medium> {
+    output::read(image).ok()?.medium(image)
 }

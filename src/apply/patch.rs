@@ -9,7 +9,7 @@ use camino::Utf8Path;
 use super::{Built, Work, path_of};
 use crate::error::{Error, Result};
 use crate::layout::Region;
-use crate::output::{Output, Sealed};
+use crate::output::{self, Output, Sealed};
 use crate::patch::Part;
 use crate::progress::Progress;
 use crate::record::{Record, Recorded, RecordedFile};
@@ -52,7 +52,7 @@ impl Patcher {
         let old = old(recorded, record.files(&output.name)?);
         let sealed = match self.latest.take().filter(|(name, _)| *name == output.name) {
             Some((_, sealed)) => sealed,
-            None => output.draft(work.format)?.seal_known(&|stat| store.digests(stat))?,
+            None => output.draft()?.seal_known(&|stat| store.digests(stat))?,
         };
         let Some(patched) = write::patch(&output.path, &old, &sealed, &work.means, progress)? else { return Ok(None) };
         record.put(output, &sealed);
@@ -79,7 +79,7 @@ pub(super) fn recover(work: &Work, store: &mut Store, record: &Record, progress:
         let path = path_of(work, name);
         let Some(Recovered { id, stat, is_doubtful }) = write::recover(&path, &work.means.disk)? else { continue };
         n_recovered += 1;
-        if is_doubtful && !is_sound(&path, work, progress)? {
+        if is_doubtful && !is_sound(&path, progress)? {
             // It is neither the old medium nor the new one, and the manifest makes it again.
             work.means.disk.remove(&path).map_err(|error| Error::io("removing", &path, error))?;
             continue;
@@ -89,8 +89,8 @@ pub(super) fn recover(work: &Work, store: &mut Store, record: &Record, progress:
     Ok(n_recovered)
 }
 
-fn is_sound(path: &Utf8Path, work: &Work, progress: &Progress) -> Result<bool> {
+fn is_sound(path: &Utf8Path, progress: &Progress) -> Result<bool> {
     let mut file = File::open(path).map_err(|error| Error::io("opening", path, error))?;
-    let verified = (work.format.read)(&mut file).and_then(|listing| verify(&mut file, &listing, progress));
+    let verified = output::read(&mut file).and_then(|listing| verify(&mut file, &listing, progress));
     Ok(verified.is_ok_and(|verified| verified.faults.is_empty()))
 }

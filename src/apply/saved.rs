@@ -25,9 +25,9 @@ pub fn survey_to_save(work: &Work, store: &mut Store, progress: &Progress) -> Re
         planned.push(Planned {
             name: change.name.clone(),
             action: change.action,
-            existing: look::look(&path_of(work, &change.name), &change.name, store, work.format),
+            existing: look::look(&path_of(work, &change.name), &change.name, store),
             recorded: record.get(&change.name).map(|recorded| recorded.id),
-            wanted: output.map(|output| wanted(output, store, work)).transpose()?,
+            wanted: output.map(|output| wanted(output, store)).transpose()?,
         });
     }
     Ok((plan, planned))
@@ -56,15 +56,15 @@ fn moved_since(work: &Work, planned: &[Planned], store: &Store, record: &Record,
         outputs: work.outputs,
         digests: &|stat| store.digests(stat),
         record,
-        existing: &|name| look::look(&path_of(work, name), name, store, work.format),
+        existing: &|name| look::look(&path_of(work, name), name, store),
     };
     saved::moved(planned, &now)
 }
 
 /// What the record will say of an output.
-fn wanted(output: &Output, store: &Store, work: &Work) -> Result<Wanted> {
+fn wanted(output: &Output, store: &Store) -> Result<Wanted> {
     let mut record = Record::default();
-    record.put(output, &output.draft(work.format)?.seal_known(&|stat| store.digests(stat))?);
+    record.put(output, &output.draft()?.seal_known(&|stat| store.digests(stat))?);
     let missing = || Error::new(format!("`{}` is not in its own record", output.name));
     let summary = record.get(&output.name).cloned().ok_or_else(missing)?;
     Ok(Wanted { summary, files: record.files(&output.name)?.to_vec() })

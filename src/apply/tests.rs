@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use super::*;
 use crate::output::desk::{Desk, noise};
-use crate::output::shelf::SHELF;
 use crate::patch::Ability;
 use crate::plan::Reason;
 use crate::write::Disk;
@@ -23,7 +22,7 @@ fn run(desk: &Desk, outputs: &[Output], means: Means, force: bool) -> Result<App
 }
 
 fn work<'a>(desk: &'a Desk, record: &'a Utf8Path, outputs: &'a [Output], means: Means) -> Work<'a> {
-    Work { outputs, others: &[], base: &desk.root, record, format: SHELF, means, force: false, no_patch: false }
+    Work { outputs, others: &[], base: &desk.root, record, means, force: false, no_patch: false }
 }
 
 fn run_now(desk: &Desk) -> Applied {
@@ -297,6 +296,6 @@ fn the_record_says_nothing_of_this_machine_and_reads_back() {
     assert_eq!(recorded.entries[0].n_files, 3);
     record.save(&path, &Disk::default()).unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
-    let medium = look::probe(&mut Cursor::new(medium), SHELF).unwrap();
+    let medium = look::probe(&mut Cursor::new(medium)).unwrap();
     assert_eq!(medium.id, recorded.id);
 }

@@ -2,18 +2,14 @@
 
 mod layout;
 
-use std::fs::File;
-use std::io::{Read, Seek};
-
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use clap::Args;
 
 use super::Outcome;
 use super::screen::Screen;
 use crate::error::{Error, Result};
-use crate::format::iso;
 use crate::format::wim::Wim;
-use crate::output::Listing;
+use crate::output::{Carrier, Listing, WIM_MAGIC, starts_with};
 use crate::report;
 use crate::write;
 
@@ -35,31 +31,22 @@ pub(super) struct Arguments {
     svg: Option<Utf8PathBuf>,
 }
 
-const WIM_MAGIC: &[u8; 8] = b"MSWIM\0\0\0";
-
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     if arguments.layout {
         return layout::run(arguments, screen);
     }
     let path = &arguments.medium;
     let mut file = write::open(path)?;
-    if is_wim(&mut file, path)? {
+    if starts_with(&mut file, WIM_MAGIC).map_err(|error| Error::io("reading", path, error))? {
         let wim = Wim::open(path)?;
         return if screen.json { screen.json(&report::wim_json(&wim)) } else { screen.data(&report::wim(&wim)) };
     }
-    let disc = iso::read(&mut file).map_err(|error| Error::new(format!("reading `{path}`")).because(error))?;
-    let medium = Listing::from(&disc).medium(&mut file);
+    let carrier = Carrier::read(&mut file).map_err(|error| Error::new(format!("reading `{path}`")).because(error))?;
+    let medium = Listing::from(&carrier).medium(&mut file);
     let description = medium.map(|medium| medium.description).unwrap_or_default();
     if screen.json {
-        screen.json(&report::disc_json(&disc, &description))
+        screen.json(&report::carrier_json(&carrier, &description))
     } else {
-        screen.data(&report::disc(&disc, &description, arguments.files))
+        screen.data(&report::carrier(&carrier, &description, arguments.files))
     }
-}
-
-fn is_wim(file: &mut File, path: &Utf8Path) -> Result<bool> {
-    let mut magic = [0; WIM_MAGIC.len()];
-    let read = file.read(&mut magic).and_then(|_| file.rewind());
-    read.map_err(|error| Error::io("reading", path, error))?;
-    Ok(&magic == WIM_MAGIC)
 }

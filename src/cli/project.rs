@@ -12,7 +12,7 @@ use crate::date::Date;
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
 use crate::manifest::{self, Rendered};
-use crate::output::{DISC, Output};
+use crate::output::Output;
 use crate::problem::{Problem, Problems};
 use crate::record::Record;
 use crate::report;
@@ -72,7 +72,6 @@ impl Project {
             others: &self.others,
             base: &self.folder,
             record: &self.record,
-            format: DISC,
             means: Means::default(),
             force,
             no_patch,

@@ -7,7 +7,7 @@ use super::project::{self, Project};
 use super::screen::Screen;
 use super::{ManifestArguments, Outcome, parse_var};
 use crate::error::{Error, Result};
-use crate::output::{DISC, Output};
+use crate::output::{self, Output};
 use crate::report;
 use crate::verify::{self, Verified, verify};
 use crate::write::{self, Means};
@@ -41,7 +41,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     };
     let mut file = write::open(path)?;
     let verified = screen.watch("verifying", |progress| {
-        let listing = (DISC.read)(&mut file)?;
+        let listing = output::read(&mut file)?;
         verify(&mut file, &listing, progress)
     });
     let mut verified = verified.map_err(|error| Error::new(format!("verifying `{path}`")).because(error))?;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::SeekFrom;
 use std::ops::Range;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -10,10 +10,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::diff::{self, Boot, Contents};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::format::iso::{self, BootProgram, Disc};
+use crate::format::iso::BootProgram;
 use crate::layout::Region;
 use crate::output::lists::{self, Medium};
-use crate::output::{Image, Listed, Listing};
+use crate::output::{Carrier, Image, Listed, Listing, WIM_MAGIC, starts_with};
 use crate::progress::Progress;
 use crate::write;
 
@@ -23,44 +23,25 @@ pub struct Finished {
     /// Where it is.
     pub path: Utf8PathBuf,
     /// What its structures say.
-    pub disc: Disc,
+    pub carrier: Carrier,
     /// What it says of itself, if tsmedia made it.
     pub medium: Option<Medium>,
     file: File,
     listing: Listing,
 }
 
-/// A kind of medium: what its file starts with, and how its structures are read.
-struct Kind {
-    magic: &'static [u8],
-    read: fn(&mut File, &Utf8Path) -> Result<Disc>,
-}
-
-/// The first whose magic fits is taken. The first bytes of a disc image say nothing, so it is the last.
-const KINDS: [Kind; 2] = [Kind { magic: b"MSWIM\0\0\0", read: refuse_wim }, Kind { magic: b"", read: read_disc }];
-
 /// Opens a medium and reads its structures.
 pub fn open(path: &Utf8Path) -> Result<Finished> {
     let mut file = write::open(path)?;
-    let failed = |error| Error::io("reading", path, error);
-    let mut start = Vec::new();
-    (&mut file).take(16).read_to_end(&mut start).map_err(failed)?;
-    file.rewind().map_err(failed)?;
-    let kind = KINDS.iter().find(|kind| start.starts_with(kind.magic));
-    let kind = kind.ok_or_else(|| Error::new(format!("`{path}` is no medium")))?;
-    let disc = (kind.read)(&mut file, path)?;
-    let listing = Listing::from(&disc);
+    let is_wim = starts_with(&mut file, WIM_MAGIC).map_err(|error| Error::io("reading", path, error))?;
+    if is_wim {
+        return Err(Error::new(format!("`{path}` is a WIM file, which is not a medium of its own"))
+            .help(format!("give a disc image; `tsmedia inspect {path}` shows what the WIM file holds")));
+    }
+    let carrier = Carrier::read(&mut file).map_err(|error| Error::new(format!("reading `{path}`")).because(error))?;
+    let listing = Listing::from(&carrier);
     let medium = listing.medium(&mut file);
-    Ok(Finished { path: path.to_owned(), disc, medium, file, listing })
-}
-
-fn read_disc(file: &mut File, path: &Utf8Path) -> Result<Disc> {
-    iso::read(file).map_err(|error| Error::new(format!("reading `{path}`")).because(error))
-}
-
-fn refuse_wim(_: &mut File, path: &Utf8Path) -> Result<Disc> {
-    Err(Error::new(format!("`{path}` is a WIM file, which is not a medium of its own"))
-        .help(format!("give a disc image; `tsmedia inspect {path}` shows what the WIM file holds")))
+    Ok(Finished { path: path.to_owned(), carrier, medium, file, listing })
 }
 
 impl Finished {
@@ -77,13 +58,13 @@ impl Finished {
             })
             .collect();
         let mut boot = Vec::new();
-        for program in self.disc.boot.clone().into_iter().filter(|program| program.is_bootable) {
+        for program in self.carrier.boot().to_vec().into_iter().filter(|program| program.is_bootable) {
             boot.push(self.boot(&program, &files)?);
         }
         Ok(Contents {
             id: self.medium.as_ref().map(|medium| medium.id),
-            label: self.disc.label.best().to_owned(),
-            date: self.disc.date,
+            label: self.carrier.label().to_owned(),
+            date: self.carrier.date(),
             format_version: self.medium.as_ref().map(|medium| medium.format_version),
             description: self.medium.iter().flat_map(|medium| medium.description.iter().cloned()).collect(),
             values: None,
@@ -131,7 +112,7 @@ impl Finished {
         }
         let bytes = match program.loaded_len() {
             Some(len) => {
-                let place = Region { offset: program.offset, len: len.min(self.disc.len - program.offset) };
+                let place = Region { offset: program.offset, len: len.min(self.carrier.len() - program.offset) };
                 Some(hash(&mut self.file, &[place], &Progress::default())?)
             }
             None => None,

@@ -64,7 +64,7 @@ fn small() -> Vec<File> {
 #[test]
 fn a_medium_is_divided_into_regions_that_are_all_of_it() {
     let disc = disc(small(), 3_000_320);
-    let map = Map::of(&disc);
+    let map = map_of(&disc);
     insta::assert_snapshot!(rows(&map).join("\n"), @"
     0 +600064 12288 0 head: descriptors, boot catalog, anchor
     600064 +2099200 2097152 1 large file: sources/install.wim
@@ -92,7 +92,7 @@ fn a_medium_is_divided_into_regions_that_are_all_of_it() {
 #[test]
 fn bytes_that_files_share_are_counted_once() {
     let files = vec![file("a/1", 600_064, 5_000), file("a/2", 600_064, 5_000), file("b/3", 602_112, 2_000)];
-    let map = Map::of(&disc(files, 1 << 20));
+    let map = map_of(&disc(files, 1 << 20));
     assert_eq!(map.totals().content, 5_000);
     assert_eq!(map.totals().n_files, 3);
 }
@@ -102,7 +102,7 @@ fn a_boot_program_that_is_no_file_is_a_region() {
     let mut disc = disc(vec![file("boot/bcd", 600_064, 10), file("boot/start.com", 700_416, 4_096)], 1 << 20);
     let program = |platform, n_sectors, offset| BootProgram { platform, is_bootable: true, n_sectors, offset };
     disc.boot = vec![program(0, 8, 700_416), program(0xEF, 64, 604_160), program(0xEF, 1, 660_000)];
-    let boot: Vec<_> = rows(&Map::of(&disc)).into_iter().filter(|row| row.contains("boot program")).collect();
+    let boot: Vec<_> = rows(&map_of(&disc)).into_iter().filter(|row| row.contains("boot program")).collect();
     assert_eq!(boot, ["604160 +55840 32768 0 boot program: UEFI", "660000 +40416 512 0 boot program: UEFI"]);
 }
 
@@ -115,11 +115,15 @@ fn structures_that_take_turns_are_one_region() {
         disc.structures.push(Structure { part: Part::FileEntries, range: at + 2_048..at + 4_096 });
     }
     disc.structures.sort_by_key(|structure| structure.range.start);
-    let rows = rows(&Map::of(&disc));
+    let rows = rows(&map_of(&disc));
     assert_eq!(rows[2], "602112 +444416 30772 0 folders: ISO 9660, UDF, with file entries");
 }
 
 /// The bytes of a disc: its structures are what `fill` says. Nobody looks at those of files.
+fn map_of(disc: &Disc) -> Map {
+    Map::of(&Carrier::Disc(disc.clone()))
+}
+
 fn bytes(disc: &Disc, fill: u8) -> Vec<u8> {
     let mut bytes = vec![0; disc.len as usize];
     for structure in &disc.structures {
@@ -140,7 +144,7 @@ fn compared(old: &Disc, new: &Disc, fills: [u8; 2], changed: &str) -> (Map, Map,
         let sectors = old.chunks(2_048).zip(new_bytes[range.start as usize..range.end as usize].chunks(2_048));
         Ok(sectors.filter(|(old, new)| old == new).map(|(old, _)| old.len() as u64).sum())
     };
-    let (old, new) = (Map::of(old), Map::of(new));
+    let (old, new) = (map_of(old), map_of(new));
     let marks = marks(&old, &new, &mut Reads { digests: [&of_old, &of_new], same_len: &mut same_len }).unwrap();
     (old, new, marks)
 }
@@ -232,7 +236,7 @@ proptest! {
         let used = is_used.iter().filter(|is_used| **is_used).count() as u64 * 512;
         let n_files = files.len();
         disc.udf = Some(files);
-        let map = Map::of(&disc);
+        let map = map_of(&disc);
         let mut at = 0;
         for region in &map.regions {
             prop_assert_eq!(region.offset, at);

@@ -4,8 +4,7 @@ use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::shelf::SHELF;
-use super::{Entry, Output};
+use super::{Entry, Form, Output};
 use crate::content::{Content, Source, SourceFile, Stat};
 use crate::date::Date;
 use crate::digest::Digests;
@@ -55,6 +54,7 @@ impl Desk {
         Output {
             path: self.root.join("out/medium.iso"),
             name: "out/medium.iso".into(),
+            form: Form::Shelf,
             description: vec![("kind", "stand-alone".into()), ("site", "BER".into())],
             label: "WIN11 BER".into(),
             date: Date::EARLIEST,
@@ -80,7 +80,7 @@ impl Desk {
     /// The bytes of an output as a clean build makes them: every source read, and no old output known.
     pub(crate) fn clean_build(&self) -> Vec<u8> {
         let output = self.output();
-        let draft = output.draft(SHELF).unwrap();
+        let draft = output.draft().unwrap();
         let digests: Vec<_> = draft.jobs(&|_| None).iter().map(|job| digests_of(&job.file)).collect();
         let layout = draft.seal(&digests).unwrap().layout;
         let mut bytes = vec![0; layout.len() as usize];

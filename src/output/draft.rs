@@ -7,7 +7,7 @@ use super::fit::fit;
 use super::identity::Fields;
 use super::lists::{self, Medium, NOT_YET};
 use super::structure::structure_digest;
-use super::{BootImage, FORMAT_VERSION, Format, Output};
+use super::{BootImage, FORMAT_VERSION, Output};
 use crate::content::{Content, Source, SourceKey};
 use crate::digest::{Digest, Digests};
 use crate::error::{Error, Result};
@@ -18,7 +18,6 @@ use crate::volume::{Folder, Misplaced, Volume};
 #[derive(Clone, Debug)]
 pub struct Draft<'a> {
     output: &'a Output,
-    format: Format,
     volume: Volume,
     slack: Slack,
     len: u64,
@@ -81,16 +80,16 @@ impl Output {
     /// # Errors
     ///
     /// When it passes its capacity, or content lies where the medium's own lists go.
-    pub fn draft(&self, format: Format) -> Result<Draft<'_>> {
+    pub fn draft(&self) -> Result<Draft<'_>> {
         let (volume, contents) = self.volume()?;
-        let (slack, layout) = fit(format, &volume, self.capacity)?.map_err(|overflow| {
+        let (slack, layout) = fit(self.form, &volume, self.capacity)?.map_err(|overflow| {
             Error::new(overflow.message(&self.name))
                 .help("leave something out, or choose a larger `capacity` in `[output]`")
         })?;
         let files = find_places(&layout, contents);
         // The layout itself is made again when the digests are known: until then only its measures are kept.
         let (len, n_write) = (layout.len(), layout.extents().iter().map(|extent| extent.len).sum());
-        Ok(Draft { output: self, format, volume, slack, len, n_write, places: places_digest(&layout), files })
+        Ok(Draft { output: self, volume, slack, len, n_write, places: places_digest(&layout), files })
     }
 
     /// What is laid out, with lists that have digests of zeros, and its files in the order of the lists.
@@ -166,7 +165,7 @@ impl Draft<'_> {
         let (id, boot) = self.identity(digests)?;
         let id = id.ok_or_else(|| Error::new("the digest of a source is missing"))?;
         self.volume.id = id;
-        let layout = (self.format.layout)(&self.volume, self.slack)?;
+        let layout = self.output.form.layout(&self.volume, self.slack, self.output.capacity)?;
         let name = &self.output.name;
         assert!(places_digest(&layout) == self.places, "the layout of `{name}` depends on a digest");
         let structure = structure_digest(&layout, self.files.iter().flat_map(|file| &file.places))?;

@@ -3,7 +3,7 @@
 //! It has ample slack where that fits, and otherwise none at all: a medium near its capacity loses its slack as a
 //! whole, and the next change of it moves more. What does not fit without slack does not fit.
 
-use super::{Format, Output};
+use super::{Form, Output};
 use crate::error::Result;
 use crate::layout::{Layout, Slack};
 use crate::size::Size;
@@ -28,21 +28,21 @@ impl Overflow {
 
 impl Output {
     /// By how much the output passes its capacity, if it does.
-    pub fn overflow(&self, format: Format) -> Result<Option<Overflow>> {
+    pub fn overflow(&self) -> Result<Option<Overflow>> {
         let (volume, _) = self.volume()?;
-        Ok(fit(format, &volume, self.capacity)?.err())
+        Ok(fit(self.form, &volume, self.capacity)?.err())
     }
 }
 
 /// Lays a volume out with the slack that its capacity allows.
 pub(super) fn fit(
-    format: Format,
+    form: Form,
     volume: &Volume,
     capacity: Option<Size>,
 ) -> Result<std::result::Result<(Slack, Layout), Overflow>> {
     let mut len = 0;
     for slack in [Slack::Ample, Slack::None] {
-        let layout = (format.layout)(volume, slack)?;
+        let layout = form.layout(volume, slack, capacity)?;
         match capacity {
             Some(capacity) if capacity.0 < layout.len() => len = layout.len(),
             _ => return Ok(Ok((slack, layout))),
@@ -54,7 +54,6 @@ pub(super) fn fit(
 #[cfg(test)]
 mod tests {
     use super::super::desk::Desk;
-    use super::super::shelf::SHELF;
     use super::*;
 
     #[test]
@@ -62,15 +61,16 @@ mod tests {
         let desk = Desk::new();
         let mut output = desk.output();
         let (volume, _) = output.volume().unwrap();
-        let [ample, tight] = [Slack::Ample, Slack::None].map(|slack| (SHELF.layout)(&volume, slack).unwrap().len());
+        let [ample, tight] =
+            [Slack::Ample, Slack::None].map(|slack| Form::Shelf.layout(&volume, slack, None).unwrap().len());
         assert!(tight < ample);
         for (capacity, expected) in
             [(u64::MAX, Ok(ample)), (ample, Ok(ample)), (ample - 1, Ok(tight)), (tight, Ok(tight)), (tight - 1, Err(1))]
         {
             output.capacity = Some(Size(capacity));
-            let overflow = output.overflow(SHELF).unwrap();
+            let overflow = output.overflow().unwrap();
             let found = overflow.map_or_else(
-                || Ok(output.draft(SHELF).unwrap().len()),
+                || Ok(output.draft().unwrap().len()),
                 |overflow| Err(overflow.len.0 - overflow.capacity.0),
             );
             assert_eq!(found, expected, "of {capacity} bytes");
@@ -81,8 +81,8 @@ mod tests {
     fn a_medium_without_slack_is_sealed_as_it_was_drafted() {
         let desk = Desk::new();
         let mut output = desk.output();
-        output.capacity = Some(Size(output.draft(SHELF).unwrap().len() - 1));
-        let draft = output.draft(SHELF).unwrap();
+        output.capacity = Some(Size(output.draft().unwrap().len() - 1));
+        let draft = output.draft().unwrap();
         let digests: Vec<_> = draft.jobs(&|_| None).iter().map(|_| crate::digest::Digests::of(b"any")).collect();
         let len = draft.len();
         assert_eq!(draft.seal(&digests).unwrap().layout.len(), len);

@@ -2,17 +2,15 @@
 
 use std::io::SeekFrom;
 
-use super::{Format, Image, Listed, Listing};
+use super::{Image, Listed, Listing};
 use crate::content::Content;
 use crate::error::{Error, Result};
 use crate::layout::{Extent, Layout, Region, Slack};
 use crate::volume::Volume;
 
-pub(crate) const SHELF: Format = Format { layout, read };
-
 const SECTOR: u64 = 2_048;
 
-fn layout(volume: &Volume, slack: Slack) -> Result<Layout> {
+pub(super) fn layout(volume: &Volume, slack: Slack) -> Result<Layout> {
     let files = volume.root.files();
     let table = |offsets: &[u64]| {
         let mut text = format!("{} {}\n", volume.id, volume.label);
@@ -42,7 +40,14 @@ fn layout(volume: &Volume, slack: Slack) -> Result<Layout> {
     Ok(Layout::new(at, extents))
 }
 
-fn read(image: &mut dyn Image) -> Result<Listing> {
+/// Whether an image is a shelf: it starts with its identity in letters.
+pub(super) fn is_one(image: &mut dyn Image) -> bool {
+    let mut start = [0; 65];
+    let read = image.seek(SeekFrom::Start(0)).and_then(|_| image.read_exact(&mut start));
+    read.is_ok() && start.split_last().is_some_and(|(last, id)| *last == b' ' && id.iter().all(u8::is_ascii_hexdigit))
+}
+
+pub(super) fn read(image: &mut dyn Image) -> Result<Listing> {
     let failed = || Error::new("not a shelf");
     let mut bytes = Vec::new();
     image.seek(SeekFrom::Start(0)).map_err(|_| failed())?;

@@ -7,13 +7,27 @@ use serde_json::{Value as Json, json};
 use super::counted;
 use crate::format::iso::{BootProgram, Disc};
 use crate::format::wim::{Compression, Wim};
+use crate::output::Carrier;
 use crate::size::Size;
 
 /// How many files that the file systems of a disc show differently are named.
 const MAX_DISAGREEMENTS: usize = 10;
 
-/// A disc image for people. `description` is what its `medium.toml` says; `with_files` lists every file.
-pub fn disc(disc: &Disc, description: &[(String, String)], with_files: bool) -> String {
+/// A finished medium for people. `description` is what its `medium.toml` says; `with_files` lists every file.
+pub fn carrier(carrier: &Carrier, description: &[(String, String)], with_files: bool) -> String {
+    match carrier {
+        Carrier::Disc(disc) => disc_text(disc, description, with_files),
+    }
+}
+
+/// A finished medium as data.
+pub fn carrier_json(carrier: &Carrier, description: &[(String, String)]) -> Json {
+    match carrier {
+        Carrier::Disc(disc) => disc_json(disc, description),
+    }
+}
+
+fn disc_text(disc: &Disc, description: &[(String, String)], with_files: bool) -> String {
     let systems = [("UDF", disc.udf.is_some()), ("ISO 9660", disc.iso.is_some()), ("Joliet", disc.joliet.is_some())];
     let systems: Vec<_> = systems.into_iter().filter_map(|(name, is_there)| is_there.then_some(name)).collect();
     let files: Vec<_> = disc.files().iter().filter(|file| !file.is_folder).collect();
@@ -41,8 +55,7 @@ pub fn disc(disc: &Disc, description: &[(String, String)], with_files: bool) -> 
     text
 }
 
-/// A disc image as data.
-pub fn disc_json(disc: &Disc, description: &[(String, String)]) -> Json {
+fn disc_json(disc: &Disc, description: &[(String, String)]) -> Json {
     let files = disc.files().iter().filter(|file| !file.is_folder).map(|file| {
         let extents: Vec<_> = file.extents.iter().map(|extent| [extent.start, extent.end - extent.start]).collect();
         json!({ "path": file.path, "len": file.len, "extents": extents })

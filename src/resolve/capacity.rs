@@ -7,7 +7,7 @@
 use super::Draft;
 use crate::manifest::Capacity;
 use crate::media::Media;
-use crate::output::{DISC, Entry, Output};
+use crate::output::{Entry, Output};
 use crate::problem::Problem;
 use crate::size::Size;
 use crate::volume::{Folder, Node};
@@ -24,7 +24,7 @@ impl Draft<'_> {
         if most(media) <= capacity.0 {
             return;
         }
-        let overflow = match Output::from(media.clone()).overflow(DISC) {
+        let overflow = match Output::from(media.clone()).overflow() {
             Ok(Some(overflow)) => overflow,
             Ok(None) => return,
             Err(error) => return self.failed(&error, "/output"),
@@ -94,12 +94,14 @@ mod tests {
     use crate::content::Content;
     use crate::date::Date;
     use crate::manifest::Kind;
+    use crate::output::Form;
 
     fn media(root: Folder) -> Media {
         Media {
             name: "win11".into(),
             kind: Kind::StandAlone,
             site: None,
+            form: Form::Disc,
             label: "WIN11".into(),
             date: Date::EARLIEST,
             capacity: Capacity::Unlimited,
@@ -134,7 +136,7 @@ mod tests {
             let bound = most(&media);
             let mut output = Output::from(media);
             output.capacity = Some(Size(bound));
-            assert_eq!(output.overflow(DISC).unwrap(), None);
+            assert_eq!(output.overflow().unwrap(), None);
         }
     }
 }

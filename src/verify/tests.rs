@@ -1,8 +1,8 @@
 use std::io::Cursor;
 
 use super::*;
+use crate::output;
 use crate::output::desk::Desk;
-use crate::output::shelf::SHELF;
 
 /// A small medium: bytes, and its files as they were listed when it was whole.
 fn medium() -> (Desk, Vec<u8>, Listing) {
@@ -10,7 +10,7 @@ fn medium() -> (Desk, Vec<u8>, Listing) {
     desk.put("tool/setup.exe", b"setup");
     desk.put("image/install.wim", b"image");
     let bytes = desk.clean_build();
-    let listing = (SHELF.read)(&mut Cursor::new(&bytes)).unwrap();
+    let listing = output::read(&mut Cursor::new(&bytes)).unwrap();
     (desk, bytes, listing)
 }
 

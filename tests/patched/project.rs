@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use camino::Utf8PathBuf;
 use tsmedia::date::Date;
 use tsmedia::manifest::{self, Options};
-use tsmedia::output::{DISC, Output};
+use tsmedia::output::{self, Output};
 use tsmedia::problem::Problems;
 use tsmedia::resolve::Resolver;
 
@@ -230,7 +230,7 @@ prompt = false
         let label = self.label();
         sample.made("MediaLabel.txt", format!("label={label}\r\n").as_bytes());
         let mut medium = File::open(self.desk.path("out/medium.iso")).unwrap();
-        let listing = (DISC.read)(&mut medium).unwrap();
+        let listing = output::read(&mut medium).unwrap();
         for path in OWN_LISTS {
             let listed = listing.files.iter().find(|file| file.path == path).unwrap();
             sample.made(path, listed.read_text(&mut medium).unwrap().as_bytes());

@@ -15,12 +15,12 @@ use crate::write::{Disk, replace};
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let path = &arguments.medium;
     let mut medium = gather::open(path)?;
-    let map = Map::of(&medium.disc);
+    let map = Map::of(&medium.carrier);
     let found = match &arguments.other {
         None => None,
         Some(other) => {
             let mut old = gather::open(other)?;
-            let of_old = Map::of(&old.disc);
+            let of_old = Map::of(&old.carrier);
             let marks = screen
                 .watch("comparing", |progress| gather::marks(&mut old, &mut medium, [&of_old, &map], progress))?;
             Some((other, of_old, marks))
@@ -28,7 +28,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     };
     let other = found.as_ref().map(|(name, map, marks)| Other { name: name.as_str(), map, marks });
     if let Some(target) = &arguments.svg {
-        let svg = report::svg::map(&map, &format!("{} ({path})", medium.disc.label.best()), other.as_ref());
+        let svg = report::svg::map(&map, &format!("{} ({path})", medium.carrier.label()), other.as_ref());
         write(target, &svg)?;
         screen.say(&format!("wrote `{target}`"));
     }

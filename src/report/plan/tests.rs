@@ -1,7 +1,6 @@
 use super::*;
 use crate::content::{Content, SourceKey};
 use crate::output::desk::{Desk, noise};
-use crate::output::shelf::SHELF;
 use crate::plan::{Existing, Inputs, plan};
 use crate::record::Record;
 use crate::write::{Means, write};
@@ -10,7 +9,7 @@ use crate::write::{Means, write};
 fn built() -> (Desk, Record, crate::digest::Digest) {
     let desk = Desk::new();
     let output = desk.output();
-    let draft = output.draft(SHELF).unwrap();
+    let draft = output.draft().unwrap();
     let written = write(draft, &output.path, &|_| None, &Means::default(), &Default::default()).unwrap();
     let mut record = Record::default();
     record.put(&output, &written.sealed);
@@ -26,7 +25,7 @@ fn planned(outputs: &[crate::output::Output], record: &Record, existing: &dyn Fn
         });
         Some(crate::digest::Digests::of(&std::fs::read(path?).unwrap()))
     };
-    plan(&Inputs { outputs, others: &[], digests: &digests, record, existing, format: SHELF, patching: None }).unwrap()
+    plan(&Inputs { outputs, others: &[], digests: &digests, record, existing, patching: None }).unwrap()
 }
 
 #[test]
