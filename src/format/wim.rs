@@ -8,6 +8,7 @@
 
 pub mod header;
 mod library;
+pub mod metadata;
 mod resource;
 pub mod table;
 

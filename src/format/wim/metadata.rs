@@ -1,0 +1,425 @@
+//! The metadata resource of an image: security descriptors and the tree of its files and folders (Windows Imaging File
+//! Format, "metadata resource", "DIRENTRY", "STREAMENTRY").
+//!
+//! After the security descriptors comes the entry of the root, and then the lists of what is in each folder, which
+//! entries refer to: they may be in any order, and are written breadth first. A list ends with 8 zero bytes. Everything
+//! starts at a multiple of 8. What is not understood here (tagged items after the names) is kept.
+
+use std::time::Duration;
+
+use super::header::array_at;
+use crate::date::Date;
+
+/// An image.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Metadata {
+    /// Security descriptors, which entries name by number.
+    pub security: Vec<Vec<u8>>,
+    /// The root folder; its name is empty.
+    pub root: Entry,
+}
+
+/// A file or folder (102 bytes and names).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// UTF-16, without a terminator.
+    pub name: Vec<u16>,
+    /// The name for DOS, if it has one: UTF-16, without a terminator.
+    pub short_name: Vec<u16>,
+    /// 0x08: `FILE_ATTRIBUTE_…`.
+    pub attributes: u32,
+    /// 0x0C: the number of its security descriptor; -1 for none.
+    pub security_id: i32,
+    /// 0x18: two numbers without a meaning.
+    pub unused: [u64; 2],
+    /// 0x28: when it was made, last read and last written.
+    pub times: [FileTime; 3],
+    /// 0x40: the SHA-1 of its contents, or zeros for none.
+    pub sha1: [u8; 20],
+    /// 0x54: a number without a meaning, except for reparse points.
+    pub unknown: u32,
+    /// 0x58: the reparse tag and two numbers of it, or else the number of its group of hard links.
+    pub reparse_or_link: u64,
+    /// Tagged items and whatever else follows the names within the entry.
+    pub tagged: Vec<u8>,
+    /// Named streams, and the contents of the file where it has any.
+    pub streams: Vec<Stream>,
+    /// What is in the folder.
+    pub children: Vec<Entry>,
+}
+
+/// A stream of a file (38 bytes and a name).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Stream {
+    /// UTF-16, without a terminator.
+    pub name: Vec<u16>,
+    /// 0x08: a number without a meaning.
+    pub unused: u64,
+    /// 0x10: the SHA-1 of its contents, or zeros for none.
+    pub sha1: [u8; 20],
+}
+
+/// A moment as Windows counts: in steps of 100 nanoseconds since 1601-01-01.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FileTime(pub u64);
+
+/// From 1601 to 1970.
+const TO_UNIX: Duration = Duration::from_secs(11_644_473_600);
+
+impl From<Date> for FileTime {
+    fn from(date: Date) -> Self {
+        Self((TO_UNIX.as_secs() + date.unix()) * 10_000_000)
+    }
+}
+
+impl FileTime {
+    /// The date, if every format can write it; parts of seconds are dropped.
+    pub fn date(self) -> Option<Date> {
+        Date::from_unix((self.0 / 10_000_000).checked_sub(TO_UNIX.as_secs())?)
+    }
+}
+
+const ENTRY_LEN: usize = 102;
+const STREAM_LEN: usize = 38;
+/// No usual path has as many parts. What has more is not read: it would take more stack than there is.
+const MAX_DEPTH: usize = 1_000;
+
+impl Default for Entry {
+    fn default() -> Self {
+        Self {
+            name: Vec::new(),
+            short_name: Vec::new(),
+            attributes: Self::FOLDER,
+            security_id: -1,
+            unused: [0; 2],
+            times: [FileTime::default(); 3],
+            sha1: [0; 20],
+            unknown: 0,
+            reparse_or_link: 0,
+            tagged: Vec::new(),
+            streams: Vec::new(),
+            children: Vec::new(),
+        }
+    }
+}
+
+impl Entry {
+    /// `FILE_ATTRIBUTE_DIRECTORY`.
+    pub const FOLDER: u32 = 0x10;
+    /// `FILE_ATTRIBUTE_NORMAL`: a file of which there is nothing else to say.
+    pub const NORMAL: u32 = 0x80;
+    /// `FILE_ATTRIBUTE_REPARSE_POINT`: a link, or what a driver makes of it.
+    pub const REPARSE_POINT: u32 = 0x400;
+
+    /// Whether it is a folder.
+    pub fn is_folder(&self) -> bool {
+        self.attributes & Self::FOLDER != 0
+    }
+
+    /// The SHA-1 of what readers of the file see: the stream without a name, where it lists its streams.
+    pub fn contents(&self) -> [u8; 20] {
+        let unnamed = self.streams.iter().find(|stream| stream.name.is_empty() && stream.sha1 != [0; 20]);
+        unnamed.filter(|_| self.sha1 == [0; 20]).map_or(self.sha1, |stream| stream.sha1)
+    }
+
+    /// Its bytes without its streams.
+    fn len(&self) -> usize {
+        // A name takes its terminator, and no name takes nothing.
+        let names = [&self.name, &self.short_name].map(|name| if name.is_empty() { 0 } else { 2 * name.len() + 2 });
+        (ENTRY_LEN + names[0] + names[1]).next_multiple_of(8) + self.tagged.len().next_multiple_of(8)
+    }
+
+    fn len_with_streams(&self) -> usize {
+        self.len() + self.streams.iter().map(Stream::len).sum::<usize>()
+    }
+
+    /// The bytes of the list of what is in it.
+    fn list_len(&self) -> usize {
+        self.children.iter().map(Self::len_with_streams).sum::<usize>() + 8
+    }
+}
+
+impl Stream {
+    fn len(&self) -> usize {
+        (STREAM_LEN + if self.name.is_empty() { 0 } else { 2 * self.name.len() + 2 }).next_multiple_of(8)
+    }
+}
+
+impl Metadata {
+    /// Its bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let security_len = 8 + self.security.iter().map(|descriptor| 8 + descriptor.len()).sum::<usize>();
+        let mut bytes = Vec::new();
+        bytes.extend((security_len.next_multiple_of(8) as u32).to_le_bytes());
+        bytes.extend((self.security.len() as u32).to_le_bytes());
+        for descriptor in &self.security {
+            bytes.extend((descriptor.len() as u64).to_le_bytes());
+        }
+        self.security.iter().for_each(|descriptor| bytes.extend(descriptor));
+        pad(&mut bytes);
+        let mut lists_at = bytes.len() + self.root.len_with_streams() + 8;
+        let mut folders = Vec::new();
+        put_list(std::slice::from_ref(&self.root), &mut lists_at, &mut folders, &mut bytes);
+        // Lists are put where the entries of their folders said: in the order in which they were given places.
+        let mut next = 0;
+        while let Some(folder) = folders.get(next).copied() {
+            next += 1;
+            let mut below = Vec::new();
+            put_list(&folder.children, &mut lists_at, &mut below, &mut bytes);
+            folders.extend(below);
+        }
+        bytes
+    }
+
+    /// Reads a metadata resource, or says what is wrong with it.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let mut reader = Reader { bytes, n_left: bytes.len() };
+        let (security_len, n_security) = (reader.u32(0)? as usize, reader.u32(4)? as usize);
+        let mut security = Vec::new();
+        let mut at =
+            n_security.checked_mul(8).and_then(|len| len.checked_add(8)).ok_or("it has too many descriptors")?;
+        for n in 0..n_security {
+            let len = usize::try_from(reader.u64(8 + 8 * n)?).map_err(|_| "a security descriptor is too long")?;
+            security.push(reader.slice(at, len)?.to_vec());
+            at += len;
+        }
+        // A length of zero stands for no descriptors; then the root comes after the two numbers all the same.
+        let root_at = security_len.max(at).checked_next_multiple_of(8).ok_or("its security data have no end")?;
+        let (mut root, _, lists_at) = reader.entry(root_at)?.ok_or("it has no root")?;
+        if lists_at != 0 {
+            root.children = reader.list(lists_at, 0)?;
+        }
+        Ok(Self { security, root })
+    }
+}
+
+/// Puts entries and the end of their list. Each folder among them is given the next place for a list.
+fn put_list<'a>(entries: &'a [Entry], lists_at: &mut usize, folders: &mut Vec<&'a Entry>, bytes: &mut Vec<u8>) {
+    for entry in entries {
+        let list_at = if entry.is_folder() { *lists_at } else { 0 };
+        if entry.is_folder() {
+            *lists_at += entry.list_len();
+            folders.push(entry);
+        }
+        put_entry(entry, list_at, bytes);
+    }
+    bytes.extend([0; 8]);
+}
+
+fn put_entry(entry: &Entry, list_at: usize, bytes: &mut Vec<u8>) {
+    let put_name = |name: &[u16], bytes: &mut Vec<u8>| {
+        if !name.is_empty() {
+            bytes.extend(name.iter().chain([&0]).flat_map(|unit| unit.to_le_bytes()));
+        }
+    };
+    bytes.extend((entry.len() as u64).to_le_bytes());
+    bytes.extend(entry.attributes.to_le_bytes());
+    bytes.extend(entry.security_id.to_le_bytes());
+    bytes.extend((list_at as u64).to_le_bytes());
+    bytes.extend(entry.unused.iter().flat_map(|number| number.to_le_bytes()));
+    bytes.extend(entry.times.iter().flat_map(|time| time.0.to_le_bytes()));
+    bytes.extend(entry.sha1);
+    bytes.extend(entry.unknown.to_le_bytes());
+    bytes.extend(entry.reparse_or_link.to_le_bytes());
+    bytes.extend((entry.streams.len() as u16).to_le_bytes());
+    bytes.extend((2 * entry.short_name.len() as u16).to_le_bytes());
+    bytes.extend((2 * entry.name.len() as u16).to_le_bytes());
+    put_name(&entry.name, bytes);
+    put_name(&entry.short_name, bytes);
+    pad(bytes);
+    bytes.extend(&entry.tagged);
+    pad(bytes);
+    for stream in &entry.streams {
+        bytes.extend((stream.len() as u64).to_le_bytes());
+        bytes.extend(stream.unused.to_le_bytes());
+        bytes.extend(stream.sha1);
+        bytes.extend((2 * stream.name.len() as u16).to_le_bytes());
+        put_name(&stream.name, bytes);
+        pad(bytes);
+    }
+}
+
+fn pad(bytes: &mut Vec<u8>) {
+    bytes.resize(bytes.len().next_multiple_of(8), 0);
+}
+
+/// Bytes that may be anything. Each is read as an entry once at most, so that folders in a circle come to an end.
+struct Reader<'a> {
+    bytes: &'a [u8],
+    n_left: usize,
+}
+
+impl Reader<'_> {
+    fn slice(&self, at: usize, len: usize) -> Result<&[u8], String> {
+        let end = at.checked_add(len).filter(|end| *end <= self.bytes.len());
+        let end = end.ok_or_else(|| format!("it passes its end at {} with {len} bytes from {at}", self.bytes.len()))?;
+        Ok(&self.bytes[at..end])
+    }
+
+    fn u64(&self, at: usize) -> Result<u64, String> {
+        Ok(u64::from_le_bytes(array_at(self.slice(at, 8)?, 0)))
+    }
+
+    fn u32(&self, at: usize) -> Result<u32, String> {
+        Ok(u32::from_le_bytes(array_at(self.slice(at, 4)?, 0)))
+    }
+
+    fn u16(&self, at: usize) -> Result<usize, String> {
+        Ok(u16::from_le_bytes(array_at(self.slice(at, 2)?, 0)).into())
+    }
+
+    /// The list at a place, with all that is below it.
+    fn list(&mut self, mut at: usize, depth: usize) -> Result<Vec<Entry>, String> {
+        if depth > MAX_DEPTH {
+            return Err("its folders are too deep".into());
+        }
+        let mut entries = Vec::new();
+        while let Some((mut entry, end, list_at)) = self.entry(at)? {
+            if entry.is_folder() && entry.attributes & Entry::REPARSE_POINT == 0 && list_at != 0 {
+                entry.children = self.list(list_at, depth + 1)?;
+            }
+            entries.push(entry);
+            at = end;
+        }
+        Ok(entries)
+    }
+
+    /// The entry at a place, where the next one is, and where its list is; nothing at the end of a list.
+    fn entry(&mut self, at: usize) -> Result<Option<(Entry, usize, usize)>, String> {
+        let len = self.u64(at)?;
+        // Both are found as ends of lists: 8 zeros, and an entry that is all length.
+        if len <= 8 {
+            return Ok(None);
+        }
+        let len = usize::try_from(len).ok().filter(|len| *len >= ENTRY_LEN).ok_or("an entry has no possible length")?;
+        let list_at = usize::try_from(self.u64(at + 0x10)?).map_err(|_| "a list is nowhere")?;
+        let (n_streams, short_len, name_len) = (self.u16(at + 0x60)?, self.u16(at + 0x62)?, self.u16(at + 0x64)?);
+        let mut next = at + ENTRY_LEN;
+        let mut names = [(name_len, Vec::new()), (short_len, Vec::new())];
+        for (name_len, name) in names.iter_mut().filter(|(len, _)| *len > 0) {
+            *name = utf16(self.slice(next, *name_len)?);
+            next += *name_len + 2;
+        }
+        let [(_, name), (_, short_name)] = names;
+        let bytes = self.slice(at, len)?;
+        let tagged = bytes.get((next - at).next_multiple_of(8)..).unwrap_or_default().to_vec();
+        let time = |n: usize| FileTime(u64::from_le_bytes(array_at(bytes, 0x28 + 8 * n)));
+        let mut entry = Entry {
+            name,
+            short_name,
+            attributes: u32::from_le_bytes(array_at(bytes, 0x08)),
+            security_id: i32::from_le_bytes(array_at(bytes, 0x0C)),
+            unused: [0x18, 0x20].map(|at| u64::from_le_bytes(array_at(bytes, at))),
+            times: [time(0), time(1), time(2)],
+            sha1: array_at(bytes, 0x40),
+            unknown: u32::from_le_bytes(array_at(bytes, 0x54)),
+            reparse_or_link: u64::from_le_bytes(array_at(bytes, 0x58)),
+            tagged,
+            streams: Vec::new(),
+            children: Vec::new(),
+        };
+        let mut end = (at + len).next_multiple_of(8);
+        for _ in 0..n_streams {
+            let (len, name_len) = (self.u64(end)?, self.u16(end + 0x24)?);
+            let len = usize::try_from(len).ok().filter(|len| *len >= STREAM_LEN).ok_or("a stream has no length")?;
+            let bytes = self.slice(end, len)?;
+            let name = bytes.get(STREAM_LEN..STREAM_LEN + name_len).ok_or("a stream's name passes its end")?;
+            entry.streams.push(Stream {
+                name: utf16(name),
+                unused: u64::from_le_bytes(array_at(bytes, 0x08)),
+                sha1: array_at(bytes, 0x10),
+            });
+            end = (end + len).next_multiple_of(8);
+        }
+        self.n_left = self.n_left.checked_sub(end - at).ok_or("it has folders in a circle")?;
+        Ok(Some((entry, end, list_at)))
+    }
+}
+
+fn utf16(bytes: &[u8]) -> Vec<u16> {
+    bytes.as_chunks().0.iter().map(|unit| u16::from_le_bytes(*unit)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(name: &str) -> Entry {
+        Entry { name: name.encode_utf16().collect(), attributes: Entry::NORMAL, ..Entry::default() }
+    }
+
+    fn folder(name: &str, children: Vec<Entry>) -> Entry {
+        Entry { attributes: Entry::FOLDER, children, ..named(name) }
+    }
+
+    fn image() -> Metadata {
+        let stream = |name: &str| Stream { name: name.encode_utf16().collect(), unused: 0, sha1: [3; 20] };
+        let awkward = Entry {
+            short_name: "AWKWAR~1".encode_utf16().collect(),
+            security_id: 1,
+            unused: [7, 8],
+            times: [FileTime(1), FileTime(2), FileTime(u64::MAX)],
+            sha1: [0; 20],
+            unknown: 9,
+            reparse_or_link: 10,
+            tagged: vec![1; 24],
+            streams: vec![stream(""), stream("Zone.Identifier")],
+            ..named("awkward file")
+        };
+        let deep = folder("deep", vec![folder("deeper", vec![named("leaf")]), folder("empty", Vec::new())]);
+        let root = folder("", vec![named("a"), deep, awkward, folder("last", vec![named("z")])]);
+        Metadata { security: vec![vec![5; 20], Vec::new(), vec![6; 3]], root }
+    }
+
+    #[test]
+    fn an_image_reads_back_from_its_bytes() {
+        let bytes = image().to_bytes();
+        assert_eq!(Metadata::parse(&bytes), Ok(image()));
+        assert_eq!(image().root.children[2].contents(), [3; 20]);
+        let empty = Metadata::default();
+        assert_eq!(Metadata::parse(&empty.to_bytes()), Ok(empty));
+    }
+
+    #[test]
+    fn the_smallest_image_is_as_wimlib_writes_it() {
+        let bytes = Metadata::default().to_bytes();
+        assert_eq!(bytes.len(), 8 + 104 + 8 + 8);
+        assert_eq!(bytes[..16], [8, 0, 0, 0, 0, 0, 0, 0, 104, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(bytes[16..32], [0x10, 0, 0, 0, 255, 255, 255, 255, 120, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(bytes[112..], [0; 16]);
+    }
+
+    #[test]
+    fn no_damage_is_more_than_an_error() {
+        let bytes = image().to_bytes();
+        for len in 0..bytes.len() {
+            // Where only the end of the last list is gone, nothing is missed.
+            let _ = Metadata::parse(&bytes[..len]);
+        }
+        for at in 0..bytes.len() {
+            for value in [0, 1, 8, 16, 104, 255] {
+                let mut bytes = bytes.clone();
+                bytes[at] = value;
+                let _ = Metadata::parse(&bytes);
+            }
+        }
+        assert!(Metadata::parse(&[]).is_err());
+    }
+
+    #[test]
+    fn folders_in_a_circle_are_an_error() {
+        let mut bytes = Metadata { root: folder("", vec![folder("a", Vec::new())]), ..Metadata::default() }.to_bytes();
+        // The list of the folder `a` is the one that it is in.
+        let [root, child] = [8, 120];
+        bytes.copy_within(root + 0x10..root + 0x18, child + 0x10);
+        assert_eq!(Metadata::parse(&bytes), Err("it has folders in a circle".into()));
+    }
+
+    #[test]
+    fn times_are_those_of_windows() {
+        let date = Date::from_unix(1_600_000_000).unwrap();
+        assert_eq!(FileTime::from(date), FileTime(132_444_736_000_000_000));
+        assert_eq!(FileTime(132_444_736_009_999_999).date(), Some(date));
+        assert_eq!(FileTime(0).date(), None);
+    }
+}
