@@ -7,10 +7,12 @@
 //! contents behind reparse points. A [`Wim`] belongs to one thread, for wimlib does.
 
 pub mod header;
+pub mod integrity;
 mod library;
 pub mod metadata;
 mod resource;
 pub mod table;
+pub mod xml;
 
 use std::fmt;
 use std::fs::File;
