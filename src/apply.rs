@@ -16,7 +16,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fs::{Access, access};
 
 use crate::content::Content;
-use crate::digest::Digest;
+use crate::digest::{Asked, Digest};
 use crate::error::{Error, Result};
 use crate::output::{Output, Sealed};
 use crate::plan::saved::Planned;
@@ -47,6 +47,14 @@ pub struct Work<'a> {
     pub force: bool,
     /// Whether what changed may be built anew only, and never patched.
     pub no_patch: bool,
+}
+
+impl Work<'_> {
+    /// Which digests of sources the outputs need.
+    fn asked(&self) -> Asked {
+        let needs_sha1 = self.outputs.iter().any(|output| output.form.asked() == Asked::Sha1Too);
+        if needs_sha1 { Asked::Sha1Too } else { Asked::Lists }
+    }
 }
 
 /// What was done.
@@ -177,7 +185,7 @@ fn decide(
             let inputs = plan::Inputs {
                 outputs: work.outputs,
                 others: work.others,
-                digests: &|stat| store.digests(stat),
+                digests: &store.known(work.asked()),
                 record,
                 existing: &existing,
                 patching: if work.no_patch { None } else { Some(&patching) },
@@ -189,7 +197,7 @@ fn decide(
             unknown
         };
         store.start_reading();
-        let digests = write::hash(&unknown, &work.means, progress)?;
+        let digests = write::hash(&unknown, work.asked(), &work.means, progress)?;
         for (file, digests) in unknown.iter().zip(digests) {
             n_read += file.len();
             store.remember(file, digests);
@@ -244,8 +252,10 @@ fn build(
     work: &Work,
     progress: &Progress,
 ) -> Result<(Built, u64)> {
-    let draft = output.draft()?;
-    let written = write::write(draft, &output.path, &|stat| store.digests(stat), &work.means, progress)?;
+    let known = store.known(work.asked());
+    let draft = output.draft(&known)?;
+    let written = write::write(draft, &output.path, &known, &work.means, progress)?;
+    drop(known);
     let write::Written { sealed, stat, digests, n_read } = written;
     record.put(output, &sealed);
     let (name, id, len) = (output.name.clone(), sealed.id, sealed.layout.len());
@@ -270,7 +280,9 @@ fn remember_kept(output: &Output, store: &mut Store, record: &mut Record) -> Res
         // The values may be others all the same: then they came to the same bytes.
         return Ok(record.renew_values(output));
     }
-    let sealed = output.draft()?.seal_known(&|stat| store.digests(stat))?;
+    let known = store.known(output.form.asked());
+    let sealed = output.draft(&known)?.seal_known(&known)?;
+    drop(known);
     store.remember_finished(&output.name, stat, sealed.id);
     record.put(output, &sealed);
     Ok(true)

@@ -1,10 +1,11 @@
-//! Digests of content: BLAKE3 (our own identity of bytes) and SHA-256 (what other people's tools check).
+//! Digests of content: BLAKE3 (our own identity of bytes), SHA-256 (what other people's tools check), and SHA-1 where a
+//! format names contents by it.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use sha2::Digest as _;
+use sha1::Digest as _;
 
 /// A BLAKE3 digest, 256 bits: two contents with the same digest are the same content.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,24 +18,46 @@ impl Digest {
     }
 }
 
-/// The two digests that a medium lists of each of its files.
+/// The two digests that a medium lists of each of its files, and what else was asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Digests {
     /// BLAKE3, 256 bits.
     pub blake3: Digest,
     /// SHA-256 (FIPS 180-4).
     pub sha256: Sha256,
+    /// SHA-1 (FIPS 180-4), if it was asked for.
+    pub sha1: Option<Sha1>,
+}
+
+/// Which digests are asked for. SHA-1 takes time that only WIM files are worth.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Asked {
+    /// What media list.
+    #[default]
+    Lists,
+    /// SHA-1 as well.
+    Sha1Too,
 }
 
 impl Digests {
     /// What stands in for digests that are not known yet: as long as any.
-    pub const NOT_YET: Self = Self { blake3: Digest([0; 32]), sha256: Sha256([0; 32]) };
+    pub const NOT_YET: Self = Self { blake3: Digest([0; 32]), sha256: Sha256([0; 32]), sha1: None };
 
     /// The digests of bytes in memory.
     pub fn of(bytes: &[u8]) -> Self {
-        let mut hasher = Hasher::new();
+        Self::asked(bytes, Asked::Lists)
+    }
+
+    /// The digests of bytes in memory that are asked for.
+    pub fn asked(bytes: &[u8], asked: Asked) -> Self {
+        let mut hasher = Hasher::new(asked);
         hasher.update(bytes);
         hasher.finish()
+    }
+
+    /// Whether what is asked for is among them.
+    pub fn answer(&self, asked: Asked) -> bool {
+        asked == Asked::Lists || self.sha1.is_some()
     }
 }
 
@@ -42,28 +65,47 @@ impl Digests {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sha256(pub [u8; 32]);
 
-/// Takes the bytes of one content in order and yields both digests.
+/// A SHA-1 digest (FIPS 180-4): the name of a content in a WIM file. Zeros stand for none.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct Sha1(pub [u8; 20]);
+
+impl Sha1 {
+    /// The digest of bytes in memory.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(sha1::Sha1::digest(bytes).into())
+    }
+}
+
+/// Takes the bytes of one content in order and yields their digests.
 pub struct Hasher {
     blake3: blake3::Hasher,
     sha256: sha2::Sha256,
+    sha1: Option<sha1::Sha1>,
 }
 
 impl Hasher {
     /// A hasher that has seen no byte yet.
-    #[expect(clippy::new_without_default, reason = "an empty hasher is a start, not a default")]
-    pub fn new() -> Self {
-        Self { blake3: blake3::Hasher::new(), sha256: sha2::Sha256::new() }
+    pub fn new(asked: Asked) -> Self {
+        let sha1 = (asked == Asked::Sha1Too).then(sha1::Sha1::new);
+        Self { blake3: blake3::Hasher::new(), sha256: sha2::Sha256::new(), sha1 }
     }
 
     /// Adds the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.blake3.update(bytes);
         self.sha256.update(bytes);
+        if let Some(sha1) = &mut self.sha1 {
+            sha1.update(bytes);
+        }
     }
 
     /// The digests of all bytes seen.
     pub fn finish(self) -> Digests {
-        Digests { blake3: Digest(*self.blake3.finalize().as_bytes()), sha256: Sha256(self.sha256.finalize().into()) }
+        Digests {
+            blake3: Digest(*self.blake3.finalize().as_bytes()),
+            sha256: Sha256(self.sha256.finalize().into()),
+            sha1: self.sha1.map(|sha1| Sha1(sha1.finalize().into())),
+        }
     }
 }
 
@@ -148,6 +190,15 @@ mod tests {
         let digests = Digests::of(b"");
         assert_eq!(digests.blake3.to_string(), "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262");
         assert_eq!(digests.sha256.to_string(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    }
+
+    #[test]
+    fn sha1_is_made_where_it_is_asked_for() {
+        let digests = Digests::asked(b"abc", Asked::Sha1Too);
+        assert_eq!(digests.sha1, Some(Sha1::of(b"abc")));
+        assert_eq!(Sha1::of(b"abc").0[..4], [0xA9, 0x99, 0x3E, 0x36]);
+        assert_eq!(Digests::of(b"abc"), Digests { sha1: None, ..digests });
+        assert!(digests.answer(Asked::Lists) && !Digests::of(b"abc").answer(Asked::Sha1Too));
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub use identity::{BootImage, Held, Identity};
 pub use structure::{Structure, outside};
 
 use crate::date::Date;
+use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::layout::Region;
 use crate::size::Size;
@@ -90,8 +91,19 @@ impl<T: Read + Seek> Image for T {}
 pub struct Listing {
     /// The volume label.
     pub label: String,
-    /// The files, in any order.
+    /// The files, in any order. Those with the same contents may share places.
     pub files: Vec<Listed>,
+    /// Where it carries the digest of its own structure, if that is not in `tsmedia/medium.toml`.
+    pub seal: Option<Seal>,
+}
+
+/// The digest of the structure of a medium, carried by the structure itself. All but its own bytes are covered by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seal {
+    /// Where it is.
+    pub place: Region,
+    /// What is there, if it is a digest.
+    pub structure: Option<Digest>,
 }
 
 /// A file of a finished output.

@@ -177,10 +177,14 @@ pub fn plan(inputs: &Inputs) -> Result<Plan> {
 }
 
 /// The sources whose digests decide something and are not known. An output that was never built is built whatever
-/// they are, and a file whose length is not the recorded one has changed; but what is to be patched is known first.
+/// they are, and a file whose length is not the recorded one has changed; but what is to be patched is known first,
+/// and so is what can't be laid out otherwise.
 pub fn to_hash(inputs: &Inputs) -> Result<Vec<Arc<Source>>> {
     let mut wanted: HashMap<SourceKey, Arc<Source>> = HashMap::new();
     for output in inputs.outputs {
+        for source in output.to_tell_apart(inputs.digests) {
+            wanted.insert(source.key(), source);
+        }
         if inputs.record.get(&output.name).is_none() || (inputs.existing)(&output.name) == Existing::Missing {
             continue;
         }
@@ -228,14 +232,14 @@ fn change(inputs: &Inputs, output: &Output) -> Result<Change> {
     if let (Existing::Medium { id, len }, Some(wanted)) = (existing, wanted_id) {
         let is_whole = match recorded.filter(|recorded| recorded.id == wanted) {
             Some(recorded) => recorded.len == len,
-            None => output.draft()?.len() == len,
+            None => output.draft(inputs.digests)?.len() == len,
         };
         if id == wanted && is_whole {
             let (name, reasons) = (output.name.clone(), Vec::new());
             return Ok(Change { name, action: Action::Keep, len, n_write: 0, n_keep: 0, reasons, in_the_way: false });
         }
     }
-    let draft = output.draft()?;
+    let draft = output.draft(inputs.digests)?;
     let mut change = Change {
         name: output.name.clone(),
         action: if existing == Existing::Missing { Action::Create } else { Action::Rebuild },

@@ -24,7 +24,7 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::content::{Source, SourceKey, Stat};
-use crate::digest::{Digest, Digests};
+use crate::digest::{Asked, Digest, Digests};
 use crate::error::{Error, Result};
 use crate::size::Size;
 use crate::write::{Disk, replace};
@@ -88,6 +88,11 @@ impl Store {
         let (index, digests) = self.memo.find(key)?;
         self.used.borrow_mut()[index] = true;
         Some(digests)
+    }
+
+    /// The [digests](Store::digests) of files of which what is asked for is known.
+    pub fn known(&self, asked: Asked) -> impl Fn(&SourceKey) -> Option<Digests> {
+        move |key| self.digests(key).filter(|digests| digests.answer(asked))
     }
 
     /// Asks the file system for the time: to be called before sources are read. Without it nothing that is

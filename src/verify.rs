@@ -11,7 +11,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::content::Content;
-use crate::digest::{Digest, Digests, Sha256};
+use crate::digest::{Asked, Digest, Digests, Sha256};
 use crate::error::{Error, Result};
 use crate::output::lists::{self, Medium};
 use crate::output::{Identity, Image, Listing, Output};
@@ -145,8 +145,15 @@ pub fn verify(image: &mut dyn Image, listing: &Listing, progress: &Progress) -> 
         None if medium_text.is_some() => {
             faults.push(Fault::List { path: lists::MEDIUM.into(), why: "it does not say what it should".into() });
         }
-        Some(medium) if structure != Some(medium.structure) => faults.push(Fault::Structure),
         _ => {}
+    }
+    let sealed = match (&listing.seal, &medium) {
+        (Some(seal), _) => Some(seal.structure),
+        (None, Some(medium)) => Some(medium.structure),
+        (None, None) => None,
+    };
+    if sealed.is_some_and(|sealed| sealed.is_none() || sealed != structure) {
+        faults.push(Fault::Structure);
     }
     Lists::parse(blake3sums.as_deref(), sha256sums.as_deref(), &mut faults).check(&files, &mut faults);
     if !files.contains_key(lists::SHA256SUMS) {
@@ -156,7 +163,7 @@ pub fn verify(image: &mut dyn Image, listing: &Listing, progress: &Progress) -> 
     if faults.contains(&Fault::Damaged(lists::MEDIUM.into())) {
         let follows = |fault: &Fault| match fault {
             Fault::List { path, .. } => path == lists::MEDIUM,
-            fault => *fault == Fault::Structure,
+            fault => *fault == Fault::Structure && listing.seal.is_none(),
         };
         faults.retain(|fault| !follows(fault));
     }
@@ -175,7 +182,7 @@ pub fn wanted(output: &Output, store: &mut Store, means: &Means, progress: &Prog
     // A file that is on the medium twice is read once.
     let unknown: Vec<_> = unknown.collect::<HashMap<_, _>>().into_values().collect();
     store.start_reading();
-    let digests = write::hash(&unknown, means, progress)?;
+    let digests = write::hash(&unknown, Asked::Lists, means, progress)?;
     let found: HashMap<_, _> = unknown.iter().map(|source| source.key()).zip(digests.iter().copied()).collect();
     for (source, digests) in unknown.iter().zip(digests) {
         store.remember(source, digests);

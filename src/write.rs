@@ -23,7 +23,7 @@ pub use patch::{Old, Patched, Patching, Recovered, cost, open, patch, recover};
 pub use temporary::{IfBusy, Temporary, replace, temporary_path};
 
 use crate::content::{Source, SourceKey, Stat};
-use crate::digest::Digests;
+use crate::digest::{Asked, Digests};
 use crate::error::{Error, Result};
 use crate::output::{Draft, Job, Sealed};
 use crate::patch::Ability;
@@ -87,9 +87,9 @@ pub fn write(
 }
 
 /// The digests of sources, each read once, in the same order.
-pub fn hash(files: &[Arc<Source>], means: &Means, progress: &Progress) -> Result<Vec<Digests>> {
+pub fn hash(files: &[Arc<Source>], asked: Asked, means: &Means, progress: &Progress) -> Result<Vec<Digests>> {
     progress.start(files.iter().map(|file| file.len()).sum());
-    let job = |file: &Arc<Source>| Job { file: Arc::clone(file), places: Vec::new(), known: None };
+    let job = |file: &Arc<Source>| Job { file: Arc::clone(file), places: Vec::new(), asked, known: None };
     copy::copy(&files.iter().map(job).collect::<Vec<_>>(), None, means.n_lanes, progress)
 }
 

@@ -47,7 +47,7 @@ fn a_medium_of_fifty_thousand_files_is_laid_out_and_recorded_in_little_memory() 
     };
     let of_tree = peak();
     let start = Instant::now();
-    let draft = output.draft().unwrap();
+    let draft = output.draft(&|_| None).unwrap();
     let of_draft = peak();
     // The sources are not there: their digests are all that the rest is made from.
     let digests: Vec<_> =

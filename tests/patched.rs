@@ -78,7 +78,8 @@ fn sequence(ability: Ability, seed: u64, count: &mut Count) {
         count.n_moved += u32::from(is_patched && is_moved);
 
         let output = project.output();
-        write::write(output.draft().unwrap(), &clean, &|_| None, &Means::default(), &Progress::default()).unwrap();
+        write::write(output.draft(&|_| None).unwrap(), &clean, &|_| None, &Means::default(), &Progress::default())
+            .unwrap();
         assert!(iso::same_bytes(output.path.as_std_path(), clean.as_std_path()), "{context}: {change:?}, other bytes");
         assert_sound(&output, &context);
         assert_eq!(project.desk.list("out"), ["medium.iso"], "{context}");

@@ -52,7 +52,10 @@ impl Patcher {
         let old = old(recorded, record.files(&output.name)?);
         let sealed = match self.latest.take().filter(|(name, _)| *name == output.name) {
             Some((_, sealed)) => sealed,
-            None => output.draft()?.seal_known(&|stat| store.digests(stat))?,
+            None => {
+                let known = store.known(work.asked());
+                output.draft(&known)?.seal_known(&known)?
+            }
         };
         let Some(patched) = write::patch(&output.path, &old, &sealed, &work.means, progress)? else { return Ok(None) };
         record.put(output, &sealed);

@@ -54,7 +54,7 @@ fn moved_since(work: &Work, planned: &[Planned], store: &Store, record: &Record,
     let now = Now {
         plan,
         outputs: work.outputs,
-        digests: &|stat| store.digests(stat),
+        digests: &store.known(work.asked()),
         record,
         existing: &|name| look::look(&path_of(work, name), name, store),
     };
@@ -64,7 +64,8 @@ fn moved_since(work: &Work, planned: &[Planned], store: &Store, record: &Record,
 /// What the record will say of an output.
 fn wanted(output: &Output, store: &Store) -> Result<Wanted> {
     let mut record = Record::default();
-    record.put(output, &output.draft()?.seal_known(&|stat| store.digests(stat))?);
+    let known = store.known(output.form.asked());
+    record.put(output, &output.draft(&known)?.seal_known(&known)?);
     let missing = || Error::new(format!("`{}` is not in its own record", output.name));
     let summary = record.get(&output.name).cloned().ok_or_else(missing)?;
     Ok(Wanted { summary, files: record.files(&output.name)?.to_vec() })
@@ -73,18 +74,20 @@ fn wanted(output: &Output, store: &Store) -> Result<Wanted> {
 /// Reads every source whose digests are not known.
 fn learn(work: &Work, store: &mut Store, progress: &Progress) -> Result<()> {
     let files = work.outputs.iter().flat_map(|output| output.root.files());
+    let known = store.known(work.asked());
     let unknown = files.filter_map(|(_, content)| match content {
-        Content::Source(source) if store.digests(&source.key()).is_none() => Some((source.key(), Arc::clone(source))),
+        Content::Source(source) if known(&source.key()).is_none() => Some((source.key(), Arc::clone(source))),
         _ => None,
     });
     // A file that is on several media is read once.
     let mut unknown: Vec<_> = unknown.collect::<HashMap<_, _>>().into_values().collect();
+    drop(known);
     if unknown.is_empty() {
         return Ok(());
     }
     unknown.sort_by(|a, b| (a.path(), a.key()).cmp(&(b.path(), b.key())));
     store.start_reading();
-    let digests = write::hash(&unknown, &work.means, progress)?;
+    let digests = write::hash(&unknown, work.asked(), &work.means, progress)?;
     for (file, digests) in unknown.iter().zip(digests) {
         store.remember(file, digests);
     }

@@ -70,6 +70,6 @@ impl From<&Carrier> for Listing {
             len,
             places: extents.iter().map(region).collect(),
         });
-        Self { label: carrier.label().to_owned(), files: listed.collect() }
+        Self { label: carrier.label().to_owned(), files: listed.collect(), seal: None }
     }
 }

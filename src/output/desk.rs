@@ -80,7 +80,7 @@ impl Desk {
     /// The bytes of an output as a clean build makes them: every source read, and no old output known.
     pub(crate) fn clean_build(&self) -> Vec<u8> {
         let output = self.output();
-        let draft = output.draft().unwrap();
+        let draft = output.draft(&|_| None).unwrap();
         let digests: Vec<_> = draft.jobs(&|_| None).iter().map(|job| digests_of(&job.file)).collect();
         let layout = draft.seal(&digests).unwrap().layout;
         let mut bytes = vec![0; layout.len() as usize];

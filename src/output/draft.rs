@@ -3,13 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::fit::fit;
 use super::identity::Fields;
 use super::lists::{self, Medium, NOT_YET};
 use super::structure::structure_digest;
 use super::{BootImage, FORMAT_VERSION, Output};
 use crate::content::{Content, Source, SourceKey};
-use crate::digest::{Digest, Digests};
+use crate::digest::{Asked, Digest, Digests, Sha1};
 use crate::error::{Error, Result};
 use crate::layout::{Extent, Layout, Piece, Region, Slack};
 use crate::volume::{Folder, Misplaced, Volume};
@@ -43,6 +42,8 @@ pub struct Job {
     /// Where its bytes go, from the first: ranges of the output that together are as long as the source. Empty for
     /// a source that is only hashed.
     pub places: Vec<Region>,
+    /// Which digests are needed.
+    pub asked: Asked,
     /// Its digests, if they are known: then it is copied without being hashed.
     pub known: Option<Digests>,
 }
@@ -75,14 +76,15 @@ pub struct Placed {
 }
 
 impl Output {
-    /// Lays the output out.
+    /// Lays the output out. `known` are digests of sources: those of the sources [to tell apart](Output::to_tell_apart)
+    /// have to be among them if it is to be sealed.
     ///
     /// # Errors
     ///
     /// When it passes its capacity, or content lies where the medium's own lists go.
-    pub fn draft(&self) -> Result<Draft<'_>> {
-        let (volume, contents) = self.volume()?;
-        let (slack, layout) = fit(self.form, &volume, self.capacity)?.map_err(|overflow| {
+    pub fn draft(&self, known: &dyn Fn(&SourceKey) -> Option<Digests>) -> Result<Draft<'_>> {
+        let (volume, contents) = self.volume(known)?;
+        let (slack, layout) = self.fit(&volume)?.map_err(|overflow| {
             Error::new(overflow.message(&self.name))
                 .help("leave something out, or choose a larger `capacity` in `[output]`")
         })?;
@@ -92,10 +94,29 @@ impl Output {
         Ok(Draft { output: self, volume, slack, len, n_write, places: places_digest(&layout), files })
     }
 
+    /// The sources that have to be told apart before the output can be laid out, and are not known: where files with
+    /// the same contents share them, all those of the same length.
+    pub fn to_tell_apart(&self, known: &dyn Fn(&SourceKey) -> Option<Digests>) -> Vec<Arc<Source>> {
+        if !self.form.shares_contents() {
+            return Vec::new();
+        }
+        let contents: Vec<_> = self.root.files().into_iter().map(|(path, content)| (path, content.clone())).collect();
+        let doubtful = doubtful_lens(&contents);
+        let unknown = contents.into_iter().filter_map(|(_, content)| match content {
+            Content::Source(source) if doubtful.contains(&source.len()) => Some(source),
+            _ => None,
+        });
+        unknown.filter(|source| known(&source.key()).is_none()).collect()
+    }
+
     /// What is laid out, with lists that have digests of zeros, and its files in the order of the lists.
-    pub(super) fn volume(&self) -> Result<(Volume, Vec<(String, Content)>)> {
-        let (mut root, mut contents) = told_apart(self);
-        let own = own_lists(self, NOT_YET, NOT_YET, contents.iter().map(|(path, _)| (path.as_str(), None)));
+    pub(super) fn volume(
+        &self,
+        known: &dyn Fn(&SourceKey) -> Option<Digests>,
+    ) -> Result<(Volume, Vec<(String, Content)>)> {
+        let (mut root, mut contents) = if self.form.shares_contents() { shared(self, known) } else { told_apart(self) };
+        let structure = if self.form.seal().is_some() { None } else { Some(NOT_YET) };
+        let own = own_lists(self, NOT_YET, structure, contents.iter().map(|(path, _)| (path.as_str(), None)));
         for (path, text) in own {
             let content = Content::bytes(text.into_bytes());
             root.insert(path, content.clone()).map_err(|misplaced| taken(path, &misplaced))?;
@@ -134,12 +155,13 @@ impl Draft<'_> {
         let job = |(_, source, places): (usize, &Arc<Source>, &[Region])| Job {
             file: Arc::clone(source),
             places: places.to_vec(),
+            asked: self.output.form.asked(),
             known: known(&source.key()),
         };
         self.sources().into_iter().map(job).collect()
     }
 
-    /// The files that come from sources, by number, in the order of their places.
+    /// The files that come from sources, by number, in the order of their places: of those that share one, one.
     fn sources(&self) -> Vec<(usize, &Arc<Source>, &[Region])> {
         let sources = self.files.iter().enumerate().filter_map(|(index, file)| match &file.content {
             Content::Source(source) => Some((index, source, file.places.as_slice())),
@@ -147,6 +169,7 @@ impl Draft<'_> {
         });
         let mut sources: Vec<_> = sources.collect();
         sources.sort_by_key(|(_, _, places)| places.first().map(|place| place.offset));
+        sources.dedup_by(|(_, a, places), (_, b, _)| Arc::ptr_eq(a, b) && !places.is_empty());
         sources
     }
 
@@ -163,32 +186,33 @@ impl Draft<'_> {
     /// If the format places anything elsewhere when only digests differ: it would be wrong for every input.
     pub fn seal(mut self, digests: &[Digests]) -> Result<Sealed> {
         let (id, boot) = self.identity(digests)?;
-        let id = id.ok_or_else(|| Error::new("the digest of a source is missing"))?;
-        self.volume.id = id;
-        let layout = self.output.form.layout(&self.volume, self.slack, self.output.capacity)?;
-        let name = &self.output.name;
-        assert!(places_digest(&layout) == self.places, "the layout of `{name}` depends on a digest");
+        self.volume.id = id.ok_or_else(|| Error::new("the digest of a source is missing"))?;
+        let sha1s = self.sha1s(digests);
+        let digests = self.digests(digests);
+        if self.output.form.seal().is_some() {
+            self.seal_structure(boot, &sha1s, digests)
+        } else {
+            self.seal_lists(boot, digests)
+        }
+    }
+
+    /// Decides the rest of a form whose structure has its digest in `medium.toml`: the lists come last.
+    fn seal_lists(mut self, boot: Vec<BootImage>, digests: Vec<Digests>) -> Result<Sealed> {
+        let layout = self.layout(&HashMap::new(), None)?;
         let structure = structure_digest(&layout, self.files.iter().flat_map(|file| &file.places))?;
 
         // What stood in for the lists goes before they are made: of many files they are long.
-        let digests = self.digests(digests);
         let own = self.files.split_off(self.files.len() - N_OWN);
         let stand_ins: HashSet<_> = own.iter().map(|file| address(&file.content)).collect();
         let len = layout.len();
         let mut extents = layout.into_extents();
         extents.retain(|extent| !stand_ins.contains(&piece_address(&extent.piece)));
         let own: Vec<_> = own.into_iter().map(|file| (file.path, file.places)).collect();
-        drop(self.volume);
+        let id = self.volume.id;
+        self.volume.root = Folder::default();
         let lines = self.files.iter().zip(&digests).map(|(file, digests)| (file.path.as_str(), Some(*digests)));
-        let texts = own_lists(self.output, id, structure, lines);
-        let mut sources = HashSet::with_capacity(self.files.len());
-        let mut files = Vec::with_capacity(self.files.len() + N_OWN);
-        for (DraftFile { path, content, places }, digests) in self.files.into_iter().zip(digests) {
-            if let Content::Source(_) = content {
-                sources.insert(address(&content));
-            }
-            files.push(Placed { path, len: content.len(), digests, places });
-        }
+        let texts = own_lists(self.output, id, Some(structure), lines);
+        let (mut files, sources) = placed(self.files, digests);
         for ((path, places), (_, text)) in own.into_iter().zip(texts) {
             let (digests, content) = (Digests::of(text.as_bytes()), Content::bytes(text.into_bytes()));
             let [place] = places[..] else { return Err(Error::new(format!("`{path}` is not in one place"))) };
@@ -196,8 +220,54 @@ impl Draft<'_> {
             extents.push(Extent::of(&content, place.offset));
             files.push(Placed { path, len: place.len, digests, places });
         }
-        let layout = Layout::new(len, extents);
-        Ok(Sealed { layout, id, boot, files, sources })
+        Ok(Sealed { layout: Layout::new(len, extents), id, boot, files, sources })
+    }
+
+    /// Decides the rest of a form whose structure carries its own digest, and digests of the lists too: it comes last.
+    fn seal_structure(
+        mut self,
+        boot: Vec<BootImage>,
+        sha1s: &HashMap<SourceKey, Sha1>,
+        mut digests: Vec<Digests>,
+    ) -> Result<Sealed> {
+        let id = self.volume.id;
+        let (others, own) = self.files.split_at_mut(digests.len());
+        let lines = others.iter().zip(&digests).map(|(file, digests)| (file.path.as_str(), Some(*digests)));
+        let texts = own_lists(self.output, id, None, lines);
+        for (file, (path, text)) in own.iter_mut().zip(texts) {
+            let content = Content::bytes(text.into_bytes());
+            assert_eq!(content.len(), file.content.len(), "the length of `{path}` depends on a digest");
+            self.volume.root.replace(path, content.clone());
+            file.content = content;
+        }
+        let stand_in = self.output.seal(NOT_YET);
+        let layout = self.layout(sha1s, stand_in.as_ref())?;
+        let stand_in = stand_in.as_ref().map(address);
+        let is_seal = |extent: &Extent| Some(piece_address(&extent.piece)) == stand_in;
+        let place = layout.extents().iter().find(|extent| is_seal(extent));
+        let place = place.map(|extent| Region { offset: extent.offset, len: extent.len });
+        let place = place.ok_or_else(|| Error::new("the digest of the structure has no place"))?;
+        let files = self.files.iter().flat_map(|file| &file.places);
+        let structure = structure_digest(&layout, files.chain([&place]))?;
+        let len = layout.len();
+        let mut extents = layout.into_extents();
+        extents.retain(|extent| !is_seal(extent));
+        extents.extend(self.output.seal(structure).map(|seal| Extent::of(&seal, place.offset)));
+        for file in &self.files[digests.len()..] {
+            if let Content::Bytes(bytes) = &file.content {
+                digests.push(Digests::of(bytes));
+            }
+        }
+        let (files, sources) = placed(self.files, digests);
+        Ok(Sealed { layout: Layout::new(len, extents), id, boot, files, sources })
+    }
+
+    /// The layout that it was drafted with, of what is in it now.
+    fn layout(&self, sha1s: &HashMap<SourceKey, Sha1>, seal: Option<&Content>) -> Result<Layout> {
+        let layout = self.output.layout(&self.volume, self.slack, sha1s, seal)?;
+        let name = &self.output.name;
+        assert!(places_digest(&layout) == self.places, "the layout of `{name}` depends on a digest");
+        Ok(layout)
     }
 
     /// The identity of the output and of its boot images, given the digests of the jobs.
@@ -212,18 +282,42 @@ impl Draft<'_> {
 
     /// The digests of all files but the medium's own lists, in their order, given those of the jobs.
     fn digests(&self, of_jobs: &[Digests]) -> Vec<Digests> {
-        let others = self.files[..self.files.len() - N_OWN].iter();
-        let mut digests: Vec<_> = others
-            .map(|file| match &file.content {
-                Content::Bytes(bytes) => Digests::of(bytes),
-                Content::Source(_) => Digests::NOT_YET,
-            })
+        let of_jobs: HashMap<_, _> = self
+            .sources()
+            .into_iter()
+            .zip(of_jobs)
+            .map(|((_, source, _), digests)| (Arc::as_ptr(source), *digests))
             .collect();
-        for ((index, ..), of_job) in self.sources().into_iter().zip(of_jobs) {
-            digests[index] = *of_job;
-        }
-        digests
+        let others = self.files[..self.files.len() - N_OWN].iter();
+        let digests = others.map(|file| match &file.content {
+            Content::Bytes(bytes) => Digests::of(bytes),
+            Content::Source(source) => of_jobs.get(&Arc::as_ptr(source)).copied().unwrap_or(Digests::NOT_YET),
+        });
+        digests.collect()
     }
+
+    /// The SHA-1 of sources, given the digests of the jobs.
+    fn sha1s(&self, of_jobs: &[Digests]) -> HashMap<SourceKey, Sha1> {
+        let sources = self.sources();
+        sources
+            .iter()
+            .zip(of_jobs)
+            .filter_map(|((_, source, _), digests)| Some((source.key(), digests.sha1?)))
+            .collect()
+    }
+}
+
+/// The files of a draft with their digests, and the addresses of their sources.
+fn placed(files: Vec<DraftFile>, digests: Vec<Digests>) -> (Vec<Placed>, HashSet<usize>) {
+    let mut sources = HashSet::with_capacity(files.len());
+    let mut placed = Vec::with_capacity(files.len() + N_OWN);
+    for (DraftFile { path, content, places }, digests) in files.into_iter().zip(digests) {
+        if let Content::Source(_) = content {
+            sources.insert(address(&content));
+        }
+        placed.push(Placed { path, len: content.len(), digests, places });
+    }
+    (placed, sources)
 }
 
 impl Sealed {
@@ -240,7 +334,7 @@ const N_OWN: usize = 3;
 fn own_lists<'a, 'b>(
     output: &Output,
     id: Digest,
-    structure: Digest,
+    structure: Option<Digest>,
     files: impl Iterator<Item = (&'b str, Option<Digests>)> + Clone,
 ) -> [(&'a str, String); N_OWN] {
     let medium = Medium {
@@ -280,6 +374,37 @@ fn told_apart(output: &Output) -> (Folder, Vec<(String, Content)>) {
     (root, contents)
 }
 
+/// The tree of an output and its files in their order, with the same content wherever the bytes are the same, as far as
+/// that is known.
+fn shared(output: &Output, known: &dyn Fn(&SourceKey) -> Option<Digests>) -> (Folder, Vec<(String, Content)>) {
+    let mut root = output.root.clone();
+    let mut contents: Vec<_> = output.root.files().into_iter().map(|(path, content)| (path, content.clone())).collect();
+    let doubtful = doubtful_lens(&contents);
+    let mut seen: HashMap<(u64, std::result::Result<Digest, SourceKey>), Content> = HashMap::new();
+    for (path, content) in contents.iter_mut().filter(|(_, content)| doubtful.contains(&content.len())) {
+        let bytes = match &*content {
+            Content::Bytes(bytes) => Ok(Digest::of(bytes)),
+            Content::Source(source) => known(&source.key()).map(|digests| digests.blake3).ok_or(source.key()),
+        };
+        let first = seen.entry((content.len(), bytes)).or_insert_with(|| content.clone());
+        if address(first) != address(content) {
+            *content = first.clone();
+            root.replace(path, content.clone());
+        }
+    }
+    (root, contents)
+}
+
+/// The lengths that several contents have.
+fn doubtful_lens(contents: &[(String, Content)]) -> HashSet<u64> {
+    let mut first: HashMap<u64, usize> = HashMap::with_capacity(contents.len());
+    let lens = contents.iter().filter(|(_, content)| !content.is_empty()).filter_map(|(_, content)| {
+        let is_other = *first.entry(content.len()).or_insert(address(content)) != address(content);
+        is_other.then_some(content.len())
+    });
+    lens.collect()
+}
+
 fn taken(path: &str, misplaced: &Misplaced) -> Error {
     match misplaced {
         Misplaced::Taken(by) => Error::new(format!("`{path}` has no place on the medium: `{by}` is there already"))
@@ -305,7 +430,8 @@ fn find_places(layout: &Layout, contents: Vec<(String, Content)>) -> Vec<DraftFi
         found.entry(piece_address(&extent.piece)).or_insert_with(|| Vec::with_capacity(1)).push((start, place));
     }
     let place = |(path, content): (String, Content)| {
-        let mut places = if content.is_empty() { None } else { found.remove(&address(&content)) }.unwrap_or_default();
+        let found = found.get(&address(&content)).filter(|_| !content.is_empty());
+        let mut places = found.cloned().unwrap_or_default();
         places.sort_by_key(|(start, _)| *start);
         let mut at = 0;
         for (start, place) in &places {

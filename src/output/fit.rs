@@ -3,7 +3,13 @@
 //! It has ample slack where that fits, and otherwise none at all: a medium near its capacity loses its slack as a
 //! whole, and the next change of it moves more. What does not fit without slack does not fit.
 
-use super::{Form, Output};
+use std::collections::HashMap;
+
+use super::Output;
+use super::form::Terms;
+use super::lists::NOT_YET;
+use crate::content::{Content, SourceKey};
+use crate::digest::{Digest, Sha1};
 use crate::error::Result;
 use crate::layout::{Layout, Slack};
 use crate::size::Size;
@@ -29,26 +35,40 @@ impl Overflow {
 impl Output {
     /// By how much the output passes its capacity, if it does.
     pub fn overflow(&self) -> Result<Option<Overflow>> {
-        let (volume, _) = self.volume()?;
-        Ok(fit(self.form, &volume, self.capacity)?.err())
+        let (volume, _) = self.volume(&|_| None)?;
+        Ok(self.fit(&volume)?.err())
     }
-}
 
-/// Lays a volume out with the slack that its capacity allows.
-pub(super) fn fit(
-    form: Form,
-    volume: &Volume,
-    capacity: Option<Size>,
-) -> Result<std::result::Result<(Slack, Layout), Overflow>> {
-    let mut len = 0;
-    for slack in [Slack::Ample, Slack::None] {
-        let layout = form.layout(volume, slack, capacity)?;
-        match capacity {
-            Some(capacity) if capacity.0 < layout.len() => len = layout.len(),
-            _ => return Ok(Ok((slack, layout))),
-        }
+    /// Lays a volume out with this slack.
+    pub(super) fn layout(
+        &self,
+        volume: &Volume,
+        slack: Slack,
+        sha1s: &HashMap<SourceKey, Sha1>,
+        seal: Option<&Content>,
+    ) -> Result<Layout> {
+        let terms = Terms { capacity: self.capacity, description: &self.description, sha1s, seal };
+        self.form.layout(volume, slack, &terms)
     }
-    Ok(Err(Overflow { len: Size(len), capacity: capacity.unwrap_or(Size(len)) }))
+
+    /// What a form that carries the digest of its structure puts where that goes.
+    pub(super) fn seal(&self, structure: Digest) -> Option<Content> {
+        self.form.seal().map(|seal| Content::bytes(seal(structure)))
+    }
+
+    /// Lays a volume out with the slack that its capacity allows.
+    pub(super) fn fit(&self, volume: &Volume) -> Result<std::result::Result<(Slack, Layout), Overflow>> {
+        let capacity = self.capacity;
+        let mut len = 0;
+        for slack in [Slack::Ample, Slack::None] {
+            let layout = self.layout(volume, slack, &HashMap::new(), self.seal(NOT_YET).as_ref())?;
+            match capacity {
+                Some(capacity) if capacity.0 < layout.len() => len = layout.len(),
+                _ => return Ok(Ok((slack, layout))),
+            }
+        }
+        Ok(Err(Overflow { len: Size(len), capacity: capacity.unwrap_or(Size(len)) }))
+    }
 }
 
 #[cfg(test)]
@@ -60,9 +80,9 @@ mod tests {
     fn slack_goes_before_content_is_refused() {
         let desk = Desk::new();
         let mut output = desk.output();
-        let (volume, _) = output.volume().unwrap();
-        let [ample, tight] =
-            [Slack::Ample, Slack::None].map(|slack| Form::Shelf.layout(&volume, slack, None).unwrap().len());
+        let (volume, _) = output.volume(&|_| None).unwrap();
+        let [ample, tight] = [Slack::Ample, Slack::None]
+            .map(|slack| output.layout(&volume, slack, &HashMap::new(), None).unwrap().len());
         assert!(tight < ample);
         for (capacity, expected) in
             [(u64::MAX, Ok(ample)), (ample, Ok(ample)), (ample - 1, Ok(tight)), (tight, Ok(tight)), (tight - 1, Err(1))]
@@ -70,7 +90,7 @@ mod tests {
             output.capacity = Some(Size(capacity));
             let overflow = output.overflow().unwrap();
             let found = overflow.map_or_else(
-                || Ok(output.draft().unwrap().len()),
+                || Ok(output.draft(&|_| None).unwrap().len()),
                 |overflow| Err(overflow.len.0 - overflow.capacity.0),
             );
             assert_eq!(found, expected, "of {capacity} bytes");
@@ -81,8 +101,8 @@ mod tests {
     fn a_medium_without_slack_is_sealed_as_it_was_drafted() {
         let desk = Desk::new();
         let mut output = desk.output();
-        output.capacity = Some(Size(output.draft().unwrap().len() - 1));
-        let draft = output.draft().unwrap();
+        output.capacity = Some(Size(output.draft(&|_| None).unwrap().len() - 1));
+        let draft = output.draft(&|_| None).unwrap();
         let digests: Vec<_> = draft.jobs(&|_| None).iter().map(|_| crate::digest::Digests::of(b"any")).collect();
         let len = draft.len();
         assert_eq!(draft.seal(&digests).unwrap().layout.len(), len);

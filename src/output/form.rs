@@ -3,10 +3,13 @@
 //! An [`Output`](super::Output) knows its form, and is laid out by it. A finished file says by its bytes what it is:
 //! neither its name nor the manifest is asked. A form that is added has its place in each `match` here.
 
+use std::collections::HashMap;
 use std::io::{self, ErrorKind, SeekFrom};
 
 use super::carrier::Carrier;
 use super::{Image, Listing};
+use crate::content::{Content, SourceKey};
+use crate::digest::{Asked, Digest, Sha1};
 use crate::error::Result;
 use crate::format::iso;
 use crate::layout::{Layout, Slack};
@@ -23,13 +26,54 @@ pub enum Form {
     Shelf,
 }
 
+/// What forms need to know beside the volume.
+#[expect(dead_code, reason = "the forms that need them come next")]
+pub(super) struct Terms<'a> {
+    /// The capacity of the medium, if it has one: it may decide where things go. Whether it is kept is for the caller
+    /// to see.
+    pub capacity: Option<Size>,
+    /// What the medium says of itself.
+    pub description: &'a [(&'static str, String)],
+    /// The SHA-1 of sources, as far as they are known. Nothing has another place when they are.
+    pub sha1s: &'a HashMap<SourceKey, Sha1>,
+    /// What a form that [carries](Form::seal) the digest of its structure puts where that goes.
+    pub seal: Option<&'a Content>,
+}
+
 /// What a WIM file starts with.
 pub const WIM_MAGIC: &[u8; 8] = b"MSWIM\0\0\0";
 
 impl Form {
-    /// Places a volume. The capacity of the medium, if it has one, may decide where things go; whether it is kept is
-    /// for the caller to see.
-    pub(super) fn layout(self, volume: &Volume, slack: Slack, _capacity: Option<Size>) -> Result<Layout> {
+    /// Which digests of sources are needed to seal it.
+    pub fn asked(self) -> Asked {
+        match self {
+            Self::Disc => Asked::Lists,
+            #[cfg(test)]
+            Self::Shelf => Asked::Lists,
+        }
+    }
+
+    /// Whether files with the same contents share them, so that contents have to be told apart before it is laid out.
+    pub(super) fn shares_contents(self) -> bool {
+        match self {
+            Self::Disc => false,
+            #[cfg(test)]
+            Self::Shelf => false,
+        }
+    }
+
+    /// How it spells the digest of its structure where it carries that itself: in as many bytes for any digest. Other
+    /// forms have it in `tsmedia/medium.toml`; one that names even its lists by digests can't.
+    pub(super) fn seal(self) -> Option<fn(Digest) -> Vec<u8>> {
+        match self {
+            Self::Disc => None,
+            #[cfg(test)]
+            Self::Shelf => None,
+        }
+    }
+
+    /// Places a volume.
+    pub(super) fn layout(self, volume: &Volume, slack: Slack, _terms: &Terms) -> Result<Layout> {
         match self {
             Self::Disc => iso::layout(volume, slack),
             #[cfg(test)]

@@ -60,8 +60,8 @@ pub struct Medium {
     pub description: Vec<(String, String)>,
     /// The medium's identity.
     pub id: Digest,
-    /// The digest of every byte outside files.
-    pub structure: Digest,
+    /// The digest of every byte outside files, unless the medium carries it elsewhere: see [`Seal`](super::Seal).
+    pub structure: Option<Digest>,
 }
 
 /// What a digest that is not known yet looks like: as long as any.
@@ -78,7 +78,9 @@ impl Medium {
             line(key, &toml::Value::from(value.as_str()).to_string());
         }
         line("id", &format!("\"{}\"", self.id));
-        line("structure", &format!("\"{}\"", self.structure));
+        if let Some(structure) = self.structure {
+            line("structure", &format!("\"{structure}\""));
+        }
         text
     }
 
@@ -88,7 +90,11 @@ impl Medium {
         let format_version = table.remove("format-version")?.as_integer()?.try_into().ok()?;
         let mut take = |key: &str| table.remove(key)?.as_str().map(str::to_owned);
         let label = take("label")?;
-        let (id, structure) = (take("id")?.parse().ok()?, take("structure")?.parse().ok()?);
+        let id = take("id")?.parse().ok()?;
+        let structure = match take("structure") {
+            Some(structure) => Some(structure.parse().ok()?),
+            None => None,
+        };
         let description =
             table.into_iter().filter_map(|(key, value)| Some((key, value.as_str()?.to_owned()))).collect();
         Some(Self { format_version, label, description, id, structure })
@@ -106,12 +112,14 @@ mod tests {
             label: "WIN \"11\" \\ ü".into(),
             description: vec![("kind".into(), "stand-alone".into()), ("site".into(), "BER".into())],
             id: Digest::of(b"id"),
-            structure: Digest::of(b"structure"),
+            structure: Some(Digest::of(b"structure")),
         };
         let text = medium.to_toml();
         assert_eq!(Medium::parse(&text), Some(medium.clone()));
-        let other = Medium { structure: NOT_YET, id: NOT_YET, ..medium };
+        let other = Medium { structure: Some(NOT_YET), id: NOT_YET, ..medium.clone() };
         assert_eq!(other.to_toml().len(), text.len(), "the length must not depend on a digest");
+        let without = Medium { structure: None, ..medium };
+        assert_eq!(Medium::parse(&without.to_toml()), Some(without));
         assert_eq!(Medium::parse("label = 1"), None);
     }
 

@@ -64,5 +64,5 @@ pub(super) fn read(image: &mut dyn Image) -> Result<Listing> {
         let path = fields.next().ok_or_else(failed)?.to_owned();
         files.push(Listed { path, len, places: vec![Region { offset, len }] });
     }
-    Ok(Listing { label: label.to_owned(), files })
+    Ok(Listing { label: label.to_owned(), files, seal: None })
 }

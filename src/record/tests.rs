@@ -38,7 +38,7 @@ fn a_file_belongs_to_the_nearest_entry() {
 /// A record of one output, and what it says of the output.
 fn put(desk: &Desk, values: Vec<TemplateValue>) -> (Record, Recorded) {
     let output = Output { values, ..desk.output() };
-    let draft = output.draft().unwrap();
+    let draft = output.draft(&|_| None).unwrap();
     let known = |job: crate::output::Job| Digests::of(&fs::read(job.file.path()).unwrap());
     let digests: Vec<_> = draft.jobs(&|_| None).into_iter().map(known).collect();
     let mut record = Record::default();

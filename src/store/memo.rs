@@ -2,11 +2,11 @@
 //!
 //! | offset | bytes | |
 //! |---|---|---|
-//! | 0 | 8 | `tsmedia\x02`, the last byte the version |
+//! | 0 | 8 | `tsmedia\x03`, the last byte the version |
 //! | 8 | 4 + 4 | how many sources, how many finished outputs; little-endian |
 //! | 16 | 32 | BLAKE3 of the counts and everything after the header |
-//! | 48 | 105 each | sources: key (40), BLAKE3, SHA-256, age |
-//! | | 105 each | finished outputs: BLAKE3 of the name, identity, stat, age |
+//! | 48 | 125 each | sources: key (40), BLAKE3, SHA-256, SHA-1 or zeros, age |
+//! | | 125 each | finished outputs: BLAKE3 of the name, identity, stat, zeros, age |
 //!
 //! The key of a file is its stat (5 × 8, big-endian, so that bytes sort as numbers); that of a source that is put
 //! together is 8 bytes of ones, which no device has for its number, and the digest of what it is put together of.
@@ -16,15 +16,17 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::content::{SourceKey, Stat};
-use crate::digest::{Digest, Digests, Sha256};
+use crate::digest::{Digest, Digests, Sha1, Sha256};
 
-const MAGIC: [u8; 8] = *b"tsmedia\x02";
+const MAGIC: [u8; 8] = *b"tsmedia\x03";
 const HEADER_LEN: usize = 48;
-const ENTRY_LEN: usize = 105;
+const ENTRY_LEN: usize = 125;
 const KEY_LEN: usize = 40;
+/// Where the age is.
+const AGE: usize = 124;
 /// Entries that were not asked for in so many savings are dropped.
 const MAX_AGE: u8 = 30;
-/// However many are asked for, no more are kept: 100 MiB.
+/// However many are asked for, no more are kept: 120 MiB.
 const MAX_FILES: usize = 1_000_000;
 
 /// What is remembered on disk.
@@ -99,9 +101,9 @@ impl Memo {
         let mut entries: Vec<_> = self.entries()[..self.n_files]
             .iter()
             .filter_map(|entry| {
-                let age = if used.contains(&parse_key(entry)) { 0 } else { entry[104].saturating_add(1) };
+                let age = if used.contains(&parse_key(entry)) { 0 } else { entry[AGE].saturating_add(1) };
                 let mut entry = *entry;
-                entry[104] = age;
+                entry[AGE] = age;
                 (age <= MAX_AGE && !renewed.contains(&entry[..INODE_LEN])).then_some(entry)
             })
             .collect();
@@ -110,10 +112,11 @@ impl Memo {
             entry[..KEY_LEN].copy_from_slice(&key_bytes(key));
             entry[40..72].copy_from_slice(&digests.blake3.0);
             entry[72..104].copy_from_slice(&digests.sha256.0);
+            entry[104..AGE].copy_from_slice(&digests.sha1.map_or([0; 20], |sha1| sha1.0));
             entry
         }));
         if entries.len() > MAX_FILES {
-            entries.sort_by_key(|entry| entry[104]);
+            entries.sort_by_key(|entry| entry[AGE]);
             entries.truncate(MAX_FILES);
         }
         entries.sort_unstable();
@@ -146,7 +149,11 @@ fn checksum(bytes: &[u8]) -> [u8; 32] {
 }
 
 fn digests_of(entry: &[u8; ENTRY_LEN]) -> Digests {
-    Digests { blake3: Digest(array(&entry[40..72])), sha256: Sha256(array(&entry[72..104])) }
+    Digests {
+        blake3: Digest(array(&entry[40..72])),
+        sha256: Sha256(array(&entry[72..104])),
+        sha1: Some(Sha1(array(&entry[104..AGE]))).filter(|sha1| sha1.0 != [0; 20]),
+    }
 }
 
 /// What stands for the device of a source that is put together.

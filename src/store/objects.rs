@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Now, ask_time, is_before, prepare};
 use crate::content::{SourceFile, Stat};
-use crate::digest::{Digest, Digests, Hasher, Sha256};
+use crate::digest::{Asked, Digest, Digests, Hasher, Sha256};
 use crate::error::{Error, Result};
 use crate::size::Size;
 use crate::write::{Disk, IfBusy, Temporary, replace};
@@ -112,7 +112,7 @@ impl Note {
     }
 
     fn digests(&self) -> Digests {
-        Digests { blake3: self.blake3, sha256: self.sha256 }
+        Digests { blake3: self.blake3, sha256: self.sha256, sha1: None }
     }
 }
 
@@ -340,7 +340,7 @@ fn is_being_written(path: &Utf8Path) -> bool {
 
 fn digests_of(mut file: &File) -> std::io::Result<Digests> {
     use std::io::{Read, Seek};
-    let mut hasher = Hasher::new();
+    let mut hasher = Hasher::new(Asked::Lists);
     let mut block = vec![0; 1 << 20];
     file.rewind()?;
     loop {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::SeekFrom;
 
 use super::Found;
-use crate::digest::{Digest, Hasher};
+use crate::digest::{Asked, Digest, Hasher};
 use crate::error::{Error, Result};
 use crate::layout::Region;
 use crate::output::{Image, Listed, Listing, Structure, outside};
@@ -30,7 +30,7 @@ pub(super) fn hash(
     let mut in_order: Vec<&Listed> = listing.files.iter().collect();
     in_order.sort_by_key(|file| file.places.first().map(|place| place.offset));
     for file in in_order {
-        let mut hasher = Hasher::new();
+        let mut hasher = Hasher::new(Asked::Lists);
         let mut whole = file.places.iter().map(|place| place.len).sum::<u64>() == file.len;
         for place in &file.places {
             whole = whole && read(image, place, &mut block, progress, &mut |bytes| hasher.update(bytes))?;
@@ -39,7 +39,10 @@ pub(super) fn hash(
     }
     let mut structure = Structure::default();
     let mut whole = true;
-    for range in outside(len, listing.files.iter().flat_map(|file| &file.places)) {
+    for range in outside(
+        len,
+        listing.files.iter().flat_map(|file| &file.places).chain(listing.seal.iter().map(|seal| &seal.place)),
+    ) {
         structure.start(&range);
         whole = whole && read(image, &range, &mut block, progress, &mut |bytes| structure.take(bytes))?;
     }

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use super::temporary::Temporary;
 use crate::content::Stretch;
-use crate::digest::{Digests, Hasher};
+use crate::digest::{Asked, Digests, Hasher};
 use crate::error::{Error, Result};
 use crate::layout::Region;
 use crate::output::Job;
@@ -125,7 +125,7 @@ impl Copying<'_> {
             let bytes = &mut block[..job.file.len() as usize];
             source.read(bytes, 0)?;
             self.put(bytes, 0, job)?;
-            Ok(Digests::of(bytes))
+            Ok(Digests::asked(bytes, job.asked))
         });
     }
 
@@ -186,6 +186,7 @@ impl Copying<'_> {
 
     fn hash_large(&self, source: &OpenSource, job: &Job, pipe: &mut Pipe) -> Result<Digests> {
         let len = job.file.len();
+        pipe.send(ToHash::Start(job.asked))?;
         let mut at = 0;
         while at < len {
             let mut block = pipe.take()?;
@@ -227,8 +228,9 @@ impl Copying<'_> {
     }
 }
 
-/// What goes to the second thread: a block with the number of bytes in it, or the end of a file.
+/// What goes to the second thread: the start of a file, a block with the number of bytes in it, or the end of a file.
 enum ToHash {
+    Start(Asked),
     Block(Arc<Vec<u8>>, usize),
     End,
 }
@@ -240,14 +242,18 @@ enum Hashed {
 }
 
 fn hash_blocks(blocks: &Receiver<ToHash>, hashed: &SyncSender<Hashed>) {
-    let mut hasher = Hasher::new();
+    let mut hasher = Hasher::new(Asked::Lists);
     for message in blocks {
         let answer = match message {
+            ToHash::Start(asked) => {
+                hasher = Hasher::new(asked);
+                continue;
+            }
             ToHash::Block(block, len) => {
                 hasher.update(&block[..len]);
                 Hashed::Free(block)
             }
-            ToHash::End => Hashed::Digests(std::mem::replace(&mut hasher, Hasher::new()).finish()),
+            ToHash::End => Hashed::Digests(std::mem::replace(&mut hasher, Hasher::new(Asked::Lists)).finish()),
         };
         if hashed.send(answer).is_err() {
             break;
@@ -265,7 +271,7 @@ struct Pipe {
 impl Pipe {
     /// This end, and what the second thread holds. No channel ever fills up: there is room for every block.
     fn new() -> (Self, Receiver<ToHash>, SyncSender<Hashed>) {
-        let (to_hash, blocks) = sync_channel(N_BLOCKS + 1);
+        let (to_hash, blocks) = sync_channel(N_BLOCKS + 2);
         let (answer, hashed) = sync_channel(N_BLOCKS + 1);
         let free = (0..N_BLOCKS).map(|_| Arc::new(vec![0; BLOCK_LEN])).collect();
         (Self { free, to_hash, hashed }, blocks, answer)

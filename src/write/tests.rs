@@ -14,7 +14,7 @@ use crate::output::lists;
 
 fn write_medium(desk: &Desk, means: &Means) -> Result<Written> {
     let output = desk.output();
-    write(output.draft()?, &output.path, &|_| None, means, &Progress::default())
+    write(output.draft(&|_| None)?, &output.path, &|_| None, means, &Progress::default())
 }
 
 #[test]
@@ -84,7 +84,7 @@ fn the_bytes_do_not_depend_on_threads_or_on_what_was_known() {
     let output = desk.output();
     let known =
         |key: &SourceKey| first.digests.iter().find(|(known, _)| known.key() == *key).map(|(_, digests)| *digests);
-    let draft = output.draft().unwrap();
+    let draft = output.draft(&|_| None).unwrap();
     let again = write(draft, &output.path, &known, &Means::default(), &Progress::default()).unwrap();
     assert_eq!((desk.medium(), again.n_read), (medium, 0));
 }
@@ -106,7 +106,7 @@ fn a_file_system_that_cannot_copy_gets_the_same_bytes() {
     });
     let output = desk.output();
     let means = Means { disk, ..Means::default() };
-    write(output.draft().unwrap(), &output.path, &known, &means, &Progress::default()).unwrap();
+    write(output.draft(&|_| None).unwrap(), &output.path, &known, &means, &Progress::default()).unwrap();
     assert_eq!(desk.medium(), medium);
 }
 
@@ -117,7 +117,7 @@ fn a_source_that_changed_since_it_was_found_fails_and_the_target_stays() {
     let before = desk.medium();
     for changed in [&b"jello"[..], b"longer than it was", b""] {
         let output = desk.output();
-        let draft = output.draft().unwrap();
+        let draft = output.draft(&|_| None).unwrap();
         desk.put("tool/read me.txt", changed);
         let error = write(draft, &output.path, &|_| None, &Means::default(), &Progress::default()).unwrap_err();
         assert!(error.to_string().ends_with("read me.txt` changed while the medium was being built"), "{error}");
@@ -166,7 +166,7 @@ fn whoever_asks_to_stop_is_heard_and_leaves_nothing() {
     let output = desk.output();
     let progress = Progress::default();
     progress.cancel();
-    let draft = output.draft().unwrap();
+    let draft = output.draft(&|_| None).unwrap();
     let error = write(draft, &output.path, &|_| None, &Means::default(), &progress).unwrap_err();
     assert_eq!(error.to_string(), "interrupted");
     assert!(desk.finished_names().is_empty());
@@ -204,7 +204,7 @@ fn a_medium_that_passes_its_capacity_is_refused_with_both_numbers() {
     let desk = Desk::new();
     let mut output = desk.output();
     output.capacity = Some(Size(1_000_000));
-    let error = output.draft().unwrap_err().to_string();
+    let error = output.draft(&|_| None).unwrap_err().to_string();
     assert!(error.contains("takes 1.7") && error.contains("the medium holds 1.00 MB"), "{error}");
 }
 
@@ -213,6 +213,6 @@ fn content_cannot_take_the_place_of_the_lists() {
     let desk = Desk::new();
     let mut output = desk.output();
     output.root.insert("TSMEDIA/medium.TOML", crate::content::Content::bytes(*b"mine")).unwrap();
-    let error = output.draft().unwrap_err();
+    let error = output.draft(&|_| None).unwrap_err();
     assert!(error.to_string().contains("`TSMEDIA/medium.TOML` is there already"), "{error}");
 }

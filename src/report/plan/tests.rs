@@ -9,7 +9,7 @@ use crate::write::{Means, write};
 fn built() -> (Desk, Record, crate::digest::Digest) {
     let desk = Desk::new();
     let output = desk.output();
-    let draft = output.draft().unwrap();
+    let draft = output.draft(&|_| None).unwrap();
     let written = write(draft, &output.path, &|_| None, &Means::default(), &Default::default()).unwrap();
     let mut record = Record::default();
     record.put(&output, &written.sealed);

@@ -66,12 +66,12 @@ proptest! {
         prop_assert_eq!(source.len(), bytes.len() as u64);
         let expected = with_a_real_file(&desk, &bytes);
         let means = Means::default();
-        let written = write(old.draft().unwrap(), &old.path, &|_| None, &means, &Progress::default()).unwrap();
+        let written = write(old.draft(&|_| None).unwrap(), &old.path, &|_| None, &means, &Progress::default()).unwrap();
         prop_assert!(desk.medium().unwrap() == expected, "written");
-        let digests = hash(&[Arc::clone(&source)], &means, &Progress::default()).unwrap();
+        let digests = hash(&[Arc::clone(&source)], Asked::Lists, &means, &Progress::default()).unwrap();
         prop_assert_eq!(digests[0], Digests::of(&bytes));
         let known = |key: &SourceKey| (*key == source.key()).then_some(digests[0]);
-        write(old.draft().unwrap(), &old.path, &known, &means, &Progress::default()).unwrap();
+        write(old.draft(&|_| None).unwrap(), &old.path, &known, &means, &Progress::default()).unwrap();
         prop_assert!(desk.medium().unwrap() == expected, "copied within the kernel");
 
         // The same with other runs at its end: what is the same in its place is not written again.
@@ -79,10 +79,10 @@ proptest! {
         second.push((0, large_at, 60_000));
         let (new, source, bytes) = output(&desk, &second);
         let expected = with_a_real_file(&desk, &bytes);
-        let digests: Vec<_> = new.draft().unwrap().jobs(&|_| None).iter().map(|job| {
-            hash(&[Arc::clone(&job.file)], &means, &Progress::default()).unwrap()[0]
+        let digests: Vec<_> = new.draft(&|_| None).unwrap().jobs(&|_| None).iter().map(|job| {
+            hash(&[Arc::clone(&job.file)], Asked::Lists, &means, &Progress::default()).unwrap()[0]
         }).collect();
-        let sealed = new.draft().unwrap().seal(&digests).unwrap();
+        let sealed = new.draft(&|_| None).unwrap().seal(&digests).unwrap();
         let part = |file: &crate::output::Placed| {
             let offset = file.places.first()?.offset;
             Some(Part { region: crate::layout::Region { offset, len: file.len }, blake3: file.digests.blake3 })
@@ -108,7 +108,7 @@ fn a_source_that_is_put_together_fails_when_any_file_in_it_changes() {
     let runs = [(0, 5, 100_000), (1, 0, 10), (0, 0, 5)];
     for changed in ["image/install.wim", "tool/setup.exe"] {
         let (output, ..) = output(&desk, &runs);
-        let draft = output.draft().unwrap();
+        let draft = output.draft(&|_| None).unwrap();
         desk.put(changed, &noise(1_500_000, 77));
         let error = write(draft, &output.path, &|_| None, &Means::default(), &Progress::default()).unwrap_err();
         assert!(error.to_string().contains(&format!("{changed}` changed")), "{error}");
