@@ -17,6 +17,7 @@ mod saved;
 mod screen;
 mod verify;
 mod watch;
+mod write;
 
 use std::process::ExitCode;
 
@@ -65,6 +66,8 @@ enum Command {
     Inspect(inspect::Arguments),
     /// Check every byte of a medium against the digests that it carries.
     Verify(verify::Arguments),
+    /// Put a finished medium on a USB stick.
+    Write(write::Arguments),
     /// Show what the cache holds, or empty it.
     Cache(cache::Arguments),
     /// Print the JSON Schema of the manifest, for editors.
@@ -170,6 +173,7 @@ fn run(command: Command, screen: &Screen) -> Result<Outcome> {
         Command::Diff(arguments) => diff::run(&arguments, screen),
         Command::Inspect(arguments) => inspect::run(&arguments, screen),
         Command::Verify(arguments) => verify::run(&arguments, screen),
+        Command::Write(arguments) => write::run(&arguments, screen),
         Command::Cache(arguments) => cache::run(&arguments, screen),
         Command::Schema => screen.data(&manifest::editor_schema()),
         Command::Completions { shell } => {

@@ -20,7 +20,7 @@
 //! | layer | modules |
 //! |---|---|
 //! | command line | `cli`, `report` |
-//! | deeds | `apply`, `verify`, `gather`, `watch` |
+//! | deeds | `apply`, `verify`, `gather`, `watch`, `device` |
 //! | decision | `plan`, `record`, `diff`, `map` |
 //! | meaning | `manifest`, `resolve`, `media` |
 //! | bytes | `write`, `patch`, `output`, `format`, `volume`, `layout`, `source`, `content`, `store` |
@@ -32,6 +32,7 @@ pub mod apply;
 pub mod cli;
 pub mod content;
 pub mod date;
+pub mod device;
 pub mod diff;
 pub mod digest;
 pub mod error;

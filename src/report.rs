@@ -3,6 +3,7 @@
 //! Nothing here reads the environment: whether there is colour, and how wide a line may be, is told by the caller.
 
 mod cache;
+pub mod device;
 pub mod diff;
 mod failure;
 mod folders;

@@ -31,3 +31,5 @@ mod saved;
 mod speech;
 #[path = "cli/watch.rs"]
 mod watch;
+#[path = "cli/write.rs"]
+mod write;

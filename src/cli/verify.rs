@@ -6,6 +6,7 @@ use clap::Args;
 use super::project::{self, Project};
 use super::screen::Screen;
 use super::{ManifestArguments, Outcome, parse_var};
+use crate::device::Original;
 use crate::error::{Error, Result};
 use crate::output::{self, Output};
 use crate::report;
@@ -39,10 +40,12 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
             Some(projects) => projects.into_iter().next(),
         },
     };
-    let mut file = write::open(path)?;
+    // On a stick that is larger than the medium there is more than the medium.
+    let image = Original::find(write::open(path)?);
+    let mut image = image.map_err(|error| Error::io("reading", path, error))?;
     let verified = screen.watch("verifying", |progress| {
-        let listing = output::read(&mut file)?;
-        verify(&mut file, &listing, progress)
+        let listing = output::read(&mut image)?;
+        verify(&mut image, &listing, progress)
     });
     let mut verified = verified.map_err(|error| Error::new(format!("verifying `{path}`")).because(error))?;
     if let Some(project) = &project {

@@ -11,7 +11,7 @@ mod mbr;
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
 
-pub use gpt::Guid;
+pub use gpt::{Guid, crc32};
 
 /// The partitions of a disk.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use crate::desk::Desk;
 
-const COMMANDS: [&str; 12] = [
+const COMMANDS: [&str; 13] = [
     "init",
     "check",
     "render",
@@ -14,6 +14,7 @@ const COMMANDS: [&str; 12] = [
     "watch",
     "inspect",
     "verify",
+    "write",
     "cache",
     "schema",
     "completions",

@@ -174,7 +174,7 @@ impl fmt::Debug for Guid {
 }
 
 /// The CRC of IEEE 802.3. Bit by bit: it runs over 16 KiB a disk.
-pub(super) fn crc32(bytes: &[u8]) -> u32 {
+pub fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 })
     })

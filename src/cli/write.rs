@@ -1,0 +1,89 @@
+//! `tsmedia write`: puts a finished medium on a stick.
+
+use camino::Utf8PathBuf;
+use clap::Args;
+
+use super::Outcome;
+use super::screen::Screen;
+use crate::device::{Contents, Done, How, Image, Refusal, Standing, System, Target, Transfer};
+use crate::error::{Error, Result};
+use crate::report::device as report;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// A finished medium with `format = "usb"`.
+    medium: Utf8PathBuf,
+    /// The stick: a whole disk such as `/dev/sdb`, or a file that stands for one.
+    device: Utf8PathBuf,
+    /// Erase what the stick holds, if this is its name; a refusal says the name.
+    #[arg(long, value_name = "NAME")]
+    erase: Option<String>,
+    /// Say what would be done, and write nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
+    let image = Image::open(&arguments.medium)?;
+    let target = Target::find(&arguments.device, &System::at("/"))?;
+    let mut refusals = target.refusals(image.len);
+    let (mut contents, mut standing) = (None, None);
+    if refusals.is_empty() {
+        let found = Contents::read(&target)?;
+        let found_standing = found.standing(image.medium.as_ref(), image.n_partitions);
+        refusals.extend(match &arguments.erase {
+            Some(named) if *named != target.disk.title() => Some(Refusal::OtherName { named: named.clone() }),
+            None if found_standing == Standing::Other => Some(Refusal::HoldsData),
+            _ => None,
+        });
+        (contents, standing) = (Some(found), Some(found_standing));
+    }
+    let tell = |outcome: &report::Outcome| report::json(&target, contents.as_ref(), standing, outcome);
+    let Some(standing) = standing.filter(|_| refusals.is_empty()) else {
+        if screen.json {
+            screen.json(&tell(&report::Outcome::Refused(refusals)))?;
+        } else {
+            screen.say(report::target(&target, contents.as_ref()).trim_end());
+            let line = format!("tsmedia write {} {}", arguments.medium, arguments.device);
+            refusals.iter().for_each(|refusal| screen.error(&report::refusal(refusal, &target, &line)));
+        }
+        return Ok(Outcome::Wrong);
+    };
+    if arguments.dry_run {
+        return match screen.json {
+            true => screen.json(&tell(&report::Outcome::Planned)),
+            false => screen.data(&report::intent(standing, image.len, &target)),
+        };
+    }
+    let done = copy(&image, &target, standing, screen)?;
+    if screen.json {
+        screen.json(&tell(&report::Outcome::Done(done)))?;
+    } else {
+        screen.say(&report::done(&target, &done));
+    }
+    Ok(Outcome::Done)
+}
+
+/// Writes, reads back, and makes the stick bootable.
+fn copy(image: &Image, target: &Target, standing: Standing, screen: &Screen) -> Result<Done> {
+    let mut drive = target.open()?;
+    let how = match standing {
+        Standing::Same | Standing::OtherBuild => How::Differences,
+        Standing::Blank | Standing::Other => How::Whole,
+    };
+    let mut transfer = Transfer::new(image, &mut drive, &target.path, how)?;
+    let done = screen
+        .watch("writing", |progress| transfer.write(progress))
+        .and_then(|()| screen.watch("reading back", |progress| transfer.check(progress)))
+        .and_then(|()| transfer.finish());
+    done.map_err(|error| if transfer.is_begun() { unfinished(target, error) } else { error })
+}
+
+/// What is said when it went wrong, or was ended, after the first byte.
+fn unfinished(target: &Target, error: Error) -> Error {
+    let has_advice = error.advice().is_some();
+    let path = &target.path;
+    let failed = Error::new(format!("`{path}` is unfinished: nothing starts from it, and what it held is lost"));
+    let failed = failed.because(error);
+    if has_advice { failed } else { failed.help("write it again before it is used") }
+}

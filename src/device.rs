@@ -1,0 +1,199 @@
+//! Putting a finished medium on a stick.
+//!
+//! A [`Target`] is a disk, or a regular file that stands for one, with what the kernel says of it. It is refused for
+//! what it is ([`Target::refusals`]), and for what it holds ([`Contents`]) unless its owner names it: the number that
+//! a stick has today is another stick's tomorrow. A [`Transfer`] then writes, reads back, and makes it bootable last.
+//! Not supported: disks with sectors other than 512 bytes, for which the media are not made.
+
+mod contents;
+mod drive;
+mod image;
+mod mounts;
+mod sysfs;
+mod table;
+mod transfer;
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+pub use contents::{Contents, Held, Standing};
+pub use drive::{Drive, Opened};
+pub use image::Image;
+pub use sysfs::{Disk, Found, Number, Part, System, Use, User};
+pub use table::Original;
+pub use transfer::{Done, How, Transfer};
+
+use crate::error::{Error, Result};
+use crate::size::Size;
+
+/// What a medium is to be put on.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// Where it is, as its user said.
+    pub path: Utf8PathBuf,
+    /// Whether it is a disk, and not a file that stands for one.
+    pub is_device: bool,
+    /// What is known of it; a file says its length and its name only.
+    pub disk: Disk,
+}
+
+/// Why a medium is not put on a disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// There is no card in the reader.
+    Empty,
+    /// The running system is on it: where it is mounted.
+    System(String),
+    /// It is used.
+    Used(Use),
+    /// It is built in.
+    NotRemovable,
+    /// It takes no writes.
+    ReadOnly,
+    /// Its sectors have another length: how many bytes.
+    OtherSectors(u64),
+    /// It holds less than the medium.
+    TooSmall {
+        /// What it holds.
+        len: Size,
+        /// What the medium takes.
+        needed: Size,
+    },
+    /// It has another name than the one that may be erased.
+    OtherName {
+        /// The one that may.
+        named: String,
+    },
+    /// It holds something, and nobody said that it may be erased.
+    HoldsData,
+}
+
+/// Where the parts of a running system are mounted.
+const SYSTEM: [&str; 5] = ["/", "/usr", "/boot", "/boot/efi", "/efi"];
+
+/// What the sectors are long that media are made for.
+const SECTOR_LEN: u64 = 512;
+
+impl Target {
+    /// Finds out what is at a path.
+    ///
+    /// # Errors
+    ///
+    /// When nothing is there, or something that a medium can't be put on: a folder, a partition.
+    pub fn find(path: &Utf8Path, system: &System) -> Result<Self> {
+        let metadata = match fs::metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                return Err(Error::new(format!("there is no `{path}`")).help("`lsblk` lists the disks that there are"));
+            }
+            found => found.map_err(|error| Error::io("opening", path, error))?,
+        };
+        let kind = metadata.file_type();
+        if kind.is_file() {
+            return Ok(Self { path: path.to_owned(), is_device: false, disk: stand_in(path, metadata.len()) });
+        }
+        if !kind.is_block_device() {
+            let kind = if kind.is_dir() { "a folder" } else { "neither a disk nor a file" };
+            let error = Error::new(format!("`{path}` is {kind}"));
+            return Err(error.help("give the disk itself, such as `/dev/sdb`; `lsblk` lists those that there are"));
+        }
+        let number = (rustix::fs::major(metadata.rdev()), rustix::fs::minor(metadata.rdev()));
+        Self::of_number(path, number, system)
+    }
+
+    /// What a device with a number is.
+    pub fn of_number(path: &Utf8Path, number: Number, system: &System) -> Result<Self> {
+        match system.device(number)? {
+            Found::Disk(disk) => Ok(Self { path: path.to_owned(), is_device: true, disk }),
+            Found::Partition { disk } => Err(Error::new(format!("`{path}` is a partition of `{disk}`"))
+                .help(format!("a medium brings its own partitions: give the whole disk, `/dev/{disk}`"))),
+        }
+    }
+
+    /// What speaks against putting a medium of so many bytes on it, whatever it holds.
+    pub fn refusals(&self, needed: u64) -> Vec<Refusal> {
+        let disk = &self.disk;
+        let of_system = disk.uses.iter().find_map(|user| match &user.by {
+            User::Mount(at) => SYSTEM.contains(&at.as_str()).then(|| at.clone()),
+            _ => None,
+        });
+        if let Some(at) = of_system {
+            return vec![Refusal::System(at)];
+        }
+        let mut refusals = Vec::new();
+        if !disk.is_removable {
+            refusals.push(Refusal::NotRemovable);
+        }
+        if disk.len == 0 && self.is_device {
+            refusals.push(Refusal::Empty);
+            return refusals;
+        }
+        refusals.extend(disk.uses.iter().cloned().map(Refusal::Used));
+        if disk.is_read_only {
+            refusals.push(Refusal::ReadOnly);
+        }
+        if disk.sector_len != SECTOR_LEN {
+            refusals.push(Refusal::OtherSectors(disk.sector_len));
+        }
+        if disk.len < needed {
+            refusals.push(Refusal::TooSmall { len: Size(disk.len), needed: Size(needed) });
+        }
+        refusals
+    }
+
+    /// Opens it for nobody else.
+    pub fn open(&self) -> Result<Opened> {
+        let opened = Opened::open(&self.path, self.is_device, self.disk.len);
+        opened.map_err(|error| self.cannot_open(error))
+    }
+
+    /// The error of a failed opening, with the way out.
+    fn cannot_open(&self, error: io::Error) -> Error {
+        let kind = error.kind();
+        let failed = Error::io("opening", &self.path, error);
+        match kind {
+            io::ErrorKind::PermissionDenied if self.is_device => failed.help(
+                "ask whoever looks after this computer for the right to write to disks: the group `disk` has it \
+                 (`sudo usermod -aG disk $USER`, then log in again), or the line runs under `sudo`",
+            ),
+            io::ErrorKind::ResourceBusy => {
+                failed.help("something uses it: unmount it, and close what looks at it, then run it again")
+            }
+            io::ErrorKind::WouldBlock => failed.help("another process is writing it: wait until it is done"),
+            _ => failed,
+        }
+    }
+}
+
+/// A file that stands for a disk.
+fn stand_in(path: &Utf8Path, len: u64) -> Disk {
+    Disk {
+        name: path.file_name().unwrap_or_default().to_owned(),
+        model: String::new(),
+        serial: None,
+        len: len / SECTOR_LEN * SECTOR_LEN,
+        sector_len: SECTOR_LEN,
+        is_read_only: false,
+        is_removable: true,
+        parts: Vec::new(),
+        uses: Vec::new(),
+    }
+}
+
+impl Refusal {
+    /// The rule of the field that it keeps, where there is one.
+    pub fn rule(&self) -> Option<&'static str> {
+        match self {
+            Self::TooSmall { .. } => Some("R9"),
+            Self::NotRemovable => Some("R10"),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod computer;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! What a drive holds already, and whether a medium may be put over it without a question.
+//!
+//! It may where nothing is lost that was not made by tsmedia: the drive is blank where partition tables and file
+//! systems begin, or holds this medium or another build of it, and no file and no partition besides. Files that
+//! systems put on every stick they see are none of anybody's.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+
+use super::Target;
+use super::table::Original;
+use super::transfer::HEAD_LEN;
+use crate::error::{Error, Result};
+use crate::format::file_system::{self, FileSystem};
+use crate::format::partitions;
+use crate::layout::Region;
+use crate::output::Listing;
+use crate::output::lists::{self, Medium};
+
+/// What a drive holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Contents {
+    /// Whether its start is nothing but zeros.
+    pub is_blank: bool,
+    /// Its partitions, or all of it where it has a file system without partitions.
+    pub volumes: Vec<Held>,
+    /// The medium that it holds, if tsmedia made it.
+    pub medium: Option<Medium>,
+    /// Files beside those of the medium.
+    pub foreign: Vec<String>,
+}
+
+/// A partition of a drive, or all of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Its number; none for all of the drive.
+    pub number: Option<u32>,
+    /// Where it is.
+    pub place: Region,
+    /// What it seems to hold.
+    pub file_system: FileSystem,
+    /// Its label, where that is easily found.
+    pub label: Option<String>,
+}
+
+/// What becomes of a drive's contents when a medium is put on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// There is nothing.
+    Blank,
+    /// It holds this very medium.
+    Same,
+    /// It holds another build of the medium.
+    OtherBuild,
+    /// It holds something else, which would be lost.
+    Other,
+}
+
+/// Folders that Windows and macOS make on what they see.
+const OF_SYSTEMS: [&str; 5] =
+    ["System Volume Information/", "$RECYCLE.BIN/", ".fseventsd/", ".Spotlight-V100/", ".Trashes/"];
+
+impl Contents {
+    /// Looks at a drive.
+    pub fn read(target: &Target) -> Result<Self> {
+        let mut file = File::open(&target.path).map_err(|error| target.cannot_open(error))?;
+        let failed = |error: io::Error| Error::io("reading", &target.path, error);
+        let mut start = Vec::new();
+        (&mut file).take(HEAD_LEN).read_to_end(&mut start).map_err(failed)?;
+        let volumes = volumes(&mut file, target.disk.len).map_err(failed)?;
+        let is_blank = start.iter().all(|byte| *byte == 0) && volumes.is_empty();
+        let mut contents = Self { is_blank, volumes, ..Self::default() };
+        // Most of what drives hold is no medium, and what can't be read is none.
+        if let Some((medium, foreign)) = medium(file) {
+            (contents.medium, contents.foreign) = (Some(medium), foreign);
+        }
+        Ok(contents)
+    }
+
+    /// What would become of it: `medium` is to be put on it, which has so many partitions.
+    pub fn standing(&self, medium: Option<&Medium>, n_partitions: usize) -> Standing {
+        if self.is_blank {
+            return Standing::Blank;
+        }
+        match (&self.medium, medium) {
+            _ if !self.foreign.is_empty() || self.volumes.len() > n_partitions => Standing::Other,
+            (Some(there), Some(medium)) if there.id == medium.id => Standing::Same,
+            (Some(there), Some(medium)) if names(there) == names(medium) => Standing::OtherBuild,
+            _ => Standing::Other,
+        }
+    }
+}
+
+/// What tells a medium from others, whenever it is built: its name and its site.
+fn names(medium: &Medium) -> [Option<&str>; 2] {
+    ["name", "site"].map(|wanted| {
+        let value = medium.description.iter().find(|(key, _)| key == wanted);
+        value.map(|(_, value)| value.as_str())
+    })
+}
+
+/// The partitions of a drive, or what all of it is.
+fn volumes(file: &mut File, len: u64) -> io::Result<Vec<Held>> {
+    let table = partitions::read(file).ok().flatten();
+    let places: Vec<_> = match &table {
+        Some(table) => table
+            .partitions
+            .iter()
+            .map(|partition| (Some(partition.number), Region { offset: partition.offset, len: partition.len }))
+            .collect(),
+        None => vec![(None, Region { offset: 0, len })],
+    };
+    let mut volumes = Vec::new();
+    for (number, place) in places {
+        file.seek(SeekFrom::Start(place.offset))?;
+        let file_system = file_system::recognise(&mut file.take(place.len))?;
+        if number.is_some() || file_system != FileSystem::Empty {
+            volumes.push(Held { number, place, file_system, label: label(file, place.offset, file_system)? });
+        }
+    }
+    Ok(volumes)
+}
+
+/// The label in the boot sector of a FAT volume. What others are called is not so near.
+fn label(file: &mut File, offset: u64, file_system: FileSystem) -> io::Result<Option<String>> {
+    let at = match file_system {
+        FileSystem::Fat(32) => 71,
+        FileSystem::Fat(_) => 43,
+        _ => return Ok(None),
+    };
+    let mut label = [0; 11];
+    file.seek(SeekFrom::Start(offset + at))?;
+    file.read_exact(&mut label)?;
+    let label = String::from_utf8_lossy(&label).trim().to_owned();
+    Ok(Some(label).filter(|label| !label.is_empty() && label != "NO NAME" && !label.contains(char::is_control)))
+}
+
+/// The medium on a drive, and the files there that are not of it.
+pub(super) fn medium(file: File) -> Option<(Medium, Vec<String>)> {
+    let mut image = Original::find(file).ok()?;
+    let listing: Listing = crate::output::read(&mut image).ok()?;
+    let medium = listing.medium(&mut image)?;
+    let list = listing.files.iter().find(|file| file.path == lists::BLAKE3SUMS)?.read_text(&mut image).ok()?;
+    let own: HashSet<&str> = lists::parse_sums(&list).into_iter().flatten().map(|(path, _)| path).collect();
+    let is_foreign = |path: &&str| {
+        !own.contains(path)
+            && ![lists::BLAKE3SUMS, lists::SHA256SUMS].contains(path)
+            && !OF_SYSTEMS.iter().any(|folder| path.starts_with(folder))
+    };
+    let foreign = listing.files.iter().map(|file| file.path.as_str()).filter(is_foreign).map(str::to_owned).collect();
+    Some((medium, foreign))
+}

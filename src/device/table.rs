@@ -1,0 +1,172 @@
+//! Partition tables on a drive that is larger than the medium.
+//!
+//! Follows UEFI 2.10, 5.3 (GUID partition table): the second table is at the end of the disk, and the first says where
+//! that is. So the second one is written there, and the header of the first says so; the second one of the medium
+//! stays where it was too, in no partition, from which [`Original`] knows the medium again. A table of another
+//! medium that the end of the drive still holds is cleared: firmware would look there once the first is bad.
+
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
+
+use crate::format::partitions::crc32;
+use crate::layout::Region;
+
+/// What is written at the ends of a drive.
+#[derive(Clone, Debug)]
+pub(super) struct Ends {
+    /// From its first byte on.
+    pub head: Vec<u8>,
+    /// Up to its last byte, and where that begins; empty if nothing belongs there.
+    pub tail: (u64, Vec<u8>),
+}
+
+const SECTOR: u64 = 512;
+
+/// The second table: 32 sectors of entries, and the header.
+const TABLE_LEN: u64 = 33 * SECTOR;
+
+const SIGNATURE: &[u8] = b"EFI PART";
+const HEADER: usize = SECTOR as usize;
+const ENTRIES: Range<usize> = 2 * HEADER..34 * HEADER;
+
+// Fields of the header, 5.3.2.
+const HEADER_LEN: usize = 12;
+const HEADER_CRC: Range<usize> = 16..20;
+const MY_LBA: usize = 24;
+const ALTERNATE_LBA: usize = 32;
+const LAST_USABLE_LBA: usize = 48;
+const ENTRIES_LBA: usize = 72;
+
+/// The number of sectors in the first entry of the protective MBR, 5.2.3.
+const PROTECTED_LEN: usize = 446 + 12;
+
+/// What the ends of a drive are to be, given the start of a medium.
+pub(super) fn ends(mut head: Vec<u8>, medium_len: u64, drive_len: u64) -> Ends {
+    if !has_gpt(&head) || end_of(drive_len, medium_len).len < TABLE_LEN {
+        return Ends { head, tail: (0, Vec::new()) };
+    }
+    let last = drive_len / SECTOR - 1;
+    protect(&mut head, last);
+    let header = &mut head[HEADER..2 * HEADER];
+    put(header, ALTERNATE_LBA, last);
+    put(header, LAST_USABLE_LBA, last - TABLE_LEN / SECTOR);
+    seal(header);
+    let mut second = header.to_vec();
+    put(&mut second, MY_LBA, last);
+    put(&mut second, ALTERNATE_LBA, 1);
+    put(&mut second, ENTRIES_LBA, last - 32);
+    seal(&mut second);
+    let tail = [&head[ENTRIES], &second].concat();
+    Ends { head, tail: (drive_len - TABLE_LEN, tail) }
+}
+
+/// Where a second table is on a drive that holds more than the medium: nowhere if the medium reaches that far.
+pub(super) fn end_of(drive_len: u64, medium_len: u64) -> Region {
+    let end = drive_len / SECTOR * SECTOR;
+    let has_room = end >= medium_len + TABLE_LEN;
+    Region { offset: end.saturating_sub(TABLE_LEN), len: if has_room { TABLE_LEN } else { 0 } }
+}
+
+fn has_gpt(head: &[u8]) -> bool {
+    head.len() >= ENTRIES.end && head[HEADER..].starts_with(SIGNATURE)
+}
+
+fn protect(head: &mut [u8], last: u64) {
+    let n_sectors = u32::try_from(last).unwrap_or(u32::MAX);
+    head[PROTECTED_LEN..PROTECTED_LEN + 4].copy_from_slice(&n_sectors.to_le_bytes());
+}
+
+fn put(header: &mut [u8], at: usize, value: u64) {
+    header[at..at + 8].copy_from_slice(&value.to_le_bytes());
+}
+
+fn get(header: &[u8], at: usize) -> u64 {
+    header[at..at + 8].iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte))
+}
+
+/// Gives a header its sum.
+fn seal(header: &mut [u8]) {
+    let len = get(header, HEADER_LEN) as u32 as usize;
+    header[HEADER_CRC].fill(0);
+    let sum = crc32(&header[..len.min(HEADER)]);
+    header[HEADER_CRC].copy_from_slice(&sum.to_le_bytes());
+}
+
+/// A medium on a drive as it was made: without what was done to its partition table because the drive is larger, and
+/// without what follows it there. Any other image is what it is.
+#[derive(Debug)]
+pub struct Original<I> {
+    image: I,
+    len: u64,
+    at: u64,
+    /// The sectors that are not what they were made as: those from the first byte on.
+    start: Vec<u8>,
+}
+
+/// How far behind the last partition the medium's own second table is looked for.
+const SEARCH_LEN: u64 = 4 << 20;
+
+impl<I: Read + Seek> Original<I> {
+    /// Finds the medium on a drive.
+    pub fn find(mut image: I) -> io::Result<Self> {
+        let len = image.seek(SeekFrom::End(0))?;
+        let mut head = Vec::new();
+        image.seek(SeekFrom::Start(0))?;
+        (&mut image).take(ENTRIES.end as u64).read_to_end(&mut head)?;
+        let mut original = Self { image, len, at: 0, start: Vec::new() };
+        if !has_gpt(&head) {
+            return Ok(original);
+        }
+        if let Some(last) = original.second_table(&head)?.filter(|last| (last + 1) * SECTOR < len) {
+            protect(&mut head, last);
+            let header = &mut head[HEADER..2 * HEADER];
+            put(header, ALTERNATE_LBA, last);
+            put(header, LAST_USABLE_LBA, last - TABLE_LEN / SECTOR);
+            seal(header);
+            head.truncate(2 * HEADER);
+            (original.start, original.len) = (head, (last + 1) * SECTOR);
+        }
+        Ok(original)
+    }
+
+    /// The sector of the header that was the last of the medium: it says so itself.
+    fn second_table(&mut self, head: &[u8]) -> io::Result<Option<u64>> {
+        let ends = head[ENTRIES].chunks_exact(128).filter(|entry| entry[..16] != [0; 16]).map(|entry| get(entry, 40));
+        let Some(end) = ends.max().and_then(|last| last.checked_add(1)) else { return Ok(None) };
+        let mut sectors = Vec::new();
+        self.image.seek(SeekFrom::Start(end.saturating_mul(SECTOR)))?;
+        (&mut self.image).take(SEARCH_LEN).read_to_end(&mut sectors)?;
+        let is_it = |(sector, bytes): &(u64, &[u8])| bytes.starts_with(SIGNATURE) && get(bytes, MY_LBA) == *sector;
+        Ok((end..).zip(sectors.chunks_exact(HEADER)).find(is_it).map(|(sector, _)| sector))
+    }
+}
+
+impl<I: Read + Seek> Read for Original<I> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let left = self.len.saturating_sub(self.at);
+        let len = bytes.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let of_start = self.start.get(usize::try_from(self.at).unwrap_or(usize::MAX)..).unwrap_or_default();
+        let n_read = if of_start.is_empty() {
+            self.image.seek(SeekFrom::Start(self.at))?;
+            self.image.read(&mut bytes[..len])?
+        } else {
+            let len = len.min(of_start.len());
+            bytes[..len].copy_from_slice(&of_start[..len]);
+            len
+        };
+        self.at += n_read as u64;
+        Ok(n_read)
+    }
+}
+
+impl<I: Read + Seek> Seek for Original<I> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let at = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::End(by) => self.len.checked_add_signed(by),
+            SeekFrom::Current(by) => self.at.checked_add_signed(by),
+        };
+        self.at = at.ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(self.at)
+    }
+}

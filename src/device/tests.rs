@@ -1,0 +1,252 @@
+use std::fs;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::process::Command;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use tempfile::TempDir;
+
+use super::*;
+use crate::progress::Progress;
+
+/// A folder with a disk image of 14 MiB: some of it content, some of it a hole.
+struct Desk {
+    folder: TempDir,
+}
+
+const LEN: u64 = 14 << 20;
+
+impl Desk {
+    fn new() -> Self {
+        let desk = Self { folder: tempfile::tempdir().unwrap() };
+        desk.partition("image", LEN, "label: dos\nstart=2048, type=c, bootable\n");
+        let file = fs::File::options().write(true).open(desk.path("image")).unwrap();
+        for (at, len) in [(1 << 20, 100), (5 << 20, 1 << 20), ((12 << 20) + 77, 700_000), (LEN - 9, 9)] {
+            let bytes: Vec<u8> = (0..len).map(|n| (n * 31 + n / 251 + at) as u8 | 1).collect();
+            file.write_all_at(&bytes, at).unwrap();
+        }
+        desk
+    }
+
+    fn path(&self, name: &str) -> Utf8PathBuf {
+        Utf8Path::from_path(self.folder.path()).unwrap().join(name)
+    }
+
+    fn partition(&self, name: &str, len: u64, script: &str) {
+        fs::File::create(self.path(name)).unwrap().set_len(len).unwrap();
+        let line = format!("sfdisk --quiet {} <<'END'\n{script}END", self.path(name));
+        assert!(Command::new("sh").args(["-c", &line]).status().unwrap().success());
+    }
+
+    fn image(&self) -> Image {
+        Image::open(&self.path("image")).unwrap()
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        fs::read(self.path("image")).unwrap()
+    }
+}
+
+/// A drive in memory that may fail or lie.
+struct Memory {
+    bytes: Vec<u8>,
+    /// How many writes it takes.
+    n_writes: usize,
+    n_written: usize,
+    /// From where on it keeps nothing, as sticks do that hold less than they say.
+    end: usize,
+}
+
+impl Memory {
+    fn of(bytes: Vec<u8>) -> Self {
+        Self { end: bytes.len(), bytes, n_writes: usize::MAX, n_written: 0 }
+    }
+
+    /// With something else on all of it.
+    fn used(len: u64) -> Self {
+        Self::of(vec![0xa5; len as usize])
+    }
+}
+
+impl Drive for Memory {
+    fn len(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    fn read(&mut self, bytes: &mut [u8], at: u64) -> io::Result<()> {
+        bytes.copy_from_slice(&self.bytes[at as usize..][..bytes.len()]);
+        Ok(())
+    }
+
+    fn write(&mut self, bytes: &[u8], at: u64) -> io::Result<()> {
+        assert!((at % 512, bytes.len() % 512) == (0, 0), "{} bytes at {at} are no sectors", bytes.len());
+        self.n_writes = self.n_writes.checked_sub(1).ok_or_else(|| io::Error::other("the stick was pulled out"))?;
+        let (start, end) = (at as usize, (at as usize + bytes.len()).min(self.end));
+        if start < end {
+            self.bytes[start..end].copy_from_slice(&bytes[..end - start]);
+        }
+        self.n_written += bytes.len();
+        Ok(())
+    }
+
+    fn sync(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn transfer(image: &Image, drive: &mut Memory, how: How) -> Result<Done> {
+    let progress = Progress::default();
+    let mut transfer = Transfer::new(image, drive, "stick".into(), how)?;
+    transfer.write(&progress)?;
+    transfer.check(&progress)?;
+    transfer.finish()
+}
+
+#[test]
+fn a_drive_becomes_the_medium_whatever_it_held() {
+    let desk = Desk::new();
+    let wanted = desk.bytes();
+    for len in [LEN, LEN + 512, LEN + (3 << 20)] {
+        let mut drive = Memory::used(len);
+        let done = transfer(&desk.image(), &mut drive, How::Whole).unwrap();
+        assert!(drive.bytes[..LEN as usize] == wanted, "{len}");
+        assert_eq!((done.n_written, done.n_kept), (LEN, 0));
+        // What the medium's zeros cost is little where the drive has them already.
+        let mut blank = Memory::of(vec![0; len as usize]);
+        let done = transfer(&desk.image(), &mut blank, How::Whole).unwrap();
+        assert!(blank.bytes[..LEN as usize] == wanted, "{len}");
+        assert!(done.n_written < 9 << 20, "{done:?}");
+    }
+}
+
+#[test]
+fn of_a_drive_that_holds_another_build_only_what_differs_is_written() {
+    let desk = Desk::new();
+    let wanted = desk.bytes();
+    let mut drive = Memory::of(wanted.clone());
+    let done = transfer(&desk.image(), &mut drive, How::Differences).unwrap();
+    assert_eq!((done.n_written, done.n_kept, drive.n_written), (0, LEN, 0));
+    for at in [3, 5 << 20, LEN as usize - 1] {
+        drive.bytes[at] ^= 1;
+    }
+    let done = transfer(&desk.image(), &mut drive, How::Differences).unwrap();
+    assert!(drive.bytes == wanted);
+    // The start, and two blocks of 64 KiB at most.
+    assert!(done.n_written <= (1 << 20) + 2 * (64 << 10), "{done:?}");
+}
+
+#[test]
+fn a_drive_that_fails_at_any_write_starts_nothing() {
+    let desk = Desk::new();
+    let mut n_writes = 0;
+    loop {
+        let mut drive = Memory::used(LEN + (1 << 20));
+        drive.n_writes = n_writes;
+        let done = transfer(&desk.image(), &mut drive, How::Whole);
+        if done.is_ok() {
+            break;
+        }
+        let error = done.unwrap_err();
+        assert!(std::error::Error::source(&error).unwrap().to_string().contains("pulled out"), "{error}");
+        // Either nothing has happened to it, or its start is gone.
+        let start = &drive.bytes[..1 << 20];
+        let expected = if n_writes == 0 { 0xa5 } else { 0 };
+        assert!(start.iter().all(|byte| *byte == expected), "after {n_writes} writes");
+        n_writes += 1;
+    }
+    assert!(n_writes > 5, "only {n_writes} writes");
+}
+
+#[test]
+fn a_drive_that_gives_back_other_bytes_is_told_and_starts_nothing() {
+    let desk = Desk::new();
+    let mut drive = Memory::used(LEN);
+    drive.end = 13 << 20;
+    let error = transfer(&desk.image(), &mut drive, How::Whole).unwrap_err();
+    // What is zero on the medium was to be cleared there.
+    assert_eq!(error.to_string(), "`stick` gives back other bytes than were written, from byte 13631488 on");
+    assert!(drive.bytes[..1 << 20].iter().all(|byte| *byte == 0));
+}
+
+#[test]
+fn whoever_asks_to_stop_is_heard() {
+    let desk = Desk::new();
+    let image = desk.image();
+    let progress = Progress::default();
+    let mut drive = Memory::used(LEN);
+    let mut transfer = Transfer::new(&image, &mut drive, "stick".into(), How::Whole).unwrap();
+    assert!(!transfer.is_begun());
+    transfer.write(&progress).unwrap();
+    progress.cancel();
+    assert!(transfer.check(&progress).is_err() && transfer.is_begun());
+}
+
+#[test]
+fn an_image_that_changes_meanwhile_is_not_made_bootable() {
+    let desk = Desk::new();
+    let image = desk.image();
+    let progress = Progress::default();
+    let mut drive = Memory::used(LEN);
+    let mut transfer = Transfer::new(&image, &mut drive, "stick".into(), How::Whole).unwrap();
+    transfer.write(&progress).unwrap();
+    fs::File::options().write(true).open(desk.path("image")).unwrap().write_all_at(b"x", 2 << 20).unwrap();
+    assert!(transfer.check(&progress).and_then(|()| transfer.finish().map(drop)).is_err());
+    assert!(drive.bytes[..1 << 20].iter().all(|byte| *byte == 0));
+}
+
+/// sgdisk's verdict on a file.
+fn sgdisk(path: &Utf8Path) -> String {
+    let ran = Command::new("sgdisk").args(["--verify", path.as_str()]).output().unwrap();
+    String::from_utf8(ran.stdout).unwrap()
+}
+
+#[test]
+fn on_a_larger_drive_the_second_partition_table_is_at_its_end_and_the_medium_is_found_as_it_was_made() {
+    let desk = Desk::new();
+    desk.partition("image", LEN, "label: gpt\nstart=2048, size=24000, type=EBD0A0A2-B9E5-4433-87C0-68B6B72699C7\n");
+    let wanted = desk.bytes();
+    for more in [0, 512, 33 * 512, 8 << 20, (20 << 20) + 512] {
+        let mut drive = Memory::used(LEN + more);
+        transfer(&desk.image(), &mut drive, How::Whole).unwrap();
+        fs::write(desk.path("stick"), &drive.bytes).unwrap();
+        let said = sgdisk(&desk.path("stick"));
+        assert!(said.contains("No problems found") || (1..33 * 512).contains(&more), "{more}: {said}");
+        let mut original = Original::find(fs::File::open(desk.path("stick")).unwrap()).unwrap();
+        let mut bytes = Vec::new();
+        io::Read::read_to_end(&mut original, &mut bytes).unwrap();
+        assert!(bytes[..LEN as usize] == wanted, "{more}");
+        assert!(bytes.len() as u64 == LEN || (1..33 * 512).contains(&more), "{more}: {}", bytes.len());
+        // Written again, nothing is left to do.
+        let done = transfer(&desk.image(), &mut drive, How::Differences).unwrap();
+        assert_eq!(done.n_written, 0, "{more}");
+    }
+}
+
+#[test]
+fn a_table_of_a_larger_medium_is_cleared_from_the_end() {
+    let desk = Desk::new();
+    desk.partition("stick", LEN + (8 << 20), "label: gpt\nstart=2048, size=2048\n");
+    let mut drive = Memory::of(fs::read(desk.path("stick")).unwrap());
+    assert!(drive.bytes[drive.bytes.len() - 512..].starts_with(b"EFI PART"));
+    transfer(&desk.image(), &mut drive, How::Whole).unwrap();
+    assert!(drive.bytes[LEN as usize..].iter().all(|byte| *byte == 0));
+}
+
+#[test]
+fn a_file_takes_the_place_of_a_disk_and_is_locked() {
+    let desk = Desk::new();
+    fs::write(desk.path("stick"), vec![7; (LEN + 5_000) as usize]).unwrap();
+    let target = Target::find(&desk.path("stick"), &System::at("/nowhere")).unwrap();
+    assert_eq!((target.disk.len % 512, target.refusals(LEN), target.refusals(LEN + 5_120).len()), (0, vec![], 1));
+    let mut drive = target.open().unwrap();
+    assert!(target.open().is_err(), "it was opened twice");
+    let image = desk.image();
+    let progress = Progress::default();
+    let mut transfer = Transfer::new(&image, &mut drive, "stick".into(), How::Whole).unwrap();
+    transfer.write(&progress).and_then(|()| transfer.check(&progress)).unwrap();
+    transfer.finish().unwrap();
+    let mut odd = vec![0; 10_000];
+    drive.read(&mut odd, (5 << 20) + 333).unwrap();
+    let bytes = fs::read(desk.path("stick")).unwrap();
+    assert!(bytes[..LEN as usize] == desk.bytes() && bytes[(5 << 20) + 333..][..10_000] == odd);
+}

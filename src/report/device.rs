@@ -1,0 +1,211 @@
+//! Putting a medium on a stick: what the stick is, what it holds, why it is left as it is, and what was done.
+
+use serde_json::{Value as Json, json};
+
+use crate::device::{Contents, Done, Held, Refusal, Standing, Target, Use, User};
+use crate::error::Error;
+use crate::format::file_system::FileSystem;
+use crate::output::lists::Medium;
+use crate::size::Size;
+
+/// How many files that are not the medium's are named.
+const MAX_FOREIGN: usize = 5;
+
+/// What a disk is and what it holds, in lines.
+pub fn target(target: &Target, contents: Option<&Contents>) -> String {
+    let disk = &target.disk;
+    let nameless = if target.is_device { "a disk that does not say what it is" } else { "a file in place of a disk" };
+    let mut words = vec![if disk.model.is_empty() { nameless } else { &disk.model }.to_owned()];
+    words.extend(disk.serial.iter().map(|serial| format!("serial {serial}")));
+    words.push(Size(disk.len).to_string());
+    let mut text = format!("`{}`: {}\n", target.path, words.join(", "));
+    let Some(contents) = contents else { return text };
+    if contents.is_blank {
+        return text + "  it holds nothing\n";
+    }
+    if let Some(medium) = &contents.medium {
+        text += &format!("  it holds {}\n", medium_words(medium));
+    }
+    for held in &contents.volumes {
+        text += &format!("  {}\n", volume(held));
+    }
+    if contents.volumes.is_empty() {
+        text += "  it holds something that is not known\n";
+    }
+    let n_more = contents.foreign.len().saturating_sub(MAX_FOREIGN);
+    if !contents.foreign.is_empty() {
+        let named = contents.foreign.iter().take(MAX_FOREIGN).map(|path| format!("`{path}`"));
+        let more = if n_more > 0 { format!(", and {n_more} more") } else { String::new() };
+        text += &format!("  not of that medium: {}{more}\n", named.collect::<Vec<_>>().join(", "));
+    }
+    text
+}
+
+fn volume(held: &Held) -> String {
+    let what = match held.file_system {
+        FileSystem::Empty => "no file system".to_owned(),
+        FileSystem::Unknown => "something unknown".to_owned(),
+        known => known.to_string(),
+    };
+    let label = held.label.as_ref().map_or_else(String::new, |label| format!(" `{label}`"));
+    match held.number {
+        Some(number) => format!("partition {number}: {what}{label}, {}", Size(held.place.len)),
+        None => format!("no partitions: {what}{label}"),
+    }
+}
+
+fn medium_words(medium: &Medium) -> String {
+    let said = |wanted: &str| medium.description.iter().find(|(key, _)| key == wanted).map(|(_, value)| value.as_str());
+    let site = said("site").map_or_else(String::new, |site| format!(" for the site `{site}`"));
+    format!("the medium `{}`{site}, labelled `{}`", said("name").unwrap_or_default(), medium.label)
+}
+
+/// Why a medium is not put on a disk, with the way out. `line` is what was typed.
+pub fn refusal(refusal: &Refusal, target: &Target, line: &str) -> Error {
+    let (why, help) = words(refusal, target, line);
+    let rule = refusal.rule().map_or_else(String::new, |rule| format!(" [{rule}]"));
+    Error::new(format!("`{}` is left as it is: {why}{rule}", target.path)).help(help)
+}
+
+fn words(refusal: &Refusal, target: &Target, line: &str) -> (String, String) {
+    let list = "give a stick; `lsblk` lists the disks that there are";
+    match refusal {
+        Refusal::Empty => ("there is no card in it".into(), "put one in".into()),
+        Refusal::System(at) => (format!("`{at}` is on it, this computer runs from it"), list.into()),
+        Refusal::Used(Use { name, by: User::Mount(at) }) => {
+            (format!("`{name}` is mounted at `{at}`"), format!("unmount it: `umount '{at}'`"))
+        }
+        Refusal::Used(Use { name, by: User::Swap }) => {
+            (format!("memory is swapped to `{name}`"), format!("end that: `swapoff /dev/{name}`"))
+        }
+        Refusal::Used(Use { name, by: User::Device(by, mapped) }) => {
+            let mapped = mapped.as_ref().map_or_else(String::new, |mapped| format!(" (`{mapped}`)"));
+            let help =
+                "close what is made of it: `cryptsetup close`, `vgchange -an`, `mdadm --stop` or `dmsetup remove`";
+            (format!("`{by}`{mapped} is made of `{name}`"), help.into())
+        }
+        Refusal::NotRemovable => ("it is neither a removable disk nor one on USB".into(), list.into()),
+        Refusal::ReadOnly => (
+            "it takes no writes".into(),
+            "some sticks and most cards have a switch for that; a worn out one stays so".into(),
+        ),
+        Refusal::OtherSectors(len) => (
+            format!("its sectors have {len} bytes, and media are made for sectors of 512"),
+            "take another stick: few have such sectors".into(),
+        ),
+        Refusal::TooSmall { len, needed } => (
+            format!("it holds {len}, and the medium takes {needed}"),
+            "take a larger one, or give `[output]` a `capacity` that the medium is to fit in".into(),
+        ),
+        Refusal::OtherName { named } => (
+            format!("it is `{}`, and `--erase` names `{named}`", target.disk.title()),
+            "another stick may have its place by now; see which one is meant".into(),
+        ),
+        Refusal::HoldsData => (
+            "what it holds would be lost".into(),
+            format!("to erase all of it: `{line} --erase {}`", target.disk.title()),
+        ),
+    }
+}
+
+/// What would be done, for people.
+pub fn intent(standing: Standing, len: u64, target: &Target) -> String {
+    let len = Size(len);
+    match standing {
+        Standing::Blank => format!("{len} would be written to `{}`, which holds nothing\n", target.path),
+        Standing::Same | Standing::OtherBuild => {
+            format!("what differs of {len} would be written to `{}`, which holds the medium already\n", target.path)
+        }
+        Standing::Other => format!("{len} would be written to `{}`, and what it holds would be lost\n", target.path),
+    }
+}
+
+/// What was done, in a line.
+pub fn done(target: &Target, done: &Done) -> String {
+    let (path, written, kept) = (&target.path, Size(done.n_written), Size(done.n_kept));
+    match done {
+        Done { n_written: 0, .. } => format!("kept      {path}: all {kept} were there already"),
+        Done { n_kept: 0, .. } => format!("written   {path}: {written}, read back and found right"),
+        _ => format!("written   {path}: {written}, read back and found right; {kept} needed no writing"),
+    }
+}
+
+/// All of it as data.
+pub fn json(target: &Target, contents: Option<&Contents>, standing: Option<Standing>, outcome: &Outcome) -> Json {
+    let disk = &target.disk;
+    let holds = contents.map(|contents| {
+        let volume = |held: &Held| {
+            json!({
+                "partition": held.number,
+                "offset": held.place.offset,
+                "len": held.place.len,
+                "file-system": held.file_system.to_string(),
+                "label": held.label,
+            })
+        };
+        json!({
+            "volumes": contents.volumes.iter().map(volume).collect::<Vec<_>>(),
+            "medium": contents.medium.as_ref().map(|medium| medium.id.to_string()),
+            "other-files": contents.foreign,
+        })
+    });
+    let standing = standing.map(|standing| match standing {
+        Standing::Blank => "blank",
+        Standing::Same => "same",
+        Standing::OtherBuild => "other-build",
+        Standing::Other => "other",
+    });
+    let (written, kept) = match outcome {
+        Outcome::Done(done) => (Some(done.n_written), Some(done.n_kept)),
+        _ => (None, None),
+    };
+    let refusals = match outcome {
+        Outcome::Refused(refusals) => refusals.iter().map(|refusal| refusal_json(refusal, target)).collect(),
+        _ => Vec::new(),
+    };
+    json!({
+        "device": {
+            "path": target.path,
+            "name": disk.title(),
+            "model": disk.model,
+            "serial": disk.serial,
+            "len": disk.len,
+        },
+        "holds": holds,
+        "standing": standing,
+        "refusals": refusals,
+        "written": written,
+        "kept": kept,
+    })
+}
+
+/// How putting a medium on a stick ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It was not to be done.
+    Planned,
+    /// It was not done, and why.
+    Refused(Vec<Refusal>),
+    /// It was done.
+    Done(Done),
+}
+
+fn refusal_json(refusal: &Refusal, target: &Target) -> Json {
+    let kind = match refusal {
+        Refusal::Empty => "empty",
+        Refusal::System(_) => "system",
+        Refusal::Used(Use { by: User::Mount(_), .. }) => "mounted",
+        Refusal::Used(Use { by: User::Swap, .. }) => "swap",
+        Refusal::Used(Use { by: User::Device(..), .. }) => "in-use",
+        Refusal::NotRemovable => "not-removable",
+        Refusal::ReadOnly => "read-only",
+        Refusal::OtherSectors(_) => "other-sectors",
+        Refusal::TooSmall { .. } => "too-small",
+        Refusal::OtherName { .. } => "other-name",
+        Refusal::HoldsData => "holds-data",
+    };
+    json!({ "refusal": kind, "rule": refusal.rule(), "message": words(refusal, target, "").0 })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! `write`: media on files that stand for sticks.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::desk::Desk;
+
+const MIB: u64 = 1 << 20;
+
+/// One partition that is booted.
+const MBR: &str = "label: dos\nstart=2048, type=c, bootable\n";
+
+/// A file that stands for a stick and is blank.
+fn stick(desk: &Desk, name: &str, len: u64) {
+    fs::File::create(desk.path(name)).unwrap().set_len(len).unwrap();
+}
+
+/// A file with the partitions that sfdisk makes as a script says.
+fn partitioned(desk: &Desk, name: &str, len: u64, script: &str) {
+    stick(desk, name, len);
+    let mut sfdisk = Command::new("sfdisk");
+    let mut sfdisk = sfdisk.arg("--quiet").arg(desk.path(name)).stdin(Stdio::piped()).spawn().unwrap();
+    sfdisk.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    assert!(sfdisk.wait().unwrap().success());
+}
+
+/// The same with a FAT volume in the first partition.
+fn formatted(desk: &Desk, name: &str, len: u64, script: &str, label: &str) {
+    partitioned(desk, name, len, script);
+    let mut format = Command::new("mkfs.fat");
+    format.args(["-n", label, "-i", "12345678", "--invariant", "--offset", "2048"]).arg(desk.path(name)).arg("8192");
+    assert!(format.output().unwrap().status.success());
+}
+
+#[test]
+fn what_is_no_medium_for_sticks_and_no_stick_is_told() {
+    let desk = Desk::new();
+    desk.done(&["apply", "--site", "BER"]);
+    formatted(&desk, "medium.img", 16 * MIB, MBR, "OTHER");
+    stick(&desk, "stick", 64 * MIB);
+    let mut seen = String::new();
+    for line in [
+        "write out/win11-BER.iso stick",
+        "write images/boot.wim stick",
+        "write nothing.img stick",
+        "write medium.img /dev/sdnothing",
+        "write medium.img out",
+        "write medium.img /dev/null",
+        "write medium.img",
+    ] {
+        seen += &desk.see(line);
+    }
+    stick(&desk, "small", 15 * MIB);
+    seen += &desk.see("write medium.img small");
+    let whole = desk.get("medium.img");
+    desk.put("cut.img", &whole[..whole.len() - 512]);
+    seen += &desk.see("write cut.img stick");
+    assert!(desk.get("stick").iter().all(|byte| *byte == 0));
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn what_holds_something_else_is_erased_only_by_its_name() {
+    let desk = Desk::new();
+    formatted(&desk, "medium.img", 16 * MIB, MBR, "MEDIUM");
+    let script = "label: gpt\nstart=2048, size=20480\nstart=40960\n";
+    formatted(&desk, "stick", 64 * MIB, script, "HOLIDAYS");
+    let before = desk.get("stick");
+    let mut seen = desk.see("write medium.img stick");
+    seen += &desk.see("write medium.img stick --json");
+    seen += &desk.see("write medium.img stick --erase stick-2");
+    seen += &desk.see("write medium.img stick --erase stick --dry-run");
+    desk.put("unknown", vec![7; 20 << 20]);
+    seen += &desk.see("write medium.img unknown");
+    assert!(desk.get("stick") == before, "something was written");
+    seen += &desk.see("write medium.img stick --erase stick");
+    assert!(desk.get("stick")[..16 << 20] == desk.get("medium.img"));
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn a_blank_stick_becomes_the_medium_and_says_how_much_that_took() {
+    let desk = Desk::new();
+    formatted(&desk, "medium.img", 16 * MIB, MBR, "MEDIUM");
+    stick(&desk, "stick", 64 * MIB);
+    let mut seen = desk.see("write medium.img stick --dry-run");
+    seen += &desk.see("write medium.img stick --dry-run --json");
+    assert!(desk.get("stick").iter().all(|byte| *byte == 0));
+    seen += &desk.see("write medium.img stick");
+    assert!(desk.get("stick")[..16 << 20] == desk.get("medium.img"));
+    stick(&desk, "stick", 64 * MIB);
+    seen += &desk.see("write medium.img stick --json");
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn ctrl_c_leaves_a_stick_that_starts_nothing_and_says_so() {
+    let desk = Desk::new();
+    let len = 24 << 30;
+    partitioned(&desk, "medium.img", len, MBR);
+    partitioned(&desk, "stick", len, MBR);
+    let mut command = desk.command(&["write", "medium.img", "stick", "--erase", "stick"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let start = || {
+        let mut sector = [0; 512];
+        fs::File::open(desk.path("stick")).unwrap().read_exact(&mut sector).unwrap();
+        sector
+    };
+    let began = Instant::now();
+    while start() != [0; 512] {
+        assert!(began.elapsed() < Duration::from_secs(60), "it never began");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    assert!(Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status().unwrap().success());
+    let ran = child.wait_with_output().unwrap();
+    assert_eq!(start(), [0; 512]);
+    insta::assert_snapshot!(desk.see_ran("write medium.img stick --erase stick", &ran));
+}
