@@ -5,4 +5,6 @@ pub mod fat;
 pub mod file_system;
 pub mod iso;
 pub mod partitions;
+mod slack;
+mod tree;
 pub mod wim;

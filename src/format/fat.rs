@@ -19,20 +19,21 @@ use crate::layout::{Extent, Layout, Piece};
 use crate::volume::Volume;
 
 use geometry::{Cluster, Geometry, SHAPES, Sector, Shape, Width};
-use tree::Tree;
+use tree::FatTree;
 
 /// The FAT volume that holds a volume's files, no larger than it must be. Boot entries play no part in it.
 pub fn layout(volume: &Volume) -> Result<Layout> {
-    let tree = Tree::of(&volume.root, short_name::label(&volume.label))?;
+    let tree = FatTree::of(&volume.root, short_name::label(&volume.label))?;
     let fit = SHAPES.iter().find_map(|shape| {
-        let placement = Placement::of(&tree, *shape);
-        Geometry::holding(*shape, placement.n_clusters, tree.n_root_entries()).map(|geometry| (geometry, placement))
+        let placement = Placement::packed(&tree, *shape);
+        Geometry::holding(*shape, placement.end, tree.n_root_entries()).map(|geometry| (geometry, placement))
     });
     let Some((geometry, placement)) = fit else {
         return Err(Error::new(format!("a FAT volume can't hold {} bytes of files", tree.content_len()))
             .help("FAT32 ends at 2 TiB, with some room for its tables"));
     };
-    Ok(Layout::new(geometry.len(), extents(volume, &tree, &geometry, &placement)))
+    let table_len = geometry.table_len();
+    Ok(Layout::new(geometry.len(), extents(volume, &tree, &geometry, &placement, table_len)))
 }
 
 /// Consecutive clusters: what one folder or file takes.
@@ -44,38 +45,47 @@ struct Run {
 
 /// Which clusters each folder and file of a tree has. This is both the measure (how many there are) and the place.
 struct Placement {
-    /// By the number of the folder. None for a root folder that lies outside of the clusters.
-    folders: Vec<Option<Run>>,
-    /// By the number of the file. None for an empty one.
-    files: Vec<Option<Run>>,
-    n_clusters: u64,
+    /// By the number of the item. None for an empty file, and for a root folder that lies outside of the clusters.
+    runs: Vec<Option<Run>>,
+    /// How many clusters there are up to the last one in use.
+    end: u64,
 }
 
 impl Placement {
-    fn of(tree: &Tree, shape: Shape) -> Self {
-        let mut n_clusters = 0;
-        let mut take = |len: u64| {
-            let run = Run { start: Cluster::FIRST.after(n_clusters), n_clusters: len.div_ceil(shape.cluster_len()) };
-            n_clusters += run.n_clusters;
-            (run.n_clusters > 0).then_some(run)
-        };
+    /// Nothing has a place.
+    fn empty(tree: &FatTree) -> Self {
+        Self { runs: vec![None; tree.items.items().len()], end: 0 }
+    }
+
+    /// One thing after the other.
+    fn packed(tree: &FatTree, shape: Shape) -> Self {
+        let mut placement = Self::empty(tree);
         let root_is_apart = shape.width != Width::Fat32;
-        let folders = tree
-            .folders()
-            .iter()
-            .enumerate()
-            .map(|(number, folder)| if number == 0 && root_is_apart { None } else { take(folder.len()) })
-            .collect();
-        let files = tree.files().iter().map(|content| take(content.len())).collect();
-        Self { folders, files, n_clusters }
+        let folders = tree.folders().filter(|folder| *folder > 0 || !root_is_apart);
+        for item in folders.chain(tree.files().map(|(file, _)| file)) {
+            placement.put(item, placement.end, tree.len(item).div_ceil(shape.cluster_len()));
+        }
+        placement
+    }
+
+    /// Gives an item so many clusters from one on.
+    fn put(&mut self, item: usize, at: u64, n_clusters: u64) {
+        let run = Run { start: Cluster::FIRST.after(at), n_clusters };
+        self.runs[item] = (n_clusters > 0).then_some(run);
+        self.end = at + n_clusters;
     }
 
     fn runs(&self) -> impl Iterator<Item = Run> + '_ {
-        self.folders.iter().chain(&self.files).copied().flatten()
+        self.runs.iter().copied().flatten()
+    }
+
+    fn n_used(&self) -> u64 {
+        self.runs().map(|run| run.n_clusters).sum()
     }
 }
 
-fn extents(volume: &Volume, tree: &Tree, geometry: &Geometry, placement: &Placement) -> Vec<Extent> {
+/// Everything on the volume; of each table the first `table_len` bytes.
+fn extents(volume: &Volume, tree: &FatTree, geometry: &Geometry, placement: &Placement, table_len: u64) -> Vec<Extent> {
     let mut extents = Vec::new();
     let mut put = |offset: u64, bytes: Arc<[u8]>| {
         extents.push(Extent { offset, len: bytes.len() as u64, piece: Piece::Bytes(bytes) });
@@ -84,20 +94,21 @@ fn extents(volume: &Volume, tree: &Tree, geometry: &Geometry, placement: &Placem
     put(0, Arc::clone(&boot_sector));
     if geometry.shape.width == Width::Fat32 {
         // The spare copies are where BPB_BkBootSec says, in the same order.
-        let facts: Arc<[u8]> = geometry.fs_info(placement.n_clusters).into();
+        let facts: Arc<[u8]> = geometry.fs_info(placement.n_used(), placement.end).into();
         for (at, bytes) in [(1, &facts), (6, &boot_sector), (7, &facts)] {
             put(Sector(at).offset(), Arc::clone(bytes));
         }
     }
-    let table: Arc<[u8]> = table::table(geometry, placement.runs()).into();
+    let table: Arc<[u8]> = table::table(geometry, table_len, placement.runs()).into();
     for copy in 0..Geometry::N_TABLES {
         put(geometry.table(copy).offset(), Arc::clone(&table));
     }
-    for (number, run) in placement.folders.iter().enumerate() {
-        let offset = run.map_or(geometry.root().offset(), |run| geometry.offset_of(run.start));
-        put(offset, directory::directory(tree, number, placement, volume.date).into());
+    for folder in tree.folders() {
+        let offset = placement.runs[folder].map_or(geometry.root().offset(), |run| geometry.offset_of(run.start));
+        put(offset, directory::directory(tree, folder, placement, volume.date).into());
     }
-    for (content, run) in tree.files().iter().zip(&placement.files) {
+    for (file, content) in tree.files() {
+        let run = placement.runs[file];
         extents.extend(run.map(|run| Extent::of(content, geometry.offset_of(run.start))));
     }
     extents

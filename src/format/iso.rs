@@ -51,8 +51,6 @@ mod place;
 mod places;
 mod read;
 mod sheet;
-mod slack;
-mod tree;
 mod udf;
 mod unicode;
 

@@ -1,9 +1,10 @@
 //! The entries of a folder ("FAT Directory Structure", "FAT Long Directory Entries").
 
 use crate::date::Date;
+use crate::format::tree::What;
 
 use super::short_name::ShortName;
-use super::tree::{ENTRY_LEN, Entry, LONG_NAME_UNITS, Target, Tree};
+use super::tree::{ENTRY_LEN, FatTree, LONG_NAME_UNITS};
 use super::{Placement, Run};
 
 const ATTR_VOLUME_ID: u8 = 0x08;
@@ -15,32 +16,30 @@ const ATTR_LONG_NAME: u8 = 0x0F;
 const LAST_LONG_ENTRY: u8 = 0x40;
 
 /// The bytes of a folder.
-pub(super) fn directory(tree: &Tree, number: usize, placement: &Placement, date: Date) -> Vec<u8> {
-    let folder = &tree.folders()[number];
-    let mut bytes = Vec::with_capacity(folder.len() as usize);
-    if number == 0 {
+pub(super) fn directory(tree: &FatTree, folder: usize, placement: &Placement, date: Date) -> Vec<u8> {
+    let items = tree.items.items();
+    let mut bytes = Vec::with_capacity(tree.len(folder) as usize);
+    if folder == 0 {
         if let Some(label) = tree.label_entry() {
             bytes.extend(short_entry(label, ATTR_VOLUME_ID, None, 0, date));
         }
     } else {
         // A parent that is the root folder is written as cluster 0, also on FAT32.
-        let parent = if folder.parent == 0 { None } else { placement.folders[folder.parent] };
-        bytes.extend(short_entry(*b".          ", ATTR_DIRECTORY, placement.folders[number], 0, date));
+        let parent = items[folder].parent;
+        let parent = if parent == 0 { None } else { placement.runs[parent] };
+        bytes.extend(short_entry(*b".          ", ATTR_DIRECTORY, placement.runs[folder], 0, date));
         bytes.extend(short_entry(*b"..         ", ATTR_DIRECTORY, parent, 0, date));
     }
-    for entry in &folder.entries {
-        long_entries(entry, &mut bytes);
-        let ShortName(short) = entry.short;
-        bytes.extend(match entry.target {
-            Target::Folder(inner) => short_entry(short, ATTR_DIRECTORY, placement.folders[inner], 0, date),
+    for item in tree.items.items_in(folder) {
+        long_entries(tree, item, &mut bytes);
+        let (ShortName(short), run) = (tree.short(item), placement.runs[item]);
+        bytes.extend(match items[item].what {
+            What::Folder { .. } => short_entry(short, ATTR_DIRECTORY, run, 0, date),
             // The tree holds no file whose length passes 32 bits.
-            Target::File(file) => {
-                let len = tree.files()[file].len() as u32;
-                short_entry(short, ATTR_ARCHIVE, placement.files[file], len, date)
-            }
+            What::File(content) => short_entry(short, ATTR_ARCHIVE, run, content.len() as u32, date),
         });
     }
-    assert_eq!(bytes.len() as u64, folder.len(), "a folder has the length that it was given a place for");
+    assert_eq!(bytes.len() as u64, tree.len(folder), "a folder has the length that it was given a place for");
     bytes
 }
 
@@ -71,11 +70,11 @@ fn moment(date: Date) -> (u16, u16, u8) {
 }
 
 /// The pieces of a long name, the last one first; none for a name that is a short one.
-fn long_entries(entry: &Entry, bytes: &mut Vec<u8>) {
-    if entry.is_short() {
+fn long_entries(tree: &FatTree, item: usize, bytes: &mut Vec<u8>) {
+    if tree.is_short(item) {
         return;
     }
-    let units: Vec<u16> = entry.name.as_str().encode_utf16().collect();
+    let units: Vec<u16> = tree.items.items()[item].name.encode_utf16().collect();
     for (n, piece) in units.chunks(LONG_NAME_UNITS).enumerate().rev() {
         let is_last = (n + 1) * LONG_NAME_UNITS >= units.len();
         // After the name comes a zero, unless the piece is full, and then ones.
@@ -87,7 +86,7 @@ fn long_entries(entry: &Entry, bytes: &mut Vec<u8>) {
         let mut long = [0; ENTRY_LEN as usize];
         long[0] = (n as u8 + 1) | if is_last { LAST_LONG_ENTRY } else { 0 }; // LDIR_Ord
         long[11] = ATTR_LONG_NAME; // LDIR_Attr
-        long[13] = entry.short.checksum(); // LDIR_Chksum
+        long[13] = tree.short(item).checksum(); // LDIR_Chksum
         // LDIR_Name1, LDIR_Name2, LDIR_Name3
         let places = (1..11).step_by(2).chain((14..26).step_by(2)).chain((28..32).step_by(2));
         for (at, unit) in places.zip(padded) {

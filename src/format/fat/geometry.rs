@@ -110,6 +110,8 @@ pub(super) struct Geometry {
     n_reserved: u64,
     n_table_sectors: u64,
     n_root_entries: u64,
+    /// The sectors of the medium before the volume.
+    n_hidden: u64,
 }
 
 impl Geometry {
@@ -133,7 +135,8 @@ impl Geometry {
             return None;
         }
         let fewest_reserved = if shape.width == Width::Fat32 { 32 } else { 1 };
-        let mut geometry = Self { shape, n_clusters, n_reserved: fewest_reserved, n_table_sectors, n_root_entries };
+        let mut geometry =
+            Self { shape, n_clusters, n_reserved: fewest_reserved, n_table_sectors, n_root_entries, n_hidden: 0 };
         let alignment = ALIGNMENT.max(shape.sectors_per_cluster);
         let data = geometry.data().0;
         geometry.n_reserved += data.next_multiple_of(alignment) - data;
@@ -191,6 +194,7 @@ impl Geometry {
         put(21, &[MEDIA]); // BPB_Media
         put(24, &63u16.to_le_bytes()); // BPB_SecPerTrk
         put(26, &255u16.to_le_bytes()); // BPB_NumHeads
+        put(28, &(self.n_hidden as u32).to_le_bytes()); // BPB_HiddSec
         let kind: &[u8; 8] = match self.shape.width {
             Width::Fat12 => b"FAT12   ",
             Width::Fat16 => b"FAT16   ",
@@ -216,15 +220,15 @@ impl Geometry {
         sector
     }
 
-    /// Sector 1 of FAT32 ("FAT32 FSInfo Sector Structure"): how many clusters are free, and from where.
-    pub(super) fn fs_info(&self, n_used: u64) -> Vec<u8> {
+    /// Sector 1 of FAT32 ("FAT32 FSInfo Sector Structure"): how many clusters are free, and from where on all are.
+    pub(super) fn fs_info(&self, n_used: u64, end: u64) -> Vec<u8> {
         let mut sector = vec![0; SECTOR_LEN as usize];
         let mut put = |offset: usize, bytes: &[u8]| sector[offset..offset + bytes.len()].copy_from_slice(bytes);
         put(0, b"RRaA"); // FSI_LeadSig
         put(484, b"rrAa"); // FSI_StrucSig
         let n_free = self.n_clusters - n_used;
         put(488, &(n_free as u32).to_le_bytes()); // FSI_Free_Count
-        let next = if n_free > 0 { Cluster::FIRST.after(n_used).number() as u32 } else { u32::MAX };
+        let next = if end < self.n_clusters { Cluster::FIRST.after(end).number() as u32 } else { u32::MAX };
         put(492, &next.to_le_bytes()); // FSI_Nxt_Free
         put(508, &[0, 0, 0x55, 0xAA]); // FSI_TrailSig
         sector

@@ -3,8 +3,8 @@
 use super::Run;
 use super::geometry::{Geometry, MEDIA, Width};
 
-/// One copy of the table. Every run is a chain of its clusters in order.
-pub(super) fn table(geometry: &Geometry, runs: impl Iterator<Item = Run>) -> Vec<u8> {
+/// One copy of the table, or its first `len` bytes. Every run is a chain of its clusters in order.
+pub(super) fn table(geometry: &Geometry, len: u64, runs: impl Iterator<Item = Run>) -> Vec<u8> {
     let width = geometry.shape.width;
     // Entries of FAT32 have 28 bits; the upper four stay zero.
     let end: u32 = match width {
@@ -12,7 +12,7 @@ pub(super) fn table(geometry: &Geometry, runs: impl Iterator<Item = Run>) -> Vec
         Width::Fat16 => 0xFFFF,
         Width::Fat32 => 0x0FFF_FFFF,
     };
-    let mut bytes = vec![0; geometry.table_len() as usize];
+    let mut bytes = vec![0; len as usize];
     let mut put = |number: u64, value: u32| match width {
         Width::Fat12 => {
             // Two entries share three bytes, the even one in the lower twelve bits.

@@ -1,10 +1,11 @@
-//! A tree of folders as FAT sees it: numbered folders and files, each entry with its short name.
+//! A tree of folders as FAT sees it: each entry with its short name, each folder with its length.
 
 use std::collections::HashSet;
 
 use crate::content::Content;
 use crate::error::{Error, Result};
-use crate::volume::{Folder, Name, Node};
+use crate::format::tree::{Item, Tree, What};
+use crate::volume::Folder;
 
 use super::short_name::{ShortName, short_name};
 
@@ -17,100 +18,71 @@ pub(super) const LONG_NAME_UNITS: usize = 13;
 /// A folder is at most 65,536 entries long: 2 MiB ("FAT Directory Structure").
 const MAX_ENTRIES: u64 = 1 << 16;
 
-/// Folders and files of a volume by number. The root is folder 0; a folder comes before those within it.
-pub(super) struct Tree<'a> {
+/// Folders and files of a volume by their numbers in the tree.
+pub(super) struct FatTree<'a> {
+    pub(super) items: Tree<'a>,
     label: Option<[u8; 11]>,
-    folders: Vec<FatFolder<'a>>,
-    files: Vec<&'a Content>,
+    shorts: Vec<ShortName>,
+    /// Of each folder: the entries of 32 bytes that it takes.
+    n_slots: Vec<u64>,
 }
 
-/// What is in a folder.
-pub(super) struct FatFolder<'a> {
-    pub parent: usize,
-    pub entries: Vec<Entry<'a>>,
-    /// Entries of 32 bytes that it takes.
-    n_slots: u64,
-}
-
-/// One name in a folder.
-pub(super) struct Entry<'a> {
-    pub name: &'a Name,
-    pub short: ShortName,
-    pub target: Target,
-}
-
-/// What a name stands for, by its number.
-#[derive(Clone, Copy)]
-pub(super) enum Target {
-    Folder(usize),
-    File(usize),
-}
-
-impl FatFolder<'_> {
-    pub(super) fn len(&self) -> u64 {
-        self.n_slots * ENTRY_LEN
-    }
-}
-
-impl Entry<'_> {
-    /// Whether the short name says it all: it is the name.
-    pub(super) fn is_short(&self) -> bool {
-        self.short.to_string() == self.name.as_str()
-    }
-
-    fn n_slots(&self) -> u64 {
-        let n_long =
-            if self.is_short() { 0 } else { self.name.as_str().encode_utf16().count().div_ceil(LONG_NAME_UNITS) };
-        1 + n_long as u64
-    }
-}
-
-impl<'a> Tree<'a> {
+impl<'a> FatTree<'a> {
+    /// The tree below a root, if a FAT volume can hold it.
     pub(super) fn of(root: &'a Folder, label: Option<[u8; 11]>) -> Result<Self> {
-        let mut tree = Self { label, folders: Vec::new(), files: Vec::new() };
-        // The second part is the path, for messages.
-        let mut waiting = vec![(root, String::new(), 0)];
-        let mut next = 0;
-        while next < waiting.len() {
-            let (folder, path, parent) = (waiting[next].0, std::mem::take(&mut waiting[next].1), waiting[next].2);
-            let mut entries = Vec::with_capacity(folder.iter().len());
-            let mut taken = HashSet::with_capacity(folder.iter().len());
-            let shorts = short_names(folder, &mut taken);
-            for ((name, node), short) in folder.iter().zip(shorts) {
-                let target = match node {
-                    Node::Folder(inner) => {
-                        waiting.push((inner, format!("{path}{name}/"), next));
-                        Target::Folder(waiting.len() - 1)
-                    }
-                    Node::File(content) => {
-                        check_len(content, &path, name)?;
-                        tree.files.push(content);
-                        Target::File(tree.files.len() - 1)
-                    }
-                };
-                entries.push(Entry { name, short, target });
+        let items = Tree::new(root);
+        let n_items = items.items().len();
+        let root_name = ShortName([b' '; 11]);
+        let mut tree = Self { items, label, shorts: vec![root_name; n_items], n_slots: vec![0; n_items] };
+        for number in 0..n_items {
+            match tree.items.items()[number].what {
+                What::Folder { .. } => tree.enter(number)?,
+                What::File(content) => check_len(content, || tree.items.path(number))?,
             }
-            // The root has the label, every other folder itself and its parent.
-            let n_own = if next == 0 { u64::from(label.is_some()) } else { 2 };
-            let n_slots = n_own + entries.iter().map(Entry::n_slots).sum::<u64>();
-            if n_slots > MAX_ENTRIES {
-                return Err(Error::new(format!(
-                    "the folder `/{path}` needs {n_slots} FAT directory entries, and FAT holds {MAX_ENTRIES}"
-                ))
-                .help("spread its files over sub-folders; a long name takes an entry for each 13 characters"));
-            }
-            tree.folders.push(FatFolder { parent, entries, n_slots });
-            next += 1;
         }
         Ok(tree)
     }
 
-    pub(super) fn folders(&self) -> &[FatFolder<'a>] {
-        &self.folders
+    /// Gives what is in a folder its short names, and the folder its length.
+    fn enter(&mut self, folder: usize) -> Result<()> {
+        let within = self.items.items_in(folder);
+        let shorts = short_names(&self.items.items()[within.clone()]);
+        self.shorts[within.clone()].copy_from_slice(&shorts);
+        // The root has the label, every other folder itself and its parent.
+        let n_own = if folder == 0 { u64::from(self.label.is_some()) } else { 2 };
+        let n_slots = n_own + within.map(|item| self.n_slots_of_entry(item)).sum::<u64>();
+        if n_slots > MAX_ENTRIES {
+            let path = if folder == 0 { "/".into() } else { format!("/{}/", self.items.path(folder)) };
+            return Err(Error::new(format!(
+                "the folder `{path}` needs {n_slots} FAT directory entries, and FAT holds {MAX_ENTRIES}"
+            ))
+            .help("spread its files over sub-folders; a long name takes an entry for each 13 characters"));
+        }
+        self.n_slots[folder] = n_slots;
+        Ok(())
     }
 
-    pub(super) fn files(&self) -> &[&'a Content] {
-        &self.files
+    /// Whether the short name of an item says it all: it is the name.
+    pub(super) fn is_short(&self, item: usize) -> bool {
+        self.shorts[item].to_string() == self.items.items()[item].name
+    }
+
+    pub(super) fn short(&self, item: usize) -> ShortName {
+        self.shorts[item]
+    }
+
+    fn n_slots_of_entry(&self, item: usize) -> u64 {
+        let n_units = || self.items.items()[item].name.encode_utf16().count();
+        let n_long = if self.is_short(item) { 0 } else { n_units().div_ceil(LONG_NAME_UNITS) };
+        1 + n_long as u64
+    }
+
+    /// The length in bytes of a folder or file.
+    pub(super) fn len(&self, item: usize) -> u64 {
+        match self.items.items()[item].what {
+            What::Folder { .. } => self.n_slots[item] * ENTRY_LEN,
+            What::File(content) => content.len(),
+        }
     }
 
     /// The label as the boot sector has it.
@@ -124,39 +96,54 @@ impl<'a> Tree<'a> {
     }
 
     pub(super) fn n_root_entries(&self) -> u64 {
-        self.folders[0].n_slots
+        self.n_slots[0]
+    }
+
+    /// The numbers of the folders, the root first.
+    pub(super) fn folders(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.items.items().len()).filter(|item| self.items.is_folder(*item))
+    }
+
+    /// The numbers of the files, with their contents.
+    pub(super) fn files(&self) -> impl Iterator<Item = (usize, &'a Content)> + '_ {
+        let items = self.items.items().iter().enumerate();
+        items.filter_map(|(number, item)| match item.what {
+            What::File(content) => Some((number, content)),
+            What::Folder { .. } => None,
+        })
     }
 
     pub(super) fn content_len(&self) -> u64 {
-        self.files.iter().map(|content| content.len()).sum()
+        self.files().map(|(_, content)| content.len()).sum()
     }
 }
 
 /// The short names of a folder's entries in their order. Names that are short ones keep them whoever comes first.
-fn short_names(folder: &Folder, taken: &mut HashSet<ShortName>) -> Vec<ShortName> {
-    let exact: Vec<_> = folder.iter().map(|(name, _)| ShortName::exact(name.as_str())).collect();
+fn short_names(entries: &[Item]) -> Vec<ShortName> {
+    let exact: Vec<_> = entries.iter().map(|entry| ShortName::exact(entry.name)).collect();
+    let mut taken: HashSet<_> = HashSet::with_capacity(entries.len());
     taken.extend(exact.iter().flatten());
-    folder
-        .iter()
-        .zip(exact)
-        .map(|((name, _), exact)| {
-            exact.unwrap_or_else(|| {
-                let short = short_name(name.as_str(), taken);
-                taken.insert(short);
-                short
-            })
+    let names = entries.iter().zip(exact).map(|(entry, exact)| {
+        exact.unwrap_or_else(|| {
+            let short = short_name(entry.name, &taken);
+            taken.insert(short);
+            short
         })
-        .collect()
+    });
+    names.collect()
 }
 
-fn check_len(content: &Content, path: &str, name: &Name) -> Result<()> {
-    if content.len() <= u64::from(u32::MAX) {
+/// The longest file of a FAT volume, in bytes.
+pub const MAX_FILE_LEN: u64 = u32::MAX as u64;
+
+fn check_len(content: &Content, path: impl FnOnce() -> String) -> Result<()> {
+    if content.len() <= MAX_FILE_LEN {
         return Ok(());
     }
     Err(Error::new(format!(
-        "the file `{path}{name}` has {} bytes, and a FAT volume holds files of at most {} bytes",
+        "the file `{}` has {} bytes, and a FAT volume holds files of at most {MAX_FILE_LEN} bytes",
+        path(),
         content.len(),
-        u32::MAX
     ))
     .help("split the file if it is a WIM, or use another form of medium"))
 }

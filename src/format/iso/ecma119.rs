@@ -7,8 +7,8 @@ use super::SECTOR;
 use super::bytes::Bytes;
 use super::name::{self, Charset};
 use super::places::{Places, Run};
-use super::tree::{Tree, What};
 use crate::date::Date;
+use crate::format::tree::{Tree, What};
 use crate::volume::Volume;
 
 /// The most bytes that one record of a file holds in whole sectors.

@@ -8,12 +8,12 @@ use super::name::Charset;
 use super::places::{Places, Run};
 use super::sectors;
 use super::sheet::Sheet;
-use super::slack::{ALIGNMENT, Order, Thing};
-use super::tree::{Item, Tree, What};
 use super::udf;
+use super::unicode::compressed_len;
 use crate::content::Content;
-use crate::error::Error;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::format::slack::{Order, Rooms, Thing};
+use crate::format::tree::{Item, Tree, What};
 use crate::layout::{Layout, Piece, Slack};
 use crate::volume::Volume;
 
@@ -36,7 +36,7 @@ struct Disc<'a> {
     tree: Tree<'a>,
     views: [View; 2],
     order: Order,
-    slack: Slack,
+    rooms: Rooms,
     /// Of each boot image: the item of the tree that is the same file.
     boot_files: Vec<Option<usize>>,
 }
@@ -45,12 +45,14 @@ struct Disc<'a> {
 pub fn layout(volume: &Volume, slack: Slack) -> Result<Layout> {
     udf::check_label(&volume.label)?;
     catalog::check(&volume.boot)?;
-    let tree = Tree::new(&volume.root)?;
+    let tree = Tree::new(&volume.root);
+    check_paths(&tree)?;
     check_sizes(volume, &tree)?;
     let views = [Charset::Iso, Charset::Joliet].map(|charset| View::new(&tree, charset));
     let boot_files = volume.boot.iter().map(|entry| same_file(&tree, &entry.image)).collect();
-    let order = Order::new(&tree, &volume.parts, slack);
-    let disc = Disc { volume, tree, views, order, slack, boot_files };
+    let rooms = Rooms::new(slack, SECTOR);
+    let order = Order::new(&tree, &volume.parts, rooms);
+    let disc = Disc { volume, tree, views, order, rooms, boot_files };
     let unknown = Places::unknown(&disc.tree, volume.boot.len());
     let (known, measured) = emit(&disc, &unknown, Sheet::default());
     if u32::try_from(known.n_sectors).is_err() {
@@ -62,6 +64,35 @@ pub fn layout(volume: &Volume, slack: Slack) -> Result<Layout> {
     let (found, Sheet { extents, .. }) = emit(&disc, &known, Sheet { extents, ..Sheet::default() });
     assert!(found == known, "the two runs place the same structures");
     Ok(Layout::new(known.n_sectors * SECTOR, extents.unwrap_or_default()))
+}
+
+/// ECMA-119 6.9.1: the path tables number folders with 16 bits. UDF counts links to a folder with 16 bits, too.
+const MAX_FOLDERS: u64 = 65_535;
+
+/// OSTA UDF 1.02, section 3.3: maximum path length in bytes.
+const MAX_PATH_LEN: usize = 1_023;
+
+/// Refuses a tree that is too deep, or has too many folders.
+fn check_paths(tree: &Tree) -> Result<()> {
+    let mut path_lens = vec![0; tree.items().len()];
+    for (item, Item { name, parent, .. }) in tree.items().iter().enumerate().skip(1) {
+        // ECMA-167 4/8.7.1: the lengths of the identifiers and one for each of them.
+        let path_len = path_lens[*parent] + compressed_len(name) + 1;
+        if path_len > MAX_PATH_LEN {
+            let path = tree.path(item);
+            return Err(Error::new(format!(
+                "the path `{path}` has {path_len} bytes on the disc, and UDF holds {MAX_PATH_LEN}"
+            ))
+            .help("shorten the names of its folders"));
+        }
+        path_lens[item] = path_len;
+    }
+    let n_folders = tree.n_folders();
+    if n_folders > MAX_FOLDERS {
+        return Err(Error::new(format!("the volume has {n_folders} folders, and a disc holds {MAX_FOLDERS}"))
+            .help("pack the folders that belong together into an archive or a WIM file"));
+    }
+    Ok(())
 }
 
 /// Refuses what is too large on its own. So no sum of lengths exceeds 64 bits later.
@@ -100,9 +131,9 @@ fn same_file(tree: &Tree, image: &Layout) -> Option<usize> {
 fn emit(disc: &Disc, known: &Places, mut out: Sheet) -> (Places, Sheet) {
     let mut found = Places::unknown(&disc.tree, disc.volume.boot.len());
     emit_head(disc, known, &mut found, &mut out);
-    out.align(ALIGNMENT);
+    out.align(disc.rooms.alignment());
     emit_files(disc, Made::Elsewhere, &mut found, &mut out);
-    if disc.slack == Slack::Ample {
+    if disc.rooms.slack() == Slack::Ample {
         out.align(structure_granule(out.sector));
     }
     for view in &disc.views {
@@ -157,7 +188,7 @@ fn emit_head(disc: &Disc, known: &Places, found: &mut Places, out: &mut Sheet) {
     out.put(udf::anchor(ANCHOR));
     out.put(udf::file_set(disc.volume, known));
     if !fit_in_head {
-        let end = match disc.slack {
+        let end = match disc.rooms.slack() {
             Slack::Ample => out.sector + n_table_sectors.next_power_of_two(),
             Slack::None => out.sector,
         };
@@ -198,18 +229,18 @@ fn emit_files(disc: &Disc, made: Made, found: &mut Places, out: &mut Sheet) {
             What::File(Content::Source(source)) if made == Made::Elsewhere => source.len() >= LARGE,
             What::File(_) => continue,
         };
-        things.push(Thing { item, n_sectors: sectors(tree.file_len(item)), is_alone });
+        things.push(Thing { item, n_units: sectors(tree.file_len(item)), is_alone });
     }
     if made == Made::Elsewhere {
         let boot = disc.volume.boot.iter().zip(&disc.boot_files).enumerate();
         let apart = boot.filter(|(_, (_, file))| file.is_none());
         things.extend(apart.map(|(n, (entry, _))| Thing {
             item: n_items + n,
-            n_sectors: sectors(catalog::room(entry)),
+            n_units: sectors(catalog::room(entry)),
             is_alone: true,
         }));
     }
-    out.put_arranged(disc.slack, disc.order.arrange(things), |item, out| match tree.items().get(item) {
+    out.put_arranged(disc.rooms, disc.order.arrange(things), |item, out| match tree.items().get(item) {
         Some(Item { what: What::File(content), .. }) => {
             found.data[item] = Run { sector: out.sector, len: content.len() };
             out.put_content(content);
@@ -239,8 +270,8 @@ fn emit_view(disc: &Disc, view: &View, known: &Places, found: &mut Places, out: 
 fn emit_udf(disc: &Disc, known: &Places, found: &mut Places, out: &mut Sheet) {
     let data = &mut found.data;
     emit_folders(disc, |folder| udf::folder(&disc.tree, folder, known), |folder, run| data[folder] = run, out);
-    let things = (0..disc.tree.items().len()).map(|item| Thing { item, n_sectors: 1, is_alone: false });
-    out.put_arranged(disc.slack, disc.order.arrange(things), |item, out| {
+    let things = (0..disc.tree.items().len()).map(|item| Thing { item, n_units: 1, is_alone: false });
+    out.put_arranged(disc.rooms, disc.order.arrange(things), |item, out| {
         found.entries[item] = out.sector;
         out.put(udf::file_entry(&disc.tree, item, disc.volume.date, known));
     });
@@ -252,8 +283,8 @@ fn emit_folders(disc: &Disc, bytes_of: impl Fn(usize) -> Vec<u8>, mut note: impl
     let bytes_of = |item| if disc.tree.is_folder(item) { bytes_of(item) } else { Vec::new() };
     let mut bytes: Vec<_> = (0..disc.tree.items().len()).map(bytes_of).collect();
     let folders = bytes.iter().enumerate().filter(|(_, bytes)| !bytes.is_empty());
-    let things = folders.map(|(item, bytes)| Thing { item, n_sectors: sectors(bytes.len() as u64), is_alone: false });
-    out.put_arranged(disc.slack, disc.order.arrange(things), |folder, out| {
+    let things = folders.map(|(item, bytes)| Thing { item, n_units: sectors(bytes.len() as u64), is_alone: false });
+    out.put_arranged(disc.rooms, disc.order.arrange(things), |folder, out| {
         let bytes = std::mem::take(&mut bytes[folder]);
         note(folder, Run { sector: out.sector, len: bytes.len() as u64 });
         out.put(bytes);

@@ -2,7 +2,7 @@
 //! and known in the second.
 
 use super::SECTOR;
-use super::tree::Tree;
+use crate::format::tree::Tree;
 
 /// The first sector of the UDF partition, which runs to the sector before the last.
 pub const PARTITION: u64 = 257;

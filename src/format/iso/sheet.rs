@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::slack::{Arrangement, room};
 use super::{SECTOR, sectors};
 use crate::content::Content;
-use crate::layout::{Extent, Layout, Piece, Slack};
+use crate::format::slack::{Arrangement, Rooms};
+use crate::layout::{Extent, Layout, Piece};
 
 /// The disc as far as it is described: in the first run only numbers of sectors and extents, in the second the
 /// extents as well.
@@ -30,13 +30,13 @@ impl Sheet {
     }
 
     /// Puts arranged things in their places, and leaves the room behind them that so many things deserve.
-    pub fn put_arranged(&mut self, slack: Slack, arrangement: Arrangement, mut put: impl FnMut(usize, &mut Self)) {
+    pub fn put_arranged(&mut self, rooms: Rooms, arrangement: Arrangement, mut put: impl FnMut(usize, &mut Self)) {
         let start = self.sector;
         for (thing, sector) in arrangement.places {
             self.go_to(start + sector);
             put(thing, self);
         }
-        self.go_to(start + room(slack, arrangement.n_sectors));
+        self.go_to(start + rooms.of(arrangement.n_units));
     }
 
     pub fn put(&mut self, bytes: Vec<u8>) {

@@ -5,11 +5,11 @@
 
 use super::bytes::Bytes;
 use super::places::{PARTITION, Places, Run};
-use super::tree::{Tree, What};
 use super::unicode::{compressed, compressed_len};
 use super::{SECTOR, sectors};
 use crate::date::Date;
 use crate::error::{Error, Result};
+use crate::format::tree::{Tree, What};
 use crate::volume::Volume;
 
 /// OSTA UDF 1.02, 2.1.5.3: the revision in the suffixes of identifiers.

@@ -1,32 +1,39 @@
 //! Which thing comes after which, and how much room is left behind it, so that a small change moves little.
 //!
-//! [`Order::arrange`] is used for every kind of thing on a disc: files, folders of each file system, file entries.
-//! The parent module's documentation says what groups, regions and slots are. Places follow from paths and lengths
+//! [`Order::arrange`] is used for every kind of thing on a medium: files, folders of each file system, file entries.
+//! The documentation of [`iso`](super::iso) says what groups, regions and slots are. Room is counted in units, which
+//! are the sectors of a disc and the clusters of a FAT volume. Places follow from paths and lengths
 //! alone: that something was elsewhere before is not known here.
 
-use super::SECTOR;
 use super::tree::{Item, Tree};
 use crate::layout::Slack;
 
-/// Things from here on, in sectors, are groups of their own, and start at a multiple of 4,096 bytes in any case.
-const BIG: u64 = (64 << 10) / SECTOR;
+/// Things of so many bytes and more are groups of their own, and start at a multiple of [`ALIGNMENT`] in any case.
+const BIG: u64 = 64 << 10;
 
-/// Everything that has slack starts at a multiple of so many sectors, which is 4,096 bytes: a file system can share
-/// the blocks there, and move them without copying.
-pub const ALIGNMENT: u64 = 2;
+/// Everything that has slack starts at a multiple of so many bytes: a file system can share the blocks there, and move
+/// them without copying.
+const ALIGNMENT: u64 = 4_096;
 
 /// How many levels of groups there are.
 const N_LEVELS: usize = 3;
 /// So many things make a group on average, and so many groups of one level one of the next: a power of two.
 const GROUP_BITS: u32 = 5;
 /// Room comes in shares of a power of two: in eighths for the groups of the first level, and in thirty-seconds for
-/// those of the others, for slots and for all larger parts of the disc.
+/// those of the others, for slots and for all larger parts of the medium.
 const GROUP_SHARES: [u64; N_LEVELS] = [8, 32, 32];
 const SLOT_SHARES: u64 = 32;
 
+/// How much room is left behind things that are counted in units of so many bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct Rooms {
+    slack: Slack,
+    unit_len: u64,
+}
+
 /// The order of a tree's things, and where groups start.
 pub struct Order {
-    slack: Slack,
+    rooms: Rooms,
     /// Of each item: its place in the tree, depth first.
     ranks: Vec<u32>,
     /// Of each item: the rank of the part that it belongs to.
@@ -40,7 +47,7 @@ pub struct Order {
 pub struct Thing {
     /// Its number in the tree, or beyond the tree's.
     pub item: usize,
-    pub n_sectors: u64,
+    pub n_units: u64,
     /// Whether it has a slot of its own, rather than a place in the region of its part.
     pub is_alone: bool,
 }
@@ -48,9 +55,9 @@ pub struct Thing {
 /// Things with their places, which count from the start of the arrangement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Arrangement {
-    /// The number of each thing and its sector, ascending.
+    /// The number of each thing and its first unit, ascending.
     pub places: Vec<(usize, u64)>,
-    pub n_sectors: u64,
+    pub n_units: u64,
 }
 
 /// A thing alone, or the things of a region.
@@ -58,12 +65,12 @@ struct Slot {
     rank: u32,
     start: usize,
     end: usize,
-    n_sectors: u64,
+    n_units: u64,
 }
 
 impl Order {
     /// The order of a tree, the folders and files at the paths `parts` being kept together.
-    pub fn new(tree: &Tree, parts: &[String], slack: Slack) -> Self {
+    pub fn new(tree: &Tree, parts: &[String], rooms: Rooms) -> Self {
         let n_items = tree.items().len();
         let mut ranks = vec![0; n_items];
         for (rank, item) in tree.depth_first().into_iter().enumerate() {
@@ -81,7 +88,7 @@ impl Order {
             parts[item] = if is_part[item] { ranks[item] } else { parts[*parent] };
         }
         let levels = hashes.into_iter().map(|hash| PathHash(hash).level()).collect();
-        Self { slack, ranks, parts, levels }
+        Self { rooms, ranks, parts, levels }
     }
 
     /// Gives things their places.
@@ -96,14 +103,14 @@ impl Order {
             match slots.last_mut() {
                 Some(slot) if !thing.is_alone && !things[slot.start].is_alone && slot.rank == rank => {
                     slot.end = n + 1;
-                    slot.n_sectors += thing.n_sectors;
+                    slot.n_units += thing.n_units;
                 }
-                _ => slots.push(Slot { rank, start: n, end: n + 1, n_sectors: thing.n_sectors }),
+                _ => slots.push(Slot { rank, start: n, end: n + 1, n_units: thing.n_units }),
             }
         }
         // A stable sort: within a power of two, slots stay in the order of the tree.
-        slots.sort_by_key(|slot| slot.n_sectors.leading_zeros());
-        let mut arrangement = Arrangement { places: Vec::with_capacity(things.len()), n_sectors: 0 };
+        slots.sort_by_key(|slot| slot.n_units.leading_zeros());
+        let mut arrangement = Arrangement { places: Vec::with_capacity(things.len()), n_units: 0 };
         for slot in slots {
             self.fill(&things[slot.start..slot.end], &mut arrangement);
         }
@@ -117,53 +124,68 @@ impl Order {
 
     /// Puts the things of a slot behind those that have their places.
     fn fill(&self, things: &[Thing], arrangement: &mut Arrangement) {
-        let start = arrangement.n_sectors;
+        let start = arrangement.n_units;
         let mut at = start;
         let mut groups = [start; N_LEVELS];
         let mut is_after_big = false;
         for thing in things {
-            let is_big = thing.n_sectors >= BIG;
+            let is_big = thing.n_units >= BIG.div_ceil(self.rooms.unit_len);
             let level = self.levels.get(thing.item).map_or(0, |level| usize::from(*level));
             // What is big is a group of the first level, so what starts a group of things starts one of groups.
             let n_levels = (level + usize::from(is_big)).max(usize::from(is_after_big)).min(N_LEVELS);
             self.close(&groups[..n_levels], &mut at);
             groups[..n_levels].fill(at);
             if is_big {
-                at = at.next_multiple_of(ALIGNMENT);
+                at = at.next_multiple_of(self.rooms.alignment());
             }
             arrangement.places.push((thing.item, at));
-            at += thing.n_sectors;
+            at += thing.n_units;
             is_after_big = is_big;
         }
         if !things.iter().all(|thing| thing.is_alone) {
             self.close(&groups, &mut at);
         }
-        arrangement.n_sectors = start + room(self.slack, at - start);
+        arrangement.n_units = start + self.rooms.of(at - start);
     }
 
     /// Leaves room behind the groups that end here, the first level first.
     fn close(&self, groups: &[u64], at: &mut u64) {
         for (start, shares) in groups.iter().zip(GROUP_SHARES) {
-            *at = start + in_shares(self.slack, *at - start, shares);
+            *at = start + self.rooms.in_shares(*at - start, shares);
         }
     }
 }
 
-/// The room for a slot, or for a larger part of the disc, that takes so many sectors.
-pub fn room(slack: Slack, n_sectors: u64) -> u64 {
-    in_shares(slack, n_sectors, SLOT_SHARES)
-}
+impl Rooms {
+    pub fn new(slack: Slack, unit_len: u64) -> Self {
+        Self { slack, unit_len }
+    }
 
-/// So many sectors with the room behind them: a multiple of so small a share of their power of two.
-fn in_shares(slack: Slack, n_sectors: u64, shares: u64) -> u64 {
-    match slack {
-        Slack::None => n_sectors,
-        Slack::Ample if n_sectors == 0 => 0,
-        Slack::Ample => n_sectors.next_multiple_of(((1 << n_sectors.ilog2()) / shares).max(ALIGNMENT)),
+    pub fn slack(self) -> Slack {
+        self.slack
+    }
+
+    /// Everything that has slack starts at a multiple of so many units.
+    pub fn alignment(self) -> u64 {
+        ALIGNMENT.div_ceil(self.unit_len)
+    }
+
+    /// The room for a slot, or for a larger part of the medium, that takes so many units.
+    pub fn of(self, n_units: u64) -> u64 {
+        self.in_shares(n_units, SLOT_SHARES)
+    }
+
+    /// So many units with the room behind them: a multiple of so small a share of their power of two.
+    fn in_shares(self, n_units: u64, shares: u64) -> u64 {
+        match self.slack {
+            Slack::None => n_units,
+            Slack::Ample if n_units == 0 => 0,
+            Slack::Ample => n_units.next_multiple_of(((1 << n_units.ilog2()) / shares).max(self.alignment())),
+        }
     }
 }
 
-/// Tells paths apart: FNV-1a with 64 bits. Discs have the places that follow from it, so it must not change.
+/// Tells paths apart: FNV-1a with 64 bits. Media have the places that follow from it, so it must not change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct PathHash(u64);
 
@@ -207,8 +229,8 @@ mod tests {
     #[test]
     fn where_groups_start_depends_on_each_path_alone() {
         let levels = |root: &Folder, path: &str| {
-            let tree = Tree::new(root).unwrap();
-            Order::new(&tree, &[], Slack::Ample).levels[tree.find(path).unwrap()]
+            let tree = Tree::new(root);
+            Order::new(&tree, &[], Rooms::new(Slack::Ample, 2_048)).levels[tree.find(path).unwrap()]
         };
         let all = folder(many());
         let n_starts = many().iter().filter(|path| levels(&all, path) > 0).count();
@@ -219,30 +241,33 @@ mod tests {
     }
 
     #[test]
-    fn the_hash_of_a_path_is_that_of_finished_discs() {
+    fn the_hash_of_a_path_is_that_of_finished_media() {
         assert_eq!(PathHash::default().then("sources").then("boot.wim").0, 0x114F_9854_90F5_880C);
     }
 
     #[test]
     fn room_is_in_whole_blocks_and_little() {
-        for n_sectors in (0..3_000).chain([100_000, 1 << 31, (1 << 31) + 1]) {
-            let with_room = room(Slack::Ample, n_sectors);
-            assert!(with_room >= n_sectors && with_room.is_multiple_of(ALIGNMENT));
-            assert!(with_room <= n_sectors + (n_sectors / SLOT_SHARES).max(ALIGNMENT - 1), "{n_sectors}: {with_room}");
-            assert_eq!(room(Slack::Ample, with_room), with_room, "room for what has room is no more");
-            assert_eq!(room(Slack::None, n_sectors), n_sectors);
+        for unit_len in [512, 2_048, 16_384] {
+            let (ample, none) = (Rooms::new(Slack::Ample, unit_len), Rooms::new(Slack::None, unit_len));
+            for n_units in (0..3_000).chain([100_000, 1 << 31, (1 << 31) + 1]) {
+                let (with_room, most) = (ample.of(n_units), (n_units / SLOT_SHARES).max(ample.alignment() - 1));
+                assert!(with_room >= n_units && (with_room * unit_len).is_multiple_of(ALIGNMENT));
+                assert!(with_room <= n_units + most, "{n_units}: {with_room}");
+                assert_eq!(ample.of(with_room), with_room, "room for what has room is no more");
+                assert_eq!(none.of(n_units), n_units);
+            }
         }
     }
 
-    fn arranged(slack: Slack, parts: &[&str], paths: &[String], n_sectors: impl Fn(&str) -> u64) -> Vec<(String, u64)> {
+    fn arranged(slack: Slack, parts: &[&str], paths: &[String], n_units: impl Fn(&str) -> u64) -> Vec<(String, u64)> {
         let root = folder(paths.iter().cloned());
-        let tree = Tree::new(&root).unwrap();
+        let tree = Tree::new(&root);
         let parts: Vec<_> = parts.iter().map(|path| (*path).to_owned()).collect();
         let files = (0..tree.items().len()).filter(|item| !tree.is_folder(*item));
-        let thing = |item| Thing { item, n_sectors: n_sectors(&tree.path(item)), is_alone: false };
-        let arrangement = Order::new(&tree, &parts, slack).arrange(files.map(thing));
+        let thing = |item| Thing { item, n_units: n_units(&tree.path(item)), is_alone: false };
+        let arrangement = Order::new(&tree, &parts, Rooms::new(slack, 2_048)).arrange(files.map(thing));
         let mut places: Vec<_> = arrangement.places.iter().map(|(item, at)| (tree.path(*item), *at)).collect();
-        places.push(("end".into(), arrangement.n_sectors));
+        places.push(("end".into(), arrangement.n_units));
         places
     }
 

@@ -1,11 +1,9 @@
-//! The volume's tree as one list, which every file system of the disc numbers its structures by.
+//! A volume's tree as one list, which every file system numbers its structures by.
 
 use std::cmp::Ordering;
 use std::ops::Range;
 
-use super::unicode::compressed_len;
 use crate::content::Content;
-use crate::error::{Error, Result};
 use crate::volume::{Folder, Name, Node};
 
 /// All folders and files, breadth first: the root is item 0, and the items of a folder follow each other.
@@ -29,51 +27,31 @@ pub enum What<'a> {
     File(&'a Content),
 }
 
-/// ECMA-119 6.9.1: the path tables number folders with 16 bits. UDF counts links to a folder with 16 bits, too.
-const MAX_FOLDERS: u64 = 65_535;
-
-/// OSTA UDF 1.02, section 3.3: maximum path length in bytes.
-const MAX_PATH_LEN: usize = 1_023;
-
 impl<'a> Tree<'a> {
-    /// The tree below a root, if a disc can hold it.
-    pub fn new(root: &'a Folder) -> Result<Self> {
+    /// The tree below a root.
+    pub fn new(root: &'a Folder) -> Self {
         let mut items = vec![Item { name: "", parent: 0, what: What::Folder { items: 0..0 } }];
-        let mut folders = vec![(0, root, 0)];
+        let mut folders = vec![(0, root)];
         // The loop adds to the list that it walks: that makes it breadth first, and deep trees need no stack.
         let mut next = 0;
-        while let Some(&(item, folder, path_len)) = folders.get(next) {
+        while let Some(&(item, folder)) = folders.get(next) {
             next += 1;
             let start = items.len();
             for (name, node) in folder.iter() {
-                let name = name.as_str();
-                // ECMA-167 4/8.7.1: the lengths of the identifiers and one for each of them.
-                let path_len = path_len + compressed_len(name) + 1;
                 let what = match node {
                     Node::File(content) => What::File(content),
                     Node::Folder(folder) => {
-                        folders.push((items.len(), folder, path_len));
+                        folders.push((items.len(), folder));
                         What::Folder { items: 0..0 }
                     }
                 };
-                items.push(Item { name, parent: item, what });
-                if path_len > MAX_PATH_LEN {
-                    let path = path_of(&items, items.len() - 1);
-                    return Err(Error::new(format!(
-                        "the path `{path}` has {path_len} bytes on the disc, and UDF holds {MAX_PATH_LEN}"
-                    ))
-                    .help("shorten the names of its folders"));
-                }
+                items.push(Item { name: name.as_str(), parent: item, what });
             }
             let end = items.len();
             items[item].what = What::Folder { items: start..end };
         }
         let n_folders = folders.len() as u64;
-        if n_folders > MAX_FOLDERS {
-            return Err(Error::new(format!("the volume has {n_folders} folders, and a disc holds {MAX_FOLDERS}"))
-                .help("pack the folders that belong together into an archive or a WIM file"));
-        }
-        Ok(Self { items, n_folders })
+        Self { items, n_folders }
     }
 
     pub fn items(&self) -> &[Item<'a>] {
@@ -122,7 +100,13 @@ impl<'a> Tree<'a> {
     }
 
     pub fn path(&self, item: usize) -> String {
-        path_of(&self.items, item)
+        let (mut item, mut names) = (item, Vec::new());
+        while item != 0 {
+            names.push(self.items[item].name);
+            item = self.items[item].parent;
+        }
+        names.reverse();
+        names.join("/")
     }
 
     /// The item numbers in the order of a reader who enters each folder as he comes by, the root first.
@@ -135,14 +119,4 @@ impl<'a> Tree<'a> {
         }
         order
     }
-}
-
-fn path_of(items: &[Item], mut item: usize) -> String {
-    let mut names = Vec::new();
-    while item != 0 {
-        names.push(items[item].name);
-        item = items[item].parent;
-    }
-    names.reverse();
-    names.join("/")
 }
