@@ -11,6 +11,8 @@ use std::ops::Range;
 
 use crate::diff::content_folder;
 use crate::format::iso::{Disc, Part};
+use crate::format::wim::stored;
+use crate::format::wim::stored::Stored;
 use crate::output::{Carrier, lists};
 
 pub use marks::{Marks, Reads, State, marks};
@@ -56,9 +58,9 @@ pub enum Kind {
     SmallFiles,
     /// A boot program that is no file of the medium.
     BootProgram,
-    /// Folders of ISO 9660, Joliet or UDF.
+    /// Folders of ISO 9660, Joliet or UDF, or the metadata of a WIM file.
     Folders,
-    /// Where UDF says where files and folders are.
+    /// Where UDF, or the blob table of a WIM file, says where files and folders are.
     FileEntries,
     /// What the medium says of itself.
     Lists,
@@ -145,6 +147,7 @@ impl Map {
     pub fn of(carrier: &Carrier) -> Self {
         let mut items = match carrier {
             Carrier::Disc(disc) => items_of_disc(disc),
+            Carrier::Wim(wim) => items_of_wim(wim),
         };
         items.sort_by_key(|item| (item.place.start, item.place.end));
         let mut regions: Vec<Region> = Vec::new();
@@ -199,22 +202,41 @@ fn belongs(last: &Region, kind: Kind, name: &str) -> bool {
     }
 }
 
-fn items_of_disc(disc: &Disc) -> Vec<Item> {
-    let mut items = Vec::new();
-    let mut starts = BTreeSet::new();
-    for file in disc.files().iter().filter(|file| !file.is_folder) {
-        let folder = content_folder(&file.path);
-        let (kind, name) = match file.len {
-            _ if folder == lists::FOLDER => (Kind::Lists, folder),
-            len if len >= LARGE => (Kind::LargeFile, file.path.as_str()),
-            _ => (Kind::SmallFiles, folder),
+/// The pieces of a file.
+fn items_of_file<'a>(path: &'a str, len: u64, places: &'a [Range<u64>]) -> impl Iterator<Item = Item> + 'a {
+    let folder = content_folder(path);
+    let (kind, name) = match len {
+        _ if folder == lists::FOLDER => (Kind::Lists, folder),
+        len if len >= LARGE => (Kind::LargeFile, path),
+        _ => (Kind::SmallFiles, folder),
+    };
+    let item = move |(n, place): (usize, &Range<u64>)| {
+        let (name, file) = (name.to_owned(), Some((path.to_owned(), n == 0)));
+        Item { place: place.clone(), kind, name, file }
+    };
+    places.iter().enumerate().map(item)
+}
+
+fn items_of_wim(wim: &Stored) -> Vec<Item> {
+    let files = wim.files.iter();
+    let mut items: Vec<_> = files.flat_map(|file| items_of_file(&file.path, file.len, file.place.as_slice())).collect();
+    for (part, place) in &wim.structures {
+        let (kind, name) = match part {
+            stored::Part::Header => (Kind::Head, "header"),
+            stored::Part::Metadata => (Kind::Folders, "metadata"),
+            stored::Part::BlobTable => (Kind::FileEntries, "blob table"),
+            stored::Part::Xml => (Kind::Head, "XML"),
+            stored::Part::Integrity => (Kind::Head, "integrity table"),
         };
-        for (n, place) in file.extents.iter().enumerate() {
-            starts.insert(place.start);
-            let file = Some((file.path.clone(), n == 0));
-            items.push(Item { place: place.clone(), kind, name: name.to_owned(), file });
-        }
+        items.push(Item { place: place.clone(), kind, name: name.into(), file: None });
     }
+    items
+}
+
+fn items_of_disc(disc: &Disc) -> Vec<Item> {
+    let files = disc.files().iter().filter(|file| !file.is_folder);
+    let mut items: Vec<_> = files.flat_map(|file| items_of_file(&file.path, file.len, &file.extents)).collect();
+    let starts: BTreeSet<_> = items.iter().map(|item| item.place.start).collect();
     for structure in &disc.structures {
         let (kind, name) = match structure.part {
             Part::Descriptors => (Kind::Head, "descriptors"),

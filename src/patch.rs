@@ -82,7 +82,8 @@ impl Gap {
 
 impl Patch {
     /// What has to change in an output of `old_len` bytes that holds the files `old`, so that it holds the files
-    /// `new` and has `new_len` bytes. Two files of one output never overlap.
+    /// `new` and has `new_len` bytes. Two files of one output share
+    /// a place or do not overlap.
     pub fn new(old_len: u64, old: &[Part], new_len: u64, new: &[Part], ability: Ability) -> Self {
         Self::of(old_len, new_len, &keep::kept(old, new, ability), &|_| false)
     }

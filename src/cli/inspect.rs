@@ -37,11 +37,14 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     }
     let path = &arguments.medium;
     let mut file = write::open(path)?;
-    if starts_with(&mut file, WIM_MAGIC).map_err(|error| Error::io("reading", path, error))? {
+    let is_wim = starts_with(&mut file, WIM_MAGIC).map_err(|error| Error::io("reading", path, error))?;
+    let carrier = Carrier::read(&mut file).map_err(|error| Error::new(format!("reading `{path}`")).because(error));
+    let is_medium = |carrier: &Carrier| Listing::from(carrier).seal.is_some();
+    if is_wim && !carrier.as_ref().is_ok_and(is_medium) {
         let wim = Wim::open(path)?;
         return if screen.json { screen.json(&report::wim_json(&wim)) } else { screen.data(&report::wim(&wim)) };
     }
-    let carrier = Carrier::read(&mut file).map_err(|error| Error::new(format!("reading `{path}`")).because(error))?;
+    let carrier = carrier?;
     let medium = Listing::from(&carrier).medium(&mut file);
     let description = medium.map(|medium| medium.description).unwrap_or_default();
     if screen.json {

@@ -91,6 +91,11 @@ impl Order {
         Self { rooms, ranks, parts, levels }
     }
 
+    /// How much room it leaves.
+    pub fn rooms(&self) -> Rooms {
+        self.rooms
+    }
+
     /// Gives things their places.
     pub fn arrange(&self, things: impl IntoIterator<Item = Thing>) -> Arrangement {
         let mut things: Vec<_> = things.into_iter().collect();

@@ -11,6 +11,7 @@ pub mod integrity;
 mod library;
 pub mod metadata;
 mod resource;
+pub mod stored;
 pub mod table;
 pub mod xml;
 

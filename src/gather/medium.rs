@@ -34,14 +34,20 @@ pub struct Finished {
 pub fn open(path: &Utf8Path) -> Result<Finished> {
     let mut file = write::open(path)?;
     let is_wim = starts_with(&mut file, WIM_MAGIC).map_err(|error| Error::io("reading", path, error))?;
-    if is_wim {
-        return Err(Error::new(format!("`{path}` is a WIM file, which is not a medium of its own"))
-            .help(format!("give a disc image; `tsmedia inspect {path}` shows what the WIM file holds")));
-    }
-    let carrier = Carrier::read(&mut file).map_err(|error| Error::new(format!("reading `{path}`")).because(error))?;
+    let carrier = Carrier::read(&mut file).map_err(|error| Error::new(format!("reading `{path}`")).because(error));
+    let carrier = match carrier {
+        Ok(Carrier::Wim(wim)) if wim.seal.is_none() => return Err(refused_wim(path)),
+        Err(_) if is_wim => return Err(refused_wim(path)),
+        carrier => carrier?,
+    };
     let listing = Listing::from(&carrier);
     let medium = listing.medium(&mut file);
     Ok(Finished { path: path.to_owned(), carrier, medium, file, listing })
+}
+
+fn refused_wim(path: &Utf8Path) -> Error {
+    Error::new(format!("`{path}` is a WIM file, which is not a medium of its own"))
+        .help(format!("give a medium; `tsmedia inspect {path}` shows what the WIM file holds"))
 }
 
 impl Finished {

@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
-use super::{Form, Listed, Listing};
+use super::{Form, Listed, Listing, Seal};
 use crate::date::Date;
 use crate::format::iso;
+use crate::format::wim::stored::Stored;
 use crate::layout::Region;
 
 /// The structures of a finished medium.
@@ -12,6 +13,8 @@ use crate::layout::Region;
 pub enum Carrier {
     /// Those of a disc image.
     Disc(iso::Disc),
+    /// Those of a WIM file.
+    Wim(Stored),
 }
 
 impl Carrier {
@@ -19,6 +22,7 @@ impl Carrier {
     pub fn form(&self) -> Form {
         match self {
             Self::Disc(_) => Form::Disc,
+            Self::Wim(_) => Form::Wim,
         }
     }
 
@@ -26,6 +30,7 @@ impl Carrier {
     pub fn len(&self) -> u64 {
         match self {
             Self::Disc(disc) => disc.len,
+            Self::Wim(wim) => wim.len,
         }
     }
 
@@ -38,6 +43,7 @@ impl Carrier {
     pub fn label(&self) -> &str {
         match self {
             Self::Disc(disc) => disc.label.best(),
+            Self::Wim(wim) => &wim.label,
         }
     }
 
@@ -45,6 +51,7 @@ impl Carrier {
     pub fn date(&self) -> Option<Date> {
         match self {
             Self::Disc(disc) => disc.date,
+            Self::Wim(wim) => wim.date,
         }
     }
 
@@ -52,24 +59,46 @@ impl Carrier {
     pub fn boot(&self) -> &[iso::BootProgram] {
         match self {
             Self::Disc(disc) => &disc.boot,
+            // The boot manager of a disk starts what is in the tree.
+            Self::Wim(_) => &[],
         }
     }
 
-    fn files(&self) -> impl Iterator<Item = (&str, u64, &[Range<u64>])> {
-        let Self::Disc(disc) = self;
-        let files = disc.files().iter().filter(|file| !file.is_folder);
-        files.map(|file| (file.path.as_str(), file.len, file.extents.as_slice()))
+    fn files(&self) -> Vec<(&str, u64, &[Range<u64>])> {
+        match self {
+            Self::Disc(disc) => {
+                let files = disc.files().iter().filter(|file| !file.is_folder);
+                files.map(|file| (file.path.as_str(), file.len, file.extents.as_slice())).collect()
+            }
+            Self::Wim(wim) => {
+                let files = wim.files.iter().filter(|file| !file.is_folder);
+                files.map(|file| (file.path.as_str(), file.len, file.place.as_slice())).collect()
+            }
+        }
     }
+
+    /// Where it carries the digest of its own structure.
+    fn seal(&self) -> Option<Seal> {
+        match self {
+            Self::Wim(Stored { seal: Some((place, structure)), .. }) => {
+                Some(Seal { place: region(place), structure: *structure })
+            }
+            Self::Disc(_) | Self::Wim(_) => None,
+        }
+    }
+}
+
+fn region(extent: &Range<u64>) -> Region {
+    Region { offset: extent.start, len: extent.end - extent.start }
 }
 
 impl From<&Carrier> for Listing {
     fn from(carrier: &Carrier) -> Self {
-        let region = |extent: &Range<u64>| Region { offset: extent.start, len: extent.end - extent.start };
-        let listed = carrier.files().map(|(path, len, extents)| Listed {
+        let listed = carrier.files().into_iter().map(|(path, len, extents)| Listed {
             path: path.to_owned(),
             len,
             places: extents.iter().map(region).collect(),
         });
-        Self { label: carrier.label().to_owned(), files: listed.collect(), seal: None }
+        Self { label: carrier.label().to_owned(), files: listed.collect(), seal: carrier.seal() }
     }
 }

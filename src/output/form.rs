@@ -7,11 +7,13 @@ use std::collections::HashMap;
 use std::io::{self, ErrorKind, SeekFrom};
 
 use super::carrier::Carrier;
+use super::lists::{COMMENT, CREATED_BY, VERSION};
 use super::{Image, Listing};
 use crate::content::{Content, SourceKey};
 use crate::digest::{Asked, Digest, Sha1};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::iso;
+use crate::format::wim::stored;
 use crate::layout::{Layout, Slack};
 use crate::size::Size;
 use crate::volume::Volume;
@@ -21,16 +23,18 @@ use crate::volume::Volume;
 pub enum Form {
     /// A disc image.
     Disc,
+    /// A WIM file.
+    Wim,
     /// What tests of everything around the formats make.
     #[cfg(test)]
     Shelf,
 }
 
 /// What forms need to know beside the volume.
-#[expect(dead_code, reason = "the forms that need them come next")]
 pub(super) struct Terms<'a> {
     /// The capacity of the medium, if it has one: it may decide where things go. Whether it is kept is for the caller
     /// to see.
+    #[expect(dead_code, reason = "it is for forms that are to come")]
     pub capacity: Option<Size>,
     /// What the medium says of itself.
     pub description: &'a [(&'static str, String)],
@@ -38,6 +42,16 @@ pub(super) struct Terms<'a> {
     pub sha1s: &'a HashMap<SourceKey, Sha1>,
     /// What a form that [carries](Form::seal) the digest of its structure puts where that goes.
     pub seal: Option<&'a Content>,
+}
+
+impl Terms<'_> {
+    /// What a medium as a WIM file says beside what its volume does.
+    fn words(&self) -> Result<stored::Words<'_>> {
+        let said = |key: &str| self.description.iter().find(|(said, _)| *said == key).map(|(_, value)| value.as_str());
+        let seal = self.seal.ok_or_else(|| Error::new("nothing stands for the digest of the structure"))?;
+        let [created_by, version, comment] = [CREATED_BY, VERSION, COMMENT].map(said);
+        Ok(stored::Words { created_by, version, comment, sha1s: self.sha1s, seal })
+    }
 }
 
 /// What a WIM file starts with.
@@ -48,6 +62,7 @@ impl Form {
     pub fn asked(self) -> Asked {
         match self {
             Self::Disc => Asked::Lists,
+            Self::Wim => Asked::Sha1Too,
             #[cfg(test)]
             Self::Shelf => Asked::Lists,
         }
@@ -57,6 +72,7 @@ impl Form {
     pub(super) fn shares_contents(self) -> bool {
         match self {
             Self::Disc => false,
+            Self::Wim => true,
             #[cfg(test)]
             Self::Shelf => false,
         }
@@ -67,15 +83,17 @@ impl Form {
     pub(super) fn seal(self) -> Option<fn(Digest) -> Vec<u8>> {
         match self {
             Self::Disc => None,
+            Self::Wim => Some(stored::seal),
             #[cfg(test)]
             Self::Shelf => None,
         }
     }
 
     /// Places a volume.
-    pub(super) fn layout(self, volume: &Volume, slack: Slack, _terms: &Terms) -> Result<Layout> {
+    pub(super) fn layout(self, volume: &Volume, slack: Slack, terms: &Terms) -> Result<Layout> {
         match self {
             Self::Disc => iso::layout(volume, slack),
+            Self::Wim => stored::layout(volume, slack, &terms.words()?),
             #[cfg(test)]
             Self::Shelf => super::shelf::layout(volume, slack),
         }
@@ -94,6 +112,10 @@ pub fn read(image: &mut dyn Image) -> Result<Listing> {
 impl Carrier {
     /// Reads the structures of a finished medium, whatever form it has.
     pub fn read(mut image: &mut dyn Image) -> Result<Self> {
+        let is_wim = starts_with(image, WIM_MAGIC).map_err(|error| Error::new("it can't be read").because(error))?;
+        if is_wim {
+            return Ok(Self::Wim(stored::read(image)?));
+        }
         // The first bytes of a disc image say nothing, so it is what all else is taken for.
         Ok(Self::Disc(iso::read(&mut image)?))
     }

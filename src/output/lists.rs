@@ -18,6 +18,13 @@ pub const BLAKE3SUMS: &str = "tsmedia/BLAKE3SUMS";
 /// The SHA-256 digests.
 pub const SHA256SUMS: &str = "tsmedia/SHA256SUMS";
 
+/// What a prestaged medium says of itself in `medium.toml`: who made it.
+pub const CREATED_BY: &str = "created-by";
+/// Which version of it this is.
+pub const VERSION: &str = "version";
+/// What else there is to say of it.
+pub const COMMENT: &str = "comment";
+
 /// The hexadecimal digits of either digest.
 const DIGEST_LEN: usize = 64;
 

@@ -53,17 +53,19 @@ struct Run {
 }
 
 /// Each file of the new output that is in the old one, ascending. One that is there several times is taken from its
-/// own place, or else in the same order.
+/// own place, or else in the same order. Files that share a place are one.
 fn matches(old: &[Part], new: &[Part]) -> Vec<Keep> {
     let key = |part: &Part| (part.blake3, part.region.len);
     let mut places: HashMap<(Digest, u64), VecDeque<u64>> = HashMap::with_capacity(old.len());
     let mut ascending: Vec<_> = old.iter().filter(|part| part.region.len > 0).collect();
     ascending.sort_by_key(|part| part.region.offset);
+    ascending.dedup_by_key(|part| part.region);
     for part in ascending {
         places.entry(key(part)).or_default().push_back(part.region.offset);
     }
     let mut ascending: Vec<_> = new.iter().filter(|part| part.region.len > 0).collect();
     ascending.sort_by_key(|part| part.region.offset);
+    ascending.dedup_by_key(|part| part.region);
     let mut found: Vec<_> = ascending
         .iter()
         .map(|part| {

@@ -6,6 +6,7 @@ use serde_json::{Value as Json, json};
 
 use super::counted;
 use crate::format::iso::{BootProgram, Disc};
+use crate::format::wim::stored::Stored;
 use crate::format::wim::{Compression, Wim};
 use crate::output::Carrier;
 use crate::size::Size;
@@ -17,6 +18,7 @@ const MAX_DISAGREEMENTS: usize = 10;
 pub fn carrier(carrier: &Carrier, description: &[(String, String)], with_files: bool) -> String {
     match carrier {
         Carrier::Disc(disc) => disc_text(disc, description, with_files),
+        Carrier::Wim(wim) => stored_text(wim, description, with_files),
     }
 }
 
@@ -24,6 +26,7 @@ pub fn carrier(carrier: &Carrier, description: &[(String, String)], with_files: 
 pub fn carrier_json(carrier: &Carrier, description: &[(String, String)]) -> Json {
     match carrier {
         Carrier::Disc(disc) => disc_json(disc, description),
+        Carrier::Wim(wim) => stored_json(wim, description),
     }
 }
 
@@ -75,6 +78,41 @@ fn disc_json(disc: &Disc, description: &[(String, String)]) -> Json {
         "id": disc.id,
         "description": description.iter().cloned().collect::<BTreeMap<_, _>>(),
         "boot": boot.collect::<Vec<_>>(),
+        "files": files.collect::<Vec<_>>(),
+    })
+}
+
+fn stored_text(wim: &Stored, description: &[(String, String)], with_files: bool) -> String {
+    let files: Vec<_> = wim.files.iter().filter(|file| !file.is_folder).collect();
+    let n_folders = wim.files.len() - files.len();
+    let bytes = Size(files.iter().map(|file| file.len).sum());
+    let mut rows = vec![
+        ("form".to_owned(), format!("WIM file, {}: one image, stored as it is", Size(wim.len))),
+        ("name".to_owned(), wim.label.clone()),
+    ];
+    rows.extend(description.iter().filter(|(key, _)| key != "label").cloned());
+    let holds = [counted(files.len(), "file"), counted(n_folders, "folder"), bytes.to_string()];
+    rows.push(("holds".to_owned(), holds.join(", ")));
+    let mut text = table(&rows);
+    if with_files {
+        text.push('\n');
+        for file in &files {
+            text.push_str(&format!("{:>14}  {}\n", file.len, file.path));
+        }
+    }
+    text
+}
+
+fn stored_json(wim: &Stored, description: &[(String, String)]) -> Json {
+    let files = wim.files.iter().filter(|file| !file.is_folder).map(|file| {
+        let extents: Vec<_> = file.place.iter().map(|place| [place.start, place.end - place.start]).collect();
+        json!({ "path": file.path, "len": file.len, "extents": extents })
+    });
+    json!({
+        "form": "wim",
+        "len": wim.len,
+        "label": wim.label,
+        "description": description.iter().cloned().collect::<BTreeMap<_, _>>(),
         "files": files.collect::<Vec<_>>(),
     })
 }

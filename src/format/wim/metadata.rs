@@ -82,7 +82,7 @@ impl FileTime {
 const ENTRY_LEN: usize = 102;
 const STREAM_LEN: usize = 38;
 /// No usual path has as many parts. What has more is not read: it would take more stack than there is.
-const MAX_DEPTH: usize = 1_000;
+pub(super) const MAX_DEPTH: usize = 1_000;
 
 impl Default for Entry {
     fn default() -> Self {

@@ -1,0 +1,147 @@
+//! Reading a medium as a WIM file: header, blob table, XML, and the metadata of its one image.
+
+use std::collections::HashMap;
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
+
+use super::super::header::{HEADER_LEN, Header, Resource};
+use super::super::metadata::{Entry, Metadata};
+use super::super::table::{Blob, parse_table};
+use super::super::xml::{ImageText, Xml};
+use super::place::seal_at;
+use super::{CREATED_BY, File, Part, Stored, VERSION, seal};
+use crate::date::Date;
+use crate::digest::Digests;
+use crate::error::{Error, Result};
+
+/// The longest structure that is read: the metadata of some millions of files.
+const MAX_LEN: u64 = 1 << 30;
+
+/// Reads a WIM file of one image whose contents are stored as they are.
+///
+/// # Errors
+///
+/// When it can't be read, is damaged, or is not such a file.
+pub fn read<T: Read + Seek + ?Sized>(file: &mut T) -> Result<Stored> {
+    let len = file.seek(SeekFrom::End(0)).map_err(failed)?;
+    let bytes = bytes(file, len, "header", 0..HEADER_LEN as u64)?;
+    let header = Header::parse(&bytes).ok_or_else(|| Error::new("it is not a WIM file"))?;
+    if header.n_parts > 1 {
+        return Err(Error::new(format!("it is part {} of {} of a split WIM file", header.part, header.n_parts)));
+    }
+    if header.n_images != 1 {
+        return Err(Error::new(format!("it holds {} images, and a medium is one", header.n_images)));
+    }
+    let table = parse_table(&resource(file, len, "blob table", &header.table)?);
+    let xml_bytes = resource(file, len, "XML", &header.xml)?;
+    let xml = Xml::parse(&xml_bytes).map_err(Error::new)?;
+    let image = xml.images.first().ok_or_else(|| Error::new("its XML describes no image"))?;
+    let blob = table.iter().find(|blob| blob.is_metadata()).ok_or_else(|| Error::new("it has no metadata"))?;
+    let metadata = Metadata::parse(&resource(file, len, "metadata", &blob.resource)?)
+        .map_err(|why| Error::new(format!("its metadata are damaged: {why}")))?;
+
+    let blobs: HashMap<[u8; 20], &Blob> =
+        table.iter().filter(|blob| !blob.is_metadata()).map(|blob| (blob.sha1, blob)).collect();
+    let mut files = Vec::new();
+    list(&metadata.root, "", &blobs, &mut files)?;
+    let parts = [
+        (Part::Header, 0..HEADER_LEN as u64),
+        (Part::Metadata, range(&blob.resource)),
+        (Part::BlobTable, range(&header.table)),
+        (Part::Xml, range(&header.xml)),
+        (Part::Integrity, range(&header.integrity)),
+    ];
+    let mut structures: Vec<_> = parts.into_iter().filter(|(_, range)| !range.is_empty()).collect();
+    structures.sort_by_key(|(_, range)| range.start);
+    let seal = seal_at(&xml_bytes).map(|at| {
+        let end = at + seal(Digests::NOT_YET.blake3).len();
+        let place = header.xml.offset + at as u64..header.xml.offset + end as u64;
+        (place, text(&xml_bytes[at..end]).and_then(|digits| digits.parse().ok()))
+    });
+    Ok(Stored {
+        len,
+        label: word(image, "NAME").unwrap_or_default(),
+        guid: header.guid,
+        date: date(&metadata),
+        created_by: word(image, CREATED_BY),
+        version: word(image, VERSION),
+        comment: word(image, "DESCRIPTION"),
+        files,
+        structures,
+        seal,
+    })
+}
+
+fn failed(error: std::io::Error) -> Error {
+    Error::new("it can't be read").because(error)
+}
+
+/// The bytes of a resource that is stored as it is.
+fn resource<T: Read + Seek + ?Sized>(file: &mut T, len: u64, what: &str, resource: &Resource) -> Result<Vec<u8>> {
+    if !resource.is_stored() {
+        return Err(Error::new(format!("its {what} is compressed, and a medium is stored as it is"))
+            .help("`tsmedia inspect` shows what a WIM file holds"));
+    }
+    bytes(file, len, what, range(resource))
+}
+
+fn bytes<T: Read + Seek + ?Sized>(file: &mut T, len: u64, what: &str, range: Range<u64>) -> Result<Vec<u8>> {
+    if range.end > len || range.end - range.start > MAX_LEN {
+        let (start, end) = (range.start, range.end);
+        return Err(Error::new(format!("its {what} should be at bytes {start} to {end}, and it has {len}"))
+            .help("copy the file again"));
+    }
+    let mut bytes = vec![0; (range.end - range.start) as usize];
+    file.seek(SeekFrom::Start(range.start)).and_then(|_| file.read_exact(&mut bytes)).map_err(failed)?;
+    Ok(bytes)
+}
+
+/// Where a resource is; nothing where its end is beyond every file.
+fn range(resource: &Resource) -> Range<u64> {
+    resource.offset..resource.end().unwrap_or(u64::MAX)
+}
+
+/// Lists what is in a folder, and what is below that.
+fn list(folder: &Entry, path: &str, blobs: &HashMap<[u8; 20], &Blob>, files: &mut Vec<File>) -> Result<()> {
+    for entry in &folder.children {
+        let name = String::from_utf16_lossy(&entry.name);
+        let path = if path.is_empty() { name } else { format!("{path}/{name}") };
+        if entry.is_folder() {
+            files.push(File { path: path.clone(), is_folder: true, len: 0, place: None });
+            list(entry, &path, blobs, files)?;
+            continue;
+        }
+        let sha1 = entry.contents();
+        let file = match blobs.get(&sha1) {
+            _ if sha1 == [0; 20] => File { path, is_folder: false, len: 0, place: None },
+            None => return Err(Error::new(format!("the contents of `{path}` are not in it"))),
+            Some(blob) if !blob.resource.is_stored() => {
+                return Err(Error::new(format!(
+                    "the contents of `{path}` are compressed, and a medium is stored as it is"
+                ))
+                .help("`tsmedia inspect` shows what a WIM file holds"));
+            }
+            Some(blob) => {
+                let place = range(&blob.resource);
+                File { path, is_folder: false, len: blob.resource.len, place: Some(place) }
+            }
+        };
+        files.push(file);
+    }
+    Ok(())
+}
+
+fn date(metadata: &Metadata) -> Option<Date> {
+    metadata.root.times[2].date()
+}
+
+/// What a child element of the image says.
+fn word(image: &ImageText, name: &str) -> Option<String> {
+    let text = image.get(name)?;
+    Some(text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&"))
+}
+
+fn text(utf16: &[u8]) -> Option<String> {
+    let units: Vec<_> = utf16.as_chunks().0.iter().map(|unit| u16::from_le_bytes(*unit)).collect();
+    String::from_utf16(&units).ok()
+}
