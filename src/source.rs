@@ -29,6 +29,11 @@ impl<'a> OpenSource<'a> {
         Ok(source)
     }
 
+    /// The source.
+    pub fn what(&self) -> &'a Source {
+        self.what
+    }
+
     /// What its bytes from `start` on are read from.
     pub fn stretches(&self, start: u64, len: u64) -> Box<dyn Iterator<Item = Stretch<'a>> + 'a> {
         match self.what {

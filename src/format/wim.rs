@@ -1,17 +1,22 @@
-//! WIM files, read through wimlib: what images a file holds, what they say of themselves, and single small files
-//! out of them.
+//! WIM files: what images a file holds, what they say of themselves, and single small files out of them, read through
+//! wimlib; and other WIMs made of one, which are put together by us of its [structures](Structure) and ranges of it.
 //!
 //! Follows the Windows Imaging File Format 1.13 (stand-alone files, every compression) and solid resources (3.584,
 //! `.esd`). wimlib reads header, blob table, XML and metadata; contents are read here, straight into memory, and
 //! checked against their SHA-1. Not supported, each with an error that says so: split, encrypted and pipable files;
 //! contents behind reparse points. A [`Wim`] belongs to one thread, for wimlib does.
 
+mod derive;
+mod edit;
+mod entry;
 pub mod header;
 pub mod integrity;
 mod library;
 pub mod metadata;
 mod resource;
+mod split;
 pub mod stored;
+mod structure;
 pub mod table;
 pub mod xml;
 
@@ -23,7 +28,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
+pub use edit::Edit;
+pub use split::PartNames;
+pub use structure::Structure;
+
 use library::{Failure, Handle, Kind};
+use resource::Packing;
 
 /// An opened WIM file.
 pub struct Wim {
@@ -195,7 +205,8 @@ impl Wim {
             return Err(Error::new(format!("{what} has {} bytes, and at most {limit} are expected", entry.found.len))
                 .help("see whether it is the file that its name says"));
         }
-        let bytes = resource::read(&self.file, &self.facts, &entry.blob)
+        let packing = Packing { compression: self.facts.compression, chunk_len: self.facts.chunk_len };
+        let bytes = resource::read(&self.file, packing, &entry.blob)
             .map_err(|why| Error::new(format!("{what} can't be read: {why}")).help(verify_it(&self.path)))?;
         Ok(Some(bytes))
     }

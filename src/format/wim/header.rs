@@ -42,6 +42,12 @@ pub struct Header {
 impl Header {
     /// Resources may be compressed.
     pub const COMPRESSED: u32 = 0x2;
+    /// By XPRESS.
+    pub const XPRESS: u32 = 0x2_0000;
+    /// By LZX.
+    pub const LZX: u32 = 0x4_0000;
+    /// By LZMS.
+    pub const LZMS: u32 = 0x8_0000;
     /// The file is a part of several.
     pub const SPANNED: u32 = 0x8;
     /// Somebody is writing the file, or was.

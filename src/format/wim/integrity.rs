@@ -5,7 +5,11 @@
 
 use std::ops::Range;
 
+use super::derive::sha1_of;
+
 use super::header::{HEADER_LEN, array_at};
+use crate::content::Pieced;
+use crate::error::Result;
 
 /// How much one SHA-1 is of, in files that others make too.
 pub const CHUNK_LEN: u64 = 10 << 20;
@@ -22,7 +26,7 @@ pub struct Integrity {
 
 impl Integrity {
     /// What the bytes of a table say, or what is wrong with them.
-    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+    pub fn parse(bytes: &[u8]) -> std::result::Result<Self, String> {
         let damaged = || "its integrity table is damaged".to_owned();
         let head = bytes.first_chunk::<HEAD_LEN>().ok_or_else(damaged)?;
         let [len, n_chunks, chunk_len] = [0, 4, 8].map(|at| u32::from_le_bytes(array_at(head, at)));
@@ -43,6 +47,16 @@ impl Integrity {
         bytes.extend(self.chunks.as_flattened());
         bytes
     }
+}
+
+/// The table of a WIM that was made of one with the table `old`: up to `n_same` their bytes are the same, and its table
+/// of resources ends at `end`. Only the rest is read.
+pub(super) fn renewed(old: &Integrity, n_same: u64, end: u64, new: &Pieced) -> Result<Integrity> {
+    let chunks = chunks(old.chunk_len, end).enumerate().map(|(at, range)| match old.chunks.get(at) {
+        Some(sha1) if range.end <= n_same && range.end - range.start == old.chunk_len => Ok(*sha1),
+        _ => sha1_of(new, range),
+    });
+    Ok(Integrity { chunk_len: old.chunk_len, chunks: chunks.collect::<Result<_>>()? })
 }
 
 /// The chunks of a file whose table of resources ends at a byte, as ranges of the file.

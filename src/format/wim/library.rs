@@ -200,12 +200,7 @@ impl Drop for Decompressor {
 impl Decompressor {
     /// None if wimlib has none for this compression and length.
     pub(super) fn new(compression: Compression, chunk_len: usize) -> Option<Self> {
-        let number = match compression {
-            Compression::None => return None,
-            Compression::Xpress => sys::wimlib_compression_type_WIMLIB_COMPRESSION_TYPE_XPRESS,
-            Compression::Lzx => sys::wimlib_compression_type_WIMLIB_COMPRESSION_TYPE_LZX,
-            Compression::Lzms => sys::wimlib_compression_type_WIMLIB_COMPRESSION_TYPE_LZMS,
-        };
+        let number = compression_type(compression)?;
         let mut decompressor = ptr::null_mut();
         // SAFETY: the place for the result is ours.
         let code = unsafe { sys::wimlib_create_decompressor(number as _, chunk_len, &mut decompressor) };
@@ -219,6 +214,57 @@ impl Decompressor {
             sys::wimlib_decompress(from.as_ptr().cast(), from.len(), to.as_mut_ptr().cast(), to.len(), self.0)
         };
         code == 0
+    }
+}
+
+/// Compresses chunks of up to a length.
+pub(super) struct Compressor {
+    compressor: *mut sys::wimlib_compressor,
+    packed: Vec<u8>,
+}
+
+impl Drop for Compressor {
+    fn drop(&mut self) {
+        // SAFETY: the pointer came from wimlib_create_compressor and is freed once.
+        unsafe { sys::wimlib_free_compressor(self.compressor) }
+    }
+}
+
+impl Compressor {
+    /// None if wimlib has none for this compression and length.
+    pub(super) fn new(compression: Compression, chunk_len: usize) -> Option<Self> {
+        let number = compression_type(compression)?;
+        let mut compressor = ptr::null_mut();
+        // SAFETY: the place for the result is ours. 0 is the library's own level.
+        let code = unsafe { sys::wimlib_create_compressor(number as _, chunk_len, 0, &mut compressor) };
+        let made = code == 0 && !compressor.is_null();
+        made.then(|| Self { compressor, packed: vec![0; chunk_len] })
+    }
+
+    /// A chunk compressed, if that makes it shorter.
+    pub(super) fn compress(&mut self, chunk: &[u8]) -> Option<Vec<u8>> {
+        let room = chunk.len().saturating_sub(1).min(self.packed.len());
+        let packed = &mut self.packed[..room];
+        // SAFETY: both slices are valid for their lengths and don't overlap.
+        let len = unsafe {
+            sys::wimlib_compress(
+                chunk.as_ptr().cast(),
+                chunk.len(),
+                packed.as_mut_ptr().cast(),
+                packed.len(),
+                self.compressor,
+            )
+        };
+        (len > 0).then(|| packed[..len].to_vec())
+    }
+}
+
+fn compression_type(compression: Compression) -> Option<sys::wimlib_compression_type> {
+    match compression {
+        Compression::None => None,
+        Compression::Xpress => Some(sys::wimlib_compression_type_WIMLIB_COMPRESSION_TYPE_XPRESS),
+        Compression::Lzx => Some(sys::wimlib_compression_type_WIMLIB_COMPRESSION_TYPE_LZX),
+        Compression::Lzms => Some(sys::wimlib_compression_type_WIMLIB_COMPRESSION_TYPE_LZMS),
     }
 }
 

@@ -196,8 +196,8 @@ impl Metadata {
 /// Puts entries and the end of their list. Each folder among them is given the next place for a list.
 fn put_list<'a>(entries: &'a [Entry], lists_at: &mut usize, folders: &mut Vec<&'a Entry>, bytes: &mut Vec<u8>) {
     for entry in entries {
-        let list_at = if entry.is_folder() { *lists_at } else { 0 };
-        if entry.is_folder() {
+        let list_at = if entry.has_children() { *lists_at } else { 0 };
+        if entry.has_children() {
             *lists_at += entry.list_len();
             folders.push(entry);
         }

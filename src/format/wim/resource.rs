@@ -5,51 +5,124 @@
 //! chunk length (u32) and compression (u32), then the length of each chunk (u32). A chunk as long as what it holds is
 //! not compressed. Every number is checked against the file before anything is allocated.
 
+use std::error::Error as _;
 use std::fs::File;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
 use sha1::{Digest as _, Sha1};
 
-use super::library::{Blob, Decompressor};
-use super::{Compression, WimFacts, library};
+use super::library::{Blob, Compressor, Decompressor};
+use super::{Compression, library};
+use crate::source::OpenSource;
 
 /// The longest chunk that is read: what wimlib makes at most by itself.
 const MAX_CHUNK_LEN: u64 = 1 << 26;
 
 const SOLID_HEADER_LEN: u64 = 16;
 
+/// What a WIM is read from.
+pub(super) trait ReadAt {
+    /// Its length in bytes.
+    fn len(&self) -> Result<u64, String>;
+    /// Fills `bytes` from the byte `at` on.
+    fn fill(&self, bytes: &mut [u8], at: u64) -> Result<(), String>;
+}
+
+impl ReadAt for File {
+    fn len(&self) -> Result<u64, String> {
+        Ok(self.metadata().map_err(|error| error.to_string())?.len())
+    }
+
+    fn fill(&self, bytes: &mut [u8], at: u64) -> Result<(), String> {
+        self.read_exact_at(bytes, at).map_err(|error| error.to_string())
+    }
+}
+
+impl ReadAt for OpenSource<'_> {
+    fn len(&self) -> Result<u64, String> {
+        Ok(self.what().len())
+    }
+
+    fn fill(&self, bytes: &mut [u8], at: u64) -> Result<(), String> {
+        self.read(bytes, at).map_err(|error| match error.source() {
+            Some(cause) => format!("{error}: {cause}"),
+            None => error.to_string(),
+        })
+    }
+}
+
+/// How the resources of a WIM are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Packing {
+    pub compression: Compression,
+    /// Bytes that are compressed together.
+    pub chunk_len: u32,
+}
+
 /// The contents of a file, or why they can't be had.
-pub(super) fn read(file: &File, wim: &WimFacts, blob: &Blob) -> Result<Vec<u8>, String> {
+pub(super) fn read(file: &impl ReadAt, packing: Packing, blob: &Blob) -> Result<Vec<u8>, String> {
+    let bytes = unpack(file, packing, blob)?;
+    if blob.len > 0 && Sha1::digest(&bytes)[..] != blob.sha1 {
+        return Err("its contents don't have the SHA-1 that the file lists".into());
+    }
+    Ok(bytes)
+}
+
+/// The same of what has no SHA-1.
+pub(super) fn unpack(file: &impl ReadAt, packing: Packing, blob: &Blob) -> Result<Vec<u8>, String> {
     if blob.is_missing {
         return Err("its contents are not in the file".into());
     }
     if blob.len == 0 {
         return Ok(Vec::new());
     }
-    let file_len = file.metadata().map_err(|error| error.to_string())?.len();
+    let file_len = file.len()?;
     let end = blob.resource_offset.checked_add(blob.resource_len);
     if end.is_none_or(|end| end > file_len) {
         return Err(format!("its contents pass the end of the file at {file_len}"));
     }
-    let bytes = if blob.is_solid {
-        read_solid(file, blob)?
+    if blob.is_solid {
+        read_solid(file, blob)
     } else if blob.is_compressed {
-        read_compressed(file, wim, blob)?
+        read_compressed(file, packing, blob)
     } else if blob.resource_len == blob.len {
-        read_at(file, blob.resource_offset, blob.len)?
+        read_at(file, blob.resource_offset, blob.len)
     } else {
-        return Err("its contents have two lengths".into());
-    };
-    if Sha1::digest(&bytes)[..] != blob.sha1 {
-        return Err("its contents don't have the SHA-1 that the file lists".into());
+        Err("its contents have two lengths".into())
     }
-    Ok(bytes)
 }
 
-fn read_compressed(file: &File, wim: &WimFacts, blob: &Blob) -> Result<Vec<u8>, String> {
-    let chunks = Chunks::new(wim.compression, u64::from(wim.chunk_len), blob.len)?;
-    let entry_len = if blob.len <= u64::from(u32::MAX) { 4 } else { 8 };
+/// The bytes of a resource that holds this, and whether it is compressed: what does not get shorter is not.
+pub(super) fn pack(bytes: Vec<u8>, packing: Packing) -> (Vec<u8>, bool) {
+    let chunk_len = packing.chunk_len as usize;
+    let Some(mut compressor) = Compressor::new(packing.compression, chunk_len) else { return (bytes, false) };
+    let chunks: Vec<_> = bytes.chunks(chunk_len).map(|chunk| compressor.compress(chunk)).collect();
+    let entry_len = entry_len(bytes.len() as u64) as usize;
+    let mut table = Vec::with_capacity(chunks.len() * entry_len);
+    let mut packed: Vec<u8> = Vec::new();
+    for (chunk, plain) in chunks.iter().zip(bytes.chunks(chunk_len)) {
+        if !packed.is_empty() {
+            table.extend(&(packed.len() as u64).to_le_bytes()[..entry_len]);
+        }
+        // A chunk as long as what it holds is not compressed.
+        packed.extend(chunk.as_deref().unwrap_or(plain));
+    }
+    if table.len() + packed.len() >= bytes.len() {
+        return (bytes, false);
+    }
+    table.extend(packed);
+    (table, true)
+}
+
+/// How long an entry in the table of chunks is.
+fn entry_len(unpacked_len: u64) -> u64 {
+    if unpacked_len <= u64::from(u32::MAX) { 4 } else { 8 }
+}
+
+fn read_compressed(file: &impl ReadAt, packing: Packing, blob: &Blob) -> Result<Vec<u8>, String> {
+    let chunks = Chunks::new(packing.compression, u64::from(packing.chunk_len), blob.len)?;
+    let entry_len = entry_len(blob.len);
     let table_len = (chunks.n_chunks - 1).checked_mul(entry_len).filter(|len| *len <= blob.resource_len);
     let table_len = table_len.ok_or("its table of chunks is longer than its contents")?;
     let table = read_at(file, blob.resource_offset, table_len)?;
@@ -61,7 +134,7 @@ fn read_compressed(file: &File, wim: &WimFacts, blob: &Blob) -> Result<Vec<u8>, 
     chunks.read(file, &data, &bounds, 0..blob.len)
 }
 
-fn read_solid(file: &File, blob: &Blob) -> Result<Vec<u8>, String> {
+fn read_solid(file: &impl ReadAt, blob: &Blob) -> Result<Vec<u8>, String> {
     let wanted = blob.offset..blob.offset.checked_add(blob.len).ok_or("it lies outside of its resource")?;
     if wanted.end > blob.resource_unpacked_len || blob.resource_len < SOLID_HEADER_LEN {
         return Err("it lies outside of its resource".into());
@@ -107,7 +180,7 @@ impl Chunks {
     /// within that.
     fn read(
         &self,
-        file: &File,
+        file: &impl ReadAt,
         data: &Range<u64>,
         bounds: &[Range<u64>],
         wanted: Range<u64>,
@@ -143,9 +216,9 @@ impl Chunks {
 }
 
 /// Reads a range that was checked to be in the file.
-fn read_at(file: &File, offset: u64, len: u64) -> Result<Vec<u8>, String> {
+fn read_at(file: &impl ReadAt, offset: u64, len: u64) -> Result<Vec<u8>, String> {
     let mut bytes = vec![0; len as usize];
-    file.read_exact_at(&mut bytes, offset).map_err(|error| error.to_string())?;
+    file.fill(&mut bytes, offset)?;
     Ok(bytes)
 }
 

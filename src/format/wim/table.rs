@@ -28,6 +28,16 @@ impl Blob {
         self.resource.flags & Resource::METADATA != 0
     }
 
+    /// Whether it is a solid resource, or within one.
+    pub fn is_solid(&self) -> bool {
+        self.resource.flags & Resource::SOLID != 0
+    }
+
+    /// Whether it is a solid resource itself, whose contents have entries of their own.
+    pub fn is_solid_resource(&self) -> bool {
+        self.is_solid() && self.resource.unpacked_len == 1 << 32
+    }
+
     fn parse(bytes: &[u8; Self::LEN]) -> Self {
         Self {
             resource: Resource::parse(&array_at(bytes, 0)),

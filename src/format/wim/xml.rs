@@ -12,6 +12,8 @@ use std::ops::Range;
 pub struct Xml {
     /// Its images, in their order.
     pub images: Vec<ImageText>,
+    /// How long the file is up to its XML, by its own word.
+    pub total_len: Option<u64>,
     /// Whole elements beside images and the total.
     others: Vec<String>,
 }
@@ -45,7 +47,7 @@ impl Xml {
                     let (index, attributes) = index(&inner[element.attributes.clone()]).ok_or_else(damaged)?;
                     images.push((index, ImageText { text: inner[element.inner].to_owned(), attributes }));
                 }
-                "TOTALBYTES" => {}
+                "TOTALBYTES" => xml.total_len = inner[element.inner].trim().parse().ok(),
                 _ => xml.others.push(inner[element.whole].to_owned()),
             }
         }
@@ -57,11 +59,14 @@ impl Xml {
         Ok(xml)
     }
 
-    /// The bytes of the resource, for a file of which so many bytes come before it.
-    pub fn to_bytes(&self, total_len: u64) -> Vec<u8> {
-        let mut text = format!("\u{feff}<WIM><TOTALBYTES>{total_len}</TOTALBYTES>");
-        for (image, index) in self.images.iter().zip(1..) {
+    /// The bytes of the resource.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut text = String::from("\u{feff}<WIM>");
+        if let Some(len) = self.total_len {
             // Writing to a text can't fail.
+            let _ = write!(text, "<TOTALBYTES>{len}</TOTALBYTES>");
+        }
+        for (image, index) in self.images.iter().zip(1..) {
             let _ = write!(text, "<IMAGE INDEX=\"{index}\"{}>{}</IMAGE>", image.attributes, image.text);
         }
         self.others.iter().for_each(|other| text += other);
@@ -216,7 +221,8 @@ mod tests {
         let expected = "<WIM><TOTALBYTES>1000</TOTALBYTES><IMAGE INDEX=\"1\" A='>'><NAME>a&lt;b</NAME><EMPTY/>\
             <DIRCOUNT>5</DIRCOUNT><CREATIONTIME><HIGHPART>0x01D00000</HIGHPART><LOWPART>0xABCDEF01</LOWPART>\
             </CREATIONTIME></IMAGE><ESD><ENCRYPTED/></ESD></WIM>";
-        assert_eq!(xml.to_bytes(1_000), bytes(expected));
+        assert_eq!(xml.total_len.replace(1_000), Some(77));
+        assert_eq!(xml.to_bytes(), bytes(expected));
     }
 
     #[test]

@@ -1,0 +1,147 @@
+//! A WIM cut into parts (`.swm`): files that a file system or disc can hold where the whole is too long.
+//!
+//! Each part is put together of ranges of the WIM, so nothing is compressed again. The parts share one identity and
+//! the XML; each has a table of the resources in it. The metadata of all images are in the first part, and no image is
+//! marked as the one to start, as wimlib and DISM have it. An integrity table is made for each part where the WIM has
+//! one. Not supported: WIMs with solid resources, and contents longer than a part.
+
+use super::derive::{Assembly, guid};
+use super::header::{HEADER_LEN, Header, Resource};
+use super::integrity::{self, Integrity};
+use super::structure::Structure;
+use super::table::{Blob, table_to_bytes};
+use crate::content::Pieced;
+use crate::error::{Error, Result};
+use crate::size::Size;
+
+/// The names of the parts of a WIM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PartNames {
+    /// `install.swm`, `install2.swm`: those that Windows Setup and DISM look for.
+    Setup,
+    /// `install000.swm`, `install001.swm`: those on stand-alone media of Configuration Manager.
+    ConfigurationManager,
+}
+
+impl PartNames {
+    /// The name of the `n`-th part, from 1, of a file whose name without extension is `stem`.
+    pub fn of(self, stem: &str, n: usize) -> String {
+        match (self, n) {
+            (Self::Setup, 1) => format!("{stem}.swm"),
+            (Self::Setup, n) => format!("{stem}{n}.swm"),
+            (Self::ConfigurationManager, n) => format!("{stem}{:03}.swm", n - 1),
+        }
+    }
+}
+
+impl Structure {
+    /// The parts of this WIM, none of more than `part_len` bytes.
+    ///
+    /// # Errors
+    ///
+    /// When a content alone takes more than a part, contents are solid, or there would be more than 65,535 parts.
+    pub fn split(&self, part_len: u64) -> Result<Vec<Pieced>> {
+        let path = self.source().path();
+        if self.is_solid() {
+            return Err(Error::new(format!("`{path}` has solid resources, which can't be divided between files"))
+                .help(format!("make a usual WIM of it: `wimlib-imagex export {path} all NEW.wim --compress=LZX`")));
+        }
+        let parts = self.shares(part_len)?;
+        let n_parts = u16::try_from(parts.len())
+            .map_err(|_| Error::new(format!("`{path}` would be split into {} parts", parts.len())))?;
+        let guid = guid(&[&self.header.guid, &part_len.to_le_bytes(), &n_parts.to_le_bytes()]);
+        (1..=n_parts).zip(parts).map(|(part, blobs)| self.part(part, n_parts, guid, blobs)).collect()
+    }
+
+    /// The resources of each part.
+    fn shares(&self, part_len: u64) -> Result<Vec<Vec<Blob>>> {
+        let (mut metadata, mut contents): (Vec<Blob>, Vec<Blob>) =
+            self.blobs.iter().partition(|blob| blob.is_metadata());
+        contents.sort_by_key(|blob| (blob.resource.offset, blob.sha1));
+        // Parts are as long as what is in them, and what every part has; the integrity table at its longest.
+        let integrity_len = match &self.integrity {
+            Some(table) => {
+                Integrity { chunks: Vec::new(), ..*table }.to_bytes().len() as u64
+                    + 20 * part_len.div_ceil(table.chunk_len)
+            }
+            None => 0,
+        };
+        let fixed = HEADER_LEN as u64 + self.xml.to_bytes().len() as u64 + integrity_len;
+        let taken = |blob: &Blob| blob.resource.len + Blob::LEN as u64;
+        let first = fixed + metadata.iter().map(taken).sum::<u64>();
+        if first > part_len {
+            return Err(self.too_long("what describes the files of all images", first, part_len));
+        }
+        let mut parts = vec![Vec::new()];
+        let mut len = first;
+        for blob in contents {
+            if fixed + taken(&blob) > part_len {
+                return Err(self.too_long(&self.name_of(&blob), blob.resource.len, part_len));
+            }
+            if len + taken(&blob) > part_len {
+                parts.push(Vec::new());
+                len = fixed;
+            }
+            len += taken(&blob);
+            if let Some(part) = parts.last_mut() {
+                part.push(blob);
+            }
+        }
+        parts[0].append(&mut metadata);
+        Ok(parts)
+    }
+
+    fn too_long(&self, what: &str, len: u64, part_len: u64) -> Error {
+        let path = self.source().path();
+        let (len, part) = (Size(len), Size(part_len));
+        Error::new(format!(
+            "`{path}` can't be split into parts of {part}: {what} takes {len} in it, and can't be divided"
+        ))
+        .help("take it out of the image, or allow larger files")
+    }
+
+    /// A content as the path of the first file that has it.
+    fn name_of(&self, blob: &Blob) -> String {
+        for index in 1..=self.header.n_images {
+            let Ok(metadata) = self.metadata(index) else { continue };
+            if let Some(path) = metadata.root.path_of(&blob.sha1) {
+                return format!("`{path}` in image {index}");
+            }
+        }
+        "a file".into()
+    }
+
+    fn part(&self, part: u16, n_parts: u16, guid: [u8; 16], blobs: Vec<Blob>) -> Result<Pieced> {
+        let mut new = Assembly::new();
+        let mut placed = Vec::with_capacity(blobs.len());
+        for mut blob in blobs {
+            let range = blob.resource.offset..blob.resource.offset + blob.resource.len;
+            blob.resource.offset = new.add_range(self, range);
+            blob.part = part;
+            placed.push(blob);
+        }
+        let mut header = Header {
+            flags: self.header.flags | Header::SPANNED,
+            guid,
+            part,
+            n_parts,
+            boot_index: 0,
+            boot_metadata: Resource::default(),
+            ..self.header.clone()
+        };
+        if n_parts == 1 {
+            header.flags &= !Header::SPANNED;
+        }
+        header.table = new.add_bytes(table_to_bytes(&placed));
+        let covered = new.at;
+        header.xml = new.add_bytes(self.xml.to_bytes());
+        header.integrity = match &self.integrity {
+            Some(old) => {
+                let table = integrity::renewed(old, 0, covered, &new.pieced(self, &header))?;
+                new.add_bytes(table.to_bytes())
+            }
+            None => Resource::default(),
+        };
+        Ok(new.pieced(self, &header))
+    }
+}

@@ -1,0 +1,187 @@
+//! The structures of a WIM file, read by us: what a derived WIM is made of.
+//!
+//! It is read from a source, so from a file or from what is itself derived. Read and checked here are header, table,
+//! XML and the metadata of images (by SHA-1); contents are neither. Not supported, each with an error: split and
+//! encrypted files, pipable ones, and solid resources where single contents are to be taken out of them.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::header::{HEADER_LEN, Header, Resource};
+use super::integrity::Integrity;
+use super::library::{self, compression};
+use super::metadata::Metadata;
+use super::resource::{self, Packing, ReadAt};
+use super::table::{Blob, parse_table};
+use super::xml::Xml;
+use super::{Compression, verify_it};
+use crate::content::{Run, Source, SourceFile};
+use crate::error::{Error, Result};
+use crate::source::OpenSource;
+
+/// The structures of a stand-alone WIM.
+#[derive(Clone, Debug)]
+pub struct Structure {
+    source: Arc<Source>,
+    /// Its header.
+    pub header: Header,
+    /// Its resources.
+    pub blobs: Vec<Blob>,
+    /// What its images say of themselves.
+    pub xml: Xml,
+    /// Its integrity table, if it has one.
+    pub integrity: Option<Integrity>,
+}
+
+impl Structure {
+    /// Reads the structures of a WIM.
+    ///
+    /// # Errors
+    ///
+    /// When it is damaged, or a part of a split WIM.
+    pub fn read(source: Arc<Source>) -> Result<Self> {
+        let path = source.path().to_owned();
+        let open = OpenSource::open(&source)?;
+        let read = read(&open).map_err(|why| damaged(&source, &why))?;
+        open.check()?;
+        let Some((header, blobs, xml, integrity)) = read else {
+            return Err(Error::new(format!("`{path}` is a part of a split WIM"))
+                .help("put the parts together first: `wimlib-imagex join WHOLE.wim FIRST.swm OTHERS*.swm`"));
+        };
+        Ok(Self { source, header, blobs, xml, integrity })
+    }
+
+    /// What it was read from.
+    pub fn source(&self) -> &Arc<Source> {
+        &self.source
+    }
+
+    /// Whether some of its contents are compressed together, so that none can be taken out as it is.
+    pub fn is_solid(&self) -> bool {
+        self.blobs.iter().any(Blob::is_solid)
+    }
+
+    /// The metadata of the `index`-th image, from 1.
+    ///
+    /// # Errors
+    ///
+    /// When there is no such image, or its metadata is damaged.
+    pub fn metadata(&self, index: u32) -> Result<Metadata> {
+        let blob = self.metadata_blob(index)?;
+        let open = OpenSource::open(&self.source)?;
+        let packing = packing(&self.header).map_err(|why| self.damaged(&why))?;
+        let what = |why: String| self.damaged(&format!("the metadata of image {index} can't be read: {why}"));
+        let bytes = resource::read(&open, packing, &located(&blob.resource, blob.sha1)).map_err(what)?;
+        open.check()?;
+        Metadata::parse(&bytes).map_err(what)
+    }
+
+    /// The entry of the metadata of the `index`-th image.
+    pub(super) fn metadata_blob(&self, index: u32) -> Result<Blob> {
+        let at = (index as usize).checked_sub(1);
+        let blob = at.and_then(|at| self.blobs.iter().filter(|blob| blob.is_metadata()).nth(at));
+        blob.copied().ok_or_else(|| {
+            Error::new(format!("`{}` has no image {index}: it holds {}", self.source.path(), self.header.n_images))
+        })
+    }
+
+    /// A resource that holds bytes, as this WIM stores them, and whether it is compressed.
+    pub(super) fn pack(&self, bytes: Vec<u8>) -> Result<(Vec<u8>, bool)> {
+        Ok(resource::pack(bytes, packing(&self.header).map_err(|why| self.damaged(&why))?))
+    }
+
+    /// A range of the WIM, to put something else together of.
+    pub(super) fn runs(&self, range: Range<u64>) -> Vec<Run> {
+        match &*self.source {
+            Source::File(file) => {
+                let file: Arc<SourceFile> = Arc::new(file.clone());
+                vec![Run::Range { file, start: range.start, len: range.end - range.start }]
+            }
+            Source::Pieced(pieced) => pieced.runs(range),
+        }
+    }
+
+    pub(super) fn damaged(&self, why: &str) -> Error {
+        damaged(&self.source, why)
+    }
+}
+
+fn damaged(source: &Source, why: &str) -> Error {
+    Error::new(format!("`{}` is damaged: {why}", source.path())).help(verify_it(source.path()))
+}
+
+type Read = (Header, Vec<Blob>, Xml, Option<Integrity>);
+
+/// The structures; none of a part of a split WIM.
+fn read(open: &OpenSource) -> std::result::Result<Option<Read>, String> {
+    let len = open.len()?;
+    if len < HEADER_LEN as u64 {
+        return Err(format!("it has {len} bytes, and its header alone takes {HEADER_LEN}"));
+    }
+    let mut bytes = [0; HEADER_LEN];
+    open.fill(&mut bytes, 0)?;
+    let header = Header::parse(&bytes).ok_or("it does not begin with the header of a WIM file")?;
+    if header.n_parts != 1 || header.flags & Header::SPANNED != 0 {
+        return Ok(None);
+    }
+    let packing = packing(&header)?;
+    let get = |what: &str, resource: &Resource| {
+        let read = resource::unpack(open, packing, &located(resource, [0; 20]));
+        read.map_err(|why| format!("its {what} can't be read: {why}"))
+    };
+    let blobs = parse_table(&get("table of resources", &header.table)?);
+    // Of solid resources the entries of contents say where they are within them.
+    let is_inside = |blob: &Blob| {
+        let resource = blob.resource;
+        let is_placed = !blob.is_solid() || blob.is_solid_resource();
+        !is_placed
+            || resource.len == 0
+            || (resource.offset >= HEADER_LEN as u64 && resource.end().is_some_and(|end| end <= len))
+    };
+    if !blobs.iter().all(is_inside) {
+        return Err(format!("a resource lies outside of its {len} bytes"));
+    }
+    let xml = Xml::parse(&get("XML", &header.xml)?)?;
+    let integrity = match header.integrity.len {
+        0 => None,
+        _ => Some(Integrity::parse(&get("integrity table", &header.integrity)?)?),
+    };
+    let n_metadata = blobs.iter().filter(|blob| blob.is_metadata()).count();
+    if n_metadata != header.n_images as usize || xml.images.len() != n_metadata {
+        let n_described = xml.images.len();
+        return Err(format!(
+            "its header counts {} images, its table {n_metadata}, and its XML {n_described}",
+            header.n_images
+        ));
+    }
+    Ok(Some((header, blobs, xml, integrity)))
+}
+
+/// How the resources of a file are compressed.
+fn packing(header: &Header) -> std::result::Result<Packing, String> {
+    let number = match header.flags {
+        flags if flags & Header::COMPRESSED == 0 => 0,
+        flags if flags & Header::LZX != 0 => 2,
+        flags if flags & Header::XPRESS != 0 => 1,
+        flags if flags & Header::LZMS != 0 => 3,
+        _ => return Err("its compression is unknown".into()),
+    };
+    // A file says no chunk length where nothing is compressed.
+    let compression = compression(number).unwrap_or(Compression::None);
+    Ok(Packing { compression, chunk_len: if header.chunk_len == 0 { 32_768 } else { header.chunk_len } })
+}
+
+/// A resource as the reading of contents takes it.
+fn located(resource: &Resource, sha1: [u8; 20]) -> library::Blob {
+    library::Blob {
+        len: resource.unpacked_len,
+        sha1,
+        is_missing: false,
+        is_compressed: resource.flags & Resource::COMPRESSED != 0,
+        is_solid: false,
+        offset: 0,
+        resource_offset: resource.offset,
+        resource_len: resource.len,
+        resource_unpacked_len: resource.unpacked_len,
+    }
+}
