@@ -62,7 +62,9 @@ pub fn layout(volume: &Volume, slack: Slack, words: &Words) -> Result<Layout> {
     let of_table = stored(end, &table, 0);
     end += with_room(rooms, of_table.len);
     let total_len = of_table.offset + of_table.len;
-    let xml = xml(volume, &tree, words).to_bytes(total_len);
+    let mut xml = xml(volume, &tree, words);
+    xml.total_len = Some(total_len);
+    let xml = xml.to_bytes();
     let of_xml = stored(end, &xml, 0);
     let header = Header {
         version: FORMAT,
