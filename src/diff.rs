@@ -11,9 +11,9 @@ use serde_json::Value as Json;
 
 use crate::date::Date;
 use crate::digest::Digest;
-use crate::output::{BootImage, Entry, Identity, Output, TemplateValue, lists};
+use crate::output::{BootImage, Entry, Identity, Output, TemplateValue, entry_of, lists};
 use crate::plan::{BootChange, Tally, value_changes};
-use crate::record::{Recorded, RecordedFile, entry_of};
+use crate::record::{Recorded, RecordedFile};
 
 /// What a medium holds and says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -176,6 +176,32 @@ impl Contents {
             files: files.iter().map(|file| (file.path.clone(), File { len: file.len, blake3: file.blake3 })).collect(),
             entries: entries.map(|entry| Entry { title: entry.title.clone(), path: entry.path.clone() }).collect(),
         }
+    }
+}
+
+impl Contents {
+    /// What the discs of a set hold together. What each of them says of itself is that of the first, but for its
+    /// number; of a file that each has (its label) the first disc's counts.
+    pub fn of_set(discs: Vec<Self>) -> Self {
+        let n_discs = discs.len();
+        let mut discs = discs.into_iter();
+        let mut whole = discs.next().unwrap_or_default();
+        for disc in discs {
+            whole.boot.extend(disc.boot);
+            for (path, file) in disc.files {
+                whole.files.entry(path).or_insert(file);
+            }
+            let new =
+                disc.entries.into_iter().filter(|entry| whole.entries.iter().all(|other| other.path != entry.path));
+            let new: Vec<_> = new.collect();
+            whole.entries.extend(new);
+        }
+        if n_discs > 1 {
+            whole.id = None;
+            whole.description.remove("disc");
+            whole.description.insert("discs".into(), n_discs.to_string());
+        }
+        whole
     }
 }
 

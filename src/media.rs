@@ -3,6 +3,8 @@
 //! A [`Media`] is made by `resolve` and becomes the [`Output`] that is built. What every medium of a kind carries of
 //! its own accord (its label, its autorun file) is written here and nowhere else.
 
+pub mod set;
+
 use camino::Utf8PathBuf;
 
 use crate::content::Content;
@@ -26,6 +28,8 @@ pub struct Media {
     pub label: String,
     /// Every time on the medium.
     pub date: Date,
+    /// Whether `autorun.inf` is written.
+    pub autorun: bool,
     /// What it can hold.
     pub capacity: Capacity,
     /// Where its output is put.
@@ -40,7 +44,12 @@ pub struct Media {
     pub entries: Vec<Entry>,
     /// The template values that it is made with, by name.
     pub values: Vec<TemplateValue>,
+    /// The discs that it is a set of, where one does not hold it.
+    pub discs: Vec<Output>,
 }
+
+/// Where a client looks for packages on stand-alone media; they need not be on the first disc of a set.
+pub const PACKAGES: &str = "SMS/PKG";
 
 /// Where the label stands in clear, as Configuration Manager writes it since version 1902.
 pub const LABEL_FILE: &str = "MediaLabel.txt";
@@ -75,6 +84,17 @@ impl Kind {
     }
 }
 
+impl Media {
+    /// What is made of it: one output, or one for each disc of a set.
+    pub fn outputs(mut self) -> Vec<Output> {
+        match self.discs.is_empty() {
+            true => vec![Output::from(self)],
+            false => std::mem::take(&mut self.discs),
+        }
+    }
+}
+
+/// The medium as one.
 impl From<Media> for Output {
     fn from(media: Media) -> Self {
         let mut description = vec![("kind", media.kind.as_str().into()), ("name", media.name)];
@@ -97,6 +117,7 @@ impl From<Media> for Output {
             capacity,
             entries: media.entries,
             values: media.values,
+            disc: None,
         }
     }
 }

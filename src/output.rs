@@ -11,6 +11,7 @@ mod fit;
 mod form;
 mod identity;
 pub mod lists;
+pub mod most;
 mod structure;
 
 use std::io::{self, Read, Seek, SeekFrom};
@@ -60,6 +61,40 @@ pub struct Output {
     pub entries: Vec<Entry>,
     /// The template values that it is made with, by name. They decide nothing themselves: what they went into does.
     pub values: Vec<TemplateValue>,
+    /// Which disc of a set it is, if it is one.
+    pub disc: Option<Disc>,
+}
+
+/// A disc of a set, for people. It decides nothing: what the disc says of itself is in its description.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Disc {
+    /// What tells the set from others.
+    pub set: String,
+    /// Its number, from 1.
+    pub number: usize,
+    /// How many discs there are.
+    pub n_discs: usize,
+    /// What it holds at most.
+    pub capacity: Size,
+    /// How many files are on it, but for its own lists.
+    pub n_files: u64,
+    /// How many bytes they have.
+    pub len: u64,
+    /// What it has of the manifest's entries, in their order. An entry may be on several discs.
+    pub parts: Vec<Part>,
+}
+
+/// What a disc has of a content entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// What the manifest calls the entry.
+    pub title: String,
+    /// How many of its files are on the disc.
+    pub n_files: u64,
+    /// How many bytes they have.
+    pub len: u64,
+    /// Whether that is all of it.
+    pub is_whole: bool,
 }
 
 /// A content entry of the manifest: the unit in which plans and records speak.
@@ -69,6 +104,15 @@ pub struct Entry {
     pub title: String,
     /// The folder or file on the medium, from its root.
     pub path: String,
+}
+
+/// Which entry a file belongs to: the one whose path is the longest that holds it.
+pub fn entry_of<'a>(entries: &'a [Entry], path: &str) -> Option<&'a Entry> {
+    let holds = |entry: &&Entry| match entry.path.as_str() {
+        "" | "." => true,
+        folder => path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
+    };
+    entries.iter().filter(holds).max_by_key(|entry| entry.path.len())
 }
 
 /// A template value that an output is made with: what plans and records name as the reason of a change.

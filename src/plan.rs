@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::content::{Content, Source, SourceKey};
 use crate::digest::{Digest, Digests};
 use crate::error::Result;
-use crate::output::{Output, Sealed};
+use crate::output::{Disc, Output, Sealed};
 use crate::record::{Record, Recorded, RecordedFile};
 use crate::volume::{Folder, Node};
 use crate::write::Patching;
@@ -45,6 +45,8 @@ pub struct Change {
     pub reasons: Vec<Reason>,
     /// Whether a file that tsmedia did not make bears the name.
     pub in_the_way: bool,
+    /// Which disc of a set it is, and how that is filled; nothing for what is no disc of a set, or is to be deleted.
+    pub disc: Option<Disc>,
 }
 
 /// What can be done with an output.
@@ -171,6 +173,7 @@ pub fn plan(inputs: &Inputs) -> Result<Plan> {
             n_keep: 0,
             reasons: vec![reason],
             in_the_way: !is_ours && existing != Existing::Missing,
+            disc: None,
         });
     }
     Ok(Plan { changes })
@@ -236,7 +239,8 @@ fn change(inputs: &Inputs, output: &Output) -> Result<Change> {
         };
         if id == wanted && is_whole {
             let (name, reasons) = (output.name.clone(), Vec::new());
-            return Ok(Change { name, action: Action::Keep, len, n_write: 0, n_keep: 0, reasons, in_the_way: false });
+            let (action, disc) = (Action::Keep, output.disc.clone());
+            return Ok(Change { name, action, len, n_write: 0, n_keep: 0, reasons, in_the_way: false, disc });
         }
     }
     let draft = output.draft(inputs.digests)?;
@@ -248,6 +252,7 @@ fn change(inputs: &Inputs, output: &Output) -> Result<Change> {
         n_keep: 0,
         reasons: reasons(inputs, output, wanted_id, existing)?,
         in_the_way: matches!(existing, Existing::Foreign { .. }) && recorded.is_none(),
+        disc: output.disc.clone(),
     };
     if let (Some(patching), Some(recorded)) = (inputs.patching, recorded.filter(|_| is_patchable(inputs, output))) {
         let patching = match wanted_id {

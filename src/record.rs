@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
-use crate::output::{Entry, FORMAT_VERSION, Output, Sealed, TemplateValue};
+use crate::output::{Entry, FORMAT_VERSION, Output, Sealed, TemplateValue, entry_of};
 use crate::write::{Disk, replace};
 
 /// The version of the file that is written here, and the newest that is read.
@@ -276,15 +276,6 @@ impl Record {
         text += "\n]\n}\n";
         Ok(text)
     }
-}
-
-/// Which entry a file belongs to: the one whose path is the longest that holds it.
-pub fn entry_of<'a>(entries: &'a [Entry], path: &str) -> Option<&'a Entry> {
-    let holds = |entry: &&Entry| match entry.path.as_str() {
-        "" | "." => true,
-        folder => path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
-    };
-    entries.iter().filter(holds).max_by_key(|entry| entry.path.len())
 }
 
 fn entries_of(entries: &[Entry], files: &[RecordedFile]) -> Vec<RecordedEntry> {

@@ -5,6 +5,7 @@
 mod cache;
 pub mod device;
 pub mod diff;
+mod disc;
 mod failure;
 mod folders;
 pub mod map;
@@ -23,7 +24,7 @@ pub use medium::{carrier, carrier_json, wim, wim_json};
 pub use moved::{moved, moved_json};
 pub use problems::{graphical, json, summary};
 pub use screen::SCREEN;
-pub use verified::{fault, verified_json};
+pub use verified::{fault, set_fault, set_json, verified_json};
 
 /// How text for people may look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -56,31 +56,34 @@ impl Resolver {
         let path = rendered.path.with_file_name(&manifest.output.path);
         self.inputs.note(&path);
         let own_places = OwnPlaces::of(&rendered.path, &path);
-        let (root, entries) = (Folder::default(), Vec::new());
-        let mut draft = Draft { rendered, resolver: self, problems, own_places, root, entries, architecture: None };
+        let (root, entries, pointers) = (Folder::default(), Vec::new(), Vec::new());
+        let mut draft =
+            Draft { rendered, resolver: self, problems, own_places, root, entries, pointers, architecture: None };
         let boot = draft.add_boot(date);
         draft.add_content();
         draft.add_own_files();
-        draft.check_path(&path);
+        draft.check_path(&path, &manifest.output.path);
         if draft.problems.n_errors_told() > n_errors {
             return None;
         }
-        let media = Media {
+        let mut media = Media {
             name: manifest.media.name.clone(),
             kind: manifest.media.kind,
             site: rendered.site.clone(),
             form: Form::from(&manifest.output),
             label: manifest.media.label.clone(),
             date,
+            autorun: manifest.media.autorun,
             capacity: manifest.output.capacity,
             path,
             path_as_written: manifest.output.path.clone(),
             root: mem::take(&mut draft.root),
             boot,
-            entries: mem::take(&mut draft.entries),
+            entries: draft.entries.clone(),
             values: rendered.values().to_vec(),
+            discs: Vec::new(),
         };
-        draft.check_capacity(&media);
+        draft.fit(&mut media);
         (draft.problems.n_errors_told() == n_errors).then_some(media)
     }
 
@@ -129,6 +132,8 @@ struct Draft<'a> {
     own_places: OwnPlaces,
     root: Folder,
     entries: Vec<Entry>,
+    /// Of each entry: where the manifest says what it is.
+    pointers: Vec<String>,
     /// The processors that the boot image says it is for.
     architecture: Option<Architecture>,
 }
@@ -157,8 +162,7 @@ impl Draft<'_> {
     }
 
     /// The output has to be a file, and what it goes into a folder.
-    fn check_path(&mut self, path: &Utf8Path) {
-        let written = &self.rendered.manifest.output.path;
+    fn check_path(&mut self, path: &Utf8Path, written: &str) {
         let in_the_way = path.ancestors().skip(1).find(|above| above.is_file());
         let message = match in_the_way {
             Some(above) => format!("the output `{written}` can't be made: `{above}` is a file"),

@@ -5,6 +5,7 @@
 //! now. The medium is read once from front to end; what is kept in memory is its lists.
 
 mod read;
+pub mod set;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::str::FromStr;

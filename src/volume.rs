@@ -137,6 +137,21 @@ impl Folder {
         }
     }
 
+    /// Takes away what bears a path relative to this folder, if anything does; case does not matter.
+    pub fn remove(&mut self, path: &str) -> Option<Node> {
+        let (folder, name) = path.rsplit_once('/').map_or((None, path), |(folder, name)| (Some(folder), name));
+        let folder = match folder {
+            None => self,
+            Some(folder) => Arc::make_mut(self.folder_mut(folder)?),
+        };
+        folder.entries.remove(&Name::new(name).ok()?)
+    }
+
+    /// Puts something directly into this folder, in place of what bears the name.
+    pub fn put(&mut self, name: Name, node: Node) {
+        self.entries.insert(name, node);
+    }
+
     fn folder_mut(&mut self, path: &str) -> Option<&mut Arc<Self>> {
         let (first, rest) = split_first(path);
         match (self.entries.get_mut(&Name::new(first).ok()?)?, rest) {
@@ -306,6 +321,10 @@ mod tests {
             files.collect::<Vec<_>>()
         };
         assert_eq!(lens(&root), ["one/bin/more.dll 1", "one/bin/setup.exe 1", "two/bin/setup.exe 5"]);
+        assert_eq!(lens(&before), ["one/bin/setup.exe 1", "two/bin/setup.exe 1"]);
+        assert!(root.remove("One/BIN/more.dll").is_some() && root.remove("one/none/more.dll").is_none());
+        assert!(root.remove("two").is_some() && root.remove("two").is_none());
+        assert_eq!(lens(&root), ["one/bin/setup.exe 1"]);
         assert_eq!(lens(&before), ["one/bin/setup.exe 1", "two/bin/setup.exe 1"]);
     }
 }

@@ -27,6 +27,8 @@ mod medium;
 mod reasons;
 #[path = "cli/saved.rs"]
 mod saved;
+#[path = "cli/sets.rs"]
+mod sets;
 #[path = "cli/speech.rs"]
 mod speech;
 #[path = "cli/watch.rs"]

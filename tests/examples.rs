@@ -79,6 +79,26 @@ fn a_medium_with_the_fat_volume_that_we_made_starts() {
 }
 
 #[test]
+fn the_first_disc_of_a_set_starts_and_no_other_claims_to() {
+    let project = Project::examples();
+    let manifest = project.read("stand-alone/media.toml");
+    let start = manifest.find("[output]\n").unwrap() + "[output]\n".len();
+    project
+        .write("stand-alone/media.toml", &format!("{}capacity = \"8 MB\"\n{}", &manifest[..start], &manifest[start..]));
+    for n in 0..6 {
+        fs::write(project.path(&format!("stand-alone/packages/vpn/{n}.bin")), vec![n; 1_500_000]).unwrap();
+    }
+    project.done(&["apply", "stand-alone/media.toml", "--site", "BER"]);
+    let media = project.media("stand-alone");
+    assert!(media.len() > 1 && media[1..].iter().all(|medium| medium.firmware().is_empty()));
+    assert_eq!(media[0].firmware(), [Firmware::SeaBios, Firmware::Ovmf]);
+    assert_eq!(media[0].label, "WIN11 BER 1");
+    assert_starts(&project, &media[0]);
+    let paths: Vec<_> = media.iter().map(|medium| medium.path.as_str()).collect();
+    project.done(&[&["verify", "--manifest", "stand-alone/media.toml"][..], &paths].concat());
+}
+
+#[test]
 fn a_medium_with_a_file_over_4_gib_starts() {
     let project = Project::examples();
     let manifest = project.read("stand-alone/media.toml").replace("autorun = true\n", "");

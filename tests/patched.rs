@@ -13,6 +13,8 @@ mod desk;
 mod iso;
 #[path = "patched/project.rs"]
 mod project;
+#[path = "patched/set.rs"]
+mod set;
 
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -4,6 +4,7 @@ use super::project::{self, Project};
 use super::screen::Screen;
 use super::{ManifestArguments, Outcome};
 use crate::error::Result;
+use crate::output::Output;
 use crate::problem::Problems;
 use crate::report;
 
@@ -24,10 +25,15 @@ pub(super) fn run(arguments: &ManifestArguments, screen: &Screen) -> Result<Outc
     }
     let verdict = if problems.sorted().is_empty() { "nothing is wrong with" } else { "no error in" };
     for (manifest, project) in arguments.manifests.iter().zip(&projects) {
-        let media = match project.outputs().len() {
-            1 => "1 medium".into(),
+        let outputs = project.outputs();
+        let is_first = |output: &&Output| output.disc.as_ref().is_none_or(|disc| disc.number == 1);
+        let mut media = match outputs.iter().filter(is_first).count() {
+            1 => "1 medium".to_owned(),
             n => format!("{n} media"),
         };
+        if outputs.iter().any(|output| output.disc.is_some()) {
+            media += &format!(" on {}", report::counted(outputs.len(), "disc"));
+        }
         screen.say(&format!("{verdict} `{manifest}`, which makes {media}"));
     }
     Ok(Outcome::Done)

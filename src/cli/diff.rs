@@ -12,6 +12,7 @@ use super::{ManifestArguments, Outcome, parse_var};
 use crate::diff::{Contents, diff};
 use crate::error::{Error, Result};
 use crate::gather::{self, Finished};
+use crate::output::lists::Medium;
 use crate::record::Record;
 use crate::report;
 use crate::write::Means;
@@ -41,9 +42,9 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let Some(old) = Side::load(&arguments.old, arguments, screen)? else { return Ok(Outcome::Wrong) };
     let Some(new) = Side::load(&arguments.new, arguments, screen)? else { return Ok(Outcome::Wrong) };
     let chosen = choose([&old, &new])?;
-    let [old, new] = [(old, &chosen[0]), (new, &chosen[1])].map(|(mut side, candidate)| {
-        let contents = side.contents(candidate, screen)?;
-        Ok((side.title(candidate), side.json(candidate), contents))
+    let [old, new] = [(old, &chosen[0]), (new, &chosen[1])].map(|(mut side, chosen)| {
+        let contents: Result<Vec<_>> = chosen.iter().map(|candidate| side.contents(candidate, screen)).collect();
+        Ok((side.title(chosen), side.json(chosen), Contents::of_set(contents?)))
     });
     let ((old_title, old_json, old), (new_title, new_json, new)) = (old?, new?);
     let diff = diff(&old, &new);
@@ -76,6 +77,8 @@ struct Candidate {
     /// Where it is.
     path: Utf8PathBuf,
     site: Option<String>,
+    /// Its number, if it is a disc of a set.
+    disc: Option<usize>,
 }
 
 impl Side {
@@ -88,6 +91,7 @@ impl Side {
                     name: output.name.clone(),
                     path: output.path.clone(),
                     site: site(output.description.iter().map(|(key, value)| (*key, value.as_str()))),
+                    disc: output.disc.as_ref().map(|disc| disc.number),
                 });
                 let candidates = candidates.collect();
                 (Kind::Manifest(project), candidates)
@@ -100,6 +104,7 @@ impl Side {
                     name: recorded.name.clone(),
                     path: path.parent().unwrap_or(Utf8Path::new("")).join(&recorded.name),
                     site: recorded.description.get("site").cloned(),
+                    disc: recorded.description.get("disc").and_then(|number| number.parse().ok()),
                 });
                 let candidates = candidates.collect();
                 (Kind::Record(record), candidates)
@@ -108,7 +113,8 @@ impl Side {
                 let medium = gather::open(path)?;
                 let said = medium.medium.iter().flat_map(|medium| &medium.description);
                 let site = site(said.map(|(key, value)| (key.as_str(), value.as_str())));
-                let candidate = Candidate { name: path.to_string(), path: path.to_owned(), site };
+                let disc = medium.medium.as_ref().and_then(Medium::disc).map(|disc| disc.number);
+                let candidate = Candidate { name: path.to_string(), path: path.to_owned(), site, disc };
                 (Kind::Medium(Box::new(medium)), vec![candidate])
             }
         };
@@ -144,8 +150,12 @@ impl Side {
         }
     }
 
-    fn title(&self, candidate: &Candidate) -> String {
-        let (path, name) = (&self.path, &candidate.name);
+    fn title(&self, chosen: &[Candidate]) -> String {
+        let path = &self.path;
+        let name = match chosen {
+            [first, .., last] => format!("{} to {}", first.name, last.name),
+            _ => chosen.iter().map(|one| one.name.as_str()).collect(),
+        };
         match self.kind {
             Kind::Manifest(_) => format!("{name}, as {path} makes it now"),
             Kind::Record(_) => format!("{name}, as {path} has it"),
@@ -153,11 +163,15 @@ impl Side {
         }
     }
 
-    fn json(&self, candidate: &Candidate) -> Json {
+    fn json(&self, chosen: &[Candidate]) -> Json {
+        let outputs = match chosen {
+            [one] => json!(one.name),
+            several => json!(several.iter().map(|one| &one.name).collect::<Vec<_>>()),
+        };
         let (kind, output) = match self.kind {
-            Kind::Manifest(_) => ("manifest", Some(&candidate.name)),
-            Kind::Record(_) => ("record", Some(&candidate.name)),
-            Kind::Medium(_) => ("medium", None),
+            Kind::Manifest(_) => ("manifest", outputs),
+            Kind::Record(_) => ("record", outputs),
+            Kind::Medium(_) => ("medium", Json::Null),
         };
         json!({ "kind": kind, "path": self.path, "output": output })
     }
@@ -178,8 +192,8 @@ fn site<'a>(mut said: impl Iterator<Item = (&'a str, &'a str)>) -> Option<String
 }
 
 /// The output that is meant on either side: the only one, or that at the same path, of the same name or for the same
-/// site as on the other side.
-fn choose(sides: [&Side; 2]) -> Result<[Candidate; 2]> {
+/// site, and with the same number, as on the other side. Where that is none, but all of a side is one set, the set is.
+fn choose(sides: [&Side; 2]) -> Result<[Vec<Candidate>; 2]> {
     let [old, new] = sides.map(|side| &side.candidates);
     let pairs: Vec<_> = old.iter().flat_map(|old| new.iter().map(move |new| (old, new))).collect();
     let place = |path: &Utf8Path| path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned());
@@ -187,17 +201,28 @@ fn choose(sides: [&Side; 2]) -> Result<[Candidate; 2]> {
         0 => true,
         1 => place(&old.path) == place(&new.path),
         2 => old.name == new.name,
-        _ => old.site.is_some() && old.site == new.site,
+        _ => (old.site.is_some() || old.disc.is_some()) && (&old.site, old.disc) == (&new.site, new.disc),
     };
     for way in 0..4 {
         let mut found = pairs.iter().filter(|(old, new)| is_pair(way, old, new));
         if let (Some((old, new)), None) = (found.next(), found.next()) {
-            return Ok([(*old).clone(), (*new).clone()]);
+            return Ok([vec![(*old).clone()], vec![(*new).clone()]]);
         }
+    }
+    if let [Some(old), Some(new)] = sides.map(|side| one_set(&side.candidates)) {
+        return Ok([old, new]);
     }
     let several = sides.into_iter().find(|side| side.candidates.len() > 1).unwrap_or(sides[0]);
     Err(Error::new(format!("`{}` has several outputs, and none is that of the other side", several.path))
         .help(format!("say which one is meant, with `--site`: {}", list(&several.candidates))))
+}
+
+/// All of the candidates in the order of their numbers, if they are the discs of one set, or a single medium.
+fn one_set(candidates: &[Candidate]) -> Option<Vec<Candidate>> {
+    let mut discs = candidates.to_vec();
+    discs.sort_by_key(|candidate| candidate.disc);
+    let is_next = |(number, disc): (usize, &Candidate)| disc.disc == Some(number) && disc.site == candidates[0].site;
+    (candidates.len() == 1 || (1..).zip(&discs).all(is_next)).then_some(discs)
 }
 
 /// Outputs with their sites, for a message.

@@ -12,8 +12,9 @@ use crate::date::Date;
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
 use crate::manifest::{self, Rendered};
+use crate::media::Media;
 use crate::output::Output;
-use crate::problem::{Problem, Problems};
+use crate::problem::{Place, Problem, Problems};
 use crate::record::Record;
 use crate::report;
 use crate::resolve::Resolver;
@@ -144,11 +145,22 @@ fn resolve_with(
     arguments.manifests.iter().for_each(|manifest| inputs.leave_out(cache_beside(manifest)));
     let all = render_noting(arguments, problems, inputs)?;
     same_outputs(&all, problems);
+    let mut places = HashMap::new();
     for (manifest, rendered) in arguments.manifests.iter().zip(all) {
         let cache = cache_beside(manifest);
         resolver.use_cache(opened(Objects::open(&cache, limit, &Means::default().disk)));
-        let media = rendered.iter().filter_map(|rendered| resolver.resolve(rendered, date, problems));
-        let outputs = media.map(Output::from).collect();
+        let mut outputs = Vec::new();
+        for rendered in &rendered {
+            for output in resolver.resolve(rendered, date, problems).map(Media::outputs).unwrap_or_default() {
+                let (place, is_disc) = (rendered.place("/output/path"), output.disc.is_some());
+                if let Some((other, was_disc)) = places.insert(output.path.clone(), (place.clone(), is_disc))
+                    && (is_disc || was_disc)
+                {
+                    same_output(&output, [place, other], problems);
+                }
+                outputs.push(output);
+            }
+        }
         projects.push(Project::new(manifest, outputs, arguments.sites.is_empty())?);
     }
     Ok(projects)
@@ -167,6 +179,13 @@ fn same_outputs(manifests: &[Vec<Rendered>], problems: &mut Problems) {
             problems.add(problem.help("give one of them another `path`, or name each manifest once"));
         }
     }
+}
+
+/// The same of a disc of a set, which has its name from its number. What two manifests say is told already.
+fn same_output(output: &Output, [place, other]: [Place; 2], problems: &mut Problems) {
+    let problem = Problem::error(format!("two media have the same output `{}`", output.name));
+    let problem = problem.at(place, "").at(other, "");
+    problems.add(problem.help("the discs of a set have numbers in their names: give the other another `path`"));
 }
 
 /// The folder of a manifest.

@@ -8,15 +8,18 @@ use super::screen::Screen;
 use super::{ManifestArguments, Outcome, parse_var};
 use crate::device::Original;
 use crate::error::{Error, Result};
+use crate::output::lists::{Medium, SaidDisc};
 use crate::output::{self, Output};
 use crate::report;
+use crate::verify::set::{self, SetFault};
 use crate::verify::{self, Verified, verify};
 use crate::write::{self, Means};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The medium.
-    medium: Utf8PathBuf,
+    /// The medium, or the discs of a set.
+    #[arg(required = true, value_name = "MEDIUM")]
+    media: Vec<Utf8PathBuf>,
     /// Check it against this manifest as well.
     #[arg(long, value_name = "MANIFEST")]
     manifest: Option<Utf8PathBuf>,
@@ -32,7 +35,6 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
-    let path = &arguments.medium;
     let project = match &arguments.manifest {
         None => None,
         Some(manifest) => match project::load(&of_manifest(arguments, manifest), screen)? {
@@ -40,6 +42,43 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
             Some(projects) => projects.into_iter().next(),
         },
     };
+    let mut all = Vec::new();
+    for path in &arguments.media {
+        let mut verified = read(path, screen)?;
+        if let Some(project) = &project {
+            compare(&mut verified, project, screen)?;
+        }
+        if !screen.json {
+            for fault in &verified.faults {
+                screen.data(&format!("{}\n", report::fault(fault)))?;
+            }
+            say(&verified, path, arguments.manifest.as_deref(), screen);
+        }
+        all.push((path.to_string(), verified));
+    }
+    let mut is_sound = all.iter().all(|(_, verified)| verified.faults.is_empty());
+    match &all[..] {
+        [(_, verified)] if screen.json => return ended(is_sound, screen.json(&report::verified_json(verified))),
+        [_] => {}
+        several => {
+            let faults =
+                set::check(&several.iter().map(|(path, it)| (path.clone(), said_disc(it))).collect::<Vec<_>>());
+            is_sound &= faults.is_empty();
+            if screen.json {
+                let media: Vec<_> = several.iter().map(|(path, verified)| (path.clone(), verified)).collect();
+                return ended(is_sound, screen.json(&report::set_json(&media, &faults)));
+            }
+            say_of_sets(&all, &faults, screen)?;
+        }
+    }
+    Ok(if is_sound { Outcome::Done } else { Outcome::Wrong })
+}
+
+fn ended(is_sound: bool, said: Result<Outcome>) -> Result<Outcome> {
+    said.map(|said| if is_sound { said } else { Outcome::Wrong })
+}
+
+fn read(path: &Utf8Path, screen: &Screen) -> Result<Verified> {
     // On a stick that is larger than the medium there is more than the medium.
     let image = Original::find(write::open(path)?);
     let mut image = image.map_err(|error| Error::io("reading", path, error))?;
@@ -47,19 +86,11 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         let listing = output::read(&mut image)?;
         verify(&mut image, &listing, progress)
     });
-    let mut verified = verified.map_err(|error| Error::new(format!("verifying `{path}`")).because(error))?;
-    if let Some(project) = &project {
-        compare(&mut verified, project, screen)?;
-    }
-    if screen.json {
-        screen.json(&report::verified_json(&verified))?;
-    } else {
-        for fault in &verified.faults {
-            screen.data(&format!("{}\n", report::fault(fault)))?;
-        }
-        say(&verified, path, arguments.manifest.as_deref(), screen);
-    }
-    Ok(if verified.faults.is_empty() { Outcome::Done } else { Outcome::Wrong })
+    verified.map_err(|error| Error::new(format!("verifying `{path}`")).because(error))
+}
+
+fn said_disc(verified: &Verified) -> Option<SaidDisc> {
+    verified.medium.as_ref().and_then(Medium::disc)
 }
 
 fn of_manifest(arguments: &Arguments, manifest: &Utf8Path) -> ManifestArguments {
@@ -84,7 +115,7 @@ fn compare(verified: &mut Verified, project: &Project, screen: &Screen) -> Resul
     Ok(())
 }
 
-/// The output that a medium should be: the only one, or that of its site.
+/// The output that a medium should be: the only one, or that of its site and with its number.
 fn meant<'a>(verified: &Verified, outputs: &'a [Output]) -> Result<&'a Output> {
     fn site<'a>(mut said: impl Iterator<Item = (&'a str, &'a str)>) -> Option<&'a str> {
         said.find(|(key, _)| *key == "site").map(|(_, value)| value)
@@ -97,23 +128,39 @@ fn meant<'a>(verified: &Verified, outputs: &'a [Output]) -> Result<&'a Output> {
     let of_output = |output: &Output| -> Option<String> {
         site(output.description.iter().map(|(key, value)| (*key, value.as_str()))).map(str::to_owned)
     };
-    let found = outputs.iter().find(|output| of_medium.is_some() && of_output(output).as_deref() == of_medium);
-    found.ok_or_else(|| {
-        let sites: Vec<_> = outputs.iter().filter_map(of_output).map(|site| format!("`{site}`")).collect();
-        let medium = match of_medium {
-            Some(site) => format!("the medium says that it is for the site `{site}`"),
-            None => "the medium does not say for which site it is".into(),
+    let of_site: Vec<_> = outputs.iter().filter(|output| of_output(output).as_deref() == of_medium).collect();
+    let number = said_disc(verified).map(|disc| disc.number);
+    let number_of = |output: &Output| output.disc.as_ref().map(|disc| disc.number);
+    if let Some(found) = of_site.iter().find(|output| number_of(output) == number || of_site.len() == 1) {
+        return Ok(found);
+    }
+    if let Some(last) = of_site.iter().filter_map(|output| number_of(output)).max() {
+        let medium = match number {
+            Some(number) => format!("the medium says that it is disc {number}"),
+            None => "the medium does not say that it is a disc of a set".into(),
         };
-        Error::new(format!("{medium}, and the manifest is for {}", sites.join(", ")))
-            .help("say which one is meant, with `--site`")
-    })
+        let help = "build the set anew with `tsmedia apply`";
+        return Err(Error::new(format!("{medium}, and the manifest makes a set of {last} discs")).help(help));
+    }
+    let sites: Vec<_> = outputs.iter().filter_map(of_output).map(|site| format!("`{site}`")).collect();
+    let medium = match of_medium {
+        Some(site) => format!("the medium says that it is for the site `{site}`"),
+        None => "the medium does not say for which site it is".into(),
+    };
+    Err(Error::new(format!("{medium}, and the manifest is for {}", sites.join(", ")))
+        .help("say which one is meant, with `--site`"))
 }
 
 fn say(verified: &Verified, path: &Utf8Path, manifest: Option<&Utf8Path>, screen: &Screen) {
     let files = report::counted(verified.files.len(), "file");
+    let disc = match said_disc(verified) {
+        Some(SaidDisc { set, number, n_discs: None }) => format!(", disc {number} of the set {set}"),
+        Some(SaidDisc { set, number, .. }) => format!(", disc {number} of the set {set}, the last"),
+        None => String::new(),
+    };
     let n_differences = verified.faults.iter().filter(|fault| fault.is_difference()).count();
     let verdict = match verified.faults.len() - n_differences {
-        0 => format!("sound: all of {files} on `{path}` ({})", verified.label),
+        0 => format!("sound: all of {files} on `{path}` ({}){disc}", verified.label),
         n => format!("not sound: {} with the {files} on `{path}`", report::counted(n, "fault")),
     };
     screen.say(&match (manifest, n_differences) {
@@ -122,4 +169,20 @@ fn say(verified: &Verified, path: &Utf8Path, manifest: Option<&Utf8Path>, screen
         (Some(manifest), 0) => format!("{verdict}, as `{manifest}` has it"),
         (Some(manifest), n) => format!("{verdict}; not as `{manifest}` has it: {}", report::counted(n, "difference")),
     });
+}
+
+/// What is wrong with the sets that media are, or which of them are whole.
+fn say_of_sets(all: &[(String, Verified)], faults: &[SetFault], screen: &Screen) -> Result<()> {
+    for fault in faults {
+        screen.data(&format!("{}\n", report::set_fault(fault)))?;
+    }
+    let discs: Vec<_> = all.iter().filter_map(|(_, verified)| said_disc(verified)).collect();
+    if faults.is_empty() {
+        for SaidDisc { set, n_discs, .. } in discs.iter().filter(|disc| disc.n_discs.is_some()) {
+            screen.say(&format!("whole: {} of the set {set}", report::counted(n_discs.unwrap_or(0), "disc")));
+        }
+    } else {
+        screen.say(&format!("not a whole set: {}", report::counted(faults.len(), "fault")));
+    }
+    Ok(())
 }

@@ -46,6 +46,7 @@
 mod bytes;
 mod catalog;
 mod ecma119;
+pub mod most;
 mod name;
 mod place;
 mod places;

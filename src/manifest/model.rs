@@ -110,6 +110,10 @@ pub struct OutputTable {
     #[serde(default)]
     #[schemars(extend("default" = "unlimited"))]
     pub capacity: Capacity,
+    /// Whether stand-alone media that one disc does not hold become sets of discs: `NAME.1.iso`, `NAME.2.iso` and so on.
+    #[serde(default = "always")]
+    #[schemars(extend("default" = true))]
+    pub spanning: bool,
 }
 
 /// The form of a medium.

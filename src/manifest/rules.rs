@@ -126,6 +126,14 @@ fn output(doc: Doc<'_>, problems: &mut Vec<Problem>) {
             );
         }
     }
+    if doc.get("/output/spanning") == Some(&Json::Bool(true)) && doc.str("/media/kind") == Some("bootable") {
+        problems.push(
+            Problem::warning("`output.spanning` has no effect on bootable media, which are one disc")
+                .at(doc.place("/output/spanning"), "")
+                .at(doc.place("/media/kind"), "the kind")
+                .help("leave it out"),
+        );
+    }
     let Some(text) = doc.str("/output/capacity") else { return };
     let is_size = text.starts_with(|c: char| c.is_ascii_digit());
     let problem = match text.parse::<Capacity>() {

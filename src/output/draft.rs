@@ -110,7 +110,7 @@ impl Output {
     }
 
     /// What is laid out, with lists that have digests of zeros, and its files in the order of the lists.
-    pub(super) fn volume(
+    pub(crate) fn volume(
         &self,
         known: &dyn Fn(&SourceKey) -> Option<Digests>,
     ) -> Result<(Volume, Vec<(String, Content)>)> {

@@ -71,6 +71,17 @@ pub struct Medium {
     pub structure: Option<Digest>,
 }
 
+/// Which disc of a set a medium says that it is.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct SaidDisc {
+    /// What tells the set from others.
+    pub set: String,
+    /// Its number, from 1.
+    pub number: usize,
+    /// How many there are, if it says that it is the last.
+    pub n_discs: Option<usize>,
+}
+
 /// What a digest that is not known yet looks like: as long as any.
 pub(super) const NOT_YET: Digest = Digests::NOT_YET.blake3;
 
@@ -89,6 +100,13 @@ impl Medium {
             line("structure", &format!("\"{structure}\""));
         }
         text
+    }
+
+    /// Which disc of a set it is, if it is one.
+    pub fn disc(&self) -> Option<SaidDisc> {
+        let said = |key: &str| self.description.iter().find(|(said, _)| said == key).map(|(_, value)| value.as_str());
+        let n_discs = said("discs").and_then(|n| n.parse().ok());
+        Some(SaidDisc { set: said("set")?.to_owned(), number: said("disc")?.parse().ok()?, n_discs })
     }
 
     /// Reads a `medium.toml`; nothing if it is not one of ours.

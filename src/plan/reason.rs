@@ -8,8 +8,8 @@ use crate::content::Content;
 use crate::date::Date;
 use crate::digest::Digest;
 use crate::firmware::Firmware;
-use crate::output::{Entry, FORMAT_VERSION, Held, Identity, Output, TemplateValue, lists};
-use crate::record::{Recorded, RecordedFile, entry_of};
+use crate::output::{Entry, FORMAT_VERSION, Held, Identity, Output, TemplateValue, entry_of, lists};
+use crate::record::{Recorded, RecordedFile};
 use crate::volume::Node;
 
 /// Why something has to be done.

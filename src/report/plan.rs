@@ -1,10 +1,12 @@
 //! A plan as text and as JSON.
 //!
 //! The text starts with one line that sums up; what is done follows with why, entry by entry. Outputs to which the
-//! same is done for the same reasons stand together. The JSON has all of it, as data.
+//! same is done for the same reasons stand together, and how the discs of a set are filled comes after the reasons.
+//! The JSON has all of it, as data.
 
 use serde_json::{Value, json};
 
+use super::disc;
 use super::reason;
 use super::screen::{Block, fit};
 use crate::plan::{Action, Change, Plan};
@@ -18,9 +20,13 @@ pub fn text(plan: &Plan, n_lines: Option<usize>) -> String {
             first.action == change.action && first.reasons == change.reasons && first.in_the_way == change.in_the_way
         };
         match blocks.iter_mut().find(|(first, _)| is_alike(first)) {
-            Some((_, block)) => block.heads.push(head(change)),
+            Some((_, block)) => {
+                block.heads.push(head(change));
+                block.points.extend(change.disc.as_ref().map(|disc| disc::point(disc, change.len)));
+            }
             None => {
-                let points = change.reasons.iter().map(|reason| reason::point(reason, change)).collect();
+                let mut points: Vec<_> = change.reasons.iter().map(|reason| reason::point(reason, change)).collect();
+                points.extend(change.disc.as_ref().map(|disc| disc::point(disc, change.len)));
                 blocks.push((change, Block { heads: vec![head(change)], points }));
             }
         }
@@ -48,7 +54,7 @@ pub fn json(plan: &Plan) -> Value {
         .changes
         .iter()
         .map(|change| {
-            json!({
+            let mut value = json!({
                 "output": change.name,
                 "action": change.action.as_str(),
                 "len": change.len,
@@ -56,7 +62,11 @@ pub fn json(plan: &Plan) -> Value {
                 "kept": change.n_keep,
                 "in-the-way": change.in_the_way,
                 "reasons": change.reasons.iter().map(reason::json).collect::<Vec<_>>(),
-            })
+            });
+            if let Some(disc) = &change.disc {
+                value["disc"] = disc::json(disc, change.len);
+            }
+            value
         })
         .collect();
     let count = |action| plan.count(action);

@@ -2,7 +2,9 @@
 
 use serde_json::{Value as Json, json};
 
+use crate::output::lists::SaidDisc;
 use crate::size::Size;
+use crate::verify::set::SetFault;
 use crate::verify::{Fault, Verified};
 
 /// A fault in a line.
@@ -33,6 +35,50 @@ pub fn fault(fault: &Fault) -> String {
     }
 }
 
+/// What is wrong with a set, in a line.
+pub fn set_fault(fault: &SetFault) -> String {
+    match fault {
+        SetFault::Missing { set, number } => format!("missing     disc {number} of the set {set}"),
+        SetFault::NoLast { set, highest } => {
+            format!("missing     what follows disc {highest} of the set {set}, which is not the last")
+        }
+        SetFault::Twice { set, number, names } => {
+            format!("twice       disc {number} of the set {set}: `{}`", names.join("`, `"))
+        }
+        SetFault::NotLast { name, n_discs, highest } => {
+            format!("old         `{name}` says that there are {n_discs} discs, and there is a disc {highest}")
+        }
+        SetFault::Foreign { name, disc: Some(SaidDisc { set, number, .. }) } => {
+            format!("foreign     `{name}` is disc {number} of another set, {set}")
+        }
+        SetFault::Foreign { name, disc: None } => format!("foreign     `{name}` is no disc of a set"),
+    }
+}
+
+/// What was found of several media and of the sets that they are, as data.
+pub fn set_json(media: &[(String, &Verified)], faults: &[SetFault]) -> Json {
+    let media = media.iter().map(|(path, verified)| {
+        let mut value = verified_json(verified);
+        value["path"] = path.as_str().into();
+        value
+    });
+    let fault = |fault: &SetFault| match fault {
+        SetFault::Missing { set, number } => json!({ "fault": "missing", "set": set, "disc": number }),
+        SetFault::NoLast { set, highest } => json!({ "fault": "no-last", "set": set, "highest": highest }),
+        SetFault::Twice { set, number, names } => {
+            json!({ "fault": "twice", "set": set, "disc": number, "paths": names })
+        }
+        SetFault::NotLast { name, n_discs, highest } => {
+            json!({ "fault": "not-last", "path": name, "discs": n_discs, "highest": highest })
+        }
+        SetFault::Foreign { name, disc } => {
+            let (set, number) = (disc.as_ref().map(|disc| &disc.set), disc.as_ref().map(|disc| disc.number));
+            json!({ "fault": "foreign", "path": name, "set": set, "disc": number })
+        }
+    };
+    json!({ "media": media.collect::<Vec<_>>(), "faults": faults.iter().map(fault).collect::<Vec<_>>() })
+}
+
 /// What was found, as data.
 pub fn verified_json(verified: &Verified) -> Json {
     let fault = |fault: &Fault| match fault {
@@ -51,11 +97,16 @@ pub fn verified_json(verified: &Verified) -> Json {
         }
         Fault::OtherIdentity => json!({ "fault": "other-identity" }),
     };
-    json!({
+    let mut value = json!({
         "label": verified.label,
         "len": verified.len,
         "files": verified.files.len(),
         "sound": verified.faults.iter().all(Fault::is_difference),
         "faults": verified.faults.iter().map(fault).collect::<Vec<_>>(),
-    })
+    });
+    if let Some(disc) = verified.medium.as_ref().and_then(|medium| medium.disc()) {
+        value["set"] = disc.set.into();
+        value["disc"] = disc.number.into();
+    }
+    value
 }

@@ -11,12 +11,10 @@ use super::{Draft, MAX_FAULTS, tree};
 use crate::error::Error;
 use crate::format::wim::Architecture;
 use crate::manifest::Package;
+use crate::media::PACKAGES;
 use crate::output::Entry;
 use crate::problem::Problem;
 use crate::volume::{Folder, Node};
-
-/// Where a client looks for packages on stand-alone media.
-const PACKAGES: &str = "SMS/PKG";
 
 /// Above this many, Configuration Manager advises to split a driver package (R34).
 const MAX_DRIVERS: usize = 500;
@@ -37,14 +35,15 @@ impl Draft<'_> {
             {
                 self.check_architecture(&wim, index, &pointer);
             }
-            self.entries.push(Entry { title: format!("operating-system `{}`", system.id), path: target });
+            self.add_entry(format!("operating-system `{}`", system.id), target, pointer);
         }
         self.add_packages("package", &manifest.package);
         self.add_packages("driver-package", &manifest.driver_package);
         for (at, application) in manifest.application.iter().enumerate().filter(|(_, application)| application.when) {
             let target = format!("{PACKAGES}/{}", application.id);
-            self.add_source(&application.source, &target, &format!("/application/{at}/source"));
-            self.entries.push(Entry { title: format!("application `{}`", application.id), path: target });
+            let pointer = format!("/application/{at}/source");
+            self.add_source(&application.source, &target, &pointer);
+            self.add_entry(format!("application `{}`", application.id), target, pointer);
         }
         for (at, file) in manifest.file.iter().enumerate().filter(|(_, file)| file.when) {
             let pointer = format!("/file/{at}/source");
@@ -59,8 +58,13 @@ impl Draft<'_> {
                 },
                 Err(error) => self.unreadable(&path, &error, &pointer),
             }
-            self.entries.push(Entry { title: format!("file `{}`", file.path), path: target.to_owned() });
+            self.add_entry(format!("file `{}`", file.path), target.to_owned(), pointer);
         }
+    }
+
+    fn add_entry(&mut self, title: String, path: String, pointer: String) {
+        self.entries.push(Entry { title, path });
+        self.pointers.push(pointer);
     }
 
     fn add_packages(&mut self, table: &str, packages: &[Package]) {
@@ -71,7 +75,7 @@ impl Draft<'_> {
             if table == "driver-package" {
                 self.check_drivers(&target, &pointer);
             }
-            self.entries.push(Entry { title: format!("{table} `{}`", package.id), path: target });
+            self.add_entry(format!("{table} `{}`", package.id), target, pointer);
         }
     }
 

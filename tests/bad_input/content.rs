@@ -77,7 +77,7 @@ fn a_medium_does_not_contain_itself() {
 #[test]
 fn what_is_larger_than_the_medium_is_told_at_the_capacity() {
     let desk = Desk::new();
-    desk.edit("[output]\n", "[output]\ncapacity = \"4 MB\"\n");
+    desk.edit("[output]\n", "[output]\nspanning = false\ncapacity = \"4 MB\"\n");
     fs::File::create(desk.path("packages/vpn/large.bin")).unwrap().set_len(5_000_000).unwrap();
     let mut seen = desk.see("check");
     seen += &desk.see("plan --site BER");
@@ -92,9 +92,38 @@ fn what_is_larger_than_the_medium_is_told_at_the_capacity() {
 }
 
 #[test]
+fn what_no_set_of_discs_holds_is_told_where_it_comes_from() {
+    let desk = Desk::new();
+    desk.edit("[output]\n", "[output]\ncapacity = \"4 MB\"\n");
+    let large = |path: &str, len: u64| fs::File::create(desk.path(path)).unwrap().set_len(len).unwrap();
+    large("packages/vpn/large.bin", 5_000_000);
+    let mut seen = desk.see("check --site BER");
+    large("packages/vpn/large.bin", 2_000_000);
+    large("readme.txt", 4_000_000);
+    seen += &desk.see("check --site HAM");
+    // Somebody meant GB.
+    large("readme.txt", 4);
+    (0..100).for_each(|n| large(&format!("packages/vpn/{n}.bin"), 3_000_000));
+    seen += &desk.see("check --site HAM");
+    desk.edit("\n[[file]]", "\n[[package]]\nid = \"BER00022\"\nsource = \"readme.txt\"\n\n[[file]]");
+    // The name of a disc is that of another medium.
+    fs::remove_dir_all(desk.path("packages/vpn")).unwrap();
+    desk.put("packages/vpn/setup.cmd", "rem");
+    large("packages/vpn/1.bin", 2_500_000);
+    large("packages/vpn/2.bin", 2_500_000);
+    desk.edit("path = \"out/{{ media.name }}-{{ site.code }}.iso\"", "path = \"{{ vars.path }}\"");
+    desk.edit("code = \"BER\"", "code = \"BER\"\nvars = { path = \"out/a.iso\" }");
+    desk.edit("code = \"HAM\"", "code = \"HAM\"\nvars = { path = \"out/a.1.iso\" }");
+    desk.edit("when = \"{{ site.code == 'HAM' }}\"", "");
+    desk.edit("capacity = \"4 MB\"", "capacity = \"{{ '4 MB' if site.code == 'BER' else 'unlimited' }}\"");
+    seen += &desk.see("check");
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
 fn a_capacity_is_reached_to_the_byte() {
     let desk = Desk::new();
-    desk.edit("[output]\n", "[output]\ncapacity = \"unlimited\"\n");
+    desk.edit("[output]\n", "[output]\nspanning = false\ncapacity = \"unlimited\"\n");
     fs::File::create(desk.path("packages/vpn/large.bin")).unwrap().set_len(3_000_001).unwrap();
     desk.done(&["apply", "--site", "BER"]);
     let len = || fs::metadata(desk.path("out/win11-BER.iso")).unwrap().len();

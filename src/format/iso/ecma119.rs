@@ -12,7 +12,7 @@ use crate::format::tree::{Tree, What};
 use crate::volume::Volume;
 
 /// The most bytes that one record of a file holds in whole sectors.
-const MAX_RECORD_DATA: u64 = 0xFFFF_F800;
+pub const MAX_RECORD_DATA: u64 = 0xFFFF_F800;
 
 /// 9.1.6: file flags.
 const FLAG_FOLDER: u8 = 0x02;
