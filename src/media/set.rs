@@ -78,6 +78,13 @@ pub fn discs(media: &Media, capacity: Size) -> Result<std::result::Result<Vec<Ou
     Ok(Ok(discs))
 }
 
+/// How long a file can be so that a disc of the set surely holds it.
+pub fn file_room(media: &Media, capacity: Size) -> Result<u64> {
+    /// What a file takes beside its bytes, with the folders that it is in.
+    const AROUND: u64 = 128 << 10;
+    Ok(capacity.0.saturating_sub(Set::new(media, capacity)?.room.others + AROUND))
+}
+
 /// What the discs of a set have in common.
 struct Set<'a> {
     media: &'a Media,

@@ -4,7 +4,12 @@
 //! when nothing changed. So bounds that can't be too low or too high are looked at first; only what comes near the
 //! capacity is laid out.
 
+use std::sync::Arc;
+
 use super::Draft;
+use crate::content::Content;
+use crate::error::{Error, Result};
+use crate::format::wim::PartNames;
 use crate::manifest::{Capacity, Kind};
 use crate::media::Media;
 use crate::media::set::{self, MAX_DISCS, TooLarge};
@@ -37,17 +42,52 @@ impl Draft<'_> {
                 Err(error) => return self.failed(&error, "/output"),
             }
         }
-        match set::discs(media, capacity) {
-            Ok(Ok(discs)) => {
-                for disc in &discs {
-                    self.resolver.inputs.note(&disc.path);
-                    self.check_path(&disc.path, &disc.name);
+        loop {
+            match set::discs(media, capacity) {
+                Ok(Ok(discs)) => {
+                    for disc in &discs {
+                        self.resolver.inputs.note(&disc.path);
+                        self.check_path(&disc.path, &disc.name);
+                    }
+                    media.discs = discs;
+                    return;
                 }
-                media.discs = discs;
+                Ok(Err(TooLarge::File(path, _))) if is_wim(&path) => {
+                    if let Err(error) = self.split_wim(media, &path, capacity) {
+                        let pointer = self.pointer_of(&path).unwrap_or_else(|| CAPACITY.into());
+                        return self.failed(&error, &pointer);
+                    }
+                }
+                Ok(Err(too_large)) => return self.set_is_too_small(media, capacity, too_large),
+                Err(error) => return self.failed(&error, "/output"),
             }
-            Ok(Err(too_large)) => self.set_is_too_small(media, capacity, too_large),
-            Err(error) => self.failed(&error, "/output"),
         }
+    }
+
+    /// Puts parts of a WIM file in its place: a quarter of a disc each, so that discs can be filled with them, or more
+    /// where a file in it takes more.
+    fn split_wim(&mut self, media: &mut Media, path: &str, capacity: Size) -> Result<()> {
+        let room = set::file_room(media, capacity)?;
+        let source = match media.root.get(path) {
+            Some(Node::File(Content::Source(source))) => Arc::clone(source),
+            _ => return Err(Error::new(format!("`{path}` is not on the medium as a file"))),
+        };
+        let wim = self.resolver.wim(source.path())?;
+        let parts = [4, 2].into_iter().find_map(|share| wim.parts(room / share).ok());
+        let parts = match parts {
+            Some(parts) => parts,
+            None => wim.parts(room)?,
+        };
+        media.root.remove(path);
+        let stem = &path[..path.len() - EXTENSION.len()];
+        for (n, part) in (1..).zip(parts) {
+            let path = PartNames::ConfigurationManager.of(stem, n);
+            media.root.insert(&path, Content::pieced(part)).map_err(|_| {
+                Error::new(format!("`{path}`, a part of a WIM file that no disc holds, finds its place taken"))
+                    .help("give the file that is there another name")
+            })?;
+        }
+        Ok(())
     }
 
     fn one_is_too_small(&mut self, media: &Media, overflow: &Overflow) {
@@ -90,7 +130,7 @@ impl Draft<'_> {
                     Some(pointer) => problem.at(self.place(&pointer), "comes from here"),
                     None => problem,
                 };
-                problem.help("choose a larger `capacity`, or leave it out; a file is not divided")
+                problem.help("choose a larger `capacity`, or leave it out; only WIM files are split")
             }
             TooLarge::Discs(n_discs) => Problem::error(format!(
                 "`{}` would be a set of {n_discs} discs, and a set has {MAX_DISCS} at most",
@@ -107,6 +147,16 @@ impl Draft<'_> {
         let index = self.entries.iter().position(|other| std::ptr::eq(other, entry))?;
         self.pointers.get(index).cloned()
     }
+}
+
+/// What the names of WIM files end in.
+const EXTENSION: &str = ".wim";
+
+fn is_wim(path: &str) -> bool {
+    path.len()
+        .checked_sub(EXTENSION.len())
+        .and_then(|at| path.get(at..))
+        .is_some_and(|end| end.eq_ignore_ascii_case(EXTENSION))
 }
 
 fn bytes(capacity: Size) -> String {

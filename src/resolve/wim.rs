@@ -4,6 +4,8 @@
 //! last bit of its [`Stat`]; for everything else it opens the file. Remembered is what the file said, not what was
 //! made of it, so that another search order, another site or another firmware goes by the same answers.
 
+mod parts;
+
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::fs;

@@ -2,8 +2,9 @@
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::process::Command;
 
-use crate::desk::Desk;
+use crate::desk::{Desk, wimlib};
 
 /// A medium that takes three discs.
 fn desk() -> Desk {
@@ -138,6 +139,51 @@ fn sets_are_compared_disc_by_disc_and_as_a_whole() {
     seen += &desk.see("diff media.record.json media.toml");
     seen += &desk.see("diff out/win11-BER.1.iso out/win11-BER.2.iso");
     insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn a_wim_file_that_no_disc_holds_is_split_over_discs_and_whole_again_when_joined() {
+    let desk = desk();
+    let tree = desk.path("tree");
+    for n in 0..20u8 {
+        desk.put(&format!("tree/Windows/{n}.dll"), (0..170_000).map(|at| (at % 251) as u8 ^ n).collect::<Vec<_>>());
+    }
+    // With an integrity table, which each part then has as well.
+    wimlib(&["capture", tree.as_str(), desk.path("images/install.wim").as_str(), "System", "--check"]);
+    desk.edit(
+        "[[package]]\nid = \"BER00030\"",
+        "[[operating-system]]\nid = \"BER00010\"\nfile = \"images/install.wim\"\n\n[[package]]\nid = \"BER00030\"",
+    );
+    desk.done(&["apply"]);
+    assert!(desk.done(&["plan"]).starts_with("nothing to do"));
+    let mut n_parts = 0;
+    for name in desk.list("out") {
+        let len = fs::metadata(desk.path(&format!("out/{name}"))).unwrap().len();
+        assert!(len <= 2_000_000, "{name}: {len}");
+        let medium = desk.path("out").join(&name);
+        let mut extract = Command::new("7z");
+        extract.args(["x", "-y", "-o."]).arg(medium).arg("SMS/PKG/BER00010").current_dir(&tree);
+        assert!(extract.output().unwrap().status.success(), "{name}");
+    }
+    let folder = desk.path("tree/SMS/PKG/BER00010");
+    let parts: Vec<_> = desk.list("tree/SMS/PKG/BER00010").iter().map(|name| folder.join(name).to_string()).collect();
+    for (n, part) in parts.iter().enumerate() {
+        assert!(part.ends_with(&format!("/install{n:03}.swm")), "{parts:?}");
+        n_parts += 1;
+    }
+    assert!(n_parts > 2, "{parts:?}");
+    let joined = desk.path("joined.wim");
+    let parts: Vec<_> = parts.iter().map(String::as_str).collect();
+    wimlib(&[&["join", "--check", joined.as_str()][..], &parts].concat());
+    wimlib(&["verify", joined.as_str()]);
+    wimlib(&["apply", joined.as_str(), "1", desk.path("applied").as_str(), "--no-acls"]);
+    for n in 0..20 {
+        let name = format!("Windows/{n}.dll");
+        assert_eq!(desk.get(&format!("applied/{name}")), desk.get(&format!("tree/{name}")), "{name}");
+    }
+    // The file is not needed to know that all is as it should be.
+    let plan = desk.done(&["plan"]);
+    assert!(plan.starts_with("nothing to do") && plan.contains("operating-system `BER00010`"), "{plan}");
 }
 
 #[test]
