@@ -4,6 +4,7 @@
 pub mod fat;
 pub mod file_system;
 pub mod iso;
+pub mod ntfs;
 pub mod partitions;
 mod slack;
 mod tree;

@@ -7,11 +7,13 @@
 
 mod gpt;
 mod mbr;
+mod window;
 
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
 
 pub use gpt::{Guid, crc32};
+pub use window::Window;
 
 /// The partitions of a disk.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,71 @@
+//! A range of a file as a file of its own.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
+use std::sync::Arc;
+
+/// A range of an open file, read from its own beginning: a volume within a disk. Others that read the file are not
+/// disturbed.
+#[derive(Clone, Debug)]
+pub struct Window {
+    file: Arc<File>,
+    offset: u64,
+    len: u64,
+    position: u64,
+}
+
+impl Window {
+    /// The range of `len` bytes from `offset`; the file need not reach as far.
+    pub fn new(file: Arc<File>, offset: u64, len: u64) -> Self {
+        Self { file, offset, len, position: 0 }
+    }
+
+    /// The file that it is a range of.
+    pub fn file(&self) -> Arc<File> {
+        Arc::clone(&self.file)
+    }
+
+    /// Its length in bytes.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether it has no byte.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+}
+
+impl Read for Window {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let left = self.len.saturating_sub(self.position);
+        let n = usize::try_from(left).map_or(to.len(), |left| left.min(to.len()));
+        let mut n_read = 0;
+        // As many as there are: what reads a device expects whole sectors.
+        while n_read < n {
+            match self.file.read_at(&mut to[n_read..n], self.offset + self.position) {
+                Ok(0) => break,
+                Ok(more) => {
+                    n_read += more;
+                    self.position += more as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(n_read)
+    }
+}
+
+impl Seek for Window {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let place = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::Current(by) => self.position.checked_add_signed(by),
+            SeekFrom::End(by) => self.len.checked_add_signed(by),
+        };
+        self.position = place.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        Ok(self.position)
+    }
+}
