@@ -6,6 +6,7 @@
 //! checked against their SHA-1. Not supported, each with an error that says so: split, encrypted and pipable files;
 //! contents behind reparse points. A [`Wim`] belongs to one thread, for wimlib does.
 
+pub mod capture;
 mod derive;
 mod edit;
 mod entry;
@@ -14,6 +15,7 @@ pub mod integrity;
 mod library;
 pub mod metadata;
 mod resource;
+mod seal;
 mod split;
 pub mod stored;
 mod structure;

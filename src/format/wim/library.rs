@@ -5,6 +5,9 @@
 
 #![expect(unsafe_code, reason = "wimlib is a C library")]
 
+pub(super) mod capture;
+mod ntfs;
+
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr;
 use std::ptr::NonNull;
@@ -82,6 +85,11 @@ impl Handle {
         let mut wim = ptr::null_mut();
         // SAFETY: the path ends in a zero, the place for the result is ours.
         check(unsafe { sys::wimlib_open_wim(path.as_ptr(), 0, &mut wim) })?;
+        Self::of(wim)
+    }
+
+    /// What the library has opened or made.
+    fn of(wim: *mut sys::WIMStruct) -> Result<Self, Failure> {
         NonNull::new(wim).map(Self).ok_or_else(|| Failure::Other("the library gave nothing".into()))
     }
 

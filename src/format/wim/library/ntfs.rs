@@ -1,0 +1,277 @@
+//! NTFS volumes that are not files of their own, for wimlib.
+//!
+//! wimlib mounts an NTFS volume by a path, with `ntfs_mount` of libntfs-3g, and can't be told that a volume is a range
+//! of a disk. This module is that function in its place: what a program defines itself goes before what a shared
+//! library has. It mounts the volume that the same thread has [lent](lend), through device operations that read a
+//! range of a file and refuse every write. Nothing is copied, and nothing needs root.
+
+use std::cell::RefCell;
+use std::ffi::{c_char, c_int, c_long, c_ulong, c_void};
+use std::io::{Read, Seek, SeekFrom};
+use std::ptr;
+
+use crate::format::partitions::Window;
+
+/// Why a volume was not mounted, where libntfs-3g doesn't say it in an error number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::format::wim) enum Refusal {
+    /// Windows sleeps on it: what it says of itself is not what the sleeping system thinks.
+    Hibernated,
+}
+
+thread_local! {
+    static LENT: RefCell<Option<Window>> = const { RefCell::new(None) };
+    static REFUSED: RefCell<Option<Refusal>> = const { RefCell::new(None) };
+}
+
+/// Has the next mount of this thread mount this volume.
+pub(super) fn lend(volume: Window) {
+    REFUSED.with_borrow_mut(|refused| *refused = None);
+    LENT.with_borrow_mut(|lent| *lent = Some(volume));
+}
+
+/// Whether the lent volume was taken, and why it was refused. Nothing is lent afterwards.
+pub(super) fn take_back() -> (bool, Option<Refusal>) {
+    let left = LENT.with_borrow_mut(Option::take);
+    (left.is_none(), REFUSED.with_borrow_mut(Option::take))
+}
+
+/// `struct ntfs_device` of ntfs-3g/device.h.
+#[repr(C)]
+struct Device {
+    operations: *const Operations,
+    state: c_ulong,
+    name: *mut c_char,
+    /// `d_private`: our [`Window`].
+    volume: *mut c_void,
+    heads: c_int,
+    sectors_per_track: c_int,
+}
+
+/// `struct ntfs_device_operations` of ntfs-3g/device.h.
+#[repr(C)]
+struct Operations {
+    open: unsafe extern "C" fn(*mut Device, c_int) -> c_int,
+    close: unsafe extern "C" fn(*mut Device) -> c_int,
+    seek: unsafe extern "C" fn(*mut Device, i64, c_int) -> i64,
+    read: unsafe extern "C" fn(*mut Device, *mut c_void, i64) -> i64,
+    write: unsafe extern "C" fn(*mut Device, *const c_void, i64) -> i64,
+    pread: unsafe extern "C" fn(*mut Device, *mut c_void, i64, i64) -> i64,
+    pwrite: unsafe extern "C" fn(*mut Device, *const c_void, i64, i64) -> i64,
+    sync: unsafe extern "C" fn(*mut Device) -> c_int,
+    stat: unsafe extern "C" fn(*mut Device, *mut c_void) -> c_int,
+    ioctl: unsafe extern "C" fn(*mut Device, c_ulong, *mut c_void) -> c_int,
+}
+
+static OPERATIONS: Operations = Operations { open, close, seek, read, write, pread, pwrite, sync, stat, ioctl };
+
+unsafe extern "C" {
+    fn ntfs_device_alloc(
+        name: *const c_char,
+        state: c_long,
+        operations: *const Operations,
+        private: *mut c_void,
+    ) -> *mut Device;
+    fn ntfs_device_free(device: *mut Device) -> c_int;
+    fn ntfs_device_mount(device: *mut Device, flags: c_ulong) -> *mut c_void;
+    fn ntfs_create_lru_caches(volume: *mut c_void);
+    fn ntfs_volume_check_hiberfile(volume: *mut c_void, verbose: c_int) -> c_int;
+    fn ntfs_umount(volume: *mut c_void, force: c_int) -> c_int;
+    fn __errno_location() -> *mut c_int;
+}
+
+/// The bits of `enum ntfs_device_state_bits`.
+const IS_OPEN: c_ulong = 1 << 0;
+const IS_READ_ONLY: c_ulong = 1 << 1;
+
+/// `NTFS_MNT_RDONLY`.
+const READ_ONLY: c_ulong = 1;
+
+/// Numbers of errno.h, the same on every Linux that Rust runs on but for MIPS and SPARC.
+const EPERM: c_int = 1;
+const EIO: c_int = 5;
+const EBADF: c_int = 9;
+const EBUSY: c_int = 16;
+const EINVAL: c_int = 22;
+const EROFS: c_int = 30;
+const EOPNOTSUPP: c_int = 95;
+
+/// Says how long a device is, as 64 bits.
+const BLKGETSIZE64: c_ulong = 0x8008_1272;
+
+fn set_errno(number: c_int) {
+    // SAFETY: the C library has a place for it for every thread.
+    unsafe { *__errno_location() = number }
+}
+
+fn errno() -> c_int {
+    // SAFETY: as above.
+    unsafe { *__errno_location() }
+}
+
+/// Mounts the lent volume to read it, whatever the name is. A volume on which Windows hibernates is refused.
+///
+/// # Safety
+///
+/// The name is a text that ends in a zero.
+#[unsafe(no_mangle)]
+pub(crate) unsafe extern "C" fn ntfs_mount(name: *const c_char, flags: c_ulong) -> *mut c_void {
+    let Some(volume) = LENT.with_borrow_mut(Option::take) else {
+        set_errno(EINVAL);
+        return ptr::null_mut();
+    };
+    let private = Box::into_raw(Box::new(volume));
+    // SAFETY: the name is copied; the operations live for ever; the window until the device is closed.
+    let device = unsafe { ntfs_device_alloc(name, 0, &raw const OPERATIONS, private.cast()) };
+    if device.is_null() {
+        // SAFETY: nobody else has got the window.
+        drop(unsafe { Box::from_raw(private) });
+        return ptr::null_mut();
+    }
+    // SAFETY: the device is whole. Once it is mounted, the volume owns it, and unmounting closes and frees it.
+    unsafe {
+        let mounted = ntfs_device_mount(device, flags | READ_ONLY);
+        if mounted.is_null() {
+            let why = errno();
+            // A failed mount closes the device if it has opened it; the window goes with the closing.
+            free_window(device);
+            ntfs_device_free(device);
+            set_errno(why);
+            return mounted;
+        }
+        ntfs_create_lru_caches(mounted);
+        if ntfs_volume_check_hiberfile(mounted, 0) < 0 && errno() == EPERM {
+            REFUSED.with_borrow_mut(|refused| *refused = Some(Refusal::Hibernated));
+            ntfs_umount(mounted, 1);
+            set_errno(EPERM);
+            return ptr::null_mut();
+        }
+        mounted
+    }
+}
+
+/// # Safety
+///
+/// The device is one of ours.
+unsafe fn free_window(device: *mut Device) {
+    // SAFETY: the pointer came from `Box::into_raw`, and is null once it was freed.
+    unsafe {
+        let window = std::mem::replace(&mut (*device).volume, ptr::null_mut());
+        if !window.is_null() {
+            drop(Box::from_raw(window.cast::<Window>()));
+        }
+    }
+}
+
+unsafe extern "C" fn open(device: *mut Device, _flags: c_int) -> c_int {
+    // SAFETY: libntfs-3g passes the device that it was given, here and in all that follows.
+    let device = unsafe { &mut *device };
+    if device.state & IS_OPEN != 0 {
+        set_errno(EBUSY);
+        return -1;
+    }
+    if device.volume.is_null() {
+        set_errno(EBADF);
+        return -1;
+    }
+    device.state |= IS_OPEN | IS_READ_ONLY;
+    0
+}
+
+unsafe extern "C" fn close(device: *mut Device) -> c_int {
+    // SAFETY: as in `open`.
+    unsafe {
+        if (*device).state & IS_OPEN == 0 {
+            set_errno(EBADF);
+            return -1;
+        }
+        (*device).state &= !IS_OPEN;
+        free_window(device);
+    }
+    0
+}
+
+unsafe extern "C" fn seek(device: *mut Device, offset: i64, whence: c_int) -> i64 {
+    // SAFETY: as in `open`; an open device has its window.
+    let Some(window) = (unsafe { (*device).volume.cast::<Window>().as_mut() }) else { return failed(EBADF) };
+    let place = match (whence, u64::try_from(offset)) {
+        (0, Ok(offset)) => SeekFrom::Start(offset),
+        (1, _) => SeekFrom::Current(offset),
+        (2, _) => SeekFrom::End(offset),
+        _ => return failed(EINVAL),
+    };
+    let len = window.len();
+    match window.seek(place) {
+        // Past the end there is nothing: this is how it sees that a volume is cut short.
+        Ok(at) if at <= len => at as i64,
+        _ => failed(EINVAL),
+    }
+}
+
+unsafe extern "C" fn read(device: *mut Device, to: *mut c_void, n: i64) -> i64 {
+    // SAFETY: as in `seek`.
+    let Some(window) = (unsafe { (*device).volume.cast::<Window>().as_mut() }) else { return failed(EBADF) };
+    // SAFETY: there is room for so many bytes, as a caller of `read` promises.
+    unsafe { fill(window, to, n) }
+}
+
+unsafe extern "C" fn pread(device: *mut Device, to: *mut c_void, n: i64, offset: i64) -> i64 {
+    // SAFETY: as in `seek`.
+    let Some(window) = (unsafe { (*device).volume.cast::<Window>().as_mut() }) else { return failed(EBADF) };
+    let Ok(offset) = u64::try_from(offset) else { return failed(EINVAL) };
+    let Ok(before) = window.stream_position() else { return failed(EIO) };
+    if window.seek(SeekFrom::Start(offset)).is_err() {
+        return failed(EINVAL);
+    }
+    // SAFETY: as in `read`.
+    let n_read = unsafe { fill(window, to, n) };
+    if window.seek(SeekFrom::Start(before)).is_err() { failed(EIO) } else { n_read }
+}
+
+/// # Safety
+///
+/// There is room for `n` bytes at `to`.
+unsafe fn fill(window: &mut Window, to: *mut c_void, n: i64) -> i64 {
+    let Ok(n) = usize::try_from(n) else { return failed(EINVAL) };
+    // SAFETY: as promised by the caller. The bytes may be uninitialised; a window only writes into what it is given.
+    let to = unsafe { std::slice::from_raw_parts_mut(to.cast::<u8>(), n) };
+    match window.read(to) {
+        Ok(n_read) => n_read as i64,
+        Err(error) => failed(error.raw_os_error().unwrap_or(EIO)),
+    }
+}
+
+fn failed(number: c_int) -> i64 {
+    set_errno(number);
+    -1
+}
+
+unsafe extern "C" fn write(_device: *mut Device, _from: *const c_void, _n: i64) -> i64 {
+    failed(EROFS)
+}
+
+unsafe extern "C" fn pwrite(_device: *mut Device, _from: *const c_void, _n: i64, _offset: i64) -> i64 {
+    failed(EROFS)
+}
+
+unsafe extern "C" fn sync(_device: *mut Device) -> c_int {
+    0
+}
+
+unsafe extern "C" fn stat(_device: *mut Device, _to: *mut c_void) -> c_int {
+    failed(EOPNOTSUPP) as c_int
+}
+
+unsafe extern "C" fn ioctl(device: *mut Device, request: c_ulong, to: *mut c_void) -> c_int {
+    // SAFETY: as in `seek`.
+    let window = unsafe { (*device).volume.cast::<Window>().as_ref() };
+    match window {
+        // The other half of a request's 64 bits is padding to some callers.
+        Some(window) if request & 0xffff_ffff == BLKGETSIZE64 && !to.is_null() => {
+            // SAFETY: this request comes with a place for 64 bits.
+            unsafe { to.cast::<u64>().write_unaligned(window.len()) };
+            0
+        }
+        _ => failed(EOPNOTSUPP) as c_int,
+    }
+}
