@@ -6,6 +6,7 @@
 
 mod apply;
 mod cache;
+mod capture;
 mod check;
 mod diff;
 mod init;
@@ -68,6 +69,8 @@ enum Command {
     Verify(verify::Arguments),
     /// Put a finished medium on a USB stick.
     Write(write::Arguments),
+    /// Make a WIM file of folders, volumes or disks.
+    Capture(capture::Arguments),
     /// Show what the cache holds, or empty it.
     Cache(cache::Arguments),
     /// Print the JSON Schema of the manifest, for editors.
@@ -174,6 +177,7 @@ fn run(command: Command, screen: &Screen) -> Result<Outcome> {
         Command::Inspect(arguments) => inspect::run(&arguments, screen),
         Command::Verify(arguments) => verify::run(&arguments, screen),
         Command::Write(arguments) => write::run(&arguments, screen),
+        Command::Capture(arguments) => capture::run(&arguments, screen),
         Command::Cache(arguments) => cache::run(&arguments, screen),
         Command::Schema => screen.data(&manifest::editor_schema()),
         Command::Completions { shell } => {

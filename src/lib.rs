@@ -20,7 +20,7 @@
 //! | layer | modules |
 //! |---|---|
 //! | command line | `cli`, `report` |
-//! | deeds | `apply`, `verify`, `gather`, `watch`, `device` |
+//! | deeds | `apply`, `capture`, `verify`, `gather`, `watch`, `device` |
 //! | decision | `plan`, `record`, `diff`, `map` |
 //! | meaning | `manifest`, `resolve`, `media` |
 //! | bytes | `write`, `patch`, `output`, `format`, `volume`, `layout`, `source`, `content`, `store` |
@@ -29,6 +29,7 @@
 //! Only `report` and `cli` print, and only `cli` reads the environment, the clock and the terminal.
 
 pub mod apply;
+pub mod capture;
 pub mod cli;
 pub mod content;
 pub mod date;

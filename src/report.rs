@@ -3,6 +3,7 @@
 //! Nothing here reads the environment: whether there is colour, and how wide a line may be, is told by the caller.
 
 mod cache;
+mod captured;
 pub mod device;
 pub mod diff;
 mod disc;
@@ -19,6 +20,7 @@ pub mod svg;
 mod verified;
 
 pub use cache::{cache, cache_json};
+pub use captured::{captured, captured_json};
 pub use failure::failure;
 pub use medium::{carrier, carrier_json, wim, wim_json};
 pub use moved::{moved, moved_json};

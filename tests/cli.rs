@@ -10,6 +10,8 @@
 mod build;
 #[path = "cli/cache.rs"]
 mod cache;
+#[path = "cli/capture.rs"]
+mod capture;
 #[allow(dead_code, reason = "the other tests use the rest")]
 #[path = "cli/desk.rs"]
 mod desk;

@@ -206,7 +206,7 @@ pub(super) fn cache_limit() -> Result<Size> {
 }
 
 /// The date of media whose manifests give none.
-fn source_date() -> Result<Date> {
+pub(super) fn source_date() -> Result<Date> {
     let Some(epoch) = std::env::var_os("SOURCE_DATE_EPOCH") else { return Ok(Date::EARLIEST) };
     let seconds = epoch.to_str().and_then(|text| text.parse().ok());
     seconds.and_then(Date::from_unix).ok_or_else(|| {

@@ -1,0 +1,294 @@
+//! Capturing: a WIM file of folders, volumes and whole disks, each volume an image.
+//!
+//! Every source is looked at before anything is written. Volumes are read where they are, as ranges of a file or
+//! device: nothing is mounted, and nothing needs root. NTFS and FAT volumes are captured; all others, and what is on
+//! USB, are skipped, with the reason (rule R92). The WIM file gets its name when it is whole.
+
+mod disk;
+mod fat;
+mod source;
+mod still;
+mod usb;
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::date::Date;
+use crate::error::{Error, Result};
+use crate::format::wim::Wim;
+use crate::format::wim::capture::{Capture, Means, Old};
+pub use crate::format::wim::capture::{Exclusions, LeftOut, Packing, WhyLeftOut};
+use crate::progress::Progress;
+use crate::write::{Disk, IfBusy, Temporary, temporary_path};
+
+use source::{Kind, Source};
+
+/// The rule of what an image says of itself.
+const R91: &str = "R91";
+/// The rule of which volumes are captured.
+const R92: &str = "R92";
+
+/// What to capture, and how.
+#[derive(Clone, Debug)]
+pub struct Work<'a> {
+    /// Folders, volumes and disks.
+    pub sources: &'a [Utf8PathBuf],
+    /// The WIM file to make.
+    pub target: &'a Utf8Path,
+    /// The images' names: one for each source, or none.
+    pub names: &'a [String],
+    /// What else the images say of themselves.
+    pub about: About,
+    /// How contents are compressed. Images that are appended to others are compressed as those are.
+    pub packing: Packing,
+    /// How many threads compress; 0 for as many as there are processors.
+    pub n_threads: u32,
+    /// What is left out.
+    pub exclusions: Exclusions<'a>,
+    /// Whether it gets an integrity table.
+    pub with_check: bool,
+    /// When the images are said to be made.
+    pub date: Date,
+    /// What happens to a file that is there already.
+    pub existing: Existing,
+    /// A WIM file of an earlier capture: what has the same size and times as there is taken from it, unread.
+    pub update_from: Option<&'a Utf8Path>,
+    /// Where the system describes its devices.
+    pub sysfs: &'a Utf8Path,
+    /// The calls that change the disk.
+    pub disk: Disk,
+}
+
+/// What an image says of itself beside its name.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// What it is; up to 255 characters (rule R91).
+    pub description: Option<String>,
+    /// Who made it; up to 255 characters (rule R91).
+    pub created_by: Option<String>,
+    /// Its version; up to 32 letters and digits (rule R91).
+    pub version: Option<String>,
+}
+
+/// What happens to a file that is there already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// It is an error.
+    Refuse,
+    /// The new file takes its place.
+    Replace,
+    /// The images come behind those that it holds.
+    Append,
+}
+
+/// What was captured.
+#[derive(Clone, Debug)]
+pub struct Captured {
+    /// The images.
+    pub images: Vec<Image>,
+    /// The volumes that are not among them.
+    pub skipped: Vec<Skipped>,
+    /// The length of the WIM file in bytes.
+    pub len: u64,
+}
+
+/// An image that was made.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// Its place in the file, from 1.
+    pub index: u32,
+    /// Its name.
+    pub name: String,
+    /// What it was made of.
+    pub source: String,
+    /// What that is: `folder`, `NTFS`, `FAT32` …
+    pub kind: String,
+    /// The old image that what has not changed was taken from.
+    pub updated_from: Option<u32>,
+    /// What is not in it.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A volume that was not captured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// Where it is.
+    pub source: String,
+    /// Why not.
+    pub why: String,
+}
+
+/// Captures.
+///
+/// # Errors
+///
+/// Before anything is written: a source that is not there or is none, a volume that was not left in order, nothing to
+/// capture, a file in the way. Afterwards: what can't be read, a source that changed meanwhile, a full disk. The target is
+/// then as it was.
+pub fn capture(work: &Work, progress: &Progress) -> Result<Captured> {
+    work.about.check()?;
+    check_target(work)?;
+    let temporary = Temporary::create(&work.disk, work.target, IfBusy::Fail)?;
+    let mut found = source::find(work, progress)?;
+    name_all(&mut found.sources, work)?;
+    let mut capture = match work.existing {
+        Existing::Append => Capture::extend(work.target, progress)?,
+        Existing::Refuse | Existing::Replace => Capture::new(work.packing, progress)?,
+    };
+    let old = work.update_from.map(|path| OldImages::open(&mut capture, path)).transpose()?;
+    for (at, source) in found.sources.iter_mut().enumerate() {
+        source.take_out(work, at, progress)?;
+    }
+    let mut images = Vec::new();
+    for source in &found.sources {
+        images.push(add(&mut capture, source, &found.sources, old.as_ref(), work)?);
+    }
+    let means = Means { n_threads: work.n_threads, with_check: work.with_check, date: work.date };
+    capture.write(&temporary_path(work.target), &means)?;
+    for source in &found.sources {
+        source.check_unchanged()?;
+    }
+    let stat = temporary.finish()?;
+    Ok(Captured { images, skipped: found.skipped, len: stat.len })
+}
+
+fn add(capture: &mut Capture, source: &Source, all: &[Source], old: Option<&OldImages>, work: &Work) -> Result<Image> {
+    let (index, left_out) =
+        capture.add(source.tree()?, &source.name, work.exclusions, &format!("`{}`", source.place))?;
+    let about = &work.about;
+    let values = [("DESCRIPTION", &about.description), ("CREATEDBY", &about.created_by), ("VERSION", &about.version)];
+    for (key, value) in values {
+        if let Some(value) = value {
+            capture.describe(index, key, value)?;
+        }
+    }
+    let updated_from = old.and_then(|old| old.image_of(source, all));
+    if let (Some(old), Some(old_index)) = (old, updated_from) {
+        capture.compare(index, &old.old, old_index)?;
+    }
+    Ok(Image {
+        index,
+        name: source.name.clone(),
+        source: source.place.clone(),
+        kind: source.kind.to_string(),
+        updated_from,
+        left_out,
+    })
+}
+
+/// The images of the file that a capture is to be an update of.
+struct OldImages {
+    old: Old,
+    names: Vec<Option<String>>,
+}
+
+impl OldImages {
+    fn open(capture: &mut Capture, path: &Utf8Path) -> Result<Self> {
+        let names = Wim::open(path)?.images().into_iter().map(|image| image.name).collect();
+        Ok(Self { old: capture.reuse(path)?, names })
+    }
+
+    /// The image of the same name; or the only one, for the only source.
+    fn image_of(&self, source: &Source, all: &[Source]) -> Option<u32> {
+        let same = self.names.iter().position(|name| name.as_ref() == Some(&source.name));
+        let only = (self.names.len() == 1 && all.len() == 1).then_some(0);
+        same.or(only).map(|at| at as u32 + 1)
+    }
+}
+
+impl About {
+    /// Rule R91.
+    fn check(&self) -> Result<()> {
+        for (what, option, text, max) in [
+            ("description", "--description", &self.description, 255),
+            ("creator", "--created-by", &self.created_by, 255),
+            ("version", "--image-version", &self.version, 32),
+        ] {
+            let n = text.as_ref().map_or(0, |text| text.chars().count());
+            if n > max {
+                return Err(Error::new(format!("the {what} has {n} characters, and at most {max} are taken ({R91})"))
+                    .help(format!("shorten what `{option}` says")));
+            }
+        }
+        // Versions such as 1.0 are what everybody writes, so a few signs between letters and digits are let through.
+        let is_odd = |c: &char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '-' | '_');
+        match self.version.as_ref().and_then(|version| version.chars().find(is_odd)) {
+            Some(odd) => Err(Error::new(format!("the version can't hold `{odd}` ({R91})"))
+                .help("write `--image-version` with letters and digits")),
+            None => Ok(()),
+        }
+    }
+}
+
+fn check_target(work: &Work) -> Result<()> {
+    let target = work.target;
+    let metadata = match fs::symlink_metadata(target) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        found => Some(found.map_err(|error| Error::io("looking at", target, error))?),
+    };
+    match (&metadata, work.existing) {
+        (Some(found), _) if !found.is_file() => {
+            Err(Error::new(format!("`{target}` is there already, and is not a file")).help("choose another `--output`"))
+        }
+        (Some(_), Existing::Refuse) => Err(Error::new(format!("`{target}` is there already"))
+            .help("use `--force` to replace it, `--append` to add to it, or choose another `--output`")),
+        (None, Existing::Append) => {
+            Err(Error::new(format!("`{target}` is not there to be appended to"))
+                .help("leave `--append` out to make it"))
+        }
+        _ => Ok(()),
+    }?;
+    let folder = target.parent().filter(|parent| !parent.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
+    let Ok(folder) = fs::canonicalize(folder) else { return Ok(()) };
+    let own = folder.join(target.file_name().unwrap_or_default());
+    for source in work.sources {
+        let Ok(real) = fs::canonicalize(source) else { continue };
+        if real == own {
+            return Err(Error::new(format!("`{target}` is to be made of itself")).help("choose another `--output`"));
+        }
+        if real.is_dir() && folder.starts_with(&real) {
+            return Err(Error::new(format!("`{target}` lies in `{source}`, which is captured"))
+                .help("choose an `--output` outside of it"));
+        }
+    }
+    Ok(())
+}
+
+/// Gives every source the name that was asked for or its own, and sees that no two images have the same.
+fn name_all(sources: &mut [Source], work: &Work) -> Result<()> {
+    if !work.names.is_empty() && work.names.len() != work.sources.len() {
+        return Err(Error::new(format!("there are {} names for {} sources", work.names.len(), work.sources.len()))
+            .help("give `--name` once for each source, in the same order"));
+    }
+    for source in sources.iter_mut() {
+        if let Some(name) = work.names.get(source.number) {
+            source.name = match source.partition {
+                Some(partition) if source.is_one_of_many => format!("{name} (partition {partition})"),
+                _ => name.clone(),
+            };
+        }
+    }
+    let mut taken: BTreeSet<String> = match work.existing {
+        Existing::Append => Wim::open(work.target)?.images().into_iter().filter_map(|image| image.name).collect(),
+        _ => BTreeSet::new(),
+    };
+    for source in sources.iter() {
+        if !taken.insert(source.name.clone()) {
+            return Err(Error::new(format!("two images would be called `{}`", source.name))
+                .help("give each source a name of its own with `--name`"));
+        }
+    }
+    Ok(())
+}
+
+/// What is captured, in a word.
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Folder => f.write_str("folder"),
+            Self::Volume(system) => write!(f, "{system}"),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Whether a source is still what it was when its capture began.
+
+use std::collections::BTreeMap;
+use std::fs::{self, Metadata};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::content::Stat;
+use crate::digest::Digest;
+use crate::error::{Error, Result};
+
+/// What a source was.
+#[derive(Clone)]
+pub(super) struct Still {
+    path: Utf8PathBuf,
+    was: Was,
+}
+
+#[derive(Clone)]
+enum Was {
+    /// What can't change, or does not say so.
+    Nothing,
+    File(Stat),
+    /// For each folder by its path from the source: a digest over names and stats of what is in it.
+    Folder(BTreeMap<Utf8PathBuf, Digest>),
+}
+
+impl Still {
+    /// Of what nobody else can change.
+    pub(super) fn nothing() -> Self {
+        Self { path: Utf8PathBuf::new(), was: Was::Nothing }
+    }
+
+    /// Of an image file. A device doesn't say when it was written to.
+    pub(super) fn file(path: &Utf8Path, metadata: &Metadata) -> Self {
+        let was = if metadata.is_file() { Was::File(Stat::of(metadata)) } else { Was::Nothing };
+        Self { path: path.to_owned(), was }
+    }
+
+    /// Of a folder with all that is in it.
+    pub(super) fn folder(path: &Utf8Path) -> Result<Self> {
+        Ok(Self { path: path.to_owned(), was: Was::Folder(walk(path)?) })
+    }
+
+    /// Fails if it has changed.
+    pub(super) fn check(&self) -> Result<()> {
+        let changed = match &self.was {
+            Was::Nothing => None,
+            Was::File(stat) => {
+                let metadata = fs::metadata(&self.path).map_err(|error| Error::io("looking at", &self.path, error))?;
+                (Stat::of(&metadata) != *stat).then(|| self.path.clone())
+            }
+            Was::Folder(before) => {
+                let now = walk(&self.path)?;
+                let other = before.iter().find(|(path, digest)| now.get(*path) != Some(digest));
+                let new = || now.keys().find(|path| !before.contains_key(*path));
+                other.map(|(path, _)| path).or_else(new).map(|path| self.path.join(path))
+            }
+        };
+        match changed {
+            Some(path) => Err(Error::new(format!("`{path}` changed while it was captured"))
+                .help("capture again while nobody writes to it, or capture a copy")),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A digest for every folder. What can't be read is left to the capture itself to complain of.
+fn walk(root: &Utf8Path) -> Result<BTreeMap<Utf8PathBuf, Digest>> {
+    let mut digests = BTreeMap::new();
+    let mut folders = vec![Utf8PathBuf::new()];
+    while let Some(folder) = folders.pop() {
+        let path = root.join(&folder);
+        let Ok(entries) = fs::read_dir(&path) else { continue };
+        let mut lines = Vec::new();
+        for entry in entries {
+            let entry = entry.map_err(|error| Error::io("reading", &path, error))?;
+            let Ok(metadata) = entry.metadata() else { continue };
+            let name = entry.file_name();
+            let stat = Stat::of(&metadata);
+            lines.push(format!("{name:?} {} {} {} {}", stat.inode, stat.len, stat.modified_ns, stat.changed_ns));
+            if metadata.is_dir()
+                && let Some(name) = name.to_str()
+            {
+                folders.push(folder.join(name));
+            }
+        }
+        lines.sort_unstable();
+        digests.insert(folder, Digest::of(lines.join("\n").as_bytes()));
+    }
+    Ok(digests)
+}

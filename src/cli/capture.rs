@@ -1,0 +1,136 @@
+//! `tsmedia capture`: a WIM file of folders, volumes and disks.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::{Args, ValueEnum};
+
+use super::screen::Screen;
+use super::{Outcome, project};
+use crate::capture::{self, About, Exclusions, Existing, Packing, Work};
+use crate::date::Date;
+use crate::error::{Error, Result};
+use crate::report;
+use crate::write::Disk;
+
+const AFTER_HELP: &str = "\
+Left out, unless --config or --no-exclusions says otherwise, is what Windows' own capture leaves
+out: page files, hiberfil.sys, recycle bins, System Volume Information, Windows\\CSC.
+
+Volumes that hold neither NTFS nor FAT, and all on USB, are skipped.";
+
+#[derive(Debug, Args)]
+#[command(after_help = AFTER_HELP)]
+pub(super) struct Arguments {
+    /// Folders, NTFS or FAT volumes, or whole disks (image files or block devices).
+    #[arg(value_name = "SOURCE", required = true)]
+    sources: Vec<Utf8PathBuf>,
+    /// The WIM file to make.
+    #[arg(short, long, value_name = "FILE")]
+    output: Utf8PathBuf,
+    /// What an image is called; once for each source. Unless given, as its source.
+    #[arg(long = "name", value_name = "NAME")]
+    names: Vec<String>,
+    /// What the images are.
+    #[arg(long, value_name = "TEXT")]
+    description: Option<String>,
+    /// Who made the images.
+    #[arg(long, value_name = "TEXT")]
+    created_by: Option<String>,
+    /// The version of the images.
+    #[arg(long, value_name = "VERSION")]
+    image_version: Option<String>,
+    /// How contents are compressed.
+    #[arg(long, value_enum, default_value_t = Compression::Lzx, conflicts_with = "append")]
+    compression: Compression,
+    /// How many threads compress; as many as there are processors unless given.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    threads: u32,
+    /// A file that lists what is left out, in the format of `wimcapture --config` and `WimScript.ini`.
+    #[arg(long, value_name = "FILE")]
+    config: Option<Utf8PathBuf>,
+    /// Leave nothing out.
+    #[arg(long, conflicts_with = "config")]
+    no_exclusions: bool,
+    /// Add an integrity table.
+    #[arg(long)]
+    check: bool,
+    /// When the images are said to be made, in seconds since 1970; `SOURCE_DATE_EPOCH` or 1980-01-01 unless given.
+    #[arg(long, value_name = "SECONDS", value_parser = parse_date)]
+    date: Option<Date>,
+    /// Replace the file that is there.
+    #[arg(long, conflicts_with = "append")]
+    force: bool,
+    /// Add the images to those of the file that is there, compressed as they are.
+    #[arg(long)]
+    append: bool,
+    /// Take what has not changed since, by size and times, from the WIM file of an earlier capture.
+    #[arg(long, value_name = "FILE")]
+    update_from: Option<Utf8PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Compression {
+    /// Not at all.
+    None,
+    /// XPRESS: fast, and larger.
+    Xpress,
+    /// LZX: as Windows does it.
+    Lzx,
+    /// LZMS over many files at once: smallest and slow; nothing boots from it.
+    Solid,
+}
+
+fn parse_date(text: &str) -> std::result::Result<Date, String> {
+    let date = text.parse().ok().and_then(Date::from_unix);
+    date.ok_or_else(|| "give it as seconds since 1970, between 1980 and 2099".into())
+}
+
+pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
+    let date = match arguments.date {
+        Some(date) => date,
+        None => project::source_date()?,
+    };
+    let exclusions = match &arguments.config {
+        Some(path) if !path.is_file() => {
+            return Err(
+                Error::new(format!("`{path}` is not a file")).help("`--config` takes a list of what is left out")
+            );
+        }
+        Some(path) => Exclusions::File(path),
+        None if arguments.no_exclusions => Exclusions::None,
+        None => Exclusions::Windows,
+    };
+    let work = Work {
+        sources: &arguments.sources,
+        target: &arguments.output,
+        names: &arguments.names,
+        about: About {
+            description: arguments.description.clone(),
+            created_by: arguments.created_by.clone(),
+            version: arguments.image_version.clone(),
+        },
+        packing: match arguments.compression {
+            Compression::None => Packing::None,
+            Compression::Xpress => Packing::Xpress,
+            Compression::Lzx => Packing::Lzx,
+            Compression::Solid => Packing::Solid,
+        },
+        n_threads: arguments.threads,
+        exclusions,
+        with_check: arguments.check,
+        date,
+        existing: match (arguments.force, arguments.append) {
+            (_, true) => Existing::Append,
+            (true, _) => Existing::Replace,
+            _ => Existing::Refuse,
+        },
+        update_from: arguments.update_from.as_deref(),
+        sysfs: Utf8Path::new("/sys"),
+        disk: Disk::default(),
+    };
+    let captured = screen.watch("capturing", |progress| capture::capture(&work, progress))?;
+    if screen.json {
+        return screen.json(&report::captured_json(&captured, &arguments.output));
+    }
+    screen.say(report::captured(&captured, &arguments.output).trim_end());
+    Ok(Outcome::Done)
+}

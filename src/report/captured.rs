@@ -1,0 +1,62 @@
+//! What a capture made.
+
+use camino::Utf8Path;
+use serde_json::{Value as Json, json};
+
+use super::counted;
+use crate::capture::{Captured, WhyLeftOut};
+use crate::size::Size;
+
+/// How many files that were left out are named for each image.
+const MAX_LEFT_OUT: usize = 10;
+
+/// The images of a capture and what is not in them, for people.
+pub fn captured(captured: &Captured, target: &Utf8Path) -> String {
+    let mut lines = Vec::new();
+    for image in &captured.images {
+        let updated = image.updated_from.map_or_else(String::new, |old| format!(", updated from image {old}"));
+        lines.push(format!(
+            "captured  {} as image {}, `{}` ({}{updated})",
+            image.source, image.index, image.name, image.kind
+        ));
+        for left_out in image.left_out.iter().take(MAX_LEFT_OUT) {
+            lines.push(format!("left out  {}: {}", left_out.path, why(left_out.why)));
+        }
+        let n_more = image.left_out.len().saturating_sub(MAX_LEFT_OUT);
+        if n_more > 0 {
+            lines.push(format!("left out  {} more", counted(n_more, "file")));
+        }
+    }
+    lines.extend(captured.skipped.iter().map(|skipped| format!("skipped   {}: {}", skipped.source, skipped.why)));
+    lines.push(format!("created   {target} ({})", Size(captured.len)));
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// The same as data.
+pub fn captured_json(captured: &Captured, target: &Utf8Path) -> Json {
+    let images = captured.images.iter().map(|image| {
+        let left_out = image.left_out.iter().map(|it| json!({ "path": it.path, "why": why(it.why) }));
+        json!({
+            "index": image.index,
+            "name": image.name,
+            "source": image.source,
+            "kind": image.kind,
+            "updated-from": image.updated_from,
+            "left-out": left_out.collect::<Vec<_>>(),
+        })
+    });
+    let skipped = captured.skipped.iter().map(|it| json!({ "source": it.source, "why": it.why }));
+    json!({
+        "output": target,
+        "len": captured.len,
+        "images": images.collect::<Vec<_>>(),
+        "skipped": skipped.collect::<Vec<_>>(),
+    })
+}
+
+fn why(why: WhyLeftOut) -> &'static str {
+    match why {
+        WhyLeftOut::Listed => "on the list of exclusions",
+        WhyLeftOut::Unsupported => "encrypted, or no file or folder",
+    }
+}
