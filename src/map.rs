@@ -60,7 +60,7 @@ pub enum Kind {
     BootProgram,
     /// Folders of ISO 9660, Joliet or UDF, or the metadata of a WIM file.
     Folders,
-    /// Where UDF, or the blob table of a WIM file, says where files and folders are.
+    /// Where UDF says where files and folders are.
     FileEntries,
     /// What the medium says of itself.
     Lists,
@@ -223,8 +223,8 @@ fn items_of_wim(wim: &Stored) -> Vec<Item> {
     for (part, place) in &wim.structures {
         let (kind, name) = match part {
             stored::Part::Header => (Kind::Head, "header"),
-            stored::Part::Metadata => (Kind::Folders, "metadata"),
-            stored::Part::BlobTable => (Kind::FileEntries, "blob table"),
+            stored::Part::Metadata => (Kind::Folders, "the image"),
+            stored::Part::BlobTable => (Kind::Head, "blob table"),
             stored::Part::Xml => (Kind::Head, "XML"),
             stored::Part::Integrity => (Kind::Head, "integrity table"),
         };

@@ -24,8 +24,10 @@ pub struct Media {
     pub site: Option<String>,
     /// What its output is as a file.
     pub form: Form,
-    /// The volume label.
+    /// The volume label; of a prestaged medium its name.
     pub label: String,
+    /// What else it says of itself: key and value.
+    pub words: Vec<(&'static str, String)>,
     /// Every time on the medium.
     pub date: Date,
     /// Whether `autorun.inf` is written.
@@ -60,7 +62,7 @@ pub const AUTORUN_FILE: &str = "autorun.inf";
 /// The program that starts stand-alone media from a running Windows, if the author put it on the medium.
 const AUTORUN_PROGRAM: &str = "SMS/bin/x64/TSMBAutorun.exe";
 
-/// The files that a medium carries of its own accord: where, and what.
+/// The files that a disc or stick carries of its own accord: where, and what.
 pub fn own_files(label: &str, autorun: bool, root: &Folder) -> Vec<(&'static str, Content)> {
     let mut files = vec![(LABEL_FILE, Content::bytes(format!("label={label}\r\n").into_bytes()))];
     if autorun {
@@ -79,6 +81,7 @@ impl Kind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Bootable => "bootable",
+            Self::Prestaged => "prestaged",
             Self::StandAlone => "stand-alone",
         }
     }
@@ -99,6 +102,7 @@ impl From<Media> for Output {
     fn from(media: Media) -> Self {
         let mut description = vec![("kind", media.kind.as_str().into()), ("name", media.name)];
         description.extend(media.site.map(|site| ("site", site)));
+        description.extend(media.words);
         let capacity = match media.capacity {
             Capacity::Unlimited => None,
             Capacity::AtMost(size) => Some(size),

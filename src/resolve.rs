@@ -24,7 +24,7 @@ use crate::date::Date;
 use crate::error::Result;
 use crate::format::wim::Architecture;
 use crate::inputs::Inputs;
-use crate::manifest::{ExtraFile, OutputFormat, OutputTable, Rendered, suggest};
+use crate::manifest::{ExtraFile, Kind, Manifest, MediaTable, OutputFormat, Rendered, suggest};
 use crate::media::{self, Media};
 use crate::output::{Entry, Form, lists};
 use crate::problem::{Place, Problem, Problems};
@@ -70,8 +70,9 @@ impl Resolver {
             name: manifest.media.name.clone(),
             kind: manifest.media.kind,
             site: rendered.site.clone(),
-            form: Form::from(&manifest.output),
-            label: manifest.media.label.clone(),
+            form: Form::from(manifest),
+            label: manifest.label().to_owned(),
+            words: words(&manifest.media),
             date,
             autorun: manifest.media.autorun,
             capacity: manifest.output.capacity,
@@ -146,6 +147,10 @@ impl Draft<'_> {
             let message = format!("the folder `{}` of a medium is for its own lists", lists::FOLDER);
             let problem = Problem::error(message).at(self.place(&self.pointer_into(lists::FOLDER)), "puts files there");
             self.problems.add(problem.help("give your files another path on the medium"));
+        }
+        if media.kind == Kind::Prestaged {
+            // It has no label, and nobody puts it in.
+            return;
         }
         for (path, content) in media::own_files(&media.label, media.autorun, &self.root) {
             if self.root.insert(path, content).is_ok() {
@@ -270,12 +275,20 @@ impl Draft<'_> {
     }
 }
 
-impl From<&OutputTable> for Form {
-    fn from(table: &OutputTable) -> Self {
-        match table.format {
+impl From<&Manifest> for Form {
+    fn from(manifest: &Manifest) -> Self {
+        match manifest.format() {
             OutputFormat::Iso => Self::Disc,
+            OutputFormat::Wim => Self::Wim,
         }
     }
+}
+
+/// What a medium says of itself beside what every one does.
+fn words(media: &MediaTable) -> Vec<(&'static str, String)> {
+    let words =
+        [(lists::CREATED_BY, &media.created_by), (lists::VERSION, &media.version), (lists::COMMENT, &media.comment)];
+    words.into_iter().filter_map(|(key, word)| Some((key, word.clone()?))).collect()
 }
 
 /// The name of what is beside a path that does not exist and has nearly its name.

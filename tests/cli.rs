@@ -25,6 +25,8 @@ mod layout;
 mod manifests;
 #[path = "cli/medium.rs"]
 mod medium;
+#[path = "cli/prestaged.rs"]
+mod prestaged;
 #[path = "cli/reasons.rs"]
 mod reasons;
 #[path = "cli/saved.rs"]

@@ -10,15 +10,15 @@ mod boot_programs;
 mod content;
 #[path = "examples/project.rs"]
 mod project;
-#[expect(dead_code, reason = "examples make no sticks yet")]
 #[path = "boot/qemu.rs"]
 mod qemu;
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::Command;
 
 use project::{Medium, Project};
-use qemu::{Firmware, boot_disc};
+use qemu::{Firmware, boot_disc, boot_stick};
 
 /// Starts a medium under every firmware that its boot catalog is for, and checks what the program on it read from it.
 fn assert_starts(project: &Project, medium: &Medium) {
@@ -63,6 +63,30 @@ fn every_example_builds_verifies_and_starts() {
         }
     }
     assert!(started.len() >= 3, "{started:?}");
+}
+
+/// What a depot does with it, but for Windows: the WIM file is applied to a formatted volume.
+#[test]
+fn a_disk_that_a_prestaged_medium_was_applied_to_starts() {
+    let project = Project::examples();
+    project.done(&["apply", "prestaged/media.toml"]);
+    let medium = &project.media("prestaged")[0];
+    let run = |program: &str, arguments: &[&str]| {
+        let mut command = Command::new(program);
+        let ran = command.args(arguments).current_dir(project.scratch()).output().unwrap();
+        assert!(ran.status.success(), "{program} {arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
+    };
+    run("wimlib-imagex", &["apply", medium.path.as_str(), "applied"]);
+    run("mkfs.fat", &["-C", "-F", "32", "-n", "PRESTAGED", "disk.img", "65536"]);
+    let names = project.scratch().join("applied").read_dir_utf8().unwrap();
+    let names: Vec<_> = names.map(|entry| format!("applied/{}", entry.unwrap().file_name())).collect();
+    let names = names.iter().map(String::as_str);
+    run("mcopy", &["-s", "-i", "disk.img"].into_iter().chain(names).chain(["::"]).collect::<Vec<_>>());
+    let disk = project.scratch().join("disk.img");
+    let said = boot_stick(Firmware::Ovmf, disk.as_std_path(), project.scratch().as_std_path(), "tsmedia: started by");
+    for line in ["tsmedia stand-in boot program (UEFI)", "kind = \"prestaged\"", "tsmedia: started by UEFI"] {
+        assert!(said.lines().any(|said| said == line), "it did not say `{line}`:\n{said}");
+    }
 }
 
 #[test]

@@ -16,13 +16,14 @@ mod project;
 #[path = "patched/set.rs"]
 mod set;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 
 use camino::Utf8Path;
-use project::Project;
+use project::{Kind, Project};
 use rustix::fs::{FallocateFlags, fallocate};
 use tsmedia::apply::{Work, apply, survey};
+use tsmedia::content::SourceKey;
 use tsmedia::digest::Digest;
 use tsmedia::output::{self, Output};
 use tsmedia::patch::Ability;
@@ -50,19 +51,19 @@ struct Count {
     n_moved: u32,
 }
 
-fn patched_by(ability: Ability) -> Count {
+fn patched_by(ability: Ability, kind: Kind) -> Count {
     let is_thorough = std::env::var_os("TSMEDIA_TEST_THOROUGH").is_some();
     let n_sequences = if is_thorough { N_SEQUENCES_THOROUGH } else { N_SEQUENCES };
     let mut count = Count::default();
-    (0..n_sequences).for_each(|seed| sequence(ability, seed, &mut count));
+    (0..n_sequences).for_each(|seed| sequence(ability, kind, seed, &mut count));
     count
 }
 
 /// One edit after the other.
-fn sequence(ability: Ability, seed: u64, count: &mut Count) {
-    let mut project = Project::new(seed);
+fn sequence(ability: Ability, kind: Kind, seed: u64, count: &mut Count) {
+    let mut project = Project::new(kind, seed);
     let folder = tempfile::tempdir().unwrap();
-    let clean = Utf8Path::from_path(folder.path()).unwrap().join("clean.iso");
+    let clean = Utf8Path::from_path(folder.path()).unwrap().join("clean");
     assert_eq!(applied(&project, ability).action, Action::Create);
     for step in 0..N_EDITS {
         let before = large(&project);
@@ -80,23 +81,45 @@ fn sequence(ability: Ability, seed: u64, count: &mut Count) {
         count.n_moved += u32::from(is_patched && is_moved);
 
         let output = project.output();
-        write::write(output.draft(&|_| None).unwrap(), &clean, &|_| None, &Means::default(), &Progress::default())
-            .unwrap();
+        build_clean(&output, &clean);
         assert!(iso::same_bytes(output.path.as_std_path(), clean.as_std_path()), "{context}: {change:?}, other bytes");
         assert_sound(&output, &context);
-        assert_eq!(project.desk.list("out"), ["medium.iso"], "{context}");
+        assert_eq!(project.desk.list("out"), [kind.output().trim_start_matches("out/")], "{context}");
         let mut store = Store::open(&project.desk.path(".tsmedia")).unwrap();
         let plan = with_work(&project, ability, |work| survey(work, &mut store, &Progress::default()).unwrap());
         assert!(plan.is_all_keep(), "{context}: then {plan:?}");
     }
     // The readers take longer than all the rest, and this medium has been patched again and again.
-    iso::readers::with_all(&project.sample(), project.output().path.as_std_path());
+    let medium = project.output().path;
+    match kind {
+        Kind::StandAlone => drop(iso::readers::with_all(&project.sample(), medium.as_std_path())),
+        Kind::Prestaged => assert_applies(&project, &medium),
+    }
+}
+
+/// Builds a medium of which nothing is known.
+fn build_clean(output: &Output, target: &Utf8Path) {
+    let (means, progress) = (Means::default(), Progress::default());
+    let unknown = output.to_tell_apart(&|_| None);
+    let digests = write::hash(&unknown, output.form.asked(), &means, &progress).unwrap();
+    let known: HashMap<_, _> = unknown.iter().map(|source| source.key()).zip(digests).collect();
+    let known = |key: &SourceKey| known.get(key).copied();
+    write::write(output.draft(&known).unwrap(), target, &known, &means, &progress).unwrap();
+}
+
+/// What wimlib applies is what the project holds.
+fn assert_applies(project: &Project, medium: &Utf8Path) {
+    let sample = project.sample();
+    desk::wimlib(&["verify", medium.as_str(), "--quiet"]);
+    let applied = sample.target("applied");
+    desk::wimlib(&["apply", medium.as_str(), applied.to_str().unwrap(), "--quiet"]);
+    sample.assert_extracted("wimlib", &applied);
 }
 
 /// The large files of the recorded medium: digest, place and length.
 fn large(project: &Project) -> BTreeMap<Digest, (u64, u64)> {
     let record = Record::load(&project.desk.path("media.record.json")).unwrap();
-    let files = record.files("out/medium.iso").unwrap();
+    let files = record.files(project.kind.output()).unwrap();
     files.iter().filter(|file| file.len >= 4 << 20).map(|file| (file.blake3, (file.offset, file.len))).collect()
 }
 
@@ -128,7 +151,7 @@ fn assert_sound(output: &Output, context: &str) {
 
 #[test]
 fn media_patched_by_overwriting_are_those_of_clean_builds() {
-    let count = patched_by(Ability::Overwrite);
+    let count = patched_by(Ability::Overwrite, Kind::StandAlone);
     // Whatever else would have moved is built anew.
     assert!(count.n_patched * 5 >= count.n_edits * 2 && count.n_moved == 0, "{count:?}");
 }
@@ -141,13 +164,24 @@ fn media_patched_by_moving_blocks_are_those_of_clean_builds() {
         eprintln!("not tested: no blocks can be inserted where temporary files are");
         return;
     }
-    let count = patched_by(Ability::Shift);
+    let count = patched_by(Ability::Shift, Kind::StandAlone);
     assert!(count.n_patched * 10 >= count.n_edits * 9 && count.n_moved * 5 >= count.n_edits, "{count:?}");
 }
 
 /// Where blocks can't be shared, they are copied, which is the same but for the time.
 #[test]
 fn media_patched_by_sharing_blocks_are_those_of_clean_builds() {
-    let count = patched_by(Ability::Clone);
+    let count = patched_by(Ability::Clone, Kind::StandAlone);
     assert!(count.n_patched * 10 >= count.n_edits * 9 && count.n_moved * 5 >= count.n_edits, "{count:?}");
+}
+
+#[test]
+fn media_patched_as_wim_files_are_those_of_clean_builds() {
+    let mut count = patched_by(Ability::Clone, Kind::Prestaged);
+    if std::env::var_os("TSMEDIA_TEST_THOROUGH").is_some() {
+        let overwritten = patched_by(Ability::Overwrite, Kind::Prestaged);
+        count.n_edits += overwritten.n_edits;
+        count.n_patched += overwritten.n_patched;
+    }
+    assert!(count.n_patched * 3 >= count.n_edits * 2, "{count:?}");
 }

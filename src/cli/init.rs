@@ -25,6 +25,8 @@ pub(super) struct Arguments {
 enum Template {
     /// Starts a deployment; everything else comes from the network.
     Bootable,
+    /// Is put on disks before they are delivered.
+    Prestaged,
     /// Deploys without a network.
     StandAlone,
 }
@@ -36,6 +38,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let folder = &arguments.folder;
     let text = match arguments.kind {
         Template::Bootable => include_str!("init/bootable.toml"),
+        Template::Prestaged => include_str!("init/prestaged.toml"),
         Template::StandAlone => include_str!("init/stand-alone.toml"),
     };
     fs::create_dir_all(folder).map_err(|error| Error::io("making", folder, error))?;

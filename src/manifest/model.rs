@@ -33,21 +33,34 @@ pub struct Manifest {
     #[serde(default)]
     #[schemars(example = serde_json::json!({ "language": "en-US" }))]
     pub vars: BTreeMap<String, serde_json::Value>,
-    /// Operating system images, placed under `SMS\PKG\<id>`. Stand-alone media only.
+    /// Operating system images, placed under `SMS\PKG\<id>`. Stand-alone and prestaged media only.
     #[serde(default)]
     pub operating_system: Vec<OperatingSystem>,
-    /// Packages, placed under `SMS\PKG\<id>`. Stand-alone media only.
+    /// Packages, placed under `SMS\PKG\<id>`. Stand-alone and prestaged media only.
     #[serde(default)]
     pub package: Vec<Package>,
-    /// Applications, placed under `SMS\PKG\<id>`. Stand-alone media only.
+    /// Applications, placed under `SMS\PKG\<id>`. Stand-alone and prestaged media only.
     #[serde(default)]
     pub application: Vec<Application>,
-    /// Driver packages, placed under `SMS\PKG\<id>`. Stand-alone media only.
+    /// Driver packages, placed under `SMS\PKG\<id>`. Stand-alone and prestaged media only.
     #[serde(default)]
     pub driver_package: Vec<Package>,
     /// Loose files and folders, placed anywhere on the medium.
     #[serde(default)]
     pub file: Vec<ExtraFile>,
+}
+
+impl Manifest {
+    /// The form of the medium.
+    pub fn format(&self) -> OutputFormat {
+        let usual = if self.media.kind == Kind::Prestaged { OutputFormat::Wim } else { OutputFormat::Iso };
+        self.output.format.unwrap_or(usual)
+    }
+
+    /// What the medium is called on the outside.
+    pub fn label(&self) -> &str {
+        if self.media.kind == Kind::Prestaged { &self.media.name } else { &self.media.label }
+    }
 }
 
 /// The medium: what it is and how it is called.
@@ -65,10 +78,22 @@ pub struct MediaTable {
     #[serde(default)]
     #[schemars(with = "super::profile::Written", example = &"dvd-dl", example = ["profiles/common.toml", "uefi"])]
     pub profile: serde_json::Value,
-    /// The volume label, also written to `MediaLabel.txt`: one line, 32 characters at most.
+    /// The volume label, also written to `MediaLabel.txt`: one line, 32 characters at most. Prestaged media have none.
     #[serde(default = "default_label")]
     #[schemars(length(min = 1), example = &"WIN11 {{ site.code }}")]
     pub label: String,
+    /// Who made the medium: 50 characters at most. Prestaged media only, in the XML of whose WIM file it stands.
+    #[serde(default)]
+    #[schemars(length(min = 1), example = &"Deployment team")]
+    pub created_by: Option<String>,
+    /// Which version of the medium this is: 32 characters at most. Prestaged media only.
+    #[serde(default)]
+    #[schemars(length(min = 1), example = &"2026.1")]
+    pub version: Option<String>,
+    /// What else there is to say of the medium: 127 characters at most. Prestaged media only.
+    #[serde(default)]
+    #[schemars(length(min = 1), example = &"For the depot in Berlin")]
+    pub comment: Option<String>,
     /// Whether `autorun.inf` is written. Antimalware often blocks it.
     #[serde(default)]
     #[schemars(extend("default" = false))]
@@ -91,6 +116,9 @@ pub(super) fn default_label() -> String {
 pub enum Kind {
     /// Starts a deployment; everything else comes from the network.
     Bootable,
+    /// Is put on disks before they are delivered: one WIM file with the boot image, the operating system image and
+    /// chosen content. The task sequence comes from the network.
+    Prestaged,
     /// Deploys without a network: carries the operating system image, packages, applications and drivers.
     StandAlone,
 }
@@ -99,10 +127,9 @@ pub enum Kind {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct OutputTable {
-    /// The form of the medium.
+    /// The form of the medium; `iso` unless said, and `wim` for prestaged media, which have no other.
     #[serde(default)]
-    #[schemars(extend("default" = "iso"))]
-    pub format: OutputFormat,
+    pub format: Option<OutputFormat>,
     /// Where the output is put, relative to the manifest. Sites need a path each: use `site.code` in it.
     #[schemars(length(min = 1), example = &"out/{{ media.name }}-{{ site.code }}.iso")]
     pub path: String,
@@ -117,12 +144,13 @@ pub struct OutputTable {
 }
 
 /// The form of a medium.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OutputFormat {
     /// A disc image: UDF 1.02 with ISO 9660 and Joliet over the same files.
-    #[default]
     Iso,
+    /// A WIM file with one image. Prestaged media only.
+    Wim,
 }
 
 /// How the medium starts.

@@ -3,6 +3,8 @@
 //! Rules read the rendered value and skip what is missing or of the wrong type, which the schema complains of, so
 //! that all complaints come together.
 
+mod prestaged;
+
 use serde_json::Value as Json;
 
 use crate::problem::{Place, Problem};
@@ -28,6 +30,7 @@ const MAX_JOLIET_LABEL: usize = 16;
 /// Everything that is wrong with a manifest for one site.
 pub fn check(doc: Doc<'_>) -> Vec<Problem> {
     let mut problems = Vec::new();
+    prestaged::check(doc, &mut problems);
     label(doc, &mut problems);
     source_date(doc, &mut problems);
     autorun(doc, &mut problems);
@@ -41,7 +44,8 @@ pub fn check(doc: Doc<'_>) -> Vec<Problem> {
 }
 
 fn label(doc: Doc<'_>, problems: &mut Vec<Problem>) {
-    let Some(label) = doc.str("/media/label").filter(|_| doc.spans.has("/media/label")) else { return };
+    let is_asked = doc.spans.has("/media/label") && !prestaged::is_one(doc);
+    let Some(label) = doc.str("/media/label").filter(|_| is_asked) else { return };
     let place = doc.place("/media/label");
     if let Some(c) = label.chars().find(|c| c.is_control()) {
         let what = if matches!(c, '\n' | '\r') { "a line break" } else { "a control character" };
@@ -92,7 +96,7 @@ fn source_date(doc: Doc<'_>, problems: &mut Vec<Problem>) {
 }
 
 fn autorun(doc: Doc<'_>, problems: &mut Vec<Problem>) {
-    if doc.get("/media/autorun") == Some(&Json::Bool(true)) {
+    if doc.get("/media/autorun") == Some(&Json::Bool(true)) && !prestaged::is_one(doc) {
         problems.push(
             Problem::note("antimalware often blocks `autorun.inf`")
                 .rule("R15")
@@ -103,28 +107,9 @@ fn autorun(doc: Doc<'_>, problems: &mut Vec<Problem>) {
 }
 
 fn output(doc: Doc<'_>, problems: &mut Vec<Problem>) {
-    if let Some(path) = doc.str("/output/path").filter(|path| !path.is_empty()) {
-        let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
-        if !name.to_lowercase().ends_with(".iso") {
-            let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-            let right = match stem {
-                "" => format!("{path}medium.iso"),
-                stem => format!("{}{stem}.iso", &path[..path.len() - name.len()]),
-            };
-            problems.push(
-                Problem::error(format!("the output `{path}` is a disc image, and its name does not end in `.iso`"))
-                    .rule("R3")
-                    .at(doc.place("/output/path"), "")
-                    .help(format!("such as `{right}`")),
-            );
-        } else if name.len() == ".iso".len() {
-            problems.push(
-                Problem::error(format!("the output `{path}` has no name before `.iso`"))
-                    .rule("R3")
-                    .at(doc.place("/output/path"), "")
-                    .help("write one, such as `out/{{ media.name }}.iso`"),
-            );
-        }
+    output_name(doc, problems);
+    if prestaged::is_one(doc) {
+        return;
     }
     if doc.get("/output/spanning") == Some(&Json::Bool(true)) && doc.str("/media/kind") == Some("bootable") {
         problems.push(
@@ -148,6 +133,38 @@ fn output(doc: Doc<'_>, problems: &mut Vec<Problem>) {
             .at(doc.place("/output/capacity"), "")
             .help("write what the medium can hold, such as `dvd-dl` or `7.9 GB`"),
     );
+}
+
+/// A name has to end as the programs that read the file expect it.
+fn output_name(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+    let (what, end, rule) = match prestaged::is_one(doc) {
+        true => ("a WIM file", ".wim", "R4"),
+        false => ("a disc image", ".iso", "R3"),
+    };
+    // What is wrong with a WIM file of another kind is not its name.
+    let is_wim = doc.str("/output/format") == Some("wim") && !prestaged::is_one(doc);
+    let Some(path) = doc.str("/output/path").filter(|path| !path.is_empty() && !is_wim) else { return };
+    let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
+    if !name.to_lowercase().ends_with(end) {
+        let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+        let right = match stem {
+            "" => format!("{path}medium{end}"),
+            stem => format!("{}{stem}{end}", &path[..path.len() - name.len()]),
+        };
+        problems.push(
+            Problem::error(format!("the output `{path}` is {what}, and its name does not end in `{end}`"))
+                .rule(rule)
+                .at(doc.place("/output/path"), "")
+                .help(format!("such as `{right}`")),
+        );
+    } else if name.len() == end.len() {
+        problems.push(
+            Problem::error(format!("the output `{path}` has no name before `{end}`"))
+                .rule(rule)
+                .at(doc.place("/output/path"), "")
+                .help(format!("write one, such as `out/{{{{ media.name }}}}{end}`")),
+        );
+    }
 }
 
 fn boot(doc: Doc<'_>, problems: &mut Vec<Problem>) {

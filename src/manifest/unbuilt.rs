@@ -1,15 +1,13 @@
 //! What the manifest will hold one day, so that asking for it is told apart from a slip of the pen.
 
 /// Keys, by their dotted names, that later versions will take.
-const KEYS: [&str; 27] = [
+const KEYS: [&str; 24] = [
     "capture",
     "certificate",
     "prestart",
     "security",
     "task-sequence",
     "variables",
-    "media.comment",
-    "media.created-by",
     "media.device-affinity",
     "media.expires",
     "media.language",
@@ -20,7 +18,6 @@ const KEYS: [&str; 27] = [
     "media.unattended",
     "media.unknown-computers",
     "media.valid-from",
-    "media.version",
     "boot.drivers",
     "boot.store",
     "output.large-files",
@@ -32,8 +29,7 @@ const KEYS: [&str; 27] = [
 ];
 
 /// Values, by the dotted name of their key, that later versions will take.
-const VALUES: [(&str, &str); 4] =
-    [("media.kind", "capture"), ("media.kind", "prestaged"), ("output.format", "usb"), ("output.format", "wim")];
+const VALUES: [(&str, &str); 2] = [("media.kind", "capture"), ("output.format", "usb")];
 
 /// Whether a key is one of a later version.
 pub fn is_key(name: &str) -> bool {

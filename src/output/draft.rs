@@ -273,8 +273,16 @@ impl Draft<'_> {
     /// The identity of the output and of its boot images, given the digests of the jobs.
     fn identity(&self, digests: &[Digests]) -> Result<(Option<Digest>, Vec<BootImage>)> {
         let sources = self.sources();
-        let known: HashMap<SourceKey, Digests> =
+        let mut known: HashMap<SourceKey, Digests> =
             sources.iter().zip(digests).map(|((_, source, _), digests)| (source.key(), *digests)).collect();
+        if self.output.form.shares_contents() {
+            // Of sources with the same bytes only one is read; the output names each.
+            let files = self.output.root.files().into_iter().zip(self.digests(digests));
+            known.extend(files.filter_map(|((_, content), digests)| match content {
+                Content::Source(source) => Some((source.key(), digests)),
+                Content::Bytes(_) => None,
+            }));
+        }
         let known = |key: &SourceKey| known.get(key).copied();
         let boot = self.output.boot_images(&known)?;
         Ok((self.output.id(&boot, &known), boot))

@@ -90,7 +90,7 @@ fn stored_text(wim: &Stored, description: &[(String, String)], with_files: bool)
         ("form".to_owned(), format!("WIM file, {}: one image, stored as it is", Size(wim.len))),
         ("name".to_owned(), wim.label.clone()),
     ];
-    rows.extend(description.iter().filter(|(key, _)| key != "label").cloned());
+    rows.extend(description.iter().filter(|(key, _)| key != "name").cloned());
     let holds = [counted(files.len(), "file"), counted(n_folders, "folder"), bytes.to_string()];
     rows.push(("holds".to_owned(), holds.join(", ")));
     let mut text = table(&rows);
@@ -113,6 +113,7 @@ fn stored_json(wim: &Stored, description: &[(String, String)]) -> Json {
         "len": wim.len,
         "label": wim.label,
         "description": description.iter().cloned().collect::<BTreeMap<_, _>>(),
+        "boot": [],
         "files": files.collect::<Vec<_>>(),
     })
 }

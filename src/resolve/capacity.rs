@@ -99,7 +99,7 @@ impl Draft<'_> {
             Kind::StandAlone if media.form == Form::Disc => problem
                 .at(self.place(SPANNING), "asks for one disc")
                 .help(format!("{help}; or leave out `spanning = false`, for a set of discs")),
-            Kind::StandAlone | Kind::Bootable => problem.help(help),
+            Kind::StandAlone | Kind::Bootable | Kind::Prestaged => problem.help(help),
         });
     }
 

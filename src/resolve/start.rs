@@ -8,7 +8,7 @@ use super::{Draft, tree};
 use crate::date::Date;
 use crate::firmware::Firmware;
 use crate::format::wim::Architecture;
-use crate::manifest::BOOT_IMAGE;
+use crate::manifest::{BOOT_IMAGE, OutputFormat};
 use crate::problem::Problem;
 use crate::volume::{BootEntry, Misplaced};
 
@@ -128,7 +128,10 @@ impl Draft<'_> {
         for (path, content) in found.files {
             self.insert(&path, content, FILES);
         }
-        for note in found.notes {
+        // The boot manager of a disk that a WIM file was applied to finds its files in the tree. What is said of a
+        // disc's boot images is nothing to it.
+        let is_disc = self.rendered.manifest.format() == OutputFormat::Iso;
+        for note in found.notes.into_iter().filter(|note| is_disc || matches!(note, Note::SignerUnknown(_))) {
             let problem = match note {
                 Note::SignerUnknown(_) => Problem::note(note.to_string()),
                 _ => Problem::warning(note.to_string()),
@@ -139,7 +142,7 @@ impl Draft<'_> {
                 None => problem,
             });
         }
-        found.entries
+        if is_disc { found.entries } else { Vec::new() }
     }
 
     fn no_boot_files(&mut self, none: NoBootFiles) {

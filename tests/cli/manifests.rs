@@ -10,7 +10,7 @@ fn init_writes_a_manifest_that_only_wants_its_files_and_overwrites_nothing() {
     let mut seen = desk.see("init lab");
     seen += &desk.see("init lab");
     seen += &desk.see("init usb --kind bootable");
-    seen += &desk.see("init other --kind prestaged");
+    seen += &desk.see("init other --kind capture");
     assert_eq!(desk.list("lab"), ["media.schema.json", "media.toml"]);
     assert_eq!(String::from_utf8(desk.get("lab/media.schema.json")).unwrap(), desk.done(&["schema"]));
     seen += &desk.see("check lab/media.toml usb/media.toml");
@@ -20,7 +20,7 @@ fn init_writes_a_manifest_that_only_wants_its_files_and_overwrites_nothing() {
 #[test]
 fn what_init_writes_builds_once_its_files_are_there() {
     let desk = Desk::empty();
-    for kind in ["bootable", "stand-alone"] {
+    for kind in ["bootable", "prestaged", "stand-alone"] {
         desk.done(&["init", kind, "--kind", kind]);
         desk.put_boot();
         for (from, to) in [("images/boot.wim", "images/boot.wim"), ("images/boot.wim", "images/install-en-US.wim")] {
@@ -33,7 +33,7 @@ fn what_init_writes_builds_once_its_files_are_there() {
         desk.done(&["apply", &format!("{kind}/media.toml")]);
         desk.done(&["check", &format!("{kind}/media.toml")]);
     }
-    let media = ["bootable/out/boot-ABC.iso", "stand-alone/out/win11-ABC.iso"];
+    let media = ["bootable/out/boot-ABC.iso", "prestaged/out/win11-ABC.wim", "stand-alone/out/win11-ABC.iso"];
     assert!(media.iter().all(|medium| desk.path(medium).exists()), "{:?}", desk.list("bootable/out"));
 }
 

@@ -33,7 +33,24 @@ const BOOT_FILES: [&str; 7] = [
     "efi/microsoft/boot/efisys_noprompt.bin",
 ];
 
+/// What is made of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    StandAlone,
+    Prestaged,
+}
+
+impl Kind {
+    pub fn output(self) -> &'static str {
+        match self {
+            Self::StandAlone => "out/medium.iso",
+            Self::Prestaged => "out/medium.wim",
+        }
+    }
+}
+
 pub struct Project {
+    pub kind: Kind,
     pub desk: Desk,
     /// The files of the packages, by package and name, with their lengths.
     files: BTreeMap<(usize, String), usize>,
@@ -43,12 +60,12 @@ pub struct Project {
 }
 
 impl Project {
-    pub fn new(seed: u64) -> Self {
+    pub fn new(kind: Kind, seed: u64) -> Self {
         let desk = Desk::empty();
         desk.put_boot();
         desk.put(&format!("packages/{OPTIONAL}/tools/tool.exe"), noise(40_000, 1));
         let random = Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
-        let mut project = Self { desk, files: BTreeMap::new(), edition: 1, has_tools: false, random };
+        let mut project = Self { kind, desk, files: BTreeMap::new(), edition: 1, has_tools: false, random };
         for n in 0..60 {
             let len = project.random.below(6_000);
             project.put(n % 2, &format!("folder {}/file {n}.dat", n % 5), len);
@@ -90,13 +107,16 @@ impl Project {
     }
 
     fn put_manifest(&self) {
+        let (name, rest) = match self.kind {
+            Kind::StandAlone => ("win11", "kind = \"stand-alone\"\nlabel = \"WIN11 ED{{ vars.edition }}\""),
+            Kind::Prestaged => ("WIN11 ED{{ vars.edition }}", "kind = \"prestaged\""),
+        };
         let mut text = format!(
             r#"manifest-version = 1
 
 [media]
-name = "win11"
-kind = "stand-alone"
-label = "WIN11 ED{{{{ vars.edition }}}}"
+name = "{name}"
+{rest}
 source-date = 2026-01-01
 
 [vars]
@@ -104,15 +124,20 @@ edition = {}
 tools = {}
 
 [output]
-path = "out/medium.iso"
+path = "{}"
 
 [boot]
 image = {{ file = "images/boot.wim" }}
 files = "boot-files"
-prompt = false
 "#,
-            self.edition, self.has_tools
+            self.edition,
+            self.has_tools,
+            self.kind.output()
         );
+        text += match self.kind {
+            Kind::StandAlone => "prompt = false\n",
+            Kind::Prestaged => "\n[[operating-system]]\nid = \"BER00010\"\nfile = \"images/boot.wim\"\n",
+        };
         for id in PACKAGES {
             text += &format!("\n[[package]]\nid = \"{id}\"\nsource = \"packages/{id}\"\n");
         }
@@ -227,9 +252,14 @@ prompt = false
             add(path, format!("boot-files/{path}"));
         }
         add("sources/boot.wim", "images/boot.wim".into());
-        let label = self.label();
-        sample.made("MediaLabel.txt", format!("label={label}\r\n").as_bytes());
-        let mut medium = File::open(self.desk.path("out/medium.iso")).unwrap();
+        match self.kind {
+            Kind::StandAlone => {
+                let label = self.label();
+                sample.made("MediaLabel.txt", format!("label={label}\r\n").as_bytes());
+            }
+            Kind::Prestaged => add("SMS/PKG/BER00010/boot.wim", "images/boot.wim".into()),
+        }
+        let mut medium = File::open(self.desk.path(self.kind.output())).unwrap();
         let listing = output::read(&mut medium).unwrap();
         for path in OWN_LISTS {
             let listed = listing.files.iter().find(|file| file.path == path).unwrap();

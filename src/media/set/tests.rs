@@ -36,6 +36,7 @@ fn media<'a>(files: impl IntoIterator<Item = (&'a str, u64)>) -> Media {
     Media {
         name: "win11".into(),
         kind: Kind::StandAlone,
+        words: Vec::new(),
         site: Some("BER".into()),
         form: Form::Disc,
         label: "WIN11 BER".into(),
