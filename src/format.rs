@@ -3,9 +3,11 @@
 
 pub mod fat;
 pub mod file_system;
+pub mod found;
 pub mod iso;
 pub mod ntfs;
 pub mod partitions;
 mod slack;
+pub mod stick;
 mod tree;
 pub mod wim;

@@ -11,6 +11,7 @@ use std::ops::Range;
 
 use crate::diff::content_folder;
 use crate::format::iso::{Disc, Part};
+use crate::format::stick::{self, Stick};
 use crate::format::wim::stored;
 use crate::format::wim::stored::Stored;
 use crate::output::{Carrier, lists};
@@ -50,7 +51,7 @@ pub struct Region {
 /// What a region is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Kind {
-    /// Descriptors, boot catalog, path tables, anchors.
+    /// Descriptors, boot catalog, path tables, anchors; partition tables and boot sectors.
     Head,
     /// A file of 1 MiB or more, or a piece of it.
     LargeFile,
@@ -58,9 +59,9 @@ pub enum Kind {
     SmallFiles,
     /// A boot program that is no file of the medium.
     BootProgram,
-    /// Folders of ISO 9660, Joliet or UDF, or the metadata of a WIM file.
+    /// Folders of ISO 9660, Joliet, UDF or FAT, or the metadata of a WIM file.
     Folders,
-    /// Where UDF says where files and folders are.
+    /// Where UDF says where files and folders are, and the allocation tables of FAT.
     FileEntries,
     /// What the medium says of itself.
     Lists,
@@ -148,6 +149,7 @@ impl Map {
         let mut items = match carrier {
             Carrier::Disc(disc) => items_of_disc(disc),
             Carrier::Wim(wim) => items_of_wim(wim),
+            Carrier::Stick(stick) => items_of_stick(stick),
         };
         items.sort_by_key(|item| (item.place.start, item.place.end));
         let mut regions: Vec<Region> = Vec::new();
@@ -200,6 +202,21 @@ fn belongs(last: &Region, kind: Kind, name: &str) -> bool {
         Kind::LargeFile | Kind::BootProgram => false,
         Kind::SmallFiles | Kind::Folders | Kind::FileEntries | Kind::Lists => last.name == name,
     }
+}
+
+fn items_of_stick(stick: &Stick) -> Vec<Item> {
+    let files = stick.files.iter().filter(|file| !file.is_folder);
+    let mut items: Vec<_> = files.flat_map(|file| items_of_file(&file.path, file.len, &file.extents)).collect();
+    for structure in &stick.structures {
+        let (kind, name) = match structure.part {
+            stick::Part::PartitionTable => (Kind::Head, "partition table"),
+            stick::Part::BootSector => (Kind::Head, "boot sector"),
+            stick::Part::AllocationTable => (Kind::FileEntries, "FAT"),
+            stick::Part::Folders => (Kind::Folders, "FAT"),
+        };
+        items.push(Item { place: structure.range.clone(), kind, name: name.into(), file: None });
+    }
+    items
 }
 
 /// The pieces of a file.

@@ -9,6 +9,7 @@ use camino::Utf8PathBuf;
 
 use crate::content::Content;
 use crate::date::Date;
+use crate::format::partitions::Scheme;
 use crate::manifest::{Capacity, Kind};
 use crate::output::{Entry, Form, Output, TemplateValue};
 use crate::volume::{BootEntry, Folder};
@@ -102,6 +103,13 @@ impl From<Media> for Output {
     fn from(media: Media) -> Self {
         let mut description = vec![("kind", media.kind.as_str().into()), ("name", media.name)];
         description.extend(media.site.map(|site| ("site", site)));
+        if let Form::Stick(scheme) = media.form {
+            let table = match scheme {
+                Scheme::Mbr => "mbr",
+                Scheme::Gpt => "gpt",
+            };
+            description.extend([("format", "usb".into()), ("partition-table", table.into())]);
+        }
         description.extend(media.words);
         let capacity = match media.capacity {
             Capacity::Unlimited => None,

@@ -8,6 +8,7 @@ mod capacity;
 mod content;
 mod itself;
 mod start;
+mod stick;
 mod tree;
 pub mod wim;
 
@@ -22,9 +23,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::content::Content;
 use crate::date::Date;
 use crate::error::Result;
+use crate::format::partitions::Scheme;
 use crate::format::wim::Architecture;
 use crate::inputs::Inputs;
-use crate::manifest::{ExtraFile, Kind, Manifest, MediaTable, OutputFormat, Rendered, suggest};
+use crate::manifest::{ExtraFile, Kind, Manifest, MediaTable, OutputFormat, PartitionTable, Rendered, suggest};
 use crate::media::{self, Media};
 use crate::output::{Entry, Form, lists};
 use crate::problem::{Place, Problem, Problems};
@@ -62,6 +64,7 @@ impl Resolver {
         let boot = draft.add_boot(date);
         draft.add_content();
         draft.add_own_files();
+        draft.check_stick();
         draft.check_path(&path, &manifest.output.path);
         if draft.problems.n_errors_told() > n_errors {
             return None;
@@ -280,6 +283,10 @@ impl From<&Manifest> for Form {
         match manifest.format() {
             OutputFormat::Iso => Self::Disc,
             OutputFormat::Wim => Self::Wim,
+            OutputFormat::Usb => Self::Stick(match manifest.output.partition_table {
+                PartitionTable::Mbr => Scheme::Mbr,
+                PartitionTable::Gpt => Scheme::Gpt,
+            }),
         }
     }
 }

@@ -19,8 +19,10 @@ use tsmedia::date::Date;
 use tsmedia::digest::Digest;
 use tsmedia::firmware;
 use tsmedia::format::fat;
+use tsmedia::format::partitions::Scheme;
+use tsmedia::format::stick;
 use tsmedia::format::wim::Architecture;
-use tsmedia::layout::{Layout, Piece};
+use tsmedia::layout::{Layout, Piece, Slack};
 use tsmedia::manifest::SecureBootCa;
 use tsmedia::resolve::boot::{BootFiles, BootSource, Wanted, boot_files};
 use tsmedia::resolve::wim::KnownWim;
@@ -195,6 +197,30 @@ fn uefi_reads_fat_volumes_of_every_width() {
         write(&Layout::new(layout.len(), in_memory.collect()), &stick);
         let said = boot_stick(Firmware::Ovmf, &stick, scratch.path(), "tsmedia: started by");
         assert_started(&said, "UEFI");
+    }
+}
+
+#[test]
+fn a_stick_starts_under_uefi_whatever_its_partition_table() {
+    for (machine, folder, name, scheme) in [
+        // The example starts the other way round.
+        (Firmware::Ovmf, "x64", "BOOTX64.EFI", Scheme::Gpt),
+        (Firmware::Aavmf, "arm64", "BOOTAA64.EFI", Scheme::Mbr),
+    ] {
+        let scratch = tempfile::tempdir().unwrap();
+        let program = format!("{folder}/media/efi/boot/{}", name.to_lowercase());
+        let mut root = Folder::default();
+        root.insert(&format!("EFI/BOOT/{name}"), Content::bytes(fs::read(examples::made().join(program)).unwrap()))
+            .unwrap();
+        root.insert("tsmedia/medium.toml", Content::bytes(MEDIUM.as_bytes())).unwrap();
+        let id = Digest::of(b"stick");
+        let volume =
+            Volume { label: "WIN11 BER".into(), id, date: Date::EARLIEST, root, parts: Vec::new(), boot: Vec::new() };
+        // As on a stick of 8 GB: with clusters of 16 KiB.
+        let layout = stick::layout(&volume, Slack::Ample, scheme, Some(8_000_000_000)).unwrap();
+        let image = scratch.path().join("stick.img");
+        write(&layout, &image);
+        assert_started(&boot_stick(machine, &image, scratch.path(), "tsmedia: started by"), "UEFI");
     }
 }
 

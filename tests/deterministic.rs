@@ -14,7 +14,8 @@ use std::process::Command;
 use camino::Utf8Path;
 use desk::Desk;
 
-const MEDIA: [&str; 2] = ["out/win11-BER.iso", "out/win11-HAM.iso"];
+/// A disc and a stick.
+const MEDIA: [&str; 2] = ["out/win11-BER.iso", "out/win11-HAM.img"];
 
 /// Enough folders and files to keep several threads busy, the names in an order that is not that of the alphabet.
 fn put_content(desk: &Desk, is_reversed: bool) {
@@ -28,16 +29,25 @@ fn put_content(desk: &Desk, is_reversed: bool) {
     }
 }
 
+/// The second medium is a stick.
+fn with_stick(desk: Desk) -> Desk {
+    let format = "{{ 'usb' if site.code == 'HAM' else 'iso' }}";
+    let path = "out/{{ media.name }}-{{ site.code }}.{{ 'img' if site.code == 'HAM' else 'iso' }}";
+    let old = "path = \"out/{{ media.name }}-{{ site.code }}.iso\"";
+    desk.edit(old, &format!("format = \"{format}\"\npath = \"{path}\""));
+    desk
+}
+
 fn desk_in(folder: &str, is_reversed: bool) -> Desk {
     let desk = Desk::in_folder(folder);
     put_content(&desk, is_reversed);
-    desk
+    with_stick(desk)
 }
 
 fn apply(desk: &Desk, command: &mut Command) {
     let ran = command.output().unwrap();
     assert!(ran.status.success(), "{command:?}: {}", String::from_utf8_lossy(&ran.stderr));
-    assert_eq!(desk.list("out"), ["win11-BER.iso", "win11-HAM.iso"]);
+    assert_eq!(desk.list("out"), ["win11-BER.iso", "win11-HAM.img"]);
 }
 
 /// Runs the program by way of another one.
@@ -156,7 +166,7 @@ fn the_cache_and_the_way_there_do_not_reach_a_medium() {
 #[test]
 fn the_date_comes_from_the_manifest_or_from_the_environment_and_never_from_the_clock() {
     let dated = |epoch: Option<&str>| {
-        let desk = Desk::new();
+        let desk = with_stick(Desk::new());
         desk.edit("source-date = 2026-01-01\n", "");
         let mut command = desk.command(&["apply"]);
         if let Some(epoch) = epoch {
@@ -165,7 +175,7 @@ fn the_date_comes_from_the_manifest_or_from_the_environment_and_never_from_the_c
         apply(&desk, &mut command);
         desk
     };
-    let of_manifest = Desk::new();
+    let of_manifest = with_stick(Desk::new());
     apply(&of_manifest, &mut of_manifest.command(&["apply"]));
     assert_same("the same date from the environment", &of_manifest, &dated(Some("1767225600")));
     let none = dated(None);
@@ -175,7 +185,7 @@ fn the_date_comes_from_the_manifest_or_from_the_environment_and_never_from_the_c
 
 #[test]
 fn a_difference_is_told_with_what_it_is_in() {
-    let desk = Desk::new();
+    let desk = with_stick(Desk::new());
     apply(&desk, &mut desk.command(&["apply"]));
     let whole = desk.get(MEDIA[0]);
     let at = whole.windows(9).position(|bytes| bytes == b"installs ").unwrap();

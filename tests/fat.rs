@@ -1,6 +1,9 @@
-//! FAT volumes as others read them: fsck.fat, mtools and the `fatfs` crate.
+//! FAT volumes, and sticks of them, as others read them: fsck.fat, mtools and the `fatfs` crate.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
+
+#[path = "fat/stick.rs"]
+mod stick;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};

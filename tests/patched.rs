@@ -15,6 +15,8 @@ mod iso;
 mod project;
 #[path = "patched/set.rs"]
 mod set;
+#[path = "patched/stick.rs"]
+mod stick;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -25,6 +27,7 @@ use rustix::fs::{FallocateFlags, fallocate};
 use tsmedia::apply::{Work, apply, survey};
 use tsmedia::content::SourceKey;
 use tsmedia::digest::Digest;
+use tsmedia::format::partitions::Scheme;
 use tsmedia::output::{self, Output};
 use tsmedia::patch::Ability;
 use tsmedia::plan::{Action, Change};
@@ -55,8 +58,17 @@ fn patched_by(ability: Ability, kind: Kind) -> Count {
     let is_thorough = std::env::var_os("TSMEDIA_TEST_THOROUGH").is_some();
     let n_sequences = if is_thorough { N_SEQUENCES_THOROUGH } else { N_SEQUENCES };
     let mut count = Count::default();
-    (0..n_sequences).for_each(|seed| sequence(ability, kind, seed, &mut count));
+    (0..n_sequences).for_each(|seed| sequence(ability, kind_of(kind, seed), seed, &mut count));
     count
+}
+
+/// Of the media that start, every other one is a stick.
+fn kind_of(kind: Kind, seed: u64) -> Kind {
+    match (kind, seed % 4) {
+        (Kind::StandAlone, 1) => Kind::Stick(Scheme::Mbr),
+        (Kind::StandAlone, 3) => Kind::Stick(Scheme::Gpt),
+        _ => kind,
+    }
 }
 
 /// One edit after the other.
@@ -93,6 +105,7 @@ fn sequence(ability: Ability, kind: Kind, seed: u64, count: &mut Count) {
     let medium = project.output().path;
     match kind {
         Kind::StandAlone => drop(iso::readers::with_all(&project.sample(), medium.as_std_path())),
+        Kind::Stick(_) => stick::with_all(&project.sample(), medium.as_std_path()),
         Kind::Prestaged => assert_applies(&project, &medium),
     }
 }

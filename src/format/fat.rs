@@ -1,13 +1,15 @@
-//! FAT volumes: the EFI boot image of a disc, later the partition of a stick.
+//! FAT volumes: the EFI boot image of a disc ([`layout`]) and the partition of a stick ([`partition`]).
 //!
 //! Follows Microsoft's "FAT: General Overview of On-Disk Format" 1.03 (2000) and the clarified edition of 2005: FAT12,
 //! FAT16 or FAT32, told apart by the number of clusters alone. Two equal allocation tables, long names beside
-//! generated short ones. Every file is one run of clusters; folders come first, then the files in the order of the
-//! tree, so the data area begins with what changes and each file lies as it is read. Not supported: files of 4 GiB
+//! generated short ones. Every file is one run of clusters. In a boot image folders come first, then the files in the
+//! order of the tree, without gaps; in a partition everything has its place for long. Not supported: files of 4 GiB
 //! and more, sectors other than 512 bytes, short names in a code page (letters beyond ASCII become `_`).
 
 mod directory;
 mod geometry;
+mod partition;
+mod read;
 mod short_name;
 mod table;
 mod tree;
@@ -17,6 +19,11 @@ use std::sync::Arc;
 use crate::error::{Error, Result};
 use crate::layout::{Extent, Layout, Piece};
 use crate::volume::Volume;
+
+pub use partition::partition;
+pub use read::{Contents, Part, Structure, is_one, read};
+pub use short_name::label as label_of;
+pub use tree::MAX_FILE_LEN;
 
 use geometry::{Cluster, Geometry, SHAPES, Sector, Shape, Width};
 use tree::FatTree;

@@ -6,6 +6,7 @@
 //! BSD disklabels within partitions, LDM (dynamic disks), sectors of another length under MBR.
 
 mod gpt;
+mod made;
 mod mbr;
 mod window;
 
@@ -13,6 +14,7 @@ use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
 
 pub use gpt::{Guid, crc32};
+pub use made::{GPT_END_LEN, extents};
 pub use window::Window;
 
 /// The partitions of a disk.

@@ -78,7 +78,8 @@ pub struct MediaTable {
     #[serde(default)]
     #[schemars(with = "super::profile::Written", example = &"dvd-dl", example = ["profiles/common.toml", "uefi"])]
     pub profile: serde_json::Value,
-    /// The volume label, also written to `MediaLabel.txt`: one line, 32 characters at most. Prestaged media have none.
+    /// The volume label, also written to `MediaLabel.txt`: one line, 32 characters at most. A stick bears the first 11,
+    /// in capitals. Prestaged media have none.
     #[serde(default = "default_label")]
     #[schemars(length(min = 1), example = &"WIN11 {{ site.code }}")]
     pub label: String,
@@ -130,6 +131,10 @@ pub struct OutputTable {
     /// The form of the medium; `iso` unless said, and `wim` for prestaged media, which have no other.
     #[serde(default)]
     pub format: Option<OutputFormat>,
+    /// How the partition of a stick (`format = "usb"`) is written down.
+    #[serde(default)]
+    #[schemars(extend("default" = "mbr"))]
+    pub partition_table: PartitionTable,
     /// Where the output is put, relative to the manifest. Sites need a path each: use `site.code` in it.
     #[schemars(length(min = 1), example = &"out/{{ media.name }}-{{ site.code }}.iso")]
     pub path: String,
@@ -149,8 +154,21 @@ pub struct OutputTable {
 pub enum OutputFormat {
     /// A disc image: UDF 1.02 with ISO 9660 and Joliet over the same files.
     Iso,
+    /// The image of a USB stick: a partition of FAT32, which UEFI starts from.
+    Usb,
     /// A WIM file with one image. Prestaged media only.
     Wim,
+}
+
+/// How the partition of a stick is written down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PartitionTable {
+    /// In a master boot record: read by every firmware and every Windows.
+    #[default]
+    Mbr,
+    /// In a GUID partition table: for firmware that asks for one.
+    Gpt,
 }
 
 /// How the medium starts.
@@ -159,7 +177,7 @@ pub enum OutputFormat {
 pub struct BootTable {
     /// The boot image, placed as `sources\boot.wim`.
     pub image: WimImage,
-    /// The firmware that the medium starts from; `uefi` and `bios` unless said, only `uefi` on arm64.
+    /// The firmware that the medium starts from; `uefi` and `bios` unless said, only `uefi` on arm64 and for a stick.
     #[serde(default)]
     #[schemars(length(min = 1), example = ["uefi"])]
     pub firmware: Option<Vec<Firmware>>,

@@ -4,6 +4,7 @@
 //! that all complaints come together.
 
 mod prestaged;
+mod stick;
 
 use serde_json::Value as Json;
 
@@ -43,7 +44,15 @@ pub fn check(doc: Doc<'_>) -> Vec<Problem> {
     problems
 }
 
+/// Whether the medium is a stick.
+fn is_stick(doc: Doc<'_>) -> bool {
+    doc.str("/output/format") == Some("usb")
+}
+
 fn label(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+    if is_stick(doc) {
+        stick::label(doc, problems);
+    }
     let is_asked = doc.spans.has("/media/label") && !prestaged::is_one(doc);
     let Some(label) = doc.str("/media/label").filter(|_| is_asked) else { return };
     let place = doc.place("/media/label");
@@ -65,7 +74,7 @@ fn label(doc: Doc<'_>, problems: &mut Vec<Problem>) {
                 .at(place, "")
                 .help(format!("shorten it by {} characters", n_chars - MAX_LABEL)),
         );
-    } else if n_chars > MAX_JOLIET_LABEL {
+    } else if n_chars > MAX_JOLIET_LABEL && !is_stick(doc) {
         problems.push(
             Problem::warning(format!("readers of Joliet see the label cut to {MAX_JOLIET_LABEL} characters: `{cut}`"))
                 .at(place, "")
@@ -108,6 +117,7 @@ fn autorun(doc: Doc<'_>, problems: &mut Vec<Problem>) {
 
 fn output(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     output_name(doc, problems);
+    stick::output(doc, problems);
     if prestaged::is_one(doc) {
         return;
     }
@@ -139,6 +149,7 @@ fn output(doc: Doc<'_>, problems: &mut Vec<Problem>) {
 fn output_name(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     let (what, end, rule) = match prestaged::is_one(doc) {
         true => ("a WIM file", ".wim", "R4"),
+        false if is_stick(doc) => ("the image of a stick", ".img", "R3"),
         false => ("a disc image", ".iso", "R3"),
     };
     // What is wrong with a WIM file of another kind is not its name.
@@ -168,6 +179,7 @@ fn output_name(doc: Doc<'_>, problems: &mut Vec<Problem>) {
 }
 
 fn boot(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+    stick::boot(doc, problems);
     let Some(firmware) = doc.get("/boot/firmware").and_then(Json::as_array) else { return };
     for (index, value) in firmware.iter().enumerate() {
         if let Some(first) = firmware[..index].iter().position(|earlier| earlier == value) {

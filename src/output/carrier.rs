@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::{Form, Listed, Listing, Seal};
 use crate::date::Date;
 use crate::format::iso;
+use crate::format::stick;
 use crate::format::wim::stored::Stored;
 use crate::layout::Region;
 
@@ -15,6 +16,8 @@ pub enum Carrier {
     Disc(iso::Disc),
     /// Those of a WIM file.
     Wim(Stored),
+    /// Those of a stick.
+    Stick(stick::Stick),
 }
 
 impl Carrier {
@@ -23,6 +26,7 @@ impl Carrier {
         match self {
             Self::Disc(_) => Form::Disc,
             Self::Wim(_) => Form::Wim,
+            Self::Stick(stick) => Form::Stick(stick.scheme),
         }
     }
 
@@ -31,6 +35,7 @@ impl Carrier {
         match self {
             Self::Disc(disc) => disc.len,
             Self::Wim(wim) => wim.len,
+            Self::Stick(stick) => stick.len,
         }
     }
 
@@ -44,6 +49,7 @@ impl Carrier {
         match self {
             Self::Disc(disc) => disc.label.best(),
             Self::Wim(wim) => &wim.label,
+            Self::Stick(stick) => &stick.label,
         }
     }
 
@@ -52,6 +58,7 @@ impl Carrier {
         match self {
             Self::Disc(disc) => disc.date,
             Self::Wim(wim) => wim.date,
+            Self::Stick(stick) => stick.date,
         }
     }
 
@@ -61,6 +68,8 @@ impl Carrier {
             Self::Disc(disc) => &disc.boot,
             // The boot manager of a disk starts what is in the tree.
             Self::Wim(_) => &[],
+            // Firmware starts a file of the tree.
+            Self::Stick(_) => &[],
         }
     }
 
@@ -68,6 +77,10 @@ impl Carrier {
         match self {
             Self::Disc(disc) => {
                 let files = disc.files().iter().filter(|file| !file.is_folder);
+                files.map(|file| (file.path.as_str(), file.len, file.extents.as_slice())).collect()
+            }
+            Self::Stick(stick) => {
+                let files = stick.files.iter().filter(|file| !file.is_folder);
                 files.map(|file| (file.path.as_str(), file.len, file.extents.as_slice())).collect()
             }
             Self::Wim(wim) => {
@@ -83,7 +96,7 @@ impl Carrier {
             Self::Wim(Stored { seal: Some((place, structure)), .. }) => {
                 Some(Seal { place: region(place), structure: *structure })
             }
-            Self::Disc(_) | Self::Wim(_) => None,
+            Self::Disc(_) | Self::Stick(_) | Self::Wim(_) => None,
         }
     }
 }

@@ -13,6 +13,8 @@ use crate::content::{Content, SourceKey};
 use crate::digest::{Asked, Digest, Sha1};
 use crate::error::{Error, Result};
 use crate::format::iso;
+use crate::format::partitions::Scheme;
+use crate::format::stick;
 use crate::format::wim::stored;
 use crate::layout::{Layout, Slack};
 use crate::size::Size;
@@ -25,6 +27,8 @@ pub enum Form {
     Disc,
     /// A WIM file.
     Wim,
+    /// The image of a stick with such a partition table.
+    Stick(Scheme),
     /// What tests of everything around the formats make.
     #[cfg(test)]
     Shelf,
@@ -34,7 +38,6 @@ pub enum Form {
 pub(super) struct Terms<'a> {
     /// The capacity of the medium, if it has one: it may decide where things go. Whether it is kept is for the caller
     /// to see.
-    #[expect(dead_code, reason = "it is for forms that are to come")]
     pub capacity: Option<Size>,
     /// What the medium says of itself.
     pub description: &'a [(&'static str, String)],
@@ -61,7 +64,7 @@ impl Form {
     /// Which digests of sources are needed to seal it.
     pub fn asked(self) -> Asked {
         match self {
-            Self::Disc => Asked::Lists,
+            Self::Disc | Self::Stick(_) => Asked::Lists,
             Self::Wim => Asked::Sha1Too,
             #[cfg(test)]
             Self::Shelf => Asked::Lists,
@@ -71,7 +74,7 @@ impl Form {
     /// Whether files with the same contents share them, so that contents have to be told apart before it is laid out.
     pub(super) fn shares_contents(self) -> bool {
         match self {
-            Self::Disc => false,
+            Self::Disc | Self::Stick(_) => false,
             Self::Wim => true,
             #[cfg(test)]
             Self::Shelf => false,
@@ -82,7 +85,7 @@ impl Form {
     /// forms have it in `tsmedia/medium.toml`; one that names even its lists by digests can't.
     pub(super) fn seal(self) -> Option<fn(Digest) -> Vec<u8>> {
         match self {
-            Self::Disc => None,
+            Self::Disc | Self::Stick(_) => None,
             Self::Wim => Some(stored::seal),
             #[cfg(test)]
             Self::Shelf => None,
@@ -94,6 +97,7 @@ impl Form {
         match self {
             Self::Disc => iso::layout(volume, slack),
             Self::Wim => stored::layout(volume, slack, &terms.words()?),
+            Self::Stick(scheme) => stick::layout(volume, slack, scheme, terms.capacity.map(|capacity| capacity.0)),
             #[cfg(test)]
             Self::Shelf => super::shelf::layout(volume, slack),
         }
@@ -116,8 +120,27 @@ impl Carrier {
         if is_wim {
             return Ok(Self::Wim(stored::read(image)?));
         }
+        // A disc may be made to start from a stick as well, and has a partition table then.
+        if !is_disc(image)?
+            && let Some(stick) = stick::read(&mut image)?
+        {
+            return Ok(Self::Stick(stick));
+        }
         // The first bytes of a disc image say nothing, so it is what all else is taken for.
         Ok(Self::Disc(iso::read(&mut image)?))
+    }
+}
+
+/// Whether there is a volume structure descriptor where a disc has its first (ECMA-119 6.2.1, ECMA-167 2/8.3.1).
+fn is_disc(image: &mut dyn Image) -> Result<bool> {
+    const IDENTIFIERS: [&[u8; 5]; 2] = [b"CD001", b"BEA01"];
+    let mut found = [0; 5];
+    let read = image.seek(SeekFrom::Start(16 * 2_048 + 1)).and_then(|_| image.read_exact(&mut found));
+    match read {
+        Err(error) if error.kind() != ErrorKind::UnexpectedEof => {
+            Err(Error::new("reading the first descriptor").because(error))
+        }
+        read => Ok(read.is_ok() && IDENTIFIERS.contains(&&found)),
     }
 }
 

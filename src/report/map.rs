@@ -94,6 +94,7 @@ pub(super) fn name(region: &Region) -> String {
         Kind::SmallFiles => format!("small files in {name}"),
         Kind::BootProgram => format!("boot program for {name}"),
         Kind::Folders => format!("folders of {name}"),
+        Kind::FileEntries if name == "FAT" => "allocation tables".into(),
         Kind::FileEntries => format!("file entries of {name}"),
         Kind::Lists => format!("lists in {name}"),
     }

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 
 use super::counted;
+use crate::format::found::File;
 use crate::format::iso::{BootProgram, Disc};
+use crate::format::partitions::Scheme;
+use crate::format::stick::Stick;
 use crate::format::wim::stored::Stored;
 use crate::format::wim::{Compression, Wim};
 use crate::output::Carrier;
@@ -19,6 +22,7 @@ pub fn carrier(carrier: &Carrier, description: &[(String, String)], with_files: 
     match carrier {
         Carrier::Disc(disc) => disc_text(disc, description, with_files),
         Carrier::Wim(wim) => stored_text(wim, description, with_files),
+        Carrier::Stick(stick) => stick_text(stick, description, with_files),
     }
 }
 
@@ -27,15 +31,13 @@ pub fn carrier_json(carrier: &Carrier, description: &[(String, String)]) -> Json
     match carrier {
         Carrier::Disc(disc) => disc_json(disc, description),
         Carrier::Wim(wim) => stored_json(wim, description),
+        Carrier::Stick(stick) => stick_json(stick, description),
     }
 }
 
 fn disc_text(disc: &Disc, description: &[(String, String)], with_files: bool) -> String {
     let systems = [("UDF", disc.udf.is_some()), ("ISO 9660", disc.iso.is_some()), ("Joliet", disc.joliet.is_some())];
     let systems: Vec<_> = systems.into_iter().filter_map(|(name, is_there)| is_there.then_some(name)).collect();
-    let files: Vec<_> = disc.files().iter().filter(|file| !file.is_folder).collect();
-    let n_folders = disc.files().len() - files.len();
-    let bytes = Size(files.iter().map(|file| file.len).sum());
     let mut rows = vec![
         ("form".to_owned(), format!("disc image, {}: {}", Size(disc.len), systems.join(", "))),
         ("volume label".to_owned(), disc.label.best().to_owned()),
@@ -45,24 +47,98 @@ fn disc_text(disc: &Disc, description: &[(String, String)], with_files: bool) ->
         rows.push(("boot".to_owned(), "no boot catalog".to_owned()));
     }
     rows.extend(disc.boot.iter().map(|program| ("boot".to_owned(), boot(program))));
-    let holds = [counted(files.len(), "file"), counted(n_folders, "folder"), bytes.to_string()];
-    rows.push(("holds".to_owned(), holds.join(", ")));
+    rows.push(("holds".to_owned(), holds(disc.files())));
     rows.extend(disc.disagreements().iter().take(MAX_DISAGREEMENTS).map(|it| ("at odds".to_owned(), it.to_string())));
-    let mut text = table(&rows);
-    if with_files {
+    table(&rows) + &list(disc.files(), with_files)
+}
+
+fn stick_text(stick: &Stick, description: &[(String, String)], with_files: bool) -> String {
+    let Stick { partition, scheme, n_bits, cluster_len, .. } = stick;
+    let scheme = scheme_name(*scheme);
+    let mut rows = vec![
+        ("form".to_owned(), format!("image of a stick, {}: {scheme}, FAT{n_bits}", Size(stick.len))),
+        ("volume label".to_owned(), stick.label.clone()),
+    ];
+    rows.extend(description.iter().filter(|(key, _)| !OF_FORM.contains(&key.as_str())).cloned());
+    let active = if partition.is_active { ", active" } else { "" };
+    let place = format!("{} bytes at byte {}", partition.len, partition.offset);
+    rows.push((
+        "partition".to_owned(),
+        format!("{}{active}: {place}, clusters of {cluster_len} bytes", partition.kind),
+    ));
+    rows.extend(stick.damage.map(|damage| ("damaged".to_owned(), damage.to_owned())));
+    rows.extend(boot_programs(&stick.files).map(|path| ("boot".to_owned(), format!("UEFI: {path}"))));
+    rows.push(("holds".to_owned(), holds(&stick.files)));
+    table(&rows) + &list(&stick.files, with_files)
+}
+
+/// What the medium says of itself and its structures say, too.
+const OF_FORM: [&str; 3] = ["label", "format", "partition-table"];
+
+fn scheme_name(scheme: Scheme) -> &'static str {
+    match scheme {
+        Scheme::Mbr => "MBR",
+        Scheme::Gpt => "GPT",
+    }
+}
+
+/// What UEFI looks for on a removable disk: one program for each kind of processor.
+fn boot_programs(files: &[File]) -> impl Iterator<Item = &str> {
+    let paths = files.iter().filter(|file| !file.is_folder).map(|file| file.path.as_str());
+    paths.filter(|path| {
+        let path = path.to_ascii_lowercase();
+        path.strip_prefix("efi/boot/boot").is_some_and(|rest| rest.ends_with(".efi"))
+    })
+}
+
+fn holds(files: &[File]) -> String {
+    let n_folders = files.iter().filter(|file| file.is_folder).count();
+    let bytes = Size(files.iter().map(|file| file.len).sum());
+    [counted(files.len() - n_folders, "file"), counted(n_folders, "folder"), bytes.to_string()].join(", ")
+}
+
+/// Every file, if that was asked for.
+fn list(files: &[File], is_wanted: bool) -> String {
+    let mut text = String::new();
+    if is_wanted {
         text.push('\n');
-        for file in &files {
+        for file in files.iter().filter(|file| !file.is_folder) {
             text.push_str(&format!("{:>14}  {}\n", file.len, file.path));
         }
     }
     text
 }
 
-fn disc_json(disc: &Disc, description: &[(String, String)]) -> Json {
-    let files = disc.files().iter().filter(|file| !file.is_folder).map(|file| {
+fn stick_json(stick: &Stick, description: &[(String, String)]) -> Json {
+    json!({
+        "form": "usb",
+        "len": stick.len,
+        "label": stick.label,
+        "partition-table": scheme_name(stick.scheme).to_lowercase(),
+        "partition": {
+            "offset": stick.partition.offset,
+            "len": stick.partition.len,
+            "type": stick.partition.kind.to_string(),
+            "active": stick.partition.is_active,
+        },
+        "fat": stick.n_bits,
+        "cluster": stick.cluster_len,
+        "damage": stick.damage,
+        "description": description.iter().cloned().collect::<BTreeMap<_, _>>(),
+        "boot": boot_programs(&stick.files).map(|path| json!({ "platform": "UEFI", "path": path })).collect::<Vec<_>>(),
+        "files": files_json(&stick.files),
+    })
+}
+
+fn files_json(files: &[File]) -> Vec<Json> {
+    let files = files.iter().filter(|file| !file.is_folder).map(|file| {
         let extents: Vec<_> = file.extents.iter().map(|extent| [extent.start, extent.end - extent.start]).collect();
         json!({ "path": file.path, "len": file.len, "extents": extents })
     });
+    files.collect()
+}
+
+fn disc_json(disc: &Disc, description: &[(String, String)]) -> Json {
     let boot = disc.boot.iter().map(|program| {
         json!({
             "platform": program.firmware(),
@@ -78,7 +154,7 @@ fn disc_json(disc: &Disc, description: &[(String, String)]) -> Json {
         "id": disc.id,
         "description": description.iter().cloned().collect::<BTreeMap<_, _>>(),
         "boot": boot.collect::<Vec<_>>(),
-        "files": files.collect::<Vec<_>>(),
+        "files": files_json(disc.files()),
     })
 }
 

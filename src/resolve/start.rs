@@ -95,8 +95,13 @@ impl Draft<'_> {
         match (&self.rendered.manifest.boot.firmware, architecture) {
             (Some(firmware), _) => firmware.clone(),
             (None, Architecture::Arm | Architecture::Arm64) => vec![Firmware::Uefi],
+            (None, _) if self.is_stick() => vec![Firmware::Uefi],
             (None, _) => vec![Firmware::Uefi, Firmware::Bios],
         }
+    }
+
+    fn is_stick(&self) -> bool {
+        self.rendered.manifest.format() == OutputFormat::Usb
     }
 
     fn find_boot_files(&mut self, wim: &KnownWim, index: u32, wanted: &Wanted) -> Option<BootFiles> {
@@ -128,8 +133,8 @@ impl Draft<'_> {
         for (path, content) in found.files {
             self.insert(&path, content, FILES);
         }
-        // The boot manager of a disk that a WIM file was applied to finds its files in the tree. What is said of a
-        // disc's boot images is nothing to it.
+        // Firmware, and the boot manager of a disk that a WIM file was applied to, find their files in the tree: what is
+        // said of a disc's boot images is nothing to it.
         let is_disc = self.rendered.manifest.format() == OutputFormat::Iso;
         for note in found.notes.into_iter().filter(|note| is_disc || matches!(note, Note::SignerUnknown(_))) {
             let problem = match note {

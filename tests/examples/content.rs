@@ -121,6 +121,25 @@ fn assert_read_by_all(example: &str, site: &str, sources: &[(&str, &str)], own: 
     assert_walked(&project, &media[0].path);
 }
 
+/// The stick for ARM, as 7z finds it behind its GPT.
+#[test]
+fn the_stick_holds_its_sources() {
+    let project = Project::examples();
+    project.done(&["apply", "stick/media.toml", "--site", "ARM"]);
+    let sources = BOOTABLE.map(|(path, source)| match path {
+        "readme-arm.txt" => ("readme.txt", "stick/extras/readme.txt"),
+        _ => (path, source),
+    });
+    let expected = expected(&project, &sources, &[("MediaLabel.txt", "label=STICK ARM\r\n")]);
+    let path = &project.media("stick")[0].path;
+    // What a partition is, 7z shows as a file; what is in it, in a second step.
+    let partition = project.scratch().join("partition.img");
+    let skip = ["bs=1M", "skip=1", "conv=sparse", "status=none"];
+    let copy = Command::new("dd").arg(format!("if={path}")).arg(format!("of={partition}")).args(skip).status();
+    assert!(copy.unwrap().success());
+    assert_extracted(&project, &["7z", "x", "-tfat", "-bso0", "-bsp0"], &partition, &expected);
+}
+
 #[test]
 fn the_stand_alone_medium_holds_its_sources() {
     assert_read_by_all("stand-alone", "BER", &STAND_ALONE, &[("MediaLabel.txt", "label=WIN11 BER\r\n")]);

@@ -24,6 +24,7 @@ pub struct Medium {
     pub description: Value,
     /// Length and first byte of each file, by path.
     pub files: BTreeMap<String, (u64, u64)>,
+    pub is_stick: bool,
     boot: Vec<String>,
 }
 
@@ -104,6 +105,7 @@ impl Project {
             label: text(&seen["label"]),
             description: seen["description"].clone(),
             files: seen["files"].as_array().unwrap().iter().map(file).collect(),
+            is_stick: seen["form"] == "usb",
             boot: seen["boot"].as_array().unwrap().iter().map(|boot| text(&boot["platform"])).collect(),
         }
     }

@@ -6,6 +6,7 @@ use std::os::unix::fs::FileExt;
 
 use camino::Utf8PathBuf;
 use tsmedia::date::Date;
+use tsmedia::format::partitions::Scheme;
 use tsmedia::manifest::{self, Options};
 use tsmedia::output::{self, Output};
 use tsmedia::problem::Problems;
@@ -37,6 +38,7 @@ const BOOT_FILES: [&str; 7] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     StandAlone,
+    Stick(Scheme),
     Prestaged,
 }
 
@@ -44,6 +46,7 @@ impl Kind {
     pub fn output(self) -> &'static str {
         match self {
             Self::StandAlone => "out/medium.iso",
+            Self::Stick(_) => "out/medium.img",
             Self::Prestaged => "out/medium.wim",
         }
     }
@@ -108,7 +111,9 @@ impl Project {
 
     fn put_manifest(&self) {
         let (name, rest) = match self.kind {
-            Kind::StandAlone => ("win11", "kind = \"stand-alone\"\nlabel = \"WIN11 ED{{ vars.edition }}\""),
+            Kind::StandAlone | Kind::Stick(_) => {
+                ("win11", "kind = \"stand-alone\"\nlabel = \"WIN11 ED{{ vars.edition }}\"")
+            }
             Kind::Prestaged => ("WIN11 ED{{ vars.edition }}", "kind = \"prestaged\""),
         };
         let mut text = format!(
@@ -124,7 +129,7 @@ edition = {}
 tools = {}
 
 [output]
-path = "{}"
+{}path = "{}"
 
 [boot]
 image = {{ file = "images/boot.wim" }}
@@ -132,10 +137,15 @@ files = "boot-files"
 "#,
             self.edition,
             self.has_tools,
+            match self.kind {
+                Kind::Stick(Scheme::Mbr) => "format = \"usb\"\n",
+                Kind::Stick(Scheme::Gpt) => "format = \"usb\"\npartition-table = \"gpt\"\n",
+                _ => "",
+            },
             self.kind.output()
         );
         text += match self.kind {
-            Kind::StandAlone => "prompt = false\n",
+            Kind::StandAlone | Kind::Stick(_) => "prompt = false\n",
             Kind::Prestaged => "\n[[operating-system]]\nid = \"BER00010\"\nfile = \"images/boot.wim\"\n",
         };
         for id in PACKAGES {
@@ -253,7 +263,7 @@ files = "boot-files"
         }
         add("sources/boot.wim", "images/boot.wim".into());
         match self.kind {
-            Kind::StandAlone => {
+            Kind::StandAlone | Kind::Stick(_) => {
                 let label = self.label();
                 sample.made("MediaLabel.txt", format!("label={label}\r\n").as_bytes());
             }

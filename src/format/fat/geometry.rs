@@ -55,7 +55,7 @@ impl Width {
         match self {
             Self::Fat12 => (1, 4_085 - 17),
             Self::Fat16 => (4_085 + 16, 65_525 - 17),
-            Self::Fat32 => (65_525 + 16, 0x0FFF_FFF5),
+            Self::Fat32 => (Geometry::FEWEST_OF_FAT32, 0x0FFF_FFF5),
         }
     }
 
@@ -78,7 +78,7 @@ pub(super) struct Shape {
 }
 
 impl Shape {
-    const fn new(width: Width, sectors_per_cluster: u64, max_clusters: u64) -> Self {
+    pub(super) const fn new(width: Width, sectors_per_cluster: u64, max_clusters: u64) -> Self {
         Self { width, sectors_per_cluster, max_clusters }
     }
 
@@ -140,6 +140,25 @@ impl Geometry {
         let alignment = ALIGNMENT.max(shape.sectors_per_cluster);
         let data = geometry.data().0;
         geometry.n_reserved += data.next_multiple_of(alignment) - data;
+        u32::try_from(geometry.n_sectors()).is_ok().then_some(geometry)
+    }
+
+    /// The fewest clusters of a FAT32 volume.
+    pub(super) const FEWEST_OF_FAT32: u64 = 65_525 + 16;
+
+    /// A FAT32 volume of so many clusters, whose tables have so many entries at least, behind so many sectors of a
+    /// medium, if there is one. Its data begins at a multiple of 4,096 bytes and of a cluster.
+    pub(super) fn of_partition(
+        shape: Shape,
+        n_clusters: u64,
+        n_entries: u64,
+        n_reserved: u64,
+        n_hidden: u64,
+    ) -> Option<Self> {
+        let n_table_sectors = (n_entries * shape.width.bits()).div_ceil(8 * SECTOR_LEN);
+        let mut geometry = Self { shape, n_clusters, n_reserved, n_table_sectors, n_root_entries: 0, n_hidden };
+        let data = geometry.data().0;
+        geometry.n_reserved += data.next_multiple_of(ALIGNMENT.max(shape.sectors_per_cluster)) - data;
         u32::try_from(geometry.n_sectors()).is_ok().then_some(geometry)
     }
 

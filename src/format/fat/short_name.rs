@@ -65,7 +65,7 @@ pub(super) fn short_name(name: &str, taken: &HashSet<ShortName>) -> ShortName {
 }
 
 /// The label as a FAT volume bears it: the first eleven characters in upper case; none if nothing is left.
-pub(super) fn label(text: &str) -> Option<[u8; 11]> {
+pub fn label(text: &str) -> Option<[u8; 11]> {
     let kept: String = text
         .trim()
         .chars()

@@ -18,6 +18,7 @@ use self::source::Source;
 use crate::date::Date;
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
+pub use crate::format::found::File;
 
 /// What the structures of a disc say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,19 +123,6 @@ pub enum Part {
     UdfFolders,
     /// The entries of UDF that say where files and folders are.
     FileEntries,
-}
-
-/// A file or folder of a disc.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct File {
-    /// The path from the root, its parts separated by `/`.
-    pub path: String,
-    /// Whether it is a folder.
-    pub is_folder: bool,
-    /// Its length in bytes; 0 for a folder.
-    pub len: u64,
-    /// Where its bytes are, in bytes from the start of the disc; extents that touch are one. Empty for a folder.
-    pub extents: Vec<Range<u64>>,
 }
 
 /// A way in which ISO 9660 or Joliet shows another disc than UDF does.
