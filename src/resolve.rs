@@ -59,8 +59,17 @@ impl Resolver {
         self.inputs.note(&path);
         let own_places = OwnPlaces::of(&rendered.path, &path);
         let (root, entries, pointers) = (Folder::default(), Vec::new(), Vec::new());
-        let mut draft =
-            Draft { rendered, resolver: self, problems, own_places, root, entries, pointers, architecture: None };
+        let mut draft = Draft {
+            rendered,
+            resolver: self,
+            problems,
+            own_places,
+            root,
+            whole: "on the medium",
+            entries,
+            pointers,
+            architecture: None,
+        };
         let boot = draft.add_boot(date);
         draft.add_content();
         draft.add_own_files();
@@ -135,6 +144,8 @@ struct Draft<'a> {
     problems: &'a mut Problems,
     own_places: OwnPlaces,
     root: Folder,
+    /// Where what is added goes, in words: on the medium, or in the boot image.
+    whole: &'static str,
     entries: Vec<Entry>,
     /// Of each entry: where the manifest says what it is.
     pointers: Vec<String>,
@@ -204,7 +215,7 @@ impl Draft<'_> {
             self.misplaced(path, misplaced, pointer);
         }
         if let Some(n_more) = refused.len().checked_sub(MAX_FAULTS).filter(|n_more| *n_more > 0) {
-            let problem = Problem::error(format!("{n_more} more files find their places on the medium taken"));
+            let problem = Problem::error(format!("{n_more} more files find their places {} taken", self.whole));
             self.problems.add(problem.at(self.place(pointer), "wanted here"));
         }
     }
@@ -212,7 +223,7 @@ impl Draft<'_> {
     fn misplaced(&mut self, path: &str, misplaced: &Misplaced, pointer: &str) {
         let problem = match misplaced {
             Misplaced::BadName(bad) => {
-                Problem::error(format!("`{path}` can't be on the medium: {bad}")).help("rename it")
+                Problem::error(format!("`{path}` can't be {}: {bad}", self.whole)).help("rename it")
             }
             Misplaced::Taken(taken) => {
                 let there = match self.root.get(taken) {
@@ -222,7 +233,7 @@ impl Draft<'_> {
                     Some(Node::Folder(_)) => format!("the folder `{taken}`"),
                     _ => format!("`{taken}`"),
                 };
-                Problem::error(format!("`{path}` finds its place on the medium taken: {there} is there already"))
+                Problem::error(format!("`{path}` finds its place {} taken: {there} is there already", self.whole))
                     .help("leave one of them out, or give it another path; names that differ only in case are one name")
             }
         };

@@ -6,6 +6,8 @@
 // Clippy knows tests by their functions; what these call is test as well.
 #![allow(clippy::unwrap_used)]
 
+#[path = "cli/boot_image.rs"]
+mod boot_image;
 #[path = "cli/build.rs"]
 mod build;
 #[path = "cli/cache.rs"]

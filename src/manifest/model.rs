@@ -194,6 +194,26 @@ pub struct BootTable {
     #[serde(default = "default_prompt")]
     #[schemars(extend("default" = true))]
     pub prompt: bool,
+    /// Files and folders that are put into the boot image.
+    #[serde(default)]
+    pub file: Vec<BootFile>,
+}
+
+/// A file, or a folder with everything in it, that is put into the boot image.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct BootFile {
+    /// The file or folder.
+    #[schemars(length(min = 1), example = &"winpe/startnet.cmd")]
+    pub source: String,
+    /// Where it goes in the boot image, from its root. It replaces a file of that name. For a folder, `.` is the root
+    /// itself.
+    #[schemars(length(min = 1), example = &"Windows/System32/startnet.cmd")]
+    pub path: String,
+    /// Whether it is in the boot image: a condition such as `{{ site.code == 'BER' }}`.
+    #[serde(default = "always")]
+    #[schemars(extend("default" = true), example = &"{{ site.code == 'BER' }}")]
+    pub when: bool,
 }
 
 /// The value of `boot.files` that stands for the boot image itself.

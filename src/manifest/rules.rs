@@ -204,7 +204,7 @@ fn boot(doc: Doc<'_>, problems: &mut Vec<Problem>) {
 
 /// The entries of a list that are on this medium: those whose `when` does not say otherwise.
 fn present<'a>(doc: Doc<'a>, table: &str) -> Vec<(String, &'a Json)> {
-    let entries = doc.json.get(table).and_then(Json::as_array);
+    let entries = doc.json.pointer(&format!("/{table}")).and_then(Json::as_array);
     entries
         .into_iter()
         .flatten()
@@ -268,8 +268,8 @@ fn ids(doc: Doc<'_>, problems: &mut Vec<Problem>) {
 /// Paths to files on this machine: `/` separates their parts.
 fn sources(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     let mut pointers: Vec<String> = ["/output/path", "/boot/image/file", "/boot/files"].map(Into::into).into();
-    for table in CONTENT.map(|(table, _, _)| table).into_iter().chain(["file"]) {
-        let n_entries = doc.json.get(table).and_then(Json::as_array).map_or(0, Vec::len);
+    for table in CONTENT.map(|(table, _, _)| table).into_iter().chain(["file", "boot/file"]) {
+        let n_entries = doc.json.pointer(&format!("/{table}")).and_then(Json::as_array).map_or(0, Vec::len);
         for index in 0..n_entries {
             pointers.extend(["source", "file"].map(|key| format!("/{table}/{index}/{key}")));
         }
@@ -300,14 +300,20 @@ fn is_windows_path(path: &str) -> bool {
         || (bytes.len() > 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':' && matches!(bytes[2], b'\\' | b'/'))
 }
 
-/// Paths on the medium.
+/// Paths on the medium, and in the boot image.
 fn files(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+    files_of(doc, "file", "medium", problems);
+    files_of(doc, "boot/file", "boot image", problems);
+}
+
+/// The paths of a table of files, which go to a whole of this name.
+fn files_of(doc: Doc<'_>, table: &str, whole: &str, problems: &mut Vec<Problem>) {
     let mut seen: Vec<(String, Place)> = Vec::new();
-    for (pointer, _) in present(doc, "file") {
+    for (pointer, _) in present(doc, table) {
         let pointer = format!("{pointer}/path");
         let Some(path) = doc.str(&pointer).filter(|path| !path.is_empty()) else { continue };
         let place = doc.place(&pointer);
-        if let Some((message, help)) = bad_medium_path(path) {
+        if let Some((message, help)) = bad_path(path, whole) {
             problems.push(Problem::error(message).at(place, "").help(help));
             continue;
         }
@@ -318,29 +324,32 @@ fn files(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         let folded = path.to_uppercase();
         match seen.iter().find(|(other, _)| *other == folded) {
             Some((_, first)) => problems.push(
-                Problem::error(format!("two entries go to `{path}` on the medium"))
-                    .at(place, "this one")
-                    .at(first.clone(), "and this one")
-                    .help("give each a path of its own, or a `when`"),
+                Problem::error(format!(
+                    "two entries go to `{path}` {} the {whole}",
+                    if whole == "medium" { "on" } else { "in" }
+                ))
+                .at(place, "this one")
+                .at(first.clone(), "and this one")
+                .help("give each a path of its own, or a `when`"),
             ),
             None => seen.push((folded, place)),
         }
     }
 }
 
-/// Why a path can't be one on the medium, and what would be right.
-fn bad_medium_path(path: &str) -> Option<(String, String)> {
+/// Why a path can't be one of a whole, the medium or the boot image, and what would be right.
+fn bad_path(path: &str, whole: &str) -> Option<(String, String)> {
     let bare = path.trim_start_matches(['/', '\\']);
     if is_windows_path(path) && !path.starts_with('\\') {
-        let help = format!("write it from the root of the medium: `{}`", path[3..].replace('\\', "/"));
-        return Some((format!("`{path}` names a drive, and a medium gets its letter from Windows"), help));
+        let help = format!("write it from the root of the {whole}: `{}`", path[3..].replace('\\', "/"));
+        return Some((format!("`{path}` names a drive, and a {whole} gets its letter from Windows"), help));
     }
     if path.contains('\\') {
         return Some((format!("the path `{path}` has backslashes"), format!("write `{}`", bare.replace('\\', "/"))));
     }
     if path.starts_with('/') {
         return Some((
-            format!("the path `{path}` starts with `/`, and it is counted from the root of the medium anyway"),
+            format!("the path `{path}` starts with `/`, and it is counted from the root of the {whole} anyway"),
             format!("write `{}`", if bare.is_empty() { "." } else { bare }),
         ));
     }
@@ -349,7 +358,7 @@ fn bad_medium_path(path: &str) -> Option<(String, String)> {
     }
     for part in path.split('/') {
         if part == ".." {
-            return Some((format!("the path `{path}` leads out of the medium"), "leave out `..`".into()));
+            return Some((format!("the path `{path}` leads out of the {whole}"), "leave out `..`".into()));
         }
         if part == "." || part.is_empty() {
             let parts: Vec<_> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();

@@ -46,19 +46,25 @@ impl Draft<'_> {
             self.add_entry(format!("application `{}`", application.id), target, pointer);
         }
         for (at, file) in manifest.file.iter().enumerate().filter(|(_, file)| file.when) {
-            let pointer = format!("/file/{at}/source");
-            let path = self.input(&pointer, &file.source);
-            let target = file.path.trim_end_matches('/');
-            match path.metadata() {
-                Ok(metadata) if metadata.is_dir() => self.add_folder(&path, target, &pointer),
-                Ok(_) if file.path.ends_with('/') || target == "." => self.add_single(&path, target, &pointer),
-                Ok(_) => match tree::file(&path) {
-                    Ok(content) => self.insert(target, content, &format!("/file/{at}/path")),
-                    Err(error) => self.unreadable(&path, &error, &pointer),
-                },
-                Err(error) => self.unreadable(&path, &error, &pointer),
-            }
-            self.add_entry(format!("file `{}`", file.path), target.to_owned(), pointer);
+            self.add_file(&file.source, &file.path, &format!("/file/{at}"));
+            let target = file.path.trim_end_matches('/').to_owned();
+            self.add_entry(format!("file `{}`", file.path), target, format!("/file/{at}/source"));
+        }
+    }
+
+    /// Adds a file or a folder at a path, for the entry at `pointer`.
+    pub(super) fn add_file(&mut self, source: &str, at: &str, pointer: &str) {
+        let in_entry = format!("{pointer}/source");
+        let path = self.input(&in_entry, source);
+        let target = at.trim_end_matches('/');
+        match path.metadata() {
+            Ok(metadata) if metadata.is_dir() => self.add_folder(&path, target, &in_entry),
+            Ok(_) if at.ends_with('/') || target == "." => self.add_single(&path, target, &in_entry),
+            Ok(_) => match tree::file(&path) {
+                Ok(content) => self.insert(target, content, &format!("{pointer}/path")),
+                Err(error) => self.unreadable(&path, &error, &in_entry),
+            },
+            Err(error) => self.unreadable(&path, &error, &in_entry),
         }
     }
 
@@ -98,11 +104,11 @@ impl Draft<'_> {
             Err(error) => return self.unreadable(path, &error, pointer),
         };
         for fault in walked.faults.iter().take(MAX_FAULTS) {
-            let problem = Problem::error(format!("`{}` can't be on the medium: {}", fault.path, fault.why));
+            let problem = Problem::error(format!("`{}` can't be {}: {}", fault.path, self.whole, fault.why));
             self.problems.add(problem.at(self.place(pointer), "found in this folder").help(fault.help));
         }
         if let Some(n_more) = walked.faults.len().checked_sub(MAX_FAULTS).filter(|n_more| *n_more > 0) {
-            let problem = Problem::error(format!("{n_more} more files in `{path}` can't be on the medium"));
+            let problem = Problem::error(format!("{n_more} more files in `{path}` can't be {}", self.whole));
             self.problems.add(problem.at(self.place(pointer), "found in this folder"));
         }
         if walked.n_files == 0 && walked.faults.is_empty() {

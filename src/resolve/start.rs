@@ -1,5 +1,7 @@
 //! How the medium starts: the boot image, checked, and the boot files, found.
 
+use std::mem;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::boot::{self, BootFiles, BootSource, Missing, NoBootFiles, Note, Wanted};
@@ -36,7 +38,7 @@ impl Draft<'_> {
         let Some((wim, index)) = self.open_wim(&path, image.index, IMAGE, "/boot/image/index") else {
             return Vec::new();
         };
-        self.check_boot_index(&wim, index);
+        self.make_boot_image(&wim, index, date);
         let architecture = match wim.image(index).and_then(|facts| facts.architecture) {
             Some(architecture) => {
                 self.architecture = Some(architecture);
@@ -63,18 +65,29 @@ impl Draft<'_> {
         }
     }
 
-    /// The boot store starts the image that the WIM file marks as bootable, whatever the manifest says.
-    fn check_boot_index(&mut self, wim: &KnownWim, index: u32) {
-        let path = wim.path();
-        let problem = match wim.facts().boot_index {
-            Some(boot) if boot == index => return,
-            Some(boot) => Problem::error(format!("`{path}` starts image {boot}, not image {index}")).help(format!(
-                "write `index = {boot}`, or mark the other one: `wimlib-imagex info {path} {index} --boot`"
-            )),
-            None => Problem::error(format!("no image of `{path}` is marked as the one to start"))
-                .help(format!("mark it: `wimlib-imagex info {path} {index} --boot`")),
-        };
-        self.problems.add(problem.at(self.place(IMAGE), "this boot image"));
+    /// Makes the boot image of the WIM file where that is not one as it is: the boot store starts the image that the WIM
+    /// file marks as bootable, whatever the manifest says; and the author may put files into it.
+    fn make_boot_image(&mut self, wim: &KnownWim, index: u32, date: Date) {
+        let n_errors = self.problems.n_errors_told();
+        // What is added goes to the boot image for a while, and not to the medium.
+        let medium = mem::take(&mut self.root);
+        let whole = mem::replace(&mut self.whole, "in the boot image");
+        let rendered = self.rendered;
+        for (at, file) in rendered.manifest.boot.file.iter().enumerate().filter(|(_, file)| file.when) {
+            self.add_file(&file.source, &file.path, &format!("/boot/file/{at}"));
+        }
+        let additions = mem::replace(&mut self.root, medium);
+        self.whole = whole;
+        if self.problems.n_errors_told() > n_errors {
+            return;
+        }
+        match wim.boot_image(index, &additions, date) {
+            Ok(None) => {}
+            Ok(Some(content)) => {
+                self.root.replace(BOOT_IMAGE_PATH, content);
+            }
+            Err(error) => self.failed(&error, IMAGE),
+        }
     }
 
     /// UEFI starts programs of its own width only, and nearly all of it is that of 64-bit processors.

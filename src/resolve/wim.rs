@@ -4,6 +4,7 @@
 //! last bit of its [`Stat`]; for everything else it opens the file. Remembered is what the file said, not what was
 //! made of it, so that another search order, another site or another firmware goes by the same answers.
 
+mod derived;
 mod parts;
 
 use std::cell::{Cell, OnceCell, RefCell};
@@ -288,6 +289,43 @@ mod tests {
         ask(&third);
         assert_eq!(bytes(third.extract(1, "windows/boot/bcd", 100).unwrap()), Some(b"store".to_vec()));
         assert!(third.opened.get().is_none(), "it was opened");
+    }
+
+    #[test]
+    fn a_boot_image_that_was_made_before_is_made_without_its_file() {
+        let scratch = Scratch::new();
+        fs::write(scratch.root.join("put in"), b"put in").unwrap();
+        let date = crate::date::Date::EARLIEST;
+        let additions = |path: &str| {
+            let mut additions = crate::volume::Folder::default();
+            let stat = Stat::of(&fs::metadata(scratch.root.join("put in")).unwrap());
+            let file = crate::content::SourceFile { path: scratch.root.join("put in"), stat };
+            additions.insert(path, Content::file(file)).unwrap();
+            additions
+        };
+        let key = |content: Option<Content>| match content {
+            Some(Content::Source(source)) => source.key(),
+            other => panic!("{other:?}"),
+        };
+        let first = scratch.open();
+        assert!(first.boot_image(1, &crate::volume::Folder::default(), date).unwrap().is_none(), "it is one as it is");
+        while !scratch
+            .cache()
+            .start_reading()
+            .unwrap()
+            .is_lasting(&Stat::of(&fs::metadata(scratch.root.join("put in")).unwrap()))
+        {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let made = key(first.boot_image(1, &additions("a/b"), date).unwrap());
+        let other = key(first.boot_image(1, &additions("a/c"), date).unwrap());
+        assert_ne!(made, other);
+        first.remember();
+        let second = scratch.open();
+        fs::rename(scratch.wim(), scratch.root.join("away")).unwrap();
+        assert_eq!(key(second.boot_image(1, &additions("a/b"), date).unwrap()), made);
+        assert_eq!(key(second.boot_image(1, &additions("a/c"), date).unwrap()), other);
+        assert!(second.boot_image(1, &additions("a/d"), date).is_err(), "nothing is known of this one");
     }
 
     #[test]
