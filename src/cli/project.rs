@@ -15,7 +15,7 @@ use crate::manifest::{self, Rendered};
 use crate::media::Media;
 use crate::output::Output;
 use crate::problem::{Place, Problem, Problems};
-use crate::record::Record;
+use crate::record::{Record, Recorded};
 use crate::report;
 use crate::resolve::Resolver;
 use crate::size::Size;
@@ -40,14 +40,16 @@ pub(super) struct Project {
 }
 
 impl Project {
-    fn new(manifest: &Utf8Path, outputs: Vec<Output>, is_whole: bool) -> Result<Self> {
+    fn new(manifest: &Utf8Path, outputs: Vec<Output>, sites: &[String]) -> Result<Self> {
         let folder = folder(manifest).to_owned();
         let record = Record::path_beside(manifest);
         // Where some sites are chosen, outputs of the others must not be taken for outputs of none.
-        let others = match is_whole {
-            true => Vec::new(),
-            false => Record::load(&record)?.outputs().map(|recorded| recorded.name.clone()).collect(),
+        let is_other = |recorded: &&Recorded| {
+            let site = recorded.description.get("site");
+            !sites.is_empty() && site.is_none_or(|site| !sites.contains(site))
         };
+        let recorded = Record::load(&record)?;
+        let others = recorded.outputs().filter(is_other).map(|recorded| recorded.name.clone()).collect();
         Ok(Self { folder, record, outputs, others })
     }
 
@@ -161,7 +163,7 @@ fn resolve_with(
                 outputs.push(output);
             }
         }
-        projects.push(Project::new(manifest, outputs, arguments.sites.is_empty())?);
+        projects.push(Project::new(manifest, outputs, &arguments.sites)?);
     }
     Ok(projects)
 }

@@ -111,6 +111,20 @@ fn a_set_grows_shrinks_and_comes_from_a_single_medium_and_goes_to_it() {
 }
 
 #[test]
+fn a_disc_of_a_chosen_site_that_is_no_more_is_deleted_and_those_of_others_stay() {
+    let desk = desk();
+    desk.edit("code = \"BER\"\n", "code = \"BER\"\n\n[[sites]]\ncode = \"HAM\"\n");
+    desk.done(&["apply"]);
+    assert_eq!(desk.list("out").len(), 6);
+    fs::remove_dir_all(desk.path("packages/office")).unwrap();
+    desk.put("packages/office/setup.cmd", "rem nothing to install\r\n");
+    let mut seen = desk.see("apply --site BER");
+    assert_eq!(desk.list("out").len(), 5);
+    seen += &desk.see("apply --site BER");
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
 fn discs_are_verified_each_by_itself_and_all_as_a_set() {
     let desk = desk();
     desk.done(&["apply"]);
