@@ -23,7 +23,7 @@ pub use contents::{Contents, Held, Standing};
 pub use drive::{Drive, Opened};
 pub use image::Image;
 pub use sysfs::{Disk, Found, Number, Part, System, Use, User};
-pub use table::Original;
+pub use table::{Original, open};
 pub use transfer::{Done, How, Transfer};
 
 use crate::error::{Error, Result};

@@ -7,11 +7,11 @@ use clap::Args;
 
 use super::Outcome;
 use super::screen::Screen;
+use crate::device;
 use crate::error::{Error, Result};
 use crate::format::wim::Wim;
 use crate::output::{Carrier, Listing, WIM_MAGIC, starts_with};
 use crate::report;
-use crate::write;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -36,7 +36,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         return layout::run(arguments, screen);
     }
     let path = &arguments.medium;
-    let mut file = write::open(path)?;
+    let mut file = device::open(path)?;
     let is_wim = starts_with(&mut file, WIM_MAGIC).map_err(|error| Error::io("reading", path, error))?;
     let carrier = Carrier::read(&mut file).map_err(|error| Error::new(format!("reading `{path}`")).because(error));
     let is_medium = |carrier: &Carrier| Listing::from(carrier).seal.is_some();

@@ -6,14 +6,14 @@ use clap::Args;
 use super::project::{self, Project};
 use super::screen::Screen;
 use super::{ManifestArguments, Outcome, parse_var};
-use crate::device::Original;
+use crate::device;
 use crate::error::{Error, Result};
 use crate::output::lists::{Medium, SaidDisc};
 use crate::output::{self, Output};
 use crate::report;
 use crate::verify::set::{self, SetFault};
 use crate::verify::{self, Verified, verify};
-use crate::write::{self, Means};
+use crate::write::Means;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -79,9 +79,7 @@ fn ended(is_sound: bool, said: Result<Outcome>) -> Result<Outcome> {
 }
 
 fn read(path: &Utf8Path, screen: &Screen) -> Result<Verified> {
-    // On a stick that is larger than the medium there is more than the medium.
-    let image = Original::find(write::open(path)?);
-    let mut image = image.map_err(|error| Error::io("reading", path, error))?;
+    let mut image = device::open(path)?;
     let verified = screen.watch("verifying", |progress| {
         let listing = output::read(&mut image)?;
         verify(&mut image, &listing, progress)

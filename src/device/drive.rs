@@ -76,6 +76,12 @@ impl Opened {
         Some(done)
     }
 
+    /// Whether it goes past the page cache.
+    #[cfg(test)]
+    pub(super) fn is_direct(&self) -> bool {
+        self.direct.is_some()
+    }
+
     fn drop_cache(&self) {
         // It is advice: where it is not taken, bytes are read that the disk was told to hold.
         let _ = rustix::fs::fadvise(&self.file, 0, None::<NonZeroU64>, Advice::DontNeed);

@@ -5,11 +5,17 @@
 //! stays where it was too, in no partition, from which [`Original`] knows the medium again. A table of another
 //! medium that the end of the drive still holds is cleared: firmware would look there once the first is bad.
 
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 
-use crate::format::partitions::crc32;
+use camino::Utf8Path;
+
+use crate::error::{Error, Result};
+use crate::format::file_system::{self, FileSystem};
+use crate::format::partitions::{self, Scheme, Table, crc32};
 use crate::layout::Region;
+use crate::write;
 
 /// What is written at the ends of a drive.
 #[derive(Clone, Debug)]
@@ -103,6 +109,11 @@ pub struct Original<I> {
     start: Vec<u8>,
 }
 
+/// Opens a finished medium: in a file, or on a stick.
+pub fn open(path: &Utf8Path) -> Result<Original<File>> {
+    Original::find(write::open(path)?).map_err(|error| Error::io("reading", path, error))
+}
+
 /// How far behind the last partition the medium's own second table is looked for.
 const SEARCH_LEN: u64 = 4 << 20;
 
@@ -115,6 +126,7 @@ impl<I: Read + Seek> Original<I> {
         (&mut image).take(ENTRIES.end as u64).read_to_end(&mut head)?;
         let mut original = Self { image, len, at: 0, start: Vec::new() };
         if !has_gpt(&head) {
+            original.len = original.end_of_mbr()?.unwrap_or(len);
             return Ok(original);
         }
         if let Some(last) = original.second_table(&head)?.filter(|last| (last + 1) * SECTOR < len) {
@@ -127,6 +139,19 @@ impl<I: Read + Seek> Original<I> {
             (original.start, original.len) = (head, (last + 1) * SECTOR);
         }
         Ok(original)
+    }
+
+    /// Where the last partition of an MBR ends that begins with a FAT volume, as the media of sticks do. Discs may
+    /// have an MBR too, and are what they are.
+    fn end_of_mbr(&mut self) -> io::Result<Option<u64>> {
+        let Ok(Some(Table { scheme: Scheme::Mbr, partitions, .. })) = partitions::read(&mut self.image) else {
+            return Ok(None);
+        };
+        let Some(first) = partitions.iter().min_by_key(|partition| partition.offset) else { return Ok(None) };
+        self.image.seek(SeekFrom::Start(first.offset))?;
+        let found = file_system::recognise(&mut (&mut self.image).take(first.len))?;
+        let end = partitions.iter().map(|partition| partition.offset.saturating_add(partition.len)).max();
+        Ok(end.filter(|end| matches!(found, FileSystem::Fat(_)) && *end < self.len))
     }
 
     /// The sector of the header that was the last of the medium: it says so itself.

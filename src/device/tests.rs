@@ -250,3 +250,24 @@ fn a_file_takes_the_place_of_a_disk_and_is_locked() {
     let bytes = fs::read(desk.path("stick")).unwrap();
     assert!(bytes[..LEN as usize] == desk.bytes() && bytes[(5 << 20) + 333..][..10_000] == odd);
 }
+
+/// `tests/file-systems` has a loop device made for it, which needs root.
+#[test]
+fn a_block_device_is_opened_for_nobody_else_and_written_past_the_cache() {
+    let Some(path) = std::env::var_os("TSMEDIA_TEST_DEVICE") else { return };
+    let desk = Desk::new();
+    let path = Utf8PathBuf::from(path.into_string().unwrap());
+    let target = Target::find(&path, &System::at("/")).unwrap();
+    assert!(target.is_device && target.disk.len > LEN, "{target:?}");
+    assert_eq!(target.refusals(LEN), [Refusal::NotRemovable]);
+    let mut drive = target.open().unwrap();
+    assert_eq!(target.open().unwrap_err().advice(), target.cannot_open(io::ErrorKind::ResourceBusy.into()).advice());
+    let image = desk.image();
+    let progress = Progress::default();
+    let mut transfer = Transfer::new(&image, &mut drive, &path, How::Whole).unwrap();
+    transfer.write(&progress).and_then(|()| transfer.check(&progress)).unwrap();
+    transfer.finish().unwrap();
+    assert!(drive.is_direct(), "it went through the page cache");
+    drop(drive);
+    assert!(fs::read(&path).unwrap()[..LEN as usize] == desk.bytes());
+}

@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::device::{self, Original};
 use crate::diff::{self, Boot, Contents};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
@@ -15,7 +16,6 @@ use crate::layout::Region;
 use crate::output::lists::{self, Medium};
 use crate::output::{Carrier, Image, Listed, Listing, WIM_MAGIC, starts_with};
 use crate::progress::Progress;
-use crate::write;
 
 /// A finished medium, open.
 #[derive(Debug)]
@@ -26,13 +26,13 @@ pub struct Finished {
     pub carrier: Carrier,
     /// What it says of itself, if tsmedia made it.
     pub medium: Option<Medium>,
-    file: File,
+    file: Original<File>,
     listing: Listing,
 }
 
 /// Opens a medium and reads its structures.
 pub fn open(path: &Utf8Path) -> Result<Finished> {
-    let mut file = write::open(path)?;
+    let mut file = device::open(path)?;
     let is_wim = starts_with(&mut file, WIM_MAGIC).map_err(|error| Error::io("reading", path, error))?;
     let carrier = Carrier::read(&mut file).map_err(|error| Error::new(format!("reading `{path}`")).because(error));
     let carrier = match carrier {

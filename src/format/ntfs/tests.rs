@@ -286,7 +286,7 @@ fn a_run_is_spelled_in_as_few_bytes_as_it_needs() {
 }
 
 proptest::proptest! {
-    #![proptest_config(proptest::test_runner::Config::with_cases(40))]
+    #![proptest_config(proptest::test_runner::Config { cases: 40, failure_persistence: None, ..Default::default() })]
     #[test]
     fn no_bytes_make_the_reader_panic(at in 0usize..30_000, bytes in proptest::collection::vec(proptest::num::u8::ANY, 1..40)) {
         static MADE: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
