@@ -54,7 +54,10 @@ impl Still {
                 let now = walk(&self.path)?;
                 let other = before.iter().find(|(path, digest)| now.get(*path) != Some(digest));
                 let new = || now.keys().find(|path| !before.contains_key(*path));
-                other.map(|(path, _)| path).or_else(new).map(|path| self.path.join(path))
+                other.map(|(path, _)| path).or_else(new).map(|path| match path.as_str() {
+                    "" => self.path.clone(),
+                    _ => self.path.join(path),
+                })
             }
         };
         match changed {
@@ -89,4 +92,37 @@ fn walk(root: &Utf8Path) -> Result<BTreeMap<Utf8PathBuf, Digest>> {
         digests.insert(folder, Digest::of(lines.join("\n").as_bytes()));
     }
     Ok(digests)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_changes_is_noticed_and_one_that_is_read_is_not() {
+        let scratch = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(scratch.path()).unwrap();
+        fs::create_dir_all(root.join("a/b")).unwrap();
+        fs::write(root.join("a/b/file"), "before").unwrap();
+        let still = Still::folder(root).unwrap();
+        fs::read(root.join("a/b/file")).unwrap();
+        still.check().unwrap();
+        let changed = |still: &Still| still.check().unwrap_err().to_string();
+        fs::write(root.join("a/b/file"), "afterwards").unwrap();
+        assert_eq!(changed(&still), format!("`{}` changed while it was captured", root.join("a/b")));
+        let still = Still::folder(root).unwrap();
+        fs::create_dir(root.join("new")).unwrap();
+        assert_eq!(changed(&still), format!("`{}` changed while it was captured", root));
+    }
+
+    #[test]
+    fn an_image_file_that_changes_is_noticed() {
+        let scratch = tempfile::tempdir().unwrap();
+        let path = Utf8Path::from_path(scratch.path()).unwrap().join("disk.img");
+        fs::write(&path, "before").unwrap();
+        let still = Still::file(&path, &fs::metadata(&path).unwrap());
+        still.check().unwrap();
+        fs::write(&path, "afterwards").unwrap();
+        assert_eq!(still.check().unwrap_err().to_string(), format!("`{path}` changed while it was captured"));
+    }
 }

@@ -177,8 +177,13 @@ impl<'p> Capture<'p> {
         self.builder.write(path, self.packing, means.n_threads).map_err(|ended| words(ended, writing))?;
         drop(self.builder);
         self.progress.go_on()?;
-        let edit = |index: u32, metadata: &mut Metadata| {
-            self.edits.get(&index).is_some_and(|edit| edit.apply(metadata, means.date))
+        let edit = |index: u32, metadata: &mut Metadata| match self.edits.get(&index) {
+            // Written anew even where nothing is another: the order of its parts is ours, not wimlib's.
+            Some(edit) => {
+                edit.apply(metadata, means.date);
+                true
+            }
+            None => false,
         };
         let sealing =
             Sealing { images: self.n_kept + 1..=n_images, date: means.date, with_check: means.with_check, edit: &edit };
@@ -187,30 +192,28 @@ impl<'p> Capture<'p> {
 }
 
 impl Edit {
-    /// Changes an image; says whether it did. Folders are read when they are captured, and links are found in the order
+    /// Changes an image. Folders are read when they are captured, and links are found in the order
     /// in which the file system lists them: neither is a property of what is captured.
-    fn apply(&self, metadata: &mut Metadata, date: Date) -> bool {
-        let before = metadata.clone();
+    fn apply(&self, metadata: &mut Metadata, date: Date) {
         let mut links = BTreeMap::new();
-        match self {
-            Self::Times => visit(&mut metadata.root, "", &mut |_, entry| entry.times[1] = entry.times[2]),
-            Self::Marks(marks) => visit(&mut metadata.root, "", &mut |path, entry| match marks.get(path) {
-                Some(marks) => {
-                    entry.attributes = marks.attributes;
-                    entry.short_name = marks.short_name.iter().flat_map(|name| name.encode_utf16()).collect();
-                    entry.times = marks.times;
-                }
-                // The root of a FAT volume has neither times nor marks.
-                None => entry.times = [date.into(); 3],
-            }),
-        }
-        visit(&mut metadata.root, "", &mut |_, entry| {
+        visit(&mut metadata.root, "", &mut |path, entry| {
+            match self {
+                Self::Times => entry.times[1] = entry.times[2],
+                Self::Marks(marks) => match marks.get(path) {
+                    Some(marks) => {
+                        entry.attributes = marks.attributes;
+                        entry.short_name = marks.short_name.iter().flat_map(|name| name.encode_utf16()).collect();
+                        entry.times = marks.times;
+                    }
+                    // The root of a FAT volume has neither times nor marks.
+                    None => entry.times = [date.into(); 3],
+                },
+            }
             if entry.attributes & Entry::REPARSE_POINT == 0 && entry.reparse_or_link != 0 {
                 let next = links.len() as u64 + 1;
                 entry.reparse_or_link = *links.entry(entry.reparse_or_link).or_insert(next);
             }
         });
-        *metadata != before
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) struct Sealing<'a> {
     pub date: Date,
     /// Whether it gets an integrity table. wimlib must not have written one.
     pub with_check: bool,
-    /// Changes the metadata of a new image; says whether it did.
+    /// Changes the metadata of a new image; says whether it is to be written anew.
     pub edit: &'a dyn Fn(u32, &mut Metadata) -> bool,
 }
 
