@@ -57,7 +57,7 @@ fn awkward() -> Folder {
     }
     let deep = "ebene ".repeat(4).trim_end().to_owned();
     root.insert(&format!("{}/ende.bin", vec![deep.as_str(); 40].join("/")), bytes(5, 5)).unwrap();
-    root.insert(&"日本 😀 ".repeat(12).trim_end().to_owned(), bytes(70_000, 6)).unwrap();
+    root.insert("日本 😀 ".repeat(12).trim_end(), bytes(70_000, 6)).unwrap();
     root.insert(&"x".repeat(254), bytes(1_300_000, 7)).unwrap();
     root.insert_folder("empty/really/empty").unwrap();
     root
