@@ -10,12 +10,14 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use tsmedia::content::{Content, Source};
 use tsmedia::date::Date;
 use tsmedia::manifest::{self, Options};
 use tsmedia::media::Media;
 use tsmedia::problem::{Problems, Severity};
 use tsmedia::report::{self, Look};
 use tsmedia::resolve::Resolver;
+use tsmedia::volume::Node;
 
 /// The content that all manifests here are over, made once.
 fn content() -> &'static Utf8Path {
@@ -144,24 +146,21 @@ fn what_the_field_has_is_taken() {
 }
 
 #[test]
-fn a_boot_image_must_be_the_one_that_its_file_starts() {
+fn a_boot_image_is_named_where_there_are_several_and_is_the_one_that_starts() {
     let system = format!("{SYSTEM}index = 1\n");
-    let first = over("setup.wim", &system).replacen("setup.wim\"", "setup.wim\", index = 1", 1);
-    assert_refused(
-        &first,
-        "\"CONTENT/setup.wim\"",
-        &["starts image 2, not image 1", "write `index = 2`", "wimlib-imagex info CONTENT/setup.wim 1 --boot"],
-    );
     assert_refused(
         &over("setup.wim", &system),
         "\"CONTENT/setup.wim\"",
         &["holds 2 images", "1 is `Microsoft Windows PE (amd64)`, 2 is `Microsoft Windows Setup (amd64)`"],
     );
-    assert_refused(
-        &over("unmarked.wim", &system),
-        "\"CONTENT/unmarked.wim\"",
-        &["no image of `CONTENT/unmarked.wim` is marked as the one to start", "unmarked.wim 1 --boot"],
-    );
+    // Named, or the only one, it is made the one that starts.
+    let named = over("setup.wim", &system).replacen("setup.wim\"", "setup.wim\", index = 1", 1);
+    for text in [named, over("unmarked.wim", &system)] {
+        let (media, problems, said) = resolve(&text);
+        assert_eq!((media.len(), problems.count(Severity::Error)), (1, 0), "{said}");
+        let Some(Node::File(Content::Source(image))) = media[0].root.get("sources/boot.wim") else { panic!("{said}") };
+        assert!(matches!(**image, Source::Pieced(_)), "{image:?}");
+    }
 }
 
 #[test]

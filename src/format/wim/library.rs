@@ -208,6 +208,7 @@ impl Drop for Decompressor {
 impl Decompressor {
     /// None if wimlib has none for this compression and length.
     pub(super) fn new(compression: Compression, chunk_len: usize) -> Option<Self> {
+        initialise();
         let number = compression_type(compression)?;
         let mut decompressor = ptr::null_mut();
         // SAFETY: the place for the result is ours.
@@ -241,6 +242,7 @@ impl Drop for Compressor {
 impl Compressor {
     /// None if wimlib has none for this compression and length.
     pub(super) fn new(compression: Compression, chunk_len: usize) -> Option<Self> {
+        initialise();
         let number = compression_type(compression)?;
         let mut compressor = ptr::null_mut();
         // SAFETY: the place for the result is ours. 0 is the library's own level.
@@ -291,7 +293,8 @@ pub(super) fn compression(number: u32) -> Option<Compression> {
 fn initialise() {
     static ONCE: Once = Once::new();
     let flags = sys::WIMLIB_INIT_FLAG_DEFAULT_CASE_INSENSITIVE | sys::WIMLIB_INIT_FLAG_ASSUME_UTF8;
-    // SAFETY: called once, before any other function of the library. On Linux it only sets defaults and can't fail.
+    // SAFETY: called once, before any other function of the library: those that make something would call it without
+    // these flags. On Linux it only sets defaults and can't fail.
     ONCE.call_once(|| unsafe {
         sys::wimlib_global_init(flags as c_int);
     });
