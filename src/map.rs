@@ -61,7 +61,7 @@ pub enum Kind {
     BootProgram,
     /// Folders of ISO 9660, Joliet, UDF or FAT, or the metadata of a WIM file.
     Folders,
-    /// Where UDF says where files and folders are, and the allocation tables of FAT.
+    /// Where UDF says where files and folders are, the allocation tables of FAT, and what of an NTFS volume is no file's.
     FileEntries,
     /// What the medium says of itself.
     Lists,
@@ -213,6 +213,7 @@ fn items_of_stick(stick: &Stick) -> Vec<Item> {
             stick::Part::BootSector => (Kind::Head, "boot sector"),
             stick::Part::AllocationTable => (Kind::FileEntries, "FAT"),
             stick::Part::Folders => (Kind::Folders, "FAT"),
+            stick::Part::NtfsTables => (Kind::FileEntries, "NTFS"),
         };
         items.push(Item { place: structure.range.clone(), kind, name: name.into(), file: None });
     }

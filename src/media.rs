@@ -103,12 +103,15 @@ impl From<Media> for Output {
     fn from(media: Media) -> Self {
         let mut description = vec![("kind", media.kind.as_str().into()), ("name", media.name)];
         description.extend(media.site.map(|site| ("site", site)));
-        if let Form::Stick(scheme) = media.form {
+        if let Form::Stick(scheme) | Form::StickWithNtfs(scheme) = media.form {
             let table = match scheme {
                 Scheme::Mbr => "mbr",
                 Scheme::Gpt => "gpt",
             };
             description.extend([("format", "usb".into()), ("partition-table", table.into())]);
+            if let Form::StickWithNtfs(_) = media.form {
+                description.push(("large-files", "ntfs".into()));
+            }
         }
         description.extend(media.words);
         let capacity = match media.capacity {

@@ -26,7 +26,9 @@ use crate::error::Result;
 use crate::format::partitions::Scheme;
 use crate::format::wim::Architecture;
 use crate::inputs::Inputs;
-use crate::manifest::{ExtraFile, Kind, Manifest, MediaTable, OutputFormat, PartitionTable, Rendered, suggest};
+use crate::manifest::{
+    ExtraFile, Kind, LargeFiles, Manifest, MediaTable, OutputFormat, PartitionTable, Rendered, suggest,
+};
 use crate::media::{self, Media};
 use crate::output::{Entry, Form, lists};
 use crate::problem::{Place, Problem, Problems};
@@ -294,10 +296,16 @@ impl From<&Manifest> for Form {
         match manifest.format() {
             OutputFormat::Iso => Self::Disc,
             OutputFormat::Wim => Self::Wim,
-            OutputFormat::Usb => Self::Stick(match manifest.output.partition_table {
-                PartitionTable::Mbr => Scheme::Mbr,
-                PartitionTable::Gpt => Scheme::Gpt,
-            }),
+            OutputFormat::Usb => {
+                let scheme = match manifest.output.partition_table {
+                    PartitionTable::Mbr => Scheme::Mbr,
+                    PartitionTable::Gpt => Scheme::Gpt,
+                };
+                match manifest.output.large_files {
+                    None => Self::Stick(scheme),
+                    Some(LargeFiles::Ntfs) => Self::StickWithNtfs(scheme),
+                }
+            }
         }
     }
 }

@@ -135,6 +135,9 @@ pub struct OutputTable {
     #[serde(default)]
     #[schemars(extend("default" = "mbr"))]
     pub partition_table: PartitionTable,
+    /// Where files are put that are too large for the FAT32 of a stick (`format = "usb"`): 4 GiB and more.
+    #[serde(default)]
+    pub large_files: Option<LargeFiles>,
     /// Where the output is put, relative to the manifest. Sites need a path each: use `site.code` in it.
     #[schemars(length(min = 1), example = &"out/{{ media.name }}-{{ site.code }}.iso")]
     pub path: String,
@@ -158,6 +161,14 @@ pub enum OutputFormat {
     Usb,
     /// A WIM file with one image. Prestaged media only.
     Wim,
+}
+
+/// Where files are put that are too large for FAT32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LargeFiles {
+    /// On a second partition, of NTFS, with all else of the folder `SMS`.
+    Ntfs,
 }
 
 /// How the partition of a stick is written down.

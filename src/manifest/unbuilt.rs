@@ -1,7 +1,7 @@
 //! What the manifest will hold one day, so that asking for it is told apart from a slip of the pen.
 
 /// Keys, by their dotted names, that later versions will take.
-const KEYS: [&str; 24] = [
+const KEYS: [&str; 23] = [
     "capture",
     "certificate",
     "prestart",
@@ -20,7 +20,6 @@ const KEYS: [&str; 24] = [
     "media.valid-from",
     "boot.drivers",
     "boot.store",
-    "output.large-files",
     "sites.certificate",
     "sites.issuing-cas",
     "sites.kind",
@@ -29,7 +28,7 @@ const KEYS: [&str; 24] = [
 ];
 
 /// Values, by the dotted name of their key, that later versions will take.
-const VALUES: [(&str, &str); 1] = [("media.kind", "capture")];
+const VALUES: [(&str, &str); 2] = [("media.kind", "capture"), ("output.large-files", "split")];
 
 /// Whether a key is one of a later version.
 pub fn is_key(name: &str) -> bool {

@@ -26,6 +26,7 @@ impl Carrier {
         match self {
             Self::Disc(_) => Form::Disc,
             Self::Wim(_) => Form::Wim,
+            Self::Stick(stick) if stick.second.is_some() => Form::StickWithNtfs(stick.scheme),
             Self::Stick(stick) => Form::Stick(stick.scheme),
         }
     }

@@ -29,6 +29,8 @@ pub enum Form {
     Wim,
     /// The image of a stick with such a partition table.
     Stick(Scheme),
+    /// The same with an NTFS volume for what is too large for FAT32, if there is anything.
+    StickWithNtfs(Scheme),
     /// What tests of everything around the formats make.
     #[cfg(test)]
     Shelf,
@@ -64,7 +66,7 @@ impl Form {
     /// Which digests of sources are needed to seal it.
     pub fn asked(self) -> Asked {
         match self {
-            Self::Disc | Self::Stick(_) => Asked::Lists,
+            Self::Disc | Self::Stick(_) | Self::StickWithNtfs(_) => Asked::Lists,
             Self::Wim => Asked::Sha1Too,
             #[cfg(test)]
             Self::Shelf => Asked::Lists,
@@ -74,7 +76,7 @@ impl Form {
     /// Whether files with the same contents share them, so that contents have to be told apart before it is laid out.
     pub(super) fn shares_contents(self) -> bool {
         match self {
-            Self::Disc | Self::Stick(_) => false,
+            Self::Disc | Self::Stick(_) | Self::StickWithNtfs(_) => false,
             Self::Wim => true,
             #[cfg(test)]
             Self::Shelf => false,
@@ -85,7 +87,7 @@ impl Form {
     /// forms have it in `tsmedia/medium.toml`; one that names even its lists by digests can't.
     pub(super) fn seal(self) -> Option<fn(Digest) -> Vec<u8>> {
         match self {
-            Self::Disc | Self::Stick(_) => None,
+            Self::Disc | Self::Stick(_) | Self::StickWithNtfs(_) => None,
             Self::Wim => Some(stored::seal),
             #[cfg(test)]
             Self::Shelf => None,
@@ -98,6 +100,9 @@ impl Form {
             Self::Disc => iso::layout(volume, slack),
             Self::Wim => stored::layout(volume, slack, &terms.words()?),
             Self::Stick(scheme) => stick::layout(volume, slack, scheme, terms.capacity.map(|capacity| capacity.0)),
+            Self::StickWithNtfs(scheme) => {
+                stick::layout_with_ntfs(volume, slack, scheme, terms.capacity.map(|capacity| capacity.0))
+            }
             #[cfg(test)]
             Self::Shelf => super::shelf::layout(volume, slack),
         }

@@ -55,8 +55,9 @@ fn disc_text(disc: &Disc, description: &[(String, String)], with_files: bool) ->
 fn stick_text(stick: &Stick, description: &[(String, String)], with_files: bool) -> String {
     let Stick { partition, scheme, n_bits, cluster_len, .. } = stick;
     let scheme = scheme_name(*scheme);
+    let ntfs = if stick.second.is_some() { " and NTFS" } else { "" };
     let mut rows = vec![
-        ("form".to_owned(), format!("image of a stick, {}: {scheme}, FAT{n_bits}", Size(stick.len))),
+        ("form".to_owned(), format!("image of a stick, {}: {scheme}, FAT{n_bits}{ntfs}", Size(stick.len))),
         ("volume label".to_owned(), stick.label.clone()),
     ];
     rows.extend(description.iter().filter(|(key, _)| !OF_FORM.contains(&key.as_str())).cloned());
@@ -66,6 +67,10 @@ fn stick_text(stick: &Stick, description: &[(String, String)], with_files: bool)
         "partition".to_owned(),
         format!("{}{active}: {place}, clusters of {cluster_len} bytes", partition.kind),
     ));
+    rows.extend(stick.second.iter().map(|(partition, cluster_len)| {
+        let place = format!("{} bytes at byte {}", partition.len, partition.offset);
+        ("partition".to_owned(), format!("{}: {place}, clusters of {cluster_len} bytes", partition.kind))
+    }));
     rows.extend(stick.damage.map(|damage| ("damaged".to_owned(), damage.to_owned())));
     rows.extend(boot_programs(&stick.files).map(|path| ("boot".to_owned(), format!("UEFI: {path}"))));
     rows.push(("holds".to_owned(), holds(&stick.files)));
@@ -121,6 +126,14 @@ fn stick_json(stick: &Stick, description: &[(String, String)]) -> Json {
             "type": stick.partition.kind.to_string(),
             "active": stick.partition.is_active,
         },
+        "second-partition": stick.second.as_ref().map(|(partition, cluster_len)| {
+            json!({
+                "offset": partition.offset,
+                "len": partition.len,
+                "type": partition.kind.to_string(),
+                "cluster": cluster_len,
+            })
+        }),
         "fat": stick.n_bits,
         "cluster": stick.cluster_len,
         "damage": stick.damage,

@@ -5,7 +5,7 @@ use std::io::BufReader;
 use tsmedia::format::partitions::Scheme;
 use tsmedia::format::stick;
 use tsmedia::format::stick::Stick;
-use tsmedia::layout::Slack;
+use tsmedia::layout::{Extent, Slack};
 use tsmedia::output::Carrier;
 
 use super::*;
@@ -150,6 +150,71 @@ fn assert_holds_one_of(len: u64, is_for_fsck: bool) {
     assert_eq!(extent.end - extent.start, install.len());
     // What is 16 KiB away from it is not its.
     assert!(extent.start.is_multiple_of(16 << 10));
+}
+
+#[test]
+fn what_fat_can_not_hold_is_on_ntfs_with_all_content() {
+    let scratch = Scratch::new();
+    let source = Utf8PathBuf::try_from(scratch.path("install.wim")).unwrap();
+    let len = (5 << 30) + 77;
+    File::create(&source).unwrap().set_len(len).unwrap();
+    let stat = Stat::of(&fs::metadata(&source).unwrap());
+    let mut root = boot_folder(9_000);
+    for n in 0..100 {
+        root.insert(&format!("SMS/PKG/BER{:05}/{n}.inf", n % 9), bytes(n * 70, n as u8)).unwrap();
+    }
+    let large = || Content::file(SourceFile { path: source.clone(), stat });
+    root.insert("SMS/PKG/BER00010/install.wim", large()).unwrap();
+    root.insert("names/large.vhdx", large()).unwrap();
+    let volume = volume("WIN11 BER", root.clone());
+    for scheme in [Scheme::Mbr, Scheme::Gpt] {
+        let layout = stick::layout_with_ntfs(&volume, Slack::Ample, scheme, None).unwrap();
+        let image = scratch.path("stick.img");
+        let rest = layout.extents().iter().filter(|extent| !matches!(extent.piece, Piece::Source { .. })).cloned();
+        write(&Layout::new(layout.len(), rest.collect()), &image);
+        let report = run(Command::new("sfdisk").arg("--dump").arg(&image));
+        let types: Vec<_> = report.lines().filter_map(|line| line.split("type=").nth(1)?.split(',').next()).collect();
+        match scheme {
+            Scheme::Mbr => assert_eq!(types, ["c", "7"]),
+            Scheme::Gpt => {
+                assert_eq!(types, ["EBD0A0A2-B9E5-4433-87C0-68B6B72699C7"; 2]);
+                let report = run(Command::new("sgdisk").arg("--verify").arg(&image));
+                assert!(report.contains("No problems found"), "{report}");
+            }
+        }
+        let stick = read(&mut BufReader::new(File::open(&image).unwrap())).unwrap();
+        let mut found: Vec<_> =
+            stick.files.iter().filter(|file| !file.is_folder).map(|file| file.path.clone()).collect();
+        let mut wanted: Vec<_> = root.files().into_iter().map(|(path, _)| path).collect();
+        found.sort();
+        wanted.sort();
+        assert_eq!(found, wanted);
+        let (second, _) = stick.second.unwrap();
+        for file in stick.files.iter().filter(|file| file.len > 0) {
+            let is_on_ntfs = file.extents[0].start >= second.offset;
+            assert_eq!(is_on_ntfs, file.path.starts_with("SMS/") || file.len == len, "{}", file.path);
+        }
+        if scheme == Scheme::Mbr {
+            let ntfs = scratch.path("ntfs.img");
+            let is_on_it = |extent: &&Extent| extent.offset >= second.offset && matches!(extent.piece, Piece::Bytes(_));
+            let own = layout.extents().iter().filter(is_on_it);
+            let own = own.map(|extent| Extent { offset: extent.offset - second.offset, ..extent.clone() });
+            write(&Layout::new(second.len, own.collect()), &ntfs);
+            let report = run(Command::new("ntfsfix").arg("--no-action").arg(&ntfs));
+            assert!(report.contains("processed successfully"), "{report}");
+            let report = run(Command::new("ntfsinfo").args(["-F", "SMS/PKG/BER00010/install.wim"]).arg(&ntfs));
+            assert!(report.contains(&len.to_string()), "{report}");
+            fs::remove_file(ntfs).unwrap();
+        }
+    }
+    // Where nothing is too large there is one partition.
+    let plain = super::volume("WIN11 BER", boot_folder(9_000));
+    let [with, without] = [stick::layout_with_ntfs, stick::layout].map(|layout| {
+        let layout = layout(&plain, Slack::Ample, Scheme::Mbr, None).unwrap();
+        write(&layout, &scratch.path("plain.img"));
+        fs::read(scratch.path("plain.img")).unwrap()
+    });
+    assert!(with == without);
 }
 
 #[test]

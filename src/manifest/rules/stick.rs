@@ -38,12 +38,15 @@ pub(super) fn label(doc: Doc<'_>, problems: &mut Vec<Problem>) {
 
 /// Keys that are for sticks only.
 pub(super) fn output(doc: Doc<'_>, problems: &mut Vec<Problem>) {
-    if !is_stick(doc) && doc.spans.has("/output/partition-table") {
-        problems.push(
-            Problem::warning("`output.partition-table` has no effect on media that are no sticks")
-                .at(doc.place("/output/partition-table"), "")
-                .help("leave it out, or write `format = \"usb\"`"),
-        );
+    for key in ["partition-table", "large-files"] {
+        let pointer = format!("/output/{key}");
+        if !is_stick(doc) && doc.spans.has(&pointer) {
+            problems.push(
+                Problem::warning(format!("`output.{key}` has no effect on media that are no sticks"))
+                    .at(doc.place(&pointer), "")
+                    .help("leave it out, or write `format = \"usb\"`"),
+            );
+        }
     }
 }
 
