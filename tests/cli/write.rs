@@ -118,3 +118,53 @@ fn ctrl_c_leaves_a_stick_that_starts_nothing_and_says_so() {
     assert_eq!(start(), [0; 512]);
     insta::assert_snapshot!(desk.see_ran("write medium.img stick --erase stick", &ran));
 }
+
+/// The medium of a site as the image of a stick.
+fn stick_medium(desk: &Desk, table: &str) {
+    desk.edit("path = \"out", &format!("format = \"usb\"\npartition-table = \"{table}\"\npath = \"out"));
+    desk.edit(".iso", ".img");
+    desk.done(&["apply"]);
+}
+
+#[test]
+fn a_larger_stick_holds_the_medium_and_verifies() {
+    for table in ["mbr", "gpt"] {
+        let desk = Desk::new();
+        stick_medium(&desk, table);
+        stick(&desk, "stick", 300 * MIB);
+        desk.done(&["write", "out/win11-BER.img", "stick"]);
+        let mut seen = desk.see("verify stick");
+        seen += &desk.see("verify stick --manifest media.toml --site BER");
+        seen += &desk.see("diff stick out/win11-BER.img");
+        seen += &desk.see("write out/win11-BER.img stick");
+        // Another build of the same needs no consent, and is written where it differs.
+        desk.put("packages/vpn/vpn.conf", "server = VPN.example.com\n");
+        desk.done(&["apply"]);
+        seen += &desk.see("write out/win11-BER.img stick --dry-run");
+        seen += &desk.see("write out/win11-BER.img stick");
+        seen += &desk.see("verify stick");
+        insta::assert_snapshot!(format!("verified_{table}"), seen);
+    }
+}
+
+#[test]
+fn what_was_put_beside_a_medium_and_another_medium_are_not_lost_without_consent() {
+    let desk = Desk::new();
+    stick_medium(&desk, "mbr");
+    stick(&desk, "stick", 300 * MIB);
+    desk.done(&["write", "out/win11-BER.img", "stick"]);
+    let mut seen = desk.see("write out/win11-HAM.img stick");
+    let copy = |path: &str| {
+        let image = format!("{}@@1M", desk.path("stick"));
+        let mut command = Command::new("mcopy");
+        assert!(command.args(["-i", &image, desk.path("readme.txt").as_str(), path]).status().unwrap().success());
+    };
+    let image = format!("{}@@1M", desk.path("stick"));
+    assert!(Command::new("mmd").args(["-i", &image, "::System Volume Information"]).status().unwrap().success());
+    copy("::System Volume Information/IndexerVolumeGuid");
+    seen += &desk.see("write out/win11-BER.img stick --dry-run");
+    copy("::my notes.txt");
+    seen += &desk.see("write out/win11-BER.img stick");
+    seen += &desk.see("write out/win11-BER.img stick --erase stick");
+    insta::assert_snapshot!(seen);
+}
