@@ -1,8 +1,8 @@
 //! Short names: eight characters, a stop and three more ("Short Directory Entries", "Name Limits and Character Sets").
 //!
-//! A name that is a short one in upper case is left as it is. All others get a short name with a numeric tail, made
-//! the way Windows does: `~1` to `~4`, then four digits of a digest of the name, so that one more file in a large
-//! folder renames no other.
+//! A name that is a short one in upper case is left as it is, and one that is so but for its case has it as its short
+//! name. All others get a short name with a numeric tail, made the way Windows does: `~1` to `~4`, then four digits of
+//! a digest of the name, so that one more file in a large folder renames no other.
 
 use std::collections::HashSet;
 use std::fmt;

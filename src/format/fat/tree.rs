@@ -118,9 +118,10 @@ impl<'a> FatTree<'a> {
     }
 }
 
-/// The short names of a folder's entries in their order. Names that are short ones keep them whoever comes first.
+/// The short names of a folder's entries in their order. Names that are short ones but for their case keep them
+/// whoever comes first: firmware may know no long names, and looks for `EFI\BOOT` however it is spelled.
 fn short_names(entries: &[Item]) -> Vec<ShortName> {
-    let exact: Vec<_> = entries.iter().map(|entry| ShortName::exact(entry.name)).collect();
+    let exact: Vec<_> = entries.iter().map(|entry| ShortName::exact(&entry.name.to_ascii_uppercase())).collect();
     let mut taken: HashSet<_> = HashSet::with_capacity(entries.len());
     taken.extend(exact.iter().flatten());
     let names = entries.iter().zip(exact).map(|(entry, exact)| {
