@@ -7,6 +7,7 @@ pub mod boot;
 mod capacity;
 mod content;
 mod itself;
+mod parts;
 mod start;
 mod stick;
 mod tree;

@@ -4,12 +4,9 @@
 //! when nothing changed. So bounds that can't be too low or too high are looked at first; only what comes near the
 //! capacity is laid out.
 
-use std::sync::Arc;
-
 use super::Draft;
-use crate::content::Content;
-use crate::error::{Error, Result};
-use crate::format::wim::PartNames;
+use super::parts::is_wim;
+use crate::error::Result;
 use crate::manifest::{Capacity, Kind};
 use crate::media::Media;
 use crate::media::set::{self, MAX_DISCS, TooLarge};
@@ -68,26 +65,7 @@ impl Draft<'_> {
     /// where a file in it takes more.
     fn split_wim(&mut self, media: &mut Media, path: &str, capacity: Size) -> Result<()> {
         let room = set::file_room(media, capacity)?;
-        let source = match media.root.get(path) {
-            Some(Node::File(Content::Source(source))) => Arc::clone(source),
-            _ => return Err(Error::new(format!("`{path}` is not on the medium as a file"))),
-        };
-        let wim = self.resolver.wim(source.path())?;
-        let parts = [4, 2].into_iter().find_map(|share| wim.parts(room / share).ok());
-        let parts = match parts {
-            Some(parts) => parts,
-            None => wim.parts(room)?,
-        };
-        media.root.remove(path);
-        let stem = &path[..path.len() - EXTENSION.len()];
-        for (n, part) in (1..).zip(parts) {
-            let path = PartNames::ConfigurationManager.of(stem, n);
-            media.root.insert(&path, Content::pieced(part)).map_err(|_| {
-                Error::new(format!("`{path}`, a part of a WIM file that no disc holds, finds its place taken"))
-                    .help("give the file that is there another name")
-            })?;
-        }
-        Ok(())
+        self.resolver.put_parts(&mut media.root, path, &[room / 4, room / 2], room)
     }
 
     fn one_is_too_small(&mut self, media: &Media, overflow: &Overflow) {
@@ -142,21 +120,11 @@ impl Draft<'_> {
     }
 
     /// Where in the manifest a file on the medium comes from.
-    fn pointer_of(&self, path: &str) -> Option<String> {
+    pub(super) fn pointer_of(&self, path: &str) -> Option<String> {
         let entry = entry_of(&self.entries, path)?;
         let index = self.entries.iter().position(|other| std::ptr::eq(other, entry))?;
         self.pointers.get(index).cloned()
     }
-}
-
-/// What the names of WIM files end in.
-const EXTENSION: &str = ".wim";
-
-fn is_wim(path: &str) -> bool {
-    path.len()
-        .checked_sub(EXTENSION.len())
-        .and_then(|at| path.get(at..))
-        .is_some_and(|end| end.eq_ignore_ascii_case(EXTENSION))
 }
 
 fn bytes(capacity: Size) -> String {

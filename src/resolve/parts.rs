@@ -1,0 +1,50 @@
+//! WIM files that go on a medium in parts, where a disc or a file system holds no file of their length.
+
+use std::sync::Arc;
+
+use super::Resolver;
+use crate::content::Content;
+use crate::error::{Error, Result};
+use crate::format::wim::PartNames;
+use crate::volume::{Folder, Node};
+
+/// What the names of WIM files end in.
+const EXTENSION: &str = ".wim";
+
+/// Whether a file on the medium has the name of a WIM file.
+pub(super) fn is_wim(path: &str) -> bool {
+    path.len()
+        .checked_sub(EXTENSION.len())
+        .and_then(|at| path.get(at..))
+        .is_some_and(|end| end.eq_ignore_ascii_case(EXTENSION))
+}
+
+impl Resolver {
+    /// Puts parts of a WIM file in its place on a medium, named as Configuration Manager does: of the first of these
+    /// lengths, in bytes, that what is in it allows, or of `most`.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be cut into parts of `most`, or a part finds its place taken.
+    pub(super) fn put_parts(&mut self, root: &mut Folder, path: &str, lens: &[u64], most: u64) -> Result<()> {
+        let source = match root.get(path) {
+            Some(Node::File(Content::Source(source))) => Arc::clone(source),
+            _ => return Err(Error::new(format!("`{path}` is not on the medium as a file"))),
+        };
+        let wim = self.wim(source.path())?;
+        let parts = match lens.iter().find_map(|len| wim.parts(*len).ok()) {
+            Some(parts) => parts,
+            None => wim.parts(most)?,
+        };
+        root.remove(path);
+        let stem = &path[..path.len() - EXTENSION.len()];
+        for (n, part) in (1..).zip(parts) {
+            let path = PartNames::ConfigurationManager.of(stem, n);
+            root.insert(&path, Content::pieced(part)).map_err(|_| {
+                Error::new(format!("`{path}`, a part of a WIM file that is too large, finds its place taken"))
+                    .help("give the file that is there another name")
+            })?;
+        }
+        Ok(())
+    }
+}
