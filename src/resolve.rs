@@ -303,7 +303,7 @@ impl From<&Manifest> for Form {
                     PartitionTable::Gpt => Scheme::Gpt,
                 };
                 match manifest.output.large_files {
-                    None => Self::Stick(scheme),
+                    None | Some(LargeFiles::Split) => Self::Stick(scheme),
                     Some(LargeFiles::Ntfs) => Self::StickWithNtfs(scheme),
                 }
             }

@@ -21,6 +21,8 @@ mod desk;
 mod diff;
 #[path = "cli/interrupt.rs"]
 mod interrupt;
+#[path = "cli/large_files.rs"]
+mod large_files;
 #[path = "cli/layout.rs"]
 mod layout;
 #[path = "cli/manifests.rs"]

@@ -135,7 +135,8 @@ pub struct OutputTable {
     #[serde(default)]
     #[schemars(extend("default" = "mbr"))]
     pub partition_table: PartitionTable,
-    /// Where files are put that are too large for the FAT32 of a stick (`format = "usb"`): 4 GiB and more.
+    /// What becomes of files that are too large for the FAT32 of a stick (`format = "usb"`): 4 GiB and more. They are
+    /// refused unless said.
     #[serde(default)]
     pub large_files: Option<LargeFiles>,
     /// Where the output is put, relative to the manifest. Sites need a path each: use `site.code` in it.
@@ -163,12 +164,15 @@ pub enum OutputFormat {
     Wim,
 }
 
-/// Where files are put that are too large for FAT32.
+/// What becomes of files that are too large for FAT32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LargeFiles {
-    /// On a second partition, of NTFS, with all else of the folder `SMS`.
+    /// They are on a second partition, of NTFS, with all else of the folder `SMS`.
     Ntfs,
+    /// WIM files below `SMS\PKG` are split into parts: `install.wim` is `install000.swm`, `install001.swm` and so on.
+    /// Others are refused.
+    Split,
 }
 
 /// How the partition of a stick is written down.

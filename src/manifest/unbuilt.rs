@@ -28,7 +28,7 @@ const KEYS: [&str; 23] = [
 ];
 
 /// Values, by the dotted name of their key, that later versions will take.
-const VALUES: [(&str, &str); 2] = [("media.kind", "capture"), ("output.large-files", "split")];
+const VALUES: [(&str, &str); 1] = [("media.kind", "capture")];
 
 /// Whether a key is one of a later version.
 pub fn is_key(name: &str) -> bool {

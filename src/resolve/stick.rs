@@ -1,24 +1,33 @@
 //! What a stick can't hold, or Windows may stumble over: FAT32 ends files at 4 GiB, and has its own limits beside.
 
+use std::mem;
+
 use super::Draft;
+use super::parts::is_wim;
 use super::start::IMAGE;
 use crate::format::fat::MAX_FILE_LEN;
 use crate::format::stick::{is_content, is_too_large};
 use crate::manifest::{LargeFiles, OutputFormat};
+use crate::media::PACKAGES;
 use crate::problem::Problem;
 use crate::size::Size;
 
 /// The most that the tools of Windows format as FAT32.
 const MAX_FORMATTED_LEN: u64 = 32 << 30;
 
+/// How long the parts of a WIM file are at most: a MiB less than 4 GiB, so that readers that round a length up to whole
+/// clusters in 32 bits do not arrive at nothing.
+const PART_LEN: u64 = (4 << 30) - (1 << 20);
+
 impl Draft<'_> {
-    /// Complains of what is on a medium and can't be on a stick.
+    /// Splits what is too large for a stick if the manifest asks for that, and complains of what can't be on one.
     pub(super) fn check_stick(&mut self) {
         if self.rendered.manifest.format() != OutputFormat::Usb {
             return;
         }
         let files = self.root.files();
-        let has_ntfs = self.rendered.manifest.output.large_files == Some(LargeFiles::Ntfs);
+        let asked = self.rendered.manifest.output.large_files;
+        let has_ntfs = asked == Some(LargeFiles::Ntfs);
         let is_there = |path: &str, len: u64| has_ntfs && is_too_large(path, len);
         let is_split = files.iter().any(|(path, content)| is_there(path, content.len()));
         // What is on the second partition as a whole counts there.
@@ -28,10 +37,15 @@ impl Draft<'_> {
         let large =
             files.into_iter().filter(|(path, content)| content.len() > MAX_FILE_LEN && is_on_fat(path, content.len()));
         let large: Vec<_> = large.map(|(path, content)| (path, content.len())).collect();
-        for (path, len) in &large {
+        let (parted, refused): (Vec<_>, Vec<_>) =
+            large.into_iter().partition(|(path, _)| asked == Some(LargeFiles::Split) && is_splittable(path));
+        for (path, _) in &parted {
+            self.split(path);
+        }
+        for (path, len) in &refused {
             self.too_large(path, *len);
         }
-        if large.is_empty() && len > MAX_FORMATTED_LEN {
+        if refused.is_empty() && len > MAX_FORMATTED_LEN {
             let message = format!(
                 "the stick holds {}, and the tools of Windows format no FAT32 volume of more than {}",
                 Size(len),
@@ -45,32 +59,50 @@ impl Draft<'_> {
         }
     }
 
+    /// Puts parts of a WIM file in its place.
+    fn split(&mut self, path: &str) {
+        let mut root = mem::take(&mut self.root);
+        let split = self.resolver.put_parts(&mut root, path, &[], PART_LEN);
+        self.root = root;
+        if let Err(error) = split {
+            self.failed(&error, &self.origin_of(path));
+        }
+    }
+
     /// A file that is too large for FAT32, at the line that names it.
     fn too_large(&mut self, path: &str, len: u64) {
         let is_startable = !is_too_large(path, len);
-        let holds = |folder: &str| {
-            folder == "." || path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        let entries = self.entries.iter().zip(&self.pointers).filter(|(entry, _)| holds(&entry.path));
-        let nearest = entries.max_by_key(|(entry, _)| entry.path.len());
-        let at = nearest.map_or(IMAGE, |(_, pointer)| pointer.as_str());
         let message =
             format!("`{path}` has {len} bytes, and a stick (FAT32) holds files of at most {MAX_FILE_LEN} bytes");
-        let problem = Problem::error(message).rule("R8").at(self.place(at), "comes from here");
-        let is_wim = path.to_ascii_lowercase().ends_with(".wim");
-        if is_startable {
-            self.problems.add(problem.help("what starts has to be on FAT32: make the boot image smaller, or a disc"));
-            return;
-        }
-        self.problems.add(problem.help(match is_wim {
-            true => {
-                "write `large-files = \"split\"` in `[output]` to have it split into parts that Windows reads as one, or \
-                 `large-files = \"ntfs\"` to have it on a second partition"
+        let problem = Problem::error(message).rule("R8").at(self.place(&self.origin_of(path)), "comes from here");
+        self.problems.add(problem.help(match is_startable {
+            true => "what starts has to be on FAT32: make the boot image smaller, or a disc",
+            false if is_splittable(path) => {
+                "write `large-files = \"split\"` in `[output]` to have it split into parts that Windows reads as one \
+                 (`install000.swm` …), or `large-files = \"ntfs\"` to have it on a second partition"
+            }
+            false if is_wim(path) => {
+                "write `large-files = \"ntfs\"` in `[output]` to have it on a second partition; only WIM files below \
+                 `SMS\\PKG` are split"
             }
             false => {
-                "write `large-files = \"ntfs\"` in `[output]` to have it on a second partition; `\"split\"` is for WIM \
-                 files"
+                "it can't be split, as only WIM files can: write `large-files = \"ntfs\"` in `[output]` to have it on \
+                 a second partition, or leave it out"
             }
         }));
     }
+
+    /// Where in the manifest a file on the stick comes from; boot files come from the boot image.
+    fn origin_of(&self, path: &str) -> String {
+        self.pointer_of(path).unwrap_or_else(|| IMAGE.into())
+    }
+}
+
+/// Whether a file may be on the medium in parts: what starts it looks for whole files.
+fn is_splittable(path: &str) -> bool {
+    let is_below = |folder: &str| {
+        path.get(..folder.len()).is_some_and(|start| start.eq_ignore_ascii_case(folder))
+            && path[folder.len()..].starts_with('/')
+    };
+    is_wim(path) && is_below(PACKAGES)
 }
