@@ -6,6 +6,7 @@
 
 mod derived;
 mod parts;
+mod recipe;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;

@@ -1,16 +1,11 @@
 //! What is made of WIM files, remembered in the cache by what it is made of: a boot image that did not change, nor what
 //! is put into it, is not opened again.
-//!
-//! Remembered is how the derived WIM is put together: ranges of files by their numbers among the inputs, and the bytes
-//! of our own.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-
-use super::{KnownWim, PREFIX_LEN};
-use crate::content::{Content, Pieced, Run, Source, SourceFile, SourceKey, Stat, Stretch};
+use super::KnownWim;
+use super::recipe;
+use crate::content::{Content, Source, SourceFile, SourceKey, Stat};
 use crate::date::Date;
 use crate::digest::Digest;
 use crate::error::Result;
@@ -19,15 +14,7 @@ use crate::store::{Key, Kind};
 use crate::volume::{Folder, Node};
 
 /// Raised when the same inputs are put together in another way, or what is remembered is written in another way.
-const VERSION: u64 = 1;
-
-/// How a derived WIM is put together, but for the bytes of our own: they follow, one after the other.
-#[derive(Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Remembered {
-    /// The number of the input, where the run starts in it, and its length; bytes of our own have no input.
-    runs: Vec<(Option<usize>, u64, u64)>,
-}
+const VERSION: u64 = 2;
 
 impl KnownWim {
     /// The WIM file as a boot image: one that starts this image, with files put into it. None if it is one as it is.
@@ -43,9 +30,9 @@ impl KnownWim {
         }
         let (made_of, inputs) = self.recipe(index, is_marked, additions, date);
         let key = Key::new(Kind::WimReads, &made_of);
-        let known = self.cache.as_ref().and_then(|cache| parse(&cache.bytes(&key)?, &inputs));
-        if let Some(runs) = known {
-            return Ok(Some(Content::pieced(Pieced::new(&self.path, runs))));
+        let known = self.cache.as_ref().and_then(|cache| recipe::parse(&cache.bytes(&key)?, &inputs, &self.path));
+        if let Some(derived) = known.and_then(|known| known.into_iter().next()) {
+            return Ok(Some(Content::pieced(derived)));
         }
         let since = self.cache.as_ref().and_then(|cache| cache.start_reading());
         let mut wim = Structure::read(Arc::new(Source::File(inputs[0].clone())))?;
@@ -61,7 +48,7 @@ impl KnownWim {
         }
         if let (Some(cache), Some(since), Some(derived)) = (&self.cache, since, &derived)
             && inputs.iter().all(|input| since.is_lasting(&input.stat))
-            && let Some(bytes) = to_bytes(derived, &inputs)
+            && let Some(bytes) = recipe::to_bytes(std::slice::from_ref(derived), &inputs)
         {
             cache.keep(&key, &bytes);
         }
@@ -102,52 +89,4 @@ fn key_digest(key: SourceKey) -> Digest {
             Digest::of(fields.map(u64::to_le_bytes).as_flattened())
         }
     }
-}
-
-fn to_bytes(derived: &Pieced, inputs: &[SourceFile]) -> Option<Vec<u8>> {
-    let numbers: HashMap<_, _> = inputs.iter().enumerate().map(|(number, input)| (input.stat, number)).collect();
-    let mut own = Vec::new();
-    let mut runs = Vec::new();
-    for stretch in derived.stretches(0..derived.len()) {
-        runs.push(match stretch {
-            Stretch::Bytes(bytes) => {
-                own.extend_from_slice(bytes);
-                (None, 0, bytes.len() as u64)
-            }
-            Stretch::File { file, start, len } => {
-                let input = numbers.get(&derived.files()[file].stat)?;
-                (Some(*input), start, len)
-            }
-        });
-    }
-    let head = serde_json::to_vec(&Remembered { runs }).ok()?;
-    let mut bytes = (head.len() as u64).to_le_bytes().to_vec();
-    bytes.extend(head);
-    bytes.extend(own);
-    Some(bytes)
-}
-
-/// What [`to_bytes`] wrote; anything else is nothing.
-fn parse(bytes: &[u8], inputs: &[SourceFile]) -> Option<Vec<Run>> {
-    let (prefix, rest) = bytes.split_at_checked(PREFIX_LEN)?;
-    let head_len = usize::try_from(u64::from_le_bytes(prefix.try_into().ok()?)).ok()?;
-    let (head, mut own) = rest.split_at_checked(head_len)?;
-    let remembered: Remembered = serde_json::from_slice(head).ok()?;
-    let inputs: Vec<_> = inputs.iter().map(|input| Arc::new(input.clone())).collect();
-    let mut runs = Vec::with_capacity(remembered.runs.len());
-    for (input, start, len) in remembered.runs {
-        runs.push(match input {
-            Some(input) => {
-                let file = Arc::clone(inputs.get(input)?);
-                start.checked_add(len).filter(|end| *end <= file.stat.len)?;
-                Run::Range { file, start, len }
-            }
-            None => {
-                let (bytes, rest) = own.split_at_checked(usize::try_from(len).ok()?)?;
-                own = rest;
-                Run::Bytes(bytes.into())
-            }
-        });
-    }
-    own.is_empty().then_some(runs)
 }
