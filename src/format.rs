@@ -7,6 +7,7 @@ pub mod found;
 pub mod iso;
 pub mod ntfs;
 pub mod partitions;
+pub mod regf;
 mod slack;
 pub mod stick;
 mod tree;

@@ -1,0 +1,328 @@
+//! Reads hives: lazily, so that a value of a large hive costs the way to it and nothing else.
+//!
+//! Bytes are foreign: every offset, length and number is checked, and nothing is held that is larger than the hive.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use crate::error::{Error, Result};
+
+use super::{
+    BLOCK_LEN, Data, IS_HANDLE, MAGIC, MAX_DEPTH, NAME_IS_BYTES, NOWHERE, Tree, Type, VALUE_NAME_IS_BYTES, capital,
+    checksum, damaged,
+};
+
+/// A hive. It borrows the bytes of its file, and is as cheap to copy as a reference.
+#[derive(Clone, Copy, Debug)]
+pub struct Hive<'a> {
+    /// What offsets count in.
+    bins: &'a [u8],
+    root: u32,
+    minor: u32,
+    is_dirty: bool,
+}
+
+impl<'a> Hive<'a> {
+    /// Reads the base block of a hive; the rest is read when it is asked for.
+    pub fn read(bytes: &'a [u8]) -> Result<Self> {
+        if !bytes.starts_with(MAGIC) {
+            return Err(Error::new("this is no registry hive: it does not begin with `regf`"));
+        }
+        let base = bytes.first_chunk::<BLOCK_LEN>().ok_or_else(|| damaged("it ends within its base block"))?;
+        let (written, right) = (u32_at(base, 508), checksum(base));
+        if written != right {
+            let message =
+                format!("the checksum of its base block is {written:#010x}, and {right:#010x} would be right");
+            return Err(damaged(message));
+        }
+        let (major, minor) = (u32_at(base, 20), u32_at(base, 24));
+        if major != 1 || !(2..=6).contains(&minor) || u32_at(base, 28) != 0 {
+            return Err(Error::new(format!("a registry hive of version {major}.{minor} can't be read"))
+                .help("hives since Windows NT 3.5 have versions 1.2 to 1.6; a log of transactions is no hive"));
+        }
+        let len = u32_at(base, 40) as usize;
+        let bins = bytes[BLOCK_LEN..].get(..len).ok_or_else(|| {
+            damaged(format!("it has {} bytes, and should have {}", bytes.len(), len as u64 + BLOCK_LEN as u64))
+        })?;
+        let is_dirty = u32_at(base, 4) != u32_at(base, 8);
+        Ok(Self { bins, root: u32_at(base, 36), minor, is_dirty })
+    }
+
+    /// Whether its last change was not finished: what is in it may lack what is in its log.
+    pub fn is_dirty(&self) -> bool {
+        self.is_dirty
+    }
+
+    /// The key that all others are in.
+    pub fn root(&self) -> Result<Key<'a>> {
+        Key::at(*self, self.root)
+    }
+
+    /// A key by its path from the root, such as `Objects\{9dea862c-…}\Elements`, without regard to case.
+    pub fn key(&self, path: &str) -> Result<Option<Key<'a>>> {
+        self.root()?.key(path)
+    }
+
+    /// The bytes of a cell that is in use (section "Cell").
+    fn cell(&self, offset: u32, what: &str) -> Result<&'a [u8]> {
+        let wrong = || damaged(format!("there is no {what} at {offset:#x}"));
+        let cell = self.bins.get(offset as usize..).ok_or_else(wrong)?;
+        let size = i32::from_le_bytes(*cell.first_chunk().ok_or_else(wrong)?);
+        // The length of a cell in use is written as a negative number.
+        let len = size.checked_neg().and_then(|len| usize::try_from(len).ok()).ok_or_else(wrong)?;
+        cell.get(4..len).ok_or_else(wrong)
+    }
+}
+
+/// A key of a hive (section "Key node").
+#[derive(Clone, Copy, Debug)]
+pub struct Key<'a> {
+    hive: Hive<'a>,
+    offset: u32,
+    node: &'a [u8],
+    name: &'a [u8],
+}
+
+impl<'a> Key<'a> {
+    fn at(hive: Hive<'a>, offset: u32) -> Result<Self> {
+        let node = hive.cell(offset, "key")?;
+        if node.len() < 76 || !node.starts_with(b"nk") {
+            return Err(damaged(format!("there is no key at {offset:#x}")));
+        }
+        let name = node[76..].get(..u16_at(node, 72).into());
+        let name =
+            name.ok_or_else(|| damaged(format!("the name of the key at {offset:#x} is longer than its cell")))?;
+        Ok(Self { hive, offset, node, name })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> String {
+        to_text(self.units())
+    }
+
+    /// When it was last changed, in units of 100 ns since 1601.
+    pub fn changed(&self) -> u64 {
+        u64::from(u32_at(self.node, 4)) | u64::from(u32_at(self.node, 8)) << 32
+    }
+
+    /// The keys in it, in the order of their names.
+    pub fn keys(&self) -> Result<Vec<Self>> {
+        let n_keys = u32_at(self.node, 20) as usize;
+        let mut offsets = Vec::new();
+        if n_keys > 0 {
+            self.list(u32_at(self.node, 28), n_keys, true, &mut offsets)?;
+        }
+        if offsets.len() != n_keys {
+            let message = format!("the key `{}` has {n_keys} keys, and {} are listed", self.name(), offsets.len());
+            return Err(damaged(message));
+        }
+        offsets.into_iter().map(|offset| Self::at(self.hive, offset)).collect()
+    }
+
+    /// A key in it, or deeper with a path, without regard to case.
+    pub fn key(&self, path: &str) -> Result<Option<Self>> {
+        let mut key = *self;
+        for name in path.split('\\').filter(|name| !name.is_empty()) {
+            match key.keys()?.into_iter().find(|key| is_same_name(key.units(), name)) {
+                Some(found) => key = found,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(key))
+    }
+
+    /// Its values, in their order.
+    pub fn values(&self) -> Result<Vec<Value<'a>>> {
+        let n_values = u32_at(self.node, 36) as usize;
+        if n_values == 0 || u16_at(self.node, 2) & IS_HANDLE != 0 {
+            return Ok(Vec::new());
+        }
+        let list = self.hive.cell(u32_at(self.node, 40), "list of values")?;
+        let list = n_values.checked_mul(4).and_then(|len| list.get(..len)).ok_or_else(|| {
+            damaged(format!("the key `{}` has {n_values} values, and their list is shorter", self.name()))
+        })?;
+        list.as_chunks().0.iter().map(|offset| Value::at(self.hive, u32::from_le_bytes(*offset))).collect()
+    }
+
+    /// One of its values, without regard to case; the name of the default value is empty.
+    pub fn value(&self, name: &str) -> Result<Option<Data<'a>>> {
+        let found = self.values()?.into_iter().find(|value| is_same_name(value.units(), name));
+        found.map(|value| value.data()).transpose()
+    }
+
+    /// Everything in it.
+    ///
+    /// Refuses keys that are in two places, and what is larger than its hive can be.
+    pub fn tree(&self) -> Result<Tree> {
+        let mut walk = Walk { known: HashSet::new(), left: self.hive.bins.len().saturating_mul(4) };
+        walk.take(self, 0)
+    }
+
+    fn units(&self) -> Units<'a> {
+        Units { bytes: self.name, is_wide: u16_at(self.node, 2) & NAME_IS_BYTES == 0 }
+    }
+
+    /// Adds the offsets of a list of keys: an index leaf, fast leaf or hash leaf, or an index root over some of those.
+    fn list(&self, offset: u32, most: usize, may_be_root: bool, offsets: &mut Vec<u32>) -> Result<()> {
+        let wrong = || damaged(format!("the keys of `{}` are not well listed at {offset:#x}", self.name()));
+        let list = self.hive.cell(offset, "list of keys")?;
+        let head = list.first_chunk::<4>().ok_or_else(wrong)?;
+        let step = match &head[..2] {
+            b"lf" | b"lh" => 8,
+            b"li" => 4,
+            b"ri" if may_be_root => 4,
+            _ => return Err(wrong()),
+        };
+        let n = usize::from(u16_at(head, 2));
+        let items = list[4..].get(..n * step).ok_or_else(wrong)?.chunks_exact(step).map(|item| u32_at(item, 0));
+        if head.starts_with(b"ri") {
+            return items.into_iter().try_for_each(|leaf| self.list(leaf, most, false, offsets));
+        }
+        // No list can make this one hold more than the hive has bytes for.
+        if offsets.len() + n > most.min(self.hive.bins.len() / 76) {
+            return Err(wrong());
+        }
+        offsets.extend(items);
+        Ok(())
+    }
+}
+
+/// A value of a key (section "Key value").
+#[derive(Clone, Copy, Debug)]
+pub struct Value<'a> {
+    hive: Hive<'a>,
+    record: &'a [u8],
+    name: &'a [u8],
+}
+
+impl<'a> Value<'a> {
+    fn at(hive: Hive<'a>, offset: u32) -> Result<Self> {
+        let record = hive.cell(offset, "value")?;
+        if record.len() < 20 || !record.starts_with(b"vk") {
+            return Err(damaged(format!("there is no value at {offset:#x}")));
+        }
+        let name = record[20..].get(..u16_at(record, 2).into());
+        let name = name.ok_or_else(|| damaged(format!("the name of the value at {offset:#x} exceeds its cell")))?;
+        Ok(Self { hive, record, name })
+    }
+
+    /// Its name; empty for the default value.
+    pub fn name(&self) -> String {
+        to_text(self.units())
+    }
+
+    /// What its bytes are.
+    pub fn kind(&self) -> Type {
+        Type(u32_at(self.record, 12))
+    }
+
+    /// What it holds.
+    pub fn data(&self) -> Result<Data<'a>> {
+        const IS_INLINE: u32 = 0x8000_0000;
+        let size = u32_at(self.record, 4);
+        let (len, offset) = ((size & !IS_INLINE) as usize, u32_at(self.record, 8));
+        let wrong = || damaged(format!("the value `{}` has {len} bytes, and they are not there", self.name()));
+        let bytes = if size & IS_INLINE != 0 {
+            self.record[8..12].get(..len).ok_or_else(wrong)?.into()
+        } else if len == 0 || offset == NOWHERE {
+            Cow::Borrowed(&[][..])
+        } else {
+            let cell = self.hive.cell(offset, "data of a value")?;
+            match cell.get(..len) {
+                Some(bytes) => bytes.into(),
+                None if self.hive.minor > 3 && cell.starts_with(b"db") => {
+                    self.segments(cell, len).and_then(|segments| segments.ok_or_else(wrong))?.into()
+                }
+                None => return Err(wrong()),
+            }
+        };
+        Ok(Data { kind: self.kind(), bytes })
+    }
+
+    /// Data in segments (section "Big data"), if they hold so much.
+    fn segments(&self, head: &[u8], len: usize) -> Result<Option<Vec<u8>>> {
+        const MAX_SEGMENT_LEN: usize = 16_344;
+        if head.len() < 8 || len > self.hive.bins.len() {
+            return Ok(None);
+        }
+        let n = usize::from(u16_at(head, 2));
+        let list = self.hive.cell(u32_at(head, 4), "list of segments")?;
+        let Some(list) = list.get(..n * 4) else { return Ok(None) };
+        let mut bytes = Vec::new();
+        for offset in list.as_chunks().0 {
+            let segment = self.hive.cell(u32::from_le_bytes(*offset), "segment of a value")?;
+            let Some(part) = segment.get(..(len - bytes.len()).min(MAX_SEGMENT_LEN)) else { return Ok(None) };
+            bytes.extend_from_slice(part);
+        }
+        Ok(Some(bytes).filter(|bytes| bytes.len() == len))
+    }
+
+    fn units(&self) -> Units<'a> {
+        Units { bytes: self.name, is_wide: u16_at(self.record, 16) & VALUE_NAME_IS_BYTES == 0 }
+    }
+}
+
+/// The UTF-16 units of a name.
+#[derive(Clone)]
+struct Units<'a> {
+    bytes: &'a [u8],
+    is_wide: bool,
+}
+
+impl Iterator for Units<'_> {
+    type Item = u16;
+
+    fn next(&mut self) -> Option<u16> {
+        if self.is_wide {
+            let (unit, rest) = self.bytes.split_first_chunk()?;
+            self.bytes = rest;
+            return Some(u16::from_le_bytes(*unit));
+        }
+        let (byte, rest) = self.bytes.split_first()?;
+        self.bytes = rest;
+        Some((*byte).into())
+    }
+}
+
+fn to_text(units: Units) -> String {
+    char::decode_utf16(units).map(|letter| letter.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+}
+
+fn is_same_name(units: Units, name: &str) -> bool {
+    units.map(capital).eq(name.encode_utf16().map(capital))
+}
+
+/// What has been taken into a tree.
+struct Walk {
+    /// Where the keys are.
+    known: HashSet<u32>,
+    /// How many bytes more there may be.
+    left: usize,
+}
+
+impl Walk {
+    fn take(&mut self, key: &Key, depth: usize) -> Result<Tree> {
+        if !self.known.insert(key.offset) || depth > MAX_DEPTH {
+            return Err(damaged(format!("the key `{}` is in two places, or too deep", key.name())));
+        }
+        let mut tree = Tree::new(key.name());
+        for value in key.values()? {
+            let (name, data) = (value.name(), value.data()?);
+            let left = self.left.checked_sub(20 + name.len() + data.bytes.len());
+            self.left = left.ok_or_else(|| damaged(format!("`{}` has more values than fit in it", key.name())))?;
+            tree.values.push((name, Data { kind: data.kind, bytes: data.bytes.into_owned().into() }));
+        }
+        for key in key.keys()? {
+            tree.keys.push(self.take(&key, depth + 1)?);
+        }
+        Ok(tree)
+    }
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> u16 {
+    u16::from_le_bytes([bytes[at], bytes[at + 1]])
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from(u16_at(bytes, at)) | u32::from(u16_at(bytes, at + 2)) << 16
+}

@@ -1,0 +1,298 @@
+//! Writes hives: a pure function of the tree and a date.
+//!
+//! Cells are in the order in which the tree is walked, the root first, in bins of 4,096 bytes, or larger where a cell
+//! is. Every key has the same security descriptor: administrators and the system may do anything.
+
+use std::collections::BTreeMap;
+
+use crate::date::Date;
+use crate::error::{Error, Result};
+
+use super::{
+    BLOCK_LEN, Data, IS_FIXED, IS_ROOT, MAGIC, MAX_DEPTH, NAME_IS_BYTES, NOWHERE, Tree, VALUE_NAME_IS_BYTES, capital,
+    checksum,
+};
+
+impl Tree {
+    /// The hive whose root this key is, every key of it last changed at `date`.
+    ///
+    /// Refuses names that the registry can't hold, keys and values with a name twice, and more than 512 levels.
+    pub fn to_hive(&self, date: Date) -> Result<Vec<u8>> {
+        let mut writer = Writer { bins: Vec::new(), bin: 0, time: file_time(date), security: 0, n_keys: 0 };
+        let root = writer.key_cell(self)?;
+        writer.security = writer.cell(SECURITY_HEAD_LEN + SECURITY.len());
+        writer.fill(root, self, NOWHERE, 0)?;
+        writer.fill_security();
+        writer.end_bin();
+        let len = u32::try_from(writer.bins.len()).ok().filter(|len| *len <= MAX_LEN);
+        let len = len.ok_or_else(|| Error::new("a registry hive can't have 2 GiB or more"))?;
+
+        let mut base = [0; BLOCK_LEN];
+        put(&mut base, 0, MAGIC);
+        // Equal sequence numbers say that the hive is whole.
+        put(&mut base, 4, &1_u32.to_le_bytes());
+        put(&mut base, 8, &1_u32.to_le_bytes());
+        put(&mut base, 12, &writer.time.to_le_bytes());
+        put(&mut base, 20, &1_u32.to_le_bytes());
+        put(&mut base, 24, &3_u32.to_le_bytes());
+        put(&mut base, 32, &1_u32.to_le_bytes());
+        put(&mut base, 36, &root.to_le_bytes());
+        put(&mut base, 40, &len.to_le_bytes());
+        put(&mut base, 44, &1_u32.to_le_bytes());
+        let sum = checksum(&base);
+        put(&mut base, 508, &sum.to_le_bytes());
+        Ok([&base[..], &writer.bins].concat())
+    }
+}
+
+const MAX_LEN: u32 = 0x7FFF_F000;
+const BIN_HEAD_LEN: usize = 32;
+const SECURITY_HEAD_LEN: usize = 20;
+const KEY_HEAD_LEN: usize = 76;
+/// How many keys a list has; Windows keeps to a bin of 4,096 bytes, too.
+const MAX_LISTED: usize = 500;
+const MAX_KEY_NAME: usize = 255;
+const MAX_VALUE_NAME: usize = 16_383;
+
+/// A self-relative security descriptor: owner `BUILTIN\Administrators`, group `SYSTEM`, and an access list that gives
+/// both `KEY_ALL_ACCESS`, inherited by the keys within.
+#[rustfmt::skip]
+const SECURITY: [u8; 100] = [
+    // revision, -, SE_SELF_RELATIVE | SE_DACL_PRESENT; offsets of owner, group, system list (none), access list
+    1, 0, 0x04, 0x80,  72, 0, 0, 0,  88, 0, 0, 0,  0, 0, 0, 0,  20, 0, 0, 0,
+    // the access list: revision, -, length 52, two entries
+    2, 0, 52, 0,  2, 0, 0, 0,
+    // allowed, for the keys within as well, length 24: administrators, S-1-5-32-544
+    0, 2, 24, 0,  0x3F, 0, 0x0F, 0,  1, 2, 0, 0, 0, 0, 0, 5,  32, 0, 0, 0,  0x20, 2, 0, 0,
+    // the same with a length of 20: the system, S-1-5-18
+    0, 2, 20, 0,  0x3F, 0, 0x0F, 0,  1, 1, 0, 0, 0, 0, 0, 5,  18, 0, 0, 0,
+    // owner
+    1, 2, 0, 0, 0, 0, 0, 5,  32, 0, 0, 0,  0x20, 2, 0, 0,
+    // group
+    1, 1, 0, 0, 0, 0, 0, 5,  18, 0, 0, 0,
+];
+
+struct Writer {
+    bins: Vec<u8>,
+    /// Where the last bin starts.
+    bin: usize,
+    /// In units of 100 ns since 1601.
+    time: u64,
+    /// Where the security descriptor is.
+    security: u32,
+    n_keys: u32,
+}
+
+impl Writer {
+    /// A new cell of zeros with room for so many bytes.
+    fn cell(&mut self, len: usize) -> u32 {
+        let size = (4 + len).next_multiple_of(8);
+        let is_in_bin = !self.bins.is_empty() && self.bins.len() + size <= self.bin_end();
+        if !is_in_bin {
+            self.end_bin();
+            self.bin = self.bins.len();
+            let bin_len = (BIN_HEAD_LEN + size).next_multiple_of(BLOCK_LEN);
+            self.bins.resize(self.bin + BIN_HEAD_LEN, 0);
+            let (start, time) = (self.bin as u32, if self.bin == 0 { self.time } else { 0 });
+            put(&mut self.bins[self.bin..], 0, b"hbin");
+            put(&mut self.bins[self.bin..], 4, &start.to_le_bytes());
+            put(&mut self.bins[self.bin..], 8, &(bin_len as u32).to_le_bytes());
+            put(&mut self.bins[self.bin..], 20, &time.to_le_bytes());
+        }
+        let offset = self.bins.len();
+        self.bins.resize(offset + size, 0);
+        put(&mut self.bins, offset, &(-(size as i64) as i32).to_le_bytes());
+        offset as u32
+    }
+
+    fn bin_end(&self) -> usize {
+        let len = self.bins[self.bin + 8..].first_chunk().map_or(0, |len| u32::from_le_bytes(*len));
+        self.bin + len as usize
+    }
+
+    /// What is left of the last bin becomes a free cell.
+    fn end_bin(&mut self) {
+        if self.bins.is_empty() {
+            return;
+        }
+        let (at, end) = (self.bins.len(), self.bin_end());
+        self.bins.resize(end, 0);
+        if at < end {
+            put(&mut self.bins, at, &((end - at) as u32).to_le_bytes());
+        }
+    }
+
+    fn put(&mut self, cell: u32, at: usize, bytes: &[u8]) {
+        put(&mut self.bins, cell as usize + 4 + at, bytes);
+    }
+
+    fn put_u32(&mut self, cell: u32, at: usize, number: usize) {
+        self.put(cell, at, &(number as u32).to_le_bytes());
+    }
+
+    fn key_cell(&mut self, tree: &Tree) -> Result<u32> {
+        let n_units = tree.name.encode_utf16().count();
+        if !(1..=MAX_KEY_NAME).contains(&n_units) || tree.name.contains(['\\', '\0']) {
+            let name = tree.name.escape_debug();
+            return Err(Error::new(format!("`{name}` is no name of a registry key")));
+        }
+        self.n_keys += 1;
+        Ok(self.cell(KEY_HEAD_LEN + encoded(&tree.name).0.len()))
+    }
+
+    /// Writes a key and everything in it.
+    fn fill(&mut self, cell: u32, tree: &Tree, parent: u32, depth: usize) -> Result<()> {
+        if depth >= MAX_DEPTH {
+            return Err(Error::new(format!("a registry hive can't have more than {MAX_DEPTH} levels of keys")));
+        }
+        let (name, is_bytes) = encoded(&tree.name);
+        let flags = if depth == 0 { IS_ROOT | IS_FIXED } else { 0 } | if is_bytes { NAME_IS_BYTES } else { 0 };
+        self.put(cell, 0, b"nk");
+        self.put(cell, 2, &flags.to_le_bytes());
+        self.put(cell, 4, &self.time.to_le_bytes());
+        self.put(cell, 16, &parent.to_le_bytes());
+        // Subkeys, volatile subkeys, values and the class: nowhere, until there are some.
+        for at in [28, 32, 40, 48] {
+            self.put(cell, at, &NOWHERE.to_le_bytes());
+        }
+        self.put(cell, 44, &self.security.to_le_bytes());
+        self.put(cell, 72, &(name.len() as u16).to_le_bytes());
+        self.put(cell, KEY_HEAD_LEN, &name);
+        self.fill_values(cell, tree)?;
+
+        let keys = sorted(&tree.name, tree.keys.iter().map(|key| (key.name.as_str(), key)))?;
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let longest = keys.iter().map(|key| key.name.encode_utf16().count() * 2).max().unwrap_or(0);
+        self.put_u32(cell, 20, keys.len());
+        self.put_u32(cell, 52, longest);
+        let leaves: Vec<_> = keys.chunks(MAX_LISTED).map(|leaf| (self.cell(4 + leaf.len() * 8), leaf)).collect();
+        let list = match leaves[..] {
+            [(leaf, _)] => leaf,
+            _ => {
+                let root = self.cell(4 + leaves.len() * 4);
+                self.put(root, 0, b"ri");
+                let n_leaves = u16::try_from(leaves.len()).map_err(|_| too_many(&tree.name))?;
+                self.put(root, 2, &n_leaves.to_le_bytes());
+                for (n, (leaf, _)) in leaves.iter().enumerate() {
+                    self.put(root, 4 + n * 4, &leaf.to_le_bytes());
+                }
+                root
+            }
+        };
+        self.put(cell, 28, &list.to_le_bytes());
+        for (leaf, keys) in leaves {
+            self.put(leaf, 0, b"lf");
+            self.put(leaf, 2, &(keys.len() as u16).to_le_bytes());
+            for (n, key) in keys.iter().enumerate() {
+                let within = self.key_cell(key)?;
+                self.put(leaf, 4 + n * 8, &within.to_le_bytes());
+                self.put(leaf, 8 + n * 8, &hint(&key.name));
+                self.fill(within, key, cell, depth + 1)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn fill_values(&mut self, cell: u32, tree: &Tree) -> Result<()> {
+        // Values keep their order; sorting only finds names that are there twice.
+        sorted(&tree.name, tree.values.iter().map(|(name, data)| (name.as_str(), data)))?;
+        if tree.values.is_empty() {
+            return Ok(());
+        }
+        let lens = |len: fn(&(String, Data)) -> usize| tree.values.iter().map(len).max().unwrap_or(0);
+        self.put_u32(cell, 36, tree.values.len());
+        self.put_u32(cell, 60, lens(|(name, _)| name.encode_utf16().count() * 2));
+        self.put_u32(cell, 64, lens(|(_, data)| data.bytes.len()));
+        let list = self.cell(tree.values.len() * 4);
+        self.put(cell, 40, &list.to_le_bytes());
+        for (n, (name, data)) in tree.values.iter().enumerate() {
+            if name.encode_utf16().count() > MAX_VALUE_NAME {
+                let message = format!("a value of the registry key `{}` has a name of more than", tree.name);
+                return Err(Error::new(format!("{message} {MAX_VALUE_NAME} characters")));
+            }
+            let value = self.value(name, data);
+            self.put(list, n * 4, &value.to_le_bytes());
+        }
+        Ok(())
+    }
+
+    fn value(&mut self, name: &str, data: &Data) -> u32 {
+        let (name, is_bytes) = encoded(name);
+        let value = self.cell(20 + name.len());
+        let len = data.bytes.len();
+        self.put(value, 0, b"vk");
+        self.put(value, 2, &(name.len() as u16).to_le_bytes());
+        self.put(value, 12, &data.kind.0.to_le_bytes());
+        self.put(value, 16, &if is_bytes { VALUE_NAME_IS_BYTES } else { 0 }.to_le_bytes());
+        self.put(value, 20, &name);
+        if len <= 4 {
+            // Four bytes and less are in the place of their offset.
+            self.put_u32(value, 4, len | 0x8000_0000);
+            self.put(value, 8, &data.bytes);
+        } else {
+            self.put_u32(value, 4, len);
+            let bytes = self.cell(len);
+            self.put(bytes, 0, &data.bytes);
+            self.put(value, 8, &bytes.to_le_bytes());
+        }
+        value
+    }
+
+    /// The one descriptor, which is a list of its own (section "Key security").
+    fn fill_security(&mut self) {
+        let cell = self.security;
+        self.put(cell, 0, b"sk");
+        self.put(cell, 4, &cell.to_le_bytes());
+        self.put(cell, 8, &cell.to_le_bytes());
+        self.put(cell, 12, &self.n_keys.to_le_bytes());
+        self.put_u32(cell, 16, SECURITY.len());
+        self.put(cell, SECURITY_HEAD_LEN, &SECURITY);
+    }
+}
+
+/// In the order of their names as the registry sorts them.
+fn sorted<'a, T>(key: &str, items: impl Iterator<Item = (&'a str, T)>) -> Result<Vec<T>> {
+    let mut by_name = BTreeMap::new();
+    for (name, item) in items {
+        let units: Vec<_> = name.encode_utf16().map(capital).collect();
+        if by_name.insert(units, item).is_some() {
+            return Err(Error::new(format!("the registry key `{key}` has the name `{name}` in it twice")));
+        }
+    }
+    Ok(by_name.into_values().collect())
+}
+
+fn too_many(key: &str) -> Error {
+    Error::new(format!("the registry key `{key}` has more keys in it than can be listed"))
+}
+
+/// A name as it is stored: a byte for each character where that is possible (true), or UTF-16.
+fn encoded(name: &str) -> (Vec<u8>, bool) {
+    match name.chars().map(|letter| u8::try_from(letter).ok()).collect() {
+        Some(bytes) => (bytes, true),
+        None => (name.encode_utf16().flat_map(u16::to_le_bytes).collect(), false),
+    }
+}
+
+/// What a list says of a name: its first four characters (section "Fast leaf"); nothing where they are not Latin-1.
+fn hint(name: &str) -> [u8; 4] {
+    let mut hint = [0; 4];
+    for (place, letter) in hint.iter_mut().zip(name.chars()) {
+        match u8::try_from(letter) {
+            Ok(byte) => *place = byte,
+            Err(_) => return [0; 4],
+        }
+    }
+    hint
+}
+
+fn put(bytes: &mut [u8], at: usize, what: &[u8]) {
+    bytes[at..at + what.len()].copy_from_slice(what);
+}
+
+/// A date in units of 100 ns since 1601.
+fn file_time(date: Date) -> u64 {
+    (date.unix() + 11_644_473_600) * 10_000_000
+}
