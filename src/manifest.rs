@@ -12,6 +12,8 @@ mod model;
 mod profile;
 mod rules;
 mod schema;
+#[allow(dead_code, reason = "the manifest has secrets as soon as media have variables")]
+mod secret;
 mod site;
 mod source_date;
 pub mod suggest;
@@ -41,6 +43,7 @@ use tree::{Entry, Node, Spans, Table, Value};
 
 pub use capacity::Capacity;
 pub use model::*;
+pub use secret::SecretRef;
 
 /// What the command line adds to the manifests.
 #[derive(Debug, Default, Clone)]

@@ -3,6 +3,7 @@
 //! A [`Media`] is made by `resolve` and becomes the [`Output`] that is built. What every medium of a kind carries of
 //! its own accord (its label, its autorun file) is written here and nowhere else.
 
+pub mod data;
 pub mod set;
 
 use camino::Utf8PathBuf;

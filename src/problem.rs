@@ -51,12 +51,21 @@ pub struct Problem {
     pub labels: Vec<(Place, String)>,
     /// What would be right, to be typed as it stands where possible.
     pub help: Option<String>,
+    /// Whether what is underlined first must not be shown: a secret that was written out.
+    pub is_hidden: bool,
 }
 
 impl Problem {
     /// An error.
     pub fn error(message: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, rule: None, message: message.into(), labels: Vec::new(), help: None }
+        Self {
+            severity: Severity::Error,
+            rule: None,
+            message: message.into(),
+            labels: Vec::new(),
+            help: None,
+            is_hidden: false,
+        }
     }
 
     /// A warning.
@@ -78,6 +87,12 @@ impl Problem {
     /// Says what would be right.
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
+        self
+    }
+
+    /// Has what is underlined first never be shown.
+    pub fn hide(mut self) -> Self {
+        self.is_hidden = true;
         self
     }
 
@@ -111,9 +126,26 @@ impl Problems {
     /// Adds a problem, unless the very same one is there already (every site renders the same lines).
     pub fn add(&mut self, problem: Problem) {
         self.n_errors_told += usize::from(problem.severity == Severity::Error);
+        if let Some((place, _)) = problem.labels.first().filter(|_| problem.is_hidden) {
+            self.hide(place.clone());
+        }
         if !self.list.contains(&problem) {
             self.list.push(problem);
         }
+    }
+
+    /// Puts asterisks in the place of a text, so that no message shows it. Places stay where they are.
+    fn hide(&mut self, place: Place) {
+        let Some(source) = self.sources.get_mut(place.source.0) else { return };
+        let (Some(before), Some(text), Some(after)) = (
+            source.text.get(..place.span.start),
+            source.text.get(place.span.clone()),
+            source.text.get(place.span.end..),
+        ) else {
+            return;
+        };
+        let hidden: String = text.bytes().map(|byte| if byte == b'\n' { '\n' } else { '*' }).collect();
+        source.text = format!("{before}{hidden}{after}").into();
     }
 
     /// The problems in the order of the lines that they are about; those about no line come last.

@@ -8,6 +8,8 @@ mod capacity;
 mod content;
 mod itself;
 mod parts;
+#[allow(dead_code, reason = "the manifest has secrets as soon as media have variables")]
+pub mod secrets;
 mod start;
 mod stick;
 mod tree;
@@ -37,6 +39,7 @@ use crate::store::Objects;
 use crate::volume::{Folder, Misplaced, Node};
 
 use itself::OwnPlaces;
+use secrets::Secrets;
 use tree::Walked;
 use wim::KnownWim;
 
@@ -47,9 +50,15 @@ pub struct Resolver {
     wims: HashMap<Utf8PathBuf, Rc<KnownWim>>,
     cache: Option<Rc<Objects>>,
     inputs: Inputs,
+    secrets: Secrets,
 }
 
 impl Resolver {
+    /// One that finds secrets so.
+    pub fn new(secrets: Secrets) -> Self {
+        Self { secrets, ..Self::default() }
+    }
+
     /// The medium that a rendered manifest means, unless something is wrong with it.
     ///
     /// `date` is that of media whose manifest gives none.

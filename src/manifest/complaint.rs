@@ -8,7 +8,7 @@ use crate::problem::{Place, Problem, Problems};
 
 use super::suggest::{nearest, one_of};
 use super::tree::{Spans, escape};
-use super::{schema, unbuilt};
+use super::{schema, secret, unbuilt};
 
 /// Checks rendered manifests.
 #[derive(Debug)]
@@ -108,11 +108,30 @@ impl Checker {
                     let text = error.instance().as_str().unwrap_or_default();
                     // What a later version will take breaks no rule.
                     let rule = rule_of(pointer).filter(|_| !unbuilt::is_value(&dotted(pointer), text));
-                    problems.push(Problem { rule, ..self.wrong(doc, pointer) });
+                    let wrong = self.wrong(doc, pointer);
+                    problems.push(Problem { rule: rule.or(wrong.rule), ..wrong });
                 }
             }
         }
+        self.secrets(doc, doc.json, "", &mut problems);
         problems
+    }
+
+    /// What is wrong with references to secrets, wherever the schema has them.
+    fn secrets(&self, doc: Doc<'_>, value: &Json, pointer: &str, problems: &mut Vec<Problem>) {
+        let schema = schema::at(&self.schema, pointer);
+        let children: Vec<_> = match value {
+            Json::Object(map) if schema.is_some_and(may_be_secret) => {
+                let is_known = map.keys().all(|key| secret::KEYS.contains(&key.as_str()));
+                return problems.extend(secret::check(doc, pointer, value).filter(|_| is_known));
+            }
+            Json::Object(map) => map.iter().map(|(key, value)| (escape(key).to_string(), value)).collect(),
+            Json::Array(items) => items.iter().enumerate().map(|(at, value)| (at.to_string(), value)).collect(),
+            _ => return,
+        };
+        for (key, value) in children {
+            self.secrets(doc, value, &format!("{pointer}/{key}"), problems);
+        }
     }
 
     fn keys(&self, pointer: &str) -> Vec<&str> {
@@ -187,6 +206,9 @@ impl Checker {
         let Some(schema) = schema::at(&self.schema, pointer) else {
             return Problem::error(format!("`{name}` is not right")).at(place, "");
         };
+        if secret::is_schema_of_one(schema) && !value.is_object() && !value.is_array() {
+            return secret::literal(doc, pointer);
+        }
         let is_date = doc.spans.dates.iter().any(|date| date == pointer);
         let kinds = kinds(schema);
         if is_date || !kinds.contains(&kind(value)) {
@@ -380,6 +402,11 @@ fn kinds(schema: &Json) -> Vec<&str> {
     }
     found.dedup();
     found
+}
+
+/// Whether a reference to a secret is one of the ways to write a value.
+fn may_be_secret(schema: &Json) -> bool {
+    secret::is_schema_of_one(schema) || schema["anyOf"].as_array().is_some_and(|any| any.iter().any(may_be_secret))
 }
 
 fn kind(value: &Json) -> &'static str {

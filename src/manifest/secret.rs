@@ -1,0 +1,69 @@
+//! References to secrets: where a value is found, and never the value itself (R53).
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
+
+use super::complaint::{Doc, dotted};
+use crate::problem::Problem;
+
+/// Where a secret is found: exactly one of an environment variable, a file, or a command that prints it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SecretRef {
+    /// The environment variable that holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), example = &"MEDIA_PASSWORD")]
+    pub env: Option<String>,
+    /// The file that holds it. One line break at its end is no part of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), example = &"/run/secrets/media-password")]
+    pub file: Option<String>,
+    /// A program, with its arguments, that prints it. No shell is between; one line break at the end is no part of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), example = ["pass", "show", "media/password"])]
+    pub command: Option<Vec<String>>,
+}
+
+/// The keys of a reference, of which exactly one is given.
+pub const KEYS: [&str; 3] = ["env", "file", "command"];
+
+/// Whether a schema is that of a reference, or also of one.
+pub fn is_schema_of_one(schema: &Json) -> bool {
+    KEYS.iter().all(|key| schema["properties"].get(key).is_some())
+}
+
+/// What is wrong with a value at a place where only a reference may stand.
+pub fn literal(doc: Doc<'_>, pointer: &str) -> Problem {
+    let name = dotted(pointer);
+    let last = name.rsplit('.').next().unwrap_or(&name);
+    Problem::error(format!("`{name}` is written into the manifest, and secrets are never literal"))
+        .rule("R53")
+        .at(doc.place(pointer), "")
+        .help(format!(
+            "say where it is found: `{last} = {{ env = \"NAME\" }}`, `{{ file = \"PATH\" }}` or \
+             `{{ command = [\"PROGRAM\", \"ARGUMENT\"] }}`"
+        ))
+        .hide()
+}
+
+/// What is wrong with a table that should be a reference, beyond its keys.
+pub fn check(doc: Doc<'_>, pointer: &str, table: &Json) -> Option<Problem> {
+    let name = dotted(pointer);
+    let given: Vec<_> = KEYS.into_iter().filter(|key| table.get(key).is_some()).collect();
+    let last = name.rsplit('.').next().unwrap_or(&name);
+    match given[..] {
+        [_] => None,
+        [] => Some(
+            Problem::error(format!("`{name}` does not say where the secret is found"))
+                .at(doc.place(pointer), "")
+                .help(format!("write `{last} = {{ env = \"NAME\" }}`, or `file` or `command`")),
+        ),
+        [first, second, ..] => Some(
+            Problem::error(format!("`{name}` has both `{first}` and `{second}`, and a secret is found in one place"))
+                .at(doc.place(&format!("{pointer}/{second}")), "")
+                .at(doc.place(&format!("{pointer}/{first}")), "")
+                .help("leave one of them out"),
+        ),
+    }
+}
