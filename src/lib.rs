@@ -22,7 +22,7 @@
 //! | command line | `cli`, `report` |
 //! | deeds | `apply`, `capture`, `verify`, `gather`, `watch`, `device` |
 //! | decision | `plan`, `record`, `diff`, `map` |
-//! | meaning | `manifest`, `resolve`, `media` |
+//! | meaning | `manifest`, `sequence`, `resolve`, `media` |
 //! | bytes | `write`, `patch`, `output`, `format`, `volume`, `layout`, `source`, `content`, `store` |
 //! | words | `problem`, `error`, `digest`, `size`, `date`, `firmware`, `inputs`, `progress`, `secret` |
 //!
@@ -54,6 +54,7 @@ pub mod record;
 pub mod report;
 pub mod resolve;
 pub mod secret;
+pub mod sequence;
 pub mod size;
 pub mod source;
 pub mod store;

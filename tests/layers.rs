@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: [(&str, &[&str]); 6] = [
     ("words", &["problem", "error", "digest", "firmware", "size", "date", "inputs", "progress", "secret"]),
     ("bytes", &["write", "patch", "output", "format", "volume", "layout", "source", "content", "store"]),
-    ("meaning", &["manifest", "resolve", "media"]),
+    ("meaning", &["manifest", "sequence", "resolve", "media"]),
     ("decision", &["plan", "record", "diff", "map"]),
     ("deeds", &["apply", "capture", "verify", "gather", "watch", "device"]),
     ("command line", &["cli", "report"]),

@@ -1,0 +1,53 @@
+//! What every step may say, and what is said of steps that the catalog does not have.
+
+use super::{Form, Key, choice};
+
+/// What every step and group may say.
+pub const COMMON: [(&str, &str); 7] = [
+    ("type", "What the step does, or `group`, or `include`."),
+    ("name", "Its name: 1 to 50 characters (R75)."),
+    ("description", "What it is for: 255 characters at most (R75)."),
+    ("disabled", "Whether it is passed over."),
+    ("continue-on-error", "Whether the sequence goes on when it fails."),
+    ("condition", "What has to hold for it to run."),
+    ("when", "Whether it is in the sequence at all: a condition such as `{{ site.code == 'BER' }}`."),
+];
+
+/// What every step that does something by itself may say.
+pub const OF_ACTIONS: [Key; 4] = [
+    Key::new("timeout", "Timeout", Form::Integer(1, 999), "After how many minutes it is stopped (R110)."),
+    Key::new("success-codes", "SuccessCodes", Form::Integers, "The exit codes that are a success (R112)."),
+    Key::new("retries", "RetryCount", Form::Integer(0, 5), "How often it is tried again (R114)."),
+    Key::new(
+        "variables",
+        "",
+        Form::Tables(&VARIABLES),
+        "Variables of the step that tsmedia does not know, as they were imported.",
+    ),
+];
+
+/// What a variable says that is kept as it was imported.
+const VARIABLES: [Key; 4] = [
+    Key::new("name", "", Form::Text(256), "The variable of the task sequence.").required(),
+    Key::new("property", "", Form::Text(256), "The property of the class.").required(),
+    Key::new("value", "", Form::Text(1 << 20), "Its value.").required(),
+    Key::new("hidden", "", Form::Boolean, "Whether it is marked as hidden.").or("false"),
+];
+
+/// What a step says that tsmedia does not know (`type = "foreign"`).
+pub const FOREIGN: [Key; 4] = [
+    Key::new("class", "", Form::Text(256), "The class of the step, with its prefix.").required(),
+    Key::new("command", "", Form::Text(1 << 20), "The command line that the engine runs."),
+    Key::new(
+        "runs-in",
+        "",
+        Form::Choice(&[
+            choice("windows-pe", "WinPE", "Windows PE."),
+            choice("full-os", "FullOS", "The full operating system."),
+            choice("any", "WinPEandFullOS", "Either."),
+        ]),
+        "Where it runs.",
+    )
+    .or("any"),
+    Key::new("variables", "", Form::Tables(&VARIABLES), "Its variables."),
+];

@@ -1,0 +1,181 @@
+//! What steps say, read by the keys of the catalog.
+
+use std::collections::BTreeMap;
+
+use crate::manifest::SecretRef;
+use crate::manifest::suggest::{nearest, one_of};
+use crate::manifest::tree::{Node, Value as Raw};
+use crate::problem::Problem;
+use crate::sequence::catalog::{Choice, Form, Key};
+use crate::sequence::{Value, Values};
+
+use super::is_hole;
+use super::table::{Reading, is_package};
+
+impl Reading<'_> {
+    /// What a table says of keys. What must be said and isn't is complained of.
+    pub fn values(&mut self, keys: &'static [Key]) -> Values {
+        let mut values = Values::new();
+        for key in keys {
+            match self.has(key.name) {
+                true => values.extend(self.value(key).map(|value| (key.name, value))),
+                false if key.is_required => {
+                    let purpose = key.doc.trim_end_matches('.').to_owned();
+                    self.missing(key.name, &example(&key.form), &lower(&purpose));
+                }
+                false => {}
+            }
+        }
+        values
+    }
+
+    fn value(&mut self, key: &'static Key) -> Option<Value> {
+        let name = key.name;
+        match key.form {
+            Form::Text(at_most) => self.text(name, at_most).map(Value::Text),
+            Form::Integer(least, most) => self.integer(name, (least, most)).map(Value::Integer),
+            Form::Boolean => self.boolean(name).map(Value::Boolean),
+            Form::Choice(choices) => self.choice(name, choices).map(Value::Text),
+            Form::Package => self.package(name).map(Value::Text),
+            Form::Application => self.required_text(name, 1024, "\"ScopeId_…/Application_…\"").map(Value::Text),
+            Form::Variable => self.variable(name).map(Value::Text),
+            Form::Secret => self.secret(name).map(Value::Secret),
+            Form::Texts => self
+                .each(name, |reading, node| match &node.value {
+                    Raw::String(text) => Some(text.clone()),
+                    _ => reading.wrong(name, node, "a list of texts", "[\"…\"]"),
+                })
+                .map(Value::Texts),
+            Form::Packages => self
+                .each(name, |reading, node| match node.as_str() {
+                    Some(text) if is_package(text) => Some(text.to_owned()),
+                    _ => reading.wrong(name, node, "a list of package IDs", "[\"BER00010\"]"),
+                })
+                .map(Value::Texts),
+            Form::Integers => self
+                .each(name, |reading, node| match node.value {
+                    Raw::Integer(number) => Some(number),
+                    _ => reading.wrong(name, node, "a list of whole numbers", "[0, 3010]"),
+                })
+                .map(Value::Integers),
+            Form::Map => self.map(name).map(Value::Map),
+            Form::Tables(keys) => Some(Value::Tables(self.tables(name, keys))),
+        }
+    }
+
+    /// Each value of a list; nothing if one of them is wrong.
+    fn each<T>(&mut self, key: &str, mut read: impl FnMut(&mut Self, &Node) -> Option<T>) -> Option<Vec<T>> {
+        let nodes = self.list(key);
+        let n_nodes = nodes.len();
+        let values: Vec<_> = nodes.iter().filter_map(|node| read(self, node)).collect();
+        (values.len() == n_nodes).then_some(values)
+    }
+
+    pub fn choice(&mut self, key: &str, choices: &[Choice]) -> Option<String> {
+        self.one_of(key, &choices.iter().map(|choice| choice.name).collect::<Vec<_>>())
+    }
+
+    /// Text that is one of a few words.
+    pub fn one_of(&mut self, key: &str, words: &[&str]) -> Option<String> {
+        let text = self.text(key, usize::MAX)?;
+        if words.contains(&text.as_str()) {
+            return Some(text);
+        }
+        let place = self.table.get(key)?.place.clone();
+        let list = one_of(words.iter().copied());
+        let help = match nearest(&text, words.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("write {list}"),
+        };
+        self.complain(Problem::error(format!("`{key}` must be {list}, not `{text}`")).at(place, "").help(help));
+        None
+    }
+
+    /// The name of a variable (R65).
+    fn variable(&mut self, key: &str) -> Option<String> {
+        let text = self.text(key, 256)?;
+        let is_right = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+        let is_first = |c: char| c.is_ascii_alphabetic() || c == '_';
+        if text.starts_with(is_first) && text.chars().all(is_right) {
+            return Some(text);
+        }
+        let place = self.table.get(key)?.place.clone();
+        let message = format!("`{text}` cannot be the name of a variable");
+        let help = "letters, digits, `_` and `-`, beginning with a letter";
+        self.complain(Problem::error(message).rule("R65").at(place, "").help(help));
+        None
+    }
+
+    fn secret(&mut self, key: &str) -> Option<SecretRef> {
+        let node = self.get(key)?;
+        if is_hole(node) {
+            return None;
+        }
+        match serde_json::from_value(node.to_json()) {
+            Ok(reference) if node.as_table().is_some() => Some(reference),
+            _ => {
+                let message = match node.as_str() {
+                    Some(_) => format!("`{key}` is a secret, and secrets are never literal"),
+                    None => format!("`{key}` must be a reference to a secret"),
+                };
+                let help = format!("write `{key} = {{ env = \"NAME\" }}`, or `file` or `command` in place of `env`");
+                self.complain(Problem::error(message).rule("R53").at(node.place.clone(), "").help(help));
+                None
+            }
+        }
+    }
+
+    fn map(&mut self, key: &str) -> Option<BTreeMap<String, String>> {
+        let node = self.get(key)?;
+        let Some(table) = node.as_table() else {
+            return self.wrong(key, node, "a table", "{ Name = \"value\" }");
+        };
+        let mut map = BTreeMap::new();
+        for entry in &table.0 {
+            match &entry.node.value {
+                Raw::String(text) => drop(map.insert(entry.name.clone(), text.clone())),
+                _ => self.wrong(&entry.name, &entry.node, "text", "\"…\"")?,
+            }
+        }
+        Some(map)
+    }
+
+    fn tables(&mut self, key: &str, keys: &'static [Key]) -> Vec<Values> {
+        let nodes = self.list(key);
+        let mut tables = Vec::new();
+        for (index, node) in nodes.iter().enumerate() {
+            let place = format!("{}{key}/{index}", self.prefix);
+            self.written.parts.insert(place.clone(), node.place.clone());
+            let what = format!("an entry of `{key}`");
+            let Some(mut table) = Reading::new(node, &what, self.written, self.problems) else { continue };
+            table.prefix = format!("{place}/");
+            tables.push(table.values(keys));
+            table.finish(&keys.iter().map(|key| key.name).collect::<Vec<_>>());
+        }
+        tables
+    }
+}
+
+/// A value to be typed as it stands.
+fn example(form: &Form) -> String {
+    let example = match form {
+        Form::Choice(choices) => return format!("\"{}\"", choices.first().map_or("…", |choice| choice.name)),
+        Form::Text(_) | Form::Application => "\"…\"",
+        Form::Integer(..) => "1",
+        Form::Boolean => "true",
+        Form::Package => "\"BER00010\"",
+        Form::Secret => "{ env = \"NAME\" }",
+        Form::Variable => "\"Name\"",
+        Form::Texts => "[\"…\"]",
+        Form::Packages => "[\"BER00010\"]",
+        Form::Integers => "[0, 3010]",
+        Form::Map => "{ Name = \"value\" }",
+        Form::Tables(_) => "[{ … }]",
+    };
+    example.into()
+}
+
+fn lower(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}
