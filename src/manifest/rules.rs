@@ -121,11 +121,20 @@ fn output(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     if prestaged::is_one(doc) {
         return;
     }
-    if doc.get("/output/spanning") == Some(&Json::Bool(true)) && doc.str("/media/kind") == Some("bootable") {
+    let undivided = if doc.str("/output/format") == Some("usb") {
+        Some(("sticks: what does not fit on one is refused", "/output/format", "the form"))
+    } else if doc.str("/media/kind") == Some("bootable") {
+        Some(("bootable media, which are one disc", "/media/kind", "the kind"))
+    } else {
+        None
+    };
+    if let Some((what, place, words)) = undivided
+        && doc.get("/output/spanning") == Some(&Json::Bool(true))
+    {
         problems.push(
-            Problem::warning("`output.spanning` has no effect on bootable media, which are one disc")
+            Problem::warning(format!("`output.spanning` has no effect on {what}"))
                 .at(doc.place("/output/spanning"), "")
-                .at(doc.place("/media/kind"), "the kind")
+                .at(doc.place(place), words)
                 .help("leave it out"),
         );
     }
