@@ -19,17 +19,18 @@ pub struct Error {
     message: String,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
     help: Option<String>,
+    subject: Option<String>,
 }
 
 impl Error {
     /// An error with nothing below it.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), cause: None, help: None }
+        Self { message: message.into(), cause: None, help: None, subject: None }
     }
 
     /// A failed operation on a file; `doing` is a present participle such as "reading".
     pub fn io(doing: &str, path: &Utf8Path, cause: io::Error) -> Self {
-        Self { message: format!("{doing} `{path}`"), cause: Some(Box::new(cause)), help: None }
+        Self { cause: Some(Box::new(cause)), ..Self::new(format!("{doing} `{path}`")) }
     }
 
     /// The same error with the error that led to it.
@@ -42,6 +43,17 @@ impl Error {
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+
+    /// The same error of one of several things that were wanted at once: its path among them.
+    pub fn about(mut self, subject: impl Into<String>) -> Self {
+        self.subject = Some(subject.into());
+        self
+    }
+
+    /// Which of the things that were wanted at once it is of, if it is of one.
+    pub fn subject(&self) -> Option<&str> {
+        self.subject.as_deref()
     }
 
     /// The advice, if there is any.

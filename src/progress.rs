@@ -1,6 +1,8 @@
 //! How far a deed has come, and whether it should stop. Shared between the thread that works and the one
 //! that shows; this module shows nothing itself.
 
+use std::fmt;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::error::{Error, Result};
@@ -49,5 +51,36 @@ impl Progress {
     /// Fails when somebody asked the deed to stop: to be called at every step.
     pub fn go_on(&self) -> Result<()> {
         if self.is_cancelled() { Err(Error::new("interrupted")) } else { Ok(()) }
+    }
+}
+
+/// Whoever shows how far deeds have come that take long among others that don't, and asks them to stop: nobody, unless
+/// told otherwise.
+#[derive(Clone, Default)]
+pub struct Audience(Option<Rc<Show>>);
+
+type Show = dyn Fn(&str, IsLong, &mut dyn FnMut(&Progress));
+
+/// Whether a deed takes minutes rather than seconds, so that a log should say it too.
+pub type IsLong = bool;
+
+impl Audience {
+    /// One that has a deed done, whose words it is given and whether it is a long one, and shows how far it has come.
+    pub fn new(show: impl Fn(&str, IsLong, &mut dyn FnMut(&Progress)) + 'static) -> Self {
+        Self(Some(Rc::new(show)))
+    }
+
+    /// Does a deed before this audience. `doing` says what it is, such as "copying `x`".
+    pub fn watch<T>(&self, doing: &str, is_long: IsLong, deed: impl FnOnce(&Progress) -> Result<T>) -> Result<T> {
+        let Some(show) = &self.0 else { return deed(&Progress::default()) };
+        let (mut deed, mut result) = (Some(deed), None);
+        show(doing, is_long, &mut |progress| result = deed.take().map(|deed| deed(progress)));
+        result.unwrap_or_else(|| Err(Error::new(format!("{doing}: it was not done"))))
+    }
+}
+
+impl fmt::Debug for Audience {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Audience" } else { "Nobody" })
     }
 }

@@ -30,11 +30,12 @@ use crate::format::partitions::Scheme;
 use crate::format::wim::Architecture;
 use crate::inputs::Inputs;
 use crate::manifest::{
-    ExtraFile, Kind, LargeFiles, Manifest, MediaTable, OutputFormat, PartitionTable, Rendered, suggest,
+    Capacity, ExtraFile, Kind, LargeFiles, Manifest, MediaTable, OutputFormat, PartitionTable, Rendered, suggest,
 };
 use crate::media::{self, Media};
 use crate::output::{Entry, Form, lists};
 use crate::problem::{Place, Problem, Problems};
+use crate::progress::Audience;
 use crate::store::Objects;
 use crate::volume::{Folder, Misplaced, Node};
 
@@ -49,6 +50,7 @@ pub struct Resolver {
     walked: HashMap<Utf8PathBuf, Arc<Walked>>,
     wims: HashMap<Utf8PathBuf, Rc<KnownWim>>,
     cache: Option<Rc<Objects>>,
+    audience: Audience,
     inputs: Inputs,
     secrets: Secrets,
 }
@@ -81,6 +83,7 @@ impl Resolver {
             entries,
             pointers,
             architecture: None,
+            is_unsure: false,
         };
         let boot = draft.add_boot(date);
         draft.add_content();
@@ -108,6 +111,10 @@ impl Resolver {
             values: rendered.values().to_vec(),
             discs: Vec::new(),
         };
+        if draft.is_unsure {
+            // How much it will be is not known yet.
+            media.capacity = Capacity::Unlimited;
+        }
         draft.fit(&mut media);
         (draft.problems.n_errors_told() == n_errors).then_some(media)
     }
@@ -115,6 +122,11 @@ impl Resolver {
     /// Goes by what this cache knows of WIM files, for what is resolved from now on.
     pub fn use_cache(&mut self, cache: Objects) {
         self.cache = Some(Rc::new(cache));
+    }
+
+    /// Does before somebody what takes long, from now on.
+    pub fn use_audience(&mut self, audience: Audience) {
+        self.audience = audience;
     }
 
     /// What was looked at, or would have been if it were there; outputs are looked at too.
@@ -131,7 +143,7 @@ impl Resolver {
         if let Some(wim) = self.wims.get(path) {
             return Ok(Rc::clone(wim));
         }
-        let wim = Rc::new(KnownWim::open(path, self.cache.clone())?);
+        let wim = Rc::new(KnownWim::open(path, self.cache.clone())?.before(self.audience.clone()));
         self.wims.insert(path.to_owned(), Rc::clone(&wim));
         Ok(wim)
     }
@@ -163,6 +175,9 @@ struct Draft<'a> {
     pointers: Vec<String>,
     /// The processors that the boot image says it is for.
     architecture: Option<Architecture>,
+    /// Whether something on it has to be made first, and nothing may be written now: then neither its length is known
+    /// nor what becomes of it.
+    is_unsure: bool,
 }
 
 impl Draft<'_> {

@@ -37,6 +37,8 @@ mod reasons;
 mod saved;
 #[path = "cli/sets.rs"]
 mod sets;
+#[path = "cli/solid.rs"]
+mod solid;
 #[path = "cli/speech.rs"]
 mod speech;
 #[path = "cli/watch.rs"]

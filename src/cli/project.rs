@@ -105,7 +105,7 @@ fn render_noting(
 /// and there is nothing to go on with.
 pub(super) fn load(arguments: &ManifestArguments, screen: &Screen) -> Result<Option<Vec<Project>>> {
     let mut problems = Problems::default();
-    let projects = resolve_noting(arguments, &mut problems, &mut Inputs::default())?;
+    let projects = resolve_noting(arguments, &mut problems, &mut Inputs::default(), screen)?;
     // What is worth knowing is for `check` to say, not for every run.
     problems.drop_notes();
     if problems.has_errors() && screen.json {
@@ -126,11 +126,15 @@ pub(super) fn resolve_noting(
     arguments: &ManifestArguments,
     problems: &mut Problems,
     inputs: &mut Inputs,
+    screen: &Screen,
 ) -> Result<Vec<Project>> {
     let mut resolver = Resolver::default();
+    resolver.use_audience(screen.audience());
     let projects = resolve_with(&mut resolver, arguments, problems, inputs, |cache| cache);
     inputs.extend(resolver.inputs());
     resolver.remember();
+    // What was stopped is no fault of the manifest.
+    screen.progress().go_on()?;
     projects
 }
 

@@ -12,10 +12,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::Outcome;
 use crate::error::{Error, Result};
 use crate::problem::Problems;
-use crate::progress::Progress;
+use crate::progress::{Audience, Progress};
 use crate::report::{self, Look};
 
 /// Standard output and standard error, and what they can show.
+#[derive(Clone)]
 pub(super) struct Screen {
     /// Whether the user asked for JSON.
     pub json: bool,
@@ -96,9 +97,21 @@ impl Screen {
         let _ = ctrlc::set_handler(move || progress.cancel());
     }
 
+    /// Whoever shows long deeds among others: where there is no bar, a line says what takes minutes.
+    pub fn audience(&self) -> Audience {
+        let screen = self.clone();
+        Audience::new(move |doing, is_long, deed| {
+            if is_long && !screen.is_terminal {
+                screen.say(doing);
+            }
+            screen.watch(doing, deed);
+        })
+    }
+
     /// Does a long deed, showing how far it has come. Ctrl-C asks it to stop.
-    pub fn watch<T>(&self, doing: &str, deed: impl FnOnce(&Progress) -> Result<T>) -> Result<T> {
+    pub fn watch<T>(&self, doing: &str, deed: impl FnOnce(&Progress) -> T) -> T {
         self.heed_interrupt();
+        self.progress.start(0);
         if !self.is_terminal {
             return deed(&self.progress);
         }

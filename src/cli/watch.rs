@@ -46,12 +46,12 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let mut watch = Watch::new(arguments.poll);
     let mut last = Said::Nothing;
     loop {
-        let mut round = Round::read(arguments);
+        let mut round = Round::read(arguments, screen);
         for _ in 1..MAX_READINGS {
             if !watch.arm(&round.inputs) {
                 break;
             }
-            round = Round::read(arguments);
+            round = Round::read(arguments, screen);
         }
         if let Some(notice) = watch.take_notice() {
             screen.warning(&notice);
@@ -82,9 +82,9 @@ struct Round {
 }
 
 impl Round {
-    fn read(arguments: &Arguments) -> Self {
+    fn read(arguments: &Arguments, screen: &Screen) -> Self {
         let (mut inputs, mut problems) = (Inputs::default(), Problems::default());
-        let projects = project::resolve_noting(&arguments.manifests, &mut problems, &mut inputs);
+        let projects = project::resolve_noting(&arguments.manifests, &mut problems, &mut inputs, screen);
         problems.drop_notes();
         Self { inputs, problems, projects }
     }
@@ -93,6 +93,7 @@ impl Round {
     fn work(self, arguments: &Arguments, last: &Said, screen: &Screen) -> Result<Said> {
         let projects = match self.projects {
             Ok(projects) => projects,
+            Err(_) if screen.progress().is_cancelled() => return Ok(Said::Nothing),
             Err(error) => return failed(&error, last, screen),
         };
         let text = report::json(&self.problems).to_string();

@@ -14,6 +14,7 @@ pub mod header;
 pub mod integrity;
 mod library;
 pub mod metadata;
+mod reexport;
 mod resource;
 mod seal;
 mod split;
@@ -24,6 +25,7 @@ pub mod xml;
 
 use std::fmt;
 use std::fs::File;
+use std::os::unix::fs::FileExt;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
@@ -31,6 +33,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 
 pub use edit::Edit;
+pub use reexport::{recipe, reexport};
 pub use split::PartNames;
 pub use structure::Structure;
 
@@ -160,6 +163,13 @@ impl Wim {
     /// The path that it was opened by.
     pub fn path(&self) -> &Utf8Path {
         &self.path
+    }
+
+    /// Whether its header says that contents may be compressed together.
+    pub fn may_be_solid(&self) -> Result<bool> {
+        let mut bytes = [0; header::HEADER_LEN];
+        self.file.read_exact_at(&mut bytes, 0).map_err(|cause| Error::io("reading", &self.path, cause))?;
+        Ok(header::Header::parse(&bytes).is_some_and(|header| header.version != header::VERSION))
     }
 
     /// What its header says.

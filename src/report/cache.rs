@@ -16,10 +16,10 @@ pub fn cache(caches: &[Contents]) -> String {
         // Writing to a string can't fail.
         let _ = writeln!(text, "{root}: {}, objects at most {limit}", Size(cache.len()));
         let what = format!("{}, {}", counted(*n_files, "file"), counted(*n_outputs, "finished output"));
-        let _ = writeln!(text, "  {:10} {what} ({})", "digests", Size(*memo_len));
+        let _ = writeln!(text, "  {:11} {what} ({})", "digests", Size(*memo_len));
         for held in objects {
             let what = counted(held.n_objects, "object");
-            let _ = writeln!(text, "  {:10} {what} ({})", held.kind.as_str(), Size(held.len));
+            let _ = writeln!(text, "  {:11} {what} ({})", held.kind.as_str(), Size(held.len));
         }
     }
     text

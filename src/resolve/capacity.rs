@@ -5,7 +5,7 @@
 //! capacity is laid out.
 
 use super::Draft;
-use super::parts::is_wim;
+use super::parts::{Parted, is_wim};
 use crate::error::Result;
 use crate::manifest::{Capacity, Kind};
 use crate::media::Media;
@@ -50,9 +50,14 @@ impl Draft<'_> {
                     return;
                 }
                 Ok(Err(TooLarge::File(path, _))) if is_wim(&path) => {
-                    if let Err(error) = self.split_wim(media, &path, capacity) {
-                        let pointer = self.pointer_of(&path).unwrap_or_else(|| CAPACITY.into());
-                        return self.failed(&error, &pointer);
+                    let pointer = self.pointer_of(&path).unwrap_or_else(|| CAPACITY.into());
+                    match self.split_wim(media, &path, capacity) {
+                        Ok(parted) => self.note_parted(&path, &parted, &pointer),
+                        Err(error) => return self.failed(&error, &pointer),
+                    }
+                    if self.is_unsure {
+                        media.capacity = Capacity::Unlimited;
+                        return;
                     }
                 }
                 Ok(Err(too_large)) => return self.set_is_too_small(media, capacity, too_large),
@@ -63,7 +68,7 @@ impl Draft<'_> {
 
     /// Puts parts of a WIM file in its place: a quarter of a disc each, so that discs can be filled with them, or more
     /// where a file in it takes more.
-    fn split_wim(&mut self, media: &mut Media, path: &str, capacity: Size) -> Result<()> {
+    fn split_wim(&mut self, media: &mut Media, path: &str, capacity: Size) -> Result<Parted> {
         let room = set::file_room(media, capacity)?;
         self.resolver.put_parts(&mut media.root, path, &[room / 4, room / 2], room)
     }

@@ -5,7 +5,7 @@ use std::mem;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::boot::{self, BootFiles, BootSource, Missing, NoBootFiles, Note, Wanted};
-use super::wim::KnownWim;
+use super::wim::{BootImage, KnownWim};
 use super::{Draft, tree};
 use crate::date::Date;
 use crate::firmware::Firmware;
@@ -19,6 +19,9 @@ const BOOT_IMAGE_PATH: &str = "sources/boot.wim";
 
 /// The boot image in the manifest.
 pub(super) const IMAGE: &str = "/boot/image/file";
+
+/// What follows a note on what is made of a WIM file, where nothing may be written.
+pub(super) const LATER: &str = " by whatever comes after `check`; how long it becomes is known then";
 
 const FILES: &str = "/boot/files";
 const FIRMWARE: &str = "/boot/firmware";
@@ -82,12 +85,56 @@ impl Draft<'_> {
             return;
         }
         match wim.boot_image(index, &additions, date) {
-            Ok(None) => {}
-            Ok(Some(content)) => {
+            Ok(BootImage::AsItIs) => {}
+            Ok(BootImage::Made(content)) => {
                 self.root.replace(BOOT_IMAGE_PATH, content);
+                if wim.facts().packed.is_some() {
+                    self.note_reexported(wim, "");
+                }
             }
-            Err(error) => self.failed(&error, IMAGE),
+            Ok(BootImage::Later) => {
+                self.is_unsure = true;
+                self.note_reexported(wim, LATER);
+            }
+            Err(error) => {
+                let pointer = error.subject().and_then(|path| self.boot_file_of(path));
+                self.failed(&error, &pointer.unwrap_or_else(|| IMAGE.into()));
+            }
         }
+    }
+
+    fn note_reexported(&mut self, wim: &KnownWim, when: &str) {
+        let is = if wim.is_solid() { "is solid" } else { "is compressed by LZMS" };
+        let message = format!(
+            "`{}` {is}, which no boot manager reads: its image is re-exported as LZX, once, into the cache{when}",
+            wim.path()
+        );
+        self.problems.add(Problem::note(message).at(self.place(IMAGE), ""));
+    }
+
+    /// Where the manifest puts something at a path in the boot image.
+    fn boot_file_of(&mut self, path: &str) -> Option<String> {
+        let files = self.rendered.manifest.boot.file.iter().enumerate().filter(|(_, file)| file.when);
+        let found = files.filter(|(at, file)| {
+            let source = self.rendered.path_at(&format!("/boot/file/{at}/source"), &file.source);
+            let target = file.path.trim_end_matches('/');
+            let within = match path.get(target.len()..) {
+                _ if target == "." => path,
+                // What is in the way of a folder on the way.
+                None => {
+                    let start = target.get(..path.len()).filter(|_| target[path.len()..].starts_with('/'));
+                    return start.is_some_and(|start| start.eq_ignore_ascii_case(path));
+                }
+                Some(within) if path[..target.len()].eq_ignore_ascii_case(target) => within.trim_start_matches('/'),
+                _ => return false,
+            };
+            // Several may go into one folder: then it is the one that has it.
+            match source.is_dir() {
+                true => source.join(within).exists(),
+                false => within.is_empty() || source.file_name() == Some(within),
+            }
+        });
+        found.collect::<Vec<_>>().pop().map(|(at, _)| format!("/boot/file/{at}/source"))
     }
 
     /// UEFI starts programs of its own width only, and nearly all of it is that of 64-bit processors.

@@ -3,8 +3,8 @@
 use std::mem;
 
 use super::Draft;
-use super::parts::is_wim;
-use super::start::IMAGE;
+use super::parts::{Parted, is_wim};
+use super::start::{IMAGE, LATER};
 use crate::format::fat::MAX_FILE_LEN;
 use crate::format::stick::{is_content, is_too_large};
 use crate::manifest::{LargeFiles, OutputFormat};
@@ -64,9 +64,26 @@ impl Draft<'_> {
         let mut root = mem::take(&mut self.root);
         let split = self.resolver.put_parts(&mut root, path, &[], PART_LEN);
         self.root = root;
-        if let Err(error) = split {
-            self.failed(&error, &self.origin_of(path));
+        let pointer = self.origin_of(path);
+        match split {
+            Ok(parted) => self.note_parted(path, &parted, &pointer),
+            Err(error) => self.failed(&error, &pointer),
         }
+    }
+
+    /// Says that a file is not divided as it is.
+    pub(super) fn note_parted(&mut self, path: &str, parted: &Parted, pointer: &str) {
+        let when = match parted {
+            Parted::AsItIs => return,
+            Parted::Reexported => "",
+            Parted::Later => {
+                self.is_unsure = true;
+                LATER
+            }
+        };
+        let message =
+            format!("`{path}` is solid and can't be divided: it is re-exported as LZX, once, into the cache{when}");
+        self.problems.add(Problem::note(message).at(self.place(pointer), "comes from here"));
     }
 
     /// A file that is too large for FAT32, at the line that names it.

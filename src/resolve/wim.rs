@@ -7,6 +7,7 @@
 mod derived;
 mod parts;
 mod recipe;
+mod reexported;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeMap;
@@ -17,9 +18,13 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use crate::content::{Content, Stat};
+pub use derived::BootImage;
+pub use reexported::Packed;
+
+use crate::content::{Content, SourceFile, Stat};
 use crate::error::{Error, Result};
 use crate::format::wim::{Wim, WimImageFacts};
+use crate::progress::Audience;
 use crate::store::{Key, Kind, Objects, ReadingSince};
 
 /// A WIM file that need not be open.
@@ -33,6 +38,9 @@ pub struct KnownWim {
     opened: OnceCell<(Wim, Option<ReadingSince>)>,
     is_news: Cell<bool>,
     cache: Option<Rc<Objects>>,
+    audience: Audience,
+    /// What was made of it, by the image that it holds; none for all of them.
+    made: RefCell<BTreeMap<Option<u32>, SourceFile>>,
 }
 
 /// The contents of files that were asked for, by image and path; none where there is no file.
@@ -48,6 +56,8 @@ pub struct Facts {
     pub boot_index: Option<u32>,
     /// What each image says of itself, in their order.
     pub images: Vec<WimImageFacts>,
+    /// What nothing can start from as it is.
+    pub packed: Option<Packed>,
 }
 
 /// What is remembered, but for the contents of files: they follow, one after the other.
@@ -62,7 +72,7 @@ struct Remembered {
 }
 
 /// Raised when what is remembered is written or meant in another way.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// The length of what is remembered comes first.
 const PREFIX_LEN: usize = 8;
 
@@ -80,13 +90,20 @@ impl KnownWim {
             None => {
                 let since = cache.as_ref().and_then(|cache| cache.start_reading());
                 let wim = Wim::open(path)?;
-                let facts = Facts { boot_index: wim.facts().boot_index, images: wim.images() };
+                let packed = reexported::packed(&wim, &SourceFile { path: path.to_owned(), stat })?;
+                let facts = Facts { boot_index: wim.facts().boot_index, images: wim.images(), packed };
                 (facts, Files::new(), Folders::new(), OnceCell::from((wim, since)))
             }
         };
         let is_news = Cell::new(opened.get().is_some());
         let (files, folders) = (RefCell::new(files), RefCell::new(folders));
-        Ok(Self { path: path.to_owned(), stat, facts, files, folders, opened, is_news, cache })
+        let (audience, made) = (Audience::default(), RefCell::default());
+        Ok(Self { path: path.to_owned(), stat, facts, files, folders, opened, is_news, cache, audience, made })
+    }
+
+    /// The same before somebody who shows how far long deeds have come.
+    pub fn before(self, audience: Audience) -> Self {
+        Self { audience, ..self }
     }
 
     /// The path that it was named by.
@@ -304,12 +321,13 @@ mod tests {
             additions.insert(path, Content::file(file)).unwrap();
             additions
         };
-        let key = |content: Option<Content>| match content {
-            Some(Content::Source(source)) => source.key(),
+        let key = |image: BootImage| match image {
+            BootImage::Made(Content::Source(source)) => source.key(),
             other => panic!("{other:?}"),
         };
         let first = scratch.open();
-        assert!(first.boot_image(1, &crate::volume::Folder::default(), date).unwrap().is_none(), "it is one as it is");
+        let as_it_is = first.boot_image(1, &crate::volume::Folder::default(), date).unwrap();
+        assert!(matches!(as_it_is, BootImage::AsItIs));
         while !scratch
             .cache()
             .start_reading()

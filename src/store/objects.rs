@@ -22,6 +22,7 @@ use super::{Now, ask_time, is_before, prepare};
 use crate::content::{SourceFile, Stat};
 use crate::digest::{Asked, Digest, Digests, Hasher, Sha256};
 use crate::error::{Error, Result};
+use crate::progress::Progress;
 use crate::size::Size;
 use crate::write::{Disk, IfBusy, Temporary, replace};
 
@@ -44,16 +45,19 @@ pub const DEFAULT_LIMIT: Size = Size(20_000_000_000);
 pub enum Kind {
     /// What was read out of a WIM file: what it says of its images, and small files in them.
     WimReads,
+    /// A WIM file made of one whose contents are compressed together: what starts, or is split, can't be solid.
+    WimExports,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::WimReads];
+    pub const ALL: [Self; 2] = [Self::WimReads, Self::WimExports];
 
     /// The name of its folder.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::WimReads => "wim-reads",
+            Self::WimExports => "wim-exports",
         }
     }
 }
@@ -181,25 +185,42 @@ impl Objects {
         }
     }
 
-    /// An object as a file, made by `make` if it is not there. Whoever makes it writes into the temporary file or,
-    /// where a library wants a path, over its bytes at [`temporary_path`](crate::write::temporary_path).
+    /// Whether nothing is made here that is not there.
+    pub fn is_read_only(&self) -> bool {
+        self.is_read_only
+    }
+
+    /// An object as a file, if it is there.
     ///
     /// # Errors
     ///
-    /// When `make` fails, or the disk.
-    pub fn file(&self, key: &Key, make: impl FnOnce(&Temporary) -> Result<()>) -> Result<Object> {
+    /// When the disk fails.
+    pub fn find(&self, key: &Key) -> Result<Option<Object>> {
+        self.found(&self.path(key))
+    }
+
+    /// An object as a file, made by `make` if it is not there. Whoever makes it writes into the temporary file or,
+    /// where a library wants a path, over its bytes at [`temporary_path`](crate::write::temporary_path). Another
+    /// process that makes it is waited for.
+    ///
+    /// # Errors
+    ///
+    /// When `make` fails, or the disk, or somebody asks to stop.
+    pub fn file(&self, key: &Key, progress: &Progress, make: impl FnOnce(&Temporary) -> Result<()>) -> Result<Object> {
         let path = self.path(key);
         if let Some(object) = self.found(&path)? {
             return Ok(object);
         }
         prepare(&self.root)?;
-        let temporary = Temporary::create(&self.disk, &path, IfBusy::Wait)?;
+        let temporary = Temporary::create(&self.disk, &path, IfBusy::WaitUnless(progress))?;
         // Whoever was waited for may have made it.
         if let Some(object) = self.found(&path)? {
             return Ok(object);
         }
         make(&temporary)?;
+        progress.go_on()?;
         let digests = digests_of(temporary.file()).map_err(|error| temporary.failed(error))?;
+        progress.go_on()?;
         self.finish(temporary, digests)?;
         let object = self.found(&path)?;
         self.prune();
@@ -262,7 +283,9 @@ impl Objects {
             if stat.len != note.len || digests.ok() != Some(note.digests()) {
                 return Ok(None);
             }
-            self.write_note(path, &Note::new(&stat, note.digests()))?;
+            if !self.is_read_only {
+                self.write_note(path, &Note::new(&stat, note.digests()))?;
+            }
         }
         self.use_it(path);
         Ok(Some(Object { file: SourceFile { path: path.to_owned(), stat }, digests: note.digests() }))

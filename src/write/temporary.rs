@@ -6,12 +6,14 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::os::unix::fs::MetadataExt;
+use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::disk::Disk;
 use crate::content::Stat;
 use crate::error::{Error, Result};
+use crate::progress::Progress;
 
 /// A file being written, removed when dropped before it was [finished](Temporary::finish).
 #[derive(Debug)]
@@ -25,13 +27,18 @@ pub struct Temporary<'a> {
 }
 
 /// What to do when another process is writing the same file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum IfBusy {
+#[derive(Clone, Copy, Debug)]
+pub enum IfBusy<'p> {
     /// Wait for it: it writes a small file.
     Wait,
+    /// Wait until it is done, or somebody asks to stop: it makes what is wanted here too.
+    WaitUnless(&'p Progress),
     /// Fail: it writes a large one.
     Fail,
 }
+
+/// How often to see whether another process is done.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// Where a target is written until it is whole.
 pub fn temporary_path(target: &Utf8Path) -> Utf8PathBuf {
@@ -153,6 +160,13 @@ pub(super) fn lock(file: &File, target: &Utf8Path, if_busy: IfBusy) -> Result<()
     match (file.try_lock(), if_busy) {
         (Ok(()), _) => Ok(()),
         (Err(TryLockError::WouldBlock), IfBusy::Wait) => file.lock().map_err(failed),
+        (Err(TryLockError::WouldBlock), IfBusy::WaitUnless(progress)) => loop {
+            progress.go_on()?;
+            std::thread::sleep(ASK_AGAIN);
+            if !matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+                return Ok(());
+            }
+        },
         (Err(TryLockError::WouldBlock), IfBusy::Fail) => {
             Err(Error::new(format!("another process is writing `{target}`")).help("wait until it is done, or stop it"))
         }

@@ -228,7 +228,7 @@ fn visit(entry: &mut Entry, path: &str, show: &mut dyn FnMut(&str, &mut Entry)) 
 }
 
 /// The words for why wimlib ended, with what it said itself.
-fn words(ended: Ended, doing: &str) -> Error {
+pub(super) fn words(ended: Ended, doing: &str) -> Error {
     match ended {
         Ended::Interrupted => Error::new("interrupted"),
         Ended::Hibernated => Error::new(format!("{doing}: Windows sleeps on this volume (`hiberfil.sys` is in use)"))

@@ -22,6 +22,7 @@ use super::xml::ImageText;
 use crate::content::{Content, Pieced, Run, Source};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
+use crate::progress::Progress;
 use crate::source::OpenSource;
 
 impl Structure {
@@ -30,12 +31,12 @@ impl Structure {
     /// # Errors
     ///
     /// When an image is not there, its metadata is damaged, or contents are solid.
-    pub fn export(&self, indexes: &[u32], boot: Option<u32>) -> Result<Pieced> {
+    pub fn export(&self, indexes: &[u32], boot: Option<u32>, progress: &Progress) -> Result<Pieced> {
         let is_whole = indexes.iter().copied().eq(1..=self.header.n_images);
         if is_whole {
             return self.with_boot_index(boot);
         }
-        self.derive(indexes, boot, None, false)
+        self.derive(indexes, boot, None, false, progress)
     }
 
     /// This WIM with one of its images changed.
@@ -44,10 +45,19 @@ impl Structure {
     ///
     /// Those of [`export`](Self::export), when what is to be removed is not there, and when a file and a folder want
     /// the same place.
-    pub fn edit(&self, index: u32, edit: &Edit) -> Result<Pieced> {
+    pub fn edit(&self, index: u32, edit: &Edit, progress: &Progress) -> Result<Pieced> {
         let all: Vec<_> = (1..=self.header.n_images).collect();
         let boot = Some(self.header.boot_index).filter(|index| *index > 0);
-        self.derive(&all, boot, Some((index, edit)), true)
+        self.derive(&all, boot, Some((index, edit)), true, progress)
+    }
+
+    /// Whether one of its images can be changed so, which a solid one can't be itself.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`edit`](Self::edit) that have to do with the image.
+    pub fn check_edit(&self, index: u32, edit: &Edit, progress: &Progress) -> Result<()> {
+        edit.apply(&mut self.metadata(index)?, &mut Additions::default(), self.source().path(), index, progress)
     }
 
     /// The same images with another one to start: only the header is another.
@@ -62,7 +72,14 @@ impl Structure {
     }
 
     /// Puts images together. `in_place`: what stays is where it was, with holes where something went.
-    fn derive(&self, indexes: &[u32], boot: Option<u32>, edit: Option<(u32, &Edit)>, in_place: bool) -> Result<Pieced> {
+    fn derive(
+        &self,
+        indexes: &[u32],
+        boot: Option<u32>,
+        edit: Option<(u32, &Edit)>,
+        in_place: bool,
+        progress: &Progress,
+    ) -> Result<Pieced> {
         let path = self.source().path();
         if self.is_solid() {
             return Err(Error::new(format!("`{path}` has solid resources, which no single file can be taken out of"))
@@ -74,7 +91,7 @@ impl Structure {
             let mut metadata = self.metadata(*index)?;
             let edit = edit.filter(|(edited, _)| edited == index).map(|(_, edit)| edit);
             if let Some(edit) = edit {
-                edit.apply(&mut metadata, &mut additions, path, *index)?;
+                edit.apply(&mut metadata, &mut additions, path, *index, progress)?;
             }
             images.push((*index, metadata, edit));
         }
@@ -144,7 +161,8 @@ impl Structure {
         header.xml = new.add_bytes(xml.to_bytes());
         header.integrity = match &self.integrity {
             Some(old) => {
-                new.add_bytes(integrity::renewed(old, n_same, covered, &new.pieced(self, &header))?.to_bytes())
+                let whole = new.pieced(self, &header);
+                new.add_bytes(integrity::renewed(old, n_same, covered, &whole, progress)?.to_bytes())
             }
             None => Resource::default(),
         };
@@ -290,12 +308,12 @@ impl Assembly {
 }
 
 /// The SHA-1 of a range of something that is put together.
-pub(super) fn sha1_of(pieced: &Pieced, range: Range<u64>) -> Result<[u8; 20]> {
-    sha1_of_source(&Source::Pieced(pieced.clone()), range)
+pub(super) fn sha1_of(pieced: &Pieced, range: Range<u64>, progress: &Progress) -> Result<[u8; 20]> {
+    sha1_of_source(&Source::Pieced(pieced.clone()), range, progress)
 }
 
 /// The SHA-1 of a range of a source.
-pub(super) fn sha1_of_source(source: &Source, range: Range<u64>) -> Result<[u8; 20]> {
+pub(super) fn sha1_of_source(source: &Source, range: Range<u64>, progress: &Progress) -> Result<[u8; 20]> {
     let open = OpenSource::open(source)?;
     let mut hasher = Sha1::new();
     let mut block = vec![0; 1 << 20];
@@ -305,6 +323,8 @@ pub(super) fn sha1_of_source(source: &Source, range: Range<u64>) -> Result<[u8; 
         open.read(&mut block[..len], at)?;
         hasher.update(&block[..len]);
         at += len as u64;
+        progress.add(len as u64);
+        progress.go_on()?;
     }
     open.check()?;
     Ok(hasher.finalize().into())

@@ -12,6 +12,7 @@ use super::metadata::{Entry, Metadata};
 use crate::content::Content;
 use crate::date::Date;
 use crate::error::{Error, Result};
+use crate::progress::Progress;
 use crate::volume::{Folder, Node};
 use sha1::{Digest as _, Sha1};
 
@@ -43,13 +44,13 @@ impl Additions {
     }
 
     /// Reads a content for its SHA-1. That of an empty one is zeros, and it is not kept.
-    fn add(&mut self, content: &Content) -> Result<[u8; 20]> {
+    fn add(&mut self, content: &Content, progress: &Progress) -> Result<[u8; 20]> {
         if content.is_empty() {
             return Ok([0; 20]);
         }
         let sha1 = match content {
             Content::Bytes(bytes) => Sha1::digest(bytes).into(),
-            Content::Source(source) => sha1_of_source(source, 0..source.len())?,
+            Content::Source(source) => sha1_of_source(source, 0..source.len(), progress)?,
         };
         if self.known.insert(sha1) {
             self.contents.push((sha1, content.clone()));
@@ -66,6 +67,7 @@ impl Edit<'_> {
         additions: &mut Additions,
         wim: &Utf8Path,
         index: u32,
+        progress: &Progress,
     ) -> Result<()> {
         for path in self.removals {
             remove(&mut metadata.root, path)
@@ -74,8 +76,14 @@ impl Edit<'_> {
         let taken = |path: &str, what: &str| {
             Error::new(format!("`{path}` can't be put into image {index} of `{wim}`: {what} of that name is there"))
                 .help("give it another path in the image")
+                .about(path)
         };
-        put(&mut metadata.root, self.additions, "", self.date, additions, &taken)
+        let mut add = |path: &str, content: &Content| {
+            let sha1 = additions.add(content, progress).map_err(|error| error.about(path))?;
+            let name = path.rsplit('/').next().unwrap_or(path);
+            Ok(Entry::new_file(name, self.date, sha1))
+        };
+        put(&mut metadata.root, self.additions, "", self.date, &mut add, &taken)
     }
 }
 
@@ -91,7 +99,7 @@ fn put(
     folder: &Folder,
     prefix: &str,
     date: Date,
-    additions: &mut Additions,
+    add: &mut dyn FnMut(&str, &Content) -> Result<Entry>,
     taken: &dyn Fn(&str, &str) -> Error,
 ) -> Result<()> {
     for (name, node) in folder.iter() {
@@ -99,17 +107,17 @@ fn put(
         let there = into.child_mut(name.as_str());
         match (node, there) {
             (Node::Folder(folder), Some(there)) if there.has_children() => {
-                put(there, folder, &format!("{path}/"), date, additions, taken)?;
+                put(there, folder, &format!("{path}/"), date, add, taken)?;
             }
             (Node::Folder(_), Some(_)) => return Err(taken(&path, "a file or link")),
             (Node::Folder(folder), None) => {
                 let mut made = Entry::new_folder(name.as_str(), date);
-                put(&mut made, folder, &format!("{path}/"), date, additions, taken)?;
+                put(&mut made, folder, &format!("{path}/"), date, add, taken)?;
                 into.insert(made);
             }
             (Node::File(_), Some(there)) if there.is_folder() => return Err(taken(&path, "a folder")),
             (Node::File(content), there) => {
-                let mut made = Entry::new_file(name.as_str(), date, additions.add(content)?);
+                let mut made = add(&path, content)?;
                 if let Some(old) = there {
                     made.name.clone_from(&old.name);
                     made.security_id = old.security_id;

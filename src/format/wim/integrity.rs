@@ -10,6 +10,7 @@ use super::derive::sha1_of;
 use super::header::{HEADER_LEN, array_at};
 use crate::content::Pieced;
 use crate::error::Result;
+use crate::progress::Progress;
 
 /// How much one SHA-1 is of, in files that others make too.
 pub const CHUNK_LEN: u64 = 10 << 20;
@@ -51,10 +52,10 @@ impl Integrity {
 
 /// The table of a WIM that was made of one with the table `old`: up to `n_same` their bytes are the same, and its table
 /// of resources ends at `end`. Only the rest is read.
-pub(super) fn renewed(old: &Integrity, n_same: u64, end: u64, new: &Pieced) -> Result<Integrity> {
+pub(super) fn renewed(old: &Integrity, n_same: u64, end: u64, new: &Pieced, progress: &Progress) -> Result<Integrity> {
     let chunks = chunks(old.chunk_len, end).enumerate().map(|(at, range)| match old.chunks.get(at) {
         Some(sha1) if range.end <= n_same && range.end - range.start == old.chunk_len => Ok(*sha1),
-        _ => sha1_of(new, range),
+        _ => sha1_of(new, range, progress),
     });
     Ok(Integrity { chunk_len: old.chunk_len, chunks: chunks.collect::<Result<_>>()? })
 }

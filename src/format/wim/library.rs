@@ -278,6 +278,12 @@ fn compression_type(compression: Compression) -> Option<sys::wimlib_compression_
     }
 }
 
+/// The library's own version, which what it compresses may depend on.
+pub(super) fn version() -> u32 {
+    // SAFETY: it takes nothing and always gives a number.
+    unsafe { sys::wimlib_get_version() }
+}
+
 /// The compression of a number in a header.
 pub(super) fn compression(number: u32) -> Option<Compression> {
     match number {

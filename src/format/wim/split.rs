@@ -12,6 +12,7 @@ use super::structure::Structure;
 use super::table::{Blob, table_to_bytes};
 use crate::content::Pieced;
 use crate::error::{Error, Result};
+use crate::progress::Progress;
 use crate::size::Size;
 
 /// The names of the parts of a WIM.
@@ -40,17 +41,20 @@ impl Structure {
     /// # Errors
     ///
     /// When a content alone takes more than a part, contents are solid, or there would be more than 65,535 parts.
-    pub fn split(&self, part_len: u64) -> Result<Vec<Pieced>> {
+    pub fn split(&self, part_len: u64, progress: &Progress) -> Result<Vec<Pieced>> {
         let path = self.source().path();
         if self.is_solid() {
             return Err(Error::new(format!("`{path}` has solid resources, which can't be divided between files"))
                 .help(format!("make a usual WIM of it: `wimlib-imagex export {path} all NEW.wim --compress=LZX`")));
         }
         let parts = self.shares(part_len)?;
+        if self.integrity.is_some() {
+            progress.start(self.source().len());
+        }
         let n_parts = u16::try_from(parts.len())
             .map_err(|_| Error::new(format!("`{path}` would be split into {} parts", parts.len())))?;
         let guid = guid(&[&self.header.guid, &part_len.to_le_bytes(), &n_parts.to_le_bytes()]);
-        (1..=n_parts).zip(parts).map(|(part, blobs)| self.part(part, n_parts, guid, blobs)).collect()
+        (1..=n_parts).zip(parts).map(|(part, blobs)| self.part((part, n_parts), guid, blobs, progress)).collect()
     }
 
     /// The resources of each part.
@@ -97,7 +101,10 @@ impl Structure {
         Error::new(format!(
             "`{path}` can't be split into parts of {part}: {what} takes {len} in it, and can't be divided"
         ))
-        .help("take it out of the image, or allow larger files")
+        .help(
+            "take it out of the image, or allow larger files: a larger `capacity` of discs, or on a stick \
+             `large-files = \"ntfs\"`",
+        )
     }
 
     /// A content as the path of the first file that has it.
@@ -111,7 +118,13 @@ impl Structure {
         "a file".into()
     }
 
-    fn part(&self, part: u16, n_parts: u16, guid: [u8; 16], blobs: Vec<Blob>) -> Result<Pieced> {
+    fn part(
+        &self,
+        (part, n_parts): (u16, u16),
+        guid: [u8; 16],
+        blobs: Vec<Blob>,
+        progress: &Progress,
+    ) -> Result<Pieced> {
         let mut new = Assembly::new();
         let mut placed = Vec::with_capacity(blobs.len());
         for mut blob in blobs {
@@ -137,7 +150,7 @@ impl Structure {
         header.xml = new.add_bytes(self.xml.to_bytes());
         header.integrity = match &self.integrity {
             Some(old) => {
-                let table = integrity::renewed(old, 0, covered, &new.pieced(self, &header))?;
+                let table = integrity::renewed(old, 0, covered, &new.pieced(self, &header), progress)?;
                 new.add_bytes(table.to_bytes())
             }
             None => Resource::default(),

@@ -12,10 +12,11 @@ use super::integrity::Integrity;
 use super::library::{self, compression};
 use super::metadata::Metadata;
 use super::resource::{self, Packing, ReadAt};
-use super::table::{Blob, parse_table};
+use super::table::{Blob, parse_table, table_to_bytes};
 use super::xml::Xml;
 use super::{Compression, verify_it};
 use crate::content::{Run, Source, SourceFile};
+use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::source::OpenSource;
 
@@ -59,6 +60,14 @@ impl Structure {
     /// Whether some of its contents are compressed together, so that none can be taken out as it is.
     pub fn is_solid(&self) -> bool {
         self.blobs.iter().any(Blob::is_solid)
+    }
+
+    /// Tells its images from all others: two WIMs with the same have the same images of the same contents.
+    pub fn identity(&self) -> Digest {
+        let numbers = [self.header.version, self.header.flags, self.header.boot_index, self.integrity.is_some().into()];
+        let parts = [numbers.map(u32::to_le_bytes).concat(), table_to_bytes(&self.blobs), self.xml.to_bytes()];
+        let digests: Vec<u8> = parts.iter().flat_map(|part| Digest::of(part).0).collect();
+        Digest::of(&digests)
     }
 
     /// The metadata of the `index`-th image, from 1.

@@ -10,75 +10,111 @@ use crate::date::Date;
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::format::wim::{Edit, Structure};
+use crate::progress::Progress;
 use crate::store::{Key, Kind};
 use crate::volume::{Folder, Node};
 
 /// Raised when the same inputs are put together in another way, or what is remembered is written in another way.
 const VERSION: u64 = 2;
 
+/// A WIM file as a boot image.
+#[derive(Clone, Debug)]
+pub enum BootImage {
+    /// It is one.
+    AsItIs,
+    /// What is made of it.
+    Made(Content),
+    /// What is made of it by whoever may write to the cache, for it has to be compressed anew.
+    Later,
+}
+
 impl KnownWim {
-    /// The WIM file as a boot image: one that starts this image, with files put into it. None if it is one as it is.
+    /// The WIM file as a boot image: one that starts this image, with files put into it.
     ///
     /// # Errors
     ///
-    /// When it is damaged, holds solid resources, or can't take what is put into it.
-    pub fn boot_image(&self, index: u32, additions: &Folder, date: Date) -> Result<Option<Content>> {
-        let is_marked = self.facts().boot_index == Some(index);
+    /// When it is damaged, or can't take what is put into it.
+    pub fn boot_image(&self, index: u32, additions: &Folder, date: Date) -> Result<BootImage> {
         let is_edited = additions.iter().len() > 0;
+        let edit = Edit { additions, removals: &[], date };
+        let (file, index, is_marked) = match &self.facts.packed {
+            None => (self.itself(), index, self.facts.boot_index == Some(index)),
+            Some(_) => {
+                if is_edited && self.made_before(Some(index))?.is_none() {
+                    // What is wrong with it should not be told after minutes.
+                    let wim = Structure::read(Arc::new(Source::File(self.itself())))?;
+                    wim.check_edit(index, &edit, &Progress::default())?;
+                }
+                match self.reexported(Some(index))? {
+                    Some(file) if is_edited => (file, 1, true),
+                    Some(file) => return Ok(BootImage::Made(Content::pieced(self.named(file)))),
+                    None => return Ok(BootImage::Later),
+                }
+            }
+        };
         if is_marked && !is_edited {
-            return Ok(None);
+            return Ok(BootImage::AsItIs);
         }
-        let (made_of, inputs) = self.recipe(index, is_marked, additions, date);
+        let (made_of, inputs) = recipe(file, index, is_marked, additions, date);
         let key = Key::new(Kind::WimReads, &made_of);
         let known = self.cache.as_ref().and_then(|cache| recipe::parse(&cache.bytes(&key)?, &inputs, &self.path));
         if let Some(derived) = known.and_then(|known| known.into_iter().next()) {
-            return Ok(Some(Content::pieced(derived)));
+            return Ok(BootImage::Made(Content::pieced(derived)));
         }
         let since = self.cache.as_ref().and_then(|cache| cache.start_reading());
-        let mut wim = Structure::read(Arc::new(Source::File(inputs[0].clone())))?;
-        let mut derived = None;
-        let mut index = index;
-        if !is_marked {
-            let exported = wim.export(&[index], Some(1))?;
-            wim = Structure::read(Arc::new(Source::Pieced(exported.clone())))?;
-            (index, derived) = (1, Some(exported));
-        }
-        if is_edited {
-            derived = Some(wim.edit(index, &Edit { additions, removals: &[], date })?);
-        }
-        if let (Some(cache), Some(since), Some(derived)) = (&self.cache, since, &derived)
+        let wim = self.structure(inputs[0].clone())?;
+        let derived = self.read_for(&wim, |progress| {
+            if is_marked {
+                return wim.edit(index, &edit, progress);
+            }
+            let exported = wim.export(&[index], Some(1), progress)?;
+            match is_edited {
+                true => Structure::read(Arc::new(Source::Pieced(exported)))?.edit(1, &edit, progress),
+                false => Ok(exported),
+            }
+        })?;
+        if let (Some(cache), Some(since)) = (&self.cache, since)
             && inputs.iter().all(|input| since.is_lasting(&input.stat))
-            && let Some(bytes) = recipe::to_bytes(std::slice::from_ref(derived), &inputs)
+            && let Some(bytes) = recipe::to_bytes(std::slice::from_ref(&derived), &inputs)
         {
             cache.keep(&key, &bytes);
         }
-        Ok(derived.map(Content::pieced))
+        Ok(BootImage::Made(Content::pieced(derived)))
     }
 
-    /// Everything that decides what is put together, and the files that it is put together of.
-    fn recipe(&self, index: u32, is_marked: bool, additions: &Folder, date: Date) -> (Vec<u8>, Vec<SourceFile>) {
-        let mut inputs = vec![SourceFile { path: self.path.clone(), stat: self.stat }];
-        let mut made_of = b"boot image".to_vec();
-        let number = |number: u64, made_of: &mut Vec<u8>| made_of.extend(number.to_le_bytes());
-        for field in [VERSION, index.into(), is_marked.into(), date.unix()] {
-            number(field, &mut made_of);
+    /// Puts something together of a WIM, before those who wait where much of it is read: all of it may be for a new
+    /// integrity table.
+    pub(super) fn read_for<T>(&self, wim: &Structure, make: impl FnOnce(&Progress) -> Result<T>) -> Result<T> {
+        match wim.integrity {
+            Some(_) => self.audience.watch(&format!("reading `{}`", self.path), false, make),
+            None => make(&Progress::default()),
         }
-        made_of.extend(key_digest(SourceKey::File(self.stat)).0);
-        additions.visit(&mut |path, node| {
-            number(path.len() as u64, &mut made_of);
-            made_of.extend(path.as_bytes());
-            let digest = match node {
-                Node::Folder(_) => Digest([0; 32]),
-                Node::File(Content::Bytes(bytes)) => Digest::of(bytes),
-                Node::File(Content::Source(source)) => {
-                    inputs.extend_from_slice(source.files());
-                    key_digest(source.key())
-                }
-            };
-            made_of.extend(digest.0);
-        });
-        (made_of, inputs)
     }
+}
+
+/// Everything that decides what is put together, and the files that it is put together of.
+fn recipe(file: SourceFile, index: u32, is_marked: bool, additions: &Folder, date: Date) -> (Vec<u8>, Vec<SourceFile>) {
+    let mut made_of = b"boot image".to_vec();
+    let number = |number: u64, made_of: &mut Vec<u8>| made_of.extend(number.to_le_bytes());
+    for field in [VERSION, index.into(), is_marked.into(), date.unix()] {
+        number(field, &mut made_of);
+    }
+    made_of.extend(key_digest(SourceKey::File(file.stat)).0);
+    let mut inputs = vec![file];
+    additions.visit(&mut |path, node| {
+        number(path.len() as u64, &mut made_of);
+        made_of.extend(path.as_bytes());
+        let digest = match node {
+            Node::Folder(_) => Digest([0; 32]),
+            Node::File(Content::Bytes(bytes)) => Digest::of(bytes),
+            Node::File(Content::Source(source)) => {
+                inputs.extend_from_slice(source.files());
+                key_digest(source.key())
+            }
+        };
+        made_of.extend(digest.0);
+    });
+    (made_of, inputs)
 }
 
 fn key_digest(key: SourceKey) -> Digest {

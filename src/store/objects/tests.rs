@@ -44,9 +44,9 @@ fn what_is_kept_is_found_by_what_it_was_made_from() {
     let objects = scratch.open(10_000);
     assert_eq!(objects.bytes(&key("a")).unwrap(), b"made from a");
     assert_eq!(objects.bytes(&key("b")), None);
-    let file = objects.file(&key("c"), make("made from c")).unwrap();
+    let file = objects.file(&key("c"), &Progress::default(), make("made from c")).unwrap();
     assert_eq!(file.digests, Digests::of(b"made from c"));
-    let again = scratch.open(10_000).file(&key("c"), |_| panic!("it is there")).unwrap();
+    let again = scratch.open(10_000).file(&key("c"), &Progress::default(), |_| panic!("it is there")).unwrap();
     assert_eq!((again.file, again.digests), (file.file, file.digests));
     assert_eq!(objects.held()[0].n_objects, 2);
     let tag = fs::read_to_string(scratch.root.join("CACHEDIR.TAG")).unwrap();
@@ -60,7 +60,7 @@ fn a_library_may_write_over_the_bytes_at_the_temporary_path() {
         fs::write(crate::write::temporary_path(temporary.target()), b"by path").unwrap();
         Ok(())
     };
-    let object = scratch.open(10_000).file(&key("a"), by_path).unwrap();
+    let object = scratch.open(10_000).file(&key("a"), &Progress::default(), by_path).unwrap();
     assert_eq!(fs::read(&object.file.path).unwrap(), b"by path");
     assert_eq!(object.digests, Digests::of(b"by path"));
 }
@@ -92,7 +92,7 @@ fn what_passes_the_limit_by_itself_is_not_kept_unless_a_file_is_needed() {
     let objects = scratch.open(5);
     objects.keep(&key("a"), b"too long");
     assert_eq!(objects.held()[0].n_objects, 0);
-    let object = objects.file(&key("a"), make("too long")).unwrap();
+    let object = objects.file(&key("a"), &Progress::default(), make("too long")).unwrap();
     assert_eq!(fs::read(object.file.path).unwrap(), b"too long");
     assert!(scratch.open(5).prune() > 0);
     let nothing = scratch.open(0);
@@ -118,9 +118,9 @@ fn a_damaged_object_is_made_anew() {
         objects.keep(&key("a"), b"original");
         do_it();
         assert_eq!(objects.bytes(&key("a")), None, "{damage}");
-        objects.file(&key("a"), make("original")).unwrap();
+        objects.file(&key("a"), &Progress::default(), make("original")).unwrap();
         do_it();
-        let object = objects.file(&key("a"), make("original")).unwrap();
+        let object = objects.file(&key("a"), &Progress::default(), make("original")).unwrap();
         assert_eq!(fs::read(&object.file.path).unwrap(), b"original", "{damage}");
         assert_eq!(objects.bytes(&key("a")).unwrap(), b"original", "{damage}");
     }
@@ -130,10 +130,10 @@ fn a_damaged_object_is_made_anew() {
 fn an_object_that_came_by_other_ways_is_read_once_and_then_known() {
     let scratch = Scratch::new();
     let objects = scratch.open(10_000);
-    let made = objects.file(&key("a"), make("original")).unwrap();
+    let made = objects.file(&key("a"), &Progress::default(), make("original")).unwrap();
     fs::copy(&made.file.path, scratch.root.join("copy")).unwrap();
     fs::rename(scratch.root.join("copy"), &made.file.path).unwrap();
-    let found = objects.file(&key("a"), |_| panic!("it is there")).unwrap();
+    let found = objects.file(&key("a"), &Progress::default(), |_| panic!("it is there")).unwrap();
     assert_ne!(found.file.stat, made.file.stat);
     assert_eq!(read_note(&found.file.path).unwrap().stat(), found.file.stat);
 }
@@ -153,10 +153,10 @@ fn whichever_call_fails_nothing_but_the_right_bytes_is_ever_found() {
         let faulty = Objects::open(&scratch.root, Size(10_000), &disk);
         // The bytes are for whoever can do without; a file is needed.
         faulty.keep(&key("bytes"), text.as_bytes());
-        let made = faulty.file(&key("file"), make(text));
+        let made = faulty.file(&key("file"), &Progress::default(), make(text));
         let objects = scratch.open(10_000);
         assert!(objects.bytes(&key("bytes")).is_none_or(|bytes| bytes == text.as_bytes()), "call {fail_at}");
-        let object = objects.file(&key("file"), make(text)).unwrap();
+        let object = objects.file(&key("file"), &Progress::default(), make(text)).unwrap();
         assert_eq!(fs::read(&object.file.path).unwrap(), text.as_bytes(), "call {fail_at}");
         objects.keep(&key("bytes"), text.as_bytes());
         assert_eq!(objects.bytes(&key("bytes")).unwrap(), text.as_bytes(), "call {fail_at}");
@@ -183,7 +183,8 @@ fn works_beside() {
             assert!(objects.bytes(&key(&name)).is_none_or(|found| found == bytes), "not what was kept");
             objects.keep(&key(&name), &bytes);
             // It may have been pruned by the others as soon as it was there, but never be anything else.
-            if let Ok(object) = objects.file(&key(&name), |temporary| temporary.write(&bytes, 0)) {
+            if let Ok(object) = objects.file(&key(&name), &Progress::default(), |temporary| temporary.write(&bytes, 0))
+            {
                 assert_eq!(object.digests, Digests::of(&bytes));
             }
         }

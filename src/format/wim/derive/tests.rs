@@ -129,8 +129,8 @@ fn an_edited_image_holds_what_it_held_and_what_was_put_in() {
         let old = scratch.capture(options);
         let removals = ["a/deep".to_owned(), "Windows/System32/file 7.txt".to_owned()];
         let edit = Edit { additions: &additions(), removals: &removals, date: DATE };
-        let new = old.edit(1, &edit).unwrap();
-        assert_eq!(new.key(), old.edit(1, &edit).unwrap().key());
+        let new = old.edit(1, &edit, &Progress::default()).unwrap();
+        assert_eq!(new.key(), old.edit(1, &edit, &Progress::default()).unwrap().key());
         scratch.write(&new, "new.wim");
         scratch.wimlib(&["verify", "new.wim"]);
         let mut expected = scratch.tree("one");
@@ -177,7 +177,7 @@ fn an_edited_image_holds_what_it_held_and_what_was_put_in() {
 fn what_is_exported_is_the_chosen_images_and_nothing_else() {
     let scratch = Scratch::new();
     let old = scratch.capture(&["--compress=LZX", "--check"]);
-    let new = old.export(&[2], Some(1)).unwrap();
+    let new = old.export(&[2], Some(1), &Progress::default()).unwrap();
     scratch.write(&new, "new.wim");
     scratch.wimlib(&["verify", "new.wim"]);
     assert!(scratch.apply(&["new.wim"]) == scratch.tree("two"));
@@ -188,7 +188,7 @@ fn what_is_exported_is_the_chosen_images_and_nothing_else() {
     let theirs = fs::metadata(scratch.root.join("theirs.wim")).unwrap().len();
     assert!(new.len().abs_diff(theirs) < 64, "{} and {theirs}", new.len());
     // Only the mark of the image to start is another: all else stays where it is.
-    let marked = old.export(&[1, 2], Some(2)).unwrap();
+    let marked = old.export(&[1, 2], Some(2), &Progress::default()).unwrap();
     scratch.write(&marked, "marked.wim");
     scratch.wimlib(&["verify", "marked.wim"]);
     assert!(scratch.wimlib(&["info", "marked.wim"]).contains("Boot Index:     2"));
@@ -196,11 +196,11 @@ fn what_is_exported_is_the_chosen_images_and_nothing_else() {
     // What is derived can be derived from again.
     let exported = Structure::read(Arc::new(Source::Pieced(new))).unwrap();
     let edit = Edit { additions: &additions(), removals: &[], date: DATE };
-    scratch.write(&exported.edit(1, &edit).unwrap(), "edited.wim");
+    scratch.write(&exported.edit(1, &edit, &Progress::default()).unwrap(), "edited.wim");
     scratch.wimlib(&["verify", "edited.wim"]);
     assert_eq!(scratch.apply(&["edited.wim"]).len(), scratch.tree("two").len() + 8);
     assert_eq!(
-        exported.export(&[2], None).unwrap_err().to_string().split("` has ").nth(1),
+        exported.export(&[2], None, &Progress::default()).unwrap_err().to_string().split("` has ").nth(1),
         Some("no image 2: it holds 1")
     );
 }
@@ -210,7 +210,7 @@ fn parts_are_short_enough_and_joined_they_are_the_whole() {
     let scratch = Scratch::new();
     for options in [&["--compress=XPRESS", "--check"][..], &["--compress=LZX"]] {
         let old = scratch.capture(options);
-        let parts = old.split(330_000).unwrap();
+        let parts = old.split(330_000, &Progress::default()).unwrap();
         assert!(parts.len() >= 2, "{}", parts.len());
         let names: Vec<_> = (1..=parts.len()).map(|n| PartNames::Setup.of("part", n)).collect();
         for (part, name) in parts.iter().zip(&names) {
@@ -230,9 +230,9 @@ fn parts_are_short_enough_and_joined_they_are_the_whole() {
             .chain([&"whole.wim".to_owned()])
             .for_each(|name| fs::remove_file(scratch.root.join(name)).unwrap());
     }
-    let error = scratch.structure("old.wim").split(290_000).unwrap_err().to_string();
+    let error = scratch.structure("old.wim").split(290_000, &Progress::default()).unwrap_err().to_string();
     assert!(error.contains("`linked` in image 1 takes 300 kB"), "{error}");
-    assert_eq!(scratch.structure("old.wim").split(1 << 30).unwrap().len(), 1);
+    assert_eq!(scratch.structure("old.wim").split(1 << 30, &Progress::default()).unwrap().len(), 1);
     assert_eq!([1, 2].map(|n| PartNames::ConfigurationManager.of("install", n)), ["install000.swm", "install001.swm"]);
 }
 
@@ -240,7 +240,10 @@ fn parts_are_short_enough_and_joined_they_are_the_whole() {
 fn what_can_not_be_done_is_said_with_the_file() {
     let scratch = Scratch::new();
     let solid = scratch.capture(&["--solid"]);
-    for error in [solid.export(&[1], None).unwrap_err(), solid.split(1 << 20).unwrap_err()] {
+    for error in [
+        solid.export(&[1], None, &Progress::default()).unwrap_err(),
+        solid.split(1 << 20, &Progress::default()).unwrap_err(),
+    ] {
         assert!(error.to_string().contains("old.wim` has solid resources"), "{error}");
         assert!(error.advice().unwrap().contains("--compress=LZX"));
     }
@@ -253,7 +256,10 @@ fn what_can_not_be_done_is_said_with_the_file() {
     for (path, removals, why) in cases {
         let mut additions = Folder::default();
         additions.insert(path, Content::bytes(*b"x")).unwrap();
-        let error = old.edit(1, &Edit { additions: &additions, removals, date: DATE }).unwrap_err().to_string();
+        let error = old
+            .edit(1, &Edit { additions: &additions, removals, date: DATE }, &Progress::default())
+            .unwrap_err()
+            .to_string();
         assert!(error.contains(why) && error.contains("old.wim"), "{error}");
     }
 }
@@ -275,7 +281,10 @@ fn security_streams_and_short_names_of_a_windows_volume_are_kept() {
     let metadata = old.metadata(1).unwrap();
     assert!(!metadata.security.is_empty());
     assert_eq!(Metadata::parse(&metadata.to_bytes()).unwrap(), metadata);
-    scratch.write(&old.edit(1, &Edit { additions: &additions(), removals: &[], date: DATE }).unwrap(), "new.wim");
+    scratch.write(
+        &old.edit(1, &Edit { additions: &additions(), removals: &[], date: DATE }, &Progress::default()).unwrap(),
+        "new.wim",
+    );
     let dir = |name: &str| scratch.wimlib(&["dir", name, "1", "--detailed", "--path=/file.txt"]);
     let before = dir("old.wim");
     assert!(before.contains("\"stream\"") && before.contains("Security Descriptor = 0100"), "{before}");
@@ -304,9 +313,9 @@ fn a_damaged_wim_is_an_error_or_another_wim() {
             let source = Arc::new(Source::File(SourceFile { path, stat }));
             let edit = Edit { additions: &Folder::default(), removals: &[], date: DATE };
             let tried = Structure::read(source).and_then(|wim| {
-                wim.edit(1, &edit)?;
-                wim.export(&[2], Some(1))?;
-                wim.split(400_000)
+                wim.edit(1, &edit, &Progress::default())?;
+                wim.export(&[2], Some(1), &Progress::default())?;
+                wim.split(400_000, &Progress::default())
             });
             n_tried += 1;
             if let Err(error) = tried {

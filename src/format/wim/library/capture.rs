@@ -135,6 +135,30 @@ impl<'p> Builder<'p> {
         Ok(self.olds.len() - 1)
     }
 
+    /// Adds an image of a WIM file, or all of them, as they are described there. Marked to start is the one, or which
+    /// of all is there.
+    pub(in crate::format::wim) fn take(&mut self, path: &Utf8Path, index: Option<u32>) -> Result<(), Ended> {
+        let old = Handle::open(path).map_err(|failure| self.log.ended(failure))?;
+        let index = index.map_or(sys::WIMLIB_ALL_IMAGES, |index| index as c_int);
+        // SAFETY: both are open, and the other one is kept until this one has been written and freed; names and
+        // descriptions that are not given are those of the images. The structure is plain numbers, for which zeros
+        // are a value.
+        let code = unsafe {
+            let (old, own) = (old.0.as_ptr(), self.handle.0.as_ptr());
+            let flags = sys::WIMLIB_EXPORT_FLAG_BOOT as c_int;
+            let mut info: sys::wimlib_wim_info = std::mem::zeroed();
+            match sys::wimlib_export_image(old, index, own, ptr::null(), ptr::null(), flags) {
+                0 => match sys::wimlib_get_wim_info(old, &mut info) {
+                    0 => sys::wimlib_set_wim_info(own, &info, sys::WIMLIB_CHANGE_RPFIX_FLAG as c_int),
+                    code => code,
+                },
+                code => code,
+            }
+        };
+        self.olds.push(old);
+        self.result(code)
+    }
+
     /// Adds a tree as the last image, and says what was left out.
     pub(in crate::format::wim) fn add(
         &mut self,

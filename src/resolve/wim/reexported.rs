@@ -1,0 +1,129 @@
+//! WIM files that nothing starts from, and that can't be edited or split, written anew as usual ones into the cache.
+//!
+//! Such are solid ones (`.esd`), whose contents are compressed together, and those compressed by LZMS at all. What is
+//! made is found by the images in the file, not by its place or date, and by how it is made: so it is made once.
+
+use std::fs;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{KnownWim, changed};
+use crate::content::{Pieced, Run, Source, SourceFile, Stat};
+use crate::digest::Digest;
+use crate::error::Result;
+use crate::format::wim::{Compression, Structure, Wim, recipe, reexport};
+use crate::store::{Key, Kind, Objects};
+use crate::write::temporary_path;
+
+/// What is known of a WIM file that nothing can start from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Packed {
+    /// Whether contents are compressed together, so that none can be taken out as it is.
+    pub is_solid: bool,
+    /// Whether it has an integrity table.
+    with_check: bool,
+    /// Tells its images from all others.
+    identity: Digest,
+}
+
+/// What is to be known of a file if nothing can start from it.
+pub(super) fn packed(wim: &Wim, file: &SourceFile) -> Result<Option<Packed>> {
+    let is_lzms = wim.facts().compression == Compression::Lzms;
+    if !is_lzms && !wim.may_be_solid()? {
+        return Ok(None);
+    }
+    let structure = Structure::read(Arc::new(Source::File(file.clone())))?;
+    let (is_solid, with_check) = (structure.is_solid(), structure.integrity.is_some());
+    Ok((is_lzms || is_solid).then(|| Packed { is_solid, with_check, identity: structure.identity() }))
+}
+
+impl KnownWim {
+    /// Whether contents are compressed together.
+    pub fn is_solid(&self) -> bool {
+        self.facts.packed.as_ref().is_some_and(|packed| packed.is_solid)
+    }
+
+    /// The file itself.
+    pub(super) fn itself(&self) -> SourceFile {
+        SourceFile { path: self.path.clone(), stat: self.stat }
+    }
+
+    /// What was made of the file before: of one image, which is marked to start, or of all.
+    pub(super) fn made_before(&self, index: Option<u32>) -> Result<Option<SourceFile>> {
+        if let Some(file) = self.made.borrow().get(&index) {
+            return Ok(Some(file.clone()));
+        }
+        let (Some(cache), Some(packed)) = (&self.cache, &self.facts.packed) else { return Ok(None) };
+        let object = cache.find(&key(packed, index))?;
+        Ok(object.map(|object| self.remember_made(index, object.file)))
+    }
+
+    /// What is made of the file, now unless it was before; none where nothing may be written, or the file is a usual
+    /// one.
+    ///
+    /// # Errors
+    ///
+    /// When contents are damaged, the disk is full, or somebody asks to stop.
+    pub fn reexported(&self, index: Option<u32>) -> Result<Option<SourceFile>> {
+        if let Some(file) = self.made_before(index)? {
+            return Ok(Some(file));
+        }
+        let (Some(cache), Some(packed)) = (&self.cache, &self.facts.packed) else { return Ok(None) };
+        if cache.is_read_only() {
+            return Ok(None);
+        }
+        let doing = match packed.is_solid {
+            true => format!("re-exporting `{}`, which is solid", self.path),
+            false => format!("re-exporting `{}`, which is compressed by LZMS", self.path),
+        };
+        let object = self.audience.watch(&doing, true, |progress| {
+            cache.file(&key(packed, index), progress, |temporary| {
+                let target = temporary_path(temporary.target());
+                reexport(&self.path, index, &target, packed.with_check, progress)?;
+                let is_same = fs::metadata(&self.path).is_ok_and(|metadata| Stat::of(&metadata) == self.stat);
+                if is_same { Ok(()) } else { Err(changed(&self.path)) }
+            })
+        })?;
+        settle(cache, &object.file.stat);
+        Ok(Some(self.remember_made(index, object.file)))
+    }
+
+    /// What was made, called by the path of what it was made of.
+    pub(super) fn named(&self, file: SourceFile) -> Pieced {
+        let len = file.stat.len;
+        Pieced::new(&self.path, [Run::Range { file: Arc::new(file), start: 0, len }])
+    }
+
+    /// The structures of the file, or of what was made of it.
+    pub(super) fn structure(&self, file: SourceFile) -> Result<Structure> {
+        Structure::read(Arc::new(Source::Pieced(self.named(file))))
+    }
+
+    fn remember_made(&self, index: Option<u32>, file: SourceFile) -> SourceFile {
+        self.made.borrow_mut().insert(index, file.clone());
+        file
+    }
+}
+
+fn key(packed: &Packed, index: Option<u32>) -> Key {
+    let [version, library] = recipe();
+    // No image has the number 0.
+    let numbers = [version, library, index.unwrap_or(0)].map(u32::to_le_bytes);
+    Key::new(Kind::WimExports, &[numbers.as_flattened(), &packed.identity.0].concat())
+}
+
+/// Waits until what is learnt of a new file lasts, or the clock is too coarse to wait for: it may have gigabytes, which
+/// the next run would read again.
+fn settle(cache: &Objects, stat: &Stat) {
+    const STEP: Duration = Duration::from_millis(2);
+    for _ in 0..50 {
+        if cache.start_reading().is_none_or(|since| since.is_lasting(stat)) {
+            return;
+        }
+        thread::sleep(STEP);
+    }
+}
