@@ -49,19 +49,31 @@ impl Date {
 
     /// Year, month and day (1 based), hour, minute and second, all in UTC.
     pub fn civil(self) -> (u16, u8, u8, u8, u8, u8) {
-        let (days, seconds) = (self.0 / 86_400, self.0 % 86_400);
-        // Days since 0000-03-01 in the proleptic Gregorian calendar, so that leap days end their years.
-        let z = days + 719_468;
-        let (era, day_of_era) = (z / 146_097, z % 146_097);
-        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let shifted_month = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-        let year = year_of_era + era * 400 + u64::from(month <= 2);
-        let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-        (year as u16, month as u8, day as u8, hour as u8, minute as u8, second as u8)
+        civil(self.0)
     }
+}
+
+/// The day, in UTC, that a moment of any time is in: `2026-01-31`. Certificates may be older and last longer than what
+/// media carry.
+pub fn day(unix: u64) -> String {
+    let (year, month, day, ..) = civil(unix);
+    format!("{year}-{month:02}-{day:02}")
+}
+
+/// Year, month and day (1 based), hour, minute and second of a moment in seconds since 1970.
+fn civil(unix: u64) -> (u16, u8, u8, u8, u8, u8) {
+    let (days, seconds) = (unix / 86_400, unix % 86_400);
+    // Days since 0000-03-01 in the proleptic Gregorian calendar, so that leap days end their years.
+    let z = days + 719_468;
+    let (era, day_of_era) = (z / 146_097, z % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
+    (year as u16, month as u8, day as u8, hour as u8, minute as u8, second as u8)
 }
 
 /// As RFC 3339 writes it, in UTC.

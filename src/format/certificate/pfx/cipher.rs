@@ -1,0 +1,332 @@
+//! What PKCS #12 files are protected with: PBES1 with the keys of RFC 7292 (B), PBES2 of RFC 8018 (6.2), and the MAC.
+//!
+//! Files say themselves how often a password is hashed; all hashing for one file together is bounded.
+
+use aes::{Aes128, Aes192, Aes256};
+use cbc::cipher::block_padding::Pkcs7;
+use cbc::cipher::{BlockModeDecrypt, BlockModeEncrypt, InnerIvInit, KeyIvInit};
+use der::asn1::{AnyRef, ObjectIdentifier};
+use des::{TdesEde2, TdesEde3};
+use hmac::{EagerHash, Hmac, KeyInit, Mac};
+use rc2::Rc2;
+use sha1::{Digest, Sha1};
+use sha2::{Sha256, Sha384, Sha512};
+use zeroize::Zeroizing;
+
+use super::{NotOpened, fields, not_one};
+
+const PBES2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.13");
+const PBKDF2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.12");
+/// PBES1 with SHA-1 and 3DES of three keys (RFC 7292, C).
+pub(super) const SHA1_3DES: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.1.3");
+pub(super) const SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.14.3.2.26");
+
+/// How often all passwords of a file may be hashed: some seconds. openssl writes 2,048, Windows 2,000, and few more
+/// than a million.
+const MAX_ITERATIONS: u32 = 10_000_000;
+
+/// How much hashing is left.
+pub(super) struct Work(u32);
+
+impl Default for Work {
+    fn default() -> Self {
+        Self(MAX_ITERATIONS)
+    }
+}
+
+impl Work {
+    fn take(&mut self, iterations: u32) -> Result<(), NotOpened> {
+        let left = self.0.checked_sub(iterations).filter(|_| iterations > 0);
+        self.0 = left.ok_or_else(|| NotOpened::Unsupported(format!("protected with {iterations} iterations")))?;
+        Ok(())
+    }
+}
+
+/// A password in both ways that files take it.
+pub(super) struct Password {
+    /// As PBES1 and the MAC have it: UTF-16, big endian, with a zero at the end (RFC 7292, B.1).
+    wide: Zeroizing<Vec<u8>>,
+    /// As PBES2 has it: UTF-8.
+    plain: Zeroizing<Vec<u8>>,
+}
+
+impl Password {
+    pub(super) fn new(password: &str) -> Self {
+        // Room for all of it from the start: growing would leave copies behind.
+        let mut wide = Zeroizing::new(Vec::with_capacity(2 * password.len() + 2));
+        password.encode_utf16().chain([0]).for_each(|unit| wide.extend(unit.to_be_bytes()));
+        Self { wide, plain: Zeroizing::new(password.as_bytes().to_vec()) }
+    }
+
+    /// No password, which some programs take an empty one for: nothing, without the zero.
+    fn none() -> Self {
+        Self { wide: Zeroizing::default(), plain: Zeroizing::default() }
+    }
+}
+
+/// Makes keys of a password, for one purpose each (RFC 7292, B.3).
+#[derive(Clone, Copy)]
+enum Purpose {
+    Key = 1,
+    Iv = 2,
+    Mac = 3,
+}
+
+/// The key derivation of RFC 7292, B.2. `block_len` is v, the block of the hash.
+fn derived<H: Digest>(
+    password: &Password,
+    salt: &[u8],
+    purpose: Purpose,
+    iterations: u32,
+    block_len: usize,
+    len: usize,
+) -> Zeroizing<Vec<u8>> {
+    let filled = |bytes: &[u8]| {
+        let len = bytes.len().div_ceil(block_len) * block_len;
+        Zeroizing::new(bytes.iter().copied().cycle().take(len).collect::<Vec<u8>>())
+    };
+    let (salt, wide) = (filled(salt), filled(&password.wide));
+    let mut input = Zeroizing::new([salt.as_slice(), wide.as_slice()].concat());
+    let mut out = Zeroizing::new(Vec::with_capacity(len + 64));
+    loop {
+        let mut hash = H::new().chain_update(vec![purpose as u8; block_len]).chain_update(input.as_slice()).finalize();
+        for _ in 1..iterations {
+            hash = H::digest(&hash);
+        }
+        out.extend(hash.iter());
+        if out.len() >= len {
+            out.truncate(len);
+            return out;
+        }
+        let added: Vec<u8> = hash.iter().copied().cycle().take(block_len).collect();
+        for block in input.chunks_exact_mut(block_len) {
+            let mut carry = 1;
+            for (byte, added) in block.iter_mut().zip(&added).rev() {
+                carry += u16::from(*byte) + u16::from(*added);
+                *byte = carry as u8;
+                carry >>= 8;
+            }
+        }
+    }
+}
+
+/// The digests that MACs are made with, by number, with the blocks that they take.
+fn mac_of(
+    hash: ObjectIdentifier,
+    password: &Password,
+    salt: &[u8],
+    iterations: u32,
+    data: &[u8],
+) -> Option<Zeroizing<Vec<u8>>> {
+    fn made<H: Digest + EagerHash>(key: &[u8], data: &[u8]) -> Option<Zeroizing<Vec<u8>>>
+    where
+        Hmac<H>: Mac + KeyInit,
+    {
+        let mac = <Hmac<H> as KeyInit>::new_from_slice(key).ok()?.chain_update(data).finalize();
+        Some(Zeroizing::new(mac.into_bytes().to_vec()))
+    }
+    let mac = Purpose::Mac;
+    match hash.to_string().as_str() {
+        "1.3.14.3.2.26" => made::<Sha1>(&derived::<Sha1>(password, salt, mac, iterations, 64, 20), data),
+        "2.16.840.1.101.3.4.2.1" => made::<Sha256>(&derived::<Sha256>(password, salt, mac, iterations, 64, 32), data),
+        "2.16.840.1.101.3.4.2.2" => made::<Sha384>(&derived::<Sha384>(password, salt, mac, iterations, 128, 48), data),
+        "2.16.840.1.101.3.4.2.3" => made::<Sha512>(&derived::<Sha512>(password, salt, mac, iterations, 128, 64), data),
+        _ => None,
+    }
+}
+
+/// The MAC of a file that is written.
+pub(super) fn sha1_mac(password: &Password, salt: &[u8], iterations: u32, data: &[u8]) -> Zeroizing<Vec<u8>> {
+    mac_of(SHA1, password, salt, iterations, data).unwrap_or_default()
+}
+
+/// The password, if the MAC (RFC 7292, 4: digest info, salt, iterations) is made with it.
+pub(super) fn checked(password: &str, mac: AnyRef<'_>, data: &[u8], work: &mut Work) -> Result<Password, NotOpened> {
+    let parts = fields(mac.value())?;
+    let [info, salt, rest @ ..] = parts.as_slice() else { return Err(not_one("its MAC is empty")) };
+    let iterations = match rest.first() {
+        Some(iterations) => {
+            iterations.decode_as::<u32>().map_err(|_| not_one("its MAC has no number of iterations"))?
+        }
+        None => 1,
+    };
+    let info = fields(info.value())?;
+    let [algorithm, digest] = info.as_slice() else { return Err(not_one("its MAC is empty")) };
+    let hash = algorithm_of(*algorithm)?.0;
+    let mut candidates = vec![Password::new(password)];
+    if password.is_empty() {
+        candidates.push(Password::none());
+    }
+    for candidate in candidates {
+        work.take(iterations)?;
+        let made = mac_of(hash, &candidate, salt.value(), iterations, data)
+            .ok_or_else(|| NotOpened::Unsupported(format!("protected by a MAC of `{hash}`")))?;
+        if made.as_slice() == digest.value() {
+            return Ok(candidate);
+        }
+    }
+    Err(NotOpened::WrongPassword)
+}
+
+/// An algorithm identifier: the number, and its parameters.
+fn algorithm_of(identifier: AnyRef<'_>) -> Result<(ObjectIdentifier, Option<AnyRef<'_>>), NotOpened> {
+    let parts = fields(identifier.value())?;
+    let number = parts.first().and_then(|number| number.decode_as::<ObjectIdentifier>().ok());
+    Ok((number.ok_or_else(|| not_one("an algorithm has no number"))?, parts.get(1).copied()))
+}
+
+/// How something is encrypted.
+pub(super) enum Protection<'a> {
+    /// With a key of RFC 7292, B, by SHA-1.
+    Pbes1 { cipher: Pbes1, salt: &'a [u8], iterations: u32 },
+    /// With a key of PBKDF2.
+    Pbes2 { cipher: Pbes2, iv: &'a [u8], salt: &'a [u8], iterations: u32, prf: Prf },
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Pbes1 {
+    TripleDes3,
+    TripleDes2,
+    Rc2_128,
+    Rc2_40,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Pbes2 {
+    Aes128,
+    Aes192,
+    Aes256,
+    TripleDes,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Prf {
+    Sha1,
+    Sha256,
+    Sha384,
+    Sha512,
+}
+
+impl<'a> Protection<'a> {
+    /// What an algorithm identifier says.
+    pub(super) fn of(identifier: AnyRef<'a>) -> Result<Self, NotOpened> {
+        let (number, parameters) = algorithm_of(identifier)?;
+        let unsupported = |what: &str| NotOpened::Unsupported(format!("encrypted with {what}"));
+        let parameters = parameters.ok_or_else(|| not_one("an algorithm has no parameters"))?;
+        let parameters = fields(parameters.value())?;
+        let [first, second] = parameters.as_slice() else { return Err(not_one("an algorithm has no parameters")) };
+        let cipher = match number.to_string().as_str() {
+            "1.2.840.113549.1.12.1.3" => Pbes1::TripleDes3,
+            "1.2.840.113549.1.12.1.4" => Pbes1::TripleDes2,
+            "1.2.840.113549.1.12.1.5" => Pbes1::Rc2_128,
+            "1.2.840.113549.1.12.1.6" => Pbes1::Rc2_40,
+            _ if number == PBES2 => return Self::pbes2(*first, *second),
+            other => return Err(unsupported(&format!("`{other}`"))),
+        };
+        let iterations = second.decode_as::<u32>().map_err(|_| not_one("an algorithm has no number of iterations"))?;
+        Ok(Self::Pbes1 { cipher, salt: first.value(), iterations })
+    }
+
+    /// The parameters of PBES2 (RFC 8018, A.4): how the key is made, and the cipher.
+    fn pbes2(derivation: AnyRef<'a>, cipher: AnyRef<'a>) -> Result<Self, NotOpened> {
+        let unsupported = |what: ObjectIdentifier| NotOpened::Unsupported(format!("encrypted with `{what}`"));
+        let (number, parameters) = algorithm_of(derivation)?;
+        if number != PBKDF2 {
+            return Err(unsupported(number));
+        }
+        let parameters = parameters.ok_or_else(|| not_one("a key derivation has no parameters"))?;
+        let parameters = fields(parameters.value())?;
+        let [salt, iterations, rest @ ..] = parameters.as_slice() else {
+            return Err(not_one("a key derivation has no parameters"));
+        };
+        let iterations = iterations.decode_as::<u32>().map_err(|_| not_one("a key derivation has no iterations"))?;
+        // A length of the key may come between; the ciphers here have but one.
+        let prf = match rest.last().filter(|last| der::Tagged::tag(*last) == der::Tag::Sequence) {
+            None => Prf::Sha1,
+            Some(prf) => match algorithm_of(*prf)?.0.to_string().as_str() {
+                "1.2.840.113549.2.7" => Prf::Sha1,
+                "1.2.840.113549.2.9" => Prf::Sha256,
+                "1.2.840.113549.2.10" => Prf::Sha384,
+                "1.2.840.113549.2.11" => Prf::Sha512,
+                _ => return Err(unsupported(algorithm_of(*prf)?.0)),
+            },
+        };
+        let (number, iv) = algorithm_of(cipher)?;
+        let cipher = match number.to_string().as_str() {
+            "2.16.840.1.101.3.4.1.2" => Pbes2::Aes128,
+            "2.16.840.1.101.3.4.1.22" => Pbes2::Aes192,
+            "2.16.840.1.101.3.4.1.42" => Pbes2::Aes256,
+            "1.2.840.113549.3.7" => Pbes2::TripleDes,
+            _ => return Err(unsupported(number)),
+        };
+        let iv = iv.ok_or_else(|| not_one("a cipher has no start"))?.value();
+        Ok(Self::Pbes2 { cipher, iv, salt: salt.value(), iterations, prf })
+    }
+
+    /// The plain bytes, which are wiped when they are dropped.
+    pub(super) fn decrypt(
+        &self,
+        encrypted: &[u8],
+        password: &Password,
+        work: &mut Work,
+    ) -> Result<Zeroizing<Vec<u8>>, NotOpened> {
+        let plain = match self {
+            Self::Pbes1 { cipher, salt, iterations } => {
+                // A key of 24 bytes takes two rounds, and the start of the chain one.
+                work.take(iterations.saturating_mul(3))?;
+                let made = |purpose, len| derived::<Sha1>(password, salt, purpose, *iterations, 64, len);
+                let iv = made(Purpose::Iv, 8);
+                match cipher {
+                    Pbes1::TripleDes3 => decrypted::<cbc::Decryptor<TdesEde3>>(&made(Purpose::Key, 24), &iv, encrypted),
+                    Pbes1::TripleDes2 => decrypted::<cbc::Decryptor<TdesEde2>>(&made(Purpose::Key, 16), &iv, encrypted),
+                    Pbes1::Rc2_128 => decrypted_rc2(&made(Purpose::Key, 16), &iv, encrypted),
+                    Pbes1::Rc2_40 => decrypted_rc2(&made(Purpose::Key, 5), &iv, encrypted),
+                }
+            }
+            Self::Pbes2 { cipher, iv, salt, iterations, prf } => {
+                // SHA-1 gives 20 bytes a round, SHA-2 at least 32.
+                work.take(iterations.saturating_mul(2))?;
+                let mut key = Zeroizing::new([0; 32]);
+                let key = match cipher {
+                    Pbes2::Aes128 => &mut key[..16],
+                    Pbes2::Aes192 | Pbes2::TripleDes => &mut key[..24],
+                    Pbes2::Aes256 => &mut key[..],
+                };
+                match prf {
+                    Prf::Sha1 => pbkdf2::pbkdf2_hmac::<Sha1>(&password.plain, salt, *iterations, key),
+                    Prf::Sha256 => pbkdf2::pbkdf2_hmac::<Sha256>(&password.plain, salt, *iterations, key),
+                    Prf::Sha384 => pbkdf2::pbkdf2_hmac::<Sha384>(&password.plain, salt, *iterations, key),
+                    Prf::Sha512 => pbkdf2::pbkdf2_hmac::<Sha512>(&password.plain, salt, *iterations, key),
+                }
+                match cipher {
+                    Pbes2::Aes128 => decrypted::<cbc::Decryptor<Aes128>>(key, iv, encrypted),
+                    Pbes2::Aes192 => decrypted::<cbc::Decryptor<Aes192>>(key, iv, encrypted),
+                    Pbes2::Aes256 => decrypted::<cbc::Decryptor<Aes256>>(key, iv, encrypted),
+                    Pbes2::TripleDes => decrypted::<cbc::Decryptor<TdesEde3>>(key, iv, encrypted),
+                }
+            }
+        };
+        // Without a MAC, padding that is not right is all that tells of a wrong password.
+        plain.ok_or(NotOpened::WrongPassword)
+    }
+}
+
+fn decrypted<C: KeyIvInit + BlockModeDecrypt>(key: &[u8], iv: &[u8], encrypted: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let cipher = C::new_from_slices(key, iv).ok()?;
+    cipher.decrypt_padded_vec::<Pkcs7>(encrypted).ok().map(Zeroizing::new)
+}
+
+/// RC2, whose effective key is as long as the key (RFC 2268).
+fn decrypted_rc2(key: &[u8], iv: &[u8], encrypted: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let cipher = Rc2::new_with_eff_key_len(key, 8 * key.len());
+    let cipher = cbc::Decryptor::inner_iv_slice_init(cipher, iv).ok()?;
+    cipher.decrypt_padded_vec::<Pkcs7>(encrypted).ok().map(Zeroizing::new)
+}
+
+/// Bytes encrypted with 3DES and a key of RFC 7292, B, by SHA-1.
+pub(super) fn encrypted(plain: &[u8], password: &Password, salt: &[u8], iterations: u32) -> Vec<u8> {
+    let made = |purpose, len| derived::<Sha1>(password, salt, purpose, iterations, 64, len);
+    let (key, iv) = (made(Purpose::Key, 24), made(Purpose::Iv, 8));
+    let cipher = cbc::Encryptor::<TdesEde3>::new_from_slices(&key, &iv);
+    cipher.map(|cipher| cipher.encrypt_padded_vec::<Pkcs7>(plain)).unwrap_or_default()
+}

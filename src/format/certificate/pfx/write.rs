@@ -1,0 +1,178 @@
+//! Writing a PKCS #12 file: the key and the certificates, each encrypted with 3DES, under a MAC of SHA-1.
+//!
+//! The same key, certificates and password give the same bytes: salts are made of the key, which nobody knows who has
+//! not opened the file, in place of random ones. Two files of one key have the same salts only if they are the same.
+
+use der::asn1::{Any, ObjectIdentifier, OctetString};
+use der::{Encode, Sequence, Tag};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+use x509_cert::spki::AlgorithmIdentifierOwned;
+
+use super::cipher::{self, Password};
+use super::{CERTIFICATE_BAG, DATA, ENCRYPTED_DATA, SHROUDED_KEY_BAG, X509};
+use crate::format::certificate::Certificate;
+use crate::format::certificate::made::PrivateKey;
+
+/// Ties a certificate to its key (RFC 2985, 5.5.2).
+const LOCAL_KEY_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.21");
+/// As Windows writes it.
+const KEY_ID: [u8; 4] = [1, 0, 0, 0];
+/// As Windows has it.
+const ITERATIONS: u32 = 2_000;
+
+#[derive(Sequence)]
+struct Pfx {
+    version: u8,
+    safes: ContentInfo,
+    mac: MacData,
+}
+
+/// RFC 2315, 7.
+#[derive(Sequence)]
+struct ContentInfo {
+    kind: ObjectIdentifier,
+    #[asn1(context_specific = "0", tag_mode = "EXPLICIT")]
+    content: Any,
+}
+
+#[derive(Sequence)]
+struct MacData {
+    mac: DigestInfo,
+    salt: OctetString,
+    iterations: u32,
+}
+
+#[derive(Sequence)]
+struct DigestInfo {
+    algorithm: AlgorithmIdentifierOwned,
+    digest: OctetString,
+}
+
+/// RFC 2315, 13.
+#[derive(Sequence)]
+struct EncryptedData {
+    version: u8,
+    content: EncryptedContent,
+}
+
+#[derive(Sequence)]
+struct EncryptedContent {
+    kind: ObjectIdentifier,
+    algorithm: AlgorithmIdentifierOwned,
+    #[asn1(context_specific = "0", tag_mode = "IMPLICIT")]
+    content: OctetString,
+}
+
+#[derive(Sequence)]
+struct Bag {
+    kind: ObjectIdentifier,
+    #[asn1(context_specific = "0", tag_mode = "EXPLICIT")]
+    value: Any,
+    #[asn1(optional = "true")]
+    attributes: Option<der::asn1::SetOfVec<Attribute>>,
+}
+
+#[derive(Sequence, PartialEq, Eq, PartialOrd, Ord, Clone, Debug, der::ValueOrd)]
+struct Attribute {
+    kind: ObjectIdentifier,
+    values: der::asn1::SetOfVec<OctetString>,
+}
+
+#[derive(Sequence)]
+struct CertificateBag {
+    kind: ObjectIdentifier,
+    #[asn1(context_specific = "0", tag_mode = "EXPLICIT")]
+    der: OctetString,
+}
+
+#[derive(Sequence)]
+struct ShroudedKey {
+    algorithm: AlgorithmIdentifierOwned,
+    encrypted: OctetString,
+}
+
+#[derive(Sequence)]
+struct SaltAndIterations {
+    salt: OctetString,
+    iterations: u32,
+}
+
+/// The bytes of a file with a key, its certificate, and those of the authorities above it.
+///
+/// # Errors
+///
+/// None that can happen: all of it was decoded before.
+pub fn protected(
+    key: &PrivateKey,
+    certificate: &Certificate,
+    others: &[Certificate],
+    password: &str,
+) -> der::Result<Vec<u8>> {
+    let password = Password::new(password);
+    let der = |other: &Certificate| other.der().to_vec();
+    let seed: Vec<u8> = std::iter::once(certificate).chain(others).flat_map(der).collect();
+    let salt = |what: &str| salt(key, what, &seed);
+
+    let key_salt = salt("key");
+    let shrouded = ShroudedKey {
+        algorithm: pbe(&key_salt)?,
+        encrypted: OctetString::new(cipher::encrypted(key.pkcs8(), &password, &key_salt, ITERATIONS))?,
+    };
+    let keys = vec![Bag { kind: SHROUDED_KEY_BAG, value: Any::encode_from(&shrouded)?, attributes: Some(key_id()?) }];
+
+    let mut bags = Vec::new();
+    for (at, certificate) in std::iter::once(certificate).chain(others).enumerate() {
+        let bag = CertificateBag { kind: X509, der: OctetString::new(certificate.der())? };
+        let attributes = if at == 0 { Some(key_id()?) } else { None };
+        bags.push(Bag { kind: CERTIFICATE_BAG, value: Any::encode_from(&bag)?, attributes });
+    }
+    let certificate_salt = salt("certificates");
+    let encrypted = EncryptedData {
+        version: 0,
+        content: EncryptedContent {
+            kind: DATA,
+            algorithm: pbe(&certificate_salt)?,
+            content: OctetString::new(cipher::encrypted(&bags.to_der()?, &password, &certificate_salt, ITERATIONS))?,
+        },
+    };
+
+    let safes =
+        vec![ContentInfo { kind: ENCRYPTED_DATA, content: Any::encode_from(&encrypted)? }, data(keys.to_der()?)?];
+    let safes = safes.to_der()?;
+    let mac_salt = salt("mac");
+    let mac = cipher::sha1_mac(&password, &mac_salt, ITERATIONS, &safes);
+    let algorithm = AlgorithmIdentifierOwned { oid: cipher::SHA1, parameters: Some(Any::null()) };
+    let mac = MacData {
+        mac: DigestInfo { algorithm, digest: OctetString::new(mac.as_slice())? },
+        salt: OctetString::new(mac_salt)?,
+        iterations: ITERATIONS,
+    };
+    Pfx { version: 3, safes: data(safes)?, mac }.to_der()
+}
+
+/// Content in clear.
+fn data(bytes: Vec<u8>) -> der::Result<ContentInfo> {
+    Ok(ContentInfo { kind: DATA, content: Any::new(Tag::OctetString, bytes)? })
+}
+
+/// The identifier of 3DES with this salt.
+fn pbe(salt: &[u8; 8]) -> der::Result<AlgorithmIdentifierOwned> {
+    let parameters = SaltAndIterations { salt: OctetString::new(*salt)?, iterations: ITERATIONS };
+    Ok(AlgorithmIdentifierOwned { oid: cipher::SHA1_3DES, parameters: Some(Any::encode_from(&parameters)?) })
+}
+
+fn key_id() -> der::Result<der::asn1::SetOfVec<Attribute>> {
+    let values = der::asn1::SetOfVec::try_from(vec![OctetString::new(KEY_ID)?])?;
+    der::asn1::SetOfVec::try_from(vec![Attribute { kind: LOCAL_KEY_ID, values }])
+}
+
+/// A salt that follows from the key and from what the file holds.
+fn salt(key: &PrivateKey, what: &str, held: &[u8]) -> [u8; 8] {
+    let mut salt = [0; 8];
+    if let Ok(mac) = <Hmac<Sha256> as KeyInit>::new_from_slice(key.pkcs8()) {
+        let mac = mac.chain_update(format!("tsmedia pfx salt: {what}\0")).chain_update(held).finalize().into_bytes();
+        salt.copy_from_slice(&mac[..8]);
+    }
+    salt
+}
