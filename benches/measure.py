@@ -49,15 +49,15 @@ def small_file(path, number, n_bytes):
     path.write_bytes(number.to_bytes(8, "little") + BLOCK[: n_bytes - 8])
 
 
-def manifest(folder, packages):
+def manifest(folder, packages, output='path = "tsmedia.iso"', name="media.toml"):
     """A stand-alone medium with these packages: the last digit of the number, and the folder."""
-    path = folder / "media.toml"
+    path = folder / name
     text = f"""manifest-version = 1
 [media]
 name = "bench"
 kind = "stand-alone"
 [output]
-path = "tsmedia.iso"
+{output}
 [boot]
 image = {{ file = "{ROOT}/examples/images/x64/boot.wim" }}
 """
