@@ -3,6 +3,7 @@
 //! Whatever a killed run left undone, the next one sees and does: the finished files say themselves what they are.
 //! A lock in `.tsmedia` keeps a second run out. [`survey`] is what `plan` shows and what [`apply`] starts from.
 
+mod capture;
 mod lock;
 mod look;
 mod patch;
@@ -15,11 +16,13 @@ use std::fs;
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fs::{Access, access};
 
+use crate::capture::Captured;
 use crate::content::Content;
 use crate::digest::{Asked, Digest};
 use crate::error::{Error, Result};
+use crate::media::order::Order;
 use crate::output::{Output, Sealed};
-use crate::plan::saved::Planned;
+use crate::plan::saved::SavedManifest;
 use crate::plan::{self, Action, Change, Existing, Plan};
 use crate::progress::Progress;
 use crate::record::{Record, Recorded, RecordedFile};
@@ -35,12 +38,16 @@ pub use saved::{moved, survey_to_save};
 pub struct Work<'a> {
     /// The outputs to make.
     pub outputs: &'a [Output],
+    /// The WIM files to capture.
+    pub orders: &'a [Order],
     /// The names of outputs that the manifest makes too and that are left alone this time.
     pub others: &'a [String],
     /// The folder that the outputs' names are relative to: the manifest's.
     pub base: &'a Utf8Path,
     /// The record, beside the manifest.
     pub record: &'a Utf8Path,
+    /// Where the system describes its devices.
+    pub sysfs: &'a Utf8Path,
     /// How they are written.
     pub means: Means,
     /// Whether files that tsmedia did not make may be replaced.
@@ -64,6 +71,8 @@ pub struct Applied {
     pub plan: Plan,
     /// The outputs that were written: name, identity and length.
     pub built: Vec<Built>,
+    /// What was captured: which WIM file, and what became of its sources.
+    pub captured: Vec<(String, Captured)>,
     /// How many bytes of sources were read by us rather than copied by the kernel.
     pub n_read: u64,
 }
@@ -102,12 +111,13 @@ pub fn apply(work: &Work, store: &mut Store, progress: &Progress) -> Result<Appl
 }
 
 /// Does what a saved plan says, or nothing if it holds no more: ask [`moved`] for the reasons.
-pub fn apply_saved(work: &Work, planned: &[Planned], store: &mut Store, progress: &Progress) -> Result<Applied> {
+pub fn apply_saved(work: &Work, planned: &SavedManifest, store: &mut Store, progress: &Progress) -> Result<Applied> {
     apply_if(work, Some(planned), store, progress)
 }
 
-fn apply_if(work: &Work, planned: Option<&[Planned]>, store: &mut Store, progress: &Progress) -> Result<Applied> {
-    let names: Vec<_> = work.outputs.iter().map(|output| output.name.as_str()).collect();
+fn apply_if(work: &Work, planned: Option<&SavedManifest>, store: &mut Store, progress: &Progress) -> Result<Applied> {
+    let orders = work.orders.iter().map(|order| order.name.as_str());
+    let names: Vec<_> = work.outputs.iter().map(|output| output.name.as_str()).chain(orders).collect();
     let _lock = Lock::take(store.root(), &format!("building `{}`", names.join("`, `")))?;
     let mut record = Record::load(work.record)?;
     let n_recovered = recover(work, store, &record, progress)?;
@@ -121,8 +131,13 @@ fn apply_if(work: &Work, planned: Option<&[Planned]>, store: &mut Store, progres
     store.start_reading();
     let mut applied = Applied { n_read, ..Applied::default() };
     let disk = &work.means.disk;
-    for change in &plan.changes {
+    let mut plan = plan;
+    for change in &mut plan.changes {
         progress.go_on()?;
+        if capture::is_one(change, work, &record) {
+            apply_capture(change, &mut applied, store, &mut record, work, progress)?;
+            continue;
+        }
         match (change.action, work.outputs.iter().find(|output| output.name == change.name)) {
             (Action::Keep, Some(output)) => {
                 if remember_kept(output, store, &mut record)? {
@@ -160,6 +175,33 @@ fn apply_if(work: &Work, planned: Option<&[Planned]>, store: &mut Store, progres
     Ok(Applied { plan, ..applied })
 }
 
+/// Does what is to be done with a captured WIM file, and says in the change what it came to.
+fn apply_capture(
+    change: &mut Change,
+    applied: &mut Applied,
+    store: &mut Store,
+    record: &mut Record,
+    work: &Work,
+    progress: &Progress,
+) -> Result<()> {
+    match (change.action, work.orders.iter().find(|order| order.name == change.name)) {
+        (Action::Keep, Some(order)) => {
+            if !capture::remember_kept(order, store, record)? {
+                return Ok(());
+            }
+        }
+        (Action::Delete, _) => capture::delete(change, store, record, work)?,
+        (_, Some(order)) => {
+            let captured = capture::make(order, store, record, work, progress)?;
+            (change.len, change.n_write, change.n_capture) = (captured.len, captured.len, None);
+            applied.captured.push((change.name.clone(), captured));
+        }
+        (_, None) => return Ok(()),
+    }
+    record.save(work.record, &work.means.disk)?;
+    store.save(&work.means.disk)
+}
+
 fn decide(
     work: &Work,
     store: &mut Store,
@@ -192,7 +234,9 @@ fn decide(
             };
             let unknown = plan::to_hash(&inputs)?;
             if unknown.is_empty() {
-                return Ok((plan::plan(&inputs)?, n_read));
+                let mut plan = plan::plan(&inputs)?;
+                plan.changes.extend(capture::decide(work, store, record));
+                return Ok((plan, n_read));
             }
             unknown
         };
@@ -219,7 +263,8 @@ fn refuse_strangers(work: &Work, plan: &Plan) -> Result<()> {
         Some(change) if !work.force => {
             let name = &change.name;
             Err(Error::new(format!("`{name}` is there already, and tsmedia did not make it")).help(format!(
-                "move `{name}` away, choose another `path` in `[output]`, or use `--force` to replace it"
+                "move `{name}` away, choose another `path` in `[{}]`, or use `--force` to replace it",
+                if work.orders.is_empty() { "output" } else { "capture" }
             )))
         }
         _ => Ok(()),

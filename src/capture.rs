@@ -37,8 +37,8 @@ pub struct Work<'a> {
     pub sources: &'a [Utf8PathBuf],
     /// The WIM file to make.
     pub target: &'a Utf8Path,
-    /// The images' names: one for each source, or none.
-    pub names: &'a [String],
+    /// The images' names: one for each source, if anything is said of them.
+    pub names: &'a [Option<String>],
     /// What else the images say of themselves.
     pub about: About,
     /// How contents are compressed. Images that are appended to others are compressed as those are.
@@ -263,7 +263,7 @@ fn name_all(sources: &mut [Source], work: &Work) -> Result<()> {
             .help("give `--name` once for each source, in the same order"));
     }
     for source in sources.iter_mut() {
-        if let Some(name) = work.names.get(source.number) {
+        if let Some(Some(name)) = work.names.get(source.number) {
             source.name = match source.partition {
                 Some(partition) if source.is_one_of_many => format!("{name} (partition {partition})"),
                 _ => name.clone(),
@@ -277,7 +277,7 @@ fn name_all(sources: &mut [Source], work: &Work) -> Result<()> {
     for source in sources.iter() {
         if !taken.insert(source.name.clone()) {
             return Err(Error::new(format!("two images would be called `{}`", source.name))
-                .help("give each source a name of its own with `--name`"));
+                .help("give each source a name of its own, with `--name` or as `name` in a manifest"));
         }
     }
     Ok(())

@@ -83,7 +83,7 @@ enum Command {
 }
 
 /// Which manifests, for which sites, with which template values.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 struct ManifestArguments {
     /// The manifests.
     #[arg(value_name = "MANIFEST", default_value = "media.toml")]

@@ -27,6 +27,7 @@ mod vars;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use serde::de::DeserializeOwned;
 
 use crate::date::Date;
 use crate::error::Result;
@@ -56,11 +57,20 @@ pub struct Options {
     pub sites: Vec<String>,
 }
 
+/// What a manifest is of, for each site.
+#[derive(Debug, Clone)]
+pub enum Loaded {
+    /// It makes media.
+    Media(Vec<Rendered>),
+    /// It captures: it has a table `[capture]`.
+    Captures(Vec<Rendered<CaptureManifest>>),
+}
+
 /// A manifest for one site, rendered and typed.
 #[derive(Debug, Clone)]
-pub struct Rendered {
+pub struct Rendered<M = Manifest> {
     /// The manifest; all its strings are rendered.
-    pub manifest: Manifest,
+    pub manifest: M,
     /// The code of the site it is rendered for; none if the manifest has no sites.
     pub site: Option<String>,
     /// The path of the manifest file as it was given.
@@ -71,7 +81,7 @@ pub struct Rendered {
     folders: Arc<Folders>,
 }
 
-impl Rendered {
+impl<M> Rendered<M> {
     /// Where the value at a JSON pointer (`/package/0/source`) was written: in the manifest or in a profile.
     /// A value that nobody wrote (a default) is placed at the nearest table that was.
     pub fn place(&self, pointer: &str) -> Place {
@@ -125,40 +135,68 @@ pub fn built_in_profiles() -> &'static [(&'static str, &'static str)] {
 /// Reads a manifest with its profiles, renders it for each site and checks it.
 ///
 /// What the author got wrong goes to `problems`; manifests that have errors are not among the result. An error
-/// means that a file could not be read at all.
+/// means that a file could not be read at all. One that captures makes no media: [`load_noting`] has it.
 pub fn load(path: &Utf8Path, options: &Options, problems: &mut Problems) -> Result<Vec<Rendered>> {
-    load_noting(path, options, problems, &mut Inputs::default())
+    match load_noting(path, options, problems, &mut Inputs::default())? {
+        Loaded::Media(rendered) => Ok(rendered),
+        Loaded::Captures(_) => Ok(Vec::new()),
+    }
 }
 
-/// The same, noting every file that is read or would be if it were there, also where something is wrong.
-pub fn load_noting(
-    path: &Utf8Path,
-    options: &Options,
-    problems: &mut Problems,
-    inputs: &mut Inputs,
-) -> Result<Vec<Rendered>> {
+/// Reads, renders and checks a manifest of either sort, noting every file that is read or would be if it were there,
+/// also where something is wrong.
+pub fn load_noting(path: &Utf8Path, options: &Options, problems: &mut Problems, inputs: &mut Inputs) -> Result<Loaded> {
     let n_errors = problems.count(Severity::Error);
     let mut reader = Reader { problems, inputs, folders: Folders::new() };
     let (tree, is_sound) = reader.manifest(path)?;
     let (given_vars, are_vars_sound) = vars::given(options, &mut reader)?;
     if !is_sound || !are_vars_sound {
-        return Ok(Vec::new());
+        return Ok(Loaded::Media(Vec::new()));
     }
+    let captures = tree.as_table().is_some_and(|root| root.get("capture").is_some());
+    let loaded = if captures {
+        let rendered = typed(path, options, &tree, &given_vars, Sort::Capture, reader)?;
+        same_outputs(&rendered, "/capture/path", |manifest: &CaptureManifest| &manifest.capture.path, problems);
+        Loaded::Captures(rendered)
+    } else {
+        let rendered = typed(path, options, &tree, &given_vars, Sort::Medium, reader)?;
+        same_outputs(&rendered, "/output/path", |manifest: &Manifest| &manifest.output.path, problems);
+        Loaded::Media(rendered)
+    };
+    Ok(if problems.count(Severity::Error) > n_errors { Loaded::Media(Vec::new()) } else { loaded })
+}
+
+/// What a manifest can be of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sort {
+    Medium,
+    Capture,
+}
+
+/// A manifest for each chosen site, as the type that its sort has.
+fn typed<M: DeserializeOwned>(
+    path: &Utf8Path,
+    options: &Options,
+    tree: &Node,
+    given_vars: &Table,
+    sort: Sort,
+    mut reader: Reader<'_>,
+) -> Result<Vec<Rendered<M>>> {
     let templates = Templates::new();
-    let near_vars = vars::of_site(&tree, None, given_vars.clone());
-    let sites = site::select(&tree, &near_vars, &options.sites, &templates, &mut reader);
+    let near_vars = vars::of_site(tree, None, given_vars.clone());
+    let sites = site::select(tree, &near_vars, &options.sites, &templates, &mut reader);
     let Reader { problems, folders, .. } = reader;
-    let (checker, folders) = (Checker::new()?, Arc::new(folders));
+    let (checker, folders) = (Checker::new(sort)?, Arc::new(folders));
     let mut rendered = Vec::new();
     let mut found = Vec::new();
     for site in &sites {
         let mut problems_here = Vec::new();
-        let written = &tree;
+        let written = tree;
         let tree = render(written, site.as_ref(), given_vars.clone(), &templates, problems, &mut problems_here);
         let (value, spans) = tree.flatten();
         let doc = Doc { json: &value, spans: &spans, sources: problems };
         problems_here.extend(checker.check(doc));
-        problems_here.extend(rules::check(doc));
+        problems_here.extend(rules::check(doc, sort));
         let has_errors = problems_here.iter().any(|problem| problem.severity == Severity::Error);
         let manifest = (!has_errors && spans.holes.is_empty()).then(|| serde_json::from_value(value.clone()));
         let code = site.as_ref().and_then(|site| site.code.clone());
@@ -186,8 +224,7 @@ pub fn load_noting(
     for problem in across_sites(found, sites.len()) {
         problems.add(problem);
     }
-    same_outputs(&rendered, problems);
-    Ok(if problems.count(Severity::Error) > n_errors { Vec::new() } else { rendered })
+    Ok(rendered)
 }
 
 /// The tree of one site: values for templates laid over each other, and every string rendered.
@@ -215,16 +252,21 @@ fn render(
     let own_vars = site_table.and_then(|table| table.get("vars"));
     let vars = vars::of_site(tree, own_vars, given_vars);
     let vars = templates.render_space("vars", &vars, &mut context, sources, found);
-    let media = root.get("media").and_then(Node::as_table);
-    if media.is_some_and(|media| media.get("label").is_none()) {
+    let captures = root.get("capture").is_some();
+    let media = root.get("media").and_then(Node::as_table).filter(|_| !captures);
+    if !captures && media.is_some_and(|media| media.get("label").is_none()) {
         context.space("media").insert("label".into(), model::default_label().into());
     }
     let lacks = |key: &&str| media.is_none_or(|media| media.get(key).is_none());
     let lacking: Vec<_> = ["name", "kind"].into_iter().filter(lacks).collect();
     let media = media.map(|media| templates.render_space("media", media, &mut context, sources, found));
-    context.space("media");
+    if captures {
+        context.no_media = "a manifest with `[capture]` has no `media`: its templates can use `site` and `vars`";
+    } else {
+        context.space("media");
+    }
     // A key that is missing is one mistake, told at its table, and not again wherever it is used.
-    lacking.into_iter().for_each(|key| context.fail("media", key));
+    lacking.into_iter().filter(|_| !captures).for_each(|key| context.fail("media", key));
 
     let mut table = Table::default();
     for entry in &root.0 {
@@ -314,11 +356,11 @@ fn across_sites(found: Vec<(Problem, String)>, n_sites: usize) -> Vec<Problem> {
 }
 
 /// Two sites can't write one file.
-fn same_outputs(rendered: &[Rendered], problems: &mut Problems) {
-    let output = |rendered: &Rendered| rendered.path_at("/output/path", &rendered.manifest.output.path);
+fn same_outputs<M>(rendered: &[Rendered<M>], pointer: &str, path: fn(&M) -> &String, problems: &mut Problems) {
+    let output = |rendered: &Rendered<M>| rendered.path_at(pointer, path(&rendered.manifest));
     for (index, second) in rendered.iter().enumerate() {
         let Some(first) = rendered[..index].iter().find(|first| output(first) == output(second)) else { continue };
-        let code = |rendered: &Rendered| rendered.site.clone().unwrap_or_default();
+        let code = |rendered: &Rendered<M>| rendered.site.clone().unwrap_or_default();
         if code(first) == code(second) {
             // The same site twice, which is complained of already.
             continue;
@@ -328,10 +370,13 @@ fn same_outputs(rendered: &[Rendered], problems: &mut Problems) {
                 "the sites `{}` and `{}` have the same output `{}`",
                 code(first),
                 code(second),
-                second.manifest.output.path
+                path(&second.manifest)
             ))
-            .at(second.place("/output/path"), "")
-            .help("name the site in it: `out/{{ media.name }}-{{ site.code }}.iso`"),
+            .at(second.place(pointer), "")
+            .help(match pointer {
+                "/output/path" => "name the site in it: `out/{{ media.name }}-{{ site.code }}.iso`",
+                _ => "name the site in it: `images/reference-{{ site.code }}.wim`",
+            }),
         );
     }
 }

@@ -4,6 +4,7 @@
 //! its own accord (its label, its autorun file) is written here and nowhere else.
 
 pub mod data;
+pub mod order;
 pub mod set;
 
 use camino::Utf8PathBuf;

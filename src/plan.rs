@@ -3,6 +3,7 @@
 //! An output is kept when the finished file has the identity that the manifest asks for now. One that has not is
 //! patched if it is the recorded one and much of it can stay; otherwise the record only says why it is built anew.
 
+pub mod capture;
 mod reason;
 pub mod saved;
 
@@ -47,6 +48,9 @@ pub struct Change {
     pub in_the_way: bool,
     /// Which disc of a set it is, and how that is filled; nothing for what is no disc of a set, or is to be deleted.
     pub disc: Option<Disc>,
+    /// How many bytes of sources are captured, if it is a WIM file that is made so. What they come to is not known
+    /// before: `len` and `n_write` are 0 then.
+    pub n_capture: Option<u64>,
 }
 
 /// What can be done with an output.
@@ -146,6 +150,11 @@ impl Plan {
     pub fn n_write(&self) -> u64 {
         self.changes.iter().map(|change| change.n_write).sum()
     }
+
+    /// How many bytes of sources have to be captured in all; nothing if nothing is.
+    pub fn n_capture(&self) -> Option<u64> {
+        self.changes.iter().filter_map(|change| change.n_capture).reduce(|all, one| all + one)
+    }
 }
 
 /// Decides what to do.
@@ -174,6 +183,7 @@ pub fn plan(inputs: &Inputs) -> Result<Plan> {
             reasons: vec![reason],
             in_the_way: !is_ours && existing != Existing::Missing,
             disc: None,
+            n_capture: None,
         });
     }
     Ok(Plan { changes })
@@ -240,7 +250,17 @@ fn change(inputs: &Inputs, output: &Output) -> Result<Change> {
         if id == wanted && is_whole {
             let (name, reasons) = (output.name.clone(), Vec::new());
             let (action, disc) = (Action::Keep, output.disc.clone());
-            return Ok(Change { name, action, len, n_write: 0, n_keep: 0, reasons, in_the_way: false, disc });
+            return Ok(Change {
+                name,
+                action,
+                len,
+                n_write: 0,
+                n_keep: 0,
+                reasons,
+                in_the_way: false,
+                disc,
+                n_capture: None,
+            });
         }
     }
     let draft = output.draft(inputs.digests)?;
@@ -253,6 +273,7 @@ fn change(inputs: &Inputs, output: &Output) -> Result<Change> {
         reasons: reasons(inputs, output, wanted_id, existing)?,
         in_the_way: matches!(existing, Existing::Foreign { .. }) && recorded.is_none(),
         disc: output.disc.clone(),
+        n_capture: None,
     };
     if let (Some(patching), Some(recorded)) = (inputs.patching, recorded.filter(|_| is_patchable(inputs, output))) {
         let patching = match wanted_id {

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
+use crate::media::order::{Order, Ordered};
 use crate::output::{Entry, FORMAT_VERSION, Output, Sealed, TemplateValue, entry_of};
 use crate::write::{Disk, replace};
 
@@ -32,6 +33,45 @@ pub struct Record {
     parsed: OnceCell<BTreeMap<String, Vec<RecordedFile>>>,
     /// The files of outputs recorded since.
     files: BTreeMap<String, Vec<RecordedFile>>,
+    captures: BTreeMap<String, RecordedCapture>,
+}
+
+/// A captured WIM file as it was made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct RecordedCapture {
+    /// Its path as its author sees it.
+    pub name: String,
+    /// Its length in bytes.
+    pub len: u64,
+    /// The digest of everything that decided its bytes, as far as it was looked at.
+    pub id: Digest,
+    /// The GUID of the WIM file, which follows from all that it holds.
+    pub guid: String,
+    /// The version of tsmedia's formats that made it.
+    pub format_version: u32,
+    /// When its images are said to be made, in seconds since 1970.
+    pub date: u64,
+    /// What else its author wrote.
+    pub description: BTreeMap<String, String>,
+    /// What it was made of, in this order.
+    pub sources: Vec<RecordedSource>,
+    /// The template values that it was made with.
+    pub values: Vec<TemplateValue>,
+}
+
+/// A source of a captured WIM file as it was.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct RecordedSource {
+    /// What plans call it.
+    pub title: String,
+    /// How many files it was.
+    pub n_files: u64,
+    /// How many bytes they had.
+    pub len: u64,
+    /// The digest of their names, sizes and times.
+    pub listing: Digest,
 }
 
 /// One output as it was built.
@@ -111,6 +151,9 @@ struct Version {
 #[derive(Deserialize)]
 struct Outputs<T> {
     outputs: Vec<T>,
+    /// A manifest that captures makes nothing else, and most records have none.
+    #[serde(default)]
+    captures: Vec<RecordedCapture>,
 }
 
 #[derive(Deserialize)]
@@ -150,10 +193,12 @@ impl Record {
                 .help("restore it from Git, or remove it: then every medium is looked at anew")
         };
         let outputs = match serde_json::from_str::<Outputs<Summary>>(&text) {
-            Ok(outputs) => outputs.outputs,
+            Ok(outputs) => outputs,
             // What a newer version writes need not parse; the version is told first.
             Err(error) => match serde_json::from_str::<Version>(&text) {
-                Ok(version) if version.record_version > RECORD_VERSION => Vec::new(),
+                Ok(version) if version.record_version > RECORD_VERSION => {
+                    Outputs { outputs: Vec::new(), captures: Vec::new() }
+                }
                 _ => return Err(damaged(error)),
             },
         };
@@ -174,8 +219,10 @@ impl Record {
                 );
             }
         }
+        let Outputs { outputs, captures } = outputs;
         let outputs = outputs.into_iter().map(|output| (output.summary.name.clone(), output.summary)).collect();
-        Ok(Self { text, outputs, ..Self::default() })
+        let captures = captures.into_iter().map(|capture| (capture.name.clone(), capture)).collect();
+        Ok(Self { text, outputs, captures, ..Self::default() })
     }
 
     /// The outputs, by name.
@@ -186,6 +233,38 @@ impl Record {
     /// An output.
     pub fn get(&self, name: &str) -> Option<&Recorded> {
         self.outputs.get(name)
+    }
+
+    /// The captured WIM files, by name.
+    pub fn captures(&self) -> impl ExactSizeIterator<Item = &RecordedCapture> {
+        self.captures.values()
+    }
+
+    /// A captured WIM file.
+    pub fn capture(&self, name: &str) -> Option<&RecordedCapture> {
+        self.captures.get(name)
+    }
+
+    /// Records a captured WIM file in place of what was recorded under its name; says whether that was another.
+    pub fn put_capture(&mut self, order: &Order, guid: String, len: u64) -> bool {
+        let source = |source: &Ordered| RecordedSource {
+            title: source.title.clone(),
+            n_files: source.seen.n_files,
+            len: source.seen.len,
+            listing: source.seen.listing,
+        };
+        let recorded = RecordedCapture {
+            name: order.name.clone(),
+            len,
+            id: order.id(),
+            guid,
+            format_version: FORMAT_VERSION,
+            date: order.date.unix(),
+            description: order.description.clone(),
+            sources: order.all().map(source).collect(),
+            values: order.values.clone(),
+        };
+        self.captures.insert(order.name.clone(), recorded.clone()) != Some(recorded)
     }
 
     /// The files of an output, in the order of the medium's own lists; none for an output that is not recorded.
@@ -249,8 +328,9 @@ impl Record {
         true
     }
 
-    /// Forgets an output.
+    /// Forgets an output, or a captured WIM file.
     pub fn remove(&mut self, name: &str) {
+        self.captures.remove(name);
         self.outputs.remove(name);
         self.files.remove(name);
     }
@@ -273,7 +353,12 @@ impl Record {
             }
             text += "\n]\n}";
         }
-        text += "\n]\n}\n";
+        text += "\n]";
+        for (index, capture) in self.captures.values().enumerate() {
+            text += if index == 0 { ",\n\"captures\": [\n" } else { ",\n" };
+            text += &serde_json::to_string_pretty(capture).map_err(failed)?;
+        }
+        text += if self.captures.is_empty() { "\n}\n" } else { "\n]\n}\n" };
         Ok(text)
     }
 }

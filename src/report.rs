@@ -20,7 +20,7 @@ pub mod svg;
 mod verified;
 
 pub use cache::{cache, cache_json};
-pub use captured::{captured, captured_json};
+pub use captured::{captured, captured_json, images};
 pub use failure::failure;
 pub use medium::{carrier, carrier_json, wim, wim_json};
 pub use moved::{moved, moved_json};

@@ -7,6 +7,7 @@ pub mod boot;
 mod capacity;
 mod content;
 mod itself;
+mod order;
 mod parts;
 #[allow(dead_code, reason = "the manifest has secrets as soon as media have variables")]
 pub mod secrets;
@@ -15,7 +16,7 @@ mod stick;
 mod tree;
 pub mod wim;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::mem;
 use std::rc::Rc;
@@ -53,6 +54,10 @@ pub struct Resolver {
     audience: Audience,
     inputs: Inputs,
     secrets: Secrets,
+    /// The WIM files that manifests of the same run capture, free of links, each with its manifest.
+    to_come: BTreeMap<Utf8PathBuf, Utf8PathBuf>,
+    /// Those of them that are not there yet, and that the medium at hand needs.
+    awaited: BTreeSet<Utf8PathBuf>,
 }
 
 impl Resolver {
@@ -90,7 +95,7 @@ impl Resolver {
         draft.add_own_files();
         draft.check_stick();
         draft.check_path(&path, &manifest.output.path);
-        if draft.problems.n_errors_told() > n_errors {
+        if draft.problems.n_errors_told() > n_errors || !draft.resolver.awaited.is_empty() {
             return None;
         }
         let mut media = Media {
@@ -117,6 +122,16 @@ impl Resolver {
         }
         draft.fit(&mut media);
         (draft.problems.n_errors_told() == n_errors).then_some(media)
+    }
+
+    /// Takes note that a file will be captured for a manifest: media that need it wait for it.
+    pub fn expect(&mut self, file: &Utf8Path, manifest: &Utf8Path) {
+        self.to_come.insert(itself::real(file), manifest.to_owned());
+    }
+
+    /// The files that media resolved since the last call wait for.
+    pub fn take_awaited(&mut self) -> BTreeSet<Utf8PathBuf> {
+        mem::take(&mut self.awaited)
     }
 
     /// Goes by what this cache knows of WIM files, for what is resolved from now on.
@@ -269,23 +284,15 @@ impl Draft<'_> {
 
     /// A file or folder that the author named could not be looked at.
     fn unreadable(&mut self, path: &Utf8Path, error: &io::Error, pointer: &str) {
-        let problem = match error.kind() {
-            io::ErrorKind::NotFound => {
-                let problem = Problem::error(format!("`{path}` does not exist")).at(self.place(pointer), "not found");
-                match similar_name(path) {
-                    Some(name) => {
-                        problem.help(format!("did you mean `{}`?", self.written(pointer, path).with_file_name(name)))
-                    }
-                    None if self.written(pointer, path).is_absolute() => problem.help(match reachable(path) {
-                        Some(folder) => format!("`{folder}` is there; what follows it is not"),
-                        None => "see whether the disk that it is on is mounted".into(),
-                    }),
-                    None => problem.help("paths are relative to the file that they are written in"),
-                }
+        match self.resolver.to_come.get(&itself::real(path)) {
+            Some(manifest) if error.kind() == io::ErrorKind::NotFound => {
+                let message = format!("`{path}` is not there yet: `{manifest}` captures it");
+                let problem = Problem::note(message).at(self.place(pointer), "");
+                self.problems.add(problem.help("`tsmedia apply` with both does the one after the other"));
+                self.resolver.awaited.insert(path.to_owned());
             }
-            _ => Problem::error(format!("`{path}` can't be read: {error}")).at(self.place(pointer), "named here"),
-        };
-        self.problems.add(problem);
+            _ => self.problems.add(unreadable(self.rendered, path, error, pointer)),
+        }
     }
 
     /// The path of something that the author named at a JSON pointer: what is there, or is not, is an input.
@@ -293,11 +300,6 @@ impl Draft<'_> {
         let path = self.rendered.path_at(pointer, path);
         self.resolver.inputs.note(&path);
         path
-    }
-
-    /// A path as the author wrote it, so that what is right can be typed in its place.
-    fn written<'a>(&'a self, pointer: &str, path: &'a Utf8Path) -> &'a Utf8Path {
-        self.rendered.value().pointer(pointer).and_then(|value| value.as_str()).map_or(path, Utf8Path::new)
     }
 
     /// The loose files or folder of the manifest that brought what bears a name at the root of the medium.
@@ -313,6 +315,24 @@ impl Draft<'_> {
 
     fn place(&self, pointer: &str) -> Place {
         self.rendered.place(pointer)
+    }
+}
+
+/// What is said of a file or folder that the author named and that could not be looked at.
+fn unreadable<M>(rendered: &Rendered<M>, path: &Utf8Path, error: &io::Error, pointer: &str) -> Problem {
+    // As the author wrote it, so that what is right can be typed in its place.
+    let written = rendered.value().pointer(pointer).and_then(|value| value.as_str()).map_or(path, Utf8Path::new);
+    if error.kind() != io::ErrorKind::NotFound {
+        return Problem::error(format!("`{path}` can't be read: {error}")).at(rendered.place(pointer), "named here");
+    }
+    let problem = Problem::error(format!("`{path}` does not exist")).at(rendered.place(pointer), "not found");
+    match similar_name(path) {
+        Some(name) => problem.help(format!("did you mean `{}`?", written.with_file_name(name))),
+        None if written.is_absolute() => problem.help(match reachable(path) {
+            Some(folder) => format!("`{folder}` is there; what follows it is not"),
+            None => "see whether the disk that it is on is mounted".into(),
+        }),
+        None => problem.help("paths are relative to the file that they are written in"),
     }
 }
 

@@ -101,6 +101,17 @@ impl Store {
         self.now = ask_time(&self.root);
     }
 
+    /// Waits until the file system's clock has passed a moment, if that is soon: what changes afterwards has another
+    /// time than what changed then.
+    pub fn wait_past(&self, moment_ns: i64) {
+        let step = Duration::from_millis(2);
+        let mut waited = Duration::ZERO;
+        while waited < MAX_WAIT && ask_time(&self.root).is_some_and(|now| now.ns <= moment_ns) {
+            std::thread::sleep(step);
+            waited += step;
+        }
+    }
+
     /// Remembers the digests of a source that was read, from first byte to last, while it was like this.
     pub fn remember(&mut self, source: &Source, digests: Digests) {
         let lasting = self.now.is_some_and(|now| source.files().iter().all(|file| is_before(&file.stat, &now)));

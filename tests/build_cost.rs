@@ -63,8 +63,17 @@ fn build(len: u64) -> (u64, u64, u64, u64) {
     let outputs = [output(folder, len)];
     let mut store = Store::open(&folder.join(".tsmedia")).unwrap();
     let (record, means) = (folder.join("media.record.json"), Means::default());
-    let work =
-        Work { outputs: &outputs, others: &[], base: folder, record: &record, means, force: false, no_patch: false };
+    let work = Work {
+        outputs: &outputs,
+        orders: &[],
+        sysfs: "/sys".into(),
+        others: &[],
+        base: folder,
+        record: &record,
+        means,
+        force: false,
+        no_patch: false,
+    };
     let before = own("io", "rchar:");
     let applied = apply(&work, &mut store, &Progress::default()).unwrap();
     let n_read_in_all = own("io", "rchar:") - before;

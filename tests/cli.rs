@@ -14,6 +14,8 @@ mod build;
 mod cache;
 #[path = "cli/capture.rs"]
 mod capture;
+#[path = "cli/captured.rs"]
+mod captured;
 #[allow(dead_code, reason = "the other tests use the rest")]
 #[path = "cli/desk.rs"]
 mod desk;

@@ -145,6 +145,8 @@ fn applied(project: &Project, ability: Ability) -> Change {
 fn with_work<T>(project: &Project, ability: Ability, deed: impl FnOnce(&Work) -> T) -> T {
     deed(&Work {
         outputs: &[project.output()],
+        orders: &[],
+        sysfs: "/sys".into(),
         others: &[],
         base: &project.desk.root,
         record: &project.desk.path("media.record.json"),

@@ -3,24 +3,35 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Work, look, path_of, survey};
+use camino::Utf8Path;
+
+use super::{Work, capture, look, path_of, survey};
 use crate::content::Content;
 use crate::error::{Error, Result};
 use crate::output::Output;
-use crate::plan::Plan;
-use crate::plan::saved::{self, Moved, Now, Planned, Wanted};
+use crate::plan::saved::{self, Moved, Now, Planned, PlannedCapture, SavedManifest, Wanted};
+use crate::plan::{Change, Plan};
 use crate::progress::Progress;
 use crate::record::Record;
 use crate::store::Store;
 use crate::write;
 
 /// What there is to do, and the same to be saved. Reads every source that is not known, and remembers it.
-pub fn survey_to_save(work: &Work, store: &mut Store, progress: &Progress) -> Result<(Plan, Vec<Planned>)> {
+pub fn survey_to_save(
+    work: &Work,
+    manifest: &Utf8Path,
+    store: &mut Store,
+    progress: &Progress,
+) -> Result<(Plan, SavedManifest)> {
     learn(work, store, progress)?;
     let plan = survey(work, store, progress)?;
     let record = Record::load(work.record)?;
-    let mut planned = Vec::new();
+    let (mut planned, mut captures) = (Vec::new(), Vec::new());
     for change in &plan.changes {
+        if capture::is_one(change, work, &record) {
+            captures.push(planned_capture(change, work));
+            continue;
+        }
         let output = work.outputs.iter().find(|output| output.name == change.name);
         planned.push(Planned {
             name: change.name.clone(),
@@ -30,11 +41,21 @@ pub fn survey_to_save(work: &Work, store: &mut Store, progress: &Progress) -> Re
             wanted: output.map(|output| wanted(output, store)).transpose()?,
         });
     }
-    Ok((plan, planned))
+    Ok((plan, SavedManifest { manifest: manifest.to_owned(), outputs: planned, captures }))
+}
+
+fn planned_capture(change: &Change, work: &Work) -> PlannedCapture {
+    let wanted = work.orders.iter().find(|order| order.name == change.name).and_then(|order| {
+        let mut record = Record::default();
+        // What it will be as a file is known when it is made.
+        record.put_capture(order, String::new(), 0);
+        record.capture(&order.name).cloned()
+    });
+    PlannedCapture { name: change.name.clone(), action: change.action, wanted }
 }
 
 /// The outputs for which a saved plan holds no more.
-pub fn moved(work: &Work, planned: &[Planned], store: &mut Store, progress: &Progress) -> Result<Vec<Moved>> {
+pub fn moved(work: &Work, planned: &SavedManifest, store: &mut Store, progress: &Progress) -> Result<Vec<Moved>> {
     learn(work, store, progress)?;
     let plan = survey(work, store, progress)?;
     let record = Record::load(work.record)?;
@@ -42,7 +63,7 @@ pub fn moved(work: &Work, planned: &[Planned], store: &mut Store, progress: &Pro
 }
 
 /// Fails if the plan that is about to be done is not the saved one: somebody was faster than [`moved`] could tell.
-pub(super) fn check(work: &Work, planned: &[Planned], store: &Store, record: &Record, plan: &Plan) -> Result<()> {
+pub(super) fn check(work: &Work, planned: &SavedManifest, store: &Store, record: &Record, plan: &Plan) -> Result<()> {
     match moved_since(work, planned, store, record, plan)?.first() {
         None => Ok(()),
         Some(moved) => Err(Error::new(format!("`{}` has moved on while the plan was being looked at", moved.name))
@@ -50,7 +71,17 @@ pub(super) fn check(work: &Work, planned: &[Planned], store: &Store, record: &Re
     }
 }
 
-fn moved_since(work: &Work, planned: &[Planned], store: &Store, record: &Record, plan: &Plan) -> Result<Vec<Moved>> {
+fn moved_since(
+    work: &Work,
+    planned: &SavedManifest,
+    store: &Store,
+    record: &Record,
+    plan: &Plan,
+) -> Result<Vec<Moved>> {
+    let is_capture = |change: &&Change| capture::is_one(change, work, record);
+    let (captures, media): (Vec<_>, Vec<_>) = plan.changes.iter().partition(is_capture);
+    let captures = captures.into_iter().cloned().collect::<Vec<_>>();
+    let plan = &Plan { changes: media.into_iter().cloned().collect() };
     let now = Now {
         plan,
         outputs: work.outputs,
@@ -58,7 +89,9 @@ fn moved_since(work: &Work, planned: &[Planned], store: &Store, record: &Record,
         record,
         existing: &|name| look::look(&path_of(work, name), name, store),
     };
-    saved::moved(planned, &now)
+    let mut moved = saved::moved(&planned.outputs, &now)?;
+    moved.extend(saved::moved_captures(&planned.captures, &captures, work.orders));
+    Ok(moved)
 }
 
 /// What the record will say of an output.

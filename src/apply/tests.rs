@@ -22,7 +22,17 @@ fn run(desk: &Desk, outputs: &[Output], means: Means, force: bool) -> Result<App
 }
 
 fn work<'a>(desk: &'a Desk, record: &'a Utf8Path, outputs: &'a [Output], means: Means) -> Work<'a> {
-    Work { outputs, others: &[], base: &desk.root, record, means, force: false, no_patch: false }
+    Work {
+        outputs,
+        orders: &[],
+        sysfs: "/sys".into(),
+        others: &[],
+        base: &desk.root,
+        record,
+        means,
+        force: false,
+        no_patch: false,
+    }
 }
 
 fn run_now(desk: &Desk) -> Applied {

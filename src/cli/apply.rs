@@ -7,9 +7,9 @@ use super::project::Project;
 use super::saved::Named;
 use super::screen::Screen;
 use super::{BuildArguments, ManifestArguments, Outcome, project, saved};
-use crate::apply;
+use crate::apply::{self, Applied};
 use crate::error::{Error, Result};
-use crate::plan::saved::{Saved, SavedManifest};
+use crate::plan::saved::Saved;
 use crate::plan::{Action, Plan};
 use crate::report;
 use crate::size::Size;
@@ -32,26 +32,37 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         Named::Both(message) => return Ok(saved::wrong_usage(&message)),
     };
     let saved = path.map(saved::load).transpose()?;
-    let of_saved = saved.as_ref().map(saved::arguments);
-    let Some(projects) = project::load(of_saved.as_ref().unwrap_or(&arguments.manifests), screen)? else {
-        return Ok(Outcome::Wrong);
-    };
+    let manifests = of_saved_or(saved.as_ref(), arguments);
+    let Some(mut projects) = project::load(&manifests, screen)? else { return Ok(Outcome::Wrong) };
     let no_patch = arguments.build.no_patch || saved.as_ref().is_some_and(|saved| saved.no_patch);
     if let (Some(path), Some(saved)) = (path, &saved) {
         refuse_moved(path, saved, &projects, arguments, screen)?;
     }
-    let mut planned = saved.iter().flat_map(|saved| &saved.manifests);
     let mut whole = Plan::default();
-    for project in &projects {
-        let mut store = project.open_store()?;
-        let work = project.work(arguments.build.force, no_patch);
-        let planned = planned.next();
-        let applied = screen.watch("building", |progress| match planned {
-            Some(SavedManifest { outputs, .. }) => apply::apply_saved(&work, outputs, &mut store, progress),
-            None => apply::apply(&work, &mut store, progress),
-        })?;
-        say(&applied.plan, screen);
-        whole.changes.extend(applied.plan.changes);
+    let mut is_captured = false;
+    // What is captured may be on the media that the other manifests make.
+    for is_capturing in [true, false] {
+        if !is_capturing && is_captured {
+            let Some(anew) = project::load(&manifests, screen)? else { return Ok(Outcome::Wrong) };
+            projects = anew;
+        }
+        for (at, project) in projects.iter().enumerate() {
+            if project.orders().is_empty() == is_capturing {
+                continue;
+            }
+            project::refuse_awaiting(project)?;
+            let mut store = project.open_store()?;
+            let work = project.work(arguments.build.force, no_patch);
+            let planned = saved.as_ref().and_then(|saved| saved.manifests.get(at));
+            let doing = if is_capturing { "capturing" } else { "building" };
+            let applied = screen.watch(doing, |progress| match planned {
+                Some(planned) => apply::apply_saved(&work, planned, &mut store, progress),
+                None => apply::apply(&work, &mut store, progress),
+            })?;
+            is_captured |= !applied.captured.is_empty();
+            say(&applied, screen);
+            whole.changes.extend(applied.plan.changes);
+        }
     }
     if let Some(path) = path.filter(|_| whole.is_all_keep()) {
         screen.say(&format!("nothing is left to do of the saved plan `{path}`"));
@@ -60,6 +71,14 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         screen.json(&report::plan::json(&whole))?;
     }
     Ok(Outcome::Done)
+}
+
+/// What was asked for: by the saved plan, or else by the command line.
+fn of_saved_or(saved: Option<&Saved>, arguments: &Arguments) -> ManifestArguments {
+    match saved {
+        Some(saved) => saved::arguments(saved),
+        None => arguments.manifests.clone(),
+    }
 }
 
 /// The lines that follow what has moved: an empty one, and the failure with its help.
@@ -74,10 +93,10 @@ fn refuse_moved(
     screen: &Screen,
 ) -> Result<()> {
     let mut moved = Vec::new();
-    for (project, SavedManifest { outputs, .. }) in projects.iter().zip(&saved.manifests) {
+    for (project, planned) in projects.iter().zip(&saved.manifests) {
         let mut store = project.open_store()?;
         let work = project.work(arguments.build.force, arguments.build.no_patch);
-        moved.extend(screen.watch("reading", |progress| apply::moved(&work, outputs, &mut store, progress))?);
+        moved.extend(screen.watch("reading", |progress| apply::moved(&work, planned, &mut store, progress))?);
     }
     if moved.is_empty() {
         return Ok(());
@@ -93,9 +112,12 @@ fn refuse_moved(
         .help("save it again with `tsmedia plan --out`, and look at what it says"))
 }
 
-/// One line for each output: what was done to it.
-pub(super) fn say(plan: &Plan, screen: &Screen) {
-    for change in &plan.changes {
+/// One line for each output: what was done to it; and of what was captured, what came of its sources.
+pub(super) fn say(applied: &Applied, screen: &Screen) {
+    for change in &applied.plan.changes {
+        if let Some((_, captured)) = applied.captured.iter().find(|(name, _)| *name == change.name) {
+            screen.say(report::images(captured).trim_end());
+        }
         let done = match change.action {
             Action::Keep => "kept",
             Action::Create => "created",

@@ -99,10 +99,11 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         None if arguments.no_exclusions => Exclusions::None,
         None => Exclusions::Windows,
     };
+    let names: Vec<_> = arguments.names.iter().cloned().map(Some).collect();
     let work = Work {
         sources: &arguments.sources,
         target: &arguments.output,
-        names: &arguments.names,
+        names: &names,
         about: About {
             description: arguments.description.clone(),
             created_by: arguments.created_by.clone(),

@@ -26,6 +26,19 @@ pub(super) fn run(arguments: &ManifestArguments, screen: &Screen) -> Result<Outc
     let verdict = if problems.sorted().is_empty() { "nothing is wrong with" } else { "no error in" };
     for (manifest, project) in arguments.manifests.iter().zip(&projects) {
         let outputs = project.outputs();
+        if !project.awaited().is_empty() {
+            let files: Vec<_> = project.awaited().iter().map(|file| format!("`{file}`")).collect();
+            screen.say(&format!(
+                "no error in `{manifest}`, as far as it can be seen before {} is captured",
+                files.join(", ")
+            ));
+            continue;
+        }
+        if !project.orders().is_empty() {
+            let files = report::counted(project.orders().len(), "WIM file");
+            screen.say(&format!("{verdict} `{manifest}`, which captures {files}"));
+            continue;
+        }
         let is_first = |output: &&Output| output.disc.as_ref().is_none_or(|disc| disc.number == 1);
         let mut media = match outputs.iter().filter(is_first).count() {
             1 => "1 medium".to_owned(),

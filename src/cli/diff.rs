@@ -87,6 +87,7 @@ impl Side {
         let (kind, mut candidates) = match path.extension() {
             Some("toml") => {
                 let Some(project) = load_manifest(path, arguments, screen)? else { return Ok(None) };
+                project.refuse_captures("only media can be compared")?;
                 let candidates = project.outputs().iter().map(|output| Candidate {
                     name: output.name.clone(),
                     path: output.path.clone(),
@@ -100,6 +101,12 @@ impl Side {
                 // A record that is not there is an empty one to a build, and a mistake here.
                 fs::metadata(path).map_err(|error| Error::io("opening", path, error))?;
                 let record = Record::load(path)?;
+                if record.outputs().len() == 0 && record.captures().len() > 0 {
+                    return Err(Error::new(format!(
+                        "`{path}` is the record of a capture, and only media can be compared"
+                    ))
+                    .help("`tsmedia plan` says what a capture would be made of now"));
+                }
                 let candidates = record.outputs().map(|recorded| Candidate {
                     name: recorded.name.clone(),
                     path: path.parent().unwrap_or(Utf8Path::new("")).join(&recorded.name),

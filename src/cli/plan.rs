@@ -1,14 +1,18 @@
 //! `tsmedia plan`: what apply would do, and why.
 
+use std::collections::BTreeMap;
+
 use camino::Utf8PathBuf;
 use clap::Args;
 
+use super::project::Project;
 use super::screen::Screen;
 use super::{ManifestArguments, Outcome, project, saved};
 use crate::apply;
-use crate::error::Result;
+use crate::content::Content;
+use crate::error::{Error, Result};
+use crate::media::order::Order;
 use crate::plan::Plan;
-use crate::plan::saved::SavedManifest;
 use crate::report;
 
 #[derive(Debug, Args)]
@@ -36,19 +40,28 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let Some(projects) = project::load(&arguments.manifests, screen)? else { return Ok(Outcome::Wrong) };
     let mut whole = Plan::default();
     let mut to_save = Vec::new();
-    for (project, manifest) in projects.iter().zip(&arguments.manifests.manifests) {
+    for project in &projects {
+        if !project.awaited().is_empty() {
+            continue;
+        }
         let mut store = project.open_store()?;
         let work = project.work(false, arguments.no_patch);
         let plan = match arguments.out {
             None => screen.watch("reading", |progress| apply::survey(&work, &mut store, progress))?,
             Some(_) => {
-                let both = screen.watch("reading", |progress| apply::survey_to_save(&work, &mut store, progress));
-                let (plan, outputs) = both?;
-                to_save.push(SavedManifest { manifest: manifest.clone(), outputs });
+                let (plan, planned) = screen.watch("reading", |progress| {
+                    apply::survey_to_save(&work, project.manifest(), &mut store, progress)
+                })?;
+                to_save.push(planned);
                 plan
             }
         };
         whole.changes.extend(plan.changes);
+    }
+    let waiting = waiting(&projects, &whole);
+    if let (Some(_), Some(first)) = (&arguments.out, waiting.first()) {
+        return Err(Error::new(format!("what is to be done can't be saved: {first}"))
+            .help("save one plan for what is captured, and when that is done another for the media"));
     }
     if let Some(path) = &arguments.out {
         saved::save(path, &arguments.manifests, arguments.no_patch, to_save)?;
@@ -59,9 +72,35 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         let n_lines = (!arguments.verbose).then_some(report::SCREEN);
         screen.data(&report::plan::text(&whole, n_lines))?;
     }
+    waiting.iter().for_each(|line| screen.say(line));
     if let Some(path) = &arguments.out {
         screen.say(&format!("saved: `tsmedia apply {path}` does it"));
     }
     let is_done = whole.is_all_keep() || !arguments.detailed_exitcode;
     Ok(if is_done { Outcome::Done } else { Outcome::Changes })
+}
+
+/// What is to be captured first, before it is known what becomes of media that it is on.
+fn waiting(projects: &[Project], whole: &Plan) -> Vec<String> {
+    let mut lines = Vec::new();
+    let is_made = |name: &str| whole.changes.iter().any(|change| change.name == name && change.n_capture.is_some());
+    let captures = projects.iter().flat_map(Project::orders).filter(|order| is_made(&order.name));
+    let place = |order: &Order| Some((order.path.canonicalize_utf8().ok()?, order.path.clone()));
+    let captures: BTreeMap<_, _> = captures.filter_map(place).collect();
+    for project in projects {
+        let manifest = project.manifest();
+        if let Some(file) = project.awaited().first() {
+            lines.push(format!("`{manifest}` is planned when `{file}` is captured"));
+            continue;
+        }
+        let files = project.outputs().iter().flat_map(|output| output.root.files());
+        let sources = files.filter_map(|(_, content)| match content {
+            Content::Source(source) => source.path().canonicalize_utf8().ok(),
+            Content::Bytes(_) => None,
+        });
+        if let Some(file) = sources.into_iter().find_map(|source| captures.get(&source)) {
+            lines.push(format!("`{manifest}` is planned with `{file}` as it is now, which is captured anew"));
+        }
+    }
+    lines
 }

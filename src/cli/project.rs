@@ -1,6 +1,6 @@
 //! What most commands begin with: manifests loaded, resolved and checked, with the record and cache beside each.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -11,11 +11,12 @@ use crate::apply::Work;
 use crate::date::Date;
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
-use crate::manifest::{self, Rendered};
+use crate::manifest::{self, Loaded, Rendered};
 use crate::media::Media;
+use crate::media::order::Order;
 use crate::output::Output;
 use crate::problem::{Place, Problem, Problems};
-use crate::record::{Record, Recorded};
+use crate::record::Record;
 use crate::report;
 use crate::resolve::Resolver;
 use crate::size::Size;
@@ -34,23 +35,51 @@ const CACHE_LIMIT: &str = "TSMEDIA_CACHE_LIMIT";
 /// A manifest, with all that it makes for the chosen sites.
 pub(super) struct Project {
     folder: Utf8PathBuf,
+    manifest: Utf8PathBuf,
     record: Utf8PathBuf,
     outputs: Vec<Output>,
+    orders: Vec<Order>,
     others: Vec<String>,
+    awaited: BTreeSet<Utf8PathBuf>,
 }
 
 impl Project {
-    fn new(manifest: &Utf8Path, outputs: Vec<Output>, sites: &[String]) -> Result<Self> {
+    fn new(manifest: &Utf8Path, made: Made, sites: &[String]) -> Result<Self> {
         let folder = folder(manifest).to_owned();
         let record = Record::path_beside(manifest);
         // Where some sites are chosen, outputs of the others must not be taken for outputs of none.
-        let is_other = |recorded: &&Recorded| {
-            let site = recorded.description.get("site");
-            !sites.is_empty() && site.is_none_or(|site| !sites.contains(site))
-        };
+        let is_other = |site: Option<&String>| !sites.is_empty() && site.is_none_or(|site| !sites.contains(site));
         let recorded = Record::load(&record)?;
-        let others = recorded.outputs().filter(is_other).map(|recorded| recorded.name.clone()).collect();
-        Ok(Self { folder, record, outputs, others })
+        let outputs = recorded.outputs().map(|recorded| (&recorded.name, &recorded.description));
+        let captures = recorded.captures().map(|recorded| (&recorded.name, &recorded.description));
+        let others = outputs.chain(captures).filter(|(_, description)| is_other(description.get("site")));
+        let others = others.map(|(name, _)| name.clone()).collect();
+        let Made { outputs, orders, awaited } = made;
+        Ok(Self { manifest: manifest.to_owned(), folder, record, outputs, orders, others, awaited })
+    }
+
+    /// The manifest, as it was named.
+    pub fn manifest(&self) -> &Utf8Path {
+        &self.manifest
+    }
+
+    /// The WIM files that it captures.
+    pub fn orders(&self) -> &[Order] {
+        &self.orders
+    }
+
+    /// The WIM files that it needs and that another manifest has yet to capture: it makes nothing before.
+    pub fn awaited(&self) -> &BTreeSet<Utf8PathBuf> {
+        &self.awaited
+    }
+
+    /// Fails for a manifest that captures; `what` says what is done with media only.
+    pub fn refuse_captures(&self, what: &str) -> Result<()> {
+        match self.orders.is_empty() {
+            true => Ok(()),
+            false => Err(Error::new(format!("`{}` captures, and {what}", self.manifest))
+                .help("`tsmedia plan` says what there is to do for it")),
+        }
     }
 
     /// The media that it makes.
@@ -72,6 +101,8 @@ impl Project {
     pub fn work(&self, force: bool, no_patch: bool) -> Work<'_> {
         Work {
             outputs: &self.outputs,
+            orders: &self.orders,
+            sysfs: Utf8Path::new("/sys"),
             others: &self.others,
             base: &self.folder,
             record: &self.record,
@@ -82,16 +113,20 @@ impl Project {
     }
 }
 
+/// What a manifest makes.
+#[derive(Default)]
+struct Made {
+    outputs: Vec<Output>,
+    orders: Vec<Order>,
+    awaited: BTreeSet<Utf8PathBuf>,
+}
+
 /// Loads manifests and renders them for each chosen site.
-pub(super) fn render(arguments: &ManifestArguments, problems: &mut Problems) -> Result<Vec<Vec<Rendered>>> {
+pub(super) fn render(arguments: &ManifestArguments, problems: &mut Problems) -> Result<Vec<Loaded>> {
     render_noting(arguments, problems, &mut Inputs::default())
 }
 
-fn render_noting(
-    arguments: &ManifestArguments,
-    problems: &mut Problems,
-    inputs: &mut Inputs,
-) -> Result<Vec<Vec<Rendered>>> {
+fn render_noting(arguments: &ManifestArguments, problems: &mut Problems, inputs: &mut Inputs) -> Result<Vec<Loaded>> {
     if let Some(path) = arguments.manifests.iter().find(|path| saved::is_meant(path)) {
         return Err(Error::new(format!("`{path}` is no manifest"))
             .help(format!("if it is a saved plan, `tsmedia apply {path}` does what it says")));
@@ -151,11 +186,25 @@ fn resolve_with(
     arguments.manifests.iter().for_each(|manifest| inputs.leave_out(cache_beside(manifest)));
     let all = render_noting(arguments, problems, inputs)?;
     same_outputs(&all, problems);
+    for (manifest, loaded) in arguments.manifests.iter().zip(&all) {
+        if let Loaded::Captures(rendered) = loaded {
+            for rendered in rendered {
+                resolver.expect(&rendered.path.with_file_name(&rendered.manifest.capture.path), manifest);
+            }
+        }
+    }
     let mut places = HashMap::new();
-    for (manifest, rendered) in arguments.manifests.iter().zip(all) {
+    for (manifest, loaded) in arguments.manifests.iter().zip(all) {
         let cache = cache_beside(manifest);
         resolver.use_cache(opened(Objects::open(&cache, limit, &Means::default().disk)));
-        let mut outputs = Vec::new();
+        let mut made = Made::default();
+        let rendered = match loaded {
+            Loaded::Media(rendered) => rendered,
+            Loaded::Captures(rendered) => {
+                made.orders = rendered.iter().filter_map(|it| resolver.resolve_capture(it, date, problems)).collect();
+                Vec::new()
+            }
+        };
         for rendered in &rendered {
             for output in resolver.resolve(rendered, date, problems).map(Media::outputs).unwrap_or_default() {
                 let (place, is_disc) = (rendered.place("/output/path"), output.disc.is_some());
@@ -164,26 +213,38 @@ fn resolve_with(
                 {
                     same_output(&output, [place, other], problems);
                 }
-                outputs.push(output);
+                made.outputs.push(output);
             }
         }
-        projects.push(Project::new(manifest, outputs, &arguments.sites)?);
+        made.awaited = resolver.take_awaited();
+        projects.push(Project::new(manifest, made, &arguments.sites)?);
     }
     Ok(projects)
 }
 
 /// Two manifests can't write one file: each run would build it for the one, and then for the other.
-fn same_outputs(manifests: &[Vec<Rendered>], problems: &mut Problems) {
-    let place = |rendered: &Rendered| rendered.path.with_file_name(&rendered.manifest.output.path);
-    for (at, own) in manifests.iter().enumerate() {
-        let others: HashMap<_, _> = manifests[..at].iter().flatten().map(|other| (place(other), other)).collect();
-        let same = own.iter().find_map(|own| others.get(&place(own)).map(|other| (own, other)));
+fn same_outputs(manifests: &[Loaded], problems: &mut Problems) {
+    let places: Vec<Vec<(Utf8PathBuf, Place)>> = manifests.iter().map(places_of).collect();
+    for (at, own) in places.iter().enumerate() {
+        let others: HashMap<_, _> = places[..at].iter().flatten().map(|(path, place)| (path, place)).collect();
+        let same = own.iter().find_map(|(path, own)| others.get(path).map(|other| (path, own, *other)));
         // Other sites of the two have other names, and the same mistake.
-        if let Some((own, other)) = same {
-            let problem = Problem::error(format!("two manifests have the same output `{}`", place(own)));
-            let problem = problem.at(own.place("/output/path"), "").at(other.place("/output/path"), "");
+        if let Some((path, own, other)) = same {
+            let problem = Problem::error(format!("two manifests have the same output `{path}`"));
+            let problem = problem.at(own.clone(), "").at(other.clone(), "");
             problems.add(problem.help("give one of them another `path`, or name each manifest once"));
         }
+    }
+}
+
+/// Where the files are that a manifest makes, and where it says so.
+fn places_of(loaded: &Loaded) -> Vec<(Utf8PathBuf, Place)> {
+    fn place<M>(rendered: &Rendered<M>, pointer: &str, path: &str) -> (Utf8PathBuf, Place) {
+        (rendered.path.with_file_name(path), rendered.place(pointer))
+    }
+    match loaded {
+        Loaded::Media(all) => all.iter().map(|it| place(it, "/output/path", &it.manifest.output.path)).collect(),
+        Loaded::Captures(all) => all.iter().map(|it| place(it, "/capture/path", &it.manifest.capture.path)).collect(),
     }
 }
 
@@ -192,6 +253,15 @@ fn same_output(output: &Output, [place, other]: [Place; 2], problems: &mut Probl
     let problem = Problem::error(format!("two media have the same output `{}`", output.name));
     let problem = problem.at(place, "").at(other, "");
     problems.add(problem.help("the discs of a set have numbers in their names: give the other another `path`"));
+}
+
+/// Fails for a manifest that needs what another has yet to capture.
+pub(super) fn refuse_awaiting(project: &Project) -> Result<()> {
+    match project.awaited.first() {
+        None => Ok(()),
+        Some(file) => Err(Error::new(format!("`{}` needs `{file}`, which is not captured yet", project.manifest))
+            .help("name the manifest that captures it as well: `tsmedia apply` does it first")),
+    }
 }
 
 /// The folder of a manifest.

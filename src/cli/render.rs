@@ -1,14 +1,17 @@
 //! `tsmedia render`: manifests as they are after profiles and templates.
 
+use serde_json::Value as Json;
+
 use super::screen::Screen;
 use super::{ManifestArguments, Outcome, project};
 use crate::error::Result;
+use crate::manifest::{Loaded, Rendered};
 use crate::problem::Problems;
 use crate::report;
 
 pub(super) fn run(arguments: &ManifestArguments, screen: &Screen) -> Result<Outcome> {
     let mut problems = Problems::default();
-    let rendered: Vec<_> = project::render(arguments, &mut problems)?.into_iter().flatten().collect();
+    let all = project::render(arguments, &mut problems)?;
     if problems.has_errors() {
         if screen.json {
             screen.json(&report::json(&problems))?;
@@ -17,15 +20,21 @@ pub(super) fn run(arguments: &ManifestArguments, screen: &Screen) -> Result<Outc
         }
         return Ok(Outcome::Wrong);
     }
+    let shown: Vec<_> = all.iter().flat_map(shown).collect();
     if screen.json {
-        return screen.json(&rendered.iter().map(|rendered| rendered.value().clone()).collect());
+        return screen.json(&shown.into_iter().map(|(_, value)| value).collect());
     }
-    let texts: Vec<_> = rendered
-        .iter()
-        .map(|rendered| match &rendered.site {
-            Some(site) => format!("# {} for site {site}\n{}", rendered.path, rendered.to_toml()),
-            None => format!("# {}\n{}", rendered.path, rendered.to_toml()),
-        })
-        .collect();
-    screen.data(&texts.join("\n"))
+    screen.data(&shown.into_iter().map(|(text, _)| text).collect::<Vec<_>>().join("\n"))
+}
+
+/// A manifest for each site, as text and as data.
+fn shown(loaded: &Loaded) -> Vec<(String, Json)> {
+    fn one<M>(rendered: &Rendered<M>) -> (String, Json) {
+        let site = rendered.site.as_ref().map_or_else(String::new, |site| format!(" for site {site}"));
+        (format!("# {}{site}\n{}", rendered.path, rendered.to_toml()), rendered.value().clone())
+    }
+    match loaded {
+        Loaded::Media(all) => all.iter().map(one).collect(),
+        Loaded::Captures(all) => all.iter().map(one).collect(),
+    }
 }

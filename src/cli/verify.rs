@@ -39,7 +39,12 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         None => None,
         Some(manifest) => match project::load(&of_manifest(arguments, manifest), screen)? {
             None => return Ok(Outcome::Wrong),
-            Some(projects) => projects.into_iter().next(),
+            Some(projects) => {
+                for project in &projects {
+                    project.refuse_captures("only media are checked against their manifest")?;
+                }
+                projects.into_iter().next()
+            }
         },
     };
     let mut all = Vec::new();

@@ -109,7 +109,9 @@ impl Round {
             return Ok(said);
         }
         let mut whole = Plan::default();
-        for project in &projects {
+        // What is captured may be on media: those that wait for it are built in the next round, as it is an input.
+        let (captures, media): (Vec<_>, Vec<_>) = projects.iter().partition(|project| !project.orders().is_empty());
+        for project in captures.into_iter().chain(media).filter(|project| project.awaited().is_empty()) {
             match build(project, arguments, screen) {
                 Ok(plan) => whole.changes.extend(plan.changes),
                 Err(_) if screen.progress().is_cancelled() => return Ok(Said::Nothing),
@@ -153,10 +155,12 @@ fn build(project: &Project, arguments: &Arguments, screen: &Screen) -> Result<Pl
         screen.say(&format!("{:9} {}{reason}", change.action.as_str(), change.name));
     }
     let start = Instant::now();
-    let applied = screen.watch("building", |progress| apply::apply(&work, &mut store, progress))?;
+    let mut applied = screen.watch("building", |progress| apply::apply(&work, &mut store, progress))?;
     let seconds = start.elapsed().as_secs_f64();
     let done = Plan { changes: applied.plan.changes.iter().filter(|c| c.action != Action::Keep).cloned().collect() };
-    super::apply::say(&done, screen);
+    let plan = std::mem::replace(&mut applied.plan, done);
+    super::apply::say(&applied, screen);
+    let done = std::mem::replace(&mut applied.plan, plan);
     screen.say(&format!("{:9} {} in {seconds:.1} s", "wrote", Size(done.n_write())));
     if screen.json {
         screen.json_line(&report::plan::json(&applied.plan))?;

@@ -95,7 +95,7 @@ fn known(name: &str, context: &Context) -> String {
         return context.no_site.to_owned();
     }
     if first == "media" && context.json.get("media").is_none() {
-        return "values for templates are made before `media` is: they can use `site` and other `vars`".into();
+        return context.no_media.to_owned();
     }
     let vars = keys(&context.json["vars"]);
     if context.json.get(first).is_none() {

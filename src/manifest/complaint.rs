@@ -8,11 +8,12 @@ use crate::problem::{Place, Problem, Problems};
 
 use super::suggest::{nearest, one_of};
 use super::tree::{Spans, escape};
-use super::{schema, secret, unbuilt};
+use super::{Sort, schema, secret, unbuilt};
 
 /// Checks rendered manifests.
 #[derive(Debug)]
 pub struct Checker {
+    sort: Sort,
     schema: Json,
     validator: jsonschema::Validator,
 }
@@ -55,13 +56,13 @@ impl Doc<'_> {
 }
 
 impl Checker {
-    /// A checker for the manifest's schema.
-    pub fn new() -> crate::error::Result<Self> {
-        let schema = schema::full();
+    /// A checker for the schema of such manifests.
+    pub fn new(sort: Sort) -> crate::error::Result<Self> {
+        let schema = schema::full(sort);
         let validator = jsonschema::draft7::new(&schema).map_err(|error| {
             crate::error::Error::new("the manifest's own schema is not valid").because(error.to_string())
         })?;
-        Ok(Self { schema, validator })
+        Ok(Self { sort, schema, validator })
     }
 
     /// Everything that the schema finds wrong, with the rules of the field that it breaks.
@@ -145,6 +146,12 @@ impl Checker {
         if unbuilt::is_key(&name) {
             let message = format!("`{name}` is not built yet by this version of tsmedia");
             return Problem::error(message).at(place, "").help("leave it out for now");
+        }
+        let of_media = || schema::at(&schema::full(Sort::Medium), &format!("/{}", escape(key))).is_some();
+        if pointer.is_empty() && self.sort == Sort::Capture && of_media() {
+            let message = format!("a manifest with `[capture]` makes no medium, and has no `{key}`");
+            let help = "write two manifests: the medium's can use the WIM file that the other captures";
+            return Problem::error(message).at(place, "").at(doc.key("/capture"), "captures").help(help);
         }
         let table = table_name(pointer);
         let keys = self.keys(pointer);
@@ -357,7 +364,7 @@ fn rule_of(pointer: &str) -> Option<&'static str> {
 /// The places where a TOML date means something; elsewhere it is text that lacks its quotes.
 fn takes_date(pointer: &str) -> bool {
     let parts: Vec<_> = pointer.split('/').collect();
-    matches!(parts[..], ["", "media", "source-date"] | ["", "vars", ..] | ["", "sites", _, "vars", ..])
+    matches!(parts[..], ["", "media" | "capture", "source-date"] | ["", "vars", ..] | ["", "sites", _, "vars", ..])
 }
 
 /// A pointer as an author would say it: keys with dots between them, without the positions in lists.

@@ -7,6 +7,8 @@ use serde_json::Value as Json;
 
 use super::tree::{Node, Value};
 
+const NO_MEDIA_YET: &str = "values for templates are made before `media` is: they can use `site` and other `vars`";
+
 /// What templates can name.
 #[derive(Debug, Clone)]
 pub struct Context {
@@ -15,11 +17,13 @@ pub struct Context {
     failed: Vec<String>,
     /// What to say of `site` where there is none.
     pub no_site: &'static str,
+    /// What to say of `media` where there is none.
+    pub no_media: &'static str,
 }
 
 impl Context {
     pub fn new() -> Self {
-        Self { json: Json::Object(Default::default()), failed: Vec::new(), no_site: "" }
+        Self { json: Json::Object(Default::default()), failed: Vec::new(), no_site: "", no_media: NO_MEDIA_YET }
     }
 
     /// Makes a value known as `space.name`, or its failure.

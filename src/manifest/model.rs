@@ -4,6 +4,8 @@
 //! descriptions (and so what an editor shows), `deserialize` reads the rendered value, and `resolve` works with
 //! the result. Every string in them has been rendered already.
 
+mod capture;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -11,6 +13,8 @@ use serde::Deserialize;
 
 use super::capacity::Capacity;
 use crate::firmware::Firmware;
+
+pub use capture::{CaptureManifest, CaptureSource, CaptureTable, Compression, NONE, WINDOWS};
 
 /// A tsmedia manifest: one task sequence medium, for one or many sites.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

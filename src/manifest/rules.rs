@@ -3,6 +3,7 @@
 //! Rules read the rendered value and skip what is missing or of the wrong type, which the schema complains of, so
 //! that all complaints come together.
 
+mod capture;
 mod prestaged;
 mod stick;
 
@@ -11,6 +12,7 @@ use serde_json::Value as Json;
 use crate::problem::{Place, Problem};
 use crate::volume::Name;
 
+use super::Sort;
 use super::capacity::Capacity;
 use super::complaint::{Doc, dotted};
 use super::source_date;
@@ -29,11 +31,15 @@ const MAX_LABEL: usize = 32;
 const MAX_JOLIET_LABEL: usize = 16;
 
 /// Everything that is wrong with a manifest for one site.
-pub fn check(doc: Doc<'_>) -> Vec<Problem> {
+pub fn check(doc: Doc<'_>, sort: Sort) -> Vec<Problem> {
     let mut problems = Vec::new();
+    if sort == Sort::Capture {
+        capture::check(doc, &mut problems);
+        return problems;
+    }
     prestaged::check(doc, &mut problems);
     label(doc, &mut problems);
-    source_date(doc, &mut problems);
+    source_date(doc, "/media/source-date", &mut problems);
     autorun(doc, &mut problems);
     output(doc, &mut problems);
     boot(doc, &mut problems);
@@ -90,15 +96,15 @@ fn label(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     }
 }
 
-fn source_date(doc: Doc<'_>, problems: &mut Vec<Problem>) {
-    let Some(text) = doc.str("/media/source-date") else { return };
+fn source_date(doc: Doc<'_>, pointer: &str, problems: &mut Vec<Problem>) {
+    let Some(text) = doc.str(pointer) else { return };
     // A text that is no date in form is the schema's to refuse.
     let is_date_in_form =
         text.len() >= 10 && text.is_ascii() && text.as_bytes()[4] == b'-' && text.as_bytes()[7] == b'-';
     if is_date_in_form && source_date::parse(text).is_none() {
         problems.push(
             Problem::error(format!("`{text}` is no date that every format can hold"))
-                .at(doc.place("/media/source-date"), "")
+                .at(doc.place(pointer), "")
                 .help("write a day of the calendar from 1980-01-01 to 2099-12-31"),
         );
     }
@@ -283,6 +289,11 @@ fn sources(doc: Doc<'_>, problems: &mut Vec<Problem>) {
             pointers.extend(["source", "file"].map(|key| format!("/{table}/{index}/{key}")));
         }
     }
+    paths(doc, pointers, problems);
+}
+
+/// Paths of this machine at these pointers.
+fn paths(doc: Doc<'_>, pointers: Vec<String>, problems: &mut Vec<Problem>) {
     for pointer in pointers {
         let Some(path) = doc.str(&pointer) else { continue };
         let (name, place) = (dotted(&pointer), doc.place(&pointer));

@@ -7,7 +7,8 @@
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value as Json, json};
 
-use super::model::Manifest;
+use super::Sort;
+use super::model::{CaptureManifest, Manifest};
 
 /// The identity of the editor's schema.
 const ID: &str = "urn:tsmedia:schema:media:1";
@@ -15,20 +16,33 @@ const ID: &str = "urn:tsmedia:schema:media:1";
 const TEMPLATE: &str = r"\{[{%]";
 
 /// The schema of a rendered manifest.
-pub fn full() -> Json {
-    let settings = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);
-    let mut schema = settings.into_generator().into_root_schema_for::<Manifest>().to_value();
+pub fn full(sort: Sort) -> Json {
+    let generator = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true).into_generator();
+    let schema = match sort {
+        Sort::Medium => generator.into_root_schema_for::<Manifest>(),
+        Sort::Capture => generator.into_root_schema_for::<CaptureManifest>(),
+    };
+    let mut schema = schema.to_value();
     tidy(&mut schema, "");
     schema["title"] = json!("tsmedia manifest");
     schema
 }
 
 /// The schema that editors use, as text.
+///
+/// It is one for both sorts of manifest, with the tables of both: editors offer nothing of what stands below an `if`.
 pub fn editor() -> String {
-    let mut schema = full();
+    let (mut schema, capture) = (full(Sort::Medium), full(Sort::Capture));
+    for (key, table) in capture["properties"].as_object().into_iter().flatten() {
+        if schema["properties"].get(key).is_none() {
+            schema["properties"][key] = table.clone();
+        }
+    }
     relax_properties(&mut schema, true);
     leave_holes(&mut schema);
-    take_dates(&mut schema["properties"]["media"]["properties"]["source-date"]);
+    for table in ["media", "capture"] {
+        take_dates(&mut schema["properties"][table]["properties"]["source-date"]);
+    }
     let mut named = Map::new();
     named.insert("$schema".into(), json!("http://json-schema.org/draft-07/schema#"));
     named.insert("$id".into(), json!(ID));
@@ -224,15 +238,17 @@ mod tests {
                 walk(items, name, n_keys);
             }
         }
-        let mut n_keys = 0;
-        walk(&full(), "", &mut n_keys);
-        assert!(n_keys > 30, "{n_keys}");
+        for (sort, least) in [(Sort::Medium, 30), (Sort::Capture, 15)] {
+            let mut n_keys = 0;
+            walk(&full(sort), "", &mut n_keys);
+            assert!(n_keys > least, "{n_keys}");
+        }
     }
 
     #[test]
     fn both_schemas_are_valid_ones() {
         let editor: Json = serde_json::from_str(&editor()).unwrap();
-        for schema in [full(), editor] {
+        for schema in [full(Sort::Medium), full(Sort::Capture), editor] {
             jsonschema::draft7::meta::validate(&schema).unwrap();
         }
     }

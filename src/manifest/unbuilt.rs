@@ -1,8 +1,7 @@
 //! What the manifest will hold one day, so that asking for it is told apart from a slip of the pen.
 
 /// Keys, by their dotted names, that later versions will take.
-const KEYS: [&str; 23] = [
-    "capture",
+const KEYS: [&str; 22] = [
     "certificate",
     "prestart",
     "security",

@@ -69,6 +69,12 @@ pub enum Reason {
     Boot(Firmware, BootChange),
     /// A content entry of the manifest.
     Entry(EntryChange),
+    /// A source of a capture is a device, which may change without a sign: what it is called.
+    Device(String),
+    /// Something was done to a source of a capture that left sizes and times as they were.
+    Unseen,
+    /// The sources of a capture are in another order.
+    Order,
     /// The same files are in other entries, or the manifest's empty folders are others.
     Folders,
 }

@@ -8,12 +8,13 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::reason::{self, Reason};
-use super::{Action, Existing, Plan};
+use super::{Action, Change, Existing, Plan, capture};
 use crate::content::SourceKey;
 use crate::digest::{Digest, Digests};
 use crate::error::{Error, Result};
+use crate::media::order::Order;
 use crate::output::Output;
-use crate::record::{Record, Recorded, RecordedFile};
+use crate::record::{Record, Recorded, RecordedCapture, RecordedFile};
 
 /// The version of the file that is written here, and the newest that is read.
 const PLAN_VERSION: u32 = 1;
@@ -43,6 +44,53 @@ pub struct SavedManifest {
     pub manifest: Utf8PathBuf,
     /// What is to be done with each output.
     pub outputs: Vec<Planned>,
+    /// What is to be done with each WIM file that is captured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub captures: Vec<PlannedCapture>,
+}
+
+/// What is to be done with a WIM file that is captured, and what that was decided from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PlannedCapture {
+    /// The WIM file, as its author sees it.
+    pub name: String,
+    /// What to do.
+    pub action: Action,
+    /// What it is to be, as the record will have it; nothing for one that is to be deleted.
+    pub wanted: Option<RecordedCapture>,
+}
+
+/// The captures for which a saved plan holds no more. What there is under their names may have changed: that is what
+/// the plan was about, and only what was to be done with it counts.
+pub fn moved_captures(planned: &[PlannedCapture], changes: &[Change], orders: &[Order]) -> Vec<Moved> {
+    let mut all = Vec::new();
+    let moved = |name: &str, planned, now, inputs| Moved {
+        name: name.to_owned(),
+        planned,
+        now,
+        existing: None,
+        is_recorded_anew: false,
+        inputs,
+    };
+    for planned in planned {
+        let now = changes.iter().find(|change| change.name == planned.name).map(|change| change.action);
+        let order = orders.iter().find(|order| order.name == planned.name);
+        let inputs = match (order, &planned.wanted) {
+            (Some(order), Some(wanted)) => capture::differences(order, wanted),
+            _ => Vec::new(),
+        };
+        let is_the_same = order.is_some() == planned.wanted.is_some() && inputs.is_empty();
+        // Somebody may have done it already.
+        let is_done = matches!(now, Some(Action::Keep) | None);
+        if !is_the_same || (now != Some(planned.action) && !is_done) {
+            all.push(moved(&planned.name, Some(planned.action), now, inputs));
+        }
+    }
+    let is_planned = |name: &str| planned.iter().any(|planned| planned.name == name);
+    let unplanned = changes.iter().filter(|change| change.action != Action::Keep && !is_planned(&change.name));
+    all.extend(unplanned.map(|change| moved(&change.name, None, Some(change.action), Vec::new())));
+    all
 }
 
 /// What is to be done with an output, and what that was decided from.
@@ -144,14 +192,19 @@ impl Saved {
             text += &format!(",\n\"{key}\": {json}");
         }
         text += ",\n\"manifests\": [";
-        for (index, SavedManifest { manifest, outputs }) in self.manifests.iter().enumerate() {
+        for (index, SavedManifest { manifest, outputs, captures }) in self.manifests.iter().enumerate() {
             text += if index == 0 { "\n" } else { ",\n" };
             text += &format!("{{ \"manifest\": {}, \"outputs\": [", serde_json::to_string(manifest).map_err(failed)?);
             for (index, output) in outputs.iter().enumerate() {
                 text += if index == 0 { "\n" } else { ",\n" };
                 text += &serde_json::to_string(output).map_err(failed)?;
             }
-            text += "\n] }";
+            text += "\n]";
+            if !captures.is_empty() {
+                text += ",\n\"captures\": ";
+                text += &serde_json::to_string(captures).map_err(failed)?;
+            }
+            text += " }";
         }
         text += "\n]\n}\n";
         Ok(text)

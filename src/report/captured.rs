@@ -10,8 +10,13 @@ use crate::size::Size;
 /// How many files that were left out are named for each image.
 const MAX_LEFT_OUT: usize = 10;
 
-/// The images of a capture and what is not in them, for people.
+/// The images of a capture, what is not in them, and the file, for people.
 pub fn captured(captured: &Captured, target: &Utf8Path) -> String {
+    format!("{}created   {target} ({})\n", images(captured), Size(captured.len))
+}
+
+/// The images of a capture and what is not in them, for people.
+pub fn images(captured: &Captured) -> String {
     let mut lines = Vec::new();
     for image in &captured.images {
         let updated = image.updated_from.map_or_else(String::new, |old| format!(", updated from image {old}"));
@@ -28,7 +33,6 @@ pub fn captured(captured: &Captured, target: &Utf8Path) -> String {
         }
     }
     lines.extend(captured.skipped.iter().map(|skipped| format!("skipped   {}: {}", skipped.source, skipped.why)));
-    lines.push(format!("created   {target} ({})", Size(captured.len)));
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 

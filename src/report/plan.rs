@@ -39,6 +39,9 @@ pub fn text(plan: &Plan, n_lines: Option<usize>) -> String {
 
 fn head(change: &Change) -> String {
     let (action, name, len) = (change.action.as_str(), &change.name, Size(change.len));
+    if let Some(n_capture) = change.n_capture {
+        return format!("{action:8} {name} ({} to capture)", Size(n_capture));
+    }
     match change.action {
         Action::Keep | Action::Delete => format!("{action:8} {name} ({len})"),
         Action::Patch => {
@@ -63,6 +66,11 @@ pub fn json(plan: &Plan) -> Value {
                 "in-the-way": change.in_the_way,
                 "reasons": change.reasons.iter().map(reason::json).collect::<Vec<_>>(),
             });
+            if let Some(n_capture) = change.n_capture {
+                value["to-capture"] = n_capture.into();
+                // Nobody knows before.
+                (value["len"], value["to-write"]) = (Value::Null, Value::Null);
+            }
             if let Some(disc) = &change.disc {
                 value["disc"] = disc::json(disc, change.len);
             }
@@ -70,7 +78,7 @@ pub fn json(plan: &Plan) -> Value {
         })
         .collect();
     let count = |action| plan.count(action);
-    json!({
+    let mut whole = json!({
         "summary": {
             "keep": count(Action::Keep),
             "create": count(Action::Create),
@@ -80,7 +88,11 @@ pub fn json(plan: &Plan) -> Value {
             "to-write": plan.n_write(),
         },
         "outputs": changes,
-    })
+    });
+    if let Some(n_capture) = plan.n_capture() {
+        whole["summary"]["to-capture"] = n_capture.into();
+    }
+    whole
 }
 
 /// One line: how many outputs are treated how.
@@ -97,7 +109,13 @@ pub fn summary(plan: &Plan) -> String {
         .filter(|action| plan.count(*action) > 0)
         .map(|action| format!("{} to {}", plan.count(action), action.as_str()))
         .collect();
-    format!("{}; {} to write", parts.join(", "), Size(plan.n_write()))
+    let n_write = Size(plan.n_write());
+    let rest = match plan.n_capture().map(Size) {
+        None => format!("{n_write} to write"),
+        Some(n_capture) if n_write.0 == 0 => format!("{n_capture} to capture"),
+        Some(n_capture) => format!("{n_capture} to capture, {n_write} to write"),
+    };
+    format!("{}; {rest}", parts.join(", "))
 }
 
 /// The first reason for a change, in a few words.

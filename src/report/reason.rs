@@ -55,6 +55,9 @@ pub(super) fn difference(reason: &Reason) -> Point {
             format!("template value `{name}`: {}", old_to_new(old, new))
         }
         Reason::Boot(firmware, change) => format!("boot program for {firmware}: {}", boot_change(*change)),
+        Reason::Device(title) => format!("{title}: a device, of which nobody can say whether it changed"),
+        Reason::Unseen => "a source was written to since, and its sizes and times are the same".into(),
+        Reason::Order => "the sources are in another order".into(),
         Reason::Folders => "the empty folders are other ones".into(),
         Reason::Entry(entry) => return of_entry(entry),
     };
@@ -178,6 +181,9 @@ pub(super) fn json(reason: &Reason) -> Value {
         Reason::Boot(firmware, change) => {
             json!({ "reason": "boot", "firmware": firmware, "change": boot_change(*change) })
         }
+        Reason::Device(title) => json!({ "reason": "device", "source": title }),
+        Reason::Unseen => json!({ "reason": "unseen" }),
+        Reason::Order => json!({ "reason": "order" }),
         Reason::Folders => json!({ "reason": "folders" }),
         Reason::Entry(entry) => {
             let tally = |tally: &Tally| json!({ "files": tally.n_files, "len": tally.len });

@@ -30,6 +30,7 @@ impl Draft<'_> {
             let n_errors = self.problems.n_errors_told();
             self.add_single(&path, &target, &pointer);
             if self.problems.n_errors_told() == n_errors
+                && !self.resolver.awaited.contains(&path)
                 && let Some((wim, index)) =
                     self.open_wim(&path, system.index, &pointer, &format!("/operating-system/{at}/index"))
             {

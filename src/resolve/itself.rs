@@ -18,17 +18,31 @@ impl OwnPlaces {
     pub fn of(manifest: &Utf8Path, output: &Utf8Path) -> Self {
         Self { output: real(output), folder: real(&manifest.with_file_name("")) }
     }
+
+    /// Whether this is the output.
+    pub fn is_output(&self, path: &Utf8Path) -> bool {
+        self.output == real(path)
+    }
+
+    /// Whether the output is this, or in it.
+    pub fn output_is_in(&self, path: &Utf8Path) -> bool {
+        self.output.starts_with(real(path))
+    }
+
+    /// Whether the folder of the manifest is this, or in it.
+    pub fn folder_is_in(&self, path: &Utf8Path) -> bool {
+        self.folder.starts_with(real(path))
+    }
 }
 
 impl Draft<'_> {
     /// Whether content holds what the build writes; complains if so.
     pub(super) fn holds_itself(&mut self, path: &Utf8Path, pointer: &str) -> bool {
-        let content = real(path);
-        let (message, help) = if self.own_places.output.starts_with(&content) {
+        let (message, help) = if self.own_places.output_is_in(path) {
             let output = &self.rendered.manifest.output.path;
             let help = "choose another folder, or another `path` in `[output]`";
             (format!("`{path}` is, or holds, the output `{output}`: the medium would contain itself"), help)
-        } else if self.own_places.folder.starts_with(&content) {
+        } else if self.own_places.folder_is_in(path) {
             let what = "holds the manifest's own folder, where tsmedia keeps its record and its cache";
             (format!("`{path}` {what}: the medium would never be up to date"), "move the content to a folder below it")
         } else {
@@ -40,7 +54,7 @@ impl Draft<'_> {
 }
 
 /// A path free of links, as far as it exists yet.
-fn real(path: &Utf8Path) -> Utf8PathBuf {
+pub(super) fn real(path: &Utf8Path) -> Utf8PathBuf {
     let path = if path.as_str().is_empty() { Utf8Path::new(".") } else { path };
     match (path.canonicalize_utf8(), path.parent(), path.file_name()) {
         (Ok(real), ..) => real,

@@ -13,14 +13,14 @@ use crate::desk::Desk;
 const LONG: Duration = Duration::from_secs(60);
 
 /// A `tsmedia watch` at work.
-struct Watching {
+pub struct Watching {
     child: Child,
     lines: Receiver<String>,
     seen: Vec<String>,
 }
 
 impl Watching {
-    fn start(desk: &Desk, arguments: &[&str]) -> Self {
+    pub fn start(desk: &Desk, arguments: &[&str]) -> Self {
         Self::begin(desk.command(&[&["watch"], arguments].concat()))
     }
 
@@ -33,7 +33,7 @@ impl Watching {
     }
 
     /// Waits until a line with these words is said; what was said up to it.
-    fn until(&mut self, words: &str) -> String {
+    pub fn until(&mut self, words: &str) -> String {
         let start = Instant::now();
         let first = self.seen.len();
         loop {
@@ -51,7 +51,7 @@ impl Watching {
     }
 
     /// Ctrl-C; what was said since, and the exit code.
-    fn stop(mut self) -> (String, Option<i32>) {
+    pub fn stop(mut self) -> (String, Option<i32>) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
         let first = self.seen.len();

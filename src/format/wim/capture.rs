@@ -262,7 +262,8 @@ pub(super) fn words(ended: Ended, doing: &str) -> Error {
     }
 }
 
-const MAKE_READABLE: &str = "make it readable, or list it under `[ExclusionList]` in a file for `--config`";
+const MAKE_READABLE: &str =
+    "make it readable, or list it under `[ExclusionList]` in a file for `--config` (`exclusions` in a manifest)";
 
 /// What the library said first, as a part of one of our sentences.
 fn said(lines: &[String]) -> Option<String> {

@@ -97,7 +97,7 @@ fn words(doc: Doc<'_>, problems: &mut Vec<Problem>) {
 }
 
 /// XML 1.0, section 2.2, has no such characters, and a line is enough.
-fn no_control(name: &str, text: &str, problem: impl Fn(String) -> Problem, problems: &mut Vec<Problem>) {
+pub(super) fn no_control(name: &str, text: &str, problem: impl Fn(String) -> Problem, problems: &mut Vec<Problem>) {
     let bad = text.chars().find(|c| c.is_control() || matches!(c, '\u{FFFE}' | '\u{FFFF}'));
     if let Some(c) = bad {
         let what = if matches!(c, '\n' | '\r') { "a line break" } else { "a control character" };

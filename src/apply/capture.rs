@@ -1,0 +1,146 @@
+//! Captures that a manifest orders: what there is under their names, and making them.
+//!
+//! A captured WIM file says nothing of what it was made of. It is known by what the cache remembers of it, or by the GUID
+//! and the length that are recorded.
+
+use std::fs::{self, File};
+use std::io::Read;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::Work;
+use crate::capture::{self, About, Captured, Exclusions};
+use crate::content::Stat;
+use crate::error::{Error, Result};
+use crate::media::order::{LeaveOut, Order};
+use crate::output::WIM_MAGIC;
+use crate::plan::{self, Action, Change, Existing};
+use crate::progress::Progress;
+use crate::record::Record;
+use crate::store::Store;
+
+/// What to do with the captures of a manifest.
+pub(super) fn decide(work: &Work, store: &Store, record: &Record) -> Vec<Change> {
+    let existing = |name: &str| look(&path_of(work, name), name, store, record);
+    let inputs = plan::capture::Inputs { orders: work.orders, others: work.others, record, existing: &existing };
+    plan::capture::plan(&inputs)
+}
+
+fn path_of(work: &Work, name: &str) -> Utf8PathBuf {
+    match work.orders.iter().find(|order| order.name == name) {
+        Some(order) => order.path.clone(),
+        None => work.base.join(name),
+    }
+}
+
+fn look(path: &Utf8Path, name: &str, store: &Store, record: &Record) -> Existing {
+    let Ok(metadata) = fs::symlink_metadata(path) else { return Existing::Missing };
+    let stat = Stat::of(&metadata);
+    let len = stat.len;
+    if let Some((known, id)) = store.finished(name) {
+        if known == stat {
+            return Existing::Medium { id, len };
+        }
+        if (known.device, known.inode) == (stat.device, stat.inode) {
+            return Existing::Touched { len };
+        }
+    }
+    match record.capture(name) {
+        Some(recorded) if metadata.is_file() && guid(path).as_ref() == Some(&recorded.guid) => {
+            Existing::Medium { id: recorded.id, len }
+        }
+        _ => Existing::Foreign { len },
+    }
+}
+
+/// The GUID of a WIM file, in hexadecimal digits; nothing if it is none.
+fn guid(path: &Utf8Path) -> Option<String> {
+    /// Behind the magic and four numbers of the header.
+    const GUID: std::ops::Range<usize> = 0x18..0x28;
+    let mut header = [0; GUID.end];
+    File::open(path).ok()?.read_exact(&mut header).ok()?;
+    header.starts_with(WIM_MAGIC).then(|| header[GUID].iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Captures, and takes the WIM file into record and memo.
+pub(super) fn make(
+    order: &Order,
+    store: &mut Store,
+    record: &mut Record,
+    work: &Work,
+    progress: &Progress,
+) -> Result<Captured> {
+    // What changes from now on shows, also where the clock of the file system is coarse.
+    store.wait_past(order.newest_ns());
+    let order = order.look_again().map_err(|error| {
+        Error::new(format!("looking at the sources of `{}`", order.name)).because(error).help("run it again")
+    })?;
+    let sources: Vec<_> = order.sources.iter().map(|source| source.path.clone()).collect();
+    let names: Vec<_> = order.sources.iter().map(|source| source.name.clone()).collect();
+    let captured = capture::capture(
+        &capture::Work {
+            sources: &sources,
+            target: &order.path,
+            names: &names,
+            about: About {
+                description: order.table.description.clone(),
+                created_by: order.table.created_by.clone(),
+                version: order.table.version.clone(),
+            },
+            packing: order.packing,
+            n_threads: 0,
+            exclusions: match &order.exclusions {
+                LeaveOut::Windows => Exclusions::Windows,
+                LeaveOut::Nothing => Exclusions::None,
+                LeaveOut::Listed(path) => Exclusions::File(path),
+            },
+            with_check: order.table.check,
+            date: order.date,
+            existing: capture::Existing::Replace,
+            update_from: order.update_from.as_ref().map(|source| source.path.as_path()),
+            sysfs: work.sysfs,
+            disk: work.means.disk.clone(),
+        },
+        progress,
+    )?;
+    remember(&order, store, record)?;
+    Ok(captured)
+}
+
+/// Takes a WIM file that is as it should be into record and memo; says whether it was not there.
+pub(super) fn remember_kept(order: &Order, store: &mut Store, record: &mut Record) -> Result<bool> {
+    let metadata = fs::metadata(&order.path).map_err(|error| Error::io("looking at", &order.path, error))?;
+    let is_known = store.finished(&order.name) == Some((Stat::of(&metadata), order.id_here()));
+    if is_known && record.capture(&order.name).is_some_and(|recorded| recorded.values == order.values) {
+        return Ok(false);
+    }
+    remember(order, store, record)?;
+    Ok(true)
+}
+
+fn remember(order: &Order, store: &mut Store, record: &mut Record) -> Result<()> {
+    let metadata = fs::metadata(&order.path).map_err(|error| Error::io("looking at", &order.path, error))?;
+    let Some(guid) = guid(&order.path) else {
+        return Err(Error::new(format!("`{}` is no WIM file any more", order.path)).help("run it again"));
+    };
+    record.put_capture(order, guid, metadata.len());
+    store.remember_finished(&order.name, Stat::of(&metadata), order.id_here());
+    Ok(())
+}
+
+/// Removes a WIM file that no manifest captures any more, if it is the recorded one, and forgets it.
+pub(super) fn delete(change: &Change, store: &mut Store, record: &mut Record, work: &Work) -> Result<()> {
+    let path = path_of(work, &change.name);
+    if matches!(look(&path, &change.name, store, record), Existing::Medium { .. }) {
+        work.means.disk.remove(&path).map_err(|error| Error::io("removing", &path, error))?;
+    }
+    store.forget_finished(&change.name);
+    record.remove(&change.name);
+    Ok(())
+}
+
+/// Whether a change is of a capture.
+pub(super) fn is_one(change: &Change, work: &Work, record: &Record) -> bool {
+    let is_ordered = work.orders.iter().any(|order| order.name == change.name);
+    is_ordered || (change.action == Action::Delete && record.capture(&change.name).is_some())
+}

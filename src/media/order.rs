@@ -1,0 +1,273 @@
+//! What a manifest with `[capture]` means for one site: a capture that is ordered, and what its sources look like.
+//!
+//! Sources are looked at and never read: a folder by the sizes and times of all that is in it, an image file by its
+//! own, and of a device nobody can say whether it changed. There are two digests of that. One is of what the capture
+//! itself holds (names, sizes, times of writing, links) and goes into the record; the other is also of what tells a
+//! file from one that was put in its place with the same times, which only this machine knows.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::content::Stat;
+use crate::date::Date;
+use crate::digest::Digest;
+use crate::format::wim::capture::Packing;
+use crate::manifest::CaptureTable;
+use crate::output::{FORMAT_VERSION, TemplateValue};
+
+/// A capture that a manifest orders for one site.
+#[derive(Clone, Debug)]
+pub struct Order {
+    /// The WIM file.
+    pub path: Utf8PathBuf,
+    /// The same as its author sees it: relative to the manifest, or absolute.
+    pub name: String,
+    /// What is captured, in this order.
+    pub sources: Vec<Ordered>,
+    /// What else the author wrote.
+    pub table: CaptureTable,
+    /// How contents are compressed.
+    pub packing: Packing,
+    /// What is left out.
+    pub exclusions: LeaveOut,
+    /// The WIM file of an earlier capture that contents are taken over from.
+    pub update_from: Option<Ordered>,
+    /// When the images are said to be made.
+    pub date: Date,
+    /// What decides the bytes beside sources and date, for people: key and value.
+    pub description: BTreeMap<String, String>,
+    /// The template values that it is made with, by name.
+    pub values: Vec<TemplateValue>,
+}
+
+/// A source of a capture.
+#[derive(Clone, Debug)]
+pub struct Ordered {
+    /// What plans and records call it, such as ``source `reference.qcow2` ``.
+    pub title: String,
+    /// Where it is.
+    pub path: Utf8PathBuf,
+    /// What its image is called, if the author says.
+    pub name: Option<String>,
+    /// What it looks like.
+    pub seen: Seen,
+}
+
+/// What is left out of a capture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LeaveOut {
+    /// What Windows' own capture leaves out.
+    Windows,
+    /// Nothing.
+    Nothing,
+    /// What a file lists.
+    Listed(Utf8PathBuf),
+}
+
+/// What a source looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// How many files it is.
+    pub n_files: u64,
+    /// How many bytes they have.
+    pub len: u64,
+    /// The digest of names, sizes, times of writing and links: the same on every machine.
+    pub listing: Digest,
+    /// The digest of what the file system says beyond that.
+    pub stats: Digest,
+    /// When anything about it last changed, in nanoseconds since 1970.
+    pub newest_ns: i64,
+    /// Whether it is a device, which may change without a sign.
+    pub is_device: bool,
+}
+
+impl Order {
+    /// The digest of everything that decides the bytes, as far as it can be seen: for the record.
+    pub fn id(&self) -> Digest {
+        let mut hasher = blake3::Hasher::new();
+        let mut text = |text: &str| {
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text.as_bytes());
+        };
+        text("tsmedia capture");
+        text(&FORMAT_VERSION.to_string());
+        text(&self.date.unix().to_string());
+        self.description.iter().for_each(|(key, value)| [key, value].into_iter().for_each(|it| text(it)));
+        for source in self.all() {
+            text(&source.title);
+            text(&source.seen.listing.to_string());
+        }
+        Digest(*hasher.finalize().as_bytes())
+    }
+
+    /// The same with what only this machine knows: for the cache.
+    pub fn id_here(&self) -> Digest {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(b"tsmedia capture here");
+        hasher.update(&self.id().0);
+        self.all().for_each(|source| {
+            hasher.update(&source.seen.stats.0);
+        });
+        Digest(*hasher.finalize().as_bytes())
+    }
+
+    /// What is captured, and what is taken over.
+    pub fn all(&self) -> impl Iterator<Item = &Ordered> {
+        self.sources.iter().chain(&self.update_from)
+    }
+
+    /// How many bytes the sources have.
+    pub fn len(&self) -> u64 {
+        self.sources.iter().map(|source| source.seen.len).sum()
+    }
+
+    /// Whether the sources have no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// When anything about a source last changed, in nanoseconds since 1970.
+    pub fn newest_ns(&self) -> i64 {
+        self.all().map(|source| source.seen.newest_ns).max().unwrap_or(0)
+    }
+
+    /// The same with its sources as they look now.
+    pub fn look_again(&self) -> io::Result<Self> {
+        let mut order = self.clone();
+        for source in order.sources.iter_mut().chain(&mut order.update_from) {
+            source.seen = Seen::of(&source.path)?;
+        }
+        Ok(order)
+    }
+}
+
+impl Seen {
+    /// Looks at a folder with all that is in it, an image file or a device.
+    pub fn of(path: &Utf8Path) -> io::Result<Self> {
+        let metadata = fs::metadata(path)?;
+        let mut look = Look::default();
+        look.add(b"", &metadata, None);
+        if metadata.is_dir() {
+            look.folder(path)?;
+        }
+        Ok(Self {
+            n_files: look.n_files,
+            len: look.len,
+            listing: Digest(*look.listing.finalize().as_bytes()),
+            stats: Digest(*look.stats.finalize().as_bytes()),
+            newest_ns: look.newest_ns,
+            is_device: metadata.file_type().is_block_device(),
+        })
+    }
+}
+
+/// A source while it is looked at.
+#[derive(Default)]
+struct Look {
+    n_files: u64,
+    len: u64,
+    listing: blake3::Hasher,
+    stats: blake3::Hasher,
+    newest_ns: i64,
+    /// Files with several names: which was the first, counted from 0.
+    linked: HashMap<(u64, u64), u64>,
+}
+
+impl Look {
+    /// Adds all that is in a folder, in the order of names. Links are not followed.
+    fn folder(&mut self, root: &Utf8Path) -> io::Result<()> {
+        let mut open = vec![(root.as_std_path().to_owned(), Vec::new())];
+        while let Some((folder, within)) = open.pop() {
+            let mut entries = fs::read_dir(&folder)?.collect::<io::Result<Vec<_>>>()?;
+            entries.sort_by_key(fs::DirEntry::file_name);
+            for entry in entries {
+                let metadata = entry.metadata()?;
+                let mut path: Vec<u8> = within.clone();
+                path.push(b'/');
+                path.extend_from_slice(entry.file_name().as_bytes());
+                let target = if metadata.is_symlink() { Some(fs::read_link(entry.path())?) } else { None };
+                self.add(&path, &metadata, target.as_ref().map(|target| target.as_os_str().as_bytes()));
+                if metadata.is_dir() {
+                    open.push((entry.path(), path));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, path: &[u8], metadata: &Metadata, target: Option<&[u8]>) {
+        let Stat { device, inode, len, modified_ns, changed_ns } = Stat::of(metadata);
+        let is_folder = metadata.is_dir();
+        let kind = match (is_folder, target) {
+            (true, _) => 0,
+            (_, Some(_)) => 1,
+            _ => 2,
+        };
+        // How long a folder's list is depends on its file system.
+        let len = if is_folder { 0 } else { len };
+        let n_links = self.linked.len() as u64 + 1;
+        let link =
+            if is_folder || metadata.nlink() < 2 { 0 } else { *self.linked.entry((device, inode)).or_insert(n_links) };
+        for bytes in [path, target.unwrap_or_default()] {
+            self.listing.update(&(bytes.len() as u64).to_le_bytes());
+            self.listing.update(bytes);
+        }
+        self.listing.update([kind, len, modified_ns as u64, link].map(u64::to_le_bytes).as_flattened());
+        self.stats.update([inode, changed_ns as u64].map(u64::to_le_bytes).as_flattened());
+        self.newest_ns = self.newest_ns.max(changed_ns);
+        if !is_folder {
+            self.n_files += 1;
+            self.len += len;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, SystemTime};
+
+    use super::*;
+
+    #[test]
+    fn what_a_capture_holds_and_what_only_the_machine_knows_are_told_apart() {
+        let scratch = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(scratch.path()).unwrap();
+        let day = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        let write = |name: &str, text: &str| {
+            fs::write(root.join(name), text).unwrap();
+            let file = fs::File::options().write(true).open(root.join(name)).unwrap();
+            file.set_modified(day).unwrap();
+        };
+        fs::create_dir(root.join("in")).unwrap();
+        write("in/one", "first");
+        write("in/two", "second");
+        let keep_times = || fs::File::open(root.join("in")).unwrap().set_modified(day).unwrap();
+        keep_times();
+        let see = || Seen::of(&root.join("in")).unwrap();
+        let before = see();
+        assert_eq!((before.n_files, before.len, before.is_device), (2, 11, false));
+        assert_eq!(see(), before, "looking changes nothing");
+        // Other bytes of the same length under the same time.
+        std::thread::sleep(Duration::from_millis(20));
+        write("in/one", "FIRST");
+        let other = see();
+        assert_eq!(other.listing, before.listing);
+        assert_ne!(other.stats, before.stats);
+        assert!(other.newest_ns > before.newest_ns);
+        // A second name for a file is no second file.
+        fs::remove_file(root.join("in/two")).unwrap();
+        write("in/two", "FIRST");
+        keep_times();
+        let apart = see();
+        fs::remove_file(root.join("in/two")).unwrap();
+        fs::hard_link(root.join("in/one"), root.join("in/two")).unwrap();
+        keep_times();
+        assert_ne!(see().listing, apart.listing);
+        assert!(Seen::of(&root.join("not there")).is_err());
+    }
+}

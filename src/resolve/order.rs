@@ -1,0 +1,196 @@
+//! From a manifest with `[capture]` to the [`Order`] that it means: sources are found and looked at, not read.
+
+use std::fs;
+use std::os::unix::fs::FileTypeExt;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::itself::OwnPlaces;
+use super::{Resolver, unreadable};
+use crate::date::Date;
+use crate::digest::Digest;
+use crate::format::wim::Wim;
+use crate::format::wim::capture::Packing;
+use crate::manifest::{CaptureManifest, Compression, NONE, Rendered, WINDOWS};
+use crate::media::order::{LeaveOut, Order, Ordered, Seen};
+use crate::problem::{Problem, Problems};
+
+const PATH: &str = "/capture/path";
+
+impl Resolver {
+    /// The capture that a rendered manifest orders, unless something is wrong with it.
+    ///
+    /// `date` is that of images whose manifest gives none.
+    pub fn resolve_capture(
+        &mut self,
+        rendered: &Rendered<CaptureManifest>,
+        date: Date,
+        problems: &mut Problems,
+    ) -> Option<Order> {
+        let n_errors = problems.n_errors_told();
+        let table = &rendered.manifest.capture;
+        // Outputs belong to the manifest, wherever their path was written.
+        let path = rendered.path.with_file_name(&table.path);
+        self.note(&path);
+        if path.is_dir() {
+            let message = format!("`{}` can't be made: there is a folder of that name", table.path);
+            let problem = Problem::error(message).at(rendered.place(PATH), "");
+            problems.add(problem.help("choose another `path` in `[capture]`, or move what is in the way"));
+        }
+        let own_places = OwnPlaces::of(&rendered.path, &path);
+        let mut sources = Vec::new();
+        for (at, source) in table.source.iter().enumerate().filter(|(_, source)| source.when) {
+            let pointer = format!("/capture/source/{at}/path");
+            let place = rendered.path_at(&pointer, &source.path);
+            self.note(&place);
+            let title = format!("source `{}`", source.path);
+            let name = source.name.clone();
+            if let Some(seen) = look(rendered, &place, &pointer, &own_places, problems) {
+                sources.push(Ordered { title, path: place, name, seen });
+            }
+        }
+        let exclusions = self.exclusions(rendered, problems);
+        let update_from = self.update_from(rendered, &own_places, problems);
+        if problems.n_errors_told() > n_errors {
+            return None;
+        }
+        let (exclusions, exclusions_said) = exclusions?;
+        let mut description: Vec<(&str, String)> = vec![
+            ("kind", "capture".into()),
+            ("compression", table.compression.as_str().into()),
+            ("exclusions", exclusions_said),
+            ("check", table.check.to_string()),
+        ];
+        description.extend(rendered.site.clone().map(|site| ("site", site)));
+        for (key, value) in
+            [("description", &table.description), ("created-by", &table.created_by), ("version", &table.version)]
+        {
+            description.extend(value.clone().map(|value| (key, value)));
+        }
+        let of_source = |source: &Ordered| source.name.clone().map(|name| (format!("name of {}", source.title), name));
+        let names: Vec<_> = sources.iter().filter_map(of_source).collect();
+        Some(Order {
+            path,
+            name: table.path.clone(),
+            sources,
+            table: table.clone(),
+            packing: match table.compression {
+                Compression::None => Packing::None,
+                Compression::Xpress => Packing::Xpress,
+                Compression::Lzx => Packing::Lzx,
+                Compression::Solid => Packing::Solid,
+            },
+            exclusions,
+            update_from,
+            date: table.date().unwrap_or(date),
+            description: description.into_iter().map(|(key, value)| (key.to_owned(), value)).chain(names).collect(),
+            values: rendered.values().to_vec(),
+        })
+    }
+
+    /// What is left out, and the same in words that change when the list does.
+    fn exclusions(
+        &mut self,
+        rendered: &Rendered<CaptureManifest>,
+        problems: &mut Problems,
+    ) -> Option<(LeaveOut, String)> {
+        const POINTER: &str = "/capture/exclusions";
+        let written = rendered.manifest.capture.exclusions.as_str();
+        match written {
+            WINDOWS => return Some((LeaveOut::Windows, WINDOWS.into())),
+            NONE => return Some((LeaveOut::Nothing, NONE.into())),
+            _ => {}
+        }
+        let path = rendered.path_at(POINTER, written);
+        self.note(&path);
+        match fs::read(&path) {
+            Ok(list) => {
+                let said = format!("{written} ({})", &Digest::of(&list).to_string()[..16]);
+                Some((LeaveOut::Listed(path), said))
+            }
+            Err(error) => {
+                let problem = unreadable(rendered, &path, &error, POINTER);
+                problems.add(problem.help("it is `windows`, `none`, or a file that lists what is left out"));
+                None
+            }
+        }
+    }
+
+    fn update_from(
+        &mut self,
+        rendered: &Rendered<CaptureManifest>,
+        own_places: &OwnPlaces,
+        problems: &mut Problems,
+    ) -> Option<Ordered> {
+        const POINTER: &str = "/capture/update-from";
+        let written = rendered.manifest.capture.update_from.as_deref()?;
+        let path = rendered.path_at(POINTER, written);
+        self.note(&path);
+        let mut wrong = |message: String, help: &str| {
+            problems.add(Problem::error(message).at(rendered.place(POINTER), "").help(help));
+        };
+        if own_places.is_output(&path) {
+            wrong(
+                format!("`{written}` is the WIM file that is made, and would be other than it is after each run"),
+                "name the WIM file of an earlier capture under another name, or leave it out",
+            );
+            return None;
+        }
+        match Seen::of(&path) {
+            Err(error) => {
+                problems.add(unreadable(rendered, &path, &error, POINTER));
+                None
+            }
+            Ok(_) if Wim::open(&path).is_err() => {
+                wrong(
+                    format!("`{written}` is no WIM file that can be read"),
+                    "name the WIM file of an earlier capture",
+                );
+                None
+            }
+            Ok(seen) => Some(Ordered { title: format!("update from `{written}`"), path, name: None, seen }),
+        }
+    }
+
+    fn note(&mut self, path: &Utf8Path) {
+        self.inputs.note(Utf8PathBuf::from(path));
+    }
+}
+
+/// Looks at a source.
+fn look(
+    rendered: &Rendered<CaptureManifest>,
+    path: &Utf8Path,
+    pointer: &str,
+    own_places: &OwnPlaces,
+    problems: &mut Problems,
+) -> Option<Seen> {
+    let metadata = match fs::metadata(path) {
+        Ok(metadata) => metadata,
+        Err(error) => {
+            problems.add(unreadable(rendered, path, &error, pointer));
+            return None;
+        }
+    };
+    let kind = metadata.file_type();
+    let mut wrong = |message: String, help: &str| {
+        problems.add(Problem::error(message).at(rendered.place(pointer), "").help(help));
+        None
+    };
+    if !kind.is_dir() && !kind.is_file() && !kind.is_block_device() {
+        let help = "give a folder, an image file or a block device";
+        return wrong(format!("`{path}` is neither a folder nor a volume nor a disk"), help);
+    }
+    if own_places.output_is_in(path) {
+        let help = "choose another `path` in `[capture]`, outside of it";
+        return wrong(format!("`{path}` is, or holds, the WIM file that is made of it"), help);
+    }
+    if own_places.folder_is_in(path) {
+        let what = "holds the manifest's own folder, where tsmedia keeps its record and its cache";
+        return wrong(format!("`{path}` {what}: it would be captured anew each time"), "move the manifest out of it");
+    }
+    match Seen::of(path) {
+        Ok(seen) => Some(seen),
+        Err(error) => wrong(format!("`{path}` can't be looked at as a whole: {error}"), "make all of it readable"),
+    }
+}
