@@ -1,6 +1,7 @@
 //! Formats: pure functions from a [`Volume`](crate::volume::Volume) to a [`Layout`](crate::layout::Layout), and
 //! readers of what others (and we) wrote.
 
+pub mod bcd;
 pub mod certificate;
 pub mod container;
 pub mod fat;

@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads the environment: whether there is colour, and how wide a line may be, is told by the caller.
 
+mod bcd;
 mod cache;
 mod captured;
 pub mod device;
@@ -19,6 +20,7 @@ mod screen;
 pub mod svg;
 mod verified;
 
+pub use bcd::{boot_store, boot_store_json};
 pub use cache::{cache, cache_json};
 pub use captured::{captured, captured_json, images};
 pub use failure::failure;

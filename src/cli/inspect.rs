@@ -1,7 +1,10 @@
-//! `tsmedia inspect`: what a finished medium, or a WIM file, holds, and where.
+//! `tsmedia inspect`: what a finished medium, a WIM file or a boot store holds, and where.
 
 mod layout;
 
+use std::io::Read;
+
+use camino::Utf8Path;
 use camino::Utf8PathBuf;
 use clap::Args;
 
@@ -9,13 +12,15 @@ use super::Outcome;
 use super::screen::Screen;
 use crate::device;
 use crate::error::{Error, Result};
+use crate::format::bcd::Store;
+use crate::format::regf::{Hive, MAGIC};
 use crate::format::wim::Wim;
 use crate::output::{Carrier, Listing, WIM_MAGIC, starts_with};
 use crate::report;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// A disc image or a WIM file.
+    /// A disc image, a WIM file or a boot store (BCD).
     medium: Utf8PathBuf,
     /// Another medium: what is elsewhere or otherwise on it is marked.
     #[arg(requires = "layout")]
@@ -37,6 +42,9 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     }
     let path = &arguments.medium;
     let mut file = device::open(path)?;
+    if starts_with(&mut file, MAGIC).map_err(|error| Error::io("reading", path, error))? {
+        return boot_store(&mut file, path, screen);
+    }
     let is_wim = starts_with(&mut file, WIM_MAGIC).map_err(|error| Error::io("reading", path, error))?;
     let carrier = Carrier::read(&mut file).map_err(|error| Error::new(format!("reading `{path}`")).because(error));
     let is_medium = |carrier: &Carrier| Listing::from(carrier).seal.is_some();
@@ -51,5 +59,23 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         screen.json(&report::carrier_json(&carrier, &description))
     } else {
         screen.data(&report::carrier(&carrier, &description, arguments.files))
+    }
+}
+
+/// No boot store is longer; other hives are, and are none.
+const MAX_STORE_LEN: u64 = 16 << 20;
+
+fn boot_store(file: &mut impl Read, path: &Utf8Path, screen: &Screen) -> Result<Outcome> {
+    let mut bytes = Vec::new();
+    file.take(MAX_STORE_LEN + 1).read_to_end(&mut bytes).map_err(|error| Error::io("reading", path, error))?;
+    if bytes.len() as u64 > MAX_STORE_LEN {
+        return Err(Error::new(format!("`{path}` is a registry hive of more than 16 MiB, and no boot store")));
+    }
+    let read = Hive::read(&bytes).and_then(|hive| Ok((Store::read(&hive)?, hive.is_dirty())));
+    let (store, is_dirty) = read.map_err(|error| Error::new(format!("reading `{path}`")).because(error))?;
+    if screen.json {
+        screen.json(&report::boot_store_json(&store, is_dirty))
+    } else {
+        screen.data(&report::boot_store(&store, is_dirty))
     }
 }

@@ -1,0 +1,130 @@
+//! A boot store as `bcdedit /enum all` shows it, and as data. What has no name is shown by its number and bytes.
+
+use serde_json::{Value as Json, json};
+
+use crate::format::bcd::{Device, Element, Object, Store, Value};
+
+/// The column in which values begin.
+const INDENT: usize = 24;
+/// How many bytes of what is not understood are in a line.
+const BYTES_IN_LINE: usize = 32;
+
+/// A boot store for people: objects in the order in which `bcdedit` has them, applications first.
+pub fn boot_store(store: &Store, is_dirty: bool) -> String {
+    let mut text = String::new();
+    for object in sorted(store) {
+        let heading = object.heading();
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text += &format!("{heading}\n{}\n", "-".repeat(heading.len()));
+        row(&mut text, "identifier", &[store.name(object.id)]);
+        for (name, element) in object.named() {
+            row(&mut text, &name, &words(store, element));
+        }
+    }
+    if is_dirty {
+        text += "\nThe store was not closed cleanly: changes that are in its log only are not shown.\n";
+    }
+    text
+}
+
+/// A boot store as data.
+pub fn boot_store_json(store: &Store, is_dirty: bool) -> Json {
+    let objects = sorted(store).into_iter().map(|object| {
+        let elements = object.named().map(|(name, element)| {
+            json!({
+                "type": format!("{:08x}", element.id),
+                "name": name,
+                "value": value_json(element),
+                "text": words(store, element),
+            })
+        });
+        json!({
+            "identifier": object.id.to_string(),
+            "name": store.name(object.id),
+            "type": format!("{:08x}", object.kind),
+            "heading": object.heading(),
+            "elements": elements.collect::<Vec<_>>(),
+        })
+    });
+    json!({ "form": "bcd", "dirty": is_dirty, "objects": objects.collect::<Vec<_>>() })
+}
+
+/// The boot manager, what it starts in the order of its menu, then all else by type and identifier.
+fn sorted(store: &Store) -> Vec<&Object> {
+    let mut objects: Vec<_> = store.objects.iter().collect();
+    let manager = store.objects.iter().find(|object| object.id.alias() == Some("{bootmgr}"));
+    let order = match manager.and_then(|manager| manager.get(0x2400_0001)) {
+        Some(Value::Objects(order)) => &order[..],
+        _ => &[],
+    };
+    objects.sort_by_key(|object| {
+        let place = order.iter().position(|id| *id == object.id).unwrap_or(usize::MAX);
+        (object.kind >> 28, object.kind & 0xF_FFFF, place, object.id)
+    });
+    objects
+}
+
+fn row(text: &mut String, key: &str, values: &[String]) {
+    // A name as long as the column still has a space behind it.
+    let mut key = format!("{key:<width$} ", width = INDENT - 1);
+    for value in values {
+        text.push_str(&key);
+        text.push_str(value);
+        text.push('\n');
+        key = " ".repeat(INDENT);
+    }
+    if values.is_empty() {
+        text.push_str(key.trim_end());
+        text.push('\n');
+    }
+}
+
+/// The lines of a value.
+fn words(store: &Store, element: &Element) -> Vec<String> {
+    match &element.value {
+        Value::Device(Device::Other(bytes)) => bytes_lines(bytes),
+        Value::Device(device) => vec![visible(&device.to_string())],
+        Value::Text(text) => vec![visible(text)],
+        Value::Object(id) => vec![store.name(*id)],
+        Value::Objects(ids) => ids.iter().map(|id| store.name(*id)).collect(),
+        Value::Integer(number) => vec![match element.value.word(element.id) {
+            Some(word) => word.to_owned(),
+            None => number.to_string(),
+        }],
+        Value::Boolean(is_set) => vec![if *is_set { "Yes" } else { "No" }.to_owned()],
+        Value::Integers(numbers) => numbers.iter().map(|number| format!("{number:#x}")).collect(),
+        Value::Other(data) => {
+            let mut lines = bytes_lines(&data.bytes);
+            lines.insert(0, format!("({}, {})", data.kind, super::counted(data.bytes.len(), "byte")));
+            lines
+        }
+    }
+}
+
+/// A text without characters that would move the cursor.
+fn visible(text: &str) -> String {
+    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
+}
+
+fn bytes_lines(bytes: &[u8]) -> Vec<String> {
+    bytes.chunks(BYTES_IN_LINE).map(hex).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn value_json(element: &Element) -> Json {
+    match &element.value {
+        Value::Device(device) => json!({ "device": device.to_string(), "bytes": hex(&device.to_bytes()) }),
+        Value::Text(text) => json!(text),
+        Value::Object(id) => json!(id.to_string()),
+        Value::Objects(ids) => ids.iter().map(|id| id.to_string()).collect(),
+        Value::Integer(number) => json!(number),
+        Value::Boolean(is_set) => json!(is_set),
+        Value::Integers(numbers) => json!(numbers),
+        Value::Other(data) => json!({ "registry-type": data.kind.to_string(), "bytes": hex(&data.bytes) }),
+    }
+}
