@@ -35,6 +35,7 @@ fn wanted(architecture: Architecture, firmware: &[firmware::Firmware]) -> Wanted
         architecture,
         firmware: firmware.to_vec(),
         secure_boot_ca: SecureBootCa::Ca2011,
+        store: None,
         prompt: false,
         date: Date::EARLIEST,
     }

@@ -10,8 +10,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 use tsmedia::content::Content;
 use tsmedia::date::Date;
 use tsmedia::firmware::Firmware::{self, Bios, Uefi};
+use tsmedia::format::bcd::Store;
+use tsmedia::format::regf::Hive;
 use tsmedia::format::wim::Architecture;
 use tsmedia::layout::{Layout, Piece};
+use tsmedia::manifest::BootStore;
 use tsmedia::manifest::SecureBootCa;
 use tsmedia::resolve::boot::{BootFiles, BootSource, NoBootFiles, Note, Wanted, boot_files};
 use tsmedia::resolve::wim::KnownWim;
@@ -57,6 +60,7 @@ fn wanted(firmware: &[Firmware]) -> Wanted {
         architecture: Architecture::X64,
         firmware: firmware.to_vec(),
         secure_boot_ca: SecureBootCa::Ca2011,
+        store: Some(BootStore::Files),
         prompt: true,
         date: Date::EARLIEST,
     }
@@ -67,7 +71,7 @@ fn in_wim(wim: &KnownWim, wanted: &Wanted) -> Result<BootFiles, NoBootFiles> {
 }
 
 fn in_folder(folder: &Utf8Path, wanted: &Wanted) -> Result<BootFiles, NoBootFiles> {
-    boot_files(BootSource::Folder(folder), wanted)
+    boot_files(BootSource::Folder { folder, image: None }, wanted)
 }
 
 /// Medium path and the source that its content names.
@@ -199,6 +203,56 @@ fn a_boot_image_of_configuration_manager_brings_boot_records_and_ramdisk() {
     let found = in_wim(&wim, &Wanted { prompt: false, ..wanted(&[Uefi]) }).unwrap();
     assert_eq!(found.notes, [Note::EfiPrompts(true)]);
     assert!(found.files.iter().all(|(path, _)| path != "boot/bootfix.bin"));
+}
+
+/// What the store that was written starts.
+fn started(found: &BootFiles, path: &str) -> String {
+    let (_, content) = found.files.iter().find(|(at, _)| at.eq_ignore_ascii_case(path)).unwrap();
+    let Content::Bytes(bytes) = content else { panic!("{path} is a file of the folder") };
+    let store = Store::read(&Hive::read(bytes).unwrap()).unwrap();
+    let loader = store.objects.iter().find(|object| object.kind == 0x1020_0003).unwrap();
+    loader.named().filter(|(name, _)| name == "path").map(|(_, path)| format!("{:?}", path.value)).collect()
+}
+
+#[test]
+fn boot_stores_are_written_where_there_are_none_or_where_that_is_wanted() {
+    let scratch = Scratch::new();
+    let without: Vec<_> = WINDOWS_PE.into_iter().filter(|path| !path.ends_with("EFI/BCD")).collect();
+    let wim = scratch.wim(&without);
+    let any = Wanted { store: None, ..wanted(&[Bios, Uefi]) };
+    let found = in_wim(&wim, &any).unwrap();
+    assert!(origins(&found).contains(&"boot/bcd < Windows/Boot/DVD/PCAT/BCD".to_owned()));
+    assert_eq!(started(&found, "efi/microsoft/boot/bcd"), r#"Text("\\windows\\system32\\boot\\winload.efi")"#);
+    assert_eq!(found.notes, [Note::BuiltStores(vec!["efi/microsoft/boot/bcd"], false)]);
+    assert_eq!(missing(in_wim(&wim, &wanted(&[Bios, Uefi]))), [("efi/microsoft/boot/bcd".into(), Uefi)]);
+
+    let folder = scratch.tree("iso", &ISO);
+    let found = in_folder(&folder, &Wanted { store: Some(BootStore::Built), ..wanted(&[Bios, Uefi]) }).unwrap();
+    assert_eq!(started(&found, "boot/bcd"), r#"Text("\\windows\\system32\\boot\\winload.exe")"#);
+    assert_eq!(found.notes, [Note::BuiltStores(vec!["boot/bcd", "efi/microsoft/boot/bcd"], true)]);
+    let n_stores = found.files.iter().filter(|(path, _)| path.to_lowercase().ends_with("/bcd")).count();
+    assert_eq!(n_stores, 2, "{:?}", found.files);
+    // Only for firmware that is wanted; and those of the folder stay as they are.
+    let found = in_folder(&folder, &Wanted { store: Some(BootStore::Built), ..wanted(&[Uefi]) }).unwrap();
+    assert_eq!(found.notes, [Note::BuiltStores(vec!["efi/microsoft/boot/bcd"], true)]);
+    assert_eq!(in_folder(&folder, &any).unwrap().notes, []);
+}
+
+#[test]
+fn a_ramdisk_that_is_not_in_the_folder_is_taken_out_of_the_boot_image() {
+    let scratch = Scratch::new();
+    let without: Vec<_> = ISO.into_iter().filter(|path| !path.to_lowercase().ends_with("boot.sdi")).collect();
+    let folder = scratch.tree("iso", &without);
+    let with_image = |files: &[&str]| {
+        let wim = scratch.wim(files);
+        boot_files(BootSource::Folder { folder: &folder, image: Some((&wim, 1)) }, &wanted(&[Bios, Uefi]))
+    };
+    let Err(NoBootFiles::Missing(missing)) = with_image(&["Windows/System32/ntoskrnl.exe"]) else { panic!() };
+    assert_eq!(missing[0].to_string(), "`boot/boot.sdi`, which BIOS needs, is not there");
+    assert_eq!(missing[0].looked_at[0], "boot/boot.sdi");
+    assert_eq!(missing[0].looked_at[3], "sms/boot/boot.sdi");
+    let found = with_image(&["sms/boot/boot.sdi"]).unwrap();
+    assert!(origins(&found).contains(&"BOOT/boot.sdi < sms/boot/boot.sdi".to_owned()), "{:?}", origins(&found));
 }
 
 #[test]

@@ -8,6 +8,8 @@
 
 #[path = "cli/boot_image.rs"]
 mod boot_image;
+#[path = "cli/boot_store.rs"]
+mod boot_store;
 #[path = "cli/build.rs"]
 mod build;
 #[path = "cli/cache.rs"]

@@ -205,6 +205,11 @@ pub struct BootTable {
     #[serde(default = "default_boot_files")]
     #[schemars(length(min = 1), example = &"boot-image")]
     pub files: String,
+    /// Where the boot stores (BCD) come from. Unless said, those of the boot files are taken, and where they bring none,
+    /// one is written.
+    #[serde(default)]
+    #[schemars(example = &"built")]
+    pub store: Option<BootStore>,
     /// The Microsoft certificate authority that signed the boot programs to be used.
     #[serde(default)]
     #[schemars(extend("default" = "2011"))]
@@ -257,6 +262,16 @@ pub struct WimImage {
     #[serde(default)]
     #[schemars(range(min = 1, max = 65_535), example = 1)]
     pub index: Option<u32>,
+}
+
+/// Where boot stores come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum BootStore {
+    /// The boot files bring them, and they are not altered.
+    Files,
+    /// tsmedia writes them: they start the boot image as a RAM disk, and nothing else. Experimental.
+    Built,
 }
 
 /// The Microsoft certificate authority that signed boot programs.

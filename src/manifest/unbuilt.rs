@@ -1,7 +1,7 @@
 //! What the manifest will hold one day, so that asking for it is told apart from a slip of the pen.
 
 /// Keys, by their dotted names, that later versions will take.
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 21] = [
     "certificate",
     "prestart",
     "security",
@@ -18,7 +18,6 @@ const KEYS: [&str; 22] = [
     "media.unknown-computers",
     "media.valid-from",
     "boot.drivers",
-    "boot.store",
     "sites.certificate",
     "sites.issuing-cas",
     "sites.kind",

@@ -2,7 +2,8 @@
 //!
 //! For BIOS: boot sector (`etfsboot.com`), `bootmgr`, `boot\bcd` and `boot\boot.sdi` are required. For UEFI:
 //! `EFI\BOOT\BOOT<arch>.EFI`, `EFI\Microsoft\Boot\BCD` and `boot\boot.sdi`. Fonts, memory testers, `bootmgr.efi` and
-//! `bootfix.bin` (the prompt of a BIOS) are taken where they are found.
+//! `bootfix.bin` (the prompt of a BIOS) are taken where they are found. The boot stores (`bcd`) are taken unaltered, or
+//! written here where there are none or the author wants it so.
 //!
 //! UEFI starts a disc from a FAT volume. Microsoft's (`efisys.bin`) holds a program that goes on from the disc itself.
 //! Where there is none, one is made that holds the `EFI` folder. Firmware starts the boot program in it, and programs
@@ -21,9 +22,11 @@ use crate::date::Date;
 use crate::digest::Digest;
 use crate::error::Error;
 use crate::firmware::Firmware;
+use crate::format::bcd;
 use crate::format::fat;
 use crate::format::wim::Architecture;
 use crate::layout::Layout;
+use crate::manifest::BootStore;
 use crate::manifest::SecureBootCa;
 use crate::volume::{BootEntry, Folder, Misplaced, Node, Volume};
 
@@ -40,7 +43,12 @@ pub enum BootSource<'a> {
         index: u32,
     },
     /// The `Media` folder of the Windows ADK, or an extracted Windows ISO.
-    Folder(&'a Utf8Path),
+    Folder {
+        /// The folder.
+        folder: &'a Utf8Path,
+        /// The boot image and its index: a `boot.sdi` that is not in the folder may be in there.
+        image: Option<(&'a KnownWim, u32)>,
+    },
 }
 
 /// How a medium is to start.
@@ -52,9 +60,11 @@ pub struct Wanted {
     pub firmware: Vec<Firmware>,
     /// Who signed its boot programs.
     pub secure_boot_ca: SecureBootCa,
+    /// Where its boot stores come from; unless said, those are written that are not there.
+    pub store: Option<BootStore>,
     /// Whether starting waits for a key.
     pub prompt: bool,
-    /// The date of a FAT volume that has to be made.
+    /// The date of what has to be made: a FAT volume, boot stores.
     pub date: Date,
 }
 
@@ -80,6 +90,8 @@ pub enum Note {
     NoBiosPrompt,
     /// Files of the 2023 authority were wanted; these have no `_EX` in their names, so their signer is not known.
     SignerUnknown(String),
+    /// These boot stores were written, because it was asked for (true) or because there were none.
+    BuiltStores(Vec<&'static str>, bool),
 }
 
 impl fmt::Display for Note {
@@ -99,6 +111,11 @@ impl fmt::Display for Note {
             Self::SignerUnknown(path) => {
                 write!(f, "`{path}` is taken as it is: nothing tells which authority signed it")
             }
+            Self::BuiltStores(paths, is_asked) => {
+                let paths = paths.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(" and ");
+                let why = if *is_asked { "" } else { ", since the boot files bring none" };
+                write!(f, "{paths} will be written by tsmedia{why}: experimental, no Windows boot manager has tried it")
+            }
         }
     }
 }
@@ -115,7 +132,11 @@ impl Note {
                 Some("put an `efisys_noprompt.bin` with the boot files, or write `prompt = true`")
             }
             Self::EfiPrompts(false) | Self::NoBiosPrompt => Some("write `prompt = false` in `[boot]` if that is meant"),
-            Self::SignerUnknown(_) => None,
+            Self::BuiltStores(_, false) => Some(
+                "write `store = \"built\"` in `[boot]` if that is meant, or take boot files that hold a store: those of \
+                 an extracted Windows ISO or of the ADK's `Media` folder",
+            ),
+            Self::SignerUnknown(_) | Self::BuiltStores(_, true) => None,
         }
     }
 }
@@ -185,13 +206,21 @@ pub fn boot_files(source: BootSource, wanted: &Wanted) -> Result<BootFiles, NoBo
     }
     let found = match source {
         BootSource::Image { wim, index } => image::find(wim, index, wanted)?,
-        BootSource::Folder(folder) => folder::find(folder, wanted)?,
+        BootSource::Folder { folder, image } => {
+            let mut found = folder::find(folder, wanted)?;
+            let has_sdi = found.files.iter().any(|(path, _)| path.eq_ignore_ascii_case(BOOT_SDI));
+            if let Some((wim, index)) = image.filter(|_| !has_sdi) {
+                found.add(image::boot_sdi(wim, index)?);
+            }
+            found
+        }
     };
     let mut root = Folder::default();
     for (path, content) in found.files {
         root.insert(&path, content).map_err(|why| NoBootFiles::Misplaced { path, why })?;
     }
     let mut notes = found.notes;
+    notes.extend(add_stores(&mut root, wanted)?);
     let missing = missing(&root, found.boot_sector.is_some(), wanted, &found.looked_at);
     if !missing.is_empty() {
         return Err(NoBootFiles::Missing(missing));
@@ -221,6 +250,31 @@ pub fn boot_files(source: BootSource, wanted: &Wanted) -> Result<BootFiles, NoBo
     Ok(BootFiles { files, entries, notes })
 }
 
+/// Writes the boot stores that are wanted and not there, or wanted anew.
+fn add_stores(root: &mut Folder, wanted: &Wanted) -> Result<Option<Note>, NoBootFiles> {
+    let backslashes = |path: &str| format!("\\{}", path.replace('/', "\\"));
+    let (boot_image, boot_sdi) = (backslashes(BOOT_IMAGE_PATH), backslashes(BOOT_SDI));
+    let mut built = Vec::new();
+    for (firmware, path) in [(Firmware::Bios, BIOS_STORE), (Firmware::Uefi, EFI_STORE)] {
+        let is_there = matches!(root.get(path), Some(Node::File(_)));
+        let is_built = match wanted.store {
+            Some(BootStore::Built) => true,
+            Some(BootStore::Files) => false,
+            None => !is_there,
+        };
+        if !wanted.firmware.contains(&firmware) || !is_built {
+            continue;
+        }
+        let store = bcd::store(&bcd::Start { firmware, boot_image: &boot_image, boot_sdi: &boot_sdi });
+        let content = Content::bytes(store.to_bytes(wanted.date)?);
+        if !root.replace(path, content.clone()) {
+            root.insert(path, content).map_err(|why| NoBootFiles::Misplaced { path: path.to_owned(), why })?;
+        }
+        built.push(path);
+    }
+    Ok((!built.is_empty()).then(|| Note::BuiltStores(built, wanted.store == Some(BootStore::Built))))
+}
+
 /// What a source holds, not yet judged.
 #[derive(Default)]
 struct Candidates {
@@ -234,6 +288,19 @@ struct Candidates {
     /// Where required files were looked for, by the path on the medium or the name, if not just at that path.
     looked_at: Vec<(String, Vec<String>)>,
 }
+
+impl Candidates {
+    /// Takes what another source has, where it has been looked for included.
+    fn add(&mut self, other: Self) {
+        self.files.extend(other.files);
+        for (file, places) in other.looked_at {
+            self.looked_at.push((file.clone(), [vec![file], places].concat()));
+        }
+    }
+}
+
+/// Where a boot store looks for the boot image.
+pub(super) const BOOT_IMAGE_PATH: &str = "sources/boot.wim";
 
 const BOOTMGR: &str = "bootmgr";
 const BOOTMGR_EFI: &str = "bootmgr.efi";
@@ -278,7 +345,9 @@ fn efi_image_names(wanted: &Wanted, suffix: &str) -> [(String, bool); 2] {
 
 fn missing(root: &Folder, has_sector: bool, wanted: &Wanted, looked_at: &[(String, Vec<String>)]) -> Vec<Missing> {
     const STORE: &str = "`boot` and `EFI\\Microsoft\\Boot` of an extracted Windows ISO or of the ADK's `Media` folder, \
-                         or `Windows\\Boot\\DVD` in the boot image";
+                         or `Windows\\Boot\\DVD` in the boot image; or leave out `store` to have one written";
+    const SDI: &str = "`boot` of an extracted Windows ISO or of the ADK's `Media` folder, `Windows\\Boot\\DVD` in the \
+                       boot image, or `sms\\boot` in a boot image of Configuration Manager";
     const PROGRAM: &str = "the root of an extracted Windows ISO or of the ADK's `Media` folder, \
                            or `Windows\\Boot` in the boot image";
     const SECTOR: &str = "`boot` of an extracted Windows ISO, the ADK's `Oscdimg` folder, `bootbins` of `copype`, \
@@ -295,11 +364,11 @@ fn missing(root: &Folder, has_sector: bool, wanted: &Wanted, looked_at: &[(Strin
     require(BOOT_SECTOR, Firmware::Bios, has_sector, SECTOR);
     require(BOOTMGR, Firmware::Bios, has_file(BOOTMGR), PROGRAM);
     require(BIOS_STORE, Firmware::Bios, has_file(BIOS_STORE), STORE);
-    require(BOOT_SDI, Firmware::Bios, has_file(BOOT_SDI), STORE);
+    require(BOOT_SDI, Firmware::Bios, has_file(BOOT_SDI), SDI);
     let program = efi_program(wanted.architecture);
     require(program, Firmware::Uefi, has_file(program), PROGRAM);
     require(EFI_STORE, Firmware::Uefi, has_file(EFI_STORE), STORE);
-    require(BOOT_SDI, Firmware::Uefi, has_file(BOOT_SDI), STORE);
+    require(BOOT_SDI, Firmware::Uefi, has_file(BOOT_SDI), SDI);
     missing
 }
 

@@ -4,7 +4,7 @@ use std::mem;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::boot::{self, BootFiles, BootSource, Missing, NoBootFiles, Note, Wanted};
+use super::boot::{self, BOOT_IMAGE_PATH, BootFiles, BootSource, Missing, NoBootFiles, Note, Wanted};
 use super::wim::{BootImage, KnownWim};
 use super::{Draft, tree};
 use crate::date::Date;
@@ -14,9 +14,6 @@ use crate::manifest::{BOOT_IMAGE, OutputFormat};
 use crate::problem::Problem;
 use crate::volume::{BootEntry, Misplaced};
 
-/// Where the boot store of Windows PE media looks for the boot image.
-const BOOT_IMAGE_PATH: &str = "sources/boot.wim";
-
 /// The boot image in the manifest.
 pub(super) const IMAGE: &str = "/boot/image/file";
 
@@ -25,6 +22,7 @@ pub(super) const LATER: &str = " by whatever comes after `check`; how long it be
 
 const FILES: &str = "/boot/files";
 const FIRMWARE: &str = "/boot/firmware";
+const STORE: &str = "/boot/store";
 
 impl Draft<'_> {
     /// Adds the boot image and the boot files. What is missing is a problem; the entries are empty then.
@@ -58,6 +56,7 @@ impl Draft<'_> {
             firmware: self.firmware(architecture),
             architecture,
             secure_boot_ca: self.rendered.manifest.boot.secure_boot_ca,
+            store: self.rendered.manifest.boot.store,
             prompt: self.rendered.manifest.boot.prompt,
             date,
         };
@@ -173,7 +172,7 @@ impl Draft<'_> {
             folder = self.input(FILES, files);
             boot::beside(&folder).for_each(|path| self.resolver.inputs.note(path));
             match folder.read_dir_utf8() {
-                Ok(_) => BootSource::Folder(&folder),
+                Ok(_) => BootSource::Folder { folder: &folder, image: Some((wim, index)) },
                 Err(error) => {
                     self.unreadable(&folder, &error, FILES);
                     return None;
@@ -196,12 +195,14 @@ impl Draft<'_> {
         // Firmware, and the boot manager of a disk that a WIM file was applied to, find their files in the tree: what is
         // said of a disc's boot images is nothing to it.
         let is_disc = self.rendered.manifest.format() == OutputFormat::Iso;
-        for note in found.notes.into_iter().filter(|note| is_disc || matches!(note, Note::SignerUnknown(_))) {
+        let is_of_all = |note: &Note| matches!(note, Note::SignerUnknown(_) | Note::BuiltStores(..));
+        for note in found.notes.into_iter().filter(|note| is_disc || is_of_all(note)) {
             let problem = match note {
-                Note::SignerUnknown(_) => Problem::note(note.to_string()),
+                Note::SignerUnknown(_) | Note::BuiltStores(_, true) => Problem::note(note.to_string()),
                 _ => Problem::warning(note.to_string()),
             };
-            let problem = problem.at(self.place(FILES), "");
+            let pointer = if let Note::BuiltStores(_, true) = note { STORE } else { FILES };
+            let problem = problem.at(self.place(pointer), "");
             self.problems.add(match note.advice() {
                 Some(advice) => problem.help(advice),
                 None => problem,

@@ -25,7 +25,7 @@ pub(super) fn find(wim: &KnownWim, index: u32, wanted: &Wanted) -> Result<Candid
         Architecture::Arm | Architecture::Arm64 => "sms/bin/arm64",
     };
     let is_2023 = wanted.secure_boot_ca == SecureBootCa::Ca2023;
-    search.file(BOOT_SDI, &["Windows/Boot/DVD/PCAT/boot.sdi", "Windows/Boot/DVD/EFI/boot.sdi", "sms/boot/boot.sdi"])?;
+    search.file(BOOT_SDI, &BOOT_SDI_PLACES)?;
     if has(Firmware::Bios) {
         search.file(BOOTMGR, &["Windows/Boot/PCAT/bootmgr"])?;
         search.file(BIOS_STORE, &["Windows/Boot/DVD/PCAT/BCD"])?;
@@ -46,6 +46,16 @@ pub(super) fn find(wim: &KnownWim, index: u32, wanted: &Wanted) -> Result<Candid
         search.efi_image(wanted, sms)?;
     }
     search.fonts(is_2023, has(Firmware::Bios), has(Firmware::Uefi))?;
+    Ok(search.found)
+}
+
+const BOOT_SDI_PLACES: [&str; 3] =
+    ["Windows/Boot/DVD/PCAT/boot.sdi", "Windows/Boot/DVD/EFI/boot.sdi", "sms/boot/boot.sdi"];
+
+/// What RAM disks begin with, and nothing else.
+pub(super) fn boot_sdi(wim: &KnownWim, index: u32) -> Result<Candidates, Error> {
+    let mut search = Search { wim, index, found: Candidates::default() };
+    search.file(BOOT_SDI, &BOOT_SDI_PLACES)?;
     Ok(search.found)
 }
 
