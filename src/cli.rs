@@ -16,6 +16,7 @@ mod project;
 mod render;
 mod saved;
 mod screen;
+mod simulate;
 mod verify;
 mod watch;
 mod write;
@@ -71,6 +72,8 @@ enum Command {
     Write(write::Arguments),
     /// Make a WIM file of folders, volumes or disks.
     Capture(capture::Arguments),
+    /// Run a task sequence without a target, and say what would happen.
+    Simulate(simulate::Arguments),
     /// Show what the cache holds, or empty it.
     Cache(cache::Arguments),
     /// Print the JSON Schema of the manifest, for editors.
@@ -178,6 +181,7 @@ fn run(command: Command, screen: &Screen) -> Result<Outcome> {
         Command::Verify(arguments) => verify::run(&arguments, screen),
         Command::Write(arguments) => write::run(&arguments, screen),
         Command::Capture(arguments) => capture::run(&arguments, screen),
+        Command::Simulate(arguments) => simulate::run(&arguments, screen),
         Command::Cache(arguments) => cache::run(&arguments, screen),
         Command::Schema => screen.data(&manifest::editor_schema()),
         Command::Completions { shell } => {

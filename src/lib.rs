@@ -20,7 +20,7 @@
 //! | layer | modules |
 //! |---|---|
 //! | command line | `cli`, `report` |
-//! | deeds | `apply`, `capture`, `verify`, `gather`, `watch`, `device` |
+//! | deeds | `apply`, `capture`, `verify`, `gather`, `watch`, `device`, `simulate` |
 //! | decision | `plan`, `record`, `diff`, `map` |
 //! | meaning | `manifest`, `sequence`, `resolve`, `media` |
 //! | bytes | `write`, `patch`, `output`, `format`, `volume`, `layout`, `source`, `content`, `store` |
@@ -55,6 +55,7 @@ pub mod report;
 pub mod resolve;
 pub mod secret;
 pub mod sequence;
+pub mod simulate;
 pub mod size;
 pub mod source;
 pub mod store;

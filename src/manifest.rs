@@ -6,7 +6,7 @@
 
 mod blame;
 mod capacity;
-mod complaint;
+pub(crate) mod complaint;
 pub(crate) mod context;
 mod model;
 mod profile;
@@ -168,7 +168,7 @@ pub fn load_noting(path: &Utf8Path, options: &Options, problems: &mut Problems, 
 
 /// What a manifest can be of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Sort {
+pub(crate) enum Sort {
     Medium,
     Capture,
 }
@@ -225,6 +225,31 @@ fn typed<M: DeserializeOwned>(
         problems.add(problem);
     }
     Ok(rendered)
+}
+
+/// What templates can name in files that belong to no manifest: `vars` as the command line has them, and `site.code`
+/// if it names a site. Nothing if one of the values is wrong, which goes to `problems`.
+///
+/// # Errors
+///
+/// A file of values could not be read.
+pub(crate) fn context_without(
+    options: &Options,
+    problems: &mut Problems,
+    inputs: &mut Inputs,
+) -> Result<Option<Context>> {
+    let mut reader = Reader { problems, inputs, folders: Folders::new() };
+    let (vars, is_sound) = vars::given(options, &mut reader)?;
+    let mut context = Context::new();
+    context.no_site = "name one: `--site CODE`";
+    if let Some(code) = options.sites.first() {
+        context.space("site").insert("code".into(), code.as_str().into());
+    }
+    let mut found = Vec::new();
+    Templates::new().render_space("vars", &vars, &mut context, reader.problems, &mut found);
+    let is_sound = is_sound && found.is_empty();
+    found.into_iter().for_each(|problem| reader.problems.add(problem));
+    Ok(is_sound.then_some(context))
 }
 
 /// The tree of one site: values for templates laid over each other, and every string rendered.

@@ -17,6 +17,7 @@ pub mod plan;
 mod problems;
 mod reason;
 mod screen;
+pub mod simulated;
 pub mod svg;
 mod verified;
 

@@ -217,6 +217,24 @@ impl Action {
         }
     }
 
+    /// The content that it needs: package IDs and applications, in the order of its keys.
+    pub fn content(&self) -> Vec<String> {
+        let mut ids = Vec::new();
+        for key in self.kind.keys {
+            match (&key.form, self.values.get(key.name)) {
+                (catalog::Form::Package, Some(Value::Text(id))) if !self.is("run-task-sequence") => {
+                    ids.push(id.clone())
+                }
+                (catalog::Form::Packages, Some(Value::Texts(packages))) => ids.extend_from_slice(packages),
+                (catalog::Form::Tables(_), Some(Value::Tables(tables))) if self.is("install-application") => {
+                    ids.extend(tables.iter().filter_map(|table| text(table, "id")).map(str::to_owned));
+                }
+                _ => {}
+            }
+        }
+        ids
+    }
+
     /// The exit codes that are a success.
     pub fn success_codes(&self) -> &[i64] {
         self.success_codes.as_deref().unwrap_or(self.kind.success_codes)

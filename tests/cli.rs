@@ -41,6 +41,8 @@ mod reasons;
 mod saved;
 #[path = "cli/sets.rs"]
 mod sets;
+#[path = "cli/simulate.rs"]
+mod simulate;
 #[path = "cli/solid.rs"]
 mod solid;
 #[path = "cli/speech.rs"]

@@ -10,7 +10,7 @@ const LAYERS: [(&str, &[&str]); 6] = [
     ("bytes", &["write", "patch", "output", "format", "volume", "layout", "source", "content", "store"]),
     ("meaning", &["manifest", "sequence", "resolve", "media"]),
     ("decision", &["plan", "record", "diff", "map"]),
-    ("deeds", &["apply", "capture", "verify", "gather", "watch", "device"]),
+    ("deeds", &["apply", "capture", "verify", "gather", "watch", "device", "simulate"]),
     ("command line", &["cli", "report"]),
 ];
 

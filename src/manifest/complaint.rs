@@ -13,7 +13,10 @@ use super::{Sort, schema, secret, unbuilt};
 /// Checks rendered manifests.
 #[derive(Debug)]
 pub struct Checker {
-    sort: Sort,
+    /// What sort of manifest they are of, if they are manifests.
+    sort: Option<Sort>,
+    /// What the file is called in complaints.
+    whole: &'static str,
     schema: Json,
     validator: jsonschema::Validator,
 }
@@ -58,11 +61,19 @@ impl Doc<'_> {
 impl Checker {
     /// A checker for the schema of such manifests.
     pub fn new(sort: Sort) -> crate::error::Result<Self> {
-        let schema = schema::full(sort);
+        Self::by(schema::full(sort), Some(sort), "the manifest")
+    }
+
+    /// A checker for files that are no manifests; `whole` is what such a file is called.
+    pub fn of<T: schemars::JsonSchema>(whole: &'static str) -> crate::error::Result<Self> {
+        Self::by(schema::of::<T>(), None, whole)
+    }
+
+    fn by(schema: Json, sort: Option<Sort>, whole: &'static str) -> crate::error::Result<Self> {
         let validator = jsonschema::draft7::new(&schema).map_err(|error| {
-            crate::error::Error::new("the manifest's own schema is not valid").because(error.to_string())
+            crate::error::Error::new(format!("the schema of {whole} is not valid")).because(error.to_string())
         })?;
-        Ok(Self { sort, schema, validator })
+        Ok(Self { sort, whole, schema, validator })
     }
 
     /// Everything that the schema finds wrong, with the rules of the field that it breaks.
@@ -148,19 +159,19 @@ impl Checker {
             return Problem::error(message).at(place, "").help("leave it out for now");
         }
         let of_media = || schema::at(&schema::full(Sort::Medium), &format!("/{}", escape(key))).is_some();
-        if pointer.is_empty() && self.sort == Sort::Capture && of_media() {
+        if pointer.is_empty() && self.sort == Some(Sort::Capture) && of_media() {
             let message = format!("a manifest with `[capture]` makes no medium, and has no `{key}`");
             let help = "write two manifests: the medium's can use the WIM file that the other captures";
             return Problem::error(message).at(place, "").at(doc.key("/capture"), "captures").help(help);
         }
-        let table = table_name(pointer);
+        let table = table_name(pointer, self.whole);
         let keys = self.keys(pointer);
         let list = one_of(keys.iter().copied()).replace(" or ", " and ");
         let mut problem = Problem::error(format!("{table} has no key `{key}`")).at(place, "");
         problem.help = Some(match nearest(key, keys) {
             Some(near) => format!("did you mean `{near}`? {table} takes {list}"),
             None => match self.home_of(key).filter(|home| *home != pointer) {
-                Some(home) => format!("`{key}` belongs under {}", table_name(&home)),
+                Some(home) => format!("`{key}` belongs under {}", table_name(&home, self.whole)),
                 None => format!("{table} takes {list}"),
             },
         });
@@ -196,11 +207,11 @@ impl Checker {
             (false, _) => format!("write `{key} = {}`: {}", example(wanted), what),
         };
         let message = if is_table && pointer.is_empty() {
-            format!("the manifest has no `[{key}]`")
+            format!("{} has no `[{key}]`", self.whole)
         } else if pointer.is_empty() {
-            format!("the manifest has no `{key}`")
+            format!("{} has no `{key}`", self.whole)
         } else {
-            format!("{} needs `{key}`", table_name(pointer))
+            format!("{} needs `{key}`", table_name(pointer, self.whole))
         };
         Problem::error(message).at(place, "").help(help)
     }
@@ -373,11 +384,11 @@ pub fn dotted(pointer: &str) -> String {
     parts.join(".").replace("~1", "/").replace("~0", "~")
 }
 
-fn table_name(pointer: &str) -> String {
+fn table_name(pointer: &str, whole: &str) -> String {
     let name = dotted(pointer);
     let is_item = pointer.rsplit('/').next().is_some_and(|part| part.parse::<usize>().is_ok());
     match name.as_str() {
-        "" => "the manifest".into(),
+        "" => whole.into(),
         _ if is_item => format!("`[[{name}]]`"),
         _ if name.contains('.') => format!("`{name}`"),
         _ => format!("`[{name}]`"),

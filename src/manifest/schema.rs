@@ -4,6 +4,7 @@
 //! text with a template in it. Both are written out without references, so that documentation stands where an
 //! editor looks for it.
 
+use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value as Json, json};
 
@@ -17,14 +18,19 @@ const TEMPLATE: &str = r"\{[{%]";
 
 /// The schema of a rendered manifest.
 pub fn full(sort: Sort) -> Json {
-    let generator = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true).into_generator();
-    let schema = match sort {
-        Sort::Medium => generator.into_root_schema_for::<Manifest>(),
-        Sort::Capture => generator.into_root_schema_for::<CaptureManifest>(),
+    let mut schema = match sort {
+        Sort::Medium => of::<Manifest>(),
+        Sort::Capture => of::<CaptureManifest>(),
     };
-    let mut schema = schema.to_value();
-    tidy(&mut schema, "");
     schema["title"] = json!("tsmedia manifest");
+    schema
+}
+
+/// The schema of a type, in which every value is what the type says.
+pub fn of<T: JsonSchema>() -> Json {
+    let settings = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);
+    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
+    tidy(&mut schema, "");
     schema
 }
 

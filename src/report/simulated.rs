@@ -1,0 +1,191 @@
+//! What simulated runs of a task sequence came to.
+
+use serde_json::{Value as Json, json};
+
+use super::counted;
+use crate::sequence::catalog::Environment;
+use crate::simulate::{Effect, End, Entry, Outcome, Source, Then, Trace, Unmet, name};
+
+/// How wide the column of the system is.
+const SYSTEM: usize = 4;
+/// The most characters of a step's name in a table.
+const MAX_NAME: usize = 48;
+
+/// A run, step by step.
+pub fn trace(title: &str, trace: &Trace) -> String {
+    let mut lines = vec![title.to_owned()];
+    for entry in &trace.entries {
+        let indent = "  ".repeat(entry.path.len().saturating_sub(1));
+        let (word, detail) = fate(entry);
+        let system = system(entry.environment);
+        lines.push(format!("  {system:<SYSTEM$}{word:<6}{indent}{}{detail}", entry.name()));
+        let margin = " ".repeat(2 + SYSTEM + 6) + &indent + "  ";
+        lines.extend(entry.effects.iter().map(|effect| format!("{margin}{}", words(effect))));
+        if let Outcome::Failed { then, .. } = &entry.outcome {
+            lines.push(format!("{margin}{}", then_words(then)));
+        }
+    }
+    lines.push(end(trace));
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
+
+/// Several runs beside each other: what became of each step in each.
+pub fn matrix(names: &[String], traces: &[Trace]) -> String {
+    let mut paths: Vec<(&Vec<String>, bool)> = Vec::new();
+    for trace in traces {
+        // What only a later run reaches stands behind what comes before it there.
+        let mut at = 0;
+        for entry in &trace.entries {
+            match paths.iter().position(|(path, _)| **path == entry.path) {
+                Some(known) => at = known + 1,
+                None => {
+                    paths.insert(at, (&entry.path, entry.is_group));
+                    at += 1;
+                }
+            }
+        }
+    }
+    let step = |path: &[String]| {
+        let name = "  ".repeat(path.len().saturating_sub(1)) + path.last().map_or("", String::as_str);
+        match name.chars().count() > MAX_NAME {
+            true => name.chars().take(MAX_NAME - 1).chain(['…']).collect(),
+            false => name,
+        }
+    };
+    let mut rows: Vec<Vec<String>> = vec![vec![String::new()]];
+    rows[0].extend(names.iter().cloned());
+    for (path, _) in &paths {
+        let mut row = vec![step(path)];
+        row.extend(traces.iter().map(|trace| {
+            let last = trace.entries.iter().rev().find(|entry| entry.path == **path);
+            last.map_or("-", |entry| fate(entry).0).to_owned()
+        }));
+        rows.push(row);
+    }
+    let mut ends = vec!["ends".to_owned()];
+    ends.extend(traces.iter().map(|trace| match trace.end {
+        End::Success => "well".to_owned(),
+        End::Failure { .. } => "failed".to_owned(),
+    }));
+    rows.push(ends);
+    let widths: Vec<usize> =
+        (0..=names.len()).map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+        format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
+    };
+    rows.iter().map(line).collect()
+}
+
+/// What was expected of a run and did not come.
+pub fn unmet(name: &str, unmet: &[Unmet]) -> String {
+    let line = |one: &Unmet| format!("unmet  {name}: `{}`: {}\n", one.key, one.message);
+    unmet.iter().map(line).collect()
+}
+
+/// A run as data.
+pub fn trace_json(name: &str, trace: &Trace, unmet: &[Unmet]) -> Json {
+    let entries = trace.entries.iter().map(|entry| {
+        let (outcome, why, exit_code) = match &entry.outcome {
+            Outcome::Ran { exit_code } => ("ran", None, *exit_code),
+            Outcome::Skipped(why) => ("skipped", Some(why), None),
+            Outcome::Failed { why, .. } => ("failed", Some(why), None),
+        };
+        let then = match &entry.outcome {
+            Outcome::Failed { then, .. } => Some(then_words(then)),
+            _ => None,
+        };
+        json!({
+            "path": entry.path,
+            "group": entry.is_group,
+            "in": name_of(entry.environment),
+            "outcome": outcome,
+            "why": why,
+            "exit-code": exit_code,
+            "then": then,
+            "effects": entry.effects.iter().map(effect_json).collect::<Vec<_>>(),
+        })
+    });
+    let (result, step, why) = match &trace.end {
+        End::Success => ("success", None, None),
+        End::Failure { step, why } => ("failure", Some(step), Some(why)),
+    };
+    let variables: serde_json::Map<_, _> =
+        trace.variables.iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+    json!({
+        "name": name,
+        "steps": entries.collect::<Vec<_>>(),
+        "result": result,
+        "failed-at": step,
+        "why": why,
+        "ends-in": name_of(trace.environment),
+        "variables": variables,
+        "unmet": unmet.iter().map(|one| json!({ "key": one.key, "message": one.message })).collect::<Vec<_>>(),
+    })
+}
+
+fn effect_json(effect: &Effect) -> Json {
+    match effect {
+        Effect::Set { name, value } => json!({ "sets": name, "value": value }),
+        Effect::Restart { into, why } => json!({ "restarts-into": name_of(*into), "why": why }),
+        Effect::Content { id, from: Source::Medium } => json!({ "needs": id, "from": "medium" }),
+        Effect::Content { id, from: Source::Network } => json!({ "needs": id, "from": "network" }),
+        Effect::Retry { why } => json!({ "retries": true, "why": why }),
+    }
+}
+
+/// The system as fact files have it.
+fn name_of(environment: Environment) -> &'static str {
+    match environment {
+        Environment::WindowsPe => "windows-pe",
+        Environment::FullOs | Environment::Any => "full-os",
+    }
+}
+
+/// The system in a narrow column.
+fn system(environment: Environment) -> &'static str {
+    match environment {
+        Environment::WindowsPe => "PE",
+        Environment::FullOs | Environment::Any => "OS",
+    }
+}
+
+/// What became of a step: a word, and what is said behind its name.
+fn fate(entry: &Entry) -> (&'static str, String) {
+    match &entry.outcome {
+        Outcome::Ran { .. } if entry.is_group => ("group", String::new()),
+        Outcome::Ran { exit_code: Some(code) } => ("run", format!(" (exit code {code})")),
+        Outcome::Ran { exit_code: None } => ("run", String::new()),
+        Outcome::Skipped(why) => ("skip", format!(": {why}")),
+        Outcome::Failed { why, .. } => ("fail", format!(": {why}")),
+    }
+}
+
+fn words(effect: &Effect) -> String {
+    match effect {
+        Effect::Set { name, value: Some(value) } => format!("sets {name} = {value}"),
+        Effect::Set { name, value: None } => format!("deletes {name}"),
+        Effect::Restart { into, why } => format!("restarts into {}: {why}", name(*into)),
+        Effect::Content { id, from: Source::Medium } => format!("takes {id} from the medium"),
+        Effect::Content { id, from: Source::Network } => format!("downloads {id}"),
+        Effect::Retry { why } => format!("is tried again: {why}"),
+    }
+}
+
+fn then_words(then: &Then) -> String {
+    match then {
+        Then::Next => "goes on with the next step, since it continues on error".into(),
+        Then::Behind(group) => format!("goes on behind `{group}`, which continues on error"),
+        Then::End => "ends the sequence".into(),
+    }
+}
+
+fn end(trace: &Trace) -> String {
+    let effects = trace.entries.iter().flat_map(|entry| &entry.effects);
+    let n_restarts = effects.filter(|effect| matches!(effect, Effect::Restart { .. })).count();
+    let restarts = counted(n_restarts, "restart");
+    match &trace.end {
+        End::Success => format!("the sequence succeeds in {}, after {restarts}", name(trace.environment)),
+        End::Failure { step, why } => format!("the sequence fails at `{step}`, after {restarts}: {why}"),
+    }
+}

@@ -1,0 +1,329 @@
+//! Facts about a computer and a run, as fact files have them.
+
+use std::collections::BTreeMap;
+use std::fs;
+
+use camino::Utf8Path;
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+use crate::firmware::Firmware;
+use crate::inputs::Inputs;
+use crate::manifest::complaint::{Checker, Doc};
+use crate::manifest::text::parse;
+use crate::problem::{Problem, Problems, Severity};
+
+/// What is known of a computer, and how its steps end.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Facts {
+    /// The version of the form of the file. Always 1.
+    #[schemars(range(min = 1, max = 1), example = 1)]
+    pub facts_version: u32,
+    /// What the run is called in tables; the name of the file unless said.
+    #[serde(default)]
+    #[schemars(example = &"UEFI laptop")]
+    pub name: Option<String>,
+    /// What the sequence is started from.
+    #[schemars(example = &"stand-alone")]
+    pub media: Started,
+    /// What carries the medium; `dvd` unless said.
+    #[serde(default)]
+    #[schemars(example = &"usb")]
+    pub launch: Option<Launch>,
+    /// The firmware; `uefi` unless said.
+    #[serde(default = "uefi")]
+    #[schemars(extend("default" = "uefi"))]
+    pub firmware: Firmware,
+    /// Which system runs at the start; Windows PE unless said, the full operating system for `media = "client"`.
+    #[serde(default)]
+    #[schemars(example = &"windows-pe")]
+    pub starts_in: Option<System>,
+    /// Whether the disk has a partition that the computer can restart from; not unless said, and always where a full
+    /// operating system runs at the start.
+    #[serde(default)]
+    #[schemars(example = true)]
+    pub formatted: bool,
+    /// Whether the computer is a member of a domain at the start.
+    #[serde(default)]
+    #[schemars(extend("default" = false))]
+    pub domain_member: bool,
+    /// Variables at the start, such as those of the medium.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!({ "OSDComputerName": "PC-1" }))]
+    pub variables: BTreeMap<String, String>,
+    /// The computer itself, for rules of Set Dynamic Variables.
+    #[serde(default)]
+    pub computer: Computer,
+    /// Files that are there.
+    #[serde(default)]
+    pub file: Vec<Found>,
+    /// Folders that are there.
+    #[serde(default)]
+    pub folder: Vec<Found>,
+    /// Values of the registry.
+    #[serde(default)]
+    pub registry: Vec<RegistryValue>,
+    /// Products that are installed.
+    #[serde(default)]
+    pub software: Vec<Product>,
+    /// Queries of Windows Management Instrumentation, each with whether it has a result. Others have none.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!({ "SELECT * FROM Win32_Battery": true }))]
+    pub wmi: BTreeMap<String, bool>,
+    /// What the site calls the running system, such as `All Windows 11 (64-bit)`.
+    #[serde(default)]
+    #[schemars(example = &"All Windows 11 (64-bit)")]
+    pub os: Option<String>,
+    /// The language of the running system, such as 1033.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 65_535), example = 1033)]
+    pub os_language: Option<i64>,
+    /// The packages and applications on the medium; all that the sequence needs unless said.
+    #[serde(default)]
+    #[schemars(example = ["BER00010"])]
+    pub content: Option<Vec<String>>,
+    /// How steps end that do not succeed at once.
+    #[serde(default)]
+    pub step: Vec<StepFact>,
+    /// What has to come of it.
+    #[serde(default)]
+    pub expect: Option<Expect>,
+}
+
+/// What a sequence is started from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Started {
+    /// Bootable media: `_SMSTSMediaType` is `BootMedia`.
+    Bootable,
+    /// Prestaged media: `OEMMedia`.
+    Prestaged,
+    /// Stand-alone media: `FullMedia`.
+    StandAlone,
+    /// The network: `PXE`.
+    Pxe,
+    /// The Configuration Manager client of a running system: no medium.
+    Client,
+}
+
+/// What carries a medium.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Launch {
+    /// `CD`.
+    Cd,
+    /// `DVD`.
+    Dvd,
+    /// A stick: `UFD+FORMAT`.
+    Usb,
+}
+
+/// A system that runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum System {
+    /// Windows PE.
+    WindowsPe,
+    /// The installed operating system.
+    FullOs,
+}
+
+/// A computer.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Computer {
+    /// Its name.
+    #[serde(default)]
+    #[schemars(example = &"MININT-1")]
+    pub name: Option<String>,
+    /// The manufacturer.
+    #[serde(default)]
+    #[schemars(example = &"Contoso")]
+    pub make: Option<String>,
+    /// The model.
+    #[serde(default)]
+    #[schemars(example = &"Laptop 14")]
+    pub model: Option<String>,
+    /// The serial number.
+    #[serde(default)]
+    #[schemars(example = &"5CG1234567")]
+    pub serial_number: Option<String>,
+    /// The asset tag.
+    #[serde(default)]
+    #[schemars(example = &"A-100")]
+    pub asset_tag: Option<String>,
+    /// The UUID.
+    #[serde(default)]
+    #[schemars(example = &"4c4c4544-0000-1000-8000-000000000000")]
+    pub uuid: Option<String>,
+    /// The MAC addresses.
+    #[serde(default)]
+    #[schemars(example = ["00:15:5D:00:00:01"])]
+    pub mac_addresses: Vec<String>,
+    /// The default gateways.
+    #[serde(default)]
+    #[schemars(example = ["10.0.0.1"])]
+    pub default_gateways: Vec<String>,
+}
+
+/// A file or folder.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Found {
+    /// Its path.
+    #[schemars(example = &"C:\\Windows\\explorer.exe")]
+    pub path: String,
+    /// The version of a file.
+    #[serde(default)]
+    #[schemars(example = &"10.0.22621.1")]
+    pub version: Option<String>,
+    /// When it was last changed, as conditions have it.
+    #[serde(default)]
+    #[schemars(example = &"2026-01-01 12:00:00")]
+    pub modified: Option<String>,
+}
+
+/// A value of the registry.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct RegistryValue {
+    /// The key, from its hive.
+    #[schemars(example = &"HKLM\\SOFTWARE\\Contoso")]
+    pub key: String,
+    /// The name of the value; empty for the default value.
+    #[serde(default)]
+    #[schemars(example = &"Version")]
+    pub value: String,
+    /// What it holds.
+    #[serde(default)]
+    #[schemars(example = &"1.0")]
+    pub data: String,
+}
+
+/// A product of Windows Installer.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Product {
+    /// Its product code.
+    #[serde(default)]
+    #[schemars(example = &"{4f8d3e12-0000-0000-0000-000000000000}")]
+    pub product_code: String,
+    /// Its upgrade code.
+    #[serde(default)]
+    #[schemars(example = &"{5a9e4f23-0000-0000-0000-000000000000}")]
+    pub upgrade_code: String,
+}
+
+/// How a step ends.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct StepFact {
+    /// The name of the step; that of a group around it and a slash may stand before it.
+    #[schemars(length(min = 1), example = &"Install VPN")]
+    pub name: String,
+    /// The exit codes of its runs, one after the other; the last one counts for all further runs.
+    #[serde(default)]
+    #[schemars(example = [1, 0])]
+    pub exit_codes: Vec<i64>,
+    /// Variables that it sets.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!({ "SMSTSRebootRequested": "HD" }))]
+    pub sets: BTreeMap<String, String>,
+}
+
+/// What has to come of a run. Steps are named as in `[[step]]`.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Expect {
+    /// How the sequence ends.
+    #[serde(default)]
+    #[schemars(example = &"success")]
+    pub result: Option<Ended>,
+    /// Steps that run and succeed, in this order.
+    #[serde(default)]
+    #[schemars(example = ["Partition Disk 0 - UEFI", "Apply Operating System"])]
+    pub runs: Vec<String>,
+    /// Steps that are passed over, or never reached.
+    #[serde(default)]
+    #[schemars(example = ["Partition Disk 0 - BIOS"])]
+    pub skips: Vec<String>,
+    /// Steps that fail.
+    #[serde(default)]
+    #[schemars(example = ["Install VPN"])]
+    pub fails: Vec<String>,
+    /// Variables at the end; an empty value for one that is not set.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!({ "OSDComputerName": "PC-1" }))]
+    pub variables: BTreeMap<String, String>,
+    /// How often the computer restarts.
+    #[serde(default)]
+    #[schemars(range(min = 0, max = 1000), example = 2)]
+    pub restarts: Option<usize>,
+    /// Which system runs at the end.
+    #[serde(default)]
+    #[schemars(example = &"full-os")]
+    pub ends_in: Option<System>,
+    /// The content that comes from a distribution point; an empty list for none.
+    #[serde(default)]
+    #[schemars(example = ["BER00021"])]
+    pub downloads: Option<Vec<String>>,
+}
+
+/// How a sequence ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ended {
+    /// It came to its end.
+    Success,
+    /// A failure ended it.
+    Failure,
+}
+
+fn uefi() -> Firmware {
+    Firmware::Uefi
+}
+
+/// Reads a fact file. What is wrong in it goes to `problems`, and there are then no facts.
+///
+/// # Errors
+///
+/// The file could not be read at all.
+pub fn read(path: &Utf8Path, problems: &mut Problems, inputs: &mut Inputs) -> Result<Option<Facts>> {
+    inputs.note(path);
+    let text = fs::read_to_string(path).map_err(|error| Error::io("reading", path, error))?;
+    let n_errors = problems.n_errors_told();
+    let source = problems.add_source(path.as_str(), text.as_str());
+    let tree = parse(source, &text, problems);
+    if problems.n_errors_told() > n_errors {
+        return Ok(None);
+    }
+    let (json, spans) = tree.flatten();
+    let checker = Checker::of::<Facts>("the fact file")?;
+    let found = checker.check(Doc { json: &json, spans: &spans, sources: problems });
+    let is_sound = found.iter().all(|problem| problem.severity != Severity::Error);
+    found.into_iter().for_each(|problem| problems.add(problem));
+    if !is_sound {
+        return Ok(None);
+    }
+    match serde_json::from_value::<Facts>(json) {
+        Ok(mut facts) => {
+            facts.name.get_or_insert_with(|| path.file_stem().unwrap_or_default().to_owned());
+            Ok(Some(facts))
+        }
+        // The schema lets nothing pass that the types refuse; should it ever, the reason is not lost.
+        Err(error) => {
+            problems.add(Problem::error(error.to_string()).at(tree.place.clone(), ""));
+            Ok(None)
+        }
+    }
+}
+
+impl Facts {
+    /// The computer as the engine sees it at the start.
+    pub fn starts_in(&self) -> System {
+        let usual = if self.media == Started::Client { System::FullOs } else { System::WindowsPe };
+        self.starts_in.unwrap_or(usual)
+    }
+}

@@ -1,0 +1,196 @@
+use camino::Utf8PathBuf;
+
+use super::*;
+use crate::inputs::Inputs;
+use crate::manifest::context::Context;
+use crate::problem::Problems;
+use crate::report::simulated;
+use crate::sequence;
+
+/// What becomes of a sequence by facts, both as files have them.
+fn run(steps: &str, facts: &str) -> (Trace, Vec<Unmet>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| Utf8PathBuf::from_path_buf(folder.path().join(name)).unwrap();
+    std::fs::write(path("s.toml"), format!("sequence-version = 1\nname = 'S'\n{steps}")).unwrap();
+    std::fs::write(path("f.toml"), format!("facts-version = 1\n{facts}")).unwrap();
+    let (mut problems, mut inputs) = (Problems::default(), Inputs::default());
+    let sequence = sequence::read(&path("s.toml"), &Context::new(), &mut problems, &mut inputs).unwrap();
+    let facts = read(&path("f.toml"), &mut problems, &mut inputs).unwrap();
+    assert_eq!(problems.sorted().iter().map(|problem| &problem.message).collect::<Vec<_>>(), Vec::<&String>::new());
+    let facts = facts.unwrap();
+    let trace = simulate(&sequence.unwrap(), &facts);
+    let unmet = facts.expect.map(|expect| expect.unmet(&trace)).unwrap_or_default();
+    (trace, unmet)
+}
+
+/// The lines of a trace, but for the first.
+fn lines(trace: &Trace) -> String {
+    simulated::trace("", trace).trim_start_matches('\n').to_owned()
+}
+
+fn command(name: &str, more: &str) -> String {
+    format!("type = 'run-command-line'\nname = '{name}'\ncommand-line = 'x'\n{more}\n")
+}
+
+/// The worked example of the documentation: where failures go by continue-on-error.
+#[test]
+fn failures_go_where_continue_on_error_sends_them() {
+    let mut steps = "[[steps]]\ntype = 'group'\nname = 'G1'\ncontinue-on-error = true\n".to_owned();
+    for (name, more) in [("1", "continue-on-error = true"), ("2", ""), ("3", "")] {
+        steps += &format!("[[steps.steps]]\n{}", command(name, more));
+    }
+    steps += "[[steps]]\ntype = 'group'\nname = 'G2'\n";
+    for name in ["4", "5", "6"] {
+        steps += &format!("[[steps.steps]]\n{}", command(name, ""));
+    }
+    let fails = |name: &str| format!("[[step]]\nname = '{name}'\nexit-codes = [1]\n");
+    let facts = format!("media = 'client'\n{}{}{}", fails("1"), fails("2"), fails("4"));
+    insta::assert_snapshot!(lines(&run(&steps, &facts).0), @r"
+      OS  group G1
+      OS  fail    1: exit code 1, where 0 and 3010 are a success
+                    goes on with the next step, since it continues on error
+      OS  fail    2: exit code 1, where 0 and 3010 are a success
+                    goes on behind `G1`, which continues on error
+      OS  group G2
+      OS  fail    4: exit code 1, where 0 and 3010 are a success
+                    ends the sequence
+    the sequence fails at `G2 / 4`, after 0 restarts: exit code 1, where 0 and 3010 are a success
+    ");
+}
+
+const BUILD: &str = r#"
+[[steps]]
+type = "restart-computer"
+name = "Restart in Windows PE"
+target = "windows-pe"
+condition = { variable = "_SMSTSInWinPE", value = "false" }
+
+[[steps]]
+type = "partition-disk"
+name = "Partition Disk 0 - UEFI"
+style = "gpt"
+partitions = [{ size = 100, size-unit = "percent", file-system = "ntfs" }]
+condition = { all = [{ variable = "_SMSTSClientCache", operator = "not-exists" }, { variable = "_SMSTSBootUEFI", value = "true" }] }
+
+[[steps]]
+type = "apply-operating-system"
+name = "Apply Operating System"
+image = "BER00010"
+index = 1
+
+[[steps]]
+type = "auto-apply-drivers"
+name = "Apply Device Drivers"
+condition = { variable = "_SMSTSMediaType", operator = "not-equals", value = "FullMedia" }
+
+[[steps]]
+type = "set-dynamic-variables"
+name = "Model"
+rules = [
+    { make = "Contoso", model = "Lap*", set = { Kind = "laptop of %OSDTargetSystemDrive%" } },
+    { make = "Contoso", model = "Tower", set = { Kind = "tower" } },
+]
+
+[[steps]]
+type = "setup-windows"
+name = "Setup Windows"
+client-package = "BER00002"
+
+[[steps]]
+type = "run-command-line"
+name = "Tools"
+command-line = "cmd /c tools.cmd"
+package = "BER00021"
+
+[[steps]]
+type = "prepare-windows-for-capture"
+name = "Prepare OS"
+
+[[steps]]
+type = "capture-operating-system-image"
+name = "Capture"
+destination = '\\server\share\a.wim'
+user = 'CONTOSO\capture'
+"#;
+
+#[test]
+fn a_build_and_capture_goes_from_windows_pe_to_the_system_and_back() {
+    let facts = "media = 'bootable'\nlaunch = 'usb'\ncontent = ['BER00010']\n\
+                 [computer]\nmake = 'contoso'\nmodel = 'Laptop 14'\n\
+                 [[step]]\nname = 'Tools'\nexit-codes = [3010]\n\
+                 [expect]\nresult = 'success'\nruns = ['Apply Operating System', 'Capture']\nskips = ['Restart in Windows PE']\n\
+                 restarts = 3\nends-in = 'windows-pe'\ndownloads = ['BER00002', 'BER00021']\n\
+                 variables = { Kind = 'laptop of C:' }\n";
+    let (trace, unmet) = run(BUILD, facts);
+    insta::assert_snapshot!(lines(&trace));
+    assert_eq!(unmet, []);
+}
+
+#[test]
+fn what_can_not_work_fails_where_it_would_on_the_target() {
+    let fails = |steps: &str, facts: &str, expected: &str| match run(steps, facts).0.end {
+        End::Failure { why, .. } => assert_eq!(why, expected, "{steps}"),
+        End::Success => panic!("{steps} succeeds"),
+    };
+    let step = |text: &str| format!("[[steps]]\nname = 'X'\ncontinue-on-error = true\n{text}");
+    let alone = "media = 'stand-alone'";
+    fails(
+        &step("type = 'restart-computer'\ntarget = 'windows-pe'"),
+        alone,
+        "the computer has no formatted partition to restart from",
+    );
+    fails(&step("type = 'setup-windows'\nclient-package = 'BER00002'"), alone, "no operating system was applied");
+    let last = |text: &str| step(text).replace("continue-on-error = true\n", "");
+    fails(
+        &last("type = 'install-software-updates'"),
+        "media = 'client'\nstarts-in = 'windows-pe'",
+        "it runs in full OS only, and Windows PE is running",
+    );
+    fails(&last("type = 'auto-apply-drivers'"), alone, "it needs the site, and stand-alone media have none");
+    fails(
+        &last("type = 'prepare-windows-for-capture'"),
+        "media = 'client'\ndomain-member = true",
+        "Sysprep fails on a member of a domain",
+    );
+    fails(
+        &last("type = 'set-variable'\nvariable = '_SMSTSInWinPE'\nvalue = 'x'"),
+        alone,
+        "`_SMSTSInWinPE` can't be set: names with `_` in front are read-only",
+    );
+    let package = last("type = 'run-command-line'\ncommand-line = 'x'\npackage = 'BER00021'");
+    fails(&package, "media = 'stand-alone'\ncontent = []", "`BER00021` is not on the medium, and there is no network");
+}
+
+#[test]
+fn steps_are_tried_again_as_often_as_they_may_be_and_ask_to_be() {
+    let steps = format!("[[steps]]\n{}[[steps]]\n{}", command("Flaky", "retries = 2"), command("Asks", ""));
+    let facts = "media = 'client'\n[[step]]\nname = 'Flaky'\nexit-codes = [1, 1, 0]\n[[step]]\nname = 'Asks'\n\
+                 sets = { SMSTSRebootRequested = 'HD' }\n";
+    insta::assert_snapshot!(lines(&run(&steps, facts).0), @r"
+      OS  run   Flaky (exit code 0)
+                  is tried again: exit code 1
+                  is tried again: exit code 1
+      OS  run   Asks (exit code 0)
+                  sets SMSTSRebootRequested = HD
+                  restarts into full OS: `SMSTSRebootRequested` is `HD`
+    the sequence succeeds in full OS, after 1 restart
+    ");
+}
+
+#[test]
+fn what_is_expected_and_does_not_come_is_told() {
+    let steps = format!("[[steps]]\n{}[[steps]]\n{}", command("A", ""), command("B", "disabled = true"));
+    let facts = "media = 'client'\n[expect]\nresult = 'failure'\nruns = ['B', 'A']\nskips = ['A']\nfails = ['C']\n\
+                 variables = { X = '1' }\nrestarts = 1\nends-in = 'windows-pe'\ndownloads = ['BER00021']\n";
+    let unmet = run(&steps, facts).1;
+    insta::assert_snapshot!(simulated::unmet("x", &unmet), @r"
+    unmet  x: `result`: the sequence succeeds
+    unmet  x: `runs`: `B` is passed over: it is disabled
+    unmet  x: `skips`: `A` runs
+    unmet  x: `fails`: `C` is never reached, or there is no such step
+    unmet  x: `variables`: `X` is not set at the end, not `1`
+    unmet  x: `restarts`: the computer restarts 0 times
+    unmet  x: `ends-in`: the sequence ends in full OS
+    unmet  x: `downloads`: nothing comes from a distribution point
+    ");
+}
