@@ -11,6 +11,7 @@ pub mod iso;
 pub mod ntfs;
 pub mod partitions;
 pub mod regf;
+pub mod pe;
 mod slack;
 pub mod stick;
 mod tree;
