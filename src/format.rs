@@ -1,7 +1,9 @@
 //! Formats: pure functions from a [`Volume`](crate::volume::Volume) to a [`Layout`](crate::layout::Layout), and
 //! readers of what others (and we) wrote.
 
+pub mod authenticode;
 pub mod bcd;
+pub mod boot_program;
 pub mod certificate;
 pub mod container;
 pub mod fat;
@@ -10,8 +12,9 @@ pub mod found;
 pub mod iso;
 pub mod ntfs;
 pub mod partitions;
-pub mod regf;
 pub mod pe;
+pub mod regf;
+pub mod revocations;
 mod slack;
 pub mod stick;
 mod tree;

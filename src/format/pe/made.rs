@@ -86,7 +86,7 @@ impl Made {
         let (mut types, mut names, mut languages) = (directory(0, n), Vec::new(), Vec::new());
         let (mut data, mut tail) = (Vec::new(), Vec::new());
         const HIGH: u32 = 1 << 31;
-        let mut entry = |to: &mut Vec<u8>, name: u32, leads: u32| {
+        let entry = |to: &mut Vec<u8>, name: u32, leads: u32| {
             to.extend(name.to_le_bytes());
             to.extend(leads.to_le_bytes());
         };

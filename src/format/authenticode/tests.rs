@@ -1,0 +1,192 @@
+use std::fs;
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::made::{NAMED_2011, NAMED_2023, OWN, Signers};
+use super::*;
+use crate::format::boot_program::{BootProgram, Revoked};
+use crate::format::pe::made::Made;
+use crate::format::revocations::{BOOT_MANAGER, Revocations, SecureVersion};
+
+fn signatures(program: &[u8]) -> Vec<Signature> {
+    let signatures = BootProgram::read(program).unwrap().signatures();
+    signatures.into_iter().collect::<Result<_, _>>().unwrap()
+}
+
+fn states(program: &[u8]) -> Vec<State> {
+    signatures(program).into_iter().map(|signature| signature.state).collect()
+}
+
+fn authorities(program: &[u8]) -> Vec<Option<(Authority, By)>> {
+    let known = |signature: Signature| signature.authority().map(|known| (known.authority, known.by));
+    signatures(program).into_iter().map(known).collect()
+}
+
+/// One test, since the keys are made once.
+#[test]
+fn signatures_are_what_those_who_made_them_and_other_readers_say() {
+    let Some(signers) = Signers::new() else { return };
+    let program = Made { svn: Some((5, 0)), ..Made::X64 }.bytes();
+    let ours = BootProgram::read(&program).unwrap();
+    assert!(!ours.is_signed());
+    for signed in [signers.osslsigncode(&program, NAMED_2023, &[]), signers.sbsign(&program, NAMED_2023)] {
+        assert!(signers.sbverify(&signed, &signers.path("named-2023.ca.pem")));
+        assert_eq!(BootProgram::read(&signed).unwrap().sha256, ours.sha256);
+        assert_eq!(states(&signed), [State::Good]);
+        assert_eq!(authorities(&signed), [Some((Authority::WindowsUefiCa2023, By::OtherCertificate))]);
+        let signature = &signatures(&signed)[0];
+        assert_eq!((signature.signer().as_str(), signature.issuer().as_str()), ("Test Signer", "Windows UEFI CA 2023"));
+        assert_eq!((signature.chain.len(), signature.digest.as_str()), (2, "SHA-256"));
+        // A byte of the code, and one of what the signature is made of.
+        let mut altered = signed.clone();
+        altered[0x234] ^= 1;
+        assert!(!signers.sbverify(&altered, &signers.path("named-2023.ca.pem")));
+        assert_eq!(states(&altered), [State::Altered]);
+    }
+    let signed = signers.sbsign(&program, OWN);
+    assert_eq!((states(&signed), authorities(&signed)), (vec![State::Good], vec![None]));
+    let twice = signers.sbsign(&signers.sbsign(&program, NAMED_2011), NAMED_2023);
+    assert_eq!(states(&twice), [State::Good, State::Good]);
+    let named = [Authority::WindowsProductionPca2011, Authority::WindowsUefiCa2023];
+    assert_eq!(authorities(&twice), named.map(|authority| Some((authority, By::OtherCertificate))));
+
+    // Without the authority's certificate its name is all that there is.
+    fs::copy(signers.path("signer.key"), signers.path("key")).unwrap();
+    let alone = ["sign", "-certs", "named-2011.pem", "-key", "key", "-h", "sha256", "-in", "in", "-out", "alone"];
+    fs::write(signers.path("in"), &program).unwrap();
+    signers.run("osslsigncode", &alone);
+    let alone = fs::read(signers.path("alone")).unwrap();
+    assert_eq!(authorities(&alone), [Some((Authority::WindowsProductionPca2011, By::IssuerName))]);
+    assert_eq!(states(&alone), [State::Good]);
+
+    let sha1 = signers.osslsigncode(&program, OWN, &["-h", "sha1"]);
+    assert_eq!(states(&sha1), [State::Unchecked("its digest is SHA-1".into())]);
+
+    signers.leaf("own", "signer.key", "Test Stamps", "timeStamping");
+    let stamp = ["-TSA-certs", "own.pem", "-TSA-key", "signer.key", "-TSA-time", "1750000000"];
+    let stamped = signers.osslsigncode(&program, NAMED_2023, &stamp);
+    assert_eq!((states(&stamped), signatures(&stamped)[0].stamped.as_deref()), (vec![State::Good], Some("2025-06-15")));
+
+    forged(&signers, &signed, &program);
+    revoked(&signers, &twice);
+    mutated(&stamped);
+}
+
+/// The signature of another key, and a certificate of another authority of the same name.
+fn forged(signers: &Signers, signed: &[u8], program: &[u8]) {
+    let [table] = &pe_signatures(signed)[..] else { panic!("one signature") };
+    let sha256 = BootProgram::read(program).unwrap().sha256;
+    let mut wrong = table.clone();
+    // The signature is the last field where there is no time stamp.
+    *wrong.iter_mut().rfind(|byte| **byte != 0).unwrap() ^= 1;
+    let state = Signature::read(&wrong, &sha256).unwrap().state;
+    assert_eq!(state, State::Forged("it is not of the key in the signer's certificate"));
+    signers.openssl(&["genrsa", "-out", "ca.key", "2048"]);
+    let subject = "/C=US/O=Microsoft Corporation/CN=Example Boot CA";
+    signers.openssl(&[
+        "req",
+        "-x509",
+        "-new",
+        "-key",
+        "ca.key",
+        "-subj",
+        subject,
+        "-days",
+        "3650",
+        "-out",
+        "own.ca.pem",
+    ]);
+    let other = signers.osslsigncode(program, OWN, &[]);
+    assert_eq!(states(&other), [State::Forged("a certificate is not signed by the one that it names")]);
+}
+
+/// Lists made by sbsiglist, alone and signed as an update by sbvarsign.
+fn revoked(signers: &Signers, program: &[u8]) {
+    let program = BootProgram::read(program).unwrap();
+    let owner = "77fa9abd-0359-4d32-bd60-28f4e78f784b";
+    let list = |kind: &str, owner: &str, data: &[u8]| {
+        fs::write(signers.path("data"), data).unwrap();
+        signers.run("sbsiglist", &["--owner", owner, "--type", kind, "--output", "list", "data"]);
+        fs::read(signers.path("list")).unwrap()
+    };
+    signers.openssl(&["x509", "-in", "named-2011.ca.pem", "-outform", "der", "-out", "ca.der"]);
+    signers.openssl(&["x509", "-in", "named-2011.pem", "-outform", "der", "-out", "leaf.der"]);
+    let (authority, leaf) = (fs::read(signers.path("ca.der")).unwrap(), fs::read(signers.path("leaf.der")).unwrap());
+    // As Microsoft's list of May 2026 has it, for version 9.0.
+    let mut version = vec![1];
+    version.extend(BOOT_MANAGER.0);
+    version.extend([0, 0, 9, 0]);
+    version.resize(32, 0);
+    let image = list("sha256", owner, &program.sha256.0);
+    let by_authority = list("x509", owner, &authority);
+    let by_leaf = list("x509", owner, &leaf);
+    let by_version = list("sha256", "9d132b6c-59d5-4388-ab1c-185cfcb2eb92", &version);
+    let is = |list: &[u8]| program.revoked_by(&Revocations::parse(list).unwrap());
+    assert_eq!(is(&image), Some(Revoked::Image(program.sha256)));
+    assert_eq!(is(&by_authority), Some(Revoked::Certificate("Microsoft Windows Production PCA 2011".into())));
+    assert_eq!(is(&by_leaf), Some(Revoked::Certificate("Test Signer".into())));
+    let (own, lowest) = (SecureVersion { major: 5, minor: 0 }, SecureVersion { major: 9, minor: 0 });
+    assert_eq!(is(&by_version), Some(Revoked::Version { own, lowest }));
+    assert_eq!(is(&list("sha256", owner, &[7; 32])), None);
+
+    // All of them in one update, and the same as the variable is shown by Linux.
+    let all = [by_version, list("sha256", owner, &[7; 32]), by_authority].concat();
+    fs::write(signers.path("all"), &all).unwrap();
+    let key = ["--key", "signer.key", "--cert", "named-2011.pem", "--output", "update", "dbx", "all"];
+    signers.run("sbvarsign", &key);
+    let update = fs::read(signers.path("update")).unwrap();
+    let read = Revocations::parse(&all).unwrap();
+    assert_eq!((read.images.len(), read.certificates.len(), read.versions.len(), read.n_others), (1, 1, 1, 0));
+    assert_eq!(Revocations::parse(&update), Ok(read.clone()));
+    assert_eq!(Revocations::parse(&[&[7, 0, 0, 0], &all[..]].concat()), Ok(read));
+    for len in 0..all.len() {
+        let _ = Revocations::parse(&all[..len]).is_ok_and(|read| program.revoked_by(&read).is_some());
+    }
+    for len in (0..update.len()).step_by(7) {
+        let _ = Revocations::parse(&update[..len]);
+    }
+}
+
+/// A signature with a byte changed, at many places, is read or refused, and never falls over.
+fn mutated(program: &[u8]) {
+    let [table] = &pe_signatures(program)[..] else { panic!("one signature") };
+    let sha256 = BootProgram::read(program).unwrap().sha256;
+    let step = if std::env::var_os("TSMEDIA_TEST_THOROUGH").is_some() { 1 } else { 13 };
+    let mut n_read = 0;
+    for at in (0..table.len()).step_by(step) {
+        let mut changed = table.clone();
+        changed[at] ^= 0x41;
+        n_read += usize::from(Signature::read(&changed, &sha256).is_ok());
+        let _ = Signature::read(&table[..at], &sha256);
+    }
+    assert!(n_read > 0);
+}
+
+fn pe_signatures(program: &[u8]) -> Vec<Vec<u8>> {
+    let pe = crate::format::pe::Pe::parse(program).unwrap();
+    pe.signatures().unwrap().into_iter().map(<[u8]>::to_vec).collect()
+}
+
+/// Debian's shim, which Microsoft signed for firmware of both kinds: `tests/install-tools` fetches it.
+#[test]
+fn a_program_that_microsoft_signed_twice_is_recognised_by_its_certificates() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-tools/shim/shimx64.efi.signed");
+    let Ok(shim) = fs::read(&path) else {
+        assert!(std::env::var_os("TSMEDIA_REQUIRE_TOOLS").is_none(), "{} is not there", path.display());
+        return;
+    };
+    assert_eq!(states(&shim), [State::Good, State::Good]);
+    let expected = [Authority::UefiCa2011, Authority::UefiCa2023];
+    assert_eq!(authorities(&shim), expected.map(|authority| Some((authority, By::Fingerprint))));
+    assert!(signatures(&shim).iter().all(|signature| signature.stamped.as_deref() > Some("2020")));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn bytes_of_any_kind_are_no_signature_and_no_list(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        prop_assert!(Signature::read(&bytes, &Sha256([0; 32])).is_err());
+        let _ = Revocations::parse(&bytes);
+    }
+}
