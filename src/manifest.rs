@@ -4,6 +4,7 @@
 //! rendered ([`template`]); the result is checked against the schema of our own types ([`complaint`]) and the rules
 //! of the field ([`rules`]), and read into them once. Complaints of all these steps come together.
 
+pub mod address;
 mod blame;
 mod capacity;
 pub(crate) mod complaint;
@@ -12,7 +13,6 @@ mod model;
 mod profile;
 mod rules;
 mod schema;
-#[allow(dead_code, reason = "the manifest has secrets as soon as media have variables")]
 mod secret;
 mod site;
 mod source_date;
@@ -79,9 +79,41 @@ pub struct Rendered<M = Manifest> {
     values: Vec<TemplateValue>,
     spans: Spans,
     folders: Arc<Folders>,
+    inventory: Arc<Vec<Listed>>,
+}
+
+/// A site of the manifest, whether the medium is made for it or not: what others have to know of it.
+#[derive(Debug, Clone)]
+pub struct Listed {
+    /// Its code; none if that came to nothing.
+    pub code: Option<String>,
+    /// Whether it is a primary site.
+    pub is_primary: bool,
+    /// The path of its root authority's certificate, relative to the file that it is written in, and where it is written.
+    pub root_ca: Option<(String, Place)>,
+    /// Where the site is written.
+    pub place: Place,
 }
 
 impl<M> Rendered<M> {
+    /// All sites of the manifest, those that the command line leaves out too.
+    pub fn inventory(&self) -> &[Listed] {
+        &self.inventory
+    }
+
+    /// A path that was written at a place, relative to the file in which it was written.
+    pub fn path_from(&self, place: &Place, path: &str) -> Utf8PathBuf {
+        match self.folders.get(&place.source) {
+            Some(folder) => folder.join(path),
+            None => profile::folder(&self.path).join(path),
+        }
+    }
+
+    /// Whether the author, or a profile, wrote something at a JSON pointer.
+    pub fn is_written(&self, pointer: &str) -> bool {
+        self.spans.has(pointer)
+    }
+
     /// Where the value at a JSON pointer (`/package/0/source`) was written: in the manifest or in a profile.
     /// A value that nobody wrote (a default) is placed at the nearest table that was.
     pub fn place(&self, pointer: &str) -> Place {
@@ -91,10 +123,7 @@ impl<M> Rendered<M> {
 
     /// A path that the author wrote at a JSON pointer, relative to the file in which it was written.
     pub fn path_at(&self, pointer: &str, path: &str) -> Utf8PathBuf {
-        match self.folders.get(&self.place(pointer).source) {
-            Some(folder) => folder.join(path),
-            None => profile::folder(&self.path).join(path),
-        }
+        self.path_from(&self.place(pointer), path)
     }
 
     /// The whole manifest as it is for this site: laid over its profiles, rendered, with this site alone.
@@ -113,6 +142,36 @@ impl<M> Rendered<M> {
         // A rendered value has no null and no map keys but text, so it can always be written.
         toml::to_string_pretty(&self.value).unwrap_or_default()
     }
+}
+
+/// What others have to know of a site. What is wrong with it is told when it is its turn.
+fn listed(tree: &Node, site: &Chosen, given_vars: Table, templates: &Templates, sources: &Problems) -> Listed {
+    let mut context = Context::new();
+    context.space("site");
+    match &site.code {
+        Some(code) => drop(context.space("site").insert("code".into(), code.as_str().into())),
+        None => context.fail("site", "code"),
+    }
+    let found = &mut Vec::new();
+    let own_vars = site.node.as_table().and_then(|table| table.get("vars"));
+    let vars = vars::of_site(tree, own_vars, given_vars);
+    let vars = templates.render_space("vars", &vars, &mut context, sources, found);
+    let node = rendered_site(&site.node, &vars, templates, &mut context, sources, found);
+    let text = |key: &str| {
+        let node = node.as_table().and_then(|table| table.get(key))?;
+        Some((node.as_str()?.to_owned(), node.place.clone()))
+    };
+    Listed {
+        code: site.code.clone(),
+        is_primary: text("kind").is_none_or(|(kind, _)| kind != "central"),
+        root_ca: text("root-ca"),
+        place: node.place.clone(),
+    }
+}
+
+/// The moment that a date of a manifest means, if there is one and every format can hold it.
+pub fn moment(text: &str) -> Option<Date> {
+    source_date::parse(text)
 }
 
 impl MediaTable {
@@ -184,9 +243,11 @@ fn typed<M: DeserializeOwned>(
 ) -> Result<Vec<Rendered<M>>> {
     let templates = Templates::new();
     let near_vars = vars::of_site(tree, None, given_vars.clone());
-    let sites = site::select(tree, &near_vars, &options.sites, &templates, &mut reader);
+    let (sites, all_sites) = site::select(tree, &near_vars, &options.sites, &templates, &mut reader);
     let Reader { problems, folders, .. } = reader;
     let (checker, folders) = (Checker::new(sort)?, Arc::new(folders));
+    let inventory = all_sites.iter().map(|site| listed(tree, site, given_vars.clone(), &templates, problems)).collect();
+    let inventory: Arc<Vec<Listed>> = Arc::new(inventory);
     let mut rendered = Vec::new();
     let mut found = Vec::new();
     for site in &sites {
@@ -211,7 +272,8 @@ fn typed<M: DeserializeOwned>(
                 let own_vars = site.as_ref().and_then(|site| site.node.as_table()?.get("vars"));
                 let vars = vars::of_site(written, own_vars, given_vars.clone());
                 let values = used::used(written, &tree, &vars, &templates);
-                rendered.push(Rendered { manifest, site: code.clone(), path, value, values, spans, folders });
+                let (site, inventory) = (code.clone(), Arc::clone(&inventory));
+                rendered.push(Rendered { manifest, site, path, value, values, spans, folders, inventory });
             }
             // The schema lets nothing pass that the types refuse; should it ever, the reason is not lost.
             Some(Err(error)) => problems_here.push(Problem::error(error.to_string()).at(tree.place.clone(), "")),
@@ -277,6 +339,7 @@ fn render(
     let own_vars = site_table.and_then(|table| table.get("vars"));
     let vars = vars::of_site(tree, own_vars, given_vars);
     let vars = templates.render_space("vars", &vars, &mut context, sources, found);
+    let site_rendered = site.map(|site| rendered_site(&site.node, &vars, templates, &mut context, sources, found));
     let captures = root.get("capture").is_some();
     let media = root.get("media").and_then(Node::as_table).filter(|_| !captures);
     if !captures && media.is_some_and(|media| media.get("label").is_none()) {
@@ -296,10 +359,10 @@ fn render(
     let mut table = Table::default();
     for entry in &root.0 {
         let is_table = entry.node.as_table().is_some();
-        let value = match (entry.name.as_str(), site, &media) {
+        let value = match (entry.name.as_str(), &site_rendered, &media) {
             ("vars", ..) if is_table => Value::Table(vars.clone()),
             ("media", _, Some(media)) => Value::Table(media.clone()),
-            ("sites", Some(site), _) => Value::Array(vec![with_vars(&site.node, &vars)]),
+            ("sites", Some(site), _) => Value::Array(vec![site.clone()]),
             _ => templates.render(&entry.node, &context, sources, found).value,
         };
         table.0.push(Entry { node: Node { value, place: entry.node.place.clone() }, ..entry.clone() });
@@ -314,16 +377,29 @@ fn render(
     Node { value: Value::Table(table), place: tree.place.clone() }
 }
 
-/// A site with its own template values as they were rendered.
-fn with_vars(site: &Node, vars: &Table) -> Node {
+/// A site with its own template values as they were rendered, and all else of it rendered with them.
+fn rendered_site(
+    site: &Node,
+    vars: &Table,
+    templates: &Templates,
+    context: &mut Context,
+    sources: &Problems,
+    found: &mut Vec<Problem>,
+) -> Node {
     let mut site = site.clone();
-    if let Value::Table(table) = &mut site.value
-        && let Some(own) = table.0.iter_mut().find(|entry| entry.name == "vars")
-        && let Value::Table(own) = &mut own.node.value
-    {
-        for entry in &mut own.0 {
-            if let Some(rendered) = vars.get(&entry.name) {
-                entry.node.value = rendered.value.clone();
+    let Value::Table(table) = &mut site.value else { return site };
+    // The code was rendered when the sites were chosen.
+    let is_left = |entry: &Entry| !["code", "vars"].contains(&entry.name.as_str());
+    let rest = Table(table.0.iter().filter(|entry| is_left(entry)).cloned().collect());
+    let rest = templates.render_space("site", &rest, context, sources, found);
+    for entry in &mut table.0 {
+        if let Some(rendered) = rest.get(&entry.name) {
+            entry.node.value = rendered.value.clone();
+        } else if let ("vars", Value::Table(own)) = (entry.name.as_str(), &mut entry.node.value) {
+            for entry in &mut own.0 {
+                if let Some(rendered) = vars.get(&entry.name) {
+                    entry.node.value = rendered.value.clone();
+                }
             }
         }
     }

@@ -368,6 +368,7 @@ fn rule_of(pointer: &str) -> Option<&'static str> {
         "/output/format" => Some("R2"),
         "/output/capacity" => Some("R7"),
         "/boot" | "/boot/image" => Some("R19"),
+        "/media/mode" => Some("R37"),
         _ => None,
     }
 }
@@ -376,6 +377,8 @@ fn rule_of(pointer: &str) -> Option<&'static str> {
 fn takes_date(pointer: &str) -> bool {
     let parts: Vec<_> = pointer.split('/').collect();
     matches!(parts[..], ["", "media" | "capture", "source-date"] | ["", "vars", ..] | ["", "sites", _, "vars", ..])
+        || matches!(parts[..], ["", "certificate", "self-signed", "start" | "expires"])
+        || matches!(parts[..], ["", "sites", _, "certificate", "self-signed", "start" | "expires"])
 }
 
 /// A pointer as an author would say it: keys with dots between them, without the positions in lists.

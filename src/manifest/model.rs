@@ -5,6 +5,7 @@
 //! the result. Every string in them has been rendered already.
 
 mod capture;
+mod site;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,7 @@ use super::capacity::Capacity;
 use crate::firmware::Firmware;
 
 pub use capture::{CaptureManifest, CaptureSource, CaptureTable, Compression, NONE, WINDOWS};
+pub use site::*;
 
 /// A tsmedia manifest: one task sequence medium, for one or many sites.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -32,6 +34,10 @@ pub struct Manifest {
     /// The sites that the medium is made for. Each gets an output of its own.
     #[serde(default)]
     pub sites: Vec<Site>,
+    /// What media prove themselves with to management points; `certificate` of a site is nearer. Bootable and prestaged
+    /// media only.
+    #[serde(default)]
+    pub certificate: Option<CertificateTable>,
     /// Values for templates, as `vars.NAME`. Nearer ones replace them: `vars` of a site, then `--vars FILE`, then
     /// `--var NAME=VALUE`.
     #[serde(default)]
@@ -77,6 +83,10 @@ pub struct MediaTable {
     /// What the medium is for.
     #[schemars(example = &"stand-alone")]
     pub kind: Kind,
+    /// How the client finds its management point; needed as soon as sites have some. Bootable and prestaged media only.
+    #[serde(default)]
+    #[schemars(example = &"dynamic")]
+    pub mode: Option<Mode>,
     /// Manifests that are laid under this one: the name of a built-in profile, the path of a file, or a list of
     /// them. Tables merge key by key; everything else is replaced by the nearer one, later ones of a list being nearer.
     #[serde(default)]
@@ -284,23 +294,6 @@ pub enum SecureBootCa {
     /// Windows UEFI CA 2023: needed where firmware has revoked the older one.
     #[serde(rename = "2023")]
     Ca2023,
-}
-
-/// A site that the medium is made for.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Site {
-    /// The site code: three letters or digits, in capitals.
-    #[schemars(
-        regex(pattern = r"^[A-Z0-9]{3}$"),
-        extend("patternErrorMessage" = "a site code is three letters or digits, in capitals"),
-        example = &"BER"
-    )]
-    pub code: String,
-    /// Values for templates that replace those of `[vars]` for this site.
-    #[serde(default)]
-    #[schemars(example = serde_json::json!({ "language": "de-DE" }))]
-    pub vars: BTreeMap<String, serde_json::Value>,
 }
 
 /// An operating system image.

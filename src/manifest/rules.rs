@@ -5,6 +5,7 @@
 
 mod capture;
 mod prestaged;
+mod site;
 mod stick;
 
 use serde_json::Value as Json;
@@ -38,6 +39,7 @@ pub fn check(doc: Doc<'_>, sort: Sort) -> Vec<Problem> {
         return problems;
     }
     prestaged::check(doc, &mut problems);
+    site::check(doc, &mut problems);
     label(doc, &mut problems);
     source_date(doc, "/media/source-date", &mut problems);
     autorun(doc, &mut problems);
@@ -289,6 +291,7 @@ fn sources(doc: Doc<'_>, problems: &mut Vec<Problem>) {
             pointers.extend(["source", "file"].map(|key| format!("/{table}/{index}/{key}")));
         }
     }
+    pointers.extend(site::paths(doc));
     paths(doc, pointers, problems);
 }
 

@@ -49,6 +49,13 @@ pub fn editor() -> String {
     for table in ["media", "capture"] {
         take_dates(&mut schema["properties"][table]["properties"]["source-date"]);
     }
+    let site = &mut schema["properties"]["sites"]["items"]["properties"]["certificate"].take();
+    for certificate in [&mut schema["properties"]["certificate"], site] {
+        for key in ["start", "expires"] {
+            take_dates(&mut certificate["properties"]["self-signed"]["properties"][key]);
+        }
+    }
+    schema["properties"]["sites"]["items"]["properties"]["certificate"] = site.take();
     let mut named = Map::new();
     named.insert("$schema".into(), json!("http://json-schema.org/draft-07/schema#"));
     named.insert("$id".into(), json!(ID));

@@ -17,14 +17,15 @@ pub struct Chosen {
     pub node: Node,
 }
 
-/// The sites of a manifest that `wanted` names, or all of them; none at all if the manifest has none.
+/// The sites of a manifest that `wanted` names, or all of them; none at all if the manifest has none. Besides, all of
+/// them in any case.
 pub fn select(
     tree: &Node,
     vars: &Table,
     wanted: &[String],
     templates: &Templates,
     reader: &mut Reader<'_>,
-) -> Vec<Option<Chosen>> {
+) -> (Vec<Option<Chosen>>, Vec<Chosen>) {
     let nodes = match tree.as_table().and_then(|root| root.get("sites")).map(|sites| &sites.value) {
         Some(Value::Array(nodes)) => nodes.as_slice(),
         _ => &[],
@@ -41,13 +42,14 @@ pub fn select(
     duplicates(&sites, &mut found);
     found.into_iter().for_each(|problem| reader.problems.add(problem));
     if nodes.is_empty() && wanted.is_empty() {
-        return vec![None];
+        return (vec![None], Vec::new());
     }
     for code in wanted {
         complain_of_unknown(code, &sites, reader);
     }
     let keep = |site: &Chosen| wanted.is_empty() || site.code.as_ref().is_some_and(|code| wanted.contains(code));
-    sites.into_iter().filter(keep).map(Some).collect()
+    let chosen = sites.iter().filter(|site| keep(site)).cloned().map(Some).collect();
+    (chosen, sites)
 }
 
 fn site(node: &Node, context: &Context, templates: &Templates, sources: &Problems, found: &mut Vec<Problem>) -> Chosen {

@@ -1,8 +1,7 @@
 //! What the manifest will hold one day, so that asking for it is told apart from a slip of the pen.
 
 /// Keys, by their dotted names, that later versions will take.
-const KEYS: [&str; 21] = [
-    "certificate",
+const KEYS: [&str; 14] = [
     "prestart",
     "security",
     "task-sequence",
@@ -10,7 +9,6 @@ const KEYS: [&str; 21] = [
     "media.device-affinity",
     "media.expires",
     "media.language",
-    "media.mode",
     "media.password",
     "media.preferred-advertisement",
     "media.rules",
@@ -18,11 +16,6 @@ const KEYS: [&str; 21] = [
     "media.unknown-computers",
     "media.valid-from",
     "boot.drivers",
-    "sites.certificate",
-    "sites.issuing-cas",
-    "sites.kind",
-    "sites.management-points",
-    "sites.root-ca",
 ];
 
 /// Values, by the dotted name of their key, that later versions will take.
