@@ -53,7 +53,7 @@ enum Command {
     /// Write a manifest to start from.
     Init(init::Arguments),
     /// Say everything that is wrong with manifests.
-    Check(ManifestArguments),
+    Check(check::Arguments),
     /// Print manifests as they are after profiles and templates, for each site.
     Render(ManifestArguments),
     /// Say what apply would do, and why.

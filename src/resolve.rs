@@ -3,14 +3,16 @@
 //! This is where content is looked at (folders listed, WIM headers read) but not yet read. What is wrong becomes a
 //! problem at the line that names the content; nothing is written but what the cache remembers of WIM files.
 
+mod authority;
 pub mod boot;
 mod capacity;
 mod content;
+mod expiry;
 mod itself;
 mod order;
 mod parts;
-#[allow(dead_code, reason = "the manifest has secrets as soon as media have variables")]
 pub mod secrets;
+mod site;
 mod start;
 mod stick;
 mod tree;
@@ -33,12 +35,15 @@ use crate::inputs::Inputs;
 use crate::manifest::{
     Capacity, ExtraFile, Kind, LargeFiles, Manifest, MediaTable, OutputFormat, PartitionTable, Rendered, suggest,
 };
+use crate::media::data::MediaData;
 use crate::media::{self, Media};
 use crate::output::{Entry, Form, lists};
 use crate::problem::{Place, Problem, Problems};
 use crate::progress::Audience;
 use crate::store::Objects;
 use crate::volume::{Folder, Misplaced, Node};
+
+pub use expiry::Clock;
 
 use itself::OwnPlaces;
 use secrets::Secrets;
@@ -58,6 +63,7 @@ pub struct Resolver {
     to_come: BTreeMap<Utf8PathBuf, Utf8PathBuf>,
     /// Those of them that are not there yet, and that the medium at hand needs.
     awaited: BTreeSet<Utf8PathBuf>,
+    clock: Option<Clock>,
 }
 
 impl Resolver {
@@ -89,9 +95,11 @@ impl Resolver {
             pointers,
             architecture: None,
             is_unsure: false,
+            date,
         };
         let boot = draft.add_boot(date);
         draft.add_content();
+        draft.add_site(&mut MediaData::new(manifest.media.kind, &manifest.media.name, rendered.site.as_deref()));
         draft.add_own_files();
         draft.check_stick();
         draft.check_path(&path, &manifest.output.path);
@@ -149,6 +157,11 @@ impl Resolver {
         &self.inputs
     }
 
+    /// Goes by this clock in what it says of things that expire. Without one it says nothing of that.
+    pub fn use_clock(&mut self, clock: Clock) {
+        self.clock = Some(clock);
+    }
+
     /// Has the caches remember what was learnt of WIM files.
     pub fn remember(&self) {
         self.wims.values().for_each(|wim| wim.remember());
@@ -188,6 +201,8 @@ struct Draft<'a> {
     entries: Vec<Entry>,
     /// Of each entry: where the manifest says what it is.
     pointers: Vec<String>,
+    /// The date of the medium.
+    date: Date,
     /// The processors that the boot image says it is for.
     architecture: Option<Architecture>,
     /// Whether something on it has to be made first, and nothing may be written now: then neither its length is known

@@ -6,6 +6,7 @@
 //! .tsmedia/digests    the memo: `memo` says how
 //! .tsmedia/objects    what was made from inputs: `objects` says how
 //! .tsmedia/lock       held by whoever builds here
+//! .tsmedia/certificate.key  the private key of certificates that are given none: for its owner only
 //! .tsmedia/now        an empty file that asks the file system for the time
 //! ```
 //!
@@ -19,6 +20,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -26,6 +28,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::content::{Source, SourceKey, Stat};
 use crate::digest::{Asked, Digest, Digests};
 use crate::error::{Error, Result};
+use crate::format::certificate::made::PrivateKey;
+use crate::secret::Secret;
 use crate::size::Size;
 use crate::write::{Disk, replace};
 use memo::{Finished, Memo};
@@ -253,6 +257,41 @@ fn ask_time(root: &Utf8Path) -> Option<Now> {
 fn is_before(stat: &Stat, now: &Now) -> bool {
     let margin = if stat.device == now.device { 0 } else { FOREIGN_CLOCK_NS };
     stat.changed_ns < now.ns.saturating_sub(margin)
+}
+
+/// The private key that certificates are made of which are given none: the one in the folder of a cache, or a new one,
+/// which stays there. Emptying the cache leaves it where it is.
+///
+/// # Errors
+///
+/// When there is none and none can be made or written, or when what is there is no key.
+pub fn certificate_key(root: &Utf8Path) -> Result<PrivateKey> {
+    let path = root.join("certificate.key");
+    let read = || -> Result<Option<PrivateKey>> {
+        let file = match File::open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            file => file.map_err(|error| Error::io("reading", &path, error))?,
+        };
+        let bytes = Secret::read(file).map_err(|error| Error::io("reading", &path, error))?;
+        let damaged = |_| Error::new(format!("`{path}` is no private key")).help(format!("remove it: `rm {path}`"));
+        PrivateKey::read(bytes.bytes()).map(Some).map_err(damaged)
+    };
+    if let Some(key) = read()? {
+        return Ok(key);
+    }
+    prepare(root)?;
+    let key = PrivateKey::random().map_err(|error| Error::new("making a private key").because(error))?;
+    // Nobody else may read it, not even for a moment; of two runs that make one, the first wins.
+    let own = root.join(format!("certificate.key.{}", std::process::id()));
+    let written = File::options().write(true).create_new(true).mode(0o600).open(&own);
+    let written = written.and_then(|mut file| file.write_all(key.to_pem().as_bytes()).and_then(|()| file.sync_all()));
+    let linked = written.and_then(|()| match fs::hard_link(&own, &path) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => fs::rename(&own, &path),
+        _ => Ok(()),
+    });
+    let _ = fs::remove_file(&own);
+    linked.map_err(|error| Error::io("writing", &path, error))?;
+    Ok(read()?.unwrap_or(key))
 }
 
 fn memo_path(root: &Utf8Path) -> Utf8PathBuf {

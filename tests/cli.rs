@@ -6,6 +6,9 @@
 // Clippy knows tests by their functions; what these call is test as well.
 #![allow(clippy::unwrap_used)]
 
+#[allow(dead_code, reason = "the tests of the format use the rest")]
+#[path = "certificates/authority.rs"]
+mod authority;
 #[path = "cli/boot_image.rs"]
 mod boot_image;
 #[path = "cli/boot_store.rs"]
@@ -18,6 +21,8 @@ mod cache;
 mod capture;
 #[path = "cli/captured.rs"]
 mod captured;
+#[path = "cli/certificates.rs"]
+mod certificates;
 #[allow(dead_code, reason = "the other tests use the rest")]
 #[path = "cli/desk.rs"]
 mod desk;

@@ -1,5 +1,7 @@
 //! `tsmedia check`: everything that is wrong, at the author's own lines.
 
+use clap::Args;
+
 use super::project::{self, Project};
 use super::screen::Screen;
 use super::{ManifestArguments, Outcome};
@@ -8,9 +10,32 @@ use crate::output::Output;
 use crate::problem::Problems;
 use crate::report;
 
-pub(super) fn run(arguments: &ManifestArguments, screen: &Screen) -> Result<Outcome> {
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    manifests: ManifestArguments,
+    /// Fail if a certificate or a medium expires within this time from now, such as `30d` or `8w`.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    expires_within: Option<u64>,
+}
+
+/// A number of days or weeks, in seconds.
+fn parse_time(text: &str) -> std::result::Result<u64, String> {
+    let wrong = || "write days or weeks, such as `30d` or `8w`".to_owned();
+    let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let days = match unit {
+        "d" => number,
+        "w" => number.checked_mul(7).ok_or_else(wrong)?,
+        _ => return Err(wrong()),
+    };
+    days.checked_mul(86_400).ok_or_else(wrong)
+}
+
+pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
+    let Arguments { manifests: arguments, expires_within } = arguments;
     let mut problems = Problems::default();
-    let projects = project::resolve(arguments, &mut problems)?;
+    let projects = project::resolve(arguments, *expires_within, &mut problems)?;
     if screen.json {
         screen.json(&report::json(&problems))?;
     } else {

@@ -1,6 +1,7 @@
 //! What most commands begin with: manifests loaded, resolved and checked, with the record and cache beside each.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::SystemTime;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -18,7 +19,8 @@ use crate::output::Output;
 use crate::problem::{Place, Problem, Problems};
 use crate::record::Record;
 use crate::report;
-use crate::resolve::Resolver;
+use crate::resolve::secrets::Secrets;
+use crate::resolve::{Clock, Resolver};
 use crate::size::Size;
 use crate::store::{DEFAULT_LIMIT, Objects, Store};
 use crate::write::Means;
@@ -151,9 +153,16 @@ pub(super) fn load(arguments: &ManifestArguments, screen: &Screen) -> Result<Opt
     Ok((!problems.has_errors()).then_some(projects))
 }
 
-/// The same, with what is wrong for the caller to say; nothing is written, not even to the cache.
-pub(super) fn resolve(arguments: &ManifestArguments, problems: &mut Problems) -> Result<Vec<Project>> {
-    resolve_with(&mut Resolver::default(), arguments, problems, &mut Inputs::default(), Objects::read_only)
+/// The same, with what is wrong for the caller to say; nothing is written, not even to the cache. What ends within so
+/// many seconds is an error, if it is said.
+pub(super) fn resolve(
+    arguments: &ManifestArguments,
+    failing_within: Option<u64>,
+    problems: &mut Problems,
+) -> Result<Vec<Project>> {
+    let mut resolver = Resolver::new(secrets().only_present());
+    resolver.use_clock(clock(failing_within));
+    resolve_with(&mut resolver, arguments, problems, &mut Inputs::default(), Objects::read_only)
 }
 
 /// The same, noting what all of it depends on, also where something is wrong; the cache remembers what was learnt.
@@ -163,7 +172,8 @@ pub(super) fn resolve_noting(
     inputs: &mut Inputs,
     screen: &Screen,
 ) -> Result<Vec<Project>> {
-    let mut resolver = Resolver::default();
+    let mut resolver = Resolver::new(secrets());
+    resolver.use_clock(clock(None));
     resolver.use_audience(screen.audience());
     let projects = resolve_with(&mut resolver, arguments, problems, inputs, |cache| cache);
     inputs.extend(resolver.inputs());
@@ -220,6 +230,19 @@ fn resolve_with(
         projects.push(Project::new(manifest, made, &arguments.sites)?);
     }
     Ok(projects)
+}
+
+/// Secrets, of which those in the environment are found in ours.
+fn secrets() -> Secrets {
+    Secrets::new(|name| std::env::var_os(name))
+}
+
+/// When it is: `SOURCE_DATE_EPOCH` where it is set, so that what was built once can be built again; who asks for what
+/// ends within some time means the real one.
+fn clock(failing_within: Option<u64>) -> Clock {
+    let real = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let said = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok());
+    Clock { now: said.filter(|_| failing_within.is_none()).unwrap_or_else(real), failing_within }
 }
 
 /// Two manifests can't write one file: each run would build it for the one, and then for the other.

@@ -151,6 +151,11 @@ impl Objects {
         Self { is_read_only: true, ..self }
     }
 
+    /// The folder of the cache, unless nothing is to be kept in it.
+    pub fn kept_in(&self) -> Option<&Utf8Path> {
+        (!self.is_read_only).then_some(self.root.as_path())
+    }
+
     /// The time by the file system's clock, to be asked before the reading of what an object is made from begins;
     /// none if nothing is kept.
     pub fn start_reading(&self) -> Option<ReadingSince> {

@@ -1,0 +1,316 @@
+//! The site that a medium is made for: what the medium tells of it, and what it proves itself with there.
+//!
+//! A PFX file is opened, checked, and put on the medium under the password that its client knows; a certificate that
+//! signs itself is made, of a key that is given or of one that the cache keeps. Variables are as public readers of media
+//! know them; no client of Configuration Manager has read these.
+
+use std::fs::File;
+use std::sync::Arc;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::Draft;
+use super::authority::{Authorities, MIN_BITS};
+use crate::date::Date;
+use crate::format::certificate::made::{KEY_BITS, NotAKey, PrivateKey};
+use crate::format::certificate::pfx::{self, NotOpened, Opened};
+use crate::format::certificate::signature::Unchecked;
+use crate::format::certificate::{CLIENT_AUTHENTICATION, Certificate, Key};
+use crate::manifest::address::{self, Address};
+use crate::manifest::{CertificateTable, Kind, Mode, PfxFile, SelfSigned, moment};
+use crate::media::data::{MediaData, Value};
+use crate::problem::Problem;
+use crate::secret::Secret;
+use crate::store;
+
+/// So long is a certificate valid that does not say.
+const YEAR: u64 = 365 * 86_400;
+/// So many characters of a medium's GUID are the password of the certificate on it.
+const PASSWORD_LEN: usize = 31;
+
+impl Draft<'_> {
+    /// Checks the site and what the medium proves itself with, and has the medium tell both. The secrets in it come
+    /// back, each with what it is.
+    pub(super) fn add_site(&mut self, data: &mut MediaData) -> Vec<(String, Arc<Secret>)> {
+        self.check_medium_expiry();
+        let manifest = &self.rendered.manifest;
+        if manifest.media.kind == Kind::StandAlone {
+            return Vec::new();
+        }
+        let authorities = self.authorities();
+        let Some(site) = manifest.sites.first() else { return Vec::new() };
+        if manifest.media.mode.is_some() {
+            // To go when `SMS\data` of these variables is put on media.
+            let message = "what the medium tells of its site is checked, but not put on it yet by this version of tsmedia";
+            let problem = Problem::warning(message).at(self.place("/media/mode"), "");
+            self.problems.add(problem.help("such a medium does not find its management point by itself"));
+        }
+        let asked: Vec<&String> = site.cloud_management_gateway.iter().chain(&site.management_points).collect();
+        let addresses: Vec<Address> = asked.iter().filter_map(|text| address::parse(text).ok()).collect();
+        if let (Some(mode), Some(first)) = (manifest.media.mode, addresses.first()) {
+            let mut set = |name: &str, value: String| data.set(name, Value::Text(value));
+            let urls: Vec<&str> = asked.iter().map(|url| url.trim_end_matches('/')).collect();
+            match mode {
+                Mode::Dynamic => set("SMSTSLocationMPs", urls.join("*")),
+                Mode::SiteBased => set("SMSTSMP", urls.join("*")),
+            }
+            set("_SMSTSSiteCode", site.code.clone());
+            let port = if first.is_https { "_SMSTSHTTPSPort" } else { "_SMSTSHTTPPort" };
+            set(port, first.port.to_string());
+            if let Some(root) = &authorities.root {
+                set("_SMSTSRootCACerts", hex(root.der()));
+            }
+        }
+        let (table, pointer) = match (&site.certificate, &manifest.certificate) {
+            (Some(own), _) => (own, "/sites/0/certificate"),
+            (None, Some(table)) => (table, "/certificate"),
+            (None, None) => return Vec::new(),
+        };
+        let opened = match table {
+            CertificateTable { pfx: Some(file), .. } => self.pfx(file, &authorities, &format!("{pointer}/pfx")),
+            CertificateTable { self_signed: Some(own), .. } => {
+                self.self_signed(own, data.guid(), &format!("{pointer}/self-signed"))
+            }
+            _ => None,
+        };
+        let Some(Opened { certificate, mut others, key }) = opened else { return Vec::new() };
+        // The server is shown the way up to a root that it knows.
+        for issuing in authorities.issuing {
+            if !others.contains(&issuing) {
+                others.push(issuing);
+            }
+        }
+        let password: String = data.guid().chars().take(PASSWORD_LEN).collect();
+        let Ok(file) = pfx::protected(&key, &certificate, &others, &password) else { return Vec::new() };
+        let file = Arc::new(Secret::new(hex(&file).into_bytes()));
+        data.set("_SMSTSMediaPFX", Value::Secret(Arc::clone(&file)));
+        vec![("the certificate and its key".into(), file)]
+    }
+
+    /// R46: what is in a PFX file, if it can be used.
+    fn pfx(&mut self, pfx: &PfxFile, authorities: &Authorities, pointer: &str) -> Option<Opened> {
+        let [file_at, password_at] = ["file", "password"].map(|key| format!("{pointer}/{key}"));
+        let path = self.input(&file_at, &pfx.file);
+        let bytes = match File::open(&path).and_then(Secret::read) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                self.unreadable(&path, &error, &file_at);
+                return None;
+            }
+        };
+        let password = self.secret_text(&password_at, &pfx.password)?;
+        let opened = match pfx::open(bytes.bytes(), password.text().unwrap_or_default()) {
+            Ok(opened) => opened,
+            Err(why) => {
+                self.not_opened(&why, bytes.bytes(), &path, [&file_at, &password_at]);
+                return None;
+            }
+        };
+        let n_errors = self.problems.n_errors_told();
+        self.check_client(&opened, authorities, &path, &file_at);
+        (self.problems.n_errors_told() == n_errors).then_some(opened)
+    }
+
+    fn not_opened(&mut self, why: &NotOpened, bytes: &[u8], path: &Utf8Path, [file, password]: [&str; 2]) {
+        let is_pem = bytes.starts_with(b"-----BEGIN");
+        let problem = Problem::error(match why {
+            NotOpened::WrongPassword => format!("the password does not open `{path}`"),
+            NotOpened::NotOne(_) if is_pem => format!("`{path}` is PEM, and a PFX file is meant"),
+            why => format!("`{path}` can't be used: {why}"),
+        });
+        let help = match why {
+            NotOpened::WrongPassword => "give the password that the file was exported with; or is it another file?",
+            NotOpened::Truncated => "copy it again: it ends early",
+            NotOpened::NotOne(_) if is_pem => {
+                "make one of it: `openssl pkcs12 -export -in cert.pem -inkey key.pem -out media.pfx`"
+            }
+            NotOpened::NotOne(_) => "export the certificate with its private key, as PFX",
+            NotOpened::Unsupported(_) => "export it again, with an RSA key, AES or 3DES, and a password",
+            NotOpened::NoKey => "export the certificate again, with its private key, which has to be marked exportable",
+            NotOpened::NoCertificate => "export the certificate again, together with its key",
+            NotOpened::KeyOfNone => "put the key and its own certificate into one file",
+        };
+        let problem = match why {
+            NotOpened::WrongPassword => problem.at(self.place(password), "").at(self.place(file), "the file"),
+            _ => problem.at(self.place(file), ""),
+        };
+        self.problems.add(problem.rule("R46").help(help));
+    }
+
+    /// R46: what a certificate has to be that a client proves itself with.
+    fn check_client(&mut self, opened: &Opened, authorities: &Authorities, path: &Utf8Path, pointer: &str) {
+        let certificate = &opened.certificate;
+        let mut complain = |problem: Problem, help: &str| {
+            let problem = problem.rule("R46").at(self.rendered.place(pointer), certificate.subject());
+            self.problems.add(problem.help(help));
+        };
+        if certificate.is_ca() {
+            let problem = Problem::error(format!("the certificate in `{path}` is that of an authority"));
+            complain(problem, "export that of a client: with the authority's key anybody can be made a client");
+        } else if !certificate.serves(CLIENT_AUTHENTICATION) {
+            let uses: Vec<_> =
+                certificate.purposes().unwrap_or_default().iter().map(|oid| purpose(&oid.to_string())).collect();
+            let what =
+                format!("the certificate in `{path}` is not for client authentication, but for {}", uses.join(", "));
+            complain(Problem::error(what), "have one issued with the usage 1.3.6.1.5.5.7.3.2");
+        } else if !certificate.may_sign() {
+            let what =
+                format!("the key of the certificate in `{path}` may not sign, and a client proves itself by that");
+            complain(Problem::error(what), "have one issued with the key usage `digitalSignature`");
+        }
+        match certificate.key() {
+            Key::Rsa(bits @ 0..MIN_BITS) => {
+                let problem = Problem::error(format!("the certificate in `{path}` has a weak key of {bits} bits"));
+                complain(problem, "have one issued for a key of 2048 bits");
+            }
+            Key::Rsa(bits) if bits > KEY_BITS => {
+                let what = format!("the certificate in `{path}` has a key of {bits} bits, and 2048 are documented");
+                complain(
+                    Problem::warning(what),
+                    "try it on a computer that may be lost, or have one issued for 2048 bits",
+                );
+            }
+            _ => {}
+        }
+        let signed_with = certificate.signed_with();
+        if !signed_with.is_sha2() {
+            let problem = Problem::error(format!("the signature of the certificate in `{path}` is {signed_with}"));
+            complain(problem, "have one issued with SHA-256: Windows takes no other");
+        }
+        let issuers: Vec<&Certificate> = authorities.all().chain(&opened.others).collect();
+        let named = issuers.iter().filter(|issuer| certificate.is_issued_by(issuer));
+        let checked: Vec<_> = named.map(|issuer| certificate.is_signed_by(issuer)).collect();
+        if !checked.is_empty() && checked.iter().all(|checked| *checked == Err(Unchecked::Wrong)) {
+            let what =
+                format!("the certificate in `{path}` is not signed by `{}`, whose name it bears", certificate.issuer());
+            complain(Problem::error(what), "the authority has a new key: name its newer certificate in `issuing-cas`");
+        } else if certificate.is_self_issued() {
+            let what =
+                format!("the certificate in `{path}` signs itself, and servers that ask for HTTPS take no such one");
+            complain(Problem::warning(what), "have one issued by an authority that the servers know");
+        } else if checked.is_empty() {
+            let what = format!(
+                "nothing here shows who `{}` is, which signed the certificate in `{path}`",
+                certificate.issuer()
+            );
+            complain(Problem::note(what), "name its certificate in `issuing-cas`, so that the medium can show it");
+        }
+        let valid = (certificate.not_before(), certificate.not_after());
+        self.check_validity(&format!("the certificate in `{path}`"), valid, pointer, "R46");
+    }
+
+    /// A certificate that signs itself, and its key.
+    fn self_signed(&mut self, own: &SelfSigned, name: &str, pointer: &str) -> Option<Opened> {
+        let Some(start) = own.start.as_deref().and_then(moment).or(self.date_said()) else {
+            let problem = Problem::error("from when the certificate is valid is not said").rule("R44");
+            let problem = problem.at(self.place(pointer), "has no `start`, and the medium no `source-date`");
+            self.problems.add(problem.help("write `start = 2026-01-01` in it, or `source-date` in `[media]`"));
+            return None;
+        };
+        let start = start.unix();
+        let expires = own.expires.as_deref().and_then(moment).map(Date::unix);
+        if expires.is_none() {
+            let message =
+                format!("the certificate expires on {}, one year after it starts", crate::date::day(start + YEAR));
+            let problem = Problem::note(message).rule("R45").at(self.place(pointer), "has no `expires`");
+            self.problems.add(problem.help("write `expires = …` to have it otherwise"));
+        }
+        // The last second that it is valid is the one before.
+        let end = expires.unwrap_or(start + YEAR) - 1;
+        if end < start {
+            let problem = Problem::error("the certificate expires before it starts").rule("R44");
+            let problem = problem.at(self.place(&format!("{pointer}/expires")), "");
+            self.problems.add(problem.help("let it start earlier, or expire later"));
+            return None;
+        }
+        self.check_validity("the certificate", (start, end), pointer, "R44");
+        let note = Problem::note("whether a site takes a certificate that was made elsewhere has not been tried");
+        let note = note.at(self.place(pointer), "experimental");
+        self.problems.add(note.help("Configuration Manager knows those that its own wizard made"));
+        let key = match &own.key {
+            Some(reference) => {
+                let at = format!("{pointer}/key");
+                let bytes = self.secret(&at, reference)?;
+                self.key(bytes.bytes(), &at)?
+            }
+            None => self.kept_key(pointer)?,
+        };
+        match key.self_signed(name, start, end) {
+            Ok(certificate) => Some(Opened { certificate, others: Vec::new(), key }),
+            Err(error) => {
+                let problem = Problem::error(format!("the certificate can't be made: {error}"));
+                self.problems.add(problem.at(self.place(pointer), "").help("give it another key"));
+                None
+            }
+        }
+    }
+
+    /// The date of the medium, if anybody said one.
+    fn date_said(&self) -> Option<Date> {
+        self.rendered.manifest.media.date().or(Some(self.date).filter(|date| *date != Date::EARLIEST))
+    }
+
+    /// A private key that the author gives.
+    fn key(&mut self, bytes: &[u8], pointer: &str) -> Option<PrivateKey> {
+        let make = "make one: `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out media.key`";
+        let (message, help) = match PrivateKey::read(bytes) {
+            Ok(key) if key.bits() < MIN_BITS => {
+                (format!("the key is weak: it has {} bits", key.bits()), make.to_owned())
+            }
+            Ok(key) => return Some(key),
+            Err(NotAKey::Encrypted) => (
+                "the key is under a password of its own".into(),
+                "take it off where the key is kept safe: `openssl pkey -in media.key -out media.key`".into(),
+            ),
+            Err(NotAKey::Other(label)) => {
+                (format!("the key is no RSA key that can be read, but `{label}`"), make.into())
+            }
+            Err(NotAKey::Unreadable) => ("the key is no private key".into(), make.into()),
+        };
+        let problem = Problem::error(message).rule("R43").at(self.place(pointer), "");
+        self.problems.add(problem.help(help));
+        None
+    }
+
+    /// The key that the cache keeps, made now if there is none; nothing for somebody who only checks.
+    fn kept_key(&mut self, pointer: &str) -> Option<PrivateKey> {
+        let problem = Problem::warning("the medium is not the same elsewhere: the key of its certificate is made here");
+        let problem = problem.rule("R43").at(self.place(pointer), "has no `key`");
+        self.problems.add(problem.help(
+            "make one with `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048`, and write \
+             `key = { env = \"MEDIA_KEY\" }`",
+        ));
+        let folder: Utf8PathBuf =
+            self.resolver.cache.as_ref().and_then(|cache| cache.kept_in()).map(Utf8Path::to_owned)?;
+        match store::certificate_key(&folder) {
+            Ok(key) => Some(key),
+            Err(error) => {
+                self.failed(&error, pointer);
+                None
+            }
+        }
+    }
+}
+
+/// What certificates are used for, in words (RFC 5280, 4.2.1.12).
+fn purpose(oid: &str) -> String {
+    match oid {
+        "1.3.6.1.5.5.7.3.1" => "server authentication".into(),
+        "1.3.6.1.5.5.7.3.3" => "code signing".into(),
+        "1.3.6.1.5.5.7.3.4" => "email".into(),
+        "1.3.6.1.5.5.7.3.8" => "time stamping".into(),
+        "1.3.6.1.4.1.311.20.2.2" => "smart card logon".into(),
+        other => format!("`{other}`"),
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    // As long as it will be: a text that grows leaves copies of itself behind.
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 15] {
+            text.push(char::from(b"0123456789ABCDEF"[usize::from(digit)]));
+        }
+    }
+    text
+}

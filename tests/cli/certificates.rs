@@ -1,0 +1,219 @@
+//! Certificates that openssl made, of every kind that there is something to say of, and what is said.
+
+use std::fs;
+
+use camino::Utf8PathBuf;
+
+use crate::authority::{self, CA, CLIENT, DAYS, Wanted, chain, key, make, pfx};
+use crate::desk::Desk;
+
+const MANIFEST: &str = r#"manifest-version = 1
+
+[media]
+name = "boot"
+kind = "bootable"
+mode = "dynamic"
+source-date = 2026-01-01
+
+[output]
+path = "out/{{ media.name }}-{{ site.code }}.iso"
+
+[boot]
+image = { file = "images/boot.wim" }
+files = "boot-files"
+prompt = false
+
+[[sites]]
+code = "BER"
+management-points = ["https://mp1.ber.example.com"]
+root-ca = "certs/root.pem"
+issuing-cas = ["certs/issuing.pem"]
+
+[certificate]
+pfx = { file = "certs/client.pfx", password = { env = "PFX_PASSWORD" } }
+"#;
+
+const PASSWORD: &str = "correct horse";
+
+/// A project whose certificates are right.
+fn project() -> (Desk, Utf8PathBuf) {
+    let desk = Desk::empty();
+    desk.put_boot();
+    desk.put("media.toml", MANIFEST);
+    let certs = desk.path("certs");
+    fs::create_dir(&certs).unwrap();
+    chain(&certs);
+    pfx(&certs, "client", "client", PASSWORD, &[]);
+    (desk, certs)
+}
+
+/// What somebody sees who has set the password; how many days there are to something is another number each day.
+fn see(desk: &Desk, line: &str) -> String {
+    see_with(desk, line, &[("PFX_PASSWORD", PASSWORD)])
+}
+
+fn see_with(desk: &Desk, line: &str, environment: &[(&str, &str)]) -> String {
+    let words: Vec<_> = line.split(' ').collect();
+    let ran = desk.command(&words).envs(environment.iter().copied()).output().unwrap();
+    let mut seen = String::new();
+    for word in desk.see_ran(line, &ran).split_inclusive(' ') {
+        let number = word.trim_end().parse::<u32>().ok();
+        let is_days = number.is_some_and(|number| number > 999 && ![1_024, 2_048].contains(&number));
+        // The keys are others in each run, and so are fingerprints.
+        let fingerprint = word.trim_end().strip_suffix('…').filter(|hex| hex.len() == 16);
+        match fingerprint {
+            Some(hex) => seen += &word.replace(hex, "<fingerprint>"),
+            None if is_days => seen += "<number> ",
+            None => seen += word,
+        }
+    }
+    seen
+}
+
+#[test]
+fn what_is_wrong_with_the_certificate_of_a_client_is_told() {
+    let (desk, certs) = project();
+    let issuer = Some(("issuing", "issuing"));
+    let good = Wanted { name: "client", key: "client", issuer, days: DAYS, extensions: CLIENT, digest: "sha256" };
+    let mut seen = see(&desk, "check");
+    let mut kinds = vec![
+        Wanted { days: ("20200101", "20210101"), ..good },
+        Wanted { days: ("20900101", "20910101"), ..good },
+        Wanted { extensions: "extendedKeyUsage=serverAuth,codeSigning\n", ..good },
+        Wanted { extensions: "keyUsage=keyEncipherment\n", ..good },
+        Wanted { key: "weak", digest: "sha1", ..good },
+    ];
+    kinds.push(Wanted { extensions: CA, ..good });
+    kinds.push(Wanted { issuer: Some(("root", "other")), ..good });
+    kinds.push(Wanted { issuer: None, days: ("20200101", "20600101"), ..good });
+    for wanted in kinds {
+        if wanted.issuer == Some(("root", "other")) {
+            // An authority of the same name with another key.
+            let elsewhere = desk.path("elsewhere");
+            fs::create_dir_all(&elsewhere).unwrap();
+            make(&elsewhere, Wanted { name: "root", key: "other", issuer: None, extensions: CA, ..good });
+            make(&elsewhere, wanted);
+            fs::copy(elsewhere.join("client.pem"), certs.join("client.pem")).unwrap();
+        } else {
+            make(&certs, wanted);
+        }
+        pfx(&certs, "client", wanted.key, PASSWORD, &[]);
+        seen += &see(&desk, "check");
+    }
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn what_is_wrong_with_a_pfx_file_is_told() {
+    let (desk, certs) = project();
+    let mut seen = see_with(&desk, "check", &[("PFX_PASSWORD", "wrong horse")]);
+    seen += &see_with(&desk, "check", &[]);
+    seen += &see_with(&desk, "plan", &[]);
+    let whole = desk.get("certs/client.pfx");
+    desk.put("certs/client.pfx", &whole[..whole.len() / 2]);
+    seen += &see(&desk, "check");
+    pfx(&certs, "client", "client", PASSWORD, &["-nokeys"]);
+    seen += &see(&desk, "check");
+    desk.put("certs/client.pfx", fs::read(certs.join("client.pem")).unwrap());
+    seen += &see(&desk, "check");
+    fs::remove_file(certs.join("client.pfx")).unwrap();
+    seen += &see(&desk, "check");
+    assert!(!seen.contains(PASSWORD) && !seen.contains("wrong horse"), "{seen}");
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn what_is_wrong_with_the_certificate_of_an_authority_is_told() {
+    let (desk, certs) = project();
+    let good = Wanted { name: "old", key: "root", issuer: None, days: DAYS, extensions: CA, digest: "sha256" };
+    let [root, issuing, client] = ["root", "issuing", "client"].map(|name| desk.get(&format!("certs/{name}.pem")));
+    let old = fs::read(make(&certs, Wanted { days: ("20200101", "20210101"), ..good })).unwrap();
+    let curve = fs::read(make(&certs, Wanted { name: "curve", key: "curve", ..good })).unwrap();
+    let mut seen = String::new();
+    let roots = [
+        [root.clone(), issuing.clone()].concat(),
+        client,
+        issuing,
+        old,
+        curve,
+        fs::read(key("root")).unwrap(),
+        root[..root.len() / 2].to_vec(),
+        desk.get("certs/client.pfx"),
+        b"no certificate".to_vec(),
+        Vec::new(),
+    ];
+    for bytes in roots {
+        desk.put("certs/root.pem", bytes);
+        seen += &see(&desk, "check");
+    }
+    desk.put("certs/root.pem", &root);
+    make(&certs, Wanted { name: "strange", key: "other", ..good });
+    desk.put("certs/issuing.pem", desk.get("certs/strange.pem"));
+    seen += &see(&desk, "check");
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn dynamic_media_ask_for_one_root_at_all_primary_sites_also_of_sites_that_are_left_out() {
+    let (desk, certs) = project();
+    let good = Wanted { name: "other", key: "other", issuer: None, days: DAYS, extensions: CA, digest: "sha256" };
+    make(&certs, good);
+    let site = "\n[[sites]]\ncode = \"HAM\"\nmanagement-points = [\"https://mp1.ham.example.com\"]\n";
+    let with = |more: &str| {
+        desk.put("media.toml", MANIFEST.replace("\n[certificate]", &format!("{site}{more}\n[certificate]")))
+    };
+    with("root-ca = \"certs/other.pem\"\n");
+    let mut seen = see(&desk, "check");
+    seen += &see(&desk, "check --site BER");
+    // The same certificate in another form is the same.
+    let der = certs.join("root.der");
+    let pem = certs.join("root.pem");
+    authority::openssl(&["x509", "-in", pem.as_str(), "-outform", "DER", "-out", der.as_str()]);
+    with("root-ca = \"certs/root.der\"\n");
+    seen += &see(&desk, "check");
+    with("");
+    seen += &see(&desk, "check --site BER");
+    with("root-ca = \"certs/other.pem\"\n");
+    desk.edit("mode = \"dynamic\"", "mode = \"site-based\"");
+    seen += &see(&desk, "check");
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn what_expires_within_a_time_fails_where_that_is_asked_for() {
+    let (desk, _) = project();
+    let mut seen = see(&desk, "check --expires-within 30d");
+    seen += &see(&desk, "check --expires-within 20000d");
+    seen += &see(&desk, "check --expires-within soon");
+    // A week before the end, by a clock that is told.
+    let ran =
+        desk.command(&["plan", "--json"]).env("PFX_PASSWORD", PASSWORD).env("SOURCE_DATE_EPOCH", "2839536000").output();
+    let ran = ran.unwrap();
+    let said = String::from_utf8(ran.stderr).unwrap();
+    assert!(ran.status.success() && said.contains("expires on 2060-01-01") && said.contains("in 7 days"), "{said}");
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn a_certificate_that_signs_itself_needs_a_key_to_be_the_same_everywhere() {
+    let (desk, _) = project();
+    desk.edit("https://", "http://");
+    desk.edit("pfx = { file = \"certs/client.pfx\", password = { env = \"PFX_PASSWORD\" } }", "self-signed = {}");
+    let epoch = ("SOURCE_DATE_EPOCH", "1767225600");
+    let mut seen = see_with(&desk, "check", &[epoch]);
+    seen += &see_with(&desk, "apply", &[epoch]);
+    let kept = desk.get(".tsmedia/certificate.key");
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &fs::metadata(desk.path(".tsmedia/certificate.key")).unwrap().permissions(),
+    );
+    assert_eq!(mode & 0o777, 0o600);
+    seen += &see_with(&desk, "plan", &[epoch]);
+    assert_eq!(desk.get(".tsmedia/certificate.key"), kept);
+    desk.edit("self-signed = {}", "self-signed = { expires = 2027-06-01, key = { env = \"MEDIA_KEY\" } }");
+    for name in ["weak", "curve", "client"] {
+        let own = fs::read_to_string(key(name)).unwrap();
+        seen += &see_with(&desk, "check", &[epoch, ("MEDIA_KEY", own.as_str())]);
+    }
+    seen += &see_with(&desk, "check", &[epoch, ("MEDIA_KEY", "no key")]);
+    insta::assert_snapshot!(seen);
+}
