@@ -19,3 +19,4 @@ mod slack;
 pub mod stick;
 mod tree;
 pub mod wim;
+pub mod windows;

@@ -1,0 +1,175 @@
+//! Reads what an image says of its Windows. Nothing in it can make that fail: what can't be read is listed.
+
+use std::collections::BTreeSet;
+
+use super::{DriverClass, Drivers, Windows};
+use crate::error::Result;
+use crate::format::pe::Pe;
+use crate::format::regf::{Hive, Key};
+use crate::format::wim::{Architecture, Wim, WindowsVersion};
+
+/// No kernel is as large, nor are hives of Windows PE. Those of an installed Windows, which nobody boots from, may be.
+const MAX_LEN: u64 = 256 << 20;
+
+const KERNEL: &str = "Windows/System32/ntoskrnl.exe";
+const SOFTWARE: &str = "Windows/System32/config/SOFTWARE";
+/// The driver database is in the first of these that has one: since Windows 8.1 mostly in a hive of its own.
+const DRIVER_HIVES: [&str; 2] = ["Windows/System32/config/DRIVERS", "Windows/System32/config/SYSTEM"];
+const POWERSHELL: &str = "Windows/System32/WindowsPowerShell/v1.0/powershell.exe";
+const DRVLOAD: &str = "Windows/System32/drvload.exe";
+/// Where Configuration Manager puts its programs in a boot image, and for which processors.
+const CLIENTS: [(&str, Architecture); 3] =
+    [("i386", Architecture::X86), ("x64", Architecture::X64), ("arm64", Architecture::Arm64)];
+/// The program of Configuration Manager that Windows PE starts.
+const CLIENT: &str = "TsBootShell.exe";
+
+/// What an image of a WIM file says of its Windows.
+///
+/// # Errors
+///
+/// When the image can't be read at all, or there is none of that index.
+pub fn read(wim: &Wim, index: u32) -> Result<Windows> {
+    let mut windows = Windows::default();
+    let image = Image { wim, index };
+    image.ask(KERNEL, &mut windows, |bytes, windows| {
+        let pe = Pe::parse(bytes).map_err(|why| why.to_string())?;
+        windows.architecture = pe.architecture();
+        windows.version = pe.file_version().map(|version| {
+            let [major, minor, build, revision] = version.0.map(u32::from);
+            WindowsVersion { major, minor, build, revision }
+        });
+        Ok(())
+    })?;
+    image.ask(SOFTWARE, &mut windows, |bytes, windows| {
+        let hive = Hive::read(bytes).map_err(|error| error.to_string())?;
+        // The kernel's file version stays behind where an update did not replace it.
+        windows.version = version(&hive).map_err(|error| error.to_string())?.or(windows.version);
+        windows.components = components(&hive).map_err(|error| error.to_string())?;
+        Ok(())
+    })?;
+    for path in DRIVER_HIVES {
+        if windows.drivers.is_none() {
+            image.ask(path, &mut windows, |bytes, windows| {
+                let hive = Hive::read(bytes).map_err(|error| error.to_string())?;
+                windows.drivers = drivers(&hive).map_err(|error| error.to_string())?;
+                Ok(())
+            })?;
+        }
+    }
+    windows.has_powershell_program = image.has(POWERSHELL)?;
+    windows.has_drvload = image.has(DRVLOAD)?;
+    for (folder, architecture) in CLIENTS {
+        if image.has(&format!("sms/bin/{folder}/{CLIENT}"))? {
+            windows.clients.insert(architecture);
+        }
+    }
+    Ok(windows)
+}
+
+struct Image<'a> {
+    wim: &'a Wim,
+    index: u32,
+}
+
+impl Image<'_> {
+    fn has(&self, path: &str) -> Result<bool> {
+        Ok(self.wim.find(self.index, path)?.is_some_and(|found| !found.is_folder))
+    }
+
+    /// Has something learnt from a file, if it is there.
+    fn ask(
+        &self,
+        path: &str,
+        windows: &mut Windows,
+        learn: impl FnOnce(&[u8], &mut Windows) -> std::result::Result<(), String>,
+    ) -> Result<()> {
+        if !self.has(path)? {
+            return Ok(());
+        }
+        let learnt = match self.wim.extract(self.index, path, MAX_LEN) {
+            Ok(bytes) => learn(&bytes.unwrap_or_default(), windows),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(why) = learnt {
+            windows.unread.push((path.to_owned(), why));
+        }
+        Ok(())
+    }
+}
+
+fn version(hive: &Hive) -> Result<Option<WindowsVersion>> {
+    let Some(key) = hive.key(r"Microsoft\Windows NT\CurrentVersion")? else { return Ok(None) };
+    let number = |name: &str| -> Result<Option<u32>> {
+        Ok(key.value(name)?.and_then(|data| data.number()).and_then(|number| u32::try_from(number).ok()))
+    };
+    let text = |name: &str| -> Result<Option<String>> { Ok(key.value(name)?.and_then(|data| data.text())) };
+    // Before Windows 10 both were in one text, which has said 6.3 ever since.
+    let old = text("CurrentVersion")?.unwrap_or_default();
+    let (old_major, old_minor) = old.split_once('.').unwrap_or_default();
+    let major = number("CurrentMajorVersionNumber")?.or_else(|| old_major.parse().ok());
+    let minor = number("CurrentMinorVersionNumber")?.or_else(|| old_minor.parse().ok());
+    let build = match text("CurrentBuild")? {
+        Some(build) => Some(build),
+        None => text("CurrentBuildNumber")?,
+    };
+    let build = build.and_then(|build| build.trim().parse().ok());
+    let (Some(major), Some(minor), Some(build)) = (major, minor, build) else { return Ok(None) };
+    Ok(Some(WindowsVersion { major, minor, build, revision: number("UBR")?.unwrap_or(0) }))
+}
+
+/// The optional components, if the packages are listed. They are called
+/// `WinPE-WMI-Package~31bf3856ad364e35~amd64~~10.0.26100.1`: name, key of who signed it, processors, language, version.
+fn components(hive: &Hive) -> Result<Option<BTreeSet<String>>> {
+    let Some(packages) = hive.key(r"Microsoft\Windows\CurrentVersion\Component Based Servicing\Packages")? else {
+        return Ok(None);
+    };
+    let mut components = BTreeSet::new();
+    for package in packages.keys()? {
+        let name = package.name();
+        let mut fields = name.split('~');
+        let (name, language) = (fields.next().unwrap_or_default(), fields.nth(2).unwrap_or_default());
+        let Some(component) = name.strip_suffix("-Package").filter(|name| name.starts_with("WinPE-")) else { continue };
+        if language.is_empty() && is_installed(&package)? {
+            components.insert(component.to_owned());
+        }
+    }
+    Ok(Some(components))
+}
+
+/// Whether a package is installed, or will be when the image is next started.
+fn is_installed(package: &Key) -> Result<bool> {
+    const INSTALL_PENDING: u64 = 0x60;
+    let state = package.value("CurrentState")?.and_then(|data| data.number());
+    Ok(state.is_none_or(|state| state >= INSTALL_PENDING))
+}
+
+/// The drivers of the driver database, if there is one.
+fn drivers(hive: &Hive) -> Result<Option<Drivers>> {
+    let Some(packages) = hive.key(r"DriverDatabase\DriverPackages")? else { return Ok(None) };
+    let mut drivers = Drivers::default();
+    for package in packages.keys()? {
+        // The default value is the name of the INF file; without it, `netvsc.inf_amd64_0123456789abcdef` begins with it.
+        let key_name = package.name();
+        let own_name = || key_name.split_inclusive(".inf").next().unwrap_or(&key_name).to_owned();
+        let name = package.value("")?.and_then(|data| data.text()).filter(|name| !name.is_empty());
+        let name = name.unwrap_or_else(own_name);
+        let version = package.value("Version")?;
+        match version.as_ref().and_then(|version| class(&version.bytes)) {
+            Some(DriverClass::Network) => drivers.network.insert(name),
+            Some(DriverClass::Storage) => drivers.storage.insert(name),
+            _ => false,
+        };
+    }
+    Ok(Some(drivers))
+}
+
+/// The class in the value `Version` of a driver package: 16 bytes from the ninth.
+fn class(version: &[u8]) -> Option<DriverClass> {
+    let guid: &[u8; 16] = version.get(8..24)?.try_into().ok()?;
+    let [a, b, c, d, e, f, g, h, rest @ ..] = guid;
+    let first = u32::from_le_bytes([*a, *b, *c, *d]);
+    let (second, third) = (u16::from_le_bytes([*e, *f]), u16::from_le_bytes([*g, *h]));
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let guid = format!("{first:08x}-{second:04x}-{third:04x}-{}-{}", hex(&rest[..2]), hex(&rest[2..]));
+    Some(DriverClass::from_guid(&guid))
+}

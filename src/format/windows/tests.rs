@@ -1,0 +1,260 @@
+use std::fs;
+use std::process::Command;
+
+use camino::Utf8Path;
+use camino::Utf8PathBuf;
+
+use super::*;
+use crate::date::Date;
+use crate::format::pe::made::Made;
+use crate::format::regf::{Data, Tree, Type};
+use crate::format::wim::Wim;
+
+struct Scratch {
+    _folder: tempfile::TempDir,
+    root: Utf8PathBuf,
+}
+
+impl Scratch {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
+        fs::create_dir_all(root.join("tree/Windows/System32/config")).unwrap();
+        Self { _folder: folder, root }
+    }
+
+    fn put(&self, path: &str, bytes: impl AsRef<[u8]>) -> &Self {
+        let path = self.root.join("tree").join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+        self
+    }
+
+    fn read(&self) -> Windows {
+        let wim = self.root.join("boot.wim");
+        let tree = self.root.join("tree");
+        let mut command = Command::new("wimlib-imagex");
+        command.args(["capture", tree.as_str(), wim.as_str(), "PE", "--boot", "--no-acls", "--compress=XPRESS"]);
+        assert!(command.output().unwrap().status.success());
+        read(&Wim::open(&wim).unwrap(), 1).unwrap()
+    }
+}
+
+/// A key at a path with some values.
+fn path(path: &str, values: Vec<(&str, Data<'static>)>) -> Tree {
+    let mut names = path.rsplit('\\');
+    let mut tree = Tree::new(names.next().unwrap());
+    tree.values = values.into_iter().map(|(name, data)| (name.to_owned(), data)).collect();
+    names.fold(tree, |tree, name| Tree::new(name).with_key(tree))
+}
+
+fn hive(keys: Vec<Tree>) -> Vec<u8> {
+    keys.into_iter().fold(Tree::new("ROOT"), Tree::with_key).to_hive(Date::EARLIEST).unwrap()
+}
+
+fn software(version: Vec<(&str, Data<'static>)>, packages: &[(&str, Option<u32>)]) -> Vec<u8> {
+    let mut list = Tree::new("Packages");
+    for (name, state) in packages {
+        let mut package = Tree::new(*name);
+        package.values.extend(state.map(|state| ("CurrentState".to_owned(), Data::of_u32(state))));
+        list.keys.push(package);
+    }
+    let servicing = Tree::new("Component Based Servicing").with_key(list);
+    let windows = Tree::new("Windows").with_key(Tree::new("CurrentVersion").with_key(servicing));
+    hive(vec![Tree::new("Microsoft").with_key(windows).with_key(path(r"Windows NT\CurrentVersion", version))])
+}
+
+/// The value `Version` as the driver package of a virtual disk has it, from a registry of Windows 11, for another class.
+fn driver_version(class: [u8; 4]) -> Data<'static> {
+    let [a, b, c, d] = class;
+    let bytes = [
+        &[0x00, 0xFF, 0x09, 0x00, 0, 0, 0, 0, d, c, b, a, 0x25, 0xE3, 0xCE, 0x11, 0xBF, 0xC1][..],
+        &[0x08, 0x00, 0x2B, 0xE1, 0x03, 0x18, 0x00, 0xC0, 0x97, 0x8C, 0x0F, 0xE7, 0xD7, 0x01],
+        &[0xFC, 0x53, 0x68, 0x00, 0x5A, 0x00, 0x64, 0x00, 0, 0, 0, 0, 0, 0, 0, 0],
+    ];
+    Data::of_bytes(bytes.concat())
+}
+
+const NET: [u8; 4] = [0x4D, 0x36, 0xE9, 0x72];
+const DISK: [u8; 4] = [0x4D, 0x36, 0xE9, 0x7B];
+const HDC: [u8; 4] = [0x4D, 0x36, 0xE9, 0x6A];
+const DISPLAY: [u8; 4] = [0x4D, 0x36, 0xE9, 0x68];
+
+fn driver_database(packages: &[(&str, Option<&str>, Data<'static>)]) -> Tree {
+    let mut list = Tree::new("DriverPackages");
+    for (key, name, version) in packages {
+        let mut package = Tree::new(*key).with_value("Version", version.clone());
+        package.values.extend(name.map(|name| (String::new(), Data::of_text(name))));
+        list.keys.push(package);
+    }
+    Tree::new("DriverDatabase").with_key(list)
+}
+
+fn set(names: &[&str]) -> BTreeSet<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+fn version(revision: u32) -> Option<WindowsVersion> {
+    Some(WindowsVersion { major: 10, minor: 0, build: 26_100, revision })
+}
+
+#[test]
+fn all_that_an_image_says_is_read() {
+    let scratch = Scratch::new();
+    let kernel = Made { version: Some([10, 0, 26_100, 1]), ..Made::X64 };
+    let current = vec![
+        ("CurrentVersion", Data::of_text("6.3")),
+        ("CurrentMajorVersionNumber", Data::of_u32(10)),
+        ("CurrentMinorVersionNumber", Data::of_u32(0)),
+        ("CurrentBuild", Data::of_text("26100")),
+        ("UBR", Data::of_u32(1_742)),
+    ];
+    let packages = [
+        ("WinPE-WMI-Package~31bf3856ad364e35~amd64~~10.0.26100.1", Some(0x70)),
+        ("WinPE-WMI-Package~31bf3856ad364e35~amd64~en-US~10.0.26100.1", Some(0x70)),
+        ("WinPE-NetFx-Package~31bf3856ad364e35~amd64~~10.0.26100.1", Some(0x60)),
+        ("WinPE-Scripting-Package~31bf3856ad364e35~amd64~~10.0.26100.1", None),
+        ("WinPE-HTA-Package~31bf3856ad364e35~amd64~~10.0.26100.1", Some(0x40)),
+        ("WinPE-MDAC-Package~31bf3856ad364e35~amd64~de-DE~10.0.26100.1", Some(0x70)),
+        ("Microsoft-Windows-WinPE-Package~31bf3856ad364e35~amd64~~10.0.26100.1", Some(0x70)),
+    ];
+    let drivers = [
+        ("netvsc.inf_amd64_0123456789abcdef", Some("netvsc.inf"), driver_version(NET)),
+        ("e1d.inf_amd64_1", Some("oem0.inf"), driver_version(NET)),
+        ("viostor.inf_amd64_2", None, driver_version(DISK)),
+        ("mshdc.inf_amd64_3", Some("mshdc.inf"), driver_version(HDC)),
+        ("display.inf_amd64_4", Some("display.inf"), driver_version(DISPLAY)),
+        ("cut.inf_amd64_5", Some("cut.inf"), Data::of_bytes([0; 20])),
+    ];
+    // Case does not matter.
+    scratch
+        .put("Windows/System32/NTOSKRNL.EXE", kernel.bytes())
+        .put("Windows/System32/config/SOFTWARE", software(current, &packages))
+        .put("Windows/System32/config/DRIVERS", hive(vec![driver_database(&drivers)]))
+        .put("Windows/System32/config/SYSTEM", b"not asked, for DRIVERS had what was looked for")
+        .put("Windows/System32/drvload.exe", b"")
+        .put("sms/bin/x64/TSBOOTSHELL.EXE", b"")
+        .put("sms/bin/i386/other.exe", b"");
+    let expected = Windows {
+        architecture: Some(Architecture::X64),
+        version: version(1_742),
+        components: Some(set(&["WinPE-NetFx", "WinPE-Scripting", "WinPE-WMI"])),
+        has_powershell_program: false,
+        has_drvload: true,
+        drivers: Some(Drivers {
+            network: set(&["netvsc.inf", "oem0.inf"]),
+            storage: set(&["mshdc.inf", "viostor.inf"]),
+        }),
+        clients: [Architecture::X64].into(),
+        unread: Vec::new(),
+    };
+    let windows = scratch.read();
+    assert_eq!(windows, expected);
+    assert_eq!(windows.lacking(&POWERSHELL), Some(vec!["WinPE-PowerShell"]));
+    assert_eq!(windows.has_powershell(), Some(false));
+}
+
+#[test]
+fn powershell_needs_all_of_its_components_where_these_are_known() {
+    let with = |components: Option<&[&str]>, has_powershell_program| Windows {
+        components: components.map(set),
+        has_powershell_program,
+        ..Windows::default()
+    };
+    assert_eq!(with(Some(&POWERSHELL), true).has_powershell(), Some(true));
+    for at in 0..POWERSHELL.len() {
+        let mut some = POWERSHELL.to_vec();
+        some.remove(at);
+        assert_eq!(with(Some(&some), true).has_powershell(), Some(false), "{some:?}");
+    }
+    assert_eq!(with(None, true).has_powershell(), Some(true));
+    assert_eq!(with(None, false).has_powershell(), None);
+}
+
+#[test]
+fn an_image_that_says_nothing_says_nothing() {
+    let scratch = Scratch::new();
+    scratch.put("Windows/System32/config/other", b"");
+    let windows = scratch.read();
+    assert_eq!(windows, Windows::default());
+    assert!(!windows.is_there());
+}
+
+#[test]
+fn the_driver_database_may_be_in_the_hive_of_the_system_and_the_version_that_of_the_kernel() {
+    let scratch = Scratch::new();
+    let drivers = driver_database(&[("net.inf_x86_1", Some("net.inf"), driver_version(NET))]);
+    let kernel = Made { machine: 0x014C, version: Some([10, 0, 26_100, 7]), ..Made::X64 };
+    scratch
+        .put("Windows/System32/ntoskrnl.exe", kernel.bytes())
+        .put("Windows/System32/config/SOFTWARE", hive(vec![path(r"Microsoft\Windows NT\CurrentVersion", vec![])]))
+        .put("Windows/System32/config/DRIVERS", hive(vec![Tree::new("Other")]))
+        .put("Windows/System32/config/SYSTEM", hive(vec![drivers]));
+    let windows = scratch.read();
+    assert_eq!((windows.architecture, windows.version), (Some(Architecture::X86), version(7)));
+    let drivers = windows.drivers.unwrap();
+    assert_eq!((drivers.network, drivers.storage), (set(&["net.inf"]), set(&[])));
+    assert_eq!(windows.components, None);
+}
+
+#[test]
+fn versions_before_windows_10_are_in_one_text() {
+    let scratch = Scratch::new();
+    let current = vec![("CurrentVersion", Data::of_text("6.3")), ("CurrentBuildNumber", Data::of_text("9600"))];
+    scratch.put("Windows/System32/config/SOFTWARE", software(current, &[]));
+    let windows = scratch.read();
+    assert_eq!(windows.version, Some(WindowsVersion { major: 6, minor: 3, build: 9_600, revision: 0 }));
+    assert_eq!(windows.components, Some(set(&[])));
+}
+
+#[test]
+fn what_can_not_be_read_is_told_and_the_rest_is_read() {
+    let scratch = Scratch::new();
+    let mut cut = software(vec![], &[]);
+    cut.truncate(4_096 + 100);
+    scratch
+        .put("Windows/System32/ntoskrnl.exe", b"stand-in")
+        .put("Windows/System32/config/SOFTWARE", cut)
+        .put("Windows/System32/config/DRIVERS", hive(vec![driver_database(&[])]));
+    let windows = scratch.read();
+    let paths: Vec<_> = windows.unread.iter().map(|(path, _)| path.as_str()).collect();
+    assert_eq!(paths, ["Windows/System32/ntoskrnl.exe", "Windows/System32/config/SOFTWARE"]);
+    assert_eq!(windows.unread[0].1, "it does not begin with `MZ`");
+    assert!(windows.unread[1].1.contains("should have"), "{:?}", windows.unread);
+    assert_eq!(windows.drivers, Some(Drivers::default()));
+}
+
+/// A hive that another program wrote: hivexsh puts keys and values into an empty one.
+#[test]
+fn hives_that_hivex_wrote_are_read() {
+    let scratch = Scratch::new();
+    let empty = scratch.root.join("empty");
+    fs::write(&empty, hive(vec![])).unwrap();
+    let hex = |data: Data| data.bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(",");
+    let value = driver_version(DISK);
+    let script = format!(
+        "cd \\\nadd DriverDatabase\ncd DriverDatabase\nadd DriverPackages\ncd DriverPackages\n\
+         add viostor.inf_amd64_520417bbc533faba\ncd viostor.inf_amd64_520417bbc533faba\n\
+         setval 2\n@\nstring:oem35.inf\nVersion\nhex:{}:{}\ncommit {}\n",
+        Type::BYTES.0,
+        hex(value),
+        scratch.root.join("made")
+    );
+    fs::write(scratch.root.join("script"), script).unwrap();
+    if !done("hivexsh", &["-w", "-f", scratch.root.join("script").as_str(), empty.as_str()]) {
+        return;
+    }
+    scratch.put("Windows/System32/config/DRIVERS", fs::read(scratch.root.join("made")).unwrap());
+    let drivers = scratch.read().drivers.unwrap();
+    assert_eq!((drivers.network, drivers.storage), (set(&[]), set(&["oem35.inf"])));
+}
+
+/// Whether a tool is there; it must have done its work then.
+fn done(tool: &str, arguments: &[&str]) -> bool {
+    let Ok(output) = Command::new(tool).args(arguments).current_dir(Utf8Path::new("/")).output() else {
+        assert!(std::env::var_os("TSMEDIA_REQUIRE_TOOLS").is_none(), "{tool} is not installed");
+        return false;
+    };
+    assert!(output.status.success(), "{tool}: {output:?}");
+    true
+}
