@@ -9,6 +9,7 @@ pub mod container;
 pub mod fat;
 pub mod file_system;
 pub mod found;
+pub mod inf;
 pub mod iso;
 pub mod ntfs;
 pub mod partitions;
