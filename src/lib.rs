@@ -24,7 +24,7 @@
 //! | decision | `plan`, `record`, `diff`, `map` |
 //! | meaning | `manifest`, `sequence`, `resolve`, `media` |
 //! | bytes | `write`, `patch`, `output`, `format`, `volume`, `layout`, `source`, `content`, `store` |
-//! | words | `problem`, `error`, `digest`, `size`, `date`, `firmware`, `inputs`, `progress`, `secret` |
+//! | words | `problem`, `error`, `digest`, `size`, `date`, `firmware`, `inputs`, `progress`, `rule`, `secret` |
 //!
 //! Only `report` and `cli` print, and only `cli` reads the environment, the clock and the terminal.
 
@@ -53,6 +53,7 @@ pub mod progress;
 pub mod record;
 pub mod report;
 pub mod resolve;
+pub mod rule;
 pub mod secret;
 pub mod sequence;
 pub mod simulate;
