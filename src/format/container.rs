@@ -9,9 +9,7 @@
 use std::fmt;
 
 use aes::cipher::block_padding::Pkcs7;
-use aes::cipher::{
-    Array, BlockCipherDecrypt, BlockCipherEncrypt, BlockModeDecrypt, BlockModeEncrypt, IvSizeUser, KeyInit, KeyIvInit,
-};
+use aes::cipher::{BlockModeDecrypt, BlockModeEncrypt, KeyIvInit};
 use sha1::Digest as _;
 use sha1::Sha1;
 use zeroize::{Zeroize, Zeroizing};
@@ -62,6 +60,11 @@ impl Algorithm {
             Self::TripleDes | Self::Aes192 => 24,
             Self::Aes256 => 32,
         }
+    }
+
+    /// The initial vector: a block of zeros.
+    fn iv(self) -> &'static [u8] {
+        &[0; 16][..self.block_len()]
     }
 
     fn block_len(self) -> usize {
@@ -165,12 +168,12 @@ pub fn encode(text: &str, password: &str, algorithm: Algorithm) -> Vec<u8> {
         bytes.extend_from_slice(&unit.to_le_bytes());
     }
     bytes.resize(HEADER_LEN + cipher_len, 0);
-    let (key, body) = (derive(password, algorithm), &mut bytes[HEADER_LEN..]);
+    let (key, iv, body) = (derive(password, algorithm), algorithm.iv(), &mut bytes[HEADER_LEN..]);
     match algorithm {
-        Algorithm::TripleDes => encrypt::<des::TdesEde3>(&key, body, plain_len),
-        Algorithm::Aes128 => encrypt::<aes::Aes128>(&key, body, plain_len),
-        Algorithm::Aes192 => encrypt::<aes::Aes192>(&key, body, plain_len),
-        Algorithm::Aes256 => encrypt::<aes::Aes256>(&key, body, plain_len),
+        Algorithm::TripleDes => encrypt_3des(&key, iv, body, plain_len),
+        Algorithm::Aes128 => encrypt_128(&key, iv, body, plain_len),
+        Algorithm::Aes192 => encrypt_192(&key, iv, body, plain_len),
+        Algorithm::Aes256 => encrypt_256(&key, iv, body, plain_len),
     }
     bytes.extend_from_slice(&TRAILER);
     bytes
@@ -181,11 +184,12 @@ pub fn decode(bytes: &[u8], password: &str) -> Result<Zeroizing<String>, Unreada
     let header = Header::read(bytes)?;
     let body = bytes[HEADER_LEN..].get(..header.cipher_len).ok_or(Unreadable::Cut)?;
     let (mut body, key) = (Zeroizing::new(body.to_vec()), derive(password, header.algorithm));
+    let iv = header.algorithm.iv();
     let n_plain = match header.algorithm {
-        Algorithm::TripleDes => decrypt::<des::TdesEde3>(&key, &mut body),
-        Algorithm::Aes128 => decrypt::<aes::Aes128>(&key, &mut body),
-        Algorithm::Aes192 => decrypt::<aes::Aes192>(&key, &mut body),
-        Algorithm::Aes256 => decrypt::<aes::Aes256>(&key, &mut body),
+        Algorithm::TripleDes => decrypt_3des(&key, iv, &mut body),
+        Algorithm::Aes128 => decrypt_128(&key, iv, &mut body),
+        Algorithm::Aes192 => decrypt_192(&key, iv, &mut body),
+        Algorithm::Aes256 => decrypt_256(&key, iv, &mut body),
     };
     if n_plain != Some(header.plain_len) {
         return Err(Unreadable::Password);
@@ -221,19 +225,28 @@ fn derive(password: &str, algorithm: Algorithm) -> Zeroizing<Vec<u8>> {
     material
 }
 
-fn encrypt<C: BlockCipherEncrypt + KeyInit>(key: &[u8], body: &mut [u8], plain_len: usize) {
-    let encryptor =
-        cbc::Encryptor::<C>::new_from_slices(key, &Array::<u8, <cbc::Encryptor<C> as IvSizeUser>::IvSize>::default());
-    let done = encryptor.ok().and_then(|encryptor| encryptor.encrypt_padded::<Pkcs7>(body, plain_len).ok());
-    assert!(done.is_some(), "a key or a text has another length than its algorithm asks for");
+/// Ciphers in CBC mode, each by its own name: written for any cipher, the compiler takes minutes over the sizes that
+/// keys and blocks might have.
+macro_rules! in_cbc {
+    ($cipher:ty, $encrypt:ident, $decrypt:ident) => {
+        fn $encrypt(key: &[u8], iv: &[u8], body: &mut [u8], plain_len: usize) {
+            let encryptor = cbc::Encryptor::<$cipher>::new_from_slices(key, iv);
+            let done = encryptor.ok().and_then(|encryptor| encryptor.encrypt_padded::<Pkcs7>(body, plain_len).ok());
+            assert!(done.is_some(), "a key or a text has another length than its algorithm asks for");
+        }
+
+        /// Decrypts in place and says how much of it is no padding, unless the padding is wrong.
+        fn $decrypt(key: &[u8], iv: &[u8], body: &mut [u8]) -> Option<usize> {
+            let decryptor = cbc::Decryptor::<$cipher>::new_from_slices(key, iv);
+            decryptor.ok()?.decrypt_padded::<Pkcs7>(body).ok().map(|plain| plain.len())
+        }
+    };
 }
 
-/// Decrypts in place and says how much of it is no padding, unless the padding is wrong.
-fn decrypt<C: BlockCipherDecrypt + KeyInit>(key: &[u8], body: &mut [u8]) -> Option<usize> {
-    let decryptor =
-        cbc::Decryptor::<C>::new_from_slices(key, &Array::<u8, <cbc::Decryptor<C> as IvSizeUser>::IvSize>::default());
-    decryptor.ok()?.decrypt_padded::<Pkcs7>(body).ok().map(|plain| plain.len())
-}
+in_cbc!(des::TdesEde3, encrypt_3des, decrypt_3des);
+in_cbc!(aes::Aes128, encrypt_128, decrypt_128);
+in_cbc!(aes::Aes192, encrypt_192, decrypt_192);
+in_cbc!(aes::Aes256, encrypt_256, decrypt_256);
 
 #[cfg(test)]
 mod tests;
