@@ -215,12 +215,8 @@ fn decide(
     loop {
         let unknown = {
             let store = &*store;
-            let existing = |name: &str| {
-                *seen
-                    .borrow_mut()
-                    .entry(name.to_owned())
-                    .or_insert_with(|| look::look(&path_of(work, name), name, store))
-            };
+            let existing =
+                |name: &str| *seen.borrow_mut().entry(name.to_owned()).or_insert_with(|| look_at(work, name, store));
             let patching = |output: &Output, sealed: Sealed, recorded: &Recorded, files: &[RecordedFile]| {
                 patcher.cost(output, sealed, recorded, files, work)
             };
@@ -247,6 +243,12 @@ fn decide(
             store.remember(file, digests);
         }
     }
+}
+
+/// What there is under a name.
+fn look_at(work: &Work, name: &str, store: &Store) -> Existing {
+    let output = work.outputs.iter().find(|output| output.name == name);
+    look::look(&path_of(work, name), name, output, store)
 }
 
 /// Where an output with this name is.
@@ -309,8 +311,13 @@ fn build(
     for (source, digests) in digests {
         store.remember(&source, digests);
     }
-    store.remember_finished(&output.name, stat, id);
+    store.remember_finished(&output.name, stat, id, kept(output));
     Ok((Built { name, id, len }, n_read))
+}
+
+/// What is kept of the secrets of an output.
+fn kept(output: &Output) -> Option<Digest> {
+    output.secrets().and_then(|secrets| output.under_veil(secrets))
 }
 
 /// Takes a finished output into record and memo, if it is not there; says whether it had to.
@@ -318,9 +325,12 @@ fn remember_kept(output: &Output, store: &mut Store, record: &mut Record) -> Res
     let metadata = fs::metadata(&output.path).map_err(|error| Error::io("looking at", &output.path, error))?;
     let stat = crate::content::Stat::of(&metadata);
     let known = store.finished(&output.name);
-    if let Some((known, id)) = known
+    if let Some((known, id, secrets)) = known
         && known == stat
-        && record.get(&output.name).is_some_and(|recorded| recorded.id == id)
+        && record
+            .get(&output.name)
+            .is_some_and(|recorded| recorded.id == id && recorded.secrets == output.kept_secrets())
+        && secrets == kept(output)
     {
         // The values may be others all the same: then they came to the same bytes.
         return Ok(record.renew_values(output));
@@ -328,7 +338,7 @@ fn remember_kept(output: &Output, store: &mut Store, record: &mut Record) -> Res
     let known = store.known(output.form.asked());
     let sealed = output.draft(&known)?.seal_known(&known)?;
     drop(known);
-    store.remember_finished(&output.name, stat, sealed.id);
+    store.remember_finished(&output.name, stat, sealed.id, kept(output));
     record.put(output, &sealed);
     Ok(true)
 }
@@ -337,7 +347,7 @@ fn remember_kept(output: &Output, store: &mut Store, record: &mut Record) -> Res
 fn delete(change: &Change, store: &mut Store, record: &mut Record, work: &Work) -> Result<()> {
     let path = path_of(work, &change.name);
     let recorded = record.get(&change.name).map(|recorded| recorded.id);
-    let found = look::look(&path, &change.name, store);
+    let found = look_at(work, &change.name, store);
     if matches!(found, Existing::Medium { id, .. } if Some(id) == recorded) {
         work.means.disk.remove(&path).map_err(|error| Error::io("removing", &path, error))?;
     }

@@ -36,6 +36,8 @@ pub struct Contents {
     pub files: BTreeMap<String, File>,
     /// The content entries of the manifest, if it is known.
     pub entries: Vec<Entry>,
+    /// The digest of the files that depend on secrets, where it is known. It is compared, and told to nobody.
+    pub secrets: Option<Digest>,
 }
 
 /// A boot image.
@@ -131,6 +133,9 @@ pub enum Change {
     },
 }
 
+/// What stands for the digest of a file that depends on secrets: whoever is told it can test guesses.
+pub const UNTOLD: Digest = Digest([0; 32]);
+
 impl Contents {
     /// What an output will hold: its identity, and the digests of its boot images' bytes. Every digest is known.
     pub fn of_output(output: &Output, identity: &Identity, boot: &[Digest]) -> Self {
@@ -141,7 +146,7 @@ impl Contents {
             made_of: Some(made_of),
         });
         let files = identity.files.iter().filter_map(|held| {
-            let blake3 = held.blake3?;
+            let blake3 = if output.is_veiled(&held.path) { UNTOLD } else { held.blake3? };
             Some((held.path.clone(), File { len: held.len, blake3 }))
         });
         Self {
@@ -154,6 +159,7 @@ impl Contents {
             boot: boot.collect(),
             files: files.collect(),
             entries: output.entries.clone(),
+            secrets: output.secrets(),
         }
     }
 
@@ -165,6 +171,11 @@ impl Contents {
             made_of: Some(image.blake3),
         });
         let entries = recorded.entries.iter();
+        let is_veiled = |path: &String| recorded.secrets.iter().any(|secrets| secrets.files.contains(path));
+        let file = |file: &RecordedFile| {
+            let blake3 = if is_veiled(&file.path) { UNTOLD } else { file.blake3 };
+            (file.path.clone(), File { len: file.len, blake3 })
+        };
         Self {
             id: Some(recorded.id),
             label: recorded.label.clone(),
@@ -173,8 +184,9 @@ impl Contents {
             description: recorded.description.clone(),
             values: recorded.values.clone(),
             boot: boot.collect(),
-            files: files.iter().map(|file| (file.path.clone(), File { len: file.len, blake3: file.blake3 })).collect(),
+            files: files.iter().map(file).collect(),
             entries: entries.map(|entry| Entry { title: entry.title.clone(), path: entry.path.clone() }).collect(),
+            secrets: None,
         }
     }
 }
@@ -297,14 +309,22 @@ fn values(old: &Contents, new: &Contents) -> Vec<ValueChange> {
     for key in old.description.keys().chain(new.description.keys()).collect::<BTreeSet<_>>() {
         compare(key, old.description.get(key).cloned(), new.description.get(key).cloned());
     }
+    // Nobody is told what they are or were.
+    let is_other = old.secrets.zip(new.secrets).is_some_and(|(old, new)| old != new);
+    changes.extend(is_other.then(|| ValueChange { key: "secrets".into(), old: None, new: None }));
+    template_values(old, new, &mut changes);
+    changes
+}
+
+fn template_values(old: &Contents, new: &Contents, changes: &mut Vec<ValueChange>) {
     if let (Some(old), Some(new)) = (&old.values, &new.values) {
         // A text as it is, everything else as JSON has it.
         let text = |value: Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
         for (name, old, new) in value_changes(old, new) {
-            compare(&format!("template value `{name}`"), old.map(text), new.map(text));
+            let key = format!("template value `{name}`");
+            changes.push(ValueChange { key, old: old.map(text), new: new.map(text) });
         }
     }
-    changes
 }
 
 /// Boot images of one firmware are compared in the order of the boot catalog.

@@ -22,6 +22,7 @@ pub(crate) mod text;
 pub(crate) mod tree;
 mod unbuilt;
 mod used;
+mod variables;
 mod vars;
 
 use std::sync::Arc;
@@ -44,7 +45,9 @@ use tree::{Entry, Node, Spans, Table, Value};
 
 pub use capacity::Capacity;
 pub use model::*;
+pub use rules::data::MAX_VALUE;
 pub use secret::SecretRef;
+pub use variables::VariableValue;
 
 /// What the command line adds to the manifests.
 #[derive(Debug, Default, Clone)]

@@ -13,7 +13,7 @@ use crate::content::Content;
 use crate::date::Date;
 use crate::format::partitions::Scheme;
 use crate::manifest::{Capacity, Kind};
-use crate::output::{Entry, Form, Output, TemplateValue};
+use crate::output::{Entry, Form, Output, TemplateValue, Veiled};
 use crate::volume::{BootEntry, Folder};
 
 /// One medium for one site.
@@ -49,6 +49,8 @@ pub struct Media {
     pub entries: Vec<Entry>,
     /// The template values that it is made with, by name.
     pub values: Vec<TemplateValue>,
+    /// What of it depends on secrets, if anything does.
+    pub veiled: Option<Veiled>,
     /// The discs that it is a set of, where one does not hold it.
     pub discs: Vec<Output>,
 }
@@ -134,6 +136,7 @@ impl From<Media> for Output {
             capacity,
             entries: media.entries,
             values: media.values,
+            veiled: media.veiled,
             disc: None,
         }
     }

@@ -13,6 +13,7 @@ mod identity;
 pub mod lists;
 pub mod most;
 mod structure;
+mod veiled;
 
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -25,6 +26,7 @@ pub use fit::Overflow;
 pub use form::{Form, WIM_MAGIC, read, starts_with};
 pub use identity::{BootImage, Held, Identity};
 pub use structure::{Structure, outside};
+pub use veiled::{KeptSecrets, Veiled, VeiledValue};
 
 use crate::date::Date;
 use crate::digest::Digest;
@@ -34,7 +36,7 @@ use crate::size::Size;
 use crate::volume::{BootEntry, Folder};
 
 /// Raised whenever the same inputs give other bytes than before.
-pub const FORMAT_VERSION: u32 = 3;
+pub const FORMAT_VERSION: u32 = 4;
 
 /// A medium as one file.
 #[derive(Clone, Debug)]
@@ -61,6 +63,8 @@ pub struct Output {
     pub entries: Vec<Entry>,
     /// The template values that it is made with, by name. They decide nothing themselves: what they went into does.
     pub values: Vec<TemplateValue>,
+    /// What of it depends on secrets, if anything does.
+    pub veiled: Option<Veiled>,
     /// Which disc of a set it is, if it is one.
     pub disc: Option<Disc>,
 }

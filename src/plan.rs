@@ -92,6 +92,9 @@ pub enum Existing {
     Medium {
         /// Its identity.
         id: Digest,
+        /// What is kept of its secrets, if it has any.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        secrets: Option<Digest>,
         /// Its length in bytes.
         len: u64,
     },
@@ -242,12 +245,14 @@ fn change(inputs: &Inputs, output: &Output) -> Result<Change> {
     let existing = (inputs.existing)(&output.name);
     let wanted_id = output.id(&output.boot_images(inputs.digests)?, inputs.digests);
     let recorded = inputs.record.get(&output.name);
-    if let (Existing::Medium { id, len }, Some(wanted)) = (existing, wanted_id) {
+    let wanted_secrets = output.kept_secrets();
+    let wanted_digest = wanted_secrets.as_ref().map(|secrets| secrets.digest);
+    if let (Existing::Medium { id, secrets, len }, Some(wanted)) = (existing, wanted_id) {
         let is_whole = match recorded.filter(|recorded| recorded.id == wanted) {
             Some(recorded) => recorded.len == len,
             None => output.draft(inputs.digests)?.len() == len,
         };
-        if id == wanted && is_whole {
+        if id == wanted && secrets == wanted_digest && is_whole {
             let (name, reasons) = (output.name.clone(), Vec::new());
             let (action, disc) = (Action::Keep, output.disc.clone());
             return Ok(Change {
@@ -301,7 +306,7 @@ fn is_patchable(inputs: &Inputs, output: &Output) -> bool {
     let recorded = inputs.record.get(&output.name);
     let is_recorded = |id: Digest, len: u64| recorded.is_some_and(|recorded| recorded.id == id && recorded.len == len);
     inputs.patching.is_some()
-        && matches!((inputs.existing)(&output.name), Existing::Medium { id, len } if is_recorded(id, len))
+        && matches!((inputs.existing)(&output.name), Existing::Medium { id, len, .. } if is_recorded(id, len))
 }
 
 fn reasons(inputs: &Inputs, output: &Output, id: Option<Digest>, existing: Existing) -> Result<Vec<Reason>> {
@@ -326,6 +331,7 @@ fn reasons(inputs: &Inputs, output: &Output, id: Option<Digest>, existing: Exist
         }
         Existing::Medium { .. } => {}
     }
+    reasons.extend(reason::secret_changes(recorded.secrets.as_ref(), output.kept_secrets().as_ref(), existing));
     if id != Some(recorded.id) {
         let identity = output.identity(inputs.digests)?;
         let files = inputs.record.files(&output.name)?;

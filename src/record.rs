@@ -16,7 +16,7 @@ use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
 use crate::media::order::{Order, Ordered};
-use crate::output::{Entry, FORMAT_VERSION, Output, Sealed, TemplateValue, entry_of};
+use crate::output::{Entry, FORMAT_VERSION, KeptSecrets, Output, Sealed, TemplateValue, entry_of};
 use crate::write::{Disk, replace};
 
 /// The version of the file that is written here, and the newest that is read.
@@ -82,7 +82,7 @@ pub struct Recorded {
     pub name: String,
     /// Its length in bytes.
     pub len: u64,
-    /// The medium's identity: the digest of everything that decided its bytes.
+    /// The medium's identity: the digest of everything in the open that decided its bytes.
     pub id: Digest,
     /// The version of tsmedia's formats that made it.
     pub format_version: u32,
@@ -100,6 +100,9 @@ pub struct Recorded {
     /// (version 1).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub values: Option<Vec<TemplateValue>>,
+    /// What is kept of its secrets, if it depends on any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secrets: Option<KeptSecrets>,
 }
 
 /// A boot image as it was built.
@@ -136,7 +139,7 @@ pub struct RecordedFile {
     pub path: String,
     /// Its length in bytes.
     pub len: u64,
-    /// Its digest.
+    /// Its digest; under the veil for those that [depend on secrets](Recorded::secrets).
     pub blake3: Digest,
     /// Where it starts in the output.
     pub offset: u64,
@@ -293,7 +296,7 @@ impl Record {
             .map(|file| RecordedFile {
                 path: file.path.clone(),
                 len: file.len,
-                blake3: file.digests.blake3,
+                blake3: output.kept_digest(&file.path, file.digests.blake3),
                 offset: file.places.first().map_or(0, |place| place.offset),
             })
             .collect();
@@ -313,6 +316,7 @@ impl Record {
                 .collect(),
             entries,
             values: Some(output.values.clone()),
+            secrets: output.kept_secrets(),
         };
         self.files.insert(output.name.clone(), files);
         self.outputs.insert(output.name.clone(), recorded);

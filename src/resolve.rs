@@ -7,6 +7,7 @@ mod authority;
 pub mod boot;
 mod capacity;
 mod content;
+mod data;
 mod expiry;
 mod itself;
 mod order;
@@ -15,6 +16,7 @@ pub mod secrets;
 mod site;
 mod start;
 mod stick;
+mod strength;
 mod tree;
 pub mod wim;
 
@@ -35,11 +37,11 @@ use crate::inputs::Inputs;
 use crate::manifest::{
     Capacity, ExtraFile, Kind, LargeFiles, Manifest, MediaTable, OutputFormat, PartitionTable, Rendered, suggest,
 };
-use crate::media::data::MediaData;
 use crate::media::{self, Media};
 use crate::output::{Entry, Form, lists};
 use crate::problem::{Place, Problem, Problems};
 use crate::progress::Audience;
+use crate::secret::Veil;
 use crate::store::Objects;
 use crate::volume::{Folder, Misplaced, Node};
 
@@ -64,6 +66,9 @@ pub struct Resolver {
     /// Those of them that are not there yet, and that the medium at hand needs.
     awaited: BTreeSet<Utf8PathBuf>,
     clock: Option<Clock>,
+    /// Where the key is kept under which secrets are.
+    cache_folder: Option<Utf8PathBuf>,
+    veil: Option<Arc<Veil>>,
 }
 
 impl Resolver {
@@ -99,7 +104,7 @@ impl Resolver {
         };
         let boot = draft.add_boot(date);
         draft.add_content();
-        draft.add_site(&mut MediaData::new(manifest.media.kind, &manifest.media.name, rendered.site.as_deref()));
+        let veiled = draft.add_data();
         draft.add_own_files();
         draft.check_stick();
         draft.check_path(&path, &manifest.output.path);
@@ -122,6 +127,7 @@ impl Resolver {
             boot,
             entries: draft.entries.clone(),
             values: rendered.values().to_vec(),
+            veiled,
             discs: Vec::new(),
         };
         if draft.is_unsure {
@@ -150,6 +156,13 @@ impl Resolver {
     /// Does before somebody what takes long, from now on.
     pub fn use_audience(&mut self, audience: Audience) {
         self.audience = audience;
+    }
+
+    /// Keeps what depends on secrets under the key of this cache, for what is resolved from now on.
+    pub fn use_veil_of(&mut self, cache: &Utf8Path) {
+        // To check is to write nothing.
+        self.cache_folder = (!self.secrets.are_only_present()).then(|| cache.to_owned());
+        self.veil = None;
     }
 
     /// What was looked at, or would have been if it were there; outputs are looked at too.
@@ -372,8 +385,13 @@ impl From<&Manifest> for Form {
 
 /// What a medium says of itself beside what every one does.
 fn words(media: &MediaTable) -> Vec<(&'static str, String)> {
-    let words =
-        [(lists::CREATED_BY, &media.created_by), (lists::VERSION, &media.version), (lists::COMMENT, &media.comment)];
+    let words = [
+        (lists::CREATED_BY, &media.created_by),
+        (lists::VERSION, &media.version),
+        (lists::COMMENT, &media.comment),
+        (lists::VALID_FROM, &media.valid_from),
+        (lists::EXPIRES, &media.expires),
+    ];
     words.into_iter().filter_map(|(key, word)| Some((key, word.clone()?))).collect()
 }
 

@@ -9,7 +9,7 @@ use std::io::{self, Read};
 
 use rustix::io::Errno;
 use rustix::rand::{GetRandomFlags, getrandom};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::digest::Digest;
 
@@ -30,12 +30,17 @@ impl Secret {
     /// # Errors
     ///
     /// Those of reading, and `FileTooLarge` for more than [`MAX_LEN`] bytes.
-    pub fn read(mut from: impl Read) -> io::Result<Self> {
+    pub fn read(from: impl Read) -> io::Result<Self> {
+        Self::read_to(from, MAX_LEN)
+    }
+
+    /// The same of a value that may have so many bytes.
+    pub fn read_to(mut from: impl Read, max_len: usize) -> io::Result<Self> {
         let mut buffer = Zeroizing::new(vec![0; 1 << 10]);
         let mut len = 0;
         loop {
             if len == buffer.len() {
-                if len > MAX_LEN {
+                if len > max_len {
                     return Err(io::ErrorKind::FileTooLarge.into());
                 }
                 // A vector that grows by itself leaves what it held where it was.
@@ -50,7 +55,7 @@ impl Secret {
                 Err(error) => return Err(error),
             }
         }
-        if len > MAX_LEN {
+        if len > max_len {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         // What is behind the end is wiped with the rest: zeroize goes by the capacity.
@@ -139,7 +144,10 @@ impl Veil {
         hasher.update(&(name.len() as u64).to_le_bytes());
         hasher.update(name.as_bytes());
         hasher.update(value);
-        Digest(*hasher.finalize().as_bytes())
+        let digest = Digest(*hasher.finalize().as_bytes());
+        // It holds the end of the value.
+        hasher.zeroize();
+        digest
     }
 }
 

@@ -7,6 +7,7 @@
 //! .tsmedia/objects    what was made from inputs: `objects` says how
 //! .tsmedia/lock       held by whoever builds here
 //! .tsmedia/certificate.key  the private key of certificates that are given none: for its owner only
+//! .tsmedia/veil       the random key of what is kept of secrets: for its owner only
 //! .tsmedia/now        an empty file that asks the file system for the time
 //! ```
 //!
@@ -30,6 +31,7 @@ use crate::digest::{Asked, Digest, Digests};
 use crate::error::{Error, Result};
 use crate::format::certificate::made::PrivateKey;
 use crate::secret::Secret;
+use crate::secret::Veil;
 use crate::size::Size;
 use crate::write::{Disk, replace};
 use memo::{Finished, Memo};
@@ -122,14 +124,16 @@ impl Store {
         self.learnt.insert(source.key(), (digests, lasting));
     }
 
-    /// What the file system said of an output when it was finished, and the identity it has.
-    pub fn finished(&self, name: &str) -> Option<(Stat, Digest)> {
-        self.finished.get(&Digest::of(name.as_bytes())).map(|finished| (finished.stat, finished.id))
+    /// What the file system said of an output when it was finished, the identity it has, and what is kept of its
+    /// secrets.
+    pub fn finished(&self, name: &str) -> Option<(Stat, Digest, Option<Digest>)> {
+        let finished = self.finished.get(&Digest::of(name.as_bytes()));
+        finished.map(|finished| (finished.stat, finished.id, finished.secrets))
     }
 
     /// Remembers a finished output. Waits until the file system's clock has moved on, so that any later change
     /// shows; where the clock is too coarse to wait for, the output is not remembered.
-    pub fn remember_finished(&mut self, name: &str, stat: Stat, id: Digest) {
+    pub fn remember_finished(&mut self, name: &str, stat: Stat, id: Digest, secrets: Option<Digest>) {
         let key = Digest::of(name.as_bytes());
         self.finished.remove(&key);
         self.touched.insert(key);
@@ -137,7 +141,7 @@ impl Store {
         let mut waited = Duration::ZERO;
         while waited < MAX_WAIT {
             if ask_time(&self.root).is_some_and(|now| stat.changed_ns < now.ns) {
-                self.finished.insert(key, Finished { name: key, id, stat });
+                self.finished.insert(key, Finished { name: key, id, secrets, stat });
                 return;
             }
             std::thread::sleep(step);
@@ -292,6 +296,34 @@ pub fn certificate_key(root: &Utf8Path) -> Result<PrivateKey> {
     let _ = fs::remove_file(&own);
     linked.map_err(|error| Error::io("writing", &path, error))?;
     Ok(read()?.unwrap_or(key))
+}
+
+/// The veil of the cache in a folder, under which it keeps what depends on secrets. One that has none is given one,
+/// which stays if it can be written down.
+pub fn veil(root: &Utf8Path) -> Result<Veil> {
+    let path = root.join("veil");
+    if let Some(veil) = read_veil(&path) {
+        return Ok(veil);
+    }
+    let veil = Veil::random().map_err(|error| Error::new("asking the system for random bytes").because(error))?;
+    // Nobody else may read it, not even for a moment; of two runs that write it, the first one wins. Where it can't
+    // be written, nothing is kept either.
+    let own = root.join(format!("veil.{}", std::process::id()));
+    let mut options = File::options();
+    options.write(true).create_new(true).mode(0o600);
+    let written = fs::create_dir_all(root).and_then(|()| options.open(&own)?.write_all(veil.key()));
+    if written.is_ok() {
+        // What is there and no key is damaged.
+        let is_damaged = fs::metadata(&path).is_ok_and(|metadata| metadata.len() != Veil::LEN as u64);
+        let _ = if is_damaged { fs::rename(&own, &path) } else { fs::hard_link(&own, &path) };
+    }
+    let _ = fs::remove_file(&own);
+    Ok(read_veil(&path).unwrap_or(veil))
+}
+
+fn read_veil(path: &Utf8Path) -> Option<Veil> {
+    let secret = Secret::read(File::open(path).ok()?).ok()?;
+    secret.bytes().try_into().ok().map(Veil::new)
 }
 
 fn memo_path(root: &Utf8Path) -> Utf8PathBuf {

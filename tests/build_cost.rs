@@ -51,6 +51,7 @@ fn output(folder: &Utf8Path, len: u64) -> Output {
         capacity: None,
         entries: vec![],
         values: vec![],
+        veiled: None,
         disc: None,
     }
 }

@@ -23,6 +23,8 @@ mod capture;
 mod captured;
 #[path = "cli/certificates.rs"]
 mod certificates;
+#[path = "cli/data.rs"]
+mod data;
 #[allow(dead_code, reason = "the other tests use the rest")]
 #[path = "cli/desk.rs"]
 mod desk;
@@ -44,6 +46,8 @@ mod prestaged;
 mod reasons;
 #[path = "cli/saved.rs"]
 mod saved;
+#[path = "cli/secrets.rs"]
+mod secrets;
 #[path = "cli/sets.rs"]
 mod sets;
 #[path = "cli/simulate.rs"]

@@ -44,6 +44,7 @@ fn a_medium_of_fifty_thousand_files_is_laid_out_and_recorded_in_little_memory() 
         capacity: None,
         entries: vec![],
         values: vec![],
+        veiled: None,
         disc: None,
     };
     let of_tree = peak();

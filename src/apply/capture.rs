@@ -37,9 +37,9 @@ fn look(path: &Utf8Path, name: &str, store: &Store, record: &Record) -> Existing
     let Ok(metadata) = fs::symlink_metadata(path) else { return Existing::Missing };
     let stat = Stat::of(&metadata);
     let len = stat.len;
-    if let Some((known, id)) = store.finished(name) {
+    if let Some((known, id, secrets)) = store.finished(name) {
         if known == stat {
-            return Existing::Medium { id, len };
+            return Existing::Medium { id, secrets, len };
         }
         if (known.device, known.inode) == (stat.device, stat.inode) {
             return Existing::Touched { len };
@@ -47,7 +47,7 @@ fn look(path: &Utf8Path, name: &str, store: &Store, record: &Record) -> Existing
     }
     match record.capture(name) {
         Some(recorded) if metadata.is_file() && guid(path).as_ref() == Some(&recorded.guid) => {
-            Existing::Medium { id: recorded.id, len }
+            Existing::Medium { id: recorded.id, secrets: None, len }
         }
         _ => Existing::Foreign { len },
     }
@@ -110,7 +110,7 @@ pub(super) fn make(
 /// Takes a WIM file that is as it should be into record and memo; says whether it was not there.
 pub(super) fn remember_kept(order: &Order, store: &mut Store, record: &mut Record) -> Result<bool> {
     let metadata = fs::metadata(&order.path).map_err(|error| Error::io("looking at", &order.path, error))?;
-    let is_known = store.finished(&order.name) == Some((Stat::of(&metadata), order.id_here()));
+    let is_known = store.finished(&order.name) == Some((Stat::of(&metadata), order.id_here(), None));
     if is_known && record.capture(&order.name).is_some_and(|recorded| recorded.values == order.values) {
         return Ok(false);
     }
@@ -124,7 +124,7 @@ fn remember(order: &Order, store: &mut Store, record: &mut Record) -> Result<()>
         return Err(Error::new(format!("`{}` is no WIM file any more", order.path)).help("run it again"));
     };
     record.put_capture(order, guid, metadata.len());
-    store.remember_finished(&order.name, Stat::of(&metadata), order.id_here());
+    store.remember_finished(&order.name, Stat::of(&metadata), order.id_here(), None);
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::fs::File;
 
 use camino::Utf8Path;
 
-use super::{Built, Work, path_of};
+use super::{Built, Work, kept, path_of};
 use crate::error::{Error, Result};
 use crate::layout::Region;
 use crate::output::{self, Output, Sealed};
@@ -60,7 +60,7 @@ impl Patcher {
         let Some(patched) = write::patch(&output.path, &old, &sealed, &work.means, progress)? else { return Ok(None) };
         record.put(output, &sealed);
         let (name, id, len) = (output.name.clone(), sealed.id, sealed.layout.len());
-        store.remember_finished(&output.name, patched.stat, id);
+        store.remember_finished(&output.name, patched.stat, id, kept(output));
         Ok(Some((Built { name, id, len }, patched.journal)))
     }
 }
@@ -87,7 +87,13 @@ pub(super) fn recover(work: &Work, store: &mut Store, record: &Record, progress:
             work.means.disk.remove(&path).map_err(|error| Error::io("removing", &path, error))?;
             continue;
         }
-        store.remember_finished(name, stat, id);
+        // What a medium says of its secrets is on the medium, where one has any.
+        let may_have_secrets = work.outputs.iter().any(|output| output.name == *name && output.veiled.is_some())
+            || record.get(name).is_some_and(|recorded| recorded.secrets.is_some());
+        match may_have_secrets {
+            true => store.forget_finished(name),
+            false => store.remember_finished(name, stat, id, None),
+        }
     }
     Ok(n_recovered)
 }

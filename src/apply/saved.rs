@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use camino::Utf8Path;
 
-use super::{Work, capture, look, path_of, survey};
+use super::{Work, capture, look_at, survey};
 use crate::content::Content;
 use crate::error::{Error, Result};
 use crate::output::Output;
@@ -36,7 +36,7 @@ pub fn survey_to_save(
         planned.push(Planned {
             name: change.name.clone(),
             action: change.action,
-            existing: look::look(&path_of(work, &change.name), &change.name, store),
+            existing: look_at(work, &change.name, store),
             recorded: record.get(&change.name).map(|recorded| recorded.id),
             wanted: output.map(|output| wanted(output, store)).transpose()?,
         });
@@ -87,7 +87,7 @@ fn moved_since(
         outputs: work.outputs,
         digests: &store.known(work.asked()),
         record,
-        existing: &|name| look::look(&path_of(work, name), name, store),
+        existing: &|name| look_at(work, name, store),
     };
     let mut moved = saved::moved(&planned.outputs, &now)?;
     moved.extend(saved::moved_captures(&planned.captures, &captures, work.orders));

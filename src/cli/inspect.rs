@@ -1,5 +1,6 @@
-//! `tsmedia inspect`: what a finished medium, a WIM file or a boot store holds, and where.
+//! `tsmedia inspect`: what a finished medium, a WIM file, a boot store or an encrypted file of a medium holds, and where.
 
+mod container;
 mod layout;
 
 use std::io::Read;
@@ -20,7 +21,7 @@ use crate::report;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// A disc image, a WIM file or a boot store (BCD).
+    /// A disc image, a WIM file, a boot store (BCD), or the `Variables.dat` of a medium.
     medium: Utf8PathBuf,
     /// Another medium: what is elsewhere or otherwise on it is marked.
     #[arg(requires = "layout")]
@@ -34,6 +35,12 @@ pub(super) struct Arguments {
     /// Draw that as a picture as well.
     #[arg(long, value_name = "FILE", requires = "layout")]
     svg: Option<Utf8PathBuf>,
+    /// Where the password of a `Variables.dat` is found: `env:NAME` or `file:PATH`.
+    #[arg(long, value_name = "WHERE", value_parser = container::password_from)]
+    password_from: Option<container::PasswordFrom>,
+    /// Show the values of variables too, secrets among them.
+    #[arg(long)]
+    values: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
@@ -41,6 +48,9 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         return layout::run(arguments, screen);
     }
     let path = &arguments.medium;
+    if container::is_one(path) {
+        return container::run(path, arguments, screen);
+    }
     let mut file = device::open(path)?;
     if starts_with(&mut file, MAGIC).map_err(|error| Error::io("reading", path, error))? {
         return boot_store(&mut file, path, screen);

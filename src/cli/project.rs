@@ -206,6 +206,7 @@ fn resolve_with(
     let mut places = HashMap::new();
     for (manifest, loaded) in arguments.manifests.iter().zip(all) {
         let cache = cache_beside(manifest);
+        resolver.use_veil_of(&cache);
         resolver.use_cache(opened(Objects::open(&cache, limit, &Means::default().disk)));
         let mut made = Made::default();
         let rendered = match loaded {

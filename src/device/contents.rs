@@ -85,7 +85,7 @@ impl Contents {
         }
         match (&self.medium, medium) {
             _ if !self.foreign.is_empty() || self.volumes.len() > n_partitions => Standing::Other,
-            (Some(there), Some(medium)) if there.id == medium.id => Standing::Same,
+            (Some(there), Some(medium)) if there.id == medium.id && there.secrets == medium.secrets => Standing::Same,
             (Some(there), Some(medium)) if names(there) == names(medium) => Standing::OtherBuild,
             _ => Standing::Other,
         }

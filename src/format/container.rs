@@ -127,6 +127,11 @@ impl fmt::Display for Unreadable {
 impl std::error::Error for Unreadable {}
 
 impl Header {
+    /// Whether bytes begin like a container.
+    pub fn begins(bytes: &[u8]) -> bool {
+        bytes.starts_with(&[SIGNATURE.to_le_bytes(), REST_LEN.to_le_bytes()].concat())
+    }
+
     /// Reads the header of a container, of which nothing else need be there.
     pub fn read(bytes: &[u8]) -> Result<Self, Unreadable> {
         let (header, _) = bytes.split_first_chunk::<HEADER_LEN>().ok_or(Unreadable::NotOne)?;

@@ -13,6 +13,7 @@ use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::format::iso::BootProgram;
 use crate::layout::Region;
+use crate::media::data;
 use crate::output::lists::{self, Medium};
 use crate::output::{Carrier, Image, Listed, Listing, WIM_MAGIC, starts_with};
 use crate::progress::Progress;
@@ -54,12 +55,14 @@ impl Finished {
     /// What it holds and says of itself.
     pub fn contents(&mut self, progress: &Progress) -> Result<Contents> {
         let digests = self.digests(progress)?;
+        let has_secrets = self.medium.as_ref().is_some_and(|medium| medium.secrets.is_some());
         let files: BTreeMap<_, _> = self
             .listing
             .files
             .iter()
             .filter_map(|file| {
-                let blake3 = *digests.get(&file.path)?;
+                let is_veiled = has_secrets && data::FILES.contains(&file.path.as_str());
+                let blake3 = if is_veiled { diff::UNTOLD } else { *digests.get(&file.path)? };
                 Some((file.path.clone(), diff::File { len: file.len, blake3 }))
             })
             .collect();
@@ -77,6 +80,7 @@ impl Finished {
             boot,
             files,
             entries: Vec::new(),
+            secrets: self.medium.as_ref().and_then(|medium| medium.secrets),
         })
     }
 

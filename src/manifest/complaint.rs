@@ -45,7 +45,7 @@ impl Doc<'_> {
         self.spans.nearest(pointer).map_or_else(|| self.root(), |spot| spot.value.clone())
     }
 
-    fn key(&self, pointer: &str) -> Place {
+    pub fn key(&self, pointer: &str) -> Place {
         self.spans.nearest(pointer).and_then(|spot| spot.key.clone()).unwrap_or_else(|| self.place(pointer))
     }
 
@@ -227,6 +227,13 @@ impl Checker {
         if secret::is_schema_of_one(schema) && !value.is_object() && !value.is_array() {
             return secret::literal(doc, pointer);
         }
+        if may_be_secret(schema) && value.is_object() {
+            let keys = unknown_keys(value);
+            let problem = Problem::error(format!("`{name}` does not say where a secret is found: {keys}"));
+            return problem
+                .at(place, "")
+                .help(format!("write `{last} = {{ env = \"NAME\" }}`, or `file` or `command`"));
+        }
         let is_date = doc.spans.dates.iter().any(|date| date == pointer);
         let kinds = kinds(schema);
         if is_date || !kinds.contains(&kind(value)) {
@@ -367,6 +374,9 @@ fn rule_of(pointer: &str) -> Option<&'static str> {
         "/media/kind" => Some("R1"),
         "/output/format" => Some("R2"),
         "/output/capacity" => Some("R7"),
+        "/media/device-affinity" => Some("R58"),
+        "/prestart/command" => Some("R61"),
+        "/media/language" => Some("R73"),
         "/boot" | "/boot/image" => Some("R19"),
         "/media/mode" => Some("R37"),
         _ => None,
@@ -376,9 +386,15 @@ fn rule_of(pointer: &str) -> Option<&'static str> {
 /// The places where a TOML date means something; elsewhere it is text that lacks its quotes.
 fn takes_date(pointer: &str) -> bool {
     let parts: Vec<_> = pointer.split('/').collect();
-    matches!(parts[..], ["", "media" | "capture", "source-date"] | ["", "vars", ..] | ["", "sites", _, "vars", ..])
-        || matches!(parts[..], ["", "certificate", "self-signed", "start" | "expires"])
-        || matches!(parts[..], ["", "sites", _, "certificate", "self-signed", "start" | "expires"])
+    matches!(
+        parts[..],
+        ["", "media", "source-date" | "valid-from" | "expires"]
+            | ["", "capture", "source-date"]
+            | ["", "certificate", "self-signed", "start" | "expires"]
+            | ["", "sites", _, "certificate", "self-signed", "start" | "expires"]
+            | ["", "vars", ..]
+            | ["", "sites", _, "vars", ..]
+    )
 }
 
 /// A pointer as an author would say it: keys with dots between them, without the positions in lists.
@@ -423,6 +439,17 @@ fn kinds(schema: &Json) -> Vec<&str> {
     }
     found.dedup();
     found
+}
+
+/// The keys of a table that no reference to a secret has.
+fn unknown_keys(table: &Json) -> String {
+    let keys = table.as_object().into_iter().flat_map(|table| table.keys());
+    let unknown: Vec<_> =
+        keys.filter(|key| !secret::KEYS.contains(&key.as_str())).map(|key| format!("`{key}`")).collect();
+    match unknown[..] {
+        [] => "one of its values is not right".into(),
+        _ => format!("there is no key {}", unknown.join(" or ")),
+    }
 }
 
 /// Whether a reference to a secret is one of the ways to write a value.

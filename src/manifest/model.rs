@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::SecretRef;
+use super::VariableValue;
 use super::capacity::Capacity;
 use crate::firmware::Firmware;
 
@@ -38,6 +40,20 @@ pub struct Manifest {
     /// media only.
     #[serde(default)]
     pub certificate: Option<CertificateTable>,
+    /// Who may use the medium.
+    #[serde(default)]
+    pub security: SecurityTable,
+    /// Variables for the task sequence, used in place of those of collections and computers: text, a number, a boolean,
+    /// or where a secret is found. They are on the medium, encrypted with its password.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!({ "OSDTimeZone": "W. Europe Standard Time" }))]
+    pub variables: BTreeMap<String, VariableValue>,
+    /// A command that runs in Windows PE before a task sequence is chosen.
+    #[serde(default)]
+    pub prestart: Option<PrestartTable>,
+    /// The policy of stand-alone media, as the site gives it.
+    #[serde(default)]
+    pub policy: Option<PolicyTable>,
     /// Values for templates, as `vars.NAME`. Nearer ones replace them: `vars` of a site, then `--vars FILE`, then
     /// `--var NAME=VALUE`.
     #[serde(default)]
@@ -118,6 +134,143 @@ pub struct MediaTable {
     #[serde(default)]
     #[schemars(with = "super::source_date::Written", example = &"2026-01-01")]
     pub source_date: Option<String>,
+    /// Whether nobody is asked for network settings or a task sequence. A password is asked for all the same.
+    #[serde(default)]
+    #[schemars(extend("default" = false))]
+    pub unattended: bool,
+    /// What computers that the site does not know are taken for, by their processor; such computers can't use the
+    /// medium unless said. Bootable and prestaged media only.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!({ "x64": "5e3f7b1c-2d4a-4f6e-9b8c-0a1b2c3d4e5f" }))]
+    pub unknown_computers: Option<UnknownComputers>,
+    /// Whether the users that a task sequence names become the primary users of the computer. Bootable and prestaged
+    /// media only.
+    #[serde(default)]
+    pub device_affinity: Option<DeviceAffinity>,
+    /// The language of what Windows PE shows, as the decimal number of its locale: 1033 is American English, 1031 is
+    /// German.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 65_535), example = 1031)]
+    pub language: Option<u32>,
+    /// The deployment whose task sequence is started without asking. Bootable and prestaged media only.
+    #[serde(default)]
+    #[schemars(
+        regex(pattern = r"^[A-Z0-9]{3}[0-9A-F]{5}$"),
+        extend("patternErrorMessage" = "a deployment ID is a site code and five hexadecimal digits, in capitals"),
+        example = &"BER20005"
+    )]
+    pub preferred_advertisement: Option<String>,
+    /// The day, or moment, from which the medium may be used, by the clock of the computer. Stand-alone media only.
+    #[serde(default)]
+    #[schemars(with = "Option<super::source_date::Written>", example = &"2026-01-01")]
+    pub valid_from: Option<String>,
+    /// The day, or moment, from which it may not be used any more. Stand-alone media only.
+    #[serde(default)]
+    #[schemars(with = "Option<super::source_date::Written>", example = &"2026-12-31")]
+    pub expires: Option<String>,
+}
+
+/// What computers that the site does not know are taken for: the GUIDs of its objects for unknown computers, which the
+/// console shows in the collection `All Unknown Computers`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct UnknownComputers {
+    /// Those with processors for x64.
+    #[serde(default)]
+    #[schemars(with = "Option<Guid>", example = &"5e3f7b1c-2d4a-4f6e-9b8c-0a1b2c3d4e5f")]
+    pub x64: Option<String>,
+    /// Those with processors for x86.
+    #[serde(default)]
+    #[schemars(with = "Option<Guid>", example = &"5e3f7b1c-2d4a-4f6e-9b8c-0a1b2c3d4e5e")]
+    pub x86: Option<String>,
+    /// Those with processors for arm64.
+    #[serde(default)]
+    #[schemars(with = "Option<Guid>", example = &"5e3f7b1c-2d4a-4f6e-9b8c-0a1b2c3d4e5d")]
+    pub arm64: Option<String>,
+}
+
+/// How a GUID is written.
+struct Guid;
+
+impl JsonSchema for Guid {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Guid".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "pattern": "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$",
+            "patternErrorMessage": "a GUID is 32 hexadecimal digits with hyphens between, and without braces",
+        })
+    }
+}
+
+/// Whether the users that a task sequence names become the primary users of a computer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DeviceAffinity {
+    /// They do not.
+    DoNotAllow,
+    /// They do when an administrator approves.
+    AdministratorApproval,
+    /// They do.
+    AutoApproval,
+}
+
+/// Who may use the medium.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SecurityTable {
+    /// The password that has to be entered to use the medium. It encrypts the variables and the policy; packages are
+    /// never encrypted.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!({ "env": "MEDIA_PASSWORD" }))]
+    pub password: Option<SecretRef>,
+    /// How variables and policy are encrypted.
+    #[serde(default)]
+    #[schemars(extend("default" = "aes-128"))]
+    pub encryption: Encryption,
+    /// Whether a password is taken that is easily guessed.
+    #[serde(default)]
+    #[schemars(extend("default" = false))]
+    pub accept_weak_password: bool,
+}
+
+/// How variables and policy are encrypted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Encryption {
+    /// AES with 128 bits, as most versions of Configuration Manager have it.
+    #[default]
+    #[serde(rename = "aes-128")]
+    Aes128,
+    /// AES with 256 bits, as newer versions have it.
+    #[serde(rename = "aes-256")]
+    Aes256,
+}
+
+/// A command that runs in Windows PE before a task sequence is chosen. It is put into the boot image, as
+/// `TSConfig.INI`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct PrestartTable {
+    /// The command line: one that does not begin with `cmd /c` may never come to an end.
+    #[schemars(length(min = 1), example = &"cmd /c prestart.cmd")]
+    pub command: String,
+    /// The folder (or file) that it runs in, with all that it needs; put into the boot image as `sms\PKG\SMS10000`.
+    #[serde(default)]
+    #[schemars(length(min = 1), example = &"prestart")]
+    pub files: Option<String>,
+}
+
+/// The policy of stand-alone media, as the site gives it.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct PolicyTable {
+    /// The XML, as the site's `GetTsPoliciesSaMedia` returns it: put on the medium as it is, encrypted.
+    #[schemars(length(min = 1), example = &"policy/deploy.xml")]
+    pub file: String,
 }
 
 /// The label of media that are given none, as Configuration Manager has it.

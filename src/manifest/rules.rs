@@ -4,6 +4,7 @@
 //! that all complaints come together.
 
 mod capture;
+pub(super) mod data;
 mod prestaged;
 mod site;
 mod stick;
@@ -40,6 +41,7 @@ pub fn check(doc: Doc<'_>, sort: Sort) -> Vec<Problem> {
     }
     prestaged::check(doc, &mut problems);
     site::check(doc, &mut problems);
+    data::check(doc, &mut problems);
     label(doc, &mut problems);
     source_date(doc, "/media/source-date", &mut problems);
     autorun(doc, &mut problems);
@@ -284,7 +286,16 @@ fn ids(doc: Doc<'_>, problems: &mut Vec<Problem>) {
 
 /// Paths to files on this machine: `/` separates their parts.
 fn sources(doc: Doc<'_>, problems: &mut Vec<Problem>) {
-    let mut pointers: Vec<String> = ["/output/path", "/boot/image/file", "/boot/files"].map(Into::into).into();
+    let mut pointers: Vec<String> = [
+        "/output/path",
+        "/boot/image/file",
+        "/boot/files",
+        "/prestart/files",
+        "/policy/file",
+        "/security/password/file",
+    ]
+    .map(Into::into)
+    .into();
     for table in CONTENT.map(|(table, _, _)| table).into_iter().chain(["file", "boot/file"]) {
         let n_entries = doc.json.pointer(&format!("/{table}")).and_then(Json::as_array).map_or(0, Vec::len);
         for index in 0..n_entries {

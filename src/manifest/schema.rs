@@ -46,8 +46,10 @@ pub fn editor() -> String {
     }
     relax_properties(&mut schema, true);
     leave_holes(&mut schema);
-    for table in ["media", "capture"] {
-        take_dates(&mut schema["properties"][table]["properties"]["source-date"]);
+    for (table, key) in
+        [("media", "source-date"), ("media", "valid-from"), ("media", "expires"), ("capture", "source-date")]
+    {
+        take_dates(&mut schema["properties"][table]["properties"][key]);
     }
     let site = &mut schema["properties"]["sites"]["items"]["properties"]["certificate"].take();
     for certificate in [&mut schema["properties"]["certificate"], site] {

@@ -1,22 +1,7 @@
 //! What the manifest will hold one day, so that asking for it is told apart from a slip of the pen.
 
 /// Keys, by their dotted names, that later versions will take.
-const KEYS: [&str; 14] = [
-    "prestart",
-    "security",
-    "task-sequence",
-    "variables",
-    "media.device-affinity",
-    "media.expires",
-    "media.language",
-    "media.password",
-    "media.preferred-advertisement",
-    "media.rules",
-    "media.unattended",
-    "media.unknown-computers",
-    "media.valid-from",
-    "boot.drivers",
-];
+const KEYS: [&str; 3] = ["task-sequence", "media.rules", "boot.drivers"];
 
 /// Values, by the dotted name of their key, that later versions will take.
 const VALUES: [(&str, &str); 1] = [("media.kind", "capture")];

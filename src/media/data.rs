@@ -27,6 +27,9 @@ pub const VARIABLES_FILE: &str = "SMS/data/Variables.dat";
 /// The policy of stand-alone media.
 pub const POLICY_FILE: &str = "SMS/data/Policy.xml";
 
+/// The files that may depend on secrets.
+pub const FILES: [&str; 2] = [VARIABLES_FILE, POLICY_FILE];
+
 /// The version that stands in the XML of the variables. Public readers do not look at it.
 const VAR_LIST_VERSION: &str = "4.00.5345.0000";
 
@@ -212,6 +215,37 @@ impl MediaData {
     }
 }
 
+/// The variables in the XML of media, names and values; nothing of a text that is something else. What comes out of
+/// [`MediaData`] goes in again; of the XML of others what their public readers read is read.
+pub fn read_variables(xml: &str) -> Vec<(String, Zeroizing<String>)> {
+    let mut variables = Vec::new();
+    let mut rest = xml;
+    while let Some((_, after)) = rest.split_once("<var name=\"") {
+        let Some((name, after)) = after.split_once('"') else { break };
+        let Some((_, after)) = after.split_once('>') else { break };
+        let mut value = Zeroizing::new(String::with_capacity(after.len()));
+        let mut after = after;
+        // Sections, and whatever text is between them.
+        while let Some(start) = after.find('<') {
+            value.push_str(&unescaped(&after[..start]));
+            after = &after[start..];
+            let section = after.strip_prefix("<![CDATA[").and_then(|section| section.split_once("]]>"));
+            let Some((text, behind)) = section else { break };
+            value.push_str(text);
+            after = behind;
+        }
+        variables.push((unescaped(name), value));
+        rest = after;
+    }
+    variables
+}
+
+/// A text with the entities of XML as what they stand for.
+fn unescaped(text: &str) -> String {
+    let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&")];
+    entities.iter().fold(text.to_owned(), |text, (entity, c)| text.replace(entity, c))
+}
+
 /// What Configuration Manager calls a kind of medium.
 fn media_type(kind: Kind) -> &'static str {
     match kind {
@@ -261,6 +295,19 @@ mod tests {
                 data.guid()
             )
         );
+    }
+
+    #[test]
+    fn variables_are_read_as_they_were_written() {
+        let mut data = MediaData::new(Kind::Bootable, "boot", None);
+        let values = ["", "a]]>b", "]]>", "<var name=\"x\">", "&amp; ]] > ä\n𝄞"];
+        for (at, value) in values.iter().enumerate() {
+            data.set(&format!("A{at}"), Value::Text((*value).into()));
+        }
+        let read = read_variables(&data.to_xml().unwrap());
+        let read: Vec<_> = read.iter().skip(2).map(|(_, value)| value.as_str()).collect();
+        assert_eq!(read, values);
+        assert!(read_variables("<var name=\"a").is_empty() && read_variables("").is_empty());
     }
 
     #[test]

@@ -154,6 +154,7 @@ impl<'a> Set<'a> {
             capacity: Some(self.capacity),
             entries: Vec::new(),
             values: whole.values.clone(),
+            veiled: whole.veiled.clone(),
             disc: None,
         };
         disc.description.extend([("set", self.id.clone()), ("disc", number.to_string())]);

@@ -69,6 +69,7 @@ impl Desk {
                 entry("operating system `BER00002`", "SMS/PKG/BER00002"),
             ],
             values: Vec::new(),
+            veiled: None,
             disc: None,
         }
     }

@@ -350,6 +350,7 @@ fn own_lists<'a, 'b>(
         label: output.label.clone(),
         description: output.description.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
         id,
+        secrets: output.secrets(),
         structure,
     }
     .to_toml();

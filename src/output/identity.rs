@@ -1,8 +1,10 @@
 //! What decides an output's bytes, as one digest.
 //!
 //! The identity of a medium covers the format version, label, date, description, every file's path, length and
-//! digest, empty folders, which folders are kept together, the capacity and the boot images. Equal identities mean equal bytes, so it decides whether there is
-//! anything to do; the medium bears it as its volume identifier and in `tsmedia/medium.toml`.
+//! digest, empty folders, which folders are kept together, the capacity and the boot images. Of files that depend on
+//! secrets it covers the length only, so that it may be kept and shown: [`Output::secrets`] covers the rest. Equal
+//! identities and equal secrets mean equal bytes, so they decide whether there is anything to do; the medium bears the
+//! identity as its volume identifier, and both in `tsmedia/medium.toml`.
 
 use std::collections::BTreeSet;
 
@@ -75,7 +77,7 @@ impl Output {
         self.boot.iter().map(boot_image).collect()
     }
 
-    /// The digest of everything that decides the bytes, if all of it is known: `boot` are its boot images. Nothing
+    /// The digest of everything in the open that decides the bytes, if all of it is known: `boot` are its boot images. Nothing
     /// is kept of what it holds: most runs ask no more than this.
     pub fn id(&self, boot: &[BootImage], digests: &dyn Fn(&SourceKey) -> Option<Digests>) -> Option<Digest> {
         let mut hasher = Fields::default();
@@ -93,8 +95,9 @@ impl Output {
         let mut empty_folders = Vec::new();
         self.root.visit(&mut |path, node| match node {
             Node::File(content) => {
-                let blake3 = digest_of(content, digests);
-                known &= blake3.is_some();
+                let is_veiled = self.is_veiled(path);
+                let blake3 = if is_veiled { None } else { digest_of(content, digests) };
+                known &= blake3.is_some() || is_veiled;
                 hasher.text(path);
                 hasher.number(content.len());
                 hasher.digest(blake3);

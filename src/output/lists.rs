@@ -25,6 +25,11 @@ pub const VERSION: &str = "version";
 /// What else there is to say of it.
 pub const COMMENT: &str = "comment";
 
+/// From when on a stand-alone medium may be used.
+pub const VALID_FROM: &str = "valid-from";
+/// From when on it may not be used any more.
+pub const EXPIRES: &str = "expires";
+
 /// The hexadecimal digits of either digest.
 const DIGEST_LEN: usize = 64;
 
@@ -67,6 +72,8 @@ pub struct Medium {
     pub description: Vec<(String, String)>,
     /// The medium's identity.
     pub id: Digest,
+    /// The digest of its files that depend on secrets, if it has any.
+    pub secrets: Option<Digest>,
     /// The digest of every byte outside files, unless the medium carries it elsewhere: see [`Seal`](super::Seal).
     pub structure: Option<Digest>,
 }
@@ -96,6 +103,9 @@ impl Medium {
             line(key, &toml::Value::from(value.as_str()).to_string());
         }
         line("id", &format!("\"{}\"", self.id));
+        if let Some(secrets) = self.secrets {
+            line("secrets", &format!("\"{secrets}\""));
+        }
         if let Some(structure) = self.structure {
             line("structure", &format!("\"{structure}\""));
         }
@@ -116,13 +126,12 @@ impl Medium {
         let mut take = |key: &str| table.remove(key)?.as_str().map(str::to_owned);
         let label = take("label")?;
         let id = take("id")?.parse().ok()?;
-        let structure = match take("structure") {
-            Some(structure) => Some(structure.parse().ok()?),
-            None => None,
-        };
+        let mut digest =
+            |key: &str| take(key).map(|digest| digest.parse().ok()).map_or(Some(None), |digest| digest.map(Some));
+        let (secrets, structure) = (digest("secrets")?, digest("structure")?);
         let description =
             table.into_iter().filter_map(|(key, value)| Some((key, value.as_str()?.to_owned()))).collect();
-        Some(Self { format_version, label, description, id, structure })
+        Some(Self { format_version, label, description, id, secrets, structure })
     }
 }
 
@@ -137,13 +146,14 @@ mod tests {
             label: "WIN \"11\" \\ ü".into(),
             description: vec![("kind".into(), "stand-alone".into()), ("site".into(), "BER".into())],
             id: Digest::of(b"id"),
+            secrets: Some(Digest::of(b"secrets")),
             structure: Some(Digest::of(b"structure")),
         };
         let text = medium.to_toml();
         assert_eq!(Medium::parse(&text), Some(medium.clone()));
         let other = Medium { structure: Some(NOT_YET), id: NOT_YET, ..medium.clone() };
         assert_eq!(other.to_toml().len(), text.len(), "the length must not depend on a digest");
-        let without = Medium { structure: None, ..medium };
+        let without = Medium { secrets: None, structure: None, ..medium };
         assert_eq!(Medium::parse(&without.to_toml()), Some(without));
         assert_eq!(Medium::parse("label = 1"), None);
     }

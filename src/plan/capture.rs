@@ -173,7 +173,7 @@ mod tests {
     fn reasons_of(order: &Order) -> Vec<Reason> {
         let mut record = Record::default();
         record.put_capture(order, "guid".into(), 50);
-        let existing = |_: &str| Existing::Medium { id: order.id_here(), len: 50 };
+        let existing = |_: &str| Existing::Medium { id: order.id_here(), secrets: None, len: 50 };
         let orders = [order.clone()];
         let changes = plan(&Inputs { orders: &orders, others: &[], record: &record, existing: &existing });
         changes.into_iter().next().unwrap().reasons

@@ -8,9 +8,11 @@ use crate::content::Content;
 use crate::date::Date;
 use crate::digest::Digest;
 use crate::firmware::Firmware;
-use crate::output::{Entry, FORMAT_VERSION, Held, Identity, Output, TemplateValue, entry_of, lists};
+use crate::output::{Entry, FORMAT_VERSION, Held, Identity, KeptSecrets, Output, TemplateValue, entry_of, lists};
 use crate::record::{Recorded, RecordedFile};
 use crate::volume::Node;
+
+use super::Existing;
 
 /// Why something has to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,6 +67,10 @@ pub enum Reason {
         /// What it is now.
         new: Option<Json>,
     },
+    /// The value of a secret that it was made with; what it is, in words.
+    Secret(String),
+    /// It was made with secrets by somebody else, and nobody here can tell whether they are the same.
+    SecretsUnknown,
     /// A boot image.
     Boot(Firmware, BootChange),
     /// A content entry of the manifest.
@@ -224,6 +230,44 @@ pub(super) fn differences(
     reasons
 }
 
+/// In which secrets an output differs from the recorded one, and from what is there.
+pub(super) fn secret_changes(
+    recorded: Option<&KeptSecrets>,
+    wanted: Option<&KeptSecrets>,
+    existing: Existing,
+) -> Vec<Reason> {
+    let digest = |secrets: Option<&KeptSecrets>| secrets.map(|secrets| secrets.digest);
+    let is_there = matches!(existing, Existing::Medium { secrets, .. } if secrets == digest(wanted));
+    match (recorded, wanted) {
+        (Some(recorded), Some(wanted)) if recorded.veil != wanted.veil => {
+            if is_there {
+                Vec::new()
+            } else {
+                vec![Reason::SecretsUnknown]
+            }
+        }
+        _ => {
+            let values = |secrets: Option<&KeptSecrets>| -> BTreeMap<String, Digest> {
+                let values = secrets.iter().flat_map(|secrets| &secrets.values);
+                values.map(|value| (value.name.clone(), value.digest)).collect()
+            };
+            let (old, new) = (values(recorded), values(wanted));
+            let names: BTreeSet<_> = old.keys().chain(new.keys()).collect();
+            let changed = names.into_iter().filter(|name| old.get(*name) != new.get(*name));
+            let mut changed: Vec<_> = changed.map(|name| Reason::Secret(name.clone())).collect();
+            if changed.is_empty()
+                && matches!(existing, Existing::Medium { .. })
+                && !is_there
+                && digest(recorded) == digest(wanted)
+            {
+                // The record says what is to be, and the medium has others.
+                changed.push(Reason::SecretsUnknown);
+            }
+            changed
+        }
+    }
+}
+
 /// Seconds since 1970 as text.
 fn day(seconds: u64) -> String {
     Date::from_unix(seconds).map_or_else(|| seconds.to_string(), |date| date.to_string())
@@ -300,7 +344,9 @@ fn entry_changes(
                 add(new_title, None, new_len, new.blake3);
             }
             // What nobody had to read to decide anything is taken to be what it was.
-            (Some(old), Some(new)) if old.len == new.len && new.blake3.is_none_or(|blake3| blake3 == old.blake3) => {}
+            (Some(old), Some(new))
+                if old.len == new.len
+                    && (output.is_veiled(path) || new.blake3.is_none_or(|blake3| blake3 == old.blake3)) => {}
             (Some(_), Some(_)) if is_own(path) && !with_own => {}
             (Some(_), Some(_)) => add(new_title, old_len, new_len, None),
             (Some(old), None) => add(old_title, old_len, None, Some(old.blake3)),

@@ -255,10 +255,13 @@ fn moved_output(planned: &Planned, now: &Now) -> Result<Option<Moved>> {
     let is_done = match (&planned.wanted, output) {
         (Some(Wanted { summary, files }), Some(output)) => {
             let identity = output.identity(now.digests)?;
+            let secrets = output.kept_secrets();
+            differences.extend(reason::secret_changes(summary.secrets.as_ref(), secrets.as_ref(), planned.existing));
             if identity.id != Some(summary.id) {
-                differences = reason::differences(output, &identity, summary, files);
+                differences.extend(reason::differences(output, &identity, summary, files));
             }
-            existing == Existing::Medium { id: summary.id, len: summary.len }
+            let secrets = summary.secrets.as_ref().map(|secrets| secrets.digest);
+            existing == Existing::Medium { id: summary.id, secrets, len: summary.len }
         }
         // Deleting is also forgetting, and a file that was left alone may still be there.
         (None, None) => recorded.is_none(),

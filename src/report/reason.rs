@@ -54,6 +54,8 @@ pub(super) fn difference(reason: &Reason) -> Point {
             let [old, new] = texts;
             format!("template value `{name}`: {}", old_to_new(old, new))
         }
+        Reason::Secret(name) => format!("secret: {name} changed"),
+        Reason::SecretsUnknown => "nobody here can tell whether its secrets are the same".into(),
         Reason::Boot(firmware, change) => format!("boot program for {firmware}: {}", boot_change(*change)),
         Reason::Device(title) => format!("{title}: a device, of which nobody can say whether it changed"),
         Reason::Unseen => "a source was written to since, and its sizes and times are the same".into(),
@@ -178,6 +180,8 @@ pub(super) fn json(reason: &Reason) -> Value {
         Reason::TemplateValue { name, old, new } => {
             json!({ "reason": "template-value", "name": name, "old": old, "new": new })
         }
+        Reason::Secret(name) => json!({ "reason": "secret", "name": name }),
+        Reason::SecretsUnknown => json!({ "reason": "secrets-unknown" }),
         Reason::Boot(firmware, change) => {
             json!({ "reason": "boot", "firmware": firmware, "change": boot_change(*change) })
         }

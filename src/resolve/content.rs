@@ -87,7 +87,7 @@ impl Draft<'_> {
     }
 
     /// Adds a folder with all that is in it, or a single file, below `target`.
-    fn add_source(&mut self, source: &str, target: &str, pointer: &str) {
+    pub(super) fn add_source(&mut self, source: &str, target: &str, pointer: &str) {
         let path = self.input(pointer, source);
         match path.metadata() {
             Ok(metadata) if metadata.is_dir() => self.add_folder(&path, target, pointer),

@@ -59,6 +59,10 @@ impl Secrets {
         Self { only_present: true, ..self }
     }
 
+    pub(super) fn are_only_present(&self) -> bool {
+        self.only_present
+    }
+
     fn fetch(&mut self, origin: Origin) -> Fetched {
         if let Some(fetched) = self.fetched.get(&origin) {
             return fetched.clone();
@@ -150,7 +154,8 @@ impl Draft<'_> {
             Fetched::Value(value) => Some(value),
             Fetched::Left(why) => {
                 let message = format!("the secret was not looked at: {why}");
-                self.problems.add(Problem::note(message).at(self.place(pointer), ""));
+                let problem = Problem::note(message).at(self.place(pointer), "");
+                self.problems.add(problem.help("`tsmedia plan` looks at it"));
                 None
             }
             Fetched::Missing(what, help) => {

@@ -39,12 +39,6 @@ impl Draft<'_> {
         }
         let authorities = self.authorities();
         let Some(site) = manifest.sites.first() else { return Vec::new() };
-        if manifest.media.mode.is_some() {
-            // To go when `SMS\data` of these variables is put on media.
-            let message = "what the medium tells of its site is checked, but not put on it yet by this version of tsmedia";
-            let problem = Problem::warning(message).at(self.place("/media/mode"), "");
-            self.problems.add(problem.help("such a medium does not find its management point by itself"));
-        }
         let asked: Vec<&String> = site.cloud_management_gateway.iter().chain(&site.management_points).collect();
         let addresses: Vec<Address> = asked.iter().filter_map(|text| address::parse(text).ok()).collect();
         if let (Some(mode), Some(first)) = (manifest.media.mode, addresses.first()) {

@@ -78,6 +78,7 @@ impl Draft<'_> {
         for (at, file) in rendered.manifest.boot.file.iter().enumerate().filter(|(_, file)| file.when) {
             self.add_file(&file.source, &file.path, &format!("/boot/file/{at}"));
         }
+        self.add_prestart();
         let additions = mem::replace(&mut self.root, medium);
         self.whole = whole;
         if self.problems.n_errors_told() > n_errors {

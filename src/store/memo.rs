@@ -6,7 +6,7 @@
 //! | 8 | 4 + 4 | how many sources, how many finished outputs; little-endian |
 //! | 16 | 32 | BLAKE3 of the counts and everything after the header |
 //! | 48 | 125 each | sources: key (40), BLAKE3, SHA-256, SHA-1 or zeros, age |
-//! | | 125 each | finished outputs: BLAKE3 of the name, identity, stat, zeros, age |
+//! | | 125 each | finished outputs: BLAKE3 of the name, identity, stat, secrets or zeros, age |
 //!
 //! The key of a file is its stat (5 × 8, big-endian, so that bytes sort as numbers); that of a source that is put
 //! together is 8 bytes of ones, which no device has for its number, and the digest of what it is put together of.
@@ -43,6 +43,8 @@ pub(super) struct Memo {
 pub(super) struct Finished {
     pub(super) name: Digest,
     pub(super) id: Digest,
+    /// What is kept of its secrets, which has 20 bytes.
+    pub(super) secrets: Option<Digest>,
     pub(super) stat: Stat,
 }
 
@@ -86,6 +88,7 @@ impl Memo {
             name: Digest(array(&entry[..32])),
             id: Digest(array(&entry[32..64])),
             stat: parse_stat(&entry[64..104]),
+            secrets: parse_secrets(&entry[104..AGE]),
         };
         self.entries()[self.n_files..].iter().map(parse).map(|finished| (finished.name, finished)).collect()
     }
@@ -126,6 +129,7 @@ impl Memo {
             entry[..32].copy_from_slice(&finished.name.0);
             entry[32..64].copy_from_slice(&finished.id.0);
             entry[64..104].copy_from_slice(&stat_bytes(&finished.stat));
+            entry[104..AGE].copy_from_slice(&finished.secrets.map_or([0; 20], |secrets| array(&secrets.0)));
             entry
         }));
         let mut bytes = Vec::with_capacity(HEADER_LEN + entries.len() * ENTRY_LEN);
@@ -192,6 +196,12 @@ fn stat_bytes(stat: &Stat) -> [u8; KEY_LEN] {
 fn parse_stat(bytes: &[u8]) -> Stat {
     let field = |index: usize| u64::from_be_bytes(array(&bytes[index * 8..index * 8 + 8]));
     Stat { device: field(0), inode: field(1), len: field(2), modified_ns: field(3) as i64, changed_ns: field(4) as i64 }
+}
+
+fn parse_secrets(bytes: &[u8]) -> Option<Digest> {
+    let mut secrets = [0; 32];
+    secrets[..20].copy_from_slice(bytes);
+    (secrets != [0; 32]).then_some(Digest(secrets))
 }
 
 /// The first bytes of a slice that is at least as long.

@@ -124,11 +124,13 @@ fn two_processes_do_not_lose_each_others_outputs() {
     let (_folder, root) = folder();
     let mut one = Store::open(&root).unwrap();
     let mut two = Store::open(&root).unwrap();
-    one.remember_finished("a.iso", stat(1, 7), Digest::of(b"a"));
+    one.remember_finished("a.iso", stat(1, 7), Digest::of(b"a"), None);
     one.save(&Disk::default()).unwrap();
-    two.remember_finished("b.iso", stat(2, 7), Digest::of(b"b"));
+    let mut secrets = Digest::of(b"secrets");
+    secrets.0[20..].fill(0);
+    two.remember_finished("b.iso", stat(2, 7), Digest::of(b"b"), Some(secrets));
     two.save(&Disk::default()).unwrap();
     let store = Store::open(&root).unwrap();
-    assert_eq!(store.finished("a.iso"), Some((stat(1, 7), Digest::of(b"a"))));
-    assert_eq!(store.finished("b.iso"), Some((stat(2, 7), Digest::of(b"b"))));
+    assert_eq!(store.finished("a.iso"), Some((stat(1, 7), Digest::of(b"a"), None)));
+    assert_eq!(store.finished("b.iso"), Some((stat(2, 7), Digest::of(b"b"), Some(secrets))));
 }

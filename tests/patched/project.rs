@@ -5,12 +5,15 @@ use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 
 use camino::Utf8PathBuf;
+use tsmedia::content::Content;
 use tsmedia::date::Date;
 use tsmedia::format::partitions::Scheme;
 use tsmedia::manifest::{self, Options};
+use tsmedia::media::data;
 use tsmedia::output::{self, Output};
 use tsmedia::problem::Problems;
 use tsmedia::resolve::Resolver;
+use tsmedia::volume::Node;
 
 use crate::desk::Desk;
 use crate::iso::Sample;
@@ -268,6 +271,12 @@ files = "boot-files"
                 sample.made("MediaLabel.txt", format!("label={label}\r\n").as_bytes());
             }
             Kind::Prestaged => add("SMS/PKG/BER00010/boot.wim", "images/boot.wim".into()),
+        }
+        // What it tells the client is made; other tests read it.
+        let output = self.output();
+        for path in [data::BOOTSTRAP_FILE, data::VARIABLES_FILE] {
+            let Some(Node::File(Content::Bytes(bytes))) = output.root.get(path) else { panic!("{path}") };
+            sample.made(path, bytes);
         }
         let mut medium = File::open(self.desk.path(self.kind.output())).unwrap();
         let listing = output::read(&mut medium).unwrap();

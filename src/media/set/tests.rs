@@ -49,6 +49,7 @@ fn media<'a>(files: impl IntoIterator<Item = (&'a str, u64)>) -> Media {
         boot: vec![BootEntry { firmware: Firmware::Bios, image: Layout::from(&Content::bytes([1; 2_048])) }],
         entries,
         values: Vec::new(),
+        veiled: None,
         discs: Vec::new(),
     }
 }

@@ -44,7 +44,7 @@ fn a_first_plan_creates() {
 fn nothing_changed_is_one_line_and_what_is_kept() {
     let (desk, record, id) = built();
     let len = record.get("out/medium.iso").unwrap().len;
-    let plan = planned(&[desk.output()], &record, &|_| Existing::Medium { id, len });
+    let plan = planned(&[desk.output()], &record, &|_| Existing::Medium { id, secrets: None, len });
     insta::assert_snapshot!(text(&plan, None), @r#"
     nothing to do: the output is as it should be
 
@@ -67,7 +67,7 @@ fn reasons_come_entry_by_entry() {
     output.description = vec![("kind", "stand-alone".into()), ("password", "set".into())];
     output.root.insert("boot/fonts/wgl4_boot.ttf", Content::bytes(*b"font")).unwrap();
     output.entries.remove(1);
-    let plan = planned(&[output], &record, &|_| Existing::Medium { id, len });
+    let plan = planned(&[output], &record, &|_| Existing::Medium { id, secrets: None, len });
     insta::assert_snapshot!(text(&plan, None), @"
     1 to rebuild; 1.72 MB to write
 
@@ -292,18 +292,18 @@ fn what_became_of_the_finished_file_is_a_reason() {
         Existing::Missing,
         Existing::Touched { len },
         Existing::Touched { len: 5 },
-        Existing::Medium { id, len: 2_048 },
-        Existing::Medium { id: other, len },
+        Existing::Medium { id, secrets: None, len: 2_048 },
+        Existing::Medium { id: other, secrets: None, len },
         Existing::Foreign { len: 5 },
     ] {
         all += &text(&planned(&[desk.output()], &record, &|_| existing), None);
         all += "--\n";
     }
-    for existing in [Existing::Medium { id: other, len }, Existing::Foreign { len: 5 }] {
+    for existing in [Existing::Medium { id: other, secrets: None, len }, Existing::Foreign { len: 5 }] {
         all += &text(&planned(&[desk.output()], &Record::default(), &|_| existing), None);
         all += "--\n";
     }
-    for existing in [Existing::Missing, Existing::Medium { id, len }, Existing::Foreign { len: 5 }] {
+    for existing in [Existing::Missing, Existing::Medium { id, secrets: None, len }, Existing::Foreign { len: 5 }] {
         all += &text(&planned(&[], &record, &|_| existing), None);
         all += "--\n";
     }

@@ -1,0 +1,110 @@
+//! `tsmedia inspect` of `Variables.dat` or `Policy.xml`: what stands in clear, and the variables where the password is
+//! given or known.
+
+use std::fs::File;
+use std::io::Read;
+
+use camino::Utf8Path;
+use serde_json::json;
+
+use super::Arguments;
+use crate::cli::Outcome;
+use crate::cli::screen::Screen;
+use crate::error::{Error, Result};
+use crate::format::container::{self, DEFAULT_PASSWORD, HEADER_LEN, Header};
+use crate::media::data;
+use crate::secret::Secret;
+
+/// A container of more is none of a medium.
+const MAX_LEN: u64 = container::MAX_LEN as u64 + 64;
+
+/// Where a password is found, as it is written on the command line.
+#[derive(Clone, Debug)]
+pub(super) enum PasswordFrom {
+    Env(String),
+    File(String),
+}
+
+pub(super) fn password_from(text: &str) -> std::result::Result<PasswordFrom, String> {
+    match text.split_once(':') {
+        Some(("env", name)) if !name.is_empty() => Ok(PasswordFrom::Env(name.to_owned())),
+        Some(("file", path)) if !path.is_empty() => Ok(PasswordFrom::File(path.to_owned())),
+        _ => Err("write `env:NAME` or `file:PATH`; a password itself would be seen by others".into()),
+    }
+}
+
+/// Whether a file begins like a container.
+pub(super) fn is_one(path: &Utf8Path) -> bool {
+    let mut start = [0; HEADER_LEN];
+    let is_file = path.metadata().is_ok_and(|metadata| metadata.is_file());
+    is_file && File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && Header::begins(&start)
+}
+
+pub(super) fn run(path: &Utf8Path, arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
+    let reading = |error| Error::io("reading", path, error);
+    let mut bytes = Vec::new();
+    File::open(path).and_then(|file| file.take(MAX_LEN).read_to_end(&mut bytes)).map_err(reading)?;
+    let unreadable = |bad: container::Unreadable| Error::new(format!("`{path}` can't be read")).because(bad);
+    let header = Header::read(&bytes).map_err(unreadable)?;
+    let given = arguments.password_from.as_ref().map(password).transpose()?;
+    let password = given.as_ref().and_then(Secret::text).unwrap_or(DEFAULT_PASSWORD);
+    let text = container::decode(&bytes, password);
+    let variables = match (&text, &given) {
+        (Ok(text), _) => Some(data::read_variables(text)),
+        (Err(_), None) => None,
+        (Err(bad), Some(_)) => {
+            return Err(unreadable(*bad).help("give the password of the medium with `--password-from`"));
+        }
+    };
+    let (algorithm, len) = (header.algorithm.to_string(), header.plain_len);
+    if screen.json {
+        let variables = variables.map(|variables| {
+            let shown = variables.iter().map(|(name, value)| match arguments.values {
+                true => json!({ "name": name, "value": value.as_str() }),
+                false => json!({ "name": name }),
+            });
+            shown.collect::<Vec<_>>()
+        });
+        let has_password = variables.is_none() || given.is_some();
+        return screen.json(&json!({
+            "algorithm": algorithm,
+            "text-len": len,
+            "encrypted-len": header.cipher_len,
+            "has-password": has_password,
+            "variables": variables,
+        }));
+    }
+    let mut said = format!("variables or policy of a medium: {algorithm}, a text of {len} bytes\n");
+    match &variables {
+        None => said += "it has a password: `--password-from env:NAME` or `file:PATH` gives it\n",
+        Some(variables) => {
+            if given.is_none() {
+                said += "it has no password: everybody can read it\n";
+            }
+            for (name, value) in variables {
+                said += &match arguments.values {
+                    true => format!("  {name} = {}\n", value.as_str()),
+                    false => format!("  {name}\n"),
+                };
+            }
+        }
+    }
+    screen.data(&said)
+}
+
+fn password(from: &PasswordFrom) -> Result<Secret> {
+    let password = match from {
+        PasswordFrom::Env(name) => match std::env::var_os(name) {
+            Some(value) => Secret::new(value.into_encoded_bytes()),
+            None => return Err(Error::new(format!("the environment variable `{name}` is not set"))),
+        },
+        PasswordFrom::File(path) => {
+            let read = File::open(path).and_then(Secret::read);
+            read.map_err(|error| Error::io("reading", Utf8Path::new(path), error))?.without_line_break()
+        }
+    };
+    match password.text() {
+        Some(_) => Ok(password),
+        None => Err(Error::new("the password is no text in UTF-8").help("save it as UTF-8")),
+    }
+}

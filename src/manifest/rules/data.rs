@@ -1,0 +1,273 @@
+//! What a manifest alone shows to be wrong with what its medium tells the client: variables, password, prestart
+//! command, options of a kind, dates.
+
+use serde_json::Value as Json;
+
+use super::super::complaint::{Doc, dotted};
+use super::super::source_date;
+use crate::problem::Problem;
+
+/// The longest name of a variable in characters (R65).
+const MAX_NAME: usize = 256;
+/// The longest value of a variable in characters (R67).
+pub const MAX_VALUE: usize = 4_000;
+/// The longest prestart command that boot images are known to take, in characters.
+const MAX_COMMAND: usize = 4_096;
+/// A medium that is valid for less may be expired by a clock that was never set.
+const SHORT_SECONDS: u64 = 7 * 86_400;
+
+/// Keys of media that do not reach for the network, or do, and the rule that says so.
+const OF_NETWORK: [(&str, &str, &str); 3] = [
+    ("/media/unknown-computers", "R18", "no site is asked who a computer is"),
+    ("/media/device-affinity", "R59", "no site is told who uses a computer"),
+    ("/media/preferred-advertisement", "R18", "they carry the one task sequence that they start"),
+];
+const OF_STAND_ALONE: [(&str, &str); 3] = [
+    ("/media/valid-from", "their certificate has dates"),
+    ("/media/expires", "their certificate has dates"),
+    ("/policy", "their policy comes from the site"),
+];
+
+/// Variables that keys of the manifest stand for.
+const BY_KEY: [(&str, &str); 3] = [
+    ("SMSTSLanguageFolder", "/media/language"),
+    ("SMSTSPreferredAdvertID", "/media/preferred-advertisement"),
+    ("SMSTSAssignUsersMode", "/media/device-affinity"),
+];
+
+pub(super) fn check(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+    of_kind(doc, problems);
+    unattended(doc, problems);
+    dates(doc, problems);
+    prestart(doc, problems);
+    variables(doc, problems);
+}
+
+fn is_stand_alone(doc: Doc<'_>) -> bool {
+    doc.str("/media/kind") == Some("stand-alone")
+}
+
+/// Options that another kind of medium has.
+fn of_kind(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+    let Some(kind) = doc.str("/media/kind") else { return };
+    let mut refused = |pointer: &str, rule, why: &str, help: &str| {
+        if doc.spans.has(pointer) {
+            let problem = Problem::error(format!("{kind} media have no `{}`: {why}", dotted(pointer))).rule(rule);
+            let problem = problem.at(doc.place(pointer), "").at(doc.place("/media/kind"), "the kind");
+            problems.push(problem.help(help));
+        }
+    };
+    match kind {
+        "stand-alone" => {
+            let help = "leave it out, or make the medium `bootable` or `prestaged`";
+            OF_NETWORK.iter().for_each(|(pointer, rule, why)| refused(pointer, rule, why, help));
+        }
+        "bootable" | "prestaged" => {
+            let help = "leave it out, or make the medium `stand-alone`";
+            OF_STAND_ALONE.iter().for_each(|(pointer, why)| refused(pointer, "R18", why, help));
+        }
+        _ => {}
+    }
+}
+
+fn unattended(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+    let is_unattended = doc.get("/media/unattended") == Some(&Json::Bool(true));
+    let has_password = doc.spans.has("/security/password");
+    let place = doc.place("/media/unattended");
+    if is_unattended && has_password {
+        let problem = Problem::note("the password is asked for although the medium is unattended").rule("R55");
+        let problem = problem.at(place.clone(), "").at(doc.place("/security/password"), "the password");
+        problems.push(problem.help("somebody has to be there; without a password anybody can read the variables"));
+    }
+    if is_unattended && doc.str("/media/kind") == Some("bootable") && !sets(doc, "SMSTSPreferredAdvertID") {
+        let message = "an unattended medium asks for a task sequence all the same if it names no deployment";
+        let problem = Problem::warning(message).rule("R72").at(place.clone(), "");
+        problems.push(problem.help("write `preferred-advertisement = \"BER20005\"` with the ID of the deployment"));
+    }
+    if doc.spans.has("/media/unknown-computers") && !is_stand_alone(doc) {
+        let why = match (has_password, is_unattended) {
+            (false, _) => "no password",
+            (true, true) => "nobody who confirms anything",
+            (true, false) => return,
+        };
+        let message = format!("the medium deploys to computers that nobody knows, and there is {why}");
+        let problem = Problem::warning(message).rule("R56").at(doc.place("/media/unknown-computers"), "");
+        problems.push(problem.help("give the medium a password in `[security]`, and keep it safe"));
+    }
+}
+
+/// Whether a variable is set, by a key of its own or by name.
+fn sets(doc: Doc<'_>, name: &str) -> bool {
+    let has_key = BY_KEY.iter().any(|(variable, pointer)| *variable == name && doc.spans.has(pointer));
+    let variables = doc.get("/variables").and_then(Json::as_object);
+    has_key || variables.is_some_and(|variables| variables.keys().any(|key| key.eq_ignore_ascii_case(name)))
+}
+
+fn dates(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+    let date = |pointer: &str, problems: &mut Vec<Problem>| {
+        let text = doc.str(pointer)?;
+        let is_date_in_form =
+            text.len() >= 10 && text.is_ascii() && text.as_bytes()[4] == b'-' && text.as_bytes()[7] == b'-';
+        let date = source_date::parse(text);
+        if date.is_none() && is_date_in_form {
+            let problem = Problem::error(format!("`{text}` is no day of the calendar")).at(doc.place(pointer), "");
+            problems.push(problem.help("write a day from 1980-01-01 to 2099-12-31"));
+        }
+        date
+    };
+    let (from, until) = (date("/media/valid-from", problems), date("/media/expires", problems));
+    if !is_stand_alone(doc) {
+        return;
+    }
+    if let (Some(from), Some(until)) = (from, until) {
+        let places = |problem: Problem| {
+            problem.rule("R57").at(doc.place("/media/expires"), "").at(doc.place("/media/valid-from"), "")
+        };
+        match until.unix().checked_sub(from.unix()) {
+            None | Some(0) => {
+                let problem = places(Problem::error("the medium expires before it is valid"));
+                problems.push(problem.help("give it a later day in `expires`"));
+            }
+            Some(seconds) if seconds < SHORT_SECONDS => {
+                let message =
+                    "the medium is valid for less than a week, by the clocks of computers that were never set up";
+                let problem = places(Problem::warning(message));
+                problems.push(problem.help("make it longer, or set the clocks first"));
+            }
+            Some(_) => {}
+        }
+    }
+    let written = ["/media/expires", "/media/valid-from"].into_iter().find(|pointer| doc.spans.has(pointer));
+    if let Some(pointer) = written {
+        let message = "the dates are kept on the medium, but no client looks at them: how Configuration Manager's own \
+                       media carry theirs is not public";
+        let problem = Problem::warning(message).rule("R57").at(doc.place(pointer), "");
+        problems.push(problem.help("have a prestart command compare the clock, if the medium must not start"));
+    }
+}
+
+fn prestart(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+    let Some(command) = doc.str("/prestart/command") else { return };
+    let problem = |problem: Problem| problem.at(doc.place("/prestart/command"), "");
+    if let Some(c) = command.chars().find(|c| c.is_control()) {
+        let message = format!("the prestart command holds a control character (`{}`)", c.escape_default());
+        problems.push(problem(Problem::error(message)).help("write it in one line, in single quotes"));
+    }
+    let mut words = command.split_whitespace().map(str::to_lowercase);
+    let program = words.next().unwrap_or_default();
+    if !matches!(program.as_str(), "cmd" | "cmd.exe") || words.next().as_deref() != Some("/c") {
+        let message = "the prestart command does not begin with `cmd /c`, and may never come to an end";
+        let help = match command.len() {
+            0..60 => format!("write `cmd /c {command}`"),
+            _ => "write `cmd /c` before it".into(),
+        };
+        problems.push(problem(Problem::warning(message)).rule("R62").help(help));
+    }
+    let n_chars = command.encode_utf16().count();
+    if n_chars > MAX_COMMAND {
+        let message = format!("the prestart command has {n_chars} characters, and boot images take {MAX_COMMAND}");
+        let help = "put it into a script in `files`, and start that";
+        problems.push(problem(Problem::warning(message)).rule("R63").help(help));
+    }
+}
+
+fn variables(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+    let Some(variables) = doc.get("/variables").and_then(Json::as_object) else { return };
+    let pointer_of = |name: &str| format!("/variables/{}", name.replace('~', "~0").replace('/', "~1"));
+    let names: Vec<_> = variables.keys().collect();
+    for (at, (name, value)) in variables.iter().enumerate() {
+        let pointer = pointer_of(name);
+        let place = doc.place(&pointer);
+        if let Some((rule, message, help)) = bad_name(name) {
+            problems.push(Problem::error(message).rule(rule).at(doc.key(&pointer), "").help(help));
+            continue;
+        }
+        if let Some(first) = names[..at].iter().find(|first| first.eq_ignore_ascii_case(name)) {
+            let message = format!("the variables `{first}` and `{name}` are one, since case does not tell them apart");
+            let problem = Problem::error(message).rule("R65").at(doc.key(&pointer), "again");
+            problems.push(problem.at(doc.key(&pointer_of(first)), "first").help("leave one of them out"));
+        }
+        if let Some((_, key)) = BY_KEY.iter().find(|(by_key, _)| by_key.eq_ignore_ascii_case(name))
+            && doc.spans.has(key)
+        {
+            let message = format!("the variable `{name}` is what `{}` sets", dotted(key));
+            let problem = Problem::error(message).at(place.clone(), "").at(doc.place(key), "set here");
+            problems.push(problem.help("leave one of them out"));
+        }
+        let Some(text) = value.as_str() else { continue };
+        known_value(doc, name, text, &pointer, problems);
+        let n_chars = text.encode_utf16().count();
+        if n_chars > MAX_VALUE {
+            let message = format!("the variable `{name}` has {n_chars} characters, and may have {MAX_VALUE}");
+            let problem = Problem::error(message).rule("R67").at(place.clone(), "");
+            problems.push(problem.help(format!("shorten it by {} characters", n_chars - MAX_VALUE)));
+        }
+        if text.is_empty() {
+            let is_unattended = doc.get("/media/unattended") == Some(&Json::Bool(true));
+            let message = format!("the variable `{name}` is empty, so it is asked for");
+            problems.push(match is_unattended {
+                true => Problem::warning(format!("{message}, and the medium is unattended"))
+                    .rule("R70")
+                    .at(place, "")
+                    .at(doc.place("/media/unattended"), "unattended")
+                    .help("give it a value, or leave it out"),
+                false => {
+                    Problem::note(message).rule("R69").at(place, "").help("give it a value if nobody is to be asked")
+                }
+            });
+        }
+    }
+    if is_stand_alone(doc) && !variables.is_empty() {
+        let message = "the variables of collections and computers do not apply on stand-alone media: these are all";
+        let problem = Problem::note(message).rule("R71").at(doc.place("/variables"), "");
+        problems.push(problem.help("set here what a task sequence reads of them"));
+    }
+}
+
+/// Why a variable can't be called so, by which rule, and what would be right.
+fn bad_name(name: &str) -> Option<(&'static str, String, String)> {
+    if let Some(rest) = name.strip_prefix('_') {
+        let message = format!("the variable `{name}` can't be set: those that begin with `_` are read-only");
+        return Some(("R66", message, format!("choose another name, such as `{rest}`")));
+    }
+    let fault = match name.chars().next() {
+        None => "has no name".to_owned(),
+        Some(first) if !first.is_ascii_alphabetic() => format!("begins with `{}`", first.escape_default()),
+        _ => match name.chars().find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '-')) {
+            Some(' ') => "has a space in its name".into(),
+            Some(c) => format!("has `{}` in its name", c.escape_default()),
+            None if name.len() > MAX_NAME => format!("has a name of {} characters", name.len()),
+            None => return None,
+        },
+    };
+    let help = format!("names are up to {MAX_NAME} letters, digits, `_` and `-`, the first a letter");
+    Some(("R65", format!("the variable `{name}` {fault}"), help))
+}
+
+/// Variables whose values are known.
+fn known_value(doc: Doc<'_>, name: &str, text: &str, pointer: &str, problems: &mut Vec<Problem>) {
+    let mut wrong = |rule, message: String, help: &str| {
+        problems.push(Problem::error(message).rule(rule).at(doc.place(pointer), "").help(help));
+    };
+    let is = |known: &str| name.eq_ignore_ascii_case(known);
+    if is("SMSTSLanguageFolder") && !text.bytes().all(|digit| digit.is_ascii_digit()) {
+        let help = "write the decimal number, such as `language = 1031` in `[media]` for German";
+        wrong("R73", format!("`{text}` is no decimal number of a locale"), help);
+    }
+    if (is("SMSTSAssignUsersMode") || is("SMSTSUDAUsers")) && is_stand_alone(doc) {
+        let message = format!("stand-alone media do not assign users: the variable `{name}` has no effect");
+        wrong("R59", message, "leave it out, or make the medium `bootable`");
+    } else if is("SMSTSAssignUsersMode") && !["Auto", "Pending", "Disabled"].iter().any(|mode| is_word(mode, text)) {
+        wrong("R58", format!("`{text}` is no way to assign users"), "it can be `Auto`, `Pending` or `Disabled`");
+    } else if is("SMSTSUDAUsers") {
+        let is_user = |user: &str| matches!(user.trim().split_once('\\'), Some((domain, user)) if !domain.is_empty() && !user.is_empty());
+        if let Some(user) = text.split(',').find(|user| !user.trim().is_empty() && !is_user(user)) {
+            let help = "write `domain\\user`, several with commas between, in single quotes";
+            wrong("R58", format!("`{}` is no user of a domain", user.trim()), help);
+        }
+    }
+}
+
+fn is_word(word: &str, text: &str) -> bool {
+    word.eq_ignore_ascii_case(text)
+}

@@ -1,0 +1,251 @@
+//! What the medium tells the client: variables, password and policy, found, checked and put into `SMS\data`.
+
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::{Draft, strength};
+use crate::format::container::Algorithm;
+use crate::manifest::{DeviceAffinity, Encryption, MAX_VALUE, VariableValue};
+use crate::media::data::{self, MediaData, Value};
+use crate::output::Veiled;
+use crate::problem::Problem;
+use crate::secret::{Secret, Veil};
+use crate::store;
+
+/// The prestart command and where its files are, as boot images have them.
+pub(super) const PRESTART_FILE: &str = "TSConfig.INI";
+/// The folder of the files of a prestart command in a boot image, from its root, and the name that the command's file
+/// has for it.
+const PRESTART_FOLDER: &str = "sms/PKG/SMS10000";
+const PRESTART_PACKAGE: &str = "SMS10000";
+
+const PASSWORD: &str = "/security/password";
+const POLICY: &str = "/policy/file";
+
+impl Draft<'_> {
+    /// Adds what the medium tells the client; what of it depends on secrets comes back.
+    pub(super) fn add_data(&mut self) -> Option<Veiled> {
+        let rendered = self.rendered;
+        let media = &rendered.manifest.media;
+        let mut data = MediaData::new(media.kind, &media.name, rendered.site.as_deref());
+        // What it depends on: in words, with the value.
+        let mut secrets: Vec<(String, Arc<Secret>)> = Vec::new();
+        data.is_unattended = media.unattended;
+        data.algorithm = match rendered.manifest.security.encryption {
+            Encryption::Aes128 => Algorithm::Aes128,
+            Encryption::Aes256 => Algorithm::Aes256,
+        };
+        if let Some(password) = self.password() {
+            secrets.push(("the password".into(), Arc::clone(&password)));
+            data.password = Some(password);
+        }
+        self.set_options(&mut data);
+        secrets.extend(self.add_site(&mut data));
+        for (name, value) in &rendered.manifest.variables {
+            let Some(value) = self.variable(name, value) else { continue };
+            if let Value::Secret(secret) = &value {
+                secrets.push((format!("the variable `{name}`"), Arc::clone(secret)));
+            }
+            data.set(name, value);
+        }
+        data.policy = self.policy();
+        self.say_what_is_open();
+        let files = match data.files() {
+            Ok(files) => files,
+            Err(bad) => {
+                // Variables are looked at one by one before.
+                self.problems.add(Problem::error(bad.to_string()).at(self.place("/variables"), ""));
+                return None;
+            }
+        };
+        for file in &files {
+            if self.root.insert(file.path, file.content.clone()).is_err() {
+                let message = format!("`{}` is already on the medium, and tsmedia writes it", file.path);
+                let problem = Problem::error(message).at(self.place(&self.pointer_into("SMS")), "puts it there");
+                self.problems.add(problem.help("leave out your own file, or the folder `SMS/data`"));
+            }
+        }
+        let has_secrets = files.iter().any(|file| file.is_secret);
+        let mut veiled = Veiled::new(self.resolver.veil(has_secrets)?);
+        secrets.iter().for_each(|(name, value)| veiled.add_value(name, value));
+        files.iter().filter(|file| file.is_secret).for_each(|file| veiled.add_file(file.path));
+        Some(veiled)
+    }
+
+    /// The password, if there is one and it can be used.
+    fn password(&mut self) -> Option<Arc<Secret>> {
+        let security = &self.rendered.manifest.security;
+        let password = self.secret_text(PASSWORD, security.password.as_ref()?)?;
+        let text = password.text().unwrap_or_default();
+        if let Some(c) = text.chars().find(|c| c.is_control()) {
+            // It has to be typed.
+            let what = if c == '\n' { "several lines" } else { "a character that nobody can type" };
+            let problem = Problem::error(format!("the password has {what}")).at(self.place(PASSWORD), "");
+            self.problems.add(problem.help("take out all but the password itself"));
+            return None;
+        }
+        let bits = strength::bits(text);
+        if bits < strength::MIN_BITS && !security.accept_weak_password {
+            let message = format!(
+                "the password is worth about {bits} bits, and less than {} can be guessed by who has a copy of the medium",
+                strength::MIN_BITS
+            );
+            let problem = Problem::error(message).rule("R52").at(self.place(PASSWORD), "");
+            self.problems.add(problem.help(
+                "take a longer one that was drawn, not chosen; or write `accept-weak-password = true` in `[security]`",
+            ));
+        }
+        Some(password)
+    }
+
+    /// Sets the variables that keys of the manifest stand for.
+    fn set_options(&self, data: &mut MediaData) {
+        let media = &self.rendered.manifest.media;
+        let mut set = |name: &str, value: Option<String>| {
+            if let Some(value) = value {
+                data.set(name, Value::Text(value));
+            }
+        };
+        set("SMSTSLanguageFolder", media.language.map(|language| language.to_string()));
+        set("SMSTSPreferredAdvertID", media.preferred_advertisement.clone());
+        let mode = media.device_affinity.map(|affinity| match affinity {
+            DeviceAffinity::DoNotAllow => "Disabled".to_owned(),
+            DeviceAffinity::AdministratorApproval => "Pending".to_owned(),
+            DeviceAffinity::AutoApproval => "Auto".to_owned(),
+        });
+        set("SMSTSAssignUsersMode", mode);
+        if let Some(unknown) = &media.unknown_computers {
+            set("_SMSTSx64UnknownMachineGUID", unknown.x64.clone());
+            set("_SMSTSx86UnknownMachineGUID", unknown.x86.clone());
+            set("_SMSTSarm64UnknownMachineGUID", unknown.arm64.clone());
+        }
+    }
+
+    /// The value of a variable, if it is there and XML holds it.
+    fn variable(&mut self, name: &str, value: &VariableValue) -> Option<Value> {
+        let pointer = format!("/variables/{name}");
+        let value = match value {
+            VariableValue::Text(text) => Value::Text(text.clone()),
+            VariableValue::Secret(reference) => Value::Secret(self.secret_text(&pointer, reference)?),
+        };
+        let text = match &value {
+            Value::Text(text) => text.as_str(),
+            Value::Secret(secret) => secret.text().unwrap_or_default(),
+        };
+        let n_chars = text.encode_utf16().count();
+        let fault = match data::bad_character(text) {
+            Some(bad) => Some((None, format!("the variable `{name}` can't be on the medium: {bad}"))),
+            // What stands in the manifest is judged there.
+            None if n_chars > MAX_VALUE && matches!(value, Value::Secret(_)) => {
+                let message = format!("the secret of the variable `{name}` is longer than {MAX_VALUE} characters");
+                Some((Some("R67"), message))
+            }
+            None => None,
+        };
+        let Some((rule, message)) = fault else { return Some(value) };
+        let problem = Problem { rule, ..Problem::error(message) }.at(self.place(&pointer), "");
+        self.problems.add(problem.help("give it a text of one or more lines, without control characters"));
+        None
+    }
+
+    /// The policy that the author gives, as text.
+    fn policy(&mut self) -> Option<Arc<Secret>> {
+        let policy = self.rendered.manifest.policy.as_ref()?;
+        let path = self.input(POLICY, &policy.file);
+        let read = std::fs::File::open(&path).and_then(|file| Secret::read_to(file, MAX_POLICY_LEN));
+        let bytes = match read {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                self.unreadable(&path, &error, POLICY);
+                return None;
+            }
+        };
+        // As files on Windows begin that say how they are written.
+        let text = match bytes.bytes() {
+            [0xEF, 0xBB, 0xBF, rest @ ..] => std::str::from_utf8(rest).ok().map(str::to_owned),
+            [0xFF, 0xFE, rest @ ..] => {
+                let units: Zeroizing<Vec<_>> = Zeroizing::new(
+                    rest.chunks(2).map(|unit| u16::from_le_bytes([unit[0], *unit.get(1).unwrap_or(&0)])).collect(),
+                );
+                String::from_utf16(&units).ok()
+            }
+            rest => std::str::from_utf8(rest).ok().map(str::to_owned),
+        };
+        match text.filter(|text| text.trim_start().starts_with('<') && !text.contains('\0')) {
+            Some(text) => Some(Arc::new(Secret::from(text))),
+            None => {
+                let problem = Problem::error(format!("`{path}` is no XML")).at(self.place(POLICY), "");
+                self.problems.add(problem.help("give the policy as the site returns it, in UTF-8 or UTF-16"));
+                None
+            }
+        }
+    }
+
+    /// Says what anybody can read, and what nobody has tried.
+    fn say_what_is_open(&mut self) {
+        let manifest = &self.rendered.manifest;
+        let at = ["/variables", "/policy", "/certificate", "/sites/0/certificate"]
+            .into_iter()
+            .find(|at| self.rendered.value().pointer(at).is_some());
+        if let Some(at) = at.filter(|_| manifest.security.password.is_none()) {
+            let what = match at {
+                "/variables" => "the variables",
+                "/policy" => "the policy",
+                _ => "the certificate and its key",
+            };
+            let message = format!("the medium has no password, and whoever has it can read {what}");
+            let problem = Problem::warning(message).rule("R51").at(self.place(at), "");
+            self.problems.add(problem.help("add `[security]` with `password = { env = \"MEDIA_PASSWORD\" }`"));
+        }
+        let is_asked = [
+            "/variables",
+            "/policy",
+            "/security",
+            "/prestart",
+            "/media/mode",
+            "/media/unattended",
+            "/media/unknown-computers",
+        ];
+        if let Some(at) = is_asked.into_iter().find(|at| self.rendered.value().pointer(at).is_some()) {
+            let message = "what media tell the client is experimental: Microsoft documents nothing of it, and it was \
+                           tried with public readers and no client";
+            let problem = Problem::note(message).at(self.place(at), "");
+            self.problems.add(problem.help("try the medium on a computer that may be lost"));
+        }
+    }
+
+    /// Adds the prestart command and its files to what goes into the boot image.
+    pub(super) fn add_prestart(&mut self) {
+        let Some(prestart) = &self.rendered.manifest.prestart else { return };
+        let mut text = format!("[CustomHook]\r\nCommandLine={}\r\n", prestart.command);
+        if let Some(files) = &prestart.files {
+            self.add_source(files, PRESTART_FOLDER, "/prestart/files");
+            text += &format!("Source={PRESTART_PACKAGE}\r\n");
+        }
+        if !prestart.command.is_ascii() {
+            let problem = Problem::error("the prestart command has letters that not every Windows PE reads alike");
+            let problem = problem.at(self.place("/prestart/command"), "");
+            self.problems.add(problem.help("put it into a script in `files`, and start that"));
+        }
+        let content = crate::content::Content::bytes(text.into_bytes());
+        self.insert(PRESTART_FILE, content, "/prestart");
+    }
+}
+
+/// The longest policy that is read: 32 MB is the most that a site makes of one.
+const MAX_POLICY_LEN: usize = 64 << 20;
+
+impl super::Resolver {
+    /// The veil for what depends on secrets, where anything does: without a cache, one for this run.
+    fn veil(&mut self, has_secrets: bool) -> Option<Arc<Veil>> {
+        if !has_secrets {
+            return None;
+        }
+        if self.veil.is_none() {
+            let kept = self.cache_folder.as_ref().and_then(|folder| store::veil(folder).ok());
+            self.veil = kept.or_else(|| Veil::random().ok()).map(Arc::new);
+        }
+        self.veil.clone()
+    }
+}
