@@ -5,6 +5,7 @@
 
 mod capture;
 pub(super) mod data;
+pub(super) mod lowered;
 mod prestaged;
 mod site;
 mod stick;
@@ -48,6 +49,7 @@ pub fn check(doc: Doc<'_>, sort: Sort) -> Vec<Problem> {
     output(doc, &mut problems);
     boot(doc, &mut problems);
     content_of_kind(doc, &mut problems);
+    problems.extend(super::task_sequence::is_wanted(doc));
     ids(doc, &mut problems);
     sources(doc, &mut problems);
     files(doc, &mut problems);
