@@ -21,6 +21,7 @@ mod screen;
 pub mod simulated;
 pub mod svg;
 mod verified;
+mod windows;
 
 pub use bcd::{boot_store, boot_store_json};
 pub use cache::{cache, cache_json};

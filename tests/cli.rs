@@ -30,6 +30,8 @@ mod data;
 mod desk;
 #[path = "cli/diff.rs"]
 mod diff;
+#[path = "cli/fit.rs"]
+mod fit;
 #[path = "cli/interrupt.rs"]
 mod interrupt;
 #[path = "cli/large_files.rs"]

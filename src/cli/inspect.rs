@@ -3,6 +3,7 @@
 mod container;
 mod layout;
 
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use camino::Utf8Path;
@@ -15,7 +16,8 @@ use crate::device;
 use crate::error::{Error, Result};
 use crate::format::bcd::Store;
 use crate::format::regf::{Hive, MAGIC};
-use crate::format::wim::Wim;
+use crate::format::wim::{Wim, WimImageFacts};
+use crate::format::windows::{self, Windows};
 use crate::output::{Carrier, Listing, WIM_MAGIC, starts_with};
 use crate::report;
 
@@ -60,7 +62,11 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let is_medium = |carrier: &Carrier| Listing::from(carrier).seal.is_some();
     if is_wim && !carrier.as_ref().is_ok_and(is_medium) {
         let wim = Wim::open(path)?;
-        return if screen.json { screen.json(&report::wim_json(&wim)) } else { screen.data(&report::wim(&wim)) };
+        let windows = windows_pe(&wim)?;
+        return match screen.json {
+            true => screen.json(&report::wim_json(&wim, &windows)),
+            false => screen.data(&report::wim(&wim, &windows)),
+        };
     }
     let carrier = carrier?;
     let medium = Listing::from(&carrier).medium(&mut file);
@@ -70,6 +76,16 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     } else {
         screen.data(&report::carrier(&carrier, &description, arguments.files))
     }
+}
+
+/// What the images say of their Windows that a computer starts from: in those of an installed Windows there is much more
+/// to read, and nothing of that is asked.
+fn windows_pe(wim: &Wim) -> Result<BTreeMap<u32, Windows>> {
+    let is_windows_pe = |image: &WimImageFacts| {
+        wim.facts().boot_index == Some(image.index) || image.edition.as_deref() == Some("WindowsPE")
+    };
+    let images = wim.images().into_iter().filter(is_windows_pe);
+    images.map(|image| Ok((image.index, windows::read(wim, image.index)?))).collect()
 }
 
 /// No boot store is longer; other hives are, and are none.

@@ -154,10 +154,6 @@ impl Checker {
     fn unknown(&self, doc: Doc<'_>, pointer: &str, key: &str) -> Problem {
         let place = doc.key(&format!("{pointer}/{}", escape(key)));
         let name = dotted(&format!("{pointer}/{}", escape(key)));
-        if unbuilt::is_key(&name) {
-            let message = format!("`{name}` is not built yet by this version of tsmedia");
-            return Problem::error(message).at(place, "").help("leave it out for now");
-        }
         let of_media = || schema::at(&schema::full(Sort::Medium), &format!("/{}", escape(key))).is_some();
         if pointer.is_empty() && self.sort == Some(Sort::Capture) && of_media() {
             let message = format!("a manifest with `[capture]` makes no medium, and has no `{key}`");

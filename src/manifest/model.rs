@@ -414,6 +414,11 @@ pub struct BootTable {
     /// Files and folders that are put into the boot image.
     #[serde(default)]
     pub file: Vec<BootFile>,
+    /// Folders with drivers for network and storage. They are put into the boot image, and loaded when Windows PE has
+    /// started: before its network is, but not from its driver store.
+    #[serde(default)]
+    #[schemars(example = ["drivers/net"])]
+    pub drivers: Vec<String>,
 }
 
 /// A file, or a folder with everything in it, that is put into the boot image.

@@ -11,6 +11,7 @@ use crate::format::partitions::Scheme;
 use crate::format::stick::Stick;
 use crate::format::wim::stored::Stored;
 use crate::format::wim::{Compression, Wim};
+use crate::format::windows::Windows;
 use crate::output::Carrier;
 use crate::size::Size;
 
@@ -213,8 +214,8 @@ fn boot(program: &BootProgram) -> String {
     format!("{}: {n_sectors} sectors of 512 bytes at byte {offset}{not}", program.firmware())
 }
 
-/// A WIM file for people.
-pub fn wim(wim: &Wim) -> String {
+/// A WIM file for people, with what is known of the Windows in its images.
+pub fn wim(wim: &Wim, windows: &BTreeMap<u32, Windows>) -> String {
     let facts = wim.facts();
     let started = match facts.boot_index {
         Some(index) => format!("starts image {index}"),
@@ -231,12 +232,13 @@ pub fn wim(wim: &Wim) -> String {
         words.extend(image.edition);
         words.extend(image.language);
         rows.push(("image", format!("{}: {}", image.index, words.join(", "))));
+        rows.extend(windows.get(&image.index).into_iter().flat_map(super::windows::rows));
     }
     table(&rows.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<Vec<_>>())
 }
 
 /// A WIM file as data.
-pub fn wim_json(wim: &Wim) -> Json {
+pub fn wim_json(wim: &Wim, windows: &BTreeMap<u32, Windows>) -> Json {
     let facts = wim.facts();
     let images = wim.images().into_iter().map(|image| {
         json!({
@@ -247,6 +249,7 @@ pub fn wim_json(wim: &Wim) -> Json {
             "version": image.version.map(|version| version.to_string()),
             "edition": image.edition,
             "language": image.language,
+            "windows": windows.get(&image.index).map(super::windows::json),
         })
     });
     json!({

@@ -96,7 +96,8 @@ impl Draft<'_> {
         }
     }
 
-    fn add_folder(&mut self, path: &Utf8Path, target: &str, pointer: &str) {
+    /// Adds everything in a folder at `target`.
+    pub(super) fn add_folder(&mut self, path: &Utf8Path, target: &str, pointer: &str) {
         if self.holds_itself(path, pointer) {
             return;
         }

@@ -10,6 +10,7 @@ use super::{Draft, tree};
 use crate::date::Date;
 use crate::firmware::Firmware;
 use crate::format::wim::Architecture;
+use crate::format::windows::Windows;
 use crate::manifest::{BOOT_IMAGE, OutputFormat};
 use crate::problem::Problem;
 use crate::volume::{BootEntry, Misplaced};
@@ -39,8 +40,10 @@ impl Draft<'_> {
         let Some((wim, index)) = self.open_wim(&path, image.index, IMAGE, "/boot/image/index") else {
             return Vec::new();
         };
-        self.make_boot_image(&wim, index, date);
-        let architecture = match wim.image(index).and_then(|facts| facts.architecture) {
+        let windows = self.look_into(&wim, index);
+        let said = wim.image(index).and_then(|facts| facts.architecture);
+        // The kernel knows better than what was written down about it.
+        let architecture = match windows.architecture.or(said) {
             Some(architecture) => {
                 self.architecture = Some(architecture);
                 architecture
@@ -52,6 +55,7 @@ impl Draft<'_> {
                 Architecture::X64
             }
         };
+        self.make_boot_image(&wim, index, date, &windows, architecture);
         let wanted = Wanted {
             firmware: self.firmware(architecture),
             architecture,
@@ -69,7 +73,14 @@ impl Draft<'_> {
 
     /// Makes the boot image of the WIM file where that is not one as it is: the boot store starts the image that the WIM
     /// file marks as bootable, whatever the manifest says; and the author may put files into it.
-    fn make_boot_image(&mut self, wim: &KnownWim, index: u32, date: Date) {
+    fn make_boot_image(
+        &mut self,
+        wim: &KnownWim,
+        index: u32,
+        date: Date,
+        windows: &Windows,
+        architecture: Architecture,
+    ) {
         let n_errors = self.problems.n_errors_told();
         // What is added goes to the boot image for a while, and not to the medium.
         let medium = mem::take(&mut self.root);
@@ -79,6 +90,8 @@ impl Draft<'_> {
             self.add_file(&file.source, &file.path, &format!("/boot/file/{at}"));
         }
         self.add_prestart();
+        let classes = self.add_drivers(wim, index, windows, architecture);
+        self.check_fit(wim, index, windows, &classes);
         let additions = mem::replace(&mut self.root, medium);
         self.whole = whole;
         if self.problems.n_errors_told() > n_errors {

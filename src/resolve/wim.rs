@@ -24,6 +24,7 @@ pub use reexported::Packed;
 use crate::content::{Content, SourceFile, Stat};
 use crate::error::{Error, Result};
 use crate::format::wim::{Wim, WimImageFacts};
+use crate::format::windows::{self, Windows};
 use crate::progress::Audience;
 use crate::store::{Key, Kind, Objects, ReadingSince};
 
@@ -35,6 +36,7 @@ pub struct KnownWim {
     facts: Facts,
     files: RefCell<Files>,
     folders: RefCell<Folders>,
+    windows: RefCell<Systems>,
     opened: OnceCell<(Wim, Option<ReadingSince>)>,
     is_news: Cell<bool>,
     cache: Option<Rc<Objects>>,
@@ -47,6 +49,8 @@ pub struct KnownWim {
 type Files = BTreeMap<(u32, String), Option<Arc<[u8]>>>;
 /// The names in folders that were asked for, by image and path.
 type Folders = BTreeMap<(u32, String), Vec<String>>;
+/// The Windows of images that were asked for.
+type Systems = BTreeMap<u32, Windows>;
 
 /// What a WIM file says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,10 +73,12 @@ struct Remembered {
     files: Vec<(u32, String, Option<u64>)>,
     /// Image, path and the names in it.
     folders: Vec<(u32, String, Vec<String>)>,
+    /// Image, and what it says of its Windows.
+    windows: Vec<(u32, Windows)>,
 }
 
 /// Raised when what is remembered is written or meant in another way.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// The length of what is remembered comes first.
 const PREFIX_LEN: usize = 8;
 
@@ -85,20 +91,21 @@ impl KnownWim {
             _ => return Err(Wim::open(path).err().unwrap_or_else(|| changed(path))),
         };
         let known = cache.as_ref().and_then(|cache| parse(&cache.bytes(&key(&stat))?));
-        let (facts, files, folders, opened) = match known {
-            Some((facts, files, folders)) => (facts, files, folders, OnceCell::new()),
+        let (facts, files, folders, windows, opened) = match known {
+            Some((facts, files, folders, windows)) => (facts, files, folders, windows, OnceCell::new()),
             None => {
                 let since = cache.as_ref().and_then(|cache| cache.start_reading());
                 let wim = Wim::open(path)?;
                 let packed = reexported::packed(&wim, &SourceFile { path: path.to_owned(), stat })?;
                 let facts = Facts { boot_index: wim.facts().boot_index, images: wim.images(), packed };
-                (facts, Files::new(), Folders::new(), OnceCell::from((wim, since)))
+                (facts, Files::new(), Folders::new(), Systems::new(), OnceCell::from((wim, since)))
             }
         };
         let is_news = Cell::new(opened.get().is_some());
-        let (files, folders) = (RefCell::new(files), RefCell::new(folders));
+        let (files, folders, windows) = (RefCell::new(files), RefCell::new(folders), RefCell::new(windows));
         let (audience, made) = (Audience::default(), RefCell::default());
-        Ok(Self { path: path.to_owned(), stat, facts, files, folders, opened, is_news, cache, audience, made })
+        let path = path.to_owned();
+        Ok(Self { path, stat, facts, files, folders, windows, opened, is_news, cache, audience, made })
     }
 
     /// The same before somebody who shows how far long deeds have come.
@@ -152,6 +159,17 @@ impl KnownWim {
         Ok(names)
     }
 
+    /// What an image says of its Windows. Only that is remembered, and not the files that say it.
+    pub fn windows(&self, index: u32) -> Result<Windows> {
+        if let Some(answer) = self.windows.borrow().get(&index) {
+            return Ok(answer.clone());
+        }
+        let found = windows::read(self.wim()?, index)?;
+        self.is_news.set(true);
+        self.windows.borrow_mut().insert(index, found.clone());
+        Ok(found)
+    }
+
     /// Puts what is known into the cache, if there is anything new that holds beyond this run.
     pub fn remember(&self) {
         let (Some(cache), Some((_, Some(since)))) = (&self.cache, self.opened.get()) else { return };
@@ -185,6 +203,7 @@ impl KnownWim {
             facts: self.facts.clone(),
             files: files.iter().map(file).collect(),
             folders: folders.iter().map(|((index, path), names)| (*index, path.clone(), names.clone())).collect(),
+            windows: self.windows.borrow().iter().map(|(index, windows)| (*index, windows.clone())).collect(),
         };
         // Numbers and texts can always be written.
         let head = serde_json::to_vec(&remembered).unwrap_or_default();
@@ -205,7 +224,7 @@ fn changed(path: &Utf8Path) -> Error {
 }
 
 /// What [`KnownWim::to_bytes`] wrote; anything else is nothing.
-fn parse(bytes: &[u8]) -> Option<(Facts, Files, Folders)> {
+fn parse(bytes: &[u8]) -> Option<(Facts, Files, Folders, Systems)> {
     let (prefix, rest) = bytes.split_at_checked(PREFIX_LEN)?;
     let head_len = u64::from_le_bytes(prefix.try_into().ok()?);
     let (head, mut contents) = rest.split_at_checked(usize::try_from(head_len).ok()?)?;
@@ -223,7 +242,8 @@ fn parse(bytes: &[u8]) -> Option<(Facts, Files, Folders)> {
         files.insert((index, path), answer);
     }
     let folders = remembered.folders.into_iter().map(|(index, path, names)| ((index, path), names)).collect();
-    contents.is_empty().then_some((remembered.facts, files, folders))
+    let windows = remembered.windows.into_iter().collect();
+    contents.is_empty().then_some((remembered.facts, files, folders, windows))
 }
 
 #[cfg(test)]

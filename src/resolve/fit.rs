@@ -1,0 +1,92 @@
+//! Whether the boot image suits what is built with it: processors, drivers, programs of Configuration Manager.
+//!
+//! Nothing on a medium checks that when it starts (R22): it starts, and fails late. An image that says nothing of itself,
+//! such as a stand-in for tests, is nothing to complain of; what can't be read is told.
+
+use std::collections::BTreeSet;
+
+use super::Draft;
+use super::start::IMAGE;
+use super::wim::KnownWim;
+use crate::format::windows::{DriverClass, Windows};
+use crate::problem::Problem;
+use crate::volume::{Folder, Node};
+
+impl Draft<'_> {
+    /// What the boot image says of its Windows.
+    pub(super) fn look_into(&mut self, wim: &KnownWim, index: u32) -> Windows {
+        let windows = match wim.windows(index) {
+            Ok(windows) => windows,
+            Err(error) => {
+                self.failed(&error, IMAGE);
+                return Windows::default();
+            }
+        };
+        for (path, why) in &windows.unread {
+            let message = format!("`{path}` in the boot image can't be read: {why}");
+            let problem = Problem::note(message).at(self.place(IMAGE), "what it says is not checked");
+            self.problems
+                .add(problem.help("see whether Windows PE starts from this image, or take another copy of it"));
+        }
+        let said = wim.image(index).and_then(|facts| facts.architecture);
+        if let (Some(said), Some(kernel)) = (said, windows.architecture)
+            && said != kernel
+        {
+            let message =
+                format!("image {index} of `{}` says that it is for {said}, and its kernel is for {kernel}", wim.path());
+            let problem = Problem::warning(message).rule("R22").at(self.place(IMAGE), format!("taken for {kernel}"));
+            self.problems.add(problem.help("export the boot image anew; its description is that of another one"));
+        }
+        windows
+    }
+
+    /// Compares it with what it has to do. What is put into it is in the tree at hand; `added` are the drivers in that.
+    pub(super) fn check_fit(&mut self, wim: &KnownWim, index: u32, windows: &Windows, added: &BTreeSet<DriverClass>) {
+        if let Some(drivers) = &windows.drivers {
+            let kinds = [
+                (&drivers.network, DriverClass::Network, "network adapter"),
+                (&drivers.storage, DriverClass::Storage, "storage controller"),
+            ];
+            for (names, class, device) in kinds {
+                if names.is_empty() && !added.contains(&class) {
+                    let message = format!("the boot image has no driver for any {device}");
+                    let problem =
+                        Problem::warning(message).rule("R23").at(self.place(IMAGE), "none in its driver database");
+                    self.problems.add(problem.help(
+                        "put some in with `dism /add-driver` on Windows, or name a folder of them in `drivers` of `[boot]`",
+                    ));
+                }
+            }
+        }
+        self.check_client(wim, index, windows);
+    }
+
+    /// Without the programs of Configuration Manager Windows PE shows a prompt and waits.
+    fn check_client(&mut self, wim: &KnownWim, index: u32, windows: &Windows) {
+        if !windows.is_there() || has_client(&self.root) {
+            return;
+        }
+        if windows.clients.is_empty() {
+            let message = format!("image {index} of `{}` has no programs of Configuration Manager", wim.path());
+            let problem = Problem::note(message).at(self.place(IMAGE), "starts, but runs no task sequence");
+            self.problems.add(problem.help(
+                "take one that Configuration Manager made, which has `sms\\bin\\x64\\TsBootShell.exe`, \
+                 unless something else is meant to run",
+            ));
+        } else if let Some(architecture) = self.architecture.filter(|own| !windows.clients.contains(own)) {
+            let others: Vec<_> = windows.clients.iter().map(|client| client.to_string()).collect();
+            let message = format!(
+                "the boot image is for {architecture}, and its programs of Configuration Manager are for {}",
+                others.join(" and ")
+            );
+            let problem = Problem::warning(message).rule("R22").at(self.place(IMAGE), format!("is for {architecture}"));
+            self.problems.add(problem.help("have Configuration Manager make the boot image anew"));
+        }
+    }
+}
+
+/// Whether the author puts the programs of Configuration Manager in.
+fn has_client(additions: &Folder) -> bool {
+    let Some(Node::Folder(folders)) = additions.get("sms/bin") else { return false };
+    folders.iter().any(|(_, node)| matches!(node, Node::Folder(folder) if folder.get("TsBootShell.exe").is_some()))
+}
