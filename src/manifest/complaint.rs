@@ -153,7 +153,6 @@ impl Checker {
 
     fn unknown(&self, doc: Doc<'_>, pointer: &str, key: &str) -> Problem {
         let place = doc.key(&format!("{pointer}/{}", escape(key)));
-        let name = dotted(&format!("{pointer}/{}", escape(key)));
         let of_media = || schema::at(&schema::full(Sort::Medium), &format!("/{}", escape(key))).is_some();
         if pointer.is_empty() && self.sort == Some(Sort::Capture) && of_media() {
             let message = format!("a manifest with `[capture]` makes no medium, and has no `{key}`");

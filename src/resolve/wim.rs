@@ -403,7 +403,7 @@ mod tests {
         wim.extract(1, "Windows/Boot/BCD", 100).unwrap();
         wim.names(1, "Windows").unwrap();
         let whole = wim.to_bytes();
-        let (facts, files, folders) = parse(&whole).unwrap();
+        let (facts, files, folders, _) = parse(&whole).unwrap();
         assert_eq!((&facts, files.len(), folders.len()), (&wim.facts, 1, 1));
         assert!((0..whole.len()).all(|len| parse(&whole[..len]).is_none()));
     }
