@@ -16,6 +16,7 @@ mod project;
 mod render;
 mod saved;
 mod screen;
+mod sequence;
 mod simulate;
 mod verify;
 mod watch;
@@ -75,6 +76,9 @@ enum Command {
     Capture(capture::Arguments),
     /// Run a task sequence without a target, and say what would happen.
     Simulate(simulate::Arguments),
+    /// Make files of exported task sequences, and XML of such files.
+    #[command(subcommand)]
+    Sequence(sequence::Command),
     /// Show what the cache holds, or empty it.
     Cache(cache::Arguments),
     /// Print the JSON Schema of the manifest, for editors.
@@ -196,6 +200,7 @@ fn run(command: Command, screen: &Screen) -> Result<Outcome> {
         Command::Write(arguments) => write::run(&arguments, screen),
         Command::Capture(arguments) => capture::run(&arguments, screen),
         Command::Simulate(arguments) => simulate::run(&arguments, screen),
+        Command::Sequence(command) => sequence::run(&command, screen),
         Command::Cache(arguments) => cache::run(&arguments, screen),
         Command::Schema { of: SchemaOf::Manifest } => screen.data(&manifest::editor_schema()),
         Command::Schema { of: SchemaOf::Sequence } => screen.data(&sequence::schema()),

@@ -21,3 +21,4 @@ pub mod stick;
 mod tree;
 pub mod wim;
 pub mod windows;
+pub mod zip;

@@ -7,9 +7,14 @@
 pub mod catalog;
 pub mod condition;
 pub mod reach;
+pub mod export;
 mod read;
 pub mod rules;
 mod schema;
+#[cfg(test)]
+mod strategy;
+mod write;
+pub mod xml;
 
 use std::collections::BTreeMap;
 
@@ -19,6 +24,7 @@ use crate::problem::Place;
 pub use condition::Condition;
 pub use read::{is_one, read};
 pub use schema::schema;
+pub use write::write;
 
 /// A task sequence.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -31,6 +37,10 @@ pub struct Sequence {
     pub boot_image: Option<String>,
     /// Steps and groups, in their order.
     pub steps: Vec<Step>,
+    /// Packages that it refers to though no step of it does, kept as they were imported.
+    pub references: Vec<String>,
+    /// Variables of the whole sequence that no step of it makes, kept as they were imported.
+    pub variables: Vec<Variable>,
     /// Where each part of it was written.
     pub written: Written,
 }
@@ -50,6 +60,8 @@ pub struct Step {
     pub condition: Option<Condition>,
     /// What it does.
     pub body: Body,
+    /// Attributes of its element that are not as tsmedia would write them, kept as they were imported.
+    pub attributes: BTreeMap<String, String>,
     /// Where each part of it was written.
     pub written: Written,
 }
@@ -78,6 +90,8 @@ pub struct Action {
     pub success_codes: Option<Vec<i64>>,
     /// How often it is tried again: 1 to 5 (R114); as its type has it unless said.
     pub retries: Option<i64>,
+    /// The command line that the engine runs, if it is not the one that its type and values make.
+    pub command: Option<String>,
     /// Variables of it that the catalog does not have, kept as they were exported.
     pub variables: Vec<Variable>,
 }
@@ -85,8 +99,10 @@ pub struct Action {
 /// A step of a class that the catalog does not have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Foreign {
-    /// Its class, with its prefix.
+    /// Its class, with its prefix; empty for an element that is no step.
     pub class: String,
+    /// The whole element, if it is no step.
+    pub xml: Option<String>,
     /// The command line that the engine runs.
     pub command: String,
     /// Where it runs.
@@ -126,8 +142,8 @@ pub enum Value {
     Texts(Vec<String>),
     /// Several whole numbers.
     Integers(Vec<i64>),
-    /// Names with a value each.
-    Map(BTreeMap<String, String>),
+    /// Names with a value each, in their order; no name twice.
+    Map(Vec<(String, String)>),
     /// Several tables.
     Tables(Vec<Values>),
 }

@@ -50,6 +50,8 @@ mod reasons;
 mod saved;
 #[path = "cli/secrets.rs"]
 mod secrets;
+#[path = "cli/sequence.rs"]
+mod sequence;
 #[path = "cli/sets.rs"]
 mod sets;
 #[path = "cli/simulate.rs"]

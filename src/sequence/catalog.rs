@@ -38,7 +38,8 @@ pub struct Kind {
     /// Where it runs.
     pub environment: Environment,
     /// The command line that the engine runs. `{key}` is what a key says; `[…]` is there only if every key named in
-    /// it says something; `%` is what the class itself has (a variable that the engine puts in).
+    /// it says something, `[?key:…]` only if that key does; `%` is what the class itself has (a variable that the
+    /// engine puts in).
     pub command: &'static str,
     /// Exit codes that are a success unless the step says otherwise.
     pub success_codes: &'static [i64],
@@ -206,6 +207,12 @@ mod tests {
             assert!(all[..index].iter().all(is_new), "`{}` twice", kind.name);
             assert!(kind.doc.ends_with('.'), "`{}` has no doc", kind.name);
             check(kind.name, kind.keys);
+            // A step says these as well.
+            let every =
+                common::COMMON.iter().map(|common| common.0).chain(common::OF_ACTIONS.iter().map(|key| key.name));
+            for name in every {
+                assert!(kind.key(name).is_none(), "{}: `{name}` is every step's", kind.name);
+            }
         }
         assert_eq!(all.len(), 36);
     }

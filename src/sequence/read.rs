@@ -4,8 +4,8 @@
 //! others (`type = "include"`), whose steps stand in place of the step that names them.
 
 pub(super) mod conditions;
-mod table;
-mod values;
+pub(super) mod table;
+pub(super) mod values;
 
 use std::fs;
 
@@ -20,7 +20,7 @@ use crate::manifest::text::parse;
 use crate::manifest::tree::{Node, Value as Raw};
 use crate::problem::{Problem, Problems};
 
-use super::catalog::common::{COMMON, FOREIGN, OF_ACTIONS};
+use super::catalog::common::{COMMON, FOREIGN, KEPT, OF_ACTIONS};
 use super::catalog::{self, Environment};
 use super::{Action, Body, Foreign, Sequence, Step, Variable, Written};
 
@@ -29,7 +29,7 @@ use table::Reading;
 /// The version of the form of sequence files.
 pub const VERSION: i64 = 1;
 /// So deep may groups and included files nest.
-const MAX_DEPTH: usize = 32;
+pub(super) const MAX_DEPTH: usize = 32;
 /// The longest file, in bytes: a sequence of more than 2 MB is not stored by a site (R76).
 const MAX_LEN: u64 = 8 << 20;
 
@@ -111,10 +111,17 @@ impl Reader<'_> {
         table.rule = None;
         let boot_image = table.package("boot-image");
         let steps = table.list("steps");
-        table.finish(&["sequence-version", "name", "description", "boot-image", "steps"]);
+        let mut kept = table.values(&KEPT);
+        let own = ["sequence-version", "name", "description", "boot-image", "steps"].into_iter();
+        table.finish(&own.chain(KEPT.iter().map(|key| key.name)).collect::<Vec<_>>());
         let steps = self.steps(&steps, 0);
         self.above.pop();
-        Some(Sequence { name: name?, description, boot_image, steps, written })
+        let variables = variables(kept.remove("variables"));
+        let references = match kept.remove("references") {
+            Some(super::Value::Texts(references)) => references,
+            _ => Vec::new(),
+        };
+        Some(Sequence { name: name?, description, boot_image, steps, references, variables, written })
     }
 
     fn steps(&mut self, nodes: &[Node], depth: usize) -> Vec<Step> {
@@ -157,6 +164,7 @@ impl Reader<'_> {
         let is_disabled = table.boolean("disabled").unwrap_or(false);
         let continues_on_error = table.boolean("continue-on-error").unwrap_or(false);
         let condition = table.condition("condition");
+        let attributes = table.map("attributes").unwrap_or_default().into_iter().collect();
         let common = COMMON.map(|(name, _)| name);
         let body = match kind.as_str() {
             "group" => {
@@ -170,13 +178,18 @@ impl Reader<'_> {
                 table.finish(&[&common[..], &keys].concat());
                 let text = |key| super::text(&values, key).unwrap_or_default().to_owned();
                 let (class, command, runs_in) = (text("class"), text("command"), text("runs-in"));
+                let xml = super::text(&values, "xml").map(str::to_owned);
+                if class.is_empty() && xml.is_none() {
+                    let problem = Problem::error("a step of type `foreign` needs `class`, or `xml` in place of it");
+                    self.problems.add(problem.at(node.place.clone(), ""));
+                }
                 let environment = match runs_in.as_str() {
                     "windows-pe" => Environment::WindowsPe,
                     "full-os" => Environment::FullOs,
                     _ => Environment::Any,
                 };
                 let variables = variables(values.remove("variables"));
-                Body::Foreign(Box::new(Foreign { class, command, environment, variables }))
+                Body::Foreign(Box::new(Foreign { class, xml, command, environment, variables }))
             }
             kind => {
                 // The type was found in the catalog just above.
@@ -190,16 +203,19 @@ impl Reader<'_> {
                     _ => None,
                 };
                 let (timeout, retries) = (integer("timeout"), integer("retries"));
+                let command = super::text(&of_action, "command").map(str::to_owned);
                 let success_codes = match of_action.remove("success-codes") {
                     Some(super::Value::Integers(codes)) => Some(codes),
                     _ => None,
                 };
                 let variables = variables(of_action.remove("variables"));
-                Body::Action(Box::new(Action { kind, values, timeout, success_codes, retries, variables }))
+                Body::Action(Box::new(Action { kind, values, timeout, success_codes, retries, command, variables }))
             }
         };
         match is_wanted {
-            true => vec![Step { name, description, is_disabled, continues_on_error, condition, body, written }],
+            true => {
+                vec![Step { name, description, is_disabled, continues_on_error, condition, body, attributes, written }]
+            }
             false => Vec::new(),
         }
     }

@@ -5,7 +5,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::catalog::common::{COMMON, FOREIGN, OF_ACTIONS};
+use super::catalog::common::{COMMON, FOREIGN, KEPT, OF_ACTIONS};
 use super::catalog::{self, Choice, Form, Key};
 use super::condition::Operator;
 use super::read::VERSION;
@@ -19,6 +19,7 @@ const TEMPLATE: &str = r"\{[{%]";
 /// The schema, as text: `schemas/sequence.schema.json`.
 pub fn schema() -> String {
     let steps = json!({ "type": "array", "items": { "$ref": "#/definitions/step" }, "description": "Steps and groups, in their order." });
+    let kept = table(&KEPT);
     let schema = json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "$id": ID,
@@ -31,6 +32,8 @@ pub fn schema() -> String {
             "description": text("What it is for: 512 characters at most (R74).", 512),
             "boot-image": package("The package ID of its boot image."),
             "steps": steps,
+            "references": kept["references"],
+            "variables": kept["variables"],
         },
         "definitions": { "step": { "oneOf": step_types(&steps) }, "condition": condition() },
     });
@@ -45,7 +48,7 @@ fn step_types(steps: &Json) -> Vec<Json> {
     let mut types = vec![
         step("group", "Steps that belong together.", &["name"], object(&group)),
         step("include", "The steps of another file, in place of this one.", &["file"], object(&include)),
-        step("foreign", "A step that tsmedia does not know, as it was imported.", &["name", "class"], table(&FOREIGN)),
+        step("foreign", "A step that tsmedia does not know, as it was imported.", &["name"], table(&FOREIGN)),
     ];
     types[1]["properties"] = json!({
         "type": types[1]["properties"]["type"],
@@ -74,6 +77,7 @@ fn step(kind: &str, doc: &str, required: &[&str], own: Map<String, Json>) -> Jso
             "condition" => json!({ "$ref": "#/definitions/condition" }),
             "name" => text(words, 100),
             "description" => text(words, 255),
+            "attributes" => form(&Form::Map, words),
             _ => form(&Form::Boolean, words),
         };
         properties.insert(name.into(), form);

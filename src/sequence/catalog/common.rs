@@ -3,7 +3,7 @@
 use super::{Form, Key, choice};
 
 /// What every step and group may say.
-pub const COMMON: [(&str, &str); 7] = [
+pub const COMMON: [(&str, &str); 8] = [
     ("type", "What the step does, or `group`, or `include`."),
     ("name", "Its name: 1 to 50 characters (R75)."),
     ("description", "What it is for: 255 characters at most (R75)."),
@@ -11,13 +11,31 @@ pub const COMMON: [(&str, &str); 7] = [
     ("continue-on-error", "Whether the sequence goes on when it fails."),
     ("condition", "What has to hold for it to run."),
     ("when", "Whether it is in the sequence at all: a condition such as `{{ site.code == 'BER' }}`."),
+    ("attributes", "Attributes of its XML that are not as tsmedia writes them, as they were imported."),
+];
+
+/// What a task sequence says that was imported and of which no step of it speaks.
+pub const KEPT: [Key; 2] = [
+    Key::new("references", "", Form::Texts, "Packages that it refers to though no step does, as they were imported."),
+    Key::new(
+        "variables",
+        "",
+        Form::Tables(&VARIABLES),
+        "Variables of the whole sequence that no step makes, as they were imported.",
+    ),
 ];
 
 /// What every step that does something by itself may say.
-pub const OF_ACTIONS: [Key; 4] = [
+pub const OF_ACTIONS: [Key; 5] = [
     Key::new("timeout", "Timeout", Form::Integer(1, 999), "After how many minutes it is stopped (R110)."),
     Key::new("success-codes", "SuccessCodes", Form::Integers, "The exit codes that are a success (R112)."),
     Key::new("retries", "RetryCount", Form::Integer(0, 5), "How often it is tried again (R114)."),
+    Key::new(
+        "command",
+        "",
+        Form::Text(1 << 20),
+        "The command line of the engine, as it was imported; the one of the type and its values unless said.",
+    ),
     Key::new(
         "variables",
         "",
@@ -35,8 +53,9 @@ const VARIABLES: [Key; 4] = [
 ];
 
 /// What a step says that tsmedia does not know (`type = "foreign"`).
-pub const FOREIGN: [Key; 4] = [
-    Key::new("class", "", Form::Text(256), "The class of the step, with its prefix.").required(),
+pub const FOREIGN: [Key; 5] = [
+    Key::new("class", "", Form::Text(256), "The class of the step, with its prefix."),
+    Key::new("xml", "", Form::Text(1 << 20), "The whole element in place of `class`, where it is no step."),
     Key::new("command", "", Form::Text(1 << 20), "The command line that the engine runs."),
     Key::new(
         "runs-in",

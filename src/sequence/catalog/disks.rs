@@ -68,7 +68,7 @@ pub const KINDS: &[Kind] = &[
         class: "ConvertDiskAction",
         doc: "Makes a basic disk a dynamic one.",
         environment: Environment::Any,
-        command: "osddiskpart.exe /convert",
+        command: "osddiskpart.exe convert %OSDConvertDiskIndex%",
         success_codes: &[0],
         keys: &[Key::new("disk", "DiskIndex", Form::Integer(0, 10_000), "The number of the disk.")
             .in_variable("OSDConvertDiskIndex")
@@ -80,7 +80,7 @@ pub const KINDS: &[Kind] = &[
         class: "EnableBitLockerAction",
         doc: "Encrypts a drive of the installed system with BitLocker.",
         environment: Environment::FullOs,
-        command: "OSDBitLocker.exe /enable[ /drive:{drive}]  /wait:{wait} /mode:{mode} /pwd:{recovery-key} /full:{full-disk}[ /crypt:{method}] /ignoretpm:{skip-without-tpm}",
+        command: "OSDBitLocker.exe /enable [ /drive:{drive}] /wait:{wait} /mode:{mode} /pwd:{recovery-key} /full:{full-disk}[ /crypt:{method}] /ignoretpm:{skip-without-tpm}",
         success_codes: &[0],
         keys: &[
             Key::new("drive", "Drive", Form::Text(2), "The drive, such as `D:`; the system's unless said.")
@@ -147,7 +147,7 @@ pub const KINDS: &[Kind] = &[
         class: "DisableBitLockerAction",
         doc: "Suspends BitLocker on a drive of the running system, so that it can be restarted and serviced.",
         environment: Environment::FullOs,
-        command: "OSDBitLocker.exe /disable[ /drive:{drive}]",
+        command: "OSDBitLocker.exe /disable [ /drive:{drive}]",
         success_codes: &[0],
         keys: &[
             Key::new("drive", "Drive", Form::Text(2), "The drive, such as `D:`; the system's unless said.")
@@ -164,7 +164,7 @@ pub const KINDS: &[Kind] = &[
         class: "OfflineEnableBitLockerAction",
         doc: "Turns BitLocker on in Windows PE, on the used space of a formatted drive.",
         environment: Environment::WindowsPe,
-        command: "OSDOfflineBitLocker.exe /enable[ /drive:{drive}][ /crypt:{method}] /full:{full-disk} /ignoretpm:{skip-without-tpm}",
+        command: "OSDOfflineBitlocker.exe /enable [ /drive:{drive}][ /crypt:{method}] /full:{full-disk} /ignoretpm:{skip-without-tpm}",
         success_codes: &[0],
         keys: &[
             Key::new("drive", "Drive", Form::Text(32), "The drive, such as `D:`, or a variable that holds it.")

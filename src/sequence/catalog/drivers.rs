@@ -38,7 +38,7 @@ pub const KINDS: &[Kind] = &[
         class: "ApplyDriverPackageAction",
         doc: "Makes all drivers of a package available to Windows Setup: the step for stand-alone media.",
         environment: Environment::WindowsPe,
-        command: "osddriverclient.exe /install:{package}[ \"/bootcritical:{boot-critical-id},{boot-critical-inf},{boot-critical-hardware-id}\"]/unsigned:%OSDAllowUnsignedDriver%",
+        command: "osddriverclient.exe /install:{package} [?boot-critical-id:\"/bootcritical:%OSDApplyDriverBootCriticalContentUniqueID%,%OSDApplyDriverBootCriticalINFFile%,%OSDApplyDriverBootCriticalHardwareComponent%,%OSDApplyDriverBootCriticalID%\"]/unsigned:%OSDAllowUnsignedDriver%",
         success_codes: &[0],
         keys: &[
             Key::new("package", "DriverPackageID", Form::Package, "The driver package.").hidden().required(),

@@ -45,7 +45,7 @@ pub const KINDS: &[Kind] = &[
         class: "RunCommandLineAction",
         doc: "Runs a command line. Commands of the shell such as `copy` need `cmd /c`.",
         environment: Environment::Any,
-        command: "smsswd.exe /run:[{package}] {command-line}",
+        command: "smsswd.exe /run:{package} {command-line}",
         success_codes: &[0, 3010],
         keys: &[
             Key::new("command-line", "CommandLine", Form::Text(MAX_VALUE), "The command line.").hidden().required(),
@@ -136,7 +136,7 @@ pub const KINDS: &[Kind] = &[
         class: "SetVariableAction",
         doc: "Sets a variable of the task sequence. An empty value deletes it.",
         environment: Environment::Any,
-        command: "tsenv.exe \"{variable}={value}\"",
+        command: "tsenv.exe \"{variable}={value}\" /hiddenflag:{is-hidden}",
         success_codes: &[0],
         keys: &[
             Key::new("variable", "VariableName", Form::Variable, "The variable.").hidden().required(),
@@ -355,7 +355,7 @@ const RULES: &[Key] = &[
     Key::new("asset-tag", "AssetTag", Form::Text(255), "The asset tag of the computer."),
     Key::new("uuid", "UUID", Form::Text(255), "Its UUID."),
     Key::new("serial-number", "SerialNumber", Form::Text(255), "Its serial number."),
-    Key::new("mac-address", "MacAddress", Form::Text(255), "A MAC address of it."),
+    Key::new("mac-address", "MACAddress", Form::Text(255), "A MAC address of it."),
     Key::new("default-gateway", "DefaultGateway", Form::Text(255), "A default gateway: its location."),
     Key::new("make", "Make", Form::Text(255), "The manufacturer; `*` and `?` stand for other characters."),
     Key::new("model", "Model", Form::Text(255), "The model; `*` and `?` stand for other characters."),

@@ -75,7 +75,7 @@ pub const KINDS: &[Kind] = &[
         class: "ApplyDataImageAction",
         doc: "Applies an image of files.",
         environment: Environment::WindowsPe,
-        command: "OSDApplyOS.exe /data:{image},%OSDDataImageIndex%[ /target:{disk},{partition}][ /target:{drive}][ /target:%{drive-variable}%]",
+        command: "OSDApplyOS.exe /data:{image},%OSDDataImageIndex% [ /target:{disk},{partition}][ /target:{drive}][ /target:%{drive-variable}%]",
         success_codes: &[0],
         keys: &[
             Key::new("image", "ImagePackageID", Form::Package, "The image package.").hidden().required(),
@@ -208,7 +208,7 @@ pub const KINDS: &[Kind] = &[
             Key::new("creator", "ImageCreator", Form::Text(255), "Who made the image: 255 characters at most (R91).")
                 .in_variable("OSDImageCreator"),
             Key::new(
-                "description",
+                "image-description",
                 "ImageDescription",
                 Form::Text(255),
                 "What the image is: 255 characters at most (R91).",

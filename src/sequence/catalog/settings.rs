@@ -77,9 +77,10 @@ pub const KINDS: &[Kind] = &[
                 .in_variable("OSDJoinAccount"),
             Key::new("password", "DomainPassword", Form::Secret, "The password of that account.")
                 .in_variable("OSDJoinPassword"),
-            Key::new("dns-domain", "DNSDomain", Form::Text(255), "The DNS domain of the computer.").in_variable("OSDDNSDomain"),
+            Key::new("dns-domain", "DNSDomain", Form::Text(255), "The DNS domain of the computer.").in_variable("OSDDNSDomain").hidden(),
             Key::new("dns-suffixes", "DNSSuffixSearchOrder", Form::Texts, "The DNS suffixes to search, in their order.")
-                .in_variable("OSDDNSSuffixSearchOrder"),
+                .in_variable("OSDDNSSuffixSearchOrder")
+                .hidden(),
             Key::new("tcp-ip-filtering", "EnableTCPIPFiltering", Form::Boolean, "Whether TCP/IP is filtered.")
                 .in_variable("OSDEnableTCPIPFiltering")
                 .hidden()

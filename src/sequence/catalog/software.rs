@@ -68,7 +68,7 @@ pub const KINDS: &[Kind] = &[
         class: "InstallApplicationAction",
         doc: "Installs applications: those that it names, or those that variables name (R131: not on stand-alone media).",
         environment: Environment::FullOs,
-        command: "smsappinstall.exe[ /app:{applications}][ /basevar:{base-variable}] /continueOnError:{continue-on-install-error}",
+        command: "smsappinstall.exe /app:{application-ids} /basevar:{base-variable} /continueOnError:{continue-on-install-error}",
         success_codes: &[0],
         keys: &[
             Key::new(
@@ -109,7 +109,7 @@ pub const KINDS: &[Kind] = &[
         class: "InstallSoftwareAction",
         doc: "Runs a program of a package: the one that it names, or those that variables name (R131: not on stand-alone media).",
         environment: Environment::FullOs,
-        command: "smsswd.exe /pkg:{package} /install[ /basevar:{base-variable}] /continueOnError:{continue-on-install-error}",
+        command: "smsswd.exe /pkg:{package} /install /basevar:{base-variable} /continueOnError:{continue-on-install-error}",
         success_codes: &[0],
         keys: &[
             Key::new("package", "PackageID", Form::Package, "The package.").hidden(),
@@ -146,6 +146,6 @@ pub const KINDS: &[Kind] = &[
 
 /// What an application says.
 const APPLICATIONS: &[Key] = &[
-    Key::new("id", "AppId", Form::Application, "Its identity at the site: `ScopeId_…/Application_…`.").required(),
+    Key::new("id", "Name", Form::Application, "Its identity at the site: `ScopeId_…/Application_…`.").required(),
     Key::new("name", "DisplayName", Form::Text(255), "Its name."),
 ];

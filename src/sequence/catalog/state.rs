@@ -12,7 +12,7 @@ pub const KINDS: &[Kind] = &[
         class: "RequestStateStoreAction",
         doc: "Asks a state migration point for room. A Release State Store has to follow (R122).",
         environment: Environment::Any,
-        command: "OsdSmpClient.exe[ /{purpose}]",
+        command: "osdsmpclient.exe /{purpose}",
         success_codes: &[0],
         keys: &[
             Key::new(
@@ -27,12 +27,17 @@ pub const KINDS: &[Kind] = &[
             .in_variable("OSDStateMode")
             .hidden()
             .required(),
-            Key::new("retries", "SMPRetryCount", Form::Integer(0, ANY), "How often another attempt is made.")
+            Key::new("store-retries", "SMPRetryCount", Form::Integer(0, ANY), "How often another attempt is made.")
                 .in_variable("OSDStateSMPRetryCount")
                 .or("0"),
-            Key::new("retry-delay", "SMPRetryTime", Form::Integer(0, ANY), "How many seconds lie between attempts.")
-                .in_variable("OSDStateSMPRetryTime")
-                .or("0"),
+            Key::new(
+                "store-retry-delay",
+                "SMPRetryTime",
+                Form::Integer(0, ANY),
+                "How many seconds lie between attempts.",
+            )
+            .in_variable("OSDStateSMPRetryTime")
+            .or("0"),
             Key::new(
                 "fall-back-to-network-account",
                 "FallbackToNAA",
@@ -49,7 +54,7 @@ pub const KINDS: &[Kind] = &[
         class: "ReleaseStateStoreAction",
         doc: "Tells the state migration point that capture or restore is done.",
         environment: Environment::Any,
-        command: "OsdSmpClient.exe /release",
+        command: "osdsmpclient.exe /release",
         success_codes: &[0],
         keys: &[],
     },
@@ -59,11 +64,11 @@ pub const KINDS: &[Kind] = &[
         class: "CaptureUserStateAction",
         doc: "Saves files and settings of users with the User State Migration Tool.",
         environment: Environment::Any,
-        command: "OsdMigrateUserState.exe /capture",
+        command: "osdmigrateuserstate.exe /collect /continueOnError:%OSDMigrateContinueOnLockedFiles% /skipefs:%OSDMigrateSkipEncryptedFiles%",
         success_codes: &[0],
         keys: &[
             Key::new("package", "PackageID", Form::Package, "The package of the User State Migration Tool.")
-                .hidden()
+                .in_variable("_OSDMigrateUsmtPackageID")
                 .required(),
             Key::new(
                 "mode",
@@ -113,11 +118,11 @@ pub const KINDS: &[Kind] = &[
         class: "RestoreUserStateAction",
         doc: "Puts saved files and settings of users back.",
         environment: Environment::FullOs,
-        command: "OsdMigrateUserState.exe /apply",
+        command: "osdmigrateuserstate.exe /apply /continueOnError:%OSDMigrateContinueOnRestore%",
         success_codes: &[0],
         keys: &[
             Key::new("package", "PackageID", Form::Package, "The package of the User State Migration Tool.")
-                .hidden()
+                .in_variable("_OSDMigrateUsmtRestorePackageID")
                 .required(),
             Key::new(
                 "configuration-files",

@@ -1,7 +1,5 @@
 //! What steps say, read by the keys of the catalog.
 
-use std::collections::BTreeMap;
-
 use crate::manifest::SecretRef;
 use crate::manifest::suggest::{nearest, one_of};
 use crate::manifest::tree::{Node, Value as Raw};
@@ -103,9 +101,7 @@ impl Reading<'_> {
     /// The name of a variable (R65).
     fn variable(&mut self, key: &str) -> Option<String> {
         let text = self.text(key, 256)?;
-        let is_right = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-        let is_first = |c: char| c.is_ascii_alphabetic() || c == '_';
-        if text.starts_with(is_first) && text.chars().all(is_right) {
+        if is_variable(&text) {
             return Some(text);
         }
         let place = self.table.get(key)?.place.clone();
@@ -120,8 +116,17 @@ impl Reading<'_> {
         if is_hole(node) {
             return None;
         }
-        match serde_json::from_value(node.to_json()) {
-            Ok(reference) if node.as_table().is_some() => Some(reference),
+        match serde_json::from_value::<SecretRef>(node.to_json()) {
+            Ok(reference) if node.as_table().is_some() => {
+                if reference.env.as_deref() == Some("") {
+                    let problem =
+                        Problem::warning(format!("`{key}` has to be filled in: an export carries no secrets"));
+                    let help =
+                        format!("write `{key} = {{ env = \"NAME\" }}`, or `file` or `command` in place of `env`");
+                    self.complain(problem.rule("R147").at(node.place.clone(), "").help(help));
+                }
+                Some(reference)
+            }
             _ => {
                 let message = match node.as_str() {
                     Some(_) => format!("`{key}` is a secret, and secrets are never literal"),
@@ -134,15 +139,15 @@ impl Reading<'_> {
         }
     }
 
-    fn map(&mut self, key: &str) -> Option<BTreeMap<String, String>> {
+    pub fn map(&mut self, key: &str) -> Option<Vec<(String, String)>> {
         let node = self.get(key)?;
         let Some(table) = node.as_table() else {
             return self.wrong(key, node, "a table", "{ Name = \"value\" }");
         };
-        let mut map = BTreeMap::new();
+        let mut map = Vec::new();
         for entry in &table.0 {
             match &entry.node.value {
-                Raw::String(text) => drop(map.insert(entry.name.clone(), text.clone())),
+                Raw::String(text) => map.push((entry.name.clone(), text.clone())),
                 _ => self.wrong(&entry.name, &entry.node, "text", "\"…\"")?,
             }
         }
@@ -171,6 +176,13 @@ fn rule_in(doc: &'static str) -> Option<&'static str> {
     let last = list.rsplit(", ").next()?;
     let is_rule = last.strip_prefix('R').is_some_and(|digits| digits.bytes().all(|c| c.is_ascii_digit()));
     is_rule.then_some(last)
+}
+
+/// Whether a text can be the name of a variable (R65).
+pub fn is_variable(text: &str) -> bool {
+    let is_right = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let is_first = |c: char| c.is_ascii_alphabetic() || c == '_';
+    text.len() <= 256 && text.starts_with(is_first) && text.chars().all(is_right)
 }
 
 /// A value to be typed as it stands.

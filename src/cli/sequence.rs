@@ -1,0 +1,348 @@
+//! `tsmedia sequence`: task sequences of the console as files of a repository, and back.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufReader, Read, Write};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::screen::Screen;
+use super::{Outcome, parse_var};
+use crate::error::{Error, Result};
+use crate::inputs::Inputs;
+use crate::manifest;
+use crate::problem::Problems;
+use crate::report;
+use crate::sequence::catalog::Form;
+use crate::sequence::export::{self, Exported};
+use crate::sequence::{self, Body, Sequence, Value};
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Make files of task sequences that the console exported.
+    Import(ImportArguments),
+    /// Make Configuration Manager's XML of a task sequence file.
+    Export(ExportArguments),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ImportArguments {
+    /// The `.zip` that the console exported, or the XML of one sequence.
+    #[arg(value_name = "EXPORT")]
+    export: Utf8PathBuf,
+    /// The file to write; for several sequences, the folder of their files.
+    #[arg(short, long, value_name = "FILE")]
+    out: Option<Utf8PathBuf>,
+    /// Replace files that are there.
+    #[arg(long)]
+    force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExportArguments {
+    /// The task sequence file.
+    #[arg(value_name = "FILE")]
+    file: Utf8PathBuf,
+    /// The file to write.
+    #[arg(short, long, value_name = "OUT.XML")]
+    out: Option<Utf8PathBuf>,
+    /// The site that templates are rendered for.
+    #[arg(long, value_name = "CODE")]
+    site: Option<String>,
+    /// A TOML file of template values.
+    #[arg(long = "vars", value_name = "FILE")]
+    vars_files: Vec<Utf8PathBuf>,
+    /// A template value, nearer than those of any file.
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_var)]
+    vars: Vec<(String, String)>,
+    /// Replace a file that is there.
+    #[arg(long)]
+    force: bool,
+}
+
+pub(super) fn run(command: &Command, screen: &Screen) -> Result<Outcome> {
+    match command {
+        Command::Import(arguments) => import(arguments, screen),
+        Command::Export(arguments) => export(arguments, screen),
+    }
+}
+
+fn import(arguments: &ImportArguments, screen: &Screen) -> Result<Outcome> {
+    let all = read_export(&arguments.export)?;
+    let paths = paths(arguments, &all)?;
+    let texts: Vec<_> = all.iter().map(|one| sequence::write(&one.sequence, &names(one))).collect();
+    for (path, text) in paths.iter().zip(&texts) {
+        put(path, text, arguments.force)?;
+    }
+    if screen.json {
+        let described = all.iter().enumerate().map(|(index, one)| describe(one, paths.get(index), &texts[index]));
+        return screen.json(&described.collect());
+    }
+    for (index, one) in all.iter().enumerate() {
+        tell(one, paths.get(index), screen);
+    }
+    let entries = entries(&all);
+    match paths.is_empty() {
+        true => {
+            screen.say(entries.trim_end());
+            screen.data(&texts.concat())
+        }
+        false => screen.data(&entries),
+    }
+}
+
+/// Reads a `.zip` or XML, told apart by how it begins.
+fn read_export(path: &Utf8Path) -> Result<Vec<Exported>> {
+    /// The longest XML that is read. A site stores 2 MB (R76).
+    const MAX_LEN: u64 = 16 << 20;
+    let failed = |error| Error::new(format!("`{path}` can't be imported")).because(error);
+    let io = |error| Error::io("reading", path, error);
+    let mut file = fs::File::open(path).map_err(io)?;
+    let mut bytes = Vec::new();
+    (&mut file).take(4).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.starts_with(b"PK") {
+        return export::read_zip(BufReader::new(file)).map_err(failed);
+    }
+    (&mut file).take(MAX_LEN).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.len() as u64 >= MAX_LEN {
+        return Err(failed(Error::new(format!("it has more than {MAX_LEN} bytes, and no task sequence has"))));
+    }
+    let text = match bytes.as_slice() {
+        [0xff, 0xfe, rest @ ..] => {
+            let units: Vec<_> = rest.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+            String::from_utf16(&units).ok()
+        }
+        _ => String::from_utf8(bytes).ok(),
+    };
+    let Some(text) = text else { return Err(failed(Error::new("it is neither a ZIP archive nor text"))) };
+    let mut exported = export::read_xml(&text).map_err(failed)?;
+    exported.sequence.name = path.file_stem().unwrap_or("sequence").chars().take(50).collect();
+    Ok(vec![exported])
+}
+
+/// The files to write: none for standard output.
+fn paths(arguments: &ImportArguments, all: &[Exported]) -> Result<Vec<Utf8PathBuf>> {
+    match (&arguments.out, all) {
+        (None, [_]) => Ok(Vec::new()),
+        (None, _) => {
+            let names: Vec<_> = all.iter().map(|one| format!("`{}`", one.sequence.name)).collect();
+            Err(Error::new(format!("`{}` holds {} task sequences: {}", arguments.export, all.len(), names.join(", ")))
+                .help("name a folder for their files: `-o sequences`"))
+        }
+        (Some(path), [_]) if !path.is_dir() => Ok(vec![path.clone()]),
+        (Some(folder), all) => {
+            fs::create_dir_all(folder).map_err(|error| Error::io("making", folder, error))?;
+            let mut paths: Vec<Utf8PathBuf> = Vec::new();
+            for one in all {
+                let mut path = folder.join(format!("{}.toml", file_name(&one.sequence.name)));
+                if paths.contains(&path) {
+                    let id = one.id.as_deref().unwrap_or_default().to_lowercase();
+                    path = folder.join(format!("{}-{id}.toml", file_name(&one.sequence.name)));
+                }
+                paths.push(path);
+            }
+            Ok(paths)
+        }
+    }
+}
+
+/// The name of a sequence as that of a file.
+fn file_name(name: &str) -> String {
+    let lower: String =
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect();
+    let parts: Vec<_> = lower.split('-').filter(|part| !part.is_empty()).collect();
+    if parts.is_empty() { "sequence".into() } else { parts.join("-") }
+}
+
+/// Writes a file whole or not at all. What is there stays, unless it may be replaced.
+fn put(path: &Utf8Path, text: &str, force: bool) -> Result<()> {
+    if !force && path.symlink_metadata().is_ok() {
+        return Err(Error::new(format!("`{path}` is there already")).help("move it away, or replace it with `--force`"));
+    }
+    if let Some(folder) = path.parent().filter(|folder| *folder != "") {
+        fs::create_dir_all(folder).map_err(|error| Error::io("making", folder, error))?;
+    }
+    let unfinished = path.with_file_name(format!(".{}.unfinished", path.file_name().unwrap_or_default()));
+    let file = fs::OpenOptions::new().write(true).create(true).truncate(true).open(&unfinished);
+    let written = file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
+    let done = written.and_then(|()| fs::rename(&unfinished, path));
+    done.map_err(|error| {
+        let _ = fs::remove_file(&unfinished);
+        Error::io("writing", path, error)
+    })
+}
+
+/// The names that the console gives of packages.
+fn names(one: &Exported) -> BTreeMap<String, String> {
+    let named = one.referred.iter().filter(|referred| !referred.name.is_empty());
+    named.map(|referred| (referred.id.clone(), referred.name.clone())).collect()
+}
+
+/// The names of steps that hold something which no key of the catalog says.
+fn kept(sequence: &Sequence) -> Vec<String> {
+    let keeps = |(_, step): &(Vec<&sequence::Step>, &sequence::Step)| sequence::xml::keeps_something(step);
+    sequence.walk().into_iter().filter(keeps).map(|(_, step)| step.name.clone()).collect()
+}
+
+/// Steps that need a secret which was not exported, each with the key.
+fn secrets(sequence: &Sequence) -> Vec<(String, &'static str)> {
+    let mut found = Vec::new();
+    for (_, step) in sequence.walk() {
+        let values = step.action().into_iter().flat_map(|action| &action.values);
+        found.extend(
+            values.filter(|(_, value)| matches!(value, Value::Secret(_))).map(|(key, _)| (step.name.clone(), *key)),
+        );
+    }
+    found
+}
+
+/// The task sequences that a sequence runs.
+fn children(sequence: &Sequence) -> Vec<String> {
+    let of_step = |step: &sequence::Step| step.action()?.text("task-sequence").map(str::to_owned);
+    sequence.walk().into_iter().filter_map(|(_, step)| of_step(step)).collect()
+}
+
+fn tell(one: &Exported, path: Option<&Utf8PathBuf>, screen: &Screen) {
+    let sequence = &one.sequence;
+    let steps = sequence.walk();
+    let n_groups = steps.iter().filter(|(_, step)| matches!(step.body, Body::Group(_))).count();
+    let count = |n: usize, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
+    let size = format!("{} in {}", count(steps.len() - n_groups, "step"), count(n_groups, "group"));
+    match path {
+        Some(path) => screen.say(&format!("wrote `{path}`: `{}`, {size}", sequence.name)),
+        None => screen.say(&format!("`{}`: {size}", sequence.name)),
+    }
+    let list = |names: Vec<String>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let kept = kept(sequence);
+    if !kept.is_empty() {
+        screen.say(&format!("kept as it was exported, since no key says it: something of {}", list(kept)));
+    }
+    for (step, key) in secrets(sequence) {
+        screen.say(&format!("to fill in: `{key}` of `{step}`; an export carries no secrets (R147)"));
+    }
+    let children = children(sequence);
+    if !children.is_empty() {
+        screen.say(&format!("it runs other task sequences, which are imported by themselves: {}", list(children)));
+    }
+}
+
+fn describe(one: &Exported, path: Option<&Utf8PathBuf>, text: &str) -> serde_json::Value {
+    let steps = one.sequence.walk();
+    let n_groups = steps.iter().filter(|(_, step)| matches!(step.body, Body::Group(_))).count();
+    let secrets: Vec<_> =
+        secrets(&one.sequence).iter().map(|(step, key)| json!({ "step": step, "key": key })).collect();
+    let names = names(one);
+    let references = sequence::xml::references(&one.sequence);
+    let references: Vec<_> = references.iter().map(|id| json!({ "id": id, "name": names.get(id) })).collect();
+    json!({
+        "id": one.id,
+        "name": one.sequence.name,
+        "file": path,
+        "steps": steps.len() - n_groups,
+        "groups": n_groups,
+        "kept": kept(&one.sequence),
+        "secrets": secrets,
+        "references": references,
+        "task-sequences": children(&one.sequence),
+        "toml": if path.is_none() { Some(text) } else { None },
+    })
+}
+
+/// The entries of a manifest for all that sequences refer to, to be filled in.
+fn entries(all: &[Exported]) -> String {
+    let mut found: BTreeMap<String, String> = BTreeMap::new();
+    for one in all {
+        let names = names(one);
+        for id in sequence::xml::references(&one.sequence) {
+            // What the site says counts; else what the step takes it for.
+            let kind = one.referred.iter().find(|referred| referred.id == id).map(|referred| referred.kind);
+            let of_step = table_of(&one.sequence, &id);
+            let table = match (kind, of_step) {
+                (Some(258), _) => continue,
+                (Some(257), _) => "operating-system",
+                (Some(3), _) => "driver-package",
+                (_, of_step) => of_step,
+            };
+            let name =
+                names.get(&id).map(|name| format!(" # {}", name.replace(char::is_control, " "))).unwrap_or_default();
+            let place = match table {
+                "operating-system" => format!("file = \"images/{id}.wim\""),
+                "driver-package" => format!("source = \"drivers/{id}\""),
+                _ => format!("source = \"packages/{id}\""),
+            };
+            found.entry(id.clone()).or_insert(format!("[[{table}]]\nid = \"{id}\"{name}\n{place}\n"));
+        }
+        for (id, name) in applications(&one.sequence) {
+            let name = if name.is_empty() { id.clone() } else { format!("{name}: {id}") };
+            let entry = format!(
+                "[[application]]\nid = \"Content_…\" # the content ID of {}\nsource = \"applications/…\"\n",
+                name.replace(char::is_control, " ")
+            );
+            found.entry(format!("~{id}")).or_insert(entry);
+        }
+    }
+    if found.is_empty() {
+        return String::new();
+    }
+    let entries: Vec<_> = found.into_values().collect();
+    format!("# for the manifest: put in your own paths\n\n{}", entries.join("\n"))
+}
+
+/// The table of a manifest for a package, by the key that names it.
+fn table_of(sequence: &Sequence, id: &str) -> &'static str {
+    for (_, step) in sequence.walk() {
+        let Some(action) = step.action() else { continue };
+        let names_it =
+            |key: &&sequence::catalog::Key| matches!(key.form, Form::Package) && action.text(key.name) == Some(id);
+        match action.kind.keys.iter().find(names_it).map(|key| key.name) {
+            Some("image") => return "operating-system",
+            Some("driver-package") => return "driver-package",
+            Some("package") if action.is("apply-driver-package") => return "driver-package",
+            _ => {}
+        }
+    }
+    "package"
+}
+
+/// The applications that a sequence installs: identity and name.
+fn applications(sequence: &Sequence) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for (_, step) in sequence.walk() {
+        for application in step.action().map(|action| action.tables("applications")).unwrap_or_default() {
+            let text = |key| sequence::text(application, key).unwrap_or_default().to_owned();
+            found.push((text("id"), text("name")));
+        }
+    }
+    found
+}
+
+fn export(arguments: &ExportArguments, screen: &Screen) -> Result<Outcome> {
+    let mut problems = Problems::default();
+    let mut inputs = Inputs::default();
+    let options = manifest::Options {
+        vars_files: arguments.vars_files.clone(),
+        vars: arguments.vars.clone(),
+        sites: arguments.site.iter().cloned().collect(),
+    };
+    let sequence = match manifest::context_without(&options, &mut problems, &mut inputs)? {
+        Some(context) => sequence::read(&arguments.file, &context, &mut problems, &mut inputs)?,
+        None => None,
+    };
+    if problems.has_errors() && screen.json {
+        screen.json(&report::json(&problems))?;
+    } else {
+        screen.problems(&problems);
+    }
+    let Some(sequence) = sequence else { return Ok(Outcome::Wrong) };
+    let xml = sequence::xml::write(&sequence)?;
+    match &arguments.out {
+        Some(path) => {
+            put(path, &xml, arguments.force)?;
+            screen.say(&format!("wrote `{path}`: `{}`, {} bytes", sequence.name, xml.len()));
+            Ok(Outcome::Done)
+        }
+        None => screen.data(&(xml + "\n")),
+    }
+}

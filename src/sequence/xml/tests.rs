@@ -1,0 +1,155 @@
+use std::error::Error as _;
+use std::fs;
+
+use camino::Utf8PathBuf;
+use proptest::prelude::*;
+
+use super::*;
+use crate::inputs::Inputs;
+use crate::manifest::context::Context;
+use crate::problem::Problems;
+use crate::sequence::strategy::{self, For};
+use crate::sequence::{export, read as read_file, write as write_file};
+
+/// A document after the grammar, with a step of most shapes. Written for these tests.
+const DOCUMENT: &str = include_str!("tests/document.xml");
+
+/// Reads a text as a sequence file; what is wrong with it, if it can't be.
+fn from_toml(text: &str) -> std::result::Result<Sequence, Vec<String>> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = Utf8PathBuf::from_path_buf(folder.path().join("sequence.toml")).unwrap();
+    fs::write(&path, text).unwrap();
+    let mut problems = Problems::default();
+    let sequence = read_file(&path, &Context::new(), &mut problems, &mut Inputs::default()).unwrap();
+    sequence.ok_or_else(|| problems.sorted().iter().map(|problem| problem.message.clone()).collect())
+}
+
+/// The document after it was imported as a file and exported again.
+fn through_a_file(xml: &str) -> (Sequence, String) {
+    let mut sequence = read(xml).unwrap();
+    sequence.name = "x".into();
+    let toml = write_file(&sequence, &Default::default());
+    let again = from_toml(&toml).unwrap_or_else(|problems| panic!("{problems:#?}\n{toml}"));
+    assert_eq!(again, sequence, "{toml}");
+    (again, write(&sequence).unwrap())
+}
+
+#[test]
+fn what_was_imported_is_exported_again_to_the_letter() {
+    let (sequence, xml) = through_a_file(DOCUMENT);
+    assert_eq!(normal_form(&xml).unwrap(), normal_form(DOCUMENT).unwrap());
+    assert_eq!(xml, DOCUMENT.trim_end(), "the console's own order and form");
+    let kept: Vec<_> = sequence.walk().into_iter().filter(|(_, step)| keeps_something(step)).collect();
+    let names: Vec<_> = kept.iter().map(|(_, step)| step.name.as_str()).collect();
+    assert_eq!(names, ["Of tomorrow", "Own command line", "subsequence"]);
+}
+
+/// Real exports stay with their owners: `TSMEDIA_SEQUENCE_EXPORTS` names a folder of them.
+#[test]
+fn real_exports_come_out_as_they_went_in() {
+    let Some(folder) = std::env::var_os("TSMEDIA_SEQUENCE_EXPORTS") else { return };
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "zip") {
+            continue;
+        }
+        for exported in export::read_zip(fs::File::open(&path).unwrap()).unwrap() {
+            let (sequence, xml) = through_a_file(&exported.xml);
+            let steps = sequence.walk();
+            let n_kept = steps.iter().filter(|(_, step)| keeps_something(step)).count();
+            let is_same = if xml == exported.xml { "to the letter" } else { "in normal form" };
+            eprintln!("{}: {} steps, {n_kept} of them keep something, the same {is_same}", path.display(), steps.len());
+            assert_eq!(normal_form(&xml).unwrap(), normal_form(&exported.xml).unwrap(), "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn other_documents_are_refused_with_the_reason() {
+    let refused = |text: &str| {
+        let error = read(text).unwrap_err();
+        let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+        format!("{error}{cause}")
+    };
+    for (text, words) in [
+        ("<sequence version=\"3.00\" name=\"x\"></sequence>", "Microsoft Deployment Toolkit: it has version 3.00"),
+        (
+            "<sequence version=\"3.10\"><step type=\"BDD_Gather\" name=\"x\"><action>x</action></step></sequence>",
+            "Toolkit: it has a step of type `BDD_Gather`",
+        ),
+        ("<sequence version=\"4.00\"></sequence>", "version 4.00"),
+        ("<sequence></sequence>", "says no version"),
+        ("<Deployment/>", "it is `<Deployment>`"),
+        (
+            "<sequence version=\"3.10\"><group name=\"g\"><condition><operator type=\"xor\"/></condition></group></sequence>",
+            "the condition of `g` can't be read: a condition has an operator `xor`",
+        ),
+    ] {
+        let said = refused(text);
+        assert!(said.contains(words), "{text}: {said}");
+    }
+    let deep =
+        format!("<sequence version=\"3.10\">{}{}</sequence>", "<group name=\"g\">".repeat(40), "</group>".repeat(40));
+    assert!(refused(&deep).contains("groups nest more than 32 deep"));
+}
+
+#[test]
+fn no_value_of_a_secret_is_kept() {
+    let text = DOCUMENT.replace(
+        "<variable name=\"OSDJoinPassword\" property=\"DomainPassword\"></variable>",
+        "<variable name=\"OSDJoinPassword\" property=\"DomainPassword\">hunter2</variable>",
+    );
+    assert!(text.contains("hunter2"));
+    let sequence = read(&text).unwrap();
+    assert!(!format!("{sequence:?}").contains("hunter2"));
+    assert!(!write(&sequence).unwrap().contains("hunter2"));
+    let toml = write_file(&sequence, &Default::default());
+    assert!(toml.contains("password = { env = \"\" } # fill in"), "{toml}");
+}
+
+#[test]
+fn operating_systems_are_asked_for_by_queries() {
+    let text =
+        "sequence-version = 1\nname = 'x'\n[[steps]]\ntype = 'group'\nname = 'g'\ncondition = { os = ['NAME'] }\n";
+    let xml = |name: &str| write(&from_toml(&text.replace("NAME", name)).unwrap());
+    let known = xml("All Windows 11 (64-bit)").unwrap();
+    assert!(known.contains("BuildNumber &gt;= 22000") && known.contains("OSArchitecture = '64-bit'"), "{known}");
+    let error = xml("Windows of tomorrow").unwrap_err();
+    assert!(error.source().unwrap().to_string().contains("is the site's"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_sequence_is_the_same_after_it_was_a_file(sequence in strategy::sequence(For::Toml)) {
+        let toml = write_file(&sequence, &Default::default());
+        let again = from_toml(&toml);
+        prop_assert_eq!(again, Ok(sequence), "{}", toml);
+    }
+
+    #[test]
+    fn every_sequence_is_the_same_after_it_was_xml(sequence in strategy::sequence(For::Xml)) {
+        let xml = write(&sequence).unwrap();
+        let mut again = read(&xml).unwrap();
+        again.name.clone_from(&sequence.name);
+        let normal = normal_form(&xml).unwrap();
+        prop_assert_eq!(normal_form(&write(&again).unwrap()).unwrap(), normal);
+        prop_assert_eq!(again, sequence, "{}", xml);
+    }
+
+    #[test]
+    fn documents_that_are_damaged_are_read_or_refused(
+        at in 0..DOCUMENT.len(), cut in 0..40_usize, with in "[<>&;\"'=/a-z0-9 %{]{0,6}"
+    ) {
+        let begin = (0..=at).rev().find(|at| DOCUMENT.is_char_boundary(*at)).unwrap_or(0);
+        let end = (begin + cut..=DOCUMENT.len()).find(|at| DOCUMENT.is_char_boundary(*at)).unwrap_or(DOCUMENT.len());
+        let text = format!("{}{with}{}", &DOCUMENT[..begin], &DOCUMENT[end..]);
+        if let Ok(mut sequence) = read(&text) {
+            sequence.name = "x".into();
+            prop_assert!(write(&sequence).is_ok());
+            let toml = write_file(&sequence, &Default::default());
+            prop_assert_eq!(from_toml(&toml), Ok(sequence), "{}", toml);
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! `sequence import` and `sequence export`.
+
+use std::process::Command;
+
+use crate::desk::Desk;
+
+/// A sequence after the grammar of exports, written for these tests.
+const DOCUMENT: &str = include_str!("../../src/sequence/xml/tests/document.xml");
+
+/// The object that holds a sequence, as the console writes it.
+fn object(name: &str, xml: &str) -> String {
+    let property = |name: &str, value: &str| {
+        format!("  <PROPERTY NAME=\"{name}\" TYPE=\"string\">\r\n    <VALUE>{value}</VALUE>\r\n  </PROPERTY>\r\n")
+    };
+    format!(
+        "\u{feff}<INSTANCE CLASSNAME=\"SMS_TaskSequencePackage\">\r\n{}{}{}</INSTANCE>",
+        property("BootImageID", "BER00005"),
+        property("Name", name),
+        property("Sequence", &format!("<![CDATA[{xml}]]>")),
+    )
+}
+
+/// What the console says of one package that is referred to.
+fn referred(id: &str, name: &str, kind: u32) -> String {
+    let instance = format!(
+        "<INSTANCE><PROPERTY NAME=\"ReferenceName\"><VALUE>{name}</VALUE></PROPERTY><PROPERTY NAME=\"ReferencePackageID\">\
+         <VALUE>{id}</VALUE></PROPERTY><PROPERTY NAME=\"ReferencePackageType\"><VALUE>{kind}</VALUE></PROPERTY></INSTANCE>"
+    );
+    format!("<string>{}</string>", instance.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"))
+}
+
+/// An archive of files that are stored as they are (PKWARE's APPNOTE 4.3.6).
+fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
+    let (mut archive, mut directory) = (Vec::new(), Vec::new());
+    for (name, content) in files {
+        let mut crc = u32::MAX;
+        for byte in *content {
+            crc ^= u32::from(*byte);
+            (0..8).for_each(|_| crc = if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 });
+        }
+        let len = u32::try_from(content.len()).unwrap();
+        let mut both = vec![20, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        [!crc, len, len].iter().for_each(|number| both.extend(number.to_le_bytes()));
+        both.extend(u16::try_from(name.len()).unwrap().to_le_bytes());
+        both.extend([0, 0]);
+        let offset = u32::try_from(archive.len()).unwrap();
+        archive.extend([&b"PK\x03\x04"[..], &both, name.as_bytes(), content].concat());
+        directory.extend([&b"PK\x01\x02\x14\0"[..], &both, &[0; 10], &offset.to_le_bytes(), name.as_bytes()].concat());
+    }
+    let offset = u32::try_from(archive.len()).unwrap();
+    let n_files = u16::try_from(files.len()).unwrap().to_le_bytes();
+    let len = u32::try_from(directory.len()).unwrap().to_le_bytes();
+    archive.extend(directory);
+    archive.extend([&b"PK\x05\x06\0\0\0\0"[..], &n_files, &n_files, &len, &offset.to_le_bytes(), &[0; 2]].concat());
+    archive
+}
+
+const FOLDER: &str = "SMS_TaskSequencePackage/BER00100";
+
+fn export() -> Vec<u8> {
+    let references = [
+        referred("BER00005", "Boot image (x64)", 258),
+        referred("BER00010", "Windows 11", 257),
+        referred("BER00003", "Client", 0),
+    ];
+    let list = format!("<ArrayOfString>{}</ArrayOfString>", references.concat());
+    zip(&[
+        (&format!("{FOLDER}/object.xml"), object("Deploy Windows 11", DOCUMENT.trim_end()).as_bytes()),
+        (&format!("{FOLDER}/ReferencesInfo.xml"), list.as_bytes()),
+        ("[Content_Types].xml", b"<Types/>"),
+    ])
+}
+
+#[test]
+fn an_export_of_the_console_becomes_a_file_and_the_same_xml_again() {
+    let desk = Desk::empty();
+    desk.put("Deploy.zip", export());
+    let mut seen = desk.see("sequence import Deploy.zip -o deploy.toml");
+    // What is there stays, and nobody finds half a file.
+    seen += &desk.see("sequence import Deploy.zip -o deploy.toml");
+    assert_eq!(desk.list("."), ["Deploy.zip", "deploy.toml"]);
+    seen += &String::from_utf8(desk.get("deploy.toml")).unwrap();
+    seen += "\n";
+    seen += &desk.see("sequence export deploy.toml -o deploy.xml");
+    assert_eq!(String::from_utf8(desk.get("deploy.xml")).unwrap(), DOCUMENT.trim_end());
+    seen += &desk.see("sequence import deploy.xml -o deploy.toml --force");
+    seen += &desk.see("sequence import Deploy.zip --json -o again.toml");
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn templates_of_a_sequence_are_rendered_for_a_site_before_it_becomes_xml() {
+    let desk = Desk::empty();
+    desk.put(
+        "deploy.toml",
+        "sequence-version = 1\nname = \"x\"\n[[steps]]\ntype = \"set-variable\"\nname = \"Language\"\n\
+         variable = \"Language\"\nvalue = \"{{ vars.language }} in {{ site.code }}\"\n",
+    );
+    let xml = desk.done(&["sequence", "export", "deploy.toml", "--site", "BER", "--var", "language=de-DE"]);
+    assert!(xml.contains("<action>tsenv.exe \"Language=de-DE in BER\" /hiddenflag:False</action>"), "{xml}");
+    insta::assert_snapshot!(desk.see("sequence export deploy.toml"));
+}
+
+#[test]
+fn what_is_no_export_is_refused_with_the_reason() {
+    let desk = Desk::empty();
+    desk.put("toolkit.xml", "<sequence version=\"3.00\" name=\"x\"></sequence>");
+    desk.put("entity.xml", "<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]><sequence>&b;</sequence>");
+    desk.put("broken.zip", &export()[..400]);
+    desk.put("empty.zip", zip(&[("readme.txt", b"x")]));
+    desk.put("path.zip", zip(&[("../object.xml", b"x")]));
+    desk.put("binary", [0xff, 0x00, 0x80]);
+    let two = object("x", DOCUMENT);
+    let other = "SMS_TaskSequencePackage/BER00101/object.xml";
+    desk.put("two.zip", zip(&[(&format!("{FOLDER}/object.xml"), two.as_bytes()), (other, two.as_bytes())]));
+    let files = ["toolkit.xml", "entity.xml", "broken.zip", "empty.zip", "path.zip", "binary", "two.zip", "none.zip"];
+    let seen = files.map(|file| desk.see(&format!("sequence import {file}"))).concat();
+    insta::assert_snapshot!(seen);
+    desk.done(&["sequence", "import", "two.zip", "-o", "sequences"]);
+}
+
+#[test]
+fn what_is_exported_is_valid_by_the_schema_of_the_grammar() {
+    let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sequences/sequence.xsd");
+    if Command::new("xmllint").arg("--version").output().is_err() {
+        assert!(std::env::var_os("TSMEDIA_REQUIRE_TOOLS").is_none(), "xmllint is needed: see tests/run");
+        return;
+    }
+    let desk = Desk::empty();
+    let valid = |name: &str| {
+        let checked =
+            Command::new("xmllint").args(["--noout", "--schema", schema]).arg(desk.path(name)).output().unwrap();
+        (checked.status.success(), String::from_utf8_lossy(&checked.stderr).into_owned())
+    };
+    // The grammar has no elements of tomorrow.
+    let known = DOCUMENT.replace("<condition><osConditionGroup type=\"or\"><osExpressionGroup Name=\"x\"></osExpressionGroup></osConditionGroup></condition>", "");
+    let at = known.find("<subtasksequence").unwrap();
+    desk.put("known.xml", format!("{}</sequence>", &known[..at]));
+    desk.done(&["sequence", "import", "known.xml", "-o", "known.toml"]);
+    desk.done(&["sequence", "export", "known.toml", "-o", "out.xml"]);
+    assert_eq!(valid("out.xml"), (true, format!("{} validates\n", desk.path("out.xml"))));
+    desk.put("wrong.xml", known[..at].replace("runIn=\"WinPE\"", "runIn=\"Windows\"") + "</sequence>");
+    assert!(!valid("wrong.xml").0);
+}
