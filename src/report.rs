@@ -15,6 +15,7 @@ mod medium;
 mod moved;
 pub mod plan;
 mod problems;
+mod program;
 mod reason;
 mod rules;
 mod screen;
@@ -31,6 +32,7 @@ pub use medium::{carrier, carrier_json, wim, wim_json};
 pub use moved::{moved, moved_json};
 pub use problems::{graphical, json, summary};
 pub use rules::{lowering, rule, rule_json};
+pub use program::{program, program_json, program_line};
 pub use screen::SCREEN;
 pub use verified::{fault, set_fault, set_json, verified_json};
 

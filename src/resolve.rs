@@ -14,7 +14,9 @@ mod fit;
 mod itself;
 mod order;
 mod parts;
+mod programs;
 pub mod secrets;
+mod secure_boot;
 mod site;
 mod start;
 mod stick;
@@ -50,6 +52,7 @@ use crate::volume::{Folder, Misplaced, Node};
 pub use expiry::Clock;
 
 use itself::OwnPlaces;
+use programs::Programs;
 use secrets::Secrets;
 use tree::Walked;
 use wim::KnownWim;
@@ -59,6 +62,7 @@ use wim::KnownWim;
 pub struct Resolver {
     walked: HashMap<Utf8PathBuf, Arc<Walked>>,
     wims: HashMap<Utf8PathBuf, Rc<KnownWim>>,
+    programs: Programs,
     cache: Option<Rc<Objects>>,
     audience: Audience,
     inputs: Inputs,

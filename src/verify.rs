@@ -4,6 +4,7 @@
 //! [`output`](crate::output)), and each fault is named. [`compare`] checks it against what the manifest would make
 //! now. The medium is read once from front to end; what is kept in memory is its lists.
 
+pub mod programs;
 mod read;
 pub mod set;
 
@@ -29,6 +30,8 @@ pub struct Verified {
     pub medium: Option<Medium>,
     /// Its files by path, with the digests that they have now.
     pub files: BTreeMap<String, Found>,
+    /// Its boot programs, if they were [looked at](programs::add).
+    pub programs: Vec<programs::Program>,
     /// How many bytes it has.
     pub len: u64,
     /// What is wrong with it; nothing if it is sound.
@@ -71,6 +74,13 @@ pub enum Fault {
     Missing(String),
     /// A file is on the medium and not in the lists.
     Extra(String),
+    /// A boot program is as it was, and Secure Boot refuses it, or firmware: why, as a fragment about "it".
+    Refused {
+        /// Which.
+        path: String,
+        /// Why.
+        why: String,
+    },
     /// A file is not what the manifest makes of it now.
     Differs(String),
     /// A file is in the manifest and not on the medium.
@@ -105,7 +115,8 @@ impl Fault {
             | Self::Damaged(_)
             | Self::Unreadable(_)
             | Self::Missing(_)
-            | Self::Extra(_) => false,
+            | Self::Extra(_)
+            | Self::Refused { .. } => false,
         }
     }
 }
@@ -170,7 +181,7 @@ pub fn verify(image: &mut dyn Image, listing: &Listing, progress: &Progress) -> 
     }
     faults.sort();
     faults.dedup();
-    Ok(Verified { label: listing.label.clone(), medium, files, len, faults })
+    Ok(Verified { label: listing.label.clone(), medium, files, programs: Vec::new(), len, faults })
 }
 
 /// What the manifest would make now, with the digests of sources that are not known read.

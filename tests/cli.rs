@@ -44,6 +44,9 @@ mod manifests;
 mod medium;
 #[path = "cli/prestaged.rs"]
 mod prestaged;
+#[allow(dead_code, reason = "the unit tests use the rest")]
+#[path = "../src/format/pe/made.rs"]
+mod program;
 #[path = "cli/reasons.rs"]
 mod reasons;
 #[path = "cli/saved.rs"]
@@ -52,8 +55,13 @@ mod saved;
 mod secrets;
 #[path = "cli/sequence.rs"]
 mod sequence;
+#[path = "cli/secure_boot.rs"]
+mod secure_boot;
 #[path = "cli/sets.rs"]
 mod sets;
+#[allow(dead_code, reason = "the unit tests use the rest")]
+#[path = "../src/format/authenticode/made.rs"]
+mod signers;
 #[path = "cli/simulate.rs"]
 mod simulate;
 #[path = "cli/solid.rs"]

@@ -1,13 +1,14 @@
-//! `tsmedia inspect`: what a finished medium, a WIM file, a boot store or an encrypted file of a medium holds, and where.
+//! `tsmedia inspect`: what a finished medium, a WIM file, a boot store, a boot program or an encrypted file of a medium
+//! holds, and where.
 
 mod container;
 mod layout;
 
 use std::collections::BTreeMap;
-use std::io::Read;
+use std::fs;
+use std::io::{self, Read};
 
-use camino::Utf8Path;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 
 use super::Outcome;
@@ -15,6 +16,7 @@ use super::screen::Screen;
 use crate::device;
 use crate::error::{Error, Result};
 use crate::format::bcd::Store;
+use crate::format::boot_program::{self, BootProgram};
 use crate::format::regf::{Hive, MAGIC};
 use crate::format::wim::{Wim, WimImageFacts};
 use crate::format::windows::{self, Windows};
@@ -23,7 +25,7 @@ use crate::report;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// A disc image, a WIM file, a boot store (BCD), or the `Variables.dat` of a medium.
+    /// A disc image, a WIM file, a boot store (BCD), a boot program, or the `Variables.dat` of a medium.
     medium: Utf8PathBuf,
     /// Another medium: what is elsewhere or otherwise on it is marked.
     #[arg(requires = "layout")]
@@ -58,6 +60,9 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         return boot_store(&mut file, path, screen);
     }
     let is_wim = starts_with(&mut file, WIM_MAGIC).map_err(|error| Error::io("reading", path, error))?;
+    if starts_with(&mut file, b"MZ").map_err(|error| Error::io("reading", path, error))? {
+        return program(path, screen);
+    }
     let carrier = Carrier::read(&mut file).map_err(|error| Error::new(format!("reading `{path}`")).because(error));
     let is_medium = |carrier: &Carrier| Listing::from(carrier).seal.is_some();
     if is_wim && !carrier.as_ref().is_ok_and(is_medium) {
@@ -104,4 +109,16 @@ fn boot_store(file: &mut impl Read, path: &Utf8Path, screen: &Screen) -> Result<
     } else {
         screen.data(&report::boot_store(&store, is_dirty))
     }
+}
+
+/// What a boot program is, and who signed it.
+fn program(path: &Utf8Path, screen: &Screen) -> Result<Outcome> {
+    let read = |path: &Utf8Path| match fs::metadata(path)?.len() {
+        0..=boot_program::MAX_LEN => fs::read(path),
+        _ => Err(io::Error::other("no boot program is so long")),
+    };
+    let bytes = read(path).map_err(|error| Error::io("reading", path, error))?;
+    let program = BootProgram::read(&bytes);
+    let program = program.map_err(|why| Error::new(format!("`{path}` can't be read as a program: {why}")))?;
+    if screen.json { screen.json(&report::program_json(&program)) } else { screen.data(&report::program(&program)) }
 }

@@ -1,5 +1,7 @@
 //! `tsmedia verify`: every byte of a medium against the digests that it carries, and against its manifest.
 
+use std::fs;
+
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 
@@ -8,9 +10,11 @@ use super::screen::Screen;
 use super::{ManifestArguments, Outcome, parse_var};
 use crate::device;
 use crate::error::{Error, Result};
+use crate::format::revocations::Revocations;
 use crate::output::lists::{Medium, SaidDisc};
-use crate::output::{self, Output};
+use crate::output::{Carrier, Listing, Output};
 use crate::report;
+use crate::verify::programs;
 use crate::verify::set::{self, SetFault};
 use crate::verify::{self, Verified, verify};
 use crate::write::Means;
@@ -23,6 +27,9 @@ pub(super) struct Arguments {
     /// Check it against this manifest as well.
     #[arg(long, value_name = "MANIFEST")]
     manifest: Option<Utf8PathBuf>,
+    /// A revocation list of Secure Boot: boot programs that it names are faults.
+    #[arg(long, value_name = "FILE")]
+    dbx: Option<Utf8PathBuf>,
     /// Which site of the manifest, if not the one that the medium names.
     #[arg(long, value_name = "CODE", requires = "manifest")]
     site: Option<String>,
@@ -47,9 +54,10 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
             }
         },
     };
+    let revocations = revocations(arguments.dbx.as_deref())?;
     let mut all = Vec::new();
     for path in &arguments.media {
-        let mut verified = read(path, screen)?;
+        let mut verified = read(path, &revocations, screen)?;
         if let Some(project) = &project {
             compare(&mut verified, project, screen)?;
         }
@@ -83,11 +91,23 @@ fn ended(is_sound: bool, said: Result<Outcome>) -> Result<Outcome> {
     said.map(|said| if is_sound { said } else { Outcome::Wrong })
 }
 
-fn read(path: &Utf8Path, screen: &Screen) -> Result<Verified> {
+/// The revocation list in a file; nothing is revoked where there is none.
+fn revocations(dbx: Option<&Utf8Path>) -> Result<Revocations> {
+    let Some(path) = dbx else { return Ok(Revocations::default()) };
+    let bytes = fs::read(path).map_err(|error| Error::io("reading", path, error))?;
+    Revocations::parse(&bytes).map_err(|why| {
+        Error::new(format!("`{path}` is no revocation list of Secure Boot: {why}"))
+            .help("name a `DBXUpdate.bin` of Microsoft's `secureboot_objects`, or the variable `dbx` of a computer")
+    })
+}
+
+fn read(path: &Utf8Path, revocations: &Revocations, screen: &Screen) -> Result<Verified> {
     let mut image = device::open(path)?;
-    let verified = screen.watch("verifying", |progress| {
-        let listing = output::read(&mut image)?;
-        verify(&mut image, &listing, progress)
+    let verified: Result<Verified> = screen.watch("verifying", |progress| {
+        let carrier = Carrier::read(&mut image)?;
+        let mut verified = verify(&mut image, &Listing::from(&carrier), progress)?;
+        programs::add(&mut verified, &mut image, &carrier, revocations);
+        Ok(verified)
     });
     verified.map_err(|error| Error::new(format!("verifying `{path}`")).because(error))
 }
@@ -155,6 +175,9 @@ fn meant<'a>(verified: &Verified, outputs: &'a [Output]) -> Result<&'a Output> {
 }
 
 fn say(verified: &Verified, path: &Utf8Path, manifest: Option<&Utf8Path>, screen: &Screen) {
+    for program in &verified.programs {
+        screen.say(&report::program_line(program));
+    }
     let files = report::counted(verified.files.len(), "file");
     let disc = match said_disc(verified) {
         Some(SaidDisc { set, number, n_discs: None }) => format!(", disc {number} of the set {set}"),

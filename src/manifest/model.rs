@@ -407,6 +407,9 @@ pub struct BootTable {
     #[serde(default)]
     #[schemars(extend("default" = "2011"))]
     pub secure_boot_ca: SecureBootCa,
+    /// What the firmware of the computers has revoked: boot programs that it refuses are errors.
+    #[serde(default)]
+    pub revocations: Option<RevocationsTable>,
     /// Whether starting from the disc waits for a key to be pressed.
     #[serde(default = "default_prompt")]
     #[schemars(extend("default" = true))]
@@ -482,6 +485,25 @@ pub enum SecureBootCa {
     /// Windows UEFI CA 2023: needed where firmware has revoked the older one.
     #[serde(rename = "2023")]
     Ca2023,
+}
+
+/// What firmware has revoked.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct RevocationsTable {
+    /// A revocation list of Secure Boot: `DBXUpdate.bin` of Microsoft's `secureboot_objects`, or the variable `dbx` of a
+    /// computer. Digests of programs, certificates and Secure Version Numbers in it count.
+    #[serde(default)]
+    #[schemars(length(min = 1), example = &"firmware/DBXUpdate.bin")]
+    pub dbx: Option<String>,
+    /// The lowest Secure Version Number of the Windows boot manager that goes on, where no list says a higher one.
+    #[serde(default)]
+    #[schemars(
+        regex(pattern = r"^[0-9]{1,5}(\.[0-9]{1,5})?$"),
+        extend("patternErrorMessage" = "a Secure Version Number is one number or two, as in `7.0`"),
+        example = &"7.0"
+    )]
+    pub svn: Option<String>,
 }
 
 /// An operating system image.

@@ -213,13 +213,16 @@ fn boot(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         }
     }
     let is_bios_only = !firmware.is_empty() && firmware.iter().all(|value| value == "bios");
-    if is_bios_only && doc.spans.has("/boot/secure-boot-ca") {
-        problems.push(
-            Problem::warning("`boot.secure-boot-ca` has no effect on media that start from BIOS only")
-                .at(doc.place("/boot/secure-boot-ca"), "")
-                .at(doc.place("/boot/firmware"), "no `uefi` here")
-                .help("leave it out, or add `uefi`"),
-        );
+    for pointer in ["/boot/secure-boot-ca", "/boot/revocations"] {
+        if is_bios_only && doc.spans.has(pointer) {
+            let message = format!("`{}` has no effect on media that start from BIOS only", dotted(pointer));
+            problems.push(
+                Problem::warning(message)
+                    .at(doc.place(pointer), "")
+                    .at(doc.place("/boot/firmware"), "no `uefi` here")
+                    .help("leave it out, or add `uefi`"),
+            );
+        }
     }
 }
 
@@ -292,6 +295,7 @@ fn sources(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         "/output/path",
         "/boot/image/file",
         "/boot/files",
+        "/boot/revocations/dbx",
         "/prestart/files",
         "/policy/file",
         "/security/password/file",

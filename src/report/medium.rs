@@ -270,7 +270,7 @@ fn compression(compression: Compression) -> &'static str {
 }
 
 /// Rows of a key and a value, the values below each other.
-fn table(rows: &[(String, String)]) -> String {
+pub(super) fn table(rows: &[(String, String)]) -> String {
     let width = rows.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
     rows.iter().map(|(key, value)| format!("{key:width$}  {value}\n")).collect()
 }

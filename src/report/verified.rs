@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::program::programs_json;
 use crate::output::lists::SaidDisc;
 use crate::size::Size;
 use crate::verify::set::SetFault;
@@ -19,6 +20,7 @@ pub fn fault(fault: &Fault) -> String {
         Fault::Unreadable(path) => format!("unreadable  {path}"),
         Fault::Missing(path) => format!("missing     {path}"),
         Fault::Extra(path) => format!("extra       {path}"),
+        Fault::Refused { path, why } => format!("refused     {path}: {why}"),
         Fault::Differs(path) => format!("differs     {path} is not what the manifest makes of it"),
         Fault::NotThere(path) => format!("differs     {path} is in the manifest and not on the medium"),
         Fault::NotInManifest(path) => format!("differs     {path} is on the medium and not in the manifest"),
@@ -89,6 +91,7 @@ pub fn verified_json(verified: &Verified) -> Json {
         Fault::Unreadable(path) => json!({ "fault": "unreadable", "path": path }),
         Fault::Missing(path) => json!({ "fault": "missing", "path": path }),
         Fault::Extra(path) => json!({ "fault": "extra", "path": path }),
+        Fault::Refused { path, why } => json!({ "fault": "refused", "path": path, "why": why }),
         Fault::Differs(path) => json!({ "fault": "differs", "path": path }),
         Fault::NotThere(path) => json!({ "fault": "not-there", "path": path }),
         Fault::NotInManifest(path) => json!({ "fault": "not-in-manifest", "path": path }),
@@ -101,6 +104,7 @@ pub fn verified_json(verified: &Verified) -> Json {
         "label": verified.label,
         "len": verified.len,
         "files": verified.files.len(),
+        "programs": programs_json(&verified.programs),
         "sound": verified.faults.iter().all(Fault::is_difference),
         "faults": verified.faults.iter().map(fault).collect::<Vec<_>>(),
     });

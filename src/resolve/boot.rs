@@ -75,6 +75,8 @@ pub struct BootFiles {
     pub files: Vec<(String, Content)>,
     /// The entries of the boot catalog: BIOS before UEFI, as discs from Microsoft have it.
     pub entries: Vec<BootEntry>,
+    /// The EFI boot image of the catalog, unless it was made of files that are here.
+    pub efi_image: Option<Content>,
     /// What is not quite as it was wanted, or worth knowing.
     pub notes: Vec<Note>,
 }
@@ -88,8 +90,6 @@ pub enum Note {
     EfiPrompts(bool),
     /// A prompt was wanted, and there is no `bootfix.bin` to make it.
     NoBiosPrompt,
-    /// Files of the 2023 authority were wanted; these have no `_EX` in their names, so their signer is not known.
-    SignerUnknown(String),
     /// These boot stores were written, because it was asked for (true) or because there were none.
     BuiltStores(Vec<&'static str>, bool),
 }
@@ -108,9 +108,6 @@ impl fmt::Display for Note {
                 f.write_str("UEFI will not wait for a key: there is an `efisys_noprompt.bin`, but no `efisys.bin`")
             }
             Self::NoBiosPrompt => f.write_str("BIOS will not wait for a key: there is no `bootfix.bin`"),
-            Self::SignerUnknown(path) => {
-                write!(f, "`{path}` is taken as it is: nothing tells which authority signed it")
-            }
             Self::BuiltStores(paths, is_asked) => {
                 let paths = paths.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(" and ");
                 let why = if *is_asked { "" } else { ", since the boot files bring none" };
@@ -136,7 +133,7 @@ impl Note {
                 "write `store = \"built\"` in `[boot]` if that is meant, or take boot files that hold a store: those of \
                  an extracted Windows ISO or of the ADK's `Media` folder",
             ),
-            Self::SignerUnknown(_) | Self::BuiltStores(_, true) => None,
+            Self::BuiltStores(_, true) => None,
         }
     }
 }
@@ -235,10 +232,12 @@ pub fn boot_files(source: BootSource, wanted: &Wanted) -> Result<BootFiles, NoBo
             notes.push(Note::NoBiosPrompt);
         }
     }
-    if wanted.firmware.contains(&Firmware::Uefi) {
-        let image = match found.efi_image {
+    let is_uefi = wanted.firmware.contains(&Firmware::Uefi);
+    let efi_image = found.efi_image.filter(|_| is_uefi);
+    if is_uefi {
+        let image = match &efi_image {
             Some(image) if image.len() < MIN_FAT_LEN => return Err(NoBootFiles::Failed(wrong_efi_image(image.len()))),
-            Some(image) => Layout::from(&image),
+            Some(image) => Layout::from(image),
             None => {
                 notes.push(Note::MadeEfiImage);
                 made_efi_image(&root, wanted.date)?
@@ -247,7 +246,7 @@ pub fn boot_files(source: BootSource, wanted: &Wanted) -> Result<BootFiles, NoBo
         entries.push(BootEntry { firmware: Firmware::Uefi, image });
     }
     let files = root.files().into_iter().map(|(path, content)| (path, content.clone())).collect();
-    Ok(BootFiles { files, entries, notes })
+    Ok(BootFiles { files, entries, efi_image, notes })
 }
 
 /// Writes the boot stores that are wanted and not there, or wanted anew.

@@ -21,7 +21,7 @@ pub(super) const IMAGE: &str = "/boot/image/file";
 /// What follows a note on what is made of a WIM file, where nothing may be written.
 pub(super) const LATER: &str = " by whatever comes after `check`; how long it becomes is known then";
 
-const FILES: &str = "/boot/files";
+pub(super) const FILES: &str = "/boot/files";
 const FIRMWARE: &str = "/boot/firmware";
 const STORE: &str = "/boot/store";
 
@@ -66,7 +66,10 @@ impl Draft<'_> {
         };
         self.check_firmware(&wanted);
         match self.find_boot_files(&wim, index, &wanted) {
-            Some(found) => self.add_boot_files(found),
+            Some(found) => {
+                self.check_programs(&found, &wanted);
+                self.add_boot_files(found)
+            }
             None => Vec::new(),
         }
     }
@@ -209,10 +212,10 @@ impl Draft<'_> {
         // Firmware, and the boot manager of a disk that a WIM file was applied to, find their files in the tree: what is
         // said of a disc's boot images is nothing to it.
         let is_disc = self.rendered.manifest.format() == OutputFormat::Iso;
-        let is_of_all = |note: &Note| matches!(note, Note::SignerUnknown(_) | Note::BuiltStores(..));
+        let is_of_all = |note: &Note| matches!(note, Note::BuiltStores(..));
         for note in found.notes.into_iter().filter(|note| is_disc || is_of_all(note)) {
             let problem = match note {
-                Note::SignerUnknown(_) | Note::BuiltStores(_, true) => Problem::note(note.to_string()),
+                Note::BuiltStores(_, true) => Problem::note(note.to_string()),
                 _ => Problem::warning(note.to_string()),
             };
             let pointer = if let Note::BuiltStores(_, true) = note { STORE } else { FILES };

@@ -47,17 +47,20 @@ pub enum Kind {
     WimReads,
     /// A WIM file made of one whose contents are compressed together: what starts, or is split, can't be solid.
     WimExports,
+    /// What was read of boot programs: their digests and signatures.
+    Programs,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::WimReads, Self::WimExports];
+    pub const ALL: [Self; 3] = [Self::WimReads, Self::WimExports, Self::Programs];
 
     /// The name of its folder.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::WimReads => "wim-reads",
             Self::WimExports => "wim-exports",
+            Self::Programs => "programs",
         }
     }
 }

@@ -49,14 +49,10 @@ pub(super) fn find(folder: &Utf8Path, wanted: &Wanted) -> Result<Candidates, NoB
         };
         let candidates =
             if is_2023 { places("_EX").chain(places("")).collect() } else { places("").collect::<Vec<_>>() };
-        let image =
-            candidates.into_iter().find_map(|(place, prompts)| get(&place).map(|content| (place, prompts, content)));
-        if let Some((place, prompts, content)) = image {
+        let image = candidates.into_iter().find_map(|(place, prompts)| get(&place).map(|content| (prompts, content)));
+        if let Some((prompts, content)) = image {
             if prompts != wanted.prompt {
                 found.notes.push(Note::EfiPrompts(prompts));
-            }
-            if is_2023 && !place.to_ascii_lowercase().ends_with("_ex.bin") {
-                found.notes.push(Note::SignerUnknown(place));
             }
             found.efi_image = Some(content);
         }
@@ -69,15 +65,12 @@ pub(super) fn find(folder: &Utf8Path, wanted: &Wanted) -> Result<Candidates, NoB
     found.files = all.iter().filter(|(path, _)| is_on_the_medium(path)).cloned().collect();
     if wanted.firmware.contains(&Firmware::Uefi) && wanted.secure_boot_ca == SecureBootCa::Ca2023 {
         let program = efi_program(wanted.architecture);
+        // Where there are none of these names, the signatures tell whose the others are.
         for (target, name) in [(program, PROGRAM_2023), (BOOTMGR_EFI, BOOTMGR_2023)] {
             let places = ["", "Oscdimg", BESIDE[0], BESIDE[1]].map(|folder| joined(folder, name));
             let target = found.files.iter_mut().find(|(path, _)| path.eq_ignore_ascii_case(target));
-            match (target, first(&places)) {
-                (Some((_, content)), Some((_, signed))) => *content = signed,
-                (Some((path, _)), None) if path.eq_ignore_ascii_case(program) => {
-                    found.notes.push(Note::SignerUnknown(program.to_owned()));
-                }
-                _ => {}
+            if let (Some((_, content)), Some((_, signed))) = (target, first(&places)) {
+                *content = signed;
             }
         }
     }

@@ -1,0 +1,106 @@
+//! The boot programs of a finished medium: who signed each, and whether Secure Boot would start it.
+//!
+//! Looked at are the programs of the tree, and on a disc those in the FAT volume that its boot catalog names for UEFI,
+//! unless they are the same.
+
+use std::io::{self, Read, SeekFrom};
+
+use super::{Fault, Verified};
+use crate::format::authenticode::State;
+use crate::format::boot_program::{self, BootProgram};
+use crate::format::fat;
+use crate::format::revocations::Revocations;
+use crate::layout::Region;
+use crate::output::{Carrier, Image, Listing};
+
+/// A boot program of a medium.
+#[derive(Clone, Debug)]
+pub struct Program {
+    /// Its path, on the medium or in the volume that the boot catalog names.
+    pub path: String,
+    /// Whether it is in that volume.
+    pub is_in_boot_image: bool,
+    /// What was read of it, or why it is none, as a fragment about "it".
+    pub read: Result<BootProgram, String>,
+}
+
+/// The platform of UEFI in a boot catalog.
+const UEFI: u8 = 0xEF;
+
+/// Adds the boot programs of a medium to what was found, and as faults those that Secure Boot refuses.
+pub fn add(verified: &mut Verified, image: &mut dyn Image, carrier: &Carrier, revocations: &Revocations) {
+    let mut programs = Vec::new();
+    for file in Listing::from(carrier).files.iter().filter(|file| boot_program::is_one(&file.path)) {
+        programs.push(Program {
+            path: file.path.clone(),
+            is_in_boot_image: false,
+            read: read(image, &file.places, file.len),
+        });
+    }
+    programs.sort_by(|one, other| one.path.cmp(&other.path));
+    for place in carrier.boot().iter().filter(|entry| entry.platform == UEFI) {
+        // What the catalog says of its length counts for nothing: the volume knows it.
+        let Ok(volume) = fat::read(&mut &mut *image, place.offset..carrier.len()) else { continue };
+        for file in volume.files.iter().filter(|file| !file.is_folder && boot_program::is_one(&file.path)) {
+            let places =
+                file.extents.iter().map(|extent| Region { offset: extent.start, len: extent.end - extent.start });
+            let read = read(image, &places.collect::<Vec<_>>(), file.len);
+            let is_same = |other: &Program| other.path.eq_ignore_ascii_case(&file.path) && other.read == read;
+            if !programs.iter().any(is_same) {
+                programs.push(Program { path: file.path.clone(), is_in_boot_image: true, read });
+            }
+        }
+    }
+    verified.faults.extend(programs.iter().filter_map(|program| {
+        let why = refused(program, revocations)?;
+        Some(Fault::Refused { path: program.name(), why })
+    }));
+    verified.programs = programs;
+}
+
+impl Program {
+    /// What messages call it.
+    pub fn name(&self) -> String {
+        if self.is_in_boot_image { format!("{} in the EFI boot image", self.path) } else { self.path.clone() }
+    }
+}
+
+/// Why Secure Boot does not start a program that was meant for it. One that is not signed was not.
+fn refused(program: &Program, revocations: &Revocations) -> Option<String> {
+    let read = program.read.as_ref().ok()?;
+    if let Some(meant) = boot_program::started_on(&program.path).filter(|meant| read.architecture != Some(*meant)) {
+        return Some(format!("it is for {}, and firmware of {meant} looks for that name", read.processors()));
+    }
+    if let Some(revoked) = read.revoked_by(revocations) {
+        return Some(format!("it is revoked: {revoked}"));
+    }
+    let mut first = None;
+    for signature in read.signatures() {
+        let why = match signature.map(|signature| signature.state) {
+            Ok(State::Good | State::Unchecked(_)) => return None,
+            Ok(State::Altered) => "it was altered after it was signed".into(),
+            Ok(State::Forged(why)) => format!("its signature is not good: {why}"),
+            Err(why) => format!("its signature can't be read: {why}"),
+        };
+        first.get_or_insert(why);
+    }
+    first
+}
+
+fn read(image: &mut dyn Image, places: &[Region], len: u64) -> Result<BootProgram, String> {
+    if len > boot_program::MAX_LEN {
+        return Err("no boot program is so long".into());
+    }
+    let bytes = bytes(image, places, len).map_err(|error| format!("it can't be read: {error}"))?;
+    BootProgram::read(&bytes).map_err(|why| why.to_string())
+}
+
+fn bytes(image: &mut dyn Image, places: &[Region], len: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for place in places {
+        image.seek(SeekFrom::Start(place.offset))?;
+        let left = len - bytes.len() as u64;
+        (&mut *image).take(place.len.min(left)).read_to_end(&mut bytes)?;
+    }
+    if bytes.len() as u64 == len { Ok(bytes) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+}
