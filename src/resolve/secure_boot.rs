@@ -213,12 +213,12 @@ impl Draft<'_> {
             self.problems.add(problem.help("take the file from where it came from anew"));
         }
         if !good.is_empty() {
-            self.check_authority(placed, &good, wanted, alike);
+            self.check_signer(placed, &good, wanted, alike);
         }
     }
 
     /// Whether a program is signed by whom the manifest wants.
-    fn check_authority(&mut self, placed: &Placed, good: &[Signature], wanted: &Wanted, alike: &mut Alike) {
+    fn check_signer(&mut self, placed: &Placed, good: &[Signature], wanted: &Wanted, alike: &mut Alike) {
         let name = &placed.name;
         let known: Vec<_> = good.iter().filter_map(Signature::authority).collect();
         let own = wanted.secure_boot_ca.authority();
