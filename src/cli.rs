@@ -29,7 +29,6 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::error::Result;
 use crate::manifest;
-use crate::sequence;
 
 use screen::Screen;
 
@@ -203,7 +202,7 @@ fn run(command: Command, screen: &Screen) -> Result<Outcome> {
         Command::Sequence(command) => sequence::run(&command, screen),
         Command::Cache(arguments) => cache::run(&arguments, screen),
         Command::Schema { of: SchemaOf::Manifest } => screen.data(&manifest::editor_schema()),
-        Command::Schema { of: SchemaOf::Sequence } => screen.data(&sequence::schema()),
+        Command::Schema { of: SchemaOf::Sequence } => screen.data(&crate::sequence::schema()),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "tsmedia", &mut script);

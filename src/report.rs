@@ -31,8 +31,8 @@ pub use failure::failure;
 pub use medium::{carrier, carrier_json, wim, wim_json};
 pub use moved::{moved, moved_json};
 pub use problems::{graphical, json, summary};
-pub use rules::{lowering, rule, rule_json};
 pub use program::{program, program_json, program_line};
+pub use rules::{lowering, rule, rule_json};
 pub use screen::SCREEN;
 pub use verified::{fault, set_fault, set_json, verified_json};
 

@@ -6,8 +6,8 @@
 
 pub mod catalog;
 pub mod condition;
-pub mod reach;
 pub mod export;
+pub mod reach;
 mod read;
 pub mod rules;
 mod schema;

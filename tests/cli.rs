@@ -53,10 +53,10 @@ mod reasons;
 mod saved;
 #[path = "cli/secrets.rs"]
 mod secrets;
-#[path = "cli/sequence.rs"]
-mod sequence;
 #[path = "cli/secure_boot.rs"]
 mod secure_boot;
+#[path = "cli/sequence.rs"]
+mod sequence;
 #[path = "cli/sets.rs"]
 mod sets;
 #[allow(dead_code, reason = "the unit tests use the rest")]

@@ -58,11 +58,11 @@ impl Draft<'_> {
                 }
             }
         }
-        self.check_programs(wim, index, windows);
+        self.check_client_programs(wim, index, windows);
     }
 
     /// Without the programs of Configuration Manager Windows PE shows a prompt and waits.
-    fn check_programs(&mut self, wim: &KnownWim, index: u32, windows: &Windows) {
+    fn check_client_programs(&mut self, wim: &KnownWim, index: u32, windows: &Windows) {
         if !windows.is_there() || has_client(&self.root) {
             return;
         }

@@ -59,7 +59,7 @@ impl World {
             "set-dynamic-variables" => {
                 for rule in action.tables("rules") {
                     if let Some(Value::Map(variables)) = rule.get("set") {
-                        variables.keys().for_each(|name| self.set(name, None, index));
+                        variables.iter().for_each(|(name, _)| self.set(name, None, index));
                     }
                 }
             }

@@ -161,7 +161,7 @@ fn variable(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
 fn dynamic_variables(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
     for (index, rule) in action.tables("rules").iter().enumerate() {
         let Some(Value::Map(variables)) = rule.get("set") else { continue };
-        for name in variables.keys().filter(|name| name.starts_with('_')) {
+        for (name, _) in variables.iter().filter(|(name, _)| name.starts_with('_')) {
             let message = format!("`{name}` can't be set: variables that begin with `_` are the engine's own");
             let problem = at_key(Problem::error(message).rule("R66"), at.step, &format!("rules/{index}/set"), "");
             rules.add(problem.help("choose another name; conditions may ask for the engine's"));
