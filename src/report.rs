@@ -19,6 +19,7 @@ mod program;
 mod reason;
 mod rules;
 mod screen;
+pub mod sequence;
 pub mod simulated;
 pub mod svg;
 mod verified;

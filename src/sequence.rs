@@ -6,6 +6,7 @@
 
 pub mod catalog;
 pub mod condition;
+pub mod difference;
 pub mod export;
 pub mod reach;
 mod read;

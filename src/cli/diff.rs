@@ -1,4 +1,5 @@
-//! `tsmedia diff`: what two media differ in, each of them a manifest, a record or a finished medium.
+//! `tsmedia diff`: what two media differ in, each of them a manifest, a record or a finished medium; or two task
+//! sequences.
 
 use std::fs;
 
@@ -8,6 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::project::{self, Project};
 use super::screen::Screen;
+use super::sequence;
 use super::{ManifestArguments, Outcome, parse_var};
 use crate::diff::{Contents, diff};
 use crate::error::{Error, Result};
@@ -15,11 +17,12 @@ use crate::gather::{self, Finished};
 use crate::output::lists::Medium;
 use crate::record::Record;
 use crate::report;
+use crate::sequence::difference::differences;
 use crate::write::Means;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// A manifest, a record or a finished medium.
+    /// A manifest, a record or a finished medium; or a task sequence.
     old: Utf8PathBuf,
     /// The same, to compare it with.
     #[arg(default_value = project::DEFAULT_MANIFEST)]
@@ -39,6 +42,18 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
+    // What can't be read is complained of where it is read.
+    let is_sequence = |path: &Utf8PathBuf| {
+        path.extension() == Some("toml") && fs::read_to_string(path).is_ok_and(|text| crate::sequence::is_one(&text))
+    };
+    match [&arguments.old, &arguments.new].map(is_sequence) {
+        [true, true] => return sequences(arguments, screen),
+        [false, false] => {}
+        _ => {
+            let message = format!("`{}` and `{}` are not of one kind", arguments.old, arguments.new);
+            return Err(Error::new(message).help("a task sequence can be compared with another one"));
+        }
+    }
     let Some(old) = Side::load(&arguments.old, arguments, screen)? else { return Ok(Outcome::Wrong) };
     let Some(new) = Side::load(&arguments.new, arguments, screen)? else { return Ok(Outcome::Wrong) };
     let chosen = choose([&old, &new])?;
@@ -53,6 +68,24 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     } else {
         screen.data(&report::diff::text(&diff, [&old_title, &new_title], arguments.verbose))
     }
+}
+
+/// Two task sequences, by their steps.
+fn sequences(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
+    let read = |path: &Utf8PathBuf| {
+        let (file, site) = (path.clone(), arguments.site.clone());
+        let (vars_files, vars) = (arguments.vars_files.clone(), arguments.vars.clone());
+        sequence::read(&sequence::FileArguments { file, site, vars_files, vars }, screen)
+    };
+    let (Some(old), Some(new)) = (read(&arguments.old)?, read(&arguments.new)?) else { return Ok(Outcome::Wrong) };
+    let found = differences(&old, &new);
+    if screen.json {
+        return screen.json(&report::sequence::differences_json(&found));
+    }
+    if found.is_empty() {
+        screen.say("the sequences say the same");
+    }
+    screen.data(&report::sequence::differences(&found))
 }
 
 /// One of the two.

@@ -1,4 +1,4 @@
-//! `tsmedia init`: a manifest to start from, with the schema that editors complete it from.
+//! `tsmedia init`: a manifest or a task sequence to start from, with the schema that editors complete it from.
 
 use std::fs;
 use std::io::Write;
@@ -10,15 +10,19 @@ use super::screen::Screen;
 use super::{Outcome, project};
 use crate::error::{Error, Result};
 use crate::manifest;
+use crate::sequence;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The folder of the manifest; made if it isn't there.
+    /// The folder of the manifest, or of the task sequence; made if it isn't there.
     #[arg(default_value = ".")]
     folder: Utf8PathBuf,
     /// The kind of medium.
     #[arg(long, value_enum, default_value_t = Template::StandAlone)]
     kind: Template,
+    /// Write this task sequence in place of a manifest.
+    #[arg(long, value_enum, conflicts_with = "kind")]
+    template: Option<SequenceTemplate>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -31,29 +35,65 @@ enum Template {
     StandAlone,
 }
 
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum SequenceTemplate {
+    /// Builds a reference machine and captures it.
+    BuildAndCapture,
+    /// Installs an image on a computer.
+    InstallExistingImage,
+    /// Captures a machine that is ready.
+    CaptureOnly,
+    /// Installs an image and keeps what users have.
+    Refresh,
+}
+
+impl SequenceTemplate {
+    fn text(self) -> &'static str {
+        match self {
+            Self::BuildAndCapture => include_str!("init/sequences/build-and-capture.toml"),
+            Self::InstallExistingImage => include_str!("init/sequences/install-existing-image.toml"),
+            Self::CaptureOnly => include_str!("init/sequences/capture-only.toml"),
+            Self::Refresh => include_str!("init/sequences/refresh.toml"),
+        }
+    }
+}
+
 /// The schema beside the manifest, so that editors complete it without a network.
 const SCHEMA_FILE: &str = "media.schema.json";
+/// The schema beside a task sequence.
+const SEQUENCE_SCHEMA_FILE: &str = "sequence.schema.json";
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let folder = &arguments.folder;
+    if let Some(template) = arguments.template {
+        let name = template.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
+        let path = folder.join(format!("{name}.toml"));
+        return write(&path, template.text(), SEQUENCE_SCHEMA_FILE, &sequence::schema(), screen);
+    }
     let text = match arguments.kind {
         Template::Bootable => include_str!("init/bootable.toml"),
         Template::Prestaged => include_str!("init/prestaged.toml"),
         Template::StandAlone => include_str!("init/stand-alone.toml"),
     };
-    fs::create_dir_all(folder).map_err(|error| Error::io("making", folder, error))?;
     let manifest = folder.join(project::DEFAULT_MANIFEST);
-    create(&manifest, text)?;
-    let schema = folder.join(SCHEMA_FILE);
-    if !schema.exists() {
-        create(&schema, &manifest::editor_schema())?;
+    write(&manifest, text, SCHEMA_FILE, &manifest::editor_schema(), screen)
+}
+
+/// Writes a file to start from, and a schema beside it unless there is one.
+fn write(path: &Utf8Path, text: &str, schema_name: &str, schema: &str, screen: &Screen) -> Result<Outcome> {
+    let folder = path.parent().unwrap_or(Utf8Path::new("."));
+    fs::create_dir_all(folder).map_err(|error| Error::io("making", folder, error))?;
+    create(path, text)?;
+    let beside = folder.join(schema_name);
+    if !beside.exists() {
+        create(&beside, schema)?;
     }
-    screen.say(&format!("wrote `{manifest}` and `{schema}`"));
-    let check = match folder.as_str() {
-        "." => "tsmedia check".into(),
-        _ => format!("tsmedia check {manifest}"),
+    screen.say(&format!("wrote `{path}` and `{beside}`"));
+    let check = match path.as_str() {
+        "./media.toml" => "tsmedia check".into(),
+        path => format!("tsmedia check {}", path.trim_start_matches("./")),
     };
-    screen.say(&format!("put in your own paths, then type `{check}`"));
+    screen.say(&format!("put in your own values, then type `{check}`"));
     Ok(Outcome::Done)
 }
 

@@ -25,6 +25,8 @@ pub(super) enum Command {
     Import(ImportArguments),
     /// Make Configuration Manager's XML of a task sequence file.
     Export(ExportArguments),
+    /// Draw a task sequence: a tree, or a picture for a review.
+    Show(ShowArguments),
 }
 
 #[derive(Debug, Args)]
@@ -42,30 +44,50 @@ pub(super) struct ImportArguments {
 
 #[derive(Debug, Args)]
 pub(super) struct ExportArguments {
-    /// The task sequence file.
-    #[arg(value_name = "FILE")]
-    file: Utf8PathBuf,
+    #[command(flatten)]
+    file: FileArguments,
     /// The file to write.
     #[arg(short, long, value_name = "OUT.XML")]
     out: Option<Utf8PathBuf>,
-    /// The site that templates are rendered for.
-    #[arg(long, value_name = "CODE")]
-    site: Option<String>,
-    /// A TOML file of template values.
-    #[arg(long = "vars", value_name = "FILE")]
-    vars_files: Vec<Utf8PathBuf>,
-    /// A template value, nearer than those of any file.
-    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_var)]
-    vars: Vec<(String, String)>,
     /// Replace a file that is there.
     #[arg(long)]
     force: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ShowArguments {
+    #[command(flatten)]
+    file: FileArguments,
+    /// Draw it as a picture (SVG).
+    #[arg(long, conflicts_with = "mermaid")]
+    svg: bool,
+    /// Draw it as a flow chart in the language of Mermaid.
+    #[arg(long)]
+    mermaid: bool,
+}
+
+/// A task sequence file, and what its templates know.
+#[derive(Debug, Args)]
+pub(super) struct FileArguments {
+    /// The task sequence file.
+    #[arg(value_name = "FILE")]
+    pub file: Utf8PathBuf,
+    /// The site that templates are rendered for.
+    #[arg(long, value_name = "CODE")]
+    pub site: Option<String>,
+    /// A TOML file of template values.
+    #[arg(long = "vars", value_name = "FILE")]
+    pub vars_files: Vec<Utf8PathBuf>,
+    /// A template value, nearer than those of any file.
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_var)]
+    pub vars: Vec<(String, String)>,
 }
 
 pub(super) fn run(command: &Command, screen: &Screen) -> Result<Outcome> {
     match command {
         Command::Import(arguments) => import(arguments, screen),
         Command::Export(arguments) => export(arguments, screen),
+        Command::Show(arguments) => show(arguments, screen),
     }
 }
 
@@ -318,7 +340,8 @@ fn applications(sequence: &Sequence) -> Vec<(String, String)> {
     found
 }
 
-fn export(arguments: &ExportArguments, screen: &Screen) -> Result<Outcome> {
+/// Reads a task sequence file. Nothing if something is wrong with it, which has been said.
+pub(super) fn read(arguments: &FileArguments, screen: &Screen) -> Result<Option<Sequence>> {
     let mut problems = Problems::default();
     let mut inputs = Inputs::default();
     let options = manifest::Options {
@@ -335,7 +358,20 @@ fn export(arguments: &ExportArguments, screen: &Screen) -> Result<Outcome> {
     } else {
         screen.problems(&problems);
     }
-    let Some(sequence) = sequence else { return Ok(Outcome::Wrong) };
+    Ok(sequence)
+}
+
+fn show(arguments: &ShowArguments, screen: &Screen) -> Result<Outcome> {
+    let Some(sequence) = read(&arguments.file, screen)? else { return Ok(Outcome::Wrong) };
+    screen.data(&match (arguments.svg, arguments.mermaid) {
+        (true, _) => report::sequence::svg(&sequence),
+        (_, true) => report::sequence::mermaid(&sequence),
+        _ => report::sequence::tree(&sequence),
+    })
+}
+
+fn export(arguments: &ExportArguments, screen: &Screen) -> Result<Outcome> {
+    let Some(sequence) = read(&arguments.file, screen)? else { return Ok(Outcome::Wrong) };
     let xml = sequence::xml::write(&sequence)?;
     match &arguments.out {
         Some(path) => {

@@ -2,6 +2,8 @@
 //!
 //! The tests are those of the editor's Options tab; their classes are `SMS_TaskSequence_*ConditionExpression`.
 
+use std::fmt;
+
 /// What has to hold for a step to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
@@ -140,6 +142,22 @@ impl Operator {
         self.row().1
     }
 
+    /// As people read it.
+    pub fn sign(self) -> &'static str {
+        match self {
+            Self::Exists => "is set",
+            Self::NotExists => "is not set",
+            Self::Equals => "=",
+            Self::NotEquals => "≠",
+            Self::Greater => ">",
+            Self::GreaterEqual => "≥",
+            Self::Less => "<",
+            Self::LessEqual => "≤",
+            Self::Like => "is like",
+            Self::NotLike => "is not like",
+        }
+    }
+
     /// As the XML has it.
     pub fn xml(self) -> &'static str {
         self.row().2
@@ -166,6 +184,58 @@ impl Condition {
         match self {
             Self::All(parts) | Self::Any(parts) | Self::None(parts) => parts.iter().flat_map(Self::tests).collect(),
             Self::Test(test) => vec![test],
+        }
+    }
+}
+
+/// As people read it: `_SMSTSInWinPE = false and not (a or b)`.
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let part = |part: &Self| match part {
+            Self::Test(_) | Self::None(_) => part.to_string(),
+            Self::All(parts) | Self::Any(parts) if parts.len() == 1 => part.to_string(),
+            Self::All(_) | Self::Any(_) => format!("({part})"),
+        };
+        let join = |parts: &[Self], word: &str| parts.iter().map(part).collect::<Vec<_>>().join(word);
+        match self {
+            Self::All(parts) if parts.is_empty() => f.write_str("always"),
+            Self::Any(parts) if parts.is_empty() => f.write_str("never"),
+            Self::All(parts) => f.write_str(&join(parts, " and ")),
+            Self::Any(parts) => f.write_str(&join(parts, " or ")),
+            Self::None(parts) => match &parts[..] {
+                [] => f.write_str("always"),
+                parts => write!(f, "not ({})", join(parts, " or ")),
+            },
+            Self::Test(test) => test.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Test {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let compared = |name: &str, asked: &Option<(Operator, String)>| {
+            asked.as_ref().map(|(operator, value)| format!(", {name} {} {value}", operator.sign())).unwrap_or_default()
+        };
+        match self {
+            Self::Variable { name, operator, value } if operator.is_about_presence() => {
+                write!(f, "{name} {}{value}", operator.sign())
+            }
+            Self::Variable { name, operator, value } => write!(f, "{name} {} {value}", operator.sign()),
+            Self::Registry { key, value, operator, data, .. } => {
+                let text = format!("registry {key}\\{value} {} {data}", operator.sign());
+                f.write_str(text.trim_end())
+            }
+            Self::File { path, version, modified } => {
+                write!(f, "file {path}{}{}", compared("version", version), compared("modified", modified))
+            }
+            Self::Folder { path, modified } => write!(f, "folder {path}{}", compared("modified", modified)),
+            Self::Wmi { query, .. } => f.write_str(query),
+            Self::Software { product_code, name, .. } => {
+                write!(f, "{} is installed", if name.is_empty() { product_code } else { name })
+            }
+            Self::OsVersion(names) => write!(f, "the system is {}", names.join(" or ")),
+            Self::OsLanguage(language) => write!(f, "the language is {language}"),
+            Self::Foreign { class, .. } => f.write_str(class),
         }
     }
 }

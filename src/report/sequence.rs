@@ -1,0 +1,198 @@
+//! Task sequences as trees for a terminal, as diagrams for reviews, and what two of them differ in.
+
+use std::fmt::Write as _;
+
+use crate::sequence::catalog::Environment;
+use crate::sequence::difference::{Difference, Kind};
+use crate::sequence::{Body, Sequence, Step};
+
+/// The tree of a sequence, for a terminal.
+pub fn tree(sequence: &Sequence) -> String {
+    fn below(steps: &[Step], indent: &str, lines: &mut String) {
+        for (at, step) in steps.iter().enumerate() {
+            let is_last = at + 1 == steps.len();
+            let (branch, further) = if is_last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
+            let _ = writeln!(lines, "{indent}{branch}{}{}", step.name, remarks(step));
+            if let Some(condition) = &step.condition {
+                let bar = if step.children().is_empty() { "   " } else { "│  " };
+                let _ = writeln!(lines, "{indent}{further}{bar}if {condition}");
+            }
+            below(step.children(), &format!("{indent}{further}"), lines);
+        }
+    }
+    let mut lines = format!("{}\n", sequence.name);
+    below(&sequence.steps, "", &mut lines);
+    lines
+}
+
+/// What is said of a step behind its name: what it is, where it runs, what is unusual.
+fn remarks(step: &Step) -> String {
+    let mut remarks = Vec::new();
+    let environment = match &step.body {
+        Body::Group(_) => None,
+        Body::Action(action) => {
+            remarks.push(action.kind.title.to_owned());
+            Some(action.kind.environment)
+        }
+        Body::Foreign(foreign) => {
+            remarks.push(foreign.class.clone());
+            Some(foreign.environment)
+        }
+    };
+    remarks.extend(match environment {
+        Some(Environment::WindowsPe) => Some("Windows PE".to_owned()),
+        Some(Environment::FullOs) => Some("full OS".to_owned()),
+        Some(Environment::Any) | None => None,
+    });
+    if remarks.first() == Some(&step.name) {
+        remarks.remove(0);
+    }
+    if step.is_disabled {
+        remarks.push("disabled".into());
+    }
+    if step.continues_on_error {
+        remarks.push("continues on error".into());
+    }
+    if remarks.is_empty() { String::new() } else { format!(" ({})", remarks.join(", ")) }
+}
+
+/// A flow chart in the language of Mermaid, which forges draw in reviews: groups as boxes, steps in their order.
+pub fn mermaid(sequence: &Sequence) -> String {
+    fn below(steps: &[Step], depth: usize, n_nodes: &mut usize, flow: &mut Vec<usize>, lines: &mut String) {
+        let indent = "  ".repeat(depth);
+        for step in steps {
+            *n_nodes += 1;
+            let number = *n_nodes;
+            let mut label = quoted(&step.name);
+            if let Some(condition) = &step.condition {
+                label += &format!("<br/><i>if {}</i>", quoted(&condition.to_string()));
+            }
+            if let Body::Group(children) = &step.body {
+                let _ = writeln!(lines, "{indent}subgraph g{number}[\"{label}\"]");
+                below(children, depth + 1, n_nodes, flow, lines);
+                let _ = writeln!(lines, "{indent}end");
+                if step.is_disabled {
+                    let _ = writeln!(lines, "{indent}class g{number} disabled");
+                }
+                continue;
+            }
+            let class = match (step.is_disabled, step.action().map(|action| action.kind.environment)) {
+                (true, _) => ":::disabled",
+                (_, Some(Environment::WindowsPe)) => ":::pe",
+                (_, Some(Environment::FullOs)) => ":::os",
+                _ => "",
+            };
+            let _ = writeln!(lines, "{indent}n{number}[\"{label}\"]{class}");
+            flow.push(number);
+        }
+    }
+    let mut lines = "flowchart TD\n".to_owned();
+    let (mut n_nodes, mut flow) = (0, Vec::new());
+    below(&sequence.steps, 1, &mut n_nodes, &mut flow, &mut lines);
+    for pair in flow.windows(2) {
+        let _ = writeln!(lines, "  n{} --> n{}", pair[0], pair[1]);
+    }
+    lines += "  classDef pe stroke:#2a6fb0,stroke-width:2px\n";
+    lines += "  classDef os stroke:#2e8b57,stroke-width:2px\n";
+    lines += "  classDef disabled stroke-dasharray:4 4,opacity:0.6\n";
+    lines
+}
+
+/// A text that Mermaid takes as it is.
+fn quoted(text: &str) -> String {
+    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;").replace('`', "&#96;")
+}
+
+/// How high a row of the picture is, and how far a level is indented, in pixels.
+const ROW: usize = 24;
+const INDENT: usize = 22;
+/// How wide a character is in the picture at most, in pixels.
+const CHARACTER: usize = 8;
+
+/// The tree as a picture (SVG 1.1). Steps that run in Windows PE are marked `PE`, those of the full system `OS`.
+pub fn svg(sequence: &Sequence) -> String {
+    let steps = sequence.walk();
+    let text = |step: &Step| {
+        let condition = step.condition.as_ref().map(|condition| format!(" — if {condition}")).unwrap_or_default();
+        (format!("{}{}", step.name, remarks(step)), condition)
+    };
+    let width = steps.iter().map(|(around, step)| {
+        let (name, condition) = text(step);
+        (around.len() + 2) * INDENT + (name.chars().count() + condition.chars().count()) * CHARACTER
+    });
+    let width = width.max().unwrap_or(0).max(sequence.name.chars().count() * 10) + 2 * INDENT;
+    let height = (steps.len() + 2) * ROW;
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
+         font-family=\"sans-serif\" font-size=\"13\">\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n\
+         <text x=\"{INDENT}\" y=\"{ROW}\" font-weight=\"bold\">{}</text>\n",
+        quoted(&sequence.name)
+    );
+    for (row, (around, step)) in steps.iter().enumerate() {
+        let (x, y) = ((around.len() + 1) * INDENT, (row + 2) * ROW);
+        let (name, condition) = text(step);
+        let (mark, colour) = match step.action().map(|action| action.kind.environment) {
+            Some(Environment::WindowsPe) => ("PE", "#2a6fb0"),
+            Some(Environment::FullOs) => ("OS", "#2e8b57"),
+            Some(Environment::Any) => ("·", "#555555"),
+            None => ("▾", "#000000"),
+        };
+        let opacity = if step.is_disabled { " opacity=\"0.5\"" } else { "" };
+        let weight = if step.children().is_empty() { "" } else { " font-weight=\"bold\"" };
+        let _ = writeln!(
+            svg,
+            "<text x=\"{x}\" y=\"{y}\"{opacity}><tspan fill=\"{colour}\" font-size=\"10\">{mark}</tspan> \
+             <tspan{weight}>{}</tspan><tspan fill=\"#777777\" font-style=\"italic\">{}</tspan></text>",
+            quoted(&name),
+            quoted(&condition)
+        );
+    }
+    svg + "</svg>\n"
+}
+
+/// What two sequences differ in, a step on a line.
+pub fn differences(differences: &[Difference]) -> String {
+    let mut lines = String::new();
+    for Difference { path, kind } in differences {
+        let name = if path.is_empty() { "the sequence".to_owned() } else { path.join(" / ") };
+        let _ = match kind {
+            Kind::Added => writeln!(lines, "added    {name}"),
+            Kind::Removed => writeln!(lines, "removed  {name}"),
+            Kind::Renamed { from } => writeln!(lines, "renamed  {name}, which was `{from}`"),
+            Kind::Moved { from } if path.starts_with(from) && path.len() == from.len() + 1 => {
+                writeln!(lines, "moved    {name}, in its group")
+            }
+            Kind::Moved { from } if from.is_empty() => writeln!(lines, "moved    {name}, which was in no group"),
+            Kind::Moved { from } => writeln!(lines, "moved    {name}, which was in `{}`", from.join(" / ")),
+            Kind::Changed(changes) => {
+                let _ = writeln!(lines, "changed  {name}");
+                for (key, old, new) in changes {
+                    let _ = match (old, new) {
+                        (Some(old), Some(new)) => writeln!(lines, "           {key}: {old} → {new}"),
+                        (None, Some(new)) => writeln!(lines, "           {key}: {new} (new)"),
+                        (Some(old), None) => writeln!(lines, "           {key}: {old} (gone)"),
+                        (None, None) => Ok(()),
+                    };
+                }
+                Ok(())
+            }
+        };
+    }
+    lines
+}
+
+/// The same as data.
+pub fn differences_json(differences: &[Difference]) -> serde_json::Value {
+    let one = |Difference { path, kind }: &Difference| match kind {
+        Kind::Added => serde_json::json!({ "path": path, "change": "added" }),
+        Kind::Removed => serde_json::json!({ "path": path, "change": "removed" }),
+        Kind::Renamed { from } => serde_json::json!({ "path": path, "change": "renamed", "from": from }),
+        Kind::Moved { from } => serde_json::json!({ "path": path, "change": "moved", "from": from }),
+        Kind::Changed(changes) => {
+            let changes =
+                changes.iter().map(|(key, old, new)| serde_json::json!({ "key": key, "old": old, "new": new }));
+            serde_json::json!({ "path": path, "change": "changed", "changes": changes.collect::<Vec<_>>() })
+        }
+    };
+    differences.iter().map(one).collect()
+}

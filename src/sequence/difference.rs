@@ -1,0 +1,258 @@
+//! What two task sequences differ in: steps that were added, removed, moved and changed, not lines.
+//!
+//! A step is the same step if it has the same name and type, in the same place if it can, else wherever it is found.
+//! A step without such a counterpart is one that was renamed, if a step beside it says all the same.
+
+use std::collections::BTreeMap;
+
+use super::{Body, Sequence, Step, Value};
+
+/// What became of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The groups around it and its name: in the new sequence, or in the old one if it was removed.
+    pub path: Vec<String>,
+    /// What became of it.
+    pub kind: Kind,
+}
+
+/// What became of a step.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// It is new.
+    Added,
+    /// It is not there any more.
+    Removed,
+    /// It is elsewhere.
+    Moved {
+        /// The groups that were around it; the same ones if only its order changed.
+        from: Vec<String>,
+    },
+    /// It has another name.
+    Renamed {
+        /// The old one.
+        from: String,
+    },
+    /// It says something else.
+    Changed(
+        /// What, in the order of names: the key, and what it said and says; nothing where it says nothing.
+        Vec<(String, Option<String>, Option<String>)>,
+    ),
+}
+
+/// What became of the steps of a sequence; of one that was moved and changed, both. What became of the sequence's own
+/// name, description and boot image has an empty path.
+pub fn differences(old: &Sequence, new: &Sequence) -> Vec<Difference> {
+    let of_sequence = |sequence: &Sequence| {
+        let mut said = BTreeMap::from([("name".to_owned(), sequence.name.clone())]);
+        said.insert("description".into(), sequence.description.clone());
+        said.insert("boot-image".into(), sequence.boot_image.clone().unwrap_or_default());
+        said.retain(|_, value| !value.is_empty());
+        said
+    };
+    let mut found = Vec::new();
+    let changed = changes(&of_sequence(old), &of_sequence(new));
+    if !changed.is_empty() {
+        found.push(Difference { path: Vec::new(), kind: Kind::Changed(changed) });
+    }
+    let (old, new) = (places(old), places(new));
+    let pairs = pairs(&old, &new);
+    let moved = out_of_order(&old, &new, &pairs);
+    for (at, place) in new.iter().enumerate() {
+        let mut add = |kind| found.push(Difference { path: place.path.clone(), kind });
+        let Some(was) = pairs[at] else {
+            // What is in a group that is new is new with it.
+            if place.group.is_none_or(|group| pairs[group].is_some()) {
+                add(Kind::Added);
+            }
+            continue;
+        };
+        let before = &old[was];
+        if before.step.name != place.step.name {
+            add(Kind::Renamed { from: before.step.name.clone() });
+        }
+        if moved.contains(&at) {
+            let mut from = before.path.clone();
+            from.pop();
+            add(Kind::Moved { from });
+        }
+        let changed = changes(&before.says(), &place.says());
+        if !changed.is_empty() {
+            add(Kind::Changed(changed));
+        }
+    }
+    for (at, place) in old.iter().enumerate() {
+        let is_gone = |at: usize| !pairs.contains(&Some(at));
+        if is_gone(at) && place.group.is_none_or(|group| !is_gone(group)) {
+            found.push(Difference { path: place.path.clone(), kind: Kind::Removed });
+        }
+    }
+    found
+}
+
+/// A step and where it is.
+struct At<'a> {
+    step: &'a Step,
+    path: Vec<String>,
+    /// The group that it is in, by its number.
+    group: Option<usize>,
+}
+
+impl At<'_> {
+    fn kind(&self) -> &str {
+        match &self.step.body {
+            Body::Group(_) => "group",
+            Body::Action(action) => action.kind.name,
+            Body::Foreign(foreign) => &foreign.class,
+        }
+    }
+
+    /// What it says besides its name, as text.
+    fn says(&self) -> BTreeMap<String, String> {
+        let step = self.step;
+        let mut said = BTreeMap::from([("description".to_owned(), step.description.clone())]);
+        let mut flag =
+            |key: &str, is_set: bool| said.insert(key.to_owned(), if is_set { "true" } else { "" }.to_owned());
+        flag("disabled", step.is_disabled);
+        flag("continue-on-error", step.continues_on_error);
+        said.insert("condition".into(), step.condition.as_ref().map(ToString::to_string).unwrap_or_default());
+        match &step.body {
+            Body::Group(_) => {}
+            Body::Action(action) => {
+                said.extend(action.values.iter().map(|(key, value)| ((*key).to_owned(), shown(value))));
+                let number = |number: Option<i64>| number.map(|number| number.to_string()).unwrap_or_default();
+                said.insert("timeout".into(), number(action.timeout));
+                said.insert("retries".into(), number(action.retries));
+                let codes = action.success_codes.as_ref().map(|codes| Value::Integers(codes.clone()));
+                said.insert("success-codes".into(), codes.as_ref().map(shown).unwrap_or_default());
+                let others = action.variables.iter();
+                said.extend(others.map(|variable| (variable.property.clone(), variable.value.clone())));
+            }
+            Body::Foreign(foreign) => {
+                said.insert("command".into(), foreign.command.clone());
+                let others = foreign.variables.iter();
+                said.extend(others.map(|variable| (variable.property.clone(), variable.value.clone())));
+            }
+        }
+        said.retain(|_, value| !value.is_empty());
+        said
+    }
+}
+
+fn places(sequence: &Sequence) -> Vec<At<'_>> {
+    fn below<'a>(steps: &'a [Step], path: &[String], group: Option<usize>, found: &mut Vec<At<'a>>) {
+        for step in steps {
+            let path: Vec<_> = path.iter().cloned().chain([step.name.clone()]).collect();
+            let at = found.len();
+            found.push(At { step, path: path.clone(), group });
+            below(step.children(), &path, Some(at), found);
+        }
+    }
+    let mut found = Vec::new();
+    below(&sequence.steps, &[], None, &mut found);
+    found
+}
+
+/// Of each new step the old one that it was, if it was there.
+fn pairs(old: &[At<'_>], new: &[At<'_>]) -> Vec<Option<usize>> {
+    let mut pairs: Vec<Option<usize>> = vec![None; new.len()];
+    let mut is_taken = vec![false; old.len()];
+    let mut pair = |is_same: &dyn Fn(&At<'_>, &At<'_>, &[Option<usize>]) -> bool| {
+        for at in 0..new.len() {
+            if pairs[at].is_some() {
+                continue;
+            }
+            let same = |was: &usize| !is_taken[*was] && old[*was].kind() == new[at].kind();
+            let found = (0..old.len()).filter(same).find(|was| is_same(&old[*was], &new[at], &pairs));
+            if let Some(was) = found {
+                is_taken[was] = true;
+                pairs[at] = Some(was);
+            }
+        }
+    };
+    pair(&|old, new, _| old.path == new.path && old.says() == new.says());
+    pair(&|old, new, _| old.path == new.path);
+    pair(&|old, new, _| old.step.name == new.step.name);
+    // Another name in the same group, all else being the same.
+    pair(&|old, new, pairs| {
+        let same_group = match (old.group, new.group) {
+            (None, None) => true,
+            (Some(old), Some(new)) => pairs[new] == Some(old),
+            _ => false,
+        };
+        same_group && old.says() == new.says() && (!new.says().is_empty() || new.step.children() == old.step.children())
+    });
+    pairs
+}
+
+/// The new steps that are in another group than they were, or at another place among those that stayed in theirs.
+fn out_of_order(old: &[At<'_>], new: &[At<'_>], pairs: &[Option<usize>]) -> Vec<usize> {
+    let group_was = |at: usize| new[at].group.map(|group| pairs[group]);
+    let stayed = |at: &usize| pairs[*at].is_some_and(|was| old[was].group.map(Some) == group_was(*at));
+    let mut moved: Vec<_> = (0..new.len()).filter(|at| pairs[*at].is_some() && !stayed(at)).collect();
+    let mut groups: BTreeMap<Option<usize>, Vec<usize>> = BTreeMap::new();
+    (0..new.len()).filter(stayed).for_each(|at| groups.entry(new[at].group).or_default().push(at));
+    for steps in groups.values() {
+        let order: Vec<_> = steps.iter().filter_map(|at| pairs[*at]).collect();
+        let keeps = longest_rise(&order);
+        moved.extend(steps.iter().enumerate().filter(|(index, _)| !keeps.contains(index)).map(|(_, at)| *at));
+    }
+    moved
+}
+
+/// Which of the numbers make up the longest rising row: those that need not have been moved.
+fn longest_rise(numbers: &[usize]) -> Vec<usize> {
+    let mut best: Vec<(usize, Option<usize>)> = Vec::with_capacity(numbers.len());
+    for (at, number) in numbers.iter().enumerate() {
+        let before = (0..at).filter(|before| numbers[*before] < *number).max_by_key(|before| best[*before].0);
+        best.push((before.map_or(1, |before| best[before].0 + 1), before));
+    }
+    let mut row = Vec::new();
+    // Of several the first, so that what stands in front keeps its place.
+    let mut at = (0..numbers.len()).rev().max_by_key(|at| best[*at].0);
+    while let Some(index) = at {
+        row.push(index);
+        at = best[index].1;
+    }
+    row
+}
+
+fn changes(
+    old: &BTreeMap<String, String>,
+    new: &BTreeMap<String, String>,
+) -> Vec<(String, Option<String>, Option<String>)> {
+    let mut keys: Vec<_> = old.keys().chain(new.keys()).collect();
+    keys.sort();
+    keys.dedup();
+    let changed = keys.into_iter().filter(|key| old.get(*key) != new.get(*key));
+    changed.map(|key| (key.clone(), old.get(key).cloned(), new.get(key).cloned())).collect()
+}
+
+/// A value as text. Of a secret where it is found.
+fn shown(value: &Value) -> String {
+    match value {
+        Value::Text(text) => text.clone(),
+        Value::Integer(number) => number.to_string(),
+        Value::Boolean(truth) => truth.to_string(),
+        Value::Secret(reference) => match (&reference.env, &reference.file, &reference.command) {
+            (Some(env), ..) => format!("the secret in the environment variable {env}"),
+            (_, Some(file), _) => format!("the secret in the file {file}"),
+            (.., command) => {
+                format!("the secret that {} prints", command.iter().flatten().next().map_or("", String::as_str))
+            }
+        },
+        Value::Texts(texts) => texts.join(", "),
+        Value::Integers(numbers) => numbers.iter().map(i64::to_string).collect::<Vec<_>>().join(", "),
+        Value::Map(map) => map.iter().map(|(name, value)| format!("{name} = {value}")).collect::<Vec<_>>().join(", "),
+        Value::Tables(tables) => {
+            let table = |values: &super::Values| {
+                let said = values.iter().map(|(key, value)| format!("{key} = {}", shown(value)));
+                format!("{{ {} }}", said.collect::<Vec<_>>().join(", "))
+            };
+            tables.iter().map(table).collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
