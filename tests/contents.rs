@@ -138,7 +138,9 @@ fn what_the_field_has_is_taken() {
         + "[[operating-system]]\nid = \"BER00011\"\nfile = \"CONTENT/install.esd\"\nindex = 1\n"
         + "[[application]]\nid = \"Content_1\"\nsource = \"CONTENT/Anwendung für Größen\"\n";
     let (media, problems, said) = resolve(&text);
-    assert_eq!((media.len(), problems.sorted().len()), (1, 0), "{said}");
+    // The boot programs are stand-ins, which a note says.
+    let n_complaints = problems.count(Severity::Error) + problems.count(Severity::Warning);
+    assert_eq!((media.len(), n_complaints), (1, 0), "{said}");
     for path in ["sources/boot.wim", "SMS/PKG/BER00011/install.esd", "SMS/PKG/Content_1/Übersicht – 日本語.docx"]
     {
         assert!(media[0].root.get(path).is_some(), "{path}");

@@ -196,3 +196,6 @@ pub fn differences_json(differences: &[Difference]) -> serde_json::Value {
     };
     differences.iter().map(one).collect()
 }
+
+#[cfg(test)]
+mod tests;

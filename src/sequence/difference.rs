@@ -253,6 +253,3 @@ fn shown(value: &Value) -> String {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

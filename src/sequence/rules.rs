@@ -138,6 +138,7 @@ mod tests {
             command: String::new(),
             environment: Environment::Any,
             variables: Vec::new(),
+            xml: None,
         }));
         let step = |len: usize| Step {
             name: "Other".into(),
@@ -146,6 +147,7 @@ mod tests {
             continues_on_error: false,
             condition: None,
             body: body.clone(),
+            attributes: Default::default(),
             written: Default::default(),
         };
         let rules = |len| {

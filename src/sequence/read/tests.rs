@@ -118,7 +118,7 @@ fn what_is_wrong_in_form_is_told_at_its_line() {
     );
     said(
         "type = 'run-command-line'\nname = 'x'\ncommand-line = 'x'\ntimeout = 1000",
-        "1000: `timeout` is 1000, and 999 is the most it can be ()",
+        "1000: `timeout` is 1000, and 999 is the most it can be (write a number from 1 to 999)",
     );
     said(
         "type = 'run-command-line'\nname = 'x'\ncommand-line = 'x'\nuser = 'x'\npassword = 'hunter2'",

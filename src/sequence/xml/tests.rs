@@ -118,6 +118,17 @@ fn operating_systems_are_asked_for_by_queries() {
     assert!(error.source().unwrap().to_string().contains("is the site's"));
 }
 
+/// The XML has none of them; what is read says where one is to be filled in.
+fn leave_out_secrets(steps: &mut [Step]) {
+    for step in steps {
+        match &mut step.body {
+            Body::Group(steps) => leave_out_secrets(steps),
+            Body::Action(action) => action.values.retain(|_, value| !matches!(value, Value::Secret(_))),
+            Body::Foreign(_) => {}
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -133,6 +144,7 @@ proptest! {
         let xml = write(&sequence).unwrap();
         let mut again = read(&xml).unwrap();
         again.name.clone_from(&sequence.name);
+        leave_out_secrets(&mut again.steps);
         let normal = normal_form(&xml).unwrap();
         prop_assert_eq!(normal_form(&write(&again).unwrap()).unwrap(), normal);
         prop_assert_eq!(again, sequence, "{}", xml);

@@ -1,11 +1,11 @@
 use camino::Utf8PathBuf;
 
-use super::*;
+use super::differences as shown;
 use crate::inputs::Inputs;
 use crate::manifest::context::Context;
 use crate::problem::Problems;
-use crate::report::sequence::differences as shown;
-use crate::sequence::read;
+use crate::sequence::difference::differences;
+use crate::sequence::{Sequence, read};
 
 fn sequence(steps: &str) -> Sequence {
     let folder = tempfile::tempdir().unwrap();
