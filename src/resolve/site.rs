@@ -41,7 +41,8 @@ impl Draft<'_> {
         let Some(site) = manifest.sites.first() else { return Vec::new() };
         if manifest.media.mode.is_some() {
             // To go when `SMS\data` of these variables is put on media.
-            let message = "what the medium tells of its site is checked, but not put on it yet by this version of tsmedia";
+            let message =
+                "what the medium tells of its site is checked, but not put on it yet by this version of tsmedia";
             let problem = Problem::warning(message).at(self.place("/media/mode"), "");
             self.problems.add(problem.help("such a medium does not find its management point by itself"));
         }
