@@ -60,7 +60,7 @@ fn see_with(desk: &Desk, line: &str, environment: &[(&str, &str)]) -> String {
         let number = word.trim_end().parse::<u32>().ok();
         let is_days = number.is_some_and(|number| number > 999 && ![1_024, 2_048].contains(&number));
         // The keys are others in each run, and so are fingerprints.
-        let fingerprint = word.trim_end().strip_suffix('…').filter(|hex| hex.len() == 16);
+        let fingerprint = word.split_once('…').map(|(hex, _)| hex).filter(|hex| hex.len() == 16);
         match fingerprint {
             Some(hex) => seen += &word.replace(hex, "<fingerprint>"),
             None if is_days => seen += "<number> ",
