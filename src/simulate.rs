@@ -147,6 +147,3 @@ pub fn name(environment: Environment) -> &'static str {
         Environment::Any => "any system",
     }
 }
-
-#[cfg(test)]
-mod tests;

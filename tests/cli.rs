@@ -44,7 +44,7 @@ mod manifests;
 mod medium;
 #[path = "cli/prestaged.rs"]
 mod prestaged;
-#[allow(dead_code, reason = "the unit tests use the rest")]
+#[allow(dead_code, clippy::duplicate_mod, reason = "the unit tests use the rest, and another test has it too")]
 #[path = "../src/format/pe/made.rs"]
 mod program;
 #[path = "cli/reasons.rs"]

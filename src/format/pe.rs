@@ -178,7 +178,7 @@ impl<'a> Pe<'a> {
     /// certificate table, and that table (Authenticode, "Calculating the PE Image Hash").
     pub fn signed_ranges(&self) -> Vec<Range<usize>> {
         let entry = self.directories_at + CERTIFICATES * 8;
-        let mut ranges = vec![0..self.checksum_at];
+        let mut ranges: Vec<_> = std::iter::once(0..self.checksum_at).collect();
         if self.directories.len() > CERTIFICATES {
             ranges.extend([self.checksum_at + 4..entry, entry + 8..self.headers_len]);
         } else {

@@ -189,3 +189,6 @@ fn end(trace: &Trace) -> String {
         End::Failure { step, why } => format!("the sequence fails at `{step}`, after {restarts}: {why}"),
     }
 }
+
+#[cfg(test)]
+mod tests;

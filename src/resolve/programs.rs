@@ -50,10 +50,13 @@ pub(super) struct NoProgram {
 /// Raised when what is remembered is written or meant in another way.
 const VERSION: u32 = 1;
 
+/// What was read, by what was read and as what.
+type Known = HashMap<(Identity, As), Rc<Vec<Read>>>;
+
 /// What was read of programs in this run.
 #[derive(Debug, Default)]
 pub(super) struct Programs {
-    known: RefCell<HashMap<(Identity, As), Rc<Vec<Read>>>>,
+    known: RefCell<Known>,
 }
 
 /// What tells the bytes of a content from others.

@@ -153,11 +153,14 @@ fn places(sequence: &Sequence) -> Vec<At<'_>> {
     found
 }
 
+/// Whether an old step is a new one, given the pairs that are known already.
+type IsSame<'a> = dyn Fn(&At<'_>, &At<'_>, &[Option<usize>]) -> bool + 'a;
+
 /// Of each new step the old one that it was, if it was there.
 fn pairs(old: &[At<'_>], new: &[At<'_>]) -> Vec<Option<usize>> {
     let mut pairs: Vec<Option<usize>> = vec![None; new.len()];
     let mut is_taken = vec![false; old.len()];
-    let mut pair = |is_same: &dyn Fn(&At<'_>, &At<'_>, &[Option<usize>]) -> bool| {
+    let mut pair = |is_same: &IsSame<'_>| {
         for at in 0..new.len() {
             if pairs[at].is_some() {
                 continue;

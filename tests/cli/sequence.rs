@@ -1,4 +1,4 @@
-//! `sequence import` and `sequence export`.
+//! `sequence import`, `export` and `show`, and the sequences that `init` writes.
 
 use std::process::Command;
 
@@ -141,4 +141,21 @@ fn what_is_exported_is_valid_by_the_schema_of_the_grammar() {
     assert_eq!(valid("out.xml"), (true, format!("{} validates\n", desk.path("out.xml"))));
     desk.put("wrong.xml", known[..at].replace("runIn=\"WinPE\"", "runIn=\"Windows\"") + "</sequence>");
     assert!(!valid("wrong.xml").0);
+}
+
+#[test]
+fn templates_pass_check_untouched_and_are_drawn_and_compared() {
+    let desk = Desk::empty();
+    let names = ["build-and-capture", "install-existing-image", "capture-only", "refresh"];
+    let mut seen = String::new();
+    for name in names {
+        seen += &desk.see(&format!("init --template {name}"));
+        let said = desk.see(&format!("check {name}.toml"));
+        assert!(said.contains(&format!("`{name}.toml`, a task sequence of")), "{said}");
+    }
+    seen += &desk.see("sequence show build-and-capture.toml");
+    seen += &desk.see("sequence show capture-only.toml --mermaid");
+    seen += &desk.see("sequence show capture-only.toml --svg");
+    seen += &desk.see("diff capture-only.toml build-and-capture.toml");
+    insta::assert_snapshot!(seen);
 }

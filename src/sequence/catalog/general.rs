@@ -360,7 +360,7 @@ const RULES: &[Key] = &[
     Key::new("make", "Make", Form::Text(255), "The manufacturer; `*` and `?` stand for other characters."),
     Key::new("model", "Model", Form::Text(255), "The model; `*` and `?` stand for other characters."),
     Key::new("variable", "Variable", Form::Text(255), "A variable that is compared."),
-    Key::new("operator", "Operator", Form::Text(32), "How it is compared, such as `equals`."),
+    Key::new("operator", "Operator", Form::Text(32), "How it is compared, such as `equals`.").or("equals"),
     Key::new("value", "Value", Form::Text(MAX_VALUE), "What it is compared with."),
     Key::new("set", "Variables", Form::Map, "The variables to set, each with its value.").required(),
 ];

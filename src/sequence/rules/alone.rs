@@ -177,7 +177,7 @@ fn too_early(rules: &mut Rules<'_>) {
             let problem = Problem::error(format!("the step `{}` installs before the system is there", at.name()));
             let problem = at_step(problem.rule("R133"), at.step, "too early");
             let problem = at_step(problem, system.step, "the system comes here");
-            rules.add(problem.help(format!("move it behind `setup-windows`, or guard it by `_SMSTSMediaType`")));
+            rules.add(problem.help("move it behind `setup-windows`, or guard it by `_SMSTSMediaType`"));
         }
     }
 }

@@ -68,7 +68,7 @@ fn product_key(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
     let is_group = |group: &&str| group.len() == 5 && group.bytes().all(|c| c.is_ascii_alphanumeric());
     // Encoded volume keys are one run of letters and digits.
     let is_encoded = groups.len() == 1 && key.len() > 25 && key.bytes().all(|c| c.is_ascii_graphic());
-    if (groups.len() == 5 && groups.iter().all(|group| is_group(&group))) || is_encoded {
+    if (groups.len() == 5 && groups.iter().all(is_group)) || is_encoded {
         return;
     }
     let problem = Problem::error("the product key is not five groups of five letters and digits").rule("R78");

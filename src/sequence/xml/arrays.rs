@@ -197,7 +197,7 @@ fn read_rules(keys: &'static [Key], text: &str) -> Option<Vec<Values>> {
                 if key.name == "operator" {
                     text = Operator::of_xml(&text).map_or(text, |operator| operator.name().to_owned());
                 }
-                if !text.is_empty() {
+                if !text.is_empty() && key.default != Some(text.as_str()) {
                     values.insert(key.name, value(key, &text)?);
                 }
             }

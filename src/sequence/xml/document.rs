@@ -250,7 +250,7 @@ fn escaped(text: &str, is_attribute: bool) -> Result<Cow<'_, str>> {
     if let Some(c) = text.chars().find(|c| !is_allowed(*c)) {
         return Err(Error::new(format!("the character U+{:04X} can't be in XML", u32::from(c))));
     }
-    if !text.contains(|c| matches!(c, '<' | '>' | '&' | '"' | '\t' | '\n' | '\r')) {
+    if !text.contains(['<', '>', '&', '"', '\t', '\n', '\r']) {
         return Ok(Cow::Borrowed(text));
     }
     let mut escaped = String::with_capacity(text.len() + 16);

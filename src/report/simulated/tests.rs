@@ -1,11 +1,11 @@
 use camino::Utf8PathBuf;
 
-use super::*;
 use crate::inputs::Inputs;
 use crate::manifest::context::Context;
 use crate::problem::Problems;
 use crate::report::simulated;
 use crate::sequence;
+use crate::simulate::{End, Trace, Unmet, read, simulate};
 
 /// What becomes of a sequence by facts, both as files have them.
 fn run(steps: &str, facts: &str) -> (Trace, Vec<Unmet>) {
