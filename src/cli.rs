@@ -28,6 +28,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::error::Result;
 use crate::manifest;
+use crate::sequence;
 
 use screen::Screen;
 
@@ -77,12 +78,25 @@ enum Command {
     /// Show what the cache holds, or empty it.
     Cache(cache::Arguments),
     /// Print the JSON Schema of the manifest, for editors.
-    Schema,
+    Schema {
+        /// Or that of task sequences.
+        #[arg(value_name = "OF", default_value = "manifest")]
+        of: SchemaOf,
+    },
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
         shell: clap_complete::Shell,
     },
+}
+
+/// What a schema describes.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum SchemaOf {
+    /// The manifest.
+    Manifest,
+    /// A task sequence.
+    Sequence,
 }
 
 /// Which manifests, for which sites, with which template values.
@@ -183,7 +197,8 @@ fn run(command: Command, screen: &Screen) -> Result<Outcome> {
         Command::Capture(arguments) => capture::run(&arguments, screen),
         Command::Simulate(arguments) => simulate::run(&arguments, screen),
         Command::Cache(arguments) => cache::run(&arguments, screen),
-        Command::Schema => screen.data(&manifest::editor_schema()),
+        Command::Schema { of: SchemaOf::Manifest } => screen.data(&manifest::editor_schema()),
+        Command::Schema { of: SchemaOf::Sequence } => screen.data(&sequence::schema()),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "tsmedia", &mut script);

@@ -17,6 +17,7 @@ mod secret;
 mod site;
 mod source_date;
 pub mod suggest;
+pub mod task_sequence;
 pub(crate) mod template;
 pub(crate) mod text;
 pub(crate) mod tree;
@@ -34,6 +35,7 @@ use crate::error::Result;
 use crate::inputs::Inputs;
 use crate::output::TemplateValue;
 use crate::problem::{Place, Problem, Problems, Severity};
+use crate::sequence::Sequence;
 
 use complaint::{Checker, Doc};
 use context::Context;
@@ -80,6 +82,7 @@ pub struct Rendered<M = Manifest> {
     spans: Spans,
     folders: Arc<Folders>,
     inventory: Arc<Vec<Listed>>,
+    sequence: Option<Arc<Sequence>>,
 }
 
 /// A site of the manifest, whether the medium is made for it or not: what others have to know of it.
@@ -124,6 +127,11 @@ impl<M> Rendered<M> {
     /// A path that the author wrote at a JSON pointer, relative to the file in which it was written.
     pub fn path_at(&self, pointer: &str, path: &str) -> Utf8PathBuf {
         self.path_from(&self.place(pointer), path)
+    }
+
+    /// The task sequence that it names, rendered for this site.
+    pub fn sequence(&self) -> Option<&Sequence> {
+        self.sequence.as_deref()
     }
 
     /// The whole manifest as it is for this site: laid over its profiles, rendered, with this site alone.
@@ -244,26 +252,40 @@ fn typed<M: DeserializeOwned>(
     let templates = Templates::new();
     let near_vars = vars::of_site(tree, None, given_vars.clone());
     let (sites, all_sites) = site::select(tree, &near_vars, &options.sites, &templates, &mut reader);
-    let Reader { problems, folders, .. } = reader;
+    let Reader { problems, folders, inputs } = reader;
     let (checker, folders) = (Checker::new(sort)?, Arc::new(folders));
     let inventory = all_sites.iter().map(|site| listed(tree, site, given_vars.clone(), &templates, problems)).collect();
     let inventory: Arc<Vec<Listed>> = Arc::new(inventory);
     let mut rendered = Vec::new();
-    let mut found = Vec::new();
+    let (mut found, mut silent, mut lowered) = (Vec::new(), Vec::new(), rules::lowered::Lowered::new());
     for site in &sites {
         let mut problems_here = Vec::new();
         let written = tree;
-        let tree = render(written, site.as_ref(), given_vars.clone(), &templates, problems, &mut problems_here);
+        let (tree, context) =
+            render(written, site.as_ref(), given_vars.clone(), &templates, problems, &mut problems_here);
         let (value, spans) = tree.flatten();
         let doc = Doc { json: &value, spans: &spans, sources: problems };
         problems_here.extend(checker.check(doc));
         problems_here.extend(rules::check(doc, sort));
+        let mut lowered_here = rules::lowered::Lowered::new();
+        let mut sequence = None;
+        if sort == Sort::Medium {
+            lowered_here = rules::lowered::of(doc, &mut problems_here);
+            let read = (&mut *problems, &mut *inputs);
+            sequence = task_sequence::read(path, (&value, &spans), &context, &folders, read, &mut problems_here);
+        }
+        let code = site.as_ref().and_then(|site| site.code.clone());
+        let lower = |problem| rules::lowered::lower(problem, &lowered_here);
+        let (said, unsaid): (Vec<_>, Vec<_>) = problems_here.into_iter().map(lower).partition(|(_, is_said)| *is_said);
+        let mut problems_here: Vec<_> = said.into_iter().map(|(problem, _)| problem).collect();
+        silent.extend(unsaid.into_iter().map(|(problem, _)| (problem, code.clone().unwrap_or_default())));
+        lowered.extend(lowered_here);
         let has_errors = problems_here.iter().any(|problem| problem.severity == Severity::Error);
         let manifest = (!has_errors && spans.holes.is_empty()).then(|| serde_json::from_value(value.clone()));
-        let code = site.as_ref().and_then(|site| site.code.clone());
         match manifest {
             Some(Ok(manifest)) => {
                 let (path, folders) = (path.to_owned(), Arc::clone(&folders));
+                let sequence = sequence.map(Arc::new);
                 let mut value = value;
                 if let Some(media) = value.get_mut("media").and_then(|media| media.as_object_mut()) {
                     // They are laid under already.
@@ -273,7 +295,7 @@ fn typed<M: DeserializeOwned>(
                 let vars = vars::of_site(written, own_vars, given_vars.clone());
                 let values = used::used(written, &tree, &vars, &templates);
                 let (site, inventory) = (code.clone(), Arc::clone(&inventory));
-                rendered.push(Rendered { manifest, site, path, value, values, spans, folders, inventory });
+                rendered.push(Rendered { manifest, site, path, value, values, spans, folders, inventory, sequence });
             }
             // The schema lets nothing pass that the types refuse; should it ever, the reason is not lost.
             Some(Err(error)) => problems_here.push(Problem::error(error.to_string()).at(tree.place.clone(), "")),
@@ -283,9 +305,10 @@ fn typed<M: DeserializeOwned>(
             found.push((problem, code.clone().unwrap_or_default()));
         }
     }
-    for problem in across_sites(found, sites.len()) {
-        problems.add(problem);
-    }
+    let found = across_sites(found, sites.len());
+    let silent = across_sites(silent, sites.len());
+    problems.note_lowerings(rules::lowered::counted(&lowered, &[&found[..], &silent].concat()));
+    found.into_iter().for_each(|problem| problems.add(problem));
     Ok(rendered)
 }
 
@@ -322,8 +345,8 @@ fn render(
     templates: &Templates,
     sources: &Problems,
     found: &mut Vec<Problem>,
-) -> Node {
-    let Value::Table(root) = &tree.value else { return tree.clone() };
+) -> (Node, Context) {
+    let Value::Table(root) = &tree.value else { return (tree.clone(), Context::new()) };
     let mut context = Context::new();
     context.no_site = "the manifest has no `[[sites]]`: add one, or do without `site`";
     let site_table = site.and_then(|site| site.node.as_table());
@@ -374,7 +397,7 @@ fn render(
         let node = Node { value: Value::Table(vars.clone()), place: place.clone() };
         table.0.push(Entry { name: "vars".into(), key: place, node });
     }
-    Node { value: Value::Table(table), place: tree.place.clone() }
+    (Node { value: Value::Table(table), place: tree.place.clone() }, context)
 }
 
 /// A site with its own template values as they were rendered, and all else of it rendered with them.

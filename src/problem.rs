@@ -103,12 +103,24 @@ impl Problem {
     }
 }
 
+/// A rule that an author has lowered, and how often it spoke.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lowering {
+    /// The rule.
+    pub rule: String,
+    /// What it was lowered to; nothing if it is off.
+    pub to: Option<Severity>,
+    /// How many problems break it, said or not.
+    pub n_problems: usize,
+}
+
 /// Everything that is wrong, with the texts it is wrong in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Problems {
     sources: Vec<SourceText>,
     list: Vec<Problem>,
     n_errors_told: usize,
+    lowerings: Vec<Lowering>,
 }
 
 impl Problems {
@@ -116,6 +128,34 @@ impl Problems {
     pub fn add_source(&mut self, name: impl Into<String>, text: impl Into<Arc<str>>) -> SourceId {
         self.sources.push(SourceText { name: name.into(), text: text.into() });
         SourceId(self.sources.len() - 1)
+    }
+
+    /// The same of a text that may have been taken in before, as every site reads it.
+    pub fn add_source_once(&mut self, name: &str, text: &str) -> SourceId {
+        match self.sources.iter().position(|source| source.name == name && *source.text == *text) {
+            Some(at) => SourceId(at),
+            None => self.add_source(name, text),
+        }
+    }
+
+    /// Where problems begin that are added from now on, for [`Self::take_since`].
+    pub fn mark(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Takes out what was added since.
+    pub fn take_since(&mut self, mark: usize) -> Vec<Problem> {
+        self.list.split_off(mark)
+    }
+
+    /// Notes rules that an author has lowered.
+    pub fn note_lowerings(&mut self, lowerings: impl IntoIterator<Item = Lowering>) {
+        self.lowerings.extend(lowerings);
+    }
+
+    /// The rules that authors have lowered.
+    pub fn lowerings(&self) -> &[Lowering] {
+        &self.lowerings
     }
 
     /// The text that a place points into.

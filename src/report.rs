@@ -16,6 +16,7 @@ mod moved;
 pub mod plan;
 mod problems;
 mod reason;
+mod rules;
 mod screen;
 pub mod simulated;
 pub mod svg;
@@ -28,6 +29,7 @@ pub use failure::failure;
 pub use medium::{carrier, carrier_json, wim, wim_json};
 pub use moved::{moved, moved_json};
 pub use problems::{graphical, json, summary};
+pub use rules::{lowering, rule, rule_json};
 pub use screen::SCREEN;
 pub use verified::{fault, set_fault, set_json, verified_json};
 

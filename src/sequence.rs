@@ -6,7 +6,9 @@
 
 pub mod catalog;
 pub mod condition;
+pub mod reach;
 mod read;
+pub mod rules;
 mod schema;
 
 use std::collections::BTreeMap;
@@ -15,7 +17,7 @@ use crate::manifest::SecretRef;
 use crate::problem::Place;
 
 pub use condition::Condition;
-pub use read::read;
+pub use read::{is_one, read};
 pub use schema::schema;
 
 /// A task sequence.

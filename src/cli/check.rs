@@ -1,14 +1,20 @@
 //! `tsmedia check`: everything that is wrong, at the author's own lines.
 
-use clap::Args;
+use std::fs;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::{Args, ValueEnum};
 
 use super::project::{self, Project};
 use super::screen::Screen;
 use super::{ManifestArguments, Outcome};
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::manifest::{Kind, suggest, task_sequence};
 use crate::output::Output;
 use crate::problem::Problems;
 use crate::report;
+use crate::rule;
+use crate::sequence;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -17,6 +23,12 @@ pub(super) struct Arguments {
     /// Fail if a certificate or a medium expires within this time from now, such as `30d` or `8w`.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     expires_within: Option<u64>,
+    /// For task sequences that are checked by themselves: the kind of medium that they are for.
+    #[arg(long, value_name = "KIND")]
+    media_kind: Option<MediaKind>,
+    /// Say what a rule of the field is about, and where it comes from, such as R131.
+    #[arg(long, value_name = "RULE")]
+    explain: Option<String>,
 }
 
 /// A number of days or weeks, in seconds.
@@ -32,23 +44,65 @@ fn parse_time(text: &str) -> std::result::Result<u64, String> {
     days.checked_mul(86_400).ok_or_else(wrong)
 }
 
-pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
-    let Arguments { manifests: arguments, expires_within } = arguments;
-    let mut problems = Problems::default();
-    let projects = project::resolve(arguments, *expires_within, &mut problems)?;
-    if screen.json {
-        screen.json(&report::json(&problems))?;
-    } else {
-        screen.problems(&problems);
+/// A kind of medium on the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum MediaKind {
+    Bootable,
+    Prestaged,
+    StandAlone,
+}
+
+impl From<MediaKind> for Kind {
+    fn from(kind: MediaKind) -> Self {
+        match kind {
+            MediaKind::Bootable => Self::Bootable,
+            MediaKind::Prestaged => Self::Prestaged,
+            MediaKind::StandAlone => Self::StandAlone,
+        }
     }
+}
+
+pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
+    if let Some(rule) = &arguments.explain {
+        return explain(rule, screen);
+    }
+    // What can't be read is complained of where it is read.
+    let is_sequence = |path: &&Utf8PathBuf| fs::read_to_string(path).is_ok_and(|text| sequence::is_one(&text));
+    let (sequences, manifests): (Vec<_>, Vec<_>) = arguments.manifests.manifests.iter().partition(is_sequence);
+    if let (true, Some(path)) = (arguments.media_kind.is_some(), manifests.first()) {
+        return Err(Error::new(format!("`{path}` is a manifest, which says itself what kind its medium is"))
+            .help("`--media-kind` is for task sequences that are checked by themselves"));
+    }
+    let mut problems = Problems::default();
+    let options = arguments.manifests.options();
+    let mut n_steps = Vec::new();
+    for path in &sequences {
+        let found = task_sequence::alone(path, &options, arguments.media_kind.map(Kind::from), &mut problems)?;
+        n_steps.push(
+            found.map_or(0, |sequence| sequence.walk().iter().filter(|(_, step)| step.children().is_empty()).count()),
+        );
+    }
+    if manifests.is_empty() {
+        say(&problems, screen)?;
+        if problems.has_errors() {
+            return Ok(Outcome::Wrong);
+        }
+        return say_sequences(&sequences, &n_steps, &problems, screen);
+    }
+    let manifests = manifests.into_iter().cloned().collect();
+    let expires_within = arguments.expires_within;
+    let arguments = &ManifestArguments { manifests, ..arguments.manifests.clone() };
+    let projects = project::resolve(arguments, expires_within, &mut problems)?;
+    say(&problems, screen)?;
     if problems.has_errors() {
         return Ok(Outcome::Wrong);
     }
+    say_sequences(&sequences, &n_steps, &problems, screen)?;
     for output in projects.iter().flat_map(Project::outputs) {
         // What no line is at fault for: contents that pass the capacity or the limits of the file systems.
         output.draft(&|_| None)?;
     }
-    let verdict = if problems.sorted().is_empty() { "nothing is wrong with" } else { "no error in" };
+    let verdict = verdict(&problems);
     for (manifest, project) in arguments.manifests.iter().zip(&projects) {
         let outputs = project.outputs();
         if !project.awaited().is_empty() {
@@ -75,4 +129,43 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         screen.say(&format!("{verdict} `{manifest}`, which makes {media}"));
     }
     Ok(Outcome::Done)
+}
+
+/// Says what is wrong, and which rules were lowered.
+fn say(problems: &Problems, screen: &Screen) -> Result<()> {
+    if screen.json {
+        screen.json(&report::json(problems))?;
+    } else {
+        screen.problems(problems);
+    }
+    problems.lowerings().iter().for_each(|lowering| screen.say(&report::lowering(lowering)));
+    Ok(())
+}
+
+fn verdict(problems: &Problems) -> &'static str {
+    if problems.sorted().is_empty() { "nothing is wrong with" } else { "no error in" }
+}
+
+fn say_sequences(paths: &[&Utf8PathBuf], n_steps: &[usize], problems: &Problems, screen: &Screen) -> Result<Outcome> {
+    for (path, n_steps) in paths.iter().zip(n_steps) {
+        let path: &Utf8Path = path;
+        let steps = report::counted(*n_steps, "step");
+        screen.say(&format!("{} `{path}`, a task sequence of {steps}", verdict(problems)));
+    }
+    Ok(Outcome::Done)
+}
+
+fn explain(name: &str, screen: &Screen) -> Result<Outcome> {
+    let Some(rule) = rule::named(name) else {
+        let names: Vec<_> = rule::all().map(rule::Rule::name).collect();
+        let help = match suggest::nearest(name, names.iter().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`? Rules are R1 to R148"),
+            None => "rules are R1 to R148; a complaint names its rule at its end".into(),
+        };
+        return Err(Error::new(format!("there is no rule `{name}`")).help(help));
+    };
+    if screen.json {
+        return screen.json(&report::rule_json(rule));
+    }
+    screen.data(&report::rule(rule))
 }

@@ -43,6 +43,10 @@ pub struct Manifest {
     #[serde(default)]
     #[schemars(example = serde_json::json!({ "language": "en-US" }))]
     pub vars: BTreeMap<String, serde_json::Value>,
+    /// The task sequence of stand-alone media, or the one that prestaged media are computed for. It is checked against
+    /// what the medium carries.
+    #[serde(default)]
+    pub task_sequence: Option<TaskSequenceTable>,
     /// Operating system images, placed under `SMS\PKG\<id>`. Stand-alone and prestaged media only.
     #[serde(default)]
     pub operating_system: Vec<OperatingSystem>,
@@ -113,11 +117,37 @@ pub struct MediaTable {
     #[serde(default)]
     #[schemars(extend("default" = false))]
     pub autorun: bool,
+    /// Rules of the field that weigh less here, by their numbers: `{ R131 = "warning" }`. `tsmedia check --explain R131`
+    /// says what a rule is; `check` says how often each of them spoke.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!({ "R131": "warning" }))]
+    pub rules: BTreeMap<String, LoweredTo>,
     /// The date of everything on the medium, from 1980 to 2099; 1980-01-01 unless this or `SOURCE_DATE_EPOCH`
     /// says otherwise. A day is its first second in UTC.
     #[serde(default)]
     #[schemars(with = "super::source_date::Written", example = &"2026-01-01")]
     pub source_date: Option<String>,
+}
+
+/// The task sequence of a medium.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct TaskSequenceTable {
+    /// The sequence file: TOML whose templates see the same as those of the manifest.
+    #[schemars(length(min = 1), example = &"sequences/deploy.toml")]
+    pub file: String,
+}
+
+/// What a rule of the field is lowered to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LoweredTo {
+    /// It is said, and the medium is built.
+    Warning,
+    /// `check` says it, and nothing else does.
+    Note,
+    /// It is not said; `check` counts how often it would have been.
+    Off,
 }
 
 /// The label of media that are given none, as Configuration Manager has it.
@@ -351,6 +381,10 @@ pub struct Application {
         example = &"Content_4ba2d1f6-1c53-4e45-8b1c-6a3d0a5f7d11"
     )]
     pub id: String,
+    /// What task sequences call it: its identity at the site.
+    #[serde(default)]
+    #[schemars(length(min = 1), example = &"ScopeId_5A1F2C3B/Application_4ba2d1f6")]
+    pub model_name: Option<String>,
     /// The folder (or file) that holds its content.
     #[schemars(length(min = 1), example = &"applications/editor")]
     pub source: String,

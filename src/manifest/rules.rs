@@ -4,6 +4,7 @@
 //! that all complaints come together.
 
 mod capture;
+pub(super) mod lowered;
 mod prestaged;
 mod site;
 mod stick;
@@ -46,6 +47,7 @@ pub fn check(doc: Doc<'_>, sort: Sort) -> Vec<Problem> {
     output(doc, &mut problems);
     boot(doc, &mut problems);
     content_of_kind(doc, &mut problems);
+    problems.extend(super::task_sequence::is_wanted(doc));
     ids(doc, &mut problems);
     sources(doc, &mut problems);
     files(doc, &mut problems);

@@ -1,17 +1,15 @@
 //! What the manifest will hold one day, so that asking for it is told apart from a slip of the pen.
 
 /// Keys, by their dotted names, that later versions will take.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 12] = [
     "prestart",
     "security",
-    "task-sequence",
     "variables",
     "media.device-affinity",
     "media.expires",
     "media.language",
     "media.password",
     "media.preferred-advertisement",
-    "media.rules",
     "media.unattended",
     "media.unknown-computers",
     "media.valid-from",

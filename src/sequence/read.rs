@@ -55,6 +55,14 @@ pub fn read(
     Ok(sequence.filter(|_| reader.problems.n_errors_told() == n_errors))
 }
 
+/// Whether a text is a sequence file, by the first of its keys.
+pub fn is_one(text: &str) -> bool {
+    let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with('['));
+    lines
+        .filter_map(|line| line.split('=').next())
+        .any(|key| key.trim().trim_matches(['"', '\'']) == "sequence-version")
+}
+
 fn text_of(path: &Utf8Path) -> Result<String> {
     let len = fs::metadata(path).map_err(|error| Error::io("reading", path, error))?.len();
     if len > MAX_LEN {
@@ -75,7 +83,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     /// The tree of a text; nothing if it is no TOML.
     fn tree(&mut self, path: &Utf8Path, text: &str) -> Option<Node> {
-        let source = self.problems.add_source(path.as_str(), text);
+        let source = self.problems.add_source_once(path.as_str(), text);
         let n_errors = self.problems.n_errors_told();
         let tree = parse(source, text, self.problems);
         if self.problems.n_errors_told() > n_errors {
@@ -97,8 +105,10 @@ impl Reader<'_> {
             None if table.has("sequence-version") => {}
             None => table.missing("sequence-version", "1", "the version of the form of the file"),
         }
+        table.rule = Some("R74");
         let name = table.required_text("name", 50, "\"Deploy Windows\"");
         let description = table.text("description", 512).unwrap_or_default();
+        table.rule = None;
         let boot_image = table.package("boot-image");
         let steps = table.list("steps");
         table.finish(&["sequence-version", "name", "description", "boot-image", "steps"]);
@@ -140,8 +150,10 @@ impl Reader<'_> {
                 None => Vec::new(),
             };
         }
+        table.rule = Some("R75");
         let name = table.required_text("name", 100, "\"Restart in Windows PE\"").unwrap_or_default();
         let description = table.text("description", 255).unwrap_or_default();
+        table.rule = None;
         let is_disabled = table.boolean("disabled").unwrap_or(false);
         let continues_on_error = table.boolean("continue-on-error").unwrap_or(false);
         let condition = table.condition("condition");

@@ -17,6 +17,8 @@ pub struct Reading<'a> {
     pub prefix: String,
     pub written: &'a mut Written,
     pub problems: &'a mut Problems,
+    /// The rule on the limits of the key that is being read.
+    pub rule: Option<&'static str>,
 }
 
 impl<'a> Reading<'a> {
@@ -30,7 +32,7 @@ impl<'a> Reading<'a> {
             return None;
         };
         let header = node.place.clone();
-        Some(Self { table, what: what.to_owned(), header, prefix: String::new(), written, problems })
+        Some(Self { table, what: what.to_owned(), header, prefix: String::new(), written, problems, rule: None })
     }
 
     /// A value, whose place is noted.
@@ -54,7 +56,8 @@ impl<'a> Reading<'a> {
         let n_chars = text.chars().count();
         if n_chars > at_most {
             let message = format!("`{key}` has {n_chars} characters, and {at_most} is the most it can have");
-            self.complain(Problem::error(message).at(node.place.clone(), ""));
+            let problem = Problem::error(message).at(node.place.clone(), "");
+            self.complain(problem.help(format!("shorten it by {} characters", n_chars - at_most)));
             return None;
         }
         Some(text)
@@ -86,6 +89,12 @@ impl<'a> Reading<'a> {
 
     pub fn integer(&mut self, key: &str, (least, most): (i64, i64)) -> Option<i64> {
         let node = self.get(key)?;
+        if let Some(text) = node.as_str().filter(|text| text.contains('%')) {
+            let message = format!("`{key}` is a number, and `{text}` can't stand for one");
+            let problem = Problem::error(message).rule("R127").at(node.place.clone(), "");
+            self.complain(problem.help(format!("write a number; `{key} = {{{{ vars.NAME }}}}` in quotes gives one")));
+            return None;
+        }
         let Raw::Integer(number) = node.value else {
             return self.wrong(key, node, "a whole number", &least.max(1).to_string());
         };
@@ -95,7 +104,8 @@ impl<'a> Reading<'a> {
             number if number > most => format!("`{key}` is {number}, and {most} is the most it can be"),
             number => return Some(number),
         };
-        self.complain(Problem::error(message).at(node.place.clone(), ""));
+        let problem = Problem::error(message).at(node.place.clone(), "");
+        self.complain(problem.help(format!("write a number from {least} to {most}")));
         None
     }
 
@@ -172,7 +182,9 @@ impl<'a> Reading<'a> {
         None
     }
 
-    pub fn complain(&mut self, problem: Problem) {
+    /// Complains, by the rule on the key unless the problem has its own.
+    pub fn complain(&mut self, mut problem: Problem) {
+        problem.rule = problem.rule.or(self.rule);
         self.problems.add(problem);
     }
 }

@@ -31,6 +31,15 @@ impl Reading<'_> {
 
     fn value(&mut self, key: &'static Key) -> Option<Value> {
         let name = key.name;
+        // What else is wrong with a reference is not what its rule is about.
+        let has_limits = !matches!(key.form, Form::Package | Form::Packages | Form::Tables(_));
+        self.rule = rule_in(key.doc).filter(|_| has_limits);
+        let value = self.value_of(key, name);
+        self.rule = None;
+        value
+    }
+
+    fn value_of(&mut self, key: &'static Key, name: &'static str) -> Option<Value> {
         match key.form {
             Form::Text(at_most) => self.text(name, at_most).map(Value::Text),
             Form::Integer(least, most) => self.integer(name, (least, most)).map(Value::Integer),
@@ -154,6 +163,14 @@ impl Reading<'_> {
         }
         tables
     }
+}
+
+/// The rule on the limits of a key, which its documentation names last: `R82` of `(R79, R82)`.
+fn rule_in(doc: &'static str) -> Option<&'static str> {
+    let list = doc.rsplit('(').next()?.split(')').next()?;
+    let last = list.rsplit(", ").next()?;
+    let is_rule = last.strip_prefix('R').is_some_and(|digits| digits.bytes().all(|c| c.is_ascii_digit()));
+    is_rule.then_some(last)
 }
 
 /// A value to be typed as it stands.

@@ -1,0 +1,112 @@
+//! The task sequence that a manifest names, read for a site and checked against the medium that carries it; and one
+//! that is checked by itself.
+
+use camino::Utf8Path;
+use serde_json::Value as Json;
+
+use crate::error::Result;
+use crate::inputs::Inputs;
+use crate::problem::{Problem, Problems};
+use crate::sequence::rules::{Carried, Medium, check};
+use crate::sequence::{self, Sequence};
+
+use super::complaint::Doc;
+use super::context::Context;
+use super::model::Kind;
+use super::profile::{Folders, folder};
+use super::rules::CONTENT;
+use super::{Options, context_without};
+
+const FILE: &str = "/task-sequence/file";
+
+/// What is wrong with whether a medium of its kind has a sequence at all (R28).
+pub fn is_wanted(doc: Doc<'_>) -> Option<Problem> {
+    let kind = doc.str("/media/kind")?;
+    // A stand-alone medium without one is built as before: its own sequence does not go onto it yet.
+    match (kind, doc.spans.has("/task-sequence")) {
+        ("bootable", true) => Some(
+            Problem::error("bootable media get their task sequence from the management point, and carry none")
+                .rule("R28")
+                .at(doc.place("/task-sequence"), "")
+                .at(doc.place("/media/kind"), "the kind")
+                .help("leave it out, or make the medium `stand-alone`"),
+        ),
+        _ => None,
+    }
+}
+
+/// The sequence that a rendered manifest names, if it is one; what is wrong with it goes to `found`.
+pub fn read(
+    path: &Utf8Path,
+    (json, spans): (&Json, &super::tree::Spans),
+    context: &Context,
+    folders: &Folders,
+    (problems, inputs): (&mut Problems, &mut Inputs),
+    found: &mut Vec<Problem>,
+) -> Option<Sequence> {
+    let doc = Doc { json, spans, sources: problems };
+    let file = doc.str(FILE).filter(|file| !file.is_empty())?;
+    let kind = doc.str("/media/kind");
+    if kind == Some("bootable") {
+        return None;
+    }
+    let place = doc.place(FILE);
+    let medium = medium(doc);
+    let path = folders.get(&place.source).map_or(folder(path), |folder| folder).join(file);
+    let before = problems.mark();
+    let sequence = match sequence::read(&path, context, problems, inputs) {
+        Ok(sequence) => sequence,
+        Err(_) if !path.exists() => {
+            let problem = Problem::error(format!("`{path}` does not exist")).at(place, "not found");
+            found.push(problem.help("paths are relative to the file that they are written in"));
+            None
+        }
+        Err(error) => {
+            found.push(Problem::error(format!("the task sequence can't be read: {error}")).at(place, "named here"));
+            None
+        }
+    };
+    found.extend(problems.take_since(before));
+    if let Some(sequence) = &sequence {
+        found.extend(check(sequence, &medium));
+    }
+    sequence
+}
+
+/// What the manifest says of the medium that a sequence is for.
+fn medium(doc: Doc<'_>) -> Medium {
+    let kind = doc.str("/media/kind").and_then(|kind| serde_json::from_value(Json::from(kind)).ok());
+    let mut carried = Vec::new();
+    for (table, _, _) in CONTENT {
+        let entries = doc.json.get(table).and_then(Json::as_array).into_iter().flatten().enumerate();
+        for (index, entry) in entries.filter(|(_, entry)| entry.get("when") != Some(&Json::Bool(false))) {
+            let text = |key: &str| entry.get(key).and_then(Json::as_str).map(str::to_owned);
+            let Some(id) = text("id") else { continue };
+            let place = doc.place(&format!("/{table}/{index}/id"));
+            carried.push(Carried { table, id, model_name: text("model-name"), place });
+        }
+    }
+    Medium { kind, kind_place: Some(doc.place("/media/kind")), carried: Some(carried), has_powershell: None }
+}
+
+/// Reads and checks a sequence file by itself, for a kind of medium if one is given. Templates in it see the values
+/// and the site of the command line.
+///
+/// # Errors
+///
+/// A file could not be read at all.
+pub fn alone(
+    path: &Utf8Path,
+    options: &Options,
+    kind: Option<Kind>,
+    problems: &mut Problems,
+) -> Result<Option<Sequence>> {
+    let mut inputs = Inputs::default();
+    let Some(context) = context_without(options, problems, &mut inputs)? else { return Ok(None) };
+    let sequence = sequence::read(path, &context, problems, &mut inputs)?;
+    if let Some(sequence) = &sequence {
+        let found = check(sequence, &Medium { kind, ..Medium::default() });
+        found.into_iter().for_each(|problem| problems.add(problem));
+    }
+    Ok(sequence)
+}

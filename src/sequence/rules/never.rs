@@ -1,0 +1,132 @@
+//! Steps and groups that can never run: their condition never holds, their system is never there at their place, or
+//! the sequence always ends before them.
+
+use super::super::catalog::Environment;
+use super::super::reach::{Origin, System};
+use super::super::{Body, Step};
+use super::{At, Rules, at_key, at_step, with};
+use crate::problem::Problem;
+
+pub fn check(rules: &mut Rules<'_>) {
+    let steps = rules.steps.clone();
+    let mut told: Vec<usize> = Vec::new();
+    for at in steps.iter().filter(|at| !at.reached.is_disabled) {
+        // What is in a group that never runs is told with the group.
+        if at.around.iter().any(|group| told.iter().any(|index| std::ptr::eq(steps[*index].step, *group))) {
+            continue;
+        }
+        if at.reached.runs.is_empty() {
+            told.push(at.index);
+            not_run(at, &steps, rules);
+        } else {
+            wrong_system(at, rules);
+        }
+    }
+}
+
+fn what(step: &Step) -> &'static str {
+    match step.body {
+        Body::Group(_) => "group",
+        _ => "step",
+    }
+}
+
+fn not_run(at: &At<'_>, steps: &[At<'_>], rules: &mut Rules<'_>) {
+    let (what, name) = (what(at.step), at.name());
+    if let Some(ended_by) = at.reached.ended_by {
+        // Only the first of what lies behind it is told.
+        let is_first = steps[..at.index].iter().all(|before| before.reached.ended_by.is_none());
+        let ended_by = steps[ended_by].step;
+        if is_first {
+            let problem = Problem::warning(format!("the {what} `{name}` can never run, and nothing behind it"));
+            let problem = at_step(problem, at.step, "never reached");
+            let problem = at_step(problem, ended_by, "always ends the sequence");
+            rules.add(problem.help(format!("give `{}` a condition, or leave out what is behind it", ended_by.name)));
+        }
+        return;
+    }
+    let Some(blame) = at.reached.blame.as_ref().filter(|blame| blame.origin != Some(Origin::Medium)) else {
+        // A step that this kind of medium keeps off is meant for others.
+        return;
+    };
+    let problem = Problem::warning(format!("the {what} `{name}` can never run: its condition never holds"));
+    let mut problem = at_key(problem, at.step, &blame.part, "never so here");
+    let variable = blame.variable.as_deref().unwrap_or_default();
+    let help = match blame.origin {
+        Some(Origin::Set(by)) => {
+            problem = at_step(problem, steps[by].step, "sets it to something else");
+            format!("mend what `{variable}` is compared with, or disable the {what}")
+        }
+        Some(Origin::Wanted(by)) if by != at.index => {
+            let place = steps[by].step.written.part("condition");
+            problem = with(problem, place, "wants something else of it");
+            format!("mend one of the two conditions on `{variable}`, or disable the {what}")
+        }
+        Some(Origin::System) => {
+            let Some(system) = at.reached.before.iter().map(|world| world.system).next() else { return };
+            // What a medium of this kind starts in decides for a step that is meant for others.
+            let Some(by) = brought(at, steps, system) else { return };
+            problem = at_step(problem, by.step, &format!("from here on in {}", name_of(system)));
+            format!("the sequence is in {} here: mend the condition, or disable the {what}", name_of(system))
+        }
+        _ => format!("parts of the condition contradict each other: mend it, or disable the {what}"),
+    };
+    rules.add(problem.help(help));
+}
+
+fn name_of(system: System) -> &'static str {
+    match system {
+        System::WindowsPe => "Windows PE",
+        System::FullOs => "the full operating system",
+    }
+}
+
+/// What brought the sequence into its system: the last step before that changes it.
+fn brought<'a, 'b>(at: &At<'_>, steps: &'b [At<'a>], system: System) -> Option<&'b At<'a>> {
+    let changes = |other: &&At<'_>| match other.action().map(|action| (action.kind.name, action.text("target"))) {
+        Some(("setup-windows" | "join-domain-workgroup" | "upgrade-operating-system", _)) => system == System::FullOs,
+        Some(("prepare-windows-for-capture", _)) => system == System::WindowsPe,
+        Some(("restart-computer", Some("hard-disk"))) => system == System::FullOs,
+        Some(("restart-computer", _)) => system == System::WindowsPe,
+        _ => false,
+    };
+    steps[..at.index].iter().filter(|other| !other.reached.runs.is_empty()).rev().find(changes)
+}
+
+/// A step whose system is not the one at its place (R102; R93 and R95 for captures).
+fn wrong_system(at: &At<'_>, rules: &mut Rules<'_>) {
+    let environment = match &at.step.body {
+        Body::Action(action) => action.kind.environment,
+        Body::Foreign(foreign) => foreign.environment,
+        Body::Group(_) => return,
+    };
+    let (needs, has) = match environment {
+        Environment::WindowsPe => (System::WindowsPe, System::FullOs),
+        Environment::FullOs => (System::FullOs, System::WindowsPe),
+        // It begins in Windows PE, and leaves it.
+        Environment::Any if at.is("setup-windows") => (System::WindowsPe, System::FullOs),
+        Environment::Any => return,
+    };
+    if !at.reached.runs_only_in(has) {
+        return;
+    }
+    let rule = match at.action().map(|action| action.kind.name) {
+        Some("capture-operating-system-image") => "R93",
+        Some("prepare-client-for-capture" | "prepare-windows-for-capture") => "R95",
+        _ => "R102",
+    };
+    let message =
+        format!("the step `{}` runs in {}, and the sequence is in {} here", at.name(), name_of(needs), name_of(has));
+    let mut problem = at_step(Problem::error(message).rule(rule), at.step, "in the wrong system");
+    if let Some(by) = brought(at, &rules.steps, has) {
+        problem = at_step(problem, by.step, &format!("from here on in {}", name_of(has)));
+    }
+    let help = match (rule, needs) {
+        ("R93", _) => "put `prepare-windows-for-capture` before it, which restarts into Windows PE",
+        (_, System::WindowsPe) => {
+            "move it before `setup-windows`, or put `restart-computer` with `target = \"windows-pe\"` before it"
+        }
+        (_, System::FullOs) => "move it behind `setup-windows`, the only way from Windows PE into the new system",
+    };
+    rules.add(problem.help(help));
+}
