@@ -29,6 +29,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::error::Result;
 use crate::manifest;
+use crate::sequence;
 
 use screen::Screen;
 
