@@ -29,7 +29,6 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::error::Result;
 use crate::manifest;
-use crate::sequence;
 
 use screen::Screen;
 

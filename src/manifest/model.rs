@@ -303,27 +303,6 @@ pub enum LoweredTo {
     Off,
 }
 
-/// The task sequence of a medium.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct TaskSequenceTable {
-    /// The sequence file: TOML whose templates see the same as those of the manifest.
-    #[schemars(length(min = 1), example = &"sequences/deploy.toml")]
-    pub file: String,
-}
-
-/// What a rule of the field is lowered to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum LoweredTo {
-    /// It is said, and the medium is built.
-    Warning,
-    /// `check` says it, and nothing else does.
-    Note,
-    /// It is not said; `check` counts how often it would have been.
-    Off,
-}
-
 /// The label of media that are given none, as Configuration Manager has it.
 pub(super) fn default_label() -> String {
     "Configuration Manager".into()
