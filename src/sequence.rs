@@ -5,6 +5,7 @@
 //! the console); it then has no places.
 
 pub mod catalog;
+pub mod compare;
 pub mod condition;
 pub mod difference;
 pub mod export;
@@ -192,6 +193,15 @@ impl Step {
         }
     }
 
+    /// Where it runs, if it is no group.
+    pub fn environment(&self) -> Option<catalog::Environment> {
+        match &self.body {
+            Body::Group(_) => None,
+            Body::Action(action) => Some(action.kind.environment),
+            Body::Foreign(foreign) => Some(foreign.environment),
+        }
+    }
+
     /// The steps in it, if it is a group.
     pub fn children(&self) -> &[Step] {
         match &self.body {
@@ -269,6 +279,11 @@ pub fn text<'a>(values: &'a Values, key: &str) -> Option<&'a str> {
 }
 
 impl Sequence {
+    /// How many steps it has, groups not counted.
+    pub fn n_steps(&self) -> usize {
+        self.walk().iter().filter(|(_, step)| !matches!(step.body, Body::Group(_))).count()
+    }
+
     /// Every step and group, in the order of the file, each with the groups around it, the outermost first.
     pub fn walk(&self) -> Vec<(Vec<&Step>, &Step)> {
         fn below<'a>(steps: &'a [Step], around: &mut Vec<&'a Step>, found: &mut Vec<(Vec<&'a Step>, &'a Step)>) {
