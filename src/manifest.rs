@@ -20,6 +20,7 @@ pub mod suggest;
 pub mod task_sequence;
 pub(crate) mod template;
 pub(crate) mod text;
+mod told;
 pub(crate) mod tree;
 mod unbuilt;
 mod used;
@@ -86,6 +87,7 @@ pub struct Rendered<M = Manifest> {
     folders: Arc<Folders>,
     inventory: Arc<Vec<Listed>>,
     sequence: Option<Arc<Sequence>>,
+    lowered: rules::lowered::Lowered,
 }
 
 /// A site of the manifest, whether the medium is made for it or not: what others have to know of it.
@@ -135,6 +137,15 @@ impl<M> Rendered<M> {
     /// The task sequence that it names, rendered for this site.
     pub fn sequence(&self) -> Option<&Sequence> {
         self.sequence.as_deref()
+    }
+
+    /// Adds what was found out of its files, as loud as `media.rules` has it.
+    pub fn add_lowered(&self, problem: Problem, problems: &mut Problems) {
+        problems.note_lowerings(rules::lowered::counted(&self.lowered, std::slice::from_ref(&problem)));
+        let (problem, is_said) = rules::lowered::lower(problem, &self.lowered);
+        if is_said {
+            problems.add(problem);
+        }
     }
 
     /// The whole manifest as it is for this site: laid over its profiles, rendered, with this site alone.
@@ -282,7 +293,7 @@ fn typed<M: DeserializeOwned>(
         let (said, unsaid): (Vec<_>, Vec<_>) = problems_here.into_iter().map(lower).partition(|(_, is_said)| *is_said);
         let mut problems_here: Vec<_> = said.into_iter().map(|(problem, _)| problem).collect();
         silent.extend(unsaid.into_iter().map(|(problem, _)| (problem, code.clone().unwrap_or_default())));
-        lowered.extend(lowered_here);
+        lowered.extend(lowered_here.clone());
         let has_errors = problems_here.iter().any(|problem| problem.severity == Severity::Error);
         let manifest = (!has_errors && spans.holes.is_empty()).then(|| serde_json::from_value(value.clone()));
         match manifest {
@@ -298,7 +309,19 @@ fn typed<M: DeserializeOwned>(
                 let vars = vars::of_site(written, own_vars, given_vars.clone());
                 let values = used::used(written, &tree, &vars, &templates);
                 let (site, inventory) = (code.clone(), Arc::clone(&inventory));
-                rendered.push(Rendered { manifest, site, path, value, values, spans, folders, inventory, sequence });
+                let lowered = lowered_here;
+                rendered.push(Rendered {
+                    manifest,
+                    site,
+                    path,
+                    value,
+                    values,
+                    spans,
+                    folders,
+                    inventory,
+                    sequence,
+                    lowered,
+                });
             }
             // The schema lets nothing pass that the types refuse; should it ever, the reason is not lost.
             Some(Err(error)) => problems_here.push(Problem::error(error.to_string()).at(tree.place.clone(), "")),

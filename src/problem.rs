@@ -150,7 +150,13 @@ impl Problems {
 
     /// Notes rules that an author has lowered.
     pub fn note_lowerings(&mut self, lowerings: impl IntoIterator<Item = Lowering>) {
-        self.lowerings.extend(lowerings);
+        for lowering in lowerings {
+            // What its files show is added to what the manifest shows.
+            match self.lowerings.iter_mut().find(|known| known.rule == lowering.rule && known.to == lowering.to) {
+                Some(known) => known.n_problems += lowering.n_problems,
+                None => self.lowerings.push(lowering),
+            }
+        }
     }
 
     /// The rules that authors have lowered.

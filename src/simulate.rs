@@ -7,6 +7,7 @@
 mod engine;
 mod expect;
 mod facts;
+mod medium;
 mod test;
 mod variables;
 
@@ -14,7 +15,8 @@ use crate::sequence::catalog::Environment;
 
 pub use engine::simulate;
 pub use expect::Unmet;
-pub use facts::{Facts, read};
+pub use facts::{FactFile, Facts, read};
+pub use medium::Medium;
 pub use variables::Variables;
 
 /// What happened.

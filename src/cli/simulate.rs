@@ -1,20 +1,27 @@
-//! `tsmedia simulate`: runs a task sequence without a target.
+//! `tsmedia simulate`: runs a task sequence, or the one of a manifest, without a target.
+
+use std::fs;
 
 use camino::Utf8PathBuf;
 use clap::Args;
 
+use super::project::DEFAULT_MANIFEST;
 use super::screen::Screen;
 use super::{Outcome, parse_var};
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
-use crate::manifest;
+use crate::manifest::{self, Kind, Loaded, Options, Rendered};
 use crate::problem::Problems;
 use crate::report::{self, simulated};
-use crate::sequence;
-use crate::simulate::{self, simulate};
+use crate::sequence::{self, Sequence};
+use crate::simulate::{self, FactFile, Medium, Trace, Unmet, simulate};
 
 const AFTER_HELP: &str = "\
-A fact file says what the sequence is started from, what the computer is, and how steps end:
+Of a manifest, the task sequence of each site is run: from a medium of its kind, with
+its variables and its content. Secrets are not read.
+
+A fact file says what the computer is and how steps end; beside a sequence file, also
+what the sequence is started from:
 
   facts-version = 1
   media = \"stand-alone\"
@@ -32,16 +39,16 @@ Where something is expected and does not come, the command fails with exit code 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
 pub(super) struct Arguments {
-    /// The sequence file.
-    #[arg(value_name = "SEQUENCE")]
-    sequence: Utf8PathBuf,
+    /// The manifest, or a sequence file by itself.
+    #[arg(value_name = "FILE", default_value = DEFAULT_MANIFEST)]
+    file: Utf8PathBuf,
     /// A fact file (repeat it for several computers).
     #[arg(long = "facts", value_name = "FILE", required = true)]
     facts: Vec<Utf8PathBuf>,
     /// Show what becomes of each step in each run as a table, in place of the runs.
     #[arg(long)]
     matrix: bool,
-    /// What templates of the sequence know as `site.code`.
+    /// Only this site of the manifest; what templates of a sequence file know as `site.code`.
     #[arg(long, value_name = "CODE")]
     site: Option<String>,
     /// A TOML file of template values.
@@ -52,58 +59,159 @@ pub(super) struct Arguments {
     vars: Vec<(String, String)>,
 }
 
+/// A sequence by the facts about a computer.
+struct Run {
+    name: String,
+    site: Option<String>,
+    sequence: String,
+    trace: Trace,
+    /// Whether the facts expect something of it.
+    is_test: bool,
+    unmet: Vec<Unmet>,
+}
+
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let mut problems = Problems::default();
-    let mut inputs = Inputs::default();
-    let options = manifest::Options {
-        vars_files: arguments.vars_files.clone(),
-        vars: arguments.vars.clone(),
-        sites: arguments.site.iter().cloned().collect(),
-    };
-    let context = manifest::context_without(&options, &mut problems, &mut inputs)?;
-    let sequence = match context {
-        Some(context) => sequence::read(&arguments.sequence, &context, &mut problems, &mut inputs)?,
-        None => None,
-    };
-    let mut all_facts = Vec::new();
-    for path in &arguments.facts {
-        all_facts.extend(simulate::read(path, &mut problems, &mut inputs)?);
-    }
+    // What can't be read is complained of where it is read.
+    let is_sequence = fs::read_to_string(&arguments.file).is_ok_and(|text| sequence::is_one(&text));
+    let runs = if is_sequence { of_sequence(arguments, &mut problems) } else { of_manifest(arguments, &mut problems) };
+    problems.drop_notes();
     if problems.has_errors() && screen.json {
         screen.json(&report::json(&problems))?;
     } else {
         screen.problems(&problems);
     }
-    let Some(sequence) = sequence.filter(|_| !problems.has_errors()) else { return Ok(Outcome::Wrong) };
-    let names: Vec<_> = all_facts.iter().map(|facts| facts.name.clone().unwrap_or_default()).collect();
-    if let Some(twice) = names.iter().enumerate().find_map(|(at, name)| names[..at].contains(name).then_some(name)) {
-        return Err(Error::new(format!("two fact files are called `{twice}`")).help("give one of them another `name`"));
+    let runs = runs?;
+    if problems.has_errors() {
+        return Ok(Outcome::Wrong);
     }
-    let traces: Vec<_> = all_facts.iter().map(|facts| simulate(&sequence, facts)).collect();
-    let unmet: Vec<_> = all_facts
-        .iter()
-        .zip(&traces)
-        .map(|(facts, trace)| facts.expect.as_ref().map(|expect| expect.unmet(trace)).unwrap_or_default())
-        .collect();
+    say(&runs, arguments.matrix, screen)
+}
+
+/// The runs of a sequence file by itself.
+fn of_sequence(arguments: &Arguments, problems: &mut Problems) -> Result<Vec<Run>> {
+    let mut inputs = Inputs::default();
+    let context = manifest::context_without(&arguments.options(), problems, &mut inputs)?;
+    let sequence = match context {
+        Some(context) => sequence::read(&arguments.file, &context, problems, &mut inputs)?,
+        None => None,
+    };
+    let files = arguments.read_facts(problems, &mut inputs)?;
+    let media: Vec<_> = files.iter().filter_map(|file| Medium::of_facts(file, problems)).collect();
+    let Some(sequence) = sequence.filter(|_| !problems.has_errors()) else { return Ok(Vec::new()) };
+    unlike_names(&files)?;
+    Ok(files.iter().zip(&media).map(|(file, medium)| Run::new(&sequence, None, file, medium)).collect())
+}
+
+/// The runs of a manifest: of each site by each fact file.
+fn of_manifest(arguments: &Arguments, problems: &mut Problems) -> Result<Vec<Run>> {
+    let mut inputs = Inputs::default();
+    let path = &arguments.file;
+    let loaded = manifest::load_noting(path, &arguments.options(), problems, &mut inputs)?;
+    let rendered = match loaded {
+        Loaded::Media(rendered) => rendered,
+        Loaded::Captures(_) => {
+            return Err(Error::new(format!("`{path}` captures, and has no task sequence to simulate"))
+                .help("name the manifest of a medium, or a sequence file"));
+        }
+    };
+    let files = arguments.read_facts(problems, &mut inputs)?;
+    let mut runs = Vec::new();
+    for rendered in &rendered {
+        let Some(sequence) = rendered.sequence() else { return Err(no_sequence(rendered)) };
+        for file in &files {
+            let Some(medium) = Medium::of_manifest(rendered, file, problems) else { continue };
+            runs.push(Run::new(sequence, rendered.site.clone(), file, &medium));
+        }
+    }
+    if !problems.has_errors() {
+        unlike_names(&files)?;
+    }
+    Ok(runs)
+}
+
+fn no_sequence(rendered: &Rendered) -> Error {
+    let path = &rendered.path;
+    match rendered.manifest.media.kind {
+        Kind::Bootable => Error::new(format!("`{path}` makes bootable media, which carry no task sequence"))
+            .help("name the sequence file, and say `media = \"bootable\"` in the fact file"),
+        _ => Error::new(format!("`{path}` names no task sequence"))
+            .help("add `[task-sequence]` with `file = \"sequences/deploy.toml\"`, or name the sequence file"),
+    }
+}
+
+fn unlike_names(files: &[FactFile]) -> Result<()> {
+    let names: Vec<_> = files.iter().map(|file| &file.facts.name).collect();
+    match names.iter().enumerate().find_map(|(at, name)| names[..at].contains(name).then_some(name)) {
+        Some(twice) => {
+            let name = twice.as_deref().unwrap_or_default();
+            Err(Error::new(format!("two fact files are called `{name}`")).help("give one of them another `name`"))
+        }
+        None => Ok(()),
+    }
+}
+
+impl Arguments {
+    fn options(&self) -> Options {
+        let sites = self.site.iter().cloned().collect();
+        Options { vars_files: self.vars_files.clone(), vars: self.vars.clone(), sites }
+    }
+
+    fn read_facts(&self, problems: &mut Problems, inputs: &mut Inputs) -> Result<Vec<FactFile>> {
+        let mut files = Vec::new();
+        for path in &self.facts {
+            files.extend(simulate::read(path, problems, inputs)?);
+        }
+        Ok(files)
+    }
+}
+
+impl Run {
+    fn new(sequence: &Sequence, site: Option<String>, file: &FactFile, medium: &Medium) -> Self {
+        let trace = simulate(sequence, &file.facts, medium);
+        let unmet = file.facts.expect.as_ref().map(|expect| expect.unmet(&trace)).unwrap_or_default();
+        let name = file.facts.name.clone().unwrap_or_default();
+        let is_test = file.facts.expect.is_some();
+        Self { name, site, sequence: sequence.name.clone(), trace, is_test, unmet }
+    }
+
+    /// What it is called in texts.
+    fn title(&self) -> String {
+        match &self.site {
+            Some(site) => format!("{} ({site})", self.name),
+            None => self.name.clone(),
+        }
+    }
+}
+
+fn say(runs: &[Run], as_matrix: bool, screen: &Screen) -> Result<Outcome> {
+    let titles: Vec<_> = runs.iter().map(Run::title).collect();
     if screen.json {
-        let runs = names.iter().zip(&traces).zip(&unmet);
-        let runs: Vec<_> = runs.map(|((name, trace), unmet)| simulated::trace_json(name, trace, unmet)).collect();
-        screen.json(&serde_json::json!({ "sequence": sequence.name, "runs": runs }))?;
-    } else if arguments.matrix {
-        screen.data(&simulated::matrix(&names, &traces))?;
+        let json = |run: &Run| {
+            let mut json = simulated::trace_json(&run.name, &run.trace, &run.unmet);
+            json["site"] = run.site.clone().into();
+            json["sequence"] = run.sequence.clone().into();
+            json
+        };
+        screen.json(&serde_json::json!({ "runs": runs.iter().map(json).collect::<Vec<_>>() }))?;
+    } else if as_matrix {
+        let traces: Vec<_> = runs.iter().map(|run| &run.trace).collect();
+        screen.data(&simulated::matrix(&titles, &traces))?;
     } else {
-        let runs: Vec<_> = names.iter().zip(&traces).map(|(name, trace)| simulated::trace(name, trace)).collect();
-        screen.data(&runs.join("\n"))?;
+        let texts: Vec<_> = titles.iter().zip(runs).map(|(title, run)| simulated::trace(title, &run.trace)).collect();
+        screen.data(&texts.join("\n"))?;
     }
-    if unmet.iter().all(Vec::is_empty) {
-        let n_tests = all_facts.iter().filter(|facts| facts.expect.is_some()).count();
+    let n_unmet = runs.iter().filter(|run| !run.unmet.is_empty()).count();
+    if n_unmet == 0 {
+        let n_tests = runs.iter().filter(|run| run.is_test).count();
         if n_tests > 0 {
             screen.say(&format!("{} as expected", report::counted(n_tests, "run")));
         }
         return Ok(Outcome::Done);
     }
     if !screen.json {
-        names.iter().zip(&unmet).for_each(|(name, unmet)| screen.say(simulated::unmet(name, unmet).trim_end()));
+        let unmet = titles.iter().zip(runs).filter(|(_, run)| !run.unmet.is_empty());
+        unmet.for_each(|(title, run)| screen.say(simulated::unmet(title, &run.unmet).trim_end()));
     }
     Ok(Outcome::Wrong)
 }

@@ -82,11 +82,12 @@ fn medium(doc: Doc<'_>) -> Medium {
         for (index, entry) in entries.filter(|(_, entry)| entry.get("when") != Some(&Json::Bool(false))) {
             let text = |key: &str| entry.get(key).and_then(Json::as_str).map(str::to_owned);
             let Some(id) = text("id") else { continue };
-            let place = doc.place(&format!("/{table}/{index}/id"));
-            carried.push(Carried { table, id, model_name: text("model-name"), place });
+            let place = |key: &str| doc.place(&format!("/{table}/{index}/{key}"));
+            let image = entry.get("index").and_then(Json::as_i64).map(|image| (image, place("index")));
+            carried.push(Carried { table, id, model_name: text("model-name"), index: image, place: place("id") });
         }
     }
-    Medium { kind, kind_place: Some(doc.place("/media/kind")), carried: Some(carried), has_powershell: None }
+    Medium { kind, kind_place: Some(doc.place("/media/kind")), carried: Some(carried) }
 }
 
 /// Reads and checks a sequence file by itself, for a kind of medium if one is given. Templates in it see the values

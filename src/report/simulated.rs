@@ -30,9 +30,9 @@ pub fn trace(title: &str, trace: &Trace) -> String {
 }
 
 /// Several runs beside each other: what became of each step in each.
-pub fn matrix(names: &[String], traces: &[Trace]) -> String {
+pub fn matrix(names: &[String], traces: &[&Trace]) -> String {
     let mut paths: Vec<(&Vec<String>, bool)> = Vec::new();
-    for trace in traces {
+    for trace in traces.iter() {
         // What only a later run reaches stands behind what comes before it there.
         let mut at = 0;
         for entry in &trace.entries {

@@ -35,6 +35,7 @@ impl Draft<'_> {
                     self.open_wim(&path, system.index, &pointer, &format!("/operating-system/{at}/index"))
             {
                 self.check_architecture(&wim, index, &pointer);
+                self.check_applied(&wim, &system.id, &pointer);
             }
             self.add_entry(format!("operating-system `{}`", system.id), target, pointer);
         }
@@ -171,6 +172,23 @@ impl Draft<'_> {
                     .at(self.place(IMAGE), format!("is for {boot}"))
                     .help("take both for the same processors; `tsmedia inspect` says which an image is for"),
             );
+        }
+    }
+
+    /// The images that steps of the task sequence apply are in the WIM file (R27).
+    fn check_applied(&mut self, wim: &KnownWim, id: &str, pointer: &str) {
+        let Some(sequence) = self.rendered.sequence() else { return };
+        for (_, step) in sequence.walk() {
+            let Some(action) = step.action().filter(|action| action.text("image") == Some(id)) else { continue };
+            let index = action.integer("index").and_then(|index| u32::try_from(index).ok());
+            let Some(index) = index.filter(|index| wim.image(*index).is_none()) else { continue };
+            let message = format!("`{}` has no image {index}, which the step `{}` applies", wim.path(), step.name);
+            let mut problem = Problem::error(message).rule("R27");
+            if let Some(place) = step.written.part("index") {
+                problem = problem.at(place, "applied");
+            }
+            let help = format!("`tsmedia inspect {}` lists its images", wim.path());
+            self.problems.add(problem.at(self.place(pointer), "the WIM file").help(help));
         }
     }
 

@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{Draft, strength};
 use crate::format::container::Algorithm;
-use crate::manifest::{DeviceAffinity, Encryption, MAX_VALUE, VariableValue};
+use crate::manifest::{Encryption, MAX_VALUE, VariableValue};
 use crate::media::data::{self, MediaData, Value};
 use crate::output::Veiled;
 use crate::problem::Problem;
@@ -40,7 +40,9 @@ impl Draft<'_> {
             secrets.push(("the password".into(), Arc::clone(&password)));
             data.password = Some(password);
         }
-        self.set_options(&mut data);
+        for (name, value) in rendered.manifest.told() {
+            data.set(name, Value::Text(value));
+        }
         secrets.extend(self.add_site(&mut data));
         for (name, value) in &rendered.manifest.variables {
             let Some(value) = self.variable(name, value) else { continue };
@@ -97,29 +99,6 @@ impl Draft<'_> {
             ));
         }
         Some(password)
-    }
-
-    /// Sets the variables that keys of the manifest stand for.
-    fn set_options(&self, data: &mut MediaData) {
-        let media = &self.rendered.manifest.media;
-        let mut set = |name: &str, value: Option<String>| {
-            if let Some(value) = value {
-                data.set(name, Value::Text(value));
-            }
-        };
-        set("SMSTSLanguageFolder", media.language.map(|language| language.to_string()));
-        set("SMSTSPreferredAdvertID", media.preferred_advertisement.clone());
-        let mode = media.device_affinity.map(|affinity| match affinity {
-            DeviceAffinity::DoNotAllow => "Disabled".to_owned(),
-            DeviceAffinity::AdministratorApproval => "Pending".to_owned(),
-            DeviceAffinity::AutoApproval => "Auto".to_owned(),
-        });
-        set("SMSTSAssignUsersMode", mode);
-        if let Some(unknown) = &media.unknown_computers {
-            set("_SMSTSx64UnknownMachineGUID", unknown.x64.clone());
-            set("_SMSTSx86UnknownMachineGUID", unknown.x86.clone());
-            set("_SMSTSarm64UnknownMachineGUID", unknown.arm64.clone());
-        }
     }
 
     /// The value of a variable, if it is there and XML holds it.

@@ -1,4 +1,5 @@
-//! Whether the boot image suits what is built with it: processors, drivers, programs of Configuration Manager.
+//! Whether the boot image suits what is built with it: processors, drivers, programs of Configuration Manager, and what
+//! the task sequence runs in it.
 //!
 //! Nothing on a medium checks that when it starts (R22): it starts, and fails late. An image that says nothing of itself,
 //! such as a stand-in for tests, is nothing to complain of; what can't be read is told.
@@ -10,6 +11,7 @@ use super::start::IMAGE;
 use super::wim::KnownWim;
 use crate::format::windows::{DriverClass, Windows};
 use crate::problem::Problem;
+use crate::sequence::rules::powershell;
 use crate::volume::{Folder, Node};
 
 impl Draft<'_> {
@@ -59,6 +61,11 @@ impl Draft<'_> {
             }
         }
         self.check_client_programs(wim, index, windows);
+        let kind = self.rendered.manifest.media.kind;
+        let wanted = |sequence| powershell(sequence, Some(kind), windows.has_powershell());
+        if let Some(problem) = self.rendered.sequence().and_then(wanted) {
+            self.rendered.add_lowered(problem, self.problems);
+        }
     }
 
     /// Without the programs of Configuration Manager Windows PE shows a prompt and waits.

@@ -16,8 +16,7 @@ use crate::format::certificate::made::{KEY_BITS, NotAKey, PrivateKey};
 use crate::format::certificate::pfx::{self, NotOpened, Opened};
 use crate::format::certificate::signature::Unchecked;
 use crate::format::certificate::{CLIENT_AUTHENTICATION, Certificate, Key};
-use crate::manifest::address::{self, Address};
-use crate::manifest::{CertificateTable, Kind, Mode, PfxFile, SelfSigned, moment};
+use crate::manifest::{CertificateTable, Kind, PfxFile, SelfSigned, moment};
 use crate::media::data::{MediaData, Value};
 use crate::problem::Problem;
 use crate::secret::Secret;
@@ -39,21 +38,8 @@ impl Draft<'_> {
         }
         let authorities = self.authorities();
         let Some(site) = manifest.sites.first() else { return Vec::new() };
-        let asked: Vec<&String> = site.cloud_management_gateway.iter().chain(&site.management_points).collect();
-        let addresses: Vec<Address> = asked.iter().filter_map(|text| address::parse(text).ok()).collect();
-        if let (Some(mode), Some(first)) = (manifest.media.mode, addresses.first()) {
-            let mut set = |name: &str, value: String| data.set(name, Value::Text(value));
-            let urls: Vec<&str> = asked.iter().map(|url| url.trim_end_matches('/')).collect();
-            match mode {
-                Mode::Dynamic => set("SMSTSLocationMPs", urls.join("*")),
-                Mode::SiteBased => set("SMSTSMP", urls.join("*")),
-            }
-            set("_SMSTSSiteCode", site.code.clone());
-            let port = if first.is_https { "_SMSTSHTTPSPort" } else { "_SMSTSHTTPPort" };
-            set(port, first.port.to_string());
-            if let Some(root) = &authorities.root {
-                set("_SMSTSRootCACerts", hex(root.der()));
-            }
+        if let Some(root) = authorities.root.as_ref().filter(|_| !manifest.contact().is_empty()) {
+            data.set("_SMSTSRootCACerts", Value::Text(hex(root.der())));
         }
         let (table, pointer) = match (&site.certificate, &manifest.certificate) {
             (Some(own), _) => (own, "/sites/0/certificate"),

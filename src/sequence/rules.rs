@@ -18,7 +18,8 @@ use crate::problem::{Place, Problem};
 use super::reach::{Reached, reach};
 use super::{Action, Sequence, Step};
 
-pub use closure::{Carried, Medium};
+pub use closure::{Carried, Medium, is_content, referred};
+pub use order::powershell;
 
 /// Everything that is wrong with a sequence on a medium.
 pub fn check(sequence: &Sequence, medium: &Medium) -> Vec<Problem> {

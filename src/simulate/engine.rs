@@ -2,11 +2,12 @@
 
 use super::expect::is_named;
 use super::facts::{Facts, Launch, Started, StepFact, System};
-use super::test::{compares, is_like, unmet};
-use super::variables::Variables;
-use super::{Effect, End, Entry, Outcome, Source, Then, Trace, name};
+use super::test::{Why, unmet};
+use super::variables::{HIDDEN, Variables};
+use super::{Effect, End, Entry, Medium, Outcome, Source, Then, Trace, name};
 use crate::firmware::Firmware;
-use crate::sequence::catalog::Environment;
+use crate::sequence::catalog::{Environment, MAX_VALUE};
+use crate::sequence::compare::is_like;
 use crate::sequence::condition::Operator;
 use crate::sequence::{Action, Body, Sequence, Step, Value, Values, text};
 
@@ -15,9 +16,9 @@ const RESTART: i64 = 3010;
 /// So often may one step ask to be run again.
 const MAX_RUNS: usize = 100;
 
-/// Runs a sequence by the facts about a computer.
-pub fn simulate(sequence: &Sequence, facts: &Facts) -> Trace {
-    let mut run = Run::new(facts);
+/// Runs a sequence from a medium by the facts about a computer.
+pub fn simulate(sequence: &Sequence, facts: &Facts, medium: &Medium) -> Trace {
+    let mut run = Run::new(facts, medium);
     let failure = run.steps(&sequence.steps, &mut Vec::new());
     let end = match failure {
         Some(failure) => End::Failure { step: failure.step, why: failure.why },
@@ -28,6 +29,7 @@ pub fn simulate(sequence: &Sequence, facts: &Facts) -> Trace {
 
 struct Run<'a> {
     facts: &'a Facts,
+    medium: &'a Medium,
     variables: Variables,
     environment: Environment,
     /// Whether there is a partition that the computer can restart from (R119).
@@ -66,35 +68,36 @@ impl From<String> for Cause {
 }
 
 impl<'a> Run<'a> {
-    fn new(facts: &'a Facts) -> Self {
+    fn new(facts: &'a Facts, medium: &'a Medium) -> Self {
         let mut variables = Variables::default();
-        let media_type = match facts.media {
-            Started::Bootable => "BootMedia",
-            Started::Prestaged => "OEMMedia",
-            Started::StandAlone => "FullMedia",
-            Started::Pxe => "PXE",
-            Started::Client => "",
-        };
-        variables.set("_SMSTSMediaType", media_type);
-        let launch = match (facts.media, facts.launch) {
+        variables.set("_SMSTSMediaType", medium.started.media_type());
+        let launch = match (medium.started, medium.launch) {
             (Started::Client, _) => "SMS",
             (Started::Pxe, _) => "PXE",
             (Started::Prestaged, _) => "HD",
-            (_, Some(Launch::Cd)) => "CD",
-            (_, Some(Launch::Usb)) => "UFD+FORMAT",
-            (_, Some(Launch::Dvd) | None) => "DVD",
+            (_, Launch::Cd) => "CD",
+            (_, Launch::Usb) => "UFD+FORMAT",
+            (_, Launch::Dvd) => "DVD",
         };
         variables.set("_SMSTSLaunchMode", launch);
         if facts.firmware == Firmware::Uefi {
             variables.set("_SMSTSBootUEFI", "true");
         }
         variables.set("_SMSTSMachineName", facts.computer.name.as_deref().unwrap_or("MININT-TEST"));
+        for (name, value) in &medium.variables {
+            match value {
+                Some(value) => variables.set(name, value),
+                None => variables.hide(name),
+            }
+        }
         for (name, value) in &facts.variables {
             variables.set(name, value);
         }
-        let starts_full = facts.starts_in() == System::FullOs;
+        let usual = if medium.started == Started::Client { System::FullOs } else { System::WindowsPe };
+        let starts_full = facts.starts_in.unwrap_or(usual) == System::FullOs;
         let mut run = Self {
             facts,
+            medium,
             variables,
             environment: Environment::Any,
             is_formatted: facts.formatted || starts_full,
@@ -142,7 +145,10 @@ impl<'a> Run<'a> {
     fn step(&mut self, step: &Step, path: &[String]) -> Option<Failure> {
         let why_not = match &step.condition {
             _ if step.is_disabled => Some("it is disabled".to_owned()),
-            Some(condition) => unmet(condition, self.facts, &self.variables),
+            Some(condition) => unmet(condition, self.facts, &self.variables).map(|why| match why {
+                Why::Not(words) => words,
+                Why::Unknown(words) => format!("nobody knows whether its condition holds: {words}"),
+            }),
             None => None,
         };
         let outcome = match why_not {
@@ -247,11 +253,8 @@ impl<'a> Run<'a> {
     fn lacks_content(&mut self, action: &Action, entry: usize) -> Option<String> {
         for id in action.content() {
             let id = self.variables.expand(&id);
-            let is_local = match (&self.facts.content, self.facts.media) {
-                (Some(content), _) => content.iter().any(|known| known.eq_ignore_ascii_case(&id)),
-                (None, media) => media == Started::StandAlone,
-            };
-            if !is_local && self.facts.media == Started::StandAlone {
+            let is_local = self.medium.carries(&id);
+            if !is_local && self.medium.started == Started::StandAlone {
                 return Some(format!("`{id}` is not on the medium, and there is no network"));
             }
             let from = if is_local { Source::Medium } else { Source::Network };
@@ -260,7 +263,7 @@ impl<'a> Run<'a> {
         let kind = action.kind.name;
         let needs_site = ["auto-apply-drivers", "install-software-updates", "download-package-content"].contains(&kind);
         let is_dynamic = action.text("base-variable").is_some();
-        match self.facts.media {
+        match self.medium.started {
             Started::StandAlone if needs_site => Some("it needs the site, and stand-alone media have none".into()),
             Started::StandAlone if is_dynamic => Some("what variables name can't be found on stand-alone media".into()),
             _ => None,
@@ -275,22 +278,18 @@ impl<'a> Run<'a> {
                 if variable.starts_with('_') {
                     return Err(format!("`{variable}` can't be set: names with `_` in front are read-only").into());
                 }
-                let value = match action.values.get("secret-value") {
+                match action.values.get("secret-value") {
                     // What it is belongs to nobody here.
-                    Some(_) => "********".to_owned(),
-                    None => self.variables.expand(action.text("value").unwrap_or_default()),
-                };
-                self.set(entry, &variable, &value);
+                    Some(_) => self.hide(entry, &variable),
+                    None => self.set_expanded(entry, &variable, action.text("value").unwrap_or_default())?,
+                }
             }
             "set-dynamic-variables" => {
                 for rule in action.tables("rules").to_vec() {
                     if self.is_met(&rule)
                         && let Some(Value::Map(set)) = rule.get("set")
                     {
-                        for (name, value) in set {
-                            let value = self.variables.expand(value);
-                            self.set(entry, name, &value);
-                        }
+                        set.iter().try_for_each(|(name, value)| self.set_expanded(entry, name, value))?;
                     }
                 }
             }
@@ -377,7 +376,7 @@ impl<'a> Run<'a> {
             let named =
                 |row: &&(Operator, &'static str, &'static str, &'static str)| Some(row.1) == text(rule, "operator");
             let operator = Operator::ALL.iter().find(named).map_or(Operator::Equals, |row| row.0);
-            compares(self.variables.get(variable), operator, &self.variables.expand(value))
+            operator.holds(self.variables.get(variable), &self.variables.expand(value))
         });
         is_computer && is_there && fits("make", &computer.make) && fits("model", &computer.model) && is_variable
     }
@@ -418,6 +417,26 @@ impl<'a> Run<'a> {
         self.variables.set(name, value);
         let value = (!value.is_empty()).then(|| value.to_owned());
         self.effect(entry, Effect::Set { name: name.to_owned(), value });
+    }
+
+    /// Sets a variable to a text that may name others; with a secret in it, it is one.
+    fn set_expanded(&mut self, entry: usize, name: &str, text: &str) -> Result<(), String> {
+        if self.variables.takes_hidden(text) {
+            self.hide(entry, name);
+            return Ok(());
+        }
+        let value = self.variables.expand(text);
+        let n_chars = value.chars().count();
+        if n_chars > MAX_VALUE {
+            return Err(format!("the value of `{name}` has {n_chars} characters, and {MAX_VALUE} is the most (R67)"));
+        }
+        self.set(entry, name, &value);
+        Ok(())
+    }
+
+    fn hide(&mut self, entry: usize, name: &str) {
+        self.variables.hide(name);
+        self.effect(entry, Effect::Set { name: name.to_owned(), value: Some(HIDDEN.to_owned()) });
     }
 
     fn effect(&mut self, entry: usize, effect: Effect) {

@@ -12,7 +12,7 @@ use crate::firmware::Firmware;
 use crate::inputs::Inputs;
 use crate::manifest::complaint::{Checker, Doc};
 use crate::manifest::text::parse;
-use crate::problem::{Problem, Problems, Severity};
+use crate::problem::{Place, Problem, Problems, Severity};
 
 /// What is known of a computer, and how its steps end.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -25,10 +25,11 @@ pub struct Facts {
     #[serde(default)]
     #[schemars(example = &"UEFI laptop")]
     pub name: Option<String>,
-    /// What the sequence is started from.
+    /// What the sequence is started from. A manifest that is simulated says it itself.
+    #[serde(default)]
     #[schemars(example = &"stand-alone")]
-    pub media: Started,
-    /// What carries the medium; `dvd` unless said.
+    pub media: Option<Started>,
+    /// What carries the medium; `dvd` unless said, and `usb` where a manifest makes a stick.
     #[serde(default)]
     #[schemars(example = &"usb")]
     pub launch: Option<Launch>,
@@ -49,7 +50,8 @@ pub struct Facts {
     #[serde(default)]
     #[schemars(extend("default" = false))]
     pub domain_member: bool,
-    /// Variables at the start, such as those of the medium.
+    /// Variables at the start, nearer than those that a manifest puts on its medium. A secret of the manifest has no
+    /// value unless one is given here.
     #[serde(default)]
     #[schemars(example = serde_json::json!({ "OSDComputerName": "PC-1" }))]
     pub variables: BTreeMap<String, String>,
@@ -80,7 +82,8 @@ pub struct Facts {
     #[serde(default)]
     #[schemars(range(min = 1, max = 65_535), example = 1033)]
     pub os_language: Option<i64>,
-    /// The packages and applications on the medium; all that the sequence needs unless said.
+    /// The packages and applications on the medium; all that the sequence needs unless said. A manifest that is
+    /// simulated says it itself.
     #[serde(default)]
     #[schemars(example = ["BER00010"])]
     pub content: Option<Vec<String>>,
@@ -285,12 +288,25 @@ fn uefi() -> Firmware {
     Firmware::Uefi
 }
 
+/// A fact file that was read.
+#[derive(Clone, Debug)]
+pub struct FactFile {
+    /// What it says.
+    pub facts: Facts,
+    /// Its beginning.
+    pub start: Place,
+    /// Where it says what the sequence is started from.
+    pub media: Option<Place>,
+    /// Where it says what is on the medium.
+    pub content: Option<Place>,
+}
+
 /// Reads a fact file. What is wrong in it goes to `problems`, and there are then no facts.
 ///
 /// # Errors
 ///
 /// The file could not be read at all.
-pub fn read(path: &Utf8Path, problems: &mut Problems, inputs: &mut Inputs) -> Result<Option<Facts>> {
+pub fn read(path: &Utf8Path, problems: &mut Problems, inputs: &mut Inputs) -> Result<Option<FactFile>> {
     inputs.note(path);
     let text = fs::read_to_string(path).map_err(|error| Error::io("reading", path, error))?;
     let n_errors = problems.n_errors_told();
@@ -310,7 +326,9 @@ pub fn read(path: &Utf8Path, problems: &mut Problems, inputs: &mut Inputs) -> Re
     match serde_json::from_value::<Facts>(json) {
         Ok(mut facts) => {
             facts.name.get_or_insert_with(|| path.file_stem().unwrap_or_default().to_owned());
-            Ok(Some(facts))
+            let place = |pointer: &str| Some(spans.nearest(pointer)?.value.clone()).filter(|_| spans.has(pointer));
+            let start = Place { source, span: 0..0 };
+            Ok(Some(FactFile { facts, start, media: place("/media"), content: place("/content") }))
         }
         // The schema lets nothing pass that the types refuse; should it ever, the reason is not lost.
         Err(error) => {
@@ -320,10 +338,26 @@ pub fn read(path: &Utf8Path, problems: &mut Problems, inputs: &mut Inputs) -> Re
     }
 }
 
-impl Facts {
-    /// The computer as the engine sees it at the start.
-    pub fn starts_in(&self) -> System {
-        let usual = if self.media == Started::Client { System::FullOs } else { System::WindowsPe };
-        self.starts_in.unwrap_or(usual)
+impl Started {
+    /// The value of `_SMSTSMediaType`.
+    pub fn media_type(self) -> &'static str {
+        match self {
+            Self::Bootable => "BootMedia",
+            Self::Prestaged => "OEMMedia",
+            Self::StandAlone => "FullMedia",
+            Self::Pxe => "PXE",
+            Self::Client => "",
+        }
+    }
+
+    /// What it is, in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Bootable => "a bootable medium",
+            Self::Prestaged => "a prestaged medium",
+            Self::StandAlone => "a stand-alone medium",
+            Self::Pxe => "the network",
+            Self::Client => "a running system",
+        }
     }
 }

@@ -1,46 +1,97 @@
 //! Conditions, held against facts and variables.
-
-use std::cmp::Ordering;
+//!
+//! What is not known (the value of a secret, a test that tsmedia does not know) makes a condition unknown only if the
+//! rest of it does not decide: Kleene's logic of three values.
 
 use super::facts::{Facts, Found};
 use super::variables::Variables;
 use crate::sequence::condition::{Condition, Operator, Test};
 
-/// Why a condition does not hold; nothing if it does.
-pub fn unmet(condition: &Condition, facts: &Facts, variables: &Variables) -> Option<String> {
+/// Why a condition does not hold, or can't be told to, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Why {
+    /// It does not hold.
+    Not(String),
+    /// Nobody knows whether it does.
+    Unknown(String),
+}
+
+/// Why a condition does not hold, or may not; nothing if it does.
+pub fn unmet(condition: &Condition, facts: &Facts, variables: &Variables) -> Option<Why> {
+    let why = |part: &Condition| unmet(part, facts, variables);
+    let first_unknown =
+        |reasons: &[Option<Why>]| reasons.iter().flatten().find(|reason| matches!(reason, Why::Unknown(_))).cloned();
     match condition {
-        Condition::All(parts) => parts.iter().find_map(|part| unmet(part, facts, variables)),
+        Condition::All(parts) => {
+            let reasons: Vec<_> = parts.iter().map(why).collect();
+            let decides = reasons.iter().flatten().find(|reason| matches!(reason, Why::Not(_))).cloned();
+            decides.or_else(|| first_unknown(&reasons))
+        }
         Condition::Any(parts) => {
-            let reasons: Option<Vec<_>> = parts.iter().map(|part| unmet(part, facts, variables)).collect();
-            reasons.map(|reasons| match &reasons[..] {
-                [] => "none of no conditions holds".into(),
-                reasons => reasons.join(", and "),
-            })
+            let reasons: Vec<_> = parts.iter().map(why).collect();
+            if reasons.contains(&None) {
+                return None;
+            }
+            Some(first_unknown(&reasons).unwrap_or_else(|| {
+                let words: Vec<_> = reasons.iter().flatten().map(Why::words).collect();
+                Why::Not(if words.is_empty() { "none of no conditions holds".into() } else { words.join(", and ") })
+            }))
         }
         Condition::None(parts) => {
-            let held = parts.iter().find(|part| unmet(part, facts, variables).is_none())?;
-            Some(format!("{}, which must not be", words(held, variables)))
+            let reasons: Vec<_> = parts.iter().map(why).collect();
+            match parts.iter().zip(&reasons).find(|(_, reason)| reason.is_none()) {
+                Some((held, _)) => Some(Why::Not(format!("{}, which must not be", words(held, variables)))),
+                None => first_unknown(&reasons),
+            }
         }
-        Condition::Test(test) => (!holds(test, facts, variables)).then(|| wrong(test, variables)),
+        Condition::Test(test) => match holds(test, facts, variables) {
+            Some(true) => None,
+            Some(false) => Some(Why::Not(wrong(test, variables))),
+            None => Some(Why::Unknown(unknown(test, variables))),
+        },
     }
 }
 
-fn holds(test: &Test, facts: &Facts, variables: &Variables) -> bool {
-    match test {
-        Test::Variable { name, operator, value } => compares(variables.get(name), *operator, &variables.expand(value)),
+impl Why {
+    fn words(&self) -> &str {
+        match self {
+            Self::Not(words) | Self::Unknown(words) => words,
+        }
+    }
+}
+
+/// Whether a test holds; nothing if nobody knows.
+fn holds(test: &Test, facts: &Facts, variables: &Variables) -> Option<bool> {
+    let compares = |left: Option<&str>, operator: Operator, right: &str| {
+        let is_unknown = variables.takes_hidden(right) && !operator.is_about_presence();
+        (!is_unknown).then(|| operator.holds(left, &variables.expand(right)))
+    };
+    let of_found = |found: Option<&str>, asked: &Option<(Operator, String)>| match asked {
+        Some((operator, value)) => compares(found, *operator, value),
+        None => Some(true),
+    };
+    Some(match test {
+        Test::Variable { name, operator, .. } if variables.is_hidden(name) && !operator.is_about_presence() => {
+            return None;
+        }
+        Test::Variable { name, operator, value } => return compares(variables.get(name), *operator, value),
         Test::Registry { key, value, operator, data, .. } => {
             let same = |left: &str, right: &str| hive(left).eq_ignore_ascii_case(&hive(right));
             let found = facts.registry.iter().find(|found| {
                 same(&found.key, &variables.expand(key)) && found.value.eq_ignore_ascii_case(&variables.expand(value))
             });
-            compares(found.map(|found| found.data.as_str()), *operator, &variables.expand(data))
+            return compares(found.map(|found| found.data.as_str()), *operator, data);
         }
-        Test::File { path, version, modified } => find(&facts.file, &variables.expand(path)).is_some_and(|found| {
-            of_found(found.version.as_deref(), version, variables)
-                && of_found(found.modified.as_deref(), modified, variables)
-        }),
-        Test::Folder { path, modified } => find(&facts.folder, &variables.expand(path))
-            .is_some_and(|found| of_found(found.modified.as_deref(), modified, variables)),
+        Test::File { path, version, modified } => match find(&facts.file, &variables.expand(path)) {
+            Some(found) => {
+                of_found(found.version.as_deref(), version)? && of_found(found.modified.as_deref(), modified)?
+            }
+            None => false,
+        },
+        Test::Folder { path, modified } => match find(&facts.folder, &variables.expand(path)) {
+            Some(found) => return of_found(found.modified.as_deref(), modified),
+            None => false,
+        },
         Test::Wmi { query, .. } => {
             let query = variables.expand(query);
             facts.wmi.iter().any(|(known, has_rows)| *has_rows && known.trim().eq_ignore_ascii_case(query.trim()))
@@ -56,9 +107,8 @@ fn holds(test: &Test, facts: &Facts, variables: &Variables) -> bool {
             facts.os.as_deref().is_some_and(|os| names.iter().any(|name| name.eq_ignore_ascii_case(os)))
         }
         Test::OsLanguage(language) => facts.os_language == Some(*language),
-        // Nobody knows what it asks, so nobody can say that it holds.
-        Test::Foreign { .. } => false,
-    }
+        Test::Foreign { .. } => return None,
+    })
 }
 
 /// A key with the short name of its hive.
@@ -79,70 +129,15 @@ fn find<'a>(found: &'a [Found], path: &str) -> Option<&'a Found> {
     found.iter().find(|found| plain(&found.path) == plain(path))
 }
 
-fn of_found(found: Option<&str>, asked: &Option<(Operator, String)>, variables: &Variables) -> bool {
-    asked.as_ref().is_none_or(|(operator, value)| compares(found, *operator, &variables.expand(value)))
-}
-
-/// Whether a value compares with another one. One that is not there is as an empty one, but for `exists`.
-pub fn compares(left: Option<&str>, operator: Operator, right: &str) -> bool {
-    let text = left.unwrap_or_default();
-    let order = || order(text, right);
-    match operator {
-        Operator::Exists => left.is_some(),
-        Operator::NotExists => left.is_none(),
-        Operator::Equals => order() == Ordering::Equal,
-        Operator::NotEquals => order() != Ordering::Equal,
-        Operator::Greater => order() == Ordering::Greater,
-        Operator::GreaterEqual => order() != Ordering::Less,
-        Operator::Less => order() == Ordering::Less,
-        Operator::LessEqual => order() != Ordering::Greater,
-        Operator::Like => is_like(text, right),
-        Operator::NotLike => !is_like(text, right),
-    }
-}
-
-/// Numbers and versions go by their numbers, all else by letters without regard to case.
-fn order(left: &str, right: &str) -> Ordering {
-    let numbers = |text: &str| text.split('.').map(|part| part.trim().parse::<i64>().ok()).collect::<Option<Vec<_>>>();
-    match (numbers(left), numbers(right)) {
-        (Some(mut left), Some(mut right)) => {
-            let len = left.len().max(right.len());
-            left.resize(len, 0);
-            right.resize(len, 0);
-            left.cmp(&right)
+/// A test of which nobody knows whether it holds, in words.
+fn unknown(test: &Test, variables: &Variables) -> String {
+    match test {
+        Test::Variable { name, .. } if variables.is_hidden(name) => {
+            format!("`{name}` is a secret; `variables` of the fact file may give it a value")
         }
-        _ => left.to_lowercase().cmp(&right.to_lowercase()),
+        Test::Foreign { class, .. } => format!("what `{class}` asks is not known here"),
+        _ => "it compares with a secret".into(),
     }
-}
-
-/// Whether a text fits a pattern in which `*` stands for any characters and `?` for one.
-pub fn is_like(text: &str, pattern: &str) -> bool {
-    let (text, pattern): (Vec<char>, Vec<char>) =
-        (text.to_lowercase().chars().collect(), pattern.to_lowercase().chars().collect());
-    let (mut at, mut in_pattern) = (0, 0);
-    // Where the last star stands, and from where it may take one more character.
-    let mut star: Option<(usize, usize)> = None;
-    while at < text.len() {
-        match pattern.get(in_pattern) {
-            Some('*') => {
-                star = Some((in_pattern, at));
-                in_pattern += 1;
-            }
-            Some(c) if *c == '?' || *c == text[at] => {
-                at += 1;
-                in_pattern += 1;
-            }
-            _ => match star {
-                Some((place, from)) => {
-                    star = Some((place, from + 1));
-                    in_pattern = place + 1;
-                    at = from + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[in_pattern..].iter().all(|c| *c == '*')
 }
 
 /// A test that does not hold, in words.
@@ -168,7 +163,7 @@ fn wrong(test: &Test, variables: &Variables) -> String {
         }
         Test::OsVersion(_) => "the running system is none of those asked for".into(),
         Test::OsLanguage(language) => format!("the running system's language is not {language}"),
-        Test::Foreign { class, .. } => format!("what `{class}` asks is not known here"),
+        Test::Foreign { class, .. } => format!("`{class}` does not hold"),
     }
 }
 
@@ -191,17 +186,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_compare_as_numbers_versions_and_text() {
-        let says = |left, operator, right| compares(Some(left), operator, right);
-        assert!(says("TRUE", Operator::Equals, "true"));
-        assert!(says("10", Operator::Greater, "9"));
-        assert!(says("10.0.22621", Operator::GreaterEqual, "10.0.9200.1"));
-        assert!(says("b", Operator::Greater, "a"));
-        assert!(compares(None, Operator::NotEquals, "FullMedia"));
-        assert!(!compares(None, Operator::Exists, ""));
-        assert!(says("Latitude 7420", Operator::Like, "lat*74?0"));
-        assert!(!says("Latitude 7420", Operator::Like, "lat*75?0"));
-        assert!(says("x", Operator::NotLike, "*y*"));
-        assert!(is_like("", "**") && !is_like("", "?") && is_like("aaab", "*a*b"));
+    fn what_is_not_known_decides_only_where_the_rest_does_not() {
+        let mut variables = Variables::default();
+        variables.set("Set", "1");
+        variables.hide("Secret");
+        let test = |name: &str, operator, value: &str| {
+            Condition::Test(Test::Variable { name: name.into(), operator, value: value.into() })
+        };
+        let yes = || test("Set", Operator::Equals, "1");
+        let no = || test("Set", Operator::Equals, "2");
+        let open = || test("secret", Operator::Equals, "x");
+        let facts: Facts = serde_json::from_value(serde_json::json!({ "facts-version": 1 })).unwrap();
+        let says = |condition: Condition| match unmet(&condition, &facts, &variables) {
+            None => "yes",
+            Some(Why::Not(_)) => "no",
+            Some(Why::Unknown(_)) => "unknown",
+        };
+        assert_eq!(says(open()), "unknown");
+        assert_eq!(says(test("Secret", Operator::Exists, "")), "yes");
+        assert_eq!(says(test("Set", Operator::Equals, "%Secret%")), "unknown");
+        assert_eq!(says(Condition::All(vec![open(), yes()])), "unknown");
+        assert_eq!(says(Condition::All(vec![open(), no()])), "no");
+        assert_eq!(says(Condition::Any(vec![open(), yes()])), "yes");
+        assert_eq!(says(Condition::Any(vec![open(), no()])), "unknown");
+        assert_eq!(says(Condition::None(vec![open(), yes()])), "no");
+        assert_eq!(says(Condition::None(vec![open(), no()])), "unknown");
+        assert_eq!(says(Condition::None(vec![Condition::Any(vec![])])), "yes");
     }
 }

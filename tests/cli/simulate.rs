@@ -92,3 +92,95 @@ fn what_is_expected_and_does_not_come_and_what_is_wrong_in_files_fails() {
     seen += &desk.see("simulate deploy.toml --facts facts/uefi.toml");
     assert_snapshot!(seen);
 }
+
+/// The medium that carries the sequence, for two sites.
+const CARRIER: &str = r#"manifest-version = 1
+
+[media]
+name = "win11"
+kind = "stand-alone"
+label = "WIN11"
+language = 1031
+
+[output]
+format = "usb"
+path = "out/{{ site.code }}.img"
+
+[boot]
+image = { file = "images/boot.wim" }
+
+[[sites]]
+code = "BER"
+
+[[sites]]
+code = "HAM"
+
+[variables]
+OSDTimeZone = "W. Europe Standard Time"
+JoinPassword = { env = "JOIN_PASSWORD" }
+
+[task-sequence]
+file = "deploy.toml"
+
+[[operating-system]]
+id = "BER00010"
+file = "images/install.wim"
+
+[[package]]
+id = "BER00002"
+source = "packages/client"
+
+[[package]]
+id = "BER00021"
+source = "packages/vpn"
+"#;
+
+#[test]
+fn the_sequence_of_a_manifest_runs_from_its_medium_for_each_site() {
+    let desk = desk();
+    desk.put("media.toml", CARRIER);
+    desk.put(
+        "deploy.toml",
+        format!(
+            "{SEQUENCE}{}",
+            "[[steps.steps]]\ntype = \"set-variable\"\nname = \"Where\"\nvariable = \"Where\"\n\
+             value = \"{{ site.code }}, %OSDTimeZone%, %SMSTSLanguageFolder%, %_SMSTSLaunchMode%\"\n\
+             [[steps.steps]]\ntype = \"run-command-line\"\nname = \"Join\"\ncommand-line = \"cmd /c join.cmd\"\n\
+             condition = { variable = \"JoinPassword\", operator = \"exists\" }\n\
+             [[steps.steps]]\ntype = \"run-command-line\"\nname = \"Try the Password of the Lab\"\n\
+             command-line = \"cmd /c lab.cmd\"\ncondition = { variable = \"JoinPassword\", value = \"lab\" }\n"
+        ),
+    );
+    let facts = "facts-version = 1\n[expect]\nresult = \"success\"\ndownloads = []\nruns = [\"Join\"]\n";
+    desk.put("facts/uefi.toml", facts);
+    desk.put("facts/lab.toml", "facts-version = 1\nfirmware = \"bios\"\nvariables = { JoinPassword = \"lab\" }\n");
+    let mut seen = desk.see("simulate --site BER --facts facts/uefi.toml");
+    seen += &desk.see("simulate media.toml --facts facts/uefi.toml --facts facts/lab.toml --matrix");
+    let json = desk.done(&["simulate", "--site", "HAM", "--facts", "facts/lab.toml", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let run = &json["runs"][0];
+    assert_eq!((&run["site"], &run["sequence"]), (&"HAM".into(), &"Deploy Windows in HAM".into()));
+    assert_eq!(run["variables"]["Where"], "HAM, W. Europe Standard Time, 1031, UFD+FORMAT");
+    assert_snapshot!(seen);
+}
+
+#[test]
+fn what_contradicts_a_manifest_or_is_not_in_it_is_told() {
+    let desk = desk();
+    desk.put("media.toml", CARRIER);
+    desk.put("facts/other.toml", "facts-version = 1\nmedia = \"pxe\"\n");
+    let mut seen = desk.see("simulate --facts facts/other.toml");
+    desk.put("facts/other.toml", "facts-version = 1\nfirmware = \"bios\"\ncontent = [\"BER00010\"]\n");
+    seen += &desk.see("simulate --facts facts/other.toml --site BER --matrix");
+    seen += &desk.see("simulate deploy.toml --site BER --facts facts/other.toml");
+    desk.put("media.toml", CARRIER.replace("[task-sequence]\nfile = \"deploy.toml\"\n", ""));
+    seen += &desk.see("simulate --facts facts/uefi.toml");
+    desk.edit("kind = \"stand-alone\"", "kind = \"bootable\"");
+    let bootable = String::from_utf8(desk.get("media.toml")).unwrap();
+    desk.put("media.toml", bootable.split("[[operating-system]]").next().unwrap());
+    seen += &desk.see("simulate --facts facts/uefi.toml");
+    // What is wrong with the manifest, its sequence included, is told before anything runs.
+    desk.put("media.toml", CARRIER.replace("BER00021", "BER00022"));
+    seen += &desk.see("simulate --facts facts/uefi.toml --site BER");
+    assert_snapshot!(seen);
+}

@@ -5,7 +5,7 @@ use crate::manifest::context::Context;
 use crate::problem::Problems;
 use crate::report::simulated;
 use crate::sequence;
-use crate::simulate::{End, Trace, Unmet, read, simulate};
+use crate::simulate::{End, Medium, Trace, Unmet, read, simulate};
 
 /// What becomes of a sequence by facts, both as files have them.
 fn run(steps: &str, facts: &str) -> (Trace, Vec<Unmet>) {
@@ -15,11 +15,11 @@ fn run(steps: &str, facts: &str) -> (Trace, Vec<Unmet>) {
     std::fs::write(path("f.toml"), format!("facts-version = 1\n{facts}")).unwrap();
     let (mut problems, mut inputs) = (Problems::default(), Inputs::default());
     let sequence = sequence::read(&path("s.toml"), &Context::new(), &mut problems, &mut inputs).unwrap();
-    let facts = read(&path("f.toml"), &mut problems, &mut inputs).unwrap();
+    let facts = read(&path("f.toml"), &mut problems, &mut inputs).unwrap().unwrap();
+    let medium = Medium::of_facts(&facts, &mut problems);
     assert_eq!(problems.sorted().iter().map(|problem| &problem.message).collect::<Vec<_>>(), Vec::<&String>::new());
-    let facts = facts.unwrap();
-    let trace = simulate(&sequence.unwrap(), &facts);
-    let unmet = facts.expect.map(|expect| expect.unmet(&trace)).unwrap_or_default();
+    let trace = simulate(&sequence.unwrap(), &facts.facts, &medium.unwrap());
+    let unmet = facts.facts.expect.map(|expect| expect.unmet(&trace)).unwrap_or_default();
     (trace, unmet)
 }
 
@@ -157,6 +157,9 @@ fn what_can_not_work_fails_where_it_would_on_the_target() {
         alone,
         "`_SMSTSInWinPE` can't be set: names with `_` in front are read-only",
     );
+    let grows = "[[steps]]\nname = 'X'\ntype = 'set-variable'\nvariable = 'A'\nvalue = '%A%%A%%A%%A%'\n".repeat(50);
+    let grows = format!("{}value = '0123456789'\n{grows}", grows.split("value").next().unwrap());
+    fails(&grows, alone, "the value of `A` has 10240 characters, and 4000 is the most (R67)");
     let package = last("type = 'run-command-line'\ncommand-line = 'x'\npackage = 'BER00021'");
     fails(&package, "media = 'stand-alone'\ncontent = []", "`BER00021` is not on the medium, and there is no network");
 }
@@ -175,6 +178,23 @@ fn steps_are_tried_again_as_often_as_they_may_be_and_ask_to_be() {
                   restarts into full OS: `SMSTSRebootRequested` is `HD`
     the sequence succeeds in full OS, after 1 restart
     ");
+}
+
+#[test]
+fn a_secret_is_there_and_nobody_knows_its_value() {
+    let set = |name: &str, text: &str| format!("[[steps]]\ntype = 'set-variable'\nname = '{name}'\n{text}\n");
+    let asks = |name: &str, more: &str| {
+        format!("[[steps]]\n{}", command(name, &format!("condition = {{ variable = 'Line', {more} }}")))
+    };
+    let steps = [
+        set("Key", "variable = 'Key'\nsecret-value = { env = 'KEY' }"),
+        set("Line", "variable = 'Line'\nvalue = '/k:%Key%'"),
+        asks("Compares", "operator = 'like', value = '/k:*'"),
+        asks("Is There", "operator = 'exists'"),
+        set("Again", "variable = 'Line'\nvalue = 'known'"),
+        asks("Compares Again", "value = 'known'"),
+    ];
+    insta::assert_snapshot!(lines(&run(&steps.concat(), "media = 'client'").0));
 }
 
 #[test]

@@ -10,12 +10,10 @@ use crate::problem::{Place, Problem};
 pub struct Medium {
     /// Its kind, if that is known.
     pub kind: Option<Kind>,
-    /// Where the manifest says the kind.
+    /// Where the manifest says the kind, if there is one.
     pub kind_place: Option<Place>,
     /// What it carries, if that is known.
     pub carried: Option<Vec<Carried>>,
-    /// Whether its boot image has PowerShell, if that is known.
-    pub has_powershell: Option<bool>,
 }
 
 /// Content that a medium carries.
@@ -27,6 +25,8 @@ pub struct Carried {
     pub id: String,
     /// What else task sequences call it.
     pub model_name: Option<String>,
+    /// Which image of it is meant, and where that is written.
+    pub index: Option<(i64, Place)>,
     /// Where the ID is written.
     pub place: Place,
 }
@@ -51,13 +51,15 @@ const REFERENCES: [(&str, &str, &str, &str); 16] = [
     ("run-task-sequence", "task-sequence", "", "task sequence"),
 ];
 
-/// What steps of a type refer to by a key: the table of the manifest that has it.
+/// What a step refers to: by which key, what, the table of the manifest that has such things (empty for another task
+/// sequence), and what they are called.
 pub fn referred(action: &Action) -> Vec<(&'static str, &str, &'static str, &'static str)> {
     let of_kind = REFERENCES.iter().filter(|row| action.is(row.0));
     of_kind.filter_map(|(_, key, table, what)| Some((*key, action.text(key)?, *table, *what))).collect()
 }
 
 pub fn check(rules: &mut Rules<'_>) {
+    indexes(rules);
     let Some(carried) = rules.medium.carried.as_ref().filter(|_| rules.is_alone()) else { return };
     let mut told: Vec<String> = Vec::new();
     for at in rules.steps.clone() {
@@ -100,7 +102,10 @@ pub fn check(rules: &mut Rules<'_>) {
                 let Some(id) = text(application, "id").filter(|id| !told.iter().any(|other| other == id)) else {
                     continue;
                 };
-                if carried.iter().any(|one| one.table == "application" && is_same(one, id)) {
+                if carried
+                    .iter()
+                    .any(|one| one.table == "application" && is_content(&one.id, one.model_name.as_deref(), id))
+                {
                     continue;
                 }
                 told.push(id.to_owned());
@@ -117,16 +122,39 @@ pub fn check(rules: &mut Rules<'_>) {
     }
 }
 
+/// The image that the manifest means is one that a step applies (R27).
+fn indexes(rules: &mut Rules<'_>) {
+    let mut problems = Vec::new();
+    for one in rules.medium.carried.iter().flatten() {
+        let Some((index, place)) = &one.index else { continue };
+        let applies =
+            |at: &&super::At<'_>| at.action().and_then(|action| action.text("image")) == Some(one.id.as_str());
+        let applied = rules.running("apply-operating-system").into_iter().chain(rules.running("apply-data-image"));
+        let applied: Vec<_> = applied.filter(|at| applies(&at)).collect();
+        let said: Vec<_> = applied.iter().map(|at| at.action().and_then(|action| action.integer("index"))).collect();
+        let Some(Some(other)) = said.first().filter(|_| !said.contains(&None) && !said.contains(&Some(*index))) else {
+            continue;
+        };
+        let message =
+            format!("the manifest means image {index} of `{}`, and the sequence applies image {other}", one.id);
+        let problem = Problem::warning(message).rule("R27").at(place.clone(), "never applied");
+        let problem = at_key(problem, applied[0].step, "index", "applied");
+        problems.push(problem.help("write the same `index` in both"));
+    }
+    rules.problems.append(&mut problems);
+}
+
 fn article(what: &str) -> &'static str {
     if what.starts_with(['a', 'i', 'o']) { "an" } else { "a" }
 }
 
-/// Whether content is what a step calls so. Behind the name of an application its revision may stand.
-fn is_same(carried: &Carried, id: &str) -> bool {
+/// Whether content of this ID, and of this name at the site, is what a step calls so. Behind the name of an application
+/// its revision may stand.
+pub fn is_content(own: &str, model_name: Option<&str>, id: &str) -> bool {
     let without_revision = |name: &str| match name.rsplit_once('/') {
         Some((rest, last)) if rest.contains('/') && last.bytes().all(|c| c.is_ascii_digit()) => rest.to_lowercase(),
         _ => name.to_lowercase(),
     };
     let id = without_revision(id);
-    carried.id.to_lowercase() == id || carried.model_name.as_ref().is_some_and(|name| without_revision(name) == id)
+    own.to_lowercase() == id || model_name.is_some_and(|name| without_revision(name) == id)
 }

@@ -1,8 +1,9 @@
 //! What is wrong with the order of steps: what deploys a system, partitions, restarts, and state stores.
 
-use super::super::Step;
-use super::super::reach::{Disk, System};
+use super::super::reach::{Disk, Reached, System, reach};
+use super::super::{Sequence, Step};
 use super::{At, Rules, at_key, at_step};
+use crate::manifest::Kind;
 use crate::problem::Problem;
 
 pub fn check(rules: &mut Rules<'_>) {
@@ -11,7 +12,10 @@ pub fn check(rules: &mut Rules<'_>) {
     network_settings(rules);
     disks(rules);
     state_stores(rules);
-    powershell_in_windows_pe(rules);
+    if rules.medium.kind_place.is_none() {
+        let problem = powershell(rules.sequence, rules.medium.kind, None);
+        rules.problems.extend(problem);
+    }
 }
 
 /// What applies a system sets it up (R103), and does not count on going on when that fails (R104).
@@ -126,20 +130,27 @@ fn state_stores(rules: &mut Rules<'_>) {
     }
 }
 
-/// PowerShell in Windows PE wants a boot image that has it (R108).
-fn powershell_in_windows_pe(rules: &mut Rules<'_>) {
-    let scripts = rules.running("run-powershell-script");
-    let Some(first) = scripts.iter().find(|at| at.reached.runs_only_in(System::WindowsPe)) else { return };
-    if rules.medium.has_powershell == Some(true) {
-        return;
-    }
-    let is_sure = rules.medium.has_powershell == Some(false);
-    let message = match is_sure {
-        true => "the step `{}` runs PowerShell in Windows PE, and the boot image has none",
-        false => "the step `{}` runs PowerShell in Windows PE, and not every boot image has it",
+/// PowerShell in Windows PE wants a boot image that has it (R108); `has_powershell` is whether it does, if that is known.
+/// Of a manifest's boot image that is known when its files are looked at.
+pub fn powershell(sequence: &Sequence, kind: Option<Kind>, has_powershell: Option<bool>) -> Option<Problem> {
+    let found = reach(sequence, kind);
+    let runs_there = |step: &Step, reached: &Reached| {
+        let is_script = step.action().is_some_and(|action| action.is("run-powershell-script"));
+        is_script && reached.may_run() && reached.runs_only_in(System::WindowsPe)
     };
-    let message = message.replace("{}", first.name());
-    let problem = if is_sure { Problem::error(message) } else { Problem::note(message) };
+    let steps = sequence.walk();
+    let (first, _) =
+        steps.iter().map(|(_, step)| *step).zip(&found).find(|(step, reached)| runs_there(step, reached))?;
+    let name = &first.name;
+    let problem = match has_powershell {
+        Some(true) => return None,
+        Some(false) => {
+            Problem::error(format!("the step `{name}` runs PowerShell in Windows PE, and the boot image has none"))
+        }
+        None => {
+            Problem::note(format!("the step `{name}` runs PowerShell in Windows PE, and not every boot image has it"))
+        }
+    };
     let help = "add the components WinPE-WMI, WinPE-NetFX, WinPE-Scripting and WinPE-PowerShell to the boot image";
-    rules.add(at_step(problem.rule("R108"), first.step, "").help(help));
+    Some(at_step(problem.rule("R108"), first, "").help(help))
 }

@@ -1,0 +1,53 @@
+//! What keys of a manifest have a medium tell the client, as variables; what files or secrets hold is not among it.
+//!
+//! Names are as public readers of media know them, or as documented.
+
+use super::address::{self, Address};
+use super::{DeviceAffinity, Kind, Manifest, Mode};
+
+impl Manifest {
+    /// The variables that keys stand for, in the order in which they are on the medium.
+    pub fn told(&self) -> Vec<(&'static str, String)> {
+        let mut told = self.options();
+        told.extend(self.contact());
+        told
+    }
+
+    /// Those of `[media]`.
+    fn options(&self) -> Vec<(&'static str, String)> {
+        let media = &self.media;
+        let affinity = media.device_affinity.map(|affinity| match affinity {
+            DeviceAffinity::DoNotAllow => "Disabled".to_owned(),
+            DeviceAffinity::AdministratorApproval => "Pending".to_owned(),
+            DeviceAffinity::AutoApproval => "Auto".to_owned(),
+        });
+        let unknown = media.unknown_computers.as_ref();
+        let all = [
+            ("SMSTSLanguageFolder", media.language.map(|language| language.to_string())),
+            ("SMSTSPreferredAdvertID", media.preferred_advertisement.clone()),
+            ("SMSTSAssignUsersMode", affinity),
+            ("_SMSTSx64UnknownMachineGUID", unknown.and_then(|unknown| unknown.x64.clone())),
+            ("_SMSTSx86UnknownMachineGUID", unknown.and_then(|unknown| unknown.x86.clone())),
+            ("_SMSTSarm64UnknownMachineGUID", unknown.and_then(|unknown| unknown.arm64.clone())),
+        ];
+        all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+
+    /// Whom the client asks at its site; nobody from stand-alone media.
+    pub fn contact(&self) -> Vec<(&'static str, String)> {
+        let (Some(site), Some(mode)) = (self.sites.first(), self.media.mode) else { return Vec::new() };
+        let asked: Vec<&String> = site.cloud_management_gateway.iter().chain(&site.management_points).collect();
+        let mut addresses = asked.iter().filter_map(|text| address::parse(text).ok());
+        let Some(Address { is_https, port, .. }) = addresses.next().filter(|_| self.media.kind != Kind::StandAlone)
+        else {
+            return Vec::new();
+        };
+        let urls: Vec<&str> = asked.iter().map(|url| url.trim_end_matches('/')).collect();
+        let points = match mode {
+            Mode::Dynamic => "SMSTSLocationMPs",
+            Mode::SiteBased => "SMSTSMP",
+        };
+        let port_name = if is_https { "_SMSTSHTTPSPort" } else { "_SMSTSHTTPPort" };
+        vec![(points, urls.join("*")), ("_SMSTSSiteCode", site.code.clone()), (port_name, port.to_string())]
+    }
+}
