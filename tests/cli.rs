@@ -6,6 +6,8 @@
 // Clippy knows tests by their functions; what these call is test as well.
 #![allow(clippy::unwrap_used)]
 
+#[path = "cli/archive.rs"]
+mod archive;
 #[allow(dead_code, reason = "the tests of the format use the rest")]
 #[path = "certificates/authority.rs"]
 mod authority;

@@ -1,17 +1,24 @@
-//! No text makes the loader panic, and none makes it run without end: manifests of `tests/manifests`, good and bad,
-//! mutated at random in ways that authors, editors and merges mutate them.
+//! No text makes the loader panic, and none makes it run without end: manifests of `tests/manifests` and task sequences
+//! of `tests/sequences`, good and bad, mutated at random in ways that authors, editors and merges mutate them; and
+//! exports of the console, their XML and their bytes mutated. With `TSMEDIA_TEST_THOROUGH` there are many more.
 
 // Clippy knows tests by their functions; what these call is test as well.
 #![allow(clippy::unwrap_used)]
 
+#[path = "cli/archive.rs"]
+mod archive;
+
 use std::fs;
+use std::io::Cursor;
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use proptest::prelude::*;
-use tsmedia::manifest::{self, Options};
+use tsmedia::manifest::{self, Kind, Options, task_sequence};
 use tsmedia::problem::{Problems, Severity};
 use tsmedia::report::{self, Look};
+use tsmedia::sequence::export::{self, Exported};
+use tsmedia::sequence::{self, xml};
 
 /// What is thrown in: the stuff of TOML, of templates, and of trouble.
 const PIECES: [&str; 44] = [
@@ -61,7 +68,8 @@ const PIECES: [&str; 44] = [
     "[vars]\na.a.a = { b = [[[]]] }",
 ];
 
-fn corpus() -> Vec<Utf8PathBuf> {
+/// The files of a folder of `tests`, with those in folders below it.
+fn corpus(folder: &str) -> Vec<Utf8PathBuf> {
     fn collect(folder: &Utf8Path, found: &mut Vec<Utf8PathBuf>) {
         for entry in folder.read_dir_utf8().unwrap() {
             let path = entry.unwrap().into_path();
@@ -73,7 +81,7 @@ fn corpus() -> Vec<Utf8PathBuf> {
         }
     }
     let mut found = Vec::new();
-    collect(Utf8Path::new("tests/manifests"), &mut found);
+    collect(&Utf8Path::new("tests").join(folder), &mut found);
     found.sort();
     found
 }
@@ -126,16 +134,122 @@ fn holds(text: &str) {
     let rendered = manifest::load(&path, &options, &mut problems).unwrap();
     assert!(start.elapsed() < Duration::from_secs(20), "{:?} for\n{text}", start.elapsed());
     assert!(rendered.is_empty() || !problems.has_errors(), "errors and a result");
+    can_be_drawn(&problems);
+    for rendered in rendered {
+        assert!(rendered.to_toml().contains("manifest-version"));
+    }
+}
+
+/// Every problem points into a text that there is, and all of them can be told.
+fn can_be_drawn(problems: &Problems) {
     for problem in problems.sorted() {
         for (place, _) in &problem.labels {
             assert!(problems.source(place.source).text.get(place.span.clone()).is_some(), "{problem:?}");
         }
         assert!(problem.severity != Severity::Error || !problem.labels.is_empty(), "{problem:?}");
     }
-    report::graphical(&problems, Look::default());
-    report::json(&problems);
-    for rendered in rendered {
-        assert!(rendered.to_toml().contains("manifest-version"));
+    report::graphical(problems, Look::default());
+    report::json(problems);
+}
+
+/// So many cases, and many more if somebody has the time.
+fn cases(n_cases: u32) -> u32 {
+    if std::env::var_os("TSMEDIA_TEST_THOROUGH").is_some() { n_cases * 50 } else { n_cases }
+}
+
+/// The same of a task sequence, checked by itself and for kinds of media; what is read is written, drawn and exported.
+fn holds_of_sequence(text: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = Utf8Path::from_path(folder.path()).unwrap().join("sequence.toml");
+    fs::write(&path, text).unwrap();
+    let start = Instant::now();
+    for kind in [None, Some(Kind::StandAlone), Some(Kind::Prestaged)] {
+        let mut problems = Problems::default();
+        let found = task_sequence::alone(&path, &Options::default(), kind, &mut problems).unwrap();
+        assert!(found.is_some() || problems.has_errors(), "nothing, and nothing is said");
+        can_be_drawn(&problems);
+        if let Some(sequence) = found {
+            assert!(sequence::write(&sequence, &Default::default()).contains("sequence-version"));
+            let _ = xml::write(&sequence);
+            report::sequence::tree(&sequence);
+            report::sequence::svg(&sequence);
+        }
+    }
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?} for\n{text}", start.elapsed());
+}
+
+/// What the console exports of a sequence, and of what it refers to.
+fn export_of(sequence: &str) -> Vec<u8> {
+    let property = |name: &str, value: &str| format!("<PROPERTY NAME=\"{name}\"><VALUE>{value}</VALUE></PROPERTY>");
+    let object = format!(
+        "\u{feff}<INSTANCE CLASSNAME=\"SMS_TaskSequencePackage\">{}{}{}</INSTANCE>",
+        property("Name", "Deploy"),
+        property("BootImageID", "BER00005"),
+        property("Sequence", &format!("<![CDATA[{}]]>", sequence.trim_end())),
+    );
+    let referred = property("ReferencePackageID", "BER00010").replace('<', "&lt;").replace('>', "&gt;");
+    let list = format!("<ArrayOfString><string>&lt;INSTANCE&gt;{referred}&lt;/INSTANCE&gt;</string></ArrayOfString>");
+    let folder = "SMS_TaskSequencePackage/BER00100";
+    archive::zip(&[
+        (&format!("{folder}/object.xml"), object.as_bytes()),
+        (&format!("{folder}/ReferencesInfo.xml"), list.as_bytes()),
+    ])
+}
+
+/// What was imported becomes a file that is read as the same sequence, and XML again.
+fn comes_through(exported: &Exported) {
+    let toml = sequence::write(&exported.sequence, &Default::default());
+    let folder = tempfile::tempdir().unwrap();
+    let path = Utf8Path::from_path(folder.path()).unwrap().join("sequence.toml");
+    fs::write(&path, &toml).unwrap();
+    let mut problems = Problems::default();
+    let again = task_sequence::alone(&path, &Options::default(), None, &mut problems).unwrap();
+    if exported.sequence.name.is_empty() {
+        return;
+    }
+    let again = again.unwrap_or_else(|| panic!("{}\n{toml}", report::graphical(&problems, Look::default())));
+    assert_eq!(again, exported.sequence, "{toml}");
+    xml::write(&again).unwrap();
+}
+
+const DOCUMENT: &str = include_str!("../src/sequence/xml/tests/document.xml");
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(60), failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_mutation_of_a_sequence_makes_the_reader_panic(
+        index in any::<prop::sample::Index>(),
+        changes in prop::collection::vec(change(), 1..6),
+    ) {
+        let corpus = corpus("sequences");
+        let text = fs::read_to_string(&corpus[index.index(corpus.len())]).unwrap();
+        holds_of_sequence(&mutate(&text, &changes));
+    }
+
+    #[test]
+    fn no_mutation_of_an_export_makes_the_import_panic(
+        changes in prop::collection::vec(change(), 0..6),
+        bytes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+        is_cut in any::<Option<prop::sample::Index>>(),
+    ) {
+        let start = Instant::now();
+        let text = mutate(DOCUMENT, &changes);
+        if let Ok(exported) = export::read_xml(&text) {
+            comes_through(&Exported { sequence: sequence::Sequence { name: "x".into(), ..exported.sequence }, ..exported });
+        }
+        let mut archive = export_of(&text);
+        for (at, byte) in &bytes {
+            let at = at.index(archive.len());
+            archive[at] = *byte;
+        }
+        if let Some(at) = is_cut.filter(|_| bytes.is_empty()) {
+            archive.truncate(at.index(archive.len()));
+        }
+        if let Ok(all) = export::read_zip(Cursor::new(archive)) {
+            all.iter().for_each(comes_through);
+        }
+        prop_assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     }
 }
 
@@ -147,7 +261,7 @@ proptest! {
         index in any::<prop::sample::Index>(),
         changes in prop::collection::vec(change(), 1..6),
     ) {
-        let corpus = corpus();
+        let corpus = corpus("manifests");
         let text = fs::read_to_string(&corpus[index.index(corpus.len())]).unwrap();
         holds(&mutate(&text, &changes));
     }

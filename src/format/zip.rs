@@ -91,6 +91,10 @@ impl<R: Read + Seek> Archive<R> {
     pub fn read(&mut self, name: &str, limit: u64) -> Result<Vec<u8>> {
         let member = self.members.iter().find(|member| member.name == name).cloned();
         let Some(member) = member else { return Err(Error::new(format!("the archive has no file `{name}`"))) };
+        // Empty blocks make what is packed as long as somebody likes.
+        if member.packed_len > limit.saturating_add(limit / 100 + 1024) {
+            return Err(damaged(&format!("`{name}` is longer packed than unpacked")));
+        }
         if member.len > limit {
             return Err(Error::new(format!("`{name}` has {} bytes, and {limit} is the most that is read", member.len)));
         }

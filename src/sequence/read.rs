@@ -30,6 +30,9 @@ use table::Reading;
 pub const VERSION: i64 = 1;
 /// So deep may groups and included files nest.
 pub(super) const MAX_DEPTH: usize = 32;
+/// The most steps and groups, with those of included files: none takes less than 200 bytes of the 2 MB that a site
+/// stores (R76). Files that include each other several times would be without end.
+const MAX_STEPS: usize = 10_000;
 /// The longest file, in bytes: a sequence of more than 2 MB is not stored by a site (R76).
 const MAX_LEN: u64 = 8 << 20;
 
@@ -50,7 +53,7 @@ pub fn read(
     inputs.note(path);
     let text = text_of(path)?;
     let n_errors = problems.n_errors_told();
-    let mut reader = Reader { context, templates: Templates::new(), problems, inputs, above: Vec::new() };
+    let mut reader = Reader { context, templates: Templates::new(), problems, inputs, above: Vec::new(), n_steps: 0 };
     let sequence = reader.sequence(path, &text);
     Ok(sequence.filter(|_| reader.problems.n_errors_told() == n_errors))
 }
@@ -78,6 +81,8 @@ struct Reader<'a> {
     inputs: &'a mut Inputs,
     /// The files that are being read, the outermost first.
     above: Vec<Utf8PathBuf>,
+    /// How many steps, groups and included files were read.
+    n_steps: usize,
 }
 
 impl Reader<'_> {
@@ -132,7 +137,17 @@ impl Reader<'_> {
     fn step(&mut self, node: &Node, depth: usize) -> Vec<Step> {
         if depth > MAX_DEPTH {
             let message = format!("groups and included files nest more than {MAX_DEPTH} deep");
-            self.problems.add(Problem::error(message).at(node.place.clone(), ""));
+            let help = "put what is deepest into a group of its own, beside the others";
+            self.problems.add(Problem::error(message).at(node.place.clone(), "").help(help));
+            return Vec::new();
+        }
+        self.n_steps += 1;
+        if self.n_steps > MAX_STEPS {
+            if self.n_steps == MAX_STEPS + 1 {
+                let message = format!("the sequence has more than {MAX_STEPS} steps and groups, and no site stores it");
+                let problem = Problem::error(message).rule("R76").at(node.place.clone(), "one too many");
+                self.problems.add(problem.help("see which files are included, and how often"));
+            }
             return Vec::new();
         }
         let mut written = Written::default();
@@ -181,7 +196,8 @@ impl Reader<'_> {
                 let xml = super::text(&values, "xml").map(str::to_owned);
                 if class.is_empty() && xml.is_none() {
                     let problem = Problem::error("a step of type `foreign` needs `class`, or `xml` in place of it");
-                    self.problems.add(problem.at(node.place.clone(), ""));
+                    let help = "add `class = \"SMS_TaskSequence_…Action\"`, as an export has it";
+                    self.problems.add(problem.at(node.place.clone(), "").help(help));
                 }
                 let environment = match runs_in.as_str() {
                     "windows-pe" => Environment::WindowsPe,
@@ -252,7 +268,11 @@ impl Reader<'_> {
         let text = match text_of(&path) {
             Ok(text) => text,
             Err(error) => {
-                let problem = Problem::error(format!("the included file `{file}` can't be read: {error}"));
+                let problem = Problem::error(match std::error::Error::source(&error) {
+                    _ if !path.exists() => format!("the included file `{file}` does not exist"),
+                    Some(cause) => format!("the included file `{file}` can't be read: {cause}"),
+                    None => format!("the included file `{file}` can't be read: {error}"),
+                });
                 let help = format!("the path is relative to the file that names it, so it would be `{path}`");
                 self.problems.add(problem.at(place.clone(), "").help(help));
                 return Vec::new();

@@ -14,6 +14,9 @@ mod normal;
 mod script;
 mod step;
 
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
 use crate::error::{Error, Result};
 
 use super::catalog::{self, Environment, Form};
@@ -69,7 +72,7 @@ pub fn references(sequence: &Sequence) -> Vec<String> {
         found.extend(packages_of(action).map(str::to_owned));
     }
     found.extend(sequence.references.iter().cloned());
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     found.retain(|package| seen.insert(package.clone()));
     found
 }
@@ -86,21 +89,27 @@ fn packages_of(action: &Action) -> impl Iterator<Item = &str> {
 
 /// The variables that hold for the whole sequence.
 fn globals(sequence: &Sequence) -> Vec<Variable> {
-    let mut found: Vec<Variable> = Vec::new();
+    let mut found = Vec::new();
     for (_, step) in sequence.walk() {
         let Some(action) = step.action() else { continue };
         let of_step = step::variables(action).into_iter().filter(|variable| step::is_global(action.kind, variable));
         found.extend(of_step.map(|variable| Variable { is_hidden: false, ..variable }));
     }
-    for kept in &sequence.variables {
-        match found.iter_mut().find(|variable| variable.name == kept.name) {
-            Some(variable) => *variable = kept.clone(),
-            None => found.push(kept.clone()),
+    // The first of a name stays at its place; what was kept goes before what steps say.
+    let mut places = BTreeMap::new();
+    let mut all: Vec<Variable> = Vec::new();
+    let own = found.into_iter().map(|variable| (variable, false));
+    for (variable, is_kept) in own.chain(sequence.variables.iter().map(|kept| (kept.clone(), true))) {
+        match places.entry(variable.name.clone()) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(all.len());
+                all.push(variable);
+            }
+            Entry::Occupied(occupied) if is_kept => all[*occupied.get()] = variable,
+            Entry::Occupied(_) => {}
         }
     }
-    let mut seen = std::collections::BTreeSet::new();
-    found.retain(|variable| seen.insert(variable.name.clone()));
-    found
+    all
 }
 
 fn variable_element(variable: &Variable) -> Element {
@@ -232,10 +241,12 @@ pub fn read(text: &str) -> Result<Sequence> {
             _ => sequence.steps.push(read_step(element, 0)?),
         }
     }
-    let computed = self::references(&sequence);
+    let computed: BTreeSet<String> = self::references(&sequence).into_iter().collect();
     references.retain(|package| !computed.contains(package));
-    let computed = globals(&sequence);
-    variables.retain(|variable: &Variable| !variable.value.is_empty() && !computed.contains(variable));
+    let computed: BTreeMap<String, Variable> =
+        globals(&sequence).into_iter().map(|variable| (variable.name.clone(), variable)).collect();
+    variables
+        .retain(|variable: &Variable| !variable.value.is_empty() && computed.get(&variable.name) != Some(variable));
     (sequence.references, sequence.variables) = (references, variables);
     Ok(sequence)
 }

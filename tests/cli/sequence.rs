@@ -1,7 +1,9 @@
 //! `sequence import`, `export` and `show`, and the sequences that `init` writes.
 
+use std::io::Write;
 use std::process::Command;
 
+use crate::archive::zip;
 use crate::desk::Desk;
 
 /// A sequence after the grammar of exports, written for these tests.
@@ -27,32 +29,6 @@ fn referred(id: &str, name: &str, kind: u32) -> String {
          <VALUE>{id}</VALUE></PROPERTY><PROPERTY NAME=\"ReferencePackageType\"><VALUE>{kind}</VALUE></PROPERTY></INSTANCE>"
     );
     format!("<string>{}</string>", instance.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"))
-}
-
-/// An archive of files that are stored as they are (PKWARE's APPNOTE 4.3.6).
-fn zip(files: &[(&str, &[u8])]) -> Vec<u8> {
-    let (mut archive, mut directory) = (Vec::new(), Vec::new());
-    for (name, content) in files {
-        let mut crc = u32::MAX;
-        for byte in *content {
-            crc ^= u32::from(*byte);
-            (0..8).for_each(|_| crc = if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 });
-        }
-        let len = u32::try_from(content.len()).unwrap();
-        let mut both = vec![20, 0, 0, 0, 0, 0, 0, 0, 0, 0];
-        [!crc, len, len].iter().for_each(|number| both.extend(number.to_le_bytes()));
-        both.extend(u16::try_from(name.len()).unwrap().to_le_bytes());
-        both.extend([0, 0]);
-        let offset = u32::try_from(archive.len()).unwrap();
-        archive.extend([&b"PK\x03\x04"[..], &both, name.as_bytes(), content].concat());
-        directory.extend([&b"PK\x01\x02\x14\0"[..], &both, &[0; 10], &offset.to_le_bytes(), name.as_bytes()].concat());
-    }
-    let offset = u32::try_from(archive.len()).unwrap();
-    let n_files = u16::try_from(files.len()).unwrap().to_le_bytes();
-    let len = u32::try_from(directory.len()).unwrap().to_le_bytes();
-    archive.extend(directory);
-    archive.extend([&b"PK\x05\x06\0\0\0\0"[..], &n_files, &n_files, &len, &offset.to_le_bytes(), &[0; 2]].concat());
-    archive
 }
 
 const FOLDER: &str = "SMS_TaskSequencePackage/BER00100";
@@ -117,6 +93,70 @@ fn what_is_no_export_is_refused_with_the_reason() {
     let seen = files.map(|file| desk.see(&format!("sequence import {file}"))).concat();
     insta::assert_snapshot!(seen);
     desk.done(&["sequence", "import", "two.zip", "-o", "sequences"]);
+}
+
+/// Deflates the only file of an archive, which says that it has `len` bytes.
+fn deflated(name: &str, content: &[u8], len: u32) -> Vec<u8> {
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(content).unwrap();
+    let mut bytes = zip(&[(name, &encoder.finish().unwrap())]);
+    let directory = bytes.windows(4).rposition(|window| window == b"PK\x01\x02").unwrap();
+    for method in [8, directory + 10] {
+        bytes[method] = 8;
+    }
+    bytes[directory + 24..directory + 28].copy_from_slice(&len.to_le_bytes());
+    bytes
+}
+
+/// Small files that would be large, or take for ever: refused at once, with 600 MB of addresses (most of them the
+/// program's own).
+#[test]
+fn bombs_are_refused_in_little_time_and_memory() {
+    let desk = Desk::empty();
+    let object = format!("{FOLDER}/object.xml");
+    let zeros = vec![b' '; 40 << 20];
+    desk.put("unpacks-to-more.zip", deflated(&object, &zeros, 1000));
+    desk.put("says-a-gigabyte.zip", deflated(&object, &zeros, 1 << 30));
+    desk.put("spaces.zip", deflated(&object, &zeros[..16 << 20], 16 << 20));
+    let laughs: String =
+        (1..10).map(|n| format!("<!ENTITY l{n} \"{}\">", format!("&l{};", n - 1).repeat(10))).collect();
+    desk.put("laughs.xml", format!("<!DOCTYPE s [<!ENTITY l0 \"ha\">{laughs}]><sequence>&l9;</sequence>"));
+    desk.put("external.xml", "<!DOCTYPE s SYSTEM \"http://example.com/s.dtd\"><sequence version=\"3.10\"></sequence>");
+    desk.put("undeclared.xml", "<sequence version=\"3.10\"><group name=\"&l9;\"></group></sequence>");
+    desk.put("deep.xml", "<group>".repeat(1 << 20));
+    desk.put("wide.xml", format!("<sequence version=\"3.10\">{}</sequence>", "<step/>".repeat(1 << 20)));
+    let attributes: String = (0..1 << 20).map(|n| format!("a{n}=\"\" ")).collect();
+    desk.put("attributes.xml", format!("<sequence {attributes}></sequence>"));
+    let variables = "<variable name=\"a\" property=\"a\">b</variable>".repeat(80_000);
+    let step = "<step type=\"SMS_TaskSequence_SetVariableAction\" name=\"a\">";
+    desk.put(
+        "variables.xml",
+        format!("<sequence version=\"3.10\">{step}<defaultVarList>{variables}</defaultVarList></step></sequence>"),
+    );
+    desk.put("long.xml", "<sequence version=\"3.10\">".to_owned() + &" ".repeat(17 << 20));
+    let files = [
+        "unpacks-to-more.zip",
+        "says-a-gigabyte.zip",
+        "spaces.zip",
+        "laughs.xml",
+        "external.xml",
+        "undeclared.xml",
+        "deep.xml",
+        "wide.xml",
+        "attributes.xml",
+        "variables.xml",
+        "long.xml",
+    ];
+    let mut seen = String::new();
+    for file in files {
+        let begun = std::time::Instant::now();
+        let mut shell = Command::new("sh");
+        let line = "ulimit -v 600000; exec \"$0\" sequence import \"$1\"";
+        shell.args(["-c", line, env!("CARGO_BIN_EXE_tsmedia"), file]).current_dir(&desk.root);
+        seen += &desk.see_ran(&format!("sequence import {file}"), &shell.output().unwrap());
+        assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{file} takes {:?}", begun.elapsed());
+    }
+    insta::assert_snapshot!(seen);
 }
 
 #[test]

@@ -84,6 +84,13 @@ fn archives_that_are_a_danger_are_refused() {
     assert!(damaged(20, &[200, 0, 0, 0]).contains("overlaps"));
     let second = ENTRY_LEN + 1;
     assert!(damaged(second + 42, &[0; 4]).contains("overlaps"));
+    // It is packed into more than it may have, which would be read first.
+    let long = make(&[("a", 0, &[b'x'; 9000])]);
+    let mut bytes = long.bytes.clone();
+    // A stored file has one length; as a deflated one it may say another.
+    bytes[long.directory + 10] = 8;
+    bytes[long.directory + 24..long.directory + 28].copy_from_slice(&[9, 0, 0, 0]);
+    assert!(refused(&bytes).contains("longer packed than unpacked"));
     assert!(damaged(16, &[0; 4]).contains("not what the directory says"));
     assert!(damaged(0, b"X").contains("ends too early"));
     assert!(refused(b"PK").contains("no ZIP archive"));

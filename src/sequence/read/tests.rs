@@ -122,7 +122,7 @@ fn what_is_wrong_in_form_is_told_at_its_line() {
     );
     said(
         "type = 'run-command-line'\nname = 'x'\ncommand-line = 'x'\nuser = 'x'\npassword = 'hunter2'",
-        "'hunter2': `password` is a secret, and secrets are never literal (write `password = { env = \"NAME\" }`, or \
+        "*********: `password` is a secret, and secrets are never literal (write `password = { env = \"NAME\" }`, or \
          `file` or `command` in place of `env`)",
     );
     said(
@@ -142,6 +142,23 @@ fn what_is_wrong_in_form_is_told_at_its_line() {
         "type = 'install-package'\nname = 'x'\npackage = 'ber00010'",
         "'ber00010': `ber00010` cannot be `package`: a package ID is a site code and five hexadecimal digits, in capitals (did you mean `BER00010`?)",
     );
+}
+
+#[test]
+fn files_that_include_each_other_without_end_come_to_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| Utf8PathBuf::from_path_buf(folder.path().join(name)).unwrap();
+    let include = |name: &str| format!("[[steps]]\ntype = 'include'\nfile = '{name}'\n").repeat(10);
+    fs::write(path("a.toml"), format!("sequence-version = 1\nname = 'x'\n{}", include("b.toml"))).unwrap();
+    for (name, included) in [("b", "c"), ("c", "d"), ("d", "e"), ("e", "f")] {
+        fs::write(path(&format!("{name}.toml")), include(&format!("{included}.toml"))).unwrap();
+    }
+    fs::write(path("f.toml"), SHARED).unwrap();
+    let mut problems = Problems::default();
+    let read = read(&path("a.toml"), &Context::new(), &mut problems, &mut Inputs::default()).unwrap();
+    assert_eq!(read, None);
+    let said: Vec<_> = problems.sorted().iter().map(|problem| problem.message.clone()).collect();
+    assert_eq!(said, ["the sequence has more than 10000 steps and groups, and no site stores it"]);
 }
 
 #[test]

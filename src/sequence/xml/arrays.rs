@@ -169,8 +169,8 @@ fn rules(keys: &'static [Key], tables: &[Values]) -> String {
         rule.push(variables);
         rules.push(rule);
     }
-    // What can't be in XML makes the whole be refused, as this can't either.
-    document::write(&rules).unwrap_or_else(|_| "\u{1}".into())
+    // Consoles put a line break at the end. What can't be in XML makes the whole be refused, as this can't either.
+    document::write(&rules).map_or_else(|_| "\u{1}".into(), |text| text + "\n")
 }
 
 /// The operator of a rule in XML; `equals` unless said.

@@ -5,6 +5,7 @@
 
 use crate::error::{Error, Result};
 use crate::sequence::condition::{Condition, Operator, Test};
+use crate::sequence::read::MAX_DEPTH;
 
 use super::PREFIX;
 use super::document::{self, Element};
@@ -150,7 +151,7 @@ fn systems(names: &[String]) -> Result<Element> {
 
 /// Reads a condition. Operands beside each other all have to hold.
 pub fn read(element: &Element) -> Result<Option<Condition>> {
-    let mut parts = element.children().map(read_operand).collect::<Result<Vec<_>>>()?;
+    let mut parts = element.children().map(|part| read_operand(part, 0)).collect::<Result<Vec<_>>>()?;
     Ok(match parts.len() {
         0 => None,
         1 => parts.pop(),
@@ -158,10 +159,14 @@ pub fn read(element: &Element) -> Result<Option<Condition>> {
     })
 }
 
-fn read_operand(element: &Element) -> Result<Condition> {
+fn read_operand(element: &Element, depth: usize) -> Result<Condition> {
+    // The operands of a condition get an operator around them, if there are several.
+    if depth + 1 > MAX_DEPTH {
+        return Err(Error::new(format!("conditions nest more than {MAX_DEPTH} deep")));
+    }
     match element.name.as_str() {
         "operator" => {
-            let parts = element.children().map(read_operand).collect::<Result<Vec<_>>>()?;
+            let parts = element.children().map(|part| read_operand(part, depth + 1)).collect::<Result<Vec<_>>>()?;
             match element.attribute("type") {
                 Some("and") => Ok(Condition::All(parts)),
                 Some("or") => Ok(Condition::Any(parts)),

@@ -13,8 +13,14 @@ use crate::error::{Error, Result};
 
 /// So deep may elements nest: 32 groups, and what is within a step.
 const MAX_DEPTH: usize = 80;
-/// The most elements and attributes of a document. The largest sequence that a site stores has 2 MB (R76).
-const MAX_PARTS: usize = 1 << 20;
+/// The most elements and attributes of a document. The largest sequence that a site stores has 2 MB (R76), and none of
+/// them takes less than eight bytes.
+const MAX_PARTS: usize = 1 << 18;
+/// The most attributes of an element: each is compared with all before it. A step has a dozen.
+const MAX_ATTRIBUTES: usize = 100;
+/// The most elements directly in one: variables of a step are looked up among each other. A thousand adapters, which is
+/// the most, have not as many.
+const MAX_CHILDREN: usize = 20_000;
 
 /// An element.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -88,6 +94,10 @@ impl Element {
 /// It is not well-formed, it has a document type, or it is deeper or larger than any task sequence.
 pub fn parse(text: &str) -> Result<Element> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    // The library lets them through, and nothing could be written with them.
+    if let Some(c) = text.chars().find(|c| !is_allowed(*c)) {
+        return Err(not_allowed(c));
+    }
     let mut reader = Reader::from_str(text);
     let mut open: Vec<Element> = Vec::new();
     let mut root = None;
@@ -149,6 +159,9 @@ fn element(start: &BytesStart<'_>, n_parts: &mut usize) -> Result<Element> {
         let value = attribute.normalized_value(quick_xml::XmlVersion::Implicit1_0);
         let value = value.map_err(|error| Error::new("the XML is not well-formed").because(error))?;
         element.attributes.push((name, value.into_owned()));
+        if element.attributes.len() > MAX_ATTRIBUTES {
+            return Err(Error::new(format!("`{}` has more than {MAX_ATTRIBUTES} attributes", element.name)));
+        }
     }
     *n_parts += 1 + element.attributes.len();
     if *n_parts > MAX_PARTS {
@@ -159,6 +172,9 @@ fn element(start: &BytesStart<'_>, n_parts: &mut usize) -> Result<Element> {
 
 fn close(element: Element, open: &mut [Element], root: &mut Option<Element>) -> Result<()> {
     match (open.last_mut(), &root) {
+        (Some(parent), _) if parent.content.len() >= MAX_CHILDREN => {
+            return Err(Error::new(format!("`{}` has more than {MAX_CHILDREN} elements in it", parent.name)));
+        }
         (Some(parent), _) => parent.push(element),
         (None, None) => *root = Some(element),
         (None, Some(_)) => return Err(Error::new("the XML has more than one element at its top")),
@@ -206,6 +222,10 @@ fn is_allowed(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)
 }
 
+fn not_allowed(c: char) -> Error {
+    Error::new(format!("the character U+{:04X} can't be in XML", u32::from(c)))
+}
+
 /// Writes an element, without a declaration.
 ///
 /// # Errors
@@ -248,7 +268,7 @@ fn write_to(text: &mut String, element: &Element) -> Result<()> {
 
 fn escaped(text: &str, is_attribute: bool) -> Result<Cow<'_, str>> {
     if let Some(c) = text.chars().find(|c| !is_allowed(*c)) {
-        return Err(Error::new(format!("the character U+{:04X} can't be in XML", u32::from(c))));
+        return Err(not_allowed(c));
     }
     if !text.contains(['<', '>', '&', '"', '\t', '\n', '\r']) {
         return Ok(Cow::Borrowed(text));
@@ -297,11 +317,15 @@ mod tests {
     #[test]
     fn documents_that_are_a_danger_are_refused() {
         let deep = format!("{}{}", "<a>".repeat(100), "</a>".repeat(100));
+        let wide = format!("<a>{}</a>", "<b/>".repeat(20_001));
+        let many = format!("<a {}/>", (0..200_000).map(|n| format!("a{n}='' ")).collect::<String>());
+        let parts = format!("<a>{}</a>", format!("<b>{}</b>", "<c/>".repeat(19_000)).repeat(14));
         for (text, words) in [
             ("<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]><a>&b;</a>", "document type"),
             ("<a>&b;</a>", "entity `b`"),
             ("<a x='&b;'/>", "not well-formed"),
             ("<a>&#0;</a>", "entity `#0`"),
+            ("<a>\0</a>", "U+0000"),
             ("<a><b></a>", "not well-formed"),
             ("<a>", "before `a`"),
             ("<a/><b/>", "more than one"),
@@ -309,6 +333,9 @@ mod tests {
             ("<a x='1' x='2'/>", "not well-formed"),
             ("", "no element"),
             (&deep, "80 deep"),
+            (&wide, "`a` has more than 20000 elements in it"),
+            (&many, "`a` has more than 100 attributes"),
+            (&parts, "more than 262144 elements and attributes"),
         ] {
             let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(words), "{text:.40}: {error}");

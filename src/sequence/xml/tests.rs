@@ -91,6 +91,17 @@ fn other_documents_are_refused_with_the_reason() {
     let deep =
         format!("<sequence version=\"3.10\">{}{}</sequence>", "<group name=\"g\">".repeat(40), "</group>".repeat(40));
     assert!(refused(&deep).contains("groups nest more than 32 deep"));
+    let test = "<expression type=\"SMS_TaskSequence_VariableConditionExpression\"><variable name=\"Operator\">exists</variable>\
+                <variable name=\"Variable\">A</variable></expression>";
+    let nested = |n: usize| {
+        let (before, after) = ("<operator type=\"not\">".repeat(n), "</operator>".repeat(n));
+        format!(
+            "<sequence version=\"3.10\"><group name=\"g\"><condition>{before}{test}{after}</condition></group></sequence>"
+        )
+    };
+    assert!(refused(&nested(40)).contains("conditions nest more than 32 deep"));
+    // What is taken can be written as a file, and read again.
+    through_a_file(&nested(31));
 }
 
 #[test]
