@@ -1,6 +1,6 @@
-//! What an author sees while writing: the committed schema in the real language servers taplo and tombi, over their
-//! own protocol. Every key and every enum value completes with its documentation, hovering shows it, mistakes are
-//! marked, and templates draw no complaint.
+//! What an author sees while writing: the committed schemas, of manifests and of task sequences, in the real language
+//! servers taplo and tombi, over their own protocol. Every key and every enum value completes with its documentation,
+//! hovering shows it, mistakes are marked, and templates draw no complaint.
 //!
 //! `tests/install-tools` installs both. Without them the test says so and passes, unless `TSMEDIA_REQUIRE_TOOLS=1`.
 
@@ -18,10 +18,15 @@ use server::Server;
 
 const SERVERS: [(&str, &[&str]); 2] = [("taplo", &["lsp", "stdio"]), ("tombi", &["lsp", "--offline"])];
 
-/// Runs a claim against both servers.
+/// Runs a claim on the schema of manifests against both servers.
 fn with_each(claim: fn(&mut Server)) {
+    with_each_on("media", claim);
+}
+
+/// Runs a claim on a schema against both servers.
+fn with_each_on(schema: &'static str, claim: fn(&mut Server)) {
     for (program, arguments) in SERVERS {
-        match Server::start(program, arguments) {
+        match Server::start(program, arguments, schema) {
             Some(mut server) => claim(&mut server),
             None if std::env::var("TSMEDIA_REQUIRE_TOOLS").is_ok_and(|value| value == "1") => {
                 panic!("{program} is needed and not installed: see tests/install-tools")
@@ -185,6 +190,81 @@ fn mistakes_are_marked_on_their_lines() {
             // Servers may mark the whole table that lacks a key.
             let marks = |complaint: &server::Complaint| (complaint.first..=complaint.last).contains(&line);
             assert!(complaints.iter().any(marks), "{}: {name}: {complaints:#?}", server.name);
+        }
+    });
+}
+
+/// A step as far as it is written, and what else is there.
+const SEQUENCE: &str = "sequence-version = 1\nname = \"x\"\n\n[[steps]]\n";
+
+#[test]
+fn types_of_steps_and_their_keys_complete_with_their_documentation() {
+    with_each_on("sequence", |server| {
+        let items = server.complete(&format!("{SEQUENCE}name = \"y\"\ntype = \""), "\"");
+        for kind in tsmedia::sequence::catalog::kinds() {
+            let item = items.iter().find(|item| item.label.trim_matches('"') == kind.name);
+            let labels: Vec<_> = items.iter().map(|item| &item.label).collect();
+            let item = item.unwrap_or_else(|| panic!("{}: {} is not among {labels:?}", server.name, kind.name));
+            let documented = beginning(&kind.doc.into());
+            assert!(
+                item.text.contains(&documented),
+                "{}: {}: {documented:?} in {:?}",
+                server.name,
+                kind.name,
+                item.text
+            );
+        }
+        let items = server.complete(&format!("{SEQUENCE}type = \"restart-computer\"\nname = \"y\"\n"), "");
+        for (key, documented) in [("target", "What is started"), ("message-timeout", "How many seconds the message")] {
+            let named: Vec<_> = items.iter().filter(|item| item.label == key).collect();
+            let labels: Vec<_> = items.iter().map(|item| &item.label).collect();
+            assert!(!named.is_empty(), "{}: {key} is not among {labels:?}", server.name);
+            // taplo 0.10 shows the words of the first value in place of the key's own, where values have names.
+            let is_documented = named.iter().any(|item| item.text.contains(documented));
+            assert!(is_documented || (server.name == "taplo" && key == "target"), "{}: {key}: {named:?}", server.name);
+        }
+    });
+}
+
+#[test]
+fn hovering_over_a_key_of_a_step_shows_its_documentation() {
+    with_each_on("sequence", |server| {
+        if server.name == "taplo" {
+            // It shows nothing over the keys of arrays of tables, whatever the schema.
+            return;
+        }
+        let step = format!("{SEQUENCE}type = \"restart-computer\"\nname = \"y\"\n");
+        let shown = server.hover(&step, "target = \"windows-pe\"\n");
+        assert!(shown.contains("What is started"), "{}: {shown}", server.name);
+    });
+}
+
+#[test]
+fn good_sequences_draw_no_complaint_and_mistakes_are_marked_on_their_lines() {
+    with_each_on("sequence", |server| {
+        for name in ["build-and-capture", "deploy-stand-alone"] {
+            let text = fs::read_to_string(format!("tests/sequences/good/{name}.toml")).unwrap();
+            let complaints = server.check(&text);
+            assert!(complaints.is_empty(), "{}: {name}: {complaints:#?}", server.name);
+        }
+        let right = "type = \"restart-computer\"\nname = \"y\"\ntarget = \"windows-pe\"\n";
+        let wrong = [
+            right.replace("restart-computer", "restart-computr"),
+            right.replace("windows-pe", "windows"),
+            format!("{right}mesage = \"x\"\n"),
+            format!("{right}timeout = 1000\n"),
+            format!("{right}condition = {{ variable = \"A\", file = \"b\" }}\n"),
+            right.replace("target = \"windows-pe\"\n", ""),
+        ];
+        let steps: Vec<_> = wrong.iter().map(|step| format!("[[steps]]\n{step}")).collect();
+        let complaints = server.check(&SEQUENCE.replace("[[steps]]\n", &steps.concat()));
+        let mut first = 4;
+        for step in &steps {
+            // Servers may mark the whole step, of which they know only that it is none of the types.
+            let last = first + step.matches('\n').count() as u64 - 1;
+            let marks = |complaint: &server::Complaint| complaint.first <= last && complaint.last >= first;
+            assert!(complaints.iter().any(marks), "{}: {step}: {complaints:#?}", server.name);
+            first = last + 1;
         }
     });
 }

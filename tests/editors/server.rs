@@ -20,6 +20,7 @@ pub struct Server {
     stdin: ChildStdin,
     messages: Receiver<Json>,
     folder: tempfile::TempDir,
+    schema: &'static str,
     n_requests: u64,
     n_documents: u64,
 }
@@ -42,10 +43,11 @@ pub struct Complaint {
 }
 
 impl Server {
-    /// Starts a server in a folder that holds the schema. None if it is not installed.
-    pub fn start(program: &str, arguments: &[&str]) -> Option<Self> {
+    /// Starts a server in a folder that holds the schema of this name. None if it is not installed.
+    pub fn start(program: &str, arguments: &[&str], schema: &'static str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
-        std::fs::copy("schemas/media.schema.json", folder.path().join("media.schema.json")).unwrap();
+        let file = format!("{schema}.schema.json");
+        std::fs::copy(format!("schemas/{file}"), folder.path().join(file)).unwrap();
         let mut child = Command::new(program)
             .args(arguments)
             .current_dir(folder.path())
@@ -65,7 +67,8 @@ impl Server {
             }
         });
         let stdin = child.stdin.take().unwrap();
-        let mut server = Self { name: program.into(), child, stdin, messages, folder, n_requests: 0, n_documents: 0 };
+        let (name, n_requests, n_documents) = (program.into(), 0, 0);
+        let mut server = Self { name, child, stdin, messages, folder, schema, n_requests, n_documents };
         let root = server.uri("");
         server.request(
             "initialize",
@@ -148,7 +151,7 @@ impl Server {
     fn open(&mut self, text: &str) -> String {
         self.n_documents += 1;
         let uri = self.uri(&format!("document-{}.toml", self.n_documents));
-        let text = format!("#:schema ./media.schema.json\n{text}");
+        let text = format!("#:schema ./{}.schema.json\n{text}", self.schema);
         let path = self.folder.path().join(format!("document-{}.toml", self.n_documents));
         std::fs::write(path, &text).unwrap();
         let document = json!({ "uri": uri, "languageId": "toml", "version": 1, "text": text });
