@@ -78,9 +78,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let mut n_steps = Vec::new();
     for path in &sequences {
         let found = task_sequence::alone(path, &options, arguments.media_kind.map(Kind::from), &mut problems)?;
-        n_steps.push(
-            found.map_or(0, |sequence| sequence.walk().iter().filter(|(_, step)| step.children().is_empty()).count()),
-        );
+        n_steps.push(found.map_or(0, |sequence| sequence.n_steps()));
     }
     if manifests.is_empty() {
         say(&problems, screen)?;

@@ -15,9 +15,8 @@ use crate::inputs::Inputs;
 use crate::manifest;
 use crate::problem::Problems;
 use crate::report;
-use crate::sequence::catalog::Form;
 use crate::sequence::export::{self, Exported};
-use crate::sequence::{self, Body, Sequence, Value};
+use crate::sequence::{self, Sequence, Value};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -105,7 +104,7 @@ fn import(arguments: &ImportArguments, screen: &Screen) -> Result<Outcome> {
     for (index, one) in all.iter().enumerate() {
         tell(one, paths.get(index), screen);
     }
-    let entries = entries(&all);
+    let entries = entries(&all, &paths);
     match paths.is_empty() {
         true => {
             screen.say(entries.trim_end());
@@ -229,9 +228,9 @@ fn children(sequence: &Sequence) -> Vec<String> {
 fn tell(one: &Exported, path: Option<&Utf8PathBuf>, screen: &Screen) {
     let sequence = &one.sequence;
     let steps = sequence.walk();
-    let n_groups = steps.iter().filter(|(_, step)| matches!(step.body, Body::Group(_))).count();
-    let count = |n: usize, one: &str| if n == 1 { format!("1 {one}") } else { format!("{n} {one}s") };
-    let size = format!("{} in {}", count(steps.len() - n_groups, "step"), count(n_groups, "group"));
+    let n_steps = sequence.n_steps();
+    let groups = report::counted(steps.len() - n_steps, "group");
+    let size = format!("{} in {groups}", report::counted(n_steps, "step"));
     match path {
         Some(path) => screen.say(&format!("wrote `{path}`: `{}`, {size}", sequence.name)),
         None => screen.say(&format!("`{}`: {size}", sequence.name)),
@@ -252,7 +251,7 @@ fn tell(one: &Exported, path: Option<&Utf8PathBuf>, screen: &Screen) {
 
 fn describe(one: &Exported, path: Option<&Utf8PathBuf>, text: &str) -> serde_json::Value {
     let steps = one.sequence.walk();
-    let n_groups = steps.iter().filter(|(_, step)| matches!(step.body, Body::Group(_))).count();
+    let n_steps = one.sequence.n_steps();
     let secrets: Vec<_> =
         secrets(&one.sequence).iter().map(|(step, key)| json!({ "step": step, "key": key })).collect();
     let names = names(one);
@@ -262,8 +261,8 @@ fn describe(one: &Exported, path: Option<&Utf8PathBuf>, text: &str) -> serde_jso
         "id": one.id,
         "name": one.sequence.name,
         "file": path,
-        "steps": steps.len() - n_groups,
-        "groups": n_groups,
+        "steps": n_steps,
+        "groups": steps.len() - n_steps,
         "kept": kept(&one.sequence),
         "secrets": secrets,
         "references": references,
@@ -273,8 +272,17 @@ fn describe(one: &Exported, path: Option<&Utf8PathBuf>, text: &str) -> serde_jso
 }
 
 /// The entries of a manifest for all that sequences refer to, to be filled in.
-fn entries(all: &[Exported]) -> String {
+fn entries(all: &[Exported], paths: &[Utf8PathBuf]) -> String {
     let mut found: BTreeMap<String, String> = BTreeMap::new();
+    if let ([one], [path]) = (all, paths) {
+        let path = toml::Value::String(path.to_string());
+        let image = one.sequence.boot_image.as_ref().map_or(String::new(), |id| {
+            let name =
+                names(one).get(id).map_or(String::new(), |name| format!(" ({})", name.replace(char::is_control, " ")));
+            format!(" # its boot image, for `[boot]`, is {id}{name}")
+        });
+        found.insert(String::new(), format!("[task-sequence]{image}\nfile = {path}\n"));
+    }
     for one in all {
         let names = names(one);
         for id in sequence::xml::references(&one.sequence) {
@@ -297,10 +305,10 @@ fn entries(all: &[Exported]) -> String {
             found.entry(id.clone()).or_insert(format!("[[{table}]]\nid = \"{id}\"{name}\n{place}\n"));
         }
         for (id, name) in applications(&one.sequence) {
-            let name = if name.is_empty() { id.clone() } else { format!("{name}: {id}") };
+            let name = if name.is_empty() { id.clone() } else { name.replace(char::is_control, " ") };
+            let model_name = toml::Value::String(id.clone());
             let entry = format!(
-                "[[application]]\nid = \"Content_…\" # the content ID of {}\nsource = \"applications/…\"\n",
-                name.replace(char::is_control, " ")
+                "[[application]]\nid = \"Content_…\" # its content ID: {name}\nmodel-name = {model_name}\nsource = \"applications/…\"\n",
             );
             found.entry(format!("~{id}")).or_insert(entry);
         }
@@ -314,18 +322,9 @@ fn entries(all: &[Exported]) -> String {
 
 /// The table of a manifest for a package, by the key that names it.
 fn table_of(sequence: &Sequence, id: &str) -> &'static str {
-    for (_, step) in sequence.walk() {
-        let Some(action) = step.action() else { continue };
-        let names_it =
-            |key: &&sequence::catalog::Key| matches!(key.form, Form::Package) && action.text(key.name) == Some(id);
-        match action.kind.keys.iter().find(names_it).map(|key| key.name) {
-            Some("image") => return "operating-system",
-            Some("driver-package") => return "driver-package",
-            Some("package") if action.is("apply-driver-package") => return "driver-package",
-            _ => {}
-        }
-    }
-    "package"
+    let steps = sequence.walk();
+    let mut named = steps.iter().filter_map(|(_, step)| step.action()).flat_map(sequence::rules::referred);
+    named.find(|(_, named, table, _)| *named == id && !table.is_empty()).map_or("package", |(_, _, table, _)| table)
 }
 
 /// The applications that a sequence installs: identity and name.

@@ -19,6 +19,7 @@ use super::Sort;
 use super::capacity::Capacity;
 use super::complaint::{Doc, dotted};
 use super::source_date;
+use super::suggest;
 
 /// The tables of content, each with what one of its entries is called.
 pub const CONTENT: [(&str, &str, &str); 4] = [
@@ -84,7 +85,7 @@ fn label(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         problems.push(
             Problem::error(format!("the label `{label}` has {n_chars} characters, and Windows shows {MAX_LABEL}"))
                 .at(place, "")
-                .help(format!("shorten it by {} characters", n_chars - MAX_LABEL)),
+                .help(suggest::shorten(n_chars - MAX_LABEL)),
         );
     } else if n_chars > MAX_JOLIET_LABEL && !is_stick(doc) {
         problems.push(

@@ -31,6 +31,11 @@ pub fn join(words: &[String], last: &str) -> String {
     }
 }
 
+/// What to do with a text that is so many characters too long.
+pub fn shorten(n_chars: usize) -> String {
+    format!("shorten it by {n_chars} {}", if n_chars == 1 { "character" } else { "characters" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,17 +12,22 @@ pub fn tree(sequence: &Sequence) -> String {
         for (at, step) in steps.iter().enumerate() {
             let is_last = at + 1 == steps.len();
             let (branch, further) = if is_last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
-            let _ = writeln!(lines, "{indent}{branch}{}{}", step.name, remarks(step));
+            let _ = writeln!(lines, "{indent}{branch}{}{}", on_a_line(&step.name), remarks(step));
             if let Some(condition) = &step.condition {
                 let bar = if step.children().is_empty() { "   " } else { "│  " };
-                let _ = writeln!(lines, "{indent}{further}{bar}if {condition}");
+                let _ = writeln!(lines, "{indent}{further}{bar}if {}", on_a_line(&condition.to_string()));
             }
             below(step.children(), &format!("{indent}{further}"), lines);
         }
     }
-    let mut lines = format!("{}\n", sequence.name);
+    let mut lines = format!("{}\n", on_a_line(&sequence.name));
     below(&sequence.steps, "", &mut lines);
     lines
+}
+
+/// A text without line breaks and what else would control a terminal or break a picture.
+fn on_a_line(text: &str) -> String {
+    text.replace(char::is_control, " ")
 }
 
 /// What is said of a step behind its name: what it is, where it runs, what is unusual.
@@ -63,9 +68,11 @@ pub fn mermaid(sequence: &Sequence) -> String {
         for step in steps {
             *n_nodes += 1;
             let number = *n_nodes;
-            let mut label = quoted(&step.name);
+            // A number sign begins an entity of Mermaid's own, and a grave accent begins Markdown.
+            let text = |text: &str| quoted(text).replace('#', "#35;").replace('`', "#96;");
+            let mut label = text(&step.name);
             if let Some(condition) = &step.condition {
-                label += &format!("<br/><i>if {}</i>", quoted(&condition.to_string()));
+                label += &format!("<br/><i>if {}</i>", text(&condition.to_string()));
             }
             if let Body::Group(children) = &step.body {
                 let _ = writeln!(lines, "{indent}subgraph g{number}[\"{label}\"]");
@@ -76,7 +83,7 @@ pub fn mermaid(sequence: &Sequence) -> String {
                 }
                 continue;
             }
-            let class = match (step.is_disabled, step.action().map(|action| action.kind.environment)) {
+            let class = match (step.is_disabled, step.environment()) {
                 (true, _) => ":::disabled",
                 (_, Some(Environment::WindowsPe)) => ":::pe",
                 (_, Some(Environment::FullOs)) => ":::os",
@@ -98,9 +105,9 @@ pub fn mermaid(sequence: &Sequence) -> String {
     lines
 }
 
-/// A text that Mermaid takes as it is.
+/// A text within SVG, or the HTML of a label.
 fn quoted(text: &str) -> String {
-    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;").replace('`', "&#96;")
+    on_a_line(text).replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// How high a row of the picture is, and how far a level is indented, in pixels.
@@ -131,14 +138,15 @@ pub fn svg(sequence: &Sequence) -> String {
     for (row, (around, step)) in steps.iter().enumerate() {
         let (x, y) = ((around.len() + 1) * INDENT, (row + 2) * ROW);
         let (name, condition) = text(step);
-        let (mark, colour) = match step.action().map(|action| action.kind.environment) {
+        let environment = step.environment();
+        let (mark, colour) = match environment {
             Some(Environment::WindowsPe) => ("PE", "#2a6fb0"),
             Some(Environment::FullOs) => ("OS", "#2e8b57"),
             Some(Environment::Any) => ("·", "#555555"),
             None => ("▾", "#000000"),
         };
         let opacity = if step.is_disabled { " opacity=\"0.5\"" } else { "" };
-        let weight = if step.children().is_empty() { "" } else { " font-weight=\"bold\"" };
+        let weight = if environment.is_some() { "" } else { " font-weight=\"bold\"" };
         let _ = writeln!(
             svg,
             "<text x=\"{x}\" y=\"{y}\"{opacity}><tspan fill=\"{colour}\" font-size=\"10\">{mark}</tspan> \

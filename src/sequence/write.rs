@@ -344,8 +344,13 @@ fn string(text: &str) -> String {
     if is_several_lines {
         return several_lines(text);
     }
-    if text.contains(['\\', '"']) && !text.contains('\'') && text.chars().all(is_plain) {
+    let is_literal = text.contains(['\\', '"']) && text.chars().all(is_plain);
+    if is_literal && !text.contains('\'') {
         return format!("'{text}'");
+    }
+    // Command lines that hold both quotes can still be read, and copied, as they are.
+    if is_literal && !text.contains("'''") && !text.ends_with('\'') {
+        return format!("'''{text}'''");
     }
     basic(text)
 }

@@ -2,6 +2,7 @@
 
 use crate::manifest::Compression;
 use crate::manifest::model::{NONE, WINDOWS};
+use crate::manifest::suggest;
 use crate::problem::{Place, Problem};
 
 use super::{Doc, dotted, paths, present, source_date};
@@ -33,7 +34,7 @@ fn words(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         let n_chars = text.chars().count();
         if n_chars > max {
             let found = problem(format!("`{name}` has {n_chars} characters, and may have {max}"));
-            problems.push(found.help(format!("shorten it by {} characters", n_chars - max)));
+            problems.push(found.help(suggest::shorten(n_chars - max)));
         }
         super::prestaged::no_control(&name, text, problem, problems);
     }

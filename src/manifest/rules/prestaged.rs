@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use super::super::complaint::{Doc, dotted};
+use super::super::suggest;
 use super::present;
 use crate::problem::Problem;
 
@@ -87,7 +88,7 @@ fn words(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         let n_chars = text.encode_utf16().count();
         if n_chars > max {
             let problem = problem(format!("`{name}` has {n_chars} characters, and may have {max}")).rule("R14");
-            problems.push(problem.help(format!("shorten it by {} characters", n_chars - max)));
+            problems.push(problem.help(suggest::shorten(n_chars - max)));
         }
         no_control(&name, text, problem, problems);
     }

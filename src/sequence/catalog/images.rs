@@ -190,7 +190,7 @@ pub const KINDS: &[Kind] = &[
             Key::new(
                 "destination",
                 "CaptureDestination",
-                Form::Text(260),
+                Form::Text(511),
                 "The WIM file: `\\\\server\\share\\image.wim` (R89).",
             )
             .in_variable("OSDCaptureDestination")

@@ -38,7 +38,8 @@ pub const KINDS: &[Kind] = &[
             )
             .in_variable("OSDServerLicenseMode"),
             Key::new("server-connections", "ServerLicenseConnectionLimit", Form::Integer(5, 9999), "The most connections, with `per-server` (R86).")
-                .in_variable("OSDServerLicenseConnectionLimit"),
+                .in_variable("OSDServerLicenseConnectionLimit")
+                .or("5"),
             Key::new("random-administrator-password", "RandomAdminPassword", Form::Boolean, "Whether the local administrator gets a random password and is disabled; otherwise `administrator-password` (R85).")
                 .in_variable("OSDRandomAdminPassword")
                 .or("true"),

@@ -1,6 +1,6 @@
 //! A table of a sequence file, read key by key; what is left over at the end is complained of.
 
-use crate::manifest::suggest::{nearest, one_of};
+use crate::manifest::suggest::{nearest, one_of, shorten};
 use crate::manifest::tree::{Node, Table, Value as Raw};
 use crate::problem::{Place, Problem, Problems};
 use crate::sequence::Written;
@@ -27,7 +27,8 @@ impl<'a> Reading<'a> {
         written.whole.get_or_insert_with(|| node.place.clone());
         let Some(table) = node.as_table() else {
             if !is_hole(node) {
-                problems.add(Problem::error(format!("{what} must be a table")).at(node.place.clone(), ""));
+                let problem = Problem::error(format!("{what} must be a table")).at(node.place.clone(), "");
+                problems.add(problem.help("write it with its keys: `{ key = \"value\" }`"));
             }
             return None;
         };
@@ -57,7 +58,7 @@ impl<'a> Reading<'a> {
         if n_chars > at_most {
             let message = format!("`{key}` has {n_chars} characters, and {at_most} is the most it can have");
             let problem = Problem::error(message).at(node.place.clone(), "");
-            self.complain(problem.help(format!("shorten it by {} characters", n_chars - at_most)));
+            self.complain(problem.help(shorten(n_chars - at_most)));
             return None;
         }
         Some(text)
@@ -115,13 +116,18 @@ impl<'a> Reading<'a> {
         if is_package(&text) {
             return Some(text);
         }
+        self.no_package(key, &text, node, "\"BER00010\"")
+    }
+
+    /// Complains of a text that is no package ID.
+    pub fn no_package<T>(&mut self, key: &str, text: &str, node: &Node, example: &str) -> Option<T> {
         let message =
             format!("`{text}` cannot be `{key}`: a package ID is a site code and five hexadecimal digits, in capitals");
         let mut problem = Problem::error(message).at(node.place.clone(), "");
         let capitals = text.trim().to_uppercase();
         problem.help = Some(match is_package(&capitals) {
             true => format!("did you mean `{capitals}`?"),
-            false => format!("write it like `{key} = \"BER00010\"`"),
+            false => format!("write it like `{key} = {example}`"),
         });
         self.complain(problem);
         None
@@ -134,7 +140,8 @@ impl<'a> Reading<'a> {
             Raw::Array(nodes) => nodes.clone(),
             Raw::Table(_) => {
                 let message = format!("`{key}` must be a list of tables, not a table");
-                let help = "lists of tables are written with double brackets, once for each: `[[steps]]`";
+                let header = if key == "steps" { "steps".into() } else { format!("steps.{key}") };
+                let help = format!("lists of tables are written with double brackets, once for each: `[[{header}]]`");
                 self.complain(Problem::error(message).at(node.place.clone(), "").help(help));
                 Vec::new()
             }

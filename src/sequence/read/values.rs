@@ -56,7 +56,8 @@ impl Reading<'_> {
             Form::Packages => self
                 .each(name, |reading, node| match node.as_str() {
                     Some(text) if is_package(text) => Some(text.to_owned()),
-                    _ => reading.wrong(name, node, "a list of package IDs", "[\"BER00010\"]"),
+                    Some(text) => reading.no_package(name, text, node, "[\"BER00010\"]"),
+                    None => reading.wrong(name, node, "a list of package IDs", "[\"BER00010\"]"),
                 })
                 .map(Value::Texts),
             Form::Integers => self
@@ -118,6 +119,16 @@ impl Reading<'_> {
         }
         match serde_json::from_value::<SecretRef>(node.to_json()) {
             Ok(reference) if node.as_table().is_some() => {
+                let ways = [reference.env.is_some(), reference.file.is_some(), reference.command.is_some()];
+                if ways.iter().filter(|is_said| **is_said).count() != 1 {
+                    let message = match ways.contains(&true) {
+                        true => format!("`{key}` says several places, and a secret is found in one"),
+                        false => format!("`{key}` does not say where the secret is found"),
+                    };
+                    let help = format!("write `{key} = {{ env = \"NAME\" }}`, or `file` or `command` alone");
+                    self.complain(Problem::error(message).rule("R53").at(node.place.clone(), "").help(help));
+                    return None;
+                }
                 if reference.env.as_deref() == Some("") {
                     let problem =
                         Problem::warning(format!("`{key}` has to be filled in: an export carries no secrets"));
@@ -133,7 +144,7 @@ impl Reading<'_> {
                     None => format!("`{key}` must be a reference to a secret"),
                 };
                 let help = format!("write `{key} = {{ env = \"NAME\" }}`, or `file` or `command` in place of `env`");
-                self.complain(Problem::error(message).rule("R53").at(node.place.clone(), "").help(help));
+                self.complain(Problem::error(message).rule("R53").at(node.place.clone(), "").help(help).hide());
                 None
             }
         }

@@ -1,7 +1,7 @@
 //! What is wrong with sequences that capture: order, membership, drivers.
 
 use super::super::reach::System;
-use super::{At, Rules, at_key, at_step};
+use super::{At, Rules, at_key, at_step, with};
 use crate::problem::Problem;
 
 const CLIENT: &str = "prepare-client-for-capture";
@@ -95,10 +95,18 @@ fn twice(captures: &[At<'_>], rules: &mut Rules<'_>) {
     }
 }
 
-/// What builds and captures installs what it captures (R101).
+/// What builds and captures installs what it captures, and restarts into a boot image for it (R101).
 fn build(capture: &At<'_>, rules: &mut Rules<'_>) {
     let steps = rules.enabled();
     let set_up = steps.iter().find(|at| at.is("setup-windows"));
+    // A medium has a boot image of its own.
+    let has_boot_image = rules.sequence.boot_image.is_some() || rules.medium.kind.is_some();
+    if set_up.is_some() && !has_boot_image {
+        let problem = Problem::error("the sequence restarts into Windows PE to capture, and has no boot image");
+        let problem = with(problem.rule("R101"), rules.sequence.written.part("name"), "");
+        let problem = at_step(problem, capture.step, "runs in it");
+        rules.add(problem.help("add `boot-image = \"BER00001\"`, its package ID, above the steps"));
+    }
     let is_applied = steps.iter().any(|at| at.is("apply-operating-system"));
     if let Some(set_up) = set_up.filter(|_| !is_applied && !rules.has_unknown_steps()) {
         let problem = Problem::error("the sequence sets Windows up and captures it, and applies no image").rule("R101");

@@ -38,7 +38,15 @@ fn not_run(at: &At<'_>, steps: &[At<'_>], rules: &mut Rules<'_>) {
         let is_first = steps[..at.index].iter().all(|before| before.reached.ended_by.is_none());
         let ended_by = steps[ended_by].step;
         if is_first {
-            let problem = Problem::warning(format!("the {what} `{name}` can never run, and nothing behind it"));
+            // A group around it that continues on error ends what is lost.
+            let is_lost = |behind: &At<'_>| behind.reached.is_disabled || behind.reached.ended_by.is_some();
+            let is_all = steps[at.index + 1..].iter().all(is_lost);
+            let group = at.around.iter().rev().find(|group| group.continues_on_error).filter(|_| !is_all);
+            let rest = match group {
+                Some(group) => format!("nor what is behind it in `{}`", group.name),
+                None => "nor anything behind it".into(),
+            };
+            let problem = Problem::warning(format!("the {what} `{name}` can never run, {rest}"));
             let problem = at_step(problem, at.step, "never reached");
             let problem = at_step(problem, ended_by, "always ends the sequence");
             rules.add(problem.help(format!("give `{}` a condition, or leave out what is behind it", ended_by.name)));

@@ -95,19 +95,10 @@ fn windows_settings(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
         }
         _ => {}
     }
-    let connections = action.integer("server-connections");
-    match (action.text("server-licensing"), connections) {
-        (Some("per-server"), None) => {
-            let problem = Problem::error("a server licensed per server needs its most connections").rule("R86");
-            let help = "add `server-connections = 5`: 5 to 9999";
-            rules.add(at_key(problem, at.step, "server-licensing", "").help(help));
-        }
-        (mode, Some(_)) if mode != Some("per-server") => {
-            let problem = Problem::error("`server-connections` is for servers licensed per server").rule("R86");
-            let help = "leave it out, or write `server-licensing = \"per-server\"`";
-            rules.add(at_key(problem, at.step, "server-connections", "").help(help));
-        }
-        _ => {}
+    if action.values.contains_key("server-connections") && action.text("server-licensing") != Some("per-server") {
+        let problem = Problem::error("`server-connections` is for servers licensed per server").rule("R86");
+        let help = "leave it out, or write `server-licensing = \"per-server\"`";
+        rules.add(at_key(problem, at.step, "server-connections", "").help(help));
     }
 }
 
@@ -197,6 +188,13 @@ fn capture(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
             let help = r"write it in single quotes: `destination = '\\server\share\reference.wim'`";
             rules.add(at_key(Problem::error(message).rule("R89"), at.step, "destination", "").help(help));
         }
+    }
+    // Versions such as 1.0 are what everybody writes, so a few signs between letters and digits are let through.
+    let is_odd = |c: &char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '-' | '_');
+    let version = action.text("version").filter(|version| !has_variable(version));
+    if let Some(odd) = version.and_then(|version| version.chars().find(is_odd)) {
+        let problem = Problem::error(format!("the version of an image can't hold `{}`", odd.escape_default()));
+        rules.add(at_key(problem.rule("R91"), at.step, "version", "").help("write it with letters and digits"));
     }
     if !action.values.contains_key("password") {
         let problem = Problem::error("the account that writes the capture has no password").rule("R89");
