@@ -141,10 +141,12 @@ impl<M> Rendered<M> {
 
     /// Adds what was found out of its files, as loud as `media.rules` has it.
     pub fn add_lowered(&self, problem: Problem, problems: &mut Problems) {
-        problems.note_lowerings(rules::lowered::counted(&self.lowered, std::slice::from_ref(&problem)));
-        let (problem, is_said) = rules::lowered::lower(problem, &self.lowered);
-        if is_said {
-            problems.add(problem);
+        match problem.rule.and_then(|rule| self.lowered.get(rule)) {
+            Some(_) => {
+                let (lowered, is_said) = rules::lowered::lower(problem, &self.lowered);
+                problems.add_lowered(lowered, is_said);
+            }
+            None => problems.add(problem),
         }
     }
 

@@ -121,6 +121,8 @@ pub struct Problems {
     list: Vec<Problem>,
     n_errors_told: usize,
     lowerings: Vec<Lowering>,
+    /// What was not said since its rule is off.
+    unsaid: Vec<Problem>,
 }
 
 impl Problems {
@@ -177,6 +179,20 @@ impl Problems {
         }
         if !self.list.contains(&problem) {
             self.list.push(problem);
+        }
+    }
+
+    /// Adds a problem whose rule an author has lowered, and counts it, said or not.
+    pub fn add_lowered(&mut self, problem: Problem, is_said: bool) {
+        // Every site has the same one.
+        if self.list.contains(&problem) || self.unsaid.contains(&problem) {
+            return;
+        }
+        let lowering = self.lowerings.iter_mut().find(|lowering| problem.rule == Some(lowering.rule.as_str()));
+        lowering.into_iter().for_each(|lowering| lowering.n_problems += 1);
+        match is_said {
+            true => self.add(problem),
+            false => self.unsaid.push(problem),
         }
     }
 

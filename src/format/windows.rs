@@ -92,12 +92,14 @@ impl Windows {
         Some(components.iter().filter(|name| !is_there(name)).copied().collect())
     }
 
-    /// Whether Windows PE can run PowerShell scripts (R108); none where nothing tells.
+    /// The components that Windows PE lacks to run PowerShell scripts (R108); none where nothing tells.
+    pub fn lacking_for_powershell(&self) -> Option<Vec<&'static str>> {
+        // The program without its components would be somebody's own work.
+        self.lacking(&POWERSHELL).or_else(|| self.has_powershell_program.then(Vec::new))
+    }
+
+    /// Whether Windows PE can run PowerShell scripts; none where nothing tells.
     pub fn has_powershell(&self) -> Option<bool> {
-        match self.lacking(&POWERSHELL) {
-            Some(lacking) => Some(lacking.is_empty()),
-            // The program without its components would be somebody's own work.
-            None => self.has_powershell_program.then_some(true),
-        }
+        Some(self.lacking_for_powershell()?.is_empty())
     }
 }

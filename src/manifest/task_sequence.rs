@@ -87,7 +87,7 @@ fn medium(doc: Doc<'_>) -> Medium {
             carried.push(Carried { table, id, model_name: text("model-name"), index: image, place: place("id") });
         }
     }
-    Medium { kind, kind_place: Some(doc.place("/media/kind")), carried: Some(carried) }
+    Medium { kind, kind_place: Some(doc.place("/media/kind")), carried: Some(carried), has_boot_image: true }
 }
 
 /// Reads and checks a sequence file by itself, for a kind of medium if one is given. Templates in it see the values

@@ -11,8 +11,11 @@ use super::start::IMAGE;
 use super::wim::KnownWim;
 use crate::format::windows::{DriverClass, Windows};
 use crate::problem::Problem;
-use crate::sequence::rules::powershell;
+use crate::sequence::rules::{self, BootImage};
 use crate::volume::{Folder, Node};
+
+/// Where Windows has PowerShell.
+const POWERSHELL_FOLDER: &str = "Windows/System32/WindowsPowerShell";
 
 impl Draft<'_> {
     /// What the boot image says of its Windows.
@@ -61,10 +64,19 @@ impl Draft<'_> {
             }
         }
         self.check_client_programs(wim, index, windows);
-        let kind = self.rendered.manifest.media.kind;
-        let wanted = |sequence| powershell(sequence, Some(kind), windows.has_powershell());
-        if let Some(problem) = self.rendered.sequence().and_then(wanted) {
-            self.rendered.add_lowered(problem, self.problems);
+        self.check_sequence(wim, windows);
+    }
+
+    /// Compares it with the task sequence that is run in it.
+    fn check_sequence(&mut self, wim: &KnownWim, windows: &Windows) {
+        let rendered = self.rendered;
+        let Some(sequence) = rendered.sequence() else { return };
+        // What the author puts in may be all that PowerShell needs.
+        let is_own = self.root.get(POWERSHELL_FOLDER).is_some();
+        let lacking_for_powershell = windows.lacking_for_powershell().filter(|lacking| lacking.is_empty() || !is_own);
+        let image = BootImage { path: wim.path().to_string(), place: self.place(IMAGE), lacking_for_powershell };
+        for problem in rules::check_boot_image(sequence, rendered.manifest.media.kind, &image) {
+            rendered.add_lowered(problem, self.problems);
         }
     }
 

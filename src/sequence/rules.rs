@@ -5,6 +5,7 @@
 //! Rules that nothing here can find out are in the table ([`crate::rule`]) with the reason.
 
 mod alone;
+mod boot_image;
 mod capture;
 mod closure;
 mod never;
@@ -18,15 +19,13 @@ use crate::problem::{Place, Problem};
 use super::reach::{Reached, reach};
 use super::{Action, Sequence, Step};
 
+pub use boot_image::BootImage;
 pub use closure::{Carried, Medium, is_content, referred};
-pub use order::powershell;
 
 /// Everything that is wrong with a sequence on a medium.
 pub fn check(sequence: &Sequence, medium: &Medium) -> Vec<Problem> {
     let found = reach(sequence, medium.kind);
-    let steps = sequence.walk().into_iter().zip(&found).enumerate();
-    let steps = steps.map(|(index, ((around, step), reached))| At { index, around, step, reached }).collect();
-    let mut rules = Rules { sequence, medium, steps, problems: Vec::new() };
+    let mut rules = Rules::new(sequence, medium, &found);
     values::check(&mut rules);
     software::check(&mut rules);
     order::check(&mut rules);
@@ -34,6 +33,18 @@ pub fn check(sequence: &Sequence, medium: &Medium) -> Vec<Problem> {
     alone::check(&mut rules);
     closure::check(&mut rules);
     never::check(&mut rules);
+    if !medium.has_boot_image {
+        boot_image::check(&mut rules, None);
+    }
+    rules.problems
+}
+
+/// Everything that is wrong with the boot image that a sequence starts from.
+pub fn check_boot_image(sequence: &Sequence, kind: Kind, image: &BootImage) -> Vec<Problem> {
+    let medium = Medium { kind: Some(kind), has_boot_image: true, ..Medium::default() };
+    let found = reach(sequence, medium.kind);
+    let mut rules = Rules::new(sequence, &medium, &found);
+    boot_image::check(&mut rules, Some(image));
     rules.problems
 }
 
@@ -75,6 +86,12 @@ struct Rules<'a> {
 }
 
 impl<'a> Rules<'a> {
+    fn new(sequence: &'a Sequence, medium: &'a Medium, found: &'a [Reached]) -> Self {
+        let steps = sequence.walk().into_iter().zip(found).enumerate();
+        let steps = steps.map(|(index, ((around, step), reached))| At { index, around, step, reached }).collect();
+        Self { sequence, medium, steps, problems: Vec::new() }
+    }
+
     /// The steps that are not disabled.
     fn enabled(&self) -> Vec<At<'a>> {
         self.steps.iter().filter(|at| !at.reached.is_disabled).cloned().collect()

@@ -39,9 +39,14 @@ const DISK: u8 = 0x7B;
 
 /// A boot image that says so much of itself as those of Configuration Manager do.
 fn desk(drivers: Vec<Tree>) -> Desk {
+    desk_with(&["WMI", "NetFx", "Scripting"], drivers)
+}
+
+/// The same with these components.
+fn desk_with(components: &[&str], drivers: Vec<Tree>) -> Desk {
     let desk = Desk::new();
     let mut packages = Tree::new("Packages");
-    for name in ["WMI", "NetFx", "Scripting"] {
+    for name in components {
         packages.keys.push(
             Tree::new(format!("WinPE-{name}-Package~31bf3856ad364e35~amd64~~10.0.26100.1"))
                 .with_value("CurrentState", Data::of_u32(0x70)),
@@ -189,5 +194,35 @@ fn drivers_that_can_not_be_loaded_are_told() {
     desk.put("pe/setup.exe", "MZ");
     capture(&desk);
     seen += &desk.see("check --site BER");
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn a_sequence_that_runs_powershell_in_windows_pe_needs_a_boot_image_that_has_it() {
+    let components = |names: &[&str]| {
+        let desk = desk_with(names, vec![driver("netvsc.inf", NET), driver("stornvme.inf", DISK)]);
+        desk.edit("\n[[sites]]", "\n[task-sequence]\nfile = \"deploy.toml\"\n\n[[sites]]");
+        // A sequence of one step does not deploy anything, which is another matter.
+        desk.edit("source-date", "rules = { R134 = \"off\", R139 = \"off\" }\nsource-date");
+        desk.put(
+            "deploy.toml",
+            "sequence-version = 1\nname = \"Deploy\"\n\n[[steps]]\ntype = \"restart-computer\"\nname = \"Into Windows PE\"\n\
+             target = \"windows-pe\"\n\n[[steps]]\ntype = \"run-powershell-script\"\nname = \"Ask\"\nscript = \"exit 0\"\nexecution-policy = \"bypass\"\n",
+        );
+        desk
+    };
+    let lacking = components(&["WMI", "NetFx", "Scripting"]);
+    let mut seen = lacking.see("check");
+    lacking.edit("R139 = \"off\"", "R139 = \"off\", R108 = \"warning\"");
+    seen += &lacking.see("check --site BER");
+    lacking.edit("R108 = \"warning\"", "R108 = \"off\"");
+    seen += &lacking.see("check");
+    // Whoever brings PowerShell along is believed.
+    lacking.edit(", R108 = \"off\"", "");
+    lacking.put("winpe/powershell.exe", "MZ");
+    let own = "[[boot.file]]\nsource = \"winpe\"\npath = \"Windows/System32/WindowsPowerShell/v1.0\"\n";
+    lacking.edit("\n[task-sequence]", &format!("\n{own}\n[task-sequence]"));
+    seen += &lacking.see("check --site BER");
+    seen += &components(&["WMI", "NetFx", "Scripting", "PowerShell"]).see("check --site BER");
     insta::assert_snapshot!(seen);
 }

@@ -14,6 +14,8 @@ pub struct Medium {
     pub kind_place: Option<Place>,
     /// What it carries, if that is known.
     pub carried: Option<Vec<Carried>>,
+    /// Whether it has a boot image that is looked into later: [`super::check_boot_image`] is asked then.
+    pub has_boot_image: bool,
 }
 
 /// Content that a medium carries.

@@ -1,9 +1,8 @@
 //! What is wrong with the order of steps: what deploys a system, partitions, restarts, and state stores.
 
-use super::super::reach::{Disk, Reached, System, reach};
-use super::super::{Sequence, Step};
+use super::super::Step;
+use super::super::reach::Disk;
 use super::{At, Rules, at_key, at_step};
-use crate::manifest::Kind;
 use crate::problem::Problem;
 
 pub fn check(rules: &mut Rules<'_>) {
@@ -12,10 +11,6 @@ pub fn check(rules: &mut Rules<'_>) {
     network_settings(rules);
     disks(rules);
     state_stores(rules);
-    if rules.medium.kind_place.is_none() {
-        let problem = powershell(rules.sequence, rules.medium.kind, None);
-        rules.problems.extend(problem);
-    }
 }
 
 /// What applies a system sets it up (R103), and does not count on going on when that fails (R104).
@@ -128,29 +123,4 @@ fn state_stores(rules: &mut Rules<'_>) {
             rules.problems.push(problem.help("add `continue-on-error = true` to it"));
         }
     }
-}
-
-/// PowerShell in Windows PE wants a boot image that has it (R108); `has_powershell` is whether it does, if that is known.
-/// Of a manifest's boot image that is known when its files are looked at.
-pub fn powershell(sequence: &Sequence, kind: Option<Kind>, has_powershell: Option<bool>) -> Option<Problem> {
-    let found = reach(sequence, kind);
-    let runs_there = |step: &Step, reached: &Reached| {
-        let is_script = step.action().is_some_and(|action| action.is("run-powershell-script"));
-        is_script && reached.may_run() && reached.runs_only_in(System::WindowsPe)
-    };
-    let steps = sequence.walk();
-    let (first, _) =
-        steps.iter().map(|(_, step)| *step).zip(&found).find(|(step, reached)| runs_there(step, reached))?;
-    let name = &first.name;
-    let problem = match has_powershell {
-        Some(true) => return None,
-        Some(false) => {
-            Problem::error(format!("the step `{name}` runs PowerShell in Windows PE, and the boot image has none"))
-        }
-        None => {
-            Problem::note(format!("the step `{name}` runs PowerShell in Windows PE, and not every boot image has it"))
-        }
-    };
-    let help = "add the components WinPE-WMI, WinPE-NetFX, WinPE-Scripting and WinPE-PowerShell to the boot image";
-    Some(at_step(problem.rule("R108"), first, "").help(help))
 }
