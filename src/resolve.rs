@@ -83,6 +83,11 @@ impl Resolver {
         Self { secrets, ..Self::default() }
     }
 
+    /// The secrets, as far as they were fetched.
+    pub fn into_secrets(self) -> Secrets {
+        self.secrets
+    }
+
     /// The medium that a rendered manifest means, unless something is wrong with it.
     ///
     /// `date` is that of media whose manifest gives none.

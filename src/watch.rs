@@ -8,7 +8,7 @@
 
 mod places;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -16,6 +16,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
+use camino::Utf8Path;
 use notify::event::{AccessKind, AccessMode, ModifyKind};
 use notify::{ErrorKind, Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use rustix::io::Errno;
@@ -82,12 +83,18 @@ impl Watch {
             }
         }
         if let Sight::Looks { seen, .. } = &mut self.sight {
-            let now = look(&self.places);
+            let now = look(&self.places, &BTreeSet::new());
             let is_new = !are_same || *seen != now;
             *seen = now;
             return is_new;
         }
         false
+    }
+
+    /// What the inputs that it was armed with look like now, but for these paths.
+    pub fn look<'a>(&self, without: impl IntoIterator<Item = &'a Utf8Path>) -> Digest {
+        let without = without.into_iter().filter_map(places::end).collect();
+        look(&self.places, &without)
     }
 
     /// Why the system is of no help, the first time that it is asked for.
@@ -111,7 +118,7 @@ impl Watch {
                         progress.go_on()?;
                         thread::sleep(TICK.min(*every));
                     }
-                    let now = look(&self.places);
+                    let now = look(&self.places, &BTreeSet::new());
                     // Whatever still changes has not settled.
                     if now == last && now != *seen {
                         return Ok(());
@@ -123,10 +130,13 @@ impl Watch {
     }
 }
 
-/// What everything looks like: paths and stats, read from nothing but folders.
-fn look(places: &Places) -> Digest {
+/// What everything looks like, but for these paths: paths and stats, read from nothing but folders.
+fn look(places: &Places, without: &BTreeSet<PathBuf>) -> Digest {
     let mut hasher = blake3::Hasher::new();
     places.visit(&mut |path, metadata| {
+        if without.contains(path) {
+            return;
+        }
         let Stat { device, inode, len, modified_ns, changed_ns } = Stat::of(metadata);
         hasher.update(path.as_os_str().as_encoded_bytes());
         hasher.update(

@@ -1,6 +1,7 @@
 //! What most commands begin with: manifests loaded, resolved and checked, with the record and cache beside each.
 
 use std::collections::{BTreeSet, HashMap};
+use std::mem;
 use std::time::SystemTime;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -142,7 +143,7 @@ fn render_noting(arguments: &ManifestArguments, problems: &mut Problems, inputs:
 /// and there is nothing to go on with.
 pub(super) fn load(arguments: &ManifestArguments, screen: &Screen) -> Result<Option<Vec<Project>>> {
     let mut problems = Problems::default();
-    let projects = resolve_noting(arguments, &mut problems, &mut Inputs::default(), screen)?;
+    let projects = resolve_noting(arguments, &mut secrets(), &mut problems, &mut Inputs::default(), screen)?;
     // What is worth knowing is for `check` to say, not for every run.
     problems.drop_notes();
     if problems.has_errors() && screen.json {
@@ -165,19 +166,22 @@ pub(super) fn resolve(
     resolve_with(&mut resolver, arguments, problems, &mut Inputs::default(), Objects::read_only)
 }
 
-/// The same, noting what all of it depends on, also where something is wrong; the cache remembers what was learnt.
+/// The same, noting what all of it depends on, also where something is wrong; the cache remembers what was learnt, and
+/// the secrets are those that were fetched already, and then all of them.
 pub(super) fn resolve_noting(
     arguments: &ManifestArguments,
+    secrets: &mut Secrets,
     problems: &mut Problems,
     inputs: &mut Inputs,
     screen: &Screen,
 ) -> Result<Vec<Project>> {
-    let mut resolver = Resolver::new(secrets());
+    let mut resolver = Resolver::new(mem::take(secrets));
     resolver.use_clock(clock(None));
     resolver.use_audience(screen.audience());
     let projects = resolve_with(&mut resolver, arguments, problems, inputs, |cache| cache);
     inputs.extend(resolver.inputs());
     resolver.remember();
+    *secrets = resolver.into_secrets();
     // What was stopped is no fault of the manifest.
     screen.progress().go_on()?;
     projects
@@ -234,7 +238,7 @@ fn resolve_with(
 }
 
 /// Secrets, of which those in the environment are found in ours.
-fn secrets() -> Secrets {
+pub(super) fn secrets() -> Secrets {
     Secrets::new(|name| std::env::var_os(name))
 }
 

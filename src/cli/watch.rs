@@ -1,10 +1,13 @@
 //! `tsmedia watch`: builds anew whenever an input changes.
 //!
 //! Each round is a `plan`, and an `apply` where there is anything to do. A round that fails, or finds the manifest
-//! wrong, says so once and waits for the next change.
+//! wrong, says so once and waits for the next change. Secrets are fetched once in a round and wiped before it waits, so
+//! there is no round where nothing changed but what the last one wrote.
 
+use std::fs;
 use std::time::{Duration, Instant};
 
+use camino::Utf8PathBuf;
 use clap::Args;
 use serde_json::json;
 
@@ -12,11 +15,14 @@ use super::project::{self, Project};
 use super::screen::Screen;
 use super::{BuildArguments, ManifestArguments, Outcome};
 use crate::apply::{self, Lock};
+use crate::content::Stat;
+use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
 use crate::plan::{Action, Plan};
 use crate::problem::Problems;
 use crate::report;
+use crate::resolve::secrets::Secrets;
 use crate::size::Size;
 use crate::watch::Watch;
 
@@ -45,22 +51,66 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     screen.heed_interrupt();
     let mut watch = Watch::new(arguments.poll);
     let mut last = Said::Nothing;
+    // What inputs looked like before they were read.
+    let mut before = None;
     loop {
-        let mut round = Round::read(arguments, screen);
+        let mut secrets = project::secrets();
+        let mut round = Round::read(arguments, &mut secrets, screen);
         for _ in 1..MAX_READINGS {
             if !watch.arm(&round.inputs) {
                 break;
             }
-            round = Round::read(arguments, screen);
+            before = Some(round.look(&watch));
+            secrets.forget_files();
+            round = Round::read(arguments, &mut secrets, screen);
         }
         if let Some(notice) = watch.take_notice() {
             screen.warning(&notice);
         }
-        last = round.work(arguments, &last, screen)?;
-        if screen.progress().is_cancelled() || watch.wait(screen.progress()).is_err() {
-            screen.say("stopped");
-            return Ok(Outcome::Interrupted);
+        let (seen, inputs, outputs) = (round.look(&watch), round.inputs.clone(), round.outputs());
+        let finished;
+        (last, finished) = round.work(arguments, &last, screen)?;
+        drop(secrets);
+        // What changed while it was read may have been read as it was.
+        let standing = finished.filter(|_| before == Some(seen));
+        loop {
+            if screen.progress().is_cancelled() || watch.wait(screen.progress()).is_err() {
+                screen.say("stopped");
+                return Ok(Outcome::Interrupted);
+            }
+            // The folder of an output may be new.
+            watch.arm(&inputs);
+            let now = watch.look(outputs.iter().map(Utf8PathBuf::as_path));
+            before = Some(now);
+            if now != seen || !standing.as_ref().is_some_and(Finished::stands) {
+                break;
+            }
         }
+    }
+}
+
+/// The outputs of a round, as they were when they were finished.
+struct Finished(Vec<(Utf8PathBuf, Stat)>);
+
+impl Finished {
+    /// What the cache knows of finished outputs; none where it does not know all of them.
+    fn of(projects: &[Project]) -> Option<Self> {
+        let mut finished = Vec::new();
+        for project in projects {
+            if !project.orders().is_empty() || !project.awaited().is_empty() {
+                return None;
+            }
+            let store = project.open_store().ok()?;
+            for output in project.outputs() {
+                finished.push((output.path.clone(), store.finished(&output.name)?.0));
+            }
+        }
+        Some(Self(finished))
+    }
+
+    /// Whether nobody has touched them.
+    fn stands(&self) -> bool {
+        self.0.iter().all(|(path, stat)| fs::metadata(path).is_ok_and(|metadata| Stat::of(&metadata) == *stat))
     }
 }
 
@@ -82,31 +132,44 @@ struct Round {
 }
 
 impl Round {
-    fn read(arguments: &Arguments, screen: &Screen) -> Self {
+    fn read(arguments: &Arguments, secrets: &mut Secrets, screen: &Screen) -> Self {
         let (mut inputs, mut problems) = (Inputs::default(), Problems::default());
-        let projects = project::resolve_noting(&arguments.manifests, &mut problems, &mut inputs, screen);
+        let projects = project::resolve_noting(&arguments.manifests, secrets, &mut problems, &mut inputs, screen);
         problems.drop_notes();
         Self { inputs, problems, projects }
     }
 
-    /// Says what is wrong, or builds what there is to build.
-    fn work(self, arguments: &Arguments, last: &Said, screen: &Screen) -> Result<Said> {
+    /// The files that it makes.
+    fn outputs(&self) -> Vec<Utf8PathBuf> {
+        let projects = self.projects.iter().flatten();
+        projects.flat_map(|project| project.outputs().iter().map(|output| output.path.clone())).collect()
+    }
+
+    /// What everything that it depends on looks like.
+    fn look(&self, watch: &Watch) -> Digest {
+        watch.look(self.outputs().iter().map(Utf8PathBuf::as_path))
+    }
+
+    /// Says what is wrong, or builds what there is to build. Besides what it said: what it finished, if that is all that
+    /// there is to do.
+    fn work(self, arguments: &Arguments, last: &Said, screen: &Screen) -> Result<(Said, Option<Finished>)> {
+        let said = |said: Said| Ok((said, None));
         let projects = match self.projects {
             Ok(projects) => projects,
-            Err(_) if screen.progress().is_cancelled() => return Ok(Said::Nothing),
-            Err(error) => return failed(&error, last, screen),
+            Err(_) if screen.progress().is_cancelled() => return said(Said::Nothing),
+            Err(error) => return said(failed(&error, last, screen)?),
         };
         let text = report::json(&self.problems).to_string();
-        let said = if self.problems.has_errors() { Said::Wrong(text) } else { Said::Right(text) };
-        if *last != said && !self.problems.sorted().is_empty() {
+        let news = if self.problems.has_errors() { Said::Wrong(text) } else { Said::Right(text) };
+        if *last != news && !self.problems.sorted().is_empty() {
             if screen.json {
                 screen.json_line(&json!({ "problems": report::json(&self.problems) }))?;
             } else {
                 screen.problems(&self.problems);
             }
         }
-        if matches!(said, Said::Wrong(_)) {
-            return Ok(said);
+        if matches!(news, Said::Wrong(_)) {
+            return said(news);
         }
         let mut whole = Plan::default();
         // What is captured may be on media: those that wait for it are built in the next round, as it is an input.
@@ -114,8 +177,8 @@ impl Round {
         for project in captures.into_iter().chain(media).filter(|project| project.awaited().is_empty()) {
             match build(project, arguments, screen) {
                 Ok(plan) => whole.changes.extend(plan.changes),
-                Err(_) if screen.progress().is_cancelled() => return Ok(Said::Nothing),
-                Err(error) => return failed(&error, last, screen),
+                Err(_) if screen.progress().is_cancelled() => return said(Said::Nothing),
+                Err(error) => return said(failed(&error, last, screen)?),
             }
         }
         if !matches!(last, Said::Right(_)) {
@@ -125,7 +188,7 @@ impl Round {
             }
             screen.say(&format!("watching {}; Ctrl-C ends it", report::counted(n_inputs, "input")));
         }
-        Ok(said)
+        Ok((news, Finished::of(&projects)))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Fetches the secrets that manifests refer to, each once in a run.
+//! Fetches the secrets that manifests refer to, each once in a run (in a round of `watch`).
 //!
 //! The environment is handed in: only `cli` reads it. A secret goes nowhere but into the [`Secret`] that is handed
 //! out; of a command nothing but its output is taken, and nothing is handed to it.
@@ -57,6 +57,12 @@ impl Secrets {
     /// Secrets that are looked at where they are there; commands are never run.
     pub fn only_present(self) -> Self {
         Self { only_present: true, ..self }
+    }
+
+    /// Forgets what stood in files, which are read again, before the same is resolved once more: commands are not run again for
+    /// that.
+    pub fn forget_files(&mut self) {
+        self.fetched.retain(|origin, _| !matches!(origin, Origin::File(_)));
     }
 
     pub(super) fn are_only_present(&self) -> bool {

@@ -9,6 +9,8 @@ use std::fs;
 use std::ops::Bound;
 use std::path::{Component, Path, PathBuf};
 
+use camino::Utf8Path;
+
 use crate::inputs::Inputs;
 
 /// Where inputs are at this moment.
@@ -25,7 +27,7 @@ const MAX_LINKS: usize = 40;
 impl Places {
     pub fn of(inputs: &Inputs) -> Self {
         let spots = inputs.paths().flat_map(|path| spots(path.as_std_path())).collect();
-        let own = inputs.left_out().filter_map(|path| spots_end(path.as_std_path())).collect();
+        let own = inputs.left_out().filter_map(end).collect();
         Self { spots, own }
     }
 
@@ -110,8 +112,9 @@ fn spots(path: &Path) -> Vec<PathBuf> {
     spots
 }
 
-fn spots_end(path: &Path) -> Option<PathBuf> {
-    spots(path).pop()
+/// Where a path leads in the end.
+pub(super) fn end(path: &Utf8Path) -> Option<PathBuf> {
+    spots(path.as_std_path()).pop()
 }
 
 #[cfg(test)]

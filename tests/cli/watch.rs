@@ -295,3 +295,32 @@ fn rounds_are_data_too() {
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     assert_eq!(child.wait().unwrap().code(), Some(130));
 }
+
+#[test]
+fn a_secret_is_fetched_once_for_each_change_and_never_while_nothing_changes() {
+    for poll in [&[][..], &["--poll", "0.1"]] {
+        let desk = small();
+        desk.edit("\n[[package]]", "\n[variables]\nKey = { command = [\"sh\", \"key.sh\"] }\n\n[[package]]");
+        desk.put("key.sh", "echo run >>runs.log; cat key.txt\n");
+        desk.put("key.txt", "the key");
+        let n_runs = || desk.get("runs.log").iter().filter(|byte| **byte == b'\n').count();
+        let mut watching = Watching::start(&desk, poll);
+        watching.until("Ctrl-C ends it");
+        // What it wrote itself is told to it by then.
+        std::thread::sleep(Duration::from_secs(1));
+        assert_eq!(n_runs(), 1, "{poll:?}");
+        desk.put("packages/vpn/vpn.conf", "edited");
+        watching.until("wrote");
+        std::thread::sleep(Duration::from_secs(1));
+        assert_eq!(n_runs(), 2, "{poll:?}");
+        // The manifest names another command.
+        desk.edit("\"key.sh\"", "\"key.sh\", \"again\"");
+        desk.put("key.txt", "another key");
+        watching.until("wrote");
+        assert_eq!(n_runs(), 3, "{poll:?}");
+        fs::remove_file(desk.path("out/win11-BER.iso")).unwrap();
+        watching.until("wrote");
+        assert_eq!(n_runs(), 4, "{poll:?}");
+        assert_eq!(watching.stop().1, Some(130));
+    }
+}
