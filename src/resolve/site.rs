@@ -54,8 +54,9 @@ impl Draft<'_> {
             _ => None,
         };
         let Some(Opened { certificate, mut others, key }) = opened else { return Vec::new() };
-        // The server is shown the way up to a root that it knows.
-        for issuing in authorities.issuing {
+        // The server is shown the way up to a root that it knows; from one that signs itself there is none.
+        let is_issued = !certificate.is_self_issued();
+        for issuing in authorities.issuing.into_iter().filter(|_| is_issued) {
             if !others.contains(&issuing) {
                 others.push(issuing);
             }

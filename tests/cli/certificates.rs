@@ -1,10 +1,12 @@
 //! Certificates that openssl made, of every kind that there is something to say of, and what is said.
 
 use std::fs;
+use std::process::Command;
 
 use camino::Utf8PathBuf;
 
 use crate::authority::{self, CA, CLIENT, DAYS, Wanted, chain, key, make, pfx};
+use crate::data::{self, DEFAULT_PASSWORD};
 use crate::desk::Desk;
 
 const MANIFEST: &str = r#"manifest-version = 1
@@ -216,4 +218,99 @@ fn a_certificate_that_signs_itself_needs_a_key_to_be_the_same_everywhere() {
     }
     seen += &see_with(&desk, "check", &[epoch, ("MEDIA_KEY", "no key")]);
     insta::assert_snapshot!(seen);
+}
+
+/// What others find on a disc that proves itself with a certificate.
+struct Found {
+    /// The certificate, as openssl writes it.
+    certificate: Vec<u8>,
+    /// The public key of the private one beside it.
+    public_key: Vec<u8>,
+    /// The subjects of the other certificates.
+    others: String,
+}
+
+/// Takes the variables off a disc, the PFX file out of these, and opens that: 7z, a Python port of the public readers, and
+/// openssl.
+fn found(desk: &Desk, medium: &str, password: &str) -> Found {
+    data::extract(desk, medium, "taken");
+    let variables = data::read(desk, password, &["taken/Variables.dat".into()]);
+    let value = |name: &str| {
+        let start = format!("<var name=\"{name}\"><![CDATA[");
+        let line = variables.lines().find_map(|line| line.strip_prefix(&start));
+        line.unwrap_or_else(|| panic!("no {name} in {variables}")).trim_end_matches("]]></var>").to_owned()
+    };
+    let digits = value("_SMSTSMediaPFX");
+    let bytes = (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap());
+    desk.put("taken/media.pfx", bytes.collect::<Vec<_>>());
+    let (pfx, guid) = (desk.path("taken/media.pfx"), value("_SMSMediaGuid"));
+    let open = |password: &str, wanted: &[&str]| {
+        let password = format!("pass:{password}");
+        let arguments = ["pkcs12", "-in", pfx.as_str(), "-passin", &password];
+        Command::new("openssl").args(arguments).args(wanted).output().unwrap()
+    };
+    let opened = |wanted: &[&str]| {
+        let ran = open(&guid[..31], wanted);
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        ran.stdout
+    };
+    for wrong in [guid.as_str(), &guid[..30], ""] {
+        assert!(!open(wrong, &["-noout"]).status.success(), "{wrong}");
+    }
+    desk.put("taken/certificate.pem", opened(&["-clcerts", "-nokeys"]));
+    desk.put("taken/key.pem", opened(&["-nocerts", "-nodes"]));
+    let [certificate, key] = ["taken/certificate.pem", "taken/key.pem"].map(|path| desk.path(path));
+    Found {
+        certificate: authority::openssl(&["x509", "-in", certificate.as_str(), "-outform", "DER"]),
+        public_key: authority::openssl(&["pkey", "-in", key.as_str(), "-pubout"]),
+        others: String::from_utf8(opened(&["-cacerts", "-nokeys"])).unwrap(),
+    }
+}
+
+#[test]
+fn others_find_the_given_certificate_and_its_key_on_the_finished_disc() {
+    let (desk, certs) = project();
+    let ran = desk.command(&["apply"]).env("PFX_PASSWORD", PASSWORD).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let found = found(&desk, "out/boot-BER.iso", DEFAULT_PASSWORD);
+    let pem = certs.join("client.pem");
+    assert_eq!(found.certificate, authority::openssl(&["x509", "-in", pem.as_str(), "-outform", "DER"]));
+    assert_eq!(found.public_key, authority::openssl(&["pkey", "-in", key("client").as_str(), "-pubout"]));
+    // The way up, which the server is shown.
+    assert!(found.others.contains("subject=CN = Test issuing") || found.others.contains("subject=CN=Test issuing"));
+}
+
+#[test]
+fn others_find_a_certificate_that_signs_itself_with_the_given_key_on_the_finished_disc() {
+    let (desk, _) = project();
+    desk.edit("https://", "http://");
+    let own = "self-signed = { start = 2026-02-03, expires = 2027-06-01, key = { env = \"MEDIA_KEY\" } }";
+    desk.edit("pfx = { file = \"certs/client.pfx\", password = { env = \"PFX_PASSWORD\" } }", own);
+    desk.edit(
+        "[certificate]",
+        "[security]\nencryption = \"aes-256\"\npassword = { env = \"MEDIA_PASSWORD\" }\n\n[certificate]",
+    );
+    let password = "mQ7vX2pL9sWk";
+    let environment = [("MEDIA_KEY", fs::read_to_string(key("client")).unwrap()), ("MEDIA_PASSWORD", password.into())];
+    let apply = || {
+        let ran = desk.command(&["apply"]).envs(environment.clone()).output().unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        found(&desk, "out/boot-BER.iso", password)
+    };
+    let first = apply();
+    assert_eq!(first.public_key, authority::openssl(&["pkey", "-in", key("client").as_str(), "-pubout"]));
+    assert_eq!(first.others, "");
+    desk.put("taken/certificate.der", &first.certificate);
+    let path = desk.path("taken/certificate.der");
+    let public = authority::openssl(&["x509", "-inform", "DER", "-in", path.as_str(), "-noout", "-pubkey"]);
+    assert_eq!(public, first.public_key);
+    let pem = desk.path("taken/certificate.pem");
+    let days = authority::openssl(&["x509", "-in", pem.as_str(), "-noout", "-dates"]);
+    let days = String::from_utf8(days).unwrap();
+    assert_eq!(days, "notBefore=Feb  3 00:00:00 2026 GMT\nnotAfter=May 31 23:59:59 2027 GMT\n");
+    authority::openssl(&["verify", "-no_check_time", "-check_ss_sig", "-CAfile", pem.as_str(), pem.as_str()]);
+    // Another build of the same is the same certificate.
+    fs::remove_dir_all(desk.path("out")).unwrap();
+    fs::remove_dir_all(desk.path(".tsmedia")).unwrap();
+    assert_eq!(apply().certificate, first.certificate);
 }

@@ -6,19 +6,20 @@ use std::process::Command;
 use crate::desk::Desk;
 
 /// The password of media that are given none.
-const DEFAULT_PASSWORD: &str = "{BAC6E688-DE21-4ABE-B7FB-C9F54E6DB664}";
+pub const DEFAULT_PASSWORD: &str = "{BAC6E688-DE21-4ABE-B7FB-C9F54E6DB664}";
 
 /// Takes what a disc tells the client out of it, into a folder.
-fn extract(desk: &Desk, medium: &str, folder: &str) {
+pub fn extract(desk: &Desk, medium: &str, folder: &str) {
     let folder = format!("-o{folder}");
     let mut command = Command::new("7z");
-    let ran = command.args(["e", "-bso0", "-bsp0", &folder, medium, "SMS/data/*"]).current_dir(&desk.root).output();
+    let ran =
+        command.args(["e", "-y", "-bso0", "-bsp0", &folder, medium, "SMS/data/*"]).current_dir(&desk.root).output();
     let ran = ran.unwrap();
     assert!(ran.status.success(), "{medium}: {}", String::from_utf8_lossy(&ran.stderr));
 }
 
 /// What the Python port of the public readers reads of files.
-fn read(desk: &Desk, password: &str, files: &[String]) -> String {
+pub fn read(desk: &Desk, password: &str, files: &[String]) -> String {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cli/read_variables.py");
     let ran = Command::new("python3").args([script, password]).args(files).current_dir(&desk.root).output().unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
