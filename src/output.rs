@@ -179,19 +179,30 @@ impl Listing {
 impl Listed {
     /// Reads a text of the medium into memory.
     pub fn read_text(&self, image: &mut dyn Image) -> Result<String> {
-        let failed = |error: io::Error| Error::new(format!("reading `{}` on the medium", self.path)).because(error);
-        if self.len > MAX_TEXT_LEN {
+        let text = String::from_utf8(self.read_bytes(image, MAX_TEXT_LEN)?);
+        text.map_err(|error| self.failed(io::Error::new(io::ErrorKind::InvalidData, error)))
+    }
+
+    /// Reads a file of the medium into memory, which may have so many bytes.
+    pub fn read_bytes(&self, image: &mut dyn Image, max_len: u64) -> Result<Vec<u8>> {
+        if self.len > max_len {
             return Err(Error::new(format!("`{}` is too long for what it should be: {}", self.path, Size(self.len))));
         }
         let mut bytes = Vec::new();
         for place in &self.places {
-            image.seek(SeekFrom::Start(place.offset)).map_err(failed)?;
-            (&mut *image).take(place.len.min(self.len - bytes.len() as u64)).read_to_end(&mut bytes).map_err(failed)?;
+            let left = self.len - bytes.len() as u64;
+            let read = image.seek(SeekFrom::Start(place.offset));
+            let read = read.and_then(|_| (&mut *image).take(place.len.min(left)).read_to_end(&mut bytes));
+            read.map_err(|error| self.failed(error))?;
         }
         if bytes.len() as u64 != self.len {
-            return Err(failed(io::ErrorKind::UnexpectedEof.into()));
+            return Err(self.failed(io::ErrorKind::UnexpectedEof.into()));
         }
-        String::from_utf8(bytes).map_err(|error| failed(io::Error::new(io::ErrorKind::InvalidData, error)))
+        Ok(bytes)
+    }
+
+    fn failed(&self, error: io::Error) -> Error {
+        Error::new(format!("reading `{}` on the medium", self.path)).because(error)
     }
 }
 

@@ -25,7 +25,7 @@ pub mod svg;
 mod verified;
 mod windows;
 
-pub use bcd::{boot_store, boot_store_json};
+pub use bcd::{StoreFound, boot_store, boot_store_json};
 pub use cache::{cache, cache_json};
 pub use captured::{captured, captured_json, images};
 pub use failure::failure;

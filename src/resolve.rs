@@ -20,6 +20,7 @@ mod secure_boot;
 mod site;
 mod start;
 mod stick;
+mod stores;
 mod strength;
 mod tree;
 pub mod wim;
@@ -54,6 +55,7 @@ pub use expiry::Clock;
 use itself::OwnPlaces;
 use programs::Programs;
 use secrets::Secrets;
+use stores::Stores;
 use tree::Walked;
 use wim::KnownWim;
 
@@ -110,6 +112,7 @@ impl Resolver {
             entries,
             pointers,
             architecture: None,
+            stores: Stores::default(),
             is_unsure: false,
             date,
         };
@@ -117,6 +120,7 @@ impl Resolver {
         draft.add_content();
         let veiled = draft.add_data();
         draft.add_own_files();
+        draft.check_stores();
         draft.check_stick();
         draft.check_path(&path, &manifest.output.path);
         if draft.problems.n_errors_told() > n_errors || !draft.resolver.awaited.is_empty() {
@@ -229,6 +233,8 @@ struct Draft<'a> {
     date: Date,
     /// The processors that the boot image says it is for.
     architecture: Option<Architecture>,
+    /// The boot stores that were brought.
+    stores: Stores,
     /// Whether something on it has to be made first, and nothing may be written now: then neither its length is known
     /// nor what becomes of it.
     is_unsure: bool,

@@ -3,6 +3,7 @@
 
 mod container;
 mod layout;
+mod stores;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -76,10 +77,11 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let carrier = carrier?;
     let medium = Listing::from(&carrier).medium(&mut file);
     let description = medium.map(|medium| medium.description).unwrap_or_default();
+    let stores = stores::of(&carrier, &mut file);
     if screen.json {
-        screen.json(&report::carrier_json(&carrier, &description))
+        screen.json(&report::carrier_json(&carrier, &description, &stores))
     } else {
-        screen.data(&report::carrier(&carrier, &description, arguments.files))
+        screen.data(&report::carrier(&carrier, &description, &stores, arguments.files))
     }
 }
 
@@ -93,13 +95,10 @@ fn windows_pe(wim: &Wim) -> Result<BTreeMap<u32, Windows>> {
     images.map(|image| Ok((image.index, windows::read(wim, image.index)?))).collect()
 }
 
-/// No boot store is longer; other hives are, and are none.
-const MAX_STORE_LEN: u64 = 16 << 20;
-
 fn boot_store(file: &mut impl Read, path: &Utf8Path, screen: &Screen) -> Result<Outcome> {
     let mut bytes = Vec::new();
-    file.take(MAX_STORE_LEN + 1).read_to_end(&mut bytes).map_err(|error| Error::io("reading", path, error))?;
-    if bytes.len() as u64 > MAX_STORE_LEN {
+    file.take(stores::MAX_LEN + 1).read_to_end(&mut bytes).map_err(|error| Error::io("reading", path, error))?;
+    if bytes.len() as u64 > stores::MAX_LEN {
         return Err(Error::new(format!("`{path}` is a registry hive of more than 16 MiB, and no boot store")));
     }
     let read = Hive::read(&bytes).and_then(|hive| Ok((Store::read(&hive)?, hive.is_dirty())));

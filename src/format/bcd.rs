@@ -8,6 +8,7 @@
 mod built;
 mod device;
 mod names;
+mod started;
 #[cfg(test)]
 mod tests;
 
@@ -16,6 +17,7 @@ use std::str::FromStr;
 
 pub use built::{Start, store};
 pub use device::{Device, Partition};
+pub use started::{NotStarted, Started};
 
 use crate::date::Date;
 use crate::error::{Error, Result};

@@ -2,12 +2,25 @@
 
 use serde_json::{Value as Json, json};
 
+use crate::error::Result;
+use crate::firmware::Firmware;
 use crate::format::bcd::{Device, Element, Object, Store, Value};
 
 /// The column in which values begin.
 const INDENT: usize = 24;
 /// How many bytes of what is not understood are in a line.
 const BYTES_IN_LINE: usize = 32;
+
+/// A boot store on a finished medium.
+#[derive(Debug)]
+pub struct StoreFound {
+    /// Whose boot manager looks for it.
+    pub firmware: Firmware,
+    /// Its path.
+    pub path: String,
+    /// What was read of it.
+    pub read: Result<Store>,
+}
 
 /// A boot store for people: objects in the order in which `bcdedit` has them, applications first.
 pub fn boot_store(store: &Store, is_dirty: bool) -> String {
@@ -104,7 +117,7 @@ fn words(store: &Store, element: &Element) -> Vec<String> {
 }
 
 /// A text without characters that would move the cursor.
-fn visible(text: &str) -> String {
+pub(super) fn visible(text: &str) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
+use super::bcd::{StoreFound, visible};
 use super::counted;
+use crate::format::bcd::Store;
 use crate::format::found::File;
 use crate::format::iso::{BootProgram, Disc};
 use crate::format::partitions::Scheme;
@@ -19,24 +21,49 @@ use crate::size::Size;
 const MAX_DISAGREEMENTS: usize = 10;
 
 /// A finished medium for people. `description` is what its `medium.toml` says; `with_files` lists every file.
-pub fn carrier(carrier: &Carrier, description: &[(String, String)], with_files: bool) -> String {
+pub fn carrier(carrier: &Carrier, description: &[(String, String)], stores: &[StoreFound], with_files: bool) -> String {
     match carrier {
-        Carrier::Disc(disc) => disc_text(disc, description, with_files),
-        Carrier::Wim(wim) => stored_text(wim, description, with_files),
-        Carrier::Stick(stick) => stick_text(stick, description, with_files),
+        Carrier::Disc(disc) => disc_text(disc, description, stores, with_files),
+        Carrier::Wim(wim) => stored_text(wim, description, stores, with_files),
+        Carrier::Stick(stick) => stick_text(stick, description, stores, with_files),
     }
 }
 
 /// A finished medium as data.
-pub fn carrier_json(carrier: &Carrier, description: &[(String, String)]) -> Json {
-    match carrier {
+pub fn carrier_json(carrier: &Carrier, description: &[(String, String)], stores: &[StoreFound]) -> Json {
+    let mut json = match carrier {
         Carrier::Disc(disc) => disc_json(disc, description),
         Carrier::Wim(wim) => stored_json(wim, description),
         Carrier::Stick(stick) => stick_json(stick, description),
-    }
+    };
+    json["boot-stores"] = stores.iter().map(store_json).collect();
+    json
 }
 
-fn disc_text(disc: &Disc, description: &[(String, String)], with_files: bool) -> String {
+/// A boot store in one line.
+fn store_row(found: &StoreFound) -> (String, String) {
+    let said = match &found.read {
+        Ok(store) => store.started().map_or_else(|| "starts nothing".into(), |started| visible(&started.to_string())),
+        Err(error) => format!("can't be read: {error}"),
+    };
+    ("boot store".into(), format!("{}: {}: {said}", found.firmware, found.path))
+}
+
+fn store_json(found: &StoreFound) -> Json {
+    let started = found.read.as_ref().ok().and_then(Store::started);
+    json!({
+        "platform": found.firmware.to_string(),
+        "path": found.path,
+        "error": found.read.as_ref().err().map(ToString::to_string),
+        "starts": started.map(|started| json!({
+            "device": started.device.map(|device| device.to_string()),
+            "program": started.program,
+            "ramdisk-sdi": started.sdi.map(|(_, path)| path),
+        })),
+    })
+}
+
+fn disc_text(disc: &Disc, description: &[(String, String)], stores: &[StoreFound], with_files: bool) -> String {
     let systems = [("UDF", disc.udf.is_some()), ("ISO 9660", disc.iso.is_some()), ("Joliet", disc.joliet.is_some())];
     let systems: Vec<_> = systems.into_iter().filter_map(|(name, is_there)| is_there.then_some(name)).collect();
     let mut rows = vec![
@@ -48,12 +75,13 @@ fn disc_text(disc: &Disc, description: &[(String, String)], with_files: bool) ->
         rows.push(("boot".to_owned(), "no boot catalog".to_owned()));
     }
     rows.extend(disc.boot.iter().map(|program| ("boot".to_owned(), boot(program))));
+    rows.extend(stores.iter().map(store_row));
     rows.push(("holds".to_owned(), holds(disc.files())));
     rows.extend(disc.disagreements().iter().take(MAX_DISAGREEMENTS).map(|it| ("at odds".to_owned(), it.to_string())));
     table(&rows) + &list(disc.files(), with_files)
 }
 
-fn stick_text(stick: &Stick, description: &[(String, String)], with_files: bool) -> String {
+fn stick_text(stick: &Stick, description: &[(String, String)], stores: &[StoreFound], with_files: bool) -> String {
     let Stick { partition, scheme, n_bits, cluster_len, .. } = stick;
     let scheme = scheme_name(*scheme);
     let ntfs = if stick.second.is_some() { " and NTFS" } else { "" };
@@ -74,6 +102,7 @@ fn stick_text(stick: &Stick, description: &[(String, String)], with_files: bool)
     }));
     rows.extend(stick.damage.map(|damage| ("damaged".to_owned(), damage.to_owned())));
     rows.extend(boot_programs(&stick.files).map(|path| ("boot".to_owned(), format!("UEFI: {path}"))));
+    rows.extend(stores.iter().map(store_row));
     rows.push(("holds".to_owned(), holds(&stick.files)));
     table(&rows) + &list(&stick.files, with_files)
 }
@@ -172,7 +201,7 @@ fn disc_json(disc: &Disc, description: &[(String, String)]) -> Json {
     })
 }
 
-fn stored_text(wim: &Stored, description: &[(String, String)], with_files: bool) -> String {
+fn stored_text(wim: &Stored, description: &[(String, String)], stores: &[StoreFound], with_files: bool) -> String {
     let files: Vec<_> = wim.files.iter().filter(|file| !file.is_folder).collect();
     let n_folders = wim.files.len() - files.len();
     let bytes = Size(files.iter().map(|file| file.len).sum());
@@ -181,6 +210,7 @@ fn stored_text(wim: &Stored, description: &[(String, String)], with_files: bool)
         ("name".to_owned(), wim.label.clone()),
     ];
     rows.extend(description.iter().filter(|(key, _)| key != "name").cloned());
+    rows.extend(stores.iter().map(store_row));
     let holds = [counted(files.len(), "file"), counted(n_folders, "folder"), bytes.to_string()];
     rows.push(("holds".to_owned(), holds.join(", ")));
     let mut text = table(&rows);

@@ -254,7 +254,7 @@ fn add_stores(root: &mut Folder, wanted: &Wanted) -> Result<Option<Note>, NoBoot
     let backslashes = |path: &str| format!("\\{}", path.replace('/', "\\"));
     let (boot_image, boot_sdi) = (backslashes(BOOT_IMAGE_PATH), backslashes(BOOT_SDI));
     let mut built = Vec::new();
-    for (firmware, path) in [(Firmware::Bios, BIOS_STORE), (Firmware::Uefi, EFI_STORE)] {
+    for (firmware, path) in STORES {
         let is_there = matches!(root.get(path), Some(Node::File(_)));
         let is_built = match wanted.store {
             Some(BootStore::Built) => true,
@@ -305,7 +305,9 @@ const BOOTMGR: &str = "bootmgr";
 const BOOTMGR_EFI: &str = "bootmgr.efi";
 const BIOS_STORE: &str = "boot/bcd";
 const EFI_STORE: &str = "efi/microsoft/boot/bcd";
-const BOOT_SDI: &str = "boot/boot.sdi";
+/// Where each firmware's boot manager looks for its boot store.
+pub const STORES: [(Firmware, &str); 2] = [(Firmware::Bios, BIOS_STORE), (Firmware::Uefi, EFI_STORE)];
+pub(super) const BOOT_SDI: &str = "boot/boot.sdi";
 const BOOTFIX: &str = "boot/bootfix.bin";
 const BOOT_SECTOR: &str = "etfsboot.com";
 

@@ -261,6 +261,7 @@ impl Draft<'_> {
     fn tell_alike(&mut self, alike: &Alike, wanted: &Wanted) {
         let files = self.place(FILES);
         if !alike.no_programs.is_empty() {
+            self.stores.are_stand_ins = true;
             let message = format!("no EFI program, so that firmware does not start it: {}", named(&alike.no_programs));
             let help = "take boot files of Windows; stand-ins are good for trying out";
             self.problems.add(Problem::note(message).at(files.clone(), "").help(help));

@@ -68,6 +68,7 @@ impl Draft<'_> {
         match self.find_boot_files(&wim, index, &wanted) {
             Some(found) => {
                 self.check_programs(&found, &wanted);
+                self.stores.note(&found, &wanted);
                 self.add_boot_files(found)
             }
             None => Vec::new(),

@@ -3,6 +3,7 @@
 use std::fs;
 use std::process::Command;
 
+use crate::boot_store::put_stores;
 use crate::desk::Desk;
 use crate::program::Made;
 use crate::signers::{NAMED_2011, NAMED_2023, OWN, Signers};
@@ -15,6 +16,7 @@ const MANAGER: Made = Made { version: Some([10, 0, 26100, 1742]), svn: Some((5, 
 
 fn desk() -> Desk {
     let desk = Desk::new();
+    put_stores(&desk);
     desk.edit("[[sites]]\ncode = \"HAM\"\n", "");
     desk
 }

@@ -1,0 +1,153 @@
+//! Whether the boot stores that the author's files bring start what is on the medium: the boot image, out of a RAM disk
+//! that begins with `boot.sdi`.
+//!
+//! A boot manager that does not find what its store says ends with a number on the screen. What nobody here wrote stays
+//! as it is, whatever it says: it may be meant, and not all of it is understood.
+
+use std::sync::Arc;
+
+use super::Draft;
+use super::boot::{BOOT_IMAGE_PATH, BOOT_SDI, BootFiles, Note, STORES, Wanted};
+use super::start::{FILES, IMAGE};
+use crate::content::Content;
+use crate::error::Result;
+use crate::firmware::Firmware;
+use crate::format::bcd::{NotStarted, Store};
+use crate::format::regf::{self, Hive};
+use crate::problem::Problem;
+use crate::source::OpenSource;
+use crate::volume::Node;
+
+/// Boot stores have some ten thousand bytes.
+const MAX_STORE_LEN: u64 = 16 << 20;
+
+/// What a RAM disk's description begins with.
+const SDI_MAGIC: &[u8] = b"$SDI0001";
+
+/// What is right where a store is not.
+const HELP: &str = "take boot files whose store starts `\\sources\\boot.wim`, as those of an extracted Windows ISO or of the \
+                    ADK's `Media` folder do, or write `store = \"built\"` in `[boot]`";
+
+/// What is to be looked at when everything is on the medium.
+#[derive(Debug, Default)]
+pub(super) struct Stores {
+    /// The stores that were brought.
+    brought: Vec<(Firmware, &'static str)>,
+    /// Whether boot programs are no programs: then nobody means the rest to start, which has been said.
+    pub are_stand_ins: bool,
+}
+
+impl Stores {
+    /// Takes note of those that were found rather than made.
+    pub fn note(&mut self, found: &BootFiles, wanted: &Wanted) {
+        let built = found.notes.iter().find_map(|note| match note {
+            Note::BuiltStores(paths, _) => Some(paths.as_slice()),
+            _ => None,
+        });
+        let is_brought = |(firmware, path): &(Firmware, &str)| {
+            wanted.firmware.contains(firmware) && !built.is_some_and(|built| built.contains(path))
+        };
+        self.brought = STORES.into_iter().filter(is_brought).collect();
+    }
+}
+
+impl Draft<'_> {
+    /// Compares the stores with what is on the medium.
+    pub(super) fn check_stores(&mut self) {
+        let Stores { brought, are_stand_ins } = std::mem::take(&mut self.stores);
+        let (mut no_stores, mut no_sdis, mut sdis) = (Vec::new(), Vec::new(), vec![BOOT_SDI.to_owned()]);
+        for (firmware, path) in brought {
+            let Some(Node::File(content)) = self.root.get(path) else { continue };
+            let content = content.clone();
+            let bytes = match start_of(&content, MAX_STORE_LEN) {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    self.failed(&error, FILES);
+                    continue;
+                }
+            };
+            if !bytes.starts_with(regf::MAGIC) {
+                no_stores.push(format!("`{path}`"));
+                continue;
+            }
+            match Hive::read(&bytes).and_then(|hive| Store::read(&hive)) {
+                Ok(store) => sdis.extend(self.check_store(path, firmware, &store)),
+                Err(error) => {
+                    let mut why = error.to_string();
+                    if let Some(cause) = std::error::Error::source(&error) {
+                        why = format!("{why}: {cause}");
+                    }
+                    let problem = Problem::warning(format!("the boot store `{path}` can't be read: {why}"));
+                    let problem = problem.at(self.place(FILES), "taken as it is");
+                    self.problems.add(problem.help("take it from where it came from anew"));
+                }
+            }
+        }
+        sdis.sort();
+        sdis.dedup_by(|one, other| one.eq_ignore_ascii_case(other));
+        for path in sdis {
+            let Some(Node::File(content)) = self.root.get(&path) else { continue };
+            match start_of(&content.clone(), SDI_MAGIC.len() as u64) {
+                Ok(bytes) if *bytes == *SDI_MAGIC => {}
+                Ok(_) => no_sdis.push(format!("`{path}`")),
+                Err(error) => self.failed(&error, FILES),
+            }
+        }
+        let told = [
+            ("no boot store, so that a boot manager starts nothing", no_stores),
+            ("no RAM disk, so that Windows PE does not start", no_sdis),
+        ];
+        let told = told.into_iter().filter(|(_, names)| !names.is_empty());
+        let told: Vec<_> = told.map(|(what, names)| format!("{what}: {}", names.join(", "))).collect();
+        if !told.is_empty() && !are_stand_ins {
+            let problem = Problem::note(told.join("; ")).at(self.place(FILES), "");
+            self.problems.add(problem.help("take boot files of Windows; stand-ins are good for trying out"));
+        }
+    }
+
+    /// Compares one of them; the file that its RAM disk begins with comes back, if that is on the medium.
+    fn check_store(&mut self, path: &str, firmware: Firmware, store: &Store) -> Option<String> {
+        let started = store.started().ok_or(NotStarted::NoEntry);
+        let [boot_image, sdi] = match started.and_then(|started| started.files(firmware)) {
+            Ok(files) => files,
+            Err(not) => {
+                let problem = Problem::warning(format!("the boot store `{path}` {not}"));
+                self.problems.add(problem.at(self.place(FILES), "brings it").help(HELP));
+                return None;
+            }
+        };
+        let files = self.place(FILES);
+        let is_there = |path: &str| matches!(self.root.get(path), Some(Node::File(_)));
+        if !boot_image.eq_ignore_ascii_case(BOOT_IMAGE_PATH) {
+            let message = format!("the boot store `{path}` starts `{boot_image}`");
+            let problem = match is_there(&boot_image) {
+                true => Problem::note(format!("{message}, and not the boot image, which is `{BOOT_IMAGE_PATH}`")),
+                false => Problem::warning(format!(
+                    "{message}, which is not on the medium: the boot image is `{BOOT_IMAGE_PATH}`"
+                )),
+            };
+            self.problems.add(problem.at(files.clone(), "brings it").at(self.place(IMAGE), "not started").help(HELP));
+        }
+        if !is_there(&sdi) {
+            let message = format!("the boot store `{path}` needs `{sdi}`, which is not on the medium");
+            let problem = Problem::warning(message).at(files, "brings the store");
+            self.problems.add(problem.help(HELP));
+            return None;
+        }
+        Some(sdi)
+    }
+}
+
+/// So many of the first bytes of a content.
+fn start_of(content: &Content, len: u64) -> Result<Arc<[u8]>> {
+    match content {
+        Content::Bytes(bytes) => Ok(Arc::from(&bytes[..bytes.len().min(len as usize)])),
+        Content::Source(source) => {
+            let open = OpenSource::open(source)?;
+            let mut bytes = vec![0; source.len().min(len) as usize];
+            open.read(&mut bytes, 0)?;
+            open.check()?;
+            Ok(bytes.into())
+        }
+    }
+}
