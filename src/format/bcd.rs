@@ -80,6 +80,8 @@ pub struct Guid(pub u128);
 const MAX_OBJECTS: usize = 10_000;
 const MAX_ELEMENTS: usize = 100_000;
 const MAX_DATA_LEN: usize = 64 << 10;
+/// An element has one value.
+const MAX_VALUES: usize = 16;
 
 /// What the root's description calls every store.
 const KEY_NAME: &str = "BCD00000001";
@@ -144,6 +146,9 @@ impl Object {
                 let name = key.name();
                 let wrong = |what: &str| Error::new(format!("its element `{name}` {what}"));
                 let id = u32::from_str_radix(&name, 16).map_err(|_| wrong("has a name that is no number"))?;
+                if key.n_values() > MAX_VALUES {
+                    return Err(wrong("has more values than one that Windows writes"));
+                }
                 let data = key.value("Element")?.ok_or_else(|| wrong("has no data"))?;
                 if data.bytes.len() > MAX_DATA_LEN || elements.len() > MAX_ELEMENTS {
                     return Err(wrong("is larger than any that Windows writes"));

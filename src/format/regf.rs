@@ -188,7 +188,7 @@ fn capital(unit: u16) -> u16 {
 }
 
 /// The checksum of a base block (section "Base block", note 2).
-fn checksum(base_block: &[u8; BLOCK_LEN]) -> u32 {
+pub(super) fn checksum(base_block: &[u8; BLOCK_LEN]) -> u32 {
     let numbers = base_block[..508].as_chunks().0.iter().map(|number| u32::from_le_bytes(*number));
     match numbers.fold(0, |sum, number| sum ^ number) {
         0 => 1,

@@ -53,6 +53,16 @@ impl<'a> Hive<'a> {
         self.is_dirty
     }
 
+    /// How long all that is in it is, in bytes.
+    pub fn len(&self) -> usize {
+        self.bins.len()
+    }
+
+    /// Whether there is nothing in it.
+    pub fn is_empty(&self) -> bool {
+        self.bins.is_empty()
+    }
+
     /// The key that all others are in.
     pub fn root(&self) -> Result<Key<'a>> {
         Key::at(*self, self.root)
@@ -131,9 +141,14 @@ impl<'a> Key<'a> {
         Ok(Some(key))
     }
 
+    /// How many values it says that it has. They may be more than its hive has room for, and those of other keys too.
+    pub fn n_values(&self) -> usize {
+        u32_at(self.node, 36) as usize
+    }
+
     /// Its values, in their order.
     pub fn values(&self) -> Result<Vec<Value<'a>>> {
-        let n_values = u32_at(self.node, 36) as usize;
+        let n_values = self.n_values();
         if n_values == 0 || u16_at(self.node, 2) & IS_HANDLE != 0 {
             return Ok(Vec::new());
         }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{DriverClass, Drivers, Windows};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::pe::Pe;
 use crate::format::regf::{Hive, Key};
 use crate::format::wim::{Architecture, Wim, WindowsVersion};
@@ -31,27 +31,12 @@ const CLIENT: &str = "TsBootShell.exe";
 pub fn read(wim: &Wim, index: u32) -> Result<Windows> {
     let mut windows = Windows::default();
     let image = Image { wim, index };
-    image.ask(KERNEL, &mut windows, |bytes, windows| {
-        let pe = Pe::parse(bytes).map_err(|why| why.to_string())?;
-        windows.architecture = pe.architecture();
-        windows.version = pe.file_version().map(|version| {
-            let [major, minor, build, revision] = version.0.map(u32::from);
-            WindowsVersion { major, minor, build, revision }
-        });
-        Ok(())
-    })?;
-    image.ask(SOFTWARE, &mut windows, |bytes, windows| {
-        let hive = Hive::read(bytes).map_err(|error| error.to_string())?;
-        // The kernel's file version stays behind where an update did not replace it.
-        windows.version = version(&hive).map_err(|error| error.to_string())?.or(windows.version);
-        windows.components = components(&hive).map_err(|error| error.to_string())?;
-        Ok(())
-    })?;
+    image.ask(KERNEL, &mut windows, kernel)?;
+    image.ask(SOFTWARE, &mut windows, |bytes, windows| software(bytes, windows).map_err(|error| error.to_string()))?;
     for path in DRIVER_HIVES {
         if windows.drivers.is_none() {
             image.ask(path, &mut windows, |bytes, windows| {
-                let hive = Hive::read(bytes).map_err(|error| error.to_string())?;
-                windows.drivers = drivers(&hive).map_err(|error| error.to_string())?;
+                windows.drivers = drivers(bytes).map_err(|error| error.to_string())?;
                 Ok(())
             })?;
         }
@@ -97,6 +82,26 @@ impl Image<'_> {
     }
 }
 
+/// What the kernel says.
+pub(super) fn kernel(bytes: &[u8], windows: &mut Windows) -> std::result::Result<(), String> {
+    let pe = Pe::parse(bytes).map_err(|why| why.to_string())?;
+    windows.architecture = pe.architecture();
+    windows.version = pe.file_version().map(|version| {
+        let [major, minor, build, revision] = version.0.map(u32::from);
+        WindowsVersion { major, minor, build, revision }
+    });
+    Ok(())
+}
+
+/// What the hive `SOFTWARE` says.
+pub(super) fn software(bytes: &[u8], windows: &mut Windows) -> Result<()> {
+    let hive = Hive::read(bytes)?;
+    // The kernel's file version stays behind where an update did not replace it.
+    windows.version = version(&hive)?.or(windows.version);
+    windows.components = components(&hive)?;
+    Ok(())
+}
+
 fn version(hive: &Hive) -> Result<Option<WindowsVersion>> {
     let Some(key) = hive.key(r"Microsoft\Windows NT\CurrentVersion")? else { return Ok(None) };
     let number = |name: &str| -> Result<Option<u32>> {
@@ -124,7 +129,9 @@ fn components(hive: &Hive) -> Result<Option<BTreeSet<String>>> {
         return Ok(None);
     };
     let mut components = BTreeSet::new();
+    let mut budget = Budget::of(hive);
     for package in packages.keys()? {
+        budget.take(&package)?;
         let name = package.name();
         let mut fields = name.split('~');
         let (name, language) = (fields.next().unwrap_or_default(), fields.nth(2).unwrap_or_default());
@@ -136,6 +143,23 @@ fn components(hive: &Hive) -> Result<Option<BTreeSet<String>>> {
     Ok(Some(components))
 }
 
+/// How many values more there may be. Keys may share a list of values, which no Windows has them do: then there would be
+/// more to read than there is in the hive.
+struct Budget(usize);
+
+impl Budget {
+    fn of(hive: &Hive) -> Self {
+        // A value has a record of 20 bytes and an offset, each of them in a cell.
+        Self(hive.len() / 24)
+    }
+
+    fn take(&mut self, key: &Key) -> Result<()> {
+        let left = self.0.checked_sub(key.n_values());
+        self.0 = left.ok_or_else(|| Error::new("the registry hive is damaged: it has more values than fit in it"))?;
+        Ok(())
+    }
+}
+
 /// Whether a package is installed, or will be when the image is next started.
 fn is_installed(package: &Key) -> Result<bool> {
     const INSTALL_PENDING: u64 = 0x60;
@@ -143,11 +167,14 @@ fn is_installed(package: &Key) -> Result<bool> {
     Ok(state.is_none_or(|state| state >= INSTALL_PENDING))
 }
 
-/// The drivers of the driver database, if there is one.
-fn drivers(hive: &Hive) -> Result<Option<Drivers>> {
+/// The drivers of the driver database of a hive, if there is one.
+pub(super) fn drivers(bytes: &[u8]) -> Result<Option<Drivers>> {
+    let hive = Hive::read(bytes)?;
     let Some(packages) = hive.key(r"DriverDatabase\DriverPackages")? else { return Ok(None) };
     let mut drivers = Drivers::default();
+    let mut budget = Budget::of(&hive);
     for package in packages.keys()? {
+        budget.take(&package)?;
         // The default value is the name of the INF file; without it, `netvsc.inf_amd64_0123456789abcdef` begins with it.
         let key_name = package.name();
         let own_name = || key_name.split_inclusive(".inf").next().unwrap_or(&key_name).to_owned();

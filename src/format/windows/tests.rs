@@ -7,7 +7,7 @@ use camino::Utf8PathBuf;
 use super::*;
 use crate::date::Date;
 use crate::format::pe::made::Made;
-use crate::format::regf::{Data, Tree, Type};
+use crate::format::regf::{Data, Tree, Type, checksum};
 use crate::format::wim::Wim;
 
 struct Scratch {
@@ -257,4 +257,105 @@ fn done(tool: &str, arguments: &[&str]) -> bool {
     };
     assert!(output.status.success(), "{tool}: {output:?}");
     true
+}
+
+/// Everything that is said of damaged bytes is an error or something else that they say; nothing falls over.
+fn damaged(bytes: &[u8], read: impl Fn(&[u8]) -> bool) {
+    let step = if is_thorough() { 1 } else { 29 };
+    let is_hive = bytes.starts_with(b"regf");
+    let (mut n_read, mut n_refused) = (0, 0);
+    let mut ask = |bytes: &[u8]| match read(bytes) {
+        true => n_read += 1,
+        false => n_refused += 1,
+    };
+    let mut changed = bytes.to_vec();
+    for at in (0..bytes.len()).step_by(step) {
+        for byte in [0, 0xFF, bytes[at] ^ 1, bytes[at] ^ 0x80] {
+            changed[at] = byte;
+            if is_hive && at < 508 {
+                // Who changes a base block on purpose mends its checksum.
+                let sum = checksum(changed.first_chunk().unwrap());
+                changed[508..512].copy_from_slice(&sum.to_le_bytes());
+            }
+            ask(&changed);
+            changed[at] = bytes[at];
+        }
+        if is_hive {
+            changed[508..512].copy_from_slice(&bytes[508..512]);
+        }
+        ask(&bytes[..at]);
+    }
+    assert!(n_read > 0 && n_refused > 0, "{n_read} read, {n_refused} refused");
+}
+
+fn is_thorough() -> bool {
+    std::env::var_os("TSMEDIA_TEST_THOROUGH").is_some()
+}
+
+#[test]
+fn damaged_kernels_and_hives_are_refused_or_read_and_end_nothing() {
+    let kernel = Made { version: Some([10, 0, 26_100, 1]), ..Made::X64 };
+    damaged(&kernel.bytes(), |bytes| super::read::kernel(bytes, &mut Windows::default()).is_ok());
+    let current = vec![("CurrentMajorVersionNumber", Data::of_u32(10)), ("CurrentBuild", Data::of_text("26100"))];
+    let packages = [
+        ("WinPE-WMI-Package~31bf3856ad364e35~amd64~~10.0.26100.1", Some(0x70)),
+        ("WinPE-NetFx-Package~31bf3856ad364e35~amd64~~10.0.26100.1", Some(0x60)),
+    ];
+    damaged(&software(current, &packages), |bytes| super::read::software(bytes, &mut Windows::default()).is_ok());
+    let drivers = [
+        ("netvsc.inf_amd64_0123456789abcdef", Some("netvsc.inf"), driver_version(NET)),
+        ("viostor.inf_amd64_2", None, driver_version(DISK)),
+    ];
+    damaged(&hive(vec![driver_database(&drivers)]), |bytes| super::read::drivers(bytes).is_ok());
+}
+
+/// A hive in which very many keys have the same very long list of values would take hours to read.
+#[test]
+fn keys_that_share_their_values_are_refused() {
+    let mut names: Vec<_> = (0..4_000).map(|n| format!("a{n}.inf_amd64_1")).collect();
+    names.sort();
+    let mut list = Tree::new("DriverPackages");
+    list.keys = names.iter().map(|name| Tree::new(name.as_str())).collect();
+    let mut full = Tree::new("z.inf");
+    full.values = (0..20_000).map(|n| (format!("v{n}"), Data::of_u32(n))).collect();
+    list.keys.push(full);
+    let mut bytes = hive(vec![Tree::new("DriverDatabase").with_key(list)]);
+    assert!(super::read::drivers(&bytes).is_ok());
+    let record = |bytes: &[u8], name: &str| {
+        let name = name.as_bytes();
+        let at = bytes.windows(name.len()).position(|window| window == name).unwrap() - 76;
+        assert_eq!(&bytes[at..at + 2], b"nk");
+        at
+    };
+    let shared: [u8; 8] = bytes[record(&bytes, "z.inf") + 36..][..8].try_into().unwrap();
+    let mut from = 0;
+    for name in &names {
+        let at = from + record(&bytes[from..], name);
+        bytes[at + 36..at + 44].copy_from_slice(&shared);
+        from = at;
+    }
+    let error = super::read::drivers(&bytes).unwrap_err().to_string();
+    assert!(error.contains("more values than fit in it"), "{error}");
+}
+
+/// As many drivers as no Windows PE has: what is read grows with the hive, and not faster.
+#[test]
+fn large_hives_are_read_in_one_go() {
+    if !is_thorough() {
+        return;
+    }
+    let made = |n_packages: usize| {
+        let names: Vec<_> = (0..n_packages).map(|n| format!("e{n:06}.inf_amd64_0123456789abcdef")).collect();
+        let version = Data::of_bytes([&driver_version(NET).bytes[..], &[0; 200]].concat());
+        let packages: Vec<_> = names.iter().map(|name| (name.as_str(), None, version.clone())).collect();
+        hive(vec![driver_database(&packages)])
+    };
+    for n_packages in [10_000, 40_000, 140_000] {
+        let bytes = made(n_packages);
+        let start = std::time::Instant::now();
+        let drivers = super::read::drivers(&bytes).unwrap().unwrap();
+        let took = start.elapsed();
+        assert_eq!(drivers.network.len(), n_packages);
+        println!("{n_packages} drivers, {} bytes: {took:?}", bytes.len());
+    }
 }
