@@ -128,6 +128,12 @@ impl MediaData {
         if kind == Kind::StandAlone {
             data.set("_SMSTSStandAloneMedia", Value::Text("true".into()));
         }
+        // What prestaged media are started from is documented, and steps that partition disks go by it. Of the others it
+        // is not known here: a disc image may be burnt to a CD or DVD or put on a stick, and which sticks are `UFD` and
+        // which `UFD+FORMAT` is written down nowhere.
+        if kind == Kind::Prestaged {
+            data.set("_SMSTSLaunchMode", Value::Text("HD".into()));
+        }
         data
     }
 
@@ -295,6 +301,15 @@ mod tests {
                 data.guid()
             )
         );
+    }
+
+    #[test]
+    fn only_prestaged_media_say_from_what_they_are_started() {
+        for (kind, expected) in [(Kind::Prestaged, Some("HD")), (Kind::Bootable, None), (Kind::StandAlone, None)] {
+            let data = MediaData::new(kind, "win11", None);
+            let said = data.variables().iter().find(|variable| variable.name == "_SMSTSLaunchMode");
+            assert_eq!(said.map(|variable| variable.value.text()), expected, "{kind:?}");
+        }
     }
 
     #[test]
