@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::Command;
+use std::sync::OnceLock;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
@@ -10,6 +11,16 @@ use tempfile::TempDir;
 
 use crate::boot_programs;
 use crate::qemu::Firmware;
+
+/// What the example of a site finds in its environment: passwords and a key, which is made once.
+fn secrets() -> [(&'static str, &'static str); 3] {
+    static KEY: OnceLock<String> = OnceLock::new();
+    let key = KEY.get_or_init(|| {
+        let arguments = ["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"];
+        String::from_utf8(Command::new("openssl").args(arguments).output().unwrap().stdout).unwrap()
+    });
+    [("MEDIA_PASSWORD", "mQ7vX2pL9sWk"), ("JOIN_PASSWORD", "tR4kZ8bN1cYf"), ("MEDIA_KEY", key)]
+}
 
 /// The folder `examples` of the repository, elsewhere, with the stand-in images.
 pub struct Project {
@@ -71,7 +82,8 @@ impl Project {
     /// What the program printed, which must have done its work.
     pub fn done(&self, arguments: &[&str]) -> String {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tsmedia"));
-        let ran = command.args(arguments).current_dir(&self.root).env_remove("SOURCE_DATE_EPOCH").output().unwrap();
+        command.args(arguments).current_dir(&self.root).env_remove("SOURCE_DATE_EPOCH").envs(secrets());
+        let ran = command.output().unwrap();
         assert!(ran.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
         String::from_utf8(ran.stdout).unwrap()
     }
