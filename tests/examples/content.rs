@@ -9,9 +9,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::project::Project;
 
 /// What the stand-alone medium for BER holds: each folder or file on it, and where that comes from.
-const STAND_ALONE: [(&str, &str); 15] = [
+const STAND_ALONE: [(&str, &str); 16] = [
     ("sources/boot.wim", "images/x64/boot.wim"),
     ("SMS/PKG/BER00010/install.wim", "images/install.wim"),
+    ("SMS/PKG/BER00002", "stand-alone/packages/client"),
     ("SMS/PKG/BER00021", "stand-alone/packages/vpn"),
     ("SMS/PKG/BER00030", "stand-alone/drivers/network"),
     ("SMS/PKG/Content_4ba2d1f6-1c53-4e45-8b1c-6a3d0a5f7d11", "stand-alone/applications/editor"),
