@@ -278,6 +278,16 @@ pub fn text<'a>(values: &'a Values, key: &str) -> Option<&'a str> {
     }
 }
 
+/// The exit code that a command line says itself: `cmd /c exit 1`.
+pub fn said_exit_code(command: &str) -> Option<i64> {
+    let words: Vec<_> = command.split_whitespace().map(str::to_lowercase).collect();
+    let words: Vec<_> = words.iter().map(String::as_str).collect();
+    match words[..] {
+        ["cmd" | "cmd.exe", "/c", "exit", code] | ["cmd" | "cmd.exe", "/c", "exit", "/b", code] => code.parse().ok(),
+        _ => None,
+    }
+}
+
 impl Sequence {
     /// How many steps it has, groups not counted.
     pub fn n_steps(&self) -> usize {

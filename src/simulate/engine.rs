@@ -9,7 +9,7 @@ use crate::firmware::Firmware;
 use crate::sequence::catalog::{Environment, MAX_VALUE};
 use crate::sequence::compare::is_like;
 use crate::sequence::condition::Operator;
-use crate::sequence::{Action, Body, Sequence, Step, Value, Values, text};
+use crate::sequence::{Action, Body, Sequence, Step, Value, Values, said_exit_code, text};
 
 /// What asks for a restart, among exit codes (`ERROR_SUCCESS_REBOOT_REQUIRED`).
 const RESTART: i64 = 3010;
@@ -186,7 +186,7 @@ impl<'a> Run<'a> {
         let mut n_retries = action.retries.unwrap_or(0);
         for _ in 0..MAX_RUNS {
             let fact = self.fact(path);
-            let exit_code = self.exit_code(fact, path);
+            let exit_code = self.exit_code(action, fact, path);
             if let Some(fact) = fact {
                 for (name, value) in &fact.sets {
                     self.set(entry, name, value);
@@ -235,8 +235,12 @@ impl<'a> Run<'a> {
         named.max_by_key(|fact| fact.name.matches('/').count())
     }
 
-    fn exit_code(&mut self, fact: Option<&StepFact>, path: &[String]) -> i64 {
-        let Some(fact) = fact.filter(|fact| !fact.exit_codes.is_empty()) else { return 0 };
+    /// The exit code of a run: by the facts, by the command line itself, or that of a success.
+    fn exit_code(&mut self, action: &Action, fact: Option<&StepFact>, path: &[String]) -> i64 {
+        let Some(fact) = fact.filter(|fact| !fact.exit_codes.is_empty()) else {
+            let command = action.text("command-line").filter(|_| action.is("run-command-line"));
+            return command.and_then(|command| said_exit_code(&self.variables.expand(command))).unwrap_or(0);
+        };
         let index = match self.n_runs.iter().position(|(known, _)| known == path) {
             Some(index) => index,
             None => {

@@ -181,6 +181,25 @@ fn steps_are_tried_again_as_often_as_they_may_be_and_ask_to_be() {
 }
 
 #[test]
+fn a_command_that_says_its_exit_code_ends_with_it_unless_the_facts_know_better() {
+    let step = |name: &str, line: &str| {
+        format!(
+            "[[steps]]\ntype = 'run-command-line'\nname = '{name}'\ncontinue-on-error = true\ncommand-line = '{line}'\n"
+        )
+    };
+    let steps = [step("A", "cmd /c exit 1"), step("B", "CMD.exe /c exit /b %Code%"), step("C", "cmd /c exit 5")];
+    let facts = "media = 'client'\nvariables = { Code = '7' }\n[[step]]\nname = 'C'\nexit-codes = [0]\n";
+    insta::assert_snapshot!(lines(&run(&steps.concat(), facts).0), @r"
+      OS  fail  A: exit code 1, where 0 and 3010 are a success
+                  goes on with the next step, since it continues on error
+      OS  fail  B: exit code 7, where 0 and 3010 are a success
+                  goes on with the next step, since it continues on error
+      OS  run   C (exit code 0)
+    the sequence succeeds in full OS, after 0 restarts
+    ");
+}
+
+#[test]
 fn a_secret_is_there_and_nobody_knows_its_value() {
     let set = |name: &str, text: &str| format!("[[steps]]\ntype = 'set-variable'\nname = '{name}'\n{text}\n");
     let asks = |name: &str, more: &str| {

@@ -2,20 +2,14 @@
 //!
 //! A program may set any variable that is not the engine's own, so those are forgotten after one.
 
-use crate::sequence::{Action, Value, text};
+use crate::sequence::{Action, Value, said_exit_code, text};
 
 use super::world::{Disk, System, World};
 
-/// Whether a step fails whenever it runs: `cmd /c exit 1`, which people write to end a sequence.
+/// Whether a step fails whenever it runs, which people write to end a sequence.
 pub fn always_fails(action: &Action) -> bool {
-    let Some(command) = action.text("command-line").filter(|_| action.is("run-command-line")) else { return false };
-    let words: Vec<_> = command.split_whitespace().map(str::to_lowercase).collect();
-    let words: Vec<_> = words.iter().map(String::as_str).collect();
-    let code = match words[..] {
-        ["cmd" | "cmd.exe", "/c", "exit", code] | ["cmd" | "cmd.exe", "/c", "exit", "/b", code] => code,
-        _ => return false,
-    };
-    code.parse().is_ok_and(|code: i64| !action.success_codes().contains(&code))
+    let command = action.text("command-line").filter(|_| action.is("run-command-line"));
+    command.and_then(said_exit_code).is_some_and(|code| !action.success_codes().contains(&code))
 }
 
 impl World {
