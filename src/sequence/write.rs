@@ -410,7 +410,7 @@ fn without_templates(text: &str) -> String {
     }
     rendered += rest;
     // A template loses one line break at its end.
-    if rendered.ends_with('\n') {
+    if rendered.ends_with(['\n', '\r']) {
         rendered += "{{ '' }}";
     }
     rendered

@@ -64,11 +64,12 @@ pub fn write(sequence: &Sequence) -> Result<String> {
     document::write(&root)
 }
 
-/// The packages that a sequence refers to, in the order of its steps.
+/// The packages that a sequence refers to, in the order of its steps. What is disabled refers to nothing.
 pub fn references(sequence: &Sequence) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
-    for (_, step) in sequence.walk() {
-        let Some(action) = step.action() else { continue };
+    for (around, step) in sequence.walk() {
+        let is_disabled = step.is_disabled || around.iter().any(|group| group.is_disabled);
+        let Some(action) = step.action().filter(|_| !is_disabled) else { continue };
         found.extend(packages_of(action).map(str::to_owned));
     }
     found.extend(sequence.references.iter().cloned());

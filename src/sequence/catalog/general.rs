@@ -328,7 +328,7 @@ pub const KINDS: &[Kind] = &[
             )
             .in_variable("OSDDownloadDestinationLocationType")
             .or("task-sequence"),
-            Key::new("path", "DestinationPath", Form::Text(255), "The folder, for `location = \"custom\"`.")
+            Key::new("path", "DestinationCustomPath", Form::Text(255), "The folder, for `location = \"custom\"`.")
                 .in_variable("OSDDownloadDestinationPath"),
             Key::new(
                 "variable",

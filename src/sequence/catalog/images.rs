@@ -1,6 +1,6 @@
 //! Steps that apply, upgrade and capture operating systems.
 
-use super::{Environment, Form, Key, Kind};
+use super::{Environment, Form, Key, Kind, choice};
 
 /// Where an image is applied, in one of three ways; on the next free partition unless said.
 const DISK: Key = Key::new(
@@ -107,24 +107,47 @@ pub const KINDS: &[Kind] = &[
         keys: &[
             Key::new("package", "InstallPackageID", Form::Package, "The operating system upgrade package.").hidden(),
             Key::new("edition", "InstallEditionIndex", Form::Integer(1, 65_535), "Which edition of that package.")
-                .in_variable("OSDUpgradeEditionIndex"),
+                .in_variable("OSDUpgradeInstallEditionIndex")
+                .or("1"),
             Key::new(
                 "source",
                 "InstallPath",
                 Form::Text(255),
-                "A path of the installation source, in place of `package`.",
+                "A path of the installation source, or a variable that holds it, in place of `package`.",
             )
             .in_variable("OSDUpgradeInstallPath"),
             Key::new(
-                "feature-updates",
-                "FeatureUpdate",
-                Form::Boolean,
-                "Whether a feature update is installed, in place of `package`. It needs the network (R136).",
+                "feature-update",
+                "FeatureUpdateName",
+                Form::Text(512),
+                "The name of a feature update, in place of `package`. It needs the network (R136).",
             )
-            .or("false"),
-            Key::new("product-key", "ProductKey", Form::Text(255), "The product key (R78).")
-                .in_variable("OSDUpgradeProductKey"),
+            .in_variable("OSDUpgradeFeatureUpdateName"),
+            Key::new(
+                "feature-update-deployment",
+                "FeatureUpdateAssignmentId",
+                Form::Text(255),
+                "The deployment of that feature update, by its ID.",
+            )
+            .in_variable("OSDFeatureUpdateAssignmentID"),
+            Key::new("product-key", "OsProductKey", Form::Text(255), "The product key (R78).")
+                .in_variable("OSDUpgradeOsProductKey"),
             Key::new("driver-package", "DriverPackageID", Form::Package, "A driver package that Setup uses.").hidden(),
+            Key::new(
+                "drivers",
+                "StagedContent",
+                Form::Text(255),
+                "A path of drivers that Setup uses, or a variable that holds it, in place of `driver-package`.",
+            )
+            .in_variable("OSDUpgradeStagedContent"),
+            Key::new(
+                "keep",
+                "PreserveSettings",
+                Form::Text(32),
+                "What is kept; `Upgrade` is applications, data and settings, and Microsoft advises against others.",
+            )
+            .in_variable("OSDUpgradePreserveSettings")
+            .or("Upgrade"),
             Key::new("scan-only", "ScanOnly", Form::Boolean, "Whether only compatibility is checked.")
                 .in_variable("OSDUpgradeScanOnly")
                 .or("false"),
@@ -138,12 +161,15 @@ pub const KINDS: &[Kind] = &[
             .or("false"),
             Key::new(
                 "dynamic-update",
-                "DynamicUpdateSetting",
-                Form::Boolean,
-                "Whether Setup gets updates of itself. It needs the network.",
+                "DynamicUpdateSettings",
+                Form::Choice(&[
+                    choice("disable", "Disable", "It gets none."),
+                    choice("override-policy", "OveridePolicy", "It does, whatever the policy of the computer says."),
+                ]),
+                "Whether Setup gets updates of itself from Windows Update. That needs the network (R136).",
             )
-            .in_variable("OSDUpgradeDynamicUpdate")
-            .or("false"),
+            .in_variable("OSDUpgradeDynamicUpdateSettings")
+            .or("disable"),
         ],
     },
     Kind {

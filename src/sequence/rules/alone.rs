@@ -125,10 +125,10 @@ fn network(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
         "apply-operating-system" if action.is_set("run-from-network") => {
             ("R135", "run-from-network", "reads a distribution point", "leave out `run-from-network`")
         }
-        "upgrade-operating-system" if action.is_set("feature-updates") => {
-            ("R136", "feature-updates", "gets a feature update", "name an upgrade package: `package = \"BER00011\"`")
+        "upgrade-operating-system" if action.values.contains_key("feature-update") => {
+            ("R136", "feature-update", "gets a feature update", "name an upgrade package: `package = \"BER00011\"`")
         }
-        "upgrade-operating-system" if action.is_set("dynamic-update") => {
+        "upgrade-operating-system" if action.text("dynamic-update") == Some("override-policy") => {
             ("R136", "dynamic-update", "gets updates of Setup", "leave out `dynamic-update`")
         }
         _ => return,

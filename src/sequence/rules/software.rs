@@ -31,7 +31,7 @@ pub fn check(rules: &mut Rules<'_>) {
 fn references(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
     let (ways, help): (&[&str], _) = match action.kind.name {
         "apply-operating-system" => (&["image", "upgrade-package"], "add `image = \"BER00010\"`"),
-        "upgrade-operating-system" => (&["package", "source", "feature-updates"], "add `package = \"BER00011\"`"),
+        "upgrade-operating-system" => (&["package", "source", "feature-update"], "add `package = \"BER00011\"`"),
         "install-application" => (&["applications", "base-variable"], "add `applications = [{ id = \"…\" }]`"),
         "install-package" => (&["package", "base-variable"], "add `package = \"BER00021\"` and `program = \"…\"`"),
         "run-powershell-script" => (&["package", "script"], "add `package` and `script-name`, or `script`"),

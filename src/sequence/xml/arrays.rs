@@ -79,7 +79,10 @@ pub fn write(array: &Array, action: &Action) -> Vec<Vec<Variable>> {
                 "applications" => {
                     let ids: Vec<_> = tables.iter().filter_map(|one| crate::sequence::text(one, "id")).collect();
                     groups.push(vec![variable("ApplicationName", "ApplicationName", true, ids.join(","))]);
-                    groups.push(vec![variable("OSDAppCount", "NumApps", false, count)]);
+                    // Where variables name them, the console counts none.
+                    if !tables.is_empty() {
+                        groups.push(vec![variable("OSDAppCount", "NumApps", false, count)]);
+                    }
                 }
                 "adapters" => groups.push(vec![variable("OSDAdapterCount", "NumAdapters", true, count)]),
                 _ => {}

@@ -1,4 +1,6 @@
 //! Scripts that stand in a sequence: UTF-16LE with a byte order mark, in base64 (RFC 4648, clause 4).
+//!
+//! The console ends their lines as Windows does; in a file they end as those of the file do.
 
 /// The property that holds one.
 pub const PROPERTY: &str = "SourceScript";
@@ -7,6 +9,7 @@ const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 /// A script as the XML has it.
 pub fn encoded(script: &str) -> String {
+    let script = if script.contains('\r') { script.to_owned() } else { script.replace('\n', "\r\n") };
     let units = std::iter::once(0xfeff).chain(script.encode_utf16());
     let bytes: Vec<u8> = units.flat_map(u16::to_le_bytes).collect();
     let mut text = String::with_capacity(bytes.len() * 4 / 3 + 4);
@@ -43,6 +46,9 @@ pub fn decoded(text: &str) -> Option<String> {
     }
     let units: Vec<u16> = bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
     let script = String::from_utf16(units.strip_prefix(&[0xfeff])?).ok()?;
+    // With line ends of another kind, or of several, it stays as it is.
+    let is_of_windows = script.matches(['\r', '\n']).count() == 2 * script.matches("\r\n").count();
+    let script = if is_of_windows { script.replace("\r\n", "\n") } else { script };
     (encoded(&script) == text).then_some(script)
 }
 
@@ -52,7 +58,7 @@ mod tests {
 
     #[test]
     fn scripts_come_out_as_they_went_in() {
-        for script in ["", "a", "ab", "Write-Host 'Grüße 😀'\r\nexit 0\n"] {
+        for script in ["", "a", "ab", "Write-Host 'Grüße 😀'\nexit 0\n", "mixed\r\nlines\n", "\r"] {
             let text = encoded(script);
             assert!(text.starts_with("//"), "the byte order mark: {text}");
             assert_eq!(decoded(&text).as_deref(), Some(script));
@@ -60,6 +66,9 @@ mod tests {
         // What Python's base64 makes of it.
         assert_eq!(encoded("ab"), "//5hAGIA");
         assert_eq!(encoded("a"), "//5hAA==");
+        assert_eq!(encoded("a\n"), encoded("a\r\n"));
+        // A script whose lines end with a line feed alone would not come out as it went in.
+        assert_eq!(decoded("//5hAAoA"), None);
     }
 
     #[test]

@@ -148,7 +148,7 @@ fn derived(action: &Action) -> Vec<Variable> {
                 make("PackageInfo", "OSDPackage", true, &count),
             ];
             all.extend(packages.iter().enumerate().map(|(number, id)| {
-                make(&format!("PackageInfo{number}PackageID"), &format!("OSDPackage{number}PackageId"), false, id)
+                make(&format!("PackageInfo{number}PackageId"), &format!("OSDPackage{number}PackageId"), false, id)
             }));
             all
         }
