@@ -16,6 +16,15 @@ impl Digest {
     pub fn of(bytes: &[u8]) -> Self {
         Self(*blake3::hash(bytes).as_bytes())
     }
+
+    /// A GUID that follows from it: version 8 of RFC 9562 (5.8), in lower case and without braces.
+    pub fn guid(&self) -> String {
+        let mut bytes = self.0;
+        bytes[6] = bytes[6] & 0x0F | 0x80;
+        bytes[8] = bytes[8] & 0x3F | 0x80;
+        let digits: String = bytes[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+        [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
+    }
 }
 
 /// The two digests that a medium lists of each of its files, and what else was asked for.

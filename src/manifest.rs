@@ -22,7 +22,6 @@ pub(crate) mod template;
 pub(crate) mod text;
 mod told;
 pub(crate) mod tree;
-mod unbuilt;
 mod used;
 mod variables;
 mod vars;

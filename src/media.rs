@@ -85,10 +85,16 @@ impl Kind {
     /// The kind as the manifest and the medium itself write it.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Capture => "capture",
             Self::Bootable => "bootable",
             Self::Prestaged => "prestaged",
             Self::StandAlone => "stand-alone",
         }
+    }
+
+    /// Whether its sequence is on it. That of the others comes from the site, which such media never ask.
+    pub fn carries_sequence(self) -> bool {
+        matches!(self, Self::Capture | Self::StandAlone)
     }
 }
 

@@ -9,6 +9,7 @@ pub mod compare;
 pub mod condition;
 pub mod difference;
 pub mod export;
+pub mod policy;
 pub mod reach;
 mod read;
 pub mod rules;
@@ -306,6 +307,20 @@ impl Sequence {
         }
         let mut found = Vec::new();
         below(&self.steps, &mut Vec::new(), &mut found);
+        found
+    }
+
+    /// What steps say by secrets: the step, its key and the reference, in the order of steps and of the keys of their
+    /// types.
+    pub fn secrets(&self) -> Vec<(&Step, &'static str, &SecretRef)> {
+        let mut found = Vec::new();
+        for (_, step) in self.walk() {
+            let Some(action) = step.action() else { continue };
+            found.extend(action.kind.keys.iter().filter_map(|key| match action.values.get(key.name) {
+                Some(Value::Secret(reference)) => Some((step, key.name, reference)),
+                _ => None,
+            }));
+        }
         found
     }
 }

@@ -23,6 +23,8 @@ mod cache;
 mod capture;
 #[path = "cli/captured.rs"]
 mod captured;
+#[path = "cli/carried.rs"]
+mod carried;
 #[path = "cli/certificates.rs"]
 mod certificates;
 #[path = "cli/data.rs"]

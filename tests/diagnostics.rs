@@ -55,6 +55,7 @@ fn sequences(name: &str) -> Vec<(String, Problems)> {
             Some("stand-alone") => Some(Kind::StandAlone),
             Some("prestaged") => Some(Kind::Prestaged),
             Some("bootable") => Some(Kind::Bootable),
+            Some("capture") => Some(Kind::Capture),
             Some(other) => panic!("{path}: {other}"),
             None => None,
         };

@@ -47,6 +47,7 @@ fn parse_time(text: &str) -> std::result::Result<u64, String> {
 /// A kind of medium on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum MediaKind {
+    Capture,
     Bootable,
     Prestaged,
     StandAlone,
@@ -55,6 +56,7 @@ enum MediaKind {
 impl From<MediaKind> for Kind {
     fn from(kind: MediaKind) -> Self {
         match kind {
+            MediaKind::Capture => Self::Capture,
             MediaKind::Bootable => Self::Bootable,
             MediaKind::Prestaged => Self::Prestaged,
             MediaKind::StandAlone => Self::StandAlone,

@@ -27,6 +27,8 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Template {
+    /// Captures a reference machine.
+    Capture,
     /// Starts a deployment; everything else comes from the network.
     Bootable,
     /// Is put on disks before they are delivered.
@@ -71,6 +73,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         return write(&path, template.text(), SEQUENCE_SCHEMA_FILE, &sequence::schema(), screen);
     }
     let text = match arguments.kind {
+        Template::Capture => include_str!("init/capture.toml"),
         Template::Bootable => include_str!("init/bootable.toml"),
         Template::Prestaged => include_str!("init/prestaged.toml"),
         Template::StandAlone => include_str!("init/stand-alone.toml"),

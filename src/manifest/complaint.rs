@@ -8,7 +8,7 @@ use crate::problem::{Place, Problem, Problems};
 
 use super::suggest::{nearest, one_of};
 use super::tree::{Spans, escape};
-use super::{Sort, schema, secret, unbuilt};
+use super::{Sort, schema, secret};
 
 /// Checks rendered manifests.
 #[derive(Debug)]
@@ -117,11 +117,8 @@ impl Checker {
                 _ if seen.iter().any(|seen| seen == pointer) => {}
                 _ => {
                     seen.push(pointer.to_owned());
-                    let text = error.instance().as_str().unwrap_or_default();
-                    // What a later version will take breaks no rule.
-                    let rule = rule_of(pointer).filter(|_| !unbuilt::is_value(&dotted(pointer), text));
                     let wrong = self.wrong(doc, pointer);
-                    problems.push(Problem { rule: rule.or(wrong.rule), ..wrong });
+                    problems.push(Problem { rule: rule_of(pointer).or(wrong.rule), ..wrong });
                 }
             }
         }
@@ -342,11 +339,6 @@ impl Checker {
 }
 
 fn wrong_constant(name: &str, text: &str, schema: &Json, values: &[&str]) -> Problem {
-    if unbuilt::is_value(name, text) {
-        let message = format!("`{name} = \"{text}\"` is not built yet by this version of tsmedia");
-        return Problem::error(message)
-            .help(format!("this version knows {}", one_of(values.iter().copied()).replace(" or ", " and ")));
-    }
     let (list, last) =
         match schema["anyOf"].as_array().and_then(|any| any.iter().find_map(|one| one["patternErrorMessage"].as_str()))
         {

@@ -51,7 +51,7 @@ pub struct Manifest {
     /// A command that runs in Windows PE before a task sequence is chosen.
     #[serde(default)]
     pub prestart: Option<PrestartTable>,
-    /// The policy of stand-alone media, as the site gives it.
+    /// The policy of stand-alone media, as the site gives it. In place of the one that is made of the task sequence.
     #[serde(default)]
     pub policy: Option<PolicyTable>,
     /// Values for templates, as `vars.NAME`. Nearer ones replace them: `vars` of a site, then `--vars FILE`, then
@@ -59,8 +59,8 @@ pub struct Manifest {
     #[serde(default)]
     #[schemars(example = serde_json::json!({ "language": "en-US" }))]
     pub vars: BTreeMap<String, serde_json::Value>,
-    /// The task sequence of stand-alone media, or the one that prestaged media are computed for. It is checked against
-    /// what the medium carries.
+    /// The task sequence that stand-alone and capture media carry, or the one that prestaged media are computed for. It
+    /// is checked against what else the medium carries.
     #[serde(default)]
     pub task_sequence: Option<TaskSequenceTable>,
     /// Operating system images, placed under `SMS\PKG\<id>`. Stand-alone and prestaged media only.
@@ -312,6 +312,8 @@ pub(super) fn default_label() -> String {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Kind {
+    /// Captures a reference machine: carries a boot image and the sequence that captures.
+    Capture,
     /// Starts a deployment; everything else comes from the network.
     Bootable,
     /// Is put on disks before they are delivered: one WIM file with the boot image, the operating system image and

@@ -135,9 +135,9 @@ fn output(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         return;
     }
     let undivided = if doc.str("/output/format") == Some("usb") {
-        Some(("sticks: what does not fit on one is refused", "/output/format", "the form"))
-    } else if doc.str("/media/kind") == Some("bootable") {
-        Some(("bootable media, which are one disc", "/media/kind", "the kind"))
+        Some(("sticks: what does not fit on one is refused".to_owned(), "/output/format", "the form"))
+    } else if let Some(kind @ ("bootable" | "capture")) = doc.str("/media/kind") {
+        Some((format!("{kind} media, which are one disc"), "/media/kind", "the kind"))
     } else {
         None
     };
@@ -248,11 +248,16 @@ fn content_of_kind(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         let entries = present(doc, table);
         // One table in the place of a list is content all the same, badly written.
         n_entries += entries.len() + usize::from(doc.json.get(table).is_some_and(|value| !value.is_array()));
-        if let (Some("bootable"), Some((pointer, _))) = (kind, entries.first()) {
+        let why = match kind {
+            Some("bootable") => "they come from the network",
+            Some("capture") => "they deploy nothing",
+            _ => continue,
+        };
+        if let (Some(kind), Some((pointer, _))) = (kind, entries.first()) {
             let n_more = entries.len() - 1;
             let words = if n_more > 0 { format!("and {n_more} more") } else { String::new() };
             problems.push(
-                Problem::error(format!("bootable media carry no {many}: they come from the network"))
+                Problem::error(format!("{kind} media carry no {many}: {why}"))
                     .rule("R18")
                     .at(doc.place(pointer), words)
                     .at(doc.place("/media/kind"), "the kind")

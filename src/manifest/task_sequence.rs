@@ -22,7 +22,6 @@ const FILE: &str = "/task-sequence/file";
 /// What is wrong with whether a medium of its kind has a sequence at all (R28).
 pub fn is_wanted(doc: Doc<'_>) -> Option<Problem> {
     let kind = doc.str("/media/kind")?;
-    // A stand-alone medium without one is built as before: its own sequence does not go onto it yet.
     match (kind, doc.spans.has("/task-sequence")) {
         ("bootable", true) => Some(
             Problem::error("bootable media get their task sequence from the management point, and carry none")
@@ -30,6 +29,11 @@ pub fn is_wanted(doc: Doc<'_>) -> Option<Problem> {
                 .at(doc.place("/task-sequence"), "")
                 .at(doc.place("/media/kind"), "the kind")
                 .help("leave it out, or make the medium `stand-alone`"),
+        ),
+        ("capture", false) => Some(
+            Problem::error("capture media carry the sequence that captures, and the manifest names none")
+                .at(doc.place("/media/kind"), "the kind")
+                .help("write one with `tsmedia init --template capture-only`, and name it in `[task-sequence]`"),
         ),
         _ => None,
     }

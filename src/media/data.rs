@@ -1,7 +1,7 @@
 //! What a medium tells the client that starts from it: `SMS\data`.
 //!
-//! Bootable, prestaged and stand-alone media have `TsmBootstrap.ini` (in clear) and `Variables.dat`, stand-alone media
-//! `Policy.xml` too; both are [containers](crate::format::container). A [`MediaData`] is all of it as values, and
+//! All media have `TsmBootstrap.ini` (in clear) and `Variables.dat`, those that carry their sequence `Policy.xml` too;
+//! both are [containers](crate::format::container). A [`MediaData`] is all of it as values, and
 //! [`MediaData::files`] is the bytes: pure, so the same values are the same bytes.
 //!
 //! Microsoft documents none of this. What is known comes from public readers and logs, and no client has read what is
@@ -24,7 +24,7 @@ pub const FOLDER: &str = "SMS/data";
 pub const BOOTSTRAP_FILE: &str = "SMS/data/TsmBootstrap.ini";
 /// The variables.
 pub const VARIABLES_FILE: &str = "SMS/data/Variables.dat";
-/// The policy of stand-alone media.
+/// The policy of media that carry their sequence.
 pub const POLICY_FILE: &str = "SMS/data/Policy.xml";
 
 /// The files that may depend on secrets.
@@ -44,10 +44,19 @@ pub struct MediaData {
     pub password: Option<Arc<Secret>>,
     /// How variables and policy are encrypted.
     pub algorithm: Algorithm,
-    /// The policy of the site, as the author gave it: what it is made of is not known here.
-    pub policy: Option<Arc<Secret>>,
+    /// What holds the sequence.
+    pub policy: Option<Policy>,
     guid: String,
     variables: Vec<Variable>,
+}
+
+/// What a site tells its clients of a sequence.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// The XML.
+    pub text: Arc<Secret>,
+    /// Whether secrets of the author are in it. What is in the policy of a site is not known here.
+    pub has_secrets: bool,
 }
 
 /// A variable of a task sequence.
@@ -125,7 +134,7 @@ impl MediaData {
         };
         data.set("_SMSMediaGuid", Value::Text(guid));
         data.set("_SMSTSMediaType", Value::Text(media_type(kind).into()));
-        if kind == Kind::StandAlone {
+        if kind.carries_sequence() {
             data.set("_SMSTSStandAloneMedia", Value::Text("true".into()));
         }
         // What prestaged media are started from is documented, and steps that partition disks go by it. Of the others it
@@ -172,10 +181,11 @@ impl MediaData {
             file(BOOTSTRAP_FILE, self.to_ini().into_bytes(), false),
             file(VARIABLES_FILE, variables, has_password || has_secrets),
         ];
-        if let Some(policy) = self.policy.as_ref().and_then(|policy| policy.text()) {
+        if let Some(policy) = &self.policy {
             // Whoever can read the variables of a medium without a password can read its policy.
-            let policy = container::encode(policy, password.unwrap_or(&self.guid), self.algorithm);
-            files.push(file(POLICY_FILE, policy, has_password));
+            let text = policy.text.text().unwrap_or_default();
+            let bytes = container::encode(text, password.unwrap_or(&self.guid), self.algorithm);
+            files.push(file(POLICY_FILE, bytes, has_password || policy.has_secrets));
         }
         Ok(files)
     }
@@ -252,24 +262,21 @@ fn unescaped(text: &str) -> String {
     entities.iter().fold(text.to_owned(), |text, (entity, c)| text.replace(entity, c))
 }
 
-/// What Configuration Manager calls a kind of medium.
+/// What Configuration Manager calls a kind of medium. What it calls capture media is not known; of the names that are,
+/// only that of stand-alone media has the client read the sequence from the medium.
 fn media_type(kind: Kind) -> &'static str {
     match kind {
         Kind::Bootable => "BootMedia",
         Kind::Prestaged => "OEMMedia",
-        Kind::StandAlone => "FullMedia",
+        Kind::StandAlone | Kind::Capture => "FullMedia",
     }
 }
 
-/// A GUID that follows from what it names: version 8 of RFC 9562, in lower case and without braces.
+/// What a medium is known by: follows from what it names.
 fn guid(kind: Kind, name: &str, site: Option<&str>) -> String {
-    let named = [media_type(kind), name, site.unwrap_or_default()];
+    let named = [kind.as_str(), name, site.unwrap_or_default()];
     let lens = named.map(|part| part.len().to_string()).join(",");
-    let mut bytes = Digest::of(format!("tsmedia media GUID {lens} {}", named.concat()).as_bytes()).0;
-    bytes[6] = bytes[6] & 0x0F | 0x80;
-    bytes[8] = bytes[8] & 0x3F | 0x80;
-    let digits: String = bytes[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-    [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
+    Digest::of(format!("tsmedia media GUID {lens} {}", named.concat()).as_bytes()).guid()
 }
 
 #[cfg(test)]
@@ -331,11 +338,14 @@ mod tests {
             data.files().unwrap().iter().map(|file| (file.path, file.is_secret)).collect()
         };
         let mut data = MediaData::new(Kind::StandAlone, "win11", None);
-        data.policy = Some(Arc::new(Secret::from("<Policy/>".to_owned())));
+        let text = Arc::new(Secret::from("<Policy/>".to_owned()));
+        data.policy = Some(Policy { text, has_secrets: false });
         assert_eq!(secrets(&data), [(BOOTSTRAP_FILE, false), (VARIABLES_FILE, false), (POLICY_FILE, false)]);
         assert_eq!(read(&data, POLICY_FILE, data.guid()), "<Policy/>");
         data.set("A", Value::Secret(Arc::new(Secret::from("b".to_owned()))));
         assert_eq!(secrets(&data), [(BOOTSTRAP_FILE, false), (VARIABLES_FILE, true), (POLICY_FILE, false)]);
+        data.policy.as_mut().unwrap().has_secrets = true;
+        assert_eq!(secrets(&data), [(BOOTSTRAP_FILE, false), (VARIABLES_FILE, true), (POLICY_FILE, true)]);
         data.password = Some(Arc::new(Secret::from("p".to_owned())));
         assert_eq!(secrets(&data), [(BOOTSTRAP_FILE, false), (VARIABLES_FILE, true), (POLICY_FILE, true)]);
         assert_eq!(read(&data, POLICY_FILE, "p"), "<Policy/>");
@@ -374,6 +384,8 @@ mod tests {
             guid(Kind::Bootable, "a", Some("bc")),
             guid(Kind::Bootable, "abc", None),
             guid(Kind::Prestaged, "abc", None),
+            guid(Kind::StandAlone, "abc", None),
+            guid(Kind::Capture, "abc", None),
         ];
         for (at, guid) in guids.iter().enumerate() {
             assert!(!guids[..at].contains(guid), "{guid}");

@@ -82,7 +82,7 @@ impl Draft<'_> {
             Kind::StandAlone if media.form == Form::Disc => problem
                 .at(self.place(SPANNING), "asks for one disc")
                 .help(format!("{help}; or leave out `spanning = false`, for a set of discs")),
-            Kind::StandAlone | Kind::Bootable | Kind::Prestaged => problem.help(help),
+            Kind::Capture | Kind::Bootable | Kind::Prestaged | Kind::StandAlone => problem.help(help),
         });
     }
 

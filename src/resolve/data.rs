@@ -6,11 +6,12 @@ use zeroize::Zeroizing;
 
 use super::{Draft, strength};
 use crate::format::container::Algorithm;
-use crate::manifest::{Encryption, MAX_VALUE, VariableValue};
-use crate::media::data::{self, MediaData, Value};
+use crate::manifest::{Encryption, Kind, MAX_VALUE, PolicyTable, VariableValue};
+use crate::media::data::{self, MediaData, Policy, Value};
 use crate::output::Veiled;
 use crate::problem::Problem;
 use crate::secret::{Secret, Veil};
+use crate::sequence::{self, Sequence};
 use crate::store;
 
 /// The prestart command and where its files are, as boot images have them.
@@ -22,6 +23,7 @@ const PRESTART_PACKAGE: &str = "SMS10000";
 
 const PASSWORD: &str = "/security/password";
 const POLICY: &str = "/policy/file";
+const SEQUENCE: &str = "/task-sequence/file";
 
 impl Draft<'_> {
     /// Adds what the medium tells the client; what of it depends on secrets comes back.
@@ -51,7 +53,10 @@ impl Draft<'_> {
             }
             data.set(name, value);
         }
-        data.policy = self.policy();
+        data.policy = match &rendered.manifest.policy {
+            Some(table) => self.policy_of_site(table).map(|text| Policy { text, has_secrets: false }),
+            None => self.policy_of_sequence(&mut secrets),
+        };
         self.say_what_is_open();
         let files = match data.files() {
             Ok(files) => files,
@@ -128,10 +133,56 @@ impl Draft<'_> {
         None
     }
 
-    /// The policy that the author gives, as text.
-    fn policy(&mut self) -> Option<Arc<Secret>> {
-        let policy = self.rendered.manifest.policy.as_ref()?;
-        let path = self.input(POLICY, &policy.file);
+    /// The policy that is made of the task sequence, where the medium carries one; what secrets are in it goes to
+    /// `secrets`.
+    fn policy_of_sequence(&mut self, secrets: &mut Vec<(String, Arc<Secret>)>) -> Option<Policy> {
+        let rendered = self.rendered;
+        let sequence = rendered.sequence().filter(|_| rendered.manifest.media.kind.carries_sequence())?;
+        let found: Vec<_> = sequence
+            .secrets()
+            .into_iter()
+            .map(|(step, key, reference)| {
+                let value = self.secret_of_step(step, key, reference)?;
+                Some((format!("`{key}` of the step `{}`", step.name), value))
+            })
+            .collect();
+        self.say_what_policies_lack(sequence);
+        // What was not looked at, or is not there, was told.
+        let found = found.into_iter().collect::<Option<Vec<_>>>()?;
+        let values = found.iter().map(|(_, value)| &**value);
+        let policy = match sequence::policy::write(sequence, rendered.site.as_deref(), values) {
+            Ok(policy) => policy,
+            Err(error) => {
+                let message = format!("the task sequence can't be written for the medium: {error}");
+                self.problems.add(Problem::error(message).at(self.place(SEQUENCE), ""));
+                return None;
+            }
+        };
+        let has_secrets = !found.is_empty();
+        secrets.extend(found);
+        Some(Policy { text: Arc::new(policy), has_secrets })
+    }
+
+    /// Says which steps need policies that only the site can make.
+    fn say_what_policies_lack(&mut self, sequence: &Sequence) {
+        let steps = sequence::policy::needs_site(sequence);
+        let Some(first) = steps.first() else { return };
+        let names = match steps.len() {
+            1 => format!("the step `{}` installs", first.name),
+            n => format!("the step `{}` and {} more install", first.name, n - 1),
+        };
+        let problem = Problem::warning(format!("{names} what only the policy of the site describes"));
+        let place = first.written.part("name").unwrap_or_else(|| self.place(SEQUENCE));
+        let problem = problem.at(place, "").at(self.place(SEQUENCE), "made into a policy without that");
+        self.problems.add(problem.help(
+            "name the policy that the site's `GetTsPoliciesSaMedia` returns in `[policy]`, or install by steps of type \
+             `run-command-line` with a `package`",
+        ));
+    }
+
+    /// The policy of the site that the author gives, as text.
+    fn policy_of_site(&mut self, table: &PolicyTable) -> Option<Arc<Secret>> {
+        let path = self.input(POLICY, &table.file);
         let read = std::fs::File::open(&path).and_then(|file| Secret::read_to(file, MAX_POLICY_LEN));
         let bytes = match read {
             Ok(bytes) => bytes,
@@ -167,7 +218,23 @@ impl Draft<'_> {
         let at = ["/variables", "/policy", "/certificate", "/sites/0/certificate"]
             .into_iter()
             .find(|at| self.rendered.value().pointer(at).is_some());
-        if let Some(at) = at.filter(|_| manifest.security.password.is_none()) {
+        if manifest.media.kind == Kind::StandAlone && self.rendered.sequence().is_none() && manifest.policy.is_none() {
+            let message = "the medium carries no task sequence, so it starts and deploys nothing";
+            let problem = Problem::note(message).rule("R28").at(self.place("/media/kind"), "the kind");
+            self.problems
+                .add(problem.help("add `[task-sequence]` with `file`, or `[policy]` with what the site gives"));
+        }
+        let sequence = self.rendered.sequence().filter(|_| manifest.media.kind.carries_sequence());
+        let is_made = sequence.is_some() && manifest.policy.is_none();
+        let has_secrets = is_made && sequence.is_some_and(|sequence| !sequence.secrets().is_empty());
+        if has_secrets && manifest.security.password.is_none() {
+            let message = "the medium has no password, and whoever has it can read the secrets of its task sequence";
+            let problem = match manifest.media.kind {
+                Kind::Capture => Problem::note(message).help("give the account no right but to write to that share"),
+                _ => Problem::warning(message).help("add `[security]` with `password = { env = \"MEDIA_PASSWORD\" }`"),
+            };
+            self.problems.add(problem.rule("R51").at(self.place(SEQUENCE), ""));
+        } else if let Some(at) = at.filter(|_| manifest.security.password.is_none()) {
             let what = match at {
                 "/variables" => "the variables",
                 "/policy" => "the policy",
@@ -186,7 +253,12 @@ impl Draft<'_> {
             "/media/unattended",
             "/media/unknown-computers",
         ];
-        if let Some(at) = is_asked.into_iter().find(|at| self.rendered.value().pointer(at).is_some()) {
+        if is_made {
+            let message = "the policy that carries the task sequence is experimental: Microsoft documents no form of it, \
+                           and it was tried with public readers and no client";
+            let problem = Problem::note(message).at(self.place(SEQUENCE), "");
+            self.problems.add(problem.help("try the medium on a computer that may be lost"));
+        } else if let Some(at) = is_asked.into_iter().find(|at| self.rendered.value().pointer(at).is_some()) {
             let message = "what media tell the client is experimental: Microsoft documents nothing of it, and it was \
                            tried with public readers and no client";
             let problem = Problem::note(message).at(self.place(at), "");

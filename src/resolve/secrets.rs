@@ -11,12 +11,13 @@ use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Draft;
 use crate::manifest::SecretRef;
-use crate::problem::Problem;
+use crate::problem::{Place, Problem};
 use crate::secret::Secret;
+use crate::sequence::Step;
 
 /// Reads an environment variable.
 pub type Environment = dyn Fn(&str) -> Option<OsString>;
@@ -145,39 +146,59 @@ impl Draft<'_> {
     /// The secret that the reference at a JSON pointer means. Nothing if it is not there, which has been complained
     /// of, or if it was not looked at, which has been noted: what hangs on it is not to be judged then.
     pub(super) fn secret(&mut self, pointer: &str, reference: &SecretRef) -> Option<Arc<Secret>> {
+        let file = if reference.file.is_some() { "/file" } else { "" };
+        let folder = self.rendered.path_at(&format!("{pointer}{file}"), "");
+        self.secret_from(reference, folder, self.place(pointer))
+    }
+
+    /// The same as text.
+    pub(super) fn secret_text(&mut self, pointer: &str, reference: &SecretRef) -> Option<Arc<Secret>> {
+        let value = self.secret(pointer, reference)?;
+        self.as_text(value, self.place(pointer))
+    }
+
+    /// The secret that a step means by a key, as text.
+    pub(super) fn secret_of_step(&mut self, step: &Step, key: &str, reference: &SecretRef) -> Option<Arc<Secret>> {
+        let place = step.written.part(key)?;
+        let written_in = self.problems.source(place.source).name.as_str();
+        let folder = Utf8Path::new(written_in).parent().unwrap_or(Utf8Path::new("")).to_owned();
+        let value = self.secret_from(reference, folder, place.clone())?;
+        self.as_text(value, place)
+    }
+
+    /// The secret of a reference that was written at a place, in a file of that folder.
+    fn secret_from(&mut self, reference: &SecretRef, folder: Utf8PathBuf, place: Place) -> Option<Arc<Secret>> {
         let SecretRef { env, file, command } = reference;
         let origin = match (env, file, command) {
             (Some(name), ..) => Origin::Env(name.clone()),
-            (_, Some(path), _) => Origin::File(self.input(&format!("{pointer}/file"), path)),
-            (_, _, Some(words)) => {
-                let folder = self.rendered.path_at(pointer, "");
-                Origin::Command(folder, words.clone())
+            (_, Some(path), _) => {
+                let path = folder.join(path);
+                self.resolver.inputs.note(&path);
+                Origin::File(path)
             }
+            (_, _, Some(words)) => Origin::Command(folder, words.clone()),
             // The rules have complained.
             (None, None, None) => return None,
         };
         match self.resolver.secrets.fetch(origin) {
             Fetched::Value(value) => Some(value),
             Fetched::Left(why) => {
-                let message = format!("the secret was not looked at: {why}");
-                let problem = Problem::note(message).at(self.place(pointer), "");
+                let problem = Problem::note(format!("the secret was not looked at: {why}")).at(place, "");
                 self.problems.add(problem.help("`tsmedia plan` looks at it"));
                 None
             }
             Fetched::Missing(what, help) => {
-                self.problems.add(Problem::error(what).at(self.place(pointer), "the secret").help(help));
+                self.problems.add(Problem::error(what).at(place, "the secret").help(help));
                 None
             }
         }
     }
 
-    /// The same as text.
-    pub(super) fn secret_text(&mut self, pointer: &str, reference: &SecretRef) -> Option<Arc<Secret>> {
-        let value = self.secret(pointer, reference)?;
+    fn as_text(&mut self, value: Arc<Secret>, place: Place) -> Option<Arc<Secret>> {
         if value.text().is_some() {
             return Some(value);
         }
-        let problem = Problem::error("the secret is no text in UTF-8").at(self.place(pointer), "");
+        let problem = Problem::error("the secret is no text in UTF-8").at(place, "");
         self.problems.add(problem.help("save it as UTF-8"));
         None
     }

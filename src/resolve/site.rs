@@ -16,7 +16,7 @@ use crate::format::certificate::made::{KEY_BITS, NotAKey, PrivateKey};
 use crate::format::certificate::pfx::{self, NotOpened, Opened};
 use crate::format::certificate::signature::Unchecked;
 use crate::format::certificate::{CLIENT_AUTHENTICATION, Certificate, Key};
-use crate::manifest::{CertificateTable, Kind, PfxFile, SelfSigned, moment};
+use crate::manifest::{CertificateTable, PfxFile, SelfSigned, moment};
 use crate::media::data::{MediaData, Value};
 use crate::problem::Problem;
 use crate::secret::Secret;
@@ -33,7 +33,7 @@ impl Draft<'_> {
     pub(super) fn add_site(&mut self, data: &mut MediaData) -> Vec<(String, Arc<Secret>)> {
         self.check_medium_expiry();
         let manifest = &self.rendered.manifest;
-        if manifest.media.kind == Kind::StandAlone {
+        if manifest.media.kind.carries_sequence() {
             return Vec::new();
         }
         let authorities = self.authorities();

@@ -111,6 +111,11 @@ impl<'a> Rules<'a> {
         self.medium.kind == Some(Kind::StandAlone)
     }
 
+    /// What the kind of medium is called, if it carries its sequence and asks no site.
+    fn without_site(&self) -> Option<&'static str> {
+        self.medium.kind.filter(|kind| kind.carries_sequence()).map(Kind::as_str)
+    }
+
     /// The place of the medium's kind, with words for it.
     fn on_medium(&self, problem: Problem) -> Problem {
         with(problem, self.medium.kind_place.clone(), "the kind of the medium")

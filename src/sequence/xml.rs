@@ -3,7 +3,7 @@
 //! The grammar is that of exports of the console: groups and steps, each with an optional condition; a step has its
 //! command line and its variables. What a step says is mapped by the [`catalog`](super::catalog), both ways; what the
 //! catalog does not have is kept as it stands, so that writing what was read gives the same document
-//! ([`normal_form`]). No values of secrets are written (R147). Not read: the dialect of the Microsoft Deployment
+//! ([`normal_form`]). No values of secrets are exported (R147); media carry them ([`write_with_secrets`]). Not read: the dialect of the Microsoft Deployment
 //! Toolkit (version 3.00, steps of `BDD_*`).
 
 mod arrays;
@@ -12,6 +12,7 @@ mod conditions;
 pub(super) mod document;
 mod normal;
 mod script;
+mod secrets;
 mod step;
 
 use std::collections::btree_map::Entry;
@@ -26,6 +27,7 @@ use super::{Action, Body, Foreign, Sequence, Step, Value, Variable};
 use document::Element;
 
 pub use normal::normal_form;
+pub use secrets::write_with_secrets;
 
 /// The version that is read and written.
 pub const VERSION: &str = "3.10";

@@ -255,11 +255,12 @@ impl<'a> Run<'a> {
 
     /// Notes the content that a step needs, or says what can't be had.
     fn lacks_content(&mut self, action: &Action, entry: usize) -> Option<String> {
+        let has_no_site = matches!(self.medium.started, Started::StandAlone | Started::Capture);
         for id in action.content() {
             let id = self.variables.expand(&id);
             let is_local = self.medium.carries(&id);
-            if !is_local && self.medium.started == Started::StandAlone {
-                return Some(format!("`{id}` is not on the medium, and there is no network"));
+            if !is_local && has_no_site {
+                return Some(format!("`{id}` is not on the medium, and there is no site to get it from"));
             }
             let from = if is_local { Source::Medium } else { Source::Network };
             self.effect(entry, Effect::Content { id, from });
@@ -267,9 +268,9 @@ impl<'a> Run<'a> {
         let kind = action.kind.name;
         let needs_site = ["auto-apply-drivers", "install-software-updates", "download-package-content"].contains(&kind);
         let is_dynamic = action.text("base-variable").is_some();
-        match self.medium.started {
-            Started::StandAlone if needs_site => Some("it needs the site, and stand-alone media have none".into()),
-            Started::StandAlone if is_dynamic => Some("what variables name can't be found on stand-alone media".into()),
+        match has_no_site {
+            true if needs_site => Some("it needs the site, and such media have none".into()),
+            true if is_dynamic => Some("what variables name can't be found without a site".into()),
             _ => None,
         }
     }

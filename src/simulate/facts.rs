@@ -105,6 +105,8 @@ pub enum Started {
     Prestaged,
     /// Stand-alone media: `FullMedia`.
     StandAlone,
+    /// Capture media as tsmedia makes them: `FullMedia`, too.
+    Capture,
     /// The network: `PXE`.
     Pxe,
     /// The Configuration Manager client of a running system: no medium.
@@ -344,7 +346,7 @@ impl Started {
         match self {
             Self::Bootable => "BootMedia",
             Self::Prestaged => "OEMMedia",
-            Self::StandAlone => "FullMedia",
+            Self::StandAlone | Self::Capture => "FullMedia",
             Self::Pxe => "PXE",
             Self::Client => "",
         }
@@ -356,6 +358,7 @@ impl Started {
             Self::Bootable => "a bootable medium",
             Self::Prestaged => "a prestaged medium",
             Self::StandAlone => "a stand-alone medium",
+            Self::Capture => "a capture medium",
             Self::Pxe => "the network",
             Self::Client => "a running system",
         }

@@ -36,6 +36,7 @@ impl From<Kind> for Started {
             Kind::Bootable => Self::Bootable,
             Kind::Prestaged => Self::Prestaged,
             Kind::StandAlone => Self::StandAlone,
+            Kind::Capture => Self::Capture,
         }
     }
 }

@@ -26,6 +26,12 @@ pub fn read(desk: &Desk, password: &str, files: &[String]) -> String {
     String::from_utf8(ran.stdout).unwrap()
 }
 
+/// The GUID of the medium, in the XML of its variables.
+pub fn guid_in(variables: &str) -> String {
+    let (_, after) = variables.split_once("<var name=\"_SMSMediaGuid\"><![CDATA[").unwrap();
+    after.split_once("]]>").unwrap().0.to_owned()
+}
+
 #[test]
 fn public_readers_read_variables_and_policy_of_every_padding_and_both_algorithms() {
     let desk = Desk::new();
@@ -65,10 +71,9 @@ fn public_readers_read_variables_and_policy_of_every_padding_and_both_algorithms
                 continue;
             }
             // Without a password the GUID of the medium is that of its policy.
-            let start = "<var name=\"_SMSMediaGuid\"><![CDATA[";
-            let guid = lines.iter().find_map(|line| line.strip_prefix(start)).unwrap().trim_end_matches("]]></var>");
+            let guid = guid_in(said);
             let has_password = password != DEFAULT_PASSWORD;
-            let policy = read(&desk, if has_password { password } else { guid }, &[folder(n) + "/Policy.xml"]);
+            let policy = read(&desk, if has_password { password } else { &guid }, &[folder(n) + "/Policy.xml"]);
             assert!(policy.ends_with("<?xml version=\"1.0\"?>\r\n<Policies>\u{a0}ü</Policies>\r\n\n"), "{policy}");
             assert_eq!(
                 String::from_utf8(desk.get(&(folder(n) + "/TsmBootstrap.ini"))).unwrap(),

@@ -20,9 +20,20 @@ fn init_writes_a_manifest_that_only_wants_its_files_and_overwrites_nothing() {
 #[test]
 fn what_init_writes_builds_once_its_files_are_there() {
     let desk = Desk::empty();
-    for kind in ["bootable", "prestaged", "stand-alone"] {
+    for (kind, sequence) in [
+        ("bootable", None),
+        ("capture", Some("capture-only")),
+        ("prestaged", None),
+        ("stand-alone", Some("install-existing-image")),
+    ] {
         desk.done(&["init", kind, "--kind", kind]);
+        if let Some(template) = sequence {
+            desk.done(&["init", kind, "--template", template]);
+        }
         desk.put_boot();
+        for file in ["packages/client/ccmsetup.exe", "drivers/net.inf"] {
+            desk.put(&format!("{kind}/{file}"), "");
+        }
         for (from, to) in [("images/boot.wim", "images/boot.wim"), ("images/boot.wim", "images/install-en-US.wim")] {
             desk.put(&format!("{kind}/{to}"), desk.get(from));
         }
@@ -30,10 +41,18 @@ fn what_init_writes_builds_once_its_files_are_there() {
         assert!(copied.success());
         let manifest = String::from_utf8(desk.get(&format!("{kind}/media.toml"))).unwrap();
         desk.put(&format!("{kind}/media.toml"), manifest.replace("files = \"boot-image\"", "files = \"boot-files\""));
-        desk.done(&["apply", &format!("{kind}/media.toml")]);
-        desk.done(&["check", &format!("{kind}/media.toml")]);
+        for command in ["apply", "check"] {
+            let mut command = desk.command(&[command, &format!("{kind}/media.toml")]);
+            let ran = command.env("CAPTURE_PASSWORD", "of the share").output().unwrap();
+            assert!(ran.status.success(), "{kind}: {}", String::from_utf8_lossy(&ran.stderr));
+        }
     }
-    let media = ["bootable/out/boot-ABC.iso", "prestaged/out/win11-ABC.wim", "stand-alone/out/win11-ABC.iso"];
+    let media = [
+        "bootable/out/boot-ABC.iso",
+        "capture/out/capture.iso",
+        "prestaged/out/win11-ABC.wim",
+        "stand-alone/out/win11-ABC.iso",
+    ];
     assert!(media.iter().all(|medium| desk.path(medium).exists()), "{:?}", desk.list("bootable/out"));
 }
 

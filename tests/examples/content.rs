@@ -15,7 +15,7 @@ const STAND_ALONE: [(&str, &str); 16] = [
     ("SMS/PKG/BER00002", "stand-alone/packages/client"),
     ("SMS/PKG/BER00021", "stand-alone/packages/vpn"),
     ("SMS/PKG/BER00030", "stand-alone/drivers/network"),
-    ("SMS/PKG/Content_4ba2d1f6-1c53-4e45-8b1c-6a3d0a5f7d11", "stand-alone/applications/editor"),
+    ("SMS/PKG/BER00022", "stand-alone/packages/editor"),
     ("Documents/Guten Tag aus Berlin", "stand-alone/extras"),
     ("bootmgr", "images/x64/media/bootmgr"),
     ("bootmgr.efi", "images/x64/media/bootmgr.efi"),

@@ -12,14 +12,19 @@ use tempfile::TempDir;
 use crate::boot_programs;
 use crate::qemu::Firmware;
 
-/// What the example of a site finds in its environment: passwords and a key, which is made once.
-fn secrets() -> [(&'static str, &'static str); 3] {
+/// What the examples of a site and of capture media find in their environment: passwords and a key, which is made once.
+fn secrets() -> [(&'static str, &'static str); 4] {
     static KEY: OnceLock<String> = OnceLock::new();
     let key = KEY.get_or_init(|| {
         let arguments = ["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"];
         String::from_utf8(Command::new("openssl").args(arguments).output().unwrap().stdout).unwrap()
     });
-    [("MEDIA_PASSWORD", "mQ7vX2pL9sWk"), ("JOIN_PASSWORD", "tR4kZ8bN1cYf"), ("MEDIA_KEY", key)]
+    [
+        ("MEDIA_PASSWORD", "mQ7vX2pL9sWk"),
+        ("JOIN_PASSWORD", "tR4kZ8bN1cYf"),
+        ("CAPTURE_PASSWORD", "zH5wJ3gD6nLe"),
+        ("MEDIA_KEY", key),
+    ]
 }
 
 /// The folder `examples` of the repository, elsewhere, with the stand-in images.

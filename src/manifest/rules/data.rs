@@ -29,6 +29,20 @@ const OF_STAND_ALONE: [(&str, &str); 3] = [
     ("/policy", "their policy comes from the site"),
 ];
 
+const OF_OTHERS_THAN_CAPTURE: [(&str, &str, &str); 11] = [
+    ("/security/password", "R18", "those of Configuration Manager have none"),
+    ("/media/unattended", "R18", "somebody starts the capture"),
+    ("/media/language", "R18", "they have no variables"),
+    ("/media/unknown-computers", "R18", "no site is asked who a computer is"),
+    ("/media/device-affinity", "R18", "no site is told who uses a computer"),
+    ("/media/preferred-advertisement", "R18", "they carry the one task sequence that they start"),
+    ("/media/valid-from", "R18", "they have no dates"),
+    ("/media/expires", "R18", "they have no dates"),
+    ("/policy", "R18", "it is made of their task sequence"),
+    ("/variables", "R64", "write them into the sequence, as steps of type `set-variable`"),
+    ("/prestart", "R64", "the sequence can run the command in a step"),
+];
+
 /// Variables that keys of the manifest stand for.
 const BY_KEY: [(&str, &str); 3] = [
     ("SMSTSLanguageFolder", "/media/language"),
@@ -62,6 +76,10 @@ fn of_kind(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         "stand-alone" => {
             let help = "leave it out, or make the medium `bootable` or `prestaged`";
             OF_NETWORK.iter().for_each(|(pointer, rule, why)| refused(pointer, rule, why, help));
+        }
+        "capture" => {
+            let help = "leave it out";
+            OF_OTHERS_THAN_CAPTURE.iter().for_each(|(pointer, rule, why)| refused(pointer, rule, why, help));
         }
         "bootable" | "prestaged" => {
             let help = "leave it out, or make the medium `stand-alone`";

@@ -36,7 +36,7 @@ pub(super) fn check(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         secrets(doc, certificate, problems);
     }
     match doc.str(KIND) {
-        Some("stand-alone") => return stand_alone(doc, problems),
+        Some(kind @ ("stand-alone" | "capture")) => return without_site(doc, kind, problems),
         Some("bootable" | "prestaged") => {}
         _ => return,
     }
@@ -313,8 +313,8 @@ fn cloud_management_gateway(doc: Doc<'_>, text: &str, problems: &mut Vec<Problem
     );
 }
 
-/// R18, R49 and R50: stand-alone media ask nobody.
-fn stand_alone(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+/// R18, R49 and R50: media that carry their sequence ask nobody.
+fn without_site(doc: Doc<'_>, kind: &str, problems: &mut Vec<Problem>) {
     let root = doc.place("").source;
     for pointer in [MODE, POINTS, GATEWAY].into_iter().chain(CERTIFICATES).filter(|pointer| doc.spans.has(pointer)) {
         let place = doc.place(pointer);
@@ -324,7 +324,7 @@ fn stand_alone(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         }
         problems.push(
             Problem::error(format!(
-                "stand-alone media ask no management point, and `{}` is for asking one",
+                "{kind} media ask no management point, and `{}` is for asking one",
                 super::dotted(pointer)
             ))
             .rule("R18")

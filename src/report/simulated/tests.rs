@@ -146,7 +146,7 @@ fn what_can_not_work_fails_where_it_would_on_the_target() {
         "media = 'client'\nstarts-in = 'windows-pe'",
         "it runs in full OS only, and Windows PE is running",
     );
-    fails(&last("type = 'auto-apply-drivers'"), alone, "it needs the site, and stand-alone media have none");
+    fails(&last("type = 'auto-apply-drivers'"), alone, "it needs the site, and such media have none");
     fails(
         &last("type = 'prepare-windows-for-capture'"),
         "media = 'client'\ndomain-member = true",
@@ -161,7 +161,11 @@ fn what_can_not_work_fails_where_it_would_on_the_target() {
     let grows = format!("{}value = '0123456789'\n{grows}", grows.split("value").next().unwrap());
     fails(&grows, alone, "the value of `A` has 10240 characters, and 4000 is the most (R67)");
     let package = last("type = 'run-command-line'\ncommand-line = 'x'\npackage = 'BER00021'");
-    fails(&package, "media = 'stand-alone'\ncontent = []", "`BER00021` is not on the medium, and there is no network");
+    fails(
+        &package,
+        "media = 'stand-alone'\ncontent = []",
+        "`BER00021` is not on the medium, and there is no site to get it from",
+    );
 }
 
 #[test]

@@ -154,7 +154,7 @@ impl World {
                 known(MEDIA_TYPE, Fact::one_of(["bootmedia"], Origin::Medium));
                 known(LAUNCH_MODE, carriers());
             }
-            Some(Kind::StandAlone) => {
+            Some(Kind::Capture | Kind::StandAlone) => {
                 known(MEDIA_TYPE, Fact::one_of(["fullmedia"], Origin::Medium));
                 known(LAUNCH_MODE, carriers());
             }

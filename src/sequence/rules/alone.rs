@@ -62,8 +62,8 @@ fn guarded(kind: &str, rule: &'static str, what: &str, instead: &str, rules: &mu
                 "write `condition = { variable = \"_SMSTSMediaType\", operator = \"not-equals\", value = \"FullMedia\" }`; \
                  a page of the documentation prints it the wrong way round",
             ));
-        } else if runs_alone && rules.is_alone() {
-            let message = format!("the step `{}` asks the site for {what}, and stand-alone media have none", at.name());
+        } else if let (true, Some(kind)) = (runs_alone, rules.without_site()) {
+            let message = format!("the step `{}` asks the site for {what}, and {kind} media have none", at.name());
             let problem = rules.on_medium(at_step(Problem::error(message).rule(rule), at.step, "not guarded"));
             problems.push(problem.help(format!(
                 "{instead}, or guard it: \

@@ -2,6 +2,7 @@
 
 use super::super::reach::System;
 use super::{At, Rules, at_key, at_step, with};
+use crate::manifest::Kind;
 use crate::problem::Problem;
 
 const CLIENT: &str = "prepare-client-for-capture";
@@ -13,10 +14,23 @@ pub fn check(rules: &mut Rules<'_>) {
     membership(rules);
     autopilot(rules);
     let captures = rules.running(CAPTURE);
-    let Some(first) = captures.first() else { return };
+    let Some(first) = captures.first() else { return nothing(rules) };
     twice(&captures, rules);
     build(first, rules);
     drivers(first, rules);
+}
+
+/// Capture media capture a system.
+fn nothing(rules: &mut Rules<'_>) {
+    // A step that can't run is told by itself.
+    let is_there = rules.enabled().iter().any(|at| at.is(CAPTURE));
+    if rules.medium.kind != Some(Kind::Capture) || is_there || rules.has_unknown_steps() {
+        return;
+    }
+    let problem = Problem::error("the sequence captures no system, and capture media do nothing else");
+    let problem = with(problem, rules.sequence.written.part("name"), "");
+    let problem = rules.on_medium(problem);
+    rules.add(problem.help(format!("add a step of type `{CAPTURE}`")));
 }
 
 /// First the client is prepared, then Windows, then it is captured (R94).

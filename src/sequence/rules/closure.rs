@@ -62,7 +62,8 @@ pub fn referred(action: &Action) -> Vec<(&'static str, &str, &'static str, &'sta
 
 pub fn check(rules: &mut Rules<'_>) {
     indexes(rules);
-    let Some(carried) = rules.medium.carried.as_ref().filter(|_| rules.is_alone()) else { return };
+    let Some(carried) = rules.medium.carried.as_ref().filter(|_| rules.without_site().is_some()) else { return };
+    let is_capture = rules.medium.kind == Some(Kind::Capture);
     let mut told: Vec<String> = Vec::new();
     for at in rules.steps.clone() {
         let (Some(action), true) = (at.action(), at.reached.may_run()) else { continue };
@@ -88,6 +89,11 @@ pub fn check(rules: &mut Rules<'_>) {
                     let problem = at_key(Problem::error(message), at.step, key, "wanted here");
                     let problem = problem.at(one.place.clone(), "carried here");
                     problem.help(format!("write it as `[[{table}]]`, or name another one"))
+                }
+                None if is_capture => {
+                    let message = format!("the {what} `{id}` is not on the medium: capture media carry no content");
+                    let help = "leave the step out, or put its files on the medium with `[[file]]`";
+                    at_key(Problem::error(message), at.step, key, "wanted here").help(help)
                 }
                 None => {
                     let message = format!("the {what} `{id}` is not on the medium");
@@ -115,10 +121,13 @@ pub fn check(rules: &mut Rules<'_>) {
                 let problem = Problem::error(format!("the application `{name}` is not on the medium")).rule("R29");
                 let problem = at_key(problem, at.step, &format!("applications/{index}/id"), "wanted here");
                 let problem = rules.on_medium(problem);
-                rules.add(problem.help(format!(
-                    "add `[[application]]` with the `id` of its content, `model-name = \"{id}\"` and `source = \"…\"` \
-                     to the manifest"
-                )));
+                rules.add(problem.help(match is_capture {
+                    true => "leave the step out: capture media carry no content".to_owned(),
+                    false => format!(
+                        "add `[[application]]` with the `id` of its content, `model-name = \"{id}\"` and \
+                         `source = \"…\"` to the manifest"
+                    ),
+                }));
             }
         }
     }

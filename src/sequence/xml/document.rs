@@ -4,8 +4,6 @@
 //! elements that nest more than [`MAX_DEPTH`] deep. Comments and processing instructions are passed over. The writer
 //! puts no whitespace between elements, as Configuration Manager does not.
 
-use std::borrow::Cow;
-
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
@@ -244,7 +242,7 @@ fn write_to(text: &mut String, element: &Element) -> Result<()> {
         text.push(' ');
         text.push_str(name);
         text.push_str("=\"");
-        text.push_str(&escaped(value, true)?);
+        push_escaped(text, value, true)?;
         text.push('"');
     }
     if element.content.is_empty() {
@@ -259,35 +257,34 @@ fn write_to(text: &mut String, element: &Element) -> Result<()> {
     for content in &element.content {
         match content {
             Content::Element(element) => write_to(text, element)?,
-            Content::Text(own) => text.push_str(&escaped(own, false)?),
+            Content::Text(own) => push_escaped(text, own, false)?,
         }
     }
     *text += &format!("</{}>", element.name);
     Ok(())
 }
 
-fn escaped(text: &str, is_attribute: bool) -> Result<Cow<'_, str>> {
-    if let Some(c) = text.chars().find(|c| !is_allowed(*c)) {
-        return Err(not_allowed(c));
-    }
-    if !text.contains(['<', '>', '&', '"', '\t', '\n', '\r']) {
-        return Ok(Cow::Borrowed(text));
-    }
-    let mut escaped = String::with_capacity(text.len() + 16);
+/// Writes text, or the value of an attribute.
+///
+/// # Errors
+///
+/// A character in it can't be in XML.
+pub fn push_escaped(xml: &mut String, text: &str, is_attribute: bool) -> Result<()> {
     for c in text.chars() {
         match c {
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '&' => escaped.push_str("&amp;"),
+            '<' => xml.push_str("&lt;"),
+            '>' => xml.push_str("&gt;"),
+            '&' => xml.push_str("&amp;"),
             // Readers make a line feed of it.
-            '\r' => escaped.push_str("&#xD;"),
-            '"' if is_attribute => escaped.push_str("&quot;"),
-            '\t' if is_attribute => escaped.push_str("&#x9;"),
-            '\n' if is_attribute => escaped.push_str("&#xA;"),
-            c => escaped.push(c),
+            '\r' => xml.push_str("&#xD;"),
+            '"' if is_attribute => xml.push_str("&quot;"),
+            '\t' if is_attribute => xml.push_str("&#x9;"),
+            '\n' if is_attribute => xml.push_str("&#xA;"),
+            c if is_allowed(c) => xml.push(c),
+            c => return Err(not_allowed(c)),
         }
     }
-    Ok(Cow::Owned(escaped))
+    Ok(())
 }
 
 #[cfg(test)]
