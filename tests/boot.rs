@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use camino::Utf8Path;
-use qemu::{Firmware, boot_disc, boot_stick};
+use qemu::{Firmware, boot_disc, boot_stick, is_thorough};
 use tsmedia::content::Content;
 use tsmedia::date::Date;
 use tsmedia::digest::Digest;
@@ -178,7 +178,8 @@ fn uefi_reads_fat_volumes_of_every_width() {
     let program = fs::read(examples::made().join("x64/media/efi/boot/bootx64.efi")).unwrap();
     // FAT12, FAT16 and FAT32 by their sizes; the last is mostly a hole.
     let padding = scratch.path().join("padding");
-    for len in [1 << 20, 20 << 20, 600 << 20] {
+    let lens: &[u64] = if is_thorough() { &[1 << 20, 20 << 20, 600 << 20] } else { &[20 << 20] };
+    for len in lens.iter().copied() {
         fs::File::create(&padding).unwrap().set_len(len).unwrap();
         let mut root = Folder::default();
         root.insert("EFI/BOOT/BOOTX64.EFI", Content::bytes(program.clone())).unwrap();
@@ -208,6 +209,10 @@ fn a_stick_starts_under_uefi_whatever_its_partition_table() {
         (Firmware::Ovmf, "x64", "BOOTX64.EFI", Scheme::Gpt),
         (Firmware::Aavmf, "arm64", "BOOTAA64.EFI", Scheme::Mbr),
     ] {
+        // That arm64 starts from a disc is tested by itself.
+        if machine == Firmware::Aavmf && !is_thorough() {
+            continue;
+        }
         let scratch = tempfile::tempdir().unwrap();
         let program = format!("{folder}/media/efi/boot/{}", name.to_lowercase());
         let mut root = Folder::default();

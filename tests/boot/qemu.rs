@@ -35,6 +35,11 @@ const AAVMF: [(&str, &str); 2] = [
     ("/usr/share/edk2/aarch64/QEMU_EFI-pflash.raw", "/usr/share/edk2/aarch64/vars-template-pflash.raw"),
 ];
 
+/// Whether everything is started (`TSMEDIA_TEST_THOROUGH`), or only one of what starts alike.
+pub fn is_thorough() -> bool {
+    std::env::var_os("TSMEDIA_TEST_THOROUGH").is_some()
+}
+
 /// Starts a disc and returns what it said up to the line that holds `marker`, without what moves the cursor.
 pub fn boot_disc(firmware: Firmware, disc: &Path, scratch: &Path, marker: &str) -> String {
     boot(firmware, disc, scratch, marker, true)

@@ -81,9 +81,13 @@ fn assert_extracted(project: &Project, program: &[&str], medium: &Utf8Path, expe
     assert_eq!(own, ["tsmedia/blake3sums", "tsmedia/medium.toml", "tsmedia/sha256sums"], "{program:?}");
     found.retain(|path, _| !path.starts_with("tsmedia/"));
     // What it tells the client is encrypted; other tests read it.
-    let variables = found.remove("sms/data/variables.dat").unwrap();
-    assert!(variables.starts_with(b"\0\0\xED\xEC\x14\0\0\0"), "{program:?}");
     let bootstrap = String::from_utf8(found.remove("sms/data/tsmbootstrap.ini").unwrap()).unwrap();
+    let carries_sequence = bootstrap.contains("FullMedia");
+    let encrypted = [Some("sms/data/variables.dat"), carries_sequence.then_some("sms/data/policy.xml")];
+    for path in encrypted.into_iter().flatten() {
+        let bytes = found.remove(path).unwrap();
+        assert!(bytes.starts_with(b"\0\0\xED\xEC\x14\0\0\0"), "{program:?}: {path}");
+    }
     assert!(bootstrap.starts_with("[MediaInfo]\r\nMediaType="), "{program:?}: {bootstrap}");
     let expected: BTreeMap<_, _> = expected.iter().map(|(path, bytes)| (path.to_lowercase(), bytes)).collect();
     assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "{program:?}");
