@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::desk::Desk;
 
 /// Runs a tool in the folder of a desk, and returns what it printed.
-fn tool(desk: &Desk, name: &str, arguments: &[&str]) -> String {
+pub fn tool(desk: &Desk, name: &str, arguments: &[&str]) -> String {
     let output = Command::new(name).args(arguments).current_dir(&desk.root).env("MTOOLS_SKIP_CHECK", "1").output();
     let output = output.unwrap_or_else(|error| panic!("{name}: {error}"));
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -87,7 +87,7 @@ fn partition(desk: &Desk, disk: &str, script: &str) {
 }
 
 /// A GPT disk with volumes of every kind.
-fn put_disk(desk: &Desk) {
+pub fn put_disk(desk: &Desk) {
     const SCRIPT: &str = "label: gpt
 start=2048, size=8192, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B
 start=10240, size=2048, type=E3C9E316-0B5C-4DB8-817D-F92DF00215AE
@@ -120,7 +120,7 @@ fn details(desk: &Desk, wim: &str, image: &str) -> String {
     said.lines().filter(is_kept).map(|line| format!("{line}\n")).collect()
 }
 
-fn is_whole(desk: &Desk, wim: &str) {
+pub fn is_whole(desk: &Desk, wim: &str) {
     tool(desk, "wimlib-imagex", &["verify", wim]);
     tool(desk, "7z", &["t", wim]);
 }

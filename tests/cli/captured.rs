@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::time::{Duration, SystemTime};
 
+use crate::capture::{is_whole, put_disk, tool};
 use crate::desk::Desk;
 use crate::watch::Watching;
 
@@ -98,6 +99,42 @@ fn a_declared_capture_has_the_bytes_of_one_that_is_typed_on_any_machine() {
         desk.done(&["apply", "capture.toml"]);
     }
     assert!(one.get("images/reference.wim") == other.get("images/reference.wim"));
+}
+
+/// Of a disk each volume becomes an image; what a file lists stays out; what an earlier capture has is not read again.
+#[test]
+fn a_declared_capture_takes_disks_exclusions_and_earlier_captures() {
+    let desk = Desk::empty();
+    put_disk(&desk);
+    desk.put(
+        "capture.toml",
+        r#"manifest-version = 1
+
+[capture]
+path = "disk.wim"
+compression = "none"
+exclusions = "own.ini"
+check = true
+
+[[capture.source]]
+path = "disk.img"
+"#,
+    );
+    desk.put("own.ini", "[ExclusionList]\n*.dll\n");
+    let mut seen = desk.see("check capture.toml") + &desk.see("apply capture.toml");
+    is_whole(&desk, "disk.wim");
+    let said = tool(&desk, "wimlib-imagex", &["dir", "disk.wim", "2"]);
+    assert!(said.contains("docs/a.txt") && !said.contains(".dll"), "{said}");
+    edit(&desk, "check = true", "update-from = \"old.wim\"");
+    fs::rename(desk.path("disk.wim"), desk.path("old.wim")).unwrap();
+    seen += &(desk.see("plan capture.toml") + &desk.see("apply capture.toml") + &desk.see("plan capture.toml"));
+    is_whole(&desk, "disk.wim");
+    // The earlier capture and the list are sources too.
+    desk.put("own.ini", "[ExclusionList]\n*.dll\n\\docs\n");
+    seen += &desk.see("plan capture.toml");
+    edit(&desk, "old.wim", "missing.wim");
+    seen += &desk.see("plan capture.toml");
+    insta::assert_snapshot!(seen);
 }
 
 #[test]
