@@ -21,7 +21,8 @@ use crate::format::boot_program::{self, BootProgram};
 use crate::format::regf::{Hive, MAGIC};
 use crate::format::wim::{Wim, WimImageFacts};
 use crate::format::windows::{self, Windows};
-use crate::output::{Carrier, Listing, WIM_MAGIC, starts_with};
+use crate::media::data;
+use crate::output::{Carrier, Image, Listing, WIM_MAGIC, starts_with};
 use crate::report;
 
 #[derive(Debug, Args)]
@@ -76,14 +77,27 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     }
     let carrier = carrier?;
     let medium = Listing::from(&carrier).medium(&mut file);
-    let description = medium.map(|medium| medium.description).unwrap_or_default();
-    let stores = stores::of(&carrier, &mut file);
+    let said = report::Said {
+        description: medium.map(|medium| medium.description).unwrap_or_default(),
+        stores: stores::of(&carrier, &mut file),
+        asks_for_password: bootstrap(&carrier, &mut file).and_then(|text| data::asks_for_password(&text)),
+    };
     if screen.json {
-        screen.json(&report::carrier_json(&carrier, &description, &stores))
+        screen.json(&report::carrier_json(&carrier, &said))
     } else {
-        screen.data(&report::carrier(&carrier, &description, &stores, arguments.files))
+        screen.data(&report::carrier(&carrier, &said, arguments.files))
     }
 }
+
+/// What a medium tells the client in clear.
+fn bootstrap(carrier: &Carrier, image: &mut dyn Image) -> Option<String> {
+    let files = Listing::from(carrier).files;
+    let file = files.iter().find(|file| file.path.eq_ignore_ascii_case(data::BOOTSTRAP_FILE))?;
+    String::from_utf8(file.read_bytes(image, MAX_BOOTSTRAP_LEN).ok()?).ok()
+}
+
+/// It has a hundred bytes.
+const MAX_BOOTSTRAP_LEN: u64 = 1 << 20;
 
 /// What the images say of their Windows that a computer starts from: in those of an installed Windows there is much more
 /// to read, and nothing of that is asked.

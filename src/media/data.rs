@@ -231,6 +231,17 @@ impl MediaData {
     }
 }
 
+/// Whether a medium asks for a password, by what it tells in clear; none if that is not told.
+pub fn asks_for_password(bootstrap: &str) -> Option<bool> {
+    let values = bootstrap.lines().filter_map(|line| line.trim().split_once('='));
+    let mut values = values.filter(|(key, _)| key.trim().eq_ignore_ascii_case("PasswordRequired"));
+    match values.next()?.1.trim().to_ascii_lowercase().as_str() {
+        "true" => Some(true),
+        "false" => Some(false),
+        _ => None,
+    }
+}
+
 /// The variables in the XML of media, names and values; nothing of a text that is something else. What comes out of
 /// [`MediaData`] goes in again; of the XML of others what their public readers read is read.
 pub fn read_variables(xml: &str) -> Vec<(String, Zeroizing<String>)> {
@@ -359,6 +370,11 @@ mod tests {
         data.is_unattended = true;
         data.password = Some(Arc::new(Secret::from("p".to_owned())));
         assert!(ini(&data).ends_with("PasswordRequired=true\r\nUnattended=true\r\n"));
+        assert_eq!(asks_for_password(&ini(&data)), Some(true));
+        data.password = None;
+        assert_eq!(asks_for_password(&ini(&data)), Some(false));
+        assert_eq!(asks_for_password("[MediaInfo]\n passwordrequired = TRUE \n"), Some(true));
+        assert_eq!(asks_for_password("PasswordRequired=7"), None);
     }
 
     #[test]

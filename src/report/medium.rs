@@ -20,23 +20,47 @@ use crate::size::Size;
 /// How many files that the file systems of a disc show differently are named.
 const MAX_DISAGREEMENTS: usize = 10;
 
-/// A finished medium for people. `description` is what its `medium.toml` says; `with_files` lists every file.
-pub fn carrier(carrier: &Carrier, description: &[(String, String)], stores: &[StoreFound], with_files: bool) -> String {
+/// What was read of the files of a finished medium.
+#[derive(Debug, Default)]
+pub struct Said {
+    /// What its `medium.toml` says.
+    pub description: Vec<(String, String)>,
+    /// Its boot stores.
+    pub stores: Vec<StoreFound>,
+    /// Whether it asks for a password, if it says so.
+    pub asks_for_password: Option<bool>,
+}
+
+impl Said {
+    /// The last rows of a table of it.
+    fn rows(&self) -> Vec<(String, String)> {
+        let mut rows: Vec<_> = self.stores.iter().map(store_row).collect();
+        rows.extend(self.asks_for_password.map(|is_asked| {
+            let said = if is_asked { "asked for at start" } else { "none: anybody can read what it tells the client" };
+            ("password".to_owned(), said.to_owned())
+        }));
+        rows
+    }
+}
+
+/// A finished medium for people; `with_files` lists every file.
+pub fn carrier(carrier: &Carrier, said: &Said, with_files: bool) -> String {
     match carrier {
-        Carrier::Disc(disc) => disc_text(disc, description, stores, with_files),
-        Carrier::Wim(wim) => stored_text(wim, description, stores, with_files),
-        Carrier::Stick(stick) => stick_text(stick, description, stores, with_files),
+        Carrier::Disc(disc) => disc_text(disc, said, with_files),
+        Carrier::Wim(wim) => stored_text(wim, said, with_files),
+        Carrier::Stick(stick) => stick_text(stick, said, with_files),
     }
 }
 
 /// A finished medium as data.
-pub fn carrier_json(carrier: &Carrier, description: &[(String, String)], stores: &[StoreFound]) -> Json {
+pub fn carrier_json(carrier: &Carrier, said: &Said) -> Json {
     let mut json = match carrier {
-        Carrier::Disc(disc) => disc_json(disc, description),
-        Carrier::Wim(wim) => stored_json(wim, description),
-        Carrier::Stick(stick) => stick_json(stick, description),
+        Carrier::Disc(disc) => disc_json(disc, &said.description),
+        Carrier::Wim(wim) => stored_json(wim, &said.description),
+        Carrier::Stick(stick) => stick_json(stick, &said.description),
     };
-    json["boot-stores"] = stores.iter().map(store_json).collect();
+    json["boot-stores"] = said.stores.iter().map(store_json).collect();
+    json["asks-for-password"] = json!(said.asks_for_password);
     json
 }
 
@@ -63,25 +87,25 @@ fn store_json(found: &StoreFound) -> Json {
     })
 }
 
-fn disc_text(disc: &Disc, description: &[(String, String)], stores: &[StoreFound], with_files: bool) -> String {
+fn disc_text(disc: &Disc, said: &Said, with_files: bool) -> String {
     let systems = [("UDF", disc.udf.is_some()), ("ISO 9660", disc.iso.is_some()), ("Joliet", disc.joliet.is_some())];
     let systems: Vec<_> = systems.into_iter().filter_map(|(name, is_there)| is_there.then_some(name)).collect();
     let mut rows = vec![
         ("form".to_owned(), format!("disc image, {}: {}", Size(disc.len), systems.join(", "))),
         ("volume label".to_owned(), disc.label.best().to_owned()),
     ];
-    rows.extend(description.iter().filter(|(key, _)| key != "label").cloned());
+    rows.extend(said.description.iter().filter(|(key, _)| key != "label").cloned());
     if disc.boot.is_empty() {
         rows.push(("boot".to_owned(), "no boot catalog".to_owned()));
     }
     rows.extend(disc.boot.iter().map(|program| ("boot".to_owned(), boot(program))));
-    rows.extend(stores.iter().map(store_row));
+    rows.extend(said.rows());
     rows.push(("holds".to_owned(), holds(disc.files())));
     rows.extend(disc.disagreements().iter().take(MAX_DISAGREEMENTS).map(|it| ("at odds".to_owned(), it.to_string())));
     table(&rows) + &list(disc.files(), with_files)
 }
 
-fn stick_text(stick: &Stick, description: &[(String, String)], stores: &[StoreFound], with_files: bool) -> String {
+fn stick_text(stick: &Stick, said: &Said, with_files: bool) -> String {
     let Stick { partition, scheme, n_bits, cluster_len, .. } = stick;
     let scheme = scheme_name(*scheme);
     let ntfs = if stick.second.is_some() { " and NTFS" } else { "" };
@@ -89,7 +113,7 @@ fn stick_text(stick: &Stick, description: &[(String, String)], stores: &[StoreFo
         ("form".to_owned(), format!("image of a stick, {}: {scheme}, FAT{n_bits}{ntfs}", Size(stick.len))),
         ("volume label".to_owned(), stick.label.clone()),
     ];
-    rows.extend(description.iter().filter(|(key, _)| !OF_FORM.contains(&key.as_str())).cloned());
+    rows.extend(said.description.iter().filter(|(key, _)| !OF_FORM.contains(&key.as_str())).cloned());
     let active = if partition.is_active { ", active" } else { "" };
     let place = format!("{} bytes at byte {}", partition.len, partition.offset);
     rows.push((
@@ -102,7 +126,7 @@ fn stick_text(stick: &Stick, description: &[(String, String)], stores: &[StoreFo
     }));
     rows.extend(stick.damage.map(|damage| ("damaged".to_owned(), damage.to_owned())));
     rows.extend(boot_programs(&stick.files).map(|path| ("boot".to_owned(), format!("UEFI: {path}"))));
-    rows.extend(stores.iter().map(store_row));
+    rows.extend(said.rows());
     rows.push(("holds".to_owned(), holds(&stick.files)));
     table(&rows) + &list(&stick.files, with_files)
 }
@@ -201,7 +225,7 @@ fn disc_json(disc: &Disc, description: &[(String, String)]) -> Json {
     })
 }
 
-fn stored_text(wim: &Stored, description: &[(String, String)], stores: &[StoreFound], with_files: bool) -> String {
+fn stored_text(wim: &Stored, said: &Said, with_files: bool) -> String {
     let files: Vec<_> = wim.files.iter().filter(|file| !file.is_folder).collect();
     let n_folders = wim.files.len() - files.len();
     let bytes = Size(files.iter().map(|file| file.len).sum());
@@ -209,8 +233,8 @@ fn stored_text(wim: &Stored, description: &[(String, String)], stores: &[StoreFo
         ("form".to_owned(), format!("WIM file, {}: one image, stored as it is", Size(wim.len))),
         ("name".to_owned(), wim.label.clone()),
     ];
-    rows.extend(description.iter().filter(|(key, _)| key != "name").cloned());
-    rows.extend(stores.iter().map(store_row));
+    rows.extend(said.description.iter().filter(|(key, _)| key != "name").cloned());
+    rows.extend(said.rows());
     let holds = [counted(files.len(), "file"), counted(n_folders, "folder"), bytes.to_string()];
     rows.push(("holds".to_owned(), holds.join(", ")));
     let mut text = table(&rows);

@@ -215,9 +215,6 @@ impl Draft<'_> {
     /// Says what anybody can read, and what nobody has tried.
     fn say_what_is_open(&mut self) {
         let manifest = &self.rendered.manifest;
-        let at = ["/variables", "/policy", "/certificate", "/sites/0/certificate"]
-            .into_iter()
-            .find(|at| self.rendered.value().pointer(at).is_some());
         if manifest.media.kind == Kind::StandAlone && self.rendered.sequence().is_none() && manifest.policy.is_none() {
             let message = "the medium carries no task sequence, so it starts and deploys nothing";
             let problem = Problem::note(message).rule("R28").at(self.place("/media/kind"), "the kind");
@@ -226,23 +223,29 @@ impl Draft<'_> {
         }
         let sequence = self.rendered.sequence().filter(|_| manifest.media.kind.carries_sequence());
         let is_made = sequence.is_some() && manifest.policy.is_none();
-        let has_secrets = is_made && sequence.is_some_and(|sequence| !sequence.secrets().is_empty());
-        if has_secrets && manifest.security.password.is_none() {
-            let message = "the medium has no password, and whoever has it can read the secrets of its task sequence";
+        let open = [
+            ("/variables", "the variables"),
+            ("/policy", "the policy"),
+            ("/certificate", "the certificate and its key"),
+            ("/sites/0/certificate", "the certificate and its key"),
+        ];
+        let is_there = |at: &str| self.rendered.value().pointer(at).is_some();
+        let mut open: Vec<_> = open.into_iter().filter(|(at, _)| is_there(at)).collect();
+        if is_made && sequence.is_some_and(|sequence| !sequence.secrets().is_empty()) {
+            open.push((SEQUENCE, "the secrets of its task sequence"));
+        }
+        if !open.is_empty() && manifest.security.password.is_none() {
+            let mut names: Vec<_> = open.iter().map(|(_, what)| *what).collect();
+            // A site may have its own certificate in place of the one for all.
+            names.dedup();
+            let message = format!("the medium has no password, and whoever has it can read {}", names.join(", "));
             let problem = match manifest.media.kind {
+                // They have none.
                 Kind::Capture => Problem::note(message).help("give the account no right but to write to that share"),
                 _ => Problem::warning(message).help("add `[security]` with `password = { env = \"MEDIA_PASSWORD\" }`"),
             };
-            self.problems.add(problem.rule("R51").at(self.place(SEQUENCE), ""));
-        } else if let Some(at) = at.filter(|_| manifest.security.password.is_none()) {
-            let what = match at {
-                "/variables" => "the variables",
-                "/policy" => "the policy",
-                _ => "the certificate and its key",
-            };
-            let message = format!("the medium has no password, and whoever has it can read {what}");
-            let problem = Problem::warning(message).rule("R51").at(self.place(at), "");
-            self.problems.add(problem.help("add `[security]` with `password = { env = \"MEDIA_PASSWORD\" }`"));
+            let problem = open.iter().fold(problem, |problem, (at, _)| problem.at(self.place(at), ""));
+            self.problems.add(problem.rule("R51"));
         }
         let is_asked = [
             "/variables",

@@ -12,7 +12,7 @@ use crate::firmware::Firmware;
 use crate::format::authenticode::{Authority, By, Recognised, Signature, State};
 use crate::format::boot_program::{self, BootProgram};
 use crate::format::revocations::{self, BOOT_MANAGER, Revocations, SecureVersion};
-use crate::manifest::SecureBootCa;
+use crate::manifest::{OutputFormat, SecureBootCa};
 use crate::problem::Problem;
 use crate::size::Size;
 
@@ -77,7 +77,9 @@ impl Draft<'_> {
         let of_tree = found.files.iter().filter(|(path, _)| boot_program::is_one(path));
         let mut contents: Vec<(&str, &Content, As)> =
             of_tree.map(|(path, content)| (path.as_str(), content, As::Program)).collect();
-        contents.extend(found.efi_image.iter().map(|content| ("", content, As::Volume)));
+        // Only discs are started from it.
+        let is_disc = self.rendered.manifest.format() == OutputFormat::Iso;
+        contents.extend(found.efi_image.iter().filter(|_| is_disc).map(|content| ("", content, As::Volume)));
         let mut alike = Alike::default();
         for (path, content, taken_for) in contents {
             let cache = self.resolver.cache.clone();

@@ -44,6 +44,7 @@ fn public_readers_read_variables_and_policy_of_every_padding_and_both_algorithms
     desk.edit("[policy]", &format!("{sites}[policy]"));
     desk.put("policy.xml", "\u{feff}<?xml version=\"1.0\"?>\r\n<Policies>\u{a0}ü</Policies>\r\n");
     desk.put("password.txt", "mQ7vX2pL9sWk\n");
+    let mut seen = desk.see("check --site S01");
     for (security, password, cipher) in [
         ("", DEFAULT_PASSWORD, "aes-128-cbc"),
         (
@@ -86,7 +87,8 @@ fn public_readers_read_variables_and_policy_of_every_padding_and_both_algorithms
         let all: Vec<_> = (1..=8).map(|n| (2 * n).to_string()).collect();
         assert_eq!(paddings, all.into_iter().collect::<BTreeSet<_>>());
     }
-    let mut seen = desk.see("inspect aes-128-cbc/1/Variables.dat --values");
+    seen += &desk.see("inspect out/win11-S01.iso");
+    seen += &desk.see("inspect aes-128-cbc/1/Variables.dat --values");
     seen += &desk.see("inspect aes-256-cbc/1/Variables.dat");
     seen += &desk.see("inspect aes-256-cbc/1/Variables.dat --password-from file:password.txt");
     seen += &desk.see("inspect aes-256-cbc/1/Variables.dat --password-from file:password.txt --json");
