@@ -256,12 +256,8 @@ impl Draft<'_> {
             "/media/unattended",
             "/media/unknown-computers",
         ];
-        if is_made {
-            let message = "the policy that carries the task sequence is experimental: Microsoft documents no form of it, \
-                           and it was tried with public readers and no client";
-            let problem = Problem::note(message).at(self.place(SEQUENCE), "");
-            self.problems.add(problem.help("try the medium on a computer that may be lost"));
-        } else if let Some(at) = is_asked.into_iter().find(|at| self.rendered.value().pointer(at).is_some()) {
+        let asked = is_asked.into_iter().find(|at| is_there(at)).or(is_made.then_some(SEQUENCE));
+        if let Some(at) = asked {
             let message = "what media tell the client is experimental: Microsoft documents nothing of it, and it was \
                            tried with public readers and no client";
             let problem = Problem::note(message).at(self.place(at), "");

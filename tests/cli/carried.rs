@@ -1,5 +1,7 @@
 //! Task sequences on the media that carry them: capture and stand-alone ones.
 
+use std::process::Command;
+
 use crate::data::{DEFAULT_PASSWORD, extract, guid_in, read};
 use crate::desk::Desk;
 
@@ -66,10 +68,17 @@ fn capture_media_carry_their_sequence_with_its_secrets() {
     let variables = read(&desk, DEFAULT_PASSWORD, &["data/Variables.dat".into()]);
     assert!(variables.contains("<var name=\"_SMSTSMediaType\"><![CDATA[FullMedia]]></var>"), "{variables}");
     let policy = read(&desk, &guid_in(&variables), &["data/Policy.xml".into()]);
-    assert!(policy.contains("<property name=\"PKG_Name\" type=\"8\"><value>Capture capture</value>"), "{policy}");
     // As the public readers of stand-alone media take it out.
-    let sequence = policy.split_once("<property name=\"TS_Sequence\" type=\"8\"><value><![CDATA[").unwrap().1;
-    let sequence = sequence.split_once("]]></value>").unwrap().0;
+    desk.put("policy.xml", &policy[policy.find("<?xml").unwrap()..]);
+    let find = "import sys, xml.etree.ElementTree as tree\n\
+                root = tree.parse('policy.xml').getroot()\n\
+                value = lambda name: root.find(f\".//*[@class='CCM_TaskSequence']/*[@name='{name}']/value\").text\n\
+                print(value('PKG_Name'), value('ADV_AdvertisementID'), value('TS_Sequence'), sep='\\n', end='')";
+    let found = Command::new("python3").args(["-c", find]).current_dir(&desk.root).output().unwrap();
+    assert!(found.status.success(), "{}", String::from_utf8_lossy(&found.stderr));
+    let found = String::from_utf8(found.stdout).unwrap();
+    let [name, deployment, sequence] = found.splitn(3, '\n').collect::<Vec<_>>()[..] else { panic!("{found}") };
+    assert_eq!((name, deployment.len()), ("Capture capture", 8));
     assert!(sequence.starts_with("<sequence version=\"3.10\">"), "{sequence}");
     assert!(sequence.contains(">Zq7-capture-password-44k &lt;&amp;&gt;</variable>"), "{sequence}");
     desk.put("exported.xml", sequence);

@@ -11,6 +11,28 @@ use crate::desk::Desk;
 const PASSWORD: &str = "Zq7-password-by-env-81x";
 const BY_FILE: &str = "Zq7-value-by-file-52y";
 const BY_COMMAND: &str = "Zq7-value-by-command-93z";
+const OF_STEP: &str = "Zq7-value-of-a-step-17<k";
+
+const SEQUENCE: &str = r#"sequence-version = 1
+name = "Upgrade"
+
+[[steps]]
+type = "set-variable"
+name = "Send no status"
+variable = "SMSTSDisableStatusRetry"
+value = "true"
+
+[[steps]]
+type = "upgrade-operating-system"
+name = "Upgrade"
+package = "BER00021"
+
+[[steps]]
+type = "set-variable"
+name = "Keep the key"
+variable = "OwnKey"
+secret-value = { file = "step.txt" }
+"#;
 
 fn desk() -> Desk {
     let desk = Desk::new();
@@ -25,8 +47,13 @@ OSDRegisteredOrgName = "Example"
 JoinPassword = { file = "join-{{ site.code }}.txt" }
 ProductKey = { command = ["sh", "key.sh"] }
 
+[task-sequence]
+file = "sequences/upgrade.toml"
+
 [[package]]"#,
     );
+    desk.put("sequences/upgrade.toml", SEQUENCE);
+    desk.put("sequences/step.txt", format!("{OF_STEP}\n"));
     desk.edit("\n[[sites]]\ncode = \"HAM\"\n", "");
     desk.put("join-BER.txt", format!("{BY_FILE}\n"));
     // It also notes how it and its parent were started.
@@ -107,7 +134,7 @@ fn values_are_found_in_nothing_that_is_left_said_or_listed() {
             let name = path.file_name().unwrap();
             if path.is_dir() {
                 folders.push(path);
-            } else if !["join-BER.txt", "key.txt"].contains(&name) {
+            } else if !["join-BER.txt", "key.txt", "step.txt"].contains(&name) {
                 said.push((path.to_string(), fs::read(&path).unwrap()));
                 n_files += 1;
             }
@@ -115,7 +142,7 @@ fn values_are_found_in_nothing_that_is_left_said_or_listed() {
     }
     assert!(n_files > 12 && said.iter().any(|(path, _)| path.ends_with("seen.log")));
     for (what, bytes) in &said {
-        for value in [PASSWORD, BY_FILE, BY_COMMAND] {
+        for value in [PASSWORD, BY_FILE, BY_COMMAND, OF_STEP] {
             assert!(!holds(bytes, value), "{what} holds {value}");
         }
     }
@@ -125,9 +152,12 @@ fn values_are_found_in_nothing_that_is_left_said_or_listed() {
         .current_dir(&desk.root)
         .output();
     let list = String::from_utf8(list.unwrap().stdout).unwrap();
-    let digest = list.lines().find_map(|line| line.strip_suffix("  SMS/data/Variables.dat")).unwrap().to_owned();
-    for (what, bytes) in said.iter().filter(|(what, _)| !what.ends_with(".iso")) {
-        assert!(!holds_text(bytes, &digest), "{what} holds the digest of the variables");
+    for name in ["Variables.dat", "Policy.xml"] {
+        let end = format!("  SMS/data/{name}");
+        let digest = list.lines().find_map(|line| line.strip_suffix(end.as_str())).unwrap().to_owned();
+        for (what, bytes) in said.iter().filter(|(what, _)| !what.ends_with(".iso")) {
+            assert!(!holds_text(bytes, &digest), "{what} holds the digest of {name}");
+        }
     }
     let mode = fs::metadata(desk.path(".tsmedia/veil")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
@@ -197,7 +227,7 @@ fn values_in_memory(process: u32) -> Vec<String> {
         let mut bytes = vec![0; (end - start) as usize];
         let Ok(len) = memory.read_at(&mut bytes, start) else { continue };
         n_read += len;
-        for value in [BY_FILE, BY_COMMAND] {
+        for value in [BY_FILE, BY_COMMAND, OF_STEP, "Zq7-value-of-a-step-17&lt;k"] {
             let wide: Vec<u8> = value.encode_utf16().flat_map(u16::to_le_bytes).collect();
             for written in [value.as_bytes(), &wide] {
                 let is_there = bytes[..len].windows(written.len()).any(|window| window == written);
