@@ -37,7 +37,7 @@ use crate::content::Content;
 use crate::date::Date;
 use crate::error::Result;
 use crate::format::partitions::Scheme;
-use crate::format::wim::Architecture;
+use crate::format::wim::{Architecture, WindowsVersion};
 use crate::inputs::Inputs;
 use crate::manifest::{
     Capacity, ExtraFile, Kind, LargeFiles, Manifest, MediaTable, OutputFormat, PartitionTable, Rendered, suggest,
@@ -112,6 +112,7 @@ impl Resolver {
             entries,
             pointers,
             architecture: None,
+            windows_pe: None,
             stores: Stores::default(),
             is_unsure: false,
             date,
@@ -233,6 +234,8 @@ struct Draft<'a> {
     date: Date,
     /// The processors that the boot image says it is for.
     architecture: Option<Architecture>,
+    /// The version of Windows PE in it, if that is known.
+    windows_pe: Option<WindowsVersion>,
     /// The boot stores that were brought.
     stores: Stores,
     /// Whether something on it has to be made first, and nothing may be written now: then neither its length is known

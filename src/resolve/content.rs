@@ -9,7 +9,7 @@ use super::start::IMAGE;
 use super::wim::KnownWim;
 use super::{Draft, MAX_FAULTS, tree};
 use crate::error::Error;
-use crate::format::wim::Architecture;
+use crate::format::wim::{Architecture, WindowsVersion};
 use crate::manifest::Package;
 use crate::media::PACKAGES;
 use crate::output::Entry;
@@ -35,6 +35,7 @@ impl Draft<'_> {
                     self.open_wim(&path, system.index, &pointer, &format!("/operating-system/{at}/index"))
             {
                 self.check_architecture(&wim, index, &pointer);
+                self.check_version(&wim, index, &pointer);
                 self.check_applied(&wim, &system.id, &pointer);
             }
             self.add_entry(format!("operating-system `{}`", system.id), target, pointer);
@@ -175,6 +176,22 @@ impl Draft<'_> {
         }
     }
 
+    /// The tools of an older Windows PE may not know what is in a newer Windows (the Windows ADK goes with the Windows that
+    /// is deployed, or a newer one).
+    fn check_version(&mut self, wim: &KnownWim, index: u32, pointer: &str) {
+        let system = wim.image(index).and_then(|facts| facts.version);
+        let (Some(windows_pe), Some(system)) = (self.windows_pe, system) else { return };
+        if core(windows_pe) < core(system) {
+            let message = format!(
+                "the boot image is Windows PE {windows_pe}, and older than image {index} of `{}`, which is {system}",
+                wim.path()
+            );
+            let problem = Problem::note(message).at(self.place(pointer), "newer").at(self.place(IMAGE), "older");
+            self.problems
+                .add(problem.help("make the boot image with the Windows ADK for that Windows, or with a newer one"));
+        }
+    }
+
     /// The images that steps of the task sequence apply are in the WIM file (R27).
     fn check_applied(&mut self, wim: &KnownWim, id: &str, pointer: &str) {
         let Some(sequence) = self.rendered.sequence() else { return };
@@ -246,4 +263,16 @@ fn images(wim: &KnownWim) -> String {
         None => image.index.to_string(),
     });
     format!("the images are: {}", named.collect::<Vec<_>>().join(", "))
+}
+
+/// Releases that are an earlier one with more of it turned on: what installs the one installs the other, and the Windows
+/// ADK for both bears the earlier number. First and last build, and the earlier one.
+const ENABLED: [(u32, u32, u32); 4] =
+    [(18_363, 18_363, 18_362), (19_042, 19_045, 19_041), (22_631, 22_631, 22_621), (26_200, 26_200, 26_100)];
+
+/// A version without what updates change of it.
+fn core(version: WindowsVersion) -> (u32, u32, u32) {
+    let of_one = |(first, last, _): &&(u32, u32, u32)| (*first..=*last).contains(&version.build);
+    let build = ENABLED.iter().find(of_one).map_or(version.build, |(_, _, core)| *core);
+    (version.major, version.minor, build)
 }

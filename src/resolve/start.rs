@@ -42,6 +42,7 @@ impl Draft<'_> {
         };
         let windows = self.look_into(&wim, index);
         let said = wim.image(index).and_then(|facts| facts.architecture);
+        self.windows_pe = windows.version.or_else(|| wim.image(index)?.version);
         // The kernel knows better than what was written down about it.
         let architecture = match windows.architecture.or(said) {
             Some(architecture) => {

@@ -226,3 +226,29 @@ fn a_sequence_that_runs_powershell_in_windows_pe_needs_a_boot_image_that_has_it(
     seen += &components(&["WMI", "NetFx", "Scripting", "PowerShell"]).see("check --site BER");
     insta::assert_snapshot!(seen);
 }
+
+#[test]
+fn a_windows_pe_that_is_older_than_what_it_puts_down_is_told() {
+    let desk = desk(vec![driver("netvsc.inf", NET), driver("stornvme.inf", DISK)]);
+    desk.put("system/Windows/System32/winver.exe", "MZ");
+    let path = |name: &str| desk.path(name).into_string();
+    let of_build = |build: &str| {
+        let _ = fs::remove_file(desk.path("images/install.wim"));
+        wimlib(&["capture", &path("system"), &path("images/install.wim"), "Windows 11 Pro"]);
+        let build = format!("WINDOWS/VERSION/BUILD={build}");
+        let properties = ["WINDOWS/ARCH=9", "WINDOWS/VERSION/MAJOR=10", &build, "WINDOWS/VERSION/SPBUILD=9"];
+        let properties = properties.iter().flat_map(|property| ["--image-property", property]);
+        let wim = path("images/install.wim");
+        wimlib(&[&["info", &wim, "1"], &properties.collect::<Vec<_>>()[..]].concat());
+    };
+    desk.edit(
+        "\n[[package]]",
+        "\n[[operating-system]]\nid = \"BER00010\"\nfile = \"images/install.wim\"\n\n[[package]]",
+    );
+    of_build("28000");
+    let seen = desk.see("check --site BER");
+    // The same but for its number.
+    of_build("26200");
+    assert!(!desk.see("check --site BER").contains("older than"));
+    insta::assert_snapshot!(seen);
+}
