@@ -39,6 +39,10 @@ fn package() -> impl Strategy<Value = String> {
 
 fn value(key: &'static Key, purpose: For) -> BoxedStrategy<Value> {
     match &key.form {
+        // Consoles end the lines of a script as Windows does, which does not show that somebody wrote it so.
+        Form::Text(at_most) if purpose == For::Xml && key.property == "SourceScript" => {
+            text(*at_most).prop_map(|script| Value::Text(script.replace("\r\n", "\n"))).boxed()
+        }
         Form::Text(at_most) => text(*at_most).prop_map(Value::Text).boxed(),
         Form::Application => "ScopeId_[A-F0-9]{4}/Application_[a-f0-9]{4}".prop_map(Value::Text).boxed(),
         Form::Integer(least, most) => (*least..=*most).prop_map(Value::Integer).boxed(),
