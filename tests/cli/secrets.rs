@@ -248,7 +248,7 @@ fn values_are_wiped_from_memory() {
     // It says what it did when it is done.
     let line = lines.next().unwrap().unwrap();
     assert!(line.contains("create"), "{line}");
-    // What it made is a change in a folder that it watches, so it may look at everything once more.
+    // It is still at work for a moment when it has said that.
     let mut found = Vec::new();
     for _ in 0..20 {
         std::thread::sleep(std::time::Duration::from_millis(300));
