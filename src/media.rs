@@ -64,8 +64,8 @@ pub const LABEL_FILE: &str = "MediaLabel.txt";
 /// What Windows runs, or shows, when the medium is put in.
 pub const AUTORUN_FILE: &str = "autorun.inf";
 
-/// The program that starts stand-alone media from a running Windows, if the author put it on the medium.
-const AUTORUN_PROGRAM: &str = "SMS/bin/x64/TSMBAutorun.exe";
+/// The program that starts stand-alone and capture media from a running Windows, if the author put it on the medium.
+pub const AUTORUN_PROGRAM: &str = "SMS/bin/x64/TSMBAutorun.exe";
 
 /// The files that a disc or stick carries of its own accord: where, and what.
 pub fn own_files(label: &str, autorun: bool, root: &Folder) -> Vec<(&'static str, Content)> {

@@ -310,6 +310,12 @@ impl Sequence {
         found
     }
 
+    /// The steps and groups that are not disabled, nor in a group that is.
+    pub fn enabled(&self) -> Vec<&Step> {
+        let is_enabled = |(around, step): &(Vec<&Step>, &Step)| !around.iter().chain([step]).any(|one| one.is_disabled);
+        self.walk().into_iter().filter(is_enabled).map(|(_, step)| step).collect()
+    }
+
     /// What steps say by secrets: the step, its key and the reference, in the order of steps and of the keys of their
     /// types.
     pub fn secrets(&self) -> Vec<(&Step, &'static str, &SecretRef)> {

@@ -7,11 +7,13 @@ use zeroize::Zeroizing;
 use super::{Draft, strength};
 use crate::format::container::Algorithm;
 use crate::manifest::{Encryption, Kind, MAX_VALUE, PolicyTable, VariableValue};
+use crate::media;
 use crate::media::data::{self, MediaData, Policy, Value};
 use crate::output::Veiled;
 use crate::problem::Problem;
 use crate::secret::{Secret, Veil};
-use crate::sequence::{self, Sequence};
+use crate::sequence::catalog::Environment;
+use crate::sequence::{self, Sequence, Step};
 use crate::store;
 
 /// The prestart command and where its files are, as boot images have them.
@@ -147,6 +149,7 @@ impl Draft<'_> {
             })
             .collect();
         self.say_what_policies_lack(sequence);
+        self.say_what_starts_in_windows(sequence);
         // What was not looked at, or is not there, was told.
         let found = found.into_iter().collect::<Option<Vec<_>>>()?;
         let values = found.iter().map(|(_, value)| &**value);
@@ -178,6 +181,25 @@ impl Draft<'_> {
             "name the policy that the site's `GetTsPoliciesSaMedia` returns in `[policy]`, or install by steps of type \
              `run-command-line` with a `package`",
         ));
+    }
+
+    /// Says of capture media whether anything starts steps of theirs that run in Windows: the program is Microsoft's.
+    fn say_what_starts_in_windows(&mut self, sequence: &Sequence) {
+        if self.rendered.manifest.media.kind != Kind::Capture || self.root.get(media::AUTORUN_PROGRAM).is_some() {
+            return;
+        }
+        let runs_in_windows =
+            |step: &&Step| step.action().is_some_and(|action| action.kind.environment == Environment::FullOs);
+        let Some(step) = sequence.enabled().into_iter().find(runs_in_windows) else { return };
+        let message =
+            format!("the step `{}` runs in Windows, where nothing on the medium starts the sequence", step.name);
+        let place = step.written.part("name").unwrap_or_else(|| self.place(SEQUENCE));
+        let problem = Problem::warning(message).at(place, "");
+        self.problems.add(problem.help(format!(
+            "put the folder of `{}` on it, from a medium that Configuration Manager made: `[[file]]` with `source` and \
+             `path = \"SMS/bin\"`",
+            media::AUTORUN_PROGRAM.replace('/', "\\")
+        )));
     }
 
     /// The policy of the site that the author gives, as text.

@@ -76,11 +76,9 @@ fn push_end(policy: &mut String) {
 
 /// The steps that do what only a policy of the site describes: programs of packages, and applications.
 pub fn needs_site(sequence: &Sequence) -> Vec<&Step> {
-    let steps = sequence.walk().into_iter();
-    let is_enabled = |(around, step): &(Vec<&Step>, &Step)| !around.iter().chain([step]).any(|step| step.is_disabled);
-    let steps = steps.filter(is_enabled).map(|(_, step)| step);
     let kinds = ["install-package", "install-application"];
-    steps.filter(|step| step.action().is_some_and(|action| kinds.iter().any(|kind| action.is(kind)))).collect()
+    let is_one = |step: &&Step| step.action().is_some_and(|action| kinds.iter().any(|kind| action.is(kind)));
+    sequence.enabled().into_iter().filter(is_one).collect()
 }
 
 #[cfg(test)]

@@ -68,12 +68,8 @@ pub fn write(sequence: &Sequence) -> Result<String> {
 
 /// The packages that a sequence refers to, in the order of its steps. What is disabled refers to nothing.
 pub fn references(sequence: &Sequence) -> Vec<String> {
-    let mut found: Vec<String> = Vec::new();
-    for (around, step) in sequence.walk() {
-        let is_disabled = step.is_disabled || around.iter().any(|group| group.is_disabled);
-        let Some(action) = step.action().filter(|_| !is_disabled) else { continue };
-        found.extend(packages_of(action).map(str::to_owned));
-    }
+    let actions = sequence.enabled().into_iter().filter_map(Step::action);
+    let mut found: Vec<String> = actions.flat_map(packages_of).map(str::to_owned).collect();
     found.extend(sequence.references.iter().cloned());
     let mut seen = BTreeSet::new();
     found.retain(|package| seen.insert(package.clone()));
