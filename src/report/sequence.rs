@@ -125,7 +125,7 @@ pub fn svg(sequence: &Sequence) -> String {
     };
     let width = steps.iter().map(|(around, step)| {
         let (name, condition) = text(step);
-        (around.len() + 2) * INDENT + (name.chars().count() + condition.chars().count()) * CHARACTER
+        (around.len() + 3) * INDENT + (name.chars().count() + condition.chars().count()) * CHARACTER
     });
     let width = width.max().unwrap_or(0).max(sequence.name.chars().count() * 10) + 2 * INDENT;
     let height = (steps.len() + 2) * ROW;
@@ -137,6 +137,7 @@ pub fn svg(sequence: &Sequence) -> String {
     );
     for (row, (around, step)) in steps.iter().enumerate() {
         let (x, y) = ((around.len() + 1) * INDENT, (row + 2) * ROW);
+        let beside = x + INDENT;
         let (name, condition) = text(step);
         let environment = step.environment();
         let (mark, colour) = match environment {
@@ -149,8 +150,8 @@ pub fn svg(sequence: &Sequence) -> String {
         let weight = if environment.is_some() { "" } else { " font-weight=\"bold\"" };
         let _ = writeln!(
             svg,
-            "<text x=\"{x}\" y=\"{y}\"{opacity}><tspan fill=\"{colour}\" font-size=\"10\">{mark}</tspan> \
-             <tspan{weight}>{}</tspan><tspan fill=\"#777777\" font-style=\"italic\">{}</tspan></text>",
+            "<text x=\"{x}\" y=\"{y}\"{opacity}><tspan fill=\"{colour}\" font-size=\"10\">{mark}</tspan>\
+             <tspan x=\"{beside}\"{weight}>{}</tspan><tspan fill=\"#777777\" font-style=\"italic\">{}</tspan></text>",
             quoted(&name),
             quoted(&condition)
         );

@@ -252,3 +252,29 @@ fn a_windows_pe_that_is_older_than_what_it_puts_down_is_told() {
     assert!(!desk.see("check --site BER").contains("older than"));
     insta::assert_snapshot!(seen);
 }
+
+#[test]
+fn what_a_sequence_runs_and_applies_is_looked_for_in_the_images() {
+    let desk = desk(vec![driver("netvsc.inf", NET), driver("storvsc.inf", DISK)]);
+    desk.put(
+        "deploy.toml",
+        "sequence-version = 1\nname = \"Deploy\"\n\
+         [[steps]]\ntype = \"set-variable\"\nname = \"No Status\"\nvariable = \"SMSTSDisableStatusRetry\"\nvalue = \"true\"\n\
+         [[steps]]\ntype = \"restart-computer\"\nname = \"Restart in Windows PE\"\ntarget = \"windows-pe\"\n\
+         condition = { variable = \"_SMSTSInWinPE\", value = \"false\" }\n\
+         [[steps]]\ntype = \"run-powershell-script\"\nname = \"Ask\"\nscript = \"exit 0\"\nexecution-policy = \"bypass\"\n\
+         [[steps]]\ntype = \"apply-operating-system\"\nname = \"Apply Windows\"\nimage = \"BER00010\"\nindex = 2\n\
+         [[steps]]\ntype = \"setup-windows\"\nname = \"Setup Windows\"\nclient-package = \"BER00002\"\n",
+    );
+    desk.edit(
+        "[[package]]",
+        "[task-sequence]\nfile = \"deploy.toml\"\n\n[[operating-system]]\nid = \"BER00010\"\nfile = \"images/boot.wim\"\n\n\
+         [[package]]\nid = \"BER00002\"\nsource = \"packages/vpn\"\n\n[[package]]",
+    );
+    let mut seen = desk.see("check --site BER");
+    desk.edit("kind = \"stand-alone\"\n", "kind = \"stand-alone\"\nrules = { R108 = \"off\" }\n");
+    let sequence = String::from_utf8(desk.get("deploy.toml")).unwrap();
+    desk.put("deploy.toml", sequence.replace("index = 2", "index = 1"));
+    seen += &desk.see("check --site BER");
+    insta::assert_snapshot!(seen);
+}
