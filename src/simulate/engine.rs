@@ -34,6 +34,8 @@ struct Run<'a> {
     environment: Environment,
     /// Whether there is a partition that the computer can restart from (R119).
     is_formatted: bool,
+    /// Whether what was staged on the disk is still there, on prestaged media.
+    is_staged: bool,
     /// Whether an operating system was applied to the disk.
     is_applied: bool,
     /// Whether the computer can start a full operating system.
@@ -100,7 +102,9 @@ impl<'a> Run<'a> {
             medium,
             variables,
             environment: Environment::Any,
-            is_formatted: facts.formatted || starts_full,
+            // A prestaged medium is on the disk itself.
+            is_formatted: facts.formatted || starts_full || medium.started == Started::Prestaged,
+            is_staged: true,
             is_applied: false,
             has_system: starts_full,
             is_domain_member: facts.domain_member,
@@ -258,7 +262,8 @@ impl<'a> Run<'a> {
         let has_no_site = matches!(self.medium.started, Started::StandAlone | Started::Capture);
         for id in action.content() {
             let id = self.variables.expand(&id);
-            let is_local = self.medium.carries(&id);
+            let is_there = self.is_staged || self.medium.started != Started::Prestaged;
+            let is_local = is_there && self.medium.carries(&id);
             if !is_local && has_no_site {
                 return Some(format!("`{id}` is not on the medium, and there is no site to get it from"));
             }
@@ -312,6 +317,7 @@ impl<'a> Run<'a> {
             }
             "partition-disk" => {
                 (self.is_formatted, self.is_applied, self.has_system) = (true, false, false);
+                self.is_staged = false;
                 self.variables.set("_SMSTSClientCache", "");
             }
             "apply-operating-system" => {

@@ -41,8 +41,8 @@ pub struct Facts {
     #[serde(default)]
     #[schemars(example = &"windows-pe")]
     pub starts_in: Option<System>,
-    /// Whether the disk has a partition that the computer can restart from; not unless said, and always where a full
-    /// operating system runs at the start.
+    /// Whether the disk has a partition that the computer can restart from; not unless said, and always on prestaged
+    /// media and where a full operating system runs at the start.
     #[serde(default)]
     #[schemars(example = true)]
     pub formatted: bool,

@@ -150,7 +150,7 @@ fn wrong(test: &Test, variables: &Variables) -> String {
             };
             match operator {
                 Operator::Exists | Operator::NotExists => found,
-                _ => format!("{found} ({} `{}`)", operator.name(), variables.expand(value)),
+                _ => format!("{found} (wanted: {} `{}`)", operator.sign(), variables.expand(value)),
             }
         }
         Test::Registry { key, value, .. } => format!("the registry value `{key}\\{value}` is not as asked"),

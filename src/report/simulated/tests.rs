@@ -204,6 +204,24 @@ fn a_command_that_says_its_exit_code_ends_with_it_unless_the_facts_know_better()
 }
 
 #[test]
+fn what_was_staged_is_taken_from_the_disk_until_that_is_partitioned() {
+    let apply = "[[steps]]\ntype = 'apply-operating-system'\nname = 'Apply'\nimage = 'BER00010'\n";
+    let wipe =
+        "[[steps]]\ntype = 'partition-disk'\nname = 'Wipe'\nstyle = 'gpt'\npartitions = [{ file-system = 'ntfs' }]\n";
+    let facts = "media = 'prestaged'\ncontent = ['BER00010']\n";
+    insta::assert_snapshot!(lines(&run(&[apply, wipe, apply].concat(), facts).0), @r"
+      PE  run   Apply
+                  takes BER00010 from the medium
+                  sets OSDTargetSystemDrive = C:
+      PE  run   Wipe
+      PE  run   Apply
+                  downloads BER00010
+                  sets OSDTargetSystemDrive = C:
+    the sequence succeeds in Windows PE, after 0 restarts
+    ");
+}
+
+#[test]
 fn a_secret_is_there_and_nobody_knows_its_value() {
     let set = |name: &str, text: &str| format!("[[steps]]\ntype = 'set-variable'\nname = '{name}'\n{text}\n");
     let asks = |name: &str, more: &str| {

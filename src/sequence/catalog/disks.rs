@@ -223,9 +223,8 @@ const PARTITIONS: &[Key] = &[
         "size",
         "Size",
         Form::Integer(1, i64::MAX),
-        "Its size, in `size-unit`; percent are of what is left (R118).",
-    )
-    .required(),
+        "Its size, in `size-unit`: all that is left of the disk unless said. Percent are of what is left (R118).",
+    ),
     Key::new(
         "size-unit",
         "SizeUnits",
