@@ -95,7 +95,9 @@ impl<'a> Run<'a> {
         for (name, value) in &facts.variables {
             variables.set(name, value);
         }
-        let usual = if medium.started == Started::Client { System::FullOs } else { System::WindowsPe };
+        // Capture media are for a machine that runs: its Windows has to be prepared.
+        let is_running = matches!(medium.started, Started::Client | Started::Capture);
+        let usual = if is_running { System::FullOs } else { System::WindowsPe };
         let starts_full = facts.starts_in.unwrap_or(usual) == System::FullOs;
         let mut run = Self {
             facts,

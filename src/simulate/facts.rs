@@ -37,7 +37,8 @@ pub struct Facts {
     #[serde(default = "uefi")]
     #[schemars(extend("default" = "uefi"))]
     pub firmware: Firmware,
-    /// Which system runs at the start; Windows PE unless said, the full operating system for `media = "client"`.
+    /// Which system runs at the start; Windows PE unless said, the full operating system for `media = "client"` and on
+    /// capture media.
     #[serde(default)]
     #[schemars(example = &"windows-pe")]
     pub starts_in: Option<System>,

@@ -165,6 +165,22 @@ fn the_sequence_of_a_manifest_runs_from_its_medium_for_each_site() {
 }
 
 #[test]
+fn the_sequence_of_a_capture_medium_runs_from_the_windows_that_is_captured() {
+    let desk = Desk::empty();
+    desk.done(&["init", "--template", "capture-only", "."]);
+    desk.put(
+        "media.toml",
+        "manifest-version = 1\n[media]\nname = \"capture\"\nkind = \"capture\"\n[output]\npath = \"out/capture.iso\"\n\
+         [boot]\nimage = { file = \"images/boot.wim\" }\n[task-sequence]\nfile = \"capture-only.toml\"\n",
+    );
+    desk.put(
+        "facts.toml",
+        "facts-version = 1\n[[folder]]\npath = 'C:\\Windows\\CCM'\n[expect]\nresult = \"success\"\n",
+    );
+    assert_snapshot!(desk.see("simulate --facts facts.toml"));
+}
+
+#[test]
 fn what_contradicts_a_manifest_or_is_not_in_it_is_told() {
     let desk = desk();
     desk.put("media.toml", CARRIER);
