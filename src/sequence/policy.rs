@@ -7,18 +7,16 @@
 //! client has read what is written here: it is experimental. Not written: the policies of packages and applications,
 //! which only the site can make ([`needs_site`]).
 
-use zeroize::Zeroizing;
-
 use super::xml::{self, document};
 use super::{Sequence, Step};
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::secret::Secret;
 
-/// The CIM type of text.
-const TEXT: u32 = 8;
 /// What stands for the code of a site where there is none.
 const NO_SITE: &str = "TSM";
+/// What comes behind the sequence, which is the last property.
+const END: &str = "]]></value></property>\r\n</instance>\r\n</PolicyAction>\r\n</PolicyRule>\r\n</Policy>\r\n";
 
 /// Writes the policy of a sequence, made for a site if there is one, with these values for its secrets, in the order of
 /// [`Sequence::secrets`]. The IDs in it follow from the names of site and sequence.
@@ -29,18 +27,17 @@ const NO_SITE: &str = "TSM";
 pub fn write<'a>(sequence: &Sequence, site: Option<&str>, values: impl Iterator<Item = &'a Secret>) -> Result<Secret> {
     let steps = xml::write_with_secrets(sequence, values)?;
     let site = site.unwrap_or(NO_SITE);
-    let named = |what: &str| Digest::of(format!("tsmedia {what} of the policy {site} {}", sequence.name).as_bytes());
+    let guid =
+        |what: &str| Digest::of(format!("tsmedia {what} of the policy {site} {}", sequence.name).as_bytes()).guid();
     // IDs of packages and deployments are the code of the site and five hexadecimal digits.
-    let id = |what: &str| format!("{site}{}", named(what).guid()[..5].to_uppercase());
-    let guid = |what: &str| named(what).guid();
-    let head = format!(
+    let id = |what: &str| format!("{site}{}", guid(what)[..5].to_uppercase());
+    let mut start = format!(
         "<?xml version=\"1.0\"?>\r\n<Policy PolicyType=\"Machine\" SchemaVersion=\"1.00\" PolicyID=\"{{{}}}\" \
          PolicyVersion=\"1.00\" PolicySource=\"SMS:{site}\">\r\n<PolicyRule PolicyRuleID=\"{{{}}}\">\r\n\
          <PolicyAction PolicyActionType=\"WMI-XML\">\r\n<instance class=\"CCM_TaskSequence\">\r\n",
         guid("policy"),
         guid("rule"),
     );
-    let tail = "</instance>\r\n</PolicyAction>\r\n</PolicyRule>\r\n</Policy>\r\n";
     let mut properties = vec![
         ("ADV_AdvertisementID", id("deployment")),
         ("PKG_PackageID", id("package")),
@@ -48,30 +45,18 @@ pub fn write<'a>(sequence: &Sequence, site: Option<&str>, values: impl Iterator<
         ("PRG_ProgramID", "*".to_owned()),
     ];
     properties.extend(sequence.boot_image.clone().map(|image| ("TS_BootImageID", image)));
-    let mut policy = head;
+    // 8 is the CIM type of text.
     for (name, value) in &properties {
-        push_start(&mut policy, name);
-        document::push_escaped(&mut policy, value, false)?;
-        push_end(&mut policy);
+        start += &format!("<property name=\"{name}\" type=\"8\"><value>");
+        document::push_escaped(&mut start, value, false)?;
+        start += "</value></property>\r\n";
     }
-    push_start(&mut policy, "TS_Sequence");
-    let mut end = String::new();
-    push_end(&mut end);
-    end.push_str(tail);
     // `>` is always escaped in the text of a sequence, so that no section ends in it.
-    let (before, after) = ("<![CDATA[", "]]>");
-    let len = policy.len() + before.len() + steps.len() + after.len() + end.len();
-    let mut whole = Zeroizing::new(String::with_capacity(len));
-    [&policy, before, &steps, after, &end].into_iter().for_each(|part| whole.push_str(part));
-    Ok(Secret::from(std::mem::take(&mut *whole)))
-}
-
-fn push_start(policy: &mut String, name: &str) {
-    *policy += &format!("<property name=\"{name}\" type=\"{TEXT}\"><value>");
-}
-
-fn push_end(policy: &mut String) {
-    policy.push_str("</value></property>\r\n");
+    start += "<property name=\"TS_Sequence\" type=\"8\"><value><![CDATA[";
+    // A string that grows leaves copies behind.
+    let mut policy = String::with_capacity(start.len() + steps.len() + END.len());
+    [start.as_str(), &steps, END].into_iter().for_each(|part| policy.push_str(part));
+    Ok(Secret::from(policy))
 }
 
 /// The steps that do what only a policy of the site describes: programs of packages, and applications.
