@@ -225,24 +225,33 @@ fn disagree(view: &'static str, udf: &[File], files: &[File], found: &mut Vec<Di
 }
 
 /// A tree being read: keeps its size in bounds.
-#[derive(Default)]
 struct Tree {
+    disc_len: u64,
     files: Vec<File>,
-    paths_len: usize,
+    paths_len: u64,
     folders_len: u64,
 }
 
 /// What no disc that we mean to read exceeds.
 const MAX_ITEMS: usize = 2_000_000;
-const MAX_PATHS_LEN: usize = 512 << 20;
+const MAX_PATHS_LEN: u64 = 512 << 20;
 const MAX_PATH_LEN: usize = 32_767;
+/// A record takes 34 bytes at least (ECMA-119 9.1); with folders in folders a small disc could claim paths that are
+/// many times as long as itself. Paths as people write them are shorter than their records and what these are about.
+const MAX_PATHS_PER_BYTE: u64 = 16;
+/// So much a disc of any length may have.
+const FREE_PATHS_LEN: u64 = 1 << 20;
 
 impl Tree {
+    fn new(disc_len: u64) -> Self {
+        Self { disc_len, files: Vec::new(), paths_len: 0, folders_len: 0 }
+    }
+
     /// Notes that a folder of so many bytes is read. All folders together can't be larger than the disc, unless some
     /// share their bytes.
-    fn enter(&mut self, what: &str, len: u64, source: &Source<impl Read + Seek>) -> Result<()> {
+    fn enter(&mut self, what: &str, len: u64) -> Result<()> {
         self.folders_len = self.folders_len.saturating_add(len);
-        if self.folders_len > source.len() {
+        if self.folders_len > self.disc_len {
             return Err(Error::new(format!(
                 "{what} has {len} bytes, which with other folders is more than the disc has"
             )));
@@ -255,8 +264,9 @@ impl Tree {
             return Err(Error::new(format!("`{}` in the folder `/{folder}` is no name", name.escape_debug())));
         }
         let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
-        self.paths_len += path.len();
-        if path.len() > MAX_PATH_LEN || self.files.len() >= MAX_ITEMS || self.paths_len > MAX_PATHS_LEN {
+        self.paths_len += path.len() as u64;
+        let max_paths_len = MAX_PATHS_LEN.min(FREE_PATHS_LEN + MAX_PATHS_PER_BYTE.saturating_mul(self.disc_len));
+        if path.len() > MAX_PATH_LEN || self.files.len() >= MAX_ITEMS || self.paths_len > max_paths_len {
             return Err(Error::new(format!("the disc holds more than can be read: `{}`", folder)));
         }
         let mut merged: Vec<Range<u64>> = Vec::with_capacity(extents.len());
@@ -269,5 +279,20 @@ impl Tree {
         let len = merged.iter().map(|extent| extent.end - extent.start).sum();
         self.files.push(File { path, is_folder, len, extents: merged });
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_paths_of_a_small_disc_can_not_fill_the_memory() {
+        let folder = "a".repeat(20_000);
+        let n_added = |disc_len| {
+            let mut tree = Tree::new(disc_len);
+            (0..).take_while(|n| tree.add(&folder, &n.to_string(), false, Vec::new()).is_ok()).count()
+        };
+        assert_eq!((n_added(100_000), n_added(1_000_000)), (132, 852));
     }
 }

@@ -95,13 +95,13 @@ fn date(field: &[u8]) -> Option<Date> {
 
 /// Every file and folder of a volume, folder by folder.
 pub fn tree(source: &mut Source<impl Read + Seek>, volume: &Volume) -> Result<Vec<File>> {
-    let mut tree = Tree::default();
+    let mut tree = Tree::new(source.len());
     let mut folders = VecDeque::from([(String::new(), volume.root.clone())]);
     let mut seen = HashSet::from([volume.root.start]);
     let part = if volume.is_joliet { Part::JolietFolders } else { Part::IsoFolders };
     while let Some((path, range)) = folders.pop_front() {
         let what = format!("the folder `/{path}`");
-        tree.enter(&what, range.end - range.start, source)?;
+        tree.enter(&what, range.end - range.start)?;
         source.note(part, range.start, range.end - range.start);
         let bytes = source.read(&what, range)?;
         let mut records = records(&bytes, &what)?.into_iter().skip(2).peekable();

@@ -36,7 +36,7 @@ pub fn read(source: &mut Source<impl Read + Seek>) -> Result<Option<(String, Vec
     source.note(Part::Descriptors, file_set.start, volume.file_sets_len.into());
     let file_set = tagged(source, "the file set descriptor", file_set.start, volume.file_set, tag::FILE_SET)?;
     let root = le32(&file_set, 404);
-    let mut tree = Tree::default();
+    let mut tree = Tree::new(source.len());
     let mut folders = VecDeque::from([(String::new(), root)]);
     let mut seen = HashSet::from([root]);
     while let Some((path, block)) = folders.pop_front() {
@@ -48,7 +48,7 @@ pub fn read(source: &mut Source<impl Read + Seek>) -> Result<Option<(String, Vec
         for extent in &entry.extents {
             source.note(Part::UdfFolders, extent.start, extent.end - extent.start);
         }
-        tree.enter(&what, entry.extents.iter().map(|extent| extent.end - extent.start).sum(), source)?;
+        tree.enter(&what, entry.extents.iter().map(|extent| extent.end - extent.start).sum())?;
         for identifier in identifiers(source, &partition, &what, &entry.extents)? {
             let name = identifier.name;
             let entry_what = format!("`{name}` in {what}");
