@@ -8,6 +8,8 @@ use crate::simulate::{Effect, End, Entry, Outcome, Source, Then, Trace, Unmet, n
 
 /// How wide the column of the system is.
 const SYSTEM: usize = 4;
+/// A table that is wider has numbers in place of names.
+const MAX_WIDTH: usize = 80;
 /// The most characters of a step's name in a table.
 const MAX_NAME: usize = 48;
 
@@ -52,8 +54,7 @@ pub fn matrix(names: &[String], traces: &[&Trace]) -> String {
             false => name,
         }
     };
-    let mut rows: Vec<Vec<String>> = vec![vec![String::new()]];
-    rows[0].extend(names.iter().cloned());
+    let mut rows: Vec<Vec<String>> = Vec::new();
     for (path, _) in &paths {
         let mut row = vec![step(path)];
         row.extend(traces.iter().map(|trace| {
@@ -68,13 +69,27 @@ pub fn matrix(names: &[String], traces: &[&Trace]) -> String {
         End::Failure { .. } => "failed".to_owned(),
     }));
     rows.push(ends);
+    let header = |names: Vec<String>| [vec![String::new()], names].concat();
+    let named = table(&header(names.to_vec()), &rows);
+    if named.lines().all(|line| line.chars().count() <= MAX_WIDTH) {
+        return named;
+    }
+    // Names that leave no room for the table stand above it.
+    let numbers = || (1..=names.len()).map(|number| number.to_string());
+    let legend: String = numbers().zip(names).map(|(number, name)| format!("{number:>3}  {name}\n")).collect();
+    format!("{legend}\n{}", table(&header(numbers().collect()), &rows))
+}
+
+/// Rows below a header, in columns.
+fn table(header: &[String], rows: &[Vec<String>]) -> String {
+    let all = || std::iter::once(header).chain(rows.iter().map(Vec::as_slice));
     let widths: Vec<usize> =
-        (0..=names.len()).map(|column| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
-    let line = |row: &Vec<String>| {
+        (0..header.len()).map(|column| all().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
+    let line = |row: &[String]| {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
         format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
     };
-    rows.iter().map(line).collect()
+    all().map(line).collect()
 }
 
 /// What was expected of a run and did not come.

@@ -389,7 +389,9 @@ impl<'a> Run<'a> {
             let named =
                 |row: &&(Operator, &'static str, &'static str, &'static str)| Some(row.1) == text(rule, "operator");
             let operator = Operator::ALL.iter().find(named).map_or(Operator::Equals, |row| row.0);
-            operator.holds(self.variables.get(variable), &self.variables.expand(value))
+            // What a secret is compared with is not known, so the rule can't be said to hold.
+            let is_known = operator.is_about_presence() || !self.variables.is_hidden(variable);
+            is_known && operator.holds(self.variables.get(variable), &self.variables.expand(value))
         });
         is_computer && is_there && fits("make", &computer.make) && fits("model", &computer.model) && is_variable
     }

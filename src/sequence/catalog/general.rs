@@ -1,6 +1,6 @@
 //! Steps that run programs, set variables, restart, and join networks.
 
-use super::{Environment, Form, Key, Kind, MAX_VALUE, choice};
+use super::{Choice, Environment, Form, Key, Kind, MAX_VALUE, choice};
 
 /// A whole number without a limit of its own.
 const ANY: i64 = u32::MAX as i64;
@@ -360,7 +360,21 @@ const RULES: &[Key] = &[
     Key::new("make", "Make", Form::Text(255), "The manufacturer; `*` and `?` stand for other characters."),
     Key::new("model", "Model", Form::Text(255), "The model; `*` and `?` stand for other characters."),
     Key::new("variable", "Variable", Form::Text(255), "A variable that is compared."),
-    Key::new("operator", "Operator", Form::Text(32), "How it is compared, such as `equals`.").or("equals"),
+    Key::new("operator", "Operator", Form::Choice(OPERATORS), "How it is compared.").or("equals"),
     Key::new("value", "Value", Form::Text(MAX_VALUE), "What it is compared with."),
     Key::new("set", "Variables", Form::Map, "The variables to set, each with its value.").required(),
+];
+
+/// How a rule compares a variable; the XML has names of its own for them.
+const OPERATORS: &[Choice] = &[
+    choice("exists", "exists", "It is there."),
+    choice("not-exists", "not-exists", "It is not there."),
+    choice("equals", "equals", "It is the same; the case of letters does not count."),
+    choice("not-equals", "not-equals", "It is not the same."),
+    choice("greater", "greater", "It is more."),
+    choice("greater-equal", "greater-equal", "It is more, or the same."),
+    choice("less", "less", "It is less."),
+    choice("less-equal", "less-equal", "It is less, or the same."),
+    choice("like", "like", "It fits a pattern in which `*` and `?` stand for other characters."),
+    choice("not-like", "not-like", "It does not fit such a pattern."),
 ];
