@@ -109,7 +109,8 @@ pub const BEFORE: &[Rule] = &[
     error(
         28,
         "stand-alone media carry exactly one task sequence, and prestaged ones are computed from one",
-        "A bootable medium gets its sequence from the management point.",
+        "A bootable medium gets its sequence from the management point. A stand-alone one without is built with a note: it \
+         starts, and finds nothing to do.",
         "ALONE PRE",
     ),
     error(
