@@ -1,6 +1,7 @@
 //! What may be so at a place of a sequence.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::manifest::Kind;
 use crate::sequence::compare::{is_like, is_ordered_for_sure};
@@ -68,8 +69,9 @@ pub struct World {
     pub has_set_up: bool,
     /// What became of the disk.
     pub disk: Disk,
-    /// What is known of variables, by their names in small letters.
-    facts: BTreeMap<String, Fact>,
+    /// What is known of variables, by their names in small letters. Worlds are copied with every test that splits them, so
+    /// they share what they have in common.
+    facts: Arc<BTreeMap<Arc<str>, Arc<Fact>>>,
 }
 
 const MEDIA_TYPE: &str = "_smstsmediatype";
@@ -145,7 +147,7 @@ impl World {
     /// What may be so when a sequence begins from a medium, or from anywhere.
     pub fn at_start(kind: Option<Kind>) -> Vec<Self> {
         let mut facts = BTreeMap::new();
-        let mut known = |name: &str, fact| drop(facts.insert(name.to_owned(), fact));
+        let mut known = |name: &str, fact| drop(facts.insert(Arc::from(name), Arc::new(fact)));
         // A disc image may be put on a stick, so that it is not known what the medium is started as.
         let carriers = || Fact::one_of(["cd", "dvd", "ufd", "ufd+format"], Origin::Medium);
         match kind {
@@ -163,13 +165,14 @@ impl World {
                 known(LAUNCH_MODE, Fact::one_of(["hd"], Origin::Medium));
             }
         }
+        let facts = Arc::new(facts);
         let world = |system| Self {
             system,
             is_doubtful: false,
             has_applied: false,
             has_set_up: false,
             disk: Disk::Untouched,
-            facts: facts.clone(),
+            facts: Arc::clone(&facts),
         };
         match kind {
             Some(Kind::Prestaged) => vec![world(System::WindowsPe)],
@@ -183,7 +186,7 @@ impl World {
             let value = if self.system == System::WindowsPe { "true" } else { "false" };
             return Some(Fact::one_of([value], Origin::System));
         }
-        self.facts.get(&name).cloned()
+        self.facts.get(name.as_str()).map(|fact| Fact::clone(fact))
     }
 
     /// Whence something is known of a variable.
@@ -209,7 +212,7 @@ impl World {
                     Origin::Wanted(_) => Origin::Wanted(index),
                     origin => origin,
                 };
-                world.facts.insert(name.clone(), Fact { origin, ..new.clone() });
+                Arc::make_mut(&mut world.facts).insert(name.as_str().into(), Arc::new(Fact { origin, ..new.clone() }));
             }
             new.is_possible().then_some(world)
         };
@@ -220,11 +223,11 @@ impl World {
     pub fn set(&mut self, name: &str, value: Option<&str>, index: usize) {
         let origin = Origin::Set(index);
         let fact = match value {
-            None => return drop(self.facts.remove(&name.to_lowercase())),
+            None => return drop(Arc::make_mut(&mut self.facts).remove(name.to_lowercase().as_str())),
             Some("") => Fact { may_lack: true, values: Values::OneOf(BTreeSet::new()), origin },
             Some(value) => Fact::one_of([value.to_lowercase().as_str()], origin),
         };
-        self.facts.insert(name.to_lowercase(), fact);
+        Arc::make_mut(&mut self.facts).insert(name.to_lowercase().into(), Arc::new(fact));
     }
 
     /// The value of a variable, in small letters, if it is known.
@@ -243,23 +246,23 @@ impl World {
 
     /// Forgets every variable that a program may set.
     pub fn forget_settable(&mut self) {
-        self.facts.retain(|name, _| name.starts_with('_'));
+        Arc::make_mut(&mut self.facts).retain(|name, _| name.starts_with('_'));
     }
 
     /// Forgets what a step of the catalog may leave behind.
     pub fn forget_results(&mut self) {
-        self.facts
+        Arc::make_mut(&mut self.facts)
             .retain(|name, fact| fact.origin == Origin::Medium || !OF_STEPS.iter().any(|of| name.starts_with(of)));
     }
 
     /// Forgets what the engine finds out anew when it starts.
     pub fn forget_found(&mut self) {
-        self.facts.retain(|name, fact| !name.starts_with('_') || fact.origin == Origin::Medium);
+        Arc::make_mut(&mut self.facts).retain(|name, fact| !name.starts_with('_') || fact.origin == Origin::Medium);
     }
 
     /// Forgets everything but what the medium is.
     pub fn forget(&mut self) {
-        self.facts.retain(|_, fact| fact.origin == Origin::Medium);
+        Arc::make_mut(&mut self.facts).retain(|_, fact| fact.origin == Origin::Medium);
     }
 }
 
