@@ -87,7 +87,16 @@ impl Sha1 {
 
 /// Takes the bytes of one content in order and yields their digests.
 pub struct Hasher {
-    blake3: blake3::Hasher,
+    blake3: Blake3Hasher,
+    sha: ShaHasher,
+}
+
+/// The part of a [`Hasher`] that is done first.
+#[derive(Default)]
+pub struct Blake3Hasher(blake3::Hasher);
+
+/// The part of a [`Hasher`] that takes several times as long, and is worth a thread of its own.
+pub struct ShaHasher {
     sha256: sha2::Sha256,
     sha1: Option<sha1::Sha1>,
 }
@@ -95,13 +104,43 @@ pub struct Hasher {
 impl Hasher {
     /// A hasher that has seen no byte yet.
     pub fn new(asked: Asked) -> Self {
-        let sha1 = (asked == Asked::Sha1Too).then(sha1::Sha1::new);
-        Self { blake3: blake3::Hasher::new(), sha256: sha2::Sha256::new(), sha1 }
+        Self { blake3: Blake3Hasher::default(), sha: ShaHasher::new(asked) }
     }
 
     /// Adds the next bytes.
     pub fn update(&mut self, bytes: &[u8]) {
         self.blake3.update(bytes);
+        self.sha.update(bytes);
+    }
+
+    /// The digests of all bytes seen.
+    pub fn finish(self) -> Digests {
+        let (sha256, sha1) = self.sha.finish();
+        Digests { blake3: self.blake3.finish(), sha256, sha1 }
+    }
+}
+
+impl Blake3Hasher {
+    /// Adds the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// The digest of all bytes seen.
+    pub fn finish(self) -> Digest {
+        Digest(*self.0.finalize().as_bytes())
+    }
+}
+
+impl ShaHasher {
+    /// A hasher that has seen no byte yet.
+    pub fn new(asked: Asked) -> Self {
+        let sha1 = (asked == Asked::Sha1Too).then(sha1::Sha1::new);
+        Self { sha256: sha2::Sha256::new(), sha1 }
+    }
+
+    /// Adds the next bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
         self.sha256.update(bytes);
         if let Some(sha1) = &mut self.sha1 {
             sha1.update(bytes);
@@ -109,12 +148,8 @@ impl Hasher {
     }
 
     /// The digests of all bytes seen.
-    pub fn finish(self) -> Digests {
-        Digests {
-            blake3: Digest(*self.blake3.finalize().as_bytes()),
-            sha256: Sha256(self.sha256.finalize().into()),
-            sha1: self.sha1.map(|sha1| Sha1(sha1.finalize().into())),
-        }
+    pub fn finish(self) -> (Sha256, Option<Sha1>) {
+        (Sha256(self.sha256.finalize().into()), self.sha1.map(|sha1| Sha1(sha1.finalize().into())))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Copying sources into an output while hashing them, each byte read once.
 //!
-//! A large file is read and written by one thread while a second one hashes it, which takes as long: so even a single
-//! huge file keeps two cores busy. There is such a lane for every two cores. Small files, which would only be held up
+//! A large file is read, hashed by BLAKE3 and written by one thread while a second one hashes it by SHA, which takes as
+//! long: so even a single huge file keeps two cores busy. There is such a lane for every two cores. Small files, which would only be held up
 //! by a second thread, come after the large ones, with a thread for each core. What a thread does never depends on
 //! the others, so neither do the bytes. A source whose digests are known is copied within the kernel and not read
 //! here at all.
@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use super::temporary::Temporary;
 use crate::content::Stretch;
-use crate::digest::{Asked, Digests, Hasher};
+use crate::digest::{Asked, Blake3Hasher, Digests, Sha1, Sha256, ShaHasher};
 use crate::error::{Error, Result};
 use crate::layout::Region;
 use crate::output::Job;
@@ -31,7 +31,7 @@ const N_BLOCKS: usize = 8;
 /// Files from here on are worth a second thread.
 const LARGE_LEN: u64 = 64 << 10;
 /// What is written between two looks at whether the disk has it.
-const FLUSH_LEN: u64 = 128 << 20;
+const FLUSH_LEN: u64 = 32 << 20;
 /// How long to wait before looking again.
 const FLUSH_PAUSE: Duration = Duration::from_millis(20);
 /// What the kernel copies between two looks at whether to stop.
@@ -187,12 +187,14 @@ impl Copying<'_> {
     fn hash_large(&self, source: &OpenSource, job: &Job, pipe: &mut Pipe) -> Result<Digests> {
         let len = job.file.len();
         pipe.send(ToHash::Start(job.asked))?;
+        let mut blake3 = Blake3Hasher::default();
         let mut at = 0;
         while at < len {
             let mut block = pipe.take()?;
             let block_len = (len - at).min(BLOCK_LEN as u64) as usize;
             source.read(&mut exclusive(&mut block)?[..block_len], at)?;
             pipe.send(ToHash::Block(Arc::clone(&block), block_len))?;
+            blake3.update(&block[..block_len]);
             self.put(&block[..block_len], at, job)?;
             at += block_len as u64;
             self.go_on()?;
@@ -201,7 +203,7 @@ impl Copying<'_> {
         loop {
             match pipe.receive()? {
                 Hashed::Free(block) => pipe.free.push(block),
-                Hashed::Digests(digests) => return Ok(digests),
+                Hashed::Sha(sha256, sha1) => return Ok(Digests { blake3: blake3.finish(), sha256, sha1 }),
             }
         }
     }
@@ -238,22 +240,25 @@ enum ToHash {
 /// What comes back: a block that is free again, or the digests of a file.
 enum Hashed {
     Free(Arc<Vec<u8>>),
-    Digests(Digests),
+    Sha(Sha256, Option<Sha1>),
 }
 
 fn hash_blocks(blocks: &Receiver<ToHash>, hashed: &SyncSender<Hashed>) {
-    let mut hasher = Hasher::new(Asked::Lists);
+    let mut hasher = ShaHasher::new(Asked::Lists);
     for message in blocks {
         let answer = match message {
             ToHash::Start(asked) => {
-                hasher = Hasher::new(asked);
+                hasher = ShaHasher::new(asked);
                 continue;
             }
             ToHash::Block(block, len) => {
                 hasher.update(&block[..len]);
                 Hashed::Free(block)
             }
-            ToHash::End => Hashed::Digests(std::mem::replace(&mut hasher, Hasher::new(Asked::Lists)).finish()),
+            ToHash::End => {
+                let (sha256, sha1) = std::mem::replace(&mut hasher, ShaHasher::new(Asked::Lists)).finish();
+                Hashed::Sha(sha256, sha1)
+            }
         };
         if hashed.send(answer).is_err() {
             break;
@@ -283,7 +288,7 @@ impl Pipe {
             Some(block) => Ok(block),
             None => match self.receive()? {
                 Hashed::Free(block) => Ok(block),
-                Hashed::Digests(_) => Err(out_of_step()),
+                Hashed::Sha(..) => Err(out_of_step()),
             },
         }
     }
