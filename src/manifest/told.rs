@@ -3,7 +3,7 @@
 //! Names are as public readers of media know them, or as documented.
 
 use super::address::{self, Address};
-use super::{DeviceAffinity, Kind, Manifest, Mode};
+use super::{DeviceAffinity, Manifest, Mode};
 
 impl Manifest {
     /// The variables that keys stand for, in the order in which they are on the medium.
@@ -33,12 +33,12 @@ impl Manifest {
         all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
 
-    /// Whom the client asks at its site; nobody from stand-alone media.
+    /// Whom the client asks at its site; nobody from media that carry their sequence.
     pub fn contact(&self) -> Vec<(&'static str, String)> {
         let (Some(site), Some(mode)) = (self.sites.first(), self.media.mode) else { return Vec::new() };
         let asked: Vec<&String> = site.cloud_management_gateway.iter().chain(&site.management_points).collect();
         let mut addresses = asked.iter().filter_map(|text| address::parse(text).ok());
-        let Some(Address { is_https, port, .. }) = addresses.next().filter(|_| self.media.kind != Kind::StandAlone)
+        let Some(Address { is_https, port, .. }) = addresses.next().filter(|_| !self.media.kind.carries_sequence())
         else {
             return Vec::new();
         };
