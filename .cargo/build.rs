@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 fn main() {
-    println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=.cargo/build.rs");
     let own = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets it"));
     let Some(scripts) = own.ancestors().nth(2).and_then(|folder| fs::read_dir(folder).ok()) else { return };
     for script in scripts.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with("wimlib-sys-")) {
