@@ -345,11 +345,7 @@ fn typed<M: DeserializeOwned>(
 /// # Errors
 ///
 /// A file of values could not be read.
-pub(crate) fn context_without(
-    options: &Options,
-    problems: &mut Problems,
-    inputs: &mut Inputs,
-) -> Result<Option<Context>> {
+fn context_without(options: &Options, problems: &mut Problems, inputs: &mut Inputs) -> Result<Option<Context>> {
     let mut reader = Reader { problems, inputs, folders: Folders::new() };
     let (vars, is_sound) = vars::given(options, &mut reader)?;
     let mut context = Context::new();

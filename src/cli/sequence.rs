@@ -12,7 +12,7 @@ use super::screen::Screen;
 use super::{Outcome, parse_var};
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
-use crate::manifest;
+use crate::manifest::{self, task_sequence};
 use crate::problem::Problems;
 use crate::report;
 use crate::sequence::export::{self, Exported};
@@ -342,16 +342,12 @@ fn applications(sequence: &Sequence) -> Vec<(String, String)> {
 /// Reads a task sequence file. Nothing if something is wrong with it, which has been said.
 pub(super) fn read(arguments: &FileArguments, screen: &Screen) -> Result<Option<Sequence>> {
     let mut problems = Problems::default();
-    let mut inputs = Inputs::default();
     let options = manifest::Options {
         vars_files: arguments.vars_files.clone(),
         vars: arguments.vars.clone(),
         sites: arguments.site.iter().cloned().collect(),
     };
-    let sequence = match manifest::context_without(&options, &mut problems, &mut inputs)? {
-        Some(context) => sequence::read(&arguments.file, &context, &mut problems, &mut inputs)?,
-        None => None,
-    };
+    let sequence = task_sequence::read_alone(&arguments.file, &options, &mut problems, &mut Inputs::default())?;
     if problems.has_errors() && screen.json {
         screen.json(&report::json(&problems))?;
     } else {

@@ -10,7 +10,7 @@ use super::screen::Screen;
 use super::{Outcome, parse_var};
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
-use crate::manifest::{self, Kind, Loaded, Options, Rendered};
+use crate::manifest::{self, Kind, Loaded, Options, Rendered, task_sequence};
 use crate::problem::Problems;
 use crate::report::{self, simulated};
 use crate::sequence::{self, Sequence};
@@ -91,11 +91,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
 /// The runs of a sequence file by itself.
 fn of_sequence(arguments: &Arguments, problems: &mut Problems) -> Result<Vec<Run>> {
     let mut inputs = Inputs::default();
-    let context = manifest::context_without(&arguments.options(), problems, &mut inputs)?;
-    let sequence = match context {
-        Some(context) => sequence::read(&arguments.file, &context, problems, &mut inputs)?,
-        None => None,
-    };
+    let sequence = task_sequence::read_alone(&arguments.file, &arguments.options(), problems, &mut inputs)?;
     let files = arguments.read_facts(problems, &mut inputs)?;
     let media: Vec<_> = files.iter().filter_map(|file| Medium::of_facts(file, problems)).collect();
     let Some(sequence) = sequence.filter(|_| !problems.has_errors()) else { return Ok(Vec::new()) };

@@ -94,6 +94,23 @@ fn medium(doc: Doc<'_>) -> Medium {
     Medium { kind, kind_place: Some(doc.place("/media/kind")), carried: Some(carried), has_boot_image: true }
 }
 
+/// Reads a sequence file by itself. Templates in it see the values and the site of the command line.
+///
+/// # Errors
+///
+/// A file could not be read at all.
+pub fn read_alone(
+    path: &Utf8Path,
+    options: &Options,
+    problems: &mut Problems,
+    inputs: &mut Inputs,
+) -> Result<Option<Sequence>> {
+    match context_without(options, problems, inputs)? {
+        Some(context) => sequence::read(path, &context, problems, inputs),
+        None => Ok(None),
+    }
+}
+
 /// Reads and checks a sequence file by itself, for a kind of medium if one is given. Templates in it see the values
 /// and the site of the command line.
 ///
@@ -106,9 +123,7 @@ pub fn alone(
     kind: Option<Kind>,
     problems: &mut Problems,
 ) -> Result<Option<Sequence>> {
-    let mut inputs = Inputs::default();
-    let Some(context) = context_without(options, problems, &mut inputs)? else { return Ok(None) };
-    let sequence = sequence::read(path, &context, problems, &mut inputs)?;
+    let sequence = read_alone(path, options, problems, &mut Inputs::default())?;
     if let Some(sequence) = &sequence {
         let found = check(sequence, &Medium { kind, ..Medium::default() });
         found.into_iter().for_each(|problem| problems.add(problem));
