@@ -24,7 +24,7 @@
 //! | decision | `plan`, `record`, `diff`, `map` |
 //! | meaning | `manifest`, `sequence`, `resolve`, `media` |
 //! | bytes | `write`, `patch`, `output`, `format`, `volume`, `layout`, `source`, `content`, `store` |
-//! | words | `problem`, `error`, `digest`, `size`, `date`, `firmware`, `inputs`, `progress`, `rule`, `secret` |
+//! | words | `problem`, `error`, `digest`, `size`, `date`, `firmware`, `foreign_text`, `inputs`, `progress`, `rule`, `secret` |
 //!
 //! Only `report` and `cli` print, and only `cli` reads the environment, the clock and the terminal.
 
@@ -38,6 +38,7 @@ pub mod diff;
 pub mod digest;
 pub mod error;
 pub mod firmware;
+pub mod foreign_text;
 pub mod format;
 pub mod gather;
 pub mod inputs;

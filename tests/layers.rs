@@ -6,7 +6,22 @@ use std::path::{Path, PathBuf};
 
 /// From the bottom up. Modules of one layer may use each other.
 const LAYERS: [(&str, &[&str]); 6] = [
-    ("words", &["problem", "error", "digest", "firmware", "size", "date", "inputs", "progress", "rule", "secret"]),
+    (
+        "words",
+        &[
+            "problem",
+            "error",
+            "digest",
+            "firmware",
+            "foreign_text",
+            "size",
+            "date",
+            "inputs",
+            "progress",
+            "rule",
+            "secret",
+        ],
+    ),
     ("bytes", &["write", "patch", "output", "format", "volume", "layout", "source", "content", "store"]),
     ("meaning", &["manifest", "sequence", "resolve", "media"]),
     ("decision", &["plan", "record", "diff", "map"]),

@@ -1,0 +1,296 @@
+//! Text from outside, made safe to print.
+//!
+//! Labels, names and messages come from media, archives, folders and other programs. They may hold characters that
+//! control a terminal, reorder a line (the bidirectional controls of UAX #9) or can't be seen. Those are shown as
+//! escapes, `\x1b` or `\u{202e}`, and a backslash that would read as such an escape as `\x5c`: texts that differ in them
+//! never look alike. Letters, combining marks and signs of every script stay as they are, so texts that differ in
+//! normalisation (UAX #15) or in letters of the same shape do look alike.
+//!
+//! Text is kept as it is and escaped once, where it is printed: [`line()`] is for a line with all that is in it. Data stays
+//! exact: [`json`] has escapes of its own.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+/// Characters of a text that [`line()`] shows; the rest is counted. Paths of Linux have 4,096 bytes at most.
+pub const MAX_CHARS: usize = 4_096;
+
+/// Combining marks on one letter; more would cover other lines.
+const MAX_MARKS: usize = 4;
+
+/// Returns whether a character is shown as it is: `false` for controls, format characters (bidirectional controls, tags
+/// and joiners among them), variation selectors and other invisible ones, separators except the space, characters for
+/// private use, noncharacters, and those that Unicode has not assigned.
+pub fn is_printed(c: char) -> bool {
+    match c {
+        ' '..='~' => true,
+        c if c.is_ascii() || is_blank(c) => false,
+        // Behind a letter, the standard library escapes all of these, and no combining mark.
+        c => {
+            let mut bytes = [b'a'; 5];
+            let len = 1 + c.encode_utf8(&mut bytes[1..]).len();
+            std::str::from_utf8(&bytes[..len]).is_ok_and(|text| text.escape_debug().nth(1) == Some(c))
+        }
+    }
+}
+
+/// Marks, letters and signs that show nothing (Default_Ignorable_Code_Point, fillers and blanks).
+fn is_blank(c: char) -> bool {
+    matches!(c,
+        '\u{34f}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{2800}'
+        | '\u{3164}' | '\u{fe00}'..='\u{fe0f}' | '\u{ffa0}' | '\u{13441}'..='\u{13442}' | '\u{16fe4}' | '\u{1d159}'
+        | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// A printed character that is drawn onto the one before it.
+fn is_mark(c: char) -> bool {
+    !c.is_ascii() && c.escape_debug().len() > 1
+}
+
+/// Escapes a text that is one line, or part of one: line breaks and tabs, too. Text beyond [`MAX_CHARS`] is counted, not
+/// shown.
+pub fn line(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(MAX_CHARS) {
+        None => escaped(text, |_| false, begins_like_an_escape),
+        Some((at, _)) => {
+            let n_more = text[at..].chars().count();
+            format!("{}… ({n_more} more characters)", escaped(&text[..at], |_| false, begins_like_an_escape)).into()
+        }
+    }
+}
+
+/// Escapes a text of several lines, in which values may be escaped already: backslashes stay, and line breaks and tabs do.
+pub fn lines(text: &str) -> Cow<'_, str> {
+    escaped(text, |c| matches!(c, '\n' | '\t'), |_| false)
+}
+
+fn escaped(text: &str, is_kept: impl Fn(char) -> bool, is_escaped: impl Fn(&str) -> bool) -> Cow<'_, str> {
+    if text.chars().all(|c| matches!(c, ' '..='[' | ']'..='~') || is_kept(c)) {
+        return text.into();
+    }
+    let mut escaped = String::with_capacity(text.len());
+    // A mark at the start would be drawn onto what is not of the text.
+    let mut n_marks = MAX_MARKS;
+    for (at, c) in text.char_indices() {
+        n_marks = if is_mark(c) { n_marks + 1 } else { 0 };
+        match c {
+            '\\' if is_escaped(&text[at + 1..]) => escaped.push_str("\\x5c"),
+            c if is_kept(c) || is_printed(c) && n_marks <= MAX_MARKS => escaped.push(c),
+            c => push_escape(&mut escaped, c),
+        }
+    }
+    escaped.into()
+}
+
+/// Appends the escape of a character, printed or not.
+fn push_escape(text: &mut String, c: char) {
+    let number = u32::from(c);
+    // Writing to a text does not fail.
+    let _ = match c.is_ascii() {
+        true => write!(text, "\\x{number:02x}"),
+        false => write!(text, "\\u{{{number:x}}}"),
+    };
+}
+
+/// Returns whether a backslash and this text would read as an escape of [`push_escape`]. `\x64` and `\x86`, which are in
+/// paths of drivers, would not.
+fn begins_like_an_escape(rest: &str) -> bool {
+    let byte = |n: usize| rest.as_bytes().get(n).copied().unwrap_or_default();
+    let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
+    match byte(0) {
+        b'x' => {
+            matches!((byte(1), byte(2)), (b'0' | b'1', digit) if is_hex(digit))
+                || rest[1..].starts_with("7f")
+                || rest[1..].starts_with("5c")
+        }
+        b'u' => {
+            let digits = rest[1..].strip_prefix('{').and_then(|rest| rest.split_once('}')).map(|(digits, _)| digits);
+            digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()).and_then(char::from_u32).is_some()
+        }
+        _ => false,
+    }
+}
+
+/// Lets the colours of a text (SGR, ECMA-48 8.3.117) pass, and escapes everything else like [`lines`]. What is foreign in
+/// it has to be escaped before.
+pub fn styled(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("\x1b[") {
+        let numbers = &rest[at + 2..];
+        let end = numbers.find(|c: char| !c.is_ascii_digit() && c != ';').unwrap_or(numbers.len());
+        if !numbers[end..].starts_with('m') {
+            break;
+        }
+        safe.push_str(&lines(&rest[..at]));
+        safe.push_str(&rest[at..at + 2 + end + 1]);
+        rest = &numbers[end + 1..];
+    }
+    safe + &lines(rest)
+}
+
+/// Escapes within a JSON text, which stays the same data (RFC 8259 clause 7): outside its strings there are no such
+/// characters but line breaks.
+pub fn json(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|byte| byte == b'\n' || matches!(byte, b' '..=b'~')) {
+        return text.into();
+    }
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c == '\n' || is_printed(c) {
+            safe.push(c);
+        } else {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(safe, "\\u{unit:04x}");
+            }
+        }
+    }
+    safe.into()
+}
+
+/// Decodes a name in UTF-16. Surrogates without their other half become escapes, as they are in no text: names that differ
+/// in them stay different ones.
+pub fn from_utf16(units: impl IntoIterator<Item = u16>) -> String {
+    let mut text = String::new();
+    for decoded in char::decode_utf16(units) {
+        match decoded {
+            Ok(c) => text.push(c),
+            Err(error) => {
+                let _ = write!(text, "\\u{{{:x}}}", error.unpaired_surrogate());
+            }
+        }
+    }
+    text
+}
+
+/// Decodes a name in UTF-8. Bytes that are not become escapes, such as `\xff`.
+pub fn from_utf8(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        for byte in chunk.invalid() {
+            let _ = write!(text, "\\x{byte:02x}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_of_every_script_stays_as_it_is() {
+        for text in [
+            "WIN11 BER",
+            "C:\\drivers\\x64\\net\\new.inf",
+            "\\\\server\\share\\x86\\users",
+            "Übergrößenträger",
+            "Zu\u{308}rich",
+            "Παράδειγμα",
+            "Привет",
+            "שלום",
+            "مرحبا",
+            "हिन्दी",
+            "ไทย",
+            "日本語、한국어",
+            "→ “100 %” ½ € ✓ ─┬ \u{fffd}",
+            "💿 🚀 👍🏽 🇩🇪",
+        ] {
+            assert_eq!([line(text), lines(text), json(text)], [text, text, text]);
+        }
+    }
+
+    #[test]
+    fn what_controls_reorders_or_hides_is_escaped() {
+        for (text, expected) in [
+            ("\x1b[31mred\x1b[0m\x07", "\\x1b[31mred\\x1b[0m\\x07"),
+            ("a\r\nb\tc\x7f\0", "a\\x0d\\x0ab\\x09c\\x7f\\x00"),
+            ("\u{9b}31m \u{85}", "\\u{9b}31m \\u{85}"),
+            ("a\u{202e}txt.exe\u{202c}", "a\\u{202e}txt.exe\\u{202c}"),
+            ("\u{200e}\u{200f}\u{61c}\u{2066}\u{2069}", "\\u{200e}\\u{200f}\\u{61c}\\u{2066}\\u{2069}"),
+            ("a\u{200b}b\u{200d}c\u{2060}d\u{feff}e\u{ad}", "a\\u{200b}b\\u{200d}c\\u{2060}d\\u{feff}e\\u{ad}"),
+            ("a\u{2028}b\u{2029}", "a\\u{2028}b\\u{2029}"),
+            ("a\u{e0041}\u{e0100}\u{fe0f}", "a\\u{e0041}\\u{e0100}\\u{fe0f}"),
+            ("a\u{a0}b\u{2003}c\u{3000}\u{3164}\u{2800}", "a\\u{a0}b\\u{2003}c\\u{3000}\\u{3164}\\u{2800}"),
+            ("\u{e000}\u{fffe}\u{10ffff}", "\\u{e000}\\u{fffe}\\u{10ffff}"),
+            ("\u{301}a", "\\u{301}a"),
+        ] {
+            assert_eq!(line(text), expected);
+            assert!(expected.chars().all(is_printed));
+        }
+        let piled = format!("a{}", "\u{301}".repeat(100));
+        assert_eq!(line(&piled).matches("\\u{301}").count(), 100 - MAX_MARKS);
+        assert_eq!(lines("a\n\tb\r\n\x1b\\x1b"), "a\n\tb\\x0d\n\\x1b\\x1b");
+    }
+
+    #[test]
+    fn no_two_texts_look_alike_by_their_escapes() {
+        let texts = [
+            "\x1b",
+            "\\x1b",
+            "\\x5cx1b",
+            "\\\\x1b",
+            "\\\x1b",
+            "\\x1B",
+            "\u{202e}",
+            "\\u{202e}",
+            "\\u{202E}",
+            "\\u{0202e}",
+            "\\x5cu{202e}",
+            "\\u{d800}",
+            "\u{7f}",
+            "\\x7f",
+            "\\x5c",
+            "\\",
+            "\n",
+            "\\x0a",
+            "\\n",
+            "\\x",
+            "\\u{}",
+            "\\u{",
+        ];
+        for (at, text) in texts.iter().enumerate() {
+            let others = texts[..at].iter().filter(|other| line(other) == line(text));
+            assert_eq!(others.count(), 0, "{text:?}");
+            // One that was escaped is escaped once more.
+            assert!(line(text) == *text || line(&line(text)) != line(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn long_texts_are_counted_beyond_their_bound() {
+        let long = "é\x1b".repeat(MAX_CHARS);
+        let shown = line(&long);
+        assert!(shown.ends_with("… (4096 more characters)") && shown.len() < 4 * MAX_CHARS, "{}", shown.len());
+        assert_eq!(line(&"é".repeat(MAX_CHARS)).chars().count(), MAX_CHARS);
+    }
+
+    #[test]
+    fn json_stays_the_same_data() {
+        let data = serde_json::json!({ "a\u{202e}\"": ["\x1b\u{7f}\u{9b}\u{e0041}é\n\\", "\u{10ffff}"] });
+        for text in [data.to_string(), format!("{data:#}")] {
+            let safe = json(&text);
+            assert!(safe.chars().all(|c| c == '\n' || is_printed(c)), "{safe}");
+            assert_eq!(serde_json::from_str::<serde_json::Value>(&safe).unwrap(), data);
+        }
+        assert_eq!(json("\"\u{202e}\u{e0041}\""), "\"\\u202e\\udb40\\udc41\"");
+    }
+
+    #[test]
+    fn colours_pass_and_nothing_else_does() {
+        assert_eq!(styled("a \x1b[1;31mred\x1b[0m\n"), "a \x1b[1;31mred\x1b[0m\n");
+        for bad in ["\x1b[2J", "\x1b]0;title\x07", "\x1b[31", "\x1b[?25l", "\x1b[m\x1b[1A", "\x1b[31\u{202e}m"] {
+            assert!(!styled(bad).trim_start_matches("\x1b[m").contains('\x1b'), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn names_that_are_not_text_stay_different() {
+        let name = |unit| from_utf16([0x61, unit, 0x62]);
+        assert_eq!([name(0xd800), name(0xdfff)], ["a\\u{d800}b", "a\\u{dfff}b"]);
+        assert_eq!(line(&name(0xd800)), "a\\u{d800}b");
+        assert_eq!(from_utf16([0xd83d, 0xde80]), "🚀");
+        assert_eq!(from_utf8(b"a\xff\xc3\xa9\xf0\x9f"), "a\\xffé\\xf0\\x9f");
+    }
+}
