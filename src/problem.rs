@@ -1,9 +1,14 @@
 //! What authors got wrong: many at a time, each with the lines it is about.
 //!
-//! Problems are data. `report` draws them for a terminal or as JSON; nothing here knows how they look.
+//! Problems are data. `report` draws them for a terminal or as JSON; nothing here knows how they look. Values of secrets
+//! are taken out of messages here; `report` masks them in the lines that it shows.
+
+mod mask;
 
 use std::ops::Range;
 use std::sync::Arc;
+
+pub use mask::MASK;
 
 /// A text that an author wrote (manifest, profile, variables) and that a problem can point into.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +17,8 @@ pub struct SourceText {
     pub name: String,
     /// The whole text.
     pub text: Arc<str>,
+    /// Bytes of it that are values of secrets, in order and apart from each other: never to be shown.
+    pub secrets: Vec<Range<usize>>,
 }
 
 /// Which [`SourceText`] of a [`Problems`].
@@ -51,8 +58,8 @@ pub struct Problem {
     pub labels: Vec<(Place, String)>,
     /// What would be right, to be typed as it stands where possible.
     pub help: Option<String>,
-    /// Whether what is underlined first must not be shown: a secret that was written out.
-    pub is_hidden: bool,
+    /// Places that must not be shown: secrets that were written out.
+    pub hidden: Vec<Place>,
 }
 
 impl Problem {
@@ -64,7 +71,7 @@ impl Problem {
             message: message.into(),
             labels: Vec::new(),
             help: None,
-            is_hidden: false,
+            hidden: Vec::new(),
         }
     }
 
@@ -90,9 +97,9 @@ impl Problem {
         self
     }
 
-    /// Has what is underlined first never be shown.
+    /// Hides the place that is underlined first: it holds a secret.
     pub fn hide(mut self) -> Self {
-        self.is_hidden = true;
+        self.hidden.extend(self.labels.first().map(|(place, _)| place.clone()));
         self
     }
 
@@ -128,7 +135,9 @@ pub struct Problems {
 impl Problems {
     /// Takes in a text that problems can point into.
     pub fn add_source(&mut self, name: impl Into<String>, text: impl Into<Arc<str>>) -> SourceId {
-        self.sources.push(SourceText { name: name.into(), text: text.into() });
+        let text = text.into();
+        let secrets = mask::secrets(&text);
+        self.sources.push(SourceText { name: name.into(), text, secrets });
         SourceId(self.sources.len() - 1)
     }
 
@@ -174,9 +183,8 @@ impl Problems {
     /// Adds a problem, unless the very same one is there already (every site renders the same lines).
     pub fn add(&mut self, problem: Problem) {
         self.n_errors_told += usize::from(problem.severity == Severity::Error);
-        if let Some((place, _)) = problem.labels.first().filter(|_| problem.is_hidden) {
-            self.hide(place.clone());
-        }
+        problem.hidden.iter().for_each(|place| self.hide(place.clone()));
+        let problem = self.without_secrets(problem);
         if !self.list.contains(&problem) {
             self.list.push(problem);
         }
@@ -196,18 +204,33 @@ impl Problems {
         }
     }
 
-    /// Puts asterisks in the place of a text, so that no message shows it. Places stay where they are.
+    /// Marks a place as that of a secret, which is never shown. A proper reference stays visible.
     fn hide(&mut self, place: Place) {
         let Some(source) = self.sources.get_mut(place.source.0) else { return };
-        let (Some(before), Some(text), Some(after)) = (
-            source.text.get(..place.span.start),
-            source.text.get(place.span.clone()),
-            source.text.get(place.span.end..),
-        ) else {
-            return;
-        };
-        let hidden: String = text.bytes().map(|byte| if byte == b'\n' { '\n' } else { '*' }).collect();
-        source.text = format!("{before}{hidden}{after}").into();
+        let is_known = |known: &Range<usize>| place.span.start <= known.start && known.end <= place.span.end;
+        // The values within braces are known already, and their keys may be read.
+        if source.text.get(place.span.clone()).is_some() && !source.secrets.iter().any(is_known) {
+            source.secrets.push(place.span);
+            source.secrets = mask::merged(std::mem::take(&mut source.secrets));
+        }
+    }
+
+    /// The same problem without any value of a secret in its words.
+    fn without_secrets(&self, mut problem: Problem) -> Problem {
+        for (index, source) in self.sources.iter().enumerate() {
+            for secret in &source.secrets {
+                let is_near = problem
+                    .labels
+                    .iter()
+                    .any(|(place, _)| place.source.0 == index && is_on_one_line(&source.text, &place.span, secret));
+                let raw = source.text.get(secret.clone()).unwrap_or_default();
+                let words = problem.labels.iter_mut().map(|(_, words)| words);
+                for text in words.chain([&mut problem.message]).chain(&mut problem.help) {
+                    mask::scrub(text, raw, is_near);
+                }
+            }
+        }
+        problem
     }
 
     /// The problems in the order of the lines that they are about; those about no line come last.
@@ -241,6 +264,12 @@ impl Problems {
     }
 }
 
+/// Whether two ranges touch the same line of a text.
+fn is_on_one_line(text: &str, one: &Range<usize>, other: &Range<usize>) -> bool {
+    let (first, second) = if one.start <= other.start { (one, other) } else { (other, one) };
+    second.start <= first.end || text.get(first.end..second.start).is_some_and(|between| !between.contains('\n'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -257,5 +286,22 @@ mod tests {
         let messages: Vec<_> = problems.sorted().iter().map(|problem| problem.message.as_str()).collect();
         assert_eq!(messages, ["first", "second", "nowhere"]);
         assert_eq!((problems.count(Severity::Error), problems.count(Severity::Warning)), (2, 1));
+    }
+
+    #[test]
+    fn no_message_holds_the_value_of_a_secret() {
+        let mut problems = Problems::default();
+        let text = "password = hunter2\nname = \"x\"\n";
+        let source = problems.add_source("media.toml", text);
+        let place = |span| Place { source, span };
+        problems.add(
+            Problem::error("the text `hunter2` needs quotes").at(place(11..18), "`unter`").help("write `\"hunter2\"`"),
+        );
+        problems.add(Problem::error("elsewhere: hunter2, and `x`").at(place(26..29), ""));
+        for problem in problems.sorted() {
+            let words = format!("{} {:?} {:?}", problem.message, problem.help, problem.labels);
+            assert!(!words.contains("unter"), "{words}");
+        }
+        assert_eq!(problems.sorted()[1].message, "elsewhere: •••, and `x`");
     }
 }

@@ -165,6 +165,20 @@ fn no_mistake_is_told_in_the_words_of_a_library() {
 }
 
 #[test]
+fn no_mistake_is_told_with_the_value_of_a_secret() {
+    let manifests = cases("bad").into_iter().map(|(name, path)| (name, load(&path).1));
+    let mut n_secrets = 0;
+    for (name, problems) in manifests.chain(sequences("bad")) {
+        let shown = report::graphical(&problems, Look::default()) + &report::json(&problems).to_string();
+        for value in ["Zq7", "Zq7-never-shown", "87152", "hunter2", "open-sesame", "ever-shown", "ever_shown"] {
+            assert!(!shown.contains(value), "{name} shows {value}:\n{shown}");
+        }
+        n_secrets += shown.matches("•••").count();
+    }
+    assert!(n_secrets > 20, "only {n_secrets} secrets were masked");
+}
+
+#[test]
 fn nothing_is_said_of_good_manifests() {
     let cases = cases("good");
     assert!(cases.len() >= 4);

@@ -216,12 +216,15 @@ impl Checker {
         let Some(schema) = schema::at(&self.schema, pointer) else {
             return Problem::error(format!("`{name}` is not right")).at(place, "");
         };
-        if secret::is_schema_of_one(schema) && !value.is_object() && !value.is_array() {
+        if secret::is_schema_of_one(schema) && !value.is_object() {
             return secret::literal(doc, pointer);
         }
         if may_be_secret(schema) && value.is_object() {
             let keys = unknown_keys(value);
-            let problem = Problem::error(format!("`{name}` does not say where a secret is found: {keys}"));
+            let mut problem = Problem::error(format!("`{name}` does not say where a secret is found: {keys}"));
+            let others = value.as_object().into_iter().flat_map(|table| table.keys());
+            let others = others.filter(|key| !secret::KEYS.contains(&key.as_str()));
+            problem.hidden = others.map(|key| doc.place(&format!("{pointer}/{}", escape(key)))).collect();
             return problem
                 .at(place, "")
                 .help(format!("write `{last} = {{ env = \"NAME\" }}`, or `file` or `command`"));

@@ -5,6 +5,7 @@
 
 mod capture;
 pub(super) mod data;
+mod literal_secrets;
 pub(super) mod lowered;
 mod prestaged;
 mod site;
@@ -37,6 +38,7 @@ const MAX_JOLIET_LABEL: usize = 16;
 /// Everything that is wrong with a manifest for one site.
 pub fn check(doc: Doc<'_>, sort: Sort) -> Vec<Problem> {
     let mut problems = Vec::new();
+    literal_secrets::check(doc, &mut problems);
     if sort == Sort::Capture {
         capture::check(doc, &mut problems);
         return problems;

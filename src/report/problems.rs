@@ -4,6 +4,7 @@
 //! of a problem are shown to it as one, far apart from each other, each under its own name.
 
 use std::fmt;
+use std::ops::Range;
 
 use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteError, MietteSpanContents,
@@ -11,7 +12,7 @@ use miette::{
 };
 use serde_json::{Value as Json, json};
 
-use crate::problem::{Place, Problem, Problems, Severity, SourceId};
+use crate::problem::{MASK, Place, Problem, Problems, Severity, SourceId, SourceText};
 
 use super::Look;
 
@@ -20,6 +21,8 @@ const N_CONTEXT_LINES: usize = 1;
 /// A longer line is shown in part: so many characters before what is underlined, and so many in all.
 const N_CHARS_BEFORE: usize = 40;
 const MAX_LINE_CHARS: usize = 160;
+/// Stands for a secret where only ASCII is shown.
+const PLAIN_MASK: &str = "***";
 /// Free addresses between two texts, so that their lines never seem to touch.
 const GAP: usize = 1 << 16;
 
@@ -38,7 +41,7 @@ pub fn graphical(problems: &Problems, look: Look) -> String {
         .tab_width(4);
     let mut text = String::new();
     for problem in problems.sorted() {
-        let drawn = Drawn::new(problem, problems, width);
+        let drawn = Drawn::new(problem, problems, width, if look.unicode { MASK } else { PLAIN_MASK });
         // Writing to a text does not fail; a problem that could not be drawn would still be counted below.
         let _ = handler.render_report(&mut text, &drawn);
         text.push('\n');
@@ -143,7 +146,7 @@ struct Drawn<'a> {
 }
 
 impl<'a> Drawn<'a> {
-    fn new(problem: &'a Problem, problems: &Problems, width: usize) -> Self {
+    fn new(problem: &'a Problem, problems: &Problems, width: usize, mask: &str) -> Self {
         let mut sources: Vec<SourceId> = Vec::new();
         for (place, _) in &problem.labels {
             if !sources.contains(&place.source) {
@@ -157,7 +160,8 @@ impl<'a> Drawn<'a> {
             let source = problems.source(id);
             let here: Vec<_> = problem.labels.iter().filter(|(place, _)| place.source == id).collect();
             let spans: Vec<_> = here.iter().map(|(place, _)| place.span.clone()).collect();
-            let (text, spans) = shortened(&source.text, &spans);
+            let (text, spans) = masked(source, &spans, mask);
+            let (text, spans) = shortened(&text, &spans);
             for ((place, words), span) in here.iter().zip(spans) {
                 let words = (!words.is_empty()).then(|| words.clone());
                 let span = SourceSpan::new((start + span.start).into(), span.len());
@@ -247,8 +251,46 @@ impl SourceCode for Texts {
     }
 }
 
+/// A text with a mask in the place of each secret, and the spans in it. Masks are of one width, and keep the lines.
+fn masked(source: &SourceText, spans: &[Range<usize>], mask: &str) -> (String, Vec<Range<usize>>) {
+    let text = &source.text;
+    let mut masked = String::with_capacity(text.len());
+    // Each secret, where its mask is, and where the text goes on.
+    let mut moved: Vec<(&Range<usize>, Range<usize>, usize)> = Vec::new();
+    let mut at = 0;
+    for secret in &source.secrets {
+        let (Some(before), Some(value)) = (text.get(at..secret.start), text.get(secret.clone())) else { continue };
+        masked.push_str(before);
+        let start = masked.len();
+        match value.chars().next().filter(|first| matches!(first, '"' | '\'')) {
+            Some(quote) => masked += &format!("{quote}{mask}{quote}"),
+            None => masked += mask,
+        }
+        let end = masked.len();
+        masked.extend(value.matches('\n'));
+        moved.push((secret, start..end, masked.len()));
+        at = secret.end;
+    }
+    masked.push_str(text.get(at..).unwrap_or_default());
+    let place = |at: usize, is_end: bool| match moved.iter().rfind(|(secret, ..)| secret.start <= at) {
+        None => at,
+        Some((secret, mask, _)) if at == secret.start => mask.start,
+        Some((secret, mask, _)) if at < secret.end || (is_end && at == secret.end) => {
+            if is_end {
+                mask.end
+            } else {
+                mask.start
+            }
+        }
+        Some((secret, _, next)) => next + at - secret.end,
+    };
+    let spans = spans.iter().map(|span| place(span.start, false)..place(span.end, true).max(place(span.start, false)));
+    let spans = spans.collect();
+    (masked, spans)
+}
+
 /// A text in which long lines are cut around what is underlined, and the spans in it.
-fn shortened(text: &str, spans: &[std::ops::Range<usize>]) -> (String, Vec<std::ops::Range<usize>>) {
+fn shortened(text: &str, spans: &[Range<usize>]) -> (String, Vec<Range<usize>>) {
     let mut short = String::with_capacity(text.len());
     // What is kept: where it began, where it ended, and where it begins now.
     let mut kept: Vec<(usize, usize, usize)> = Vec::new();

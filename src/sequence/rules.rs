@@ -10,6 +10,7 @@ mod capture;
 mod closure;
 mod never;
 mod order;
+mod secrets;
 mod software;
 mod values;
 
@@ -29,6 +30,7 @@ pub fn check(sequence: &Sequence, medium: &Medium) -> Vec<Problem> {
     values::check(&mut rules);
     software::check(&mut rules);
     order::check(&mut rules);
+    secrets::check(&mut rules);
     capture::check(&mut rules);
     alone::check(&mut rules);
     closure::check(&mut rules);

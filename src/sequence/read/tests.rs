@@ -122,7 +122,7 @@ fn what_is_wrong_in_form_is_told_at_its_line() {
     );
     said(
         "type = 'run-command-line'\nname = 'x'\ncommand-line = 'x'\nuser = 'x'\npassword = 'hunter2'",
-        "*********: `password` is a secret, and secrets are never literal (write `password = { env = \"NAME\" }`, or \
+        "'hunter2': `password` is a secret, and secrets are never literal (write `password = { env = \"NAME\" }`, or \
          `file` or `command` in place of `env`)",
     );
     said(

@@ -1,0 +1,56 @@
+//! Secrets written out where any text may stand: task sequence variables and template values.
+//!
+//! The schema refuses a literal where only a reference may stand. Here only the name gives it away, so it is a warning.
+
+use serde_json::Value as Json;
+
+use super::super::complaint::Doc;
+use super::super::tree::escape;
+use crate::problem::Problem;
+use crate::secret::names::{env_name, is_secret_name};
+
+pub(super) fn check(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+    for (name, value) in doc.get("/variables").and_then(Json::as_object).into_iter().flatten() {
+        let pointer = format!("/variables/{}", escape(name));
+        if is_secret_name(name) && is_literal(value) && !doc.spans.is_hole(&pointer) {
+            let message =
+                format!("the variable `{name}` is probably a secret, and its value is written into the manifest");
+            let help = format!(
+                "write `{name} = {{ env = \"{}\" }}`, or `file` or `command` in place of `env`",
+                env_name(name)
+            );
+            problems.push(Problem::warning(message).at(doc.place(&pointer), "").help(help).hide());
+        }
+    }
+    let vars = doc.get("/vars").filter(|vars| vars.is_object());
+    vars.into_iter().for_each(|vars| template_values(doc, vars, "/vars", false, problems));
+}
+
+/// Template values are in the record and in plans.
+fn template_values(doc: Doc<'_>, value: &Json, pointer: &str, is_in_secret: bool, problems: &mut Vec<Problem>) {
+    match value {
+        Json::Object(table) => {
+            for (name, value) in table {
+                let pointer = format!("{pointer}/{}", escape(name));
+                template_values(doc, value, &pointer, is_in_secret || is_secret_name(name), problems);
+            }
+        }
+        value if is_in_secret && is_literal(value) && !doc.spans.is_hole(pointer) => {
+            let name = super::dotted(pointer);
+            let message =
+                format!("the template value `{name}` is probably a secret, and records and plans show template values");
+            let last = name.rsplit('.').next().unwrap_or(&name);
+            let help = format!(
+                "write a reference where the secret is used, such as `password = {{ env = \"{}\" }}`, in place of the value",
+                env_name(last)
+            );
+            problems.push(Problem::warning(message).at(doc.place(pointer), "").help(help).hide());
+        }
+        _ => {}
+    }
+}
+
+/// Whether a value says something: a variable without one is asked for.
+fn is_literal(value: &Json) -> bool {
+    value.is_number() || value.as_str().is_some_and(|text| !text.is_empty())
+}
