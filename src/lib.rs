@@ -24,7 +24,7 @@
 //! | decision | `plan`, `record`, `diff`, `map` |
 //! | meaning | `manifest`, `sequence`, `resolve`, `media` |
 //! | bytes | `write`, `patch`, `output`, `format`, `volume`, `layout`, `source`, `content`, `store` |
-//! | words | `problem`, `error`, `digest`, `size`, `date`, `firmware`, `foreign_text`, `inputs`, `progress`, `rule`, `secret` |
+//! | words | `problem`, `error`, `digest`, `size`, `date`, `firmware`, `foreign_text`, `inputs`, `limits`, `progress`, `rule`, `secret` |
 //!
 //! Only `report` and `cli` print, and only `cli` reads the environment, the clock and the terminal.
 
@@ -43,6 +43,7 @@ pub mod format;
 pub mod gather;
 pub mod inputs;
 pub mod layout;
+pub mod limits;
 pub mod manifest;
 pub mod map;
 pub mod media;

@@ -229,7 +229,7 @@ pub fn load(path: &Utf8Path, options: &Options, problems: &mut Problems) -> Resu
 /// also where something is wrong.
 pub fn load_noting(path: &Utf8Path, options: &Options, problems: &mut Problems, inputs: &mut Inputs) -> Result<Loaded> {
     let n_errors = problems.count(Severity::Error);
-    let mut reader = Reader { problems, inputs, folders: Folders::new() };
+    let mut reader = Reader::new(problems, inputs);
     let (tree, is_sound) = reader.manifest(path)?;
     let (given_vars, are_vars_sound) = vars::given(options, &mut reader)?;
     if !is_sound || !are_vars_sound {
@@ -267,7 +267,7 @@ fn typed<M: DeserializeOwned>(
     let templates = Templates::new();
     let near_vars = vars::of_site(tree, None, given_vars.clone());
     let (sites, all_sites) = site::select(tree, &near_vars, &options.sites, &templates, &mut reader);
-    let Reader { problems, folders, inputs } = reader;
+    let Reader { problems, folders, inputs, .. } = reader;
     let (checker, folders) = (Checker::new(sort)?, Arc::new(folders));
     let inventory = all_sites.iter().map(|site| listed(tree, site, given_vars.clone(), &templates, problems)).collect();
     let inventory: Arc<Vec<Listed>> = Arc::new(inventory);
@@ -346,7 +346,7 @@ fn typed<M: DeserializeOwned>(
 ///
 /// A file of values could not be read.
 fn context_without(options: &Options, problems: &mut Problems, inputs: &mut Inputs) -> Result<Option<Context>> {
-    let mut reader = Reader { problems, inputs, folders: Folders::new() };
+    let mut reader = Reader::new(problems, inputs);
     let (vars, is_sound) = vars::given(options, &mut reader)?;
     let mut context = Context::new();
     context.no_site = "name one: `--site CODE`";

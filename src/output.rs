@@ -32,6 +32,7 @@ use crate::date::Date;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::layout::Region;
+use crate::limits::MAX_MEDIUM_TEXT_LEN;
 use crate::size::Size;
 use crate::volume::{BootEntry, Folder};
 
@@ -165,9 +166,6 @@ pub struct Listed {
     pub places: Vec<Region>,
 }
 
-/// The longest text that is read from a medium: the lists of a million files.
-const MAX_TEXT_LEN: u64 = 256 << 20;
-
 impl Listing {
     /// What the medium says of itself, if it is one that tsmedia made.
     pub fn medium(&self, image: &mut dyn Image) -> Option<lists::Medium> {
@@ -179,7 +177,7 @@ impl Listing {
 impl Listed {
     /// Reads a text of the medium into memory.
     pub fn read_text(&self, image: &mut dyn Image) -> Result<String> {
-        let text = String::from_utf8(self.read_bytes(image, MAX_TEXT_LEN)?);
+        let text = String::from_utf8(self.read_bytes(image, MAX_MEDIUM_TEXT_LEN)?);
         text.map_err(|error| self.failed(io::Error::new(io::ErrorKind::InvalidData, error)))
     }
 

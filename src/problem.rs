@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 pub use mask::MASK;
 
+use crate::limits::MAX_PROBLEMS;
+
 /// A text that an author wrote (manifest, profile, variables) and that a problem can point into.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceText {
@@ -184,6 +186,14 @@ impl Problems {
     pub fn add(&mut self, problem: Problem) {
         self.n_errors_told += usize::from(problem.severity == Severity::Error);
         problem.hidden.iter().for_each(|place| self.hide(place.clone()));
+        if let Some(unlisted) = self.list.get(MAX_PROBLEMS..) {
+            // An error among them must still count as one.
+            if unlisted.iter().all(|known| known.severity != problem.severity) {
+                let message = format!("more than {MAX_PROBLEMS} problems were found; the rest are not listed");
+                self.list.push(Problem { severity: problem.severity, ..Problem::error(message) });
+            }
+            return;
+        }
         let problem = self.without_secrets(problem);
         if !self.list.contains(&problem) {
             self.list.push(problem);
@@ -303,5 +313,14 @@ mod tests {
             assert!(!words.contains("unter"), "{words}");
         }
         assert_eq!(problems.sorted()[1].message, "elsewhere: •••, and `x`");
+    }
+
+    #[test]
+    fn of_problems_without_end_a_number_is_listed_and_no_severity_is_lost() {
+        let mut problems = Problems::default();
+        (0..MAX_PROBLEMS + 500).for_each(|n| problems.add(Problem::warning(format!("warning {n}"))));
+        (0..500).for_each(|n| problems.add(Problem::error(format!("error {n}"))));
+        assert!(problems.has_errors());
+        assert_eq!(problems.sorted().len(), MAX_PROBLEMS + 2);
     }
 }

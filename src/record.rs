@@ -5,7 +5,6 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -15,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
+use crate::limits;
 use crate::media::order::{Order, Ordered};
 use crate::output::{Entry, FORMAT_VERSION, KeptSecrets, Output, Sealed, TemplateValue, entry_of};
 use crate::write::{Disk, replace};
@@ -186,7 +186,7 @@ impl Record {
 
     /// Reads a record; one that is not there is empty.
     pub fn load(path: &Utf8Path) -> Result<Self> {
-        let text = match fs::read_to_string(path) {
+        let text = match limits::read_text(path, limits::MAX_RECORD_LEN) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             text => text.map_err(|error| Error::io("reading", path, error))?,
         };

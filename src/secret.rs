@@ -14,9 +14,7 @@ use rustix::rand::{GetRandomFlags, getrandom};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::digest::Digest;
-
-/// The longest value that is taken for a secret, in bytes: certificates have a few thousand.
-pub const MAX_LEN: usize = 1 << 20;
+use crate::limits::MAX_SECRET_LEN;
 
 /// A value that is wiped from memory when it is dropped.
 pub struct Secret(Zeroizing<Vec<u8>>);
@@ -31,9 +29,9 @@ impl Secret {
     ///
     /// # Errors
     ///
-    /// Those of reading, and `FileTooLarge` for more than [`MAX_LEN`] bytes.
+    /// Those of reading, and `FileTooLarge` for more than [`MAX_SECRET_LEN`] bytes.
     pub fn read(from: impl Read) -> io::Result<Self> {
-        Self::read_to(from, MAX_LEN)
+        Self::read_to(from, MAX_SECRET_LEN)
     }
 
     /// The same of a value that may have so many bytes.
@@ -181,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_read_whole_up_to_a_length() {
-        for len in [0, 1, 1023, 1024, 1025, 5000, MAX_LEN] {
+        for len in [0, 1, 1023, 1024, 1025, 5000, MAX_SECRET_LEN] {
             let value: Vec<u8> = (0..len).map(|n| n as u8).collect();
             assert_eq!(Secret::read(value.as_slice()).unwrap().bytes(), value, "{len}");
         }

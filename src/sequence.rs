@@ -25,7 +25,7 @@ use crate::manifest::SecretRef;
 use crate::problem::Place;
 
 pub use condition::Condition;
-pub use read::{is_one, read};
+pub use read::{is_one, is_one_at, read};
 pub use schema::schema;
 pub use write::write;
 

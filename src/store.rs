@@ -30,6 +30,7 @@ use crate::content::{Source, SourceKey, Stat};
 use crate::digest::{Asked, Digest, Digests};
 use crate::error::{Error, Result};
 use crate::format::certificate::made::PrivateKey;
+use crate::limits;
 use crate::secret::Secret;
 use crate::secret::Veil;
 use crate::size::Size;
@@ -67,7 +68,7 @@ const MAX_WAIT: Duration = Duration::from_millis(60);
 impl Store {
     /// Opens the cache in a folder (`.tsmedia`), which need not exist yet. A damaged memo is an empty one.
     pub fn open(root: &Utf8Path) -> Result<Self> {
-        let memo = Memo::parse(fs::read(memo_path(root)).unwrap_or_default());
+        let memo = Memo::parse(limits::read(memo_path(root), limits::MAX_DIGESTS_LEN).unwrap_or_default());
         let used = RefCell::new(vec![false; memo.n_files()]);
         let finished = memo.finished();
         Ok(Self {
@@ -160,7 +161,7 @@ impl Store {
     /// dropped.
     pub fn save(&self, disk: &Disk) -> Result<()> {
         let path = memo_path(&self.root);
-        let others = Memo::parse(fs::read(&path).unwrap_or_default());
+        let others = Memo::parse(limits::read(&path, limits::MAX_DIGESTS_LEN).unwrap_or_default());
         let used = self.used.borrow();
         let used = (0..self.memo.n_files()).filter(|index| used[*index]).map(|index| self.memo.key(index)).collect();
         let lasting = self.learnt.iter().filter(|(_, (_, lasting))| *lasting);
@@ -196,7 +197,7 @@ pub struct Contents {
 impl Contents {
     /// What is in the cache of a folder now.
     pub fn of(root: &Utf8Path, limit: Size) -> Self {
-        let memo = fs::read(memo_path(root)).unwrap_or_default();
+        let memo = limits::read(memo_path(root), limits::MAX_DIGESTS_LEN).unwrap_or_default();
         let memo_len = memo.len() as u64;
         let memo = Memo::parse(memo);
         Self {
@@ -272,7 +273,7 @@ fn is_before(stat: &Stat, now: &Now) -> bool {
 pub fn certificate_key(root: &Utf8Path) -> Result<PrivateKey> {
     let path = root.join("certificate.key");
     let read = || -> Result<Option<PrivateKey>> {
-        let file = match File::open(&path) {
+        let file = match limits::open(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             file => file.map_err(|error| Error::io("reading", &path, error))?,
         };
@@ -322,7 +323,7 @@ pub fn veil(root: &Utf8Path) -> Result<Veil> {
 }
 
 fn read_veil(path: &Utf8Path) -> Option<Veil> {
-    let secret = Secret::read(File::open(path).ok()?).ok()?;
+    let secret = Secret::read(limits::open(path).ok()?).ok()?;
     secret.bytes().try_into().ok().map(Veil::new)
 }
 

@@ -17,6 +17,7 @@ const LAYERS: [(&str, &[&str]); 6] = [
             "size",
             "date",
             "inputs",
+            "limits",
             "progress",
             "rule",
             "secret",

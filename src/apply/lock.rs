@@ -1,11 +1,12 @@
 //! One run at a time in one folder.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{self, Write};
 
 use camino::Utf8Path;
 
 use crate::error::{Error, Result};
+use crate::limits;
 use crate::store::prepare;
 
 /// Held while a run is at work; the system lets go of it when the process ends, however it ends.
@@ -25,7 +26,7 @@ impl Lock {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let holder = fs::read_to_string(&path).unwrap_or_default();
+                let holder = limits::read_text(&path, limits::MAX_LOCK_LEN).unwrap_or_default();
                 let holder = if holder.trim().is_empty() { "another process" } else { holder.trim() };
                 return Err(Error::new(format!("{holder} is at work in `{}`", root.parent().unwrap_or(root)))
                     .help("wait until it is done, or stop it"));

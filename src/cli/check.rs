@@ -1,7 +1,5 @@
 //! `tsmedia check`: everything that is wrong, at the author's own lines.
 
-use std::fs;
-
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum};
 
@@ -69,7 +67,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         return explain(rule, screen);
     }
     // What can't be read is complained of where it is read.
-    let is_sequence = |path: &&Utf8PathBuf| fs::read_to_string(path).is_ok_and(|text| sequence::is_one(&text));
+    let is_sequence = |path: &&Utf8PathBuf| sequence::is_one_at(path);
     let (sequences, manifests): (Vec<_>, Vec<_>) = arguments.manifests.manifests.iter().partition(is_sequence);
     if let (true, Some(path)) = (arguments.media_kind.is_some(), manifests.first()) {
         return Err(Error::new(format!("`{path}` is a manifest, which says itself what kind its medium is"))

@@ -6,8 +6,7 @@ mod layout;
 mod stores;
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, Read};
+use std::io::Read;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
@@ -17,10 +16,11 @@ use super::screen::Screen;
 use crate::device;
 use crate::error::{Error, Result};
 use crate::format::bcd::Store;
-use crate::format::boot_program::{self, BootProgram};
+use crate::format::boot_program::BootProgram;
 use crate::format::regf::{Hive, MAGIC};
 use crate::format::wim::{Wim, WimImageFacts};
 use crate::format::windows::{self, Windows};
+use crate::limits::{self, MAX_BOOT_STORE_LEN, MAX_BOOTSTRAP_LEN, MAX_PROGRAM_LEN};
 use crate::media::data;
 use crate::output::{Carrier, Image, Listing, WIM_MAGIC, starts_with};
 use crate::report;
@@ -96,9 +96,6 @@ fn bootstrap(carrier: &Carrier, image: &mut dyn Image) -> Option<String> {
     String::from_utf8(file.read_bytes(image, MAX_BOOTSTRAP_LEN).ok()?).ok()
 }
 
-/// It has a hundred bytes.
-const MAX_BOOTSTRAP_LEN: u64 = 1 << 20;
-
 /// What the images say of their Windows that a computer starts from: in those of an installed Windows there is much more
 /// to read, and nothing of that is asked.
 fn windows_pe(wim: &Wim) -> Result<BTreeMap<u32, Windows>> {
@@ -111,8 +108,8 @@ fn windows_pe(wim: &Wim) -> Result<BTreeMap<u32, Windows>> {
 
 fn boot_store(file: &mut impl Read, path: &Utf8Path, screen: &Screen) -> Result<Outcome> {
     let mut bytes = Vec::new();
-    file.take(stores::MAX_LEN + 1).read_to_end(&mut bytes).map_err(|error| Error::io("reading", path, error))?;
-    if bytes.len() as u64 > stores::MAX_LEN {
+    file.take(MAX_BOOT_STORE_LEN + 1).read_to_end(&mut bytes).map_err(|error| Error::io("reading", path, error))?;
+    if bytes.len() as u64 > MAX_BOOT_STORE_LEN {
         return Err(Error::new(format!("`{path}` is a registry hive of more than 16 MiB, and no boot store")));
     }
     let read = Hive::read(&bytes).and_then(|hive| Ok((Store::read(&hive)?, hive.is_dirty())));
@@ -126,11 +123,7 @@ fn boot_store(file: &mut impl Read, path: &Utf8Path, screen: &Screen) -> Result<
 
 /// What a boot program is, and who signed it.
 fn program(path: &Utf8Path, screen: &Screen) -> Result<Outcome> {
-    let read = |path: &Utf8Path| match fs::metadata(path)?.len() {
-        0..=boot_program::MAX_LEN => fs::read(path),
-        _ => Err(io::Error::other("no boot program is so long")),
-    };
-    let bytes = read(path).map_err(|error| Error::io("reading", path, error))?;
+    let bytes = limits::read(path, MAX_PROGRAM_LEN).map_err(|error| Error::io("reading", path, error))?;
     let program = BootProgram::read(&bytes);
     let program = program.map_err(|why| Error::new(format!("`{path}` can't be read as a program: {why}")))?;
     if screen.json { screen.json(&report::program_json(&program)) } else { screen.data(&report::program(&program)) }

@@ -3,7 +3,7 @@
 //! Paths in a saved plan are as they were typed, so it is applied in the folder that it was made in, or in the same
 //! folder of another checkout; the file itself may be anywhere.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Read;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -12,6 +12,7 @@ use clap::error::ErrorKind;
 
 use super::{Cli, ManifestArguments, Outcome};
 use crate::error::{Error, Result};
+use crate::limits;
 use crate::plan::saved::{Saved, SavedManifest};
 use crate::write::{Disk, replace};
 
@@ -56,7 +57,7 @@ pub(super) fn is_meant(path: &Utf8Path) -> bool {
 /// The first bytes of a file.
 fn start(path: &Utf8Path) -> Option<Vec<u8>> {
     let mut start = Vec::new();
-    File::open(path).ok()?.take(512).read_to_end(&mut start).ok()?;
+    limits::open(path).ok()?.take(512).read_to_end(&mut start).ok()?;
     Some(start)
 }
 
@@ -84,7 +85,7 @@ pub(super) fn save(
 
 /// Reads a saved plan.
 pub(super) fn load(path: &Utf8Path) -> Result<Saved> {
-    let text = fs::read_to_string(path).map_err(|error| Error::io("reading", path, error))?;
+    let text = limits::read_text(path, limits::MAX_RECORD_LEN).map_err(|error| Error::io("reading", path, error))?;
     let saved = Saved::parse(&text, path)?;
     let mut files = saved.manifests.iter().map(|of| &of.manifest).chain(&saved.vars_files);
     match files.find(|file| !file.exists()) {

@@ -12,6 +12,7 @@ use super::screen::Screen;
 use super::{Outcome, parse_var};
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
+use crate::limits::{self, MAX_EXPORT_LEN};
 use crate::manifest::{self, task_sequence};
 use crate::problem::Problems;
 use crate::report;
@@ -116,19 +117,17 @@ fn import(arguments: &ImportArguments, screen: &Screen) -> Result<Outcome> {
 
 /// Reads a `.zip` or XML, told apart by how it begins.
 fn read_export(path: &Utf8Path) -> Result<Vec<Exported>> {
-    /// The longest XML that is read. A site stores 2 MB (R76).
-    const MAX_LEN: u64 = 16 << 20;
     let failed = |error| Error::new(format!("`{path}` can't be imported")).because(error);
     let io = |error| Error::io("reading", path, error);
-    let mut file = fs::File::open(path).map_err(io)?;
+    let mut file = limits::open(path).map_err(io)?;
     let mut bytes = Vec::new();
     (&mut file).take(4).read_to_end(&mut bytes).map_err(io)?;
     if bytes.starts_with(b"PK") {
         return export::read_zip(BufReader::new(file)).map_err(failed);
     }
-    (&mut file).take(MAX_LEN).read_to_end(&mut bytes).map_err(io)?;
-    if bytes.len() as u64 >= MAX_LEN {
-        return Err(failed(Error::new(format!("it has more than {MAX_LEN} bytes, and no task sequence has"))));
+    (&mut file).take(MAX_EXPORT_LEN).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.len() as u64 >= MAX_EXPORT_LEN {
+        return Err(failed(Error::new(format!("it has more than {MAX_EXPORT_LEN} bytes, and no task sequence has"))));
     }
     let text = match bytes.as_slice() {
         [0xff, 0xfe, rest @ ..] => {

@@ -1,7 +1,5 @@
 //! `tsmedia simulate`: runs a task sequence, or the one of a manifest, without a target.
 
-use std::fs;
-
 use camino::Utf8PathBuf;
 use clap::Args;
 
@@ -73,7 +71,7 @@ struct Run {
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let mut problems = Problems::default();
     // What can't be read is complained of where it is read.
-    let is_sequence = fs::read_to_string(&arguments.file).is_ok_and(|text| sequence::is_one(&text));
+    let is_sequence = sequence::is_one_at(&arguments.file);
     let runs = if is_sequence { of_sequence(arguments, &mut problems) } else { of_manifest(arguments, &mut problems) };
     problems.drop_notes();
     if problems.has_errors() && screen.json {

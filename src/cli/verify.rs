@@ -1,7 +1,5 @@
 //! `tsmedia verify`: every byte of a medium against the digests that it carries, and against its manifest.
 
-use std::fs;
-
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 
@@ -11,6 +9,7 @@ use super::{ManifestArguments, Outcome, parse_var};
 use crate::device;
 use crate::error::{Error, Result};
 use crate::format::revocations::Revocations;
+use crate::limits;
 use crate::output::lists::{Medium, SaidDisc};
 use crate::output::{Carrier, Listing, Output};
 use crate::report;
@@ -94,7 +93,7 @@ fn ended(is_sound: bool, said: Result<Outcome>) -> Result<Outcome> {
 /// The revocation list in a file; nothing is revoked where there is none.
 fn revocations(dbx: Option<&Utf8Path>) -> Result<Revocations> {
     let Some(path) = dbx else { return Ok(Revocations::default()) };
-    let bytes = fs::read(path).map_err(|error| Error::io("reading", path, error))?;
+    let bytes = limits::read(path, limits::MAX_REVOCATIONS_LEN).map_err(|error| Error::io("reading", path, error))?;
     Revocations::parse(&bytes).map_err(|why| {
         Error::new(format!("`{path}` is no revocation list of Secure Boot: {why}"))
             .help("name a `DBXUpdate.bin` of Microsoft's `secureboot_objects`, or the variable `dbx` of a computer")

@@ -20,6 +20,7 @@ use x509_cert::spki::AlgorithmIdentifierOwned;
 use crate::digest::Sha256;
 use crate::format::certificate::Certificate;
 use crate::format::certificate::signature::{Algorithm, Hash, Scheme, Unchecked};
+use crate::limits::MAX_CERTIFICATE_CHAIN;
 
 pub use authority::{Authority, By, Recognised};
 
@@ -86,9 +87,6 @@ const DIGESTS: [(&[u8], &str, Hash); 5] = [
     (&[0x2B, 0x0E, 3, 2, 0x1A], "SHA-1", Hash::Sha1),
     (&[0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 2, 5], "MD5", Hash::Md5),
 ];
-
-/// Longer chains than there are; a circle ends here too.
-const MAX_CHAIN: usize = 10;
 
 impl Signature {
     /// Reads a signature over a file with this digest.
@@ -290,7 +288,7 @@ fn attribute_in<'a>(attributes: &'a [u8], oid: &[u8]) -> Option<&'a [u8]> {
 /// The certificates from the signer's on, and what is wrong with the first link that is not as it says.
 fn chain(signer: &Certificate, all: &[Certificate]) -> (Vec<Certificate>, Option<Unchecked>) {
     let mut chain = vec![signer.clone()];
-    while let Some(last) = chain.last().filter(|last| !last.is_self_issued() && chain.len() < MAX_CHAIN) {
+    while let Some(last) = chain.last().filter(|last| !last.is_self_issued() && chain.len() < MAX_CERTIFICATE_CHAIN) {
         // Two certificates may bear one name: the one that fits counts.
         let named: Vec<_> = all.iter().filter(|issuer| last.is_issued_by(issuer)).collect();
         let mut wrong = None;

@@ -15,9 +15,6 @@ use crate::format::pe::{FileVersion, Malformed, Pe, Subsystem};
 use crate::format::revocations::{BOOT_MANAGER, Revocations, SecureVersion};
 use crate::format::wim::Architecture;
 
-/// Boot programs have a few megabytes; what is longer is not read.
-pub const MAX_LEN: u64 = 64 << 20;
-
 /// What is read of a program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]

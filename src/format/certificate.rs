@@ -19,9 +19,7 @@ use sha1::Digest as _;
 use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
 
 use crate::digest::{Sha1, Sha256};
-
-/// Certificates and keys are a few kilobytes; what is longer is not read.
-pub const MAX_LEN: usize = 1 << 20;
+use crate::limits::MAX_CERTIFICATE_LEN;
 
 /// Client authentication (RFC 5280, 4.2.1.12).
 pub const CLIENT_AUTHENTICATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
@@ -65,7 +63,7 @@ impl Certificate {
     ///
     /// When it is none, or ends early.
     pub fn from_der(der: &[u8]) -> Result<Self, Malformed> {
-        if der.len() > MAX_LEN {
+        if der.len() > MAX_CERTIFICATE_LEN {
             return Err(Malformed::NotOne(format!("it has {} bytes, and no certificate is so long", der.len())));
         }
         let parsed = x509_cert::Certificate::from_der(der).map_err(|error| malformed(&error))?;

@@ -14,6 +14,8 @@ use sha1::Digest as _;
 use sha1::Sha1;
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::limits::MAX_VARIABLES_LEN;
+
 /// The password of media that are given none: every reader knows it.
 pub const DEFAULT_PASSWORD: &str = "{BAC6E688-DE21-4ABE-B7FB-C9F54E6DB664}";
 
@@ -25,8 +27,6 @@ const SIGNATURE: u32 = 0xECED_0000;
 const REST_LEN: u32 = 20;
 /// What follows the text. Some readers cut eight bytes off and go by blocks from there; others go by the header.
 const TRAILER: [u8; 8] = [0; 8];
-/// A container of more is none that is read.
-pub const MAX_LEN: usize = 256 << 20;
 
 /// How the text is encrypted: the `ALG_ID` of CryptoAPI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -143,7 +143,7 @@ impl Header {
         let algorithm = Algorithm::ALL.into_iter().find(|algorithm| algorithm.id() == word(4));
         let algorithm = algorithm.ok_or(Unreadable::Algorithm(word(4)))?;
         let is_padded = padded_len(plain_len, algorithm) == cipher_len;
-        if !is_padded || plain_len % 2 != 0 || plain_len > MAX_LEN || word(5) != 0 {
+        if !is_padded || plain_len % 2 != 0 || plain_len > MAX_VARIABLES_LEN || word(5) != 0 {
             return Err(Unreadable::Damaged);
         }
         Ok(Self { algorithm, plain_len, cipher_len })
@@ -159,10 +159,10 @@ fn padded_len(len: usize, algorithm: Algorithm) -> usize {
 ///
 /// # Panics
 ///
-/// If the text has more than [`MAX_LEN`] bytes: what is put into containers is far shorter.
+/// If the text has more than [`MAX_VARIABLES_LEN`] bytes: what is put into containers is far shorter.
 pub fn encode(text: &str, password: &str, algorithm: Algorithm) -> Vec<u8> {
     let plain_len = 2 * (text.encode_utf16().count() + 1);
-    assert!(plain_len <= MAX_LEN, "a text of {plain_len} bytes is too long for a container");
+    assert!(plain_len <= MAX_VARIABLES_LEN, "a text of {plain_len} bytes is too long for a container");
     let cipher_len = padded_len(plain_len, algorithm);
     let mut bytes = Vec::with_capacity(HEADER_LEN + cipher_len + TRAILER.len());
     for word in [SIGNATURE, REST_LEN, plain_len as u32, cipher_len as u32, algorithm.id(), 0] {

@@ -23,9 +23,6 @@ pub struct Inf {
     pub catalogs: Vec<(Option<Architecture>, String)>,
 }
 
-/// No INF file is longer: those of graphics drivers have a few megabytes.
-pub const MAX_LEN: u64 = 16 << 20;
-
 impl Inf {
     /// Reads an INF file, or says why it is none.
     pub fn parse(bytes: &[u8]) -> Result<Self, &'static str> {

@@ -23,8 +23,6 @@ pub const MAGIC: &[u8] = b"regf";
 
 /// Offsets count from the end of the base block, which has so many bytes. Bins are a multiple of it.
 const BLOCK_LEN: usize = 4_096;
-/// How many levels of keys there can be.
-const MAX_DEPTH: usize = 512;
 /// An offset that leads nowhere.
 const NOWHERE: u32 = 0xFFFF_FFFF;
 /// `KEY_HIVE_ENTRY` (section "Flags" of a key node).

@@ -119,9 +119,6 @@ impl fmt::Display for Malformed {
 
 const CUT_OFF: Malformed = Malformed("it is cut off");
 
-/// Lists have some tens of kilobytes.
-pub const MAX_LEN: u64 = 16 << 20;
-
 impl Revocations {
     /// Reads a revocation list.
     ///

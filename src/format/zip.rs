@@ -10,11 +10,8 @@ use std::io::{Read, Seek, SeekFrom};
 use flate2::read::DeflateDecoder;
 
 use crate::error::{Error, Result};
+use crate::limits::{MAX_ZIP_DIRECTORY_LEN, MAX_ZIP_MEMBERS};
 
-/// The most members of an archive.
-const MAX_MEMBERS: u16 = 10_000;
-/// The longest directory, in bytes.
-const MAX_DIRECTORY: u64 = 4 << 20;
 /// The end of the central directory (clause 4.3.16), without its comment.
 const END_LEN: usize = 22;
 /// The header of a member in the directory (clause 4.3.12) and before its data (clause 4.3.7), without what varies.
@@ -59,8 +56,8 @@ impl<R: Read + Seek> Archive<R> {
             return Err(damaged("it is a ZIP64 archive, and those are not read"));
         }
         let (directory, directory_len) = (u64::from(directory), u64::from(directory_len));
-        if n_members > MAX_MEMBERS || directory_len > MAX_DIRECTORY {
-            return Err(damaged(&format!("it has more than {MAX_MEMBERS} files")));
+        if n_members > MAX_ZIP_MEMBERS || directory_len > MAX_ZIP_DIRECTORY_LEN {
+            return Err(damaged(&format!("it has more than {MAX_ZIP_MEMBERS} files")));
         }
         if directory.checked_add(directory_len).is_none_or(|end| end > file_len) {
             return Err(damaged("its directory lies outside of the file"));

@@ -3,11 +3,10 @@
 use minijinja::ErrorKind;
 use serde_json::Value as Json;
 
+use crate::limits::MAX_TEMPLATE_STEPS;
+
 use super::context::Context;
 use super::suggest::{nearest, one_of};
-
-/// Steps that one template may take; a manifest's own templates take a few dozen.
-pub const MAX_STEPS: u64 = 100_000;
 
 /// Why a template came to nothing, and which bytes of it are to blame.
 pub struct Failure {
@@ -56,7 +55,7 @@ pub fn failure(
         ),
         ErrorKind::OutOfFuel => simple(
             "the template does not end".into(),
-            Some(format!("a template may take {MAX_STEPS} steps; this one takes more")),
+            Some(format!("a template may take {MAX_TEMPLATE_STEPS} steps; this one takes more")),
         ),
         kind => {
             let detail = if detail.is_empty() { kind.to_string() } else { detail.to_owned() };

@@ -6,7 +6,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -14,6 +13,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
+use crate::limits;
 use crate::problem::{Place, Problem, Problems, SourceId};
 
 use super::suggest::{nearest, one_of};
@@ -69,14 +69,22 @@ pub struct Reader<'a> {
     pub problems: &'a mut Problems,
     pub inputs: &'a mut Inputs,
     pub folders: Folders,
+    /// Bytes of text that may still be read.
+    len_left: u64,
+    n_profiles: usize,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    /// A reader that has read nothing.
+    pub fn new(problems: &'a mut Problems, inputs: &'a mut Inputs) -> Self {
+        Self { problems, inputs, folders: Folders::new(), len_left: limits::MAX_TOML_LEN, n_profiles: 0 }
+    }
+
     /// A manifest laid over its profiles. The second value is false if a text was no TOML: there is no use in
     /// looking for what is missing then.
     pub fn manifest(&mut self, path: &Utf8Path) -> Result<(Node, bool)> {
         self.inputs.note(path);
-        let text = read(path, "name a manifest, or make one with `tsmedia init`")?;
+        let text = self.read(path, "name a manifest, or make one with `tsmedia init`")?;
         let (tree, is_sound) = self.parse(path.as_str(), &text, folder(path));
         let name = path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned());
         self.over_profiles(tree, is_sound, folder(path), &mut vec![name.to_string()])
@@ -84,7 +92,7 @@ impl Reader<'_> {
 
     /// A text that is no manifest, such as a file of template values.
     pub fn file(&mut self, path: &Utf8Path) -> Result<(Node, bool)> {
-        let text = read(path, "name a file of values such as `language = \"de-DE\"`")?;
+        let text = self.read(path, "name a file of values such as `language = \"de-DE\"`")?;
         Ok(self.parse(path.as_str(), &text, folder(path)))
     }
 
@@ -107,6 +115,15 @@ impl Reader<'_> {
         let mut under: Option<Node> = None;
         let mut all_sound = is_sound;
         for (name, place) in named(&tree) {
+            self.n_profiles += 1;
+            if self.n_profiles > limits::MAX_PROFILES {
+                if self.n_profiles == limits::MAX_PROFILES + 1 {
+                    let message = format!("more than {} profiles are laid under the manifest", limits::MAX_PROFILES);
+                    let problem = Problem::error(message).at(place, "one too many");
+                    self.problems.add(problem.help("name each profile once; one named twice is read twice"));
+                }
+                return Ok((tree, false));
+            }
             let Some((profile, is_sound)) = self.profile(&name, &place, folder, above)? else {
                 all_sound = false;
                 continue;
@@ -142,9 +159,12 @@ impl Reader<'_> {
         }
         let path = folder.join(name);
         self.inputs.note(&path);
-        let Ok(text) = fs::read_to_string(&path) else {
-            self.problems.add(not_found(name, &path).at(place.clone(), ""));
-            return Ok(None);
+        let text = match self.text(&path) {
+            Ok(text) => text,
+            Err(error) => {
+                self.problems.add(unreadable(name, &path, &error).at(place.clone(), ""));
+                return Ok(None);
+            }
         };
         let canonical = path.canonicalize_utf8().unwrap_or_else(|_| path.clone()).to_string();
         if above.contains(&canonical) {
@@ -158,6 +178,24 @@ impl Reader<'_> {
         let result = self.over_profiles(tree, is_sound, super::profile::folder(&path), above);
         above.pop();
         result.map(Some)
+    }
+
+    /// Reads a file that the command line names. `missing` is the help for a file that does not exist.
+    fn read(&mut self, path: &Utf8Path, missing: &str) -> Result<String> {
+        self.text(path).map_err(|cause| match cause.kind() {
+            io::ErrorKind::InvalidData => Error::new(format!("`{path}` is not text in UTF-8"))
+                .help("save it as UTF-8; on Windows, editors call it `UTF-8 without BOM`"),
+            io::ErrorKind::NotFound => Error::io("reading", path, cause).help(missing),
+            io::ErrorKind::IsADirectory => Error::io("reading", path, cause)
+                .help(format!("name the file in it, such as `{}`", path.join("media.toml"))),
+            _ => Error::io("reading", path, cause),
+        })
+    }
+
+    fn text(&mut self, path: &Utf8Path) -> io::Result<String> {
+        let text = limits::read_text(path, self.len_left)?;
+        self.len_left -= text.len() as u64;
+        Ok(text)
     }
 }
 
@@ -183,7 +221,7 @@ fn without_profile(mut tree: Node) -> Node {
     tree
 }
 
-fn not_found(name: &str, path: &Utf8Path) -> Problem {
+fn unreadable(name: &str, path: &Utf8Path, error: &io::Error) -> Problem {
     let names = BUILT_IN.iter().map(|(name, _)| *name);
     let looks_like_a_path = name.contains(['/', '.']);
     if path.is_dir() {
@@ -191,8 +229,8 @@ fn not_found(name: &str, path: &Utf8Path) -> Problem {
             .help("name a file in it, such as `profile.toml`");
     }
     if path.exists() {
-        return Problem::error(format!("the profile `{name}` cannot be read"))
-            .help("it must be a file of text in UTF-8");
+        return Problem::error(format!("the profile `{name}` can't be read: {error}"))
+            .help("name a file of text in UTF-8");
     }
     if looks_like_a_path {
         let parent = path.parent().filter(|parent| !parent.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
@@ -212,18 +250,6 @@ fn not_found(name: &str, path: &Utf8Path) -> Problem {
         None => list,
     };
     Problem::error(format!("there is no profile `{name}`")).help(help)
-}
-
-/// Reads a file that the command line names. `missing` is what helps if it isn't there.
-fn read(path: &Utf8Path, missing: &str) -> Result<String> {
-    fs::read_to_string(path).map_err(|cause| match cause.kind() {
-        io::ErrorKind::InvalidData => Error::new(format!("`{path}` is not text in UTF-8"))
-            .help("save it as UTF-8; on Windows, editors call it `UTF-8 without BOM`"),
-        io::ErrorKind::NotFound => Error::io("reading", path, cause).help(missing),
-        io::ErrorKind::IsADirectory => Error::io("reading", path, cause)
-            .help(format!("name the file in it, such as `{}`", path.join("media.toml"))),
-        _ => Error::io("reading", path, cause),
-    })
 }
 
 /// The folder that a file is in.

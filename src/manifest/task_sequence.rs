@@ -66,7 +66,9 @@ pub fn read(
             None
         }
         Err(error) => {
-            found.push(Problem::error(format!("the task sequence can't be read: {error}")).at(place, "named here"));
+            // The message names the path, which the line underlined does too; the cause says more.
+            let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), |cause| cause.to_string());
+            found.push(Problem::error(format!("the task sequence can't be read: {why}")).at(place, "named here"));
             None
         }
     };

@@ -10,18 +10,14 @@ use minijinja::value::Serde;
 use minijinja::{Environment, ErrorKind, UndefinedBehavior};
 use serde_json::Value as Json;
 
+use crate::limits::{MAX_TEMPLATE_CALLS, MAX_TEMPLATE_OUTPUT, MAX_TEMPLATE_STEPS};
 use crate::problem::{Place, Problem, Problems};
 
-use super::blame::{Failure, MAX_STEPS, failure, undefined};
+use super::blame::{Failure, failure, undefined};
 use super::context::Context;
 use super::suggest::join;
 use super::text::origins;
 use super::tree::{Entry, Node, Table, Value};
-
-/// Bytes that one template may yield. Nothing in a manifest is longer.
-const MAX_LEN: usize = 64 << 10;
-/// Templates nest, call macros and recurse at most so deep, so that a text can't double itself without end.
-const MAX_DEPTH: usize = 20;
 
 /// Renders trees.
 #[derive(Debug)]
@@ -34,8 +30,8 @@ impl Templates {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
         environment.set_debug(true);
-        environment.set_fuel(Some(MAX_STEPS));
-        environment.set_recursion_limit(MAX_DEPTH);
+        environment.set_fuel(Some(MAX_TEMPLATE_STEPS));
+        environment.set_recursion_limit(MAX_TEMPLATE_CALLS);
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
         // These would let a loop build up text without end, or show the inside of the engine.
         environment.remove_global("namespace");
@@ -257,7 +253,7 @@ fn value(json: Json, place: &Place) -> Result<Value, Failure> {
             (None, Some(number)) => Value::Float(number),
             (None, None) => return Err(nothing()),
         },
-        Json::String(text) if text.len() > MAX_LEN => return Err(too_long()),
+        Json::String(text) if text.len() > MAX_TEMPLATE_OUTPUT => return Err(too_long()),
         Json::String(text) => Value::String(text),
         Json::Array(items) => Value::Array(items.into_iter().map(node).collect::<Result<_, _>>()?),
         Json::Object(map) => Value::Table(Table(
@@ -273,7 +269,7 @@ struct Limited(Vec<u8>);
 
 impl io::Write for Limited {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > MAX_LEN {
+        if self.0.len() + bytes.len() > MAX_TEMPLATE_OUTPUT {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         self.0.extend_from_slice(bytes);
@@ -287,7 +283,7 @@ impl io::Write for Limited {
 
 fn too_long() -> Failure {
     Failure {
-        message: format!("the template gives more than {MAX_LEN} bytes of text"),
+        message: format!("the template gives more than {MAX_TEMPLATE_OUTPUT} bytes of text"),
         help: Some("nothing in a manifest is that long; look at its loops".into()),
         range: None,
     }

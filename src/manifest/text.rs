@@ -5,7 +5,10 @@
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use toml_parser::Source;
+use toml_parser::lexer::TokenKind;
 
+use crate::limits::{MAX_SYNTAX_ERRORS, MAX_TOML_DEPTH, MAX_TOML_ITEMS, MAX_TOML_KEYS, MAX_TOML_POINTERS_LEN};
 use crate::problem::{Place, Problem, Problems, SourceId};
 
 use super::tree::{Entry, Node, Table, Value};
@@ -14,12 +17,18 @@ use super::tree::{Entry, Node, Table, Value};
 pub fn parse(source: SourceId, text: &str, problems: &mut Problems) -> Node {
     // A byte order mark is no part of the document, but places count it.
     let start = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
-    let (table, errors) = DeTable::parse_recoverable(&text[start..]);
-    let mut reader = Reader { source, text, start, problems, lines_complained_of: Vec::new(), twice: None };
-    for error in errors {
-        reader.complain(&error);
+    let lines_complained_of = Vec::new();
+    let mut reader = Reader { source, text, start, problems, lines_complained_of, twice: None, pointers_len: 0 };
+    if let Some(span) = too_deep(&text[start..]) {
+        let place = reader.place(span);
+        reader.refuse(place.clone(), format!("brackets and dotted keys nest more than {MAX_TOML_DEPTH} levels deep"));
+        return Node { value: Value::Table(Table::default()), place };
     }
-    let value = reader.table(table.into_inner());
+    let (table, errors) = DeTable::parse_recoverable(&text[start..]);
+    for error in errors.iter().take(MAX_SYNTAX_ERRORS) {
+        reader.complain(error);
+    }
+    let value = reader.table(table.into_inner(), 0);
     Node { value, place: reader.place(0..0) }
 }
 
@@ -31,6 +40,8 @@ struct Reader<'a> {
     lines_complained_of: Vec<usize>,
     /// Where the line of a table header starts that was there before.
     twice: Option<usize>,
+    /// Length of the JSON pointers of the values read so far, in bytes.
+    pointers_len: usize,
 }
 
 impl<'a> Reader<'a> {
@@ -49,26 +60,51 @@ impl<'a> Reader<'a> {
         &self.text[place.span.clone()]
     }
 
-    fn table(&mut self, table: DeTable<'_>) -> Value {
+    fn refuse(&mut self, place: Place, message: String) {
+        self.problems.add(Problem::error(message).at(place, "one too many").help("split what is written here"));
+    }
+
+    /// Adds the JSON pointer of a value to those that there are, and returns `false` if they become too long.
+    fn count_pointer(&mut self, len: usize, place: &Place) -> bool {
+        let was_short = self.pointers_len <= MAX_TOML_POINTERS_LEN;
+        self.pointers_len = self.pointers_len.saturating_add(len);
+        let is_short = self.pointers_len <= MAX_TOML_POINTERS_LEN;
+        if was_short && !is_short {
+            let message = format!("the keys above all values take more than {MAX_TOML_POINTERS_LEN} bytes");
+            self.refuse(place.clone(), message);
+        }
+        is_short
+    }
+
+    /// A table whose JSON pointer has `pointer_len` bytes.
+    fn table(&mut self, table: DeTable<'_>, pointer_len: usize) -> Value {
+        let n_keys = table.len();
         let mut entries: Vec<_> = table
             .into_iter()
+            .take(MAX_TOML_KEYS)
             .map(|(key, value)| {
                 let place = self.place(key.span());
                 if self.raw(&place).starts_with('"') {
                     self.lint_escapes(&place);
                 }
                 let name = key.into_inner().into_owned();
-                Entry { node: self.node(value, &place), name, key: place }
+                Entry { node: self.node(value, &place, pointer_len + 1 + name.len()), name, key: place }
             })
             .collect();
         entries.sort_by_key(|entry| entry.key.span.start);
+        if let Some(last) = entries.last().filter(|_| n_keys > MAX_TOML_KEYS) {
+            self.refuse(last.key.clone(), format!("a table has {n_keys} keys; at most {MAX_TOML_KEYS} are read"));
+        }
         Value::Table(Table(entries))
     }
 
-    fn node(&mut self, value: Spanned<DeValue<'_>>, key: &Place) -> Node {
+    fn node(&mut self, value: Spanned<DeValue<'_>>, key: &Place, pointer_len: usize) -> Node {
         let mut place = self.place(value.span());
         if place.span.is_empty() {
             place = key.clone();
+        }
+        if !self.count_pointer(pointer_len, &place) {
+            return Node { value: Value::Failed, place };
         }
         let value = match value.into_inner() {
             DeValue::String(text) => {
@@ -102,14 +138,20 @@ impl<'a> Reader<'a> {
                 Value::Date(date.to_string())
             }
             DeValue::Array(array) => {
-                let nodes = array.into_iter().map(|value| self.node(value, key)).collect();
-                Value::Array(nodes)
+                let n_items = array.len();
+                if n_items > MAX_TOML_ITEMS {
+                    let message = format!("an array has {n_items} values; at most {MAX_TOML_ITEMS} are read");
+                    self.refuse(key.clone(), message);
+                }
+                let item_len = pointer_len + 1 + n_items.to_string().len();
+                let items = array.into_iter().take(MAX_TOML_ITEMS);
+                Value::Array(items.map(|value| self.node(value, key, item_len)).collect())
             }
             DeValue::Table(table) => {
                 if self.raw(&place).starts_with('{') {
                     self.lint_inline_table(&place);
                 }
-                self.table(table)
+                self.table(table, pointer_len)
             }
         };
         Node { value, place }
@@ -258,6 +300,31 @@ impl<'a> Reader<'a> {
         }
         help(&format!("not valid TOML: {said}"), "mend this first; what follows may be a consequence")
     }
+}
+
+/// Finds the first token around which brackets and dotted keys nest more than [`MAX_TOML_DEPTH`] levels deep.
+///
+/// The parser bounds brackets and the parts of one key each by itself; a tree of both, one within the other, would be
+/// deeper than the stack.
+fn too_deep(text: &str) -> Option<std::ops::Range<usize>> {
+    // The dots within each open bracket, since its last comma.
+    let (mut dots, mut n_dots): (Vec<usize>, usize) = (vec![0], 0);
+    for token in Source::new(text).lex() {
+        match (token.kind(), dots.as_mut_slice()) {
+            (TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket, _) => dots.push(0),
+            (TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket, [_, .., _]) => n_dots -= dots.pop()?,
+            (TokenKind::Dot, [.., here]) => {
+                *here += 1;
+                n_dots += 1;
+            }
+            (TokenKind::Comma, [.., here]) | (TokenKind::Newline, [here]) => n_dots -= std::mem::take(here),
+            _ => {}
+        }
+        if dots.len() + n_dots > MAX_TOML_DEPTH {
+            return Some(token.span().start()..token.span().end());
+        }
+    }
+    None
 }
 
 /// Where an inline table uses what TOML 1.1 added: the first line break or last comma directly in braces.

@@ -1,15 +1,13 @@
 //! The certificates of a site's authorities: each a file with one certificate of an authority, each signed by the one
 //! above it, and the same root for all primary sites where media lead from one to another.
 
-use std::fs::File;
-use std::io::Read;
-
 use camino::Utf8Path;
 
 use super::Draft;
 use crate::format::certificate::pem::{self, Unreadable};
 use crate::format::certificate::signature::Unchecked;
-use crate::format::certificate::{Certificate, Key, MAX_LEN, Malformed};
+use crate::format::certificate::{Certificate, Key, Malformed};
+use crate::limits::{self, MAX_CERTIFICATE_LEN};
 use crate::manifest::Mode;
 use crate::problem::Problem;
 
@@ -62,11 +60,7 @@ impl Draft<'_> {
 
     /// One certificate of an authority, out of a file.
     fn authority(&mut self, path: &Utf8Path, pointer: &str) -> Option<Certificate> {
-        let read = File::open(path).and_then(|file| {
-            let mut bytes = Vec::new();
-            file.take(MAX_LEN as u64 + 1).read_to_end(&mut bytes).map(|_| bytes)
-        });
-        let bytes = match read {
+        let bytes = match limits::read(path, MAX_CERTIFICATE_LEN as u64) {
             Ok(bytes) => bytes,
             Err(error) => {
                 self.unreadable(path, &error, pointer);
@@ -176,7 +170,9 @@ impl Draft<'_> {
             let path = rendered.path_from(place, written);
             self.resolver.inputs.note(&path);
             // What can't be read is told when it is that site's turn, and compared when it can.
-            let Some(other_root) = std::fs::read(&path).ok().and_then(|bytes| one(&bytes, &path).ok()) else {
+            let Some(other_root) =
+                limits::read(&path, MAX_CERTIFICATE_LEN as u64).ok().and_then(|bytes| one(&bytes, &path).ok())
+            else {
                 continue;
             };
             if other_root.fingerprint() == root.fingerprint() {

@@ -6,6 +6,7 @@ use zeroize::Zeroizing;
 
 use super::{Draft, strength};
 use crate::format::container::Algorithm;
+use crate::limits::{self, MAX_POLICY_LEN};
 use crate::manifest::{Encryption, Kind, MAX_VALUE, PolicyTable, VariableValue};
 use crate::media;
 use crate::media::data::{self, MediaData, Policy, Value};
@@ -205,7 +206,7 @@ impl Draft<'_> {
     /// The policy of the site that the author gives, as text.
     fn policy_of_site(&mut self, table: &PolicyTable) -> Option<Arc<Secret>> {
         let path = self.input(POLICY, &table.file);
-        let read = std::fs::File::open(&path).and_then(|file| Secret::read_to(file, MAX_POLICY_LEN));
+        let read = limits::open(&path).and_then(|file| Secret::read_to(file, MAX_POLICY_LEN));
         let bytes = match read {
             Ok(bytes) => bytes,
             Err(error) => {
@@ -304,9 +305,6 @@ impl Draft<'_> {
         self.insert(PRESTART_FILE, content, "/prestart");
     }
 }
-
-/// The longest policy that is read: 32 MB is the most that a site makes of one.
-const MAX_POLICY_LEN: usize = 64 << 20;
 
 impl super::Resolver {
     /// The veil for what depends on secrets, where anything does: without a cache, one for this run.

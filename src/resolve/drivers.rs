@@ -8,7 +8,6 @@
 mod start;
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io;
 
 use camino::Utf8Path;
@@ -16,9 +15,10 @@ use camino::Utf8Path;
 use super::wim::KnownWim;
 use super::{Draft, MAX_FAULTS};
 use crate::content::Content;
-use crate::format::inf::{self, Inf};
+use crate::format::inf::Inf;
 use crate::format::wim::Architecture;
 use crate::format::windows::{DriverClass, Windows};
+use crate::limits;
 use crate::problem::Problem;
 use crate::volume::{Folder, Node};
 
@@ -194,9 +194,9 @@ fn drivers(folder: &Folder, architecture: Architecture) -> Result<Vec<Driver>, (
             continue;
         }
         let inf = match content {
-            content if content.len() > inf::MAX_LEN => Err("it is too long"),
+            content if content.len() > limits::MAX_INF_LEN => Err("it is too long"),
             Content::Bytes(bytes) => Inf::parse(bytes),
-            Content::Source(source) => match fs::read(source.path()) {
+            Content::Source(source) => match limits::read(source.path(), limits::MAX_INF_LEN) {
                 Ok(bytes) => Inf::parse(&bytes),
                 Err(error) => return Err((source.path().to_string(), error)),
             },

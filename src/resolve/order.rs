@@ -11,6 +11,7 @@ use crate::date::Date;
 use crate::digest::Digest;
 use crate::format::wim::Wim;
 use crate::format::wim::capture::Packing;
+use crate::limits;
 use crate::manifest::{CaptureManifest, Compression, NONE, Rendered, WINDOWS};
 use crate::media::order::{LeaveOut, Order, Ordered, Seen};
 use crate::problem::{Problem, Problems};
@@ -103,7 +104,7 @@ impl Resolver {
         }
         let path = rendered.path_at(POINTER, written);
         self.note(&path);
-        match fs::read(&path) {
+        match limits::read(&path, limits::MAX_EXCLUSIONS_LEN) {
             Ok(list) => {
                 let said = format!("{written} ({})", &Digest::of(&list).to_string()[..16]);
                 Some((LeaveOut::Listed(path), said))

@@ -15,6 +15,7 @@ use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::format::boot_program::{self, BootProgram};
 use crate::format::fat;
+use crate::limits::MAX_PROGRAM_LEN;
 use crate::source::OpenSource;
 use crate::store::{Key, Kind, Objects};
 
@@ -126,7 +127,7 @@ fn bytes(content: &Content) -> Result<Arc<[u8]>> {
         Content::Bytes(bytes) => return Ok(Arc::clone(bytes)),
         Content::Source(source) => source,
     };
-    if source.len() > boot_program::MAX_LEN {
+    if source.len() > MAX_PROGRAM_LEN {
         return Err(Error::new(format!(
             "`{}` has {} bytes, and no boot program has so many",
             source.path(),

@@ -5,7 +5,6 @@
 
 use std::collections::HashMap;
 use std::ffi::OsString;
-use std::fs::File;
 use std::io;
 use std::process::{Command, Stdio};
 use std::rc::Rc;
@@ -14,6 +13,7 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Draft;
+use crate::limits;
 use crate::manifest::SecretRef;
 use crate::problem::{Place, Problem};
 use crate::secret::Secret;
@@ -99,7 +99,7 @@ impl Secrets {
                     Fetched::Missing(format!("the environment variable `{name}` is not set"), help)
                 }
             },
-            Origin::File(path) => match File::open(path).and_then(Secret::read) {
+            Origin::File(path) => match limits::open(path).and_then(Secret::read) {
                 Ok(value) => Fetched::Value(Arc::new(value.without_line_break())),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => match self.only_present {
                     true => Fetched::Left(format!("`{path}` does not exist")),

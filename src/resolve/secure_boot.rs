@@ -1,7 +1,6 @@
 //! What Secure Boot will make of the boot programs found: their signatures, whom they are for, what is revoked.
 
 use std::collections::BTreeSet;
-use std::fs;
 
 use super::Draft;
 use super::boot::{BootFiles, Wanted};
@@ -11,10 +10,10 @@ use crate::content::Content;
 use crate::firmware::Firmware;
 use crate::format::authenticode::{Authority, By, Recognised, Signature, State};
 use crate::format::boot_program::{self, BootProgram};
-use crate::format::revocations::{self, BOOT_MANAGER, Revocations, SecureVersion};
+use crate::format::revocations::{BOOT_MANAGER, Revocations, SecureVersion};
+use crate::limits;
 use crate::manifest::{OutputFormat, SecureBootCa};
 use crate::problem::Problem;
-use crate::size::Size;
 
 const AUTHORITY: &str = "/boot/secure-boot-ca";
 const REVOCATIONS: &str = "/boot/revocations";
@@ -118,10 +117,7 @@ impl Draft<'_> {
         let mut revoked = Revocations::default();
         if let Some(dbx) = &table.dbx {
             let path = self.input(DBX, dbx);
-            match fs::metadata(&path).and_then(|metadata| match metadata.len() {
-                0..=revocations::MAX_LEN => fs::read(&path),
-                len => Err(std::io::Error::other(format!("it has {}, and no revocation list has so much", Size(len)))),
-            }) {
+            match limits::read(&path, limits::MAX_REVOCATIONS_LEN) {
                 Ok(bytes) => match Revocations::parse(&bytes) {
                     Ok(parsed) => revoked = parsed,
                     Err(why) => {

@@ -4,7 +4,6 @@
 //! signs itself is made, of a key that is given or of one that the cache keeps. Variables are as public readers of media
 //! know them; no client of Configuration Manager has read these.
 
-use std::fs::File;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -16,6 +15,7 @@ use crate::format::certificate::made::{KEY_BITS, NotAKey, PrivateKey};
 use crate::format::certificate::pfx::{self, NotOpened, Opened};
 use crate::format::certificate::signature::Unchecked;
 use crate::format::certificate::{CLIENT_AUTHENTICATION, Certificate, Key};
+use crate::limits;
 use crate::manifest::{CertificateTable, PfxFile, SelfSigned, moment};
 use crate::media::data::{MediaData, Value};
 use crate::problem::Problem;
@@ -72,7 +72,7 @@ impl Draft<'_> {
     fn pfx(&mut self, pfx: &PfxFile, authorities: &Authorities, pointer: &str) -> Option<Opened> {
         let [file_at, password_at] = ["file", "password"].map(|key| format!("{pointer}/{key}"));
         let path = self.input(&file_at, &pfx.file);
-        let bytes = match File::open(&path).and_then(Secret::read) {
+        let bytes = match limits::open(&path).and_then(Secret::read) {
             Ok(bytes) => bytes,
             Err(error) => {
                 self.unreadable(&path, &error, &file_at);

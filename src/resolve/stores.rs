@@ -14,12 +14,10 @@ use crate::error::Result;
 use crate::firmware::Firmware;
 use crate::format::bcd::{NotStarted, Store};
 use crate::format::regf::{self, Hive};
+use crate::limits::MAX_BOOT_STORE_LEN;
 use crate::problem::Problem;
 use crate::source::OpenSource;
 use crate::volume::Node;
-
-/// Boot stores have some ten thousand bytes.
-const MAX_STORE_LEN: u64 = 16 << 20;
 
 /// What a RAM disk's description begins with.
 const SDI_MAGIC: &[u8] = b"$SDI0001";
@@ -59,7 +57,7 @@ impl Draft<'_> {
         for (firmware, path) in brought {
             let Some(Node::File(content)) = self.root.get(path) else { continue };
             let content = content.clone();
-            let bytes = match start_of(&content, MAX_STORE_LEN) {
+            let bytes = match start_of(&content, MAX_BOOT_STORE_LEN) {
                 Ok(bytes) => bytes,
                 Err(error) => {
                     self.failed(&error, FILES);

@@ -15,6 +15,7 @@ use std::thread;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::content::{Content, SourceFile, Stat};
+use crate::limits::MAX_TREE_FILES;
 use crate::volume::{Folder, Misplaced};
 
 /// A folder of content.
@@ -40,9 +41,6 @@ pub struct Fault {
     /// What would help.
     pub help: &'static str,
 }
-
-/// More files than any medium of the field has, and fewer than links that multiply could make.
-const MAX_FILES: u64 = 4_000_000;
 
 /// Lists a folder with all that is below it, on as many threads as the machine has cores.
 pub fn walk(root: &Utf8Path) -> io::Result<Walked> {
@@ -173,8 +171,8 @@ impl Walk<'_> {
             return;
         }
         match self.n_files.fetch_add(1, Relaxed) {
-            ..MAX_FILES => {}
-            MAX_FILES => {
+            ..MAX_TREE_FILES => {}
+            MAX_TREE_FILES => {
                 walked.fault(path, "there are over 4,000,000 files here", "do symbolic links multiply them?");
                 return;
             }

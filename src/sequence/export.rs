@@ -9,12 +9,11 @@ use std::io::{Read, Seek};
 
 use crate::error::{Error, Result};
 use crate::format::zip::Archive;
+use crate::limits::MAX_EXPORT_LEN;
 
 use super::xml::document::{self, Element};
 use super::{Sequence, xml};
 
-/// The longest member that is read: a sequence has 2 MB at most where it is stored (R76).
-const MAX_LEN: u64 = 16 << 20;
 const FOLDER: &str = "SMS_TaskSequencePackage/";
 
 /// A sequence that was exported.
@@ -66,7 +65,7 @@ pub fn read_zip(source: impl Read + Seek) -> Result<Vec<Exported>> {
 fn read_object<R: Read + Seek>(archive: &mut Archive<R>, id: String) -> Result<Exported> {
     let failed = |error| Error::new(format!("the task sequence `{id}` can't be read")).because(error);
     let mut text = |name: &str| -> Result<String> {
-        let bytes = archive.read(name, MAX_LEN)?;
+        let bytes = archive.read(name, MAX_EXPORT_LEN)?;
         String::from_utf8(bytes).map_err(|_| Error::new(format!("`{name}` is no UTF-8")))
     };
     let object = text(&format!("{FOLDER}{id}/object.xml")).and_then(|text| document::parse(&text)).map_err(failed)?;

@@ -7,12 +7,11 @@ pub(super) mod conditions;
 pub(super) mod table;
 pub(super) mod values;
 
-use std::fs;
-
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
+use crate::limits::{self, MAX_SEQUENCE_DEPTH, MAX_SEQUENCE_STEPS, MAX_TOML_LEN};
 use crate::manifest::context::Context;
 use crate::manifest::suggest::{nearest, one_of};
 use crate::manifest::template::Templates;
@@ -28,13 +27,6 @@ use table::Reading;
 
 /// The version of the form of sequence files.
 pub const VERSION: i64 = 1;
-/// So deep may groups and included files nest.
-pub(super) const MAX_DEPTH: usize = 32;
-/// The most steps and groups, with those of included files: none takes less than 200 bytes of the 2 MB that a site
-/// stores (R76). Files that include each other several times would be without end.
-const MAX_STEPS: usize = 10_000;
-/// The longest file, in bytes: a sequence of more than 2 MB is not stored by a site (R76).
-const MAX_LEN: u64 = 8 << 20;
 
 /// Reads a sequence file, rendered with what templates can name.
 ///
@@ -51,9 +43,10 @@ pub fn read(
     inputs: &mut Inputs,
 ) -> Result<Option<Sequence>> {
     inputs.note(path);
-    let text = text_of(path)?;
     let n_errors = problems.n_errors_told();
-    let mut reader = Reader { context, templates: Templates::new(), problems, inputs, above: Vec::new(), n_steps: 0 };
+    let (templates, len_left) = (Templates::new(), MAX_TOML_LEN);
+    let mut reader = Reader { context, templates, problems, inputs, above: Vec::new(), n_steps: 0, len_left };
+    let text = reader.text(path)?;
     let sequence = reader.sequence(path, &text);
     Ok(sequence.filter(|_| reader.problems.n_errors_told() == n_errors))
 }
@@ -66,12 +59,9 @@ pub fn is_one(text: &str) -> bool {
         .any(|key| key.trim().trim_matches(['"', '\'']) == "sequence-version")
 }
 
-fn text_of(path: &Utf8Path) -> Result<String> {
-    let len = fs::metadata(path).map_err(|error| Error::io("reading", path, error))?.len();
-    if len > MAX_LEN {
-        return Err(Error::new(format!("`{path}` is too long for a task sequence: {len} bytes")));
-    }
-    fs::read_to_string(path).map_err(|error| Error::io("reading", path, error))
+/// Returns `true` for a file that [`is_one`]; `false` if it can't be read.
+pub fn is_one_at(path: &Utf8Path) -> bool {
+    limits::read_text(path, MAX_TOML_LEN).is_ok_and(|text| is_one(&text))
 }
 
 struct Reader<'a> {
@@ -83,9 +73,17 @@ struct Reader<'a> {
     above: Vec<Utf8PathBuf>,
     /// How many steps, groups and included files were read.
     n_steps: usize,
+    /// Bytes of text that may still be read.
+    len_left: u64,
 }
 
 impl Reader<'_> {
+    fn text(&mut self, path: &Utf8Path) -> Result<String> {
+        let text = limits::read_text(path, self.len_left).map_err(|error| Error::io("reading", path, error))?;
+        self.len_left -= text.len() as u64;
+        Ok(text)
+    }
+
     /// The tree of a text; nothing if it is no TOML.
     fn tree(&mut self, path: &Utf8Path, text: &str) -> Option<Node> {
         let source = self.problems.add_source_once(path.as_str(), text);
@@ -135,16 +133,17 @@ impl Reader<'_> {
 
     /// A step; of an included file, all of its steps.
     fn step(&mut self, node: &Node, depth: usize) -> Vec<Step> {
-        if depth > MAX_DEPTH {
-            let message = format!("groups and included files nest more than {MAX_DEPTH} deep");
+        if depth > MAX_SEQUENCE_DEPTH {
+            let message = format!("groups and included files nest more than {MAX_SEQUENCE_DEPTH} deep");
             let help = "put what is deepest into a group of its own, beside the others";
             self.problems.add(Problem::error(message).at(node.place.clone(), "").help(help));
             return Vec::new();
         }
         self.n_steps += 1;
-        if self.n_steps > MAX_STEPS {
-            if self.n_steps == MAX_STEPS + 1 {
-                let message = format!("the sequence has more than {MAX_STEPS} steps and groups, and no site stores it");
+        if self.n_steps > MAX_SEQUENCE_STEPS {
+            if self.n_steps == MAX_SEQUENCE_STEPS + 1 {
+                let message =
+                    format!("the sequence has more than {MAX_SEQUENCE_STEPS} steps and groups, and no site stores it");
                 let problem = Problem::error(message).rule("R76").at(node.place.clone(), "one too many");
                 self.problems.add(problem.help("see which files are included, and how often"));
             }
@@ -265,7 +264,7 @@ impl Reader<'_> {
             self.problems.add(problem.help("leave it out: an included file stands in place of the step"));
             return Vec::new();
         }
-        let text = match text_of(&path) {
+        let text = match self.text(&path) {
             Ok(text) => text,
             Err(error) => {
                 let problem = Problem::error(match std::error::Error::source(&error) {

@@ -21,8 +21,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::error::{Error, Result};
 
 use super::catalog::{self, Environment, Form};
-use super::read::MAX_DEPTH;
 use super::{Action, Body, Foreign, Sequence, Step, Value, Variable};
+use crate::limits::MAX_SEQUENCE_DEPTH;
 
 use document::Element;
 
@@ -267,8 +267,8 @@ fn is_true(value: Option<&str>) -> bool {
 
 fn read_step(element: &Element, depth: usize) -> Result<Step> {
     let text = |name| element.attribute(name).unwrap_or_default().to_owned();
-    if depth > MAX_DEPTH {
-        return Err(Error::new(format!("groups nest more than {MAX_DEPTH} deep")));
+    if depth > MAX_SEQUENCE_DEPTH {
+        return Err(Error::new(format!("groups nest more than {MAX_SEQUENCE_DEPTH} deep")));
     }
     let body = match element.name.as_str() {
         "group" => read_group(element, depth)?,

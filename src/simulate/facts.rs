@@ -1,7 +1,6 @@
 //! Facts about a computer and a run, as fact files have them.
 
 use std::collections::BTreeMap;
-use std::fs;
 
 use camino::Utf8Path;
 use schemars::JsonSchema;
@@ -10,6 +9,7 @@ use serde::Deserialize;
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
 use crate::inputs::Inputs;
+use crate::limits;
 use crate::manifest::complaint::{Checker, Doc};
 use crate::manifest::text::parse;
 use crate::problem::{Place, Problem, Problems, Severity};
@@ -311,7 +311,7 @@ pub struct FactFile {
 /// The file could not be read at all.
 pub fn read(path: &Utf8Path, problems: &mut Problems, inputs: &mut Inputs) -> Result<Option<FactFile>> {
     inputs.note(path);
-    let text = fs::read_to_string(path).map_err(|error| Error::io("reading", path, error))?;
+    let text = limits::read_text(path, limits::MAX_TOML_LEN).map_err(|error| Error::io("reading", path, error))?;
     let n_errors = problems.n_errors_told();
     let source = problems.add_source(path.as_str(), text.as_str());
     let tree = parse(source, &text, problems);

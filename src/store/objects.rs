@@ -22,6 +22,7 @@ use super::{Now, ask_time, is_before, prepare};
 use crate::content::{SourceFile, Stat};
 use crate::digest::{Asked, Digest, Digests, Hasher, Sha256};
 use crate::error::{Error, Result};
+use crate::limits;
 use crate::progress::Progress;
 use crate::size::Size;
 use crate::write::{Disk, IfBusy, Temporary, replace};
@@ -169,7 +170,7 @@ impl Objects {
     pub fn bytes(&self, key: &Key) -> Option<Vec<u8>> {
         let path = self.path(key);
         let note = read_note(&path)?;
-        let bytes = fs::read(&path).ok()?;
+        let bytes = limits::read(&path, note.len).ok()?;
         if bytes.len() as u64 != note.len || Digest::of(&bytes) != note.blake3 {
             return None;
         }
@@ -361,7 +362,7 @@ fn note_path(path: &Utf8Path) -> Utf8PathBuf {
 }
 
 fn read_note(path: &Utf8Path) -> Option<Note> {
-    serde_json::from_slice(&fs::read(note_path(path)).ok()?).ok()
+    serde_json::from_slice(&limits::read(note_path(path), limits::MAX_LOCK_LEN).ok()?).ok()
 }
 
 /// Whether a file is a temporary one that a living process holds.

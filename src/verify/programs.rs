@@ -11,6 +11,7 @@ use crate::format::boot_program::{self, BootProgram};
 use crate::format::fat;
 use crate::format::revocations::Revocations;
 use crate::layout::Region;
+use crate::limits::MAX_PROGRAM_LEN;
 use crate::output::{Carrier, Image, Listing};
 
 /// A boot program of a medium.
@@ -88,7 +89,7 @@ fn refused(program: &Program, revocations: &Revocations) -> Option<String> {
 }
 
 fn read(image: &mut dyn Image, places: &[Region], len: u64) -> Result<BootProgram, String> {
-    if len > boot_program::MAX_LEN {
+    if len > MAX_PROGRAM_LEN {
         return Err("no boot program is so long".into());
     }
     let bytes = bytes(image, places, len).map_err(|error| format!("it can't be read: {error}"))?;

@@ -1,7 +1,6 @@
 //! `tsmedia inspect` of `Variables.dat` or `Policy.xml`: what stands in clear, and the variables where the password is
 //! given or known.
 
-use std::fs::File;
 use std::io::Read;
 
 use camino::Utf8Path;
@@ -12,11 +11,12 @@ use crate::cli::Outcome;
 use crate::cli::screen::Screen;
 use crate::error::{Error, Result};
 use crate::format::container::{self, DEFAULT_PASSWORD, HEADER_LEN, Header};
+use crate::limits::{self, MAX_VARIABLES_LEN};
 use crate::media::data;
 use crate::secret::Secret;
 
 /// A container of more is none of a medium.
-const MAX_LEN: u64 = container::MAX_LEN as u64 + 64;
+const MAX_LEN: u64 = MAX_VARIABLES_LEN as u64 + 64;
 
 /// Where a password is found, as it is written on the command line.
 #[derive(Clone, Debug)]
@@ -36,14 +36,12 @@ pub(super) fn password_from(text: &str) -> std::result::Result<PasswordFrom, Str
 /// Whether a file begins like a container.
 pub(super) fn is_one(path: &Utf8Path) -> bool {
     let mut start = [0; HEADER_LEN];
-    let is_file = path.metadata().is_ok_and(|metadata| metadata.is_file());
-    is_file && File::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && Header::begins(&start)
+    limits::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && Header::begins(&start)
 }
 
 pub(super) fn run(path: &Utf8Path, arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let reading = |error| Error::io("reading", path, error);
-    let mut bytes = Vec::new();
-    File::open(path).and_then(|file| file.take(MAX_LEN).read_to_end(&mut bytes)).map_err(reading)?;
+    let bytes = limits::read(path, MAX_LEN).map_err(reading)?;
     let unreadable = |bad: container::Unreadable| Error::new(format!("`{path}` can't be read")).because(bad);
     let header = Header::read(&bytes).map_err(unreadable)?;
     let given = arguments.password_from.as_ref().map(password).transpose()?;
@@ -99,7 +97,7 @@ fn password(from: &PasswordFrom) -> Result<Secret> {
             None => return Err(Error::new(format!("the environment variable `{name}` is not set"))),
         },
         PasswordFrom::File(path) => {
-            let read = File::open(path).and_then(Secret::read);
+            let read = limits::open(path).and_then(Secret::read);
             read.map_err(|error| Error::io("reading", Utf8Path::new(path), error))?.without_line_break()
         }
     };

@@ -2,12 +2,10 @@
 
 use crate::format::bcd::Store;
 use crate::format::regf::{Hive, MAGIC};
+use crate::limits::MAX_BOOT_STORE_LEN;
 use crate::output::{Carrier, Image, Listing};
 use crate::report::StoreFound;
 use crate::resolve::boot::STORES;
-
-/// No boot store is longer; other hives are, and are none.
-pub(super) const MAX_LEN: u64 = 16 << 20;
 
 /// The stores that boot managers look for, each with its path on the medium and what was read of it, or why nothing was.
 /// Stand-ins that are none are left out.
@@ -16,7 +14,7 @@ pub(super) fn of(carrier: &Carrier, image: &mut dyn Image) -> Vec<StoreFound> {
     let listing = Listing::from(carrier);
     for (firmware, path) in STORES {
         let Some(file) = listing.files.iter().find(|file| file.path.eq_ignore_ascii_case(path)) else { continue };
-        let read = file.read_bytes(image, MAX_LEN).and_then(|bytes| match bytes.starts_with(MAGIC) {
+        let read = file.read_bytes(image, MAX_BOOT_STORE_LEN).and_then(|bytes| match bytes.starts_with(MAGIC) {
             true => Hive::read(&bytes).and_then(|hive| Store::read(&hive)).map(Some),
             false => Ok(None),
         });

@@ -26,7 +26,8 @@ use x509_cert::time::{Time, Validity};
 use zeroize::Zeroizing;
 
 use super::signature::PublicKey;
-use super::{CLIENT_AUTHENTICATION, Certificate, MAX_LEN, pem};
+use super::{CLIENT_AUTHENTICATION, Certificate, pem};
+use crate::limits::MAX_CERTIFICATE_LEN;
 
 /// The bits of keys that are made, and the most that Configuration Manager's documents allow.
 pub const KEY_BITS: usize = 2_048;
@@ -55,7 +56,7 @@ impl PrivateKey {
     ///
     /// When there is none that can be used.
     pub fn read(bytes: &[u8]) -> Result<Self, NotAKey> {
-        if bytes.len() > MAX_LEN {
+        if bytes.len() > MAX_CERTIFICATE_LEN {
             return Err(NotAKey::Unreadable);
         }
         if !pem::is_armoured(bytes) {

@@ -16,8 +16,9 @@ use der::asn1::{AnyRef, ObjectIdentifier};
 use der::{Decode, Reader, SliceReader, Tag, Tagged};
 use zeroize::Zeroizing;
 
-use super::{Certificate, MAX_LEN, Malformed};
+use super::{Certificate, Malformed};
 use crate::format::certificate::made::PrivateKey;
+use crate::limits::{MAX_CERTIFICATE_LEN, MAX_PFX_DEPTH};
 use cipher::{Protection, Work};
 
 pub use write::protected;
@@ -32,9 +33,6 @@ const CERTIFICATE_BAG: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.
 const BAGS_BAG: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.10.1.6");
 /// A certificate of X.509 in a bag (RFC 7292, 4.2.3).
 const X509: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.22.1");
-
-/// How deep bags may lie in bags.
-const MAX_DEPTH: usize = 4;
 
 /// What is in a file.
 #[derive(Debug)]
@@ -78,7 +76,7 @@ pub fn is_one(bytes: &[u8]) -> bool {
 ///
 /// When it can't be opened or used, with the reason.
 pub fn open(bytes: &[u8], password: &str) -> Result<Opened, NotOpened> {
-    if bytes.len() > MAX_LEN {
+    if bytes.len() > MAX_CERTIFICATE_LEN {
         return Err(NotOpened::NotOne(format!("it has {} bytes, and no such file is so long", bytes.len())));
     }
     if bytes.starts_with(&[0x30, 0x80]) {
@@ -114,11 +112,11 @@ impl Found {
             let parts = fields(safe.value())?;
             let kind = parts.first().and_then(|kind| kind.decode_as::<ObjectIdentifier>().ok());
             match kind {
-                Some(DATA) => self.bags(data(safe)?, password, MAX_DEPTH)?,
+                Some(DATA) => self.bags(data(safe)?, password, MAX_PFX_DEPTH)?,
                 Some(ENCRYPTED_DATA) => {
                     let content = parts.get(1).ok_or_else(|| not_one("a part of it is empty"))?;
                     let decrypted = self.decrypted(sequence(content.value())?, password)?;
-                    self.bags(&decrypted, password, MAX_DEPTH)?;
+                    self.bags(&decrypted, password, MAX_PFX_DEPTH)?;
                 }
                 Some(other) => return Err(NotOpened::Unsupported(format!("protected by `{other}`"))),
                 None => return Err(not_one("a part of it has no type")),

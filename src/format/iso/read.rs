@@ -19,6 +19,7 @@ use crate::date::Date;
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
 pub use crate::format::found::File;
+use crate::limits::{MAX_ITEMS, MAX_PATH_LEN, MAX_PATHS_LEN};
 
 /// What the structures of a disc say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -232,10 +233,6 @@ struct Tree {
     folders_len: u64,
 }
 
-/// What no disc that we mean to read exceeds.
-const MAX_ITEMS: usize = 2_000_000;
-const MAX_PATHS_LEN: u64 = 512 << 20;
-const MAX_PATH_LEN: usize = 32_767;
 /// A record takes 34 bytes at least (ECMA-119 9.1); with folders in folders a small disc could claim paths that are
 /// many times as long as itself. Paths as people write them are shorter than their records and what these are about.
 const MAX_PATHS_PER_BYTE: u64 = 16;

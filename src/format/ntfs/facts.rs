@@ -7,6 +7,8 @@
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
 
+use crate::limits::MAX_NTFS_RECORD_LEN;
+
 /// What a volume says of itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NtfsFacts {
@@ -55,7 +57,6 @@ const NO_CLIENT: u16 = 0xffff;
 
 /// The sectors that update sequence numbers protect, whatever the sectors of the disk are.
 const STRIDE: usize = 512;
-const MAX_RECORD_LEN: usize = 64 << 10;
 /// The pages of a log. Windows writes no others.
 const LOG_PAGE: usize = 4096;
 
@@ -106,7 +107,7 @@ impl Boot {
             && matches!(sector_len, 256 | 512 | 1024 | 2048 | 4096)
             && cluster_len.is_power_of_two()
             && record_len >= STRIDE as u64
-            && record_len <= MAX_RECORD_LEN as u64;
+            && record_len <= MAX_NTFS_RECORD_LEN as u64;
         if !is_possible {
             return Err(Fault::Damaged("the boot sector is impossible"));
         }

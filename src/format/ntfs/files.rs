@@ -13,6 +13,7 @@ use super::record::{self, RECORD_LEN};
 use super::{ROOT, SECTOR_LEN};
 use crate::error::{Error, Result};
 use crate::format::found::File;
+use crate::limits::{MAX_NTFS_DEPTH, MAX_NTFS_RECORDS};
 
 /// What an NTFS volume holds. All places count from the start of the medium.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,14 +33,8 @@ pub fn is_one(sector: &[u8]) -> bool {
     sector.get(3..11) == Some(b"NTFS    ")
 }
 
-/// The most records that are read: more than fit the memory of a computer are no medium's.
-const MAX_RECORDS: u64 = 4 << 20;
-
 /// Records below this one are for the system.
 const N_SYSTEM_FILES: u64 = 24;
-
-/// The most folders that are in each other.
-const MAX_DEPTH: usize = 512;
 
 /// A record as far as it matters.
 #[derive(Default)]
@@ -76,7 +71,7 @@ pub fn files(medium: &mut (impl Read + Seek), place: Range<u64>) -> Result<Conte
     let mft_at = geometry.place.start + u64_at(&sector, 0x30).saturating_mul(cluster_len);
     let first = parse(&read_at(medium, mft_at, RECORD_LEN)?, 0, &geometry)?.ok_or_else(|| wrong("it has no files"))?;
     let n_records = first.len / RECORD_LEN as u64;
-    if first.places.is_empty() || n_records > MAX_RECORDS {
+    if first.places.is_empty() || n_records > MAX_NTFS_RECORDS {
         return Err(wrong("its table of files can't be read"));
     }
     let mut found = HashMap::new();
@@ -129,7 +124,7 @@ fn path(found: &HashMap<u64, Found>, number: u64) -> Result<Option<String>> {
             return Err(Error::new(format!("`{}` on the NTFS volume is no name", name.escape_debug())));
         }
         names.push(name.as_str());
-        if names.len() > MAX_DEPTH {
+        if names.len() > MAX_NTFS_DEPTH {
             return Err(wrong("its folders lead in a circle"));
         }
         at = *parent;

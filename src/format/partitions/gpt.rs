@@ -3,6 +3,8 @@
 use std::fmt;
 use std::io::{Read, Seek};
 
+use crate::limits::MAX_PARTITION_ENTRIES_LEN;
+
 use super::{Fault, Kind, Partition, Scheme, Table, read_at, u32_at, u64_at};
 
 /// A GUID as it lies on a disk: the first three of its fields are little-endian.
@@ -14,8 +16,6 @@ const SECTOR_LENS: [u64; 2] = [512, 4096];
 
 /// The fields that every header has; longer ones are reserved for later versions and counted in its CRC.
 const HEADER_LEN: usize = 92;
-/// Windows and Linux write 128 entries of 128 bytes. What would take more than a megabyte is no table.
-const MAX_ENTRIES_LEN: u64 = 1 << 20;
 const MIN_ENTRY_LEN: u64 = 128;
 
 /// One of the two headers, checked.
@@ -109,7 +109,7 @@ impl Header {
         };
         let is_possible = header.entry_len >= MIN_ENTRY_LEN
             && header.entry_len.is_power_of_two()
-            && header.n_entries * header.entry_len <= MAX_ENTRIES_LEN;
+            && header.n_entries * header.entry_len <= MAX_PARTITION_ENTRIES_LEN;
         if is_possible { Ok(header) } else { Err(Some("a GPT header has impossible entries")) }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::io::{Read, Seek};
 
+use crate::limits::MAX_LOGICAL_PARTITIONS;
+
 use super::{Fault, Kind, Partition, Scheme, Table, read_at, u32_at};
 
 /// The length of a record, and of the sectors that it counts in.
@@ -14,8 +16,6 @@ const ENTRY_LEN: usize = 16;
 
 /// The first of the numbers of logical partitions.
 const FIRST_LOGICAL: u32 = 5;
-/// Far more than any system handles: a chain that is longer goes in a circle.
-const MAX_LOGICAL: u32 = 256;
 
 const PROTECTIVE: u8 = 0xee;
 
@@ -108,7 +108,7 @@ fn chain(disk: &mut (impl Read + Seek), disk_len: u64, extended: u64, found: &mu
         if !next.is_used() || !next.is_extended() {
             return Ok(());
         }
-        if found.len() as u32 >= MAX_LOGICAL || next.start == 0 {
+        if found.len() as u32 >= MAX_LOGICAL_PARTITIONS || next.start == 0 {
             return Err(Fault::Damaged("the chain of logical partitions goes in a circle"));
         }
         at = extended + next.start;

@@ -6,10 +6,11 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::error::{Error, Result};
+use crate::limits::MAX_HIVE_DEPTH;
 
 use super::{
-    BLOCK_LEN, Data, IS_HANDLE, MAGIC, MAX_DEPTH, NAME_IS_BYTES, NOWHERE, Tree, Type, VALUE_NAME_IS_BYTES, capital,
-    checksum, damaged,
+    BLOCK_LEN, Data, IS_HANDLE, MAGIC, NAME_IS_BYTES, NOWHERE, Tree, Type, VALUE_NAME_IS_BYTES, capital, checksum,
+    damaged,
 };
 
 /// A hive. It borrows the bytes of its file, and is as cheap to copy as a reference.
@@ -317,7 +318,7 @@ struct Walk {
 
 impl Walk {
     fn take(&mut self, key: &Key, depth: usize) -> Result<Tree> {
-        if !self.known.insert(key.offset) || depth > MAX_DEPTH {
+        if !self.known.insert(key.offset) || depth > MAX_HIVE_DEPTH {
             return Err(damaged(format!("the key `{}` is in two places, or too deep", key.name())));
         }
         let mut tree = Tree::new(key.name());

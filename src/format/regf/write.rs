@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use crate::date::Date;
 use crate::error::{Error, Result};
+use crate::limits::MAX_HIVE_DEPTH;
 
 use super::{
-    BLOCK_LEN, Data, IS_FIXED, IS_ROOT, MAGIC, MAX_DEPTH, NAME_IS_BYTES, NOWHERE, Tree, VALUE_NAME_IS_BYTES, capital,
-    checksum,
+    BLOCK_LEN, Data, IS_FIXED, IS_ROOT, MAGIC, NAME_IS_BYTES, NOWHERE, Tree, VALUE_NAME_IS_BYTES, capital, checksum,
 };
 
 impl Tree {
@@ -142,8 +142,8 @@ impl Writer {
 
     /// Writes a key and everything in it.
     fn fill(&mut self, cell: u32, tree: &Tree, parent: u32, depth: usize) -> Result<()> {
-        if depth >= MAX_DEPTH {
-            return Err(Error::new(format!("a registry hive can't have more than {MAX_DEPTH} levels of keys")));
+        if depth >= MAX_HIVE_DEPTH {
+            return Err(Error::new(format!("a registry hive can't have more than {MAX_HIVE_DEPTH} levels of keys")));
         }
         let (name, is_bytes) = encoded(&tree.name);
         let flags = if depth == 0 { IS_ROOT | IS_FIXED } else { 0 } | if is_bytes { NAME_IS_BYTES } else { 0 };

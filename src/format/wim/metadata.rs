@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::header::array_at;
 use crate::date::Date;
+use crate::limits::MAX_WIM_DEPTH;
 
 /// An image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -81,8 +82,6 @@ impl FileTime {
 
 const ENTRY_LEN: usize = 102;
 const STREAM_LEN: usize = 38;
-/// No usual path has as many parts. What has more is not read: it would take more stack than there is.
-pub(super) const MAX_DEPTH: usize = 1_000;
 
 impl Default for Entry {
     fn default() -> Self {
@@ -270,7 +269,7 @@ impl Reader<'_> {
 
     /// The list at a place, with all that is below it.
     fn list(&mut self, mut at: usize, depth: usize) -> Result<Vec<Entry>, String> {
-        if depth > MAX_DEPTH {
+        if depth > MAX_WIM_DEPTH {
             return Err("its folders are too deep".into());
         }
         let mut entries = Vec::new();

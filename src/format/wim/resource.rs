@@ -14,10 +14,8 @@ use sha1::{Digest as _, Sha1};
 
 use super::library::{Blob, Compressor, Decompressor};
 use super::{Compression, library};
+use crate::limits::MAX_WIM_CHUNK_LEN;
 use crate::source::OpenSource;
-
-/// The longest chunk that is read: what wimlib makes at most by itself.
-const MAX_CHUNK_LEN: u64 = 1 << 26;
 
 const SOLID_HEADER_LEN: u64 = 16;
 
@@ -170,7 +168,7 @@ struct Chunks {
 
 impl Chunks {
     fn new(compression: Compression, chunk_len: u64, unpacked_len: u64) -> Result<Self, String> {
-        if !chunk_len.is_power_of_two() || chunk_len > MAX_CHUNK_LEN {
+        if !chunk_len.is_power_of_two() || chunk_len > MAX_WIM_CHUNK_LEN {
             return Err(format!("its chunks can't be {chunk_len} bytes long"));
         }
         Ok(Self { compression, chunk_len, n_chunks: unpacked_len.div_ceil(chunk_len), unpacked_len })

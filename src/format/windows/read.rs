@@ -7,9 +7,7 @@ use crate::error::{Error, Result};
 use crate::format::pe::Pe;
 use crate::format::regf::{Hive, Key};
 use crate::format::wim::{Architecture, Wim, WindowsVersion};
-
-/// No kernel is as large, nor are hives of Windows PE. Those of an installed Windows, which nobody boots from, may be.
-const MAX_LEN: u64 = 256 << 20;
+use crate::limits::MAX_HIVE_LEN;
 
 const KERNEL: &str = "Windows/System32/ntoskrnl.exe";
 const SOFTWARE: &str = "Windows/System32/config/SOFTWARE";
@@ -71,7 +69,7 @@ impl Image<'_> {
         if !self.has(path)? {
             return Ok(());
         }
-        let learnt = match self.wim.extract(self.index, path, MAX_LEN) {
+        let learnt = match self.wim.extract(self.index, path, MAX_HIVE_LEN) {
             Ok(bytes) => learn(&bytes.unwrap_or_default(), windows),
             Err(error) => Err(error.to_string()),
         };

@@ -5,6 +5,7 @@ use crate::content::Content;
 use crate::error::Error;
 use crate::firmware::Firmware;
 use crate::format::wim::Architecture;
+use crate::limits::MAX_BOOT_FILE_LEN;
 use crate::manifest::SecureBootCa;
 
 use super::super::wim::KnownWim;
@@ -12,9 +13,6 @@ use super::{
     BIOS_STORE, BOOT_SDI, BOOT_SECTOR, BOOTFIX, BOOTMGR, BOOTMGR_EFI, Candidates, EFI_STORE, Note, Wanted,
     efi_image_names, efi_program,
 };
-
-/// Boot files are small; the largest are fonts of East Asia. More than this is something else.
-const MAX_LEN: u64 = 64 << 20;
 
 pub(super) fn find(wim: &KnownWim, index: u32, wanted: &Wanted) -> Result<Candidates, Error> {
     let mut search = Search { wim, index, found: Candidates::default() };
@@ -67,7 +65,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn extract(&self, path: &str) -> Result<Option<Content>, Error> {
-        self.wim.extract(self.index, path, MAX_LEN)
+        self.wim.extract(self.index, path, MAX_BOOT_FILE_LEN)
     }
 
     /// The first that is there of several places, and which it is.

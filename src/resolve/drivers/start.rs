@@ -4,13 +4,12 @@
 //! The apps of `[LaunchApp]` and `[LaunchApps]` run one after the other. Ours goes before them, all in one section, so
 //! that nothing hangs on which of the two comes first.
 
-use std::fs;
-
 use super::super::wim::KnownWim;
 use super::super::{Draft, unreadable};
 use super::DRIVERS;
 use crate::content::Content;
 use crate::format::inf;
+use crate::limits::{self, MAX_PROGRAM_LEN, MAX_SCRIPT_LEN};
 use crate::problem::Problem;
 use crate::volume::Node;
 
@@ -25,14 +24,10 @@ const CALL: &str = "@call %SystemDrive%\\tsmedia\\drivers\\load.cmd";
 /// What `startnet.cmd` is in images of the Windows ADK.
 const USUAL: &[u8] = b"wpeinit\r\n";
 
-/// No such file is longer; `setup.exe` is a program.
-const MAX_LEN: u64 = 64 << 10;
-const MAX_PROGRAM_LEN: u64 = 64 << 20;
-
 impl Draft<'_> {
     /// Has what Windows PE starts load the drivers first.
     pub(super) fn start_drivers(&mut self, wim: &KnownWim, index: u32) {
-        let Ok(shell) = self.start_file(wim, index, SHELL, MAX_LEN) else { return };
+        let Ok(shell) = self.start_file(wim, index, SHELL, MAX_SCRIPT_LEN) else { return };
         let (path, composed) = match shell {
             Some(bytes) => (SHELL, with_first_app(&bytes)),
             None => {
@@ -46,7 +41,7 @@ impl Draft<'_> {
                     ));
                     return;
                 }
-                let Ok(startnet) = self.start_file(wim, index, STARTNET, MAX_LEN) else { return };
+                let Ok(startnet) = self.start_file(wim, index, STARTNET, MAX_SCRIPT_LEN) else { return };
                 (STARTNET, with_first_call(startnet.as_deref().unwrap_or(USUAL)))
             }
         };
@@ -83,7 +78,7 @@ impl Draft<'_> {
                 self.problems.add(Problem::error(message).at(self.place(DRIVERS), "would not be loaded"));
                 Err(())
             }
-            Some(Content::Source(source)) => fs::read(source.path()).map(Some).map_err(|error| {
+            Some(Content::Source(source)) => limits::read(source.path(), limit).map(Some).map_err(|error| {
                 let problem = unreadable(self.rendered, source.path(), &error, DRIVERS);
                 self.problems.add(problem);
             }),

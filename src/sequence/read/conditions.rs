@@ -4,8 +4,9 @@ use crate::manifest::tree::{Node, Value as Raw};
 use crate::problem::Problem;
 use crate::sequence::condition::{Condition, Operator, Test};
 
+use super::is_hole;
 use super::table::Reading;
-use super::{MAX_DEPTH, is_hole};
+use crate::limits::MAX_SEQUENCE_DEPTH;
 
 /// The tests: the key that tells each, what it asks, and the other keys that it takes.
 pub const TESTS: [(&str, &str, &[&str]); 9] = [
@@ -43,8 +44,8 @@ impl Reading<'_> {
         table.prefix = format!("{place}/");
         let keys = || TESTS.iter().map(|test| test.0).chain(COMBINED.iter().map(|combined| combined.0));
         let mut said: Vec<_> = keys().filter(|key| table.has(key)).collect();
-        if depth > MAX_DEPTH {
-            let problem = Problem::error(format!("conditions nest more than {MAX_DEPTH} deep"));
+        if depth > MAX_SEQUENCE_DEPTH {
+            let problem = Problem::error(format!("conditions nest more than {MAX_SEQUENCE_DEPTH} deep"));
             table.complain(problem.at(node.place.clone(), ""));
             return None;
         }

@@ -4,8 +4,8 @@
 //! operating systems (`osConditionGroup`), as the whole element: their queries are the site's.
 
 use crate::error::{Error, Result};
+use crate::limits::MAX_SEQUENCE_DEPTH;
 use crate::sequence::condition::{Condition, Operator, Test};
-use crate::sequence::read::MAX_DEPTH;
 
 use super::PREFIX;
 use super::document::{self, Element};
@@ -161,8 +161,8 @@ pub fn read(element: &Element) -> Result<Option<Condition>> {
 
 fn read_operand(element: &Element, depth: usize) -> Result<Condition> {
     // The operands of a condition get an operator around them, if there are several.
-    if depth + 1 > MAX_DEPTH {
-        return Err(Error::new(format!("conditions nest more than {MAX_DEPTH} deep")));
+    if depth + 1 > MAX_SEQUENCE_DEPTH {
+        return Err(Error::new(format!("conditions nest more than {MAX_SEQUENCE_DEPTH} deep")));
     }
     match element.name.as_str() {
         "operator" => {

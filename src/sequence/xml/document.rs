@@ -1,24 +1,14 @@
 //! XML as far as task sequences need it: elements, attributes and text (XML 1.0, fifth edition).
 //!
 //! Not supported, and refused: document types with all that they declare (entities, external ones first of all), and
-//! elements that nest more than [`MAX_DEPTH`] deep. Comments and processing instructions are passed over. The writer
+//! elements that nest more than [`MAX_XML_DEPTH`] deep. Comments and processing instructions are passed over. The writer
 //! puts no whitespace between elements, as Configuration Manager does not.
 
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::reader::Reader;
 
 use crate::error::{Error, Result};
-
-/// So deep may elements nest: 32 groups, and what is within a step.
-const MAX_DEPTH: usize = 80;
-/// The most elements and attributes of a document. The largest sequence that a site stores has 2 MB (R76), and none of
-/// them takes less than eight bytes.
-const MAX_PARTS: usize = 1 << 18;
-/// The most attributes of an element: each is compared with all before it. A step has a dozen.
-const MAX_ATTRIBUTES: usize = 100;
-/// The most elements directly in one: variables of a step are looked up among each other. A thousand adapters, which is
-/// the most, have not as many.
-const MAX_CHILDREN: usize = 20_000;
+use crate::limits::{MAX_XML_ATTRIBUTES, MAX_XML_CHILDREN, MAX_XML_DEPTH, MAX_XML_PARTS};
 
 /// An element.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -112,8 +102,8 @@ pub fn parse(text: &str) -> Result<Element> {
         let step = match event {
             Event::Start(start) => element(&start, &mut n_parts).and_then(|element| {
                 open.push(element);
-                if open.len() > MAX_DEPTH {
-                    return Err(Error::new(format!("its elements nest more than {MAX_DEPTH} deep")));
+                if open.len() > MAX_XML_DEPTH {
+                    return Err(Error::new(format!("its elements nest more than {MAX_XML_DEPTH} deep")));
                 }
                 Ok(())
             }),
@@ -157,21 +147,21 @@ fn element(start: &BytesStart<'_>, n_parts: &mut usize) -> Result<Element> {
         let value = attribute.normalized_value(quick_xml::XmlVersion::Implicit1_0);
         let value = value.map_err(|error| Error::new("the XML is not well-formed").because(error))?;
         element.attributes.push((name, value.into_owned()));
-        if element.attributes.len() > MAX_ATTRIBUTES {
-            return Err(Error::new(format!("`{}` has more than {MAX_ATTRIBUTES} attributes", element.name)));
+        if element.attributes.len() > MAX_XML_ATTRIBUTES {
+            return Err(Error::new(format!("`{}` has more than {MAX_XML_ATTRIBUTES} attributes", element.name)));
         }
     }
     *n_parts += 1 + element.attributes.len();
-    if *n_parts > MAX_PARTS {
-        return Err(Error::new(format!("it has more than {MAX_PARTS} elements and attributes")));
+    if *n_parts > MAX_XML_PARTS {
+        return Err(Error::new(format!("it has more than {MAX_XML_PARTS} elements and attributes")));
     }
     Ok(element)
 }
 
 fn close(element: Element, open: &mut [Element], root: &mut Option<Element>) -> Result<()> {
     match (open.last_mut(), &root) {
-        (Some(parent), _) if parent.content.len() >= MAX_CHILDREN => {
-            return Err(Error::new(format!("`{}` has more than {MAX_CHILDREN} elements in it", parent.name)));
+        (Some(parent), _) if parent.content.len() >= MAX_XML_CHILDREN => {
+            return Err(Error::new(format!("`{}` has more than {MAX_XML_CHILDREN} elements in it", parent.name)));
         }
         (Some(parent), _) => parent.push(element),
         (None, None) => *root = Some(element),

@@ -13,6 +13,8 @@ use sha1::{Digest, Sha1};
 use sha2::{Sha256, Sha384, Sha512};
 use zeroize::Zeroizing;
 
+use crate::limits::MAX_PFX_ITERATIONS;
+
 use super::{NotOpened, fields, not_one};
 
 const PBES2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.13");
@@ -21,16 +23,12 @@ const PBKDF2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.
 pub(super) const SHA1_3DES: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.1.3");
 pub(super) const SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.14.3.2.26");
 
-/// How often all passwords of a file may be hashed: some seconds. openssl writes 2,048, Windows 2,000, and few more
-/// than a million.
-const MAX_ITERATIONS: u32 = 10_000_000;
-
 /// How much hashing is left.
 pub(super) struct Work(u32);
 
 impl Default for Work {
     fn default() -> Self {
-        Self(MAX_ITERATIONS)
+        Self(MAX_PFX_ITERATIONS)
     }
 }
 

@@ -6,9 +6,7 @@ use std::ops::Range;
 use super::super::SECTOR;
 use super::{Part, Structure};
 use crate::error::{Error, Result};
-
-/// The most that is read at once; no folder is larger.
-const MAX_LEN: u64 = 256 << 20;
+use crate::limits::MAX_DISC_FOLDER_LEN;
 
 pub struct Source<'a, R> {
     reader: &'a mut R,
@@ -76,8 +74,8 @@ impl<'a, R: Read + Seek> Source<'a, R> {
 
     /// Refuses to read more at once than makes sense.
     pub fn check_len(&self, what: &str, len: u64) -> Result<()> {
-        match len > MAX_LEN {
-            true => Err(Error::new(format!("{what} has {len} bytes, and no more than {MAX_LEN} are read"))),
+        match len > MAX_DISC_FOLDER_LEN {
+            true => Err(Error::new(format!("{what} has {len} bytes, and no more than {MAX_DISC_FOLDER_LEN} are read"))),
             false => Ok(()),
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::super::header::{Header, Resource, VERSION as FORMAT};
-use super::super::metadata::{Entry, FileTime, MAX_DEPTH, Metadata};
+use super::super::metadata::{Entry, FileTime, Metadata};
 use super::super::table::{Blob, table_to_bytes};
 use super::super::xml::{ImageText, Xml};
 use super::{CREATED_BY, SEAL, VERSION, Words, seal, utf16};
@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::format::slack::{Order, Rooms, Thing};
 use crate::format::tree::{Tree, What};
 use crate::layout::{Extent, Layout, Slack};
+use crate::limits::MAX_WIM_DEPTH;
 use crate::volume::{Folder, Node, Volume};
 
 /// What room is counted in. Small enough to lose little behind small files, and large enough that a file that grows
@@ -189,9 +190,9 @@ fn children(folder: &Folder, times: [FileTime; 3], sha1s: &HashMap<usize, Sha1>,
     for (name, node) in folder.iter() {
         let mut entry = Entry { name: name.as_str().encode_utf16().collect(), times, ..Entry::default() };
         match node {
-            Node::Folder(_) if depth == MAX_DEPTH => {
+            Node::Folder(_) if depth == MAX_WIM_DEPTH => {
                 return Err(Error::new(format!(
-                    "the folder `{name}` is below {MAX_DEPTH} others, and no reader goes there"
+                    "the folder `{name}` is below {MAX_WIM_DEPTH} others, and no reader goes there"
                 ))
                 .help("shorten its path"));
             }

@@ -13,9 +13,7 @@ use super::{CREATED_BY, File, Part, Stored, VERSION, seal};
 use crate::date::Date;
 use crate::digest::Digests;
 use crate::error::{Error, Result};
-
-/// The longest structure that is read: the metadata of some millions of files.
-const MAX_LEN: u64 = 1 << 30;
+use crate::limits::MAX_WIM_STRUCTURE_LEN;
 
 /// Reads a WIM file of one image whose contents are stored as they are.
 ///
@@ -86,7 +84,7 @@ fn resource<T: Read + Seek + ?Sized>(file: &mut T, len: u64, what: &str, resourc
 }
 
 fn bytes<T: Read + Seek + ?Sized>(file: &mut T, len: u64, what: &str, range: Range<u64>) -> Result<Vec<u8>> {
-    if range.end > len || range.end - range.start > MAX_LEN {
+    if range.end > len || range.end - range.start > MAX_WIM_STRUCTURE_LEN {
         let (start, end) = (range.start, range.end);
         return Err(Error::new(format!("its {what} should be at bytes {start} to {end}, and it has {len}"))
             .help("copy the file again"));

@@ -1,0 +1,149 @@
+//! Budgets for untrusted input: the most bytes, levels and steps that each reader takes.
+//!
+//! Files from outside claim lengths, counts and nesting that need not be true. A reader checks a claim against the
+//! constant here before it allocates or recurses, and reports the file as unreadable if the claim exceeds it. The
+//! constants are far above anything that Windows, Configuration Manager or an author writes, and low enough for a
+//! machine with 2 GB of memory. Limits that a format itself sets (a FAT path, a Joliet name) stay with the format.
+//!
+//! Files that somebody names are opened with [`open`] and read with [`read`] or [`read_text`], which refuse devices
+//! and FIFOs and stop at a length.
+
+mod file;
+
+pub use file::{metadata, open, read, read_text};
+
+// Text that authors and tsmedia write.
+
+/// Length of a manifest with its profiles and files of values, of a task sequence with the files that it includes, or of
+/// a fact file, in bytes. A site stores 2 MB of a task sequence (R76).
+pub const MAX_TOML_LEN: u64 = 4 << 20;
+/// Levels of arrays, inline tables and parts of dotted keys around a value in TOML.
+pub const MAX_TOML_DEPTH: usize = 64;
+/// Keys of one table in TOML.
+pub const MAX_TOML_KEYS: usize = 4_096;
+/// Values of one array in TOML.
+pub const MAX_TOML_ITEMS: usize = 10_000;
+/// Length of the JSON pointers of all values in a TOML file together, in bytes.
+pub const MAX_TOML_POINTERS_LEN: usize = 64 << 20;
+/// Syntax errors of one TOML file; those that follow are consequences of them more often than not.
+pub const MAX_SYNTAX_ERRORS: usize = 100;
+/// Profiles that one manifest is laid over, counting each time one is named.
+pub const MAX_PROFILES: usize = 100;
+/// Values of a manifest times its sites: each site has a manifest of its own.
+pub const MAX_SITE_VALUES: usize = 2_000_000;
+/// Problems that are listed of all files that a command reads.
+pub const MAX_PROBLEMS: usize = 1_000;
+/// Length of a record or saved plan, in bytes: those of a thousand media with a few thousand files each.
+pub const MAX_RECORD_LEN: u64 = 256 << 20;
+/// Length of a lock file's text, in bytes: it names a process and what it builds.
+pub const MAX_LOCK_LEN: u64 = 64 << 10;
+/// Length of the cache's table of digests, in bytes; a million files take 120 MiB.
+pub const MAX_DIGESTS_LEN: u64 = 512 << 20;
+/// Length of a list of exclusions for a capture, in bytes.
+pub const MAX_EXCLUSIONS_LEN: u64 = 1 << 20;
+/// Length of a secret, in bytes. Certificates with their keys have a few thousand.
+pub const MAX_SECRET_LEN: usize = 1 << 20;
+
+// Templates in string values.
+
+/// Length of the text of one template, in bytes.
+pub const MAX_TEMPLATE_LEN: usize = 64 << 10;
+/// Operators, brackets, filters and tags that may nest or follow one another in one expression of a template.
+pub const MAX_TEMPLATE_DEPTH: usize = 100;
+/// Text that one template may yield, in bytes. Nothing in a manifest is longer.
+pub const MAX_TEMPLATE_OUTPUT: usize = 64 << 10;
+/// Instructions that one template may take. A manifest's own templates take a few dozen.
+pub const MAX_TEMPLATE_STEPS: u64 = 100_000;
+/// Blocks, macro calls and recursive loops that may be within one another while a template is rendered.
+pub const MAX_TEMPLATE_CALLS: usize = 20;
+
+// Task sequences.
+
+/// Levels of groups, conditions and included files in a task sequence.
+pub const MAX_SEQUENCE_DEPTH: usize = 32;
+/// Steps and groups of a task sequence, including those of included files. None takes less than 200 bytes of the
+/// 2 MB that a site stores (R76).
+pub const MAX_SEQUENCE_STEPS: usize = 10_000;
+/// Length of an exported task sequence, in bytes; the same applies to each member of a ZIP archive. A site stores 2 MB
+/// (R76).
+pub const MAX_EXPORT_LEN: u64 = 16 << 20;
+/// Levels of elements in the XML of a task sequence: 32 groups and the parts of a step.
+pub const MAX_XML_DEPTH: usize = 80;
+/// Elements and attributes of an XML document. None takes less than eight of the 2 MB that a site stores (R76).
+pub const MAX_XML_PARTS: usize = 1 << 18;
+/// Attributes of an XML element, each of which is compared with those before it. A step has a dozen.
+pub const MAX_XML_ATTRIBUTES: usize = 100;
+/// Child elements of an XML element. The variables of a step with a thousand network adapters are fewer.
+pub const MAX_XML_CHILDREN: usize = 20_000;
+/// Members of a ZIP archive.
+pub const MAX_ZIP_MEMBERS: u16 = 10_000;
+/// Length of a ZIP archive's central directory, in bytes.
+pub const MAX_ZIP_DIRECTORY_LEN: u64 = 4 << 20;
+
+// Certificates and other files of Secure Boot and the site.
+
+/// Length of a certificate, key or PFX file, in bytes. They have a few thousand.
+pub const MAX_CERTIFICATE_LEN: usize = 1 << 20;
+/// Rounds of hashing that all passwords of a PFX file may take together: some seconds. openssl writes 2,048, Windows
+/// 2,000; few files have more than a million.
+pub const MAX_PFX_ITERATIONS: u32 = 10_000_000;
+/// Levels of bags in a PFX file.
+pub const MAX_PFX_DEPTH: usize = 4;
+/// Certificates between a signature and its root.
+pub const MAX_CERTIFICATE_CHAIN: usize = 10;
+/// Length of a Secure Boot revocation list, in bytes. Lists have some tens of kilobytes.
+pub const MAX_REVOCATIONS_LEN: u64 = 16 << 20;
+/// Length of a file of media variables or policies, in bytes.
+pub const MAX_VARIABLES_LEN: usize = 256 << 20;
+/// Length of a policy exported from a site, in bytes. A site makes 32 MB at most.
+pub const MAX_POLICY_LEN: usize = 64 << 20;
+
+// Programs, drivers and registry hives.
+
+/// Length of a boot program or another program whose version is read, in bytes. They have a few megabytes.
+pub const MAX_PROGRAM_LEN: u64 = 64 << 20;
+/// Length of another file that is taken out of a boot image into memory, in bytes. The largest are fonts.
+pub const MAX_BOOT_FILE_LEN: u64 = 64 << 20;
+/// Length of a script or settings file of a boot image, in bytes.
+pub const MAX_SCRIPT_LEN: u64 = 64 << 10;
+/// Length of an INF file, in bytes. Those of graphics drivers have a few megabytes.
+pub const MAX_INF_LEN: u64 = 16 << 20;
+/// Length of a kernel or registry hive that is taken out of an image, in bytes.
+pub const MAX_HIVE_LEN: u64 = 256 << 20;
+/// Levels of keys in a registry hive, which is also what Windows allows.
+pub const MAX_HIVE_DEPTH: usize = 512;
+/// Length of a boot configuration store, in bytes. They have some tens of kilobytes.
+pub const MAX_BOOT_STORE_LEN: u64 = 16 << 20;
+
+// Media, volumes and images.
+
+/// Length of a text on a medium, in bytes: the digest lists of a million files.
+pub const MAX_MEDIUM_TEXT_LEN: u64 = 256 << 20;
+/// Length of the bootstrap file of a medium, in bytes. It has about a hundred.
+pub const MAX_BOOTSTRAP_LEN: u64 = 1 << 20;
+/// Files and folders of a medium or volume that is read into memory.
+pub const MAX_ITEMS: usize = 2_000_000;
+/// Length of all paths of a medium or volume together, in bytes.
+pub const MAX_PATHS_LEN: u64 = 512 << 20;
+/// Length of one path of a medium or volume, in bytes or UTF-16 units.
+pub const MAX_PATH_LEN: usize = 32_767;
+/// Length of one folder or table of a disc that is read at once, in bytes.
+pub const MAX_DISC_FOLDER_LEN: u64 = 256 << 20;
+/// Length of the partition entries of a GPT, in bytes. Windows and Linux write 16 KiB.
+pub const MAX_PARTITION_ENTRIES_LEN: u64 = 1 << 20;
+/// Logical partitions of an MBR; a longer chain is a circle.
+pub const MAX_LOGICAL_PARTITIONS: u32 = 256;
+/// Records of an NTFS volume's master file table.
+pub const MAX_NTFS_RECORDS: u64 = 4 << 20;
+/// Length of one record of a master file table, in bytes.
+pub const MAX_NTFS_RECORD_LEN: usize = 64 << 10;
+/// Levels of folders on an NTFS volume.
+pub const MAX_NTFS_DEPTH: usize = 512;
+/// Levels of folders in a WIM image; deeper ones would take more stack than there is.
+pub const MAX_WIM_DEPTH: usize = 1_000;
+/// Length of an uncompressed chunk of a WIM, in bytes: the most that wimlib writes by itself.
+pub const MAX_WIM_CHUNK_LEN: u64 = 1 << 26;
+/// Length of one table or metadata resource of a WIM, in bytes: the metadata of some millions of files.
+pub const MAX_WIM_STRUCTURE_LEN: u64 = 1 << 30;
+/// Files below one folder that a manifest names: more than any medium has, and fewer than links that multiply make.
+pub const MAX_TREE_FILES: u64 = 4_000_000;

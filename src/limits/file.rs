@@ -1,0 +1,147 @@
+//! Opening and reading a regular file that somebody names.
+
+use std::fs::{self, File, FileType, Metadata};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+use crate::size::Size;
+
+/// Opens a regular file for reading, following links.
+///
+/// Never waits: a FIFO without a writer is refused like any other.
+///
+/// # Errors
+///
+/// Those of opening, `IsADirectory` for a folder, and `InvalidInput` for a device, FIFO or socket.
+pub fn open(path: impl AsRef<Path>) -> io::Result<File> {
+    // Opening some devices has effects of its own, so the kind is looked at first, and again once it can't change.
+    check_kind(fs::metadata(&path)?.file_type())?;
+    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = File::options().read(true).custom_flags(flags.bits() as i32).open(path)?;
+    check_kind(file.metadata()?.file_type())?;
+    Ok(file)
+}
+
+/// Returns the metadata of a regular file, following links.
+///
+/// # Errors
+///
+/// Like [`open`].
+pub fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
+    let metadata = fs::metadata(path)?;
+    check_kind(metadata.file_type())?;
+    Ok(metadata)
+}
+
+/// Reads a regular file of at most `max_len` bytes.
+///
+/// # Errors
+///
+/// Those of [`open`] and of reading, and `FileTooLarge` with both lengths for a longer file.
+pub fn read(path: impl AsRef<Path>, max_len: u64) -> io::Result<Vec<u8>> {
+    let file = open(path)?;
+    let len = file.metadata()?.len();
+    if len > max_len {
+        return Err(too_long(len, max_len));
+    }
+    let mut bytes = Vec::with_capacity(len as usize);
+    // Files of `/proc` say that they are empty, and a file may grow.
+    file.take(max_len.saturating_add(1)).read_to_end(&mut bytes)?;
+    match bytes.len() as u64 {
+        len if len > max_len => Err(too_long(len, max_len)),
+        _ => Ok(bytes),
+    }
+}
+
+/// Reads a regular file of at most `max_len` bytes of UTF-8.
+///
+/// # Errors
+///
+/// Those of [`read`], and `InvalidData` for bytes that are not UTF-8.
+pub fn read_text(path: impl AsRef<Path>, max_len: u64) -> io::Result<String> {
+    String::from_utf8(read(path, max_len)?)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))
+}
+
+fn check_kind(kind: FileType) -> io::Result<()> {
+    let found = match kind {
+        kind if kind.is_file() => return Ok(()),
+        kind if kind.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+        kind if kind.is_fifo() => "a FIFO",
+        kind if kind.is_socket() => "a socket",
+        _ => "a device",
+    };
+    Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it is {found}, not a regular file")))
+}
+
+fn too_long(len: u64, max_len: u64) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::FileTooLarge,
+        format!("it has {len} bytes ({}); at most {max_len} bytes ({}) are read", Size(len), Size(max_len)),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal<T: std::fmt::Debug>(result: io::Result<T>) -> (io::ErrorKind, String) {
+        let error = result.unwrap_err();
+        (error.kind(), error.to_string())
+    }
+
+    #[test]
+    fn a_file_is_read_up_to_its_limit() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("a");
+        fs::write(&path, "12345").unwrap();
+        assert_eq!(read_text(&path, 5).unwrap(), "12345");
+        assert_eq!(
+            refusal(read(&path, 4)),
+            (io::ErrorKind::FileTooLarge, "it has 5 bytes (5 B); at most 4 bytes (4 B) are read".into())
+        );
+        fs::write(&path, [0xff]).unwrap();
+        assert_eq!(refusal(read_text(&path, 5)).0, io::ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn a_hole_of_a_terabyte_takes_no_memory() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("hole");
+        File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        assert_eq!(refusal(read(&path, 1 << 20)).0, io::ErrorKind::FileTooLarge);
+    }
+
+    #[test]
+    fn a_file_that_says_it_is_empty_is_read_up_to_its_limit() {
+        assert!(!read("/proc/self/status", 1 << 20).unwrap().is_empty());
+        assert_eq!(refusal(read("/proc/self/status", 10)).0, io::ErrorKind::FileTooLarge);
+    }
+
+    #[test]
+    fn devices_fifos_sockets_and_folders_are_refused_without_waiting() {
+        let root = tempfile::tempdir().unwrap();
+        let [fifo, link, socket] = ["fifo", "link", "socket"].map(|name| root.path().join(name));
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &fifo,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::from_raw_mode(0o600),
+            0,
+        )
+        .unwrap();
+        std::os::unix::fs::symlink("/dev/zero", &link).unwrap();
+        let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+        for (path, kind) in [(fifo.as_path(), "a FIFO"), (&link, "a device"), (&socket, "a socket")] {
+            let said = (io::ErrorKind::InvalidInput, format!("it is {kind}, not a regular file"));
+            assert_eq!(refusal(read(path, 10)), said);
+            assert_eq!(refusal(open(path)), said);
+            assert_eq!(refusal(metadata(path)), said);
+        }
+        assert_eq!(refusal(read(root.path(), 10)).0, io::ErrorKind::IsADirectory);
+        assert_eq!(refusal(read(root.path().join("none"), 10)).0, io::ErrorKind::NotFound);
+    }
+}
