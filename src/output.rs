@@ -37,7 +37,7 @@ use crate::size::Size;
 use crate::volume::{BootEntry, Folder};
 
 /// Raised whenever the same inputs give other bytes than before.
-pub const FORMAT_VERSION: u32 = 4;
+pub const FORMAT_VERSION: u32 = 5;
 
 /// A medium as one file.
 #[derive(Clone, Debug)]

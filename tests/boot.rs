@@ -1,9 +1,12 @@
-//! Boots: what `resolve::boot` finds starts under SeaBIOS, OVMF and AAVMF, from discs made by genisoimage.
+//! Boots: what `resolve::boot` finds starts under SeaBIOS, OVMF and AAVMF, from discs made by genisoimage and from large
+//! ones made here.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by a panic")]
 
 #[path = "boot/examples.rs"]
 mod examples;
+#[path = "boot/large.rs"]
+mod large;
 #[path = "boot/qemu.rs"]
 mod qemu;
 
@@ -45,6 +48,7 @@ fn from_wim(path: &Utf8Path, wanted: &Wanted) -> BootFiles {
     boot_files(BootSource::Image { wim: &KnownWim::open(path, None).unwrap(), index: 1 }, wanted).unwrap()
 }
 
+/// Writes a layout. Sources of several megabytes are holes, and so are what they become.
 fn write(layout: &Layout, path: &Path) {
     let mut file = fs::File::create(path).unwrap();
     file.set_len(layout.len()).unwrap();
@@ -52,6 +56,7 @@ fn write(layout: &Layout, path: &Path) {
         file.seek(SeekFrom::Start(extent.offset)).unwrap();
         match &extent.piece {
             Piece::Bytes(bytes) => file.write_all(bytes).unwrap(),
+            Piece::Source { .. } if extent.len >= large::HOLE => {}
             Piece::Source { file: source, .. } => file.write_all(&fs::read(source.path()).unwrap()).unwrap(),
         }
     }

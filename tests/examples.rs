@@ -25,15 +25,10 @@ fn assert_starts(project: &Project, medium: &Medium) {
     for firmware in medium.firmware() {
         let boot = if medium.is_stick { boot_stick } else { boot_disc };
         let said = boot(firmware, medium.path.as_std_path(), project.scratch().as_std_path(), "tsmedia: started by");
-        // A BIOS is told the label of ISO 9660, which has no spaces.
-        let volume_label = match firmware {
-            Firmware::SeaBios => medium.label.replace(' ', "_"),
-            Firmware::Ovmf | Firmware::Aavmf => medium.label.clone(),
-        };
         let started_by = if firmware == Firmware::SeaBios { "BIOS" } else { "UEFI" };
         for line in [
             format!("tsmedia stand-in boot program ({started_by})"),
-            format!("volume label: {volume_label}"),
+            format!("volume label: {}", medium.label),
             format!("label = \"{}\"", medium.label),
             format!("kind = \"{}\"", medium.description["kind"].as_str().unwrap()),
             format!("tsmedia: started by {started_by}"),

@@ -9,7 +9,7 @@ mod iso;
 use std::fs;
 use std::os::unix::fs::FileExt;
 
-use iso::readers::{self, text, with_isoinfo, with_our_own, with_pycdlib, with_udfinfo};
+use iso::readers::{self, text, with_etfsboot, with_isoinfo, with_our_own, with_pycdlib, with_udfinfo};
 use iso::{Sample, assert_quiet, assert_same_stream, run};
 use tsmedia::firmware::Firmware;
 use tsmedia::format::iso::layout;
@@ -18,6 +18,10 @@ use tsmedia::layout::Slack;
 /// All readers; gives what xorriso says of the boot catalog.
 fn with_all(sample: &Sample) -> String {
     readers::with_all(sample, &sample.image())
+}
+
+fn iso_read(image: &std::path::Path) -> tsmedia::format::iso::Disc {
+    tsmedia::format::iso::read(&mut fs::File::open(image).unwrap()).unwrap()
 }
 
 fn tiny() -> Sample {
@@ -275,6 +279,77 @@ fn a_file_beyond_four_gib_is_read_by_all() {
     let report = run("xorriso", &["-report_about", "NOTE", "-indev", image, "-lsl", "/sources"]);
     assert_quiet("xorriso", &report);
     assert!(report.contains(&len.to_string()), "{report}");
+}
+
+/// What a BIOS starts, in the spelling of Windows discs or another one, and a large file that is a hole.
+fn started(len: u64, spelling: impl Fn(&str) -> String) -> Sample {
+    let mut sample = Sample::new("STARTED");
+    for path in ["bootmgr", "boot/bcd", "boot/bootfix.bin", "boot/fonts/a.ttf"] {
+        sample.source(&spelling(path), &noise(path.len() * 1_000));
+    }
+    sample.boot(Firmware::Bios, &[0xFA; 4_096]);
+    sample.boot(Firmware::Uefi, &noise(1_474_560));
+    let hole = sample.folder.path().join("hole");
+    fs::File::create(&hole).unwrap().set_len(len).unwrap();
+    sample.add("sources/boot.wim", &hole);
+    sample
+}
+
+#[test]
+fn the_boot_sector_finds_bootmgr_however_long_the_disc_is() {
+    let capitals = |path: &str| path.to_uppercase();
+    for len in [1 << 20, 140 << 20, 400 << 20, 5 << 30, 40 << 30] {
+        for slack in [Slack::Ample, Slack::None] {
+            let mut sample = started(len, capitals);
+            sample.slack = slack;
+            let image = sample.sparse_image();
+            // Root folder, `boot`, `bootfix.bin` and `bootmgr` each have their own sector, whatever else is there.
+            assert_eq!(with_etfsboot(&sample, &image), [259, 260, 261, 263], "{len} {slack:?}");
+            with_our_own(&sample, &image);
+            with_udfinfo(&sample, &image);
+            with_isoinfo(&sample, &image);
+        }
+    }
+}
+
+#[test]
+fn the_boot_sector_finds_bootmgr_on_a_disc_with_very_many_folders() {
+    let mut sample = started(300 << 20, str::to_owned);
+    // In the folder of Windows discs that others take it from, too; this one is empty.
+    sample.source("boot/BootMgr", b"");
+    for n in 0..20_000 {
+        let path = format!("SMS/PKG/BER{:05}/a folder with a long name {n}", n / 100);
+        sample.volume.root.insert_folder(&path).unwrap();
+    }
+    for slack in [Slack::Ample, Slack::None] {
+        sample.slack = slack;
+        let image = sample.sparse_image();
+        assert_eq!(with_etfsboot(&sample, &image), [259, 260, 261, 262, 263]);
+        assert_quiet("udfinfo", &run("udfinfo", &[text(&image)]));
+        assert_quiet("isoinfo", &run("isoinfo", &["-p", "-i", text(&image)]));
+        let disc = iso_read(&image);
+        assert_eq!(disc.disagreements(), []);
+        assert!(disc.files().len() > 20_000);
+    }
+}
+
+#[test]
+fn the_file_entries_that_a_boot_sector_reads_stay_when_anything_else_grows() {
+    let bytes_of = |len: u64, n_packages: usize| {
+        let mut sample = started(len, str::to_owned);
+        for n in 0..n_packages {
+            sample.source(&format!("SMS/PKG/BER0000{n}/setup.cmd"), &noise(n * 1_000));
+        }
+        let mut bytes = vec![0; 8 * 2_048];
+        fs::File::open(sample.sparse_image()).unwrap().read_exact_at(&mut bytes, 257 * 2_048).unwrap();
+        bytes
+    };
+    let before = bytes_of(300 << 20, 3);
+    // There is one more package, whose structures have room.
+    assert_eq!(bytes_of(300 << 20, 4), before);
+    let after = bytes_of((300 << 20) + 4_096, 3);
+    let changed: Vec<_> = (0..8).filter(|n| before[n * 2_048..][..2_048] != after[n * 2_048..][..2_048]).collect();
+    assert!(changed.is_empty(), "{changed:?}");
 }
 
 /// The other way round: our reader, and images that others made.

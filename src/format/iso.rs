@@ -13,12 +13,14 @@
 //!
 //! 1. The head, up to sector 257, never moves: ISO 9660 descriptors (16), the UDF volume descriptor sequence (32) and
 //!    its reserve (48), the integrity descriptor (64), the boot catalog (68), the path tables (72, or else in a region
-//!    behind sector 259 whose size is a power of two), the anchor (256), the UDF file set (257).
+//!    behind sector 264 whose size is a power of two), the anchor (256), the UDF file set (257), and from sector 259 on
+//!    one sector for each file entry that the boot sector of Windows discs reads: the root folder, `boot`,
+//!    `boot\bootfix.bin`, `boot\bootmgr`, `bootmgr`. They change only when these files move.
 //! 2. The files that come from sources, and boot images that are no file of the tree.
-//! 3. ISO 9660 folders, Joliet folders, UDF folders and the UDF file entries. They start at a multiple of a generous
-//!    power of two, so that the growth of a file seldom moves them. They are behind the data because their own growth
-//!    would otherwise move all of it, at the cost that a disc can't be read through a pipe. UDF comes last because
-//!    7-Zip takes what follows the last UDF structure or file as foreign, unless it is zero or the anchor.
+//! 3. ISO 9660 folders, Joliet folders, UDF folders and the other UDF file entries. They start at a multiple of a
+//!    generous power of two, so that the growth of a file seldom moves them. They are behind the data because their own
+//!    growth would otherwise move all of it, at the cost that a disc can't be read through a pipe. UDF comes last
+//!    because 7-Zip takes what follows the last UDF structure or file as foreign, unless it is zero or the anchor.
 //! 4. Files that we made ([`Content::Bytes`](crate::content::Content::Bytes)), such as lists of digests: they change
 //!    with everything else. Then 150 empty sectors for readers that fetch ahead; the second anchor is the last sector.
 //!
@@ -42,6 +44,30 @@
 //! Slack is 1 to 5 percent of usual discs, and 8 of one that holds nothing but small files. A disc that would be too
 //! long for its medium has none ([`Slack::None`]): then everything is in the same order without gaps, except that files
 //! of 64 KiB and more start at multiples of 4,096 bytes here as well. Whatever is not written is zero.
+//!
+//! # What boot programs ask of a disc
+//!
+//! Seen of the genuine file: `etfsboot.com`, the boot sector of Windows discs, reads UDF where sector 256 holds an
+//! anchor. It looks for `\BOOT\BOOTFIX.BIN` (and asks for a key if it is there), and for `BOOTMGR` in `\BOOT` and in
+//! the root folder. Sectors of the file set and of file entries have 16 bits in it; those of contents have 32. A file
+//! entry is to have the tag 261, less than 64 KiB of extended attributes and exactly one short allocation descriptor.
+//! The boot managers that it and UEFI start (10.0.19041, 10.0.22621) read discs of 5.65 GB with all entries behind the
+//! data.
+//!
+//! Known from published sources:
+//!
+//! * By ISO 9660 `etfsboot.com` finds no name that has a version (Microsoft's article 931708), so discs like ours start
+//!   by UDF or not at all.
+//! * SeaBIOS and EDK2 read the boot record and the boot catalog with 32 bits, and of the catalog one sector. SeaBIOS
+//!   starts the initial entry, if the validation entry is for platform 0; EDK2 goes by neither platform nor order.
+//! * UEFI takes a sector count of 0 or 1 as an EFI boot image that goes on to the end of the disc (specification 2.11,
+//!   13.3.2.1), which EDK2 takes from ISO 9660's volume space size; so images of 32 MiB and more can be started.
+//! * Old BIOSes load no more than 2,048 bytes of a boot sector (FreeBSD's `cdboot`); `etfsboot.com` has 4,096, and
+//!   Windows discs ask for all of it.
+//!
+//! Inferred: that other versions of `etfsboot.com` read as the one that was seen, and that the root folder may be as
+//! long as those of real discs; nothing is known of a limit. Tests start discs of 400 MB and of 5 GB under SeaBIOS and
+//! OVMF with stand-ins that have the same limits, and have GRUB read both file systems.
 
 mod bytes;
 mod catalog;

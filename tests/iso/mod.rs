@@ -1,6 +1,7 @@
 //! What the tests of disc images share: trees of real files, images written without the product's own writer, and
 //! independent readers that must not complain.
 
+pub mod etfsboot;
 pub mod readers;
 
 use std::collections::BTreeMap;

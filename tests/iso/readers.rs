@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use super::{Sample, assert_quiet, run, run_for_bytes};
+use super::{Sample, assert_quiet, etfsboot, run, run_for_bytes};
 
 pub fn text(path: &Path) -> &str {
     path.to_str().unwrap()
@@ -18,7 +18,31 @@ pub fn with_all(sample: &Sample, image: &Path) -> String {
     with_bsdtar(sample, image);
     with_pycdlib(sample, image);
     with_our_own(sample, image);
+    with_etfsboot(sample, image);
     with_xorriso(sample, image)
+}
+
+/// Returns the sectors of the file entries that it reads.
+pub fn with_etfsboot(sample: &Sample, image: &Path) -> Vec<u16> {
+    let disc = etfsboot::Disc::open(image);
+    let mut sectors = Vec::new();
+    for path in etfsboot::PATHS {
+        let is_there = |name: &&String| name.eq_ignore_ascii_case(path);
+        let source = sample.files.keys().find(is_there).map(|name| &sample.files[name]);
+        let is_folder = path.is_empty() || sample.folders.iter().any(|name| is_there(&name));
+        let Some(found) = disc.find(path) else {
+            assert!(source.is_none() && !is_folder, "etfsboot.com does not find `{path}`");
+            continue;
+        };
+        sectors.push(found.entry);
+        assert_eq!(found.is_folder, is_folder, "`{path}`");
+        if let Some(source) = source {
+            let bytes = fs::read(source).unwrap();
+            assert_eq!(found.len as usize, bytes.len(), "`{path}`");
+            assert!(bytes.starts_with(&disc.start_of(&found)), "etfsboot.com: `{path}` has other bytes");
+        }
+    }
+    sectors
 }
 
 fn with_7z(sample: &Sample, image: &Path) {

@@ -76,7 +76,7 @@ fn put_entry(catalog: &mut Bytes, at: usize, entry: &BootEntry, sector: u64) {
     catalog.u8(at, 0x88); // bootable; media type 0: no emulation, load segment 0: the usual one
     let n_sectors = match entry.firmware {
         Firmware::Bios => BIOS_SECTORS,
-        // Firmware takes 1 as "to the end of the disc" and asks the FAT volume itself.
+        // UEFI 2.11, 13.3.2.1: 0 and 1 are "to the end of the disc"; how long it is says the FAT volume itself.
         Firmware::Uefi => u16::try_from(entry.image.len().div_ceil(512)).unwrap_or(1),
     };
     catalog.le16(at + 6, n_sectors);

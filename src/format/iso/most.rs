@@ -5,6 +5,7 @@
 //! files): a property test holds both.
 
 use super::ecma119::MAX_RECORD_DATA;
+use super::place::HEAD_END;
 use super::unicode::compressed_len;
 use super::{SECTOR, catalog, sectors};
 use crate::volume::BootEntry;
@@ -38,8 +39,9 @@ pub fn folder(name: &str) -> u64 {
 /// The disc itself, when it holds nothing: the head, the empty sectors before its end, the root folder and its boot
 /// programs.
 pub fn disc(boot: &[BootEntry]) -> u64 {
-    // The head with the file set (259 sectors), what rounds path tables and the start of the data up, and the end.
-    const N_SECTORS: u64 = 259 + 4 + 2 + 151;
+    // The head with the file set and the early file entries, what rounds path tables and the start of the data up, and
+    // the end.
+    const N_SECTORS: u64 = HEAD_END + 4 + 2 + 151;
     let programs: u64 = boot.iter().map(|entry| (sectors(catalog::room(entry)) + 1) * SECTOR).sum();
     N_SECTORS * SECTOR + folder("") + programs
 }

@@ -23,6 +23,14 @@ const CATALOG: u64 = 68;
 const PATH_TABLES: u64 = 72;
 const ANCHOR: u64 = 256;
 
+/// Paths whose file entries each have a sector of their own right behind the file set, whether the path exists or not,
+/// so that none of them moves when another one comes or goes. `etfsboot.com`, the boot sector of Windows discs, keeps
+/// the sectors of these entries in 16 bits.
+const EARLY_ENTRIES: [&str; 5] = ["", "boot", "boot/bootfix.bin", "boot/bootmgr", "bootmgr"];
+
+/// First sector behind the anchor, the file set and the early file entries: path tables or data follow.
+pub(super) const HEAD_END: u64 = ANCHOR + 3 + EARLY_ENTRIES.len() as u64;
+
 /// Files from here on are large: each has a slot.
 const LARGE: u64 = 1 << 20;
 
@@ -39,6 +47,8 @@ struct Disc<'a> {
     rooms: Rooms,
     /// Of each boot image: the item of the tree that is the same file.
     boot_files: Vec<Option<usize>>,
+    /// The items whose file entries are in the head, by the slot that each has there.
+    early: [Option<usize>; EARLY_ENTRIES.len()],
 }
 
 /// The disc image of a volume.
@@ -50,9 +60,10 @@ pub fn layout(volume: &Volume, slack: Slack) -> Result<Layout> {
     check_sizes(volume, &tree)?;
     let views = [Charset::Iso, Charset::Joliet].map(|charset| View::new(&tree, charset));
     let boot_files = volume.boot.iter().map(|entry| same_file(&tree, &entry.image)).collect();
+    let early = EARLY_ENTRIES.map(|path| tree.find(path));
     let rooms = Rooms::new(slack, SECTOR);
     let order = Order::new(&tree, &volume.parts, rooms);
-    let disc = Disc { volume, tree, views, order, rooms, boot_files };
+    let disc = Disc { volume, tree, views, order, rooms, boot_files, early };
     let unknown = Places::unknown(&disc.tree, volume.boot.len());
     let (known, measured) = emit(&disc, &unknown, Sheet::default());
     if u32::try_from(known.n_sectors).is_err() {
@@ -152,7 +163,7 @@ fn emit(disc: &Disc, known: &Places, mut out: Sheet) -> (Places, Sheet) {
     (found, out)
 }
 
-/// Everything up to the file set descriptor, and path tables that have no room before it.
+/// Everything up to the file entries that boot sectors read, and path tables that have no room before the anchor.
 fn emit_head(disc: &Disc, known: &Places, found: &mut Places, out: &mut Sheet) {
     let [iso, joliet] = &disc.views;
     out.go_to(DESCRIPTORS);
@@ -187,6 +198,13 @@ fn emit_head(disc: &Disc, known: &Places, found: &mut Places, out: &mut Sheet) {
     out.go_to(ANCHOR);
     out.put(udf::anchor(ANCHOR));
     out.put(udf::file_set(disc.volume, known));
+    for (item, sector) in disc.early.iter().zip(out.sector..) {
+        if let Some(item) = *item {
+            out.go_to(sector);
+            emit_entry(disc, item, known, found, out);
+        }
+    }
+    out.go_to(HEAD_END);
     if !fit_in_head {
         let end = match disc.rooms.slack() {
             Slack::Ample => out.sector + n_table_sectors.next_power_of_two(),
@@ -266,15 +284,20 @@ fn emit_view(disc: &Disc, view: &View, known: &Places, found: &mut Places, out: 
     emit_folders(disc, records, |folder, run| places[view.position(folder)] = run, out);
 }
 
-/// The folders of UDF and then the file entries, which come last.
+/// The folders of UDF and then the file entries that are not in the head, which come last.
 fn emit_udf(disc: &Disc, known: &Places, found: &mut Places, out: &mut Sheet) {
     let data = &mut found.data;
     emit_folders(disc, |folder| udf::folder(&disc.tree, folder, known), |folder, run| data[folder] = run, out);
-    let things = (0..disc.tree.items().len()).map(|item| Thing { item, n_units: 1, is_alone: false });
-    out.put_arranged(disc.rooms, disc.order.arrange(things), |item, out| {
-        found.entries[item] = out.sector;
-        out.put(udf::file_entry(&disc.tree, item, disc.volume.date, known));
-    });
+    let late = (0..disc.tree.items().len()).filter(|item| !disc.early.contains(&Some(*item)));
+    let things = late.map(|item| Thing { item, n_units: 1, is_alone: false });
+    out.put_arranged(disc.rooms, disc.order.arrange(things), |item, out| emit_entry(disc, item, known, found, out));
+}
+
+/// The file entry of one item.
+fn emit_entry(disc: &Disc, item: usize, known: &Places, found: &mut Places, out: &mut Sheet) {
+    found.entries[item] = out.sector;
+    let is_early = disc.early.contains(&Some(item));
+    out.put(udf::file_entry(&disc.tree, item, disc.volume.date, is_early, known));
 }
 
 /// The folders of one file system, given what it has of each, and who notes where that is.

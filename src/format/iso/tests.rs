@@ -9,7 +9,7 @@ use std::io::Cursor;
 use camino::Utf8PathBuf;
 use proptest::prelude::*;
 
-use super::bytes::le16;
+use super::bytes::{le16, le64};
 use super::udf::{checksum, crc, tag};
 use super::{Disc, SECTOR, layout, read};
 use crate::content::{Content, SourceFile, Stat};
@@ -185,6 +185,22 @@ fn path_tables_that_have_no_room_in_the_head_follow_it() {
     let disc = disc_of(&volume);
     assert_eq!(disc.udf.as_ref().unwrap().len(), 4_000);
     assert_eq!(disc.disagreements(), []);
+}
+
+#[test]
+fn unique_ids_are_unique_and_none_is_reserved() {
+    let mut volume = volume("IDS");
+    for path in ["boot/bootfix.bin", "bootmgr", "readme.txt"] {
+        volume.root.insert(path, Content::bytes(*b"")).unwrap();
+    }
+    let bytes = bytes_of(&layout(&volume, Slack::None).unwrap());
+    let entries = bytes.chunks(SECTOR as usize).filter(|sector| le16(sector, 0) == tag::FILE_ENTRY);
+    let mut ids: Vec<_> = entries.map(|entry| le64(entry, 160)).collect();
+    ids.sort_unstable();
+    // OSTA UDF 1.02, 3.2.1.
+    assert!(ids[0] == 0 && ids[1] >= 16, "{ids:?}");
+    ids.dedup();
+    assert_eq!(ids.len(), 5);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! UDF 1.02: the structures of ECMA-167 (2nd edition) as OSTA UDF 1.02 restricts them, for a read-only disc.
 //!
 //! One partition with a type 1 map, file entries with short allocation descriptors, no space tables, no extended
-//! attributes. The unique id of a file is its logical block, so that it changes only when the file entry moves.
+//! attributes. The unique id of a file follows from its logical block, so that it changes only when the file entry
+//! moves.
 
 use super::bytes::Bytes;
 use super::places::{PARTITION, Places, Run};
@@ -24,6 +25,10 @@ const MAX_EXTENTS: u64 = (SECTOR - FILE_ENTRY as u64) / 8;
 
 /// The largest file that its entry, of one block, can describe.
 pub const MAX_FILE_LEN: u64 = MAX_EXTENTS * MAX_EXTENT;
+
+/// OSTA UDF 1.02, 3.2.1: the unique id of the root is 0, and those below this are reserved. Ours are logical blocks
+/// counted from here.
+const FIRST_UNIQUE_ID: u64 = 16;
 
 /// ECMA-167 3/7.2.1 and 4/7.2.1: tag identifiers.
 pub mod tag {
@@ -158,7 +163,7 @@ pub fn integrity(volume: &Volume, tree: &Tree, known: &Places) -> Vec<u8> {
     let mut d = Bytes::zeroed(134);
     put_timestamp(&mut d, 16, volume.date); // 3/10.10.2 recording date and time
     d.le32(28, 1); // 3/10.10.3 integrity type: closed
-    d.le64(40, known.partition_len().max(16)); // 4/14.15 the next unique id: ours are logical blocks
+    d.le64(40, known.partition_len() + FIRST_UNIQUE_ID); // 4/14.15 the next unique id
     d.le32(72, 1); // 3/10.10.6 number of partitions
     d.le32(76, 46); // 3/10.10.7 length of implementation use
     d.le32(84, known.partition_len() as u32); // 3/10.10.9 size table; 3/10.10.8 free space: none
@@ -227,13 +232,14 @@ pub fn folder(tree: &Tree, folder: usize, known: &Places) -> Vec<u8> {
     descriptors
 }
 
-/// ECMA-167 4/14.9: the file entry of a file or folder, without the zeros that fill its block.
-pub fn file_entry(tree: &Tree, item: usize, date: Date, known: &Places) -> Vec<u8> {
+/// ECMA-167 4/14.9: the file entry of a file or folder, without the zeros that fill its block. Of an empty file it has
+/// an allocation descriptor only if it is read by boot sectors (`is_early`), which ask for exactly one.
+pub fn file_entry(tree: &Tree, item: usize, date: Date, is_early: bool, known: &Places) -> Vec<u8> {
     const FOLDER: u8 = 4;
     const FILE: u8 = 5;
     const READ_AND_EXECUTE: u32 = 0b101;
     let Run { sector, len } = known.data[item];
-    let n_extents = len.div_ceil(MAX_EXTENT);
+    let n_extents = len.div_ceil(MAX_EXTENT).max(u64::from(is_early));
     let mut d = Bytes::zeroed(FILE_ENTRY + 8 * n_extents as usize);
     let (file_type, n_links) = match &tree.items()[item].what {
         // Each folder has a link from the one that it is in (the root: from itself) and from each folder in it.
@@ -255,8 +261,7 @@ pub fn file_entry(tree: &Tree, item: usize, date: Date, known: &Places) -> Vec<u
     d.le32(108, 1); // 4/14.9.15 checkpoint
     put_implementation(&mut d, 128); // 4/14.9.17 implementation identifier
     let own_block = block(known.entries[item]);
-    // 4/14.9.18 unique id; OSTA UDF 1.02, 3.2.1: that of the root is 0, and others start at 16.
-    d.le64(160, if item == 0 { 0 } else { u64::from(own_block).max(16) });
+    d.le64(160, if item == 0 { 0 } else { u64::from(own_block) + FIRST_UNIQUE_ID }); // 4/14.9.18 unique id
     d.le32(172, 8 * n_extents as u32); // 4/14.9.20 length of allocation descriptors
     for n in 0..n_extents {
         let at = FILE_ENTRY + 8 * n as usize;
