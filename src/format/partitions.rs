@@ -2,14 +2,16 @@
 //!
 //! Follows UEFI 2.10, chapter 5 (GPT with 92-byte headers, both copies, their CRCs; 512- and 4096-byte sectors) and,
 //! for MBR, what that chapter and fdisk agree on: four primary entries, extended partitions (types 05, 0F, 85) with
-//! their chain of logical ones, numbered from 5. A hybrid MBR counts as the GPT that it stands for. Not supported:
-//! BSD disklabels within partitions, LDM (dynamic disks), sectors of another length under MBR.
+//! their chain of logical ones, numbered from 5. An MBR does not say how long its sectors are: what begins where its
+//! partitions would be does. A hybrid MBR counts as the GPT that it stands for. Not supported: BSD disklabels within
+//! partitions, LDM (dynamic disks).
 
 mod gpt;
 mod made;
 mod mbr;
 mod window;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
 
@@ -65,6 +67,18 @@ pub enum Kind {
     Gpt(Guid),
 }
 
+/// Choice among the partitions of a disk, by their numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Selection {
+    /// All of them.
+    #[default]
+    All,
+    /// Only these.
+    Only(BTreeSet<u32>),
+    /// All but these.
+    Except(BTreeSet<u32>),
+}
+
 /// Why a partition table can't be read.
 #[derive(Debug)]
 pub enum Fault {
@@ -72,6 +86,52 @@ pub enum Fault {
     Io(io::Error),
     /// It contradicts itself.
     Damaged(&'static str),
+}
+
+impl Selection {
+    /// Makes a choice of two lists, of which one is empty.
+    pub fn new(only: &[u32], except: &[u32]) -> Self {
+        match (only, except) {
+            ([], []) => Self::All,
+            ([], except) => Self::Except(except.iter().copied().collect()),
+            (only, _) => Self::Only(only.iter().copied().collect()),
+        }
+    }
+
+    /// Returns whether a partition is chosen.
+    pub fn takes(&self, number: u32) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(numbers) => numbers.contains(&number),
+            Self::Except(numbers) => !numbers.contains(&number),
+        }
+    }
+
+    /// Returns whether a partition is chosen by its own number.
+    pub fn names(&self, number: u32) -> bool {
+        matches!(self, Self::Only(numbers) if numbers.contains(&number))
+    }
+
+    /// The numbers that it gives.
+    pub fn numbers(&self) -> impl Iterator<Item = u32> {
+        let numbers = match self {
+            Self::All => None,
+            Self::Only(numbers) | Self::Except(numbers) => Some(numbers),
+        };
+        numbers.into_iter().flatten().copied()
+    }
+}
+
+/// `1, 3`, or `all but 2`.
+impl fmt::Display for Selection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let numbers = self.numbers().map(|number| number.to_string()).collect::<Vec<_>>().join(", ");
+        match self {
+            Self::All => f.write_str("all"),
+            Self::Only(_) => f.write_str(&numbers),
+            Self::Except(_) => write!(f, "all but {numbers}"),
+        }
+    }
 }
 
 /// Reads the partition table of a disk. None if it has none.

@@ -1,14 +1,14 @@
 //! Master boot records and the chain of records in an extended partition.
 
-use std::io::{Read, Seek};
+use std::io::{Read, Seek, SeekFrom};
 
 use crate::limits::MAX_LOGICAL_PARTITIONS;
 
 use super::{Fault, Kind, Partition, Scheme, Table, read_at, u32_at};
+use crate::format::file_system::{self, FileSystem};
 
-/// The length of a record, and of the sectors that it counts in.
+/// The length of a record, whatever the length of the sectors that it counts in.
 pub(super) const LEN: usize = 512;
-const SECTOR_LEN: u64 = 512;
 
 /// Where the first of the four entries is, and how long each is.
 const ENTRIES_AT: usize = 446;
@@ -66,11 +66,11 @@ impl Entry {
         matches!(self.kind, 0x05 | 0x0f | 0x85)
     }
 
-    fn partition(&self, number: u32, base: u64) -> Partition {
+    fn partition(&self, number: u32, base: u64, sector_len: u64) -> Partition {
         Partition {
             number,
-            offset: (base + self.start) * SECTOR_LEN,
-            len: self.n_sectors * SECTOR_LEN,
+            offset: (base + self.start) * sector_len,
+            len: self.n_sectors * sector_len,
             kind: Kind::Mbr(self.kind),
             name: String::new(),
             is_active: self.is_active,
@@ -79,31 +79,66 @@ impl Entry {
 }
 
 pub(super) fn read(disk: &mut (impl Read + Seek), disk_len: u64, record: &Record) -> Result<Table, Fault> {
+    let sector_len = sector_len(disk, disk_len, record)?;
     let mut partitions = Vec::new();
     let mut logical = Vec::new();
     for (entry, number) in record.0.iter().zip(1..) {
         if entry.is_used() && entry.is_extended() {
-            chain(disk, disk_len, entry.start, &mut logical)?;
+            chain(disk, disk_len, sector_len, entry.start, &mut logical)?;
         } else if entry.is_used() {
-            partitions.push(entry.partition(number, 0));
+            partitions.push(entry.partition(number, 0, sector_len));
         }
     }
     partitions.append(&mut logical);
-    Ok(Table { scheme: Scheme::Mbr, sector_len: SECTOR_LEN, partitions, damage: None })
+    Ok(Table { scheme: Scheme::Mbr, sector_len, partitions, damage: None })
+}
+
+/// The length of the sectors that a record counts in. It does not say; what begins where its partitions would be does.
+fn sector_len(disk: &mut (impl Read + Seek), disk_len: u64, record: &Record) -> Result<u64, Fault> {
+    let mut counts = [0; 2];
+    for (count, sector_len) in counts.iter_mut().zip([512, 4096]) {
+        for entry in record.0.iter().filter(|entry| entry.is_used()) {
+            *count += u32::from(begins_at(disk, disk_len, entry, sector_len)?);
+        }
+    }
+    Ok(if counts[1] > counts[0] { 4096 } else { 512 })
+}
+
+/// Returns whether a partition begins at the place of an entry if sectors have this length: a volume whose own sectors
+/// are not of another length, or a record.
+fn begins_at(disk: &mut (impl Read + Seek), disk_len: u64, entry: &Entry, sector_len: u64) -> Result<bool, Fault> {
+    let at = entry.start * sector_len;
+    let Some(sector) = read_at(disk, at, LEN, disk_len)? else { return Ok(false) };
+    if entry.is_extended() {
+        return Ok(Record::parse(&sector).is_some());
+    }
+    disk.seek(SeekFrom::Start(at))?;
+    Ok(match file_system::recognise(&mut disk.by_ref().take(disk_len - at))? {
+        FileSystem::Empty | FileSystem::Unknown => false,
+        FileSystem::Ntfs | FileSystem::Fat(_) => u64::from(u16::from_le_bytes([sector[11], sector[12]])) == sector_len,
+        FileSystem::Other("exFAT") => 1u64.checked_shl(sector[108].into()) == Some(sector_len),
+        _ => true,
+    })
 }
 
 /// The logical partitions of an extended one: each record describes one, relative to itself, and says where in the
 /// extended partition the next record is.
-fn chain(disk: &mut (impl Read + Seek), disk_len: u64, extended: u64, found: &mut Vec<Partition>) -> Result<(), Fault> {
+fn chain(
+    disk: &mut (impl Read + Seek),
+    disk_len: u64,
+    sector_len: u64,
+    extended: u64,
+    found: &mut Vec<Partition>,
+) -> Result<(), Fault> {
     let mut at = extended;
     loop {
-        let sector = read_at(disk, at * SECTOR_LEN, LEN, disk_len)?
+        let sector = read_at(disk, at * sector_len, LEN, disk_len)?
             .ok_or(Fault::Damaged("the chain of logical partitions leaves the disk"))?;
         let record = Record::parse(&sector).ok_or(Fault::Damaged("the chain of logical partitions is broken"))?;
         let [own, next, ..] = record.0;
         if own.is_used() && !own.is_extended() {
             let number = FIRST_LOGICAL + found.len() as u32;
-            found.push(own.partition(number, at));
+            found.push(own.partition(number, at, sector_len));
         }
         if !next.is_used() || !next.is_extended() {
             return Ok(());

@@ -109,6 +109,31 @@ fn a_chain_of_logical_partitions_that_never_ends_is_an_error() {
 }
 
 #[test]
+fn an_mbr_counts_in_the_sectors_in_which_its_partitions_begin() {
+    let Some(disk) = disk(16 << 20, MBR) else { return };
+    let sector_len = |disk: &[u8]| table(disk).unwrap().unwrap().sector_len;
+    assert_eq!(sector_len(&disk), 512, "nothing is there");
+    // The same numbers on a disk of 4,096-byte sectors, with each record where it would be.
+    let mut wide = vec![0; 100 << 20];
+    for sector in [0, 8192, 12288, 16384] {
+        wide[sector * 4096..][..512].copy_from_slice(&disk[sector * 512..][..512]);
+    }
+    let boot = |disk: &mut [u8], at: usize, sector_len: u16| {
+        disk[at..at + 11].copy_from_slice(b"\xeb\x52\x90NTFS    ");
+        disk[at + 11..at + 13].copy_from_slice(&sector_len.to_le_bytes());
+    };
+    boot(&mut wide, 2048 * 4096, 4096);
+    let found = table(&wide).unwrap().unwrap();
+    assert_eq!((found.sector_len, found.partitions[0].offset), (4096, 2048 * 4096));
+    // What an older use left at the other places does not count against it.
+    boot(&mut wide, 2048 * 512, 4096);
+    assert_eq!(sector_len(&wide), 4096);
+    boot(&mut wide, 2048 * 512, 512);
+    wide[8192 * 512 + 510..][..2].copy_from_slice(&[0x55, 0xaa]);
+    assert_eq!(sector_len(&wide), 512);
+}
+
+#[test]
 fn a_gpt_of_4096_byte_sectors_is_found() {
     let Some(disk) = disk(16 << 20, GPT) else { return };
     // The same table with each sector where it would be, and headers that say so.
