@@ -19,6 +19,7 @@ pub mod revocations;
 mod slack;
 pub mod stick;
 mod tree;
+pub mod virtual_disk;
 pub mod wim;
 pub mod windows;
 pub mod zip;

@@ -26,6 +26,11 @@ impl Window {
         Arc::clone(&self.file)
     }
 
+    /// Its first byte in the file.
+    pub fn offset(&self) -> u64 {
+        self.offset
+    }
+
     /// Its length in bytes.
     pub fn len(&self) -> u64 {
         self.len

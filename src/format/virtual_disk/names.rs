@@ -1,0 +1,229 @@
+//! Files that virtual disks name: which of them are opened.
+
+use std::fs::File;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::sync::Arc;
+
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+
+use super::Named;
+use crate::error::{Error, Result};
+
+/// Relation of a file to the disk that names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Role {
+    BackingFile,
+    DataFile,
+    Parent,
+    Extent,
+}
+
+/// Names that are refused and listed in the error; more are counted.
+const MAX_LISTED: usize = 5;
+
+/// Files that may be named, as absolute paths without `.` and `..`.
+pub(super) struct Allowed(Vec<Utf8PathBuf>);
+
+impl Allowed {
+    pub fn new(paths: &[Utf8PathBuf]) -> Result<Self> {
+        let absolute = |path: &Utf8PathBuf| {
+            let found = camino::absolute_utf8(path);
+            found.map(|path| normalise(&path)).map_err(|error| Error::io("finding", path, error))
+        };
+        paths.iter().map(absolute).collect::<Result<_>>().map(Self)
+    }
+}
+
+/// Opens the files that one disk names, and collects those that it may not.
+pub(super) struct Refusals<'a> {
+    disk: &'a Utf8Path,
+    folder: &'a Utf8Path,
+    allowed: &'a Allowed,
+    refused: Vec<(Role, String, Option<Utf8PathBuf>)>,
+    failed: Option<Error>,
+}
+
+impl<'a> Refusals<'a> {
+    /// Opens files for a disk whose relative names are in `folder`.
+    pub fn new(disk: &'a Utf8Path, folder: &'a Utf8Path, allowed: &'a Allowed) -> Self {
+        Self { disk, folder, allowed, refused: Vec::new(), failed: None }
+    }
+
+    /// Opens a file if it is allowed. Names that are not allowed are not looked at.
+    pub fn open(&mut self, role: Role, name: &str) -> Option<Named> {
+        let path = path_of(name).map(|path| normalise(&self.folder.join(path)));
+        let Some(path) = path.clone().filter(|path| self.allowed.0.contains(path)) else {
+            self.refused.push((role, name.to_owned(), path));
+            return None;
+        };
+        match open_regular(&path) {
+            Ok(file) => Some(Named { name: name.to_owned(), path, file: Arc::new(file) }),
+            Err(error) => {
+                self.failed.get_or_insert(error);
+                None
+            }
+        }
+    }
+
+    /// Opens an extent of a VMDK: a file beside the descriptor, or one that is allowed.
+    pub fn open_extent(&mut self, name: &str) -> Result<Option<Named>> {
+        if name.contains('/') || matches!(name, "." | "..") {
+            return Ok(self.open(Role::Extent, name));
+        }
+        let path = self.folder.join(name);
+        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+        match rustix::fs::open(path.as_std_path(), flags, Mode::empty()) {
+            Ok(file) => {
+                let file = regular(File::from(file), &path)?;
+                Ok(Some(Named { name: name.to_owned(), path, file: Arc::new(file) }))
+            }
+            // A link leads elsewhere.
+            Err(Errno::LOOP) => Ok(self.open(Role::Extent, name)),
+            Err(Errno::NOENT) => Err(Error::new(format!(
+                "`{}` is the descriptor of a disk, and `{name}`, which has its data, is not beside it",
+                self.disk
+            ))
+            .help("put all files of the disk into one folder, under the names that they had")),
+            Err(error) => Err(Error::io("opening", &path, error.into())),
+        }
+    }
+
+    /// Fails if a file may not be named or can't be opened.
+    pub fn finish(self) -> Result<()> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        if self.refused.is_empty() {
+            return Ok(());
+        }
+        let said = self.refused.iter().take(MAX_LISTED).map(|(role, name, _)| format!("{role} `{name}`"));
+        let mut said = said.collect::<Vec<_>>().join(", ");
+        if self.refused.len() > MAX_LISTED {
+            said += &format!(" and {} more", self.refused.len() - MAX_LISTED);
+        }
+        let error = Error::new(format!("`{}` is made of other files, which are not allowed: {said}", self.disk));
+        let paths: Option<Vec<_>> = self.refused.iter().map(|(.., path)| path.as_deref().and_then(typed)).collect();
+        let help = match paths {
+            Some(paths) => {
+                let options: Vec<_> = paths.iter().map(|path| format!("--allow-reference {path}")).collect();
+                format!(
+                    "if they belong to the disk, add `{}`; in a manifest, list them in `allow-references` of the source",
+                    options.join(" ")
+                )
+            }
+            None => "copy the disk into a whole one where its files are, with `qemu-img convert -O raw`".to_owned(),
+        };
+        Err(error.help(help))
+    }
+}
+
+/// The path that a name stands for. `None` if it stands for something else: a protocol, or a path of Windows.
+fn path_of(name: &str) -> Option<&Utf8Path> {
+    let name = name.strip_prefix("file:").unwrap_or(name);
+    let is_protocol = name.find([':', '/']).is_some_and(|at| name[at..].starts_with(':'));
+    (!is_protocol && !name.is_empty() && !name.contains('\0')).then_some(Utf8Path::new(name))
+}
+
+/// A path without `.` and `..`. Links are not looked at, so it is the path itself that is allowed and opened.
+fn normalise(path: &Utf8Path) -> Utf8PathBuf {
+    let mut normal = Utf8PathBuf::new();
+    for component in path.components() {
+        match component {
+            Utf8Component::ParentDir => drop(normal.pop()),
+            Utf8Component::CurDir => {}
+            other => normal.push(other),
+        }
+    }
+    normal
+}
+
+/// The folder of an open file, however its name led to it: relative names begin there.
+pub(super) fn folder_of(file: &File, path: &Utf8Path) -> Utf8PathBuf {
+    let link = Utf8PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
+    let real = link.read_link_utf8().ok().filter(|path| path.is_absolute());
+    let real = real.or_else(|| path.canonicalize_utf8().ok()).unwrap_or_else(|| path.to_owned());
+    real.parent().map(Utf8Path::to_owned).unwrap_or_default()
+}
+
+/// Opens a regular file, without waiting for whatever else there may be.
+fn open_regular(path: &Utf8Path) -> Result<File> {
+    let file = File::options().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path);
+    regular(file.map_err(|error| Error::io("opening", path, error))?, path)
+}
+
+fn regular(file: File, path: &Utf8Path) -> Result<File> {
+    let metadata = file.metadata().map_err(|error| Error::io("looking at", path, error))?;
+    match metadata.is_file() {
+        true => Ok(file),
+        false => Err(Error::new(format!("`{path}` is not a regular file"))),
+    }
+}
+
+/// Reads a descriptor.
+pub(super) fn read_text(file: &File, len: u64, max_len: u64) -> Result<Vec<u8>> {
+    if len > max_len {
+        return Err(Error::new(format!("its descriptor has {len} bytes, and at most {max_len} are read")));
+    }
+    let mut text = vec![0; len as usize];
+    file.read_exact_at(&mut text, 0).map_err(|error| Error::new("reading its descriptor").because(error))?;
+    Ok(text)
+}
+
+/// The error of an extent that is given in place of its descriptor.
+pub(super) fn lone_extent(path: &Utf8Path, folder: &Utf8Path) -> Error {
+    let stem = path.file_stem().unwrap_or_default();
+    let base = stem.rsplit_once('-').map_or(stem, |(base, _)| base);
+    let descriptor = format!("{base}.vmdk");
+    let error = Error::new(format!(
+        "`{path}` is an extent of a VMDK, and the descriptor that says which disk it belongs to is another file"
+    ));
+    let is_there = base != stem && folder.join(&descriptor).is_file();
+    let help = match is_there {
+        true => format!("capture the descriptor beside it, `{}`", path.with_file_name(descriptor)),
+        false => "capture the descriptor, a small text file such as `disk.vmdk`, with its extents beside it".to_owned(),
+    };
+    error.help(help)
+}
+
+/// The same error with the disk that it is of.
+pub(super) fn about(path: &Utf8Path, error: Error) -> Error {
+    with_help_of(error, |error| Error::new(format!("the disk `{path}` can't be read")).because(error))
+}
+
+/// The error of a disk that could not be made raw.
+pub(super) fn making(path: &Utf8Path, error: Error) -> Error {
+    with_help_of(error, |error| Error::new(format!("making `{path}` raw")).because(error))
+}
+
+fn with_help_of(error: Error, wrap: impl FnOnce(Error) -> Error) -> Error {
+    let help = error.advice().map(str::to_owned);
+    match help {
+        Some(help) => wrap(error).help(help),
+        None => wrap(error),
+    }
+}
+
+/// A path as a word of a shell. `None` if nobody would type it.
+fn typed(path: &Utf8Path) -> Option<String> {
+    let path = path.as_str();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+@=,".contains(c);
+    if path.chars().all(is_plain) {
+        return Some(path.to_owned());
+    }
+    let is_printed = |c: char| matches!(c, '\'' | '"') || c.escape_debug().len() == 1;
+    path.chars().all(is_printed).then(|| format!("'{}'", path.replace('\'', "'\\''")))
+}
+
+impl std::fmt::Display for Role {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::BackingFile => "backing file",
+            Self::DataFile => "data file",
+            Self::Parent => "parent",
+            Self::Extent => "extent",
+        })
+    }
+}

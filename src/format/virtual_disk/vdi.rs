@@ -1,0 +1,77 @@
+//! VDI, the disks of VirtualBox, as its `VDICore.h` describes version 1.1.
+//!
+//! Not supported: differencing disks, which know their parent by a UUID only.
+
+use std::io::{Read, Seek};
+
+use super::map::{Map, Run, each_entry, le_u32, le_u64, read_at};
+use crate::error::{Error, Result};
+
+/// Place and value of the signature.
+pub(super) const SIGNATURE: (u64, &[u8]) = (64, b"\x7f\x10\xda\xbe");
+
+const VERSION: u32 = 0x0001_0001;
+/// Entries of the map from here on stand for no data: unallocated, or zero.
+const FIRST_EMPTY: u32 = 0xffff_fffe;
+
+/// Header of a VDI file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Vdi {
+    /// Length of the disk in bytes.
+    pub len: u64,
+    map_at: u64,
+    data_at: u64,
+    block_len: u64,
+    /// Bytes that precede the data of each block.
+    extra_len: u64,
+    n_blocks: u64,
+}
+
+impl Vdi {
+    /// Reads the header.
+    pub fn read(file: &mut (impl Read + Seek)) -> Result<Self> {
+        let header = read_at(file, 0, 512)?;
+        let version = le_u32(&header, 0x44);
+        if version != VERSION {
+            return Err(Error::new(format!("VDI version {}.{} is not supported", version >> 16, version & 0xffff)));
+        }
+        if header[0x1a8..0x1b8] != [0; 16] || matches!(le_u32(&header, 0x4c), 3 | 4) {
+            return Err(Error::new("it is a differencing disk: most of it is in its parent, which it does not name")
+                .help("clone it into a whole one: `VBoxManage clonemedium DISK whole.vdi`"));
+        }
+        let (len, block_len) = (le_u64(&header, 0x170), u64::from(le_u32(&header, 0x178)));
+        if block_len < 512 || !block_len.is_power_of_two() {
+            return Err(Error::new(format!("blocks of {block_len} bytes are not possible")));
+        }
+        let (n_entries, n_blocks) = (u64::from(le_u32(&header, 0x180)), len.div_ceil(block_len));
+        if n_entries < n_blocks {
+            return Err(Error::new(format!("its map has {n_entries} blocks, and {n_blocks} are needed")));
+        }
+        Ok(Self {
+            len,
+            map_at: le_u32(&header, 0x154).into(),
+            data_at: le_u32(&header, 0x158).into(),
+            block_len,
+            extra_len: le_u32(&header, 0x17c).into(),
+            n_blocks,
+        })
+    }
+
+    /// Maps the disk.
+    pub fn map(
+        &self,
+        file: &mut (impl Read + Seek),
+        file_len: u64,
+        each: &mut dyn FnMut(Run) -> Result<()>,
+    ) -> Result<()> {
+        let mut map = Map::new(self.len, file_len, each);
+        each_entry(file, self.map_at, self.n_blocks, |number, entry| match u32::from_le_bytes(entry) {
+            FIRST_EMPTY.. => Ok(()),
+            block => {
+                let offset = self.data_at + u64::from(block) * (self.block_len + self.extra_len) + self.extra_len;
+                map.block(number * self.block_len, offset, self.block_len)
+            }
+        })?;
+        map.finish()
+    }
+}
