@@ -5,7 +5,7 @@ use clap::Args;
 
 use super::Outcome;
 use super::screen::Screen;
-use crate::device::{Contents, Done, How, Image, Refusal, Standing, System, Target, Transfer};
+use crate::device::{Contents, Done, How, Image, Opened, Refusal, Standing, System, Target, Transfer};
 use crate::error::{Error, Result};
 use crate::report::device as report;
 
@@ -25,11 +25,14 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let image = Image::open(&arguments.medium)?;
-    let target = Target::find(&arguments.device, &System::at("/"))?;
+    let system = System::at("/");
+    let target = Target::find(&arguments.device, &system)?;
     let mut refusals = target.refusals(image.len);
-    let (mut contents, mut standing) = (None, None);
+    let (mut contents, mut standing, mut drive) = (None, None, None);
     if refusals.is_empty() {
-        let found = Contents::read(&target)?;
+        // What is looked at is what is written to: nobody else writes to it from here on.
+        drive = if arguments.dry_run { None } else { Some(target.open(&system)?) };
+        let found = screen.watch("looking", |progress| Contents::read(&target, progress))?;
         let found_standing = found.standing(image.medium.as_ref(), image.n_partitions);
         refusals.extend(match &arguments.erase {
             Some(named) if *named != target.disk.title() => Some(Refusal::OtherName { named: named.clone() }),
@@ -39,7 +42,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         (contents, standing) = (Some(found), Some(found_standing));
     }
     let tell = |outcome: &report::Outcome| report::json(&target, contents.as_ref(), standing, outcome);
-    let Some(standing) = standing.filter(|_| refusals.is_empty()) else {
+    let Some((standing, contents)) = standing.zip(contents.as_ref()).filter(|_| refusals.is_empty()) else {
         if screen.json {
             screen.json(&tell(&report::Outcome::Refused(refusals)))?;
         } else {
@@ -52,10 +55,14 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     if arguments.dry_run {
         return match screen.json {
             true => screen.json(&tell(&report::Outcome::Planned)),
-            false => screen.data(&report::intent(standing, image.len, &target)),
+            false => screen.data(&report::intent(standing, image.len, &target, contents)),
         };
     }
-    let done = copy(&image, &target, standing, screen)?;
+    let mut drive = match drive {
+        Some(drive) => drive,
+        None => target.open(&system)?,
+    };
+    let done = copy(&image, &target, &mut drive, standing, screen)?;
     if screen.json {
         screen.json(&tell(&report::Outcome::Done(done)))?;
     } else {
@@ -65,25 +72,26 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
 }
 
 /// Writes, reads back, and makes the stick bootable.
-fn copy(image: &Image, target: &Target, standing: Standing, screen: &Screen) -> Result<Done> {
-    let mut drive = target.open()?;
+fn copy(image: &Image, target: &Target, drive: &mut Opened, standing: Standing, screen: &Screen) -> Result<Done> {
     let how = match standing {
+        Standing::Blank => How::Empty,
         Standing::Same | Standing::OtherBuild => How::Differences,
-        Standing::Blank | Standing::Other => How::Whole,
+        Standing::Other => How::Whole,
     };
-    let mut transfer = Transfer::new(image, &mut drive, &target.path, how)?;
+    let mut transfer = Transfer::new(image, drive, &target.path, how)?;
     let done = screen
         .watch("writing", |progress| transfer.write(progress))
         .and_then(|()| screen.watch("reading back", |progress| transfer.check(progress)))
         .and_then(|()| transfer.finish());
-    done.map_err(|error| if transfer.is_begun() { unfinished(target, error) } else { error })
+    done.map_err(|error| if transfer.is_begun() { unfinished(target, standing, error) } else { error })
 }
 
 /// What is said when it went wrong, or was ended, after the first byte.
-fn unfinished(target: &Target, error: Error) -> Error {
+fn unfinished(target: &Target, standing: Standing, error: Error) -> Error {
     let has_advice = error.advice().is_some();
     let path = &target.path;
-    let failed = Error::new(format!("`{path}` is unfinished: nothing starts from it, and what it held is lost"));
+    let lost = if standing == Standing::Blank { "" } else { ", and what it held is lost" };
+    let failed = Error::new(format!("`{path}` is unfinished: nothing starts from it{lost}"));
     let failed = failed.because(error);
     if has_advice { failed } else { failed.help("write it again before it is used") }
 }

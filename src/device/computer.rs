@@ -1,6 +1,6 @@
 //! A computer for tests: a folder with `sys` and `proc` as the kernel has them.
 
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -84,6 +84,7 @@ impl Computer {
 
     /// What a number stands for there, to be called `/dev/sdb`.
     pub fn target(&self, number: Number) -> crate::error::Result<Target> {
-        Target::of_number("/dev/sdb".into(), number, &self.system())
+        let place = File::open(self.folder.path()).unwrap().into();
+        Target::of_number("/dev/sdb".into(), number, &self.system(), place)
     }
 }

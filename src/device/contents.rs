@@ -1,30 +1,38 @@
 //! What a drive holds already, and whether a medium may be put over it without a question.
 //!
-//! It may where nothing is lost that was not made by tsmedia: the drive is blank where partition tables and file
-//! systems begin, or holds this medium or another build of it, and no file and no partition besides. Files that
-//! systems put on every stick they see are none of anybody's.
+//! It may where nothing is lost that was not made by tsmedia: the drive is empty, or holds this medium or another build
+//! of it, and no file and no partition besides. Files that systems put on every stick they see are none of anybody's.
+//! A file in place of a drive is empty if all of it is zero. A drive is looked at by sample: what it holds between is
+//! found when it would be written over ([`How::Empty`](super::How)).
 
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 
 use super::Target;
+use super::signs::{self, Looked, Sign};
 use super::table::Original;
-use super::transfer::HEAD_LEN;
 use crate::error::{Error, Result};
 use crate::format::file_system::{self, FileSystem};
-use crate::format::partitions;
+use crate::format::partitions::{self, Scheme};
 use crate::layout::Region;
 use crate::output::Listing;
 use crate::output::lists::{self, Medium};
+use crate::progress::Progress;
 
 /// What a drive holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Contents {
-    /// Whether its start is nothing but zeros.
+    /// Empty, as far as it was looked at.
     pub is_blank: bool,
+    /// How much of it was looked at.
+    pub looked: Looked,
+    /// The first byte that is not zero, where nothing else is known of it.
+    pub first_data: Option<u64>,
     /// Its partitions, or all of it where it has a file system without partitions.
     pub volumes: Vec<Held>,
+    /// Signs of use outside of partitions.
+    pub signs: Vec<Sign>,
     /// The medium that it holds, if tsmedia made it.
     pub medium: Option<Medium>,
     /// Files beside those of the medium.
@@ -63,14 +71,23 @@ const OF_SYSTEMS: [&str; 5] =
 
 impl Contents {
     /// Looks at a drive.
-    pub fn read(target: &Target) -> Result<Self> {
-        let mut file = File::open(&target.path).map_err(|error| target.cannot_open(error))?;
+    pub fn read(target: &Target, progress: &Progress) -> Result<Self> {
+        let mut file = target.open_to_read()?;
         let failed = |error: io::Error| Error::io("reading", &target.path, error);
-        let mut start = Vec::new();
-        (&mut file).take(HEAD_LEN).read_to_end(&mut start).map_err(failed)?;
-        let volumes = volumes(&mut file, target.disk.len).map_err(failed)?;
-        let is_blank = start.iter().all(|byte| *byte == 0) && volumes.is_empty();
-        let mut contents = Self { is_blank, volumes, ..Self::default() };
+        let len = target.disk.len;
+        let (scheme, volumes) = volumes(&mut file, len).map_err(failed)?;
+        let mut signs = signs::find(&file, len, scheme.is_some()).map_err(failed)?;
+        // A GPT has its second copy there.
+        signs.retain(|sign| scheme != Some(Scheme::Gpt) || sign.what != signs::BACKUP_GPT);
+        let mut contents = Self { volumes, signs, ..Self::default() };
+        if contents.volumes.is_empty() && contents.signs.is_empty() {
+            (contents.first_data, contents.looked) = signs::first_data(&file, len, target.is_device, progress)
+                .map_err(|error| Error::new(format!("looking at `{}`", target.path)).because(error))?;
+            contents.is_blank = contents.first_data.is_none();
+        }
+        if contents.is_blank {
+            return Ok(contents);
+        }
         // Most of what drives hold is no medium, and what can't be read is none.
         if let Some((medium, foreign)) = medium(file) {
             (contents.medium, contents.foreign) = (Some(medium), foreign);
@@ -84,7 +101,9 @@ impl Contents {
             return Standing::Blank;
         }
         match (&self.medium, medium) {
-            _ if !self.foreign.is_empty() || self.volumes.len() > n_partitions => Standing::Other,
+            _ if !self.foreign.is_empty() || !self.signs.is_empty() || self.volumes.len() > n_partitions => {
+                Standing::Other
+            }
             (Some(there), Some(medium)) if there.id == medium.id && there.secrets == medium.secrets => Standing::Same,
             (Some(there), Some(medium)) if names(there) == names(medium) => Standing::OtherBuild,
             _ => Standing::Other,
@@ -100,8 +119,8 @@ fn names(medium: &Medium) -> [Option<&str>; 2] {
     })
 }
 
-/// The partitions of a drive, or what all of it is.
-fn volumes(file: &mut File, len: u64) -> io::Result<Vec<Held>> {
+/// The partitions of a drive and the kind of their table, or what all of it is.
+fn volumes(file: &mut File, len: u64) -> io::Result<(Option<Scheme>, Vec<Held>)> {
     let table = partitions::read(file).ok().flatten();
     let places: Vec<_> = match &table {
         Some(table) => table
@@ -119,7 +138,7 @@ fn volumes(file: &mut File, len: u64) -> io::Result<Vec<Held>> {
             volumes.push(Held { number, place, file_system, label: label(file, place.offset, file_system)? });
         }
     }
-    Ok(volumes)
+    Ok((table.map(|table| table.scheme), volumes))
 }
 
 /// The label in the boot sector of a FAT volume. What others are called is not so near.

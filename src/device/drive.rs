@@ -4,12 +4,11 @@
 //! disk then, what was written is on it, and the memory of the computer is not filled with what waits to be written.
 //! Elsewhere what is written is forced to the disk every few megabytes, and dropped from the cache.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::io;
 use std::num::NonZeroU64;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 
-use camino::Utf8Path;
 use rustix::fs::{Advice, OFlags};
 use rustix::io::Errno;
 
@@ -54,15 +53,19 @@ pub(super) const CHUNK_LEN: usize = 4 << 20;
 const MAX_UNSYNCED: usize = 16 << 20;
 
 impl Opened {
-    /// Opens a disk, or a file that stands for one, of `len` bytes.
-    pub(super) fn open(path: &Utf8Path, is_device: bool, len: u64) -> io::Result<Self> {
-        let exclusive = if is_device { OFlags::EXCL.bits() as i32 } else { 0 };
-        let file = File::options().read(true).write(true).custom_flags(exclusive).open(path)?;
+    /// Opens a disk, or a file that stands for one, of `len` bytes. `open` opens it in a way that is given.
+    pub(super) fn open(open: impl Fn(&OpenOptions) -> io::Result<File>, is_device: bool, len: u64) -> io::Result<Self> {
+        let options = |flags: OFlags| {
+            let mut options = File::options();
+            options.read(true).write(true).custom_flags(flags.bits() as i32);
+            options
+        };
+        let file = open(&options(if is_device { OFlags::EXCL } else { OFlags::empty() }))?;
         if !is_device {
             file.try_lock().map_err(io::Error::from)?;
         }
         // Some file systems can't; then it goes through the page cache.
-        let direct = File::options().read(true).write(true).custom_flags(OFlags::DIRECT.bits() as i32).open(path).ok();
+        let direct = open(&options(OFlags::DIRECT)).ok();
         Ok(Self { file, direct, len, buffer: Aligned::new(CHUNK_LEN), n_unsynced: 0 })
     }
 

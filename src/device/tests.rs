@@ -136,6 +136,23 @@ fn of_a_drive_that_holds_another_build_only_what_differs_is_written() {
 }
 
 #[test]
+fn of_a_drive_that_was_found_to_be_empty_no_data_are_written_over() {
+    let desk = Desk::new();
+    for at in [0, 3, 2 << 20, (5 << 20) + 4_711, LEN as usize - 1, (20 << 20) - 1] {
+        let mut drive = Memory::of(vec![0; 20 << 20]);
+        drive.bytes[at] = 9;
+        let error = transfer(&desk.image(), &mut drive, How::Empty).unwrap_err();
+        assert_eq!(error.to_string(), format!("`stick` was found to be empty, and holds data from byte {at} on"));
+        assert_eq!(drive.bytes[at], 9);
+        let start = &drive.bytes[..1 << 20];
+        assert!(start.iter().filter(|byte| **byte != 0).count() <= 1, "it starts something");
+    }
+    let mut drive = Memory::of(vec![0; 20 << 20]);
+    transfer(&desk.image(), &mut drive, How::Empty).unwrap();
+    assert!(drive.bytes[..LEN as usize] == desk.bytes());
+}
+
+#[test]
 fn a_drive_that_fails_at_any_write_starts_nothing() {
     let desk = Desk::new();
     let mut n_writes = 0;
@@ -238,8 +255,8 @@ fn a_file_takes_the_place_of_a_disk_and_is_locked() {
     fs::write(desk.path("stick"), vec![7; (LEN + 5_000) as usize]).unwrap();
     let target = Target::find(&desk.path("stick"), &System::at("/nowhere")).unwrap();
     assert_eq!((target.disk.len % 512, target.refusals(LEN), target.refusals(LEN + 5_120).len()), (0, vec![], 1));
-    let mut drive = target.open().unwrap();
-    assert!(target.open().is_err(), "it was opened twice");
+    let mut drive = target.open(&System::at("/")).unwrap();
+    assert!(target.open(&System::at("/")).is_err(), "it was opened twice");
     let image = desk.image();
     let progress = Progress::default();
     let mut transfer = Transfer::new(&image, &mut drive, "stick".into(), How::Whole).unwrap();
@@ -251,6 +268,66 @@ fn a_file_takes_the_place_of_a_disk_and_is_locked() {
     assert!(bytes[..LEN as usize] == desk.bytes() && bytes[(5 << 20) + 333..][..10_000] == odd);
 }
 
+#[test]
+fn what_a_link_led_to_is_written_to_wherever_it_leads_by_then() {
+    let desk = Desk::new();
+    let (first, other, link) = (desk.path("first"), desk.path("other"), desk.path("link"));
+    fs::write(&first, vec![0; 20 << 20]).unwrap();
+    fs::write(&other, vec![7; 20 << 20]).unwrap();
+    std::os::unix::fs::symlink(&first, &link).unwrap();
+    let target = Target::find(&link, &System::at("/nowhere")).unwrap();
+    fs::remove_file(&link).unwrap();
+    std::os::unix::fs::symlink(&other, &link).unwrap();
+    assert!(Contents::read(&target, &Progress::default()).unwrap().is_blank);
+    let mut drive = target.open(&System::at("/")).unwrap();
+    let image = desk.image();
+    let mut transfer = Transfer::new(&image, &mut drive, "stick".into(), How::Empty).unwrap();
+    transfer.write(&Progress::default()).unwrap();
+    transfer.finish().unwrap();
+    assert!(fs::read(&first).unwrap()[..LEN as usize] == desk.bytes());
+    assert!(fs::read(&other).unwrap() == vec![7; 20 << 20]);
+}
+
+/// What is found outside of partitions on a file of 100 MB in which these bytes are at these places.
+fn signs_of(marks: &[(u64, &[u8])]) -> Contents {
+    let desk = Desk::new();
+    let file = fs::File::create_new(desk.path("stick")).unwrap();
+    file.set_len(100 << 20).unwrap();
+    marks.iter().for_each(|(at, bytes)| file.write_all_at(bytes, *at).unwrap());
+    let target = Target::find(&desk.path("stick"), &System::at("/nowhere")).unwrap();
+    Contents::read(&target, &Progress::default()).unwrap()
+}
+
+#[test]
+fn a_file_is_empty_only_if_all_of_it_is_and_says_what_it_seems_to_hold() {
+    const END: u64 = 100 << 20;
+    assert!(signs_of(&[]).is_blank);
+    // Zeros that are no hole are zeros, too.
+    assert!(signs_of(&[(50 << 20, &[0; 9_000])]).is_blank);
+    for (at, mark, what) in [
+        (END - 512, b"EFI PART".as_slice(), "a backup GPT"),
+        (END - 4096, b"EFI PART", "a backup GPT"),
+        (END - 8192, b"\xfc\x4e\x2b\xa9", "Linux RAID"),
+        (END - 65536, b"\xfc\x4e\x2b\xa9", "Linux RAID"),
+        (END - 1024, b"Intel Raid ISM Cfg Sig. ", "Intel RAID"),
+        (END - (384 << 10) + 5 * 1024, b"\x0c\xb1\xba\0\0\0\0\0", "ZFS"),
+        ((1 << 20) + 1080, b"\x53\xef", "ext2, ext3 or ext4"),
+        ((1 << 20) + 3, b"NTFS    ", "NTFS"),
+        (63 * 512 + 3, b"EXFAT   ", "exFAT"),
+        ((64 << 20) + 64, b"_BHRfS_M", "Btrfs"),
+        (4 << 20, b"LUKS\xba\xbe", "LUKS"),
+    ] {
+        let found = signs_of(&[(at, mark)]);
+        let seen: Vec<_> = found.signs.iter().map(|sign| sign.what).collect();
+        assert_eq!((seen, found.is_blank, found.standing(None, 1)), (vec![what], false, Standing::Other));
+    }
+    assert!(!signs_of(&[(0, b"x")]).is_blank);
+    for at in [1 << 20, (33 << 20) + 77, END - 1] {
+        let found = signs_of(&[(at, b"x")]);
+        assert_eq!((found.first_data, found.is_blank, found.standing(None, 1)), (Some(at), false, Standing::Other));
+    }
+}
+
 /// `tests/file-systems` has a loop device made for it, which needs root.
 #[test]
 fn a_block_device_is_opened_for_nobody_else_and_written_past_the_cache() {
@@ -260,8 +337,11 @@ fn a_block_device_is_opened_for_nobody_else_and_written_past_the_cache() {
     let target = Target::find(&path, &System::at("/")).unwrap();
     assert!(target.is_device && target.disk.len > LEN, "{target:?}");
     assert_eq!(target.refusals(LEN), [Refusal::NotRemovable]);
-    let mut drive = target.open().unwrap();
-    assert_eq!(target.open().unwrap_err().advice(), target.cannot_open(io::ErrorKind::ResourceBusy.into()).advice());
+    let mut drive = target.open(&System::at("/")).unwrap();
+    assert_eq!(
+        target.open(&System::at("/")).unwrap_err().advice(),
+        target.cannot_open(io::ErrorKind::ResourceBusy.into()).advice()
+    );
     let image = desk.image();
     let progress = Progress::default();
     let mut transfer = Transfer::new(&image, &mut drive, &path, How::Whole).unwrap();

@@ -23,6 +23,8 @@ pub enum How {
     Whole,
     /// What differs from what the drive holds.
     Differences,
+    /// All of it, to a drive that was found to be empty: what is written over is looked at before.
+    Empty,
 }
 
 /// What was done.
@@ -72,7 +74,7 @@ impl<'a> Transfer<'a> {
     pub fn write(&mut self, progress: &Progress) -> Result<()> {
         progress.start(self.medium.len);
         let [mut wanted, mut there] = std::mem::take(&mut self.buffers);
-        if self.how == How::Whole {
+        if self.how != How::Differences {
             self.begin()?;
         }
         let mut at = self.ends.head.len() as u64;
@@ -82,9 +84,10 @@ impl<'a> Transfer<'a> {
             let len = self.chunk_len(at)?;
             let wanted = &mut wanted[..len];
             let is_zero = self.wanted(wanted, at)?;
-            if is_zero || self.how == How::Differences {
+            if is_zero || self.how != How::Whole {
                 let there = &mut there[..len];
                 self.drive.read(there, at).map_err(|error| self.cannot_read(error))?;
+                self.check_empty(there, at)?;
                 for block in differing(wanted, there) {
                     self.put(&wanted[block.clone()], at + block.start as u64)?;
                 }
@@ -157,14 +160,20 @@ impl<'a> Transfer<'a> {
 
     /// Clears both ends of the drive, where partition tables are, unless that is done.
     fn begin(&mut self) -> Result<()> {
-        if std::mem::replace(&mut self.is_begun, true) {
+        if self.is_begun {
             return Ok(());
         }
-        let zeros = vec![0; HEAD_LEN as usize];
+        let mut zeros = vec![0; HEAD_LEN as usize];
         let places = [
             Region { offset: 0, len: HEAD_LEN.min(self.medium.len) },
             table::end_of(self.drive.len(), self.medium.len),
         ];
+        for place in places.iter().filter(|_| self.how == How::Empty) {
+            let there = &mut zeros[..place.len as usize];
+            self.drive.read(there, place.offset).map_err(|error| self.cannot_read(error))?;
+            self.check_empty(there, place.offset)?;
+        }
+        self.is_begun = true;
         for place in places {
             let zeros = &zeros[..place.len as usize];
             self.drive.write(zeros, place.offset).map_err(|error| self.cannot_write(error))?;
@@ -189,6 +198,18 @@ impl<'a> Transfer<'a> {
         }
         self.medium.read(bytes, at)?;
         Ok(is_zero(bytes))
+    }
+
+    /// Fails if a drive that was found to be empty holds data where it is to be written.
+    fn check_empty(&self, there: &[u8], at: u64) -> Result<()> {
+        match there.iter().position(|byte| *byte != 0).filter(|_| self.how == How::Empty) {
+            Some(n) => {
+                let at = at + n as u64;
+                Err(Error::new(format!("`{}` was found to be empty, and holds data from byte {at} on", self.name))
+                    .help("they are as they were; to have them erased, give the stick's name with `--erase`"))
+            }
+            None => Ok(()),
+        }
     }
 
     fn put(&mut self, bytes: &[u8], at: u64) -> Result<()> {

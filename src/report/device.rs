@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::device::{Contents, Done, Held, Refusal, Standing, Target, Use, User};
+use crate::device::{Contents, Done, Held, Looked, Refusal, Sign, Standing, Target, Use, User};
 use crate::error::Error;
 use crate::format::file_system::FileSystem;
 use crate::output::lists::Medium;
@@ -21,7 +21,7 @@ pub fn target(target: &Target, contents: Option<&Contents>) -> String {
     let mut text = format!("`{}`: {}\n", target.path, words.join(", "));
     let Some(contents) = contents else { return text };
     if contents.is_blank {
-        return text + "  it holds nothing\n";
+        return text + &format!("  it {}\n", nothing(contents.looked));
     }
     if let Some(medium) = &contents.medium {
         text += &format!("  it holds {}\n", medium_words(medium));
@@ -29,8 +29,11 @@ pub fn target(target: &Target, contents: Option<&Contents>) -> String {
     for held in &contents.volumes {
         text += &format!("  {}\n", volume(held));
     }
-    if contents.volumes.is_empty() {
-        text += "  it holds something that is not known\n";
+    for Sign { what, at } in &contents.signs {
+        text += &format!("  outside of partitions: {what}, at byte {at}\n");
+    }
+    if let Some(at) = contents.first_data {
+        text += &format!("  unknown data, from byte {at} on\n");
     }
     let n_more = contents.foreign.len().saturating_sub(MAX_FOREIGN);
     if !contents.foreign.is_empty() {
@@ -39,6 +42,18 @@ pub fn target(target: &Target, contents: Option<&Contents>) -> String {
         text += &format!("  not of that medium: {}{more}\n", named.collect::<Vec<_>>().join(", "));
     }
     text
+}
+
+/// That a drive is empty, as far as that is known.
+fn nothing(looked: Looked) -> String {
+    match looked {
+        Looked::Sample { end_len, n_places } => format!(
+            "seems to hold nothing: {} at both ends and {n_places} places between are zero, and the rest is looked at \
+             before it is written over",
+            Size(end_len)
+        ),
+        Looked::All | Looked::Enough => "holds nothing".into(),
+    }
 }
 
 fn volume(held: &Held) -> String {
@@ -109,10 +124,12 @@ fn words(refusal: &Refusal, target: &Target, line: &str) -> (String, String) {
 }
 
 /// What would be done, for people.
-pub fn intent(standing: Standing, len: u64, target: &Target) -> String {
+pub fn intent(standing: Standing, len: u64, target: &Target, contents: &Contents) -> String {
     let len = Size(len);
     match standing {
-        Standing::Blank => format!("{len} would be written to `{}`, which holds nothing\n", target.path),
+        Standing::Blank => {
+            format!("{len} would be written to `{}`, which {}\n", target.path, nothing(contents.looked))
+        }
         Standing::Same | Standing::OtherBuild => {
             format!("what differs of {len} would be written to `{}`, which holds the medium already\n", target.path)
         }
@@ -145,6 +162,13 @@ pub fn json(target: &Target, contents: Option<&Contents>, standing: Option<Stand
         };
         json!({
             "volumes": contents.volumes.iter().map(volume).collect::<Vec<_>>(),
+            "signs": contents.signs.iter().map(|sign| json!({ "what": sign.what, "offset": sign.at })).collect::<Vec<_>>(),
+            "first-data": contents.first_data,
+            "looked-at": match contents.looked {
+                Looked::Enough => "enough",
+                Looked::All => "all",
+                Looked::Sample { .. } => "sample",
+            },
             "medium": contents.medium.as_ref().map(|medium| medium.id.to_string()),
             "other-files": contents.foreign,
         })

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
+use std::os::unix::fs::{FileExt, symlink};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -93,6 +94,64 @@ fn a_blank_stick_becomes_the_medium_and_says_how_much_that_took() {
     stick(&desk, "stick", 64 * MIB);
     seen += &desk.see("write medium.img stick --json");
     insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn a_stick_that_is_empty_at_its_start_only_is_not_taken_for_empty() {
+    let desk = Desk::new();
+    formatted(&desk, "medium.img", 16 * MIB, MBR, "MEDIUM");
+    let mut seen = String::new();
+    for (name, script) in [("gpt", "label: gpt\nstart=2048, size=20480\n"), ("raw", "")] {
+        if script.is_empty() {
+            stick(&desk, name, 64 * MIB);
+            let file = fs::File::options().write(true).open(desk.path(name)).unwrap();
+            file.write_all_at(b"a letter", 40 * MIB).unwrap();
+        } else {
+            partitioned(&desk, name, 64 * MIB, script);
+        }
+        let file = fs::File::options().write(true).open(desk.path(name)).unwrap();
+        file.write_all_at(&vec![0; MIB as usize], 0).unwrap();
+        let before = desk.get(name);
+        for option in ["", " --dry-run", " --json"] {
+            seen += &desk.see(&format!("write medium.img {name}{option}"));
+        }
+        assert!(desk.get(name) == before, "something was written");
+        desk.done(&["write", "medium.img", name, "--erase", name]);
+    }
+    insta::assert_snapshot!(seen);
+}
+
+/// A link that leads to a blank file when it is looked at, and to a full one when it is written to.
+#[test]
+fn a_link_that_leads_elsewhere_meanwhile_leads_to_no_other_file() {
+    let desk = Desk::new();
+    formatted(&desk, "medium.img", 16 * MIB, MBR, "MEDIUM");
+    desk.put("full", vec![7; 20 << 20]);
+    stick(&desk, "blank", 20 * MIB);
+    let is_done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for name in ["blank", "full"].iter().cycle() {
+                let _ = fs::remove_file(desk.path("new"));
+                symlink(name, desk.path("new")).unwrap();
+                fs::rename(desk.path("new"), desk.path("link")).unwrap();
+                if is_done.load(std::sync::atomic::Ordering::Relaxed) {
+                    break;
+                }
+            }
+        });
+        while !desk.path("link").is_symlink() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        let mut n_written = 0;
+        for _ in 0..40 {
+            stick(&desk, "blank", 20 * MIB);
+            n_written += usize::from(desk.run(&["write", "medium.img", "link"]).status.success());
+            assert!(desk.get("full") == vec![7; 20 << 20], "the full file was written to");
+        }
+        is_done.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(n_written > 0, "the blank file was never written to");
+    });
 }
 
 #[test]
