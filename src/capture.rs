@@ -17,8 +17,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::date::Date;
 use crate::error::{Error, Result};
+use crate::format::partitions::Selection;
 use crate::format::wim::Wim;
-use crate::format::wim::capture::{Capture, Means, Old};
+use crate::format::wim::capture::{self as wim, Capture, Means, Old};
 pub use crate::format::wim::capture::{Exclusions, LeftOut, Packing, WhyLeftOut};
 use crate::progress::Progress;
 use crate::write::{Disk, IfBusy, Temporary, temporary_path};
@@ -34,11 +35,9 @@ const R92: &str = "R92";
 #[derive(Clone, Debug)]
 pub struct Work<'a> {
     /// Folders, volumes and disks.
-    pub sources: &'a [Utf8PathBuf],
+    pub sources: &'a [SourceOptions],
     /// The WIM file to make.
     pub target: &'a Utf8Path,
-    /// The images' names: one for each source, if anything is said of them.
-    pub names: &'a [Option<String>],
     /// What else the images say of themselves.
     pub about: About,
     /// How contents are compressed. Images that are appended to others are compressed as those are.
@@ -49,6 +48,8 @@ pub struct Work<'a> {
     pub exclusions: Exclusions<'a>,
     /// Whether it gets an integrity table.
     pub with_check: bool,
+    /// Fails for a volume that can't be read. It is left out otherwise, unless it is the only one.
+    pub strict: bool,
     /// When the images are said to be made.
     pub date: Date,
     /// What happens to a file that is there already.
@@ -59,6 +60,19 @@ pub struct Work<'a> {
     pub sysfs: &'a Utf8Path,
     /// The calls that change the disk.
     pub disk: Disk,
+}
+
+/// Source of a capture.
+#[derive(Clone, Debug, Default)]
+pub struct SourceOptions {
+    /// A folder, an image file or a block device.
+    pub path: Utf8PathBuf,
+    /// The name of its image.
+    pub name: Option<String>,
+    /// Which partitions of a disk are captured.
+    pub partitions: Selection,
+    /// Other files that a virtual disk may be made of, beside the extents in its folder.
+    pub references: Vec<Utf8PathBuf>,
 }
 
 /// What an image says of itself beside its name.
@@ -118,6 +132,17 @@ pub struct Skipped {
     pub source: String,
     /// Why not.
     pub why: String,
+    /// Advice on a volume that should have been captured and can't be read.
+    pub help: Option<String>,
+    /// Distinguishes a volume that should have been captured from one that never is.
+    pub is_unreadable: bool,
+}
+
+impl Captured {
+    /// The volumes that were left out because they can't be read.
+    pub fn unreadable(&self) -> impl Iterator<Item = &Skipped> {
+        self.skipped.iter().filter(|skipped| skipped.is_unreadable)
+    }
 }
 
 /// Captures.
@@ -138,12 +163,22 @@ pub fn capture(work: &Work, progress: &Progress) -> Result<Captured> {
         Existing::Refuse | Existing::Replace => Capture::new(work.packing, progress)?,
     };
     let old = work.update_from.map(|path| OldImages::open(&mut capture, path)).transpose()?;
-    for (at, source) in found.sources.iter_mut().enumerate() {
-        source.take_out(work, at, progress)?;
+    let n_sources = found.sources.len();
+    let (mut images, mut sources) = (Vec::new(), Vec::new());
+    for (at, mut source) in std::mem::take(&mut found.sources).into_iter().enumerate() {
+        let added = source.take_out(work, at, progress);
+        let added = added.and_then(|()| add(&mut capture, &source, n_sources, old.as_ref(), work));
+        match added {
+            Ok(image) => {
+                images.push(image);
+                sources.push(source);
+            }
+            Err(error) => found.leave_out(&source, error, progress)?,
+        }
     }
-    let mut images = Vec::new();
-    for source in &found.sources {
-        images.push(add(&mut capture, source, &found.sources, old.as_ref(), work)?);
+    found.sources = sources;
+    if found.sources.is_empty() {
+        return Err(found.nothing());
     }
     let means = Means { n_threads: work.n_threads, with_check: work.with_check, date: work.date };
     capture.write(&temporary_path(work.target), &means)?;
@@ -151,10 +186,16 @@ pub fn capture(work: &Work, progress: &Progress) -> Result<Captured> {
         source.check_unchanged()?;
     }
     let stat = temporary.finish()?;
-    Ok(Captured { images, skipped: found.skipped, len: stat.len })
+    Ok(Captured { images, skipped: found.skipped(), len: stat.len })
 }
 
-fn add(capture: &mut Capture, source: &Source, all: &[Source], old: Option<&OldImages>, work: &Work) -> Result<Image> {
+fn add(
+    capture: &mut Capture,
+    source: &Source,
+    n_sources: usize,
+    old: Option<&OldImages>,
+    work: &Work,
+) -> Result<Image> {
     let (index, left_out) =
         capture.add(source.tree()?, &source.name, work.exclusions, &format!("`{}`", source.place))?;
     let about = &work.about;
@@ -164,7 +205,7 @@ fn add(capture: &mut Capture, source: &Source, all: &[Source], old: Option<&OldI
             capture.describe(index, key, value)?;
         }
     }
-    let updated_from = old.and_then(|old| old.image_of(source, all));
+    let updated_from = old.and_then(|old| old.image_of(source, n_sources));
     if let (Some(old), Some(old_index)) = (old, updated_from) {
         capture.compare(index, &old.old, old_index)?;
     }
@@ -191,9 +232,9 @@ impl OldImages {
     }
 
     /// The image of the same name; or the only one, for the only source.
-    fn image_of(&self, source: &Source, all: &[Source]) -> Option<u32> {
+    fn image_of(&self, source: &Source, n_sources: usize) -> Option<u32> {
         let same = self.names.iter().position(|name| name.as_ref() == Some(&source.name));
-        let only = (self.names.len() == 1 && all.len() == 1).then_some(0);
+        let only = (self.names.len() == 1 && n_sources == 1).then_some(0);
         same.or(only).map(|at| at as u32 + 1)
     }
 }
@@ -240,10 +281,15 @@ fn check_target(work: &Work) -> Result<()> {
         }
         _ => Ok(()),
     }?;
+    if work.existing != Existing::Append && !wim::fits_name(target.as_str(), work.packing) {
+        let right = target.with_file_name(wim::fitting_name(target.file_name().unwrap_or_default()));
+        return Err(Error::new(format!("`{target}` is not a name for a WIM file: those end in `.wim`"))
+            .help(format!("use `--output {right}`")));
+    }
     let folder = target.parent().filter(|parent| !parent.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
     let Ok(folder) = fs::canonicalize(folder) else { return Ok(()) };
     let own = folder.join(target.file_name().unwrap_or_default());
-    for source in work.sources {
+    for source in work.sources.iter().map(|source| &source.path) {
         let Ok(real) = fs::canonicalize(source) else { continue };
         if real == own {
             return Err(Error::new(format!("`{target}` is to be made of itself")).help("choose another `--output`"));
@@ -258,12 +304,8 @@ fn check_target(work: &Work) -> Result<()> {
 
 /// Gives every source the name that was asked for or its own, and sees that no two images have the same.
 fn name_all(sources: &mut [Source], work: &Work) -> Result<()> {
-    if !work.names.is_empty() && work.names.len() != work.sources.len() {
-        return Err(Error::new(format!("there are {} names for {} sources", work.names.len(), work.sources.len()))
-            .help("give `--name` once for each source, in the same order"));
-    }
     for source in sources.iter_mut() {
-        if let Some(Some(name)) = work.names.get(source.number) {
+        if let Some(name) = &work.sources[source.number].name {
             source.name = match source.partition {
                 Some(partition) if source.is_one_of_many => format!("{name} (partition {partition})"),
                 _ => name.clone(),

@@ -9,19 +9,25 @@ mod contents;
 mod drive;
 mod image;
 mod mounts;
+mod signs;
 mod sysfs;
 mod table;
 mod transfer;
 
-use std::fs;
+use std::fs::{File, OpenOptions};
 use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 pub use contents::{Contents, Held, Standing};
 pub use drive::{Drive, Opened};
 pub use image::Image;
+pub use signs::{Looked, Sign};
 pub use sysfs::{Disk, Found, Number, Part, System, Use, User};
 pub use table::{Original, open};
 pub use transfer::{Done, How, Transfer};
@@ -38,6 +44,9 @@ pub struct Target {
     pub is_device: bool,
     /// What is known of it; a file says its length and its name only.
     pub disk: Disk,
+    /// The file or device that the path led to. Everything is opened through this, so that a link that leads
+    /// elsewhere by then, or another file under the name, changes nothing.
+    place: Arc<OwnedFd>,
 }
 
 /// Why a medium is not put on a disk.
@@ -84,15 +93,20 @@ impl Target {
     ///
     /// When nothing is there, or something that a medium can't be put on: a folder, a partition.
     pub fn find(path: &Utf8Path, system: &System) -> Result<Self> {
-        let metadata = match fs::metadata(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        // Neither reads nor writes, and needs no right to.
+        let place = match rustix::fs::open(path.as_std_path(), OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
+            Err(Errno::NOENT) => {
                 return Err(Error::new(format!("there is no `{path}`")).help("`lsblk` lists the disks that there are"));
             }
-            found => found.map_err(|error| Error::io("opening", path, error))?,
+            place => place.map_err(|error| Error::io("opening", path, error.into()))?,
         };
+        let place = File::from(place);
+        let metadata = place.metadata().map_err(|error| Error::io("looking at", path, error))?;
+        let place = OwnedFd::from(place);
         let kind = metadata.file_type();
         if kind.is_file() {
-            return Ok(Self { path: path.to_owned(), is_device: false, disk: stand_in(path, metadata.len()) });
+            let disk = stand_in(path, metadata.len());
+            return Ok(Self { path: path.to_owned(), is_device: false, disk, place: Arc::new(place) });
         }
         if !kind.is_block_device() {
             let kind = if kind.is_dir() { "a folder" } else { "neither a disk nor a file" };
@@ -100,13 +114,13 @@ impl Target {
             return Err(error.help("give the disk itself, such as `/dev/sdb`; `lsblk` lists those that there are"));
         }
         let number = (rustix::fs::major(metadata.rdev()), rustix::fs::minor(metadata.rdev()));
-        Self::of_number(path, number, system)
+        Self::of_number(path, number, system, place)
     }
 
-    /// What a device with a number is.
-    pub fn of_number(path: &Utf8Path, number: Number, system: &System) -> Result<Self> {
+    /// What a device with a number is, which was found at `place`.
+    fn of_number(path: &Utf8Path, number: Number, system: &System, place: OwnedFd) -> Result<Self> {
         match system.device(number)? {
-            Found::Disk(disk) => Ok(Self { path: path.to_owned(), is_device: true, disk }),
+            Found::Disk(disk) => Ok(Self { path: path.to_owned(), is_device: true, disk, place: Arc::new(place) }),
             Found::Partition { disk } => Err(Error::new(format!("`{path}` is a partition of `{disk}`"))
                 .help(format!("a medium brings its own partitions: give the whole disk, `/dev/{disk}`"))),
         }
@@ -143,10 +157,35 @@ impl Target {
         refusals
     }
 
-    /// Opens it for nobody else.
-    pub fn open(&self) -> Result<Opened> {
-        let opened = Opened::open(&self.path, self.is_device, self.disk.len);
-        opened.map_err(|error| self.cannot_open(error))
+    /// Opens it to write, for nobody else.
+    ///
+    /// # Errors
+    ///
+    /// When it is in use, may not be written to, or is a device whose number is another disk's by now.
+    pub fn open(&self, system: &System) -> Result<Opened> {
+        let opened = Opened::open(|options| self.reopen(options), self.is_device, self.disk.len);
+        let opened = opened.map_err(|error| self.cannot_open(error))?;
+        if self.is_device {
+            let metadata = File::from(self.place.try_clone().map_err(|error| self.cannot_open(error))?).metadata();
+            let number = metadata.map_err(|error| self.cannot_open(error))?.rdev();
+            let now = system.device((rustix::fs::major(number), rustix::fs::minor(number)))?;
+            let is_same = |now: &Disk| now.title() == self.disk.title() && now.len == self.disk.len;
+            if !matches!(now, Found::Disk(now) if is_same(&now)) {
+                return Err(Error::new(format!("`{}` is another disk by now", self.path))
+                    .help("see which disks there are with `lsblk`, then run it again"));
+            }
+        }
+        Ok(opened)
+    }
+
+    /// Opens it to read.
+    fn open_to_read(&self) -> Result<File> {
+        self.reopen(File::options().read(true)).map_err(|error| self.cannot_open(error))
+    }
+
+    /// Opens what the path led to.
+    fn reopen(&self, options: &OpenOptions) -> io::Result<File> {
+        options.open(format!("/proc/self/fd/{}", self.place.as_raw_fd()))
     }
 
     /// The error of a failed opening, with the way out.

@@ -9,10 +9,10 @@ use std::io::Read;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Work;
-use crate::capture::{self, About, Captured, Exclusions};
+use crate::capture::{self, About, Captured, Exclusions, SourceOptions};
 use crate::content::Stat;
 use crate::error::{Error, Result};
-use crate::media::order::{LeaveOut, Order};
+use crate::media::order::{LeaveOut, Order, Ordered};
 use crate::output::WIM_MAGIC;
 use crate::plan::{self, Action, Change, Existing};
 use crate::progress::Progress;
@@ -72,16 +72,20 @@ pub(super) fn make(
 ) -> Result<Captured> {
     // What changes from now on shows, also where the clock of the file system is coarse.
     store.wait_past(order.newest_ns());
-    let order = order.look_again().map_err(|error| {
+    let mut order = order.look_again().map_err(|error| {
         Error::new(format!("looking at the sources of `{}`", order.name)).because(error).help("run it again")
     })?;
-    let sources: Vec<_> = order.sources.iter().map(|source| source.path.clone()).collect();
-    let names: Vec<_> = order.sources.iter().map(|source| source.name.clone()).collect();
+    let options = |source: &Ordered| SourceOptions {
+        path: source.path.clone(),
+        name: source.name.clone(),
+        partitions: source.partitions.clone(),
+        references: source.references.clone(),
+    };
+    let sources: Vec<_> = order.sources.iter().map(options).collect();
     let captured = capture::capture(
         &capture::Work {
             sources: &sources,
             target: &order.path,
-            names: &names,
             about: About {
                 description: order.table.description.clone(),
                 created_by: order.table.created_by.clone(),
@@ -95,6 +99,7 @@ pub(super) fn make(
                 LeaveOut::Listed(path) => Exclusions::File(path),
             },
             with_check: order.table.check,
+            strict: order.table.strict,
             date: order.date,
             existing: capture::Existing::Replace,
             update_from: order.update_from.as_ref().map(|source| source.path.as_path()),
@@ -103,6 +108,11 @@ pub(super) fn make(
         },
         progress,
     )?;
+    // What is incomplete is out of date: it is captured again until nothing is left out.
+    let incomplete: Vec<_> = captured.unreadable().map(|skipped| skipped.source.as_str()).collect();
+    if !incomplete.is_empty() {
+        order.description.insert("left out".into(), incomplete.join(", "));
+    }
     remember(&order, store, record)?;
     Ok(captured)
 }

@@ -8,6 +8,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use fatfs::{DateTime, Dir, DirEntry, FileSystem, FsOptions};
@@ -37,7 +38,7 @@ impl Staged {
     /// Takes the files out of a volume. `place` is what messages call it.
     pub(super) fn make(volume: &Window, place: &str, folder: Utf8PathBuf, progress: &Progress) -> Result<Self> {
         remove(&folder).map_err(|error| Error::io("removing", &folder, error))?;
-        fs::create_dir(&folder).map_err(|error| Error::io("creating", &folder, error))?;
+        create_folder(&folder).map_err(|error| Error::io("creating", &folder, error))?;
         let mut staged = Self { folder, marks: BTreeMap::new() };
         let unreadable = |error| Error::new(format!("the FAT volume `{place}` can't be read")).because(error);
         let system = FileSystem::new(ReadOnly(volume.clone()), FsOptions::new()).map_err(unreadable)?;
@@ -49,6 +50,11 @@ impl Staged {
     pub(super) fn tree(&self) -> Tree<'_> {
         Tree::Staged(&self.folder, &self.marks)
     }
+}
+
+/// Creates a folder for its owner only: the volume may be one that others can't read.
+fn create_folder(folder: &Utf8Path) -> io::Result<()> {
+    fs::DirBuilder::new().mode(0o700).create(folder)
 }
 
 fn remove(folder: &Utf8Path) -> io::Result<()> {
@@ -96,7 +102,7 @@ impl Reader<'_> {
             }
             let target = self.staged.folder.join(&path);
             if entry.is_dir() {
-                fs::create_dir(&target).map_err(|error| Error::io("creating", &target, error))?;
+                create_folder(&target).map_err(|error| Error::io("creating", &target, error))?;
                 self.folder(&entry.to_dir(), &path, depth + 1)?;
             } else {
                 self.file(&entry, &path, &target)?;
@@ -115,7 +121,7 @@ impl Reader<'_> {
                 error
             }
         };
-        let mut target = File::create_new(to).map_err(failed)?;
+        let mut target = File::options().write(true).create_new(true).mode(0o600).open(to).map_err(failed)?;
         let mut source = entry.to_file();
         let mut n_copied = 0;
         loop {

@@ -1,7 +1,7 @@
 //! Finding what the sources are: folders, volumes, and disks with volumes on them.
 
 use std::fs::{self, File, Metadata};
-use std::io::{Seek, SeekFrom};
+use std::io;
 use std::os::unix::fs::FileTypeExt;
 use std::sync::Arc;
 
@@ -9,11 +9,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::fat::Staged;
 use super::still::Still;
-use super::{R92, Skipped, Work, disk, usb};
+use super::{R92, Skipped, SourceOptions, Work, disk, usb};
 use crate::error::{Error, Result};
 use crate::format::file_system::{FileSystem, recognise};
 use crate::format::ntfs;
 use crate::format::partitions::{self, Partition, Window};
+use crate::format::virtual_disk::VirtualDisk;
 use crate::format::wim::capture::Tree;
 use crate::progress::Progress;
 
@@ -25,6 +26,8 @@ pub(super) struct Source {
     pub partition: Option<u32>,
     /// Whether others of the same disk become images too.
     pub is_one_of_many: bool,
+    /// Left out with a warning if it can't be read; an error otherwise.
+    may_be_left_out: bool,
     /// Where it is, for messages.
     pub place: String,
     /// What the image is called.
@@ -48,9 +51,22 @@ enum Origin {
 #[derive(Default)]
 pub(super) struct Found {
     pub sources: Vec<Source>,
-    pub skipped: Vec<Skipped>,
-    /// Disks that were made raw for this; they go with it.
-    disks: Vec<disk::Raw>,
+    skipped: Vec<Skipped>,
+    /// Volumes that can't be read, and why.
+    unreadable: Vec<(String, Error)>,
+}
+
+/// A disk or a volume that is looked at.
+#[derive(Clone, Copy)]
+struct Disk<'a> {
+    /// The source that it is, and the number of that.
+    number: usize,
+    options: &'a SourceOptions,
+    /// The bytes of the disk.
+    whole: &'a Window,
+    still: &'a Still,
+    /// Fails for a volume that can't be read.
+    strict: bool,
 }
 
 impl Source {
@@ -83,30 +99,60 @@ impl Source {
 /// Looks at every source. There is at least one to capture.
 pub(super) fn find(work: &Work, progress: &Progress) -> Result<Found> {
     let mut found = Found::default();
-    for (number, path) in work.sources.iter().enumerate() {
+    for (number, options) in work.sources.iter().enumerate() {
         progress.go_on()?;
+        let path = &options.path;
         let metadata = fs::metadata(path).map_err(|error| Error::io("looking at", path, error))?;
         if metadata.is_dir() {
+            check_no_choice(options, "a folder")?;
             found.folder(number, path)?;
         } else if metadata.is_file() || metadata.file_type().is_block_device() {
-            found.file(number, path, &metadata, work, progress)?;
+            found.file(number, &metadata, work, progress)?;
         } else {
             return Err(Error::new(format!("`{path}` is neither a folder nor a volume nor a disk"))
                 .help("give a folder, an image file or a block device"));
         }
     }
-    match (found.sources.is_empty(), found.skipped.as_slice()) {
-        (false, _) => Ok(found),
-        (true, skipped) => {
-            let why: Vec<_> = skipped.iter().map(|it| format!("`{}`: {}", it.source, it.why)).collect();
-            let why = if why.is_empty() { "no partition".into() } else { why.join("; ") };
-            Err(Error::new(format!("there is nothing to capture: {why} ({R92})"))
-                .help("give a folder, or a volume or disk with NTFS or FAT on it"))
-        }
-    }
+    if found.sources.is_empty() { Err(found.nothing()) } else { Ok(found) }
 }
 
 impl Found {
+    /// Returns the volumes that were not captured.
+    pub(super) fn skipped(self) -> Vec<Skipped> {
+        let unreadable = self.unreadable.into_iter().map(|(source, error)| Skipped {
+            source,
+            why: words(&error),
+            help: error.advice().map(str::to_owned),
+            is_unreadable: true,
+        });
+        self.skipped.into_iter().chain(unreadable).collect()
+    }
+
+    /// Leaves out a source that can't be read, or fails if it may not be left out.
+    pub(super) fn leave_out(&mut self, source: &Source, error: Error, progress: &Progress) -> Result<()> {
+        if !source.may_be_left_out || progress.is_cancelled() || is_of_output(&error) {
+            return Err(error);
+        }
+        self.unreadable.push((source.place.clone(), error));
+        Ok(())
+    }
+
+    /// The error of a capture that has no images.
+    pub(super) fn nothing(mut self) -> Error {
+        if let (1, 0) = (self.unreadable.len(), self.skipped.len()) {
+            return self.unreadable.swap_remove(0).1;
+        }
+        let help = self.unreadable.iter().find_map(|(_, error)| error.advice()).map(str::to_owned);
+        let help = help.unwrap_or_else(|| "give a folder, or a volume or disk with NTFS or FAT on it".into());
+        let why: Vec<_> = self.skipped().iter().map(|it| format!("`{}`: {}", it.source, it.why)).collect();
+        let why = if why.is_empty() { "no partition".into() } else { why.join("; ") };
+        Error::new(format!("there is nothing to capture: {why} ({R92})")).help(help)
+    }
+
+    fn skip(&mut self, source: impl Into<String>, why: impl Into<String>) {
+        self.skipped.push(Skipped { source: source.into(), why: why.into(), help: None, is_unreadable: false });
+    }
+
     fn folder(&mut self, number: usize, path: &Utf8Path) -> Result<()> {
         let still = Still::folder(path)?;
         let name = fs::canonicalize(path).ok().and_then(|path| path.file_name()?.to_str().map(str::to_owned));
@@ -114,6 +160,7 @@ impl Found {
             number,
             partition: None,
             is_one_of_many: false,
+            may_be_left_out: false,
             place: path.to_string(),
             name: name.unwrap_or_else(|| "folder".into()),
             kind: Kind::Folder,
@@ -123,87 +170,88 @@ impl Found {
     }
 
     /// An image file or a block device.
-    fn file(
-        &mut self,
-        number: usize,
-        path: &Utf8Path,
-        metadata: &Metadata,
-        work: &Work,
-        progress: &Progress,
-    ) -> Result<()> {
+    fn file(&mut self, number: usize, metadata: &Metadata, work: &Work, progress: &Progress) -> Result<()> {
+        let options = &work.sources[number];
+        let path = options.path.as_path();
         if let Some(why) = usb::is_on_usb(metadata, work.sysfs) {
-            self.skipped.push(Skipped { source: path.to_string(), why });
+            self.skip(path.as_str(), why);
             return Ok(());
         }
-        let failed = |error| Error::io("reading", path, error);
-        let mut still = Still::file(path, metadata);
-        let mut file = File::open(path).map_err(|error| Error::io("opening", path, error))?;
-        let mut len = file.seek(SeekFrom::End(0)).map_err(failed)?;
-        match disk::form(&file, len).map_err(failed)? {
-            disk::Form::Raw(raw_len) => len = raw_len,
-            disk::Form::Other(form) => {
-                let raw = disk::Raw::make(path, form, work, number, progress)?;
-                (file, len) = raw.open()?;
-                // The copy is nobody else's; the disk was read before and after.
+        let file = File::open(path).map_err(|error| Error::io("opening", path, error))?;
+        let disk = VirtualDisk::open(path, Arc::new(file), &options.references)?;
+        let mut still = Still::disk(path, metadata, disk.named())?;
+        let whole = match disk.in_place() {
+            Some(whole) => whole,
+            None => {
+                let raw = disk::make_raw(&disk, work, number, progress)?;
+                // Nobody else can change the copy, and the disk was looked at before and after.
                 still.check()?;
                 still = Still::nothing();
-                self.disks.push(raw);
+                Window::new(Arc::new(raw), 0, disk.len())
             }
+        };
+        let disk = Disk { number, options, whole: &whole, still: &still, strict: work.strict };
+        let system = recognise(&mut whole.clone()).map_err(|error| Error::io("reading", path, error))?;
+        let is_volume = matches!(system, FileSystem::Ntfs | FileSystem::Fat(_) | FileSystem::BitLocker);
+        if is_volume {
+            check_no_choice(options, "a volume")?;
         }
-        let whole = Window::new(Arc::new(file), 0, len);
-        let system = recognise(&mut whole.clone()).map_err(failed)?;
-        let stem = path.file_stem().unwrap_or("volume");
         match system {
             FileSystem::Ntfs | FileSystem::Fat(_) => {
-                self.volume(number, None, path.to_string(), stem.to_owned(), &whole, system, &still)
+                let stem = path.file_stem().unwrap_or("volume").to_owned();
+                let volume = volume(&disk, None, path.to_string(), stem, &whole, system);
+                self.add(volume, path.as_str(), !work.strict)
             }
             FileSystem::BitLocker => {
-                let why = "it is encrypted with BitLocker".into();
-                self.skipped.push(Skipped { source: path.to_string(), why });
+                self.skip(path.as_str(), "it is encrypted with BitLocker");
                 Ok(())
             }
             FileSystem::Other("ISO 9660") => Err(Error::new(format!("`{path}` is a disc, not a disk"))
                 .help(format!("take it apart first, with `7z x {path}`, and capture the folder"))),
-            FileSystem::Other(_) | FileSystem::Empty | FileSystem::Unknown => {
-                self.disk(number, path, stem, &whole, system, &still)
-            }
+            FileSystem::Other(_) | FileSystem::Empty | FileSystem::Unknown => self.disk(&disk, system),
         }
     }
 
-    fn disk(
-        &mut self,
-        number: usize,
-        path: &Utf8Path,
-        stem: &str,
-        whole: &Window,
-        system: FileSystem,
-        still: &Still,
-    ) -> Result<()> {
-        let table = partitions::read(&mut whole.clone())
+    fn disk(&mut self, disk: &Disk, system: FileSystem) -> Result<()> {
+        let path = disk.options.path.as_path();
+        let table = partitions::read(&mut disk.whole.clone())
             .map_err(|fault| Error::new(format!("the partition table of `{path}` can't be read: {fault}")))?;
         let Some(table) = table else {
             if let FileSystem::Other(name) = system {
-                let why = format!("it holds {name}");
-                self.skipped.push(Skipped { source: path.to_string(), why });
+                self.skip(path.as_str(), format!("it holds {name}"));
                 return Ok(());
             }
             return Err(Error::new(format!("`{path}` is neither a volume nor a disk with partitions"))
                 .help("see whether the path is right and the file was copied whole"));
         };
+        let selection = &disk.options.partitions;
+        let has = |number: u32| table.partitions.iter().any(|partition| partition.number == number);
+        if let Some(missing) = selection.numbers().find(|number| !has(*number)) {
+            let numbers: Vec<_> = table.partitions.iter().map(|partition| partition.number.to_string()).collect();
+            return Err(Error::new(format!("`{path}` has no partition {missing}"))
+                .help(format!("it has the partitions {}", numbers.join(", "))));
+        }
+        let stem = path.file_stem().unwrap_or("volume");
         let first = self.sources.len();
         for partition in &table.partitions {
             let place = format!("{path}, partition {}", partition.number);
-            let volume = Window::new(whole.file(), partition.offset, partition.len);
-            if partition.offset.saturating_add(partition.len) > whole.len() {
-                return Err(Error::new(format!("`{place}` reaches past the end of the disk at {}", whole.len()))
-                    .help("copy the disk again: its end is missing"));
+            if !selection.takes(partition.number) {
+                self.skip(place, format!("it was not chosen ({})", partition.kind));
+                continue;
             }
-            let system = recognise(&mut volume.clone()).map_err(|error| Error::io("reading", path, error))?;
-            if let FileSystem::Ntfs | FileSystem::Fat(_) = system {
-                let name = format!("{stem} (partition {})", partition.number);
-                self.volume(number, Some(partition.number), place, name, &volume, system, still)?;
-            } else {
-                self.skipped.push(Skipped { source: place, why: why_skipped(partition, system) });
+            let is_asked_for = selection.names(partition.number);
+            match look(disk, partition, &place) {
+                Ok(Ok((window, system))) => {
+                    let name = format!("{stem} (partition {})", partition.number);
+                    let volume = volume(disk, Some(partition.number), place.clone(), name, &window, system);
+                    self.add(volume, &place, !disk.strict && !is_asked_for)?;
+                }
+                Ok(Err(why)) if is_asked_for => {
+                    return Err(Error::new(format!("`{place}` can't be captured: {why} ({R92})"))
+                        .help("choose partitions with NTFS or FAT"));
+                }
+                Ok(Err(why)) => self.skip(place, why),
+                Err(error) => self.add(Err(error), &place, !disk.strict && !is_asked_for)?,
             }
         }
         let is_one_of_many = self.sources.len() - first > 1;
@@ -216,27 +264,83 @@ impl Found {
         Ok(())
     }
 
-    #[expect(clippy::too_many_arguments, reason = "all that makes a source")]
-    fn volume(
-        &mut self,
-        number: usize,
-        partition: Option<u32>,
-        place: String,
-        name: String,
-        volume: &Window,
-        system: FileSystem,
-        still: &Still,
-    ) -> Result<()> {
-        let kind = Kind::Volume(system);
-        let origin = if system == FileSystem::Ntfs {
-            check_ntfs(volume, &place)?;
-            Origin::Ntfs(volume.clone(), still.clone())
-        } else {
-            Origin::Fat(volume.clone(), still.clone(), None)
-        };
-        self.sources.push(Source { number, partition, is_one_of_many: false, place, name, kind, origin });
+    /// Adds a volume, or what keeps it from being read.
+    fn add(&mut self, volume: Result<Source>, place: &str, may_be_left_out: bool) -> Result<()> {
+        match volume {
+            Ok(source) => self.sources.push(Source { may_be_left_out, ..source }),
+            Err(error) if may_be_left_out => self.unreadable.push((place.to_owned(), error)),
+            Err(error) => return Err(error),
+        }
         Ok(())
     }
+}
+
+/// Fails for a choice of partitions where there are none.
+fn check_no_choice(options: &SourceOptions, what: &str) -> Result<()> {
+    match options.partitions.numbers().next() {
+        Some(number) => Err(Error::new(format!("`{}` is {what}, and has no partition {number}", options.path))
+            .help("capture the whole disk, or leave the choice of partitions out")),
+        None => Ok(()),
+    }
+}
+
+/// Looks at a partition. Returns its volume, or the reason for which it is skipped.
+fn look(disk: &Disk, partition: &Partition, place: &str) -> Result<std::result::Result<(Window, FileSystem), String>> {
+    let volume = Window::new(disk.whole.file(), disk.whole.offset().saturating_add(partition.offset), partition.len);
+    if partition.offset.saturating_add(partition.len) > disk.whole.len() {
+        return Err(Error::new(format!("`{place}` reaches past the end of the disk at {}", disk.whole.len()))
+            .help("copy the disk again: its end is missing"));
+    }
+    let path = &disk.options.path;
+    Ok(match recognise(&mut volume.clone()).map_err(|error| Error::io("reading", path, error))? {
+        system @ (FileSystem::Ntfs | FileSystem::Fat(_)) => Ok((volume, system)),
+        system => Err(why_skipped(partition, system)),
+    })
+}
+
+/// A volume that can be captured.
+fn volume(
+    disk: &Disk,
+    partition: Option<u32>,
+    place: String,
+    name: String,
+    volume: &Window,
+    system: FileSystem,
+) -> Result<Source> {
+    let still = disk.still.clone();
+    let origin = if system == FileSystem::Ntfs {
+        check_ntfs(volume, &place)?;
+        Origin::Ntfs(volume.clone(), still)
+    } else {
+        Origin::Fat(volume.clone(), still, None)
+    };
+    let (number, kind) = (disk.number, Kind::Volume(system));
+    Ok(Source { number, partition, is_one_of_many: false, may_be_left_out: false, place, name, kind, origin })
+}
+
+/// Returns whether a failure is of the output, and not of the source.
+fn is_of_output(error: &Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(because) = cause {
+        if let Some(error) = because.downcast_ref::<io::Error>()
+            && matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+        {
+            return true;
+        }
+        cause = because.source();
+    }
+    false
+}
+
+/// An error with its causes, in a line.
+fn words(error: &Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(because) = cause {
+        words += &format!(": {because}");
+        cause = because.source();
+    }
+    words
 }
 
 /// Fails for a volume of which not all is in its place.

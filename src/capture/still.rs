@@ -8,6 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::content::Stat;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
+use crate::format::virtual_disk::Named;
 
 /// What a source was.
 #[derive(Clone)]
@@ -20,7 +21,8 @@ pub(super) struct Still {
 enum Was {
     /// What can't change, or does not say so.
     Nothing,
-    File(Stat),
+    /// By their paths.
+    Files(Vec<(Utf8PathBuf, Stat)>),
     /// For each folder by its path from the source: a digest over names and stats of what is in it.
     Folder(BTreeMap<Utf8PathBuf, Digest>),
 }
@@ -31,10 +33,17 @@ impl Still {
         Self { path: Utf8PathBuf::new(), was: Was::Nothing }
     }
 
-    /// Of an image file. A device doesn't say when it was written to.
-    pub(super) fn file(path: &Utf8Path, metadata: &Metadata) -> Self {
-        let was = if metadata.is_file() { Was::File(Stat::of(metadata)) } else { Was::Nothing };
-        Self { path: path.to_owned(), was }
+    /// Of an image file and the files that the disk in it names. A device doesn't say when it was written to.
+    pub(super) fn disk(path: &Utf8Path, metadata: &Metadata, named: &[Named]) -> Result<Self> {
+        let mut files = Vec::new();
+        if metadata.is_file() {
+            files.push((path.to_owned(), Stat::of(metadata)));
+        }
+        for named in named {
+            let metadata = named.metadata().map_err(|error| Error::io("looking at", &named.path, error))?;
+            files.push((named.path.clone(), Stat::of(&metadata)));
+        }
+        Ok(Self { path: path.to_owned(), was: Was::Files(files) })
     }
 
     /// Of a folder with all that is in it.
@@ -46,9 +55,13 @@ impl Still {
     pub(super) fn check(&self) -> Result<()> {
         let changed = match &self.was {
             Was::Nothing => None,
-            Was::File(stat) => {
-                let metadata = fs::metadata(&self.path).map_err(|error| Error::io("looking at", &self.path, error))?;
-                (Stat::of(&metadata) != *stat).then(|| self.path.clone())
+            Was::Files(files) => {
+                let mut changed = None;
+                for (path, stat) in files {
+                    let metadata = fs::metadata(path).map_err(|error| Error::io("looking at", path, error))?;
+                    changed = changed.or((Stat::of(&metadata) != *stat).then(|| path.clone()));
+                }
+                changed
             }
             Was::Folder(before) => {
                 let now = walk(&self.path)?;
@@ -120,7 +133,7 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let path = Utf8Path::from_path(scratch.path()).unwrap().join("disk.img");
         fs::write(&path, "before").unwrap();
-        let still = Still::file(&path, &fs::metadata(&path).unwrap());
+        let still = Still::disk(&path, &fs::metadata(&path).unwrap(), &[]).unwrap();
         still.check().unwrap();
         fs::write(&path, "afterwards").unwrap();
         assert_eq!(still.check().unwrap_err().to_string(), format!("`{path}` changed while it was captured"));

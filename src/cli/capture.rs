@@ -5,9 +5,10 @@ use clap::{Args, ValueEnum};
 
 use super::screen::Screen;
 use super::{Outcome, project};
-use crate::capture::{self, About, Exclusions, Existing, Packing, Work};
+use crate::capture::{self, About, Exclusions, Existing, Packing, SourceOptions, Work};
 use crate::date::Date;
 use crate::error::{Error, Result};
+use crate::format::partitions::Selection;
 use crate::report;
 use crate::write::Disk;
 
@@ -15,7 +16,11 @@ const AFTER_HELP: &str = "\
 Left out, unless --config or --no-exclusions says otherwise, is what Windows' own capture leaves
 out: page files, hiberfil.sys, recycle bins, System Volume Information, Windows\\CSC.
 
-Volumes that hold neither NTFS nor FAT, and all on USB, are skipped.";
+Volumes that hold neither NTFS nor FAT, and all on USB, are skipped. Of a disk with other
+volumes, one that can't be read is left out with a warning.
+
+A virtual disk may be made of other files: a backing file, a parent, extents. Extents beside
+their descriptor belong to it; all other files must be allowed with --allow-reference.";
 
 #[derive(Debug, Args)]
 #[command(after_help = AFTER_HELP)]
@@ -38,6 +43,18 @@ pub(super) struct Arguments {
     /// The version of the images.
     #[arg(long, value_name = "VERSION")]
     image_version: Option<String>,
+    /// Capture only the partition with this number; repeat it for several.
+    #[arg(long = "partition", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    partitions: Vec<u32>,
+    /// Skip the partition with this number; repeat it for several.
+    #[arg(long = "skip-partition", value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "partitions")]
+    skip_partitions: Vec<u32>,
+    /// Fail if a volume can't be read, instead of leaving it out.
+    #[arg(long)]
+    strict: bool,
+    /// Let virtual disks refer to this file; repeat it for several.
+    #[arg(long = "allow-reference", value_name = "FILE")]
+    references: Vec<Utf8PathBuf>,
     /// How contents are compressed.
     #[arg(long, value_enum, default_value_t = Compression::Lzx, conflicts_with = "append")]
     compression: Compression,
@@ -99,11 +116,21 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         None if arguments.no_exclusions => Exclusions::None,
         None => Exclusions::Windows,
     };
-    let names: Vec<_> = arguments.names.iter().cloned().map(Some).collect();
+    let (n_names, n_sources) = (arguments.names.len(), arguments.sources.len());
+    if n_names > 0 && n_names != n_sources {
+        return Err(Error::new(format!("there are {n_names} names for {n_sources} sources"))
+            .help("give `--name` once for each source, in the same order"));
+    }
+    let options = |(at, path): (usize, &Utf8PathBuf)| SourceOptions {
+        path: path.clone(),
+        name: arguments.names.get(at).cloned(),
+        partitions: Selection::new(&arguments.partitions, &arguments.skip_partitions),
+        references: arguments.references.clone(),
+    };
+    let sources: Vec<_> = arguments.sources.iter().enumerate().map(options).collect();
     let work = Work {
-        sources: &arguments.sources,
+        sources: &sources,
         target: &arguments.output,
-        names: &names,
         about: About {
             description: arguments.description.clone(),
             created_by: arguments.created_by.clone(),
@@ -118,6 +145,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         n_threads: arguments.threads,
         exclusions,
         with_check: arguments.check,
+        strict: arguments.strict,
         date,
         existing: match (arguments.force, arguments.append) {
             (_, true) => Existing::Append,

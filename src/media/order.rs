@@ -1,21 +1,25 @@
 //! What a manifest with `[capture]` means for one site: a capture that is ordered, and what its sources look like.
 //!
 //! Sources are looked at and never read: a folder by the sizes and times of all that is in it, an image file by its
-//! own, and of a device nobody can say whether it changed. There are two digests of that. One is of what the capture
+//! own and those of the files that its header names, and of a device nobody can say whether it changed. There are two digests of that. One is of what the capture
 //! itself holds (names, sizes, times of writing, links) and goes into the record; the other is also of what tells a
 //! file from one that was put in its place with the same times, which only this machine knows.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::content::Stat;
 use crate::date::Date;
 use crate::digest::Digest;
+use crate::error::{Error, Result};
+use crate::format::partitions::Selection;
+use crate::format::virtual_disk::VirtualDisk;
 use crate::format::wim::capture::Packing;
 use crate::manifest::CaptureTable;
 use crate::output::{FORMAT_VERSION, TemplateValue};
@@ -54,6 +58,10 @@ pub struct Ordered {
     pub path: Utf8PathBuf,
     /// What its image is called, if the author says.
     pub name: Option<String>,
+    /// Which partitions of a disk are captured.
+    pub partitions: Selection,
+    /// Other files that a virtual disk may name.
+    pub references: Vec<Utf8PathBuf>,
     /// What it looks like.
     pub seen: Seen,
 }
@@ -137,32 +145,43 @@ impl Order {
     }
 
     /// The same with its sources as they look now.
-    pub fn look_again(&self) -> io::Result<Self> {
+    pub fn look_again(&self) -> Result<Self> {
         let mut order = self.clone();
         for source in order.sources.iter_mut().chain(&mut order.update_from) {
-            source.seen = Seen::of(&source.path)?;
+            source.seen = Seen::of(&source.path, &source.references)?.0;
         }
         Ok(order)
     }
 }
 
 impl Seen {
-    /// Looks at a folder with all that is in it, an image file or a device.
-    pub fn of(path: &Utf8Path) -> io::Result<Self> {
-        let metadata = fs::metadata(path)?;
+    /// Looks at a folder with all that is in it, an image file or a device. An image file may be a virtual disk that
+    /// names other files, of which `references` are allowed: they are looked at too, and returned.
+    pub fn of(path: &Utf8Path, references: &[Utf8PathBuf]) -> Result<(Self, Vec<Utf8PathBuf>)> {
+        let failed = |error| Error::io("looking at", path, error);
+        let metadata = fs::metadata(path).map_err(failed)?;
         let mut look = Look::default();
+        let mut named = Vec::new();
         look.add(b"", &metadata, None);
         if metadata.is_dir() {
-            look.folder(path)?;
+            look.folder(path).map_err(failed)?;
+        } else if metadata.is_file() {
+            let file = File::open(path).map_err(|error| Error::io("opening", path, error))?;
+            for file in VirtualDisk::open(path, Arc::new(file), references)?.named() {
+                let metadata = file.metadata().map_err(|error| Error::io("looking at", &file.path, error))?;
+                look.add(file.name.as_bytes(), &metadata, None);
+                named.push(file.path.clone());
+            }
         }
-        Ok(Self {
+        let seen = Self {
             n_files: look.n_files,
             len: look.len,
             listing: Digest(*look.listing.finalize().as_bytes()),
             stats: Digest(*look.stats.finalize().as_bytes()),
             newest_ns: look.newest_ns,
             is_device: metadata.file_type().is_block_device(),
-        })
+        };
+        Ok((seen, named))
     }
 }
 
@@ -248,7 +267,7 @@ mod tests {
         write("in/two", "second");
         let keep_times = || fs::File::open(root.join("in")).unwrap().set_modified(day).unwrap();
         keep_times();
-        let see = || Seen::of(&root.join("in")).unwrap();
+        let see = || Seen::of(&root.join("in"), &[]).unwrap().0;
         let before = see();
         assert_eq!((before.n_files, before.len, before.is_device), (2, 11, false));
         assert_eq!(see(), before, "looking changes nothing");
@@ -268,6 +287,6 @@ mod tests {
         fs::hard_link(root.join("in/one"), root.join("in/two")).unwrap();
         keep_times();
         assert_ne!(see().listing, apart.listing);
-        assert!(Seen::of(&root.join("not there")).is_err());
+        assert!(Seen::of(&root.join("not there"), &[]).is_err());
     }
 }

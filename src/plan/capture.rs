@@ -142,6 +142,7 @@ mod tests {
 
     use super::*;
     use crate::digest::Digest;
+    use crate::format::partitions::Selection;
     use crate::format::wim::capture::Packing;
     use crate::media::order::{LeaveOut, Ordered, Seen};
 
@@ -159,7 +160,14 @@ mod tests {
         Order {
             path: "a.wim".into(),
             name: "a.wim".into(),
-            sources: vec![Ordered { title: "source `disk`".into(), path, name: None, seen }],
+            sources: vec![Ordered {
+                title: "source `disk`".into(),
+                path,
+                name: None,
+                partitions: Selection::All,
+                references: Vec::new(),
+                seen,
+            }],
             table: serde_json::from_value(table).unwrap(),
             packing: Packing::None,
             exclusions: LeaveOut::Windows,

@@ -32,7 +32,13 @@ pub fn images(captured: &Captured) -> String {
             lines.push(format!("left out  {} more", counted(n_more, "file")));
         }
     }
-    lines.extend(captured.skipped.iter().map(|skipped| format!("skipped   {}: {}", skipped.source, skipped.why)));
+    for skipped in captured.skipped.iter().filter(|skipped| !skipped.is_unreadable) {
+        lines.push(format!("skipped   {}: {}", skipped.source, skipped.why));
+    }
+    for skipped in captured.unreadable() {
+        lines.push(format!("warning: `{}` was left out: {}", skipped.source, skipped.why));
+        lines.extend(skipped.help.as_ref().map(|help| format!("  help: {help}")));
+    }
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
@@ -49,7 +55,8 @@ pub fn captured_json(captured: &Captured, target: &Utf8Path) -> Json {
             "left-out": left_out.collect::<Vec<_>>(),
         })
     });
-    let skipped = captured.skipped.iter().map(|it| json!({ "source": it.source, "why": it.why }));
+    let skipped =
+        captured.skipped.iter().map(|it| json!({ "source": it.source, "why": it.why, "unreadable": it.is_unreadable }));
     json!({
         "output": target,
         "len": captured.len,

@@ -9,6 +9,8 @@ use super::itself::OwnPlaces;
 use super::{Resolver, unreadable};
 use crate::date::Date;
 use crate::digest::Digest;
+use crate::error::Error;
+use crate::format::partitions::Selection;
 use crate::format::wim::Wim;
 use crate::format::wim::capture::Packing;
 use crate::limits;
@@ -45,9 +47,15 @@ impl Resolver {
             let place = rendered.path_at(&pointer, &source.path);
             self.note(&place);
             let title = format!("source `{}`", source.path);
-            let name = source.name.clone();
-            if let Some(seen) = look(rendered, &place, &pointer, &own_places, problems) {
-                sources.push(Ordered { title, path: place, name, seen });
+            let allowed = source.allow_references.iter().enumerate();
+            let allowed =
+                allowed.map(|(n, path)| rendered.path_at(&format!("/capture/source/{at}/allow-references/{n}"), path));
+            let references: Vec<_> = allowed.collect();
+            references.iter().for_each(|path| self.note(path));
+            if let Some((seen, named)) = look(rendered, &place, &references, &pointer, &own_places, problems) {
+                named.iter().for_each(|path| self.note(path));
+                let partitions = Selection::new(&source.partitions, &source.skip_partitions);
+                sources.push(Ordered { title, path: place, name: source.name.clone(), partitions, references, seen });
             }
         }
         let exclusions = self.exclusions(rendered, problems);
@@ -62,14 +70,20 @@ impl Resolver {
             ("exclusions", exclusions_said),
             ("check", table.check.to_string()),
         ];
+        description.extend(table.strict.then(|| ("strict", "true".into())));
         description.extend(rendered.site.clone().map(|site| ("site", site)));
         for (key, value) in
             [("description", &table.description), ("created-by", &table.created_by), ("version", &table.version)]
         {
             description.extend(value.clone().map(|value| (key, value)));
         }
-        let of_source = |source: &Ordered| source.name.clone().map(|name| (format!("name of {}", source.title), name));
-        let names: Vec<_> = sources.iter().filter_map(of_source).collect();
+        let of_source = |source: &Ordered| {
+            let name = source.name.clone().map(|name| (format!("name of {}", source.title), name));
+            let has_choice = source.partitions != Selection::All;
+            let chosen = has_choice.then(|| (format!("partitions of {}", source.title), source.partitions.to_string()));
+            [name, chosen]
+        };
+        let names: Vec<_> = sources.iter().flat_map(of_source).flatten().collect();
         Some(Order {
             path,
             name: table.path.clone(),
@@ -137,9 +151,13 @@ impl Resolver {
             );
             return None;
         }
-        match Seen::of(&path) {
+        if let Err(error) = fs::metadata(&path) {
+            problems.add(unreadable(rendered, &path, &error, POINTER));
+            return None;
+        }
+        match Seen::of(&path, &[]) {
             Err(error) => {
-                problems.add(unreadable(rendered, &path, &error, POINTER));
+                problems.add(problem_of(&error).at(rendered.place(POINTER), ""));
                 None
             }
             Ok(_) if Wim::open(&path).is_err() => {
@@ -149,7 +167,14 @@ impl Resolver {
                 );
                 None
             }
-            Ok(seen) => Some(Ordered { title: format!("update from `{written}`"), path, name: None, seen }),
+            Ok((seen, _)) => Some(Ordered {
+                title: format!("update from `{written}`"),
+                path,
+                name: None,
+                partitions: Selection::All,
+                references: Vec::new(),
+                seen,
+            }),
         }
     }
 
@@ -158,14 +183,15 @@ impl Resolver {
     }
 }
 
-/// Looks at a source.
+/// Looks at a source. Returns the files that a virtual disk names, too.
 fn look(
     rendered: &Rendered<CaptureManifest>,
     path: &Utf8Path,
+    references: &[Utf8PathBuf],
     pointer: &str,
     own_places: &OwnPlaces,
     problems: &mut Problems,
-) -> Option<Seen> {
+) -> Option<(Seen, Vec<Utf8PathBuf>)> {
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) => {
@@ -190,8 +216,29 @@ fn look(
         let what = "holds the manifest's own folder, where tsmedia keeps its record and its cache";
         return wrong(format!("`{path}` {what}: it would be captured anew each time"), "move the manifest out of it");
     }
-    match Seen::of(path) {
-        Ok(seen) => Some(seen),
-        Err(error) => wrong(format!("`{path}` can't be looked at as a whole: {error}"), "make all of it readable"),
+    match Seen::of(path, references) {
+        Ok(found) => Some(found),
+        Err(error) if kind.is_dir() => {
+            let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+            wrong(format!("`{path}` can't be looked at as a whole: {why}"), "make all of it readable")
+        }
+        Err(error) => {
+            problems.add(problem_of(&error).at(rendered.place(pointer), ""));
+            None
+        }
+    }
+}
+
+/// A failure as a problem of the line that led to it.
+fn problem_of(error: &Error) -> Problem {
+    let mut message = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(because) = cause {
+        message += &format!(": {because}");
+        cause = because.source();
+    }
+    match error.advice() {
+        Some(help) => Problem::error(message).help(help),
+        None => Problem::error(message),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::{FileExt, symlink};
+use std::os::unix::fs::{FileExt, PermissionsExt, symlink};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -166,15 +166,125 @@ fn the_volumes_of_a_disk_become_images_and_the_others_are_named() {
     let xml: String = xml.chars().filter(|c| *c != '\0').collect();
     assert!(xml.contains("<DESCRIPTION>Test</DESCRIPTION>") && xml.contains("<CREATEDBY>IT</CREATEDBY>"), "{xml}");
 
-    // The same disk in another form gives the same images.
-    tool(&desk, "qemu-img", &["convert", "-O", "qcow2", "disk.img", "disk.qcow2"]);
-    let name = ["--name", "Reference", "--description", "Test", "--created-by", "IT"];
-    desk.done(&[&["capture", "disk.qcow2", "-o", "out/other.wim"], &name[..]].concat());
-    assert_eq!(desk.get("out/other.wim"), desk.get("out/win11.wim"));
-    assert_eq!(desk.list("out"), ["json.wim", "other.wim", "win11.wim"]);
-    let mut command = desk.command(&["capture", "disk.qcow2", "-o", "out/none.wim"]);
-    let ran = command.env("PATH", "/nowhere").output().unwrap();
-    insta::assert_snapshot!("no_qemu", desk.see_ran("capture disk.qcow2 -o out/none.wim", &ran));
+    // The same disk in another form gives the same images, and no tool is needed for that.
+    for (name, options) in [
+        ("disk.qcow2", "qcow2"),
+        ("disk.vhd", "vpc"),
+        ("disk.vhdx", "vhdx"),
+        ("disk.vdi", "vdi"),
+        ("disk.vmdk", "vmdk"),
+        ("flat.vmdk", "vmdk -o subformat=monolithicFlat"),
+        ("split.vmdk", "vmdk -o subformat=twoGbMaxExtentSparse"),
+    ] {
+        let line = format!("convert -f raw disk.img {name} -O {options}");
+        tool(&desk, "qemu-img", &line.split(' ').collect::<Vec<_>>());
+        let words = ["--name", "Reference", "--description", "Test", "--created-by", "IT"];
+        let mut command = desk.command(&[&["capture", name, "-o", "out/other.wim", "--force"], &words[..]].concat());
+        let ran = command.env("PATH", "/nowhere").output().unwrap();
+        assert!(ran.status.success(), "{name}: {}", String::from_utf8_lossy(&ran.stderr));
+        assert!(desk.get("out/other.wim") == desk.get("out/win11.wim"), "{name}");
+        assert_eq!(desk.list("out"), ["json.wim", "other.wim", "win11.wim"]);
+    }
+}
+
+#[test]
+fn a_disk_that_is_made_of_other_files_is_captured_when_they_are_allowed() {
+    let desk = Desk::empty();
+    put_disk(&desk);
+    tool(&desk, "qemu-img", &["convert", "-f", "raw", "-O", "qcow2", "disk.img", "base.qcow2"]);
+    tool(&desk, "qemu-img", &["create", "-q", "-f", "qcow2", "-b", "base.qcow2", "-F", "qcow2", "clone.qcow2"]);
+    desk.put("text.vmdk", "# Disk DescriptorFile\nCID=1\nparentCID=ffffffff\nRW 4 FLAT \"/etc/hostname\" 0\n");
+    desk.put("lone.vmdk", "# Disk DescriptorFile\nCID=1\nparentCID=ffffffff\nRW 4 FLAT \"lone-flat.vmdk\" 0\n");
+    let mut seen = String::new();
+    for line in [
+        "capture clone.qcow2 -o out.wim",
+        "capture clone.qcow2 -o out.wim --allow-reference disk.img",
+        "capture text.vmdk -o out.wim",
+        "capture lone.vmdk -o out.wim",
+        "capture nbd:127.0.0.1:1 -o out.wim",
+    ] {
+        seen += &desk.see(line);
+        assert!(!desk.path("out.wim").exists(), "{line}");
+    }
+    seen += &desk.see("capture clone.qcow2 -o out.wim --allow-reference base.qcow2");
+    insta::assert_snapshot!(seen);
+    is_whole(&desk, "out.wim");
+}
+
+#[test]
+fn partitions_are_chosen_by_number_and_volumes_that_cannot_be_read_are_left_out() {
+    let desk = Desk::empty();
+    put_disk(&desk);
+    let mut seen = String::new();
+    for line in [
+        "capture disk.img -o one.wim --partition 3",
+        "capture disk.img -o two.wim --skip-partition 1 --skip-partition 4",
+        "capture disk.img -o none.wim --partition 9",
+        "capture disk.img -o none.wim --partition 3 --partition 4",
+        "capture disk.img -o none.wim --skip-partition 1 --skip-partition 3",
+        "capture disk.img -o none.wim --partition 1 --skip-partition 3",
+        "capture tree -o none.wim --partition 1",
+    ] {
+        seen += &desk.see(line);
+    }
+    // What ntfsfix leaves is to be checked by Windows.
+    put_ntfs(&desk, "volume", 65536 * 512);
+    tool(&desk, "ntfsfix", &["volume"]);
+    put_into(&desk, "volume", "disk.img", 12288);
+    for line in [
+        "capture disk.img -o none.wim --strict",
+        "capture disk.img -o none.wim --partition 3",
+        "capture disk.img -o left.wim",
+        "capture disk.img -o left.wim --force --json",
+        "capture disk.img -o none.wim --skip-partition 1",
+    ] {
+        seen += &desk.see(line);
+    }
+    assert!(!desk.path("none.wim").exists());
+    insta::assert_snapshot!(seen);
+    for wim in ["one.wim", "two.wim", "left.wim"] {
+        is_whole(&desk, wim);
+    }
+}
+
+#[test]
+fn a_disk_of_4096_byte_sectors_is_captured_by_its_mbr() {
+    let desk = Desk::empty();
+    sparse(&desk, "volume", 32 << 20);
+    tool(&desk, "mkntfs", &["-F", "-Q", "-T", "-q", "-s", "4096", "volume"]);
+    desk.put("letter", "Moin\n");
+    tool(&desk, "ntfscp", &["-q", "volume", "letter", "letter.txt"]);
+    sparse(&desk, "disk.img", 40 << 20);
+    let mut record = vec![0; 512];
+    record[446 + 4] = 7;
+    record[446 + 8..446 + 12].copy_from_slice(&256u32.to_le_bytes());
+    record[446 + 12..446 + 16].copy_from_slice(&8192u32.to_le_bytes());
+    record[510..].copy_from_slice(&[0x55, 0xaa]);
+    fs::File::options().write(true).open(desk.path("disk.img")).unwrap().write_all_at(&record, 0).unwrap();
+    put_into(&desk, "volume", "disk.img", 2048);
+    desk.done(&["capture", "disk.img", "-o", "out.wim"]);
+    assert!(tool(&desk, "wimlib-imagex", &["dir", "out.wim", "1"]).contains("/letter.txt"));
+}
+
+#[test]
+fn a_wim_file_has_the_name_of_one() {
+    let desk = Desk::empty();
+    put_tree(&desk);
+    let mut seen = String::new();
+    for line in [
+        "capture tree -o out.img",
+        "capture tree -o out/disk",
+        "capture tree -o out.esd",
+        "capture tree -o .wim",
+        "capture tree -o OUT.WIM",
+        "capture tree -o out.esd --compression solid",
+    ] {
+        seen += &desk.see(line);
+    }
+    // What is added to has a name already.
+    fs::rename(desk.path("OUT.WIM"), desk.path("images")).unwrap();
+    desk.done(&["capture", "tree", "-o", "images", "--append", "--name", "two"]);
+    insta::assert_snapshot!(seen);
 }
 
 #[test]
@@ -292,6 +402,7 @@ fn what_cannot_be_captured_is_an_error_that_says_what_to_do() {
     put_ntfs(&desk, "volume.img", 32 << 20);
     put_fat(&desk, "fat.img", 2 << 20, "12");
     desk.put("nothing.img", vec![0; 1 << 20]);
+    fs::copy(desk.path("volume.img"), desk.path("itself.wim")).unwrap();
     desk.put("text.img", "hello\n");
     desk.put("locked.img", b"\xeb\x58\x90-FVE-FS-");
     fs::write(desk.path("cut.img"), &desk.get("volume.img")[..20 << 20]).unwrap();
@@ -313,6 +424,7 @@ fn what_cannot_be_captured_is_an_error_that_says_what_to_do() {
         "capture dirty.img -o out.wim",
         "capture tree -o tree/out.wim",
         "capture volume.img -o volume.img --force",
+        "capture itself.wim -o itself.wim --force",
         "capture tree tree -o out.wim",
         "capture tree tree -o out.wim --name one",
         "capture tree -o out.wim --append",
@@ -370,7 +482,13 @@ fn a_killed_capture_leaves_what_was_there_and_the_next_one_uses_up_the_rest() {
         assert_eq!(desk.get("out/out.wim"), b"what was there");
         match signal {
             "INT" => assert_eq!((status.code(), desk.list("out")), (Some(130), vec!["out.wim".to_owned()])),
-            _ => assert_eq!(desk.list("out").len(), 3, "{:?}", desk.list("out")),
+            _ => {
+                assert_eq!(desk.list("out").len(), 3, "{:?}", desk.list("out"));
+                // Nobody else can read what was taken out of the volume.
+                let folder = desk.list("out").into_iter().find(|name| name.contains("-fat")).unwrap();
+                let mode = fs::metadata(desk.path(&format!("out/{folder}"))).unwrap().permissions().mode();
+                assert_eq!(mode & 0o777, 0o700);
+            }
         }
     }
     fs::remove_file(desk.path("tree/docs/large")).unwrap();

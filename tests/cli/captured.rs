@@ -1,6 +1,7 @@
 //! Captures that a manifest declares: made once, made again when a source changes, and put on media of the same run.
 
 use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
 use std::time::{Duration, SystemTime};
 
 use crate::capture::{is_whole, put_disk, tool};
@@ -170,6 +171,51 @@ fn with_medium() -> Desk {
     desk.put("readme.txt", "Moin\n");
     desk.put_boot();
     desk
+}
+
+/// A disk in two files, one of its volumes not in order.
+#[test]
+fn a_declared_capture_knows_the_files_of_a_disk_its_partitions_and_what_was_left_out() {
+    let desk = Desk::empty();
+    put_disk(&desk);
+    tool(&desk, "qemu-img", &["create", "-q", "-f", "qcow2", "-b", "disk.img", "-F", "raw", "clone.qcow2"]);
+    desk.put(
+        "capture.toml",
+        "manifest-version = 1\n\n[capture]\npath = \"disk.wim\"\ncompression = \"none\"\n\n[[capture.source]]\n\
+         path = \"clone.qcow2\"\n",
+    );
+    let mut seen = desk.see("check capture.toml");
+    edit(&desk, "clone.qcow2\"\n", "clone.qcow2\"\nallow-references = [\"disk.img\"]\npartitions = [1, 3]\n");
+    for line in ["apply capture.toml", "plan capture.toml"] {
+        seen += &desk.see(line);
+    }
+    is_whole(&desk, "disk.wim");
+    // A change of the file below is one of the source.
+    File::options().write(true).open(desk.path("disk.img")).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+    edit(&desk, "partitions = [1, 3]", "partitions = [3]");
+    for line in ["plan capture.toml", "apply capture.toml", "plan capture.toml"] {
+        seen += &desk.see(line);
+    }
+    edit(&desk, "partitions = [3]", "partitions = [3]\nskip-partitions = [1]");
+    seen += &desk.see("check capture.toml");
+    insta::assert_snapshot!(seen);
+    // A volume that is left out is tried again.
+    let disk = File::options().read(true).write(true).open(desk.path("disk.img")).unwrap();
+    let mut volume = vec![0; 65536 * 512];
+    disk.read_exact_at(&mut volume, 12288 * 512).unwrap();
+    desk.put("volume", &volume);
+    tool(&desk, "ntfsfix", &["volume"]);
+    disk.write_all_at(&desk.get("volume"), 12288 * 512).unwrap();
+    edit(&desk, "partitions = [3]\nskip-partitions = [1]", "");
+    let mut seen = String::new();
+    for line in ["apply capture.toml", "plan capture.toml"] {
+        seen += &desk.see(line);
+    }
+    disk.write_all_at(&volume, 12288 * 512).unwrap();
+    for line in ["apply capture.toml", "plan capture.toml"] {
+        seen += &desk.see(line);
+    }
+    insta::assert_snapshot!("a_volume_that_was_left_out_is_tried_again", seen);
 }
 
 #[test]

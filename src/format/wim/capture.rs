@@ -31,6 +31,19 @@ pub enum Packing {
     Solid,
 }
 
+/// Returns whether a path ends as a WIM file's does: in `.wim`, or in `.esd` if it is solid. Readers go by that.
+pub fn fits_name(path: &str, packing: Packing) -> bool {
+    let name = path.rsplit(['/', '\\']).next().unwrap_or(path).to_lowercase();
+    let ends: &[&str] = if packing == Packing::Solid { &[".wim", ".esd"] } else { &[".wim"] };
+    ends.iter().any(|end| name.len() > end.len() && name.ends_with(end))
+}
+
+/// The name of a WIM file in place of one that doesn't fit: `disk.wim` for `disk.img`.
+pub fn fitting_name(name: &str) -> String {
+    let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
+    format!("{}.wim", if stem.is_empty() { "reference" } else { stem })
+}
+
 /// What an image is made of.
 #[derive(Clone, Debug)]
 pub enum Tree<'a> {

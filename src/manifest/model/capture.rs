@@ -65,6 +65,11 @@ pub struct CaptureTable {
     #[serde(default)]
     #[schemars(extend("default" = false))]
     pub check: bool,
+    /// Fail if a volume of a disk can't be read. Otherwise such volumes are left out with a warning, and the WIM file is
+    /// captured again each time until none is.
+    #[serde(default)]
+    #[schemars(extend("default" = false))]
+    pub strict: bool,
     /// The WIM file of an earlier capture, of which what has the same size and times is taken over unread. The bytes of
     /// the new file depend on it.
     #[serde(default)]
@@ -96,6 +101,20 @@ pub struct CaptureSource {
     #[serde(default)]
     #[schemars(length(min = 1), example = &"Windows 11")]
     pub name: Option<String>,
+    /// Numbers of the partitions of a disk that are captured, all others being skipped. A partition in this list that
+    /// can't be captured is an error.
+    #[serde(default)]
+    #[schemars(length(min = 1), inner(range(min = 1)), example = &[3])]
+    pub partitions: Vec<u32>,
+    /// Numbers of the partitions of a disk that are skipped. Not together with `partitions`.
+    #[serde(default)]
+    #[schemars(length(min = 1), inner(range(min = 1)), example = &[1, 4])]
+    pub skip_partitions: Vec<u32>,
+    /// Files that a virtual disk may refer to: backing files, parents, data files and extents that are not beside their
+    /// descriptor. Disks that refer to other files are refused.
+    #[serde(default)]
+    #[schemars(length(min = 1), example = &["base.qcow2"])]
+    pub allow_references: Vec<String>,
     /// Whether it is captured: a condition such as `{{ site.code == 'BER' }}`.
     #[serde(default = "always")]
     #[schemars(extend("default" = true), example = &"{{ site.code == 'BER' }}")]

@@ -1,5 +1,6 @@
 //! What is wrong with a `[capture]` table as far as no source is needed.
 
+use crate::format::wim::capture::{Packing, fits_name, fitting_name};
 use crate::manifest::Compression;
 use crate::manifest::model::{NONE, WINDOWS};
 use crate::manifest::suggest;
@@ -19,6 +20,7 @@ pub fn check(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     let sources = present(doc, "capture/source").into_iter().map(|(pointer, _)| format!("{pointer}/path"));
     let mut pointers: Vec<_> = sources.collect();
     pointers.extend(["/capture/path", "/capture/update-from"].map(Into::into));
+    pointers.extend(references(doc));
     if !doc.str("/capture/exclusions").is_some_and(|text| [WINDOWS, NONE].contains(&text)) {
         pointers.push("/capture/exclusions".into());
     }
@@ -46,20 +48,28 @@ fn words(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     }
 }
 
+/// Pointers to the files that virtual disks may refer to.
+fn references(doc: Doc<'_>) -> Vec<String> {
+    let mut pointers = Vec::new();
+    for (source, _) in present(doc, "capture/source") {
+        let list = format!("{source}/allow-references");
+        let n = doc.get(&list).and_then(|list| list.as_array()).map_or(0, Vec::len);
+        pointers.extend((0..n).map(|at| format!("{list}/{at}")));
+    }
+    pointers
+}
+
 /// Whoever reads the file goes by the end of its name.
 fn name(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     let Some(path) = doc.str("/capture/path").filter(|path| !path.is_empty()) else { return };
     let is_solid = doc.str("/capture/compression") == Some(Compression::Solid.as_str());
-    let name = path.rsplit(['/', '\\']).next().unwrap_or(path).to_lowercase();
-    let ends: &[&str] = if is_solid { &[".wim", ".esd"] } else { &[".wim"] };
-    if ends.iter().any(|end| name.len() > end.len() && name.ends_with(end)) {
+    let (packing, ends) = if is_solid { (Packing::Solid, "`.wim` or `.esd`") } else { (Packing::Lzx, "`.wim`") };
+    if fits_name(path, packing) {
         return;
     }
-    let stem = name.rsplit_once('.').map_or(name.as_str(), |(stem, _)| stem);
-    let stem = if stem.is_empty() { "reference" } else { stem };
-    let right = format!("{}{stem}.wim", &path[..path.len() - name.len().min(path.len())]);
-    let ends: Vec<_> = ends.iter().map(|end| format!("`{end}`")).collect();
-    let message = format!("`{path}` is a WIM file, and its name does not end in {}", ends.join(" or "));
+    let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
+    let right = format!("{}{}", &path[..path.len() - name.len()], fitting_name(name));
+    let message = format!("`{path}` is a WIM file, and its name does not end in {ends}");
     problems.push(Problem::error(message).at(doc.place("/capture/path"), "").help(format!("such as `{right}`")));
 }
 
@@ -89,6 +99,12 @@ fn sources(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         }
     }
     for (pointer, _) in &sources {
+        let [only, except] = ["partitions", "skip-partitions"].map(|key| format!("{pointer}/{key}"));
+        if doc.get(&only).is_some() && doc.get(&except).is_some() {
+            let problem = Problem::error("`partitions` and `skip-partitions` of a source exclude each other");
+            let problem = problem.at(doc.place(&except), "").at(doc.place(&only), "");
+            problems.push(problem.help("list the partitions to capture, or those to skip"));
+        }
         let pointer = format!("{pointer}/name");
         let Some(text) = doc.str(&pointer) else { continue };
         let problem = |message: String| Problem::error(message).at(doc.place(&pointer), "");
