@@ -133,6 +133,12 @@ pub const MAX_DISC_FOLDER_LEN: u64 = 256 << 20;
 pub const MAX_PARTITION_ENTRIES_LEN: u64 = 1 << 20;
 /// Logical partitions of an MBR; a longer chain is a circle.
 pub const MAX_LOGICAL_PARTITIONS: u32 = 256;
+/// Virtual disks below one another: backing files and parents. More are a mistake, or in a circle.
+pub const MAX_DISK_CHAIN: usize = 64;
+/// Length of the descriptor of a VMDK, in bytes. A disk of 64 TiB in pieces of 2 GiB has one of 2 MB.
+pub const MAX_DISK_DESCRIPTOR_LEN: u64 = 4 << 20;
+/// Extents of a VMDK. A disk of 64 TiB in pieces of 2 GiB has 32,768.
+pub const MAX_DISK_EXTENTS: usize = 1 << 16;
 /// Records of an NTFS volume's master file table.
 pub const MAX_NTFS_RECORDS: u64 = 4 << 20;
 /// Length of one record of a master file table, in bytes.

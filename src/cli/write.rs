@@ -62,7 +62,12 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         Some(drive) => drive,
         None => target.open(&system)?,
     };
-    let done = copy(&image, &target, &mut drive, standing, screen)?;
+    let how = match standing {
+        Standing::Same | Standing::OtherBuild => How::Differences,
+        Standing::Blank if arguments.erase.is_none() => How::Empty,
+        Standing::Blank | Standing::Other => How::Whole,
+    };
+    let done = copy(&image, &target, &mut drive, how, screen)?;
     if screen.json {
         screen.json(&tell(&report::Outcome::Done(done)))?;
     } else {
@@ -72,25 +77,20 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
 }
 
 /// Writes, reads back, and makes the stick bootable.
-fn copy(image: &Image, target: &Target, drive: &mut Opened, standing: Standing, screen: &Screen) -> Result<Done> {
-    let how = match standing {
-        Standing::Blank => How::Empty,
-        Standing::Same | Standing::OtherBuild => How::Differences,
-        Standing::Other => How::Whole,
-    };
+fn copy(image: &Image, target: &Target, drive: &mut Opened, how: How, screen: &Screen) -> Result<Done> {
     let mut transfer = Transfer::new(image, drive, &target.path, how)?;
     let done = screen
         .watch("writing", |progress| transfer.write(progress))
         .and_then(|()| screen.watch("reading back", |progress| transfer.check(progress)))
         .and_then(|()| transfer.finish());
-    done.map_err(|error| if transfer.is_begun() { unfinished(target, standing, error) } else { error })
+    done.map_err(|error| if transfer.is_begun() { unfinished(target, how, error) } else { error })
 }
 
 /// What is said when it went wrong, or was ended, after the first byte.
-fn unfinished(target: &Target, standing: Standing, error: Error) -> Error {
+fn unfinished(target: &Target, how: How, error: Error) -> Error {
     let has_advice = error.advice().is_some();
     let path = &target.path;
-    let lost = if standing == Standing::Blank { "" } else { ", and what it held is lost" };
+    let lost = if how == How::Empty { "" } else { ", and what it held is lost" };
     let failed = Error::new(format!("`{path}` is unfinished: nothing starts from it{lost}"));
     let failed = failed.because(error);
     if has_advice { failed } else { failed.help("write it again before it is used") }

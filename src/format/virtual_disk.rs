@@ -37,13 +37,8 @@ use self::vhdx::Vhdx;
 use self::vmdk::Sparse;
 use super::partitions::Window;
 use crate::error::{Error, Result};
+use crate::limits::MAX_DISK_CHAIN;
 use crate::progress::Progress;
-
-/// Disks below each other that are followed. More are a mistake, or in a circle.
-const MAX_LAYERS: usize = 64;
-
-/// Longest descriptor that is read, in bytes.
-const MAX_DESCRIPTOR_LEN: u64 = 4 << 20;
 
 /// Disk in a file or in several, open.
 #[derive(Debug)]
@@ -136,8 +131,11 @@ impl VirtualDisk {
         let mut disk = Self { layers: Vec::new(), named: Vec::new() };
         let mut next = Some((path.to_owned(), file, None));
         while let Some((path, file, format)) = next {
-            if disk.layers.len() == MAX_LAYERS {
-                return Err(Error::new(format!("`{}` has more than {MAX_LAYERS} disks below it", disk.layers[0].path)));
+            if disk.layers.len() == MAX_DISK_CHAIN {
+                return Err(Error::new(format!(
+                    "`{}` has more than {MAX_DISK_CHAIN} disks below it",
+                    disk.layers[0].path
+                )));
             }
             next = disk.add(&path, file, format.as_deref(), &allowed)?.map(|(named, format)| {
                 disk.named.push(named.clone());
@@ -207,6 +205,7 @@ impl VirtualDisk {
         let mut refusals = Refusals::new(path, &folder, allowed);
         let mut below = None;
         let format = match Mark::read(&file, file_len, format).map_err(of_disk)? {
+            Mark::Raw if names::is_piece(path) => return Err(names::lone_extent(path, &folder)),
             Mark::Raw => Format::Raw(file_len),
             Mark::FixedVhd => Format::Raw(file_len - vhd::FOOTER_LEN),
             Mark::Vhd => Format::Vhd(Vhd::read(&mut &*file).map_err(of_disk)?),
@@ -229,7 +228,7 @@ impl VirtualDisk {
                 Format::Vmdk(vec![Extent { at: 0, len: sparse.len, data }])
             }
             Mark::Descriptor => {
-                let text = names::read_text(&file, file_len, MAX_DESCRIPTOR_LEN);
+                let text = names::read_text(&file, file_len);
                 let descriptor = text.and_then(|text| Descriptor::parse(&text)).map_err(of_disk)?;
                 below = parent(&descriptor, &mut refusals).map_err(of_disk)?;
                 Format::Vmdk(self.extents(&descriptor, &mut refusals)?)
@@ -295,7 +294,7 @@ fn parent(child: &Descriptor, refusals: &mut Refusals) -> Result<Option<(Named, 
     };
     let len = parent.metadata().map_err(|error| Error::io("looking at", &parent.path, error))?.len();
     let text = match Mark::of(&parent.file, len)? {
-        Mark::Descriptor => Some(names::read_text(&parent.file, len, MAX_DESCRIPTOR_LEN)?),
+        Mark::Descriptor => Some(names::read_text(&parent.file, len)?),
         Mark::Vmdk => Sparse::read(&mut &*parent.file)?.1,
         _ => None,
     };

@@ -6,7 +6,7 @@
 //! file from one that was put in its place with the same times, which only this machine knows.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File, Metadata};
+use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::format::partitions::Selection;
 use crate::format::virtual_disk::VirtualDisk;
 use crate::format::wim::capture::Packing;
+use crate::limits;
 use crate::manifest::CaptureTable;
 use crate::output::{FORMAT_VERSION, TemplateValue};
 
@@ -166,7 +167,7 @@ impl Seen {
         if metadata.is_dir() {
             look.folder(path).map_err(failed)?;
         } else if metadata.is_file() {
-            let file = File::open(path).map_err(|error| Error::io("opening", path, error))?;
+            let file = limits::open(path).map_err(|error| Error::io("opening", path, error))?;
             for file in VirtualDisk::open(path, Arc::new(file), references)?.named() {
                 let metadata = file.metadata().map_err(|error| Error::io("looking at", &file.path, error))?;
                 look.add(file.name.as_bytes(), &metadata, None);

@@ -3,15 +3,13 @@
 //! Follows VMware's "Virtual Disk Format 5.0". Values that only machines need (`ddb.…`) are not read.
 
 use crate::error::{Error, Result};
+use crate::limits::MAX_DISK_EXTENTS;
 
 /// First line of a descriptor.
 pub(super) const FIRST_LINE: &[u8] = b"# Disk DescriptorFile";
 
 /// Value of `parentCID` of a disk without a parent.
 const NO_PARENT: &str = "ffffffff";
-
-/// A disk of 64 TiB in pieces of 2 GiB has 32,768 extents.
-const MAX_EXTENTS: usize = 1 << 16;
 
 /// Text of a descriptor, parsed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -73,8 +71,8 @@ impl Descriptor {
                     _ => {}
                 }
             } else if let Some(extent) = extent(line)? {
-                if descriptor.extents.len() == MAX_EXTENTS {
-                    return Err(Error::new(format!("its descriptor lists more than {MAX_EXTENTS} extents")));
+                if descriptor.extents.len() == MAX_DISK_EXTENTS {
+                    return Err(Error::new(format!("its descriptor lists more than {MAX_DISK_EXTENTS} extents")));
                 }
                 descriptor.extents.push(extent);
             }
@@ -103,7 +101,10 @@ fn extent(line: &str) -> Result<Option<Listed>> {
         "FLAT" | "VMFS" => Kind::Flat,
         "SPARSE" | "VMFSSPARSE" => Kind::Sparse,
         "ZERO" => Kind::Zero,
-        other => return Err(Error::new(format!("an extent of the kind {other:.20} is not supported"))),
+        other => {
+            return Err(Error::new(format!("an extent of the kind `{other:.20}` is not supported"))
+                .help("consolidate the snapshots of the machine, or export it"));
+        }
     };
     // Names may hold blanks; there is no way to write a quote.
     let mut quoted = line.splitn(3, '"').skip(1);

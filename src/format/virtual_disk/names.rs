@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
@@ -11,6 +11,8 @@ use rustix::io::Errno;
 
 use super::Named;
 use crate::error::{Error, Result};
+use crate::foreign_text::is_printed;
+use crate::limits::{self, MAX_DISK_DESCRIPTOR_LEN};
 
 /// Relation of a file to the disk that names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,10 +61,10 @@ impl<'a> Refusals<'a> {
             self.refused.push((role, name.to_owned(), path));
             return None;
         };
-        match open_regular(&path) {
+        match limits::open(&path) {
             Ok(file) => Some(Named { name: name.to_owned(), path, file: Arc::new(file) }),
             Err(error) => {
-                self.failed.get_or_insert(error);
+                self.failed.get_or_insert(Error::io("opening", &path, error));
                 None
             }
         }
@@ -148,12 +150,6 @@ pub(super) fn folder_of(file: &File, path: &Utf8Path) -> Utf8PathBuf {
     real.parent().map(Utf8Path::to_owned).unwrap_or_default()
 }
 
-/// Opens a regular file, without waiting for whatever else there may be.
-fn open_regular(path: &Utf8Path) -> Result<File> {
-    let file = File::options().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path);
-    regular(file.map_err(|error| Error::io("opening", path, error))?, path)
-}
-
 fn regular(file: File, path: &Utf8Path) -> Result<File> {
     let metadata = file.metadata().map_err(|error| Error::io("looking at", path, error))?;
     match metadata.is_file() {
@@ -163,13 +159,21 @@ fn regular(file: File, path: &Utf8Path) -> Result<File> {
 }
 
 /// Reads a descriptor.
-pub(super) fn read_text(file: &File, len: u64, max_len: u64) -> Result<Vec<u8>> {
-    if len > max_len {
-        return Err(Error::new(format!("its descriptor has {len} bytes, and at most {max_len} are read")));
+pub(super) fn read_text(file: &File, len: u64) -> Result<Vec<u8>> {
+    if len > MAX_DISK_DESCRIPTOR_LEN {
+        let message = format!("its descriptor has {len} bytes, and at most {MAX_DISK_DESCRIPTOR_LEN} are read");
+        return Err(Error::new(message));
     }
     let mut text = vec![0; len as usize];
     file.read_exact_at(&mut text, 0).map_err(|error| Error::new("reading its descriptor").because(error))?;
     Ok(text)
+}
+
+/// Recognises a piece of a split disk by its name, `disk-f001.vmdk`: it has nothing that says so.
+pub(super) fn is_piece(path: &Utf8Path) -> bool {
+    let stem = path.as_str().strip_suffix(".vmdk").unwrap_or_default();
+    let number = stem.rsplit_once("-f").map_or("", |(_, number)| number);
+    number.len() >= 3 && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The error of an extent that is given in place of its descriptor.
@@ -213,7 +217,6 @@ fn typed(path: &Utf8Path) -> Option<String> {
     if path.chars().all(is_plain) {
         return Some(path.to_owned());
     }
-    let is_printed = |c: char| matches!(c, '\'' | '"') || c.escape_debug().len() == 1;
     path.chars().all(is_printed).then(|| format!("'{}'", path.replace('\'', "'\\''")))
 }
 

@@ -15,6 +15,9 @@ const HEAD_LEN: usize = 64 << 10;
 /// QEMU's own limit of the level 1 table, in bytes.
 const MAX_L1_LEN: u64 = 32 << 20;
 
+/// Way out for a disk that QEMU can read.
+const CONVERT: &str = "make it a plain one: `qemu-img convert -f qcow2 -O qcow2 DISK plain.qcow2`";
+
 /// Longest name of a backing file, in bytes.
 const MAX_NAME_LEN: u32 = 1023;
 
@@ -68,14 +71,14 @@ impl Qcow2 {
         }
         let version = be_u32(&head, 4);
         if !matches!(version, 2 | 3) {
-            return Err(Error::new(format!("QCOW version {version} is not supported")));
+            return Err(Error::new(format!("QCOW version {version} is not supported")).help(CONVERT));
         }
         let cluster_bits = be_u32(&head, 20);
         if !(9..=21).contains(&cluster_bits) {
             return Err(Error::new(format!("clusters of 2^{cluster_bits} bytes are not possible")));
         }
         if be_u32(&head, 32) != 0 {
-            return Err(Error::new("it is encrypted"));
+            return Err(Error::new("it is encrypted").help("decrypt it first, with `qemu-img convert`"));
         }
         let (features, header_len) = match version {
             2 => (0, 72),
@@ -83,7 +86,8 @@ impl Qcow2 {
         };
         let unknown = features & !(DIRTY | CORRUPT | DATA_FILE | COMPRESSION | EXTENDED_L2);
         if unknown != 0 {
-            return Err(Error::new(format!("it has features that are not supported (mask {unknown:#x})")));
+            let message = format!("it has features that are not supported (mask {unknown:#x})");
+            return Err(Error::new(message).help(CONVERT));
         }
         let is_zstd = features & COMPRESSION != 0 && header_len > 104 && head[104] != 0;
         let extensions = extensions(&head, header_len)?;
@@ -184,7 +188,7 @@ impl Qcow2 {
 
     fn compressed(&self, map: &mut Map, at: u64, entry: u64) -> Result<()> {
         if self.is_zstd {
-            return Err(Error::new("its clusters are compressed with Zstandard, which is not supported"));
+            return Err(Error::new("its clusters are compressed with Zstandard, which is not supported").help(CONVERT));
         }
         let n_offset_bits = 62 - (self.cluster_bits - 8);
         let offset = entry & ((1 << n_offset_bits) - 1);

@@ -7,12 +7,11 @@ use std::io::{Read, Seek, SeekFrom};
 
 use super::map::{From, Map, Packing, Run, SECTOR_LEN, each_entry, le_u32, le_u64, read_at};
 use crate::error::{Error, Result};
+use crate::limits::MAX_DISK_DESCRIPTOR_LEN;
 
 pub(super) const MAGIC: &[u8] = b"KDMV";
 pub(super) const ESX_MAGIC: &[u8] = b"COWD";
 
-/// Longest embedded descriptor that is read, in bytes.
-const MAX_DESCRIPTOR_LEN: u64 = 1 << 20;
 /// Longest grain, in sectors. Everybody writes 128.
 const MAX_GRAIN_SECTORS: u64 = 1 << 12;
 
@@ -54,7 +53,7 @@ impl Sparse {
         let (at, len) = (le_u64(&header, 28), le_u64(&header, 36).saturating_mul(SECTOR_LEN));
         let descriptor = match at {
             0 => None,
-            _ if len > MAX_DESCRIPTOR_LEN => return Err(Error::new(format!("its descriptor has {len} bytes"))),
+            _ if len > MAX_DISK_DESCRIPTOR_LEN => return Err(Error::new(format!("its descriptor has {len} bytes"))),
             _ => Some(read_at(file, at.saturating_mul(SECTOR_LEN), len as usize)?),
         };
         let header = match le_u64(&header, 56) {
