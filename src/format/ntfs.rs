@@ -1,5 +1,5 @@
-//! NTFS volumes: the second partition of a stick, for what is too large for FAT32 ([`partition`], [`files`]), and what
-//! a volume that is captured says of itself ([`read`]).
+//! NTFS volumes: the second partition of a stick, for what is too large for FAT32 ([`partition`], [`files`]); what a
+//! volume that is captured says of itself ([`read`]), and its view without the Windows Overlay Filter ([`Unfiltered`]).
 //!
 //! Written is NTFS 3.1 as `mkntfs` and libntfs-3g (2022.10) do: there is no specification. Clusters and index blocks of
 //! 4,096 bytes, records of 1,024; every file is one run of clusters, none is inside its record, so that each is read
@@ -9,17 +9,24 @@
 //! What never changes comes first, then the files that come from sources, arranged as everywhere (see
 //! [`slack`](super::slack)), then what changes: blocks of folders, the master file table, the bitmap.
 
+mod attributes;
 mod facts;
 mod files;
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod index;
+mod mft;
 mod record;
 mod system;
+mod unfiltered;
 mod upcase;
+mod wof;
 
 use std::sync::Arc;
 
 pub use facts::{Fault, NtfsFacts, State, read};
 pub use files::{Contents, files, is_one};
+pub use unfiltered::Unfiltered;
 
 use super::slack::{Order, Rooms, Thing};
 use super::tree::{Tree, What};

@@ -37,8 +37,11 @@ pub use reexport::{recipe, reexport};
 pub use split::PartNames;
 pub use structure::Structure;
 
+#[cfg(test)]
+pub(in crate::format) use resource::pack;
+pub(in crate::format) use resource::{ChunkReader, Packing, ReadAt};
+
 use library::{Failure, Handle, Kind};
-use resource::Packing;
 
 /// An opened WIM file.
 pub struct Wim {

@@ -69,5 +69,6 @@ fn why(why: WhyLeftOut) -> &'static str {
     match why {
         WhyLeftOut::Listed => "on the list of exclusions",
         WhyLeftOut::Unsupported => "encrypted, or no file or folder",
+        WhyLeftOut::Placeholder => "its contents are not on the volume",
     }
 }

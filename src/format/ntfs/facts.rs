@@ -56,7 +56,7 @@ const IS_CLEAN: u16 = 2;
 const NO_CLIENT: u16 = 0xffff;
 
 /// The sectors that update sequence numbers protect, whatever the sectors of the disk are.
-const STRIDE: usize = 512;
+pub(super) const STRIDE: usize = 512;
 /// The pages of a log. Windows writes no others.
 const LOG_PAGE: usize = 4096;
 
@@ -82,15 +82,20 @@ pub fn read(volume: &mut (impl Read + Seek)) -> Result<NtfsFacts, Fault> {
     Ok(NtfsFacts { label, len: boot.len, state })
 }
 
-struct Boot {
-    cluster_len: u64,
-    record_len: usize,
-    mft_at: u64,
-    len: u64,
+/// The geometry of a volume, as its boot sector says.
+pub(super) struct Boot {
+    /// Bytes of a cluster.
+    pub cluster_len: u64,
+    /// Bytes of a record of the master file table.
+    pub record_len: usize,
+    /// Where the master file table begins, in bytes.
+    pub mft_at: u64,
+    /// Bytes of the volume, without the spare boot sector.
+    pub len: u64,
 }
 
 impl Boot {
-    fn read(volume: &mut (impl Read + Seek)) -> Result<Self, Fault> {
+    pub fn read(volume: &mut (impl Read + Seek)) -> Result<Self, Fault> {
         let boot = read_at(volume, 0, 512)?;
         let sector_len = u64::from(u16_at(&boot, 11));
         // Values beyond 128 are negated logarithms: clusters of more than 64 KiB, records of less than a cluster.
@@ -120,7 +125,7 @@ impl Boot {
     }
 
     /// A record of the MFT's first run.
-    fn record(&self, volume: &mut (impl Read + Seek), number: u64) -> Result<Vec<u8>, Fault> {
+    pub fn record(&self, volume: &mut (impl Read + Seek), number: u64) -> Result<Vec<u8>, Fault> {
         let at = self.mft_at.saturating_add(number * self.record_len as u64);
         let mut record = read_at(volume, at, self.record_len)?;
         if &record[..4] != b"FILE" || !fix(&mut record) {
@@ -163,7 +168,7 @@ impl Restart {
 
 /// Puts the last two bytes of each 512 back, which an update sequence number stands for. False if one is another: then
 /// the record was written in part.
-fn fix(record: &mut [u8]) -> bool {
+pub(super) fn fix(record: &mut [u8]) -> bool {
     let (at, n) = (usize::from(u16_at(record, 4)), usize::from(u16_at(record, 6)));
     if n == 0 || at + 2 * n > record.len() || (n - 1) * STRIDE > record.len() {
         return false;
@@ -223,15 +228,15 @@ fn read_at(volume: &mut (impl Read + Seek), at: u64, n: usize) -> Result<Vec<u8>
     Ok(bytes)
 }
 
-fn u16_at(bytes: &[u8], at: usize) -> u16 {
+pub(super) fn u16_at(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes([bytes[at], bytes[at + 1]])
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from(u16_at(bytes, at)) | u32::from(u16_at(bytes, at + 2)) << 16
 }
 
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
+pub(super) fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from(u32_at(bytes, at)) | u64::from(u32_at(bytes, at + 4)) << 32
 }
 

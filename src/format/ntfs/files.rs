@@ -157,7 +157,7 @@ fn parse(sectors: &[u8], number: u64, geometry: &Geometry) -> Result<Option<Foun
     while at + 24 <= RECORD_LEN && u32_at(&bytes, at) != u32::MAX {
         let len = u32_at(&bytes, at + 4) as usize;
         let attribute = bytes.get(at..at + len).filter(|_| len >= 24).ok_or_else(damaged)?;
-        has_list |= u32_at(attribute, 0) == ATTRIBUTE_LIST;
+        has_list |= u32_at(attribute, 0) == record::ATTRIBUTE_LIST;
         take(attribute, &mut found, geometry).ok_or_else(damaged)?;
         at += len;
     }
@@ -166,8 +166,6 @@ fn parse(sectors: &[u8], number: u64, geometry: &Geometry) -> Result<Option<Foun
     }
     Ok(Some(found))
 }
-
-const ATTRIBUTE_LIST: u32 = 0x20;
 
 /// Compressed, encrypted or with holes.
 const IS_SPECIAL: u64 = 0xc0ff;

@@ -20,6 +20,7 @@ const UPDATE_NUMBER: u16 = 1;
 
 // Types of attributes, in the order in which a record has them.
 pub(super) const STANDARD_INFORMATION: u32 = 0x10;
+pub(super) const ATTRIBUTE_LIST: u32 = 0x20;
 pub(super) const FILE_NAME: u32 = 0x30;
 pub(super) const SECURITY_DESCRIPTOR: u32 = 0x50;
 pub(super) const VOLUME_NAME: u32 = 0x60;
@@ -28,6 +29,7 @@ pub(super) const DATA: u32 = 0x80;
 pub(super) const INDEX_ROOT: u32 = 0x90;
 pub(super) const INDEX_ALLOCATION: u32 = 0xa0;
 pub(super) const BITMAP: u32 = 0xb0;
+pub(super) const REPARSE_POINT: u32 = 0xc0;
 
 /// Consecutive clusters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,6 +143,13 @@ impl Record {
         protect(&mut self.bytes, 48);
         self.bytes
     }
+}
+
+/// An unnamed attribute of a type whose `len` bytes are in a run of clusters.
+pub(super) fn outside(kind: u32, len: u64, run: Run, cluster_len: u64, instance: u16) -> Vec<u8> {
+    let mut record = Record { bytes: Vec::new(), n_attributes: instance, n_names: 0 };
+    record.outside(kind, "", len, Ok(run), cluster_len);
+    record.bytes
 }
 
 /// Puts an update number at the end of each sector, and what was there behind the number at `at`.

@@ -40,6 +40,19 @@ impl Window {
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
+
+    /// Fills `to` from byte `at` on, whatever the position is.
+    ///
+    /// # Errors
+    ///
+    /// [`io::ErrorKind::UnexpectedEof`] if the range passes the end of the window or of the file.
+    pub fn read_exact_at(&self, to: &mut [u8], at: u64) -> io::Result<()> {
+        let end = at.checked_add(to.len() as u64);
+        if end.is_none_or(|end| end > self.len) {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        self.file.read_exact_at(to, self.offset + at)
+    }
 }
 
 impl Read for Window {

@@ -93,6 +93,19 @@ pub enum WhyLeftOut {
     Listed,
     /// It is of a kind that WIM files can't hold: encrypted, or a socket, pipe or device.
     Unsupported,
+    /// Its contents are not on the volume.
+    Placeholder,
+}
+
+/// What Windows marks a file or folder with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attributes {
+    /// `FILE_ATTRIBUTE_…`.
+    pub flags: u32,
+    /// `IO_REPARSE_TAG_…` of a reparse point; 0 for all else.
+    pub reparse_tag: u32,
+    /// Whether it has a reparse point, and contents that are nowhere on its NTFS volume, in part at least.
+    pub is_hollow: bool,
 }
 
 /// A WIM file that is being made.
@@ -172,6 +185,17 @@ impl<'p> Capture<'p> {
         Ok((index, left_out))
     }
 
+    /// Shows every file and folder of a new image with its path from the root, its parts separated by `/`, in no
+    /// particular order.
+    pub fn visit(&mut self, index: u32, show: &mut dyn FnMut(&str, Attributes)) -> Result<()> {
+        self.builder.visit(index, show).map_err(|ended| words(ended, "looking at an image"))
+    }
+
+    /// Takes a file or folder out of a new image.
+    pub fn remove(&mut self, index: u32, path: &str) -> Result<()> {
+        self.builder.remove(index, path).map_err(|ended| words(ended, &format!("leaving out `{path}`")))
+    }
+
     /// Has the files of an image that have the sizes and times that they have in an old one taken over unread.
     pub fn compare(&mut self, index: u32, old: &Old, old_index: u32) -> Result<()> {
         self.builder.compare(index, old.number, old_index).map_err(|ended| old_words(ended, &old.path))
@@ -246,6 +270,12 @@ pub(super) fn words(ended: Ended, doing: &str) -> Error {
         Ended::Interrupted => Error::new("interrupted"),
         Ended::Hibernated => Error::new(format!("{doing}: Windows sleeps on this volume (`hiberfil.sys` is in use)"))
             .help("start Windows and shut it down fully, with `shutdown /s /t 0`, then capture again"),
+        Ended::Damaged(why) => Error::new(format!("{doing}: {why}"))
+            .help("run `chkdsk /f` and `sfc /scannow` in its Windows, or leave the file out"),
+        Ended::Source(error) => error,
+        Ended::Unreadable(path, lines) if lines.iter().any(|line| line.contains("not valid UTF-8")) => {
+            Error::new(format!("{doing}: the name `{path}` is not valid UTF-8")).help("rename it")
+        }
         Ended::Unreadable(path, lines) => {
             let why = said(&lines).map_or_else(String::new, |why| format!(": {why}"));
             Error::new(format!("{doing}: `{path}` can't be read{why}")).help(MAKE_READABLE)

@@ -20,7 +20,7 @@ use crate::source::OpenSource;
 const SOLID_HEADER_LEN: u64 = 16;
 
 /// What a WIM is read from.
-pub(super) trait ReadAt {
+pub(in crate::format) trait ReadAt {
     /// Its length in bytes.
     fn len(&self) -> Result<u64, String>;
     /// Fills `bytes` from the byte `at` on.
@@ -52,7 +52,7 @@ impl ReadAt for OpenSource<'_> {
 
 /// How the resources of a WIM are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Packing {
+pub(in crate::format) struct Packing {
     pub compression: Compression,
     /// Bytes that are compressed together.
     pub chunk_len: u32,
@@ -92,7 +92,7 @@ pub(super) fn unpack(file: &impl ReadAt, packing: Packing, blob: &Blob) -> Resul
 }
 
 /// The bytes of a resource that holds this, and whether it is compressed: what does not get shorter is not.
-pub(super) fn pack(bytes: Vec<u8>, packing: Packing) -> (Vec<u8>, bool) {
+pub(in crate::format) fn pack(bytes: Vec<u8>, packing: Packing) -> (Vec<u8>, bool) {
     let chunk_len = packing.chunk_len as usize;
     let Some(mut compressor) = Compressor::new(packing.compression, chunk_len) else { return (bytes, false) };
     let chunks: Vec<_> = bytes.chunks(chunk_len).map(|chunk| compressor.compress(chunk)).collect();
@@ -186,30 +186,107 @@ impl Chunks {
         let mut decompressor = Decompressor::new(self.compression, self.chunk_len as usize);
         let mut bytes = Vec::new();
         for chunk in wanted.start / self.chunk_len..wanted.end.div_ceil(self.chunk_len) {
-            let start = chunk * self.chunk_len;
-            let unpacked_len = self.chunk_len.min(self.unpacked_len - start);
             let bounds = bounds.get(chunk as usize).ok_or("a chunk is missing")?;
-            let packed_len = bounds.end.checked_sub(bounds.start).filter(|len| (1..=unpacked_len).contains(len));
-            let packed_len = packed_len.ok_or("a chunk has an impossible length")?;
-            if bounds.end > data.end - data.start {
-                return Err("a chunk lies outside of its resource".into());
-            }
-            let packed = read_at(file, data.start + bounds.start, packed_len)?;
-            let unpacked = if packed_len == unpacked_len {
-                packed
-            } else {
-                let decompressor = decompressor.as_mut().ok_or("its compression is not supported")?;
-                let mut unpacked = vec![0; unpacked_len as usize];
-                if !decompressor.decompress(&packed, &mut unpacked) {
-                    return Err("a compressed chunk is damaged".into());
-                }
-                unpacked
-            };
+            let unpacked = self.read_chunk(file, data, bounds, chunk, decompressor.as_mut())?;
+            let start = chunk * self.chunk_len;
             let from = wanted.start.max(start) - start;
-            let to = wanted.end.min(start + unpacked_len) - start;
+            let to = wanted.end.min(start + unpacked.len() as u64) - start;
             bytes.extend_from_slice(&unpacked[from as usize..to as usize]);
         }
         Ok(bytes)
+    }
+
+    /// What one chunk holds, which is at `bounds` within `data`.
+    fn read_chunk(
+        &self,
+        file: &impl ReadAt,
+        data: &Range<u64>,
+        bounds: &Range<u64>,
+        chunk: u64,
+        decompressor: Option<&mut Decompressor>,
+    ) -> Result<Vec<u8>, String> {
+        let unpacked_len = self.chunk_len.min(self.unpacked_len - chunk * self.chunk_len);
+        let packed_len = bounds.end.checked_sub(bounds.start).filter(|len| (1..=unpacked_len).contains(len));
+        let packed_len = packed_len.ok_or("a chunk has an impossible length")?;
+        if bounds.end > data.end - data.start {
+            return Err("a chunk lies outside of its resource".into());
+        }
+        let packed = read_at(file, data.start + bounds.start, packed_len)?;
+        if packed_len == unpacked_len {
+            return Ok(packed);
+        }
+        let decompressor = decompressor.ok_or("its compression is not supported")?;
+        let mut unpacked = vec![0; unpacked_len as usize];
+        if !decompressor.decompress(&packed, &mut unpacked) {
+            return Err("a compressed chunk is damaged".into());
+        }
+        Ok(unpacked)
+    }
+}
+
+/// Compressed resource that is all of a file and is read in parts: what the Windows Overlay Filter stores in a stream.
+/// One chunk is kept in memory.
+pub(in crate::format) struct ChunkReader {
+    chunks: Chunks,
+    entry_len: u64,
+    data: Range<u64>,
+    decompressor: Option<Decompressor>,
+    /// The chunk that was read last, and what it holds.
+    last: Option<(u64, Vec<u8>)>,
+}
+
+impl ChunkReader {
+    /// A resource of `packed_len` bytes that holds `unpacked_len`.
+    ///
+    /// # Errors
+    ///
+    /// A resource too short for its table and a byte for each chunk.
+    pub fn new(packing: Packing, packed_len: u64, unpacked_len: u64) -> Result<Self, String> {
+        let chunks = Chunks::new(packing.compression, u64::from(packing.chunk_len), unpacked_len)?;
+        let entry_len = entry_len(unpacked_len);
+        let table_len = chunks.n_chunks.saturating_sub(1).checked_mul(entry_len);
+        let has_room = |table_len: &u64| packed_len.checked_sub(*table_len).is_some_and(|rest| rest >= chunks.n_chunks);
+        let table_len = table_len.filter(has_room).ok_or("its table of chunks is longer than its contents")?;
+        let decompressor = Decompressor::new(packing.compression, packing.chunk_len as usize);
+        Ok(Self { chunks, entry_len, data: table_len..packed_len, decompressor, last: None })
+    }
+
+    /// Fills `bytes` from byte `at` of what it holds.
+    ///
+    /// # Errors
+    ///
+    /// A range that passes the end, a damaged chunk, and what can't be read.
+    pub fn read(&mut self, file: &impl ReadAt, mut bytes: &mut [u8], mut at: u64) -> Result<(), String> {
+        if at.checked_add(bytes.len() as u64).is_none_or(|end| end > self.chunks.unpacked_len) {
+            return Err(format!("its contents end at {}", self.chunks.unpacked_len));
+        }
+        while !bytes.is_empty() {
+            let chunk = at / self.chunks.chunk_len;
+            let unpacked = match self.last.take().filter(|(last, _)| *last == chunk) {
+                Some((_, unpacked)) => unpacked,
+                None => {
+                    let bounds = self.bounds(file, chunk)?;
+                    self.chunks.read_chunk(file, &self.data, &bounds, chunk, self.decompressor.as_mut())?
+                }
+            };
+            let part = &unpacked[(at % self.chunks.chunk_len) as usize..];
+            let n = part.len().min(bytes.len());
+            let (to, rest) = bytes.split_at_mut(n);
+            to.copy_from_slice(&part[..n]);
+            (bytes, at) = (rest, at + n as u64);
+            self.last = Some((chunk, unpacked));
+        }
+        Ok(())
+    }
+
+    /// Where a chunk is, counted from the end of the table. The table does not list the first one.
+    fn bounds(&self, file: &impl ReadAt, chunk: u64) -> Result<Range<u64>, String> {
+        let entry = |chunk: u64| match chunk {
+            0 => Ok(0),
+            _ if chunk == self.chunks.n_chunks => Ok(self.data.end - self.data.start),
+            _ => read_at(file, (chunk - 1) * self.entry_len, self.entry_len).map(|bytes| number(&bytes)),
+        };
+        Ok(entry(chunk)?..entry(chunk + 1)?)
     }
 }
 
@@ -223,4 +300,45 @@ fn read_at(file: &impl ReadAt, offset: u64, len: u64) -> Result<Vec<u8>, String>
 /// A little-endian number of up to eight bytes.
 fn number(bytes: &[u8]) -> u64 {
     bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A resource of 5 GiB whose chunks are not compressed: each is filled with its number.
+    struct Huge;
+
+    const CHUNK_LEN: u64 = 16 << 10;
+    const UNPACKED_LEN: u64 = 5 << 30;
+    const N_CHUNKS: u64 = UNPACKED_LEN / CHUNK_LEN;
+    const TABLE_LEN: u64 = (N_CHUNKS - 1) * 8;
+
+    impl ReadAt for Huge {
+        fn len(&self) -> Result<u64, String> {
+            Ok(TABLE_LEN + UNPACKED_LEN)
+        }
+
+        fn fill(&self, bytes: &mut [u8], at: u64) -> Result<(), String> {
+            if at < TABLE_LEN {
+                bytes.copy_from_slice(&((at / 8 + 1) * CHUNK_LEN).to_le_bytes());
+            } else {
+                bytes.fill(((at - TABLE_LEN) / CHUNK_LEN) as u8);
+            }
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn tables_of_resources_beyond_4_gib_have_entries_of_8_bytes() {
+        let packing = Packing { compression: Compression::Xpress, chunk_len: CHUNK_LEN as u32 };
+        let mut reader = ChunkReader::new(packing, TABLE_LEN + UNPACKED_LEN, UNPACKED_LEN).unwrap();
+        let mut bytes = [0; 4];
+        for chunk in [1, N_CHUNKS / 2, N_CHUNKS - 1] {
+            reader.read(&Huge, &mut bytes, chunk * CHUNK_LEN - 2).unwrap();
+            assert_eq!(bytes, [(chunk - 1) as u8, (chunk - 1) as u8, chunk as u8, chunk as u8]);
+        }
+        assert!(reader.read(&Huge, &mut bytes, UNPACKED_LEN - 2).is_err());
+        assert!(ChunkReader::new(packing, TABLE_LEN + N_CHUNKS - 1, UNPACKED_LEN).is_err());
+    }
 }

@@ -1,5 +1,6 @@
 //! Making a WIM file of trees.
 
+use std::collections::{HashMap, HashSet};
 use std::ffi::{CString, c_int, c_void};
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -14,8 +15,10 @@ use wimlib::sys;
 pub(in crate::format::wim) use super::Failure;
 use super::ntfs::{self, Refusal};
 use super::{Handle, c_text, check, initialise, text};
+use crate::error::Error;
+use crate::format::ntfs::Unfiltered;
 use crate::format::partitions::Window;
-use crate::format::wim::capture::{LeftOut, Packing, WhyLeftOut};
+use crate::format::wim::capture::{Attributes, LeftOut, Packing, WhyLeftOut};
 use crate::progress::Progress;
 
 /// Why a capture ended.
@@ -24,6 +27,10 @@ pub(in crate::format::wim) enum Ended {
     Failed(Failure, Vec<String>),
     /// Windows sleeps on the volume.
     Hibernated,
+    /// A file of an NTFS volume can't be decompressed, and why.
+    Damaged(String),
+    /// A volume can't be read.
+    Source(Error),
     /// Somebody asked it to stop.
     Interrupted,
     /// A file or folder of the source can't be read.
@@ -50,6 +57,8 @@ pub(in crate::format::wim) struct Builder<'p> {
     handle: Handle,
     /// WIM files whose contents are taken over, and read while it is written.
     olds: Vec<Handle>,
+    /// Of images of NTFS volumes by their indexes: the files with a reparse point whose contents are nowhere.
+    hollow: HashMap<u32, HashSet<String>>,
     watch: Lent<Watch<'p>>,
     log: Log,
 }
@@ -116,7 +125,7 @@ impl<'p> Builder<'p> {
         let watch = Lent::new(Watch { progress, left_out: Vec::new(), unreadable: None, root_len: 0, n_scanned: 0 });
         // SAFETY: the watch stays for as long as the handle is used, and is of the type that is expected.
         unsafe { sys::wimlib_register_progress_function(handle.0.as_ptr(), Some(told), watch.0.as_ptr().cast()) };
-        Self { handle, olds: Vec::new(), watch, log }
+        Self { handle, olds: Vec::new(), hollow: HashMap::new(), watch, log }
     }
 
     /// How many images it has by now.
@@ -186,6 +195,8 @@ impl<'p> Builder<'p> {
             Tree::Ntfs(volume) => {
                 // The whole volume is captured, so links that lead within it may follow it to another drive letter.
                 flags |= sys::WIMLIB_ADD_FLAG_NTFS | sys::WIMLIB_ADD_FLAG_RPFIX;
+                let volume = Unfiltered::new(volume, self.watch.get().progress).map_err(Ended::Source)?;
+                self.hollow.insert(self.n_images()? + 1, volume.hollow_paths());
                 ntfs::lend(volume);
                 Utf8PathBuf::from("the lent volume")
             }
@@ -201,11 +212,40 @@ impl<'p> Builder<'p> {
                 flags as c_int,
             )
         };
-        if let (_, Some(Refusal::Hibernated)) = ntfs::take_back() {
-            return Err(Ended::Hibernated);
-        }
         self.result(code)?;
         Ok(std::mem::take(&mut self.watch.get().left_out))
+    }
+
+    /// Shows every file and folder of an image with its path, its root aside, in no particular order.
+    pub(in crate::format::wim) fn visit(
+        &mut self,
+        index: u32,
+        show: &mut dyn FnMut(&str, Attributes),
+    ) -> Result<(), Ended> {
+        let root = self.text("/")?;
+        let mut visit = Visit { show, hollow: self.hollow.get(&index) };
+        // SAFETY: the path ends in a zero; the callback gets the visit back as the very type that is passed here, while
+        // it is borrowed by nobody else.
+        let code = unsafe {
+            sys::wimlib_iterate_dir_tree(
+                self.handle.0.as_ptr(),
+                index as c_int,
+                root.as_ptr(),
+                sys::WIMLIB_ITERATE_DIR_TREE_FLAG_RECURSIVE as c_int,
+                Some(shown),
+                ptr::from_mut::<Visit>(&mut visit).cast(),
+            )
+        };
+        self.result(code)
+    }
+
+    /// Takes a file or folder out of an image.
+    pub(in crate::format::wim) fn remove(&mut self, index: u32, path: &str) -> Result<(), Ended> {
+        let path = self.text(path)?;
+        let flags = sys::WIMLIB_DELETE_FLAG_RECURSIVE as c_int;
+        // SAFETY: the path ends in a zero.
+        let code = unsafe { sys::wimlib_delete_path(self.handle.0.as_ptr(), index as c_int, path.as_ptr(), flags) };
+        self.result(code)
     }
 
     /// Has the files of an image that are as they were in an image of an old WIM file taken from there unread.
@@ -253,15 +293,43 @@ impl<'p> Builder<'p> {
     }
 
     fn result(&mut self, code: c_int) -> Result<(), Ended> {
+        let refusal = ntfs::take_back();
         let Err(failure) = check(code) else { return Ok(()) };
         if code as u32 == sys::wimlib_error_code_WIMLIB_ERR_ABORTED_BY_PROGRESS {
             return Err(Ended::Interrupted);
+        }
+        match refusal {
+            Some(Refusal::Hibernated) => return Err(Ended::Hibernated),
+            Some(Refusal::Damaged(why)) => return Err(Ended::Damaged(why)),
+            None => {}
         }
         match self.watch.get().unreadable.take() {
             Some(path) => Err(Ended::Unreadable(path, self.log.lines())),
             None => Err(self.log.ended(failure)),
         }
     }
+}
+
+/// An image that is shown.
+struct Visit<'a> {
+    show: &'a mut dyn FnMut(&str, Attributes),
+    hollow: Option<&'a HashSet<String>>,
+}
+
+/// Shows an entry to the closure of a visit. Nothing in it panics: that would end the process.
+unsafe extern "C" fn shown(entry: *const sys::wimlib_dir_entry, visit: *mut c_void) -> c_int {
+    // SAFETY: the library lends a valid entry, whose path lives until this returns; `visit` is what was passed with it.
+    unsafe {
+        let (entry, visit) = (&*entry, &mut *visit.cast::<Visit>());
+        let path = text(entry.full_path).unwrap_or_default();
+        let path = path.trim_start_matches('/');
+        if !path.is_empty() {
+            let is_hollow = visit.hollow.is_some_and(|hollow| hollow.contains(path));
+            let (flags, reparse_tag) = (entry.attributes, entry.reparse_tag);
+            (visit.show)(path, Attributes { flags, reparse_tag, is_hollow });
+        }
+    }
+    0
 }
 
 /// Hears what the library tells. Nothing in it panics: that would end the process.

@@ -3,37 +3,40 @@
 //! wimlib mounts an NTFS volume by a path, with `ntfs_mount` of libntfs-3g, and can't be told that a volume is a range
 //! of a disk. This module is that function in its place: what a program defines itself goes before what a shared
 //! library has. It mounts the volume that the same thread has [lent](lend), through device operations that read a
-//! range of a file and refuse every write. Nothing is copied, and nothing needs root.
+//! range of a file and refuse every write. Nothing is copied, and nothing needs root. Files that the Windows Overlay
+//! Filter compresses are shown as plain ones, for neither library knows of it.
 
 use std::cell::RefCell;
 use std::ffi::{c_char, c_int, c_long, c_ulong, c_void};
 use std::io::{Read, Seek, SeekFrom};
 use std::ptr;
 
-use crate::format::partitions::Window;
+use crate::format::ntfs::Unfiltered;
 
-/// Why a volume was not mounted, where libntfs-3g doesn't say it in an error number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a volume was not mounted or read, where libntfs-3g doesn't say it in an error number.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::format::wim) enum Refusal {
     /// Windows sleeps on it: what it says of itself is not what the sleeping system thinks.
     Hibernated,
+    /// A file can't be decompressed.
+    Damaged(String),
 }
 
 thread_local! {
-    static LENT: RefCell<Option<Window>> = const { RefCell::new(None) };
+    static LENT: RefCell<Option<Unfiltered>> = const { RefCell::new(None) };
     static REFUSED: RefCell<Option<Refusal>> = const { RefCell::new(None) };
 }
 
 /// Has the next mount of this thread mount this volume.
-pub(super) fn lend(volume: Window) {
+pub(super) fn lend(volume: Unfiltered) {
     REFUSED.with_borrow_mut(|refused| *refused = None);
     LENT.with_borrow_mut(|lent| *lent = Some(volume));
 }
 
-/// Whether the lent volume was taken, and why it was refused. Nothing is lent afterwards.
-pub(super) fn take_back() -> (bool, Option<Refusal>) {
-    let left = LENT.with_borrow_mut(Option::take);
-    (left.is_none(), REFUSED.with_borrow_mut(Option::take))
+/// Why a volume that this thread has lent was refused or could not be read. Nothing is lent afterwards.
+pub(super) fn take_back() -> Option<Refusal> {
+    LENT.with_borrow_mut(Option::take);
+    REFUSED.with_borrow_mut(Option::take)
 }
 
 /// `struct ntfs_device` of ntfs-3g/device.h.
@@ -42,7 +45,7 @@ struct Device {
     operations: *const Operations,
     state: c_ulong,
     name: *mut c_char,
-    /// `d_private`: our [`Window`].
+    /// `d_private`: our [`Unfiltered`] volume.
     volume: *mut c_void,
     heads: c_int,
     sectors_per_track: c_int,
@@ -158,7 +161,7 @@ unsafe fn free_window(device: *mut Device) {
     unsafe {
         let window = std::mem::replace(&mut (*device).volume, ptr::null_mut());
         if !window.is_null() {
-            drop(Box::from_raw(window.cast::<Window>()));
+            drop(Box::from_raw(window.cast::<Unfiltered>()));
         }
     }
 }
@@ -193,14 +196,14 @@ unsafe extern "C" fn close(device: *mut Device) -> c_int {
 
 unsafe extern "C" fn seek(device: *mut Device, offset: i64, whence: c_int) -> i64 {
     // SAFETY: as in `open`; an open device has its window.
-    let Some(window) = (unsafe { (*device).volume.cast::<Window>().as_mut() }) else { return failed(EBADF) };
+    let Some(window) = (unsafe { (*device).volume.cast::<Unfiltered>().as_mut() }) else { return failed(EBADF) };
     let place = match (whence, u64::try_from(offset)) {
         (0, Ok(offset)) => SeekFrom::Start(offset),
         (1, _) => SeekFrom::Current(offset),
         (2, _) => SeekFrom::End(offset),
         _ => return failed(EINVAL),
     };
-    let len = window.len();
+    let len = window.volume_len();
     match window.seek(place) {
         // Past the end there is nothing: this is how it sees that a volume is cut short.
         Ok(at) if at <= len => at as i64,
@@ -210,14 +213,14 @@ unsafe extern "C" fn seek(device: *mut Device, offset: i64, whence: c_int) -> i6
 
 unsafe extern "C" fn read(device: *mut Device, to: *mut c_void, n: i64) -> i64 {
     // SAFETY: as in `seek`.
-    let Some(window) = (unsafe { (*device).volume.cast::<Window>().as_mut() }) else { return failed(EBADF) };
+    let Some(window) = (unsafe { (*device).volume.cast::<Unfiltered>().as_mut() }) else { return failed(EBADF) };
     // SAFETY: there is room for so many bytes, as a caller of `read` promises.
     unsafe { fill(window, to, n) }
 }
 
 unsafe extern "C" fn pread(device: *mut Device, to: *mut c_void, n: i64, offset: i64) -> i64 {
     // SAFETY: as in `seek`.
-    let Some(window) = (unsafe { (*device).volume.cast::<Window>().as_mut() }) else { return failed(EBADF) };
+    let Some(window) = (unsafe { (*device).volume.cast::<Unfiltered>().as_mut() }) else { return failed(EBADF) };
     let Ok(offset) = u64::try_from(offset) else { return failed(EINVAL) };
     let Ok(before) = window.stream_position() else { return failed(EIO) };
     if window.seek(SeekFrom::Start(offset)).is_err() {
@@ -231,13 +234,18 @@ unsafe extern "C" fn pread(device: *mut Device, to: *mut c_void, n: i64, offset:
 /// # Safety
 ///
 /// There is room for `n` bytes at `to`.
-unsafe fn fill(window: &mut Window, to: *mut c_void, n: i64) -> i64 {
+unsafe fn fill(window: &mut Unfiltered, to: *mut c_void, n: i64) -> i64 {
     let Ok(n) = usize::try_from(n) else { return failed(EINVAL) };
-    // SAFETY: as promised by the caller. The bytes may be uninitialised; a window only writes into what it is given.
+    // SAFETY: as promised by the caller. The bytes may be uninitialised; a volume only writes into what it is given.
     let to = unsafe { std::slice::from_raw_parts_mut(to.cast::<u8>(), n) };
     match window.read(to) {
         Ok(n_read) => n_read as i64,
-        Err(error) => failed(error.raw_os_error().unwrap_or(EIO)),
+        Err(error) => {
+            if let Some(why) = window.take_fault() {
+                REFUSED.with_borrow_mut(|refused| *refused = Some(Refusal::Damaged(why)));
+            }
+            failed(error.raw_os_error().unwrap_or(EIO))
+        }
     }
 }
 
@@ -264,12 +272,12 @@ unsafe extern "C" fn stat(_device: *mut Device, _to: *mut c_void) -> c_int {
 
 unsafe extern "C" fn ioctl(device: *mut Device, request: c_ulong, to: *mut c_void) -> c_int {
     // SAFETY: as in `seek`.
-    let window = unsafe { (*device).volume.cast::<Window>().as_ref() };
+    let window = unsafe { (*device).volume.cast::<Unfiltered>().as_ref() };
     match window {
         // The other half of a request's 64 bits is padding to some callers.
         Some(window) if request & 0xffff_ffff == BLKGETSIZE64 && !to.is_null() => {
             // SAFETY: this request comes with a place for 64 bits.
-            unsafe { to.cast::<u64>().write_unaligned(window.len()) };
+            unsafe { to.cast::<u64>().write_unaligned(window.volume_len()) };
             0
         }
         _ => failed(EOPNOTSUPP) as c_int,
