@@ -6,6 +6,8 @@
 
 mod disk;
 mod fat;
+mod names;
+mod placeholders;
 mod source;
 mod still;
 mod usb;
@@ -17,10 +19,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::date::Date;
 use crate::error::{Error, Result};
+use crate::format::file_system::FileSystem;
 use crate::format::partitions::Selection;
 use crate::format::wim::Wim;
 use crate::format::wim::capture::{self as wim, Capture, Means, Old};
 pub use crate::format::wim::capture::{Exclusions, LeftOut, Packing, WhyLeftOut};
+use crate::manifest::Placeholders;
 use crate::progress::Progress;
 use crate::write::{Disk, IfBusy, Temporary, temporary_path};
 
@@ -46,6 +50,8 @@ pub struct Work<'a> {
     pub n_threads: u32,
     /// What is left out.
     pub exclusions: Exclusions<'a>,
+    /// What happens to files whose contents are not on their volume.
+    pub placeholders: Placeholders,
     /// Whether it gets an integrity table.
     pub with_check: bool,
     /// Fails for a volume that can't be read. It is left out otherwise, unless it is the only one.
@@ -149,9 +155,9 @@ impl Captured {
 ///
 /// # Errors
 ///
-/// Before anything is written: a source that is not there or is none, a volume that was not left in order, nothing to
-/// capture, a file in the way. Afterwards: what can't be read, a source that changed meanwhile, a full disk. The target is
-/// then as it was.
+/// Before anything is written: a source that is not there or is none, a volume that was not left in order, names that
+/// Windows can't hold, files whose contents are not on their volume, nothing to capture, a file in the way. Afterwards:
+/// what can't be read, a source that changed meanwhile, a full disk. The target is then as it was.
 pub fn capture(work: &Work, progress: &Progress) -> Result<Captured> {
     work.about.check()?;
     check_target(work)?;
@@ -169,7 +175,8 @@ pub fn capture(work: &Work, progress: &Progress) -> Result<Captured> {
         let added = source.take_out(work, at, progress);
         let added = added.and_then(|()| add(&mut capture, &source, n_sources, old.as_ref(), work));
         match added {
-            Ok(image) => {
+            Ok(mut image) => {
+                check_files(&mut capture, &source, &mut image, work)?;
                 images.push(image);
                 sources.push(source);
             }
@@ -217,6 +224,17 @@ fn add(
         updated_from,
         left_out,
     })
+}
+
+/// Refuses what an image would hold in name only. A volume is not left out for that.
+fn check_files(capture: &mut Capture, source: &Source, image: &mut Image, work: &Work) -> Result<()> {
+    let place = format!("`{}`", source.place);
+    if let Kind::Volume(FileSystem::Ntfs) = source.kind {
+        return placeholders::check(capture, image.index, &place, work.placeholders, &mut image.left_out);
+    }
+    let mut paths = Vec::new();
+    capture.visit(image.index, &mut |path, _| paths.push(path.to_owned()))?;
+    names::check(paths, &place)
 }
 
 /// The images of the file that a capture is to be an update of.

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-pub use name::{BadName, Name};
+pub use name::{BadName, Name, fold, windows_complaint};
 
 use crate::content::Content;
 use crate::date::Date;

@@ -21,6 +21,8 @@ mod build;
 mod cache;
 #[path = "cli/capture.rs"]
 mod capture;
+#[path = "cli/capture_volumes.rs"]
+mod capture_volumes;
 #[path = "cli/captured.rs"]
 mod captured;
 #[path = "cli/carried.rs"]

@@ -98,6 +98,7 @@ pub(super) fn make(
                 LeaveOut::Nothing => Exclusions::None,
                 LeaveOut::Listed(path) => Exclusions::File(path),
             },
+            placeholders: order.table.placeholders,
             with_check: order.table.check,
             strict: order.table.strict,
             date: order.date,

@@ -1,6 +1,7 @@
 //! `tsmedia capture`: a WIM file of folders, volumes and disks.
 
 use camino::{Utf8Path, Utf8PathBuf};
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
 use super::screen::Screen;
@@ -9,6 +10,7 @@ use crate::capture::{self, About, Exclusions, Existing, Packing, SourceOptions, 
 use crate::date::Date;
 use crate::error::{Error, Result};
 use crate::format::partitions::Selection;
+use crate::manifest::Placeholders;
 use crate::report;
 use crate::write::Disk;
 
@@ -67,6 +69,9 @@ pub(super) struct Arguments {
     /// Leave nothing out.
     #[arg(long, conflicts_with = "config")]
     no_exclusions: bool,
+    /// What to do with files whose contents are not on their volume: deduplicated, offline, kept in a cloud.
+    #[arg(long, value_enum, default_value_t = Placeholders::Refuse, value_name = "WHAT")]
+    placeholders: Placeholders,
     /// Add an integrity table.
     #[arg(long)]
     check: bool,
@@ -94,6 +99,21 @@ enum Compression {
     Lzx,
     /// LZMS over many files at once: smallest and slow; nothing boots from it.
     Solid,
+}
+
+impl ValueEnum for Placeholders {
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Refuse, Self::LeaveOut, Self::Keep]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self {
+            Self::Refuse => "Fail, and name them",
+            Self::LeaveOut => "Leave them out of the image",
+            Self::Keep => "Capture them as they are, with their reparse points",
+        };
+        Some(PossibleValue::new(self.as_str()).help(help))
+    }
 }
 
 fn parse_date(text: &str) -> std::result::Result<Date, String> {
@@ -144,6 +164,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         },
         n_threads: arguments.threads,
         exclusions,
+        placeholders: arguments.placeholders,
         with_check: arguments.check,
         strict: arguments.strict,
         date,

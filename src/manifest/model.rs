@@ -17,7 +17,7 @@ use super::VariableValue;
 use super::capacity::Capacity;
 use crate::firmware::Firmware;
 
-pub use capture::{CaptureManifest, CaptureSource, CaptureTable, Compression, NONE, WINDOWS};
+pub use capture::{CaptureManifest, CaptureSource, CaptureTable, Compression, NONE, Placeholders, WINDOWS};
 pub use site::*;
 
 /// A tsmedia manifest: one task sequence medium, for one or many sites.

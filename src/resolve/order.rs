@@ -14,7 +14,7 @@ use crate::format::partitions::Selection;
 use crate::format::wim::Wim;
 use crate::format::wim::capture::Packing;
 use crate::limits;
-use crate::manifest::{CaptureManifest, Compression, NONE, Rendered, WINDOWS};
+use crate::manifest::{CaptureManifest, Compression, NONE, Placeholders, Rendered, WINDOWS};
 use crate::media::order::{LeaveOut, Order, Ordered, Seen};
 use crate::problem::{Problem, Problems};
 
@@ -71,6 +71,9 @@ impl Resolver {
             ("check", table.check.to_string()),
         ];
         description.extend(table.strict.then(|| ("strict", "true".into())));
+        if table.placeholders != Placeholders::default() {
+            description.push(("placeholders", table.placeholders.as_str().into()));
+        }
         description.extend(rendered.site.clone().map(|site| ("site", site)));
         for (key, value) in
             [("description", &table.description), ("created-by", &table.created_by), ("version", &table.version)]

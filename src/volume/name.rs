@@ -43,20 +43,27 @@ impl Name {
         &self.0
     }
 
-    /// What tells names apart: Windows compares them in upper case, character by character.
+    /// What tells names apart.
     fn folded(&self) -> impl Iterator<Item = char> + '_ {
-        self.0.chars().map(|c| {
-            let mut upper = c.to_uppercase();
-            match (upper.next(), upper.next()) {
-                (Some(single), None) => single,
-                // A letter whose upper case is several (`ß`) has none on Windows.
-                _ => c,
-            }
-        })
+        fold(&self.0)
     }
 }
 
-fn complaint(name: &str) -> Option<String> {
+/// A name as Windows compares it: in upper case, character by character.
+pub fn fold(name: &str) -> impl Iterator<Item = char> + '_ {
+    name.chars().map(|c| {
+        let mut upper = c.to_uppercase();
+        match (upper.next(), upper.next()) {
+            (Some(single), None) => single,
+            // A letter whose upper case is several (`ß`) has none on Windows.
+            _ => c,
+        }
+    })
+}
+
+/// Why Windows can't hold a name on any of its file systems, as a fragment that follows "the name `…` ". Its length
+/// plays no part.
+pub fn windows_complaint(name: &str) -> Option<String> {
     if name.is_empty() {
         return Some("is empty".into());
     }
@@ -73,6 +80,13 @@ fn complaint(name: &str) -> Option<String> {
     let stem = name.split('.').next().unwrap_or(name).trim_end_matches(' ');
     if let Some(device) = RESERVED.iter().find(|device| device.eq_ignore_ascii_case(stem)) {
         return Some(format!("stands for the device {device} on Windows"));
+    }
+    None
+}
+
+fn complaint(name: &str) -> Option<String> {
+    if let Some(why) = windows_complaint(name) {
+        return Some(why);
     }
     let utf16_len = name.encode_utf16().count();
     let is_latin1 = name.chars().all(|c| u32::from(c) < 0x100);

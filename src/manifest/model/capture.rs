@@ -61,6 +61,11 @@ pub struct CaptureTable {
     #[serde(default = "default_exclusions")]
     #[schemars(length(min = 1), example = &"windows")]
     pub exclusions: String,
+    /// What to do with files whose contents are not on their volume: deduplicated, moved to remote storage, kept in a
+    /// cloud. Without Windows and the driver they belong to, they would be read as zeros.
+    #[serde(default)]
+    #[schemars(extend("default" = "refuse"))]
+    pub placeholders: Placeholders,
     /// Whether the WIM file gets an integrity table.
     #[serde(default)]
     #[schemars(extend("default" = false))]
@@ -153,6 +158,30 @@ impl Compression {
             Self::Xpress => "xpress",
             Self::Lzx => "lzx",
             Self::Solid => "solid",
+        }
+    }
+}
+
+/// What to do with captured files whose contents are not on their volume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Placeholders {
+    /// Fail, and name them.
+    #[default]
+    Refuse,
+    /// Leave them out of the image.
+    LeaveOut,
+    /// Capture them as they are, with their reparse points.
+    Keep,
+}
+
+impl Placeholders {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Refuse => "refuse",
+            Self::LeaveOut => "leave-out",
+            Self::Keep => "keep",
         }
     }
 }
