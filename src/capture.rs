@@ -19,6 +19,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::date::Date;
 use crate::error::{Error, Result};
+use crate::format::fat::CodePage;
 use crate::format::file_system::FileSystem;
 use crate::format::partitions::Selection;
 use crate::format::wim::Wim;
@@ -52,6 +53,8 @@ pub struct Work<'a> {
     pub exclusions: Exclusions<'a>,
     /// What happens to files whose contents are not on their volume.
     pub placeholders: Placeholders,
+    /// Code page of short names on FAT volumes.
+    pub oem_code_page: CodePage,
     /// Whether it gets an integrity table.
     pub with_check: bool,
     /// Fails for a volume that can't be read. It is left out otherwise, unless it is the only one.

@@ -12,6 +12,7 @@ use super::Work;
 use crate::capture::{self, About, Captured, Exclusions, SourceOptions};
 use crate::content::Stat;
 use crate::error::{Error, Result};
+use crate::format::fat::CodePage;
 use crate::media::order::{LeaveOut, Order, Ordered};
 use crate::output::WIM_MAGIC;
 use crate::plan::{self, Action, Change, Existing};
@@ -99,6 +100,7 @@ pub(super) fn make(
                 LeaveOut::Listed(path) => Exclusions::File(path),
             },
             placeholders: order.table.placeholders,
+            oem_code_page: CodePage::new(order.table.oem_code_page).unwrap_or_default(),
             with_check: order.table.check,
             strict: order.table.strict,
             date: order.date,

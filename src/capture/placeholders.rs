@@ -111,6 +111,7 @@ mod tests {
     use super::*;
     use crate::capture::{About, Exclusions, Existing, Packing, SourceOptions, Work};
     use crate::date::Date;
+    use crate::format::fat::CodePage;
     use crate::format::ntfs::fixtures::{Fixture, reparse};
     use crate::format::wim::Wim;
     use crate::progress::Progress;
@@ -172,6 +173,7 @@ mod tests {
             n_threads: 1,
             exclusions: Exclusions::None,
             placeholders,
+            oem_code_page: CodePage::default(),
             with_check: false,
             strict: false,
             date: Date::EARLIEST,

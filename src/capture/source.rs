@@ -84,7 +84,10 @@ impl Source {
     pub(super) fn take_out(&mut self, work: &Work, at: usize, progress: &Progress) -> Result<()> {
         if let Origin::Fat(window, _, staged) = &mut self.origin {
             let name = format!(".{}.tsmedia-fat{at}", work.target.file_name().unwrap_or_default());
-            *staged = Some(Staged::make(window, &self.place, work.target.with_file_name(name), progress)?);
+            *staged = Some({
+                let folder = work.target.with_file_name(name);
+                Staged::make(window, &self.place, folder, work.oem_code_page, progress)?
+            });
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use super::{Outcome, project};
 use crate::capture::{self, About, Exclusions, Existing, Packing, SourceOptions, Work};
 use crate::date::Date;
 use crate::error::{Error, Result};
+use crate::format::fat::CodePage;
 use crate::format::partitions::Selection;
 use crate::manifest::Placeholders;
 use crate::report;
@@ -72,6 +73,9 @@ pub(super) struct Arguments {
     /// What to do with files whose contents are not on their volume: deduplicated, offline, kept in a cloud.
     #[arg(long, value_enum, default_value_t = Placeholders::Refuse, value_name = "WHAT")]
     placeholders: Placeholders,
+    /// OEM code page of short names on FAT volumes, such as 850 for Western Europe. Long names don't need it.
+    #[arg(long, value_name = "NUMBER", default_value = "437", value_parser = parse_code_page)]
+    oem_code_page: CodePage,
     /// Add an integrity table.
     #[arg(long)]
     check: bool,
@@ -114,6 +118,13 @@ impl ValueEnum for Placeholders {
         };
         Some(PossibleValue::new(self.as_str()).help(help))
     }
+}
+
+fn parse_code_page(text: &str) -> std::result::Result<CodePage, String> {
+    text.parse().ok().and_then(CodePage::new).ok_or_else(|| {
+        let numbers: Vec<_> = CodePage::all().map(|page| page.number().to_string()).collect();
+        format!("use one of {}", numbers.join(", "))
+    })
 }
 
 fn parse_date(text: &str) -> std::result::Result<Date, String> {
@@ -165,6 +176,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         n_threads: arguments.threads,
         exclusions,
         placeholders: arguments.placeholders,
+        oem_code_page: arguments.oem_code_page,
         with_check: arguments.check,
         strict: arguments.strict,
         date,

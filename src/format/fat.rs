@@ -6,7 +6,10 @@
 //! order of the tree, without gaps; in a partition everything has its place for long. Not supported: files of 4 GiB
 //! and more, sectors other than 512 bytes, short names in a code page (letters beyond ASCII become `_`).
 
+mod boot;
+mod code_page;
 mod directory;
+mod entry;
 mod geometry;
 mod partition;
 mod read;
@@ -20,8 +23,9 @@ use crate::error::{Error, Result};
 use crate::layout::{Extent, Layout, Piece};
 use crate::volume::Volume;
 
+pub use code_page::CodePage;
 pub use partition::partition;
-pub use read::{Contents, Part, Structure, is_one, read};
+pub use read::{Contents, Entry, Part, Structure, entries, is_one, read};
 pub use short_name::label as label_of;
 pub use tree::MAX_FILE_LEN;
 

@@ -1,6 +1,6 @@
 //! Which file system a volume holds, by the marks in its first 64 KiB and a few more.
 //!
-//! NTFS, FAT (Microsoft's FAT 1.03: the width follows from the number of clusters alone), exFAT, ReFS and BitLocker by
+//! NTFS, FAT (FAT32 by the length of its table, the others by the number of clusters), exFAT, ReFS and BitLocker by
 //! their boot sectors; what Linux machines have beside them by the magic numbers that `file` and `blkid` know. A
 //! volume that is recognised is not thereby whole: its own reader says so.
 
@@ -92,9 +92,9 @@ fn fat_width(bytes: &[u8]) -> Option<u8> {
     let root_sectors = (u32::from(u16_at(17)) * 32).div_ceil(sector_len);
     let before = u64::from(n_reserved) + u64::from(n_tables) * u64::from(table_len) + u64::from(root_sectors);
     match u64::from(n_sectors).checked_sub(before)? / u64::from(cluster_sectors) {
+        _ if u16_at(22) == 0 => Some(32),
         0..4085 => Some(12),
-        4085..65525 => Some(16),
-        _ => Some(32),
+        _ => Some(16),
     }
 }
 

@@ -10,6 +10,7 @@ use super::{Resolver, unreadable};
 use crate::date::Date;
 use crate::digest::Digest;
 use crate::error::Error;
+use crate::format::fat::CodePage;
 use crate::format::partitions::Selection;
 use crate::format::wim::Wim;
 use crate::format::wim::capture::Packing;
@@ -73,6 +74,9 @@ impl Resolver {
         description.extend(table.strict.then(|| ("strict", "true".into())));
         if table.placeholders != Placeholders::default() {
             description.push(("placeholders", table.placeholders.as_str().into()));
+        }
+        if table.oem_code_page != CodePage::default().number() {
+            description.push(("oem-code-page", table.oem_code_page.to_string()));
         }
         description.extend(rendered.site.clone().map(|site| ("site", site)));
         for (key, value) in

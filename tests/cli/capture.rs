@@ -17,12 +17,12 @@ pub fn tool(desk: &Desk, name: &str, arguments: &[&str]) -> String {
     said
 }
 
-fn sparse(desk: &Desk, name: &str, len: u64) {
+pub fn sparse(desk: &Desk, name: &str, len: u64) {
     fs::File::create(desk.path(name)).unwrap().set_len(len).unwrap();
 }
 
 /// Bytes that nothing compresses.
-fn noise(len: usize, mut state: u64) -> Vec<u8> {
+pub fn noise(len: usize, mut state: u64) -> Vec<u8> {
     let mut next = move || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 56) as u8
@@ -45,7 +45,7 @@ fn put_tree(desk: &Desk) {
 }
 
 /// An NTFS volume with all that a folder can't have too: streams, short names, security descriptors.
-fn put_ntfs(desk: &Desk, name: &str, len: u64) {
+pub fn put_ntfs(desk: &Desk, name: &str, len: u64) {
     if !desk.path("tree").exists() {
         put_tree(desk);
     }
@@ -71,14 +71,14 @@ fn put_fat(desk: &Desk, name: &str, len: u64, width: &str) {
 }
 
 /// Copies a volume into a disk.
-fn put_into(desk: &Desk, volume: &str, disk: &str, sector: u64) {
+pub fn put_into(desk: &Desk, volume: &str, disk: &str, sector: u64) {
     let bytes = desk.get(volume);
     let disk = fs::File::options().write(true).open(desk.path(disk)).unwrap();
     disk.write_all_at(&bytes, sector * 512).unwrap();
     fs::remove_file(desk.path(volume)).unwrap();
 }
 
-fn partition(desk: &Desk, disk: &str, script: &str) {
+pub fn partition(desk: &Desk, disk: &str, script: &str) {
     let mut command = Command::new("sfdisk");
     command.args(["--quiet", disk]).current_dir(&desk.root).stdin(Stdio::piped()).stdout(Stdio::null());
     let mut child = command.spawn().unwrap();

@@ -4,11 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use super::{Site, always};
 use crate::date::Date;
+use crate::format::fat::CodePage;
 use crate::manifest::source_date;
 
 /// A tsmedia manifest that captures: one WIM file, for one or many sites.
@@ -66,6 +67,11 @@ pub struct CaptureTable {
     #[serde(default)]
     #[schemars(extend("default" = "refuse"))]
     pub placeholders: Placeholders,
+    /// OEM code page of short names on FAT volumes, such as 850 for Western Europe: no volume names its own. Long names
+    /// don't need it.
+    #[serde(default = "default_code_page")]
+    #[schemars(schema_with = "code_page_schema")]
+    pub oem_code_page: u16,
     /// Whether the WIM file gets an integrity table.
     #[serde(default)]
     #[schemars(extend("default" = false))]
@@ -133,6 +139,16 @@ pub const NONE: &str = "none";
 
 fn default_exclusions() -> String {
     WINDOWS.into()
+}
+
+fn default_code_page() -> u16 {
+    CodePage::default().number()
+}
+
+fn code_page_schema(_: &mut SchemaGenerator) -> Schema {
+    let one = |page: CodePage| serde_json::json!({ "type": "integer", "const": page.number(), "description": format!("{}.", page.region()) });
+    let pages: Vec<_> = CodePage::all().map(one).collect();
+    json_schema!({ "oneOf": pages, "default": default_code_page() })
 }
 
 /// How the contents of a captured WIM file are compressed.
