@@ -161,3 +161,70 @@ fn a_fat_folder_in_itself_is_an_error() {
     insta::assert_snapshot!(desk.see("capture esp.img -o out.wim"));
     assert_eq!(desk.list("."), ["esp.img"]);
 }
+
+/// Fails one call of `write` or `pwrite` on the file that becomes the output, and counts them.
+const SHIM: &str = r#"#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static int n_calls;
+
+static int fails(int fd) {
+    char link[64], path[4096];
+    snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+    ssize_t n = readlink(link, path, sizeof path - 1);
+    if (n < 0) return 0;
+    path[n] = 0;
+    if (!strstr(path, ".tsmedia-part")) return 0;
+    const char *wanted = getenv("FAIL_WRITE");
+    return wanted && __atomic_add_fetch(&n_calls, 1, __ATOMIC_SEQ_CST) == atoi(wanted);
+}
+
+ssize_t write(int fd, const void *from, size_t n) {
+    ssize_t (*real)(int, const void *, size_t) = dlsym(RTLD_NEXT, "write");
+    if (fails(fd)) { errno = ENOSPC; return -1; }
+    return real(fd, from, n);
+}
+
+ssize_t pwrite(int fd, const void *from, size_t n, off_t at) {
+    ssize_t (*real)(int, const void *, size_t, off_t) = dlsym(RTLD_NEXT, "pwrite");
+    if (fails(fd)) { errno = ENOSPC; return -1; }
+    return real(fd, from, n, at);
+}
+
+ssize_t pwrite64(int fd, const void *from, size_t n, off_t at) {
+    return pwrite(fd, from, n, at);
+}
+"#;
+
+#[test]
+fn a_write_that_fails_once_is_an_error_or_changes_no_byte() {
+    let desk = Desk::empty();
+    desk.put("shim.c", SHIM);
+    tool(&desk, "cc", &["-shared", "-fPIC", "-o", "shim.so", "shim.c", "-ldl"]);
+    // What can't be compressed is written twice: in chunks first, and then as it is.
+    desk.put("tree/noise.bin", noise(100_000, 7));
+    desk.put("tree/text.txt", "text ".repeat(20_000));
+    let line = ["capture", "tree", "-o", "out.wim", "--force", "--threads", "1"];
+    desk.done(&line);
+    let whole = desk.get("out.wim");
+    let mut n_failed = 0;
+    for n in 1.. {
+        desk.put("out.wim", "what was there");
+        let mut command = desk.command(&line);
+        let ran = command.env("LD_PRELOAD", desk.path("shim.so")).env("FAIL_WRITE", n.to_string()).output().unwrap();
+        if ran.status.success() {
+            assert!(desk.get("out.wim") == whole, "write {n} failed unnoticed");
+            break;
+        }
+        let said = String::from_utf8_lossy(&ran.stderr);
+        assert!(ran.status.code() == Some(1) && said.contains("No space left on device"), "write {n}: {said}");
+        assert_eq!(desk.get("out.wim"), b"what was there", "write {n}");
+        n_failed += 1;
+    }
+    assert!(n_failed > 10, "only {n_failed} writes failed");
+}

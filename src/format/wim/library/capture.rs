@@ -281,11 +281,16 @@ impl<'p> Builder<'p> {
         if packing == Some(Packing::Solid) {
             flags |= sys::WIMLIB_WRITE_FLAG_SOLID;
         }
+        let log = Log::begin();
         // SAFETY: the path ends in a zero.
         let code = unsafe {
             sys::wimlib_write(self.handle.0.as_ptr(), path.as_ptr(), sys::WIMLIB_ALL_IMAGES, flags as c_int, n_threads)
         };
-        self.result(code)
+        self.result(code)?;
+        // What does not get shorter is written a second time, uncompressed. If that fails, the library reports it, keeps
+        // the first version and succeeds; but the file is then another one than without the fault.
+        let lines = log.lines();
+        if lines.is_empty() { Ok(()) } else { Err(Ended::Failed(Failure::Other(String::new()), lines)) }
     }
 
     fn text(&self, text: &str) -> Result<CString, Ended> {
