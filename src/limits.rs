@@ -10,7 +10,7 @@
 
 mod file;
 
-pub use file::{metadata, open, read, read_text};
+pub use file::{check_image, open, open_within, read, read_text};
 
 // Text that authors and tsmedia write.
 
@@ -26,13 +26,17 @@ pub const MAX_TOML_ITEMS: usize = 10_000;
 /// Length of the JSON pointers of all values in a TOML file together, in bytes.
 pub const MAX_TOML_POINTERS_LEN: usize = 64 << 20;
 /// Syntax errors of one TOML file; those that follow are consequences of them more often than not.
-pub const MAX_SYNTAX_ERRORS: usize = 100;
+pub const MAX_SYNTAX_ERRORS: usize = 20;
 /// Profiles that one manifest is laid over, counting each time one is named.
 pub const MAX_PROFILES: usize = 100;
 /// Values of a manifest times its sites: each site has a manifest of its own.
 pub const MAX_SITE_VALUES: usize = 2_000_000;
 /// Problems that are listed of all files that a command reads.
 pub const MAX_PROBLEMS: usize = 1_000;
+/// Length of a name for which a similar one is looked for, in bytes: comparing two takes the product of their lengths.
+pub const MAX_SUGGESTED_LEN: usize = 128;
+/// Names that are compared with one that is not known.
+pub const MAX_SUGGESTIONS: usize = 1_000;
 /// Length of a record or saved plan, in bytes: those of a thousand media with a few thousand files each.
 pub const MAX_RECORD_LEN: u64 = 256 << 20;
 /// Length of a lock file's text, in bytes: it names a process and what it builds.
@@ -48,10 +52,19 @@ pub const MAX_SECRET_LEN: usize = 1 << 20;
 
 /// Length of the text of one template, in bytes.
 pub const MAX_TEMPLATE_LEN: usize = 64 << 10;
-/// Operators, brackets, filters and tags that may nest or follow one another in one expression of a template.
-pub const MAX_TEMPLATE_DEPTH: usize = 100;
+/// Operators, dots and brackets of one expression of a template, each of which may nest in the one before; also
+/// `elif` branches of a template.
+pub const MAX_TEMPLATE_OPERATORS: usize = 250;
 /// Text that one template may yield, in bytes. Nothing in a manifest is longer.
 pub const MAX_TEMPLATE_OUTPUT: usize = 64 << 10;
+/// One value that a template makes on the way, in bytes with 16 for each part of it.
+pub const MAX_TEMPLATE_VALUE: usize = 1 << 20;
+/// All values that one template makes on the way, in bytes.
+pub const MAX_TEMPLATE_WORK: u64 = 16 << 20;
+/// All values that the templates of a manifest make on the way for all its sites, in bytes and steps.
+pub const MAX_TEMPLATES_WORK: u64 = 512 << 20;
+/// Values that the templates of a manifest yield for all its sites, in bytes with 16 for each part.
+pub const MAX_TEMPLATES_OUTPUT: u64 = 64 << 20;
 /// Instructions that one template may take. A manifest's own templates take a few dozen.
 pub const MAX_TEMPLATE_STEPS: u64 = 100_000;
 /// Blocks, macro calls and recursive loops that may be within one another while a template is rendered.
@@ -77,6 +90,8 @@ pub const MAX_XML_ATTRIBUTES: usize = 100;
 pub const MAX_XML_CHILDREN: usize = 20_000;
 /// Members of a ZIP archive.
 pub const MAX_ZIP_MEMBERS: u16 = 10_000;
+/// Length of all that is unpacked from one ZIP archive, in bytes.
+pub const MAX_ZIP_UNPACKED_LEN: u64 = 256 << 20;
 /// Length of a ZIP archive's central directory, in bytes.
 pub const MAX_ZIP_DIRECTORY_LEN: u64 = 4 << 20;
 
@@ -89,6 +104,8 @@ pub const MAX_CERTIFICATE_LEN: usize = 1 << 20;
 pub const MAX_PFX_ITERATIONS: u32 = 10_000_000;
 /// Levels of bags in a PFX file.
 pub const MAX_PFX_DEPTH: usize = 4;
+/// Signatures of one boot program. Windows signs with one or two.
+pub const MAX_SIGNATURES: usize = 16;
 /// Certificates between a signature and its root.
 pub const MAX_CERTIFICATE_CHAIN: usize = 10;
 /// Length of a Secure Boot revocation list, in bytes. Lists have some tens of kilobytes.
@@ -114,6 +131,12 @@ pub const MAX_HIVE_LEN: u64 = 256 << 20;
 pub const MAX_HIVE_DEPTH: usize = 512;
 /// Length of a boot configuration store, in bytes. They have some tens of kilobytes.
 pub const MAX_BOOT_STORE_LEN: u64 = 16 << 20;
+/// Objects of a boot configuration store.
+pub const MAX_BOOT_OBJECTS: usize = 10_000;
+/// Elements of all objects of a boot configuration store.
+pub const MAX_BOOT_ELEMENTS: usize = 100_000;
+/// Length of the data of one element, in bytes.
+pub const MAX_BOOT_DATA_LEN: usize = 64 << 10;
 
 // Media, volumes and images.
 
@@ -129,6 +152,8 @@ pub const MAX_PATHS_LEN: u64 = 512 << 20;
 pub const MAX_PATH_LEN: usize = 32_767;
 /// Length of one folder or table of a disc that is read at once, in bytes.
 pub const MAX_DISC_FOLDER_LEN: u64 = 256 << 20;
+/// Length of all folders of a disc in one of its file systems, in bytes.
+pub const MAX_DISC_FOLDERS_LEN: u64 = 1 << 30;
 /// Length of the partition entries of a GPT, in bytes. Windows and Linux write 16 KiB.
 pub const MAX_PARTITION_ENTRIES_LEN: u64 = 1 << 20;
 /// Logical partitions of an MBR; a longer chain is a circle.
@@ -149,7 +174,17 @@ pub const MAX_NTFS_DEPTH: usize = 512;
 pub const MAX_WIM_DEPTH: usize = 1_000;
 /// Length of an uncompressed chunk of a WIM, in bytes: the most that wimlib writes by itself.
 pub const MAX_WIM_CHUNK_LEN: u64 = 1 << 26;
-/// Length of one table or metadata resource of a WIM, in bytes: the metadata of some millions of files.
-pub const MAX_WIM_STRUCTURE_LEN: u64 = 1 << 30;
+/// Length of a compressed chunk of a WIM, in bytes, that a table of chunks is made of: the least that Windows writes.
+pub const MIN_WIM_CHUNK_LEN: u64 = 1 << 12;
+/// Length of the table of chunks of a WIM resource, in bytes.
+pub const MAX_WIM_CHUNK_TABLE_LEN: u64 = 64 << 20;
+/// Length of a resource of a WIM that is read into memory, in bytes.
+pub const MAX_WIM_RESOURCE_LEN: u64 = 512 << 20;
+/// Length of the blob table of a WIM, in bytes: two and a half million contents.
+pub const MAX_WIM_TABLE_LEN: u64 = 128 << 20;
+/// Length of the XML of a WIM, in bytes. Files with a dozen images have some tens of kilobytes.
+pub const MAX_WIM_XML_LEN: u64 = 16 << 20;
+/// Length of the metadata of one WIM image, in bytes: those of a million files.
+pub const MAX_WIM_METADATA_LEN: u64 = 256 << 20;
 /// Files below one folder that a manifest names: more than any medium has, and fewer than links that multiply make.
 pub const MAX_TREE_FILES: u64 = 4_000_000;

@@ -1,6 +1,6 @@
 //! Opening and reading a regular file that somebody names.
 
-use std::fs::{self, File, FileType, Metadata};
+use std::fs::{self, File, FileType};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
@@ -25,29 +25,38 @@ pub fn open(path: impl AsRef<Path>) -> io::Result<File> {
     Ok(file)
 }
 
-/// Returns the metadata of a regular file, following links.
+/// Fails unless a path leads to a regular file or block device, which are what images of media and disks are in.
 ///
 /// # Errors
 ///
-/// Like [`open`].
-pub fn metadata(path: impl AsRef<Path>) -> io::Result<Metadata> {
-    let metadata = fs::metadata(path)?;
-    check_kind(metadata.file_type())?;
-    Ok(metadata)
+/// Those of asking for the kind of file, `IsADirectory` for a folder, and `InvalidInput` for another device, a FIFO or a
+/// socket, which would have to be waited for.
+pub fn check_image(path: impl AsRef<Path>) -> io::Result<()> {
+    let kind = fs::metadata(&path)?.file_type();
+    if kind.is_block_device() { Ok(()) } else { check_kind(kind) }
+}
+
+/// Opens a regular file of at most `max_len` bytes, by its own account.
+///
+/// # Errors
+///
+/// Those of [`open`], and `FileTooLarge` with both lengths for a longer file.
+pub fn open_within(path: impl AsRef<Path>, max_len: u64) -> io::Result<File> {
+    let file = open(path)?;
+    match file.metadata()?.len() {
+        len if len > max_len => Err(too_long(len, max_len)),
+        _ => Ok(file),
+    }
 }
 
 /// Reads a regular file of at most `max_len` bytes.
 ///
 /// # Errors
 ///
-/// Those of [`open`] and of reading, and `FileTooLarge` with both lengths for a longer file.
+/// Those of [`open_within`] and of reading, and `FileTooLarge` for a file that turns out to be longer.
 pub fn read(path: impl AsRef<Path>, max_len: u64) -> io::Result<Vec<u8>> {
-    let file = open(path)?;
-    let len = file.metadata()?.len();
-    if len > max_len {
-        return Err(too_long(len, max_len));
-    }
-    let mut bytes = Vec::with_capacity(len as usize);
+    let file = open_within(path, max_len)?;
+    let mut bytes = Vec::new();
     // Files of `/proc` say that they are empty, and a file may grow.
     file.take(max_len.saturating_add(1)).read_to_end(&mut bytes)?;
     match bytes.len() as u64 {
@@ -139,7 +148,7 @@ mod tests {
             let said = (io::ErrorKind::InvalidInput, format!("it is {kind}, not a regular file"));
             assert_eq!(refusal(read(path, 10)), said);
             assert_eq!(refusal(open(path)), said);
-            assert_eq!(refusal(metadata(path)), said);
+            assert_eq!(refusal(check_image(path)), said);
         }
         assert_eq!(refusal(read(root.path(), 10)).0, io::ErrorKind::IsADirectory);
         assert_eq!(refusal(read(root.path().join("none"), 10)).0, io::ErrorKind::NotFound);

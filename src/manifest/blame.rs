@@ -3,10 +3,15 @@
 use minijinja::ErrorKind;
 use serde_json::Value as Json;
 
-use crate::limits::MAX_TEMPLATE_STEPS;
+use crate::limits::{MAX_TEMPLATE_STEPS, MAX_TEMPLATE_WORK};
 
 use super::context::Context;
 use super::suggest::{nearest, one_of};
+
+/// Instructions that a template may take: fewer for a long text, which each of them could repeat.
+pub fn max_steps(text: &str) -> u64 {
+    MAX_TEMPLATE_STEPS.min(4 * MAX_TEMPLATE_WORK / (text.len() as u64).max(1))
+}
 
 /// Why a template came to nothing, and which bytes of it are to blame.
 pub struct Failure {
@@ -55,7 +60,7 @@ pub fn failure(
         ),
         ErrorKind::OutOfFuel => simple(
             "the template does not end".into(),
-            Some(format!("a template may take {MAX_TEMPLATE_STEPS} steps; this one takes more")),
+            Some(format!("a template may take {} steps; this one takes more", max_steps(text))),
         ),
         kind => {
             let detail = if detail.is_empty() { kind.to_string() } else { detail.to_owned() };

@@ -1,14 +1,21 @@
 //! "did you mean": the nearest of the names that would have been right.
 
+use crate::limits::{MAX_SUGGESTED_LEN, MAX_SUGGESTIONS};
+
 /// The candidate that the author most likely meant, if any is near enough to be worth naming.
 ///
 /// Case and the kind of dash do not count as a difference; otherwise a third of the letters may differ.
 pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |text: &str| text.to_lowercase().replace('_', "-");
+    if wrong.len() > MAX_SUGGESTED_LEN {
+        return None;
+    }
     let wrong = plain(wrong);
     let at_most = (wrong.chars().count() / 3).max(2);
     candidates
         .into_iter()
+        .take(MAX_SUGGESTIONS)
+        .filter(|candidate| candidate.len() <= MAX_SUGGESTED_LEN)
         .map(|candidate| (strsim::damerau_levenshtein(&wrong, &plain(candidate)), candidate))
         // A short word is not near to another that shares nothing with it.
         .filter(|(distance, candidate)| *distance <= at_most && *distance < candidate.chars().count())

@@ -2,27 +2,39 @@
 //!
 //! A template sees `media`, `site` and `vars` and nothing else: no file, no clock, no environment. A string that is
 //! exactly one `{{ … }}` keeps the type of its value. Names that don't exist are errors, and the work that a
-//! template may do is bounded.
+//! template may do is bounded: its text is checked before it is compiled, and the values that it makes are counted.
 
-use std::io;
+mod source;
+mod values;
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use minijinja::machinery::{self, CodeGenerator, Instructions};
+use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
-use minijinja::{Environment, ErrorKind, UndefinedBehavior};
+use minijinja::{AutoEscape, Environment, ErrorKind, UndefinedBehavior};
 use serde_json::Value as Json;
 
-use crate::limits::{MAX_TEMPLATE_CALLS, MAX_TEMPLATE_OUTPUT, MAX_TEMPLATE_STEPS};
+use crate::limits::{
+    MAX_TEMPLATE_CALLS, MAX_TEMPLATE_OUTPUT, MAX_TEMPLATE_STEPS, MAX_TEMPLATE_VALUE, MAX_TEMPLATES_OUTPUT,
+};
 use crate::problem::{Place, Problem, Problems};
 
-use super::blame::{Failure, failure, undefined};
+use super::blame::{Failure, failure, max_steps, undefined};
+
 use super::context::Context;
 use super::suggest::join;
 use super::text::origins;
 use super::tree::{Entry, Node, Table, Value};
+use values::{Budget, Spent};
 
-/// Renders trees.
+/// Renders trees. All that one renders is taken from one budget.
 #[derive(Debug)]
 pub struct Templates {
     environment: Environment<'static>,
+    budget: Arc<Budget>,
 }
 
 impl Templates {
@@ -36,7 +48,9 @@ impl Templates {
         // These would let a loop build up text without end, or show the inside of the engine.
         environment.remove_global("namespace");
         environment.remove_global("debug");
-        Self { environment }
+        let budget = Arc::default();
+        values::install(&mut environment, &budget);
+        Self { environment, budget }
     }
 
     /// The tree with all its strings rendered. What can't be rendered becomes [`Value::Failed`] and is complained
@@ -133,6 +147,9 @@ impl Templates {
     /// in quotes, all that it may be taken from counts.
     fn names(&self, text: &str) -> Vec<String> {
         let (text, keys) = with_named_subscripts(text);
+        if source::check(&text).is_err() {
+            return Vec::new();
+        }
         let Ok(template) = self.environment.template_from_str(&text) else { return Vec::new() };
         let mut names: Vec<_> = template.undeclared_variables(true).into_iter().collect();
         for name in &mut names {
@@ -168,18 +185,26 @@ impl Templates {
     }
 
     fn evaluate(&self, text: &str, context: &Context) -> Result<Json, Failure> {
+        source::check(text)?;
+        self.budget.begin().map_err(|spent| exhausted(spent, None))?;
         let names = || self.names(text);
         if let Some((inner, start)) = lone_expression(text) {
             let shift = |range: std::ops::Range<usize>| range.start + start..range.end + start;
-            match self.environment.compile_expression(inner) {
+            source::check_expression(inner)
+                .map_err(|failure| Failure { range: failure.range.map(shift), ..failure })?;
+            let parsed = self.environment.compile_expression(inner).and_then(|_| machinery::parse_expr(inner));
+            match parsed {
                 Ok(expression) => {
-                    let value = expression
-                        .eval(Serde(&context.json))
-                        .map_err(|error| failure(&error, error.range().map(shift), text, &names(), context))?;
-                    if value.is_undefined() {
+                    let mut code = CodeGenerator::new("<expression>", inner);
+                    code.compile_expr(&expression);
+                    let value = self.run(code.finish().0, context, &mut String::new());
+                    let value = value
+                        .map_err(|error| self.failure(&error, error.range().map(shift), text, &names(), context))?;
+                    let Some(value) = value.filter(|value| !value.is_undefined()) else {
                         let range = Some(start..start + inner.len());
                         return Err(undefined(range, text, &names(), context));
-                    }
+                    };
+                    self.budget.keep(values::weight(&value)).map_err(|spent| exhausted(spent, None))?;
                     return serde_json::to_value(&value).map_err(|_| nothing());
                 }
                 // Several expressions in a row look like one until they are read.
@@ -189,15 +214,57 @@ impl Templates {
                 Err(_) => {}
             }
         }
-        let mut output = Limited(Vec::new());
-        let rendered = self
-            .environment
-            .template_from_str(text)
-            .and_then(|template| template.render_captured_to(Serde(&context.json), &mut output).map(|_| ()));
+        let mut output = String::new();
+        let rendered = self.environment.template_from_str(text).and_then(|_| {
+            let template = machinery::parse(text, "<string>", SyntaxConfig::default())?;
+            let mut code = CodeGenerator::new("<string>", text);
+            code.compile_stmt(&template);
+            self.run(code.finish().0, context, &mut output)
+        });
         match rendered {
-            Ok(()) => Ok(Json::from(String::from_utf8_lossy(&output.0).into_owned())),
-            Err(error) if error.kind() == ErrorKind::WriteFailure => Err(too_long()),
-            Err(error) => Err(failure(&error, error.range(), text, &names(), context)),
+            Ok(_) if output.len() > MAX_TEMPLATE_OUTPUT => Err(exhausted(Spent::Output, None)),
+            Ok(_) => {
+                self.budget.keep(Some(output.len())).map_err(|spent| exhausted(spent, None))?;
+                Ok(Json::from(output))
+            }
+            Err(error) => Err(self.failure(&error, error.range(), text, &names(), context)),
+        }
+    }
+
+    /// Runs compiled code, counting what it makes.
+    fn run(
+        &self,
+        mut code: Instructions<'_>,
+        context: &Context,
+        output: &mut String,
+    ) -> Result<Option<minijinja::Value>, minijinja::Error> {
+        values::replace(&mut code);
+        let max_steps = max_steps(code.source());
+        let mut environment = Cow::Borrowed(&self.environment);
+        if Some(max_steps) != environment.fuel() {
+            environment.to_mut().set_fuel(Some(max_steps));
+        }
+        let (root, blocks) = (Serde(&context.json).into(), BTreeMap::new());
+        let mut output = machinery::make_string_output(output);
+        let result = machinery::eval(&environment, &code, root, &blocks, &mut output, AutoEscape::None);
+        let n_steps =
+            result.as_ref().ok().and_then(|(_, state)| state.fuel_levels()).map_or(max_steps, |(used, _)| used);
+        self.budget.take_steps(n_steps);
+        result.map(|(value, _)| value)
+    }
+
+    /// What an error of the engine means: a budget that was used up, or else its own words.
+    fn failure(
+        &self,
+        error: &minijinja::Error,
+        range: Option<std::ops::Range<usize>>,
+        text: &str,
+        names: &[String],
+        context: &Context,
+    ) -> Failure {
+        match self.budget.spent() {
+            Some(spent) if error.kind() != ErrorKind::OutOfFuel => exhausted(spent, range),
+            _ => failure(error, range, text, names, context),
         }
     }
 }
@@ -253,7 +320,7 @@ fn value(json: Json, place: &Place) -> Result<Value, Failure> {
             (None, Some(number)) => Value::Float(number),
             (None, None) => return Err(nothing()),
         },
-        Json::String(text) if text.len() > MAX_TEMPLATE_OUTPUT => return Err(too_long()),
+        Json::String(text) if text.len() > MAX_TEMPLATE_OUTPUT => return Err(exhausted(Spent::Output, None)),
         Json::String(text) => Value::String(text),
         Json::Array(items) => Value::Array(items.into_iter().map(node).collect::<Result<_, _>>()?),
         Json::Object(map) => Value::Table(Table(
@@ -264,29 +331,27 @@ fn value(json: Json, place: &Place) -> Result<Value, Failure> {
     })
 }
 
-/// What a template gives, up to the length that is allowed.
-struct Limited(Vec<u8>);
-
-impl io::Write for Limited {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > MAX_TEMPLATE_OUTPUT {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn too_long() -> Failure {
-    Failure {
-        message: format!("the template gives more than {MAX_TEMPLATE_OUTPUT} bytes of text"),
-        help: Some("nothing in a manifest is that long; look at its loops".into()),
-        range: None,
-    }
+/// The failure of a template for which a budget does not suffice.
+fn exhausted(spent: Spent, range: Option<std::ops::Range<usize>>) -> Failure {
+    let (message, help) = match spent {
+        Spent::Output => (
+            format!("the template yields more than {MAX_TEMPLATE_OUTPUT} bytes of text"),
+            "nothing in a manifest is that long; check its loops",
+        ),
+        Spent::Here => (
+            format!("the template makes a value of more than {MAX_TEMPLATE_VALUE} bytes, or too many values"),
+            "check the widths, counts and repetitions in it",
+        ),
+        Spent::All => (
+            "the templates of this manifest do too much work".to_owned(),
+            "build fewer sites at once with `--site CODE`, or move what is repeated into `[vars]`",
+        ),
+        Spent::Kept => (
+            format!("the templates of this manifest yield more than {MAX_TEMPLATES_OUTPUT} bytes"),
+            "build fewer sites at once with `--site CODE`",
+        ),
+    };
+    Failure { message, help: Some(help.into()), range }
 }
 
 fn nothing() -> Failure {

@@ -96,6 +96,15 @@ impl Node {
         }
     }
 
+    /// Number of values in the tree, tables and arrays included.
+    pub fn n_values(&self) -> usize {
+        1 + match &self.value {
+            Value::Array(nodes) => nodes.iter().map(Self::n_values).sum(),
+            Value::Table(table) => table.0.iter().map(|entry| entry.node.n_values()).sum(),
+            _ => 0,
+        }
+    }
+
     /// The value as JSON, and where each part of it was written.
     pub fn flatten(&self) -> (Json, Spans) {
         let mut spans = Spans::default();
