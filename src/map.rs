@@ -151,6 +151,9 @@ impl Map {
             Carrier::Wim(wim) => items_of_wim(wim),
             Carrier::Stick(stick) => items_of_stick(stick),
         };
+        // What claims to be beyond the end of the medium is not on it.
+        let len = carrier.len();
+        items.iter_mut().for_each(|item| item.place = item.place.start.min(len)..item.place.end.min(len));
         items.sort_by_key(|item| (item.place.start, item.place.end));
         let mut regions: Vec<Region> = Vec::new();
         let mut at = 0;
@@ -177,8 +180,7 @@ impl Map {
                 last.files.push((path, place));
             }
         }
-        let regions = close(join_turns(regions), carrier.len());
-        Self { len: carrier.len(), regions }
+        Self { len, regions: close(join_turns(regions), len) }
     }
 
     /// How much of it is what.

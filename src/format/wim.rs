@@ -10,6 +10,7 @@ pub mod capture;
 mod derive;
 mod edit;
 mod entry;
+mod guard;
 pub mod header;
 pub mod integrity;
 mod library;
@@ -23,6 +24,8 @@ mod structure;
 pub mod table;
 pub mod xml;
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -31,6 +34,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::limits;
 
 pub use edit::Edit;
 pub use reexport::{recipe, reexport};
@@ -41,6 +45,7 @@ pub use structure::Structure;
 pub(in crate::format) use resource::pack;
 pub(in crate::format) use resource::{ChunkReader, Packing, ReadAt};
 
+use guard::Guard;
 use library::{Failure, Handle, Kind};
 
 /// An opened WIM file.
@@ -49,6 +54,9 @@ pub struct Wim {
     handle: Handle,
     file: File,
     facts: WimFacts,
+    guard: Guard,
+    /// The images whose folders were found to be a tree.
+    checked: RefCell<BTreeSet<u32>>,
 }
 
 /// What the header of a WIM file says.
@@ -141,12 +149,12 @@ pub struct Found {
 impl Wim {
     /// Opens a stand-alone WIM file.
     pub fn open(path: &Utf8Path) -> Result<Self> {
-        // Opened here first: the system's own words are better than the library's, and contents are read from it.
-        let file = File::open(path).map_err(|cause| Error::io("opening", path, cause))?;
-        let metadata = file.metadata().map_err(|cause| Error::io("reading", path, cause))?;
+        let metadata = std::fs::metadata(path).map_err(|cause| Error::io("opening", path, cause))?;
         if !metadata.is_file() {
             return Err(Error::new(format!("`{path}` is not a WIM file but {}", kind_of(&metadata))));
         }
+        // Opened here first: the system's own words are better than the library's, and contents are read from it.
+        let file = limits::open(path).map_err(|cause| Error::io("opening", path, cause))?;
         if metadata.len() == 0 {
             return Err(Error::new(format!("`{path}` is empty")).help("copy the file again"));
         }
@@ -160,7 +168,8 @@ impl Wim {
             return Err(Error::new(format!("`{path}` is a pipable WIM, which Windows can't read"))
                 .help(format!("make a usual one of it: `wimlib-imagex export {path} all WHOLE.wim --not-pipable`")));
         }
-        Ok(Self { path: path.to_owned(), handle, file, facts: info.facts })
+        let guard = Guard::new(&file).map_err(|why| failed(path, "reading", Failure::Damaged(why)))?;
+        Ok(Self { path: path.to_owned(), handle, file, facts: info.facts, guard, checked: RefCell::default() })
     }
 
     /// The path that it was opened by.
@@ -228,6 +237,11 @@ impl Wim {
 
     fn entry(&self, index: u32, path: &str) -> Result<Option<library::Entry>> {
         self.check(index)?;
+        if !self.checked.borrow().contains(&index) {
+            let damaged = |why| self.failed(index, Failure::Damaged(why));
+            self.guard.check_image(&self.file, index).map_err(damaged)?;
+            self.checked.borrow_mut().insert(index);
+        }
         self.handle.entry(index, path).map_err(|failure| self.failed(index, failure))
     }
 

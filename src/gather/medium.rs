@@ -38,7 +38,7 @@ pub fn open(path: &Utf8Path) -> Result<Finished> {
     let carrier = Carrier::read(&mut file).map_err(|error| Error::new(format!("reading `{path}`")).because(error));
     let carrier = match carrier {
         Ok(Carrier::Wim(wim)) if wim.seal.is_none() => return Err(refused_wim(path)),
-        Err(_) if is_wim => return Err(refused_wim(path)),
+        Err(why) if is_wim => return Err(refused_wim(path).because(why)),
         carrier => carrier?,
     };
     let listing = Listing::from(&carrier);

@@ -16,7 +16,9 @@ use std::sync::Once;
 use camino::Utf8Path;
 use wimlib::sys;
 
+use super::guard::Guard;
 use super::{Compression, Found, WimFacts};
+use crate::limits;
 
 // What wimlib reads and writes NTFS volumes with; the crate that builds wimlib leaves linking it to its users.
 #[link(name = "ntfs-3g")]
@@ -81,11 +83,26 @@ impl Drop for Handle {
 impl Handle {
     pub(super) fn open(path: &Utf8Path) -> Result<Self, Failure> {
         initialise();
+        let file = limits::open(path).map_err(|error| Failure::Other(error.to_string()))?;
+        Guard::new(&file).map_err(Failure::Damaged)?;
         let path = c_text(path.as_str())?;
         let mut wim = ptr::null_mut();
         // SAFETY: the path ends in a zero, the place for the result is ours.
         check(unsafe { sys::wimlib_open_wim(path.as_ptr(), 0, &mut wim) })?;
         Self::of(wim)
+    }
+
+    /// Opens a file of which whole images are read: the `index`-th, or all of them.
+    pub(super) fn open_images(path: &Utf8Path, index: Option<u32>) -> Result<Self, Failure> {
+        let handle = Self::open(path)?;
+        let file = limits::open(path).map_err(|error| Failure::Other(error.to_string()))?;
+        let guard = Guard::new(&file).map_err(Failure::Damaged)?;
+        match index {
+            Some(index) => guard.check_image(&file, index),
+            None => guard.check_images(&file),
+        }
+        .map_err(Failure::Damaged)?;
+        Ok(handle)
     }
 
     /// What the library has opened or made.

@@ -102,6 +102,39 @@ impl Default for Entry {
     }
 }
 
+/// Checks that no list of entries is part of two folders, as far as the lists can be read: then all entries together
+/// are no longer than `bytes`.
+pub(super) fn check_tree(bytes: &[u8]) -> Result<(), String> {
+    let reader = Reader { bytes, n_left: 0 };
+    let number = |at: usize| usize::try_from(reader.u64(at).ok()?).ok();
+    let root_at = reader.u32(0)?.max(8).next_multiple_of(8) as usize;
+    let mut lists: Vec<_> = root_at.checked_add(0x10).and_then(number).into_iter().map(|list| (list, 0)).collect();
+    let mut n_left = bytes.len();
+    while let Some((mut at, depth)) = lists.pop() {
+        if depth > MAX_WIM_DEPTH {
+            return Err("its folders are too deep".into());
+        }
+        while let Some(len) = number(at).filter(|len| *len >= ENTRY_LEN) {
+            let Ok(entry) = reader.slice(at, ENTRY_LEN) else { break };
+            n_left = n_left.checked_sub(len).ok_or("its folders contain each other")?;
+            let attributes = u32::from_le_bytes(array_at(entry, 0x08));
+            let (list, n_streams) =
+                (u64::from_le_bytes(array_at(entry, 0x10)), u16::from_le_bytes(array_at(entry, 0x60)));
+            if let (true, Ok(list @ 1..)) = (attributes & Entry::FOLDER != 0, usize::try_from(list)) {
+                lists.push((list, depth + 1));
+            }
+            let end = at.checked_add(len).and_then(|end| end.checked_next_multiple_of(8));
+            let next = (0..n_streams).try_fold(end, |end, _| {
+                let len = number(end?).filter(|len| *len >= STREAM_LEN)?;
+                Some(end?.checked_add(len)?.checked_next_multiple_of(8))
+            });
+            let Some(Some(next)) = next else { break };
+            at = next;
+        }
+    }
+    Ok(())
+}
+
 impl Entry {
     /// `FILE_ATTRIBUTE_DIRECTORY`.
     pub const FOLDER: u32 = 0x10;

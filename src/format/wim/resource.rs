@@ -14,7 +14,7 @@ use sha1::{Digest as _, Sha1};
 
 use super::library::{Blob, Compressor, Decompressor};
 use super::{Compression, library};
-use crate::limits::MAX_WIM_CHUNK_LEN;
+use crate::limits::{MAX_WIM_CHUNK_LEN, MAX_WIM_CHUNK_TABLE_LEN, MAX_WIM_RESOURCE_LEN, MIN_WIM_CHUNK_LEN};
 use crate::source::OpenSource;
 
 const SOLID_HEADER_LEN: u64 = 16;
@@ -74,6 +74,9 @@ pub(super) fn unpack(file: &impl ReadAt, packing: Packing, blob: &Blob) -> Resul
     }
     if blob.len == 0 {
         return Ok(Vec::new());
+    }
+    if blob.len > MAX_WIM_RESOURCE_LEN {
+        return Err(format!("it would have {} bytes; at most {MAX_WIM_RESOURCE_LEN} are read", blob.len));
     }
     let file_len = file.len()?;
     let end = blob.resource_offset.checked_add(blob.resource_len);
@@ -144,7 +147,8 @@ fn read_solid(file: &impl ReadAt, blob: &Blob) -> Result<Vec<u8>, String> {
         return Err("its resource has two lengths".into());
     }
     let chunks = Chunks::new(compression, chunk_len, len)?;
-    let table_len = chunks.n_chunks.checked_mul(4).filter(|len| *len <= blob.resource_len - SOLID_HEADER_LEN);
+    let max_table_len = MAX_WIM_CHUNK_TABLE_LEN.min(blob.resource_len - SOLID_HEADER_LEN);
+    let table_len = chunks.n_chunks.checked_mul(4).filter(|len| *len <= max_table_len);
     let table_len = table_len.ok_or("its table of chunks is longer than its contents")?;
     let table = read_at(file, blob.resource_offset + SOLID_HEADER_LEN, table_len)?;
     let mut start = 0;
@@ -168,7 +172,7 @@ struct Chunks {
 
 impl Chunks {
     fn new(compression: Compression, chunk_len: u64, unpacked_len: u64) -> Result<Self, String> {
-        if !chunk_len.is_power_of_two() || chunk_len > MAX_WIM_CHUNK_LEN {
+        if !chunk_len.is_power_of_two() || !(MIN_WIM_CHUNK_LEN..=MAX_WIM_CHUNK_LEN).contains(&chunk_len) {
             return Err(format!("its chunks can't be {chunk_len} bytes long"));
         }
         Ok(Self { compression, chunk_len, n_chunks: unpacked_len.div_ceil(chunk_len), unpacked_len })

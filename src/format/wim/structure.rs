@@ -167,7 +167,7 @@ fn read(open: &OpenSource) -> std::result::Result<Option<Read>, String> {
 }
 
 /// How the resources of a file are compressed.
-fn packing(header: &Header) -> std::result::Result<Packing, String> {
+pub(super) fn packing(header: &Header) -> std::result::Result<Packing, String> {
     let number = match header.flags {
         flags if flags & Header::COMPRESSED == 0 => 0,
         flags if flags & Header::LZX != 0 => 2,
@@ -181,7 +181,7 @@ fn packing(header: &Header) -> std::result::Result<Packing, String> {
 }
 
 /// A resource as the reading of contents takes it.
-fn located(resource: &Resource, sha1: [u8; 20]) -> library::Blob {
+pub(super) fn located(resource: &Resource, sha1: [u8; 20]) -> library::Blob {
     library::Blob {
         len: resource.unpacked_len,
         sha1,

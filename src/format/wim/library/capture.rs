@@ -117,7 +117,7 @@ impl<'p> Builder<'p> {
     /// The images of a WIM file, to which others come. The file itself is not changed.
     pub(in crate::format::wim) fn extend(path: &Utf8Path, progress: &'p Progress) -> Result<Self, Ended> {
         let log = Log::begin();
-        let handle = Handle::open(path).map_err(|failure| log.ended(failure))?;
+        let handle = Handle::open_images(path, None).map_err(|failure| log.ended(failure))?;
         Ok(Self::of(handle, progress, log))
     }
 
@@ -135,7 +135,7 @@ impl<'p> Builder<'p> {
 
     /// Has contents that another WIM file holds taken from there. Returns its number, for templates.
     pub(in crate::format::wim) fn reuse(&mut self, path: &Utf8Path) -> Result<usize, Ended> {
-        let old = Handle::open(path).map_err(|failure| self.log.ended(failure))?;
+        let old = Handle::open_images(path, None).map_err(|failure| self.log.ended(failure))?;
         let mut olds = [old.0.as_ptr()];
         // SAFETY: both are open; the other one is kept until this one has been written and freed.
         let code = unsafe { sys::wimlib_reference_resources(self.handle.0.as_ptr(), olds.as_mut_ptr(), 1, 0) };
@@ -147,7 +147,7 @@ impl<'p> Builder<'p> {
     /// Adds an image of a WIM file, or all of them, as they are described there. Marked to start is the one, or which
     /// of all is there.
     pub(in crate::format::wim) fn take(&mut self, path: &Utf8Path, index: Option<u32>) -> Result<(), Ended> {
-        let old = Handle::open(path).map_err(|failure| self.log.ended(failure))?;
+        let old = Handle::open_images(path, index).map_err(|failure| self.log.ended(failure))?;
         let index = index.map_or(sys::WIMLIB_ALL_IMAGES, |index| index as c_int);
         // SAFETY: both are open, and the other one is kept until this one has been written and freed; names and
         // descriptions that are not given are those of the images. The structure is plain numbers, for which zeros

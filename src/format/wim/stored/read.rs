@@ -13,7 +13,7 @@ use super::{CREATED_BY, File, Part, Stored, VERSION, seal};
 use crate::date::Date;
 use crate::digest::Digests;
 use crate::error::{Error, Result};
-use crate::limits::MAX_WIM_STRUCTURE_LEN;
+use crate::limits::{MAX_PATHS_LEN, MAX_WIM_METADATA_LEN};
 
 /// Reads a WIM file of one image whose contents are stored as they are.
 ///
@@ -40,8 +40,9 @@ pub fn read<T: Read + Seek + ?Sized>(file: &mut T) -> Result<Stored> {
 
     let blobs: HashMap<[u8; 20], &Blob> =
         table.iter().filter(|blob| !blob.is_metadata()).map(|blob| (blob.sha1, blob)).collect();
-    let mut files = Vec::new();
-    list(&metadata.root, "", &blobs, &mut files)?;
+    let mut listing = Listing { blobs, len, paths_len: 0, files: Vec::new() };
+    listing.list(&metadata.root, "")?;
+    let files = listing.files;
     let parts = [
         (Part::Header, 0..HEADER_LEN as u64),
         (Part::Metadata, range(&blob.resource)),
@@ -50,6 +51,9 @@ pub fn read<T: Read + Seek + ?Sized>(file: &mut T) -> Result<Stored> {
         (Part::Integrity, range(&header.integrity)),
     ];
     let mut structures: Vec<_> = parts.into_iter().filter(|(_, range)| !range.is_empty()).collect();
+    if structures.iter().any(|(_, range)| range.end > len) {
+        return Err(Error::new(format!("a table would be beyond its {len} bytes")).help("copy the file again"));
+    }
     structures.sort_by_key(|(_, range)| range.start);
     let seal = seal_at(&xml_bytes).map(|at| {
         let end = at + seal(Digests::NOT_YET.blake3).len();
@@ -84,7 +88,7 @@ fn resource<T: Read + Seek + ?Sized>(file: &mut T, len: u64, what: &str, resourc
 }
 
 fn bytes<T: Read + Seek + ?Sized>(file: &mut T, len: u64, what: &str, range: Range<u64>) -> Result<Vec<u8>> {
-    if range.end > len || range.end - range.start > MAX_WIM_STRUCTURE_LEN {
+    if range.end > len || range.end - range.start > MAX_WIM_METADATA_LEN {
         let (start, end) = (range.start, range.end);
         return Err(Error::new(format!("its {what} should be at bytes {start} to {end}, and it has {len}"))
             .help("copy the file again"));
@@ -99,34 +103,56 @@ fn range(resource: &Resource) -> Range<u64> {
     resource.offset..resource.end().unwrap_or(u64::MAX)
 }
 
-/// Lists what is in a folder, and what is below that.
-fn list(folder: &Entry, path: &str, blobs: &HashMap<[u8; 20], &Blob>, files: &mut Vec<File>) -> Result<()> {
-    for entry in &folder.children {
-        let name = String::from_utf16_lossy(&entry.name);
-        let path = if path.is_empty() { name } else { format!("{path}/{name}") };
-        if entry.is_folder() {
-            files.push(File { path: path.clone(), is_folder: true, len: 0, place: None });
-            list(entry, &path, blobs, files)?;
-            continue;
+/// The files of an image, as far as they were listed.
+struct Listing<'a> {
+    blobs: HashMap<[u8; 20], &'a Blob>,
+    /// Length of the medium in bytes.
+    len: u64,
+    /// Length of all paths so far in bytes.
+    paths_len: u64,
+    files: Vec<File>,
+}
+
+impl Listing<'_> {
+    /// Lists what is in a folder, and what is below that.
+    fn list(&mut self, folder: &Entry, path: &str) -> Result<()> {
+        for entry in &folder.children {
+            let name = String::from_utf16_lossy(&entry.name);
+            let path = if path.is_empty() { name } else { format!("{path}/{name}") };
+            self.paths_len += path.len() as u64;
+            if self.paths_len > MAX_PATHS_LEN {
+                return Err(Error::new(format!("its paths take more than {MAX_PATHS_LEN} bytes")));
+            }
+            if entry.is_folder() {
+                self.files.push(File { path: path.clone(), is_folder: true, len: 0, place: None });
+                self.list(entry, &path)?;
+                continue;
+            }
+            let file = self.file(path, entry.contents())?;
+            self.files.push(file);
         }
-        let sha1 = entry.contents();
-        let file = match blobs.get(&sha1) {
-            _ if sha1 == [0; 20] => File { path, is_folder: false, len: 0, place: None },
-            None => return Err(Error::new(format!("the contents of `{path}` are not in it"))),
-            Some(blob) if !blob.resource.is_stored() => {
-                return Err(Error::new(format!(
-                    "the contents of `{path}` are compressed, and a medium is stored as it is"
-                ))
-                .help("`tsmedia inspect` shows what a WIM file holds"));
-            }
-            Some(blob) => {
-                let place = range(&blob.resource);
-                File { path, is_folder: false, len: blob.resource.len, place: Some(place) }
-            }
-        };
-        files.push(file);
+        Ok(())
     }
-    Ok(())
+
+    fn file(&self, path: String, sha1: [u8; 20]) -> Result<File> {
+        if sha1 == [0; 20] {
+            return Ok(File { path, is_folder: false, len: 0, place: None });
+        }
+        let Some(blob) = self.blobs.get(&sha1) else {
+            return Err(Error::new(format!("the contents of `{path}` are not in it")));
+        };
+        if !blob.resource.is_stored() {
+            let message = format!("the contents of `{path}` are compressed, and a medium is stored as it is");
+            return Err(Error::new(message).help("`tsmedia inspect` shows what a WIM file holds"));
+        }
+        let place = range(&blob.resource);
+        if place.end > self.len {
+            let (start, end, len) = (place.start, place.end, self.len);
+            let message = format!("the contents of `{path}` should be at bytes {start} to {end}, and it has {len}");
+            return Err(Error::new(message).help("copy the file again"));
+        }
+        Ok(File { path, is_folder: false, len: blob.resource.len, place: Some(place) })
+    }
 }
 
 fn date(metadata: &Metadata) -> Option<Date> {
