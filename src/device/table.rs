@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::format::file_system::{self, FileSystem};
 use crate::format::partitions::{self, Scheme, Table, crc32};
 use crate::layout::Region;
+use crate::limits;
 use crate::write;
 
 /// What is written at the ends of a drive.
@@ -111,6 +112,7 @@ pub struct Original<I> {
 
 /// Opens a finished medium: in a file, or on a stick.
 pub fn open(path: &Utf8Path) -> Result<Original<File>> {
+    limits::check_image(path).map_err(|error| Error::io("opening", path, error))?;
     Original::find(write::open(path)?).map_err(|error| Error::io("reading", path, error))
 }
 

@@ -21,6 +21,7 @@ pub use started::{NotStarted, Started};
 
 use crate::date::Date;
 use crate::error::{Error, Result};
+use crate::limits::{MAX_BOOT_DATA_LEN, MAX_BOOT_ELEMENTS, MAX_BOOT_OBJECTS, MAX_BOOT_STORE_LEN};
 
 use super::regf::{Data, Hive, Key, Tree, Type};
 
@@ -76,10 +77,13 @@ pub enum Value {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Guid(pub u128);
 
-/// More than this is no boot store.
-const MAX_OBJECTS: usize = 10_000;
-const MAX_ELEMENTS: usize = 100_000;
-const MAX_DATA_LEN: usize = 64 << 10;
+/// Elements whose data have at most [`MAX_BOOT_STORE_LEN`] bytes together, however many share them.
+#[derive(Default)]
+struct Read {
+    n_elements: usize,
+    data_len: u64,
+}
+
 /// An element has one value.
 const MAX_VALUES: usize = 16;
 
@@ -92,13 +96,12 @@ impl Store {
         let no_store = || Error::new("this registry hive is no boot store: it has no `Objects`");
         let objects = hive.key("Objects")?.ok_or_else(no_store)?.keys()?;
         let mut store = Self::default();
-        let mut n_elements = 0;
+        let mut read = Read::default();
         for key in objects {
-            let object = Object::read(&key).map_err(|error| in_object(&key, error))?;
-            n_elements += object.elements.len();
+            let object = Object::read(&key, &mut read).map_err(|error| in_object(&key, error))?;
             store.objects.push(object);
-            if store.objects.len() > MAX_OBJECTS || n_elements > MAX_ELEMENTS {
-                return Err(Error::new("this registry hive holds more than a boot store does"));
+            if store.objects.len() > MAX_BOOT_OBJECTS {
+                return Err(Error::new(format!("it has more than {MAX_BOOT_OBJECTS} objects; a boot store has fewer")));
             }
         }
         Ok(store)
@@ -132,7 +135,7 @@ fn in_object(key: &Key, error: Error) -> Error {
 }
 
 impl Object {
-    fn read(key: &Key) -> Result<Self> {
+    fn read(key: &Key, read: &mut Read) -> Result<Self> {
         let id = key.name().parse().map_err(|()| Error::new("its name is no GUID"))?;
         let kind = match key.key("Description")? {
             Some(description) => description.value("Type")?.and_then(|data| data.number()),
@@ -150,8 +153,13 @@ impl Object {
                     return Err(wrong("has more values than one that Windows writes"));
                 }
                 let data = key.value("Element")?.ok_or_else(|| wrong("has no data"))?;
-                if data.bytes.len() > MAX_DATA_LEN || elements.len() > MAX_ELEMENTS {
+                read.n_elements += 1;
+                read.data_len += data.bytes.len() as u64;
+                if data.bytes.len() > MAX_BOOT_DATA_LEN {
                     return Err(wrong("is larger than any that Windows writes"));
+                }
+                if read.n_elements > MAX_BOOT_ELEMENTS || read.data_len > MAX_BOOT_STORE_LEN {
+                    return Err(wrong("is one too many: those before it are more than a boot store has"));
                 }
                 elements.push(Element { id, value: Value::parse(id, data) });
             }

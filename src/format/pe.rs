@@ -13,6 +13,7 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::format::wim::Architecture;
+use crate::limits::MAX_SIGNATURES;
 
 pub use resource::{FileVersion, ResourceName};
 
@@ -219,6 +220,9 @@ impl<'a> Pe<'a> {
             let signature = rest.get(CERTIFICATE_HEADER_LEN..len).ok_or(WRONG)?;
             if kind == PKCS_SIGNED_DATA {
                 signatures.push(signature);
+            }
+            if signatures.len() > MAX_SIGNATURES {
+                return Err(Malformed("it has more signatures than are checked"));
             }
             // Entries begin at multiples of eight bytes.
             rest = rest.get(len.next_multiple_of(8)..).unwrap_or_default();

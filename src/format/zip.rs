@@ -10,7 +10,7 @@ use std::io::{Read, Seek, SeekFrom};
 use flate2::read::DeflateDecoder;
 
 use crate::error::{Error, Result};
-use crate::limits::{MAX_ZIP_DIRECTORY_LEN, MAX_ZIP_MEMBERS};
+use crate::limits::{MAX_ZIP_DIRECTORY_LEN, MAX_ZIP_MEMBERS, MAX_ZIP_UNPACKED_LEN};
 
 /// The end of the central directory (clause 4.3.16), without its comment.
 const END_LEN: usize = 22;
@@ -37,6 +37,8 @@ pub struct Member {
 pub struct Archive<R> {
     source: R,
     members: Vec<Member>,
+    /// Bytes that may still be unpacked.
+    len_left: u64,
 }
 
 impl<R: Read + Seek> Archive<R> {
@@ -72,7 +74,7 @@ impl<R: Read + Seek> Archive<R> {
             members.extend(member);
         }
         check_places(&members, directory)?;
-        Ok(Self { source, members })
+        Ok(Self { source, members, len_left: MAX_ZIP_UNPACKED_LEN })
     }
 
     /// Its files, in the order of its directory.
@@ -95,6 +97,9 @@ impl<R: Read + Seek> Archive<R> {
         if member.len > limit {
             return Err(Error::new(format!("`{name}` has {} bytes, and {limit} is the most that is read", member.len)));
         }
+        self.len_left = self.len_left.checked_sub(member.len.max(member.packed_len)).ok_or_else(|| {
+            damaged(&format!("with `{name}` more than {MAX_ZIP_UNPACKED_LEN} bytes are to be unpacked"))
+        })?;
         let local = read_at(&mut self.source, member.offset, LOCAL_LEN)?;
         if u32_at(&local, 0) != 0x0403_4b50 || u16_at(&local, 8) != member.method {
             return Err(damaged(&format!("`{name}` is not where the directory says")));

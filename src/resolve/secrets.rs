@@ -99,7 +99,8 @@ impl Secrets {
                     Fetched::Missing(format!("the environment variable `{name}` is not set"), help)
                 }
             },
-            Origin::File(path) => match limits::open(path).and_then(Secret::read) {
+            Origin::File(path) => match limits::open_within(path, limits::MAX_SECRET_LEN as u64).and_then(Secret::read)
+            {
                 Ok(value) => Fetched::Value(Arc::new(value.without_line_break())),
                 Err(error) if error.kind() == io::ErrorKind::NotFound => match self.only_present {
                     true => Fetched::Left(format!("`{path}` does not exist")),

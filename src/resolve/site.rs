@@ -72,7 +72,7 @@ impl Draft<'_> {
     fn pfx(&mut self, pfx: &PfxFile, authorities: &Authorities, pointer: &str) -> Option<Opened> {
         let [file_at, password_at] = ["file", "password"].map(|key| format!("{pointer}/{key}"));
         let path = self.input(&file_at, &pfx.file);
-        let bytes = match limits::open(&path).and_then(Secret::read) {
+        let bytes = match limits::open_within(&path, limits::MAX_SECRET_LEN as u64).and_then(Secret::read) {
             Ok(bytes) => bytes,
             Err(error) => {
                 self.unreadable(&path, &error, &file_at);

@@ -97,7 +97,7 @@ fn password(from: &PasswordFrom) -> Result<Secret> {
             None => return Err(Error::new(format!("the environment variable `{name}` is not set"))),
         },
         PasswordFrom::File(path) => {
-            let read = limits::open(path).and_then(Secret::read);
+            let read = limits::open_within(path, limits::MAX_SECRET_LEN as u64).and_then(Secret::read);
             read.map_err(|error| Error::io("reading", Utf8Path::new(path), error))?.without_line_break()
         }
     };

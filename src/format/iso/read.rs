@@ -19,7 +19,7 @@ use crate::date::Date;
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
 pub use crate::format::found::File;
-use crate::limits::{MAX_ITEMS, MAX_PATH_LEN, MAX_PATHS_LEN};
+use crate::limits::{MAX_DISC_FOLDERS_LEN, MAX_ITEMS, MAX_PATH_LEN, MAX_PATHS_LEN};
 
 /// What the structures of a disc say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -252,6 +252,10 @@ impl Tree {
             return Err(Error::new(format!(
                 "{what} has {len} bytes, which with other folders is more than the disc has"
             )));
+        }
+        if self.folders_len > MAX_DISC_FOLDERS_LEN {
+            let message = format!("the folders up to {what} have {} bytes", self.folders_len);
+            return Err(Error::new(format!("{message}; at most {MAX_DISC_FOLDERS_LEN} are read")));
         }
         Ok(())
     }

@@ -13,7 +13,7 @@ use super::record::{self, RECORD_LEN};
 use super::{ROOT, SECTOR_LEN};
 use crate::error::{Error, Result};
 use crate::format::found::File;
-use crate::limits::{MAX_NTFS_DEPTH, MAX_NTFS_RECORDS};
+use crate::limits::{MAX_NTFS_DEPTH, MAX_NTFS_RECORDS, MAX_PATHS_LEN};
 
 /// What an NTFS volume holds. All places count from the start of the medium.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,6 +95,7 @@ fn contents(found: HashMap<u64, Found>, label: String, geometry: &Geometry, len:
     contents.structures.extend([spare].into_iter().filter(|spare| !spare.is_empty()));
     let mut numbers: Vec<_> = found.keys().copied().collect();
     numbers.sort_unstable();
+    let mut paths_len = 0;
     for number in numbers {
         let record = &found[&number];
         contents.structures.extend(record.structures.iter().cloned());
@@ -103,6 +104,10 @@ fn contents(found: HashMap<u64, Found>, label: String, geometry: &Geometry, len:
         }
         // Windows puts files of its own below `$Extend`, beside those that the volume was made with.
         let Some(path) = path(&found, number)? else { continue };
+        paths_len += path.len() as u64;
+        if paths_len > MAX_PATHS_LEN {
+            return Err(wrong(&format!("its paths take more than {MAX_PATHS_LEN} bytes")));
+        }
         let (is_folder, extents) = (record.is_folder, record.places.clone());
         let len = if is_folder { 0 } else { record.len };
         contents.files.push(File { path, is_folder, len, extents });
