@@ -15,6 +15,8 @@ mod authority;
 mod boot_image;
 #[path = "cli/boot_store.rs"]
 mod boot_store;
+#[path = "cli/bounds.rs"]
+mod bounds;
 #[path = "cli/build.rs"]
 mod build;
 #[path = "cli/cache.rs"]
