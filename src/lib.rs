@@ -24,7 +24,7 @@
 //! | decision | `plan`, `record`, `diff`, `map` |
 //! | meaning | `manifest`, `sequence`, `resolve`, `media` |
 //! | bytes | `write`, `patch`, `output`, `format`, `volume`, `layout`, `source`, `content`, `store` |
-//! | words | `problem`, `error`, `digest`, `size`, `date`, `firmware`, `foreign_text`, `inputs`, `limits`, `progress`, `rule`, `secret` |
+//! | words | `problem`, `error`, `digest`, `size`, `date`, `firmware`, `foreign_text`, `git_lfs`, `inputs`, `limits`, `progress`, `rule`, `secret`, `shell` |
 //!
 //! Only `report` and `cli` print, and only `cli` reads the environment, the clock and the terminal.
 
@@ -41,6 +41,7 @@ pub mod firmware;
 pub mod foreign_text;
 pub mod format;
 pub mod gather;
+pub mod git_lfs;
 pub mod inputs;
 pub mod layout;
 pub mod limits;
@@ -58,6 +59,7 @@ pub mod resolve;
 pub mod rule;
 pub mod secret;
 pub mod sequence;
+pub mod shell;
 pub mod simulate;
 pub mod size;
 pub mod source;

@@ -14,6 +14,7 @@ mod fit;
 mod itself;
 mod order;
 mod parts;
+mod pointers;
 mod programs;
 pub mod secrets;
 mod secure_boot;
@@ -209,7 +210,9 @@ impl Resolver {
         if let Some(walked) = self.walked.get(path) {
             return Ok(Arc::clone(walked));
         }
-        let walked = Arc::new(tree::walk(path)?);
+        let mut walked = tree::walk(path)?;
+        walked.pointers = pointers::find(&walked, self.cache.as_deref());
+        let walked = Arc::new(walked);
         self.walked.insert(path.to_owned(), Arc::clone(&walked));
         Ok(walked)
     }

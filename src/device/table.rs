@@ -14,6 +14,7 @@ use camino::Utf8Path;
 use crate::error::{Error, Result};
 use crate::format::file_system::{self, FileSystem};
 use crate::format::partitions::{self, Scheme, Table, crc32};
+use crate::git_lfs;
 use crate::layout::Region;
 use crate::limits;
 use crate::write;
@@ -113,6 +114,9 @@ pub struct Original<I> {
 /// Opens a finished medium: in a file, or on a stick.
 pub fn open(path: &Utf8Path) -> Result<Original<File>> {
     limits::check_image(path).map_err(|error| Error::io("opening", path, error))?;
+    if git_lfs::is_pointer_file(path).unwrap_or(false) {
+        return Err(git_lfs::error(path));
+    }
     Original::find(write::open(path)?).map_err(|error| Error::io("reading", path, error))
 }
 

@@ -34,6 +34,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::git_lfs;
 use crate::limits;
 
 pub use edit::Edit;
@@ -157,6 +158,9 @@ impl Wim {
         let file = limits::open(path).map_err(|cause| Error::io("opening", path, cause))?;
         if metadata.len() == 0 {
             return Err(Error::new(format!("`{path}` is empty")).help("copy the file again"));
+        }
+        if git_lfs::is_pointer_file(path).map_err(|cause| Error::io("reading", path, cause))? {
+            return Err(git_lfs::error(path));
         }
         let handle = Handle::open(path).map_err(|failure| failed(path, "opening", failure))?;
         let info = handle.info().map_err(|failure| failed(path, "reading", failure))?;

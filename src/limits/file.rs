@@ -7,6 +7,7 @@ use std::path::Path;
 
 use rustix::fs::OFlags;
 
+use crate::git_lfs;
 use crate::size::Size;
 
 /// Opens a regular file for reading, following links.
@@ -69,10 +70,15 @@ pub fn read(path: impl AsRef<Path>, max_len: u64) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 ///
-/// Those of [`read`], and `InvalidData` for bytes that are not UTF-8.
+/// Those of [`read`], and `InvalidData` for bytes that are not UTF-8, `InvalidInput` for a Git LFS
+/// pointer.
 pub fn read_text(path: impl AsRef<Path>, max_len: u64) -> io::Result<String> {
-    String::from_utf8(read(path, max_len)?)
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))
+    let bytes = read(path, max_len)?;
+    if git_lfs::is_pointer(&bytes) {
+        let why = "it is a Git LFS pointer, not the file itself; run `git lfs pull`";
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    }
+    String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))
 }
 
 fn check_kind(kind: FileType) -> io::Result<()> {

@@ -60,6 +60,9 @@ impl Draft<'_> {
 
     /// One certificate of an authority, out of a file.
     fn authority(&mut self, path: &Utf8Path, pointer: &str) -> Option<Certificate> {
+        if self.is_pointer(path, pointer) {
+            return None;
+        }
         let bytes = match limits::read(path, MAX_CERTIFICATE_LEN as u64) {
             Ok(bytes) => bytes,
             Err(error) => {

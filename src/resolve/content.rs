@@ -63,6 +63,7 @@ impl Draft<'_> {
         match path.metadata() {
             Ok(metadata) if metadata.is_dir() => self.add_folder(&path, target, &in_entry),
             Ok(_) if at.ends_with('/') || target == "." => self.add_single(&path, target, &in_entry),
+            Ok(_) if self.is_pointer(&path, &in_entry) => {}
             Ok(_) => match tree::file(&path) {
                 Ok(content) => self.insert(target, content, &format!("{pointer}/path")),
                 Err(error) => self.unreadable(&path, &error, &in_entry),
@@ -120,12 +121,13 @@ impl Draft<'_> {
                 Problem::warning(format!("`{path}` holds no file")).at(self.place(pointer), "an empty folder");
             self.problems.add(problem.help("put its content there, or leave the entry out"));
         }
+        self.check_pointers(path, &walked, pointer);
         self.merge(target, &walked.folder, pointer);
     }
 
     /// Adds one file below `target`, under its own name.
     fn add_single(&mut self, path: &Utf8Path, target: &str, pointer: &str) {
-        if self.holds_itself(path, pointer) {
+        if self.holds_itself(path, pointer) || self.is_pointer(path, pointer) {
             return;
         }
         let name = path.file_name().unwrap_or_default();

@@ -206,6 +206,9 @@ impl Draft<'_> {
     /// The policy of the site that the author gives, as text.
     fn policy_of_site(&mut self, table: &PolicyTable) -> Option<Arc<Secret>> {
         let path = self.input(POLICY, &table.file);
+        if self.is_pointer(&path, POLICY) {
+            return None;
+        }
         let read =
             limits::open_within(&path, MAX_POLICY_LEN as u64).and_then(|file| Secret::read_to(file, MAX_POLICY_LEN));
         let bytes = match read {

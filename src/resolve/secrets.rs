@@ -13,6 +13,7 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Draft;
+use crate::git_lfs;
 use crate::limits;
 use crate::manifest::SecretRef;
 use crate::problem::{Place, Problem};
@@ -99,6 +100,10 @@ impl Secrets {
                     Fetched::Missing(format!("the environment variable `{name}` is not set"), help)
                 }
             },
+            Origin::File(path) if git_lfs::is_pointer_file(path).unwrap_or(false) => {
+                let error = git_lfs::error(path);
+                Fetched::Missing(error.to_string(), error.advice().unwrap_or_default().to_owned())
+            }
             Origin::File(path) => match limits::open_within(path, limits::MAX_SECRET_LEN as u64).and_then(Secret::read)
             {
                 Ok(value) => Fetched::Value(Arc::new(value.without_line_break())),

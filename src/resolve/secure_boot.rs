@@ -117,6 +117,9 @@ impl Draft<'_> {
         let mut revoked = Revocations::default();
         if let Some(dbx) = &table.dbx {
             let path = self.input(DBX, dbx);
+            if self.is_pointer(&path, DBX) {
+                return revoked;
+            }
             match limits::read(&path, limits::MAX_REVOCATIONS_LEN) {
                 Ok(bytes) => match Revocations::parse(&bytes) {
                     Ok(parsed) => revoked = parsed,

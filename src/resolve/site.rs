@@ -72,6 +72,9 @@ impl Draft<'_> {
     fn pfx(&mut self, pfx: &PfxFile, authorities: &Authorities, pointer: &str) -> Option<Opened> {
         let [file_at, password_at] = ["file", "password"].map(|key| format!("{pointer}/{key}"));
         let path = self.input(&file_at, &pfx.file);
+        if self.is_pointer(&path, &file_at) {
+            return None;
+        }
         let bytes = match limits::open_within(&path, limits::MAX_SECRET_LEN as u64).and_then(Secret::read) {
             Ok(bytes) => bytes,
             Err(error) => {

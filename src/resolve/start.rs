@@ -30,6 +30,9 @@ impl Draft<'_> {
     pub(super) fn add_boot(&mut self, date: Date) -> Vec<BootEntry> {
         let image = &self.rendered.manifest.boot.image;
         let path = self.input(IMAGE, &image.file);
+        if self.is_pointer(&path, IMAGE) {
+            return Vec::new();
+        }
         match tree::file(&path) {
             Ok(content) => self.insert(BOOT_IMAGE_PATH, content, IMAGE),
             Err(error) => {

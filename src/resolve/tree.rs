@@ -29,6 +29,8 @@ pub struct Walked {
     pub bytes: u64,
     /// Everything else.
     pub faults: Vec<Fault>,
+    /// The Git LFS pointers among the files, if they were looked for.
+    pub pointers: Vec<Utf8PathBuf>,
 }
 
 /// Something in a folder that can't go on a medium.

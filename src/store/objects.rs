@@ -50,11 +50,13 @@ pub enum Kind {
     WimExports,
     /// What was read of boot programs: their digests and signatures.
     Programs,
+    /// Folders whose small files were searched for Git LFS pointers, and hold none.
+    Pointers,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::WimReads, Self::WimExports, Self::Programs];
+    pub const ALL: [Self; 4] = [Self::WimReads, Self::WimExports, Self::Programs, Self::Pointers];
 
     /// The name of its folder.
     pub fn as_str(self) -> &'static str {
@@ -62,6 +64,7 @@ impl Kind {
             Self::WimReads => "wim-reads",
             Self::WimExports => "wim-exports",
             Self::Programs => "programs",
+            Self::Pointers => "lfs-scans",
         }
     }
 }

@@ -152,3 +152,41 @@ fn toml_that_is_none_is_told_by_every_command() {
     assert!(serde_json::from_slice::<serde_json::Value>(&problems.stdout).is_ok_and(|problems| problems.is_array()));
     insta::assert_snapshot!(seen[0]);
 }
+
+#[test]
+fn git_lfs_pointers_are_told_wherever_content_is_expected() {
+    let pointer =
+        format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 512345678\n", "4d".repeat(32));
+    let desk = Desk::new();
+    let mut seen = String::new();
+    let mut replaced = |path: &str| {
+        let kept = desk.path(path).exists().then(|| desk.get(path));
+        desk.put(path, &pointer);
+        let said = desk.see("check --site BER");
+        assert_eq!(said.matches("is a Git LFS pointer").count(), 1, "{path}: {said}");
+        seen += &said;
+        match kept {
+            Some(kept) => desk.put(path, kept),
+            None => fs::remove_file(desk.path(path)).unwrap(),
+        }
+    };
+    replaced("images/boot.wim");
+    replaced("boot-files/boot/etfsboot.com");
+    replaced("boot-files/efi/boot/bootx64.efi");
+    replaced("packages/vpn/deep/down/setup.msi");
+    desk.edit("\n[[file]]", "\n[[operating-system]]\nid = \"BER00010\"\nfile = \"images/install.wim\"\n\n[[file]]");
+    desk.put("images/install.wim", desk.get("images/boot.wim"));
+    replaced("images/install.wim");
+    desk.edit("when = \"{{ site.code == 'HAM' }}\"", "");
+    replaced("readme.txt");
+    desk.edit("\n[[sites]]", "\n[[boot.file]]\nsource = \"tool.exe\"\npath = \"tool.exe\"\n\n[[sites]]");
+    desk.put("tool.exe", "tool");
+    replaced("tool.exe");
+    desk.done(&["check"]);
+    // Of many in one folder there is one message, with the command for all of them.
+    fs::create_dir(desk.path(".git")).unwrap();
+    (0..12).for_each(|n| desk.put(&format!("packages/vpn/{n}.cab"), &pointer));
+    seen += &desk.see("check --site BER");
+    seen += &desk.see("inspect packages/vpn/0.cab");
+    insta::assert_snapshot!(seen);
+}

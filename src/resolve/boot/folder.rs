@@ -12,6 +12,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::content::{Content, SourceFile, Stat};
 use crate::error::Error;
 use crate::firmware::Firmware;
+use crate::git_lfs;
 use crate::manifest::SecureBootCa;
 
 use super::{
@@ -167,6 +168,9 @@ impl Walk {
             }
             self.open.pop();
         } else if metadata.is_file() {
+            if git_lfs::is_pointer_file(path).map_err(failed)? {
+                return Err(git_lfs::error(path).into());
+            }
             let source = SourceFile { path: path.to_owned(), stat: Stat::of(&metadata) };
             self.files.push((place.to_owned(), Content::file(source)));
         } else {
