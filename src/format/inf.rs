@@ -1,14 +1,19 @@
 //! INF files: what a driver is for and which processors it is for.
 //!
 //! Follows "INF Version Section", "INF Manufacturer Section" and "INF Strings Section" of Microsoft's driver
-//! documentation, in UTF-16 (either order, with a mark), UTF-8 with a mark, and ANSI, of which nothing but ASCII is
-//! looked at. Not supported: which devices a driver serves, what it copies, and sections from other files
+//! documentation. Not supported: which devices a driver serves, what it copies, and sections from other files
 //! (`LayoutFile`, `Include`).
+
+mod sections;
 
 use std::collections::BTreeSet;
 
 use crate::format::wim::Architecture;
 use crate::format::windows::DriverClass;
+
+pub use sections::text;
+
+use sections::Sections;
 
 /// What an INF file says of its driver.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,31 +24,26 @@ pub struct Inf {
     pub class_name: String,
     /// The processors that it has models for. Models without any are for x86, as Windows has them.
     pub architectures: BTreeSet<Architecture>,
-    /// The catalogs that sign it, each with the processors it is for if it says so.
+    /// The catalogs that sign it, each with the processors it is for; those for all (`None`) follow each other as Windows
+    /// prefers them.
     pub catalogs: Vec<(Option<Architecture>, String)>,
 }
 
 impl Inf {
     /// Reads an INF file, or says why it is none.
     pub fn parse(bytes: &[u8]) -> Result<Self, &'static str> {
-        let text = text(bytes);
-        let sections = sections(&text);
-        let version = section(&sections, "version");
-        let value =
-            |key: &str| version.clone().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| value);
+        let sections = Sections::parse(&text(bytes));
+        let first = |line: &sections::Line| sections.expanded(line.fields.first().map_or("", String::as_str));
+        let value = |key: &str| {
+            let mut version = sections.lines("version");
+            version.find(|line| sections.expanded(&line.key).eq_ignore_ascii_case(key)).map(first)
+        };
         if value("signature").is_none() {
             return Err("it has no `Signature` in a section `[Version]`");
         }
-        let string = |written: &str| {
-            let token = written.strip_prefix('%').and_then(|token| token.strip_suffix('%'));
-            let found = token.and_then(|token| {
-                section(&sections, "strings").find(|(name, _)| name.eq_ignore_ascii_case(token)).map(|(_, value)| value)
-            });
-            unquoted(found.unwrap_or(written)).to_owned()
-        };
-        let class_name = value("class").map(string).unwrap_or_default();
+        let class_name = value("class").unwrap_or_default();
         let class = match value("classguid") {
-            Some(guid) => DriverClass::from_guid(&string(guid)),
+            Some(guid) => DriverClass::from_guid(&guid),
             None => match class_name.to_ascii_lowercase().as_str() {
                 "net" => DriverClass::Network,
                 "scsiadapter" | "hdc" => DriverClass::Storage,
@@ -51,21 +51,30 @@ impl Inf {
             },
         };
         let mut architectures = BTreeSet::new();
-        for (_, models) in section(&sections, "manufacturer") {
+        for line in sections.lines("manufacturer") {
             // `%Maker% = Models, NTamd64.10.0...16299, NTarm64`.
-            let mut decorations = models.split(',').map(str::trim).skip(1).filter(|text| !text.is_empty()).peekable();
+            let decorations = line.fields.iter().skip(1).map(|field| sections.expanded(field));
+            let mut decorations = decorations.filter(|decoration| !decoration.is_empty()).peekable();
             if decorations.peek().is_none() {
                 architectures.insert(Architecture::X86);
             }
-            architectures.extend(decorations.filter_map(decorated));
+            architectures.extend(decorations.filter_map(|decoration| decorated(&decoration)));
         }
-        let catalogs = version.clone().filter_map(|(name, file)| {
-            let rest = name.get(.."catalogfile".len()).filter(|start| start.eq_ignore_ascii_case("catalogfile"));
-            let rest = &name[rest?.len()..];
-            let of = rest.strip_prefix('.').and_then(decorated);
-            (rest.is_empty() || rest.starts_with('.')).then(|| (of, string(file)))
-        });
-        let catalogs = catalogs.collect();
+        let mut catalogs = Vec::new();
+        for line in sections.lines("version") {
+            let key = sections.expanded(&line.key).to_ascii_lowercase();
+            let Some(decoration) = key.strip_prefix("catalogfile") else { continue };
+            // One for all processors of Windows NT goes before one for all systems.
+            let (rank, of) = match decoration.strip_prefix('.').map(|decoration| (decoration, decorated(decoration))) {
+                Some(("nt", _)) => (1, None),
+                Some((_, Some(architecture))) => (0, Some(architecture)),
+                None if decoration.is_empty() => (2, None),
+                _ => continue,
+            };
+            catalogs.push((rank, of, first(line)));
+        }
+        catalogs.sort_by_key(|(rank, ..)| *rank);
+        let catalogs = catalogs.into_iter().map(|(_, of, file)| (of, file)).collect();
         Ok(Self { class, class_name, architectures, catalogs })
     }
 
@@ -86,61 +95,6 @@ fn decorated(decoration: &str) -> Option<Architecture> {
         "ntarm" => Some(Architecture::Arm),
         _ => None,
     }
-}
-
-/// The text of an INF or INI file. Bytes of a code page are taken for Latin-1, which keeps ASCII what it is.
-pub fn text(bytes: &[u8]) -> String {
-    let units = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
-        let units: Vec<_> = bytes.as_chunks().0.iter().map(|two| unit(*two)).collect();
-        String::from_utf16_lossy(&units)
-    };
-    match bytes {
-        [0xFF, 0xFE, rest @ ..] => units(rest, u16::from_le_bytes),
-        [0xFE, 0xFF, rest @ ..] => units(rest, u16::from_be_bytes),
-        [0xEF, 0xBB, 0xBF, rest @ ..] => String::from_utf8_lossy(rest).into_owned(),
-        _ => bytes.iter().map(|byte| char::from(*byte)).collect(),
-    }
-}
-
-/// The lines of each section as name and value. A line without `=` is a value that has no name.
-type Sections<'a> = Vec<(&'a str, Vec<(&'a str, &'a str)>)>;
-
-fn sections(text: &str) -> Sections<'_> {
-    let mut sections: Sections = Vec::new();
-    for line in text.lines() {
-        let line = without_comment(line).trim();
-        if let Some(name) = line.strip_prefix('[') {
-            let name = name.split(']').next().unwrap_or_default().trim();
-            sections.push((name, Vec::new()));
-        } else if let Some((_, lines)) = sections.last_mut().filter(|_| !line.is_empty()) {
-            let (name, value) = line.split_once('=').unwrap_or(("", line));
-            lines.push((unquoted(name.trim()), value.trim()));
-        }
-    }
-    sections
-}
-
-/// The lines of all sections of a name: Windows takes them for one.
-fn section<'a>(sections: &'a Sections<'a>, name: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> + Clone {
-    let named = sections.iter().filter(move |(of, _)| of.eq_ignore_ascii_case(name));
-    named.flat_map(|(_, lines)| lines.iter().copied())
-}
-
-/// A line up to a semicolon that is not between quotes.
-fn without_comment(line: &str) -> &str {
-    let mut is_quoted = false;
-    for (at, c) in line.char_indices() {
-        match c {
-            '"' => is_quoted = !is_quoted,
-            ';' if !is_quoted => return &line[..at],
-            _ => {}
-        }
-    }
-    line
-}
-
-fn unquoted(text: &str) -> &str {
-    text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text)
 }
 
 #[cfg(test)]
@@ -171,6 +125,21 @@ mod tests {
         }
         assert_eq!(expected.catalog(Architecture::X64), Some("e1.cat"));
         assert_eq!(expected.catalog(Architecture::Arm64), Some("other;.cat"));
+    }
+
+    #[test]
+    fn catalogs_are_found_by_tokens_within_their_names_and_by_the_most_special_decoration() {
+        let inf = Inf::parse(
+            b"[version]\nSIGNATURE=\"$Windows NT$\"\nCLASS=%c%\ncatalogfile=%n%-9x.cat\nCatalogFile.NT=%n%-nt.cat\n\
+              catalogfile.ntAMD64 = \"%n%-64.cat\"\nCatalogFile.NTia64=itanium.cat\n[Manufacturer]\n\
+              %mfg% = Models, \\\n  NTamd64, NTx86\n[strings]\nC = Net\nN=nic\n",
+        )
+        .unwrap();
+        assert_eq!((inf.class, inf.class_name.as_str()), (DriverClass::Network, "Net"));
+        assert_eq!(inf.architectures, [Architecture::X86, Architecture::X64].into());
+        assert_eq!(inf.catalog(Architecture::X64), Some("nic-64.cat"));
+        assert_eq!(inf.catalog(Architecture::Arm64), Some("nic-nt.cat"));
+        assert_eq!(inf.catalogs.len(), 3);
     }
 
     #[test]

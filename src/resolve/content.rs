@@ -14,10 +14,6 @@ use crate::manifest::Package;
 use crate::media::PACKAGES;
 use crate::output::Entry;
 use crate::problem::Problem;
-use crate::volume::{Folder, Node};
-
-/// Above this many, Configuration Manager advises to split a driver package (R34).
-const MAX_DRIVERS: usize = 500;
 
 impl Draft<'_> {
     /// Adds every content entry whose `when` holds.
@@ -81,9 +77,10 @@ impl Draft<'_> {
         for (at, package) in packages.iter().enumerate().filter(|(_, package)| package.when) {
             let target = format!("{PACKAGES}/{}", package.id);
             let pointer = format!("/{table}/{at}/source");
+            let n_errors = self.problems.n_errors_told();
             self.add_source(&package.source, &target, &pointer);
-            if table == "driver-package" {
-                self.check_drivers(&target, &pointer);
+            if table == "driver-package" && self.problems.n_errors_told() == n_errors {
+                self.check_driver_package(&target, &pointer);
             }
             self.add_entry(format!("{table} `{}`", package.id), target, pointer);
         }
@@ -137,24 +134,6 @@ impl Draft<'_> {
                 self.insert(&target, content, pointer);
             }
             Err(error) => self.unreadable(path, &error, pointer),
-        }
-    }
-
-    fn check_drivers(&mut self, target: &str, pointer: &str) {
-        fn n_drivers(folder: &Folder) -> usize {
-            let drivers = folder.iter().map(|(name, node)| match node {
-                Node::Folder(folder) => n_drivers(folder),
-                Node::File(_) => name.as_str().to_ascii_lowercase().ends_with(".inf").into(),
-            });
-            drivers.sum()
-        }
-        let Some(Node::Folder(folder)) = self.root.get(target) else { return };
-        let n_drivers = n_drivers(folder);
-        if n_drivers > MAX_DRIVERS {
-            let message =
-                format!("the driver package holds {n_drivers} drivers, and {MAX_DRIVERS} are advised at most");
-            let problem = Problem::warning(message).rule("R34").at(self.place(pointer), "this driver package");
-            self.problems.add(problem.help("split it by computer model"));
         }
     }
 

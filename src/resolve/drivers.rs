@@ -5,6 +5,7 @@
 //! driver store, into which only Windows can put drivers; so none of these is there before Windows PE runs, which is
 //! from a RAM disk and needs no driver of ours for that. Signatures are not checked.
 
+mod package;
 mod start;
 
 use std::collections::BTreeSet;
@@ -139,15 +140,26 @@ impl Draft<'_> {
             }
         }
         if loaded.is_empty() {
-            let message = match elsewhere.len() {
-                0 => format!("`{path}` holds no driver: no INF file in it is one of a driver"),
+            let archives = match self.root.get(target) {
+                Some(Node::Folder(folder)) if elsewhere.is_empty() => package::archives(folder),
+                _ => Vec::new(),
+            };
+            let message = match (package::no_inf(&archives), elsewhere.len()) {
+                (Some(archives), _) => {
+                    format!("`{path}` holds no driver, only archives that Windows PE does not open: {archives}")
+                }
+                (None, 0) => format!("`{path}` holds no driver: no INF file in it is one of a driver"),
                 _ => {
                     format!("no driver in `{path}` is for {architecture}, as the boot image is: {}", named(&elsewhere))
                 }
             };
             let problem = Problem::error(message).rule("R23").at(self.place(pointer), "named here");
-            let help =
-                format!("name a folder with INF files for {architecture}, and with all files that belong to them");
+            let help = match archives.is_empty() {
+                true => {
+                    format!("name a folder with INF files for {architecture}, and with all files that belong to them")
+                }
+                false => package::unpack(&archives),
+            };
             self.problems.add(problem.help(help));
             return loaded;
         }

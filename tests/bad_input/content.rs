@@ -190,3 +190,20 @@ fn git_lfs_pointers_are_told_wherever_content_is_expected() {
     seen += &desk.see("inspect packages/vpn/0.cab");
     insta::assert_snapshot!(seen);
 }
+
+#[test]
+fn a_driver_package_without_drivers_is_told_how_to_get_some() {
+    let desk = Desk::new();
+    desk.edit("\n[[file]]", "\n[[driver-package]]\nid = \"BER00030\"\nsource = \"drivers/net\"\n\n[[file]]");
+    desk.put("drivers/net/e1d.sys", "driver");
+    desk.put("drivers/net/autorun.inf", "[autorun]\n");
+    let mut seen = desk.see("check --site BER");
+    desk.put("drivers/net/deep/Net Drivers.ZIP", "PK");
+    desk.put("drivers/net/setup.exe", "MZ");
+    seen += &desk.see("check --site BER");
+    desk.edit("source = \"drivers/net\"", "source = \"drivers/net/setup.exe\"");
+    seen += &desk.see("check --site BER");
+    desk.edit("files = \"boot-files\"", "files = \"boot-files\"\ndrivers = [\"drivers/net\"]");
+    seen += &desk.see("check --site BER");
+    insta::assert_snapshot!(seen);
+}
