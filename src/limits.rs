@@ -106,6 +106,8 @@ pub const MAX_PFX_ITERATIONS: u32 = 10_000_000;
 pub const MAX_PFX_DEPTH: usize = 4;
 /// Signatures of one boot program. Windows signs with one or two.
 pub const MAX_SIGNATURES: usize = 16;
+/// Levels of fields in BER or DER that is rewritten. Files have about 20.
+pub const MAX_BER_DEPTH: usize = 64;
 /// Certificates between a signature and its root.
 pub const MAX_CERTIFICATE_CHAIN: usize = 10;
 /// Length of a Secure Boot revocation list, in bytes. Lists have some tens of kilobytes.
@@ -188,5 +190,7 @@ pub const MAX_WIM_TABLE_LEN: u64 = 128 << 20;
 pub const MAX_WIM_XML_LEN: u64 = 16 << 20;
 /// Length of the metadata of one WIM image, in bytes: those of a million files.
 pub const MAX_WIM_METADATA_LEN: u64 = 256 << 20;
+/// WIM files beside one that are searched for contents that it lacks.
+pub const MAX_WIMS_SEARCHED: usize = 200;
 /// Files below one folder that a manifest names: more than any medium has, and fewer than links that multiply make.
 pub const MAX_TREE_FILES: u64 = 4_000_000;

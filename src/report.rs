@@ -29,7 +29,7 @@ pub use bcd::{StoreFound, boot_store, boot_store_json};
 pub use cache::{cache, cache_json};
 pub use captured::{captured, captured_json, images};
 pub use failure::failure;
-pub use medium::{Said, carrier, carrier_json, wim, wim_json};
+pub use medium::{Said, WimDetails, carrier, carrier_json, wim, wim_json};
 pub use moved::{moved, moved_json};
 pub use problems::{graphical, json, summary};
 pub use program::{program, program_json, program_line};

@@ -11,6 +11,7 @@ mod data;
 mod drivers;
 mod expiry;
 mod fit;
+mod images;
 mod itself;
 mod order;
 mod parts;

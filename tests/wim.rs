@@ -184,15 +184,15 @@ fn what_is_no_whole_wim_is_refused_by_name() {
     for (name, message) in [
         (
             "part.swm",
-            "`DIR/part.swm` is part 1 of 3 of a split WIM / put the parts together first: `wimlib-imagex join WHOLE.wim FIRST.swm OTHERS*.swm`",
+            "`DIR/part.swm` is part 1 of 3 of a split WIM / join the parts first: `wimlib-imagex join DIR/part.wim DIR/part*.swm`",
         ),
         (
             "part2.swm",
-            "`DIR/part2.swm` is part 2 of 3 of a split WIM / put the parts together first: `wimlib-imagex join WHOLE.wim FIRST.swm OTHERS*.swm`",
+            "`DIR/part2.swm` is part 2 of 3 of a split WIM / join the parts first: `wimlib-imagex join DIR/part.wim DIR/part*.swm`",
         ),
         (
             "pipe.wim",
-            "`DIR/pipe.wim` is a pipable WIM, which Windows can't read / make a usual one of it: `wimlib-imagex export DIR/pipe.wim all WHOLE.wim --not-pipable`",
+            "`DIR/pipe.wim` is a pipable WIM, which Windows can't read / convert it: `wimlib-imagex export DIR/pipe.wim all DIR/pipe-new.wim --not-pipable`",
         ),
         (
             "text.wim",

@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use crate::format::bcd::Store;
 use crate::format::boot_program::BootProgram;
 use crate::format::regf::{Hive, MAGIC};
+use crate::format::wim::header::PIPABLE_MAGIC;
 use crate::format::wim::{Wim, WimImageFacts};
 use crate::format::windows::{self, Windows};
 use crate::limits::{self, MAX_BOOT_STORE_LEN, MAX_BOOTSTRAP_LEN, MAX_PROGRAM_LEN};
@@ -61,7 +62,8 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     if starts_with(&mut file, MAGIC).map_err(|error| Error::io("reading", path, error))? {
         return boot_store(&mut file, path, screen);
     }
-    let is_wim = starts_with(&mut file, WIM_MAGIC).map_err(|error| Error::io("reading", path, error))?;
+    let mut begins = |magic: &[u8; 8]| starts_with(&mut file, magic).map_err(|error| Error::io("reading", path, error));
+    let is_wim = begins(WIM_MAGIC)? || begins(&PIPABLE_MAGIC)?;
     if starts_with(&mut file, b"MZ").map_err(|error| Error::io("reading", path, error))? {
         return program(path, screen);
     }
@@ -69,10 +71,10 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let is_medium = |carrier: &Carrier| Listing::from(carrier).seal.is_some();
     if is_wim && !carrier.as_ref().is_ok_and(is_medium) {
         let wim = Wim::open(path)?;
-        let windows = windows_pe(&wim)?;
+        let details = details(&wim)?;
         return match screen.json {
-            true => screen.json(&report::wim_json(&wim, &windows)),
-            false => screen.data(&report::wim(&wim, &windows)),
+            true => screen.json(&report::wim_json(&wim, &details)),
+            false => screen.data(&report::wim(&wim, &details)),
         };
     }
     let carrier = carrier?;
@@ -94,6 +96,18 @@ fn bootstrap(carrier: &Carrier, image: &mut dyn Image) -> Option<String> {
     let files = Listing::from(carrier).files;
     let file = files.iter().find(|file| file.path.eq_ignore_ascii_case(data::BOOTSTRAP_FILE))?;
     String::from_utf8(file.read_bytes(image, MAX_BOOTSTRAP_LEN).ok()?).ok()
+}
+
+/// What reading more than the header and the XML of a WIM file shows.
+fn details(wim: &Wim) -> Result<report::WimDetails> {
+    let incompatibilities = wim.incompatibilities()?;
+    let windows = windows_pe(wim)?;
+    let structure = wim.structure()?;
+    let mut missing = BTreeMap::new();
+    for index in 1..=wim.facts().n_images {
+        missing.extend(structure.missing(index)?.map(|found| (index, found)));
+    }
+    Ok(report::WimDetails { incompatibilities, windows, missing })
 }
 
 /// What the images say of their Windows that a computer starts from: in those of an installed Windows there is much more

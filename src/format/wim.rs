@@ -7,6 +7,8 @@
 //! contents behind reparse points. A [`Wim`] belongs to one thread, for wimlib does.
 
 pub mod capture;
+pub mod command;
+mod compatibility;
 mod derive;
 mod edit;
 mod entry;
@@ -15,6 +17,7 @@ pub mod header;
 pub mod integrity;
 mod library;
 pub mod metadata;
+mod missing;
 mod reexport;
 mod resource;
 mod seal;
@@ -29,15 +32,19 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
+use crate::content::{Source, SourceFile, Stat};
 use crate::error::{Error, Result};
 use crate::git_lfs;
 use crate::limits;
 
+pub use compatibility::{Incompatibility, Use};
 pub use edit::Edit;
+pub use missing::MissingContents;
 pub use reexport::{recipe, reexport};
 pub use split::PartNames;
 pub use structure::Structure;
@@ -76,7 +83,8 @@ pub struct WimFacts {
 }
 
 /// How a WIM file is compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Compression {
     /// Not at all.
     None,
@@ -162,15 +170,20 @@ impl Wim {
         if git_lfs::is_pointer_file(path).map_err(|cause| Error::io("reading", path, cause))? {
             return Err(git_lfs::error(path));
         }
+        // The library calls a text that is shorter than a header a damaged file.
+        let mut magic = [0; header::MAGIC.len()];
+        let is_read = file.read_exact_at(&mut magic, 0).is_ok();
+        if !is_read || ![header::MAGIC, header::PIPABLE_MAGIC].contains(&magic) {
+            return Err(failed(path, "opening", Failure::NotAWim));
+        }
         let handle = Handle::open(path).map_err(|failure| failed(path, "opening", failure))?;
         let info = handle.info().map_err(|failure| failed(path, "reading", failure))?;
         if info.n_parts > 1 {
             return Err(Error::new(format!("`{path}` is part {} of {} of a split WIM", info.part, info.n_parts))
-                .help("put the parts together first: `wimlib-imagex join WHOLE.wim FIRST.swm OTHERS*.swm`"));
+                .help(format!("join the parts first: `{}`", command::join(path))));
         }
         if info.is_pipable {
-            return Err(Error::new(format!("`{path}` is a pipable WIM, which Windows can't read"))
-                .help(format!("make a usual one of it: `wimlib-imagex export {path} all WHOLE.wim --not-pipable`")));
+            return Err(pipable(path));
         }
         let guard = Guard::new(&file).map_err(|why| failed(path, "reading", Failure::Damaged(why)))?;
         Ok(Self { path: path.to_owned(), handle, file, facts: info.facts, guard, checked: RefCell::default() })
@@ -186,6 +199,17 @@ impl Wim {
         let mut bytes = [0; header::HEADER_LEN];
         self.file.read_exact_at(&mut bytes, 0).map_err(|cause| Error::io("reading", &self.path, cause))?;
         Ok(header::Header::parse(&bytes).is_some_and(|header| header.version != header::VERSION))
+    }
+
+    /// Its structures.
+    ///
+    /// # Errors
+    ///
+    /// If it is damaged.
+    pub fn structure(&self) -> Result<Structure> {
+        let metadata = self.file.metadata().map_err(|cause| Error::io("reading", &self.path, cause))?;
+        let file = SourceFile { path: self.path.clone(), stat: Stat::of(&metadata) };
+        Structure::read(Arc::new(Source::File(file)))
     }
 
     /// What its header says.
@@ -291,6 +315,12 @@ fn kind_of(metadata: &std::fs::Metadata) -> &'static str {
     if metadata.is_dir() { "a folder" } else { "a device or pipe" }
 }
 
+/// The error for a WIM file that only wimlib reads: one that it wrote to a pipe.
+pub fn pipable(path: &Utf8Path) -> Error {
+    Error::new(format!("`{path}` is a pipable WIM, which Windows can't read"))
+        .help(format!("convert it: `{}`", command::export(path, None, "--not-pipable")))
+}
+
 /// The words for what wimlib could not do.
 fn failed(path: &Utf8Path, doing: &str, failure: Failure) -> Error {
     match failure {
@@ -339,6 +369,17 @@ impl fmt::Display for Architecture {
             Self::Arm => "arm",
             Self::X64 => "x64",
             Self::Arm64 => "arm64",
+        })
+    }
+}
+
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Xpress => "XPRESS",
+            Self::Lzx => "LZX",
+            Self::Lzms => "LZMS",
         })
     }
 }

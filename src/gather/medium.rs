@@ -12,6 +12,7 @@ use crate::diff::{self, Boot, Contents};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::format::iso::BootProgram;
+use crate::format::wim::header::PIPABLE_MAGIC;
 use crate::layout::Region;
 use crate::media::data;
 use crate::output::lists::{self, Medium};
@@ -34,7 +35,8 @@ pub struct Finished {
 /// Opens a medium and reads its structures.
 pub fn open(path: &Utf8Path) -> Result<Finished> {
     let mut file = device::open(path)?;
-    let is_wim = starts_with(&mut file, WIM_MAGIC).map_err(|error| Error::io("reading", path, error))?;
+    let mut begins = |magic: &[u8; 8]| starts_with(&mut file, magic).map_err(|error| Error::io("reading", path, error));
+    let is_wim = begins(WIM_MAGIC)? || begins(&PIPABLE_MAGIC)?;
     let carrier = Carrier::read(&mut file).map_err(|error| Error::new(format!("reading `{path}`")).because(error));
     let carrier = match carrier {
         Ok(Carrier::Wim(wim)) if wim.seal.is_none() => return Err(refused_wim(path)),

@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::format::iso;
 use crate::format::partitions::Scheme;
 use crate::format::stick;
+use crate::format::wim::header::PIPABLE_MAGIC;
 use crate::format::wim::stored;
 use crate::layout::{Layout, Slack};
 use crate::size::Size;
@@ -124,6 +125,10 @@ impl Carrier {
         let is_wim = starts_with(image, WIM_MAGIC).map_err(|error| Error::new("it can't be read").because(error))?;
         if is_wim {
             return Ok(Self::Wim(stored::read(image)?));
+        }
+        if starts_with(image, &PIPABLE_MAGIC).map_err(|error| Error::new("it can't be read").because(error))? {
+            return Err(Error::new("this is a pipable WIM, which is not a medium")
+                .help("`tsmedia inspect` shows the command that converts it"));
         }
         // A disc may be made to start from a stick as well, and has a partition table then.
         if !is_disc(image)?

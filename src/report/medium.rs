@@ -12,7 +12,7 @@ use crate::format::iso::{BootProgram, Disc};
 use crate::format::partitions::Scheme;
 use crate::format::stick::Stick;
 use crate::format::wim::stored::Stored;
-use crate::format::wim::{Compression, Wim};
+use crate::format::wim::{Incompatibility, MissingContents, Wim};
 use crate::format::windows::Windows;
 use crate::output::Carrier;
 use crate::size::Size;
@@ -268,17 +268,29 @@ fn boot(program: &BootProgram) -> String {
     format!("{}: {n_sectors} sectors of 512 bytes at byte {offset}{not}", program.firmware())
 }
 
-/// A WIM file for people, with what is known of the Windows in its images.
-pub fn wim(wim: &Wim, windows: &BTreeMap<u32, Windows>) -> String {
+/// What was found in a WIM file beside its header and XML.
+#[derive(Clone, Debug)]
+pub struct WimDetails {
+    /// What Microsoft's programs may not read.
+    pub incompatibilities: Vec<Incompatibility>,
+    /// The Windows in images that start, by index.
+    pub windows: BTreeMap<u32, Windows>,
+    /// Contents that are not in the file, by index of the image.
+    pub missing: BTreeMap<u32, MissingContents>,
+}
+
+/// A WIM file for people.
+pub fn wim(wim: &Wim, details: &WimDetails) -> String {
     let facts = wim.facts();
     let started = match facts.boot_index {
         Some(index) => format!("starts image {index}"),
         None => "starts no image".into(),
     };
     let mut rows = vec![
-        ("form", format!("WIM file, compression: {}, {started}", compression(facts.compression))),
+        ("form", format!("WIM file, compression: {}, {started}", facts.compression)),
         ("holds", counted(facts.n_images as usize, "image")),
     ];
+    rows.extend(details.incompatibilities.iter().map(|found| ("caution", format!("the file {found}"))));
     for image in wim.images() {
         let mut words = vec![image.name.unwrap_or_else(|| "(no name)".into())];
         words.extend(image.architecture.map(|architecture| architecture.to_string()));
@@ -286,13 +298,17 @@ pub fn wim(wim: &Wim, windows: &BTreeMap<u32, Windows>) -> String {
         words.extend(image.edition);
         words.extend(image.language);
         rows.push(("image", format!("{}: {}", image.index, words.join(", "))));
-        rows.extend(windows.get(&image.index).into_iter().flat_map(super::windows::rows));
+        rows.extend(details.missing.get(&image.index).map(|missing| {
+            let MissingContents { n_missing, n_contents, example } = missing;
+            ("missing", format!("{n_missing} of {n_contents} file contents, such as that of `{example}`"))
+        }));
+        rows.extend(details.windows.get(&image.index).into_iter().flat_map(super::windows::rows));
     }
     table(&rows.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<Vec<_>>())
 }
 
 /// A WIM file as data.
-pub fn wim_json(wim: &Wim, windows: &BTreeMap<u32, Windows>) -> Json {
+pub fn wim_json(wim: &Wim, details: &WimDetails) -> Json {
     let facts = wim.facts();
     let images = wim.images().into_iter().map(|image| {
         json!({
@@ -303,24 +319,17 @@ pub fn wim_json(wim: &Wim, windows: &BTreeMap<u32, Windows>) -> Json {
             "version": image.version.map(|version| version.to_string()),
             "edition": image.edition,
             "language": image.language,
-            "windows": windows.get(&image.index).map(super::windows::json),
+            "missing-contents": details.missing.get(&image.index),
+            "windows": details.windows.get(&image.index).map(super::windows::json),
         })
     });
     json!({
         "form": "wim",
-        "compression": compression(facts.compression),
+        "compression": facts.compression.to_string(),
+        "incompatibilities": details.incompatibilities,
         "boot-index": facts.boot_index,
         "images": images.collect::<Vec<_>>(),
     })
-}
-
-fn compression(compression: Compression) -> &'static str {
-    match compression {
-        Compression::None => "none",
-        Compression::Xpress => "XPRESS",
-        Compression::Lzx => "LZX",
-        Compression::Lzms => "LZMS",
-    }
 }
 
 /// Rows of a key and a value, the values below each other.

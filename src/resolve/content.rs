@@ -9,7 +9,7 @@ use super::start::IMAGE;
 use super::wim::KnownWim;
 use super::{Draft, MAX_FAULTS, tree};
 use crate::error::Error;
-use crate::format::wim::{Architecture, WindowsVersion};
+use crate::format::wim::{Architecture, Use, WindowsVersion};
 use crate::manifest::Package;
 use crate::media::PACKAGES;
 use crate::output::Entry;
@@ -29,6 +29,7 @@ impl Draft<'_> {
                 && !self.resolver.awaited.contains(&path)
                 && let Some((wim, index)) =
                     self.open_wim(&path, system.index, &pointer, &format!("/operating-system/{at}/index"))
+                && self.check_image(&wim, index, Use::Apply, &pointer)
             {
                 self.check_architecture(&wim, index, &pointer);
                 self.check_version(&wim, index, &pointer);
@@ -42,6 +43,7 @@ impl Draft<'_> {
             let target = format!("{PACKAGES}/{}", application.id);
             let pointer = format!("/application/{at}/source");
             self.add_source(&application.source, &target, &pointer);
+            self.check_packed_images(&target, &pointer);
             self.add_entry(format!("application `{}`", application.id), target, pointer);
         }
         for (at, file) in manifest.file.iter().enumerate().filter(|(_, file)| file.when) {
@@ -79,6 +81,7 @@ impl Draft<'_> {
             let pointer = format!("/{table}/{at}/source");
             let n_errors = self.problems.n_errors_told();
             self.add_source(&package.source, &target, &pointer);
+            self.check_packed_images(&target, &pointer);
             if table == "driver-package" && self.problems.n_errors_told() == n_errors {
                 self.check_driver_package(&target, &pointer);
             }
@@ -179,7 +182,11 @@ impl Draft<'_> {
         for (_, step) in sequence.walk() {
             let Some(action) = step.action().filter(|action| action.text("image") == Some(id)) else { continue };
             let index = action.integer("index").and_then(|index| u32::try_from(index).ok());
-            let Some(index) = index.filter(|index| wim.image(*index).is_none()) else { continue };
+            let Some(index) = index else { continue };
+            if wim.image(index).is_some() {
+                self.check_image(wim, index, Use::Apply, pointer);
+                continue;
+            }
             let message = format!("`{}` has no image {index}, which the step `{}` applies", wim.path(), step.name);
             let mut problem = Problem::error(message).rule("R27");
             if let Some(place) = step.written.part("index") {

@@ -12,8 +12,8 @@ use crate::digest::Digest;
 use crate::error::Error;
 use crate::format::fat::CodePage;
 use crate::format::partitions::Selection;
-use crate::format::wim::Wim;
 use crate::format::wim::capture::Packing;
+use crate::format::wim::{Incompatibility, Wim};
 use crate::limits;
 use crate::manifest::{CaptureManifest, Compression, NONE, Placeholders, Rendered, WINDOWS};
 use crate::media::order::{LeaveOut, Order, Ordered, Seen};
@@ -167,21 +167,30 @@ impl Resolver {
                 problems.add(problem_of(&error).at(rendered.place(POINTER), ""));
                 None
             }
-            Ok(_) if Wim::open(&path).is_err() => {
-                wrong(
-                    format!("`{written}` is no WIM file that can be read"),
-                    "name the WIM file of an earlier capture",
-                );
-                None
+            Ok((seen, _)) => {
+                match Wim::open(&path).and_then(|wim| wim.incompatibilities()) {
+                    Ok(found) if !found.contains(&Incompatibility::Unfinished) => {}
+                    Ok(_) => {
+                        wrong(
+                            format!("`{path}` {}", Incompatibility::Unfinished),
+                            "name the WIM file of a capture that was finished",
+                        );
+                        return None;
+                    }
+                    Err(error) => {
+                        wrong(error.to_string(), error.advice().unwrap_or("name the WIM file of an earlier capture"));
+                        return None;
+                    }
+                }
+                Some(Ordered {
+                    title: format!("update from `{written}`"),
+                    path,
+                    name: None,
+                    partitions: Selection::All,
+                    references: Vec::new(),
+                    seen,
+                })
             }
-            Ok((seen, _)) => Some(Ordered {
-                title: format!("update from `{written}`"),
-                path,
-                name: None,
-                partitions: Selection::All,
-                references: Vec::new(),
-                seen,
-            }),
         }
     }
 

@@ -9,7 +9,7 @@ use super::wim::{BootImage, KnownWim};
 use super::{Draft, tree};
 use crate::date::Date;
 use crate::firmware::Firmware;
-use crate::format::wim::Architecture;
+use crate::format::wim::{Architecture, Use};
 use crate::format::windows::Windows;
 use crate::manifest::{BOOT_IMAGE, OutputFormat};
 use crate::problem::Problem;
@@ -43,6 +43,9 @@ impl Draft<'_> {
         let Some((wim, index)) = self.open_wim(&path, image.index, IMAGE, "/boot/image/index") else {
             return Vec::new();
         };
+        if !self.check_image(&wim, index, Use::Start, IMAGE) {
+            return Vec::new();
+        }
         let windows = self.look_into(&wim, index);
         let said = wim.image(index).and_then(|facts| facts.architecture);
         self.windows_pe = windows.version.or_else(|| wim.image(index)?.version);

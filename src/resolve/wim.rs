@@ -21,9 +21,9 @@ use serde::{Deserialize, Serialize};
 pub use derived::BootImage;
 pub use reexported::Packed;
 
-use crate::content::{Content, SourceFile, Stat};
+use crate::content::{Content, Source, SourceFile, Stat};
 use crate::error::{Error, Result};
-use crate::format::wim::{Wim, WimImageFacts};
+use crate::format::wim::{Incompatibility, MissingContents, Wim, WimImageFacts};
 use crate::format::windows::{self, Windows};
 use crate::progress::Audience;
 use crate::store::{Key, Kind, Objects, ReadingSince};
@@ -37,6 +37,7 @@ pub struct KnownWim {
     files: RefCell<Files>,
     folders: RefCell<Folders>,
     windows: RefCell<Systems>,
+    missing: RefCell<Missing>,
     opened: OnceCell<(Wim, Option<ReadingSince>)>,
     is_news: Cell<bool>,
     cache: Option<Rc<Objects>>,
@@ -51,6 +52,8 @@ type Files = BTreeMap<(u32, String), Option<Arc<[u8]>>>;
 type Folders = BTreeMap<(u32, String), Vec<String>>;
 /// The Windows of images that were asked for.
 type Systems = BTreeMap<u32, Windows>;
+/// The missing contents of images that were asked for.
+type Missing = BTreeMap<u32, Option<MissingContents>>;
 
 /// What a WIM file says of itself.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +65,8 @@ pub struct Facts {
     pub images: Vec<WimImageFacts>,
     /// What nothing can start from as it is.
     pub packed: Option<Packed>,
+    /// What Microsoft's programs may not read.
+    pub incompatibilities: Vec<Incompatibility>,
 }
 
 /// What is remembered, but for the contents of files: they follow, one after the other.
@@ -75,10 +80,12 @@ struct Remembered {
     folders: Vec<(u32, String, Vec<String>)>,
     /// Image, and what it says of its Windows.
     windows: Vec<(u32, Windows)>,
+    /// Image, and its missing contents.
+    missing: Vec<(u32, Option<MissingContents>)>,
 }
 
-/// Raised when what is remembered is written or meant in another way.
-const VERSION: u32 = 3;
+/// Version of what is remembered: raise it when its encoding or meaning changes.
+const VERSION: u32 = 4;
 /// The length of what is remembered comes first.
 const PREFIX_LEN: usize = 8;
 
@@ -91,21 +98,27 @@ impl KnownWim {
             _ => return Err(Wim::open(path).err().unwrap_or_else(|| changed(path))),
         };
         let known = cache.as_ref().and_then(|cache| parse(&cache.bytes(&key(&stat))?));
-        let (facts, files, folders, windows, opened) = match known {
-            Some((facts, files, folders, windows)) => (facts, files, folders, windows, OnceCell::new()),
+        let (facts, files, folders, windows, missing, opened) = match known {
+            Some((facts, files, folders, windows, missing)) => {
+                (facts, files, folders, windows, missing, OnceCell::new())
+            }
             None => {
                 let since = cache.as_ref().and_then(|cache| cache.start_reading());
                 let wim = Wim::open(path)?;
-                let packed = reexported::packed(&wim, &SourceFile { path: path.to_owned(), stat })?;
-                let facts = Facts { boot_index: wim.facts().boot_index, images: wim.images(), packed };
-                (facts, Files::new(), Folders::new(), Systems::new(), OnceCell::from((wim, since)))
+                let packed = reexported::packed(&wim)?;
+                let incompatibilities = wim.incompatibilities()?;
+                let (boot_index, images) = (wim.facts().boot_index, wim.images());
+                let facts = Facts { boot_index, images, packed, incompatibilities };
+                let (files, folders, windows, missing) = Default::default();
+                (facts, files, folders, windows, missing, OnceCell::from((wim, since)))
             }
         };
         let is_news = Cell::new(opened.get().is_some());
-        let (files, folders, windows) = (RefCell::new(files), RefCell::new(folders), RefCell::new(windows));
+        let (files, folders) = (RefCell::new(files), RefCell::new(folders));
+        let (windows, missing) = (RefCell::new(windows), RefCell::new(missing));
         let (audience, made) = (Audience::default(), RefCell::default());
         let path = path.to_owned();
-        Ok(Self { path, stat, facts, files, folders, windows, opened, is_news, cache, audience, made })
+        Ok(Self { path, stat, facts, files, folders, windows, missing, opened, is_news, cache, audience, made })
     }
 
     /// The same before somebody who shows how far long deeds have come.
@@ -170,6 +183,30 @@ impl KnownWim {
         Ok(found)
     }
 
+    /// Contents of an image that are not in the file.
+    pub fn missing(&self, index: u32) -> Result<Option<MissingContents>> {
+        if let Some(answer) = self.missing.borrow().get(&index) {
+            return Ok(answer.clone());
+        }
+        // Opened so that the answer is known to be that of the file as it is.
+        self.wim()?;
+        let found = self.structure(self.itself())?.missing(index)?;
+        self.is_news.set(true);
+        self.missing.borrow_mut().insert(index, found.clone());
+        Ok(found)
+    }
+
+    /// Those of `others` that hold missing contents of an image, and whether none is missing then.
+    pub fn complemented_by(&self, index: u32, others: &[Utf8PathBuf]) -> Result<(Vec<Utf8PathBuf>, bool)> {
+        let source = |path: &Utf8PathBuf| {
+            let stat = Stat::of(&fs::metadata(path).ok().filter(|metadata| metadata.is_file())?);
+            Some(Arc::new(Source::File(SourceFile { path: path.clone(), stat })))
+        };
+        let others = others.iter().filter_map(source).collect();
+        let (found, is_complete) = self.structure(self.itself())?.complemented_by(index, others)?;
+        Ok((found.iter().map(|source| source.path().to_owned()).collect(), is_complete))
+    }
+
     /// Puts what is known into the cache, if there is anything new that holds beyond this run.
     pub fn remember(&self) {
         let (Some(cache), Some((_, Some(since)))) = (&self.cache, self.opened.get()) else { return };
@@ -204,6 +241,7 @@ impl KnownWim {
             files: files.iter().map(file).collect(),
             folders: folders.iter().map(|((index, path), names)| (*index, path.clone(), names.clone())).collect(),
             windows: self.windows.borrow().iter().map(|(index, windows)| (*index, windows.clone())).collect(),
+            missing: self.missing.borrow().iter().map(|(index, missing)| (*index, missing.clone())).collect(),
         };
         // Numbers and texts can always be written.
         let head = serde_json::to_vec(&remembered).unwrap_or_default();
@@ -224,7 +262,7 @@ fn changed(path: &Utf8Path) -> Error {
 }
 
 /// What [`KnownWim::to_bytes`] wrote; anything else is nothing.
-fn parse(bytes: &[u8]) -> Option<(Facts, Files, Folders, Systems)> {
+fn parse(bytes: &[u8]) -> Option<(Facts, Files, Folders, Systems, Missing)> {
     let (prefix, rest) = bytes.split_at_checked(PREFIX_LEN)?;
     let head_len = u64::from_le_bytes(prefix.try_into().ok()?);
     let (head, mut contents) = rest.split_at_checked(usize::try_from(head_len).ok()?)?;
@@ -243,7 +281,8 @@ fn parse(bytes: &[u8]) -> Option<(Facts, Files, Folders, Systems)> {
     }
     let folders = remembered.folders.into_iter().map(|(index, path, names)| ((index, path), names)).collect();
     let windows = remembered.windows.into_iter().collect();
-    contents.is_empty().then_some((remembered.facts, files, folders, windows))
+    let missing = remembered.missing.into_iter().collect();
+    contents.is_empty().then_some((remembered.facts, files, folders, windows, missing))
 }
 
 #[cfg(test)]
@@ -403,7 +442,7 @@ mod tests {
         wim.extract(1, "Windows/Boot/BCD", 100).unwrap();
         wim.names(1, "Windows").unwrap();
         let whole = wim.to_bytes();
-        let (facts, files, folders, _) = parse(&whole).unwrap();
+        let (facts, files, folders, ..) = parse(&whole).unwrap();
         assert_eq!((&facts, files.len(), folders.len()), (&wim.facts, 1, 1));
         assert!((0..whole.len()).all(|len| parse(&whole[..len]).is_none()));
     }

@@ -1,6 +1,7 @@
 //! WIM files that are damaged, cut off, split, or have not what is asked for; and boot files that are missing.
 
 use std::fs;
+use std::process::Command;
 
 use crate::desk::{Desk, wimlib};
 
@@ -117,4 +118,139 @@ fn boot_files_that_are_missing_are_told_with_where_they_usually_are() {
     fs::remove_file(desk.path("boot-files/efi/microsoft/boot/efisys_noprompt.bin")).unwrap();
     seen += &desk.see("check --site BER");
     insta::assert_snapshot!(seen);
+}
+
+/// Runs the first command of `wimlib-imagex` that `check` gives as help, and returns the file that it makes.
+fn run_help(desk: &Desk) -> Option<String> {
+    let said = String::from_utf8(desk.run(&["check", "--site", "BER", "--json"]).stdout).unwrap();
+    let command = said.split_once("`wimlib-imagex ")?.1.split('`').next()?.to_owned();
+    let ran = Command::new("sh").args(["-c", &format!("wimlib-imagex {command}")]).current_dir(&desk.root).output();
+    assert!(ran.as_ref().unwrap().status.success(), "{command}: {ran:?}");
+    command.split(' ').find(|word| word.ends_with("-new.wim")).map(str::to_owned)
+}
+
+/// Puts a WIM file made of a growing tree and another made of it with `options` on the desk.
+fn put_delta(desk: &Desk, name: &str, options: &[&str]) {
+    let path = |name: &str| desk.path(name).into_string();
+    desk.put("tree/Windows/a.txt", "a".repeat(3_000));
+    desk.put("tree/Windows/b.txt", "b".repeat(3_000));
+    wimlib(&["capture", &path("tree"), &path("images/base.wim"), "Base", "--no-acls", "--boot"]);
+    desk.put("tree/Windows/c.txt", "c".repeat(3_000));
+    let delta = format!("--delta-from={}", path("images/base.wim"));
+    let start = ["capture", &path("tree"), &path(name), "Delta", "--no-acls", "--boot", &delta];
+    wimlib(&[start.as_slice(), options].concat());
+}
+
+#[test]
+fn contents_in_other_wim_files_are_told_with_the_command_that_puts_them_in() {
+    let desk = with_system();
+    put_delta(&desk, "images/delta.wim", &["--image-property", "WINDOWS/ARCH=9"]);
+    desk.edit("images/install.wim", "images/delta.wim");
+    let as_system = desk.see("check --site BER");
+    desk.edit("images/boot.wim", "images/delta.wim");
+    let as_both = desk.see("check --site BER");
+    let inspected = desk.see("inspect images/delta.wim");
+    let whole = run_help(&desk).unwrap();
+    desk.edit("images/delta.wim", &whole);
+    desk.edit("images/delta.wim", &whole);
+    desk.done(&["check"]);
+    // A base that is elsewhere can't be named.
+    fs::rename(desk.path("images/base.wim"), desk.path("base.wim")).unwrap();
+    desk.edit(&whole, "images/delta.wim");
+    insta::assert_snapshot!(as_system + &as_both + &inspected + &desk.see("check --site BER"));
+}
+
+#[test]
+fn a_wim_file_in_a_package_may_be_completed_by_another_one_there() {
+    let desk = Desk::new();
+    fs::create_dir_all(desk.path("packages/vpn/data")).unwrap();
+    put_delta(&desk, "packages/vpn/data/delta.wim", &[]);
+    let seen = desk.see("check --site BER");
+    fs::copy(desk.path("images/base.wim"), desk.path("packages/vpn/base.wim")).unwrap();
+    let complete = desk.see("check --site BER");
+    assert!(!complete.contains("delta.wim"), "{complete}");
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn wim_files_that_windows_does_not_read_are_told_with_the_command_that_converts_them() {
+    let desk = with_system();
+    let path = |name: &str| desk.path(name).into_string();
+    let mut seen = String::new();
+    let unfinished = |name: &str| {
+        let mut bytes = desk.get("images/boot.wim");
+        bytes[0x10] |= 0x40;
+        desk.put(name, bytes);
+    };
+    let made = |name: &str, options: &[&str]| {
+        wimlib(&[&["export", &path("images/boot.wim"), "1", &path(name), "--boot"], options].concat());
+    };
+    unfinished("images/unfinished.wim");
+    made("images/lzx.wim", &["--compress=LZX", "--chunk-size=64K"]);
+    made("images/xpress.wim", &["--compress=XPRESS", "--chunk-size=8K"]);
+    made("images/wimboot.wim", &["--compress=XPRESS", "--chunk-size=4K"]);
+    made("images/lzms.esd", &["--compress=LZMS", "--chunk-size=1M"]);
+    made("images/solid.esd", &["--solid", "--solid-compress=LZX"]);
+    // The chunk length of the only solid resource, which comes first.
+    let mut solid = desk.get("images/solid.esd");
+    solid[208 + 8..208 + 12].copy_from_slice(&(128_u32 << 20).to_le_bytes());
+    solid[208 + 12] = 3;
+    desk.put("images/solid.esd", solid);
+    made("images/pipable.wim", &["--pipable"]);
+    let mut lone_part = desk.get("images/boot.wim");
+    lone_part[0x10] |= 0x8;
+    desk.put("images/lone-part.wim", lone_part);
+    for name in [
+        "unfinished.wim",
+        "lzx.wim",
+        "xpress.wim",
+        "wimboot.wim",
+        "lzms.esd",
+        "solid.esd",
+        "pipable.wim",
+        "lone-part.wim",
+    ] {
+        let name = format!("images/{name}");
+        let (boot, system) = ("images/boot.wim", "images/install.wim");
+        desk.edit(boot, &name);
+        let as_boot_image = desk.see("check --site BER");
+        desk.edit(&name, boot);
+        desk.edit(system, &name);
+        let as_system = desk.see("check --site BER");
+        seen += &format!("# {name} starts\n{as_boot_image}# {name} is applied\n{as_system}");
+        // The contents of the solid one are not what its header says here.
+        match (name != "images/solid.esd").then(|| run_help(&desk)).flatten() {
+            Some(new) => {
+                desk.edit(&name, &new);
+                desk.done(&["check"]);
+                desk.edit(&new, system);
+            }
+            None => desk.edit(&name, system),
+        }
+        seen += &desk.see(&format!("inspect {name}"));
+    }
+    seen += &desk.see("verify images/pipable.wim");
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn wim_files_in_packages_that_windows_does_not_read_are_warned_of() {
+    let desk = Desk::new();
+    let path = |name: &str| desk.path(name).into_string();
+    for n in 0..4u64 {
+        let noise: Vec<_> = (0..400_000u64).map(|i| (i.wrapping_mul(n + 7).wrapping_mul(i) >> 7) as u8).collect();
+        desk.put(&format!("tree/{n}"), noise);
+    }
+    wimlib(&["capture", &path("tree"), &path("large.wim"), "Large", "--no-acls"]);
+    wimlib(&["export", &path("large.wim"), "1", &path("packages/vpn/pipable.wim"), "--pipable"]);
+    fs::create_dir(desk.path("packages/vpn/set")).unwrap();
+    wimlib(&["split", &path("large.wim"), &path("packages/vpn/set/data.swm"), "0.5"]);
+    let mut bytes = desk.get("large.wim");
+    bytes[0x10] |= 0x40;
+    desk.put("packages/vpn/unfinished.wim", bytes);
+    desk.put("packages/vpn/other.wim", "w".repeat(1_000));
+    let whole = desk.see("check --site BER");
+    assert!(!whole.contains("split WIM"), "{whole}");
+    fs::remove_file(desk.path("packages/vpn/set/data2.swm")).unwrap();
+    insta::assert_snapshot!(desk.see("check --site BER"));
 }

@@ -12,6 +12,7 @@ use std::ops::Range;
 
 use sha1::{Digest as _, Sha1};
 
+use super::command;
 use super::edit::{Additions, Edit};
 use super::header::{HEADER_LEN, Header, Resource};
 use super::integrity;
@@ -83,7 +84,7 @@ impl Structure {
         let path = self.source().path();
         if self.is_solid() {
             return Err(Error::new(format!("`{path}` has solid resources, which no single file can be taken out of"))
-                .help(format!("make a usual WIM of it: `wimlib-imagex export {path} all NEW.wim --compress=LZX`")));
+                .help(format!("convert it: `{}`", command::export(path, None, "--compress=LZX"))));
         }
         let mut additions = Additions::default();
         let mut images = Vec::with_capacity(indexes.len());

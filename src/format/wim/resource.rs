@@ -162,6 +162,11 @@ fn read_solid(file: &impl ReadAt, blob: &Blob) -> Result<Vec<u8>, String> {
     chunks.read(file, &data, &bounds, wanted)
 }
 
+/// The chunk length, in bytes, that the solid resource at an offset gives.
+pub(super) fn solid_chunk_len(file: &impl ReadAt, offset: u64) -> Result<u64, String> {
+    Ok(number(&read_at(file, offset, SOLID_HEADER_LEN)?[8..12]))
+}
+
 /// How a resource is cut.
 struct Chunks {
     compression: Compression,

@@ -5,6 +5,7 @@
 //! marked as the one to start, as wimlib and DISM have it. An integrity table is made for each part where the WIM has
 //! one. Not supported: WIMs with solid resources, and contents longer than a part.
 
+use super::command;
 use super::derive::{Assembly, guid};
 use super::header::{HEADER_LEN, Header, Resource};
 use super::integrity::{self, Integrity};
@@ -45,7 +46,7 @@ impl Structure {
         let path = self.source().path();
         if self.is_solid() {
             return Err(Error::new(format!("`{path}` has solid resources, which can't be divided between files"))
-                .help(format!("make a usual WIM of it: `wimlib-imagex export {path} all NEW.wim --compress=LZX`")));
+                .help(format!("convert it: `{}`", command::export(path, None, "--compress=LZX"))));
         }
         let parts = self.shares(part_len)?;
         if self.integrity.is_some() {

@@ -14,7 +14,7 @@ use super::metadata::Metadata;
 use super::resource::{self, Packing, ReadAt};
 use super::table::{Blob, parse_table, table_to_bytes};
 use super::xml::Xml;
-use super::{Compression, verify_it};
+use super::{Compression, command, verify_it};
 use crate::content::{Run, Source, SourceFile};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
@@ -43,13 +43,18 @@ impl Structure {
     pub fn read(source: Arc<Source>) -> Result<Self> {
         let path = source.path().to_owned();
         let open = OpenSource::open(&source)?;
-        let read = read(&open).map_err(|why| damaged(&source, &why))?;
+        let read = read(&open);
         open.check()?;
-        let Some((header, blobs, xml, integrity)) = read else {
-            return Err(Error::new(format!("`{path}` is a part of a split WIM"))
-                .help("put the parts together first: `wimlib-imagex join WHOLE.wim FIRST.swm OTHERS*.swm`"));
-        };
-        Ok(Self { source, header, blobs, xml, integrity })
+        match read {
+            Ok((header, blobs, xml, integrity)) => Ok(Self { source, header, blobs, xml, integrity }),
+            Err(Unread::Damaged(why)) => Err(damaged(&source, &why)),
+            Err(Unread::Part(1)) => {
+                Err(Error::new(format!("`{path}` is marked as a part of a split WIM, and the only one"))
+                    .help(format!("write it again: `{}`", command::export(&path, None, ""))))
+            }
+            Err(Unread::Part(_)) => Err(Error::new(format!("`{path}` is a part of a split WIM"))
+                .help(format!("join the parts first: `{}`", command::join(&path)))),
+        }
     }
 
     /// What it was read from.
@@ -68,6 +73,20 @@ impl Structure {
         let parts = [numbers.map(u32::to_le_bytes).concat(), table_to_bytes(&self.blobs), self.xml.to_bytes()];
         let digests: Vec<u8> = parts.iter().flat_map(|part| Digest::of(part).0).collect();
         Digest::of(&digests)
+    }
+
+    /// Length in bytes of the longest chunks that contents are compressed together in; `None` if it is not solid.
+    ///
+    /// # Errors
+    ///
+    /// If the WIM can't be read.
+    pub fn longest_solid_chunk(&self) -> Result<Option<u64>> {
+        let open = OpenSource::open(&self.source)?;
+        let solid = self.blobs.iter().filter(|blob| blob.is_solid_resource());
+        let chunk = |blob: &Blob| resource::solid_chunk_len(&open, blob.resource.offset);
+        let lens = solid.map(chunk).collect::<std::result::Result<Vec<_>, _>>().map_err(|why| self.damaged(&why))?;
+        open.check()?;
+        Ok(lens.into_iter().max())
     }
 
     /// The metadata of the `index`-th image, from 1.
@@ -121,17 +140,29 @@ fn damaged(source: &Source, why: &str) -> Error {
 
 type Read = (Header, Vec<Blob>, Xml, Option<Integrity>);
 
-/// The structures; none of a part of a split WIM.
-fn read(open: &OpenSource) -> std::result::Result<Option<Read>, String> {
+/// Why structures can't be read.
+enum Unread {
+    Damaged(String),
+    /// It is a part of a split WIM, which has so many.
+    Part(u16),
+}
+
+impl<T: Into<String>> From<T> for Unread {
+    fn from(why: T) -> Self {
+        Self::Damaged(why.into())
+    }
+}
+
+fn read(open: &OpenSource) -> std::result::Result<Read, Unread> {
     let len = open.len()?;
     if len < HEADER_LEN as u64 {
-        return Err(format!("it has {len} bytes, and its header alone takes {HEADER_LEN}"));
+        return Err(format!("it has {len} bytes, and its header alone takes {HEADER_LEN}").into());
     }
     let mut bytes = [0; HEADER_LEN];
     open.fill(&mut bytes, 0)?;
     let header = Header::parse(&bytes).ok_or("it does not begin with the header of a WIM file")?;
     if header.n_parts != 1 || header.flags & Header::SPANNED != 0 {
-        return Ok(None);
+        return Err(Unread::Part(header.n_parts));
     }
     let packing = packing(&header)?;
     let get = |what: &str, resource: &Resource| {
@@ -148,7 +179,7 @@ fn read(open: &OpenSource) -> std::result::Result<Option<Read>, String> {
             || (resource.offset >= HEADER_LEN as u64 && resource.end().is_some_and(|end| end <= len))
     };
     if !blobs.iter().all(is_inside) {
-        return Err(format!("a resource lies outside of its {len} bytes"));
+        return Err(format!("a resource lies outside of its {len} bytes").into());
     }
     let xml = Xml::parse(&get("XML", &header.xml)?)?;
     let integrity = match header.integrity.len {
@@ -161,9 +192,10 @@ fn read(open: &OpenSource) -> std::result::Result<Option<Read>, String> {
         return Err(format!(
             "its header counts {} images, its table {n_metadata}, and its XML {n_described}",
             header.n_images
-        ));
+        )
+        .into());
     }
-    Ok(Some((header, blobs, xml, integrity)))
+    Ok((header, blobs, xml, integrity))
 }
 
 /// How the resources of a file are compressed.

@@ -31,12 +31,12 @@ pub struct Packed {
 }
 
 /// What is to be known of a file if nothing can start from it.
-pub(super) fn packed(wim: &Wim, file: &SourceFile) -> Result<Option<Packed>> {
+pub(super) fn packed(wim: &Wim) -> Result<Option<Packed>> {
     let is_lzms = wim.facts().compression == Compression::Lzms;
     if !is_lzms && !wim.may_be_solid()? {
         return Ok(None);
     }
-    let structure = Structure::read(Arc::new(Source::File(file.clone())))?;
+    let structure = wim.structure()?;
     let (is_solid, with_check) = (structure.is_solid(), structure.integrity.is_some());
     Ok((is_lzms || is_solid).then(|| Packed { is_solid, with_check, identity: structure.identity() }))
 }

@@ -1,0 +1,204 @@
+//! WIM files that Windows can't use although they can be read here: contents are missing from them, they are
+//! unfinished, or compressed in a way that Microsoft's programs don't read.
+//!
+//! The boot image and operating system images have to be usable, for nothing else happens to them. A WIM file in a
+//! package is for a script that may know more, such as the file that holds the missing contents: it is warned of, unless
+//! that file is in the same package. Of a split WIM in a package, only the numbers of its parts are looked at.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::FileExt;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::Draft;
+use super::wim::KnownWim;
+use crate::content::{Content, Source};
+use crate::format::wim::header::{HEADER_LEN, Header, MAGIC, PIPABLE_MAGIC};
+use crate::format::wim::{Compression, Incompatibility, MissingContents, Use, command, pipable};
+use crate::limits;
+use crate::problem::{Problem, Severity};
+use crate::shell;
+use crate::volume::{Folder, Node};
+
+impl Draft<'_> {
+    /// Reports why Windows can't use an image of a WIM file, and returns whether it can.
+    pub(super) fn check_image(&mut self, wim: &KnownWim, index: u32, wanted: Use, pointer: &str) -> bool {
+        let n_errors = self.problems.n_errors_told();
+        self.check_compatibility(wim, Some(wanted), pointer);
+        match wim.missing(index) {
+            Ok(None) => {}
+            Ok(Some(missing)) => {
+                let message = missing_message(wim, index, &missing);
+                let problem = Problem::error(message).at(self.place(pointer), "incomplete");
+                self.problems.add(problem.help(missing_help(wim, index)));
+            }
+            Err(error) => self.failed(&error, pointer),
+        }
+        self.problems.n_errors_told() == n_errors
+    }
+
+    /// Reports what Microsoft's programs may not read; without a use, as warnings.
+    fn check_compatibility(&mut self, wim: &KnownWim, wanted: Option<Use>, pointer: &str) {
+        for found in &wim.facts().incompatibilities {
+            let Some(severity) = found.severity(wanted.unwrap_or(Use::Apply)) else { continue };
+            let path = wim.path();
+            let (words, help) = match found {
+                Incompatibility::Unfinished => {
+                    (String::new(), "make it again, or write its images to a new file if none is missing")
+                }
+                Incompatibility::Chunks { .. } if severity == Severity::Warning => {
+                    (", which not every version of Windows reads".into(), "compress it again")
+                }
+                Incompatibility::Chunks { .. } | Incompatibility::SolidChunks { .. } => {
+                    (", which Windows does not read".into(), "compress it again")
+                }
+            };
+            let options = match found {
+                Incompatibility::Unfinished => "",
+                Incompatibility::Chunks { compression: Compression::Xpress, .. } => {
+                    "--compress=XPRESS --chunk-size=32K"
+                }
+                Incompatibility::Chunks { .. } | Incompatibility::SolidChunks { .. } => {
+                    "--compress=LZX --chunk-size=32K"
+                }
+            };
+            let message = format!("`{path}` {found}{words}");
+            let severity = if wanted.is_none() { Severity::Warning } else { severity };
+            let problem = Problem { severity, ..Problem::error(message) };
+            let problem = problem.at(self.place(pointer), "named here");
+            self.problems.add(problem.help(format!("{help}: `{}`", command::export(path, None, options))));
+        }
+    }
+
+    /// Warns of WIM files at a path on the medium that nothing can be applied from.
+    pub(super) fn check_packed_images(&mut self, target: &str, pointer: &str) {
+        let Some(node) = self.root.get(target) else { return };
+        let mut files = Vec::new();
+        match node {
+            Node::Folder(folder) => collect(folder, &mut files),
+            Node::File(_) => return,
+        }
+        let mut sets: BTreeMap<[u8; 16], Vec<(Header, Utf8PathBuf)>> = BTreeMap::new();
+        for path in &files {
+            match kind(path) {
+                Kind::Whole => self.check_packed_image(path, &files, pointer),
+                Kind::Part(header) => sets.entry(header.guid).or_default().push((header, path.clone())),
+                Kind::Pipable => {
+                    let error = pipable(path);
+                    let problem = Problem::warning(error.to_string()).at(self.place(pointer), "in this folder");
+                    self.problems.add(problem.help(error.advice().unwrap_or_default()));
+                }
+                Kind::Other => {}
+            }
+        }
+        for (header, path) in sets.into_values().filter_map(|set| incomplete(&set)) {
+            let message =
+                format!("of {} parts of the split WIM `{path}`, part {} is missing", header.n_parts, header.part);
+            let problem = Problem::warning(message).at(self.place(pointer), "in this folder");
+            self.problems.add(problem.help("put all parts into the package"));
+        }
+    }
+
+    fn check_packed_image(&mut self, path: &Utf8Path, beside: &[Utf8PathBuf], pointer: &str) {
+        // What can't be read need not be a WIM file: the name says little in a package.
+        let Ok(wim) = self.resolver.wim(path) else { return };
+        self.check_compatibility(&wim, None, pointer);
+        for index in 1..=wim.facts().images.len() as u32 {
+            let Ok(Some(missing)) = wim.missing(index) else { continue };
+            let others: Vec<_> = beside.iter().filter(|other| *other != path).cloned().collect();
+            if matches!(wim.complemented_by(index, &others), Ok((_, true))) {
+                continue;
+            }
+            let problem = Problem::warning(missing_message(&wim, index, &missing));
+            let problem = problem.at(self.place(pointer), "in this folder");
+            self.problems.add(problem.help(missing_help(&wim, index)));
+        }
+    }
+}
+
+/// The kinds of files that are named like WIM files.
+enum Kind {
+    Whole,
+    Part(Header),
+    Pipable,
+    Other,
+}
+
+fn kind(path: &Utf8Path) -> Kind {
+    let mut bytes = [0; HEADER_LEN];
+    if limits::open(path).and_then(|file| file.read_exact_at(&mut bytes, 0)).is_err() {
+        return Kind::Other;
+    }
+    match Header::parse(&bytes) {
+        Some(header) if header.n_parts > 1 => Kind::Part(header),
+        Some(_) => Kind::Whole,
+        None if bytes.starts_with(&PIPABLE_MAGIC) => Kind::Pipable,
+        None => Kind::Other,
+    }
+}
+
+/// The header with the number of a part that is not there, and the path of one that is.
+fn incomplete(set: &[(Header, Utf8PathBuf)]) -> Option<(Header, Utf8PathBuf)> {
+    let (header, path) = set.iter().min_by_key(|(header, _)| header.part)?;
+    let is_there = |part: &u16| set.iter().any(|(header, _)| header.part == *part);
+    let part = (1..=header.n_parts).find(|part| !is_there(part))?;
+    Some((Header { part, ..header.clone() }, path.clone()))
+}
+
+/// The files in a folder and below it that are named like WIM files.
+fn collect(folder: &Folder, files: &mut Vec<Utf8PathBuf>) {
+    for (name, content) in folder.files() {
+        if let Content::Source(source) = content
+            && let Source::File(file) = &**source
+            && is_named_like_wim(Utf8Path::new(&name))
+            && file.stat.len > HEADER_LEN as u64
+        {
+            files.push(file.path.clone());
+        }
+    }
+}
+
+fn is_named_like_wim(path: &Utf8Path) -> bool {
+    let extension = path.extension().unwrap_or_default();
+    ["wim", "esd", "swm"].iter().any(|known| extension.eq_ignore_ascii_case(known))
+}
+
+fn missing_message(wim: &KnownWim, index: u32, missing: &MissingContents) -> String {
+    let MissingContents { n_missing, n_contents, example } = missing;
+    format!(
+        "image {index} of `{}` needs other WIM files: {n_missing} of its {n_contents} file contents are not in it, such as \
+         that of `{example}`",
+        wim.path()
+    )
+}
+
+/// The command that makes a whole WIM file, with the files beside it that hold what is missing.
+fn missing_help(wim: &KnownWim, index: u32) -> String {
+    let path = wim.path();
+    let folder = path.parent().filter(|folder| *folder != "").unwrap_or(Utf8Path::new("."));
+    let entries = folder.read_dir_utf8().into_iter().flatten().flatten();
+    let mut beside: Vec<_> = entries
+        .map(|entry| path.with_file_name(entry.file_name()))
+        .filter(|other| other != path && *other != command::renewed(path))
+        .filter(|other| is_named_like_wim(other) && begins_as_wim(other))
+        .collect();
+    beside.sort();
+    beside.truncate(limits::MAX_WIMS_SEARCHED);
+    let compress = if wim.is_solid() { " --compress=LZX" } else { "" };
+    match wim.complemented_by(index, &beside) {
+        Ok((others, true)) => {
+            let refs: Vec<_> = others.iter().map(|other| format!("--ref={}", shell::word(other.as_str()))).collect();
+            let options = format!("{}{compress}", refs.join(" "));
+            format!("put the contents into one file: `{}`", command::export(path, Some(index), &options))
+        }
+        _ => {
+            let options = format!("--ref='OTHERS*.wim'{compress}");
+            format!("put the contents into one file: `{}`", command::export(path, Some(index), &options))
+        }
+    }
+}
+
+fn begins_as_wim(path: &Utf8Path) -> bool {
+    let mut bytes = [0; MAGIC.len()];
+    limits::open(path).and_then(|file| file.read_exact_at(&mut bytes, 0)).is_ok() && bytes == MAGIC
+}
