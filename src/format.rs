@@ -1,6 +1,7 @@
 //! Formats: pure functions from a [`Volume`](crate::volume::Volume) to a [`Layout`](crate::layout::Layout), and
 //! readers of what others (and we) wrote.
 
+mod asn1;
 pub mod authenticode;
 pub mod bcd;
 pub mod boot_program;

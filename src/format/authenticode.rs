@@ -7,7 +7,6 @@
 //! signatures (`signtool /as` on what Windows alone reads), encodings that are not DER.
 
 mod authority;
-mod der;
 #[cfg(test)]
 mod made;
 
@@ -24,8 +23,8 @@ use crate::limits::MAX_CERTIFICATE_CHAIN;
 
 pub use authority::{Authority, By, Recognised};
 
+use crate::format::asn1::{Der, INTEGER, OCTET_STRING, SEQUENCE, SET, context};
 pub(crate) use authority::common_name;
-use der::{Der, INTEGER, OCTET_STRING, SEQUENCE, SET, context};
 
 /// A signature over a PE file.
 #[derive(Clone, Debug)]

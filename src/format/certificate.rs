@@ -1,12 +1,16 @@
 //! X.509 certificates (RFC 5280) as they come from others: read, and their signatures checked.
 //!
-//! [`Certificate`] is one that was read, from DER or PEM ([`pem`]); [`signature`] checks who signed it; [`pfx`] reads and
-//! writes the PKCS #12 files that hold one with its private key; [`made`] makes one that signs itself.
+//! [`Certificate`] is one that was read, from DER, PEM or PKCS #7 ([`pem`]); [`signature`] checks who signed it, and
+//! [`name`] compares names; [`pfx`] reads and writes the PKCS #12 files that hold one with its private key; [`made`] makes
+//! one that signs itself.
 //!
-//! Not supported: encodings that are BER and not DER, signatures other than RSA's (RFC 8017), revocation, name and
-//! policy constraints. A certificate that can't be checked is told apart from one that fails.
+//! Not supported: lengths of a certificate that are told by an end mark, signatures other than RSA's (RFC 8017),
+//! revocation, name and policy constraints. A certificate that can't be checked is told apart from one that fails.
 
+mod ber;
+mod fields;
 pub mod made;
+pub mod name;
 pub mod pem;
 pub mod pfx;
 pub mod signature;
@@ -14,12 +18,12 @@ pub mod signature;
 use std::fmt;
 
 use der::asn1::ObjectIdentifier;
-use der::{Decode, Encode};
 use sha1::Digest as _;
-use x509_cert::ext::pkix::{BasicConstraints, ExtendedKeyUsage, KeyUsage};
 
 use crate::digest::{Sha1, Sha256};
+use crate::format::asn1::{Der, SEQUENCE};
 use crate::limits::MAX_CERTIFICATE_LEN;
+use fields::Fields;
 
 /// Client authentication (RFC 5280, 4.2.1.12).
 pub const CLIENT_AUTHENTICATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
@@ -30,10 +34,7 @@ const ANY_PURPOSE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0"
 #[derive(Clone, PartialEq, Eq)]
 pub struct Certificate {
     der: Vec<u8>,
-    parsed: x509_cert::Certificate,
-    basic_constraints: Option<BasicConstraints>,
-    key_usage: Option<KeyUsage>,
-    purposes: Option<Vec<ObjectIdentifier>>,
+    fields: Fields,
 }
 
 /// Why bytes are no certificate.
@@ -57,7 +58,7 @@ pub enum Key {
 }
 
 impl Certificate {
-    /// Reads a certificate from its DER encoding, which has to be all there is.
+    /// Reads the certificate that begins an encoding; what follows it is not looked at.
     ///
     /// # Errors
     ///
@@ -66,18 +67,13 @@ impl Certificate {
         if der.len() > MAX_CERTIFICATE_LEN {
             return Err(Malformed::NotOne(format!("it has {} bytes, and no certificate is so long", der.len())));
         }
-        let parsed = x509_cert::Certificate::from_der(der).map_err(|error| malformed(&error))?;
-        let tbs = parsed.tbs_certificate();
-        let basic_constraints = tbs.get_extension::<BasicConstraints>().map_err(|error| malformed(&error))?;
-        let key_usage = tbs.get_extension::<KeyUsage>().map_err(|error| malformed(&error))?;
-        let purposes = tbs.get_extension::<ExtendedKeyUsage>().map_err(|error| malformed(&error))?;
-        Ok(Self {
-            der: der.to_vec(),
-            basic_constraints: basic_constraints.map(|(_, constraints)| constraints),
-            key_usage: key_usage.map(|(_, usage)| usage),
-            purposes: purposes.map(|(_, ExtendedKeyUsage(purposes))| purposes),
-            parsed,
-        })
+        let whole = Der(der).next_of(SEQUENCE).ok_or_else(|| match is_cut_off(der) {
+            true => Malformed::Truncated,
+            false => Malformed::NotOne("its encoding is not right: it does not begin as one".into()),
+        })?;
+        let fields =
+            Fields::read(whole.whole).map_err(|why| Malformed::NotOne(format!("its encoding is not right: {why}")))?;
+        Ok(Self { der: whole.whole.to_vec(), fields })
     }
 
     /// Its DER encoding.
@@ -87,65 +83,62 @@ impl Certificate {
 
     /// Whom it is for, as RFC 4514 writes names.
     pub fn subject(&self) -> String {
-        shown(self.parsed.tbs_certificate().subject().to_string())
+        shown(self.fields.subject.to_string())
     }
 
     /// Who signed it, likewise.
     pub fn issuer(&self) -> String {
-        shown(self.parsed.tbs_certificate().issuer().to_string())
+        shown(self.fields.issuer.to_string())
     }
 
     /// The encoded names of whom it is for and who signed it, for comparing.
     pub fn encoded_names(&self) -> (Vec<u8>, Vec<u8>) {
-        let tbs = self.parsed.tbs_certificate();
-        // What was decoded can be encoded.
-        let encoded = |name: &x509_cert::name::Name| name.to_der().unwrap_or_default();
-        (encoded(tbs.subject()), encoded(tbs.issuer()))
+        (self.fields.subject.der().to_vec(), self.fields.issuer.der().to_vec())
     }
 
     /// The serial number, big endian, as it is encoded.
     pub fn serial(&self) -> &[u8] {
-        self.parsed.tbs_certificate().serial_number().as_bytes()
+        &self.fields.serial
     }
 
     /// From when it is valid, in seconds since 1970.
     pub fn not_before(&self) -> u64 {
-        self.parsed.tbs_certificate().validity().not_before.to_unix_duration().as_secs()
+        self.fields.validity.0
     }
 
     /// Up to when it is valid, that second included.
     pub fn not_after(&self) -> u64 {
-        self.parsed.tbs_certificate().validity().not_after.to_unix_duration().as_secs()
+        self.fields.validity.1
     }
 
     /// Whether it says that it is one of a certificate authority. Those of version 1 say nothing.
     pub fn is_ca(&self) -> bool {
-        self.basic_constraints.as_ref().is_some_and(|constraints| constraints.ca)
+        self.fields.extensions.is_ca
     }
 
     /// Whether its key may sign certificates: it says so, or nothing of it.
     pub fn may_sign_certificates(&self) -> bool {
-        self.key_usage.is_none_or(|usage| usage.key_cert_sign())
+        self.fields.extensions.key_usage.is_none_or(|usage| usage & 0x04 != 0)
     }
 
     /// Whether its key may sign data, as proving who one is takes: it says so, or nothing of it.
     pub fn may_sign(&self) -> bool {
-        self.key_usage.is_none_or(|usage| usage.digital_signature())
+        self.fields.extensions.key_usage.is_none_or(|usage| usage & 0x80 != 0)
     }
 
     /// What it may be used for, by number; none if it does not say, and any use is meant.
     pub fn purposes(&self) -> Option<&[ObjectIdentifier]> {
-        self.purposes.as_deref()
+        self.fields.extensions.purposes.as_deref()
     }
 
     /// Whether it may be used for something: it names that, any purpose, or none at all.
     pub fn serves(&self, purpose: ObjectIdentifier) -> bool {
-        self.purposes.as_ref().is_none_or(|all| all.iter().any(|one| *one == purpose || *one == ANY_PURPOSE))
+        self.purposes().is_none_or(|all| all.iter().any(|one| *one == purpose || *one == ANY_PURPOSE))
     }
 
     /// The key that it is for.
     pub fn key(&self) -> Key {
-        let info = self.parsed.tbs_certificate().subject_public_key_info();
+        let info = &self.fields.key;
         let algorithm = info.algorithm.oid;
         if algorithm == signature::RSA {
             return match self.public_key() {
@@ -162,7 +155,7 @@ impl Certificate {
 
     /// The algorithm that it is signed with.
     pub fn signed_with(&self) -> signature::Algorithm {
-        signature::Algorithm::of(self.parsed.signature_algorithm())
+        signature::Algorithm::of(&self.fields.algorithm)
     }
 
     /// The SHA-256 digest of the encoding: the fingerprint that certificates are told apart by.
@@ -175,15 +168,29 @@ impl Certificate {
         Sha1::of(&self.der)
     }
 
-    /// Whether it names itself as its issuer.
+    /// Whether it names itself as its issuer, as [`name`] compares names.
     pub fn is_self_issued(&self) -> bool {
-        let tbs = self.parsed.tbs_certificate();
-        tbs.subject() == tbs.issuer()
+        self.fields.subject == self.fields.issuer
     }
 
-    /// Whether it names that certificate's subject as its issuer.
+    /// Whether it names that certificate's subject as its issuer, as [`name`] compares names.
     pub fn is_issued_by(&self, issuer: &Self) -> bool {
-        self.parsed.tbs_certificate().issuer() == issuer.parsed.tbs_certificate().subject()
+        self.fields.issuer == issuer.fields.subject
+    }
+
+    /// Returns whether it says that another key signed it, or that key's other certificate (RFC 5280, 4.2.1.1): programs that
+    /// check chains then don't take this one for the issuer's. It need not say anything.
+    pub fn names_other_key(&self, issuer: &Self) -> bool {
+        let named = &self.fields.extensions.authority;
+        let is_other_key = match (&named.key_id, &issuer.fields.extensions.key_id) {
+            (Some(named), Some(own)) => named != own,
+            _ => false,
+        };
+        let is_other_certificate = named
+            .certificate
+            .as_ref()
+            .is_some_and(|(name, serial)| *name != issuer.fields.issuer || *serial != issuer.fields.serial);
+        is_other_key || is_other_certificate
     }
 }
 
@@ -218,6 +225,11 @@ fn malformed(error: &der::Error) -> Malformed {
         der::ErrorKind::Incomplete { .. } => Malformed::Truncated,
         kind => Malformed::NotOne(format!("its encoding is not right: {kind}")),
     }
+}
+
+/// Returns whether a sequence begins an encoding that ends before it does.
+fn is_cut_off(der: &[u8]) -> bool {
+    matches!(ber::definite(der), Err(Malformed::Truncated)) && der.first() == Some(&SEQUENCE)
 }
 
 /// A name out of a foreign file, which may hold anything: nothing that a terminal acts on is left in it.

@@ -106,7 +106,10 @@ impl Draft<'_> {
             Problem::error(message).help(help)
         } else {
             match root.is_signed_by(root) {
-                Ok(()) => return,
+                Ok(()) => {
+                    self.check_key_ids(root, root, &format!("`{path}`"), ROOT);
+                    return;
+                }
                 Err(Unchecked::Wrong) => Problem::error(format!("the signature of `{path}` is not its own key's"))
                     .help("export it again: it was changed since it was signed"),
                 Err(Unchecked::Unsupported) => unchecked(root, path),
@@ -128,7 +131,8 @@ impl Draft<'_> {
         let problem = if certificate.is_self_issued() {
             let message = format!("`{path}` is a root, and `issuing-cas` are below one");
             Problem::error(message).help("name it as `root-ca`, or leave it out")
-        } else if checked.contains(&Ok(())) {
+        } else if let Some(signer) = signers.iter().zip(&checked).find(|(_, checked)| checked.is_ok()) {
+            self.check_key_ids(certificate, signer.0, &format!("`{path}`"), pointer);
             return;
         } else if signers.is_empty() {
             let message = format!("`{path}` is signed by `{}`, which is none of this site's", certificate.issuer());
@@ -145,6 +149,18 @@ impl Draft<'_> {
         };
         let problem = if problem.labels.is_empty() { problem.at(self.place(pointer), "") } else { problem };
         self.problems.add(problem);
+    }
+
+    /// Programs that go by key identifiers don't find the signer of a certificate that names another key.
+    pub(super) fn check_key_ids(&mut self, certificate: &Certificate, signer: &Certificate, what: &str, pointer: &str) {
+        if certificate.names_other_key(signer) {
+            let message = format!(
+                "the authority key identifier of {what} is not that of `{}`, which signed it",
+                signer.subject()
+            );
+            let problem = Problem::warning(message).at(self.place(pointer), certificate.subject());
+            self.problems.add(problem.help("have it issued again: `openssl verify` and servers refuse such a chain"));
+        }
     }
 
     /// R40 and R41: dynamic media send clients from one primary site to another, where the same root has to do.
@@ -249,8 +265,8 @@ fn one(bytes: &[u8], path: &Utf8Path) -> Result<Certificate, (String, String)> {
             format!("take it out: `openssl pkcs12 -in {path} -cacerts -nokeys -out root.pem`"),
         ),
         Err(Unreadable::Pkcs7) => (
-            format!("`{path}` is a PKCS #7 file, and a certificate alone is meant"),
-            format!("take it out: `openssl pkcs7 -inform DER -in {path} -print_certs -out root.pem`"),
+            format!("`{path}` is a PKCS #7 file without a certificate"),
+            "export the certificate, as PEM or DER (`.cer`, `.crt`, `.pem`)".into(),
         ),
     };
     Err((message, help))

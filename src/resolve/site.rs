@@ -179,8 +179,12 @@ impl Draft<'_> {
             );
             complain(Problem::note(what), "name its certificate in `issuing-cas`, so that the medium can show it");
         }
-        let valid = (certificate.not_before(), certificate.not_after());
-        self.check_validity(&format!("the certificate in `{path}`"), valid, pointer, "R46");
+        let what = format!("the certificate in `{path}`");
+        let signer = issuers.iter().filter(|issuer| certificate.is_issued_by(issuer)).zip(&checked);
+        if let Some((signer, _)) = signer.into_iter().find(|(_, checked)| checked.is_ok()) {
+            self.check_key_ids(certificate, signer, &what, pointer);
+        }
+        self.check_validity(&what, (certificate.not_before(), certificate.not_after()), pointer, "R46");
     }
 
     /// A certificate that signs itself, and its key.

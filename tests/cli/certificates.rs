@@ -314,3 +314,18 @@ fn others_find_a_certificate_that_signs_itself_with_the_given_key_on_the_finishe
     fs::remove_dir_all(desk.path(".tsmedia")).unwrap();
     assert_eq!(apply().certificate, first.certificate);
 }
+
+#[test]
+fn a_root_is_found_although_its_name_is_written_in_another_way() {
+    let (desk, certs) = project();
+    let usual = see(&desk, "check");
+    let (config, out, root_key) = (certs.join("root.cnf"), certs.join("root.der"), key("root"));
+    fs::write(&config, format!("[req]\ndistinguished_name=dn\nstring_mask=MASK:0x0800\n[dn]\n[ext]\n{CA}")).unwrap();
+    let arguments = ["req", "-x509", "-new", "-key", root_key.as_str(), "-subj", "/CN=TEST  Root/O=contoso"];
+    let files =
+        ["-config", config.as_str(), "-extensions", "ext", "-days", "9000", "-outform", "DER", "-out", out.as_str()];
+    authority::openssl(&[arguments.as_slice(), &files].concat());
+    let padded = [fs::read(&out).unwrap(), vec![0; 512]].concat();
+    fs::write(certs.join("root.pem"), padded).unwrap();
+    assert_eq!(see(&desk, "check"), usual);
+}

@@ -7,8 +7,8 @@
 
 use std::fmt;
 
-use super::der::{Der, SEQUENCE, SET};
 use crate::digest::Sha256;
+use crate::format::asn1::{Der, SEQUENCE, SET};
 use crate::format::certificate::Certificate;
 
 /// An authority of Microsoft that signs boot programs.

@@ -5,7 +5,9 @@
 //! Windows 10 1709, and what reads the variables of a medium is older. The password of a file on a medium stands on the
 //! same medium, so that nothing is lost by it.
 //!
-//! Not supported: BER that is not DER, public-key privacy and integrity modes, PBMAC1, and keys other than RSA's.
+//! BER is read too, which other programs write ([`ber`]). What follows the file's own bytes is not looked at.
+//!
+//! Not supported: public-key privacy and integrity modes, PBMAC1, and keys other than RSA's.
 
 mod cipher;
 mod write;
@@ -16,7 +18,8 @@ use der::asn1::{AnyRef, ObjectIdentifier};
 use der::{Decode, Reader, SliceReader, Tag, Tagged};
 use zeroize::Zeroizing;
 
-use super::{Certificate, Malformed};
+use super::{Certificate, Malformed, ber};
+use crate::format::asn1::SEQUENCE;
 use crate::format::certificate::made::PrivateKey;
 use crate::limits::{MAX_CERTIFICATE_LEN, MAX_PFX_DEPTH};
 use cipher::{Protection, Work};
@@ -67,7 +70,8 @@ pub enum NotOpened {
 /// Whether bytes begin like such a file, whatever its password.
 pub fn is_one(bytes: &[u8]) -> bool {
     let is_version_3 = |fields: Vec<AnyRef<'_>>| fields.first().is_some_and(|field| field.value() == [3]);
-    AnyRef::from_der(bytes).is_ok_and(|whole| fields(whole.value()).is_ok_and(is_version_3))
+    let whole = ber::definite(bytes);
+    whole.is_ok_and(|whole| sequence(&whole).is_ok_and(|whole| fields(whole).is_ok_and(is_version_3)))
 }
 
 /// Opens a file with its password.
@@ -79,10 +83,11 @@ pub fn open(bytes: &[u8], password: &str) -> Result<Opened, NotOpened> {
     if bytes.len() > MAX_CERTIFICATE_LEN {
         return Err(NotOpened::NotOne(format!("it has {} bytes, and no such file is so long", bytes.len())));
     }
-    if bytes.starts_with(&[0x30, 0x80]) {
-        return Err(NotOpened::Unsupported("encoded with indefinite lengths".into()));
+    if bytes.first() != Some(&SEQUENCE) {
+        return Err(not_one("it does not begin as one"));
     }
-    let whole = AnyRef::from_der(bytes).map_err(|error| not_opened(&error))?;
+    let whole = definite(bytes)?;
+    let whole = AnyRef::from_der(&whole).map_err(|error| not_opened(&error))?;
     let parts = fields(whole.value())?;
     let [version, safes, rest @ ..] = parts.as_slice() else { return Err(not_one("it has no parts")) };
     if version.tag() != Tag::Integer || version.value() != [3] {
@@ -90,11 +95,17 @@ pub fn open(bytes: &[u8], password: &str) -> Result<Opened, NotOpened> {
     }
     let safes = data(*safes)?;
     let mut found = Found { work: Work::default(), keys: Vec::new(), certificates: Vec::new() };
-    let password = match rest.first() {
-        Some(mac) => cipher::checked(password, *mac, safes, &mut found.work)?,
-        None => cipher::Password::new(password),
-    };
-    found.safes(safes, &password)?;
+    match rest.first() {
+        Some(mac) => {
+            let password = cipher::checked(password, *mac, safes, &mut found.work)?;
+            found.safes(safes, &password)?;
+        }
+        // Nothing but the padding of what is encrypted tells whether it is the password.
+        None => match found.safes(safes, &cipher::Password::new(password)) {
+            Err(NotOpened::WrongPassword) if password.is_empty() => found.safes(safes, &cipher::Password::none())?,
+            ended => ended?,
+        },
+    }
     found.chosen()
 }
 
@@ -108,7 +119,8 @@ struct Found {
 impl Found {
     /// The authenticated safe: content that is in clear or encrypted, each a list of bags.
     fn safes(&mut self, safes: &[u8], password: &cipher::Password) -> Result<(), NotOpened> {
-        for safe in fields(sequence(safes)?)? {
+        let safes = definite(safes)?;
+        for safe in fields(sequence(&safes)?)? {
             let parts = fields(safe.value())?;
             let kind = parts.first().and_then(|kind| kind.decode_as::<ObjectIdentifier>().ok());
             match kind {
@@ -132,12 +144,18 @@ impl Found {
         let [_, algorithm, encrypted] = content.as_slice() else {
             return Err(not_one("encrypted data has no content"));
         };
-        Protection::of(*algorithm)?.decrypt(encrypted.value(), password, &mut self.work)
+        // It has a tag of its own, and so it stays in pieces where it is.
+        let encrypted = match encrypted.tag().is_constructed() {
+            true => ber::pieces(encrypted.value()).map_err(not_whole)?,
+            false => Zeroizing::new(encrypted.value().to_vec()),
+        };
+        Protection::of(*algorithm)?.decrypt(&encrypted, password, &mut self.work)
     }
 
     fn bags(&mut self, bags: &[u8], password: &cipher::Password, depth: usize) -> Result<(), NotOpened> {
         let depth = depth.checked_sub(1).ok_or_else(|| not_one("its bags lie in each other without end"))?;
-        for bag in fields(sequence(bags)?)? {
+        let bags = definite(bags)?;
+        for bag in fields(sequence(&bags)?)? {
             let parts = fields(bag.value())?;
             let [kind, value, ..] = parts.as_slice() else { return Err(not_one("a bag is empty")) };
             let value = value.value();
@@ -235,8 +253,16 @@ fn not_one(why: &str) -> NotOpened {
     NotOpened::NotOne(why.into())
 }
 
+fn definite(bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, NotOpened> {
+    ber::definite(bytes).map_err(not_whole)
+}
+
 fn not_opened(error: &der::Error) -> NotOpened {
-    match super::malformed(error) {
+    not_whole(super::malformed(error))
+}
+
+fn not_whole(malformed: Malformed) -> NotOpened {
+    match malformed {
         Malformed::Truncated => NotOpened::Truncated,
         Malformed::NotOne(why) => NotOpened::NotOne(why),
     }

@@ -2,8 +2,7 @@
 //!
 //! Not supported: elliptic curves, DSA, MD5. Such a signature is [`Unchecked`], never taken for a good one.
 
-use der::asn1::{AnyRef, ObjectIdentifier};
-use der::{Decode, Reader, SliceReader};
+use der::asn1::ObjectIdentifier;
 use rsa::RsaPublicKey;
 use rsa::pkcs1::DecodeRsaPublicKey;
 use rsa::traits::PublicKeyParts;
@@ -11,6 +10,7 @@ use sha1::Digest;
 use x509_cert::spki::AlgorithmIdentifierOwned;
 
 use super::Certificate;
+use crate::format::asn1::{Der, SEQUENCE};
 
 pub(super) const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
 pub(super) const ELLIPTIC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
@@ -173,7 +173,7 @@ impl PublicKey {
 impl Certificate {
     /// The key that it is for, if signatures of it can be checked.
     pub fn public_key(&self) -> Option<PublicKey> {
-        let info = self.parsed.tbs_certificate().subject_public_key_info();
+        let info = &self.fields.key;
         if info.algorithm.oid != RSA {
             return None;
         }
@@ -189,8 +189,7 @@ impl Certificate {
     pub fn is_signed_by(&self, signer: &Self) -> Result<(), Unchecked> {
         let key = signer.public_key().ok_or(Unchecked::Unsupported)?;
         let signed = signed_part(&self.der).ok_or(Unchecked::Wrong)?;
-        let signature = self.parsed.signature().as_bytes().ok_or(Unchecked::Wrong)?;
-        key.verify(self.signed_with(), signed, signature)
+        key.verify(self.signed_with(), signed, &self.fields.signature)
     }
 }
 
@@ -211,8 +210,7 @@ pub(super) fn curve_name(oid: ObjectIdentifier) -> String {
 
 /// The bytes that the signature of a certificate is over, as they stand there (RFC 5280, 4.1.1.3).
 fn signed_part(der: &[u8]) -> Option<&[u8]> {
-    let whole = AnyRef::from_der(der).ok()?;
-    SliceReader::new(whole.value()).ok()?.tlv_bytes().ok()
+    Some(Der(Der(der).next_of(SEQUENCE)?.value).next()?.whole)
 }
 
 /// The digest of a PSS signature whose parameters are those that everybody uses: one digest throughout (RFC 4055, 3.1).

@@ -57,7 +57,7 @@ impl Password {
     }
 
     /// No password, which some programs take an empty one for: nothing, without the zero.
-    fn none() -> Self {
+    pub(super) fn none() -> Self {
         Self { wide: Zeroizing::default(), plain: Zeroizing::default() }
     }
 }

@@ -1,4 +1,4 @@
-//! The little of DER (X.690) that signatures take to be walked through: fields one after the other, none of them believed.
+//! The little of DER (X.690) that certificates and signatures take to be walked through: fields one after the other, none of them believed.
 //!
 //! Not supported: tags of more than one byte, lengths that are not given beforehand.
 
@@ -15,7 +15,9 @@ pub struct Field<'a> {
     pub value: &'a [u8],
 }
 
+pub const BOOLEAN: u8 = 0x01;
 pub const INTEGER: u8 = 0x02;
+pub const BIT_STRING: u8 = 0x03;
 pub const OCTET_STRING: u8 = 0x04;
 pub const SEQUENCE: u8 = 0x30;
 pub const SET: u8 = 0x31;
