@@ -22,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::format::fat::CodePage;
 use crate::format::file_system::FileSystem;
 use crate::format::partitions::Selection;
+use crate::file_identity::FileIdentity;
 use crate::format::wim::Wim;
 use crate::format::wim::capture::{self as wim, Capture, Means, Old};
 pub use crate::format::wim::capture::{Exclusions, LeftOut, Packing, WhyLeftOut};
@@ -312,7 +313,7 @@ fn check_target(work: &Work) -> Result<()> {
     let own = folder.join(target.file_name().unwrap_or_default());
     for source in work.sources.iter().map(|source| &source.path) {
         let Ok(real) = fs::canonicalize(source) else { continue };
-        if real == own {
+        if real == own || FileIdentity::of(source) == FileIdentity::of(target) {
             return Err(Error::new(format!("`{target}` is to be made of itself")).help("choose another `--output`"));
         }
         if real.is_dir() && folder.starts_with(&real) {

@@ -21,6 +21,7 @@ mod simulate;
 mod verify;
 mod watch;
 mod write;
+mod written;
 
 use std::process::ExitCode;
 
@@ -178,9 +179,13 @@ pub fn main() -> ExitCode {
         Ok(Outcome::Changes) => 2.into(),
         Ok(Outcome::Interrupted) => INTERRUPTED.into(),
         Ok(Outcome::WrongUsage) => WRONG_USAGE.into(),
-        Err(error) => {
+        Err(error) if screen.progress().is_cancelled() => {
             screen.error(&error);
-            if screen.progress().is_cancelled() { INTERRUPTED.into() } else { ExitCode::FAILURE }
+            INTERRUPTED.into()
+        }
+        Err(error) => {
+            screen.failed(&error);
+            ExitCode::FAILURE
         }
     }
 }

@@ -24,7 +24,7 @@
 //! | decision | `plan`, `record`, `diff`, `map` |
 //! | meaning | `manifest`, `sequence`, `resolve`, `media` |
 //! | bytes | `write`, `patch`, `output`, `format`, `volume`, `layout`, `source`, `content`, `store` |
-//! | words | `problem`, `error`, `digest`, `size`, `date`, `firmware`, `foreign_text`, `git_lfs`, `inputs`, `limits`, `progress`, `rule`, `secret`, `shell` |
+//! | words | `problem`, `error`, `digest`, `size`, `date`, `file_identity`, `firmware`, `foreign_text`, `git_lfs`, `inputs`, `limits`, `progress`, `rule`, `secret`, `shell` |
 //!
 //! Only `report` and `cli` print, and only `cli` reads the environment, the clock and the terminal.
 
@@ -37,6 +37,7 @@ pub mod device;
 pub mod diff;
 pub mod digest;
 pub mod error;
+pub mod file_identity;
 pub mod firmware;
 pub mod foreign_text;
 pub mod format;

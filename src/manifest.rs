@@ -26,6 +26,7 @@ mod used;
 mod variables;
 mod vars;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -33,6 +34,7 @@ use serde::de::DeserializeOwned;
 
 use crate::date::Date;
 use crate::error::Result;
+use crate::file_identity::FileIdentity;
 use crate::inputs::Inputs;
 use crate::limits::MAX_SITE_VALUES;
 use crate::output::TemplateValue;
@@ -522,26 +524,40 @@ fn across_sites(found: Vec<(Problem, String)>, n_sites: usize) -> Vec<Problem> {
 
 /// Two sites can't write one file.
 fn same_outputs<M>(rendered: &[Rendered<M>], pointer: &str, path: fn(&M) -> &String, problems: &mut Problems) {
-    let output = |rendered: &Rendered<M>| rendered.path_at(pointer, path(&rendered.manifest));
-    for (index, second) in rendered.iter().enumerate() {
-        let Some(first) = rendered[..index].iter().find(|first| output(first) == output(second)) else { continue };
+    // Outputs belong to the manifest, wherever their path was written.
+    let identity = |it: &Rendered<M>| FileIdentity::of(&it.path.with_file_name(path(&it.manifest)));
+    let mut first: HashMap<FileIdentity, &Rendered<M>> = HashMap::new();
+    for second in rendered {
+        let first = *first.entry(identity(second)).or_insert(second);
         let code = |rendered: &Rendered<M>| rendered.site.clone().unwrap_or_default();
         if code(first) == code(second) {
             // The same site twice, which is complained of already.
             continue;
         }
-        problems.add(
-            Problem::error(format!(
-                "the sites `{}` and `{}` have the same output `{}`",
-                code(first),
-                code(second),
-                path(&second.manifest)
-            ))
-            .at(second.place(pointer), "")
-            .help(match pointer {
-                "/output/path" => "name the site in it: `out/{{ media.name }}-{{ site.code }}.iso`",
-                _ => "name the site in it: `images/reference-{{ site.code }}.wim`",
-            }),
-        );
+        let sites = format!("the sites `{}` and `{}` have the same output", code(first), code(second));
+        let (name, of_first) = (path(&second.manifest), path(&first.manifest));
+        let mut problem = match name == of_first {
+            true => Problem::error(format!("{sites} `{name}`")),
+            false => Problem::error(format!("{sites}: `{name}` and `{of_first}` are one file")),
+        };
+        problem = problem.at(second.place(pointer), "");
+        // What was written by a template of one value differs by where that value was.
+        let values = [output_value(second, name), output_value(first, of_first)];
+        for place in [Some(first.place(pointer))].into_iter().chain(values).flatten() {
+            if problem.labels.iter().all(|(known, _)| *known != place) {
+                problem = problem.at(place, "");
+            }
+        }
+        problems.add(problem.help(match pointer {
+            "/output/path" => "name the site in it: `out/{{ media.name }}-{{ site.code }}.iso`",
+            _ => "name the site in it: `images/reference-{{ site.code }}.wim`",
+        }));
     }
+}
+
+/// Where a site's own value is written that is the path of its output as a whole.
+fn output_value<M>(rendered: &Rendered<M>, path: &str) -> Option<Place> {
+    let vars = rendered.value().pointer("/sites/0/vars").and_then(|vars| vars.as_object());
+    let (name, _) = vars.into_iter().flatten().find(|(_, value)| value.as_str() == Some(path))?;
+    Some(rendered.place(&format!("/sites/0/vars/{}", tree::escape(name))))
 }

@@ -38,6 +38,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::content::Content;
 use crate::date::Date;
 use crate::error::Result;
+use crate::file_identity::FileIdentity;
 use crate::format::partitions::Scheme;
 use crate::format::wim::{Architecture, WindowsVersion};
 use crate::inputs::Inputs;
@@ -71,11 +72,13 @@ pub struct Resolver {
     audience: Audience,
     inputs: Inputs,
     secrets: Secrets,
-    /// The WIM files that manifests of the same run capture, free of links, each with its manifest.
-    to_come: BTreeMap<Utf8PathBuf, Utf8PathBuf>,
+    /// The WIM files that manifests of the same run capture, each with its manifest.
+    to_come: BTreeMap<FileIdentity, Utf8PathBuf>,
     /// Those of them that are not there yet, and that the medium at hand needs.
     awaited: BTreeSet<Utf8PathBuf>,
     clock: Option<Clock>,
+    /// Whether every medium is laid out to see that it can be.
+    lays_out: bool,
     /// Where the key is kept under which secrets are.
     cache_folder: Option<Utf8PathBuf>,
     veil: Option<Arc<Veil>>,
@@ -101,7 +104,7 @@ impl Resolver {
         let date = manifest.media.date().unwrap_or(date);
         // Outputs belong to the manifest, wherever their path was written.
         let path = rendered.path.with_file_name(&manifest.output.path);
-        self.inputs.note(&path);
+        self.inputs.note_output(&path);
         let own_places = OwnPlaces::of(&rendered.path, &path);
         let (root, entries, pointers) = (Folder::default(), Vec::new(), Vec::new());
         let mut draft = Draft {
@@ -153,12 +156,15 @@ impl Resolver {
             media.capacity = Capacity::Unlimited;
         }
         draft.fit(&mut media);
+        if draft.problems.n_errors_told() == n_errors {
+            draft.check_layout(&media);
+        }
         (draft.problems.n_errors_told() == n_errors).then_some(media)
     }
 
     /// Takes note that a file will be captured for a manifest: media that need it wait for it.
     pub fn expect(&mut self, file: &Utf8Path, manifest: &Utf8Path) {
-        self.to_come.insert(itself::real(file), manifest.to_owned());
+        self.to_come.insert(FileIdentity::of(file), manifest.to_owned());
     }
 
     /// The files that media resolved since the last call wait for.
@@ -186,6 +192,11 @@ impl Resolver {
     /// What was looked at, or would have been if it were there; outputs are looked at too.
     pub fn inputs(&self) -> &Inputs {
         &self.inputs
+    }
+
+    /// Lays out every medium that is resolved from now on, so that what no medium holds is complained of.
+    pub fn lay_out(&mut self) {
+        self.lays_out = true;
     }
 
     /// Goes by this clock in what it says of things that expire. Without one it says nothing of that.
@@ -336,7 +347,7 @@ impl Draft<'_> {
 
     /// A file or folder that the author named could not be looked at.
     fn unreadable(&mut self, path: &Utf8Path, error: &io::Error, pointer: &str) {
-        match self.resolver.to_come.get(&itself::real(path)) {
+        match self.resolver.to_come.get(&FileIdentity::of(path)) {
             Some(manifest) if error.kind() == io::ErrorKind::NotFound => {
                 let message = format!("`{path}` is not there yet: `{manifest}` captures it");
                 let problem = Problem::note(message).at(self.place(pointer), "");
@@ -350,7 +361,7 @@ impl Draft<'_> {
     /// The path of something that the author named at a JSON pointer: what is there, or is not, is an input.
     fn input(&mut self, pointer: &str, path: &str) -> Utf8PathBuf {
         let path = self.rendered.path_at(pointer, path);
-        self.resolver.inputs.note(&path);
+        self.resolver.inputs.note_at(&path, self.place(pointer));
         path
     }
 

@@ -16,7 +16,7 @@ use camino::Utf8Path;
 
 pub use copy::n_lanes;
 pub use disk::{Call, Disk};
-pub use journal::Journal;
+pub use journal::{Journal, journal_path};
 #[cfg(test)]
 pub(crate) use patch::can;
 pub use patch::{Old, Patched, Patching, Recovered, cost, open, patch, recover};

@@ -12,6 +12,7 @@ const LAYERS: [(&str, &[&str]); 6] = [
             "problem",
             "error",
             "digest",
+            "file_identity",
             "firmware",
             "foreign_text",
             "size",

@@ -5,6 +5,7 @@ use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
 use super::screen::Screen;
+use super::written::refuse_input;
 use super::{Outcome, project};
 use crate::capture::{self, About, Exclusions, Existing, Packing, SourceOptions, Work};
 use crate::date::Date;
@@ -12,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::format::fat::CodePage;
 use crate::format::partitions::Selection;
 use crate::manifest::Placeholders;
+use crate::inputs::Inputs;
 use crate::report;
 use crate::write::Disk;
 
@@ -189,6 +191,12 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         sysfs: Utf8Path::new("/sys"),
         disk: Disk::default(),
     };
+    let mut inputs = Inputs::default();
+    arguments.config.iter().for_each(|path| inputs.note(path));
+    if !arguments.append {
+        arguments.update_from.iter().for_each(|path| inputs.note(path));
+    }
+    refuse_input(&arguments.output, &inputs)?;
     let captured = screen.watch("capturing", |progress| capture::capture(&work, progress))?;
     if screen.json {
         return screen.json(&report::captured_json(&captured, &arguments.output));

@@ -96,10 +96,6 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         return Ok(Outcome::Wrong);
     }
     say_sequences(&sequences, &n_steps, &problems, screen)?;
-    for output in projects.iter().flat_map(Project::outputs) {
-        // What no line is at fault for: contents that pass the capacity or the limits of the file systems.
-        output.draft(&|_| None)?;
-    }
     let verdict = verdict(&problems);
     for (manifest, project) in arguments.manifests.iter().zip(&projects) {
         let outputs = project.outputs();

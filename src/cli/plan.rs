@@ -7,10 +7,12 @@ use clap::Args;
 
 use super::project::Project;
 use super::screen::Screen;
+use super::written::refuse_input;
 use super::{ManifestArguments, Outcome, project, saved};
 use crate::apply;
 use crate::content::Content;
 use crate::error::{Error, Result};
+use crate::inputs::Inputs;
 use crate::media::order::Order;
 use crate::plan::Plan;
 use crate::report;
@@ -37,7 +39,13 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     if let Some(path) = &arguments.out {
         saved::refuse_to_replace(path)?;
     }
-    let Some(projects) = project::load(&arguments.manifests, screen)? else { return Ok(Outcome::Wrong) };
+    let mut inputs = Inputs::default();
+    let loaded = project::load_noting(&arguments.manifests, &mut inputs, screen)?;
+    let Some(projects) = loaded else { return Ok(Outcome::Wrong) };
+    if let Some(path) = &arguments.out {
+        projects.iter().for_each(|project| inputs.note_output(project.record()));
+        refuse_input(path, &inputs)?;
+    }
     let mut whole = Plan::default();
     let mut to_save = Vec::new();
     for project in &projects {

@@ -1,6 +1,6 @@
 //! What most commands begin with: manifests loaded, resolved and checked, with the record and cache beside each.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::mem;
 use std::time::SystemTime;
 
@@ -9,15 +9,15 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::ManifestArguments;
 use super::saved;
 use super::screen::Screen;
+use super::written::WrittenFiles;
 use crate::apply::Work;
 use crate::date::Date;
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
 use crate::manifest::{self, Loaded, Rendered};
-use crate::media::Media;
 use crate::media::order::Order;
 use crate::output::Output;
-use crate::problem::{Place, Problem, Problems};
+use crate::problem::{Problem, Problems};
 use crate::record::Record;
 use crate::report;
 use crate::resolve::secrets::Secrets;
@@ -64,6 +64,11 @@ impl Project {
     /// The manifest, as it was named.
     pub fn manifest(&self) -> &Utf8Path {
         &self.manifest
+    }
+
+    /// The record beside the manifest.
+    pub fn record(&self) -> &Utf8Path {
+        &self.record
     }
 
     /// The WIM files that it captures.
@@ -142,8 +147,17 @@ fn render_noting(arguments: &ManifestArguments, problems: &mut Problems, inputs:
 /// Loads manifests and finds everything that they name. Warnings are said; if there is an error, all of it is said
 /// and there is nothing to go on with.
 pub(super) fn load(arguments: &ManifestArguments, screen: &Screen) -> Result<Option<Vec<Project>>> {
+    load_noting(arguments, &mut Inputs::default(), screen)
+}
+
+/// Loads manifests and finds everything that they name, noting what all of it depends on.
+pub(super) fn load_noting(
+    arguments: &ManifestArguments,
+    inputs: &mut Inputs,
+    screen: &Screen,
+) -> Result<Option<Vec<Project>>> {
     let mut problems = Problems::default();
-    let projects = resolve_noting(arguments, &mut secrets(), &mut problems, &mut Inputs::default(), screen)?;
+    let projects = resolve_noting(arguments, &mut secrets(), &mut problems, inputs, screen)?;
     // What is worth knowing is for `check` to say, not for every run.
     problems.drop_notes();
     if problems.has_errors() && screen.json {
@@ -163,6 +177,7 @@ pub(super) fn resolve(
 ) -> Result<Vec<Project>> {
     let mut resolver = Resolver::new(secrets().only_present());
     resolver.use_clock(clock(failing_within));
+    resolver.lay_out();
     resolve_with(&mut resolver, arguments, problems, &mut Inputs::default(), Objects::read_only)
 }
 
@@ -199,7 +214,6 @@ fn resolve_with(
     let mut projects = Vec::new();
     arguments.manifests.iter().for_each(|manifest| inputs.leave_out(cache_beside(manifest)));
     let all = render_noting(arguments, problems, inputs)?;
-    same_outputs(&all, problems);
     for (manifest, loaded) in arguments.manifests.iter().zip(&all) {
         if let Loaded::Captures(rendered) = loaded {
             for rendered in rendered {
@@ -207,8 +221,8 @@ fn resolve_with(
             }
         }
     }
-    let mut places = HashMap::new();
-    for (manifest, loaded) in arguments.manifests.iter().zip(all) {
+    let mut written = WrittenFiles::default();
+    for (at, (manifest, loaded)) in arguments.manifests.iter().zip(all).enumerate() {
         let cache = cache_beside(manifest);
         resolver.use_veil_of(&cache);
         resolver.use_cache(opened(Objects::open(&cache, limit, &Means::default().disk)));
@@ -216,24 +230,40 @@ fn resolve_with(
         let rendered = match loaded {
             Loaded::Media(rendered) => rendered,
             Loaded::Captures(rendered) => {
+                for it in &rendered {
+                    let name = &it.manifest.capture.path;
+                    written.add_capture(name, &it.path.with_file_name(name), &it.place("/capture/path"), at);
+                }
+                let place = rendered.first().map(|first| first.place(""));
+                place.into_iter().for_each(|place| written.add_record(&Record::path_beside(manifest), &place, at));
                 made.orders = rendered.iter().filter_map(|it| resolver.resolve_capture(it, date, problems)).collect();
                 Vec::new()
             }
         };
         for rendered in &rendered {
-            for output in resolver.resolve(rendered, date, problems).map(Media::outputs).unwrap_or_default() {
-                let (place, is_disc) = (rendered.place("/output/path"), output.disc.is_some());
-                if let Some((other, was_disc)) = places.insert(output.path.clone(), (place.clone(), is_disc))
-                    && (is_disc || was_disc)
-                {
-                    same_output(&output, [place, other], problems);
+            let place = rendered.place("/output/path");
+            match resolver.resolve(rendered, date, problems) {
+                Some(media) => {
+                    for output in media.outputs() {
+                        written.add_output(&output.name, &output.path, output.disc.is_some(), &place, at);
+                        made.outputs.push(output);
+                    }
                 }
-                made.outputs.push(output);
+                None => {
+                    let name = &rendered.manifest.output.path;
+                    written.add_output(name, &rendered.path.with_file_name(name), false, &place, at);
+                }
             }
         }
+        let place = rendered.first().map(|first| first.place(""));
+        place.into_iter().for_each(|place| written.add_record(&Record::path_beside(manifest), &place, at));
         made.awaited = resolver.take_awaited();
         projects.push(Project::new(manifest, made, &arguments.sites)?);
     }
+    inputs.extend(resolver.inputs());
+    let outputs: Vec<_> = projects.iter().flat_map(Project::outputs).collect();
+    written.check_each_other(problems);
+    written.check_inputs(inputs, &outputs, problems);
     Ok(projects)
 }
 
@@ -248,39 +278,6 @@ fn clock(failing_within: Option<u64>) -> Clock {
     let real = || SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs());
     let said = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok());
     Clock { now: said.filter(|_| failing_within.is_none()).unwrap_or_else(real), failing_within }
-}
-
-/// Two manifests can't write one file: each run would build it for the one, and then for the other.
-fn same_outputs(manifests: &[Loaded], problems: &mut Problems) {
-    let places: Vec<Vec<(Utf8PathBuf, Place)>> = manifests.iter().map(places_of).collect();
-    for (at, own) in places.iter().enumerate() {
-        let others: HashMap<_, _> = places[..at].iter().flatten().map(|(path, place)| (path, place)).collect();
-        let same = own.iter().find_map(|(path, own)| others.get(path).map(|other| (path, own, *other)));
-        // Other sites of the two have other names, and the same mistake.
-        if let Some((path, own, other)) = same {
-            let problem = Problem::error(format!("two manifests have the same output `{path}`"));
-            let problem = problem.at(own.clone(), "").at(other.clone(), "");
-            problems.add(problem.help("give one of them another `path`, or name each manifest once"));
-        }
-    }
-}
-
-/// Where the files are that a manifest makes, and where it says so.
-fn places_of(loaded: &Loaded) -> Vec<(Utf8PathBuf, Place)> {
-    fn place<M>(rendered: &Rendered<M>, pointer: &str, path: &str) -> (Utf8PathBuf, Place) {
-        (rendered.path.with_file_name(path), rendered.place(pointer))
-    }
-    match loaded {
-        Loaded::Media(all) => all.iter().map(|it| place(it, "/output/path", &it.manifest.output.path)).collect(),
-        Loaded::Captures(all) => all.iter().map(|it| place(it, "/capture/path", &it.manifest.capture.path)).collect(),
-    }
-}
-
-/// The same of a disc of a set, which has its name from its number. What two manifests say is told already.
-fn same_output(output: &Output, [place, other]: [Place; 2], problems: &mut Problems) {
-    let problem = Problem::error(format!("two media have the same output `{}`", output.name));
-    let problem = problem.at(place, "").at(other, "");
-    problems.add(problem.help("the discs of a set have numbers in their names: give the other another `path`"));
 }
 
 /// Fails for a manifest that needs what another has yet to capture.

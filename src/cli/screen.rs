@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Outcome;
 use crate::error::{Error, Result};
-use crate::problem::Problems;
+use crate::problem::{Problem, Problems};
 use crate::progress::{Audience, Progress};
 use crate::report::{self, Look};
 
@@ -23,6 +23,8 @@ pub(super) struct Screen {
     look: Look,
     is_terminal: bool,
     progress: Arc<Progress>,
+    /// Whether anything was printed as data.
+    has_data: Arc<AtomicBool>,
 }
 
 /// How often a progress bar is drawn anew.
@@ -40,7 +42,7 @@ impl Screen {
             unicode: !is_dumb,
             width: width.clamp(40, 120),
         };
-        Self { json, look, is_terminal, progress: Arc::default() }
+        Self { json, look, is_terminal, progress: Arc::default(), has_data: Arc::default() }
     }
 
     /// How far the command has come.
@@ -50,6 +52,7 @@ impl Screen {
 
     /// Prints data. A reader that has seen enough is no failure.
     pub fn data(&self, text: &str) -> Result<Outcome> {
+        self.has_data.store(true, Ordering::Relaxed);
         let mut out = io::stdout().lock();
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -88,6 +91,17 @@ impl Screen {
     /// Says why the command failed.
     pub fn error(&self, error: &Error) {
         let _ = write!(io::stderr(), "{}", report::failure(error));
+    }
+
+    /// Says why the command failed, also as data if that was asked for and nothing was printed: who reads the JSON of a
+    /// command that failed finds an error in it.
+    pub fn failed(&self, error: &Error) {
+        self.error(error);
+        if self.json && !self.has_data.load(Ordering::Relaxed) {
+            let mut problems = Problems::default();
+            problems.add(Problem::from(error));
+            let _ = self.json(&report::json(&problems));
+        }
     }
 
     /// From now on Ctrl-C asks for an end instead of making one.

@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::screen::Screen;
+use super::written::refuse_input;
 use super::{Outcome, parse_var};
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
@@ -94,8 +95,11 @@ pub(super) fn run(command: &Command, screen: &Screen) -> Result<Outcome> {
 fn import(arguments: &ImportArguments, screen: &Screen) -> Result<Outcome> {
     let all = read_export(&arguments.export)?;
     let paths = paths(arguments, &all)?;
+    let mut inputs = Inputs::default();
+    inputs.note(&arguments.export);
     let texts: Vec<_> = all.iter().map(|one| sequence::write(&one.sequence, &names(one))).collect();
     for (path, text) in paths.iter().zip(&texts) {
+        refuse_input(path, &inputs)?;
         put(path, text, arguments.force)?;
     }
     if screen.json {
@@ -340,13 +344,17 @@ fn applications(sequence: &Sequence) -> Vec<(String, String)> {
 
 /// Reads a task sequence file. Nothing if something is wrong with it, which has been said.
 pub(super) fn read(arguments: &FileArguments, screen: &Screen) -> Result<Option<Sequence>> {
+    read_noting(arguments, &mut Inputs::default(), screen)
+}
+
+fn read_noting(arguments: &FileArguments, inputs: &mut Inputs, screen: &Screen) -> Result<Option<Sequence>> {
     let mut problems = Problems::default();
     let options = manifest::Options {
         vars_files: arguments.vars_files.clone(),
         vars: arguments.vars.clone(),
         sites: arguments.site.iter().cloned().collect(),
     };
-    let sequence = task_sequence::read_alone(&arguments.file, &options, &mut problems, &mut Inputs::default())?;
+    let sequence = task_sequence::read_alone(&arguments.file, &options, &mut problems, inputs)?;
     if problems.has_errors() && screen.json {
         screen.json(&report::json(&problems))?;
     } else {
@@ -365,10 +373,12 @@ fn show(arguments: &ShowArguments, screen: &Screen) -> Result<Outcome> {
 }
 
 fn export(arguments: &ExportArguments, screen: &Screen) -> Result<Outcome> {
-    let Some(sequence) = read(&arguments.file, screen)? else { return Ok(Outcome::Wrong) };
+    let mut inputs = Inputs::default();
+    let Some(sequence) = read_noting(&arguments.file, &mut inputs, screen)? else { return Ok(Outcome::Wrong) };
     let xml = sequence::xml::write(&sequence)?;
     match &arguments.out {
         Some(path) => {
+            refuse_input(path, &inputs)?;
             put(path, &xml, arguments.force)?;
             screen.say(&format!("wrote `{path}`: `{}`, {} bytes", sequence.name, xml.len()));
             Ok(Outcome::Done)

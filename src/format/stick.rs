@@ -100,7 +100,7 @@ fn apart(volume: &Volume) -> Result<[Volume; 2]> {
         failed = failed.take().or(put.err().map(|_| path.to_owned()));
     });
     match failed {
-        Some(path) => Err(Error::new(format!("`{path}` has no place on either partition"))),
+        Some(path) => Err(Error::new(format!("`{path}` has no place on either partition")).about(path)),
         None => Ok([first, second].map(|root| Volume { root, ..volume.clone() })),
     }
 }

@@ -6,7 +6,7 @@
 
 use super::Draft;
 use super::parts::{Parted, is_wim};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::manifest::{Capacity, Kind};
 use crate::media::Media;
 use crate::media::set::{self, MAX_DISCS, TooLarge};
@@ -36,14 +36,14 @@ impl Draft<'_> {
                 Ok(None) => return,
                 Ok(Some(overflow)) if !may_span => return self.one_is_too_small(media, &overflow),
                 Ok(Some(_)) => {}
-                Err(error) => return self.failed(&error, "/output"),
+                Err(error) => return self.layout_failed(&error),
             }
         }
         loop {
             match set::discs(media, capacity) {
                 Ok(Ok(discs)) => {
                     for disc in &discs {
-                        self.resolver.inputs.note(&disc.path);
+                        self.resolver.inputs.note_output(&disc.path);
                         self.check_path(&disc.path, &disc.name);
                     }
                     media.discs = discs;
@@ -61,9 +61,36 @@ impl Draft<'_> {
                     }
                 }
                 Ok(Err(too_large)) => return self.set_is_too_small(media, capacity, too_large),
-                Err(error) => return self.failed(&error, "/output"),
+                Err(error) => return self.layout_failed(&error),
             }
         }
+    }
+
+    /// Complains of what no medium of this form holds: paths, folders and files that pass a limit of a file system.
+    ///
+    /// Laying out takes long, so that a medium far from every limit is laid out only for `check`.
+    pub(super) fn check_layout(&mut self, media: &Media) {
+        if !self.resolver.lays_out && is_far_from_limits(&media.root) {
+            return;
+        }
+        for output in media.clone().outputs() {
+            if let Err(error) = output.draft(&|_| None) {
+                return self.layout_failed(&error);
+            }
+        }
+    }
+
+    /// A medium that can't be laid out, at the line that names what is to blame.
+    fn layout_failed(&mut self, error: &Error) {
+        let pointer = match error.subject().filter(|path| !path.is_empty()) {
+            None => "/output".into(),
+            Some(path) => self.pointer_of(path).unwrap_or_else(|| match self.rendered.is_written("/boot/files") {
+                true => "/boot/files".into(),
+                false => "/boot/image/file".into(),
+            }),
+        };
+        let words = if pointer == "/output" { "" } else { "comes from here" };
+        self.problems.add(Problem::from(error).at(self.place(&pointer), words));
     }
 
     /// Puts parts of a WIM file in its place: a quarter of a disc each, so that discs can be filled with them, or more
@@ -130,6 +157,38 @@ impl Draft<'_> {
         let index = self.entries.iter().position(|other| std::ptr::eq(other, entry))?;
         self.pointers.get(index).cloned()
     }
+}
+
+/// Whether a tree has nothing that comes near a limit of ISO 9660, UDF, FAT32 or WIM.
+fn is_far_from_limits(root: &Folder) -> bool {
+    /// In bytes; UDF ends at 1,023, and may take two for a character.
+    const PATH_LEN: usize = 255;
+    /// In the whole tree; ISO 9660 and UDF end at 65,535.
+    const N_FOLDERS: usize = 50_000;
+    /// In one folder; FAT ends at 65,536 slots, and a name takes 21 of them at most.
+    const N_ENTRIES: usize = 3_000;
+    /// Of folders in each other; WIM files end at some hundreds.
+    const DEPTH: usize = 64;
+    /// Of all files, in bytes; 32-bit numbers of sectors end at 2 TiB.
+    const LEN: u64 = 1 << 40;
+    let (mut n_folders, mut len) = (0, 0u64);
+    let mut left = vec![(root, 0, 0)];
+    while let Some((folder, path_len, depth)) = left.pop() {
+        n_folders += 1;
+        let mut n_entries = 0;
+        for (name, node) in folder.iter() {
+            n_entries += 1;
+            let path_len = path_len + name.as_str().len() + 1;
+            if path_len > PATH_LEN || depth > DEPTH || n_entries > N_ENTRIES || n_folders > N_FOLDERS {
+                return false;
+            }
+            match node {
+                Node::Folder(below) => left.push((below, path_len, depth + 1)),
+                Node::File(content) => len = len.saturating_add(content.len()),
+            }
+        }
+    }
+    len <= LEN
 }
 
 fn bytes(capacity: Size) -> String {

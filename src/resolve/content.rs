@@ -1,6 +1,5 @@
 //! The content entries: operating system images, packages, applications, driver packages and loose files.
 
-use std::error::Error as _;
 use std::rc::Rc;
 
 use camino::Utf8Path;
@@ -230,17 +229,7 @@ impl Draft<'_> {
 
     /// A failure of the world that the author can mend where the line points.
     pub(super) fn failed(&mut self, error: &Error, pointer: &str) {
-        let mut message = error.to_string();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            message = format!("{message}: {error}");
-            cause = error.source();
-        }
-        let problem = Problem::error(message).at(self.place(pointer), "named here");
-        self.problems.add(match error.advice() {
-            Some(advice) => problem.help(advice),
-            None => problem,
-        });
+        self.problems.add(Problem::from(error).at(self.place(pointer), "named here"));
     }
 }
 

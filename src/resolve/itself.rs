@@ -4,6 +4,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Draft;
+use crate::file_identity::{FileIdentity, real_path};
 use crate::problem::Problem;
 
 /// Where a build writes, free of links.
@@ -16,22 +17,22 @@ pub(super) struct OwnPlaces {
 
 impl OwnPlaces {
     pub fn of(manifest: &Utf8Path, output: &Utf8Path) -> Self {
-        Self { output: real(output), folder: real(&manifest.with_file_name("")) }
+        Self { output: real_path(output), folder: real_path(&manifest.with_file_name("")) }
     }
 
     /// Whether this is the output.
     pub fn is_output(&self, path: &Utf8Path) -> bool {
-        self.output == real(path)
+        FileIdentity::of(&self.output) == FileIdentity::of(path)
     }
 
     /// Whether the output is this, or in it.
     pub fn output_is_in(&self, path: &Utf8Path) -> bool {
-        self.output.starts_with(real(path))
+        self.output.starts_with(real_path(path)) || self.is_output(path)
     }
 
     /// Whether the folder of the manifest is this, or in it.
     pub fn folder_is_in(&self, path: &Utf8Path) -> bool {
-        self.folder.starts_with(real(path))
+        self.folder.starts_with(real_path(path))
     }
 }
 
@@ -50,15 +51,5 @@ impl Draft<'_> {
         };
         self.problems.add(Problem::error(message).at(self.place(pointer), "").help(help));
         true
-    }
-}
-
-/// A path free of links, as far as it exists yet.
-pub(super) fn real(path: &Utf8Path) -> Utf8PathBuf {
-    let path = if path.as_str().is_empty() { Utf8Path::new(".") } else { path };
-    match (path.canonicalize_utf8(), path.parent(), path.file_name()) {
-        (Ok(real), ..) => real,
-        (Err(_), Some(parent), Some(name)) => real(parent).join(name),
-        _ => path.to_owned(),
     }
 }

@@ -35,7 +35,7 @@ impl Resolver {
         let table = &rendered.manifest.capture;
         // Outputs belong to the manifest, wherever their path was written.
         let path = rendered.path.with_file_name(&table.path);
-        self.note(&path);
+        self.inputs.note_output(&path);
         if path.is_dir() {
             let message = format!("`{}` can't be made: there is a folder of that name", table.path);
             let problem = Problem::error(message).at(rendered.place(PATH), "");
@@ -46,7 +46,7 @@ impl Resolver {
         for (at, source) in table.source.iter().enumerate().filter(|(_, source)| source.when) {
             let pointer = format!("/capture/source/{at}/path");
             let place = rendered.path_at(&pointer, &source.path);
-            self.note(&place);
+            self.inputs.note_at(&place, rendered.place(&pointer));
             let title = format!("source `{}`", source.path);
             let allowed = source.allow_references.iter().enumerate();
             let allowed =
@@ -124,7 +124,7 @@ impl Resolver {
             _ => {}
         }
         let path = rendered.path_at(POINTER, written);
-        self.note(&path);
+        self.inputs.note_at(&path, rendered.place(POINTER));
         match limits::read(&path, limits::MAX_EXCLUSIONS_LEN) {
             Ok(list) => {
                 let said = format!("{written} ({})", &Digest::of(&list).to_string()[..16]);
@@ -147,7 +147,7 @@ impl Resolver {
         const POINTER: &str = "/capture/update-from";
         let written = rendered.manifest.capture.update_from.as_deref()?;
         let path = rendered.path_at(POINTER, written);
-        self.note(&path);
+        self.inputs.note_at(&path, rendered.place(POINTER));
         let mut wrong = |message: String, help: &str| {
             problems.add(Problem::error(message).at(rendered.place(POINTER), "").help(help));
         };
@@ -192,10 +192,6 @@ impl Resolver {
                 })
             }
         }
-    }
-
-    fn note(&mut self, path: &Utf8Path) {
-        self.inputs.note(Utf8PathBuf::from(path));
     }
 }
 

@@ -179,7 +179,7 @@ impl Draft<'_> {
             (Some(name), ..) => Origin::Env(name.clone()),
             (_, Some(path), _) => {
                 let path = folder.join(path);
-                self.resolver.inputs.note(&path);
+                self.resolver.inputs.note_at(&path, place.clone());
                 Origin::File(path)
             }
             (_, _, Some(words)) => Origin::Command(folder, words.clone()),

@@ -91,7 +91,7 @@ pub(super) struct Found {
 type HandOn<'a> = dyn FnMut(&mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> + 'a;
 
 /// Where the journal of an output is.
-pub(super) fn journal_path(target: &Utf8Path) -> Utf8PathBuf {
+pub fn journal_path(target: &Utf8Path) -> Utf8PathBuf {
     target.with_file_name(format!(".{}.tsmedia-journal", target.file_name().unwrap_or_default()))
 }
 

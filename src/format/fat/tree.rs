@@ -56,6 +56,7 @@ impl<'a> FatTree<'a> {
             return Err(Error::new(format!(
                 "the folder `{path}` needs {n_slots} FAT directory entries, and FAT holds {MAX_ENTRIES}"
             ))
+            .about(path.trim_matches('/'))
             .help("spread its files over sub-folders; a long name takes an entry for each 13 characters"));
         }
         self.n_slots[folder] = n_slots;
@@ -141,10 +142,10 @@ fn check_len(content: &Content, path: impl FnOnce() -> String) -> Result<()> {
     if content.len() <= MAX_FILE_LEN {
         return Ok(());
     }
+    let (path, len) = (path(), content.len());
     Err(Error::new(format!(
-        "the file `{}` has {} bytes, and a FAT volume holds files of at most {MAX_FILE_LEN} bytes",
-        path(),
-        content.len(),
+        "the file `{path}` has {len} bytes, and a FAT volume holds files of at most {MAX_FILE_LEN} bytes"
     ))
+    .about(path)
     .help("split the file if it is a WIM, or use another form of medium"))
 }

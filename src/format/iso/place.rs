@@ -92,8 +92,10 @@ fn check_paths(tree: &Tree) -> Result<()> {
         if path_len > MAX_PATH_LEN {
             let path = tree.path(item);
             return Err(Error::new(format!(
-                "the path `{path}` has {path_len} bytes on the disc, and UDF holds {MAX_PATH_LEN}"
+                "the path `{}` has {path_len} bytes on the disc, and UDF holds {MAX_PATH_LEN}",
+                abridged(&path)
             ))
+            .about(path)
             .help("shorten the names of its folders"));
         }
         path_lens[item] = path_len;
@@ -106,20 +108,33 @@ fn check_paths(tree: &Tree) -> Result<()> {
     Ok(())
 }
 
+/// A long path by its first folders and its end.
+fn abridged(path: &str) -> String {
+    const N_CHARS: usize = 40;
+    let n_chars = path.chars().count();
+    if n_chars <= 3 * N_CHARS {
+        return path.to_owned();
+    }
+    let start: String = path.chars().take(N_CHARS).collect();
+    let end: String = path.chars().skip(n_chars - N_CHARS).collect();
+    format!("{start}…{end}")
+}
+
 /// Refuses what is too large on its own. So no sum of lengths exceeds 64 bits later.
 fn check_sizes(volume: &Volume, tree: &Tree) -> Result<()> {
-    let too_large = |what: String, len: u64, max: u64| {
+    let too_large = |what: String, path: String, len: u64, max: u64| {
         Err(Error::new(format!("{what} has {len} bytes, and a disc holds {max} in a file"))
+            .about(path)
             .help("split it, or put it on a medium of another format"))
     };
     for item in 0..tree.items().len() {
         let len = tree.file_len(item);
         if len > udf::MAX_FILE_LEN {
-            return too_large(format!("`{}`", tree.path(item)), len, udf::MAX_FILE_LEN);
+            return too_large(format!("`{}`", tree.path(item)), tree.path(item), len, udf::MAX_FILE_LEN);
         }
     }
     match volume.boot.iter().find(|entry| entry.image.len() > udf::MAX_FILE_LEN) {
-        Some(entry) => too_large("a boot image".into(), entry.image.len(), udf::MAX_FILE_LEN),
+        Some(entry) => too_large("a boot image".into(), String::new(), entry.image.len(), udf::MAX_FILE_LEN),
         None => Ok(()),
     }
 }

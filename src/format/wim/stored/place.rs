@@ -194,9 +194,16 @@ fn children(folder: &Folder, times: [FileTime; 3], sha1s: &HashMap<usize, Sha1>,
                 return Err(Error::new(format!(
                     "the folder `{name}` is below {MAX_WIM_DEPTH} others, and no reader goes there"
                 ))
+                .about(name.as_str())
                 .help("shorten its path"));
             }
-            Node::Folder(below) => entry.children = children(below, times, sha1s, depth + 1)?,
+            Node::Folder(below) => {
+                let below = children(below, times, sha1s, depth + 1);
+                entry.children = below.map_err(|error| {
+                    let path = format!("{name}/{}", error.subject().unwrap_or_default());
+                    error.about(path)
+                })?;
+            }
             Node::File(content) => {
                 entry.attributes = Entry::NORMAL;
                 entry.sha1 =

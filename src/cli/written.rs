@@ -1,0 +1,216 @@
+//! The files that a run writes: no two of them are one file, and none of them is an input.
+//!
+//! `--force` replaces files that tsmedia did not make. It never replaces what media are made of, so this is checked
+//! whether it is given or not.
+
+use std::collections::HashMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::content::Content;
+use crate::error::{Error, Result};
+use crate::file_identity::FileIdentity;
+use crate::inputs::Inputs;
+use crate::output::Output;
+use crate::problem::{Place, Problem, Problems, Severity};
+use crate::volume::{Folder, Node};
+use crate::write::{journal_path, temporary_path};
+
+/// A file that a run writes.
+pub(super) struct Written {
+    path: Utf8PathBuf,
+    identity: FileIdentity,
+    what: What,
+    /// Where its author names it.
+    place: Place,
+    /// Which of the manifests makes it.
+    manifest: usize,
+}
+
+/// What a file is, with the name of the output that it belongs to.
+enum What {
+    Output(String),
+    Disc(String),
+    Capture(String),
+    /// The name of an output until it is whole.
+    Unfinished(String),
+    Journal(String),
+    Record(String),
+}
+
+impl What {
+    fn words(&self) -> String {
+        match self {
+            Self::Output(name) | Self::Disc(name) | Self::Capture(name) => format!("the output `{name}`"),
+            Self::Unfinished(name) => format!("the file in which `{name}` is built"),
+            Self::Journal(name) => format!("the journal of `{name}`"),
+            Self::Record(name) => format!("the record `{name}`"),
+        }
+    }
+
+    /// The name of a finished output.
+    fn output(&self) -> Option<&str> {
+        match self {
+            Self::Output(name) | Self::Disc(name) | Self::Capture(name) => Some(name),
+            Self::Unfinished(_) | Self::Journal(_) | Self::Record(_) => None,
+        }
+    }
+}
+
+/// The files that a run writes.
+#[derive(Default)]
+pub(super) struct WrittenFiles(Vec<Written>);
+
+impl WrittenFiles {
+    /// Adds an output, with the files beside it that it takes to write it.
+    pub fn add_output(&mut self, name: &str, path: &Utf8Path, is_disc: bool, place: &Place, manifest: usize) {
+        let name = name.to_owned();
+        let what = if is_disc { What::Disc(name.clone()) } else { What::Output(name.clone()) };
+        self.add(path.to_owned(), what, place, manifest);
+        self.add(temporary_path(path), What::Unfinished(name.clone()), place, manifest);
+        self.add(journal_path(path), What::Journal(name), place, manifest);
+    }
+
+    /// Adds a WIM file that is captured.
+    pub fn add_capture(&mut self, name: &str, path: &Utf8Path, place: &Place, manifest: usize) {
+        self.add(path.to_owned(), What::Capture(name.to_owned()), place, manifest);
+        self.add(temporary_path(path), What::Unfinished(name.to_owned()), place, manifest);
+    }
+
+    /// Adds the record of a manifest.
+    pub fn add_record(&mut self, path: &Utf8Path, place: &Place, manifest: usize) {
+        self.add(path.to_owned(), What::Record(path.to_string()), place, manifest);
+    }
+
+    fn add(&mut self, path: Utf8PathBuf, what: What, place: &Place, manifest: usize) {
+        let identity = FileIdentity::of(&path);
+        self.0.push(Written { path, identity, what, place: place.clone(), manifest });
+    }
+
+    /// Complains of files that are one.
+    pub fn check_each_other(&self, problems: &mut Problems) {
+        let n_errors = problems.count(Severity::Error);
+        let outputs: Vec<_> = self.0.iter().filter(|written| written.what.output().is_some()).collect();
+        pairs(&outputs, problems);
+        if problems.count(Severity::Error) == n_errors {
+            pairs(&self.0.iter().collect::<Vec<_>>(), problems);
+        }
+    }
+
+    /// Complains of files that are inputs.
+    pub fn check_inputs(&self, inputs: &Inputs, outputs: &[&Output], problems: &mut Problems) {
+        let by_identity: HashMap<_, _> = self.0.iter().map(|written| (&written.identity, written)).collect();
+        for (path, place) in inputs.read() {
+            let identity = FileIdentity::of(path);
+            let Some(written) = by_identity.get(&identity).filter(|_| identity.inode().is_some()) else { continue };
+            // A medium is built when what is captured for it is there.
+            let is_captured_for_it = matches!(written.what, What::Capture(_)) && path.extension() == Some("wim");
+            if is_captured_for_it || place.is_some_and(|place| is_blamed(place, problems)) {
+                continue;
+            }
+            problems.add(overwrites(written, path, place));
+        }
+        self.check_sources(outputs, problems);
+    }
+
+    /// Files in folders are no inputs of their own, and links lead anywhere.
+    fn check_sources(&self, outputs: &[&Output], problems: &mut Problems) {
+        let written = self.0.iter().filter_map(|written| Some((written.identity.inode()?, written)));
+        let mut written: HashMap<_, _> = written.filter(|(_, it)| !is_blamed(&it.place, problems)).collect();
+        if written.is_empty() {
+            return;
+        }
+        let mut folders: Vec<&Folder> = outputs.iter().map(|output| &output.root).collect();
+        while let Some(folder) = folders.pop() {
+            for (_, node) in folder.iter() {
+                let source = match node {
+                    Node::Folder(below) => {
+                        folders.push(below);
+                        continue;
+                    }
+                    Node::File(Content::Bytes(_)) => continue,
+                    Node::File(Content::Source(source)) => source,
+                };
+                for file in source.files() {
+                    let found = written.remove(&(file.stat.device, file.stat.inode));
+                    if let Some(found) = found.filter(|it| !matches!(it.what, What::Capture(_))) {
+                        problems.add(overwrites(found, &file.path, None));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Whether an error underlines a place already.
+fn is_blamed(place: &Place, problems: &Problems) -> bool {
+    let is_here = |problem: &&&Problem| problem.labels.iter().any(|(other, _)| other == place);
+    problems.sorted().iter().filter(|problem| problem.severity == Severity::Error).any(|problem| is_here(&problem))
+}
+
+fn overwrites(written: &Written, input: &Utf8Path, place: Option<&Place>) -> Problem {
+    let message = match written.path == input {
+        true => format!("{} is also an input, and building would overwrite it", written.what.words()),
+        false => format!("{} is also the input `{input}`, and building would overwrite it", written.what.words()),
+    };
+    let mut problem = Problem::error(message).at(written.place.clone(), "written");
+    if let Some(place) = place {
+        problem = problem.at(place.clone(), "read");
+    }
+    problem.help(match written.what {
+        What::Record(_) => "give the manifest or the input another name",
+        What::Capture(_) => "choose another `path` in `[capture]`; `--force` does not replace inputs",
+        _ => "choose another `path` in `[output]`; `--force` does not replace inputs",
+    })
+}
+
+/// Complains of each file that another one before it is.
+fn pairs(all: &[&Written], problems: &mut Problems) {
+    let mut first: HashMap<&FileIdentity, &Written> = HashMap::new();
+    let mut told: Vec<(usize, usize)> = Vec::new();
+    for written in all {
+        let Some(other) = first.get(&written.identity) else {
+            first.insert(&written.identity, written);
+            continue;
+        };
+        let manifests = (other.manifest, written.manifest);
+        // Other sites of two manifests have other names, and the same mistake.
+        if manifests.0 != manifests.1 && told.contains(&manifests) {
+            continue;
+        }
+        told.push(manifests);
+        let of = if manifests.0 == manifests.1 { "media" } else { "manifests" };
+        let message = match (written.what.output(), other.what.output()) {
+            (Some(name), Some(of_other)) if name == of_other => format!("two {of} have the same output `{name}`"),
+            (Some(name), Some(of_other)) => {
+                format!("two {of} have the same output: `{name}` and `{of_other}` are one file")
+            }
+            _ => format!("{} and {} are one file", written.what.words(), other.what.words()),
+        };
+        let mut problem = Problem::error(message).at(written.place.clone(), "");
+        if written.place != other.place {
+            problem = problem.at(other.place.clone(), "");
+        }
+        let is_disc = |it: &Written| matches!(it.what, What::Disc(_));
+        problems.add(problem.help(match &written.what {
+            What::Record(_) => "rename one of the manifests, or name each manifest once",
+            _ if is_disc(written) || is_disc(other) => {
+                "the discs of a set have numbers in their names: give the other another `path`"
+            }
+            _ if of == "manifests" => "give one of them another `path`, or name each manifest once",
+            _ => "give one of them another `path`",
+        }));
+    }
+}
+
+/// Fails if a file that is to be written is an input of the run, or another file that it makes.
+pub(super) fn refuse_input(path: &Utf8Path, inputs: &Inputs) -> Result<()> {
+    match inputs.same_as(path) {
+        None => Ok(()),
+        Some(input) => {
+            let what = if input == path { String::new() } else { format!(", which is `{input}`") };
+            Err(Error::new(format!("`{path}` can't be overwritten{what}: it is an input or an output here"))
+                .help("choose another name; `--force` does not replace inputs"))
+        }
+    }
+}
