@@ -90,7 +90,7 @@ pub struct Built {
 
 /// What there is to do. Reads sources whose digests decide it and are not known, and remembers them.
 pub fn survey(work: &Work, store: &mut Store, progress: &Progress) -> Result<Plan> {
-    let record = Record::load(work.record)?;
+    let (record, _) = Record::load_or_empty(work.record)?;
     let n_recovered = recover(work, store, &record, progress)?;
     let (plan, n_read) = decide(work, store, &record, &Patcher::default(), progress)?;
     if n_read > 0 || n_recovered > 0 {
@@ -119,7 +119,8 @@ fn apply_if(work: &Work, planned: Option<&SavedManifest>, store: &mut Store, pro
     let orders = work.orders.iter().map(|order| order.name.as_str());
     let names: Vec<_> = work.outputs.iter().map(|output| output.name.as_str()).chain(orders).collect();
     let _lock = Lock::take(store.root(), &format!("building `{}`", names.join("`, `")))?;
-    let mut record = Record::load(work.record)?;
+    // That it is damaged was told when the manifest was loaded.
+    let (mut record, _) = Record::load_or_empty(work.record)?;
     let n_recovered = recover(work, store, &record, progress)?;
     let patcher = Patcher::default();
     let (plan, n_read) = decide(work, store, &record, &patcher, progress)?;

@@ -19,10 +19,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::date::Date;
 use crate::error::{Error, Result};
+use crate::file_identity::FileIdentity;
 use crate::format::fat::CodePage;
 use crate::format::file_system::FileSystem;
 use crate::format::partitions::Selection;
-use crate::file_identity::FileIdentity;
 use crate::format::wim::Wim;
 use crate::format::wim::capture::{self as wim, Capture, Means, Old};
 pub use crate::format::wim::capture::{Exclusions, LeftOut, Packing, WhyLeftOut};

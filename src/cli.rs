@@ -9,6 +9,7 @@ mod cache;
 mod capture;
 mod check;
 mod diff;
+mod file_kind;
 mod init;
 mod inspect;
 mod plan;
@@ -23,9 +24,11 @@ mod watch;
 mod write;
 mod written;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use camino::Utf8PathBuf;
+use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::error::Result;
@@ -133,7 +136,8 @@ struct BuildArguments {
 
 impl ManifestArguments {
     fn options(&self) -> manifest::Options {
-        manifest::Options { vars_files: self.vars_files.clone(), vars: self.vars.clone(), sites: self.sites.clone() }
+        let (vars_files, vars, sites) = (self.vars_files.clone(), self.vars.clone(), self.sites.clone());
+        manifest::Options { vars_files, vars, sites, ..Default::default() }
     }
 }
 
@@ -169,6 +173,9 @@ pub fn main() -> ExitCode {
             // Help and version are errors to clap, but not to the shell.
             let code = if error.use_stderr() { WRONG_USAGE } else { 0 };
             let _ = error.print();
+            if error.kind() == ErrorKind::InvalidSubcommand {
+                let _ = write!(std::io::stderr(), "{}", commands(std::env::args().nth(1).as_deref()));
+            }
             return code.into();
         }
     };
@@ -188,6 +195,14 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The commands below one that has some, or all of them, for who has typed another.
+fn commands(below: Option<&str>) -> String {
+    let cli = Cli::command();
+    let command = below.and_then(|name| cli.find_subcommand(name)).filter(|command| command.has_subcommands());
+    let names: Vec<_> = command.unwrap_or(&cli).get_subcommands().map(|command| command.get_name()).collect();
+    format!("\nThere is {}.\n", manifest::suggest::one_of(names).replace(" or ", " and "))
 }
 
 fn run(command: Command, screen: &Screen) -> Result<Outcome> {

@@ -24,7 +24,7 @@
 //! | decision | `plan`, `record`, `diff`, `map` |
 //! | meaning | `manifest`, `sequence`, `resolve`, `media` |
 //! | bytes | `write`, `patch`, `output`, `format`, `volume`, `layout`, `source`, `content`, `store` |
-//! | words | `problem`, `error`, `digest`, `size`, `date`, `file_identity`, `firmware`, `foreign_text`, `git_lfs`, `inputs`, `limits`, `progress`, `rule`, `secret`, `shell` |
+//! | words | `problem`, `error`, `digest`, `size`, `date`, `file_identity`, `firmware`, `foreign_text`, `git_lfs`, `inputs`, `limits`, `merge_conflict`, `progress`, `rule`, `secret`, `shell` |
 //!
 //! Only `report` and `cli` print, and only `cli` reads the environment, the clock and the terminal.
 
@@ -49,6 +49,7 @@ pub mod limits;
 pub mod manifest;
 pub mod map;
 pub mod media;
+pub mod merge_conflict;
 pub mod output;
 pub mod patch;
 pub mod plan;

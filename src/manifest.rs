@@ -10,6 +10,7 @@ mod capacity;
 pub(crate) mod complaint;
 pub(crate) mod context;
 mod model;
+mod near_miss;
 mod profile;
 mod rules;
 mod schema;
@@ -26,7 +27,8 @@ mod used;
 mod variables;
 mod vars;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -63,6 +65,34 @@ pub struct Options {
     pub vars: Vec<(String, String)>,
     /// The sites to keep (`--site`); all of them if empty.
     pub sites: Vec<String>,
+    /// The names that templates used, of everything that was read with these options.
+    pub used: context::UsedNames,
+}
+
+/// Warns of single template values (`--var`) that no template used, of all that was read with these options.
+pub fn warn_of_unused(options: &Options, problems: &mut Problems) {
+    // What was not rendered has used nothing yet.
+    if problems.has_errors() {
+        return;
+    }
+    let used = options.used.borrow();
+    let names: BTreeSet<&str> = used.iter().filter_map(|name| name.strip_prefix("vars.")).collect();
+    for (name, value) in &options.vars {
+        let is_below = |one: &str, other: &str| one.strip_prefix(other).is_some_and(|rest| rest.starts_with('.'));
+        let is_used = |used: &&str| *used == name || is_below(used, name) || is_below(name, used);
+        if used.contains("vars") || names.iter().any(is_used) {
+            continue;
+        }
+        let text = format!("--var {name}={value}");
+        let source = problems.add_source_once("command line", &text);
+        let start = "--var ".len();
+        let problem = Problem::warning(format!("no template uses `vars.{name}`"));
+        let problem = problem.at(Place { source, span: start..start + name.len() }, "");
+        problems.add(problem.help(match suggest::nearest(name, names.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => "leave it out, or name it in a template".into(),
+        }));
+    }
 }
 
 /// What a manifest is of, for each site.
@@ -117,6 +147,11 @@ impl<M> Rendered<M> {
             Some(folder) => folder.join(path),
             None => profile::folder(&self.path).join(path),
         }
+    }
+
+    /// Whether a place is in the manifest, its profiles or its values, and not in a task sequence.
+    pub fn is_own(&self, place: &Place) -> bool {
+        self.folders.contains_key(&place.source)
     }
 
     /// Whether the author, or a profile, wrote something at a JSON pointer.
@@ -222,16 +257,17 @@ pub fn built_in_profiles() -> &'static [(&'static str, &'static str)] {
 /// What the author got wrong goes to `problems`; manifests that have errors are not among the result. An error
 /// means that a file could not be read at all. One that captures makes no media: [`load_noting`] has it.
 pub fn load(path: &Utf8Path, options: &Options, problems: &mut Problems) -> Result<Vec<Rendered>> {
+    let n_errors = problems.n_errors_told();
     match load_noting(path, options, problems, &mut Inputs::default())? {
-        Loaded::Media(rendered) => Ok(rendered),
-        Loaded::Captures(_) => Ok(Vec::new()),
+        Loaded::Media(rendered) if problems.n_errors_told() == n_errors => Ok(rendered),
+        Loaded::Media(_) | Loaded::Captures(_) => Ok(Vec::new()),
     }
 }
 
 /// Reads, renders and checks a manifest of either sort, noting every file that is read or would be if it were there,
-/// also where something is wrong.
+/// also where something is wrong. A medium whose task sequence alone is wrong is among the result, without one: what it
+/// names can be looked at all the same.
 pub fn load_noting(path: &Utf8Path, options: &Options, problems: &mut Problems, inputs: &mut Inputs) -> Result<Loaded> {
-    let n_errors = problems.count(Severity::Error);
     let mut reader = Reader::new(problems, inputs);
     let (tree, is_sound) = reader.manifest(path)?;
     let (given_vars, are_vars_sound) = vars::given(options, &mut reader)?;
@@ -239,7 +275,7 @@ pub fn load_noting(path: &Utf8Path, options: &Options, problems: &mut Problems, 
         return Ok(Loaded::Media(Vec::new()));
     }
     let captures = tree.as_table().is_some_and(|root| root.get("capture").is_some());
-    let loaded = if captures {
+    Ok(if captures {
         let rendered = typed(path, options, &tree, &given_vars, Sort::Capture, reader)?;
         same_outputs(&rendered, "/capture/path", |manifest: &CaptureManifest| &manifest.capture.path, problems);
         Loaded::Captures(rendered)
@@ -247,8 +283,7 @@ pub fn load_noting(path: &Utf8Path, options: &Options, problems: &mut Problems, 
         let rendered = typed(path, options, &tree, &given_vars, Sort::Medium, reader)?;
         same_outputs(&rendered, "/output/path", |manifest: &Manifest| &manifest.output.path, problems);
         Loaded::Media(rendered)
-    };
-    Ok(if problems.count(Severity::Error) > n_errors { Loaded::Media(Vec::new()) } else { loaded })
+    })
 }
 
 /// What a manifest can be of.
@@ -269,7 +304,7 @@ fn typed<M: DeserializeOwned>(
 ) -> Result<Vec<Rendered<M>>> {
     let templates = Templates::new();
     let near_vars = vars::of_site(tree, None, given_vars.clone());
-    let (sites, all_sites) = site::select(tree, &near_vars, &options.sites, &templates, &mut reader);
+    let (sites, all_sites) = site::select(tree, &near_vars, options, &templates, &mut reader);
     let Reader { problems, folders, inputs, .. } = reader;
     if let Some(problem) = too_many_sites(tree, sites.len()) {
         problems.add(problem);
@@ -284,11 +319,13 @@ fn typed<M: DeserializeOwned>(
         let mut problems_here = Vec::new();
         let written = tree;
         let (tree, context) =
-            render(written, site.as_ref(), given_vars.clone(), &templates, problems, &mut problems_here);
+            render(written, site.as_ref(), given_vars.clone(), &options.used, &templates, problems, &mut problems_here);
         let (value, spans) = tree.flatten();
         let doc = Doc { json: &value, spans: &spans, sources: problems };
         problems_here.extend(checker.check(doc));
         problems_here.extend(rules::check(doc, sort));
+        // What is wrong with the sequence hides nothing of what is wrong with the files that the manifest names.
+        let has_errors = problems_here.iter().any(|problem| problem.severity == Severity::Error);
         let mut lowered_here = rules::lowered::Lowered::new();
         let mut sequence = None;
         if sort == Sort::Medium {
@@ -302,7 +339,6 @@ fn typed<M: DeserializeOwned>(
         let mut problems_here: Vec<_> = said.into_iter().map(|(problem, _)| problem).collect();
         silent.extend(unsaid.into_iter().map(|(problem, _)| (problem, code.clone().unwrap_or_default())));
         lowered.extend(lowered_here.clone());
-        let has_errors = problems_here.iter().any(|problem| problem.severity == Severity::Error);
         let manifest = (!has_errors && spans.holes.is_empty()).then(|| serde_json::from_value(value.clone()));
         match manifest {
             Some(Ok(manifest)) => {
@@ -369,13 +405,14 @@ fn context_without(options: &Options, problems: &mut Problems, inputs: &mut Inpu
     let mut reader = Reader::new(problems, inputs);
     let (vars, is_sound) = vars::given(options, &mut reader)?;
     let mut context = Context::new();
+    context.used = Rc::clone(&options.used);
     context.no_site = "name one: `--site CODE`";
     if let Some(code) = options.sites.first() {
         context.space("site").insert("code".into(), code.as_str().into());
     }
     let mut found = Vec::new();
     Templates::new().render_space("vars", &vars, &mut context, reader.problems, &mut found);
-    let is_sound = is_sound && found.is_empty();
+    let is_sound = is_sound && found.iter().all(|problem| problem.severity != Severity::Error);
     found.into_iter().for_each(|problem| reader.problems.add(problem));
     Ok(is_sound.then_some(context))
 }
@@ -385,12 +422,14 @@ fn render(
     tree: &Node,
     site: Option<&Chosen>,
     given_vars: Table,
+    used: &context::UsedNames,
     templates: &Templates,
     sources: &Problems,
     found: &mut Vec<Problem>,
 ) -> (Node, Context) {
     let Value::Table(root) = &tree.value else { return (tree.clone(), Context::new()) };
     let mut context = Context::new();
+    context.used = Rc::clone(used);
     context.no_site = "the manifest has no `[[sites]]`: add one, or do without `site`";
     let site_table = site.and_then(|site| site.node.as_table());
     if site.is_some() {
@@ -472,11 +511,51 @@ fn rendered_site(
     site
 }
 
+/// What complaints of one mistake have in common: all but the values, which differ between sites.
+#[derive(PartialEq, Eq)]
+struct Gist {
+    severity: Severity,
+    rule: Option<&'static str>,
+    places: Vec<Place>,
+    words: String,
+}
+
+impl Gist {
+    fn new(problem: &Problem) -> Self {
+        // Values stand in backticks, or are numbers.
+        let words: Vec<_> = problem.message.split('`').step_by(2).collect();
+        let words = words.concat().replace(|c: char| c.is_ascii_digit(), "");
+        let places = problem.labels.iter().map(|(place, _)| place.clone()).collect();
+        Self { severity: problem.severity, rule: problem.rule, places, words }
+    }
+}
+
+/// Complaints of texts that sites share, such as a task sequence, each once: one mistake is found again for every site,
+/// under the names that the site gives things.
+pub fn once_for_all_sites(found: Vec<Problem>, is_shared: impl Fn(&Problem) -> bool) -> Vec<Problem> {
+    let mut kept: Vec<(Problem, Gist, usize)> = Vec::new();
+    for problem in found {
+        let gist = Gist::new(&problem);
+        match kept.iter_mut().find(|(_, other, _)| *other == gist).filter(|_| is_shared(&problem)) {
+            Some((_, _, n_more)) => *n_more += 1,
+            None => kept.push((problem, gist, 0)),
+        }
+    }
+    let told = |(mut problem, _, n_more): (Problem, Gist, usize)| {
+        if n_more > 0 {
+            let sites = if n_more == 1 { "site" } else { "sites" };
+            problem.message += &format!(" (and {n_more} more {sites} likewise)");
+        }
+        problem
+    };
+    kept.into_iter().map(told).collect()
+}
+
 /// A complaint of several sites.
 struct Group {
     /// As the first of them has it.
     problem: Problem,
-    gist: (Severity, Option<&'static str>, Vec<(Place, String)>, String),
+    gist: Gist,
     codes: Vec<String>,
     /// Whether all of them have it word by word.
     is_literal: bool,
@@ -484,15 +563,9 @@ struct Group {
 
 /// Each complaint once, however many sites it comes from; said of which, where it is not all of them.
 fn across_sites(found: Vec<(Problem, String)>, n_sites: usize) -> Vec<Problem> {
-    // What differs between sites are the values, which stand in backticks, and numbers.
-    let gist = |problem: &Problem| {
-        let words: Vec<_> = problem.message.split('`').step_by(2).collect();
-        let words = words.concat().replace(|c: char| c.is_ascii_digit(), "");
-        (problem.severity, problem.rule, problem.labels.clone(), words)
-    };
     let mut grouped: Vec<Group> = Vec::new();
     for (problem, code) in found {
-        let gist = gist(&problem);
+        let gist = Gist::new(&problem);
         let same =
             |group: &&mut Group| group.gist == gist && (group.problem == problem || !group.codes.contains(&code));
         match grouped.iter_mut().find(same) {

@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::firmware::Firmware;
 use crate::limits;
 use crate::media::order::{Order, Ordered};
+use crate::merge_conflict;
 use crate::output::{Entry, FORMAT_VERSION, KeptSecrets, Output, Sealed, TemplateValue, entry_of};
 use crate::write::{Disk, replace};
 
@@ -145,6 +146,13 @@ pub struct RecordedFile {
     pub offset: u64,
 }
 
+/// Why a record can't be used.
+struct Fault {
+    error: Error,
+    /// Whether nothing is lost by writing another one in its place.
+    is_damaged: bool,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
 struct Version {
@@ -186,14 +194,47 @@ impl Record {
 
     /// Reads a record; one that is not there is empty.
     pub fn load(path: &Utf8Path) -> Result<Self> {
+        Self::read(path).map_err(|Fault { error, .. }| error)
+    }
+
+    /// Reads a record; one that is damaged counts as empty, and what is wrong with it is returned as well.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be read at all, or is that of a newer version: to write it would lose what it says.
+    pub fn load_or_empty(path: &Utf8Path) -> Result<(Self, Option<Error>)> {
+        match Self::read(path) {
+            Ok(record) => Ok((record, None)),
+            Err(Fault { error, is_damaged: true }) => Ok((Self::default(), Some(error))),
+            Err(Fault { error, is_damaged: false }) => Err(error),
+        }
+    }
+
+    fn read(path: &Utf8Path) -> std::result::Result<Self, Fault> {
         let text = match limits::read_text(path, limits::MAX_RECORD_LEN) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
-            text => text.map_err(|error| Error::io("reading", path, error))?,
+            Err(error) => {
+                let is_damaged = error.kind() == io::ErrorKind::InvalidData;
+                return Err(Fault { error: Error::io("reading", path, error), is_damaged });
+            }
+            Ok(text) => text,
         };
-        let damaged = |error| {
-            Error::new(format!("`{path}` is not a record that tsmedia wrote"))
-                .because(error)
-                .help("restore it from Git, or remove it: then every medium is looked at anew")
+        Self::parse(text, path)
+    }
+
+    fn parse(text: String, path: &Utf8Path) -> std::result::Result<Self, Fault> {
+        let fault = |error| Fault { error, is_damaged: true };
+        let conflicts = merge_conflict::find(&text);
+        if let Some(first) = conflicts.first() {
+            let line = text[..first.start].matches('\n').count() + 1;
+            let error = Error::new(format!("`{path}` has an unresolved merge conflict in line {line}"));
+            return Err(fault(
+                error.help(format!("take either side, such as by `git checkout --theirs {path}`, or remove the file")),
+            ));
+        }
+        let damaged = |error: serde_json::Error| {
+            let error = Error::new(format!("`{path}` is not a record that tsmedia wrote")).because(error);
+            fault(error.help("restore it from Git, or remove it: then every medium is looked at anew"))
         };
         let outputs = match serde_json::from_str::<Outputs<Summary>>(&text) {
             Ok(outputs) => outputs,
@@ -211,15 +252,15 @@ impl Record {
         match version.map(|(number, _)| number.parse::<u32>()) {
             Some(Ok(OLDEST_VERSION..=RECORD_VERSION)) => {}
             Some(Ok(newer)) if newer > RECORD_VERSION => {
-                return Err(Error::new(format!(
+                let error = Error::new(format!(
                     "`{path}` is a record of version {newer}, and this tsmedia reads up to {RECORD_VERSION}"
-                ))
-                .help("use the tsmedia that wrote it, or a newer one"));
+                ));
+                let error = error.help("use the tsmedia that wrote it, or a newer one");
+                return Err(Fault { error, is_damaged: false });
             }
             _ => {
-                return Err(
-                    Error::new(format!("`{path}` has no record version")).help("restore it from Git, or remove it")
-                );
+                let error = Error::new(format!("`{path}` has no record version"));
+                return Err(fault(error.help("restore it from Git, or remove it")));
             }
         }
         let Outputs { outputs, captures } = outputs;

@@ -389,8 +389,8 @@ fn unreadable<M>(rendered: &Rendered<M>, path: &Utf8Path, error: &io::Error, poi
         return Problem::error(format!("`{path}` can't be read: {error}")).at(rendered.place(pointer), "named here");
     }
     let problem = Problem::error(format!("`{path}` does not exist")).at(rendered.place(pointer), "not found");
-    match similar_name(path) {
-        Some(name) => problem.help(format!("did you mean `{}`?", written.with_file_name(name))),
+    match suggest::similar_path(path, written.as_str()) {
+        Some(meant) => problem.help(format!("did you mean `{meant}`?")),
         None if written.is_absolute() => problem.help(match reachable(path) {
             Some(folder) => format!("`{folder}` is there; what follows it is not"),
             None => "see whether the disk that it is on is mounted".into(),
@@ -428,15 +428,6 @@ fn words(media: &MediaTable) -> Vec<(&'static str, String)> {
         (lists::EXPIRES, &media.expires),
     ];
     words.into_iter().filter_map(|(key, word)| Some((key, word.clone()?))).collect()
-}
-
-/// The name of what is beside a path that does not exist and has nearly its name.
-fn similar_name(path: &Utf8Path) -> Option<String> {
-    // The folder of a bare name is written as nothing, which no system opens.
-    let folder = path.parent().filter(|folder| *folder != "").unwrap_or(".".into());
-    let names = folder.read_dir_utf8().ok()?.filter_map(|entry| Some(entry.ok()?.file_name().to_owned()));
-    let names: Vec<_> = names.collect();
-    suggest::nearest(path.file_name()?, names.iter().map(String::as_str)).map(str::to_owned)
 }
 
 /// The last folder on the way to a path that is there, but for the root.

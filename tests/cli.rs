@@ -50,6 +50,8 @@ mod layout;
 mod manifests;
 #[path = "cli/medium.rs"]
 mod medium;
+#[path = "cli/outputs.rs"]
+mod outputs;
 #[path = "cli/prestaged.rs"]
 mod prestaged;
 #[allow(dead_code, clippy::duplicate_mod, reason = "the unit tests use the rest, and another test has it too")]
@@ -80,3 +82,5 @@ mod speech;
 mod watch;
 #[path = "cli/write.rs"]
 mod write;
+#[path = "cli/wrong_files.rs"]
+mod wrong_files;

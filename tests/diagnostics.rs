@@ -91,7 +91,9 @@ fn options(path: &Utf8Path, text: &str) -> Options {
 fn load(path: &Utf8Path) -> (Vec<manifest::Rendered>, Problems) {
     let text = fs::read_to_string(path).unwrap();
     let mut problems = Problems::default();
-    let rendered = manifest::load(path, &options(path, &text), &mut problems).unwrap();
+    let options = options(path, &text);
+    let rendered = manifest::load(path, &options, &mut problems).unwrap();
+    manifest::warn_of_unused(&options, &mut problems);
     (rendered, problems)
 }
 

@@ -20,6 +20,7 @@ const LAYERS: [(&str, &[&str]); 6] = [
             "git_lfs",
             "inputs",
             "limits",
+            "merge_conflict",
             "progress",
             "rule",
             "secret",

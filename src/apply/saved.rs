@@ -25,7 +25,7 @@ pub fn survey_to_save(
 ) -> Result<(Plan, SavedManifest)> {
     learn(work, store, progress)?;
     let plan = survey(work, store, progress)?;
-    let record = Record::load(work.record)?;
+    let (record, _) = Record::load_or_empty(work.record)?;
     let (mut planned, mut captures) = (Vec::new(), Vec::new());
     for change in &plan.changes {
         if capture::is_one(change, work, &record) {
@@ -58,7 +58,7 @@ fn planned_capture(change: &Change, work: &Work) -> PlannedCapture {
 pub fn moved(work: &Work, planned: &SavedManifest, store: &mut Store, progress: &Progress) -> Result<Vec<Moved>> {
     learn(work, store, progress)?;
     let plan = survey(work, store, progress)?;
-    let record = Record::load(work.record)?;
+    let (record, _) = Record::load_or_empty(work.record)?;
     moved_since(work, planned, store, &record, &plan)
 }
 

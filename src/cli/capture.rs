@@ -4,6 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
+use super::file_kind::{self, FileKind};
 use super::screen::Screen;
 use super::written::refuse_input;
 use super::{Outcome, project};
@@ -12,8 +13,8 @@ use crate::date::Date;
 use crate::error::{Error, Result};
 use crate::format::fat::CodePage;
 use crate::format::partitions::Selection;
-use crate::manifest::Placeholders;
 use crate::inputs::Inputs;
+use crate::manifest::Placeholders;
 use crate::report;
 use crate::write::Disk;
 
@@ -135,6 +136,10 @@ fn parse_date(text: &str) -> std::result::Result<Date, String> {
 }
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
+    let kinds = [FileKind::Folder, FileKind::DiskImage, FileKind::DiscImage, FileKind::VirtualDisk];
+    for source in &arguments.sources {
+        file_kind::expect(source, &kinds, "a folder, a volume or a disk")?;
+    }
     let date = match arguments.date {
         Some(date) => date,
         None => project::source_date()?,
@@ -193,9 +198,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     };
     let mut inputs = Inputs::default();
     arguments.config.iter().for_each(|path| inputs.note(path));
-    if !arguments.append {
-        arguments.update_from.iter().for_each(|path| inputs.note(path));
-    }
+    // A capture may take the place of the one that it is updated from: it has all that it took from there.
     refuse_input(&arguments.output, &inputs)?;
     let captured = screen.watch("capturing", |progress| capture::capture(&work, progress))?;
     if screen.json {

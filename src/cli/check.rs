@@ -3,11 +3,11 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum};
 
-use super::project::{self, Project};
+use super::project;
 use super::screen::Screen;
 use super::{ManifestArguments, Outcome};
 use crate::error::{Error, Result};
-use crate::manifest::{Kind, suggest, task_sequence};
+use crate::manifest::{self, Kind, suggest, task_sequence};
 use crate::output::Output;
 use crate::problem::Problems;
 use crate::report;
@@ -74,6 +74,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
             .help("`--media-kind` is for task sequences that are checked by themselves"));
     }
     let mut problems = Problems::default();
+    // Those of manifests are told with these.
     let options = arguments.manifests.options();
     let mut n_steps = Vec::new();
     for path in &sequences {
@@ -81,6 +82,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         n_steps.push(found.map_or(0, |sequence| sequence.n_steps()));
     }
     if manifests.is_empty() {
+        manifest::warn_of_unused(&options, &mut problems);
         say(&problems, screen)?;
         if problems.has_errors() {
             return Ok(Outcome::Wrong);

@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 use serde_json::{Value as Json, json};
 
+use super::file_kind::{self, FileKind};
 use super::project::{self, Project};
 use super::screen::Screen;
 use super::sequence;
@@ -48,7 +49,8 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         [true, true] => return sequences(arguments, screen),
         [false, false] => {}
         _ => {
-            let message = format!("`{}` and `{}` are not of one kind", arguments.old, arguments.new);
+            let [old, new] = [&arguments.old, &arguments.new].map(|path| (path, FileKind::of(path).words()));
+            let message = format!("`{}` is {}, and `{}` is {}", old.0, old.1, new.0, new.1);
             return Err(Error::new(message).help("a task sequence can be compared with another one"));
         }
     }
@@ -115,7 +117,22 @@ struct Candidate {
 impl Side {
     /// Loads a side; nothing if it is a manifest that something is wrong with, which has been said.
     fn load(path: &Utf8Path, arguments: &Arguments, screen: &Screen) -> Result<Option<Self>> {
-        let (kind, mut candidates) = match path.extension() {
+        let kinds = [
+            FileKind::Manifest,
+            FileKind::OtherToml,
+            FileKind::Record,
+            FileKind::DiscImage,
+            FileKind::DiskImage,
+            FileKind::Wim,
+        ];
+        file_kind::expect(path, &kinds, "a manifest, a record or a finished medium")?;
+        let extension = match FileKind::of(path) {
+            FileKind::Manifest | FileKind::OtherToml => Some("toml"),
+            FileKind::Record => Some("json"),
+            FileKind::DiscImage | FileKind::DiskImage | FileKind::Wim => None,
+            _ => path.extension(),
+        };
+        let (kind, mut candidates) = match extension {
             Some("toml") => {
                 let Some(project) = load_manifest(path, arguments, screen)? else { return Ok(None) };
                 project.refuse_captures("only media can be compared")?;

@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 use super::screen::Screen;
 use super::{Outcome, project};
 use crate::error::{Error, Result};
-use crate::manifest;
+use crate::manifest::{self, suggest::join};
 use crate::sequence;
 
 #[derive(Debug, Args)]
@@ -50,6 +50,11 @@ enum SequenceTemplate {
 }
 
 impl SequenceTemplate {
+    /// What its file is called.
+    fn file_name(self) -> String {
+        format!("{}.toml", self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default())
+    }
+
     fn text(self) -> &'static str {
         match self {
             Self::BuildAndCapture => include_str!("init/sequences/build-and-capture.toml"),
@@ -67,37 +72,67 @@ const SEQUENCE_SCHEMA_FILE: &str = "sequence.schema.json";
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let folder = &arguments.folder;
+    let mut written = Vec::new();
     if let Some(template) = arguments.template {
-        let name = template.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-        let path = folder.join(format!("{name}.toml"));
-        return write(&path, template.text(), SEQUENCE_SCHEMA_FILE, &sequence::schema(), screen);
+        let path = folder.join(template.file_name());
+        write(&path, template.text(), SEQUENCE_SCHEMA_FILE, &sequence::schema(), &mut written)?;
+        say(&written, &[], &path, screen);
+        return Ok(Outcome::Done);
     }
-    let text = match arguments.kind {
-        Template::Capture => include_str!("init/capture.toml"),
-        Template::Bootable => include_str!("init/bootable.toml"),
-        Template::Prestaged => include_str!("init/prestaged.toml"),
-        Template::StandAlone => include_str!("init/stand-alone.toml"),
+    let (text, template, files): (_, _, &[&str]) = match arguments.kind {
+        Template::Capture => {
+            (include_str!("init/capture.toml"), Some(SequenceTemplate::CaptureOnly), &["images/boot.wim"])
+        }
+        Template::Bootable => (include_str!("init/bootable.toml"), None, &["images/boot.wim"]),
+        Template::Prestaged => {
+            (include_str!("init/prestaged.toml"), None, &["images/boot.wim", "images/install-en-US.wim"])
+        }
+        Template::StandAlone => (
+            include_str!("init/stand-alone.toml"),
+            Some(SequenceTemplate::InstallExistingImage),
+            &["images/boot.wim", "images/install-en-US.wim", "packages/client", "drivers"],
+        ),
     };
     let manifest = folder.join(project::DEFAULT_MANIFEST);
-    write(&manifest, text, SCHEMA_FILE, &manifest::editor_schema(), screen)
+    write(&manifest, text, SCHEMA_FILE, &manifest::editor_schema(), &mut written)?;
+    if let Some(template) = template {
+        let path = folder.join(template.file_name());
+        // One that is there is what the manifest means.
+        if path.symlink_metadata().is_err() {
+            write(&path, template.text(), SEQUENCE_SCHEMA_FILE, &sequence::schema(), &mut written)?;
+        }
+    }
+    say(&written, files, &manifest, screen);
+    Ok(Outcome::Done)
 }
 
 /// Writes a file to start from, and a schema beside it unless there is one.
-fn write(path: &Utf8Path, text: &str, schema_name: &str, schema: &str, screen: &Screen) -> Result<Outcome> {
+fn write(path: &Utf8Path, text: &str, schema_name: &str, schema: &str, written: &mut Vec<Utf8PathBuf>) -> Result<()> {
     let folder = path.parent().unwrap_or(Utf8Path::new("."));
     fs::create_dir_all(folder).map_err(|error| Error::io("making", folder, error))?;
     create(path, text)?;
+    written.push(path.to_owned());
     let beside = folder.join(schema_name);
-    if !beside.exists() {
+    if beside.symlink_metadata().is_err() {
         create(&beside, schema)?;
+        written.push(beside);
     }
-    screen.say(&format!("wrote `{path}` and `{beside}`"));
+    Ok(())
+}
+
+/// Says what was written, what it needs besides, and what comes next.
+fn say(written: &[Utf8PathBuf], files: &[&str], path: &Utf8Path, screen: &Screen) {
+    let quoted = |names: Vec<&str>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
+    screen.say(&format!("wrote {}", join(&quoted(written.iter().map(|path| path.as_str()).collect()), "and")));
     let check = match path.as_str() {
         "./media.toml" => "tsmedia check".into(),
         path => format!("tsmedia check {}", path.trim_start_matches("./")),
     };
-    screen.say(&format!("put in your own values, then type `{check}`"));
-    Ok(Outcome::Done)
+    let needs = match files {
+        [] => String::new(),
+        files => format!(" and files ({})", join(&quoted(files.to_vec()), "and")),
+    };
+    screen.say(&format!("put in your own values{needs}, then type `{check}`"));
 }
 
 /// Writes a file that must not be there yet.

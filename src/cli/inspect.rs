@@ -12,6 +12,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 
 use super::Outcome;
+use super::file_kind::{self, FileKind};
 use super::screen::Screen;
 use crate::device;
 use crate::error::{Error, Result};
@@ -52,12 +53,18 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     if arguments.layout {
+        [Some(&arguments.medium), arguments.other.as_ref()]
+            .into_iter()
+            .flatten()
+            .try_for_each(|path| file_kind::expect_medium(path))?;
         return layout::run(arguments, screen);
     }
     let path = &arguments.medium;
     if container::is_one(path) {
         return container::run(path, arguments, screen);
     }
+    let kinds = [FileKind::DiscImage, FileKind::DiskImage, FileKind::Wim, FileKind::Hive, FileKind::Program];
+    file_kind::expect(path, &kinds, "a medium, a WIM file, a boot store or a boot program")?;
     let mut file = device::open(path)?;
     if starts_with(&mut file, MAGIC).map_err(|error| Error::io("reading", path, error))? {
         return boot_store(&mut file, path, screen);

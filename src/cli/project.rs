@@ -7,17 +7,17 @@ use std::time::SystemTime;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::ManifestArguments;
-use super::saved;
+use super::file_kind;
 use super::screen::Screen;
 use super::written::WrittenFiles;
 use crate::apply::Work;
 use crate::date::Date;
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
-use crate::manifest::{self, Loaded, Rendered};
+use crate::manifest::{self, Loaded};
 use crate::media::order::Order;
 use crate::output::Output;
-use crate::problem::{Problem, Problems};
+use crate::problem::{Problem, Problems, Severity};
 use crate::record::Record;
 use crate::report;
 use crate::resolve::secrets::Secrets;
@@ -47,18 +47,24 @@ pub(super) struct Project {
 }
 
 impl Project {
-    fn new(manifest: &Utf8Path, made: Made, sites: &[String]) -> Result<Self> {
+    fn new(manifest: &Utf8Path, made: Made, sites: &[String], problems: &mut Problems) -> Self {
         let folder = folder(manifest).to_owned();
         let record = Record::path_beside(manifest);
         // Where some sites are chosen, outputs of the others must not be taken for outputs of none.
         let is_other = |site: Option<&String>| !sites.is_empty() && site.is_none_or(|site| !sites.contains(site));
-        let recorded = Record::load(&record)?;
+        // A record decides what there is to do, and never whether a manifest is right.
+        let (recorded, fault) = Record::load_or_empty(&record).unwrap_or_else(|fault| (Record::default(), Some(fault)));
+        if let Some(fault) = fault {
+            let mut problem = Problem { severity: Severity::Warning, ..Problem::from(&fault) };
+            problem.message += ": its media count as not recorded";
+            problems.add(problem);
+        }
         let outputs = recorded.outputs().map(|recorded| (&recorded.name, &recorded.description));
         let captures = recorded.captures().map(|recorded| (&recorded.name, &recorded.description));
         let others = outputs.chain(captures).filter(|(_, description)| is_other(description.get("site")));
         let others = others.map(|(name, _)| name.clone()).collect();
         let Made { outputs, orders, awaited } = made;
-        Ok(Self { manifest: manifest.to_owned(), folder, record, outputs, orders, others, awaited })
+        Self { manifest: manifest.to_owned(), folder, record, outputs, orders, others, awaited }
     }
 
     /// The manifest, as it was named.
@@ -135,13 +141,14 @@ pub(super) fn render(arguments: &ManifestArguments, problems: &mut Problems) -> 
 }
 
 fn render_noting(arguments: &ManifestArguments, problems: &mut Problems, inputs: &mut Inputs) -> Result<Vec<Loaded>> {
-    if let Some(path) = arguments.manifests.iter().find(|path| saved::is_meant(path)) {
-        return Err(Error::new(format!("`{path}` is no manifest"))
-            .help(format!("if it is a saved plan, `tsmedia apply {path}` does what it says")));
-    }
+    arguments.manifests.iter().try_for_each(|path| file_kind::expect_manifest(path))?;
     let options = arguments.options();
     arguments.manifests.iter().for_each(|manifest| inputs.note(manifest));
-    arguments.manifests.iter().map(|manifest| manifest::load_noting(manifest, &options, problems, inputs)).collect()
+    let manifests = arguments.manifests.iter();
+    let loaded: Result<Vec<_>> =
+        manifests.map(|manifest| manifest::load_noting(manifest, &options, problems, inputs)).collect();
+    manifest::warn_of_unused(&options, problems);
+    loaded
 }
 
 /// Loads manifests and finds everything that they name. Warnings are said; if there is an error, all of it is said
@@ -240,6 +247,7 @@ fn resolve_with(
                 Vec::new()
             }
         };
+        let mark = problems.mark();
         for rendered in &rendered {
             let place = rendered.place("/output/path");
             match resolver.resolve(rendered, date, problems) {
@@ -255,10 +263,16 @@ fn resolve_with(
                 }
             }
         }
+        let is_shared = |problem: &Problem| {
+            let place = problem.labels.first().map(|(place, _)| place);
+            place.is_some_and(|place| rendered.iter().all(|rendered| !rendered.is_own(place)))
+        };
+        let found = manifest::once_for_all_sites(problems.take_since(mark), is_shared);
+        found.into_iter().for_each(|problem| problems.add(problem));
         let place = rendered.first().map(|first| first.place(""));
         place.into_iter().for_each(|place| written.add_record(&Record::path_beside(manifest), &place, at));
         made.awaited = resolver.take_awaited();
-        projects.push(Project::new(manifest, made, &arguments.sites)?);
+        projects.push(Project::new(manifest, made, &arguments.sites, problems));
     }
     inputs.extend(resolver.inputs());
     let outputs: Vec<_> = projects.iter().flat_map(Project::outputs).collect();

@@ -10,6 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::CommandFactory;
 use clap::error::ErrorKind;
 
+use super::file_kind::FileKind;
 use super::{Cli, ManifestArguments, Outcome};
 use crate::error::{Error, Result};
 use crate::limits;
@@ -27,7 +28,8 @@ pub(super) enum Named<'a> {
 /// What the arguments name, by what the files hold.
 pub(super) fn named_in(arguments: &ManifestArguments) -> Result<Named<'_>> {
     let ManifestArguments { manifests, sites, vars_files, vars } = arguments;
-    let Some(path) = manifests.iter().find(|path| is_meant(path)) else { return Ok(Named::Manifests) };
+    let is_one = |path: &&Utf8PathBuf| is_meant(path) && FileKind::of(path) != FileKind::Record;
+    let Some(path) = manifests.iter().find(is_one) else { return Ok(Named::Manifests) };
     if manifests.len() > 1 {
         return Ok(Named::Both(format!("`{path}` is a saved plan, which is applied by itself")));
     }

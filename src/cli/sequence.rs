@@ -8,6 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::file_kind::{self, FileKind};
 use super::screen::Screen;
 use super::written::refuse_input;
 use super::{Outcome, parse_var};
@@ -93,6 +94,7 @@ pub(super) fn run(command: &Command, screen: &Screen) -> Result<Outcome> {
 }
 
 fn import(arguments: &ImportArguments, screen: &Screen) -> Result<Outcome> {
+    file_kind::expect(&arguments.export, &[FileKind::Xml, FileKind::Zip], "a task sequence that the console exported")?;
     let all = read_export(&arguments.export)?;
     let paths = paths(arguments, &all)?;
     let mut inputs = Inputs::default();
@@ -348,13 +350,16 @@ pub(super) fn read(arguments: &FileArguments, screen: &Screen) -> Result<Option<
 }
 
 fn read_noting(arguments: &FileArguments, inputs: &mut Inputs, screen: &Screen) -> Result<Option<Sequence>> {
+    file_kind::expect_sequence(&arguments.file)?;
     let mut problems = Problems::default();
     let options = manifest::Options {
         vars_files: arguments.vars_files.clone(),
         vars: arguments.vars.clone(),
         sites: arguments.site.iter().cloned().collect(),
+        ..manifest::Options::default()
     };
     let sequence = task_sequence::read_alone(&arguments.file, &options, &mut problems, inputs)?;
+    manifest::warn_of_unused(&options, &mut problems);
     if problems.has_errors() && screen.json {
         screen.json(&report::json(&problems))?;
     } else {

@@ -3,6 +3,7 @@
 use camino::Utf8PathBuf;
 use clap::Args;
 
+use super::file_kind::{self, FileKind};
 use super::project::DEFAULT_MANIFEST;
 use super::screen::Screen;
 use super::{Outcome, parse_var};
@@ -69,6 +70,11 @@ struct Run {
 }
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
+    let kinds = [FileKind::Manifest, FileKind::Sequence, FileKind::OtherToml];
+    file_kind::expect(&arguments.file, &kinds, "a manifest or a task sequence")?;
+    for facts in &arguments.facts {
+        file_kind::expect(facts, &[FileKind::Facts, FileKind::OtherToml], "a fact file")?;
+    }
     let mut problems = Problems::default();
     // What can't be read is complained of where it is read.
     let is_sequence = sequence::is_one_at(&arguments.file);
@@ -110,6 +116,9 @@ fn of_manifest(arguments: &Arguments, problems: &mut Problems) -> Result<Vec<Run
         }
     };
     let files = arguments.read_facts(problems, &mut inputs)?;
+    if problems.has_errors() {
+        return Ok(Vec::new());
+    }
     let mut runs = Vec::new();
     for rendered in &rendered {
         let Some(sequence) = rendered.sequence() else { return Err(no_sequence(rendered)) };
@@ -148,7 +157,7 @@ fn unlike_names(files: &[FactFile]) -> Result<()> {
 impl Arguments {
     fn options(&self) -> Options {
         let sites = self.site.iter().cloned().collect();
-        Options { vars_files: self.vars_files.clone(), vars: self.vars.clone(), sites }
+        Options { vars_files: self.vars_files.clone(), vars: self.vars.clone(), sites, ..Options::default() }
     }
 
     fn read_facts(&self, problems: &mut Problems, inputs: &mut Inputs) -> Result<Vec<FactFile>> {

@@ -3,6 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 
+use super::file_kind;
 use super::project::{self, Project};
 use super::screen::Screen;
 use super::{ManifestArguments, Outcome, parse_var};
@@ -53,6 +54,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
             }
         },
     };
+    arguments.media.iter().try_for_each(|path| file_kind::expect_medium(path))?;
     let revocations = revocations(arguments.dbx.as_deref())?;
     let mut all = Vec::new();
     for path in &arguments.media {

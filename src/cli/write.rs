@@ -4,6 +4,7 @@ use camino::Utf8PathBuf;
 use clap::Args;
 
 use super::Outcome;
+use super::file_kind;
 use super::screen::Screen;
 use crate::device::{Contents, Done, How, Image, Opened, Refusal, Standing, System, Target, Transfer};
 use crate::error::{Error, Result};
@@ -24,6 +25,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
+    file_kind::expect_medium(&arguments.medium)?;
     let image = Image::open(&arguments.medium)?;
     let system = System::at("/");
     let target = Target::find(&arguments.device, &system)?;

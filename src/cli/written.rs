@@ -178,6 +178,10 @@ fn pairs(all: &[&Written], problems: &mut Problems) {
         if manifests.0 != manifests.1 && told.contains(&manifests) {
             continue;
         }
+        // Two sites of one manifest were told when it was read.
+        if is_blamed(&written.place, problems) {
+            continue;
+        }
         told.push(manifests);
         let of = if manifests.0 == manifests.1 { "media" } else { "manifests" };
         let message = match (written.what.output(), other.what.output()) {
@@ -185,7 +189,10 @@ fn pairs(all: &[&Written], problems: &mut Problems) {
             (Some(name), Some(of_other)) => {
                 format!("two {of} have the same output: `{name}` and `{of_other}` are one file")
             }
-            _ => format!("{} and {} are one file", written.what.words(), other.what.words()),
+            _ => match (&written.what, &other.what) {
+                (What::Record(name), What::Record(_)) => format!("two manifests have the same record `{name}`"),
+                (what, of_other) => format!("{} and {} are one file", what.words(), of_other.words()),
+            },
         };
         let mut problem = Problem::error(message).at(written.place.clone(), "");
         if written.place != other.place {
@@ -208,8 +215,8 @@ pub(super) fn refuse_input(path: &Utf8Path, inputs: &Inputs) -> Result<()> {
     match inputs.same_as(path) {
         None => Ok(()),
         Some(input) => {
-            let what = if input == path { String::new() } else { format!(", which is `{input}`") };
-            Err(Error::new(format!("`{path}` can't be overwritten{what}: it is an input or an output here"))
+            let what = if input == path { String::new() } else { format!("`{input}`, ") };
+            Err(Error::new(format!("`{path}` is {what}an input or output here, and can't be overwritten"))
                 .help("choose another name; `--force` does not replace inputs"))
         }
     }

@@ -280,6 +280,17 @@ impl Checker {
             .find(|candidate| validator.is_valid(&Json::from(candidate.as_str())))
     }
 
+    /// A text as a list of what items may be: of the nearest of their words, if they have some.
+    fn listed(&self, items: &Json, text: &str, raw: &str) -> String {
+        let words = constants(items);
+        if words.is_empty() {
+            return format!("[{raw}]");
+        }
+        let parts = text.split([',', ';', ' ', '+', '/']).map(str::trim).filter(|part| !part.is_empty());
+        let meant: Vec<_> = parts.map(|part| nearest(part, words.iter().copied()).unwrap_or(part)).collect();
+        format!("[{}]", meant.iter().map(|part| format!("\"{part}\"")).collect::<Vec<_>>().join(", "))
+    }
+
     /// How to write what was probably meant by a value of the wrong type.
     fn conversion(
         &self,
@@ -316,8 +327,13 @@ impl Checker {
             Json::String(_) | Json::Array(_) | Json::Bool(_) if last == "image" => {
                 Some("write `image = { file = \"images/boot.wim\" }`".into())
             }
-            Json::String(_) if wants.contains(&"array") && schema["items"]["type"] != "object" && !is_template => {
-                Some(format!("write a list: `{last} = [{raw}]`"))
+            Json::String(text) if wants.contains(&"array") && schema["items"]["type"] != "object" && !is_template => {
+                Some(format!("write a list: `{last} = {}`", self.listed(&schema["items"], text, raw)))
+            }
+            Json::Array(items) if items.len() == 1 && !constants(schema).is_empty() && items[0].is_string() => {
+                let text = items[0].as_str().unwrap_or_default();
+                let meant = nearest(text, constants(schema)).unwrap_or(text);
+                Some(format!("there is only one: `{last} = \"{meant}\"`"))
             }
             Json::Object(_) if wants == ["array"] && raw.starts_with('[') => {
                 Some(format!("write `[[{name}]]`, once for each"))
@@ -325,9 +341,7 @@ impl Checker {
             Json::Array(_) if wants == ["object"] && raw.starts_with("[[") => {
                 Some(format!("write `[{name}]`: there is only one"))
             }
-            Json::Number(number) if name == "output.capacity" => {
-                Some(format!("write it with a unit: `\"{number} GB\"`"))
-            }
+            Json::Number(number) if name == "output.capacity" => Some(with_unit(&number.to_string())),
             Json::Number(_) | Json::Bool(_) if wants == ["string"] && is_template => filtered("string"),
             Json::Number(_) | Json::Bool(_) if wants == ["string"] => {
                 Some(format!("write it in quotes: `{last} = \"{raw}\"`"))
@@ -341,6 +355,23 @@ impl Checker {
     }
 }
 
+/// Advice for a capacity without a unit: a small number is of gigabytes, and a large one of bytes.
+fn with_unit(number: &str) -> String {
+    const MIN_BYTES: f64 = 1e6;
+    match (number.parse::<f64>(), number.parse::<u64>()) {
+        (_, Ok(bytes)) if bytes as f64 >= MIN_BYTES => {
+            let rounded = format!("{:.1}", bytes as f64 / 1e9);
+            let gigabytes = rounded.trim_end_matches('0').trim_end_matches('.');
+            let is_exact = gigabytes.parse::<f64>().is_ok_and(|value| (value * 1e9) as u64 == bytes);
+            match is_exact {
+                true => format!("write it with a unit: `\"{gigabytes} GB\"`"),
+                false => format!("write it with a unit: `\"{bytes} B\"`"),
+            }
+        }
+        _ => format!("write it with a unit: `\"{number} GB\"`"),
+    }
+}
+
 fn wrong_constant(name: &str, text: &str, schema: &Json, values: &[&str]) -> Problem {
     let (list, last) =
         match schema["anyOf"].as_array().and_then(|any| any.iter().find_map(|one| one["patternErrorMessage"].as_str()))
@@ -351,7 +382,7 @@ fn wrong_constant(name: &str, text: &str, schema: &Json, values: &[&str]) -> Pro
             None => (one_of(values.iter().copied()), String::new()),
         };
     let help = match nearest(text, values.iter().copied()) {
-        _ if text.parse::<f64>().is_ok() && !last.is_empty() => format!("write the unit: `{text} GB`"),
+        _ if text.parse::<f64>().is_ok() && !last.is_empty() => with_unit(text),
         Some(near) => format!("did you mean `{near}`? it can be {list}{last}"),
         None => format!("it can be {list}{last}"),
     };

@@ -3,11 +3,18 @@
 //! A name may also be known as one that came to nothing. What uses it comes to nothing as well, and is not complained
 //! of again.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
 use serde_json::Value as Json;
 
 use super::tree::{Node, Value};
 
 const NO_MEDIA_YET: &str = "values for templates are made before `media` is: they can use `site` and other `vars`";
+
+/// Names that templates have used, shared by all that are rendered in one run.
+pub type UsedNames = Rc<RefCell<BTreeSet<String>>>;
 
 /// What templates can name.
 #[derive(Debug, Clone)]
@@ -19,11 +26,19 @@ pub struct Context {
     pub no_site: &'static str,
     /// What to say of `media` where there is none.
     pub no_media: &'static str,
+    /// Takes note of every name that a template uses.
+    pub used: UsedNames,
 }
 
 impl Context {
     pub fn new() -> Self {
-        Self { json: Json::Object(Default::default()), failed: Vec::new(), no_site: "", no_media: NO_MEDIA_YET }
+        Self {
+            json: Json::Object(Default::default()),
+            failed: Vec::new(),
+            no_site: "",
+            no_media: NO_MEDIA_YET,
+            used: UsedNames::default(),
+        }
     }
 
     /// Makes a value known as `space.name`, or its failure.

@@ -16,7 +16,7 @@ use crate::inputs::Inputs;
 use crate::limits;
 use crate::problem::{Place, Problem, Problems, SourceId};
 
-use super::suggest::{nearest, one_of};
+use super::suggest::{nearest, one_of, similar_path};
 use super::text::parse;
 use super::tree::{Node, Value};
 
@@ -185,7 +185,10 @@ impl<'a> Reader<'a> {
         self.text(path).map_err(|cause| match cause.kind() {
             io::ErrorKind::InvalidData => Error::new(format!("`{path}` is not text in UTF-8"))
                 .help("save it as UTF-8; on Windows, editors call it `UTF-8 without BOM`"),
-            io::ErrorKind::NotFound => Error::io("reading", path, cause).help(missing),
+            io::ErrorKind::NotFound => {
+                let help = similar_path(path, path.as_str()).map(|meant| format!("did you mean `{meant}`?"));
+                Error::io("reading", path, cause).help(help.unwrap_or_else(|| missing.to_owned()))
+            }
             io::ErrorKind::IsADirectory => Error::io("reading", path, cause)
                 .help(format!("name the file in it, such as `{}`", path.join("media.toml"))),
             _ => Error::io("reading", path, cause),
@@ -233,13 +236,8 @@ fn unreadable(name: &str, path: &Utf8Path, error: &io::Error) -> Problem {
             .help("name a file of text in UTF-8");
     }
     if looks_like_a_path {
-        let parent = path.parent().filter(|parent| !parent.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
-        let there: Vec<String> = parent
-            .read_dir_utf8()
-            .map(|entries| entries.flatten().map(|entry| entry.file_name().to_owned()).collect())
-            .unwrap_or_default();
-        let help = match nearest(path.file_name().unwrap_or(name), there.iter().map(String::as_str)) {
-            Some(near) => format!("did you mean `{}`?", Utf8Path::new(name).with_file_name(near)),
+        let help = match similar_path(path, name) {
+            Some(meant) => format!("did you mean `{meant}`?"),
             None => format!("the path is relative to the file that names it, so it would be `{path}`"),
         };
         return Problem::error(format!("there is no profile file `{name}`")).help(help);

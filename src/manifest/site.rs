@@ -1,7 +1,10 @@
 //! The sites of a manifest, and those that the command line keeps.
 
+use std::rc::Rc;
+
 use crate::problem::{Place, Problem, Problems};
 
+use super::Options;
 use super::context::Context;
 use super::profile::Reader;
 use super::suggest::{nearest, one_of};
@@ -22,16 +25,18 @@ pub struct Chosen {
 pub fn select(
     tree: &Node,
     vars: &Table,
-    wanted: &[String],
+    options: &Options,
     templates: &Templates,
     reader: &mut Reader<'_>,
 ) -> (Vec<Option<Chosen>>, Vec<Chosen>) {
+    let wanted = options.sites.as_slice();
     let nodes = match tree.as_table().and_then(|root| root.get("sites")).map(|sites| &sites.value) {
         Some(Value::Array(nodes)) => nodes.as_slice(),
         _ => &[],
     };
     let mut context = Context::new();
     context.no_site = "the code of a site cannot be made from the site; use `vars`";
+    context.used = Rc::clone(&options.used);
     context.space("vars");
     for entry in vars.0.iter().filter(|entry| !entry.node.as_str().is_some_and(is_template)) {
         context.insert("vars", &entry.name, &entry.node);

@@ -1,26 +1,84 @@
 //! "did you mean": the nearest of the names that would have been right.
 
+use camino::{Utf8Path, Utf8PathBuf};
+
 use crate::limits::{MAX_SUGGESTED_LEN, MAX_SUGGESTIONS};
 
 /// The candidate that the author most likely meant, if any is near enough to be worth naming.
 ///
-/// Case and the kind of dash do not count as a difference; otherwise a third of the letters may differ.
+/// Case and the kind of dash do not count as a difference; otherwise a third of the letters may differ, or words may be
+/// missing.
 pub fn nearest<'a>(wrong: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |text: &str| text.to_lowercase().replace('_', "-");
     if wrong.len() > MAX_SUGGESTED_LEN {
         return None;
     }
+    let candidates = candidates.into_iter().take(MAX_SUGGESTIONS);
+    let candidates: Vec<&'a str> = candidates.filter(|candidate| candidate.len() <= MAX_SUGGESTED_LEN).collect();
     let wrong = plain(wrong);
     let at_most = (wrong.chars().count() / 3).max(2);
     candidates
-        .into_iter()
-        .take(MAX_SUGGESTIONS)
-        .filter(|candidate| candidate.len() <= MAX_SUGGESTED_LEN)
+        .iter()
+        .copied()
         .map(|candidate| (strsim::damerau_levenshtein(&wrong, &plain(candidate)), candidate))
         // A short word is not near to another that shares nothing with it.
         .filter(|(distance, candidate)| *distance <= at_most && *distance < candidate.chars().count())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+        .or_else(|| by_words(&wrong, &candidates))
+}
+
+/// The shortest candidate that has all words of another name, or whose words it has: `run-command` is
+/// `run-command-line`, `user` is `user-name`.
+fn by_words<'a>(wrong: &str, candidates: &[&'a str]) -> Option<&'a str> {
+    fn words(text: &str) -> Vec<String> {
+        let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        words.map(str::to_lowercase).collect()
+    }
+    let wrong = words(wrong);
+    let is_in = |some: &[String], all: &[String]| {
+        let is_found = |word: &String| word.len() >= 3 && all.iter().any(|other| other == word);
+        !some.is_empty() && some.iter().all(is_found)
+    };
+    let fits = |candidate: &&&str| {
+        let candidate = words(candidate);
+        is_in(&wrong, &candidate) || (candidate.len() > 1 && is_in(&candidate, &wrong))
+    };
+    candidates.iter().filter(fits).min_by_key(|candidate| candidate.len()).copied()
+}
+
+/// The path that was probably meant by one that leads to nothing, as `written`, which ends `path`. Backslashes are taken
+/// for slashes, each part for what is there under another case, and the last one for what has nearly its name.
+pub fn similar_path(path: &Utf8Path, written: &str) -> Option<String> {
+    if path.as_str().contains('\\') {
+        let forward = |text: &str| text.replace('\\', "/");
+        let meant = Utf8PathBuf::from(forward(path.as_str()));
+        let there = meant.exists().then(|| forward(written));
+        return there.or_else(|| similar_path(&meant, &forward(written)));
+    }
+    let mut found = Utf8PathBuf::new();
+    let parts: Vec<_> = path.components().collect();
+    for (at, part) in parts.iter().enumerate() {
+        let next = found.join(part);
+        if next.symlink_metadata().is_ok() {
+            found = next;
+            continue;
+        }
+        let folder = if found == "" { Utf8Path::new(".") } else { &found };
+        let names: Vec<_> = folder.read_dir_utf8().ok()?.flatten().map(|entry| entry.file_name().to_owned()).collect();
+        let in_other_case = names.iter().find(|name| name.to_lowercase() == part.as_str().to_lowercase());
+        let is_last = at + 1 == parts.len();
+        let name = match in_other_case {
+            Some(name) => name.as_str(),
+            None if is_last => nearest(part.as_str(), names.iter().map(String::as_str))?,
+            None => return None,
+        };
+        found = found.join(name);
+    }
+    let written = Utf8Path::new(written);
+    let n_parts = written.components().count();
+    let meant: Utf8PathBuf = found.components().skip(parts.len().saturating_sub(n_parts)).collect();
+    (meant != written).then(|| meant.into_string())
 }
 
 /// Names in backticks, separated by commas, with `or` before the last.
@@ -56,6 +114,27 @@ mod tests {
         assert_eq!(nearest("Image", keys), Some("image"));
         assert_eq!(nearest("password", keys), None);
         assert_eq!(nearest("xy", ["cd", "bd"]), None);
+        let types = ["run-command-line", "run-powershell-script", "restart-computer", "user-name"];
+        assert_eq!(nearest("run-command", types), Some("run-command-line"));
+        assert_eq!(nearest("powershell", types), Some("run-powershell-script"));
+        assert_eq!(nearest("User", types), Some("user-name"));
+        assert_eq!(nearest("restart-the-computer", types), Some("restart-computer"));
+        assert_eq!(nearest("run", types), Some("run-command-line"));
+        assert_eq!(nearest("apply", types), None);
+    }
+
+    #[test]
+    fn paths_are_found_in_another_case() {
+        let scratch = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(scratch.path()).unwrap();
+        std::fs::create_dir_all(root.join("Packages/VPN")).unwrap();
+        let similar = |written: &str| similar_path(&root.join(written), written);
+        assert_eq!(similar("packages/vpn").as_deref(), Some("Packages/VPN"));
+        assert_eq!(similar("Packages/vpm").as_deref(), Some("Packages/VPN"));
+        assert_eq!(similar("packages/drivers"), None);
+        assert_eq!(similar("pakages/VPN"), None);
+        assert_eq!(similar("packages\\vpn").as_deref(), Some("Packages/VPN"));
+        assert_eq!(similar("Packages\\VPN").as_deref(), Some("Packages/VPN"));
     }
 
     #[test]

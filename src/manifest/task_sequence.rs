@@ -15,6 +15,7 @@ use super::context::Context;
 use super::model::Kind;
 use super::profile::{Folders, folder};
 use super::rules::CONTENT;
+use super::suggest::similar_path;
 use super::{Options, context_without};
 
 const FILE: &str = "/task-sequence/file";
@@ -49,20 +50,23 @@ pub fn read(
     found: &mut Vec<Problem>,
 ) -> Option<Sequence> {
     let doc = Doc { json, spans, sources: problems };
-    let file = doc.str(FILE).filter(|file| !file.is_empty())?;
+    let file = doc.str(FILE).filter(|file| !file.is_empty())?.to_owned();
     let kind = doc.str("/media/kind");
     if kind == Some("bootable") {
         return None;
     }
     let place = doc.place(FILE);
     let medium = medium(doc);
-    let path = folders.get(&place.source).map_or(folder(path), |folder| folder).join(file);
+    let path = folders.get(&place.source).map_or(folder(path), |folder| folder).join(&file);
     let before = problems.mark();
     let sequence = match sequence::read(&path, context, problems, inputs) {
         Ok(sequence) => sequence,
         Err(_) if !path.exists() => {
             let problem = Problem::error(format!("`{path}` does not exist")).at(place, "not found");
-            found.push(problem.help("paths are relative to the file that they are written in"));
+            found.push(problem.help(match similar_path(&path, &file) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => "paths are relative to the file that they are written in".into(),
+            }));
             None
         }
         Err(error) => {

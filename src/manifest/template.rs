@@ -25,6 +25,7 @@ use crate::problem::{Place, Problem, Problems};
 use super::blame::{Failure, failure, max_steps, undefined};
 
 use super::context::Context;
+use super::near_miss;
 use super::suggest::join;
 use super::text::origins;
 use super::tree::{Entry, Node, Table, Value};
@@ -57,7 +58,13 @@ impl Templates {
     /// of in `found`; `sources` holds the texts.
     pub fn render(&self, node: &Node, context: &Context, sources: &Problems, found: &mut Vec<Problem>) -> Node {
         let value = match &node.value {
-            Value::String(text) if is_template(text) => self.render_text(text, &node.place, context, sources, found),
+            Value::String(text) => {
+                found.extend(near_miss::find(text, &node.place, sources));
+                match is_template(text) {
+                    true => self.render_text(text, &node.place, context, sources, found),
+                    false => node.value.clone(),
+                }
+            }
             Value::Array(nodes) => {
                 Value::Array(nodes.iter().map(|node| self.render(node, context, sources, found)).collect())
             }
@@ -169,7 +176,9 @@ impl Templates {
         sources: &Problems,
         found: &mut Vec<Problem>,
     ) -> Value {
-        if self.names(text).iter().any(|name| context.is_failed(name)) {
+        let names = self.names(text);
+        context.used.borrow_mut().extend(names.iter().cloned());
+        if names.iter().any(|name| context.is_failed(name)) {
             return Value::Failed;
         }
         match self.evaluate(text, context).and_then(|json| value(json, place)) {
@@ -363,7 +372,7 @@ fn nothing() -> Failure {
 }
 
 /// Where a range of a string's value was written, if it can be told exactly.
-fn within(text: &str, range: std::ops::Range<usize>, place: &Place, sources: &Problems) -> Option<Place> {
+pub(super) fn within(text: &str, range: std::ops::Range<usize>, place: &Place, sources: &Problems) -> Option<Place> {
     let raw = sources.source(place.source).text.get(place.span.clone())?;
     let origins = origins(raw, text)?;
     let (start, end) = (*origins.get(range.start)?, *origins.get(range.end)?);

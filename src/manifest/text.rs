@@ -9,12 +9,33 @@ use toml_parser::Source;
 use toml_parser::lexer::TokenKind;
 
 use crate::limits::{MAX_SYNTAX_ERRORS, MAX_TOML_DEPTH, MAX_TOML_ITEMS, MAX_TOML_KEYS, MAX_TOML_POINTERS_LEN};
+use crate::merge_conflict;
 use crate::problem::{Place, Problem, Problems, SourceId};
 
 use super::tree::{Entry, Node, Table, Value};
 
+/// So many conflicts of a merge are underlined.
+const MAX_CONFLICTS: usize = 5;
+
 /// Reads a text. What is wrong with it goes to `problems`; the tree then holds what could be read.
 pub fn parse(source: SourceId, text: &str, problems: &mut Problems) -> Node {
+    let conflicts = merge_conflict::find(text);
+    if let Some((first, others)) = conflicts.split_first() {
+        let place = |span: &std::ops::Range<usize>| Place { source, span: span.clone() };
+        let n_conflicts = conflicts.len();
+        let what = if n_conflicts == 1 {
+            "an unresolved merge conflict".into()
+        } else {
+            format!("{n_conflicts} unresolved merge conflicts")
+        };
+        let mut problem = Problem::error(format!("the file has {what}")).at(place(first), "");
+        for other in others.iter().take(MAX_CONFLICTS - 1) {
+            problem = problem.at(place(other), "");
+        }
+        problems.add(problem.help(merge_conflict::ADVICE));
+        // Either side may be right: what is wrong besides is told when one is chosen.
+        return Node { value: Value::Table(Table::default()), place: Place { source, span: 0..0 } };
+    }
     // A byte order mark is no part of the document, but places count it.
     let start = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     let lines_complained_of = Vec::new();
@@ -285,6 +306,16 @@ impl<'a> Reader<'a> {
             let place = Place { source: self.source, span: start..line_start + line.len() };
             return ("a template outside quotes".into(), Some(advice), place);
         }
+        let is_value =
+            |at: &usize| line[..*at].trim_end().ends_with(['=', '[', ',', '{']) || line[..*at].trim().is_empty();
+        if let Some(at) = line.find(CURLY_QUOTES).filter(is_value) {
+            let start = line_start + at;
+            let quote = line[at..].chars().next().unwrap_or_default();
+            let straight = line.replace(['“', '”', '„', '‟', '«', '»'], "\"").replace(['‘', '’', '‚', '‛'], "'");
+            let place = Place { source: self.source, span: start..start + quote.len_utf8() };
+            let message = format!("`{quote}` is a typographic quote, which TOML does not take for one");
+            return (message, Some(format!("write straight quotes: `{}`", straight.trim())), place);
+        }
         let is_unclosed = said.contains("invalid basic string") || said.contains("invalid literal string");
         if is_unclosed && said.contains("expected") {
             return help(
@@ -326,6 +357,9 @@ fn too_deep(text: &str) -> Option<std::ops::Range<usize>> {
     }
     None
 }
+
+/// What word processors, chats and web pages make of quotes.
+const CURLY_QUOTES: [char; 10] = ['“', '”', '„', '‟', '«', '»', '‘', '’', '‚', '‛'];
 
 /// Where an inline table uses what TOML 1.1 added: the first line break or last comma directly in braces.
 fn newer_inline_table(raw: &str) -> Option<usize> {

@@ -13,6 +13,7 @@ use crate::content::SourceKey;
 use crate::digest::{Digest, Digests};
 use crate::error::{Error, Result};
 use crate::media::order::Order;
+use crate::merge_conflict;
 use crate::output::Output;
 use crate::record::{Record, Recorded, RecordedCapture, RecordedFile};
 
@@ -161,6 +162,10 @@ impl Saved {
 
     /// Reads a saved plan; `path` is where it came from.
     pub fn parse(text: &str, path: &Utf8Path) -> Result<Self> {
+        if !merge_conflict::find(text).is_empty() {
+            return Err(Error::new(format!("the saved plan `{path}` has an unresolved merge conflict"))
+                .help("save it again with `tsmedia plan --out`"));
+        }
         let damaged = |error: serde_json::Error| {
             Error::new(format!("the saved plan `{path}` is damaged")).because(error).help("save it again")
         };

@@ -172,7 +172,7 @@ fn is_far_from_limits(root: &Folder) -> bool {
     /// Of all files, in bytes; 32-bit numbers of sectors end at 2 TiB.
     const LEN: u64 = 1 << 40;
     let (mut n_folders, mut len) = (0, 0u64);
-    let mut left = vec![(root, 0, 0)];
+    let mut left: Vec<(&Folder, usize, usize)> = vec![(root, 0, 0)];
     while let Some((folder, path_len, depth)) = left.pop() {
         n_folders += 1;
         let mut n_entries = 0;

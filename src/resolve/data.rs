@@ -242,7 +242,7 @@ impl Draft<'_> {
     /// Says what anybody can read, and what nobody has tried.
     fn say_what_is_open(&mut self) {
         let manifest = &self.rendered.manifest;
-        if manifest.media.kind == Kind::StandAlone && self.rendered.sequence().is_none() && manifest.policy.is_none() {
+        if manifest.media.kind == Kind::StandAlone && manifest.task_sequence.is_none() && manifest.policy.is_none() {
             let message = "the medium carries no task sequence, so it starts and deploys nothing";
             let problem = Problem::note(message).rule("R28").at(self.place("/media/kind"), "the kind");
             self.problems

@@ -137,7 +137,6 @@ mod tests {
             "ClientSecret",
             "ProductKey",
             "key",
-            "recovery_key",
             "pin",
             "BDEPin",
             "secret-value",

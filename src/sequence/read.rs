@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::inputs::Inputs;
 use crate::limits::{self, MAX_SEQUENCE_DEPTH, MAX_SEQUENCE_STEPS, MAX_TOML_LEN};
 use crate::manifest::context::Context;
-use crate::manifest::suggest::{nearest, one_of};
+use crate::manifest::suggest::{nearest, one_of, similar_path};
 use crate::manifest::template::Templates;
 use crate::manifest::text::parse;
 use crate::manifest::tree::{Node, Value as Raw};
@@ -272,7 +272,10 @@ impl Reader<'_> {
                     Some(cause) => format!("the included file `{file}` can't be read: {cause}"),
                     None => format!("the included file `{file}` can't be read: {error}"),
                 });
-                let help = format!("the path is relative to the file that names it, so it would be `{path}`");
+                let help = match similar_path(&path, file).filter(|_| !path.exists()) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("the path is relative to the file that names it, so it would be `{path}`"),
+                };
                 self.problems.add(problem.at(place.clone(), "").help(help));
                 return Vec::new();
             }

@@ -5,11 +5,13 @@ use super::super::catalog::Environment;
 use super::super::reach::{Origin, System};
 use super::super::{Body, Step};
 use super::{At, Rules, at_key, at_step, with};
+use crate::manifest::suggest::join;
 use crate::problem::Problem;
 
 pub fn check(rules: &mut Rules<'_>) {
     let steps = rules.steps.clone();
     let mut told: Vec<usize> = Vec::new();
+    let mut wrong: Vec<WrongSystem> = Vec::new();
     for at in steps.iter().filter(|at| !at.reached.is_disabled) {
         // What is in a group that never runs is told with the group.
         if at.around.iter().any(|group| told.iter().any(|index| std::ptr::eq(steps[*index].step, *group))) {
@@ -18,10 +20,28 @@ pub fn check(rules: &mut Rules<'_>) {
         if at.reached.runs.is_empty() {
             told.push(at.index);
             not_run(at, &steps, rules);
-        } else {
-            wrong_system(at, rules);
+        } else if let Some(found) = wrong_system(at, &steps) {
+            let same = |other: &&mut WrongSystem| {
+                other.by.is_some() && (other.rule, other.needs, other.by) == (found.rule, found.needs, found.by)
+            };
+            match wrong.iter_mut().find(same) {
+                Some(first) => first.steps.extend(found.steps),
+                None => wrong.push(found),
+            }
         }
     }
+    wrong.iter().for_each(|wrong| complain_of_system(wrong, &steps, rules));
+}
+
+/// Steps whose system is not the one at their place, for one reason.
+struct WrongSystem {
+    rule: &'static str,
+    needs: System,
+    has: System,
+    /// The step that brought the sequence into the system that it is in, by its index.
+    by: Option<usize>,
+    /// The steps, by their indexes.
+    steps: Vec<usize>,
 }
 
 fn what(step: &Step) -> &'static str {
@@ -102,39 +122,67 @@ fn brought<'a, 'b>(at: &At<'_>, steps: &'b [At<'a>], system: System) -> Option<&
 }
 
 /// A step whose system is not the one at its place (R102; R93 and R95 for captures).
-fn wrong_system(at: &At<'_>, rules: &mut Rules<'_>) {
+fn wrong_system(at: &At<'_>, steps: &[At<'_>]) -> Option<WrongSystem> {
     let environment = match &at.step.body {
         Body::Action(action) => action.kind.environment,
         Body::Foreign(foreign) => foreign.environment,
-        Body::Group(_) => return,
+        Body::Group(_) => return None,
     };
     let (needs, has) = match environment {
         Environment::WindowsPe => (System::WindowsPe, System::FullOs),
         Environment::FullOs => (System::FullOs, System::WindowsPe),
         // It begins in Windows PE, and leaves it.
         Environment::Any if at.is("setup-windows") => (System::WindowsPe, System::FullOs),
-        Environment::Any => return,
+        Environment::Any => return None,
     };
     if !at.reached.runs_only_in(has) {
-        return;
+        return None;
     }
     let rule = match at.action().map(|action| action.kind.name) {
         Some("capture-operating-system-image") => "R93",
         Some("prepare-client-for-capture" | "prepare-windows-for-capture") => "R95",
         _ => "R102",
     };
-    let message =
-        format!("the step `{}` runs in {}, and the sequence is in {} here", at.name(), name_of(needs), name_of(has));
-    let mut problem = at_step(Problem::error(message).rule(rule), at.step, "in the wrong system");
-    if let Some(by) = brought(at, &rules.steps, has) {
-        problem = at_step(problem, by.step, &format!("from here on in {}", name_of(has)));
+    let by = brought(at, steps, has).map(|by| by.index);
+    Some(WrongSystem { rule, needs, has, by, steps: vec![at.index] })
+}
+
+/// So many of several steps are named and underlined.
+const MAX_NAMED: usize = 3;
+
+fn complain_of_system(wrong: &WrongSystem, steps: &[At<'_>], rules: &mut Rules<'_>) {
+    let WrongSystem { rule, needs, has, by, .. } = *wrong;
+    let named = &wrong.steps[..wrong.steps.len().min(MAX_NAMED)];
+    let mut names: Vec<_> = named.iter().map(|index| format!("`{}`", steps[*index].name())).collect();
+    if let n_more @ 1.. = wrong.steps.len() - named.len() {
+        names.push(format!("{n_more} more"));
     }
+    let (what, run, it) = match wrong.steps.len() {
+        1 => ("step", "runs", "it"),
+        _ => ("steps", "run", "them"),
+    };
+    let names = join(&names, "and");
+    let message =
+        format!("the {what} {names} {run} in {}, and the sequence is in {} here", name_of(needs), name_of(has));
+    let mut problem = Problem::error(message).rule(rule);
+    for index in named {
+        problem = at_step(problem, steps[*index].step, "in the wrong system");
+    }
+    if let Some(by) = by {
+        problem = at_step(problem, steps[by].step, &format!("from here on in {}", name_of(has)));
+    }
+    let is_setup = |by: usize| steps[by].is("setup-windows") && wrong.steps.len() > 1;
     let help = match (rule, needs) {
-        ("R93", _) => "put `prepare-windows-for-capture` before it, which restarts into Windows PE",
-        (_, System::WindowsPe) => {
-            "move it before `setup-windows`, or put `restart-computer` with `target = \"windows-pe\"` before it"
+        ("R93", _) => format!("put `prepare-windows-for-capture` before {it}, which restarts into Windows PE"),
+        (_, System::WindowsPe) => match by.filter(|by| is_setup(*by)) {
+            Some(by) => format!("move `{}` behind {it}", steps[by].name()),
+            None => format!(
+                "move {it} before `setup-windows`, or put `restart-computer` with `target = \"windows-pe\"` before {it}"
+            ),
+        },
+        (_, System::FullOs) => {
+            format!("move {it} behind `setup-windows`, the only way from Windows PE into the new system")
         }
-        (_, System::FullOs) => "move it behind `setup-windows`, the only way from Windows PE into the new system",
     };
     rules.add(problem.help(help));
 }

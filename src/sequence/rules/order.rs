@@ -1,7 +1,7 @@
 //! What is wrong with the order of steps: what deploys a system, partitions, restarts, and state stores.
 
 use super::super::Step;
-use super::super::reach::Disk;
+use super::super::reach::{Disk, System};
 use super::{At, Rules, at_key, at_step};
 use crate::problem::Problem;
 
@@ -29,6 +29,11 @@ fn setup(rules: &mut Rules<'_>) {
     }
     let applied = rules.running("apply-operating-system");
     let Some(first) = applied.first() else { return };
+    // A setup that comes too early is told with the steps behind it.
+    let is_early = |at: &At<'_>| at.index < first.index && first.reached.runs_only_in(System::FullOs);
+    if set_up.iter().any(is_early) {
+        return;
+    }
     if !set_up.iter().any(|at| at.index > first.index) {
         let message = format!("the step `{}` applies a system, and nothing sets it up", first.name());
         let problem = at_step(Problem::error(message).rule("R103"), first.step, "");
