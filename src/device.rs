@@ -32,6 +32,7 @@ pub use sysfs::{Disk, Found, Number, Part, System, Use, User};
 pub use table::{Original, open};
 pub use transfer::{Done, How, Transfer};
 
+use crate::content::Stat;
 use crate::error::{Error, Result};
 use crate::size::Size;
 
@@ -126,6 +127,11 @@ impl Target {
         }
     }
 
+    /// Returns whether a file is what the path led to.
+    pub fn is_file(&self, stat: &Stat) -> bool {
+        rustix::fs::fstat(&self.place).is_ok_and(|found| (found.st_dev, found.st_ino) == (stat.device, stat.inode))
+    }
+
     /// What speaks against putting a medium of so many bytes on it, whatever it holds.
     pub fn refusals(&self, needed: u64) -> Vec<Refusal> {
         let disk = &self.disk;
@@ -166,8 +172,7 @@ impl Target {
         let opened = Opened::open(|options| self.reopen(options), self.is_device, self.disk.len);
         let opened = opened.map_err(|error| self.cannot_open(error))?;
         if self.is_device {
-            let metadata = File::from(self.place.try_clone().map_err(|error| self.cannot_open(error))?).metadata();
-            let number = metadata.map_err(|error| self.cannot_open(error))?.rdev();
+            let number = rustix::fs::fstat(&self.place).map_err(|error| self.cannot_open(error.into()))?.st_rdev;
             let now = system.device((rustix::fs::major(number), rustix::fs::minor(number)))?;
             let is_same = |now: &Disk| now.title() == self.disk.title() && now.len == self.disk.len;
             if !matches!(now, Found::Disk(now) if is_same(&now)) {

@@ -56,6 +56,17 @@ impl Error {
         self.subject.as_deref()
     }
 
+    /// The message and those of the errors that led to it, in one line.
+    pub fn with_causes(&self) -> String {
+        let mut line = self.message.clone();
+        let mut cause = std::error::Error::source(self);
+        while let Some(because) = cause {
+            line += &format!(": {because}");
+            cause = because.source();
+        }
+        line
+    }
+
     /// The advice, if there is any.
     pub fn advice(&self) -> Option<&str> {
         self.help.as_deref()

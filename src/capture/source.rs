@@ -124,7 +124,7 @@ impl Found {
     pub(super) fn skipped(self) -> Vec<Skipped> {
         let unreadable = self.unreadable.into_iter().map(|(source, error)| Skipped {
             source,
-            why: words(&error),
+            why: error.with_causes(),
             help: error.advice().map(str::to_owned),
             is_unreadable: true,
         });
@@ -230,9 +230,9 @@ impl Found {
         let selection = &disk.options.partitions;
         let has = |number: u32| table.partitions.iter().any(|partition| partition.number == number);
         if let Some(missing) = selection.numbers().find(|number| !has(*number)) {
-            let numbers: Vec<_> = table.partitions.iter().map(|partition| partition.number.to_string()).collect();
+            let said = table.partitions.iter().map(|partition| format!("{} ({})", partition.number, partition.kind));
             return Err(Error::new(format!("`{path}` has no partition {missing}"))
-                .help(format!("it has the partitions {}", numbers.join(", "))));
+                .help(format!("choose among {}", said.collect::<Vec<_>>().join(", "))));
         }
         let stem = path.file_stem().unwrap_or("volume");
         let first = self.sources.len();
@@ -333,17 +333,6 @@ fn is_of_output(error: &Error) -> bool {
         cause = because.source();
     }
     false
-}
-
-/// An error with its causes, in a line.
-fn words(error: &Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(because) = cause {
-        words += &format!(": {because}");
-        cause = because.source();
-    }
-    words
 }
 
 /// Fails for a volume of which not all is in its place.

@@ -29,6 +29,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let image = Image::open(&arguments.medium)?;
     let system = System::at("/");
     let target = Target::find(&arguments.device, &system)?;
+    image.check_target(&target)?;
     let mut refusals = target.refusals(image.len);
     let (mut contents, mut standing, mut drive) = (None, None, None);
     if refusals.is_empty() {

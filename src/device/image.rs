@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fs::SeekFrom;
 use rustix::io::Errno;
 
-use super::contents;
+use super::{Target, contents};
 use crate::content::Stat;
 use crate::error::{Error, Result};
 use crate::format::file_system::{self, FileSystem};
@@ -55,6 +55,15 @@ impl Image {
         }
         let medium = contents::medium(file.try_clone().map_err(failed)?).map(|(medium, _)| medium);
         Ok(Self { len: stat.len, n_partitions: table.partitions.len(), medium, path: path.to_owned(), file, stat })
+    }
+
+    /// Fails for a target that is the medium itself.
+    pub fn check_target(&self, target: &Target) -> Result<()> {
+        if target.is_file(&self.stat) {
+            return Err(Error::new(format!("`{}` is the medium itself", target.path))
+                .help("give the stick, such as `/dev/sdb`, or another file in its place"));
+        }
+        Ok(())
     }
 
     /// Fails when the file is not what it was when it was opened.

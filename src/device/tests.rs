@@ -328,6 +328,24 @@ fn a_file_is_empty_only_if_all_of_it_is_and_says_what_it_seems_to_hold() {
     }
 }
 
+#[test]
+fn a_drive_is_looked_at_by_sample_and_a_file_as_a_whole() {
+    const LEN: u64 = 40 << 30;
+    let found = |at: u64, is_device: bool| {
+        let file = tempfile::tempfile().unwrap();
+        file.set_len(LEN).unwrap();
+        file.write_all_at(b"x", at).unwrap();
+        signs::first_data(&file, LEN, is_device, &Progress::default()).unwrap()
+    };
+    for at in [0, (16 << 20) - 1, 16 << 20, LEN - (16 << 20), LEN - 1] {
+        assert_eq!([found(at, true), found(at, false)], [(Some(at), Looked::Enough); 2]);
+    }
+    let between = (16 << 20) + 4096;
+    let (none, looked) = found(between, true);
+    assert!(none.is_none() && matches!(looked, Looked::Sample { n_places: 4000..4200, .. }), "{looked:?}");
+    assert_eq!(found(between, false), (Some(between), Looked::Enough));
+}
+
 /// `tests/file-systems` has a loop device made for it, which needs root.
 #[test]
 fn a_block_device_is_opened_for_nobody_else_and_written_past_the_cache() {

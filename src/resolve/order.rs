@@ -243,14 +243,9 @@ fn look(
 
 /// A failure as a problem of the line that led to it.
 fn problem_of(error: &Error) -> Problem {
-    let mut message = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(because) = cause {
-        message += &format!(": {because}");
-        cause = because.source();
-    }
+    let problem = Problem::error(error.with_causes());
     match error.advice() {
-        Some(help) => Problem::error(message).help(help),
-        None => Problem::error(message),
+        Some(help) => problem.help(help),
+        None => problem,
     }
 }

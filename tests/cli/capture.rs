@@ -234,8 +234,8 @@ fn partitions_are_chosen_by_number_and_volumes_that_cannot_be_read_are_left_out(
     for line in [
         "capture disk.img -o none.wim --strict",
         "capture disk.img -o none.wim --partition 3",
-        "capture disk.img -o left.wim",
-        "capture disk.img -o left.wim --force --json",
+        "capture disk.img -o left.wim --compression none",
+        "capture disk.img -o left.wim --compression none --force --json",
         "capture disk.img -o none.wim --skip-partition 1",
     ] {
         seen += &desk.see(line);
@@ -245,6 +245,22 @@ fn partitions_are_chosen_by_number_and_volumes_that_cannot_be_read_are_left_out(
     for wim in ["one.wim", "two.wim", "left.wim"] {
         is_whole(&desk, wim);
     }
+}
+
+#[test]
+fn a_volume_on_which_windows_sleeps_does_not_stop_the_next_one() {
+    let desk = Desk::empty();
+    sparse(&desk, "disk.img", 68 << 20);
+    partition(&desk, "disk.img", "label: dos\nstart=2048, size=65536, type=7\nstart=67584, size=65536, type=7\n");
+    put_ntfs(&desk, "volume", 65536 * 512);
+    desk.put("hiberfil.sys", [b"hibr".as_slice(), &[0; 4096]].concat());
+    tool(&desk, "ntfscp", &["-q", "volume", "hiberfil.sys", "hiberfil.sys"]);
+    put_into(&desk, "volume", "disk.img", 2048);
+    put_ntfs(&desk, "volume", 65536 * 512);
+    put_into(&desk, "volume", "disk.img", 67584);
+    insta::assert_snapshot!(desk.see("capture disk.img -o out.wim --compression none"));
+    is_whole(&desk, "out.wim");
+    assert!(details(&desk, "out.wim", "1").contains("Zone.Identifier"));
 }
 
 #[test]

@@ -49,6 +49,7 @@ fn what_is_no_medium_for_sticks_and_no_stick_is_told() {
         "write medium.img /dev/sdnothing",
         "write medium.img out",
         "write medium.img /dev/null",
+        "write medium.img ./medium.img",
         "write medium.img",
     ] {
         seen += &desk.see(line);

@@ -26,16 +26,19 @@ pub(super) enum Role {
 /// Names that are refused and listed in the error; more are counted.
 const MAX_LISTED: usize = 5;
 
-/// Files that may be named, as absolute paths without `.` and `..`.
+/// Files that may be named: as their user wrote them, absolute and without `.` and `..`, and without links.
 pub(super) struct Allowed(Vec<Utf8PathBuf>);
 
 impl Allowed {
     pub fn new(paths: &[Utf8PathBuf]) -> Result<Self> {
-        let absolute = |path: &Utf8PathBuf| {
-            let found = camino::absolute_utf8(path);
-            found.map(|path| normalise(&path)).map_err(|error| Error::io("finding", path, error))
-        };
-        paths.iter().map(absolute).collect::<Result<_>>().map(Self)
+        let mut allowed = Vec::new();
+        for path in paths {
+            let absolute = camino::absolute_utf8(path).map_err(|error| Error::io("finding", path, error))?;
+            allowed.push(normalise(&absolute));
+            // The folder of a disk is known by its real path.
+            allowed.extend(path.canonicalize_utf8());
+        }
+        Ok(Self(allowed))
     }
 }
 
@@ -111,9 +114,11 @@ impl<'a> Refusals<'a> {
         let help = match paths {
             Some(paths) => {
                 let options: Vec<_> = paths.iter().map(|path| format!("--allow-reference {path}")).collect();
+                let more = if options.len() > MAX_LISTED { " …" } else { "" };
                 format!(
-                    "if they belong to the disk, add `{}`; in a manifest, list them in `allow-references` of the source",
-                    options.join(" ")
+                    "if they belong to the disk, add `{}{more}`; in a manifest, list them in `allow-references` of the \
+                     source",
+                    options[..options.len().min(MAX_LISTED)].join(" ")
                 )
             }
             None => "copy the disk into a whole one where its files are, with `qemu-img convert -O raw`".to_owned(),

@@ -59,13 +59,7 @@ impl Bench {
             Err(error) => error,
             Ok(disk) => disk.copy(&tempfile::tempfile().unwrap(), &Progress::default()).unwrap_err(),
         };
-        let mut text = error.to_string();
-        let mut cause = std::error::Error::source(&error);
-        while let Some(because) = cause {
-            text += &format!(": {because}");
-            cause = because.source();
-        }
-        let text = format!("{text} | {}", error.advice().unwrap_or_default());
+        let text = format!("{} | {}", error.with_causes(), error.advice().unwrap_or_default());
         text.replace(self.path("").as_str(), "")
     }
 }
@@ -204,6 +198,12 @@ fn no_name_is_followed_that_is_not_allowed() {
     // What is typed is what is opened, and a link in its place leads nowhere else.
     rebase("top.qcow2", "sub/../disk.raw");
     assert!(bench.raw("top.qcow2", &["disk.raw"]) == content(1));
+    // Allowed through a link to its folder.
+    fs::create_dir(bench.path("real")).unwrap();
+    std::os::unix::fs::symlink("real", bench.path("via")).unwrap();
+    fs::copy(bench.path("disk.raw"), bench.path("real/base.raw")).unwrap();
+    bench.qemu_img("create -q -f qcow2 -b base.raw -F raw real/top.qcow2");
+    assert!(bench.raw("via/top.qcow2", &["via/base.raw"]) == content(1));
     // Each disk of a chain is looked at, also through other formats.
     bench.put(
         "text.vmdk",

@@ -184,7 +184,10 @@ impl<'p> Builder<'p> {
             Exclusions::File(path) => Some(self.text(path.as_str())?),
             Exclusions::None => None,
         };
-        self.watch.get().root_len = 0;
+        let watch = self.watch.get();
+        // A tree that couldn't be added before may have left some of its own.
+        (watch.root_len, watch.unreadable) = (0, None);
+        watch.left_out.clear();
         let source = match tree {
             Tree::Folder(path) => {
                 // Access rights of Linux mean nothing to Windows, and links stay as they are.
