@@ -176,10 +176,12 @@ pub fn capture(work: &Work, progress: &Progress) -> Result<Captured> {
     let n_sources = found.sources.len();
     let (mut images, mut sources) = (Vec::new(), Vec::new());
     for (at, mut source) in std::mem::take(&mut found.sources).into_iter().enumerate() {
-        let added = source.take_out(work, at, progress);
-        let added = added.and_then(|()| add(&mut capture, &source, n_sources, old.as_ref(), work));
+        let added = source
+            .take_out(work, at, progress)
+            .and_then(|()| capture.add(source.tree()?, &source.name, work.exclusions, &format!("`{}`", source.place)));
         match added {
-            Ok(mut image) => {
+            Ok(added) => {
+                let mut image = describe(&mut capture, &source, added, n_sources, old.as_ref(), work)?;
                 check_files(&mut capture, &source, &mut image, work)?;
                 images.push(image);
                 sources.push(source);
@@ -200,15 +202,15 @@ pub fn capture(work: &Work, progress: &Progress) -> Result<Captured> {
     Ok(Captured { images, skipped: found.skipped(), len: stat.len })
 }
 
-fn add(
+/// Describes an image that was added with this index and without these files.
+fn describe(
     capture: &mut Capture,
     source: &Source,
+    (index, left_out): (u32, Vec<LeftOut>),
     n_sources: usize,
     old: Option<&OldImages>,
     work: &Work,
 ) -> Result<Image> {
-    let (index, left_out) =
-        capture.add(source.tree()?, &source.name, work.exclusions, &format!("`{}`", source.place))?;
     let about = &work.about;
     let values = [("DESCRIPTION", &about.description), ("CREATEDBY", &about.created_by), ("VERSION", &about.version)];
     for (key, value) in values {
