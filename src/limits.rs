@@ -141,6 +141,9 @@ pub const MAX_BOOT_OBJECTS: usize = 10_000;
 pub const MAX_BOOT_ELEMENTS: usize = 100_000;
 /// Length of the data of one element, in bytes.
 pub const MAX_BOOT_DATA_LEN: usize = 64 << 10;
+/// Devices on one another in an element of a boot configuration store, such as a partition in a virtual hard disk in a
+/// file on a partition.
+pub const MAX_BOOT_DEVICE_DEPTH: u32 = 4;
 
 // Media, volumes and images.
 

@@ -16,7 +16,7 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use built::{Start, store};
-pub use device::{Device, Partition};
+pub use device::{Device, Locator, Partition};
 pub use started::{NotStarted, Started};
 
 use crate::date::Date;

@@ -4,7 +4,7 @@ use serde_json::{Value as Json, json};
 
 use crate::error::Result;
 use crate::firmware::Firmware;
-use crate::format::bcd::{Device, Element, Object, Store, Value};
+use crate::format::bcd::{Device, Element, Locator, Object, Store, Value};
 
 /// The column in which values begin.
 const INDENT: usize = 24;
@@ -33,7 +33,7 @@ pub fn boot_store(store: &Store, is_dirty: bool) -> String {
         text += &format!("{heading}\n{}\n", "-".repeat(heading.len()));
         row(&mut text, "identifier", &[store.name(object.id)]);
         for (name, element) in object.named() {
-            row(&mut text, &name, &words(store, element));
+            row(&mut text, &name, &words(store, object, element));
         }
     }
     if is_dirty {
@@ -49,8 +49,8 @@ pub fn boot_store_json(store: &Store, is_dirty: bool) -> Json {
             json!({
                 "type": format!("{:08x}", element.id),
                 "name": name,
-                "value": value_json(element),
-                "text": words(store, element),
+                "value": value_json(object, element),
+                "text": words(store, object, element),
             })
         });
         json!({
@@ -95,10 +95,13 @@ fn row(text: &mut String, key: &str, values: &[String]) {
 }
 
 /// The lines of a value.
-fn words(store: &Store, element: &Element) -> Vec<String> {
+fn words(store: &Store, object: &Object, element: &Element) -> Vec<String> {
     match &element.value {
         Value::Device(Device::Other(bytes)) => bytes_lines(bytes),
-        Value::Device(device) => vec![visible(&device.to_string())],
+        Value::Device(device) => {
+            let path = located_by(object, device).map_or_else(String::new, |path| format!(" ({path})"));
+            vec![visible(&format!("{device}{path}"))]
+        }
         Value::Text(text) => vec![visible(text)],
         Value::Object(id) => vec![store.name(*id)],
         Value::Objects(ids) => ids.iter().map(|id| store.name(*id)).collect(),
@@ -116,6 +119,17 @@ fn words(store: &Store, element: &Element) -> Vec<String> {
     }
 }
 
+/// Path by which a device is searched for, if another element of its object holds that path.
+fn located_by<'a>(object: &'a Object, device: &Device) -> Option<&'a str> {
+    match device {
+        Device::Locate { by: Locator::Element(number), .. } => match object.get(*number)? {
+            Value::Text(path) => Some(path),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
 /// A text without characters that would move the cursor.
 pub(super) fn visible(text: &str) -> String {
     text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
@@ -129,9 +143,23 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn value_json(element: &Element) -> Json {
+fn value_json(object: &Object, element: &Element) -> Json {
     match &element.value {
-        Value::Device(device) => json!({ "device": device.to_string(), "bytes": hex(&device.to_bytes()) }),
+        Value::Device(device) => {
+            let mut json = json!({ "device": device.to_string(), "bytes": hex(&device.to_bytes()) });
+            if let Device::Locate { by, within } = device {
+                json["locate"] = match by {
+                    Locator::Path(path) => json!({ "path": path }),
+                    Locator::Element(number) => json!({
+                        "element": format!("{number:08x}"),
+                        "element-name": object.name_of(*number),
+                        "path": located_by(object, device),
+                    }),
+                };
+                json["locate"]["within"] = json!(within.as_ref().map(|within| within.to_string()));
+            }
+            json
+        }
         Value::Text(text) => json!(text),
         Value::Object(id) => json!(id.to_string()),
         Value::Objects(ids) => ids.iter().map(|id| id.to_string()).collect(),

@@ -3,9 +3,10 @@
 use std::fs;
 use std::process::Command;
 
+use serde_json::json;
 use tsmedia::date::Date;
 use tsmedia::firmware::Firmware;
-use tsmedia::format::bcd::{self, Start, Store, Value};
+use tsmedia::format::bcd::{self, Device, Locator, Start, Store, Value};
 
 use crate::desk::Desk;
 
@@ -40,6 +41,39 @@ fn boot_stores_are_written_where_there_are_none_and_by_choice() {
     let now = taken_off(&desk);
     assert_eq!((&now[0], &now[1]), (&built[0], &desk.get("boot-files/efi/microsoft/boot/bcd")));
     desk.done(&["verify", "out/win11-BER.iso"]);
+}
+
+/// Stores that were made free of their computer say what to search for, in place of a partition.
+#[test]
+fn devices_that_are_searched_for_are_shown_by_their_paths_and_as_data() {
+    let desk = Desk::empty();
+    let locate = |by: Locator| Value::Device(Device::Locate { by, within: None });
+    let path = r"\windows\system32\boot\winload.efi";
+    let store = store(Firmware::Uefi, r"\sources\boot.wim", r"\boot\boot.sdi", |store| {
+        for element in store.objects.iter_mut().flat_map(|object| &mut object.elements) {
+            match element.id {
+                0x1100_0001 => element.value = locate(Locator::Element(0x1200_0002)),
+                0x2100_0001 => element.value = locate(Locator::Path(r"\windows".into())),
+                _ => {}
+            }
+        }
+    });
+    desk.put("bcd", store);
+    let shown = desk.done(&["inspect", "bcd"]);
+    for line in [
+        &format!("device                  locate=custom:12000002 ({path})"),
+        r"osdevice                locate=\windows",
+    ] {
+        assert!(shown.lines().any(|shown| shown == line), "{shown}");
+    }
+    let json: serde_json::Value = serde_json::from_str(&desk.done(&["inspect", "bcd", "--json"])).unwrap();
+    let objects = json["objects"].as_array().unwrap();
+    let elements = objects.iter().flat_map(|object| object["elements"].as_array().unwrap());
+    let found: Vec<_> = elements.filter(|element| element["value"]["locate"].is_object()).collect();
+    let [device, system] = found[..] else { panic!("{json}") };
+    let by_element = json!({ "element": "12000002", "element-name": "path", "path": path, "within": null });
+    assert_eq!((&device["name"], &device["value"]["locate"]), (&"device".into(), &by_element));
+    assert_eq!(system["value"]["locate"], json!({ "path": r"\windows", "within": null }));
 }
 
 #[test]

@@ -69,10 +69,15 @@ impl Object {
         known.to_owned()
     }
 
+    /// Name that `bcdedit` has for an element of it, such as `path`.
+    pub fn name_of(&self, element: u32) -> Option<&'static str> {
+        element_name(element, self.kind)
+    }
+
     /// Its elements, each with what `bcdedit` calls it: `custom:` and the number where it has no name for it.
     pub fn named(&self) -> impl Iterator<Item = (String, &Element)> {
         self.elements.iter().map(|element| {
-            let name = element_name(element.id, self.kind);
+            let name = self.name_of(element.id);
             (name.map_or_else(|| format!("custom:{:08x}", element.id), str::to_owned), element)
         })
     }

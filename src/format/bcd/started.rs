@@ -89,8 +89,10 @@ impl Started {
             return Err(NotStarted::NoRamDisk(self.device.as_ref().map(Device::to_string)));
         };
         let ours = |path: &str, on: Option<&Device>| match on {
-            // What is not understood may well be right.
-            None | Some(Device::Boot | Device::Other(_)) => Ok(path.trim_start_matches('\\').replace('\\', "/")),
+            // What is searched for is found, and what is not understood may well be right.
+            None | Some(Device::Boot | Device::Locate { .. } | Device::Other(_)) => {
+                Ok(path.trim_start_matches('\\').replace('\\', "/"))
+            }
             Some(other) => Err(NotStarted::Elsewhere(path.to_owned(), other.to_string())),
         };
         let boot_image = ours(path, Some(&**on))?;

@@ -52,9 +52,56 @@ fn partitions_are_shown_by_what_tells_them_from_others() {
     for device in [gpt.clone(), mbr, Device::RamDisk { on: Box::new(gpt), path: r"\ä.wim".into(), options: None }] {
         assert_eq!(Device::parse(&device.to_bytes()), device);
     }
-    let unknown = hex(&format!("{:032x} 08000000 00000000 48000000 {:0120x}", 0, 7));
+    let unknown = hex(&format!("{:032x} 09000000 00000000 48000000 {:0120x}", 0, 7));
     assert_eq!(Device::parse(&unknown), Device::Other(unknown.clone()));
     assert_eq!(Device::parse(&[1, 2]).to_string(), "0102");
+}
+
+/// `\windows` as an element has it.
+const PATH: &str = "5c00 7700 6900 6e00 6400 6f00 7700 7300 0000";
+
+#[test]
+fn devices_that_are_searched_for_are_shown_by_what_is_searched() {
+    let options = format!("{:032x}", 0);
+    // Header, kind, element, where the parent is; the path; as stores that were generalized have them.
+    let by_element = hex(&format!("{options} 08000000 00000000 1e000000 00000000 00000000 02000012 00000000 0000"));
+    let by_path = hex(&format!("{options} 08000000 00000000 2e000000 00000000 01000000 00000000 00000000 {PATH}"));
+    for (bytes, expected) in [(&by_element, "locate=custom:12000002"), (&by_path, r"locate=\windows")] {
+        let device = Device::parse(bytes);
+        assert_eq!((device.to_string().as_str(), &device.to_bytes()), (expected, bytes));
+    }
+    // Room that is not used.
+    let padded = hex(&format!("{options} 08000000 00000000 48000000 00000000 00000000 01000022 {:096x}", 0));
+    assert_eq!(Device::parse(&padded).to_string(), "locate=custom:22000001");
+    assert_eq!(Device::parse(&by_path[..by_path.len() - 1]).to_string(), hex_text(&by_path[..by_path.len() - 1]));
+}
+
+fn hex_text(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn virtual_disks_are_shown_as_bcdedit_shows_them() {
+    let file = |on: Device| Device::File { on: Box::new(on), path: r"\a.vhdx".into() };
+    let locate = |by: Locator| Device::Locate { by, within: None };
+    let disk = |on: Device| {
+        let within = Device::VirtualDisk { stored: Box::new(file(on)) };
+        Device::Locate { by: Locator::Element(0x1200_0002), within: Some(Box::new(within)) }
+    };
+    let by_path = locate(Locator::Path(r"\a.vhdx".into()));
+    for (device, expected) in [
+        (file(Device::Boot), r"file=[boot]\a.vhdx"),
+        (disk(Device::Boot), r"vhd=[boot]\a.vhdx,locate=custom:12000002"),
+        (disk(by_path.clone()), r"vhd=[locate]\a.vhdx,locate=custom:12000002"),
+        (Device::RamDisk { on: Box::new(by_path), path: r"\a.wim".into(), options: None }, r"ramdisk=[locate]\a.wim"),
+    ] {
+        assert_eq!(device.to_string(), expected);
+        assert_eq!(Device::parse(&device.to_bytes()), device);
+    }
+    // The parent is where public readers of such stores find it.
+    assert_eq!(disk(Device::Boot).to_bytes()[40..46], [30, 0, 0, 0, 0, 0]);
+    let nested = (0..9).fold(Device::Boot, |device, _| file(device));
+    assert!(matches!(Device::parse(&nested.to_bytes()), Device::Other(_)));
 }
 
 #[test]
