@@ -144,6 +144,11 @@ pub const MAX_BOOT_DATA_LEN: usize = 64 << 10;
 /// Devices on one another in an element of a boot configuration store, such as a partition in a virtual hard disk in a
 /// file on a partition.
 pub const MAX_BOOT_DEVICE_DEPTH: u32 = 4;
+/// Length of an EFI boot image of Windows (`efisys.bin`) or of a program in one (`cdboot.efi`) that is compared with
+/// others, in bytes. They have up to three megabytes.
+pub const MAX_EFISYS_LEN: u64 = 8 << 20;
+/// Files of a medium that its EFI boot image is compared with, by each kind of name.
+pub const MAX_EFISYS_FILES: usize = 8;
 
 // Media, volumes and images.
 

@@ -12,6 +12,7 @@ mod form;
 mod identity;
 pub mod lists;
 pub mod most;
+mod prompt;
 mod structure;
 mod veiled;
 
@@ -25,6 +26,7 @@ pub use draft::{Draft, Job, Placed, Sealed};
 pub use fit::Overflow;
 pub use form::{Form, WIM_MAGIC, read, starts_with};
 pub use identity::{BootImage, Held, Identity};
+pub use prompt::Prompt;
 pub use structure::{Structure, outside};
 pub use veiled::{KeptSecrets, Veiled, VeiledValue};
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::content::{Content, Source, SourceKey};
 use crate::digest::{Digest, Digests};
 use crate::error::Result;
-use crate::output::{Disc, Output, Sealed};
+use crate::output::{Disc, Output, Prompt, Sealed};
 use crate::record::{Record, Recorded, RecordedFile};
 use crate::volume::{Folder, Node};
 use crate::write::Patching;
@@ -48,6 +48,8 @@ pub struct Change {
     pub in_the_way: bool,
     /// Which disc of a set it is, and how that is filled; nothing for what is no disc of a set, or is to be deleted.
     pub disc: Option<Disc>,
+    /// Firmware under which it waits for a key; `None` if it is not started as a disc, or is to be deleted.
+    pub prompt: Option<Prompt>,
     /// How many bytes of sources are captured, if it is a WIM file that is made so. What they come to is not known
     /// before: `len` and `n_write` are 0 then.
     pub n_capture: Option<u64>,
@@ -186,6 +188,7 @@ pub fn plan(inputs: &Inputs) -> Result<Plan> {
             reasons: vec![reason],
             in_the_way: !is_ours && existing != Existing::Missing,
             disc: None,
+            prompt: None,
             n_capture: None,
         });
     }
@@ -264,6 +267,7 @@ fn change(inputs: &Inputs, output: &Output) -> Result<Change> {
                 reasons,
                 in_the_way: false,
                 disc,
+                prompt: output.prompt(),
                 n_capture: None,
             });
         }
@@ -278,6 +282,7 @@ fn change(inputs: &Inputs, output: &Output) -> Result<Change> {
         reasons: reasons(inputs, output, wanted_id, existing)?,
         in_the_way: matches!(existing, Existing::Foreign { .. }) && recorded.is_none(),
         disc: output.disc.clone(),
+        prompt: output.prompt(),
         n_capture: None,
     };
     if let (Some(patching), Some(recorded)) = (inputs.patching, recorded.filter(|_| is_patchable(inputs, output))) {

@@ -39,6 +39,7 @@ use crate::content::Content;
 use crate::date::Date;
 use crate::error::Result;
 use crate::file_identity::FileIdentity;
+use crate::firmware::Firmware;
 use crate::format::partitions::Scheme;
 use crate::format::wim::{Architecture, WindowsVersion};
 use crate::inputs::Inputs;
@@ -46,15 +47,16 @@ use crate::manifest::{
     Capacity, ExtraFile, Kind, LargeFiles, Manifest, MediaTable, OutputFormat, PartitionTable, Rendered, suggest,
 };
 use crate::media::{self, Media};
-use crate::output::{Entry, Form, lists};
+use crate::output::{Entry, Form, Prompt, lists};
 use crate::problem::{Place, Problem, Problems};
 use crate::progress::Audience;
 use crate::secret::Veil;
 use crate::store::Objects;
-use crate::volume::{Folder, Misplaced, Node};
+use crate::volume::{BootEntry, Folder, Misplaced, Node};
 
 pub use expiry::Clock;
 
+use boot::BOOTFIX;
 use itself::OwnPlaces;
 use programs::Programs;
 use secrets::Secrets;
@@ -119,6 +121,7 @@ impl Resolver {
             architecture: None,
             windows_pe: None,
             stores: Stores::default(),
+            prompts_under_uefi: false,
             is_unsure: false,
             date,
         };
@@ -127,6 +130,7 @@ impl Resolver {
         let veiled = draft.add_data();
         draft.add_own_files();
         draft.check_stores();
+        let prompt = draft.prompt(&boot);
         draft.check_stick();
         draft.check_path(&path, &manifest.output.path);
         if draft.problems.n_errors_told() > n_errors || !draft.resolver.awaited.is_empty() {
@@ -138,7 +142,7 @@ impl Resolver {
             site: rendered.site.clone(),
             form: Form::from(manifest),
             label: manifest.label().to_owned(),
-            words: words(&manifest.media),
+            words: words(&manifest.media, prompt),
             date,
             autorun: manifest.media.autorun,
             capacity: manifest.output.capacity,
@@ -253,6 +257,8 @@ struct Draft<'a> {
     windows_pe: Option<WindowsVersion>,
     /// The boot stores that were brought.
     stores: Stores,
+    /// `true` if the EFI boot image of a disc waits for a key.
+    prompts_under_uefi: bool,
     /// Whether something on it has to be made first, and nothing may be written now: then neither its length is known
     /// nor what becomes of it.
     is_unsure: bool,
@@ -283,6 +289,18 @@ impl Draft<'_> {
             };
             self.problems.add(problem.help(help));
         }
+    }
+
+    /// Returns the firmware under which the disc will ask for a key; `None` if it is not started as a disc.
+    fn prompt(&mut self, boot: &[BootEntry]) -> Option<Prompt> {
+        let is_bios = boot.iter().any(|entry| entry.firmware == Firmware::Bios);
+        let bios = is_bios && matches!(self.root.get(BOOTFIX), Some(Node::File(_)));
+        if let (true, false, Some(pointer)) = (bios, self.rendered.manifest.prompt(), self.pointer_of(BOOTFIX)) {
+            let message = format!("BIOS will wait for a key, because of `{BOOTFIX}`");
+            let problem = Problem::warning(message).at(self.place(&pointer), "brings it");
+            self.problems.add(problem.help("leave the file out, or write `prompt = true` in `[boot]`"));
+        }
+        (!boot.is_empty()).then_some(Prompt { bios, uefi: self.prompts_under_uefi })
     }
 
     /// The output has to be a file, and what it goes into a folder.
@@ -419,7 +437,7 @@ impl From<&Manifest> for Form {
 }
 
 /// What a medium says of itself beside what every one does.
-fn words(media: &MediaTable) -> Vec<(&'static str, String)> {
+fn words(media: &MediaTable, prompt: Option<Prompt>) -> Vec<(&'static str, String)> {
     let words = [
         (lists::CREATED_BY, &media.created_by),
         (lists::VERSION, &media.version),
@@ -427,7 +445,8 @@ fn words(media: &MediaTable) -> Vec<(&'static str, String)> {
         (lists::VALID_FROM, &media.valid_from),
         (lists::EXPIRES, &media.expires),
     ];
-    words.into_iter().filter_map(|(key, word)| Some((key, word.clone()?))).collect()
+    let words = words.into_iter().filter_map(|(key, word)| Some((key, word.clone()?)));
+    words.chain(prompt.map(|prompt| (lists::PROMPT, prompt.as_str().to_owned()))).collect()
 }
 
 /// The last folder on the way to a path that is there, but for the root.

@@ -201,7 +201,7 @@ fn a_boot_image_of_configuration_manager_brings_boot_records_and_ramdisk() {
     assert!(origins(&found).contains(&"boot/bootfix.bin < sms/bin/x64/bootfix.bin".to_owned()));
     // There is no image without a prompt, so the one with it is taken, and that is said.
     let found = in_wim(&wim, &Wanted { prompt: false, ..wanted(&[Uefi]) }).unwrap();
-    assert_eq!(found.notes, [Note::EfiPrompts(true)]);
+    assert_eq!((&found.notes[..], found.prompts_under_uefi), (&[Note::EfiPrompts(true)][..], true));
     assert!(found.files.iter().all(|(path, _)| path != "boot/bootfix.bin"));
 }
 
@@ -322,6 +322,7 @@ fn an_extracted_iso_gives_its_boot_folders_and_nothing_else() {
     let found = in_folder(&folder, &Wanted { prompt: false, ..wanted(&[Bios, Uefi]) }).unwrap();
     assert!(found.files.iter().all(|(path, _)| !path.ends_with("bootfix.bin")));
     assert_eq!(records(&found)[1].1, "EFI/Microsoft/Boot/efisys_noprompt.bin");
+    assert!(!found.prompts_under_uefi);
 }
 
 #[test]

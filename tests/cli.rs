@@ -57,6 +57,8 @@ mod prestaged;
 #[allow(dead_code, clippy::duplicate_mod, reason = "the unit tests use the rest, and another test has it too")]
 #[path = "../src/format/pe/made.rs"]
 mod program;
+#[path = "cli/prompt.rs"]
+mod prompt;
 #[path = "cli/reasons.rs"]
 mod reasons;
 #[path = "cli/saved.rs"]

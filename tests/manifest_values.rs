@@ -58,7 +58,7 @@ fn nearer_profiles_replace_farther_ones_key_by_key() {
     let boot = &rendered.manifest.boot;
     assert_eq!((boot.image.file.as_str(), boot.image.index), ("near.wim", Some(2)));
     assert_eq!(boot.firmware, Some(vec![Firmware::Uefi]));
-    assert!(!boot.prompt);
+    assert_eq!(boot.prompt, Some(false));
     assert_eq!(rendered.manifest.output.capacity, "cd".parse::<Capacity>().unwrap());
 
     // Each value keeps the file it was written in, and its path is relative to that.
@@ -121,7 +121,7 @@ fn a_lone_expression_keeps_its_type() {
     let manifest = &rendered[0].manifest;
     assert_eq!(manifest.boot.image.index, Some(3));
     assert_eq!(manifest.boot.firmware, Some(vec![Firmware::Uefi]));
-    assert!(!manifest.boot.prompt);
+    assert_eq!(manifest.boot.prompt, Some(false));
     assert_eq!(manifest.output.path, "22.iso");
     assert_eq!(manifest.media.kind, Kind::Bootable);
 }

@@ -3,6 +3,7 @@
 
 mod container;
 mod layout;
+mod prompt;
 mod stores;
 
 use std::collections::BTreeMap;
@@ -86,8 +87,10 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     }
     let carrier = carrier?;
     let medium = Listing::from(&carrier).medium(&mut file);
+    let description = medium.map(|medium| medium.description).unwrap_or_default();
     let said = report::Said {
-        description: medium.map(|medium| medium.description).unwrap_or_default(),
+        prompts: prompt::of(&carrier, &description, &mut file),
+        description,
         stores: stores::of(&carrier, &mut file),
         asks_for_password: bootstrap(&carrier, &mut file).and_then(|text| data::asks_for_password(&text)),
     };

@@ -51,8 +51,8 @@
 //! anchor. It looks for `\BOOT\BOOTFIX.BIN` (and asks for a key if it is there), and for `BOOTMGR` in `\BOOT` and in
 //! the root folder. Sectors of the file set and of file entries have 16 bits in it; those of contents have 32. A file
 //! entry is to have the tag 261, less than 64 KiB of extended attributes and exactly one short allocation descriptor.
-//! The boot managers that it and UEFI start (10.0.19041, 10.0.22621) read discs of 5.65 GB with all entries behind the
-//! data.
+//! The boot managers that start then (10.0.19041, 10.0.22621) read discs of 4.58 GB (BIOS) and of 5.65 GB (UEFI) with
+//! all other entries behind the data.
 //!
 //! Known from published sources:
 //!

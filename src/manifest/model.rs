@@ -87,6 +87,11 @@ impl Manifest {
         self.output.format.unwrap_or(usual)
     }
 
+    /// Returns whether starting from the disc is to wait for a key.
+    pub fn prompt(&self) -> bool {
+        self.boot.prompt.unwrap_or(!self.media.unattended)
+    }
+
     /// What the medium is called on the outside.
     pub fn label(&self) -> &str {
         if self.media.kind == Kind::Prestaged { &self.media.name } else { &self.media.label }
@@ -412,10 +417,10 @@ pub struct BootTable {
     /// What the firmware of the computers has revoked: boot programs that it refuses are errors.
     #[serde(default)]
     pub revocations: Option<RevocationsTable>,
-    /// Whether starting from the disc waits for a key to be pressed.
-    #[serde(default = "default_prompt")]
-    #[schemars(extend("default" = true))]
-    pub prompt: bool,
+    /// Wait for a key before starting from the disc. Unless set, discs of unattended media do not wait, and others do.
+    #[serde(default)]
+    #[schemars(example = &false)]
+    pub prompt: Option<bool>,
     /// Files and folders that are put into the boot image.
     #[serde(default)]
     pub file: Vec<BootFile>,
@@ -448,10 +453,6 @@ pub const BOOT_IMAGE: &str = "boot-image";
 
 fn default_boot_files() -> String {
     BOOT_IMAGE.into()
-}
-
-fn default_prompt() -> bool {
-    true
 }
 
 /// An image within a WIM file.

@@ -34,7 +34,7 @@ use std::sync::Arc;
 use super::{LABEL_FILE, Media, PACKAGES, own_files};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::output::{Disc, Output, Overflow, Part, most};
+use crate::output::{Disc, Output, Overflow, Part, lists, most};
 use crate::size::Size;
 use crate::volume::{Folder, Misplaced, Node};
 use fill::{Room, Shared, Thing, fill};
@@ -157,6 +157,9 @@ impl<'a> Set<'a> {
             veiled: whole.veiled.clone(),
             disc: None,
         };
+        if number > 1 {
+            disc.description.retain(|(key, _)| *key != lists::PROMPT);
+        }
         disc.description.extend([("set", self.id.clone()), ("disc", number.to_string())]);
         if number == n_discs {
             disc.description.push(("discs", n_discs.to_string()));
@@ -187,7 +190,8 @@ impl<'a> Set<'a> {
 /// Tells a set from every other one, and follows from nothing that a change of its content changes.
 fn id(whole: &Output) -> String {
     let mut text = format!("tsmedia set\n{}\n{}\n", whole.label, whole.date.unix());
-    whole.description.iter().for_each(|(key, value)| text += &format!("{key}\n{value}\n"));
+    let lasting = whole.description.iter().filter(|(key, _)| *key != lists::PROMPT);
+    lasting.for_each(|(key, value)| text += &format!("{key}\n{value}\n"));
     Digest::of(text.as_bytes()).to_string()[..16].to_owned()
 }
 

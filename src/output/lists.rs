@@ -30,6 +30,9 @@ pub const VALID_FROM: &str = "valid-from";
 /// From when on it may not be used any more.
 pub const EXPIRES: &str = "expires";
 
+/// Firmware under which a disc waits for a key before it starts: see [`Prompt`](super::Prompt).
+pub const PROMPT: &str = "prompt";
+
 /// The hexadecimal digits of either digest.
 const DIGEST_LEN: usize = 64;
 

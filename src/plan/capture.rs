@@ -56,7 +56,7 @@ fn change(inputs: &Inputs, order: &Order) -> Change {
 }
 
 fn made(name: String, action: Action, len: u64, reasons: Vec<Reason>, in_the_way: bool) -> Change {
-    Change { name, action, len, n_write: 0, n_keep: 0, reasons, in_the_way, disc: None, n_capture: None }
+    Change { name, action, len, n_write: 0, n_keep: 0, reasons, in_the_way, disc: None, prompt: None, n_capture: None }
 }
 
 fn reasons(order: &Order, recorded: Option<&RecordedCapture>, existing: Existing) -> Vec<Reason> {

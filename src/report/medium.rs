@@ -14,7 +14,7 @@ use crate::format::stick::Stick;
 use crate::format::wim::stored::Stored;
 use crate::format::wim::{Incompatibility, MissingContents, Wim};
 use crate::format::windows::Windows;
-use crate::output::Carrier;
+use crate::output::{Carrier, lists};
 use crate::size::Size;
 
 /// How many files that the file systems of a disc show differently are named.
@@ -29,6 +29,8 @@ pub struct Said {
     pub stores: Vec<StoreFound>,
     /// Whether it asks for a password, if it says so.
     pub asks_for_password: Option<bool>,
+    /// For each of its boot programs: `true` if it asks for a key, `None` if that can't be told.
+    pub prompts: Vec<Option<bool>>,
 }
 
 impl Said {
@@ -55,7 +57,7 @@ pub fn carrier(carrier: &Carrier, said: &Said, with_files: bool) -> String {
 /// A finished medium as data.
 pub fn carrier_json(carrier: &Carrier, said: &Said) -> Json {
     let mut json = match carrier {
-        Carrier::Disc(disc) => disc_json(disc, &said.description),
+        Carrier::Disc(disc) => disc_json(disc, said),
         Carrier::Wim(wim) => stored_json(wim, &said.description),
         Carrier::Stick(stick) => stick_json(stick, &said.description),
     };
@@ -94,11 +96,14 @@ fn disc_text(disc: &Disc, said: &Said, with_files: bool) -> String {
         ("form".to_owned(), format!("disc image, {}: {}", Size(disc.len), systems.join(", "))),
         ("volume label".to_owned(), disc.label.best().to_owned()),
     ];
-    rows.extend(said.description.iter().filter(|(key, _)| key != "label").cloned());
+    // What is said of the prompt stands with the boot programs.
+    let is_row = |(key, _): &&(String, String)| key != "label" && key != lists::PROMPT;
+    rows.extend(said.description.iter().filter(is_row).cloned());
     if disc.boot.is_empty() {
         rows.push(("boot".to_owned(), "no boot catalog".to_owned()));
     }
-    rows.extend(disc.boot.iter().map(|program| ("boot".to_owned(), boot(program))));
+    let prompts = said.prompts.iter().copied().chain(std::iter::repeat(None));
+    rows.extend(disc.boot.iter().zip(prompts).map(|(program, prompt)| ("boot".to_owned(), boot(program, prompt))));
     rows.extend(said.rows());
     rows.push(("holds".to_owned(), holds(disc.files())));
     rows.extend(disc.disagreements().iter().take(MAX_DISAGREEMENTS).map(|it| ("at odds".to_owned(), it.to_string())));
@@ -205,13 +210,15 @@ fn files_json(files: &[File]) -> Vec<Json> {
     files.collect()
 }
 
-fn disc_json(disc: &Disc, description: &[(String, String)]) -> Json {
-    let boot = disc.boot.iter().map(|program| {
+fn disc_json(disc: &Disc, said: &Said) -> Json {
+    let prompts = said.prompts.iter().copied().chain(std::iter::repeat(None));
+    let boot = disc.boot.iter().zip(prompts).map(|(program, prompt)| {
         json!({
             "platform": program.firmware(),
             "bootable": program.is_bootable,
             "sectors": program.n_sectors,
             "offset": program.offset,
+            "prompt": prompt,
         })
     });
     json!({
@@ -219,7 +226,7 @@ fn disc_json(disc: &Disc, description: &[(String, String)]) -> Json {
         "len": disc.len,
         "label": disc.label.best(),
         "id": disc.id,
-        "description": description.iter().cloned().collect::<BTreeMap<_, _>>(),
+        "description": said.description.iter().cloned().collect::<BTreeMap<_, _>>(),
         "boot": boot.collect::<Vec<_>>(),
         "files": files_json(disc.files()),
     })
@@ -262,10 +269,15 @@ fn stored_json(wim: &Stored, description: &[(String, String)]) -> Json {
     })
 }
 
-fn boot(program: &BootProgram) -> String {
+fn boot(program: &BootProgram, prompt: Option<bool>) -> String {
     let not = if program.is_bootable { "" } else { ", marked as not bootable" };
     let BootProgram { n_sectors, offset, .. } = program;
-    format!("{}: {n_sectors} sectors of 512 bytes at byte {offset}{not}", program.firmware())
+    let prompt = match prompt {
+        Some(true) => ", asks for a key",
+        Some(false) => ", starts without asking for a key",
+        None => "",
+    };
+    format!("{}: {n_sectors} sectors of 512 bytes at byte {offset}{not}{prompt}", program.firmware())
 }
 
 /// What was found in a WIM file beside its header and XML.

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::disc;
 use super::reason;
-use super::screen::{Block, fit};
+use super::screen::{Block, Point, fit};
+use crate::output::Prompt;
 use crate::plan::{Action, Change, Plan};
 use crate::size::Size;
 
@@ -17,7 +18,10 @@ pub fn text(plan: &Plan, n_lines: Option<usize>) -> String {
     let mut blocks: Vec<(&Change, Block)> = Vec::new();
     for change in &plan.changes {
         let is_alike = |first: &Change| {
-            first.action == change.action && first.reasons == change.reasons && first.in_the_way == change.in_the_way
+            first.action == change.action
+                && first.reasons == change.reasons
+                && first.in_the_way == change.in_the_way
+                && first.prompt == change.prompt
         };
         match blocks.iter_mut().find(|(first, _)| is_alike(first)) {
             Some((_, block)) => {
@@ -26,6 +30,9 @@ pub fn text(plan: &Plan, n_lines: Option<usize>) -> String {
             }
             None => {
                 let mut points: Vec<_> = change.reasons.iter().map(|reason| reason::point(reason, change)).collect();
+                // Of what is kept it is no news.
+                let prompt = change.prompt.filter(|_| change.action != Action::Keep);
+                points.extend(prompt.map(|prompt| Point { line: starts(prompt), ..Point::default() }));
                 points.extend(change.disc.as_ref().map(|disc| disc::point(disc, change.len)));
                 blocks.push((change, Block { heads: vec![head(change)], points }));
             }
@@ -51,6 +58,17 @@ fn head(change: &Change) -> String {
     }
 }
 
+/// Under which firmware starting asks for a key.
+fn starts(prompt: Prompt) -> String {
+    let under = match (prompt.bios, prompt.uefi) {
+        (false, false) => return "starts without asking for a key".into(),
+        (true, false) => "BIOS",
+        (false, true) => "UEFI",
+        (true, true) => "BIOS and UEFI",
+    };
+    format!("asks for a key at start under {under}")
+}
+
 /// The plan as data.
 pub fn json(plan: &Plan) -> Value {
     let changes: Vec<_> = plan
@@ -66,6 +84,9 @@ pub fn json(plan: &Plan) -> Value {
                 "in-the-way": change.in_the_way,
                 "reasons": change.reasons.iter().map(reason::json).collect::<Vec<_>>(),
             });
+            if let Some(prompt) = change.prompt {
+                value["prompt"] = json!({ "bios": prompt.bios, "uefi": prompt.uefi });
+            }
             if let Some(n_capture) = change.n_capture {
                 value["to-capture"] = n_capture.into();
                 // Nobody knows before.

@@ -77,6 +77,8 @@ pub struct BootFiles {
     pub entries: Vec<BootEntry>,
     /// The EFI boot image of the catalog, unless it was made of files that are here.
     pub efi_image: Option<Content>,
+    /// `true` if that image waits for a key, going by its name.
+    pub prompts_under_uefi: bool,
     /// What is not quite as it was wanted, or worth knowing.
     pub notes: Vec<Note>,
 }
@@ -216,8 +218,7 @@ pub fn boot_files(source: BootSource, wanted: &Wanted) -> Result<BootFiles, NoBo
     for (path, content) in found.files {
         root.insert(&path, content).map_err(|why| NoBootFiles::Misplaced { path, why })?;
     }
-    let mut notes = found.notes;
-    notes.extend(add_stores(&mut root, wanted)?);
+    let mut notes = Vec::from_iter(add_stores(&mut root, wanted)?);
     let missing = missing(&root, found.boot_sector.is_some(), wanted, &found.looked_at);
     if !missing.is_empty() {
         return Err(NoBootFiles::Missing(missing));
@@ -233,8 +234,10 @@ pub fn boot_files(source: BootSource, wanted: &Wanted) -> Result<BootFiles, NoBo
         }
     }
     let is_uefi = wanted.firmware.contains(&Firmware::Uefi);
-    let efi_image = found.efi_image.filter(|_| is_uefi);
+    let (efi_image, prompts) = found.efi_image.filter(|_| is_uefi).unzip();
+    let prompts_under_uefi = prompts.unwrap_or(false);
     if is_uefi {
+        notes.extend(prompts.filter(|prompts| *prompts != wanted.prompt).map(Note::EfiPrompts));
         let image = match &efi_image {
             Some(image) if image.len() < MIN_FAT_LEN => return Err(NoBootFiles::Failed(wrong_efi_image(image.len()))),
             Some(image) => Layout::from(image),
@@ -246,7 +249,7 @@ pub fn boot_files(source: BootSource, wanted: &Wanted) -> Result<BootFiles, NoBo
         entries.push(BootEntry { firmware: Firmware::Uefi, image });
     }
     let files = root.files().into_iter().map(|(path, content)| (path, content.clone())).collect();
-    Ok(BootFiles { files, entries, efi_image, notes })
+    Ok(BootFiles { files, entries, efi_image, prompts_under_uefi, notes })
 }
 
 /// Writes the boot stores that are wanted and not there, or wanted anew.
@@ -281,9 +284,8 @@ struct Candidates {
     files: Vec<(String, Content)>,
     /// `etfsboot.com`.
     boot_sector: Option<Content>,
-    /// `efisys.bin` or its like.
-    efi_image: Option<Content>,
-    notes: Vec<Note>,
+    /// `efisys.bin` or its like, and whether it waits for a key.
+    efi_image: Option<(Content, bool)>,
     /// Where required files were looked for, by the path on the medium or the name, if not just at that path.
     looked_at: Vec<(String, Vec<String>)>,
 }
@@ -308,7 +310,7 @@ const EFI_STORE: &str = "efi/microsoft/boot/bcd";
 /// Where each firmware's boot manager looks for its boot store.
 pub const STORES: [(Firmware, &str); 2] = [(Firmware::Bios, BIOS_STORE), (Firmware::Uefi, EFI_STORE)];
 pub(super) const BOOT_SDI: &str = "boot/boot.sdi";
-const BOOTFIX: &str = "boot/bootfix.bin";
+pub(super) const BOOTFIX: &str = "boot/bootfix.bin";
 const BOOT_SECTOR: &str = "etfsboot.com";
 
 /// What a BIOS loads of a disc: eight sectors of 512 bytes.

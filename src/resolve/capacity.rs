@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::manifest::{Capacity, Kind};
 use crate::media::Media;
 use crate::media::set::{self, MAX_DISCS, TooLarge};
-use crate::output::{Entry, Form, Output, Overflow, entry_of};
+use crate::output::{Entry, Form, Output, Overflow};
 use crate::problem::Problem;
 use crate::size::Size;
 use crate::volume::{Folder, Node};
@@ -151,11 +151,17 @@ impl Draft<'_> {
         self.problems.add(problem.rule("R17").at(self.place(CAPACITY), bytes(capacity)));
     }
 
-    /// Where in the manifest a file on the medium comes from.
+    /// Returns the pointer of the entry that a file on the medium belongs to. Names that differ only in case are one.
     pub(super) fn pointer_of(&self, path: &str) -> Option<String> {
-        let entry = entry_of(&self.entries, path)?;
-        let index = self.entries.iter().position(|other| std::ptr::eq(other, entry))?;
-        self.pointers.get(index).cloned()
+        let holds = |folder: &str| match (folder, path.get(..folder.len())) {
+            ("" | ".", _) => true,
+            (_, Some(start)) if start.eq_ignore_ascii_case(folder) => {
+                matches!(path.as_bytes().get(folder.len()), None | Some(b'/'))
+            }
+            _ => false,
+        };
+        let entries = self.entries.iter().zip(&self.pointers).filter(|(entry, _)| holds(&entry.path));
+        entries.max_by_key(|(entry, _)| entry.path.len()).map(|(_, pointer)| pointer.clone())
     }
 }
 

@@ -68,7 +68,7 @@ impl Draft<'_> {
             architecture,
             secure_boot_ca: self.rendered.manifest.boot.secure_boot_ca,
             store: self.rendered.manifest.boot.store,
-            prompt: self.rendered.manifest.boot.prompt,
+            prompt: self.rendered.manifest.prompt(),
             date,
         };
         self.check_firmware(&wanted);
@@ -233,7 +233,11 @@ impl Draft<'_> {
                 None => problem,
             });
         }
-        if is_disc { found.entries } else { Vec::new() }
+        if !is_disc {
+            return Vec::new();
+        }
+        self.prompts_under_uefi = found.prompts_under_uefi;
+        found.entries
     }
 
     fn no_boot_files(&mut self, none: NoBootFiles) {

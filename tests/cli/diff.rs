@@ -158,7 +158,7 @@ fn a_medium_is_believed_what_it_lists_and_read_where_it_lists_nothing() {
     let another = |at: u64| if whole[at as usize] == b'0' { b'1' } else { b'0' };
     assert_eq!(differs(sums, &|at| put(at, another(at))), "files: 1 changed");
     assert_eq!(differs(sums, &|at| put(at, b'x')), "nothing differs");
-    assert_eq!(differs("tsmedia/medium.toml", &|at| put(at, b'x')), "kind, name and site differ");
+    assert_eq!(differs("tsmedia/medium.toml", &|at| put(at, b'x')), "kind, name, prompt and site differ");
 }
 
 #[test]

@@ -98,6 +98,11 @@ fn unattended(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         let problem = problem.at(place.clone(), "").at(doc.place("/security/password"), "the password");
         problems.push(problem.help("somebody has to be there; without a password anybody can read the variables"));
     }
+    if is_unattended && doc.get("/boot/prompt") == Some(&Json::Bool(true)) {
+        let message = "the medium is unattended, and its disc waits for a key before it starts";
+        let problem = Problem::warning(message).at(doc.place("/boot/prompt"), "").at(place.clone(), "unattended");
+        problems.push(problem.help("leave `prompt` out: discs of unattended media do not wait"));
+    }
     if is_unattended && doc.str("/media/kind") == Some("bootable") && !sets(doc, "SMSTSPreferredAdvertID") {
         let message = "an unattended medium asks for a task sequence all the same if it names no deployment";
         let problem = Problem::warning(message).rule("R72").at(place.clone(), "");

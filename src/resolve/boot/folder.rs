@@ -16,7 +16,7 @@ use crate::git_lfs;
 use crate::manifest::SecureBootCa;
 
 use super::{
-    BOOT_SECTOR, BOOTFIX, BOOTMGR, BOOTMGR_EFI, Candidates, NoBootFiles, Note, Wanted, efi_image_names, efi_program,
+    BOOT_SECTOR, BOOTFIX, BOOTMGR, BOOTMGR_EFI, Candidates, NoBootFiles, Wanted, efi_image_names, efi_program,
 };
 
 pub(super) fn find(folder: &Utf8Path, wanted: &Wanted) -> Result<Candidates, NoBootFiles> {
@@ -50,13 +50,8 @@ pub(super) fn find(folder: &Utf8Path, wanted: &Wanted) -> Result<Candidates, NoB
         };
         let candidates =
             if is_2023 { places("_EX").chain(places("")).collect() } else { places("").collect::<Vec<_>>() };
-        let image = candidates.into_iter().find_map(|(place, prompts)| get(&place).map(|content| (prompts, content)));
-        if let Some((prompts, content)) = image {
-            if prompts != wanted.prompt {
-                found.notes.push(Note::EfiPrompts(prompts));
-            }
-            found.efi_image = Some(content);
-        }
+        found.efi_image =
+            candidates.into_iter().find_map(|(place, prompts)| get(&place).map(|content| (content, prompts)));
     }
     // Without a prompt there must be no `bootfix.bin`: it is what asks.
     let is_on_the_medium = |path: &str| {

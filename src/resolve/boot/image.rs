@@ -10,7 +10,7 @@ use crate::manifest::SecureBootCa;
 
 use super::super::wim::KnownWim;
 use super::{
-    BIOS_STORE, BOOT_SDI, BOOT_SECTOR, BOOTFIX, BOOTMGR, BOOTMGR_EFI, Candidates, EFI_STORE, Note, Wanted,
+    BIOS_STORE, BOOT_SDI, BOOT_SECTOR, BOOTFIX, BOOTMGR, BOOTMGR_EFI, Candidates, EFI_STORE, Wanted,
     efi_image_names, efi_program,
 };
 
@@ -101,10 +101,7 @@ impl Search<'_> {
                 places.push(format!("{sms}/{name}"));
             }
             if let Some((_, content)) = self.first(&name, &places)? {
-                self.found.efi_image = Some(content);
-                if prompts != wanted.prompt {
-                    self.found.notes.push(Note::EfiPrompts(prompts));
-                }
+                self.found.efi_image = Some((content, prompts));
                 return Ok(());
             }
         }
