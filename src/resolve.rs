@@ -126,10 +126,13 @@ impl Resolver {
             date,
         };
         let boot = draft.add_boot(date);
+        // Nothing but boot files is on the medium yet.
+        let is_boot_file = draft.has_boot_policy();
         draft.add_content();
         let veiled = draft.add_data();
         draft.add_own_files();
         draft.check_stores();
+        draft.check_boot_policy(is_boot_file);
         let prompt = draft.prompt(&boot);
         draft.check_stick();
         draft.check_path(&path, &manifest.output.path);

@@ -205,6 +205,31 @@ fn a_boot_image_of_configuration_manager_brings_boot_records_and_ramdisk() {
     assert!(found.files.iter().all(|(path, _)| path != "boot/bootfix.bin"));
 }
 
+#[test]
+fn the_list_of_signatures_of_the_boot_image_goes_with_uefi_unless_the_boot_files_have_one() {
+    const ON_THE_MEDIUM: &str = "efi/microsoft/boot/boot.stl";
+    let scratch = Scratch::new();
+    let wim = scratch.wim(&[&WINDOWS_PE[..], &["Windows/Boot/EFI/boot.stl"]].concat());
+    let from = |found: &BootFiles| {
+        let there = found.files.iter().find(|(path, _)| path.eq_ignore_ascii_case(ON_THE_MEDIUM));
+        there.map(|(_, content)| origin(content))
+    };
+    for secure_boot_ca in [SecureBootCa::Ca2011, SecureBootCa::Ca2023] {
+        let found = in_wim(&wim, &Wanted { secure_boot_ca, ..wanted(&[Uefi]) }).unwrap();
+        assert_eq!(from(&found).as_deref(), Some("Windows/Boot/EFI/boot.stl"));
+    }
+    assert_eq!(from(&in_wim(&wim, &wanted(&[Bios])).unwrap()), None);
+
+    let folder = scratch.tree("iso", &ISO);
+    let with_image = |firmware: &[Firmware]| {
+        boot_files(BootSource::Folder { folder: &folder, image: Some((&wim, 1)) }, &wanted(firmware)).unwrap()
+    };
+    assert_eq!(from(&with_image(&[Uefi])).as_deref(), Some("Windows/Boot/EFI/boot.stl"));
+    assert_eq!(from(&with_image(&[Bios])), None);
+    scratch.tree("iso", &["EFI/Microsoft/Boot/BOOT.STL"]);
+    assert_eq!(from(&with_image(&[Uefi])).as_deref(), Some("EFI/Microsoft/Boot/BOOT.STL"));
+}
+
 /// What the store that was written starts.
 fn started(found: &BootFiles, path: &str) -> String {
     let (_, content) = found.files.iter().find(|(at, _)| at.eq_ignore_ascii_case(path)).unwrap();

@@ -14,11 +14,15 @@ use crate::format::revocations::{BOOT_MANAGER, Revocations, SecureVersion};
 use crate::limits;
 use crate::manifest::{OutputFormat, SecureBootCa};
 use crate::problem::Problem;
+use crate::volume::Node;
 
 const AUTHORITY: &str = "/boot/secure-boot-ca";
 const REVOCATIONS: &str = "/boot/revocations";
 const DBX: &str = "/boot/revocations/dbx";
 const SVN: &str = "/boot/revocations/svn";
+
+/// A policy that the Windows boot manager takes over into the firmware where Secure Boot is on.
+const BOOT_POLICY: &str = "EFI/Microsoft/Boot/SkuSiPolicy.p7b";
 
 /// How many programs of one kind a note names.
 const MAX_NAMED: usize = 4;
@@ -111,6 +115,28 @@ impl Draft<'_> {
         self.tell_alike(&alike, wanted);
     }
 
+    /// Returns whether the medium has a policy that raises what firmware asks of boot programs.
+    pub(super) fn has_boot_policy(&self) -> bool {
+        matches!(self.root.get(BOOT_POLICY), Some(Node::File(_)))
+    }
+
+    /// Warns of such a policy at the line that brings it: that of the boot files, or that of a content entry.
+    pub(super) fn check_boot_policy(&mut self, is_boot_file: bool) {
+        if !self.has_boot_policy() {
+            return;
+        }
+        let message = format!(
+            "`{BOOT_POLICY}` is on the medium: a computer that starts from it with Secure Boot may lock its firmware, \
+             and refuse older boot files for good (0xc0000428)"
+        );
+        let entry = if is_boot_file { None } else { self.pointer_of(BOOT_POLICY) };
+        let pointer = entry.unwrap_or_else(|| FILES.into());
+        let problem = Problem::warning(message).at(self.place(&pointer), "brings it");
+        self.problems.add(problem.help(
+            "leave it out, unless all media and disks that these computers start from have boot files as new as these",
+        ));
+    }
+
     /// What the manifest says is revoked.
     fn revocations(&mut self) -> Revocations {
         let Some(table) = &self.rendered.manifest.boot.revocations else { return Revocations::default() };
@@ -148,7 +174,7 @@ impl Draft<'_> {
                 }
                 Err(_) => {
                     let problem = Problem::error(format!("`{svn}` is no Secure Version Number"));
-                    self.problems.add(problem.at(self.place(SVN), "").help("each part is 65535 at most, as in `7.0`"));
+                    self.problems.add(problem.at(self.place(SVN), "").help("each part is 65535 at most, as in `9.0`"));
                 }
             }
         }

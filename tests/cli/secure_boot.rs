@@ -49,6 +49,22 @@ fn without_days(seen: &str) -> String {
     parts[..1].iter().map(|part| (*part).to_owned()).chain(rest).collect()
 }
 
+#[test]
+fn a_policy_that_locks_firmware_is_warned_of_wherever_it_comes_from() {
+    const MESSAGE: &str = "`EFI/Microsoft/Boot/SkuSiPolicy.p7b` is on the medium";
+    let desk = desk();
+    assert!(!desk.see("check").contains(MESSAGE));
+    desk.put("policies/skusipolicy.P7B", "a policy");
+    desk.edit("[[file]]\n", "[[file]]\nsource = \"policies\"\npath = \"efi/microsoft/BOOT\"\n\n[[file]]\n");
+    let of_a_file = desk.see("check");
+    assert!(of_a_file.contains(MESSAGE) && of_a_file.contains("source = \"policies\""), "{of_a_file}");
+    fs::remove_dir_all(desk.path("policies")).unwrap();
+    desk.put("policies/empty.txt", "");
+    desk.put("boot-files/efi/microsoft/boot/SkuSiPolicy.p7b", "a policy");
+    let of_boot_files = desk.see("check");
+    assert!(of_boot_files.contains(MESSAGE) && of_boot_files.contains("files = \"boot-files\""), "{of_boot_files}");
+}
+
 /// One test, since the keys are made once.
 #[test]
 fn boot_programs_are_checked_against_the_manifest_and_named_with_whose_they_are() {

@@ -10,7 +10,7 @@ use crate::manifest::SecureBootCa;
 
 use super::super::wim::KnownWim;
 use super::{
-    BIOS_STORE, BOOT_SDI, BOOT_SECTOR, BOOTFIX, BOOTMGR, BOOTMGR_EFI, Candidates, EFI_STORE, Wanted,
+    BIOS_STORE, BOOT_SDI, BOOT_SECTOR, BOOT_STL, BOOTFIX, BOOTMGR, BOOTMGR_EFI, Candidates, EFI_STORE, Wanted,
     efi_image_names, efi_program,
 };
 
@@ -39,6 +39,7 @@ pub(super) fn find(wim: &KnownWim, index: u32, wanted: &Wanted) -> Result<Candid
         let (folder, suffix) = if is_2023 { ("Windows/Boot/EFI_EX", "_EX") } else { ("Windows/Boot/EFI", "") };
         search.file(efi_program(wanted.architecture), &[&format!("{folder}/bootmgfw{suffix}.efi")])?;
         search.file(BOOTMGR_EFI, &[&format!("{folder}/bootmgr{suffix}.efi")])?;
+        search.file(BOOT_STL, &BOOT_STL_PLACES)?;
         search.file("efi/microsoft/boot/memtest.efi", &[&format!("{folder}/memtest{suffix}.efi")])?;
         search.file(EFI_STORE, &["Windows/Boot/DVD/EFI/BCD", "Windows/Boot/DVD_EX/EFI/BCD"])?;
         search.efi_image(wanted, sms)?;
@@ -49,6 +50,16 @@ pub(super) fn find(wim: &KnownWim, index: u32, wanted: &Wanted) -> Result<Candid
 
 const BOOT_SDI_PLACES: [&str; 3] =
     ["Windows/Boot/DVD/PCAT/boot.sdi", "Windows/Boot/DVD/EFI/boot.sdi", "sms/boot/boot.sdi"];
+
+/// One for the programs of both authorities.
+const BOOT_STL_PLACES: [&str; 1] = ["Windows/Boot/EFI/boot.stl"];
+
+/// `boot.stl`, and nothing else.
+pub(super) fn boot_stl(wim: &KnownWim, index: u32) -> Result<Candidates, Error> {
+    let mut search = Search { wim, index, found: Candidates::default() };
+    search.file(BOOT_STL, &BOOT_STL_PLACES)?;
+    Ok(search.found)
+}
 
 /// What RAM disks begin with, and nothing else.
 pub(super) fn boot_sdi(wim: &KnownWim, index: u32) -> Result<Candidates, Error> {
