@@ -243,6 +243,11 @@ impl Checker {
         if !values.is_empty() {
             return wrong_constant(&name, text, schema, &values).at(place, "");
         }
+        let numbers = numbers(schema);
+        if !numbers.is_empty() {
+            let help = format!("it can be {}", one_of(numbers.iter().map(String::as_str)));
+            return Problem::error(format!("`{value}` cannot be `{name}`")).at(place, "").help(help);
+        }
         if let Some(words) = schema["patternErrorMessage"].as_str() {
             let mut problem = Problem::error(format!("`{text}` cannot be `{name}`: {words}")).at(place, "");
             problem.help = Some(match self.corrected(schema, text) {
@@ -528,6 +533,15 @@ fn constants(schema: &Json) -> Vec<&str> {
     let mut found: Vec<_> = schema["const"].as_str().into_iter().collect();
     for key in ["anyOf", "oneOf"] {
         found.extend(schema[key].as_array().into_iter().flatten().flat_map(constants));
+    }
+    found
+}
+
+/// The values of an enum of numbers.
+fn numbers(schema: &Json) -> Vec<String> {
+    let mut found: Vec<_> = schema["const"].as_i64().map(|number| number.to_string()).into_iter().collect();
+    for key in ["anyOf", "oneOf"] {
+        found.extend(schema[key].as_array().into_iter().flatten().flat_map(numbers));
     }
     found
 }
