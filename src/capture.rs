@@ -52,7 +52,7 @@ pub struct Work<'a> {
     pub n_threads: u32,
     /// What is left out.
     pub exclusions: Exclusions<'a>,
-    /// What happens to files whose contents are not on their volume.
+    /// Treatment of files whose contents are not on their volume.
     pub placeholders: Placeholders,
     /// Code page of short names on FAT volumes.
     pub oem_code_page: CodePage,

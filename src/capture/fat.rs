@@ -138,7 +138,7 @@ mod tests {
     use crate::volume::{Folder, Volume};
 
     #[test]
-    fn nobody_but_the_owner_can_read_the_files_of_a_volume_meanwhile() {
+    fn the_copy_of_a_volume_can_be_read_by_its_owner_only() {
         let mut root = Folder::default();
         root.insert("EFI/Boot/bootx64.efi", Content::bytes(vec![7; 3_000_000])).unwrap();
         let (label, id, parts, boot) = ("ESP".into(), Digest::of(b"volume"), Vec::new(), Vec::new());

@@ -21,7 +21,7 @@ const NAME_SURROGATE: u32 = 0x2000_0000;
 /// Most files in one message.
 const MAX_NAMED: usize = 10;
 
-/// Why the contents of a file are not on the volume, if they aren't.
+/// Returns why the contents of a file are not on the volume. `None` if they are.
 fn reason(attributes: Attributes) -> Option<&'static str> {
     let Attributes { flags, reparse_tag, is_hollow } = attributes;
     let has = |flag: u32| flags & flag != 0;
@@ -133,7 +133,7 @@ mod tests {
             (absent, 0x9000_001a, Some("kept in a cloud")),
             (absent, 0x9000_f01a, Some("kept in a cloud")),
             (absent, 0x9000_001c, Some("projected by another program")),
-            // A tag of somebody else.
+            // A tag that is not Microsoft's.
             (absent, 0x0000_0099, Some("behind a reparse point")),
             // All of it was fetched.
             (link, 0x9000_601a, None),

@@ -73,7 +73,7 @@ pub(super) struct Arguments {
     /// Leave nothing out.
     #[arg(long, conflicts_with = "config")]
     no_exclusions: bool,
-    /// What to do with files whose contents are not on their volume: deduplicated, offline, kept in a cloud.
+    /// Treatment of files whose contents are not on their volume: deduplicated, offline, kept in a cloud.
     #[arg(long, value_enum, default_value_t = Placeholders::Refuse, value_name = "WHAT")]
     placeholders: Placeholders,
     /// OEM code page of short names on FAT volumes, such as 850 for Western Europe. Long names don't need it.

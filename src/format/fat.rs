@@ -1,10 +1,11 @@
-//! FAT volumes: the EFI boot image of a disc ([`layout`]) and the partition of a stick ([`partition`]).
+//! FAT volumes: the EFI boot image of a disc ([`layout`]), the partition of a stick ([`partition`]), and those that others
+//! made ([`read`], [`entries`]).
 //!
-//! Follows Microsoft's "FAT: General Overview of On-Disk Format" 1.03 (2000) and the clarified edition of 2005: FAT12,
-//! FAT16 or FAT32, told apart by the number of clusters alone. Two equal allocation tables, long names beside
-//! generated short ones. Every file is one run of clusters. In a boot image folders come first, then the files in the
-//! order of the tree, without gaps; in a partition everything has its place for long. Not supported: files of 4 GiB
-//! and more, sectors other than 512 bytes, short names in a code page (letters beyond ASCII become `_`).
+//! Written is what Microsoft's "FAT: General Overview of On-Disk Format" 1.03 (2000) and the clarified edition of 2005
+//! describe: FAT12, FAT16 or FAT32, told apart by the number of clusters alone. Two equal allocation tables, long names
+//! beside generated short ones. Every file is one run of clusters. In a boot image folders come first, then the files
+//! in the order of the tree, without gaps; in a partition everything has its place for long. Not supported: files of
+//! 4 GiB and more, sectors other than 512 bytes, short names in a code page (letters beyond ASCII become `_`).
 
 mod boot;
 mod code_page;

@@ -43,13 +43,13 @@ impl Name {
         &self.0
     }
 
-    /// What tells names apart.
+    /// Characters that are compared.
     fn folded(&self) -> impl Iterator<Item = char> + '_ {
         fold(&self.0)
     }
 }
 
-/// A name as Windows compares it: in upper case, character by character.
+/// Returns a name as Windows compares it: in upper case, character by character.
 pub fn fold(name: &str) -> impl Iterator<Item = char> + '_ {
     name.chars().map(|c| {
         let mut upper = c.to_uppercase();
@@ -61,8 +61,8 @@ pub fn fold(name: &str) -> impl Iterator<Item = char> + '_ {
     })
 }
 
-/// Why Windows can't hold a name on any of its file systems, as a fragment that follows "the name `…` ". Its length
-/// plays no part.
+/// Returns the reason for which no file system of Windows can hold a name, as a fragment that follows "the name `…` ".
+/// Length is not checked.
 pub fn windows_complaint(name: &str) -> Option<String> {
     if name.is_empty() {
         return Some("is empty".into());

@@ -16,7 +16,7 @@ fn names_that_windows_cannot_hold_are_refused_and_listed() {
     }
     let mut seen = desk.see("capture tree -o out.wim");
     assert!(!desk.path("out.wim").exists());
-    // What is left out does not matter.
+    // Files that are left out do not matter.
     desk.put("own.ini", "[ExclusionList]\ncon\n");
     desk.put("few/con", "left out");
     desk.put("few/fine", "fine");
@@ -28,7 +28,7 @@ fn names_that_windows_cannot_hold_are_refused_and_listed() {
     insta::assert_snapshot!(seen);
 }
 
-/// Where the parts of a FAT32 volume are, by its boot sector: the allocation tables, and the clusters.
+/// Places of the allocation tables and the clusters of a FAT32 volume, by its boot sector.
 struct Fat32 {
     tables: Vec<u64>,
     data: u64,
@@ -206,7 +206,7 @@ fn a_write_that_fails_once_is_an_error_or_changes_no_byte() {
     let desk = Desk::empty();
     desk.put("shim.c", SHIM);
     tool(&desk, "cc", &["-shared", "-fPIC", "-o", "shim.so", "shim.c", "-ldl"]);
-    // What can't be compressed is written twice: in chunks first, and then as it is.
+    // Noise is written twice: in compressed chunks, which are no shorter, and then as it is.
     desk.put("tree/noise.bin", noise(100_000, 7));
     desk.put("tree/text.txt", "text ".repeat(20_000));
     let line = ["capture", "tree", "-o", "out.wim", "--force", "--threads", "1"];

@@ -15,7 +15,7 @@ use super::tree::ENTRY_LEN;
 /// Bytes of a boot sector that are looked at, however long a sector is.
 pub(super) const BOOT_LEN: u64 = 512;
 
-/// Where the parts of a volume are, in bytes from the start of the medium.
+/// Places of the parts of a volume, in bytes from the start of the medium.
 pub(super) struct Boot {
     /// Bits of an entry of the allocation table.
     pub width: Width,
@@ -29,7 +29,7 @@ pub(super) struct Boot {
     pub table: u64,
     /// Bytes of an allocation table.
     pub table_len: u64,
-    /// How many allocation tables there are.
+    /// Number of allocation tables.
     pub n_tables: u64,
     /// Root folder of FAT12 and FAT16.
     pub root: Range<u64>,
@@ -39,14 +39,14 @@ pub(super) struct Boot {
     pub data: u64,
     /// Bytes of a cluster.
     pub cluster_len: u64,
-    /// How many clusters there are.
+    /// Number of clusters.
     pub n_clusters: u64,
     /// BS_VolLab.
     pub label: [u8; 11],
 }
 
 impl Boot {
-    /// Whether a sector ends as a boot sector does.
+    /// Returns whether a sector ends as a boot sector does.
     pub fn has_signature(sector: &[u8]) -> bool {
         sector.get(510..512) == Some(&[0x55, 0xAA])
     }
@@ -55,7 +55,7 @@ impl Boot {
     ///
     /// # Errors
     ///
-    /// What no formatter writes, and a volume that is longer than the range.
+    /// Values that no formatter writes, and a volume that is longer than the range.
     pub fn parse(sector: &[u8], place: Range<u64>) -> Result<Self> {
         let wrong = |why: &str| Error::new(format!("this is not a FAT volume: {why}"));
         if sector.len() < BOOT_LEN as usize || !matches!(sector[0], 0xEB | 0xE9) {
@@ -118,12 +118,12 @@ impl Boot {
         })
     }
 
-    /// Where the entry of a cluster begins in the allocation table that is in use.
+    /// Returns the place of a cluster's entry in the allocation table that is in use.
     pub fn entry_offset(&self, cluster: u64) -> u64 {
         self.table + cluster * self.width.bits() / 8
     }
 
-    /// Whether there is a cluster of this number.
+    /// Returns whether there is a cluster of this number.
     pub fn holds(&self, cluster: u64) -> bool {
         (2..self.n_clusters + 2).contains(&cluster)
     }

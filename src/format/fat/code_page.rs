@@ -1,4 +1,4 @@
-//! OEM code pages: what the bytes of short names stand for, which no volume says.
+//! OEM code pages: the characters of short names beyond ASCII. No volume names its own.
 //!
 //! The tables are those of the Unicode Consortium (`MAPPINGS/VENDORS/MICSFT/PC`). Not supported: code pages of two bytes
 //! (932, 936, 949, 950).
@@ -7,7 +7,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CodePage(usize);
 
-/// For each code page, where it is used, and the characters of the bytes from 80 on.
+/// For each code page, the region that it is used in and the characters of the bytes from 80 on.
 #[rustfmt::skip]
 const PAGES: [(u16, &str, &str); 18] = [
     (437, "United States", "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u{a0}"),
@@ -48,7 +48,7 @@ impl CodePage {
         (0..PAGES.len()).map(Self)
     }
 
-    /// Where it is used, such as `Western Europe`.
+    /// Region that it is used in, such as `Western Europe`.
     pub fn region(self) -> &'static str {
         PAGES[self.0].1
     }

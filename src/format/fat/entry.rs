@@ -66,12 +66,12 @@ impl Named<'_> {
         (!fold(&self.name).eq(fold(&self.short_name))).then(|| self.short_name.clone())
     }
 
-    /// When it was last written to.
+    /// Time of the last write.
     pub fn written(&self) -> Option<Date> {
         date(u16_at(self.bytes, 24), u16_at(self.bytes, 22), 0)
     }
 
-    /// When it was made, and how many hundredths of a second later.
+    /// Time of creation: the second, and hundredths within it.
     pub fn created(&self) -> Option<(Date, u8)> {
         let hundredths = self.bytes[13];
         let date = date(u16_at(self.bytes, 16), u16_at(self.bytes, 14), hundredths / 100)?;

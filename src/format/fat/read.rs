@@ -1,4 +1,4 @@
-//! Reads the tree of a FAT volume, whoever wrote it: FAT12, FAT16 and FAT32 with sectors of 512 to 4,096 bytes.
+//! Reads the tree of a FAT volume that any driver may have written: FAT12, FAT16 and FAT32 with sectors of 512 to 4,096 bytes.
 //!
 //! Nothing is believed: a chain that leads in a circle or out of the volume, a folder that is found twice, a file that is
 //! longer than its chain is an error. Long names count where they belong to their short one. Short names beyond ASCII
@@ -60,15 +60,15 @@ pub enum Part {
 /// File or folder with what FAT says of it beside its contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    /// Where it is.
+    /// Path and place.
     pub file: File,
     /// DIR_Attr: read-only, hidden, system, folder, archive.
     pub attributes: u8,
     /// Its short name, if that is another than its name but for case.
     pub short_name: Option<String>,
-    /// When it was made, and how many hundredths of a second later.
+    /// Time of creation: the second, and hundredths within it.
     pub created: Option<(Date, u8)>,
-    /// When it was last written to.
+    /// Time of the last write.
     pub written: Option<Date>,
 }
 

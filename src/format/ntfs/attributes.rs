@@ -1,4 +1,4 @@
-//! Attributes of records that any driver may have written, and where the bytes of a stream are.
+//! Attributes of records that any driver may have written, and the places of a stream's bytes.
 //!
 //! Nothing is believed: what passes the end of its record, or has clusters outside of the volume, is an error.
 
@@ -87,7 +87,7 @@ impl<'a> Attribute<'a> {
         if self.0[8] == 0 { u64::from(u32_at(self.0, 16)) } else { u64_at(self.0, 48) }
     }
 
-    /// Where the runs begin that say in which clusters it is.
+    /// Runs of clusters that it lies in, as mapping pairs.
     fn runs(&self) -> &'a [u8] {
         self.0.get(usize::from(u16_at(self.0, 32))..).unwrap_or_default()
     }
@@ -171,7 +171,7 @@ impl Stream {
         }
     }
 
-    /// Whether some of it is nowhere: in holes, or all of it behind what was ever written.
+    /// Returns whether some of it is nowhere: in holes, or all of it beyond what was ever written.
     pub fn is_hollow(&self) -> bool {
         match self {
             Self::Resident(_) => false,
@@ -182,7 +182,7 @@ impl Stream {
         }
     }
 
-    /// Where a range of it is on the volume, piece by piece; nothing for what is not in clusters.
+    /// Places of a range of it on the volume, piece by piece; nothing for a stream that is not in clusters.
     pub fn places(&self, range: Range<u64>) -> impl Iterator<Item = (Range<u64>, Option<u64>)> {
         let extents = match self {
             Self::Resident(_) => &[],

@@ -88,7 +88,7 @@ pub(super) struct Boot {
     pub cluster_len: u64,
     /// Bytes of a record of the master file table.
     pub record_len: usize,
-    /// Where the master file table begins, in bytes.
+    /// First byte of the master file table.
     pub mft_at: u64,
     /// Bytes of the volume, without the spare boot sector.
     pub len: u64,

@@ -65,7 +65,7 @@ impl Fixture {
         found.unwrap()
     }
 
-    /// Where a record is.
+    /// Place of a record.
     pub fn record_at(&self, number: u64) -> usize {
         let mft = u64_at(&self.bytes, 0x30) * CLUSTER_LEN;
         mft as usize + number as usize * RECORD_LEN
@@ -98,7 +98,7 @@ impl Fixture {
         information
     }
 
-    /// Where the contents of a file are, and their length.
+    /// Clusters of the contents of a file, and their length in bytes.
     pub(in crate::format::ntfs) fn run(&self, path: &str) -> (Run, u64) {
         let record = self.record(self.number(path));
         let data = attributes(&record).flatten().find(|it| it.kind() == record::DATA).unwrap();

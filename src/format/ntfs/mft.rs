@@ -17,7 +17,7 @@ const IN_USE: u16 = 1;
 /// Namespace of names for DOS alone.
 const DOS: u8 = 2;
 
-/// Master file table: where its records are.
+/// Master file table: the places of its records.
 pub(super) struct Table {
     stream: Stream,
     boot: Boot,
@@ -88,7 +88,8 @@ impl Table {
         self.boot.len
     }
 
-    /// Whether a record is of a file with a reparse point whose contents are nowhere on the volume, in part at least.
+    /// Returns whether a record is of a file with a reparse point whose contents are, at least in part, nowhere on the
+    /// volume.
     pub fn is_hollow(&self, record: &[u8]) -> bool {
         let has_reparse_point = attributes(record).flatten().any(|it| it.kind() == record::REPARSE_POINT);
         has_reparse_point
@@ -158,7 +159,7 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// What can't be read, and an interrupt.
+    /// A table that can't be read, and an interrupt.
     pub fn visit(&self, volume: &Window, progress: &Progress, show: &mut dyn FnMut(u64, &[u8])) -> Result<()> {
         let record_len = self.boot.record_len;
         let end = self.stream.len() / record_len as u64 * record_len as u64;

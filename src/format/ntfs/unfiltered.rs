@@ -15,6 +15,7 @@ use super::wof::{self, Compressed};
 use crate::error::Result;
 use crate::format::partitions::Window;
 use crate::format::wim::{ChunkReader, Packing, ReadAt};
+use crate::limits::MAX_PATHS_LEN;
 use crate::progress::Progress;
 
 /// Volume on which the Windows Overlay Filter was applied. Reading goes beyond [`volume_len`](Self::volume_len).
@@ -64,7 +65,7 @@ impl Unfiltered {
     ///
     /// # Errors
     ///
-    /// What can't be read, and an interrupt.
+    /// A master file table that can't be read, and an interrupt.
     pub fn new(volume: Window, progress: &Progress) -> Result<Self> {
         let mut unfiltered = Self {
             volume,
@@ -120,10 +121,16 @@ impl Unfiltered {
     }
 
     /// Paths of files that have a reparse point, and contents that are nowhere on the volume: from the root, without a
-    /// slash before.
+    /// slash before. Those beyond [`MAX_PATHS_LEN`] are not listed.
     pub fn hollow_paths(&self) -> HashSet<String> {
         let Some(table) = &self.table else { return HashSet::new() };
-        self.hollow.iter().flat_map(|number| table.paths(&self.volume, *number)).collect()
+        let mut len = 0;
+        let paths = self.hollow.iter().flat_map(|number| table.paths(&self.volume, *number));
+        let fits = |path: &String| {
+            len += path.len() as u64;
+            len <= MAX_PATHS_LEN
+        };
+        paths.take_while(fits).collect()
     }
 
     /// Takes the reason for which contents could not be decompressed, if that was why a read failed.

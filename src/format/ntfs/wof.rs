@@ -29,21 +29,21 @@ const SPARSE_AND_REPARSE: u32 = 0x600;
 
 /// Head of a record as NTFS 3.0 has it, before its update sequence numbers.
 const HEAD_LEN: usize = 42;
-/// Where a record says how many of its bytes are used.
+/// Place of the number of bytes of a record that are used.
 const USED_AT: usize = 24;
 const END_LEN: usize = 8;
 
 /// Head of an attribute that lies in its record.
 const RESIDENT_HEAD_LEN: usize = 24;
 
-/// Longest attribute list: Windows allows no longer one.
+/// Longest attribute list, in bytes, that Windows allows.
 const MAX_LIST_LEN: u64 = 256 << 10;
 
 /// File compressed by the Windows Overlay Filter.
 pub(super) struct Compressed {
     /// Bytes of its contents.
     pub len: u64,
-    /// How its contents are compressed.
+    /// Compression of its contents.
     pub packing: Packing,
     /// Its contents, compressed.
     pub stream: Stream,
@@ -90,7 +90,7 @@ impl Compressed {
     ///
     /// # Errors
     ///
-    /// What isn't compressed in one of the four known ways, and what contradicts itself.
+    /// A file that isn't compressed in one of the four known ways, or contradicts itself.
     pub fn read(volume: &Window, table: &Table, number: u64) -> Result<Self, String> {
         let base = table.record(volume, number)?.ok_or("its record is not in use")?;
         let mut records = vec![(number, base)];

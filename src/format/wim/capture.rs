@@ -97,14 +97,14 @@ pub enum WhyLeftOut {
     Placeholder,
 }
 
-/// What Windows marks a file or folder with.
+/// Marks of a file or folder of a new image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attributes {
     /// `FILE_ATTRIBUTE_…`.
     pub flags: u32,
     /// `IO_REPARSE_TAG_…` of a reparse point; 0 for all else.
     pub reparse_tag: u32,
-    /// Whether it has a reparse point, and contents that are nowhere on its NTFS volume, in part at least.
+    /// `true` if it has a reparse point, and contents that are, at least in part, nowhere on its NTFS volume.
     pub is_hollow: bool,
 }
 

@@ -205,7 +205,7 @@ impl Chunks {
         Ok(bytes)
     }
 
-    /// What one chunk holds, which is at `bounds` within `data`.
+    /// Reads one chunk, which is at `bounds` within `data`.
     fn read_chunk(
         &self,
         file: &impl ReadAt,
@@ -240,7 +240,7 @@ pub(in crate::format) struct ChunkReader {
     entry_len: u64,
     data: Range<u64>,
     decompressor: Option<Decompressor>,
-    /// The chunk that was read last, and what it holds.
+    /// The chunk that was read last, decompressed.
     last: Option<(u64, Vec<u8>)>,
 }
 
@@ -288,7 +288,7 @@ impl ChunkReader {
         Ok(())
     }
 
-    /// Where a chunk is, counted from the end of the table. The table does not list the first one.
+    /// Reads the place of a chunk, counted from the end of the table, which does not list the first one.
     fn bounds(&self, file: &impl ReadAt, chunk: u64) -> Result<Range<u64>, String> {
         let entry = |chunk: u64| match chunk {
             0 => Ok(0),

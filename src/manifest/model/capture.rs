@@ -62,7 +62,7 @@ pub struct CaptureTable {
     #[serde(default = "default_exclusions")]
     #[schemars(length(min = 1), example = &"windows")]
     pub exclusions: String,
-    /// What to do with files whose contents are not on their volume: deduplicated, moved to remote storage, kept in a
+    /// Treatment of files whose contents are not on their volume: deduplicated, moved to remote storage, kept in a
     /// cloud. Without Windows and the driver they belong to, they would be read as zeros.
     #[serde(default)]
     #[schemars(extend("default" = "refuse"))]
@@ -178,7 +178,7 @@ impl Compression {
     }
 }
 
-/// What to do with captured files whose contents are not on their volume.
+/// Treatment of captured files whose contents are not on their volume.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Placeholders {

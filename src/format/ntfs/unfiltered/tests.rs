@@ -80,7 +80,13 @@ impl Desk {
         record.resident(record::FILE_NAME, "", &volume.value(path, record::FILE_NAME));
         record.outside(record::DATA, "", len, Err(len.div_ceil(CLUSTER_LEN)), CLUSTER_LEN);
         record.resident(record::DATA, "Another", b"stream");
-        record.outside(record::DATA, "WofCompressedData", packed_len, Ok(run), CLUSTER_LEN);
+        if packed_len < 300 {
+            // Short enough to be in the record.
+            let at = (run.start * CLUSTER_LEN) as usize;
+            record.resident(record::DATA, "WofCompressedData", &volume.bytes[at..at + packed_len as usize]);
+        } else {
+            record.outside(record::DATA, "WofCompressedData", packed_len, Ok(run), CLUSTER_LEN);
+        }
         record.resident(record::REPARSE_POINT, "", &filter(words));
         volume.put_record(volume.number(path), None, record);
     }
@@ -95,7 +101,7 @@ impl Desk {
         Wim::open(&self.path("out.wim"))
     }
 
-    /// What wimlib-imagex says of a file of the image. `None` if it is not installed.
+    /// Description of a file of the image by wimlib-imagex. `None` if it is not installed.
     fn details(&self, path: &str) -> Option<String> {
         let mut command = Command::new("wimlib-imagex");
         command.args(["dir", "out.wim", "1", "--detailed"]).arg(format!("--path={path}"));

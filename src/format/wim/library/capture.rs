@@ -290,7 +290,7 @@ impl<'p> Builder<'p> {
             sys::wimlib_write(self.handle.0.as_ptr(), path.as_ptr(), sys::WIMLIB_ALL_IMAGES, flags as c_int, n_threads)
         };
         self.result(code)?;
-        // What does not get shorter is written a second time, uncompressed. If that fails, the library reports it, keeps
+        // A resource that does not get shorter is written again, uncompressed. If that fails, the library reports it, keeps
         // the first version and succeeds; but the file is then another one than without the fault.
         let lines = log.lines();
         if lines.is_empty() { Ok(()) } else { Err(Ended::Failed(Failure::Other(String::new()), lines)) }

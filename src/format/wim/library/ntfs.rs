@@ -13,7 +13,7 @@ use std::ptr;
 
 use crate::format::ntfs::Unfiltered;
 
-/// Why a volume was not mounted or read, where libntfs-3g doesn't say it in an error number.
+/// Reason for which a volume was not mounted or read that libntfs-3g has no error number for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::format::wim) enum Refusal {
     /// Windows sleeps on it: what it says of itself is not what the sleeping system thinks.
@@ -33,7 +33,7 @@ pub(super) fn lend(volume: Unfiltered) {
     LENT.with_borrow_mut(|lent| *lent = Some(volume));
 }
 
-/// Why a volume that this thread has lent was refused or could not be read. Nothing is lent afterwards.
+/// Takes the reason for which the lent volume was refused or could not be read. Nothing is lent afterwards.
 pub(super) fn take_back() -> Option<Refusal> {
     LENT.with_borrow_mut(Option::take);
     REFUSED.with_borrow_mut(Option::take)
