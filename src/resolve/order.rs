@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::FileTypeExt;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::itself::OwnPlaces;
 use super::{Resolver, unreadable};
@@ -52,9 +52,9 @@ impl Resolver {
             let allowed =
                 allowed.map(|(n, path)| rendered.path_at(&format!("/capture/source/{at}/allow-references/{n}"), path));
             let references: Vec<_> = allowed.collect();
-            references.iter().for_each(|path| self.note(path));
+            references.iter().for_each(|path| self.inputs.note(path));
             if let Some((seen, named)) = look(rendered, &place, &references, &pointer, &own_places, problems) {
-                named.iter().for_each(|path| self.note(path));
+                named.iter().for_each(|path| self.inputs.note(path));
                 let partitions = Selection::new(&source.partitions, &source.skip_partitions);
                 sources.push(Ordered { title, path: place, name: source.name.clone(), partitions, references, seen });
             }

@@ -30,7 +30,7 @@ fn setup(rules: &mut Rules<'_>) {
     let applied = rules.running("apply-operating-system");
     let Some(first) = applied.first() else { return };
     // A setup that comes too early is told with the steps behind it.
-    let is_early = |at: &At<'_>| at.index < first.index && first.reached.runs_only_in(System::FullOs);
+    let is_early = |at: &&At<'_>| at.index < first.index && first.reached.runs_only_in(System::FullOs);
     if set_up.iter().any(is_early) {
         return;
     }
