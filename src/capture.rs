@@ -251,7 +251,9 @@ struct OldImages {
 
 impl OldImages {
     fn open(capture: &mut Capture, path: &Utf8Path) -> Result<Self> {
-        let names = Wim::open(path)?.images().into_iter().map(|image| image.name).collect();
+        let wim = Wim::open(path)?;
+        wim.check_finished()?;
+        let names = wim.images().into_iter().map(|image| image.name).collect();
         Ok(Self { old: capture.reuse(path)?, names })
     }
 

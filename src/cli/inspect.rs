@@ -108,7 +108,7 @@ fn bootstrap(carrier: &Carrier, image: &mut dyn Image) -> Option<String> {
     String::from_utf8(file.read_bytes(image, MAX_BOOTSTRAP_LEN).ok()?).ok()
 }
 
-/// What reading more than the header and the XML of a WIM file shows.
+/// Reads more of a WIM file than its header and its XML.
 fn details(wim: &Wim) -> Result<report::WimDetails> {
     let incompatibilities = wim.incompatibilities()?;
     let windows = windows_pe(wim)?;

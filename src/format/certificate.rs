@@ -168,12 +168,12 @@ impl Certificate {
         Sha1::of(&self.der)
     }
 
-    /// Whether it names itself as its issuer, as [`name`] compares names.
+    /// Returns whether it names itself as its issuer, as [`name`] compares names.
     pub fn is_self_issued(&self) -> bool {
         self.fields.subject == self.fields.issuer
     }
 
-    /// Whether it names that certificate's subject as its issuer, as [`name`] compares names.
+    /// Returns whether it names that certificate's subject as its issuer, as [`name`] compares names.
     pub fn is_issued_by(&self, issuer: &Self) -> bool {
         self.fields.issuer == issuer.fields.subject
     }

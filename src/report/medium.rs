@@ -280,10 +280,10 @@ fn boot(program: &BootProgram, prompt: Option<bool>) -> String {
     format!("{}: {n_sectors} sectors of 512 bytes at byte {offset}{not}{prompt}", program.firmware())
 }
 
-/// What was found in a WIM file beside its header and XML.
+/// Findings in a WIM file beside its header and XML.
 #[derive(Clone, Debug)]
 pub struct WimDetails {
-    /// What Microsoft's programs may not read.
+    /// Properties that Microsoft's programs may not read.
     pub incompatibilities: Vec<Incompatibility>,
     /// The Windows in images that start, by index.
     pub windows: BTreeMap<u32, Windows>,

@@ -12,8 +12,8 @@ use crate::digest::Digest;
 use crate::error::Error;
 use crate::format::fat::CodePage;
 use crate::format::partitions::Selection;
+use crate::format::wim::Wim;
 use crate::format::wim::capture::Packing;
-use crate::format::wim::{Incompatibility, Wim};
 use crate::limits;
 use crate::manifest::{CaptureManifest, Compression, NONE, Placeholders, Rendered, WINDOWS};
 use crate::media::order::{LeaveOut, Order, Ordered, Seen};
@@ -168,19 +168,9 @@ impl Resolver {
                 None
             }
             Ok((seen, _)) => {
-                match Wim::open(&path).and_then(|wim| wim.incompatibilities()) {
-                    Ok(found) if !found.contains(&Incompatibility::Unfinished) => {}
-                    Ok(_) => {
-                        wrong(
-                            format!("`{path}` {}", Incompatibility::Unfinished),
-                            "name the WIM file of a capture that was finished",
-                        );
-                        return None;
-                    }
-                    Err(error) => {
-                        wrong(error.to_string(), error.advice().unwrap_or("name the WIM file of an earlier capture"));
-                        return None;
-                    }
+                if let Err(error) = Wim::open(&path).and_then(|wim| wim.check_finished()) {
+                    wrong(error.to_string(), error.advice().unwrap_or("name the WIM file of an earlier capture"));
+                    return None;
                 }
                 Some(Ordered {
                     title: format!("update from `{written}`"),

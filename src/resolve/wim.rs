@@ -65,7 +65,7 @@ pub struct Facts {
     pub images: Vec<WimImageFacts>,
     /// What nothing can start from as it is.
     pub packed: Option<Packed>,
-    /// What Microsoft's programs may not read.
+    /// Properties that Microsoft's programs may not read.
     pub incompatibilities: Vec<Incompatibility>,
 }
 

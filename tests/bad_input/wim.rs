@@ -230,6 +230,7 @@ fn wim_files_that_windows_does_not_read_are_told_with_the_command_that_converts_
         seen += &desk.see(&format!("inspect {name}"));
     }
     seen += &desk.see("verify images/pipable.wim");
+    seen += &desk.see("capture boot-files --output new.wim --update-from images/unfinished.wim");
     insta::assert_snapshot!(seen);
 }
 

@@ -40,7 +40,7 @@ pub(super) struct Extensions {
     pub authority: AuthorityKey,
 }
 
-/// What a certificate says of the key that signed it.
+/// Authority key identifier of a certificate: the key that signed it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct AuthorityKey {
     pub key_id: Option<Vec<u8>>,

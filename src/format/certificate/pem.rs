@@ -53,7 +53,9 @@ pub fn certificates(bytes: &[u8]) -> Result<Vec<Certificate>, Unreadable> {
     for part in parts(bytes) {
         let (label, der) = part?;
         match label.as_str() {
-            "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" | "PKCS7" | "CMS" => add(&der, &mut found)?,
+            "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" | "PKCS7" | "PKCS #7 SIGNED DATA" | "CMS" => {
+                add(&der, &mut found)?;
+            }
             _ => others.push(label),
         }
     }

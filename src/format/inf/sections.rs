@@ -138,7 +138,7 @@ fn split(text: &str, at: char) -> Split<'_> {
 struct Split<'a> {
     text: &'a str,
     separator: char,
-    /// Where the next part starts.
+    /// Byte at which the next part starts.
     at: usize,
     is_done: bool,
 }

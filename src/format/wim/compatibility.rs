@@ -39,7 +39,7 @@ pub enum Incompatibility {
     },
 }
 
-/// How Windows uses a WIM file.
+/// Use that Windows makes of a WIM file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Use {
     /// The boot manager starts an image of it.
@@ -103,5 +103,18 @@ impl Wim {
             found.extend(longest.filter(|len| *len > MAX_SOLID_CHUNK).map(|len| Incompatibility::SolidChunks { len }));
         }
         Ok(found)
+    }
+
+    /// Checks that the file is not marked as being written, so that its images can be relied on.
+    ///
+    /// # Errors
+    ///
+    /// If it is marked so, or can't be read.
+    pub fn check_finished(&self) -> Result<()> {
+        if self.incompatibilities()?.contains(&Incompatibility::Unfinished) {
+            return Err(Error::new(format!("`{}` {}", self.path, Incompatibility::Unfinished))
+                .help("name the WIM file of a capture that was finished"));
+        }
+        Ok(())
     }
 }

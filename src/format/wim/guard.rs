@@ -3,15 +3,12 @@
 
 use std::fs::File;
 
-use super::header::{HEADER_LEN, Header, MAGIC, Resource};
+use super::header::{HEADER_LEN, Header, MAGIC, PIPABLE_MAGIC, Resource};
 use super::metadata;
 use super::resource::{self, Packing, ReadAt};
 use super::structure::{located, packing};
 use super::table::parse_table;
 use crate::limits::{MAX_WIM_METADATA_LEN, MAX_WIM_TABLE_LEN, MAX_WIM_XML_LEN};
-
-/// What the header of a pipable file starts with, which is otherwise the same.
-const PIPABLE_MAGIC: [u8; 8] = *b"WLPWM\0\0\0";
 
 /// A WIM file whose header and table were checked.
 #[derive(Debug, Default)]

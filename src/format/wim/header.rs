@@ -5,7 +5,7 @@
 
 /// What a WIM file starts with.
 pub const MAGIC: [u8; 8] = *b"MSWIM\0\0\0";
-/// What pipable WIM files start with, whose header is otherwise not read here.
+/// First bytes of pipable WIM files, whose header is otherwise the same.
 pub const PIPABLE_MAGIC: [u8; 8] = *b"WLPWM\0\0\0";
 /// The bytes of a header.
 pub const HEADER_LEN: usize = 208;

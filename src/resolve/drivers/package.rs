@@ -65,7 +65,7 @@ pub(super) fn no_inf(archives: &[Utf8PathBuf]) -> Option<String> {
     (!names.is_empty()).then(|| named(&names))
 }
 
-/// What to do about a folder without drivers.
+/// Help text for a folder without drivers.
 pub(super) fn unpack(archives: &[Utf8PathBuf]) -> String {
     let Some(archive) = archives.first() else {
         return "name a folder with INF files and all files that belong to them".into();
