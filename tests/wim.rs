@@ -177,6 +177,7 @@ fn what_is_no_whole_wim_is_refused_by_name() {
     let bytes = fs::read(&whole).unwrap();
     fs::write(scratch.path("cut.wim"), &bytes[..bytes.len() / 2]).unwrap();
     fs::write(scratch.path("header.wim"), &bytes[..100]).unwrap();
+    let table = u64::from_le_bytes(bytes[0x38..0x40].try_into().unwrap());
     let mut flags = bytes.clone();
     flags[0x10] |= 0x8; // spanned, but only one part
     flags[0x2C] = 9; // images
@@ -201,7 +202,7 @@ fn what_is_no_whole_wim_is_refused_by_name() {
         ("empty.wim", "`DIR/empty.wim` is empty / copy the file again"),
         (
             "cut.wim",
-            "`DIR/cut.wim` is damaged: unexpectedly reached the end of the file / copy the file again; `wimlib-imagex verify DIR/cut.wim` checks the whole of it",
+            "`DIR/cut.wim` is damaged: its table of contents would be at byte TABLE, and it has HALF bytes / copy the file again; `wimlib-imagex verify DIR/cut.wim` checks the whole of it",
         ),
         (
             "header.wim",
@@ -215,7 +216,8 @@ fn what_is_no_whole_wim_is_refused_by_name() {
         ("none.wim", "opening `DIR/none.wim` / "),
     ] {
         let path = scratch.path(name);
-        let message = if name.is_empty() { message.replace("DIR/", path.as_str()) } else { message.to_owned() };
+        let message = message.replace("TABLE", &table.to_string()).replace("HALF", &(bytes.len() / 2).to_string());
+        let message = if name.is_empty() { message.replace("DIR/", path.as_str()) } else { message };
         let shown = if name.is_empty() {
             let error = Wim::open(&path).unwrap_err();
             format!("{error} / ")
