@@ -135,6 +135,7 @@ fn apply_if(work: &Work, planned: Option<&SavedManifest>, store: &mut Store, pro
     let mut plan = plan;
     for change in &mut plan.changes {
         progress.go_on()?;
+        progress.on(&change.name);
         if capture::is_one(change, work, &record) {
             apply_capture(change, &mut applied, store, &mut record, work, progress)?;
             continue;

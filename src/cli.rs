@@ -5,6 +5,7 @@
 //! 130 interrupted.
 
 mod apply;
+mod bar;
 mod cache;
 mod capture;
 mod check;
@@ -172,8 +173,9 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Help and version are errors to clap, but not to the shell.
             let code = if error.use_stderr() { WRONG_USAGE } else { 0 };
-            let _ = error.print();
-            if error.kind() == ErrorKind::InvalidSubcommand {
+            let is_unknown = error.kind() == ErrorKind::InvalidSubcommand;
+            screen::say_usage(error);
+            if is_unknown {
                 let _ = write!(std::io::stderr(), "{}", commands(std::env::args().nth(1).as_deref()));
             }
             return code.into();
@@ -221,12 +223,12 @@ fn run(command: Command, screen: &Screen) -> Result<Outcome> {
         Command::Simulate(arguments) => simulate::run(&arguments, screen),
         Command::Sequence(command) => sequence::run(&command, screen),
         Command::Cache(arguments) => cache::run(&arguments, screen),
-        Command::Schema { of: SchemaOf::Manifest } => screen.data(&manifest::editor_schema()),
-        Command::Schema { of: SchemaOf::Sequence } => screen.data(&crate::sequence::schema()),
+        Command::Schema { of: SchemaOf::Manifest } => screen.document(&manifest::editor_schema()),
+        Command::Schema { of: SchemaOf::Sequence } => screen.document(&crate::sequence::schema()),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "tsmedia", &mut script);
-            screen.data(&String::from_utf8_lossy(&script))
+            screen.document(&String::from_utf8_lossy(&script))
         }
     }
 }

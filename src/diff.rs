@@ -56,8 +56,8 @@ pub struct Boot {
 pub struct File {
     /// Its length in bytes.
     pub len: u64,
-    /// Its digest.
-    pub blake3: Digest,
+    /// Its digest; `None` if its bytes depend on secrets, since guesses could be tested with it.
+    pub blake3: Option<Digest>,
 }
 
 /// Everything in which one medium differs from another.
@@ -69,6 +69,8 @@ pub struct Diff {
     pub boot: Vec<BootDiff>,
     /// The files, by content entry or folder.
     pub groups: Vec<Group>,
+    /// Whether both sides depend on secrets, and it is not known whether those are the same.
+    pub has_unknown_secrets: bool,
 }
 
 /// A value that differs.
@@ -133,9 +135,6 @@ pub enum Change {
     },
 }
 
-/// What stands for the digest of a file that depends on secrets: whoever is told it can test guesses.
-pub const UNTOLD: Digest = Digest([0; 32]);
-
 impl Contents {
     /// What an output will hold: its identity, and the digests of its boot images' bytes. Every digest is known.
     pub fn of_output(output: &Output, identity: &Identity, boot: &[Digest]) -> Self {
@@ -146,7 +145,7 @@ impl Contents {
             made_of: Some(made_of),
         });
         let files = identity.files.iter().filter_map(|held| {
-            let blake3 = if output.is_veiled(&held.path) { UNTOLD } else { held.blake3? };
+            let blake3 = if output.is_veiled(&held.path) { None } else { Some(held.blake3?) };
             Some((held.path.clone(), File { len: held.len, blake3 }))
         });
         Self {
@@ -173,7 +172,7 @@ impl Contents {
         let entries = recorded.entries.iter();
         let is_veiled = |path: &String| recorded.secrets.iter().any(|secrets| secrets.files.contains(path));
         let file = |file: &RecordedFile| {
-            let blake3 = if is_veiled(&file.path) { UNTOLD } else { file.blake3 };
+            let blake3 = (!is_veiled(&file.path)).then_some(file.blake3);
             (file.path.clone(), File { len: file.len, blake3 })
         };
         Self {
@@ -220,7 +219,8 @@ impl Contents {
 impl Boot {
     /// A boot image that is a file of the medium.
     pub fn of_file(firmware: String, file: File) -> Self {
-        Self { firmware, bytes: Some(file.blake3), made_of: Some(BootImage::digest_of_file(file.len, file.blake3)) }
+        let made_of = file.blake3.map(|blake3| BootImage::digest_of_file(file.len, blake3));
+        Self { firmware, bytes: file.blake3, made_of }
     }
 
     /// Whether it is the same as another; nothing if neither digest is known of both.
@@ -289,7 +289,9 @@ pub fn diff(old: &Contents, new: &Contents) -> Diff {
     // Of one identity are the same boot images, even where neither side has a digest that the other has too.
     let is_one = old.id.is_some() && old.id == new.id;
     let boot = if is_one { Vec::new() } else { boot(&old.boot, &new.boot) };
-    Diff { values: values(old, new), boot, groups: groups(old, new) }
+    let has_secrets = |contents: &Contents| contents.files.values().any(|file| file.blake3.is_none());
+    let has_unknown_secrets = has_secrets(old) && has_secrets(new) && old.secrets.zip(new.secrets).is_none();
+    Diff { values: values(old, new), boot, groups: groups(old, new), has_unknown_secrets }
 }
 
 fn values(old: &Contents, new: &Contents) -> Vec<ValueChange> {
@@ -393,8 +395,8 @@ fn file_changes(old: &BTreeMap<String, File>, new: &BTreeMap<String, File>) -> V
         }
     }
     for (path, file) in new.iter().filter(|(path, _)| !is_own(path) && !old.contains_key(*path)) {
-        // Files without bytes are all the same, which says nothing.
-        let from = gone.get_mut(file).filter(|_| file.len > 0).and_then(|from| {
+        // Files without bytes are all the same, which says nothing; of secret ones it is not known.
+        let from = gone.get_mut(file).filter(|_| file.len > 0 && file.blake3.is_some()).and_then(|from| {
             let name = |path: &str| path.rsplit('/').next().unwrap_or_default().to_lowercase();
             let same_name = from.iter().position(|from| name(from) == name(path));
             (!from.is_empty()).then(|| from.remove(same_name.unwrap_or(0)).to_owned())

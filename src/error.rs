@@ -17,6 +17,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[derive(Debug)]
 pub struct Error {
     message: String,
+    items: Vec<String>,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
     help: Option<String>,
     subject: Option<String>,
@@ -25,7 +26,7 @@ pub struct Error {
 impl Error {
     /// An error with nothing below it.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), cause: None, help: None, subject: None }
+        Self { message: message.into(), items: Vec::new(), cause: None, help: None, subject: None }
     }
 
     /// A failed operation on a file; `doing` is a present participle such as "reading".
@@ -49,6 +50,22 @@ impl Error {
     pub fn about(mut self, subject: impl Into<String>) -> Self {
         self.subject = Some(subject.into());
         self
+    }
+
+    /// The same error with what its message is about, a line each.
+    pub fn with_items(mut self, items: impl IntoIterator<Item = String>) -> Self {
+        self.items.extend(items);
+        self
+    }
+
+    /// The message without its items.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
+    /// What the message is about, a line each.
+    pub fn items(&self) -> &[String] {
+        &self.items
     }
 
     /// Which of the things that were wanted at once it is of, if it is of one.
@@ -75,7 +92,8 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
+        f.write_str(&self.message)?;
+        self.items.iter().try_for_each(|item| write!(f, "\n  {item}"))
     }
 }
 

@@ -7,10 +7,14 @@
 //! normalisation (UAX #15) or in letters of the same shape do look alike.
 //!
 //! Text is kept as it is and escaped once, where it is printed: [`line()`] is for a line with all that is in it. Data stays
-//! exact: [`json`] has escapes of its own.
+//! exact: [`json`], [`toml()`] and [`xml`] have escapes of their own.
+
+mod toml;
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+
+pub use toml::toml;
 
 /// Characters of a text that [`line()`] shows; the rest is counted. Paths of Linux have 4,096 bytes at most.
 pub const MAX_CHARS: usize = 4_096;
@@ -148,6 +152,22 @@ pub fn json(text: &str) -> Cow<'_, str> {
     safe.into()
 }
 
+/// Escapes within an XML text without comments and CDATA sections, which stays the same data (XML 1.0 clause 4.1).
+pub fn xml(text: &str) -> Cow<'_, str> {
+    let is_kept = |c| matches!(c, '\n' | '\t') || is_printed(c);
+    if text.chars().all(is_kept) {
+        return text.into();
+    }
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match is_kept(c) {
+            true => safe.push(c),
+            false => drop(write!(safe, "&#x{:X};", u32::from(c))),
+        }
+    }
+    safe.into()
+}
+
 /// Decodes a name in UTF-16. Surrogates without their other half become escapes, as they are in no text: names that differ
 /// in them stay different ones.
 pub fn from_utf16(units: impl IntoIterator<Item = u16>) -> String {
@@ -267,13 +287,14 @@ mod tests {
     }
 
     #[test]
-    fn json_stays_the_same_data() {
+    fn json_and_xml_stay_the_same_data() {
         let data = serde_json::json!({ "a\u{202e}\"": ["\x1b\u{7f}\u{9b}\u{e0041}é\n\\", "\u{10ffff}"] });
         for text in [data.to_string(), format!("{data:#}")] {
             let safe = json(&text);
             assert!(safe.chars().all(|c| c == '\n' || is_printed(c)), "{safe}");
             assert_eq!(serde_json::from_str::<serde_json::Value>(&safe).unwrap(), data);
         }
+        assert_eq!(xml("<a b=\"\u{202e}\u{85}é\">\u{e0041}</a>\n"), "<a b=\"&#x202E;&#x85;é\">&#xE0041;</a>\n");
         assert_eq!(json("\"\u{202e}\u{e0041}\""), "\"\\u202e\\udb40\\udc41\"");
     }
 

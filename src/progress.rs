@@ -4,6 +4,7 @@
 use std::fmt;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use crate::error::{Error, Result};
 
@@ -13,6 +14,7 @@ pub struct Progress {
     total: AtomicU64,
     done: AtomicU64,
     cancelled: AtomicBool,
+    subject: Mutex<String>,
 }
 
 impl Progress {
@@ -31,6 +33,16 @@ impl Progress {
     pub fn show(&self, done: u64, total: u64) {
         self.total.store(total, Ordering::Relaxed);
         self.done.store(done, Ordering::Relaxed);
+    }
+
+    /// Names what the work is done to from now on, such as an output; empty where that goes without saying.
+    pub fn on(&self, subject: &str) {
+        subject.clone_into(&mut self.subject.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// What the work is done to.
+    pub fn subject(&self) -> String {
+        self.subject.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Bytes done and bytes to do.

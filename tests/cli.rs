@@ -40,6 +40,8 @@ mod desk;
 mod diff;
 #[path = "cli/fit.rs"]
 mod fit;
+#[path = "cli/hostile.rs"]
+mod hostile;
 #[path = "cli/interrupt.rs"]
 mod interrupt;
 #[path = "cli/large_files.rs"]

@@ -31,7 +31,6 @@ pub(super) fn check(mut paths: Vec<String>, place: &str) -> Result<()> {
         }
         let twin = spellings.entry((folder, fold(name).collect())).or_insert(name);
         if *twin != name {
-            let (path, twin) = (path.escape_debug(), twin.escape_debug());
             faults.push(format!("`{path}` differs from `{twin}` beside it only in case"));
         }
     }
@@ -39,17 +38,15 @@ pub(super) fn check(mut paths: Vec<String>, place: &str) -> Result<()> {
         return Ok(());
     }
     let n_faults = faults.len();
-    let mut message = match n_faults {
+    let message = match n_faults {
         1 => format!("Windows can't hold a name in {place}:"),
         _ => format!("Windows can't hold {n_faults} names in {place}:"),
     };
-    for fault in faults.iter().take(MAX_NAMED) {
-        message.push_str(&format!("\n  {fault}"));
-    }
+    faults.truncate(MAX_NAMED);
     if n_faults > MAX_NAMED {
-        message.push_str(&format!("\n  and {} more", n_faults - MAX_NAMED));
+        faults.push(format!("and {} more", n_faults - MAX_NAMED));
     }
-    Err(Error::new(message).help(
+    Err(Error::new(message).with_items(faults).help(
         "rename the files, or list them under `[ExclusionList]` in a file for `--config` (`exclusions` in a manifest)",
     ))
 }
@@ -76,7 +73,7 @@ mod tests {
     fn every_name_that_windows_cannot_hold_is_listed() {
         let long = "x".repeat(256);
         let said = refused(&["con", "d/aux.h", "d/a:b", "q?", "trail.", "blank ", "bell\u{7}", "Foo", "foo", &long]);
-        assert!(said.starts_with("Windows can't hold 9 names in `f`:\n  `bell\\u{7}` has the character"), "{said}");
+        assert!(said.starts_with("Windows can't hold 9 names in `f`:\n  `bell\u{7}` has the character"), "{said}");
         for name in [
             "`con` stands for the device CON",
             "`d/aux.h` stands for the device AUX",

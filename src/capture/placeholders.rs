@@ -88,17 +88,15 @@ pub(super) fn check(
 
 fn refusal(found: &[(String, &str)], place: &str) -> Error {
     let n_files = found.len();
-    let mut message = match n_files {
+    let message = match n_files {
         1 => format!("the contents of a file are not in {place}:"),
         _ => format!("the contents of {n_files} files are not in {place}:"),
     };
-    for (path, why) in found.iter().take(MAX_NAMED) {
-        message.push_str(&format!("\n  `{}`: {why}", path.escape_debug()));
-    }
+    let mut items: Vec<_> = found.iter().take(MAX_NAMED).map(|(path, why)| format!("`{path}`: {why}")).collect();
     if n_files > MAX_NAMED {
-        message.push_str(&format!("\n  and {} more", n_files - MAX_NAMED));
+        items.push(format!("and {} more", n_files - MAX_NAMED));
     }
-    Error::new(message).help(
+    Error::new(message).with_items(items).help(
         "fetch them in Windows and capture again, or leave them out with `--placeholders leave-out` (`placeholders` in \
          a manifest)",
     )

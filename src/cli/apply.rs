@@ -96,7 +96,7 @@ fn refuse_moved(
     for (project, planned) in projects.iter().zip(&saved.manifests) {
         let mut store = project.open_store()?;
         let work = project.work(arguments.build.force, arguments.build.no_patch);
-        moved.extend(screen.watch("reading", |progress| apply::moved(&work, planned, &mut store, progress))?);
+        moved.extend(screen.watch(&project.reading(), |progress| apply::moved(&work, planned, &mut store, progress))?);
     }
     if moved.is_empty() {
         return Ok(());
@@ -105,7 +105,9 @@ fn refuse_moved(
         screen.json(&report::moved_json(&moved))?;
     } else {
         let n_lines = (!arguments.verbose).then_some(report::SCREEN - N_VERDICT);
-        screen.say(report::moved(&moved, n_lines).trim_start_matches('\n'));
+        let mut page = report::moved(&moved, n_lines).trimmed();
+        page.gap();
+        screen.say_page(&page);
     }
     let n_moved = report::counted(moved.len(), "output");
     Err(Error::new(format!("the saved plan `{path}` holds no more for {n_moved}; nothing was written"))
@@ -116,7 +118,7 @@ fn refuse_moved(
 pub(super) fn say(applied: &Applied, screen: &Screen) {
     for change in &applied.plan.changes {
         if let Some((_, captured)) = applied.captured.iter().find(|(name, _)| *name == change.name) {
-            screen.say(report::images(captured).trim_end());
+            screen.say_page(&report::images(captured));
         }
         let done = match change.action {
             Action::Keep => "kept",

@@ -200,10 +200,11 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     arguments.config.iter().for_each(|path| inputs.note(path));
     // A capture may take the place of the one that it is updated from: it has all that it took from there.
     refuse_input(&arguments.output, &inputs)?;
-    let captured = screen.watch("capturing", |progress| capture::capture(&work, progress))?;
+    let captured =
+        screen.watch(&format!("capturing {}", arguments.output), |progress| capture::capture(&work, progress))?;
     if screen.json {
         return screen.json(&report::captured_json(&captured, &arguments.output));
     }
-    screen.say(report::captured(&captured, &arguments.output).trim_end());
+    screen.say_page(&report::captured(&captured, &arguments.output));
     Ok(Outcome::Done)
 }

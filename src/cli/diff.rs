@@ -195,13 +195,17 @@ impl Side {
                 let mut outputs = project.outputs().iter();
                 let output = outputs.find(|output| output.name == candidate.name).ok_or_else(missing)?;
                 let mut store = project.open_store()?;
-                screen.watch("reading", |progress| gather::output(output, &mut store, &Means::default(), progress))
+                screen.watch(&project.reading(), |progress| {
+                    gather::output(output, &mut store, &Means::default(), progress)
+                })
             }
             Kind::Record(record) => {
                 let recorded = record.get(&candidate.name).ok_or_else(missing)?;
                 Ok(Contents::of_record(recorded, record.files(&candidate.name)?))
             }
-            Kind::Medium(medium) => screen.watch("reading", |progress| medium.contents(progress)),
+            Kind::Medium(medium) => {
+                screen.watch(&format!("reading {}", self.path), |progress| medium.contents(progress))
+            }
         }
     }
 

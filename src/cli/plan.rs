@@ -55,9 +55,9 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         let mut store = project.open_store()?;
         let work = project.work(false, arguments.no_patch);
         let plan = match arguments.out {
-            None => screen.watch("reading", |progress| apply::survey(&work, &mut store, progress))?,
+            None => screen.watch(&project.reading(), |progress| apply::survey(&work, &mut store, progress))?,
             Some(_) => {
-                let (plan, planned) = screen.watch("reading", |progress| {
+                let (plan, planned) = screen.watch(&project.reading(), |progress| {
                     apply::survey_to_save(&work, project.manifest(), &mut store, progress)
                 })?;
                 to_save.push(planned);

@@ -77,6 +77,11 @@ impl Project {
         &self.record
     }
 
+    /// What is said while its inputs are read.
+    pub fn reading(&self) -> String {
+        format!("reading the inputs of {}", self.manifest)
+    }
+
     /// The WIM files that it captures.
     pub fn orders(&self) -> &[Order] {
         &self.orders

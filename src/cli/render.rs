@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 use super::screen::Screen;
 use super::{ManifestArguments, Outcome, project};
 use crate::error::Result;
+use crate::foreign_text;
 use crate::manifest::{Loaded, Rendered};
 use crate::problem::Problems;
 use crate::report;
@@ -24,14 +25,16 @@ pub(super) fn run(arguments: &ManifestArguments, screen: &Screen) -> Result<Outc
     if screen.json {
         return screen.json(&shown.into_iter().map(|(_, value)| value).collect());
     }
-    screen.data(&shown.into_iter().map(|(text, _)| text).collect::<Vec<_>>().join("\n"))
+    screen.document(&shown.into_iter().map(|(text, _)| text).collect::<Vec<_>>().join("\n"))
 }
 
 /// A manifest for each site, as text and as data.
 fn shown(loaded: &Loaded) -> Vec<(String, Json)> {
     fn one<M>(rendered: &Rendered<M>) -> (String, Json) {
         let site = rendered.site.as_ref().map_or_else(String::new, |site| format!(" for site {site}"));
-        (format!("# {}{site}\n{}", rendered.path, rendered.to_toml()), rendered.value().clone())
+        let path = foreign_text::line(rendered.path.as_str());
+        let text = format!("# {path}{}\n{}", foreign_text::line(&site), foreign_text::toml(&rendered.to_toml()));
+        (text, rendered.value().clone())
     }
     match loaded {
         Loaded::Media(all) => all.iter().map(one).collect(),

@@ -11,8 +11,10 @@ use clap::CommandFactory;
 use clap::error::ErrorKind;
 
 use super::file_kind::FileKind;
+use super::screen::say_usage;
 use super::{Cli, ManifestArguments, Outcome};
 use crate::error::{Error, Result};
+use crate::foreign_text;
 use crate::limits;
 use crate::plan::saved::{Saved, SavedManifest};
 use crate::write::{Disk, replace};
@@ -45,8 +47,7 @@ pub(super) fn wrong_usage(message: &str) -> Outcome {
     let mut cli = Cli::command();
     cli.build();
     if let Some(apply) = cli.find_subcommand_mut("apply") {
-        // Nobody is left to tell when standard error is closed.
-        let _ = apply.error(ErrorKind::ArgumentConflict, message).print();
+        say_usage(apply.error(ErrorKind::ArgumentConflict, foreign_text::line(message)));
     }
     Outcome::WrongUsage
 }

@@ -13,11 +13,12 @@ use super::screen::Screen;
 use super::written::refuse_input;
 use super::{Outcome, parse_var};
 use crate::error::{Error, Result};
+use crate::foreign_text;
 use crate::inputs::Inputs;
 use crate::limits::{self, MAX_EXPORT_LEN};
 use crate::manifest::{self, task_sequence};
 use crate::problem::Problems;
-use crate::report;
+use crate::report::{self, Page};
 use crate::sequence::export::{self, Exported};
 use crate::sequence::{self, Sequence, Value};
 
@@ -99,7 +100,8 @@ fn import(arguments: &ImportArguments, screen: &Screen) -> Result<Outcome> {
     let paths = paths(arguments, &all)?;
     let mut inputs = Inputs::default();
     inputs.note(&arguments.export);
-    let texts: Vec<_> = all.iter().map(|one| sequence::write(&one.sequence, &names(one))).collect();
+    let texts: Vec<_> =
+        all.iter().map(|one| foreign_text::toml(&sequence::write(&one.sequence, &names(one))).into_owned()).collect();
     for (path, text) in paths.iter().zip(&texts) {
         refuse_input(path, &inputs)?;
         put(path, text, arguments.force)?;
@@ -114,10 +116,12 @@ fn import(arguments: &ImportArguments, screen: &Screen) -> Result<Outcome> {
     let entries = entries(&all, &paths);
     match paths.is_empty() {
         true => {
-            screen.say(entries.trim_end());
-            screen.data(&texts.concat())
+            let mut page = Page::default();
+            entries.lines().for_each(|line| page.line(line));
+            screen.say_page(&page);
+            screen.document(&texts.concat())
         }
-        false => screen.data(&entries),
+        false => screen.document(&entries),
     }
 }
 
@@ -282,8 +286,7 @@ fn entries(all: &[Exported], paths: &[Utf8PathBuf]) -> String {
     if let ([one], [path]) = (all, paths) {
         let path = toml::Value::String(path.to_string());
         let image = one.sequence.boot_image.as_ref().map_or(String::new(), |id| {
-            let name =
-                names(one).get(id).map_or(String::new(), |name| format!(" ({})", name.replace(char::is_control, " ")));
+            let name = names(one).get(id).map_or(String::new(), |name| format!(" ({})", foreign_text::line(name)));
             format!(" # its boot image, for `[boot]`, is {id}{name}")
         });
         found.insert(String::new(), format!("[task-sequence]{image}\nfile = {path}\n"));
@@ -300,17 +303,17 @@ fn entries(all: &[Exported], paths: &[Utf8PathBuf]) -> String {
                 (Some(3), _) => "driver-package",
                 (_, of_step) => of_step,
             };
-            let name =
-                names.get(&id).map(|name| format!(" # {}", name.replace(char::is_control, " "))).unwrap_or_default();
-            let place = match table {
-                "operating-system" => format!("file = \"images/{id}.wim\""),
-                "driver-package" => format!("source = \"drivers/{id}\""),
-                _ => format!("source = \"packages/{id}\""),
+            let name = names.get(&id).map(|name| format!(" # {}", foreign_text::line(name))).unwrap_or_default();
+            let (key, place) = match table {
+                "operating-system" => ("file", format!("images/{id}.wim")),
+                "driver-package" => ("source", format!("drivers/{id}")),
+                _ => ("source", format!("packages/{id}")),
             };
-            found.entry(id.clone()).or_insert(format!("[[{table}]]\nid = \"{id}\"{name}\n{place}\n"));
+            let [place, shown] = [&place, &id].map(|text| toml::Value::from(text.as_str()));
+            found.entry(id.clone()).or_insert(format!("[[{table}]]\nid = {shown}{name}\n{key} = {place}\n"));
         }
         for (id, name) in applications(&one.sequence) {
-            let name = if name.is_empty() { id.clone() } else { name.replace(char::is_control, " ") };
+            let name = if name.is_empty() { id.clone() } else { foreign_text::line(&name).into_owned() };
             let model_name = toml::Value::String(id.clone());
             let entry = format!(
                 "[[application]]\nid = \"Content_…\" # its content ID: {name}\nmodel-name = {model_name}\nsource = \"applications/…\"\n",
@@ -370,17 +373,18 @@ fn read_noting(arguments: &FileArguments, inputs: &mut Inputs, screen: &Screen) 
 
 fn show(arguments: &ShowArguments, screen: &Screen) -> Result<Outcome> {
     let Some(sequence) = read(&arguments.file, screen)? else { return Ok(Outcome::Wrong) };
-    screen.data(&match (arguments.svg, arguments.mermaid) {
-        (true, _) => report::sequence::svg(&sequence),
-        (_, true) => report::sequence::mermaid(&sequence),
-        _ => report::sequence::tree(&sequence),
-    })
+    match (arguments.svg, arguments.mermaid) {
+        (true, _) => screen.document(&report::sequence::svg(&sequence)),
+        (_, true) => screen.document(&report::sequence::mermaid(&sequence)),
+        _ => screen.data(&report::sequence::tree(&sequence)),
+    }
 }
 
 fn export(arguments: &ExportArguments, screen: &Screen) -> Result<Outcome> {
     let mut inputs = Inputs::default();
     let Some(sequence) = read_noting(&arguments.file, &mut inputs, screen)? else { return Ok(Outcome::Wrong) };
     let xml = sequence::xml::write(&sequence)?;
+    let xml = foreign_text::xml(&xml);
     match &arguments.out {
         Some(path) => {
             refuse_input(path, &inputs)?;
@@ -388,6 +392,6 @@ fn export(arguments: &ExportArguments, screen: &Screen) -> Result<Outcome> {
             screen.say(&format!("wrote `{path}`: `{}`, {} bytes", sequence.name, xml.len()));
             Ok(Outcome::Done)
         }
-        None => screen.data(&(xml + "\n")),
+        None => screen.document(&format!("{xml}\n")),
     }
 }

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::inputs::Inputs;
 use crate::manifest::{self, Kind, Loaded, Options, Rendered, task_sequence};
 use crate::problem::Problems;
-use crate::report::{self, simulated};
+use crate::report::{self, Page, simulated};
 use crate::sequence::{self, Sequence};
 use crate::simulate::{self, FactFile, Medium, Trace, Unmet, simulate};
 
@@ -199,10 +199,16 @@ fn say(runs: &[Run], as_matrix: bool, screen: &Screen) -> Result<Outcome> {
         screen.json(&serde_json::json!({ "runs": runs.iter().map(json).collect::<Vec<_>>() }))?;
     } else if as_matrix {
         let traces: Vec<_> = runs.iter().map(|run| &run.trace).collect();
-        screen.data(&simulated::matrix(&titles, &traces))?;
+        screen.data(&simulated::matrix(&titles, &traces, screen.width()))?;
     } else {
-        let texts: Vec<_> = titles.iter().zip(runs).map(|(title, run)| simulated::trace(title, &run.trace)).collect();
-        screen.data(&texts.join("\n"))?;
+        let mut page = Page::default();
+        for (n, (title, run)) in titles.iter().zip(runs).enumerate() {
+            if n > 0 {
+                page.gap();
+            }
+            page.append(simulated::trace(title, &run.trace));
+        }
+        screen.data(&page)?;
     }
     let n_unmet = runs.iter().filter(|run| !run.unmet.is_empty()).count();
     if n_unmet == 0 {
@@ -214,7 +220,7 @@ fn say(runs: &[Run], as_matrix: bool, screen: &Screen) -> Result<Outcome> {
     }
     if !screen.json {
         let unmet = titles.iter().zip(runs).filter(|(_, run)| !run.unmet.is_empty());
-        unmet.for_each(|(title, run)| screen.say(simulated::unmet(title, &run.unmet).trim_end()));
+        unmet.for_each(|(title, run)| screen.say_page(&simulated::unmet(title, &run.unmet)));
     }
     Ok(Outcome::Wrong)
 }

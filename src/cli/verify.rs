@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         }
         if !screen.json {
             for fault in &verified.faults {
-                screen.data(&format!("{}\n", report::fault(fault)))?;
+                screen.data(&report::fault(fault))?;
             }
             say(&verified, path, arguments.manifest.as_deref(), screen);
         }
@@ -104,7 +104,7 @@ fn revocations(dbx: Option<&Utf8Path>) -> Result<Revocations> {
 
 fn read(path: &Utf8Path, revocations: &Revocations, screen: &Screen) -> Result<Verified> {
     let mut image = device::open(path)?;
-    let verified: Result<Verified> = screen.watch("verifying", |progress| {
+    let verified: Result<Verified> = screen.watch(&format!("verifying {path}"), |progress| {
         let carrier = Carrier::read(&mut image)?;
         let mut verified = verify(&mut image, &Listing::from(&carrier), progress)?;
         programs::add(&mut verified, &mut image, &carrier, revocations);
@@ -131,7 +131,7 @@ fn compare(verified: &mut Verified, project: &Project, screen: &Screen) -> Resul
     let output = meant(verified, project.outputs())?;
     let mut store = project.open_store()?;
     let means = Means::default();
-    let wanted = screen.watch("reading", |progress| verify::wanted(output, &mut store, &means, progress))?;
+    let wanted = screen.watch(&project.reading(), |progress| verify::wanted(output, &mut store, &means, progress))?;
     // The verdict is none the worse for a cache that can't be written.
     let _ = store.save(&means.disk);
     let faults = verify::compare(verified, output, &wanted);
@@ -201,7 +201,7 @@ fn say(verified: &Verified, path: &Utf8Path, manifest: Option<&Utf8Path>, screen
 /// What is wrong with the sets that media are, or which of them are whole.
 fn say_of_sets(all: &[(String, Verified)], faults: &[SetFault], screen: &Screen) -> Result<()> {
     for fault in faults {
-        screen.data(&format!("{}\n", report::set_fault(fault)))?;
+        screen.data(&report::set_fault(fault))?;
     }
     let discs: Vec<_> = all.iter().filter_map(|(_, verified)| said_disc(verified)).collect();
     if faults.is_empty() {

@@ -193,7 +193,7 @@ impl Round {
 }
 
 fn failed(error: &Error, last: &Said, screen: &Screen) -> Result<Said> {
-    let text = report::failure(error);
+    let text = report::failure(error).to_string();
     let said = Said::Wrong(text.clone());
     if *last != said {
         screen.error(error);
@@ -208,7 +208,7 @@ fn failed(error: &Error, last: &Said, screen: &Screen) -> Result<Said> {
 fn build(project: &Project, arguments: &Arguments, screen: &Screen) -> Result<Plan> {
     let mut store = project.open_store()?;
     let work = project.work(arguments.build.force, arguments.build.no_patch);
-    let plan = screen.watch("reading", |progress| apply::survey(&work, &mut store, progress))?;
+    let plan = screen.watch(&project.reading(), |progress| apply::survey(&work, &mut store, progress))?;
     if plan.is_all_keep() {
         return Ok(plan);
     }

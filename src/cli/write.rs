@@ -35,7 +35,8 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     if refusals.is_empty() {
         // What is looked at is what is written to: nobody else writes to it from here on.
         drive = if arguments.dry_run { None } else { Some(target.open(&system)?) };
-        let found = screen.watch("looking", |progress| Contents::read(&target, progress))?;
+        let found =
+            screen.watch(&format!("looking at {}", target.path), |progress| Contents::read(&target, progress))?;
         let found_standing = found.standing(image.medium.as_ref(), image.n_partitions);
         refusals.extend(match &arguments.erase {
             Some(named) if *named != target.disk.title() => Some(Refusal::OtherName { named: named.clone() }),
@@ -49,7 +50,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         if screen.json {
             screen.json(&tell(&report::Outcome::Refused(refusals)))?;
         } else {
-            screen.say(report::target(&target, contents.as_ref()).trim_end());
+            screen.say_page(&report::target(&target, contents.as_ref()));
             let line = format!("tsmedia write {} {}", arguments.medium, arguments.device);
             refusals.iter().for_each(|refusal| screen.error(&report::refusal(refusal, &target, &line)));
         }
@@ -83,8 +84,8 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
 fn copy(image: &Image, target: &Target, drive: &mut Opened, how: How, screen: &Screen) -> Result<Done> {
     let mut transfer = Transfer::new(image, drive, &target.path, how)?;
     let done = screen
-        .watch("writing", |progress| transfer.write(progress))
-        .and_then(|()| screen.watch("reading back", |progress| transfer.check(progress)))
+        .watch(&format!("writing {}", target.path), |progress| transfer.write(progress))
+        .and_then(|()| screen.watch(&format!("reading back {}", target.path), |progress| transfer.check(progress)))
         .and_then(|()| transfer.finish());
     done.map_err(|error| if transfer.is_begun() { unfinished(target, how, error) } else { error })
 }

@@ -13,6 +13,7 @@ use super::Target;
 use super::signs::{self, Looked, Sign};
 use super::table::Original;
 use crate::error::{Error, Result};
+use crate::foreign_text::from_utf8;
 use crate::format::file_system::{self, FileSystem};
 use crate::format::partitions::{self, Scheme};
 use crate::layout::Region;
@@ -151,7 +152,7 @@ fn label(file: &mut File, offset: u64, file_system: FileSystem) -> io::Result<Op
     let mut label = [0; 11];
     file.seek(SeekFrom::Start(offset + at))?;
     file.read_exact(&mut label)?;
-    let label = String::from_utf8_lossy(&label).trim().to_owned();
+    let label = from_utf8(&label).trim().to_owned();
     Ok(Some(label).filter(|label| !label.is_empty() && label != "NO NAME" && !label.contains(char::is_control)))
 }
 

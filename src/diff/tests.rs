@@ -1,7 +1,7 @@
 use super::*;
 
 fn file(bytes: &str) -> File {
-    File { len: bytes.len() as u64, blake3: Digest::of(bytes.as_bytes()) }
+    File { len: bytes.len() as u64, blake3: Some(Digest::of(bytes.as_bytes())) }
 }
 
 fn contents(files: &[(&str, &str)]) -> Contents {

@@ -83,12 +83,12 @@ impl Certificate {
 
     /// Whom it is for, as RFC 4514 writes names.
     pub fn subject(&self) -> String {
-        shown(self.fields.subject.to_string())
+        self.fields.subject.to_string()
     }
 
     /// Who signed it, likewise.
     pub fn issuer(&self) -> String {
-        shown(self.fields.issuer.to_string())
+        self.fields.issuer.to_string()
     }
 
     /// The encoded names of whom it is for and who signed it, for comparing.
@@ -230,15 +230,4 @@ fn malformed(error: &der::Error) -> Malformed {
 /// Returns whether a sequence begins an encoding that ends before it does.
 fn is_cut_off(der: &[u8]) -> bool {
     matches!(ber::definite(der), Err(Malformed::Truncated)) && der.first() == Some(&SEQUENCE)
-}
-
-/// A name out of a foreign file, which may hold anything: nothing that a terminal acts on is left in it.
-fn shown(name: String) -> String {
-    let is_bad = |c: char| {
-        c.is_control() || matches!(c, '\u{200E}' | '\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}')
-    };
-    if !name.contains(is_bad) {
-        return name;
-    }
-    name.chars().map(|c| if is_bad(c) { c.escape_unicode().to_string() } else { c.to_string() }).collect()
 }

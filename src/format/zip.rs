@@ -177,7 +177,7 @@ fn entry(bytes: &[u8]) -> Result<(Option<Member>, &[u8])> {
     let parts = name.strip_suffix('/').unwrap_or(&name).split('/');
     let is_wrong = |part: &str| matches!(part, "" | "." | "..") || part.contains([':', '\0']);
     if parts.into_iter().any(is_wrong) {
-        return Err(damaged(&format!("the name `{}` leads out of it", name.escape_debug())));
+        return Err(damaged(&format!("the name `{name}` leads out of it")));
     }
     let (flags, method) = (u16_at(bytes, 8), u16_at(bytes, 10));
     // Bit 0 is encryption, bit 6 strong encryption, bit 13 that of the directory (clause 4.4.4).

@@ -35,7 +35,7 @@ pub fn parse(text: &str) -> Result<Address, Fault> {
     let fault = |message: String, help: &str| Err((message, help.to_owned()));
     let like = "write it like `https://mp1.example.com`";
     if let Some(c) = text.chars().find(|c| c.is_whitespace() || c.is_control()) {
-        return fault(format!("the address `{text}` holds a blank (`{}`)", c.escape_default()), "leave it out");
+        return fault(format!("the address `{text}` holds a blank (`{}`)", c), "leave it out");
     }
     if text.contains(['*', ',', ';']) {
         return fault(format!("`{text}` is more than one address"), "write a list: one address in quotes for each");

@@ -74,7 +74,7 @@ fn label(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     if let Some(c) = label.chars().find(|c| c.is_control()) {
         let what = if matches!(c, '\n' | '\r') { "a line break" } else { "a control character" };
         problems.push(
-            Problem::error(format!("the label holds {what} (`{}`)", c.escape_default()))
+            Problem::error(format!("the label holds {what} (`{}`)", c))
                 .rule("R12")
                 .at(place, "")
                 .help("`MediaLabel.txt` holds the label in one line of text; backslashes are written in single quotes"),
@@ -326,7 +326,7 @@ fn paths(doc: Doc<'_>, pointers: Vec<String>, problems: &mut Vec<Problem>) {
         let Some(path) = doc.str(&pointer) else { continue };
         let (name, place) = (dotted(&pointer), doc.place(&pointer));
         if let Some(c) = path.chars().find(|c| c.is_control()) {
-            let message = format!("the path in `{name}` holds a control character (`{}`)", c.escape_default());
+            let message = format!("the path in `{name}` holds a control character (`{}`)", c);
             let help = "in double quotes `\\t` is a tab and `\\n` a line break; write `/` between the parts of a path";
             problems.push(Problem::error(message).at(place, "").help(help));
         } else if is_windows_path(path) || path.starts_with("//") {

@@ -94,7 +94,7 @@ pub struct BadCharacter(pub char);
 
 impl fmt::Display for BadCharacter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "XML holds no `{}`", self.0.escape_default())
+        write!(f, "XML holds no `{}`", self.0)
     }
 }
 

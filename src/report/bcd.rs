@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::Page;
 use crate::error::Result;
 use crate::firmware::Firmware;
 use crate::format::bcd::{Device, Element, Locator, Object, Store, Value};
@@ -23,23 +24,25 @@ pub struct StoreFound {
 }
 
 /// A boot store for people: objects in the order in which `bcdedit` has them, applications first.
-pub fn boot_store(store: &Store, is_dirty: bool) -> String {
-    let mut text = String::new();
-    for object in sorted(store) {
+pub fn boot_store(store: &Store, is_dirty: bool) -> Page {
+    let mut page = Page::default();
+    for (n, object) in sorted(store).into_iter().enumerate() {
         let heading = object.heading();
-        if !text.is_empty() {
-            text.push('\n');
+        if n > 0 {
+            page.gap();
         }
-        text += &format!("{heading}\n{}\n", "-".repeat(heading.len()));
-        row(&mut text, "identifier", &[store.name(object.id)]);
+        page.line(&heading);
+        page.line("-".repeat(heading.len()));
+        row(&mut page, "identifier", &[store.name(object.id)]);
         for (name, element) in object.named() {
-            row(&mut text, &name, &words(store, object, element));
+            row(&mut page, &name, &words(store, object, element));
         }
     }
     if is_dirty {
-        text += "\nThe store was not closed cleanly: changes that are in its log only are not shown.\n";
+        page.gap();
+        page.line("The store was not closed cleanly: changes that are in its log only are not shown.");
     }
-    text
+    page
 }
 
 /// A boot store as data.
@@ -79,18 +82,15 @@ fn sorted(store: &Store) -> Vec<&Object> {
     objects
 }
 
-fn row(text: &mut String, key: &str, values: &[String]) {
+fn row(page: &mut Page, key: &str, values: &[String]) {
     // A name as long as the column still has a space behind it.
     let mut key = format!("{key:<width$} ", width = INDENT - 1);
     for value in values {
-        text.push_str(&key);
-        text.push_str(value);
-        text.push('\n');
+        page.row(&key, value);
         key = " ".repeat(INDENT);
     }
     if values.is_empty() {
-        text.push_str(key.trim_end());
-        text.push('\n');
+        page.line(key);
     }
 }
 
@@ -100,9 +100,9 @@ fn words(store: &Store, object: &Object, element: &Element) -> Vec<String> {
         Value::Device(Device::Other(bytes)) => bytes_lines(bytes),
         Value::Device(device) => {
             let path = located_by(object, device).map_or_else(String::new, |path| format!(" ({path})"));
-            vec![visible(&format!("{device}{path}"))]
+            vec![format!("{device}{path}")]
         }
-        Value::Text(text) => vec![visible(text)],
+        Value::Text(text) => vec![text.clone()],
         Value::Object(id) => vec![store.name(*id)],
         Value::Objects(ids) => ids.iter().map(|id| store.name(*id)).collect(),
         Value::Integer(number) => vec![match element.value.word(element.id) {
@@ -128,11 +128,6 @@ fn located_by<'a>(object: &'a Object, device: &Device) -> Option<&'a str> {
         },
         _ => None,
     }
-}
-
-/// A text without characters that would move the cursor.
-pub(super) fn visible(text: &str) -> String {
-    text.chars().flat_map(|c| if c.is_control() { c.escape_default().collect() } else { vec![c] }).collect()
 }
 
 fn bytes_lines(bytes: &[u8]) -> Vec<String> {

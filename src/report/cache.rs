@@ -1,28 +1,25 @@
 //! What is in caches, as text and as JSON.
 
-use std::fmt::Write as _;
-
 use serde_json::{Value, json};
 
-use super::counted;
+use super::{Page, counted};
 use crate::size::Size;
 use crate::store::Contents;
 
 /// What is in caches, for people.
-pub fn cache(caches: &[Contents]) -> String {
-    let mut text = String::new();
+pub fn cache(caches: &[Contents]) -> Page {
+    let mut page = Page::default();
     for cache in caches {
         let Contents { root, n_files, n_outputs, memo_len, objects, limit } = cache;
-        // Writing to a string can't fail.
-        let _ = writeln!(text, "{root}: {}, objects at most {limit}", Size(cache.len()));
+        page.line(format!("{root}: {}, objects at most {limit}", Size(cache.len())));
         let what = format!("{}, {}", counted(*n_files, "file"), counted(*n_outputs, "finished output"));
-        let _ = writeln!(text, "  {:11} {what} ({})", "digests", Size(*memo_len));
+        page.row(format!("  {:11} ", "digests"), format!("{what} ({})", Size(*memo_len)));
         for held in objects {
             let what = counted(held.n_objects, "object");
-            let _ = writeln!(text, "  {:11} {what} ({})", held.kind.as_str(), Size(held.len));
+            page.row(format!("  {:11} ", held.kind.as_str()), format!("{what} ({})", Size(held.len)));
         }
     }
-    text
+    page
 }
 
 /// The same as data.

@@ -3,7 +3,7 @@
 use camino::Utf8Path;
 use serde_json::{Value as Json, json};
 
-use super::counted;
+use super::{Page, counted};
 use crate::capture::{Captured, WhyLeftOut};
 use crate::size::Size;
 
@@ -11,35 +11,35 @@ use crate::size::Size;
 const MAX_LEFT_OUT: usize = 10;
 
 /// The images of a capture, what is not in them, and the file, for people.
-pub fn captured(captured: &Captured, target: &Utf8Path) -> String {
-    format!("{}created   {target} ({})\n", images(captured), Size(captured.len))
+pub fn captured(captured: &Captured, target: &Utf8Path) -> Page {
+    let mut page = images(captured);
+    page.row("created   ", format!("{target} ({})", Size(captured.len)));
+    page
 }
 
 /// The images of a capture and what is not in them, for people.
-pub fn images(captured: &Captured) -> String {
-    let mut lines = Vec::new();
+pub fn images(captured: &Captured) -> Page {
+    let mut page = Page::default();
     for image in &captured.images {
         let updated = image.updated_from.map_or_else(String::new, |old| format!(", updated from image {old}"));
-        lines.push(format!(
-            "captured  {} as image {}, `{}` ({}{updated})",
-            image.source, image.index, image.name, image.kind
-        ));
+        let words = format!("{} as image {}, `{}` ({}{updated})", image.source, image.index, image.name, image.kind);
+        page.row("captured  ", words);
         for left_out in image.left_out.iter().take(MAX_LEFT_OUT) {
-            lines.push(format!("left out  {}: {}", left_out.path, why(left_out.why)));
+            page.row("left out  ", format!("{}: {}", left_out.path, why(left_out.why)));
         }
         let n_more = image.left_out.len().saturating_sub(MAX_LEFT_OUT);
         if n_more > 0 {
-            lines.push(format!("left out  {} more", counted(n_more, "file")));
+            page.row("left out  ", format!("{} more", counted(n_more, "file")));
         }
     }
     for skipped in captured.skipped.iter().filter(|skipped| !skipped.is_unreadable) {
-        lines.push(format!("skipped   {}: {}", skipped.source, skipped.why));
+        page.row("skipped   ", format!("{}: {}", skipped.source, skipped.why));
     }
     for skipped in captured.unreadable() {
-        lines.push(format!("warning: `{}` was left out: {}", skipped.source, skipped.why));
-        lines.extend(skipped.help.as_ref().map(|help| format!("  help: {help}")));
+        page.row("warning: ", format!("`{}` was left out: {}", skipped.source, skipped.why));
+        skipped.help.iter().for_each(|help| page.row("  help: ", help));
     }
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    page
 }
 
 /// The same as data.

@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::Page;
 use crate::device::{Contents, Done, Held, Looked, Refusal, Sign, Standing, Target, Use, User};
 use crate::error::Error;
 use crate::format::file_system::FileSystem;
@@ -12,36 +13,37 @@ use crate::size::Size;
 const MAX_FOREIGN: usize = 5;
 
 /// What a disk is and what it holds, in lines.
-pub fn target(target: &Target, contents: Option<&Contents>) -> String {
+pub fn target(target: &Target, contents: Option<&Contents>) -> Page {
     let disk = &target.disk;
     let nameless = if target.is_device { "a disk that does not say what it is" } else { "a file in place of a disk" };
     let mut words = vec![if disk.model.is_empty() { nameless } else { &disk.model }.to_owned()];
     words.extend(disk.serial.iter().map(|serial| format!("serial {serial}")));
     words.push(Size(disk.len).to_string());
-    let mut text = format!("`{}`: {}\n", target.path, words.join(", "));
-    let Some(contents) = contents else { return text };
+    let mut page = Page::of_line(format!("`{}`: {}", target.path, words.join(", ")));
+    let Some(contents) = contents else { return page };
     if contents.is_blank {
-        return text + &format!("  it {}\n", nothing(contents.looked));
+        page.line(format!("  it {}", nothing(contents.looked)));
+        return page;
     }
     if let Some(medium) = &contents.medium {
-        text += &format!("  it holds {}\n", medium_words(medium));
+        page.line(format!("  it holds {}", medium_words(medium)));
     }
     for held in &contents.volumes {
-        text += &format!("  {}\n", volume(held));
+        page.line(format!("  {}", volume(held)));
     }
     for Sign { what, at } in &contents.signs {
-        text += &format!("  outside of partitions: {what}, at byte {at}\n");
+        page.line(format!("  outside of partitions: {what}, at byte {at}"));
     }
     if let Some(at) = contents.first_data {
-        text += &format!("  unknown data, from byte {at} on\n");
+        page.line(format!("  unknown data, from byte {at} on"));
     }
     let n_more = contents.foreign.len().saturating_sub(MAX_FOREIGN);
     if !contents.foreign.is_empty() {
         let named = contents.foreign.iter().take(MAX_FOREIGN).map(|path| format!("`{path}`"));
         let more = if n_more > 0 { format!(", and {n_more} more") } else { String::new() };
-        text += &format!("  not of that medium: {}{more}\n", named.collect::<Vec<_>>().join(", "));
+        page.line(format!("  not of that medium: {}{more}", named.collect::<Vec<_>>().join(", ")));
     }
-    text
+    page
 }
 
 /// That a drive is empty, as far as that is known.
@@ -124,17 +126,15 @@ fn words(refusal: &Refusal, target: &Target, line: &str) -> (String, String) {
 }
 
 /// What would be done, for people.
-pub fn intent(standing: Standing, len: u64, target: &Target, contents: &Contents) -> String {
+pub fn intent(standing: Standing, len: u64, target: &Target, contents: &Contents) -> Page {
     let len = Size(len);
-    match standing {
-        Standing::Blank => {
-            format!("{len} would be written to `{}`, which {}\n", target.path, nothing(contents.looked))
-        }
+    Page::of_line(match standing {
+        Standing::Blank => format!("{len} would be written to `{}`, which {}", target.path, nothing(contents.looked)),
         Standing::Same | Standing::OtherBuild => {
-            format!("what differs of {len} would be written to `{}`, which holds the medium already\n", target.path)
+            format!("what differs of {len} would be written to `{}`, which holds the medium already", target.path)
         }
-        Standing::Other => format!("{len} would be written to `{}`, and what it holds would be lost\n", target.path),
-    }
+        Standing::Other => format!("{len} would be written to `{}`, and what it holds would be lost", target.path),
+    })
 }
 
 /// What was done, in a line.

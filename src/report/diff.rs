@@ -3,12 +3,10 @@
 //! The text starts with one line that sums up, and names the two. It is a screen long at most; with `verbose` it
 //! names every file, with digests. The JSON has everything.
 
-use std::fmt::Write as _;
-
 use serde_json::{Value as Json, json};
 
-use super::counted;
 use super::reason::boot_change;
+use super::{Page, counted};
 use crate::diff::{Change, Counts, Diff, File, FileDiff, Group, ValueChange};
 use crate::digest::Digest;
 use crate::plan::Tally;
@@ -20,8 +18,11 @@ const MAX_LINES: usize = 20;
 const MAX_FILES: usize = 5;
 
 /// A difference for people. `sides` are the names of the two media.
-pub fn text(diff: &Diff, sides: [&str; 2], verbose: bool) -> String {
-    let mut text = format!("{}\n\n- {}\n+ {}\n", summary(diff), sides[0], sides[1]);
+pub fn text(diff: &Diff, sides: [&str; 2], verbose: bool) -> Page {
+    let mut page = Page::of_line(summary(diff));
+    page.gap();
+    page.row("- ", sides[0]);
+    page.row("+ ", sides[1]);
     let mut rows: Vec<_> = diff.values.iter().map(|change| (change.key.clone(), value(change))).collect();
     for boot in &diff.boot {
         let what = match boot.change {
@@ -36,31 +37,34 @@ pub fn text(diff: &Diff, sides: [&str; 2], verbose: bool) -> String {
         };
         rows.push(("boot".into(), format!("program for {}: {what}{digests}", boot.firmware)));
     }
+    if diff.has_unknown_secrets {
+        rows.push(("secrets".into(), "can't be compared: a record has only keyed fingerprints of them".into()));
+    }
     if !rows.is_empty() {
         let width = rows.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
-        text.push('\n');
-        rows.iter().for_each(|(key, value)| text.push_str(&format!("{key:width$}  {value}\n")));
+        page.gap();
+        rows.iter().for_each(|(key, value)| page.row(format!("{key:width$}  "), value));
     }
     if !diff.groups.is_empty() {
-        text.push('\n');
+        page.gap();
     }
     let n_shown = if verbose || diff.groups.len() <= MAX_LINES { diff.groups.len() } else { MAX_LINES - 1 };
     let (shown, others) = diff.groups.split_at(n_shown);
     let n_lines = if verbose { usize::MAX } else { MAX_LINES / n_shown.max(1) };
     for group in shown {
-        write_group(&mut text, group, verbose, n_lines);
+        write_group(&mut page, group, verbose, n_lines);
     }
     if !others.is_empty() {
         let mut counts = Counts::default();
         others.iter().for_each(|group| counts += group.counts());
-        let _ = writeln!(text, "and in {} more places: {}", others.len(), words(counts));
+        page.line(format!("and in {} more places: {}", others.len(), words(counts)));
     }
-    text
+    page
 }
 
 /// One line: how much differs.
 pub fn summary(diff: &Diff) -> String {
-    let unknown = diff.boot.iter().any(|boot| boot.change.is_none());
+    let unknown = diff.has_unknown_secrets || diff.boot.iter().any(|boot| boot.change.is_none());
     if diff.is_empty() {
         let but = if unknown { "nothing differs that both sides know" } else { "nothing differs" };
         return but.into();
@@ -99,7 +103,7 @@ fn value(change: &ValueChange) -> String {
 }
 
 /// Writes a group in so many lines at most.
-fn write_group(text: &mut String, group: &Group, verbose: bool, n_lines: usize) {
+fn write_group(page: &mut Page, group: &Group, verbose: bool, n_lines: usize) {
     let name = match (&group.title, group.path.as_str()) {
         (Some(title), _) => title,
         (None, "") => "files in the root",
@@ -115,7 +119,7 @@ fn write_group(text: &mut String, group: &Group, verbose: bool, n_lines: usize) 
         _ if Size(old.len).to_string() == Size(new.len).to_string() => format!("{}, {}", Size(new.len), words(counts)),
         _ => format!("{} → {}, {}", Size(old.len), Size(new.len), words(counts)),
     };
-    let _ = writeln!(text, "{name}: {what}");
+    page.line(format!("{name}: {what}"));
     // Of a group that came or went as a whole, its files are no news.
     if is_whole && !verbose {
         return;
@@ -125,34 +129,45 @@ fn write_group(text: &mut String, group: &Group, verbose: bool, n_lines: usize) 
         _ => n_lines.saturating_sub(2).min(MAX_FILES),
     };
     for file in &group.files[..n_named] {
-        write_file(text, file, verbose);
+        write_file(page, file, verbose);
     }
     if n_named > 0 && n_named < group.files.len() {
-        let _ = writeln!(text, "  and {} more", group.files.len() - n_named);
+        page.line(format!("  and {} more", group.files.len() - n_named));
     }
 }
 
-fn write_file(text: &mut String, file: &FileDiff, verbose: bool) {
+fn write_file(page: &mut Page, file: &FileDiff, verbose: bool) {
     let path = &file.path;
-    let digest = |file: &File| if verbose { format!(", {}", file.blake3) } else { String::new() };
-    // Writing to a string can't fail.
-    let _ = match &file.change {
-        Change::Added(new) => writeln!(text, "  + {path} ({}{})", Size(new.len), digest(new)),
-        Change::Removed(old) => writeln!(text, "  - {path} ({}{})", Size(old.len), digest(old)),
+    let digest = |file: &File| if verbose { format!(", {}", shown(file.blake3, true)) } else { String::new() };
+    let (mark, words) = match &file.change {
+        Change::Added(new) => ('+', format!("{}{}", Size(new.len), digest(new))),
+        Change::Removed(old) => ('-', format!("{}{}", Size(old.len), digest(old))),
         Change::Changed(old, new) => {
             let lens = if old.len == new.len {
                 Size(new.len).to_string()
             } else {
                 format!("{} → {}", Size(old.len), Size(new.len))
             };
-            let digests = match verbose {
-                true => format!("{} → {}", old.blake3, new.blake3),
-                false => format!("{} → {}", short(&old.blake3), short(&new.blake3)),
+            let digests = match (old.blake3, new.blake3) {
+                (None, None) => SECRET.to_owned(),
+                (old, new) => format!("{} → {}", shown(old, verbose), shown(new, verbose)),
             };
-            writeln!(text, "  ~ {path} ({lens}, {digests})")
+            ('~', format!("{lens}, {digests}"))
         }
-        Change::Moved { from, file } => writeln!(text, "  > {path} ({}, from {from}{})", Size(file.len), digest(file)),
+        Change::Moved { from, file } => ('>', format!("{}, from {from}{}", Size(file.len), digest(file))),
     };
+    page.row(format!("  {mark} "), format!("{path} ({words})"));
+}
+
+/// Stands for the digest of a file whose bytes depend on secrets.
+const SECRET: &str = "secret";
+
+fn shown(digest: Option<Digest>, is_whole: bool) -> String {
+    match digest {
+        None => SECRET.to_owned(),
+        Some(digest) if is_whole => digest.to_string(),
+        Some(digest) => short(&digest),
+    }
 }
 
 /// The first digits of a digest: enough to tell a few files apart.
@@ -178,6 +193,7 @@ pub fn json(diff: &Diff, sides: [Json; 2]) -> Json {
         "values": values.collect::<Vec<_>>(),
         "boot": boot.collect::<Vec<_>>(),
         "files": files.collect::<Vec<_>>(),
+        "secrets-unknown": diff.has_unknown_secrets,
     })
 }
 

@@ -2,23 +2,42 @@
 
 use std::error::Error as _;
 
+use super::Page;
 use crate::error::Error;
 
 /// A failure, what led to it, and what can be done.
-pub fn failure(error: &Error) -> String {
-    let mut text = format!("error: {error}\n");
+pub fn failure(error: &Error) -> Page {
+    said("error: ", error)
+}
+
+/// A failure that the command survives.
+pub fn warning(error: &Error) -> Page {
+    said("warning: ", error)
+}
+
+fn said(severity: &str, error: &Error) -> Page {
+    let mut page = Page::default();
+    let add =
+        |page: &mut Page, start: &str, error: &(dyn std::error::Error + 'static)| match error.downcast_ref::<Error>() {
+            None => page.row(start, error.to_string()),
+            Some(error) => {
+                page.row(start, error.message());
+                error.items().iter().for_each(|item| page.line(format!("  {item}")));
+            }
+        };
+    add(&mut page, severity, error);
     let mut advice = error.advice();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text.push_str(&format!("  because: {error}\n"));
+        add(&mut page, "  because: ", error);
         // What is said further out knows more of what was wanted.
         advice = advice.or_else(|| error.downcast_ref::<Error>().and_then(Error::advice));
         cause = error.source();
     }
     if let Some(advice) = advice {
-        text.push_str(&format!("  help: {advice}\n"));
+        page.row("  help: ", advice);
     }
-    text
+    page
 }
 
 #[cfg(test)]
@@ -41,6 +60,6 @@ mod tests {
     #[test]
     fn the_advice_of_a_cause_is_not_lost() {
         let error = Error::new("verifying `a.iso`").because(Error::new("it is cut off").help("copy it again"));
-        assert!(failure(&error).ends_with("  help: copy it again\n"));
+        assert!(failure(&error).to_string().ends_with("  help: copy it again\n"));
     }
 }

@@ -1,10 +1,8 @@
 //! Where things are on a medium, as text and as JSON; of two media, what became of them.
 
-use std::fmt::Write as _;
-
 use serde_json::{Value as Json, json};
 
-use super::counted;
+use super::{Page, counted};
 use crate::map::{Kind, Map, Marks, Region, State, Totals};
 use crate::size::Size;
 
@@ -19,7 +17,7 @@ pub struct Other<'a> {
 }
 
 /// A map for people: a row for each region, then what all of them come to.
-pub fn text(map: &Map, other: Option<&Other>) -> String {
+pub fn text(map: &Map, other: Option<&Other>) -> Page {
     let mut rows = vec![["offset", "length", "used", "slack", "files", "what"].map(str::to_owned)];
     rows.extend(map.regions.iter().map(|region| {
         let n_files = if region.n_files == 0 { "-".into() } else { region.n_files.to_string() };
@@ -32,38 +30,35 @@ pub fn text(map: &Map, other: Option<&Other>) -> String {
         std::iter::once("state".to_owned()).chain(other.iter().flat_map(|other| other.marks.new.iter().map(state)));
     let states: Vec<_> = if other.is_some() { states.collect() } else { Vec::new() };
     let state_width = states.iter().map(|state| state.len()).max().unwrap_or(0);
-    let mut text = String::new();
+    let mut page = Page::default();
     for (n, row) in rows.iter().enumerate() {
-        for (column, width) in row.iter().zip(&widths) {
-            let _ = write!(text, "{column:>width$}  ");
-        }
-        if let Some(state) = states.get(n) {
-            let _ = write!(text, "{state:state_width$}  ");
-        }
-        text.push_str(row[5].as_str());
-        text.push('\n');
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:>width$}  "));
+        let state = states.get(n).map(|state| format!("{state:state_width$}  "));
+        page.row(cells.chain(state).collect::<String>(), &row[5]);
     }
-    text.push('\n');
+    page.gap();
     let Totals { n_files, content, structures, slack } = map.totals();
     let share = |len: u64| share(len, map.len);
-    let _ = writeln!(text, "content     {} in {} ({})", Size(content), counted(n_files, "file"), share(content));
-    let _ = writeln!(text, "structures  {} ({})", Size(structures), share(structures));
-    let _ = writeln!(text, "slack       {} ({})", Size(slack), share(slack));
+    let files = counted(n_files, "file");
+    page.row("content     ", format!("{} in {files} ({})", Size(content), share(content)));
+    page.row("structures  ", format!("{} ({})", Size(structures), share(structures)));
+    page.row("slack       ", format!("{} ({})", Size(slack), share(slack)));
     if let Some(other) = other {
-        write_other(&mut text, map, other);
+        write_other(&mut page, map, other);
     }
-    text
+    page
 }
 
-fn write_other(text: &mut String, map: &Map, Other { name: other, map: old, marks }: &Other) {
+fn write_other(page: &mut Page, map: &Map, Other { name: other, map: old, marks }: &Other) {
     let same: u64 = marks.same.iter().sum();
-    let _ = writeln!(text, "\ncompared with `{other}`:");
-    let _ = writeln!(text, "same place  {} are the same bytes there ({})", Size(same), share(same, map.len));
+    page.gap();
+    page.line(format!("compared with `{other}`:"));
+    page.row("same place  ", format!("{} are the same bytes there ({})", Size(same), share(same, map.len)));
     let counts = counts(marks).into_iter().filter(|(_, n)| *n > 0);
     let counts: Vec<_> = counts.map(|(what, n)| format!("{n} {what}")).collect();
-    let _ = writeln!(text, "regions     {}", counts.join(", "));
+    page.row("regions     ", counts.join(", "));
     for region in gone(old, marks) {
-        let _ = writeln!(text, "gone        {}, {} at {}", name(region), Size(region.len), region.offset);
+        page.row("gone        ", format!("{}, {} at {}", name(region), Size(region.len), region.offset));
     }
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::bcd::{StoreFound, visible};
-use super::counted;
+use super::bcd::StoreFound;
+use super::{Page, counted};
 use crate::format::bcd::Store;
 use crate::format::found::File;
 use crate::format::iso::{BootProgram, Disc};
@@ -46,7 +46,7 @@ impl Said {
 }
 
 /// A finished medium for people; `with_files` lists every file.
-pub fn carrier(carrier: &Carrier, said: &Said, with_files: bool) -> String {
+pub fn carrier(carrier: &Carrier, said: &Said, with_files: bool) -> Page {
     match carrier {
         Carrier::Disc(disc) => disc_text(disc, said, with_files),
         Carrier::Wim(wim) => stored_text(wim, said, with_files),
@@ -69,7 +69,7 @@ pub fn carrier_json(carrier: &Carrier, said: &Said) -> Json {
 /// A boot store in one line.
 fn store_row(found: &StoreFound) -> (String, String) {
     let said = match &found.read {
-        Ok(store) => store.started().map_or_else(|| "starts nothing".into(), |started| visible(&started.to_string())),
+        Ok(store) => store.started().map_or_else(|| "starts nothing".into(), |started| started.to_string()),
         Err(error) => format!("can't be read: {error}"),
     };
     ("boot store".into(), format!("{}: {}: {said}", found.firmware, found.path))
@@ -89,7 +89,7 @@ fn store_json(found: &StoreFound) -> Json {
     })
 }
 
-fn disc_text(disc: &Disc, said: &Said, with_files: bool) -> String {
+fn disc_text(disc: &Disc, said: &Said, with_files: bool) -> Page {
     let systems = [("UDF", disc.udf.is_some()), ("ISO 9660", disc.iso.is_some()), ("Joliet", disc.joliet.is_some())];
     let systems: Vec<_> = systems.into_iter().filter_map(|(name, is_there)| is_there.then_some(name)).collect();
     let mut rows = vec![
@@ -107,10 +107,14 @@ fn disc_text(disc: &Disc, said: &Said, with_files: bool) -> String {
     rows.extend(said.rows());
     rows.push(("holds".to_owned(), holds(disc.files())));
     rows.extend(disc.disagreements().iter().take(MAX_DISAGREEMENTS).map(|it| ("at odds".to_owned(), it.to_string())));
-    table(&rows) + &list(disc.files(), with_files)
+    let mut page = table(&rows);
+    if with_files {
+        list(&mut page, disc.files().iter().map(|file| (file.len, file.path.as_str(), file.is_folder)));
+    }
+    page
 }
 
-fn stick_text(stick: &Stick, said: &Said, with_files: bool) -> String {
+fn stick_text(stick: &Stick, said: &Said, with_files: bool) -> Page {
     let Stick { partition, scheme, n_bits, cluster_len, .. } = stick;
     let scheme = scheme_name(*scheme);
     let ntfs = if stick.second.is_some() { " and NTFS" } else { "" };
@@ -133,7 +137,11 @@ fn stick_text(stick: &Stick, said: &Said, with_files: bool) -> String {
     rows.extend(boot_programs(&stick.files).map(|path| ("boot".to_owned(), format!("UEFI: {path}"))));
     rows.extend(said.rows());
     rows.push(("holds".to_owned(), holds(&stick.files)));
-    table(&rows) + &list(&stick.files, with_files)
+    let mut page = table(&rows);
+    if with_files {
+        list(&mut page, stick.files.iter().map(|file| (file.len, file.path.as_str(), file.is_folder)));
+    }
+    page
 }
 
 /// What the medium says of itself and its structures say, too.
@@ -161,16 +169,12 @@ fn holds(files: &[File]) -> String {
     [counted(files.len() - n_folders, "file"), counted(n_folders, "folder"), bytes.to_string()].join(", ")
 }
 
-/// Every file, if that was asked for.
-fn list(files: &[File], is_wanted: bool) -> String {
-    let mut text = String::new();
-    if is_wanted {
-        text.push('\n');
-        for file in files.iter().filter(|file| !file.is_folder) {
-            text.push_str(&format!("{:>14}  {}\n", file.len, file.path));
-        }
+/// Adds every file, of entries with length, path and whether they are folders.
+fn list<'a>(page: &mut Page, entries: impl Iterator<Item = (u64, &'a str, bool)>) {
+    page.gap();
+    for (len, path, _) in entries.filter(|(_, _, is_folder)| !is_folder) {
+        page.row(format!("{len:>14}  "), path);
     }
-    text
 }
 
 fn stick_json(stick: &Stick, description: &[(String, String)]) -> Json {
@@ -232,7 +236,7 @@ fn disc_json(disc: &Disc, said: &Said) -> Json {
     })
 }
 
-fn stored_text(wim: &Stored, said: &Said, with_files: bool) -> String {
+fn stored_text(wim: &Stored, said: &Said, with_files: bool) -> Page {
     let files: Vec<_> = wim.files.iter().filter(|file| !file.is_folder).collect();
     let n_folders = wim.files.len() - files.len();
     let bytes = Size(files.iter().map(|file| file.len).sum());
@@ -244,14 +248,11 @@ fn stored_text(wim: &Stored, said: &Said, with_files: bool) -> String {
     rows.extend(said.rows());
     let holds = [counted(files.len(), "file"), counted(n_folders, "folder"), bytes.to_string()];
     rows.push(("holds".to_owned(), holds.join(", ")));
-    let mut text = table(&rows);
+    let mut page = table(&rows);
     if with_files {
-        text.push('\n');
-        for file in &files {
-            text.push_str(&format!("{:>14}  {}\n", file.len, file.path));
-        }
+        list(&mut page, files.iter().map(|file| (file.len, file.path.as_str(), file.is_folder)));
     }
-    text
+    page
 }
 
 fn stored_json(wim: &Stored, description: &[(String, String)]) -> Json {
@@ -292,7 +293,7 @@ pub struct WimDetails {
 }
 
 /// A WIM file for people.
-pub fn wim(wim: &Wim, details: &WimDetails) -> String {
+pub fn wim(wim: &Wim, details: &WimDetails) -> Page {
     let facts = wim.facts();
     let started = match facts.boot_index {
         Some(index) => format!("starts image {index}"),
@@ -344,8 +345,13 @@ pub fn wim_json(wim: &Wim, details: &WimDetails) -> Json {
     })
 }
 
+/// The most columns of the keys of a table: a medium has any keys that it likes.
+const MAX_KEY: usize = 24;
+
 /// Rows of a key and a value, the values below each other.
-pub(super) fn table(rows: &[(String, String)]) -> String {
-    let width = rows.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
-    rows.iter().map(|(key, value)| format!("{key:width$}  {value}\n")).collect()
+pub(super) fn table(rows: &[(String, String)]) -> Page {
+    let width = rows.iter().map(|(key, _)| key.len()).max().unwrap_or(0).min(MAX_KEY);
+    let mut page = Page::default();
+    rows.iter().for_each(|(key, value)| page.row(format!("{key:width$}  "), value));
+    page
 }

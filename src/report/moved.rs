@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::reason;
 use super::screen::{Block, Point, fit};
+use super::{Page, reason};
 use crate::plan::Existing;
 use crate::plan::saved::Moved;
 use crate::size::Size;
 
 /// What has moved, in no more lines than `n_lines`; all of it if that is nothing.
-pub fn moved(moved: &[Moved], n_lines: Option<usize>) -> String {
+pub fn moved(moved: &[Moved], n_lines: Option<usize>) -> Page {
     let mut blocks: Vec<(&Moved, Block)> = Vec::new();
     for moved in moved {
         let is_alike = |first: &Moved| {

@@ -6,15 +6,14 @@
 
 use serde_json::{Value, json};
 
-use super::disc;
-use super::reason;
 use super::screen::{Block, Point, fit};
+use super::{Page, disc, reason};
 use crate::output::Prompt;
 use crate::plan::{Action, Change, Plan};
 use crate::size::Size;
 
 /// The plan as text for people, in no more lines than `n_lines`; all of it if that is nothing.
-pub fn text(plan: &Plan, n_lines: Option<usize>) -> String {
+pub fn text(plan: &Plan, n_lines: Option<usize>) -> Page {
     let mut blocks: Vec<(&Change, Block)> = Vec::new();
     for change in &plan.changes {
         let is_alike = |first: &Change| {
@@ -41,7 +40,9 @@ pub fn text(plan: &Plan, n_lines: Option<usize>) -> String {
     // What is kept is the least news.
     blocks.sort_by_key(|(first, _)| first.action == Action::Keep);
     let blocks: Vec<_> = blocks.into_iter().map(|(_, block)| block).collect();
-    format!("{}\n{}", summary(plan), fit(&blocks, n_lines.map(|n_lines| n_lines.saturating_sub(1))))
+    let mut page = Page::of_line(summary(plan));
+    page.append(fit(&blocks, n_lines.map(|n_lines| n_lines.saturating_sub(1))));
+    page
 }
 
 fn head(change: &Change) -> String {

@@ -15,6 +15,8 @@ use serde_json::{Value as Json, json};
 use crate::problem::{MASK, Place, Problem, Problems, Severity, SourceId, SourceText};
 
 use super::Look;
+use super::page::wrapped;
+use crate::foreign_text;
 
 /// Lines shown before and after the one that a problem is about.
 const N_CONTEXT_LINES: usize = 1;
@@ -120,19 +122,9 @@ fn without_trailing_spaces(text: &str) -> String {
     text.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
 }
 
-/// Lines of at most so many columns, as far as words allow; parted at spaces only.
-fn wrapped(text: &str, width: usize) -> String {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split(' ') {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines.join("\n")
+/// Foreign text in lines of at most so many columns, as far as words allow.
+fn in_lines(text: &str, width: usize) -> String {
+    wrapped("", 0, &foreign_text::line(text), width)
 }
 
 /// A problem in the form that miette draws.
@@ -163,7 +155,7 @@ impl<'a> Drawn<'a> {
             let (text, spans) = masked(source, &spans, mask);
             let (text, spans) = shortened(&text, &spans);
             for ((place, words), span) in here.iter().zip(spans) {
-                let words = (!words.is_empty()).then(|| words.clone());
+                let words = (!words.is_empty()).then(|| foreign_text::line(words).into_owned());
                 let span = SourceSpan::new((start + span.start).into(), span.len());
                 let is_culprit = problem.labels.first().is_some_and(|(first, _)| first == place);
                 labels.push(match is_culprit {
@@ -172,14 +164,14 @@ impl<'a> Drawn<'a> {
                 });
             }
             let n_bytes = text.len();
-            texts.0.push(Text { name: source.name.clone(), start, text });
+            texts.0.push(Text { name: foreign_text::line(&source.name).into_owned(), start, text });
             start += n_bytes + GAP;
         }
         let rule = problem.rule.map(|rule| format!(" [{rule}]")).unwrap_or_default();
         Self {
             problem,
-            message: wrapped(&format!("{}{rule}", problem.message), width.saturating_sub("  × ".len())),
-            help: problem.help.as_ref().map(|help| wrapped(help, width.saturating_sub("  help: ".len()))),
+            message: in_lines(&format!("{}{rule}", problem.message), width.saturating_sub("  × ".len())),
+            help: problem.help.as_ref().map(|help| in_lines(help, width.saturating_sub("  help: ".len()))),
             texts,
             labels,
         }
@@ -289,40 +281,73 @@ fn masked(source: &SourceText, spans: &[Range<usize>], mask: &str) -> (String, V
     (masked, spans)
 }
 
-/// A text in which long lines are cut around what is underlined, and the spans in it.
+/// A text that is safe to print, in which long lines are cut around what is underlined; and the spans in it.
 fn shortened(text: &str, spans: &[Range<usize>]) -> (String, Vec<Range<usize>>) {
-    let mut short = String::with_capacity(text.len());
-    // What is kept: where it began, where it ended, and where it begins now.
-    let mut kept: Vec<(usize, usize, usize)> = Vec::new();
+    let mut short = Shortened::default();
     let mut line_start = 0;
     for line in text.split_inclusive('\n') {
         let end = line_start + line.len();
         let first = spans.iter().map(|span| span.start).find(|start| (line_start..end).contains(start));
         let bare_len = line.trim_end_matches(['\n', '\r']).len();
         let chars: Vec<usize> = line[..bare_len].char_indices().map(|(at, _)| at).collect();
-        if chars.len() <= MAX_LINE_CHARS {
-            kept.push((line_start, end, short.len()));
-            short.push_str(line);
-        } else {
+        let mut kept = 0..bare_len;
+        if chars.len() > MAX_LINE_CHARS {
             let at = first.map_or(0, |first| chars.partition_point(|at| line_start + at < first));
             let from = at.saturating_sub(N_CHARS_BEFORE);
-            let to = (from + MAX_LINE_CHARS).min(chars.len());
-            let (from_byte, to_byte) = (chars[from], chars.get(to).copied().unwrap_or(bare_len));
-            short.push_str(if from > 0 { "…" } else { "" });
-            kept.push((line_start + from_byte, line_start + to_byte, short.len()));
-            short.push_str(&line[from_byte..to_byte]);
-            short.push_str(if to_byte < bare_len { "…" } else { "" });
-            kept.push((line_start + bare_len, end, short.len()));
-            short.push_str(&line[bare_len..]);
+            kept = chars[from]..chars.get(from + MAX_LINE_CHARS).copied().unwrap_or(bare_len);
         }
+        short.text.push_str(if kept.start > 0 { "…" } else { "" });
+        short.keep(&line[kept.clone()], line_start + kept.start);
+        short.text.push_str(if kept.end < bare_len { "…" } else { "" });
+        short.keep(&line[bare_len..], line_start + bare_len);
         line_start = end;
     }
-    let moved = |at: usize| match kept.iter().rev().find(|(from, _, _)| *from <= at) {
-        Some((from, to, now)) => now + at.min(*to) - from,
-        None => 0,
-    };
-    let spans = spans.iter().map(|span| moved(span.start)..moved(span.end).max(moved(span.start))).collect();
-    (short, spans)
+    let spans = spans.iter().map(|span| {
+        let [start, end] = [span.start, span.end].map(|at| short.place(at));
+        start..end.max(start)
+    });
+    let spans = spans.collect();
+    (short.text, spans)
+}
+
+/// The shown parts of a text, and where they come from.
+#[derive(Default)]
+struct Shortened {
+    text: String,
+    /// Where a part begins in the whole text and here, and its length in both.
+    parts: Vec<([usize; 2], [usize; 2])>,
+}
+
+impl Shortened {
+    /// Shows a part that begins at `from` of the whole text.
+    fn keep(&mut self, part: &str, from: usize) {
+        let mut at = 0;
+        while at < part.len() {
+            let is_shown = |c: char| matches!(c, '\n' | '\t') || foreign_text::is_printed(c);
+            let rest = &part[at..];
+            let shown = match rest.find(|c| !is_shown(c)) {
+                Some(0) => &rest[..rest.chars().next().map_or(0, char::len_utf8)],
+                Some(end) => &rest[..end],
+                None => rest,
+            };
+            // The line feed behind it ends the line.
+            let safe = if rest == "\r\n" { "".into() } else { foreign_text::lines(shown) };
+            self.parts.push(([from + at, self.text.len()], [shown.len(), safe.len()]));
+            self.text.push_str(&safe);
+            at += shown.len();
+        }
+    }
+
+    /// The place of a byte of the whole text.
+    fn place(&self, byte: usize) -> usize {
+        let n_before = self.parts.partition_point(|([from, _], _)| *from <= byte);
+        let Some(([from, now], [len, now_len])) = n_before.checked_sub(1).map(|last| self.parts[last]) else {
+            return 0;
+        };
+        // What was escaped has no inside.
+        let inside = if len == now_len || byte == from { byte - from } else { now_len };
+        now + inside.min(now_len)
+    }
 }
 
 #[cfg(test)]
@@ -385,6 +410,33 @@ mod tests {
         let marker = lines[row + 1].chars().skip(column).take(5).collect::<String>();
         assert_eq!(marker.chars().count(), 5);
         assert!(marker.chars().all(|c| "─┬".contains(c)), "{drawn}");
+    }
+
+    #[test]
+    fn what_would_control_the_terminal_is_escaped_and_the_right_place_underlined() {
+        let mut problems = Problems::default();
+        let text = "a = \"\u{202e}\x1b[2J\"\r\nb = \"é\u{200b}wrong\"\n";
+        let source = problems.add_source("a\x1b.toml", text);
+        let at = text.find("wrong").unwrap();
+        let place = Place { source, span: at..at + 5 };
+        problems.add(Problem::error("odd \x07").at(place, "this\u{2066}").help("line\nbreak"));
+        for colour in [false, true] {
+            let drawn = graphical(&problems, Look { colour, ..Look::default() });
+            let plain = drawn.replace("\x1b[", "").replace('\n', "");
+            assert!(plain.chars().all(foreign_text::is_printed), "{drawn}");
+        }
+        insta::assert_snapshot!(graphical(&problems, Look::default()), @r#"
+          × odd \x07
+           ╭─[a\x1b.toml:2:16]
+         1 │ a = "\u{202e}\x1b[2J"
+         2 │ b = "é\u{200b}wrong"
+           ·               ──┬──
+           ·                 ╰── this\u{2066}
+           ╰────
+          help: line\x0abreak
+
+        1 error
+        "#);
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::Page;
 use super::medium::table;
 use crate::date;
 use crate::format::authenticode::{By, Signature, State};
@@ -51,7 +52,7 @@ fn whose(signature: &Signature) -> String {
 }
 
 /// A program for people.
-pub fn program(program: &BootProgram) -> String {
+pub fn program(program: &BootProgram) -> Page {
     let kind = if program.is_application { "EFI application" } else { "PE file, no EFI application" };
     let mut rows = vec![("form", format!("{kind}, for {}", program.processors()))];
     rows.extend(program.version.map(|version| ("version", FileVersion(version).to_string())));

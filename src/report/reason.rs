@@ -84,14 +84,10 @@ fn plain(value: &Value) -> String {
 /// The most characters of a value that are shown.
 const MAX_VALUE: usize = 60;
 
-/// A value in backticks and on one line, cut where it is long.
+/// A value in backticks, cut where it is long.
 fn quoted(value: &str) -> String {
-    let shown: String = value.chars().take(MAX_VALUE).flat_map(escaped).collect();
+    let shown: String = value.chars().take(MAX_VALUE).collect();
     if value.chars().nth(MAX_VALUE).is_some() { format!("`{shown}…`") } else { format!("`{shown}`") }
-}
-
-fn escaped(c: char) -> Vec<char> {
-    if c.is_control() { c.escape_debug().collect() } else { vec![c] }
 }
 
 fn of_entry(entry: &EntryChange) -> Point {

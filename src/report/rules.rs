@@ -1,35 +1,36 @@
 //! Rules of the field in words: one in full, and those that a manifest lowers.
 
-use std::fmt::Write as _;
-
 use serde_json::{Value as Json, json};
 
 use crate::problem::{Lowering, Severity};
-use crate::rule::{Rule, page};
+use crate::rule::{Rule, page as address};
 
-use super::counted;
+use super::{Page, counted};
 
 /// A rule with its source.
-pub fn rule(rule: &Rule) -> String {
-    let mut text = format!("{}, {}: {}\n\n{}\n", rule.name(), article(rule.severity), rule.title, rule.words);
+pub fn rule(rule: &Rule) -> Page {
+    let mut page = Page::of_line(format!("{}, {}: {}", rule.name(), article(rule.severity), rule.title));
+    page.gap();
+    rule.words.lines().for_each(|line| page.line(line));
     let lowered = match rule.is_lowerable {
         true => format!("`rules = {{ {} = \"off\" }}` in `[media]` lowers it.", rule.name()),
         false => "It can't be lowered.".into(),
     };
-    let _ = writeln!(text, "{lowered}");
+    page.line(lowered);
     if let Some(why) = rule.unchecked {
-        let _ = writeln!(text, "It is not checked: {why}.");
+        page.line(format!("It is not checked: {why}."));
     }
-    text.push_str("\nSources:\n");
+    page.gap();
+    page.line("Sources:");
     for source in rule.sources.split(' ') {
-        let _ = writeln!(text, "  {source:<8}  {}", page(source).unwrap_or_default());
+        page.row(format!("  {source:<8}  "), address(source).unwrap_or_default());
     }
-    text
+    page
 }
 
 /// The same as data.
 pub fn rule_json(rule: &Rule) -> Json {
-    let sources = rule.sources.split(' ').map(|key| (key.to_owned(), Json::from(page(key)))).collect();
+    let sources = rule.sources.split(' ').map(|key| (key.to_owned(), Json::from(address(key)))).collect();
     json!({
         "rule": rule.name(),
         "severity": word(rule.severity),

@@ -3,6 +3,8 @@
 //! What is shown first is what tells most: every heading, then what is said below it, then the details, each list
 //! getting its share before any gets more. A list that is cut ends with how much more there is of it.
 
+use super::Page;
+
 /// The lines that somebody reads who did not ask for more.
 pub const SCREEN: usize = 24;
 
@@ -35,12 +37,12 @@ struct Share {
 const FIRST_SHARES: [usize; 3] = [4, 8, 6];
 
 /// The blocks as text, each after an empty line; `n_lines` are the most that there may be.
-pub(super) fn fit(blocks: &[Block], n_lines: Option<usize>) -> String {
-    let mut text = String::new();
+pub(super) fn fit(blocks: &[Block], n_lines: Option<usize>) -> Page {
+    let mut page = Page::default();
     let n_all: usize = blocks.iter().map(n_lines_of).sum();
     let Some(n_lines) = n_lines.filter(|n_lines| n_all > *n_lines) else {
-        blocks.iter().for_each(|block| write(&mut text, block, &whole(block)));
-        return text;
+        blocks.iter().for_each(|block| write(&mut page, block, &whole(block)));
+        return page;
     };
     let blocks: Vec<_> = blocks.iter().map(brief).collect();
     // An empty line and the hint come last.
@@ -63,13 +65,16 @@ pub(super) fn fit(blocks: &[Block], n_lines: Option<usize>) -> String {
         }
     }
     for (block, share) in blocks.iter().zip(&shares) {
-        write(&mut text, block, share);
+        write(&mut page, block, share);
     }
     let n_more: usize = blocks[shares.len()..].iter().map(|block| block.heads.len()).sum();
     if n_more > 0 {
-        text += &format!("\nand {n_more} more\n");
+        page.gap();
+        page.line(format!("and {n_more} more"));
     }
-    text + "\n`--verbose` shows all of it\n"
+    page.gap();
+    page.line("`--verbose` shows all of it");
+    page
 }
 
 fn n_lines_of(block: &Block) -> usize {
@@ -122,13 +127,13 @@ fn shown(len: usize, n_lines: usize) -> usize {
     if n_lines >= len { len } else { n_lines.saturating_sub(1) }
 }
 
-fn write(text: &mut String, block: &Block, share: &Share) {
-    text.push('\n');
+fn write(page: &mut Page, block: &Block, share: &Share) {
+    page.gap();
     let mut list = |indent: &str, lines: &mut dyn Iterator<Item = &String>, len: usize, n_lines: usize, more: &str| {
         let n_shown = shown(len, n_lines);
-        lines.take(n_shown).for_each(|line| *text += &format!("{indent}{line}\n"));
+        lines.take(n_shown).for_each(|line| page.line(format!("{indent}{line}")));
         if n_lines > 0 && n_shown < len {
-            *text += &format!("{indent}{more}and {} more\n", len - n_shown);
+            page.line(format!("{indent}{more}and {} more", len - n_shown));
         }
     };
     list("", &mut block.heads.iter(), block.heads.len(), share.heads, "         ");
@@ -138,7 +143,7 @@ fn write(text: &mut String, block: &Block, share: &Share) {
     }
     let points = block.points.len() - shown(block.points.len(), share.points);
     if points > 0 {
-        *text += &format!("  and {points} more\n");
+        page.line(format!("  and {points} more"));
     }
 }
 
@@ -167,10 +172,10 @@ mod tests {
             (0..60).map(|n| block(n % 4 + 1, &vec![n; n % 5])).collect(),
         ];
         for blocks in of_all_sorts {
-            let all = fit(&blocks, None);
-            assert_eq!(fit(&blocks, Some(all.lines().count())), all);
+            let all = fit(&blocks, None).to_string();
+            assert_eq!(fit(&blocks, Some(all.lines().count())).to_string(), all);
             for n_lines in 12..60 {
-                let cut = fit(&blocks, Some(n_lines));
+                let cut = fit(&blocks, Some(n_lines)).to_string();
                 let n_cut = cut.lines().count();
                 assert!(n_cut <= n_lines, "{n_cut} of {n_lines} lines:\n{cut}");
                 assert!(all.lines().count() <= n_lines || n_cut + 4 > n_lines, "{n_cut} of {n_lines} lines:\n{cut}");

@@ -2,32 +2,31 @@
 
 use std::fmt::Write as _;
 
+use super::Page;
+use super::page::columns;
+use super::svg::escaped;
+use crate::foreign_text;
 use crate::sequence::catalog::Environment;
 use crate::sequence::difference::{Difference, Kind};
 use crate::sequence::{Body, Sequence, Step};
 
 /// The tree of a sequence, for a terminal.
-pub fn tree(sequence: &Sequence) -> String {
-    fn below(steps: &[Step], indent: &str, lines: &mut String) {
+pub fn tree(sequence: &Sequence) -> Page {
+    fn below(steps: &[Step], indent: &str, page: &mut Page) {
         for (at, step) in steps.iter().enumerate() {
             let is_last = at + 1 == steps.len();
             let (branch, further) = if is_last { ("└─ ", "   ") } else { ("├─ ", "│  ") };
-            let _ = writeln!(lines, "{indent}{branch}{}{}", on_a_line(&step.name), remarks(step));
+            page.row(format!("{indent}{branch}"), format!("{}{}", step.name, remarks(step)));
             if let Some(condition) = &step.condition {
                 let bar = if step.children().is_empty() { "   " } else { "│  " };
-                let _ = writeln!(lines, "{indent}{further}{bar}if {}", on_a_line(&condition.to_string()));
+                page.row(format!("{indent}{further}{bar}if "), condition.to_string());
             }
-            below(step.children(), &format!("{indent}{further}"), lines);
+            below(step.children(), &format!("{indent}{further}"), page);
         }
     }
-    let mut lines = format!("{}\n", on_a_line(&sequence.name));
-    below(&sequence.steps, "", &mut lines);
-    lines
-}
-
-/// A text without line breaks and what else would control a terminal or break a picture.
-fn on_a_line(text: &str) -> String {
-    text.replace(char::is_control, " ")
+    let mut page = Page::of_line(&sequence.name);
+    below(&sequence.steps, "", &mut page);
+    page
 }
 
 /// What is said of a step behind its name: what it is, where it runs, what is unusual.
@@ -68,11 +67,9 @@ pub fn mermaid(sequence: &Sequence) -> String {
         for step in steps {
             *n_nodes += 1;
             let number = *n_nodes;
-            // A number sign begins an entity of Mermaid's own, and a grave accent begins Markdown.
-            let text = |text: &str| quoted(text).replace('#', "#35;").replace('`', "#96;");
-            let mut label = text(&step.name);
+            let mut label = escaped_label(&step.name);
             if let Some(condition) = &step.condition {
-                label += &format!("<br/><i>if {}</i>", text(&condition.to_string()));
+                label += &format!("<br/><i>if {}</i>", escaped_label(&condition.to_string()));
             }
             if let Body::Group(children) = &step.body {
                 let _ = writeln!(lines, "{indent}subgraph g{number}[\"{label}\"]");
@@ -105,9 +102,17 @@ pub fn mermaid(sequence: &Sequence) -> String {
     lines
 }
 
-/// A text within SVG, or the HTML of a label.
-fn quoted(text: &str) -> String {
-    on_a_line(text).replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;")
+/// A text within a label of Mermaid, which is HTML with entities of its own. Signs that begin those, directives (`%%{`), line
+/// breaks, formulas and Markdown become entities.
+fn escaped_label(text: &str) -> String {
+    let mut label = String::new();
+    for c in escaped(text).chars() {
+        match c {
+            '#' | '%' | '\\' | '$' | '`' => label += &format!("#{};", u32::from(c)),
+            c => label.push(c),
+        }
+    }
+    label
 }
 
 /// How high a row of the picture is, and how far a level is indented, in pixels.
@@ -115,6 +120,11 @@ const ROW: usize = 24;
 const INDENT: usize = 22;
 /// How wide a character is in the picture at most, in pixels.
 const CHARACTER: usize = 8;
+
+/// How many letters a text is wide, with its escapes.
+fn shown_columns(text: &str) -> usize {
+    columns(&foreign_text::line(text))
+}
 
 /// The tree as a picture (SVG 1.1). Steps that run in Windows PE are marked `PE`, those of the full system `OS`.
 pub fn svg(sequence: &Sequence) -> String {
@@ -125,15 +135,15 @@ pub fn svg(sequence: &Sequence) -> String {
     };
     let width = steps.iter().map(|(around, step)| {
         let (name, condition) = text(step);
-        (around.len() + 3) * INDENT + (name.chars().count() + condition.chars().count()) * CHARACTER
+        (around.len() + 3) * INDENT + (shown_columns(&name) + shown_columns(&condition)) * CHARACTER
     });
-    let width = width.max().unwrap_or(0).max(sequence.name.chars().count() * 10) + 2 * INDENT;
+    let width = width.max().unwrap_or(0).max(shown_columns(&sequence.name) * 10) + 2 * INDENT;
     let height = (steps.len() + 2) * ROW;
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
          font-family=\"sans-serif\" font-size=\"13\">\n<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n\
          <text x=\"{INDENT}\" y=\"{ROW}\" font-weight=\"bold\">{}</text>\n",
-        quoted(&sequence.name)
+        escaped(&sequence.name)
     );
     for (row, (around, step)) in steps.iter().enumerate() {
         let (x, y) = ((around.len() + 1) * INDENT, (row + 2) * ROW);
@@ -152,42 +162,44 @@ pub fn svg(sequence: &Sequence) -> String {
             svg,
             "<text x=\"{x}\" y=\"{y}\"{opacity}><tspan fill=\"{colour}\" font-size=\"10\">{mark}</tspan>\
              <tspan x=\"{beside}\"{weight}>{}</tspan><tspan fill=\"#777777\" font-style=\"italic\">{}</tspan></text>",
-            quoted(&name),
-            quoted(&condition)
+            escaped(&name),
+            escaped(&condition)
         );
     }
     svg + "</svg>\n"
 }
 
 /// What two sequences differ in, a step on a line.
-pub fn differences(differences: &[Difference]) -> String {
-    let mut lines = String::new();
+pub fn differences(differences: &[Difference]) -> Page {
+    let mut page = Page::default();
     for Difference { path, kind } in differences {
         let name = if path.is_empty() { "the sequence".to_owned() } else { path.join(" / ") };
-        let _ = match kind {
-            Kind::Added => writeln!(lines, "added    {name}"),
-            Kind::Removed => writeln!(lines, "removed  {name}"),
-            Kind::Renamed { from } => writeln!(lines, "renamed  {name}, which was `{from}`"),
+        match kind {
+            Kind::Added => page.row("added    ", name),
+            Kind::Removed => page.row("removed  ", name),
+            Kind::Renamed { from } => page.row("renamed  ", format!("{name}, which was `{from}`")),
             Kind::Moved { from } if path.starts_with(from) && path.len() == from.len() + 1 => {
-                writeln!(lines, "moved    {name}, in its group")
+                page.row("moved    ", format!("{name}, in its group"));
             }
-            Kind::Moved { from } if from.is_empty() => writeln!(lines, "moved    {name}, which was in no group"),
-            Kind::Moved { from } => writeln!(lines, "moved    {name}, which was in `{}`", from.join(" / ")),
+            Kind::Moved { from } if from.is_empty() => {
+                page.row("moved    ", format!("{name}, which was in no group"));
+            }
+            Kind::Moved { from } => page.row("moved    ", format!("{name}, which was in `{}`", from.join(" / "))),
             Kind::Changed(changes) => {
-                let _ = writeln!(lines, "changed  {name}");
+                page.row("changed  ", name);
                 for (key, old, new) in changes {
-                    let _ = match (old, new) {
-                        (Some(old), Some(new)) => writeln!(lines, "           {key}: {old} → {new}"),
-                        (None, Some(new)) => writeln!(lines, "           {key}: {new} (new)"),
-                        (Some(old), None) => writeln!(lines, "           {key}: {old} (gone)"),
-                        (None, None) => Ok(()),
+                    let what = match (old, new) {
+                        (Some(old), Some(new)) => format!("{old} → {new}"),
+                        (None, Some(new)) => format!("{new} (new)"),
+                        (Some(old), None) => format!("{old} (gone)"),
+                        (None, None) => continue,
                     };
+                    page.line(format!("           {key}: {what}"));
                 }
-                Ok(())
             }
-        };
+        }
     }
-    lines
+    page
 }
 
 /// The same as data.

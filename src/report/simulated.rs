@@ -2,37 +2,38 @@
 
 use serde_json::{Value as Json, json};
 
-use super::counted;
+use super::{Page, counted};
 use crate::sequence::catalog::Environment;
 use crate::simulate::{Effect, End, Entry, Outcome, Source, Then, Trace, Unmet, name};
 
 /// How wide the column of the system is.
 const SYSTEM: usize = 4;
-/// A table that is wider has numbers in place of names.
+/// A table that is wider has numbers in place of names, unless the terminal is known to be as wide.
 const MAX_WIDTH: usize = 80;
-/// The most characters of a step's name in a table.
-const MAX_NAME: usize = 48;
 
 /// A run, step by step.
-pub fn trace(title: &str, trace: &Trace) -> String {
-    let mut lines = vec![title.to_owned()];
+pub fn trace(title: &str, trace: &Trace) -> Page {
+    let mut page = Page::of_line(title);
     for entry in &trace.entries {
         let indent = "  ".repeat(entry.path.len().saturating_sub(1));
         let (word, detail) = fate(entry);
         let system = system(entry.environment);
-        lines.push(format!("  {system:<SYSTEM$}{word:<6}{indent}{}{detail}", entry.name()));
+        page.row(format!("  {system:<SYSTEM$}{word:<6}{indent}"), format!("{}{detail}", entry.name()));
         let margin = " ".repeat(2 + SYSTEM + 6) + &indent + "  ";
-        lines.extend(entry.effects.iter().map(|effect| format!("{margin}{}", words(effect))));
+        entry.effects.iter().for_each(|effect| page.line(format!("{margin}{}", words(effect))));
         if let Outcome::Failed { then, .. } = &entry.outcome {
-            lines.push(format!("{margin}{}", then_words(then)));
+            page.line(format!("{margin}{}", then_words(then)));
         }
     }
-    lines.push(end(trace));
-    lines.iter().map(|line| format!("{line}\n")).collect()
+    page.line(end(trace));
+    page
 }
 
-/// Several runs beside each other: what became of each step in each.
-pub fn matrix(names: &[String], traces: &[&Trace]) -> String {
+/// Several runs beside each other: what became of each step in each, in so many columns if possible.
+pub fn matrix(names: &[String], traces: &[&Trace], width: Option<usize>) -> Page {
+    let width = width.unwrap_or(MAX_WIDTH);
+    // More than half of it is for the names of steps.
+    let max_name = width * 3 / 5;
     let mut paths: Vec<(&Vec<String>, bool)> = Vec::new();
     for trace in traces.iter() {
         // What only a later run reaches stands behind what comes before it there.
@@ -49,8 +50,8 @@ pub fn matrix(names: &[String], traces: &[&Trace]) -> String {
     }
     let step = |path: &[String]| {
         let name = "  ".repeat(path.len().saturating_sub(1)) + path.last().map_or("", String::as_str);
-        match name.chars().count() > MAX_NAME {
-            true => name.chars().take(MAX_NAME - 1).chain(['…']).collect(),
+        match name.chars().count() > max_name {
+            true => name.chars().take(max_name - 1).chain(['…']).collect(),
             false => name,
         }
     };
@@ -71,31 +72,37 @@ pub fn matrix(names: &[String], traces: &[&Trace]) -> String {
     rows.push(ends);
     let header = |names: Vec<String>| [vec![String::new()], names].concat();
     let named = table(&header(names.to_vec()), &rows);
-    if named.lines().all(|line| line.chars().count() <= MAX_WIDTH) {
-        return named;
+    if named.iter().all(|line| line.chars().count() <= width) {
+        let mut page = Page::default();
+        named.iter().for_each(|line| page.line(line));
+        return page;
     }
     // Names that leave no room for the table stand above it.
     let numbers = || (1..=names.len()).map(|number| number.to_string());
-    let legend: String = numbers().zip(names).map(|(number, name)| format!("{number:>3}  {name}\n")).collect();
-    format!("{legend}\n{}", table(&header(numbers().collect()), &rows))
+    let mut page = Page::default();
+    numbers().zip(names).for_each(|(number, name)| page.row(format!("{number:>3}  "), name));
+    page.gap();
+    table(&header(numbers().collect()), &rows).iter().for_each(|line| page.line(line));
+    page
 }
 
 /// Rows below a header, in columns.
-fn table(header: &[String], rows: &[Vec<String>]) -> String {
+fn table(header: &[String], rows: &[Vec<String>]) -> Vec<String> {
     let all = || std::iter::once(header).chain(rows.iter().map(Vec::as_slice));
     let widths: Vec<usize> =
         (0..header.len()).map(|column| all().map(|row| row[column].chars().count()).max().unwrap_or(0)).collect();
     let line = |row: &[String]| {
         let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        format!("{}\n", cells.collect::<Vec<_>>().join("  ").trim_end())
+        cells.collect::<Vec<_>>().join("  ")
     };
     all().map(line).collect()
 }
 
 /// What was expected of a run and did not come.
-pub fn unmet(name: &str, unmet: &[Unmet]) -> String {
-    let line = |one: &Unmet| format!("unmet  {name}: `{}`: {}\n", one.key, one.message);
-    unmet.iter().map(line).collect()
+pub fn unmet(name: &str, unmet: &[Unmet]) -> Page {
+    let mut page = Page::default();
+    unmet.iter().for_each(|one| page.row("unmet  ", format!("{name}: `{}`: {}", one.key, one.message)));
+    page
 }
 
 /// A run as data.

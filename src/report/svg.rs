@@ -10,6 +10,7 @@ mod scale;
 use std::fmt::Write as _;
 
 use super::map::{Other, name, share, state};
+use crate::foreign_text;
 use crate::map::{Kind, Map, Region, State};
 use crate::size::Size;
 use scale::{Piece, Scale};
@@ -23,6 +24,8 @@ const STRIP: f64 = 26.0;
 const GAP: f64 = 14.0;
 /// The room that a letter takes, more or less.
 const LETTER: f64 = 6.8;
+/// The same of the title.
+const TITLE_LETTER: f64 = 9.0;
 
 const WIDTH: f64 = MARGIN + LEFT + scale::ROW + MARGIN;
 
@@ -59,16 +62,17 @@ pub fn map(map: &Map, title: &str, other: Option<&Other>) -> String {
     let scale = Scale::of(&maps);
     let row_height = STRIP * maps.len() as f64 + GAP;
     let legend_at = TOP + row_height * scale.n_rows() as f64 + MARGIN;
-    let height = legend_at + 66.0;
+    let legend = legend(&maps, other.is_some());
+    let height = legend_at + legend.last().map_or(0.0, |entry| entry.y) + 66.0;
     let mut out = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" width=\"{WIDTH}\" height=\"{height}\" role=\"img\">\n"
     );
-    let title = escaped(title);
-    let _ = writeln!(out, "<title>Map of {title}</title>");
+    let _ = writeln!(out, "<title>Map of {}</title>", escaped(title));
     write_style(&mut out, other.is_some());
     let _ = writeln!(out, "<rect class=\"page\" width=\"100%\" height=\"100%\"/>");
+    let title = fitting(title, TITLE_LETTER);
     let _ = writeln!(out, "<text class=\"title\" x=\"{MARGIN}\" y=\"28\">{title}</text>");
-    let _ = writeln!(out, "<text x=\"{MARGIN}\" y=\"46\">{}</text>", escaped(&facts(map, other)));
+    let _ = writeln!(out, "<text x=\"{MARGIN}\" y=\"46\">{}</text>", fitting(&facts(map, other), LETTER));
     for row in 0..scale.n_rows() {
         let y = TOP + row_height * row as f64;
         let (x, y, start) = (MARGIN + LEFT - 8.0, y + 12.0, Size(scale.row_start(row)));
@@ -83,7 +87,14 @@ pub fn map(map: &Map, title: &str, other: Option<&Other>) -> String {
             write_region(&mut out, region, mark.map(|mark| (mark, is_old)), &scale, &at);
         }
     }
-    write_legend(&mut out, &maps, legend_at, other.is_some(), scale.n_bytes_of_pixel());
+    write_legend(&mut out, &legend, legend_at);
+    let _ = writeln!(
+        out,
+        "<text x=\"{MARGIN}\" y=\"{:.1}\">To scale, {} to a pixel; what is used is {} pixels wide at least.</text>",
+        height - 20.0,
+        Size(scale.n_bytes_of_pixel() as u64),
+        scale::MIN
+    );
     out.push_str("</svg>\n");
     out
 }
@@ -123,13 +134,11 @@ fn write_region(
     scale: &Scale,
     at: &dyn Fn(&Piece) -> (f64, f64),
 ) {
-    let mut words =
-        format!("{}\n{} at byte {}: {}", name(region), region.kind.as_str(), region.offset, Size(region.len));
-    let _ = write!(words, ", of which slack {}", Size(region.slack()));
-    if let Some((mark, is_old)) = mark {
-        words += &format!("\n{}", if is_old { state_of_old(&mark) } else { state(&mark) });
-    }
-    let _ = writeln!(out, "<g><title>{}</title>", escaped(&words));
+    let (kind, len, slack) = (region.kind.as_str(), Size(region.len), Size(region.slack()));
+    let mut lines = vec![name(region), format!("{kind} at byte {}: {len}, of which slack {slack}", region.offset)];
+    lines.extend(mark.map(|(mark, is_old)| if is_old { state_of_old(&mark) } else { state(&mark) }));
+    let lines: Vec<_> = lines.iter().map(|line| escaped(line)).collect();
+    let _ = writeln!(out, "<g><title>{}</title>", lines.join("\n"));
     for piece in scale.pieces(region.span().end, region.end()) {
         write_rect(out, at(&piece), piece.width, &format!("k{} slack", COLOURS.len() - 1), None);
     }
@@ -154,7 +163,7 @@ fn write_region(
                 "<rect class=\"k{class}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"15.0\"/>"
             );
         }
-        let _ = writeln!(out, "<text x=\"{:.1}\" y=\"{:.1}\">{}</text>", x + 4.0, y + 17.0, escaped(&label));
+        let _ = writeln!(out, "<text x=\"{:.1}\" y=\"{:.1}\">{}</text>", x + 4.0, y + 17.0, xml(&label));
     }
     out.push_str("</g>\n");
 }
@@ -192,13 +201,13 @@ fn state_of_old(state: &State) -> String {
     }
 }
 
-/// What is written on a region: as much of its name as there is room for, or a letter for what it is.
+/// What is written on a region, safe to print: as much of its name as there is room for, or a letter for what it is.
 fn label(region: &Region, width: f64) -> Option<String> {
     const MIN_LETTERS: usize = 5;
     let room = ((width - 8.0) / LETTER).max(0.0) as usize;
     let whole = match region.kind {
         Kind::LargeFile | Kind::SmallFiles if !region.name.is_empty() => {
-            region.name.rsplit('/').next().unwrap_or_default().to_owned()
+            foreign_text::line(region.name.rsplit('/').next().unwrap_or_default()).into_owned()
         }
         kind => kind.as_str().to_owned(),
     };
@@ -223,9 +232,22 @@ fn letter(kind: Kind) -> &'static str {
     }
 }
 
-fn write_legend(out: &mut String, maps: &[&Map], y: f64, has_patterns: bool, n_bytes_of_pixel: f64) {
+/// An entry of the legend: a rectangle with words behind it.
+struct LegendEntry {
+    x: f64,
+    y: f64,
+    class: String,
+    pattern: Option<&'static str>,
+    words: String,
+}
+
+/// The entries of the legend, in as many rows as there is room for them; `y` is that of a row within it.
+fn legend(maps: &[&Map], has_patterns: bool) -> Vec<LegendEntry> {
+    const BEFORE_WORDS: f64 = 31.0;
+    const BEHIND: f64 = 14.0;
+    const LEGEND_ROW: f64 = 32.0;
     let is_there = |kind: &Kind| maps.iter().any(|map| map.regions.iter().any(|region| region.kind == *kind));
-    let mut entries: Vec<(String, Option<&str>, String)> = Kind::ALL
+    let mut entries: Vec<(String, Option<&'static str>, String)> = Kind::ALL
         .into_iter()
         .filter(is_there)
         .map(|kind| (format!("k{} edge", colour(kind)), None, format!("{} {}", letter(kind), kind.as_str())))
@@ -236,36 +258,45 @@ fn write_legend(out: &mut String, maps: &[&Map], y: f64, has_patterns: bool, n_b
             entries.push(("slack".into(), Some(pattern), words.into()));
         }
     }
-    let mut x = MARGIN;
-    for (class, pattern, words) in entries {
-        write_rect(out, (x, y), 26.0, &class, pattern);
-        let _ = writeln!(out, "<text x=\"{:.1}\" y=\"{:.1}\">{}</text>", x + 31.0, y + 17.0, escaped(&words));
-        x += 31.0 + words.chars().count() as f64 * LETTER + 14.0;
-    }
-    let of_pixel = Size(n_bytes_of_pixel as u64);
-    let min = scale::MIN;
-    let _ = writeln!(
-        out,
-        "<text x=\"{MARGIN}\" y=\"{:.1}\">To scale, {of_pixel} to a pixel; what is used is {min} pixels wide at least.</text>",
-        y + 46.0
-    );
+    let (mut x, mut y) = (MARGIN, 0.0);
+    let place = |(class, pattern, words): (String, Option<&'static str>, String)| {
+        let width = BEFORE_WORDS + words.chars().count() as f64 * LETTER;
+        if x + width > WIDTH - MARGIN {
+            (x, y) = (MARGIN, y + LEGEND_ROW);
+        }
+        let entry = LegendEntry { x, y, class, pattern, words };
+        x += width + BEHIND;
+        entry
+    };
+    entries.into_iter().map(place).collect()
 }
 
-/// Text as XML has it; what XML can't hold is replaced.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\n' => escaped.push('\n'),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => escaped.push(char::REPLACEMENT_CHARACTER),
-            c => escaped.push(c),
-        }
+fn write_legend(out: &mut String, legend: &[LegendEntry], top: f64) {
+    for LegendEntry { x, y, class, pattern, words } in legend {
+        let y = top + y;
+        write_rect(out, (*x, y), 26.0, class, *pattern);
+        let _ = writeln!(out, "<text x=\"{:.1}\" y=\"{:.1}\">{}</text>", x + 31.0, y + 17.0, escaped(words));
     }
-    escaped
+}
+
+/// A line of foreign text, cut at the edge of the picture.
+fn fitting(text: &str, letter: f64) -> String {
+    let room = ((WIDTH - 2.0 * MARGIN) / letter) as usize;
+    let text = foreign_text::line(text);
+    match text.chars().count() > room {
+        true => xml(&text.chars().take(room - 1).chain(['…']).collect::<String>()),
+        false => xml(&text),
+    }
+}
+
+/// A line of foreign text within XML.
+pub(super) fn escaped(text: &str) -> String {
+    xml(&foreign_text::line(text))
+}
+
+/// Text that is safe to print, as XML has it.
+fn xml(text: &str) -> String {
+    text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
+use super::Page;
 use super::program::programs_json;
 use crate::output::lists::SaidDisc;
 use crate::size::Size;
@@ -9,52 +10,59 @@ use crate::verify::set::SetFault;
 use crate::verify::{Fault, Verified};
 
 /// A fault in a line.
-pub fn fault(fault: &Fault) -> String {
-    match fault {
+pub fn fault(fault: &Fault) -> Page {
+    let (word, text) = match fault {
         Fault::CutOff { len, needed } => {
-            format!("cut off     the medium has {}, and its files need {}", Size(*len), Size(*needed))
+            ("cut off", format!("the medium has {}, and its files need {}", Size(*len), Size(*needed)))
         }
-        Fault::Structure => "damaged     directories, boot programs or the space between files".into(),
-        Fault::List { path, why } => format!("damaged     {path}: {why}"),
-        Fault::Damaged(path) => format!("damaged     {path}"),
-        Fault::Unreadable(path) => format!("unreadable  {path}"),
-        Fault::Missing(path) => format!("missing     {path}"),
-        Fault::Extra(path) => format!("extra       {path}"),
-        Fault::Refused { path, why } => format!("refused     {path}: {why}"),
-        Fault::Differs(path) => format!("differs     {path} is not what the manifest makes of it"),
-        Fault::NotThere(path) => format!("differs     {path} is in the manifest and not on the medium"),
-        Fault::NotInManifest(path) => format!("differs     {path} is on the medium and not in the manifest"),
+        Fault::Structure => ("damaged", "directories, boot programs or the space between files".into()),
+        Fault::List { path, why } => ("damaged", format!("{path}: {why}")),
+        Fault::Damaged(path) => ("damaged", path.clone()),
+        Fault::Unreadable(path) => ("unreadable", path.clone()),
+        Fault::Missing(path) => ("missing", path.clone()),
+        Fault::Extra(path) => ("extra", path.clone()),
+        Fault::Refused { path, why } => ("refused", format!("{path}: {why}")),
+        Fault::Differs(path) => ("differs", format!("{path} is not what the manifest makes of it")),
+        Fault::NotThere(path) => ("differs", format!("{path} is in the manifest and not on the medium")),
+        Fault::NotInManifest(path) => ("differs", format!("{path} is on the medium and not in the manifest")),
         Fault::OtherValue { key, medium, manifest } => {
             let value = |value: &Option<String>| match value {
                 Some(value) => format!("`{value}`"),
                 None => "nothing".into(),
             };
-            format!("differs     {key}: {} on the medium, {} in the manifest", value(medium), value(manifest))
+            ("differs", format!("{key}: {} on the medium, {} in the manifest", value(medium), value(manifest)))
         }
-        Fault::OtherIdentity => {
-            "differs     date, boot programs or empty folders are not the manifest's, or another tsmedia made it".into()
-        }
-    }
+        Fault::OtherIdentity => (
+            "differs",
+            "date, boot programs or empty folders are not the manifest's, or another tsmedia made it".into(),
+        ),
+    };
+    let mut page = Page::default();
+    page.row(format!("{word:<12}"), text);
+    page
 }
 
 /// What is wrong with a set, in a line.
-pub fn set_fault(fault: &SetFault) -> String {
-    match fault {
-        SetFault::Missing { set, number } => format!("missing     disc {number} of the set {set}"),
+pub fn set_fault(fault: &SetFault) -> Page {
+    let (word, text) = match fault {
+        SetFault::Missing { set, number } => ("missing", format!("disc {number} of the set {set}")),
         SetFault::NoLast { set, highest } => {
-            format!("missing     what follows disc {highest} of the set {set}, which is not the last")
+            ("missing", format!("what follows disc {highest} of the set {set}, which is not the last"))
         }
         SetFault::Twice { set, number, names } => {
-            format!("twice       disc {number} of the set {set}: `{}`", names.join("`, `"))
+            ("twice", format!("disc {number} of the set {set}: `{}`", names.join("`, `")))
         }
         SetFault::NotLast { name, n_discs, highest } => {
-            format!("old         `{name}` says that there are {n_discs} discs, and there is a disc {highest}")
+            ("old", format!("`{name}` says that there are {n_discs} discs, and there is a disc {highest}"))
         }
         SetFault::Foreign { name, disc: Some(SaidDisc { set, number, .. }) } => {
-            format!("foreign     `{name}` is disc {number} of another set, {set}")
+            ("foreign", format!("`{name}` is disc {number} of another set, {set}"))
         }
-        SetFault::Foreign { name, disc: None } => format!("foreign     `{name}` is no disc of a set"),
-    }
+        SetFault::Foreign { name, disc: None } => ("foreign", format!("`{name}` is no disc of a set")),
+    };
+    let mut page = Page::default();
+    page.row(format!("{word:<12}"), text);
+    page
 }
 
 /// What was found of several media and of the sets that they are, as data.

@@ -15,6 +15,7 @@ use std::thread;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::content::{Content, SourceFile, Stat};
+use crate::foreign_text::from_utf8;
 use crate::limits::MAX_TREE_FILES;
 use crate::volume::{Folder, Misplaced};
 
@@ -91,7 +92,7 @@ impl Walk<'_> {
         let mut folders = Vec::new();
         for (name, entry) in entries {
             let Some(name) = name.to_str() else {
-                walked.fault(path.join(name.to_string_lossy().as_ref()), "the name is not UTF-8", "rename it");
+                walked.fault(path.join(from_utf8(name.as_encoded_bytes())), "the name is not UTF-8", "rename it");
                 continue;
             };
             let path = path.join(name);

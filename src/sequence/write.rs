@@ -11,6 +11,7 @@ use super::catalog::{Environment, Form, Key};
 use super::condition::{Condition, Operator, Test};
 use super::read::VERSION;
 use super::{Action, Body, Foreign, Sequence, Step, Value, Values, Variable};
+use crate::foreign_text;
 use crate::manifest::SecretRef;
 
 /// The longest line that a condition or a list stands on by itself.
@@ -49,7 +50,7 @@ impl Writer<'_> {
 
     fn package(&mut self, key: &str, id: &str) {
         let comment = match self.names.get(id) {
-            Some(name) => format!(" # {}", name.replace(char::is_control, " ")),
+            Some(name) => format!(" # {}", foreign_text::line(name)),
             None => String::new(),
         };
         self.line(key, &format!("{}{comment}", string(id)));

@@ -71,7 +71,7 @@ pub fn windows_complaint(name: &str) -> Option<String> {
         return Some("means a folder, not a file".into());
     }
     if let Some(c) = name.chars().find(|c| c.is_control() || r#"<>:"/\|?*"#.contains(*c)) {
-        return Some(format!("has the character `{}`, which Windows does not allow", c.escape_default()));
+        return Some(format!("has the character `{}`, which Windows does not allow", c));
     }
     if name.ends_with(['.', ' ']) {
         let what = if name.ends_with('.') { "a full stop" } else { "a space" };
@@ -109,7 +109,7 @@ impl fmt::Display for Name {
 
 impl fmt::Display for BadName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the name `{}` {}", self.name.escape_debug(), self.why)
+        write!(f, "the name `{}` {}", self.name, self.why)
     }
 }
 
@@ -153,7 +153,7 @@ mod tests {
             ("", "is empty"),
             ("..", "means a folder, not a file"),
             ("a:b", "has the character `:`, which Windows does not allow"),
-            ("a\u{7}", "has the character `\\u{7}`, which Windows does not allow"),
+            ("a\u{7}", "has the character `\u{7}`, which Windows does not allow"),
             ("note.", "ends in a full stop, which Windows cuts off"),
             ("note ", "ends in a space, which Windows cuts off"),
             ("aux.h", "stands for the device AUX on Windows"),

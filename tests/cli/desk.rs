@@ -118,7 +118,7 @@ impl Desk {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tsmedia"));
         command.args(arguments).current_dir(&self.root).env_remove("SOURCE_DATE_EPOCH").env_remove("NO_COLOR");
-        command.env_remove("TSMEDIA_CACHE_LIMIT");
+        command.env_remove("TSMEDIA_CACHE_LIMIT").env_remove("COLUMNS");
         command
     }
 

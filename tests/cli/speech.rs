@@ -71,6 +71,36 @@ fn data_goes_to_standard_output_and_nothing_else_does() {
 }
 
 #[test]
+fn lines_are_broken_between_words_where_columns_are_few() {
+    let desk = Desk::new();
+    desk.done(&["apply"]);
+    let words =
+        |said: &[u8]| -> Vec<String> { String::from_utf8_lossy(said).split_whitespace().map(str::to_owned).collect() };
+    for line in [
+        "inspect out/win11-BER.iso --layout",
+        "inspect out/win11-BER.iso out/win11-HAM.iso --layout",
+        "inspect images/boot.wim --layout",
+        "diff out/win11-BER.iso out/win11-HAM.iso --verbose",
+        "diff media.toml out/nothing-is-here.iso",
+        "check --explain R131",
+        "verify readme.txt",
+    ] {
+        let arguments: Vec<_> = line.split(' ').collect();
+        let whole = desk.run(&arguments);
+        for n_columns in [80, 60] {
+            let ran = desk.command(&arguments).env("COLUMNS", n_columns.to_string()).output().unwrap();
+            for (said, whole) in [(&ran.stdout, &whole.stdout), (&ran.stderr, &whole.stderr)] {
+                assert_eq!(words(said), words(whole), "{line}");
+                for said in String::from_utf8_lossy(said).lines() {
+                    let is_a_word = !said.trim().contains(' ') || said.trim().matches('`').count() > 1;
+                    assert!(said.chars().count() <= n_columns || is_a_word, "{line}: {said}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_reader_that_has_seen_enough_is_no_failure() {
     let desk = Desk::new();
     for arguments in [&["schema"][..], &["plan"], &["render"], &["completions", "zsh"], &["--help"]] {

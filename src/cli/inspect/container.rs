@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::format::container::{self, DEFAULT_PASSWORD, HEADER_LEN, Header};
 use crate::limits::{self, MAX_VARIABLES_LEN};
 use crate::media::data;
+use crate::report::Page;
 use crate::secret::Secret;
 
 /// A container of more is none of a medium.
@@ -72,22 +73,22 @@ pub(super) fn run(path: &Utf8Path, arguments: &Arguments, screen: &Screen) -> Re
             "variables": variables,
         }));
     }
-    let mut said = format!("variables or policy of a medium: {algorithm}, a text of {len} bytes\n");
+    let mut page = Page::of_line(format!("variables or policy of a medium: {algorithm}, a text of {len} bytes"));
     match &variables {
-        None => said += "it has a password: `--password-from env:NAME` or `file:PATH` gives it\n",
+        None => page.line("it has a password: `--password-from env:NAME` or `file:PATH` gives it"),
         Some(variables) => {
             if given.is_none() {
-                said += "it has no password: everybody can read it\n";
+                page.line("it has no password: everybody can read it");
             }
             for (name, value) in variables {
-                said += &match arguments.values {
-                    true => format!("  {name} = {}\n", value.as_str()),
-                    false => format!("  {name}\n"),
-                };
+                page.line(match arguments.values {
+                    true => format!("  {name} = {}", value.as_str()),
+                    false => format!("  {name}"),
+                });
             }
         }
     }
-    screen.data(&said)
+    screen.data(&page)
 }
 
 fn password(from: &PasswordFrom) -> Result<Secret> {

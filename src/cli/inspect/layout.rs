@@ -21,8 +21,9 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         Some(other) => {
             let mut old = gather::open(other)?;
             let of_old = Map::of(&old.carrier);
-            let marks = screen
-                .watch("comparing", |progress| gather::marks(&mut old, &mut medium, [&of_old, &map], progress))?;
+            let marks = screen.watch(&format!("comparing {path} with {other}"), |progress| {
+                gather::marks(&mut old, &mut medium, [&of_old, &map], progress)
+            })?;
             Some((other, of_old, marks))
         }
     };

@@ -8,6 +8,7 @@
 use std::fmt;
 
 use crate::digest::Sha256;
+use crate::foreign_text::{from_utf8, from_utf16};
 use crate::format::asn1::{Der, SEQUENCE, SET};
 use crate::format::certificate::Certificate;
 
@@ -111,12 +112,11 @@ pub(crate) fn common_name(name: &[u8]) -> Option<String> {
             // BMPString, two bytes a character; all others have one byte or are UTF-8.
             0x1E => {
                 let units = text.value.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
-                String::from_utf16_lossy(&units.collect::<Vec<_>>())
+                from_utf16(units)
             }
-            _ => String::from_utf8_lossy(text.value).into_owned(),
+            _ => from_utf8(text.value),
         };
-        // It goes to terminals, and it is whoever's that wrote the file.
-        found = Some(name.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect());
+        found = Some(name);
     }
     found
 }

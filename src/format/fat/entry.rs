@@ -1,6 +1,7 @@
 //! Entries of folders, as any driver may have written them: names, attributes and times.
 
 use crate::date::Date;
+use crate::foreign_text::from_utf16;
 use crate::volume::fold;
 
 use super::code_page::CodePage;
@@ -121,7 +122,7 @@ impl LongName {
             return None;
         }
         let end = self.units.iter().position(|unit| matches!(unit, 0 | 0xFFFF)).unwrap_or(self.units.len());
-        Some(String::from_utf16_lossy(&self.units[..end])).filter(|name| !name.is_empty())
+        Some(from_utf16(self.units[..end].iter().copied())).filter(|name| !name.is_empty())
     }
 }
 

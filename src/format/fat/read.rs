@@ -299,7 +299,7 @@ impl<R: Read + Seek> Reader<'_, R> {
 impl Tree {
     fn path(&mut self, folder: &str, name: &str) -> Result<String> {
         if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) {
-            return Err(Error::new(format!("`{}` in the folder `/{folder}` is not a name", name.escape_debug())));
+            return Err(Error::new(format!("`{name}` in the folder `/{folder}` is not a name")));
         }
         let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
         self.paths_len += path.len();

@@ -262,7 +262,7 @@ impl Tree {
 
     fn add(&mut self, folder: &str, name: &str, is_folder: bool, extents: Vec<Range<u64>>) -> Result<()> {
         if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) {
-            return Err(Error::new(format!("`{}` in the folder `/{folder}` is no name", name.escape_debug())));
+            return Err(Error::new(format!("`{name}` in the folder `/{folder}` is no name")));
         }
         let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
         self.paths_len += path.len() as u64;

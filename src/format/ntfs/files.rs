@@ -12,6 +12,7 @@ use std::ops::Range;
 use super::record::{self, RECORD_LEN};
 use super::{ROOT, SECTOR_LEN};
 use crate::error::{Error, Result};
+use crate::foreign_text::from_utf16;
 use crate::format::found::File;
 use crate::limits::{MAX_NTFS_DEPTH, MAX_NTFS_RECORDS, MAX_PATHS_LEN};
 
@@ -126,7 +127,7 @@ fn path(found: &HashMap<u64, Found>, number: u64) -> Result<Option<String>> {
             return Ok(None);
         }
         if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) {
-            return Err(Error::new(format!("`{}` on the NTFS volume is no name", name.escape_debug())));
+            return Err(Error::new(format!("`{name}` on the NTFS volume is no name")));
         }
         names.push(name.as_str());
         if names.len() > MAX_NTFS_DEPTH {
@@ -258,7 +259,7 @@ fn signed(bytes: &[u8]) -> Option<i64> {
 
 fn text(bytes: &[u8]) -> String {
     let units: Vec<_> = bytes.chunks_exact(2).map(|unit| u16::from_le_bytes([unit[0], unit[1]])).collect();
-    String::from_utf16_lossy(&units)
+    from_utf16(units)
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> u64 {

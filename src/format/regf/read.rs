@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use crate::error::{Error, Result};
+use crate::foreign_text::from_utf16;
 use crate::limits::MAX_HIVE_DEPTH;
 
 use super::{
@@ -301,7 +302,7 @@ impl Iterator for Units<'_> {
 }
 
 fn to_text(units: Units) -> String {
-    char::decode_utf16(units).map(|letter| letter.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+    from_utf16(units)
 }
 
 fn is_same_name(units: Units, name: &str) -> bool {

@@ -133,8 +133,7 @@ impl Writer {
     fn key_cell(&mut self, tree: &Tree) -> Result<u32> {
         let n_units = tree.name.encode_utf16().count();
         if !(1..=MAX_KEY_NAME).contains(&n_units) || tree.name.contains(['\\', '\0']) {
-            let name = tree.name.escape_debug();
-            return Err(Error::new(format!("`{name}` is no name of a registry key")));
+            return Err(Error::new(format!("`{}` is no name of a registry key", tree.name)));
         }
         self.n_keys += 1;
         Ok(self.cell(KEY_HEAD_LEN + encoded(&tree.name).0.len()))

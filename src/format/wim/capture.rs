@@ -15,6 +15,7 @@ use super::seal::{self, Sealing};
 use super::{failed, fragment};
 use crate::date::Date;
 use crate::error::{Error, Result};
+use crate::foreign_text::from_utf16;
 use crate::format::partitions::Window;
 use crate::progress::Progress;
 
@@ -258,7 +259,7 @@ impl Edit {
 fn visit(entry: &mut Entry, path: &str, show: &mut dyn FnMut(&str, &mut Entry)) {
     show(path, entry);
     for child in &mut entry.children {
-        let name = String::from_utf16_lossy(&child.name);
+        let name = from_utf16(child.name.iter().copied());
         let path = if path.is_empty() { name } else { format!("{path}/{name}") };
         visit(child, &path, show);
     }

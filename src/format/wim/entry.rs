@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 
 use super::metadata::{Entry, FileTime};
 use crate::date::Date;
+use crate::foreign_text::from_utf16;
 
 impl Entry {
     /// `FILE_ATTRIBUTE_ARCHIVE`: a file that is new or changed.
@@ -64,7 +65,7 @@ impl Entry {
     /// The path, from it, of the first file that has a content.
     pub fn path_of(&self, sha1: &[u8; 20]) -> Option<String> {
         self.children.iter().find_map(|child| {
-            let name = String::from_utf16_lossy(&child.name);
+            let name = from_utf16(child.name.iter().copied());
             match child.path_of(sha1) {
                 Some(path) => Some(format!("{name}/{path}")),
                 None => child.all_contents().any(|own| own == *sha1).then_some(name),

@@ -174,7 +174,7 @@ fn prestart(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     let Some(command) = doc.str("/prestart/command") else { return };
     let problem = |problem: Problem| problem.at(doc.place("/prestart/command"), "");
     if let Some(c) = command.chars().find(|c| c.is_control()) {
-        let message = format!("the prestart command holds a control character (`{}`)", c.escape_default());
+        let message = format!("the prestart command holds a control character (`{}`)", c);
         problems.push(problem(Problem::error(message)).help("write it in one line, in single quotes"));
     }
     let mut words = command.split_whitespace().map(str::to_lowercase);
@@ -256,10 +256,10 @@ fn bad_name(name: &str) -> Option<(&'static str, String, String)> {
     }
     let fault = match name.chars().next() {
         None => "has no name".to_owned(),
-        Some(first) if !first.is_ascii_alphabetic() => format!("begins with `{}`", first.escape_default()),
+        Some(first) if !first.is_ascii_alphabetic() => format!("begins with `{}`", first),
         _ => match name.chars().find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '-')) {
             Some(' ') => "has a space in its name".into(),
-            Some(c) => format!("has `{}` in its name", c.escape_default()),
+            Some(c) => format!("has `{}` in its name", c),
             None if name.len() > MAX_NAME => format!("has a name of {} characters", name.len()),
             None => return None,
         },

@@ -102,7 +102,7 @@ pub(super) fn no_control(name: &str, text: &str, problem: impl Fn(String) -> Pro
     let bad = text.chars().find(|c| c.is_control() || matches!(c, '\u{FFFE}' | '\u{FFFF}'));
     if let Some(c) = bad {
         let what = if matches!(c, '\n' | '\r') { "a line break" } else { "a control character" };
-        let problem = problem(format!("`{name}` holds {what} (`{}`)", c.escape_default()));
+        let problem = problem(format!("`{name}` holds {what} (`{}`)", c));
         problems.push(problem.help("it goes into the XML of the WIM file: write it in one line of text"));
     }
 }

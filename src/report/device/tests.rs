@@ -10,8 +10,9 @@ fn said(change: impl Fn(&Computer)) -> String {
     change(&computer);
     let found = computer.target(STICK).unwrap();
     let refusals = found.refusals(LEN);
-    let said = refusals.iter().map(|it| failure(&refusal(it, &found, "tsmedia write out/win11.img /dev/sdb")));
-    target(&found, None) + &said.collect::<String>()
+    let said =
+        refusals.iter().map(|it| failure(&refusal(it, &found, "tsmedia write out/win11.img /dev/sdb")).to_string());
+    target(&found, None).to_string() + &said.collect::<String>()
 }
 
 #[test]
@@ -59,11 +60,12 @@ fn what_is_no_stick_or_takes_no_medium_is_refused() {
     seen += &said(put("size", "4000000"));
     seen += &said(put("queue/logical_block_size", "4096"));
     let computer = Computer::with_stick();
-    seen += &failure(&computer.target((8, 17)).unwrap_err());
+    seen += &failure(&computer.target((8, 17)).unwrap_err()).to_string();
     // Nothing is taken for free where it can't be found out.
     std::fs::remove_file(computer.path("proc/self/mountinfo")).unwrap();
-    seen += &failure(&computer.target(STICK).unwrap_err()).replace(computer.path("").as_str(), "<folder>/");
-    seen += &failure(&computer.target((9, 9)).unwrap_err()).replace(computer.path("").as_str(), "<folder>/");
+    seen += &failure(&computer.target(STICK).unwrap_err()).to_string().replace(computer.path("").as_str(), "<folder>/");
+    seen +=
+        &failure(&computer.target((9, 9)).unwrap_err()).to_string().replace(computer.path("").as_str(), "<folder>/");
     insta::assert_snapshot!(seen);
 }
 

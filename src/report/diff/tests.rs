@@ -2,7 +2,7 @@ use super::*;
 use crate::diff::{Contents, diff};
 
 fn file(bytes: &str) -> File {
-    File { len: bytes.len() as u64, blake3: Digest::of(bytes.as_bytes()) }
+    File { len: bytes.len() as u64, blake3: Some(Digest::of(bytes.as_bytes())) }
 }
 
 fn contents(paths: impl Iterator<Item = String>, bytes: &str) -> Contents {
@@ -22,9 +22,9 @@ fn a_difference_is_a_screen_long_at_most_unless_all_is_asked_for() {
     for n_packages in [1, 2, 3, 4, 7, 10, 19, 20, 21, 50] {
         for n_files in [1, 2, 5, 6, 20] {
             let diff = many(n_packages, n_files);
-            let n_lines = text(&diff, ["a", "b"], false).lines().count();
+            let n_lines = text(&diff, ["a", "b"], false).to_string().lines().count();
             assert!(n_lines <= 26, "{n_packages} × {n_files}: {n_lines} lines");
-            let all = text(&diff, ["a", "b"], true);
+            let all = text(&diff, ["a", "b"], true).to_string();
             assert_eq!(all.lines().count(), 5 + n_packages * (n_files + 1));
             assert_eq!(json(&diff, [Json::Null, Json::Null])["files"].as_array().unwrap().len(), n_packages * n_files);
         }
@@ -58,7 +58,7 @@ fn what_is_not_shown_is_counted() {
       ~ SMS/PKG/002/003.cab (3 B → 5 B, 96a42572 → 3f796163)
       and 4 more
     ");
-    let many = text(&many(30, 3), ["old.iso", "new.iso"], false);
+    let many = text(&many(30, 3), ["old.iso", "new.iso"], false).to_string();
     insta::assert_snapshot!(many.lines().last().unwrap(), @"and in 11 more places: 33 changed");
 }
 

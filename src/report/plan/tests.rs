@@ -296,15 +296,15 @@ fn what_became_of_the_finished_file_is_a_reason() {
         Existing::Medium { id: other, secrets: None, len },
         Existing::Foreign { len: 5 },
     ] {
-        all += &text(&planned(&[desk.output()], &record, &|_| existing), None);
+        all += &text(&planned(&[desk.output()], &record, &|_| existing), None).to_string();
         all += "--\n";
     }
     for existing in [Existing::Medium { id: other, secrets: None, len }, Existing::Foreign { len: 5 }] {
-        all += &text(&planned(&[desk.output()], &Record::default(), &|_| existing), None);
+        all += &text(&planned(&[desk.output()], &Record::default(), &|_| existing), None).to_string();
         all += "--\n";
     }
     for existing in [Existing::Missing, Existing::Medium { id, secrets: None, len }, Existing::Foreign { len: 5 }] {
-        all += &text(&planned(&[], &record, &|_| existing), None);
+        all += &text(&planned(&[], &record, &|_| existing), None).to_string();
         all += "--\n";
     }
     insta::assert_snapshot!(all, @"

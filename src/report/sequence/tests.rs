@@ -23,7 +23,7 @@ fn group(name: &str, steps: &[String]) -> String {
 }
 
 fn told(old: &[String], new: &[String]) -> String {
-    shown(&differences(&sequence(&old.concat()), &sequence(&new.concat())))
+    shown(&differences(&sequence(&old.concat()), &sequence(&new.concat()))).to_string()
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn run(steps: &str, facts: &str) -> (Trace, Vec<Unmet>) {
 
 /// The lines of a trace, but for the first.
 fn lines(trace: &Trace) -> String {
-    simulated::trace("", trace).trim_start_matches('\n').to_owned()
+    simulated::trace("", trace).to_string().trim_start_matches('\n').to_owned()
 }
 
 fn command(name: &str, more: &str) -> String {

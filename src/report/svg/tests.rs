@@ -68,7 +68,20 @@ fn names_are_shortened_to_their_room_and_escaped() {
     let labels = [300.0, 80.0, 20.0, 4.0].map(|width| label(&region, width));
     let expected = [Some("a long name & more.cab"), Some("a long na…"), Some("F"), None];
     assert_eq!(labels.each_ref().map(Option::as_deref), expected);
-    assert_eq!(escaped("<a & \"b\">\u{1}\n"), "&lt;a &amp; &quot;b&quot;&gt;\u{fffd}\n");
+    assert_eq!(escaped("<a & \"b\">\u{1}\n\u{202e}"), "&lt;a &amp; &quot;b&quot;&gt;\\x01\\x0a\\u{202e}");
+}
+
+#[test]
+fn the_legend_and_long_titles_stay_within_the_picture() {
+    let mut map = map_of(&[1 << 20; 7], 100);
+    map.regions.iter_mut().zip(Kind::ALL).for_each(|(region, kind)| region.kind = kind);
+    let legend = legend(&[&map], true);
+    let end = |entry: &LegendEntry| entry.x + 31.0 + entry.words.chars().count() as f64 * LETTER;
+    assert!(legend.iter().all(|entry| end(entry) <= WIDTH - MARGIN) && legend.len() == 11);
+    assert!(legend.last().unwrap().y > 0.0, "the second row is tried");
+    let long = super::map(&map, &"folder/".repeat(100), None);
+    let title = long.lines().find(|line| line.contains("class=\"title\"")).unwrap();
+    assert!(title.ends_with("…</text>") && title.len() < 250, "{title}");
 }
 
 #[test]

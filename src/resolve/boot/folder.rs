@@ -12,6 +12,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::content::{Content, SourceFile, Stat};
 use crate::error::Error;
 use crate::firmware::Firmware;
+use crate::foreign_text::from_utf8;
 use crate::git_lfs;
 use crate::manifest::SecureBootCa;
 
@@ -181,7 +182,7 @@ fn names(folder: &Utf8Path) -> Result<Vec<String>, Error> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {
         let name = entry.map_err(failed)?.file_name().into_string().map_err(|name| {
-            let name = folder.join(name.to_string_lossy().as_ref());
+            let name = folder.join(from_utf8(name.as_encoded_bytes()));
             Error::new(format!("the name of `{name}` is not UTF-8")).help("rename it")
         });
         names.push(name?);

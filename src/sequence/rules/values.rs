@@ -193,7 +193,7 @@ fn capture(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
     let is_odd = |c: &char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '-' | '_');
     let version = action.text("version").filter(|version| !has_variable(version));
     if let Some(odd) = version.and_then(|version| version.chars().find(is_odd)) {
-        let problem = Problem::error(format!("the version of an image can't hold `{}`", odd.escape_default()));
+        let problem = Problem::error(format!("the version of an image can't hold `{}`", odd));
         rules.add(at_key(problem.rule("R91"), at.step, "version", "").help("write it with letters and digits"));
     }
     if !action.values.contains_key("password") {

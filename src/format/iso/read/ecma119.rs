@@ -11,6 +11,7 @@ use super::source::Source;
 use super::{File, Part, Tree};
 use crate::date::Date;
 use crate::error::{Error, Result};
+use crate::foreign_text::from_utf16;
 
 /// What the volume descriptors say.
 #[derive(Default)]
@@ -213,7 +214,7 @@ fn decoded(bytes: &[u8], is_joliet: bool) -> String {
         false => bytes.iter().map(|byte| char::from(*byte)).collect(),
         true => {
             let units = bytes.chunks_exact(2).map(|unit| u16::from_be_bytes([unit[0], unit[1]]));
-            char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+            from_utf16(units)
         }
     }
 }

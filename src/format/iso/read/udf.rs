@@ -10,6 +10,7 @@ use super::super::udf::{checksum, crc, tag};
 use super::source::Source;
 use super::{File, Part, Tree};
 use crate::error::{Error, Result};
+use crate::foreign_text::from_utf16;
 
 /// ECMA-167 4/14.6.6: file types.
 const FOLDER: u8 = 4;
@@ -343,7 +344,7 @@ fn text(bytes: &[u8]) -> Result<String> {
         [8, latin1 @ ..] => Ok(latin1.iter().map(|byte| char::from(*byte)).collect()),
         [16, utf16 @ ..] if utf16.len() % 2 == 0 => {
             let units = utf16.chunks_exact(2).map(|unit| u16::from_be_bytes([unit[0], unit[1]]));
-            Ok(char::decode_utf16(units).map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER)).collect())
+            Ok(from_utf16(units))
         }
         [id, ..] => Err(Error::new(format!("a name is compressed in the unknown way {id}"))),
     }

@@ -13,6 +13,7 @@ use super::{CREATED_BY, File, Part, Stored, VERSION, seal};
 use crate::date::Date;
 use crate::digest::Digests;
 use crate::error::{Error, Result};
+use crate::foreign_text::from_utf16;
 use crate::limits::{MAX_PATHS_LEN, MAX_WIM_METADATA_LEN};
 
 /// Reads a WIM file of one image whose contents are stored as they are.
@@ -117,7 +118,7 @@ impl Listing<'_> {
     /// Lists what is in a folder, and what is below that.
     fn list(&mut self, folder: &Entry, path: &str) -> Result<()> {
         for entry in &folder.children {
-            let name = String::from_utf16_lossy(&entry.name);
+            let name = from_utf16(entry.name.iter().copied());
             let path = if path.is_empty() { name } else { format!("{path}/{name}") };
             self.paths_len += path.len() as u64;
             if self.paths_len > MAX_PATHS_LEN {
