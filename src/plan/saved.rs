@@ -169,10 +169,13 @@ impl Saved {
         let damaged = |error: serde_json::Error| {
             Error::new(format!("the saved plan `{path}` is damaged")).because(error).help("save it again")
         };
-        let whole: serde_json::Value = serde_json::from_str(text).map_err(damaged)?;
-        let Ok(Version { plan_version }) = serde_json::from_value(whole) else {
-            return Err(Error::new(format!("`{path}` is neither a manifest nor a saved plan"))
-                .help("a saved plan is what `tsmedia plan --out FILE` writes"));
+        let Version { plan_version } = match serde_json::from_str(text) {
+            Ok(version) => version,
+            Err(error) if !error.is_data() => return Err(damaged(error)),
+            Err(_) => {
+                return Err(Error::new(format!("`{path}` is neither a manifest nor a saved plan"))
+                    .help("a saved plan is what `tsmedia plan --out FILE` writes"));
+            }
         };
         if plan_version > PLAN_VERSION {
             return Err(Error::new(format!(
