@@ -127,6 +127,8 @@ pub const MAX_BOOT_FILE_LEN: u64 = 64 << 20;
 pub const MAX_SCRIPT_LEN: u64 = 64 << 10;
 /// Length of an INF file, in bytes. Those of graphics drivers have a few megabytes.
 pub const MAX_INF_LEN: u64 = 16 << 20;
+/// Catalogs that an INF file names: one for each kind of processor.
+pub const MAX_INF_CATALOGS: usize = 32;
 /// Length of a text of an INF file after its tokens were replaced, in characters; Windows allows as many.
 pub const MAX_INF_STRING_LEN: usize = 4_096;
 /// Length of a kernel or registry hive that is taken out of an image, in bytes.

@@ -10,6 +10,7 @@ use std::collections::BTreeSet;
 
 use crate::format::wim::Architecture;
 use crate::format::windows::DriverClass;
+use crate::limits::MAX_INF_CATALOGS;
 
 pub use sections::text;
 
@@ -62,6 +63,9 @@ impl Inf {
         }
         let mut catalogs = Vec::new();
         for line in sections.lines("version") {
+            if catalogs.len() == MAX_INF_CATALOGS {
+                return Err("it names more catalogs than there are processors");
+            }
             let key = sections.expanded(&line.key).to_ascii_lowercase();
             let Some(decoration) = key.strip_prefix("catalogfile") else { continue };
             // One for all processors of Windows NT goes before one for all systems.
