@@ -11,6 +11,7 @@ pub(crate) mod complaint;
 pub(crate) mod context;
 mod model;
 mod near_miss;
+mod nesting;
 mod profile;
 mod rules;
 mod schema;
@@ -38,7 +39,6 @@ use crate::date::Date;
 use crate::error::Result;
 use crate::file_identity::FileIdentity;
 use crate::inputs::Inputs;
-use crate::limits::MAX_SITE_VALUES;
 use crate::output::TemplateValue;
 use crate::problem::{Place, Problem, Problems, Severity};
 use crate::sequence::Sequence;
@@ -306,7 +306,7 @@ fn typed<M: DeserializeOwned>(
     let near_vars = vars::of_site(tree, None, given_vars.clone());
     let (sites, all_sites) = site::select(tree, &near_vars, options, &templates, &mut reader);
     let Reader { problems, folders, inputs, .. } = reader;
-    if let Some(problem) = too_many_sites(tree, sites.len()) {
+    if let Some(problem) = site::check_number(tree, sites.len()) {
         problems.add(problem);
         return Ok(Vec::new());
     }
@@ -380,19 +380,6 @@ fn typed<M: DeserializeOwned>(
     problems.note_lowerings(rules::lowered::counted(&lowered, &[&found[..], &silent].concat()));
     found.into_iter().for_each(|problem| problems.add(problem));
     Ok(rendered)
-}
-
-/// The problem of a manifest that is too large for its number of sites, each of which gets a tree of its own.
-fn too_many_sites(tree: &Node, n_sites: usize) -> Option<Problem> {
-    let root = tree.as_table()?;
-    let own = root.0.iter().filter(|entry| entry.name != "sites");
-    let n_values: usize = own.map(|entry| entry.node.n_values()).sum();
-    if n_sites.saturating_mul(n_values) <= MAX_SITE_VALUES {
-        return None;
-    }
-    let message = format!("{n_sites} sites with {n_values} values each; at most {MAX_SITE_VALUES} are read together");
-    let place = root.entry("sites")?.key.clone();
-    Some(Problem::error(message).at(place, "").help("build fewer sites at once: `--site CODE`"))
 }
 
 /// What templates can name in files that belong to no manifest: `vars` as the command line has them, and `site.code`

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use crate::limits::MAX_SITE_VALUES;
 use crate::problem::{Place, Problem, Problems};
 
 use super::Options;
@@ -55,6 +56,19 @@ pub fn select(
     let keep = |site: &Chosen| wanted.is_empty() || site.code.as_ref().is_some_and(|code| wanted.contains(code));
     let chosen = sites.iter().filter(|site| keep(site)).cloned().map(Some).collect();
     (chosen, sites)
+}
+
+/// The problem of a manifest that is too large for its number of sites, each of which gets a tree of its own.
+pub fn check_number(tree: &Node, n_sites: usize) -> Option<Problem> {
+    let root = tree.as_table()?;
+    let own = root.0.iter().filter(|entry| entry.name != "sites");
+    let n_values: usize = own.map(|entry| entry.node.n_values()).sum();
+    if n_sites.saturating_mul(n_values) <= MAX_SITE_VALUES {
+        return None;
+    }
+    let message = format!("{n_sites} sites with {n_values} values each; at most {MAX_SITE_VALUES} are read together");
+    let place = root.entry("sites")?.key.clone();
+    Some(Problem::error(message).at(place, "").help("build fewer sites at once: `--site CODE`"))
 }
 
 fn site(node: &Node, context: &Context, templates: &Templates, sources: &Problems, found: &mut Vec<Problem>) -> Chosen {

@@ -5,13 +5,12 @@
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
-use toml_parser::Source;
-use toml_parser::lexer::TokenKind;
 
 use crate::limits::{MAX_SYNTAX_ERRORS, MAX_TOML_DEPTH, MAX_TOML_ITEMS, MAX_TOML_KEYS, MAX_TOML_POINTERS_LEN};
 use crate::merge_conflict;
 use crate::problem::{Place, Problem, Problems, SourceId};
 
+use super::nesting::too_deep;
 use super::tree::{Entry, Node, Table, Value};
 
 /// So many conflicts of a merge are underlined.
@@ -331,31 +330,6 @@ impl<'a> Reader<'a> {
         }
         help(&format!("not valid TOML: {said}"), "mend this first; what follows may be a consequence")
     }
-}
-
-/// Finds the first token around which brackets and dotted keys nest more than [`MAX_TOML_DEPTH`] levels deep.
-///
-/// The parser bounds brackets and the parts of one key each by itself; a tree of both, one within the other, would be
-/// deeper than the stack.
-fn too_deep(text: &str) -> Option<std::ops::Range<usize>> {
-    // The dots within each open bracket, since its last comma.
-    let (mut dots, mut n_dots): (Vec<usize>, usize) = (vec![0], 0);
-    for token in Source::new(text).lex() {
-        match (token.kind(), dots.as_mut_slice()) {
-            (TokenKind::LeftSquareBracket | TokenKind::LeftCurlyBracket, _) => dots.push(0),
-            (TokenKind::RightSquareBracket | TokenKind::RightCurlyBracket, [_, .., _]) => n_dots -= dots.pop()?,
-            (TokenKind::Dot, [.., here]) => {
-                *here += 1;
-                n_dots += 1;
-            }
-            (TokenKind::Comma, [.., here]) | (TokenKind::Newline, [here]) => n_dots -= std::mem::take(here),
-            _ => {}
-        }
-        if dots.len() + n_dots > MAX_TOML_DEPTH {
-            return Some(token.span().start()..token.span().end());
-        }
-    }
-    None
 }
 
 /// What word processors, chats and web pages make of quotes.
