@@ -402,8 +402,8 @@ fn exclusions_can_be_others_or_none() {
     let desk = Desk::empty();
     put_tree(&desk);
     desk.put("own.ini", "[ExclusionList]\n\\docs\n*.dll\n\n[ExclusionException]\n\\docs\\a.txt\n");
-    let mut seen = desk.see("capture tree -o own.wim --config own.ini");
-    seen += &desk.see("capture tree -o all.wim --no-exclusions");
+    let mut seen = desk.see("capture tree -o own.wim --config own.ini --compression none");
+    seen += &desk.see("capture tree -o all.wim --no-exclusions --compression none");
     desk.put("own.ini", "[ExclusionList]\ndocs\\a.txt\n");
     seen += &desk.see("capture tree -o wrong.wim --config own.ini");
     seen += &desk.see("capture tree -o wrong.wim --config missing.ini");
