@@ -9,7 +9,6 @@ mod look;
 mod patch;
 mod saved;
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 
@@ -17,19 +16,20 @@ use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fs::{Access, access};
 
 use crate::capture::Captured;
-use crate::content::Content;
+use crate::content::{Content, Stat};
 use crate::digest::{Asked, Digest};
 use crate::error::{Error, Result};
 use crate::media::order::Order;
 use crate::output::{Output, Sealed};
 use crate::plan::saved::SavedManifest;
-use crate::plan::{self, Action, Change, Existing, Plan};
+use crate::plan::{self, Action, Change, Claim, Existing, Plan};
 use crate::progress::Progress;
 use crate::record::{Record, Recorded, RecordedFile};
 use crate::store::Store;
-use crate::write::{self, Journal, Means};
+use crate::write::{self, Journal, Means, open};
 
 pub use lock::Lock;
+use look::{Looked, recorded_path};
 use patch::{Patcher, recover};
 pub use saved::{moved, survey_to_save};
 
@@ -88,12 +88,12 @@ pub struct Built {
     pub len: u64,
 }
 
-/// What there is to do. Reads sources whose digests decide it and are not known, and remembers them.
+/// What there is to do. Reads sources whose digests decide it and are not known, and remembers them in the cache;
+/// nothing else is written.
 pub fn survey(work: &Work, store: &mut Store, progress: &Progress) -> Result<Plan> {
     let (record, _) = Record::load_or_empty(work.record)?;
-    let n_recovered = recover(work, store, &record, progress)?;
-    let (plan, n_read) = decide(work, store, &record, &Patcher::default(), progress)?;
-    if n_read > 0 || n_recovered > 0 {
+    let (Decided { plan, .. }, n_read) = decide(work, store, &record, &Patcher::default(), progress)?;
+    if n_read > 0 {
         // A plan is none the worse for a cache that can't be written.
         let _ = store.save(&work.means.disk);
     }
@@ -123,7 +123,7 @@ fn apply_if(work: &Work, planned: Option<&SavedManifest>, store: &mut Store, pro
     let (mut record, _) = Record::load_or_empty(work.record)?;
     let n_recovered = recover(work, store, &record, progress)?;
     let patcher = Patcher::default();
-    let (plan, n_read) = decide(work, store, &record, &patcher, progress)?;
+    let (Decided { plan, looked }, n_read) = decide(work, store, &record, &patcher, progress)?;
     if let Some(planned) = planned {
         saved::check(work, planned, store, &record, &plan)?;
     }
@@ -136,20 +136,23 @@ fn apply_if(work: &Work, planned: Option<&SavedManifest>, store: &mut Store, pro
     for change in &mut plan.changes {
         progress.go_on()?;
         progress.on(&change.name);
+        let stat = looked.get(&change.name).and_then(|looked| looked.stat);
         if capture::is_one(change, work, &record) {
-            apply_capture(change, &mut applied, store, &mut record, work, progress)?;
+            apply_capture(change, stat, &mut applied, store, &mut record, work, progress)?;
             continue;
         }
         match (change.action, work.outputs.iter().find(|output| output.name == change.name)) {
             (Action::Keep, Some(output)) => {
-                if remember_kept(output, store, &mut record)? {
+                if remember_kept(output, stat, store, &mut record)? {
                     record.save(work.record, disk)?;
                     store.save(disk)?;
                 }
             }
             (Action::Create | Action::Patch | Action::Rebuild, Some(output)) => {
+                refuse_replaced(&output.path, stat)?;
                 let is_patch = change.action == Action::Patch;
-                let patched = if is_patch { patcher.patch(output, store, &mut record, work, progress)? } else { None };
+                let patched =
+                    if is_patch { patcher.patch(output, stat, store, &mut record, work, progress)? } else { None };
                 let (built, journal) = match patched {
                     Some((built, journal)) => (built, journal),
                     None => {
@@ -180,6 +183,7 @@ fn apply_if(work: &Work, planned: Option<&SavedManifest>, store: &mut Store, pro
 /// Does what is to be done with a captured WIM file, and says in the change what it came to.
 fn apply_capture(
     change: &mut Change,
+    stat: Option<Stat>,
     applied: &mut Applied,
     store: &mut Store,
     record: &mut Record,
@@ -188,7 +192,7 @@ fn apply_capture(
 ) -> Result<()> {
     match (change.action, work.orders.iter().find(|order| order.name == change.name)) {
         (Action::Keep, Some(order)) => {
-            if !capture::remember_kept(order, store, record)? {
+            if !capture::remember_kept(order, stat, store, record)? {
                 return Ok(());
             }
         }
@@ -204,23 +208,31 @@ fn apply_capture(
     store.save(&work.means.disk)
 }
 
+/// A plan, and what was found under the names that it decides on.
+struct Decided {
+    plan: Plan,
+    looked: BTreeMap<String, Looked>,
+}
+
 fn decide(
     work: &Work,
     store: &mut Store,
     record: &Record,
     patcher: &Patcher,
     progress: &Progress,
-) -> Result<(Plan, u64)> {
+) -> Result<(Decided, u64)> {
     let mut n_read = 0;
-    // Every file is looked at once, however often the plan asks.
-    let seen = RefCell::new(BTreeMap::new());
+    refuse_links(work)?;
+    let looked = look_at_all(work, record, store)?;
+    let found = |name: &str| looked.get(name).copied().unwrap_or(Looked::missing());
+    let existing = |name: &str| found(name).existing;
+    let claim = |name: &str| found(name).claim;
     loop {
         let unknown = {
             let store = &*store;
-            let existing =
-                |name: &str| *seen.borrow_mut().entry(name.to_owned()).or_insert_with(|| look_at(work, name, store));
             let patching = |output: &Output, sealed: Sealed, recorded: &Recorded, files: &[RecordedFile]| {
-                patcher.cost(output, sealed, recorded, files, work)
+                let stat = found(&output.name).stat;
+                patcher.cost(output, stat, sealed, recorded, files, work)
             };
             let inputs = plan::Inputs {
                 outputs: work.outputs,
@@ -228,13 +240,15 @@ fn decide(
                 digests: &store.known(work.asked()),
                 record,
                 existing: &existing,
+                claim: &claim,
+                is_cut_off: &|name| found(name).is_cut_off,
                 patching: if work.no_patch { None } else { Some(&patching) },
             };
             let unknown = plan::to_hash(&inputs)?;
             if unknown.is_empty() {
                 let mut plan = plan::plan(&inputs)?;
-                plan.changes.extend(capture::decide(work, store, record));
-                return Ok((plan, n_read));
+                plan.changes.extend(capture::decide(work, record, &existing, &claim));
+                return Ok((Decided { plan, looked }, n_read));
             }
             unknown
         };
@@ -247,18 +261,48 @@ fn decide(
     }
 }
 
-/// What there is under a name.
-fn look_at(work: &Work, name: &str, store: &Store) -> Existing {
-    let output = work.outputs.iter().find(|output| output.name == name);
-    look::look(&path_of(work, name), name, output, store)
+/// Looks at every file that the manifest makes, and at those that the record names and the manifest makes no longer.
+fn look_at_all(work: &Work, record: &Record, store: &Store) -> Result<BTreeMap<String, Looked>> {
+    let captures = record.captures().map(|recorded| (&recorded.name, true));
+    let captures = work.orders.iter().map(|order| (&order.name, true)).chain(captures);
+    let media = record.outputs().map(|recorded| (&recorded.name, false));
+    let media = work.outputs.iter().map(|output| (&output.name, false)).chain(media);
+    let mut looked = BTreeMap::new();
+    for (name, is_capture) in media.chain(captures) {
+        if looked.contains_key(name) || work.others.contains(name) {
+            continue;
+        }
+        let found = match is_capture {
+            true => capture::look_at(work, name, store, record),
+            false => look_at(work, name, store)?,
+        };
+        looked.insert(name.clone(), found);
+    }
+    Ok(looked)
 }
 
-/// Where an output with this name is.
-fn path_of(work: &Work, name: &str) -> Utf8PathBuf {
-    match work.outputs.iter().find(|output| output.name == name) {
-        Some(output) => output.path.clone(),
-        None => work.base.join(name),
+/// What there is under a name.
+fn look_at(work: &Work, name: &str, store: &Store) -> Result<Looked> {
+    let output = work.outputs.iter().find(|output| output.name == name);
+    match path_of(work, name) {
+        Some(path) => look::look(&path, name, output, store),
+        None => Ok(Looked::outside()),
     }
+}
+
+/// Where an output with this name is; none for one that only the record names, and that it may not speak for.
+fn path_of(work: &Work, name: &str) -> Option<Utf8PathBuf> {
+    match work.outputs.iter().find(|output| output.name == name) {
+        Some(output) => Some(output.path.clone()),
+        None => recorded_path(work, name),
+    }
+}
+
+/// Fails if a file to be written is a link: a rename would take its place, and what it leads to would stay as it is.
+fn refuse_links(work: &Work) -> Result<()> {
+    let outputs = work.outputs.iter().map(|output| output.path.as_path());
+    let orders = work.orders.iter().map(|order| order.path.as_path());
+    outputs.chain(orders).chain([work.record]).try_for_each(open::refuse_link)
 }
 
 fn refuse_strangers(work: &Work, plan: &Plan) -> Result<()> {
@@ -322,10 +366,10 @@ fn kept(output: &Output) -> Option<Digest> {
     output.secrets().and_then(|secrets| output.under_veil(secrets))
 }
 
-/// Takes a finished output into record and memo, if it is not there; says whether it had to.
-fn remember_kept(output: &Output, store: &mut Store, record: &mut Record) -> Result<bool> {
-    let metadata = fs::metadata(&output.path).map_err(|error| Error::io("looking at", &output.path, error))?;
-    let stat = crate::content::Stat::of(&metadata);
+/// Takes a finished output into record and memo, if it is not there; says whether it had to. `looked` is what the file
+/// system said of it when it was found to be as it should be.
+fn remember_kept(output: &Output, looked: Option<Stat>, store: &mut Store, record: &mut Record) -> Result<bool> {
+    let stat = unchanged(&output.path, looked)?;
     let known = store.finished(&output.name);
     if let Some((known, id, secrets)) = known
         && known == stat
@@ -345,12 +389,32 @@ fn remember_kept(output: &Output, store: &mut Store, record: &mut Record) -> Res
     Ok(true)
 }
 
+/// Fails if another file bears a name than the one that was looked at: it may have been hours ago.
+fn refuse_replaced(path: &Utf8Path, looked: Option<Stat>) -> Result<()> {
+    match open::identity(path) == looked.map(|stat| (stat.device, stat.inode)) {
+        true => Ok(()),
+        false => Err(Error::new(format!("another process put a file at `{path}` meanwhile"))
+            .help("look at what it is, then run it again")),
+    }
+}
+
+/// What the file system says of a file, which has to be the one that was looked at: it may have been hours ago.
+fn unchanged(path: &Utf8Path, looked: Option<Stat>) -> Result<Stat> {
+    let metadata = fs::symlink_metadata(path).map_err(|error| Error::io("looking at", path, error))?;
+    let stat = Stat::of(&metadata);
+    if looked == Some(stat) {
+        return Ok(stat);
+    }
+    Err(Error::new(format!("another process wrote `{path}` meanwhile")).help("run it again when it is done"))
+}
+
 /// Removes the file of an output that no manifest makes any more, if it is the recorded one, and forgets it.
 fn delete(change: &Change, store: &mut Store, record: &mut Record, work: &Work) -> Result<()> {
-    let path = path_of(work, &change.name);
     let recorded = record.get(&change.name).map(|recorded| recorded.id);
-    let found = look_at(work, &change.name, store);
-    if matches!(found, Existing::Medium { id, .. } if Some(id) == recorded) {
+    let found = look_at(work, &change.name, store)?;
+    if let Some(path) = path_of(work, &change.name).filter(|_| found.claim == Claim::Made)
+        && matches!(found.existing, Existing::Medium { id, .. } if Some(id) == recorded)
+    {
         work.means.disk.remove(&path).map_err(|error| Error::io("removing", &path, error))?;
     }
     store.forget_finished(&change.name);

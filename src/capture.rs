@@ -17,6 +17,7 @@ use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::content::Stat;
 use crate::date::Date;
 use crate::error::{Error, Result};
 use crate::file_identity::FileIdentity;
@@ -28,7 +29,7 @@ use crate::format::wim::capture::{self as wim, Capture, Means, Old};
 pub use crate::format::wim::capture::{Exclusions, LeftOut, Packing, WhyLeftOut};
 use crate::manifest::Placeholders;
 use crate::progress::Progress;
-use crate::write::{Disk, IfBusy, Temporary, temporary_path};
+use crate::write::{self, Disk, IfBusy, Temporary, open, temporary_path};
 
 use source::{Kind, Source};
 
@@ -116,6 +117,8 @@ pub struct Captured {
     pub skipped: Vec<Skipped>,
     /// The length of the WIM file in bytes.
     pub len: u64,
+    /// What the file system says of it.
+    pub stat: Stat,
 }
 
 /// An image that was made.
@@ -199,7 +202,7 @@ pub fn capture(work: &Work, progress: &Progress) -> Result<Captured> {
         source.check_unchanged()?;
     }
     let stat = temporary.finish()?;
-    Ok(Captured { images, skipped: found.skipped(), len: stat.len })
+    Ok(Captured { images, skipped: found.skipped(), len: stat.len, stat })
 }
 
 /// Describes an image that was added with this index and without these files.
@@ -291,6 +294,8 @@ impl About {
 
 fn check_target(work: &Work) -> Result<()> {
     let target = work.target;
+    open::refuse_link(target)?;
+    write::refuse_cut_off(target)?;
     let metadata = match fs::symlink_metadata(target) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         found => Some(found.map_err(|error| Error::io("looking at", target, error))?),

@@ -19,6 +19,7 @@ mod render;
 mod saved;
 mod screen;
 mod sequence;
+mod signals;
 mod simulate;
 mod verify;
 mod watch;
@@ -157,7 +158,7 @@ enum Outcome {
     Wrong,
     /// `plan --detailed-exitcode` found something to do.
     Changes,
-    /// Ctrl-C ended what has no end of its own.
+    /// A signal ended what has no end of its own.
     Interrupted,
     /// The arguments make no sense together, and it was said why.
     WrongUsage,
@@ -182,6 +183,7 @@ pub fn main() -> ExitCode {
         }
     };
     let screen = Screen::of_process(cli.json);
+    signals::survive_file_size_limit();
     match run(cli.command, &screen) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Wrong) => ExitCode::FAILURE,

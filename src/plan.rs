@@ -121,6 +121,17 @@ impl Existing {
     }
 }
 
+/// By which right a recorded file that no manifest makes any more is removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// The cache knows that this manifest made it.
+    Made,
+    /// The cache does not know it: only the record does, which may come from elsewhere.
+    Unknown,
+    /// It is outside of the manifest's folder, or reached over a link.
+    Outside,
+}
+
 /// Everything that a plan is decided from.
 pub struct Inputs<'a> {
     /// The outputs to decide on.
@@ -133,6 +144,10 @@ pub struct Inputs<'a> {
     pub record: &'a Record,
     /// What there is under a name: of `outputs` and of what is recorded.
     pub existing: &'a dyn Fn(&str) -> Existing,
+    /// By which right what is recorded and not made any more is removed.
+    pub claim: &'a dyn Fn(&str) -> Claim,
+    /// Whether a patch of an output was cut off. Then `existing` is what it will be when that is finished or taken back.
+    pub is_cut_off: &'a dyn Fn(&str) -> bool,
     /// What it would take to make an output of the recorded one; nothing where nothing is to be patched.
     pub patching: Option<&'a PatchCost<'a>>,
 }
@@ -173,26 +188,33 @@ pub fn plan(inputs: &Inputs) -> Result<Plan> {
     };
     for recorded in inputs.record.outputs().filter(|recorded| !is_made(&recorded.name)) {
         let existing = (inputs.existing)(&recorded.name);
-        let is_ours = matches!(existing, Existing::Medium { id, .. } if id == recorded.id);
-        let reason = match existing {
-            Existing::Missing => Reason::Gone,
-            _ if is_ours => Reason::Unclaimed,
-            _ => Reason::NotOurs,
-        };
+        let is_recorded = matches!(existing, Existing::Medium { id, .. } if id == recorded.id);
+        let reason = unclaimed(existing, is_recorded, (inputs.claim)(&recorded.name));
         changes.push(Change {
             name: recorded.name.clone(),
             action: Action::Delete,
             len: existing.len(),
             n_write: 0,
             n_keep: 0,
+            in_the_way: reason != Reason::Unclaimed && reason != Reason::Gone,
             reasons: vec![reason],
-            in_the_way: !is_ours && existing != Existing::Missing,
             disc: None,
             prompt: None,
             n_capture: None,
         });
     }
     Ok(Plan { changes })
+}
+
+/// Why what is recorded and not made any more is removed, or left alone.
+fn unclaimed(existing: Existing, is_recorded: bool, claim: Claim) -> Reason {
+    match (claim, existing) {
+        (Claim::Outside, _) => Reason::Outside,
+        (_, Existing::Missing) => Reason::Gone,
+        (Claim::Made, _) if is_recorded => Reason::Unclaimed,
+        (Claim::Unknown, _) if is_recorded => Reason::NotMadeHere,
+        _ => Reason::NotOurs,
+    }
 }
 
 /// The sources whose digests decide something and are not known. An output that was never built is built whatever
@@ -222,8 +244,8 @@ pub fn to_hash(inputs: &Inputs) -> Result<Vec<Arc<Source>>> {
         let recorded = inputs.record.files(&output.name)?;
         let lens: HashMap<_, _> = recorded.iter().map(|file| (file.path.as_str(), file.len)).collect();
         let n_unknown: u64 = unknown.iter().map(|(_, source)| source.len()).sum();
-        let is_patched =
-            is_patchable(inputs, output) && n_unknown < recorded.iter().map(|file| file.len).sum::<u64>() / 2;
+        let n_recorded = recorded.iter().fold(0u64, |all, file| all.saturating_add(file.len));
+        let is_patched = is_patchable(inputs, output) && n_unknown < n_recorded / 2;
         for (path, source) in unknown {
             if is_patched || lens.get(path.as_str()) == Some(&source.len()) {
                 wanted.insert(source.key(), Arc::clone(source));
@@ -256,14 +278,17 @@ fn change(inputs: &Inputs, output: &Output) -> Result<Change> {
             None => output.draft(inputs.digests)?.len() == len,
         };
         if id == wanted && secrets == wanted_digest && is_whole {
-            let (name, reasons) = (output.name.clone(), Vec::new());
-            let (action, disc) = (Action::Keep, output.disc.clone());
+            let (name, disc) = (output.name.clone(), output.disc.clone());
+            let (action, n_keep, reasons) = match (inputs.is_cut_off)(&name) {
+                true => (Action::Patch, len, vec![Reason::CutOff]),
+                false => (Action::Keep, 0, Vec::new()),
+            };
             return Ok(Change {
                 name,
                 action,
                 len,
                 n_write: 0,
-                n_keep: 0,
+                n_keep,
                 reasons,
                 in_the_way: false,
                 disc,
@@ -285,6 +310,12 @@ fn change(inputs: &Inputs, output: &Output) -> Result<Change> {
         prompt: output.prompt(),
         n_capture: None,
     };
+    if (inputs.is_cut_off)(&output.name) {
+        // What it takes is found out when the file is there again.
+        change.action = Action::Patch;
+        change.reasons.insert(0, Reason::CutOff);
+        return Ok(change);
+    }
     if let (Some(patching), Some(recorded)) = (inputs.patching, recorded.filter(|_| is_patchable(inputs, output))) {
         let patching = match wanted_id {
             Some(_) => {

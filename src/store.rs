@@ -8,20 +8,23 @@
 //! .tsmedia/lock       held by whoever builds here
 //! .tsmedia/certificate.key  the private key of certificates that are given none: for its owner only
 //! .tsmedia/veil       the random key of what is kept of secrets: for its owner only
+//! .tsmedia/journal.key  the random key that journals of patches are sealed with: for its owner only
 //! .tsmedia/now        an empty file that asks the file system for the time
 //! ```
+//!
+//! A cache may come from elsewhere, with an archive or a Git clone. So it is used only if the folder and the files in it
+//! are real ones that belong to the user who runs tsmedia, and nothing in it is reached over a link.
 //!
 //! A file that changes twice within one tick of its file system's clock looks the same after both. So only a file
 //! that was last changed before the reading began, by that clock, is remembered beyond this run.
 
+mod keys;
 mod memo;
 mod objects;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fs::{self, File};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::Write;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -29,20 +32,20 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::content::{Source, SourceKey, Stat};
 use crate::digest::{Asked, Digest, Digests};
 use crate::error::{Error, Result};
-use crate::format::certificate::made::PrivateKey;
 use crate::limits;
-use crate::secret::Secret;
-use crate::secret::Veil;
 use crate::size::Size;
-use crate::write::{Disk, replace};
+use crate::write::{Disk, JournalKey, open, replace};
 use memo::{Finished, Memo};
 
+pub use keys::{certificate_key, veil};
 pub use objects::{DEFAULT_LIMIT, Held, Key, Kind, Object, Objects, ReadingSince};
 
 /// The cache of one folder of manifests.
 #[derive(Debug)]
 pub struct Store {
     root: Utf8PathBuf,
+    /// Tells the outputs of one manifest from those of others in the same folder.
+    scope: String,
     memo: Memo,
     used: RefCell<Vec<bool>>,
     /// What was learnt in this run, and whether it holds beyond it.
@@ -68,11 +71,12 @@ const MAX_WAIT: Duration = Duration::from_millis(60);
 impl Store {
     /// Opens the cache in a folder (`.tsmedia`), which need not exist yet. A damaged memo is an empty one.
     pub fn open(root: &Utf8Path) -> Result<Self> {
-        let memo = Memo::parse(limits::read(memo_path(root), limits::MAX_DIGESTS_LEN).unwrap_or_default());
+        let memo = read_memo(root);
         let used = RefCell::new(vec![false; memo.n_files()]);
         let finished = memo.finished();
         Ok(Self {
             root: root.to_owned(),
+            scope: String::new(),
             memo,
             used,
             learnt: HashMap::new(),
@@ -80,6 +84,32 @@ impl Store {
             touched: BTreeSet::new(),
             now: None,
         })
+    }
+
+    /// The same for the outputs of one manifest, which has this record.
+    pub fn of_record(self, record: &Utf8Path) -> Self {
+        Self { scope: record.file_name().unwrap_or_default().to_owned(), ..self }
+    }
+
+    /// What an output is remembered by.
+    fn output_key(&self, name: &str) -> Digest {
+        let scope = &self.scope;
+        Digest::of(format!("{} {scope} {name}", scope.len()).as_bytes())
+    }
+
+    /// The key that the journal of an output is sealed with, if there is one: what is sealed with another key came
+    /// from elsewhere.
+    pub fn journal_key(&self, name: &str) -> Option<JournalKey> {
+        keys::find_journal_key(&self.root, self.output_key(name))
+    }
+
+    /// The key to seal the journal of an output with, made now if there is none.
+    ///
+    /// # Errors
+    ///
+    /// When it can't be made or written.
+    pub fn new_journal_key(&self, name: &str) -> Result<JournalKey> {
+        keys::make_journal_key(&self.root, self.output_key(name))
     }
 
     /// The folder.
@@ -128,14 +158,14 @@ impl Store {
     /// What the file system said of an output when it was finished, the identity it has, and what is kept of its
     /// secrets.
     pub fn finished(&self, name: &str) -> Option<(Stat, Digest, Option<Digest>)> {
-        let finished = self.finished.get(&Digest::of(name.as_bytes()));
+        let finished = self.finished.get(&self.output_key(name));
         finished.map(|finished| (finished.stat, finished.id, finished.secrets))
     }
 
     /// Remembers a finished output. Waits until the file system's clock has moved on, so that any later change
     /// shows; where the clock is too coarse to wait for, the output is not remembered.
     pub fn remember_finished(&mut self, name: &str, stat: Stat, id: Digest, secrets: Option<Digest>) {
-        let key = Digest::of(name.as_bytes());
+        let key = self.output_key(name);
         self.finished.remove(&key);
         self.touched.insert(key);
         let step = Duration::from_millis(2);
@@ -152,7 +182,7 @@ impl Store {
 
     /// Forgets a finished output.
     pub fn forget_finished(&mut self, name: &str) {
-        let key = Digest::of(name.as_bytes());
+        let key = self.output_key(name);
         self.finished.remove(&key);
         self.touched.insert(key);
     }
@@ -160,8 +190,9 @@ impl Store {
     /// Writes the memo, with what others have learnt since it was opened. What was not asked for in many runs is
     /// dropped.
     pub fn save(&self, disk: &Disk) -> Result<()> {
+        prepare(&self.root)?;
         let path = memo_path(&self.root);
-        let others = Memo::parse(limits::read(&path, limits::MAX_DIGESTS_LEN).unwrap_or_default());
+        let others = read_memo(&self.root);
         let used = self.used.borrow();
         let used = (0..self.memo.n_files()).filter(|index| used[*index]).map(|index| self.memo.key(index)).collect();
         let lasting = self.learnt.iter().filter(|(_, (_, lasting))| *lasting);
@@ -197,9 +228,8 @@ pub struct Contents {
 impl Contents {
     /// What is in the cache of a folder now.
     pub fn of(root: &Utf8Path, limit: Size) -> Self {
-        let memo = limits::read(memo_path(root), limits::MAX_DIGESTS_LEN).unwrap_or_default();
-        let memo_len = memo.len() as u64;
-        let memo = Memo::parse(memo);
+        let memo = read_memo(root);
+        let memo_len = memo.len();
         Self {
             root: root.to_owned(),
             n_files: memo.n_files(),
@@ -223,36 +253,50 @@ impl Contents {
 
 /// Empties a cache. To be called by whoever holds its lock.
 pub fn clear(root: &Utf8Path) -> Result<()> {
-    let gone = |done: io::Result<()>| match done {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        done => done,
-    };
+    open::check_folder(root).map_err(|error| open::failed("emptying", root, error))?;
     let objects = root.join("objects");
-    gone(fs::remove_dir_all(&objects)).map_err(|error| Error::io("removing", &objects, error))?;
+    open::remove_tree(&objects).map_err(|error| Error::io("removing", &objects, error))?;
     for path in [memo_path(root), root.join("now")] {
-        gone(fs::remove_file(&path)).map_err(|error| Error::io("removing", &path, error))?;
+        open::remove(&path).map_err(|error| Error::io("removing", &path, error))?;
     }
     Ok(())
 }
 
 /// Makes the folder of a cache, marked as one for backups (<https://bford.info/cachedir/>) and for Git.
+///
+/// # Errors
+///
+/// When it can't be made, is a link or belongs to another user.
 pub fn prepare(root: &Utf8Path) -> Result<()> {
-    if root.is_dir() {
-        return Ok(());
-    }
-    fs::create_dir_all(root).map_err(|error| Error::io("making", root, error))?;
+    open::create_own_folder(root).map_err(|error| open::failed("using", root, error))?;
     let tag = "Signature: 8a477f597d28d172789f06886806bc55\n# What tsmedia knows of files; may be deleted.\n";
-    for (name, text) in [("CACHEDIR.TAG", tag), (".gitignore", "*\n")] {
-        // The cache is as good without.
-        let _ = fs::write(root.join(name), text);
+    for (name, text, line) in [("CACHEDIR.TAG", tag, tag), (".gitignore", "*\n", "*\n")] {
+        let path = root.join(name);
+        // Git would commit the keys if another `.gitignore` came with the folder.
+        let is_marked = open::read_own(&path, MAX_MARK_LEN).is_ok_and(|found| is_line_of(line.as_bytes(), &found));
+        if !is_marked {
+            // The cache is as good without.
+            let _ = open::remove(&path).and_then(|()| open::create_new(&path)?.write_all(text.as_bytes()));
+        }
     }
     Ok(())
+}
+
+/// The longest file that marks the folder and is looked into, in bytes.
+const MAX_MARK_LEN: u64 = 4_096;
+
+fn is_line_of(line: &[u8], text: &[u8]) -> bool {
+    text.starts_with(line) || text.windows(line.len() + 1).any(|part| part[0] == b'\n' && part[1..] == *line)
 }
 
 /// What the clock of a cache's file system says.
 fn ask_time(root: &Utf8Path) -> Option<Now> {
     prepare(root).ok()?;
-    let mut file = File::create(root.join("now")).ok()?;
+    let path = root.join("now");
+    let mut file = match open::open_own(&path) {
+        Ok(file) => file,
+        Err(_) => open::remove(&path).and_then(|()| open::create_new(&path)).ok()?,
+    };
     file.write_all(b".").ok()?;
     let stat = Stat::of(&file.metadata().ok()?);
     Some(Now { device: stat.device, ns: stat.modified_ns })
@@ -264,67 +308,10 @@ fn is_before(stat: &Stat, now: &Now) -> bool {
     stat.changed_ns < now.ns.saturating_sub(margin)
 }
 
-/// The private key that certificates are made of which are given none: the one in the folder of a cache, or a new one,
-/// which stays there. Emptying the cache leaves it where it is.
-///
-/// # Errors
-///
-/// When there is none and none can be made or written, or when what is there is no key.
-pub fn certificate_key(root: &Utf8Path) -> Result<PrivateKey> {
-    let path = root.join("certificate.key");
-    let read = || -> Result<Option<PrivateKey>> {
-        let file = match limits::open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            file => file.map_err(|error| Error::io("reading", &path, error))?,
-        };
-        let bytes = Secret::read(file).map_err(|error| Error::io("reading", &path, error))?;
-        let damaged = |_| Error::new(format!("`{path}` is no private key")).help(format!("remove it: `rm {path}`"));
-        PrivateKey::read(bytes.bytes()).map(Some).map_err(damaged)
-    };
-    if let Some(key) = read()? {
-        return Ok(key);
-    }
-    prepare(root)?;
-    let key = PrivateKey::random().map_err(|error| Error::new("making a private key").because(error))?;
-    // Nobody else may read it, not even for a moment; of two runs that make one, the first wins.
-    let own = root.join(format!("certificate.key.{}", std::process::id()));
-    let written = File::options().write(true).create_new(true).mode(0o600).open(&own);
-    let written = written.and_then(|mut file| file.write_all(key.to_pem().as_bytes()).and_then(|()| file.sync_all()));
-    let linked = written.and_then(|()| match fs::hard_link(&own, &path) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => fs::rename(&own, &path),
-        _ => Ok(()),
-    });
-    let _ = fs::remove_file(&own);
-    linked.map_err(|error| Error::io("writing", &path, error))?;
-    Ok(read()?.unwrap_or(key))
-}
-
-/// The veil of the cache in a folder, under which it keeps what depends on secrets. One that has none is given one,
-/// which stays if it can be written down.
-pub fn veil(root: &Utf8Path) -> Result<Veil> {
-    let path = root.join("veil");
-    if let Some(veil) = read_veil(&path) {
-        return Ok(veil);
-    }
-    let veil = Veil::random().map_err(|error| Error::new("asking the system for random bytes").because(error))?;
-    // Nobody else may read it, not even for a moment; of two runs that write it, the first one wins. Where it can't
-    // be written, nothing is kept either.
-    let own = root.join(format!("veil.{}", std::process::id()));
-    let mut options = File::options();
-    options.write(true).create_new(true).mode(0o600);
-    let written = fs::create_dir_all(root).and_then(|()| options.open(&own)?.write_all(veil.key()));
-    if written.is_ok() {
-        // What is there and no key is damaged.
-        let is_damaged = fs::metadata(&path).is_ok_and(|metadata| metadata.len() != Veil::LEN as u64);
-        let _ = if is_damaged { fs::rename(&own, &path) } else { fs::hard_link(&own, &path) };
-    }
-    let _ = fs::remove_file(&own);
-    Ok(read_veil(&path).unwrap_or(veil))
-}
-
-fn read_veil(path: &Utf8Path) -> Option<Veil> {
-    let secret = Secret::read(limits::open(path).ok()?).ok()?;
-    secret.bytes().try_into().ok().map(Veil::new)
+/// The memo of a cache; an empty one where there is none that can be believed.
+fn read_memo(root: &Utf8Path) -> Memo {
+    let bytes = open::check_folder(root).and_then(|()| open::read_own(&memo_path(root), limits::MAX_DIGESTS_LEN));
+    Memo::parse(bytes.unwrap_or_default())
 }
 
 fn memo_path(root: &Utf8Path) -> Utf8PathBuf {

@@ -7,6 +7,7 @@
 mod copy;
 mod disk;
 mod journal;
+pub mod open;
 mod patch;
 mod temporary;
 
@@ -16,10 +17,15 @@ use camino::Utf8Path;
 
 pub use copy::n_lanes;
 pub use disk::{Call, Disk};
-pub use journal::{Journal, journal_path};
+#[cfg(test)]
+pub(crate) use journal::reseal_as_of_another_boot;
+pub use journal::{Journal, JournalKey, journal_path};
 #[cfg(test)]
 pub(crate) use patch::can;
-pub use patch::{Old, Patched, Patching, Recovered, cost, open, patch, recover};
+pub use patch::{
+    NewKey, Old, Patched, Patching, Recovered, Unsettled, cost, has_journal, open_finished, patch, recover,
+    refuse_cut_off, unsettled,
+};
 pub use temporary::{IfBusy, Temporary, replace, temporary_path};
 
 use crate::content::{Source, SourceKey, Stat};
@@ -69,7 +75,6 @@ pub fn write(
     means: &Means,
     progress: &Progress,
 ) -> Result<Written> {
-    recover(target, &means.disk)?;
     let jobs = draft.jobs(known);
     progress.start(draft.n_write());
     let temporary = Temporary::create(&means.disk, target, IfBusy::Fail)?;

@@ -40,6 +40,8 @@ mod desk;
 mod diff;
 #[path = "cli/fit.rs"]
 mod fit;
+#[path = "cli/foreign.rs"]
+mod foreign;
 #[path = "cli/hostile.rs"]
 mod hostile;
 #[path = "cli/interrupt.rs"]

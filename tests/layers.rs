@@ -82,3 +82,87 @@ fn a_module_uses_only_the_layers_below_its_own() {
     }
     assert!(n_uses > 10, "only {n_uses} uses found: the test reads the wrong place");
 }
+
+/// The modules that open files for writing, make folders and rename, and why each may.
+const WRITERS: [(&str, &str); 5] = [
+    ("capture/fat.rs", "the files of a volume go into a new folder, for its owner only"),
+    ("write/open.rs", "it is the one that does it for all others"),
+    ("write/disk.rs", "it renames what was opened there"),
+    ("device/drive.rs", "it opens the disk that the user named, and nothing beside it"),
+    ("format/wim/library.rs", "wimlib opens what it writes, over a file that was made before"),
+];
+
+/// What opens a file for writing, makes one or a folder, or takes another file's place.
+const WRITING: [&str; 26] = [
+    "File::create",
+    ".write(true)",
+    ".append(true)",
+    ".create(true)",
+    ".create_new(true)",
+    "fs::write(",
+    "fs::copy(",
+    "fs::rename(",
+    "fs::hard_link(",
+    "fs::create_dir",
+    "DirBuilder",
+    "fs::remove_dir_all(",
+    "fs::remove_file(",
+    "fs::set_permissions(",
+    "unix::fs::symlink",
+    "unix::fs::chown",
+    "OFlags::WRONLY",
+    "OFlags::RDWR",
+    "OFlags::CREAT",
+    "OFlags::TRUNC",
+    "OFlags::APPEND",
+    "OFlags::TMPFILE",
+    "renameat",
+    "mkdirat",
+    "linkat",
+    "utimensat",
+];
+
+#[test]
+fn one_module_opens_files_for_writing() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let mut found = BTreeMap::new();
+    for path in &files {
+        let text = fs::read_to_string(path).expect("a source");
+        let name = path.strip_prefix(&root).expect("below src").to_string_lossy().into_owned();
+        if is_test(&name, &files, &root) {
+            continue;
+        }
+        // Tests come last in a file.
+        let end =
+            ["mod ", "pub(crate) fn "].iter().filter_map(|test| text.find(&format!("#[cfg(test)]\n{test}"))).min();
+        let code = &text[..end.unwrap_or(text.len())];
+        for line in code.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            if let Some(call) = WRITING.iter().find(|call| line.contains(**call)) {
+                found.entry(name.clone()).or_insert_with(Vec::new).push((*call, line.trim().to_owned()));
+            }
+        }
+    }
+    let is_writer = |name: &String| WRITERS.iter().any(|(writer, _)| writer == name);
+    let others: Vec<_> = found.iter().filter(|(name, _)| !is_writer(name)).collect();
+    assert!(others.is_empty(), "these open files by themselves, and not with `write::open`: {others:#?}");
+    assert!(found.contains_key("write/open.rs") && found.contains_key("device/drive.rs"), "{found:?}");
+}
+
+/// Whether a source is compiled for tests only: by its name, or because its parent says so.
+fn is_test(name: &str, files: &[PathBuf], root: &Path) -> bool {
+    if name.ends_with("tests.rs") || name.contains("/tests/") {
+        return true;
+    }
+    let path = root.join(name);
+    let stem = path.file_stem().expect("a stem").to_string_lossy().into_owned();
+    let folder = path.parent().expect("a folder");
+    let parents = [folder.with_extension("rs"), folder.join("mod.rs"), root.join("lib.rs")];
+    let declares = |parent: &&PathBuf| {
+        let text = fs::read_to_string(parent).unwrap_or_default();
+        text.contains(&format!("#[cfg(test)]\npub(crate) mod {stem};"))
+            || text.contains(&format!("#[cfg(test)]\nmod {stem};"))
+    };
+    files.iter().filter(|file| parents.contains(file)).any(|parent| declares(&parent))
+}

@@ -3,64 +3,78 @@
 //! A captured WIM file says nothing of what it was made of. It is known by what the cache remembers of it, or by the GUID
 //! and the length that are recorded.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Read;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::Work;
+use super::look::{Looked, recorded_path};
+use super::{Work, unchanged};
 use crate::capture::{self, About, Captured, Exclusions, SourceOptions};
 use crate::content::Stat;
 use crate::error::{Error, Result};
 use crate::format::fat::CodePage;
 use crate::media::order::{LeaveOut, Order, Ordered};
 use crate::output::WIM_MAGIC;
-use crate::plan::{self, Action, Change, Existing};
+use crate::plan::{self, Action, Change, Claim, Existing};
 use crate::progress::Progress;
 use crate::record::Record;
 use crate::store::Store;
+use crate::write::open;
 
 /// What to do with the captures of a manifest.
-pub(super) fn decide(work: &Work, store: &Store, record: &Record) -> Vec<Change> {
-    let existing = |name: &str| look(&path_of(work, name), name, store, record);
-    let inputs = plan::capture::Inputs { orders: work.orders, others: work.others, record, existing: &existing };
-    plan::capture::plan(&inputs)
+pub(super) fn decide(
+    work: &Work,
+    record: &Record,
+    existing: &dyn Fn(&str) -> Existing,
+    claim: &dyn Fn(&str) -> Claim,
+) -> Vec<Change> {
+    plan::capture::plan(&plan::capture::Inputs { orders: work.orders, others: work.others, record, existing, claim })
 }
 
-fn path_of(work: &Work, name: &str) -> Utf8PathBuf {
+fn path_of(work: &Work, name: &str) -> Option<Utf8PathBuf> {
     match work.orders.iter().find(|order| order.name == name) {
-        Some(order) => order.path.clone(),
-        None => work.base.join(name),
+        Some(order) => Some(order.path.clone()),
+        None => recorded_path(work, name),
     }
 }
 
-fn look(path: &Utf8Path, name: &str, store: &Store, record: &Record) -> Existing {
-    let Ok(metadata) = fs::symlink_metadata(path) else { return Existing::Missing };
+/// What there is under a name.
+pub(super) fn look_at(work: &Work, name: &str, store: &Store, record: &Record) -> Looked {
+    path_of(work, name).map_or(Looked::outside(), |path| look(&path, name, store, record))
+}
+
+fn look(path: &Utf8Path, name: &str, store: &Store, record: &Record) -> Looked {
+    let Ok(metadata) = fs::symlink_metadata(path) else { return Looked::missing() };
     let stat = Stat::of(&metadata);
     let len = stat.len;
     if let Some((known, id, secrets)) = store.finished(name) {
         if known == stat {
-            return Existing::Medium { id, secrets, len };
+            return Looked::new(Existing::Medium { id, secrets, len }, stat, Claim::Made);
         }
         if (known.device, known.inode) == (stat.device, stat.inode) {
-            return Existing::Touched { len };
+            return Looked::new(Existing::Touched { len }, stat, Claim::Unknown);
         }
     }
-    match record.capture(name) {
-        Some(recorded) if metadata.is_file() && guid(path).as_ref() == Some(&recorded.guid) => {
-            Existing::Medium { id: recorded.id, secrets: None, len }
+    match (record.capture(name), guid(path)) {
+        (Some(recorded), Some((guid, stat))) if guid == recorded.guid => {
+            let existing = Existing::Medium { id: recorded.id, secrets: None, len: stat.len };
+            Looked::new(existing, stat, Claim::Unknown)
         }
-        _ => Existing::Foreign { len },
+        _ => Looked::new(Existing::Foreign { len }, stat, Claim::Unknown),
     }
 }
 
-/// The GUID of a WIM file, in hexadecimal digits; nothing if it is none.
-fn guid(path: &Utf8Path) -> Option<String> {
+/// The GUID of a WIM file, in hexadecimal digits, and what the file system says of the file; nothing if it is none.
+fn guid(path: &Utf8Path) -> Option<(String, Stat)> {
     /// Behind the magic and four numbers of the header.
     const GUID: std::ops::Range<usize> = 0x18..0x28;
     let mut header = [0; GUID.end];
-    File::open(path).ok()?.read_exact(&mut header).ok()?;
-    header.starts_with(WIM_MAGIC).then(|| header[GUID].iter().map(|byte| format!("{byte:02x}")).collect())
+    let mut file = open::open_to_look(path).ok()?;
+    file.read_exact(&mut header).ok()?;
+    let stat = Stat::of(&file.metadata().ok()?);
+    let guid = header[GUID].iter().map(|byte| format!("{byte:02x}")).collect();
+    header.starts_with(WIM_MAGIC).then_some((guid, stat))
 }
 
 /// Captures, and takes the WIM file into record and memo.
@@ -116,35 +130,42 @@ pub(super) fn make(
     if !incomplete.is_empty() {
         order.description.insert("left out".into(), incomplete.join(", "));
     }
-    remember(&order, store, record)?;
+    remember(&order, captured.stat, store, record)?;
     Ok(captured)
 }
 
-/// Takes a WIM file that is as it should be into record and memo; says whether it was not there.
-pub(super) fn remember_kept(order: &Order, store: &mut Store, record: &mut Record) -> Result<bool> {
-    let metadata = fs::metadata(&order.path).map_err(|error| Error::io("looking at", &order.path, error))?;
-    let is_known = store.finished(&order.name) == Some((Stat::of(&metadata), order.id_here(), None));
+/// Takes a WIM file that is as it should be into record and memo; says whether it was not there. `looked` is what the
+/// file system said of it when it was found to be so.
+pub(super) fn remember_kept(
+    order: &Order,
+    looked: Option<Stat>,
+    store: &mut Store,
+    record: &mut Record,
+) -> Result<bool> {
+    let stat = unchanged(&order.path, looked)?;
+    let is_known = store.finished(&order.name) == Some((stat, order.id_here(), None));
     if is_known && record.capture(&order.name).is_some_and(|recorded| recorded.values == order.values) {
         return Ok(false);
     }
-    remember(order, store, record)?;
+    remember(order, stat, store, record)?;
     Ok(true)
 }
 
-fn remember(order: &Order, store: &mut Store, record: &mut Record) -> Result<()> {
-    let metadata = fs::metadata(&order.path).map_err(|error| Error::io("looking at", &order.path, error))?;
-    let Some(guid) = guid(&order.path) else {
-        return Err(Error::new(format!("`{}` is no WIM file any more", order.path)).help("run it again"));
+fn remember(order: &Order, stat: Stat, store: &mut Store, record: &mut Record) -> Result<()> {
+    let Some((guid, _)) = guid(&order.path).filter(|(_, found)| *found == stat) else {
+        return Err(Error::new(format!("another process wrote `{}` meanwhile", order.path)).help("run it again"));
     };
-    record.put_capture(order, guid, metadata.len());
-    store.remember_finished(&order.name, Stat::of(&metadata), order.id_here(), None);
+    record.put_capture(order, guid, stat.len);
+    store.remember_finished(&order.name, stat, order.id_here(), None);
     Ok(())
 }
 
 /// Removes a WIM file that no manifest captures any more, if it is the recorded one, and forgets it.
 pub(super) fn delete(change: &Change, store: &mut Store, record: &mut Record, work: &Work) -> Result<()> {
-    let path = path_of(work, &change.name);
-    if matches!(look(&path, &change.name, store, record), Existing::Medium { .. }) {
+    let found = look_at(work, &change.name, store, record);
+    if let Some(path) = path_of(work, &change.name).filter(|_| found.claim == Claim::Made)
+        && matches!(found.existing, Existing::Medium { .. })
+    {
         work.means.disk.remove(&path).map_err(|error| Error::io("removing", &path, error))?;
     }
     store.forget_finished(&change.name);

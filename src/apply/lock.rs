@@ -1,13 +1,14 @@
 //! One run at a time in one folder.
 
 use std::fs::{File, TryLockError};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 
 use camino::Utf8Path;
 
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::store::prepare;
+use crate::write::open;
 
 /// Held while a run is at work; the system lets go of it when the process ends, however it ends.
 #[derive(Debug)]
@@ -19,14 +20,15 @@ impl Lock {
     /// Takes the lock in a folder (`.tsmedia`), saying what it is held for: "building `out.iso`".
     pub fn take(root: &Utf8Path, doing: &str) -> Result<Self> {
         let path = root.join("lock");
-        let failed = |error| Error::io("locking", &path, error);
+        let failed = |error| open::failed("locking", &path, error);
         prepare(root)?;
-        let mut file =
-            File::options().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
+        let mut file = open::open_or_create(&path).map_err(failed)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let holder = limits::read_text(&path, limits::MAX_LOCK_LEN).unwrap_or_default();
+                let mut holder = Vec::new();
+                let _ = (&file).take(limits::MAX_LOCK_LEN).read_to_end(&mut holder);
+                let holder = String::from_utf8_lossy(&holder).replace(char::is_control, " ");
                 let holder = if holder.trim().is_empty() { "another process" } else { holder.trim() };
                 return Err(Error::new(format!("{holder} is at work in `{}`", root.parent().unwrap_or(root)))
                     .help("wait until it is done, or stop it"));

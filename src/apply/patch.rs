@@ -7,6 +7,7 @@ use std::fs::File;
 use camino::Utf8Path;
 
 use super::{Built, Work, kept, path_of};
+use crate::content::Stat;
 use crate::error::{Error, Result};
 use crate::layout::Region;
 use crate::output::{self, Output, Sealed};
@@ -28,12 +29,14 @@ impl Patcher {
     pub(super) fn cost(
         &self,
         output: &Output,
+        looked: Option<Stat>,
         sealed: Sealed,
         recorded: &Recorded,
         files: &[RecordedFile],
         work: &Work,
     ) -> Result<Patching> {
-        let patching = write::cost(&output.path, &old(recorded, files), &sealed, &work.means)?;
+        let Some(old) = old(recorded, files, looked) else { return Ok(Patching::Impossible) };
+        let patching = write::cost(&output.path, &old, &sealed, &work.means)?;
         *self.latest.borrow_mut() = Some((output.name.clone(), sealed));
         Ok(patching)
     }
@@ -43,13 +46,14 @@ impl Patcher {
     pub(super) fn patch(
         &self,
         output: &Output,
+        looked: Option<Stat>,
         store: &mut Store,
         record: &mut Record,
         work: &Work,
         progress: &Progress,
     ) -> Result<Option<(Built, Option<Journal>)>> {
         let Some(recorded) = record.get(&output.name) else { return Ok(None) };
-        let old = old(recorded, record.files(&output.name)?);
+        let Some(old) = old(recorded, record.files(&output.name)?, looked) else { return Ok(None) };
         let sealed = match self.latest.take().filter(|(name, _)| *name == output.name) {
             Some((_, sealed)) => sealed,
             None => {
@@ -57,7 +61,9 @@ impl Patcher {
                 output.draft(&known)?.seal_known(&known)?
             }
         };
-        let Some(patched) = write::patch(&output.path, &old, &sealed, &work.means, progress)? else { return Ok(None) };
+        let new_key = || store.new_journal_key(&output.name);
+        let patched = write::patch(&output.path, &old, &sealed, &work.means, &new_key, progress)?;
+        let Some(patched) = patched else { return Ok(None) };
         record.put(output, &sealed);
         let (name, id, len) = (output.name.clone(), sealed.id, sealed.layout.len());
         store.remember_finished(&output.name, patched.stat, id, kept(output));
@@ -65,13 +71,15 @@ impl Patcher {
     }
 }
 
-/// What the record knows of an output.
-fn old(recorded: &Recorded, files: &[RecordedFile]) -> Old {
+/// What the record knows of an output; nothing if it can't be so. `looked` is what the file system said of the file
+/// when it was found to be the recorded one.
+fn old(recorded: &Recorded, files: &[RecordedFile], looked: Option<Stat>) -> Option<Old> {
     let part = |file: &RecordedFile| {
-        let region = Region { offset: file.offset, len: file.len };
-        Part { region, blake3: file.blake3 }
+        let is_within = file.offset.checked_add(file.len).is_some_and(|end| end <= recorded.len);
+        is_within.then_some(Part { region: Region { offset: file.offset, len: file.len }, blake3: file.blake3 })
     };
-    Old { id: recorded.id, len: recorded.len, parts: files.iter().map(part).collect() }
+    let parts = files.iter().map(part).collect::<Option<_>>()?;
+    Some(Old { id: recorded.id, len: recorded.len, stat: looked?, parts })
 }
 
 /// Finishes or takes back what a run that was cut off left of its patches, and says how many there were.
@@ -79,8 +87,9 @@ pub(super) fn recover(work: &Work, store: &mut Store, record: &Record, progress:
     let mut n_recovered = 0;
     let names = work.outputs.iter().map(|output| &output.name).chain(record.outputs().map(|recorded| &recorded.name));
     for name in names.collect::<BTreeSet<_>>() {
-        let path = path_of(work, name);
-        let Some(Recovered { id, stat, is_doubtful }) = write::recover(&path, &work.means.disk)? else { continue };
+        let Some(path) = path_of(work, name) else { continue };
+        let recovered = write::recover(&path, store.journal_key(name).as_ref(), &work.means.disk)?;
+        let Some(Recovered { id, stat, is_doubtful }) = recovered else { continue };
         n_recovered += 1;
         if is_doubtful && !is_sound(&path, progress)? {
             // It is neither the old medium nor the new one, and the manifest makes it again.

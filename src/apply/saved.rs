@@ -10,7 +10,7 @@ use crate::content::Content;
 use crate::error::{Error, Result};
 use crate::output::Output;
 use crate::plan::saved::{self, Moved, Now, Planned, PlannedCapture, SavedManifest, Wanted};
-use crate::plan::{Change, Plan};
+use crate::plan::{Change, Existing, Plan};
 use crate::progress::Progress;
 use crate::record::Record;
 use crate::store::Store;
@@ -36,7 +36,7 @@ pub fn survey_to_save(
         planned.push(Planned {
             name: change.name.clone(),
             action: change.action,
-            existing: look_at(work, &change.name, store),
+            existing: look_at(work, &change.name, store)?.existing,
             recorded: record.get(&change.name).map(|recorded| recorded.id),
             wanted: output.map(|output| wanted(output, store)).transpose()?,
         });
@@ -82,13 +82,11 @@ fn moved_since(
     let (captures, media): (Vec<_>, Vec<_>) = plan.changes.iter().partition(is_capture);
     let captures = captures.into_iter().cloned().collect::<Vec<_>>();
     let plan = &Plan { changes: media.into_iter().cloned().collect() };
-    let now = Now {
-        plan,
-        outputs: work.outputs,
-        digests: &store.known(work.asked()),
-        record,
-        existing: &|name| look_at(work, name, store),
-    };
+    let names = planned.outputs.iter().map(|planned| &planned.name);
+    let existing: HashMap<&String, Existing> =
+        names.map(|name| Ok((name, look_at(work, name, store)?.existing))).collect::<Result<_>>()?;
+    let existing = |name: &str| existing.get(&name.to_owned()).copied().unwrap_or(Existing::Missing);
+    let now = Now { plan, outputs: work.outputs, digests: &store.known(work.asked()), record, existing: &existing };
     let mut moved = saved::moved(&planned.outputs, &now)?;
     moved.extend(saved::moved_captures(&planned.captures, &captures, work.orders));
     Ok(moved)

@@ -4,12 +4,12 @@
 //! than it takes to remove that: nothing is left of it when the process ends, however it ends.
 
 use std::fs::File;
-use std::os::unix::fs::OpenOptionsExt;
 
 use super::Work;
 use crate::error::{Error, Result};
 use crate::format::virtual_disk::VirtualDisk;
 use crate::progress::Progress;
+use crate::write::open;
 
 /// Makes the raw copy of a disk, which is source `number` of the capture.
 pub(super) fn make_raw(disk: &VirtualDisk, work: &Work, number: usize, progress: &Progress) -> Result<File> {
@@ -18,8 +18,7 @@ pub(super) fn make_raw(disk: &VirtualDisk, work: &Work, number: usize, progress:
     let removed = |path| work.disk.remove(path).map_err(|error| Error::io("removing", path, error));
     // A process that was killed in between may have left one.
     removed(&path)?;
-    let created = File::options().read(true).write(true).create_new(true).mode(0o600).open(&path);
-    let file = created.map_err(|error| Error::io("creating", &path, error))?;
+    let file = open::create_private(&path).map_err(|error| Error::io("creating", &path, error))?;
     removed(&path)?;
     disk.copy(&file, progress)?;
     Ok(file)

@@ -52,6 +52,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
             }
             project::refuse_awaiting(project)?;
             let mut store = project.open_store()?;
+            project.tell_of_foreign_journals(&store, screen);
             let work = project.work(arguments.build.force, no_patch);
             let planned = saved.as_ref().and_then(|saved| saved.manifests.get(at));
             let doing = if is_capturing { "capturing" } else { "building" };

@@ -1,6 +1,5 @@
 //! `tsmedia init`: a manifest or a task sequence to start from, with the schema that editors complete it from.
 
-use std::fs;
 use std::io::Write;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -11,6 +10,7 @@ use super::{Outcome, project};
 use crate::error::{Error, Result};
 use crate::manifest::{self, suggest::join};
 use crate::sequence;
+use crate::write::open;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -109,7 +109,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
 /// Writes a file to start from, and a schema beside it unless there is one.
 fn write(path: &Utf8Path, text: &str, schema_name: &str, schema: &str, written: &mut Vec<Utf8PathBuf>) -> Result<()> {
     let folder = path.parent().unwrap_or(Utf8Path::new("."));
-    fs::create_dir_all(folder).map_err(|error| Error::io("making", folder, error))?;
+    open::create_folders(folder).map_err(|error| Error::io("making", folder, error))?;
     create(path, text)?;
     written.push(path.to_owned());
     let beside = folder.join(schema_name);
@@ -137,8 +137,7 @@ fn say(written: &[Utf8PathBuf], files: &[&str], path: &Utf8Path, screen: &Screen
 
 /// Writes a file that must not be there yet.
 fn create(path: &Utf8Path, text: &str) -> Result<()> {
-    let file = fs::OpenOptions::new().write(true).create_new(true).open(path);
-    file.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| {
+    open::create_new(path).and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| {
         let failed = Error::io("writing", path, error);
         if path.exists() { failed.help("move the file away, or start in another folder") } else { failed }
     })

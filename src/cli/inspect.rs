@@ -67,6 +67,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let kinds = [FileKind::DiscImage, FileKind::DiskImage, FileKind::Wim, FileKind::Hive, FileKind::Program];
     file_kind::expect(path, &kinds, "a medium, a WIM file, a boot store or a boot program")?;
     let mut file = device::open(path)?;
+    screen.tell_of_journal(path);
     if starts_with(&mut file, MAGIC).map_err(|error| Error::io("reading", path, error))? {
         return boot_store(&mut file, path, screen);
     }

@@ -53,6 +53,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
             continue;
         }
         let mut store = project.open_store()?;
+        project.tell_of_foreign_journals(&store, screen);
         let work = project.work(false, arguments.no_patch);
         let plan = match arguments.out {
             None => screen.watch(&project.reading(), |progress| apply::survey(&work, &mut store, progress))?,

@@ -24,7 +24,7 @@ use crate::resolve::secrets::Secrets;
 use crate::resolve::{Clock, Resolver};
 use crate::size::Size;
 use crate::store::{DEFAULT_LIMIT, Objects, Store};
-use crate::write::Means;
+use crate::write::{self, Means, Unsettled};
 
 /// The manifest of a folder, where none is named.
 pub(super) const DEFAULT_MANIFEST: &str = "media.toml";
@@ -113,7 +113,23 @@ impl Project {
 
     /// The cache beside it.
     pub fn open_store(&self) -> Result<Store> {
-        Store::open(&self.cache())
+        Ok(Store::open(&self.cache())?.of_record(&self.record))
+    }
+
+    /// Tells of journals beside the outputs that this cache did not begin: nothing in them is believed.
+    pub fn tell_of_foreign_journals(&self, store: &Store, screen: &Screen) {
+        for output in &self.outputs {
+            let key = store.journal_key(&output.name);
+            if matches!(write::unsettled(&output.path, key.as_ref()), Ok(Some(Unsettled::Foreign))) {
+                let (name, manifest) = (&output.name, &self.manifest);
+                screen.warning(
+                    &Error::new(format!("the journal beside `{name}` is ignored: this cache did not begin that patch"))
+                        .help(format!(
+                            "`tsmedia apply {manifest}` removes it, and builds `{name}` anew unless it is whole there"
+                        )),
+                );
+            }
+        }
     }
 
     /// What there is to plan or to do.

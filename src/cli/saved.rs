@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::foreign_text;
 use crate::limits;
 use crate::plan::saved::{Saved, SavedManifest};
-use crate::write::{Disk, replace};
+use crate::write::{Disk, open, replace};
 
 /// What the arguments of `apply` name.
 pub(super) enum Named<'a> {
@@ -67,6 +67,7 @@ fn start(path: &Utf8Path) -> Option<Vec<u8>> {
 /// Fails if a saved plan would take the place of anything but a saved plan, whole or not, or an empty file.
 pub(super) fn refuse_to_replace(path: &Utf8Path) -> Result<()> {
     let is_one = |start: Vec<u8>| start.is_empty() || String::from_utf8_lossy(&start).contains("\"plan-version\"");
+    open::refuse_link(path)?;
     if fs::symlink_metadata(path).is_err() || start(path).is_some_and(is_one) {
         return Ok(());
     }

@@ -5,15 +5,17 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use camino::Utf8Path;
 use clap::error::{ContextKind, ContextValue};
 use terminal_size::{Height, Width, terminal_size_of};
 
-use super::{Outcome, bar};
+use super::{Outcome, bar, signals};
 use crate::error::{Error, Result};
 use crate::foreign_text;
 use crate::problem::{Problem, Problems};
 use crate::progress::{Audience, Progress};
 use crate::report::{self, Look, Page};
+use crate::write;
 
 /// Standard output and standard error, and what they can show.
 #[derive(Clone)]
@@ -148,6 +150,18 @@ impl Screen {
         self.say_page(&report::warning(error));
     }
 
+    /// Tells of the journal that a patch left beside a medium which is whole under its name.
+    pub fn tell_of_journal(&self, medium: &Utf8Path) {
+        if write::has_journal(medium) {
+            self.warning(
+                &Error::new(format!(
+                    "the journal of a patch is beside `{medium}`, which has its name and is read as it is"
+                ))
+                .help("`tsmedia apply MANIFEST`, with the manifest that makes the medium, removes the journal"),
+            );
+        }
+    }
+
     /// Says why the command failed.
     pub fn error(&self, error: &Error) {
         self.say_page(&report::failure(error));
@@ -164,11 +178,9 @@ impl Screen {
         }
     }
 
-    /// From now on Ctrl-C asks for an end instead of making one.
+    /// From now on Ctrl-C, SIGTERM and SIGHUP ask for an end instead of making one.
     pub fn heed_interrupt(&self) {
-        let progress = Arc::clone(&self.progress);
-        // A second handler in one process is refused; the first one does the same.
-        let _ = ctrlc::set_handler(move || progress.cancel());
+        signals::heed(&self.progress);
     }
 
     /// Whoever shows long deeds among others: where there is no bar, a line says what takes minutes.

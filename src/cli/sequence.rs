@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufReader, Read, Write};
+use std::io::{BufReader, Read};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, Subcommand};
@@ -21,6 +21,7 @@ use crate::problem::Problems;
 use crate::report::{self, Page};
 use crate::sequence::export::{self, Exported};
 use crate::sequence::{self, Sequence, Value};
+use crate::write::{Disk, open, replace};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -163,7 +164,7 @@ fn paths(arguments: &ImportArguments, all: &[Exported]) -> Result<Vec<Utf8PathBu
         }
         (Some(path), [_]) if !path.is_dir() => Ok(vec![path.clone()]),
         (Some(folder), all) => {
-            fs::create_dir_all(folder).map_err(|error| Error::io("making", folder, error))?;
+            open::create_folders(folder).map_err(|error| Error::io("making", folder, error))?;
             let mut paths: Vec<Utf8PathBuf> = Vec::new();
             for one in all {
                 let mut path = folder.join(format!("{}.toml", file_name(&one.sequence.name)));
@@ -188,20 +189,11 @@ fn file_name(name: &str) -> String {
 
 /// Writes a file whole or not at all. What is there stays, unless it may be replaced.
 fn put(path: &Utf8Path, text: &str, force: bool) -> Result<()> {
+    open::refuse_link(path)?;
     if !force && path.symlink_metadata().is_ok() {
         return Err(Error::new(format!("`{path}` is there already")).help("move it away, or replace it with `--force`"));
     }
-    if let Some(folder) = path.parent().filter(|folder| *folder != "") {
-        fs::create_dir_all(folder).map_err(|error| Error::io("making", folder, error))?;
-    }
-    let unfinished = path.with_file_name(format!(".{}.unfinished", path.file_name().unwrap_or_default()));
-    let file = fs::OpenOptions::new().write(true).create(true).truncate(true).open(&unfinished);
-    let written = file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
-    let done = written.and_then(|()| fs::rename(&unfinished, path));
-    done.map_err(|error| {
-        let _ = fs::remove_file(&unfinished);
-        Error::io("writing", path, error)
-    })
+    replace(&Disk::default(), path, text.as_bytes())
 }
 
 /// The names that the console gives of packages.

@@ -17,7 +17,7 @@ use crate::report;
 use crate::verify::programs;
 use crate::verify::set::{self, SetFault};
 use crate::verify::{self, Verified, verify};
-use crate::write::Means;
+use crate::write::{self, Means};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -104,12 +104,23 @@ fn revocations(dbx: Option<&Utf8Path>) -> Result<Revocations> {
 
 fn read(path: &Utf8Path, revocations: &Revocations, screen: &Screen) -> Result<Verified> {
     let mut image = device::open(path)?;
+    screen.tell_of_journal(path);
+    let failed = |error| Error::io("looking at", path, error);
+    let before = image.version().map_err(failed)?;
     let verified: Result<Verified> = screen.watch(&format!("verifying {path}"), |progress| {
         let carrier = Carrier::read(&mut image)?;
         let mut verified = verify(&mut image, &Listing::from(&carrier), progress)?;
         programs::add(&mut verified, &mut image, &carrier, revocations);
         Ok(verified)
     });
+    // What was read of a medium that is being patched is neither the old one nor the new one.
+    if image.version().map_err(failed)? != before {
+        let doing = if write::has_journal(path) { "patched" } else { "written" };
+        return Err(Error::new(format!(
+            "`{path}` is being {doing} by another process: it changed while it was verified"
+        ))
+        .help("verify it again when that process is done"));
+    }
     verified.map_err(|error| Error::new(format!("verifying `{path}`")).because(error))
 }
 

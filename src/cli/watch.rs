@@ -212,6 +212,7 @@ fn build(project: &Project, arguments: &Arguments, screen: &Screen) -> Result<Pl
     if plan.is_all_keep() {
         return Ok(plan);
     }
+    project.tell_of_foreign_journals(&store, screen);
     wait_for_others(project, screen)?;
     for change in plan.changes.iter().filter(|change| change.action != Action::Keep) {
         let reason = report::plan::gist(change).map(|reason| format!(": {reason}")).unwrap_or_default();

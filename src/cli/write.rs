@@ -27,6 +27,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     file_kind::expect_medium(&arguments.medium)?;
     let image = Image::open(&arguments.medium)?;
+    screen.tell_of_journal(&arguments.medium);
     let system = System::at("/");
     let target = Target::find(&arguments.device, &system)?;
     image.check_target(&target)?;

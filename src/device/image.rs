@@ -39,7 +39,7 @@ impl Image {
     /// When it has no partition table: then nothing starts from a stick that holds it.
     pub fn open(path: &Utf8Path) -> Result<Self> {
         let failed = |error| Error::io("reading", path, error);
-        let mut file = write::open(path)?;
+        let mut file = write::open_finished(path)?;
         // A medium that is being patched in place is locked by whoever does it.
         if let Err(TryLockError::WouldBlock) = file.try_lock_shared() {
             return Err(Error::new(format!("another process is writing `{path}`")).help("wait until it is done"));

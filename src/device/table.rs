@@ -11,6 +11,7 @@ use std::ops::Range;
 
 use camino::Utf8Path;
 
+use crate::content::Stat;
 use crate::error::{Error, Result};
 use crate::format::file_system::{self, FileSystem};
 use crate::format::partitions::{self, Scheme, Table, crc32};
@@ -113,15 +114,25 @@ pub struct Original<I> {
 
 /// Opens a finished medium: in a file, or on a stick.
 pub fn open(path: &Utf8Path) -> Result<Original<File>> {
+    write::refuse_cut_off(path)?;
     limits::check_image(path).map_err(|error| Error::io("opening", path, error))?;
     if git_lfs::is_pointer_file(path).unwrap_or(false) {
         return Err(git_lfs::error(path));
     }
-    Original::find(write::open(path)?).map_err(|error| Error::io("reading", path, error))
+    Original::find(write::open_finished(path)?).map_err(|error| Error::io("reading", path, error))
 }
 
 /// How far behind the last partition the medium's own second table is looked for.
 const SEARCH_LEN: u64 = 4 << 20;
+
+impl Original<File> {
+    /// What changes when the file is written to: its length and the time of its last change. None for a device.
+    pub fn version(&self) -> io::Result<Option<(u64, i64)>> {
+        let metadata = self.image.metadata()?;
+        let stat = Stat::of(&metadata);
+        Ok(metadata.is_file().then_some((stat.len, stat.modified_ns)))
+    }
+}
 
 impl<I: Read + Seek> Original<I> {
     /// Finds the medium on a drive.

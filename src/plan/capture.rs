@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Action, Change, EntryChange, Existing, Reason, Tally};
+use super::{Action, Change, Claim, EntryChange, Existing, Reason, Tally, unclaimed};
 use crate::date::Date;
 use crate::media::order::Order;
 use crate::output::FORMAT_VERSION;
@@ -22,6 +22,8 @@ pub struct Inputs<'a> {
     /// What there is under a name. The identity of a WIM file is [`Order::id_here`] where the cache knows it, and
     /// otherwise the recorded one.
     pub existing: &'a dyn Fn(&str) -> Existing,
+    /// By which right what is recorded and not made any more is removed.
+    pub claim: &'a dyn Fn(&str) -> Claim,
 }
 
 /// Decides what to do; what is to be deleted comes last.
@@ -32,12 +34,9 @@ pub fn plan(inputs: &Inputs) -> Vec<Change> {
     };
     for recorded in inputs.record.captures().filter(|recorded| !is_made(&recorded.name)) {
         let existing = (inputs.existing)(&recorded.name);
-        let reason = match existing {
-            Existing::Missing => Reason::Gone,
-            Existing::Medium { .. } => Reason::Unclaimed,
-            _ => Reason::NotOurs,
-        };
-        let in_the_way = reason == Reason::NotOurs;
+        let is_recorded = matches!(existing, Existing::Medium { .. });
+        let reason = unclaimed(existing, is_recorded, (inputs.claim)(&recorded.name));
+        let in_the_way = reason != Reason::Unclaimed && reason != Reason::Gone;
         changes.push(made(recorded.name.clone(), Action::Delete, existing.len(), vec![reason], in_the_way));
     }
     changes
@@ -183,7 +182,13 @@ mod tests {
         record.put_capture(order, "guid".into(), 50);
         let existing = |_: &str| Existing::Medium { id: order.id_here(), secrets: None, len: 50 };
         let orders = [order.clone()];
-        let changes = plan(&Inputs { orders: &orders, others: &[], record: &record, existing: &existing });
+        let changes = plan(&Inputs {
+            orders: &orders,
+            others: &[],
+            record: &record,
+            existing: &existing,
+            claim: &|_| Claim::Made,
+        });
         changes.into_iter().next().unwrap().reasons
     }
 

@@ -38,6 +38,12 @@ pub enum Reason {
     NotOurs,
     /// No manifest makes it any more.
     Unclaimed,
+    /// No manifest makes it any more, and the cache does not know that this one did: the file is left alone.
+    NotMadeHere,
+    /// The record names a file outside of the manifest's folder, or over a link: it is left alone.
+    Outside,
+    /// A patch of it was cut off, and is finished or taken back first.
+    CutOff,
     /// To patch it would not write much less than to build it anew, which is done instead.
     NoGain,
     /// The finished file has another name besides, or can't be written to: it is built anew.

@@ -38,6 +38,14 @@ pub(super) fn difference(reason: &Reason) -> Point {
         Reason::OtherMedium => "the file is another medium than the recorded one".into(),
         Reason::NotOurs => "the file is not a medium that tsmedia made".into(),
         Reason::Unclaimed => "no manifest makes it any more".into(),
+        Reason::NotMadeHere => {
+            "the manifest no longer makes it, and this cache doesn't know that it did: the file is left alone and only forgotten"
+                .into()
+        }
+        Reason::Outside => {
+            "ignored: the record names a file outside of the manifest's folder or behind a link; it is only forgotten".into()
+        }
+        Reason::CutOff => "its last patch was interrupted: `apply` first finishes it or takes it back".into(),
         Reason::NoGain => "built anew: to patch it would not write much less".into(),
         Reason::NotPatchable => "built anew: the file has another name too, or can't be written to".into(),
         Reason::FormatVersion { old, new } => format!("tsmedia's format: version {old} → {new}"),
@@ -169,6 +177,9 @@ pub(super) fn json(reason: &Reason) -> Value {
         Reason::OtherMedium => json!({ "reason": "other-medium" }),
         Reason::NotOurs => json!({ "reason": "not-ours" }),
         Reason::Unclaimed => json!({ "reason": "unclaimed" }),
+        Reason::NotMadeHere => json!({ "reason": "not-made-here" }),
+        Reason::Outside => json!({ "reason": "outside" }),
+        Reason::CutOff => json!({ "reason": "cut-off" }),
         Reason::NoGain => json!({ "reason": "no-gain" }),
         Reason::NotPatchable => json!({ "reason": "not-patchable" }),
         Reason::FormatVersion { old, new } => json!({ "reason": "format-version", "old": old, "new": new }),

@@ -77,7 +77,14 @@ impl Draft<'_> {
             }
         }
         let has_secrets = files.iter().any(|file| file.is_secret);
-        let mut veiled = Veiled::new(self.resolver.veil(has_secrets)?);
+        let veil = match self.resolver.veil(has_secrets) {
+            Ok(veil) => veil?,
+            Err(error) => {
+                self.failed(&error, "/media");
+                return None;
+            }
+        };
+        let mut veiled = Veiled::new(veil);
         secrets.iter().for_each(|(name, value)| veiled.add_value(name, value));
         files.iter().filter(|file| file.is_secret).for_each(|file| veiled.add_file(file.path));
         Some(veiled)
@@ -312,14 +319,11 @@ impl Draft<'_> {
 
 impl super::Resolver {
     /// The veil for what depends on secrets, where anything does: without a cache, one for this run.
-    fn veil(&mut self, has_secrets: bool) -> Option<Arc<Veil>> {
-        if !has_secrets {
-            return None;
-        }
-        if self.veil.is_none() {
-            let kept = self.cache_folder.as_ref().and_then(|folder| store::veil(folder).ok());
+    fn veil(&mut self, has_secrets: bool) -> crate::error::Result<Option<Arc<Veil>>> {
+        if has_secrets && self.veil.is_none() {
+            let kept = self.cache_folder.as_ref().map(|folder| store::veil(folder)).transpose()?;
             self.veil = kept.or_else(|| Veil::random().ok()).map(Arc::new);
         }
-        self.veil.clone()
+        Ok(self.veil.clone().filter(|_| has_secrets))
     }
 }

@@ -49,6 +49,11 @@ pub(super) struct Finished {
 }
 
 impl Memo {
+    /// Its length in bytes; 0 if there is none.
+    pub(super) fn len(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
     /// Takes the bytes of a memo; anything else than a whole one is empty.
     pub(super) fn parse(bytes: Vec<u8>) -> Self {
         let count = |at: usize| bytes.get(at..at + 4).map(|four| u32::from_le_bytes(array(four)) as usize);

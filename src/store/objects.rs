@@ -15,7 +15,6 @@ use std::collections::BTreeSet;
 use std::fs::{self, File};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW, utimensat};
 use serde::{Deserialize, Serialize};
 
 use super::{Now, ask_time, is_before, prepare};
@@ -25,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::limits;
 use crate::progress::Progress;
 use crate::size::Size;
-use crate::write::{Disk, IfBusy, Temporary, replace};
+use crate::write::{Disk, IfBusy, Temporary, open, replace};
 
 /// The objects in the cache of one folder of manifests.
 #[derive(Debug)]
@@ -172,8 +171,9 @@ impl Objects {
     /// The bytes of a small object, if it is there and whole.
     pub fn bytes(&self, key: &Key) -> Option<Vec<u8>> {
         let path = self.path(key);
+        self.check(key).ok()?;
         let note = read_note(&path)?;
-        let bytes = limits::read(&path, note.len).ok()?;
+        let bytes = open::read_own(&path, note.len).ok()?;
         if bytes.len() as u64 != note.len || Digest::of(&bytes) != note.blake3 {
             return None;
         }
@@ -187,7 +187,7 @@ impl Objects {
             return;
         }
         let path = self.path(key);
-        let kept = prepare(&self.root).and_then(|()| {
+        let kept = self.prepare(key).and_then(|()| {
             let temporary = Temporary::create(&self.disk, &path, IfBusy::Wait)?;
             temporary.write(bytes, 0)?;
             self.finish(temporary, Digests::of(bytes))
@@ -208,7 +208,7 @@ impl Objects {
     ///
     /// When the disk fails.
     pub fn find(&self, key: &Key) -> Result<Option<Object>> {
-        self.found(&self.path(key))
+        if self.check(key).is_ok() { self.found(&self.path(key)) } else { Ok(None) }
     }
 
     /// An object as a file, made by `make` if it is not there. Whoever makes it writes into the temporary file or,
@@ -220,10 +220,10 @@ impl Objects {
     /// When `make` fails, or the disk, or somebody asks to stop.
     pub fn file(&self, key: &Key, progress: &Progress, make: impl FnOnce(&Temporary) -> Result<()>) -> Result<Object> {
         let path = self.path(key);
-        if let Some(object) = self.found(&path)? {
+        if let Some(object) = self.find(key)? {
             return Ok(object);
         }
-        prepare(&self.root)?;
+        self.prepare(key)?;
         let temporary = Temporary::create(&self.disk, &path, IfBusy::WaitUnless(progress))?;
         // Whoever was waited for may have made it.
         if let Some(object) = self.found(&path)? {
@@ -276,6 +276,26 @@ impl Objects {
         self.root.join("objects").join(key.kind.as_str()).join(key.digest.to_string())
     }
 
+    /// The folders on the way to an object, from the cache on.
+    fn folders(&self, key: &Key) -> [Utf8PathBuf; 3] {
+        let objects = self.root.join("objects");
+        let kind = objects.join(key.kind.as_str());
+        [self.root.clone(), objects, kind]
+    }
+
+    /// Fails if a folder on the way to an object is a link or belongs to another user.
+    fn check(&self, key: &Key) -> std::io::Result<()> {
+        self.folders(key).iter().try_for_each(|folder| open::check_folder(folder))
+    }
+
+    /// Makes the folders on the way to an object.
+    fn prepare(&self, key: &Key) -> Result<()> {
+        prepare(&self.root)?;
+        self.folders(key).iter().try_for_each(|folder| {
+            open::create_own_folder(folder).map_err(|error| open::failed("using", folder, error))
+        })
+    }
+
     /// Gives an object its name, and writes its note.
     fn finish(&self, temporary: Temporary, digests: Digests) -> Result<()> {
         let path = temporary.target().to_owned();
@@ -288,10 +308,11 @@ impl Objects {
     /// An object that is there and whole. While the file system says what it said when the object was made, it is;
     /// one that came here by other ways is read.
     fn found(&self, path: &Utf8Path) -> Result<Option<Object>> {
-        let (Some(note), Ok(metadata)) = (read_note(path), fs::metadata(path)) else { return Ok(None) };
+        let (Some(note), Ok(file)) = (read_note(path), open::open_own_to_read(path)) else { return Ok(None) };
+        let Ok(metadata) = file.metadata() else { return Ok(None) };
         let stat = Stat::of(&metadata);
         if stat != note.stat() {
-            let digests = File::open(path).and_then(|file| digests_of(&file));
+            let digests = digests_of(&file);
             if stat.len != note.len || digests.ok() != Some(note.digests()) {
                 return Ok(None);
             }
@@ -310,11 +331,9 @@ impl Objects {
 
     /// Remembers that an object is used now.
     fn use_it(&self, path: &Utf8Path) {
-        let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
-        let times = Timestamps { last_access: now, last_modification: now };
         if !self.is_read_only {
             // A cache that can't be written to is used all the same.
-            let _ = utimensat(CWD, note_path(path).as_std_path(), &times, AtFlags::empty());
+            let _ = open::touch(&note_path(path));
         }
         self.used.borrow_mut().insert(path.to_owned());
     }
@@ -331,14 +350,18 @@ impl Objects {
     fn scan(&self) -> Vec<Found> {
         let mut found = Vec::new();
         for kind in Kind::ALL {
-            let folder = self.root.join("objects").join(kind.as_str());
+            let folders = self.folders(&Key { kind, digest: Digest([0; 32]) });
+            if folders.iter().any(|folder| open::check_folder(folder).is_err()) {
+                continue;
+            }
+            let [.., folder] = folders;
             for entry in folder.read_dir_utf8().into_iter().flatten().flatten() {
                 let path = entry.path().to_owned();
                 if path.extension() == Some("note") || is_being_written(&path) {
                     continue;
                 }
                 let Ok(metadata) = entry.metadata() else { continue };
-                let note = fs::metadata(note_path(&path));
+                let note = fs::symlink_metadata(note_path(&path));
                 let used_ns = note.as_ref().map_or(0, |note| Stat::of(note).modified_ns);
                 let len = metadata.len() + note.map_or(0, |note| note.len());
                 found.push(Found { kind, path, len, used_ns });
@@ -365,12 +388,12 @@ fn note_path(path: &Utf8Path) -> Utf8PathBuf {
 }
 
 fn read_note(path: &Utf8Path) -> Option<Note> {
-    serde_json::from_slice(&limits::read(note_path(path), limits::MAX_LOCK_LEN).ok()?).ok()
+    serde_json::from_slice(&open::read_own(&note_path(path), limits::MAX_LOCK_LEN).ok()?).ok()
 }
 
 /// Whether a file is a temporary one that a living process holds.
 fn is_being_written(path: &Utf8Path) -> bool {
-    path.extension() == Some("tsmedia-part") && File::open(path).is_ok_and(|file| file.try_lock().is_err())
+    path.extension() == Some("tsmedia-part") && open::open_to_look(path).is_ok_and(|file| file.try_lock().is_err())
 }
 
 fn digests_of(mut file: &File) -> std::io::Result<Digests> {

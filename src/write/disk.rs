@@ -12,6 +12,7 @@ use std::sync::Arc;
 use camino::Utf8Path;
 use rustix::fs::FallocateFlags;
 
+use super::open;
 use crate::layout::Region;
 
 /// The calls that change a disk.
@@ -25,7 +26,7 @@ type Watcher = dyn Fn(Call) -> io::Result<()> + Send + Sync;
 /// What is about to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Call {
-    /// Opening a file to write, and making it if need be.
+    /// Making a file or a folder.
     Create,
     /// Giving a file a length.
     SetLen,
@@ -57,12 +58,10 @@ impl Disk {
         self.watcher.as_ref().map_or(Ok(()), |watcher| watcher(call))
     }
 
-    /// Opens a file to write and read, as it is, and makes it if need be. A symbolic link is not followed.
-    pub(super) fn open(&self, path: &Utf8Path) -> io::Result<File> {
-        use std::os::unix::fs::OpenOptionsExt;
+    /// Makes a file that is not there yet, open to read and write.
+    pub(super) fn create(&self, path: &Utf8Path) -> io::Result<File> {
         self.about_to(Call::Create)?;
-        let no_follow = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
-        File::options().read(true).write(true).create(true).truncate(false).custom_flags(no_follow).open(path)
+        open::create_new(path)
     }
 
     /// Makes the folders on the way to a file.
@@ -70,7 +69,7 @@ impl Disk {
         match path.parent().filter(|parent| !parent.as_str().is_empty()) {
             Some(parent) if !parent.is_dir() => {
                 self.about_to(Call::Create)?;
-                fs::create_dir_all(parent)
+                open::create_folders(parent)
             }
             _ => Ok(()),
         }
@@ -130,10 +129,7 @@ impl Disk {
     /// Removes a file, which need not exist.
     pub fn remove(&self, path: &Utf8Path) -> io::Result<()> {
         self.about_to(Call::Remove)?;
-        match fs::remove_file(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            done => done,
-        }
+        open::remove(path)
     }
 }
 

@@ -1,18 +1,21 @@
 //! The journal of an output that is being patched in place: `.<name>.tsmedia-journal`, beside it.
 //!
 //! ```text
-//! tsmedia journal 1
+//! tsmedia journal 2
 //! {…}                       what is inserted and filled, and the lengths: an [`Outline`]
-//! sealed <digest>           of all above; only then the output leaves its name
+//! sealed <seal>             of all above; only then the output leaves its name
 //! {…}                       what is written over, cleared and dropped: a [`Decision`]
 //! <bytes>                   those to be written over, one after the other
-//! decided <digest>          of the decision and its bytes: from here on there is only forward
-//! written                   all of them are
-//! is <identity> {…}         what bears the name again, and what the file system says of it
+//! decided <seal>            of the decision and its bytes: from here on there is only forward
+//! written <seal>            all of them are
+//! is <seal> <identity> {…}  what bears the name again, and what the file system says of it
 //! ```
 //!
 //! Up to `decided` nothing of the old output is lost, and an unfinished patch is taken back; after it everything that
 //! is needed is in the journal and in the output itself. How many ranges are inserted or dropped the length tells.
+//!
+//! Seals are digests under a [`JournalKey`] that the cache keeps. A journal that is not sealed with it came from
+//! elsewhere and is never acted on.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -22,13 +25,51 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::disk::Disk;
+use super::open;
 use super::temporary::sync_folder;
 use crate::content::Stat;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::layout::Region;
 
-const TITLE: &str = "tsmedia journal 1\n";
+const TITLE: &str = "tsmedia journal 2\n";
+
+/// The longest journal that is read, in bytes: twice what a patch may write over, and its regions.
+const MAX_LEN: u64 = 192 << 20;
+
+/// The key that the journals of one output are sealed with.
+#[derive(Clone, Copy)]
+pub struct JournalKey([u8; JournalKey::LEN]);
+
+impl JournalKey {
+    /// Its length in bytes.
+    pub const LEN: usize = 32;
+
+    /// Takes the bytes of a key.
+    pub fn new(bytes: [u8; Self::LEN]) -> Self {
+        Self(bytes)
+    }
+
+    fn hasher(&self, purpose: &str) -> blake3::Hasher {
+        let mut hasher = blake3::Hasher::new_keyed(&self.0);
+        hasher.update(purpose.as_bytes());
+        hasher
+    }
+
+    fn seal(&self, purpose: &str, parts: &[&[u8]]) -> Digest {
+        let mut hasher = self.hasher(purpose);
+        for part in parts {
+            hasher.update(part);
+        }
+        Digest(*hasher.finalize().as_bytes())
+    }
+}
+
+impl std::fmt::Debug for JournalKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("JournalKey(…)")
+    }
+}
 
 /// What can be taken back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,8 +85,17 @@ pub(super) struct Outline {
     pub(super) inserts: Vec<Region>,
     /// What was zero and is written to, by place when everything is inserted.
     pub(super) fills: Vec<Region>,
+    /// The file that is patched, by its inode.
+    pub(super) inode: u64,
     /// The run of the system, which a power cut ends.
     pub(super) boot: String,
+}
+
+impl Outline {
+    /// Whether nothing is inserted or filled: then the decision is all there is.
+    pub(super) fn is_empty(&self) -> bool {
+        self.inserts.is_empty() && self.fills.is_empty() && self.widest == self.old_len
+    }
 }
 
 /// What can't be taken back, by place when everything is inserted.
@@ -75,16 +125,33 @@ pub struct Journal {
     disk: Disk,
     path: Utf8PathBuf,
     file: File,
+    key: JournalKey,
     len: u64,
     /// How long it is up to its decision.
     head_len: u64,
+    /// The seal of its head.
+    head: Digest,
+    /// The decision while it is being written.
+    staged: blake3::Hasher,
 }
 
-/// A journal that was found, and what it says: nothing when its outline never became whole, in which case nothing was
-/// done.
-pub(super) struct Found {
-    pub(super) journal: Journal,
-    pub(super) says: Option<(Outline, Progressed)>,
+/// A journal that was found beside an output.
+pub(super) enum Found {
+    /// It never became whole, and nothing was done yet.
+    Torn,
+    /// It is not a regular file of this user, or not sealed with the key.
+    Foreign,
+    /// It is ours.
+    Ours(Box<Told>),
+}
+
+/// What a journal of ours says.
+pub(super) struct Told {
+    pub(super) outline: Outline,
+    pub(super) progressed: Progressed,
+    head: Digest,
+    len: u64,
+    head_len: u64,
 }
 
 /// Hands bytes on to whoever takes them.
@@ -102,11 +169,14 @@ pub(super) fn boot() -> String {
 
 impl Journal {
     /// Starts the journal of an output and puts the outline in it.
-    pub(super) fn begin(disk: &Disk, target: &Utf8Path, outline: &Outline) -> Result<Self> {
+    pub(super) fn begin(disk: &Disk, target: &Utf8Path, outline: &Outline, key: &JournalKey) -> Result<Self> {
         let path = journal_path(target);
         let failed = |error| Error::io("creating", &path, error);
-        let file = disk.open(&path).map_err(failed)?;
-        let mut journal = Self { disk: disk.clone(), path: path.clone(), file, len: 0, head_len: 0 };
+        disk.remove(&path).map_err(failed)?;
+        let file = disk.create(&path).map_err(failed)?;
+        let staged = key.hasher("decided");
+        let (len, head_len, head) = (0, 0, Digest([0; 32]));
+        let mut journal = Self { disk: disk.clone(), path: path.clone(), file, key: *key, len, head_len, head, staged };
         let begun = journal.write_outline(outline);
         if begun.is_err() {
             // Nothing was done yet that it would have to take back.
@@ -115,30 +185,44 @@ impl Journal {
         begun.map(|()| journal)
     }
 
+    /// Opens a journal of ours that was found beside an output, to go on with it.
+    pub(super) fn resume(disk: &Disk, target: &Utf8Path, key: &JournalKey, told: &Told) -> Result<Self> {
+        let path = journal_path(target);
+        let file = open::open_own(&path).map_err(|error| open::failed("opening", &path, error))?;
+        let Told { len, head_len, head, .. } = *told;
+        let staged = key.hasher("decided");
+        Ok(Self { disk: disk.clone(), path, file, key: *key, len, head_len, head, staged })
+    }
+
     fn write_outline(&mut self, outline: &Outline) -> Result<()> {
-        self.disk.set_len(&self.file, 0).map_err(|error| self.failed(error))?;
         let head = format!("{TITLE}{}\n", as_line(outline)?);
+        self.head = self.key.seal("sealed", &[head.as_bytes()]);
         self.append(head.as_bytes())?;
-        self.append(format!("sealed {}\n", Digest::of(head.as_bytes())).as_bytes())?;
+        self.append(format!("sealed {}\n", self.head).as_bytes())?;
         self.head_len = self.len;
         self.sync()?;
         sync_folder(&self.disk, &self.path)
     }
 
     /// Puts the decision in it, and says where its bytes are; `bytes` hands on what is to be written over, in order.
-    pub(super) fn decide(&mut self, decision: &Decision, bytes: &mut HandOn) -> Result<u64> {
+    /// It counts when it is [decided](Self::decide).
+    pub(super) fn stage(&mut self, decision: &Decision, bytes: &mut HandOn) -> Result<u64> {
         let line = format!("{}\n", as_line(decision)?);
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(line.as_bytes());
+        self.staged.update(self.head.0.as_slice());
+        self.staged.update(line.as_bytes());
         self.append(line.as_bytes())?;
         let at = self.len;
         bytes(&mut |bytes| {
-            hasher.update(bytes);
+            self.staged.update(bytes);
             self.append(bytes)
         })?;
         self.sync()?;
-        self.note(&format!("decided {}\n", Digest(*hasher.finalize().as_bytes())))?;
         Ok(at)
+    }
+
+    /// Makes the staged decision final.
+    pub(super) fn decide(&mut self) -> Result<()> {
+        self.note(&format!("decided {}\n", Digest(*self.staged.finalize().as_bytes())))
     }
 
     /// Takes a decision out of it that failed, whatever of it is on the disk: from here on there is only back. That
@@ -151,12 +235,13 @@ impl Journal {
 
     /// Announces that everything is written over.
     pub(super) fn written(&mut self) -> Result<()> {
-        self.note("written\n")
+        self.note(&format!("written {}\n", self.key.seal("written", &[&self.head.0])))
     }
 
     /// Says what bears the name again.
     pub(super) fn ended(&mut self, id: Digest, stat: &Stat) -> Result<()> {
-        self.note(&format!("is {id} {}\n", as_line(stat)?))
+        let said = format!("{id} {}", as_line(stat)?);
+        self.note(&format!("is {} {said}\n", self.key.seal("is", &[&self.head.0, said.as_bytes()])))
     }
 
     /// Hands on bytes of a decision, from byte `at` of the journal.
@@ -175,20 +260,6 @@ impl Journal {
     /// Removes it: whatever it was for is settled.
     pub fn settle(self) -> Result<()> {
         self.disk.remove(&self.path).map_err(|error| Error::io("removing", &self.path, error))
-    }
-
-    /// Opens the journal of an output, if there is one.
-    pub(super) fn find(disk: &Disk, target: &Utf8Path) -> Result<Option<Found>> {
-        let path = journal_path(target);
-        let failed = |error| Error::io("reading", &path, error);
-        let mut file = match File::options().read(true).write(true).open(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            file => file.map_err(failed)?,
-        };
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(failed)?;
-        let (says, len, head_len) = parse(&bytes);
-        Ok(Some(Found { journal: Self { disk: disk.clone(), path, file, len, head_len }, says }))
     }
 
     fn note(&mut self, line: &str) -> Result<()> {
@@ -218,49 +289,91 @@ fn as_line(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| Error::new("writing a journal").because(error))
 }
 
-/// What a journal says, and how long it is as far as it is whole, and up to its decision.
-fn parse(bytes: &[u8]) -> (Option<(Outline, Progressed)>, u64, u64) {
+/// Reads the journal of an output, if there is one.
+///
+/// # Errors
+///
+/// Those of reading one that is ours by its looks.
+pub(super) fn find(target: &Utf8Path, key: Option<&JournalKey>) -> Result<Option<Found>> {
+    let path = journal_path(target);
+    let file = match open::open_own_to_read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(_) => return Ok(Some(Found::Foreign)),
+        Ok(file) => file,
+    };
+    let mut bytes = Vec::new();
+    file.take(MAX_LEN + 1).read_to_end(&mut bytes).map_err(|error| Error::io("reading", &path, error))?;
+    Ok(Some(if bytes.len() as u64 > MAX_LEN { Found::Foreign } else { parse(&bytes, key) }))
+}
+
+/// Whether there is anything at the place of an output's journal.
+pub(super) fn is_there(target: &Utf8Path) -> bool {
+    fs::symlink_metadata(journal_path(target)).is_ok()
+}
+
+fn parse(bytes: &[u8], key: Option<&JournalKey>) -> Found {
     let mut lines = Lines { bytes, at: 0 };
-    let Some((outline, n_head)) = parse_outline(&mut lines) else { return (None, 0, 0) };
+    let is_ours = bytes.starts_with(TITLE.as_bytes()) || TITLE.as_bytes().starts_with(bytes);
+    let mut head_line = || {
+        let line = lines.next_bytes()?;
+        Some((line, lines.at))
+    };
+    let (Some(_), Some((outline, outline_end)), Some((sealed, head_end))) = (head_line(), head_line(), head_line())
+    else {
+        return if is_ours { Found::Torn } else { Found::Foreign };
+    };
+    let Some(key) = key.filter(|_| is_ours) else { return Found::Foreign };
+    let head = key.seal("sealed", &[&bytes[..outline_end]]);
+    if sealed != format!("sealed {head}").as_bytes() {
+        return Found::Foreign;
+    }
+    let Ok(outline) = serde_json::from_slice(outline) else { return Found::Foreign };
     let mut progressed = Progressed::default();
-    let mut whole = n_head;
+    let mut whole = head_end;
     while let Some(line) = lines.next() {
-        if line == "written" {
+        if let Some(seal) = line.strip_prefix("written ") {
+            if seal != key.seal("written", &[&head.0]).to_string() {
+                break;
+            }
             progressed.is_written = true;
         } else if let Some(ended) = line.strip_prefix("is ") {
-            progressed.ended = parse_ended(ended);
+            let Some(ended) = parse_ended(ended, key, &head) else { break };
+            progressed.ended = Some(ended);
         } else {
-            match parse_decision(line, &mut lines, whole) {
+            match parse_decision(line, &mut lines, whole, key, &head) {
                 Some(decided) => progressed.decided = Some(decided),
                 None => break,
             }
         }
         whole = lines.at;
     }
-    (Some((outline, progressed)), whole as u64, n_head as u64)
-}
-
-fn parse_outline(lines: &mut Lines) -> Option<(Outline, usize)> {
-    let title = lines.next()?;
-    let outline = serde_json::from_str(lines.next()?).ok()?;
-    let digest = Digest::of(&lines.bytes[..lines.at]);
-    let sealed: Digest = lines.next()?.strip_prefix("sealed ")?.parse().ok()?;
-    (title == TITLE.trim_end() && sealed == digest).then_some((outline, lines.at))
+    Found::Ours(Box::new(Told { outline, progressed, head, len: whole as u64, head_len: head_end as u64 }))
 }
 
 /// A decision that is whole, and where its bytes start; `start` is where its line does.
-fn parse_decision(line: &str, lines: &mut Lines, start: usize) -> Option<(Decision, u64)> {
+fn parse_decision(
+    line: &str,
+    lines: &mut Lines,
+    start: usize,
+    key: &JournalKey,
+    head: &Digest,
+) -> Option<(Decision, u64)> {
     let decision: Decision = serde_json::from_str(line).ok()?;
     let at = lines.at;
-    let n_bytes = decision.writes.iter().map(|region| region.len as usize).sum::<usize>();
+    let mut lens = decision.writes.iter().map(|region| usize::try_from(region.len).ok());
+    let n_bytes = lens.try_fold(0usize, |all, len| all.checked_add(len?))?;
     lines.at = at.checked_add(n_bytes).filter(|end| *end <= lines.bytes.len())?;
-    let digest = Digest::of(&lines.bytes[start..lines.at]);
+    let seal = key.seal("decided", &[&head.0, &lines.bytes[start..lines.at]]);
     let decided: Digest = lines.next()?.strip_prefix("decided ")?.parse().ok()?;
-    (decided == digest).then_some((decision, at as u64))
+    (decided == seal).then_some((decision, at as u64))
 }
 
-fn parse_ended(line: &str) -> Option<(Digest, Stat)> {
-    let (id, stat) = line.split_once(' ')?;
+fn parse_ended(line: &str, key: &JournalKey, head: &Digest) -> Option<(Digest, Stat)> {
+    let (seal, said) = line.split_once(' ')?;
+    if seal != key.seal("is", &[&head.0, said.as_bytes()]).to_string() {
+        return None;
+    }
+    let (id, stat) = said.split_once(' ')?;
     Some((id.parse().ok()?, serde_json::from_str(stat).ok()?))
 }
 
@@ -272,9 +385,24 @@ struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     fn next(&mut self) -> Option<&'a str> {
+        std::str::from_utf8(self.next_bytes()?).ok()
+    }
+
+    fn next_bytes(&mut self) -> Option<&'a [u8]> {
         let rest = &self.bytes[self.at..];
         let len = rest.iter().position(|byte| *byte == b'\n')?;
         self.at += len + 1;
-        std::str::from_utf8(&rest[..len]).ok()
+        Some(&rest[..len])
     }
+}
+
+/// Has a journal say that the system was started again since it was begun.
+#[cfg(test)]
+pub(crate) fn reseal_as_of_another_boot(path: &Utf8Path, key: &JournalKey) {
+    let bytes = fs::read(path).unwrap();
+    let Found::Ours(told) = parse(&bytes, Some(key)) else { panic!("another key") };
+    let outline = Outline { boot: "before".into(), ..told.outline };
+    let head = format!("{TITLE}{}\n", as_line(&outline).unwrap());
+    let seal = key.seal("sealed", &[head.as_bytes()]);
+    fs::write(path, format!("{head}sealed {seal}\n")).unwrap();
 }

@@ -3,36 +3,39 @@
 //! Where blocks can be shared, the new output is a file of its own that shares what is kept, and gets its name when it
 //! is whole. Elsewhere the old output itself is taken, under the temporary name. First room is inserted, and written
 //! to; the old bytes are all still there, so any failure takes it back. Then what has to go over old bytes is put in
-//! the journal; when that is on the disk there is only forward, and [`recover`] can do it without any source.
+//! the journal; when that is on the disk there is only forward, and [`recover`] can do it without any source. Until a
+//! patch ends the output has no name, so as much as can be is done before: the bytes of the journal are put there first.
 
 mod clone;
 mod in_place;
+mod recover;
 mod scheme;
 
-use std::fs::{self, File};
-use std::os::unix::fs::{FileExt, MetadataExt};
+use std::fs::File;
+use std::os::unix::fs::FileExt;
 
 use camino::Utf8Path;
-use rustix::fs::{FallocateFlags, Mode, OFlags};
+use rustix::fs::FallocateFlags;
 
 use super::Means;
 use super::copy::copy_range;
 use super::disk::fallocate;
-use super::journal::Journal;
+use super::journal::{Journal, JournalKey};
+use super::open;
 use super::temporary::Temporary;
 use crate::content::Stat;
 use crate::digest::Digest;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::layout::{Layout, Piece, Region};
 use crate::output::Sealed;
 use crate::patch::{Ability, BLOCK, Part};
 use crate::progress::Progress;
 use crate::source::{OpenSource, visit_piece};
 use clone::clone;
-use in_place::in_place;
+use in_place::{Opened, in_place};
 use scheme::{Scheme, WINDOW_LEN, lens, within};
 
-pub use in_place::{Recovered, open, recover};
+pub use recover::{Recovered, Unsettled, has_journal, open_finished, recover, refuse_cut_off, unsettled};
 
 /// A finished output, as far as the record knows it.
 #[derive(Clone, Debug)]
@@ -41,9 +44,14 @@ pub struct Old {
     pub id: Digest,
     /// Its length in bytes.
     pub len: u64,
+    /// What the file system said of it when it was found to be this output.
+    pub stat: Stat,
     /// Its files.
     pub parts: Vec<Part>,
 }
+
+/// Returns the key that the journal of an output is sealed with, which lasts: it is on the disk.
+pub type NewKey<'a> = dyn Fn() -> Result<JournalKey> + 'a;
 
 /// What a patch would take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +84,7 @@ const MAX_OVER: u64 = 64 << 20;
 /// What it would take to make an output of the one at `target`.
 pub fn cost(target: &Utf8Path, old: &Old, sealed: &Sealed, means: &Means) -> Result<Patching> {
     let Some(ability) = ability(target, means) else { return Ok(Patching::Impossible) };
-    let file = File::open(target).map_err(|error| Error::io("opening", target, error))?;
+    let file = open::open_to_look(target).map_err(|error| open::failed("opening", target, error))?;
     let scheme = Scheme::new(target, &file, old, sealed, ability)?;
     let n_whole = sealed.layout.extents().iter().map(|extent| extent.len).sum::<u64>();
     let over = lens(&scheme.over);
@@ -98,14 +106,19 @@ pub fn patch(
     old: &Old,
     sealed: &Sealed,
     means: &Means,
+    new_key: &NewKey,
     progress: &Progress,
 ) -> Result<Option<Patched>> {
     let Some(ability) = ability(target, means) else { return Ok(None) };
-    let failed = |error| Error::io("opening", target, error);
+    let failed = |error| open::failed("opening", target, error);
     let is_clone = ability == Ability::Clone;
-    let file = File::options().read(true).write(!is_clone).open(target).map_err(failed)?;
-    if file.metadata().map_err(failed)?.len() != old.len {
+    let file = if is_clone { open::open_to_look(target) } else { open::open_own(target) }.map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    if metadata.len() != old.len {
         return Ok(None);
+    }
+    if Stat::of(&metadata) != old.stat {
+        return Err(super::temporary::replaced(target));
     }
     let scheme = Scheme::new(target, &file, old, sealed, ability)?;
     if is_clone {
@@ -114,19 +127,14 @@ pub fn patch(
     if lens(&scheme.over) > MAX_OVER {
         return Ok(None);
     }
-    in_place(target, file, old, &scheme, sealed, means, progress).map(Some)
+    in_place(Opened { target, file, id: old.id }, &scheme, sealed, means, new_key, progress).map(Some)
 }
 
 /// What the file system of an output can do for a patch; nothing if the file is not to be written to.
 fn ability(target: &Utf8Path, means: &Means) -> Option<Ability> {
     let ability = means.ability.unwrap_or_else(|| probe(target.parent().unwrap_or(Utf8Path::new("."))));
     // What has another name too, or can't be opened to write, is not ours to change.
-    let is_ours = || {
-        let metadata = fs::symlink_metadata(target).ok()?;
-        let is_ours = metadata.is_file() && metadata.nlink() == 1;
-        (is_ours && File::options().write(true).open(target).is_ok()).then_some(ability)
-    };
-    if ability == Ability::Clone { Some(ability) } else { is_ours() }
+    (ability == Ability::Clone || open::open_own(target).is_ok()).then_some(ability)
 }
 
 /// Tries it, on files without a name.
@@ -144,20 +152,21 @@ fn probe(folder: &Utf8Path) -> Ability {
 pub(crate) fn can(ability: Ability, folder: &Utf8Path) -> bool {
     let folder = if folder.as_str().is_empty() { Utf8Path::new(".") } else { folder };
     let block = Region { offset: BLOCK, len: BLOCK };
-    let open = || {
-        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        let file = File::from(rustix::fs::open(folder.as_std_path(), flags, Mode::RUSR | Mode::WUSR).ok()?);
+    let block_file = || {
+        let file = open::create_unnamed(folder).ok()?;
         file.write_all_at(&[1; 3 * BLOCK as usize], 0).ok()?;
         Some(file)
     };
-    let tried = |works: &dyn Fn(&File) -> bool| open().is_some_and(|file| works(&file));
+    let tried = |works: &dyn Fn(&File) -> bool| block_file().is_some_and(|file| works(&file));
     match ability {
         Ability::Overwrite => true,
         Ability::Shift => tried(&|file| {
             fallocate(file, FallocateFlags::INSERT_RANGE, block).is_ok()
                 && fallocate(file, FallocateFlags::COLLAPSE_RANGE, block).is_ok()
         }),
-        Ability::Clone => tried(&|file| open().is_some_and(|other| rustix::fs::ioctl_ficlone(file, &other).is_ok())),
+        Ability::Clone => {
+            tried(&|file| block_file().is_some_and(|other| rustix::fs::ioctl_ficlone(file, &other).is_ok()))
+        }
     }
 }
 

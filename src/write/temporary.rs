@@ -1,16 +1,17 @@
 //! A file that gets its final name only when it is whole.
 //!
 //! It is written beside the target as `.<name>.tsmedia-part`, forced to the disk, and renamed. The name is always
-//! the same, so what a killed process left behind is used up by the next one; a lock keeps two processes apart.
+//! the same, so what a killed process left behind is removed by the next one; a lock keeps two processes apart. A
+//! leftover is never written to, since anybody may have put it there.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::disk::Disk;
+use super::open;
 use crate::content::Stat;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -38,7 +39,7 @@ pub enum IfBusy<'p> {
 }
 
 /// How often to see whether another process is done.
-const ASK_AGAIN: Duration = Duration::from_millis(100);
+const ASK_AGAIN: Duration = Duration::from_millis(50);
 
 /// Where a target is written until it is whole.
 pub fn temporary_path(target: &Utf8Path) -> Utf8PathBuf {
@@ -59,24 +60,30 @@ impl<'a> Temporary<'a> {
         let failed = |error| Error::io("creating", &path, error);
         disk.create_parent(target).map_err(failed)?;
         let file = loop {
-            let file = disk.open(&path).map_err(failed)?;
-            lock(&file, target, if_busy)?;
-            // Whoever held the lock may have renamed the file: then the lock is on the wrong one.
-            if fs::symlink_metadata(&path).is_ok_and(|found| {
-                file.metadata().is_ok_and(|own| (own.dev(), own.ino()) == (found.dev(), found.ino()))
-            }) {
-                break file;
+            match disk.create(&path) {
+                Ok(file) => {
+                    lock(&file, target, if_busy)?;
+                    // Another process may have taken it for a leftover before it was locked.
+                    if open::is_named(&file, &path) {
+                        break file;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                    remove_leftover(disk, &path, target, if_busy)?;
+                }
+                Err(error) => return Err(failed(error)),
             }
         };
-        let temporary = Self { disk, target: target.to_owned(), path, file, stays: false };
-        temporary.set_len(0)?;
-        Ok(temporary)
+        Ok(Self { disk, target: target.to_owned(), path, file, stays: false })
     }
 
     /// Takes the target itself, open to read and write, in place of the empty file: it is there under the name of the
     /// temporary one until it is [finished](Temporary::finish), and not removed when it is not.
     pub(super) fn take_target(&mut self, file: File) -> Result<()> {
         let failed = |error| Error::io("renaming", &self.target, error);
+        if !open::is_named(&file, &self.target) {
+            return Err(replaced(&self.target));
+        }
         self.disk.rename(&self.target, &self.path).map_err(failed)?;
         self.file = file;
         self.stays = true;
@@ -87,10 +94,9 @@ impl<'a> Temporary<'a> {
     /// nothing if there is nothing.
     pub(super) fn resume(disk: &'a Disk, target: &Utf8Path) -> Result<Option<Self>> {
         let path = temporary_path(target);
-        let failed = |error| Error::io("opening", &path, error);
-        let file = match File::options().read(true).write(true).open(&path) {
+        let file = match open::open_own(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            file => file.map_err(failed)?,
+            file => file.map_err(|error| open::failed("opening", &path, error))?,
         };
         lock(&file, target, IfBusy::Fail)?;
         Ok(Some(Self { disk, target: target.to_owned(), path, file, stays: false }))
@@ -135,6 +141,9 @@ impl<'a> Temporary<'a> {
     pub fn finish(mut self) -> Result<Stat> {
         let failed = |error| Error::io("finishing", &self.target, error);
         self.disk.sync(&self.file).map_err(failed)?;
+        if !open::is_named(&self.file, &self.path) {
+            return Err(replaced(&self.path));
+        }
         self.disk.rename(&self.path, &self.target).map_err(failed)?;
         self.stays = true;
         // The rename itself is on the disk only when the folder is.
@@ -143,36 +152,75 @@ impl<'a> Temporary<'a> {
     }
 }
 
+/// Removes what another run left under a temporary name, unless that run is still at work.
+fn remove_leftover(disk: &Disk, path: &Utf8Path, target: &Utf8Path, if_busy: IfBusy) -> Result<()> {
+    match open::open_own(path) {
+        Ok(file) => {
+            lock(&file, target, if_busy)?;
+            // While the lock was waited for, the other run gave it its name, and may have started the next one.
+            if !open::is_named(&file, path) {
+                return Ok(());
+            }
+            return remove(disk, path);
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(_) => {}
+    }
+    // Of another user: it may be at work, too. Any other failure to lock is no sign of that.
+    let is_busy = |file: File| matches!(file.try_lock(), Err(TryLockError::WouldBlock));
+    if open::open_to_look(path).is_ok_and(is_busy) {
+        return Err(busy(target));
+    }
+    remove(disk, path)
+}
+
+fn remove(disk: &Disk, path: &Utf8Path) -> Result<()> {
+    disk.remove(path).map_err(|error| Error::io("removing", path, error))
+}
+
+/// The error of a file that another process put something else in the place of.
+pub(super) fn replaced(path: &Utf8Path) -> Error {
+    Error::new(format!("another process replaced `{path}` meanwhile")).help("run it again when it is done")
+}
+
+fn busy(target: &Utf8Path) -> Error {
+    Error::new(format!("another process is writing `{target}`")).help("wait until it is done, or stop it")
+}
+
 /// The error of a failed write to a file on the way to an output, with advice where there is any.
 pub(super) fn failed_write(path: &Utf8Path, error: io::Error) -> Error {
     let is_full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+    let is_too_large = error.kind() == io::ErrorKind::FileTooLarge;
     let failed = Error::io("writing", path, error);
     if is_full {
         failed.help("make room there, then run it again: nothing under the final name has changed")
+    } else if is_too_large {
+        failed.help("raise the limit of file sizes (`ulimit -f`), or choose a file system for larger files")
     } else {
         failed
     }
 }
 
+/// How long a lock is asked for before it counts as another writer's: a reader that looks whether anybody writes holds
+/// it for a moment.
+const PATIENCE: Duration = Duration::from_millis(300);
+
 /// Takes the lock of a file that will be `target`; it goes with the open file.
 pub(super) fn lock(file: &File, target: &Utf8Path, if_busy: IfBusy) -> Result<()> {
     let failed = |error| Error::io("locking", target, error);
-    match (file.try_lock(), if_busy) {
-        (Ok(()), _) => Ok(()),
-        (Err(TryLockError::WouldBlock), IfBusy::Wait) => file.lock().map_err(failed),
-        (Err(TryLockError::WouldBlock), IfBusy::WaitUnless(progress)) => loop {
-            progress.go_on()?;
-            std::thread::sleep(ASK_AGAIN);
-            if !matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
-                return Ok(());
-            }
-        },
-        (Err(TryLockError::WouldBlock), IfBusy::Fail) => {
-            Err(Error::new(format!("another process is writing `{target}`")).help("wait until it is done, or stop it"))
+    let start = Instant::now();
+    loop {
+        match (file.try_lock(), if_busy) {
+            (Ok(()), _) => return Ok(()),
+            (Err(TryLockError::WouldBlock), IfBusy::Wait) => return file.lock().map_err(failed),
+            (Err(TryLockError::WouldBlock), IfBusy::WaitUnless(progress)) => progress.go_on()?,
+            (Err(TryLockError::WouldBlock), IfBusy::Fail) if start.elapsed() > PATIENCE => return Err(busy(target)),
+            (Err(TryLockError::WouldBlock), IfBusy::Fail) => {}
+            // A file system without locks: then nobody else's lock is there to be seen either.
+            (Err(TryLockError::Error(error)), _) if error.kind() == io::ErrorKind::Unsupported => return Ok(()),
+            (Err(TryLockError::Error(error)), _) => return Err(failed(error)),
         }
-        // A file system without locks: then nobody else's lock is there to be seen either.
-        (Err(TryLockError::Error(error)), _) if error.kind() == io::ErrorKind::Unsupported => Ok(()),
-        (Err(TryLockError::Error(error)), _) => Err(failed(error)),
+        std::thread::sleep(ASK_AGAIN);
     }
 }
 
@@ -185,8 +233,8 @@ pub(super) fn sync_folder(disk: &Disk, path: &Utf8Path) -> Result<()> {
 
 impl Drop for Temporary<'_> {
     fn drop(&mut self) {
-        if !self.stays {
-            // Whatever went wrong was said already; a leftover is used up by the next run.
+        if !self.stays && open::is_named(&self.file, &self.path) {
+            // The error was already reported; the next run removes leftovers.
             let _ = self.disk.remove(&self.path);
         }
         // A child that is just being started holds a copy of the file, which would keep the lock a moment longer.

@@ -195,8 +195,26 @@ fn a_link_in_place_of_the_temporary_file_is_not_followed() {
     fs::write(&victim, b"precious").unwrap();
     fs::create_dir_all(desk.root.join("out")).unwrap();
     std::os::unix::fs::symlink(&victim, temporary_path(&desk.root.join("out/medium.iso"))).unwrap();
-    assert!(write_medium(&desk, &Means::default()).is_err());
+    write_medium(&desk, &Means::default()).unwrap();
     assert_eq!(fs::read(victim).unwrap(), b"precious");
+    assert!(desk.medium().unwrap() == desk.clean_build());
+}
+
+#[test]
+fn a_leftover_is_never_written_to() {
+    use std::os::unix::fs::PermissionsExt;
+    let desk = Desk::new();
+    let (target, other) = (desk.root.join("out/medium.iso"), desk.root.join("other"));
+    fs::create_dir_all(desk.root.join("out")).unwrap();
+    fs::write(&other, b"precious").unwrap();
+    fs::hard_link(&other, temporary_path(&target)).unwrap();
+    write_medium(&desk, &Means::default()).unwrap();
+    assert_eq!(fs::read(&other).unwrap(), b"precious");
+    // Nor does the medium get its permissions.
+    fs::write(temporary_path(&target), b"").unwrap();
+    fs::set_permissions(temporary_path(&target), fs::Permissions::from_mode(0o4777)).unwrap();
+    write_medium(&desk, &Means::default()).unwrap();
+    assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o4002, 0);
 }
 
 #[test]

@@ -1,6 +1,5 @@
 //! Patching: whatever is done to the sources, by whatever means the file system offers, and wherever it is cut off.
 
-use std::io::Read;
 use std::os::unix::fs::FileExt;
 
 use super::*;
@@ -167,10 +166,10 @@ fn cut_off_everywhere(ability: Ability, edit: usize, how: Break) {
         let ended = run(&desk, &[desk.output()], Means { disk, ..means(ability) }, false);
         let now = desk.medium();
         assert!(now.is_none() || now == old || now.as_ref() == Some(&new), "{context}: half-made");
-        // Whoever looks next finds the old medium or the new one; a look is enough.
+        // To look changes nothing.
+        let names = desk.finished_names();
         look(&desk, ability);
-        let seen = desk.medium();
-        assert!(seen == old || seen.as_ref() == Some(&new), "{context}: after a look");
+        assert!(desk.medium() == now && desk.finished_names() == names, "{context}: after a look");
         run(&desk, &[desk.output()], means(ability), false).unwrap();
         assert!(desk.medium().as_ref() == Some(&new), "{context}: the next run");
         assert_eq!(desk.finished_names(), ["medium.iso"], "{context}");
@@ -201,11 +200,12 @@ fn breaking_without_a_name() -> Disk {
     })
 }
 
-#[test]
-fn whoever_opens_a_medium_that_was_cut_off_brings_it_back_and_it_can_still_be_patched() {
+/// A desk whose medium lost its name to a patch that was cut off before it was decided, and the medium as it was; none
+/// where blocks can't be moved.
+fn cut_off_desk() -> Option<(Desk, Vec<u8>)> {
     let desk = large_desk();
     if !is_here(Ability::Shift, &desk) {
-        return;
+        return None;
     }
     run_now(&desk);
     let old = desk.medium().unwrap();
@@ -214,36 +214,110 @@ fn whoever_opens_a_medium_that_was_cut_off_brings_it_back_and_it_can_still_be_pa
     let disk = breaking_without_a_name();
     run(&desk, &[desk.output()], Means { disk, ..means(Ability::Shift) }, false).unwrap_err();
     assert_eq!(desk.medium(), None);
-    let mut opened = crate::write::open(&desk.root.join("out/medium.iso")).unwrap();
-    let mut bytes = Vec::new();
-    opened.read_to_end(&mut bytes).unwrap();
-    assert!(bytes == old && desk.medium().unwrap() == old);
-    assert_eq!(look(&desk, Ability::Shift).changes[0].action, Action::Patch);
+    Some((desk, old))
+}
+
+const CUT_OFF_NAMES: [&str; 2] = [".medium.iso.tsmedia-journal", ".medium.iso.tsmedia-part"];
+
+#[test]
+fn whoever_reads_a_medium_that_was_cut_off_is_told_so_and_changes_nothing() {
+    let Some((desk, _)) = cut_off_desk() else { return };
+    let all = || CUT_OFF_NAMES.map(|name| fs::read(desk.root.join("out").join(name)).unwrap());
+    let before = all();
+    let error = crate::write::open_finished(&desk.root.join("out/medium.iso")).unwrap_err();
+    assert!(error.to_string().ends_with("has no name now: a patch of it was interrupted"), "{error}");
+    let change = look(&desk, Ability::Shift).changes.remove(0);
+    assert_eq!((change.action, &change.reasons[0]), (Action::Patch, &Reason::CutOff));
+    assert_eq!((all(), desk.finished_names()), (before, CUT_OFF_NAMES.map(String::from).into()));
     assert_eq!(actions(&run_now(&desk)), [Action::Patch]);
+    assert!(desk.medium().unwrap() == desk.clean_build());
     assert_eq!(desk.finished_names(), ["medium.iso"]);
 }
 
 #[test]
-fn what_a_patch_left_is_removed_if_it_is_damaged() {
-    let desk = large_desk();
-    if !is_here(Ability::Shift, &desk) {
-        return;
-    }
-    run_now(&desk);
-    desk.put("tool/setup.exe", &noise(208_192, 9));
+fn a_patch_that_was_cut_off_is_taken_back_though_there_is_nothing_to_do_any_more() {
+    let Some((desk, old)) = cut_off_desk() else { return };
+    desk.put("tool/setup.exe", &noise(200_000, 1));
     next_tick();
-    let disk = breaking_without_a_name();
-    run(&desk, &[desk.output()], Means { disk, ..means(Ability::Shift) }, false).unwrap_err();
-    assert_eq!(desk.medium(), None);
-    assert_eq!(desk.finished_names().len(), 2);
+    let change = look(&desk, Ability::Shift).changes.remove(0);
+    assert_eq!((change.action, &change.reasons[..]), (Action::Patch, &[Reason::CutOff][..]));
+    assert_eq!(actions(&run_now(&desk)), [Action::Keep]);
+    assert!(desk.medium().unwrap() == old);
+}
+
+/// What may have happened to a cache since a patch was cut off.
+type Loss = (&'static str, fn(&Utf8Path));
+
+const LOSSES: [Loss; 4] = [
+    ("it was deleted", |cache| fs::remove_dir_all(cache).unwrap()),
+    ("its key is another one", |cache| fs::write(cache.join("journal.key"), [7; 32]).unwrap()),
+    ("its key was copied, as by an archive", |cache| {
+        let key = fs::read(cache.join("journal.key")).unwrap();
+        fs::remove_file(cache.join("journal.key")).unwrap();
+        crate::write::open::create_private(&cache.join("journal.key")).unwrap();
+        fs::write(cache.join("journal.key"), key).unwrap();
+    }),
+    ("others can read its key", |cache| {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(cache.join("journal.key"), fs::Permissions::from_mode(0o644)).unwrap();
+    }),
+];
+
+#[test]
+fn a_journal_that_this_cache_did_not_seal_is_ignored() {
+    for (what, lose) in LOSSES {
+        let Some((desk, _)) = cut_off_desk() else { return };
+        lose(&desk.root.join(".tsmedia"));
+        assert_eq!(look(&desk, Ability::Shift).changes[0].action, Action::Create, "{what}");
+        assert_eq!(actions(&run_now(&desk)), [Action::Create], "{what}");
+        assert!(desk.medium().unwrap() == desk.clean_build(), "{what}");
+        assert_eq!(desk.finished_names(), ["medium.iso"], "{what}");
+    }
+}
+
+#[test]
+fn a_journal_is_of_one_file_and_no_other() {
+    let Some((desk, _)) = cut_off_desk() else { return };
+    let part = desk.root.join("out").join(CUT_OFF_NAMES[1]);
+    let bytes = fs::read(&part).unwrap();
+    fs::write(desk.root.join("other"), bytes).unwrap();
+    fs::rename(desk.root.join("other"), &part).unwrap();
+    assert_eq!(actions(&run_now(&desk)), [Action::Create]);
+    assert!(desk.medium().unwrap() == desk.clean_build());
+}
+
+#[test]
+fn a_medium_that_is_replaced_before_it_is_patched_is_left_alone() {
+    for ability in ABILITIES {
+        let desk = large_desk();
+        if !is_here(ability, &desk) {
+            continue;
+        }
+        run(&desk, &[desk.output()], means(ability), false).unwrap();
+        desk.put("tool/setup.exe", &noise(200_000, 9));
+        next_tick();
+        let (medium, mine) = (desk.root.join("out/medium.iso"), desk.root.join("mine"));
+        fs::write(&mine, vec![7; desk.medium().unwrap().len()]).unwrap();
+        // The record is opened to be written after the plan was made.
+        let is_replaced = std::sync::atomic::AtomicBool::new(false);
+        let (from, to) = (mine.clone(), medium.clone());
+        let disk = Disk::watched(move |call| match call {
+            Call::Create if !is_replaced.swap(true, Ordering::Relaxed) => fs::rename(&from, &to),
+            _ => Ok(()),
+        });
+        let ended = run(&desk, &[desk.output()], Means { disk, ..means(ability) }, false);
+        let kept = desk.medium().unwrap();
+        assert!(ended.is_err() && kept.iter().all(|byte| *byte == 7), "{ability:?}: {ended:?}");
+    }
+}
+
+#[test]
+fn what_a_patch_left_is_removed_if_it_is_damaged() {
+    let Some((desk, _)) = cut_off_desk() else { return };
     // Power was lost as well, and the file system lost some of it.
     let journal = desk.root.join("out/.medium.iso.tsmedia-journal");
-    let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
-    let text = fs::read(&journal).unwrap();
-    let text = String::from_utf8_lossy(&text).replace(boot.trim(), &"0".repeat(boot.trim().len()));
-    let (head, rest) = text.split_once("sealed ").unwrap();
-    let text = format!("{head}sealed {}{}", Digest::of(head.as_bytes()), &rest[64..]);
-    fs::write(&journal, text).unwrap();
+    let key = Store::open(&desk.root.join(".tsmedia")).unwrap().journal_key("out/medium.iso").unwrap();
+    crate::write::reseal_as_of_another_boot(&journal, &key);
     let part = File::options().write(true).open(desk.root.join("out/.medium.iso.tsmedia-part")).unwrap();
     part.write_all_at(&[7; 100], 1 << 20).unwrap();
     let applied = run_now(&desk);

@@ -10,7 +10,7 @@ use crate::gather;
 use crate::map::Map;
 use crate::report;
 use crate::report::map::Other;
-use crate::write::{Disk, replace};
+use crate::write::{Disk, open, replace};
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let path = &arguments.medium;
@@ -45,5 +45,6 @@ fn write(target: &Utf8Path, svg: &str) -> Result<()> {
     if target.extension() != Some("svg") {
         return Err(Error::new(format!("`{target}` is not the name of an SVG file")).help("let it end in `.svg`"));
     }
+    open::refuse_link(target)?;
     replace(&Disk::default(), target, svg.as_bytes())
 }

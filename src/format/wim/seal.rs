@@ -21,6 +21,7 @@ use super::xml::Xml;
 use crate::date::Date;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
+use crate::write::open;
 
 /// What a GUID's digest is taken for, so that it is no other digest of the same bytes.
 const PURPOSE: &str = "tsmedia 2026 guid of a captured WIM file";
@@ -39,7 +40,7 @@ pub(super) struct Sealing<'a> {
 pub(super) fn seal(path: &Utf8Path, sealing: &Sealing, progress: &Progress) -> Result<()> {
     let failed = |error| Error::io("finishing", path, error);
     let wrong = |why: String| Error::new(format!("finishing `{path}`: {why}"));
-    let file = File::options().read(true).write(true).open(path).map_err(failed)?;
+    let file = open::open_own(path).map_err(failed)?;
     let mut bytes = [0; HEADER_LEN];
     file.read_exact_at(&mut bytes, 0).map_err(failed)?;
     let mut header = Header::parse(&bytes).ok_or_else(|| wrong("it has no header".into()))?;

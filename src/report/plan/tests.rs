@@ -1,7 +1,7 @@
 use super::*;
 use crate::content::{Content, SourceKey};
 use crate::output::desk::{Desk, noise};
-use crate::plan::{Existing, Inputs, plan};
+use crate::plan::{Claim, Existing, Inputs, plan};
 use crate::record::Record;
 use crate::write::{Means, write};
 
@@ -25,7 +25,17 @@ fn planned(outputs: &[crate::output::Output], record: &Record, existing: &dyn Fn
         });
         Some(crate::digest::Digests::of(&std::fs::read(path?).unwrap()))
     };
-    plan(&Inputs { outputs, others: &[], digests: &digests, record, existing, patching: None }).unwrap()
+    plan(&Inputs {
+        outputs,
+        others: &[],
+        digests: &digests,
+        record,
+        existing,
+        claim: &|_| Claim::Made,
+        is_cut_off: &|_| false,
+        patching: None,
+    })
+    .unwrap()
 }
 
 #[test]

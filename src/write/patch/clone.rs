@@ -12,7 +12,8 @@ use crate::patch::BLOCK;
 use crate::progress::Progress;
 use crate::source::visit;
 use crate::write::Means;
-use crate::write::temporary::{IfBusy, Temporary};
+use crate::write::open;
+use crate::write::temporary::{IfBusy, Temporary, replaced};
 
 /// Makes a new file that shares what is kept with the old one.
 pub(super) fn clone(
@@ -56,5 +57,8 @@ pub(super) fn clone(
         })?;
     }
     progress.go_on()?;
+    if !open::is_named(old_file, target) {
+        return Err(replaced(target));
+    }
     Ok(Patched { stat: temporary.finish()?, journal: None })
 }

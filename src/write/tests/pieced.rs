@@ -90,10 +90,11 @@ proptest! {
         let old = Old {
             id: written.sealed.id,
             len: written.sealed.layout.len(),
+            stat: Stat::of(&fs::metadata(&old.path).unwrap()),
             parts: written.sealed.files.iter().filter_map(part).collect(),
         };
         let means = Means { ability: Some(ability), ..means };
-        let patched = patch(&new.path, &old, &sealed, &means, &Progress::default()).unwrap();
+        let patched = patch(&new.path, &old, &sealed, &means, &|| Ok(JournalKey::new([7; 32])), &Progress::default()).unwrap();
         if let Some(journal) = patched.unwrap().journal {
             journal.settle().unwrap();
         }

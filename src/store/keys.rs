@@ -1,0 +1,125 @@
+//! Keys in the cache: random bytes that only their owner may read, made once and left there when it is emptied.
+
+use std::io::{self, Write};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::prepare;
+use crate::content::Stat;
+use crate::digest::Digest;
+use crate::error::{Error, Result};
+use crate::format::certificate::made::PrivateKey;
+use crate::secret::{Secret, Veil};
+use crate::write::{JournalKey, open};
+
+/// The private key of certificates that are given none: the one in the folder of a cache, or a new one, which stays
+/// there. Emptying the cache leaves it where it is.
+///
+/// # Errors
+///
+/// When there is none and none can be made or written, when what is there is not a key, and when it is not one of this
+/// user's alone.
+pub fn certificate_key(root: &Utf8Path) -> Result<PrivateKey> {
+    let path = root.join("certificate.key");
+    let damaged = |_| Error::new(format!("`{path}` is no private key")).help(format!("remove it: `rm {path}`"));
+    let parse = |secret: Secret| PrivateKey::read(secret.bytes()).map_err(damaged);
+    if let Some(secret) = read(root, &path)? {
+        return parse(secret);
+    }
+    prepare(root)?;
+    let key = PrivateKey::random().map_err(|error| Error::new("making a private key").because(error))?;
+    create(&path, key.to_pem().as_bytes()).map_err(|error| Error::io("writing", &path, error))?;
+    read(root, &path)?.map_or(Ok(key), parse)
+}
+
+/// The veil of the cache in a folder, under which it keeps what depends on secrets. One that has none is given one,
+/// which stays if it can be written down.
+///
+/// # Errors
+///
+/// When other users may read or write it, or the system has no random bytes.
+pub fn veil(root: &Utf8Path) -> Result<Veil> {
+    let path = root.join("veil");
+    let parse = |secret: Secret| secret.bytes().try_into().ok().map(Veil::new);
+    let found = read(root, &path)?;
+    let is_damaged = found.is_some();
+    if let Some(veil) = found.and_then(parse) {
+        return Ok(veil);
+    }
+    let veil = Veil::random().map_err(|error| Error::new("asking the system for random bytes").because(error))?;
+    // Where it can't be written, nothing that depends on it is kept either.
+    let written = prepare(root).and_then(|()| {
+        let removed = if is_damaged { open::remove(&path) } else { Ok(()) };
+        removed.and_then(|()| create(&path, veil.key())).map_err(|error| Error::io("writing", &path, error))
+    });
+    if written.is_err() {
+        return Ok(veil);
+    }
+    Ok(read(root, &path)?.and_then(parse).unwrap_or(veil))
+}
+
+/// Reads a key; none if there is none, or the cache is one that this user can't use.
+///
+/// # Errors
+///
+/// When the key can't be read, or does not belong to this user alone.
+fn read(root: &Utf8Path, path: &Utf8Path) -> Result<Option<Secret>> {
+    if open::check_folder(root).is_err() {
+        return Ok(None);
+    }
+    match open::open_private(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(open::failed("reading", path, error)),
+        Ok(file) => Secret::read(file).map(Some).map_err(|error| Error::io("reading", path, error)),
+    }
+}
+
+/// Writes a key that is not there yet. Of two processes that do it at once, the first wins.
+fn create(path: &Utf8Path, key: &[u8]) -> io::Result<()> {
+    let own = Utf8PathBuf::from(format!("{path}.{}", std::process::id()));
+    open::remove(&own)?;
+    let written = open::create_private(&own).and_then(|mut file| file.write_all(key).and_then(|()| file.sync_all()));
+    let renamed = written.and_then(|()| open::rename_new(&own, path));
+    let _ = open::remove(&own);
+    renamed.map(drop)
+}
+
+fn journal_key_path(root: &Utf8Path) -> Utf8PathBuf {
+    root.join("journal.key")
+}
+
+/// The key of journals of an output, if the cache has one that was made where it is.
+///
+/// It is derived from the random bytes in the file and from the file's own inode and time of change, which no archive
+/// and no clone can bring along: a cache that came with a folder seals nothing.
+pub(super) fn find_journal_key(root: &Utf8Path, output: Digest) -> Option<JournalKey> {
+    open::check_folder(root).ok()?;
+    let file = open::open_private(&journal_key_path(root)).ok()?;
+    let stat = Stat::of(&file.metadata().ok()?);
+    let secret = Secret::read_to(file, JournalKey::LEN).ok()?;
+    let secret: &[u8; JournalKey::LEN] = secret.bytes().try_into().ok()?;
+    let mut hasher = blake3::Hasher::new_derive_key("tsmedia 2026-11-29 seals of journals");
+    hasher.update(secret);
+    hasher.update(&stat.inode.to_le_bytes());
+    hasher.update(&stat.changed_ns.to_le_bytes());
+    hasher.update(&output.0);
+    Some(JournalKey::new(*hasher.finalize().as_bytes()))
+}
+
+/// The key of journals of an output, made and forced to the disk if there is none.
+pub(super) fn make_journal_key(root: &Utf8Path, output: Digest) -> Result<JournalKey> {
+    if let Some(key) = find_journal_key(root, output) {
+        return Ok(key);
+    }
+    let path = journal_key_path(root);
+    let failed = |error| Error::io("writing", &path, error);
+    prepare(root)?;
+    let secret = Veil::random().map_err(|error| Error::new("asking the system for random bytes").because(error))?;
+    // It is written under its own name: a rename would change its time of change.
+    open::remove(&path).map_err(failed)?;
+    let mut file = open::create_private(&path).map_err(failed)?;
+    file.write_all(secret.key()).and_then(|()| file.sync_all()).map_err(failed)?;
+    drop(file);
+    open::sync_folder(root).map_err(failed)?;
+    find_journal_key(root, output).ok_or_else(|| Error::new(format!("`{path}` changed while it was being made")))
+}
