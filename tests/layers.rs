@@ -84,12 +84,10 @@ fn a_module_uses_only_the_layers_below_its_own() {
 }
 
 /// The modules that open files for writing, make folders and rename, and why each may.
-const WRITERS: [(&str, &str); 5] = [
-    ("capture/fat.rs", "the files of a volume go into a new folder, for its owner only"),
+const WRITERS: [(&str, &str); 3] = [
     ("write/open.rs", "it is the one that does it for all others"),
     ("write/disk.rs", "it renames what was opened there"),
     ("device/drive.rs", "it opens the disk that the user named, and nothing beside it"),
-    ("format/wim/library.rs", "wimlib opens what it writes, over a file that was made before"),
 ];
 
 /// What opens a file for writing, makes one or a folder, or takes another file's place.

@@ -6,10 +6,8 @@
 //! clock on a wall: it is taken for UTC, as Linux does it. The date of last access becomes that of the last write.
 
 use std::collections::BTreeMap;
-use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::ops::Range;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -20,6 +18,7 @@ use crate::format::partitions::Window;
 use crate::format::wim::capture::{Marks, Tree};
 use crate::format::wim::metadata::{Entry as WimEntry, FileTime};
 use crate::progress::Progress;
+use crate::write::open;
 
 /// The files of a volume, removed when dropped.
 pub(super) struct Staged {
@@ -48,7 +47,7 @@ impl Staged {
                 .help("have it repaired with `fsck.fat`, or copy it again")
         };
         let entries = fat::entries(&mut volume.clone(), 0..volume.len(), code_page).map_err(unreadable)?;
-        remove(&folder).map_err(|error| Error::io("removing", &folder, error))?;
+        open::remove_tree(&folder).map_err(|error| Error::io("removing", &folder, error))?;
         make_folder(&folder)?;
         let mut staged = Self { folder, marks: BTreeMap::new() };
         for entry in entries {
@@ -69,23 +68,16 @@ impl Staged {
     }
 }
 
-fn remove(folder: &Utf8Path) -> io::Result<()> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        done => done,
-    }
-}
-
 impl Drop for Staged {
     fn drop(&mut self) {
         // A leftover is replaced by the next run.
-        let _ = remove(&self.folder);
+        let _ = open::remove_tree(&self.folder);
     }
 }
 
 /// The volume may be one that others must not read.
 fn make_folder(path: &Utf8Path) -> Result<()> {
-    DirBuilder::new().mode(0o700).create(path).map_err(|error| Error::io("creating", path, error))
+    open::create_private_folder(path).map_err(|error| Error::io("creating", path, error))
 }
 
 fn copy(volume: &Window, extents: &[Range<u64>], to: &Utf8Path, progress: &Progress) -> Result<()> {
@@ -94,7 +86,7 @@ fn copy(volume: &Window, extents: &[Range<u64>], to: &Utf8Path, progress: &Progr
         let error = Error::io("writing", to, error);
         if is_full { error.help("a FAT volume's files are copied beside the output; make room there") } else { error }
     };
-    let mut target = File::options().write(true).create_new(true).mode(0o600).open(to).map_err(failed)?;
+    let mut target = open::create_private(to).map_err(failed)?;
     let mut buffer = Vec::new();
     for extent in extents {
         let mut at = extent.start;
@@ -126,6 +118,7 @@ fn marks(entry: &fat::Entry) -> Marks {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::io::Write as _;
     use std::os::unix::fs::PermissionsExt;
     use std::sync::Arc;

@@ -54,6 +54,8 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
             return Err(Error::new(message).help("a task sequence can be compared with another one"));
         }
     }
+    screen.tell_of_journal(&arguments.old);
+    screen.tell_of_journal(&arguments.new);
     let Some(old) = Side::load(&arguments.old, arguments, screen)? else { return Ok(Outcome::Wrong) };
     let Some(new) = Side::load(&arguments.new, arguments, screen)? else { return Ok(Outcome::Wrong) };
     let chosen = choose([&old, &new])?;

@@ -1,7 +1,6 @@
 //! `tsmedia sequence`: task sequences of the console as files of a repository, and back.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io::{BufReader, Read};
 
 use camino::{Utf8Path, Utf8PathBuf};

@@ -23,6 +23,8 @@ pub struct Temporary<'a> {
     target: Utf8PathBuf,
     path: Utf8PathBuf,
     file: File,
+    /// The file that it takes the place of, by device and inode.
+    over: Option<(u64, u64)>,
     /// Whether it stays when it is dropped.
     stays: bool,
 }
@@ -74,7 +76,8 @@ impl<'a> Temporary<'a> {
                 Err(error) => return Err(failed(error)),
             }
         };
-        Ok(Self { disk, target: target.to_owned(), path, file, stays: false })
+        let over = open::identity(target);
+        Ok(Self { disk, target: target.to_owned(), path, file, over, stays: false })
     }
 
     /// Takes the target itself, open to read and write, in place of the empty file: it is there under the name of the
@@ -86,6 +89,7 @@ impl<'a> Temporary<'a> {
         }
         self.disk.rename(&self.target, &self.path).map_err(failed)?;
         self.file = file;
+        self.over = None;
         self.stays = true;
         Ok(())
     }
@@ -99,7 +103,7 @@ impl<'a> Temporary<'a> {
             file => file.map_err(|error| open::failed("opening", &path, error))?,
         };
         lock(&file, target, IfBusy::Fail)?;
-        Ok(Some(Self { disk, target: target.to_owned(), path, file, stays: false }))
+        Ok(Some(Self { disk, target: target.to_owned(), path, file, over: None, stays: false }))
     }
 
     /// Leaves it where it is when it is dropped.
@@ -138,11 +142,18 @@ impl<'a> Temporary<'a> {
     }
 
     /// Forces it to the disk and gives it its final name. Returns what the file system then says of it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the disk, and when another process put a file in the place of the target meanwhile: it is kept.
     pub fn finish(mut self) -> Result<Stat> {
         let failed = |error| Error::io("finishing", &self.target, error);
         self.disk.sync(&self.file).map_err(failed)?;
         if !open::is_named(&self.file, &self.path) {
             return Err(replaced(&self.path));
+        }
+        if open::identity(&self.target) != self.over {
+            return Err(replaced(&self.target));
         }
         self.disk.rename(&self.path, &self.target).map_err(failed)?;
         self.stays = true;

@@ -161,6 +161,19 @@ fn a_disk_that_fills_up_leaves_what_was_there() {
 }
 
 #[test]
+fn a_file_that_comes_to_the_name_while_a_medium_is_written_is_kept() {
+    let desk = Desk::new();
+    let target = desk.root.join("out/medium.iso");
+    let disk = Disk::watched(move |call| match call {
+        Call::Sync => fs::write(&target, b"thesis"),
+        _ => Ok(()),
+    });
+    let error = write_medium(&desk, &Means { disk, ..Means::default() }).unwrap_err();
+    assert!(error.to_string().starts_with("another process replaced"), "{error}");
+    assert_eq!((desk.medium().unwrap(), desk.finished_names()), (b"thesis".to_vec(), vec!["medium.iso".to_owned()]));
+}
+
+#[test]
 fn whoever_asks_to_stop_is_heard_and_leaves_nothing() {
     let desk = Desk::new();
     let output = desk.output();

@@ -163,3 +163,28 @@ fn a_limit_of_file_sizes_is_an_error_with_advice() {
     assert!(said.contains("File too large") && said.contains("`ulimit -f`"), "{said}");
     assert_eq!(desk.list("out"), [""; 0]);
 }
+
+#[test]
+fn a_medium_that_is_written_while_it_is_verified_is_not_called_damaged() {
+    use std::os::unix::fs::FileExt;
+    let desk = Desk::new();
+    let large = fs::File::create(desk.path("packages/vpn/large.bin")).unwrap();
+    large.set_len(1 << 30).unwrap();
+    desk.done(&["apply", "--site", "BER"]);
+    let medium = fs::File::options().write(true).open(desk.path("out/win11-BER.iso")).unwrap();
+    for (journal, doing) in [(None, "written"), (Some("out/.win11-BER.iso.tsmedia-journal"), "patched")] {
+        if let Some(journal) = journal {
+            desk.put(journal, "");
+        }
+        let mut command = desk.command(&["verify", "out/win11-BER.iso"]);
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(150));
+        medium.write_all_at(b"!", 700_000).unwrap();
+        let ran = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert_eq!((ran.status.code(), ran.stdout.len()), (Some(1), 0), "{said}");
+        let expected = format!("error: `out/win11-BER.iso` is being {doing} by another process");
+        assert!(said.contains(&expected), "{said}");
+    }
+    assert!(desk.see("verify out/win11-BER.iso").contains("not sound"));
+}

@@ -15,6 +15,7 @@ use crate::write::{Disk, open, replace};
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let path = &arguments.medium;
     let mut medium = gather::open(path)?;
+    screen.tell_of_journal(path);
     let map = Map::of(&medium.carrier);
     let found = match &arguments.other {
         None => None,
