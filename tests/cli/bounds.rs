@@ -148,6 +148,7 @@ fn usual_templates_give_what_they_always_gave() {
         ("{{ 'a-b'|replace('-', '+') }}", "a+b"),
         ("{% set x = site.code %}{{ x|title }}", "Ber"),
         ("{{ range(3)|map('string')|list|length }}", "3"),
+        ("{{ {'recursive': 1}.recursive }}{% for r in [{'recursive': 2}] %}{{ r.recursive }}{% endfor %}", "12"),
         ("{{ 'x' if site.code is string else 'y' }}", "x"),
     ] {
         desk.put("media.toml", format!("{MANIFEST}\n[vars]\nvalue = \"<{template}>\"\n"));

@@ -46,12 +46,13 @@ pub fn check_expression(text: &str) -> Result<(), Failure> {
 }
 
 fn check_tokens(text: &str, is_expression: bool) -> Result<(), Failure> {
-    let (mut n_operators, mut n_elif, mut is_block_start) = (0, 0, false);
+    let (mut n_operators, mut n_elif) = (0, 0);
+    let (mut is_block_start, mut is_for, mut is_after_dot) = (false, false, false);
     for token in tokenize(text, is_expression, SyntaxConfig::default()) {
         let Ok((token, span)) = token else { break };
         match &token {
             Token::Ident(word) if is_block_start && REFUSED.contains(word) => return Err(refused(word, span)),
-            Token::Ident("recursive") if !is_expression => return Err(refused("recursive", span)),
+            Token::Ident("recursive") if is_for && !is_after_dot => return Err(refused("recursive", span)),
             Token::Ident("elif") => n_elif += 1,
             Token::VariableStart | Token::BlockStart => n_operators = 0,
             Token::Ident(word) if !OPERATOR_WORDS.contains(word) => {}
@@ -68,6 +69,12 @@ fn check_tokens(text: &str, is_expression: bool) -> Result<(), Failure> {
                 range: Some(range(span)),
             });
         }
+        is_for = match &token {
+            Token::Ident(word) if is_block_start => *word == "for",
+            Token::BlockEnd => false,
+            _ => is_for,
+        };
+        is_after_dot = matches!(token, Token::Dot);
         is_block_start = matches!(token, Token::BlockStart);
     }
     Ok(())
