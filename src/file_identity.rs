@@ -10,7 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use camino::{Utf8Path, Utf8PathBuf};
 use rustix::fs::{IFlags, Mode, OFlags, ioctl_getflags, open, statfs};
 
-/// As many symbolic links are followed on the way to a file that is not there, as by Linux.
+/// Symbolic links followed on the way to a file that does not exist; Linux has the same limit.
 const MAX_LINKS: usize = 40;
 
 /// File systems in which case tells no names apart, by what `statfs` calls them: FAT, exFAT, NTFS by `ntfs3`, SMB, HFS+.
@@ -103,7 +103,7 @@ fn parts(path: &Path) -> Vec<String> {
     path.components().rev().filter_map(name).collect()
 }
 
-/// Whether names in a folder that differ only in case are one.
+/// Returns whether names in a folder that differ only in case are one.
 fn folds_case(folder: &Path) -> bool {
     if statfs(folder).is_ok_and(|found| CASE_INSENSITIVE.contains(&(found.f_type as u32))) {
         return true;

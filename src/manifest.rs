@@ -149,7 +149,7 @@ impl<M> Rendered<M> {
         }
     }
 
-    /// Whether a place is in the manifest, its profiles or its values, and not in a task sequence.
+    /// Returns whether a place is in the manifest, its profiles or its values, and not in a task sequence.
     pub fn is_own(&self, place: &Place) -> bool {
         self.folders.contains_key(&place.source)
     }
@@ -498,7 +498,7 @@ fn rendered_site(
     site
 }
 
-/// What complaints of one mistake have in common: all but the values, which differ between sites.
+/// Common part of complaints about one mistake: all but the values, which differ between sites.
 #[derive(PartialEq, Eq)]
 struct Gist {
     severity: Severity,
@@ -615,7 +615,7 @@ fn same_outputs<M>(rendered: &[Rendered<M>], pointer: &str, path: fn(&M) -> &Str
     }
 }
 
-/// Where a site's own value is written that is the path of its output as a whole.
+/// Place of the site's own value that is the whole path of its output.
 fn output_value<M>(rendered: &Rendered<M>, path: &str) -> Option<Place> {
     let vars = rendered.value().pointer("/sites/0/vars").and_then(|vars| vars.as_object());
     let (name, _) = vars.into_iter().flatten().find(|(_, value)| value.as_str() == Some(path))?;

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-/// What to do about a conflict.
+/// Help for a conflict.
 pub const ADVICE: &str =
     "keep what is right of the two sides, and delete the lines that begin with `<<<<<<<`, `=======` and `>>>>>>>`";
 

@@ -247,7 +247,7 @@ impl Problems {
         }
     }
 
-    /// The same problem without any value of a secret in its words.
+    /// Removes the values of secrets from the words of a problem.
     fn without_secrets(&self, mut problem: Problem) -> Problem {
         for (index, source) in self.sources.iter().enumerate() {
             for secret in &source.secrets {
@@ -296,7 +296,7 @@ impl Problems {
     }
 }
 
-/// Whether two ranges touch the same line of a text.
+/// Returns whether two ranges touch the same line of a text.
 fn is_on_one_line(text: &str, one: &Range<usize>, other: &Range<usize>) -> bool {
     let (first, second) = if one.start <= other.start { (one, other) } else { (other, one) };
     second.start <= first.end || text.get(first.end..second.start).is_some_and(|between| !between.contains('\n'))

@@ -149,7 +149,7 @@ pub struct RecordedFile {
 /// Why a record can't be used.
 struct Fault {
     error: Error,
-    /// Whether nothing is lost by writing another one in its place.
+    /// Set if nothing is lost by writing another one in its place.
     is_damaged: bool,
 }
 

@@ -79,7 +79,7 @@ pub struct Resolver {
     /// Those of them that are not there yet, and that the medium at hand needs.
     awaited: BTreeSet<Utf8PathBuf>,
     clock: Option<Clock>,
-    /// Whether every medium is laid out to see that it can be.
+    /// Set to lay every medium out to see that it can be.
     lays_out: bool,
     /// Where the key is kept under which secrets are.
     cache_folder: Option<Utf8PathBuf>,

@@ -12,10 +12,10 @@ use crate::git_lfs;
 use crate::limits;
 use crate::sequence;
 
-/// So much of a file is looked at, in bytes: the 32 KiB before the descriptors of a disc, and texts up to their tables.
+/// Bytes read from the start of a file: the 32 KiB before the descriptors of a disc, and texts up to their tables.
 const HEAD_LEN: u64 = 64 << 10;
 
-/// What a file is.
+/// Kind of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FileKind {
     Folder,
@@ -52,7 +52,7 @@ pub(super) enum FileKind {
 use FileKind::*;
 
 impl FileKind {
-    /// What a path leads to.
+    /// Returns the kind of the file at a path.
     pub fn of(path: &Utf8Path) -> Self {
         let Ok(metadata) = path.metadata() else { return Unknown };
         if metadata.is_dir() {
@@ -100,7 +100,7 @@ impl FileKind {
         }
     }
 
-    /// What can be done with such a file.
+    /// Help that names the command for such a file.
     fn advice(self, path: &Utf8Path) -> String {
         match self {
             Folder => format!("name a file in it, such as `{}`", path.join("media.toml")),

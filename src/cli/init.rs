@@ -50,7 +50,7 @@ enum SequenceTemplate {
 }
 
 impl SequenceTemplate {
-    /// What its file is called.
+    /// Name of its file.
     fn file_name(self) -> String {
         format!("{}.toml", self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default())
     }

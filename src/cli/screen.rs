@@ -27,7 +27,7 @@ pub(super) struct Screen {
     /// The columns of standard output and of standard error, where they are known.
     widths: [Option<usize>; 2],
     progress: Arc<Progress>,
-    /// Whether anything was printed as data.
+    /// Set once anything was printed as data.
     has_data: Arc<AtomicBool>,
 }
 

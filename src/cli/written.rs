@@ -21,13 +21,13 @@ pub(super) struct Written {
     path: Utf8PathBuf,
     identity: FileIdentity,
     what: What,
-    /// Where its author names it.
+    /// Place where its author names it.
     place: Place,
     /// Which of the manifests makes it.
     manifest: usize,
 }
 
-/// What a file is, with the name of the output that it belongs to.
+/// Role of a written file, with the name of the output that it belongs to.
 enum What {
     Output(String),
     Disc(String),
@@ -142,7 +142,7 @@ impl WrittenFiles {
     }
 }
 
-/// Whether an error underlines a place already.
+/// Returns whether an error underlines a place already.
 fn is_blamed(place: &Place, problems: &Problems) -> bool {
     let is_here = |problem: &&&Problem| problem.labels.iter().any(|(other, _)| other == place);
     problems.sorted().iter().filter(|problem| problem.severity == Severity::Error).any(|problem| is_here(&problem))

@@ -8,7 +8,7 @@ use crate::problem::{Place, Problem, Problems};
 
 use super::template::within;
 
-/// What stands before and behind a name elsewhere.
+/// Signs before and behind a name in other languages.
 const SIGNS: [(&str, &str); 6] = [("${", "}"), ("$(", ")"), ("{", "}"), ("%", "%"), ("<%=", "%>"), ("@@", "@@")];
 /// The first names that templates know.
 const SPACES: [&str; 3] = ["site.", "vars.", "media."];

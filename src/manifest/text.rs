@@ -13,7 +13,7 @@ use crate::problem::{Place, Problem, Problems, SourceId};
 use super::nesting::too_deep;
 use super::tree::{Entry, Node, Table, Value};
 
-/// So many conflicts of a merge are underlined.
+/// Merge conflicts that are underlined.
 const MAX_CONFLICTS: usize = 5;
 
 /// Reads a text. What is wrong with it goes to `problems`; the tree then holds what could be read.

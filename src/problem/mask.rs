@@ -38,7 +38,7 @@ pub fn merged(mut ranges: Vec<Range<usize>>) -> Vec<Range<usize>> {
     merged
 }
 
-/// What stands in the place of a secret.
+/// Text shown in the place of a secret.
 pub const MASK: &str = "•••";
 /// A shorter secret is taken out of a text only where it stands in quotes or backticks: it may be part of any word.
 const MIN_LEN: usize = 4;
@@ -66,7 +66,7 @@ pub fn scrub(text: &mut String, raw: &str, is_near: bool) {
     *text = parts.collect::<Vec<_>>().join("`");
 }
 
-/// What a token of TOML means: escapes resolved where it is a whole string, and without quotes in any case.
+/// Value of a TOML token: without quotes, and with escapes resolved if it is a whole string.
 fn value_of(raw: &str) -> String {
     let parsed = if raw.contains('\\') { toml::from_str::<toml::Table>(&format!("value = {raw}")).ok() } else { None };
     match parsed.as_ref().and_then(|table| table.get("value")).and_then(toml::Value::as_str) {
@@ -303,7 +303,7 @@ impl Scan<'_> {
         }
     }
 
-    /// Whether a value ends before a token.
+    /// Returns whether a value ends before a token.
     fn is_end(&self, at: usize) -> bool {
         let is_comment = |token: &Token| token.is_comment && at > 0 && !self.tokens[at - 1].is_comment;
         self.tokens.get(at).is_none_or(|token| {
@@ -348,7 +348,7 @@ impl Scan<'_> {
         at
     }
 
-    /// Whether braces hold a proper reference.
+    /// Returns whether braces hold a proper reference.
     fn is_reference(&self, start: usize, end: usize) -> bool {
         let keys: Vec<_> = (start + 1..end).filter(|at| self.is_name(*at) && self.is_sign(at + 1, b"=:")).collect();
         let is_closed = self.is_sign(end.saturating_sub(1), b"}");

@@ -23,7 +23,7 @@ const N_CONTEXT_LINES: usize = 1;
 /// A longer line is shown in part: so many characters before what is underlined, and so many in all.
 const N_CHARS_BEFORE: usize = 40;
 const MAX_LINE_CHARS: usize = 160;
-/// Stands for a secret where only ASCII is shown.
+/// Text shown in the place of a secret where only ASCII is shown.
 const PLAIN_MASK: &str = "***";
 /// Free addresses between two texts, so that their lines never seem to touch.
 const GAP: usize = 1 << 16;

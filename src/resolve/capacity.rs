@@ -165,7 +165,7 @@ impl Draft<'_> {
     }
 }
 
-/// Whether a tree has nothing that comes near a limit of ISO 9660, UDF, FAT32 or WIM.
+/// Returns whether nothing in a tree comes near a limit of ISO 9660, UDF, FAT32 or WIM.
 fn is_far_from_limits(root: &Folder) -> bool {
     /// In bytes; UDF ends at 1,023, and may take two for a character.
     const PATH_LEN: usize = 255;

@@ -70,7 +70,7 @@ const LAST_WORDS: [&str; 4] = ["pass", "pw", "pin", "psk"];
 const OPEN_KEYS: [&str; 12] =
     ["registry", "reg", "public", "hot", "sort", "foreign", "primary", "run", "uninstall", "config", "policy", "cache"];
 
-/// Whether a value of this name is probably a secret.
+/// Returns whether a value of this name is probably a secret.
 pub fn is_secret_name(name: &str) -> bool {
     if KNOWN.iter().any(|known| known.eq_ignore_ascii_case(name)) {
         return true;

@@ -50,7 +50,7 @@ fn template_values(doc: Doc<'_>, value: &Json, pointer: &str, is_in_secret: bool
     }
 }
 
-/// Whether a value says something: a variable without one is asked for.
+/// Returns whether a value is not empty: a variable without a value is asked for.
 fn is_literal(value: &Json) -> bool {
     value.is_number() || value.as_str().is_some_and(|text| !text.is_empty())
 }

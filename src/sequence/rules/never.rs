@@ -147,7 +147,7 @@ fn wrong_system(at: &At<'_>, steps: &[At<'_>]) -> Option<WrongSystem> {
     Some(WrongSystem { rule, needs, has, by, steps: vec![at.index] })
 }
 
-/// So many of several steps are named and underlined.
+/// Steps that are named and underlined when several have one fault.
 const MAX_NAMED: usize = 3;
 
 fn complain_of_system(wrong: &WrongSystem, steps: &[At<'_>], rules: &mut Rules<'_>) {

@@ -19,7 +19,7 @@ pub fn check(rules: &mut Rules<'_>) {
     }
 }
 
-/// Whether a variable is named like a secret, and its value is neither empty nor that of another variable.
+/// Returns whether a variable is named like a secret and has a value of its own, not that of another variable.
 fn is_literal(name: &str, value: &str) -> bool {
     let is_variable = value.len() > 2 && value.starts_with('%') && value.ends_with('%');
     is_secret_name(name) && !value.is_empty() && !is_variable
