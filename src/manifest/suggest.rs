@@ -76,8 +76,10 @@ pub fn similar_path(path: &Utf8Path, written: &str) -> Option<String> {
         found = found.join(name);
     }
     let written = Utf8Path::new(written);
-    let n_parts = written.components().count();
+    let is_here = written.starts_with(".");
+    let n_parts = written.components().count() - usize::from(is_here);
     let meant: Utf8PathBuf = found.components().skip(parts.len().saturating_sub(n_parts)).collect();
+    let meant = if is_here { Utf8Path::new(".").join(meant) } else { meant };
     (meant != written).then(|| meant.into_string())
 }
 
@@ -131,6 +133,7 @@ mod tests {
         let similar = |written: &str| similar_path(&root.join(written), written);
         assert_eq!(similar("packages/vpn").as_deref(), Some("Packages/VPN"));
         assert_eq!(similar("Packages/vpm").as_deref(), Some("Packages/VPN"));
+        assert_eq!(similar("./Packages/vpm").as_deref(), Some("./Packages/VPN"));
         assert_eq!(similar("packages/drivers"), None);
         assert_eq!(similar("pakages/VPN"), None);
         assert_eq!(similar("packages\\vpn").as_deref(), Some("Packages/VPN"));

@@ -32,9 +32,10 @@ pub fn text(map: &Map, other: Option<&Other>) -> Page {
     let state_width = states.iter().map(|state| state.len()).max().unwrap_or(0);
     let mut page = Page::default();
     for (n, row) in rows.iter().enumerate() {
-        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:>width$}  "));
-        let state = states.get(n).map(|state| format!("{state:state_width$}  "));
-        page.row(cells.chain(state).collect::<String>(), &row[5]);
+        let cells: String = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:>width$}  ")).collect();
+        // The state is long, so it may be broken like the name.
+        let state = states.get(n).map(|state| format!("{state:state_width$}  ")).unwrap_or_default();
+        page.row(cells, state + &row[5]);
     }
     page.gap();
     let Totals { n_files, content, structures, slack } = map.totals();
