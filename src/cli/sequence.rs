@@ -367,6 +367,7 @@ fn show(arguments: &ShowArguments, screen: &Screen) -> Result<Outcome> {
     match (arguments.svg, arguments.mermaid) {
         (true, _) => screen.document(&report::sequence::svg(&sequence)),
         (_, true) => screen.document(&report::sequence::mermaid(&sequence)),
+        _ if screen.json => screen.json(&report::sequence::tree_json(&sequence)),
         _ => screen.data(&report::sequence::tree(&sequence)),
     }
 }

@@ -60,6 +60,37 @@ fn remarks(step: &Step) -> String {
     if remarks.is_empty() { String::new() } else { format!(" ({})", remarks.join(", ")) }
 }
 
+/// Returns the tree of a sequence as data: of each step its type, class, system, condition and steps.
+pub fn tree_json(sequence: &Sequence) -> serde_json::Value {
+    fn one(step: &Step) -> serde_json::Value {
+        let (kind, class, environment) = match &step.body {
+            Body::Group(_) => ("group", None, Environment::Any),
+            Body::Action(action) => (action.kind.name, None, action.kind.environment),
+            Body::Foreign(foreign) => ("foreign", Some(&foreign.class), foreign.environment),
+        };
+        serde_json::json!({
+            "name": step.name,
+            "type": kind,
+            "class": class,
+            "runs-in": match environment {
+                Environment::WindowsPe => "windows-pe",
+                Environment::FullOs => "full-os",
+                Environment::Any => "any",
+            },
+            "disabled": step.is_disabled,
+            "continue-on-error": step.continues_on_error,
+            "condition": step.condition.as_ref().map(ToString::to_string),
+            "steps": step.children().iter().map(one).collect::<Vec<_>>(),
+        })
+    }
+    serde_json::json!({
+        "name": sequence.name,
+        "description": sequence.description,
+        "boot-image": sequence.boot_image,
+        "steps": sequence.steps.iter().map(one).collect::<Vec<_>>(),
+    })
+}
+
 /// A flow chart in the language of Mermaid, which forges draw in reviews: groups as boxes, steps in their order.
 pub fn mermaid(sequence: &Sequence) -> String {
     fn below(steps: &[Step], depth: usize, n_nodes: &mut usize, flow: &mut Vec<usize>, lines: &mut String) {

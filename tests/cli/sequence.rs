@@ -203,6 +203,7 @@ fn templates_pass_check_untouched_and_are_drawn_and_compared() {
         assert!(!said.contains("has no key") && !said.contains("must be"), "{said}");
     }
     seen += &desk.see("sequence show build-and-capture.toml");
+    seen += &desk.see("sequence show capture-only.toml --json");
     seen += &desk.see("sequence show capture-only.toml --mermaid");
     seen += &desk.see("sequence show capture-only.toml --svg");
     seen += &desk.see("diff capture-only.toml build-and-capture.toml");
