@@ -299,6 +299,31 @@ pub fn inf() -> Vec<Vec<u8>> {
     vec![text.into(), wide]
 }
 
+/// The key that journals are sealed with.
+pub const KEY: [u8; 32] = [7; 32];
+
+/// A patch that has begun and one that is decided.
+pub fn journals() -> Vec<Vec<u8>> {
+    let id = Digest::of(b"fuzz");
+    let mut journal = format!(
+        "tsmedia journal 2\n{{\"old_id\":\"{id}\",\"new_id\":\"{id}\",\"old_len\":512,\"new_len\":512,\"widest\":512,\
+         \"inserts\":[],\"fills\":[],\"inode\":1,\"boot\":\"fuzz\"}}\n"
+    );
+    let seal = |purpose: &str, parts: &[&[u8]]| {
+        let mut hasher = blake3::Hasher::new_keyed(&KEY);
+        hasher.update(purpose.as_bytes());
+        for part in parts {
+            hasher.update(part);
+        }
+        Digest(*hasher.finalize().as_bytes())
+    };
+    let head = seal("sealed", &[journal.as_bytes()]);
+    journal += &format!("sealed {head}\n");
+    let decision = "{\"writes\":[{\"offset\":0,\"len\":4}],\"zeros\":[],\"drops\":[]}\nabcd";
+    let decided = seal("decided", &[&head.0, decision.as_bytes()]);
+    vec![journal.clone().into_bytes(), format!("{journal}{decision}decided {decided}\n").into_bytes()]
+}
+
 pub fn records() -> Vec<Vec<u8>> {
     vec![b"{\n\"record-version\": 2,\n\"outputs\": [],\n\"captures\": []\n}\n".to_vec()]
 }

@@ -35,6 +35,7 @@ use tsmedia::problem::Problems;
 use tsmedia::progress::Progress;
 use tsmedia::record::Record;
 use tsmedia::sequence::{self, export, xml};
+use tsmedia::write::{self, JournalKey};
 use tsmedia::{report, simulate};
 
 use crate::seeds;
@@ -75,6 +76,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "pe", read: read_program, seeds: seeds::programs },
     Target { name: "revocations", read: read_revocations, seeds: seeds::revocations },
     Target { name: "inf", read: read_inf, seeds: seeds::inf },
+    Target { name: "journal", read: read_journal, seeds: seeds::journals },
     Target { name: "record", read: read_record, seeds: seeds::records },
     Target { name: "saved-plan", read: read_saved, seeds: seeds::saved_plans },
     Target { name: "manifest", read: read_manifest, seeds: seeds::manifests },
@@ -274,6 +276,16 @@ fn read_revocations(bytes: &[u8]) -> bool {
 
 fn read_inf(bytes: &[u8]) -> bool {
     Inf::parse(bytes).is_ok()
+}
+
+/// A journal beside a medium: looking at it changes nothing.
+fn read_journal(bytes: &[u8]) -> bool {
+    let medium = file("medium.iso", &[0; 512]);
+    let journal = write::journal_path(&medium);
+    fs::write(&journal, bytes).expect("a journal");
+    let is_read = write::unsettled(&medium, Some(&JournalKey::new(seeds::KEY))).is_ok();
+    assert_eq!(fs::read(journal).expect("the journal"), bytes);
+    is_read
 }
 
 fn read_record(bytes: &[u8]) -> bool {
