@@ -246,7 +246,8 @@ mod tests {
             assert_ne!(other, usual, "{other}");
         }
         // The order of parts counts, and that within a part doesn't.
-        let (cn, o): ((u8, u8, &[u8]), (u8, u8, &[u8])) = ((3, 0x0C, b"a"), (10, 0x13, b"B"));
+        let cn: (u8, u8, &[u8]) = (3, 0x0C, b"a");
+        let o: (u8, u8, &[u8]) = (10, 0x13, b"B");
         assert_ne!(name(&[&[cn], &[o]]), name(&[&[o], &[cn]]));
         assert_ne!(name(&[&[cn, o]]), name(&[&[cn], &[o]]));
         assert_eq!(name(&[&[cn, o]]), name(&[&[(10, 0x16, b"b"), (3, 0x13, b"A")]]));
