@@ -178,9 +178,11 @@ pub fn sequences() -> Vec<Vec<u8>> {
 }
 
 pub fn facts() -> Vec<Vec<u8>> {
-    let facts = "name = \"laptop\"\nmedia = \"stand-alone\"\nfirmware = \"uefi\"\n\n[[step]]\nname = \"Install VPN\"\n\
-        exit-codes = [1]\n\n[expect]\nresult = \"failure\"\n";
-    vec![facts.into()]
+    let examples: [&[u8]; 2] = [
+        include_bytes!("../../../examples/stand-alone/facts/laptop.toml"),
+        include_bytes!("../../../examples/stand-alone/facts/old-tower.toml"),
+    ];
+    examples.map(Vec::from).into()
 }
 
 /// The sequences of the other tests as Configuration Manager stores them.
