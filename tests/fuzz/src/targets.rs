@@ -15,7 +15,7 @@ use tsmedia::format::bcd::Store;
 use tsmedia::format::boot_program::BootProgram;
 use tsmedia::format::certificate::{Certificate, made::PrivateKey, pem, pfx};
 use tsmedia::format::inf::Inf;
-use tsmedia::format::regf::Hive;
+use tsmedia::format::regf::{self, Hive};
 use tsmedia::format::revocations::Revocations;
 use tsmedia::format::virtual_disk::VirtualDisk;
 use tsmedia::format::wim::header::Header;
@@ -245,14 +245,22 @@ fn read_variables(bytes: &[u8]) -> bool {
     container::decode(bytes, container::DEFAULT_PASSWORD).is_ok()
 }
 
-/// A registry hive is a tree, which is written as a hive that holds the same tree.
+/// Writing the tree of a registry hive gives a hive with the same tree, its keys sorted by name.
 fn read_hive(bytes: &[u8]) -> bool {
-    let Ok(tree) = Hive::read(bytes).and_then(|hive| hive.root()?.tree()) else { return false };
+    let Ok(mut tree) = Hive::read(bytes).and_then(|hive| hive.root()?.tree()) else { return false };
     if let Ok(written) = tree.to_hive(date()) {
         let again = Hive::read(&written).and_then(|hive| hive.root()?.tree());
-        assert_eq!(again.expect("our own hive"), tree);
+        let mut again = again.expect("our own hive");
+        sort_keys(&mut tree);
+        sort_keys(&mut again);
+        assert_eq!(again, tree);
     }
     true
+}
+
+fn sort_keys(tree: &mut regf::Tree) {
+    tree.keys.sort_by(|a, b| a.name.cmp(&b.name));
+    tree.keys.iter_mut().for_each(sort_keys);
 }
 
 fn read_store(bytes: &[u8]) -> bool {
