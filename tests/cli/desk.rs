@@ -4,11 +4,12 @@
 //! same wherever the test runs.
 
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, File, FileTimes};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Output};
 use std::sync::OnceLock;
+use std::time::{Duration, SystemTime};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::TempDir;
@@ -204,6 +205,12 @@ fn boot_image() -> &'static [u8] {
         let root = Utf8Path::from_path(folder.path()).unwrap();
         fs::create_dir_all(root.join("tree/Windows/System32")).unwrap();
         fs::write(root.join("tree/Windows/System32/winpeshl.exe"), [7; 5_000]).unwrap();
+        // How well metadata compress depends on the times in them, and sizes are in snapshots.
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        for path in ["tree/Windows/System32/winpeshl.exe", "tree/Windows/System32", "tree/Windows", "tree"] {
+            let times = FileTimes::new().set_accessed(time).set_modified(time);
+            File::open(root.join(path)).unwrap().set_times(times).unwrap();
+        }
         wimlib(&["capture", root.join("tree").as_str(), root.join("boot.wim").as_str(), "Stand-in", "--boot"]);
         let properties = ["WINDOWS/ARCH=9", "WINDOWS/VERSION/MAJOR=10", "WINDOWS/VERSION/BUILD=26100"];
         let properties = properties.iter().flat_map(|property| ["--image-property", property]);
