@@ -106,6 +106,8 @@ enum SchemaOf {
     Manifest,
     /// A task sequence.
     Sequence,
+    /// A fact file of `simulate`.
+    Facts,
 }
 
 /// Which manifests, for which sites, with which template values.
@@ -227,6 +229,7 @@ fn run(command: Command, screen: &Screen) -> Result<Outcome> {
         Command::Cache(arguments) => cache::run(&arguments, screen),
         Command::Schema { of: SchemaOf::Manifest } => screen.document(&manifest::editor_schema()),
         Command::Schema { of: SchemaOf::Sequence } => screen.document(&crate::sequence::schema()),
+        Command::Schema { of: SchemaOf::Facts } => screen.document(&crate::simulate::editor_schema()),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "tsmedia", &mut script);

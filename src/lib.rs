@@ -24,11 +24,12 @@
 //! | decision | `plan`, `record`, `diff`, `map` |
 //! | meaning | `manifest`, `sequence`, `resolve`, `media` |
 //! | bytes | `write`, `patch`, `output`, `format`, `volume`, `layout`, `source`, `content`, `store` |
-//! | words | `problem`, `error`, `digest`, `size`, `date`, `file_identity`, `firmware`, `foreign_text`, `git_lfs`, `inputs`, `limits`, `merge_conflict`, `progress`, `rule`, `secret`, `shell` |
+//! | words | `authoring`, `problem`, `error`, `digest`, `size`, `date`, `file_identity`, `firmware`, `foreign_text`, `git_lfs`, `inputs`, `limits`, `merge_conflict`, `progress`, `rule`, `secret`, `shell` |
 //!
 //! Only `report` and `cli` print, and only `cli` reads the environment, the clock and the terminal.
 
 pub mod apply;
+pub mod authoring;
 pub mod capture;
 pub mod cli;
 pub mod content;

@@ -1,29 +1,20 @@
 //! From the author's files to typed manifests, one for each site, or to everything that is wrong with them.
 //!
-//! Texts become trees with places ([`text`]); profiles and template values are laid over each other; each string is
-//! rendered ([`template`]); the result is checked against the schema of our own types ([`complaint`]) and the rules
-//! of the field ([`rules`]), and read into them once. Complaints of all these steps come together.
+//! The front-end ([`authoring`](crate::authoring)) makes trees with places of texts; profiles and template values are
+//! laid over each other; each string is rendered; the result is checked against the schema of our own types and the
+//! rules of the field ([`rules`]), and read into them once. Problems of all these steps come together.
 
 pub mod address;
-mod blame;
 mod capacity;
-pub(crate) mod complaint;
-pub(crate) mod context;
+mod dialect;
 mod model;
-mod near_miss;
-mod nesting;
 mod profile;
 mod rules;
 mod schema;
-mod secret;
 mod site;
 mod source_date;
-pub mod suggest;
 pub mod task_sequence;
-pub(crate) mod template;
-pub(crate) mod text;
 mod told;
-pub(crate) mod tree;
 mod used;
 mod variables;
 mod vars;
@@ -35,6 +26,11 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::de::DeserializeOwned;
 
+use crate::authoring::doc::Doc;
+use crate::authoring::schema_errors::Checker;
+use crate::authoring::spanned::{self, Entry, Node, Spans, Table, Value};
+use crate::authoring::template::Templates;
+use crate::authoring::values::{Context, UsedNames};
 use crate::date::Date;
 use crate::error::Result;
 use crate::file_identity::FileIdentity;
@@ -43,17 +39,13 @@ use crate::output::TemplateValue;
 use crate::problem::{Place, Problem, Problems, Severity};
 use crate::sequence::Sequence;
 
-use complaint::{Checker, Doc};
-use context::Context;
 use profile::{Folders, Reader};
 use site::Chosen;
-use template::Templates;
-use tree::{Entry, Node, Spans, Table, Value};
 
+pub use crate::authoring::{SecretRef, suggestions as suggest};
 pub use capacity::Capacity;
 pub use model::*;
 pub use rules::data::MAX_VALUE;
-pub use secret::SecretRef;
 pub use variables::VariableValue;
 
 /// What the command line adds to the manifests.
@@ -66,7 +58,7 @@ pub struct Options {
     /// The sites to keep (`--site`); all of them if empty.
     pub sites: Vec<String>,
     /// The names that templates used, of everything that was read with these options.
-    pub used: context::UsedNames,
+    pub used: UsedNames,
 }
 
 /// Warns of single template values (`--var`) that no template used, of all that was read with these options.
@@ -409,7 +401,7 @@ fn render(
     tree: &Node,
     site: Option<&Chosen>,
     given_vars: Table,
-    used: &context::UsedNames,
+    used: &UsedNames,
     templates: &Templates,
     sources: &Problems,
     found: &mut Vec<Problem>,
@@ -619,5 +611,5 @@ fn same_outputs<M>(rendered: &[Rendered<M>], pointer: &str, path: fn(&M) -> &Str
 fn output_value<M>(rendered: &Rendered<M>, path: &str) -> Option<Place> {
     let vars = rendered.value().pointer("/sites/0/vars").and_then(|vars| vars.as_object());
     let (name, _) = vars.into_iter().flatten().find(|(_, value)| value.as_str() == Some(path))?;
-    Some(rendered.place(&format!("/sites/0/vars/{}", tree::escape(name))))
+    Some(rendered.place(&format!("/sites/0/vars/{}", spanned::escape(name))))
 }

@@ -21,7 +21,7 @@ pub mod xml;
 
 use std::collections::BTreeMap;
 
-use crate::manifest::SecretRef;
+use crate::authoring::SecretRef;
 use crate::problem::Place;
 
 pub use condition::Condition;

@@ -15,7 +15,7 @@ use crate::sequence::catalog::Environment;
 
 pub use engine::simulate;
 pub use expect::Unmet;
-pub use facts::{FactFile, Facts, read};
+pub use facts::{FactFile, Facts, editor_schema, read};
 pub use medium::Medium;
 pub use variables::Variables;
 

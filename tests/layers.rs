@@ -9,6 +9,7 @@ const LAYERS: [(&str, &[&str]); 6] = [
     (
         "words",
         &[
+            "authoring",
             "problem",
             "error",
             "digest",

@@ -12,9 +12,9 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::SecretRef;
 use super::VariableValue;
 use super::capacity::Capacity;
+use crate::authoring::SecretRef;
 use crate::firmware::Firmware;
 
 pub use capture::{CaptureManifest, CaptureSource, CaptureTable, Compression, NONE, Placeholders, WINDOWS};

@@ -18,9 +18,9 @@ use crate::volume::Name;
 
 use super::Sort;
 use super::capacity::Capacity;
-use super::complaint::{Doc, dotted};
 use super::source_date;
-use super::suggest;
+use crate::authoring::doc::{Doc, dotted};
+use crate::authoring::suggestions::shorten;
 
 /// The tables of content, each with what one of its entries is called.
 pub const CONTENT: [(&str, &str, &str); 4] = [
@@ -87,7 +87,7 @@ fn label(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         problems.push(
             Problem::error(format!("the label `{label}` has {n_chars} characters, and Windows shows {MAX_LABEL}"))
                 .at(place, "")
-                .help(suggest::shorten(n_chars - MAX_LABEL)),
+                .help(shorten(n_chars - MAX_LABEL)),
         );
     } else if n_chars > MAX_JOLIET_LABEL && !is_stick(doc) {
         problems.push(

@@ -6,11 +6,11 @@ use crate::limits::MAX_SITE_VALUES;
 use crate::problem::{Place, Problem, Problems};
 
 use super::Options;
-use super::context::Context;
 use super::profile::Reader;
-use super::suggest::{nearest, one_of};
-use super::template::{Templates, is_template};
-use super::tree::{Node, Table, Value};
+use crate::authoring::spanned::{Node, Table, Value};
+use crate::authoring::suggestions::{nearest, one_of};
+use crate::authoring::template::{Templates, is_template};
+use crate::authoring::values::Context;
 
 /// A site, with its code rendered.
 #[derive(Debug, Clone)]

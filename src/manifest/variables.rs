@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use super::SecretRef;
+use crate::authoring::SecretRef;
 
 /// The value of a variable.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

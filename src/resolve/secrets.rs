@@ -13,9 +13,9 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Draft;
+use crate::authoring::SecretRef;
 use crate::git_lfs;
 use crate::limits;
-use crate::manifest::SecretRef;
 use crate::problem::{Place, Problem};
 use crate::secret::Secret;
 use crate::sequence::Step;

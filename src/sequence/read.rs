@@ -9,14 +9,14 @@ pub(super) mod values;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::authoring::spanned::{Node, Value as Raw};
+use crate::authoring::suggestions::{nearest, one_of, similar_path};
+use crate::authoring::template::Templates;
+use crate::authoring::toml::parse;
+use crate::authoring::values::Context;
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
 use crate::limits::{self, MAX_SEQUENCE_DEPTH, MAX_SEQUENCE_STEPS, MAX_TOML_LEN};
-use crate::manifest::context::Context;
-use crate::manifest::suggest::{nearest, one_of, similar_path};
-use crate::manifest::template::Templates;
-use crate::manifest::text::parse;
-use crate::manifest::tree::{Node, Value as Raw};
 use crate::problem::{Problem, Problems};
 
 use super::catalog::common::{COMMON, FOREIGN, KEPT, OF_ACTIONS};

@@ -6,12 +6,15 @@ use camino::Utf8Path;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::authoring::Dialect;
+use crate::authoring::doc::Doc;
+use crate::authoring::schema;
+use crate::authoring::schema_errors::Checker;
+use crate::authoring::toml::parse;
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
 use crate::inputs::Inputs;
 use crate::limits;
-use crate::manifest::complaint::{Checker, Doc};
-use crate::manifest::text::parse;
 use crate::problem::{Place, Problem, Problems, Severity};
 
 /// What is known of a computer, and how its steps end.
@@ -291,6 +294,27 @@ fn uefi() -> Firmware {
     Firmware::Uefi
 }
 
+/// Fact files, as messages and editors know them.
+#[derive(Clone, Copy, Debug)]
+struct FactDialect;
+
+impl Dialect for FactDialect {
+    fn name(&self) -> &'static str {
+        "the fact file"
+    }
+
+    fn schema(&self) -> serde_json::Value {
+        let mut schema = schema::of::<Facts>();
+        schema["title"] = "tsmedia facts".into();
+        schema
+    }
+}
+
+/// JSON Schema of fact files as editors use it: the text of `schemas/facts.schema.json`.
+pub fn editor_schema() -> String {
+    schema::to_text(FactDialect.schema(), "urn:tsmedia:schema:facts:1")
+}
+
 /// A fact file that was read.
 #[derive(Clone, Debug)]
 pub struct FactFile {
@@ -319,7 +343,7 @@ pub fn read(path: &Utf8Path, problems: &mut Problems, inputs: &mut Inputs) -> Re
         return Ok(None);
     }
     let (json, spans) = tree.flatten();
-    let checker = Checker::of::<Facts>("the fact file")?;
+    let checker = Checker::new(FactDialect)?;
     let found = checker.check(Doc { json: &json, spans: &spans, sources: problems });
     let is_sound = found.iter().all(|problem| problem.severity != Severity::Error);
     found.into_iter().for_each(|problem| problems.add(problem));

@@ -1,9 +1,9 @@
 //! What is wrong with a `[capture]` table as far as no source is needed.
 
+use crate::authoring::suggestions::shorten;
 use crate::format::wim::capture::{Packing, fits_name, fitting_name};
 use crate::manifest::Compression;
 use crate::manifest::model::{NONE, WINDOWS};
-use crate::manifest::suggest;
 use crate::problem::{Place, Problem};
 
 use super::{Doc, dotted, paths, present, source_date};
@@ -36,7 +36,7 @@ fn words(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         let n_chars = text.chars().count();
         if n_chars > max {
             let found = problem(format!("`{name}` has {n_chars} characters, and may have {max}"));
-            problems.push(found.help(suggest::shorten(n_chars - max)));
+            problems.push(found.help(shorten(n_chars - max)));
         }
         super::prestaged::no_control(&name, text, problem, problems);
     }

@@ -3,9 +3,9 @@
 
 use serde_json::Value as Json;
 
-use super::super::complaint::{Doc, dotted};
 use super::super::source_date;
-use super::super::suggest;
+use crate::authoring::doc::{Doc, dotted};
+use crate::authoring::suggestions::shorten;
 use crate::problem::Problem;
 
 /// The longest name of a variable in characters (R65).
@@ -224,7 +224,7 @@ fn variables(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         if n_chars > MAX_VALUE {
             let message = format!("the variable `{name}` has {n_chars} characters, and may have {MAX_VALUE}");
             let problem = Problem::error(message).rule("R67").at(place.clone(), "");
-            problems.push(problem.help(suggest::shorten(n_chars - MAX_VALUE)));
+            problems.push(problem.help(shorten(n_chars - MAX_VALUE)));
         }
         if text.is_empty() {
             let is_unattended = doc.get("/media/unattended") == Some(&Json::Bool(true));

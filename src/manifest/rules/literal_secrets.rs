@@ -4,8 +4,8 @@
 
 use serde_json::Value as Json;
 
-use super::super::complaint::Doc;
-use super::super::tree::escape;
+use crate::authoring::doc::Doc;
+use crate::authoring::spanned::escape;
 use crate::problem::Problem;
 use crate::secret::names::{env_name, is_secret_name};
 

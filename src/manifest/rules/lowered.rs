@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use super::super::complaint::Doc;
-use super::super::suggest::nearest;
+use crate::authoring::doc::Doc;
+use crate::authoring::suggestions::nearest;
 use crate::problem::{Lowering, Problem, Severity};
 use crate::rule;
 

@@ -2,9 +2,9 @@
 
 use serde_json::Value as Json;
 
-use super::super::complaint::{Doc, dotted};
-use super::super::suggest;
 use super::present;
+use crate::authoring::doc::{Doc, dotted};
+use crate::authoring::suggestions::shorten;
 use crate::problem::Problem;
 
 /// What prestaged media say of themselves, and the most characters of each.
@@ -88,7 +88,7 @@ fn words(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         let n_chars = text.encode_utf16().count();
         if n_chars > max {
             let problem = problem(format!("`{name}` has {n_chars} characters, and may have {max}")).rule("R14");
-            problems.push(problem.help(suggest::shorten(n_chars - max)));
+            problems.push(problem.help(shorten(n_chars - max)));
         }
         no_control(&name, text, problem, problems);
     }

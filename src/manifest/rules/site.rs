@@ -5,9 +5,10 @@
 use serde_json::Value as Json;
 
 use super::super::address::{self, Address};
-use super::super::complaint::Doc;
-use super::super::{secret, source_date};
+use super::super::source_date;
 use super::present;
+use crate::authoring::doc::Doc;
+use crate::authoring::secret_ref;
 use crate::problem::{Place, Problem};
 
 const MODE: &str = "/media/mode";
@@ -65,7 +66,7 @@ fn secrets(doc: Doc<'_>, certificate: &str, problems: &mut Vec<Problem>) {
     for key in ["pfx/password", "self-signed/key"] {
         let pointer = format!("{certificate}/{key}");
         if let Some(table) = doc.get(&pointer).filter(|value| value.is_object()) {
-            problems.extend(secret::check(doc, &pointer, table));
+            problems.extend(secret_ref::check(doc, &pointer, table));
         }
     }
 }

@@ -2,9 +2,9 @@
 
 use serde_json::Value as Json;
 
-use super::super::complaint::Doc;
 use super::super::model;
 use super::is_stick;
+use crate::authoring::doc::Doc;
 use crate::format::fat;
 use crate::problem::Problem;
 

@@ -1,8 +1,8 @@
 use camino::Utf8PathBuf;
 
 use super::differences as shown;
+use crate::authoring::values::Context;
 use crate::inputs::Inputs;
-use crate::manifest::context::Context;
 use crate::problem::Problems;
 use crate::sequence::difference::differences;
 use crate::sequence::{Sequence, read};

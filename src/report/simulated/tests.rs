@@ -1,7 +1,7 @@
 use camino::Utf8PathBuf;
 
+use crate::authoring::values::Context;
 use crate::inputs::Inputs;
-use crate::manifest::context::Context;
 use crate::problem::Problems;
 use crate::report::simulated;
 use crate::sequence;

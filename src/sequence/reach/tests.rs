@@ -1,8 +1,8 @@
 use camino::Utf8PathBuf;
 
 use super::*;
+use crate::authoring::values::Context;
 use crate::inputs::Inputs;
-use crate::manifest::context::Context;
 use crate::problem::Problems;
 
 /// What is found of the steps of a sequence, by their names.

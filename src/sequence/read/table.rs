@@ -1,7 +1,7 @@
 //! A table of a sequence file, read key by key; what is left over at the end is complained of.
 
-use crate::manifest::suggest::{nearest, one_of, shorten};
-use crate::manifest::tree::{Node, Table, Value as Raw};
+use crate::authoring::spanned::{Node, Table, Value as Raw};
+use crate::authoring::suggestions::{nearest, one_of, shorten};
 use crate::problem::{Place, Problem, Problems};
 use crate::sequence::Written;
 

@@ -1,8 +1,8 @@
 //! What steps say, read by the keys of the catalog.
 
-use crate::manifest::SecretRef;
-use crate::manifest::suggest::{nearest, one_of};
-use crate::manifest::tree::{Node, Value as Raw};
+use crate::authoring::SecretRef;
+use crate::authoring::spanned::{Node, Value as Raw};
+use crate::authoring::suggestions::{nearest, one_of};
 use crate::problem::Problem;
 use crate::sequence::catalog::{Choice, Form, Key};
 use crate::sequence::{Value, Values};

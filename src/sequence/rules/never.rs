@@ -5,7 +5,7 @@ use super::super::catalog::Environment;
 use super::super::reach::{Origin, System};
 use super::super::{Body, Step};
 use super::{At, Rules, at_key, at_step, with};
-use crate::manifest::suggest::join;
+use crate::authoring::suggestions::join;
 use crate::problem::Problem;
 
 pub fn check(rules: &mut Rules<'_>) {

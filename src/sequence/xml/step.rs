@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::manifest::SecretRef;
+use crate::authoring::SecretRef;
 use crate::sequence::catalog::{Form, Key, Kind};
 use crate::sequence::read::table::is_package;
 use crate::sequence::read::values::is_variable;

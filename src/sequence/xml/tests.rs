@@ -5,8 +5,8 @@ use camino::Utf8PathBuf;
 use proptest::prelude::*;
 
 use super::*;
+use crate::authoring::values::Context;
 use crate::inputs::Inputs;
-use crate::manifest::context::Context;
 use crate::problem::Problems;
 use crate::sequence::strategy::{self, For};
 use crate::sequence::{export, read as read_file, write as write_file};

@@ -5,8 +5,8 @@ use serde_json::Value as Json;
 
 use crate::limits::{MAX_TEMPLATE_STEPS, MAX_TEMPLATE_WORK};
 
-use super::context::Context;
-use super::suggest::{nearest, one_of};
+use super::suggestions::{nearest, one_of};
+use super::values::Context;
 
 /// Instructions that a template may take: fewer for a long text, which each of them could repeat.
 pub fn max_steps(text: &str) -> u64 {

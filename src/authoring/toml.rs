@@ -11,7 +11,7 @@ use crate::merge_conflict;
 use crate::problem::{Place, Problem, Problems, SourceId};
 
 use super::nesting::too_deep;
-use super::tree::{Entry, Node, Table, Value};
+use super::spanned::{Entry, Node, Table, Value};
 
 /// Merge conflicts that are underlined.
 const MAX_CONFLICTS: usize = 5;

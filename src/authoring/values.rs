@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use serde_json::Value as Json;
 
-use super::tree::{Node, Value};
+use super::spanned::{Node, Value};
 
 const NO_MEDIA_YET: &str = "values for templates are made before `media` is: they can use `site` and other `vars`";
 
@@ -19,6 +19,7 @@ pub type UsedNames = Rc<RefCell<BTreeSet<String>>>;
 /// What templates can name.
 #[derive(Debug, Clone)]
 pub struct Context {
+    /// The values.
     pub json: Json,
     /// Names such as `vars.language` whose own templates came to nothing.
     failed: Vec<String>,
@@ -30,7 +31,14 @@ pub struct Context {
     pub used: UsedNames,
 }
 
+impl Default for Context {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Context {
+    /// A context in which nothing has a name.
     pub fn new() -> Self {
         Self {
             json: Json::Object(Default::default()),

@@ -1,4 +1,4 @@
-//! The values of a manifest, each with the place where it was written.
+//! The values of an author's file, each with the place where it was written.
 //!
 //! A tree is laid over another one for profiles and template values, rendered, and in the end taken apart into
 //! JSON (for the schema and the types) and [`Spans`] (for complaints). TOML dates are text from here on.
@@ -12,22 +12,30 @@ use crate::problem::Place;
 /// A value with its place: the value itself, or the header of a table.
 #[derive(Debug, Clone)]
 pub struct Node {
+    /// The value.
     pub value: Value,
+    /// Where it was written.
     pub place: Place,
 }
 
 /// What was written.
 #[derive(Debug, Clone)]
 pub enum Value {
+    /// Text.
     String(String),
+    /// A whole number.
     Integer(i64),
+    /// Another number.
     Float(f64),
+    /// `true` or `false`.
     Boolean(bool),
     /// A date, a time or both, as it was written.
     Date(String),
+    /// A list.
     Array(Vec<Node>),
+    /// A table.
     Table(Table),
-    /// A template that came to nothing: its complaint has been made already.
+    /// A template that failed to render; the error was already reported.
     Failed,
 }
 
@@ -38,20 +46,26 @@ pub struct Table(pub Vec<Entry>);
 /// One key of a table and its value.
 #[derive(Debug, Clone)]
 pub struct Entry {
+    /// The key.
     pub name: String,
+    /// Where the key was written.
     pub key: Place,
+    /// The value.
     pub node: Node,
 }
 
 impl Table {
+    /// Value of a key.
     pub fn get(&self, name: &str) -> Option<&Node> {
         self.entry(name).map(|entry| &entry.node)
     }
 
+    /// Key and value.
     pub fn entry(&self, name: &str) -> Option<&Entry> {
         self.0.iter().find(|entry| entry.name == name)
     }
 
+    /// Removes a key, and returns it with its value.
     pub fn remove(&mut self, name: &str) -> Option<Entry> {
         let index = self.0.iter().position(|entry| entry.name == name)?;
         Some(self.0.remove(index))
@@ -59,6 +73,7 @@ impl Table {
 }
 
 impl Node {
+    /// The table, if it is one.
     pub fn as_table(&self) -> Option<&Table> {
         match &self.value {
             Value::Table(table) => Some(table),
@@ -66,6 +81,7 @@ impl Node {
         }
     }
 
+    /// The text, if it is text.
     pub fn as_str(&self) -> Option<&str> {
         match &self.value {
             Value::String(text) => Some(text),
@@ -211,7 +227,7 @@ impl Spans {
 
 #[cfg(test)]
 mod tests {
-    use super::super::text::parse;
+    use super::super::toml::parse;
     use super::*;
     use crate::problem::Problems;
 

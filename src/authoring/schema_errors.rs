@@ -1,79 +1,39 @@
-//! What the schema finds wrong with a rendered manifest, in words an author can act on.
+//! What the schema finds wrong with a rendered file, in words an author can act on.
 //!
 //! The validator only says where something is wrong; what would be right is read from the schema at that place.
 
 use serde_json::Value as Json;
 
-use crate::problem::{Place, Problem, Problems};
+use crate::problem::{Place, Problem};
 
-use super::suggest::{nearest, one_of};
-use super::tree::{Spans, escape};
-use super::{Sort, schema, secret};
+use super::dialect::Dialect;
+use super::doc::{Doc, dotted};
+use super::schema;
+use super::secret_ref as secret;
+use super::spanned::escape;
+use super::suggestions::{nearest, one_of};
 
-/// Checks rendered manifests.
+/// Checks rendered files of one dialect.
 #[derive(Debug)]
-pub struct Checker {
-    /// What sort of manifest they are of, if they are manifests.
-    sort: Option<Sort>,
-    /// What the file is called in complaints.
-    whole: &'static str,
+pub struct Checker<D> {
+    dialect: D,
     schema: Json,
     validator: jsonschema::Validator,
 }
 
-/// A rendered manifest, and where it was written.
-#[derive(Clone, Copy)]
-pub struct Doc<'a> {
-    pub json: &'a Json,
-    pub spans: &'a Spans,
-    /// The texts.
-    pub sources: &'a Problems,
-}
-
-impl Doc<'_> {
-    pub fn get(&self, pointer: &str) -> Option<&Json> {
-        self.json.pointer(pointer).filter(|_| !self.spans.is_hole(pointer))
-    }
-
-    pub fn str(&self, pointer: &str) -> Option<&str> {
-        self.get(pointer)?.as_str()
-    }
-
-    /// Where a value was written, or the nearest table around it.
-    pub fn place(&self, pointer: &str) -> Place {
-        // The root is always there; the fallback only saves an unwrap.
-        self.spans.nearest(pointer).map_or_else(|| self.root(), |spot| spot.value.clone())
-    }
-
-    pub fn key(&self, pointer: &str) -> Place {
-        self.spans.nearest(pointer).and_then(|spot| spot.key.clone()).unwrap_or_else(|| self.place(pointer))
-    }
-
-    fn root(&self) -> Place {
-        self.spans.nearest("").map(|spot| spot.value.clone()).unwrap_or_else(|| unreachable!("a tree has a root"))
-    }
-
-    fn raw(&self, place: &Place) -> &str {
-        self.sources.source(place.source).text.get(place.span.clone()).unwrap_or_default()
-    }
-}
-
-impl Checker {
-    /// A checker for the schema of such manifests.
-    pub fn new(sort: Sort) -> crate::error::Result<Self> {
-        Self::by(schema::full(sort), Some(sort), "the manifest")
-    }
-
-    /// A checker for files that are no manifests; `whole` is what such a file is called.
-    pub fn of<T: schemars::JsonSchema>(whole: &'static str) -> crate::error::Result<Self> {
-        Self::by(schema::of::<T>(), None, whole)
-    }
-
-    fn by(schema: Json, sort: Option<Sort>, whole: &'static str) -> crate::error::Result<Self> {
+impl<D: Dialect> Checker<D> {
+    /// A checker for files of a dialect.
+    ///
+    /// # Errors
+    ///
+    /// The dialect's schema is not a valid one.
+    pub fn new(dialect: D) -> crate::error::Result<Self> {
+        let schema = dialect.schema();
         let validator = jsonschema::draft7::new(&schema).map_err(|error| {
-            crate::error::Error::new(format!("the schema of {whole} is not valid")).because(error.to_string())
+            crate::error::Error::new(format!("the schema of {} is not valid", dialect.name()))
+                .because(error.to_string())
         })?;
-        Ok(Self { sort, whole, schema, validator })
+        Ok(Self { dialect, schema, validator })
     }
 
     /// Everything that the schema finds wrong, with the rules of the field that it breaks.
@@ -83,7 +43,7 @@ impl Checker {
         let mut seen = Vec::new();
         for pointer in &doc.spans.dates {
             // An unknown key is complained of as such, whatever its value.
-            if !takes_date(pointer) && schema::at(&self.schema, pointer).is_some() {
+            if !self.dialect.takes_date(pointer) && schema::at(&self.schema, pointer).is_some() {
                 seen.push(pointer.clone());
                 problems.push(self.wrong(doc, pointer));
             }
@@ -110,7 +70,7 @@ impl Checker {
                     let key = property.as_str().unwrap_or_default();
                     let missing = format!("{pointer}/{key}");
                     if !misspelled.contains(&missing) {
-                        let rule = rule_of(&missing);
+                        let rule = self.dialect.rule(&missing);
                         problems.push(Problem { rule, ..self.missing(doc, pointer, key) });
                     }
                 }
@@ -118,7 +78,7 @@ impl Checker {
                 _ => {
                     seen.push(pointer.to_owned());
                     let wrong = self.wrong(doc, pointer);
-                    problems.push(Problem { rule: rule_of(pointer).or(wrong.rule), ..wrong });
+                    problems.push(Problem { rule: self.dialect.rule(pointer).or(wrong.rule), ..wrong });
                 }
             }
         }
@@ -150,20 +110,19 @@ impl Checker {
 
     fn unknown(&self, doc: Doc<'_>, pointer: &str, key: &str) -> Problem {
         let place = doc.key(&format!("{pointer}/{}", escape(key)));
-        let of_media = || schema::at(&schema::full(Sort::Medium), &format!("/{}", escape(key))).is_some();
-        if pointer.is_empty() && self.sort == Some(Sort::Capture) && of_media() {
-            let message = format!("a manifest with `[capture]` makes no medium, and has no `{key}`");
-            let help = "write two manifests: the medium's can use the WIM file that the other captures";
-            return Problem::error(message).at(place, "").at(doc.key("/capture"), "captures").help(help);
+        if pointer.is_empty()
+            && let Some(problem) = self.dialect.foreign_key(doc, key)
+        {
+            return problem;
         }
-        let table = table_name(pointer, self.whole);
+        let table = table_name(pointer, self.dialect.name());
         let keys = self.keys(pointer);
         let list = one_of(keys.iter().copied()).replace(" or ", " and ");
         let mut problem = Problem::error(format!("{table} has no key `{key}`")).at(place, "");
         problem.help = Some(match nearest(key, keys) {
             Some(near) => format!("did you mean `{near}`? {table} takes {list}"),
             None => match self.home_of(key).filter(|home| *home != pointer) {
-                Some(home) => format!("`{key}` belongs under {}", table_name(&home, self.whole)),
+                Some(home) => format!("`{key}` belongs under {}", table_name(&home, self.dialect.name())),
                 None => format!("{table} takes {list}"),
             },
         });
@@ -174,7 +133,7 @@ impl Checker {
     fn home_of(&self, key: &str) -> Option<String> {
         let mut homes = vec![String::new()];
         homes.extend(self.keys("").iter().map(|table| format!("/{table}")));
-        homes.push("/boot/image".into());
+        homes.extend(self.dialect.nested_tables().iter().map(|table| (*table).to_owned()));
         homes.retain(|home| {
             let is_list = schema::at(&self.schema, home).is_some_and(|schema| schema["type"] == "array");
             let home = if is_list { format!("{home}/0") } else { home.clone() };
@@ -193,17 +152,17 @@ impl Checker {
             // The table is a profile's; what it lacks is for the manifest to say.
             place = root;
         }
-        let help = match (is_table, key) {
-            (true, "image") => "write `image = { file = \"images/boot.wim\" }`".to_owned(),
-            (true, _) => format!("add a table `[{key}]`: {}", what),
-            (false, _) => format!("write `{key} = {}`: {}", example(wanted), what),
-        };
+        let advice = self.dialect.advice(&dotted(&format!("{pointer}/{key}")), &Json::Null).filter(|_| is_table);
+        let help = advice.unwrap_or_else(|| match is_table {
+            true => format!("add a table `[{key}]`: {what}"),
+            false => format!("write `{key} = {}`: {what}", example(wanted)),
+        });
         let message = if is_table && pointer.is_empty() {
-            format!("{} has no `[{key}]`", self.whole)
+            format!("{} has no `[{key}]`", self.dialect.name())
         } else if pointer.is_empty() {
-            format!("{} has no `{key}`", self.whole)
+            format!("{} has no `{key}`", self.dialect.name())
         } else {
-            format!("{} needs `{key}`", table_name(pointer, self.whole))
+            format!("{} needs `{key}`", table_name(pointer, self.dialect.name()))
         };
         Problem::error(message).at(place, "").help(help)
     }
@@ -241,7 +200,7 @@ impl Checker {
         let text = value.as_str().unwrap_or_default();
         let values = constants(schema);
         if !values.is_empty() {
-            return wrong_constant(&name, text, schema, &values).at(place, "");
+            return self.wrong_constant(&name, text, schema, &values).at(place, "");
         }
         let numbers = numbers(schema);
         if !numbers.is_empty() {
@@ -275,6 +234,25 @@ impl Checker {
         };
         let help = format!("write it like `{last} = {}`: {}", example(Some(schema)), purpose(schema));
         Problem::error(message).at(place, "").help(help)
+    }
+
+    /// The problem of a text that is none of those which a value can be.
+    fn wrong_constant(&self, name: &str, text: &str, schema: &Json, values: &[&str]) -> Problem {
+        let (list, last) = match schema["anyOf"]
+            .as_array()
+            .and_then(|any| any.iter().find_map(|one| one["patternErrorMessage"].as_str()))
+        {
+            Some(words) => {
+                (values.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>().join(", "), format!(" or {words}"))
+            }
+            None => (one_of(values.iter().copied()), String::new()),
+        };
+        let advice = self.dialect.advice(name, &Json::from(text));
+        let help = advice.unwrap_or_else(|| match nearest(text, values.iter().copied()) {
+            Some(near) => format!("did you mean `{near}`? it can be {list}{last}"),
+            None => format!("it can be {list}{last}"),
+        });
+        Problem::error(format!("`{text}` cannot be `{name}`")).help(help)
     }
 
     /// The same text in capitals or without spaces around it, if that would be right.
@@ -312,6 +290,9 @@ impl Checker {
         let is_template = super::template::is_template(raw);
         let inner = raw.trim_matches(['"', '\'']).strip_prefix("{{").and_then(|raw| raw.strip_suffix("}}"));
         let filtered = |filter: &str| inner.map(|inner| format!("write `\"{{{{ {} | {filter} }}}}\"`", inner.trim()));
+        if let Some(advice) = self.dialect.advice(name, value) {
+            return Some(advice);
+        }
         match value {
             Json::String(_) if is_template && wants.contains(&"boolean") => Some(
                 "write one `{{ … }}` and nothing else; it then keeps its type, such as `\"{{ site.code == 'BER' }}\"`"
@@ -329,9 +310,6 @@ impl Checker {
             Json::String(text) if wants.contains(&"integer") && text.trim().parse::<i64>().is_ok() => {
                 Some(format!("write it without quotes: `{last} = {}`", text.trim()))
             }
-            Json::String(_) | Json::Array(_) | Json::Bool(_) if last == "image" => {
-                Some("write `image = { file = \"images/boot.wim\" }`".into())
-            }
             Json::String(text) if wants.contains(&"array") && schema["items"]["type"] != "object" && !is_template => {
                 Some(format!("write a list: `{last} = {}`", self.listed(&schema["items"], text, raw)))
             }
@@ -346,7 +324,6 @@ impl Checker {
             Json::Array(_) if wants == ["object"] && raw.starts_with("[[") => {
                 Some(format!("write `[{name}]`: there is only one"))
             }
-            Json::Number(number) if name == "output.capacity" => Some(with_unit(&number.to_string())),
             Json::Number(_) | Json::Bool(_) if wants == ["string"] && is_template => filtered("string"),
             Json::Number(_) | Json::Bool(_) if wants == ["string"] => {
                 Some(format!("write it in quotes: `{last} = \"{raw}\"`"))
@@ -358,75 +335,6 @@ impl Checker {
             _ => Some(format!("write it like `{last} = {}`", example(Some(schema)))),
         }
     }
-}
-
-/// Advice for a capacity without a unit: a small number is of gigabytes, and a large one of bytes.
-fn with_unit(number: &str) -> String {
-    const MIN_BYTES: f64 = 1e6;
-    match (number.parse::<f64>(), number.parse::<u64>()) {
-        (_, Ok(bytes)) if bytes as f64 >= MIN_BYTES => {
-            let rounded = format!("{:.1}", bytes as f64 / 1e9);
-            let gigabytes = rounded.trim_end_matches('0').trim_end_matches('.');
-            let is_exact = gigabytes.parse::<f64>().is_ok_and(|value| (value * 1e9) as u64 == bytes);
-            match is_exact {
-                true => format!("write it with a unit: `\"{gigabytes} GB\"`"),
-                false => format!("write it with a unit: `\"{bytes} B\"`"),
-            }
-        }
-        _ => format!("write it with a unit: `\"{number} GB\"`"),
-    }
-}
-
-fn wrong_constant(name: &str, text: &str, schema: &Json, values: &[&str]) -> Problem {
-    let (list, last) =
-        match schema["anyOf"].as_array().and_then(|any| any.iter().find_map(|one| one["patternErrorMessage"].as_str()))
-        {
-            Some(words) => {
-                (values.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>().join(", "), format!(" or {words}"))
-            }
-            None => (one_of(values.iter().copied()), String::new()),
-        };
-    let help = match nearest(text, values.iter().copied()) {
-        _ if text.parse::<f64>().is_ok() && !last.is_empty() => with_unit(text),
-        Some(near) => format!("did you mean `{near}`? it can be {list}{last}"),
-        None => format!("it can be {list}{last}"),
-    };
-    Problem::error(format!("`{text}` cannot be `{name}`")).help(help)
-}
-
-/// The rule of the field that says what a value must be.
-fn rule_of(pointer: &str) -> Option<&'static str> {
-    match pointer {
-        "/media/kind" => Some("R1"),
-        "/output/format" => Some("R2"),
-        "/output/capacity" => Some("R7"),
-        "/media/device-affinity" => Some("R58"),
-        "/prestart/command" => Some("R61"),
-        "/media/language" => Some("R73"),
-        "/boot" | "/boot/image" => Some("R19"),
-        "/media/mode" => Some("R37"),
-        _ => None,
-    }
-}
-
-/// The places where a TOML date means something; elsewhere it is text that lacks its quotes.
-fn takes_date(pointer: &str) -> bool {
-    let parts: Vec<_> = pointer.split('/').collect();
-    matches!(
-        parts[..],
-        ["", "media", "source-date" | "valid-from" | "expires"]
-            | ["", "capture", "source-date"]
-            | ["", "certificate", "self-signed", "start" | "expires"]
-            | ["", "sites", _, "certificate", "self-signed", "start" | "expires"]
-            | ["", "vars", ..]
-            | ["", "sites", _, "vars", ..]
-    )
-}
-
-/// A pointer as an author would say it: keys with dots between them, without the positions in lists.
-pub fn dotted(pointer: &str) -> String {
-    let parts: Vec<_> = pointer.split('/').skip(1).filter(|part| part.parse::<usize>().is_err()).collect();
-    parts.join(".").replace("~1", "/").replace("~0", "~")
 }
 
 fn table_name(pointer: &str, whole: &str) -> String {

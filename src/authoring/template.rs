@@ -4,8 +4,8 @@
 //! exactly one `{{ … }}` keeps the type of its value. Names that don't exist are errors, and the work that a
 //! template may do is bounded: its text is checked before it is compiled, and the values that it makes are counted.
 
+mod budget;
 mod source;
-mod values;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -22,14 +22,14 @@ use crate::limits::{
 };
 use crate::problem::{Place, Problem, Problems};
 
-use super::blame::{Failure, failure, max_steps, undefined};
+use super::template_errors::{Failure, failure, max_steps, undefined};
 
-use super::context::Context;
 use super::near_miss;
-use super::suggest::join;
-use super::text::origins;
-use super::tree::{Entry, Node, Table, Value};
-use values::{Budget, Spent};
+use super::spanned::{Entry, Node, Table, Value};
+use super::suggestions::join;
+use super::toml::origins;
+use super::values::Context;
+use budget::{Budget, Spent};
 
 /// Renders trees. All that one renders is taken from one budget.
 #[derive(Debug)]
@@ -38,7 +38,14 @@ pub struct Templates {
     budget: Arc<Budget>,
 }
 
+impl Default for Templates {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Templates {
+    /// An engine that has rendered nothing.
     pub fn new() -> Self {
         let mut environment = Environment::new();
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -50,7 +57,7 @@ impl Templates {
         environment.remove_global("namespace");
         environment.remove_global("debug");
         let budget = Arc::default();
-        values::install(&mut environment, &budget);
+        budget::install(&mut environment, &budget);
         Self { environment, budget }
     }
 
@@ -213,7 +220,7 @@ impl Templates {
                         let range = Some(start..start + inner.len());
                         return Err(undefined(range, text, &names(), context));
                     };
-                    self.budget.keep(values::weight(&value)).map_err(|spent| exhausted(spent, None))?;
+                    self.budget.keep(budget::weight(&value)).map_err(|spent| exhausted(spent, None))?;
                     return serde_json::to_value(&value).map_err(|_| nothing());
                 }
                 // Several expressions in a row look like one until they are read.
@@ -247,7 +254,7 @@ impl Templates {
         context: &Context,
         output: &mut String,
     ) -> Result<Option<minijinja::Value>, minijinja::Error> {
-        values::replace(&mut code);
+        budget::replace(&mut code);
         let max_steps = max_steps(code.source());
         let mut environment = Cow::Borrowed(&self.environment);
         if Some(max_steps) != environment.fuel() {

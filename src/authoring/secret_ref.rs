@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
-use super::complaint::{Doc, dotted};
+use super::doc::{Doc, dotted};
 use crate::problem::Problem;
 
 /// Where a secret is found: exactly one of an environment variable, a file, or a command that prints it.

@@ -7,8 +7,8 @@ use minijinja::machinery::{Span, Token, ast, parse, parse_expr, tokenize};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::ValueKind;
 
-use super::super::blame::Failure;
-use super::values::{OWN, repeated, weight};
+use super::super::template_errors::Failure;
+use super::budget::{OWN, repeated, weight};
 use crate::limits::{MAX_TEMPLATE_LEN, MAX_TEMPLATE_OPERATORS, MAX_TEMPLATE_VALUE};
 
 /// Statements that capture text, define functions or read files, none of which a string of a manifest needs.

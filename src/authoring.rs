@@ -1,0 +1,22 @@
+//! Front-end of the TOML files that authors write: manifests, task sequences and fact files.
+//!
+//! A text becomes a tree with places ([`toml`], [`spanned`]); each string is rendered ([`template`]); the result is
+//! checked against a JSON Schema ([`schema_errors`]). Every step adds its problems, each at the author's own line and
+//! with the name that was probably meant ([`suggestions`]).
+
+pub mod dialect;
+pub mod doc;
+mod near_miss;
+mod nesting;
+pub mod schema;
+pub mod schema_errors;
+pub mod secret_ref;
+pub mod spanned;
+pub mod suggestions;
+pub mod template;
+mod template_errors;
+pub mod toml;
+pub mod values;
+
+pub use dialect::Dialect;
+pub use secret_ref::SecretRef;

@@ -1,0 +1,88 @@
+//! JSON Schemas of author's files, made from types (draft-07, which every TOML language server reads).
+//!
+//! They are written out without references, so that documentation stands where an editor looks for it.
+
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde_json::{Map, Value as Json, json};
+
+/// The schema of a type, in which every value is what the type says.
+pub fn of<T: JsonSchema>() -> Json {
+    let settings = SchemaSettings::draft07().with(|settings| settings.inline_subschemas = true);
+    let mut schema = settings.into_generator().into_root_schema_for::<T>().to_value();
+    tidy(&mut schema, "");
+    schema
+}
+
+/// The text of a schema as editors use it, with the identity `id`.
+pub fn to_text(mut schema: Json, id: &str) -> String {
+    let mut named = Map::new();
+    named.insert("$schema".into(), json!("http://json-schema.org/draft-07/schema#"));
+    named.insert("$id".into(), json!(id));
+    for (key, value) in schema.as_object_mut().map(std::mem::take).unwrap_or_default() {
+        named.entry(key).or_insert(value);
+    }
+    let text = serde_json::to_string_pretty(&Json::Object(named)).unwrap_or_default();
+    text + "\n"
+}
+
+/// The schema of the value at a JSON pointer, if the manifest knows it.
+pub fn at<'a>(schema: &'a Json, pointer: &str) -> Option<&'a Json> {
+    pointer.split('/').skip(1).try_fold(schema, |schema, part| {
+        let key = part.replace("~1", "/").replace("~0", "~");
+        let property = schema.get("properties").and_then(|properties| properties.get(&key));
+        let any = || schema.get("additionalProperties").filter(|schema| **schema != false);
+        property.or_else(|| schema.get("items")).or_else(any)
+    })
+}
+
+/// Takes out what the generator writes for its own sake, and gives each key its full name as the title.
+fn tidy(schema: &mut Json, name: &str) {
+    let Json::Object(map) = schema else { return };
+    // An optional key may be left out; TOML has no null to write instead.
+    if let Some(Json::Array(types)) = map.get_mut("type") {
+        types.retain(|kind| kind != "null");
+        if let [only] = types.as_slice() {
+            let only = only.clone();
+            map.insert("type".into(), only);
+        }
+    }
+    if let Some(Json::Array(any)) = map.get_mut("anyOf") {
+        any.retain(|one| one != &json!({ "type": "null" }));
+        if let [only] = any.as_mut_slice() {
+            let only = only.take();
+            map.remove("anyOf");
+            for (key, value) in only.as_object().cloned().unwrap_or_default() {
+                map.entry(key).or_insert(value);
+            }
+        }
+    }
+    if map.get("default").is_some_and(Json::is_null) {
+        map.remove("default");
+    }
+    if let Some(Json::String(description)) = map.get_mut("description") {
+        // The lines of a comment are no lines to an editor; its paragraphs are.
+        let paragraphs: Vec<_> = description.split("\n\n").map(|paragraph| paragraph.replace('\n', " ")).collect();
+        *description = paragraphs.join("\n\n");
+    }
+    if map.get("type").is_some_and(|kind| kind == "integer") {
+        map.remove("format");
+    }
+    if !name.is_empty() && map.contains_key("description") && !map.contains_key("const") {
+        map.insert("title".into(), json!(name));
+    }
+    for key in ["anyOf", "oneOf", "allOf"] {
+        if let Some(Json::Array(all)) = map.get_mut(key) {
+            all.iter_mut().for_each(|one| tidy(one, ""));
+        }
+    }
+    if let Some(items) = map.get_mut("items") {
+        tidy(items, name);
+    }
+    if let Some(Json::Object(properties)) = map.get_mut("properties") {
+        for (key, property) in properties {
+            let name = if name.is_empty() { key.clone() } else { format!("{name}.{key}") };
+            tidy(property, &name);
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What messages about manifests say beyond their schema.
+
+use serde_json::Value as Json;
+
+use crate::authoring::Dialect;
+use crate::authoring::doc::Doc;
+use crate::authoring::schema::at;
+use crate::authoring::spanned::escape;
+use crate::problem::Problem;
+
+use super::Sort;
+use super::schema::full;
+
+impl Dialect for Sort {
+    fn name(&self) -> &'static str {
+        "the manifest"
+    }
+
+    fn schema(&self) -> Json {
+        full(*self)
+    }
+
+    fn rule(&self, pointer: &str) -> Option<&'static str> {
+        match pointer {
+            "/media/kind" => Some("R1"),
+            "/output/format" => Some("R2"),
+            "/output/capacity" => Some("R7"),
+            "/media/device-affinity" => Some("R58"),
+            "/prestart/command" => Some("R61"),
+            "/media/language" => Some("R73"),
+            "/boot" | "/boot/image" => Some("R19"),
+            "/media/mode" => Some("R37"),
+            _ => None,
+        }
+    }
+
+    fn takes_date(&self, pointer: &str) -> bool {
+        let parts: Vec<_> = pointer.split('/').collect();
+        matches!(
+            parts[..],
+            ["", "media", "source-date" | "valid-from" | "expires"]
+                | ["", "capture", "source-date"]
+                | ["", "certificate", "self-signed", "start" | "expires"]
+                | ["", "sites", _, "certificate", "self-signed", "start" | "expires"]
+                | ["", "vars", ..]
+                | ["", "sites", _, "vars", ..]
+        )
+    }
+
+    fn nested_tables(&self) -> &'static [&'static str] {
+        &["/boot/image"]
+    }
+
+    fn foreign_key(&self, doc: Doc<'_>, key: &str) -> Option<Problem> {
+        let pointer = format!("/{}", escape(key));
+        if *self != Self::Capture || at(&full(Self::Medium), &pointer).is_none() {
+            return None;
+        }
+        let message = format!("a manifest with `[capture]` makes no medium, and has no `{key}`");
+        let help = "write two manifests: the medium's can use the WIM file that the other captures";
+        Some(Problem::error(message).at(doc.key(&pointer), "").at(doc.key("/capture"), "captures").help(help))
+    }
+
+    fn advice(&self, name: &str, value: &Json) -> Option<String> {
+        match value {
+            Json::Null | Json::String(_) | Json::Array(_) | Json::Bool(_)
+                if name.rsplit('.').next() == Some("image") =>
+            {
+                Some("write `image = { file = \"images/boot.wim\" }`".into())
+            }
+            Json::Number(number) if name == "output.capacity" => Some(with_unit(&number.to_string())),
+            Json::String(text) if name == "output.capacity" && text.parse::<f64>().is_ok() => Some(with_unit(text)),
+            _ => None,
+        }
+    }
+}
+
+/// Advice for a capacity without a unit: a small number is of gigabytes, and a large one of bytes.
+fn with_unit(number: &str) -> String {
+    const MIN_BYTES: f64 = 1e6;
+    match (number.parse::<f64>(), number.parse::<u64>()) {
+        (_, Ok(bytes)) if bytes as f64 >= MIN_BYTES => {
+            let rounded = format!("{:.1}", bytes as f64 / 1e9);
+            let gigabytes = rounded.trim_end_matches('0').trim_end_matches('.');
+            let is_exact = gigabytes.parse::<f64>().is_ok_and(|value| (value * 1e9) as u64 == bytes);
+            match is_exact {
+                true => format!("write it with a unit: `\"{gigabytes} GB\"`"),
+                false => format!("write it with a unit: `\"{bytes} B\"`"),
+            }
+        }
+        _ => format!("write it with a unit: `\"{number} GB\"`"),
+    }
+}
