@@ -15,7 +15,7 @@
 //!
 //! # The layers
 //!
-//! A module uses only the layers below its own; `tests/layers.rs` holds this table.
+//! A module uses only the layers below its own; `tests/it/layers.rs` holds this table.
 //!
 //! | layer | modules |
 //! |---|---|

@@ -23,7 +23,7 @@ use tsmedia::volume::{BootEntry, Folder, Volume};
 use crate::targets::{date, file};
 
 #[allow(dead_code)]
-#[path = "../../cli/archive.rs"]
+#[path = "../../it/fixtures/archive.rs"]
 mod archive;
 #[allow(dead_code)]
 #[path = "../../../src/format/pe/made.rs"]

@@ -1,0 +1,101 @@
+//! What a clean build reads, and the memory it takes.
+
+use std::fs::{self, File};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use tsmedia::apply::{Work, apply};
+use tsmedia::content::{Content, SourceFile, Stat};
+use tsmedia::date::Date;
+use tsmedia::output::{Form, Output};
+use tsmedia::progress::Progress;
+use tsmedia::store::Store;
+use tsmedia::volume::Folder;
+use tsmedia::write::Means;
+
+use crate::fixtures::alone::alone;
+
+/// The number behind a name in a file of `/proc/self`.
+fn own(file: &str, name: &str) -> u64 {
+    let text = fs::read_to_string(format!("/proc/self/{file}")).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+fn source(path: Utf8PathBuf) -> Content {
+    let stat = Stat::of(&fs::metadata(&path).unwrap());
+    Content::file(SourceFile { path, stat })
+}
+
+/// An image of `len` bytes, which takes no room on the disk, and 200 small files.
+fn output(folder: &Utf8Path, len: u64) -> Output {
+    let mut root = Folder::default();
+    let image = folder.join("install.wim");
+    File::create(&image).unwrap().set_len(len).unwrap();
+    root.insert("SMS/PKG/BER00010/install.wim", source(image)).unwrap();
+    for n in 0..200 {
+        let path = folder.join(format!("{n}.txt"));
+        fs::write(&path, vec![b'x'; n * 331]).unwrap();
+        root.insert(&format!("SMS/PKG/BER00021/{n}.txt"), source(path)).unwrap();
+    }
+    let (label, date) = ("COST".into(), Date::EARLIEST);
+    let (path, name) = (folder.join("medium.iso"), "medium.iso".into());
+    Output {
+        form: Form::Disc,
+        path,
+        name,
+        description: vec![],
+        label,
+        date,
+        root,
+        boot: vec![],
+        capacity: None,
+        entries: vec![],
+        values: vec![],
+        veiled: None,
+        disc: None,
+    }
+}
+
+/// Builds a medium from scratch, and says how many bytes its content has, how many of them were read, how many this
+/// process read in all, and the most memory in KiB that it had until now.
+fn build(len: u64) -> (u64, u64, u64, u64) {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = Utf8Path::from_path(folder.path()).unwrap();
+    let outputs = [output(folder, len)];
+    let mut store = Store::open(&folder.join(".tsmedia")).unwrap();
+    let (record, means) = (folder.join("media.record.json"), Means::default());
+    let work = Work {
+        outputs: &outputs,
+        orders: &[],
+        sysfs: "/sys".into(),
+        others: &[],
+        base: folder,
+        record: &record,
+        means,
+        force: false,
+        no_patch: false,
+    };
+    let before = own("io", "rchar:");
+    let applied = apply(&work, &mut store, &Progress::default()).unwrap();
+    let n_read_in_all = own("io", "rchar:") - before;
+    let len = outputs[0].root.files().iter().map(|(_, content)| content.len()).sum();
+    (len, applied.n_read, n_read_in_all, own("status", "VmHWM:"))
+}
+
+#[test]
+fn a_clean_build_reads_each_byte_once_in_memory_that_does_not_grow_with_the_content() {
+    alone("build_cost::a_clean_build_reads_each_byte_once_in_memory_that_does_not_grow_with_the_content", build_twice);
+}
+
+fn build_twice() {
+    let mut peaks = Vec::new();
+    for len in [16 << 20, 400 << 20] {
+        let (len, n_read, n_read_in_all, peak) = build(len);
+        println!("{len} bytes of content, {n_read} read, {n_read_in_all} by the process; {peak} KiB at most");
+        assert_eq!(n_read, len);
+        // Beside the content: the identity of what is there, `/proc` itself, and the like.
+        assert!((len..len + (1 << 20)).contains(&n_read_in_all), "{n_read_in_all} of {len}");
+        peaks.push(peak);
+    }
+    assert!(peaks[1] < peaks[0] + (4 << 10) && peaks[1] < 100 << 10, "{peaks:?}");
+}

@@ -1,0 +1,308 @@
+//! Certificates and PKCS #12 files that openssl made are read, and openssl reads what is made here.
+
+use std::fs;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use tempfile::TempDir;
+use tsmedia::format::certificate::made::{KEY_BITS, NotAKey, PrivateKey};
+use tsmedia::format::certificate::pem::{self, Unreadable};
+use tsmedia::format::certificate::pfx::{self, NotOpened};
+use tsmedia::format::certificate::signature::Unchecked;
+use tsmedia::format::certificate::{CLIENT_AUTHENTICATION, Certificate, Key, Malformed};
+
+mod encodings;
+
+use crate::fixtures::authority::{self, CA, CLIENT, DAYS, Wanted, chain, key, make, openssl};
+
+fn folder() -> (TempDir, Utf8PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let root = Utf8PathBuf::try_from(folder.path().to_owned()).unwrap();
+    (folder, root)
+}
+
+fn read(path: &Utf8Path) -> Certificate {
+    let [certificate] = <[Certificate; 1]>::try_from(pem::certificates(&fs::read(path).unwrap()).unwrap()).unwrap();
+    certificate
+}
+
+fn text(arguments: &[&str]) -> String {
+    String::from_utf8(openssl(arguments)).unwrap()
+}
+
+#[test]
+fn certificates_say_what_openssl_says_of_them() {
+    let (_kept, folder) = folder();
+    chain(&folder);
+    for name in ["root", "issuing", "client"] {
+        let path = folder.join(format!("{name}.pem"));
+        let certificate = read(&path);
+        let asked = ["x509", "-noout", "-in", path.as_str()];
+        let ask = |more: &[&str]| text(&[&asked, more].concat()).trim().to_owned();
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02X}")).collect::<Vec<_>>();
+        let fingerprint = hex(&certificate.fingerprint().0).join(":");
+        assert_eq!(ask(&["-fingerprint", "-sha256"]), format!("sha256 Fingerprint={fingerprint}"));
+        assert_eq!(ask(&["-fingerprint"]), format!("SHA1 Fingerprint={}", hex(&certificate.thumbprint().0).join(":")));
+        assert_eq!(ask(&["-subject", "-nameopt", "RFC2253"]), format!("subject={}", certificate.subject()));
+        assert_eq!(ask(&["-issuer", "-nameopt", "RFC2253"]), format!("issuer={}", certificate.issuer()));
+        assert_eq!(
+            ask(&["-serial"]),
+            format!("serial={}", hex(certificate.serial()).concat().trim_start_matches("00"))
+        );
+        assert_eq!((certificate.not_before(), certificate.not_after()), (1_577_836_800, 2_840_140_800));
+        assert_eq!(certificate.key(), Key::Rsa(2_048));
+        assert_eq!(certificate.signed_with().to_string(), "RSA with SHA-256");
+        assert_eq!((certificate.is_ca(), certificate.may_sign_certificates()), (name != "client", name != "client"));
+        assert_eq!(certificate.is_self_issued(), name == "root");
+        assert_eq!(certificate.purposes().is_some(), name == "client");
+        // DER is read like PEM.
+        let der = folder.join("certificate.der");
+        openssl(&["x509", "-in", path.as_str(), "-outform", "DER", "-out", der.as_str()]);
+        assert_eq!(read(&der), certificate);
+    }
+    let [root, issuing, client] = ["root", "issuing", "client"].map(|name| read(&folder.join(format!("{name}.pem"))));
+    assert!(client.serves(CLIENT_AUTHENTICATION) && root.serves(CLIENT_AUTHENTICATION));
+    assert_eq!(root.is_signed_by(&root), Ok(()));
+    assert_eq!(issuing.is_signed_by(&root), Ok(()));
+    assert_eq!(client.is_signed_by(&issuing), Ok(()));
+    assert_eq!(client.is_signed_by(&root), Err(Unchecked::Wrong));
+    assert!(client.is_issued_by(&issuing) && !client.is_issued_by(&root));
+}
+
+#[test]
+fn signatures_of_every_padding_and_digest_are_checked_and_of_curves_told_as_unchecked() {
+    let (_kept, folder) = folder();
+    let wanted = Wanted { name: "root", key: "root", issuer: None, days: DAYS, extensions: CA, digest: "sha1" };
+    for (digest, shown) in [("sha1", "RSA with SHA-1"), ("sha384", "RSA with SHA-384"), ("sha512", "RSA with SHA-512")]
+    {
+        let certificate = read(&make(&folder, Wanted { digest, ..wanted }));
+        assert_eq!(certificate.signed_with().to_string(), shown);
+        assert_eq!(certificate.is_signed_by(&certificate), Ok(()), "{digest}");
+        assert_eq!(certificate.signed_with().is_sha2(), digest != "sha1");
+        let mut damaged = certificate.der().to_vec();
+        *damaged.last_mut().unwrap() ^= 1;
+        let damaged = Certificate::from_der(&damaged).unwrap();
+        assert_eq!(damaged.is_signed_by(&certificate), Err(Unchecked::Wrong));
+    }
+    let (own, out) = (key("other"), folder.join("pss.pem"));
+    let pss = ["-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest", "-sha256"];
+    let start = ["req", "-x509", "-key", own.as_str(), "-subj", "/CN=pss", "-out", out.as_str()];
+    openssl(&[start.as_slice(), &pss].concat());
+    let certificate = read(&out);
+    assert_eq!(certificate.signed_with().to_string(), "RSA-PSS with SHA-256");
+    assert_eq!(certificate.is_signed_by(&certificate), Ok(()));
+    let certificate = read(&make(&folder, Wanted { key: "curve", digest: "sha256", ..wanted }));
+    assert_eq!(
+        (certificate.key(), certificate.signed_with().to_string().as_str()),
+        (Key::Elliptic("P-256".into()), "ECDSA with SHA-256")
+    );
+    assert_eq!(certificate.is_signed_by(&certificate), Err(Unchecked::Unsupported));
+}
+
+#[test]
+fn files_that_hold_no_certificate_or_several_are_told_apart() {
+    let (_kept, folder) = folder();
+    chain(&folder);
+    let [root, issuing] = ["root", "issuing"].map(|name| fs::read(folder.join(format!("{name}.pem"))).unwrap());
+    assert_eq!(pem::certificates(&[root.clone(), b"between\n".to_vec(), issuing].concat()).unwrap().len(), 2);
+    assert_eq!(pem::certificates(b"\r\n "), Err(Unreadable::Empty));
+    let own = fs::read(key("root")).unwrap();
+    assert_eq!(pem::certificates(&own), Err(Unreadable::Others(vec!["PRIVATE KEY".into()])));
+    assert_eq!(pem::certificates(&root[..root.len() / 2]), Err(Unreadable::Armour(1)));
+    let der = read(&folder.join("root.pem")).der().to_vec();
+    assert_eq!(pem::certificates(&der[..der.len() - 9]), Err(Unreadable::Malformed(1, Malformed::Truncated)));
+    assert_eq!(
+        pem::certificates(&fs::read(authority::pfx(&folder, "client", "client", "x", &[])).unwrap()),
+        Err(Unreadable::Pfx)
+    );
+    let none = openssl(&["crl2pkcs7", "-nocrl", "-outform", "DER"]);
+    assert_eq!(pem::certificates(&none), Err(Unreadable::Pkcs7));
+    assert!(matches!(pem::certificates(b"no certificate"), Err(Unreadable::Malformed(1, _))));
+}
+
+/// Every way in which openssl and Windows protect them.
+const WAYS: [&[&str]; 7] = [
+    &[],
+    &["-legacy"],
+    &["-legacy", "-descert"],
+    &["-legacy", "-keypbe", "PBE-SHA1-RC2-128", "-certpbe", "PBE-SHA1-2DES", "-macalg", "SHA1"],
+    &["-keypbe", "AES-128-CBC", "-certpbe", "AES-192-CBC", "-macalg", "SHA512", "-iter", "3000"],
+    &["-keypbe", "DES-EDE3-CBC", "-certpbe", "NONE", "-macalg", "SHA384", "-nomaciter"],
+    &["-nomac"],
+];
+
+#[test]
+fn pfx_files_are_opened_however_they_are_protected() {
+    let (_kept, folder) = folder();
+    chain(&folder);
+    let authorities = folder.join("authorities.pem");
+    let both = ["issuing", "root"].map(|name| fs::read(folder.join(format!("{name}.pem"))).unwrap()).concat();
+    fs::write(&authorities, both).unwrap();
+    let client = read(&folder.join("client.pem"));
+    for way in WAYS {
+        for password in ["Grüße, Welt", ""] {
+            // What is not ASCII is not the same to everybody under PBES2.
+            let password = if way.contains(&"-legacy") || password.is_empty() { password } else { "pass word" };
+            let with = [way, &["-certfile", authorities.as_str()]].concat();
+            let file = fs::read(authority::pfx(&folder, "client", "client", password, &with)).unwrap();
+            let opened = pfx::open(&file, password).unwrap_or_else(|error| panic!("{way:?} {password:?}: {error}"));
+            assert_eq!((&opened.certificate, opened.others.len()), (&client, 2), "{way:?}");
+            assert_eq!(opened.key.bits(), 2_048);
+            assert_eq!(pfx::open(&file, "something else").err(), Some(NotOpened::WrongPassword), "{way:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_with_a_pfx_file_is_told() {
+    let (_kept, folder) = folder();
+    chain(&folder);
+    let file = fs::read(authority::pfx(&folder, "client", "client", "x", &[])).unwrap();
+    assert_eq!(pfx::open(&file[..file.len() - 40], "x").err(), Some(NotOpened::Truncated));
+    assert!(matches!(pfx::open(read(&folder.join("root.pem")).der(), "x"), Err(NotOpened::NotOne(_))));
+    let none = fs::read(authority::pfx(&folder, "client", "client", "x", &["-nokeys"])).unwrap();
+    assert_eq!(pfx::open(&none, "x").err(), Some(NotOpened::NoKey));
+    let none = fs::read(authority::pfx(&folder, "client", "client", "x", &["-nocerts"])).unwrap();
+    assert_eq!(pfx::open(&none, "x").err(), Some(NotOpened::NoCertificate));
+    let out = folder.join("curve.pem");
+    make(
+        &folder,
+        Wanted { name: "curve", key: "curve", issuer: None, days: DAYS, extensions: CLIENT, digest: "sha256" },
+    );
+    assert!(out.exists());
+    let curve = fs::read(authority::pfx(&folder, "curve", "curve", "x", &[])).unwrap();
+    assert!(matches!(pfx::open(&curve, "x"), Err(NotOpened::Unsupported(_))));
+}
+
+#[test]
+fn a_pfx_file_that_is_written_is_the_same_each_time_and_openssl_opens_it() {
+    let (_kept, folder) = folder();
+    chain(&folder);
+    let authorities = folder.join("issuing.pem");
+    let file = authority::pfx(&folder, "client", "client", "author's own", &["-certfile", authorities.as_str()]);
+    let opened = pfx::open(&fs::read(file).unwrap(), "author's own").unwrap();
+    let password = "0A1B2C3D-0000-4000-8000-ABCDEF0";
+    let written = pfx::protected(&opened.key, &opened.certificate, &opened.others, password).unwrap();
+    assert_eq!(written, pfx::protected(&opened.key, &opened.certificate, &opened.others, password).unwrap());
+    let again = pfx::open(&written, password).unwrap();
+    assert_eq!((&again.certificate, &again.others), (&opened.certificate, &opened.others));
+    assert_eq!(again.key.pkcs8(), opened.key.pkcs8());
+    // Whoever has two files sees nothing in common but how they are built, since their salts are of what they hold.
+    let alone = pfx::protected(&opened.key, &opened.certificate, &[], password).unwrap();
+    assert!(!alone.windows(200).any(|window| written.windows(200).any(|other| other == window)));
+
+    let out = folder.join("written.pfx");
+    fs::write(&out, &written).unwrap();
+    let given = ["pkcs12", "-in", out.as_str(), "-legacy", "-passin", &format!("pass:{password}")];
+    let said = |more: &[&str]| text(&[given.as_slice(), more].concat());
+    assert!(said(&["-nodes", "-nocerts"]).contains("localKeyID: 01 00 00 00"));
+    let shown = said(&["-nokeys", "-clcerts"]);
+    assert_eq!(pem::certificates(shown.as_bytes()).unwrap(), [opened.certificate]);
+    let key_of_it = said(&["-nodes", "-nocerts"]);
+    assert_eq!(PrivateKey::read(key_of_it.as_bytes()).unwrap().pkcs8(), opened.key.pkcs8());
+    let info =
+        std::process::Command::new("openssl").args([given.as_slice(), &["-info", "-noout"]].concat()).output().unwrap();
+    let info = String::from_utf8(info.stderr).unwrap();
+    for part in ["MAC: sha1, Iteration 2000", "Shrouded Keybag: pbeWithSHA1And3-KeyTripleDES-CBC, Iteration 2000"] {
+        assert!(info.contains(part), "{info}");
+    }
+}
+
+#[test]
+fn a_certificate_that_signs_itself_is_the_same_each_time_and_openssl_accepts_it() {
+    let (_kept, folder) = folder();
+    let own = PrivateKey::read(&fs::read(key("client")).unwrap()).unwrap();
+    let name = "0A1B2C3D-0000-4000-8000-ABCDEF012345";
+    let (start, end) = (1_767_225_600, 2_840_140_800);
+    let certificate = own.self_signed(name, start, end).unwrap();
+    assert_eq!(certificate, own.self_signed(name, start, end).unwrap());
+    assert_ne!(certificate.serial(), own.self_signed(name, start, end + 1).unwrap().serial());
+    assert_eq!((certificate.not_before(), certificate.not_after()), (start, end));
+    assert_eq!(certificate.is_signed_by(&certificate), Ok(()));
+    assert!(own.belongs_to(&certificate) && certificate.serves(CLIENT_AUTHENTICATION) && certificate.may_sign());
+    assert_eq!((certificate.key(), certificate.is_ca()), (Key::Rsa(KEY_BITS), false));
+
+    let (der, out) = (folder.join("made.der"), folder.join("made.pem"));
+    fs::write(&der, certificate.der()).unwrap();
+    openssl(&["x509", "-inform", "DER", "-in", der.as_str(), "-out", out.as_str()]);
+    let verify = ["verify", "-CAfile", out.as_str(), "-partial_chain", "-check_ss_sig", "-x509_strict"];
+    openssl(&[verify.as_slice(), &["-purpose", "sslclient", "-attime", "1800000000", out.as_str()]].concat());
+    let shown = text(&["x509", "-in", out.as_str(), "-noout", "-text", "-dates"]);
+    for part in [
+        "Version: 3 (0x2)",
+        "Signature Algorithm: sha256WithRSAEncryption",
+        "CN = 0A1B2C3D-0000-4000-8000-ABCDEF012345",
+        "notBefore=Jan  1 00:00:00 2026 GMT",
+        "notAfter=Jan  1 00:00:00 2060 GMT",
+        "TLS Web Client Authentication",
+        "Digital Signature, Key Encipherment",
+        "CA:FALSE",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+}
+
+#[test]
+fn keys_are_read_in_the_forms_that_openssl_writes_and_those_of_other_kinds_told() {
+    let (_kept, folder) = folder();
+    let (own, out) = (key("client"), folder.join("key"));
+    let given = PrivateKey::read(&fs::read(&own).unwrap()).unwrap();
+    for way in [["-traditional"].as_slice(), &["-outform", "DER"], &["-traditional", "-outform", "DER"]] {
+        openssl(&[["rsa", "-in", own.as_str(), "-out", out.as_str()].as_slice(), way].concat());
+        assert_eq!(PrivateKey::read(&fs::read(&out).unwrap()).unwrap().pkcs8(), given.pkcs8(), "{way:?}");
+    }
+    openssl(&["pkcs8", "-topk8", "-in", own.as_str(), "-out", out.as_str(), "-passout", "pass:x"]);
+    assert_eq!(PrivateKey::read(&fs::read(&out).unwrap()).err(), Some(NotAKey::Encrypted));
+    assert_eq!(PrivateKey::read(&fs::read(key("curve")).unwrap()).err(), Some(NotAKey::Other("PRIVATE KEY".into())));
+    assert_eq!(PrivateKey::read(b"key").err(), Some(NotAKey::Unreadable));
+    let made = PrivateKey::random().unwrap();
+    assert_eq!(made.bits(), KEY_BITS);
+    assert_eq!(PrivateKey::read(made.to_pem().as_bytes()).unwrap().pkcs8(), made.pkcs8());
+    fs::write(&out, made.to_pem().as_bytes()).unwrap();
+    assert!(text(&["rsa", "-in", out.as_str(), "-check", "-noout"]).contains("RSA key ok"));
+}
+
+/// What reads foreign bytes ends, whatever they are.
+#[test]
+fn damaged_certificates_and_pfx_files_are_refused_or_read_but_end_nothing() {
+    let (_kept, folder) = folder();
+    chain(&folder);
+    let certificate = read(&folder.join("client.pem")).der().to_vec();
+    let few = ["-iter", "1", "-nomaciter", "-legacy"];
+    let file = fs::read(authority::pfx(&folder, "client", "client", "x", &few)).unwrap();
+    let armoured = fs::read(folder.join("client.pem")).unwrap();
+    let mut seed = 1_u64;
+    let mut random = |below: usize| {
+        // xorshift64*: the same damage in each run.
+        seed ^= seed >> 12;
+        seed ^= seed << 25;
+        seed ^= seed >> 27;
+        (seed.wrapping_mul(0x2545_F491_4F6C_DD1D) >> 33) as usize % below
+    };
+    let (mut n_read, mut n_refused) = (0, 0);
+    for bytes in [&certificate, &file, &armoured] {
+        for round in 0..400 {
+            let mut damaged = bytes.clone();
+            match round % 4 {
+                0 => damaged.truncate(random(bytes.len())),
+                1 => drop(damaged.drain(random(bytes.len() - 9)..).take(8).count()),
+                _ => {
+                    for _ in 0..1 + random(3) {
+                        let at = random(damaged.len().min(if round % 4 == 3 { 300 } else { usize::MAX }));
+                        damaged[at] = random(256) as u8;
+                    }
+                }
+            }
+            let is_read = match pem::certificates(&damaged) {
+                Ok(certificates) => {
+                    for certificate in certificates {
+                        let _ = (certificate.subject(), certificate.key(), certificate.is_signed_by(&certificate));
+                    }
+                    true
+                }
+                Err(_) => pfx::open(&damaged, "x").is_ok(),
+            };
+            if is_read { n_read += 1 } else { n_refused += 1 }
+        }
+    }
+    assert!(n_read > 50 && n_refused > 500, "{n_read} read, {n_refused} refused");
+}

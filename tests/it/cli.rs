@@ -1,0 +1,40 @@
+//! What users see: whole transcripts of the real program, and what it leaves behind.
+//!
+//! Transcripts are in `tests/it/cli/snapshots`. After a change that is meant, `INSTA_UPDATE=always cargo test --test it cli::`
+//! writes them anew; read them before they are committed.
+
+mod boot_image;
+mod boot_store;
+mod bounds;
+mod build;
+mod cache;
+mod capture;
+mod capture_volumes;
+mod captured;
+mod carried;
+mod certificates;
+mod data;
+mod diff;
+mod fit;
+mod foreign;
+mod hostile;
+mod interrupt;
+mod large_files;
+mod layout;
+mod manifests;
+mod medium;
+mod outputs;
+mod prestaged;
+mod prompt;
+mod reasons;
+mod saved;
+mod secrets;
+mod secure_boot;
+mod sequence;
+mod sets;
+mod simulate;
+mod solid;
+mod speech;
+mod watch;
+mod write;
+mod wrong_files;

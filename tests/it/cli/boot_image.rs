@@ -1,0 +1,102 @@
+//! Boot images that are made of others: files put into them, and an image taken out of several.
+
+use std::fs;
+use std::process::Command;
+
+use crate::fixtures::desk::{Desk, wimlib};
+
+/// Takes the boot image off the medium, and what is in it.
+fn taken_off(desk: &Desk) {
+    let run = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).current_dir(&desk.root).output().unwrap();
+        assert!(output.status.success(), "{program}: {output:?}");
+    };
+    let _ = (fs::remove_dir_all(desk.path("taken")), fs::remove_dir_all(desk.path("applied")));
+    run("7z", &["e", "-bso0", "-bsp0", "-otaken", "out/win11-BER.iso", "sources/boot.wim"]);
+    run("7z", &["t", "-bso0", "-bsp0", "taken/boot.wim"]);
+    run("wimlib-imagex", &["verify", "taken/boot.wim"]);
+    run("wimlib-imagex", &["apply", "taken/boot.wim", "applied"]);
+}
+
+const FILES: &str = "prompt = false\n\n[[boot.file]]\nsource = \"winpe/startnet.cmd\"\n\
+    path = \"Windows/System32/startnet.cmd\"\n\n[[boot.file]]\nsource = \"winpe/tools\"\npath = \"tools\"\n\
+    when = \"{{ site.code == 'BER' }}\"\n";
+
+fn desk() -> Desk {
+    let desk = Desk::new();
+    desk.put("winpe/startnet.cmd", "wpeinit\r\n");
+    desk.put("winpe/tools/x64/tool.exe", [9; 70_000]);
+    desk.edit("prompt = false\n", FILES);
+    // The change of a file shows when it is in another tick of the clock than the build.
+    std::thread::sleep(std::time::Duration::from_millis(30));
+    desk
+}
+
+#[test]
+fn files_are_put_into_the_boot_image_and_a_change_of_one_is_patched_in() {
+    let desk = desk();
+    let mut seen = desk.see("plan --site BER --detailed-exitcode");
+    desk.done(&["apply"]);
+    taken_off(&desk);
+    assert_eq!(desk.get("applied/Windows/System32/startnet.cmd"), b"wpeinit\r\n");
+    assert_eq!(desk.get("applied/tools/x64/tool.exe"), [9; 70_000]);
+    assert_eq!(desk.get("applied/Windows/System32/winpeshl.exe"), [7; 5_000]);
+    desk.done(&["verify", "out/win11-BER.iso"]);
+    desk.done(&["verify", "out/win11-BER.iso", "--manifest", "media.toml"]);
+    seen += &desk.see("plan --detailed-exitcode");
+    desk.put("winpe/startnet.cmd", "wpeinit\r\nstart\r\n");
+    std::thread::sleep(std::time::Duration::from_millis(30));
+    // Digests hang on the boot image, which has a random identity.
+    let differs = desk.done(&["diff", "media.toml", "out/win11-BER.iso", "--site", "BER"]);
+    assert!(differs.contains("~ sources/boot.wim") && differs.contains("files: 1 changed"), "{differs}");
+    desk.done(&["apply"]);
+    let patched = desk.get("out/win11-BER.iso");
+    taken_off(&desk);
+    assert_eq!(desk.get("applied/Windows/System32/startnet.cmd"), b"wpeinit\r\nstart\r\n");
+    fs::remove_dir_all(desk.path("out")).unwrap();
+    fs::remove_dir_all(desk.path(".tsmedia")).unwrap();
+    desk.done(&["apply"]);
+    assert!(desk.get("out/win11-BER.iso") == patched, "a clean build is another");
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn an_image_that_is_not_marked_to_start_is_taken_out_and_marked() {
+    let desk = desk();
+    let path = |name: &str| desk.path(name).into_string();
+    desk.put("tree/setup.txt", "second");
+    wimlib(&["append", &path("tree"), &path("images/boot.wim"), "Setup"]);
+    wimlib(&["info", &path("images/boot.wim"), "2", "--image-property", "WINDOWS/ARCH=9"]);
+    desk.edit("images/boot.wim\" }", "images/boot.wim\", index = 2 }");
+    desk.done(&["apply", "--site", "BER"]);
+    taken_off(&desk);
+    assert_eq!(desk.get("applied/setup.txt"), b"second");
+    assert!(
+        desk.path("applied/tools/x64/tool.exe").exists()
+            && !desk.path("applied/Windows/System32/winpeshl.exe").exists()
+    );
+    let info = Command::new("wimlib-imagex").args(["info", "taken/boot.wim"]).current_dir(&desk.root).output().unwrap();
+    let info = String::from_utf8_lossy(&info.stdout).into_owned();
+    assert!(info.contains("Image Count:    1") && info.contains("Boot Index:     1"), "{info}");
+}
+
+#[test]
+fn what_can_not_be_put_into_the_boot_image_is_told() {
+    let desk = desk();
+    desk.put("images/whole.wim", desk.get("images/boot.wim"));
+    desk.edit("path = \"tools\"", "path = \"windows/system32/WINPESHL.exe\"");
+    let mut seen = desk.see("check --site BER");
+    desk.edit("path = \"windows/system32/WINPESHL.exe\"", "path = \"Windows/System32/startnet.cmd\"");
+    seen += &desk.see("check --site BER");
+    desk.edit("path = \"Windows/System32/startnet.cmd\"\nwhen", "path = 'X:\\tools'\nwhen");
+    seen += &desk.see("check --site BER");
+    desk.edit("path = 'X:\\tools'\n", "path = \"tools\"\n");
+    desk.edit("winpe/tools", "winpe/tool");
+    seen += &desk.see("check --site BER");
+    desk.edit("\"winpe/tool\"", "\"winpe/tools\"");
+    desk.edit("images/boot.wim", "images/solid.wim");
+    let path = |name: &str| desk.path(name).into_string();
+    wimlib(&["export", &path("images/whole.wim"), "1", &path("images/solid.wim"), "--solid", "--boot"]);
+    seen += &desk.see("check --site BER");
+    insta::assert_snapshot!(seen);
+}

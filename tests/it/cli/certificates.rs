@@ -1,0 +1,331 @@
+//! Certificates that openssl made, of every kind that there is something to say of, and what is said.
+
+use std::fs;
+use std::process::Command;
+
+use camino::Utf8PathBuf;
+
+use super::data::{self, DEFAULT_PASSWORD};
+use crate::fixtures::authority::{self, CA, CLIENT, DAYS, Wanted, chain, key, make, pfx};
+use crate::fixtures::desk::Desk;
+
+const MANIFEST: &str = r#"manifest-version = 1
+
+[media]
+name = "boot"
+kind = "bootable"
+mode = "dynamic"
+source-date = 2026-01-01
+
+[output]
+path = "out/{{ media.name }}-{{ site.code }}.iso"
+
+[boot]
+image = { file = "images/boot.wim" }
+files = "boot-files"
+prompt = false
+
+[[sites]]
+code = "BER"
+management-points = ["https://mp1.ber.example.com"]
+root-ca = "certs/root.pem"
+issuing-cas = ["certs/issuing.pem"]
+
+[certificate]
+pfx = { file = "certs/client.pfx", password = { env = "PFX_PASSWORD" } }
+"#;
+
+const PASSWORD: &str = "correct horse";
+
+/// A project whose certificates are right.
+fn project() -> (Desk, Utf8PathBuf) {
+    let desk = Desk::empty();
+    desk.put_boot();
+    desk.put("media.toml", MANIFEST);
+    let certs = desk.path("certs");
+    fs::create_dir(&certs).unwrap();
+    chain(&certs);
+    pfx(&certs, "client", "client", PASSWORD, &[]);
+    (desk, certs)
+}
+
+/// What somebody sees who has set the password; how many days there are to something is another number each day.
+fn see(desk: &Desk, line: &str) -> String {
+    see_with(desk, line, &[("PFX_PASSWORD", PASSWORD)])
+}
+
+fn see_with(desk: &Desk, line: &str, environment: &[(&str, &str)]) -> String {
+    let words: Vec<_> = line.split(' ').collect();
+    let ran = desk.command(&words).envs(environment.iter().copied()).output().unwrap();
+    let mut seen = String::new();
+    for word in desk.see_ran(line, &ran).split_inclusive(' ') {
+        let number = word.trim_end().parse::<u32>().ok();
+        let is_days = number.is_some_and(|number| number > 999 && ![1_024, 2_048].contains(&number));
+        // The keys are others in each run, and so are fingerprints.
+        let fingerprint = word.split_once('…').map(|(hex, _)| hex).filter(|hex| hex.len() == 16);
+        match fingerprint {
+            Some(hex) => seen += &word.replace(hex, "<fingerprint>"),
+            None if is_days => seen += "<number> ",
+            None => seen += word,
+        }
+    }
+    seen
+}
+
+#[test]
+fn what_is_wrong_with_the_certificate_of_a_client_is_told() {
+    let (desk, certs) = project();
+    let issuer = Some(("issuing", "issuing"));
+    let good = Wanted { name: "client", key: "client", issuer, days: DAYS, extensions: CLIENT, digest: "sha256" };
+    let mut seen = see(&desk, "check");
+    let mut kinds = vec![
+        Wanted { days: ("20200101", "20210101"), ..good },
+        Wanted { days: ("20900101", "20910101"), ..good },
+        Wanted { extensions: "extendedKeyUsage=serverAuth,codeSigning\n", ..good },
+        Wanted { extensions: "keyUsage=keyEncipherment\n", ..good },
+        Wanted { key: "weak", digest: "sha1", ..good },
+    ];
+    kinds.push(Wanted { extensions: CA, ..good });
+    kinds.push(Wanted { issuer: Some(("root", "other")), ..good });
+    kinds.push(Wanted { issuer: None, days: ("20200101", "20600101"), ..good });
+    for wanted in kinds {
+        if wanted.issuer == Some(("root", "other")) {
+            // An authority of the same name with another key.
+            let elsewhere = desk.path("elsewhere");
+            fs::create_dir_all(&elsewhere).unwrap();
+            make(&elsewhere, Wanted { name: "root", key: "other", issuer: None, extensions: CA, ..good });
+            make(&elsewhere, wanted);
+            fs::copy(elsewhere.join("client.pem"), certs.join("client.pem")).unwrap();
+        } else {
+            make(&certs, wanted);
+        }
+        pfx(&certs, "client", wanted.key, PASSWORD, &[]);
+        seen += &see(&desk, "check");
+    }
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn what_is_wrong_with_a_pfx_file_is_told() {
+    let (desk, certs) = project();
+    let mut seen = see_with(&desk, "check", &[("PFX_PASSWORD", "wrong horse")]);
+    seen += &see_with(&desk, "check", &[]);
+    seen += &see_with(&desk, "plan", &[]);
+    let whole = desk.get("certs/client.pfx");
+    desk.put("certs/client.pfx", &whole[..whole.len() / 2]);
+    seen += &see(&desk, "check");
+    pfx(&certs, "client", "client", PASSWORD, &["-nokeys"]);
+    seen += &see(&desk, "check");
+    desk.put("certs/client.pfx", fs::read(certs.join("client.pem")).unwrap());
+    seen += &see(&desk, "check");
+    fs::remove_file(certs.join("client.pfx")).unwrap();
+    seen += &see(&desk, "check");
+    assert!(!seen.contains(PASSWORD) && !seen.contains("wrong horse"), "{seen}");
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn what_is_wrong_with_the_certificate_of_an_authority_is_told() {
+    let (desk, certs) = project();
+    let good = Wanted { name: "old", key: "root", issuer: None, days: DAYS, extensions: CA, digest: "sha256" };
+    let [root, issuing, client] = ["root", "issuing", "client"].map(|name| desk.get(&format!("certs/{name}.pem")));
+    let old = fs::read(make(&certs, Wanted { days: ("20200101", "20210101"), ..good })).unwrap();
+    let curve = fs::read(make(&certs, Wanted { name: "curve", key: "curve", ..good })).unwrap();
+    let mut seen = String::new();
+    let roots = [
+        [root.clone(), issuing.clone()].concat(),
+        client,
+        issuing,
+        old,
+        curve,
+        fs::read(key("root")).unwrap(),
+        root[..root.len() / 2].to_vec(),
+        desk.get("certs/client.pfx"),
+        b"no certificate".to_vec(),
+        Vec::new(),
+    ];
+    for bytes in roots {
+        desk.put("certs/root.pem", bytes);
+        seen += &see(&desk, "check");
+    }
+    desk.put("certs/root.pem", &root);
+    make(&certs, Wanted { name: "strange", key: "other", ..good });
+    desk.put("certs/issuing.pem", desk.get("certs/strange.pem"));
+    seen += &see(&desk, "check");
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn dynamic_media_ask_for_one_root_at_all_primary_sites_also_of_sites_that_are_left_out() {
+    let (desk, certs) = project();
+    let good = Wanted { name: "other", key: "other", issuer: None, days: DAYS, extensions: CA, digest: "sha256" };
+    make(&certs, good);
+    let site = "\n[[sites]]\ncode = \"HAM\"\nmanagement-points = [\"https://mp1.ham.example.com\"]\n";
+    let with = |more: &str| {
+        desk.put("media.toml", MANIFEST.replace("\n[certificate]", &format!("{site}{more}\n[certificate]")))
+    };
+    with("root-ca = \"certs/other.pem\"\n");
+    let mut seen = see(&desk, "check");
+    seen += &see(&desk, "check --site BER");
+    // The same certificate in another form is the same.
+    let der = certs.join("root.der");
+    let pem = certs.join("root.pem");
+    authority::openssl(&["x509", "-in", pem.as_str(), "-outform", "DER", "-out", der.as_str()]);
+    with("root-ca = \"certs/root.der\"\n");
+    seen += &see(&desk, "check");
+    with("");
+    seen += &see(&desk, "check --site BER");
+    with("root-ca = \"certs/other.pem\"\n");
+    desk.edit("mode = \"dynamic\"", "mode = \"site-based\"");
+    seen += &see(&desk, "check");
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn what_expires_within_a_time_fails_where_that_is_asked_for() {
+    let (desk, _) = project();
+    let mut seen = see(&desk, "check --expires-within 30d");
+    seen += &see(&desk, "check --expires-within 20000d");
+    seen += &see(&desk, "check --expires-within soon");
+    // A week before the end, by a clock that is told.
+    let ran =
+        desk.command(&["plan", "--json"]).env("PFX_PASSWORD", PASSWORD).env("SOURCE_DATE_EPOCH", "2839536000").output();
+    let ran = ran.unwrap();
+    let said = String::from_utf8(ran.stderr).unwrap();
+    assert!(ran.status.success() && said.contains("expires on 2060-01-01") && said.contains("in 7 days"), "{said}");
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn a_certificate_that_signs_itself_needs_a_key_to_be_the_same_everywhere() {
+    let (desk, _) = project();
+    desk.edit("https://", "http://");
+    desk.edit("pfx = { file = \"certs/client.pfx\", password = { env = \"PFX_PASSWORD\" } }", "self-signed = {}");
+    let epoch = ("SOURCE_DATE_EPOCH", "1767225600");
+    let mut seen = see_with(&desk, "check", &[epoch]);
+    seen += &see_with(&desk, "apply", &[epoch]);
+    let kept = desk.get(".tsmedia/certificate.key");
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &fs::metadata(desk.path(".tsmedia/certificate.key")).unwrap().permissions(),
+    );
+    assert_eq!(mode & 0o777, 0o600);
+    seen += &see_with(&desk, "plan", &[epoch]);
+    assert_eq!(desk.get(".tsmedia/certificate.key"), kept);
+    desk.edit("self-signed = {}", "self-signed = { expires = 2027-06-01, key = { env = \"MEDIA_KEY\" } }");
+    for name in ["weak", "curve", "client"] {
+        let own = fs::read_to_string(key(name)).unwrap();
+        seen += &see_with(&desk, "check", &[epoch, ("MEDIA_KEY", own.as_str())]);
+    }
+    seen += &see_with(&desk, "check", &[epoch, ("MEDIA_KEY", "no key")]);
+    insta::assert_snapshot!(seen);
+}
+
+/// What others find on a disc that proves itself with a certificate.
+struct Found {
+    /// The certificate, as openssl writes it.
+    certificate: Vec<u8>,
+    /// The public key of the private one beside it.
+    public_key: Vec<u8>,
+    /// The subjects of the other certificates.
+    others: String,
+}
+
+/// Takes the variables off a disc, the PFX file out of these, and opens that: 7z, a Python port of the public readers, and
+/// openssl.
+fn found(desk: &Desk, medium: &str, password: &str) -> Found {
+    data::extract(desk, medium, "taken");
+    let variables = data::read(desk, password, &["taken/Variables.dat".into()]);
+    let value = |name: &str| {
+        let start = format!("<var name=\"{name}\"><![CDATA[");
+        let line = variables.lines().find_map(|line| line.strip_prefix(&start));
+        line.unwrap_or_else(|| panic!("no {name} in {variables}")).trim_end_matches("]]></var>").to_owned()
+    };
+    let digits = value("_SMSTSMediaPFX");
+    let bytes = (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap());
+    desk.put("taken/media.pfx", bytes.collect::<Vec<_>>());
+    let (pfx, guid) = (desk.path("taken/media.pfx"), value("_SMSMediaGuid"));
+    let open = |password: &str, wanted: &[&str]| {
+        let password = format!("pass:{password}");
+        let arguments = ["pkcs12", "-in", pfx.as_str(), "-passin", &password];
+        Command::new("openssl").args(arguments).args(wanted).output().unwrap()
+    };
+    let opened = |wanted: &[&str]| {
+        let ran = open(&guid[..31], wanted);
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        ran.stdout
+    };
+    for wrong in [guid.as_str(), &guid[..30], ""] {
+        assert!(!open(wrong, &["-noout"]).status.success(), "{wrong}");
+    }
+    desk.put("taken/certificate.pem", opened(&["-clcerts", "-nokeys"]));
+    desk.put("taken/key.pem", opened(&["-nocerts", "-nodes"]));
+    let [certificate, key] = ["taken/certificate.pem", "taken/key.pem"].map(|path| desk.path(path));
+    Found {
+        certificate: authority::openssl(&["x509", "-in", certificate.as_str(), "-outform", "DER"]),
+        public_key: authority::openssl(&["pkey", "-in", key.as_str(), "-pubout"]),
+        others: String::from_utf8(opened(&["-cacerts", "-nokeys"])).unwrap(),
+    }
+}
+
+#[test]
+fn others_find_the_given_certificate_and_its_key_on_the_finished_disc() {
+    let (desk, certs) = project();
+    let ran = desk.command(&["apply"]).env("PFX_PASSWORD", PASSWORD).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let found = found(&desk, "out/boot-BER.iso", DEFAULT_PASSWORD);
+    let pem = certs.join("client.pem");
+    assert_eq!(found.certificate, authority::openssl(&["x509", "-in", pem.as_str(), "-outform", "DER"]));
+    assert_eq!(found.public_key, authority::openssl(&["pkey", "-in", key("client").as_str(), "-pubout"]));
+    // The way up, which the server is shown.
+    assert!(found.others.contains("subject=CN = Test issuing") || found.others.contains("subject=CN=Test issuing"));
+}
+
+#[test]
+fn others_find_a_certificate_that_signs_itself_with_the_given_key_on_the_finished_disc() {
+    let (desk, _) = project();
+    desk.edit("https://", "http://");
+    let own = "self-signed = { start = 2026-02-03, expires = 2027-06-01, key = { env = \"MEDIA_KEY\" } }";
+    desk.edit("pfx = { file = \"certs/client.pfx\", password = { env = \"PFX_PASSWORD\" } }", own);
+    desk.edit(
+        "[certificate]",
+        "[security]\nencryption = \"aes-256\"\npassword = { env = \"MEDIA_PASSWORD\" }\n\n[certificate]",
+    );
+    let password = "mQ7vX2pL9sWk";
+    let environment = [("MEDIA_KEY", fs::read_to_string(key("client")).unwrap()), ("MEDIA_PASSWORD", password.into())];
+    let apply = || {
+        let ran = desk.command(&["apply"]).envs(environment.clone()).output().unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        found(&desk, "out/boot-BER.iso", password)
+    };
+    let first = apply();
+    assert_eq!(first.public_key, authority::openssl(&["pkey", "-in", key("client").as_str(), "-pubout"]));
+    assert_eq!(first.others, "");
+    desk.put("taken/certificate.der", &first.certificate);
+    let path = desk.path("taken/certificate.der");
+    let public = authority::openssl(&["x509", "-inform", "DER", "-in", path.as_str(), "-noout", "-pubkey"]);
+    assert_eq!(public, first.public_key);
+    let pem = desk.path("taken/certificate.pem");
+    let days = authority::openssl(&["x509", "-in", pem.as_str(), "-noout", "-dates"]);
+    let days = String::from_utf8(days).unwrap();
+    assert_eq!(days, "notBefore=Feb  3 00:00:00 2026 GMT\nnotAfter=May 31 23:59:59 2027 GMT\n");
+    authority::openssl(&["verify", "-no_check_time", "-check_ss_sig", "-CAfile", pem.as_str(), pem.as_str()]);
+    // Another build of the same is the same certificate.
+    fs::remove_dir_all(desk.path("out")).unwrap();
+    fs::remove_dir_all(desk.path(".tsmedia")).unwrap();
+    assert_eq!(apply().certificate, first.certificate);
+}
+
+#[test]
+fn a_root_is_found_although_its_name_is_written_in_another_way() {
+    let (desk, certs) = project();
+    let usual = see(&desk, "check");
+    let (config, out, root_key) = (certs.join("root.cnf"), certs.join("root.der"), key("root"));
+    fs::write(&config, format!("[req]\ndistinguished_name=dn\nstring_mask=MASK:0x0800\n[dn]\n[ext]\n{CA}")).unwrap();
+    let arguments = ["req", "-x509", "-new", "-key", root_key.as_str(), "-subj", "/CN=TEST  Root/O=contoso"];
+    let files =
+        ["-config", config.as_str(), "-extensions", "ext", "-days", "9000", "-outform", "DER", "-out", out.as_str()];
+    authority::openssl(&[arguments.as_slice(), &files].concat());
+    let padded = [fs::read(&out).unwrap(), vec![0; 512]].concat();
+    fs::write(certs.join("root.pem"), padded).unwrap();
+    assert_eq!(see(&desk, "check"), usual);
+}

@@ -1,0 +1,276 @@
+//! What a boot image says of itself, where that does not fit, and drivers that are put into it.
+
+use std::fs;
+use std::process::Command;
+
+use tsmedia::date::Date;
+use tsmedia::format::regf::{Data, Tree};
+
+use crate::fixtures::desk::{Desk, wimlib};
+
+use crate::fixtures::program::Made;
+
+const CONFIG: &str = "pe/Windows/System32/config";
+
+/// Keys within each other, the innermost given.
+fn within(path: &str, inner: Tree) -> Tree {
+    path.rsplit('\\').fold(inner, |tree, name| Tree::new(name).with_key(tree))
+}
+
+fn hive(keys: Vec<Tree>) -> Vec<u8> {
+    keys.into_iter().fold(Tree::new("ROOT"), Tree::with_key).to_hive(Date::EARLIEST).unwrap()
+}
+
+/// A driver of a class, which has the number in `{4d36e9..-e325-11ce-bfc1-08002be10318}`, as the driver database has it.
+fn driver(name: &str, class: u8) -> Tree {
+    let mut version = vec![0, 0xFF, 9, 0, 0, 0, 0, 0, class, 0xE9, 0x36, 0x4D, 0x25, 0xE3, 0xCE, 0x11];
+    version.extend([0xBF, 0xC1, 0x08, 0x00, 0x2B, 0xE1, 0x03, 0x18]);
+    version.resize(48, 0);
+    let key = Tree::new(format!("{name}_amd64_0123456789abcdef"));
+    key.with_value("", Data::of_text(name)).with_value("Version", Data::of_bytes(version))
+}
+
+const NET: u8 = 0x72;
+const DISK: u8 = 0x7B;
+
+/// A boot image that says so much of itself as those of Configuration Manager do.
+fn desk(drivers: Vec<Tree>) -> Desk {
+    desk_with(&["WMI", "NetFx", "Scripting"], drivers)
+}
+
+/// The same with these components.
+fn desk_with(components: &[&str], drivers: Vec<Tree>) -> Desk {
+    let desk = Desk::new();
+    let mut packages = Tree::new("Packages");
+    for name in components {
+        packages.keys.push(
+            Tree::new(format!("WinPE-{name}-Package~31bf3856ad364e35~amd64~~10.0.26100.1"))
+                .with_value("CurrentState", Data::of_u32(0x70)),
+        );
+    }
+    let current = Tree::new("CurrentVersion")
+        .with_value("CurrentMajorVersionNumber", Data::of_u32(10))
+        .with_value("CurrentMinorVersionNumber", Data::of_u32(0))
+        .with_value("CurrentBuild", Data::of_text("26100"))
+        .with_value("UBR", Data::of_u32(1_742));
+    let software = Tree::new("Microsoft")
+        .with_key(within(r"Windows\CurrentVersion\Component Based Servicing", packages))
+        .with_key(within("Windows NT", current));
+    let mut list = Tree::new("DriverPackages");
+    list.keys = drivers;
+    desk.put(&format!("{CONFIG}/SOFTWARE"), hive(vec![software]));
+    desk.put(&format!("{CONFIG}/DRIVERS"), hive(vec![within("DriverDatabase", list)]));
+    desk.put("pe/Windows/System32/ntoskrnl.exe", Made { version: Some([10, 0, 26_100, 1]), ..Made::X64 }.bytes());
+    desk.put("pe/Windows/System32/drvload.exe", "MZ");
+    desk.put("pe/Windows/System32/winpeshl.ini", "[LaunchApps]\r\n%SYSTEMDRIVE%\\sms\\bin\\x64\\TsBootShell.exe\r\n");
+    desk.put("pe/sms/bin/x64/TsBootShell.exe", "MZ");
+    capture(&desk);
+    desk
+}
+
+/// Makes the boot image anew of its tree.
+fn capture(desk: &Desk) {
+    let path = |name: &str| desk.path(name).into_string();
+    let _ = fs::remove_file(desk.path("images/boot.wim"));
+    wimlib(&["capture", &path("pe"), &path("images/boot.wim"), "Windows PE", "--boot"]);
+    wimlib(&["info", &path("images/boot.wim"), "1", "--image-property", "WINDOWS/ARCH=9"]);
+}
+
+/// What is in the boot image of the medium.
+fn applied(desk: &Desk) {
+    let run = |program: &str, arguments: &[&str]| {
+        let output = Command::new(program).args(arguments).current_dir(&desk.root).output().unwrap();
+        assert!(output.status.success(), "{program}: {output:?}");
+    };
+    let _ = (fs::remove_dir_all(desk.path("taken")), fs::remove_dir_all(desk.path("applied")));
+    run("7z", &["e", "-bso0", "-bsp0", "-otaken", "out/win11-BER.iso", "sources/boot.wim"]);
+    run("wimlib-imagex", &["apply", "taken/boot.wim", "applied"]);
+}
+
+fn inf(class: &str, guid: &str, models: &str) -> String {
+    format!(
+        "[Version]\r\nSignature=\"$WINDOWS NT$\"\r\nClass={class}\r\nClassGuid={{{guid}-e325-11ce-bfc1-08002be10318}}\r\n\
+         CatalogFile=own.cat\r\n[Manufacturer]\r\n%Maker%=Models,{models}\r\n"
+    )
+}
+
+/// A driver for network in UTF-16, one for storage, and what comes with them.
+fn put_drivers(desk: &Desk) {
+    let wide = format!("\u{feff}{}", inf("Net", "4d36e972", "NTamd64.10.0,NTarm64.10.0"));
+    desk.put("drivers/net/e1/e1.INF", wide.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>());
+    desk.put("drivers/net/e1/own.cat", "signed");
+    desk.put("drivers/net/e1/e1.sys", "MZ");
+    desk.put("drivers/net/autorun.inf", "[autorun]\r\nopen=setup.exe\r\n");
+    desk.put("drivers/disk/disk.inf", inf("SCSIAdapter", "4d36e97b", "NTamd64"));
+    desk.put("drivers/disk/own.cat", "signed");
+    // The change of a file shows when it is in another tick of the clock than the build.
+    std::thread::sleep(std::time::Duration::from_millis(30));
+}
+
+const DRIVERS: &str = "prompt = false\ndrivers = [\"drivers/net\", \"drivers/disk\"]\n";
+
+#[test]
+fn inspect_says_what_a_boot_image_is_and_check_where_it_does_not_fit() {
+    let desk = desk(vec![driver("netvsc.inf", NET), driver("oem0.inf", NET), driver("stornvme.inf", DISK)]);
+    let mut seen = desk.see("inspect images/boot.wim");
+    seen += &desk.see("inspect images/boot.wim --json");
+    seen += &desk.see("check --site BER");
+    // Neither drivers nor programs, and a kernel for other processors than the description says.
+    desk.put(&format!("{CONFIG}/DRIVERS"), hive(vec![within("DriverDatabase", Tree::new("DriverPackages"))]));
+    desk.put("pe/Windows/System32/ntoskrnl.exe", Made { machine: 0x014C, ..Made::X64 }.bytes());
+    fs::remove_dir_all(desk.path("pe/sms")).unwrap();
+    capture(&desk);
+    seen += &desk.see("check --site BER");
+    // Programs for other processors, and a hive that was cut off.
+    desk.put("pe/sms/bin/arm64/TsBootShell.exe", "MZ");
+    let cut = desk.get(&format!("{CONFIG}/SOFTWARE"))[..5_000].to_vec();
+    desk.put(&format!("{CONFIG}/SOFTWARE"), cut);
+    capture(&desk);
+    seen += &desk.see("check --site BER");
+    seen += &desk.see("inspect images/boot.wim");
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn drivers_are_put_into_the_boot_image_and_loaded_before_all_else() {
+    let desk = desk(Vec::new());
+    put_drivers(&desk);
+    desk.edit("prompt = false\n", DRIVERS);
+    let mut seen = desk.see("check --site BER");
+    desk.done(&["apply", "--site", "BER"]);
+    applied(&desk);
+    assert_eq!(desk.get("applied/tsmedia/drivers/1/e1/e1.sys"), b"MZ");
+    assert_eq!(desk.get("applied/tsmedia/drivers/1/e1/e1.INF"), desk.get("drivers/net/e1/e1.INF"));
+    assert_eq!(desk.get("applied/tsmedia/drivers/2/own.cat"), b"signed");
+    for path in ["tsmedia/drivers/load.cmd", "Windows/System32/winpeshl.ini"] {
+        seen += &format!("{path}:\n{}\n", String::from_utf8(desk.get(&format!("applied/{path}"))).unwrap());
+    }
+    // What the author puts there is what ours goes before.
+    desk.put("winpe/winpeshl.ini", "[LaunchApp]\r\nAppPath=X:\\mine.exe\r\n");
+    let own = "[[boot.file]]\nsource = \"winpe/winpeshl.ini\"\npath = \"Windows/System32/winpeshl.ini\"\n";
+    desk.edit(DRIVERS, &format!("{DRIVERS}\n{own}"));
+    desk.done(&["apply", "--site", "BER"]);
+    applied(&desk);
+    let composed = String::from_utf8(desk.get("applied/Windows/System32/winpeshl.ini")).unwrap();
+    seen += &format!("{composed}\n");
+    // Without it, the script of the Windows ADK.
+    desk.edit(&format!("\n{own}"), "");
+    fs::remove_file(desk.path("pe/Windows/System32/winpeshl.ini")).unwrap();
+    desk.put("pe/Windows/System32/startnet.cmd", "wpeinit\r\nmine\r\n");
+    capture(&desk);
+    desk.done(&["apply", "--site", "BER"]);
+    applied(&desk);
+    seen += &String::from_utf8(desk.get("applied/Windows/System32/startnet.cmd")).unwrap();
+    assert!(!desk.path("applied/Windows/System32/winpeshl.ini").exists());
+    insta::assert_snapshot!(seen.replace('\r', ""));
+}
+
+#[test]
+fn drivers_that_can_not_be_loaded_are_told() {
+    let desk = desk(vec![driver("netvsc.inf", NET), driver("stornvme.inf", DISK)]);
+    put_drivers(&desk);
+    desk.edit("prompt = false\n", DRIVERS);
+    desk.put("drivers/net/x86.inf", inf("Net", "4d36e972", "NTx86"));
+    desk.put("drivers/net/video.inf", inf("Display", "4d36e968", "NTamd64"));
+    desk.put("drivers/disk/disk.inf", inf("SCSIAdapter", "4d36e97b", "NTarm64"));
+    let mut seen = desk.see("check --site BER");
+    desk.put("drivers/disk/disk.inf", "no driver");
+    seen += &desk.see("check --site BER");
+    desk.edit("\"drivers/disk\"", "\"readme.txt\", \"drivers/disks\"");
+    seen += &desk.see("check --site BER");
+    desk.edit("\"readme.txt\", \"drivers/disks\"", "");
+    desk.put("drivers/net/größe/x.inf", inf("Net", "4d36e972", "NTamd64"));
+    seen += &desk.see("check --site BER");
+    fs::remove_dir_all(desk.path("drivers/net/größe")).unwrap();
+    desk.put("pe/Windows/System32/winpeshl.ini", "[Other]\r\n");
+    fs::remove_file(desk.path("pe/Windows/System32/drvload.exe")).unwrap();
+    capture(&desk);
+    seen += &desk.see("check --site BER");
+    fs::remove_file(desk.path("pe/Windows/System32/winpeshl.ini")).unwrap();
+    desk.put("pe/setup.exe", "MZ");
+    capture(&desk);
+    seen += &desk.see("check --site BER");
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn a_sequence_that_runs_powershell_in_windows_pe_needs_a_boot_image_that_has_it() {
+    let components = |names: &[&str]| {
+        let desk = desk_with(names, vec![driver("netvsc.inf", NET), driver("stornvme.inf", DISK)]);
+        desk.edit("\n[[sites]]", "\n[task-sequence]\nfile = \"deploy.toml\"\n\n[[sites]]");
+        // A sequence of one step does not deploy anything, which is another matter.
+        desk.edit("source-date", "rules = { R134 = \"off\", R139 = \"off\" }\nsource-date");
+        desk.put(
+            "deploy.toml",
+            "sequence-version = 1\nname = \"Deploy\"\n\n[[steps]]\ntype = \"restart-computer\"\nname = \"Into Windows PE\"\n\
+             target = \"windows-pe\"\n\n[[steps]]\ntype = \"run-powershell-script\"\nname = \"Ask\"\nscript = \"exit 0\"\nexecution-policy = \"bypass\"\n",
+        );
+        desk
+    };
+    let lacking = components(&["WMI", "NetFx", "Scripting"]);
+    let mut seen = lacking.see("check");
+    lacking.edit("R139 = \"off\"", "R139 = \"off\", R108 = \"warning\"");
+    seen += &lacking.see("check --site BER");
+    lacking.edit("R108 = \"warning\"", "R108 = \"off\"");
+    seen += &lacking.see("check");
+    // Whoever brings PowerShell along is believed.
+    lacking.edit(", R108 = \"off\"", "");
+    lacking.put("winpe/powershell.exe", "MZ");
+    let own = "[[boot.file]]\nsource = \"winpe\"\npath = \"Windows/System32/WindowsPowerShell/v1.0\"\n";
+    lacking.edit("\n[task-sequence]", &format!("\n{own}\n[task-sequence]"));
+    seen += &lacking.see("check --site BER");
+    seen += &components(&["WMI", "NetFx", "Scripting", "PowerShell"]).see("check --site BER");
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn a_windows_pe_that_is_older_than_what_it_puts_down_is_told() {
+    let desk = desk(vec![driver("netvsc.inf", NET), driver("stornvme.inf", DISK)]);
+    desk.put("system/Windows/System32/winver.exe", "MZ");
+    let path = |name: &str| desk.path(name).into_string();
+    let of_build = |build: &str| {
+        let _ = fs::remove_file(desk.path("images/install.wim"));
+        wimlib(&["capture", &path("system"), &path("images/install.wim"), "Windows 11 Pro"]);
+        let build = format!("WINDOWS/VERSION/BUILD={build}");
+        let properties = ["WINDOWS/ARCH=9", "WINDOWS/VERSION/MAJOR=10", &build, "WINDOWS/VERSION/SPBUILD=9"];
+        let properties = properties.iter().flat_map(|property| ["--image-property", property]);
+        let wim = path("images/install.wim");
+        wimlib(&[&["info", &wim, "1"], &properties.collect::<Vec<_>>()[..]].concat());
+    };
+    desk.edit(
+        "\n[[package]]",
+        "\n[[operating-system]]\nid = \"BER00010\"\nfile = \"images/install.wim\"\n\n[[package]]",
+    );
+    of_build("28000");
+    let seen = desk.see("check --site BER");
+    // The same but for its number.
+    of_build("26200");
+    assert!(!desk.see("check --site BER").contains("older than"));
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn what_a_sequence_runs_and_applies_is_looked_for_in_the_images() {
+    let desk = desk(vec![driver("netvsc.inf", NET), driver("storvsc.inf", DISK)]);
+    desk.put(
+        "deploy.toml",
+        "sequence-version = 1\nname = \"Deploy\"\n\
+         [[steps]]\ntype = \"set-variable\"\nname = \"No Status\"\nvariable = \"SMSTSDisableStatusRetry\"\nvalue = \"true\"\n\
+         [[steps]]\ntype = \"restart-computer\"\nname = \"Restart in Windows PE\"\ntarget = \"windows-pe\"\n\
+         condition = { variable = \"_SMSTSInWinPE\", value = \"false\" }\n\
+         [[steps]]\ntype = \"run-powershell-script\"\nname = \"Ask\"\nscript = \"exit 0\"\nexecution-policy = \"bypass\"\n\
+         [[steps]]\ntype = \"apply-operating-system\"\nname = \"Apply Windows\"\nimage = \"BER00010\"\nindex = 2\n\
+         [[steps]]\ntype = \"setup-windows\"\nname = \"Setup Windows\"\nclient-package = \"BER00002\"\n",
+    );
+    desk.edit(
+        "[[package]]",
+        "[task-sequence]\nfile = \"deploy.toml\"\n\n[[operating-system]]\nid = \"BER00010\"\nfile = \"images/boot.wim\"\n\n\
+         [[package]]\nid = \"BER00002\"\nsource = \"packages/vpn\"\n\n[[package]]",
+    );
+    let mut seen = desk.see("check --site BER");
+    desk.edit("kind = \"stand-alone\"\n", "kind = \"stand-alone\"\nrules = { R108 = \"off\" }\n");
+    let sequence = String::from_utf8(desk.get("deploy.toml")).unwrap();
+    desk.put("deploy.toml", sequence.replace("index = 2", "index = 1"));
+    seen += &desk.see("check --site BER");
+    insta::assert_snapshot!(seen);
+}

@@ -1,0 +1,120 @@
+//! `inspect --layout`: where things are on a medium, as text, as data and as a picture.
+
+use std::fs;
+use std::process::Command;
+
+use crate::fixtures::desk::Desk;
+
+/// Two media: `old.iso` and `out/win11-BER.iso`, on which one package is longer, one is gone and one is new.
+fn built() -> Desk {
+    let desk = Desk::new();
+    desk.edit("\n[[sites]]\ncode = \"HAM\"\n", "");
+    desk.put("packages/large/data.cab", vec![3; 2_500_000]);
+    desk.put("packages/large/more.cab", vec![4; 1_200_000]);
+    desk.put("packages/old/a.txt", "a\n");
+    desk.put("packages/new/b.txt", "b\n");
+    let package = |id: &str, folder: &str| format!("[[package]]\nid = \"{id}\"\nsource = \"packages/{folder}\"\n\n");
+    desk.edit("[[file]]", &(package("BER00030", "large") + &package("BER00031", "old") + "[[file]]"));
+    desk.done(&["apply"]);
+    fs::rename(desk.path("out/win11-BER.iso"), desk.path("old.iso")).unwrap();
+    desk.edit("BER00031", "BER00032");
+    desk.edit("packages/old", "packages/new");
+    desk.put("packages/large/more.cab", vec![5; 1_250_000]);
+    desk.done(&["apply"]);
+    desk
+}
+
+#[test]
+fn the_layout_of_a_medium_is_a_table() {
+    let desk = built();
+    insta::assert_snapshot!(desk.see("inspect --layout out/win11-BER.iso"));
+}
+
+#[test]
+fn the_layouts_of_two_media_are_compared() {
+    let desk = built();
+    let mut seen = desk.see("inspect --layout out/win11-BER.iso old.iso");
+    seen += &desk.see("inspect --layout out/win11-BER.iso out/win11-BER.iso");
+    insta::assert_snapshot!(seen);
+}
+
+/// The regions of a medium are told by the bytes themselves: what is said to be the same at the same place is.
+#[test]
+fn a_layout_as_data_is_right_about_every_byte() {
+    let desk = built();
+    let seen = desk.done(&["inspect", "--layout", "--json", "out/win11-BER.iso", "old.iso"]);
+    let value: serde_json::Value = serde_json::from_str(&seen).unwrap();
+    let (new, old) = (desk.get("out/win11-BER.iso"), desk.get("old.iso"));
+    let number = |value: &serde_json::Value, key: &str| value[key].as_u64().unwrap() as usize;
+    let (mut at, mut n_same) = (0, 0);
+    for region in value["regions"].as_array().unwrap() {
+        let (offset, len, same) = (number(region, "offset"), number(region, "len"), number(region, "same"));
+        assert_eq!((offset, number(region, "used") + number(region, "slack")), (at, len), "{region}");
+        at += len;
+        n_same += same;
+        let (bytes, others) = (&new[offset..at], &old[offset.min(old.len())..]);
+        let really = bytes.iter().zip(others).filter(|(new, old)| new == old).count();
+        assert!(same <= really, "{region}: {really}");
+        let sectors = bytes.chunks(2_048).zip(others.chunks(2_048));
+        let same_sectors = sectors.filter(|(new, old)| old.starts_with(new)).count() * 2_048;
+        let is_content = region["files"] != 0;
+        assert!(is_content || same + 4_096 >= same_sectors, "{region}: {same_sectors}");
+        if region["state"] == "same" {
+            assert!(same >= number(region, "used") && really >= number(region, "used"), "{region}");
+        }
+        if let Some(from) = region["from"].as_u64().filter(|_| region["state"] == "moved") {
+            let used = number(region, "used").min(1_000);
+            assert_eq!(new[offset..offset + used], old[from as usize..from as usize + used], "{region}");
+        }
+    }
+    assert_eq!((at, number(&value, "len"), number(&value["other"], "same")), (new.len(), new.len(), n_same));
+    let kinds: Vec<_> = value["regions"].as_array().unwrap().iter().map(|region| region["kind"].clone()).collect();
+    for kind in ["head", "large file", "small files", "folders", "file entries", "lists"] {
+        assert!(kinds.iter().any(|found| found == kind), "{kind}: {kinds:?}");
+    }
+    assert_eq!(value["other"]["gone"][0]["name"], "SMS/PKG/BER00031");
+}
+
+#[test]
+fn a_layout_is_drawn() {
+    let desk = built();
+    let mut seen = desk.see("inspect --layout out/win11-BER.iso old.iso --svg layout.svg");
+    seen += &desk.see("inspect --layout out/win11-BER.iso --svg out/layout.png");
+    desk.done(&["inspect", "--layout", "out/win11-BER.iso", "--svg", "one.svg"]);
+    let first = desk.get("layout.svg");
+    desk.done(&["inspect", "--layout", "out/win11-BER.iso", "old.iso", "--svg", "layout.svg"]);
+    assert!(first == desk.get("layout.svg"), "not the same twice");
+    // An independent reader of XML, and whether everything is within the picture and says what it is.
+    let check = "import sys, xml.etree.ElementTree as e
+for path in sys.argv[1:]:
+    root = e.parse(path).getroot()
+    n = '{http://www.w3.org/2000/svg}'
+    width, height = (float(root.get(key)) for key in ('width', 'height'))
+    for rect in root.iter(n + 'rect'):
+        if rect.get('x'):
+            x, y, w, h = (float(rect.get(key)) for key in ('x', 'y', 'width', 'height'))
+            assert 0 <= x and x + w <= width and 0 <= y and y + h <= height, rect.attrib
+    groups = list(root.iter(n + 'g'))
+    assert len(groups) > 10 and all(g.find(n + 'title').text and g.find(n + 'rect') is not None for g in groups)
+    ids = {p.get('id') for p in root.iter(n + 'pattern')}
+    used = {r.get('fill')[5:-1] for r in root.iter(n + 'rect') if r.get('fill')}
+    assert used == ids, (used, ids)
+";
+    let python = Command::new("python3").args(["-c", check, "layout.svg", "one.svg"]).current_dir(&desk.root).output();
+    let python = python.unwrap();
+    assert!(python.status.success(), "{}", String::from_utf8_lossy(&python.stderr));
+    seen += &String::from_utf8(first).unwrap();
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn a_layout_of_what_is_no_medium_is_refused() {
+    let desk = Desk::new();
+    let mut seen = String::new();
+    for line in ["images/boot.wim", "readme.txt", "nothing.iso", "readme.txt --files", "readme.txt other.iso extra.iso"]
+    {
+        seen += &desk.see(&format!("inspect --layout {line}"));
+    }
+    seen += &(desk.see("inspect readme.txt other.iso") + &desk.see("inspect readme.txt --svg a.svg"));
+    insta::assert_snapshot!(seen);
+}

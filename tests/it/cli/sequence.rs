@@ -1,0 +1,211 @@
+//! `sequence import`, `export` and `show`, and the sequences that `init` writes.
+
+use std::io::Write;
+use std::process::Command;
+
+use crate::fixtures::archive::zip;
+use crate::fixtures::desk::Desk;
+
+/// A sequence after the grammar of exports, written for these tests.
+const DOCUMENT: &str = include_str!("../../../src/sequence/xml/tests/document.xml");
+
+/// The object that holds a sequence, as the console writes it.
+fn object(name: &str, xml: &str) -> String {
+    let property = |name: &str, value: &str| {
+        format!("  <PROPERTY NAME=\"{name}\" TYPE=\"string\">\r\n    <VALUE>{value}</VALUE>\r\n  </PROPERTY>\r\n")
+    };
+    format!(
+        "\u{feff}<INSTANCE CLASSNAME=\"SMS_TaskSequencePackage\">\r\n{}{}{}</INSTANCE>",
+        property("BootImageID", "BER00005"),
+        property("Name", name),
+        property("Sequence", &format!("<![CDATA[{xml}]]>")),
+    )
+}
+
+/// What the console says of one package that is referred to.
+fn referred(id: &str, name: &str, kind: u32) -> String {
+    let instance = format!(
+        "<INSTANCE><PROPERTY NAME=\"ReferenceName\"><VALUE>{name}</VALUE></PROPERTY><PROPERTY NAME=\"ReferencePackageID\">\
+         <VALUE>{id}</VALUE></PROPERTY><PROPERTY NAME=\"ReferencePackageType\"><VALUE>{kind}</VALUE></PROPERTY></INSTANCE>"
+    );
+    format!("<string>{}</string>", instance.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"))
+}
+
+const FOLDER: &str = "SMS_TaskSequencePackage/BER00100";
+
+fn export() -> Vec<u8> {
+    let references = [
+        referred("BER00005", "Boot image (x64)", 258),
+        referred("BER00010", "Windows 11", 257),
+        referred("BER00003", "Client", 0),
+    ];
+    let list = format!("<ArrayOfString>{}</ArrayOfString>", references.concat());
+    zip(&[
+        (&format!("{FOLDER}/object.xml"), object("Deploy Windows 11", DOCUMENT.trim_end()).as_bytes()),
+        (&format!("{FOLDER}/ReferencesInfo.xml"), list.as_bytes()),
+        ("[Content_Types].xml", b"<Types/>"),
+    ])
+}
+
+#[test]
+fn an_export_of_the_console_becomes_a_file_and_the_same_xml_again() {
+    let desk = Desk::empty();
+    desk.put("Deploy.zip", export());
+    let mut seen = desk.see("sequence import Deploy.zip -o deploy.toml");
+    // What is there stays, and nobody finds half a file.
+    seen += &desk.see("sequence import Deploy.zip -o deploy.toml");
+    assert_eq!(desk.list("."), ["Deploy.zip", "deploy.toml"]);
+    seen += &String::from_utf8(desk.get("deploy.toml")).unwrap();
+    seen += "\n";
+    seen += &desk.see("sequence export deploy.toml -o deploy.xml");
+    assert_eq!(String::from_utf8(desk.get("deploy.xml")).unwrap(), DOCUMENT.trim_end());
+    seen += &desk.see("sequence import deploy.xml -o deploy.toml --force");
+    seen += &desk.see("sequence import Deploy.zip --json -o again.toml");
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn templates_of_a_sequence_are_rendered_for_a_site_before_it_becomes_xml() {
+    let desk = Desk::empty();
+    desk.put(
+        "deploy.toml",
+        "sequence-version = 1\nname = \"x\"\n[[steps]]\ntype = \"set-variable\"\nname = \"Language\"\n\
+         variable = \"Language\"\nvalue = \"{{ vars.language }} in {{ site.code }}\"\n",
+    );
+    let xml = desk.done(&["sequence", "export", "deploy.toml", "--site", "BER", "--var", "language=de-DE"]);
+    assert!(xml.contains("<action>tsenv.exe \"Language=de-DE in BER\" /hiddenflag:False</action>"), "{xml}");
+    insta::assert_snapshot!(desk.see("sequence export deploy.toml"));
+}
+
+#[test]
+fn what_is_no_export_is_refused_with_the_reason() {
+    let desk = Desk::empty();
+    desk.put("toolkit.xml", "<sequence version=\"3.00\" name=\"x\"></sequence>");
+    desk.put("entity.xml", "<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]><sequence>&b;</sequence>");
+    desk.put("broken.zip", &export()[..400]);
+    desk.put("empty.zip", zip(&[("readme.txt", b"x")]));
+    desk.put("path.zip", zip(&[("../object.xml", b"x")]));
+    desk.put("binary", [0xff, 0x00, 0x80]);
+    let two = object("x", DOCUMENT);
+    let other = "SMS_TaskSequencePackage/BER00101/object.xml";
+    desk.put("two.zip", zip(&[(&format!("{FOLDER}/object.xml"), two.as_bytes()), (other, two.as_bytes())]));
+    let files = ["toolkit.xml", "entity.xml", "broken.zip", "empty.zip", "path.zip", "binary", "two.zip", "none.zip"];
+    let seen = files.map(|file| desk.see(&format!("sequence import {file}"))).concat();
+    insta::assert_snapshot!(seen);
+    desk.done(&["sequence", "import", "two.zip", "-o", "sequences"]);
+}
+
+/// Deflates the only file of an archive, which says that it has `len` bytes.
+fn deflated(name: &str, content: &[u8], len: u32) -> Vec<u8> {
+    let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(content).unwrap();
+    let mut bytes = zip(&[(name, &encoder.finish().unwrap())]);
+    let directory = bytes.windows(4).rposition(|window| window == b"PK\x01\x02").unwrap();
+    for method in [8, directory + 10] {
+        bytes[method] = 8;
+    }
+    bytes[directory + 24..directory + 28].copy_from_slice(&len.to_le_bytes());
+    bytes
+}
+
+/// Small files that would be large, or take for ever: refused at once, with 600 MB of addresses (most of them the
+/// program's own).
+#[test]
+fn bombs_are_refused_in_little_time_and_memory() {
+    let desk = Desk::empty();
+    let object = format!("{FOLDER}/object.xml");
+    let zeros = vec![b' '; 40 << 20];
+    desk.put("unpacks-to-more.zip", deflated(&object, &zeros, 1000));
+    desk.put("says-a-gigabyte.zip", deflated(&object, &zeros, 1 << 30));
+    desk.put("spaces.zip", deflated(&object, &zeros[..16 << 20], 16 << 20));
+    let laughs: String =
+        (1..10).map(|n| format!("<!ENTITY l{n} \"{}\">", format!("&l{};", n - 1).repeat(10))).collect();
+    desk.put("laughs.xml", format!("<!DOCTYPE s [<!ENTITY l0 \"ha\">{laughs}]><sequence>&l9;</sequence>"));
+    desk.put("external.xml", "<!DOCTYPE s SYSTEM \"http://example.com/s.dtd\"><sequence version=\"3.10\"></sequence>");
+    desk.put("undeclared.xml", "<sequence version=\"3.10\"><group name=\"&l9;\"></group></sequence>");
+    desk.put("deep.xml", "<group>".repeat(1 << 20));
+    desk.put("wide.xml", format!("<sequence version=\"3.10\">{}</sequence>", "<step/>".repeat(1 << 20)));
+    let attributes: String = (0..1 << 20).map(|n| format!("a{n}=\"\" ")).collect();
+    desk.put("attributes.xml", format!("<sequence {attributes}></sequence>"));
+    let variables = "<variable name=\"a\" property=\"a\">b</variable>".repeat(80_000);
+    let step = "<step type=\"SMS_TaskSequence_SetVariableAction\" name=\"a\">";
+    desk.put(
+        "variables.xml",
+        format!("<sequence version=\"3.10\">{step}<defaultVarList>{variables}</defaultVarList></step></sequence>"),
+    );
+    desk.put("long.xml", "<sequence version=\"3.10\">".to_owned() + &" ".repeat(17 << 20));
+    let files = [
+        "unpacks-to-more.zip",
+        "says-a-gigabyte.zip",
+        "spaces.zip",
+        "laughs.xml",
+        "external.xml",
+        "undeclared.xml",
+        "deep.xml",
+        "wide.xml",
+        "attributes.xml",
+        "variables.xml",
+        "long.xml",
+    ];
+    let mut seen = String::new();
+    for file in files {
+        let begun = std::time::Instant::now();
+        let mut shell = Command::new("sh");
+        let line = "ulimit -v 600000; exec \"$0\" sequence import \"$1\"";
+        shell.args(["-c", line, env!("CARGO_BIN_EXE_tsmedia"), file]).current_dir(&desk.root);
+        seen += &desk.see_ran(&format!("sequence import {file}"), &shell.output().unwrap());
+        assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{file} takes {:?}", begun.elapsed());
+    }
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn what_is_exported_is_valid_by_the_schema_of_the_grammar() {
+    let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sequences/sequence.xsd");
+    if Command::new("xmllint").arg("--version").output().is_err() {
+        assert!(std::env::var_os("TSMEDIA_REQUIRE_TOOLS").is_none(), "xmllint is needed: see tests/run");
+        return;
+    }
+    let desk = Desk::empty();
+    let valid = |name: &str| {
+        let checked =
+            Command::new("xmllint").args(["--noout", "--schema", schema]).arg(desk.path(name)).output().unwrap();
+        (checked.status.success(), String::from_utf8_lossy(&checked.stderr).into_owned())
+    };
+    // The grammar has no elements of tomorrow.
+    let known = DOCUMENT.replace("<condition><osConditionGroup type=\"or\"><osExpressionGroup Name=\"x\"></osExpressionGroup></osConditionGroup></condition>", "");
+    let at = known.find("<subtasksequence").unwrap();
+    desk.put("known.xml", format!("{}</sequence>", &known[..at]));
+    desk.done(&["sequence", "import", "known.xml", "-o", "known.toml"]);
+    desk.done(&["sequence", "export", "known.toml", "-o", "out.xml"]);
+    assert_eq!(valid("out.xml"), (true, format!("{} validates\n", desk.path("out.xml"))));
+    desk.put("wrong.xml", known[..at].replace("runIn=\"WinPE\"", "runIn=\"Windows\"") + "</sequence>");
+    assert!(!valid("wrong.xml").0);
+}
+
+#[test]
+fn templates_pass_check_untouched_and_are_drawn_and_compared() {
+    let desk = Desk::empty();
+    let names = ["build-and-capture", "install-existing-image", "capture-only", "refresh"];
+    let mut seen = String::new();
+    for name in names {
+        seen += &desk.see(&format!("init --template {name}"));
+        let said = desk.see(&format!("check {name}.toml"));
+        assert!(said.contains(&format!("`{name}.toml`, a task sequence of")), "{said}");
+        // What is said in comments can be said: it may contradict what is there, but nothing else is wrong with it.
+        let text = String::from_utf8(desk.get(&format!("{name}.toml"))).unwrap();
+        let is_key = |line: &&str| line.split(" = ").next().is_some_and(|key| !key.is_empty() && !key.contains(' '));
+        let own =
+            |line: &str| line.strip_prefix("# ").filter(is_key).filter(|rest| rest.contains(" = ")).map(str::to_owned);
+        let all: Vec<_> = text.lines().map(|line| own(line).unwrap_or_else(|| line.to_owned())).collect();
+        desk.put("all.toml", all.join("\n"));
+        let said = desk.see("check all.toml");
+        assert!(!said.contains("has no key") && !said.contains("must be"), "{said}");
+    }
+    seen += &desk.see("sequence show build-and-capture.toml");
+    seen += &desk.see("sequence show capture-only.toml --json");
+    seen += &desk.see("sequence show capture-only.toml --mermaid");
+    seen += &desk.see("sequence show capture-only.toml --svg");
+    seen += &desk.see("diff capture-only.toml build-and-capture.toml");
+    insta::assert_snapshot!(seen);
+}

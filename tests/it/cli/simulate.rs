@@ -1,0 +1,202 @@
+//! `simulate`: runs of task sequences without a target, one by one and beside each other.
+
+use insta::assert_snapshot;
+
+use crate::fixtures::desk::Desk;
+
+const SEQUENCE: &str = r#"sequence-version = 1
+name = "Deploy Windows in {{ site.code }}"
+
+[[steps]]
+type = "group"
+name = "Install Operating System"
+
+[[steps.steps]]
+type = "partition-disk"
+name = "Partition Disk 0 - BIOS"
+style = "mbr"
+partitions = [{ size = 100, size-unit = "percent", file-system = "ntfs" }]
+condition = { variable = "_SMSTSBootUEFI", operator = "not-equals", value = "true" }
+
+[[steps.steps]]
+type = "partition-disk"
+name = "Partition Disk 0 - UEFI"
+style = "gpt"
+partitions = [
+    { type = "efi", size = 500, file-system = "fat32" },
+    { size = 100, size-unit = "percent", file-system = "ntfs" },
+]
+condition = { variable = "_SMSTSBootUEFI", value = "true" }
+
+[[steps.steps]]
+type = "apply-operating-system"
+name = "Apply Operating System"
+image = "BER00010"
+index = 1
+
+[[steps.steps]]
+type = "setup-windows"
+name = "Setup Windows and Configuration Manager"
+client-package = "BER00002"
+
+[[steps]]
+type = "group"
+name = "Set Up Operating System"
+continue-on-error = true
+
+[[steps.steps]]
+type = "run-command-line"
+name = "Install VPN"
+command-line = "cmd /c install.cmd"
+package = "BER00021"
+
+[[steps.steps]]
+type = "set-variable"
+name = "Say that all is well"
+variable = "AllIsWell"
+value = "true"
+"#;
+
+fn desk() -> Desk {
+    let desk = Desk::new();
+    desk.put("deploy.toml", SEQUENCE);
+    desk.put("facts/uefi.toml", "facts-version = 1\nmedia = \"stand-alone\"\n");
+    desk.put(
+        "facts/bios.toml",
+        "facts-version = 1\nname = \"old BIOS\"\nmedia = \"bootable\"\nfirmware = \"bios\"\n\
+         [[step]]\nname = \"Install VPN\"\nexit-codes = [1603]\n\
+         [expect]\nresult = \"success\"\nfails = [\"Install VPN\"]\nskips = [\"Say that all is well\"]\n",
+    );
+    desk
+}
+
+#[test]
+fn a_run_is_told_step_by_step_and_several_beside_each_other() {
+    let desk = desk();
+    let facts = "--facts facts/uefi.toml --facts facts/bios.toml";
+    let mut seen = desk.see(&format!("simulate deploy.toml --site BER {facts}"));
+    seen += &desk.see(&format!("simulate deploy.toml --site BER {facts} --matrix"));
+    seen += &desk.see("simulate deploy.toml --site BER --facts facts/uefi.toml --json");
+    assert_snapshot!(seen);
+}
+
+#[test]
+fn what_is_expected_and_does_not_come_and_what_is_wrong_in_files_fails() {
+    let desk = desk();
+    let facts =
+        "facts-version = 1\nmedia = \"stand-alone\"\n[expect]\nresult = \"failure\"\ndownloads = [\"BER00021\"]\n";
+    desk.put("facts/wrong.toml", facts);
+    let mut seen = desk.see("simulate deploy.toml --site BER --facts facts/wrong.toml --matrix");
+    desk.put("facts/wrong.toml", "facts-version = 1\nmedia = \"standalone\"\n[[step]]\nnme = \"x\"\n");
+    seen += &desk.see("simulate deploy.toml --site BER --facts facts/wrong.toml");
+    seen += &desk.see("simulate deploy.toml --facts facts/uefi.toml");
+    assert_snapshot!(seen);
+}
+
+/// The medium that carries the sequence, for two sites.
+const CARRIER: &str = r#"manifest-version = 1
+
+[media]
+name = "win11"
+kind = "stand-alone"
+label = "WIN11"
+language = 1031
+
+[output]
+format = "usb"
+path = "out/{{ site.code }}.img"
+
+[boot]
+image = { file = "images/boot.wim" }
+
+[[sites]]
+code = "BER"
+
+[[sites]]
+code = "HAM"
+
+[variables]
+OSDTimeZone = "W. Europe Standard Time"
+JoinPassword = { env = "JOIN_PASSWORD" }
+
+[task-sequence]
+file = "deploy.toml"
+
+[[operating-system]]
+id = "BER00010"
+file = "images/install.wim"
+
+[[package]]
+id = "BER00002"
+source = "packages/client"
+
+[[package]]
+id = "BER00021"
+source = "packages/vpn"
+"#;
+
+#[test]
+fn the_sequence_of_a_manifest_runs_from_its_medium_for_each_site() {
+    let desk = desk();
+    desk.put("media.toml", CARRIER);
+    desk.put(
+        "deploy.toml",
+        format!(
+            "{SEQUENCE}{}",
+            "[[steps.steps]]\ntype = \"set-variable\"\nname = \"Where\"\nvariable = \"Where\"\n\
+             value = \"{{ site.code }}, %OSDTimeZone%, %SMSTSLanguageFolder%, %_SMSTSLaunchMode%\"\n\
+             [[steps.steps]]\ntype = \"run-command-line\"\nname = \"Join\"\ncommand-line = \"cmd /c join.cmd\"\n\
+             condition = { variable = \"JoinPassword\", operator = \"exists\" }\n\
+             [[steps.steps]]\ntype = \"run-command-line\"\nname = \"Try the Password of the Lab\"\n\
+             command-line = \"cmd /c lab.cmd\"\ncondition = { variable = \"JoinPassword\", value = \"lab\" }\n"
+        ),
+    );
+    let facts = "facts-version = 1\n[expect]\nresult = \"success\"\ndownloads = []\nruns = [\"Join\"]\n";
+    desk.put("facts/uefi.toml", facts);
+    desk.put("facts/lab.toml", "facts-version = 1\nfirmware = \"bios\"\nvariables = { JoinPassword = \"lab\" }\n");
+    let mut seen = desk.see("simulate --site BER --facts facts/uefi.toml");
+    seen += &desk.see("simulate media.toml --facts facts/uefi.toml --facts facts/lab.toml --matrix");
+    let json = desk.done(&["simulate", "--site", "HAM", "--facts", "facts/lab.toml", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let run = &json["runs"][0];
+    assert_eq!((&run["site"], &run["sequence"]), (&"HAM".into(), &"Deploy Windows in HAM".into()));
+    assert_eq!(run["variables"]["Where"], "HAM, W. Europe Standard Time, 1031, UFD+FORMAT");
+    assert_snapshot!(seen);
+}
+
+#[test]
+fn the_sequence_of_a_capture_medium_runs_from_the_windows_that_is_captured() {
+    let desk = Desk::empty();
+    desk.done(&["init", "--template", "capture-only", "."]);
+    desk.put(
+        "media.toml",
+        "manifest-version = 1\n[media]\nname = \"capture\"\nkind = \"capture\"\n[output]\npath = \"out/capture.iso\"\n\
+         [boot]\nimage = { file = \"images/boot.wim\" }\n[task-sequence]\nfile = \"capture-only.toml\"\n",
+    );
+    desk.put(
+        "facts.toml",
+        "facts-version = 1\n[[folder]]\npath = 'C:\\Windows\\CCM'\n[expect]\nresult = \"success\"\n",
+    );
+    assert_snapshot!(desk.see("simulate --facts facts.toml"));
+}
+
+#[test]
+fn what_contradicts_a_manifest_or_is_not_in_it_is_told() {
+    let desk = desk();
+    desk.put("media.toml", CARRIER);
+    desk.put("facts/other.toml", "facts-version = 1\nmedia = \"pxe\"\n");
+    let mut seen = desk.see("simulate --facts facts/other.toml");
+    desk.put("facts/other.toml", "facts-version = 1\nfirmware = \"bios\"\ncontent = [\"BER00010\"]\n");
+    seen += &desk.see("simulate --facts facts/other.toml --site BER --matrix");
+    seen += &desk.see("simulate deploy.toml --site BER --facts facts/other.toml");
+    desk.put("media.toml", CARRIER.replace("[task-sequence]\nfile = \"deploy.toml\"\n", ""));
+    seen += &desk.see("simulate --facts facts/uefi.toml");
+    desk.edit("kind = \"stand-alone\"", "kind = \"bootable\"");
+    let bootable = String::from_utf8(desk.get("media.toml")).unwrap();
+    desk.put("media.toml", bootable.split("[[operating-system]]").next().unwrap());
+    seen += &desk.see("simulate --facts facts/uefi.toml");
+    // What is wrong with the manifest, its sequence included, is told before anything runs.
+    desk.put("media.toml", CARRIER.replace("BER00021", "BER00022"));
+    seen += &desk.see("simulate --facts facts/uefi.toml --site BER");
+    assert_snapshot!(seen);
+}

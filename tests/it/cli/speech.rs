@@ -1,0 +1,132 @@
+//! Help, wrong usage, colours, and what goes where.
+
+use std::process::{Command, Stdio};
+
+use crate::fixtures::desk::Desk;
+
+const COMMANDS: [&str; 13] = [
+    "init",
+    "check",
+    "render",
+    "plan",
+    "apply",
+    "diff",
+    "watch",
+    "inspect",
+    "verify",
+    "write",
+    "cache",
+    "schema",
+    "completions",
+];
+
+#[test]
+fn help_is_short_enough_to_read() {
+    let desk = Desk::empty();
+    let mut seen = desk.see("--help");
+    for command in COMMANDS {
+        seen += &desk.see(&format!("{command} --help"));
+    }
+    for line in seen.lines() {
+        assert!(line.chars().count() <= 102, "over 100 columns: {line}");
+    }
+    let listed = desk.done(&["--help"]);
+    let is_listed = |command: &&str| listed.contains(&format!("\n  {command} "));
+    assert!(COMMANDS.iter().all(is_listed), "{listed}");
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn wrong_usage_ends_with_64_and_says_what_is_right() {
+    let desk = Desk::empty();
+    let lines =
+        ["", "biuld", "plan --sites BER", "inspect", "init --kind usb", "completions bosh", "verify a.iso --site BER"];
+    insta::assert_snapshot!(lines.map(|line| desk.see(line)).concat());
+}
+
+#[test]
+fn data_goes_to_standard_output_and_nothing_else_does() {
+    let desk = Desk::new();
+    for (arguments, has_data) in [
+        (&["check"][..], false),
+        (&["render"], true),
+        (&["plan"], true),
+        (&["apply"], false),
+        (&["schema"], true),
+        (&["completions", "bash"], true),
+        (&["inspect", "out/win11-BER.iso"], true),
+        (&["diff", "out/win11-BER.iso"], true),
+        (&["inspect", "--layout", "out/win11-BER.iso"], true),
+        (&["verify", "out/win11-BER.iso"], false),
+    ] {
+        let ran = desk.run(arguments);
+        assert!(ran.status.success(), "{arguments:?}");
+        assert_eq!(!ran.stdout.is_empty(), has_data, "{arguments:?}: {}", String::from_utf8_lossy(&ran.stdout));
+        assert_eq!(ran.stderr.is_empty(), has_data, "{arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
+    }
+    for arguments in [&["check"][..], &["render"], &["plan"], &["inspect", "out/win11-BER.iso"], &["schema"]] {
+        let text = desk.done(&[arguments, &["--json"]].concat());
+        assert!(serde_json::from_str::<serde_json::Value>(&text).is_ok(), "{arguments:?}: {text}");
+    }
+}
+
+#[test]
+fn lines_are_broken_between_words_where_columns_are_few() {
+    let desk = Desk::new();
+    desk.done(&["apply"]);
+    let words =
+        |said: &[u8]| -> Vec<String> { String::from_utf8_lossy(said).split_whitespace().map(str::to_owned).collect() };
+    for line in [
+        "inspect out/win11-BER.iso --layout",
+        "inspect out/win11-BER.iso out/win11-HAM.iso --layout",
+        "inspect images/boot.wim --layout",
+        "diff out/win11-BER.iso out/win11-HAM.iso --verbose",
+        "diff media.toml out/nothing-is-here.iso",
+        "check --explain R131",
+        "verify readme.txt",
+    ] {
+        let arguments: Vec<_> = line.split(' ').collect();
+        let whole = desk.run(&arguments);
+        for n_columns in [80, 60] {
+            let ran = desk.command(&arguments).env("COLUMNS", n_columns.to_string()).output().unwrap();
+            for (said, whole) in [(&ran.stdout, &whole.stdout), (&ran.stderr, &whole.stderr)] {
+                assert_eq!(words(said), words(whole), "{line}");
+                for said in String::from_utf8_lossy(said).lines() {
+                    let is_a_word = !said.trim().contains(' ') || said.trim().matches('`').count() > 1;
+                    assert!(said.chars().count() <= n_columns || is_a_word, "{line}: {said}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() {
+    let desk = Desk::new();
+    for arguments in [&["schema"][..], &["plan"], &["render"], &["completions", "zsh"], &["--help"]] {
+        let mut child = desk.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let ran = child.wait_with_output().unwrap();
+        assert!(ran.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
+        assert!(ran.stderr.is_empty(), "{arguments:?}: {}", String::from_utf8_lossy(&ran.stderr));
+    }
+}
+
+#[test]
+fn a_terminal_gets_colours_unless_it_asks_for_none() {
+    let desk = Desk::new();
+    desk.edit("packages/vpn", "packages/vpm");
+    // `script` gives the program a terminal.
+    let on_terminal = |setting: &str| {
+        let line = format!("env {setting} {} check", env!("CARGO_BIN_EXE_tsmedia"));
+        let mut script = Command::new("script");
+        script.args(["-qec", &line, "/dev/null"]).current_dir(&desk.root).env_remove("NO_COLOR");
+        let said = script.stdin(Stdio::null()).output().unwrap();
+        String::from_utf8(said.stdout).unwrap()
+    };
+    assert!(on_terminal("TERM=xterm").contains("\u{1b}["));
+    assert!(!on_terminal("TERM=xterm NO_COLOR=1").contains('\u{1b}'));
+    let dumb = on_terminal("TERM=dumb");
+    assert!(dumb.is_ascii(), "{dumb}");
+    assert!(!String::from_utf8(desk.run(&["check"]).stderr).unwrap().contains('\u{1b}'));
+}

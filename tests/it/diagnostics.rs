@@ -1,0 +1,251 @@
+//! What an author is told: every mistake in `tests/manifests/bad` and `tests/sequences/bad` with the whole text that is drawn for it beside
+//! it, and manifests and task sequences in the folders `good` beside them that nothing is said of.
+//!
+//! A mistake is `NAME.toml`, or a folder `NAME` with a `media.toml` in it where it takes several files. A first line
+//! `#! --site BER --var a=b --vars FILE` gives the options of the command line. After a change that is meant,
+//! `UPDATE=1 cargo test --test it diagnostics::` writes the texts anew; read them before they are committed.
+
+use std::fs;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use tsmedia::manifest::{self, Kind, Options, task_sequence};
+use tsmedia::problem::{Problems, Severity};
+use tsmedia::report::{self, Look};
+use tsmedia::{rule, sequence};
+
+/// Fewer mistakes than this, and the test reads the wrong place.
+const MIN_MISTAKES: usize = 45;
+
+/// The same of task sequences.
+const MIN_SEQUENCES: usize = 60;
+
+fn folder(name: &str) -> Utf8PathBuf {
+    Utf8Path::new("tests/manifests").join(name)
+}
+
+/// The manifests in a folder with the names of their cases, in order.
+fn cases(name: &str) -> Vec<(String, Utf8PathBuf)> {
+    cases_in(&folder(name))
+}
+
+fn cases_in(folder: &Utf8Path) -> Vec<(String, Utf8PathBuf)> {
+    let mut cases: Vec<_> = folder
+        .read_dir_utf8()
+        .unwrap()
+        .map(|entry| entry.unwrap().into_path())
+        .filter_map(|path| match path.extension() {
+            Some("toml") => Some((path.file_stem().unwrap().to_owned(), path)),
+            None if path.is_dir() => Some((path.file_name().unwrap().to_owned(), path.join("media.toml"))),
+            _ => None,
+        })
+        .collect();
+    cases.sort();
+    cases
+}
+
+/// The task sequences in a folder, with what is said of each.
+fn sequences(name: &str) -> Vec<(String, Problems)> {
+    let checked = |(name, path): (String, Utf8PathBuf)| {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(sequence::is_one(&text), "{path}");
+        let kind = match text.lines().next().unwrap().strip_prefix("#! --media-kind ") {
+            Some("stand-alone") => Some(Kind::StandAlone),
+            Some("prestaged") => Some(Kind::Prestaged),
+            Some("bootable") => Some(Kind::Bootable),
+            Some("capture") => Some(Kind::Capture),
+            Some(other) => panic!("{path}: {other}"),
+            None => None,
+        };
+        let mut problems = Problems::default();
+        let found = task_sequence::alone(&path, &Options::default(), kind, &mut problems).unwrap();
+        // What is wrong in meaning leaves a sequence, and what is wrong in form none.
+        assert!(found.is_some() || problems.has_errors(), "{path}");
+        (name, problems)
+    };
+    cases_in(&Utf8Path::new("tests/sequences").join(name)).into_iter().map(checked).collect()
+}
+
+/// The options in the first line of a manifest; paths of files are relative to it.
+fn options(path: &Utf8Path, text: &str) -> Options {
+    let mut options = Options::default();
+    let first = text.lines().next().unwrap_or_default();
+    let mut words = first.strip_prefix("#! ").unwrap_or_default().split_whitespace();
+    while let (Some(option), Some(value)) = (words.next(), words.next()) {
+        match option {
+            "--site" => options.sites.push(value.to_owned()),
+            "--media-kind" => {}
+            "--vars" => options.vars_files.push(path.with_file_name(value)),
+            "--var" => {
+                let (name, value) = value.split_once('=').unwrap();
+                options.vars.push((name.to_owned(), value.to_owned()));
+            }
+            other => panic!("{path}: {other}"),
+        }
+    }
+    options
+}
+
+fn load(path: &Utf8Path) -> (Vec<manifest::Rendered>, Problems) {
+    let text = fs::read_to_string(path).unwrap();
+    let mut problems = Problems::default();
+    let options = options(path, &text);
+    let rendered = manifest::load(path, &options, &mut problems).unwrap();
+    manifest::warn_of_unused(&options, &mut problems);
+    (rendered, problems)
+}
+
+#[test]
+fn every_mistake_is_told_as_it_is_written_down() {
+    let cases = cases("bad");
+    assert!(cases.len() >= MIN_MISTAKES, "only {} mistakes", cases.len());
+    let mut wrong = Vec::new();
+    for (name, path) in &cases {
+        let (rendered, problems) = load(path);
+        assert_eq!(rendered.is_empty(), problems.has_errors(), "{name}: errors and a result, or neither");
+        let drawn = report::graphical(&problems, Look::default());
+        wrong.extend(compared(&folder("bad").join(name).with_extension("txt"), &drawn));
+    }
+    let sequences = sequences("bad");
+    assert!(sequences.len() >= MIN_SEQUENCES, "only {} sequences", sequences.len());
+    for (name, problems) in &sequences {
+        let drawn = report::graphical(problems, Look::default());
+        wrong.extend(compared(&Utf8PathBuf::from(format!("tests/sequences/bad/{name}.txt")), &drawn));
+    }
+    assert!(wrong.is_empty(), "{}\nif that is meant: UPDATE=1 cargo test --test it diagnostics::", wrong.join("\n"));
+}
+
+/// What differs from the text beside a mistake, if anything does.
+fn compared(expected: &Utf8Path, drawn: &str) -> Option<String> {
+    assert!(!drawn.is_empty(), "{expected}: nothing is said");
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(expected, drawn).unwrap();
+    }
+    let is_same = fs::read_to_string(expected).unwrap_or_default() == drawn;
+    (!is_same).then(|| format!("{expected} says something else now:\n{drawn}"))
+}
+
+#[test]
+fn every_rule_of_task_sequences_has_a_mistake_that_breaks_it() {
+    let mut told = Vec::new();
+    let manifests = cases("bad").into_iter().map(|(name, path)| (name, load(&path).1));
+    for (name, problems) in sequences("bad").into_iter().chain(manifests) {
+        let here: Vec<_> = problems.sorted().iter().filter_map(|problem| problem.rule).collect();
+        if let Some(named) = name.split('-').next().filter(|word| rule::named(word).is_some()) {
+            assert!(here.contains(&named), "{name} breaks {here:?}");
+        }
+        for name in &here {
+            let rule = rule::named(name).unwrap_or_else(|| panic!("no rule {name}"));
+            assert_eq!(rule.unchecked, None, "{name}");
+        }
+        told.extend(here);
+    }
+    let is_of_sequences = |number: u16| matches!(number, 28 | 29 | 74..=139 | 146);
+    for rule in rule::all().filter(|rule| is_of_sequences(rule.number) && rule.unchecked.is_none()) {
+        // A file of more than 2 MB is no example: `sequence::rules` has a test of R76.
+        assert!(told.contains(&rule.name().as_str()) || rule.number == 76, "nothing breaks {}", rule.name());
+    }
+}
+
+#[test]
+fn no_mistake_is_told_in_the_words_of_a_library() {
+    let manifests = cases("bad").into_iter().map(|(name, path)| (name, load(&path).1));
+    for (name, problems) in manifests.chain(sequences("bad")) {
+        for problem in problems.sorted() {
+            let message = &problem.message;
+            assert!(!message.ends_with('.'), "{name}: {message}");
+            assert!(!message.starts_with(char::is_uppercase), "{name}: {message}");
+            assert!(problem.help.is_some(), "{name}: no help: {message}");
+            assert!(!problem.labels.is_empty(), "{name}: no line: {message}");
+            for jargon in ["schema", "JSON", "null", "anyOf", "oneOf", "regex", "pattern", "^["] {
+                assert!(!message.contains(jargon), "{name}: {message}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_mistake_is_told_with_the_value_of_a_secret() {
+    let manifests = cases("bad").into_iter().map(|(name, path)| (name, load(&path).1));
+    let mut n_secrets = 0;
+    for (name, problems) in manifests.chain(sequences("bad")) {
+        let shown = report::graphical(&problems, Look::default()) + &report::json(&problems).to_string();
+        for value in ["Zq7", "Zq7-never-shown", "87152", "hunter2", "open-sesame", "ever-shown", "ever_shown"] {
+            assert!(!shown.contains(value), "{name} shows {value}:\n{shown}");
+        }
+        n_secrets += shown.matches("•••").count();
+    }
+    assert!(n_secrets > 20, "only {n_secrets} secrets were masked");
+}
+
+#[test]
+fn nothing_is_said_of_good_manifests() {
+    let cases = cases("good");
+    assert!(cases.len() >= 4);
+    for (name, path) in cases {
+        let (rendered, problems) = load(&path);
+        assert!(!rendered.is_empty(), "{name}");
+        let drawn = report::graphical(&problems, Look::default());
+        assert!(problems.sorted().iter().all(|problem| problem.severity == Severity::Note), "{name}:\n{drawn}");
+    }
+    let sequences = sequences("good");
+    assert!(sequences.len() >= 5);
+    for (name, problems) in sequences {
+        let drawn = report::graphical(&problems, Look::default());
+        assert!(problems.sorted().iter().all(|problem| problem.severity == Severity::Note), "{name}:\n{drawn}");
+    }
+}
+
+#[test]
+fn what_is_rendered_is_a_manifest_that_renders_to_itself() {
+    for (name, path) in cases("good") {
+        for rendered in load(&path).0 {
+            let text = rendered.to_toml();
+            let folder = tempfile::tempdir().unwrap();
+            let again = Utf8Path::from_path(folder.path()).unwrap().join("media.toml");
+            fs::write(&again, &text).unwrap();
+            let (twice, problems) = load(&again);
+            let drawn = report::graphical(&problems, Look::default());
+            assert_eq!(twice.len(), 1, "{name}:\n{text}\n{drawn}");
+            assert_eq!(twice[0].value(), rendered.value(), "{name}");
+        }
+    }
+}
+
+#[test]
+fn the_committed_schema_is_that_of_the_types() {
+    for (of, schema) in [("media", manifest::editor_schema()), ("sequence", sequence::schema())] {
+        let path = format!("schemas/{of}.schema.json");
+        if std::env::var_os("UPDATE").is_some() {
+            fs::write(&path, &schema).unwrap();
+        }
+        let committed = fs::read_to_string(&path).unwrap_or_default();
+        assert!(committed == schema, "{path} is stale: run this test with UPDATE=1");
+    }
+}
+
+#[test]
+fn the_editors_schema_takes_every_good_manifest_before_it_is_rendered() {
+    let schema: serde_json::Value = serde_json::from_str(&manifest::editor_schema()).unwrap();
+    let validator = jsonschema::draft7::new(&schema).unwrap();
+    let of_sequences: serde_json::Value = serde_json::from_str(&sequence::schema()).unwrap();
+    let of_sequences = jsonschema::draft7::new(&of_sequences).unwrap();
+    let manifests = cases("good").into_iter().map(|case| (&validator, case));
+    let sequences = cases_in("tests/sequences/good".into()).into_iter().map(|case| (&of_sequences, case));
+    for (validator, (name, path)) in manifests.chain(sequences) {
+        let value: toml::Table = toml::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        // A date of TOML is text to an editor.
+        fn plain(value: toml::Value) -> serde_json::Value {
+            match value {
+                toml::Value::Datetime(date) => date.to_string().into(),
+                toml::Value::Array(items) => items.into_iter().map(plain).collect(),
+                toml::Value::Table(table) => {
+                    table.into_iter().map(|(key, value)| (key, plain(value))).collect::<serde_json::Map<_, _>>().into()
+                }
+                other => serde_json::to_value(other).unwrap(),
+            }
+        }
+        let value = plain(toml::Value::Table(value));
+        let errors: Vec<_> = validator.iter_errors(&value).map(|error| error.to_string()).collect();
+        assert!(errors.is_empty(), "{name}: {errors:?}");
+    }
+}

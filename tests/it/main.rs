@@ -1,0 +1,26 @@
+//! The tests that see tsmedia from outside: through its library and its program.
+
+// Clippy knows tests by their functions; what these call is test as well.
+#![allow(clippy::unwrap_used)]
+
+mod bad_input;
+mod boot;
+mod boot_files;
+mod build_cost;
+mod certificates;
+mod cli;
+mod contents;
+mod deterministic;
+mod diagnostics;
+mod editors;
+mod examples;
+mod fat;
+mod fixtures;
+mod iso_memory;
+mod iso_readers;
+mod layers;
+mod manifest_mutations;
+mod manifest_values;
+mod patched;
+mod readme;
+mod wim;

@@ -1,0 +1,300 @@
+//! No text makes the loader panic, and none makes it run without end: manifests of `tests/manifests` and task sequences
+//! of `tests/sequences`, good and bad, mutated at random in ways that authors, editors and merges mutate them; and
+//! exports of the console, their XML and their bytes mutated. With `TSMEDIA_TEST_THOROUGH` there are many more.
+
+use std::fs;
+use std::io::Cursor;
+use std::time::{Duration, Instant};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use proptest::prelude::*;
+use tsmedia::manifest::{self, Kind, Options, task_sequence};
+use tsmedia::problem::{Problems, Severity};
+use tsmedia::report::{self, Look};
+use tsmedia::sequence::export::{self, Exported};
+use tsmedia::sequence::{self, xml};
+
+use crate::fixtures::archive::zip;
+
+/// What is thrown in: the stuff of TOML, of templates, and of trouble.
+const PIECES: [&str; 44] = [
+    "{{",
+    "}}",
+    "{%",
+    "%}",
+    "{#",
+    "\"",
+    "'",
+    "\"\"\"",
+    "'''",
+    "\\",
+    "\\e",
+    "\\x4",
+    "\\u00e9",
+    "\n",
+    "\r\n",
+    "\r",
+    "\t",
+    "[",
+    "]",
+    "[[",
+    "]]",
+    "{",
+    "}",
+    "=",
+    ",",
+    ".",
+    "#",
+    "é",
+    "😀",
+    "\u{feff}",
+    "\0",
+    "0",
+    "-9223372036854775809",
+    "nan",
+    "2026-01-01",
+    "12:30",
+    "true",
+    "media",
+    "[media]",
+    "{{ site.code }}",
+    "{{ vars }}",
+    "{{ media.name * 9999 }}",
+    "{% for a in range(9999) %}{% for b in range(9999) %}x{% endfor %}{% endfor %}",
+    "[vars]\na.a.a = { b = [[[]]] }",
+];
+
+/// The files of a folder of `tests`, with those in folders below it.
+fn corpus(folder: &str) -> Vec<Utf8PathBuf> {
+    fn collect(folder: &Utf8Path, found: &mut Vec<Utf8PathBuf>) {
+        for entry in folder.read_dir_utf8().unwrap() {
+            let path = entry.unwrap().into_path();
+            match path.extension() {
+                Some("toml") => found.push(path),
+                None if path.is_dir() => collect(&path, found),
+                _ => {}
+            }
+        }
+    }
+    let mut found = Vec::new();
+    collect(&Utf8Path::new("tests").join(folder), &mut found);
+    found.sort();
+    found
+}
+
+/// One change: where (in 65536ths of the text), how much, and what.
+#[derive(Debug, Clone)]
+enum Change {
+    Delete(u16, u8),
+    Insert(u16, usize),
+    Repeat(u16, u8),
+    Cut(u16),
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    prop_oneof![
+        (any::<u16>(), 1..20u8).prop_map(|(at, len)| Change::Delete(at, len)),
+        (any::<u16>(), 0..PIECES.len()).prop_map(|(at, piece)| Change::Insert(at, piece)),
+        (any::<u16>(), 1..80u8).prop_map(|(at, len)| Change::Repeat(at, len)),
+        any::<u16>().prop_map(Change::Cut),
+    ]
+}
+
+fn mutate(text: &str, changes: &[Change]) -> String {
+    let mut chars: Vec<char> = text.chars().collect();
+    for change in changes {
+        let n_chars = chars.len();
+        let place = |at: u16| usize::from(at) * n_chars / 65_536;
+        match *change {
+            Change::Delete(at, len) => drop(chars.drain(place(at)..(place(at) + usize::from(len)).min(n_chars))),
+            Change::Insert(at, piece) => drop(chars.splice(place(at)..place(at), PIECES[piece].chars())),
+            Change::Repeat(at, len) => {
+                let part = chars[place(at)..(place(at) + usize::from(len)).min(n_chars)].to_vec();
+                drop(chars.splice(place(at)..place(at), part));
+            }
+            // Few texts are worth much after this.
+            Change::Cut(at) if at > 32_768 => chars.truncate(place(at)),
+            Change::Cut(_) => {}
+        }
+    }
+    chars.into_iter().collect()
+}
+
+fn holds(text: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = Utf8Path::from_path(folder.path()).unwrap().join("media.toml");
+    fs::write(&path, text).unwrap();
+    let options = Options { vars: vec![("build".into(), "7".into())], ..Options::default() };
+    let mut problems = Problems::default();
+    let start = Instant::now();
+    let rendered = manifest::load(&path, &options, &mut problems).unwrap();
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?} for\n{text}", start.elapsed());
+    assert!(rendered.is_empty() || !problems.has_errors(), "errors and a result");
+    can_be_drawn(&problems);
+    for rendered in rendered {
+        assert!(rendered.to_toml().contains("manifest-version"));
+    }
+}
+
+/// Every problem points into a text that there is, and all of them can be told.
+fn can_be_drawn(problems: &Problems) {
+    for problem in problems.sorted() {
+        for (place, _) in &problem.labels {
+            assert!(problems.source(place.source).text.get(place.span.clone()).is_some(), "{problem:?}");
+        }
+        assert!(problem.severity != Severity::Error || !problem.labels.is_empty(), "{problem:?}");
+    }
+    report::graphical(problems, Look::default());
+    report::json(problems);
+}
+
+/// So many cases, and many more if somebody has the time.
+fn cases(n_cases: u32) -> u32 {
+    if std::env::var_os("TSMEDIA_TEST_THOROUGH").is_some() { n_cases * 50 } else { n_cases }
+}
+
+/// The same of a task sequence, checked by itself and for kinds of media; what is read is written, drawn and exported.
+fn holds_of_sequence(text: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = Utf8Path::from_path(folder.path()).unwrap().join("sequence.toml");
+    fs::write(&path, text).unwrap();
+    let start = Instant::now();
+    for kind in [None, Some(Kind::StandAlone), Some(Kind::Prestaged)] {
+        let mut problems = Problems::default();
+        let found = task_sequence::alone(&path, &Options::default(), kind, &mut problems).unwrap();
+        assert!(found.is_some() || problems.has_errors(), "nothing, and nothing is said");
+        can_be_drawn(&problems);
+        if let Some(sequence) = found {
+            assert!(sequence::write(&sequence, &Default::default()).contains("sequence-version"));
+            let _ = xml::write(&sequence);
+            report::sequence::tree(&sequence);
+            report::sequence::svg(&sequence);
+        }
+    }
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?} for\n{text}", start.elapsed());
+}
+
+/// What the console exports of a sequence, and of what it refers to.
+fn export_of(sequence: &str) -> Vec<u8> {
+    let property = |name: &str, value: &str| format!("<PROPERTY NAME=\"{name}\"><VALUE>{value}</VALUE></PROPERTY>");
+    let object = format!(
+        "\u{feff}<INSTANCE CLASSNAME=\"SMS_TaskSequencePackage\">{}{}{}</INSTANCE>",
+        property("Name", "Deploy"),
+        property("BootImageID", "BER00005"),
+        property("Sequence", &format!("<![CDATA[{}]]>", sequence.trim_end())),
+    );
+    let referred = property("ReferencePackageID", "BER00010").replace('<', "&lt;").replace('>', "&gt;");
+    let list = format!("<ArrayOfString><string>&lt;INSTANCE&gt;{referred}&lt;/INSTANCE&gt;</string></ArrayOfString>");
+    let folder = "SMS_TaskSequencePackage/BER00100";
+    zip(&[
+        (&format!("{folder}/object.xml"), object.as_bytes()),
+        (&format!("{folder}/ReferencesInfo.xml"), list.as_bytes()),
+    ])
+}
+
+/// What was imported becomes a file that is read as the same sequence, and XML again.
+fn comes_through(exported: &Exported) {
+    let toml = sequence::write(&exported.sequence, &Default::default());
+    let folder = tempfile::tempdir().unwrap();
+    let path = Utf8Path::from_path(folder.path()).unwrap().join("sequence.toml");
+    fs::write(&path, &toml).unwrap();
+    let mut problems = Problems::default();
+    let again = task_sequence::alone(&path, &Options::default(), None, &mut problems).unwrap();
+    if exported.sequence.name.is_empty() {
+        return;
+    }
+    let again = again.unwrap_or_else(|| panic!("{}\n{toml}", report::graphical(&problems, Look::default())));
+    assert_eq!(again, exported.sequence, "{toml}");
+    xml::write(&again).unwrap();
+}
+
+const DOCUMENT: &str = include_str!("../../src/sequence/xml/tests/document.xml");
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(60), failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_mutation_of_a_sequence_makes_the_reader_panic(
+        index in any::<prop::sample::Index>(),
+        changes in prop::collection::vec(change(), 1..6),
+    ) {
+        let corpus = corpus("sequences");
+        let text = fs::read_to_string(&corpus[index.index(corpus.len())]).unwrap();
+        holds_of_sequence(&mutate(&text, &changes));
+    }
+
+    #[test]
+    fn no_mutation_of_an_export_makes_the_import_panic(
+        changes in prop::collection::vec(change(), 0..6),
+        bytes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+        is_cut in any::<Option<prop::sample::Index>>(),
+    ) {
+        let start = Instant::now();
+        let text = mutate(DOCUMENT, &changes);
+        if let Ok(exported) = export::read_xml(&text) {
+            comes_through(&Exported { sequence: sequence::Sequence { name: "x".into(), ..exported.sequence }, ..exported });
+        }
+        let mut archive = export_of(&text);
+        for (at, byte) in &bytes {
+            let at = at.index(archive.len());
+            archive[at] = *byte;
+        }
+        if let Some(at) = is_cut.filter(|_| bytes.is_empty()) {
+            archive.truncate(at.index(archive.len()));
+        }
+        if let Ok(all) = export::read_zip(Cursor::new(archive)) {
+            all.iter().for_each(comes_through);
+        }
+        prop_assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_mutation_of_a_manifest_makes_the_loader_panic(
+        index in any::<prop::sample::Index>(),
+        changes in prop::collection::vec(change(), 1..6),
+    ) {
+        let corpus = corpus("manifests");
+        let text = fs::read_to_string(&corpus[index.index(corpus.len())]).unwrap();
+        holds(&mutate(&text, &changes));
+    }
+
+    #[test]
+    fn no_heap_of_pieces_makes_the_loader_panic(pieces in prop::collection::vec(0..PIECES.len(), 0..40)) {
+        holds(&pieces.into_iter().map(|piece| PIECES[piece]).collect::<String>());
+    }
+}
+
+#[test]
+fn templates_that_would_never_end_do() {
+    let base = fs::read_to_string("tests/manifests/good/bootable.toml").unwrap();
+    for template in [
+        "{% for a in range(99999) %}{% for b in range(99999) %}x{% endfor %}{% endfor %}",
+        "{% macro f(x) %}{{ f(x ~ x) }}{% endmacro %}{{ f('x') }}",
+        "{{ 'x' * 999999999 }}",
+        "{{ range(99999999) | list | length }}",
+        "{{ ('x' * 100000) * 100000 }}",
+        "{% set a = 'x' * 100000 %}{% set a = a ~ a ~ a ~ a %}{% for i in range(5000) %}{{ a }}{% endfor %}",
+    ] {
+        let start = Instant::now();
+        holds(&base.replace("\"BOOT\"", &format!("\"{template}\"")));
+        assert!(start.elapsed() < Duration::from_secs(10), "{template}: {:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn nesting_without_end_is_refused() {
+    for text in [
+        format!("a = {}", "[".repeat(100_000)),
+        format!("a = {}1{}", "[".repeat(5_000), "]".repeat(5_000)),
+        format!("a = {}", "{ a = ".repeat(50_000)),
+        format!("{}a = 1", "a.".repeat(20_000)),
+        format!("[{}a]\n", "a.".repeat(20_000)),
+        format!("[media]\nname = \"{{{{ {} 1 {} }}}}\"", "(".repeat(20_000), ")".repeat(20_000)),
+    ] {
+        holds(&text);
+    }
+}

@@ -1,0 +1,194 @@
+//! Patched media are those of clean builds, whatever is done to a project and by whatever means a file system offers,
+//! and independent readers see in them what the project holds.
+//!
+//! Each sequence of edits follows from a number; with `TSMEDIA_TEST_THOROUGH` there are more.
+
+mod project;
+mod set;
+mod stick;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+
+use camino::Utf8Path;
+use project::{Kind, Project};
+use rustix::fs::{FallocateFlags, fallocate};
+use tsmedia::apply::{Work, apply, survey};
+use tsmedia::content::SourceKey;
+use tsmedia::digest::Digest;
+use tsmedia::format::partitions::Scheme;
+use tsmedia::output::{self, Output};
+use tsmedia::patch::Ability;
+use tsmedia::plan::{Action, Change};
+use tsmedia::progress::Progress;
+use tsmedia::record::Record;
+use tsmedia::store::Store;
+use tsmedia::verify::verify;
+use tsmedia::write::{self, Means};
+
+use crate::fixtures::desk::wimlib;
+use crate::fixtures::disc::{readers, same_bytes};
+
+/// How many sequences there are for each way to patch: usually, and where tests are thorough.
+const N_SEQUENCES: u64 = 2;
+const N_SEQUENCES_THOROUGH: u64 = 10;
+
+/// How many edits a sequence has.
+const N_EDITS: usize = 10;
+
+/// What became of the edits.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    n_edits: u32,
+    /// They were patched.
+    n_patched: u32,
+    /// They were patched, and something large is elsewhere now that was not written anew.
+    n_moved: u32,
+}
+
+fn patched_by(ability: Ability, kind: Kind) -> Count {
+    let is_thorough = std::env::var_os("TSMEDIA_TEST_THOROUGH").is_some();
+    let n_sequences = if is_thorough { N_SEQUENCES_THOROUGH } else { N_SEQUENCES };
+    let mut count = Count::default();
+    (0..n_sequences).for_each(|seed| sequence(ability, kind_of(kind, seed), seed, &mut count));
+    count
+}
+
+/// Of the media that start, every other one is a stick.
+fn kind_of(kind: Kind, seed: u64) -> Kind {
+    match (kind, seed % 4) {
+        (Kind::StandAlone, 1) => Kind::Stick(Scheme::Mbr),
+        (Kind::StandAlone, 3) => Kind::Stick(Scheme::Gpt),
+        _ => kind,
+    }
+}
+
+/// One edit after the other.
+fn sequence(ability: Ability, kind: Kind, seed: u64, count: &mut Count) {
+    let mut project = Project::new(kind, seed);
+    let folder = tempfile::tempdir().unwrap();
+    let clean = Utf8Path::from_path(folder.path()).unwrap().join("clean");
+    assert_eq!(applied(&project, ability).action, Action::Create);
+    for step in 0..N_EDITS {
+        let before = large(&project);
+        let edits = project.edit();
+        let context = format!("{ability:?}, sequence {seed}, step {step}: {edits}");
+        let change = applied(&project, ability);
+        // Edits may undo each other: then it is kept.
+        assert_ne!(change.action, Action::Create, "{context}");
+        let is_patched = change.action == Action::Patch;
+        let is_moved = large(&project).iter().any(|(digest, (offset, len))| {
+            before.get(digest).is_some_and(|(old, _)| old != offset) && change.n_write < *len
+        });
+        count.n_edits += 1;
+        count.n_patched += u32::from(is_patched);
+        count.n_moved += u32::from(is_patched && is_moved);
+
+        let output = project.output();
+        build_clean(&output, &clean);
+        assert!(same_bytes(output.path.as_std_path(), clean.as_std_path()), "{context}: {change:?}, other bytes");
+        assert_sound(&output, &context);
+        assert_eq!(project.desk.list("out"), [kind.output().trim_start_matches("out/")], "{context}");
+        let mut store = Store::open(&project.desk.path(".tsmedia")).unwrap();
+        let plan = with_work(&project, ability, |work| survey(work, &mut store, &Progress::default()).unwrap());
+        assert!(plan.is_all_keep(), "{context}: then {plan:?}");
+    }
+    // The readers take longer than all the rest, and this medium has been patched again and again.
+    let medium = project.output().path;
+    match kind {
+        Kind::StandAlone => drop(readers::with_all(&project.sample(), medium.as_std_path())),
+        Kind::Stick(_) => stick::with_all(&project.sample(), medium.as_std_path()),
+        Kind::Prestaged => assert_applies(&project, &medium),
+    }
+}
+
+/// Builds a medium of which nothing is known.
+fn build_clean(output: &Output, target: &Utf8Path) {
+    let (means, progress) = (Means::default(), Progress::default());
+    let unknown = output.to_tell_apart(&|_| None);
+    let digests = write::hash(&unknown, output.form.asked(), &means, &progress).unwrap();
+    let known: HashMap<_, _> = unknown.iter().map(|source| source.key()).zip(digests).collect();
+    let known = |key: &SourceKey| known.get(key).copied();
+    write::write(output.draft(&known).unwrap(), target, &known, &means, &progress).unwrap();
+}
+
+/// What wimlib applies is what the project holds.
+fn assert_applies(project: &Project, medium: &Utf8Path) {
+    let sample = project.sample();
+    wimlib(&["verify", medium.as_str(), "--quiet"]);
+    let applied = sample.target("applied");
+    wimlib(&["apply", medium.as_str(), applied.to_str().unwrap(), "--quiet"]);
+    sample.assert_extracted("wimlib", &applied);
+}
+
+/// The large files of the recorded medium: digest, place and length.
+fn large(project: &Project) -> BTreeMap<Digest, (u64, u64)> {
+    let record = Record::load(&project.desk.path("media.record.json")).unwrap();
+    let files = record.files(project.kind.output()).unwrap();
+    files.iter().filter(|file| file.len >= 4 << 20).map(|file| (file.blake3, (file.offset, file.len))).collect()
+}
+
+fn applied(project: &Project, ability: Ability) -> Change {
+    let mut store = Store::open(&project.desk.path(".tsmedia")).unwrap();
+    let mut applied = with_work(project, ability, |work| apply(work, &mut store, &Progress::default()).unwrap());
+    applied.plan.changes.remove(0)
+}
+
+fn with_work<T>(project: &Project, ability: Ability, deed: impl FnOnce(&Work) -> T) -> T {
+    deed(&Work {
+        outputs: &[project.output()],
+        orders: &[],
+        sysfs: "/sys".into(),
+        others: &[],
+        base: &project.desk.root,
+        record: &project.desk.path("media.record.json"),
+        means: Means { ability: Some(ability), ..Means::default() },
+        force: false,
+        no_patch: false,
+    })
+}
+
+fn assert_sound(output: &Output, context: &str) {
+    let mut medium = File::open(&output.path).unwrap();
+    let listing = output::read(&mut medium).unwrap();
+    let verified = verify(&mut medium, &listing, &Progress::default()).unwrap();
+    assert_eq!(verified.faults, [], "{context}");
+    assert_eq!(verified.label, output.label, "{context}");
+}
+
+#[test]
+fn media_patched_by_overwriting_are_those_of_clean_builds() {
+    let count = patched_by(Ability::Overwrite, Kind::StandAlone);
+    // Whatever else would have moved is built anew.
+    assert!(count.n_patched * 5 >= count.n_edits * 2 && count.n_moved == 0, "{count:?}");
+}
+
+#[test]
+fn media_patched_by_moving_blocks_are_those_of_clean_builds() {
+    let file = tempfile::tempfile().unwrap();
+    file.set_len(8_192).unwrap();
+    if fallocate(&file, FallocateFlags::INSERT_RANGE, 4_096, 4_096).is_err() {
+        eprintln!("not tested: no blocks can be inserted where temporary files are");
+        return;
+    }
+    let count = patched_by(Ability::Shift, Kind::StandAlone);
+    assert!(count.n_patched * 10 >= count.n_edits * 9 && count.n_moved * 5 >= count.n_edits, "{count:?}");
+}
+
+/// Where blocks can't be shared, they are copied, which is the same but for the time.
+#[test]
+fn media_patched_by_sharing_blocks_are_those_of_clean_builds() {
+    let count = patched_by(Ability::Clone, Kind::StandAlone);
+    assert!(count.n_patched * 10 >= count.n_edits * 9 && count.n_moved * 5 >= count.n_edits, "{count:?}");
+}
+
+#[test]
+fn media_patched_as_wim_files_are_those_of_clean_builds() {
+    let mut count = patched_by(Ability::Clone, Kind::Prestaged);
+    if std::env::var_os("TSMEDIA_TEST_THOROUGH").is_some() {
+        let overwritten = patched_by(Ability::Overwrite, Kind::Prestaged);
+        count.n_edits += overwritten.n_edits;
+        count.n_patched += overwritten.n_patched;
+    }
+    assert!(count.n_patched * 3 >= count.n_edits * 2, "{count:?}");
+}
