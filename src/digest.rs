@@ -4,28 +4,10 @@
 use std::fmt;
 use std::str::FromStr;
 
+pub use disc_layout::digest::{Digest, NotADigest};
+use disc_layout::digest::{parse_hex, write_hex};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha1::Digest as _;
-
-/// A BLAKE3 digest, 256 bits: two contents with the same digest are the same content.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Digest(pub [u8; 32]);
-
-impl Digest {
-    /// The digest of bytes in memory.
-    pub fn of(bytes: &[u8]) -> Self {
-        Self(*blake3::hash(bytes).as_bytes())
-    }
-
-    /// A GUID that follows from it: version 8 of RFC 9562 (5.8), in lower case and without braces.
-    pub fn guid(&self) -> String {
-        let mut bytes = self.0;
-        bytes[6] = bytes[6] & 0x0F | 0x80;
-        bytes[8] = bytes[8] & 0x3F | 0x80;
-        let digits: String = bytes[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-        [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
-    }
-}
 
 /// The two digests that a medium lists of each of its files, and what else was asked for.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -70,7 +52,7 @@ impl Digests {
     }
 }
 
-/// A SHA-256 digest (FIPS 180-4).
+/// A SHA-256 digest (FIPS 180-4), written as a [`Digest`] is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sha256(pub [u8; 32]);
 
@@ -153,77 +135,38 @@ impl ShaHasher {
     }
 }
 
-/// Why a text is not a digest.
-#[derive(Debug, PartialEq, Eq)]
-pub struct NotADigest;
-
-impl fmt::Display for NotADigest {
+impl fmt::Display for Sha256 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a digest is 64 hexadecimal digits")
+        write_hex(&self.0, f)
     }
 }
 
-impl std::error::Error for NotADigest {}
-
-fn write_hex(bytes: &[u8; 32], f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    // All digits at once: lists of digests have millions of them.
-    let digits = bytes.map(|byte| [byte >> 4, byte & 15].map(|digit| b"0123456789abcdef"[usize::from(digit)]));
-    f.write_str(std::str::from_utf8(digits.as_flattened()).map_err(|_| fmt::Error)?)
-}
-
-fn parse_hex(text: &str) -> Result<[u8; 32], NotADigest> {
-    let digits = text.as_bytes();
-    if digits.len() != 64 {
-        return Err(NotADigest);
+impl fmt::Debug for Sha256 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hex(&self.0, f)
     }
-    let nibble = |digit: u8| char::from(digit).to_digit(16).ok_or(NotADigest);
-    let mut bytes = [0; 32];
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = (nibble(pair[0])? << 4 | nibble(pair[1])?) as u8;
+}
+
+impl FromStr for Sha256 {
+    type Err = NotADigest;
+
+    fn from_str(text: &str) -> Result<Self, NotADigest> {
+        parse_hex(text).map(Self)
     }
-    Ok(bytes)
 }
 
-/// Both digests are written as 64 lower-case hexadecimal digits, in text and in JSON.
-macro_rules! written_as_hex {
-    ($name:ident) => {
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write_hex(&self.0, f)
-            }
-        }
-
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write_hex(&self.0, f)
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = NotADigest;
-
-            fn from_str(text: &str) -> Result<Self, NotADigest> {
-                parse_hex(text).map(Self)
-            }
-        }
-
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-                text.parse().map_err(serde::de::Error::custom)
-            }
-        }
-    };
+impl Serialize for Sha256 {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
 }
 
-written_as_hex!(Digest);
-written_as_hex!(Sha256);
+impl<'de> Deserialize<'de> for Sha256 {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -243,13 +186,5 @@ mod tests {
         assert_eq!(Sha1::of(b"abc").0[..4], [0xA9, 0x99, 0x3E, 0x36]);
         assert_eq!(Digests::of(b"abc"), Digests { sha1: None, ..digests });
         assert!(digests.answer(Asked::Lists) && !Digests::of(b"abc").answer(Asked::Sha1Too));
-    }
-
-    #[test]
-    fn a_digest_reads_back_from_its_text() {
-        let digest = Digest::of(b"medium");
-        assert_eq!(digest.to_string().parse(), Ok(digest));
-        assert_eq!("abc".parse::<Digest>(), Err(NotADigest));
-        assert_eq!("zz".repeat(32).parse::<Digest>(), Err(NotADigest));
     }
 }

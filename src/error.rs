@@ -90,6 +90,27 @@ impl Error {
     }
 }
 
+/// A layout's or reader's error, in the same words.
+impl From<disc_layout::Error> for Error {
+    fn from(error: disc_layout::Error) -> Self {
+        Self {
+            help: error.help().map(str::to_owned),
+            subject: error.path().map(str::to_owned),
+            message: error.to_string(),
+            items: Vec::new(),
+            cause: error.into_cause(),
+        }
+    }
+}
+
+/// Returns the advice of an error that led to another, if it has any.
+pub fn advice_of<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a str> {
+    cause
+        .downcast_ref::<Error>()
+        .and_then(Error::advice)
+        .or_else(|| cause.downcast_ref::<disc_layout::Error>().and_then(disc_layout::Error::help))
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;

@@ -1,6 +1,8 @@
 //! Formats: pure functions from a [`Volume`](crate::volume::Volume) to a [`Layout`](crate::layout::Layout), and
 //! readers of what others (and we) wrote.
 
+use disc_layout::{slack, tree};
+
 mod asn1;
 pub mod authenticode;
 pub mod bcd;
@@ -17,9 +19,7 @@ pub mod partitions;
 pub mod pe;
 pub mod regf;
 pub mod revocations;
-mod slack;
 pub mod stick;
-mod tree;
 pub mod virtual_disk;
 pub mod wim;
 pub mod windows;

@@ -26,7 +26,7 @@ pub fn output(output: &Output, store: &mut Store, means: &Means, progress: &Prog
     if let Some(unknown) = identity.files.iter().find(|file| file.blake3.is_none()) {
         return Err(Error::new(format!("the digest of `{}` is missing", unknown.path)));
     }
-    let boot: Result<Vec<Digest>> = output.boot.iter().map(|entry| hash_layout(&entry.image)).collect();
+    let boot: Result<Vec<Digest>> = output.boot.iter().map(|entry| Ok(hash_layout(&entry.image)?)).collect();
     Ok(Contents::of_output(output, &identity, &boot?))
 }
 

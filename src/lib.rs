@@ -23,29 +23,29 @@
 //! | deeds | `apply`, `capture`, `verify`, `gather`, `watch`, `device`, `simulate` |
 //! | decision | `plan`, `record`, `diff`, `map` |
 //! | meaning | `manifest`, `sequence`, `resolve`, `media` |
-//! | bytes | `write`, `patch`, `output`, `format`, `volume`, `layout`, `source`, `content`, `store` |
-//! | words | `authoring`, `problem`, `error`, `digest`, `size`, `date`, `file_identity`, `firmware`, `foreign_text`, `git_lfs`, `inputs`, `limits`, `merge_conflict`, `progress`, `rule`, `secret`, `shell` |
+//! | bytes | `write`, `patch`, `output`, `format`, `store` |
+//! | words | `authoring`, `problem`, `error`, `digest`, `size`, `file_identity`, `foreign_text`, `git_lfs`, `inputs`, `limits`, `merge_conflict`, `progress`, `rule`, `secret`, `shell` |
+//!
+//! Below all of them is the crate `disc-layout`, whose modules are used as `crate::layout`, `crate::volume` and so on.
 //!
 //! Only `report` and `cli` print, and only `cli` reads the environment, the clock and the terminal.
+
+pub use disc_layout::{content, date, firmware, layout, source, volume};
 
 pub mod apply;
 pub mod authoring;
 pub mod capture;
 pub mod cli;
-pub mod content;
-pub mod date;
 pub mod device;
 pub mod diff;
 pub mod digest;
 pub mod error;
 pub mod file_identity;
-pub mod firmware;
 pub mod foreign_text;
 pub mod format;
 pub mod gather;
 pub mod git_lfs;
 pub mod inputs;
-pub mod layout;
 pub mod limits;
 pub mod manifest;
 pub mod map;
@@ -65,9 +65,7 @@ pub mod sequence;
 pub mod shell;
 pub mod simulate;
 pub mod size;
-pub mod source;
 pub mod store;
 pub mod verify;
-pub mod volume;
 pub mod watch;
 pub mod write;

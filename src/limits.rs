@@ -10,6 +10,7 @@
 
 mod file;
 
+pub use disc_layout::limits::*;
 pub use file::{check_image, open, open_within, read, read_text};
 
 // Text that authors and tsmedia write.
@@ -158,32 +159,12 @@ pub const MAX_EFISYS_FILES: usize = 8;
 pub const MAX_MEDIUM_TEXT_LEN: u64 = 256 << 20;
 /// Length of the bootstrap file of a medium, in bytes. It has about a hundred.
 pub const MAX_BOOTSTRAP_LEN: u64 = 1 << 20;
-/// Files and folders of a medium or volume that is read into memory.
-pub const MAX_ITEMS: usize = 2_000_000;
-/// Length of all paths of a medium or volume together, in bytes.
-pub const MAX_PATHS_LEN: u64 = 512 << 20;
-/// Length of one path of a medium or volume, in bytes or UTF-16 units.
-pub const MAX_PATH_LEN: usize = 32_767;
-/// Length of one folder or table of a disc that is read at once, in bytes.
-pub const MAX_DISC_FOLDER_LEN: u64 = 256 << 20;
-/// Length of all folders of a disc in one of its file systems, in bytes.
-pub const MAX_DISC_FOLDERS_LEN: u64 = 1 << 30;
-/// Length of the partition entries of a GPT, in bytes. Windows and Linux write 16 KiB.
-pub const MAX_PARTITION_ENTRIES_LEN: u64 = 1 << 20;
-/// Logical partitions of an MBR; a longer chain is a circle.
-pub const MAX_LOGICAL_PARTITIONS: u32 = 256;
 /// Virtual disks below one another: backing files and parents. More are a mistake, or in a circle.
 pub const MAX_DISK_CHAIN: usize = 64;
 /// Length of the descriptor of a VMDK, in bytes. A disk of 64 TiB in pieces of 2 GiB has one of 2 MB.
 pub const MAX_DISK_DESCRIPTOR_LEN: u64 = 4 << 20;
 /// Extents of a VMDK. A disk of 64 TiB in pieces of 2 GiB has 32,768.
 pub const MAX_DISK_EXTENTS: usize = 1 << 16;
-/// Records of an NTFS volume's master file table.
-pub const MAX_NTFS_RECORDS: u64 = 4 << 20;
-/// Length of one record of a master file table, in bytes.
-pub const MAX_NTFS_RECORD_LEN: usize = 64 << 10;
-/// Levels of folders on an NTFS volume.
-pub const MAX_NTFS_DEPTH: usize = 512;
 /// Levels of folders in a WIM image; deeper ones would take more stack than there is.
 pub const MAX_WIM_DEPTH: usize = 1_000;
 /// Length of an uncompressed chunk of a WIM, in bytes: the most that wimlib writes by itself.

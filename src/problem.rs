@@ -9,7 +9,7 @@ use std::error::Error as _;
 use std::ops::Range;
 use std::sync::Arc;
 
-use crate::error::Error;
+use crate::error::{Error, advice_of};
 
 pub use mask::MASK;
 
@@ -123,7 +123,7 @@ impl From<&Error> for Problem {
         let mut cause = error.source();
         while let Some(error) = cause {
             message = format!("{message}: {error}");
-            help = help.or_else(|| error.downcast_ref::<Error>().and_then(Error::advice));
+            help = help.or_else(|| advice_of(error));
             cause = error.source();
         }
         let problem = Self::error(message);

@@ -128,7 +128,7 @@ fn write_rest(sealed: &Sealed, temporary: &Temporary, progress: &Progress) -> Re
         visit_piece(extent, 0, extent.len, &mut |bytes| {
             run.extend_from_slice(bytes);
             progress.add(bytes.len() as u64);
-            Ok(())
+            Ok::<_, Error>(())
         })?;
     }
     if run.is_empty() { Ok(()) } else { temporary.write(&run, run_at) }

@@ -139,7 +139,7 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         visit(&layout, &[Region { offset: 0, len: layout.len() }], &mut |bytes| {
             file.write_all(bytes).unwrap();
-            Ok(())
+            Ok::<_, Error>(())
         })
         .unwrap();
         let volume = Window::new(Arc::new(file), 0, layout.len());

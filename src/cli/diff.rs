@@ -59,7 +59,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let Some(old) = Side::load(&arguments.old, arguments, screen)? else { return Ok(Outcome::Wrong) };
     let Some(new) = Side::load(&arguments.new, arguments, screen)? else { return Ok(Outcome::Wrong) };
     let chosen = choose([&old, &new])?;
-    let [old, new] = [(old, &chosen[0]), (new, &chosen[1])].map(|(mut side, chosen)| {
+    let [old, new] = [(old, &chosen[0]), (new, &chosen[1])].map(|(mut side, chosen)| -> Result<_> {
         let contents: Result<Vec<_>> = chosen.iter().map(|candidate| side.contents(candidate, screen)).collect();
         Ok((side.title(chosen), side.json(chosen), Contents::of_set(contents?)))
     });

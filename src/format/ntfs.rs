@@ -7,7 +7,7 @@
 //! starting from the volume, streams, links, compression, more than 2^32 clusters.
 //!
 //! What never changes comes first, then the files that come from sources, arranged as everywhere (see
-//! [`slack`](super::slack)), then what changes: blocks of folders, the master file table, the bitmap.
+//! [`slack`](crate::format::slack)), then what changes: blocks of folders, the master file table, the bitmap.
 
 mod attributes;
 mod facts;
@@ -28,11 +28,11 @@ pub use facts::{Fault, NtfsFacts, State, read};
 pub use files::{Contents, files, is_one};
 pub use unfiltered::Unfiltered;
 
-use super::slack::{Order, Rooms, Thing};
-use super::tree::{Tree, What};
 use crate::content::Content;
 use crate::date::Date;
 use crate::error::{Error, Result};
+use crate::format::slack::{Order, Rooms, Thing};
+use crate::format::tree::{Tree, What};
 use crate::layout::{Extent, Layout, Piece, Slack};
 use crate::volume::Volume;
 use index::BLOCK_LEN;
@@ -116,7 +116,7 @@ impl Places {
             start + rooms.of(arrangement.n_units)
         };
         let files = |is_ours: bool| -> Vec<Thing> {
-            let file = |(item, it): (usize, &super::tree::Item)| match it.what {
+            let file = |(item, it): (usize, &crate::format::tree::Item)| match it.what {
                 What::File(content) if matches!(content, Content::Bytes(_)) == is_ours => {
                     Some(Thing { item, n_units: clusters(content.len()), is_alone: is_ours || content.len() >= LARGE })
                 }

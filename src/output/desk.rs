@@ -91,7 +91,7 @@ impl Desk {
             visit_piece(extent, 0, extent.len, &mut |piece| {
                 bytes[at..at + piece.len()].copy_from_slice(piece);
                 at += piece.len();
-                Ok(())
+                Ok::<_, crate::error::Error>(())
             })
             .unwrap();
         }

@@ -6,7 +6,7 @@
 
 use super::identity::Fields;
 use crate::digest::Digest;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::layout::{Layout, Region};
 use crate::source::visit;
 
@@ -78,7 +78,7 @@ pub(super) fn structure_digest<'a>(layout: &Layout, files: impl Iterator<Item = 
         structure.start(&range);
         visit(layout, &[range], &mut |bytes| {
             structure.take(bytes);
-            Ok(())
+            Ok::<_, Error>(())
         })?;
     }
     Ok(structure.finish())

@@ -3,7 +3,7 @@
 use std::error::Error as _;
 
 use super::Page;
-use crate::error::Error;
+use crate::error::{Error, advice_of};
 
 /// A failure, what led to it, and what can be done.
 pub fn failure(error: &Error) -> Page {
@@ -31,7 +31,7 @@ fn said(severity: &str, error: &Error) -> Page {
     while let Some(error) = cause {
         add(&mut page, "  because: ", error);
         // What is said further out knows more of what was wanted.
-        advice = advice.or_else(|| error.downcast_ref::<Error>().and_then(Error::advice));
+        advice = advice.or_else(|| advice_of(error));
         cause = error.source();
     }
     if let Some(advice) = advice {

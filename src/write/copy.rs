@@ -349,7 +349,7 @@ fn copy_file(
     while done < place.len {
         let want = (place.len - done).min(COPY_LEN);
         match target.disk().copy(&file, start + done, target.file(), place.offset + done, want) {
-            Ok(0) => return Err(source.changed(number)),
+            Ok(0) => return Err(source.changed(number).into()),
             Ok(len) => {
                 done += len;
                 step(len)?;

@@ -25,7 +25,7 @@ use super::open;
 use super::temporary::Temporary;
 use crate::content::Stat;
 use crate::digest::Digest;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::layout::{Layout, Piece, Region};
 use crate::output::Sealed;
 use crate::patch::{Ability, BLOCK, Part};
@@ -203,7 +203,7 @@ fn write_range(layout: &Layout, range: Region, place: u64, temporary: &Temporary
         visit_piece(&extent, 0, extent.len, &mut |bytes| {
             gathered.extend_from_slice(bytes);
             progress.add(bytes.len() as u64);
-            Ok(())
+            Ok::<_, Error>(())
         })?;
     }
     if gathered.is_empty() { Ok(()) } else { temporary.write(&gathered, gathered_at) }

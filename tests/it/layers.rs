@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// Modules of the crate `disc-layout` that are used as if they were here: below everything.
+const BELOW: [&str; 6] = ["content", "date", "firmware", "layout", "source", "volume"];
+
 /// From the bottom up. Modules of one layer may use each other.
 const LAYERS: [(&str, &[&str]); 6] = [
     (
@@ -14,10 +17,8 @@ const LAYERS: [(&str, &[&str]); 6] = [
             "error",
             "digest",
             "file_identity",
-            "firmware",
             "foreign_text",
             "size",
-            "date",
             "git_lfs",
             "inputs",
             "limits",
@@ -28,7 +29,7 @@ const LAYERS: [(&str, &[&str]); 6] = [
             "shell",
         ],
     ),
-    ("bytes", &["write", "patch", "output", "format", "volume", "layout", "source", "content", "store"]),
+    ("bytes", &["write", "patch", "output", "format", "store"]),
     ("meaning", &["manifest", "sequence", "resolve", "media"]),
     ("decision", &["plan", "record", "diff", "map"]),
     ("deeds", &["apply", "capture", "verify", "gather", "watch", "device", "simulate"]),
@@ -75,7 +76,7 @@ fn a_module_uses_only_the_layers_below_its_own() {
             continue;
         }
         let own = level.get(module.as_str()).unwrap_or_else(|| panic!("`{module}` is in no layer"));
-        for other in used {
+        for other in used.into_iter().filter(|other| !BELOW.contains(&other.as_str())) {
             let below = level.get(other.as_str()).unwrap_or_else(|| panic!("{}: `{other}`?", path.display()));
             assert!(below <= own, "{}: `{module}` uses `{other}`, which is above it", path.display());
             n_uses += 1;

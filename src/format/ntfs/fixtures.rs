@@ -12,6 +12,7 @@ use super::{CLUSTER_LEN, partition};
 use crate::content::Content;
 use crate::date::Date;
 use crate::digest::Digest;
+use crate::error::Error;
 use crate::format::partitions::Window;
 use crate::layout::{Region, Slack};
 use crate::progress::Progress;
@@ -37,7 +38,7 @@ impl Fixture {
         let mut bytes = Vec::new();
         visit(&layout, &[Region { offset: 0, len: layout.len() }], &mut |part| {
             bytes.extend(part);
-            Ok(())
+            Ok::<_, Error>(())
         })
         .unwrap();
         Self { bytes }

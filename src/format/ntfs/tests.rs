@@ -35,7 +35,7 @@ impl Desk {
             visit(layout, &[range], &mut |bytes| {
                 file.write_all_at(bytes, at).unwrap();
                 at += bytes.len() as u64;
-                Ok(())
+                Ok::<_, Error>(())
             })
             .unwrap();
         }

@@ -105,7 +105,7 @@ impl Scheme {
                         visit_piece(&extent, 0, extent.len, &mut |bytes| {
                             new[to..to + bytes.len()].copy_from_slice(bytes);
                             to += bytes.len();
-                            Ok(())
+                            Ok::<_, Error>(())
                         })?;
                     }
                     // Nobody reads a file to see whether the old output happens to have its bytes here.

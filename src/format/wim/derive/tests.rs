@@ -70,7 +70,7 @@ impl Scratch {
         let mut bytes = Vec::new();
         visit_piece(&Extent::of(&Content::pieced(pieced.clone()), 0), 0, pieced.len(), &mut |piece| {
             bytes.extend_from_slice(piece);
-            Ok(())
+            Ok::<_, Error>(())
         })
         .unwrap();
         self.put(name, &bytes);

@@ -1,12 +1,12 @@
 //! Which thing comes after which, and how much room is left behind it, so that a small change moves little.
 //!
 //! [`Order::arrange`] is used for every kind of thing on a medium: files, folders of each file system, file entries.
-//! The documentation of [`iso`](super::iso) says what groups, regions and slots are. Room is counted in units, which
+//! The documentation of [`iso`](crate::iso) says what groups, regions and slots are. Room is counted in units, which
 //! are the sectors of a disc and the clusters of a FAT volume. Places follow from paths and lengths
 //! alone: that something was elsewhere before is not known here.
 
-use super::tree::{Item, Tree};
 use crate::layout::Slack;
+use crate::tree::{Item, Tree};
 
 /// Things of so many bytes and more are groups of their own, and start at a multiple of [`ALIGNMENT`] in any case.
 const BIG: u64 = 64 << 10;
@@ -47,6 +47,7 @@ pub struct Order {
 pub struct Thing {
     /// Its number in the tree, or beyond the tree's.
     pub item: usize,
+    /// Its length in units.
     pub n_units: u64,
     /// Whether it has a slot of its own, rather than a place in the region of its part.
     pub is_alone: bool,
@@ -57,6 +58,7 @@ pub struct Thing {
 pub struct Arrangement {
     /// The number of each thing and its first unit, ascending.
     pub places: Vec<(usize, u64)>,
+    /// Its length in units, with the room behind the last thing.
     pub n_units: u64,
 }
 
@@ -162,10 +164,12 @@ impl Order {
 }
 
 impl Rooms {
+    /// Room in units of `unit_len` bytes.
     pub fn new(slack: Slack, unit_len: u64) -> Self {
         Self { slack, unit_len }
     }
 
+    /// Amount of room.
     pub fn slack(self) -> Slack {
         self.slack
     }

@@ -12,18 +12,24 @@ pub struct Tree<'a> {
     n_folders: u64,
 }
 
+/// A folder or file of a tree.
 pub struct Item<'a> {
+    /// Its name; empty for the root.
     pub name: &'a str,
     /// The item number of the folder that it is in; the root is in itself.
     pub parent: usize,
+    /// Folder or file.
     pub what: What<'a>,
 }
 
+/// Kind of an item, with its contents.
 pub enum What<'a> {
+    /// A folder.
     Folder {
         /// The item numbers of what is in it.
         items: Range<usize>,
     },
+    /// A file.
     File(&'a Content),
 }
 
@@ -54,6 +60,7 @@ impl<'a> Tree<'a> {
         Self { items, n_folders }
     }
 
+    /// All items, by their numbers.
     pub fn items(&self) -> &[Item<'a>] {
         &self.items
     }
@@ -66,6 +73,7 @@ impl<'a> Tree<'a> {
         }
     }
 
+    /// Returns whether an item is a folder.
     pub fn is_folder(&self, item: usize) -> bool {
         matches!(self.items[item].what, What::Folder { .. })
     }
@@ -78,10 +86,12 @@ impl<'a> Tree<'a> {
         }
     }
 
+    /// Number of folders, the root among them.
     pub fn n_folders(&self) -> u64 {
         self.n_folders
     }
 
+    /// Number of files.
     pub fn n_files(&self) -> u64 {
         self.items.len() as u64 - self.n_folders
     }
@@ -99,6 +109,7 @@ impl<'a> Tree<'a> {
         Some(item)
     }
 
+    /// Path of an item from the root.
     pub fn path(&self, item: usize) -> String {
         let (mut item, mut names) = (item, Vec::new());
         while item != 0 {

@@ -51,7 +51,7 @@ impl<'a> OpenSource<'a> {
         }
         self.check()?;
         let SourceFile { path, .. } = self.at(number);
-        let file = Rc::new(File::open(path).map_err(|error| Error::io("opening", path, error))?);
+        let file = Rc::new(File::open(path).map_err(|error| Error::io_at("opening", path, error))?);
         *self.last.borrow_mut() = Some((number, Rc::clone(&file)));
         self.check()?;
         Ok(file)
@@ -89,13 +89,12 @@ impl<'a> OpenSource<'a> {
 
     /// The error of a failed read of the `number`-th of its files.
     pub fn failed(&self, number: usize, error: io::Error) -> Error {
-        Error::io("reading", &self.at(number).path, error)
+        Error::io_at("reading", &self.at(number).path, error)
     }
 
     /// The error of a file that is not what it was.
     pub fn changed(&self, number: usize) -> Error {
-        Error::new(format!("`{}` changed while the medium was being built", self.at(number).path))
-            .help("run it again when nobody is writing to it any more")
+        Error::Changed { path: self.at(number).path.clone() }
     }
 
     fn at(&self, number: usize) -> &'a SourceFile {
@@ -117,14 +116,18 @@ pub fn hash_layout(layout: &Layout) -> Result<Digest> {
 const BLOCK_LEN: usize = 64 << 10;
 
 /// Reads ranges of a layout, ascending, and hands their bytes on: those in memory, of sources, and the zeros between.
-pub fn visit(layout: &Layout, ranges: &[Region], take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
-    let zeros = |mut len: u64, take: &mut dyn FnMut(&[u8]) -> Result<()>| {
+pub fn visit<E: From<Error>>(
+    layout: &Layout,
+    ranges: &[Region],
+    take: &mut dyn FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let zeros = |mut len: u64, take: &mut dyn FnMut(&[u8]) -> Result<(), E>| {
         while len > 0 {
             let step = len.min(BLOCK_LEN as u64);
             take(&[0; BLOCK_LEN][..step as usize])?;
             len -= step;
         }
-        Ok::<_, Error>(())
+        Ok::<_, E>(())
     };
     for range in ranges {
         let (mut at, end) = (range.offset, range.offset + range.len);
@@ -144,7 +147,12 @@ pub fn visit(layout: &Layout, ranges: &[Region], take: &mut dyn FnMut(&[u8]) -> 
 }
 
 /// Hands on `len` bytes of an extent, from its byte `skip`.
-pub fn visit_piece(extent: &Extent, skip: u64, len: u64, take: &mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> {
+pub fn visit_piece<E: From<Error>>(
+    extent: &Extent,
+    skip: u64,
+    len: u64,
+    take: &mut dyn FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
     match &extent.piece {
         Piece::Bytes(bytes) => take(&bytes[skip as usize..(skip + len) as usize]),
         Piece::Source { file, start } => {
@@ -157,7 +165,7 @@ pub fn visit_piece(extent: &Extent, skip: u64, len: u64, take: &mut dyn FnMut(&[
                 take(&block[..step])?;
                 at += step as u64;
             }
-            source.check()
+            Ok(source.check()?)
         }
     }
 }

@@ -1,0 +1,110 @@
+//! BLAKE3 digests: the identity of content, from which identifiers of volumes follow.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A BLAKE3 digest, 256 bits: two contents with the same digest are the same content.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest(pub [u8; 32]);
+
+impl Digest {
+    /// The digest of bytes in memory.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(*blake3::hash(bytes).as_bytes())
+    }
+
+    /// A GUID that follows from it: version 8 of RFC 9562 (5.8), in lower case and without braces.
+    pub fn guid(&self) -> String {
+        let mut bytes = self.0;
+        bytes[6] = bytes[6] & 0x0F | 0x80;
+        bytes[8] = bytes[8] & 0x3F | 0x80;
+        let digits: String = bytes[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+        [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
+    }
+}
+
+/// Why a text is not a digest.
+#[derive(Debug, PartialEq, Eq)]
+pub struct NotADigest;
+
+impl fmt::Display for NotADigest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a digest is 64 hexadecimal digits")
+    }
+}
+
+impl std::error::Error for NotADigest {}
+
+/// Writes 256 bits as 64 lower-case hexadecimal digits.
+pub fn write_hex(bytes: &[u8; 32], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    // All digits at once: lists of digests have millions of them.
+    let digits = bytes.map(|byte| [byte >> 4, byte & 15].map(|digit| b"0123456789abcdef"[usize::from(digit)]));
+    f.write_str(std::str::from_utf8(digits.as_flattened()).map_err(|_| fmt::Error)?)
+}
+
+/// Parses 256 bits from 64 hexadecimal digits.
+///
+/// # Errors
+///
+/// Another number of characters, or one that is not a hexadecimal digit.
+pub fn parse_hex(text: &str) -> Result<[u8; 32], NotADigest> {
+    let digits = text.as_bytes();
+    if digits.len() != 64 {
+        return Err(NotADigest);
+    }
+    let nibble = |digit: u8| char::from(digit).to_digit(16).ok_or(NotADigest);
+    let mut bytes = [0; 32];
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = (nibble(pair[0])? << 4 | nibble(pair[1])?) as u8;
+    }
+    Ok(bytes)
+}
+
+/// 64 lower-case hexadecimal digits, in text and in JSON.
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hex(&self.0, f)
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_hex(&self.0, f)
+    }
+}
+
+impl FromStr for Digest {
+    type Err = NotADigest;
+
+    fn from_str(text: &str) -> Result<Self, NotADigest> {
+        parse_hex(text).map(Self)
+    }
+}
+
+impl Serialize for Digest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Digest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        text.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_reads_back_from_its_text() {
+        let digest = Digest::of(b"medium");
+        assert_eq!(digest.to_string().parse(), Ok(digest));
+        assert_eq!("abc".parse::<Digest>(), Err(NotADigest));
+        assert_eq!("zz".repeat(32).parse::<Digest>(), Err(NotADigest));
+    }
+}

@@ -1,0 +1,158 @@
+//! Errors of layouts and readers, by what a caller can do about them.
+
+use std::fmt;
+use std::io;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+/// Result of a layout or a reader.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Reason for which a volume can't be laid out, or a medium can't be read.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// Reading or opening a file failed.
+    Io {
+        /// Present participle with its object, such as "reading the boot sector at byte 0".
+        doing: String,
+        /// The failure itself.
+        cause: io::Error,
+    },
+    /// A source was changed after it was added to the volume.
+    Changed {
+        /// Path of the source.
+        path: Utf8PathBuf,
+    },
+    /// The bytes are of another format.
+    NotRecognized(Details),
+    /// A structure contradicts itself or another one, or is cut off.
+    Damaged(Details),
+    /// A structure is valid, but of a kind that this crate does not read.
+    Unsupported(Details),
+    /// The format can't hold a file, folder or volume of this size.
+    TooLarge(Details),
+    /// The reader's budget for untrusted input is used up (see [`limits`](crate::limits)).
+    OverLimit(Details),
+    /// A name or label that the format can't hold, or that can't be a file's.
+    BadName(Details),
+    /// A boot catalog without room, or an empty boot program.
+    BadBootEntry(Details),
+}
+
+/// Facts of an [`Error`].
+#[derive(Debug)]
+pub struct Details {
+    message: String,
+    path: Option<String>,
+    help: Option<&'static str>,
+    cause: Option<Box<Error>>,
+}
+
+impl Details {
+    /// Creates details from a message: a lower-case fragment without a final stop.
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), path: None, help: None, cause: None }
+    }
+
+    /// Adds the path of the file or folder on the volume.
+    pub(crate) fn path(self, path: impl Into<String>) -> Self {
+        Self { path: Some(path.into()), ..self }
+    }
+
+    /// Adds advice, in the imperative.
+    pub(crate) fn help(self, help: &'static str) -> Self {
+        Self { help: Some(help), ..self }
+    }
+
+    /// Adds the error that led to this one.
+    pub(crate) fn because(self, cause: Error) -> Self {
+        Self { cause: Some(Box::new(cause)), ..self }
+    }
+}
+
+impl Error {
+    pub(crate) fn io(doing: impl Into<String>, cause: io::Error) -> Self {
+        Self::Io { doing: doing.into(), cause }
+    }
+
+    pub(crate) fn io_at(doing: &str, path: &Utf8Path, cause: io::Error) -> Self {
+        Self::io(format!("{doing} `{path}`"), cause)
+    }
+
+    pub(crate) fn damaged(message: impl Into<String>) -> Self {
+        Self::Damaged(Details::new(message))
+    }
+
+    pub(crate) fn unsupported(message: impl Into<String>) -> Self {
+        Self::Unsupported(Details::new(message))
+    }
+
+    pub(crate) fn over_limit(message: impl Into<String>) -> Self {
+        Self::OverLimit(Details::new(message))
+    }
+
+    pub(crate) fn bad_name(message: impl Into<String>) -> Self {
+        Self::BadName(Details::new(message))
+    }
+
+    fn details(&self) -> Option<&Details> {
+        match self {
+            Self::Io { .. } | Self::Changed { .. } => None,
+            Self::NotRecognized(details)
+            | Self::Damaged(details)
+            | Self::Unsupported(details)
+            | Self::TooLarge(details)
+            | Self::OverLimit(details)
+            | Self::BadName(details)
+            | Self::BadBootEntry(details) => Some(details),
+        }
+    }
+
+    /// Path on the volume of the file or folder that the error is about, if it is about one.
+    pub fn path(&self) -> Option<&str> {
+        self.details()?.path.as_deref()
+    }
+
+    /// Advice for the user, in the imperative.
+    pub fn help(&self) -> Option<&str> {
+        match self {
+            Self::Changed { .. } => Some("run it again when nobody is writing to it any more"),
+            error => error.details()?.help,
+        }
+    }
+
+    /// Takes the error that led to this one.
+    pub fn into_cause(self) -> Option<Box<dyn std::error::Error + Send + Sync>> {
+        match self {
+            Self::Io { cause, .. } => Some(cause.into()),
+            Self::Changed { .. } => None,
+            Self::NotRecognized(details)
+            | Self::Damaged(details)
+            | Self::Unsupported(details)
+            | Self::TooLarge(details)
+            | Self::OverLimit(details)
+            | Self::BadName(details)
+            | Self::BadBootEntry(details) => details.cause.map(|cause| cause as _),
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io { doing, .. } => f.write_str(doing),
+            Self::Changed { path } => write!(f, "`{path}` changed while the medium was being built"),
+            error => f.write_str(error.details().map_or("", |details| &details.message)),
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io { cause, .. } => Some(cause),
+            error => error.details()?.cause.as_ref().map(|cause| &**cause as _),
+        }
+    }
+}
