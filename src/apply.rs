@@ -18,7 +18,7 @@ use rustix::fs::{Access, access};
 use crate::capture::Captured;
 use crate::content::{Content, Stat};
 use crate::digest::{Asked, Digest};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::media::order::Order;
 use crate::output::{Output, Sealed};
 use crate::plan::saved::SavedManifest;
@@ -394,6 +394,7 @@ fn refuse_replaced(path: &Utf8Path, looked: Option<Stat>) -> Result<()> {
     match open::identity(path) == looked.map(|stat| (stat.device, stat.inode)) {
         true => Ok(()),
         false => Err(Error::new(format!("another process put a file at `{path}` meanwhile"))
+            .of_kind(ErrorKind::Stale)
             .help("look at what it is, then run it again")),
     }
 }
@@ -405,7 +406,9 @@ fn unchanged(path: &Utf8Path, looked: Option<Stat>) -> Result<Stat> {
     if looked == Some(stat) {
         return Ok(stat);
     }
-    Err(Error::new(format!("another process wrote `{path}` meanwhile")).help("run it again when it is done"))
+    Err(Error::new(format!("another process wrote `{path}` meanwhile"))
+        .of_kind(ErrorKind::Stale)
+        .help("run it again when it is done"))
 }
 
 /// Removes the file of an output that no manifest makes any more, if it is the recorded one, and forgets it.

@@ -189,7 +189,7 @@ pub fn capture(work: &Work, progress: &Progress) -> Result<Captured> {
                 images.push(image);
                 sources.push(source);
             }
-            Err(error) => found.leave_out(&source, error, progress)?,
+            Err(error) => found.leave_out(&source, error)?,
         }
     }
     found.sources = sources;

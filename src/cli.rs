@@ -33,7 +33,7 @@ use camino::Utf8PathBuf;
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::error::Result;
+use crate::error::{self, Result};
 use crate::manifest;
 
 use screen::Screen;
@@ -192,7 +192,7 @@ pub fn main() -> ExitCode {
         Ok(Outcome::Changes) => 2.into(),
         Ok(Outcome::Interrupted) => INTERRUPTED.into(),
         Ok(Outcome::WrongUsage) => WRONG_USAGE.into(),
-        Err(error) if screen.progress().is_cancelled() => {
+        Err(error) if error.kind() == error::ErrorKind::Interrupted => {
             screen.error(&error);
             INTERRUPTED.into()
         }

@@ -11,11 +11,27 @@ use camino::Utf8Path;
 /// The result of whatever can fail for a reason outside the manifest.
 pub type Result<T> = std::result::Result<T, Error>;
 
+/// What sort of failure it is: callers match on it, and the exit code follows from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// The user asked for an end.
+    Interrupted,
+    /// Another process holds what is needed.
+    Locked,
+    /// An input changed after it was looked at: a second run may do.
+    Stale,
+    /// The operating system refused an operation.
+    Io,
+    /// The input can't be used as it is.
+    Invalid,
+}
+
 /// What went wrong, why, and what the user can do about it.
 ///
 /// The message is a lower-case fragment that fits after "cannot go on: ", without a final stop.
 #[derive(Debug)]
 pub struct Error {
+    kind: ErrorKind,
     message: String,
     items: Vec<String>,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
@@ -24,19 +40,39 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error with nothing below it.
+    /// An error with nothing below it, of the kind [`ErrorKind::Invalid`].
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into(), items: Vec::new(), cause: None, help: None, subject: None }
+        let (kind, message) = (ErrorKind::Invalid, message.into());
+        Self { kind, message, items: Vec::new(), cause: None, help: None, subject: None }
+    }
+
+    /// The error of work that the user interrupted.
+    pub fn interrupted() -> Self {
+        Self::new("interrupted").of_kind(ErrorKind::Interrupted)
     }
 
     /// A failed operation on a file; `doing` is a present participle such as "reading".
     pub fn io(doing: &str, path: &Utf8Path, cause: io::Error) -> Self {
-        Self { cause: Some(Box::new(cause)), ..Self::new(format!("{doing} `{path}`")) }
+        Self::new(format!("{doing} `{path}`")).because(cause)
     }
 
-    /// The same error with the error that led to it.
+    /// Sets the kind.
+    pub fn of_kind(mut self, kind: ErrorKind) -> Self {
+        self.kind = kind;
+        self
+    }
+
+    /// Adds the error that led to this one, and takes its kind.
     pub fn because(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        self.cause = Some(cause.into());
+        let cause = cause.into();
+        if let Some(error) = cause.downcast_ref::<Self>() {
+            self.kind = error.kind;
+        } else if let Some(error) = cause.downcast_ref::<disc_layout::Error>() {
+            self.kind = error.into();
+        } else if cause.is::<io::Error>() {
+            self.kind = ErrorKind::Io;
+        }
+        self.cause = Some(cause);
         self
     }
 
@@ -56,6 +92,11 @@ impl Error {
     pub fn with_items(mut self, items: impl IntoIterator<Item = String>) -> Self {
         self.items.extend(items);
         self
+    }
+
+    /// What sort of failure it is.
+    pub fn kind(&self) -> ErrorKind {
+        self.kind
     }
 
     /// The message without its items.
@@ -90,10 +131,21 @@ impl Error {
     }
 }
 
+impl From<&disc_layout::Error> for ErrorKind {
+    fn from(error: &disc_layout::Error) -> Self {
+        match error {
+            disc_layout::Error::Io { .. } => Self::Io,
+            disc_layout::Error::Changed { .. } => Self::Stale,
+            _ => Self::Invalid,
+        }
+    }
+}
+
 /// A layout's or reader's error, in the same words.
 impl From<disc_layout::Error> for Error {
     fn from(error: disc_layout::Error) -> Self {
         Self {
+            kind: ErrorKind::from(&error),
             help: error.help().map(str::to_owned),
             subject: error.path().map(str::to_owned),
             message: error.to_string(),
@@ -121,5 +173,26 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.cause.as_ref().map(|cause| cause.as_ref() as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_has_the_kind_of_what_led_to_it() {
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        for (cause, kind) in [
+            (Error::interrupted(), ErrorKind::Interrupted),
+            (Error::new("held by process 12").of_kind(ErrorKind::Locked), ErrorKind::Locked),
+            (Error::io("writing", "a.iso".into(), full()), ErrorKind::Io),
+            (Error::new("no such image"), ErrorKind::Invalid),
+        ] {
+            assert_eq!(cause.kind(), kind);
+            assert_eq!(Error::new("building `a.iso`").because(cause).help("try again").kind(), kind);
+        }
+        assert_eq!(Error::new("writing").because(full()).kind(), ErrorKind::Io);
+        assert_eq!(Error::new("reading").because("a text").kind(), ErrorKind::Invalid);
     }
 }

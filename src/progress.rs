@@ -68,7 +68,7 @@ impl Progress {
 
     /// Fails when somebody asked the deed to stop: to be called at every step.
     pub fn go_on(&self) -> Result<()> {
-        if self.is_cancelled() { Err(Error::new("interrupted")) } else { Ok(()) }
+        if self.is_cancelled() { Err(Error::interrupted()) } else { Ok(()) }
     }
 }
 

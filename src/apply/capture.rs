@@ -12,7 +12,7 @@ use super::look::{Looked, recorded_path};
 use super::{Work, unchanged};
 use crate::capture::{self, About, Captured, Exclusions, SourceOptions};
 use crate::content::Stat;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::fat::CodePage;
 use crate::media::order::{LeaveOut, Order, Ordered};
 use crate::output::WIM_MAGIC;
@@ -153,7 +153,9 @@ pub(super) fn remember_kept(
 
 fn remember(order: &Order, stat: Stat, store: &mut Store, record: &mut Record) -> Result<()> {
     let Some((guid, _)) = guid(&order.path).filter(|(_, found)| *found == stat) else {
-        return Err(Error::new(format!("another process wrote `{}` meanwhile", order.path)).help("run it again"));
+        return Err(Error::new(format!("another process wrote `{}` meanwhile", order.path))
+            .of_kind(ErrorKind::Stale)
+            .help("run it again"));
     };
     record.put_capture(order, guid, stat.len);
     store.remember_finished(&order.name, stat, order.id_here(), None);

@@ -7,7 +7,7 @@ use camino::Utf8Path;
 
 use super::{Work, capture, look_at, survey};
 use crate::content::Content;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::output::Output;
 use crate::plan::saved::{self, Moved, Now, Planned, PlannedCapture, SavedManifest, Wanted};
 use crate::plan::{Change, Existing, Plan};
@@ -67,6 +67,7 @@ pub(super) fn check(work: &Work, planned: &SavedManifest, store: &Store, record:
     match moved_since(work, planned, store, record, plan)?.first() {
         None => Ok(()),
         Some(moved) => Err(Error::new(format!("`{}` has moved on while the plan was being looked at", moved.name))
+            .of_kind(ErrorKind::Stale)
             .help("do it again to see what has changed")),
     }
 }

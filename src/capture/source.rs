@@ -10,7 +10,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::fat::Staged;
 use super::still::Still;
 use super::{R92, Skipped, SourceOptions, Work, disk, usb};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::file_system::{FileSystem, recognise};
 use crate::format::ntfs;
 use crate::format::partitions::{self, Partition, Window};
@@ -132,8 +132,8 @@ impl Found {
     }
 
     /// Leaves out a source that can't be read, or fails if it may not be left out.
-    pub(super) fn leave_out(&mut self, source: &Source, error: Error, progress: &Progress) -> Result<()> {
-        if !source.may_be_left_out || progress.is_cancelled() || is_of_output(&error) {
+    pub(super) fn leave_out(&mut self, source: &Source, error: Error) -> Result<()> {
+        if !source.may_be_left_out || error.kind() == ErrorKind::Interrupted || is_of_output(&error) {
             return Err(error);
         }
         self.unreadable.push((source.place.clone(), error));

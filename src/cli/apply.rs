@@ -8,7 +8,7 @@ use super::saved::Named;
 use super::screen::Screen;
 use super::{BuildArguments, ManifestArguments, Outcome, project, saved};
 use crate::apply::{self, Applied};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::plan::saved::Saved;
 use crate::plan::{Action, Plan};
 use crate::report;
@@ -112,6 +112,7 @@ fn refuse_moved(
     }
     let n_moved = report::counted(moved.len(), "output");
     Err(Error::new(format!("the saved plan `{path}` holds no more for {n_moved}; nothing was written"))
+        .of_kind(ErrorKind::Stale)
         .help("save it again with `tsmedia plan --out`, and look at what it says"))
 }
 

@@ -8,7 +8,7 @@ use super::project::{self, Project};
 use super::screen::Screen;
 use super::{ManifestArguments, Outcome, parse_var};
 use crate::device;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::revocations::Revocations;
 use crate::limits;
 use crate::output::lists::{Medium, SaidDisc};
@@ -119,6 +119,7 @@ fn read(path: &Utf8Path, revocations: &Revocations, screen: &Screen) -> Result<V
         return Err(Error::new(format!(
             "`{path}` is being {doing} by another process: it changed while it was verified"
         ))
+        .of_kind(ErrorKind::Stale)
         .help("verify it again when that process is done"));
     }
     verified.map_err(|error| Error::new(format!("verifying `{path}`")).because(error))

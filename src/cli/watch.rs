@@ -17,7 +17,7 @@ use super::{BuildArguments, ManifestArguments, Outcome};
 use crate::apply::{self, Lock};
 use crate::content::Stat;
 use crate::digest::Digest;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::inputs::Inputs;
 use crate::plan::{Action, Plan};
 use crate::problem::Problems;
@@ -156,7 +156,7 @@ impl Round {
         let said = |said: Said| Ok((said, None));
         let projects = match self.projects {
             Ok(projects) => projects,
-            Err(_) if screen.progress().is_cancelled() => return said(Said::Nothing),
+            Err(error) if error.kind() == ErrorKind::Interrupted => return said(Said::Nothing),
             Err(error) => return said(failed(&error, last, screen)?),
         };
         let text = report::json(&self.problems).to_string();
@@ -177,7 +177,7 @@ impl Round {
         for project in captures.into_iter().chain(media).filter(|project| project.awaited().is_empty()) {
             match build(project, arguments, screen) {
                 Ok(plan) => whole.changes.extend(plan.changes),
-                Err(_) if screen.progress().is_cancelled() => return said(Said::Nothing),
+                Err(error) if error.kind() == ErrorKind::Interrupted => return said(Said::Nothing),
                 Err(error) => return said(failed(&error, last, screen)?),
             }
         }

@@ -10,7 +10,7 @@ use rustix::io::Errno;
 
 use super::{Target, contents};
 use crate::content::Stat;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::file_system::{self, FileSystem};
 use crate::format::partitions;
 use crate::layout::Region;
@@ -42,7 +42,9 @@ impl Image {
         let mut file = write::open_finished(path)?;
         // A medium that is being patched in place is locked by whoever does it.
         if let Err(TryLockError::WouldBlock) = file.try_lock_shared() {
-            return Err(Error::new(format!("another process is writing `{path}`")).help("wait until it is done"));
+            return Err(Error::new(format!("another process is writing `{path}`"))
+                .of_kind(ErrorKind::Locked)
+                .help("wait until it is done"));
         }
         let stat = Stat::of(&file.metadata().map_err(failed)?);
         let table = partitions::read(&mut file);

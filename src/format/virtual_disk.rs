@@ -36,7 +36,7 @@ use self::vhd::Vhd;
 use self::vhdx::Vhdx;
 use self::vmdk::Sparse;
 use super::partitions::Window;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::limits::MAX_DISK_CHAIN;
 use crate::progress::Progress;
 
@@ -179,9 +179,10 @@ impl VirtualDisk {
     pub fn copy(&self, to: &File, progress: &Progress) -> Result<()> {
         let mut target = Target::new(to, self.len(), progress)?;
         for layer in self.layers.iter().rev() {
-            layer
-                .write(&mut target)
-                .map_err(|error| if progress.is_cancelled() { error } else { names::making(&layer.path, error) })?;
+            layer.write(&mut target).map_err(|error| match error.kind() {
+                ErrorKind::Interrupted => error,
+                _ => names::making(&layer.path, error),
+            })?;
             target.is_blank = false;
         }
         Ok(())

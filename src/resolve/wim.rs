@@ -22,7 +22,7 @@ pub use derived::BootImage;
 pub use reexported::Packed;
 
 use crate::content::{Content, Source, SourceFile, Stat};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::format::wim::{Incompatibility, MissingContents, Wim, WimImageFacts};
 use crate::format::windows::{self, Windows};
 use crate::progress::Audience;
@@ -258,6 +258,7 @@ fn key(stat: &Stat) -> Key {
 
 fn changed(path: &Utf8Path) -> Error {
     Error::new(format!("`{path}` changed while it was being read"))
+        .of_kind(ErrorKind::Stale)
         .help("run it again when nobody is writing to it any more")
 }
 

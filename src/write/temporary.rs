@@ -13,7 +13,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::disk::Disk;
 use super::open;
 use crate::content::Stat;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 
 /// A file being written, removed when dropped before it was [finished](Temporary::finish).
@@ -191,11 +191,15 @@ fn remove(disk: &Disk, path: &Utf8Path) -> Result<()> {
 
 /// The error of a file that another process put something else in the place of.
 pub(super) fn replaced(path: &Utf8Path) -> Error {
-    Error::new(format!("another process replaced `{path}` meanwhile")).help("run it again when it is done")
+    Error::new(format!("another process replaced `{path}` meanwhile"))
+        .of_kind(ErrorKind::Stale)
+        .help("run it again when it is done")
 }
 
 fn busy(target: &Utf8Path) -> Error {
-    Error::new(format!("another process is writing `{target}`")).help("wait until it is done, or stop it")
+    Error::new(format!("another process is writing `{target}`"))
+        .of_kind(ErrorKind::Locked)
+        .help("wait until it is done, or stop it")
 }
 
 /// The error of a failed write to a file on the way to an output, with advice where there is any.

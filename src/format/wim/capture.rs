@@ -268,7 +268,7 @@ fn visit(entry: &mut Entry, path: &str, show: &mut dyn FnMut(&str, &mut Entry)) 
 /// The words for why wimlib ended, with what it said itself.
 pub(super) fn words(ended: Ended, doing: &str) -> Error {
     match ended {
-        Ended::Interrupted => Error::new("interrupted"),
+        Ended::Interrupted => Error::interrupted(),
         Ended::Hibernated => Error::new(format!("{doing}: Windows sleeps on this volume (`hiberfil.sys` is in use)"))
             .help("start Windows and shut it down fully, with `shutdown /s /t 0`, then capture again"),
         Ended::Damaged(why) => Error::new(format!("{doing}: {why}"))

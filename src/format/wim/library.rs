@@ -14,7 +14,7 @@ use std::ptr::NonNull;
 use std::sync::Once;
 
 use camino::Utf8Path;
-use wimlib::sys;
+use wimlib as sys;
 
 use super::guard::Guard;
 use super::{Compression, Found, WimFacts};

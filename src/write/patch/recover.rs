@@ -9,7 +9,7 @@ use camino::Utf8Path;
 use super::in_place::{forward, take_back};
 use crate::content::Stat;
 use crate::digest::Digest;
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::write::disk::Disk;
 use crate::write::journal::{self, Found, Journal, JournalKey, journal_path};
 use crate::write::open;
@@ -64,6 +64,7 @@ fn is_part(target: &Utf8Path, inode: u64) -> Result<bool> {
 fn refuse_if_locked(part: &File, target: &Utf8Path) -> Result<()> {
     match part.try_lock_shared() {
         Err(TryLockError::WouldBlock) => Err(Error::new(format!("another process is patching `{target}`"))
+            .of_kind(ErrorKind::Locked)
             .help("wait until it is done, then run it again")),
         _ => Ok(()),
     }

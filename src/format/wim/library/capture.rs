@@ -10,7 +10,7 @@ use std::ptr::NonNull;
 use std::sync::OnceLock;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use wimlib::sys;
+use wimlib as sys;
 
 pub(in crate::format::wim) use super::Failure;
 use super::ntfs::{self, Refusal};
