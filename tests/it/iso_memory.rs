@@ -13,11 +13,14 @@ use tsmedia::volume::Folder;
 
 use crate::fixtures::alone::alone;
 
-/// The most memory that this process has had, in MiB.
+/// Most memory that this process has had in MiB, without the pages of the program itself.
 fn peak() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1_024
+    let kib = |name: &str| {
+        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    (kib("VmHWM:") - kib("RssFile:")) / 1_024
 }
 
 #[test]
