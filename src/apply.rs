@@ -1,48 +1,46 @@
-//! Doing what a plan says: one output after the other, each recorded as soon as it is finished.
+//! Doing what a plan says: one target after the other, each recorded as soon as it is finished.
 //!
 //! Whatever a killed run left undone, the next one sees and does: the finished files say themselves what they are.
 //! A lock in `.tsmedia` keeps a second run out. [`survey`] is what `plan` shows and what [`apply`] starts from.
 
 mod capture;
+mod existing_output;
 mod lock;
-mod look;
+mod medium;
 mod patch;
 mod saved;
 
 use std::collections::BTreeMap;
 use std::fs;
 
-use camino::{Utf8Path, Utf8PathBuf};
-use rustix::fs::{Access, access};
+use camino::Utf8Path;
 
 use crate::capture::Captured;
-use crate::content::{Content, Stat};
-use crate::digest::{Asked, Digest};
+use crate::content::Stat;
+use crate::digest::Asked;
 use crate::error::{Error, ErrorKind, Result};
-use crate::media::order::Order;
-use crate::output::{Output, Sealed};
+use crate::output::Sealed;
 use crate::plan::saved::SavedManifest;
-use crate::plan::{self, Action, Change, Claim, Existing, Plan};
+use crate::plan::{self, Action, Change, Claim, Plan};
 use crate::progress::Progress;
-use crate::record::{Record, Recorded, RecordedFile};
+use crate::record::{Record, Recorded, RecordedFile, RecordedMedium};
 use crate::store::Store;
+use crate::target::{self, Recipe, Target};
 use crate::write::{self, Journal, Means, open};
 
+use existing_output::{Looked, look_at, path_of};
 pub use lock::Lock;
-use look::{Looked, recorded_path};
 use patch::{Patcher, recover};
 pub use saved::{moved, survey_to_save};
 
-/// The outputs of one manifest, and where what is known of them is kept.
+/// The targets of one manifest, and where what is known of them is kept.
 #[derive(Clone, Debug)]
 pub struct Work<'a> {
-    /// The outputs to make.
-    pub outputs: &'a [Output],
-    /// The WIM files to capture.
-    pub orders: &'a [Order],
-    /// The names of outputs that the manifest makes too and that are left alone this time.
+    /// The targets to make.
+    pub targets: &'a [Target],
+    /// The names of targets that the manifest makes too and that are left alone this time.
     pub others: &'a [String],
-    /// The folder that the outputs' names are relative to: the manifest's.
+    /// The folder that the targets' names are relative to: the manifest's.
     pub base: &'a Utf8Path,
     /// The record, beside the manifest.
     pub record: &'a Utf8Path,
@@ -57,10 +55,10 @@ pub struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Which digests of sources the outputs need.
+    /// The digests of sources that the targets need.
     fn asked(&self) -> Asked {
-        let needs_sha1 = self.outputs.iter().any(|output| output.form.asked() == Asked::Sha1Too);
-        if needs_sha1 { Asked::Sha1Too } else { Asked::Lists }
+        let mut media = self.targets.iter().filter_map(Target::medium);
+        if media.any(|output| output.form.asked() == Asked::Sha1Too) { Asked::Sha1Too } else { Asked::Lists }
     }
 }
 
@@ -69,23 +67,10 @@ impl Work<'_> {
 pub struct Applied {
     /// What there was to do.
     pub plan: Plan,
-    /// The outputs that were written: name, identity and length.
-    pub built: Vec<Built>,
-    /// What was captured: which WIM file, and what became of its sources.
+    /// The WIM files that were captured, by name, with what became of their sources.
     pub captured: Vec<(String, Captured)>,
     /// How many bytes of sources were read by us rather than copied by the kernel.
     pub n_read: u64,
-}
-
-/// An output that was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Built {
-    /// Its path as its author sees it.
-    pub name: String,
-    /// Its identity.
-    pub id: Digest,
-    /// Its length in bytes.
-    pub len: u64,
 }
 
 /// What there is to do. Reads sources whose digests decide it and are not known, and remembers them in the cache;
@@ -104,8 +89,8 @@ pub fn survey(work: &Work, store: &mut Store, progress: &Progress) -> Result<Pla
 ///
 /// # Errors
 ///
-/// Before anything is written when another run is at work, when something is wrong with any output, or when a file
-/// that tsmedia did not make is in the way. After that at the first output that fails; those before it are finished.
+/// Before anything is written when another run is at work, when something is wrong with any target, or when a file
+/// that tsmedia did not make is in the way. After that at the first target that fails; those before it are finished.
 pub fn apply(work: &Work, store: &mut Store, progress: &Progress) -> Result<Applied> {
     apply_if(work, None, store, progress)
 }
@@ -116,11 +101,10 @@ pub fn apply_saved(work: &Work, planned: &SavedManifest, store: &mut Store, prog
 }
 
 fn apply_if(work: &Work, planned: Option<&SavedManifest>, store: &mut Store, progress: &Progress) -> Result<Applied> {
-    let orders = work.orders.iter().map(|order| order.name.as_str());
-    let names: Vec<_> = work.outputs.iter().map(|output| output.name.as_str()).chain(orders).collect();
+    let names: Vec<_> = work.targets.iter().map(|target| target.name.as_str()).collect();
     let _lock = Lock::take(store.root(), &format!("building `{}`", names.join("`, `")))?;
     // That it is damaged was told when the manifest was loaded.
-    let (mut record, _) = Record::load_or_empty(work.record)?;
+    let (record, _) = Record::load_or_empty(work.record)?;
     let n_recovered = recover(work, store, &record, progress)?;
     let patcher = Patcher::default();
     let (Decided { plan, looked }, n_read) = decide(work, store, &record, &patcher, progress)?;
@@ -130,82 +114,95 @@ fn apply_if(work: &Work, planned: Option<&SavedManifest>, store: &mut Store, pro
     refuse_strangers(work, &plan)?;
     refuse_unreadable(work, &plan)?;
     store.start_reading();
-    let mut applied = Applied { n_read, ..Applied::default() };
-    let disk = &work.means.disk;
+    let mut run = Run { work, store, record, patcher, progress, applied: Applied { n_read, ..Applied::default() } };
     let mut plan = plan;
+    let mut is_saved = false;
     for change in &mut plan.changes {
         progress.go_on()?;
         progress.on(&change.name);
         let stat = looked.get(&change.name).and_then(|looked| looked.stat);
-        if capture::is_one(change, work, &record) {
-            apply_capture(change, stat, &mut applied, store, &mut record, work, progress)?;
-            continue;
-        }
-        match (change.action, work.outputs.iter().find(|output| output.name == change.name)) {
-            (Action::Keep, Some(output)) => {
-                if remember_kept(output, stat, store, &mut record)? {
-                    record.save(work.record, disk)?;
-                    store.save(disk)?;
-                }
-            }
-            (Action::Create | Action::Patch | Action::Rebuild, Some(output)) => {
-                refuse_replaced(&output.path, stat)?;
-                let is_patch = change.action == Action::Patch;
-                let patched =
-                    if is_patch { patcher.patch(output, stat, store, &mut record, work, progress)? } else { None };
-                let (built, journal) = match patched {
-                    Some((built, journal)) => (built, journal),
-                    None => {
-                        let (built, n_read) = build(output, store, &mut record, work, progress)?;
-                        applied.n_read += n_read;
-                        (built, None)
-                    }
-                };
-                applied.built.push(built);
-                record.save(work.record, disk)?;
-                store.save(disk)?;
-                journal.map_or(Ok(()), Journal::settle)?;
-            }
-            (Action::Delete, _) => {
-                delete(change, store, &mut record, work)?;
-                record.save(work.record, disk)?;
-                store.save(disk)?;
-            }
-            (_, None) => {}
-        }
+        is_saved |= run.carry_out(change, stat)?;
     }
-    if (n_read > 0 || n_recovered > 0) && applied.built.is_empty() {
-        store.save(disk)?;
+    if (n_read > 0 || n_recovered > 0) && !is_saved {
+        run.store.save(&work.means.disk)?;
     }
-    Ok(Applied { plan, ..applied })
+    Ok(Applied { plan, ..run.applied })
 }
 
-/// Does what is to be done with a captured WIM file, and says in the change what it came to.
-fn apply_capture(
-    change: &mut Change,
-    stat: Option<Stat>,
-    applied: &mut Applied,
-    store: &mut Store,
-    record: &mut Record,
-    work: &Work,
-    progress: &Progress,
-) -> Result<()> {
-    match (change.action, work.orders.iter().find(|order| order.name == change.name)) {
-        (Action::Keep, Some(order)) => {
-            if !capture::remember_kept(order, stat, store, record)? {
-                return Ok(());
+/// Everything that is changed while a plan is done.
+struct Run<'a> {
+    work: &'a Work<'a>,
+    store: &'a mut Store,
+    record: Record,
+    patcher: Patcher,
+    progress: &'a Progress,
+    applied: Applied,
+}
+
+impl Run<'_> {
+    /// Does what is to be done with one target and records it; `false` if there was nothing to record. `looked` is what
+    /// the file system said of its file when the plan was made.
+    fn carry_out(&mut self, change: &mut Change, looked: Option<Stat>) -> Result<bool> {
+        let mut journal = None;
+        let is_news = match (change.action, target::named(self.work.targets, &change.name)) {
+            (Action::Keep, Some(target)) => self.keep(target, looked)?,
+            (Action::Create | Action::Patch | Action::Rebuild, Some(target)) => {
+                journal = self.make(target, change, looked)?;
+                true
+            }
+            (Action::Delete, _) => {
+                self.delete(&change.name)?;
+                true
+            }
+            (_, None) => false,
+        };
+        if is_news {
+            self.record.save(self.work.record, &self.work.means.disk)?;
+            self.store.save(&self.work.means.disk)?;
+        }
+        journal.map_or(Ok(()), Journal::settle)?;
+        Ok(is_news)
+    }
+
+    fn keep(&mut self, target: &Target, looked: Option<Stat>) -> Result<bool> {
+        match &target.recipe {
+            Recipe::Medium(output) => medium::keep(self, target, output, looked),
+            Recipe::Capture(request) => capture::keep(self, target, request, looked),
+        }
+    }
+
+    /// Makes a target. Returns the journal of a patch, which is settled when record and cache are saved.
+    fn make(&mut self, target: &Target, change: &mut Change, looked: Option<Stat>) -> Result<Option<Journal>> {
+        match &target.recipe {
+            Recipe::Medium(output) => {
+                refuse_replaced(&target.path, looked)?;
+                if change.action == Action::Patch
+                    && let Some(journal) = patch::patch(self, target, output, looked)?
+                {
+                    return Ok(journal);
+                }
+                self.applied.n_read += medium::build(self, target, output)?;
+            }
+            Recipe::Capture(request) => {
+                let captured = capture::make(self, target, request)?;
+                (change.len, change.n_write, change.n_capture) = (captured.len, captured.len, None);
+                self.applied.captured.push((target.name.clone(), captured));
             }
         }
-        (Action::Delete, _) => capture::delete(change, store, record, work)?,
-        (_, Some(order)) => {
-            let captured = capture::make(order, store, record, work, progress)?;
-            (change.len, change.n_write, change.n_capture) = (captured.len, captured.len, None);
-            applied.captured.push((change.name.clone(), captured));
-        }
-        (_, None) => return Ok(()),
+        Ok(None)
     }
-    record.save(work.record, &work.means.disk)?;
-    store.save(&work.means.disk)
+
+    /// Removes the file of a target that no manifest makes any more, if it is the recorded one, and forgets it.
+    fn delete(&mut self, name: &str) -> Result<()> {
+        let found = look_at(self.work, name, self.store, &self.record)?;
+        let is_ours = self.record.get(name).is_some_and(|recorded| found.existing.is_recorded(recorded));
+        if let Some(path) = path_of(self.work, name).filter(|_| is_ours && found.claim == Claim::Made) {
+            self.work.means.disk.remove(&path).map_err(|error| Error::io("removing", &path, error))?;
+        }
+        self.store.forget_finished(name);
+        self.record.remove(name);
+        Ok(())
+    }
 }
 
 /// A plan, and what was found under the names that it decides on.
@@ -225,30 +222,26 @@ fn decide(
     refuse_links(work)?;
     let looked = look_at_all(work, record, store)?;
     let found = |name: &str| looked.get(name).copied().unwrap_or(Looked::missing());
-    let existing = |name: &str| found(name).existing;
-    let claim = |name: &str| found(name).claim;
     loop {
         let unknown = {
             let store = &*store;
-            let patching = |output: &Output, sealed: Sealed, recorded: &Recorded, files: &[RecordedFile]| {
-                let stat = found(&output.name).stat;
-                patcher.cost(output, stat, sealed, recorded, files, work)
+            let patching = |target: &Target, sealed: Sealed, recorded: &RecordedMedium, files: &[RecordedFile]| {
+                let stat = found(&target.name).stat;
+                patcher.cost(target, stat, sealed, recorded, files, work)
             };
             let inputs = plan::Inputs {
-                outputs: work.outputs,
+                targets: work.targets,
                 others: work.others,
                 digests: &store.known(work.asked()),
                 record,
-                existing: &existing,
-                claim: &claim,
+                existing: &|name| found(name).existing,
+                claim: &|name| found(name).claim,
                 is_cut_off: &|name| found(name).is_cut_off,
                 patching: if work.no_patch { None } else { Some(&patching) },
             };
             let unknown = plan::to_hash(&inputs)?;
             if unknown.is_empty() {
-                let mut plan = plan::plan(&inputs)?;
-                plan.changes.extend(capture::decide(work, record, &existing, &claim));
-                return Ok((Decided { plan, looked }, n_read));
+                return Ok((Decided { plan: plan::plan(&inputs)?, looked }, n_read));
             }
             unknown
         };
@@ -263,46 +256,21 @@ fn decide(
 
 /// Looks at every file that the manifest makes, and at those that the record names and the manifest makes no longer.
 fn look_at_all(work: &Work, record: &Record, store: &Store) -> Result<BTreeMap<String, Looked>> {
-    let captures = record.captures().map(|recorded| (&recorded.name, true));
-    let captures = work.orders.iter().map(|order| (&order.name, true)).chain(captures);
-    let media = record.outputs().map(|recorded| (&recorded.name, false));
-    let media = work.outputs.iter().map(|output| (&output.name, false)).chain(media);
+    let targets = work.targets.iter().map(|target| target.name.as_str());
+    let names = targets.chain(record.targets().map(Recorded::name));
     let mut looked = BTreeMap::new();
-    for (name, is_capture) in media.chain(captures) {
-        if looked.contains_key(name) || work.others.contains(name) {
-            continue;
+    for name in names.filter(|name| !work.others.iter().any(|other| other == name)) {
+        if !looked.contains_key(name) {
+            looked.insert(name.to_owned(), look_at(work, name, store, record)?);
         }
-        let found = match is_capture {
-            true => capture::look_at(work, name, store, record),
-            false => look_at(work, name, store)?,
-        };
-        looked.insert(name.clone(), found);
     }
     Ok(looked)
 }
 
-/// What there is under a name.
-fn look_at(work: &Work, name: &str, store: &Store) -> Result<Looked> {
-    let output = work.outputs.iter().find(|output| output.name == name);
-    match path_of(work, name) {
-        Some(path) => look::look(&path, name, output, store),
-        None => Ok(Looked::outside()),
-    }
-}
-
-/// Where an output with this name is; none for one that only the record names, and that it may not speak for.
-fn path_of(work: &Work, name: &str) -> Option<Utf8PathBuf> {
-    match work.outputs.iter().find(|output| output.name == name) {
-        Some(output) => Some(output.path.clone()),
-        None => recorded_path(work, name),
-    }
-}
-
 /// Fails if a file to be written is a link: a rename would take its place, and what it leads to would stay as it is.
 fn refuse_links(work: &Work) -> Result<()> {
-    let outputs = work.outputs.iter().map(|output| output.path.as_path());
-    let orders = work.orders.iter().map(|order| order.path.as_path());
-    outputs.chain(orders).chain([work.record]).try_for_each(open::refuse_link)
+    let targets = work.targets.iter().map(|target| target.path.as_path());
+    targets.chain([work.record]).try_for_each(open::refuse_link)
 }
 
 fn refuse_strangers(work: &Work, plan: &Plan) -> Result<()> {
@@ -310,83 +278,22 @@ fn refuse_strangers(work: &Work, plan: &Plan) -> Result<()> {
     match plan.changes.iter().find(stranger) {
         Some(change) if !work.force => {
             let name = &change.name;
+            let is_capture = target::named(work.targets, name).is_some_and(Target::is_capture);
             Err(Error::new(format!("`{name}` is there already, and tsmedia did not make it")).help(format!(
                 "move `{name}` away, choose another `path` in `[{}]`, or use `--force` to replace it",
-                if work.orders.is_empty() { "output" } else { "capture" }
+                if is_capture { "capture" } else { "output" }
             )))
         }
         _ => Ok(()),
     }
 }
 
-/// What can't be read is better said now than after hours of copying what is before it.
 fn refuse_unreadable(work: &Work, plan: &Plan) -> Result<()> {
-    let is_built = |output: &&Output| {
-        let is_its = |change: &&Change| change.name == output.name;
-        plan.changes.iter().find(is_its).is_some_and(|change| change.action != Action::Keep)
-    };
-    for output in work.outputs.iter().filter(is_built) {
-        for (_, content) in output.root.files() {
-            let Content::Source(source) = content else { continue };
-            for file in source.files() {
-                access(file.path.as_std_path(), Access::READ_OK)
-                    .map_err(|error| Error::io("reading", &file.path, error.into()).help("make it readable"))?;
-            }
-        }
+    for change in plan.changes.iter().filter(|change| change.action != Action::Keep) {
+        let output = target::named(work.targets, &change.name).and_then(Target::medium);
+        output.map_or(Ok(()), medium::refuse_unreadable)?;
     }
     Ok(())
-}
-
-/// Writes an output and takes it into record and memo.
-fn build(
-    output: &Output,
-    store: &mut Store,
-    record: &mut Record,
-    work: &Work,
-    progress: &Progress,
-) -> Result<(Built, u64)> {
-    let known = store.known(work.asked());
-    let draft = output.draft(&known)?;
-    let written = write::write(draft, &output.path, &known, &work.means, progress)?;
-    drop(known);
-    let write::Written { sealed, stat, digests, n_read } = written;
-    record.put(output, &sealed);
-    let (name, id, len) = (output.name.clone(), sealed.id, sealed.layout.len());
-    // A large medium's layout has as much room as all that is remembered.
-    drop(sealed);
-    for (source, digests) in digests {
-        store.remember(&source, digests);
-    }
-    store.remember_finished(&output.name, stat, id, kept(output));
-    Ok((Built { name, id, len }, n_read))
-}
-
-/// What is kept of the secrets of an output.
-fn kept(output: &Output) -> Option<Digest> {
-    output.secrets().and_then(|secrets| output.under_veil(secrets))
-}
-
-/// Takes a finished output into record and memo, if it is not there; says whether it had to. `looked` is what the file
-/// system said of it when it was found to be as it should be.
-fn remember_kept(output: &Output, looked: Option<Stat>, store: &mut Store, record: &mut Record) -> Result<bool> {
-    let stat = unchanged(&output.path, looked)?;
-    let known = store.finished(&output.name);
-    if let Some((known, id, secrets)) = known
-        && known == stat
-        && record
-            .get(&output.name)
-            .is_some_and(|recorded| recorded.id == id && recorded.secrets == output.kept_secrets())
-        && secrets == kept(output)
-    {
-        // The values may be others all the same: then they came to the same bytes.
-        return Ok(record.renew_values(output));
-    }
-    let known = store.known(output.form.asked());
-    let sealed = output.draft(&known)?.seal_known(&known)?;
-    drop(known);
-    store.remember_finished(&output.name, stat, sealed.id, kept(output));
-    record.put(output, &sealed);
-    Ok(true)
 }
 
 /// Fails if another file bears a name than the one that was looked at: it may have been hours ago.
@@ -409,20 +316,6 @@ fn unchanged(path: &Utf8Path, looked: Option<Stat>) -> Result<Stat> {
     Err(Error::new(format!("another process wrote `{path}` meanwhile"))
         .of_kind(ErrorKind::Stale)
         .help("run it again when it is done"))
-}
-
-/// Removes the file of an output that no manifest makes any more, if it is the recorded one, and forgets it.
-fn delete(change: &Change, store: &mut Store, record: &mut Record, work: &Work) -> Result<()> {
-    let recorded = record.get(&change.name).map(|recorded| recorded.id);
-    let found = look_at(work, &change.name, store)?;
-    if let Some(path) = path_of(work, &change.name).filter(|_| found.claim == Claim::Made)
-        && matches!(found.existing, Existing::Medium { id, .. } if Some(id) == recorded)
-    {
-        work.means.disk.remove(&path).map_err(|error| Error::io("removing", &path, error))?;
-    }
-    store.forget_finished(&change.name);
-    record.remove(&change.name);
-    Ok(())
 }
 
 #[cfg(test)]

@@ -13,7 +13,8 @@ use crate::date::Date;
 use crate::digest::Digest;
 use crate::output::{BootImage, Entry, Identity, Output, TemplateValue, entry_of, lists};
 use crate::plan::{BootChange, Tally, value_changes};
-use crate::record::{Recorded, RecordedFile};
+use crate::record::{RecordedFile, RecordedMedium};
+use crate::target::Target;
 
 /// What a medium holds and says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -137,7 +138,7 @@ pub enum Change {
 
 impl Contents {
     /// What an output will hold: its identity, and the digests of its boot images' bytes. Every digest is known.
-    pub fn of_output(output: &Output, identity: &Identity, boot: &[Digest]) -> Self {
+    pub fn of_medium(target: &Target, output: &Output, identity: &Identity, boot: &[Digest]) -> Self {
         let made_of = identity.boot.iter().map(|image| (image.firmware.to_string(), image.blake3));
         let boot = made_of.zip(boot).map(|((firmware, made_of), bytes)| Boot {
             firmware,
@@ -154,7 +155,7 @@ impl Contents {
             date: Some(output.date),
             format_version: Some(crate::output::FORMAT_VERSION),
             description: output.description.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
-            values: Some(output.values.clone()),
+            values: Some(target.values.clone()),
             boot: boot.collect(),
             files: files.collect(),
             entries: output.entries.clone(),
@@ -163,7 +164,7 @@ impl Contents {
     }
 
     /// What a recorded output held.
-    pub fn of_record(recorded: &Recorded, files: &[RecordedFile]) -> Self {
+    pub fn of_record(recorded: &RecordedMedium, files: &[RecordedFile]) -> Self {
         let boot = recorded.boot.iter().map(|image| Boot {
             firmware: image.firmware.to_string(),
             bytes: None,

@@ -15,11 +15,18 @@ use crate::output::Output;
 use crate::progress::Progress;
 use crate::source::hash_layout;
 use crate::store::Store;
+use crate::target::Target;
 use crate::verify::wanted;
 use crate::write::Means;
 
 /// What an output will hold. Sources whose digests are not known are read, and remembered.
-pub fn output(output: &Output, store: &mut Store, means: &Means, progress: &Progress) -> Result<Contents> {
+pub fn output(
+    target: &Target,
+    output: &Output,
+    store: &mut Store,
+    means: &Means,
+    progress: &Progress,
+) -> Result<Contents> {
     let identity = wanted(output, store, means, progress)?;
     // A comparison is none the worse for a cache that can't be written.
     let _ = store.save(&means.disk);
@@ -27,7 +34,7 @@ pub fn output(output: &Output, store: &mut Store, means: &Means, progress: &Prog
         return Err(Error::new(format!("the digest of `{}` is missing", unknown.path)));
     }
     let boot: Result<Vec<Digest>> = output.boot.iter().map(|entry| Ok(hash_layout(&entry.image)?)).collect();
-    Ok(Contents::of_output(output, &identity, &boot?))
+    Ok(Contents::of_medium(target, output, &identity, &boot?))
 }
 
 /// What became of the regions of one medium on another. The files of either are compared by their digests, and what

@@ -22,7 +22,7 @@
 //! | command line | `cli`, `report` |
 //! | deeds | `apply`, `capture`, `verify`, `gather`, `watch`, `device`, `simulate` |
 //! | decision | `plan`, `record`, `diff`, `map` |
-//! | meaning | `manifest`, `sequence`, `resolve`, `media` |
+//! | meaning | `manifest`, `sequence`, `resolve`, `media`, `target` |
 //! | bytes | `write`, `patch`, `output`, `format`, `store` |
 //! | words | `authoring`, `problem`, `error`, `digest`, `size`, `file_identity`, `foreign_text`, `git_lfs`, `inputs`, `limits`, `merge_conflict`, `progress`, `rule`, `secret`, `shell` |
 //!
@@ -66,6 +66,7 @@ pub mod shell;
 pub mod simulate;
 pub mod size;
 pub mod store;
+pub mod target;
 pub mod verify;
 pub mod watch;
 pub mod write;

@@ -1,10 +1,9 @@
 //! What a manifest means for one site: everything on the medium, found and checked.
 //!
-//! A [`Media`] is made by `resolve` and becomes the [`Output`] that is built. What every medium of a kind carries of
+//! A [`Media`] is made by `resolve` and becomes the [`Target`]s that are built. What every medium of a kind carries of
 //! its own accord (its label, its autorun file) is written here and nowhere else.
 
 pub mod data;
-pub mod order;
 pub mod set;
 
 use camino::Utf8PathBuf;
@@ -14,6 +13,7 @@ use crate::date::Date;
 use crate::format::partitions::Scheme;
 use crate::manifest::{Capacity, Kind};
 use crate::output::{Entry, Form, Output, TemplateValue, Veiled};
+use crate::target::{Recipe, Target};
 use crate::volume::{BootEntry, Folder};
 
 /// One medium for one site.
@@ -99,12 +99,23 @@ impl Kind {
 }
 
 impl Media {
-    /// What is made of it: one output, or one for each disc of a set.
-    pub fn outputs(mut self) -> Vec<Output> {
-        match self.discs.is_empty() {
-            true => vec![Output::from(self)],
-            false => std::mem::take(&mut self.discs),
+    /// The targets that it is made as: one, or one for each disc of a set.
+    pub fn targets(mut self) -> Vec<Target> {
+        let discs = std::mem::take(&mut self.discs);
+        if discs.is_empty() {
+            let (path, name, values) = (self.path.clone(), self.path_as_written.clone(), self.values.clone());
+            return vec![Target { path, name, values, recipe: Recipe::Medium(Box::new(self.into())) }];
         }
+        let target = |(number, disc): (usize, Output)| {
+            let (path, name) = self.place_of_disc(number);
+            Target { path, name, values: self.values.clone(), recipe: Recipe::Medium(Box::new(disc)) }
+        };
+        (1..).zip(discs).map(target).collect()
+    }
+
+    /// Path of a disc of a set, and the same path as the author sees it.
+    pub fn place_of_disc(&self, number: usize) -> (Utf8PathBuf, String) {
+        (set::numbered(self.path.as_str(), number).into(), set::numbered(&self.path_as_written, number))
     }
 }
 
@@ -131,8 +142,6 @@ impl From<Media> for Output {
         // It decides how much slack the medium has.
         description.extend(capacity.map(|capacity| ("capacity", format!("{} bytes", capacity.0))));
         Self {
-            path: media.path,
-            name: media.path_as_written,
             form: media.form,
             description,
             label: media.label,
@@ -141,7 +150,6 @@ impl From<Media> for Output {
             boot: media.boot,
             capacity,
             entries: media.entries,
-            values: media.values,
             veiled: media.veiled,
             disc: None,
         }

@@ -1,4 +1,4 @@
-//! One file to make: everything that decides its bytes, but for the digests of sources that nobody has read yet.
+//! The recipe of a medium: everything that decides its bytes, but for the digests of sources that nobody has read yet.
 //!
 //! A medium carries its own lists in the folder `tsmedia`: `medium.toml` says what it is and holds the digest of
 //! every byte outside files; `BLAKE3SUMS` and `SHA256SUMS` are what `b3sum` and `sha256sum` write and check. Their
@@ -18,7 +18,6 @@ mod veiled;
 
 use std::io::{self, Read, Seek, SeekFrom};
 
-use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use carrier::Carrier;
@@ -44,10 +43,6 @@ pub const FORMAT_VERSION: u32 = 5;
 /// A medium as one file.
 #[derive(Clone, Debug)]
 pub struct Output {
-    /// Where it is put.
-    pub path: Utf8PathBuf,
-    /// The same as its author sees it: relative to the manifest, or absolute. What the record and messages call it.
-    pub name: String,
     /// What it is as a file.
     pub form: Form,
     /// What it says of itself in `tsmedia/medium.toml`, in this order: key and value.
@@ -64,8 +59,6 @@ pub struct Output {
     pub capacity: Option<Size>,
     /// The content entries of the manifest, in its order.
     pub entries: Vec<Entry>,
-    /// The template values that it is made with, by name. They decide nothing themselves: what they went into does.
-    pub values: Vec<TemplateValue>,
     /// What of it depends on secrets, if anything does.
     pub veiled: Option<Veiled>,
     /// Which disc of a set it is, if it is one.

@@ -6,6 +6,7 @@
 mod authority;
 pub mod boot;
 mod capacity;
+mod capture;
 mod content;
 mod data;
 mod drivers;
@@ -13,7 +14,6 @@ mod expiry;
 mod fit;
 mod images;
 mod itself;
-mod order;
 mod parts;
 mod pointers;
 mod programs;

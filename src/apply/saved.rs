@@ -5,15 +5,16 @@ use std::sync::Arc;
 
 use camino::Utf8Path;
 
-use super::{Work, capture, look_at, survey};
+use super::{Work, look_at, survey};
 use crate::content::Content;
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::Output;
-use crate::plan::saved::{self, Moved, Now, Planned, PlannedCapture, SavedManifest, Wanted};
+use crate::plan::saved::{self, Moved, Now, Planned, PlannedCapture, PlannedMedium, SavedManifest, WantedMedium};
 use crate::plan::{Change, Existing, Plan};
 use crate::progress::Progress;
-use crate::record::Record;
+use crate::record::{Record, RecordedCapture, RecordedMedium};
 use crate::store::Store;
+use crate::target::{self, Target};
 use crate::write;
 
 /// What there is to do, and the same to be saved. Reads every source that is not known, and remembers it.
@@ -26,35 +27,32 @@ pub fn survey_to_save(
     learn(work, store, progress)?;
     let plan = survey(work, store, progress)?;
     let (record, _) = Record::load_or_empty(work.record)?;
-    let (mut planned, mut captures) = (Vec::new(), Vec::new());
-    for change in &plan.changes {
-        if capture::is_one(change, work, &record) {
-            captures.push(planned_capture(change, work));
-            continue;
-        }
-        let output = work.outputs.iter().find(|output| output.name == change.name);
-        planned.push(Planned {
-            name: change.name.clone(),
-            action: change.action,
-            existing: look_at(work, &change.name, store)?.existing,
-            recorded: record.get(&change.name).map(|recorded| recorded.id),
-            wanted: output.map(|output| wanted(output, store)).transpose()?,
-        });
-    }
-    Ok((plan, SavedManifest { manifest: manifest.to_owned(), outputs: planned, captures }))
+    let targets = plan.changes.iter().map(|change| planned(change, work, store, &record)).collect::<Result<_>>()?;
+    Ok((plan, SavedManifest { manifest: manifest.to_owned(), targets }))
 }
 
-fn planned_capture(change: &Change, work: &Work) -> PlannedCapture {
-    let wanted = work.orders.iter().find(|order| order.name == change.name).and_then(|order| {
-        let mut record = Record::default();
+/// What a saved plan holds of a change. One of a target that is to be deleted is of the recorded kind.
+fn planned(change: &Change, work: &Work, store: &Store, record: &Record) -> Result<Planned> {
+    let target = target::named(work.targets, &change.name);
+    let is_capture = target.map_or_else(|| record.capture(&change.name).is_some(), |target| target.is_capture());
+    let (name, action) = (change.name.clone(), change.action);
+    if is_capture {
+        let request = target.and_then(|target| Some((target, target.capture()?)));
         // What it will be as a file is known when it is made.
-        record.put_capture(order, String::new(), 0);
-        record.capture(&order.name).cloned()
-    });
-    PlannedCapture { name: change.name.clone(), action: change.action, wanted }
+        let wanted = request.map(|(target, request)| RecordedCapture::new(target, request, String::new(), 0));
+        return Ok(Planned::Capture(PlannedCapture { name, action, wanted }));
+    }
+    let output = target.and_then(|target| Some((target, target.medium()?)));
+    Ok(Planned::Medium(PlannedMedium {
+        existing: look_at(work, &name, store, record)?.existing,
+        recorded: record.medium(&name).map(|recorded| recorded.id),
+        wanted: output.map(|(target, output)| wanted(target, output, store)).transpose()?,
+        name,
+        action,
+    }))
 }
 
-/// The outputs for which a saved plan holds no more.
+/// The targets for which a saved plan holds no more.
 pub fn moved(work: &Work, planned: &SavedManifest, store: &mut Store, progress: &Progress) -> Result<Vec<Moved>> {
     learn(work, store, progress)?;
     let plan = survey(work, store, progress)?;
@@ -79,33 +77,25 @@ fn moved_since(
     record: &Record,
     plan: &Plan,
 ) -> Result<Vec<Moved>> {
-    let is_capture = |change: &&Change| capture::is_one(change, work, record);
-    let (captures, media): (Vec<_>, Vec<_>) = plan.changes.iter().partition(is_capture);
-    let captures = captures.into_iter().cloned().collect::<Vec<_>>();
-    let plan = &Plan { changes: media.into_iter().cloned().collect() };
-    let names = planned.outputs.iter().map(|planned| &planned.name);
-    let existing: HashMap<&String, Existing> =
-        names.map(|name| Ok((name, look_at(work, name, store)?.existing))).collect::<Result<_>>()?;
-    let existing = |name: &str| existing.get(&name.to_owned()).copied().unwrap_or(Existing::Missing);
-    let now = Now { plan, outputs: work.outputs, digests: &store.known(work.asked()), record, existing: &existing };
-    let mut moved = saved::moved(&planned.outputs, &now)?;
-    moved.extend(saved::moved_captures(&planned.captures, &captures, work.orders));
-    Ok(moved)
+    let names = planned.targets.iter().map(Planned::name);
+    let existing: HashMap<&str, Existing> =
+        names.map(|name| Ok((name, look_at(work, name, store, record)?.existing))).collect::<Result<_>>()?;
+    let existing = |name: &str| existing.get(name).copied().unwrap_or(Existing::Missing);
+    let now = Now { plan, targets: work.targets, digests: &store.known(work.asked()), record, existing: &existing };
+    saved::moved(&planned.targets, &now)
 }
 
-/// What the record will say of an output.
-fn wanted(output: &Output, store: &Store) -> Result<Wanted> {
-    let mut record = Record::default();
+/// What the record will say of a medium.
+fn wanted(target: &Target, output: &Output, store: &Store) -> Result<WantedMedium> {
     let known = store.known(output.form.asked());
-    record.put(output, &output.draft(&known)?.seal_known(&known)?);
-    let missing = || Error::new(format!("`{}` is not in its own record", output.name));
-    let summary = record.get(&output.name).cloned().ok_or_else(missing)?;
-    Ok(Wanted { summary, files: record.files(&output.name)?.to_vec() })
+    let (summary, files) = RecordedMedium::new(target, output, &output.draft(&known)?.seal_known(&known)?);
+    Ok(WantedMedium { summary, files })
 }
 
 /// Reads every source whose digests are not known.
 fn learn(work: &Work, store: &mut Store, progress: &Progress) -> Result<()> {
-    let files = work.outputs.iter().flat_map(|output| output.root.files());
+    let media = work.targets.iter().filter_map(Target::medium);
+    let files = media.flat_map(|output| output.root.files());
     let known = store.known(work.asked());
     let unknown = files.filter_map(|(_, content)| match content {
         Content::Source(source) if known(&source.key()).is_none() => Some((source.key(), Arc::clone(source))),

@@ -7,36 +7,28 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::*;
+use crate::digest::Digest;
 use crate::output::desk::{Desk, noise};
 use crate::patch::Ability;
 use crate::plan::Reason;
+use crate::target::fixtures::target;
 use crate::write::Disk;
 use std::fs::File;
 
 /// Runs in the folder of a desk, with this much of what it makes.
-fn run(desk: &Desk, outputs: &[Output], means: Means, force: bool) -> Result<Applied> {
+fn run(desk: &Desk, targets: &[Target], means: Means, force: bool) -> Result<Applied> {
     let record = desk.root.join("media.record.json");
-    let work = Work { force, ..work(desk, &record, outputs, means) };
+    let work = Work { force, ..work(desk, &record, targets, means) };
     let mut store = Store::open(&desk.root.join(".tsmedia"))?;
     apply(&work, &mut store, &Progress::default())
 }
 
-fn work<'a>(desk: &'a Desk, record: &'a Utf8Path, outputs: &'a [Output], means: Means) -> Work<'a> {
-    Work {
-        outputs,
-        orders: &[],
-        sysfs: "/sys".into(),
-        others: &[],
-        base: &desk.root,
-        record,
-        means,
-        force: false,
-        no_patch: false,
-    }
+fn work<'a>(desk: &'a Desk, record: &'a Utf8Path, targets: &'a [Target], means: Means) -> Work<'a> {
+    Work { targets, sysfs: "/sys".into(), others: &[], base: &desk.root, record, means, force: false, no_patch: false }
 }
 
 fn run_now(desk: &Desk) -> Applied {
-    run(desk, &[desk.output()], Means::default(), false).unwrap()
+    run(desk, &[target(desk)], Means::default(), false).unwrap()
 }
 
 fn actions(applied: &Applied) -> Vec<Action> {
@@ -112,10 +104,10 @@ fn a_file_that_tsmedia_did_not_make_is_replaced_only_by_force() {
     let desk = Desk::new();
     fs::create_dir_all(desk.root.join("out")).unwrap();
     fs::write(desk.root.join("out/medium.iso"), b"thesis").unwrap();
-    let error = run(&desk, &[desk.output()], Means::default(), false).unwrap_err();
+    let error = run(&desk, &[target(&desk)], Means::default(), false).unwrap_err();
     assert!(error.to_string().contains("tsmedia did not make it"), "{error}");
     assert_eq!(desk.medium().unwrap(), b"thesis");
-    run(&desk, &[desk.output()], Means::default(), true).unwrap();
+    run(&desk, &[target(&desk)], Means::default(), true).unwrap();
     assert_eq!(desk.medium().unwrap(), desk.clean_build());
 }
 
@@ -150,7 +142,7 @@ fn outputs_left_alone_this_time_are_not_removed() {
 fn a_second_run_is_told_who_is_at_work() {
     let desk = Desk::new();
     let lock = Lock::take(&desk.root.join(".tsmedia"), "building `out/medium.iso`").unwrap();
-    let error = run(&desk, &[desk.output()], Means::default(), false).unwrap_err().to_string();
+    let error = run(&desk, &[target(&desk)], Means::default(), false).unwrap_err().to_string();
     let process = std::process::id();
     assert!(error.starts_with(&format!("process {process}, building `out/medium.iso`, is at work in")), "{error}");
     drop(lock);
@@ -163,7 +155,7 @@ fn two_runs_at_once_end_with_one_whole_medium() {
     std::thread::scope(|scope| {
         for _ in 0..2 {
             scope.spawn(|| {
-                while let Err(error) = run(&desk, &[desk.output()], Means::default(), false) {
+                while let Err(error) = run(&desk, &[target(&desk)], Means::default(), false) {
                     assert!(error.to_string().contains("is at work in"), "{error}");
                     std::thread::sleep(Duration::from_millis(1));
                 }
@@ -201,7 +193,7 @@ fn whichever_call_fails_the_medium_is_the_old_or_the_new_one() {
         let new = desk.clean_build();
         next_tick();
         let (disk, n_calls) = failing(n);
-        let result = run(&desk, &[desk.output()], Means { disk, n_lanes: 1, ability: None }, false);
+        let result = run(&desk, &[target(&desk)], Means { disk, n_lanes: 1, ability: None }, false);
         let now = desk.medium();
         assert!(now == old || now.as_ref() == Some(&new), "call {n}: half-made");
         if result.is_ok() {
@@ -296,9 +288,9 @@ fn the_record_says_nothing_of_this_machine_and_reads_back() {
     let text = fs::read_to_string(&path).unwrap();
     assert!(!text.contains(desk.root.as_str()), "{text}");
     let record = Record::load(&path).unwrap();
-    let recorded = record.get("out/medium.iso").unwrap();
+    let recorded = record.medium("out/medium.iso").unwrap();
     let medium = desk.medium().unwrap();
-    assert_eq!((recorded.len, record.outputs().len()), (medium.len() as u64, 1));
+    assert_eq!((recorded.len, record.targets().len()), (medium.len() as u64, 1));
     for file in record.files("out/medium.iso").unwrap() {
         let bytes = &medium[file.offset as usize..(file.offset + file.len) as usize];
         assert_eq!(Digest::of(bytes), file.blake3, "{}", file.path);
@@ -306,6 +298,6 @@ fn the_record_says_nothing_of_this_machine_and_reads_back() {
     assert_eq!(recorded.entries[0].n_files, 3);
     record.save(&path, &Disk::default()).unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
-    let medium = look::probe(&mut Cursor::new(medium)).unwrap();
+    let medium = existing_output::probe(&mut Cursor::new(medium)).unwrap();
     assert_eq!(medium.id, recorded.id);
 }

@@ -47,7 +47,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
             projects = anew;
         }
         for (at, project) in projects.iter().enumerate() {
-            if project.orders().is_empty() == is_capturing {
+            if project.is_capture() != is_capturing {
                 continue;
             }
             project::refuse_awaiting(project)?;

@@ -100,7 +100,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     say_sequences(&sequences, &n_steps, &problems, screen)?;
     let verdict = verdict(&problems);
     for (manifest, project) in arguments.manifests.iter().zip(&projects) {
-        let outputs = project.outputs();
+        let outputs: Vec<_> = project.media().map(|(_, output)| output).collect();
         if !project.awaited().is_empty() {
             let files: Vec<_> = project.awaited().iter().map(|file| format!("`{file}`")).collect();
             screen.say(&format!(
@@ -109,12 +109,12 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
             ));
             continue;
         }
-        if !project.orders().is_empty() {
-            let files = report::counted(project.orders().len(), "WIM file");
+        if project.is_capture() {
+            let files = report::counted(project.targets().len(), "WIM file");
             screen.say(&format!("{verdict} `{manifest}`, which captures {files}"));
             continue;
         }
-        let is_first = |output: &&Output| output.disc.as_ref().is_none_or(|disc| disc.number == 1);
+        let is_first = |output: &&&Output| output.disc.as_ref().is_none_or(|disc| disc.number == 1);
         let mut media = match outputs.iter().filter(is_first).count() {
             1 => "1 medium".to_owned(),
             n => format!("{n} media"),

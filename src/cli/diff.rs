@@ -138,9 +138,9 @@ impl Side {
             Some("toml") => {
                 let Some(project) = load_manifest(path, arguments, screen)? else { return Ok(None) };
                 project.refuse_captures("only media can be compared")?;
-                let candidates = project.outputs().iter().map(|output| Candidate {
-                    name: output.name.clone(),
-                    path: output.path.clone(),
+                let candidates = project.media().map(|(target, output)| Candidate {
+                    name: target.name.clone(),
+                    path: target.path.clone(),
                     site: site(output.description.iter().map(|(key, value)| (*key, value.as_str()))),
                     disc: output.disc.as_ref().map(|disc| disc.number),
                 });
@@ -151,13 +151,13 @@ impl Side {
                 // A record that is not there is an empty one to a build, and a mistake here.
                 fs::metadata(path).map_err(|error| Error::io("opening", path, error))?;
                 let record = Record::load(path)?;
-                if record.outputs().len() == 0 && record.captures().len() > 0 {
+                if record.media().next().is_none() && record.targets().len() > 0 {
                     return Err(Error::new(format!(
                         "`{path}` is the record of a capture, and only media can be compared"
                     ))
                     .help("`tsmedia plan` says what a capture would be made of now"));
                 }
-                let candidates = record.outputs().map(|recorded| Candidate {
+                let candidates = record.media().map(|recorded| Candidate {
                     name: recorded.name.clone(),
                     path: path.parent().unwrap_or(Utf8Path::new("")).join(&recorded.name),
                     site: recorded.description.get("site").cloned(),
@@ -194,15 +194,15 @@ impl Side {
         let missing = || Error::new(format!("`{}` has no output `{}`", self.path, candidate.name));
         match &mut self.kind {
             Kind::Manifest(project) => {
-                let mut outputs = project.outputs().iter();
-                let output = outputs.find(|output| output.name == candidate.name).ok_or_else(missing)?;
+                let mut media = project.media();
+                let (target, output) = media.find(|(target, _)| target.name == candidate.name).ok_or_else(missing)?;
                 let mut store = project.open_store()?;
                 screen.watch(&project.reading(), |progress| {
-                    gather::output(output, &mut store, &Means::default(), progress)
+                    gather::output(target, output, &mut store, &Means::default(), progress)
                 })
             }
             Kind::Record(record) => {
-                let recorded = record.get(&candidate.name).ok_or_else(missing)?;
+                let recorded = record.medium(&candidate.name).ok_or_else(missing)?;
                 Ok(Contents::of_record(recorded, record.files(&candidate.name)?))
             }
             Kind::Medium(medium) => {

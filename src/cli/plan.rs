@@ -13,9 +13,9 @@ use crate::apply;
 use crate::content::Content;
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
-use crate::media::order::Order;
 use crate::plan::Plan;
 use crate::report;
+use crate::target::Target;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -93,8 +93,8 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
 fn waiting(projects: &[Project], whole: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
     let is_made = |name: &str| whole.changes.iter().any(|change| change.name == name && change.n_capture.is_some());
-    let captures = projects.iter().flat_map(Project::orders).filter(|order| is_made(&order.name));
-    let place = |order: &Order| Some((order.path.canonicalize_utf8().ok()?, order.path.clone()));
+    let captures = projects.iter().flat_map(Project::targets).filter(|target| is_made(&target.name));
+    let place = |target: &Target| Some((target.path.canonicalize_utf8().ok()?, target.path.clone()));
     let captures: BTreeMap<_, _> = captures.filter_map(place).collect();
     for project in projects {
         let manifest = project.manifest();
@@ -102,7 +102,7 @@ fn waiting(projects: &[Project], whole: &Plan) -> Vec<String> {
             lines.push(format!("`{manifest}` is planned when `{file}` is captured"));
             continue;
         }
-        let files = project.outputs().iter().flat_map(|output| output.root.files());
+        let files = project.media().flat_map(|(_, output)| output.root.files());
         let sources = files.filter_map(|(_, content)| match content {
             Content::Source(source) => source.path().canonicalize_utf8().ok(),
             Content::Bytes(_) => None,

@@ -15,7 +15,6 @@ use crate::date::Date;
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
 use crate::manifest::{self, Loaded};
-use crate::media::order::Order;
 use crate::output::Output;
 use crate::problem::{Problem, Problems, Severity};
 use crate::record::Record;
@@ -24,6 +23,7 @@ use crate::resolve::secrets::Secrets;
 use crate::resolve::{Clock, Resolver};
 use crate::size::Size;
 use crate::store::{DEFAULT_LIMIT, Objects, Store};
+use crate::target::Target;
 use crate::write::{self, Means, Unsettled};
 
 /// The manifest of a folder, where none is named.
@@ -40,8 +40,7 @@ pub(super) struct Project {
     folder: Utf8PathBuf,
     manifest: Utf8PathBuf,
     record: Utf8PathBuf,
-    outputs: Vec<Output>,
-    orders: Vec<Order>,
+    targets: Vec<Target>,
     others: Vec<String>,
     awaited: BTreeSet<Utf8PathBuf>,
 }
@@ -59,12 +58,10 @@ impl Project {
             problem.message += ": its media count as not recorded";
             problems.add(problem);
         }
-        let outputs = recorded.outputs().map(|recorded| (&recorded.name, &recorded.description));
-        let captures = recorded.captures().map(|recorded| (&recorded.name, &recorded.description));
-        let others = outputs.chain(captures).filter(|(_, description)| is_other(description.get("site")));
-        let others = others.map(|(name, _)| name.clone()).collect();
-        let Made { outputs, orders, awaited } = made;
-        Self { manifest: manifest.to_owned(), folder, record, outputs, orders, others, awaited }
+        let others = recorded.targets().filter(|recorded| is_other(recorded.site()));
+        let others = others.map(|recorded| recorded.name().to_owned()).collect();
+        let Made { targets, awaited } = made;
+        Self { manifest: manifest.to_owned(), folder, record, targets, others, awaited }
     }
 
     /// The manifest, as it was named.
@@ -82,9 +79,19 @@ impl Project {
         format!("reading the inputs of {}", self.manifest)
     }
 
-    /// The WIM files that it captures.
-    pub fn orders(&self) -> &[Order] {
-        &self.orders
+    /// The targets that it makes.
+    pub fn targets(&self) -> &[Target] {
+        &self.targets
+    }
+
+    /// The media among them.
+    pub fn media(&self) -> impl Iterator<Item = (&Target, &Output)> {
+        self.targets.iter().filter_map(|target| Some((target, target.medium()?)))
+    }
+
+    /// `true` if it captures WIM files: then it makes nothing else.
+    pub fn is_capture(&self) -> bool {
+        self.targets.iter().any(Target::is_capture)
     }
 
     /// The WIM files that it needs and that another manifest has yet to capture: it makes nothing before.
@@ -94,16 +101,11 @@ impl Project {
 
     /// Fails for a manifest that captures; `what` says what is done with media only.
     pub fn refuse_captures(&self, what: &str) -> Result<()> {
-        match self.orders.is_empty() {
-            true => Ok(()),
-            false => Err(Error::new(format!("`{}` captures, and {what}", self.manifest))
+        match self.is_capture() {
+            false => Ok(()),
+            true => Err(Error::new(format!("`{}` captures, and {what}", self.manifest))
                 .help("`tsmedia plan` says what there is to do for it")),
         }
-    }
-
-    /// The media that it makes.
-    pub fn outputs(&self) -> &[Output] {
-        &self.outputs
     }
 
     /// The folder of the cache beside it.
@@ -118,10 +120,10 @@ impl Project {
 
     /// Tells of journals beside the outputs that this cache did not begin: nothing in them is believed.
     pub fn tell_of_foreign_journals(&self, store: &Store, screen: &Screen) {
-        for output in &self.outputs {
-            let key = store.journal_key(&output.name);
-            if matches!(write::unsettled(&output.path, key.as_ref()), Ok(Some(Unsettled::Foreign))) {
-                let (name, manifest) = (&output.name, &self.manifest);
+        for (target, _) in self.media() {
+            let key = store.journal_key(&target.name);
+            if matches!(write::unsettled(&target.path, key.as_ref()), Ok(Some(Unsettled::Foreign))) {
+                let (name, manifest) = (&target.name, &self.manifest);
                 screen.warning(
                     &Error::new(format!("the journal beside `{name}` is ignored: this cache did not begin that patch"))
                         .help(format!(
@@ -135,8 +137,7 @@ impl Project {
     /// What there is to plan or to do.
     pub fn work(&self, force: bool, no_patch: bool) -> Work<'_> {
         Work {
-            outputs: &self.outputs,
-            orders: &self.orders,
+            targets: &self.targets,
             sysfs: Utf8Path::new("/sys"),
             others: &self.others,
             base: &self.folder,
@@ -151,8 +152,7 @@ impl Project {
 /// What a manifest makes.
 #[derive(Default)]
 struct Made {
-    outputs: Vec<Output>,
-    orders: Vec<Order>,
+    targets: Vec<Target>,
     awaited: BTreeSet<Utf8PathBuf>,
 }
 
@@ -264,7 +264,7 @@ fn resolve_with(
                 }
                 let place = rendered.first().map(|first| first.place(""));
                 place.into_iter().for_each(|place| written.add_record(&Record::path_beside(manifest), &place, at));
-                made.orders = rendered.iter().filter_map(|it| resolver.resolve_capture(it, date, problems)).collect();
+                made.targets = rendered.iter().filter_map(|it| resolver.resolve_capture(it, date, problems)).collect();
                 Vec::new()
             }
         };
@@ -273,9 +273,10 @@ fn resolve_with(
             let place = rendered.place("/output/path");
             match resolver.resolve(rendered, date, problems) {
                 Some(media) => {
-                    for output in media.outputs() {
-                        written.add_output(&output.name, &output.path, output.disc.is_some(), &place, at);
-                        made.outputs.push(output);
+                    for target in media.targets() {
+                        let is_disc = target.medium().is_some_and(|output| output.disc.is_some());
+                        written.add_output(&target.name, &target.path, is_disc, &place, at);
+                        made.targets.push(target);
                     }
                 }
                 None => {
@@ -296,7 +297,7 @@ fn resolve_with(
         projects.push(Project::new(manifest, made, &arguments.sites, problems));
     }
     inputs.extend(resolver.inputs());
-    let outputs: Vec<_> = projects.iter().flat_map(Project::outputs).collect();
+    let outputs: Vec<_> = projects.iter().flat_map(|project| project.media().map(|(_, output)| output)).collect();
     written.check_each_other(problems);
     written.check_inputs(inputs, &outputs, problems);
     Ok(projects)

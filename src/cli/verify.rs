@@ -140,7 +140,8 @@ fn of_manifest(arguments: &Arguments, manifest: &Utf8Path) -> ManifestArguments 
 
 /// Adds the faults that the medium has by its manifest.
 fn compare(verified: &mut Verified, project: &Project, screen: &Screen) -> Result<()> {
-    let output = meant(verified, project.outputs())?;
+    let outputs: Vec<_> = project.media().map(|(_, output)| output).collect();
+    let output = meant(verified, &outputs)?;
     let mut store = project.open_store()?;
     let means = Means::default();
     let wanted = screen.watch(&project.reading(), |progress| verify::wanted(output, &mut store, &means, progress))?;
@@ -152,7 +153,7 @@ fn compare(verified: &mut Verified, project: &Project, screen: &Screen) -> Resul
 }
 
 /// The output that a medium should be: the only one, or that of its site and with its number.
-fn meant<'a>(verified: &Verified, outputs: &'a [Output]) -> Result<&'a Output> {
+fn meant<'a>(verified: &Verified, outputs: &[&'a Output]) -> Result<&'a Output> {
     fn site<'a>(mut said: impl Iterator<Item = (&'a str, &'a str)>) -> Option<&'a str> {
         said.find(|(key, _)| *key == "site").map(|(_, value)| value)
     }
@@ -178,7 +179,7 @@ fn meant<'a>(verified: &Verified, outputs: &'a [Output]) -> Result<&'a Output> {
         let help = "build the set anew with `tsmedia apply`";
         return Err(Error::new(format!("{medium}, and the manifest makes a set of {last} discs")).help(help));
     }
-    let sites: Vec<_> = outputs.iter().filter_map(of_output).map(|site| format!("`{site}`")).collect();
+    let sites: Vec<_> = outputs.iter().copied().filter_map(of_output).map(|site| format!("`{site}`")).collect();
     let medium = match of_medium {
         Some(site) => format!("the medium says that it is for the site `{site}`"),
         None => "the medium does not say for which site it is".into(),

@@ -97,12 +97,12 @@ impl Finished {
     fn of(projects: &[Project]) -> Option<Self> {
         let mut finished = Vec::new();
         for project in projects {
-            if !project.orders().is_empty() || !project.awaited().is_empty() {
+            if project.is_capture() || !project.awaited().is_empty() {
                 return None;
             }
             let store = project.open_store().ok()?;
-            for output in project.outputs() {
-                finished.push((output.path.clone(), store.finished(&output.name)?.0));
+            for target in project.targets() {
+                finished.push((target.path.clone(), store.finished(&target.name)?.0));
             }
         }
         Some(Self(finished))
@@ -142,7 +142,7 @@ impl Round {
     /// The files that it makes.
     fn outputs(&self) -> Vec<Utf8PathBuf> {
         let projects = self.projects.iter().flatten();
-        projects.flat_map(|project| project.outputs().iter().map(|output| output.path.clone())).collect()
+        projects.flat_map(|project| project.media().map(|(target, _)| target.path.clone())).collect()
     }
 
     /// What everything that it depends on looks like.
@@ -173,7 +173,7 @@ impl Round {
         }
         let mut whole = Plan::default();
         // What is captured may be on media: those that wait for it are built in the next round, as it is an input.
-        let (captures, media): (Vec<_>, Vec<_>) = projects.iter().partition(|project| !project.orders().is_empty());
+        let (captures, media): (Vec<_>, Vec<_>) = projects.iter().partition(|project| project.is_capture());
         for project in captures.into_iter().chain(media).filter(|project| project.awaited().is_empty()) {
             match build(project, arguments, screen) {
                 Ok(plan) => whole.changes.extend(plan.changes),

@@ -143,8 +143,6 @@ impl<'a> Set<'a> {
         let whole = &self.first;
         let label = numbered_label(&whole.label, number);
         let mut disc = Output {
-            path: numbered(whole.path.as_str(), number).into(),
-            name: numbered(&whole.name, number),
             form: whole.form,
             description: whole.description.clone(),
             label,
@@ -153,7 +151,6 @@ impl<'a> Set<'a> {
             boot: if number == 1 { whole.boot.clone() } else { Vec::new() },
             capacity: Some(self.capacity),
             entries: Vec::new(),
-            values: whole.values.clone(),
             veiled: whole.veiled.clone(),
             disc: None,
         };
@@ -196,7 +193,7 @@ fn id(whole: &Output) -> String {
 }
 
 /// `win11.iso` as `win11.2.iso`.
-fn numbered(path: &str, number: usize) -> String {
+pub(super) fn numbered(path: &str, number: usize) -> String {
     match path.rsplit_once('.') {
         Some((stem, extension)) => format!("{stem}.{number}.{extension}"),
         None => format!("{path}.{number}"),

@@ -52,8 +52,6 @@ impl Desk {
         add(&sources.join("image"), "SMS/PKG/BER00002", &mut root);
         let entry = |title: &str, path: &str| Entry { title: title.into(), path: path.into() };
         Output {
-            path: self.root.join("out/medium.iso"),
-            name: "out/medium.iso".into(),
             form: Form::Shelf,
             description: vec![("kind", "stand-alone".into()), ("site", "BER".into())],
             label: "WIN11 BER".into(),
@@ -68,15 +66,19 @@ impl Desk {
                 entry("package `BER00001`", "SMS/PKG/BER00001"),
                 entry("operating system `BER00002`", "SMS/PKG/BER00002"),
             ],
-            values: Vec::new(),
             veiled: None,
             disc: None,
         }
     }
 
+    /// Where the finished file is put.
+    pub(crate) fn path(&self) -> Utf8PathBuf {
+        self.root.join("out/medium.iso")
+    }
+
     /// The finished file.
     pub(crate) fn medium(&self) -> Option<Vec<u8>> {
-        fs::read(self.root.join("out/medium.iso")).ok()
+        fs::read(self.path()).ok()
     }
 
     /// The bytes of an output as a clean build makes them: every source read, and no old output known.

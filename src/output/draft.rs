@@ -85,7 +85,7 @@ impl Output {
     pub fn draft(&self, known: &dyn Fn(&SourceKey) -> Option<Digests>) -> Result<Draft<'_>> {
         let (volume, contents) = self.volume(known)?;
         let (slack, layout) = self.fit(&volume)?.map_err(|overflow| {
-            Error::new(overflow.message(&self.name))
+            Error::new(overflow.message(&self.label))
                 .help("leave something out, or choose a larger `capacity` in `[output]`")
         })?;
         let files = find_places(&layout, contents);
@@ -265,8 +265,8 @@ impl Draft<'_> {
     /// The layout that it was drafted with, of what is in it now.
     fn layout(&self, sha1s: &HashMap<SourceKey, Sha1>, seal: Option<&Content>) -> Result<Layout> {
         let layout = self.output.layout(&self.volume, self.slack, sha1s, seal)?;
-        let name = &self.output.name;
-        assert!(places_digest(&layout) == self.places, "the layout of `{name}` depends on a digest");
+        let label = &self.output.label;
+        assert!(places_digest(&layout) == self.places, "the layout of `{label}` depends on a digest");
         Ok(layout)
     }
 

@@ -9,7 +9,8 @@ use crate::date::Date;
 use crate::digest::Digest;
 use crate::firmware::Firmware;
 use crate::output::{Entry, FORMAT_VERSION, Held, Identity, KeptSecrets, Output, TemplateValue, entry_of, lists};
-use crate::record::{Recorded, RecordedFile};
+use crate::record::{RecordedFile, RecordedMedium};
+use crate::target::Target;
 use crate::volume::Node;
 
 use super::Existing;
@@ -186,33 +187,27 @@ impl FileChange {
     }
 }
 
-/// Everything in which an output differs from the recorded one.
+/// Everything in which a medium differs from the recorded one.
 pub(super) fn differences(
+    target: &Target,
     output: &Output,
     identity: &Identity,
-    recorded: &Recorded,
+    recorded: &RecordedMedium,
     files: &[RecordedFile],
 ) -> Vec<Reason> {
-    let mut reasons = Vec::new();
-    if recorded.format_version != FORMAT_VERSION {
-        reasons.push(Reason::FormatVersion { old: recorded.format_version, new: FORMAT_VERSION });
-    }
-    let mut value = |key: &str, old: Option<String>, new: Option<String>| {
-        if old != new {
-            reasons.push(Reason::Value { key: key.to_owned(), old, new });
-        }
+    let old = Fields {
+        label: Some(&recorded.label),
+        date: recorded.date,
+        description: recorded.description.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect(),
+        values: recorded.values.as_deref(),
     };
-    value("label", Some(recorded.label.clone()), Some(output.label.clone()));
-    value("date", Some(day(recorded.date)), Some(day(output.date.unix())));
-    let new: BTreeMap<_, _> = output.description.iter().map(|(key, value)| (*key, value)).collect();
-    let keys: BTreeSet<_> = recorded.description.keys().map(String::as_str).chain(new.keys().copied()).collect();
-    for key in keys {
-        value(key, recorded.description.get(key).cloned(), new.get(key).map(|value| (*value).clone()));
-    }
-    // A record of an older version does not know its values.
-    for (name, old, new) in recorded.values.iter().flat_map(|old| value_changes(old, &output.values)) {
-        reasons.push(Reason::TemplateValue { name, old, new });
-    }
+    let new = Fields {
+        label: Some(&output.label),
+        date: output.date.unix(),
+        description: output.description.iter().map(|(key, value)| (*key, value.as_str())).collect(),
+        values: Some(&target.values),
+    };
+    let mut reasons = field_changes(recorded.format_version, &old, &new);
     for firmware in [Firmware::Bios, Firmware::Uefi] {
         let old: Vec<_> =
             recorded.boot.iter().filter(|image| image.firmware == firmware).map(|image| image.blake3).collect();
@@ -232,6 +227,41 @@ pub(super) fn differences(
     reasons.extend(entry_changes(output, identity, recorded, files, with_own).into_iter().map(Reason::Entry));
     if reasons.is_empty() && identity.id.is_some() {
         reasons.push(Reason::Folders);
+    }
+    reasons
+}
+
+/// What targets say of themselves, whichever their recipe.
+pub(super) struct Fields<'a> {
+    /// The volume label, if it has one.
+    pub(super) label: Option<&'a str>,
+    /// Its date in seconds since 1970.
+    pub(super) date: u64,
+    /// What else it says: key and value.
+    pub(super) description: BTreeMap<&'a str, &'a str>,
+    /// Its template values; a record of version 1 has none.
+    pub(super) values: Option<&'a [TemplateValue]>,
+}
+
+/// Everything that a target says of itself other than it did when it was made in this version of our formats.
+pub(super) fn field_changes(format_version: u32, old: &Fields, new: &Fields) -> Vec<Reason> {
+    let mut reasons = Vec::new();
+    if format_version != FORMAT_VERSION {
+        reasons.push(Reason::FormatVersion { old: format_version, new: FORMAT_VERSION });
+    }
+    let mut value = |key: &str, old: Option<String>, new: Option<String>| {
+        if old != new {
+            reasons.push(Reason::Value { key: key.to_owned(), old, new });
+        }
+    };
+    value("label", old.label.map(str::to_owned), new.label.map(str::to_owned));
+    value("date", Some(day(old.date)), Some(day(new.date)));
+    for key in old.description.keys().chain(new.description.keys()).collect::<BTreeSet<_>>() {
+        let [old, new] = [old, new].map(|fields| fields.description.get(key).map(|value| (*value).to_owned()));
+        value(key, old, new);
+    }
+    if let (Some(old), Some(new)) = (old.values, new.values) {
+        reasons.extend(value_changes(old, new).map(|(name, old, new)| Reason::TemplateValue { name, old, new }));
     }
     reasons
 }
@@ -307,7 +337,7 @@ struct Gathered<'a> {
 fn entry_changes(
     output: &Output,
     identity: &Identity,
-    recorded: &Recorded,
+    recorded: &RecordedMedium,
     files: &[RecordedFile],
     with_own: bool,
 ) -> Vec<EntryChange> {

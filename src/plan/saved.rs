@@ -8,20 +8,19 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::reason::{self, Reason};
-use super::{Action, Change, Existing, Plan, capture};
+use super::{Action, Existing, Plan, capture};
 use crate::content::SourceKey;
 use crate::digest::{Digest, Digests};
 use crate::error::{Error, Result};
-use crate::media::order::Order;
 use crate::merge_conflict;
-use crate::output::Output;
-use crate::record::{Record, Recorded, RecordedCapture, RecordedFile};
+use crate::record::{Record, RecordedCapture, RecordedFile, RecordedMedium};
+use crate::target::{self, Target};
 
 /// The version of the file that is written here, and the newest that is read.
 const PLAN_VERSION: u32 = 1;
 
 /// A saved plan.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Saved {
     plan_version: u32,
@@ -38,16 +37,63 @@ pub struct Saved {
 }
 
 /// What is to be done for one manifest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(from = "Lists")]
 pub struct SavedManifest {
     /// The manifest, as it was named.
     pub manifest: Utf8PathBuf,
-    /// What is to be done with each output.
-    pub outputs: Vec<Planned>,
-    /// What is to be done with each WIM file that is captured.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub captures: Vec<PlannedCapture>,
+    /// What is to be done with each target.
+    pub targets: Vec<Planned>,
+}
+
+/// A saved manifest as the file has it: media and captures in lists of their own.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Lists {
+    manifest: Utf8PathBuf,
+    outputs: Vec<PlannedMedium>,
+    #[serde(default)]
+    captures: Vec<PlannedCapture>,
+}
+
+impl From<Lists> for SavedManifest {
+    fn from(Lists { manifest, outputs, captures }: Lists) -> Self {
+        let media = outputs.into_iter().map(Planned::Medium);
+        Self { manifest, targets: media.chain(captures.into_iter().map(Planned::Capture)).collect() }
+    }
+}
+
+/// What is to be done with a target, and what that was decided from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Planned {
+    /// A medium.
+    Medium(PlannedMedium),
+    /// A WIM file that is captured.
+    Capture(PlannedCapture),
+}
+
+impl Planned {
+    /// The target, as its author sees it.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Medium(medium) => &medium.name,
+            Self::Capture(capture) => &capture.name,
+        }
+    }
+
+    fn medium(&self) -> Option<&PlannedMedium> {
+        match self {
+            Self::Medium(medium) => Some(medium),
+            Self::Capture(_) => None,
+        }
+    }
+
+    fn capture(&self) -> Option<&PlannedCapture> {
+        match self {
+            Self::Medium(_) => None,
+            Self::Capture(capture) => Some(capture),
+        }
+    }
 }
 
 /// What is to be done with a WIM file that is captured, and what that was decided from.
@@ -62,43 +108,11 @@ pub struct PlannedCapture {
     pub wanted: Option<RecordedCapture>,
 }
 
-/// The captures for which a saved plan holds no more. What there is under their names may have changed: that is what
-/// the plan was about, and only what was to be done with it counts.
-pub fn moved_captures(planned: &[PlannedCapture], changes: &[Change], orders: &[Order]) -> Vec<Moved> {
-    let mut all = Vec::new();
-    let moved = |name: &str, planned, now, inputs| Moved {
-        name: name.to_owned(),
-        planned,
-        now,
-        existing: None,
-        is_recorded_anew: false,
-        inputs,
-    };
-    for planned in planned {
-        let now = changes.iter().find(|change| change.name == planned.name).map(|change| change.action);
-        let order = orders.iter().find(|order| order.name == planned.name);
-        let inputs = match (order, &planned.wanted) {
-            (Some(order), Some(wanted)) => capture::differences(order, wanted),
-            _ => Vec::new(),
-        };
-        let is_the_same = order.is_some() == planned.wanted.is_some() && inputs.is_empty();
-        // Somebody may have done it already.
-        let is_done = matches!(now, Some(Action::Keep) | None);
-        if !is_the_same || (now != Some(planned.action) && !is_done) {
-            all.push(moved(&planned.name, Some(planned.action), now, inputs));
-        }
-    }
-    let is_planned = |name: &str| planned.iter().any(|planned| planned.name == name);
-    let unplanned = changes.iter().filter(|change| change.action != Action::Keep && !is_planned(&change.name));
-    all.extend(unplanned.map(|change| moved(&change.name, None, Some(change.action), Vec::new())));
-    all
-}
-
-/// What is to be done with an output, and what that was decided from.
+/// What is to be done with a medium, and what that was decided from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Planned {
-    /// The output, as its author sees it.
+pub struct PlannedMedium {
+    /// The medium, as its author sees it.
     pub name: String,
     /// What to do.
     pub action: Action,
@@ -106,21 +120,21 @@ pub struct Planned {
     pub existing: Existing,
     /// The medium that was recorded.
     pub recorded: Option<Digest>,
-    /// What it is to be; nothing for an output that is to be deleted.
-    pub wanted: Option<Wanted>,
+    /// What it is to be; nothing for one that is to be deleted.
+    pub wanted: Option<WantedMedium>,
 }
 
-/// What an output is to be: what the record will say of it.
+/// What a medium is to be: what the record will say of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Wanted {
+pub struct WantedMedium {
     /// All of it but its files.
-    pub summary: Recorded,
+    pub summary: RecordedMedium,
     /// Its files.
     pub files: Vec<RecordedFile>,
 }
 
-/// An output for which a saved plan holds no more, and why.
+/// A target for which a saved plan holds no more, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Moved {
     /// The output.
@@ -200,17 +214,18 @@ impl Saved {
             text += &format!(",\n\"{key}\": {json}");
         }
         text += ",\n\"manifests\": [";
-        for (index, SavedManifest { manifest, outputs, captures }) in self.manifests.iter().enumerate() {
+        for (index, SavedManifest { manifest, targets }) in self.manifests.iter().enumerate() {
             text += if index == 0 { "\n" } else { ",\n" };
             text += &format!("{{ \"manifest\": {}, \"outputs\": [", serde_json::to_string(manifest).map_err(failed)?);
-            for (index, output) in outputs.iter().enumerate() {
+            for (index, medium) in targets.iter().filter_map(Planned::medium).enumerate() {
                 text += if index == 0 { "\n" } else { ",\n" };
-                text += &serde_json::to_string(output).map_err(failed)?;
+                text += &serde_json::to_string(medium).map_err(failed)?;
             }
             text += "\n]";
+            let captures: Vec<_> = targets.iter().filter_map(Planned::capture).collect();
             if !captures.is_empty() {
                 text += ",\n\"captures\": ";
-                text += &serde_json::to_string(captures).map_err(failed)?;
+                text += &serde_json::to_string(&captures).map_err(failed)?;
             }
             text += " }";
         }
@@ -224,7 +239,7 @@ pub struct Now<'a> {
     /// What would be done.
     pub plan: &'a Plan,
     /// What the manifest makes.
-    pub outputs: &'a [Output],
+    pub targets: &'a [Target],
     /// The digests of sources: all have to be known.
     pub digests: &'a dyn Fn(&SourceKey) -> Option<Digests>,
     /// What was built.
@@ -233,16 +248,25 @@ pub struct Now<'a> {
     pub existing: &'a dyn Fn(&str) -> Existing,
 }
 
-/// The outputs for which a saved plan holds no more.
+impl Now<'_> {
+    fn action(&self, name: &str) -> Option<Action> {
+        self.plan.changes.iter().find(|change| change.name == name).map(|change| change.action)
+    }
+}
+
+/// The targets for which a saved plan holds no more.
 ///
-/// An output that is as it was planned to be already is no reason to refuse: then somebody did it, and doing the plan
+/// A target that is as it was planned to be already is no reason to refuse: then somebody did it, and doing the plan
 /// again does the rest.
 pub fn moved(planned: &[Planned], now: &Now) -> Result<Vec<Moved>> {
     let mut all = Vec::new();
     for planned in planned {
-        all.extend(moved_output(planned, now)?);
+        all.extend(match planned {
+            Planned::Medium(planned) => moved_medium(planned, now)?,
+            Planned::Capture(planned) => moved_capture(planned, now),
+        });
     }
-    let is_planned = |name: &str| planned.iter().any(|planned| planned.name == name);
+    let is_planned = |name: &str| planned.iter().any(|planned| planned.name() == name);
     let unplanned = now.plan.changes.iter().filter(|change| change.action != Action::Keep && !is_planned(&change.name));
     all.extend(unplanned.map(|change| Moved {
         name: change.name.clone(),
@@ -255,18 +279,18 @@ pub fn moved(planned: &[Planned], now: &Now) -> Result<Vec<Moved>> {
     Ok(all)
 }
 
-fn moved_output(planned: &Planned, now: &Now) -> Result<Option<Moved>> {
-    let output = now.outputs.iter().find(|output| output.name == planned.name);
+fn moved_medium(planned: &PlannedMedium, now: &Now) -> Result<Option<Moved>> {
+    let target = target::named(now.targets, &planned.name).and_then(|target| Some((target, target.medium()?)));
     let existing = (now.existing)(&planned.name);
-    let recorded = now.record.get(&planned.name).map(|recorded| recorded.id);
+    let recorded = now.record.medium(&planned.name).map(|recorded| recorded.id);
     let mut differences = Vec::new();
-    let is_done = match (&planned.wanted, output) {
-        (Some(Wanted { summary, files }), Some(output)) => {
+    let is_done = match (&planned.wanted, target) {
+        (Some(WantedMedium { summary, files }), Some((target, output))) => {
             let identity = output.identity(now.digests)?;
             let secrets = output.kept_secrets();
             differences.extend(reason::secret_changes(summary.secrets.as_ref(), secrets.as_ref(), planned.existing));
             if identity.id != Some(summary.id) {
-                differences.extend(reason::differences(output, &identity, summary, files));
+                differences.extend(reason::differences(target, output, &identity, summary, files));
             }
             let secrets = summary.secrets.as_ref().map(|secrets| secrets.digest);
             existing == Existing::Medium { id: summary.id, secrets, len: summary.len }
@@ -275,20 +299,44 @@ fn moved_output(planned: &Planned, now: &Now) -> Result<Option<Moved>> {
         (None, None) => recorded.is_none(),
         (Some(_), None) | (None, Some(_)) => false,
     };
-    let is_wanted_as_planned = planned.wanted.is_some() == output.is_some() && differences.is_empty();
+    let is_wanted_as_planned = planned.wanted.is_some() == target.is_some() && differences.is_empty();
     let is_as_it_was = existing == planned.existing && recorded == planned.recorded;
     if is_wanted_as_planned && (is_done || is_as_it_was) {
         return Ok(None);
     }
-    let action = now.plan.changes.iter().find(|change| change.name == planned.name).map(|change| change.action);
     Ok(Some(Moved {
         name: planned.name.clone(),
         planned: Some(planned.action),
-        now: action,
+        now: now.action(&planned.name),
         existing: (existing != planned.existing).then_some((planned.existing, existing)),
         is_recorded_anew: recorded != planned.recorded,
         inputs: differences,
     }))
+}
+
+/// What there is under the name of a capture may have changed: that is what the plan was about, and only what was to be
+/// done with it counts.
+fn moved_capture(planned: &PlannedCapture, now: &Now) -> Option<Moved> {
+    let action = now.action(&planned.name);
+    let target = target::named(now.targets, &planned.name).and_then(|target| Some((target, target.capture()?)));
+    let inputs = match (target, &planned.wanted) {
+        (Some((target, request)), Some(wanted)) => capture::differences(target, request, wanted),
+        _ => Vec::new(),
+    };
+    let is_the_same = target.is_some() == planned.wanted.is_some() && inputs.is_empty();
+    // Somebody may have done it already.
+    let is_done = matches!(action, Some(Action::Keep) | None);
+    if is_the_same && (is_done || action == Some(planned.action)) {
+        return None;
+    }
+    Some(Moved {
+        name: planned.name.clone(),
+        planned: Some(planned.action),
+        now: action,
+        existing: None,
+        is_recorded_anew: false,
+        inputs,
+    })
 }
 
 #[cfg(test)]

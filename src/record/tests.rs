@@ -3,6 +3,8 @@ use std::fs;
 use super::*;
 use crate::digest::Digests;
 use crate::output::desk::Desk;
+use crate::output::{Entry, TemplateValue, entry_of};
+use crate::target::fixtures::target;
 
 #[test]
 fn a_newer_record_is_refused_with_both_versions() {
@@ -38,14 +40,14 @@ fn a_file_belongs_to_the_nearest_entry() {
 }
 
 /// A record of one output, and what it says of the output.
-fn put(desk: &Desk, values: Vec<TemplateValue>) -> (Record, Recorded) {
-    let output = Output { values, ..desk.output() };
+fn put(desk: &Desk, values: Vec<TemplateValue>) -> (Record, RecordedMedium) {
+    let (target, output) = (Target { values, ..target(desk) }, desk.output());
     let draft = output.draft(&|_| None).unwrap();
     let known = |job: crate::output::Job| Digests::of(&fs::read(job.file.path()).unwrap());
     let digests: Vec<_> = draft.jobs(&|_| None).into_iter().map(known).collect();
     let mut record = Record::default();
-    record.put(&output, &draft.seal(&digests).unwrap());
-    let recorded = record.get(&output.name).unwrap().clone();
+    record.put_medium(&target, &output, &draft.seal(&digests).unwrap());
+    let recorded = record.medium(&target.name).unwrap().clone();
     (record, recorded)
 }
 
@@ -62,7 +64,7 @@ fn a_record_is_read_as_it_was_written() {
     let (record, recorded) = put(&desk, values);
     record.save(&path, &Disk::default()).unwrap();
     let loaded = Record::load(&path).unwrap();
-    assert_eq!(loaded.get(&recorded.name), Some(&recorded));
+    assert_eq!(loaded.medium(&recorded.name), Some(&recorded));
     assert_eq!(loaded.files(&recorded.name).unwrap(), record.files(&recorded.name).unwrap());
     let text = fs::read_to_string(&path).unwrap();
     loaded.save(&path, &Disk::default()).unwrap();
@@ -80,10 +82,10 @@ fn a_record_of_version_1_is_read_and_its_values_are_not_known() {
     assert!(!old.contains("values") && text.contains("values"), "{text}");
     fs::write(&path, old).unwrap();
     record = Record::load(&path).unwrap();
-    assert_eq!(record.get(&recorded.name), Some(&Recorded { values: None, ..recorded }));
+    assert_eq!(record.medium(&recorded.name), Some(&RecordedMedium { values: None, ..recorded }));
     // What came to the same bytes is taken over.
-    let output = Output { values: vec![value("language", "de-DE")], ..desk.output() };
-    assert!(record.renew_values(&output));
-    assert!(!record.renew_values(&output));
-    assert_eq!(record.get(&output.name).unwrap().values, Some(output.values));
+    let target = Target { values: vec![value("language", "de-DE")], ..target(&desk) };
+    assert!(record.renew_values(&target));
+    assert!(!record.renew_values(&target));
+    assert_eq!(record.medium(&target.name).unwrap().values, Some(target.values));
 }

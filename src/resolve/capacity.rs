@@ -42,9 +42,10 @@ impl Draft<'_> {
         loop {
             match set::discs(media, capacity) {
                 Ok(Ok(discs)) => {
-                    for disc in &discs {
-                        self.resolver.inputs.note_output(&disc.path);
-                        self.check_path(&disc.path, &disc.name);
+                    for number in 1..=discs.len() {
+                        let (path, name) = media.place_of_disc(number);
+                        self.resolver.inputs.note_output(&path);
+                        self.check_path(&path, &name);
                     }
                     media.discs = discs;
                     return;
@@ -73,7 +74,8 @@ impl Draft<'_> {
         if !self.resolver.lays_out && is_far_from_limits(&media.root) {
             return;
         }
-        for output in media.clone().outputs() {
+        for target in media.clone().targets() {
+            let Some(output) = target.medium() else { continue };
             if let Err(error) = output.draft(&|_| None) {
                 return self.layout_failed(&error);
             }

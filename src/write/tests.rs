@@ -14,7 +14,7 @@ use crate::output::lists;
 
 fn write_medium(desk: &Desk, means: &Means) -> Result<Written> {
     let output = desk.output();
-    write(output.draft(&|_| None)?, &output.path, &|_| None, means, &Progress::default())
+    write(output.draft(&|_| None)?, &desk.path(), &|_| None, means, &Progress::default())
 }
 
 #[test]
@@ -85,7 +85,7 @@ fn the_bytes_do_not_depend_on_threads_or_on_what_was_known() {
     let known =
         |key: &SourceKey| first.digests.iter().find(|(known, _)| known.key() == *key).map(|(_, digests)| *digests);
     let draft = output.draft(&|_| None).unwrap();
-    let again = write(draft, &output.path, &known, &Means::default(), &Progress::default()).unwrap();
+    let again = write(draft, &desk.path(), &known, &Means::default(), &Progress::default()).unwrap();
     assert_eq!((desk.medium(), again.n_read), (medium, 0));
 }
 
@@ -106,7 +106,7 @@ fn a_file_system_that_cannot_copy_gets_the_same_bytes() {
     });
     let output = desk.output();
     let means = Means { disk, ..Means::default() };
-    write(output.draft(&|_| None).unwrap(), &output.path, &known, &means, &Progress::default()).unwrap();
+    write(output.draft(&|_| None).unwrap(), &desk.path(), &known, &means, &Progress::default()).unwrap();
     assert_eq!(desk.medium(), medium);
 }
 
@@ -119,7 +119,7 @@ fn a_source_that_changed_since_it_was_found_fails_and_the_target_stays() {
         let output = desk.output();
         let draft = output.draft(&|_| None).unwrap();
         desk.put("tool/read me.txt", changed);
-        let error = write(draft, &output.path, &|_| None, &Means::default(), &Progress::default()).unwrap_err();
+        let error = write(draft, &desk.path(), &|_| None, &Means::default(), &Progress::default()).unwrap_err();
         assert!(error.to_string().ends_with("read me.txt` changed while the medium was being built"), "{error}");
         assert_eq!((desk.medium(), desk.finished_names()), (before.clone(), vec!["medium.iso".to_owned()]));
     }
@@ -180,7 +180,7 @@ fn whoever_asks_to_stop_is_heard_and_leaves_nothing() {
     let progress = Progress::default();
     progress.cancel();
     let draft = output.draft(&|_| None).unwrap();
-    let error = write(draft, &output.path, &|_| None, &Means::default(), &progress).unwrap_err();
+    let error = write(draft, &desk.path(), &|_| None, &Means::default(), &progress).unwrap_err();
     assert_eq!(error.to_string(), "interrupted");
     assert!(desk.finished_names().is_empty());
 }

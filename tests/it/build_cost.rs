@@ -9,6 +9,7 @@ use tsmedia::date::Date;
 use tsmedia::output::{Form, Output};
 use tsmedia::progress::Progress;
 use tsmedia::store::Store;
+use tsmedia::target::{Recipe, Target};
 use tsmedia::volume::Folder;
 use tsmedia::write::Means;
 
@@ -38,11 +39,8 @@ fn output(folder: &Utf8Path, len: u64) -> Output {
         root.insert(&format!("SMS/PKG/BER00021/{n}.txt"), source(path)).unwrap();
     }
     let (label, date) = ("COST".into(), Date::EARLIEST);
-    let (path, name) = (folder.join("medium.iso"), "medium.iso".into());
     Output {
         form: Form::Disc,
-        path,
-        name,
         description: vec![],
         label,
         date,
@@ -50,7 +48,6 @@ fn output(folder: &Utf8Path, len: u64) -> Output {
         boot: vec![],
         capacity: None,
         entries: vec![],
-        values: vec![],
         veiled: None,
         disc: None,
     }
@@ -61,12 +58,14 @@ fn output(folder: &Utf8Path, len: u64) -> Output {
 fn build(len: u64) -> (u64, u64, u64, u64) {
     let folder = tempfile::tempdir().unwrap();
     let folder = Utf8Path::from_path(folder.path()).unwrap();
-    let outputs = [output(folder, len)];
+    let output = output(folder, len);
+    let len = output.root.files().iter().map(|(_, content)| content.len()).sum();
+    let (path, name, values) = (folder.join("medium.iso"), "medium.iso".into(), Vec::new());
+    let targets = [Target { path, name, values, recipe: Recipe::Medium(Box::new(output)) }];
     let mut store = Store::open(&folder.join(".tsmedia")).unwrap();
     let (record, means) = (folder.join("media.record.json"), Means::default());
     let work = Work {
-        outputs: &outputs,
-        orders: &[],
+        targets: &targets,
         sysfs: "/sys".into(),
         others: &[],
         base: folder,
@@ -78,7 +77,6 @@ fn build(len: u64) -> (u64, u64, u64, u64) {
     let before = own("io", "rchar:");
     let applied = apply(&work, &mut store, &Progress::default()).unwrap();
     let n_read_in_all = own("io", "rchar:") - before;
-    let len = outputs[0].root.files().iter().map(|(_, content)| content.len()).sum();
     (len, applied.n_read, n_read_in_all, own("status", "VmHWM:"))
 }
 

@@ -9,6 +9,7 @@ use tsmedia::date::Date;
 use tsmedia::digest::Digests;
 use tsmedia::output::{Form, Output};
 use tsmedia::record::Record;
+use tsmedia::target::{Recipe, Target};
 use tsmedia::volume::Folder;
 
 use crate::fixtures::alone::alone;
@@ -37,11 +38,8 @@ fn lay_out_and_record() {
         root.insert(&path, Content::file(source)).unwrap();
     }
     let (label, date) = ("MANY".into(), Date::EARLIEST);
-    let (path, name) = ("/srv/out/many.iso".into(), "out/many.iso".into());
     let output = Output {
         form: Form::Disc,
-        path,
-        name,
         description: vec![],
         label,
         date,
@@ -49,10 +47,12 @@ fn lay_out_and_record() {
         boot: vec![],
         capacity: None,
         entries: vec![],
-        values: vec![],
         veiled: None,
         disc: None,
     };
+    let (path, name, values) = ("/srv/out/many.iso".into(), "out/many.iso".into(), Vec::new());
+    let target = Target { path, name, values, recipe: Recipe::Medium(Box::new(output)) };
+    let output = target.medium().unwrap();
     let of_tree = peak();
     let start = Instant::now();
     let draft = output.draft(&|_| None).unwrap();
@@ -62,7 +62,7 @@ fn lay_out_and_record() {
         draft.jobs(&|_| None).iter().map(|job| Digests::of(job.file.path().as_str().as_bytes())).collect();
     let sealed = draft.seal(&digests).unwrap();
     let mut record = Record::default();
-    record.put(&output, &sealed);
+    record.put_medium(&target, output, &sealed);
     let (seconds, after, n_extents) = (start.elapsed().as_secs_f64(), peak(), sealed.layout.extents().len());
     println!("tree {of_tree} MiB, draft {of_draft} MiB, record {after} MiB; {n_extents} extents in {seconds:.2} s");
     assert!(n_extents > 100_000);

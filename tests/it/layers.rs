@@ -30,7 +30,7 @@ const LAYERS: [(&str, &[&str]); 6] = [
         ],
     ),
     ("bytes", &["write", "patch", "output", "format", "store"]),
-    ("meaning", &["manifest", "sequence", "resolve", "media"]),
+    ("meaning", &["manifest", "sequence", "resolve", "media", "target"]),
     ("decision", &["plan", "record", "diff", "map"]),
     ("deeds", &["apply", "capture", "verify", "gather", "watch", "device", "simulate"]),
     ("command line", &["cli", "report"]),

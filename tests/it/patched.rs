@@ -23,6 +23,7 @@ use tsmedia::plan::{Action, Change};
 use tsmedia::progress::Progress;
 use tsmedia::record::Record;
 use tsmedia::store::Store;
+use tsmedia::target::Target;
 use tsmedia::verify::verify;
 use tsmedia::write::{self, Means};
 
@@ -84,17 +85,17 @@ fn sequence(ability: Ability, kind: Kind, seed: u64, count: &mut Count) {
         count.n_patched += u32::from(is_patched);
         count.n_moved += u32::from(is_patched && is_moved);
 
-        let output = project.output();
-        build_clean(&output, &clean);
-        assert!(same_bytes(output.path.as_std_path(), clean.as_std_path()), "{context}: {change:?}, other bytes");
-        assert_sound(&output, &context);
+        let target = project.target();
+        build_clean(target.medium().unwrap(), &clean);
+        assert!(same_bytes(target.path.as_std_path(), clean.as_std_path()), "{context}: {change:?}, other bytes");
+        assert_sound(&target, &context);
         assert_eq!(project.desk.list("out"), [kind.output().trim_start_matches("out/")], "{context}");
         let mut store = Store::open(&project.desk.path(".tsmedia")).unwrap();
         let plan = with_work(&project, ability, |work| survey(work, &mut store, &Progress::default()).unwrap());
         assert!(plan.is_all_keep(), "{context}: then {plan:?}");
     }
     // The readers take longer than all the rest, and this medium has been patched again and again.
-    let medium = project.output().path;
+    let medium = project.target().path;
     match kind {
         Kind::StandAlone => drop(readers::with_all(&project.sample(), medium.as_std_path())),
         Kind::Stick(_) => stick::with_all(&project.sample(), medium.as_std_path()),
@@ -136,8 +137,7 @@ fn applied(project: &Project, ability: Ability) -> Change {
 
 fn with_work<T>(project: &Project, ability: Ability, deed: impl FnOnce(&Work) -> T) -> T {
     deed(&Work {
-        outputs: &[project.output()],
-        orders: &[],
+        targets: &[project.target()],
         sysfs: "/sys".into(),
         others: &[],
         base: &project.desk.root,
@@ -148,12 +148,12 @@ fn with_work<T>(project: &Project, ability: Ability, deed: impl FnOnce(&Work) ->
     })
 }
 
-fn assert_sound(output: &Output, context: &str) {
-    let mut medium = File::open(&output.path).unwrap();
+fn assert_sound(target: &Target, context: &str) {
+    let mut medium = File::open(&target.path).unwrap();
     let listing = output::read(&mut medium).unwrap();
     let verified = verify(&mut medium, &listing, &Progress::default()).unwrap();
     assert_eq!(verified.faults, [], "{context}");
-    assert_eq!(verified.label, output.label, "{context}");
+    assert_eq!(verified.label, target.medium().unwrap().label, "{context}");
 }
 
 #[test]

@@ -48,17 +48,17 @@ fn a_patched_medium_is_that_of_a_clean_build() {
         if !is_here(ability, &desk) {
             continue;
         }
-        run(&desk, &[desk.output()], means(ability), false).unwrap();
+        run(&desk, &[target(&desk)], means(ability), false).unwrap();
         let mut n_patched = 0;
         for round in 0..18u64 {
             let (what, edit) = EDITS[(round * 5 % 6) as usize];
             edit(&desk, round);
             next_tick();
-            let applied = run(&desk, &[desk.output()], means(ability), false).unwrap();
+            let applied = run(&desk, &[target(&desk)], means(ability), false).unwrap();
             n_patched += u32::from(actions(&applied) == [Action::Patch]);
             assert!(desk.medium().unwrap() == desk.clean_build(), "{ability:?}, round {round}: {what}");
             assert_eq!(desk.finished_names(), ["medium.iso"]);
-            assert_eq!(actions(&run(&desk, &[desk.output()], means(ability), false).unwrap()), [Action::Keep]);
+            assert_eq!(actions(&run(&desk, &[target(&desk)], means(ability), false).unwrap()), [Action::Keep]);
         }
         let least = if ability == Ability::Overwrite { 4 } else { 14 };
         assert!(n_patched >= least, "{ability:?}: only {n_patched} of 18 were patched");
@@ -71,8 +71,8 @@ fn no_patch_builds_anew() {
     run_now(&desk);
     desk.put("tool/setup.exe", &noise(200_000, 9));
     next_tick();
-    let (record, outputs) = (desk.root.join("media.record.json"), [desk.output()]);
-    let work = Work { no_patch: true, ..work(&desk, &record, &outputs, Means::default()) };
+    let (record, targets) = (desk.root.join("media.record.json"), [target(&desk)]);
+    let work = Work { no_patch: true, ..work(&desk, &record, &targets, Means::default()) };
     let mut store = Store::open(&desk.root.join(".tsmedia")).unwrap();
     let applied = apply(&work, &mut store, &Progress::default()).unwrap();
     assert_eq!(actions(&applied), [Action::Rebuild]);
@@ -90,7 +90,7 @@ fn a_medium_with_a_second_name_is_left_as_it_is_under_that_name() {
     fs::remove_dir_all(desk.root.join(".tsmedia")).unwrap();
     desk.put("tool/setup.exe", &noise(200_000, 9));
     next_tick();
-    let applied = run(&desk, &[desk.output()], means(Ability::Shift), false).unwrap();
+    let applied = run(&desk, &[target(&desk)], means(Ability::Shift), false).unwrap();
     assert_eq!(actions(&applied), [Action::Rebuild]);
     assert_eq!(applied.plan.changes[0].reasons.last(), Some(&Reason::NotPatchable));
     assert!(fs::read(&kept).ok() == old && desk.medium().unwrap() == desk.clean_build());
@@ -154,7 +154,7 @@ fn cut_off_everywhere(ability: Ability, edit: usize, how: Break) {
     if !is_here(ability, &desk) {
         return;
     }
-    run(&desk, &[desk.output()], means(ability), false).unwrap();
+    run(&desk, &[target(&desk)], means(ability), false).unwrap();
     let (what, change) = EDITS[edit];
     for n in (first..).step_by(step) {
         let context = format!("{ability:?}, {what}, {how:?}, call {n}");
@@ -163,14 +163,14 @@ fn cut_off_everywhere(ability: Ability, edit: usize, how: Break) {
         next_tick();
         let new = desk.clean_build();
         let (disk, n_calls) = breaking(n, how);
-        let ended = run(&desk, &[desk.output()], Means { disk, ..means(ability) }, false);
+        let ended = run(&desk, &[target(&desk)], Means { disk, ..means(ability) }, false);
         let now = desk.medium();
         assert!(now.is_none() || now == old || now.as_ref() == Some(&new), "{context}: half-made");
         // To look changes nothing.
         let names = desk.finished_names();
         look(&desk, ability);
         assert!(desk.medium() == now && desk.finished_names() == names, "{context}: after a look");
-        run(&desk, &[desk.output()], means(ability), false).unwrap();
+        run(&desk, &[target(&desk)], means(ability), false).unwrap();
         assert!(desk.medium().as_ref() == Some(&new), "{context}: the next run");
         assert_eq!(desk.finished_names(), ["medium.iso"], "{context}");
         if n_calls.load(Ordering::Relaxed) <= n {
@@ -182,9 +182,9 @@ fn cut_off_everywhere(ability: Ability, edit: usize, how: Break) {
 }
 
 fn look(desk: &Desk, ability: Ability) -> Plan {
-    let (record, outputs) = (desk.root.join("media.record.json"), [desk.output()]);
+    let (record, targets) = (desk.root.join("media.record.json"), [target(desk)]);
     let mut store = Store::open(&desk.root.join(".tsmedia")).unwrap();
-    survey(&work(desk, &record, &outputs, means(ability)), &mut store, &Progress::default()).unwrap()
+    survey(&work(desk, &record, &targets, means(ability)), &mut store, &Progress::default()).unwrap()
 }
 
 /// A disk that fails for good right after the medium lost its name.
@@ -212,7 +212,7 @@ fn cut_off_desk() -> Option<(Desk, Vec<u8>)> {
     desk.put("tool/setup.exe", &noise(208_192, 9));
     next_tick();
     let disk = breaking_without_a_name();
-    run(&desk, &[desk.output()], Means { disk, ..means(Ability::Shift) }, false).unwrap_err();
+    run(&desk, &[target(&desk)], Means { disk, ..means(Ability::Shift) }, false).unwrap_err();
     assert_eq!(desk.medium(), None);
     Some((desk, old))
 }
@@ -293,7 +293,7 @@ fn a_medium_that_is_replaced_before_it_is_patched_is_left_alone() {
         if !is_here(ability, &desk) {
             continue;
         }
-        run(&desk, &[desk.output()], means(ability), false).unwrap();
+        run(&desk, &[target(&desk)], means(ability), false).unwrap();
         desk.put("tool/setup.exe", &noise(200_000, 9));
         next_tick();
         let (medium, mine) = (desk.root.join("out/medium.iso"), desk.root.join("mine"));
@@ -305,7 +305,7 @@ fn a_medium_that_is_replaced_before_it_is_patched_is_left_alone() {
             Call::Create if !is_replaced.swap(true, Ordering::Relaxed) => fs::rename(&from, &to),
             _ => Ok(()),
         });
-        let ended = run(&desk, &[desk.output()], Means { disk, ..means(ability) }, false);
+        let ended = run(&desk, &[target(&desk)], Means { disk, ..means(ability) }, false);
         let kept = desk.medium().unwrap();
         assert!(ended.is_err() && kept.iter().all(|byte| *byte == 7), "{ability:?}: {ended:?}");
     }

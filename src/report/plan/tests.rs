@@ -3,22 +3,24 @@ use crate::content::{Content, SourceKey};
 use crate::output::desk::{Desk, noise};
 use crate::plan::{Claim, Existing, Inputs, plan};
 use crate::record::Record;
+use crate::target::fixtures::target;
+use crate::target::{Recipe, Target};
 use crate::write::{Means, write};
 
 /// A built medium and its record.
 fn built() -> (Desk, Record, crate::digest::Digest) {
     let desk = Desk::new();
-    let output = desk.output();
+    let (target, output) = (target(&desk), desk.output());
     let draft = output.draft(&|_| None).unwrap();
-    let written = write(draft, &output.path, &|_| None, &Means::default(), &Default::default()).unwrap();
+    let written = write(draft, &target.path, &|_| None, &Means::default(), &Default::default()).unwrap();
     let mut record = Record::default();
-    record.put(&output, &written.sealed);
+    record.put_medium(&target, &output, &written.sealed);
     (desk, record, written.sealed.id)
 }
 
-fn planned(outputs: &[crate::output::Output], record: &Record, existing: &dyn Fn(&str) -> Existing) -> Plan {
+fn planned(targets: &[Target], record: &Record, existing: &dyn Fn(&str) -> Existing) -> Plan {
     let digests = |key: &SourceKey| {
-        let files = outputs.iter().flat_map(|output| output.root.files());
+        let files = targets.iter().filter_map(Target::medium).flat_map(|output| output.root.files());
         let path = files.into_iter().find_map(|(_, content)| match content {
             Content::Source(file) if file.key() == *key => Some(file.path().to_owned()),
             _ => None,
@@ -26,7 +28,7 @@ fn planned(outputs: &[crate::output::Output], record: &Record, existing: &dyn Fn
         Some(crate::digest::Digests::of(&std::fs::read(path?).unwrap()))
     };
     plan(&Inputs {
-        outputs,
+        targets,
         others: &[],
         digests: &digests,
         record,
@@ -41,7 +43,7 @@ fn planned(outputs: &[crate::output::Output], record: &Record, existing: &dyn Fn
 #[test]
 fn a_first_plan_creates() {
     let desk = Desk::new();
-    let plan = planned(&[desk.output()], &Record::default(), &|_| Existing::Missing);
+    let plan = planned(&[target(&desk)], &Record::default(), &|_| Existing::Missing);
     insta::assert_snapshot!(text(&plan, None), @"
     1 to create; 1.70 MB to write
 
@@ -53,8 +55,8 @@ fn a_first_plan_creates() {
 #[test]
 fn nothing_changed_is_one_line_and_what_is_kept() {
     let (desk, record, id) = built();
-    let len = record.get("out/medium.iso").unwrap().len;
-    let plan = planned(&[desk.output()], &record, &|_| Existing::Medium { id, secrets: None, len });
+    let len = record.medium("out/medium.iso").unwrap().len;
+    let plan = planned(&[target(&desk)], &record, &|_| Existing::Medium { id, secrets: None, len });
     insta::assert_snapshot!(text(&plan, None), @r#"
     nothing to do: the output is as it should be
 
@@ -65,7 +67,7 @@ fn nothing_changed_is_one_line_and_what_is_kept() {
 #[test]
 fn reasons_come_entry_by_entry() {
     let (desk, record, id) = built();
-    let len = record.get("out/medium.iso").unwrap().len;
+    let len = record.medium("out/medium.iso").unwrap().len;
     desk.put("tool/setup.exe", &noise(203_000, 5));
     desk.put("tool/read me.txt", b"jello");
     std::fs::remove_file(desk.root.join("sources/tool/empty")).unwrap();
@@ -77,7 +79,9 @@ fn reasons_come_entry_by_entry() {
     output.description = vec![("kind", "stand-alone".into()), ("password", "set".into())];
     output.root.insert("boot/fonts/wgl4_boot.ttf", Content::bytes(*b"font")).unwrap();
     output.entries.remove(1);
-    let plan = planned(&[output], &record, &|_| Existing::Medium { id, secrets: None, len });
+    let plan = planned(&[Target { recipe: Recipe::Medium(Box::new(output)), ..target(&desk) }], &record, &|_| {
+        Existing::Medium { id, secrets: None, len }
+    });
     insta::assert_snapshot!(text(&plan, None), @"
     1 to rebuild; 1.72 MB to write
 
@@ -295,7 +299,7 @@ fn reasons_come_entry_by_entry() {
 #[test]
 fn what_became_of_the_finished_file_is_a_reason() {
     let (desk, record, id) = built();
-    let len = record.get("out/medium.iso").unwrap().len;
+    let len = record.medium("out/medium.iso").unwrap().len;
     let other = crate::digest::Digest::of(b"other");
     let mut all = String::new();
     for existing in [
@@ -306,11 +310,11 @@ fn what_became_of_the_finished_file_is_a_reason() {
         Existing::Medium { id: other, secrets: None, len },
         Existing::Foreign { len: 5 },
     ] {
-        all += &text(&planned(&[desk.output()], &record, &|_| existing), None).to_string();
+        all += &text(&planned(&[target(&desk)], &record, &|_| existing), None).to_string();
         all += "--\n";
     }
     for existing in [Existing::Medium { id: other, secrets: None, len }, Existing::Foreign { len: 5 }] {
-        all += &text(&planned(&[desk.output()], &Record::default(), &|_| existing), None).to_string();
+        all += &text(&planned(&[target(&desk)], &Record::default(), &|_| existing), None).to_string();
         all += "--\n";
     }
     for existing in [Existing::Missing, Existing::Medium { id, secrets: None, len }, Existing::Foreign { len: 5 }] {

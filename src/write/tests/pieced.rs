@@ -66,12 +66,12 @@ proptest! {
         prop_assert_eq!(source.len(), bytes.len() as u64);
         let expected = with_a_real_file(&desk, &bytes);
         let means = Means::default();
-        let written = write(old.draft(&|_| None).unwrap(), &old.path, &|_| None, &means, &Progress::default()).unwrap();
+        let written = write(old.draft(&|_| None).unwrap(), &desk.path(), &|_| None, &means, &Progress::default()).unwrap();
         prop_assert!(desk.medium().unwrap() == expected, "written");
         let digests = hash(&[Arc::clone(&source)], Asked::Lists, &means, &Progress::default()).unwrap();
         prop_assert_eq!(digests[0], Digests::of(&bytes));
         let known = |key: &SourceKey| (*key == source.key()).then_some(digests[0]);
-        write(old.draft(&|_| None).unwrap(), &old.path, &known, &means, &Progress::default()).unwrap();
+        write(old.draft(&|_| None).unwrap(), &desk.path(), &known, &means, &Progress::default()).unwrap();
         prop_assert!(desk.medium().unwrap() == expected, "copied within the kernel");
 
         // The same with other runs at its end: what is the same in its place is not written again.
@@ -90,11 +90,11 @@ proptest! {
         let old = Old {
             id: written.sealed.id,
             len: written.sealed.layout.len(),
-            stat: Stat::of(&fs::metadata(&old.path).unwrap()),
+            stat: Stat::of(&fs::metadata(&desk.path()).unwrap()),
             parts: written.sealed.files.iter().filter_map(part).collect(),
         };
         let means = Means { ability: Some(ability), ..means };
-        let patched = patch(&new.path, &old, &sealed, &means, &|| Ok(JournalKey::new([7; 32])), &Progress::default()).unwrap();
+        let patched = patch(&desk.path(), &old, &sealed, &means, &|| Ok(JournalKey::new([7; 32])), &Progress::default()).unwrap();
         if let Some(journal) = patched.unwrap().journal {
             journal.settle().unwrap();
         }
@@ -111,7 +111,7 @@ fn a_source_that_is_put_together_fails_when_any_file_in_it_changes() {
         let (output, ..) = output(&desk, &runs);
         let draft = output.draft(&|_| None).unwrap();
         desk.put(changed, &noise(1_500_000, 77));
-        let error = write(draft, &output.path, &|_| None, &Means::default(), &Progress::default()).unwrap_err();
+        let error = write(draft, &desk.path(), &|_| None, &Means::default(), &Progress::default()).unwrap_err();
         assert!(error.to_string().contains(&format!("{changed}` changed")), "{error}");
         assert_eq!(desk.medium(), None);
     }

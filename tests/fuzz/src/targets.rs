@@ -298,8 +298,8 @@ fn read_journal(bytes: &[u8]) -> bool {
 
 fn read_record(bytes: &[u8]) -> bool {
     let Ok(record) = Record::load(&file("media.record.json", bytes)) else { return false };
-    for output in record.outputs() {
-        let _ = record.files(&output.name);
+    for medium in record.media() {
+        let _ = record.files(&medium.name);
     }
     true
 }

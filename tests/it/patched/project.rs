@@ -10,9 +10,10 @@ use tsmedia::date::Date;
 use tsmedia::format::partitions::Scheme;
 use tsmedia::manifest::{self, Options};
 use tsmedia::media::data;
-use tsmedia::output::{self, Output};
+use tsmedia::output;
 use tsmedia::problem::Problems;
 use tsmedia::resolve::Resolver;
+use tsmedia::target::Target;
 use tsmedia::volume::Node;
 
 use crate::fixtures::desk::Desk;
@@ -234,11 +235,11 @@ files = "boot-files"
     }
 
     /// The medium that the manifest means at this moment.
-    pub fn output(&self) -> Output {
+    pub fn target(&self) -> Target {
         let mut problems = Problems::default();
         let rendered = manifest::load(&self.desk.path("media.toml"), &Options::default(), &mut problems).unwrap();
         let media = Resolver::default().resolve(&rendered[0], Date::EARLIEST, &mut problems);
-        Output::from(media.unwrap_or_else(|| panic!("{problems:?}")))
+        media.unwrap_or_else(|| panic!("{problems:?}")).targets().remove(0)
     }
 
     /// What the medium must hold, as the project is, and not as tsmedia sees it.
@@ -273,7 +274,8 @@ files = "boot-files"
             Kind::Prestaged => add("SMS/PKG/BER00010/boot.wim", "images/boot.wim".into()),
         }
         // What it tells the client is made; other tests read it.
-        let output = self.output();
+        let target = self.target();
+        let output = target.medium().unwrap();
         for path in [data::BOOTSTRAP_FILE, data::VARIABLES_FILE] {
             let Some(Node::File(Content::Bytes(bytes))) = output.root.get(path) else { panic!("{path}") };
             sample.made(path, bytes);

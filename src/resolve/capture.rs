@@ -1,4 +1,4 @@
-//! From a manifest with `[capture]` to the [`Order`] that it means: sources are found and looked at, not read.
+//! From a manifest with `[capture]` to its [`Target`]: sources are found and looked at, not read.
 
 use std::fs;
 use std::os::unix::fs::FileTypeExt;
@@ -16,13 +16,13 @@ use crate::format::wim::Wim;
 use crate::format::wim::capture::Packing;
 use crate::limits;
 use crate::manifest::{CaptureManifest, Compression, NONE, Placeholders, Rendered, WINDOWS};
-use crate::media::order::{LeaveOut, Order, Ordered, Seen};
 use crate::problem::{Problem, Problems};
+use crate::target::{CaptureRequest, CaptureSource, ExclusionList, Recipe, SourceSnapshot, Target};
 
 const PATH: &str = "/capture/path";
 
 impl Resolver {
-    /// The capture that a rendered manifest orders, unless something is wrong with it.
+    /// The capture that a rendered manifest requests, unless something is wrong with it.
     ///
     /// `date` is that of images whose manifest gives none.
     pub fn resolve_capture(
@@ -30,7 +30,7 @@ impl Resolver {
         rendered: &Rendered<CaptureManifest>,
         date: Date,
         problems: &mut Problems,
-    ) -> Option<Order> {
+    ) -> Option<Target> {
         let n_errors = problems.n_errors_told();
         let table = &rendered.manifest.capture;
         // Outputs belong to the manifest, wherever their path was written.
@@ -56,7 +56,14 @@ impl Resolver {
             if let Some((seen, named)) = look(rendered, &place, &references, &pointer, &own_places, problems) {
                 named.iter().for_each(|path| self.inputs.note(path));
                 let partitions = Selection::new(&source.partitions, &source.skip_partitions);
-                sources.push(Ordered { title, path: place, name: source.name.clone(), partitions, references, seen });
+                sources.push(CaptureSource {
+                    title,
+                    path: place,
+                    name: source.name.clone(),
+                    partitions,
+                    references,
+                    seen,
+                });
             }
         }
         let exclusions = self.exclusions(rendered, problems);
@@ -84,16 +91,14 @@ impl Resolver {
         {
             description.extend(value.clone().map(|value| (key, value)));
         }
-        let of_source = |source: &Ordered| {
+        let of_source = |source: &CaptureSource| {
             let name = source.name.clone().map(|name| (format!("name of {}", source.title), name));
             let has_choice = source.partitions != Selection::All;
             let chosen = has_choice.then(|| (format!("partitions of {}", source.title), source.partitions.to_string()));
             [name, chosen]
         };
         let names: Vec<_> = sources.iter().flat_map(of_source).flatten().collect();
-        Some(Order {
-            path,
-            name: table.path.clone(),
+        let request = CaptureRequest {
             sources,
             table: table.clone(),
             packing: match table.compression {
@@ -106,8 +111,9 @@ impl Resolver {
             update_from,
             date: table.date().unwrap_or(date),
             description: description.into_iter().map(|(key, value)| (key.to_owned(), value)).chain(names).collect(),
-            values: rendered.values().to_vec(),
-        })
+        };
+        let (name, values) = (table.path.clone(), rendered.values().to_vec());
+        Some(Target { path, name, values, recipe: Recipe::Capture(Box::new(request)) })
     }
 
     /// What is left out, and the same in words that change when the list does.
@@ -115,12 +121,12 @@ impl Resolver {
         &mut self,
         rendered: &Rendered<CaptureManifest>,
         problems: &mut Problems,
-    ) -> Option<(LeaveOut, String)> {
+    ) -> Option<(ExclusionList, String)> {
         const POINTER: &str = "/capture/exclusions";
         let written = rendered.manifest.capture.exclusions.as_str();
         match written {
-            WINDOWS => return Some((LeaveOut::Windows, WINDOWS.into())),
-            NONE => return Some((LeaveOut::Nothing, NONE.into())),
+            WINDOWS => return Some((ExclusionList::Windows, WINDOWS.into())),
+            NONE => return Some((ExclusionList::Nothing, NONE.into())),
             _ => {}
         }
         let path = rendered.path_at(POINTER, written);
@@ -128,7 +134,7 @@ impl Resolver {
         match limits::read(&path, limits::MAX_EXCLUSIONS_LEN) {
             Ok(list) => {
                 let said = format!("{written} ({})", &Digest::of(&list).to_string()[..16]);
-                Some((LeaveOut::Listed(path), said))
+                Some((ExclusionList::Listed(path), said))
             }
             Err(error) => {
                 let problem = unreadable(rendered, &path, &error, POINTER);
@@ -143,7 +149,7 @@ impl Resolver {
         rendered: &Rendered<CaptureManifest>,
         own_places: &OwnPlaces,
         problems: &mut Problems,
-    ) -> Option<Ordered> {
+    ) -> Option<CaptureSource> {
         const POINTER: &str = "/capture/update-from";
         let written = rendered.manifest.capture.update_from.as_deref()?;
         let path = rendered.path_at(POINTER, written);
@@ -162,7 +168,7 @@ impl Resolver {
             problems.add(unreadable(rendered, &path, &error, POINTER));
             return None;
         }
-        match Seen::of(&path, &[]) {
+        match SourceSnapshot::of(&path, &[]) {
             Err(error) => {
                 problems.add(problem_of(&error).at(rendered.place(POINTER), ""));
                 None
@@ -172,7 +178,7 @@ impl Resolver {
                     wrong(error.to_string(), error.advice().unwrap_or("name the WIM file of an earlier capture"));
                     return None;
                 }
-                Some(Ordered {
+                Some(CaptureSource {
                     title: format!("update from `{written}`"),
                     path,
                     name: None,
@@ -193,7 +199,7 @@ fn look(
     pointer: &str,
     own_places: &OwnPlaces,
     problems: &mut Problems,
-) -> Option<(Seen, Vec<Utf8PathBuf>)> {
+) -> Option<(SourceSnapshot, Vec<Utf8PathBuf>)> {
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
         Err(error) => {
@@ -218,7 +224,7 @@ fn look(
         let what = "holds the manifest's own folder, where tsmedia keeps its record and its cache";
         return wrong(format!("`{path}` {what}: it would be captured anew each time"), "move the manifest out of it");
     }
-    match Seen::of(path, references) {
+    match SourceSnapshot::of(path, references) {
         Ok(found) => Some(found),
         Err(error) if kind.is_dir() => {
             let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);

@@ -1,27 +1,30 @@
-//! What there is under the name of an output.
+//! What there is under the name of a target.
 //!
 //! A finished file that the memo knows, and that has not been written to, needs no look. One that was replaced as a
 //! whole (copied from elsewhere, restored by a CI cache) or that the memo does not know is asked for its identity.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
 use super::Work;
+use super::capture::guid;
 use crate::content::Stat;
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::output::lists::Medium;
 use crate::output::{self, Image, Output};
 use crate::plan::{Claim, Existing};
+use crate::record::{Record, Recorded, RecordedCapture};
 use crate::store::Store;
+use crate::target::{self, Recipe};
 use crate::write::{self, Unsettled, open};
 
 /// What is said of secrets of which there is nothing to say.
 const NOT_KNOWN: Digest = Digest([0; 32]);
 
-/// What was found under the name of an output.
+/// What was found under the name of a target.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Looked {
     pub(super) existing: Existing,
@@ -34,7 +37,7 @@ pub(super) struct Looked {
 }
 
 impl Looked {
-    pub(super) fn new(existing: Existing, stat: Stat, claim: Claim) -> Self {
+    fn new(existing: Existing, stat: Stat, claim: Claim) -> Self {
         Self { existing, stat: Some(stat), claim, is_cut_off: false }
     }
 
@@ -44,19 +47,64 @@ impl Looked {
     }
 
     /// A file that the record names and that it may not speak for. It is not looked at.
-    pub(super) fn outside() -> Self {
+    fn outside() -> Self {
         let existing = Existing::Foreign { len: 0 };
         Self { existing, stat: None, claim: Claim::Outside, is_cut_off: false }
     }
 }
 
-/// Looks at a file. `output` is what the manifest makes of it, if it does.
+/// Looks at the file of a target, or of one that only the record names.
 ///
 /// # Errors
 ///
 /// When another process is patching it.
-pub(super) fn look(path: &Utf8Path, name: &str, output: Option<&Output>, store: &Store) -> Result<Looked> {
-    let unsettled = write::unsettled(path, store.journal_key(name).as_ref())?;
+pub(super) fn look_at(work: &Work, name: &str, store: &Store, record: &Record) -> Result<Looked> {
+    let Some(path) = path_of(work, name) else { return Ok(Looked::outside()) };
+    let recorded = record.get(name);
+    let expected = match target::named(work.targets, name).map(|target| &target.recipe) {
+        Some(Recipe::Medium(output)) => Expected::Medium(Some(output)),
+        Some(Recipe::Capture(_)) => Expected::Capture(recorded.and_then(Recorded::capture)),
+        None => match recorded {
+            Some(Recorded::Capture(recorded)) => Expected::Capture(Some(recorded)),
+            Some(Recorded::Medium(_)) | None => Expected::Medium(None),
+        },
+    };
+    look(&path, name, expected, store)
+}
+
+/// What a file should be, and what that is told by where the cache does not know the file.
+enum Expected<'a> {
+    /// A medium, which carries its identity. Its secrets are compared with those that the manifest gives it now.
+    Medium(Option<&'a Output>),
+    /// A WIM file with the recorded GUID.
+    Capture(Option<&'a RecordedCapture>),
+}
+
+impl Expected<'_> {
+    /// What an open file of so many bytes is.
+    fn identify(&self, file: &mut File, len: u64) -> Option<Existing> {
+        match self {
+            Self::Medium(output) => {
+                let medium = probe(file)?;
+                // Where nothing is secret now there is no veil, and whatever is secret there differs from it.
+                let veiled = |secrets| output.and_then(|output| output.under_veil(secrets)).unwrap_or(NOT_KNOWN);
+                Some(Existing::Medium { id: medium.id, secrets: medium.secrets.map(veiled), len })
+            }
+            Self::Capture(recorded) => {
+                let recorded = (*recorded)?;
+                let is_recorded = guid(file)? == recorded.guid;
+                is_recorded.then_some(Existing::Medium { id: recorded.id, secrets: None, len })
+            }
+        }
+    }
+}
+
+fn look(path: &Utf8Path, name: &str, expected: Expected, store: &Store) -> Result<Looked> {
+    let unsettled = match expected {
+        Expected::Medium(_) => write::unsettled(path, store.journal_key(name).as_ref())?,
+        // It is never patched.
+        Expected::Capture(_) => None,
+    };
     if let Some(Unsettled::CutOff { id, len }) = unsettled {
         let existing = Existing::Medium { id, secrets: None, len };
         return Ok(Looked { existing, stat: None, claim: Claim::Made, is_cut_off: true });
@@ -78,21 +126,21 @@ pub(super) fn look(path: &Utf8Path, name: &str, output: Option<&Output>, store: 
     let Ok(mut file) = file else { return Ok(Looked::new(Existing::Foreign { len }, stat, Claim::Unknown)) };
     // Another file may have come to this name since.
     let stat = file.metadata().map_or(stat, |metadata| Stat::of(&metadata));
-    let len = stat.len;
-    let existing = match probe(&mut file) {
-        Some(medium) => {
-            // Where nothing is secret now there is no veil, and whatever is secret there differs from it.
-            let veiled = |secrets| output.and_then(|output| output.under_veil(secrets)).unwrap_or(NOT_KNOWN);
-            Existing::Medium { id: medium.id, secrets: medium.secrets.map(veiled), len }
-        }
-        None => Existing::Foreign { len },
-    };
+    let existing = expected.identify(&mut file, stat.len).unwrap_or(Existing::Foreign { len: stat.len });
     Ok(Looked::new(existing, stat, if is_patched { Claim::Made } else { Claim::Unknown }))
 }
 
-/// Place of a recorded output that the manifest makes no longer. None if the record may not speak for it: a record
+/// Path of a target; `None` for one that only the record names, and that it may not speak for.
+pub(super) fn path_of(work: &Work, name: &str) -> Option<Utf8PathBuf> {
+    match target::named(work.targets, name) {
+        Some(target) => Some(target.path.clone()),
+        None => recorded_path(work, name),
+    }
+}
+
+/// Path of a recorded target that the manifest makes no longer. None if the record may not speak for it: a record
 /// comes with a Git clone, so it names files below the manifest's folder only, and over no link.
-pub(super) fn recorded_path(work: &Work, name: &str) -> Option<Utf8PathBuf> {
+fn recorded_path(work: &Work, name: &str) -> Option<Utf8PathBuf> {
     let mut path = work.base.to_owned();
     let mut parts = Utf8Path::new(name).components().peekable();
     while let Some(part) = parts.next() {

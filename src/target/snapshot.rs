@@ -1,11 +1,11 @@
-//! What a manifest with `[capture]` means for one site: a capture that is ordered, and what its sources look like.
+//! State of a capture's source by names, sizes and times. Contents are never read.
 //!
-//! Sources are looked at and never read: a folder by the sizes and times of all that is in it, an image file by its
-//! own and those of the files that its header names, and of a device nobody can say whether it changed. There are two digests of that. One is of what the capture
-//! itself holds (names, sizes, times of writing, links) and goes into the record; the other is also of what tells a
-//! file from one that was put in its place with the same times, which only this machine knows.
+//! A folder is described by all that is in it, an image file by itself and the files that its header names; a device
+//! may change without a sign. There are two digests. One covers what the capture itself holds (names, sizes, times of
+//! writing, links) and goes into the record; the other also covers what tells a file from one that took its place with
+//! the same times, which only this machine knows.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs::{self, Metadata};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
@@ -15,147 +15,29 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::content::Stat;
-use crate::date::Date;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::format::partitions::Selection;
 use crate::format::virtual_disk::VirtualDisk;
-use crate::format::wim::capture::Packing;
 use crate::limits;
-use crate::manifest::CaptureTable;
-use crate::output::{FORMAT_VERSION, TemplateValue};
 
-/// A capture that a manifest orders for one site.
-#[derive(Clone, Debug)]
-pub struct Order {
-    /// The WIM file.
-    pub path: Utf8PathBuf,
-    /// The same as its author sees it: relative to the manifest, or absolute.
-    pub name: String,
-    /// What is captured, in this order.
-    pub sources: Vec<Ordered>,
-    /// What else the author wrote.
-    pub table: CaptureTable,
-    /// How contents are compressed.
-    pub packing: Packing,
-    /// What is left out.
-    pub exclusions: LeaveOut,
-    /// The WIM file of an earlier capture that contents are taken over from.
-    pub update_from: Option<Ordered>,
-    /// When the images are said to be made.
-    pub date: Date,
-    /// What decides the bytes beside sources and date, for people: key and value.
-    pub description: BTreeMap<String, String>,
-    /// The template values that it is made with, by name.
-    pub values: Vec<TemplateValue>,
-}
-
-/// A source of a capture.
-#[derive(Clone, Debug)]
-pub struct Ordered {
-    /// What plans and records call it, such as ``source `reference.qcow2` ``.
-    pub title: String,
-    /// Where it is.
-    pub path: Utf8PathBuf,
-    /// What its image is called, if the author says.
-    pub name: Option<String>,
-    /// Which partitions of a disk are captured.
-    pub partitions: Selection,
-    /// Other files that a virtual disk may name.
-    pub references: Vec<Utf8PathBuf>,
-    /// What it looks like.
-    pub seen: Seen,
-}
-
-/// What is left out of a capture.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum LeaveOut {
-    /// What Windows' own capture leaves out.
-    Windows,
-    /// Nothing.
-    Nothing,
-    /// What a file lists.
-    Listed(Utf8PathBuf),
-}
-
-/// What a source looks like.
+/// State of a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Seen {
-    /// How many files it is.
+pub struct SourceSnapshot {
+    /// Number of files.
     pub n_files: u64,
-    /// How many bytes they have.
+    /// Their length in bytes.
     pub len: u64,
-    /// The digest of names, sizes, times of writing and links: the same on every machine.
+    /// Digest of names, sizes, times of writing and links: the same on every machine.
     pub listing: Digest,
-    /// The digest of what the file system says beyond that.
+    /// Digest of inode numbers and times of change, which only this machine knows.
     pub stats: Digest,
-    /// When anything about it last changed, in nanoseconds since 1970.
+    /// Time of its latest change in nanoseconds since 1970.
     pub newest_ns: i64,
-    /// Whether it is a device, which may change without a sign.
+    /// `true` if it is a device, which may change without a sign.
     pub is_device: bool,
 }
 
-impl Order {
-    /// The digest of everything that decides the bytes, as far as it can be seen: for the record.
-    pub fn id(&self) -> Digest {
-        let mut hasher = blake3::Hasher::new();
-        let mut text = |text: &str| {
-            hasher.update(&(text.len() as u64).to_le_bytes());
-            hasher.update(text.as_bytes());
-        };
-        text("tsmedia capture");
-        text(&FORMAT_VERSION.to_string());
-        text(&self.date.unix().to_string());
-        self.description.iter().for_each(|(key, value)| [key, value].into_iter().for_each(|it| text(it)));
-        for source in self.all() {
-            text(&source.title);
-            text(&source.seen.listing.to_string());
-        }
-        Digest(*hasher.finalize().as_bytes())
-    }
-
-    /// The same with what only this machine knows: for the cache.
-    pub fn id_here(&self) -> Digest {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(b"tsmedia capture here");
-        hasher.update(&self.id().0);
-        self.all().for_each(|source| {
-            hasher.update(&source.seen.stats.0);
-        });
-        Digest(*hasher.finalize().as_bytes())
-    }
-
-    /// What is captured, and what is taken over.
-    pub fn all(&self) -> impl Iterator<Item = &Ordered> {
-        self.sources.iter().chain(&self.update_from)
-    }
-
-    /// How many bytes the sources have.
-    pub fn len(&self) -> u64 {
-        self.sources.iter().map(|source| source.seen.len).sum()
-    }
-
-    /// Whether the sources have no bytes.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// When anything about a source last changed, in nanoseconds since 1970.
-    pub fn newest_ns(&self) -> i64 {
-        self.all().map(|source| source.seen.newest_ns).max().unwrap_or(0)
-    }
-
-    /// The same with its sources as they look now.
-    pub fn look_again(&self) -> Result<Self> {
-        let mut order = self.clone();
-        for source in order.sources.iter_mut().chain(&mut order.update_from) {
-            source.seen = Seen::of(&source.path, &source.references)?.0;
-        }
-        Ok(order)
-    }
-}
-
-impl Seen {
+impl SourceSnapshot {
     /// Looks at a folder with all that is in it, an image file or a device. An image file may be a virtual disk that
     /// names other files, of which `references` are allowed: they are looked at too, and returned.
     pub fn of(path: &Utf8Path, references: &[Utf8PathBuf]) -> Result<(Self, Vec<Utf8PathBuf>)> {
@@ -268,7 +150,7 @@ mod tests {
         write("in/two", "second");
         let keep_times = || fs::File::open(root.join("in")).unwrap().set_modified(day).unwrap();
         keep_times();
-        let see = || Seen::of(&root.join("in"), &[]).unwrap().0;
+        let see = || SourceSnapshot::of(&root.join("in"), &[]).unwrap().0;
         let before = see();
         assert_eq!((before.n_files, before.len, before.is_device), (2, 11, false));
         assert_eq!(see(), before, "looking changes nothing");
@@ -288,6 +170,6 @@ mod tests {
         fs::hard_link(root.join("in/one"), root.join("in/two")).unwrap();
         keep_times();
         assert_ne!(see().listing, apart.listing);
-        assert!(Seen::of(&root.join("not there"), &[]).is_err());
+        assert!(SourceSnapshot::of(&root.join("not there"), &[]).is_err());
     }
 }

@@ -1,0 +1,68 @@
+//! Building media, and taking finished ones into record and cache.
+
+use rustix::fs::{Access, access};
+
+use super::{Run, unchanged};
+use crate::content::{Content, Stat};
+use crate::digest::Digest;
+use crate::error::{Error, Result};
+use crate::output::Output;
+use crate::target::Target;
+use crate::write;
+
+/// Writes a medium and records it. Returns how many bytes of sources were read for it.
+pub(super) fn build(run: &mut Run, target: &Target, output: &Output) -> Result<u64> {
+    let known = run.store.known(run.work.asked());
+    let draft = output.draft(&known)?;
+    let written = write::write(draft, &target.path, &known, &run.work.means, run.progress)?;
+    drop(known);
+    let write::Written { sealed, stat, digests, n_read } = written;
+    run.record.put_medium(target, output, &sealed);
+    let id = sealed.id;
+    // A large medium's layout has as much room as all that is remembered.
+    drop(sealed);
+    for (source, digests) in digests {
+        run.store.remember(&source, digests);
+    }
+    run.store.remember_finished(&target.name, stat, id, kept(output));
+    Ok(n_read)
+}
+
+/// Records a finished medium and takes it into the cache; `false` if it was there. `looked` is what the file system said
+/// of it when it was found to be as it should be.
+pub(super) fn keep(run: &mut Run, target: &Target, output: &Output, looked: Option<Stat>) -> Result<bool> {
+    let stat = unchanged(&target.path, looked)?;
+    let recorded = run.record.medium(&target.name);
+    let is_known = run.store.finished(&target.name).is_some_and(|(known, id, secrets)| {
+        known == stat
+            && recorded.is_some_and(|recorded| recorded.id == id && recorded.secrets == output.kept_secrets())
+            && secrets == kept(output)
+    });
+    if is_known {
+        // The values may be others all the same: then they came to the same bytes.
+        return Ok(run.record.renew_values(target));
+    }
+    let known = run.store.known(output.form.asked());
+    let sealed = output.draft(&known)?.seal_known(&known)?;
+    drop(known);
+    run.store.remember_finished(&target.name, stat, sealed.id, kept(output));
+    run.record.put_medium(target, output, &sealed);
+    Ok(true)
+}
+
+/// Digest that is kept of the secrets of a medium.
+pub(super) fn kept(output: &Output) -> Option<Digest> {
+    output.secrets().and_then(|secrets| output.under_veil(secrets))
+}
+
+/// Fails if a source of a medium can't be read: better now than after hours of copying what is before it.
+pub(super) fn refuse_unreadable(output: &Output) -> Result<()> {
+    for (_, content) in output.root.files() {
+        let Content::Source(source) = content else { continue };
+        for file in source.files() {
+            access(file.path.as_std_path(), Access::READ_OK)
+                .map_err(|error| Error::io("reading", &file.path, error.into()).help("make it readable"))?;
+        }
+    }
+    Ok(())
+}

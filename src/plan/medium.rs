@@ -1,0 +1,146 @@
+//! What to do with media, and why.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{Action, Change, Existing, Inputs, Reason, finished_file, reason};
+use crate::content::{Content, Source, SourceKey};
+use crate::digest::{Digest, Digests};
+use crate::error::Result;
+use crate::output::Output;
+use crate::target::Target;
+use crate::volume::{Folder, Node};
+use crate::write::Patching;
+
+/// The sources whose digests decide something and are not known. An output that was never built is built whatever
+/// they are, and a file whose length is not the recorded one has changed; but what is to be patched is known first,
+/// and so is what can't be laid out otherwise.
+pub(super) fn to_hash(inputs: &Inputs) -> Result<Vec<Arc<Source>>> {
+    let mut wanted: HashMap<SourceKey, Arc<Source>> = HashMap::new();
+    for (target, output) in inputs.targets.iter().filter_map(|target| Some((target, target.medium()?))) {
+        for source in output.to_tell_apart(inputs.digests) {
+            wanted.insert(source.key(), source);
+        }
+        if inputs.record.medium(&target.name).is_none() || (inputs.existing)(&target.name) == Existing::Missing {
+            continue;
+        }
+        if !has_unknown(&output.root, inputs.digests) {
+            continue;
+        }
+        let unknown: Vec<_> = output
+            .root
+            .files()
+            .into_iter()
+            .filter_map(|(path, content)| match content {
+                Content::Source(source) if (inputs.digests)(&source.key()).is_none() => Some((path, source)),
+                _ => None,
+            })
+            .collect();
+        let recorded = inputs.record.files(&target.name)?;
+        let lens: HashMap<_, _> = recorded.iter().map(|file| (file.path.as_str(), file.len)).collect();
+        let n_unknown: u64 = unknown.iter().map(|(_, source)| source.len()).sum();
+        let n_recorded = recorded.iter().fold(0u64, |all, file| all.saturating_add(file.len));
+        let is_patched = is_patchable(inputs, target) && n_unknown < n_recorded / 2;
+        for (path, source) in unknown {
+            if is_patched || lens.get(path.as_str()) == Some(&source.len()) {
+                wanted.insert(source.key(), Arc::clone(source));
+            }
+        }
+    }
+    let mut wanted: Vec<_> = wanted.into_values().collect();
+    wanted.sort_by(|a, b| (a.path(), a.key()).cmp(&(b.path(), b.key())));
+    Ok(wanted)
+}
+
+/// Whether a source below a folder has no known digest. In most runs none has, and no path need be made to see it.
+fn has_unknown(folder: &Folder, digests: &dyn Fn(&SourceKey) -> Option<Digests>) -> bool {
+    folder.iter().any(|(_, node)| match node {
+        Node::Folder(folder) => has_unknown(folder, digests),
+        Node::File(Content::Source(source)) => digests(&source.key()).is_none(),
+        Node::File(Content::Bytes(_)) => false,
+    })
+}
+
+pub(super) fn change(inputs: &Inputs, target: &Target, output: &Output) -> Result<Change> {
+    let existing = (inputs.existing)(&target.name);
+    let wanted_id = output.id(&output.boot_images(inputs.digests)?, inputs.digests);
+    let recorded = inputs.record.medium(&target.name);
+    let is_cut_off = (inputs.is_cut_off)(&target.name);
+    let change = |action, len, reasons| Change {
+        disc: output.disc.clone(),
+        prompt: output.prompt(),
+        ..Change::new(&target.name, action, len, reasons)
+    };
+    if let (Existing::Medium { id, secrets, len }, Some(wanted)) = (existing, wanted_id) {
+        let is_whole = match recorded.filter(|recorded| recorded.id == wanted) {
+            Some(recorded) => recorded.len == len,
+            None => output.draft(inputs.digests)?.len() == len,
+        };
+        let wanted_secrets = output.kept_secrets().map(|secrets| secrets.digest);
+        if id == wanted && secrets == wanted_secrets && is_whole {
+            return Ok(match is_cut_off {
+                true => Change { n_keep: len, ..change(Action::Patch, len, vec![Reason::CutOff]) },
+                false => change(Action::Keep, len, Vec::new()),
+            });
+        }
+    }
+    let draft = output.draft(inputs.digests)?;
+    let action = if existing == Existing::Missing { Action::Create } else { Action::Rebuild };
+    let mut change = Change {
+        n_write: draft.n_write(),
+        in_the_way: matches!(existing, Existing::Foreign { .. }) && recorded.is_none(),
+        ..change(action, draft.len(), reasons(inputs, target, output, wanted_id)?)
+    };
+    if is_cut_off {
+        // What it takes is found out when the file is there again.
+        change.action = Action::Patch;
+        change.reasons.insert(0, Reason::CutOff);
+        return Ok(change);
+    }
+    if let (Some(patching), Some(recorded)) = (inputs.patching, recorded.filter(|_| is_patchable(inputs, target))) {
+        let patching = match wanted_id {
+            Some(_) => {
+                let files = inputs.record.files(&target.name)?;
+                patching(target, draft.seal_known(inputs.digests)?, recorded, files)?
+            }
+            // So much is new that nobody read it to find out what a patch would take.
+            None => Patching::NotWorthwhile,
+        };
+        match patching {
+            Patching::Worthwhile { n_write, n_keep } => {
+                change.action = Action::Patch;
+                (change.n_write, change.n_keep) = (n_write, n_keep);
+            }
+            Patching::NotWorthwhile => change.reasons.push(Reason::NoGain),
+            Patching::Impossible => change.reasons.push(Reason::NotPatchable),
+        }
+    }
+    Ok(change)
+}
+
+/// Returns whether the finished file is the recorded one, so that it is known where everything is in it.
+fn is_patchable(inputs: &Inputs, target: &Target) -> bool {
+    let recorded = inputs.record.medium(&target.name);
+    let is_recorded = |id: Digest, len: u64| recorded.is_some_and(|recorded| recorded.id == id && recorded.len == len);
+    inputs.patching.is_some()
+        && matches!((inputs.existing)(&target.name), Existing::Medium { id, len, .. } if is_recorded(id, len))
+}
+
+fn reasons(inputs: &Inputs, target: &Target, output: &Output, id: Option<Digest>) -> Result<Vec<Reason>> {
+    let existing = (inputs.existing)(&target.name);
+    let Some(recorded) = inputs.record.medium(&target.name) else {
+        return Ok(vec![finished_file::unrecorded(existing)]);
+    };
+    let mut reasons = Vec::new();
+    reasons.extend(match existing {
+        Existing::Medium { id: found, .. } if found != recorded.id && Some(found) != id => Some(Reason::OtherMedium),
+        _ => finished_file::since_recorded(existing, recorded.len),
+    });
+    reasons.extend(reason::secret_changes(recorded.secrets.as_ref(), output.kept_secrets().as_ref(), existing));
+    if id != Some(recorded.id) {
+        let identity = output.identity(inputs.digests)?;
+        let files = inputs.record.files(&target.name)?;
+        reasons.extend(reason::differences(target, output, &identity, recorded, files));
+    }
+    Ok(reasons)
+}
