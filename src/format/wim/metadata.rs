@@ -107,7 +107,7 @@ impl Default for Entry {
 pub(super) fn check_tree(bytes: &[u8]) -> Result<(), String> {
     let reader = Reader { bytes, n_left: 0 };
     let number = |at: usize| usize::try_from(reader.u64(at).ok()?).ok();
-    let root_at = reader.u32(0)?.max(8).next_multiple_of(8) as usize;
+    let root_at = (reader.u32(0)? as usize).max(8).next_multiple_of(8);
     let mut lists: Vec<_> = root_at.checked_add(0x10).and_then(number).into_iter().map(|list| (list, 0)).collect();
     let mut n_left = bytes.len();
     while let Some((mut at, depth)) = lists.pop() {
@@ -445,6 +445,14 @@ mod tests {
         let [root, child] = [8, 120];
         bytes.copy_within(root + 0x10..root + 0x18, child + 0x10);
         assert_eq!(Metadata::parse(&bytes), Err("it has folders in a circle".into()));
+    }
+
+    #[test]
+    fn security_data_that_end_at_the_last_number_are_no_panic() {
+        let mut bytes = image().to_bytes();
+        bytes[..4].fill(0xFF);
+        assert_eq!(check_tree(&bytes), Ok(()), "there is no root to check");
+        assert!(Metadata::parse(&bytes).is_err());
     }
 
     #[test]
