@@ -11,7 +11,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use tsmedia::manifest::{self, Kind, Options, task_sequence};
 use tsmedia::problem::{Problems, Severity};
 use tsmedia::report::{self, Look};
-use tsmedia::{rule, sequence};
+use tsmedia::{rule, sequence, simulate};
 
 /// Fewer mistakes than this, and the test reads the wrong place.
 const MIN_MISTAKES: usize = 45;
@@ -212,8 +212,10 @@ fn what_is_rendered_is_a_manifest_that_renders_to_itself() {
 }
 
 #[test]
-fn the_committed_schema_is_that_of_the_types() {
-    for (of, schema) in [("media", manifest::editor_schema()), ("sequence", sequence::schema())] {
+fn the_committed_schemas_are_those_of_the_types() {
+    let schemas =
+        [("media", manifest::editor_schema()), ("sequence", sequence::schema()), ("facts", simulate::editor_schema())];
+    for (of, schema) in schemas {
         let path = format!("schemas/{of}.schema.json");
         if std::env::var_os("UPDATE").is_some() {
             fs::write(&path, &schema).unwrap();

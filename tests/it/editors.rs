@@ -264,3 +264,22 @@ fn good_sequences_draw_no_complaint_and_mistakes_are_marked_on_their_lines() {
         }
     });
 }
+
+#[test]
+fn keys_of_fact_files_complete_and_good_ones_draw_no_complaint() {
+    with_each_on("facts", |server| {
+        let items = server.complete("facts-version = 1\n", "");
+        let labels: Vec<_> = items.iter().map(|item| item.label.as_str()).collect();
+        for key in ["firmware", "media", "variables", "domain-member"] {
+            assert!(labels.contains(&key), "{}: {key} is not among {labels:?}", server.name);
+        }
+        for name in ["laptop", "old-tower"] {
+            let text = fs::read_to_string(format!("examples/stand-alone/facts/{name}.toml")).unwrap();
+            let text = text.split_once('\n').unwrap().1;
+            let complaints = server.check(text);
+            assert!(complaints.is_empty(), "{}: {name}: {complaints:#?}", server.name);
+        }
+        let complaints = server.check("facts-version = 1\nfirmware = \"efi\"\n");
+        assert!(complaints.iter().any(|complaint| complaint.first == 2), "{}: {complaints:#?}", server.name);
+    });
+}
