@@ -8,6 +8,8 @@ use std::io;
 
 use camino::Utf8Path;
 
+use crate::problem::Problem;
+
 /// The result of whatever can fail for a reason outside the manifest.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -141,6 +143,25 @@ impl From<&disc_layout::Error> for ErrorKind {
     }
 }
 
+/// A failure at no line of an author's, with all that led to it.
+impl From<&Error> for Problem {
+    fn from(error: &Error) -> Self {
+        let mut message = error.to_string();
+        let mut help = error.advice();
+        let mut cause = std::error::Error::source(error);
+        while let Some(error) = cause {
+            message = format!("{message}: {error}");
+            help = help.or_else(|| advice_of(error));
+            cause = error.source();
+        }
+        let problem = Self::error(message);
+        match help {
+            Some(help) => problem.help(help),
+            None => problem,
+        }
+    }
+}
+
 /// A layout's or reader's error, in the same words.
 impl From<disc_layout::Error> for Error {
     fn from(error: disc_layout::Error) -> Self {
@@ -151,6 +172,17 @@ impl From<disc_layout::Error> for Error {
             message: error.to_string(),
             items: Vec::new(),
             cause: error.into_cause(),
+        }
+    }
+}
+
+/// An error of the front-end, in the same words.
+impl From<authoring::Error> for Error {
+    fn from(error: authoring::Error) -> Self {
+        let message = error.to_string();
+        match error {
+            authoring::Error::Read { cause, .. } => Self::new(message).because(cause),
+            authoring::Error::Schema { cause, .. } => Self::new(message).because(cause),
         }
     }
 }

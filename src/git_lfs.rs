@@ -1,125 +1,12 @@
-//! Git LFS pointers: the few lines of text that Git keeps in place of a large file.
-//!
-//! A checkout without Git LFS leaves them where the files belong. Follows the pointer specification, version 1, and
-//! accepts the older names of the version. The oid is not looked up: the object may be on a server only.
+//! Git LFS pointers, and the error for one where a file belongs.
 
-use std::io::{self, Read};
-
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 
 use crate::error::Error;
-use crate::limits;
-use crate::shell;
 
-/// Length in bytes that every pointer stays below.
-const LIMIT: u64 = 1_024;
-/// Bytes of the shortest pointer: the oldest version, a SHA-256 and a size of one digit.
-const SHORTEST: u64 = 120;
-/// First lines of pointers, without the number of the version.
-const VERSIONS: [&[u8]; 3] = [
-    b"version https://git-lfs.github.com/spec/v",
-    b"version https://hawser.github.com/spec/v",
-    b"version http://git-media.io/v/",
-];
-
-/// Returns whether a file of this length can be a pointer, so that it is worth opening.
-pub fn can_be_pointer(len: u64) -> bool {
-    (SHORTEST..LIMIT).contains(&len)
-}
-
-/// Returns whether these bytes, the whole of a file, are a pointer.
-pub fn is_pointer(bytes: &[u8]) -> bool {
-    let has_oid = || bytes.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"oid "));
-    can_be_pointer(bytes.len() as u64) && VERSIONS.iter().any(|version| bytes.starts_with(version)) && has_oid()
-}
-
-/// Returns whether a file is a pointer. Only a file of a pointer's length is opened, and nothing but a regular one.
-///
-/// # Errors
-///
-/// If the file can't be opened or read.
-pub fn is_pointer_file(path: &Utf8Path) -> io::Result<bool> {
-    let metadata = path.metadata()?;
-    if !metadata.is_file() || !can_be_pointer(metadata.len()) {
-        return Ok(false);
-    }
-    let mut bytes = Vec::new();
-    limits::open(path)?.take(LIMIT).read_to_end(&mut bytes)?;
-    Ok(is_pointer(&bytes))
-}
+pub use authoring::git_lfs::*;
 
 /// The error for a pointer at `path`.
 pub fn error(path: &Utf8Path) -> Error {
     Error::new(format!("`{path}` is a Git LFS pointer, not the file itself")).help(help(path))
-}
-
-/// Help text for pointers at `path`, a file or a folder: the command that fetches what belongs there.
-pub fn help(path: &Utf8Path) -> String {
-    match in_work_tree(path) {
-        Some(within) => {
-            let all = if path.is_dir() { "/**" } else { "" };
-            let include = if within == "" { "**".to_owned() } else { format!("{within}{all}") };
-            format!(
-                "run `git lfs pull --include={}`; in GitHub Actions, give `actions/checkout` the input `lfs: true`",
-                shell::word(&include)
-            )
-        }
-        None => "run `git lfs pull` in the Git repository that it comes from, then copy it again".into(),
-    }
-}
-
-/// Path from the top of the Git work tree that it is in, which is what Git LFS matches patterns against.
-fn in_work_tree(path: &Utf8Path) -> Option<Utf8PathBuf> {
-    let path = path.canonicalize_utf8().ok()?;
-    let top = path.ancestors().find(|folder| folder.join(".git").exists())?;
-    path.strip_prefix(top).ok().map(Utf8Path::to_owned)
-}
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-
-    use super::*;
-
-    const OID: &str = "oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 512345678\n";
-
-    #[test]
-    fn pointers_of_every_version_are_recognized_and_other_small_files_are_not() {
-        let pointer = |first: &str| format!("{first}\n{OID}");
-        for first in [
-            "version https://git-lfs.github.com/spec/v1",
-            "version https://hawser.github.com/spec/v1",
-            "version http://git-media.io/v/2",
-            "version https://git-lfs.github.com/spec/v1\next-0-crypt sha256:4d7a214614ab2935c943f9e0ff69d22e",
-        ] {
-            assert!(is_pointer(pointer(first).as_bytes()), "{first}");
-            // As a checkout with `core.autocrlf` has them.
-            assert!(is_pointer(pointer(first).replace('\n', "\r\n").as_bytes()), "{first}");
-        }
-        let sound = pointer("version https://git-lfs.github.com/spec/v1");
-        for other in [
-            format!("# {sound}"),
-            sound.replace("oid ", "id "),
-            format!("{sound}{}", " ".repeat(1_024)),
-            pointer("version 1"),
-        ] {
-            assert!(!is_pointer(other.as_bytes()), "{other}");
-        }
-    }
-
-    #[test]
-    fn the_command_names_the_path_from_the_top_of_the_work_tree() {
-        let folder = tempfile::tempdir().unwrap();
-        let root = Utf8Path::from_path(folder.path()).unwrap();
-        fs::create_dir_all(root.join("repo/media/images")).unwrap();
-        let file = root.join("repo/media/images/install.wim");
-        fs::write(&file, format!("version https://git-lfs.github.com/spec/v1\n{OID}")).unwrap();
-        assert!(is_pointer_file(&file).unwrap());
-        assert!(!is_pointer_file(&root.join("repo/media")).unwrap());
-        assert!(help(&file).starts_with("run `git lfs pull` in the Git repository"));
-        fs::create_dir(root.join("repo/.git")).unwrap();
-        assert!(help(&file).starts_with("run `git lfs pull --include=media/images/install.wim`"), "{}", help(&file));
-        assert!(help(&root.join("repo/media")).contains("--include='media/**'"));
-        assert!(help(&root.join("repo")).contains("--include='**'"));
-    }
 }

@@ -24,16 +24,16 @@
 //! | decision | `plan`, `record`, `diff`, `map` |
 //! | meaning | `manifest`, `sequence`, `resolve`, `media`, `target` |
 //! | bytes | `write`, `patch`, `output`, `format`, `store` |
-//! | words | `authoring`, `problem`, `error`, `digest`, `size`, `file_identity`, `foreign_text`, `git_lfs`, `inputs`, `limits`, `merge_conflict`, `progress`, `rule`, `secret`, `shell` |
+//! | words | `problem`, `error`, `digest`, `size`, `file_identity`, `foreign_text`, `git_lfs`, `inputs`, `limits`, `merge_conflict`, `progress`, `rule`, `secret`, `shell` |
 //!
 //! Below all of them is the crate `disc-layout`, whose modules are used as `crate::layout`, `crate::volume` and so on.
 //!
 //! Only `report` and `cli` print, and only `cli` reads the environment, the clock and the terminal.
 
+pub use authoring::{inputs, merge_conflict, problem, shell, size};
 pub use disc_layout::{content, date, firmware, layout, source, volume};
 
 pub mod apply;
-pub mod authoring;
 pub mod capture;
 pub mod cli;
 pub mod device;
@@ -45,16 +45,13 @@ pub mod foreign_text;
 pub mod format;
 pub mod gather;
 pub mod git_lfs;
-pub mod inputs;
 pub mod limits;
 pub mod manifest;
 pub mod map;
 pub mod media;
-pub mod merge_conflict;
 pub mod output;
 pub mod patch;
 pub mod plan;
-pub mod problem;
 pub mod progress;
 pub mod record;
 pub mod report;
@@ -62,9 +59,7 @@ pub mod resolve;
 pub mod rule;
 pub mod secret;
 pub mod sequence;
-pub mod shell;
 pub mod simulate;
-pub mod size;
 pub mod store;
 pub mod target;
 pub mod verify;

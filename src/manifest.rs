@@ -1,6 +1,6 @@
 //! From the author's files to typed manifests, one for each site, or to everything that is wrong with them.
 //!
-//! The front-end ([`authoring`](crate::authoring)) makes trees with places of texts; profiles and template values are
+//! The front-end ([`authoring`](authoring)) makes trees with places of texts; profiles and template values are
 //! laid over each other; each string is rendered; the result is checked against the schema of our own types and the
 //! rules of the field ([`rules`]), and read into them once. Problems of all these steps come together.
 
@@ -26,11 +26,6 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::de::DeserializeOwned;
 
-use crate::authoring::doc::Doc;
-use crate::authoring::schema_errors::Checker;
-use crate::authoring::spanned::{self, Entry, Node, Spans, Table, Value};
-use crate::authoring::template::Templates;
-use crate::authoring::values::{Context, UsedNames};
 use crate::date::Date;
 use crate::error::Result;
 use crate::file_identity::FileIdentity;
@@ -38,11 +33,16 @@ use crate::inputs::Inputs;
 use crate::output::TemplateValue;
 use crate::problem::{Place, Problem, Problems, Severity};
 use crate::sequence::Sequence;
+use authoring::doc::Doc;
+use authoring::schema_errors::Checker;
+use authoring::spanned::{self, Entry, Node, Spans, Table, Value};
+use authoring::template::Templates;
+use authoring::values::{Context, UsedNames};
 
 use profile::{Folders, Reader};
 use site::Chosen;
 
-pub use crate::authoring::{SecretRef, suggestions as suggest};
+pub use authoring::{SecretRef, suggestions as suggest};
 pub use capacity::Capacity;
 pub use model::*;
 pub use rules::data::MAX_VALUE;

@@ -4,7 +4,7 @@
 //! A [`Secret`] is neither shown nor written: it has no `Display`, no `Serialize`, and its `Debug` says nothing. What
 //! depends on one is kept as a digest that is keyed with a [`Veil`], since a plain digest lets anybody test guesses.
 
-pub mod names;
+pub use authoring::secret_names as names;
 
 use std::fmt;
 use std::io::{self, Read};

@@ -21,8 +21,8 @@ pub mod xml;
 
 use std::collections::BTreeMap;
 
-use crate::authoring::SecretRef;
 use crate::problem::Place;
+use authoring::SecretRef;
 
 pub use condition::Condition;
 pub use read::{is_one, is_one_at, read};

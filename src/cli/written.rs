@@ -212,7 +212,7 @@ fn pairs(all: &[&Written], problems: &mut Problems) {
 
 /// Fails if a file that is to be written is an input of the run, or another file that it makes.
 pub(super) fn refuse_input(path: &Utf8Path, inputs: &Inputs) -> Result<()> {
-    match inputs.same_as(path) {
+    match same_as(inputs, path) {
         None => Ok(()),
         Some(input) => {
             let what = if input == path { String::new() } else { format!("`{input}`, ") };
@@ -220,4 +220,10 @@ pub(super) fn refuse_input(path: &Utf8Path, inputs: &Inputs) -> Result<()> {
                 .help("choose another name; `--force` does not replace inputs"))
         }
     }
+}
+
+/// The input or output that a path leads to, if it leads to one.
+fn same_as<'a>(inputs: &'a Inputs, path: &Utf8Path) -> Option<&'a Utf8Path> {
+    let identity = FileIdentity::of(path);
+    inputs.paths().find(|input| FileIdentity::of(input) == identity)
 }

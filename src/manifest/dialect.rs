@@ -2,11 +2,11 @@
 
 use serde_json::Value as Json;
 
-use crate::authoring::Dialect;
-use crate::authoring::doc::Doc;
-use crate::authoring::schema::at;
-use crate::authoring::spanned::escape;
 use crate::problem::Problem;
+use authoring::Dialect;
+use authoring::doc::Doc;
+use authoring::schema::at;
+use authoring::spanned::escape;
 
 use super::Sort;
 use super::schema::full;

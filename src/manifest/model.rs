@@ -14,8 +14,8 @@ use serde::Deserialize;
 
 use super::VariableValue;
 use super::capacity::Capacity;
-use crate::authoring::SecretRef;
 use crate::firmware::Firmware;
+use authoring::SecretRef;
 
 pub use capture::{CaptureManifest, CaptureSource, CaptureTable, Compression, NONE, Placeholders, WINDOWS};
 pub use site::*;

@@ -16,9 +16,9 @@ use crate::inputs::Inputs;
 use crate::limits;
 use crate::problem::{Place, Problem, Problems, SourceId};
 
-use crate::authoring::spanned::{Node, Value};
-use crate::authoring::suggestions::{nearest, one_of, similar_path};
-use crate::authoring::toml::parse;
+use authoring::spanned::{Node, Value};
+use authoring::suggestions::{nearest, one_of, similar_path};
+use authoring::toml::parse;
 
 /// The profiles that come with tsmedia.
 pub const BUILT_IN: [(&str, &str); 6] = [
@@ -147,7 +147,7 @@ impl<'a> Reader<'a> {
         folder: &Utf8Path,
         above: &mut Vec<String>,
     ) -> Result<Option<(Node, bool)>> {
-        if crate::authoring::template::is_template(name) {
+        if authoring::template::is_template(name) {
             let message = "profiles are read before templates are rendered, so they cannot be chosen by one";
             let help = "name the profile itself; what differs between sites can go into their `vars`";
             self.problems.add(Problem::error(message).at(place.clone(), "").help(help));

@@ -19,8 +19,8 @@ use crate::volume::Name;
 use super::Sort;
 use super::capacity::Capacity;
 use super::source_date;
-use crate::authoring::doc::{Doc, dotted};
-use crate::authoring::suggestions::shorten;
+use authoring::doc::{Doc, dotted};
+use authoring::suggestions::shorten;
 
 /// The tables of content, each with what one of its entries is called.
 pub const CONTENT: [(&str, &str, &str); 4] = [

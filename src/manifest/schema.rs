@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use crate::authoring::schema::{of, to_text};
+use authoring::schema::{of, to_text};
 
 use super::Sort;
 use super::model::{CaptureManifest, Manifest};

@@ -7,10 +7,10 @@ use crate::problem::{Place, Problem, Problems};
 
 use super::Options;
 use super::profile::Reader;
-use crate::authoring::spanned::{Node, Table, Value};
-use crate::authoring::suggestions::{nearest, one_of};
-use crate::authoring::template::{Templates, is_template};
-use crate::authoring::values::Context;
+use authoring::spanned::{Node, Table, Value};
+use authoring::suggestions::{nearest, one_of};
+use authoring::template::{Templates, is_template};
+use authoring::values::Context;
 
 /// A site, with its code rendered.
 #[derive(Debug, Clone)]

@@ -14,9 +14,9 @@ use super::model::Kind;
 use super::profile::{Folders, folder};
 use super::rules::CONTENT;
 use super::{Options, context_without};
-use crate::authoring::doc::Doc;
-use crate::authoring::suggestions::similar_path;
-use crate::authoring::values::Context;
+use authoring::doc::Doc;
+use authoring::suggestions::similar_path;
+use authoring::values::Context;
 
 const FILE: &str = "/task-sequence/file";
 
@@ -43,7 +43,7 @@ pub fn is_wanted(doc: Doc<'_>) -> Option<Problem> {
 /// The sequence that a rendered manifest names, if it is one; what is wrong with it goes to `found`.
 pub fn read(
     path: &Utf8Path,
-    (json, spans): (&Json, &crate::authoring::spanned::Spans),
+    (json, spans): (&Json, &authoring::spanned::Spans),
     context: &Context,
     folders: &Folders,
     (problems, inputs): (&mut Problems, &mut Inputs),

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::output::TemplateValue;
 
-use crate::authoring::spanned::{Node, Table, Value};
-use crate::authoring::template::Templates;
+use authoring::spanned::{Node, Table, Value};
+use authoring::template::Templates;
 
 /// The name below which templates find values.
 const SPACE: &str = "vars";

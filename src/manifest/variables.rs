@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
-use crate::authoring::SecretRef;
+use authoring::SecretRef;
 
 /// The value of a variable.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

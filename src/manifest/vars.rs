@@ -5,7 +5,7 @@ use crate::problem::{Place, Problem};
 
 use super::Options;
 use super::profile::Reader;
-use crate::authoring::spanned::{Entry, Node, Table, Value};
+use authoring::spanned::{Entry, Node, Table, Value};
 
 /// The values of `--vars` and `--var`. The second value is false if one of them can't be read.
 pub fn given(options: &Options, reader: &mut Reader<'_>) -> Result<(Table, bool)> {

@@ -13,12 +13,12 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Draft;
-use crate::authoring::SecretRef;
 use crate::git_lfs;
 use crate::limits;
 use crate::problem::{Place, Problem};
 use crate::secret::Secret;
 use crate::sequence::Step;
+use authoring::SecretRef;
 
 /// Reads an environment variable.
 pub type Environment = dyn Fn(&str) -> Option<OsString>;

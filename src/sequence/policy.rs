@@ -70,7 +70,7 @@ pub fn needs_site(sequence: &Sequence) -> Vec<&Step> {
 mod tests {
     use super::super::{Action, Body, Value, catalog};
     use super::*;
-    use crate::authoring::SecretRef;
+    use authoring::SecretRef;
 
     fn step(kind: &str, values: Vec<(&'static str, Value)>) -> Step {
         let kind = catalog::named(kind).unwrap();

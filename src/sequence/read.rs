@@ -9,15 +9,15 @@ pub(super) mod values;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::authoring::spanned::{Node, Value as Raw};
-use crate::authoring::suggestions::{nearest, one_of, similar_path};
-use crate::authoring::template::Templates;
-use crate::authoring::toml::parse;
-use crate::authoring::values::Context;
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
 use crate::limits::{self, MAX_SEQUENCE_DEPTH, MAX_SEQUENCE_STEPS, MAX_TOML_LEN};
 use crate::problem::{Problem, Problems};
+use authoring::spanned::{Node, Value as Raw};
+use authoring::suggestions::{nearest, one_of, similar_path};
+use authoring::template::Templates;
+use authoring::toml::parse;
+use authoring::values::Context;
 
 use super::catalog::common::{COMMON, FOREIGN, KEPT, OF_ACTIONS};
 use super::catalog::{self, Environment};

@@ -8,7 +8,7 @@ use proptest::sample::select;
 use super::catalog::{self, Environment, Form, Key};
 use super::condition::{Condition, Operator, Test};
 use super::{Action, Body, Foreign, Sequence, Step, Value, Values, Variable};
-use crate::authoring::SecretRef;
+use authoring::SecretRef;
 
 /// What a test of the strategy leaves out, since one of the forms can't hold it.
 #[derive(Clone, Copy, PartialEq, Eq)]

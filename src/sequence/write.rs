@@ -11,8 +11,8 @@ use super::catalog::{Environment, Form, Key};
 use super::condition::{Condition, Operator, Test};
 use super::read::VERSION;
 use super::{Action, Body, Foreign, Sequence, Step, Value, Values, Variable};
-use crate::authoring::SecretRef;
 use crate::foreign_text;
+use authoring::SecretRef;
 
 /// The longest line that a condition or a list stands on by itself.
 const MAX_LINE: usize = 100;

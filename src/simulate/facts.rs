@@ -6,16 +6,16 @@ use camino::Utf8Path;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::authoring::Dialect;
-use crate::authoring::doc::Doc;
-use crate::authoring::schema;
-use crate::authoring::schema_errors::Checker;
-use crate::authoring::toml::parse;
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
 use crate::inputs::Inputs;
 use crate::limits;
 use crate::problem::{Place, Problem, Problems, Severity};
+use authoring::Dialect;
+use authoring::doc::Doc;
+use authoring::schema;
+use authoring::schema_errors::Checker;
+use authoring::toml::parse;
 
 /// What is known of a computer, and how its steps end.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]

@@ -12,7 +12,6 @@ const LAYERS: [(&str, &[&str]); 6] = [
     (
         "words",
         &[
-            "authoring",
             "problem",
             "error",
             "digest",

@@ -1,10 +1,10 @@
 //! What is wrong with a `[capture]` table as far as no source is needed.
 
-use crate::authoring::suggestions::shorten;
 use crate::format::wim::capture::{Packing, fits_name, fitting_name};
 use crate::manifest::Compression;
 use crate::manifest::model::{NONE, WINDOWS};
 use crate::problem::{Place, Problem};
+use authoring::suggestions::shorten;
 
 use super::{Doc, dotted, paths, present, source_date};
 

@@ -4,9 +4,9 @@
 use serde_json::Value as Json;
 
 use super::super::source_date;
-use crate::authoring::doc::{Doc, dotted};
-use crate::authoring::suggestions::shorten;
 use crate::problem::Problem;
+use authoring::doc::{Doc, dotted};
+use authoring::suggestions::shorten;
 
 /// The longest name of a variable in characters (R65).
 const MAX_NAME: usize = 256;

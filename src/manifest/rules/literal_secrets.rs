@@ -4,10 +4,10 @@
 
 use serde_json::Value as Json;
 
-use crate::authoring::doc::Doc;
-use crate::authoring::spanned::escape;
 use crate::problem::Problem;
 use crate::secret::names::{env_name, is_secret_name};
+use authoring::doc::Doc;
+use authoring::spanned::escape;
 
 pub(super) fn check(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     for (name, value) in doc.get("/variables").and_then(Json::as_object).into_iter().flatten() {

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value as Json;
 
-use crate::authoring::doc::Doc;
-use crate::authoring::suggestions::nearest;
 use crate::problem::{Lowering, Problem, Severity};
 use crate::rule;
+use authoring::doc::Doc;
+use authoring::suggestions::nearest;
 
 /// The rules that a manifest lowers: to a severity, or off.
 pub type Lowered = BTreeMap<String, Option<Severity>>;

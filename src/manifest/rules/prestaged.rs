@@ -3,9 +3,9 @@
 use serde_json::Value as Json;
 
 use super::present;
-use crate::authoring::doc::{Doc, dotted};
-use crate::authoring::suggestions::shorten;
 use crate::problem::Problem;
+use authoring::doc::{Doc, dotted};
+use authoring::suggestions::shorten;
 
 /// What prestaged media say of themselves, and the most characters of each.
 const WORDS: [(&str, usize); 3] = [("/media/created-by", 50), ("/media/version", 32), ("/media/comment", 127)];

@@ -7,9 +7,9 @@ use serde_json::Value as Json;
 use super::super::address::{self, Address};
 use super::super::source_date;
 use super::present;
-use crate::authoring::doc::Doc;
-use crate::authoring::secret_ref;
 use crate::problem::{Place, Problem};
+use authoring::doc::Doc;
+use authoring::secret_ref;
 
 const MODE: &str = "/media/mode";
 const KIND: &str = "/media/kind";

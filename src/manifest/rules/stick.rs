@@ -4,9 +4,9 @@ use serde_json::Value as Json;
 
 use super::super::model;
 use super::is_stick;
-use crate::authoring::doc::Doc;
 use crate::format::fat;
 use crate::problem::Problem;
+use authoring::doc::Doc;
 
 /// The label as FAT bears it: eleven characters, in capitals.
 pub(super) fn label(doc: Doc<'_>, problems: &mut Vec<Problem>) {

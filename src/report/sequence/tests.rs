@@ -1,11 +1,11 @@
 use camino::Utf8PathBuf;
 
 use super::differences as shown;
-use crate::authoring::values::Context;
 use crate::inputs::Inputs;
 use crate::problem::Problems;
 use crate::sequence::difference::differences;
 use crate::sequence::{Sequence, read};
+use authoring::values::Context;
 
 fn sequence(steps: &str) -> Sequence {
     let folder = tempfile::tempdir().unwrap();

@@ -1,11 +1,11 @@
 use camino::Utf8PathBuf;
 
-use crate::authoring::values::Context;
 use crate::inputs::Inputs;
 use crate::problem::Problems;
 use crate::report::simulated;
 use crate::sequence;
 use crate::simulate::{End, Medium, Trace, Unmet, read, simulate};
+use authoring::values::Context;
 
 /// What becomes of a sequence by facts, both as files have them.
 fn run(steps: &str, facts: &str) -> (Trace, Vec<Unmet>) {

@@ -1,9 +1,9 @@
 use camino::Utf8PathBuf;
 
 use super::*;
-use crate::authoring::values::Context;
 use crate::inputs::Inputs;
 use crate::problem::Problems;
+use authoring::values::Context;
 
 /// What is found of the steps of a sequence, by their names.
 fn found(steps: &str, kind: Option<Kind>) -> Vec<(String, Reached)> {

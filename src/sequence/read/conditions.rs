@@ -1,8 +1,8 @@
 //! Conditions as sequence files have them: tables that are told apart by the key that names the test.
 
-use crate::authoring::spanned::{Node, Value as Raw};
 use crate::problem::Problem;
 use crate::sequence::condition::{Condition, Operator, Test};
+use authoring::spanned::{Node, Value as Raw};
 
 use super::is_hole;
 use super::table::Reading;
@@ -50,7 +50,7 @@ impl Reading<'_> {
             return None;
         }
         let (Some(kind), true) = (said.pop(), said.is_empty()) else {
-            let list = crate::authoring::suggestions::one_of(keys());
+            let list = authoring::suggestions::one_of(keys());
             let message = match said.first() {
                 Some(first) => format!("a condition is one test, and this one is `{first}` and another"),
                 None => "a condition must say what it tests".into(),

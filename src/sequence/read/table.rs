@@ -1,9 +1,9 @@
 //! A table of a sequence file, read key by key; what is left over at the end is complained of.
 
-use crate::authoring::spanned::{Node, Table, Value as Raw};
-use crate::authoring::suggestions::{nearest, one_of, shorten};
 use crate::problem::{Place, Problem, Problems};
 use crate::sequence::Written;
+use authoring::spanned::{Node, Table, Value as Raw};
+use authoring::suggestions::{nearest, one_of, shorten};
 
 use super::is_hole;
 

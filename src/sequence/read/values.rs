@@ -1,11 +1,11 @@
 //! What steps say, read by the keys of the catalog.
 
-use crate::authoring::SecretRef;
-use crate::authoring::spanned::{Node, Value as Raw};
-use crate::authoring::suggestions::{nearest, one_of};
 use crate::problem::Problem;
 use crate::sequence::catalog::{Choice, Form, Key};
 use crate::sequence::{Value, Values};
+use authoring::SecretRef;
+use authoring::spanned::{Node, Value as Raw};
+use authoring::suggestions::{nearest, one_of};
 
 use super::is_hole;
 use super::table::{Reading, is_package};

@@ -5,8 +5,8 @@ use super::super::catalog::Environment;
 use super::super::reach::{Origin, System};
 use super::super::{Body, Step};
 use super::{At, Rules, at_key, at_step, with};
-use crate::authoring::suggestions::join;
 use crate::problem::Problem;
+use authoring::suggestions::join;
 
 pub fn check(rules: &mut Rules<'_>) {
     let steps = rules.steps.clone();

@@ -45,7 +45,7 @@ fn references(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
     let said: Vec<_> = ways.iter().copied().filter(|key| is_said(key)).collect();
     let both = match said[..] {
         [] => {
-            let list = crate::authoring::suggestions::one_of(ways.iter().copied());
+            let list = authoring::suggestions::one_of(ways.iter().copied());
             let problem = Problem::error(format!("the step `{}` has nothing to work with: no {list}", at.name()));
             let problem = at_step(problem.rule("R77"), at.step, "");
             return rules.add(problem.help(format!("{help}, or `disabled = true` until it is known")));

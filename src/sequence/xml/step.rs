@@ -6,11 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use crate::authoring::SecretRef;
 use crate::sequence::catalog::{Form, Key, Kind};
 use crate::sequence::read::table::is_package;
 use crate::sequence::read::values::is_variable;
 use crate::sequence::{Action, Value, Values, Variable};
+use authoring::SecretRef;
 
 use super::{arrays, command, script};
 

@@ -5,11 +5,11 @@ use camino::Utf8PathBuf;
 use proptest::prelude::*;
 
 use super::*;
-use crate::authoring::values::Context;
 use crate::inputs::Inputs;
 use crate::problem::Problems;
 use crate::sequence::strategy::{self, For};
 use crate::sequence::{export, read as read_file, write as write_file};
+use authoring::values::Context;
 
 /// A document after the grammar, with a step of most shapes. Written for these tests.
 const DOCUMENT: &str = include_str!("tests/document.xml");

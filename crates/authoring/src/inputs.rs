@@ -1,10 +1,9 @@
-//! What a build depends on, by path: noted by whoever reads it, watched by [`watch`](crate::watch).
+//! Paths that a build depends on, noted where they are read.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::file_identity::FileIdentity;
 use crate::problem::Place;
 
 /// Files and folders that decide what is built. They need not exist: then it is their coming that decides.
@@ -55,12 +54,6 @@ impl Inputs {
     /// The files and folders that are read, each with the place where an author names it.
     pub fn read(&self) -> impl Iterator<Item = (&Utf8Path, Option<&Place>)> {
         self.read.iter().map(|(path, place)| (path.as_path(), place.as_ref()))
-    }
-
-    /// The input or output that a path leads to, if it leads to one.
-    pub fn same_as(&self, path: &Utf8Path) -> Option<&Utf8Path> {
-        let identity = FileIdentity::of(path);
-        self.paths().find(|input| FileIdentity::of(input) == identity)
     }
 
     /// The folders whose changes mean nothing.

@@ -6,11 +6,21 @@
 
 pub mod dialect;
 pub mod doc;
+pub mod error;
+pub mod file;
+pub mod git_lfs;
+pub mod inputs;
+pub mod limits;
+pub mod merge_conflict;
 mod near_miss;
 mod nesting;
+pub mod problem;
 pub mod schema;
 pub mod schema_errors;
+pub mod secret_names;
 pub mod secret_ref;
+pub mod shell;
+pub mod size;
 pub mod spanned;
 pub mod suggestions;
 pub mod template;
@@ -19,4 +29,5 @@ pub mod toml;
 pub mod values;
 
 pub use dialect::Dialect;
+pub use error::{Error, Result};
 pub use secret_ref::SecretRef;

@@ -8,6 +8,7 @@ use crate::problem::{Place, Problem};
 
 use super::dialect::Dialect;
 use super::doc::{Doc, dotted};
+use super::error::{Error, Result};
 use super::schema;
 use super::secret_ref as secret;
 use super::spanned::escape;
@@ -27,12 +28,10 @@ impl<D: Dialect> Checker<D> {
     /// # Errors
     ///
     /// The dialect's schema is not a valid one.
-    pub fn new(dialect: D) -> crate::error::Result<Self> {
+    pub fn new(dialect: D) -> Result<Self> {
         let schema = dialect.schema();
-        let validator = jsonschema::draft7::new(&schema).map_err(|error| {
-            crate::error::Error::new(format!("the schema of {} is not valid", dialect.name()))
-                .because(error.to_string())
-        })?;
+        let validator = jsonschema::draft7::new(&schema)
+            .map_err(|error| Error::Schema { name: dialect.name(), cause: error.to_string() })?;
         Ok(Self { dialect, schema, validator })
     }
 

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-use crate::secret::names::is_secret_name;
+use crate::secret_names::is_secret_name;
 
 /// The keys of a reference to a secret.
 const REFERENCE_KEYS: [&str; 3] = ["env", "file", "command"];

@@ -5,11 +5,8 @@
 
 mod mask;
 
-use std::error::Error as _;
 use std::ops::Range;
 use std::sync::Arc;
-
-use crate::error::{Error, advice_of};
 
 pub use mask::MASK;
 
@@ -112,25 +109,6 @@ impl Problem {
     pub fn rule(mut self, rule: &'static str) -> Self {
         self.rule = Some(rule);
         self
-    }
-}
-
-/// A failure at no line of an author's, with all that led to it.
-impl From<&Error> for Problem {
-    fn from(error: &Error) -> Self {
-        let mut message = error.to_string();
-        let mut help = error.advice();
-        let mut cause = error.source();
-        while let Some(error) = cause {
-            message = format!("{message}: {error}");
-            help = help.or_else(|| advice_of(error));
-            cause = error.source();
-        }
-        let problem = Self::error(message);
-        match help {
-            Some(help) => problem.help(help),
-            None => problem,
-        }
     }
 }
 
