@@ -195,6 +195,25 @@ pub fn advice_of<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a
         .or_else(|| cause.downcast_ref::<disc_layout::Error>().and_then(disc_layout::Error::help))
 }
 
+/// An error of a task sequence, in the same words.
+impl From<task_sequence::Error> for Error {
+    fn from(error: task_sequence::Error) -> Self {
+        use task_sequence::Error as Other;
+        match error {
+            Other::File(error) => error.into(),
+            Other::Malformed(cause) => Self::new("the XML is not well-formed").because(cause),
+            Other::TooLarge(message) => Self::new(message),
+            Other::Unsupported { message, help: Some(help) } => Self::new(message).help(help),
+            Other::Unsupported { message, help: None } => Self::new(message),
+            Other::Within { message, cause } => Self::new(message).because(Self::from(*cause)),
+            Other::Archive(error) => match error.downcast::<Self>() {
+                Ok(error) => *error,
+                Err(error) => Self::new(error.to_string()),
+            },
+        }
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)?;

@@ -28,6 +28,9 @@
 //!
 //! Below all of them is the crate `disc-layout`, whose modules are used as `crate::layout`, `crate::volume` and so on.
 //!
+//! Below them are crates: [`authoring`], the front-end of all files that authors write, and [`task_sequence`], which knows
+//! nothing of media but their kinds.
+//!
 //! Only `report` and `cli` print, and only `cli` reads the environment, the clock and the terminal.
 
 pub use authoring::{inputs, merge_conflict, problem, shell, size};

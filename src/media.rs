@@ -81,23 +81,6 @@ pub fn own_files(label: &str, autorun: bool, root: &Folder) -> Vec<(&'static str
     files
 }
 
-impl Kind {
-    /// The kind as the manifest and the medium itself write it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Capture => "capture",
-            Self::Bootable => "bootable",
-            Self::Prestaged => "prestaged",
-            Self::StandAlone => "stand-alone",
-        }
-    }
-
-    /// Whether its sequence is on it. That of the others comes from the site, which such media never ask.
-    pub fn carries_sequence(self) -> bool {
-        matches!(self, Self::Capture | Self::StandAlone)
-    }
-}
-
 impl Media {
     /// The targets that it is made as: one, or one for each disc of a set.
     pub fn targets(mut self) -> Vec<Target> {

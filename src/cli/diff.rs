@@ -61,7 +61,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let chosen = choose([&old, &new])?;
     let [old, new] = [(old, &chosen[0]), (new, &chosen[1])].map(|(mut side, chosen)| -> Result<_> {
         let contents: Result<Vec<_>> = chosen.iter().map(|candidate| side.contents(candidate, screen)).collect();
-        Ok((side.title(chosen), side.json(chosen), Contents::of_set(contents?)))
+        Ok::<_, Error>((side.title(chosen), side.json(chosen), Contents::of_set(contents?)))
     });
     let ((old_title, old_json, old), (new_title, new_json, new)) = (old?, new?);
     let diff = diff(&old, &new);

@@ -198,7 +198,7 @@ fn put(path: &Utf8Path, text: &str, force: bool) -> Result<()> {
 /// The names that the console gives of packages.
 fn names(one: &Exported) -> BTreeMap<String, String> {
     let named = one.referred.iter().filter(|referred| !referred.name.is_empty());
-    named.map(|referred| (referred.id.clone(), referred.name.clone())).collect()
+    named.map(|referred| (referred.id.clone(), foreign_text::line(&referred.name).into_owned())).collect()
 }
 
 /// The names of steps that hold something which no key of the catalog says.

@@ -97,7 +97,7 @@ fn of_sequence(arguments: &Arguments, problems: &mut Problems) -> Result<Vec<Run
     let mut inputs = Inputs::default();
     let sequence = task_sequence::read_alone(&arguments.file, &arguments.options(), problems, &mut inputs)?;
     let files = arguments.read_facts(problems, &mut inputs)?;
-    let media: Vec<_> = files.iter().filter_map(|file| Medium::of_facts(file, problems)).collect();
+    let media: Vec<_> = files.iter().filter_map(|file| simulate::medium_of_facts(file, problems)).collect();
     let Some(sequence) = sequence.filter(|_| !problems.has_errors()) else { return Ok(Vec::new()) };
     unlike_names(&files)?;
     Ok(files.iter().zip(&media).map(|(file, medium)| Run::new(&sequence, None, file, medium)).collect())
@@ -123,7 +123,7 @@ fn of_manifest(arguments: &Arguments, problems: &mut Problems) -> Result<Vec<Run
     for rendered in &rendered {
         let Some(sequence) = rendered.sequence() else { return Err(no_sequence(rendered)) };
         for file in &files {
-            let Some(medium) = Medium::of_manifest(rendered, file, problems) else { continue };
+            let Some(medium) = simulate::medium_of_manifest(rendered, file, problems) else { continue };
             runs.push(Run::new(sequence, rendered.site.clone(), file, &medium));
         }
     }

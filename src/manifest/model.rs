@@ -15,6 +15,8 @@ use serde::Deserialize;
 use super::VariableValue;
 use super::capacity::Capacity;
 use crate::firmware::Firmware;
+
+pub use crate::sequence::MediaKind as Kind;
 use authoring::SecretRef;
 
 pub use capture::{CaptureManifest, CaptureSource, CaptureTable, Compression, NONE, Placeholders, WINDOWS};
@@ -311,21 +313,6 @@ pub enum LoweredTo {
 /// The label of media that are given none, as Configuration Manager has it.
 pub(super) fn default_label() -> String {
     "Configuration Manager".into()
-}
-
-/// What a medium is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Kind {
-    /// Captures a reference machine: carries a boot image and the sequence that captures.
-    Capture,
-    /// Starts a deployment; everything else comes from the network.
-    Bootable,
-    /// Is put on disks before they are delivered: one WIM file with the boot image, the operating system image and
-    /// chosen content. The task sequence comes from the network.
-    Prestaged,
-    /// Deploys without a network: carries the operating system image, packages, applications and drivers.
-    StandAlone,
 }
 
 /// The file that is made.

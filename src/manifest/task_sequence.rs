@@ -112,7 +112,7 @@ pub fn read_alone(
     inputs: &mut Inputs,
 ) -> Result<Option<Sequence>> {
     match context_without(options, problems, inputs)? {
-        Some(context) => sequence::read(path, &context, problems, inputs),
+        Some(context) => Ok(sequence::read(path, &context, problems, inputs)?),
         None => Ok(None),
     }
 }

@@ -1,44 +1,12 @@
-//! Exports of the Configuration Manager console: a `.zip` with the objects that were exported, or the XML of one
-//! sequence by itself.
-//!
-//! The `.zip` is an OPC package. Read are `SMS_TaskSequencePackage/ID/object.xml` (an instance of the WMI class, whose
-//! property `Sequence` is the sequence) and `ReferencesInfo.xml` beside it (names and types of what it refers to).
-//! Everything else in it, content included, is left alone.
+//! Exports of the Configuration Manager console, from their archives.
 
 use std::io::{Read, Seek};
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::format::zip::Archive;
 use crate::limits::MAX_EXPORT_LEN;
 
-use super::xml::document::{self, Element};
-use super::{Sequence, xml};
-
-const FOLDER: &str = "SMS_TaskSequencePackage/";
-
-/// A sequence that was exported.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Exported {
-    /// Its package ID; nothing if it is XML by itself.
-    pub id: Option<String>,
-    /// The sequence.
-    pub sequence: Sequence,
-    /// The document as it was exported.
-    pub xml: String,
-    /// What the console says of the packages that it refers to.
-    pub referred: Vec<Referred>,
-}
-
-/// A package that a sequence refers to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Referred {
-    /// The package ID.
-    pub id: String,
-    /// Its name at the site.
-    pub name: String,
-    /// Its type, as the site counts (`SMS_PackageBaseclass.PackageType`).
-    pub kind: u32,
-}
+pub use task_sequence::export::{Exported, Referred};
 
 /// Reads the sequences of a `.zip` that the console exported, in the order of their IDs.
 ///
@@ -47,60 +15,9 @@ pub struct Referred {
 /// It is damaged, holds no task sequence, or one that can't be read.
 pub fn read_zip(source: impl Read + Seek) -> Result<Vec<Exported>> {
     let mut archive = Archive::open(source)?;
-    let mut ids: Vec<_> = archive
-        .members()
-        .iter()
-        .filter_map(|member| member.name.strip_prefix(FOLDER)?.strip_suffix("/object.xml"))
-        .filter(|id| !id.contains('/'))
-        .map(str::to_owned)
-        .collect();
-    ids.sort();
-    if ids.is_empty() {
-        return Err(Error::new("there is no task sequence in the archive")
-            .help("export one with `Export` in the console's list of task sequences"));
-    }
-    ids.into_iter().map(|id| read_object(&mut archive, id)).collect()
-}
-
-fn read_object<R: Read + Seek>(archive: &mut Archive<R>, id: String) -> Result<Exported> {
-    let failed = |error| Error::new(format!("the task sequence `{id}` can't be read")).because(error);
-    let mut text = |name: &str| -> Result<String> {
-        let bytes = archive.read(name, MAX_EXPORT_LEN)?;
-        String::from_utf8(bytes).map_err(|_| Error::new(format!("`{name}` is no UTF-8")))
-    };
-    let object = text(&format!("{FOLDER}{id}/object.xml")).and_then(|text| document::parse(&text)).map_err(failed)?;
-    let property = |name: &str| property(&object, name).filter(|text| !text.is_empty());
-    let Some(xml) = property("Sequence") else {
-        return Err(failed(Error::new("its object has no property `Sequence`")));
-    };
-    let mut sequence = xml::read(&xml).map_err(failed)?;
-    sequence.name = property("Name").unwrap_or_else(|| id.clone()).chars().take(50).collect();
-    sequence.description = property("Description").unwrap_or_default().chars().take(512).collect();
-    sequence.boot_image = property("BootImageID").filter(|id| super::read::table::is_package(id));
-    // Consoles before 2012 wrote no such list; what it says is for people.
-    let referred = match text(&format!("{FOLDER}{id}/ReferencesInfo.xml")) {
-        Ok(text) => referred(&text).map_err(failed)?,
-        Err(_) => Vec::new(),
-    };
-    Ok(Exported { id: Some(id), sequence, xml, referred })
-}
-
-/// The value of a property of an instance.
-fn property(instance: &Element, name: &str) -> Option<String> {
-    let is_it = |child: &&Element| child.name == "PROPERTY" && child.attribute("NAME") == Some(name);
-    instance.children().find(is_it)?.child("VALUE").map(Element::own_text)
-}
-
-/// The list of references: a list of texts, each an instance in XML.
-fn referred(text: &str) -> Result<Vec<Referred>> {
-    let list = document::parse(text)?;
-    let read = |text: &Element| -> Result<Referred> {
-        let instance = document::parse(&text.own_text())?;
-        let said = |name| property(&instance, name).unwrap_or_default();
-        let kind = said("ReferencePackageType").parse().unwrap_or(0);
-        Ok(Referred { id: said("ReferencePackageID"), name: said("ReferenceName"), kind })
-    };
-    list.children().filter(|child| child.name == "string").map(read).collect()
+    let names: Vec<_> = archive.members().iter().map(|member| member.name.clone()).collect();
+    let read = |name: &str| archive.read(name, MAX_EXPORT_LEN).map_err(Into::into);
+    Ok(task_sequence::export::read_members(names.iter().map(String::as_str), read)?)
 }
 
 /// Reads the XML of a sequence by itself.
@@ -109,7 +26,30 @@ fn referred(text: &str) -> Result<Vec<Referred>> {
 ///
 /// It is none.
 pub fn read_xml(text: &str) -> Result<Exported> {
-    let xml = text.trim_start_matches('\u{feff}').to_owned();
-    let sequence = xml::read(&xml)?;
-    Ok(Exported { id: None, sequence, xml, referred: Vec::new() })
+    Ok(task_sequence::export::read_xml(text)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::sequence::xml;
+
+    /// Real exports stay with their owners: `TSMEDIA_SEQUENCE_EXPORTS` names a folder of them.
+    #[test]
+    fn real_exports_come_out_as_they_went_in() {
+        let Some(folder) = std::env::var_os("TSMEDIA_SEQUENCE_EXPORTS") else { return };
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.extension().is_none_or(|extension| extension != "zip") {
+                continue;
+            }
+            for exported in read_zip(fs::File::open(&path).unwrap()).unwrap() {
+                let written = xml::write(&exported.sequence).unwrap();
+                let [written, given] = [&written, &exported.xml].map(|text| xml::normal_form(text).unwrap());
+                assert_eq!(written, given, "{}", path.display());
+            }
+        }
+    }
 }

@@ -7,11 +7,12 @@
 //! client has read what is written here: it is experimental. Not written: the policies of packages and applications,
 //! which only the site can make ([`needs_site`]).
 
-use super::xml::{self, document};
-use super::{Sequence, Step};
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::secret::Secret;
+
+use super::xml;
+use super::{Sequence, Step};
 
 /// What stands for the code of a site where there is none.
 const NO_SITE: &str = "TSM";
@@ -25,7 +26,7 @@ const END: &str = "]]></value></property>\r\n</instance>\r\n</PolicyAction>\r\n<
 ///
 /// XML can't hold a character of it, or a condition asks for an operating system whose query only the site knows.
 pub fn write<'a>(sequence: &Sequence, site: Option<&str>, values: impl Iterator<Item = &'a Secret>) -> Result<Secret> {
-    let steps = xml::write_with_secrets(sequence, values)?;
+    let steps = xml::write_with_secrets(sequence, values.map(|value| value.text().unwrap_or_default()))?;
     let site = site.unwrap_or(NO_SITE);
     let guid =
         |what: &str| Digest::of(format!("tsmedia {what} of the policy {site} {}", sequence.name).as_bytes()).guid();
@@ -48,7 +49,7 @@ pub fn write<'a>(sequence: &Sequence, site: Option<&str>, values: impl Iterator<
     // 8 is the CIM type of text.
     for (name, value) in &properties {
         start += &format!("<property name=\"{name}\" type=\"8\"><value>");
-        document::push_escaped(&mut start, value, false)?;
+        xml::push_escaped(&mut start, value, false)?;
         start += "</value></property>\r\n";
     }
     // `>` is always escaped in the text of a sequence, so that no section ends in it.
@@ -70,6 +71,7 @@ pub fn needs_site(sequence: &Sequence) -> Vec<&Step> {
 mod tests {
     use super::super::{Action, Body, Value, catalog};
     use super::*;
+    use crate::sequence::xml::document;
     use authoring::SecretRef;
 
     fn step(kind: &str, values: Vec<(&'static str, Value)>) -> Step {

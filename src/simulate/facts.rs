@@ -11,6 +11,7 @@ use crate::firmware::Firmware;
 use crate::inputs::Inputs;
 use crate::limits;
 use crate::problem::{Place, Problem, Problems, Severity};
+use crate::sequence::engine::{Computer, Launch, Started};
 use authoring::Dialect;
 use authoring::doc::Doc;
 use authoring::schema;
@@ -99,36 +100,6 @@ pub struct Facts {
     pub expect: Option<Expect>,
 }
 
-/// What a sequence is started from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Started {
-    /// Bootable media: `_SMSTSMediaType` is `BootMedia`.
-    Bootable,
-    /// Prestaged media: `OEMMedia`.
-    Prestaged,
-    /// Stand-alone media: `FullMedia`.
-    StandAlone,
-    /// Capture media as tsmedia makes them: `FullMedia`, too.
-    Capture,
-    /// The network: `PXE`.
-    Pxe,
-    /// The Configuration Manager client of a running system: no medium.
-    Client,
-}
-
-/// What carries a medium.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Launch {
-    /// `CD`.
-    Cd,
-    /// `DVD`.
-    Dvd,
-    /// A stick: `UFD+FORMAT`.
-    Usb,
-}
-
 /// A system that runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -137,44 +108,6 @@ pub enum System {
     WindowsPe,
     /// The installed operating system.
     FullOs,
-}
-
-/// A computer.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Computer {
-    /// Its name.
-    #[serde(default)]
-    #[schemars(example = &"MININT-1")]
-    pub name: Option<String>,
-    /// The manufacturer.
-    #[serde(default)]
-    #[schemars(example = &"Contoso")]
-    pub make: Option<String>,
-    /// The model.
-    #[serde(default)]
-    #[schemars(example = &"Laptop 14")]
-    pub model: Option<String>,
-    /// The serial number.
-    #[serde(default)]
-    #[schemars(example = &"5CG1234567")]
-    pub serial_number: Option<String>,
-    /// The asset tag.
-    #[serde(default)]
-    #[schemars(example = &"A-100")]
-    pub asset_tag: Option<String>,
-    /// The UUID.
-    #[serde(default)]
-    #[schemars(example = &"4c4c4544-0000-1000-8000-000000000000")]
-    pub uuid: Option<String>,
-    /// The MAC addresses.
-    #[serde(default)]
-    #[schemars(example = ["00:15:5D:00:00:01"])]
-    pub mac_addresses: Vec<String>,
-    /// The default gateways.
-    #[serde(default)]
-    #[schemars(example = ["10.0.0.1"])]
-    pub default_gateways: Vec<String>,
 }
 
 /// A file or folder.
@@ -361,31 +294,6 @@ pub fn read(path: &Utf8Path, problems: &mut Problems, inputs: &mut Inputs) -> Re
         Err(error) => {
             problems.add(Problem::error(error.to_string()).at(tree.place.clone(), ""));
             Ok(None)
-        }
-    }
-}
-
-impl Started {
-    /// The value of `_SMSTSMediaType`.
-    pub fn media_type(self) -> &'static str {
-        match self {
-            Self::Bootable => "BootMedia",
-            Self::Prestaged => "OEMMedia",
-            Self::StandAlone | Self::Capture => "FullMedia",
-            Self::Pxe => "PXE",
-            Self::Client => "",
-        }
-    }
-
-    /// What it is, in words.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::Bootable => "a bootable medium",
-            Self::Prestaged => "a prestaged medium",
-            Self::StandAlone => "a stand-alone medium",
-            Self::Capture => "a capture medium",
-            Self::Pxe => "the network",
-            Self::Client => "a running system",
         }
     }
 }

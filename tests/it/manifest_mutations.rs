@@ -208,7 +208,7 @@ fn comes_through(exported: &Exported) {
     xml::write(&again).unwrap();
 }
 
-const DOCUMENT: &str = include_str!("../../src/sequence/xml/tests/document.xml");
+const DOCUMENT: &str = include_str!("../../crates/task-sequence/src/xml/tests/document.xml");
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: cases(60), failure_persistence: None, ..ProptestConfig::default() })]

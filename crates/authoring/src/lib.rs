@@ -4,6 +4,7 @@
 //! checked against a JSON Schema ([`schema_errors`]). Every step adds its problems, each at the author's own line and
 //! with the name that was probably meant ([`suggestions`]).
 
+pub mod conversions;
 pub mod dialect;
 pub mod doc;
 pub mod error;

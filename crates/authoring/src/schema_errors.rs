@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use crate::problem::{Place, Problem};
 
+use super::conversions::conversion;
 use super::dialect::Dialect;
 use super::doc::{Doc, dotted};
 use super::error::{Error, Result};
@@ -287,28 +288,11 @@ impl<D: Dialect> Checker<D> {
         let last = name.rsplit('.').next().unwrap_or(name);
         let wants = kinds(schema);
         let is_template = super::template::is_template(raw);
-        let inner = raw.trim_matches(['"', '\'']).strip_prefix("{{").and_then(|raw| raw.strip_suffix("}}"));
-        let filtered = |filter: &str| inner.map(|inner| format!("write `\"{{{{ {} | {filter} }}}}\"`", inner.trim()));
-        if let Some(advice) = self.dialect.advice(name, value) {
-            return Some(advice);
+        let advice = self.dialect.advice(name, value).or_else(|| conversion(last, &wants, value, raw));
+        if advice.is_some() {
+            return advice;
         }
         match value {
-            Json::String(_) if is_template && wants.contains(&"boolean") => Some(
-                "write one `{{ … }}` and nothing else; it then keeps its type, such as `\"{{ site.code == 'BER' }}\"`"
-                    .into(),
-            ),
-            Json::String(text) if is_template && wants.contains(&"integer") => match text.trim().parse::<i64>() {
-                Ok(_) => filtered("int"),
-                Err(_) => Some(format!("the template gives `{text}`, which is no whole number")),
-            },
-            Json::String(text) if wants.contains(&"boolean") => match text.to_lowercase().as_str() {
-                "true" | "yes" | "on" | "1" => Some(format!("write `{last} = true`")),
-                "false" | "no" | "off" | "0" => Some(format!("write `{last} = false`")),
-                _ => Some("write `true`, `false` or one `{{ … }}` in quotes".into()),
-            },
-            Json::String(text) if wants.contains(&"integer") && text.trim().parse::<i64>().is_ok() => {
-                Some(format!("write it without quotes: `{last} = {}`", text.trim()))
-            }
             Json::String(text) if wants.contains(&"array") && schema["items"]["type"] != "object" && !is_template => {
                 Some(format!("write a list: `{last} = {}`", self.listed(&schema["items"], text, raw)))
             }
@@ -322,10 +306,6 @@ impl<D: Dialect> Checker<D> {
             }
             Json::Array(_) if wants == ["object"] && raw.starts_with("[[") => {
                 Some(format!("write `[{name}]`: there is only one"))
-            }
-            Json::Number(_) | Json::Bool(_) if wants == ["string"] && is_template => filtered("string"),
-            Json::Number(_) | Json::Bool(_) if wants == ["string"] => {
-                Some(format!("write it in quotes: `{last} = \"{raw}\"`"))
             }
             _ if wants == ["object"] && !name.contains('.') && schema.get("examples").is_none() => {
                 Some(format!("write a line `[{name}]`, and its keys below"))

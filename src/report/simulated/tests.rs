@@ -4,7 +4,7 @@ use crate::inputs::Inputs;
 use crate::problem::Problems;
 use crate::report::simulated;
 use crate::sequence;
-use crate::simulate::{End, Medium, Trace, Unmet, read, simulate};
+use crate::simulate::{End, Trace, Unmet, medium_of_facts, read, simulate};
 use authoring::values::Context;
 
 /// What becomes of a sequence by facts, both as files have them.
@@ -16,7 +16,7 @@ fn run(steps: &str, facts: &str) -> (Trace, Vec<Unmet>) {
     let (mut problems, mut inputs) = (Problems::default(), Inputs::default());
     let sequence = sequence::read(&path("s.toml"), &Context::new(), &mut problems, &mut inputs).unwrap();
     let facts = read(&path("f.toml"), &mut problems, &mut inputs).unwrap().unwrap();
-    let medium = Medium::of_facts(&facts, &mut problems);
+    let medium = medium_of_facts(&facts, &mut problems);
     assert_eq!(problems.sorted().iter().map(|problem| &problem.message).collect::<Vec<_>>(), Vec::<&String>::new());
     let trace = simulate(&sequence.unwrap(), &facts.facts, &medium.unwrap());
     let unmet = facts.facts.expect.map(|expect| expect.unmet(&trace)).unwrap_or_default();

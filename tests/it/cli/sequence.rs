@@ -7,7 +7,7 @@ use crate::fixtures::archive::zip;
 use crate::fixtures::desk::Desk;
 
 /// A sequence after the grammar of exports, written for these tests.
-const DOCUMENT: &str = include_str!("../../../src/sequence/xml/tests/document.xml");
+const DOCUMENT: &str = include_str!("../../../crates/task-sequence/src/xml/tests/document.xml");
 
 /// The object that holds a sequence, as the console writes it.
 fn object(name: &str, xml: &str) -> String {

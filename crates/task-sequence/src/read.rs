@@ -1,0 +1,316 @@
+//! Sequence files: TOML, rendered for a site like a manifest, and checked against the catalog of steps.
+//!
+//! Everything wrong in form is complained of at its line; what is wrong in meaning is for the rules. Files may include
+//! others (`type = "include"`), whose steps stand in place of the step that names them.
+
+pub(super) mod conditions;
+pub(super) mod table;
+pub(super) mod values;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::error::Result;
+use authoring::file::read_text;
+use authoring::inputs::Inputs;
+use authoring::limits::MAX_TOML_LEN;
+
+use crate::limits::{MAX_SEQUENCE_DEPTH, MAX_SEQUENCE_STEPS};
+use authoring::problem::{Problem, Problems};
+use authoring::spanned::{Node, Value as Raw};
+use authoring::suggestions::{nearest, one_of, similar_path};
+use authoring::template::Templates;
+use authoring::toml::parse;
+use authoring::values::Context;
+
+use super::catalog::common::{COMMON, FOREIGN, KEPT, OF_ACTIONS};
+use super::catalog::{self, Environment};
+use super::{Action, Body, Foreign, Sequence, Step, Variable, Written};
+
+use table::Reading;
+
+/// The version of the form of sequence files.
+pub const VERSION: i64 = 1;
+
+/// Reads a sequence file, rendered with what templates can name.
+///
+/// What its author got wrong goes to `problems`, and there is then no sequence. Every file that is read, or would be
+/// if it were there, is noted in `inputs`.
+///
+/// # Errors
+///
+/// The file could not be read at all.
+pub fn read(
+    path: &Utf8Path,
+    context: &Context,
+    problems: &mut Problems,
+    inputs: &mut Inputs,
+) -> Result<Option<Sequence>> {
+    inputs.note(path);
+    let n_errors = problems.n_errors_told();
+    let (templates, len_left) = (Templates::new(), MAX_TOML_LEN);
+    let mut reader = Reader { context, templates, problems, inputs, above: Vec::new(), n_steps: 0, len_left };
+    let text = reader.text(path)?;
+    let sequence = reader.sequence(path, &text);
+    Ok(sequence.filter(|_| reader.problems.n_errors_told() == n_errors))
+}
+
+/// Whether a text is a sequence file, by the first of its keys.
+pub fn is_one(text: &str) -> bool {
+    let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with('['));
+    lines
+        .filter_map(|line| line.split('=').next())
+        .any(|key| key.trim().trim_matches(['"', '\'']) == "sequence-version")
+}
+
+/// Returns `true` for a file that [`is_one`]; `false` if it can't be read.
+pub fn is_one_at(path: &Utf8Path) -> bool {
+    read_text(path, MAX_TOML_LEN).is_ok_and(|text| is_one(&text))
+}
+
+struct Reader<'a> {
+    context: &'a Context,
+    templates: Templates,
+    problems: &'a mut Problems,
+    inputs: &'a mut Inputs,
+    /// The files that are being read, the outermost first.
+    above: Vec<Utf8PathBuf>,
+    /// How many steps, groups and included files were read.
+    n_steps: usize,
+    /// Bytes of text that may still be read.
+    len_left: u64,
+}
+
+impl Reader<'_> {
+    fn text(&mut self, path: &Utf8Path) -> Result<String> {
+        let text = read_text(path, self.len_left).map_err(|error| authoring::Error::read(path, error))?;
+        self.len_left -= text.len() as u64;
+        Ok(text)
+    }
+
+    /// The tree of a text; nothing if it is no TOML.
+    fn tree(&mut self, path: &Utf8Path, text: &str) -> Option<Node> {
+        let source = self.problems.add_source_once(path.as_str(), text);
+        let n_errors = self.problems.n_errors_told();
+        let tree = parse(source, text, self.problems);
+        if self.problems.n_errors_told() > n_errors {
+            return None;
+        }
+        let mut found = Vec::new();
+        let tree = self.templates.render(&tree, self.context, self.problems, &mut found);
+        found.into_iter().for_each(|problem| self.problems.add(problem));
+        Some(tree)
+    }
+
+    fn sequence(&mut self, path: &Utf8Path, text: &str) -> Option<Sequence> {
+        let tree = self.tree(path, text)?;
+        self.above.push(path.to_owned());
+        let mut written = Written::default();
+        let mut table = Reading::new(&tree, "the sequence", &mut written, self.problems)?;
+        match table.integer("sequence-version", (VERSION, VERSION)) {
+            Some(_) => {}
+            None if table.has("sequence-version") => {}
+            None => table.missing("sequence-version", "1", "the version of the form of the file"),
+        }
+        table.rule = Some("R74");
+        let name = table.required_text("name", 50, "\"Deploy Windows\"");
+        let description = table.text("description", 512).unwrap_or_default();
+        table.rule = None;
+        let boot_image = table.package("boot-image");
+        let steps = table.list("steps");
+        let mut kept = table.values(&KEPT);
+        let own = ["sequence-version", "name", "description", "boot-image", "steps"].into_iter();
+        table.finish(&own.chain(KEPT.iter().map(|key| key.name)).collect::<Vec<_>>());
+        let steps = self.steps(&steps, 0);
+        self.above.pop();
+        let variables = variables(kept.remove("variables"));
+        let references = match kept.remove("references") {
+            Some(super::Value::Texts(references)) => references,
+            _ => Vec::new(),
+        };
+        Some(Sequence { name: name?, description, boot_image, steps, references, variables, written })
+    }
+
+    fn steps(&mut self, nodes: &[Node], depth: usize) -> Vec<Step> {
+        nodes.iter().flat_map(|node| self.step(node, depth)).collect()
+    }
+
+    /// A step; of an included file, all of its steps.
+    fn step(&mut self, node: &Node, depth: usize) -> Vec<Step> {
+        if depth > MAX_SEQUENCE_DEPTH {
+            let message = format!("groups and included files nest more than {MAX_SEQUENCE_DEPTH} deep");
+            let help = "put what is deepest into a group of its own, beside the others";
+            self.problems.add(Problem::error(message).at(node.place.clone(), "").help(help));
+            return Vec::new();
+        }
+        self.n_steps += 1;
+        if self.n_steps > MAX_SEQUENCE_STEPS {
+            if self.n_steps == MAX_SEQUENCE_STEPS + 1 {
+                let message =
+                    format!("the sequence has more than {MAX_SEQUENCE_STEPS} steps and groups, and no site stores it");
+                let problem = Problem::error(message).rule("R76").at(node.place.clone(), "one too many");
+                self.problems.add(problem.help("see which files are included, and how often"));
+            }
+            return Vec::new();
+        }
+        let mut written = Written::default();
+        let kinds = self.type_of(node);
+        let what = kinds.as_deref().map_or("a step".to_owned(), |kind| match kind {
+            "group" => "a group".into(),
+            kind => format!("a step of type `{kind}`"),
+        });
+        let Some(mut table) = Reading::new(node, &what, &mut written, self.problems) else { return Vec::new() };
+        let Some(kind) = kinds else {
+            if !table.has("type") {
+                table.missing("type", "\"run-command-line\"", "what the step does");
+                table.report_missing();
+            }
+            return Vec::new();
+        };
+        let is_wanted = table.boolean("when").unwrap_or(true);
+        if kind == "include" {
+            let file = table.required_text("file", 4096, "\"shared/drivers.toml\"");
+            table.finish(&["type", "when", "file"]);
+            return match file.filter(|_| is_wanted) {
+                Some(file) => self.included(node, &file, depth),
+                None => Vec::new(),
+            };
+        }
+        table.rule = Some("R75");
+        let name = table.required_text("name", 100, "\"Restart in Windows PE\"").unwrap_or_default();
+        let description = table.text("description", 255).unwrap_or_default();
+        table.rule = None;
+        let is_disabled = table.boolean("disabled").unwrap_or(false);
+        let continues_on_error = table.boolean("continue-on-error").unwrap_or(false);
+        let condition = table.condition("condition");
+        let attributes = table.map("attributes").unwrap_or_default().into_iter().collect();
+        let common = COMMON.map(|(name, _)| name);
+        let body = match kind.as_str() {
+            "group" => {
+                let steps = table.list("steps");
+                table.finish(&[&common[..], &["steps"]].concat());
+                Body::Group(self.steps(&steps, depth + 1))
+            }
+            "foreign" => {
+                let mut values = table.values(&FOREIGN);
+                let keys: Vec<_> = FOREIGN.iter().map(|key| key.name).collect();
+                table.finish(&[&common[..], &keys].concat());
+                let text = |key| super::text(&values, key).unwrap_or_default().to_owned();
+                let (class, command, runs_in) = (text("class"), text("command"), text("runs-in"));
+                let xml = super::text(&values, "xml").map(str::to_owned);
+                if class.is_empty() && xml.is_none() {
+                    let problem = Problem::error("a step of type `foreign` needs `class`, or `xml` in place of it");
+                    let help = "add `class = \"SMS_TaskSequence_…Action\"`, as an export has it";
+                    self.problems.add(problem.at(node.place.clone(), "").help(help));
+                }
+                let environment = match runs_in.as_str() {
+                    "windows-pe" => Environment::WindowsPe,
+                    "full-os" => Environment::FullOs,
+                    _ => Environment::Any,
+                };
+                let variables = variables(values.remove("variables"));
+                Body::Foreign(Box::new(Foreign { class, xml, command, environment, variables }))
+            }
+            kind => {
+                // The type was found in the catalog just above.
+                let Some(kind) = catalog::named(kind) else { return Vec::new() };
+                let values = table.values(kind.keys);
+                let mut of_action = table.values(&OF_ACTIONS);
+                let own = kind.keys.iter().chain(&OF_ACTIONS).map(|key| key.name);
+                table.finish(&common.into_iter().chain(own).collect::<Vec<_>>());
+                let mut integer = |key| match of_action.remove(key) {
+                    Some(super::Value::Integer(number)) => Some(number),
+                    _ => None,
+                };
+                let (timeout, retries) = (integer("timeout"), integer("retries"));
+                let command = super::text(&of_action, "command").map(str::to_owned);
+                let success_codes = match of_action.remove("success-codes") {
+                    Some(super::Value::Integers(codes)) => Some(codes),
+                    _ => None,
+                };
+                let variables = variables(of_action.remove("variables"));
+                Body::Action(Box::new(Action { kind, values, timeout, success_codes, retries, command, variables }))
+            }
+        };
+        match is_wanted {
+            true => {
+                vec![Step { name, description, is_disabled, continues_on_error, condition, body, attributes, written }]
+            }
+            false => Vec::new(),
+        }
+    }
+
+    /// The type of a step, if it is one; if it says another one, that is complained of.
+    fn type_of(&mut self, node: &Node) -> Option<String> {
+        let kind = node.as_table()?.get("type")?;
+        let name = kind.as_str()?;
+        let known = || catalog::kinds().map(|kind| kind.name).chain(["group", "include", "foreign"]);
+        if known().any(|known| known == name) {
+            return Some(name.to_owned());
+        }
+        let help = match nearest(name, known()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("there is {}", one_of(known()).replace(" or ", " and ")),
+        };
+        let problem = Problem::error(format!("there is no step of type `{name}`")).at(kind.place.clone(), "");
+        self.problems.add(problem.help(help));
+        None
+    }
+
+    fn included(&mut self, node: &Node, file: &str, depth: usize) -> Vec<Step> {
+        let place = node.as_table().and_then(|table| table.get("file")).map_or(&node.place, |file| &file.place);
+        let folder = self.above.last().and_then(|path| path.parent()).unwrap_or(Utf8Path::new(""));
+        let path = folder.join(file);
+        self.inputs.note(&path);
+        let same =
+            |above: &Utf8PathBuf| above.canonicalize().ok().is_some_and(|it| path.canonicalize().ok() == Some(it));
+        if self.above.iter().any(same) {
+            let problem = Problem::error(format!("`{file}` includes itself")).at(place.clone(), "");
+            self.problems.add(problem.help("leave it out: an included file stands in place of the step"));
+            return Vec::new();
+        }
+        let text = match self.text(&path) {
+            Ok(text) => text,
+            Err(error) => {
+                let problem = Problem::error(match std::error::Error::source(&error) {
+                    _ if !path.exists() => format!("the included file `{file}` does not exist"),
+                    Some(cause) => format!("the included file `{file}` can't be read: {cause}"),
+                    None => format!("the included file `{file}` can't be read: {error}"),
+                });
+                let help = match similar_path(&path, file).filter(|_| !path.exists()) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => format!("the path is relative to the file that names it, so it would be `{path}`"),
+                };
+                self.problems.add(problem.at(place.clone(), "").help(help));
+                return Vec::new();
+            }
+        };
+        let Some(tree) = self.tree(&path, &text) else { return Vec::new() };
+        let mut written = Written::default();
+        let what = "an included file";
+        let Some(mut table) = Reading::new(&tree, what, &mut written, self.problems) else { return Vec::new() };
+        let steps = table.list("steps");
+        table.finish(&["steps"]);
+        self.above.push(path);
+        let steps = self.steps(&steps, depth + 1);
+        self.above.pop();
+        steps
+    }
+}
+
+fn variables(value: Option<super::Value>) -> Vec<Variable> {
+    let Some(super::Value::Tables(tables)) = value else { return Vec::new() };
+    let variable = |values: &super::Values| {
+        let text = |key| super::text(values, key).unwrap_or_default().to_owned();
+        let is_hidden = values.get("hidden") == Some(&super::Value::Boolean(true));
+        Variable { name: text("name"), property: text("property"), is_hidden, value: text("value") }
+    };
+    tables.iter().map(variable).collect()
+}
+
+/// Whether a value came to nothing: its complaint has been made already.
+fn is_hole(node: &Node) -> bool {
+    matches!(node.value, Raw::Failed)
+}
+
+#[cfg(test)]
+mod tests;

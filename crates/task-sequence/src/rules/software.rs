@@ -1,0 +1,248 @@
+//! What is wrong with programs, scripts, packages and variables of single steps.
+
+use super::super::{Action, Value};
+use super::{At, Rules, at_key, at_step, has_variable};
+use crate::reach::System;
+use authoring::problem::Problem;
+
+/// What ends the switches of `powershell.exe`, which are no parameters of a script (R109).
+const SWITCHES: [&str; 7] =
+    ["-executionpolicy", "-noprofile", "-noninteractive", "-file", "-command", "-encodedcommand", "-windowstyle"];
+
+pub fn check(rules: &mut Rules<'_>) {
+    for at in rules.enabled() {
+        let Some(action) = at.action() else { continue };
+        references(&at, action, rules);
+        restarts(&at, action, rules);
+        account(&at, action, rules);
+        match action.kind.name {
+            "run-powershell-script" => powershell(&at, action, rules),
+            "setup-windows" => properties(&at, action, rules),
+            "set-variable" => variable(&at, action, rules),
+            "set-dynamic-variables" => dynamic_variables(&at, action, rules),
+            _ => {}
+        }
+    }
+    lists(rules);
+    restart_variables(rules);
+}
+
+/// What a step works with, of which it has one: the editor does not close over a step that lacks it (R77).
+fn references(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
+    let (ways, help): (&[&str], _) = match action.kind.name {
+        "apply-operating-system" => (&["image", "upgrade-package"], "add `image = \"BER00010\"`"),
+        "upgrade-operating-system" => (&["package", "source", "feature-update"], "add `package = \"BER00011\"`"),
+        "install-application" => (&["applications", "base-variable"], "add `applications = [{ id = \"…\" }]`"),
+        "install-package" => (&["package", "base-variable"], "add `package = \"BER00021\"` and `program = \"…\"`"),
+        "run-powershell-script" => (&["package", "script"], "add `package` and `script-name`, or `script`"),
+        _ => return,
+    };
+    let is_said = |key: &str| match action.values.get(key) {
+        Some(Value::Boolean(truth)) => *truth,
+        Some(Value::Tables(tables)) => !tables.is_empty(),
+        said => said.is_some(),
+    };
+    let said: Vec<_> = ways.iter().copied().filter(|key| is_said(key)).collect();
+    let both = match said[..] {
+        [] => {
+            let list = authoring::suggestions::one_of(ways.iter().copied());
+            let problem = Problem::error(format!("the step `{}` has nothing to work with: no {list}", at.name()));
+            let problem = at_step(problem.rule("R77"), at.step, "");
+            return rules.add(problem.help(format!("{help}, or `disabled = true` until it is known")));
+        }
+        // A package with a script in it may stand beside other scripts, but not be run with them.
+        [first, second, ..] => Some((first, second)),
+        [_] => None,
+    };
+    if let Some((first, second)) = both {
+        let problem = Problem::error(format!("the step `{}` has `{first}` and `{second}`", at.name())).rule("R77");
+        let problem = at_key(problem, at.step, second, "one thing to work with");
+        return rules.add(at_key(problem, at.step, first, "another").help("leave one of them out"));
+    }
+    let lacking = match action.kind.name {
+        "install-package" => ("package", "program"),
+        "run-powershell-script" => ("package", "script-name"),
+        _ => return,
+    };
+    if said.contains(&lacking.0) && !action.values.contains_key(lacking.1) {
+        let problem = Problem::error(format!("there is a package, and no `{}` of it", lacking.1)).rule("R77");
+        let help = format!("add `{} = \"…\"`, as the package has it", lacking.1);
+        rules.add(at_key(problem, at.step, lacking.0, "").help(help));
+    }
+}
+
+/// Commands that restart the computer by themselves (R113).
+fn restarts(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
+    for key in ["command-line", "script"] {
+        let Some(text) = action.text(key) else { continue };
+        let text = text.to_lowercase();
+        let code: String =
+            text.lines().filter(|line| !line.trim_start().starts_with('#')).collect::<Vec<_>>().join("\n");
+        let words: Vec<_> = code.split(|c: char| c.is_whitespace() || matches!(c, '"' | ';' | '&' | '|')).collect();
+        let is = |program: &str, word: &str| {
+            let name = word.rsplit(['\\', '/']).next().unwrap_or(word);
+            name == program || name.strip_suffix(".exe") == Some(program)
+        };
+        let restart = words.iter().enumerate().find_map(|(index, word)| {
+            let rest = &words[index + 1..];
+            let says = |wanted: &[&str]| rest.iter().any(|word| wanted.contains(word));
+            match word {
+                word if is("shutdown", word) && says(&["/r", "-r", "/s", "-s", "/g", "-g"]) => Some("shutdown"),
+                word if is("wpeutil", word) && says(&["reboot", "shutdown"]) => Some("wpeutil"),
+                word if key == "script" && ["restart-computer", "stop-computer"].contains(word) => Some("the script"),
+                _ => None,
+            }
+        });
+        if let Some(program) = restart {
+            let program = if program == "the script" { program.to_owned() } else { format!("`{program}`") };
+            let message = format!("{program} restarts the computer, and the sequence loses its place");
+            let help = "end with exit code 3010, or let a step of type `restart-computer` do it";
+            rules.add(at_key(Problem::error(message).rule("R113"), at.step, key, "").help(help));
+        }
+    }
+}
+
+/// Windows PE has no accounts (R107).
+fn account(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
+    let is_program = action.is("run-command-line") || action.is("run-powershell-script");
+    if is_program && action.values.contains_key("user") && at.reached.runs_only_in(System::WindowsPe) {
+        let message = format!("the step `{}` runs as another account, and Windows PE has none", at.name());
+        let help = "leave `user` out, or move the step behind `setup-windows`";
+        rules.add(at_key(Problem::error(message).rule("R107"), at.step, "user", "").help(help));
+    }
+}
+
+fn powershell(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
+    let parameters = action.text("parameters").unwrap_or_default().to_lowercase();
+    if let Some(switch) = parameters.split_whitespace().find(|word| SWITCHES.contains(word)) {
+        let message = format!("`{switch}` is a switch of `powershell.exe`, and no parameter of the script");
+        let help = "leave it out; the policy is `execution-policy`";
+        rules.add(at_key(Problem::warning(message).rule("R109"), at.step, "parameters", "").help(help));
+    }
+    let is_signed = action.text("script").is_none_or(|script| script.contains("# SIG # Begin signature block"));
+    let policy = action.text("execution-policy").unwrap_or("all-signed");
+    if policy == "all-signed" && !is_signed {
+        let problem = Problem::warning("the script is not signed, and its policy is `all-signed`").rule("R109");
+        let key = if action.values.contains_key("execution-policy") { "execution-policy" } else { "script" };
+        let help = "write `execution-policy = \"bypass\"`, or sign it";
+        rules.add(at_key(problem, at.step, key, "").help(help));
+    }
+}
+
+fn properties(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
+    let Some(text) = action.text("installation-properties") else { return };
+    let key = "installation-properties";
+    if text.to_uppercase().split_whitespace().any(|word| word.starts_with("SMSSITECODE=")) {
+        let problem =
+            Problem::error("the client's properties have `SMSSITECODE`, which the medium assigns").rule("R87");
+        rules.add(at_key(problem, at.step, key, "").help("leave it out"));
+    }
+    if text.matches('"').count() % 2 == 1 {
+        let problem = Problem::error("a quote in the client's properties is not closed").rule("R87");
+        rules.add(at_key(problem, at.step, key, "").help("write it like `FSP=\"one two\"`"));
+    }
+}
+
+fn variable(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
+    let Some(name) = action.text("variable") else { return };
+    if name.starts_with('_') {
+        let message = format!("`{name}` can't be set: variables that begin with `_` are the engine's own");
+        let help = "choose another name; conditions may ask for the engine's";
+        rules.add(at_key(Problem::error(message).rule("R66"), at.step, "variable", "").help(help));
+    }
+    let value = action.text("value").unwrap_or_default();
+    let is_right = has_variable(value) || ["HD", "WinPE", ""].iter().any(|one| one.eq_ignore_ascii_case(value));
+    if name.eq_ignore_ascii_case("SMSTSRebootRequested") && !is_right {
+        let problem = Problem::error(format!("`SMSTSRebootRequested` is `HD` or `WinPE`, not `{value}`")).rule("R126");
+        rules.add(at_key(problem, at.step, "value", "").help("write `value = \"HD\"`: the installed system"));
+    }
+}
+
+fn dynamic_variables(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
+    for (index, rule) in action.tables("rules").iter().enumerate() {
+        let Some(Value::Map(variables)) = rule.get("set") else { continue };
+        for (name, _) in variables.iter().filter(|(name, _)| name.starts_with('_')) {
+            let message = format!("`{name}` can't be set: variables that begin with `_` are the engine's own");
+            let problem = at_key(Problem::error(message).rule("R66"), at.step, &format!("rules/{index}/set"), "");
+            rules.add(problem.help("choose another name; conditions may ask for the engine's"));
+        }
+    }
+}
+
+/// Steps that set a variable of a list by its number, such as `Packages001` (R115).
+fn lists(rules: &mut Rules<'_>) {
+    let steps = rules.enabled();
+    for list in &steps {
+        let Some(action) = list.action() else { continue };
+        let (n_digits, example) = match action.kind.name {
+            "install-package" => (3, "001"),
+            "install-application" => (2, "01"),
+            _ => continue,
+        };
+        let Some(base) = action.text("base-variable") else { continue };
+        let sets = steps.iter().filter_map(|at| Some((at, at.action().filter(|action| action.is("set-variable"))?)));
+        for (at, set) in sets {
+            let name = set.text("variable").unwrap_or_default();
+            let Some(number) = name.get(base.len()..).filter(|_| name[..base.len()].eq_ignore_ascii_case(base)) else {
+                continue;
+            };
+            if number.is_empty() || !number.bytes().all(|c| c.is_ascii_digit()) {
+                continue;
+            }
+            if number.len() != n_digits {
+                let message = format!("`{name}` is not in the list `{base}`, whose numbers have {n_digits} digits");
+                let problem = at_key(Problem::error(message).rule("R115"), at.step, "variable", "set here");
+                let problem = at_key(problem, list.step, "base-variable", "the list");
+                rules.problems.push(problem.help(format!("begin with `{base}{example}`")));
+            }
+            let value = set.text("value").unwrap_or_default();
+            let is_package = value.split_once(':').is_some_and(|(id, program)| {
+                let is_id = id.len() == 8 && !id.bytes().any(|c| c.is_ascii_lowercase() || !c.is_ascii_alphanumeric());
+                is_id && !program.is_empty()
+            });
+            if n_digits == 3 && !value.is_empty() && !has_variable(value) && !is_package {
+                let message = format!("`{value}` names no program of a package");
+                let problem = at_key(Problem::error(message).rule("R115"), at.step, "value", "");
+                let problem = at_key(problem, list.step, "base-variable", "the list");
+                rules.problems.push(problem.help("write it like `BER00021:Install`, the package ID in capitals"));
+            }
+        }
+    }
+}
+
+/// Variables that ask for a restart, and those that have to be taken back.
+fn restart_variables(rules: &mut Rules<'_>) {
+    let steps = rules.enabled();
+    let sets = |wanted: &str| {
+        let is = |at: &&At<'_>| {
+            let action = at.action().filter(|action| action.is("set-variable"));
+            action.and_then(|action| action.text("variable")).is_some_and(|name| name.eq_ignore_ascii_case(wanted))
+        };
+        steps.iter().filter(is).cloned().collect::<Vec<_>>()
+    };
+    let value = |at: &At<'_>| at.action().and_then(|action| action.text("value")).unwrap_or_default().to_owned();
+    // A program may ask for the restart, too.
+    let has_programs =
+        steps.iter().any(|at| at.is("run-command-line") || at.is("run-powershell-script") || at.is("install-package"));
+    if sets("SMSTSRebootRequested").is_empty() && !has_programs {
+        for at in sets("SMSTSRetryRequested").iter().filter(|at| !value(at).is_empty()) {
+            let problem = Problem::error("a step is run again after a restart, and none is asked for").rule("R126");
+            let help = "set `SMSTSRebootRequested` to `HD` or `WinPE` as well";
+            rules.add(at_key(problem, at.step, "variable", "").help(help));
+        }
+    }
+    let waits = sets("SMSTSWaitForSecondReboot");
+    let is_zero = |at: &&At<'_>| ["", "0"].contains(&value(at).as_str());
+    for at in waits.iter().filter(|at| !is_zero(at)) {
+        let Some(updates) = steps.iter().find(|other| other.index > at.index && other.is("install-software-updates"))
+        else {
+            continue;
+        };
+        if waits.iter().filter(is_zero).any(|other| other.index > updates.index) {
+            continue;
+        }
+        let problem = Problem::warning("`SMSTSWaitForSecondReboot` is not taken back after the updates").rule("R124");
+        let problem = at_step(at_key(problem, at.step, "value", "set here"), updates.step, "meant for this");
+        rules.add(problem.help("set it to `0` in a step behind the updates"));
+    }
+}

@@ -1,0 +1,392 @@
+//! Task sequences in Configuration Manager's own XML: `<sequence version="3.10">`.
+//!
+//! The grammar is that of exports of the console: groups and steps, each with an optional condition; a step has its
+//! command line and its variables. What a step says is mapped by the [`catalog`](super::catalog), both ways; what the
+//! catalog does not have is kept as it stands, so that writing what was read gives the same document
+//! ([`normal_form`]). No values of secrets are exported (R147); media carry them ([`write_with_secrets`]). Not read: the dialect of the Microsoft Deployment
+//! Toolkit (version 3.00, steps of `BDD_*`).
+
+mod arrays;
+mod command;
+mod conditions;
+pub mod document;
+mod normal;
+mod script;
+mod secrets;
+mod step;
+
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::error::{Error, Result};
+
+use super::catalog::{self, Environment, Form};
+use super::{Action, Body, Foreign, Sequence, Step, Value, Variable};
+use crate::limits::MAX_SEQUENCE_DEPTH;
+
+use document::Element;
+
+pub use document::push_escaped;
+pub use normal::normal_form;
+pub use secrets::write_with_secrets;
+
+/// The version that is read and written.
+pub const VERSION: &str = "3.10";
+/// What the names of classes begin with.
+const PREFIX: &str = "SMS_TaskSequence_";
+/// The longest name and description of a step (R75).
+const MAX_NAME: usize = 100;
+const MAX_DESCRIPTION: usize = 255;
+/// What a step is called that has no name.
+const NAMELESS: &str = "(no name)";
+
+/// Writes a sequence. Its name, description and boot image are no part of the XML.
+///
+/// # Errors
+///
+/// XML can't hold a character of it, or a condition asks for an operating system whose query only the site knows.
+pub fn write(sequence: &Sequence) -> Result<String> {
+    let mut root = Element::new("sequence").with("version", VERSION);
+    let references = references(sequence);
+    if !references.is_empty() {
+        let mut list = Element::new("referenceList");
+        for package in references {
+            list.push(Element::new("reference").with("package", package));
+        }
+        root.push(list);
+    }
+    let globals = globals(sequence);
+    if !globals.is_empty() {
+        let mut list = Element::new("globalVarList");
+        globals.iter().for_each(|variable| list.push(variable_element(variable)));
+        root.push(list);
+    }
+    for step in &sequence.steps {
+        root.push(step_element(step)?);
+    }
+    document::write(&root)
+}
+
+/// The packages that a sequence refers to, in the order of its steps. What is disabled refers to nothing.
+pub fn references(sequence: &Sequence) -> Vec<String> {
+    let actions = sequence.enabled().into_iter().filter_map(Step::action);
+    let mut found: Vec<String> = actions.flat_map(packages_of).map(str::to_owned).collect();
+    found.extend(sequence.references.iter().cloned());
+    let mut seen = BTreeSet::new();
+    found.retain(|package| seen.insert(package.clone()));
+    found
+}
+
+/// The packages that a step refers to. Another task sequence is none.
+fn packages_of(action: &Action) -> impl Iterator<Item = &str> {
+    let of_key = |key: &catalog::Key| match (&key.form, action.values.get(key.name)) {
+        (Form::Package, Some(Value::Text(package))) if !action.is("run-task-sequence") => vec![package.as_str()],
+        (Form::Packages, Some(Value::Texts(packages))) => packages.iter().map(String::as_str).collect(),
+        _ => Vec::new(),
+    };
+    action.kind.keys.iter().flat_map(of_key)
+}
+
+/// The variables that hold for the whole sequence.
+fn globals(sequence: &Sequence) -> Vec<Variable> {
+    let mut found = Vec::new();
+    for (_, step) in sequence.walk() {
+        let Some(action) = step.action() else { continue };
+        let of_step = step::variables(action).into_iter().filter(|variable| step::is_global(action.kind, variable));
+        found.extend(of_step.map(|variable| Variable { is_hidden: false, ..variable }));
+    }
+    // The first of a name stays at its place; what was kept goes before what steps say.
+    let mut places = BTreeMap::new();
+    let mut all: Vec<Variable> = Vec::new();
+    let own = found.into_iter().map(|variable| (variable, false));
+    for (variable, is_kept) in own.chain(sequence.variables.iter().map(|kept| (kept.clone(), true))) {
+        match places.entry(variable.name.clone()) {
+            Entry::Vacant(vacant) => {
+                vacant.insert(all.len());
+                all.push(variable);
+            }
+            Entry::Occupied(occupied) if is_kept => all[*occupied.get()] = variable,
+            Entry::Occupied(_) => {}
+        }
+    }
+    all
+}
+
+fn variable_element(variable: &Variable) -> Element {
+    let element = Element::new("variable").with("name", &variable.name).with("property", &variable.property);
+    let element = if variable.is_hidden { element.with("hidden", "true") } else { element };
+    element.text(&variable.value)
+}
+
+fn step_element(step: &Step) -> Result<Element> {
+    if let Body::Foreign(foreign) = &step.body
+        && let Some(xml) = &foreign.xml
+    {
+        let failed = |error: Error| error.within(format!("the XML of `{}` can't be read", step.name));
+        return document::parse(xml).map_err(failed);
+    }
+    let failed = |error: Error| error.within(format!("the step `{}` can't be written as XML", step.name));
+    let name = if matches!(step.body, Body::Group(_)) { "group" } else { "step" };
+    let mut element = Element::new(name);
+    element.attributes = attributes(step);
+    for (name, value) in &step.attributes {
+        match element.attributes.iter_mut().find(|attribute| attribute.0 == *name) {
+            Some(attribute) => attribute.1.clone_from(value),
+            None => element.attributes.push((name.clone(), value.clone())),
+        }
+    }
+    if let Some(condition) = &step.condition {
+        element.push(conditions::write(condition).map_err(failed)?);
+    }
+    let (line, variables) = match &step.body {
+        Body::Group(steps) => {
+            for step in steps {
+                element.push(step_element(step)?);
+            }
+            return Ok(element);
+        }
+        Body::Action(action) => (step::command_line(action), step::variables(action)),
+        Body::Foreign(foreign) => (foreign.command.clone(), foreign.variables.clone()),
+    };
+    element.push(Element::new("action").text(line));
+    if !variables.is_empty() {
+        let mut list = Element::new("defaultVarList");
+        variables.iter().for_each(|variable| list.push(variable_element(variable)));
+        element.push(list);
+    }
+    Ok(element)
+}
+
+/// The attributes of a step or group, but for those that were kept.
+fn attributes(step: &Step) -> Vec<(String, String)> {
+    let mut all = Vec::new();
+    let mut add = |name: &str, value: &str| all.push((name.to_owned(), value.to_owned()));
+    let (class, environment, codes, retries, timeout) = match &step.body {
+        Body::Group(_) => {
+            add("name", &step.name);
+            add("description", &step.description);
+            if step.continues_on_error {
+                add("continueOnError", "true");
+            }
+            if step.is_disabled {
+                add("disable", "true");
+            }
+            return all;
+        }
+        Body::Action(action) => {
+            let class = format!("{PREFIX}{}", action.kind.class);
+            let codes = step::codes(action.success_codes());
+            (class, action.kind.environment, codes, action.retries.unwrap_or(0), action.timeout)
+        }
+        Body::Foreign(foreign) => (foreign.class.clone(), foreign.environment, "0".to_owned(), 0, None),
+    };
+    add("type", &class);
+    add("name", &step.name);
+    add("description", &step.description);
+    if step.is_disabled {
+        add("disable", "true");
+    }
+    if step.continues_on_error {
+        add("continueOnError", "true");
+    }
+    if let Some(minutes) = timeout {
+        add("timeout", &(minutes * 60).to_string());
+    }
+    add("runIn", runs_in(environment));
+    add("successCodeList", &codes);
+    add("retryCount", &retries.to_string());
+    let from_network = step
+        .action()
+        .is_some_and(|action| action.kind.key("run-from-network").is_some() && action.is_set("run-from-network"));
+    add("runFromNet", if from_network { "true" } else { "false" });
+    all
+}
+
+fn runs_in(environment: Environment) -> &'static str {
+    match environment {
+        Environment::WindowsPe => "WinPE",
+        Environment::FullOs => "FullOS",
+        Environment::Any => "WinPEandFullOS",
+    }
+}
+
+/// Reads a sequence. It has no name, no description and no boot image, which are no part of the XML.
+///
+/// # Errors
+///
+/// It is no well-formed XML, or no sequence of this version.
+pub fn read(text: &str) -> Result<Sequence> {
+    let root = document::parse(text)?;
+    if root.name != "sequence" {
+        return Err(Error::unsupported(format!("it is `<{}>`, and a task sequence is `<sequence>`", root.name)));
+    }
+    match root.attribute("version") {
+        Some(VERSION) => {}
+        Some("3.00") => return Err(toolkit("it has version 3.00")),
+        Some(version) => {
+            return Err(Error::unsupported(format!("the sequence has version {version}, and only {VERSION} is read")));
+        }
+        None => return Err(Error::unsupported(format!("the sequence says no version; {VERSION} is read"))),
+    }
+    let mut sequence = Sequence::default();
+    let (mut references, mut variables) = (Vec::new(), Vec::new());
+    for element in &root.content {
+        let document::Content::Element(element) = element else { continue };
+        match element.name.as_str() {
+            "referenceList" => {
+                let package = |one: &Element| one.attribute("package").map(str::to_owned);
+                references.extend(element.children().filter_map(package));
+            }
+            "globalVarList" => variables.extend(element.children().map(read_variable)),
+            _ => sequence.steps.push(read_step(element, 0)?),
+        }
+    }
+    let computed: BTreeSet<String> = self::references(&sequence).into_iter().collect();
+    references.retain(|package| !computed.contains(package));
+    let computed: BTreeMap<String, Variable> =
+        globals(&sequence).into_iter().map(|variable| (variable.name.clone(), variable)).collect();
+    variables
+        .retain(|variable: &Variable| !variable.value.is_empty() && computed.get(&variable.name) != Some(variable));
+    (sequence.references, sequence.variables) = (references, variables);
+    Ok(sequence)
+}
+
+fn toolkit(why: &str) -> Error {
+    Error::unsupported(format!("this is a task sequence of the Microsoft Deployment Toolkit: {why}"))
+        .help("only sequences of Configuration Manager are read: `<sequence version=\"3.10\">`")
+}
+
+fn read_variable(element: &Element) -> Variable {
+    let text = |name| element.attribute(name).unwrap_or_default().to_owned();
+    let is_hidden = is_true(element.attribute("hidden"));
+    Variable { name: text("name"), property: text("property"), is_hidden, value: element.own_text() }
+}
+
+fn is_true(value: Option<&str>) -> bool {
+    value.is_some_and(|value| value.eq_ignore_ascii_case("true"))
+}
+
+fn read_step(element: &Element, depth: usize) -> Result<Step> {
+    let text = |name| element.attribute(name).unwrap_or_default().to_owned();
+    if depth > MAX_SEQUENCE_DEPTH {
+        return Err(Error::TooLarge(format!("groups nest more than {MAX_SEQUENCE_DEPTH} deep")));
+    }
+    let body = match element.name.as_str() {
+        "group" => read_group(element, depth)?,
+        "step" if element.attribute("type").is_some_and(|class| class.starts_with("BDD_")) => {
+            return Err(toolkit(&format!("it has a step of type `{}`", text("type"))));
+        }
+        "step" => read_body(element),
+        _ => None,
+    };
+    let body = match body {
+        Some(body) => body,
+        None => {
+            let xml = Some(document::write(element)?);
+            let foreign = Foreign {
+                class: String::new(),
+                xml,
+                command: String::new(),
+                environment: Environment::Any,
+                variables: Vec::new(),
+            };
+            Body::Foreign(Box::new(foreign))
+        }
+    };
+    let condition = match element.child("condition") {
+        Some(condition) => {
+            let failed = |error: Error| error.within(format!("the condition of `{}` can't be read", text("name")));
+            conditions::read(condition).map_err(failed)?
+        }
+        None => None,
+    };
+    let (mut name, mut description) = (text("name"), text("description"));
+    if name.is_empty() {
+        name = NAMELESS.to_owned();
+    }
+    name = name.chars().take(MAX_NAME).collect();
+    description = description.chars().take(MAX_DESCRIPTION).collect();
+    let mut step = Step {
+        name,
+        description,
+        is_disabled: is_true(element.attribute("disable")),
+        continues_on_error: is_true(element.attribute("continueOnError")),
+        condition,
+        body,
+        attributes: Default::default(),
+        written: Default::default(),
+    };
+    if let Body::Foreign(foreign) = &step.body
+        && foreign.xml.is_some()
+    {
+        // The element has all of it already.
+        (step.is_disabled, step.continues_on_error, step.condition) = (false, false, None);
+        return Ok(step);
+    }
+    if let Body::Action(action) = &mut step.body {
+        let minutes =
+            element.attribute("timeout").and_then(|seconds| seconds.parse().ok()).map(|seconds: i64| seconds / 60);
+        action.timeout = minutes.filter(|minutes| (1..=999).contains(minutes));
+        let retries = element.attribute("retryCount").and_then(|retries| retries.parse().ok());
+        action.retries = action.retries.or(retries.filter(|retries| (1..=5).contains(retries)));
+        let codes = element.attribute("successCodeList").and_then(step::read_codes);
+        let is_other = |codes: &Vec<i64>| codes != action.kind.success_codes;
+        if action.success_codes.is_none() {
+            action.success_codes = codes.filter(is_other);
+        }
+    }
+    let written = attributes(&step);
+    let is_kept = |(name, value): &&(String, String)| match written.iter().find(|one| one.0 == *name) {
+        Some(written) => written.1 != *value,
+        None => !(["disable", "continueOnError"].contains(&name.as_str()) && value.eq_ignore_ascii_case("false")),
+    };
+    step.attributes = element.attributes.iter().filter(is_kept).cloned().collect();
+    Ok(step)
+}
+
+/// The steps of a group; nothing if there is something else in it.
+fn read_group(element: &Element, depth: usize) -> Result<Option<Body>> {
+    let is_text =
+        |content: &document::Content| matches!(content, document::Content::Text(text) if !text.trim().is_empty());
+    if element.content.iter().any(is_text) || element.children().filter(|child| child.name == "condition").count() > 1 {
+        return Ok(None);
+    }
+    let steps = element.children().filter(|child| child.name != "condition");
+    let steps = steps.map(|child| read_step(child, depth + 1)).collect::<Result<_>>()?;
+    Ok(Some(Body::Group(steps)))
+}
+
+/// What a step does; nothing if its element is not as the grammar has it.
+fn read_body(element: &Element) -> Option<Body> {
+    for child in element.children() {
+        let is_known = ["condition", "action", "defaultVarList"].contains(&child.name.as_str());
+        if !is_known || element.children().filter(|other| other.name == child.name).count() > 1 {
+            return None;
+        }
+    }
+    let class = element.attribute("type").filter(|class| !class.is_empty())?;
+    let command = element.child("action").map(Element::own_text).unwrap_or_default();
+    let mut variables: Vec<Variable> =
+        element.child("defaultVarList").into_iter().flat_map(Element::children).map(read_variable).collect();
+    let kind = class.strip_prefix(PREFIX).and_then(catalog::of_class);
+    if let Some(action) = kind.and_then(|kind| step::action(kind, variables.clone(), &command)) {
+        return Some(Body::Action(Box::new(action)));
+    }
+    variables.retain(|variable| !variable.value.is_empty());
+    let environment = match element.attribute("runIn") {
+        Some("WinPE") => Environment::WindowsPe,
+        Some("FullOS") => Environment::FullOs,
+        _ => Environment::Any,
+    };
+    let foreign = Foreign { class: class.to_owned(), xml: None, command, environment, variables };
+    Some(Body::Foreign(Box::new(foreign)))
+}
+
+/// Whether a step says something that was kept because no key of the catalog says it.
+pub fn keeps_something(step: &Step) -> bool {
+    let of_action = step.action().is_some_and(|action| action.command.is_some() || !action.variables.is_empty());
+    of_action || !step.attributes.is_empty() || matches!(step.body, Body::Foreign(_))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,220 @@
+//! Arrays in XML: a count, and the properties of each element with its number in their names; and the rules of Set
+//! Dynamic Variables, which are a document within the document.
+
+use crate::catalog::{Form, Key, Kind};
+use crate::condition::Operator;
+use crate::{Action, Value, Values, Variable};
+
+use super::PREFIX;
+use super::document::{self, Element};
+use super::step::{default, text_or_default, value};
+
+/// How an array is written.
+pub enum Array {
+    /// Names and properties of elements begin with these, and the count has these, too.
+    Numbered { key: &'static Key, keys: &'static [Key], name: &'static str, property: &'static str, is_hidden: bool },
+    /// Rules in XML.
+    Rules { key: &'static Key, keys: &'static [Key] },
+}
+
+/// The most elements of an array. A disk of GPT has 128 partitions.
+const MAX_LEN: usize = 1000;
+
+/// The array of a key, if it has one.
+pub fn of(kind: &Kind, key: &'static Key) -> Option<Array> {
+    let Form::Tables(keys) = key.form else { return None };
+    let numbered = |name, property, is_hidden| Array::Numbered { key, keys, name, property, is_hidden };
+    Some(match (kind.name, key.name) {
+        (_, "rules") => Array::Rules { key, keys },
+        (_, "applications") => numbered("OSDApp", "AppInfo", true),
+        (_, "adapters") => numbered("OSDAdapter", "Adapters", true),
+        _ => numbered(key.variable(), key.property, true),
+    })
+}
+
+fn variable(name: &str, property: &str, is_hidden: bool, value: impl Into<String>) -> Variable {
+    Variable { name: name.to_owned(), property: property.to_owned(), is_hidden, value: value.into() }
+}
+
+/// The variables of an array; those of one group stay together.
+pub fn write(array: &Array, action: &Action) -> Vec<Vec<Variable>> {
+    match array {
+        Array::Rules { key, keys } => {
+            let rules = rules(keys, action.tables(key.name));
+            vec![vec![variable(key.variable(), key.property, key.is_hidden, rules)]]
+        }
+        Array::Numbered { key, keys, name, property, is_hidden } => {
+            let tables = action.tables(key.name);
+            let count = tables.len().to_string();
+            // What holds for the whole sequence is hidden in the step.
+            let is_global = *property == "Adapters";
+            let mut groups = Vec::new();
+            let mut all = Vec::new();
+            let is_there = !tables.is_empty() || action.kind.name == "partition-disk";
+            if is_there {
+                all.push(variable(name, property, *is_hidden, count.clone()));
+            }
+            for (number, values) in tables.iter().enumerate() {
+                let mut own: Vec<_> = keys
+                    .iter()
+                    .filter_map(|key| {
+                        let value = text_or_default(key, values)?;
+                        let (name, property) = (
+                            format!("{name}{number}{}", key.variable()),
+                            format!("{property}{number}{}", key.property),
+                        );
+                        Some(variable(&name, &property, is_global, value))
+                    })
+                    .collect();
+                if key.name == "applications" {
+                    let text = |what: &str| (format!("{name}{number}{what}"), format!("{property}{number}{what}"));
+                    let (name, property) = text("Description");
+                    own.push(variable(&name, &property, false, "Valid"));
+                }
+                own.sort_by(|one, other| one.property.cmp(&other.property));
+                all.extend(own);
+            }
+            groups.push(all);
+            match key.name {
+                "applications" => {
+                    let ids: Vec<_> = tables.iter().filter_map(|one| crate::text(one, "id")).collect();
+                    groups.push(vec![variable("ApplicationName", "ApplicationName", true, ids.join(","))]);
+                    // Where variables name them, the console counts none.
+                    if !tables.is_empty() {
+                        groups.push(vec![variable("OSDAppCount", "NumApps", false, count)]);
+                    }
+                }
+                "adapters" => groups.push(vec![variable("OSDAdapterCount", "NumAdapters", true, count)]),
+                _ => {}
+            }
+            groups
+        }
+    }
+}
+
+/// The elements of an array, as far as variables say them. What they say besides is for the caller to keep.
+pub fn read(array: &Array, found: &[Variable]) -> Option<Vec<Values>> {
+    let said = |name: &str, property: &str| {
+        found.iter().find(|one| one.name == name && one.property == property).map(|one| one.value.as_str())
+    };
+    match array {
+        Array::Rules { key, keys } => {
+            let text = said(key.variable(), key.property)?;
+            read_rules(keys, text).filter(|tables| rules(keys, tables) == text)
+        }
+        Array::Numbered { keys, name, property, .. } => {
+            let count: usize = said(name, property)?.parse().ok().filter(|count| *count <= MAX_LEN)?;
+            let element = |number: usize| {
+                let mut values = Values::new();
+                for key in *keys {
+                    let name = format!("{name}{number}{}", key.variable());
+                    let property = format!("{property}{number}{}", key.property);
+                    let text = said(&name, &property).filter(|text| !text.is_empty());
+                    let text = text.filter(|text| default(key).as_deref() != Some(*text));
+                    values.extend(text.and_then(|text| value(key, text)).map(|value| (key.name, value)));
+                    if key.is_required && !values.contains_key(key.name) {
+                        return None;
+                    }
+                }
+                Some(values)
+            };
+            (0..count).map(element).collect()
+        }
+    }
+}
+
+/// What rules may ask: the class, and its properties by key, in the order in which the console writes them.
+const TESTS: [(&str, &[(&str, &str)]); 4] = [
+    (
+        "Computer",
+        &[
+            ("asset-tag", "AssetTag"),
+            ("mac-address", "MACAddress"),
+            ("serial-number", "SerialNumber"),
+            ("uuid", "UUID"),
+        ],
+    ),
+    ("Location", &[("default-gateway", "DefaultGateway")]),
+    ("MakeModel", &[("make", "Make"), ("model", "Model")]),
+    ("Variable", &[("operator", "Operator"), ("value", "Value"), ("variable", "Variable")]),
+];
+
+/// Rules as a document.
+fn rules(keys: &'static [Key], tables: &[Values]) -> String {
+    let mut rules = Element::new("Rules");
+    for table in tables {
+        let text = |key: &str| crate::text(table, key).unwrap_or_default();
+        let mut rule = Element::new("Rule");
+        let mut condition = Element::new("condition");
+        for (class, properties) in TESTS {
+            if !properties.iter().any(|(key, _)| table.contains_key(key)) {
+                continue;
+            }
+            let mut expression = Element::new("expression").with("type", format!("{PREFIX}{class}ConditionExpression"));
+            for (key, property) in properties {
+                let text = match *key {
+                    "operator" => operator(text(key)),
+                    key => text(key),
+                };
+                expression.push(Element::new("variable").with("name", *property).text(text));
+            }
+            condition.push(expression);
+        }
+        if condition.children().next().is_some() {
+            rule.push(condition);
+        }
+        let mut variables = Element::new("Variables");
+        if let Some(Value::Map(map)) = keys.last().and_then(|key| table.get(key.name)) {
+            for (name, value) in map {
+                variables.push(Element::new("Variable").with("Name", name).with("IsSecret", "false").text(value));
+            }
+        }
+        rule.push(variables);
+        rules.push(rule);
+    }
+    // Consoles put a line break at the end. What can't be in XML makes the whole be refused, as this can't either.
+    document::write(&rules).map_or_else(|_| "\u{1}".into(), |text| text + "\n")
+}
+
+/// The operator of a rule in XML; `equals` unless said.
+fn operator(name: &str) -> &str {
+    match Operator::ALL.iter().find(|row| row.1 == name) {
+        Some(row) => row.2,
+        None if name.is_empty() => Operator::Equals.xml(),
+        None => name,
+    }
+}
+
+fn read_rules(keys: &'static [Key], text: &str) -> Option<Vec<Values>> {
+    let document = document::parse(text).ok()?;
+    let key = |name: &str| keys.iter().find(|key| key.name == name);
+    let rule = |rule: &Element| {
+        let mut values = Values::new();
+        for expression in rule.child("condition").into_iter().flat_map(Element::children) {
+            let class = expression.attribute("type")?.strip_prefix(PREFIX)?.strip_suffix("ConditionExpression")?;
+            let properties = TESTS.iter().find(|test| test.0 == class)?.1;
+            for variable in expression.children() {
+                let name = variable.attribute("name")?;
+                let key = key(properties.iter().find(|property| property.1 == name)?.0)?;
+                let mut text = variable.own_text();
+                if key.name == "operator" {
+                    text = Operator::of_xml(&text).map_or(text, |operator| operator.name().to_owned());
+                }
+                if !text.is_empty() && key.default != Some(text.as_str()) {
+                    values.insert(key.name, value(key, &text)?);
+                }
+            }
+        }
+        let mut map: Vec<(String, String)> = Vec::new();
+        for variable in rule.child("Variables")?.children() {
+            let name = variable.attribute("Name")?.to_owned();
+            if map.iter().any(|one| one.0 == name) {
+                return None;
+            }
+            map.push((name, variable.own_text()));
+        }
+        values.insert("set", Value::Map(map));
+        Some(values)
+    };
+    document.children().map(rule).collect()
+}

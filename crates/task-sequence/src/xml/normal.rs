@@ -1,0 +1,74 @@
+//! What two documents have to have in common to be the same task sequence.
+//!
+//! Consoles differ in what they write of what nobody has said: variables without a value are there or not, and
+//! variables of an older or newer console are missing or have the value that holds anyway. So these are left out, and
+//! variables and references are compared in one order. Everything else has to be equal, to the letter.
+
+use crate::catalog::{self, Kind};
+use crate::error::Result;
+
+use super::document::{self, Element};
+use super::{PREFIX, step};
+
+/// The document without what consoles differ in, an element a line.
+///
+/// # Errors
+///
+/// It is no well-formed XML.
+pub fn normal_form(text: &str) -> Result<String> {
+    let root = document::parse(text)?;
+    let mut lines = String::new();
+    show(&root, None, 0, &mut lines);
+    Ok(lines)
+}
+
+fn show(element: &Element, kind: Option<&Kind>, depth: usize, lines: &mut String) {
+    let indent = "  ".repeat(depth);
+    let mut attributes = element.attributes.clone();
+    let defaults: &[(&str, &str)] = match element.name.as_str() {
+        "step" => &[("disable", "false"), ("continueOnError", "false"), ("retryCount", "0"), ("runFromNet", "false")],
+        "group" => &[("disable", "false"), ("continueOnError", "false")],
+        _ => &[],
+    };
+    attributes.retain(|(name, value)| {
+        !defaults.contains(&(name.as_str(), value.as_str())) && (name.as_str(), value.as_str()) != ("description", "")
+    });
+    attributes.sort();
+    let shown: String = attributes.iter().map(|(name, value)| format!(" {name}={value:?}")).collect();
+    let text = element.own_text();
+    let text = if text.is_empty() { String::new() } else { format!(" {text:?}") };
+    *lines += &format!("{indent}{}{shown}{text}\n", element.name);
+    let class = element.attribute("type").and_then(|class| class.strip_prefix(PREFIX));
+    let kind = if element.name == "step" { class.and_then(catalog::of_class) } else { kind };
+    let mut parts = Vec::new();
+    let operands: Vec<&Element> = element.children().collect();
+    if element.name == "condition" && operands.len() > 1 {
+        // Operands beside each other all have to hold.
+        let mut all = Element::new("operator").with("type", "and");
+        operands.into_iter().for_each(|operand| all.push(operand.clone()));
+        show(&all, kind, depth + 1, lines);
+        return;
+    }
+    for child in operands {
+        if child.name == "variable" && (child.content.is_empty() || holds_anyway(child, kind)) {
+            continue;
+        }
+        let mut part = String::new();
+        show(child, kind, depth + 1, &mut part);
+        parts.push(part);
+    }
+    if ["referenceList", "globalVarList", "defaultVarList", "expression"].contains(&element.name.as_str()) {
+        parts.sort();
+    }
+    lines.extend(parts);
+}
+
+/// Whether a variable of a step says what holds for its type anyway.
+fn holds_anyway(variable: &Element, kind: Option<&Kind>) -> bool {
+    let Some(kind) = kind else { return false };
+    let (name, value) = (variable.attribute("name"), variable.own_text());
+    let by_key = kind.keys.iter().any(|key| name == Some(key.variable()) && step::default(key) == Some(value.clone()));
+    let derived = ["RunAsUser", "DoNotShowVariableValue"].contains(&variable.attribute("property").unwrap_or_default());
+    let retries = variable.attribute("property") == Some("RetryCount") && value == "0";
+    by_key || derived && value == "false" || retries
+}

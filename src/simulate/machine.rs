@@ -1,0 +1,110 @@
+//! A computer that is made of facts.
+
+use super::expect::is_named;
+use super::facts::{Facts, Found, System};
+use crate::firmware::Firmware;
+use crate::sequence::Action;
+use crate::sequence::catalog::Environment;
+use crate::sequence::engine::{Computer, Ending, FileState, Machine, Start, Variables, short_hive};
+
+/// A computer as a fact file describes it.
+pub struct FactMachine<'a> {
+    facts: &'a Facts,
+    /// How often each step ran, by its path.
+    n_runs: Vec<(Vec<String>, usize)>,
+}
+
+impl<'a> FactMachine<'a> {
+    /// A computer before the first step.
+    pub fn new(facts: &'a Facts) -> Self {
+        Self { facts, n_runs: Vec::new() }
+    }
+
+    /// Counts a run of a step, from zero.
+    fn count(&mut self, path: &[String]) -> usize {
+        let index = match self.n_runs.iter().position(|(known, _)| known == path) {
+            Some(index) => index,
+            None => {
+                self.n_runs.push((path.to_vec(), 0));
+                self.n_runs.len() - 1
+            }
+        };
+        let n_runs = &mut self.n_runs[index].1;
+        *n_runs += 1;
+        *n_runs - 1
+    }
+}
+
+impl Machine for FactMachine<'_> {
+    fn start(&self) -> Start {
+        let facts = self.facts;
+        Start {
+            is_uefi: facts.firmware == Firmware::Uefi,
+            environment: facts.starts_in.map(|system| match system {
+                System::WindowsPe => Environment::WindowsPe,
+                System::FullOs => Environment::FullOs,
+            }),
+            is_formatted: facts.formatted,
+            is_domain_member: facts.domain_member,
+            variables: facts.variables.iter().map(|(name, value)| (name.clone(), value.clone())).collect(),
+        }
+    }
+
+    fn computer(&self) -> Computer {
+        self.facts.computer.clone()
+    }
+
+    fn run(&mut self, path: &[String], _action: &Action, _variables: &Variables) -> Option<Ending> {
+        // The fact that names more of the groups around a step is the nearer one.
+        let named = self.facts.step.iter().filter(|fact| is_named(path, &fact.name));
+        let fact = named.max_by_key(|fact| fact.name.matches('/').count())?;
+        let exit_code = match fact.exit_codes.len() {
+            0 => None,
+            n_codes => Some(fact.exit_codes[self.count(path).min(n_codes - 1)]),
+        };
+        let sets = fact.sets.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+        Some(Ending { exit_code, sets })
+    }
+
+    fn registry(&self, key: &str, value: &str) -> Option<String> {
+        let is_it = |found: &&super::facts::RegistryValue| {
+            short_hive(&found.key).eq_ignore_ascii_case(key) && found.value.eq_ignore_ascii_case(value)
+        };
+        self.facts.registry.iter().find(is_it).map(|found| found.data.clone())
+    }
+
+    fn file(&self, path: &str) -> Option<FileState> {
+        state(&self.facts.file, path)
+    }
+
+    fn folder(&self, path: &str) -> Option<FileState> {
+        state(&self.facts.folder, path)
+    }
+
+    fn has_rows(&self, query: &str) -> bool {
+        let is_it = |known: &str| known.trim().eq_ignore_ascii_case(query.trim());
+        self.facts.wmi.iter().any(|(known, has_rows)| *has_rows && is_it(known))
+    }
+
+    fn has_product(&self, product_code: &str, upgrade_code: Option<&str>) -> bool {
+        let same = |left: &str, right: &str| !left.is_empty() && left.eq_ignore_ascii_case(right);
+        self.facts.software.iter().any(|product| {
+            upgrade_code.is_some_and(|code| same(&product.upgrade_code, code))
+                || same(&product.product_code, product_code)
+        })
+    }
+
+    fn os(&self) -> Option<String> {
+        self.facts.os.clone()
+    }
+
+    fn os_language(&self) -> Option<i64> {
+        self.facts.os_language
+    }
+}
+
+fn state(found: &[Found], path: &str) -> Option<FileState> {
+    let plain = |path: &str| path.trim_end_matches('\\').to_lowercase();
+    let found = found.iter().find(|found| plain(&found.path) == plain(path))?;
+    Some(FileState { version: found.version.clone(), modified: found.modified.clone() })
+}
