@@ -24,7 +24,6 @@ mod simulate;
 mod verify;
 mod watch;
 mod write;
-mod written;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -35,6 +34,7 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 
 use crate::error::{self, Result};
 use crate::manifest;
+use crate::project::BuildOptions;
 
 use screen::Screen;
 
@@ -136,6 +136,12 @@ struct BuildArguments {
     /// Build what changed anew, and never by changing the medium that is there.
     #[arg(long)]
     no_patch: bool,
+}
+
+impl BuildArguments {
+    fn options(&self) -> BuildOptions {
+        BuildOptions { force: self.force, no_patch: self.no_patch }
+    }
 }
 
 impl ManifestArguments {

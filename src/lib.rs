@@ -20,7 +20,7 @@
 //! | layer | modules |
 //! |---|---|
 //! | command line | `cli`, `report` |
-//! | deeds | `apply`, `capture`, `verify`, `gather`, `watch`, `device`, `simulate` |
+//! | deeds | `apply`, `capture`, `verify`, `gather`, `watch`, `device`, `simulate`, `project` |
 //! | decision | `plan`, `record`, `diff`, `map` |
 //! | meaning | `manifest`, `sequence`, `resolve`, `media`, `target` |
 //! | bytes | `write`, `patch`, `output`, `format`, `store` |
@@ -56,6 +56,7 @@ pub mod output;
 pub mod patch;
 pub mod plan;
 pub mod progress;
+pub mod project;
 pub mod record;
 pub mod report;
 pub mod resolve;

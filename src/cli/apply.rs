@@ -3,14 +3,14 @@
 use camino::Utf8Path;
 use clap::Args;
 
-use super::project::Project;
 use super::saved::Named;
 use super::screen::Screen;
 use super::{BuildArguments, ManifestArguments, Outcome, project, saved};
-use crate::apply::{self, Applied};
+use crate::apply::Applied;
 use crate::error::{Error, ErrorKind, Result};
 use crate::plan::saved::Saved;
 use crate::plan::{Action, Plan};
+use crate::project::Project;
 use crate::report;
 use crate::size::Size;
 
@@ -34,7 +34,8 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let saved = path.map(saved::load).transpose()?;
     let manifests = of_saved_or(saved.as_ref(), arguments);
     let Some(mut projects) = project::load(&manifests, screen)? else { return Ok(Outcome::Wrong) };
-    let no_patch = arguments.build.no_patch || saved.as_ref().is_some_and(|saved| saved.no_patch);
+    let mut options = arguments.build.options();
+    options.no_patch |= saved.as_ref().is_some_and(|saved| saved.no_patch);
     if let (Some(path), Some(saved)) = (path, &saved) {
         refuse_moved(path, saved, &projects, arguments, screen)?;
     }
@@ -50,15 +51,13 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
             if project.is_capture() != is_capturing {
                 continue;
             }
-            project::refuse_awaiting(project)?;
-            let mut store = project.open_store()?;
-            project.tell_of_foreign_journals(&store, screen);
-            let work = project.work(arguments.build.force, no_patch);
+            project.refuse_awaiting()?;
+            project::tell_of_foreign_journals(project, screen)?;
             let planned = saved.as_ref().and_then(|saved| saved.manifests.get(at));
             let doing = if is_capturing { "capturing" } else { "building" };
             let applied = screen.watch(doing, |progress| match planned {
-                Some(planned) => apply::apply_saved(&work, planned, &mut store, progress),
-                None => apply::apply(&work, &mut store, progress),
+                Some(planned) => project.apply_saved(planned, options, progress),
+                None => project.apply(options, progress),
             })?;
             is_captured |= !applied.captured.is_empty();
             say(&applied, screen);
@@ -95,9 +94,8 @@ fn refuse_moved(
 ) -> Result<()> {
     let mut moved = Vec::new();
     for (project, planned) in projects.iter().zip(&saved.manifests) {
-        let mut store = project.open_store()?;
-        let work = project.work(arguments.build.force, arguments.build.no_patch);
-        moved.extend(screen.watch(&project.reading(), |progress| apply::moved(&work, planned, &mut store, progress))?);
+        let options = arguments.build.options();
+        moved.extend(screen.watch(&project.reading(), |progress| project.moved(planned, options, progress))?);
     }
     if moved.is_empty() {
         return Ok(());

@@ -7,6 +7,7 @@ use super::screen::Screen;
 use super::{Outcome, project};
 use crate::apply::Lock;
 use crate::error::Result;
+use crate::project::{DEFAULT_MANIFEST, cache_beside};
 use crate::report;
 use crate::size::Size;
 use crate::store::{self, Contents, Objects};
@@ -15,7 +16,7 @@ use crate::write::Disk;
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
     /// The manifests whose caches are meant.
-    #[arg(value_name = "MANIFEST", default_value = project::DEFAULT_MANIFEST)]
+    #[arg(value_name = "MANIFEST", default_value = DEFAULT_MANIFEST)]
     manifests: Vec<Utf8PathBuf>,
     /// Empty them. What they held is found out anew when it is needed.
     #[arg(long, conflicts_with = "limit")]
@@ -30,7 +31,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         Some(limit) => limit,
         None => project::cache_limit()?,
     };
-    let mut caches: Vec<_> = arguments.manifests.iter().map(|manifest| project::cache_beside(manifest)).collect();
+    let mut caches: Vec<_> = arguments.manifests.iter().map(|manifest| cache_beside(manifest)).collect();
     caches.sort();
     caches.dedup();
     for cache in caches.iter().filter(|cache| cache.is_dir()) {

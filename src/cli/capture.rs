@@ -6,7 +6,6 @@ use clap::{Args, ValueEnum};
 
 use super::file_kind::{self, FileKind};
 use super::screen::Screen;
-use super::written::refuse_input;
 use super::{Outcome, project};
 use crate::capture::{self, About, Exclusions, Existing, Packing, SourceOptions, Work};
 use crate::date::Date;
@@ -15,6 +14,7 @@ use crate::format::fat::CodePage;
 use crate::format::partitions::Selection;
 use crate::inputs::Inputs;
 use crate::manifest::Placeholders;
+use crate::project::refuse_input;
 use crate::report;
 use crate::write::Disk;
 

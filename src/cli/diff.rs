@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::{Value as Json, json};
 
 use super::file_kind::{self, FileKind};
-use super::project::{self, Project};
+use super::project;
 use super::screen::Screen;
 use super::sequence;
 use super::{ManifestArguments, Outcome, parse_var};
@@ -16,6 +16,7 @@ use crate::diff::{Contents, diff};
 use crate::error::{Error, Result};
 use crate::gather::{self, Finished};
 use crate::output::lists::Medium;
+use crate::project::{DEFAULT_MANIFEST, Project};
 use crate::record::Record;
 use crate::report;
 use crate::sequence::difference::differences;
@@ -26,7 +27,7 @@ pub(super) struct Arguments {
     /// A manifest, a record or a finished medium; or a task sequence.
     old: Utf8PathBuf,
     /// The same, to compare it with.
-    #[arg(default_value = project::DEFAULT_MANIFEST)]
+    #[arg(default_value = DEFAULT_MANIFEST)]
     new: Utf8PathBuf,
     /// Which site, where a manifest or a record has several.
     #[arg(long, value_name = "CODE")]

@@ -5,10 +5,11 @@ use std::io::Write;
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum};
 
+use super::Outcome;
 use super::screen::Screen;
-use super::{Outcome, project};
 use crate::error::{Error, Result};
 use crate::manifest::{self, suggest::join};
+use crate::project::DEFAULT_MANIFEST;
 use crate::sequence;
 use crate::write::open;
 
@@ -93,7 +94,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
             &["images/boot.wim", "images/install-en-US.wim", "packages/client", "drivers"],
         ),
     };
-    let manifest = folder.join(project::DEFAULT_MANIFEST);
+    let manifest = folder.join(DEFAULT_MANIFEST);
     write(&manifest, text, SCHEMA_FILE, &manifest::editor_schema(), &mut written)?;
     if let Some(template) = template {
         let path = folder.join(template.file_name());

@@ -5,15 +5,13 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 use clap::Args;
 
-use super::project::Project;
 use super::screen::Screen;
-use super::written::refuse_input;
 use super::{ManifestArguments, Outcome, project, saved};
-use crate::apply;
 use crate::content::Content;
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
 use crate::plan::Plan;
+use crate::project::{BuildOptions, Project, refuse_input};
 use crate::report;
 use crate::target::Target;
 
@@ -52,16 +50,14 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         if !project.awaited().is_empty() {
             continue;
         }
-        let mut store = project.open_store()?;
-        project.tell_of_foreign_journals(&store, screen);
-        let work = project.work(false, arguments.no_patch);
+        project::tell_of_foreign_journals(project, screen)?;
+        let options = BuildOptions { force: false, no_patch: arguments.no_patch };
         let plan = match arguments.out {
-            None => screen.watch(&project.reading(), |progress| apply::survey(&work, &mut store, progress))?,
+            None => screen.watch(&project.reading(), |progress| project.plan(options, progress))?.plan,
             Some(_) => {
-                let (plan, planned) = screen.watch(&project.reading(), |progress| {
-                    apply::survey_to_save(&work, project.manifest(), &mut store, progress)
-                })?;
-                to_save.push(planned);
+                let (plan, saved) =
+                    screen.watch(&project.reading(), |progress| project.plan_to_save(options, progress))?;
+                to_save.push(saved);
                 plan
             }
         };

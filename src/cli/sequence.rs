@@ -9,7 +9,6 @@ use serde_json::json;
 
 use super::file_kind::{self, FileKind};
 use super::screen::Screen;
-use super::written::refuse_input;
 use super::{Outcome, parse_var};
 use crate::error::{Error, Result};
 use crate::foreign_text;
@@ -17,6 +16,7 @@ use crate::inputs::Inputs;
 use crate::limits::{self, MAX_EXPORT_LEN};
 use crate::manifest::{self, task_sequence};
 use crate::problem::Problems;
+use crate::project::refuse_input;
 use crate::report::{self, Page};
 use crate::sequence::export::{self, Exported};
 use crate::sequence::{self, Sequence, Value};

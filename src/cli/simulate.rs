@@ -4,13 +4,13 @@ use camino::Utf8PathBuf;
 use clap::Args;
 
 use super::file_kind::{self, FileKind};
-use super::project::DEFAULT_MANIFEST;
 use super::screen::Screen;
 use super::{Outcome, parse_var};
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
 use crate::manifest::{self, Kind, Loaded, Options, Rendered, task_sequence};
 use crate::problem::Problems;
+use crate::project::DEFAULT_MANIFEST;
 use crate::report::{self, Page, simulated};
 use crate::sequence::{self, Sequence};
 use crate::simulate::{self, FactFile, Medium, Trace, Unmet, simulate};

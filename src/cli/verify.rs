@@ -4,7 +4,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 
 use super::file_kind;
-use super::project::{self, Project};
+use super::project;
 use super::screen::Screen;
 use super::{ManifestArguments, Outcome, parse_var};
 use crate::device;
@@ -13,6 +13,7 @@ use crate::format::revocations::Revocations;
 use crate::limits;
 use crate::output::lists::{Medium, SaidDisc};
 use crate::output::{Carrier, Listing, Output};
+use crate::project::Project;
 use crate::report;
 use crate::verify::programs;
 use crate::verify::set::{self, SetFault};

@@ -11,16 +11,17 @@ use camino::Utf8PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::project::{self, Project};
+use super::project;
 use super::screen::Screen;
 use super::{BuildArguments, ManifestArguments, Outcome};
-use crate::apply::{self, Lock};
+use crate::apply::Lock;
 use crate::content::Stat;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
 use crate::inputs::Inputs;
 use crate::plan::{Action, Plan};
 use crate::problem::Problems;
+use crate::project::Project;
 use crate::report;
 use crate::resolve::secrets::Secrets;
 use crate::size::Size;
@@ -206,20 +207,19 @@ fn failed(error: &Error, last: &Said, screen: &Screen) -> Result<Said> {
 
 /// Builds what a manifest makes and is not up to date.
 fn build(project: &Project, arguments: &Arguments, screen: &Screen) -> Result<Plan> {
-    let mut store = project.open_store()?;
-    let work = project.work(arguments.build.force, arguments.build.no_patch);
-    let plan = screen.watch(&project.reading(), |progress| apply::survey(&work, &mut store, progress))?;
-    if plan.is_all_keep() {
-        return Ok(plan);
+    let options = arguments.build.options();
+    let planned = screen.watch(&project.reading(), |progress| project.plan(options, progress))?;
+    if planned.plan.is_all_keep() {
+        return Ok(planned.plan);
     }
-    project.tell_of_foreign_journals(&store, screen);
+    project::tell_of_foreign_journals(project, screen)?;
     wait_for_others(project, screen)?;
-    for change in plan.changes.iter().filter(|change| change.action != Action::Keep) {
+    for change in planned.plan.changes.iter().filter(|change| change.action != Action::Keep) {
         let reason = report::plan::gist(change).map(|reason| format!(": {reason}")).unwrap_or_default();
         screen.say(&format!("{:9} {}{reason}", change.action.as_str(), change.name));
     }
     let start = Instant::now();
-    let mut applied = screen.watch("building", |progress| apply::apply(&work, &mut store, progress))?;
+    let mut applied = screen.watch("building", |progress| planned.apply(progress))?;
     let seconds = start.elapsed().as_secs_f64();
     let done = Plan { changes: applied.plan.changes.iter().filter(|c| c.action != Action::Keep).cloned().collect() };
     let plan = std::mem::replace(&mut applied.plan, done);

@@ -211,7 +211,7 @@ fn pairs(all: &[&Written], problems: &mut Problems) {
 }
 
 /// Fails if a file that is to be written is an input of the run, or another file that it makes.
-pub(super) fn refuse_input(path: &Utf8Path, inputs: &Inputs) -> Result<()> {
+pub fn refuse_input(path: &Utf8Path, inputs: &Inputs) -> Result<()> {
     match same_as(inputs, path) {
         None => Ok(()),
         Some(input) => {
