@@ -13,20 +13,25 @@ use crate::limits::{MAX_XML_ATTRIBUTES, MAX_XML_CHILDREN, MAX_XML_DEPTH, MAX_XML
 /// An element.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Element {
+    /// Its name.
     pub name: String,
     /// In their order; no name twice.
     pub attributes: Vec<(String, String)>,
+    /// Elements and texts in it, in their order.
     pub content: Vec<Content>,
 }
 
-/// What is within an element.
+/// Part of an element's content.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Content {
+    /// An element.
     Element(Element),
+    /// Text.
     Text(String),
 }
 
 impl Element {
+    /// An element with nothing in it.
     pub fn new(name: &str) -> Self {
         Self { name: name.to_owned(), ..Self::default() }
     }
@@ -46,14 +51,17 @@ impl Element {
         self
     }
 
+    /// Adds an element at the end.
     pub fn push(&mut self, child: Self) {
         self.content.push(Content::Element(child));
     }
 
+    /// Value of an attribute.
     pub fn attribute(&self, name: &str) -> Option<&str> {
         self.attributes.iter().find(|attribute| attribute.0 == name).map(|attribute| attribute.1.as_str())
     }
 
+    /// The elements directly in it.
     pub fn children(&self) -> impl Iterator<Item = &Self> {
         self.content.iter().filter_map(|content| match content {
             Content::Element(element) => Some(element),
@@ -61,6 +69,7 @@ impl Element {
         })
     }
 
+    /// The first element of a name directly in it.
     pub fn child(&self, name: &str) -> Option<&Self> {
         self.children().find(|child| child.name == name)
     }
