@@ -1,6 +1,7 @@
 //! Formats: pure functions from a [`Volume`](crate::volume::Volume) to a [`Layout`](crate::layout::Layout), and
 //! readers of what others (and we) wrote.
 
+pub use disc_layout::{fat, file_system, found, iso, ntfs, partitions};
 use disc_layout::{slack, tree};
 
 mod asn1;
@@ -9,13 +10,8 @@ pub mod bcd;
 pub mod boot_program;
 pub mod certificate;
 pub mod container;
-pub mod fat;
-pub mod file_system;
-pub mod found;
 pub mod inf;
-pub mod iso;
-pub mod ntfs;
-pub mod partitions;
+pub mod overlay_filter;
 pub mod pe;
 pub mod regf;
 pub mod revocations;

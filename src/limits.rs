@@ -10,7 +10,7 @@
 
 pub use authoring::file::{check_image, open, open_within, read, read_text};
 pub use authoring::limits::*;
-pub use disc_layout::limits::*;
+pub use disc_layout::limits::MAX_PATHS_LEN;
 pub use task_sequence::limits::*;
 
 // Text that authors and tsmedia write.

@@ -110,7 +110,7 @@ mod tests {
     use crate::capture::{About, Exclusions, Existing, Packing, SourceOptions, Work};
     use crate::date::Date;
     use crate::format::fat::CodePage;
-    use crate::format::ntfs::fixtures::{Fixture, reparse};
+    use crate::format::overlay_filter::fixtures::{Fixture, reparse};
     use crate::format::wim::Wim;
     use crate::progress::Progress;
     use crate::write::Disk;

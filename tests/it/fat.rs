@@ -298,7 +298,7 @@ fn what_fat_cannot_hold_is_refused_with_a_way_out() {
         error.to_string(),
         "the file `sources/install.wim` has 4294967296 bytes, and a FAT volume holds files of at most 4294967295 bytes"
     );
-    assert!(error.advice().unwrap().contains("split"));
+    assert!(error.help().unwrap().contains("split"));
 
     let mut root = Folder::default();
     for n in 0..22_000 {

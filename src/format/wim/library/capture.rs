@@ -16,7 +16,7 @@ pub(in crate::format::wim) use super::Failure;
 use super::ntfs::{self, Refusal};
 use super::{Handle, c_text, check, initialise, text};
 use crate::error::Error;
-use crate::format::ntfs::Unfiltered;
+use crate::format::overlay_filter::Unfiltered;
 use crate::format::partitions::Window;
 use crate::format::wim::capture::{Attributes, LeftOut, Packing, WhyLeftOut};
 use crate::progress::Progress;

@@ -11,7 +11,7 @@ use std::ffi::{c_char, c_int, c_long, c_ulong, c_void};
 use std::io::{Read, Seek, SeekFrom};
 use std::ptr;
 
-use crate::format::ntfs::Unfiltered;
+use crate::format::overlay_filter::Unfiltered;
 
 /// Reason for which a volume was not mounted or read that libntfs-3g has no error number for.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,0 +1,260 @@
+//! FAT32 volumes that change little when what they hold changes little: the partition of a stick.
+//!
+//! Things are arranged as on a disc (see [`iso`](crate::iso) for slots, regions, groups and slack), counted in
+//! clusters:
+//!
+//! 1. Boot sector and its copies in a mebibyte of reserved sectors, then the two allocation tables. Both are as long as
+//!    the largest volume of the [`Class`] needs them, so the data never moves for them. What they do not use is zero.
+//! 2. The root folder, from the first cluster on, in 128 KiB or else the next power of two.
+//! 3. The files that come from sources.
+//! 4. The other folders, from a multiple of a generous power of two on.
+//! 5. The files that we made, such as lists of digests.
+//!
+//! The size of clusters follows from the [`Class`] alone. The classes end where media seldom do, and a capacity decides
+//! the class from the start. Without slack ([`Slack::None`]) the order is the same, and tables and data have no gaps.
+
+use super::geometry::{Geometry, SECTOR_LEN, Shape, Width};
+use super::short_name::label;
+use super::tree::FatTree;
+use super::{Placement, extents};
+use crate::content::Content;
+use crate::error::{Details, Error, Result};
+use crate::layout::{Layout, Slack};
+use crate::slack::{Order, Rooms, Thing};
+use crate::volume::Volume;
+
+/// Files from here on are large: each has a slot.
+const LARGE: u64 = 1 << 20;
+
+/// The room of a root folder, in bytes: 4,096 entries.
+const ROOT_ROOM: u64 = 128 << 10;
+
+/// How a volume up to a certain size is made.
+#[derive(Clone, Copy, Debug)]
+struct Class {
+    sectors_per_cluster: u64,
+    /// The most bytes that a capacity of this class has.
+    max_len: u64,
+    /// The most entries of a table, a power of two.
+    max_entries: u64,
+}
+
+impl Class {
+    const fn new(cluster_len: u64, max_len: u64) -> Self {
+        Self { sectors_per_cluster: cluster_len / SECTOR_LEN, max_len, max_entries: max_len / cluster_len }
+    }
+
+    fn shape(self) -> Shape {
+        Shape::new(Width::Fat32, self.sectors_per_cluster, u64::MAX)
+    }
+}
+
+/// FAT32 has 65,541 clusters at least, which is 32 MiB of the first class, 256 MiB of the second and 1 GiB of the third.
+/// Media that start a computer and no more end well before 2 GiB, and those that deploy Windows begin well behind it;
+/// 64 GiB is twice what Windows formats as FAT32. 4 KiB are what Windows takes up to 8 GB, 16 KiB from 16 GB on.
+const CLASSES: [Class; 4] = [
+    Class::new(512, 64 << 20),
+    Class::new(4 << 10, 2 << 30),
+    Class::new(16 << 10, 64 << 30),
+    Class::new(32 << 10, 2 << 40),
+];
+
+/// A FAT32 volume that is to lie behind `n_hidden` sectors of a medium with this capacity in bytes, if it has one.
+pub fn partition(volume: &Volume, slack: Slack, n_hidden: u64, capacity: Option<u64>) -> Result<Layout> {
+    let tree = FatTree::of(&volume.root, label(&volume.label))?;
+    let fits = |class: &&Class| capacity.is_none_or(|capacity| capacity <= class.max_len);
+    let first = CLASSES.iter().position(|class| fits(&class)).unwrap_or(CLASSES.len() - 1);
+    // Without a capacity every class fits, and what is in the volume decides.
+    for class in &CLASSES[first..] {
+        let shape = class.shape();
+        let rooms = Rooms::new(slack, shape.cluster_len());
+        let placement = placement(volume, &tree, rooms, shape.cluster_len());
+        let Some(geometry) = geometry(*class, slack, rooms.of(placement.end), n_hidden) else { continue };
+        let table_len = table_len(&placement);
+        return Ok(Layout::new(geometry.len(), extents(volume, &tree, &geometry, &placement, table_len)));
+    }
+    Err(Error::TooLarge(
+        Details::new(format!("a FAT volume can't hold {} bytes of files", tree.content_len()))
+            .help("FAT32 ends at 2 TiB, with some room for its tables"),
+    ))
+}
+
+/// The parts of a volume with so many clusters in use, unless the class has fewer.
+fn geometry(class: Class, slack: Slack, n_used: u64, n_hidden: u64) -> Option<Geometry> {
+    // The partition of a stick ends where the next one could start.
+    let alignment = match slack {
+        Slack::Ample => (1 << 20) / class.shape().cluster_len(),
+        Slack::None => Rooms::new(slack, class.shape().cluster_len()).alignment(),
+    };
+    let n_clusters = n_used.max(Geometry::FEWEST_OF_FAT32).next_multiple_of(alignment);
+    let n_entries = (n_clusters + 2).next_power_of_two().min(class.max_entries);
+    let n_entries = match slack {
+        // The last class has room for what nobody puts on a stick: its tables double instead.
+        Slack::Ample if class.max_len <= 64 << 30 => class.max_entries,
+        Slack::Ample => n_entries,
+        Slack::None => n_clusters + 2,
+    };
+    if n_clusters + 2 > class.max_entries {
+        return None;
+    }
+    let n_reserved = match slack {
+        Slack::Ample => (1 << 20) / SECTOR_LEN,
+        Slack::None => 32,
+    };
+    Geometry::of_partition(class.shape(), n_clusters, n_entries, n_reserved, n_hidden)
+}
+
+/// How many bytes of a table are not zero at most, in whole sectors.
+fn table_len(placement: &Placement) -> u64 {
+    ((placement.end + 2) * 4).next_multiple_of(SECTOR_LEN)
+}
+
+fn placement(volume: &Volume, tree: &FatTree, rooms: Rooms, cluster_len: u64) -> Placement {
+    let clusters = |item: usize| tree.len(item).div_ceil(cluster_len);
+    let order = Order::new(&tree.items, &volume.parts, rooms);
+    let mut placement = Placement::empty(tree);
+    // FAT32 has a root folder of one cluster even if nothing is in it.
+    placement.put(0, 0, clusters(0).max(1));
+    let mut at = match rooms.slack() {
+        Slack::Ample => ROOT_ROOM.div_ceil(cluster_len).max(placement.end.next_power_of_two()),
+        Slack::None => placement.end,
+    };
+    let mut arrange = |start: u64, things: &mut dyn Iterator<Item = (usize, bool)>| {
+        let thing = |(item, is_alone)| Thing { item, n_units: clusters(item), is_alone };
+        let arrangement = order.arrange(things.map(thing).filter(|thing| thing.n_units > 0));
+        for (item, place) in arrangement.places {
+            placement.put(item, start + place, clusters(item));
+        }
+        start + rooms.of(arrangement.n_units)
+    };
+    let is_ours = |content: &Content| matches!(content, Content::Bytes(_));
+    let sources = tree.files().filter(|(_, content)| !is_ours(content));
+    at = arrange(at, &mut sources.map(|(file, content)| (file, content.len() >= LARGE)));
+    if rooms.slack() == Slack::Ample {
+        at = at.next_multiple_of(structure_granule(at, cluster_len));
+    }
+    at = arrange(at, &mut tree.folders().skip(1).map(|folder| (folder, false)));
+    arrange(at, &mut tree.files().filter(|(_, content)| is_ours(content)).map(|(file, _)| (file, true)));
+    placement
+}
+
+/// The folders start at a multiple of so many clusters: between 64 KiB and 16 MiB, more with more data before them, so
+/// that little is lost and few changes of the data reach them.
+fn structure_granule(data_end: u64, cluster_len: u64) -> u64 {
+    let clusters = |len: u64| len.div_ceil(cluster_len);
+    (data_end / 256).next_power_of_two().clamp(clusters(64 << 10), clusters(16 << 20))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::content::{Content, SourceFile, Stat};
+    use crate::date::Date;
+    use crate::digest::Digest;
+    use crate::layout::Piece;
+    use crate::volume::Folder;
+
+    /// Files that nobody reads, with their lengths.
+    fn volume(files: &BTreeMap<String, u64>, parts: &[&str]) -> Volume {
+        let mut root = Folder::default();
+        for (path, len) in files {
+            let stat = Stat { device: 1, inode: 1, len: *len, modified_ns: 0, changed_ns: 0 };
+            let source = SourceFile { path: path.as_str().into(), stat };
+            root.insert(path, Content::file(source)).unwrap();
+        }
+        root.insert("tsmedia/BLAKE3SUMS", Content::bytes(vec![b'x'; files.len() * 90])).unwrap();
+        let parts = parts.iter().map(|part| (*part).to_owned()).collect();
+        let (label, id) = ("STICK".into(), Digest::of(b"stick"));
+        Volume { label, id, date: Date::EARLIEST, root, parts, boot: Vec::new() }
+    }
+
+    /// Where files are, by path, and every other extent with its bytes.
+    type Found = (BTreeMap<String, u64>, BTreeMap<u64, Arc<[u8]>>);
+
+    fn found(files: &BTreeMap<String, u64>, slack: Slack, capacity: Option<u64>) -> (u64, Found) {
+        let layout = partition(&volume(files, &["SMS/PKG/A", "SMS/PKG/B"]), slack, 2_048, capacity).unwrap();
+        let mut found = Found::default();
+        for extent in layout.extents() {
+            match &extent.piece {
+                Piece::Bytes(bytes) => drop(found.1.insert(extent.offset, Arc::clone(bytes))),
+                Piece::Source { file, .. } => drop(found.0.insert(file.path().to_string(), extent.offset)),
+            }
+        }
+        (layout.len(), found)
+    }
+
+    fn files() -> BTreeMap<String, u64> {
+        let small = (0..3_000).map(|n| (format!("SMS/PKG/A/{}/driver {n}.inf", n % 40), 700 + n * 13 % 9_000));
+        let large = [("sources/boot.wim", 480 << 20), ("SMS/PKG/B/install.wim", 3_900 << 20)];
+        small.chain(large.map(|(path, len)| (path.to_owned(), len))).collect()
+    }
+
+    #[test]
+    fn a_small_change_moves_little_and_nothing_large() {
+        let old = found(&files(), Slack::Ample, None).1;
+        let (mut n_moved, mut most_written) = (Vec::new(), 0);
+        for n in (0..3_000).step_by(211) {
+            let mut changed = files();
+            let path = format!("SMS/PKG/A/{}/driver {n}.inf", n % 40);
+            *changed.get_mut(&path).unwrap() += 40_000;
+            changed.insert(format!("SMS/PKG/A/7/new {n}.sys"), 30_000);
+            let new = found(&changed, Slack::Ample, None).1;
+            for path in ["sources/boot.wim", "SMS/PKG/B/install.wim"] {
+                assert_eq!(old.0[path], new.0[path], "{path}");
+            }
+            n_moved.push(old.0.iter().filter(|(path, at)| new.0.get(*path) != Some(at)).count());
+            let n_written: usize = new.1.iter().map(|(at, bytes)| n_differing(old.1.get(at), bytes)).sum();
+            most_written = most_written.max(n_written);
+        }
+        n_moved.sort_unstable();
+        assert!(n_moved[n_moved.len() / 2] < 300, "{n_moved:?} files moved");
+        assert!(most_written < 100, "{most_written} blocks of structures written");
+    }
+
+    /// How many blocks of 4,096 bytes differ.
+    fn n_differing(old: Option<&Arc<[u8]>>, new: &[u8]) -> usize {
+        let old = old.map_or(&[][..], |old| old);
+        new.chunks(4_096).enumerate().filter(|(n, block)| old.chunks(4_096).nth(*n) != Some(block)).count()
+    }
+
+    #[test]
+    fn growth_within_a_class_keeps_clusters_and_tables_and_a_capacity_decides_from_the_start() {
+        let start = |len: u64, capacity| {
+            let files = BTreeMap::from([("a.bin".to_owned(), len)]);
+            found(&files, Slack::Ample, capacity).1.0["a.bin"]
+        };
+        let gib = |n: u64| n << 30;
+        // Reserved sectors, two tables and the room of the root folder.
+        let expected = |table: u64| (1 << 20) + 2 * table + (128 << 10);
+        for (len, capacity, table) in [
+            (1, None, 512 << 10),
+            (60 << 20, None, 512 << 10),
+            (70 << 20, None, 2 << 20),
+            (gib(2) - (100 << 20), None, 2 << 20),
+            (gib(2), None, 16 << 20),
+            (gib(4) - 1, None, 16 << 20),
+            (1, Some(2_000_000_000), 2 << 20),
+            (1, Some(8_000_000_000), 16 << 20),
+            (gib(3), Some(64_000_000_000), 16 << 20),
+        ] {
+            assert_eq!(start(len, capacity), expected(table), "{len} bytes on {capacity:?}");
+        }
+        // Several files pass 8, 16 and 32 GiB, and the first one stays where it is.
+        for n in [2, 5, 9, 15] {
+            let files: BTreeMap<_, _> = (0..n).map(|n| (format!("{n}.bin"), gib(4) - 1)).collect();
+            assert_eq!(found(&files, Slack::Ample, None).1.0["0.bin"], expected(16 << 20), "{n} files");
+        }
+    }
+
+    #[test]
+    fn without_slack_a_volume_is_no_longer_than_it_must_be() {
+        let (ample, _) = found(&files(), Slack::Ample, None);
+        let (tight, _) = found(&files(), Slack::None, None);
+        let content: u64 = files().values().map(|len| len.next_multiple_of(16 << 10)).sum();
+        assert!(ample < content + content / 20, "{ample} of {content}");
+        assert!(tight < content + (4 << 20), "{tight} of {content}");
+    }
+}

@@ -1,0 +1,90 @@
+//! The disc as bytes at offsets, of which none outside of it is ever asked for.
+
+use std::io::{Read, Seek, SeekFrom};
+use std::ops::Range;
+
+use super::super::SECTOR;
+use super::{Part, Structure};
+use crate::error::{Details, Error, Result};
+use crate::limits::MAX_DISC_FOLDER_LEN;
+
+pub struct Source<'a, R> {
+    reader: &'a mut R,
+    len: u64,
+    structures: Vec<Structure>,
+}
+
+impl<'a, R: Read + Seek> Source<'a, R> {
+    pub fn new(reader: &'a mut R) -> Result<Self> {
+        let len = reader.seek(SeekFrom::End(0)).map_err(|error| Error::io("finding the end of the disc", error))?;
+        Ok(Self { reader, len, structures: Vec::new() })
+    }
+
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Notes what a run of bytes is for. What lies outside of the disc is none of it.
+    pub fn note(&mut self, part: Part, start: u64, len: u64) {
+        let end = start.saturating_add(len).min(self.len);
+        match self.structures.last_mut() {
+            _ if start >= end => {}
+            Some(last) if last.part == part && last.range.end == start => last.range.end = end,
+            _ => self.structures.push(Structure { part, range: start..end }),
+        }
+    }
+
+    /// What was noted, ascending; what is for the same and touches is one.
+    pub fn into_structures(mut self) -> Vec<Structure> {
+        self.structures.sort_by_key(|structure| (structure.range.start, structure.range.end));
+        let mut merged: Vec<Structure> = Vec::new();
+        for Structure { part, range } in self.structures {
+            match merged.last_mut() {
+                Some(last) if last.part == part && range.start <= last.range.end => {
+                    last.range.end = last.range.end.max(range.end);
+                }
+                _ => merged.push(Structure { part, range }),
+            }
+        }
+        merged
+    }
+
+    /// A range of the disc, if there is one; `what` says what should be there.
+    pub fn range(&self, what: &str, start: u64, len: u64) -> Result<Range<u64>> {
+        match start.checked_add(len) {
+            Some(end) if end <= self.len => Ok(start..end),
+            _ => Err(Error::Damaged(
+                Details::new(format!(
+                    "{what} is outside of the disc: {len} bytes from byte {start} on, of {}",
+                    self.len
+                ))
+                .help("the image may be cut off: compare its size with that of the original"),
+            )),
+        }
+    }
+
+    pub fn read(&mut self, what: &str, range: Range<u64>) -> Result<Vec<u8>> {
+        let range = self.range(what, range.start, range.end.saturating_sub(range.start))?;
+        let len = range.end - range.start;
+        self.check_len(what, len)?;
+        let mut bytes = vec![0; len as usize];
+        let read = self.reader.seek(SeekFrom::Start(range.start)).and_then(|_| self.reader.read_exact(&mut bytes));
+        read.map_err(|error| Error::io(format!("reading {what} at byte {}", range.start), error))?;
+        Ok(bytes)
+    }
+
+    /// Refuses to read more at once than makes sense.
+    pub fn check_len(&self, what: &str, len: u64) -> Result<()> {
+        match len > MAX_DISC_FOLDER_LEN {
+            true => Err(Error::over_limit(format!(
+                "{what} has {len} bytes, and no more than {MAX_DISC_FOLDER_LEN} are read"
+            ))),
+            false => Ok(()),
+        }
+    }
+
+    pub fn sector(&mut self, what: &str, sector: u64) -> Result<Vec<u8>> {
+        let start = sector.saturating_mul(SECTOR);
+        self.read(what, start..start.saturating_add(SECTOR))
+    }
+}

@@ -1,0 +1,189 @@
+//! The master file table of a volume that any driver may have written: its records one by one.
+
+use super::attributes::{Attribute, Stream, attributes};
+use super::facts::Boot;
+use super::{ROOT, attribute_list, fixups, record};
+use crate::error::Error;
+use crate::limits::MAX_NTFS_DEPTH;
+use crate::little_endian::{u16_at, u64_at};
+use crate::partitions::Window;
+
+/// Bytes of the table that are read at once; at least those of a record.
+const BLOCK_LEN: usize = 1 << 20;
+
+/// Flag of a record: it is in use.
+const IN_USE: u16 = 1;
+
+/// Namespace of names for DOS alone.
+const DOS: u8 = 2;
+
+/// Master file table: the places of its records.
+pub struct Table {
+    stream: Stream,
+    boot: Boot,
+}
+
+/// The number of a record in a reference to it.
+pub fn number_of(reference: u64) -> u64 {
+    reference & 0xffff_ffff_ffff
+}
+
+/// The first record of a file, as a further one names it; `None` for a first one.
+pub fn base_of(record: &[u8]) -> Option<u64> {
+    Some(u64_at(record, 32)).filter(|reference| *reference != 0).map(number_of)
+}
+
+/// Attributes of the table's own contents in a record.
+fn data(record: &[u8]) -> Result<Vec<Attribute<'_>>, String> {
+    let is_data = |it: &Attribute| it.kind() == record::DATA && it.name().is_empty();
+    attributes(record).filter(|it| it.as_ref().map_or(true, is_data)).collect()
+}
+
+/// Names of a file that are not for DOS alone, each with the number of its folder.
+fn names(record: &[u8]) -> impl Iterator<Item = (u64, String)> {
+    let values = attributes(record).flatten().filter(|it| it.kind() == record::FILE_NAME).filter_map(|it| it.value());
+    values.filter(|value| value.len() >= 66 && value[65] != DOS).map(|value| {
+        let units: Vec<_> = value[66..].chunks_exact(2).map(|unit| u16_at(unit, 0)).collect();
+        (number_of(u64_at(value, 0)), String::from_utf16_lossy(&units))
+    })
+}
+
+impl Table {
+    /// Finds the table, which its own first record describes.
+    ///
+    /// # Errors
+    ///
+    /// A table that contradicts itself or can't be read.
+    pub fn open(volume: &Window) -> Result<Self, String> {
+        let boot = Boot::read(&mut volume.clone()).map_err(|fault| fault.to_string())?;
+        let first = boot.record(&mut volume.clone(), 0).map_err(|fault| fault.to_string())?;
+        let stream = Stream::beginning(data(&first)?, boot.cluster_len, boot.len)?;
+        let mut table = Self { stream, boot };
+        // A table in many pieces lists some of them in further records, each within the pieces before.
+        let mut records = vec![first];
+        for other in attribute_list::others(&records[0], volume, &table)? {
+            records.push(table.record(volume, other)?.ok_or("a record of the table itself is not in use")?);
+            let parts = records.iter().map(|record| data(record)).collect::<Result<Vec<_>, _>>()?;
+            // Records are listed by their numbers, and a later one may describe an earlier piece.
+            if let Ok(stream) = Stream::beginning(parts.concat(), table.boot.cluster_len, table.boot.len) {
+                table.stream = stream;
+            }
+        }
+        let parts = records.iter().map(|record| data(record)).collect::<Result<Vec<_>, _>>()?;
+        table.stream = Stream::new(parts.concat(), table.boot.cluster_len, table.boot.len)?;
+        // A table that is in holes, or in the same clusters over and over, would have no end.
+        match table.stream.is_hollow() || table.stream.len() > table.boot.len {
+            true => Err("the master file table is longer than its volume".into()),
+            false => Ok(table),
+        }
+    }
+
+    /// Bytes of a cluster.
+    pub fn cluster_len(&self) -> u64 {
+        self.boot.cluster_len
+    }
+
+    /// Bytes of the volume, without the spare boot sector.
+    pub fn volume_len(&self) -> u64 {
+        self.boot.len
+    }
+
+    /// Returns whether a record is of a file with a reparse point whose contents are, at least in part, nowhere on the
+    /// volume.
+    pub fn is_hollow(&self, record: &[u8]) -> bool {
+        let has_reparse_point = attributes(record).flatten().any(|it| it.kind() == record::REPARSE_POINT);
+        has_reparse_point
+            && data(record)
+                .and_then(|data| Stream::beginning(data, self.boot.cluster_len, self.boot.len))
+                .is_ok_and(|stream| stream.is_hollow())
+    }
+
+    /// A record with its update sequence numbers put back; `None` for one that is not in use.
+    ///
+    /// # Errors
+    ///
+    /// A record outside of the table, one that was written in part, and what can't be read.
+    pub fn record(&self, volume: &Window, number: u64) -> Result<Option<Vec<u8>>, String> {
+        let mut bytes = vec![0; self.boot.record_len];
+        let at = number.checked_mul(self.boot.record_len as u64).ok_or("there is no such record")?;
+        self.stream.fill(volume, &mut bytes, at)?;
+        if !is_in_use(&bytes) {
+            return Ok(None);
+        }
+        fixups::apply(&mut bytes).then_some(Some(bytes)).ok_or_else(|| format!("record {number} was written in part"))
+    }
+
+    /// Adds the bytes of a record as patches, at their places on the volume.
+    ///
+    /// # Errors
+    ///
+    /// A record that lies in a hole.
+    pub fn place(&self, number: u64, bytes: &[u8], patches: &mut Vec<(u64, Vec<u8>)>) -> Result<(), String> {
+        let at = number * self.boot.record_len as u64;
+        for (part, place) in self.stream.places(at..at + bytes.len() as u64) {
+            let place = place.ok_or("a record lies in a hole")?;
+            patches.push((place, bytes[(part.start - at) as usize..(part.end - at) as usize].to_vec()));
+        }
+        Ok(())
+    }
+
+    /// Paths of a file from the root, without a slash before: one for each of its names that is not for DOS alone, if the
+    /// folders on the way can be read.
+    pub fn paths(&self, volume: &Window, number: u64) -> Vec<String> {
+        let Ok(Some(record)) = self.record(volume, number) else { return Vec::new() };
+        names(&record).filter_map(|(parent, name)| self.path_below(volume, parent, name)).collect()
+    }
+
+    /// The path of a name in a folder.
+    fn path_below(&self, volume: &Window, mut parent: u64, name: String) -> Option<String> {
+        let mut parts = vec![name];
+        while parent != ROOT {
+            let record = self.record(volume, parent).ok()??;
+            let (above, name) = names(&record).next()?;
+            parts.push(name);
+            parent = above;
+            if parts.len() > MAX_NTFS_DEPTH {
+                return None;
+            }
+        }
+        parts.reverse();
+        Some(parts.join("/"))
+    }
+
+    /// Shows every record that is in use and whole, with its number. Before each mebibyte of the table, `go_on` is asked
+    /// whether to go on.
+    ///
+    /// # Errors
+    ///
+    /// A table that can't be read, and what `go_on` returns.
+    pub fn visit<E: From<Error>>(
+        &self,
+        volume: &Window,
+        go_on: &mut dyn FnMut() -> Result<(), E>,
+        show: &mut dyn FnMut(u64, &[u8]),
+    ) -> Result<(), E> {
+        let record_len = self.boot.record_len;
+        let end = self.stream.len() / record_len as u64 * record_len as u64;
+        let mut block = vec![0; BLOCK_LEN / record_len * record_len];
+        let mut at = 0;
+        while at < end {
+            go_on()?;
+            let len = block.len().min((end - at) as usize);
+            let bytes = &mut block[..len];
+            self.stream.fill(volume, bytes, at).map_err(|why| {
+                Error::damaged(format!("the master file table of the NTFS volume can't be read at {at}: {why}"))
+            })?;
+            for (record, number) in bytes.chunks_exact_mut(record_len).zip(at / record_len as u64..) {
+                if is_in_use(record) && fixups::apply(record) {
+                    show(number, record);
+                }
+            }
+            at += len as u64;
+        }
+        Ok(())
+    }
+}
+
+fn is_in_use(record: &[u8]) -> bool {
+    &record[..4] == b"FILE" && u16_at(record, 22) & IN_USE != 0
+}

@@ -1,0 +1,223 @@
+//! An NTFS volume as it is seen through the Windows Overlay Filter: files that the filter compresses are plain ones.
+//!
+//! Nothing is copied and nothing is written. The records of such files are replaced while they are read, and their
+//! contents are decompressed from clusters behind the end of the volume, which exist only here. So whatever reads the
+//! volume gets their names, times, security descriptors, other streams and hard links as they are. Memory grows with the
+//! number of such files by about one record each; of contents one chunk is kept.
+
+mod compressed;
+#[cfg(test)]
+pub(crate) mod fixtures;
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::{self, Read, Seek, SeekFrom};
+
+use disc_layout::ntfs::attributes::Stream;
+use disc_layout::ntfs::mft::Table;
+use disc_layout::ntfs::record::Run;
+
+use self::compressed::Compressed;
+use crate::error::Result;
+use crate::format::partitions::Window;
+use crate::format::wim::{ChunkReader, Packing, ReadAt};
+use crate::limits::MAX_PATHS_LEN;
+use crate::progress::Progress;
+
+/// Volume on which the Windows Overlay Filter was applied. Reading goes beyond [`volume_len`](Self::volume_len).
+pub struct Unfiltered {
+    volume: Window,
+    /// `None` if it can't be read.
+    table: Option<Table>,
+    /// Bytes that stand for those of the volume, by their places. None overlap.
+    patches: BTreeMap<u64, Vec<u8>>,
+    /// By the place of their contents.
+    files: Vec<File>,
+    /// Records of other files with a reparse point whose contents are nowhere on the volume.
+    hollow: HashSet<u64>,
+    /// The file that was read last.
+    reader: Option<(usize, ChunkReader)>,
+    position: u64,
+    fault: Option<String>,
+}
+
+/// Contents behind the end of the volume.
+struct File {
+    at: u64,
+    len: u64,
+    packing: Packing,
+    stream: Stream,
+    number: u64,
+}
+
+/// Compressed contents of a file on its volume.
+struct Packed<'a>(&'a Stream, &'a Window);
+
+impl ReadAt for Packed<'_> {
+    fn len(&self) -> std::result::Result<u64, String> {
+        Ok(self.0.len())
+    }
+
+    fn fill(&self, bytes: &mut [u8], at: u64) -> std::result::Result<(), String> {
+        self.0.fill(self.1, bytes, at)
+    }
+}
+
+impl Unfiltered {
+    /// Finds the compressed files of a volume.
+    ///
+    /// A file whose contents can't be found stays as it is, with its reparse point: nothing else tells it from an empty
+    /// one. So does everything on a volume whose master file table can't be read; its reader will say so.
+    ///
+    /// # Errors
+    ///
+    /// A master file table that can't be read, and an interrupt.
+    pub fn new(volume: Window, progress: &Progress) -> Result<Self> {
+        let mut unfiltered = Self {
+            volume,
+            table: None,
+            patches: BTreeMap::new(),
+            files: Vec::new(),
+            hollow: HashSet::new(),
+            reader: None,
+            position: 0,
+            fault: None,
+        };
+        let Ok(table) = Table::open(&unfiltered.volume) else { return Ok(unfiltered) };
+        let mut numbers = Vec::new();
+        let hollow = &mut unfiltered.hollow;
+        table.visit(&unfiltered.volume, &mut || progress.go_on(), &mut |number, record| {
+            numbers.extend(compressed::file_of(record, number));
+            if table.is_hollow(record) {
+                hollow.insert(number);
+            }
+        })?;
+        numbers.sort_unstable();
+        numbers.dedup();
+        let mut end = unfiltered.volume_len().max(table.volume_len()).next_multiple_of(table.cluster_len());
+        for number in numbers {
+            progress.go_on()?;
+            if let Ok(len) = unfiltered.add(&table, number, end) {
+                end += len;
+                unfiltered.hollow.remove(&number);
+            }
+        }
+        unfiltered.table = Some(table);
+        Ok(unfiltered)
+    }
+
+    /// Adds a file with its contents at a place, and returns how many bytes of clusters they take.
+    fn add(&mut self, table: &Table, number: u64, at: u64) -> std::result::Result<u64, String> {
+        let file = Compressed::read(&self.volume, table, number)?;
+        let n_clusters = file.len.div_ceil(table.cluster_len());
+        // Offsets in libntfs-3g are signed.
+        let end = n_clusters.checked_mul(table.cluster_len()).and_then(|len| at.checked_add(len));
+        end.filter(|end| i64::try_from(*end).is_ok()).ok_or("it is too long")?;
+        ChunkReader::new(file.packing, file.stream.len(), file.len)?;
+        let run = Run { start: at / table.cluster_len(), n_clusters };
+        self.patches.extend(file.rewrite(&self.volume, table, run)?);
+        let Compressed { len, packing, stream, .. } = file;
+        self.files.push(File { at, len, packing, stream, number });
+        Ok(n_clusters * table.cluster_len())
+    }
+
+    /// Length of the volume itself in bytes.
+    pub fn volume_len(&self) -> u64 {
+        self.volume.len()
+    }
+
+    /// Paths of files that have a reparse point, and contents that are nowhere on the volume: from the root, without a
+    /// slash before. Those beyond [`MAX_PATHS_LEN`] are not listed.
+    pub fn hollow_paths(&self) -> HashSet<String> {
+        let Some(table) = &self.table else { return HashSet::new() };
+        let mut len = 0;
+        let paths = self.hollow.iter().flat_map(|number| table.paths(&self.volume, *number));
+        let fits = |path: &String| {
+            len += path.len() as u64;
+            len <= MAX_PATHS_LEN
+        };
+        paths.take_while(fits).collect()
+    }
+
+    /// Takes the reason for which contents could not be decompressed, if that was why a read failed.
+    pub fn take_fault(&mut self) -> Option<String> {
+        self.fault.take()
+    }
+
+    /// Reads contents behind the end of the volume, up to the end of the file they belong to. Its last cluster is filled up
+    /// with zeros.
+    fn read_file(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        let Some(number) = self.files.partition_point(|file| file.at <= self.position).checked_sub(1) else {
+            return Ok(0);
+        };
+        let next = self.files.get(number + 1).map_or(u64::MAX, |next| next.at);
+        let n = usize::try_from(next - self.position).map_or(to.len(), |left| left.min(to.len()));
+        let start = self.position - self.files[number].at;
+        let left = self.files[number].len.saturating_sub(start);
+        let (contents, zeros) = to[..n].split_at_mut(usize::try_from(left).map_or(n, |left| left.min(n)));
+        zeros.fill(0);
+        if !contents.is_empty()
+            && let Err(why) = self.decompress(number, contents, start)
+        {
+            let number = self.files[number].number;
+            let path = self.table.as_ref().and_then(|table| table.paths(&self.volume, number).into_iter().next());
+            let path = path.map_or_else(|| format!("the file in record {number}"), |path| format!("`{path}`"));
+            self.fault = Some(format!("{path} is compressed (CompactOS) and damaged: {why}"));
+            return Err(io::ErrorKind::InvalidData.into());
+        }
+        self.position += n as u64;
+        Ok(n)
+    }
+
+    fn decompress(&mut self, number: usize, to: &mut [u8], start: u64) -> std::result::Result<(), String> {
+        let file = &self.files[number];
+        let mut reader = match self.reader.take().filter(|(last, _)| *last == number) {
+            Some((_, reader)) => reader,
+            None => ChunkReader::new(file.packing, file.stream.len(), file.len)?,
+        };
+        reader.read(&Packed(&file.stream, &self.volume), to, start)?;
+        self.reader = Some((number, reader));
+        Ok(())
+    }
+
+    /// Puts the patches into what was read from byte `at` on.
+    fn patch(&self, bytes: &mut [u8], at: u64) {
+        let end = at + bytes.len() as u64;
+        for (place, patch) in self.patches.range(..end).rev() {
+            let patch_end = place + patch.len() as u64;
+            if patch_end <= at {
+                break;
+            }
+            let (from, to) = (at.max(*place), end.min(patch_end));
+            let new = &patch[(from - place) as usize..(to - place) as usize];
+            bytes[(from - at) as usize..(to - at) as usize].copy_from_slice(new);
+        }
+    }
+}
+
+impl Read for Unfiltered {
+    fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        if self.files.first().is_some_and(|first| self.position >= first.at) {
+            return self.read_file(to);
+        }
+        self.volume.seek(SeekFrom::Start(self.position))?;
+        let n = self.volume.read(to)?;
+        self.patch(&mut to[..n], self.position);
+        self.position += n as u64;
+        Ok(n)
+    }
+}
+
+impl Seek for Unfiltered {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let place = match to {
+            SeekFrom::Start(at) => Some(at),
+            SeekFrom::Current(by) => self.position.checked_add_signed(by),
+            SeekFrom::End(by) => self.volume_len().checked_add_signed(by),
+        };
+        self.position = place.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+        Ok(self.position)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,220 @@
+//! Files compressed by the Windows Overlay Filter (`compact /exe`, CompactOS), as records of the master file table.
+//!
+//! Such a file has a reparse point with the tag `IO_REPARSE_TAG_WOF`, an unnamed stream of full length without data,
+//! and its contents in the stream `WofCompressedData`, compressed in chunks as in a WIM file: [MS-FSCC] 2.1.2.1
+//! (tags), and for the rest `WOF_EXTERNAL_INFO` and `FILE_PROVIDER_EXTERNAL_INFO_V1` of the Windows headers. Without
+//! the filter it reads as zeros. [`Compressed::rewrite`] makes the records of one into those of a plain file, whose
+//! unnamed stream has clusters of the caller's choice. Not supported: files whose contents are in a WIM file
+//! (WIMBoot).
+
+use disc_layout::little_endian::{u16_at, u32_at};
+use disc_layout::ntfs::attribute_list::{self, Listed};
+use disc_layout::ntfs::attributes::{Attribute, Stream, attributes};
+use disc_layout::ntfs::fixups;
+use disc_layout::ntfs::mft::{self, Table};
+use disc_layout::ntfs::record::{self, Run};
+
+use crate::format::partitions::Window;
+use crate::format::wim::{Compression, Packing};
+
+/// `IO_REPARSE_TAG_WOF`.
+const TAG: u32 = 0x8000_0017;
+
+/// `WOF_CURRENT_VERSION` and `FILE_PROVIDER_CURRENT_VERSION`.
+const VERSION: u32 = 1;
+/// `WOF_PROVIDER_FILE`: the contents are in the file itself.
+const FILE_PROVIDER: u32 = 2;
+
+const STREAM_NAME: &str = "WofCompressedData";
+
+/// `FILE_ATTRIBUTE_SPARSE_FILE` and `FILE_ATTRIBUTE_REPARSE_POINT`.
+const SPARSE_AND_REPARSE: u32 = 0x600;
+
+/// Head of a record as NTFS 3.0 has it, before its update sequence numbers.
+const HEAD_LEN: usize = 42;
+/// Place of the number of bytes of a record that are used.
+const USED_AT: usize = 24;
+const END_LEN: usize = 8;
+
+/// Head of an attribute that lies in its record.
+const RESIDENT_HEAD_LEN: usize = 24;
+
+/// File compressed by the Windows Overlay Filter.
+pub(super) struct Compressed {
+    /// Bytes of its contents.
+    pub len: u64,
+    /// Compression of its contents.
+    pub packing: Packing,
+    /// Its contents, compressed.
+    pub stream: Stream,
+    /// Its records by their numbers, the first one first, with their update sequence numbers put back.
+    records: Vec<(u64, Vec<u8>)>,
+}
+
+/// The algorithm of a reparse point of such a file.
+///
+/// `None` for what is not one, and what can't be decompressed.
+fn packing(reparse: &[u8]) -> Option<Packing> {
+    let words: Vec<u32> = reparse.get(8..24)?.chunks_exact(4).map(|word| u32_at(word, 0)).collect();
+    if !is_wof(reparse) || words[..3] != [VERSION, FILE_PROVIDER, VERSION] {
+        return None;
+    }
+    let (compression, chunk_len) = match words[3] {
+        0 => (Compression::Xpress, 4 << 10),
+        1 => (Compression::Lzx, 32 << 10),
+        2 => (Compression::Xpress, 8 << 10),
+        3 => (Compression::Xpress, 16 << 10),
+        _ => return None,
+    };
+    Some(Packing { compression, chunk_len })
+}
+
+fn is_wof(reparse: &[u8]) -> bool {
+    reparse.len() >= 8 && u32_at(reparse, 0) == TAG
+}
+
+/// The file that a record belongs to, if the record has a reparse point of the filter.
+pub(super) fn file_of(record: &[u8], number: u64) -> Option<u64> {
+    let is_marked =
+        |attribute: Attribute| attribute.kind() == record::REPARSE_POINT && attribute.value().is_some_and(is_wof);
+    let has_mark = attributes(record).any(|attribute| attribute.is_ok_and(is_marked));
+    has_mark.then(|| mft::base_of(record).unwrap_or(number))
+}
+
+fn is_packed_stream(kind: u32, name: &[u8]) -> bool {
+    kind == record::DATA && name.chunks_exact(2).map(|unit| u16_at(unit, 0)).eq(STREAM_NAME.encode_utf16())
+}
+
+impl Compressed {
+    /// Reads a file with a reparse point of the filter.
+    ///
+    /// # Errors
+    ///
+    /// A file that isn't compressed in one of the four known ways, or contradicts itself.
+    pub fn read(volume: &Window, table: &Table, number: u64) -> Result<Self, String> {
+        let base = table.record(volume, number)?.ok_or("its record is not in use")?;
+        let mut records = vec![(number, base)];
+        for other in attribute_list::others(&records[0].1, volume, table)? {
+            let record = table.record(volume, other)?.ok_or("a record of it is not in use")?;
+            if mft::base_of(&record) != Some(number) {
+                return Err("a record of it is another file's".into());
+            }
+            records.push((other, record));
+        }
+        let (mut packing_found, mut len, mut parts) = (None, None, Vec::new());
+        for (_, record) in &records {
+            for attribute in attributes(record) {
+                let attribute = attribute?;
+                let (kind, name) = (attribute.kind(), attribute.name());
+                match kind {
+                    record::REPARSE_POINT => packing_found = attribute.value().and_then(packing),
+                    record::DATA if name.is_empty() && attribute.first_cluster() == 0 => len = Some(attribute.len()),
+                    _ if is_packed_stream(kind, name) => parts.push(attribute),
+                    _ => {}
+                }
+            }
+        }
+        let packing = packing_found.ok_or("it is compressed in an unknown way")?;
+        let len = len.filter(|len| *len > 0).ok_or("it has no length")?;
+        let stream = Stream::new(parts, table.cluster_len(), table.volume_len())?;
+        Ok(Self { len, packing, stream, records })
+    }
+
+    /// Its records as those of a plain file whose contents are in `run`, as bytes for places on the volume.
+    ///
+    /// # Errors
+    ///
+    /// Records that don't hold what they have to.
+    pub fn rewrite(&self, volume: &Window, table: &Table, run: Run) -> Result<Vec<(u64, Vec<u8>)>, String> {
+        let mut patches = Vec::new();
+        for (number, record) in &self.records {
+            let bytes = self.rewrite_record(record, volume, table, run, &mut patches)?;
+            table.place(*number, &bytes, &mut patches)?;
+        }
+        Ok(patches)
+    }
+
+    fn rewrite_record(
+        &self,
+        record: &[u8],
+        volume: &Window,
+        table: &Table,
+        run: Run,
+        patches: &mut Vec<(u64, Vec<u8>)>,
+    ) -> Result<Vec<u8>, String> {
+        let attributes_at = usize::from(u16_at(record, 20));
+        let head = record.get(..attributes_at).filter(|head| head.len() >= HEAD_LEN);
+        let mut bytes = head.ok_or("its record is broken")?.to_vec();
+        for attribute in attributes(record) {
+            let attribute = attribute?;
+            let (kind, name) = (attribute.kind(), attribute.name());
+            match kind {
+                record::REPARSE_POINT => {}
+                record::DATA if is_packed_stream(kind, name) => {}
+                record::DATA if name.is_empty() => {
+                    if attribute.first_cluster() == 0 {
+                        let instance = attribute.instance();
+                        bytes.extend(record::outside(record::DATA, self.len, run, table.cluster_len(), instance));
+                    }
+                }
+                record::STANDARD_INFORMATION => {
+                    let at = bytes.len() + usize::from(u16_at(attribute.bytes(), 20)) + 32;
+                    bytes.extend(attribute.bytes());
+                    let flags = bytes.get_mut(at..at + 4).ok_or("its attributes are missing")?;
+                    let plain = u32_at(flags, 0) & !SPARSE_AND_REPARSE;
+                    flags.copy_from_slice(&plain.to_le_bytes());
+                }
+                record::ATTRIBUTE_LIST => bytes.extend(shorten_list(attribute, volume, table, patches)?),
+                _ => bytes.extend(attribute.bytes()),
+            }
+        }
+        bytes.extend(u32::MAX.to_le_bytes());
+        bytes.extend([0; END_LEN - 4]);
+        if bytes.len() > record.len() {
+            return Err("its record is full".into());
+        }
+        let used = bytes.len() as u32;
+        bytes[USED_AT..USED_AT + 4].copy_from_slice(&used.to_le_bytes());
+        bytes.resize(record.len(), 0);
+        fixups::restore(&mut bytes);
+        Ok(bytes)
+    }
+}
+
+/// A list without the attributes that a plain file does not have. If it lies in clusters, its new bytes become patches.
+fn shorten_list(
+    attribute: Attribute<'_>,
+    volume: &Window,
+    table: &Table,
+    patches: &mut Vec<(u64, Vec<u8>)>,
+) -> Result<Vec<u8>, String> {
+    let (stream, old) = attribute_list::read(attribute, volume, table)?;
+    let is_kept = |entry: &&Listed| {
+        let is_rest = entry.kind == record::DATA && entry.name.is_empty() && entry.first_cluster > 0;
+        entry.kind != record::REPARSE_POINT && !is_rest && !is_packed_stream(entry.kind, entry.name)
+    };
+    let kept: Vec<u8> =
+        attribute_list::entries(&old)?.iter().filter(is_kept).flat_map(|entry| entry.bytes).copied().collect();
+    let mut bytes = attribute.bytes().to_vec();
+    if let Stream::Resident(_) = stream {
+        let at = usize::from(u16_at(&bytes, 20));
+        if at < RESIDENT_HEAD_LEN {
+            return Err("its list of attributes is broken".into());
+        }
+        bytes.truncate(at);
+        bytes.extend(&kept);
+        bytes.resize(bytes.len().next_multiple_of(8), 0);
+        let len = bytes.len() as u32;
+        bytes[4..8].copy_from_slice(&len.to_le_bytes());
+        bytes[16..20].copy_from_slice(&(kept.len() as u32).to_le_bytes());
+        return Ok(bytes);
+    }
+    for at in [48, 56] {
+        bytes[at..at + 8].copy_from_slice(&(kept.len() as u64).to_le_bytes());
+    }
+    for (part, place) in stream.places(0..kept.len() as u64) {
+        let place = place.ok_or("its list of attributes has a hole")?;
+        patches.push((place, kept[part.start as usize..part.end as usize].to_vec()));
+    }
+    Ok(bytes)
+}
