@@ -98,7 +98,7 @@ impl Form {
     /// Places a volume.
     pub(super) fn layout(self, volume: &Volume, slack: Slack, terms: &Terms) -> Result<Layout> {
         match self {
-            Self::Disc => iso::layout(volume, slack),
+            Self::Disc => Ok(iso::layout(volume, slack)?),
             Self::Wim => stored::layout(volume, slack, &terms.words()?),
             Self::Stick(scheme) => stick::layout(volume, slack, scheme, terms.capacity.map(|capacity| capacity.0)),
             Self::StickWithNtfs(scheme) => {

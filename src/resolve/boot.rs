@@ -406,5 +406,5 @@ fn made_efi_image(root: &Folder, date: Date) -> Result<Layout, NoBootFiles> {
         parts: Vec::new(),
         boot: Vec::new(),
     };
-    Ok(fat::layout(&volume)?)
+    Ok(fat::layout(&volume).map_err(Error::from)?)
 }

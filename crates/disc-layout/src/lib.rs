@@ -27,4 +27,8 @@ pub mod source;
 pub mod tree;
 pub mod volume;
 
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+struct Readme;
+
 pub use error::{Error, Result};

@@ -3,7 +3,7 @@
 
 use std::cell::RefCell;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 
@@ -100,6 +100,17 @@ impl<'a> OpenSource<'a> {
     fn at(&self, number: usize) -> &'a SourceFile {
         &self.what.files()[number]
     }
+}
+
+/// Writes all bytes of a layout in order, each source being read as its turn comes.
+///
+/// # Errors
+///
+/// [`Error::Io`] if reading or writing fails, [`Error::Changed`] if a source is not what it was.
+pub fn write(layout: &Layout, output: &mut impl Write) -> Result<()> {
+    visit(layout, &[Region { offset: 0, len: layout.len() }], &mut |bytes| {
+        output.write_all(bytes).map_err(|error| Error::io("writing the layout", error))
+    })
 }
 
 /// The digest of a layout on its own, such as a boot image.

@@ -35,6 +35,20 @@ pub struct Volume {
     pub boot: Vec<BootEntry>,
 }
 
+impl Volume {
+    /// Creates a volume that does not start, with the earliest date and an identifier that follows from the label.
+    pub fn new(label: &str, root: Folder) -> Self {
+        Self {
+            label: label.to_owned(),
+            id: Digest::of(label.as_bytes()),
+            date: Date::EARLIEST,
+            root,
+            parts: Vec::new(),
+            boot: Vec::new(),
+        }
+    }
+}
+
 /// What firmware starts from the medium.
 #[derive(Clone, Debug)]
 pub struct BootEntry {

@@ -96,6 +96,11 @@ pub struct Boot {
 }
 
 impl Boot {
+    /// Reads the boot sector of a volume.
+    ///
+    /// # Errors
+    ///
+    /// Values that no formatter writes, and what can't be read.
     pub fn read(volume: &mut (impl Read + Seek)) -> Result<Self, Fault> {
         let boot = read_at(volume, 0, 512)?;
         let sector_len = u64::from(u16_at(&boot, 11));

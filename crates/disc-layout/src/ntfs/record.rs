@@ -19,30 +19,46 @@ const SECTOR_LEN: usize = 512;
 const UPDATE_NUMBER: u16 = 1;
 
 // Types of attributes, in the order in which a record has them.
+/// Times, flags and security of a file.
 pub const STANDARD_INFORMATION: u32 = 0x10;
+/// List of attributes in other records.
 pub const ATTRIBUTE_LIST: u32 = 0x20;
+/// Name of a file, with its folder.
 pub const FILE_NAME: u32 = 0x30;
+/// Security descriptor of a file that has one of its own.
 pub const SECURITY_DESCRIPTOR: u32 = 0x50;
+/// Label of the volume.
 pub const VOLUME_NAME: u32 = 0x60;
+/// Version and flags of the volume.
 pub const VOLUME_INFORMATION: u32 = 0x70;
+/// Contents of a file.
 pub const DATA: u32 = 0x80;
+/// Root of an index.
 pub const INDEX_ROOT: u32 = 0x90;
+/// Blocks of an index.
 pub const INDEX_ALLOCATION: u32 = 0xa0;
+/// Bitmap of an index or of the table.
 pub const BITMAP: u32 = 0xb0;
+/// Reparse point.
 pub const REPARSE_POINT: u32 = 0xc0;
 
 /// Consecutive clusters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Run {
+    /// The first of them.
     pub start: u64,
+    /// Number of them.
     pub n_clusters: u64,
 }
 
 /// What a record is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Use {
+    /// Nothing.
     Unused = 0,
+    /// A file.
     File = 1,
+    /// A folder.
     Folder = 3,
     /// Indexes that are no folder's.
     Indexes = 9,
@@ -58,6 +74,8 @@ pub struct Record {
 }
 
 impl Record {
+    /// Creates a record without attributes.
+    #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
         Self { bytes: vec![0; FIRST_ATTRIBUTE], n_attributes: 0, n_names: 0 }
     }
