@@ -281,12 +281,20 @@ fn masked(source: &SourceText, spans: &[Range<usize>], mask: &str) -> (String, V
     (masked, spans)
 }
 
-/// A text that is safe to print, in which long lines are cut around what is underlined; and the spans in it.
+/// A text that is safe to print, in which long lines are cut around what is underlined; and the spans in it. Lines that
+/// are too far from all spans to be shown are empty.
 fn shortened(text: &str, spans: &[Range<usize>]) -> (String, Vec<Range<usize>>) {
     let mut short = Shortened::default();
+    let around: Vec<_> = spans.iter().map(|span| lines_around(text, span)).collect();
     let mut line_start = 0;
     for line in text.split_inclusive('\n') {
         let end = line_start + line.len();
+        // Escaping a whole manifest for each of its problems would take time by the square of its length.
+        if !around.iter().any(|lines| line_start < lines.end && lines.start < end) {
+            short.text.push_str(if line.ends_with('\n') { "\n" } else { "" });
+            line_start = end;
+            continue;
+        }
         let first = spans.iter().map(|span| span.start).find(|start| (line_start..end).contains(start));
         let bare_len = line.trim_end_matches(['\n', '\r']).len();
         let chars: Vec<usize> = line[..bare_len].char_indices().map(|(at, _)| at).collect();
@@ -308,6 +316,20 @@ fn shortened(text: &str, spans: &[Range<usize>]) -> (String, Vec<Range<usize>>) 
     });
     let spans = spans.collect();
     (short.text, spans)
+}
+
+/// Bytes of the lines of a span and of those shown around it, and one line more at both ends.
+fn lines_around(text: &str, span: &Range<usize>) -> Range<usize> {
+    let bytes = text.as_bytes();
+    let line_start = |at: usize| bytes[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+    let line_end =
+        |at: usize| bytes[at..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |length| at + length + 1);
+    let (mut start, mut end) = (line_start(span.start.min(bytes.len())), line_end(span.end.min(bytes.len())));
+    for _ in 0..=N_CONTEXT_LINES {
+        start = line_start(start.saturating_sub(1));
+        end = line_end(end);
+    }
+    start..end
 }
 
 /// The shown parts of a text, and where they come from.
