@@ -111,7 +111,7 @@ impl Project {
         resolver.use_clock(environment.clock);
         resolver.use_audience(environment.audience.clone());
         let projects = resolve(&mut resolver, request, environment, problems, inputs, |cache| cache);
-        inputs.extend(resolver.inputs());
+        inputs.extend(&resolver.inputs());
         resolver.remember();
         *secrets = resolver.into_secrets();
         projects
@@ -356,7 +356,7 @@ fn resolve(
         made.awaited = resolver.take_awaited();
         projects.push(Project::new(manifest, made, &request.options.sites, problems));
     }
-    inputs.extend(resolver.inputs());
+    inputs.extend(&resolver.inputs());
     let outputs: Vec<_> = projects.iter().flat_map(|project| project.media().map(|(_, output)| output)).collect();
     written.check_each_other(problems);
     written.check_inputs(inputs, &outputs, problems);

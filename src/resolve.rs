@@ -17,9 +17,11 @@ mod itself;
 mod parts;
 mod pointers;
 mod programs;
+mod request;
 pub mod secrets;
 mod secure_boot;
 mod site;
+mod sources;
 mod start;
 mod stick;
 mod stores;
@@ -27,7 +29,7 @@ mod strength;
 mod tree;
 pub mod wim;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::io;
 use std::mem;
 use std::rc::Rc;
@@ -37,20 +39,18 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::content::Content;
 use crate::date::Date;
-use crate::error::Result;
 use crate::file_identity::FileIdentity;
 use crate::firmware::Firmware;
 use crate::format::partitions::Scheme;
 use crate::format::wim::{Architecture, WindowsVersion};
 use crate::inputs::Inputs;
 use crate::manifest::{
-    Capacity, ExtraFile, Kind, LargeFiles, Manifest, MediaTable, OutputFormat, PartitionTable, Rendered, suggest,
+    Capacity, ExtraFile, Kind, LargeFiles, Manifest, MediaTable, OutputFormat, PartitionTable, Rendered,
 };
 use crate::media::{self, Media};
 use crate::output::{Entry, Form, Prompt, lists};
 use crate::problem::{Place, Problem, Problems};
 use crate::progress::Audience;
-use crate::secret::Veil;
 use crate::store::Objects;
 use crate::volume::{BootEntry, Folder, Misplaced, Node};
 
@@ -58,72 +58,63 @@ pub use expiry::Clock;
 
 use boot::BOOTFIX;
 use itself::OwnPlaces;
-use programs::Programs;
+use request::{Notes, Request};
 use secrets::Secrets;
+use sources::SourceIndex;
 use stores::Stores;
-use tree::Walked;
-use wim::KnownWim;
 
 /// Finds what manifests name. Content that several sites share is looked at once.
 #[derive(Default)]
 pub struct Resolver {
-    walked: HashMap<Utf8PathBuf, Arc<Walked>>,
-    wims: HashMap<Utf8PathBuf, Rc<KnownWim>>,
-    programs: Programs,
-    cache: Option<Rc<Objects>>,
-    audience: Audience,
-    inputs: Inputs,
-    secrets: Secrets,
-    /// The WIM files that manifests of the same run capture, each with its manifest.
-    to_come: BTreeMap<FileIdentity, Utf8PathBuf>,
-    /// Those of them that are not there yet, and that the medium at hand needs.
-    awaited: BTreeSet<Utf8PathBuf>,
+    sources: SourceIndex,
+    notes: Notes,
     clock: Option<Clock>,
     /// Set to lay every medium out to see that it can be.
     lays_out: bool,
-    /// Where the key is kept under which secrets are.
-    cache_folder: Option<Utf8PathBuf>,
-    veil: Option<Arc<Veil>>,
 }
 
 impl Resolver {
-    /// One that finds secrets so.
+    /// A resolver that finds secrets in `secrets`.
     pub fn new(secrets: Secrets) -> Self {
-        Self { secrets, ..Self::default() }
+        Self { sources: SourceIndex::new(secrets), ..Self::default() }
     }
 
-    /// The secrets, as far as they were fetched.
+    /// Returns the secrets, as far as they were fetched.
     pub fn into_secrets(self) -> Secrets {
-        self.secrets
+        self.sources.secrets.into_inner()
     }
 
-    /// The medium that a rendered manifest means, unless something is wrong with it.
+    /// Returns the medium that a rendered manifest means, unless something is wrong with it.
     ///
     /// `date` is that of media whose manifest gives none.
     pub fn resolve(&mut self, rendered: &Rendered, date: Date, problems: &mut Problems) -> Option<Media> {
         let n_errors = problems.n_errors_told();
         let manifest = &rendered.manifest;
-        let date = manifest.media.date().unwrap_or(date);
         // Outputs belong to the manifest, wherever their path was written.
         let path = rendered.path.with_file_name(&manifest.output.path);
-        self.inputs.note_output(&path);
-        let own_places = OwnPlaces::of(&rendered.path, &path);
-        let (root, entries, pointers) = (Folder::default(), Vec::new(), Vec::new());
+        self.notes.inputs.get_mut().note_output(&path);
+        let request = Request {
+            rendered,
+            sources: &self.sources,
+            notes: &self.notes,
+            own_places: OwnPlaces::of(&rendered.path, &path),
+            date: manifest.media.date().unwrap_or(date),
+            clock: self.clock,
+        };
+        let date = request.date;
         let mut draft = Draft {
             rendered,
-            resolver: self,
+            request: &request,
             problems,
-            own_places,
-            root,
+            root: Folder::default(),
             whole: "on the medium",
-            entries,
-            pointers,
+            entries: Vec::new(),
+            pointers: Vec::new(),
             architecture: None,
             windows_pe: None,
             stores: Stores::default(),
             prompts_under_uefi: false,
             is_unsure: false,
-            date,
         };
         let boot = draft.add_boot(date);
         // Nothing but boot files is on the medium yet.
@@ -136,7 +127,7 @@ impl Resolver {
         let prompt = draft.prompt(&boot);
         draft.check_stick();
         draft.check_path(&path, &manifest.output.path);
-        if draft.problems.n_errors_told() > n_errors || !draft.resolver.awaited.is_empty() {
+        if draft.problems.n_errors_told() > n_errors || !request.notes.awaited.borrow().is_empty() {
             return None;
         }
         let mut media = Media {
@@ -164,76 +155,57 @@ impl Resolver {
         }
         draft.fit(&mut media);
         if draft.problems.n_errors_told() == n_errors {
-            draft.check_layout(&media);
+            draft.check_layout(&media, self.lays_out);
         }
         (draft.problems.n_errors_told() == n_errors).then_some(media)
     }
 
-    /// Takes note that a file will be captured for a manifest: media that need it wait for it.
+    /// Notes that a file will be captured for a manifest: media that need it wait for it.
     pub fn expect(&mut self, file: &Utf8Path, manifest: &Utf8Path) {
-        self.to_come.insert(FileIdentity::of(file), manifest.to_owned());
+        self.notes.captures.insert(FileIdentity::of(file), manifest.to_owned());
     }
 
-    /// The files that media resolved since the last call wait for.
+    /// Returns the files that media resolved since the last call wait for.
     pub fn take_awaited(&mut self) -> BTreeSet<Utf8PathBuf> {
-        mem::take(&mut self.awaited)
+        self.notes.awaited.take()
     }
 
-    /// Goes by what this cache knows of WIM files, for what is resolved from now on.
+    /// Sets the cache for manifests resolved from now on.
     pub fn use_cache(&mut self, cache: Objects) {
-        self.cache = Some(Rc::new(cache));
+        self.sources.cache = Some(Rc::new(cache));
     }
 
-    /// Does before somebody what takes long, from now on.
+    /// Reports long-running work to `audience` from now on.
     pub fn use_audience(&mut self, audience: Audience) {
-        self.audience = audience;
+        self.sources.audience = audience;
     }
 
-    /// Keeps what depends on secrets under the key of this cache, for what is resolved from now on.
+    /// Sets the cache folder whose key is used for fingerprints of secrets from now on.
     pub fn use_veil_of(&mut self, cache: &Utf8Path) {
         // To check is to write nothing.
-        self.cache_folder = (!self.secrets.are_only_present()).then(|| cache.to_owned());
-        self.veil = None;
+        let is_kept = !self.sources.secrets.get_mut().are_only_present();
+        self.sources.veil_folder = is_kept.then(|| cache.to_owned());
+        self.sources.veil.take();
     }
 
-    /// What was looked at, or would have been if it were there; outputs are looked at too.
-    pub fn inputs(&self) -> &Inputs {
-        &self.inputs
+    /// Returns the files and folders that were looked at, there or not; outputs too.
+    pub fn inputs(&self) -> Inputs {
+        self.notes.inputs.borrow().clone()
     }
 
-    /// Lays out every medium that is resolved from now on, so that what no medium holds is complained of.
+    /// Lays out every medium that is resolved from now on, to report what no medium holds.
     pub fn lay_out(&mut self) {
         self.lays_out = true;
     }
 
-    /// Goes by this clock in what it says of things that expire. Without one it says nothing of that.
+    /// Sets the time used for expiry checks; without it they are skipped.
     pub fn use_clock(&mut self, clock: Clock) {
         self.clock = Some(clock);
     }
 
-    /// Has the caches remember what was learnt of WIM files.
+    /// Writes what was learnt of WIM files to the caches.
     pub fn remember(&self) {
-        self.wims.values().for_each(|wim| wim.remember());
-    }
-
-    fn wim(&mut self, path: &Utf8Path) -> Result<Rc<KnownWim>> {
-        if let Some(wim) = self.wims.get(path) {
-            return Ok(Rc::clone(wim));
-        }
-        let wim = Rc::new(KnownWim::open(path, self.cache.clone())?.before(self.audience.clone()));
-        self.wims.insert(path.to_owned(), Rc::clone(&wim));
-        Ok(wim)
-    }
-
-    fn walk(&mut self, path: &Utf8Path) -> io::Result<Arc<Walked>> {
-        if let Some(walked) = self.walked.get(path) {
-            return Ok(Arc::clone(walked));
-        }
-        let mut walked = tree::walk(path)?;
-        walked.pointers = pointers::find(&walked, self.cache.as_deref());
-        let walked = Arc::new(walked);
-        self.walked.insert(path.to_owned(), Arc::clone(&walked));
-        Ok(walked)
+        self.sources.remember();
     }
 }
 
@@ -243,17 +215,14 @@ const MAX_FAULTS: usize = 10;
 /// A medium that is being put together, and what is wrong with it so far.
 struct Draft<'a> {
     rendered: &'a Rendered,
-    resolver: &'a mut Resolver,
+    request: &'a Request<'a>,
     problems: &'a mut Problems,
-    own_places: OwnPlaces,
     root: Folder,
     /// Where what is added goes, in words: on the medium, or in the boot image.
     whole: &'static str,
     entries: Vec<Entry>,
     /// Of each entry: where the manifest says what it is.
     pointers: Vec<String>,
-    /// The date of the medium.
-    date: Date,
     /// The processors that the boot image says it is for.
     architecture: Option<Architecture>,
     /// The version of Windows PE in it, if that is known.
@@ -366,24 +335,12 @@ impl Draft<'_> {
         self.problems.add(problem.at(self.place(pointer), "wanted here"));
     }
 
-    /// A file or folder that the author named could not be looked at.
     fn unreadable(&mut self, path: &Utf8Path, error: &io::Error, pointer: &str) {
-        match self.resolver.to_come.get(&FileIdentity::of(path)) {
-            Some(manifest) if error.kind() == io::ErrorKind::NotFound => {
-                let message = format!("`{path}` is not there yet: `{manifest}` captures it");
-                let problem = Problem::note(message).at(self.place(pointer), "");
-                self.problems.add(problem.help("`tsmedia apply` with both does the one after the other"));
-                self.resolver.awaited.insert(path.to_owned());
-            }
-            _ => self.problems.add(unreadable(self.rendered, path, error, pointer)),
-        }
+        self.request.unreadable(path, error, pointer, self.problems);
     }
 
-    /// The path of something that the author named at a JSON pointer: what is there, or is not, is an input.
     fn input(&mut self, pointer: &str, path: &str) -> Utf8PathBuf {
-        let path = self.rendered.path_at(pointer, path);
-        self.resolver.inputs.note_at(&path, self.place(pointer));
-        path
+        self.request.input(pointer, path)
     }
 
     /// The loose files or folder of the manifest that brought what bears a name at the root of the medium.
@@ -399,24 +356,6 @@ impl Draft<'_> {
 
     fn place(&self, pointer: &str) -> Place {
         self.rendered.place(pointer)
-    }
-}
-
-/// What is said of a file or folder that the author named and that could not be looked at.
-fn unreadable<M>(rendered: &Rendered<M>, path: &Utf8Path, error: &io::Error, pointer: &str) -> Problem {
-    // As the author wrote it, so that what is right can be typed in its place.
-    let written = rendered.value().pointer(pointer).and_then(|value| value.as_str()).map_or(path, Utf8Path::new);
-    if error.kind() != io::ErrorKind::NotFound {
-        return Problem::error(format!("`{path}` can't be read: {error}")).at(rendered.place(pointer), "named here");
-    }
-    let problem = Problem::error(format!("`{path}` does not exist")).at(rendered.place(pointer), "not found");
-    match suggest::similar_path(path, written.as_str()) {
-        Some(meant) => problem.help(format!("did you mean `{meant}`?")),
-        None if written.is_absolute() => problem.help(match reachable(path) {
-            Some(folder) => format!("`{folder}` is there; what follows it is not"),
-            None => "see whether the disk that it is on is mounted".into(),
-        }),
-        None => problem.help("paths are relative to the file that they are written in"),
     }
 }
 
@@ -450,11 +389,6 @@ fn words(media: &MediaTable, prompt: Option<Prompt>) -> Vec<(&'static str, Strin
     ];
     let words = words.into_iter().filter_map(|(key, word)| Some((key, word.clone()?)));
     words.chain(prompt.map(|prompt| (lists::PROMPT, prompt.as_str().to_owned()))).collect()
-}
-
-/// The last folder on the way to a path that is there, but for the root.
-fn reachable(path: &Utf8Path) -> Option<&Utf8Path> {
-    path.ancestors().skip(1).find(|folder| folder.is_dir()).filter(|folder| folder.parent().is_some())
 }
 
 /// Whether two files are one file on disk, or are made of one alike.

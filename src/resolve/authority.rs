@@ -3,13 +3,14 @@
 
 use camino::Utf8Path;
 
-use super::Draft;
+use super::expiry::check_validity;
+use super::request::Request;
 use crate::format::certificate::pem::{self, Unreadable};
 use crate::format::certificate::signature::Unchecked;
 use crate::format::certificate::{Certificate, Key, Malformed};
-use crate::limits::{self, MAX_CERTIFICATE_LEN};
+use crate::limits::MAX_CERTIFICATE_LEN;
 use crate::manifest::Mode;
-use crate::problem::Problem;
+use crate::problem::{Problem, Problems};
 
 const ROOT: &str = "/sites/0/root-ca";
 
@@ -30,196 +31,202 @@ impl Authorities {
     }
 }
 
-impl Draft<'_> {
-    /// The authorities of the site that the medium is made for, as far as they are right.
-    pub(super) fn authorities(&mut self) -> Authorities {
-        let mut authorities = Authorities::default();
-        let Some(site) = self.rendered.manifest.sites.first() else { return authorities };
-        if let Some(path) = &site.root_ca {
-            let path = self.input(ROOT, path);
-            authorities.root = self.authority(&path, ROOT);
-            if let Some(root) = &authorities.root {
-                self.check_root(root, &path);
-            }
+/// The authorities of the site that the medium is made for, as far as they are right.
+pub(super) fn authorities(request: &Request<'_>, problems: &mut Problems) -> Authorities {
+    let mut authorities = Authorities::default();
+    let Some(site) = request.rendered.manifest.sites.first() else { return authorities };
+    if let Some(path) = &site.root_ca {
+        let path = request.input(ROOT, path);
+        authorities.root = authority(request, &path, ROOT, problems);
+        if let Some(root) = &authorities.root {
+            check_root(request, root, &path, problems);
         }
-        let mut found = Vec::new();
-        for (at, path) in site.issuing_cas.iter().enumerate() {
-            let pointer = format!("/sites/0/issuing-cas/{at}");
-            let path = self.input(&pointer, path);
-            found.extend(self.authority(&path, &pointer).map(|certificate| (certificate, path, pointer)));
-        }
-        authorities.issuing = found.iter().map(|(certificate, ..)| certificate.clone()).collect();
-        if authorities.root.is_some() || site.root_ca.is_none() {
-            for (certificate, path, pointer) in &found {
-                self.check_issuing(certificate, &authorities, path, pointer);
-            }
-        }
-        self.same_root(&authorities);
-        authorities
     }
-
-    /// One certificate of an authority, out of a file.
-    fn authority(&mut self, path: &Utf8Path, pointer: &str) -> Option<Certificate> {
-        if self.is_pointer(path, pointer) {
-            return None;
-        }
-        let bytes = match limits::read(path, MAX_CERTIFICATE_LEN as u64) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                self.unreadable(path, &error, pointer);
-                return None;
-            }
-        };
-        let problem = match one(&bytes, path) {
-            Ok(certificate) => {
-                self.check_authority(&certificate, path, pointer);
-                return Some(certificate);
-            }
-            Err((message, help)) => Problem::error(message).at(self.place(pointer), "").help(help),
-        };
-        self.problems.add(problem);
-        None
+    let mut found = Vec::new();
+    for (at, path) in site.issuing_cas.iter().enumerate() {
+        let pointer = format!("/sites/0/issuing-cas/{at}");
+        let path = request.input(&pointer, path);
+        found.extend(authority(request, &path, &pointer, problems).map(|certificate| (certificate, path, pointer)));
     }
-
-    /// What holds of every authority's certificate.
-    fn check_authority(&mut self, certificate: &Certificate, path: &Utf8Path, pointer: &str) {
-        let subject = certificate.subject();
-        if !certificate.is_ca() || !certificate.may_sign_certificates() {
-            let message = format!("`{path}` is no certificate of an authority: it is that of `{subject}`");
-            let problem = Problem::error(message).at(self.place(pointer), "may sign no certificates");
-            self.problems.add(problem.help("name the certificate that it was signed with"));
+    authorities.issuing = found.iter().map(|(certificate, ..)| certificate.clone()).collect();
+    if authorities.root.is_some() || site.root_ca.is_none() {
+        for (certificate, path, pointer) in &found {
+            check_issuing(request, certificate, &authorities, path, pointer, problems);
         }
-        if let Key::Rsa(bits @ 0..MIN_BITS) = certificate.key() {
-            let message = format!("the authority `{subject}` has a weak key of {bits} bits");
-            let problem = Problem::warning(message).at(self.place(pointer), "");
-            self.problems.add(problem.help(format!("give the authority a key of {MIN_BITS} bits or more")));
-        }
-        let valid = (certificate.not_before(), certificate.not_after());
-        self.check_validity(&format!("the certificate `{path}` of `{subject}`"), valid, pointer, "R44");
     }
+    same_root(request, &authorities, problems);
+    authorities
+}
 
-    /// A root signs itself.
-    fn check_root(&mut self, root: &Certificate, path: &Utf8Path) {
-        let problem = if !root.is_self_issued() {
-            let message = format!("`{path}` is no root: `{}` is signed by `{}`", root.subject(), root.issuer());
-            let help = "name that one as `root-ca`, and this one in `issuing-cas`";
-            Problem::error(message).help(help)
-        } else {
-            match root.is_signed_by(root) {
-                Ok(()) => {
-                    self.check_key_ids(root, root, &format!("`{path}`"), ROOT);
-                    return;
-                }
-                Err(Unchecked::Wrong) => Problem::error(format!("the signature of `{path}` is not its own key's"))
-                    .help("export it again: it was changed since it was signed"),
-                Err(Unchecked::Unsupported) => unchecked(root, path),
+/// One certificate of an authority, out of a file.
+fn authority(request: &Request<'_>, path: &Utf8Path, pointer: &str, problems: &mut Problems) -> Option<Certificate> {
+    let bytes = request.read(path, MAX_CERTIFICATE_LEN as u64, pointer, problems)?;
+    let problem = match one(&bytes, path) {
+        Ok(certificate) => {
+            check_authority(request, &certificate, path, pointer, problems);
+            return Some(certificate);
+        }
+        Err((message, help)) => Problem::error(message).at(request.place(pointer), "").help(help),
+    };
+    problems.add(problem);
+    None
+}
+
+/// What holds of every authority's certificate.
+fn check_authority(
+    request: &Request<'_>,
+    certificate: &Certificate,
+    path: &Utf8Path,
+    pointer: &str,
+    problems: &mut Problems,
+) {
+    let subject = certificate.subject();
+    if !certificate.is_ca() || !certificate.may_sign_certificates() {
+        let message = format!("`{path}` is no certificate of an authority: it is that of `{subject}`");
+        let problem = Problem::error(message).at(request.place(pointer), "may sign no certificates");
+        problems.add(problem.help("name the certificate that it was signed with"));
+    }
+    if let Key::Rsa(bits @ 0..MIN_BITS) = certificate.key() {
+        let message = format!("the authority `{subject}` has a weak key of {bits} bits");
+        let problem = Problem::warning(message).at(request.place(pointer), "");
+        problems.add(problem.help(format!("give the authority a key of {MIN_BITS} bits or more")));
+    }
+    let valid = (certificate.not_before(), certificate.not_after());
+    check_validity(request, &format!("the certificate `{path}` of `{subject}`"), valid, pointer, "R44", problems);
+}
+
+/// A root signs itself.
+fn check_root(request: &Request<'_>, root: &Certificate, path: &Utf8Path, problems: &mut Problems) {
+    let problem = if !root.is_self_issued() {
+        let message = format!("`{path}` is no root: `{}` is signed by `{}`", root.subject(), root.issuer());
+        let help = "name that one as `root-ca`, and this one in `issuing-cas`";
+        Problem::error(message).help(help)
+    } else {
+        match root.is_signed_by(root) {
+            Ok(()) => {
+                check_key_ids(request, root, root, &format!("`{path}`"), ROOT, problems);
+                return;
             }
-        };
-        self.problems.add(problem.rule("R40").at(self.place(ROOT), ""));
-    }
-
-    /// Another authority is signed by the root, or by one of the others.
-    fn check_issuing(&mut self, certificate: &Certificate, all: &Authorities, path: &Utf8Path, pointer: &str) {
-        let place = self.place(pointer);
-        if !certificate.signed_with().is_sha2() {
-            let message = format!("`{path}` is signed with {}, which Windows takes no more", certificate.signed_with());
-            let problem = Problem::warning(message).at(place.clone(), "");
-            self.problems.add(problem.help("have it signed again with SHA-256"));
+            Err(Unchecked::Wrong) => Problem::error(format!("the signature of `{path}` is not its own key's"))
+                .help("export it again: it was changed since it was signed"),
+            Err(Unchecked::Unsupported) => unchecked(root, path),
         }
-        let signers: Vec<_> = all.all().filter(|signer| certificate.is_issued_by(signer)).collect();
-        let checked: Vec<_> = signers.iter().map(|signer| certificate.is_signed_by(signer)).collect();
-        let problem = if certificate.is_self_issued() {
-            let message = format!("`{path}` is a root, and `issuing-cas` are below one");
-            Problem::error(message).help("name it as `root-ca`, or leave it out")
-        } else if let Some(signer) = signers.iter().zip(&checked).find(|(_, checked)| checked.is_ok()) {
-            self.check_key_ids(certificate, signer.0, &format!("`{path}`"), pointer);
-            return;
-        } else if signers.is_empty() {
-            let message = format!("`{path}` is signed by `{}`, which is none of this site's", certificate.issuer());
-            let problem = Problem::error(message).help("name that one as `root-ca`, or in `issuing-cas`");
-            match all.root {
-                Some(_) => problem.at(place, "").at(self.place(ROOT), "the root"),
-                None => problem.at(place, ""),
-            }
-        } else if checked.contains(&Err(Unchecked::Unsupported)) {
-            unchecked(certificate, path).at(place, "")
-        } else {
-            let message = format!("the signature of `{path}` is not that of `{}`", certificate.issuer());
-            Problem::error(message).at(place, "").help("the authority has a new key: name its newer certificate")
-        };
-        let problem = if problem.labels.is_empty() { problem.at(self.place(pointer), "") } else { problem };
-        self.problems.add(problem);
-    }
+    };
+    problems.add(problem.rule("R40").at(request.place(ROOT), ""));
+}
 
-    /// Programs that go by key identifiers don't find the signer of a certificate that names another key.
-    pub(super) fn check_key_ids(&mut self, certificate: &Certificate, signer: &Certificate, what: &str, pointer: &str) {
-        if certificate.names_other_key(signer) {
+/// Another authority is signed by the root, or by one of the others.
+fn check_issuing(
+    request: &Request<'_>,
+    certificate: &Certificate,
+    all: &Authorities,
+    path: &Utf8Path,
+    pointer: &str,
+    problems: &mut Problems,
+) {
+    let place = request.place(pointer);
+    if !certificate.signed_with().is_sha2() {
+        let message = format!("`{path}` is signed with {}, which Windows takes no more", certificate.signed_with());
+        let problem = Problem::warning(message).at(place.clone(), "");
+        problems.add(problem.help("have it signed again with SHA-256"));
+    }
+    let signers: Vec<_> = all.all().filter(|signer| certificate.is_issued_by(signer)).collect();
+    let checked: Vec<_> = signers.iter().map(|signer| certificate.is_signed_by(signer)).collect();
+    let problem = if certificate.is_self_issued() {
+        let message = format!("`{path}` is a root, and `issuing-cas` are below one");
+        Problem::error(message).help("name it as `root-ca`, or leave it out")
+    } else if let Some(signer) = signers.iter().zip(&checked).find(|(_, checked)| checked.is_ok()) {
+        check_key_ids(request, certificate, signer.0, &format!("`{path}`"), pointer, problems);
+        return;
+    } else if signers.is_empty() {
+        let message = format!("`{path}` is signed by `{}`, which is none of this site's", certificate.issuer());
+        let problem = Problem::error(message).help("name that one as `root-ca`, or in `issuing-cas`");
+        match all.root {
+            Some(_) => problem.at(place, "").at(request.place(ROOT), "the root"),
+            None => problem.at(place, ""),
+        }
+    } else if checked.contains(&Err(Unchecked::Unsupported)) {
+        unchecked(certificate, path).at(place, "")
+    } else {
+        let message = format!("the signature of `{path}` is not that of `{}`", certificate.issuer());
+        Problem::error(message).at(place, "").help("the authority has a new key: name its newer certificate")
+    };
+    let problem = if problem.labels.is_empty() { problem.at(request.place(pointer), "") } else { problem };
+    problems.add(problem);
+}
+
+/// Programs that go by key identifiers don't find the signer of a certificate that names another key.
+pub(super) fn check_key_ids(
+    request: &Request<'_>,
+    certificate: &Certificate,
+    signer: &Certificate,
+    what: &str,
+    pointer: &str,
+    problems: &mut Problems,
+) {
+    if certificate.names_other_key(signer) {
+        let message =
+            format!("the authority key identifier of {what} is not that of `{}`, which signed it", signer.subject());
+        let problem = Problem::warning(message).at(request.place(pointer), certificate.subject());
+        problems.add(problem.help("have it issued again: `openssl verify` and servers refuse such a chain"));
+    }
+}
+
+/// R40 and R41: dynamic media send clients from one primary site to another, where the same root has to do.
+fn same_root(request: &Request<'_>, authorities: &Authorities, problems: &mut Problems) {
+    let rendered = request.rendered;
+    let (manifest, inventory) = (&rendered.manifest, rendered.inventory());
+    let asks_by_https = manifest.sites.iter().flat_map(|site| &site.management_points).any(|point| is_https(point));
+    let (Some(root), true) = (&authorities.root, manifest.media.mode == Some(Mode::Dynamic) && asks_by_https) else {
+        return;
+    };
+    let Some(own_at) = inventory.iter().position(|listed| listed.code == rendered.site && listed.is_primary) else {
+        return;
+    };
+    for (other_at, other) in inventory.iter().enumerate().filter(|(at, other)| *at != own_at && other.is_primary) {
+        let Some((written, place)) = &other.root_ca else {
             let message = format!(
-                "the authority key identifier of {what} is not that of `{}`, which signed it",
-                signer.subject()
+                "dynamic media may send a client to the primary site `{}`, which has no root authority",
+                other.code.as_deref().unwrap_or_default()
             );
-            let problem = Problem::warning(message).at(self.place(pointer), certificate.subject());
-            self.problems.add(problem.help("have it issued again: `openssl verify` and servers refuse such a chain"));
-        }
-    }
-
-    /// R40 and R41: dynamic media send clients from one primary site to another, where the same root has to do.
-    fn same_root(&mut self, authorities: &Authorities) {
-        let rendered = self.rendered;
-        let (manifest, inventory) = (&rendered.manifest, rendered.inventory());
-        let asks_by_https = manifest.sites.iter().flat_map(|site| &site.management_points).any(|point| is_https(point));
-        let (Some(root), true) = (&authorities.root, manifest.media.mode == Some(Mode::Dynamic) && asks_by_https)
+            let problem = Problem::error(message).rule("R40").at(other.place.clone(), "");
+            let problem = problem.at(request.place("/media/mode"), "the mode");
+            problems.add(problem.help("give it a `root-ca`, or write `mode = \"site-based\"`"));
+            continue;
+        };
+        let path = rendered.path_from(place, written);
+        request.notes.inputs.borrow_mut().note(&path);
+        // What can't be read is told when it is that site's turn, and compared when it can.
+        let Some(other_root) =
+            request.sources.read(&path, MAX_CERTIFICATE_LEN as u64).ok().and_then(|bytes| one(&bytes, &path).ok())
         else {
-            return;
+            continue;
         };
-        let Some(own_at) = inventory.iter().position(|listed| listed.code == rendered.site && listed.is_primary) else {
-            return;
-        };
-        for (other_at, other) in inventory.iter().enumerate().filter(|(at, other)| *at != own_at && other.is_primary) {
-            let Some((written, place)) = &other.root_ca else {
-                let message = format!(
-                    "dynamic media may send a client to the primary site `{}`, which has no root authority",
-                    other.code.as_deref().unwrap_or_default()
-                );
-                let problem = Problem::error(message).rule("R40").at(other.place.clone(), "");
-                let problem = problem.at(self.place("/media/mode"), "the mode");
-                self.problems.add(problem.help("give it a `root-ca`, or write `mode = \"site-based\"`"));
-                continue;
-            };
-            let path = rendered.path_from(place, written);
-            self.resolver.inputs.note(&path);
-            // What can't be read is told when it is that site's turn, and compared when it can.
-            let Some(other_root) =
-                limits::read(&path, MAX_CERTIFICATE_LEN as u64).ok().and_then(|bytes| one(&bytes, &path).ok())
-            else {
-                continue;
-            };
-            if other_root.fingerprint() == root.fingerprint() {
-                continue;
-            }
-            let own = manifest.sites.first().and_then(|site| site.root_ca.as_deref()).unwrap_or_default();
-            let mut both = [
-                (own_at, rendered.site.as_deref(), own, self.place(ROOT), root),
-                (other_at, other.code.as_deref(), written.as_str(), place.clone(), &other_root),
-            ];
-            // The same complaint, whichever of the two sites it comes from.
-            both.sort_by_key(|(at, ..)| *at);
-            let names = both.each_ref().map(|(_, code, ..)| code.unwrap_or_default().to_owned());
-            let message = format!(
-                "the primary sites `{}` and `{}` have different root authorities, and dynamic media lead from one to \
-                 the other",
-                names[0], names[1]
-            );
-            let mut problem = Problem::error(message).rule("R41");
-            for (_, _, path, place, root) in both {
-                let fingerprint = root.fingerprint().to_string();
-                problem = problem.at(place, format!("`{path}` has the fingerprint {}…", &fingerprint[..16]));
-            }
-            self.problems.add(problem.help(
-                "write `mode = \"site-based\"`; or give both sites the same root, which is imported at every primary site",
-            ));
-            return;
+        if other_root.fingerprint() == root.fingerprint() {
+            continue;
         }
+        let own = manifest.sites.first().and_then(|site| site.root_ca.as_deref()).unwrap_or_default();
+        let mut both = [
+            (own_at, rendered.site.as_deref(), own, request.place(ROOT), root),
+            (other_at, other.code.as_deref(), written.as_str(), place.clone(), &other_root),
+        ];
+        // The same complaint, whichever of the two sites it comes from.
+        both.sort_by_key(|(at, ..)| *at);
+        let names = both.each_ref().map(|(_, code, ..)| code.unwrap_or_default().to_owned());
+        let message = format!(
+            "the primary sites `{}` and `{}` have different root authorities, and dynamic media lead from one to \
+             the other",
+            names[0], names[1]
+        );
+        let mut problem = Problem::error(message).rule("R41");
+        for (_, _, path, place, root) in both {
+            let fingerprint = root.fingerprint().to_string();
+            problem = problem.at(place, format!("`{path}` has the fingerprint {}…", &fingerprint[..16]));
+        }
+        problems.add(problem.help(
+            "write `mode = \"site-based\"`; or give both sites the same root, which is imported at every primary site",
+        ));
+        return;
     }
 }
 

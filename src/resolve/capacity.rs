@@ -5,7 +5,7 @@
 //! capacity is laid out.
 
 use super::Draft;
-use super::parts::{Parted, is_wim};
+use super::parts::{Parted, is_wim, put_parts};
 use crate::error::{Error, Result};
 use crate::manifest::{Capacity, Kind};
 use crate::media::Media;
@@ -44,7 +44,7 @@ impl Draft<'_> {
                 Ok(Ok(discs)) => {
                     for number in 1..=discs.len() {
                         let (path, name) = media.place_of_disc(number);
-                        self.resolver.inputs.note_output(&path);
+                        self.request.notes.inputs.borrow_mut().note_output(&path);
                         self.check_path(&path, &name);
                     }
                     media.discs = discs;
@@ -70,8 +70,8 @@ impl Draft<'_> {
     /// Complains of what no medium of this form holds: paths, folders and files that pass a limit of a file system.
     ///
     /// Laying out takes long, so that a medium far from every limit is laid out only for `check`.
-    pub(super) fn check_layout(&mut self, media: &Media) {
-        if !self.resolver.lays_out && is_far_from_limits(&media.root) {
+    pub(super) fn check_layout(&mut self, media: &Media, lays_out: bool) {
+        if !lays_out && is_far_from_limits(&media.root) {
             return;
         }
         for target in media.clone().targets() {
@@ -99,7 +99,7 @@ impl Draft<'_> {
     /// where a file in it takes more.
     fn split_wim(&mut self, media: &mut Media, path: &str, capacity: Size) -> Result<Parted> {
         let room = set::file_room(media, capacity)?;
-        self.resolver.put_parts(&mut media.root, path, &[room / 4, room / 2], room)
+        put_parts(self.request.sources, &mut media.root, path, &[room / 4, room / 2], room)
     }
 
     fn one_is_too_small(&mut self, media: &Media, overflow: &Overflow) {

@@ -5,8 +5,9 @@ use std::os::unix::fs::FileTypeExt;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::Resolver;
 use super::itself::OwnPlaces;
-use super::{Resolver, unreadable};
+use super::request::unreadable;
 use crate::date::Date;
 use crate::digest::Digest;
 use crate::error::Error;
@@ -35,7 +36,7 @@ impl Resolver {
         let table = &rendered.manifest.capture;
         // Outputs belong to the manifest, wherever their path was written.
         let path = rendered.path.with_file_name(&table.path);
-        self.inputs.note_output(&path);
+        self.notes.inputs.get_mut().note_output(&path);
         if path.is_dir() {
             let message = format!("`{}` can't be made: there is a folder of that name", table.path);
             let problem = Problem::error(message).at(rendered.place(PATH), "");
@@ -46,15 +47,15 @@ impl Resolver {
         for (at, source) in table.source.iter().enumerate().filter(|(_, source)| source.when) {
             let pointer = format!("/capture/source/{at}/path");
             let place = rendered.path_at(&pointer, &source.path);
-            self.inputs.note_at(&place, rendered.place(&pointer));
+            self.notes.inputs.get_mut().note_at(&place, rendered.place(&pointer));
             let title = format!("source `{}`", source.path);
             let allowed = source.allow_references.iter().enumerate();
             let allowed =
                 allowed.map(|(n, path)| rendered.path_at(&format!("/capture/source/{at}/allow-references/{n}"), path));
             let references: Vec<_> = allowed.collect();
-            references.iter().for_each(|path| self.inputs.note(path));
+            references.iter().for_each(|path| self.notes.inputs.get_mut().note(path));
             if let Some((seen, named)) = look(rendered, &place, &references, &pointer, &own_places, problems) {
-                named.iter().for_each(|path| self.inputs.note(path));
+                named.iter().for_each(|path| self.notes.inputs.get_mut().note(path));
                 let partitions = Selection::new(&source.partitions, &source.skip_partitions);
                 sources.push(CaptureSource {
                     title,
@@ -130,7 +131,7 @@ impl Resolver {
             _ => {}
         }
         let path = rendered.path_at(POINTER, written);
-        self.inputs.note_at(&path, rendered.place(POINTER));
+        self.notes.inputs.get_mut().note_at(&path, rendered.place(POINTER));
         match limits::read(&path, limits::MAX_EXCLUSIONS_LEN) {
             Ok(list) => {
                 let said = format!("{written} ({})", &Digest::of(&list).to_string()[..16]);
@@ -153,7 +154,7 @@ impl Resolver {
         const POINTER: &str = "/capture/update-from";
         let written = rendered.manifest.capture.update_from.as_deref()?;
         let path = rendered.path_at(POINTER, written);
-        self.inputs.note_at(&path, rendered.place(POINTER));
+        self.notes.inputs.get_mut().note_at(&path, rendered.place(POINTER));
         let mut wrong = |message: String, help: &str| {
             problems.add(Problem::error(message).at(rendered.place(POINTER), "").help(help));
         };

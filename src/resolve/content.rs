@@ -6,7 +6,7 @@ use camino::Utf8Path;
 
 use super::start::IMAGE;
 use super::wim::KnownWim;
-use super::{Draft, MAX_FAULTS, tree};
+use super::{Draft, MAX_FAULTS};
 use crate::error::Error;
 use crate::format::wim::{Architecture, Use, WindowsVersion};
 use crate::manifest::Package;
@@ -25,7 +25,7 @@ impl Draft<'_> {
             let n_errors = self.problems.n_errors_told();
             self.add_single(&path, &target, &pointer);
             if self.problems.n_errors_told() == n_errors
-                && !self.resolver.awaited.contains(&path)
+                && !self.request.notes.awaited.borrow().contains(&path)
                 && let Some((wim, index)) =
                     self.open_wim(&path, system.index, &pointer, &format!("/operating-system/{at}/index"))
                 && self.check_image(&wim, index, Use::Apply, &pointer)
@@ -57,11 +57,11 @@ impl Draft<'_> {
         let in_entry = format!("{pointer}/source");
         let path = self.input(&in_entry, source);
         let target = at.trim_end_matches('/');
-        match path.metadata() {
-            Ok(metadata) if metadata.is_dir() => self.add_folder(&path, target, &in_entry),
+        match self.request.sources.is_folder(&path) {
+            Ok(true) => self.add_folder(&path, target, &in_entry),
             Ok(_) if at.ends_with('/') || target == "." => self.add_single(&path, target, &in_entry),
             Ok(_) if self.is_pointer(&path, &in_entry) => {}
-            Ok(_) => match tree::file(&path) {
+            Ok(_) => match self.request.sources.file(&path) {
                 Ok(content) => self.insert(target, content, &format!("{pointer}/path")),
                 Err(error) => self.unreadable(&path, &error, &in_entry),
             },
@@ -91,8 +91,8 @@ impl Draft<'_> {
     /// Adds a folder with all that is in it, or a single file, below `target`.
     pub(super) fn add_source(&mut self, source: &str, target: &str, pointer: &str) {
         let path = self.input(pointer, source);
-        match path.metadata() {
-            Ok(metadata) if metadata.is_dir() => self.add_folder(&path, target, pointer),
+        match self.request.sources.is_folder(&path) {
+            Ok(true) => self.add_folder(&path, target, pointer),
             Ok(_) => self.add_single(&path, target, pointer),
             Err(error) => self.unreadable(&path, &error, pointer),
         }
@@ -103,7 +103,7 @@ impl Draft<'_> {
         if self.holds_itself(path, pointer) {
             return;
         }
-        let walked = match self.resolver.walk(path) {
+        let walked = match self.request.sources.folder(path) {
             Ok(walked) => walked,
             Err(error) => return self.unreadable(path, &error, pointer),
         };
@@ -130,7 +130,7 @@ impl Draft<'_> {
             return;
         }
         let name = path.file_name().unwrap_or_default();
-        match tree::file(path) {
+        match self.request.sources.file(path) {
             Ok(content) => {
                 let target = if target == "." { name.to_owned() } else { format!("{target}/{name}") };
                 self.insert(&target, content, pointer);
@@ -204,7 +204,7 @@ impl Draft<'_> {
         file: &str,
         at: &str,
     ) -> Option<(Rc<KnownWim>, u32)> {
-        let wim = match self.resolver.wim(path) {
+        let wim = match self.request.sources.wim(path) {
             Ok(wim) => wim,
             Err(error) => {
                 self.failed(&error, file);

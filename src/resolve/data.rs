@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::{Draft, strength};
+use super::{Draft, secrets, site, strength};
 use crate::format::container::Algorithm;
 use crate::limits::{self, MAX_POLICY_LEN};
 use crate::manifest::{Encryption, Kind, MAX_VALUE, PolicyTable, VariableValue};
@@ -12,10 +12,9 @@ use crate::media;
 use crate::media::data::{self, MediaData, Policy, Value};
 use crate::output::Veiled;
 use crate::problem::Problem;
-use crate::secret::{Secret, Veil};
+use crate::secret::Secret;
 use crate::sequence::catalog::Environment;
 use crate::sequence::{self, Sequence, Step};
-use crate::store;
 
 /// The prestart command and where its files are, as boot images have them.
 pub(super) const PRESTART_FILE: &str = "TSConfig.INI";
@@ -48,7 +47,7 @@ impl Draft<'_> {
         for (name, value) in rendered.manifest.told() {
             data.set(name, Value::Text(value));
         }
-        secrets.extend(self.add_site(&mut data));
+        secrets.extend(site::add_site(self.request, &mut data, self.problems));
         for (name, value) in &rendered.manifest.variables {
             let Some(value) = self.variable(name, value) else { continue };
             if let Value::Secret(secret) = &value {
@@ -77,7 +76,10 @@ impl Draft<'_> {
             }
         }
         let has_secrets = files.iter().any(|file| file.is_secret);
-        let veil = match self.resolver.veil(has_secrets) {
+        if !has_secrets {
+            return None;
+        }
+        let veil = match self.request.sources.veil() {
             Ok(veil) => veil?,
             Err(error) => {
                 self.failed(&error, "/media");
@@ -93,7 +95,7 @@ impl Draft<'_> {
     /// The password, if there is one and it can be used.
     fn password(&mut self) -> Option<Arc<Secret>> {
         let security = &self.rendered.manifest.security;
-        let password = self.secret_text(PASSWORD, security.password.as_ref()?)?;
+        let password = secrets::secret_text(self.request, PASSWORD, security.password.as_ref()?, self.problems)?;
         let text = password.text().unwrap_or_default();
         if let Some(c) = text.chars().find(|c| c.is_control()) {
             // It has to be typed.
@@ -121,7 +123,9 @@ impl Draft<'_> {
         let pointer = format!("/variables/{name}");
         let value = match value {
             VariableValue::Text(text) => Value::Text(text.clone()),
-            VariableValue::Secret(reference) => Value::Secret(self.secret_text(&pointer, reference)?),
+            VariableValue::Secret(reference) => {
+                Value::Secret(secrets::secret_text(self.request, &pointer, reference, self.problems)?)
+            }
         };
         let text = match &value {
             Value::Text(text) => text.as_str(),
@@ -152,7 +156,7 @@ impl Draft<'_> {
             .secrets()
             .into_iter()
             .map(|(step, key, reference)| {
-                let value = self.secret_of_step(step, key, reference)?;
+                let value = secrets::secret_of_step(self.request, step, key, reference, self.problems)?;
                 Some((format!("`{key}` of the step `{}`", step.name), value))
             })
             .collect();
@@ -314,16 +318,5 @@ impl Draft<'_> {
         }
         let content = crate::content::Content::bytes(text.into_bytes());
         self.insert(PRESTART_FILE, content, "/prestart");
-    }
-}
-
-impl super::Resolver {
-    /// The veil for what depends on secrets, where anything does: without a cache, one for this run.
-    fn veil(&mut self, has_secrets: bool) -> crate::error::Result<Option<Arc<Veil>>> {
-        if has_secrets && self.veil.is_none() {
-            let kept = self.cache_folder.as_ref().map(|folder| store::veil(folder)).transpose()?;
-            self.veil = kept.or_else(|| Veil::random().ok()).map(Arc::new);
-        }
-        Ok(self.veil.clone().filter(|_| has_secrets))
     }
 }

@@ -59,8 +59,8 @@ impl Draft<'_> {
             let pointer = format!("{DRIVERS}/{at}");
             let target = format!("{FOLDER}/{}", at + 1);
             let path = self.input(&pointer, written);
-            match path.metadata() {
-                Ok(metadata) if metadata.is_dir() => self.add_folder(&path, &target, &pointer),
+            match self.request.sources.is_folder(&path) {
+                Ok(true) => self.add_folder(&path, &target, &pointer),
                 Ok(_) => {
                     let problem = Problem::error(format!("`{path}` is a file")).at(self.place(&pointer), "");
                     self.problems.add(problem.help("name the folder that holds the driver with all its files"));

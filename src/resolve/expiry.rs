@@ -1,8 +1,8 @@
 //! What expires, by a clock that is handed in: it decides what is complained of, and never a byte.
 
-use super::Draft;
+use super::request::Request;
 use crate::date;
-use crate::problem::Problem;
+use crate::problem::{Problem, Problems};
 
 const DAY: u64 = 86_400;
 /// What ends within so many seconds is warned of.
@@ -17,35 +17,40 @@ pub struct Clock {
     pub failing_within: Option<u64>,
 }
 
-impl Draft<'_> {
-    /// Complains of what is valid from the one moment to the other and is not now, or not for long: at a JSON pointer.
-    pub(super) fn check_validity(&mut self, what: &str, valid: (u64, u64), pointer: &str, rule: &'static str) {
-        let Some(Clock { now, failing_within }) = self.resolver.clock else { return };
-        let (start, end) = valid;
-        let (days_ago, days_left) = (now.saturating_sub(end) / DAY, end.saturating_sub(now) / DAY);
-        let help = "make a new one, and build the medium anew";
-        let (problem, words) = if end < now {
-            (Problem::error(format!("{what} expired on {}", date::day(end))).rule(rule), ago(days_ago))
-        } else if now < start {
-            let problem = Problem::error(format!("{what} is not valid before {}", date::day(start))).rule(rule);
-            (problem, left((start - now) / DAY))
-        } else if failing_within.is_some_and(|within| end - now <= within) {
-            (Problem::error(format!("{what} expires on {}", date::day(end))).rule("R45"), left(days_left))
-        } else if end - now <= WARNED_WITHIN {
-            (Problem::warning(format!("{what} expires on {}", date::day(end))).rule("R45"), left(days_left))
-        } else {
-            return;
-        };
-        self.problems.add(problem.at(self.place(pointer), words).help(help));
-    }
+/// Complains of what is valid from the one moment to the other and is not now, or not for long: at a JSON pointer.
+pub(super) fn check_validity(
+    request: &Request<'_>,
+    what: &str,
+    valid: (u64, u64),
+    pointer: &str,
+    rule: &'static str,
+    problems: &mut Problems,
+) {
+    let Some(Clock { now, failing_within }) = request.clock else { return };
+    let (start, end) = valid;
+    let (days_ago, days_left) = (now.saturating_sub(end) / DAY, end.saturating_sub(now) / DAY);
+    let help = "make a new one, and build the medium anew";
+    let (problem, words) = if end < now {
+        (Problem::error(format!("{what} expired on {}", date::day(end))).rule(rule), ago(days_ago))
+    } else if now < start {
+        let problem = Problem::error(format!("{what} is not valid before {}", date::day(start))).rule(rule);
+        (problem, left((start - now) / DAY))
+    } else if failing_within.is_some_and(|within| end - now <= within) {
+        (Problem::error(format!("{what} expires on {}", date::day(end))).rule("R45"), left(days_left))
+    } else if end - now <= WARNED_WITHIN {
+        (Problem::warning(format!("{what} expires on {}", date::day(end))).rule("R45"), left(days_left))
+    } else {
+        return;
+    };
+    problems.add(problem.at(request.place(pointer), words).help(help));
+}
 
-    /// Complains of a stand-alone medium that may not be used for long.
-    pub(super) fn check_medium_expiry(&mut self) {
-        let at = |pointer: &str| self.rendered.value().pointer(pointer)?.as_str().and_then(crate::manifest::moment);
-        let Some(end) = at("/media/expires") else { return };
-        // That it may not be used yet is what its author wants.
-        self.check_validity("the medium", (0, end.unix()), "/media/expires", "R45");
-    }
+/// Complains of a stand-alone medium that may not be used for long.
+pub(super) fn check_medium_expiry(request: &Request<'_>, problems: &mut Problems) {
+    let at = |pointer: &str| request.rendered.value().pointer(pointer)?.as_str().and_then(crate::manifest::moment);
+    let Some(end) = at("/media/expires") else { return };
+    // That it may not be used yet is what its author wants.
+    check_validity(request, "the medium", (0, end.unix()), "/media/expires", "R45", problems);
 }
 
 fn ago(days: u64) -> String {

@@ -101,7 +101,7 @@ impl Draft<'_> {
 
     fn check_packed_image(&mut self, path: &Utf8Path, beside: &[Utf8PathBuf], pointer: &str) {
         // What can't be read need not be a WIM file: the name says little in a package.
-        let Ok(wim) = self.resolver.wim(path) else { return };
+        let Ok(wim) = self.request.sources.wim(path) else { return };
         self.check_compatibility(&wim, None, pointer);
         for index in 1..=wim.facts().images.len() as u32 {
             let Ok(Some(missing)) = wim.missing(index) else { continue };

@@ -39,11 +39,11 @@ impl OwnPlaces {
 impl Draft<'_> {
     /// Whether content holds what the build writes; complains if so.
     pub(super) fn holds_itself(&mut self, path: &Utf8Path, pointer: &str) -> bool {
-        let (message, help) = if self.own_places.output_is_in(path) {
+        let (message, help) = if self.request.own_places.output_is_in(path) {
             let output = &self.rendered.manifest.output.path;
             let help = "choose another folder, or another `path` in `[output]`";
             (format!("`{path}` is, or holds, the output `{output}`: the medium would contain itself"), help)
-        } else if self.own_places.folder_is_in(path) {
+        } else if self.request.own_places.folder_is_in(path) {
             let what = "holds the manifest's own folder, where tsmedia keeps its record and its cache";
             (format!("`{path}` {what}: the medium would never be up to date"), "move the content to a folder below it")
         } else {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::Resolver;
+use super::sources::Sources;
 use crate::content::Content;
 use crate::error::{Error, Result};
 use crate::format::wim::PartNames;
@@ -28,37 +28,41 @@ pub(super) fn is_wim(path: &str) -> bool {
     end.is_some_and(|end| EXTENSIONS.iter().any(|extension| end.eq_ignore_ascii_case(extension)))
 }
 
-impl Resolver {
-    /// Puts parts of a WIM file in its place on a medium, named as Configuration Manager does: of the first of these
-    /// lengths, in bytes, that what is in it allows, or of `most`. A solid one is re-exported before.
-    ///
-    /// # Errors
-    ///
-    /// When it can't be cut into parts of `most`, or a part finds its place taken.
-    pub(super) fn put_parts(&mut self, root: &mut Folder, path: &str, lens: &[u64], most: u64) -> Result<Parted> {
-        let source = match root.get(path) {
-            Some(Node::File(Content::Source(source))) => Arc::clone(source),
-            _ => return Err(Error::new(format!("`{path}` is not on the medium as a file"))),
-        };
-        let wim = self.wim(source.path())?;
-        let parted = match wim.is_solid() {
-            false => Parted::AsItIs,
-            true => wim.reexported(None)?.map_or(Parted::Later, |_| Parted::Reexported),
-        };
-        let parts = match lens.iter().find_map(|len| wim.parts(*len).ok()) {
-            Some(parts) => parts,
-            None => wim.parts(most)?,
-        };
-        root.remove(path);
-        let parts = parts.unwrap_or_default();
-        let stem = &path[..path.len() - EXTENSION_LEN];
-        for (n, part) in (1..).zip(parts) {
-            let path = PartNames::ConfigurationManager.of(stem, n);
-            root.insert(&path, Content::pieced(part)).map_err(|_| {
-                Error::new(format!("`{path}`, a part of a WIM file that is too large, finds its place taken"))
-                    .help("give the file that is there another name")
-            })?;
-        }
-        Ok(parted)
+/// Puts parts of a WIM file in its place on a medium, named as Configuration Manager does: of the first of these
+/// lengths, in bytes, that what is in it allows, or of `most`. A solid one is re-exported before.
+///
+/// # Errors
+///
+/// When it can't be cut into parts of `most`, or a part finds its place taken.
+pub(super) fn put_parts(
+    sources: &dyn Sources,
+    root: &mut Folder,
+    path: &str,
+    lens: &[u64],
+    most: u64,
+) -> Result<Parted> {
+    let source = match root.get(path) {
+        Some(Node::File(Content::Source(source))) => Arc::clone(source),
+        _ => return Err(Error::new(format!("`{path}` is not on the medium as a file"))),
+    };
+    let wim = sources.wim(source.path())?;
+    let parted = match wim.is_solid() {
+        false => Parted::AsItIs,
+        true => wim.reexported(None)?.map_or(Parted::Later, |_| Parted::Reexported),
+    };
+    let parts = match lens.iter().find_map(|len| wim.parts(*len).ok()) {
+        Some(parts) => parts,
+        None => wim.parts(most)?,
+    };
+    root.remove(path);
+    let parts = parts.unwrap_or_default();
+    let stem = &path[..path.len() - EXTENSION_LEN];
+    for (n, part) in (1..).zip(parts) {
+        let path = PartNames::ConfigurationManager.of(stem, n);
+        root.insert(&path, Content::pieced(part)).map_err(|_| {
+            Error::new(format!("`{path}`, a part of a WIM file that is too large, finds its place taken"))
+                .help("give the file that is there another name")
+        })?;
     }
+    Ok(parted)
 }

@@ -20,7 +20,7 @@ const FEW: usize = 64;
 impl Draft<'_> {
     /// Reports a file that is a pointer, and returns whether it is. Files that can't be read are for others to report.
     pub(super) fn is_pointer(&mut self, path: &Utf8Path, pointer: &str) -> bool {
-        let is_pointer = git_lfs::is_pointer_file(path).unwrap_or(false);
+        let is_pointer = self.request.sources.is_lfs_pointer(path);
         if is_pointer {
             self.failed(&git_lfs::error(path), pointer);
         }

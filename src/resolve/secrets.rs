@@ -12,10 +12,10 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::Draft;
+use super::request::Request;
 use crate::git_lfs;
 use crate::limits;
-use crate::problem::{Place, Problem};
+use crate::problem::{Place, Problem, Problems};
 use crate::secret::Secret;
 use crate::sequence::Step;
 use authoring::SecretRef;
@@ -33,7 +33,7 @@ pub struct Secrets {
 }
 
 #[derive(Clone, PartialEq, Eq, Hash)]
-enum Origin {
+pub(super) enum Origin {
     Env(String),
     File(Utf8PathBuf),
     /// The folder in which it runs, the program and its arguments.
@@ -42,7 +42,7 @@ enum Origin {
 
 /// What came of looking for a secret.
 #[derive(Clone)]
-enum Fetched {
+pub(super) enum Fetched {
     Value(Arc<Secret>),
     /// It was not looked at; why.
     Left(String),
@@ -71,7 +71,7 @@ impl Secrets {
         self.only_present
     }
 
-    fn fetch(&mut self, origin: Origin) -> Fetched {
+    pub(super) fn fetch(&mut self, origin: Origin) -> Fetched {
         if let Some(fetched) = self.fetched.get(&origin) {
             return fetched.clone();
         }
@@ -148,64 +148,84 @@ fn run(folder: &Utf8PathBuf, words: &[String]) -> Fetched {
     }
 }
 
-impl Draft<'_> {
-    /// The secret that the reference at a JSON pointer means. Nothing if it is not there, which has been complained
-    /// of, or if it was not looked at, which has been noted: what hangs on it is not to be judged then.
-    pub(super) fn secret(&mut self, pointer: &str, reference: &SecretRef) -> Option<Arc<Secret>> {
-        let file = if reference.file.is_some() { "/file" } else { "" };
-        let folder = self.rendered.path_at(&format!("{pointer}{file}"), "");
-        self.secret_from(reference, folder, self.place(pointer))
-    }
+/// The secret that the reference at a JSON pointer means. Nothing if it is not there, which has been complained
+/// of, or if it was not looked at, which has been noted: what hangs on it is not to be judged then.
+pub(super) fn secret(
+    request: &Request<'_>,
+    pointer: &str,
+    reference: &SecretRef,
+    problems: &mut Problems,
+) -> Option<Arc<Secret>> {
+    let file = if reference.file.is_some() { "/file" } else { "" };
+    let folder = request.rendered.path_at(&format!("{pointer}{file}"), "");
+    secret_from(request, reference, folder, request.place(pointer), problems)
+}
 
-    /// The same as text.
-    pub(super) fn secret_text(&mut self, pointer: &str, reference: &SecretRef) -> Option<Arc<Secret>> {
-        let value = self.secret(pointer, reference)?;
-        self.as_text(value, self.place(pointer))
-    }
+/// The same as text.
+pub(super) fn secret_text(
+    request: &Request<'_>,
+    pointer: &str,
+    reference: &SecretRef,
+    problems: &mut Problems,
+) -> Option<Arc<Secret>> {
+    let value = secret(request, pointer, reference, problems)?;
+    as_text(value, request.place(pointer), problems)
+}
 
-    /// The secret that a step means by a key, as text.
-    pub(super) fn secret_of_step(&mut self, step: &Step, key: &str, reference: &SecretRef) -> Option<Arc<Secret>> {
-        let place = step.written.part(key)?;
-        let written_in = self.problems.source(place.source).name.as_str();
-        let folder = Utf8Path::new(written_in).parent().unwrap_or(Utf8Path::new("")).to_owned();
-        let value = self.secret_from(reference, folder, place.clone())?;
-        self.as_text(value, place)
-    }
+/// The secret that a step means by a key, as text.
+pub(super) fn secret_of_step(
+    request: &Request<'_>,
+    step: &Step,
+    key: &str,
+    reference: &SecretRef,
+    problems: &mut Problems,
+) -> Option<Arc<Secret>> {
+    let place = step.written.part(key)?;
+    let written_in = problems.source(place.source).name.as_str();
+    let folder = Utf8Path::new(written_in).parent().unwrap_or(Utf8Path::new("")).to_owned();
+    let value = secret_from(request, reference, folder, place.clone(), problems)?;
+    as_text(value, place, problems)
+}
 
-    /// The secret of a reference that was written at a place, in a file of that folder.
-    fn secret_from(&mut self, reference: &SecretRef, folder: Utf8PathBuf, place: Place) -> Option<Arc<Secret>> {
-        let SecretRef { env, file, command } = reference;
-        let origin = match (env, file, command) {
-            (Some(name), ..) => Origin::Env(name.clone()),
-            (_, Some(path), _) => {
-                let path = folder.join(path);
-                self.resolver.inputs.note_at(&path, place.clone());
-                Origin::File(path)
-            }
-            (_, _, Some(words)) => Origin::Command(folder, words.clone()),
-            // The rules have complained.
-            (None, None, None) => return None,
-        };
-        match self.resolver.secrets.fetch(origin) {
-            Fetched::Value(value) => Some(value),
-            Fetched::Left(why) => {
-                let problem = Problem::note(format!("the secret was not looked at: {why}")).at(place, "");
-                self.problems.add(problem.help("`tsmedia plan` looks at it"));
-                None
-            }
-            Fetched::Missing(what, help) => {
-                self.problems.add(Problem::error(what).at(place, "the secret").help(help));
-                None
-            }
+/// The secret of a reference that was written at a place, in a file of that folder.
+fn secret_from(
+    request: &Request<'_>,
+    reference: &SecretRef,
+    folder: Utf8PathBuf,
+    place: Place,
+    problems: &mut Problems,
+) -> Option<Arc<Secret>> {
+    let SecretRef { env, file, command } = reference;
+    let origin = match (env, file, command) {
+        (Some(name), ..) => Origin::Env(name.clone()),
+        (_, Some(path), _) => {
+            let path = folder.join(path);
+            request.notes.inputs.borrow_mut().note_at(&path, place.clone());
+            Origin::File(path)
+        }
+        (_, _, Some(words)) => Origin::Command(folder, words.clone()),
+        // The rules have complained.
+        (None, None, None) => return None,
+    };
+    match request.sources.secret(origin) {
+        Fetched::Value(value) => Some(value),
+        Fetched::Left(why) => {
+            let problem = Problem::note(format!("the secret was not looked at: {why}")).at(place, "");
+            problems.add(problem.help("`tsmedia plan` looks at it"));
+            None
+        }
+        Fetched::Missing(what, help) => {
+            problems.add(Problem::error(what).at(place, "the secret").help(help));
+            None
         }
     }
+}
 
-    fn as_text(&mut self, value: Arc<Secret>, place: Place) -> Option<Arc<Secret>> {
-        if value.text().is_some() {
-            return Some(value);
-        }
-        let problem = Problem::error("the secret is no text in UTF-8").at(place, "");
-        self.problems.add(problem.help("save it as UTF-8"));
-        None
+fn as_text(value: Arc<Secret>, place: Place, problems: &mut Problems) -> Option<Arc<Secret>> {
+    if value.text().is_some() {
+        return Some(value);
     }
+    let problem = Problem::error("the secret is no text in UTF-8").at(place, "");
+    problems.add(problem.help("save it as UTF-8"));
+    None
 }

@@ -85,8 +85,7 @@ impl Draft<'_> {
         contents.extend(found.efi_image.iter().filter(|_| is_disc).map(|content| ("", content, As::Volume)));
         let mut alike = Alike::default();
         for (path, content, taken_for) in contents {
-            let cache = self.resolver.cache.clone();
-            let read = match self.resolver.programs.of(content, taken_for, cache.as_deref()) {
+            let read = match self.request.sources.programs(content, taken_for) {
                 Ok(read) => read,
                 Err(error) => {
                     self.failed(&error, FILES);

@@ -6,10 +6,12 @@
 
 use std::sync::Arc;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 
-use super::Draft;
-use super::authority::{Authorities, MIN_BITS};
+use super::authority::{Authorities, MIN_BITS, authorities, check_key_ids};
+use super::expiry::{check_medium_expiry, check_validity};
+use super::request::Request;
+use super::secrets::{secret, secret_text};
 use crate::date::Date;
 use crate::format::certificate::made::{KEY_BITS, NotAKey, PrivateKey};
 use crate::format::certificate::pfx::{self, NotOpened, Opened};
@@ -18,264 +20,270 @@ use crate::format::certificate::{CLIENT_AUTHENTICATION, Certificate, Key};
 use crate::limits;
 use crate::manifest::{CertificateTable, PfxFile, SelfSigned, moment};
 use crate::media::data::{MediaData, Value};
-use crate::problem::Problem;
+use crate::problem::{Problem, Problems};
 use crate::secret::Secret;
-use crate::store;
 
 /// So long is a certificate valid that does not say.
 const YEAR: u64 = 365 * 86_400;
 /// So many characters of a medium's GUID are the password of the certificate on it.
 const PASSWORD_LEN: usize = 31;
 
-impl Draft<'_> {
-    /// Checks the site and what the medium proves itself with, and has the medium tell both. The secrets in it come
-    /// back, each with what it is.
-    pub(super) fn add_site(&mut self, data: &mut MediaData) -> Vec<(String, Arc<Secret>)> {
-        self.check_medium_expiry();
-        let manifest = &self.rendered.manifest;
-        if manifest.media.kind.carries_sequence() {
-            return Vec::new();
-        }
-        let authorities = self.authorities();
-        let Some(site) = manifest.sites.first() else { return Vec::new() };
-        if let Some(root) = authorities.root.as_ref().filter(|_| !manifest.contact().is_empty()) {
-            data.set("_SMSTSRootCACerts", Value::Text(hex(root.der())));
-        }
-        let (table, pointer) = match (&site.certificate, &manifest.certificate) {
-            (Some(own), _) => (own, "/sites/0/certificate"),
-            (None, Some(table)) => (table, "/certificate"),
-            (None, None) => return Vec::new(),
-        };
-        let opened = match table {
-            CertificateTable { pfx: Some(file), .. } => self.pfx(file, &authorities, &format!("{pointer}/pfx")),
-            CertificateTable { self_signed: Some(own), .. } => {
-                self.self_signed(own, data.guid(), &format!("{pointer}/self-signed"))
-            }
-            _ => None,
-        };
-        let Some(Opened { certificate, mut others, key }) = opened else { return Vec::new() };
-        // The server is shown the way up to a root that it knows; from one that signs itself there is none.
-        let is_issued = !certificate.is_self_issued();
-        for issuing in authorities.issuing.into_iter().filter(|_| is_issued) {
-            if !others.contains(&issuing) {
-                others.push(issuing);
-            }
-        }
-        let password: String = data.guid().chars().take(PASSWORD_LEN).collect();
-        let Ok(file) = pfx::protected(&key, &certificate, &others, &password) else { return Vec::new() };
-        let file = Arc::new(Secret::new(hex(&file).into_bytes()));
-        data.set("_SMSTSMediaPFX", Value::Secret(Arc::clone(&file)));
-        vec![("the certificate and its key".into(), file)]
+/// Checks the site and what the medium proves itself with, and has the medium tell both. The secrets in it come
+/// back, each with what it is.
+pub(super) fn add_site(
+    request: &Request<'_>,
+    data: &mut MediaData,
+    problems: &mut Problems,
+) -> Vec<(String, Arc<Secret>)> {
+    check_medium_expiry(request, problems);
+    let manifest = &request.rendered.manifest;
+    if manifest.media.kind.carries_sequence() {
+        return Vec::new();
     }
+    let authorities = authorities(request, problems);
+    let Some(site) = manifest.sites.first() else { return Vec::new() };
+    if let Some(root) = authorities.root.as_ref().filter(|_| !manifest.contact().is_empty()) {
+        data.set("_SMSTSRootCACerts", Value::Text(hex(root.der())));
+    }
+    let (table, pointer) = match (&site.certificate, &manifest.certificate) {
+        (Some(own), _) => (own, "/sites/0/certificate"),
+        (None, Some(table)) => (table, "/certificate"),
+        (None, None) => return Vec::new(),
+    };
+    let opened = match table {
+        CertificateTable { pfx: Some(file), .. } => {
+            pfx(request, file, &authorities, &format!("{pointer}/pfx"), problems)
+        }
+        CertificateTable { self_signed: Some(own), .. } => {
+            self_signed(request, own, data.guid(), &format!("{pointer}/self-signed"), problems)
+        }
+        _ => None,
+    };
+    let Some(Opened { certificate, mut others, key }) = opened else { return Vec::new() };
+    // The server is shown the way up to a root that it knows; from one that signs itself there is none.
+    let is_issued = !certificate.is_self_issued();
+    for issuing in authorities.issuing.into_iter().filter(|_| is_issued) {
+        if !others.contains(&issuing) {
+            others.push(issuing);
+        }
+    }
+    let password: String = data.guid().chars().take(PASSWORD_LEN).collect();
+    let Ok(file) = pfx::protected(&key, &certificate, &others, &password) else { return Vec::new() };
+    let file = Arc::new(Secret::new(hex(&file).into_bytes()));
+    data.set("_SMSTSMediaPFX", Value::Secret(Arc::clone(&file)));
+    vec![("the certificate and its key".into(), file)]
+}
 
-    /// R46: what is in a PFX file, if it can be used.
-    fn pfx(&mut self, pfx: &PfxFile, authorities: &Authorities, pointer: &str) -> Option<Opened> {
-        let [file_at, password_at] = ["file", "password"].map(|key| format!("{pointer}/{key}"));
-        let path = self.input(&file_at, &pfx.file);
-        if self.is_pointer(&path, &file_at) {
+/// R46: what is in a PFX file, if it can be used.
+fn pfx(
+    request: &Request<'_>,
+    pfx: &PfxFile,
+    authorities: &Authorities,
+    pointer: &str,
+    problems: &mut Problems,
+) -> Option<Opened> {
+    let [file_at, password_at] = ["file", "password"].map(|key| format!("{pointer}/{key}"));
+    let path = request.input(&file_at, &pfx.file);
+    let bytes = request.read_secret(&path, limits::MAX_SECRET_LEN, &file_at, problems)?;
+    let password = secret_text(request, &password_at, &pfx.password, problems)?;
+    let opened = match pfx::open(bytes.bytes(), password.text().unwrap_or_default()) {
+        Ok(opened) => opened,
+        Err(why) => {
+            not_opened(request, &why, bytes.bytes(), &path, [&file_at, &password_at], problems);
             return None;
         }
-        let bytes = match limits::open_within(&path, limits::MAX_SECRET_LEN as u64).and_then(Secret::read) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                self.unreadable(&path, &error, &file_at);
-                return None;
-            }
-        };
-        let password = self.secret_text(&password_at, &pfx.password)?;
-        let opened = match pfx::open(bytes.bytes(), password.text().unwrap_or_default()) {
-            Ok(opened) => opened,
-            Err(why) => {
-                self.not_opened(&why, bytes.bytes(), &path, [&file_at, &password_at]);
-                return None;
-            }
-        };
-        let n_errors = self.problems.n_errors_told();
-        self.check_client(&opened, authorities, &path, &file_at);
-        (self.problems.n_errors_told() == n_errors).then_some(opened)
-    }
+    };
+    let n_errors = problems.n_errors_told();
+    check_client(request, &opened, authorities, &path, &file_at, problems);
+    (problems.n_errors_told() == n_errors).then_some(opened)
+}
 
-    fn not_opened(&mut self, why: &NotOpened, bytes: &[u8], path: &Utf8Path, [file, password]: [&str; 2]) {
-        let is_pem = bytes.starts_with(b"-----BEGIN");
-        let problem = Problem::error(match why {
-            NotOpened::WrongPassword => format!("the password does not open `{path}`"),
-            NotOpened::NotOne(_) if is_pem => format!("`{path}` is PEM, and a PFX file is meant"),
-            why => format!("`{path}` can't be used: {why}"),
-        });
-        let help = match why {
-            NotOpened::WrongPassword => "give the password that the file was exported with; or is it another file?",
-            NotOpened::Truncated => "copy it again: it ends early",
-            NotOpened::NotOne(_) if is_pem => {
-                "make one of it: `openssl pkcs12 -export -in cert.pem -inkey key.pem -out media.pfx`"
-            }
-            NotOpened::NotOne(_) => "export the certificate with its private key, as PFX",
-            NotOpened::Unsupported(_) => "export it again, with an RSA key, AES or 3DES, and a password",
-            NotOpened::NoKey => "export the certificate again, with its private key, which has to be marked exportable",
-            NotOpened::NoCertificate => "export the certificate again, together with its key",
-            NotOpened::KeyOfNone => "put the key and its own certificate into one file",
-        };
-        let problem = match why {
-            NotOpened::WrongPassword => problem.at(self.place(password), "").at(self.place(file), "the file"),
-            _ => problem.at(self.place(file), ""),
-        };
-        self.problems.add(problem.rule("R46").help(help));
-    }
+fn not_opened(
+    request: &Request<'_>,
+    why: &NotOpened,
+    bytes: &[u8],
+    path: &Utf8Path,
+    [file, password]: [&str; 2],
+    problems: &mut Problems,
+) {
+    let is_pem = bytes.starts_with(b"-----BEGIN");
+    let problem = Problem::error(match why {
+        NotOpened::WrongPassword => format!("the password does not open `{path}`"),
+        NotOpened::NotOne(_) if is_pem => format!("`{path}` is PEM, and a PFX file is meant"),
+        why => format!("`{path}` can't be used: {why}"),
+    });
+    let help = match why {
+        NotOpened::WrongPassword => "give the password that the file was exported with; or is it another file?",
+        NotOpened::Truncated => "copy it again: it ends early",
+        NotOpened::NotOne(_) if is_pem => {
+            "make one of it: `openssl pkcs12 -export -in cert.pem -inkey key.pem -out media.pfx`"
+        }
+        NotOpened::NotOne(_) => "export the certificate with its private key, as PFX",
+        NotOpened::Unsupported(_) => "export it again, with an RSA key, AES or 3DES, and a password",
+        NotOpened::NoKey => "export the certificate again, with its private key, which has to be marked exportable",
+        NotOpened::NoCertificate => "export the certificate again, together with its key",
+        NotOpened::KeyOfNone => "put the key and its own certificate into one file",
+    };
+    let problem = match why {
+        NotOpened::WrongPassword => problem.at(request.place(password), "").at(request.place(file), "the file"),
+        _ => problem.at(request.place(file), ""),
+    };
+    problems.add(problem.rule("R46").help(help));
+}
 
-    /// R46: what a certificate has to be that a client proves itself with.
-    fn check_client(&mut self, opened: &Opened, authorities: &Authorities, path: &Utf8Path, pointer: &str) {
-        let certificate = &opened.certificate;
-        let mut complain = |problem: Problem, help: &str| {
-            let problem = problem.rule("R46").at(self.rendered.place(pointer), certificate.subject());
-            self.problems.add(problem.help(help));
-        };
-        if certificate.is_ca() {
-            let problem = Problem::error(format!("the certificate in `{path}` is that of an authority"));
-            complain(problem, "export that of a client: with the authority's key anybody can be made a client");
-        } else if !certificate.serves(CLIENT_AUTHENTICATION) {
-            let uses: Vec<_> =
-                certificate.purposes().unwrap_or_default().iter().map(|oid| purpose(&oid.to_string())).collect();
-            let what =
-                format!("the certificate in `{path}` is not for client authentication, but for {}", uses.join(", "));
-            complain(Problem::error(what), "have one issued with the usage 1.3.6.1.5.5.7.3.2");
-        } else if !certificate.may_sign() {
-            let what =
-                format!("the key of the certificate in `{path}` may not sign, and a client proves itself by that");
-            complain(Problem::error(what), "have one issued with the key usage `digitalSignature`");
-        }
-        match certificate.key() {
-            Key::Rsa(bits @ 0..MIN_BITS) => {
-                let problem = Problem::error(format!("the certificate in `{path}` has a weak key of {bits} bits"));
-                complain(problem, "have one issued for a key of 2048 bits");
-            }
-            Key::Rsa(bits) if bits > KEY_BITS => {
-                let what = format!("the certificate in `{path}` has a key of {bits} bits, and 2048 are documented");
-                complain(
-                    Problem::warning(what),
-                    "try it on a computer that may be lost, or have one issued for 2048 bits",
-                );
-            }
-            _ => {}
-        }
-        let signed_with = certificate.signed_with();
-        if !signed_with.is_sha2() {
-            let problem = Problem::error(format!("the signature of the certificate in `{path}` is {signed_with}"));
-            complain(problem, "have one issued with SHA-256: Windows takes no other");
-        }
-        let issuers: Vec<&Certificate> = authorities.all().chain(&opened.others).collect();
-        let named = issuers.iter().filter(|issuer| certificate.is_issued_by(issuer));
-        let checked: Vec<_> = named.map(|issuer| certificate.is_signed_by(issuer)).collect();
-        if !checked.is_empty() && checked.iter().all(|checked| *checked == Err(Unchecked::Wrong)) {
-            let what =
-                format!("the certificate in `{path}` is not signed by `{}`, whose name it bears", certificate.issuer());
-            complain(Problem::error(what), "the authority has a new key: name its newer certificate in `issuing-cas`");
-        } else if certificate.is_self_issued() {
-            let what =
-                format!("the certificate in `{path}` signs itself, and servers that ask for HTTPS take no such one");
-            complain(Problem::warning(what), "have one issued by an authority that the servers know");
-        } else if checked.is_empty() {
-            let what = format!(
-                "nothing here shows who `{}` is, which signed the certificate in `{path}`",
-                certificate.issuer()
-            );
-            complain(Problem::note(what), "name its certificate in `issuing-cas`, so that the medium can show it");
-        }
-        let what = format!("the certificate in `{path}`");
-        let signer = issuers.iter().filter(|issuer| certificate.is_issued_by(issuer)).zip(&checked);
-        if let Some((signer, _)) = signer.into_iter().find(|(_, checked)| checked.is_ok()) {
-            self.check_key_ids(certificate, signer, &what, pointer);
-        }
-        self.check_validity(&what, (certificate.not_before(), certificate.not_after()), pointer, "R46");
+/// R46: what a certificate has to be that a client proves itself with.
+fn check_client(
+    request: &Request<'_>,
+    opened: &Opened,
+    authorities: &Authorities,
+    path: &Utf8Path,
+    pointer: &str,
+    problems: &mut Problems,
+) {
+    let certificate = &opened.certificate;
+    let mut complain = |problem: Problem, help: &str| {
+        let problem = problem.rule("R46").at(request.rendered.place(pointer), certificate.subject());
+        problems.add(problem.help(help));
+    };
+    if certificate.is_ca() {
+        let problem = Problem::error(format!("the certificate in `{path}` is that of an authority"));
+        complain(problem, "export that of a client: with the authority's key anybody can be made a client");
+    } else if !certificate.serves(CLIENT_AUTHENTICATION) {
+        let uses: Vec<_> =
+            certificate.purposes().unwrap_or_default().iter().map(|oid| purpose(&oid.to_string())).collect();
+        let what = format!("the certificate in `{path}` is not for client authentication, but for {}", uses.join(", "));
+        complain(Problem::error(what), "have one issued with the usage 1.3.6.1.5.5.7.3.2");
+    } else if !certificate.may_sign() {
+        let what = format!("the key of the certificate in `{path}` may not sign, and a client proves itself by that");
+        complain(Problem::error(what), "have one issued with the key usage `digitalSignature`");
     }
+    match certificate.key() {
+        Key::Rsa(bits @ 0..MIN_BITS) => {
+            let problem = Problem::error(format!("the certificate in `{path}` has a weak key of {bits} bits"));
+            complain(problem, "have one issued for a key of 2048 bits");
+        }
+        Key::Rsa(bits) if bits > KEY_BITS => {
+            let what = format!("the certificate in `{path}` has a key of {bits} bits, and 2048 are documented");
+            complain(Problem::warning(what), "try it on a computer that may be lost, or have one issued for 2048 bits");
+        }
+        _ => {}
+    }
+    let signed_with = certificate.signed_with();
+    if !signed_with.is_sha2() {
+        let problem = Problem::error(format!("the signature of the certificate in `{path}` is {signed_with}"));
+        complain(problem, "have one issued with SHA-256: Windows takes no other");
+    }
+    let issuers: Vec<&Certificate> = authorities.all().chain(&opened.others).collect();
+    let named = issuers.iter().filter(|issuer| certificate.is_issued_by(issuer));
+    let checked: Vec<_> = named.map(|issuer| certificate.is_signed_by(issuer)).collect();
+    if !checked.is_empty() && checked.iter().all(|checked| *checked == Err(Unchecked::Wrong)) {
+        let what =
+            format!("the certificate in `{path}` is not signed by `{}`, whose name it bears", certificate.issuer());
+        complain(Problem::error(what), "the authority has a new key: name its newer certificate in `issuing-cas`");
+    } else if certificate.is_self_issued() {
+        let what = format!("the certificate in `{path}` signs itself, and servers that ask for HTTPS take no such one");
+        complain(Problem::warning(what), "have one issued by an authority that the servers know");
+    } else if checked.is_empty() {
+        let what =
+            format!("nothing here shows who `{}` is, which signed the certificate in `{path}`", certificate.issuer());
+        complain(Problem::note(what), "name its certificate in `issuing-cas`, so that the medium can show it");
+    }
+    let what = format!("the certificate in `{path}`");
+    let signer = issuers.iter().filter(|issuer| certificate.is_issued_by(issuer)).zip(&checked);
+    if let Some((signer, _)) = signer.into_iter().find(|(_, checked)| checked.is_ok()) {
+        check_key_ids(request, certificate, signer, &what, pointer, problems);
+    }
+    check_validity(request, &what, (certificate.not_before(), certificate.not_after()), pointer, "R46", problems);
+}
 
-    /// A certificate that signs itself, and its key.
-    fn self_signed(&mut self, own: &SelfSigned, name: &str, pointer: &str) -> Option<Opened> {
-        let Some(start) = own.start.as_deref().and_then(moment).or(self.date_said()) else {
-            let problem = Problem::error("from when the certificate is valid is not said").rule("R44");
-            let problem = problem.at(self.place(pointer), "has no `start`, and the medium no `source-date`");
-            self.problems.add(problem.help("write `start = 2026-01-01` in it, or `source-date` in `[media]`"));
-            return None;
-        };
-        let start = start.unix();
-        let expires = own.expires.as_deref().and_then(moment).map(Date::unix);
-        if expires.is_none() {
-            let message =
-                format!("the certificate expires on {}, one year after it starts", crate::date::day(start + YEAR));
-            let problem = Problem::note(message).rule("R45").at(self.place(pointer), "has no `expires`");
-            self.problems.add(problem.help("write `expires = …` to have it otherwise"));
+/// A certificate that signs itself, and its key.
+fn self_signed(
+    request: &Request<'_>,
+    own: &SelfSigned,
+    name: &str,
+    pointer: &str,
+    problems: &mut Problems,
+) -> Option<Opened> {
+    let Some(start) = own.start.as_deref().and_then(moment).or(date_said(request)) else {
+        let problem = Problem::error("from when the certificate is valid is not said").rule("R44");
+        let problem = problem.at(request.place(pointer), "has no `start`, and the medium no `source-date`");
+        problems.add(problem.help("write `start = 2026-01-01` in it, or `source-date` in `[media]`"));
+        return None;
+    };
+    let start = start.unix();
+    let expires = own.expires.as_deref().and_then(moment).map(Date::unix);
+    if expires.is_none() {
+        let message =
+            format!("the certificate expires on {}, one year after it starts", crate::date::day(start + YEAR));
+        let problem = Problem::note(message).rule("R45").at(request.place(pointer), "has no `expires`");
+        problems.add(problem.help("write `expires = …` to have it otherwise"));
+    }
+    // The last second that it is valid is the one before.
+    let end = expires.unwrap_or(start + YEAR) - 1;
+    if end < start {
+        let problem = Problem::error("the certificate expires before it starts").rule("R44");
+        let problem = problem.at(request.place(&format!("{pointer}/expires")), "");
+        problems.add(problem.help("let it start earlier, or expire later"));
+        return None;
+    }
+    check_validity(request, "the certificate", (start, end), pointer, "R44", problems);
+    let note = Problem::note("whether a site takes a certificate that was made elsewhere has not been tried");
+    let note = note.at(request.place(pointer), "experimental");
+    problems.add(note.help("Configuration Manager knows those that its own wizard made"));
+    let key = match &own.key {
+        Some(reference) => {
+            let at = format!("{pointer}/key");
+            let bytes = secret(request, &at, reference, problems)?;
+            key(request, bytes.bytes(), &at, problems)?
         }
-        // The last second that it is valid is the one before.
-        let end = expires.unwrap_or(start + YEAR) - 1;
-        if end < start {
-            let problem = Problem::error("the certificate expires before it starts").rule("R44");
-            let problem = problem.at(self.place(&format!("{pointer}/expires")), "");
-            self.problems.add(problem.help("let it start earlier, or expire later"));
-            return None;
-        }
-        self.check_validity("the certificate", (start, end), pointer, "R44");
-        let note = Problem::note("whether a site takes a certificate that was made elsewhere has not been tried");
-        let note = note.at(self.place(pointer), "experimental");
-        self.problems.add(note.help("Configuration Manager knows those that its own wizard made"));
-        let key = match &own.key {
-            Some(reference) => {
-                let at = format!("{pointer}/key");
-                let bytes = self.secret(&at, reference)?;
-                self.key(bytes.bytes(), &at)?
-            }
-            None => self.kept_key(pointer)?,
-        };
-        match key.self_signed(name, start, end) {
-            Ok(certificate) => Some(Opened { certificate, others: Vec::new(), key }),
-            Err(error) => {
-                let problem = Problem::error(format!("the certificate can't be made: {error}"));
-                self.problems.add(problem.at(self.place(pointer), "").help("give it another key"));
-                None
-            }
+        None => kept_key(request, pointer, problems)?,
+    };
+    match key.self_signed(name, start, end) {
+        Ok(certificate) => Some(Opened { certificate, others: Vec::new(), key }),
+        Err(error) => {
+            let problem = Problem::error(format!("the certificate can't be made: {error}"));
+            problems.add(problem.at(request.place(pointer), "").help("give it another key"));
+            None
         }
     }
+}
 
-    /// The date of the medium, if anybody said one.
-    fn date_said(&self) -> Option<Date> {
-        self.rendered.manifest.media.date().or(Some(self.date).filter(|date| *date != Date::EARLIEST))
-    }
+/// The date of the medium, if anybody said one.
+fn date_said(request: &Request<'_>) -> Option<Date> {
+    request.rendered.manifest.media.date().or(Some(request.date).filter(|date| *date != Date::EARLIEST))
+}
 
-    /// A private key that the author gives.
-    fn key(&mut self, bytes: &[u8], pointer: &str) -> Option<PrivateKey> {
-        let make = "make one: `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out media.key`";
-        let (message, help) = match PrivateKey::read(bytes) {
-            Ok(key) if key.bits() < MIN_BITS => {
-                (format!("the key is weak: it has {} bits", key.bits()), make.to_owned())
-            }
-            Ok(key) => return Some(key),
-            Err(NotAKey::Encrypted) => (
-                "the key is under a password of its own".into(),
-                "take it off where the key is kept safe: `openssl pkey -in media.key -out media.key`".into(),
-            ),
-            Err(NotAKey::Other(label)) => {
-                (format!("the key is no RSA key that can be read, but `{label}`"), make.into())
-            }
-            Err(NotAKey::Unreadable) => ("the key is no private key".into(), make.into()),
-        };
-        let problem = Problem::error(message).rule("R43").at(self.place(pointer), "");
-        self.problems.add(problem.help(help));
-        None
-    }
+/// A private key that the author gives.
+fn key(request: &Request<'_>, bytes: &[u8], pointer: &str, problems: &mut Problems) -> Option<PrivateKey> {
+    let make = "make one: `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out media.key`";
+    let (message, help) = match PrivateKey::read(bytes) {
+        Ok(key) if key.bits() < MIN_BITS => (format!("the key is weak: it has {} bits", key.bits()), make.to_owned()),
+        Ok(key) => return Some(key),
+        Err(NotAKey::Encrypted) => (
+            "the key is under a password of its own".into(),
+            "take it off where the key is kept safe: `openssl pkey -in media.key -out media.key`".into(),
+        ),
+        Err(NotAKey::Other(label)) => (format!("the key is no RSA key that can be read, but `{label}`"), make.into()),
+        Err(NotAKey::Unreadable) => ("the key is no private key".into(), make.into()),
+    };
+    let problem = Problem::error(message).rule("R43").at(request.place(pointer), "");
+    problems.add(problem.help(help));
+    None
+}
 
-    /// The key that the cache keeps, made now if there is none; nothing for somebody who only checks.
-    fn kept_key(&mut self, pointer: &str) -> Option<PrivateKey> {
-        let problem = Problem::warning("the medium is not the same elsewhere: the key of its certificate is made here");
-        let problem = problem.rule("R43").at(self.place(pointer), "has no `key`");
-        self.problems.add(problem.help(
-            "make one with `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048`, and write \
-             `key = { env = \"MEDIA_KEY\" }`",
-        ));
-        let folder: Utf8PathBuf =
-            self.resolver.cache.as_ref().and_then(|cache| cache.kept_in()).map(Utf8Path::to_owned)?;
-        match store::certificate_key(&folder) {
-            Ok(key) => Some(key),
-            Err(error) => {
-                self.failed(&error, pointer);
-                None
-            }
+/// The key that the cache keeps, made now if there is none; nothing for somebody who only checks.
+fn kept_key(request: &Request<'_>, pointer: &str, problems: &mut Problems) -> Option<PrivateKey> {
+    let problem = Problem::warning("the medium is not the same elsewhere: the key of its certificate is made here");
+    let problem = problem.rule("R43").at(request.place(pointer), "has no `key`");
+    problems.add(problem.help(
+        "make one with `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048`, and write \
+         `key = { env = \"MEDIA_KEY\" }`",
+    ));
+    match request.sources.certificate_key() {
+        Ok(key) => key,
+        Err(error) => {
+            request.failed(&error, pointer, problems);
+            None
         }
     }
 }

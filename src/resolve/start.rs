@@ -4,9 +4,9 @@ use std::mem;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::Draft;
 use super::boot::{self, BOOT_IMAGE_PATH, BootFiles, BootSource, Missing, NoBootFiles, Note, Wanted};
 use super::wim::{BootImage, KnownWim};
-use super::{Draft, tree};
 use crate::date::Date;
 use crate::firmware::Firmware;
 use crate::format::wim::{Architecture, Use};
@@ -33,7 +33,7 @@ impl Draft<'_> {
         if self.is_pointer(&path, IMAGE) {
             return Vec::new();
         }
-        match tree::file(&path) {
+        match self.request.sources.file(&path) {
             Ok(content) => self.insert(BOOT_IMAGE_PATH, content, IMAGE),
             Err(error) => {
                 self.unreadable(&path, &error, IMAGE);
@@ -195,7 +195,7 @@ impl Draft<'_> {
             BootSource::Image { wim, index }
         } else {
             folder = self.input(FILES, files);
-            boot::beside(&folder).for_each(|path| self.resolver.inputs.note(path));
+            boot::beside(&folder).for_each(|path| self.request.notes.inputs.borrow_mut().note(path));
             match folder.read_dir_utf8() {
                 Ok(_) => BootSource::Folder { folder: &folder, image: Some((wim, index)) },
                 Err(error) => {

@@ -3,7 +3,7 @@
 use std::mem;
 
 use super::Draft;
-use super::parts::{Parted, is_wim};
+use super::parts::{Parted, is_wim, put_parts};
 use super::start::{IMAGE, LATER};
 use crate::format::fat::MAX_FILE_LEN;
 use crate::format::stick::{is_content, is_too_large};
@@ -62,7 +62,7 @@ impl Draft<'_> {
     /// Puts parts of a WIM file in its place.
     fn split(&mut self, path: &str) {
         let mut root = mem::take(&mut self.root);
-        let split = self.resolver.put_parts(&mut root, path, &[], PART_LEN);
+        let split = put_parts(self.request.sources, &mut root, path, &[], PART_LEN);
         self.root = root;
         let pointer = self.origin_of(path);
         match split {

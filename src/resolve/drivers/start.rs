@@ -4,8 +4,9 @@
 //! The apps of `[LaunchApp]` and `[LaunchApps]` run one after the other. Ours goes before them, all in one section, so
 //! that nothing hangs on which of the two comes first.
 
+use super::super::Draft;
+use super::super::request::unreadable;
 use super::super::wim::KnownWim;
-use super::super::{Draft, unreadable};
 use super::DRIVERS;
 use crate::content::Content;
 use crate::format::inf;
