@@ -6,8 +6,8 @@ use std::os::unix::fs::FileTypeExt;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Resolver;
-use super::itself::OwnPlaces;
 use super::request::unreadable;
+use super::self_inclusion::OwnPlaces;
 use crate::date::Date;
 use crate::digest::Digest;
 use crate::error::Error;

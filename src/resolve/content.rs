@@ -4,233 +4,235 @@ use std::rc::Rc;
 
 use camino::Utf8Path;
 
-use super::start::IMAGE;
+use super::boot_image::{IMAGE, WindowsPe};
+use super::drivers::check_driver_package;
+use super::images::{check_image, check_packed_images};
+use super::placement::{Location, Placement, find_entry, find_single, find_source};
+use super::request::Request;
 use super::wim::KnownWim;
-use super::{Draft, MAX_FAULTS};
-use crate::error::Error;
 use crate::format::wim::{Architecture, Use, WindowsVersion};
-use crate::manifest::Package;
+use crate::manifest::{OperatingSystem, Package};
 use crate::media::PACKAGES;
 use crate::output::Entry;
-use crate::problem::Problem;
+use crate::problem::{Problem, Problems};
 
-impl Draft<'_> {
-    /// Adds every content entry whose `when` holds.
-    pub(super) fn add_content(&mut self) {
-        let manifest = &self.rendered.manifest;
-        for (at, system) in manifest.operating_system.iter().enumerate().filter(|(_, system)| system.when) {
-            let pointer = format!("/operating-system/{at}/file");
-            let path = self.input(&pointer, &system.file);
-            let target = format!("{PACKAGES}/{}", system.id);
-            let n_errors = self.problems.n_errors_told();
-            self.add_single(&path, &target, &pointer);
-            if self.problems.n_errors_told() == n_errors
-                && !self.request.notes.awaited.borrow().contains(&path)
-                && let Some((wim, index)) =
-                    self.open_wim(&path, system.index, &pointer, &format!("/operating-system/{at}/index"))
-                && self.check_image(&wim, index, Use::Apply, &pointer)
-            {
-                self.check_architecture(&wim, index, &pointer);
-                self.check_version(&wim, index, &pointer);
-                self.check_applied(&wim, &system.id, &pointer);
+/// The content entries of a manifest, found.
+#[derive(Default)]
+pub(super) struct Collected {
+    /// Files and folders in the order of the entries.
+    pub placements: Vec<Placement>,
+    pub origins: Origins,
+}
+
+/// The content entries on a medium, each with the JSON pointer of its source.
+#[derive(Default)]
+pub(super) struct Origins(Vec<(Entry, String)>);
+
+impl Origins {
+    fn add(&mut self, title: String, path: String, pointer: String) {
+        self.0.push((Entry { title, path }, pointer));
+    }
+
+    /// Returns the entries, in the order of the manifest.
+    pub fn entries(&self) -> Vec<Entry> {
+        self.0.iter().map(|(entry, _)| entry.clone()).collect()
+    }
+
+    /// Returns the JSON pointer of the entry that a file on the medium belongs to. Names that differ only in case are
+    /// the same.
+    pub fn pointer_of(&self, path: &str) -> Option<String> {
+        let holds = |folder: &str| match (folder, path.get(..folder.len())) {
+            ("" | ".", _) => true,
+            (_, Some(start)) if start.eq_ignore_ascii_case(folder) => {
+                matches!(path.as_bytes().get(folder.len()), None | Some(b'/'))
             }
-            self.add_entry(format!("operating-system `{}`", system.id), target, pointer);
-        }
-        self.add_packages("package", &manifest.package);
-        self.add_packages("driver-package", &manifest.driver_package);
-        for (at, application) in manifest.application.iter().enumerate().filter(|(_, application)| application.when) {
-            let target = format!("{PACKAGES}/{}", application.id);
-            let pointer = format!("/application/{at}/source");
-            self.add_source(&application.source, &target, &pointer);
-            self.check_packed_images(&target, &pointer);
-            self.add_entry(format!("application `{}`", application.id), target, pointer);
-        }
-        for (at, file) in manifest.file.iter().enumerate().filter(|(_, file)| file.when) {
-            self.add_file(&file.source, &file.path, &format!("/file/{at}"));
-            let target = file.path.trim_end_matches('/').to_owned();
-            self.add_entry(format!("file `{}`", file.path), target, format!("/file/{at}/source"));
-        }
-    }
-
-    /// Adds a file or a folder at a path, for the entry at `pointer`.
-    pub(super) fn add_file(&mut self, source: &str, at: &str, pointer: &str) {
-        let in_entry = format!("{pointer}/source");
-        let path = self.input(&in_entry, source);
-        let target = at.trim_end_matches('/');
-        match self.request.sources.is_folder(&path) {
-            Ok(true) => self.add_folder(&path, target, &in_entry),
-            Ok(_) if at.ends_with('/') || target == "." => self.add_single(&path, target, &in_entry),
-            Ok(_) if self.is_pointer(&path, &in_entry) => {}
-            Ok(_) => match self.request.sources.file(&path) {
-                Ok(content) => self.insert(target, content, &format!("{pointer}/path")),
-                Err(error) => self.unreadable(&path, &error, &in_entry),
-            },
-            Err(error) => self.unreadable(&path, &error, &in_entry),
-        }
-    }
-
-    fn add_entry(&mut self, title: String, path: String, pointer: String) {
-        self.entries.push(Entry { title, path });
-        self.pointers.push(pointer);
-    }
-
-    fn add_packages(&mut self, table: &str, packages: &[Package]) {
-        for (at, package) in packages.iter().enumerate().filter(|(_, package)| package.when) {
-            let target = format!("{PACKAGES}/{}", package.id);
-            let pointer = format!("/{table}/{at}/source");
-            let n_errors = self.problems.n_errors_told();
-            self.add_source(&package.source, &target, &pointer);
-            self.check_packed_images(&target, &pointer);
-            if table == "driver-package" && self.problems.n_errors_told() == n_errors {
-                self.check_driver_package(&target, &pointer);
-            }
-            self.add_entry(format!("{table} `{}`", package.id), target, pointer);
-        }
-    }
-
-    /// Adds a folder with all that is in it, or a single file, below `target`.
-    pub(super) fn add_source(&mut self, source: &str, target: &str, pointer: &str) {
-        let path = self.input(pointer, source);
-        match self.request.sources.is_folder(&path) {
-            Ok(true) => self.add_folder(&path, target, pointer),
-            Ok(_) => self.add_single(&path, target, pointer),
-            Err(error) => self.unreadable(&path, &error, pointer),
-        }
-    }
-
-    /// Adds everything in a folder at `target`.
-    pub(super) fn add_folder(&mut self, path: &Utf8Path, target: &str, pointer: &str) {
-        if self.holds_itself(path, pointer) {
-            return;
-        }
-        let walked = match self.request.sources.folder(path) {
-            Ok(walked) => walked,
-            Err(error) => return self.unreadable(path, &error, pointer),
+            _ => false,
         };
-        for fault in walked.faults.iter().take(MAX_FAULTS) {
-            let problem = Problem::error(format!("`{}` can't be {}: {}", fault.path, self.whole, fault.why));
-            self.problems.add(problem.at(self.place(pointer), "found in this folder").help(fault.help));
-        }
-        if let Some(n_more) = walked.faults.len().checked_sub(MAX_FAULTS).filter(|n_more| *n_more > 0) {
-            let problem = Problem::error(format!("{n_more} more files in `{path}` can't be {}", self.whole));
-            self.problems.add(problem.at(self.place(pointer), "found in this folder"));
-        }
-        if walked.n_files == 0 && walked.faults.is_empty() {
-            let problem =
-                Problem::warning(format!("`{path}` holds no file")).at(self.place(pointer), "an empty folder");
-            self.problems.add(problem.help("put its content there, or leave the entry out"));
-        }
-        self.check_pointers(path, &walked, pointer);
-        self.merge(target, &walked.folder, pointer);
+        let holding = self.0.iter().filter(|(entry, _)| holds(&entry.path));
+        holding.max_by_key(|(entry, _)| entry.path.len()).map(|(_, pointer)| pointer.clone())
     }
+}
 
-    /// Adds one file below `target`, under its own name.
-    fn add_single(&mut self, path: &Utf8Path, target: &str, pointer: &str) {
-        if self.holds_itself(path, pointer) || self.is_pointer(path, pointer) {
-            return;
-        }
-        let name = path.file_name().unwrap_or_default();
-        match self.request.sources.file(path) {
-            Ok(content) => {
-                let target = if target == "." { name.to_owned() } else { format!("{target}/{name}") };
-                self.insert(&target, content, pointer);
-            }
-            Err(error) => self.unreadable(path, &error, pointer),
-        }
+/// Finds and checks every content entry whose `when` holds. `windows_pe` is the boot image that the medium starts.
+pub(super) fn collect(request: &Request<'_>, windows_pe: Option<&WindowsPe>, problems: &mut Problems) -> Collected {
+    let manifest = &request.rendered.manifest;
+    let mut collected = Collected::default();
+    for (at, system) in manifest.operating_system.iter().enumerate().filter(|(_, system)| system.when) {
+        let target = format!("{PACKAGES}/{}", system.id);
+        let pointer = format!("/operating-system/{at}/file");
+        collected.placements.extend(find_system(request, at, system, &target, windows_pe, problems));
+        collected.origins.add(format!("operating-system `{}`", system.id), target, pointer);
     }
+    collect_packages(request, "package", &manifest.package, &mut collected, problems);
+    collect_packages(request, "driver-package", &manifest.driver_package, &mut collected, problems);
+    for (at, application) in manifest.application.iter().enumerate().filter(|(_, application)| application.when) {
+        let target = format!("{PACKAGES}/{}", application.id);
+        let pointer = format!("/application/{at}/source");
+        let found = find_source(request, &application.source, &target, &pointer, Location::Medium, problems);
+        if let Some(found) = &found {
+            check_packed_images(request, found, problems);
+        }
+        collected.placements.extend(found);
+        collected.origins.add(format!("application `{}`", application.id), target, pointer);
+    }
+    for (at, file) in manifest.file.iter().enumerate().filter(|(_, file)| file.when) {
+        let pointer = format!("/file/{at}");
+        let found = find_entry(request, &file.source, &file.path, &pointer, Location::Medium, problems);
+        collected.placements.extend(found);
+        let target = file.path.trim_end_matches('/').to_owned();
+        collected.origins.add(format!("file `{}`", file.path), target, format!("{pointer}/source"));
+    }
+    collected
+}
 
-    /// Nothing on the medium checks whether the boot image and the system suit each other: it starts, and fails late.
-    fn check_architecture(&mut self, wim: &KnownWim, index: u32, pointer: &str) {
-        let system = wim.image(index).and_then(|facts| facts.architecture);
-        let (Some(boot), Some(system)) = (self.architecture, system) else { return };
-        // The processors of a PC run both; Windows PE for x86 can put down an x64 system.
-        let family = |architecture| match architecture {
-            Architecture::X86 | Architecture::X64 => Architecture::X64,
-            other => other,
+/// Finds the WIM file of an operating system, and checks the image that is meant.
+fn find_system(
+    request: &Request<'_>,
+    at: usize,
+    system: &OperatingSystem,
+    target: &str,
+    windows_pe: Option<&WindowsPe>,
+    problems: &mut Problems,
+) -> Option<Placement> {
+    let pointer = format!("/operating-system/{at}/file");
+    let path = request.input(&pointer, &system.file);
+    let found = find_single(request, &path, target, &pointer, problems)?;
+    let (wim, index) =
+        match open_wim(request, &path, system.index, &pointer, &format!("/operating-system/{at}/index"), problems) {
+            Some(opened) => opened,
+            None => return Some(found),
         };
-        if family(boot) != family(system) {
-            let message = format!("the boot image is for {boot}, and image {index} of `{}` for {system}", wim.path());
-            let problem = Problem::error(message).rule("R20").at(self.place(pointer), format!("is for {system}"));
-            self.problems.add(
-                problem
-                    .at(self.place(IMAGE), format!("is for {boot}"))
-                    .help("take both for the same processors; `tsmedia inspect` says which an image is for"),
-            );
-        }
+    if check_image(request, &wim, index, Use::Apply, &pointer, problems) {
+        check_architecture(request, windows_pe, &wim, index, &pointer, problems);
+        check_version(request, windows_pe, &wim, index, &pointer, problems);
+        check_applied(request, &wim, &system.id, &pointer, problems);
     }
+    Some(found)
+}
 
-    /// The tools of an older Windows PE may not know what is in a newer Windows (the Windows ADK goes with the Windows that
-    /// is deployed, or a newer one).
-    fn check_version(&mut self, wim: &KnownWim, index: u32, pointer: &str) {
-        let system = wim.image(index).and_then(|facts| facts.version);
-        let (Some(windows_pe), Some(system)) = (self.windows_pe, system) else { return };
-        if core(windows_pe) < core(system) {
-            let message = format!(
-                "the boot image is Windows PE {windows_pe}, and older than image {index} of `{}`, which is {system}",
-                wim.path()
-            );
-            let problem = Problem::note(message).at(self.place(pointer), "newer").at(self.place(IMAGE), "older");
-            self.problems
-                .add(problem.help("make the boot image with the Windows ADK for that Windows, or with a newer one"));
-        }
-    }
-
-    /// The images that steps of the task sequence apply are in the WIM file (R27).
-    fn check_applied(&mut self, wim: &KnownWim, id: &str, pointer: &str) {
-        let Some(sequence) = self.rendered.sequence() else { return };
-        for (_, step) in sequence.walk() {
-            let Some(action) = step.action().filter(|action| action.text("image") == Some(id)) else { continue };
-            let index = action.integer("index").and_then(|index| u32::try_from(index).ok());
-            let Some(index) = index else { continue };
-            if wim.image(index).is_some() {
-                self.check_image(wim, index, Use::Apply, pointer);
-                continue;
-            }
-            let message = format!("`{}` has no image {index}, which the step `{}` applies", wim.path(), step.name);
-            let mut problem = Problem::error(message).rule("R27");
-            if let Some(place) = step.written.part("index") {
-                problem = problem.at(place, "applied");
-            }
-            let help = format!("`tsmedia inspect {}` lists its images", wim.path());
-            self.problems.add(problem.at(self.place(pointer), "the WIM file").help(help));
-        }
-    }
-
-    /// Opens a WIM file and finds the image that is meant: the one of `index`, or the only one.
-    pub(super) fn open_wim(
-        &mut self,
-        path: &Utf8Path,
-        index: Option<u32>,
-        file: &str,
-        at: &str,
-    ) -> Option<(Rc<KnownWim>, u32)> {
-        let wim = match self.request.sources.wim(path) {
-            Ok(wim) => wim,
-            Err(error) => {
-                self.failed(&error, file);
-                return None;
-            }
-        };
-        let n_images = wim.facts().images.len() as u32;
-        match index {
-            Some(index) if (1..=n_images).contains(&index) => return Some((wim, index)),
-            None if n_images == 1 => return Some((wim, 1)),
-            Some(index) => {
-                let problem = Problem::error(format!("`{path}` has no image {index}")).rule("R27");
-                self.problems.add(problem.at(self.place(at), "no such image").help(images(&wim)));
-            }
-            None => {
-                let problem = Problem::error(format!("`{path}` holds {n_images} images, and `index` is not given"));
-                self.problems.add(problem.rule("R26").at(self.place(file), "which image?").help(images(&wim)));
+fn collect_packages(
+    request: &Request<'_>,
+    table: &str,
+    packages: &[Package],
+    collected: &mut Collected,
+    problems: &mut Problems,
+) {
+    for (at, package) in packages.iter().enumerate().filter(|(_, package)| package.when) {
+        let target = format!("{PACKAGES}/{}", package.id);
+        let pointer = format!("/{table}/{at}/source");
+        let n_errors = problems.n_errors_told();
+        let found = find_source(request, &package.source, &target, &pointer, Location::Medium, problems);
+        if let Some(found) = &found {
+            check_packed_images(request, found, problems);
+            if table == "driver-package" && problems.n_errors_told() == n_errors {
+                check_driver_package(request, found, problems);
             }
         }
-        None
+        collected.placements.extend(found);
+        collected.origins.add(format!("{table} `{}`", package.id), target, pointer);
     }
+}
 
-    /// A failure of the world that the author can mend where the line points.
-    pub(super) fn failed(&mut self, error: &Error, pointer: &str) {
-        self.problems.add(Problem::from(error).at(self.place(pointer), "named here"));
+/// Nothing on the medium checks whether the boot image and the system suit each other: it starts, and fails late.
+fn check_architecture(
+    request: &Request<'_>,
+    windows_pe: Option<&WindowsPe>,
+    wim: &KnownWim,
+    index: u32,
+    pointer: &str,
+    problems: &mut Problems,
+) {
+    let system = wim.image(index).and_then(|facts| facts.architecture);
+    let (Some(boot), Some(system)) = (windows_pe.and_then(|pe| pe.architecture), system) else { return };
+    // The processors of a PC run both; Windows PE for x86 can put down an x64 system.
+    let family = |architecture| match architecture {
+        Architecture::X86 | Architecture::X64 => Architecture::X64,
+        other => other,
+    };
+    if family(boot) != family(system) {
+        let message = format!("the boot image is for {boot}, and image {index} of `{}` for {system}", wim.path());
+        let problem = Problem::error(message).rule("R20").at(request.place(pointer), format!("is for {system}"));
+        problems.add(
+            problem
+                .at(request.place(IMAGE), format!("is for {boot}"))
+                .help("take both for the same processors; `tsmedia inspect` says which an image is for"),
+        );
     }
+}
+
+/// The tools of an older Windows PE may not know what is in a newer Windows (the Windows ADK goes with the Windows that
+/// is deployed, or a newer one).
+fn check_version(
+    request: &Request<'_>,
+    windows_pe: Option<&WindowsPe>,
+    wim: &KnownWim,
+    index: u32,
+    pointer: &str,
+    problems: &mut Problems,
+) {
+    let system = wim.image(index).and_then(|facts| facts.version);
+    let (Some(windows_pe), Some(system)) = (windows_pe.and_then(|pe| pe.version), system) else { return };
+    if core(windows_pe) < core(system) {
+        let message = format!(
+            "the boot image is Windows PE {windows_pe}, and older than image {index} of `{}`, which is {system}",
+            wim.path()
+        );
+        let problem = Problem::note(message).at(request.place(pointer), "newer").at(request.place(IMAGE), "older");
+        problems.add(problem.help("make the boot image with the Windows ADK for that Windows, or with a newer one"));
+    }
+}
+
+/// The images that steps of the task sequence apply are in the WIM file (R27).
+fn check_applied(request: &Request<'_>, wim: &KnownWim, id: &str, pointer: &str, problems: &mut Problems) {
+    let Some(sequence) = request.rendered.sequence() else { return };
+    for (_, step) in sequence.walk() {
+        let Some(action) = step.action().filter(|action| action.text("image") == Some(id)) else { continue };
+        let index = action.integer("index").and_then(|index| u32::try_from(index).ok());
+        let Some(index) = index else { continue };
+        if wim.image(index).is_some() {
+            check_image(request, wim, index, Use::Apply, pointer, problems);
+            continue;
+        }
+        let message = format!("`{}` has no image {index}, which the step `{}` applies", wim.path(), step.name);
+        let mut problem = Problem::error(message).rule("R27");
+        if let Some(place) = step.written.part("index") {
+            problem = problem.at(place, "applied");
+        }
+        let help = format!("`tsmedia inspect {}` lists its images", wim.path());
+        problems.add(problem.at(request.place(pointer), "the WIM file").help(help));
+    }
+}
+
+/// Opens a WIM file and finds the image that is meant: the one of `index`, or the only one.
+pub(super) fn open_wim(
+    request: &Request<'_>,
+    path: &Utf8Path,
+    index: Option<u32>,
+    file: &str,
+    at: &str,
+    problems: &mut Problems,
+) -> Option<(Rc<KnownWim>, u32)> {
+    let wim = match request.sources.wim(path) {
+        Ok(wim) => wim,
+        Err(error) => {
+            request.failed(&error, file, problems);
+            return None;
+        }
+    };
+    let n_images = wim.facts().images.len() as u32;
+    match index {
+        Some(index) if (1..=n_images).contains(&index) => return Some((wim, index)),
+        None if n_images == 1 => return Some((wim, 1)),
+        Some(index) => {
+            let problem = Problem::error(format!("`{path}` has no image {index}")).rule("R27");
+            problems.add(problem.at(request.place(at), "no such image").help(images(&wim)));
+        }
+        None => {
+            let problem = Problem::error(format!("`{path}` holds {n_images} images, and `index` is not given"));
+            problems.add(problem.rule("R26").at(request.place(file), "which image?").help(images(&wim)));
+        }
+    }
+    None
 }
 
 /// The images of a WIM file, as advice.
@@ -252,4 +254,178 @@ fn core(version: WindowsVersion) -> (u32, u32, u32) {
     let of_one = |(first, last, _): &&(u32, u32, u32)| (*first..=*last).contains(&version.build);
     let build = ENABLED.iter().find(of_one).map_or(version.build, |(_, _, core)| *core);
     (version.major, version.minor, build)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::fs;
+    use std::io;
+    use std::rc::Rc;
+    use std::sync::Arc;
+
+    use camino::{Utf8Path, Utf8PathBuf};
+
+    use super::*;
+    use crate::content::{Content, SourceFile, Stat};
+    use crate::date::Date;
+    use crate::error::{Error, Result};
+    use crate::format::certificate::made::PrivateKey;
+    use crate::manifest::{self, Options};
+    use crate::resolve::programs::{As, Read};
+    use crate::resolve::request::Notes;
+    use crate::resolve::secrets::{Fetched, Origin};
+    use crate::resolve::self_inclusion::OwnPlaces;
+    use crate::resolve::sources::Sources;
+    use crate::resolve::tree::{Fault, Walked};
+    use crate::secret::{Secret, Veil};
+
+    /// Sources that are not on disk, by their path relative to the manifest.
+    struct Listing {
+        root: Utf8PathBuf,
+        folders: BTreeMap<&'static str, Walked>,
+        files: BTreeMap<&'static str, u64>,
+    }
+
+    impl Listing {
+        fn name<'a>(&self, path: &'a Utf8Path) -> &'a str {
+            path.strip_prefix(&self.root).unwrap().as_str()
+        }
+    }
+
+    fn content(path: &Utf8Path, len: u64) -> Content {
+        let stat = Stat { device: 1, inode: 1, len, modified_ns: 0, changed_ns: 0 };
+        Content::file(SourceFile { path: path.to_owned(), stat })
+    }
+
+    impl Sources for Listing {
+        fn is_folder(&self, path: &Utf8Path) -> io::Result<bool> {
+            match self.folders.contains_key(self.name(path)) {
+                true => Ok(true),
+                false => self.file(path).map(|_| false),
+            }
+        }
+
+        fn folder(&self, path: &Utf8Path) -> io::Result<Arc<Walked>> {
+            self.folders.get(self.name(path)).cloned().map(Arc::new).ok_or(io::ErrorKind::NotFound.into())
+        }
+
+        fn file(&self, path: &Utf8Path) -> io::Result<Content> {
+            let len = self.files.get(self.name(path)).ok_or(io::ErrorKind::NotFound)?;
+            Ok(content(path, *len))
+        }
+
+        fn read(&self, _: &Utf8Path, _: u64) -> io::Result<Vec<u8>> {
+            Err(io::ErrorKind::NotFound.into())
+        }
+
+        fn read_secret(&self, _: &Utf8Path, _: usize) -> io::Result<Secret> {
+            Err(io::ErrorKind::NotFound.into())
+        }
+
+        fn is_lfs_pointer(&self, path: &Utf8Path) -> bool {
+            path.as_str().ends_with(".pointer")
+        }
+
+        fn wim(&self, path: &Utf8Path) -> Result<Rc<KnownWim>> {
+            Err(Error::new(format!("`{path}` is not a WIM file")))
+        }
+
+        fn programs(&self, _: &Content, _: As) -> Result<Rc<Vec<Read>>> {
+            Ok(Rc::default())
+        }
+
+        fn secret(&self, _: Origin) -> Fetched {
+            Fetched::Left("there are none".into())
+        }
+
+        fn veil(&self) -> Result<Option<Arc<Veil>>> {
+            Ok(None)
+        }
+
+        fn certificate_key(&self) -> Result<Option<PrivateKey>> {
+            Ok(None)
+        }
+    }
+
+    const MANIFEST: &str = r#"
+manifest-version = 1
+
+[media]
+name = "demo"
+kind = "stand-alone"
+
+[output]
+format = "iso"
+path = "demo.iso"
+
+[boot]
+image = { file = "boot.wim" }
+
+[[package]]
+id = "BER00001"
+source = "packages/vpn"
+
+[[package]]
+id = "BER00002"
+source = "packages/absent"
+
+[[file]]
+source = "readme.txt"
+path = "docs/readme.txt"
+
+[[file]]
+source = "large.pointer"
+path = "large.bin"
+"#;
+
+    #[test]
+    fn content_is_collected_from_sources_that_are_not_on_disk() {
+        let scratch = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(scratch.path()).unwrap();
+        let path = root.join("media.toml");
+        fs::write(&path, MANIFEST).unwrap();
+        let mut walked = Walked { n_files: 1, ..Walked::default() };
+        Arc::make_mut(&mut walked.folder).insert("bin/vpn.exe", content(&root.join("vpn.exe"), 7)).unwrap();
+        walked.faults.push(Fault { path: "aux.txt".into(), why: "a device".into(), help: "rename it" });
+        let sources = Listing {
+            root: root.to_owned(),
+            folders: [("packages/vpn", walked)].into(),
+            files: [("readme.txt", 5), ("large.pointer", 130)].into(),
+        };
+        let mut problems = Problems::default();
+        let rendered = manifest::load(&path, &Options::default(), &mut problems).unwrap().remove(0);
+        let output = root.join("demo.iso");
+        let notes = Notes::default();
+        let request = Request {
+            rendered: &rendered,
+            sources: &sources,
+            notes: &notes,
+            own_places: OwnPlaces::of(&path, &output),
+            output,
+            date: Date::EARLIEST,
+            clock: None,
+            lays_out: false,
+        };
+        let collected = collect(&request, None, &mut problems);
+        let found: Vec<_> = collected
+            .placements
+            .iter()
+            .flat_map(|found| found.files().into_iter().map(move |(name, file)| (&found.path, name, file.len())))
+            .map(|(path, name, len)| format!("{path} {name} {len}"))
+            .collect();
+        assert_eq!(found, ["SMS/PKG/BER00001 bin/vpn.exe 7", "docs/readme.txt readme.txt 5"]);
+        let errors: Vec<_> =
+            problems.sorted().iter().map(|problem| problem.message.replace(root.as_str(), "")).collect();
+        assert_eq!(
+            errors,
+            [
+                "`aux.txt` can't be on the medium: a device",
+                "`/packages/absent` does not exist",
+                "`/large.pointer` is a Git LFS pointer, not the file itself",
+            ]
+        );
+        assert_eq!(collected.origins.pointer_of("sms/pkg/ber00001/BIN/vpn.exe").as_deref(), Some("/package/0/source"));
+        assert!(notes.inputs.borrow().paths().any(|input| input == root.join("packages/absent")));
+    }
 }

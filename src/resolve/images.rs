@@ -10,109 +10,117 @@ use std::os::unix::fs::FileExt;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::Draft;
+use super::placement::Placement;
+use super::request::Request;
 use super::wim::KnownWim;
 use crate::content::{Content, Source};
 use crate::format::wim::header::{HEADER_LEN, Header, MAGIC, PIPABLE_MAGIC};
 use crate::format::wim::{Compression, Incompatibility, MissingContents, Use, command, pipable};
 use crate::limits;
-use crate::problem::{Problem, Severity};
+use crate::problem::{Problem, Problems, Severity};
 use crate::shell;
-use crate::volume::{Folder, Node};
 
-impl Draft<'_> {
-    /// Reports why Windows can't use an image of a WIM file, and returns whether it can.
-    pub(super) fn check_image(&mut self, wim: &KnownWim, index: u32, wanted: Use, pointer: &str) -> bool {
-        let n_errors = self.problems.n_errors_told();
-        self.check_compatibility(wim, Some(wanted), pointer);
-        match wim.missing(index) {
-            Ok(None) => {}
-            Ok(Some(missing)) => {
-                let message = missing_message(wim, index, &missing);
-                let problem = Problem::error(message).at(self.place(pointer), "incomplete");
-                self.problems.add(problem.help(missing_help(wim, index)));
-            }
-            Err(error) => self.failed(&error, pointer),
+/// Reports why Windows can't use an image of a WIM file, and returns whether it can.
+pub(super) fn check_image(
+    request: &Request<'_>,
+    wim: &KnownWim,
+    index: u32,
+    wanted: Use,
+    pointer: &str,
+    problems: &mut Problems,
+) -> bool {
+    let n_errors = problems.n_errors_told();
+    check_compatibility(request, wim, Some(wanted), pointer, problems);
+    match wim.missing(index) {
+        Ok(None) => {}
+        Ok(Some(missing)) => {
+            let message = missing_message(wim, index, &missing);
+            let problem = Problem::error(message).at(request.place(pointer), "incomplete");
+            problems.add(problem.help(missing_help(wim, index)));
         }
-        self.problems.n_errors_told() == n_errors
+        Err(error) => request.failed(&error, pointer, problems),
     }
+    problems.n_errors_told() == n_errors
+}
 
-    /// Reports what Microsoft's programs may not read; without a use, as warnings.
-    fn check_compatibility(&mut self, wim: &KnownWim, wanted: Option<Use>, pointer: &str) {
-        for found in &wim.facts().incompatibilities {
-            let Some(severity) = found.severity(wanted.unwrap_or(Use::Apply)) else { continue };
-            let path = wim.path();
-            let (words, help) = match found {
-                Incompatibility::Unfinished => {
-                    (String::new(), "make it again, or write its images to a new file if none is missing")
-                }
-                Incompatibility::Chunks { .. } if severity == Severity::Warning => {
-                    (", which not every version of Windows reads".into(), "compress it again")
-                }
-                Incompatibility::Chunks { .. } | Incompatibility::SolidChunks { .. } => {
-                    (", which Windows does not read".into(), "compress it again")
-                }
-            };
-            let options = match found {
-                Incompatibility::Unfinished => "",
-                Incompatibility::Chunks { compression: Compression::Xpress, .. } => {
-                    "--compress=XPRESS --chunk-size=32K"
-                }
-                Incompatibility::Chunks { .. } | Incompatibility::SolidChunks { .. } => {
-                    "--compress=LZX --chunk-size=32K"
-                }
-            };
-            let message = format!("`{path}` {found}{words}");
-            let severity = if wanted.is_none() { Severity::Warning } else { severity };
-            let problem = Problem { severity, ..Problem::error(message) };
-            let problem = problem.at(self.place(pointer), "named here");
-            self.problems.add(problem.help(format!("{help}: `{}`", command::export(path, None, options))));
-        }
-    }
-
-    /// Warns of WIM files at a path on the medium that nothing can be applied from.
-    pub(super) fn check_packed_images(&mut self, target: &str, pointer: &str) {
-        let Some(node) = self.root.get(target) else { return };
-        let mut files = Vec::new();
-        match node {
-            Node::Folder(folder) => collect(folder, &mut files),
-            Node::File(_) => return,
-        }
-        let mut sets: BTreeMap<[u8; 16], Vec<(Header, Utf8PathBuf)>> = BTreeMap::new();
-        for path in &files {
-            match kind(path) {
-                Kind::Whole => self.check_packed_image(path, &files, pointer),
-                Kind::Part(header) => sets.entry(header.guid).or_default().push((header, path.clone())),
-                Kind::Pipable => {
-                    let error = pipable(path);
-                    let problem = Problem::warning(error.to_string()).at(self.place(pointer), "in this folder");
-                    self.problems.add(problem.help(error.advice().unwrap_or_default()));
-                }
-                Kind::Other => {}
+/// Reports what Microsoft's programs may not read; without a use, as warnings.
+fn check_compatibility(
+    request: &Request<'_>,
+    wim: &KnownWim,
+    wanted: Option<Use>,
+    pointer: &str,
+    problems: &mut Problems,
+) {
+    for found in &wim.facts().incompatibilities {
+        let Some(severity) = found.severity(wanted.unwrap_or(Use::Apply)) else { continue };
+        let path = wim.path();
+        let (words, help) = match found {
+            Incompatibility::Unfinished => {
+                (String::new(), "make it again, or write its images to a new file if none is missing")
             }
-        }
-        for (header, path) in sets.into_values().filter_map(|set| incomplete(&set)) {
-            let message =
-                format!("of {} parts of the split WIM `{path}`, part {} is missing", header.n_parts, header.part);
-            let problem = Problem::warning(message).at(self.place(pointer), "in this folder");
-            self.problems.add(problem.help("put all parts into the package"));
+            Incompatibility::Chunks { .. } if severity == Severity::Warning => {
+                (", which not every version of Windows reads".into(), "compress it again")
+            }
+            Incompatibility::Chunks { .. } | Incompatibility::SolidChunks { .. } => {
+                (", which Windows does not read".into(), "compress it again")
+            }
+        };
+        let options = match found {
+            Incompatibility::Unfinished => "",
+            Incompatibility::Chunks { compression: Compression::Xpress, .. } => "--compress=XPRESS --chunk-size=32K",
+            Incompatibility::Chunks { .. } | Incompatibility::SolidChunks { .. } => "--compress=LZX --chunk-size=32K",
+        };
+        let message = format!("`{path}` {found}{words}");
+        let severity = if wanted.is_none() { Severity::Warning } else { severity };
+        let problem = Problem { severity, ..Problem::error(message) };
+        let problem = problem.at(request.place(pointer), "named here");
+        problems.add(problem.help(format!("{help}: `{}`", command::export(path, None, options))));
+    }
+}
+
+/// Warns of WIM files in a package that nothing can be applied from.
+pub(super) fn check_packed_images(request: &Request<'_>, package: &Placement, problems: &mut Problems) {
+    let pointer = &package.pointer;
+    let files = wim_files(package);
+    let mut sets: BTreeMap<[u8; 16], Vec<(Header, Utf8PathBuf)>> = BTreeMap::new();
+    for path in &files {
+        match kind(path) {
+            Kind::Whole => check_packed_image(request, path, &files, pointer, problems),
+            Kind::Part(header) => sets.entry(header.guid).or_default().push((header, path.clone())),
+            Kind::Pipable => {
+                let error = pipable(path);
+                let problem = Problem::warning(error.to_string()).at(request.place(pointer), "in this folder");
+                problems.add(problem.help(error.advice().unwrap_or_default()));
+            }
+            Kind::Other => {}
         }
     }
+    for (header, path) in sets.into_values().filter_map(|set| incomplete(&set)) {
+        let message = format!("of {} parts of the split WIM `{path}`, part {} is missing", header.n_parts, header.part);
+        let problem = Problem::warning(message).at(request.place(pointer), "in this folder");
+        problems.add(problem.help("put all parts into the package"));
+    }
+}
 
-    fn check_packed_image(&mut self, path: &Utf8Path, beside: &[Utf8PathBuf], pointer: &str) {
-        // What can't be read need not be a WIM file: the name says little in a package.
-        let Ok(wim) = self.request.sources.wim(path) else { return };
-        self.check_compatibility(&wim, None, pointer);
-        for index in 1..=wim.facts().images.len() as u32 {
-            let Ok(Some(missing)) = wim.missing(index) else { continue };
-            let others: Vec<_> = beside.iter().filter(|other| *other != path).cloned().collect();
-            if matches!(wim.complemented_by(index, &others), Ok((_, true))) {
-                continue;
-            }
-            let problem = Problem::warning(missing_message(&wim, index, &missing));
-            let problem = problem.at(self.place(pointer), "in this folder");
-            self.problems.add(problem.help(missing_help(&wim, index)));
+fn check_packed_image(
+    request: &Request<'_>,
+    path: &Utf8Path,
+    beside: &[Utf8PathBuf],
+    pointer: &str,
+    problems: &mut Problems,
+) {
+    // What can't be read need not be a WIM file: the name says little in a package.
+    let Ok(wim) = request.sources.wim(path) else { return };
+    check_compatibility(request, &wim, None, pointer, problems);
+    for index in 1..=wim.facts().images.len() as u32 {
+        let Ok(Some(missing)) = wim.missing(index) else { continue };
+        let others: Vec<_> = beside.iter().filter(|other| *other != path).cloned().collect();
+        if matches!(wim.complemented_by(index, &others), Ok((_, true))) {
+            continue;
         }
+        let problem = Problem::warning(missing_message(&wim, index, &missing));
+        let problem = problem.at(request.place(pointer), "in this folder");
+        problems.add(problem.help(missing_help(&wim, index)));
     }
 }
 
@@ -145,9 +153,10 @@ fn incomplete(set: &[(Header, Utf8PathBuf)]) -> Option<(Header, Utf8PathBuf)> {
     Some((Header { part, ..header.clone() }, path.clone()))
 }
 
-/// The files in a folder and below it that are named like WIM files.
-fn collect(folder: &Folder, files: &mut Vec<Utf8PathBuf>) {
-    for (name, content) in folder.files() {
+/// Returns the files of a package that are named like WIM files.
+fn wim_files(package: &Placement) -> Vec<Utf8PathBuf> {
+    let mut files = Vec::new();
+    for (name, content) in package.files() {
         if let Content::Source(source) = content
             && let Source::File(file) = &**source
             && is_named_like_wim(Utf8Path::new(&name))
@@ -156,6 +165,7 @@ fn collect(folder: &Folder, files: &mut Vec<Utf8PathBuf>) {
             files.push(file.path.clone());
         }
     }
+    files
 }
 
 fn is_named_like_wim(path: &Utf8Path) -> bool {

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use super::boot_image::LATER;
+use super::request::Request;
 use super::sources::Sources;
 use crate::content::Content;
 use crate::error::{Error, Result};
 use crate::format::wim::PartNames;
+use crate::problem::{Problem, Problems};
 use crate::volume::{Folder, Node};
 
 /// What the names of WIM files end in; solid ones have the other.
@@ -65,4 +68,22 @@ pub(super) fn put_parts(
         })?;
     }
     Ok(parted)
+}
+
+/// Reports a WIM file that is not divided as it is.
+pub(super) fn report_parted(
+    request: &Request<'_>,
+    path: &str,
+    parted: &Parted,
+    pointer: &str,
+    problems: &mut Problems,
+) {
+    let when = match parted {
+        Parted::AsItIs => return,
+        Parted::Reexported => "",
+        Parted::Later => LATER,
+    };
+    let message =
+        format!("`{path}` is solid and can't be divided: it is re-exported as LZX, once, into the cache{when}");
+    problems.add(Problem::note(message).at(request.place(pointer), "comes from here"));
 }

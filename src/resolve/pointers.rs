@@ -5,11 +5,12 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::placement::MAX_FAULTS;
+use super::request::Request;
 use super::tree::Walked;
-use super::{Draft, MAX_FAULTS};
 use crate::content::{Content, Source, SourceFile};
 use crate::git_lfs;
-use crate::problem::Problem;
+use crate::problem::{Problem, Problems};
 use crate::store::{Key, Kind, Objects};
 
 /// Raise it when other files are looked at, or others are taken for pointers.
@@ -17,37 +18,29 @@ const VERSION: u64 = 1;
 /// Folders with fewer files of a pointer's length are looked at each time.
 const FEW: usize = 64;
 
-impl Draft<'_> {
-    /// Reports a file that is a pointer, and returns whether it is. Files that can't be read are for others to report.
-    pub(super) fn is_pointer(&mut self, path: &Utf8Path, pointer: &str) -> bool {
-        let is_pointer = self.request.sources.is_lfs_pointer(path);
-        if is_pointer {
-            self.failed(&git_lfs::error(path), pointer);
+/// Reports the pointers in a folder of content.
+pub(super) fn check_pointers(
+    request: &Request<'_>,
+    path: &Utf8Path,
+    walked: &Walked,
+    pointer: &str,
+    problems: &mut Problems,
+) {
+    let message = match walked.pointers.as_slice() {
+        [] => return,
+        [one] => return request.failed(&git_lfs::error(one), pointer, problems),
+        several => {
+            let shown = several.iter().take(MAX_FAULTS).map(|path| format!("`{path}`")).collect::<Vec<_>>();
+            let more = match several.len().saturating_sub(MAX_FAULTS) {
+                0 => String::new(),
+                n_more => format!(" and {n_more} more"),
+            };
+            let n = several.len();
+            format!("{n} files in `{path}` are Git LFS pointers, not the files themselves: {}{more}", shown.join(", "))
         }
-        is_pointer
-    }
-
-    /// Reports the pointers in a folder of content.
-    pub(super) fn check_pointers(&mut self, path: &Utf8Path, walked: &Walked, pointer: &str) {
-        let message = match walked.pointers.as_slice() {
-            [] => return,
-            [one] => return self.failed(&git_lfs::error(one), pointer),
-            several => {
-                let shown = several.iter().take(MAX_FAULTS).map(|path| format!("`{path}`")).collect::<Vec<_>>();
-                let more = match several.len().saturating_sub(MAX_FAULTS) {
-                    0 => String::new(),
-                    n_more => format!(" and {n_more} more"),
-                };
-                let n = several.len();
-                format!(
-                    "{n} files in `{path}` are Git LFS pointers, not the files themselves: {}{more}",
-                    shown.join(", ")
-                )
-            }
-        };
-        let problem = Problem::error(message).at(self.place(pointer), "named here");
-        self.problems.add(problem.help(git_lfs::help(path)));
-    }
+    };
+    let problem = Problem::error(message).at(request.place(pointer), "named here");
+    problems.add(problem.help(git_lfs::help(path)));
 }
 
 /// Finds the pointers among the files of a folder.

@@ -9,7 +9,7 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::expiry::Clock;
-use super::itself::OwnPlaces;
+use super::self_inclusion::OwnPlaces;
 use super::sources::Sources;
 use crate::date::Date;
 use crate::error::Error;
@@ -26,11 +26,15 @@ pub(super) struct Request<'a> {
     pub rendered: &'a Rendered,
     pub sources: &'a dyn Sources,
     pub notes: &'a Notes,
+    /// Path of the finished medium.
+    pub output: Utf8PathBuf,
     pub own_places: OwnPlaces,
     /// The date of the medium.
     pub date: Date,
     /// The time for expiry checks; without it they are skipped.
     pub clock: Option<Clock>,
+    /// Set to lay the medium out, to report what no medium holds.
+    pub lays_out: bool,
 }
 
 /// Observations of one run, for its caller.

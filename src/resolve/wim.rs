@@ -18,7 +18,7 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-pub use derived::BootImage;
+pub use derived::Derived;
 pub use reexported::Packed;
 
 use crate::content::{Content, Source, SourceFile, Stat};
@@ -381,13 +381,13 @@ mod tests {
             additions.insert(path, Content::file(file)).unwrap();
             additions
         };
-        let key = |image: BootImage| match image {
-            BootImage::Made(Content::Source(source)) => source.key(),
+        let key = |image: Derived| match image {
+            Derived::Made(Content::Source(source)) => source.key(),
             other => panic!("{other:?}"),
         };
         let first = scratch.open();
         let as_it_is = first.boot_image(1, &crate::volume::Folder::default(), date).unwrap();
-        assert!(matches!(as_it_is, BootImage::AsItIs));
+        assert!(matches!(as_it_is, Derived::AsItIs));
         while !scratch
             .cache()
             .start_reading()

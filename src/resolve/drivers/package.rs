@@ -2,45 +2,41 @@
 
 use camino::Utf8PathBuf;
 
-use super::Draft;
 use super::named;
 use crate::content::Content;
-use crate::problem::Problem;
+use crate::problem::{Problem, Problems};
+use crate::resolve::placement::Placement;
+use crate::resolve::request::Request;
 use crate::shell;
-use crate::volume::{Folder, Node};
 
 /// Above this many, Configuration Manager advises to split a driver package (R34).
 const MAX_DRIVERS: usize = 500;
 /// Endings of files that vendors publish drivers in.
 const ARCHIVES: [&str; 5] = [".zip", ".cab", ".exe", ".msi", ".7z"];
 
-impl Draft<'_> {
-    /// Checks the driver package at a path on the medium.
-    pub(in crate::resolve) fn check_driver_package(&mut self, target: &str, pointer: &str) {
-        let Some(Node::Folder(folder)) = self.root.get(target) else { return };
-        let files = folder.files();
-        let is_inf = |name: &str| name.to_ascii_lowercase().ends_with(".inf") && !is_autorun(name);
-        let n_drivers = files.iter().filter(|(name, _)| is_inf(name)).count();
-        if n_drivers > MAX_DRIVERS {
-            let message =
-                format!("the driver package holds {n_drivers} drivers, and {MAX_DRIVERS} are advised at most");
-            let problem = Problem::warning(message).rule("R34").at(self.place(pointer), "this driver package");
-            self.problems.add(problem.help("split it by computer model"));
-        }
-        // Of an empty folder it is said that it is empty.
-        if n_drivers > 0 || files.is_empty() {
-            return;
-        }
-        let archives = archives(folder);
-        let problem = Problem::error(match no_inf(&archives) {
-            Some(archives) => {
-                format!("the driver package holds no INF file, only archives that Windows does not open: {archives}")
-            }
-            None => "the driver package holds no INF file, and so no driver".to_owned(),
-        });
-        let problem = problem.at(self.place(pointer), "this driver package");
-        self.problems.add(problem.help(unpack(&archives)));
+/// Checks a driver package.
+pub(in crate::resolve) fn check_driver_package(request: &Request<'_>, package: &Placement, problems: &mut Problems) {
+    let (files, pointer) = (package.files(), &package.pointer);
+    let is_inf = |name: &str| name.to_ascii_lowercase().ends_with(".inf") && !is_autorun(name);
+    let n_drivers = files.iter().filter(|(name, _)| is_inf(name)).count();
+    if n_drivers > MAX_DRIVERS {
+        let message = format!("the driver package holds {n_drivers} drivers, and {MAX_DRIVERS} are advised at most");
+        let problem = Problem::warning(message).rule("R34").at(request.place(pointer), "this driver package");
+        problems.add(problem.help("split it by computer model"));
     }
+    // Of an empty folder it is said that it is empty.
+    if n_drivers > 0 || files.is_empty() {
+        return;
+    }
+    let archives = archives(&files);
+    let problem = Problem::error(match no_inf(&archives) {
+        Some(archives) => {
+            format!("the driver package holds no INF file, only archives that Windows does not open: {archives}")
+        }
+        None => "the driver package holds no INF file, and so no driver".to_owned(),
+    });
+    let problem = problem.at(request.place(pointer), "this driver package");
+    problems.add(problem.help(unpack(&archives)));
 }
 
 /// Of a disc's `autorun.inf` it is known that it is not a driver's.
@@ -48,11 +44,11 @@ fn is_autorun(name: &str) -> bool {
     name.rsplit('/').next().is_some_and(|name| name.eq_ignore_ascii_case("autorun.inf"))
 }
 
-/// The archives in a folder and below it, in which vendors publish drivers.
-pub(super) fn archives(folder: &Folder) -> Vec<Utf8PathBuf> {
+/// Returns the archives among files, in which vendors publish drivers.
+pub(super) fn archives(files: &[(String, &Content)]) -> Vec<Utf8PathBuf> {
     let is_archive = |name: &str| ARCHIVES.iter().any(|ending| name.to_ascii_lowercase().ends_with(ending));
-    let archives = folder.files().into_iter().filter(|(name, _)| is_archive(name));
-    let path = |(_, content): (String, &Content)| match content {
+    let archives = files.iter().filter(|(name, _)| is_archive(name));
+    let path = |(_, content): &(String, &Content)| match content {
         Content::Source(source) => Some(source.path().to_owned()),
         Content::Bytes(_) => None,
     };

@@ -4,15 +4,16 @@
 //! The apps of `[LaunchApp]` and `[LaunchApps]` run one after the other. Ours goes before them, all in one section, so
 //! that nothing hangs on which of the two comes first.
 
-use super::super::Draft;
-use super::super::request::unreadable;
-use super::super::wim::KnownWim;
+use super::super::assemble::Tree;
+use super::super::boot_image::WindowsPe;
+use super::super::placement::Placement;
+use super::super::request::{Request, unreadable};
 use super::DRIVERS;
 use crate::content::Content;
 use crate::format::inf;
-use crate::limits::{self, MAX_PROGRAM_LEN, MAX_SCRIPT_LEN};
-use crate::problem::Problem;
-use crate::volume::Node;
+use crate::limits::{MAX_PROGRAM_LEN, MAX_SCRIPT_LEN};
+use crate::problem::{Problem, Problems};
+use crate::volume::{Folder, Node};
 
 const SHELL: &str = "Windows/System32/winpeshl.ini";
 const SETUP: &str = "setup.exe";
@@ -25,65 +26,83 @@ const CALL: &str = "@call %SystemDrive%\\tsmedia\\drivers\\load.cmd";
 /// What `startnet.cmd` is in images of the Windows ADK.
 const USUAL: &[u8] = b"wpeinit\r\n";
 
-impl Draft<'_> {
-    /// Has what Windows PE starts load the drivers first.
-    pub(super) fn start_drivers(&mut self, wim: &KnownWim, index: u32) {
-        let Ok(shell) = self.start_file(wim, index, SHELL, MAX_SCRIPT_LEN) else { return };
-        let (path, composed) = match shell {
-            Some(bytes) => (SHELL, with_first_app(&bytes)),
-            None => {
-                let Ok(setup) = self.start_file(wim, index, SETUP, MAX_PROGRAM_LEN) else { return };
-                if setup.is_some() {
-                    let message = "the boot image starts `setup.exe` of Windows, which loads none of these drivers";
-                    let problem = Problem::error(message).at(self.place(DRIVERS), "would not be loaded");
-                    self.problems.add(problem.help(
-                        "take a boot image of the Windows ADK or of Configuration Manager, or put a `winpeshl.ini` \
-                         with what it is to start into `Windows/System32` of this one, by `[[boot.file]]`",
-                    ));
-                    return;
-                }
-                let Ok(startnet) = self.start_file(wim, index, STARTNET, MAX_SCRIPT_LEN) else { return };
-                (STARTNET, with_first_call(startnet.as_deref().unwrap_or(USUAL)))
-            }
-        };
-        match composed {
-            Ok(bytes) => {
-                let content = Content::bytes(bytes);
-                if !self.root.replace(path, content.clone()) {
-                    self.insert(path, content, DRIVERS);
-                }
-            }
-            Err(why) => {
-                let message = format!("`{path}` can't be made to load the drivers: {why}");
-                let problem = Problem::error(message).at(self.place(DRIVERS), "would not be loaded");
-                self.problems.add(problem.help(
-                    "put one that is right into the boot image by `[[boot.file]]`, or leave out `drivers` and have \
-                     your own `winpeshl.ini` or `startnet.cmd` run `drvload`",
+/// Has what Windows PE starts load the drivers first.
+pub(super) fn start_drivers(
+    request: &Request<'_>,
+    windows_pe: &WindowsPe,
+    boot_image: &mut Tree,
+    problems: &mut Problems,
+) {
+    let Ok(shell) = start_file(request, windows_pe, &boot_image.root, SHELL, MAX_SCRIPT_LEN, problems) else { return };
+    let (path, composed) = match shell {
+        Some(bytes) => (SHELL, with_first_app(&bytes)),
+        None => {
+            let Ok(setup) = start_file(request, windows_pe, &boot_image.root, SETUP, MAX_PROGRAM_LEN, problems) else {
+                return;
+            };
+            if setup.is_some() {
+                let message = "the boot image starts `setup.exe` of Windows, which loads none of these drivers";
+                let problem = Problem::error(message).at(request.place(DRIVERS), "would not be loaded");
+                problems.add(problem.help(
+                    "take a boot image of the Windows ADK or of Configuration Manager, or put a `winpeshl.ini` \
+                     with what it is to start into `Windows/System32` of this one, by `[[boot.file]]`",
                 ));
+                return;
             }
+            let Ok(startnet) = start_file(request, windows_pe, &boot_image.root, STARTNET, MAX_SCRIPT_LEN, problems)
+            else {
+                return;
+            };
+            (STARTNET, with_first_call(startnet.as_deref().unwrap_or(USUAL)))
+        }
+    };
+    match composed {
+        Ok(bytes) => {
+            let content = Content::bytes(bytes);
+            if !boot_image.root.replace(path, content.clone()) {
+                boot_image.place(request, Placement::of_file(path, content, DRIVERS), problems);
+            }
+        }
+        Err(why) => {
+            let message = format!("`{path}` can't be made to load the drivers: {why}");
+            let problem = Problem::error(message).at(request.place(DRIVERS), "would not be loaded");
+            problems.add(problem.help(
+                "put one that is right into the boot image by `[[boot.file]]`, or leave out `drivers` and have \
+                 your own `winpeshl.ini` or `startnet.cmd` run `drvload`",
+            ));
         }
     }
+}
 
-    /// A file of the boot image: what the author puts there, or what is there already. What goes wrong has been told.
-    fn start_file(&mut self, wim: &KnownWim, index: u32, path: &str, limit: u64) -> Result<Option<Vec<u8>>, ()> {
-        let content = match self.root.get(path) {
-            Some(Node::File(content)) => Some(content.clone()),
-            Some(Node::Folder(_)) => None,
-            None => wim.extract(index, path, limit).map_err(|error| self.failed(&error, DRIVERS))?,
-        };
-        match content {
-            None => Ok(None),
-            Some(Content::Bytes(bytes)) => Ok(Some(bytes.to_vec())),
-            Some(Content::Source(source)) if source.len() > limit => {
-                let message = format!("`{}` has {} bytes, and is no `{path}`", source.path(), source.len());
-                self.problems.add(Problem::error(message).at(self.place(DRIVERS), "would not be loaded"));
-                Err(())
-            }
-            Some(Content::Source(source)) => limits::read(source.path(), limit).map(Some).map_err(|error| {
-                let problem = unreadable(self.rendered, source.path(), &error, DRIVERS);
-                self.problems.add(problem);
-            }),
+/// A file of the boot image: what the author puts there, or what is there already. What goes wrong has been told.
+fn start_file(
+    request: &Request<'_>,
+    windows_pe: &WindowsPe,
+    additions: &Folder,
+    path: &str,
+    limit: u64,
+    problems: &mut Problems,
+) -> Result<Option<Vec<u8>>, ()> {
+    let content = match additions.get(path) {
+        Some(Node::File(content)) => Some(content.clone()),
+        Some(Node::Folder(_)) => None,
+        None => windows_pe
+            .wim
+            .extract(windows_pe.index, path, limit)
+            .map_err(|error| request.failed(&error, DRIVERS, problems))?,
+    };
+    match content {
+        None => Ok(None),
+        Some(Content::Bytes(bytes)) => Ok(Some(bytes.to_vec())),
+        Some(Content::Source(source)) if source.len() > limit => {
+            let message = format!("`{}` has {} bytes, and is no `{path}`", source.path(), source.len());
+            problems.add(Problem::error(message).at(request.place(DRIVERS), "would not be loaded"));
+            Err(())
         }
+        Some(Content::Source(source)) => request.sources.read(source.path(), limit).map(Some).map_err(|error| {
+            let problem = unreadable(request.rendered, source.path(), &error, DRIVERS);
+            problems.add(problem);
+        }),
     }
 }
 

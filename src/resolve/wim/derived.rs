@@ -19,7 +19,7 @@ const VERSION: u64 = 2;
 
 /// A WIM file as a boot image.
 #[derive(Clone, Debug)]
-pub enum BootImage {
+pub enum Derived {
     /// It is one.
     AsItIs,
     /// What is made of it.
@@ -34,7 +34,7 @@ impl KnownWim {
     /// # Errors
     ///
     /// When it is damaged, or can't take what is put into it.
-    pub fn boot_image(&self, index: u32, additions: &Folder, date: Date) -> Result<BootImage> {
+    pub fn boot_image(&self, index: u32, additions: &Folder, date: Date) -> Result<Derived> {
         let is_edited = additions.iter().len() > 0;
         let edit = Edit { additions, removals: &[], date };
         let (file, index, is_marked) = match &self.facts.packed {
@@ -47,19 +47,19 @@ impl KnownWim {
                 }
                 match self.reexported(Some(index))? {
                     Some(file) if is_edited => (file, 1, true),
-                    Some(file) => return Ok(BootImage::Made(Content::pieced(self.named(file)))),
-                    None => return Ok(BootImage::Later),
+                    Some(file) => return Ok(Derived::Made(Content::pieced(self.named(file)))),
+                    None => return Ok(Derived::Later),
                 }
             }
         };
         if is_marked && !is_edited {
-            return Ok(BootImage::AsItIs);
+            return Ok(Derived::AsItIs);
         }
         let (made_of, inputs) = recipe(file, index, is_marked, additions, date);
         let key = Key::new(Kind::WimReads, &made_of);
         let known = self.cache.as_ref().and_then(|cache| recipe::parse(&cache.bytes(&key)?, &inputs, &self.path));
         if let Some(derived) = known.and_then(|known| known.into_iter().next()) {
-            return Ok(BootImage::Made(Content::pieced(derived)));
+            return Ok(Derived::Made(Content::pieced(derived)));
         }
         let since = self.cache.as_ref().and_then(|cache| cache.start_reading());
         let wim = self.structure(inputs[0].clone())?;
@@ -79,7 +79,7 @@ impl KnownWim {
         {
             cache.keep(&key, &bytes);
         }
-        Ok(BootImage::Made(Content::pieced(derived)))
+        Ok(Derived::Made(Content::pieced(derived)))
     }
 
     /// Puts something together of a WIM, before those who wait where much of it is read: all of it may be for a new

@@ -3,9 +3,9 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::Draft;
+use super::request::Request;
 use crate::file_identity::{FileIdentity, real_path};
-use crate::problem::Problem;
+use crate::problem::{Problem, Problems};
 
 /// Where a build writes, free of links.
 pub(super) struct OwnPlaces {
@@ -36,20 +36,18 @@ impl OwnPlaces {
     }
 }
 
-impl Draft<'_> {
-    /// Whether content holds what the build writes; complains if so.
-    pub(super) fn holds_itself(&mut self, path: &Utf8Path, pointer: &str) -> bool {
-        let (message, help) = if self.request.own_places.output_is_in(path) {
-            let output = &self.rendered.manifest.output.path;
-            let help = "choose another folder, or another `path` in `[output]`";
-            (format!("`{path}` is, or holds, the output `{output}`: the medium would contain itself"), help)
-        } else if self.request.own_places.folder_is_in(path) {
-            let what = "holds the manifest's own folder, where tsmedia keeps its record and its cache";
-            (format!("`{path}` {what}: the medium would never be up to date"), "move the content to a folder below it")
-        } else {
-            return false;
-        };
-        self.problems.add(Problem::error(message).at(self.place(pointer), "").help(help));
-        true
-    }
+/// Whether content holds what the build writes; complains if so.
+pub(super) fn holds_itself(request: &Request<'_>, path: &Utf8Path, pointer: &str, problems: &mut Problems) -> bool {
+    let (message, help) = if request.own_places.output_is_in(path) {
+        let output = &request.rendered.manifest.output.path;
+        let help = "choose another folder, or another `path` in `[output]`";
+        (format!("`{path}` is, or holds, the output `{output}`: the medium would contain itself"), help)
+    } else if request.own_places.folder_is_in(path) {
+        let what = "holds the manifest's own folder, where tsmedia keeps its record and its cache";
+        (format!("`{path}` {what}: the medium would never be up to date"), "move the content to a folder below it")
+    } else {
+        return false;
+    };
+    problems.add(Problem::error(message).at(request.place(pointer), "").help(help));
+    true
 }

@@ -1,0 +1,208 @@
+//! The boot files of a medium: found in the boot image or in a folder, checked, and what is missing reported.
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::boot::{self, BootFiles, BootSource, Missing, NoBootFiles, Note, STORES, Wanted};
+use super::boot_image::{IMAGE, WindowsPe};
+use super::request::Request;
+use super::secure_boot::check_programs;
+use super::wim::KnownWim;
+use crate::content::Content;
+use crate::firmware::Firmware;
+use crate::format::wim::Architecture;
+use crate::manifest::{BOOT_IMAGE, OutputFormat};
+use crate::problem::{Problem, Problems};
+use crate::volume::{BootEntry, Misplaced};
+
+pub(super) const FILES: &str = "/boot/files";
+const FIRMWARE: &str = "/boot/firmware";
+const STORE: &str = "/boot/store";
+
+/// The files that start a medium, checked.
+#[derive(Default)]
+pub(super) struct StartFiles {
+    /// Files with their paths on the medium.
+    pub files: Vec<(String, Content)>,
+    /// The entries of a disc's boot catalog.
+    pub entries: Vec<BootEntry>,
+    /// `true` if the EFI boot image of a disc waits for a key.
+    pub prompts_under_uefi: bool,
+    /// The boot stores that were found rather than made.
+    pub found_stores: Vec<(Firmware, &'static str)>,
+    /// `true` if boot programs are not programs: nobody means the rest to start, which has been reported.
+    pub are_stand_ins: bool,
+}
+
+/// Finds and checks the boot files. Without a boot image that can be used there are none.
+pub(super) fn find(request: &Request<'_>, windows_pe: Option<&WindowsPe>, problems: &mut Problems) -> StartFiles {
+    let Some(windows_pe) = windows_pe else { return StartFiles::default() };
+    let boot = &request.rendered.manifest.boot;
+    let architecture = windows_pe.processors();
+    let wanted = Wanted {
+        firmware: firmware(request, architecture),
+        architecture,
+        secure_boot_ca: boot.secure_boot_ca,
+        store: boot.store,
+        prompt: request.rendered.manifest.prompt(),
+        date: request.date,
+    };
+    check_firmware(request, &wanted, problems);
+    let Some(found) = find_files(request, &windows_pe.wim, windows_pe.index, &wanted, problems) else {
+        return StartFiles::default();
+    };
+    let are_stand_ins = check_programs(request, &found, &wanted, problems);
+    let found_stores = found_stores(&found, &wanted);
+    report_notes(request, &found.notes, problems);
+    // Firmware, and the boot manager of a disk that a WIM file was applied to, find their files in the tree.
+    let is_disc = request.rendered.manifest.format() == OutputFormat::Iso;
+    StartFiles {
+        files: found.files,
+        entries: if is_disc { found.entries } else { Vec::new() },
+        prompts_under_uefi: is_disc && found.prompts_under_uefi,
+        found_stores,
+        are_stand_ins,
+    }
+}
+
+/// Returns the boot stores that were found rather than made.
+fn found_stores(found: &BootFiles, wanted: &Wanted) -> Vec<(Firmware, &'static str)> {
+    let built = found.notes.iter().find_map(|note| match note {
+        Note::BuiltStores(paths, _) => Some(paths.as_slice()),
+        _ => None,
+    });
+    let is_found = |(firmware, path): &(Firmware, &str)| {
+        wanted.firmware.contains(firmware) && !built.is_some_and(|built| built.contains(path))
+    };
+    STORES.into_iter().filter(is_found).collect()
+}
+
+/// Reports what is not quite as it was wanted. Of a disc's boot images it is said only where there is a disc.
+fn report_notes(request: &Request<'_>, notes: &[Note], problems: &mut Problems) {
+    let is_disc = request.rendered.manifest.format() == OutputFormat::Iso;
+    let is_of_all = |note: &Note| matches!(note, Note::BuiltStores(..));
+    for note in notes.iter().filter(|note| is_disc || is_of_all(note)) {
+        let problem = match note {
+            Note::BuiltStores(_, true) => Problem::note(note.to_string()),
+            _ => Problem::warning(note.to_string()),
+        };
+        let pointer = if let Note::BuiltStores(_, true) = note { STORE } else { FILES };
+        let problem = problem.at(request.place(pointer), "");
+        problems.add(match note.advice() {
+            Some(advice) => problem.help(advice),
+            None => problem,
+        });
+    }
+}
+
+/// UEFI starts programs of its own width only, and nearly all of it is that of 64-bit processors.
+fn check_firmware(request: &Request<'_>, wanted: &Wanted, problems: &mut Problems) {
+    if wanted.architecture != Architecture::X86 || !wanted.firmware.contains(&Firmware::Uefi) {
+        return;
+    }
+    let problem = Problem::warning("the boot image is for x86, and UEFI of x64 computers does not start it");
+    problems.add(
+        problem
+            .rule("R21")
+            .at(request.place(IMAGE), "is for x86")
+            .help("take a boot image for x64, or write `firmware = [\"bios\"]` if these computers are not meant"),
+    );
+}
+
+fn firmware(request: &Request<'_>, architecture: Architecture) -> Vec<Firmware> {
+    match (&request.rendered.manifest.boot.firmware, architecture) {
+        (Some(firmware), _) => firmware.clone(),
+        (None, Architecture::Arm | Architecture::Arm64) => vec![Firmware::Uefi],
+        (None, _) if is_stick(request) => vec![Firmware::Uefi],
+        (None, _) => vec![Firmware::Uefi, Firmware::Bios],
+    }
+}
+
+fn is_stick(request: &Request<'_>) -> bool {
+    request.rendered.manifest.format() == OutputFormat::Usb
+}
+
+fn find_files(
+    request: &Request<'_>,
+    wim: &KnownWim,
+    index: u32,
+    wanted: &Wanted,
+    problems: &mut Problems,
+) -> Option<BootFiles> {
+    let files = &request.rendered.manifest.boot.files;
+    let folder: Utf8PathBuf;
+    let source = if files == BOOT_IMAGE {
+        BootSource::Image { wim, index }
+    } else {
+        folder = request.input(FILES, files);
+        boot::beside(&folder).for_each(|path| request.notes.inputs.borrow_mut().note(path));
+        match folder.read_dir_utf8() {
+            Ok(_) => BootSource::Folder { folder: &folder, image: Some((wim, index)) },
+            Err(error) => {
+                request.unreadable(&folder, &error, FILES, problems);
+                return None;
+            }
+        }
+    };
+    match boot::boot_files(source, wanted) {
+        Ok(found) => Some(found),
+        Err(none) => {
+            no_boot_files(request, none, problems);
+            None
+        }
+    }
+}
+
+fn no_boot_files(request: &Request<'_>, none: NoBootFiles, problems: &mut Problems) {
+    match none {
+        NoBootFiles::NotMedia(within) => {
+            let files = Utf8Path::new(&request.rendered.manifest.boot.files);
+            let problem = Problem::error(format!("the folder `{files}` holds no boot files"));
+            problems.add(
+                problem.at(request.place(FILES), "no `boot` and no `efi` in it").help(match within {
+                    Some(name) => format!("did you mean `{}`?", files.join(name)),
+                    None => {
+                        "name the root of an extracted Windows ISO, the ADK's `Media` folder or the `media` folder \
+                         that `copype` made"
+                            .into()
+                    }
+                }),
+            );
+        }
+        NoBootFiles::Missing(missing) => {
+            for missing in missing {
+                report_missing(request, &missing, problems);
+            }
+        }
+        NoBootFiles::NoBios(architecture) => {
+            let message = format!("a BIOS can't start a boot image for {architecture}");
+            let problem = Problem::error(message).at(request.place(FIRMWARE), "asks for a BIOS");
+            problems.add(
+                problem
+                    .at(request.place(IMAGE), format!("is for {architecture}"))
+                    .help("write `firmware = [\"uefi\"]`"),
+            );
+        }
+        NoBootFiles::BadLink { link, target } => {
+            let message = format!("the symbolic link `{link}` leads out of the folder, or around in it, to `{target}`");
+            problems.add(
+                Problem::error(message).at(request.place(FILES), "").help("replace the link by what it points to"),
+            );
+        }
+        NoBootFiles::Misplaced { path, why } => {
+            let why = match why {
+                Misplaced::BadName(bad) => bad.to_string(),
+                Misplaced::Taken(taken) => format!("`{taken}` is there already, under the same name but for case"),
+            };
+            let message = format!("the boot file `{path}` can't be on the medium: {why}");
+            problems.add(Problem::error(message).at(request.place(FILES), "").help("rename it"));
+        }
+        NoBootFiles::Failed(error) => request.failed(&error, FILES, problems),
+    }
+}
+
+fn report_missing(request: &Request<'_>, missing: &Missing, problems: &mut Problems) {
+    let looked = missing.looked_at.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ");
+    let words = if looked.is_empty() { "not found here".into() } else { format!("looked for {looked}") };
+    let problem = Problem::error(missing.to_string()).at(request.place(FILES), words);
+    problems.add(problem.help(format!("take it from {}", missing.usual)));
+}

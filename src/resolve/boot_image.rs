@@ -1,0 +1,171 @@
+//! The boot image: checked, with the author's files, prestart command and drivers put in.
+
+use std::rc::Rc;
+
+use super::assemble::Tree;
+use super::boot_image_checks;
+use super::content::open_wim;
+use super::drivers::add_drivers;
+use super::images::check_image;
+use super::placement::{Location, find_entry};
+use super::prestart::add_prestart;
+use super::request::Request;
+use super::wim::{Derived, KnownWim};
+use crate::content::Content;
+use crate::format::wim::{Architecture, Use, WindowsVersion};
+use crate::format::windows::Windows;
+use crate::problem::{Problem, Problems};
+use crate::volume::Folder;
+
+/// The boot image in the manifest.
+pub(super) const IMAGE: &str = "/boot/image/file";
+
+/// End of a note on what is made of a WIM file, where nothing may be written.
+pub(super) const LATER: &str = " by whatever comes after `check`; how long it becomes is known then";
+
+/// The boot image of a medium.
+pub(super) struct BootImage {
+    /// The WIM file, as it is or with files put in.
+    pub content: Content,
+    /// The image that the medium starts; `None` if it can't be used, which has been reported.
+    pub windows_pe: Option<WindowsPe>,
+    /// `true` if the WIM file has to be made first, and nothing may be written now.
+    pub is_pending: bool,
+}
+
+/// The image of a WIM file that a medium starts.
+pub(super) struct WindowsPe {
+    pub wim: Rc<KnownWim>,
+    pub index: u32,
+    /// The processors that it says it is for.
+    pub architecture: Option<Architecture>,
+    /// The version of Windows PE, if it is known.
+    pub version: Option<WindowsVersion>,
+}
+
+impl WindowsPe {
+    /// Returns the processors that the image is for, or is taken to be for.
+    pub fn processors(&self) -> Architecture {
+        self.architecture.unwrap_or(Architecture::X64)
+    }
+}
+
+/// Finds, checks and makes the boot image. `None` if the WIM file is not there.
+pub(super) fn prepare(request: &Request<'_>, problems: &mut Problems) -> Option<BootImage> {
+    let image = &request.rendered.manifest.boot.image;
+    let path = request.input(IMAGE, &image.file);
+    if request.is_lfs_pointer(&path, IMAGE, problems) {
+        return None;
+    }
+    let content = request.readable(request.sources.file(&path), &path, IMAGE, problems)?;
+    let unusable = BootImage { content, windows_pe: None, is_pending: false };
+    let Some((wim, index)) = open_wim(request, &path, image.index, IMAGE, "/boot/image/index", problems) else {
+        return Some(unusable);
+    };
+    if !check_image(request, &wim, index, Use::Start, IMAGE, problems) {
+        return Some(unusable);
+    }
+    let windows = boot_image_checks::look_into(request, &wim, index, problems);
+    let facts = wim.image(index);
+    let windows_pe = WindowsPe {
+        // The kernel knows better than what was written down about it.
+        architecture: windows.architecture.or(facts.and_then(|facts| facts.architecture)),
+        version: windows.version.or(facts.and_then(|facts| facts.version)),
+        wim,
+        index,
+    };
+    if windows_pe.architecture.is_none() {
+        let message = format!("image {index} of `{path}` does not say which processors it is for");
+        let problem = Problem::warning(message).at(request.place(IMAGE), "taken for x64");
+        problems.add(problem.help("a boot image of the Windows ADK or of Configuration Manager says it"));
+    }
+    let derived = additions(request, &windows_pe, &windows, problems)
+        .and_then(|additions| derive(request, &windows_pe, &additions, problems));
+    let (content, is_pending) = match derived {
+        Some(Derived::Made(content)) => (content, false),
+        Some(Derived::Later) => (unusable.content, true),
+        Some(Derived::AsItIs) | None => (unusable.content, false),
+    };
+    Some(BootImage { content, windows_pe: Some(windows_pe), is_pending })
+}
+
+/// Collects the files that go into the boot image, a volume of its own. `None` if something is wrong with them.
+fn additions(
+    request: &Request<'_>,
+    windows_pe: &WindowsPe,
+    windows: &Windows,
+    problems: &mut Problems,
+) -> Option<Folder> {
+    let n_errors = problems.n_errors_told();
+    let mut tree = Tree::new(Location::BootImage);
+    let files = &request.rendered.manifest.boot.file;
+    for (at, file) in files.iter().enumerate().filter(|(_, file)| file.when) {
+        let pointer = format!("/boot/file/{at}");
+        let found = find_entry(request, &file.source, &file.path, &pointer, Location::BootImage, problems);
+        found.into_iter().for_each(|found| tree.place(request, found, problems));
+    }
+    add_prestart(request, &mut tree, problems);
+    let classes = add_drivers(request, windows_pe, windows, &mut tree, problems);
+    boot_image_checks::check(request, windows_pe, windows, &tree.root, &classes, problems);
+    (problems.n_errors_told() == n_errors).then_some(tree.root)
+}
+
+/// Makes the boot image of the WIM file where that is not one as it is: the boot store starts the image that the WIM
+/// file marks as bootable, whatever the manifest says; and the author may put files into it.
+fn derive(
+    request: &Request<'_>,
+    windows_pe: &WindowsPe,
+    additions: &Folder,
+    problems: &mut Problems,
+) -> Option<Derived> {
+    let wim = &windows_pe.wim;
+    match wim.boot_image(windows_pe.index, additions, request.date) {
+        Ok(derived) => {
+            match &derived {
+                Derived::Made(_) if wim.facts().packed.is_some() => note_reexported(request, wim, "", problems),
+                Derived::Later => note_reexported(request, wim, LATER, problems),
+                Derived::Made(_) | Derived::AsItIs => {}
+            }
+            Some(derived)
+        }
+        Err(error) => {
+            let pointer = error.subject().and_then(|path| boot_file_of(request, path));
+            request.failed(&error, &pointer.unwrap_or_else(|| IMAGE.into()), problems);
+            None
+        }
+    }
+}
+
+fn note_reexported(request: &Request<'_>, wim: &KnownWim, when: &str, problems: &mut Problems) {
+    let is = if wim.is_solid() { "is solid" } else { "is compressed by LZMS" };
+    let message = format!(
+        "`{}` {is}, which no boot manager reads: its image is re-exported as LZX, once, into the cache{when}",
+        wim.path()
+    );
+    problems.add(Problem::note(message).at(request.place(IMAGE), ""));
+}
+
+/// Where the manifest puts something at a path in the boot image.
+fn boot_file_of(request: &Request<'_>, path: &str) -> Option<String> {
+    let files = request.rendered.manifest.boot.file.iter().enumerate().filter(|(_, file)| file.when);
+    let found = files.filter(|(at, file)| {
+        let source = request.rendered.path_at(&format!("/boot/file/{at}/source"), &file.source);
+        let target = file.path.trim_end_matches('/');
+        let within = match path.get(target.len()..) {
+            _ if target == "." => path,
+            // What is in the way of a folder on the way.
+            None => {
+                let start = target.get(..path.len()).filter(|_| target[path.len()..].starts_with('/'));
+                return start.is_some_and(|start| start.eq_ignore_ascii_case(path));
+            }
+            Some(within) if path[..target.len()].eq_ignore_ascii_case(target) => within.trim_start_matches('/'),
+            _ => return false,
+        };
+        // Several may go into one folder: then it is the one that has it.
+        match source.is_dir() {
+            true => source.join(within).exists(),
+            false => within.is_empty() || source.file_name() == Some(within),
+        }
+    });
+    found.collect::<Vec<_>>().pop().map(|(at, _)| format!("/boot/file/{at}/source"))
+}

@@ -1,0 +1,133 @@
+//! Whether the boot stores that the author's files bring start what is on the medium: the boot image, out of a RAM disk
+//! that begins with `boot.sdi`.
+//!
+//! A boot manager that does not find what its store says ends with a number on the screen. What nobody here wrote stays
+//! as it is, whatever it says: it may be meant, and not all of it is understood.
+
+use std::sync::Arc;
+
+use super::assemble::Medium;
+use super::boot::{BOOT_IMAGE_PATH, BOOT_SDI};
+use super::boot_files::FILES;
+use super::boot_image::IMAGE;
+use super::request::Request;
+use crate::content::Content;
+use crate::error::Result;
+use crate::firmware::Firmware;
+use crate::format::bcd::{NotStarted, Store};
+use crate::format::regf::{self, Hive};
+use crate::limits::MAX_BOOT_STORE_LEN;
+use crate::problem::{Problem, Problems};
+use crate::source::OpenSource;
+use crate::volume::Node;
+
+/// What a RAM disk's description begins with.
+const SDI_MAGIC: &[u8] = b"$SDI0001";
+
+/// What is right where a store is not.
+const HELP: &str = "take boot files whose store starts `\\sources\\boot.wim`, as those of an extracted Windows ISO or of the \
+                    ADK's `Media` folder do, or write `store = \"built\"` in `[boot]`";
+
+/// Compares the boot stores that were found with what is on the medium.
+pub(super) fn check_stores(request: &Request<'_>, medium: &Medium, problems: &mut Problems) {
+    let (mut no_stores, mut no_sdis, mut sdis) = (Vec::new(), Vec::new(), vec![BOOT_SDI.to_owned()]);
+    for (firmware, path) in &medium.start.found_stores {
+        let Some(Node::File(content)) = medium.root.get(path) else { continue };
+        let bytes = match start_of(content, MAX_BOOT_STORE_LEN) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                request.failed(&error, FILES, problems);
+                continue;
+            }
+        };
+        if !bytes.starts_with(regf::MAGIC) {
+            no_stores.push(format!("`{path}`"));
+            continue;
+        }
+        match Hive::read(&bytes).and_then(|hive| Store::read(&hive)) {
+            Ok(store) => sdis.extend(check_store(request, medium, path, *firmware, &store, problems)),
+            Err(error) => {
+                let mut why = error.to_string();
+                if let Some(cause) = std::error::Error::source(&error) {
+                    why = format!("{why}: {cause}");
+                }
+                let problem = Problem::warning(format!("the boot store `{path}` can't be read: {why}"));
+                let problem = problem.at(request.place(FILES), "taken as it is");
+                problems.add(problem.help("take it from where it came from anew"));
+            }
+        }
+    }
+    sdis.sort();
+    sdis.dedup_by(|one, other| one.eq_ignore_ascii_case(other));
+    for path in sdis {
+        let Some(Node::File(content)) = medium.root.get(&path) else { continue };
+        match start_of(content, SDI_MAGIC.len() as u64) {
+            Ok(bytes) if *bytes == *SDI_MAGIC => {}
+            Ok(_) => no_sdis.push(format!("`{path}`")),
+            Err(error) => request.failed(&error, FILES, problems),
+        }
+    }
+    let told = [
+        ("no boot store, so that a boot manager starts nothing", no_stores),
+        ("no RAM disk, so that Windows PE does not start", no_sdis),
+    ];
+    let told = told.into_iter().filter(|(_, names)| !names.is_empty());
+    let told: Vec<_> = told.map(|(what, names)| format!("{what}: {}", names.join(", "))).collect();
+    if !told.is_empty() && !medium.start.are_stand_ins {
+        let problem = Problem::note(told.join("; ")).at(request.place(FILES), "");
+        problems.add(problem.help("take boot files of Windows; stand-ins are good for trying out"));
+    }
+}
+
+/// Compares one of them; the file that its RAM disk begins with comes back, if that is on the medium.
+fn check_store(
+    request: &Request<'_>,
+    medium: &Medium,
+    path: &str,
+    firmware: Firmware,
+    store: &Store,
+    problems: &mut Problems,
+) -> Option<String> {
+    let started = store.started().ok_or(NotStarted::NoEntry);
+    let [boot_image, sdi] = match started.and_then(|started| started.files(firmware)) {
+        Ok(files) => files,
+        Err(not) => {
+            let problem = Problem::warning(format!("the boot store `{path}` {not}"));
+            problems.add(problem.at(request.place(FILES), "brings it").help(HELP));
+            return None;
+        }
+    };
+    let files = request.place(FILES);
+    let is_there = |path: &str| matches!(medium.root.get(path), Some(Node::File(_)));
+    if !boot_image.eq_ignore_ascii_case(BOOT_IMAGE_PATH) {
+        let message = format!("the boot store `{path}` starts `{boot_image}`");
+        let problem = match is_there(&boot_image) {
+            true => Problem::note(format!("{message}, and not the boot image, which is `{BOOT_IMAGE_PATH}`")),
+            false => Problem::warning(format!(
+                "{message}, which is not on the medium: the boot image is `{BOOT_IMAGE_PATH}`"
+            )),
+        };
+        problems.add(problem.at(files.clone(), "brings it").at(request.place(IMAGE), "not started").help(HELP));
+    }
+    if !is_there(&sdi) {
+        let message = format!("the boot store `{path}` needs `{sdi}`, which is not on the medium");
+        let problem = Problem::warning(message).at(files, "brings the store");
+        problems.add(problem.help(HELP));
+        return None;
+    }
+    Some(sdi)
+}
+
+/// So many of the first bytes of a content.
+fn start_of(content: &Content, len: u64) -> Result<Arc<[u8]>> {
+    match content {
+        Content::Bytes(bytes) => Ok(Arc::from(&bytes[..bytes.len().min(len as usize)])),
+        Content::Source(source) => {
+            let open = OpenSource::open(source)?;
+            let mut bytes = vec![0; source.len().min(len) as usize];
+            open.read(&mut bytes, 0)?;
+            open.check()?;
+            Ok(bytes.into())
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! What the medium tells the client: variables, password and policy, found, checked and put into `SMS\data`.
+
+use std::sync::Arc;
+
+use zeroize::Zeroizing;
+
+use super::password_strength;
+use super::request::Request;
+use super::secrets::{secret_of_step, secret_text};
+use super::site::add_site;
+use crate::format::container::Algorithm;
+use crate::limits::MAX_POLICY_LEN;
+use crate::manifest::{Encryption, Kind, MAX_VALUE, PolicyTable, VariableValue};
+use crate::media::data::{self, DataFile, MediaData, Policy, Value};
+use crate::output::Veiled;
+use crate::problem::{Problem, Problems};
+use crate::secret::Secret;
+use crate::sequence::{self, Sequence};
+
+const PASSWORD: &str = "/security/password";
+const POLICY: &str = "/policy/file";
+pub(super) const SEQUENCE: &str = "/task-sequence/file";
+
+/// The files below `SMS\data`.
+#[derive(Default)]
+pub(super) struct DataFiles {
+    pub files: Vec<DataFile>,
+    /// Fingerprints of the secrets in them, if there are any.
+    pub veiled: Option<Veiled>,
+}
+
+/// Checks what the medium tells the client, and writes it as files.
+pub(super) fn build(request: &Request<'_>, problems: &mut Problems) -> DataFiles {
+    let rendered = request.rendered;
+    let media = &rendered.manifest.media;
+    let mut data = MediaData::new(media.kind, &media.name, rendered.site.as_deref());
+    // What it depends on: in words, with the value.
+    let mut secrets: Vec<(String, Arc<Secret>)> = Vec::new();
+    data.is_unattended = media.unattended;
+    data.algorithm = match rendered.manifest.security.encryption {
+        Encryption::Aes128 => Algorithm::Aes128,
+        Encryption::Aes256 => Algorithm::Aes256,
+    };
+    if let Some(password) = password(request, problems) {
+        secrets.push(("the password".into(), Arc::clone(&password)));
+        data.password = Some(password);
+    }
+    for (name, value) in rendered.manifest.told() {
+        data.set(name, Value::Text(value));
+    }
+    secrets.extend(add_site(request, &mut data, problems));
+    for (name, value) in &rendered.manifest.variables {
+        let Some(value) = variable(request, name, value, problems) else { continue };
+        if let Value::Secret(secret) = &value {
+            secrets.push((format!("the variable `{name}`"), Arc::clone(secret)));
+        }
+        data.set(name, value);
+    }
+    data.policy = match &rendered.manifest.policy {
+        Some(table) => policy_of_site(request, table, problems).map(|text| Policy { text, has_secrets: false }),
+        None => policy_of_sequence(request, &mut secrets, problems),
+    };
+    say_what_is_open(request, problems);
+    match data.files() {
+        Ok(files) => {
+            let veiled = fingerprint(request, &files, &secrets, problems);
+            DataFiles { files, veiled }
+        }
+        Err(bad) => {
+            // Variables are looked at one by one before.
+            problems.add(Problem::error(bad.to_string()).at(request.place("/variables"), ""));
+            DataFiles::default()
+        }
+    }
+}
+
+/// Makes fingerprints of the secrets in files. `None` if none holds a secret.
+fn fingerprint(
+    request: &Request<'_>,
+    files: &[DataFile],
+    secrets: &[(String, Arc<Secret>)],
+    problems: &mut Problems,
+) -> Option<Veiled> {
+    if !files.iter().any(|file| file.is_secret) {
+        return None;
+    }
+    let veil = match request.sources.veil() {
+        Ok(veil) => veil?,
+        Err(error) => {
+            request.failed(&error, "/media", problems);
+            return None;
+        }
+    };
+    let mut veiled = Veiled::new(veil);
+    secrets.iter().for_each(|(name, value)| veiled.add_value(name, value));
+    files.iter().filter(|file| file.is_secret).for_each(|file| veiled.add_file(file.path));
+    Some(veiled)
+}
+
+/// The password, if there is one and it can be used.
+fn password(request: &Request<'_>, problems: &mut Problems) -> Option<Arc<Secret>> {
+    let security = &request.rendered.manifest.security;
+    let password = secret_text(request, PASSWORD, security.password.as_ref()?, problems)?;
+    let text = password.text().unwrap_or_default();
+    if let Some(c) = text.chars().find(|c| c.is_control()) {
+        // It has to be typed.
+        let what = if c == '\n' { "several lines" } else { "a character that nobody can type" };
+        let problem = Problem::error(format!("the password has {what}")).at(request.place(PASSWORD), "");
+        problems.add(problem.help("take out all but the password itself"));
+        return None;
+    }
+    let bits = password_strength::bits(text);
+    if bits < password_strength::MIN_BITS && !security.accept_weak_password {
+        let message = format!(
+            "the password is worth about {bits} bits, and less than {} can be guessed by who has a copy of the medium",
+            password_strength::MIN_BITS
+        );
+        let problem = Problem::error(message).rule("R52").at(request.place(PASSWORD), "");
+        problems.add(problem.help(
+            "take a longer one that was drawn, not chosen; or write `accept-weak-password = true` in `[security]`",
+        ));
+    }
+    Some(password)
+}
+
+/// The value of a variable, if it is there and XML holds it.
+fn variable(request: &Request<'_>, name: &str, value: &VariableValue, problems: &mut Problems) -> Option<Value> {
+    let pointer = format!("/variables/{name}");
+    let value = match value {
+        VariableValue::Text(text) => Value::Text(text.clone()),
+        VariableValue::Secret(reference) => Value::Secret(secret_text(request, &pointer, reference, problems)?),
+    };
+    let text = match &value {
+        Value::Text(text) => text.as_str(),
+        Value::Secret(secret) => secret.text().unwrap_or_default(),
+    };
+    let n_chars = text.encode_utf16().count();
+    let fault = match data::bad_character(text) {
+        Some(bad) => Some((None, format!("the variable `{name}` can't be on the medium: {bad}"))),
+        // What stands in the manifest is judged there.
+        None if n_chars > MAX_VALUE && matches!(value, Value::Secret(_)) => {
+            let message = format!("the secret of the variable `{name}` is longer than {MAX_VALUE} characters");
+            Some((Some("R67"), message))
+        }
+        None => None,
+    };
+    let Some((rule, message)) = fault else { return Some(value) };
+    let problem = Problem { rule, ..Problem::error(message) }.at(request.place(&pointer), "");
+    problems.add(problem.help("give it a text of one or more lines, without control characters"));
+    None
+}
+
+/// The policy that is made of the task sequence, where the medium carries one; what secrets are in it goes to
+/// `secrets`.
+fn policy_of_sequence(
+    request: &Request<'_>,
+    secrets: &mut Vec<(String, Arc<Secret>)>,
+    problems: &mut Problems,
+) -> Option<Policy> {
+    let rendered = request.rendered;
+    let sequence = rendered.sequence().filter(|_| rendered.manifest.media.kind.carries_sequence())?;
+    let found: Vec<_> = sequence
+        .secrets()
+        .into_iter()
+        .map(|(step, key, reference)| {
+            let value = secret_of_step(request, step, key, reference, problems)?;
+            Some((format!("`{key}` of the step `{}`", step.name), value))
+        })
+        .collect();
+    say_what_policies_lack(request, sequence, problems);
+    // What was not looked at, or is not there, was told.
+    let found = found.into_iter().collect::<Option<Vec<_>>>()?;
+    let values = found.iter().map(|(_, value)| &**value);
+    let policy = match sequence::policy::write(sequence, rendered.site.as_deref(), values) {
+        Ok(policy) => policy,
+        Err(error) => {
+            let message = format!("the task sequence can't be written for the medium: {error}");
+            problems.add(Problem::error(message).at(request.place(SEQUENCE), ""));
+            return None;
+        }
+    };
+    let has_secrets = !found.is_empty();
+    secrets.extend(found);
+    Some(Policy { text: Arc::new(policy), has_secrets })
+}
+
+/// Says which steps need policies that only the site can make.
+fn say_what_policies_lack(request: &Request<'_>, sequence: &Sequence, problems: &mut Problems) {
+    let steps = sequence::policy::needs_site(sequence);
+    let Some(first) = steps.first() else { return };
+    let names = match steps.len() {
+        1 => format!("the step `{}` installs", first.name),
+        n => format!("the step `{}` and {} more install", first.name, n - 1),
+    };
+    let problem = Problem::warning(format!("{names} what only the policy of the site describes"));
+    let place = first.written.part("name").unwrap_or_else(|| request.place(SEQUENCE));
+    let problem = problem.at(place, "").at(request.place(SEQUENCE), "made into a policy without that");
+    problems.add(problem.help(
+        "name the policy that the site's `GetTsPoliciesSaMedia` returns in `[policy]`, or install by steps of type \
+         `run-command-line` with a `package`",
+    ));
+}
+
+/// The policy of the site that the author gives, as text.
+fn policy_of_site(request: &Request<'_>, table: &PolicyTable, problems: &mut Problems) -> Option<Arc<Secret>> {
+    let path = request.input(POLICY, &table.file);
+    let bytes = request.read_secret(&path, MAX_POLICY_LEN, POLICY, problems)?;
+    // As files on Windows begin that say how they are written.
+    let text = match bytes.bytes() {
+        [0xEF, 0xBB, 0xBF, rest @ ..] => std::str::from_utf8(rest).ok().map(str::to_owned),
+        [0xFF, 0xFE, rest @ ..] => {
+            let units: Zeroizing<Vec<_>> = Zeroizing::new(
+                rest.chunks(2).map(|unit| u16::from_le_bytes([unit[0], *unit.get(1).unwrap_or(&0)])).collect(),
+            );
+            String::from_utf16(&units).ok()
+        }
+        rest => std::str::from_utf8(rest).ok().map(str::to_owned),
+    };
+    match text.filter(|text| text.trim_start().starts_with('<') && !text.contains('\0')) {
+        Some(text) => Some(Arc::new(Secret::from(text))),
+        None => {
+            let problem = Problem::error(format!("`{path}` is no XML")).at(request.place(POLICY), "");
+            problems.add(problem.help("give the policy as the site returns it, in UTF-8 or UTF-16"));
+            None
+        }
+    }
+}
+
+/// Says what anybody can read, and what nobody has tried.
+fn say_what_is_open(request: &Request<'_>, problems: &mut Problems) {
+    let manifest = &request.rendered.manifest;
+    if manifest.media.kind == Kind::StandAlone && manifest.task_sequence.is_none() && manifest.policy.is_none() {
+        let message = "the medium carries no task sequence, so it starts and deploys nothing";
+        let problem = Problem::note(message).rule("R28").at(request.place("/media/kind"), "the kind");
+        problems.add(problem.help("add `[task-sequence]` with `file`, or `[policy]` with what the site gives"));
+    }
+    let sequence = request.rendered.sequence().filter(|_| manifest.media.kind.carries_sequence());
+    let is_made = sequence.is_some() && manifest.policy.is_none();
+    let open = [
+        ("/variables", "the variables"),
+        ("/policy", "the policy"),
+        ("/certificate", "the certificate and its key"),
+        ("/sites/0/certificate", "the certificate and its key"),
+    ];
+    let is_there = |at: &str| request.rendered.value().pointer(at).is_some();
+    let mut open: Vec<_> = open.into_iter().filter(|(at, _)| is_there(at)).collect();
+    if is_made && sequence.is_some_and(|sequence| !sequence.secrets().is_empty()) {
+        open.push((SEQUENCE, "the secrets of its task sequence"));
+    }
+    if !open.is_empty() && manifest.security.password.is_none() {
+        let mut names: Vec<_> = open.iter().map(|(_, what)| *what).collect();
+        // A site may have its own certificate in place of the one for all.
+        names.dedup();
+        let message = format!("the medium has no password, and whoever has it can read {}", names.join(", "));
+        let problem = match manifest.media.kind {
+            // They have none.
+            Kind::Capture => Problem::note(message).help("give the account no right but to write to that share"),
+            _ => Problem::warning(message).help("add `[security]` with `password = { env = \"MEDIA_PASSWORD\" }`"),
+        };
+        let problem = open.iter().fold(problem, |problem, (at, _)| problem.at(request.place(at), ""));
+        problems.add(problem.rule("R51"));
+    }
+    let is_asked = [
+        "/variables",
+        "/policy",
+        "/security",
+        "/prestart",
+        "/media/mode",
+        "/media/unattended",
+        "/media/unknown-computers",
+    ];
+    let asked = is_asked.into_iter().find(|at| is_there(at)).or(is_made.then_some(SEQUENCE));
+    if let Some(at) = asked {
+        let message = "what media tell the client is experimental: Microsoft documents nothing of it, and it was \
+                       tried with public readers and no client";
+        let problem = Problem::note(message).at(request.place(at), "");
+        problems.add(problem.help("try the medium on a computer that may be lost"));
+    }
+}

@@ -1,0 +1,144 @@
+//! Files and folders that the author names, each with its place on a volume. They are looked at, and not read.
+
+use std::fmt;
+
+use camino::Utf8Path;
+
+use super::pointers::check_pointers;
+use super::request::Request;
+use super::self_inclusion::holds_itself;
+use crate::content::Content;
+use crate::problem::{Problem, Problems};
+use crate::volume::Node;
+
+/// How many faults of one folder are reported one by one.
+pub(super) const MAX_FAULTS: usize = 10;
+
+/// The volume that files are put on, as messages call it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Location {
+    /// The medium itself.
+    Medium,
+    /// The boot image.
+    BootImage,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Medium => "on the medium",
+            Self::BootImage => "in the boot image",
+        })
+    }
+}
+
+/// A file, or a folder with everything in it, and its path on a volume.
+#[derive(Debug)]
+pub(super) struct Placement {
+    pub path: String,
+    pub node: Node,
+    /// The JSON pointer of the value that asks for it.
+    pub pointer: String,
+}
+
+impl Placement {
+    /// Creates the placement of a file.
+    pub fn of_file(path: impl Into<String>, content: Content, pointer: impl Into<String>) -> Self {
+        Self { path: path.into(), node: Node::File(content), pointer: pointer.into() }
+    }
+
+    /// Returns the files of the placement, each with its path below the folder, or with its name.
+    pub fn files(&self) -> Vec<(String, &Content)> {
+        match &self.node {
+            Node::Folder(folder) => folder.files(),
+            Node::File(content) => {
+                vec![(self.path.rsplit('/').next().unwrap_or_default().to_owned(), content)]
+            }
+        }
+    }
+}
+
+/// Finds the file or folder of the entry at `pointer`, which has a `source` and a `path`.
+pub(super) fn find_entry(
+    request: &Request<'_>,
+    source: &str,
+    at: &str,
+    pointer: &str,
+    location: Location,
+    problems: &mut Problems,
+) -> Option<Placement> {
+    let in_entry = format!("{pointer}/source");
+    let path = request.input(&in_entry, source);
+    let target = at.trim_end_matches('/');
+    match request.readable(request.sources.is_folder(&path), &path, &in_entry, problems)? {
+        true => find_folder(request, &path, target, &in_entry, location, problems),
+        false if at.ends_with('/') || target == "." => find_single(request, &path, target, &in_entry, problems),
+        false if request.is_lfs_pointer(&path, &in_entry, problems) => None,
+        false => {
+            let content = request.readable(request.sources.file(&path), &path, &in_entry, problems)?;
+            Some(Placement::of_file(target, content, format!("{pointer}/path")))
+        }
+    }
+}
+
+/// Finds a folder with everything in it, or a single file, which goes below `target`.
+pub(super) fn find_source(
+    request: &Request<'_>,
+    source: &str,
+    target: &str,
+    pointer: &str,
+    location: Location,
+    problems: &mut Problems,
+) -> Option<Placement> {
+    let path = request.input(pointer, source);
+    match request.readable(request.sources.is_folder(&path), &path, pointer, problems)? {
+        true => find_folder(request, &path, target, pointer, location, problems),
+        false => find_single(request, &path, target, pointer, problems),
+    }
+}
+
+/// Finds everything in a folder, which goes to `target`.
+pub(super) fn find_folder(
+    request: &Request<'_>,
+    path: &Utf8Path,
+    target: &str,
+    pointer: &str,
+    location: Location,
+    problems: &mut Problems,
+) -> Option<Placement> {
+    if holds_itself(request, path, pointer, problems) {
+        return None;
+    }
+    let walked = request.readable(request.sources.folder(path), path, pointer, problems)?;
+    for fault in walked.faults.iter().take(MAX_FAULTS) {
+        let problem = Problem::error(format!("`{}` can't be {location}: {}", fault.path, fault.why));
+        problems.add(problem.at(request.place(pointer), "found in this folder").help(fault.help));
+    }
+    if let Some(n_more) = walked.faults.len().checked_sub(MAX_FAULTS).filter(|n_more| *n_more > 0) {
+        let problem = Problem::error(format!("{n_more} more files in `{path}` can't be {location}"));
+        problems.add(problem.at(request.place(pointer), "found in this folder"));
+    }
+    if walked.n_files == 0 && walked.faults.is_empty() {
+        let problem = Problem::warning(format!("`{path}` holds no file")).at(request.place(pointer), "an empty folder");
+        problems.add(problem.help("put its content there, or leave the entry out"));
+    }
+    check_pointers(request, path, &walked, pointer, problems);
+    Some(Placement { path: target.to_owned(), node: Node::Folder(walked.folder.clone()), pointer: pointer.to_owned() })
+}
+
+/// Finds one file, which goes below `target` under its own name.
+pub(super) fn find_single(
+    request: &Request<'_>,
+    path: &Utf8Path,
+    target: &str,
+    pointer: &str,
+    problems: &mut Problems,
+) -> Option<Placement> {
+    if holds_itself(request, path, pointer, problems) || request.is_lfs_pointer(path, pointer, problems) {
+        return None;
+    }
+    let name = path.file_name().unwrap_or_default();
+    let content = request.readable(request.sources.file(path), path, pointer, problems)?;
+    let target = if target == "." { name.to_owned() } else { format!("{target}/{name}") };
+    Some(Placement::of_file(target, content, pointer))
+}
