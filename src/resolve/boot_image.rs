@@ -10,7 +10,7 @@ use super::images::check_image;
 use super::placement::{Location, find_entry};
 use super::prestart::add_prestart;
 use super::request::Request;
-use super::wim::{Derived, KnownWim};
+use super::wim::{self, Derived, KnownWim};
 use crate::content::Content;
 use crate::format::wim::{Architecture, Use, WindowsVersion};
 use crate::format::windows::Windows;
@@ -119,7 +119,7 @@ fn derive(
     problems: &mut Problems,
 ) -> Option<Derived> {
     let wim = &windows_pe.wim;
-    match wim.boot_image(windows_pe.index, additions, request.date) {
+    match wim::boot_image(wim, windows_pe.index, additions, request.date) {
         Ok(derived) => {
             match &derived {
                 Derived::Made(_) if wim.facts().packed.is_some() => note_reexported(request, wim, "", problems),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::boot_image::LATER;
 use super::request::Request;
 use super::sources::Sources;
+use super::wim;
 use crate::content::Content;
 use crate::error::{Error, Result};
 use crate::format::wim::PartNames;
@@ -51,11 +52,11 @@ pub(super) fn put_parts(
     let wim = sources.wim(source.path())?;
     let parted = match wim.is_solid() {
         false => Parted::AsItIs,
-        true => wim.reexported(None)?.map_or(Parted::Later, |_| Parted::Reexported),
+        true => wim::reexported(&wim, None)?.map_or(Parted::Later, |_| Parted::Reexported),
     };
-    let parts = match lens.iter().find_map(|len| wim.parts(*len).ok()) {
+    let parts = match lens.iter().find_map(|len| wim::split(&wim, *len).ok()) {
         Some(parts) => parts,
-        None => wim.parts(most)?,
+        None => wim::split(&wim, most)?,
     };
     root.remove(path);
     let parts = parts.unwrap_or_default();

@@ -18,8 +18,9 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-pub use derived::Derived;
-pub use reexported::Packed;
+pub use derived::{Derived, boot_image};
+pub use parts::split;
+pub use reexported::{Packed, reexported};
 
 use crate::content::{Content, Source, SourceFile, Stat};
 use crate::error::{Error, ErrorKind, Result};
@@ -27,6 +28,8 @@ use crate::format::wim::{Incompatibility, MissingContents, Wim, WimImageFacts};
 use crate::format::windows::{self, Windows};
 use crate::progress::Audience;
 use crate::store::{Key, Kind, Objects, ReadingSince};
+
+use reexported::{source_file, structure};
 
 /// A WIM file that need not be open.
 #[derive(Debug)]
@@ -141,6 +144,11 @@ impl KnownWim {
         self.facts.images.get(index.checked_sub(1)? as usize)
     }
 
+    /// Returns whether contents are compressed together.
+    pub fn is_solid(&self) -> bool {
+        self.facts.packed.as_ref().is_some_and(|packed| packed.is_solid)
+    }
+
     /// The contents of a file in an image; none if there is no such file. One of more than `limit` bytes is an error.
     pub fn extract(&self, index: u32, path: &str, limit: u64) -> Result<Option<Content>> {
         let question = (index, path.to_owned());
@@ -190,7 +198,7 @@ impl KnownWim {
         }
         // Opened so that the answer is known to be that of the file as it is.
         self.wim()?;
-        let found = self.structure(self.itself())?.missing(index)?;
+        let found = structure(self, source_file(self))?.missing(index)?;
         self.is_news.set(true);
         self.missing.borrow_mut().insert(index, found.clone());
         Ok(found)
@@ -203,7 +211,7 @@ impl KnownWim {
             Some(Arc::new(Source::File(SourceFile { path: path.clone(), stat })))
         };
         let others = others.iter().filter_map(source).collect();
-        let (found, is_complete) = self.structure(self.itself())?.complemented_by(index, others)?;
+        let (found, is_complete) = structure(self, source_file(self))?.complemented_by(index, others)?;
         Ok((found.iter().map(|source| source.path().to_owned()).collect(), is_complete))
     }
 
@@ -386,7 +394,7 @@ mod tests {
             other => panic!("{other:?}"),
         };
         let first = scratch.open();
-        let as_it_is = first.boot_image(1, &crate::volume::Folder::default(), date).unwrap();
+        let as_it_is = boot_image(&first, 1, &crate::volume::Folder::default(), date).unwrap();
         assert!(matches!(as_it_is, Derived::AsItIs));
         while !scratch
             .cache()
@@ -396,15 +404,15 @@ mod tests {
         {
             std::thread::sleep(Duration::from_millis(2));
         }
-        let made = key(first.boot_image(1, &additions("a/b"), date).unwrap());
-        let other = key(first.boot_image(1, &additions("a/c"), date).unwrap());
+        let made = key(boot_image(&first, 1, &additions("a/b"), date).unwrap());
+        let other = key(boot_image(&first, 1, &additions("a/c"), date).unwrap());
         assert_ne!(made, other);
         first.remember();
         let second = scratch.open();
         fs::rename(scratch.wim(), scratch.root.join("away")).unwrap();
-        assert_eq!(key(second.boot_image(1, &additions("a/b"), date).unwrap()), made);
-        assert_eq!(key(second.boot_image(1, &additions("a/c"), date).unwrap()), other);
-        assert!(second.boot_image(1, &additions("a/d"), date).is_err(), "nothing is known of this one");
+        assert_eq!(key(boot_image(&second, 1, &additions("a/b"), date).unwrap()), made);
+        assert_eq!(key(boot_image(&second, 1, &additions("a/c"), date).unwrap()), other);
+        assert!(boot_image(&second, 1, &additions("a/d"), date).is_err(), "nothing is known of this one");
     }
 
     #[test]

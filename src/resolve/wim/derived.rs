@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::KnownWim;
 use super::recipe;
+use super::reexported::{made_before, named, reexported, source_file, structure};
 use crate::content::{Content, Source, SourceFile, SourceKey, Stat};
 use crate::date::Date;
 use crate::digest::Digest;
@@ -28,67 +29,65 @@ pub enum Derived {
     Later,
 }
 
-impl KnownWim {
-    /// The WIM file as a boot image: one that starts this image, with files put into it.
-    ///
-    /// # Errors
-    ///
-    /// When it is damaged, or can't take what is put into it.
-    pub fn boot_image(&self, index: u32, additions: &Folder, date: Date) -> Result<Derived> {
-        let is_edited = additions.iter().len() > 0;
-        let edit = Edit { additions, removals: &[], date };
-        let (file, index, is_marked) = match &self.facts.packed {
-            None => (self.itself(), index, self.facts.boot_index == Some(index)),
-            Some(_) => {
-                if is_edited && self.made_before(Some(index))?.is_none() {
-                    // What is wrong with it should not be told after minutes.
-                    let wim = Structure::read(Arc::new(Source::File(self.itself())))?;
-                    wim.check_edit(index, &edit, &Progress::default())?;
-                }
-                match self.reexported(Some(index))? {
-                    Some(file) if is_edited => (file, 1, true),
-                    Some(file) => return Ok(Derived::Made(Content::pieced(self.named(file)))),
-                    None => return Ok(Derived::Later),
-                }
+/// The WIM file as a boot image: one that starts this image, with files put into it.
+///
+/// # Errors
+///
+/// When it is damaged, or can't take what is put into it.
+pub fn boot_image(known: &KnownWim, index: u32, additions: &Folder, date: Date) -> Result<Derived> {
+    let is_edited = additions.iter().len() > 0;
+    let edit = Edit { additions, removals: &[], date };
+    let (file, index, is_marked) = match &known.facts.packed {
+        None => (source_file(known), index, known.facts.boot_index == Some(index)),
+        Some(_) => {
+            if is_edited && made_before(known, Some(index))?.is_none() {
+                // What is wrong with it should not be told after minutes.
+                let wim = Structure::read(Arc::new(Source::File(source_file(known))))?;
+                wim.check_edit(index, &edit, &Progress::default())?;
             }
-        };
-        if is_marked && !is_edited {
-            return Ok(Derived::AsItIs);
-        }
-        let (made_of, inputs) = recipe(file, index, is_marked, additions, date);
-        let key = Key::new(Kind::WimReads, &made_of);
-        let known = self.cache.as_ref().and_then(|cache| recipe::parse(&cache.bytes(&key)?, &inputs, &self.path));
-        if let Some(derived) = known.and_then(|known| known.into_iter().next()) {
-            return Ok(Derived::Made(Content::pieced(derived)));
-        }
-        let since = self.cache.as_ref().and_then(|cache| cache.start_reading());
-        let wim = self.structure(inputs[0].clone())?;
-        let derived = self.read_for(&wim, |progress| {
-            if is_marked {
-                return wim.edit(index, &edit, progress);
+            match reexported(known, Some(index))? {
+                Some(file) if is_edited => (file, 1, true),
+                Some(file) => return Ok(Derived::Made(Content::pieced(named(known, file)))),
+                None => return Ok(Derived::Later),
             }
-            let exported = wim.export(&[index], Some(1), progress)?;
-            match is_edited {
-                true => Structure::read(Arc::new(Source::Pieced(exported)))?.edit(1, &edit, progress),
-                false => Ok(exported),
-            }
-        })?;
-        if let (Some(cache), Some(since)) = (&self.cache, since)
-            && inputs.iter().all(|input| since.is_lasting(&input.stat))
-            && let Some(bytes) = recipe::to_bytes(std::slice::from_ref(&derived), &inputs)
-        {
-            cache.keep(&key, &bytes);
         }
-        Ok(Derived::Made(Content::pieced(derived)))
+    };
+    if is_marked && !is_edited {
+        return Ok(Derived::AsItIs);
     }
-
-    /// Puts something together of a WIM, before those who wait where much of it is read: all of it may be for a new
-    /// integrity table.
-    pub(super) fn read_for<T>(&self, wim: &Structure, make: impl FnOnce(&Progress) -> Result<T>) -> Result<T> {
-        match wim.integrity {
-            Some(_) => self.audience.watch(&format!("reading `{}`", self.path), false, make),
-            None => make(&Progress::default()),
+    let (made_of, inputs) = recipe(file, index, is_marked, additions, date);
+    let key = Key::new(Kind::WimReads, &made_of);
+    let remembered = known.cache.as_ref().and_then(|cache| recipe::parse(&cache.bytes(&key)?, &inputs, &known.path));
+    if let Some(derived) = remembered.and_then(|sources| sources.into_iter().next()) {
+        return Ok(Derived::Made(Content::pieced(derived)));
+    }
+    let since = known.cache.as_ref().and_then(|cache| cache.start_reading());
+    let wim = structure(known, inputs[0].clone())?;
+    let derived = read_for(known, &wim, |progress| {
+        if is_marked {
+            return wim.edit(index, &edit, progress);
         }
+        let exported = wim.export(&[index], Some(1), progress)?;
+        match is_edited {
+            true => Structure::read(Arc::new(Source::Pieced(exported)))?.edit(1, &edit, progress),
+            false => Ok(exported),
+        }
+    })?;
+    if let (Some(cache), Some(since)) = (&known.cache, since)
+        && inputs.iter().all(|input| since.is_lasting(&input.stat))
+        && let Some(bytes) = recipe::to_bytes(std::slice::from_ref(&derived), &inputs)
+    {
+        cache.keep(&key, &bytes);
+    }
+    Ok(Derived::Made(Content::pieced(derived)))
+}
+
+/// Puts something together of a WIM, before those who wait where much of it is read: all of it may be for a new
+/// integrity table.
+pub(super) fn read_for<T>(known: &KnownWim, wim: &Structure, make: impl FnOnce(&Progress) -> Result<T>) -> Result<T> {
+    match wim.integrity {
+        Some(_) => known.audience.watch(&format!("reading `{}`", known.path), false, make),
+        None => make(&Progress::default()),
     }
 }
 

@@ -41,72 +41,65 @@ pub(super) fn packed(wim: &Wim) -> Result<Option<Packed>> {
     Ok((is_lzms || is_solid).then(|| Packed { is_solid, with_check, identity: structure.identity() }))
 }
 
-impl KnownWim {
-    /// Whether contents are compressed together.
-    pub fn is_solid(&self) -> bool {
-        self.facts.packed.as_ref().is_some_and(|packed| packed.is_solid)
-    }
+/// The file itself.
+pub(super) fn source_file(known: &KnownWim) -> SourceFile {
+    SourceFile { path: known.path.clone(), stat: known.stat }
+}
 
-    /// The file itself.
-    pub(super) fn itself(&self) -> SourceFile {
-        SourceFile { path: self.path.clone(), stat: self.stat }
+/// What was made of the file before: of one image, which is marked to start, or of all.
+pub(super) fn made_before(known: &KnownWim, index: Option<u32>) -> Result<Option<SourceFile>> {
+    if let Some(file) = known.made.borrow().get(&index) {
+        return Ok(Some(file.clone()));
     }
+    let (Some(cache), Some(packed)) = (&known.cache, &known.facts.packed) else { return Ok(None) };
+    let object = cache.find(&key(packed, index))?;
+    Ok(object.map(|object| remember_made(known, index, object.file)))
+}
 
-    /// What was made of the file before: of one image, which is marked to start, or of all.
-    pub(super) fn made_before(&self, index: Option<u32>) -> Result<Option<SourceFile>> {
-        if let Some(file) = self.made.borrow().get(&index) {
-            return Ok(Some(file.clone()));
-        }
-        let (Some(cache), Some(packed)) = (&self.cache, &self.facts.packed) else { return Ok(None) };
-        let object = cache.find(&key(packed, index))?;
-        Ok(object.map(|object| self.remember_made(index, object.file)))
+/// What is made of the file, now unless it was before; none where nothing may be written, or the file is a usual
+/// one.
+///
+/// # Errors
+///
+/// When contents are damaged, the disk is full, or somebody asks to stop.
+pub fn reexported(known: &KnownWim, index: Option<u32>) -> Result<Option<SourceFile>> {
+    if let Some(file) = made_before(known, index)? {
+        return Ok(Some(file));
     }
+    let (Some(cache), Some(packed)) = (&known.cache, &known.facts.packed) else { return Ok(None) };
+    if cache.is_read_only() {
+        return Ok(None);
+    }
+    let doing = match packed.is_solid {
+        true => format!("re-exporting `{}`, which is solid", known.path),
+        false => format!("re-exporting `{}`, which is compressed by LZMS", known.path),
+    };
+    let object = known.audience.watch(&doing, true, |progress| {
+        cache.file(&key(packed, index), progress, |temporary| {
+            let target = temporary_path(temporary.target());
+            reexport(&known.path, index, &target, packed.with_check, progress)?;
+            let is_same = fs::metadata(&known.path).is_ok_and(|metadata| Stat::of(&metadata) == known.stat);
+            if is_same { Ok(()) } else { Err(changed(&known.path)) }
+        })
+    })?;
+    settle(cache, &object.file.stat);
+    Ok(Some(remember_made(known, index, object.file)))
+}
 
-    /// What is made of the file, now unless it was before; none where nothing may be written, or the file is a usual
-    /// one.
-    ///
-    /// # Errors
-    ///
-    /// When contents are damaged, the disk is full, or somebody asks to stop.
-    pub fn reexported(&self, index: Option<u32>) -> Result<Option<SourceFile>> {
-        if let Some(file) = self.made_before(index)? {
-            return Ok(Some(file));
-        }
-        let (Some(cache), Some(packed)) = (&self.cache, &self.facts.packed) else { return Ok(None) };
-        if cache.is_read_only() {
-            return Ok(None);
-        }
-        let doing = match packed.is_solid {
-            true => format!("re-exporting `{}`, which is solid", self.path),
-            false => format!("re-exporting `{}`, which is compressed by LZMS", self.path),
-        };
-        let object = self.audience.watch(&doing, true, |progress| {
-            cache.file(&key(packed, index), progress, |temporary| {
-                let target = temporary_path(temporary.target());
-                reexport(&self.path, index, &target, packed.with_check, progress)?;
-                let is_same = fs::metadata(&self.path).is_ok_and(|metadata| Stat::of(&metadata) == self.stat);
-                if is_same { Ok(()) } else { Err(changed(&self.path)) }
-            })
-        })?;
-        settle(cache, &object.file.stat);
-        Ok(Some(self.remember_made(index, object.file)))
-    }
+/// What was made, called by the path of what it was made of.
+pub(super) fn named(known: &KnownWim, file: SourceFile) -> Pieced {
+    let len = file.stat.len;
+    Pieced::new(&known.path, [Run::Range { file: Arc::new(file), start: 0, len }])
+}
 
-    /// What was made, called by the path of what it was made of.
-    pub(super) fn named(&self, file: SourceFile) -> Pieced {
-        let len = file.stat.len;
-        Pieced::new(&self.path, [Run::Range { file: Arc::new(file), start: 0, len }])
-    }
+/// The structures of the file, or of what was made of it.
+pub(super) fn structure(known: &KnownWim, file: SourceFile) -> Result<Structure> {
+    Structure::read(Arc::new(Source::Pieced(named(known, file))))
+}
 
-    /// The structures of the file, or of what was made of it.
-    pub(super) fn structure(&self, file: SourceFile) -> Result<Structure> {
-        Structure::read(Arc::new(Source::Pieced(self.named(file))))
-    }
-
-    fn remember_made(&self, index: Option<u32>, file: SourceFile) -> SourceFile {
-        self.made.borrow_mut().insert(index, file.clone());
-        file
-    }
+fn remember_made(known: &KnownWim, index: Option<u32>, file: SourceFile) -> SourceFile {
+    known.made.borrow_mut().insert(index, file.clone());
+    file
 }
 
 fn key(packed: &Packed, index: Option<u32>) -> Key {
