@@ -319,6 +319,10 @@ mod tests {
             Err(io::ErrorKind::NotFound.into())
         }
 
+        fn read_start(&self, _: &Utf8Path, _: usize) -> io::Result<Vec<u8>> {
+            Err(io::ErrorKind::NotFound.into())
+        }
+
         fn read_secret(&self, _: &Utf8Path, _: usize) -> io::Result<Secret> {
             Err(io::ErrorKind::NotFound.into())
         }

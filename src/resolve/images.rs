@@ -6,12 +6,12 @@
 //! that file is in the same package. Of a split WIM in a package, only the numbers of its parts are looked at.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::FileExt;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::placement::Placement;
 use super::request::Request;
+use super::sources::Sources;
 use super::wim::KnownWim;
 use crate::content::{Content, Source};
 use crate::format::wim::header::{HEADER_LEN, Header, MAGIC, PIPABLE_MAGIC};
@@ -36,7 +36,7 @@ pub(super) fn check_image(
         Ok(Some(missing)) => {
             let message = missing_message(wim, index, &missing);
             let problem = Problem::error(message).at(request.place(pointer), "incomplete");
-            problems.add(problem.help(missing_help(wim, index)));
+            problems.add(problem.help(missing_help(request.sources, wim, index)));
         }
         Err(error) => request.failed(&error, pointer, problems),
     }
@@ -84,7 +84,7 @@ pub(super) fn check_packed_images(request: &Request<'_>, package: &Placement, pr
     let files = wim_files(package);
     let mut sets: BTreeMap<[u8; 16], Vec<(Header, Utf8PathBuf)>> = BTreeMap::new();
     for path in &files {
-        match kind(path) {
+        match kind(request.sources, path) {
             Kind::Whole => check_packed_image(request, path, &files, pointer, problems),
             Kind::Part(header) => sets.entry(header.guid).or_default().push((header, path.clone())),
             Kind::Pipable => {
@@ -120,7 +120,7 @@ fn check_packed_image(
         }
         let problem = Problem::warning(missing_message(&wim, index, &missing));
         let problem = problem.at(request.place(pointer), "in this folder");
-        problems.add(problem.help(missing_help(&wim, index)));
+        problems.add(problem.help(missing_help(request.sources, &wim, index)));
     }
 }
 
@@ -132,11 +132,8 @@ enum Kind {
     Other,
 }
 
-fn kind(path: &Utf8Path) -> Kind {
-    let mut bytes = [0; HEADER_LEN];
-    if limits::open(path).and_then(|file| file.read_exact_at(&mut bytes, 0)).is_err() {
-        return Kind::Other;
-    }
+fn kind(sources: &dyn Sources, path: &Utf8Path) -> Kind {
+    let Ok(bytes) = sources.read_start(path, HEADER_LEN) else { return Kind::Other };
     match Header::parse(&bytes) {
         Some(header) if header.n_parts > 1 => Kind::Part(header),
         Some(_) => Kind::Whole,
@@ -183,14 +180,16 @@ fn missing_message(wim: &KnownWim, index: u32, missing: &MissingContents) -> Str
 }
 
 /// The command that makes a whole WIM file, with the files beside it that hold what is missing.
-fn missing_help(wim: &KnownWim, index: u32) -> String {
+fn missing_help(sources: &dyn Sources, wim: &KnownWim, index: u32) -> String {
     let path = wim.path();
     let folder = path.parent().filter(|folder| *folder != "").unwrap_or(Utf8Path::new("."));
     let entries = folder.read_dir_utf8().into_iter().flatten().flatten();
     let mut beside: Vec<_> = entries
         .map(|entry| path.with_file_name(entry.file_name()))
         .filter(|other| other != path && *other != command::renewed(path))
-        .filter(|other| is_named_like_wim(other) && begins_as_wim(other))
+        .filter(|other| {
+            is_named_like_wim(other) && sources.read_start(other, MAGIC.len()).is_ok_and(|start| start == MAGIC)
+        })
         .collect();
     beside.sort();
     beside.truncate(limits::MAX_WIMS_SEARCHED);
@@ -206,9 +205,4 @@ fn missing_help(wim: &KnownWim, index: u32) -> String {
             format!("put the contents into one file: `{}`", command::export(path, Some(index), &options))
         }
     }
-}
-
-fn begins_as_wim(path: &Utf8Path) -> bool {
-    let mut bytes = [0; MAGIC.len()];
-    limits::open(path).and_then(|file| file.read_exact_at(&mut bytes, 0)).is_ok() && bytes == MAGIC
 }

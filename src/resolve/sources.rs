@@ -6,6 +6,7 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -38,6 +39,9 @@ pub(super) trait Sources {
 
     /// Reads a file of at most `max_len` bytes.
     fn read(&self, path: &Utf8Path, max_len: u64) -> io::Result<Vec<u8>>;
+
+    /// Reads the first `len` bytes of a file.
+    fn read_start(&self, path: &Utf8Path, len: usize) -> io::Result<Vec<u8>>;
 
     /// Reads a file of at most `max_len` bytes into memory that is wiped.
     fn read_secret(&self, path: &Utf8Path, max_len: usize) -> io::Result<Secret>;
@@ -110,6 +114,12 @@ impl Sources for SourceIndex {
 
     fn read(&self, path: &Utf8Path, max_len: u64) -> io::Result<Vec<u8>> {
         limits::read(path, max_len)
+    }
+
+    fn read_start(&self, path: &Utf8Path, len: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; len];
+        limits::open(path)?.read_exact_at(&mut bytes, 0)?;
+        Ok(bytes)
     }
 
     fn read_secret(&self, path: &Utf8Path, max_len: usize) -> io::Result<Secret> {
