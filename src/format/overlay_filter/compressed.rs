@@ -94,7 +94,7 @@ impl Compressed {
     pub fn read(volume: &Window, table: &Table, number: u64) -> Result<Self, String> {
         let base = table.record(volume, number)?.ok_or("its record is not in use")?;
         let mut records = vec![(number, base)];
-        for other in attribute_list::others(&records[0].1, volume, table)? {
+        for other in attribute_list::others(&records[0].1, volume, table.boot())? {
             let record = table.record(volume, other)?.ok_or("a record of it is not in use")?;
             if mft::base_of(&record) != Some(number) {
                 return Err("a record of it is another file's".into());
@@ -188,7 +188,7 @@ fn shorten_list(
     table: &Table,
     patches: &mut Vec<(u64, Vec<u8>)>,
 ) -> Result<Vec<u8>, String> {
-    let (stream, old) = attribute_list::read(attribute, volume, table)?;
+    let (stream, old) = attribute_list::read(attribute, volume, table.boot())?;
     let is_kept = |entry: &&Listed| {
         let is_rest = entry.kind == record::DATA && entry.name.is_empty() && entry.first_cluster > 0;
         entry.kind != record::REPARSE_POINT && !is_rest && !is_packed_stream(entry.kind, entry.name)

@@ -1,8 +1,7 @@
 //! Lists of attributes of files that have too many for one record: which attribute is in which record.
 
-use super::attributes::{Attribute, Stream, attributes};
-use super::mft::{Table, number_of};
-use super::record;
+use super::attributes::{Attribute, Stream, attributes, number_of};
+use super::{Boot, record};
 use crate::little_endian::{u16_at, u32_at, u64_at};
 use crate::partitions::Window;
 
@@ -53,8 +52,8 @@ pub fn entries(list: &[u8]) -> Result<Vec<Listed<'_>>, String> {
 /// # Errors
 ///
 /// A list that is too long, and what can't be read.
-pub fn read(attribute: Attribute<'_>, volume: &Window, table: &Table) -> Result<(Stream, Vec<u8>), String> {
-    let stream = Stream::new(vec![attribute], table.cluster_len(), table.volume_len())?;
+pub fn read(attribute: Attribute<'_>, volume: &Window, boot: &Boot) -> Result<(Stream, Vec<u8>), String> {
+    let stream = Stream::new(vec![attribute], boot.cluster_len, boot.len)?;
     if stream.len() > MAX_LIST_LEN {
         return Err("its list of attributes is too long".into());
     }
@@ -68,12 +67,12 @@ pub fn read(attribute: Attribute<'_>, volume: &Window, table: &Table) -> Result<
 /// # Errors
 ///
 /// A list that is broken, and what can't be read.
-pub fn others(base: &[u8], volume: &Window, table: &Table) -> Result<Vec<u64>, String> {
+pub fn others(base: &[u8], volume: &Window, boot: &Boot) -> Result<Vec<u64>, String> {
     let mut others = Vec::new();
     for attribute in attributes(base) {
         let attribute = attribute?;
         if attribute.kind() == record::ATTRIBUTE_LIST {
-            let (_, bytes) = read(attribute, volume, table)?;
+            let (_, bytes) = read(attribute, volume, boot)?;
             others.extend(entries(&bytes)?.iter().map(|entry| entry.record));
         }
     }

@@ -18,6 +18,11 @@ const LONG_HEAD_LEN: usize = 64;
 const COMPRESSED: u16 = 0x00ff;
 const ENCRYPTED: u16 = 0x4000;
 
+/// The number of a record in a reference to it.
+pub fn number_of(reference: u64) -> u64 {
+    reference & 0xffff_ffff_ffff
+}
+
 /// Attribute of a record, as it lies there.
 #[derive(Clone, Copy)]
 pub struct Attribute<'a>(&'a [u8]);

@@ -1,6 +1,6 @@
 //! The master file table of a volume that any driver may have written: its records one by one.
 
-use super::attributes::{Attribute, Stream, attributes};
+use super::attributes::{Attribute, Stream, attributes, number_of};
 use super::facts::Boot;
 use super::{ROOT, attribute_list, fixups, record};
 use crate::error::Error;
@@ -21,11 +21,6 @@ const DOS: u8 = 2;
 pub struct Table {
     stream: Stream,
     boot: Boot,
-}
-
-/// The number of a record in a reference to it.
-pub fn number_of(reference: u64) -> u64 {
-    reference & 0xffff_ffff_ffff
 }
 
 /// The first record of a file, as a further one names it; `None` for a first one.
@@ -61,7 +56,7 @@ impl Table {
         let mut table = Self { stream, boot };
         // A table in many pieces lists some of them in further records, each within the pieces before.
         let mut records = vec![first];
-        for other in attribute_list::others(&records[0], volume, &table)? {
+        for other in attribute_list::others(&records[0], volume, &table.boot)? {
             records.push(table.record(volume, other)?.ok_or("a record of the table itself is not in use")?);
             let parts = records.iter().map(|record| data(record)).collect::<Result<Vec<_>, _>>()?;
             // Records are listed by their numbers, and a later one may describe an earlier piece.
@@ -76,6 +71,11 @@ impl Table {
             true => Err("the master file table is longer than its volume".into()),
             false => Ok(table),
         }
+    }
+
+    /// Geometry of the volume.
+    pub fn boot(&self) -> &Boot {
+        &self.boot
     }
 
     /// Bytes of a cluster.
