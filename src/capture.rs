@@ -29,14 +29,10 @@ use crate::format::wim::capture::{self as wim, Capture, Means, Old};
 pub use crate::format::wim::capture::{Exclusions, LeftOut, Packing, WhyLeftOut};
 use crate::manifest::Placeholders;
 use crate::progress::Progress;
+use crate::rule::Rule;
 use crate::write::{self, Disk, IfBusy, Temporary, open, temporary_path};
 
 use source::{Kind, Source};
-
-/// The rule of what an image says of itself.
-const R91: &str = "R91";
-/// The rule of which volumes are captured.
-const R92: &str = "R92";
 
 /// What to capture, and how.
 #[derive(Clone, Debug)]
@@ -271,6 +267,7 @@ impl OldImages {
 impl About {
     /// Rule R91.
     fn check(&self) -> Result<()> {
+        let rule = Rule::InvalidImageDescription;
         for (what, option, text, max) in [
             ("description", "--description", &self.description, 255),
             ("creator", "--created-by", &self.created_by, 255),
@@ -278,14 +275,14 @@ impl About {
         ] {
             let n = text.as_ref().map_or(0, |text| text.chars().count());
             if n > max {
-                return Err(Error::new(format!("the {what} has {n} characters, and at most {max} are taken ({R91})"))
+                return Err(Error::new(format!("the {what} has {n} characters, and at most {max} are taken ({rule})"))
                     .help(format!("shorten what `{option}` says")));
             }
         }
         // Versions such as 1.0 are what everybody writes, so a few signs between letters and digits are let through.
         let is_odd = |c: &char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '-' | '_');
         match self.version.as_ref().and_then(|version| version.chars().find(is_odd)) {
-            Some(odd) => Err(Error::new(format!("the version can't hold `{odd}` ({R91})"))
+            Some(odd) => Err(Error::new(format!("the version can't hold `{odd}` ({rule})"))
                 .help("write `--image-version` with letters and digits")),
             None => Ok(()),
         }

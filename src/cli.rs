@@ -92,6 +92,12 @@ enum Command {
         #[arg(value_name = "OF", default_value = "manifest")]
         of: SchemaOf,
     },
+    /// Print a generated page of the manual, in Markdown.
+    #[command(hide = true)]
+    Reference {
+        /// The page.
+        page: ReferencePage,
+    },
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -108,6 +114,13 @@ enum SchemaOf {
     Sequence,
     /// A fact file of `simulate`.
     Facts,
+}
+
+/// A generated page of the manual.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum ReferencePage {
+    /// `docs/reference/rules.md`.
+    Rules,
 }
 
 /// Which manifests, for which sites, with which template values.
@@ -213,7 +226,8 @@ pub fn main() -> ExitCode {
 fn commands(below: Option<&str>) -> String {
     let cli = Cli::command();
     let command = below.and_then(|name| cli.find_subcommand(name)).filter(|command| command.has_subcommands());
-    let names: Vec<_> = command.unwrap_or(&cli).get_subcommands().map(|command| command.get_name()).collect();
+    let commands = command.unwrap_or(&cli).get_subcommands().filter(|command| !command.is_hide_set());
+    let names: Vec<_> = commands.map(|command| command.get_name()).collect();
     format!("\nThere is {}.\n", manifest::suggest::one_of(names).replace(" or ", " and "))
 }
 
@@ -235,6 +249,7 @@ fn run(command: Command, screen: &Screen) -> Result<Outcome> {
         Command::Cache(arguments) => cache::run(&arguments, screen),
         Command::Schema { of: SchemaOf::Manifest } => screen.document(&manifest::editor_schema()),
         Command::Schema { of: SchemaOf::Sequence } => screen.document(&crate::sequence::schema()),
+        Command::Reference { page: ReferencePage::Rules } => screen.document(&crate::report::rules_reference()),
         Command::Schema { of: SchemaOf::Facts } => screen.document(&crate::simulate::editor_schema()),
         Command::Completions { shell } => {
             let mut script = Vec::new();

@@ -34,6 +34,7 @@ pub use transfer::{Done, How, Transfer};
 
 use crate::content::Stat;
 use crate::error::{Error, Result};
+use crate::rule::Rule;
 use crate::size::Size;
 
 /// What a medium is to be put on.
@@ -228,10 +229,10 @@ fn stand_in(path: &Utf8Path, len: u64) -> Disk {
 
 impl Refusal {
     /// The rule of the field that it keeps, where there is one.
-    pub fn rule(&self) -> Option<&'static str> {
+    pub fn rule(&self) -> Option<Rule> {
         match self {
-            Self::TooSmall { .. } => Some("R9"),
-            Self::NotRemovable => Some("R10"),
+            Self::TooSmall { .. } => Some(Rule::StickTooSmall),
+            Self::NotRemovable => Some(Rule::FixedDisk),
             _ => None,
         }
     }

@@ -33,7 +33,7 @@
 //!
 //! Only `report` and `cli` print, and only `cli` reads the environment, the clock and the terminal.
 
-pub use authoring::{inputs, merge_conflict, problem, shell, size};
+pub use authoring::{inputs, merge_conflict, problem, rule, shell, size};
 pub use disc_layout::{content, date, firmware, layout, source, volume};
 
 pub mod apply;
@@ -60,7 +60,6 @@ pub mod project;
 pub mod record;
 pub mod report;
 pub mod resolve;
-pub mod rule;
 pub mod secret;
 pub mod sequence;
 pub mod simulate;

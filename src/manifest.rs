@@ -32,6 +32,7 @@ use crate::file_identity::FileIdentity;
 use crate::inputs::Inputs;
 use crate::output::TemplateValue;
 use crate::problem::{Place, Problem, Problems, Severity};
+use crate::rule::Rule;
 use crate::sequence::Sequence;
 use authoring::doc::Doc;
 use authoring::schema_errors::Checker;
@@ -170,7 +171,7 @@ impl<M> Rendered<M> {
 
     /// Adds what was found out of its files, as loud as `media.rules` has it.
     pub fn add_lowered(&self, problem: Problem, problems: &mut Problems) {
-        match problem.rule.and_then(|rule| self.lowered.get(rule)) {
+        match problem.rule.and_then(|rule| self.lowered.get(&rule)) {
             Some(_) => {
                 let (lowered, is_said) = rules::lowered::lower(problem, &self.lowered);
                 problems.add_lowered(lowered, is_said);
@@ -494,7 +495,7 @@ fn rendered_site(
 #[derive(PartialEq, Eq)]
 struct Gist {
     severity: Severity,
-    rule: Option<&'static str>,
+    rule: Option<Rule>,
     places: Vec<Place>,
     words: String,
 }

@@ -18,6 +18,7 @@ pub mod plan;
 mod problems;
 mod program;
 mod reason;
+mod reference;
 mod rules;
 mod screen;
 pub mod sequence;
@@ -35,7 +36,8 @@ pub use moved::{moved, moved_json};
 pub use page::Page;
 pub use problems::{graphical, json, summary};
 pub use program::{program, program_json, program_line};
-pub use rules::{lowering, rule, rule_json};
+pub use reference::{RULES_WITHOUT_EXAMPLE, rules as rules_reference};
+pub use rules::{lowering, rule, rule_json, rules, rules_json};
 pub use screen::SCREEN;
 pub use verified::{fault, set_fault, set_json, verified_json};
 

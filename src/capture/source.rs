@@ -9,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::fat::Staged;
 use super::still::Still;
-use super::{R92, Skipped, SourceOptions, Work, disk, usb};
+use super::{Skipped, SourceOptions, Work, disk, usb};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::file_system::{FileSystem, recognise};
 use crate::format::ntfs;
@@ -17,6 +17,7 @@ use crate::format::partitions::{self, Partition, Window};
 use crate::format::virtual_disk::VirtualDisk;
 use crate::format::wim::capture::Tree;
 use crate::progress::Progress;
+use crate::rule::Rule;
 
 /// Something that becomes an image.
 pub(super) struct Source {
@@ -149,7 +150,7 @@ impl Found {
         let help = help.unwrap_or_else(|| "give a folder, or a volume or disk with NTFS or FAT on it".into());
         let why: Vec<_> = self.skipped().iter().map(|it| format!("`{}`: {}", it.source, it.why)).collect();
         let why = if why.is_empty() { "no partition".into() } else { why.join("; ") };
-        Error::new(format!("there is nothing to capture: {why} ({R92})")).help(help)
+        Error::new(format!("there is nothing to capture: {why} ({})", Rule::SkippedVolume)).help(help)
     }
 
     fn skip(&mut self, source: impl Into<String>, why: impl Into<String>) {
@@ -250,7 +251,7 @@ impl Found {
                     self.add(volume, &place, !disk.strict && !is_asked_for)?;
                 }
                 Ok(Err(why)) if is_asked_for => {
-                    return Err(Error::new(format!("`{place}` can't be captured: {why} ({R92})"))
+                    return Err(Error::new(format!("`{place}` can't be captured: {why} ({})", Rule::SkippedVolume))
                         .help("choose partitions with NTFS or FAT"));
                 }
                 Ok(Err(why)) => self.skip(place, why),

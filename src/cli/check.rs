@@ -11,7 +11,7 @@ use crate::manifest::{self, Kind, suggest, task_sequence};
 use crate::output::Output;
 use crate::problem::Problems;
 use crate::report;
-use crate::rule;
+use crate::rule::Rule;
 use crate::sequence;
 
 #[derive(Debug, Args)]
@@ -24,9 +24,9 @@ pub(super) struct Arguments {
     /// For task sequences that are checked by themselves: the kind of medium that they are for.
     #[arg(long, value_name = "KIND")]
     media_kind: Option<MediaKind>,
-    /// Say what a rule of the field is about, and where it comes from, such as R131.
-    #[arg(long, value_name = "RULE")]
-    explain: Option<String>,
+    /// Explain a rule, such as `weak-password` or `R52`, or list all rules.
+    #[arg(long, value_name = "RULE", num_args = 0..=1)]
+    explain: Option<Option<String>>,
 }
 
 /// A number of days or weeks, in seconds.
@@ -64,7 +64,7 @@ impl From<MediaKind> for Kind {
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     if let Some(rule) = &arguments.explain {
-        return explain(rule, screen);
+        return explain(rule.as_deref(), screen);
     }
     // What can't be read is complained of where it is read.
     let is_sequence = |path: &&Utf8PathBuf| sequence::is_one_at(path);
@@ -151,17 +151,22 @@ fn say_sequences(paths: &[&Utf8PathBuf], n_steps: &[usize], problems: &Problems,
     Ok(Outcome::Done)
 }
 
-fn explain(name: &str, screen: &Screen) -> Result<Outcome> {
-    let Some(rule) = rule::named(name) else {
-        let names: Vec<_> = rule::all().map(rule::Rule::name).collect();
-        let help = match suggest::nearest(name, names.iter().map(String::as_str)) {
-            Some(near) => format!("did you mean `{near}`? Rules are R1 to R148"),
-            None => "rules are R1 to R148; a complaint names its rule at its end".into(),
+fn explain(name: Option<&str>, screen: &Screen) -> Result<Outcome> {
+    let Some(name) = name else {
+        return match screen.json {
+            true => screen.json(&report::rules_json()),
+            false => screen.data(&report::rules()),
+        };
+    };
+    let Some(rule) = Rule::parse(name) else {
+        let help = match suggest::nearest(name, Rule::all().into_iter().map(Rule::slug)) {
+            Some(near) => format!("did you mean `{near}`? `tsmedia check --explain` lists all rules"),
+            None => "`tsmedia check --explain` lists all rules".into(),
         };
         return Err(Error::new(format!("there is no rule `{name}`")).help(help));
     };
-    if screen.json {
-        return screen.json(&report::rule_json(rule));
+    match screen.json {
+        true => screen.json(&report::rule_json(rule)),
+        false => screen.data(&report::rule(rule)),
     }
-    screen.data(&report::rule(rule))
 }

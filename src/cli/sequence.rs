@@ -241,7 +241,7 @@ fn tell(one: &Exported, path: Option<&Utf8PathBuf>, screen: &Screen) {
         screen.say(&format!("kept as it was exported, since no key says it: something of {}", list(kept)));
     }
     for (step, key) in secrets(sequence) {
-        screen.say(&format!("to fill in: `{key}` of `{step}`; an export carries no secrets (R147)"));
+        screen.say(&format!("to fill in: `{key}` of `{step}`; an export carries no secrets (missing-exported-secret)"));
     }
     let children = children(sequence);
     if !children.is_empty() {

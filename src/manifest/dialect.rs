@@ -3,6 +3,7 @@
 use serde_json::Value as Json;
 
 use crate::problem::Problem;
+use crate::rule::Rule;
 use authoring::Dialect;
 use authoring::doc::Doc;
 use authoring::schema::at;
@@ -20,16 +21,16 @@ impl Dialect for Sort {
         full(*self)
     }
 
-    fn rule(&self, pointer: &str) -> Option<&'static str> {
+    fn rule(&self, pointer: &str) -> Option<Rule> {
         match pointer {
-            "/media/kind" => Some("R1"),
-            "/output/format" => Some("R2"),
-            "/output/capacity" => Some("R7"),
-            "/media/device-affinity" => Some("R58"),
-            "/prestart/command" => Some("R61"),
-            "/media/language" => Some("R73"),
-            "/boot" | "/boot/image" => Some("R19"),
-            "/media/mode" => Some("R37"),
+            "/media/kind" => Some(Rule::UnknownMediaKind),
+            "/output/format" => Some(Rule::WrongOutputFormat),
+            "/output/capacity" => Some(Rule::UnknownCapacity),
+            "/media/device-affinity" => Some(Rule::InvalidDeviceAffinity),
+            "/prestart/command" => Some(Rule::PrestartFilesWithoutCommand),
+            "/media/language" => Some(Rule::InvalidLanguage),
+            "/boot" | "/boot/image" => Some(Rule::MissingBootImage),
+            "/media/mode" => Some(Rule::MissingMode),
             _ => None,
         }
     }

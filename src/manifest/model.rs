@@ -140,10 +140,13 @@ pub struct MediaTable {
     #[serde(default)]
     #[schemars(extend("default" = false))]
     pub autorun: bool,
-    /// Rules of the field that weigh less here, by their numbers: `{ R131 = "warning" }`. `tsmedia check --explain R131`
-    /// says what a rule is; `check` says how often each of them spoke.
+    /// Rules with a lower severity for this medium, by name or number. `tsmedia check --explain` explains them, and
+    /// `check` reports how often each was broken.
     #[serde(default)]
-    #[schemars(example = serde_json::json!({ "R131": "warning" }))]
+    #[schemars(
+        schema_with = "super::schema::lowerable_rules",
+        example = serde_json::json!({ "dynamic-list-on-stand-alone": "warning" })
+    )]
     pub rules: BTreeMap<String, LoweredTo>,
     /// The date of everything on the medium, from 1980 to 2099; 1980-01-01 unless this or `SOURCE_DATE_EPOCH`
     /// says otherwise. A day is its first second in UTC.

@@ -14,6 +14,7 @@ mod stick;
 use serde_json::Value as Json;
 
 use crate::problem::{Place, Problem};
+use crate::rule::Rule;
 use crate::volume::Name;
 
 use super::Sort;
@@ -74,8 +75,7 @@ fn label(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     if let Some(c) = label.chars().find(|c| c.is_control()) {
         let what = if matches!(c, '\n' | '\r') { "a line break" } else { "a control character" };
         problems.push(
-            Problem::error(format!("the label holds {what} (`{}`)", c))
-                .rule("R12")
+            Problem::new(Rule::MultilineLabel, format!("the label holds {what} (`{}`)", c))
                 .at(place, "")
                 .help("`MediaLabel.txt` holds the label in one line of text; backslashes are written in single quotes"),
         );
@@ -122,8 +122,7 @@ fn source_date(doc: Doc<'_>, pointer: &str, problems: &mut Vec<Problem>) {
 fn autorun(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     if doc.get("/media/autorun") == Some(&Json::Bool(true)) && !prestaged::is_one(doc) {
         problems.push(
-            Problem::note("antimalware often blocks `autorun.inf`")
-                .rule("R15")
+            Problem::new(Rule::BlockedAutorun, "antimalware often blocks `autorun.inf`")
                 .at(doc.place("/media/autorun"), "")
                 .help("leave it out unless somebody starts the medium from within Windows"),
         );
@@ -172,9 +171,9 @@ fn output(doc: Doc<'_>, problems: &mut Vec<Problem>) {
 /// A name has to end as the programs that read the file expect it.
 fn output_name(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     let (what, end, rule) = match prestaged::is_one(doc) {
-        true => ("a WIM file", ".wim", "R4"),
-        false if is_stick(doc) => ("the image of a stick", ".img", "R3"),
-        false => ("a disc image", ".iso", "R3"),
+        true => ("a WIM file", ".wim", Rule::WrongWimExtension),
+        false if is_stick(doc) => ("the image of a stick", ".img", Rule::WrongImageExtension),
+        false => ("a disc image", ".iso", Rule::WrongImageExtension),
     };
     // What is wrong with a WIM file of another kind is not its name.
     let is_wim = doc.str("/output/format") == Some("wim") && !prestaged::is_one(doc);
@@ -187,15 +186,13 @@ fn output_name(doc: Doc<'_>, problems: &mut Vec<Problem>) {
             stem => format!("{}{stem}{end}", &path[..path.len() - name.len()]),
         };
         problems.push(
-            Problem::error(format!("the output `{path}` is {what}, and its name does not end in `{end}`"))
-                .rule(rule)
+            Problem::new(rule, format!("the output `{path}` is {what}, and its name does not end in `{end}`"))
                 .at(doc.place("/output/path"), "")
                 .help(format!("such as `{right}`")),
         );
     } else if name.len() == end.len() {
         problems.push(
-            Problem::error(format!("the output `{path}` has no name before `{end}`"))
-                .rule(rule)
+            Problem::new(rule, format!("the output `{path}` has no name before `{end}`"))
                 .at(doc.place("/output/path"), "")
                 .help(format!("write one, such as `out/{{{{ media.name }}}}{end}`")),
         );
@@ -259,8 +256,7 @@ fn content_of_kind(doc: Doc<'_>, problems: &mut Vec<Problem>) {
             let n_more = entries.len() - 1;
             let words = if n_more > 0 { format!("and {n_more} more") } else { String::new() };
             problems.push(
-                Problem::error(format!("{kind} media carry no {many}: {why}"))
-                    .rule("R18")
+                Problem::new(Rule::OptionOfOtherKind, format!("{kind} media carry no {many}: {why}"))
                     .at(doc.place(pointer), words)
                     .at(doc.place("/media/kind"), "the kind")
                     .help(format!("leave out `[[{table}]]`, or make the medium `stand-alone`")),

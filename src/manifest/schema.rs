@@ -4,12 +4,14 @@
 //! text with a template in it. Both are written out without references, so that documentation stands where an
 //! editor looks for it.
 
+use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value as Json, json};
 
 use authoring::schema::{of, to_text};
 
 use super::Sort;
-use super::model::{CaptureManifest, Manifest};
+use super::model::{CaptureManifest, LoweredTo, Manifest};
+use crate::rule::Rule;
 
 /// The identity of the editor's schema.
 const ID: &str = "urn:tsmedia:schema:media:1";
@@ -24,6 +26,21 @@ pub fn full(sort: Sort) -> Json {
     };
     schema["title"] = json!("tsmedia manifest");
     schema
+}
+
+/// Schema of `media.rules`: a property for each rule that can be lowered, which editors complete.
+///
+/// Other names are accepted here, since rules also have numbers and `check` has better messages.
+pub fn lowerable_rules(generator: &mut SchemaGenerator) -> Schema {
+    let lowered_to = generator.subschema_for::<LoweredTo>().to_value();
+    let rules = Rule::all().into_iter().filter(|rule| rule.is_lowerable());
+    let property = |rule: Rule| {
+        let mut property = lowered_to.clone();
+        property["description"] = json!(format!("{}: {}", rule.code(), rule.title()));
+        (rule.slug().to_owned(), property)
+    };
+    let properties: Map<_, _> = rules.map(property).collect();
+    json_schema!({ "type": "object", "properties": properties, "additionalProperties": lowered_to })
 }
 
 /// The schema that editors use, as text.

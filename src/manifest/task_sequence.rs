@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use crate::error::Result;
 use crate::inputs::Inputs;
 use crate::problem::{Problem, Problems};
+use crate::rule::Rule;
 use crate::sequence::rules::{Carried, Medium, check};
 use crate::sequence::{self, Sequence};
 
@@ -25,11 +26,13 @@ pub fn is_wanted(doc: Doc<'_>) -> Option<Problem> {
     let kind = doc.str("/media/kind")?;
     match (kind, doc.spans.has("/task-sequence")) {
         ("bootable", true) => Some(
-            Problem::error("bootable media get their task sequence from the management point, and carry none")
-                .rule("R28")
-                .at(doc.place("/task-sequence"), "")
-                .at(doc.place("/media/kind"), "the kind")
-                .help("leave it out, or make the medium `stand-alone`"),
+            Problem::new(
+                Rule::UnexpectedTaskSequence,
+                "bootable media get their task sequence from the management point, and carry none",
+            )
+            .at(doc.place("/task-sequence"), "")
+            .at(doc.place("/media/kind"), "the kind")
+            .help("leave it out, or make the medium `stand-alone`"),
         ),
         ("capture", false) => Some(
             Problem::error("capture media carry the sequence that captures, and the manifest names none")

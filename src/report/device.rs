@@ -7,6 +7,7 @@ use crate::device::{Contents, Done, Held, Looked, Refusal, Sign, Standing, Targe
 use crate::error::Error;
 use crate::format::file_system::FileSystem;
 use crate::output::lists::Medium;
+use crate::rule::Rule;
 use crate::size::Size;
 
 /// How many files that are not the medium's are named.
@@ -228,7 +229,7 @@ fn refusal_json(refusal: &Refusal, target: &Target) -> Json {
         Refusal::OtherName { .. } => "other-name",
         Refusal::HoldsData => "holds-data",
     };
-    json!({ "refusal": kind, "rule": refusal.rule(), "message": words(refusal, target, "").0 })
+    json!({ "refusal": kind, "rule": refusal.rule().map(Rule::slug), "rule-number": refusal.rule().map(Rule::code), "message": words(refusal, target, "").0 })
 }
 
 #[cfg(test)]

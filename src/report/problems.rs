@@ -13,6 +13,7 @@ use miette::{
 use serde_json::{Value as Json, json};
 
 use crate::problem::{MASK, Place, Problem, Problems, Severity, SourceId, SourceText};
+use crate::rule::Rule;
 
 use super::Look;
 use super::page::wrapped;
@@ -27,25 +28,18 @@ const MAX_LINE_CHARS: usize = 160;
 const PLAIN_MASK: &str = "***";
 /// Free addresses between two texts, so that their lines never seem to touch.
 const GAP: usize = 1 << 16;
+/// Columns by which [`wrapped`] indents all lines but the first, at least.
+const HANG: usize = 2;
 
 /// All problems in the order of their lines, and the summary; nothing if there are none.
 pub fn graphical(problems: &Problems, look: Look) -> String {
     let width = look.width.max(40);
-    let styles = if look.colour { ThemeStyles::ansi() } else { ThemeStyles::none() };
-    let characters = if look.unicode { ThemeCharacters::unicode() } else { plain_characters() };
-    let handler = GraphicalReportHandler::new_themed(GraphicalTheme { characters, styles })
-        // Lines are wrapped here, since miette would part words at their hyphens, which keys are full of.
-        .with_wrap_lines(false)
-        .with_width(width)
-        .with_context_lines(N_CONTEXT_LINES)
-        .with_links(false)
-        .without_syntax_highlighting()
-        .tab_width(4);
     let mut text = String::new();
     for problem in problems.sorted() {
-        let drawn = Drawn::new(problem, problems, width, if look.unicode { MASK } else { PLAIN_MASK });
+        let marker = marker(problem, look.unicode);
+        let drawn = Drawn::new(problem, problems, width, (&marker, if look.unicode { MASK } else { PLAIN_MASK }));
         // Writing to a text does not fail; a problem that could not be drawn would still be counted below.
-        let _ = handler.render_report(&mut text, &drawn);
+        let _ = handler(marker, look, width).render_report(&mut text, &drawn);
         text.push('\n');
     }
     if let Some(summary) = summary(problems) {
@@ -53,6 +47,37 @@ pub fn graphical(problems: &Problems, look: Look) -> String {
         text.push('\n');
     }
     without_trailing_spaces(&text)
+}
+
+/// miette's handler for a problem with that marker before its message.
+fn handler(marker: String, look: Look, width: usize) -> GraphicalReportHandler {
+    let styles = if look.colour { ThemeStyles::ansi() } else { ThemeStyles::none() };
+    let lines = if look.unicode { ThemeCharacters::unicode() } else { ThemeCharacters::ascii() };
+    let characters = ThemeCharacters { error: marker.clone(), warning: marker.clone(), advice: marker, ..lines };
+    GraphicalReportHandler::new_themed(GraphicalTheme { characters, styles })
+        // Lines are wrapped here, since miette would part words at their hyphens, which keys are full of.
+        .with_wrap_lines(false)
+        .with_width(width)
+        .with_context_lines(N_CONTEXT_LINES)
+        .with_links(false)
+        .without_syntax_highlighting()
+        .tab_width(4)
+}
+
+/// Text before the message: a sign where it can be drawn, and the severity with the rule, such as `error[weak-password]:`.
+fn marker(problem: &Problem, unicode: bool) -> String {
+    let severity = problem.severity;
+    let sign = match severity {
+        Severity::Error => "×",
+        Severity::Warning => "⚠",
+        Severity::Note => "☞",
+    };
+    match (problem.rule, unicode) {
+        (Some(rule), true) => format!("{sign} {severity}[{rule}]:"),
+        (Some(rule), false) => format!("{severity}[{rule}]:"),
+        (None, true) => sign.to_owned(),
+        (None, false) => format!("{severity}:"),
+    }
 }
 
 /// How many problems there are of each severity, such as `3 errors, 1 warning`; none if there are none.
@@ -85,8 +110,9 @@ pub fn json(problems: &Problems) -> Json {
     };
     let problem = |problem: &&Problem| {
         json!({
-            "severity": severity_word(problem.severity),
-            "rule": problem.rule,
+            "severity": problem.severity.word(),
+            "rule": problem.rule.map(Rule::slug),
+            "rule-number": problem.rule.map(Rule::code),
             "message": problem.message,
             "help": problem.help,
             "labels": problem.labels.iter().map(label).collect::<Json>(),
@@ -95,27 +121,10 @@ pub fn json(problems: &Problems) -> Json {
     problems.sorted().iter().map(problem).collect()
 }
 
-fn severity_word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-        Severity::Note => "note",
-    }
-}
-
 fn line_and_column(text: &str, at: usize) -> (usize, usize) {
     let before = &text[..at];
     let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
-}
-
-/// ASCII throughout; miette's own has ASCII lines but other signs.
-fn plain_characters() -> ThemeCharacters {
-    let mut characters = ThemeCharacters::ascii();
-    characters.error = "error:".into();
-    characters.warning = "warning:".into();
-    characters.advice = "note:".into();
-    characters
 }
 
 fn without_trailing_spaces(text: &str) -> String {
@@ -125,6 +134,14 @@ fn without_trailing_spaces(text: &str) -> String {
 /// Foreign text in lines of at most so many columns, as far as words allow.
 fn in_lines(text: &str, width: usize) -> String {
     wrapped("", 0, &foreign_text::line(text), width)
+}
+
+/// A message in lines of at most so many columns, the first of which begins with a marker that miette draws.
+fn after_marker(marker: &str, message: &str, width: usize) -> String {
+    // miette puts two spaces before the marker, and `  │ ` before the other lines.
+    let drawn = wrapped(&format!("{marker} "), HANG, &foreign_text::line(message), width.saturating_sub(3));
+    let lines = drawn.strip_prefix(marker).unwrap_or(&drawn);
+    lines.strip_prefix(' ').unwrap_or(lines).replace(&format!("\n{:HANG$}", ""), "\n")
 }
 
 /// A problem in the form that miette draws.
@@ -138,7 +155,7 @@ struct Drawn<'a> {
 }
 
 impl<'a> Drawn<'a> {
-    fn new(problem: &'a Problem, problems: &Problems, width: usize, mask: &str) -> Self {
+    fn new(problem: &'a Problem, problems: &Problems, width: usize, (marker, mask): (&str, &str)) -> Self {
         let mut sources: Vec<SourceId> = Vec::new();
         for (place, _) in &problem.labels {
             if !sources.contains(&place.source) {
@@ -167,10 +184,10 @@ impl<'a> Drawn<'a> {
             texts.0.push(Text { name: foreign_text::line(&source.name).into_owned(), start, text });
             start += n_bytes + GAP;
         }
-        let rule = problem.rule.map(|rule| format!(" [{rule}]")).unwrap_or_default();
+        let message = after_marker(marker, &problem.message, width);
         Self {
             problem,
-            message: in_lines(&format!("{}{rule}", problem.message), width.saturating_sub("  × ".len())),
+            message,
             help: problem.help.as_ref().map(|help| in_lines(help, width.saturating_sub("  help: ".len()))),
             texts,
             labels,
@@ -381,8 +398,7 @@ mod tests {
         let manifest = problems.add_source("media.toml", "[output]\ncapacity = \"dvd\"\n");
         let profile = problems.add_source("profile.toml", "# first\n\n[output]\ncapacity = 3\n");
         problems.add(
-            Problem::error("two things disagree")
-                .rule("R7")
+            Problem::new(crate::rule::Rule::UnknownCapacity, "two things disagree")
                 .at(Place { source: profile, span: 29..30 }, "a number here")
                 .at(Place { source: manifest, span: 20..25 }, "and text here")
                 .help("make them agree"),
@@ -394,9 +410,14 @@ mod tests {
     #[test]
     fn a_problem_about_two_files_shows_both() {
         let text = graphical(&two_files(), Look { unicode: false, ..Look::default() });
-        for part in
-            ["profile.toml:4:12", "media.toml:2:12", "a number here", "and text here", "R7", "1 error, 1 warning"]
-        {
+        for part in [
+            "profile.toml:4:12",
+            "media.toml:2:12",
+            "a number here",
+            "and text here",
+            "unknown-capacity",
+            "1 error, 1 warning",
+        ] {
             assert!(text.contains(part), "{part}:\n{text}");
         }
         assert!(text.is_ascii(), "{text}");
@@ -408,11 +429,11 @@ mod tests {
         assert_eq!(found[0]["labels"][0]["line"], 4);
         assert_eq!(found[0]["labels"][0]["column"], 12);
         assert_eq!(found[0]["labels"][1]["file"], "media.toml");
-        assert_eq!(found[0]["rule"], "R7");
+        assert_eq!(found[0]["rule"], "unknown-capacity");
         assert_eq!(
             found[1],
             serde_json::json!({
-                "severity": "warning", "rule": null, "message": "about no line", "help": "sit down", "labels": []
+                "severity": "warning", "rule": null, "rule-number": null, "message": "about no line", "help": "sit down", "labels": []
             })
         );
     }

@@ -1,4 +1,4 @@
-//! Rules of the field in words: one in full, and those that a manifest lowers.
+//! Rules of the field as text and JSON: one with its sources, all of them, and those that a manifest lowers.
 
 use serde_json::{Value as Json, json};
 
@@ -7,39 +7,58 @@ use crate::rule::{Rule, page as address};
 
 use super::{Page, counted};
 
-/// A rule with its source.
-pub fn rule(rule: &Rule) -> Page {
-    let mut page = Page::of_line(format!("{}, {}: {}", rule.name(), article(rule.severity), rule.title));
+/// Explains a rule.
+pub fn rule(rule: Rule) -> Page {
+    let mut page = Page::of_line(format!("{}[{rule}]: {}", rule.severity(), rule.title()));
     page.gap();
-    rule.words.lines().for_each(|line| page.line(line));
-    let lowered = match rule.is_lowerable {
-        true => format!("`rules = {{ {} = \"off\" }}` in `[media]` lowers it.", rule.name()),
+    page.line(rule.explanation());
+    page.line(format!("Its number is {}.", rule.code()));
+    let lowered = match rule.is_lowerable() {
+        true => format!("`rules = {{ {rule} = \"off\" }}` in `[media]` lowers it."),
         false => "It can't be lowered.".into(),
     };
     page.line(lowered);
-    if let Some(why) = rule.unchecked {
+    if let Some(why) = rule.unchecked() {
         page.line(format!("It is not checked: {why}."));
     }
     page.gap();
     page.line("Sources:");
-    for source in rule.sources.split(' ') {
+    for source in rule.pages() {
         page.row(format!("  {source:<8}  "), address(source).unwrap_or_default());
     }
     page
 }
 
-/// The same as data.
-pub fn rule_json(rule: &Rule) -> Json {
-    let sources = rule.sources.split(' ').map(|key| (key.to_owned(), Json::from(address(key)))).collect();
+/// Returns a rule as JSON.
+pub fn rule_json(rule: Rule) -> Json {
+    let sources = rule.pages().map(|key| (key.to_owned(), Json::from(address(key)))).collect();
     json!({
-        "rule": rule.name(),
-        "severity": word(rule.severity),
-        "title": rule.title,
-        "words": rule.words,
-        "lowerable": rule.is_lowerable,
-        "unchecked": rule.unchecked,
+        "rule": rule.slug(),
+        "rule-number": rule.code(),
+        "severity": rule.severity().word(),
+        "title": rule.title(),
+        "words": rule.explanation(),
+        "lowerable": rule.is_lowerable(),
+        "unchecked": rule.unchecked(),
         "sources": Json::Object(sources),
     })
+}
+
+/// Lists all rules: number, severity, slug and title.
+pub fn rules() -> Page {
+    let mut page = Page::default();
+    let slug_len = Rule::all().into_iter().map(|rule| rule.slug().len()).max().unwrap_or_default();
+    for rule in Rule::all() {
+        let unchecked = if rule.unchecked().is_some() { " (not checked)" } else { "" };
+        let cells = format!("{:<4}  {:<7}  {rule:<slug_len$}  ", rule.code(), rule.severity().word());
+        page.row(cells, format!("{}{unchecked}", rule.title()));
+    }
+    page
+}
+
+/// Returns all rules as JSON.
+pub fn rules_json() -> Json {
+    Rule::all().into_iter().map(rule_json).collect()
 }
 
 /// What became of a rule that a manifest lowers.
@@ -52,14 +71,6 @@ pub fn lowering(lowering: &Lowering) -> String {
     match to {
         Some(severity) => format!("{rule} is {} by `media.rules`, and {times}", article(*severity)),
         None => format!("{rule} is off by `media.rules`, and {times}"),
-    }
-}
-
-fn word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-        Severity::Note => "note",
     }
 }
 

@@ -11,6 +11,7 @@ use crate::format::certificate::{Certificate, Key, Malformed};
 use crate::limits::MAX_CERTIFICATE_LEN;
 use crate::manifest::Mode;
 use crate::problem::{Problem, Problems};
+use crate::rule::Rule;
 
 const ROOT: &str = "/sites/0/root-ca";
 
@@ -92,7 +93,14 @@ fn check_authority(
         problems.add(problem.help(format!("give the authority a key of {MIN_BITS} bits or more")));
     }
     let valid = (certificate.not_before(), certificate.not_after());
-    check_validity(request, &format!("the certificate `{path}` of `{subject}`"), valid, pointer, "R44", problems);
+    check_validity(
+        request,
+        &format!("the certificate `{path}` of `{subject}`"),
+        valid,
+        pointer,
+        Rule::InvalidCertificateDates,
+        problems,
+    );
 }
 
 /// A root signs itself.
@@ -100,19 +108,21 @@ fn check_root(request: &Request<'_>, root: &Certificate, path: &Utf8Path, proble
     let problem = if !root.is_self_issued() {
         let message = format!("`{path}` is no root: `{}` is signed by `{}`", root.subject(), root.issuer());
         let help = "name that one as `root-ca`, and this one in `issuing-cas`";
-        Problem::error(message).help(help)
+        Problem::new(Rule::InvalidRootCa, message).help(help)
     } else {
         match root.is_signed_by(root) {
             Ok(()) => {
                 check_key_ids(request, root, root, &format!("`{path}`"), ROOT, problems);
                 return;
             }
-            Err(Unchecked::Wrong) => Problem::error(format!("the signature of `{path}` is not its own key's"))
-                .help("export it again: it was changed since it was signed"),
+            Err(Unchecked::Wrong) => {
+                Problem::new(Rule::InvalidRootCa, format!("the signature of `{path}` is not its own key's"))
+                    .help("export it again: it was changed since it was signed")
+            }
             Err(Unchecked::Unsupported) => unchecked(root, path),
         }
     };
-    problems.add(problem.rule("R40").at(request.place(ROOT), ""));
+    problems.add(problem.at(request.place(ROOT), ""));
 }
 
 /// Another authority is signed by the root, or by one of the others.
@@ -189,7 +199,7 @@ fn same_root(request: &Request<'_>, authorities: &Authorities, problems: &mut Pr
                 "dynamic media may send a client to the primary site `{}`, which has no root authority",
                 other.code.as_deref().unwrap_or_default()
             );
-            let problem = Problem::error(message).rule("R40").at(other.place.clone(), "");
+            let problem = Problem::new(Rule::InvalidRootCa, message).at(other.place.clone(), "");
             let problem = problem.at(request.place("/media/mode"), "the mode");
             problems.add(problem.help("give it a `root-ca`, or write `mode = \"site-based\"`"));
             continue;
@@ -218,7 +228,7 @@ fn same_root(request: &Request<'_>, authorities: &Authorities, problems: &mut Pr
              the other",
             names[0], names[1]
         );
-        let mut problem = Problem::error(message).rule("R41");
+        let mut problem = Problem::new(Rule::DifferentRootCas, message);
         for (_, _, path, place, root) in both {
             let fingerprint = root.fingerprint().to_string();
             problem = problem.at(place, format!("`{path}` has the fingerprint {}…", &fingerprint[..16]));
@@ -236,8 +246,11 @@ fn is_https(point: &str) -> bool {
 
 /// What is said of a signature that can't be checked.
 fn unchecked(certificate: &Certificate, path: &Utf8Path) -> Problem {
-    Problem::note(format!("the signature of `{path}` was not checked: it is {}", certificate.signed_with()))
-        .help("`openssl verify` checks it")
+    Problem::new(
+        Rule::UnverifiedSignature,
+        format!("the signature of `{path}` was not checked: it is {}", certificate.signed_with()),
+    )
+    .help("`openssl verify` checks it")
 }
 
 /// The one certificate in a file, or what is wrong and what would be right.

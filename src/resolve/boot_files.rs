@@ -12,6 +12,7 @@ use crate::firmware::Firmware;
 use crate::format::wim::Architecture;
 use crate::manifest::{BOOT_IMAGE, OutputFormat};
 use crate::problem::{Problem, Problems};
+use crate::rule::Rule;
 use crate::volume::{BootEntry, Misplaced};
 
 pub(super) const FILES: &str = "/boot/files";
@@ -99,10 +100,12 @@ fn check_firmware(request: &Request<'_>, wanted: &Wanted, problems: &mut Problem
     if wanted.architecture != Architecture::X86 || !wanted.firmware.contains(&Firmware::Uefi) {
         return;
     }
-    let problem = Problem::warning("the boot image is for x86, and UEFI of x64 computers does not start it");
+    let problem = Problem::new(
+        Rule::X86BootImageForUefi,
+        "the boot image is for x86, and UEFI of x64 computers does not start it",
+    );
     problems.add(
         problem
-            .rule("R21")
             .at(request.place(IMAGE), "is for x86")
             .help("take a boot image for x64, or write `firmware = [\"bios\"]` if these computers are not meant"),
     );

@@ -11,6 +11,7 @@ use super::request::Request;
 use super::wim::KnownWim;
 use crate::format::windows::{DriverClass, Windows};
 use crate::problem::{Problem, Problems};
+use crate::rule::Rule;
 use crate::sequence::rules::{self, BootImage};
 use crate::volume::{Folder, Node};
 
@@ -37,7 +38,8 @@ pub(super) fn look_into(request: &Request<'_>, wim: &KnownWim, index: u32, probl
     {
         let message =
             format!("image {index} of `{}` says that it is for {said}, and its kernel is for {kernel}", wim.path());
-        let problem = Problem::warning(message).rule("R22").at(request.place(IMAGE), format!("taken for {kernel}"));
+        let problem =
+            Problem::new(Rule::InconsistentBootImage, message).at(request.place(IMAGE), format!("taken for {kernel}"));
         problems.add(problem.help("export the boot image anew; its description is that of another one"));
     }
     windows
@@ -60,8 +62,8 @@ pub(super) fn check(
         for (names, class, device) in kinds {
             if names.is_empty() && !added.contains(&class) {
                 let message = format!("the boot image has no driver for any {device}");
-                let problem =
-                    Problem::warning(message).rule("R23").at(request.place(IMAGE), "none in its driver database");
+                let problem = Problem::new(Rule::UnsuitableBootDrivers, message)
+                    .at(request.place(IMAGE), "none in its driver database");
                 problems.add(problem.help(
                     "put some in with `dism /add-driver` on Windows, or name a folder of them in `drivers` of `[boot]`",
                 ));
@@ -119,7 +121,8 @@ fn check_client_programs(
             "the boot image is for {architecture}, and its programs of Configuration Manager are for {}",
             others.join(" and ")
         );
-        let problem = Problem::warning(message).rule("R22").at(request.place(IMAGE), format!("is for {architecture}"));
+        let problem = Problem::new(Rule::InconsistentBootImage, message)
+            .at(request.place(IMAGE), format!("is for {architecture}"));
         problems.add(problem.help("have Configuration Manager make the boot image anew"));
     }
 }

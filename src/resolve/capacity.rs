@@ -14,6 +14,7 @@ use crate::media::Media;
 use crate::media::set::{self, MAX_DISCS, TooLarge};
 use crate::output::{Entry, Form, Output, Overflow};
 use crate::problem::{Problem, Problems};
+use crate::rule::Rule;
 use crate::size::Size;
 use crate::volume::{Folder, Node};
 
@@ -108,7 +109,7 @@ fn split_wim(request: &Request<'_>, media: &mut Media, path: &str, capacity: Siz
 fn one_is_too_small(request: &Request<'_>, media: &Media, overflow: &Overflow, problems: &mut Problems) {
     let message = overflow.message(&media.path_as_written);
     let help = format!("choose a larger `capacity`, or leave something out{}", largest(&media.root, &media.entries));
-    let problem = Problem::error(message).rule("R17").at(request.place(CAPACITY), bytes(overflow.capacity));
+    let problem = Problem::new(Rule::CapacityExceeded, message).at(request.place(CAPACITY), bytes(overflow.capacity));
     problems.add(match media.kind {
         Kind::StandAlone if media.form == Form::Disc => problem
             .at(request.place(SPANNING), "asks for one disc")
@@ -135,7 +136,7 @@ fn set_is_too_small(
             let message =
                 format!("what has to be on the first disc takes {len}, and a disc holds {capacity}: {over} too much");
             let help = "choose a larger `capacity`; only what is below `SMS\\PKG` can be on another disc";
-            Problem::error(message)
+            Problem::new(Rule::CapacityExceeded, message)
                 .at(request.place("/boot/image/file"), format!("{} of it", Size(boot_image_len(&first))))
                 .help(format!("{help}{}", largest(&first, &on_first)))
         }
@@ -145,20 +146,20 @@ fn set_is_too_small(
                 "`{path}` does not fit on a disc: with what every disc has it takes {len}, and a disc holds \
                  {capacity}: {over} too much"
             );
-            let problem = Problem::error(message);
+            let problem = Problem::new(Rule::CapacityExceeded, message);
             let problem = match origins.pointer_of(&path) {
                 Some(pointer) => problem.at(request.place(&pointer), "comes from here"),
                 None => problem,
             };
             problem.help("choose a larger `capacity`, or leave it out; only WIM files are split")
         }
-        TooLarge::Discs(n_discs) => Problem::error(format!(
-            "`{}` would be a set of {n_discs} discs, and a set has {MAX_DISCS} at most",
-            media.path_as_written
-        ))
+        TooLarge::Discs(n_discs) => Problem::new(
+            Rule::CapacityExceeded,
+            format!("`{}` would be a set of {n_discs} discs, and a set has {MAX_DISCS} at most", media.path_as_written),
+        )
         .help("choose a larger `capacity`"),
     };
-    problems.add(problem.rule("R17").at(request.place(CAPACITY), bytes(capacity)));
+    problems.add(problem.at(request.place(CAPACITY), bytes(capacity)));
 }
 
 /// Returns whether nothing in a tree comes near a limit of ISO 9660, UDF, FAT32 or WIM.

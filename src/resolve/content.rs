@@ -15,6 +15,7 @@ use crate::manifest::{OperatingSystem, Package};
 use crate::media::PACKAGES;
 use crate::output::Entry;
 use crate::problem::{Problem, Problems};
+use crate::rule::Rule;
 
 /// The content entries of a manifest, found.
 #[derive(Default)]
@@ -151,7 +152,8 @@ fn check_architecture(
     };
     if family(boot) != family(system) {
         let message = format!("the boot image is for {boot}, and image {index} of `{}` for {system}", wim.path());
-        let problem = Problem::error(message).rule("R20").at(request.place(pointer), format!("is for {system}"));
+        let problem =
+            Problem::new(Rule::ArchitectureMismatch, message).at(request.place(pointer), format!("is for {system}"));
         problems.add(
             problem
                 .at(request.place(IMAGE), format!("is for {boot}"))
@@ -194,7 +196,7 @@ fn check_applied(request: &Request<'_>, wim: &KnownWim, id: &str, pointer: &str,
             continue;
         }
         let message = format!("`{}` has no image {index}, which the step `{}` applies", wim.path(), step.name);
-        let mut problem = Problem::error(message).rule("R27");
+        let mut problem = Problem::new(Rule::UnknownImageIndex, message);
         if let Some(place) = step.written.part("index") {
             problem = problem.at(place, "applied");
         }
@@ -224,12 +226,15 @@ pub(super) fn open_wim(
         Some(index) if (1..=n_images).contains(&index) => return Some((wim, index)),
         None if n_images == 1 => return Some((wim, 1)),
         Some(index) => {
-            let problem = Problem::error(format!("`{path}` has no image {index}")).rule("R27");
+            let problem = Problem::new(Rule::UnknownImageIndex, format!("`{path}` has no image {index}"));
             problems.add(problem.at(request.place(at), "no such image").help(images(&wim)));
         }
         None => {
-            let problem = Problem::error(format!("`{path}` holds {n_images} images, and `index` is not given"));
-            problems.add(problem.rule("R26").at(request.place(file), "which image?").help(images(&wim)));
+            let problem = Problem::new(
+                Rule::MissingOperatingSystem,
+                format!("`{path}` holds {n_images} images, and `index` is not given"),
+            );
+            problems.add(problem.at(request.place(file), "which image?").help(images(&wim)));
         }
     }
     None

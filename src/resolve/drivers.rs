@@ -24,6 +24,7 @@ use crate::format::wim::Architecture;
 use crate::format::windows::{DriverClass, Windows};
 use crate::limits::MAX_INF_LEN;
 use crate::problem::{Problem, Problems};
+use crate::rule::Rule;
 use crate::volume::{Folder, Node};
 
 pub(super) use package::check_driver_package;
@@ -102,8 +103,11 @@ pub(super) fn add_drivers(
          `dism /image:MOUNTED /add-driver /driver:FOLDER /recurse`",
     ));
     if windows.is_there() && !windows.has_drvload {
-        let problem = Problem::warning("the boot image has no `Windows\\System32\\drvload.exe` to load drivers with");
-        let problem = problem.rule("R23").at(request.place(DRIVERS), "will not be loaded");
+        let problem = Problem::new(
+            Rule::UnsuitableBootDrivers,
+            "the boot image has no `Windows\\System32\\drvload.exe` to load drivers with",
+        );
+        let problem = problem.at(request.place(DRIVERS), "will not be loaded");
         problems.add(problem.help("take a boot image of the Windows ADK or of Configuration Manager"));
     }
     classes
@@ -166,7 +170,7 @@ fn drivers_in(
                 format!("no driver in `{path}` is for {architecture}, as the boot image is: {}", named(&elsewhere))
             }
         };
-        let problem = Problem::error(message).rule("R23").at(request.place(pointer), "named here");
+        let problem = Problem::new(Rule::NoUsableDriver, message).at(request.place(pointer), "named here");
         let help = match archives.is_empty() {
             true => {
                 format!("name a folder with INF files for {architecture}, and with all files that belong to them")
@@ -183,16 +187,17 @@ fn drivers_in(
     }
     if !elsewhere.is_empty() {
         let message = format!("not for {architecture}, and put in but not loaded: {}", named(&elsewhere));
-        problems.add(Problem::note(message).rule("R23").at(request.place(pointer), "in this folder"));
+        problems
+            .add(Problem::new(Rule::DriverOfOtherArchitecture, message).at(request.place(pointer), "in this folder"));
     }
     if !others.is_empty() {
         let message = format!("neither for network nor for storage: {}", named(&others));
-        let problem = Problem::warning(message).rule("R23").at(request.place(pointer), "in this folder");
+        let problem = Problem::new(Rule::UnsuitableBootDrivers, message).at(request.place(pointer), "in this folder");
         problems.add(problem.help("leave out what Windows PE does not need"));
     }
     if !unsigned.is_empty() {
         let message = format!("without the catalog that signs it for {architecture}: {}", named(&unsigned));
-        let problem = Problem::warning(message).rule("R23").at(request.place(pointer), "in this folder");
+        let problem = Problem::new(Rule::UnsuitableBootDrivers, message).at(request.place(pointer), "in this folder");
         problems.add(problem.help(
             "put the `.cat` file that the INF file names beside it: Windows PE loads no driver that nobody signed",
         ));

@@ -3,6 +3,7 @@
 use super::request::Request;
 use crate::date;
 use crate::problem::{Problem, Problems};
+use crate::rule::Rule;
 
 const DAY: u64 = 86_400;
 /// What ends within so many seconds is warned of.
@@ -23,7 +24,7 @@ pub(super) fn check_validity(
     what: &str,
     valid: (u64, u64),
     pointer: &str,
-    rule: &'static str,
+    rule: Rule,
     problems: &mut Problems,
 ) {
     let Some(Clock { now, failing_within }) = request.clock else { return };
@@ -31,14 +32,14 @@ pub(super) fn check_validity(
     let (days_ago, days_left) = (now.saturating_sub(end) / DAY, end.saturating_sub(now) / DAY);
     let help = "make a new one, and build the medium anew";
     let (problem, words) = if end < now {
-        (Problem::error(format!("{what} expired on {}", date::day(end))).rule(rule), ago(days_ago))
+        (Problem::new(rule, format!("{what} expired on {}", date::day(end))), ago(days_ago))
     } else if now < start {
-        let problem = Problem::error(format!("{what} is not valid before {}", date::day(start))).rule(rule);
+        let problem = Problem::new(rule, format!("{what} is not valid before {}", date::day(start)));
         (problem, left((start - now) / DAY))
     } else if failing_within.is_some_and(|within| end - now <= within) {
-        (Problem::error(format!("{what} expires on {}", date::day(end))).rule("R45"), left(days_left))
+        (Problem::new(Rule::ExpiresWithinLimit, format!("{what} expires on {}", date::day(end))), left(days_left))
     } else if end - now <= WARNED_WITHIN {
-        (Problem::warning(format!("{what} expires on {}", date::day(end))).rule("R45"), left(days_left))
+        (Problem::new(Rule::ExpiresSoon, format!("{what} expires on {}", date::day(end))), left(days_left))
     } else {
         return;
     };
@@ -50,7 +51,7 @@ pub(super) fn check_medium_expiry(request: &Request<'_>, problems: &mut Problems
     let at = |pointer: &str| request.rendered.value().pointer(pointer)?.as_str().and_then(crate::manifest::moment);
     let Some(end) = at("/media/expires") else { return };
     // That it may not be used yet is what its author wants.
-    check_validity(request, "the medium", (0, end.unix()), "/media/expires", "R45", problems);
+    check_validity(request, "the medium", (0, end.unix()), "/media/expires", Rule::ExpiredMedium, problems);
 }
 
 fn ago(days: u64) -> String {

@@ -14,6 +14,7 @@ use crate::manifest::{Encryption, Kind, MAX_VALUE, PolicyTable, VariableValue};
 use crate::media::data::{self, DataFile, MediaData, Policy, Value};
 use crate::output::Veiled;
 use crate::problem::{Problem, Problems};
+use crate::rule::Rule;
 use crate::secret::Secret;
 use crate::sequence::{self, Sequence};
 
@@ -115,7 +116,7 @@ fn password(request: &Request<'_>, problems: &mut Problems) -> Option<Arc<Secret
             "the password is worth about {bits} bits, and less than {} can be guessed by who has a copy of the medium",
             password_strength::MIN_BITS
         );
-        let problem = Problem::error(message).rule("R52").at(request.place(PASSWORD), "");
+        let problem = Problem::new(Rule::WeakPassword, message).at(request.place(PASSWORD), "");
         problems.add(problem.help(
             "take a longer one that was drawn, not chosen; or write `accept-weak-password = true` in `[security]`",
         ));
@@ -140,12 +141,12 @@ fn variable(request: &Request<'_>, name: &str, value: &VariableValue, problems: 
         // What stands in the manifest is judged there.
         None if n_chars > MAX_VALUE && matches!(value, Value::Secret(_)) => {
             let message = format!("the secret of the variable `{name}` is longer than {MAX_VALUE} characters");
-            Some((Some("R67"), message))
+            Some((Some(Rule::LongVariableValue), message))
         }
         None => None,
     };
     let Some((rule, message)) = fault else { return Some(value) };
-    let problem = Problem { rule, ..Problem::error(message) }.at(request.place(&pointer), "");
+    let problem = Problem::error(message).with_rule(rule).at(request.place(&pointer), "");
     problems.add(problem.help("give it a text of one or more lines, without control characters"));
     None
 }
@@ -231,7 +232,7 @@ fn say_what_is_open(request: &Request<'_>, problems: &mut Problems) {
     let manifest = &request.rendered.manifest;
     if manifest.media.kind == Kind::StandAlone && manifest.task_sequence.is_none() && manifest.policy.is_none() {
         let message = "the medium carries no task sequence, so it starts and deploys nothing";
-        let problem = Problem::note(message).rule("R28").at(request.place("/media/kind"), "the kind");
+        let problem = Problem::new(Rule::MissingTaskSequence, message).at(request.place("/media/kind"), "the kind");
         problems.add(problem.help("add `[task-sequence]` with `file`, or `[policy]` with what the site gives"));
     }
     let sequence = request.rendered.sequence().filter(|_| manifest.media.kind.carries_sequence());
@@ -254,11 +255,13 @@ fn say_what_is_open(request: &Request<'_>, problems: &mut Problems) {
         let message = format!("the medium has no password, and whoever has it can read {}", names.join(", "));
         let problem = match manifest.media.kind {
             // They have none.
-            Kind::Capture => Problem::note(message).help("give the account no right but to write to that share"),
-            _ => Problem::warning(message).help("add `[security]` with `password = { env = \"MEDIA_PASSWORD\" }`"),
+            Kind::Capture => Problem::new(Rule::ReadableCaptureSecrets, message)
+                .help("give the account no right but to write to that share"),
+            _ => Problem::new(Rule::MissingPassword, message)
+                .help("add `[security]` with `password = { env = \"MEDIA_PASSWORD\" }`"),
         };
         let problem = open.iter().fold(problem, |problem, (at, _)| problem.at(request.place(at), ""));
-        problems.add(problem.rule("R51"));
+        problems.add(problem);
     }
     let is_asked = [
         "/variables",

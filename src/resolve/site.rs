@@ -21,6 +21,7 @@ use crate::limits;
 use crate::manifest::{CertificateTable, PfxFile, SelfSigned, moment};
 use crate::media::data::{MediaData, Value};
 use crate::problem::{Problem, Problems};
+use crate::rule::Rule;
 use crate::secret::Secret;
 
 /// So long is a certificate valid that does not say.
@@ -107,11 +108,12 @@ fn not_opened(
     problems: &mut Problems,
 ) {
     let is_pem = bytes.starts_with(b"-----BEGIN");
-    let problem = Problem::error(match why {
+    let message = match why {
         NotOpened::WrongPassword => format!("the password does not open `{path}`"),
         NotOpened::NotOne(_) if is_pem => format!("`{path}` is PEM, and a PFX file is meant"),
         why => format!("`{path}` can't be used: {why}"),
-    });
+    };
+    let problem = Problem::new(Rule::UnusableClientCertificate, message);
     let help = match why {
         NotOpened::WrongPassword => "give the password that the file was exported with; or is it another file?",
         NotOpened::Truncated => "copy it again: it ends early",
@@ -128,7 +130,7 @@ fn not_opened(
         NotOpened::WrongPassword => problem.at(request.place(password), "").at(request.place(file), "the file"),
         _ => problem.at(request.place(file), ""),
     };
-    problems.add(problem.rule("R46").help(help));
+    problems.add(problem.help(help));
 }
 
 /// R46: what a certificate has to be that a client proves itself with.
@@ -141,37 +143,45 @@ fn check_client(
     problems: &mut Problems,
 ) {
     let certificate = &opened.certificate;
-    let mut complain = |problem: Problem, help: &str| {
-        let problem = problem.rule("R46").at(request.rendered.place(pointer), certificate.subject());
+    let mut complain = |rule: Rule, message: String, help: &str| {
+        let problem = Problem::new(rule, message).at(request.rendered.place(pointer), certificate.subject());
         problems.add(problem.help(help));
     };
     if certificate.is_ca() {
-        let problem = Problem::error(format!("the certificate in `{path}` is that of an authority"));
-        complain(problem, "export that of a client: with the authority's key anybody can be made a client");
+        let what = format!("the certificate in `{path}` is that of an authority");
+        complain(
+            Rule::UnusableClientCertificate,
+            what,
+            "export that of a client: with the authority's key anybody can be made a client",
+        );
     } else if !certificate.serves(CLIENT_AUTHENTICATION) {
         let uses: Vec<_> =
             certificate.purposes().unwrap_or_default().iter().map(|oid| purpose(&oid.to_string())).collect();
         let what = format!("the certificate in `{path}` is not for client authentication, but for {}", uses.join(", "));
-        complain(Problem::error(what), "have one issued with the usage 1.3.6.1.5.5.7.3.2");
+        complain(Rule::UnusableClientCertificate, what, "have one issued with the usage 1.3.6.1.5.5.7.3.2");
     } else if !certificate.may_sign() {
         let what = format!("the key of the certificate in `{path}` may not sign, and a client proves itself by that");
-        complain(Problem::error(what), "have one issued with the key usage `digitalSignature`");
+        complain(Rule::UnusableClientCertificate, what, "have one issued with the key usage `digitalSignature`");
     }
     match certificate.key() {
         Key::Rsa(bits @ 0..MIN_BITS) => {
-            let problem = Problem::error(format!("the certificate in `{path}` has a weak key of {bits} bits"));
-            complain(problem, "have one issued for a key of 2048 bits");
+            let what = format!("the certificate in `{path}` has a weak key of {bits} bits");
+            complain(Rule::UnusableClientCertificate, what, "have one issued for a key of 2048 bits");
         }
         Key::Rsa(bits) if bits > KEY_BITS => {
             let what = format!("the certificate in `{path}` has a key of {bits} bits, and 2048 are documented");
-            complain(Problem::warning(what), "try it on a computer that may be lost, or have one issued for 2048 bits");
+            complain(
+                Rule::QuestionableClientCertificate,
+                what,
+                "try it on a computer that may be lost, or have one issued for 2048 bits",
+            );
         }
         _ => {}
     }
     let signed_with = certificate.signed_with();
     if !signed_with.is_sha2() {
-        let problem = Problem::error(format!("the signature of the certificate in `{path}` is {signed_with}"));
-        complain(problem, "have one issued with SHA-256: Windows takes no other");
+        let what = format!("the signature of the certificate in `{path}` is {signed_with}");
+        complain(Rule::UnusableClientCertificate, what, "have one issued with SHA-256: Windows takes no other");
     }
     let issuers: Vec<&Certificate> = authorities.all().chain(&opened.others).collect();
     let named = issuers.iter().filter(|issuer| certificate.is_issued_by(issuer));
@@ -179,21 +189,32 @@ fn check_client(
     if !checked.is_empty() && checked.iter().all(|checked| *checked == Err(Unchecked::Wrong)) {
         let what =
             format!("the certificate in `{path}` is not signed by `{}`, whose name it bears", certificate.issuer());
-        complain(Problem::error(what), "the authority has a new key: name its newer certificate in `issuing-cas`");
+        complain(
+            Rule::UnusableClientCertificate,
+            what,
+            "the authority has a new key: name its newer certificate in `issuing-cas`",
+        );
     } else if certificate.is_self_issued() {
         let what = format!("the certificate in `{path}` signs itself, and servers that ask for HTTPS take no such one");
-        complain(Problem::warning(what), "have one issued by an authority that the servers know");
+        complain(Rule::QuestionableClientCertificate, what, "have one issued by an authority that the servers know");
     } else if checked.is_empty() {
         let what =
             format!("nothing here shows who `{}` is, which signed the certificate in `{path}`", certificate.issuer());
-        complain(Problem::note(what), "name its certificate in `issuing-cas`, so that the medium can show it");
+        complain(Rule::UnknownIssuer, what, "name its certificate in `issuing-cas`, so that the medium can show it");
     }
     let what = format!("the certificate in `{path}`");
     let signer = issuers.iter().filter(|issuer| certificate.is_issued_by(issuer)).zip(&checked);
     if let Some((signer, _)) = signer.into_iter().find(|(_, checked)| checked.is_ok()) {
         check_key_ids(request, certificate, signer, &what, pointer, problems);
     }
-    check_validity(request, &what, (certificate.not_before(), certificate.not_after()), pointer, "R46", problems);
+    check_validity(
+        request,
+        &what,
+        (certificate.not_before(), certificate.not_after()),
+        pointer,
+        Rule::UnusableClientCertificate,
+        problems,
+    );
 }
 
 /// A certificate that signs itself, and its key.
@@ -205,7 +226,7 @@ fn self_signed(
     problems: &mut Problems,
 ) -> Option<Opened> {
     let Some(start) = own.start.as_deref().and_then(moment).or(date_said(request)) else {
-        let problem = Problem::error("from when the certificate is valid is not said").rule("R44");
+        let problem = Problem::new(Rule::InvalidCertificateDates, "from when the certificate is valid is not said");
         let problem = problem.at(request.place(pointer), "has no `start`, and the medium no `source-date`");
         problems.add(problem.help("write `start = 2026-01-01` in it, or `source-date` in `[media]`"));
         return None;
@@ -215,18 +236,18 @@ fn self_signed(
     if expires.is_none() {
         let message =
             format!("the certificate expires on {}, one year after it starts", crate::date::day(start + YEAR));
-        let problem = Problem::note(message).rule("R45").at(request.place(pointer), "has no `expires`");
+        let problem = Problem::new(Rule::DefaultValidity, message).at(request.place(pointer), "has no `expires`");
         problems.add(problem.help("write `expires = …` to have it otherwise"));
     }
     // The last second that it is valid is the one before.
     let end = expires.unwrap_or(start + YEAR) - 1;
     if end < start {
-        let problem = Problem::error("the certificate expires before it starts").rule("R44");
+        let problem = Problem::new(Rule::InvalidCertificateDates, "the certificate expires before it starts");
         let problem = problem.at(request.place(&format!("{pointer}/expires")), "");
         problems.add(problem.help("let it start earlier, or expire later"));
         return None;
     }
-    check_validity(request, "the certificate", (start, end), pointer, "R44", problems);
+    check_validity(request, "the certificate", (start, end), pointer, Rule::InvalidCertificateDates, problems);
     let note = Problem::note("whether a site takes a certificate that was made elsewhere has not been tried");
     let note = note.at(request.place(pointer), "experimental");
     problems.add(note.help("Configuration Manager knows those that its own wizard made"));
@@ -266,15 +287,15 @@ fn key(request: &Request<'_>, bytes: &[u8], pointer: &str, problems: &mut Proble
         Err(NotAKey::Other(label)) => (format!("the key is no RSA key that can be read, but `{label}`"), make.into()),
         Err(NotAKey::Unreadable) => ("the key is no private key".into(), make.into()),
     };
-    let problem = Problem::error(message).rule("R43").at(request.place(pointer), "");
+    let problem = Problem::new(Rule::InvalidCertificateSource, message).at(request.place(pointer), "");
     problems.add(problem.help(help));
     None
 }
 
 /// The key that the cache keeps, made now if there is none; nothing for somebody who only checks.
 fn kept_key(request: &Request<'_>, pointer: &str, problems: &mut Problems) -> Option<PrivateKey> {
-    let problem = Problem::warning("the medium is not the same elsewhere: the key of its certificate is made here");
-    let problem = problem.rule("R43").at(request.place(pointer), "has no `key`");
+    let message = "the medium is not the same elsewhere: the key of its certificate is made here";
+    let problem = Problem::new(Rule::MachineSpecificKey, message).at(request.place(pointer), "has no `key`");
     problems.add(problem.help(
         "make one with `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048`, and write \
          `key = { env = \"MEDIA_KEY\" }`",

@@ -9,6 +9,7 @@ use crate::format::stick::{is_content, is_too_large};
 use crate::manifest::{LargeFiles, OutputFormat};
 use crate::media::PACKAGES;
 use crate::problem::{Problem, Problems};
+use crate::rule::Rule;
 use crate::size::Size;
 
 /// The most that the tools of Windows format as FAT32.
@@ -49,7 +50,7 @@ pub(super) fn split_large_files(request: &Request<'_>, medium: &mut Medium, prob
             Size(len),
             Size(MAX_FORMATTED_LEN)
         );
-        let problem = Problem::warning(message).rule("R9").at(request.place("/output/format"), "");
+        let problem = Problem::new(Rule::LargeFat32Volume, message).at(request.place("/output/format"), "");
         problems.add(
             problem.help("Windows reads it all the same; leave something out if the stick is to be made there anew"),
         );
@@ -72,7 +73,8 @@ fn split(request: &Request<'_>, medium: &mut Medium, path: &str, problems: &mut 
 fn report_too_large(request: &Request<'_>, medium: &Medium, path: &str, len: u64, problems: &mut Problems) {
     let is_startable = !is_too_large(path, len);
     let message = format!("`{path}` has {len} bytes, and a stick (FAT32) holds files of at most {MAX_FILE_LEN} bytes");
-    let problem = Problem::error(message).rule("R8").at(request.place(&origin_of(medium, path)), "comes from here");
+    let problem = Problem::new(Rule::FileTooLargeForFat32, message)
+        .at(request.place(&origin_of(medium, path)), "comes from here");
     problems.add(problem.help(match is_startable {
         true => "what starts has to be on FAT32: make the boot image smaller, or a disc",
         false if is_splittable(path) => {

@@ -169,8 +169,16 @@ fn a_system_is_named_by_an_index_that_is_there() {
     for file in ["install.wim", "install.esd"] {
         let system = SYSTEM.replace("install.wim", file);
         let path = format!("\"CONTENT/{file}\"");
-        assert_refused(&over("boot.wim", &system), &path, &["[R26]", "`index` is not given", editions]);
-        assert_refused(&over("boot.wim", &format!("{system}index = 4\n")), "4", &["[R27]", "no image 4", editions]);
+        assert_refused(
+            &over("boot.wim", &system),
+            &path,
+            &["[missing-operating-system]", "`index` is not given", editions],
+        );
+        assert_refused(
+            &over("boot.wim", &format!("{system}index = 4\n")),
+            "4",
+            &["[unknown-image-index]", "no image 4", editions],
+        );
     }
 }
 
@@ -179,7 +187,11 @@ fn the_boot_image_and_the_system_are_for_the_same_processors() {
     assert_refused(
         &over("boot-arm64.wim", &format!("{SYSTEM}index = 1\n")),
         "\"CONTENT/install.wim\"",
-        &["[R20]", "the boot image is for arm64, and image 1 of `CONTENT/install.wim` for x64", "tsmedia inspect"],
+        &[
+            "[architecture-mismatch]",
+            "the boot image is for arm64, and image 1 of `CONTENT/install.wim` for x64",
+            "tsmedia inspect",
+        ],
     );
 }
 
@@ -188,7 +200,13 @@ fn a_boot_image_for_x86_starts_no_uefi_of_today() {
     let x86 = over("boot-x86.wim", &format!("{SYSTEM}index = 1\n"));
     let (media, problems, said) = resolve(&x86);
     assert_eq!(media.len(), 1, "{said}");
-    assert_told(&problems, &said, Severity::Warning, "\"CONTENT/boot-x86.wim\"", &["[R21]", "firmware = [\"bios\"]"]);
+    assert_told(
+        &problems,
+        &said,
+        Severity::Warning,
+        "\"CONTENT/boot-x86.wim\"",
+        &["[x86-boot-image-for-uefi]", "firmware = [\"bios\"]"],
+    );
     let (media, problems, said) = resolve(&x86.replacen("\n[[", "\nfirmware = [\"bios\"]\n[[", 1));
     let n_told = problems.count(Severity::Error) + problems.count(Severity::Warning);
     assert_eq!((media.len(), n_told), (1, 0), "{said}");
@@ -199,7 +217,7 @@ fn a_large_driver_package_is_advised_against() {
     let drivers = "[[driver-package]]\nid = \"BER00030\"\nsource = \"CONTENT/drivers\"\n";
     let (media, problems, said) = resolve(&over("boot.wim", drivers));
     assert_eq!(media.len(), 1, "{said}");
-    assert_told(&problems, &said, Severity::Warning, "\"CONTENT/drivers\"", &["[R34]", "501 drivers"]);
+    assert_told(&problems, &said, Severity::Warning, "\"CONTENT/drivers\"", &["[large-driver-package]", "501 drivers"]);
 }
 
 #[test]

@@ -1,23 +1,26 @@
-//! What an author is told: every mistake in `tests/manifests/bad` and `tests/sequences/bad` with the whole text that is drawn for it beside
-//! it, and manifests and task sequences in the folders `good` beside them that nothing is said of.
+//! What an author is told: every mistake in `tests/manifests/bad`, `tests/sequences/bad` and `tests/rules` (an example
+//! of each rule) with the whole text that is drawn for it beside it, and manifests and task sequences in the folders
+//! `good` beside them that nothing is said of.
 //!
 //! A mistake is `NAME.toml`, or a folder `NAME` with a `media.toml` in it where it takes several files. A first line
 //! `#! --site BER --var a=b --vars FILE` gives the options of the command line. After a change that is meant,
 //! `UPDATE=1 cargo test --test it diagnostics::` writes the texts anew; read them before they are committed.
 
 use std::fs;
+use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use tsmedia::manifest::{self, Kind, Options, task_sequence};
 use tsmedia::problem::{Problems, Severity};
 use tsmedia::report::{self, Look};
-use tsmedia::{rule, sequence, simulate};
+use tsmedia::rule::Rule;
+use tsmedia::{sequence, simulate};
 
 /// Fewer mistakes than this, and the test reads the wrong place.
 const MIN_MISTAKES: usize = 45;
 
-/// The same of task sequences.
-const MIN_SEQUENCES: usize = 60;
+/// Smallest plausible number of wrong task sequences.
+const MIN_SEQUENCES: usize = 30;
 
 fn folder(name: &str) -> Utf8PathBuf {
     Utf8Path::new("tests/manifests").join(name)
@@ -45,24 +48,27 @@ fn cases_in(folder: &Utf8Path) -> Vec<(String, Utf8PathBuf)> {
 
 /// The task sequences in a folder, with what is said of each.
 fn sequences(name: &str) -> Vec<(String, Problems)> {
-    let checked = |(name, path): (String, Utf8PathBuf)| {
-        let text = fs::read_to_string(&path).unwrap();
-        assert!(sequence::is_one(&text), "{path}");
-        let kind = match text.lines().next().unwrap().strip_prefix("#! --media-kind ") {
-            Some("stand-alone") => Some(Kind::StandAlone),
-            Some("prestaged") => Some(Kind::Prestaged),
-            Some("bootable") => Some(Kind::Bootable),
-            Some("capture") => Some(Kind::Capture),
-            Some(other) => panic!("{path}: {other}"),
-            None => None,
-        };
-        let mut problems = Problems::default();
-        let found = task_sequence::alone(&path, &Options::default(), kind, &mut problems).unwrap();
-        // What is wrong in meaning leaves a sequence, and what is wrong in form none.
-        assert!(found.is_some() || problems.has_errors(), "{path}");
-        (name, problems)
-    };
+    let checked = |(name, path): (String, Utf8PathBuf)| (name, sequence(&path));
     cases_in(&Utf8Path::new("tests/sequences").join(name)).into_iter().map(checked).collect()
+}
+
+/// Checks a task sequence.
+fn sequence(path: &Utf8Path) -> Problems {
+    let text = fs::read_to_string(path).unwrap();
+    assert!(sequence::is_one(&text), "{path}");
+    let kind = match text.lines().next().unwrap().strip_prefix("#! --media-kind ") {
+        Some("stand-alone") => Some(Kind::StandAlone),
+        Some("prestaged") => Some(Kind::Prestaged),
+        Some("bootable") => Some(Kind::Bootable),
+        Some("capture") => Some(Kind::Capture),
+        Some(other) => panic!("{path}: {other}"),
+        None => None,
+    };
+    let mut problems = Problems::default();
+    let found = task_sequence::alone(path, &Options::default(), kind, &mut problems).unwrap();
+    // What is wrong in meaning leaves a sequence, and what is wrong in form none.
+    assert!(found.is_some() || problems.has_errors(), "{path}");
+    problems
 }
 
 /// The options in the first line of a manifest; paths of files are relative to it.
@@ -114,6 +120,107 @@ fn every_mistake_is_told_as_it_is_written_down() {
     assert!(wrong.is_empty(), "{}\nif that is meant: UPDATE=1 cargo test --test it diagnostics::", wrong.join("\n"));
 }
 
+/// Problems of the examples in `tests/rules`, by name.
+fn examples() -> impl Iterator<Item = (String, Problems)> {
+    rule_examples().into_iter().map(|(folder, _, problems)| (folder.into_string(), problems))
+}
+
+/// Problems of each example in `tests/rules`, with its folder and rule.
+fn rule_examples() -> Vec<(Utf8PathBuf, Rule, Problems)> {
+    let folders = Utf8Path::new("tests/rules").read_dir_utf8().unwrap().map(|entry| entry.unwrap().into_path());
+    let mut folders: Vec<_> = folders.collect();
+    folders.sort();
+    let example = |folder: Utf8PathBuf| {
+        let rule = rule_of(&folder);
+        let path = folder.join("sequence.toml");
+        let problems = if path.exists() { sequence(&path) } else { load(&folder.join("media.toml")).1 };
+        (folder, rule, problems)
+    };
+    folders.into_iter().filter(|folder| environment(folder).is_none()).map(example).collect()
+}
+
+/// The rule that a folder is named after.
+fn rule_of(folder: &Utf8Path) -> Rule {
+    let name = folder.file_name().unwrap();
+    let (code, slug) = name.split_once('-').unwrap();
+    let rule = Rule::parse(slug).unwrap_or_else(|| panic!("{name}: no such rule"));
+    assert_eq!(code, format!("R{:03}", rule.number()), "{name}");
+    rule
+}
+
+/// Environment variables of an example that is checked with the images of the examples, by its first line
+/// (`#! --with-images --env NAME=VALUE`); `None` if a manifest or task sequence is enough.
+fn environment(folder: &Utf8Path) -> Option<Vec<(String, String)>> {
+    let text = fs::read_to_string(folder.join("media.toml")).ok()?;
+    let words = text.lines().next()?.strip_prefix("#! --with-images")?.split_whitespace();
+    let variables = words.filter(|word| *word != "--env").map(|variable| variable.split_once('=').unwrap());
+    Some(variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+}
+
+/// Output of `tsmedia check` for an example in a copy of its folder, with the images of the examples.
+fn checked_with_images(folder: &Utf8Path, images: &Utf8Path, environment: Vec<(String, String)>) -> String {
+    let copy = tempfile::tempdir().unwrap();
+    for (from, name) in [(folder.join("."), "."), (images.join("install.wim"), "images/install.wim")]
+        .into_iter()
+        .chain([(images.join("x64/boot.wim"), "images/boot.wim")])
+    {
+        let to = copy.path().join(name);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        assert!(Command::new("cp").args(["-r", from.as_str()]).arg(to).status().unwrap().success());
+    }
+    let mut check = Command::new(env!("CARGO_BIN_EXE_tsmedia"));
+    let ran = check.arg("check").current_dir(copy.path()).envs(environment).output().unwrap();
+    String::from_utf8(ran.stderr).unwrap()
+}
+
+/// Images that the repository's examples use.
+fn images() -> (tempfile::TempDir, Utf8PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = Utf8PathBuf::try_from(folder.path().to_owned()).unwrap();
+    assert!(Command::new("bash").args(["examples/boot/make", path.as_str(), "x64"]).status().unwrap().success());
+    (folder, path)
+}
+
+#[test]
+fn every_checked_rule_has_an_example_with_the_whole_output() {
+    let examples = rule_examples();
+    let mut wrong = Vec::new();
+    let mut rules: Vec<_> = examples.iter().map(|(_, rule, _)| *rule).collect();
+    for (folder, rule, problems) in &examples {
+        let drawn = report::graphical(problems, Look::default()).replace(&format!("{folder}/"), "");
+        wrong.extend(compared(&folder.join("expected.txt"), &drawn));
+        let broken: Vec<_> = problems.sorted().iter().filter_map(|problem| problem.rule).collect();
+        assert!(broken.contains(rule), "{folder} breaks {broken:?}");
+        assert_eq!(rule.unchecked(), None, "{folder}");
+    }
+    let (_folder, images) = images();
+    for entry in Utf8Path::new("tests/rules").read_dir_utf8().unwrap() {
+        let folder = entry.unwrap().into_path();
+        let Some(environment) = environment(&folder) else { continue };
+        let rule = rule_of(&folder);
+        let drawn = checked_with_images(&folder, &images, environment);
+        wrong.extend(compared(&folder.join("expected.txt"), &drawn));
+        assert!(drawn.contains(&format!("{}[{rule}]:", rule.severity())), "{folder}:\n{drawn}");
+        rules.push(rule);
+    }
+    assert!(wrong.is_empty(), "{}\nif that is meant: UPDATE=1 cargo test --test it diagnostics::", wrong.join("\n"));
+    for rule in Rule::all().into_iter().filter(|rule| rule.unchecked().is_none()) {
+        let has_example = rules.contains(&rule);
+        assert!(has_example != report::RULES_WITHOUT_EXAMPLE.contains(&rule), "{rule}: has an example: {has_example}");
+    }
+}
+
+#[test]
+fn problems_have_the_severities_of_their_rules() {
+    let mistakes = cases("bad").into_iter().map(|(name, path)| (name, load(&path).1)).chain(sequences("bad"));
+    for (name, problems) in mistakes.chain(examples()).filter(|(_, problems)| problems.lowerings().is_empty()) {
+        for problem in problems.sorted() {
+            let expected = problem.rule.map_or(problem.severity, Rule::severity);
+            assert_eq!(problem.severity, expected, "{name}: {}", problem.message);
+        }
+    }
+}
+
 /// What differs from the text beside a mistake, if anything does.
 fn compared(expected: &Utf8Path, drawn: &str) -> Option<String> {
     assert!(!drawn.is_empty(), "{expected}: nothing is said");
@@ -125,31 +232,9 @@ fn compared(expected: &Utf8Path, drawn: &str) -> Option<String> {
 }
 
 #[test]
-fn every_rule_of_task_sequences_has_a_mistake_that_breaks_it() {
-    let mut told = Vec::new();
-    let manifests = cases("bad").into_iter().map(|(name, path)| (name, load(&path).1));
-    for (name, problems) in sequences("bad").into_iter().chain(manifests) {
-        let here: Vec<_> = problems.sorted().iter().filter_map(|problem| problem.rule).collect();
-        if let Some(named) = name.split('-').next().filter(|word| rule::named(word).is_some()) {
-            assert!(here.contains(&named), "{name} breaks {here:?}");
-        }
-        for name in &here {
-            let rule = rule::named(name).unwrap_or_else(|| panic!("no rule {name}"));
-            assert_eq!(rule.unchecked, None, "{name}");
-        }
-        told.extend(here);
-    }
-    let is_of_sequences = |number: u16| matches!(number, 28 | 29 | 74..=139 | 146);
-    for rule in rule::all().filter(|rule| is_of_sequences(rule.number) && rule.unchecked.is_none()) {
-        // A file of more than 2 MB is no example: `sequence::rules` has a test of R76.
-        assert!(told.contains(&rule.name().as_str()) || rule.number == 76, "nothing breaks {}", rule.name());
-    }
-}
-
-#[test]
 fn no_mistake_is_told_in_the_words_of_a_library() {
     let manifests = cases("bad").into_iter().map(|(name, path)| (name, load(&path).1));
-    for (name, problems) in manifests.chain(sequences("bad")) {
+    for (name, problems) in manifests.chain(sequences("bad")).chain(examples()) {
         for problem in problems.sorted() {
             let message = &problem.message;
             assert!(!message.ends_with('.'), "{name}: {message}");
@@ -167,7 +252,7 @@ fn no_mistake_is_told_in_the_words_of_a_library() {
 fn no_mistake_is_told_with_the_value_of_a_secret() {
     let manifests = cases("bad").into_iter().map(|(name, path)| (name, load(&path).1));
     let mut n_secrets = 0;
-    for (name, problems) in manifests.chain(sequences("bad")) {
+    for (name, problems) in manifests.chain(sequences("bad")).chain(examples()) {
         let shown = report::graphical(&problems, Look::default()) + &report::json(&problems).to_string();
         for value in ["Zq7", "Zq7-never-shown", "87152", "hunter2", "open-sesame", "ever-shown", "ever_shown"] {
             assert!(!shown.contains(value), "{name} shows {value}:\n{shown}");
@@ -223,6 +308,15 @@ fn the_committed_schemas_are_those_of_the_types() {
         let committed = fs::read_to_string(&path).unwrap_or_default();
         assert!(committed == schema, "{path} is stale: run this test with UPDATE=1");
     }
+}
+
+#[test]
+fn the_committed_page_of_rules_is_that_of_the_table() {
+    let (path, page) = ("docs/reference/rules.md", report::rules_reference());
+    if std::env::var_os("UPDATE").is_some() {
+        fs::write(path, &page).unwrap();
+    }
+    assert!(fs::read_to_string(path).unwrap_or_default() == page, "{path} is stale: run this test with UPDATE=1");
 }
 
 #[test]

@@ -64,44 +64,6 @@ fn the_two_set_up_commands_are_run_by_ci() {
 }
 
 #[test]
-fn every_rule_that_a_complaint_names_is_listed() {
-    fn rules(folder: &Path, found: &mut Vec<String>) {
-        for entry in fs::read_dir(folder).expect("a folder") {
-            let path = entry.expect("an entry").path();
-            if path.is_dir() {
-                rules(&path, found);
-                continue;
-            }
-            let text = fs::read_to_string(&path).unwrap_or_default();
-            let parts = text.split('"').filter_map(|part| part.strip_prefix('R'));
-            let numbers = parts.filter(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
-            found.extend(numbers.map(|number| format!("R{number}")));
-        }
-    }
-    let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).expect("the README");
-    let listed: Vec<_> = readme
-        .lines()
-        .filter_map(|line| line.strip_prefix("| R")?.split(" |").next())
-        .flat_map(|cell| cell.split(", ").map(|rule| format!("R{}", rule.trim_start_matches('R'))))
-        .map(|rule| rule.split(' ').next().unwrap_or_default().to_owned())
-        .collect();
-    let mut named = Vec::new();
-    rules(&Path::new(ROOT).join("src"), &mut named);
-    assert!(named.len() > 10, "only {named:?} found");
-    for rule in &named {
-        assert!(listed.contains(rule), "{rule} is not in the README: {listed:?}");
-    }
-    // Limits of keys name their rules in the catalog of steps; each has a sequence that breaks it.
-    let broken = fs::read_dir(Path::new(ROOT).join("tests/sequences/bad")).expect("the sequences");
-    let broken: Vec<_> =
-        broken.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
-    named.extend(broken.iter().filter_map(|name| name.split('-').next()).map(str::to_owned));
-    for rule in &listed {
-        assert!(named.contains(rule), "the README lists {rule}, which no complaint names");
-    }
-}
-
-#[test]
 fn the_manifest_of_the_readme_is_a_manifest() {
     let (_folder, root) = clone();
     let manifest = blocks("toml").remove(0);

@@ -5,6 +5,7 @@ use std::fmt::Debug;
 use serde_json::Value as Json;
 
 use crate::problem::Problem;
+use crate::rule::Rule;
 
 use super::doc::Doc;
 
@@ -17,7 +18,7 @@ pub trait Dialect: Debug {
     fn schema(&self) -> Json;
 
     /// Rule that says what the value at a JSON pointer must be.
-    fn rule(&self, _pointer: &str) -> Option<&'static str> {
+    fn rule(&self, _pointer: &str) -> Option<Rule> {
         None
     }
 

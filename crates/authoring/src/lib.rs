@@ -16,6 +16,7 @@ pub mod merge_conflict;
 mod near_miss;
 mod nesting;
 pub mod problem;
+pub mod rule;
 pub mod schema;
 pub mod schema_errors;
 pub mod secret_names;

@@ -11,6 +11,8 @@ use std::sync::Arc;
 pub use mask::MASK;
 
 use crate::limits::MAX_PROBLEMS;
+use crate::rule::Rule;
+pub use crate::rule::Severity;
 
 /// A text that an author wrote (manifest, profile, variables) and that a problem can point into.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,24 +38,13 @@ pub struct Place {
     pub span: Range<usize>,
 }
 
-/// Whether a problem stops the work.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// Nothing is built before it is mended.
-    Error,
-    /// The medium can be built; the author probably didn't mean it.
-    Warning,
-    /// Worth knowing.
-    Note,
-}
-
 /// One thing that is wrong, where, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
     /// Whether it stops the work.
     pub severity: Severity,
-    /// The rule of the field that it breaks (`R27`), where there is one.
-    pub rule: Option<&'static str>,
+    /// Rule of the field that is broken, if there is one.
+    pub rule: Option<Rule>,
     /// A lower-case fragment without a final stop, literals in backticks.
     pub message: String,
     /// What to underline, the culprit first, each with a few words; the words may be empty.
@@ -65,7 +56,12 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// An error.
+    /// Returns a problem that breaks a rule, which has the severity.
+    pub fn new(rule: Rule, message: impl Into<String>) -> Self {
+        Self::error(message).with_rule(Some(rule))
+    }
+
+    /// An error that breaks no rule.
     pub fn error(message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
@@ -77,14 +73,20 @@ impl Problem {
         }
     }
 
-    /// A warning.
+    /// A warning that breaks no rule.
     pub fn warning(message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(message) }
     }
 
-    /// A note.
+    /// A note that breaks no rule.
     pub fn note(message: impl Into<String>) -> Self {
         Self { severity: Severity::Note, ..Self::error(message) }
+    }
+
+    /// Sets the broken rule, if there is one, and with it the severity.
+    pub fn with_rule(self, rule: Option<Rule>) -> Self {
+        let severity = rule.map_or(self.severity, Rule::severity);
+        Self { severity, rule, ..self }
     }
 
     /// Underlines `place`, with a few words.
@@ -104,19 +106,13 @@ impl Problem {
         self.hidden.extend(self.labels.first().map(|(place, _)| place.clone()));
         self
     }
-
-    /// Names the rule of the field.
-    pub fn rule(mut self, rule: &'static str) -> Self {
-        self.rule = Some(rule);
-        self
-    }
 }
 
 /// A rule that an author has lowered, and how often it spoke.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lowering {
     /// The rule.
-    pub rule: String,
+    pub rule: Rule,
     /// What it was lowered to; nothing if it is off.
     pub to: Option<Severity>,
     /// How many problems break it, said or not.
@@ -206,7 +202,7 @@ impl Problems {
         if self.list.contains(&problem) || self.unsaid.contains(&problem) {
             return;
         }
-        let lowering = self.lowerings.iter_mut().find(|lowering| problem.rule == Some(lowering.rule.as_str()));
+        let lowering = self.lowerings.iter_mut().find(|lowering| problem.rule == Some(lowering.rule));
         lowering.into_iter().for_each(|lowering| lowering.n_problems += 1);
         match is_said {
             true => self.add(problem),

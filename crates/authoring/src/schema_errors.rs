@@ -71,14 +71,15 @@ impl<D: Dialect> Checker<D> {
                     let missing = format!("{pointer}/{key}");
                     if !misspelled.contains(&missing) {
                         let rule = self.dialect.rule(&missing);
-                        problems.push(Problem { rule, ..self.missing(doc, pointer, key) });
+                        problems.push(self.missing(doc, pointer, key).with_rule(rule));
                     }
                 }
                 _ if seen.iter().any(|seen| seen == pointer) => {}
                 _ => {
                     seen.push(pointer.to_owned());
                     let wrong = self.wrong(doc, pointer);
-                    problems.push(Problem { rule: self.dialect.rule(pointer).or(wrong.rule), ..wrong });
+                    let rule = self.dialect.rule(pointer).or(wrong.rule);
+                    problems.push(wrong.with_rule(rule));
                 }
             }
         }

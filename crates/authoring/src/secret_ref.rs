@@ -6,6 +6,7 @@ use serde_json::Value as Json;
 
 use super::doc::{Doc, dotted};
 use crate::problem::Problem;
+use crate::rule::Rule;
 
 /// Where a secret is found: exactly one of an environment variable, a file, or a command that prints it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
@@ -37,8 +38,7 @@ pub fn is_schema_of_one(schema: &Json) -> bool {
 pub fn literal(doc: Doc<'_>, pointer: &str) -> Problem {
     let name = dotted(pointer);
     let last = name.rsplit('.').next().unwrap_or(&name);
-    Problem::error(format!("`{name}` is written into the manifest, and secrets are never literal"))
-        .rule("R53")
+    Problem::new(Rule::LiteralSecret, format!("`{name}` is written into the manifest, and secrets are never literal"))
         .at(doc.place(pointer), "")
         .help(format!(
             "say where it is found: `{last} = {{ env = \"NAME\" }}`, `{{ file = \"PATH\" }}` or \

@@ -16,6 +16,7 @@ use authoring::limits::MAX_TOML_LEN;
 
 use crate::limits::{MAX_SEQUENCE_DEPTH, MAX_SEQUENCE_STEPS};
 use authoring::problem::{Problem, Problems};
+use authoring::rule::Rule;
 use authoring::spanned::{Node, Value as Raw};
 use authoring::suggestions::{nearest, one_of, similar_path};
 use authoring::template::Templates;
@@ -111,7 +112,7 @@ impl Reader<'_> {
             None if table.has("sequence-version") => {}
             None => table.missing("sequence-version", "1", "the version of the form of the file"),
         }
-        table.rule = Some("R74");
+        table.rule = Some(Rule::InvalidSequenceName);
         let name = table.required_text("name", 50, "\"Deploy Windows\"");
         let description = table.text("description", 512).unwrap_or_default();
         table.rule = None;
@@ -147,7 +148,7 @@ impl Reader<'_> {
             if self.n_steps == MAX_SEQUENCE_STEPS + 1 {
                 let message =
                     format!("the sequence has more than {MAX_SEQUENCE_STEPS} steps and groups, and no site stores it");
-                let problem = Problem::error(message).rule("R76").at(node.place.clone(), "one too many");
+                let problem = Problem::new(Rule::LargeTaskSequence, message).at(node.place.clone(), "one too many");
                 self.problems.add(problem.help("see which files are included, and how often"));
             }
             return Vec::new();
@@ -175,7 +176,7 @@ impl Reader<'_> {
                 None => Vec::new(),
             };
         }
-        table.rule = Some("R75");
+        table.rule = Some(Rule::InvalidStepName);
         let name = table.required_text("name", 100, "\"Restart in Windows PE\"").unwrap_or_default();
         let description = table.text("description", 255).unwrap_or_default();
         table.rule = None;

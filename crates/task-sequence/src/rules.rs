@@ -155,6 +155,7 @@ fn has_variable(text: &str) -> bool {
 mod tests {
     use super::super::{Body, Foreign, catalog::Environment};
     use super::*;
+    use authoring::rule::Rule;
 
     #[test]
     fn a_sequence_that_no_site_stores_is_refused() {
@@ -179,7 +180,7 @@ mod tests {
             let sequence = Sequence { name: "x".into(), steps: vec![step(len)], ..Sequence::default() };
             check(&sequence, &Medium::default()).iter().filter_map(|problem| problem.rule).collect::<Vec<_>>()
         };
-        assert_eq!(rules((2 << 20) + 1), ["R76"]);
-        assert_eq!(rules(100), Vec::<&str>::new());
+        assert_eq!(rules((2 << 20) + 1), [Rule::LargeTaskSequence]);
+        assert_eq!(rules(100), Vec::<Rule>::new());
     }
 }

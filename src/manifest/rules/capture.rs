@@ -4,6 +4,7 @@ use crate::format::wim::capture::{Packing, fits_name, fitting_name};
 use crate::manifest::Compression;
 use crate::manifest::model::{NONE, WINDOWS};
 use crate::problem::{Place, Problem};
+use crate::rule::Rule;
 use authoring::suggestions::shorten;
 
 use super::{Doc, dotted, paths, present, source_date};
@@ -32,7 +33,7 @@ fn words(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     for (pointer, max) in WORDS {
         let name = dotted(pointer);
         let Some(text) = doc.str(pointer) else { continue };
-        let problem = |message: String| Problem::error(message).rule("R91").at(doc.place(pointer), "");
+        let problem = |message: String| Problem::new(Rule::InvalidImageDescription, message).at(doc.place(pointer), "");
         let n_chars = text.chars().count();
         if n_chars > max {
             let found = problem(format!("`{name}` has {n_chars} characters, and may have {max}"));
@@ -43,7 +44,7 @@ fn words(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     // Versions such as 1.0 are what everybody writes, so a few signs between letters and digits are let through.
     let is_odd = |c: &char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '-' | '_') && !c.is_control();
     if let Some(odd) = doc.str("/capture/version").and_then(|version| version.chars().find(is_odd)) {
-        let problem = Problem::error(format!("`capture.version` can't hold `{odd}`")).rule("R91");
+        let problem = Problem::new(Rule::InvalidImageDescription, format!("`capture.version` can't hold `{odd}`"));
         problems.push(problem.at(doc.place("/capture/version"), "").help("write it with letters and digits"));
     }
 }

@@ -5,6 +5,7 @@ use serde_json::Value as Json;
 
 use super::super::source_date;
 use crate::problem::Problem;
+use crate::rule::Rule;
 use authoring::doc::{Doc, dotted};
 use authoring::suggestions::shorten;
 
@@ -18,10 +19,10 @@ const MAX_COMMAND: usize = 4_096;
 const SHORT_SECONDS: u64 = 7 * 86_400;
 
 /// Keys of media that do not reach for the network, or do, and the rule that says so.
-const OF_NETWORK: [(&str, &str, &str); 3] = [
-    ("/media/unknown-computers", "R18", "no site is asked who a computer is"),
-    ("/media/device-affinity", "R59", "no site is told who uses a computer"),
-    ("/media/preferred-advertisement", "R18", "they carry the one task sequence that they start"),
+const OF_NETWORK: [(&str, Rule, &str); 3] = [
+    ("/media/unknown-computers", Rule::OptionOfOtherKind, "no site is asked who a computer is"),
+    ("/media/device-affinity", Rule::DeviceAffinityOnStandAlone, "no site is told who uses a computer"),
+    ("/media/preferred-advertisement", Rule::OptionOfOtherKind, "they carry the one task sequence that they start"),
 ];
 const OF_STAND_ALONE: [(&str, &str); 3] = [
     ("/media/valid-from", "their certificate has dates"),
@@ -29,18 +30,18 @@ const OF_STAND_ALONE: [(&str, &str); 3] = [
     ("/policy", "their policy comes from the site"),
 ];
 
-const OF_OTHERS_THAN_CAPTURE: [(&str, &str, &str); 11] = [
-    ("/security/password", "R18", "those of Configuration Manager have none"),
-    ("/media/unattended", "R18", "somebody starts the capture"),
-    ("/media/language", "R18", "they have no variables"),
-    ("/media/unknown-computers", "R18", "no site is asked who a computer is"),
-    ("/media/device-affinity", "R18", "no site is told who uses a computer"),
-    ("/media/preferred-advertisement", "R18", "they carry the one task sequence that they start"),
-    ("/media/valid-from", "R18", "they have no dates"),
-    ("/media/expires", "R18", "they have no dates"),
-    ("/policy", "R18", "it is made of their task sequence"),
-    ("/variables", "R64", "write them into the sequence, as steps of type `set-variable`"),
-    ("/prestart", "R64", "the sequence can run the command in a step"),
+const OF_OTHERS_THAN_CAPTURE: [(&str, Rule, &str); 11] = [
+    ("/security/password", Rule::OptionOfOtherKind, "those of Configuration Manager have none"),
+    ("/media/unattended", Rule::OptionOfOtherKind, "somebody starts the capture"),
+    ("/media/language", Rule::OptionOfOtherKind, "they have no variables"),
+    ("/media/unknown-computers", Rule::OptionOfOtherKind, "no site is asked who a computer is"),
+    ("/media/device-affinity", Rule::OptionOfOtherKind, "no site is told who uses a computer"),
+    ("/media/preferred-advertisement", Rule::OptionOfOtherKind, "they carry the one task sequence that they start"),
+    ("/media/valid-from", Rule::OptionOfOtherKind, "they have no dates"),
+    ("/media/expires", Rule::OptionOfOtherKind, "they have no dates"),
+    ("/policy", Rule::OptionOfOtherKind, "it is made of their task sequence"),
+    ("/variables", Rule::VariablesOnCaptureMedia, "write them into the sequence, as steps of type `set-variable`"),
+    ("/prestart", Rule::VariablesOnCaptureMedia, "the sequence can run the command in a step"),
 ];
 
 /// Variables that keys of the manifest stand for.
@@ -67,7 +68,7 @@ fn of_kind(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     let Some(kind) = doc.str("/media/kind") else { return };
     let mut refused = |pointer: &str, rule, why: &str, help: &str| {
         if doc.spans.has(pointer) {
-            let problem = Problem::error(format!("{kind} media have no `{}`: {why}", dotted(pointer))).rule(rule);
+            let problem = Problem::new(rule, format!("{kind} media have no `{}`: {why}", dotted(pointer)));
             let problem = problem.at(doc.place(pointer), "").at(doc.place("/media/kind"), "the kind");
             problems.push(problem.help(help));
         }
@@ -75,15 +76,15 @@ fn of_kind(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     match kind {
         "stand-alone" => {
             let help = "leave it out, or make the medium `bootable` or `prestaged`";
-            OF_NETWORK.iter().for_each(|(pointer, rule, why)| refused(pointer, rule, why, help));
+            OF_NETWORK.iter().for_each(|(pointer, rule, why)| refused(pointer, *rule, why, help));
         }
         "capture" => {
             let help = "leave it out";
-            OF_OTHERS_THAN_CAPTURE.iter().for_each(|(pointer, rule, why)| refused(pointer, rule, why, help));
+            OF_OTHERS_THAN_CAPTURE.iter().for_each(|(pointer, rule, why)| refused(pointer, *rule, why, help));
         }
         "bootable" | "prestaged" => {
             let help = "leave it out, or make the medium `stand-alone`";
-            OF_STAND_ALONE.iter().for_each(|(pointer, why)| refused(pointer, "R18", why, help));
+            OF_STAND_ALONE.iter().for_each(|(pointer, why)| refused(pointer, Rule::OptionOfOtherKind, why, help));
         }
         _ => {}
     }
@@ -94,7 +95,8 @@ fn unattended(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     let has_password = doc.spans.has("/security/password");
     let place = doc.place("/media/unattended");
     if is_unattended && has_password {
-        let problem = Problem::note("the password is asked for although the medium is unattended").rule("R55");
+        let problem =
+            Problem::new(Rule::UnattendedPasswordPrompt, "the password is asked for although the medium is unattended");
         let problem = problem.at(place.clone(), "").at(doc.place("/security/password"), "the password");
         problems.push(problem.help("somebody has to be there; without a password anybody can read the variables"));
     }
@@ -105,7 +107,7 @@ fn unattended(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     }
     if is_unattended && doc.str("/media/kind") == Some("bootable") && !sets(doc, "SMSTSPreferredAdvertID") {
         let message = "an unattended medium asks for a task sequence all the same if it names no deployment";
-        let problem = Problem::warning(message).rule("R72").at(place.clone(), "");
+        let problem = Problem::new(Rule::MissingPreferredAdvertisement, message).at(place.clone(), "");
         problems.push(problem.help("write `preferred-advertisement = \"BER20005\"` with the ID of the deployment"));
     }
     if doc.spans.has("/media/unknown-computers") && !is_stand_alone(doc) {
@@ -115,7 +117,7 @@ fn unattended(doc: Doc<'_>, problems: &mut Vec<Problem>) {
             (true, false) => return,
         };
         let message = format!("the medium deploys to computers that nobody knows, and there is {why}");
-        let problem = Problem::warning(message).rule("R56").at(doc.place("/media/unknown-computers"), "");
+        let problem = Problem::new(Rule::OpenToUnknownComputers, message).at(doc.place("/media/unknown-computers"), "");
         problems.push(problem.help("give the medium a password in `[security]`, and keep it safe"));
     }
 }
@@ -144,18 +146,17 @@ fn dates(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         return;
     }
     if let (Some(from), Some(until)) = (from, until) {
-        let places = |problem: Problem| {
-            problem.rule("R57").at(doc.place("/media/expires"), "").at(doc.place("/media/valid-from"), "")
-        };
+        let places =
+            |problem: Problem| problem.at(doc.place("/media/expires"), "").at(doc.place("/media/valid-from"), "");
         match until.unix().checked_sub(from.unix()) {
             None | Some(0) => {
-                let problem = places(Problem::error("the medium expires before it is valid"));
+                let problem = places(Problem::new(Rule::ExpiresBeforeValid, "the medium expires before it is valid"));
                 problems.push(problem.help("give it a later day in `expires`"));
             }
             Some(seconds) if seconds < SHORT_SECONDS => {
                 let message =
                     "the medium is valid for less than a week, by the clocks of computers that were never set up";
-                let problem = places(Problem::warning(message));
+                let problem = places(Problem::new(Rule::ShortValidity, message));
                 problems.push(problem.help("make it longer, or set the clocks first"));
             }
             Some(_) => {}
@@ -165,7 +166,7 @@ fn dates(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     if let Some(pointer) = written {
         let message = "the dates are kept on the medium, but no client looks at them: how Configuration Manager's own \
                        media carry theirs is not public";
-        let problem = Problem::warning(message).rule("R57").at(doc.place(pointer), "");
+        let problem = Problem::new(Rule::UnenforcedDates, message).at(doc.place(pointer), "");
         problems.push(problem.help("have a prestart command compare the clock, if the medium must not start"));
     }
 }
@@ -185,13 +186,13 @@ fn prestart(doc: Doc<'_>, problems: &mut Vec<Problem>) {
             0..60 => format!("write `cmd /c {command}`"),
             _ => "write `cmd /c` before it".into(),
         };
-        problems.push(problem(Problem::warning(message)).rule("R62").help(help));
+        problems.push(problem(Problem::new(Rule::PrestartWithoutCmd, message)).help(help));
     }
     let n_chars = command.encode_utf16().count();
     if n_chars > MAX_COMMAND {
         let message = format!("the prestart command has {n_chars} characters, and boot images take {MAX_COMMAND}");
         let help = "put it into a script in `files`, and start that";
-        problems.push(problem(Problem::warning(message)).rule("R63").help(help));
+        problems.push(problem(Problem::new(Rule::LongPrestartCommand, message)).help(help));
     }
 }
 
@@ -203,12 +204,12 @@ fn variables(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         let pointer = pointer_of(name);
         let place = doc.place(&pointer);
         if let Some((rule, message, help)) = bad_name(name) {
-            problems.push(Problem::error(message).rule(rule).at(doc.key(&pointer), "").help(help));
+            problems.push(Problem::new(rule, message).at(doc.key(&pointer), "").help(help));
             continue;
         }
         if let Some(first) = names[..at].iter().find(|first| first.eq_ignore_ascii_case(name)) {
             let message = format!("the variables `{first}` and `{name}` are one, since case does not tell them apart");
-            let problem = Problem::error(message).rule("R65").at(doc.key(&pointer), "again");
+            let problem = Problem::new(Rule::InvalidVariableName, message).at(doc.key(&pointer), "again");
             problems.push(problem.at(doc.key(&pointer_of(first)), "first").help("leave one of them out"));
         }
         if let Some((_, key)) = BY_KEY.iter().find(|(by_key, _)| by_key.eq_ignore_ascii_case(name))
@@ -223,36 +224,37 @@ fn variables(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         let n_chars = text.encode_utf16().count();
         if n_chars > MAX_VALUE {
             let message = format!("the variable `{name}` has {n_chars} characters, and may have {MAX_VALUE}");
-            let problem = Problem::error(message).rule("R67").at(place.clone(), "");
+            let problem = Problem::new(Rule::LongVariableValue, message).at(place.clone(), "");
             problems.push(problem.help(shorten(n_chars - MAX_VALUE)));
         }
         if text.is_empty() {
             let is_unattended = doc.get("/media/unattended") == Some(&Json::Bool(true));
             let message = format!("the variable `{name}` is empty, so it is asked for");
             problems.push(match is_unattended {
-                true => Problem::warning(format!("{message}, and the medium is unattended"))
-                    .rule("R70")
-                    .at(place, "")
-                    .at(doc.place("/media/unattended"), "unattended")
-                    .help("give it a value, or leave it out"),
-                false => {
-                    Problem::note(message).rule("R69").at(place, "").help("give it a value if nobody is to be asked")
+                true => {
+                    Problem::new(Rule::EmptyVariableOnUnattended, format!("{message}, and the medium is unattended"))
+                        .at(place, "")
+                        .at(doc.place("/media/unattended"), "unattended")
+                        .help("give it a value, or leave it out")
                 }
+                false => Problem::new(Rule::EmptyVariable, message)
+                    .at(place, "")
+                    .help("give it a value if nobody is to be asked"),
             });
         }
     }
     if is_stand_alone(doc) && !variables.is_empty() {
         let message = "the variables of collections and computers do not apply on stand-alone media: these are all";
-        let problem = Problem::note(message).rule("R71").at(doc.place("/variables"), "");
+        let problem = Problem::new(Rule::IgnoredCollectionVariables, message).at(doc.place("/variables"), "");
         problems.push(problem.help("set here what a task sequence reads of them"));
     }
 }
 
 /// Why a variable can't be called so, by which rule, and what would be right.
-fn bad_name(name: &str) -> Option<(&'static str, String, String)> {
+fn bad_name(name: &str) -> Option<(Rule, String, String)> {
     if let Some(rest) = name.strip_prefix('_') {
         let message = format!("the variable `{name}` can't be set: those that begin with `_` are read-only");
-        return Some(("R66", message, format!("choose another name, such as `{rest}`")));
+        return Some((Rule::ReadOnlyVariable, message, format!("choose another name, such as `{rest}`")));
     }
     let fault = match name.chars().next() {
         None => "has no name".to_owned(),
@@ -265,29 +267,33 @@ fn bad_name(name: &str) -> Option<(&'static str, String, String)> {
         },
     };
     let help = format!("names are up to {MAX_NAME} letters, digits, `_` and `-`, the first a letter");
-    Some(("R65", format!("the variable `{name}` {fault}"), help))
+    Some((Rule::InvalidVariableName, format!("the variable `{name}` {fault}"), help))
 }
 
 /// Variables whose values are known.
 fn known_value(doc: Doc<'_>, name: &str, text: &str, pointer: &str, problems: &mut Vec<Problem>) {
     let mut wrong = |rule, message: String, help: &str| {
-        problems.push(Problem::error(message).rule(rule).at(doc.place(pointer), "").help(help));
+        problems.push(Problem::new(rule, message).at(doc.place(pointer), "").help(help));
     };
     let is = |known: &str| name.eq_ignore_ascii_case(known);
     if is("SMSTSLanguageFolder") && !text.bytes().all(|digit| digit.is_ascii_digit()) {
         let help = "write the decimal number, such as `language = 1031` in `[media]` for German";
-        wrong("R73", format!("`{text}` is no decimal number of a locale"), help);
+        wrong(Rule::InvalidLanguage, format!("`{text}` is no decimal number of a locale"), help);
     }
     if (is("SMSTSAssignUsersMode") || is("SMSTSUDAUsers")) && is_stand_alone(doc) {
         let message = format!("stand-alone media do not assign users: the variable `{name}` has no effect");
-        wrong("R59", message, "leave it out, or make the medium `bootable`");
+        wrong(Rule::DeviceAffinityOnStandAlone, message, "leave it out, or make the medium `bootable`");
     } else if is("SMSTSAssignUsersMode") && !["Auto", "Pending", "Disabled"].iter().any(|mode| is_word(mode, text)) {
-        wrong("R58", format!("`{text}` is no way to assign users"), "it can be `Auto`, `Pending` or `Disabled`");
+        wrong(
+            Rule::InvalidDeviceAffinity,
+            format!("`{text}` is no way to assign users"),
+            "it can be `Auto`, `Pending` or `Disabled`",
+        );
     } else if is("SMSTSUDAUsers") {
         let is_user = |user: &str| matches!(user.trim().split_once('\\'), Some((domain, user)) if !domain.is_empty() && !user.is_empty());
         if let Some(user) = text.split(',').find(|user| !user.trim().is_empty() && !is_user(user)) {
             let help = "write `domain\\user`, several with commas between, in single quotes";
-            wrong("R58", format!("`{}` is no user of a domain", user.trim()), help);
+            wrong(Rule::InvalidDeviceAffinity, format!("`{}` is no user of a domain", user.trim()), help);
         }
     }
 }

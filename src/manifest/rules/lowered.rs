@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::Value as Json;
 
 use crate::problem::{Lowering, Problem, Severity};
-use crate::rule;
+use crate::rule::Rule;
 use authoring::doc::Doc;
 use authoring::suggestions::nearest;
 
 /// The rules that a manifest lowers: to a severity, or off.
-pub type Lowered = BTreeMap<String, Option<Severity>>;
+pub type Lowered = BTreeMap<Rule, Option<Severity>>;
 
 /// The rules that a manifest lowers; what is wrong with that goes to `problems`.
 pub fn of(doc: Doc<'_>, problems: &mut Vec<Problem>) -> Lowered {
@@ -24,26 +24,24 @@ pub fn of(doc: Doc<'_>, problems: &mut Vec<Problem>) -> Lowered {
             // Complained of by the schema.
             _ => continue,
         };
-        let Some(rule) = rule::named(name).filter(|rule| rule.name() == *name) else {
-            let names: Vec<_> = rule::all().map(rule::Rule::name).collect();
-            let near = nearest(name, names.iter().map(String::as_str));
-            let help = match near {
+        let Some(rule) = Rule::parse(name) else {
+            let help = match nearest(name, Rule::all().into_iter().map(Rule::slug)) {
                 Some(near) => format!("did you mean `{near}`? `tsmedia check --explain {near}` says what it is"),
-                None => "rules are `R1` to `R148`; a complaint names its rule at its end".into(),
+                None => "`tsmedia check --explain` lists all rules".into(),
             };
             problems.push(Problem::error(format!("there is no rule `{name}`")).at(place, "").help(help));
             continue;
         };
-        if !rule.is_lowerable {
-            let message = format!("`{name}` can't be lowered: {}", rule.title);
+        if !rule.is_lowerable() {
+            let message = format!("`{name}` can't be lowered: {}", rule.title());
             let help = "leave it out; only rules of what a sequence does can be lowered";
             problems.push(Problem::error(message).at(place, "").help(help));
-        } else if to.is_some_and(|to| to <= rule.severity) {
-            let word = if rule.severity == Severity::Note { "note" } else { "warning" };
-            let problem = Problem::warning(format!("`{name}` is a {word} by itself")).at(place, "");
+        } else if to.is_some_and(|to| to <= rule.severity()) {
+            let problem = Problem::warning(format!("`{name}` is a {} by itself", rule.severity())).at(place, "");
             problems.push(problem.help("write `\"off\"`, or leave it out"));
-        } else {
-            lowered.insert(name.clone(), to);
+        } else if lowered.insert(rule, to).is_some() {
+            let problem = Problem::error(format!("`{name}` is the rule `{rule}`, which is lowered already"));
+            problems.push(problem.at(place, "").help("leave one of them out"));
         }
     }
     lowered
@@ -51,7 +49,7 @@ pub fn of(doc: Doc<'_>, problems: &mut Vec<Problem>) -> Lowered {
 
 /// A problem as the manifest wants it: whether it is said, and how loud.
 pub fn lower(mut problem: Problem, lowered: &Lowered) -> (Problem, bool) {
-    match problem.rule.and_then(|rule| lowered.get(rule)) {
+    match problem.rule.and_then(|rule| lowered.get(&rule)) {
         Some(Some(to)) => {
             problem.severity = problem.severity.max(*to);
             (problem, true)
@@ -63,6 +61,6 @@ pub fn lower(mut problem: Problem, lowered: &Lowered) -> (Problem, bool) {
 
 /// How often each rule spoke, or would have.
 pub fn counted(lowered: &Lowered, all: &[Problem]) -> Vec<Lowering> {
-    let count = |rule: &str| all.iter().filter(|problem| problem.rule == Some(rule)).count();
-    lowered.iter().map(|(rule, to)| Lowering { rule: rule.clone(), to: *to, n_problems: count(rule) }).collect()
+    let count = |rule: Rule| all.iter().filter(|problem| problem.rule == Some(rule)).count();
+    lowered.iter().map(|(rule, to)| Lowering { rule: *rule, to: *to, n_problems: count(*rule) }).collect()
 }

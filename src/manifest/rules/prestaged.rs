@@ -4,6 +4,7 @@ use serde_json::Value as Json;
 
 use super::present;
 use crate::problem::Problem;
+use crate::rule::Rule;
 use authoring::doc::{Doc, dotted};
 use authoring::suggestions::shorten;
 
@@ -35,20 +36,24 @@ pub(super) fn check(doc: Doc<'_>, problems: &mut Vec<Problem>) {
             continue;
         }
         problems.push(
-            Problem::error(format!("prestaged media have no `{}`: {why}", dotted(pointer)))
-                .rule("R13")
-                .at(doc.place(pointer), "")
-                .at(doc.place("/media/kind"), "the kind")
-                .help("leave it out"),
+            Problem::new(
+                Rule::VolumeOptionOnPrestaged,
+                format!("prestaged media have no `{}`: {why}", dotted(pointer)),
+            )
+            .at(doc.place(pointer), "")
+            .at(doc.place("/media/kind"), "the kind")
+            .help("leave it out"),
         );
     }
     let is_badly_written = doc.json.get("operating-system").is_some_and(|value| !value.is_array());
     if present(doc, "operating-system").is_empty() && !is_badly_written {
         problems.push(
-            Problem::error("prestaged media carry an operating system image, and there is none")
-                .rule("R26")
-                .at(doc.place("/media/kind"), "")
-                .help("add an `[[operating-system]]`, or make the medium `bootable`"),
+            Problem::new(
+                Rule::MissingOperatingSystem,
+                "prestaged media carry an operating system image, and there is none",
+            )
+            .at(doc.place("/media/kind"), "")
+            .help("add an `[[operating-system]]`, or make the medium `bootable`"),
         );
     }
 }
@@ -69,8 +74,10 @@ fn format(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     };
     let places =
         [("/output/format", ""), ("/media/kind", "the kind")].map(|(pointer, words)| (doc.place(pointer), words));
-    let problem = places.into_iter().fold(Problem::error(message), |problem, (place, words)| problem.at(place, words));
-    problems.push(problem.rule("R2").help(help));
+    let problem = places
+        .into_iter()
+        .fold(Problem::new(Rule::WrongOutputFormat, message), |problem, (place, words)| problem.at(place, words));
+    problems.push(problem.help(help));
 }
 
 /// What prestaged media say of themselves.
@@ -80,14 +87,16 @@ fn words(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         let Some(text) = doc.str(pointer) else { continue };
         let problem = |message: String| Problem::error(message).at(doc.place(pointer), "");
         if doc.str("/media/kind").is_some() && !is_one(doc) {
-            let problem = problem(format!("only prestaged media have `{name}`"));
-            let problem = problem.rule("R18").at(doc.place("/media/kind"), "the kind");
+            let message = format!("only prestaged media have `{name}`");
+            let problem = Problem::new(Rule::OptionOfOtherKind, message).at(doc.place(pointer), "");
+            let problem = problem.at(doc.place("/media/kind"), "the kind");
             problems.push(problem.help("leave it out, or make the medium `prestaged`"));
             continue;
         }
         let n_chars = text.encode_utf16().count();
         if n_chars > max {
-            let problem = problem(format!("`{name}` has {n_chars} characters, and may have {max}")).rule("R14");
+            let message = format!("`{name}` has {n_chars} characters, and may have {max}");
+            let problem = Problem::new(Rule::LongPrestagedText, message).at(doc.place(pointer), "");
             problems.push(problem.help(shorten(n_chars - max)));
         }
         no_control(&name, text, problem, problems);

@@ -8,6 +8,7 @@ use super::super::address::{self, Address};
 use super::super::source_date;
 use super::present;
 use crate::problem::{Place, Problem};
+use crate::rule::Rule;
 use authoring::doc::Doc;
 use authoring::secret_ref;
 
@@ -80,26 +81,31 @@ fn points(doc: Doc<'_>, problems: &mut Vec<Problem>) -> Vec<Point> {
         let Some(text) = doc.str(&pointer) else { continue };
         let (place, text) = (doc.place(&pointer), text.to_owned());
         match address::parse(&text) {
-            Err((message, help)) => problems.push(Problem::error(message).rule("R38").at(place, "").help(help)),
+            Err((message, help)) => {
+                problems.push(Problem::new(Rule::InvalidManagementPoint, message).at(place, "").help(help))
+            }
             Ok(address) if address.is_gateway() => problems.push(
-                Problem::error(format!("`{text}` is the address of a cloud management gateway"))
-                    .rule("R48")
+                Problem::new(Rule::UnusableGateway, format!("`{text}` is the address of a cloud management gateway"))
                     .at(place, "")
                     .help(format!("write `cloud-management-gateway = \"{text}\"` in place of `management-points`")),
             ),
             Ok(address) if !matches!(address.path.as_str(), "" | "/") => problems.push(
-                Problem::error(format!("the address `{text}` has a path, and the client adds its own"))
-                    .rule("R38")
-                    .at(place, "")
-                    .help(format!("write `{}`", text.trim_end_matches(address.path.as_str()))),
+                Problem::new(
+                    Rule::InvalidManagementPoint,
+                    format!("the address `{text}` has a path, and the client adds its own"),
+                )
+                .at(place, "")
+                .help(format!("write `{}`", text.trim_end_matches(address.path.as_str()))),
             ),
             Ok(address) => match points.iter().find(|other| other.address == address) {
                 Some(first) => problems.push(
-                    Problem::error(format!("the management point `{text}` is listed twice"))
-                        .rule("R38")
-                        .at(place, "again")
-                        .at(first.place.clone(), "first")
-                        .help("leave one of them out"),
+                    Problem::new(
+                        Rule::InvalidManagementPoint,
+                        format!("the management point `{text}` is listed twice"),
+                    )
+                    .at(place, "again")
+                    .at(first.place.clone(), "first")
+                    .help("leave one of them out"),
                 ),
                 None => points.push(Point { place, text, address }),
             },
@@ -120,15 +126,14 @@ fn how_they_are_found(doc: Doc<'_>, certificate: Option<&str>, points: &[Point],
                 None => "there is no site with a management point to ask".into(),
             };
             let whose = if doc.spans.has("/sites/0") { "/sites/0" } else { wants };
-            let mut problem = Problem::error(message).rule("R38").at(doc.place(whose), "");
+            let mut problem = Problem::new(Rule::InvalidManagementPoint, message).at(doc.place(whose), "");
             if whose != wants {
                 problem = problem.at(doc.place(wants), "this is for asking one");
             }
             problems.push(problem.help("write `management-points = [\"https://mp1.example.com\"]` in `[[sites]]`"));
         }
         (Some(asks), _) if !doc.spans.has(MODE) => problems.push(
-            Problem::error("how the client finds its management point is not said")
-                .rule("R37")
+            Problem::new(Rule::MissingMode, "how the client finds its management point is not said")
                 .at(doc.place(asks), "to be asked")
                 .help("write `mode = \"dynamic\"` or `mode = \"site-based\"` in `[media]`"),
         ),
@@ -139,20 +144,24 @@ fn how_they_are_found(doc: Doc<'_>, certificate: Option<&str>, points: &[Point],
     }
     if let [_, second, ..] = points {
         problems.push(
-            Problem::error(format!("site-based media ask one management point, and there are {}", points.len()))
-                .rule("R38")
-                .at(second.place.clone(), "one too many")
-                .at(doc.place(MODE), "the mode")
-                .help("keep one of them, or write `mode = \"dynamic\"`"),
+            Problem::new(
+                Rule::InvalidManagementPoint,
+                format!("site-based media ask one management point, and there are {}", points.len()),
+            )
+            .at(second.place.clone(), "one too many")
+            .at(doc.place(MODE), "the mode")
+            .help("keep one of them, or write `mode = \"dynamic\"`"),
         );
     }
     if let Some(point) = points.first().filter(|_| doc.str(SITE_KIND) == Some("central")) {
         problems.push(
-            Problem::error("site-based media ask a management point of a primary site, and a central one has none")
-                .rule("R38")
-                .at(point.place.clone(), "")
-                .at(doc.place(SITE_KIND), "the kind of the site")
-                .help("list the primary site, and make its medium there; or write `mode = \"dynamic\"`"),
+            Problem::new(
+                Rule::InvalidManagementPoint,
+                "site-based media ask a management point of a primary site, and a central one has none",
+            )
+            .at(point.place.clone(), "")
+            .at(doc.place(SITE_KIND), "the kind of the site")
+            .help("list the primary site, and make its medium there; or write `mode = \"dynamic\"`"),
         );
     }
 }
@@ -162,15 +171,13 @@ fn one_kind(doc: Doc<'_>, certificate: &str, problems: &mut Vec<Problem>) {
     let [pfx, own] = ["pfx", "self-signed"].map(|key| format!("{certificate}/{key}"));
     match (doc.spans.has(&pfx), doc.spans.has(&own)) {
         (true, true) => problems.push(
-            Problem::error("the certificate is taken from a PFX file, and signs itself")
-                .rule("R43")
+            Problem::new(Rule::InvalidCertificateSource, "the certificate is taken from a PFX file, and signs itself")
                 .at(doc.place(&own), "this")
                 .at(doc.place(&pfx), "or this")
                 .help("leave out `self-signed` for HTTPS, or `pfx` for HTTP"),
         ),
         (false, false) if doc.get(certificate).is_some_and(Json::is_object) => problems.push(
-            Problem::error("where the certificate comes from is not said")
-                .rule("R43")
+            Problem::new(Rule::InvalidCertificateSource, "where the certificate comes from is not said")
                 .at(doc.place(certificate), "")
                 .help("write `pfx = { file = \"certs/media.pfx\", password = { env = \"PFX_PASSWORD\" } }`, or `self-signed = {}`"),
         ),
@@ -187,10 +194,12 @@ fn dates(doc: Doc<'_>, certificate: &str, problems: &mut Vec<Problem>) {
         match source_date::parse(text) {
             Some(moment) => moments.push(moment),
             None if text.len() >= 10 && text.is_ascii() && text.as_bytes()[4] == b'-' => problems.push(
-                Problem::error(format!("`{text}` is no date that a certificate can have here"))
-                    .rule("R44")
-                    .at(doc.place(pointer), "")
-                    .help("write a day of the calendar from 1980-01-01 to 2099-12-31"),
+                Problem::new(
+                    Rule::InvalidCertificateDates,
+                    format!("`{text}` is no date that a certificate can have here"),
+                )
+                .at(doc.place(pointer), "")
+                .help("write a day of the calendar from 1980-01-01 to 2099-12-31"),
             ),
             None => {}
         }
@@ -199,8 +208,7 @@ fn dates(doc: Doc<'_>, certificate: &str, problems: &mut Vec<Problem>) {
         && start >= expires
     {
         problems.push(
-            Problem::error("the certificate expires before it starts")
-                .rule("R44")
+            Problem::new(Rule::InvalidCertificateDates, "the certificate expires before it starts")
                 .at(doc.place(&pointers[1]), "expires")
                 .at(doc.place(&pointers[0]), "starts")
                 .help("let it expire later"),
@@ -220,10 +228,12 @@ fn who_asks(doc: Doc<'_>, certificate: Option<&str>, points: &[Point], problems:
                 false => ("self-signed = {}", "a certificate that signs itself"),
             };
             problems.push(
-                Problem::error(format!("the client proves itself to `{}` with {what}, and there is none", point.text))
-                    .rule("R47")
-                    .at(point.place.clone(), "")
-                    .help(format!("add a table `[certificate]` with `{with}`")),
+                Problem::new(
+                    Rule::MismatchedCertificate,
+                    format!("the client proves itself to `{}` with {what}, and there is none", point.text),
+                )
+                .at(point.place.clone(), "")
+                .help(format!("add a table `[certificate]` with `{with}`")),
             );
         }
         return;
@@ -242,11 +252,13 @@ fn who_asks(doc: Doc<'_>, certificate: Option<&str>, points: &[Point], problems:
         let is_said = format!("a certificate {kind}, and `{}` is not", point.text);
         let other = if is_pfx { "self-signed = {}" } else { "pfx = { … }" };
         problems.push(
-            Problem::error(is_said)
-                .rule(if is_pfx { "R47" } else { "R42" })
-                .at(point.place.clone(), "")
-                .at(doc.place(&pointer), "the certificate")
-                .help(format!("ask it by `{wanted}://`, or write `{other}` in `[certificate]`")),
+            Problem::new(
+                if is_pfx { Rule::MismatchedCertificate } else { Rule::SelfSignedCertificateForHttps },
+                is_said,
+            )
+            .at(point.place.clone(), "")
+            .at(doc.place(&pointer), "the certificate")
+            .help(format!("ask it by `{wanted}://`, or write `{other}` in `[certificate]`")),
         );
     }
 }
@@ -256,16 +268,17 @@ fn https(doc: Doc<'_>, points: &[Point], problems: &mut Vec<Problem>) {
     let Some(point) = points.iter().find(|point| point.address.is_https) else { return };
     if doc.str(SITE_KIND) == Some("central") {
         problems.push(
-            Problem::error("media that ask by HTTPS are made at a primary site, and this is a central one")
-                .rule("R39")
-                .at(doc.place(SITE_KIND), "the kind of the site")
-                .at(point.place.clone(), "asked by HTTPS")
-                .help("make the medium for a primary site"),
+            Problem::new(
+                Rule::HttpsMediaFromCentralSite,
+                "media that ask by HTTPS are made at a primary site, and this is a central one",
+            )
+            .at(doc.place(SITE_KIND), "the kind of the site")
+            .at(point.place.clone(), "asked by HTTPS")
+            .help("make the medium for a primary site"),
         );
     } else if !doc.spans.has("/sites/0/root-ca") {
         problems.push(
-            Problem::error(format!("the client can't tell whether `{}` is the right one: the site has no root authority", point.text))
-                .rule("R40")
+            Problem::new(Rule::InvalidRootCa, format!("the client can't tell whether `{}` is the right one: the site has no root authority", point.text))
                 .at(point.place.clone(), "asked by HTTPS")
                 .help("write `root-ca = \"certs/root.cer\"` for this site: the certificate that those of its servers come from"),
         );
@@ -275,7 +288,7 @@ fn https(doc: Doc<'_>, points: &[Point], problems: &mut Vec<Problem>) {
 /// R48: what a cloud management gateway asks for, as far as a manifest says it.
 fn cloud_management_gateway(doc: Doc<'_>, text: &str, problems: &mut Vec<Problem>) {
     let place = doc.place(GATEWAY);
-    let problem = |message: String| Problem::error(message).rule("R48").at(place.clone(), "");
+    let problem = |message: String| Problem::new(Rule::UnusableGateway, message).at(place.clone(), "");
     match address::parse(text) {
         Err((message, help)) => return problems.push(problem(message).help(help)),
         Ok(address) if !address.is_https || !address.is_gateway() => {
@@ -304,8 +317,7 @@ fn cloud_management_gateway(doc: Doc<'_>, text: &str, problems: &mut Vec<Problem
         problems.push(problem.help("add `[security]` with `password = { env = \"MEDIA_PASSWORD\" }`"));
     }
     problems.push(
-        Problem::note("a cloud management gateway needs more than a manifest says")
-            .rule("R48")
+        Problem::new(Rule::GatewayRequirements, "a cloud management gateway needs more than a manifest says")
             .at(place.clone(), "")
             .help(
                 "allow the deployment for clients on the internet, join a workgroup, start on a wired network; and if \
@@ -324,11 +336,10 @@ fn without_site(doc: Doc<'_>, kind: &str, problems: &mut Vec<Problem>) {
             continue;
         }
         problems.push(
-            Problem::error(format!(
-                "{kind} media ask no management point, and `{}` is for asking one",
-                super::dotted(pointer)
-            ))
-            .rule("R18")
+            Problem::new(
+                Rule::OptionOfOtherKind,
+                format!("{kind} media ask no management point, and `{}` is for asking one", super::dotted(pointer)),
+            )
             .at(place, "")
             .at(doc.place(KIND), "the kind")
             .help("leave it out, or make the medium `bootable`"),
@@ -340,21 +351,23 @@ fn without_site(doc: Doc<'_>, kind: &str, problems: &mut Vec<Problem>) {
     let place = doc.place(SITE_KIND);
     if let Some((pointer, _)) = present(doc, "package").first() {
         problems.push(
-            Problem::warning("`Install Package` fails on stand-alone media that are made at a central site")
-                .rule("R49")
-                .at(place.clone(), "the kind of the site")
-                .at(doc.place(pointer), "a package")
-                .help(
-                    "make the medium for a primary site, or let a script before that step turn the software \
+            Problem::new(
+                Rule::PackagesFromCentralSite,
+                "`Install Package` fails on stand-alone media that are made at a central site",
+            )
+            .at(place.clone(), "the kind of the site")
+            .at(doc.place(pointer), "a package")
+            .help(
+                "make the medium for a primary site, or let a script before that step turn the software \
                      distribution agent on",
-                ),
+            ),
         );
     }
     problems.push(
-        Problem::note(
+        Problem::new(
+            Rule::SiteCodeFromDirectory,
             "clients of stand-alone media that are made at a central site find their site in Active Directory",
         )
-        .rule("R50")
         .at(place, "")
         .help("make the medium for a primary site if there is no Active Directory to ask"),
     );

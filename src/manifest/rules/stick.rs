@@ -6,6 +6,7 @@ use super::super::model;
 use super::is_stick;
 use crate::format::fat;
 use crate::problem::Problem;
+use crate::rule::Rule;
 use authoring::doc::Doc;
 
 /// The label as FAT bears it: eleven characters, in capitals.
@@ -29,8 +30,7 @@ pub(super) fn label(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         _ => format!("it has {n_chars} characters, and FAT holds 11"),
     };
     problems.push(
-        Problem::warning(format!("on the stick {whose} `{label}` is cut to `{on_stick}`: {why}"))
-            .rule("R11")
+        Problem::new(Rule::TruncatedLabel, format!("on the stick {whose} `{label}` is cut to `{on_stick}`: {why}"))
             .at(place, "")
             .help(format!("write one that fits, such as `label = \"{on_stick}\"`; `MediaLabel.txt` holds all of it")),
     );

@@ -159,7 +159,7 @@ fn what_can_not_work_fails_where_it_would_on_the_target() {
     );
     let grows = "[[steps]]\nname = 'X'\ntype = 'set-variable'\nvariable = 'A'\nvalue = '%A%%A%%A%%A%'\n".repeat(50);
     let grows = format!("{}value = '0123456789'\n{grows}", grows.split("value").next().unwrap());
-    fails(&grows, alone, "the value of `A` has 10240 characters, and 4000 is the most (R67)");
+    fails(&grows, alone, "the value of `A` has 10240 characters, and 4000 is the most (long-variable-value)");
     let package = last("type = 'run-command-line'\ncommand-line = 'x'\npackage = 'BER00021'");
     fails(
         &package,

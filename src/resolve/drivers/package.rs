@@ -7,6 +7,7 @@ use crate::content::Content;
 use crate::problem::{Problem, Problems};
 use crate::resolve::placement::Placement;
 use crate::resolve::request::Request;
+use crate::rule::Rule;
 use crate::shell;
 
 /// Above this many, Configuration Manager advises to split a driver package (R34).
@@ -21,7 +22,7 @@ pub(in crate::resolve) fn check_driver_package(request: &Request<'_>, package: &
     let n_drivers = files.iter().filter(|(name, _)| is_inf(name)).count();
     if n_drivers > MAX_DRIVERS {
         let message = format!("the driver package holds {n_drivers} drivers, and {MAX_DRIVERS} are advised at most");
-        let problem = Problem::warning(message).rule("R34").at(request.place(pointer), "this driver package");
+        let problem = Problem::new(Rule::LargeDriverPackage, message).at(request.place(pointer), "this driver package");
         problems.add(problem.help("split it by computer model"));
     }
     // Of an empty folder it is said that it is empty.

@@ -421,7 +421,9 @@ impl<'a> Run<'a> {
         let value = self.variables.expand(text);
         let n_chars = value.chars().count();
         if n_chars > MAX_VALUE {
-            return Err(format!("the value of `{name}` has {n_chars} characters, and {MAX_VALUE} is the most (R67)"));
+            return Err(format!(
+                "the value of `{name}` has {n_chars} characters, and {MAX_VALUE} is the most (long-variable-value)"
+            ));
         }
         self.set(entry, name, &value);
         Ok(())

@@ -3,6 +3,7 @@
 use crate::Written;
 use authoring::conversions::conversion;
 use authoring::problem::{Place, Problem, Problems};
+use authoring::rule::Rule;
 use authoring::spanned::{Node, Table, Value as Raw};
 use authoring::suggestions::{nearest, one_of, shorten};
 
@@ -19,7 +20,7 @@ pub struct Reading<'a> {
     pub written: &'a mut Written,
     pub problems: &'a mut Problems,
     /// The rule on the limits of the key that is being read.
-    pub rule: Option<&'static str>,
+    pub rule: Option<Rule>,
     /// Problems with keys that are not there, held until the misspelled ones are known.
     missing: Vec<(String, Problem)>,
 }
@@ -104,7 +105,7 @@ impl<'a> Reading<'a> {
         let node = self.get(key)?;
         if let Some(text) = node.as_str().filter(|text| text.contains('%')) {
             let message = format!("`{key}` is a number, and `{text}` can't stand for one");
-            let problem = Problem::error(message).rule("R127").at(node.place.clone(), "");
+            let problem = Problem::new(Rule::VariableForNumber, message).at(node.place.clone(), "");
             self.complain(problem.help(format!("write a number; `{key} = {{{{ vars.NAME }}}}` in quotes gives one")));
             return None;
         }
@@ -224,9 +225,9 @@ impl<'a> Reading<'a> {
     }
 
     /// Complains, by the rule on the key unless the problem has its own.
-    pub fn complain(&mut self, mut problem: Problem) {
-        problem.rule = problem.rule.or(self.rule);
-        self.problems.add(problem);
+    pub fn complain(&mut self, problem: Problem) {
+        let rule = problem.rule.or(self.rule);
+        self.problems.add(problem.with_rule(rule));
     }
 }
 

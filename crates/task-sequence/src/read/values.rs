@@ -4,6 +4,7 @@ use crate::catalog::{Choice, Form, Key};
 use crate::{Value, Values};
 use authoring::SecretRef;
 use authoring::problem::Problem;
+use authoring::rule::Rule;
 use authoring::spanned::{Node, Value as Raw};
 use authoring::suggestions::{nearest, one_of};
 
@@ -108,7 +109,7 @@ impl Reading<'_> {
         let place = self.table.get(key)?.place.clone();
         let message = format!("`{text}` cannot be the name of a variable");
         let help = "letters, digits, `_` and `-`, beginning with a letter";
-        self.complain(Problem::error(message).rule("R65").at(place, "").help(help));
+        self.complain(Problem::new(Rule::InvalidVariableName, message).at(place, "").help(help));
         None
     }
 
@@ -126,15 +127,17 @@ impl Reading<'_> {
                         false => format!("`{key}` does not say where the secret is found"),
                     };
                     let help = format!("write `{key} = {{ env = \"NAME\" }}`, or `file` or `command` alone");
-                    self.complain(Problem::error(message).rule("R53").at(node.place.clone(), "").help(help));
+                    self.complain(Problem::new(Rule::LiteralSecret, message).at(node.place.clone(), "").help(help));
                     return None;
                 }
                 if reference.env.as_deref() == Some("") {
-                    let problem =
-                        Problem::warning(format!("`{key}` has to be filled in: an export carries no secrets"));
+                    let problem = Problem::new(
+                        Rule::MissingExportedSecret,
+                        format!("`{key}` has to be filled in: an export carries no secrets"),
+                    );
                     let help =
                         format!("write `{key} = {{ env = \"NAME\" }}`, or `file` or `command` in place of `env`");
-                    self.complain(problem.rule("R147").at(node.place.clone(), "").help(help));
+                    self.complain(problem.at(node.place.clone(), "").help(help));
                 }
                 Some(reference)
             }
@@ -144,7 +147,7 @@ impl Reading<'_> {
                     None => format!("`{key}` must be a reference to a secret"),
                 };
                 let help = format!("write `{key} = {{ env = \"NAME\" }}`, or `file` or `command` in place of `env`");
-                self.complain(Problem::error(message).rule("R53").at(node.place.clone(), "").help(help).hide());
+                self.complain(Problem::new(Rule::LiteralSecret, message).at(node.place.clone(), "").help(help).hide());
                 None
             }
         }
@@ -182,11 +185,9 @@ impl Reading<'_> {
 }
 
 /// The rule on the limits of a key, which its documentation names last: `R82` of `(R79, R82)`.
-fn rule_in(doc: &'static str) -> Option<&'static str> {
+fn rule_in(doc: &str) -> Option<Rule> {
     let list = doc.rsplit('(').next()?.split(')').next()?;
-    let last = list.rsplit(", ").next()?;
-    let is_rule = last.strip_prefix('R').is_some_and(|digits| digits.bytes().all(|c| c.is_ascii_digit()));
-    is_rule.then_some(last)
+    Rule::parse(list.rsplit(", ").next()?)
 }
 
 /// Whether a text can be the name of a variable (R65).

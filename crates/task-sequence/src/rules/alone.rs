@@ -9,6 +9,7 @@ use super::super::{Action, Body};
 use super::{At, Rules, at_key, at_step};
 use crate::MediaKind;
 use authoring::problem::Problem;
+use authoring::rule::Rule;
 
 /// Variables that say nothing on stand-alone media (R138), and what becomes of them.
 const UNSET: [(&str, &str); 3] = [
@@ -18,8 +19,14 @@ const UNSET: [(&str, &str); 3] = [
 ];
 
 pub fn check(rules: &mut Rules<'_>) {
-    guarded("auto-apply-drivers", "R128", "drivers", "use `apply-driver-package`", rules);
-    guarded("install-software-updates", "R129", "updates", "put the updates into the image", rules);
+    guarded("auto-apply-drivers", Rule::UnguardedAutoApplyDrivers, "drivers", "use `apply-driver-package`", rules);
+    guarded(
+        "install-software-updates",
+        Rule::UnguardedSoftwareUpdates,
+        "updates",
+        "put the updates into the image",
+        rules,
+    );
     prestaged(rules);
     if !rules.is_alone() {
         return;
@@ -37,7 +44,7 @@ pub fn check(rules: &mut Rules<'_>) {
 }
 
 /// Steps that ask the site, unless they are guarded.
-fn guarded(kind: &str, rule: &'static str, what: &str, instead: &str, rules: &mut Rules<'_>) {
+fn guarded(kind: &str, rule: Rule, what: &str, instead: &str, rules: &mut Rules<'_>) {
     let steps: Vec<_> = rules.enabled().into_iter().filter(|at| at.is(kind)).collect();
     if steps.is_empty() {
         return;
@@ -57,14 +64,14 @@ fn guarded(kind: &str, rule: &'static str, what: &str, instead: &str, rules: &mu
                 "the step `{}` asks the site for {what}, and runs from stand-alone media alone, which have no site",
                 at.name()
             );
-            let problem = at_condition(Problem::error(message).rule(rule), &at, "the wrong way round");
+            let problem = at_condition(Problem::new(rule, message), &at, "the wrong way round");
             problems.push(problem.help(
                 "write `condition = { variable = \"_SMSTSMediaType\", operator = \"not-equals\", value = \"FullMedia\" }`; \
                  a page of the documentation prints it the wrong way round",
             ));
         } else if let (true, Some(kind)) = (runs_alone, rules.without_site()) {
             let message = format!("the step `{}` asks the site for {what}, and {kind} media have none", at.name());
-            let problem = rules.on_medium(at_step(Problem::error(message).rule(rule), at.step, "not guarded"));
+            let problem = rules.on_medium(at_step(Problem::new(rule, message), at.step, "not guarded"));
             problems.push(problem.help(format!(
                 "{instead}, or guard it: \
                  `condition = {{ variable = \"_SMSTSMediaType\", operator = \"not-equals\", value = \"FullMedia\" }}`"
@@ -90,26 +97,26 @@ fn at_condition(problem: Problem, at: &At<'_>, words: &str) -> Problem {
 fn forbidden(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
     let (rule, key, message, help) = match action.kind.name {
         "download-package-content" => (
-            "R130",
+            Rule::DownloadOnStandAlone,
             "name",
             "downloads content, and stand-alone media have no site to ask where it is",
             "leave it out, or guard it by `_SMSTSMediaType`; what is on the medium is found without it",
         ),
         "install-package" | "install-application" if action.values.contains_key("base-variable") => (
-            "R131",
+            Rule::DynamicListOnStandAlone,
             "base-variable",
             "installs what variables name, and stand-alone media carry what the sequence names itself",
             "name the packages or applications in steps of their own",
         ),
         "setup-windows" if action.values.contains_key("pre-production-package") => (
-            "R132",
+            Rule::PreProductionClient,
             "pre-production-package",
             "installs the pre-production client, which stand-alone media have not",
             "leave out `pre-production-package`",
         ),
         _ => return,
     };
-    let problem = Problem::error(format!("the step `{}` {message}", at.name())).rule(rule);
+    let problem = Problem::new(rule, format!("the step `{}` {message}", at.name()));
     let problem = rules.on_medium(at_key(problem, at.step, key, ""));
     rules.add(problem.help(help));
 }
@@ -117,24 +124,37 @@ fn forbidden(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
 /// Steps that may not find what they need (R135, R136).
 fn network(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
     let (rule, key, what, help) = match action.kind.name {
-        "request-state-store" | "release-state-store" => {
-            ("R135", "name", "asks a state migration point", "keep the state on the disk: `in-place = true`")
+        "request-state-store" | "release-state-store" => (
+            Rule::NetworkStepOnStandAlone,
+            "name",
+            "asks a state migration point",
+            "keep the state on the disk: `in-place = true`",
+        ),
+        "connect-network-folder" => {
+            (Rule::NetworkStepOnStandAlone, "path", "connects a shared folder", "carry its files as a package")
         }
-        "connect-network-folder" => ("R135", "path", "connects a shared folder", "carry its files as a package"),
-        "capture-operating-system-image" => ("R135", "destination", "writes to a share", "see that it can be reached"),
-        "apply-operating-system" if action.is_set("run-from-network") => {
-            ("R135", "run-from-network", "reads a distribution point", "leave out `run-from-network`")
+        "capture-operating-system-image" => {
+            (Rule::NetworkStepOnStandAlone, "destination", "writes to a share", "see that it can be reached")
         }
-        "upgrade-operating-system" if action.values.contains_key("feature-update") => {
-            ("R136", "feature-update", "gets a feature update", "name an upgrade package: `package = \"BER00011\"`")
-        }
+        "apply-operating-system" if action.is_set("run-from-network") => (
+            Rule::NetworkStepOnStandAlone,
+            "run-from-network",
+            "reads a distribution point",
+            "leave out `run-from-network`",
+        ),
+        "upgrade-operating-system" if action.values.contains_key("feature-update") => (
+            Rule::FeatureUpdateOnStandAlone,
+            "feature-update",
+            "gets a feature update",
+            "name an upgrade package: `package = \"BER00011\"`",
+        ),
         "upgrade-operating-system" if action.text("dynamic-update") == Some("override-policy") => {
-            ("R136", "dynamic-update", "gets updates of Setup", "leave out `dynamic-update`")
+            (Rule::FeatureUpdateOnStandAlone, "dynamic-update", "gets updates of Setup", "leave out `dynamic-update`")
         }
         _ => return,
     };
-    let problem = Problem::warning(format!("the step `{}` {what}, and needs the network for it", at.name()));
-    let problem = rules.on_medium(at_key(problem.rule(rule), at.step, key, ""));
+    let problem = Problem::new(rule, format!("the step `{}` {what}, and needs the network for it", at.name()));
+    let problem = rules.on_medium(at_key(problem, at.step, key, ""));
     rules.add(problem.help(format!("{help}, or guard it by `_SMSTSMediaType`")));
 }
 
@@ -143,8 +163,11 @@ fn conditions(at: &At<'_>, rules: &mut Rules<'_>) {
     for test in condition.tests() {
         let Test::Variable { name, .. } = test else { continue };
         let Some((name, why)) = UNSET.iter().find(|unset| unset.0.eq_ignore_ascii_case(name)) else { continue };
-        let problem = Problem::warning(format!("the condition asks for `{name}` on stand-alone media: {why}"));
-        let problem = rules.on_medium(at_key(problem.rule("R138"), at.step, "condition", ""));
+        let problem = Problem::new(
+            Rule::UselessCondition,
+            format!("the condition asks for `{name}` on stand-alone media: {why}"),
+        );
+        let problem = rules.on_medium(at_key(problem, at.step, "condition", ""));
         rules.add(problem.help("ask for something else, such as `_SMSTSPackageName` or a variable of your own"));
     }
 }
@@ -159,7 +182,8 @@ fn deploys(rules: &mut Rules<'_>) {
     if rules.enabled().iter().any(|at| kinds.iter().any(|kind| at.is(kind))) {
         return;
     }
-    let problem = Problem::error("the sequence deploys no system, and stand-alone media do nothing else").rule("R134");
+    let problem =
+        Problem::new(Rule::NothingDeployed, "the sequence deploys no system, and stand-alone media do nothing else");
     let problem = super::with(problem, rules.sequence.written.part("name"), "");
     let problem = rules.on_medium(problem);
     rules.add(problem.help("add a step of type `apply-operating-system` or `upgrade-operating-system`"));
@@ -174,8 +198,11 @@ fn too_early(rules: &mut Rules<'_>) {
             let Some(system) = applied.iter().find(|system| system.index > at.index).filter(|_| is_early) else {
                 continue;
             };
-            let problem = Problem::error(format!("the step `{}` installs before the system is there", at.name()));
-            let problem = at_step(problem.rule("R133"), at.step, "too early");
+            let problem = Problem::new(
+                Rule::InstallBeforeOperatingSystem,
+                format!("the step `{}` installs before the system is there", at.name()),
+            );
+            let problem = at_step(problem, at.step, "too early");
             let problem = at_step(problem, system.step, "the system comes here");
             rules.add(problem.help("move it behind `setup-windows`, or guard it by `_SMSTSMediaType`"));
         }
@@ -188,8 +215,11 @@ fn slow(rules: &mut Rules<'_>) {
     for pair in leaves.windows(2) {
         let is_pair = pair[0].is("restart-computer") && pair[1].is("install-application");
         if is_pair && pair[1].reached.may_run() && !pair[1].step.continues_on_error {
-            let problem = Problem::note(format!("the step `{}` waits seven minutes after the restart", pair[1].name()));
-            let problem = at_step(problem.rule("R137"), pair[1].step, "");
+            let problem = Problem::new(
+                Rule::DelayedApplication,
+                format!("the step `{}` waits seven minutes after the restart", pair[1].name()),
+            );
+            let problem = at_step(problem, pair[1].step, "");
             let problem = at_step(problem, pair[0].step, "restarts");
             rules.add(problem.help("add `continue-on-error = true`, or leave out the restart"));
         }
@@ -201,7 +231,8 @@ fn slow(rules: &mut Rules<'_>) {
             .is_some_and(|name| name.eq_ignore_ascii_case("SMSTSDisableStatusRetry"))
     };
     if !rules.enabled().iter().any(sets) && rules.enabled().iter().any(|at| at.action().is_some()) {
-        let problem = Problem::note("without a network each step tries for a while to send its status").rule("R139");
+        let problem =
+            Problem::new(Rule::StatusRetries, "without a network each step tries for a while to send its status");
         let problem = rules.on_medium(super::with(problem, rules.sequence.written.part("name"), ""));
         rules.add(problem.help("set `SMSTSDisableStatusRetry` to `true` in a first step of type `set-variable`"));
     }
@@ -213,8 +244,11 @@ fn prestaged(rules: &mut Rules<'_>) {
         return;
     }
     for at in rules.running("partition-disk") {
-        let problem = Problem::warning(format!("the step `{}` wipes what was staged on the disk", at.name()));
-        let problem = rules.on_medium(at_step(problem.rule("R146"), at.step, "not guarded"));
+        let problem = Problem::new(
+            Rule::PartitioningOnPrestaged,
+            format!("the step `{}` wipes what was staged on the disk", at.name()),
+        );
+        let problem = rules.on_medium(at_step(problem, at.step, "not guarded"));
         rules.add(problem.help(
             "guard it: `condition = { variable = \"_SMSTSMediaType\", operator = \"not-equals\", value = \"OEMMedia\" }`",
         ));

@@ -3,6 +3,7 @@
 use super::{At, Rules, at_step};
 use crate::reach::System;
 use authoring::problem::{Place, Problem};
+use authoring::rule::Rule;
 
 /// What is known of the boot image that a sequence starts from.
 #[derive(Debug, Clone)]
@@ -21,19 +22,23 @@ pub fn check(rules: &mut Rules<'_>, image: Option<&BootImage>) {
     let message = format!("the step `{}` runs PowerShell in Windows PE", first.name());
     let problem = match image {
         None => {
-            let problem = Problem::note(format!("{message}, and not every boot image has it"));
+            let problem =
+                Problem::new(Rule::UnverifiedPowershell, format!("{message}, and not every boot image has it"));
             at_step(problem, first.step, "").help(
                 "add the components WinPE-WMI, WinPE-NetFX, WinPE-Scripting and WinPE-PowerShell to the boot image",
             )
         }
         Some(BootImage { path, place, lacking_for_powershell: None }) => {
-            let problem = Problem::note(format!("{message}, and whether `{path}` has it can't be seen"));
+            let problem = Problem::new(
+                Rule::UnverifiedPowershell,
+                format!("{message}, and whether `{path}` has it can't be seen"),
+            );
             let problem = at_step(problem, first.step, "").at(place.clone(), "");
             problem.help("take a boot image with WinPE-WMI, WinPE-NetFX, WinPE-Scripting and WinPE-PowerShell")
         }
         Some(BootImage { lacking_for_powershell: Some(lacking), .. }) if lacking.is_empty() => return,
         Some(BootImage { path, place, lacking_for_powershell: Some(lacking) }) => {
-            let problem = Problem::error(format!("{message}, and `{path}` has none"));
+            let problem = Problem::new(Rule::MissingPowershell, format!("{message}, and `{path}` has none"));
             let lacks = format!("lacks {}", lacking.join(", "));
             at_step(problem, first.step, "needs it").at(place.clone(), lacks).help(
                 "add these components to the boot image, as Configuration Manager does by its properties, or move the \
@@ -41,7 +46,7 @@ pub fn check(rules: &mut Rules<'_>, image: Option<&BootImage>) {
             )
         }
     };
-    rules.add(problem.rule("R108"));
+    rules.add(problem);
 }
 
 /// The first script that surely runs in Windows PE.

@@ -4,6 +4,7 @@ use super::super::reach::System;
 use super::{At, Rules, at_key, at_step, with};
 use crate::MediaKind;
 use authoring::problem::Problem;
+use authoring::rule::Rule;
 
 const CLIENT: &str = "prepare-client-for-capture";
 const WINDOWS: &str = "prepare-windows-for-capture";
@@ -43,7 +44,7 @@ fn order(rules: &mut Rules<'_>) {
         let is_told = (before, behind) == (CLIENT, CAPTURE) && first(WINDOWS).is_some();
         if early.index > late.index && !is_told {
             let message = format!("the step `{}` comes before `{}`, which prepares for it", late.name(), early.name());
-            let problem = at_step(Problem::error(message).rule("R94"), late.step, "too early");
+            let problem = at_step(Problem::new(Rule::UnpreparedCapture, message), late.step, "too early");
             let problem = at_step(problem, early.step, "prepares for it");
             rules.add(problem.help(format!("move `{}` before `{}`", early.name(), late.name())));
         }
@@ -52,8 +53,11 @@ fn order(rules: &mut Rules<'_>) {
     // Where the sequence is in the full system before, something has to prepare it for Windows PE.
     let came_up = steps.iter().any(|at| at.index < capture.index && at.is("setup-windows"));
     if came_up && first(WINDOWS).is_none() && capture.reached.may_run() && !rules.has_unknown_steps() {
-        let problem = Problem::error(format!("nothing prepares Windows for the step `{}`", capture.name()));
-        let problem = at_step(problem.rule("R94"), capture.step, "");
+        let problem = Problem::new(
+            Rule::UnpreparedCapture,
+            format!("nothing prepares Windows for the step `{}`", capture.name()),
+        );
+        let problem = at_step(problem, capture.step, "");
         rules.add(
             problem.help("put steps of types `prepare-client-for-capture` and `prepare-windows-for-capture` before it"),
         );
@@ -77,7 +81,7 @@ fn membership(rules: &mut Rules<'_>) {
             continue;
         }
         let message = format!("the computer joins the domain `{domain}`, and Sysprep fails on members of a domain");
-        let problem = at_key(Problem::error(message).rule("R84"), at.step, "domain", "joined here");
+        let problem = at_key(Problem::new(Rule::DomainJoinBeforeCapture, message), at.step, "domain", "joined here");
         let problem = at_step(problem, sysprep.step, "fails");
         rules.problems.push(problem.help("write `workgroup = \"WORKGROUP\"`; what is deployed later joins the domain"));
     }
@@ -92,8 +96,11 @@ fn autopilot(rules: &mut Rules<'_>) {
     };
     let Some(profile) = steps.iter().find(has_profile) else { return };
     for at in rules.running(WINDOWS).iter().filter(|at| at.index > profile.index) {
-        let problem = Problem::warning(format!("the step `{}` deletes the profile of Autopilot", at.name()));
-        let problem = at_step(problem.rule("R100"), at.step, "runs Sysprep with `/generalize`");
+        let problem = Problem::new(
+            Rule::DeletedAutopilotProfile,
+            format!("the step `{}` deletes the profile of Autopilot", at.name()),
+        );
+        let problem = at_step(problem, at.step, "runs Sysprep with `/generalize`");
         let problem = at_step(problem, profile.step, "put here");
         rules.add(problem.help("run Sysprep without `/generalize` by a command line"));
     }
@@ -102,8 +109,9 @@ fn autopilot(rules: &mut Rules<'_>) {
 /// A reference machine is captured once (R98).
 fn twice(captures: &[At<'_>], rules: &mut Rules<'_>) {
     for pair in captures.windows(2) {
-        let problem = Problem::warning(format!("the step `{}` captures the machine again", pair[1].name()));
-        let problem = at_step(problem.rule("R98"), pair[1].step, "a second capture");
+        let problem =
+            Problem::new(Rule::RepeatedCapture, format!("the step `{}` captures the machine again", pair[1].name()));
+        let problem = at_step(problem, pair[1].step, "a second capture");
         let problem = at_step(problem, pair[0].step, "the first");
         rules.add(problem.help("capture once, and build the machine anew before another capture"));
     }
@@ -116,14 +124,20 @@ fn build(capture: &At<'_>, rules: &mut Rules<'_>) {
     // A medium has a boot image of its own.
     let has_boot_image = rules.sequence.boot_image.is_some() || rules.medium.kind.is_some();
     if set_up.is_some() && !has_boot_image {
-        let problem = Problem::error("the sequence restarts into Windows PE to capture, and has no boot image");
-        let problem = with(problem.rule("R101"), rules.sequence.written.part("name"), "");
+        let problem = Problem::new(
+            Rule::IncompleteBuildAndCapture,
+            "the sequence restarts into Windows PE to capture, and has no boot image",
+        );
+        let problem = with(problem, rules.sequence.written.part("name"), "");
         let problem = at_step(problem, capture.step, "runs in it");
         rules.add(problem.help("add `boot-image = \"BER00001\"`, its package ID, above the steps"));
     }
     let is_applied = steps.iter().any(|at| at.is("apply-operating-system"));
     if let Some(set_up) = set_up.filter(|_| !is_applied && !rules.has_unknown_steps()) {
-        let problem = Problem::error("the sequence sets Windows up and captures it, and applies no image").rule("R101");
+        let problem = Problem::new(
+            Rule::IncompleteBuildAndCapture,
+            "the sequence sets Windows up and captures it, and applies no image",
+        );
         let problem = at_step(problem, set_up.step, "sets up what is not there");
         let problem = at_step(problem, capture.step, "and captures it");
         rules.add(problem.help("put a step of type `apply-operating-system` before `setup-windows`"));
@@ -137,8 +151,11 @@ fn drivers(capture: &At<'_>, rules: &mut Rules<'_>) {
         let built: Vec<_> =
             built.filter(|at| at.reached.surely().any(|world| world.system == System::WindowsPe)).collect();
         for at in built {
-            let problem = Problem::note(format!("the drivers of the step `{}` are captured, too", at.name()));
-            let problem = at_step(problem.rule("R99"), at.step, "");
+            let problem = Problem::new(
+                Rule::DriversOnReferenceMachine,
+                format!("the drivers of the step `{}` are captured, too", at.name()),
+            );
+            let problem = at_step(problem, at.step, "");
             let problem = at_step(problem, capture.step, "captured here");
             rules.add(problem.help("build the reference machine as a virtual one, without drivers"));
         }

@@ -4,6 +4,7 @@ use super::super::{Action, Value, text};
 use super::{Rules, at_key};
 use crate::MediaKind;
 use authoring::problem::{Place, Problem};
+use authoring::rule::Rule;
 
 /// What is known of the medium that a sequence is for.
 #[derive(Debug, Clone, Default)]
@@ -82,27 +83,27 @@ pub fn check(rules: &mut Rules<'_>) {
                 _ if table.is_empty() => {
                     let message = format!("the task sequence `{id}` is not on the medium, which carries one");
                     let help = "put its steps into a file and include it: `type = \"include\"`, `file = \"…\"`";
-                    at_key(Problem::error(message), at.step, key, "").help(help)
+                    at_key(Problem::new(Rule::MissingContent, message), at.step, key, "").help(help)
                 }
                 Some(one) => {
                     let message = format!("`{id}` is wanted as {} {what}, and is a `{}`", article(what), one.table);
-                    let problem = at_key(Problem::error(message), at.step, key, "wanted here");
+                    let problem = at_key(Problem::new(Rule::MissingContent, message), at.step, key, "wanted here");
                     let problem = problem.at(one.place.clone(), "carried here");
                     problem.help(format!("write it as `[[{table}]]`, or name another one"))
                 }
                 None if is_capture => {
                     let message = format!("the {what} `{id}` is not on the medium: capture media carry no content");
                     let help = "leave the step out, or put its files on the medium with `[[file]]`";
-                    at_key(Problem::error(message), at.step, key, "wanted here").help(help)
+                    at_key(Problem::new(Rule::MissingContent, message), at.step, key, "wanted here").help(help)
                 }
                 None => {
                     let message = format!("the {what} `{id}` is not on the medium");
                     let source = if table == "operating-system" { "file = \"…\"" } else { "source = \"…\"" };
                     let help = format!("add `[[{table}]]` with `id = \"{id}\"` and `{source}` to the manifest");
-                    at_key(Problem::error(message), at.step, key, "wanted here").help(help)
+                    at_key(Problem::new(Rule::MissingContent, message), at.step, key, "wanted here").help(help)
                 }
             };
-            let problem = rules.on_medium(problem.rule("R29"));
+            let problem = rules.on_medium(problem);
             rules.add(problem);
         }
         if let Some(Value::Tables(applications)) = action.values.get("applications") {
@@ -118,7 +119,8 @@ pub fn check(rules: &mut Rules<'_>) {
                 }
                 told.push(id.to_owned());
                 let name = text(application, "name").unwrap_or(id);
-                let problem = Problem::error(format!("the application `{name}` is not on the medium")).rule("R29");
+                let problem =
+                    Problem::new(Rule::MissingContent, format!("the application `{name}` is not on the medium"));
                 let problem = at_key(problem, at.step, &format!("applications/{index}/id"), "wanted here");
                 let problem = rules.on_medium(problem);
                 rules.add(problem.help(match is_capture {
@@ -148,7 +150,7 @@ fn indexes(rules: &mut Rules<'_>) {
         };
         let message =
             format!("the manifest means image {index} of `{}`, and the sequence applies image {other}", one.id);
-        let problem = Problem::warning(message).rule("R27").at(place.clone(), "never applied");
+        let problem = Problem::new(Rule::UnappliedImage, message).at(place.clone(), "never applied");
         let problem = at_key(problem, applied[0].step, "index", "applied");
         problems.push(problem.help("write the same `index` in both"));
     }

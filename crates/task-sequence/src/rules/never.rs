@@ -6,6 +6,7 @@ use super::super::reach::{Origin, System};
 use super::super::{Body, Step};
 use super::{At, Rules, at_key, at_step, with};
 use authoring::problem::Problem;
+use authoring::rule::Rule;
 use authoring::suggestions::join;
 
 pub fn check(rules: &mut Rules<'_>) {
@@ -35,7 +36,7 @@ pub fn check(rules: &mut Rules<'_>) {
 
 /// Steps whose system is not the one at their place, for one reason.
 struct WrongSystem {
-    rule: &'static str,
+    rule: Rule,
     needs: System,
     has: System,
     /// The step that brought the sequence into the system that it is in, by its index.
@@ -139,9 +140,9 @@ fn wrong_system(at: &At<'_>, steps: &[At<'_>]) -> Option<WrongSystem> {
         return None;
     }
     let rule = match at.action().map(|action| action.kind.name) {
-        Some("capture-operating-system-image") => "R93",
-        Some("prepare-client-for-capture" | "prepare-windows-for-capture") => "R95",
-        _ => "R102",
+        Some("capture-operating-system-image") => Rule::CaptureOutsideWindowsPe,
+        Some("prepare-client-for-capture" | "prepare-windows-for-capture") => Rule::PreparationInWindowsPe,
+        _ => Rule::WrongEnvironment,
     };
     let by = brought(at, steps, has).map(|by| by.index);
     Some(WrongSystem { rule, needs, has, by, steps: vec![at.index] })
@@ -164,7 +165,7 @@ fn complain_of_system(wrong: &WrongSystem, steps: &[At<'_>], rules: &mut Rules<'
     let names = join(&names, "and");
     let message =
         format!("the {what} {names} {run} in {}, and the sequence is in {} here", name_of(needs), name_of(has));
-    let mut problem = Problem::error(message).rule(rule);
+    let mut problem = Problem::new(rule, message);
     for index in named {
         problem = at_step(problem, steps[*index].step, "in the wrong system");
     }
@@ -173,7 +174,9 @@ fn complain_of_system(wrong: &WrongSystem, steps: &[At<'_>], rules: &mut Rules<'
     }
     let is_setup = |by: usize| steps[by].is("setup-windows") && wrong.steps.len() > 1;
     let help = match (rule, needs) {
-        ("R93", _) => format!("put `prepare-windows-for-capture` before {it}, which restarts into Windows PE"),
+        (Rule::CaptureOutsideWindowsPe, _) => {
+            format!("put `prepare-windows-for-capture` before {it}, which restarts into Windows PE")
+        }
         (_, System::WindowsPe) => match by.filter(|by| is_setup(*by)) {
             Some(by) => format!("move `{}` behind {it}", steps[by].name()),
             None => format!(

@@ -4,6 +4,7 @@ use super::super::Step;
 use super::super::reach::{Disk, System};
 use super::{At, Rules, at_key, at_step};
 use authoring::problem::Problem;
+use authoring::rule::Rule;
 
 pub fn check(rules: &mut Rules<'_>) {
     setup(rules);
@@ -20,7 +21,7 @@ fn setup(rules: &mut Rules<'_>) {
     for at in &set_up {
         if at.step.continues_on_error {
             let message = format!("the sequence fails with the step `{}` whatever is said of errors", at.name());
-            let problem = at_key(Problem::warning(message).rule("R104"), at.step, "continue-on-error", "");
+            let problem = at_key(Problem::new(Rule::IgnoredContinueOnError, message), at.step, "continue-on-error", "");
             rules.add(problem.help("leave out `continue-on-error`"));
         }
     }
@@ -36,7 +37,7 @@ fn setup(rules: &mut Rules<'_>) {
     }
     if !set_up.iter().any(|at| at.index > first.index) {
         let message = format!("the step `{}` applies a system, and nothing sets it up", first.name());
-        let problem = at_step(Problem::error(message).rule("R103"), first.step, "");
+        let problem = at_step(Problem::new(Rule::MissingSetupStep, message), first.step, "");
         rules.add(problem.help("put a step of type `setup-windows` behind it, with the package of the client"));
     }
 }
@@ -48,8 +49,11 @@ fn drivers(rules: &mut Rules<'_>) {
         let is_before = at.reached.surely().all(|world| !world.has_applied);
         let behind = applied.iter().find(|other| other.index > at.index);
         if let Some(behind) = behind.filter(|_| is_before) {
-            let problem = Problem::warning(format!("the drivers of the step `{}` go into no system", at.name()));
-            let problem = at_step(problem.rule("R105"), at.step, "nothing is applied yet");
+            let problem = Problem::new(
+                Rule::MisplacedDriverPackage,
+                format!("the drivers of the step `{}` go into no system", at.name()),
+            );
+            let problem = at_step(problem, at.step, "nothing is applied yet");
             let problem = at_step(problem, behind.step, "the system comes here");
             rules.add(problem.help(format!("move it behind `{}`", behind.name())));
         }
@@ -77,7 +81,11 @@ fn network_settings(rules: &mut Rules<'_>) {
         let other = other.unwrap_or(&all[usize::from(index == 0)]);
         let message =
             format!("of several Apply Network Settings the last one wins, and `{}` can't be told off", at.name());
-        let problem = at_step(Problem::error(message).rule("R106"), at.step, "has no group with a condition to itself");
+        let problem = at_step(
+            Problem::new(Rule::AmbiguousNetworkSettings, message),
+            at.step,
+            "has no group with a condition to itself",
+        );
         let problem = at_step(problem, other.step, "and there is this one");
         rules.add(problem.help("put each into a group of its own, and the condition on the group"));
     }
@@ -91,8 +99,11 @@ fn disks(rules: &mut Rules<'_>) {
             continue;
         }
         let partitioned = rules.steps[..at.index].iter().rev().find(|other| other.is("partition-disk"));
-        let problem = Problem::warning(format!("the step `{}` restarts, and no partition is formatted", at.name()));
-        let mut problem = at_step(problem.rule("R119"), at.step, "where it goes on can't be written down");
+        let problem = Problem::new(
+            Rule::RestartWithoutPartition,
+            format!("the step `{}` restarts, and no partition is formatted", at.name()),
+        );
+        let mut problem = at_step(problem, at.step, "where it goes on can't be written down");
         if let Some(partitioned) = partitioned {
             problem = at_key(problem, partitioned.step, "partitions", "none is formatted here");
         }
@@ -109,8 +120,11 @@ fn state_stores(rules: &mut Rules<'_>) {
         let is_next = |other: &&At<'_>| other.is("release-state-store") || other.is("request-state-store");
         let next = steps.iter().filter(|other| other.index > at.index).find(is_next);
         let Some(release) = next.filter(|next| next.is("release-state-store")) else {
-            let problem = Problem::error(format!("the state store of `{}` is never released", at.name()));
-            let problem = at_step(problem.rule("R122"), at.step, "requested here");
+            let problem = Problem::new(
+                Rule::UnreleasedStateStore,
+                format!("the state store of `{}` is never released", at.name()),
+            );
+            let problem = at_step(problem, at.step, "requested here");
             rules.add(problem.help("put a step of type `release-state-store` behind what uses it"));
             continue;
         };
@@ -122,8 +136,11 @@ fn state_stores(rules: &mut Rules<'_>) {
             other.survives() || other.around.iter().filter(lies_outside).any(|group| group.continues_on_error)
         };
         for other in between.filter(moves).filter(|other| !is_caught(other)) {
-            let problem = Problem::warning(format!("when `{}` fails, the state store stays taken", other.name()));
-            let problem = at_step(problem.rule("R122"), other.step, "ends the sequence when it fails");
+            let problem = Problem::new(
+                Rule::StateStoreKeptOnFailure,
+                format!("when `{}` fails, the state store stays taken", other.name()),
+            );
+            let problem = at_step(problem, other.step, "ends the sequence when it fails");
             let problem = at_step(problem, release.step, "and then this does not run");
             rules.problems.push(problem.help("add `continue-on-error = true` to it"));
         }

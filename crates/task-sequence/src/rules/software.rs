@@ -4,6 +4,7 @@ use super::super::{Action, Value};
 use super::{At, Rules, at_key, at_step, has_variable};
 use crate::reach::System;
 use authoring::problem::Problem;
+use authoring::rule::Rule;
 
 /// What ends the switches of `powershell.exe`, which are no parameters of a script (R109).
 const SWITCHES: [&str; 7] =
@@ -46,8 +47,11 @@ fn references(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
     let both = match said[..] {
         [] => {
             let list = authoring::suggestions::one_of(ways.iter().copied());
-            let problem = Problem::error(format!("the step `{}` has nothing to work with: no {list}", at.name()));
-            let problem = at_step(problem.rule("R77"), at.step, "");
+            let problem = Problem::new(
+                Rule::IncompleteStep,
+                format!("the step `{}` has nothing to work with: no {list}", at.name()),
+            );
+            let problem = at_step(problem, at.step, "");
             return rules.add(problem.help(format!("{help}, or `disabled = true` until it is known")));
         }
         // A package with a script in it may stand beside other scripts, but not be run with them.
@@ -55,7 +59,8 @@ fn references(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
         [_] => None,
     };
     if let Some((first, second)) = both {
-        let problem = Problem::error(format!("the step `{}` has `{first}` and `{second}`", at.name())).rule("R77");
+        let problem =
+            Problem::new(Rule::IncompleteStep, format!("the step `{}` has `{first}` and `{second}`", at.name()));
         let problem = at_key(problem, at.step, second, "one thing to work with");
         return rules.add(at_key(problem, at.step, first, "another").help("leave one of them out"));
     }
@@ -65,7 +70,7 @@ fn references(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
         _ => return,
     };
     if said.contains(&lacking.0) && !action.values.contains_key(lacking.1) {
-        let problem = Problem::error(format!("there is a package, and no `{}` of it", lacking.1)).rule("R77");
+        let problem = Problem::new(Rule::IncompleteStep, format!("there is a package, and no `{}` of it", lacking.1));
         let help = format!("add `{} = \"…\"`, as the package has it", lacking.1);
         rules.add(at_key(problem, at.step, lacking.0, "").help(help));
     }
@@ -97,7 +102,7 @@ fn restarts(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
             let program = if program == "the script" { program.to_owned() } else { format!("`{program}`") };
             let message = format!("{program} restarts the computer, and the sequence loses its place");
             let help = "end with exit code 3010, or let a step of type `restart-computer` do it";
-            rules.add(at_key(Problem::error(message).rule("R113"), at.step, key, "").help(help));
+            rules.add(at_key(Problem::new(Rule::UncoordinatedRestart, message), at.step, key, "").help(help));
         }
     }
 }
@@ -108,7 +113,7 @@ fn account(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
     if is_program && action.values.contains_key("user") && at.reached.runs_only_in(System::WindowsPe) {
         let message = format!("the step `{}` runs as another account, and Windows PE has none", at.name());
         let help = "leave `user` out, or move the step behind `setup-windows`";
-        rules.add(at_key(Problem::error(message).rule("R107"), at.step, "user", "").help(help));
+        rules.add(at_key(Problem::new(Rule::AccountInWindowsPe, message), at.step, "user", "").help(help));
     }
 }
 
@@ -117,12 +122,13 @@ fn powershell(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
     if let Some(switch) = parameters.split_whitespace().find(|word| SWITCHES.contains(word)) {
         let message = format!("`{switch}` is a switch of `powershell.exe`, and no parameter of the script");
         let help = "leave it out; the policy is `execution-policy`";
-        rules.add(at_key(Problem::warning(message).rule("R109"), at.step, "parameters", "").help(help));
+        rules.add(at_key(Problem::new(Rule::InvalidScriptSettings, message), at.step, "parameters", "").help(help));
     }
     let is_signed = action.text("script").is_none_or(|script| script.contains("# SIG # Begin signature block"));
     let policy = action.text("execution-policy").unwrap_or("all-signed");
     if policy == "all-signed" && !is_signed {
-        let problem = Problem::warning("the script is not signed, and its policy is `all-signed`").rule("R109");
+        let problem =
+            Problem::new(Rule::InvalidScriptSettings, "the script is not signed, and its policy is `all-signed`");
         let key = if action.values.contains_key("execution-policy") { "execution-policy" } else { "script" };
         let help = "write `execution-policy = \"bypass\"`, or sign it";
         rules.add(at_key(problem, at.step, key, "").help(help));
@@ -133,12 +139,14 @@ fn properties(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
     let Some(text) = action.text("installation-properties") else { return };
     let key = "installation-properties";
     if text.to_uppercase().split_whitespace().any(|word| word.starts_with("SMSSITECODE=")) {
-        let problem =
-            Problem::error("the client's properties have `SMSSITECODE`, which the medium assigns").rule("R87");
+        let problem = Problem::new(
+            Rule::InvalidClientProperties,
+            "the client's properties have `SMSSITECODE`, which the medium assigns",
+        );
         rules.add(at_key(problem, at.step, key, "").help("leave it out"));
     }
     if text.matches('"').count() % 2 == 1 {
-        let problem = Problem::error("a quote in the client's properties is not closed").rule("R87");
+        let problem = Problem::new(Rule::InvalidClientProperties, "a quote in the client's properties is not closed");
         rules.add(at_key(problem, at.step, key, "").help("write it like `FSP=\"one two\"`"));
     }
 }
@@ -148,12 +156,15 @@ fn variable(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
     if name.starts_with('_') {
         let message = format!("`{name}` can't be set: variables that begin with `_` are the engine's own");
         let help = "choose another name; conditions may ask for the engine's";
-        rules.add(at_key(Problem::error(message).rule("R66"), at.step, "variable", "").help(help));
+        rules.add(at_key(Problem::new(Rule::ReadOnlyVariable, message), at.step, "variable", "").help(help));
     }
     let value = action.text("value").unwrap_or_default();
     let is_right = has_variable(value) || ["HD", "WinPE", ""].iter().any(|one| one.eq_ignore_ascii_case(value));
     if name.eq_ignore_ascii_case("SMSTSRebootRequested") && !is_right {
-        let problem = Problem::error(format!("`SMSTSRebootRequested` is `HD` or `WinPE`, not `{value}`")).rule("R126");
+        let problem = Problem::new(
+            Rule::InvalidRestartRequest,
+            format!("`SMSTSRebootRequested` is `HD` or `WinPE`, not `{value}`"),
+        );
         rules.add(at_key(problem, at.step, "value", "").help("write `value = \"HD\"`: the installed system"));
     }
 }
@@ -163,7 +174,8 @@ fn dynamic_variables(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
         let Some(Value::Map(variables)) = rule.get("set") else { continue };
         for (name, _) in variables.iter().filter(|(name, _)| name.starts_with('_')) {
             let message = format!("`{name}` can't be set: variables that begin with `_` are the engine's own");
-            let problem = at_key(Problem::error(message).rule("R66"), at.step, &format!("rules/{index}/set"), "");
+            let problem =
+                at_key(Problem::new(Rule::ReadOnlyVariable, message), at.step, &format!("rules/{index}/set"), "");
             rules.add(problem.help("choose another name; conditions may ask for the engine's"));
         }
     }
@@ -191,7 +203,7 @@ fn lists(rules: &mut Rules<'_>) {
             }
             if number.len() != n_digits {
                 let message = format!("`{name}` is not in the list `{base}`, whose numbers have {n_digits} digits");
-                let problem = at_key(Problem::error(message).rule("R115"), at.step, "variable", "set here");
+                let problem = at_key(Problem::new(Rule::InvalidDynamicList, message), at.step, "variable", "set here");
                 let problem = at_key(problem, list.step, "base-variable", "the list");
                 rules.problems.push(problem.help(format!("begin with `{base}{example}`")));
             }
@@ -202,7 +214,7 @@ fn lists(rules: &mut Rules<'_>) {
             });
             if n_digits == 3 && !value.is_empty() && !has_variable(value) && !is_package {
                 let message = format!("`{value}` names no program of a package");
-                let problem = at_key(Problem::error(message).rule("R115"), at.step, "value", "");
+                let problem = at_key(Problem::new(Rule::InvalidDynamicList, message), at.step, "value", "");
                 let problem = at_key(problem, list.step, "base-variable", "the list");
                 rules.problems.push(problem.help("write it like `BER00021:Install`, the package ID in capitals"));
             }
@@ -226,7 +238,8 @@ fn restart_variables(rules: &mut Rules<'_>) {
         steps.iter().any(|at| at.is("run-command-line") || at.is("run-powershell-script") || at.is("install-package"));
     if sets("SMSTSRebootRequested").is_empty() && !has_programs {
         for at in sets("SMSTSRetryRequested").iter().filter(|at| !value(at).is_empty()) {
-            let problem = Problem::error("a step is run again after a restart, and none is asked for").rule("R126");
+            let problem =
+                Problem::new(Rule::InvalidRestartRequest, "a step is run again after a restart, and none is asked for");
             let help = "set `SMSTSRebootRequested` to `HD` or `WinPE` as well";
             rules.add(at_key(problem, at.step, "variable", "").help(help));
         }
@@ -241,7 +254,8 @@ fn restart_variables(rules: &mut Rules<'_>) {
         if waits.iter().filter(is_zero).any(|other| other.index > updates.index) {
             continue;
         }
-        let problem = Problem::warning("`SMSTSWaitForSecondReboot` is not taken back after the updates").rule("R124");
+        let problem =
+            Problem::new(Rule::LingeringRebootWait, "`SMSTSWaitForSecondReboot` is not taken back after the updates");
         let problem = at_step(at_key(problem, at.step, "value", "set here"), updates.step, "meant for this");
         rules.add(problem.help("set it to `0` in a step behind the updates"));
     }

@@ -3,6 +3,7 @@
 use super::super::{Action, Value, Values, text};
 use super::{At, Rules, at_key, at_step, has_variable, with};
 use authoring::problem::Problem;
+use authoring::rule::Rule;
 
 /// A site stores no longer sequence, in bytes (R76).
 const MAX_STORED_LEN: usize = 2 << 20;
@@ -48,7 +49,7 @@ fn length(rules: &mut Rules<'_>) {
     let len: usize = rules.steps.iter().map(own).sum();
     if len > MAX_STORED_LEN {
         let message = format!("the sequence has more than {} MB, and a site stores 2 MB", len >> 20);
-        let problem = with(Problem::error(message).rule("R76"), rules.sequence.written.part("name"), "");
+        let problem = with(Problem::new(Rule::LargeTaskSequence, message), rules.sequence.written.part("name"), "");
         rules.add(problem.help("put scripts into packages, and run them from there"));
     }
 }
@@ -58,7 +59,7 @@ fn name(at: &At<'_>, rules: &mut Rules<'_>) {
     if n_chars > MAX_NAME_CHARS {
         let message = format!("the name has {n_chars} characters, and the editor takes {MAX_NAME_CHARS}");
         let help = "shorten it, and say the rest in `description`";
-        rules.add(at_step(Problem::warning(message).rule("R75"), at.step, "").help(help));
+        rules.add(at_step(Problem::new(Rule::LongStepName, message), at.step, "").help(help));
     }
 }
 
@@ -71,7 +72,8 @@ fn product_key(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
     if (groups.len() == 5 && groups.iter().all(is_group)) || is_encoded {
         return;
     }
-    let problem = Problem::error("the product key is not five groups of five letters and digits").rule("R78");
+    let problem =
+        Problem::new(Rule::InvalidProductKey, "the product key is not five groups of five letters and digits");
     let help = "write it like `XXXXX-XXXXX-XXXXX-XXXXX-XXXXX`, or as a variable: `%OSDProductKey%`";
     rules.add(at_key(problem, at.step, "product-key", "").help(help));
 }
@@ -82,21 +84,30 @@ fn windows_settings(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
     match (is_random, action.values.contains_key("administrator-password")) {
         (true, true) => {
             let message = "the local administrator has a password, and gets a random one and is disabled";
-            let problem = at_key(Problem::error(message).rule("R85"), at.step, "administrator-password", "a password");
+            let problem = at_key(
+                Problem::new(Rule::ContradictoryAdministrator, message),
+                at.step,
+                "administrator-password",
+                "a password",
+            );
             let random = action.values.contains_key("random-administrator-password");
             let place = at.step.written.part("random-administrator-password").filter(|_| random);
             let help = "write `random-administrator-password = false`, or leave out the password";
             rules.add(with(problem, place, "a random one").help(help));
         }
         (false, false) => {
-            let problem = Problem::error("the local administrator is enabled and has no password").rule("R85");
+            let problem = Problem::new(
+                Rule::ContradictoryAdministrator,
+                "the local administrator is enabled and has no password",
+            );
             let help = "add `administrator-password = { env = \"NAME\" }`, or leave out the key";
             rules.add(at_key(problem, at.step, "random-administrator-password", "").help(help));
         }
         _ => {}
     }
     if action.values.contains_key("server-connections") && action.text("server-licensing") != Some("per-server") {
-        let problem = Problem::error("`server-connections` is for servers licensed per server").rule("R86");
+        let problem =
+            Problem::new(Rule::InvalidServerLicense, "`server-connections` is for servers licensed per server");
         let help = "leave it out, or write `server-licensing = \"per-server\"`";
         rules.add(at_key(problem, at.step, "server-connections", "").help(help));
     }
@@ -105,14 +116,17 @@ fn windows_settings(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
 fn network(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
     match (action.text("workgroup"), action.text("domain")) {
         (Some(_), Some(_)) => {
-            let problem = Problem::error("a computer joins a domain or a workgroup, not both").rule("R79");
+            let problem = Problem::new(Rule::AmbiguousDomainJoin, "a computer joins a domain or a workgroup, not both");
             let problem = at_key(problem, at.step, "domain", "a domain");
             rules.add(at_key(problem, at.step, "workgroup", "and a workgroup").help("leave one of them out"));
         }
         (None, None) => {
-            let problem = Problem::error(format!("the step `{}` joins no domain and no workgroup", at.name()));
+            let problem = Problem::new(
+                Rule::AmbiguousDomainJoin,
+                format!("the step `{}` joins no domain and no workgroup", at.name()),
+            );
             let help = "write `workgroup = \"WORKGROUP\"`, or `domain`, `user` and `password`";
-            rules.add(at_step(problem.rule("R79"), at.step, "").help(help));
+            rules.add(at_step(problem, at.step, "").help(help));
         }
         (None, Some(_)) => {
             let lacking = ["user", "password"].into_iter().filter(|key| !action.values.contains_key(key));
@@ -121,7 +135,9 @@ fn network(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
                 let message =
                     format!("joining a domain takes an account, and there is no {}", lacking.join(" and no "));
                 let help = "add `user = 'DOMAIN\\user'` and `password = { env = \"NAME\" }`";
-                rules.add(at_key(Problem::error(message).rule("R80"), at.step, "domain", "").help(help));
+                rules.add(
+                    at_key(Problem::new(Rule::DomainJoinWithoutAccount, message), at.step, "domain", "").help(help),
+                );
             }
         }
         (Some(_), None) => {}
@@ -131,11 +147,14 @@ fn network(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
     {
         let message = format!("the account `{user}` does not say its domain");
         let help = format!("write `user = 'DOMAIN\\{user}'`");
-        rules.add(at_key(Problem::error(message).rule("R80"), at.step, "user", "").help(help));
+        rules.add(at_key(Problem::new(Rule::DomainJoinWithoutAccount, message), at.step, "user", "").help(help));
     }
     let Some(unit) = action.text("domain-ou").filter(|unit| !has_variable(unit)) else { return };
     if action.text("domain").is_none() {
-        let problem = Problem::error("an organisational unit belongs to a domain, and there is none").rule("R81");
+        let problem = Problem::new(
+            Rule::InvalidOrganizationalUnit,
+            "an organisational unit belongs to a domain, and there is none",
+        );
         rules.add(at_key(problem, at.step, "domain-ou", "").help("add `domain`, or leave it out"));
         return;
     }
@@ -148,7 +167,7 @@ fn network(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
         let right = if is_name { format!("LDAP://{name}") } else { "LDAP://OU=PCs,DC=example,DC=com".into() };
         let message = format!("`{unit}` is no path of an organisational unit");
         let help = format!("write `domain-ou = \"{right}\"`");
-        rules.add(at_key(Problem::error(message).rule("R81"), at.step, "domain-ou", "").help(help));
+        rules.add(at_key(Problem::new(Rule::InvalidOrganizationalUnit, message), at.step, "domain-ou", "").help(help));
     }
 }
 
@@ -163,14 +182,14 @@ fn network_folder(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
     if let Some(path) = action.text("path").filter(|path| !has_variable(path) && !is_share(path)) {
         let message = format!("`{path}` is no shared folder");
         let help = r"write it in single quotes: `path = '\\server\share'`";
-        rules.add(at_key(Problem::error(message).rule("R120"), at.step, "path", "").help(help));
+        rules.add(at_key(Problem::new(Rule::InvalidNetworkFolder, message), at.step, "path", "").help(help));
     }
     if let Some(drive) = action.text("drive").filter(|drive| !drive.contains('%')) {
         let letter = drive.trim_end_matches(':').to_uppercase();
         if letter.len() != 1 || !("D"..="Z").contains(&letter.as_str()) || letter == "X" {
             let message = format!("`{drive}` can't be the drive of a shared folder");
             let help = "a letter from D to Z but for X, the drive of Windows PE, such as `drive = \"S:\"`";
-            rules.add(at_key(Problem::error(message).rule("R120"), at.step, "drive", "").help(help));
+            rules.add(at_key(Problem::new(Rule::InvalidNetworkFolder, message), at.step, "drive", "").help(help));
         }
     }
 }
@@ -186,18 +205,19 @@ fn capture(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
         };
         if let Some(message) = message {
             let help = r"write it in single quotes: `destination = '\\server\share\reference.wim'`";
-            rules.add(at_key(Problem::error(message).rule("R89"), at.step, "destination", "").help(help));
+            rules.add(at_key(Problem::new(Rule::InvalidCaptureTarget, message), at.step, "destination", "").help(help));
         }
     }
     // Versions such as 1.0 are what everybody writes, so a few signs between letters and digits are let through.
     let is_odd = |c: &char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '-' | '_');
     let version = action.text("version").filter(|version| !has_variable(version));
     if let Some(odd) = version.and_then(|version| version.chars().find(is_odd)) {
-        let problem = Problem::error(format!("the version of an image can't hold `{}`", odd));
-        rules.add(at_key(problem.rule("R91"), at.step, "version", "").help("write it with letters and digits"));
+        let problem =
+            Problem::new(Rule::InvalidImageDescription, format!("the version of an image can't hold `{}`", odd));
+        rules.add(at_key(problem, at.step, "version", "").help("write it with letters and digits"));
     }
     if !action.values.contains_key("password") {
-        let problem = Problem::error("the account that writes the capture has no password").rule("R89");
+        let problem = Problem::new(Rule::InvalidCaptureTarget, "the account that writes the capture has no password");
         rules.add(at_key(problem, at.step, "user", "").help("add `password = { env = \"NAME\" }`"));
     }
 }
@@ -206,13 +226,16 @@ fn destination(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
     let said: Vec<_> =
         ["disk", "drive", "drive-variable"].into_iter().filter(|key| action.values.contains_key(key)).collect();
     if let [first, second, ..] = said[..] {
-        let problem = Problem::error(format!("the image goes to one place, and there is `{first}` and `{second}`"));
-        let problem = at_key(problem.rule("R117"), at.step, second, "one place");
+        let problem = Problem::new(
+            Rule::InvalidDestination,
+            format!("the image goes to one place, and there is `{first}` and `{second}`"),
+        );
+        let problem = at_key(problem, at.step, second, "one place");
         rules.add(at_key(problem, at.step, first, "another").help("leave one of them out"));
     }
     for (has, lacks) in [("disk", "partition"), ("partition", "disk")] {
         if action.values.contains_key(has) && !action.values.contains_key(lacks) {
-            let problem = Problem::error(format!("there is a `{has}` and no `{lacks}`")).rule("R117");
+            let problem = Problem::new(Rule::InvalidDestination, format!("there is a `{has}` and no `{lacks}`"));
             rules.add(at_key(problem, at.step, has, "").help(format!("add `{lacks} = 1`, or leave out `{has}`")));
         }
     }
@@ -222,7 +245,7 @@ fn destination(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
     if !is_drive {
         let message = format!("`{drive}` can't be the drive of an image");
         let help = "a letter from C to Z but for X, the drive of Windows PE, with a colon: `drive = \"C:\"`";
-        rules.add(at_key(Problem::error(message).rule("R117"), at.step, "drive", "").help(help));
+        rules.add(at_key(Problem::new(Rule::InvalidDestination, message), at.step, "drive", "").help(help));
     }
 }
 
@@ -240,7 +263,8 @@ fn partitions(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
         };
         has_extended |= kind == "extended";
         if let Some(why) = other {
-            let problem = Problem::error(format!("a partition of type `{kind}` can't be here: {why}")).rule("R118");
+            let problem =
+                Problem::new(Rule::InvalidPartition, format!("a partition of type `{kind}` can't be here: {why}"));
             let problem = at_key(problem, at.step, &key("type"), "");
             let help = match kind {
                 "logical" if !is_gpt => "put one with `type = \"extended\"` before it",
@@ -250,12 +274,13 @@ fn partitions(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
             rules.add(at_key(problem, at.step, "style", "the partition table").help(help));
         }
         if let Some(percent) = percent(partition).filter(|percent| *percent > 100) {
-            let problem = Problem::error(format!("{percent} percent is more than there is")).rule("R118");
+            let problem = Problem::new(Rule::InvalidPartition, format!("{percent} percent is more than there is"));
             let help = "percent are of what is left of the disk: 1 to 100";
             rules.add(at_key(problem, at.step, &key("size"), "").help(help));
         }
         if let Some(format) = text(partition, "file-system").filter(|_| matches!(kind, "msr" | "extended")) {
-            let problem = Problem::error(format!("a partition of type `{kind}` is not formatted")).rule("R118");
+            let problem =
+                Problem::new(Rule::InvalidPartition, format!("a partition of type `{kind}` is not formatted"));
             let help = format!("leave out `file-system = \"{format}\"`");
             rules.add(at_key(problem, at.step, &key("file-system"), "").help(help));
         }
@@ -273,12 +298,14 @@ fn pin(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
     let mode = action.text("mode").unwrap_or("tpm");
     match (mode == "tpm-and-pin", action.values.contains_key("pin")) {
         (true, false) => {
-            let problem = Problem::error("`tpm-and-pin` asks for a PIN, and there is none").rule("R121");
+            let problem =
+                Problem::new(Rule::InvalidBitlockerSettings, "`tpm-and-pin` asks for a PIN, and there is none");
             let help = "add `pin = { env = \"NAME\" }`: 4 to 20 digits";
             rules.add(at_key(problem, at.step, "mode", "").help(help));
         }
         (false, true) => {
-            let problem = Problem::error(format!("there is a PIN, and `{mode}` asks for none")).rule("R121");
+            let problem =
+                Problem::new(Rule::InvalidBitlockerSettings, format!("there is a PIN, and `{mode}` asks for none"));
             let help = "write `mode = \"tpm-and-pin\"`, or leave out the PIN";
             rules.add(at_key(problem, at.step, "pin", "").help(help));
         }
