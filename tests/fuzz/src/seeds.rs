@@ -57,7 +57,7 @@ fn bytes(layout: &Layout) -> Vec<u8> {
     let whole = [Region { offset: 0, len: layout.len() }];
     source::visit(layout, &whole, &mut |part| {
         bytes.extend_from_slice(part);
-        Ok(())
+        Ok::<_, tsmedia::error::Error>(())
     })
     .expect("bytes in memory");
     bytes
