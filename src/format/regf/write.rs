@@ -140,7 +140,19 @@ impl Writer {
     }
 
     /// Writes a key and everything in it.
+    ///
+    /// Calls itself for each level of keys, so its frame is kept small.
     fn fill(&mut self, cell: u32, tree: &Tree, parent: u32, depth: usize) -> Result<()> {
+        self.fill_key(cell, tree, parent, depth)?;
+        for (place, key) in self.lists(cell, tree)? {
+            let within = self.listed_key(place, key)?;
+            self.fill(within, key, cell, depth + 1)?;
+        }
+        Ok(())
+    }
+
+    /// Writes a key and its values.
+    fn fill_key(&mut self, cell: u32, tree: &Tree, parent: u32, depth: usize) -> Result<()> {
         if depth >= MAX_HIVE_DEPTH {
             return Err(Error::new(format!("a registry hive can't have more than {MAX_HIVE_DEPTH} levels of keys")));
         }
@@ -157,11 +169,15 @@ impl Writer {
         self.put(cell, 44, &self.security.to_le_bytes());
         self.put(cell, 72, &(name.len() as u16).to_le_bytes());
         self.put(cell, KEY_HEAD_LEN, &name);
-        self.fill_values(cell, tree)?;
+        self.fill_values(cell, tree)
+    }
 
+    /// Writes the lists of the keys in a key. Returns those keys in the order of their names, each with its leaf and its
+    /// number there.
+    fn lists<'a>(&mut self, cell: u32, tree: &'a Tree) -> Result<Vec<((u32, usize), &'a Tree)>> {
         let keys = sorted(&tree.name, tree.keys.iter().map(|key| (key.name.as_str(), key)))?;
         if keys.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         let longest = keys.iter().map(|key| key.name.encode_utf16().count() * 2).max().unwrap_or(0);
         self.put_u32(cell, 20, keys.len());
@@ -181,17 +197,21 @@ impl Writer {
             }
         };
         self.put(cell, 28, &list.to_le_bytes());
+        let mut listed = Vec::with_capacity(keys.len());
         for (leaf, keys) in leaves {
             self.put(leaf, 0, b"lf");
             self.put(leaf, 2, &(keys.len() as u16).to_le_bytes());
-            for (n, key) in keys.iter().enumerate() {
-                let within = self.key_cell(key)?;
-                self.put(leaf, 4 + n * 8, &within.to_le_bytes());
-                self.put(leaf, 8 + n * 8, &hint(&key.name));
-                self.fill(within, key, cell, depth + 1)?;
-            }
+            listed.extend(keys.iter().enumerate().map(|(n, key)| ((leaf, n), *key)));
         }
-        Ok(())
+        Ok(listed)
+    }
+
+    /// Makes the cell of a key and writes it into the list that the key is in.
+    fn listed_key(&mut self, (leaf, n): (u32, usize), key: &Tree) -> Result<u32> {
+        let cell = self.key_cell(key)?;
+        self.put(leaf, 4 + n * 8, &cell.to_le_bytes());
+        self.put(leaf, 8 + n * 8, &hint(&key.name));
+        Ok(cell)
     }
 
     fn fill_values(&mut self, cell: u32, tree: &Tree) -> Result<()> {
