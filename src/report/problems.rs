@@ -299,15 +299,15 @@ fn masked(source: &SourceText, spans: &[Range<usize>], mask: &str) -> (String, V
 }
 
 /// A text that is safe to print, in which long lines are cut around what is underlined; and the spans in it. Lines that
-/// are too far from all spans to be shown are empty.
+/// before and after the shown part are empty.
 fn shortened(text: &str, spans: &[Range<usize>]) -> (String, Vec<Range<usize>>) {
     let mut short = Shortened::default();
-    let around: Vec<_> = spans.iter().map(|span| lines_around(text, span)).collect();
+    let shown = lines_around(text, spans);
     let mut line_start = 0;
     for line in text.split_inclusive('\n') {
         let end = line_start + line.len();
         // Escaping a whole manifest for each of its problems would take time by the square of its length.
-        if !around.iter().any(|lines| line_start < lines.end && lines.start < end) {
+        if end <= shown.start || shown.end <= line_start {
             short.text.push_str(if line.ends_with('\n') { "\n" } else { "" });
             line_start = end;
             continue;
@@ -335,13 +335,16 @@ fn shortened(text: &str, spans: &[Range<usize>]) -> (String, Vec<Range<usize>>) 
     (short.text, spans)
 }
 
-/// Bytes of the lines of a span and of those shown around it, and one line more at both ends.
-fn lines_around(text: &str, span: &Range<usize>) -> Range<usize> {
+/// Bytes of the lines from the first span to the last and of those shown around them, and one line more at both ends.
+/// miette decides whether the lines between two spans are shown.
+fn lines_around(text: &str, spans: &[Range<usize>]) -> Range<usize> {
+    let first = spans.iter().map(|span| span.start).min().unwrap_or_default();
+    let last = spans.iter().map(|span| span.end).max().unwrap_or_default();
     let bytes = text.as_bytes();
     let line_start = |at: usize| bytes[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
     let line_end =
         |at: usize| bytes[at..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |length| at + length + 1);
-    let (mut start, mut end) = (line_start(span.start.min(bytes.len())), line_end(span.end.min(bytes.len())));
+    let (mut start, mut end) = (line_start(first.min(bytes.len())), line_end(last.min(bytes.len())));
     for _ in 0..=N_CONTEXT_LINES {
         start = line_start(start.saturating_sub(1));
         end = line_end(end);
