@@ -170,18 +170,18 @@ fn good_manifests_and_their_templates_draw_no_complaint() {
 fn mistakes_are_marked_on_their_lines() {
     with_each(|server| {
         for (name, line) in [
-            ("key-typo", 6),
-            ("key-underscore", 12),
-            ("kind-typo", 5),
-            ("firmware-typo", 12),
-            ("capacity-typo", 9),
-            ("package-id", 18),
-            ("type-boolean-in-quotes", 12),
-            ("index-zero", 11),
-            ("missing-key-in-list", 17),
-            ("toml-1-1-escape", 19),
+            ("manifests/bad/key-typo", 6),
+            ("manifests/bad/key-underscore", 12),
+            ("manifests/bad/kind-typo", 5),
+            ("manifests/bad/firmware-typo", 12),
+            ("rules/R007-unknown-capacity/media", 9),
+            ("manifests/bad/package-id", 18),
+            ("manifests/bad/type-boolean-in-quotes", 12),
+            ("manifests/bad/index-zero", 11),
+            ("manifests/bad/missing-key-in-list", 17),
+            ("manifests/bad/toml-1-1-escape", 19),
         ] {
-            let text = fs::read_to_string(format!("tests/manifests/bad/{name}.toml")).unwrap();
+            let text = fs::read_to_string(format!("tests/{name}.toml")).unwrap();
             let complaints = server.check(&text);
             // Servers may mark the whole table that lacks a key.
             let marks = |complaint: &server::Complaint| (complaint.first..=complaint.last).contains(&line);
