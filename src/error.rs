@@ -37,8 +37,8 @@ pub struct Error {
     message: String,
     items: Vec<String>,
     cause: Option<Box<dyn std::error::Error + Send + Sync>>,
-    help: Option<String>,
-    subject: Option<String>,
+    help: Option<Box<str>>,
+    subject: Option<Box<str>>,
 }
 
 impl Error {
@@ -80,13 +80,13 @@ impl Error {
 
     /// The same error with advice: what would be right, or a command to type.
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.help = Some(help.into().into_boxed_str());
         self
     }
 
     /// The same error of one of several things that were wanted at once: its path among them.
     pub fn about(mut self, subject: impl Into<String>) -> Self {
-        self.subject = Some(subject.into());
+        self.subject = Some(subject.into().into_boxed_str());
         self
     }
 
@@ -167,8 +167,8 @@ impl From<disc_layout::Error> for Error {
     fn from(error: disc_layout::Error) -> Self {
         Self {
             kind: ErrorKind::from(&error),
-            help: error.help().map(str::to_owned),
-            subject: error.path().map(str::to_owned),
+            help: error.help().map(Box::from),
+            subject: error.path().map(Box::from),
             message: error.to_string(),
             items: Vec::new(),
             cause: error.into_cause(),

@@ -43,13 +43,13 @@ fn planned(change: &Change, work: &Work, store: &Store, record: &Record) -> Resu
         return Ok(Planned::Capture(PlannedCapture { name, action, wanted }));
     }
     let output = target.and_then(|target| Some((target, target.medium()?)));
-    Ok(Planned::Medium(PlannedMedium {
+    Ok(Planned::Medium(Box::new(PlannedMedium {
         existing: look_at(work, &name, store, record)?.existing,
         recorded: record.medium(&name).map(|recorded| recorded.id),
         wanted: output.map(|(target, output)| wanted(target, output, store)).transpose()?,
         name,
         action,
-    }))
+    })))
 }
 
 /// The targets for which a saved plan holds no more.

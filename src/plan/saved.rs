@@ -58,7 +58,7 @@ struct Lists {
 
 impl From<Lists> for SavedManifest {
     fn from(Lists { manifest, outputs, captures }: Lists) -> Self {
-        let media = outputs.into_iter().map(Planned::Medium);
+        let media = outputs.into_iter().map(|planned| Planned::Medium(Box::new(planned)));
         Self { manifest, targets: media.chain(captures.into_iter().map(Planned::Capture)).collect() }
     }
 }
@@ -67,7 +67,7 @@ impl From<Lists> for SavedManifest {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Planned {
     /// A medium.
-    Medium(PlannedMedium),
+    Medium(Box<PlannedMedium>),
     /// A WIM file that is captured.
     Capture(PlannedCapture),
 }

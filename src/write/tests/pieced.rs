@@ -90,7 +90,7 @@ proptest! {
         let old = Old {
             id: written.sealed.id,
             len: written.sealed.layout.len(),
-            stat: Stat::of(&fs::metadata(&desk.path()).unwrap()),
+            stat: Stat::of(&fs::metadata(desk.path()).unwrap()),
             parts: written.sealed.files.iter().filter_map(part).collect(),
         };
         let means = Means { ability: Some(ability), ..means };

@@ -92,6 +92,11 @@ impl<'a> Attribute<'a> {
         if self.0[8] == 0 { u64::from(u32_at(self.0, 16)) } else { u64_at(self.0, 48) }
     }
 
+    /// `true` if it has no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Runs of clusters that it lies in, as mapping pairs.
     fn runs(&self) -> &'a [u8] {
         self.0.get(usize::from(u16_at(self.0, 32))..).unwrap_or_default()
@@ -174,6 +179,11 @@ impl Stream {
             Self::Resident(bytes) => bytes.len() as u64,
             Self::Clusters { len, .. } => *len,
         }
+    }
+
+    /// `true` if it has no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// Returns whether some of it is nowhere: in holes, or all of it beyond what was ever written.

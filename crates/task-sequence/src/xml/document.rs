@@ -153,10 +153,10 @@ fn element(start: &BytesStart<'_>, n_parts: &mut usize) -> Result<Element> {
     let name = start.name();
     let mut element = Element::new(name.as_ref());
     for attribute in start.attributes() {
-        let attribute = attribute.map_err(|error| Error::malformed(error))?;
+        let attribute = attribute.map_err(Error::malformed)?;
         let name = attribute.key.as_ref().to_owned();
         let value = attribute.normalized_value(quick_xml::XmlVersion::Implicit1_0);
-        let value = value.map_err(|error| Error::malformed(error))?;
+        let value = value.map_err(Error::malformed)?;
         element.attributes.push((name, value.into_owned()));
         if element.attributes.len() > MAX_XML_ATTRIBUTES {
             return Err(Error::TooLarge(format!("`{}` has more than {MAX_XML_ATTRIBUTES} attributes", element.name)));
