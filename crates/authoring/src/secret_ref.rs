@@ -22,9 +22,13 @@ pub struct SecretRef {
     pub file: Option<String>,
     /// A program, with its arguments, that prints it. No shell is between; one line break at the end is no part of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1), example = ["pass", "show", "media/password"])]
+    #[schemars(length(min = 1), example = EXAMPLE_COMMAND)]
     pub command: Option<Vec<String>>,
 }
+
+/// Example of [`SecretRef::command`]. A constant, since schemars reads literal arrays only with a feature of `syn` that
+/// this crate by itself doesn't turn on.
+const EXAMPLE_COMMAND: [&str; 3] = ["pass", "show", "media/password"];
 
 /// The keys of a reference, of which exactly one is given.
 pub const KEYS: [&str; 3] = ["env", "file", "command"];

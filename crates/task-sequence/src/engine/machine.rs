@@ -126,10 +126,14 @@ pub struct Computer {
     pub uuid: Option<String>,
     /// The MAC addresses.
     #[serde(default)]
-    #[schemars(example = ["00:15:5D:00:00:01"])]
+    #[schemars(example = EXAMPLE_MAC)]
     pub mac_addresses: Vec<String>,
     /// The default gateways.
     #[serde(default)]
-    #[schemars(example = ["10.0.0.1"])]
+    #[schemars(example = EXAMPLE_GATEWAY)]
     pub default_gateways: Vec<String>,
 }
+
+// Constants, since schemars reads literal arrays only with a feature of `syn` that this crate by itself doesn't turn on.
+const EXAMPLE_MAC: [&str; 1] = ["00:15:5D:00:00:01"];
+const EXAMPLE_GATEWAY: [&str; 1] = ["10.0.0.1"];
