@@ -240,6 +240,13 @@ fn present<'a>(doc: Doc<'a>, table: &str) -> Vec<(String, &'a Json)> {
         .collect()
 }
 
+/// JSON pointers of keys that media of a kind never have.
+pub fn refused_keys(kind: &str) -> Vec<String> {
+    let lists =
+        CONTENT.iter().filter(|_| ["bootable", "capture"].contains(&kind)).map(|(table, ..)| format!("/{table}"));
+    data::refused_keys(kind).into_iter().map(str::to_owned).chain(lists).collect()
+}
+
 fn content_of_kind(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     let kind = doc.str("/media/kind");
     let mut n_entries = 0;

@@ -4,19 +4,25 @@
 //! text with a template in it. Both are written out without references, so that documentation stands where an
 //! editor looks for it.
 
+use std::collections::BTreeSet;
+
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value as Json, json};
 
-use authoring::schema::{of, to_text};
+use authoring::schema::{self, of, to_text};
 
 use super::Sort;
 use super::model::{CaptureManifest, LoweredTo, Manifest};
+use super::rules;
 use crate::rule::Rule;
 
 /// The identity of the editor's schema.
 const ID: &str = "urn:tsmedia:schema:media:1";
 /// What a string with a template in it looks like.
 const TEMPLATE: &str = r"\{[{%]";
+
+/// The kinds of media, by which keys are taken or not.
+const KINDS: [&str; 4] = ["capture", "bootable", "prestaged", "stand-alone"];
 
 /// The schema of a rendered manifest.
 pub fn full(sort: Sort) -> Json {
@@ -46,8 +52,10 @@ pub fn lowerable_rules(generator: &mut SchemaGenerator) -> Schema {
 /// The schema that editors use, as text.
 ///
 /// It is one for both sorts of manifest, with the tables of both: editors offer nothing of what stands below an `if`.
+/// The `if` closes it for what the manifest is of.
 pub fn editor() -> String {
     let (mut schema, capture) = (full(Sort::Medium), full(Sort::Capture));
+    let of_captures = schema::closed(keys(&capture));
     for (key, table) in capture["properties"].as_object().into_iter().flatten() {
         if schema["properties"].get(key).is_none() {
             schema["properties"][key] = table.clone();
@@ -55,6 +63,7 @@ pub fn editor() -> String {
     }
     relax_properties(&mut schema, true);
     leave_holes(&mut schema);
+    close_by_kind(&mut schema, of_captures);
     for (table, key) in
         [("media", "source-date"), ("media", "valid-from"), ("media", "expires"), ("capture", "source-date")]
     {
@@ -68,6 +77,46 @@ pub fn editor() -> String {
     }
     schema["properties"]["sites"]["items"]["properties"]["certificate"] = site.take();
     to_text(schema, ID)
+}
+
+fn keys(schema: &Json) -> impl Iterator<Item = &str> {
+    schema["properties"].as_object().into_iter().flatten().map(|(key, _)| key.as_str())
+}
+
+/// Closes the manifest, and tables with keys that only some kinds of media have, by the kind of the medium. A profile,
+/// which may have no kind, takes all keys.
+fn close_by_kind(schema: &mut Json, of_captures: Json) {
+    let refused = |kind: &str| {
+        let pointers = rules::refused_keys(kind).into_iter();
+        pointers.map(|pointer| pointer.trim_start_matches('/').to_owned()).collect::<Vec<_>>()
+    };
+    let all: BTreeSet<_> = KINDS.iter().flat_map(|kind| refused(kind)).collect();
+    let tables: BTreeSet<_> = all.iter().filter_map(|path| Some(path.split_once('/')?.0)).collect();
+    let closed = |refused: &[String]| {
+        let is_taken = |path: &str| !refused.iter().any(|refused| refused == path);
+        let mut closed = schema::closed(keys(schema).filter(|key| is_taken(key)));
+        for table in &tables {
+            let own = keys(&schema["properties"][table]).filter(|key| is_taken(&format!("{table}/{key}")));
+            closed["properties"][table] = schema::closed(own);
+        }
+        closed
+    };
+    let of_kind = |kind: &&str| {
+        let media =
+            json!({ "properties": { "kind": { "const": kind } }, "required": ["kind"], "additionalProperties": true });
+        let condition = json!({ "properties": { "media": media }, "required": ["media"] });
+        (condition, closed(&refused(kind)))
+    };
+    let mut cases = vec![(json!({ "required": ["capture"] }), of_captures)];
+    cases.extend(KINDS.iter().map(of_kind));
+    let chain = schema::chain(cases, closed(&[]));
+    for table in &tables {
+        schema["properties"][table]["additionalProperties"] = json!(true);
+    }
+    schema["additionalProperties"] = json!(true);
+    for (key, value) in chain.as_object().into_iter().flatten() {
+        schema[key] = value.clone();
+    }
 }
 
 /// Lets every value that has rules of its own be a template as well; tables with headers stay tables.
@@ -150,6 +199,7 @@ fn relax(schema: &mut Json) {
 fn describe_text(schema: &mut Json) {
     let description = schema["description"].clone();
     for one in schema.get_mut("anyOf").and_then(Json::as_array_mut).into_iter().flatten() {
+        name_values(one, description.as_str().unwrap_or_default());
         if one["type"] == "string" {
             one["description"] = description.clone();
         }
@@ -162,9 +212,26 @@ fn relax_alternatives(map: &mut Map<String, Json>) {
     if let Some(names) = map.remove("oneOf") {
         map.insert("anyOf".into(), json!([{ "oneOf": names }]));
     }
+    let description = map.get("description").and_then(Json::as_str).unwrap_or_default().to_owned();
     if let Some(Json::Array(any)) = map.get_mut("anyOf") {
+        any.iter_mut().for_each(|one| name_values(one, &description));
         any.push(template);
     }
+    if let Some(documented) =
+        map.get("anyOf").and_then(|any| any[0]["enum"].is_array().then(|| any[0]["description"].clone()))
+    {
+        map.insert("description".into(), documented);
+    }
+}
+
+/// Writes values with names as an `enum`, in a list too.
+fn name_values(schema: &mut Json, description: &str) {
+    if let Some(names) = schema.get("oneOf").and_then(Json::as_array) {
+        let named = names.iter().map(|one| (one["const"].clone(), one["description"].as_str().unwrap_or_default()));
+        *schema = schema::documented_enum(named, description);
+    }
+    let items = schema.pointer_mut("/items/anyOf").and_then(Json::as_array_mut);
+    items.into_iter().flatten().for_each(|one| name_values(one, description));
 }
 
 #[cfg(test)]

@@ -26,6 +26,47 @@ pub fn to_text(mut schema: Json, id: &str) -> String {
     text + "\n"
 }
 
+/// Schema of a text with names for its values, or of numbers: an `enum`, with its values and their documentation.
+///
+/// The documentation is also part of the description, since only taplo shows that of a value. An `enum` because taplo
+/// offers each alternative of a `oneOf` as a key of its own.
+pub fn documented_enum<'a>(values: impl IntoIterator<Item = (Json, &'a str)>, description: &str) -> Json {
+    let (values, docs): (Vec<_>, Vec<_>) = values.into_iter().unzip();
+    let lines = values.iter().zip(&docs).map(|(value, doc)| match value {
+        Json::String(text) => format!("- `{text}`: {doc}"),
+        other => format!("- `{other}`: {doc}"),
+    });
+    let list = lines.collect::<Vec<_>>().join("\n");
+    json!({
+        "enum": values,
+        "description": format!("{description}\n\n{list}").trim_start(),
+        "x-taplo": { "docs": { "main": description, "enumValues": docs } },
+    })
+}
+
+/// Schema of an object of several kinds: a chain of `if`, `then` and `else`, each case a condition and what follows.
+///
+/// Editors mark the exact mistake in it, while for a `oneOf` they mark the whole object. `additionalProperties` in every
+/// link keeps tombi from treating the links as closed.
+pub fn chain(cases: Vec<(Json, Json)>, otherwise: Json) -> Json {
+    let open = |mut schema: Json| {
+        if let Json::Object(map) = &mut schema {
+            map.entry("additionalProperties").or_insert(json!(true));
+        }
+        schema
+    };
+    cases.into_iter().rev().fold(
+        otherwise,
+        |rest, (condition, then)| json!({ "if": open(condition), "then": open(then), "else": open(rest) }),
+    )
+}
+
+/// Schema of an object with these keys and no others, whatever their values.
+pub fn closed<'a>(keys: impl IntoIterator<Item = &'a str>) -> Json {
+    let properties: Map<_, _> = keys.into_iter().map(|key| (key.to_owned(), json!(true))).collect();
+    json!({ "properties": properties, "additionalProperties": false })
+}
+
 /// The schema of the value at a JSON pointer, if the manifest knows it.
 pub fn at<'a>(schema: &'a Json, pointer: &str) -> Option<&'a Json> {
     pointer.split('/').skip(1).try_fold(schema, |schema, part| {

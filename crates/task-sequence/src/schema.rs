@@ -3,6 +3,7 @@
 //! Every value may also be text with a template in it. What a file says is checked by [`super::read`], whose
 //! complaints are better than a schema's.
 
+use authoring::schema;
 use serde_json::{Map, Value as Json, json};
 
 use super::catalog::common::{COMMON, FOREIGN, KEPT, OF_ACTIONS};
@@ -35,32 +36,57 @@ pub fn schema() -> String {
             "references": kept["references"],
             "variables": kept["variables"],
         },
-        "definitions": { "step": { "oneOf": step_types(&steps) }, "condition": condition() },
+        "definitions": { "step": step(&step_types(&steps)), "condition": condition() },
     });
     let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
     text.push('\n');
     text
 }
 
-fn step_types(steps: &Json) -> Vec<Json> {
+/// A type of step as an editor knows it.
+struct StepType {
+    name: &'static str,
+    doc: &'static str,
+    required: Vec<&'static str>,
+    properties: Map<String, Json>,
+}
+
+impl StepType {
+    fn new(name: &'static str, doc: &'static str, required: &[&'static str], own: Map<String, Json>) -> Self {
+        let mut properties: Map<_, _> = COMMON
+            .into_iter()
+            .map(|(name, words)| {
+                let form = match name {
+                    "type" => json!(true),
+                    "condition" => json!({ "$ref": "#/definitions/condition" }),
+                    "name" => text(words, 100),
+                    "description" => text(words, 255),
+                    "attributes" => form(&Form::Map, words),
+                    _ => form(&Form::Boolean, words),
+                };
+                (name.to_owned(), form)
+            })
+            .collect();
+        properties.extend(own);
+        Self { name, doc, required: ["type"].into_iter().chain(required.iter().copied()).collect(), properties }
+    }
+}
+
+fn step_types(steps: &Json) -> Vec<StepType> {
     let group = json!({ "steps": steps });
     let include = json!({ "file": text("The file whose `[[steps]]` stand here, relative to this one.", 4096) });
     let mut types = vec![
-        step("group", "Steps that belong together.", &["name"], object(&group)),
-        step("include", "The steps of another file, in place of this one.", &["file"], object(&include)),
-        step("foreign", "A step that tsmedia does not know, as it was imported.", &["name"], table(&FOREIGN)),
+        StepType::new("group", "Steps that belong together.", &["name"], object(&group)),
+        StepType::new("include", "The steps of another file, in place of this one.", &["file"], object(&include)),
+        StepType::new("foreign", "A step that tsmedia does not know, as it was imported.", &["name"], table(&FOREIGN)),
     ];
-    types[1]["properties"] = json!({
-        "type": types[1]["properties"]["type"],
-        "when": types[1]["properties"]["when"],
-        "file": include["file"],
-    });
+    types[1].properties.retain(|key, _| ["type", "when", "file"].contains(&key.as_str()));
     types.extend(catalog::kinds().map(|kind| {
         let mut own = table(kind.keys);
         own.extend(table(&OF_ACTIONS));
         let mut required = vec!["name"];
         required.extend(kind.keys.iter().filter(|key| key.is_required).map(|key| key.name));
-        step(kind.name, kind.doc, &required, own)
+        StepType::new(kind.name, kind.doc, &required, own)
     }));
     types
 }
@@ -69,29 +95,91 @@ fn object(json: &Json) -> Map<String, Json> {
     json.as_object().cloned().unwrap_or_default()
 }
 
-fn step(kind: &str, doc: &str, required: &[&str], own: Map<String, Json>) -> Json {
+/// Schema of a step: one object with the keys of all types, and a chain that closes it for each type.
+///
+/// Servers complete the keys from the object, and mark what the chain refuses.
+fn step(types: &[StepType]) -> Json {
+    let names = types.iter().map(|kind| (json!(kind.name), kind.doc));
     let mut properties = Map::new();
-    for (name, words) in COMMON {
-        let form = match name {
-            "type" => json!({ "const": kind, "description": doc }),
-            "condition" => json!({ "$ref": "#/definitions/condition" }),
-            "name" => text(words, 100),
-            "description" => text(words, 255),
-            "attributes" => form(&Form::Map, words),
-            _ => form(&Form::Boolean, words),
-        };
-        properties.insert(name.into(), form);
+    properties.insert("type".into(), schema::documented_enum(names, COMMON[0].1));
+    for key in types.iter().flat_map(|kind| kind.properties.keys()) {
+        if !properties.contains_key(key) {
+            properties.insert(key.clone(), of_all_types(types, key));
+        }
     }
-    properties.extend(own);
-    let required: Vec<_> = ["type"].iter().chain(required).collect();
-    json!({
-        "title": kind,
-        "description": doc,
+    let of_type = |kind: &StepType| {
+        let own = |(key, form): (&String, &Json)| {
+            let is_own = key != "type" && !same_values(form, &properties[key]);
+            (key.clone(), if is_own { form.clone() } else { json!(true) })
+        };
+        let condition = json!({ "properties": { "type": { "const": kind.name } }, "required": ["type"] });
+        let own: Map<_, _> = kind.properties.iter().map(own).collect();
+        (condition, json!({ "required": kind.required, "properties": own, "additionalProperties": false }))
+    };
+    let cases = types.iter().map(of_type).collect();
+    let mut step = json!({
         "type": "object",
-        "additionalProperties": false,
-        "required": required,
+        "description": "A step, a group, or the steps of another file.",
+        "additionalProperties": true,
+        "required": ["type"],
         "properties": properties,
-    })
+    });
+    add(&mut step, schema::chain(cases, schema::closed(properties.keys().map(String::as_str))));
+    step
+}
+
+/// Adds the keywords of one schema to another.
+fn add(schema: &mut Json, more: Json) {
+    if let (Json::Object(schema), Json::Object(more)) = (schema, more) {
+        for (key, value) in more {
+            schema.entry(key).or_insert(value);
+        }
+    }
+}
+
+/// Schema of a key for whichever type a step has, with the documentation of each.
+fn of_all_types(types: &[StepType], key: &str) -> Json {
+    let mut forms: Vec<(&Json, Vec<&str>)> = Vec::new();
+    for kind in types {
+        let Some(form) = kind.properties.get(key) else { continue };
+        match forms.iter_mut().find(|(known, _)| *known == form) {
+            Some((_, kinds)) => kinds.push(kind.name),
+            None => forms.push((form, vec![kind.name])),
+        }
+    }
+    if let [(form, _)] = forms[..] {
+        return form.clone();
+    }
+    let documented = |(form, kinds): &(&Json, Vec<&str>)| {
+        let kinds: Vec<_> = kinds.iter().map(|kind| format!("`{kind}`")).collect();
+        format!("{}: {}", kinds.join(", "), form["description"].as_str().unwrap_or_default())
+    };
+    let description = forms.iter().map(documented).collect::<Vec<_>>().join("\n\n");
+    let mut distinct: Vec<Json> = Vec::new();
+    for (form, _) in forms {
+        if !distinct.iter().any(|known| same_values(known, form)) {
+            distinct.push(form.clone());
+        }
+    }
+    let mut schema = match <[Json; 1]>::try_from(distinct) {
+        Ok([only]) => only,
+        Err(several) => json!({ "anyOf": several }),
+    };
+    if let Json::Object(map) = &mut schema {
+        map.remove("default");
+        map.insert("description".into(), json!(description));
+    }
+    schema
+}
+
+/// Returns `true` if two schemas take the same values, whatever they say of them.
+fn same_values(one: &Json, other: &Json) -> bool {
+    let bare = |schema: &Json| {
+        let mut schema = object(schema);
+        ["description", "default"].iter().for_each(|key| drop(schema.remove(*key)));
+        schema
+    };
+    bare(one) == bare(other)
 }
 
 fn table(keys: &[Key]) -> Map<String, Json> {
@@ -122,8 +210,12 @@ fn or_template(kind: &str, doc: &str) -> Json {
 }
 
 fn choices(choices: impl Iterator<Item = (&'static str, &'static str)>, doc: &str) -> Json {
-    let words: Vec<_> = choices.map(|(name, doc)| json!({ "const": name, "description": doc })).collect();
-    json!({ "anyOf": [{ "oneOf": words }, { "type": "string", "pattern": TEMPLATE }], "description": doc })
+    let names = schema::documented_enum(choices.map(|(name, doc)| (json!(name), doc)), doc);
+    let description = names["description"].clone();
+    json!({
+        "anyOf": [names, { "type": "string", "pattern": TEMPLATE, "description": doc }],
+        "description": description,
+    })
 }
 
 fn form(form: &Form, doc: &str) -> Json {
@@ -166,44 +258,55 @@ fn form(form: &Form, doc: &str) -> Json {
 
 /// A reference to a secret: one of three ways to get at it.
 fn secret(doc: &str) -> Json {
-    let way = |name: &str, schema: Json| {
-        let properties = Map::from_iter([(name.to_owned(), schema)]);
-        json!({ "type": "object", "additionalProperties": false, "required": [name], "properties": properties })
-    };
-    let command = json!({ "type": "array", "minItems": 1, "items": { "type": "string" }, "description": "A program and its arguments, whose output it is." });
     json!({
-        "oneOf": [
-            way("env", text("The variable of the environment that holds it.", 1024)),
-            way("file", text("The file that holds it.", 4096)),
-            way("command", command),
-        ],
+        "type": "object",
+        "additionalProperties": false,
+        "minProperties": 1,
+        "maxProperties": 1,
+        "properties": {
+            "env": text("The variable of the environment that holds it.", 1024),
+            "file": text("The file that holds it.", 4096),
+            "command": {
+                "type": "array",
+                "minItems": 1,
+                "items": { "type": "string" },
+                "description": "A program and its arguments, whose output it is.",
+            },
+        },
         "description": doc,
     })
 }
 
+/// Schema of a condition: one object with the keys of all tests, and a chain that closes it by the test it names.
 fn condition() -> Json {
     let parts =
         |doc: &str| json!({ "type": "array", "items": { "$ref": "#/definitions/condition" }, "description": doc });
-    let mut forms: Vec<_> = COMBINED
-        .iter()
-        .map(|(name, doc)| {
-            let properties = Map::from_iter([((*name).to_owned(), parts(doc))]);
-            json!({ "type": "object", "additionalProperties": false, "required": [name], "properties": properties })
-        })
-        .collect();
-    forms.extend(TESTS.iter().map(|(name, doc, others)| {
-        let mut properties = Map::from_iter([((*name).to_owned(), of_test(name, doc))]);
-        properties.extend(others.iter().map(|other| ((*other).to_owned(), of_test(other, ""))));
-        json!({
-            "title": name,
-            "description": doc,
-            "type": "object",
-            "additionalProperties": false,
-            "required": [name],
-            "properties": properties,
-        })
-    }));
-    json!({ "oneOf": forms, "description": "What has to hold for the step to run." })
+    let mut properties = Map::new();
+    let mut cases = Vec::new();
+    let mut case = |name: &str, others: &[&str]| {
+        cases.push((json!({ "required": [name] }), schema::closed([name].into_iter().chain(others.iter().copied()))));
+    };
+    for (name, doc) in COMBINED {
+        properties.insert(name.to_owned(), parts(doc));
+        case(name, &[]);
+    }
+    for (name, doc, others) in TESTS {
+        properties.insert(name.to_owned(), of_test(name, doc));
+        for other in others {
+            properties.entry(*other).or_insert_with(|| of_test(other, ""));
+        }
+        case(name, others);
+    }
+    let mut otherwise = schema::closed(properties.keys().map(String::as_str));
+    otherwise["minProperties"] = json!(1);
+    let mut condition = json!({
+        "type": "object",
+        "description": "What has to hold for the step to run.",
+        "additionalProperties": true,
+        "properties": properties,
+    });
+    add(&mut condition, schema::chain(cases, otherwise));
+    condition
 }
 
 /// What a key of a test may be.

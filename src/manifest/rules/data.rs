@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use super::super::source_date;
 use crate::problem::Problem;
-use crate::rule::Rule;
+use crate::rule::{Rule, Severity};
 use authoring::doc::{Doc, dotted};
 use authoring::suggestions::shorten;
 
@@ -57,6 +57,18 @@ pub(super) fn check(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     dates(doc, problems);
     prestart(doc, problems);
     variables(doc, problems);
+}
+
+/// JSON pointers of keys that media of a kind never have: those that are errors, and that no manifest can lower.
+pub fn refused_keys(kind: &str) -> Vec<&'static str> {
+    let with_rules: &[(&str, Rule, &str)] = match kind {
+        "stand-alone" => &OF_NETWORK,
+        "capture" => &OF_OTHERS_THAN_CAPTURE,
+        "bootable" | "prestaged" => return OF_STAND_ALONE.iter().map(|(pointer, _)| *pointer).collect(),
+        _ => &[],
+    };
+    let is_refused = |rule: Rule| rule.severity() == Severity::Error && !rule.is_lowerable();
+    with_rules.iter().filter(|(_, rule, _)| is_refused(*rule)).map(|(pointer, ..)| *pointer).collect()
 }
 
 fn is_stand_alone(doc: Doc<'_>) -> bool {

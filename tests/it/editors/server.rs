@@ -23,6 +23,8 @@ pub struct Server {
     schema: &'static str,
     n_requests: u64,
     n_documents: u64,
+    /// Whether the server has shown that it knows the schema.
+    has_checked: bool,
 }
 
 /// What a completion offers.
@@ -67,8 +69,8 @@ impl Server {
             }
         });
         let stdin = child.stdin.take().unwrap();
-        let (name, n_requests, n_documents) = (program.into(), 0, 0);
-        let mut server = Self { name, child, stdin, messages, folder, schema, n_requests, n_documents };
+        let (name, n_requests, n_documents, has_checked) = (program.into(), 0, 0, false);
+        let mut server = Self { name, child, stdin, messages, folder, schema, n_requests, n_documents, has_checked };
         let root = server.uri("");
         server.request(
             "initialize",
@@ -126,6 +128,9 @@ impl Server {
 
     /// What the server complains of in a text.
     pub fn check(&mut self, text: &str) -> Vec<Complaint> {
+        if !std::mem::replace(&mut self.has_checked, true) {
+            self.wait_for_schema();
+        }
         let uri = self.open(text);
         let mut found = Vec::new();
         // Complaints may be sent several times, the last time with what the schema says.
@@ -145,6 +150,21 @@ impl Server {
             message: diagnostic["message"].as_str().unwrap_or_default().to_owned(),
         };
         found.iter().map(complaint).collect()
+    }
+
+    /// Waits until the server complains of a key that no schema has: servers that still read the schema, which takes
+    /// seconds on a busy machine, complain of nothing.
+    fn wait_for_schema(&mut self) {
+        let uri = self.open("no-such-key = 1\n");
+        loop {
+            let message = self.messages.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{}: no schema", self.name));
+            self.answer(&message);
+            let is_of_it =
+                message["method"] == "textDocument/publishDiagnostics" && message["params"]["uri"] == uri.as_str();
+            if is_of_it && message["params"]["diagnostics"].as_array().is_some_and(|found| !found.is_empty()) {
+                return;
+            }
+        }
     }
 
     /// Opens a new document with the text below a line that names the schema.
