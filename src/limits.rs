@@ -36,6 +36,8 @@ pub const MAX_SECRET_LEN: usize = 1 << 20;
 pub const MAX_ZIP_MEMBERS: u16 = 10_000;
 /// Length of all that is unpacked from one ZIP archive, in bytes.
 pub const MAX_ZIP_UNPACKED_LEN: u64 = 256 << 20;
+/// Length of an export within a ZIP archive, in bytes. It is unpacked into memory.
+pub const MAX_NESTED_ZIP_LEN: u64 = 64 << 20;
 /// Length of a ZIP archive's central directory, in bytes.
 pub const MAX_ZIP_DIRECTORY_LEN: u64 = 4 << 20;
 

@@ -155,7 +155,7 @@ pub(super) fn expect_medium(path: &Utf8Path) -> Result<()> {
 }
 
 fn by_bytes(head: &[u8], tail: &[u8]) -> FileKind {
-    const STARTS: [(&[u8], FileKind); 14] = [
+    const STARTS: [(&[u8], FileKind); 16] = [
         (b"MSWIM\0\0\0", Wim),
         (b"WLPWM\0\0\0", Wim),
         (b"regf", Hive),
@@ -169,8 +169,10 @@ fn by_bytes(head: &[u8], tail: &[u8]) -> FileKind {
         (b"vhdxfile", VirtualDisk),
         (b"conectix", VirtualDisk),
         (b"<<< ", VirtualDisk),
-        // Little-endian UTF-16, as the console writes XML.
+        // UTF-16, as the console writes XML.
         (b"\xff\xfe<\0", Xml),
+        (b"\xfe\xff\0<", Xml),
+        (b"&lt;", Xml),
     ];
     if git_lfs::is_pointer(head) {
         return LfsPointer;
@@ -279,6 +281,8 @@ mod tests {
             (b"{}", Unknown),
             (b"<?xml version='1.0'?><sequence/>", Xml),
             (b"\xff\xfe<\0s\0", Xml),
+            (b"\xfe\xff\0<\0s", Xml),
+            (b"&lt;sequence", Xml),
             (b"PK\x03\x04", Zip),
             (&disc, DiscImage),
             (&stick, DiskImage),

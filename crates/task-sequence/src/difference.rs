@@ -47,6 +47,7 @@ pub fn differences(old: &Sequence, new: &Sequence) -> Vec<Difference> {
         let mut said = BTreeMap::from([("name".to_owned(), sequence.name.clone())]);
         said.insert("description".into(), sequence.description.clone());
         said.insert("boot-image".into(), sequence.boot_image.clone().unwrap_or_default());
+        said.insert("xml-version".into(), sequence.xml_version.clone().unwrap_or_default());
         said.retain(|_, value| !value.is_empty());
         said
     };

@@ -1,28 +1,34 @@
-//! Exports of the Configuration Manager console: a `.zip` with the objects that were exported, or the XML of one
-//! sequence by itself.
+//! Exported task sequences, in every form in which people keep and publish them.
 //!
-//! The `.zip` is an OPC package. Read are `SMS_TaskSequencePackage/ID/object.xml` (an instance of the WMI class, whose
-//! property `Sequence` is the sequence) and `ReferencesInfo.xml` beside it (names and types of what it refers to).
-//! Everything else in it, content included, is left alone.
+//! The console's `.zip` is an OPC package. Read are `SMS_TaskSequencePackage/ID/object.xml` (an instance of the WMI class,
+//! whose property `Sequence` is the sequence) and `ReferencesInfo.xml` beside it (names and types of what it refers to).
+//! Everything else in it, content included, is left alone. Documents by themselves are in [`document`].
 
+pub mod document;
+
+use crate::encoding::decode;
 use crate::error::{Cause, Error, Result};
 
-use super::xml::document::{self, Element};
-use super::{Sequence, xml};
+use super::Sequence;
+use super::xml::document::{self as dom, Element};
 
-const FOLDER: &str = "SMS_TaskSequencePackage/";
+const FOLDER: &str = "SMS_TaskSequencePackage";
+const OBJECT: &str = "object.xml";
+const REFERENCES: &str = "ReferencesInfo.xml";
 
 /// A sequence that was exported.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Exported {
-    /// Its package ID; nothing if it is XML by itself.
+    /// Package ID; `None` for a document without one.
     pub id: Option<String>,
     /// The sequence.
     pub sequence: Sequence,
-    /// The document as it was exported.
+    /// The XML of the sequence as it was exported.
     pub xml: String,
-    /// What the console says of the packages that it refers to.
+    /// Packages that the sequence refers to, as the console lists them.
     pub referred: Vec<Referred>,
+    /// Why the encoding of the text was assumed to be windows-1252, if it was.
+    pub assumed_encoding: Option<String>,
 }
 
 /// A package that a sequence refers to.
@@ -36,47 +42,47 @@ pub struct Referred {
     pub kind: u32,
 }
 
-/// Reads the sequences of an archive that the console exported, in the order of their IDs. `names` are those of its
-/// members, which `read` unpacks.
-///
-/// # Errors
-///
-/// It is damaged, holds no task sequence, or one that can't be read.
+/// Reads the sequences of an archive that the console exported, each with its ID, in the order of IDs. `names` are the
+/// names of its members, which `read` unpacks. The console's folder may lie in other folders.
 pub fn read_members<'a>(
     names: impl IntoIterator<Item = &'a str>,
     mut read: impl FnMut(&str) -> std::result::Result<Vec<u8>, Cause>,
-) -> Result<Vec<Exported>> {
-    let ids = names.into_iter().filter_map(|name| name.strip_prefix(FOLDER)?.strip_suffix("/object.xml"));
-    let mut ids: Vec<_> = ids.filter(|id| !id.contains('/')).map(str::to_owned).collect();
-    ids.sort();
-    if ids.is_empty() {
-        return Err(Error::unsupported("there is no task sequence in the archive")
-            .help("export one with `Export` in the console's list of task sequences"));
-    }
-    ids.into_iter().map(|id| read_object(&mut read, id)).collect()
+) -> Vec<(String, Result<Exported>)> {
+    let mut folders: Vec<&str> = names.into_iter().filter_map(folder_of_object).collect();
+    folders.sort_by_key(|folder| (id_of(folder), *folder));
+    folders.into_iter().map(|folder| (id_of(folder).to_owned(), read_object(&mut read, folder))).collect()
 }
 
-fn read_object(read: &mut impl FnMut(&str) -> std::result::Result<Vec<u8>, Cause>, id: String) -> Result<Exported> {
-    let failed = |error: Error| error.within(format!("the task sequence `{id}` can't be read"));
-    let mut text = |name: &str| -> Result<String> {
-        let bytes = read(name).map_err(Error::Archive)?;
-        String::from_utf8(bytes).map_err(|_| Error::unsupported(format!("`{name}` is no UTF-8")))
-    };
-    let object = text(&format!("{FOLDER}{id}/object.xml")).and_then(|text| document::parse(&text)).map_err(failed)?;
-    let property = |name: &str| property(&object, name).filter(|text| !text.is_empty());
-    let Some(xml) = property("Sequence") else {
-        return Err(failed(Error::unsupported("its object has no property `Sequence`")));
-    };
-    let mut sequence = xml::read(&xml).map_err(failed)?;
-    sequence.name = property("Name").unwrap_or_else(|| id.clone()).chars().take(50).collect();
-    sequence.description = property("Description").unwrap_or_default().chars().take(512).collect();
-    sequence.boot_image = property("BootImageID").filter(|id| crate::is_package(id));
+/// Returns `true` for the name of a member that [`read_members`] unpacks.
+pub fn is_part(name: &str) -> bool {
+    [OBJECT, REFERENCES].iter().any(|file| folder_of(name, file).is_some())
+}
+
+/// The folder of a member that is the object of a sequence.
+fn folder_of_object(name: &str) -> Option<&str> {
+    folder_of(name, OBJECT)
+}
+
+/// The folder of a sequence, if a member is this file of it.
+fn folder_of<'a>(name: &'a str, file: &str) -> Option<&'a str> {
+    let folder = name.strip_suffix(file)?.strip_suffix('/')?;
+    let (above, _) = folder.rsplit_once('/')?;
+    (above.rsplit('/').next() == Some(FOLDER)).then_some(folder)
+}
+
+fn id_of(folder: &str) -> &str {
+    folder.rsplit('/').next().unwrap_or(folder)
+}
+
+fn read_object(read: &mut impl FnMut(&str) -> std::result::Result<Vec<u8>, Cause>, folder: &str) -> Result<Exported> {
+    let mut bytes = |name: &str| read(&format!("{folder}/{name}")).map_err(Error::Archive);
+    let mut exported = document::read(&bytes(OBJECT)?, id_of(folder))?;
+    exported.id = Some(id_of(folder).to_owned());
     // Consoles before 2012 wrote no such list; what it says is for people.
-    let referred = match text(&format!("{FOLDER}{id}/ReferencesInfo.xml")) {
-        Ok(text) => referred(&text).map_err(failed)?,
-        Err(_) => Vec::new(),
-    };
-    Ok(Exported { id: Some(id), sequence, xml, referred })
+    if let Ok(list) = bytes(REFERENCES) {
+        exported.referred = referred(&list)?;
+    }
+    Ok(exported)
 }
 
 /// The value of a property of an instance.
@@ -86,24 +92,13 @@ fn property(instance: &Element, name: &str) -> Option<String> {
 }
 
 /// The list of references: a list of texts, each an instance in XML.
-fn referred(text: &str) -> Result<Vec<Referred>> {
-    let list = document::parse(text)?;
+fn referred(bytes: &[u8]) -> Result<Vec<Referred>> {
+    let list = dom::parse(&decode(bytes)?.text)?;
     let read = |text: &Element| -> Result<Referred> {
-        let instance = document::parse(&text.own_text())?;
+        let instance = dom::parse(&text.own_text())?;
         let said = |name| property(&instance, name).unwrap_or_default();
         let kind = said("ReferencePackageType").parse().unwrap_or(0);
         Ok(Referred { id: said("ReferencePackageID"), name: said("ReferenceName"), kind })
     };
     list.children().filter(|child| child.name == "string").map(read).collect()
-}
-
-/// Reads the XML of a sequence by itself.
-///
-/// # Errors
-///
-/// It is none.
-pub fn read_xml(text: &str) -> Result<Exported> {
-    let xml = text.trim_start_matches('\u{feff}').to_owned();
-    let sequence = xml::read(&xml)?;
-    Ok(Exported { id: None, sequence, xml, referred: Vec::new() })
 }

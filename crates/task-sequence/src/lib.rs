@@ -8,10 +8,12 @@ pub mod catalog;
 pub mod compare;
 pub mod condition;
 pub mod difference;
+pub mod encoding;
 pub mod engine;
 pub mod error;
 pub mod export;
 pub mod limits;
+pub mod mdt;
 mod media_kind;
 pub mod reach;
 mod read;
@@ -44,6 +46,8 @@ pub struct Sequence {
     pub description: String,
     /// The package ID of its boot image, if it says one.
     pub boot_image: Option<String>,
+    /// Version of its XML if it is not the current one ([`xml::VERSION`]), kept as it was imported.
+    pub xml_version: Option<String>,
     /// Steps and groups, in their order.
     pub steps: Vec<Step>,
     /// Packages that it refers to though no step of it does, kept as they were imported.

@@ -25,7 +25,7 @@ use authoring::values::Context;
 
 use super::catalog::common::{COMMON, FOREIGN, KEPT, OF_ACTIONS};
 use super::catalog::{self, Environment};
-use super::{Action, Body, Foreign, Sequence, Step, Variable, Written};
+use super::{Action, Body, Foreign, Sequence, Step, Variable, Written, xml};
 
 use table::Reading;
 
@@ -128,7 +128,9 @@ impl Reader<'_> {
             Some(super::Value::Texts(references)) => references,
             _ => Vec::new(),
         };
-        Some(Sequence { name: name?, description, boot_image, steps, references, variables, written })
+        let xml_version =
+            super::text(&kept, "xml-version").filter(|version| *version != xml::VERSION).map(str::to_owned);
+        Some(Sequence { name: name?, description, boot_image, xml_version, steps, references, variables, written })
     }
 
     fn steps(&mut self, nodes: &[Node], depth: usize) -> Vec<Step> {

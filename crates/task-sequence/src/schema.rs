@@ -35,6 +35,7 @@ pub fn schema() -> String {
             "steps": steps,
             "references": kept["references"],
             "variables": kept["variables"],
+            "xml-version": kept["xml-version"],
         },
         "definitions": { "step": step(&step_types(&steps)), "condition": condition() },
     });

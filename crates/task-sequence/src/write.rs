@@ -29,6 +29,9 @@ pub fn write(sequence: &Sequence, names: &BTreeMap<String, String>) -> String {
     if let Some(image) = &sequence.boot_image {
         writer.package("boot-image", image);
     }
+    if let Some(version) = &sequence.xml_version {
+        writer.line("xml-version", &string(version));
+    }
     if !sequence.references.is_empty() {
         writer.list("references", &strings(&sequence.references));
     }

@@ -3,8 +3,8 @@
 //! The grammar is that of exports of the console: groups and steps, each with an optional condition; a step has its
 //! command line and its variables. What a step says is mapped by the [`catalog`](super::catalog), both ways; what the
 //! catalog does not have is kept as it stands, so that writing what was read gives the same document
-//! ([`normal_form`]). No values of secrets are exported (R147); media carry them ([`write_with_secrets`]). Not read: the dialect of the Microsoft Deployment
-//! Toolkit (version 3.00, steps of `BDD_*`).
+//! ([`normal_form`]). No values of secrets are exported (R147); media carry them ([`write_with_secrets`]). Sequences of the
+//! Microsoft Deployment Toolkit are converted first ([`mdt`](crate::mdt)).
 
 mod arrays;
 mod command;
@@ -30,8 +30,10 @@ pub use document::push_escaped;
 pub use normal::normal_form;
 pub use secrets::write_with_secrets;
 
-/// The version that is read and written.
+/// The version that is written unless a sequence was imported with [another one](OLD_VERSION).
 pub const VERSION: &str = "3.10";
+/// The version that older consoles, scripts and the Microsoft Deployment Toolkit write. Its grammar is the same.
+pub const OLD_VERSION: &str = "3.00";
 /// What the names of classes begin with.
 const PREFIX: &str = "SMS_TaskSequence_";
 /// The longest name and description of a step (R75).
@@ -46,7 +48,7 @@ const NAMELESS: &str = "(no name)";
 ///
 /// XML can't hold a character of it, or a condition asks for an operating system whose query only the site knows.
 pub fn write(sequence: &Sequence) -> Result<String> {
-    let mut root = Element::new("sequence").with("version", VERSION);
+    let mut root = Element::new("sequence").with("version", sequence.xml_version.as_deref().unwrap_or(VERSION));
     let references = references(sequence);
     if !references.is_empty() {
         let mut list = Element::new("referenceList");
@@ -216,19 +218,28 @@ fn runs_in(environment: Environment) -> &'static str {
 ///
 /// It is no well-formed XML, or no sequence of this version.
 pub fn read(text: &str) -> Result<Sequence> {
-    let root = document::parse(text)?;
+    read_element(&document::parse(text)?)
+}
+
+/// Reads a sequence from its element, like [`read`].
+///
+/// # Errors
+///
+/// Those of [`read`].
+pub fn read_element(root: &Element) -> Result<Sequence> {
     if root.name != "sequence" {
         return Err(Error::unsupported(format!("it is `<{}>`, and a task sequence is `<sequence>`", root.name)));
     }
-    match root.attribute("version") {
-        Some(VERSION) => {}
-        Some("3.00") => return Err(toolkit("it has version 3.00")),
+    let xml_version = match root.attribute("version") {
+        Some(VERSION) => None,
+        Some(OLD_VERSION) => Some(OLD_VERSION.to_owned()),
         Some(version) => {
-            return Err(Error::unsupported(format!("the sequence has version {version}, and only {VERSION} is read")));
+            let message = format!("the sequence has version {version}; {OLD_VERSION} and {VERSION} are read");
+            return Err(Error::unsupported(message));
         }
         None => return Err(Error::unsupported(format!("the sequence says no version; {VERSION} is read"))),
-    }
-    let mut sequence = Sequence::default();
+    };
+    let mut sequence = Sequence { xml_version, ..Sequence::default() };
     let (mut references, mut variables) = (Vec::new(), Vec::new());
     for element in &root.content {
         let document::Content::Element(element) = element else { continue };
@@ -251,11 +262,6 @@ pub fn read(text: &str) -> Result<Sequence> {
     Ok(sequence)
 }
 
-fn toolkit(why: &str) -> Error {
-    Error::unsupported(format!("this is a task sequence of the Microsoft Deployment Toolkit: {why}"))
-        .help("only sequences of Configuration Manager are read: `<sequence version=\"3.10\">`")
-}
-
 fn read_variable(element: &Element) -> Variable {
     let text = |name| element.attribute(name).unwrap_or_default().to_owned();
     let is_hidden = is_true(element.attribute("hidden"));
@@ -273,9 +279,6 @@ fn read_step(element: &Element, depth: usize) -> Result<Step> {
     }
     let body = match element.name.as_str() {
         "group" => read_group(element, depth)?,
-        "step" if element.attribute("type").is_some_and(|class| class.starts_with("BDD_")) => {
-            return Err(toolkit(&format!("it has a step of type `{}`", text("type"))));
-        }
         "step" => read_body(element),
         _ => None,
     };

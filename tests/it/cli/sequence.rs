@@ -80,7 +80,9 @@ fn templates_of_a_sequence_are_rendered_for_a_site_before_it_becomes_xml() {
 #[test]
 fn what_is_no_export_is_refused_with_the_reason() {
     let desk = Desk::empty();
-    desk.put("toolkit.xml", "<sequence version=\"3.00\" name=\"x\"></sequence>");
+    desk.put("version.xml", "<sequence version=\"4.00\"></sequence>");
+    desk.put("other.xml", "<Deployment/>");
+    desk.put("encoding.xml", "<?xml version=\"1.0\" encoding=\"klingon\"?><sequence version=\"3.10\"/>");
     desk.put("entity.xml", "<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]><sequence>&b;</sequence>");
     desk.put("broken.zip", &export()[..400]);
     desk.put("empty.zip", zip(&[("readme.txt", b"x")]));
@@ -89,10 +91,80 @@ fn what_is_no_export_is_refused_with_the_reason() {
     let two = object("x", DOCUMENT);
     let other = "SMS_TaskSequencePackage/BER00101/object.xml";
     desk.put("two.zip", zip(&[(&format!("{FOLDER}/object.xml"), two.as_bytes()), (other, two.as_bytes())]));
-    let files = ["toolkit.xml", "entity.xml", "broken.zip", "empty.zip", "path.zip", "binary", "two.zip", "none.zip"];
+    let files = [
+        "version.xml",
+        "other.xml",
+        "encoding.xml",
+        "entity.xml",
+        "broken.zip",
+        "empty.zip",
+        "path.zip",
+        "binary",
+        "two.zip",
+        "none.zip",
+    ];
     let seen = files.map(|file| desk.see(&format!("sequence import {file}"))).concat();
     insta::assert_snapshot!(seen);
     desk.done(&["sequence", "import", "two.zip", "-o", "sequences"]);
+}
+
+#[test]
+fn the_sequences_of_an_archive_that_can_be_read_are_imported_beside_the_others() {
+    let desk = Desk::empty();
+    let simple =
+        |name: &str| format!("<sequence version=\"3.10\"><group name=\"{name}\" description=\"\"></group></sequence>");
+    let wrong = object("Wrong", "<sequence version=\"9.00\"></sequence>");
+    let right = object("Déploiement", &simple("Tâches"));
+    let inner = |content: &str| zip(&[(&format!("{FOLDER}/object.xml"), content.as_bytes())]);
+    desk.put(
+        "exports.zip",
+        zip(&[
+            ("toolkit/Module 1.zip", &inner(&object("Module", &simple("One")))),
+            ("toolkit/Module 2.zip", &inner(&object("Module", &simple("Two")))),
+            ("toolkit/Module 3.ZIP", &inner(&wrong)),
+            ("toolkit/damaged.zip", b"PK\x03\x04"),
+            ("toolkit/notes.zip", &zip(&[("readme.txt", b"x")])),
+            (&format!("unpacked/{FOLDER}/object.xml"), right.as_bytes()),
+        ]),
+    );
+    let mut seen = desk.see("sequence import exports.zip");
+    assert_eq!(desk.list("."), ["exports.zip"]);
+    desk.put("all/module.toml", "mine");
+    seen += &desk.see("sequence import exports.zip -o all");
+    // Nothing is written beside a file that is there.
+    assert_eq!(desk.list("all"), ["module.toml"]);
+    seen += &desk.see("sequence import exports.zip -o all --force");
+    seen += &format!("{:?}\n\n", desk.list("all"));
+    seen += &desk.see("sequence import exports.zip -o all --force --json");
+    desk.put("wrong.zip", inner(&wrong));
+    seen += &desk.see("sequence import wrong.zip");
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn steps_of_the_toolkits_integration_are_kept_with_one_warning() {
+    let desk = Desk::empty();
+    let step = |class: &str, name: &str, action: &str| {
+        format!(
+            "<step type=\"{class}\" name=\"{name}\" description=\"\" runIn=\"WinPEandFullOS\" successCodeList=\"0\" \
+             retryCount=\"0\" runFromNet=\"false\"><action>{action}</action></step>"
+        )
+    };
+    let steps = [
+        step("BDD_UsePackage", "Use Toolkit Package", "smsswd.exe /run:BER00070 cscript.exe Scripts\\ZTISCCM.wsf"),
+        step("BDD_Gather", "Gather", "smsswd.exe /run: cscript.exe \"%DeployRoot%\\Scripts\\ZTIGather.wsf\""),
+    ];
+    let xml = format!("<sequence version=\"3.00\">{}</sequence>", steps.concat());
+    desk.put("mixed.xml", &xml);
+    let mut seen = desk.see("sequence import mixed.xml -o mixed.toml");
+    seen += &String::from_utf8(desk.get("mixed.toml")).unwrap();
+    seen += "\n";
+    assert_eq!(desk.done(&["sequence", "export", "mixed.toml"]).trim_end(), xml);
+    let latin: Vec<u8> =
+        xml.replace("Gather\"", "Größe\"").chars().map(|c| u8::try_from(u32::from(c)).unwrap()).collect();
+    desk.put("latin.xml", latin);
+    seen += &desk.see("sequence import latin.xml -o latin.toml");
+    insta::assert_snapshot!(seen);
 }
 
 /// Deflates the only file of an archive, which says that it has `len` bytes.
@@ -133,11 +205,19 @@ fn bombs_are_refused_in_little_time_and_memory() {
         "variables.xml",
         format!("<sequence version=\"3.10\">{step}<defaultVarList>{variables}</defaultVarList></step></sequence>"),
     );
+    // Archives in an archive: each is small, and together they are more than is unpacked.
+    let nested = deflated(&object, &zeros[..16 << 20], 16 << 20);
+    let names: Vec<_> = (0..20).map(|number| format!("{number}.zip")).collect();
+    let members: Vec<_> = names.iter().map(|name| (name.as_str(), nested.as_slice())).collect();
+    desk.put("nested.zip", zip(&members));
+    desk.put("nested-twice.zip", zip(&[("1.zip", &zip(&[("2.zip", &nested)]))]));
     desk.put("long.xml", "<sequence version=\"3.10\">".to_owned() + &" ".repeat(17 << 20));
     let files = [
         "unpacks-to-more.zip",
         "says-a-gigabyte.zip",
         "spaces.zip",
+        "nested.zip",
+        "nested-twice.zip",
         "laughs.xml",
         "external.xml",
         "undeclared.xml",

@@ -15,7 +15,7 @@ pub const COMMON: [(&str, &str); 8] = [
 ];
 
 /// What a task sequence says that was imported and of which no step of it speaks.
-pub const KEPT: [Key; 2] = [
+pub const KEPT: [Key; 3] = [
     Key::new("references", "", Form::Texts, "Packages that it refers to though no step does, as they were imported."),
     Key::new(
         "variables",
@@ -23,6 +23,16 @@ pub const KEPT: [Key; 2] = [
         Form::Tables(&VARIABLES),
         "Variables of the whole sequence that no step makes, as they were imported.",
     ),
+    Key::new(
+        "xml-version",
+        "",
+        Form::Choice(&[
+            choice("3.00", "3.00", "As older consoles and scripts write it."),
+            choice("3.10", "3.10", "As consoles write it now."),
+        ]),
+        "The version of its XML, as it was imported.",
+    )
+    .or("3.10"),
 ];
 
 /// What every step that does something by itself may say.

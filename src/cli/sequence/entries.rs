@@ -1,0 +1,82 @@
+//! Entries of a manifest for all that imported sequences refer to.
+
+use std::collections::BTreeMap;
+
+use camino::Utf8PathBuf;
+
+use crate::foreign_text;
+use crate::sequence::export::Exported;
+use crate::sequence::{self, Sequence};
+
+/// The names that the console gives of packages.
+pub(super) fn names(one: &Exported) -> BTreeMap<String, String> {
+    let named = one.referred.iter().filter(|referred| !referred.name.is_empty());
+    named.map(|referred| (referred.id.clone(), foreign_text::line(&referred.name).into_owned())).collect()
+}
+
+/// The entries of a manifest for all that sequences refer to, to be filled in.
+pub(super) fn of_sequences(all: &[Exported], paths: &[Utf8PathBuf]) -> String {
+    let mut found: BTreeMap<String, String> = BTreeMap::new();
+    if let ([one], [path]) = (all, paths) {
+        let path = toml::Value::String(path.to_string());
+        let image = one.sequence.boot_image.as_ref().map_or(String::new(), |id| {
+            let name = names(one).get(id).map_or(String::new(), |name| format!(" ({})", foreign_text::line(name)));
+            format!(" # its boot image, for `[boot]`, is {id}{name}")
+        });
+        found.insert(String::new(), format!("[task-sequence]{image}\nfile = {path}\n"));
+    }
+    for one in all {
+        let names = names(one);
+        for id in sequence::xml::references(&one.sequence) {
+            // What the site says counts; else what the step takes it for.
+            let kind = one.referred.iter().find(|referred| referred.id == id).map(|referred| referred.kind);
+            let of_step = table_of(&one.sequence, &id);
+            let table = match (kind, of_step) {
+                (Some(258), _) => continue,
+                (Some(257), _) => "operating-system",
+                (Some(3), _) => "driver-package",
+                (_, of_step) => of_step,
+            };
+            let name = names.get(&id).map(|name| format!(" # {}", foreign_text::line(name))).unwrap_or_default();
+            let (key, place) = match table {
+                "operating-system" => ("file", format!("images/{id}.wim")),
+                "driver-package" => ("source", format!("drivers/{id}")),
+                _ => ("source", format!("packages/{id}")),
+            };
+            let [place, shown] = [&place, &id].map(|text| toml::Value::from(text.as_str()));
+            found.entry(id.clone()).or_insert(format!("[[{table}]]\nid = {shown}{name}\n{key} = {place}\n"));
+        }
+        for (id, name) in applications(&one.sequence) {
+            let name = if name.is_empty() { id.clone() } else { foreign_text::line(&name).into_owned() };
+            let model_name = toml::Value::String(id.clone());
+            let entry = format!(
+                "[[application]]\nid = \"Content_…\" # its content ID: {name}\nmodel-name = {model_name}\nsource = \"applications/…\"\n",
+            );
+            found.entry(format!("~{id}")).or_insert(entry);
+        }
+    }
+    if found.is_empty() {
+        return String::new();
+    }
+    let entries: Vec<_> = found.into_values().collect();
+    format!("# for the manifest: put in your own paths\n\n{}", entries.join("\n"))
+}
+
+/// The table of a manifest for a package, by the key that names it.
+fn table_of(sequence: &Sequence, id: &str) -> &'static str {
+    let steps = sequence.walk();
+    let mut named = steps.iter().filter_map(|(_, step)| step.action()).flat_map(sequence::rules::referred);
+    named.find(|(_, named, table, _)| *named == id && !table.is_empty()).map_or("package", |(_, _, table, _)| table)
+}
+
+/// The applications that a sequence installs: identity and name.
+fn applications(sequence: &Sequence) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for (_, step) in sequence.walk() {
+        for application in step.action().map(|action| action.tables("applications")).unwrap_or_default() {
+            let text = |key| sequence::text(application, key).unwrap_or_default().to_owned();
+            found.push((text("id"), text("name")));
+        }
+    }
+    found
+}

@@ -1,0 +1,234 @@
+//! `sequence import`: exported task sequences as files.
+
+use std::io::{BufReader, Read};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::Args;
+use serde_json::json;
+
+use super::entries::{self, names};
+use super::{put, refuse_existing};
+use crate::cli::Outcome;
+use crate::cli::file_kind::{self, FileKind};
+use crate::cli::screen::Screen;
+use crate::error::{Error, Result};
+use crate::foreign_text;
+use crate::inputs::Inputs;
+use crate::limits::{self, MAX_EXPORT_LEN};
+use crate::project::refuse_input;
+use crate::report::{self, Page};
+use crate::sequence::export::{self, Export, Exported};
+use crate::sequence::{self, Body, Sequence, Step, Value};
+use crate::write::open;
+
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Arguments {
+    /// The `.zip` that the console exported, an archive of them, or the XML of one sequence.
+    #[arg(value_name = "EXPORT")]
+    export: Utf8PathBuf,
+    /// The file to write; for several sequences, the folder of their files.
+    #[arg(short, long, value_name = "FILE")]
+    out: Option<Utf8PathBuf>,
+    /// Replace files that are there.
+    #[arg(long)]
+    force: bool,
+}
+
+pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
+    let kinds = [FileKind::Xml, FileKind::Zip];
+    file_kind::expect(&arguments.export, &kinds, "a task sequence that the console exported")?;
+    let export = read(&arguments.export)?;
+    let all = &export.sequences;
+    let paths = paths(arguments, &export)?;
+    let mut inputs = Inputs::default();
+    inputs.note(&arguments.export);
+    let texts: Vec<_> =
+        all.iter().map(|one| foreign_text::toml(&sequence::write(&one.sequence, &names(one))).into_owned()).collect();
+    for path in &paths {
+        refuse_input(path, &inputs)?;
+        refuse_existing(path, arguments.force)?;
+    }
+    for (path, text) in paths.iter().zip(&texts) {
+        if let Some(folder) = path.parent().filter(|folder| *folder != "") {
+            open::create_folders(folder).map_err(|error| Error::io("making", folder, error))?;
+        }
+        put(path, text, arguments.force)?;
+    }
+    for unreadable in &export.unreadable {
+        screen.error(&unreadable.error);
+    }
+    match screen.json {
+        true => {
+            let described = all.iter().enumerate().map(|(index, one)| describe(one, paths.get(index), &texts[index]));
+            let unreadable =
+                export.unreadable.iter().map(|one| json!({ "id": one.name, "error": one.error.with_causes() }));
+            screen.json(&described.chain(unreadable).collect())?;
+        }
+        false => {
+            for (index, one) in all.iter().enumerate() {
+                tell(one, paths.get(index), screen);
+            }
+            let entries = entries::of_sequences(all, &paths);
+            if paths.is_empty() {
+                let mut page = Page::default();
+                entries.lines().for_each(|line| page.line(line));
+                screen.say_page(&page);
+                screen.document(&texts.concat())?;
+            } else {
+                screen.document(&entries)?;
+            }
+        }
+    }
+    Ok(if export.unreadable.is_empty() { Outcome::Done } else { Outcome::Wrong })
+}
+
+/// Reads a `.zip` or XML, told apart by its first bytes.
+fn read(path: &Utf8Path) -> Result<Export> {
+    let failed = |error| Error::new(format!("`{path}` can't be imported")).because(error);
+    let io = |error| Error::io("reading", path, error);
+    let mut file = limits::open(path).map_err(io)?;
+    let mut bytes = Vec::new();
+    (&mut file).take(4).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.starts_with(b"PK") {
+        return export::read_zip(BufReader::new(file)).map_err(failed);
+    }
+    (&mut file).take(MAX_EXPORT_LEN).read_to_end(&mut bytes).map_err(io)?;
+    if bytes.len() as u64 >= MAX_EXPORT_LEN {
+        return Err(failed(Error::new(format!("it has more than {MAX_EXPORT_LEN} bytes, and no task sequence has"))));
+    }
+    let name = path.file_stem().unwrap_or("sequence");
+    export::read_document(&bytes, name).map_err(failed)
+}
+
+/// The files to write: none for standard output.
+fn paths(arguments: &Arguments, export: &Export) -> Result<Vec<Utf8PathBuf>> {
+    match &arguments.out {
+        None if export.len() == 1 || export.sequences.is_empty() => Ok(Vec::new()),
+        None => {
+            let readable = export.sequences.iter().map(|one| &one.sequence.name);
+            let all = readable.chain(export.unreadable.iter().map(|one| &one.name));
+            let names: Vec<_> = all.map(|name| format!("`{name}`")).collect();
+            let count = export.len();
+            Err(Error::new(format!("`{}` holds {count} task sequences: {}", arguments.export, names.join(", ")))
+                .help("name a folder for their files: `-o sequences`"))
+        }
+        Some(path) if export.len() == 1 && !path.is_dir() => Ok(vec![path.clone()]),
+        Some(folder) => {
+            let mut paths: Vec<Utf8PathBuf> = Vec::new();
+            for one in &export.sequences {
+                let name = file_name(&one.sequence.name);
+                let id = one.id.as_deref().map(|id| format!("{name}-{}", id.to_lowercase()));
+                let numbered = (2..).map(|number| format!("{name}-{number}"));
+                let mut candidates = std::iter::once(name.clone()).chain(id).chain(numbered);
+                let path = candidates.find_map(|name| {
+                    let path = folder.join(format!("{name}.toml"));
+                    (!paths.contains(&path)).then_some(path)
+                });
+                paths.extend(path);
+            }
+            Ok(paths)
+        }
+    }
+}
+
+/// The name of a sequence as that of a file.
+fn file_name(name: &str) -> String {
+    let lower: String = name.to_lowercase().chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
+    let parts: Vec<_> = lower.split('-').filter(|part| !part.is_empty()).collect();
+    if parts.is_empty() { "sequence".into() } else { parts.join("-") }
+}
+
+/// The names of steps that hold something which no key of the catalog says.
+fn kept(sequence: &Sequence) -> Vec<String> {
+    let keeps = |(_, step): &(Vec<&Step>, &Step)| sequence::xml::keeps_something(step);
+    sequence.walk().into_iter().filter(keeps).map(|(_, step)| step.name.clone()).collect()
+}
+
+/// The names of steps that run scripts of the Microsoft Deployment Toolkit's integration.
+fn toolkit_steps(sequence: &Sequence) -> Vec<String> {
+    let is_one = |step: &Step| matches!(&step.body, Body::Foreign(foreign) if foreign.class.starts_with("BDD_"));
+    sequence.walk().into_iter().filter(|(_, step)| is_one(step)).map(|(_, step)| step.name.clone()).collect()
+}
+
+/// Steps that need a secret which was not exported, each with the key.
+fn secrets(sequence: &Sequence) -> Vec<(String, &'static str)> {
+    let mut found = Vec::new();
+    for (_, step) in sequence.walk() {
+        let values = step.action().into_iter().flat_map(|action| &action.values);
+        found.extend(
+            values.filter(|(_, value)| matches!(value, Value::Secret(_))).map(|(key, _)| (step.name.clone(), *key)),
+        );
+    }
+    found
+}
+
+/// The task sequences that a sequence runs.
+fn children(sequence: &Sequence) -> Vec<String> {
+    let of_step = |step: &Step| step.action()?.text("task-sequence").map(str::to_owned);
+    sequence.walk().into_iter().filter_map(|(_, step)| of_step(step)).collect()
+}
+
+fn list(names: &[String]) -> String {
+    names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
+}
+
+fn tell(one: &Exported, path: Option<&Utf8PathBuf>, screen: &Screen) {
+    let sequence = &one.sequence;
+    let steps = sequence.walk();
+    let n_steps = sequence.n_steps();
+    let groups = report::counted(steps.len() - n_steps, "group");
+    let size = format!("{} in {groups}", report::counted(n_steps, "step"));
+    match path {
+        Some(path) => screen.say(&format!("wrote `{path}`: `{}`, {size}", sequence.name)),
+        None => screen.say(&format!("`{}`: {size}", sequence.name)),
+    }
+    if let Some(why) = &one.assumed_encoding {
+        let error = Error::new(format!("`{}` was read as windows-1252: {why}", sequence.name));
+        screen.warning(&error.help("see that letters such as `é` are right; otherwise save the file as UTF-8 first"));
+    }
+    let of_toolkit = toolkit_steps(sequence);
+    if !of_toolkit.is_empty() {
+        let count = report::counted(of_toolkit.len(), "step");
+        let needs = if of_toolkit.len() == 1 { "needs" } else { "need" };
+        let message = format!("{count} {needs} files of the Microsoft Deployment Toolkit: {}", list(&of_toolkit));
+        screen.warning(
+            &Error::new(message)
+                .help("keep the toolkit's packages, or replace the steps: the toolkit was retired in January 2026"),
+        );
+    }
+    let kept = kept(sequence);
+    if !kept.is_empty() {
+        screen.say(&format!("kept as it was exported, since no key says it: something of {}", list(&kept)));
+    }
+    for (step, key) in secrets(sequence) {
+        screen.say(&format!("to fill in: `{key}` of `{step}`; an export carries no secrets (missing-exported-secret)"));
+    }
+    let children = children(sequence);
+    if !children.is_empty() {
+        screen.say(&format!("it runs other task sequences, which are imported by themselves: {}", list(&children)));
+    }
+}
+
+fn describe(one: &Exported, path: Option<&Utf8PathBuf>, text: &str) -> serde_json::Value {
+    let steps = one.sequence.walk();
+    let n_steps = one.sequence.n_steps();
+    let secrets: Vec<_> =
+        secrets(&one.sequence).iter().map(|(step, key)| json!({ "step": step, "key": key })).collect();
+    let names = names(one);
+    let references = sequence::xml::references(&one.sequence);
+    let references: Vec<_> = references.iter().map(|id| json!({ "id": id, "name": names.get(id) })).collect();
+    json!({
+        "id": one.id,
+        "name": one.sequence.name,
+        "file": path,
+        "steps": n_steps,
+        "groups": steps.len() - n_steps,
+        "kept": kept(&one.sequence),
+        "toolkit-steps": toolkit_steps(&one.sequence),
+        "assumed-encoding": one.assumed_encoding.as_ref().map(|_| "windows-1252"),
+        "secrets": secrets,
+        "references": references,
+        "task-sequences": children(&one.sequence),
+        "toml": if path.is_none() { Some(text) } else { None },
+    })
+}
