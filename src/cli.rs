@@ -13,6 +13,7 @@ mod diff;
 mod file_kind;
 mod init;
 mod inspect;
+mod lsp;
 mod plan;
 mod project;
 mod render;
@@ -92,6 +93,8 @@ enum Command {
         #[arg(value_name = "OF", default_value = "manifest")]
         of: SchemaOf,
     },
+    /// Serve editors: problems as you type, completion, documentation, definitions and fixes.
+    Lsp,
     /// Print a generated page of the manual, in Markdown.
     #[command(hide = true)]
     Reference {
@@ -251,6 +254,7 @@ fn run(command: Command, screen: &Screen) -> Result<Outcome> {
         Command::Schema { of: SchemaOf::Sequence } => screen.document(&crate::sequence::schema()),
         Command::Reference { page: ReferencePage::Rules } => screen.document(&crate::report::rules_reference()),
         Command::Schema { of: SchemaOf::Facts } => screen.document(&crate::simulate::editor_schema()),
+        Command::Lsp => lsp::run(),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "tsmedia", &mut script);

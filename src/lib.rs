@@ -19,7 +19,7 @@
 //!
 //! | layer | modules |
 //! |---|---|
-//! | command line | `cli`, `report` |
+//! | command line | `cli`, `lsp`, `report` |
 //! | deeds | `apply`, `capture`, `verify`, `gather`, `watch`, `device`, `simulate`, `project` |
 //! | decision | `plan`, `record`, `diff`, `map` |
 //! | meaning | `manifest`, `sequence`, `resolve`, `media`, `target` |
@@ -31,7 +31,7 @@
 //! Below them are crates: [`authoring`], the front-end of all files that authors write, and [`task_sequence`], which knows
 //! nothing of media but their kinds.
 //!
-//! Only `report` and `cli` print, and only `cli` reads the environment, the clock and the terminal.
+//! Only `report`, `cli` and `lsp` print, and only `cli` reads the environment, the clock and the terminal.
 
 pub use authoring::{inputs, merge_conflict, problem, rule, shell, size};
 pub use disc_layout::{content, date, firmware, layout, source, volume};
@@ -49,6 +49,7 @@ pub mod format;
 pub mod gather;
 pub mod git_lfs;
 pub mod limits;
+pub mod lsp;
 pub mod manifest;
 pub mod map;
 pub mod media;

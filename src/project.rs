@@ -124,11 +124,12 @@ impl Project {
         environment: &Environment,
         secrets: Secrets,
         problems: &mut Problems,
+        inputs: &mut Inputs,
     ) -> Result<Vec<Self>> {
         let mut resolver = Resolver::new(secrets.only_present());
         resolver.use_clock(environment.clock);
         resolver.lay_out();
-        resolve(&mut resolver, request, environment, problems, &mut Inputs::default(), Objects::read_only)
+        resolve(&mut resolver, request, environment, problems, inputs, Objects::read_only)
     }
 
     fn new(manifest: &Utf8Path, made: Made, sites: &[String], problems: &mut Problems) -> Self {

@@ -66,7 +66,7 @@ pub(super) fn resolve(
 ) -> Result<Vec<Project>> {
     let environment = environment(failing_within, Audience::default())?;
     arguments.manifests.iter().try_for_each(|path| file_kind::expect_manifest(path))?;
-    Project::check(&arguments.into(), &environment, secrets(), problems)
+    Project::check(&arguments.into(), &environment, secrets(), problems, &mut Inputs::default())
 }
 
 /// Loads manifests, noting what all of it depends on, also where something is wrong; the cache remembers what was learnt,
@@ -105,7 +105,8 @@ fn clock(failing_within: Option<u64>) -> Clock {
     Clock { now: said.filter(|_| failing_within.is_none()).unwrap_or_else(real), failing_within }
 }
 
-fn environment(failing_within: Option<u64>, audience: Audience) -> Result<Environment> {
+/// Everything outside of manifests and their inputs that decides what they mean, as the environment has it.
+pub(super) fn environment(failing_within: Option<u64>, audience: Audience) -> Result<Environment> {
     let (source_date, cache_limit) = (source_date()?, cache_limit()?);
     Ok(Environment { source_date, cache_limit, clock: clock(failing_within), audience })
 }

@@ -32,7 +32,7 @@ const LAYERS: [(&str, &[&str]); 6] = [
     ("meaning", &["manifest", "sequence", "resolve", "media", "target"]),
     ("decision", &["plan", "record", "diff", "map"]),
     ("deeds", &["apply", "capture", "verify", "gather", "watch", "device", "simulate", "project"]),
-    ("command line", &["cli", "report"]),
+    ("command line", &["cli", "lsp", "report"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

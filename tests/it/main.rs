@@ -19,6 +19,7 @@ mod fixtures;
 mod iso_memory;
 mod iso_readers;
 mod layers;
+mod lsp;
 mod manifest_mutations;
 mod manifest_values;
 mod patched;

@@ -1,14 +1,51 @@
 //! Opening and reading a regular file that somebody names.
 
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use std::fs::{self, File, FileType};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::OFlags;
 
 use crate::git_lfs;
 use crate::size::Size;
+
+/// Texts read in place of files, by canonical path: the unsaved buffers of an editor.
+pub type Overlay = BTreeMap<PathBuf, Arc<str>>;
+
+thread_local! {
+    static OVERLAY: RefCell<Overlay> = RefCell::default();
+}
+
+/// Runs `work` with an overlay: [`read_text`] on this thread returns its texts in place of those on disk.
+pub fn with_overlay<T>(overlay: Overlay, work: impl FnOnce() -> T) -> T {
+    /// Puts the overlay before back, also after a panic.
+    struct Restore(Overlay);
+    impl Drop for Restore {
+        fn drop(&mut self) {
+            OVERLAY.replace(std::mem::take(&mut self.0));
+        }
+    }
+    let _restore = Restore(OVERLAY.replace(overlay));
+    work()
+}
+
+/// Path by which an overlay knows a file, which need not exist: its folder without links.
+pub fn overlay_path(path: &Path) -> PathBuf {
+    let absolute = || std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    path.canonicalize().unwrap_or_else(|_| match (path.parent().map(Path::canonicalize), path.file_name()) {
+        (Some(Ok(folder)), Some(name)) => folder.join(name),
+        _ => absolute(),
+    })
+}
+
+/// Text of the overlay for a file, if there is one.
+fn overlaid(path: &Path) -> Option<Arc<str>> {
+    OVERLAY.with_borrow(|overlay| if overlay.is_empty() { None } else { overlay.get(&overlay_path(path)).cloned() })
+}
 
 /// Opens a regular file for reading, following links.
 ///
@@ -73,6 +110,12 @@ pub fn read(path: impl AsRef<Path>, max_len: u64) -> io::Result<Vec<u8>> {
 /// Those of [`read`], and `InvalidData` for bytes that are not UTF-8, `InvalidInput` for a Git LFS
 /// pointer.
 pub fn read_text(path: impl AsRef<Path>, max_len: u64) -> io::Result<String> {
+    if let Some(text) = overlaid(path.as_ref()) {
+        return match text.len() as u64 {
+            len if len > max_len => Err(too_long(len, max_len)),
+            _ => Ok(text.to_string()),
+        };
+    }
     let bytes = read(path, max_len)?;
     if git_lfs::is_pointer(&bytes) {
         let why = "it is a Git LFS pointer, not the file itself; run `git lfs pull`";
@@ -120,6 +163,21 @@ mod tests {
         );
         fs::write(&path, [0xff]).unwrap();
         assert_eq!(refusal(read_text(&path, 5)).0, io::ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn an_overlay_is_read_in_place_of_files_while_it_lasts() {
+        let root = tempfile::tempdir().unwrap();
+        let (path, new) = (root.path().join("a"), root.path().join("new"));
+        fs::write(&path, "disk").unwrap();
+        let overlay = [&path, &new].map(|path| (overlay_path(path), Arc::from("buffer"))).into();
+        with_overlay(overlay, || {
+            assert_eq!(read_text(root.path().join(".").join("a"), 6).unwrap(), "buffer");
+            assert_eq!(read_text(&new, 6).unwrap(), "buffer");
+            assert_eq!(refusal(read_text(&path, 5)).0, io::ErrorKind::FileTooLarge);
+        });
+        assert_eq!(read_text(&path, 6).unwrap(), "disk");
+        assert_eq!(refusal(read_text(&new, 6)).0, io::ErrorKind::NotFound);
     }
 
     #[test]

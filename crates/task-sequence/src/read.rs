@@ -57,7 +57,7 @@ pub fn read(
 
 /// Whether a text is a sequence file, by the first of its keys.
 pub fn is_one(text: &str) -> bool {
-    let lines = text.lines().map(str::trim).take_while(|line| !line.starts_with('['));
+    let lines = text.trim_start_matches('\u{feff}').lines().map(str::trim).take_while(|line| !line.starts_with('['));
     lines
         .filter_map(|line| line.split('=').next())
         .any(|key| key.trim().trim_matches(['"', '\'']) == "sequence-version")

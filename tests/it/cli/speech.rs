@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use crate::fixtures::desk::Desk;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 14] = [
     "init",
     "check",
     "render",
@@ -17,6 +17,7 @@ const COMMANDS: [&str; 13] = [
     "write",
     "cache",
     "schema",
+    "lsp",
     "completions",
 ];
 

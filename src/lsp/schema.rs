@@ -1,0 +1,156 @@
+//! What the schemas of editors say of a key or value at a place of a file.
+
+use serde_json::{Map, Value as Json};
+
+use super::scan::Scan;
+use super::sources::{FileKind, SourceFile};
+use crate::manifest;
+use crate::sequence;
+use crate::simulate;
+
+/// The schemas, each by the kind of file it is of.
+pub struct Schemas {
+    manifest: Json,
+    sequence: Json,
+    facts: Json,
+}
+
+/// A value that a key can have.
+#[derive(Debug)]
+pub struct Choice {
+    /// As TOML has it, with quotes.
+    pub value: String,
+    /// What it means.
+    pub doc: String,
+}
+
+impl Schemas {
+    /// Makes the schemas.
+    pub fn new() -> Self {
+        let parse = |text: String| serde_json::from_str(&text).unwrap_or_default();
+        Self {
+            manifest: parse(manifest::editor_schema()),
+            sequence: parse(sequence::schema()),
+            facts: parse(simulate::editor_schema()),
+        }
+    }
+
+    fn root(&self, kind: FileKind) -> Option<&Json> {
+        match kind {
+            FileKind::Manifest => Some(&self.manifest),
+            FileKind::Sequence => Some(&self.sequence),
+            FileKind::Facts => Some(&self.facts),
+            FileKind::Other => None,
+        }
+    }
+
+    /// Returns the keys of a table with their schemas: those that its kind has.
+    pub fn keys<'a>(&'a self, file: &SourceFile, group: usize) -> Vec<(&'a str, &'a Json)> {
+        let Some(root) = self.root(file.kind) else { return Vec::new() };
+        let Some(table) = self.table(root, file, group) else { return Vec::new() };
+        let Some(properties) = table["properties"].as_object() else { return Vec::new() };
+        let closed = closed(table, file, group).or_else(|| {
+            let key = file.scan.groups[group].path.first().filter(|_| file.scan.groups[group].path.len() == 1)?;
+            self::closed(root, file, 0)?["properties"].get(key)
+        });
+        let own = closed.and_then(|closed| closed["properties"].as_object());
+        let of_kind = |(key, schema): (&'a String, &'a Json)| match own.map(|own: &'a Map<String, Json>| own.get(key)) {
+            Some(None) => None,
+            Some(Some(own)) if own.get("description").is_some() => Some((key.as_str(), referenced(root, own))),
+            _ => Some((key.as_str(), referenced(root, schema))),
+        };
+        properties.iter().filter_map(of_kind).collect()
+    }
+
+    /// Returns the schema of a key in a table.
+    pub fn key<'a>(&'a self, file: &SourceFile, group: usize, key: &str) -> Option<&'a Json> {
+        self.keys(file, group).into_iter().find(|(name, _)| *name == key).map(|(_, schema)| schema)
+    }
+
+    fn table<'a>(&'a self, root: &'a Json, file: &SourceFile, group: usize) -> Option<&'a Json> {
+        file.scan.groups[group].path.iter().try_fold(root, |schema, key| {
+            let schema = with_properties(root, schema)?;
+            let named = schema["properties"].get(key);
+            with_properties(root, named.or_else(|| schema.get("additionalProperties"))?)
+        })
+    }
+}
+
+/// Returns what a schema refers to, or itself.
+fn referenced<'a>(root: &'a Json, schema: &'a Json) -> &'a Json {
+    let reference = schema["$ref"].as_str().map(|reference| reference.trim_start_matches('#'));
+    reference.and_then(|pointer| root.pointer(pointer)).unwrap_or(schema)
+}
+
+/// Returns the schema of a table, or of the tables of a list, behind references and alternatives.
+fn with_properties<'a>(root: &'a Json, schema: &'a Json) -> Option<&'a Json> {
+    let schema = referenced(root, schema);
+    if schema["properties"].is_object() {
+        return Some(schema);
+    }
+    if schema["items"].is_object() {
+        return with_properties(root, &schema["items"]);
+    }
+    schema["anyOf"].as_array().into_iter().flatten().find_map(|one| with_properties(root, one))
+}
+
+/// Returns the link of a schema's chain that holds for a table; `None` if it has no chain.
+fn closed<'a>(schema: &'a Json, file: &SourceFile, group: usize) -> Option<&'a Json> {
+    let mut link = schema;
+    link.get("if")?;
+    while let Some(condition) = link.get("if") {
+        link = if holds(condition, file, group) { &link["then"] } else { &link["else"] };
+    }
+    Some(link)
+}
+
+fn holds(condition: &Json, file: &SourceFile, group: usize) -> bool {
+    let Scan { groups, .. } = &file.scan;
+    let child = |key: &str| {
+        let path = &groups[group].path;
+        groups.iter().position(|one| {
+            one.path.len() == path.len() + 1 && one.path.starts_with(path) && one.path.ends_with(&[key.to_owned()])
+        })
+    };
+    let has =
+        |key: &Json| key.as_str().is_some_and(|key| file.scan.entry(group, key).is_some() || child(key).is_some());
+    let is_right = |(key, schema): (&String, &Json)| match schema["const"].as_str() {
+        Some(value) => file.scan.text(&file.text, group, key) == Some(value),
+        None => child(key).is_some_and(|child| holds(schema, file, child)),
+    };
+    condition["required"].as_array().into_iter().flatten().all(has)
+        && condition["properties"].as_object().into_iter().flatten().all(is_right)
+}
+
+/// Returns what a value can be, where its names are known.
+pub fn choices(schema: &Json) -> Vec<Choice> {
+    if let Some(values) = schema["enum"].as_array() {
+        let docs = &schema["x-taplo"]["docs"]["enumValues"];
+        let choice = |(at, value): (usize, &Json)| {
+            let doc = docs[at].as_str().unwrap_or_default().to_owned();
+            Choice { value: value.to_string(), doc }
+        };
+        return values.iter().enumerate().map(choice).collect();
+    }
+    let alternatives = ["anyOf", "oneOf"].into_iter().flat_map(|key| schema[key].as_array().into_iter().flatten());
+    let found: Vec<_> = alternatives.flat_map(choices).collect();
+    if !found.is_empty() {
+        return found;
+    }
+    if schema["items"].is_object() {
+        return choices(&schema["items"]);
+    }
+    if let Some(value) = schema.get("const") {
+        let doc = schema["description"].as_str().unwrap_or_default().to_owned();
+        return vec![Choice { value: value.to_string(), doc }];
+    }
+    let is_boolean = schema["type"] == "boolean" || schema["type"].as_array().is_some_and(|all| all[0] == "boolean");
+    let words = if is_boolean { &["true", "false"][..] } else { &[] };
+    words.iter().map(|word| Choice { value: (*word).to_owned(), doc: String::new() }).collect()
+}
+
+/// Returns what a schema says of its value, without the list of its names.
+pub fn doc(schema: &Json) -> &str {
+    let text = schema["description"].as_str().unwrap_or_default();
+    text.split("\n\n- `").next().unwrap_or_default()
+}
