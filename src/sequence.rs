@@ -2,5 +2,6 @@
 
 pub mod export;
 pub mod policy;
+pub mod share;
 
 pub use task_sequence::*;

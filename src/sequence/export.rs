@@ -2,6 +2,8 @@
 
 use std::io::{Cursor, Read, Seek};
 
+use task_sequence::mdt::Share;
+
 use crate::error::{Error, Result};
 use crate::format::zip::Archive;
 use crate::limits::{MAX_EXPORT_LEN, MAX_NESTED_ZIP_LEN, MAX_ZIP_UNPACKED_LEN};
@@ -112,6 +114,16 @@ fn read_members(archive: &mut Archive<impl Read + Seek>, origin: &str, export: &
 /// It does not hold a task sequence.
 pub fn read_document(bytes: &[u8], name: &str) -> Result<Export> {
     Ok(Export::from_document(task_sequence::export::document::read(bytes, name)?))
+}
+
+/// Reads a document like [`read_document`]. A sequence of the Microsoft Deployment Toolkit is converted with its
+/// deployment share.
+///
+/// # Errors
+///
+/// It does not hold a task sequence.
+pub fn read_document_with_share(bytes: &[u8], name: &str, share: &mut Share) -> Result<Export> {
+    Ok(Export::from_document(task_sequence::export::document::read_with_share(bytes, name, share)?))
 }
 
 #[cfg(test)]

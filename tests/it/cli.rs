@@ -35,6 +35,7 @@ mod sets;
 mod simulate;
 mod solid;
 mod speech;
+mod toolkit;
 mod watch;
 mod write;
 mod wrong_files;

@@ -1,4 +1,4 @@
-//! Every command in the README does what it says.
+//! Every command in the README and in the guides does what it says.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,9 +8,14 @@ const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// What stands in the README's blocks of one language.
 fn blocks(language: &str) -> Vec<String> {
-    let readme = fs::read_to_string(Path::new(ROOT).join("README.md")).expect("the README");
+    blocks_of("README.md", language)
+}
+
+/// The blocks of one language in a page.
+fn blocks_of(page: &str, language: &str) -> Vec<String> {
+    let text = fs::read_to_string(Path::new(ROOT).join(page)).expect("the page");
     let fence = format!("```{language}\n");
-    readme.split(&fence).skip(1).map(|rest| rest.split("```").next().expect("an end").to_owned()).collect()
+    text.split(&fence).skip(1).map(|rest| rest.split("```").next().expect("an end").to_owned()).collect()
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -38,19 +43,38 @@ fn clone() -> (tempfile::TempDir, PathBuf) {
     (folder, root)
 }
 
-#[test]
-fn every_tsmedia_command_of_the_readme_does_its_work() {
-    let (_folder, root) = clone();
-    let commands: Vec<_> = blocks("console").join("\n").lines().map(str::to_owned).collect();
+/// Runs the tsmedia commands of a page in a folder, and returns how many there are.
+fn run_commands(page: &str, root: &Path) -> usize {
+    let commands: Vec<_> = blocks_of(page, "console").join("\n").lines().map(str::to_owned).collect();
     let mut n_commands = 0;
     for line in commands.iter().filter(|line| line.starts_with("tsmedia ")) {
-        let ran = Command::new(env!("CARGO_BIN_EXE_tsmedia")).args(line.split(' ').skip(1)).current_dir(&root).output();
+        let ran = Command::new(env!("CARGO_BIN_EXE_tsmedia")).args(line.split(' ').skip(1)).current_dir(root).output();
         let ran = ran.expect("tsmedia");
         let said = String::from_utf8_lossy(&ran.stderr);
         assert!(ran.status.success(), "`{line}` ended with {}:\n{said}", ran.status);
         n_commands += 1;
     }
+    n_commands
+}
+
+#[test]
+fn every_tsmedia_command_of_the_readme_does_its_work() {
+    let (_folder, root) = clone();
+    let n_commands = run_commands("README.md", &root);
     assert!(n_commands > 10, "only {n_commands} commands found");
+}
+
+#[test]
+fn every_tsmedia_command_of_a_guide_does_its_work() {
+    let guides = fs::read_dir(Path::new(ROOT).join("docs/guides")).expect("the guides");
+    for guide in guides {
+        let folder = tempfile::tempdir().expect("a folder");
+        copy(&Path::new(ROOT).join("examples"), &folder.path().join("examples"));
+        let name = guide.expect("a guide").file_name();
+        let page = Path::new("docs/guides").join(name);
+        run_commands(page.to_str().expect("a name"), folder.path());
+    }
+    assert!(blocks_of("docs/guides/mdt.md", "console").len() > 3);
 }
 
 #[test]

@@ -8,6 +8,7 @@ pub mod document;
 
 use crate::encoding::decode;
 use crate::error::{Cause, Error, Result};
+use crate::mdt::Conversion;
 
 use super::Sequence;
 use super::xml::document::{self as dom, Element};
@@ -29,6 +30,8 @@ pub struct Exported {
     pub referred: Vec<Referred>,
     /// Why the encoding of the text was assumed to be windows-1252, if it was.
     pub assumed_encoding: Option<String>,
+    /// What became of each step, for a sequence of the Microsoft Deployment Toolkit.
+    pub conversion: Option<Conversion>,
 }
 
 /// A package that a sequence refers to.

@@ -262,6 +262,18 @@ pub fn read_element(root: &Element) -> Result<Sequence> {
     Ok(sequence)
 }
 
+/// Reads the condition of a group or step, if it has one.
+///
+/// # Errors
+///
+/// The condition is not of the grammar.
+pub fn read_condition(element: &Element) -> Result<Option<crate::Condition>> {
+    let Some(condition) = element.child("condition") else { return Ok(None) };
+    let name = element.attribute("name").unwrap_or_default();
+    let failed = |error: Error| error.within(format!("the condition of `{name}` can't be read"));
+    conditions::read(condition).map_err(failed)
+}
+
 fn read_variable(element: &Element) -> Variable {
     let text = |name| element.attribute(name).unwrap_or_default().to_owned();
     let is_hidden = is_true(element.attribute("hidden"));
@@ -296,13 +308,7 @@ fn read_step(element: &Element, depth: usize) -> Result<Step> {
             Body::Foreign(Box::new(foreign))
         }
     };
-    let condition = match element.child("condition") {
-        Some(condition) => {
-            let failed = |error: Error| error.within(format!("the condition of `{}` can't be read", text("name")));
-            conditions::read(condition).map_err(failed)?
-        }
-        None => None,
-    };
+    let condition = read_condition(element)?;
     let (mut name, mut description) = (text("name"), text("description"));
     if name.is_empty() {
         name = NAMELESS.to_owned();

@@ -6,6 +6,8 @@ use camino::Utf8PathBuf;
 
 use crate::foreign_text;
 use crate::sequence::export::Exported;
+use crate::sequence::mdt::{Content, ContentKind};
+use crate::sequence::share::DeploymentShare;
 use crate::sequence::{self, Sequence};
 
 /// The names that the console gives of packages.
@@ -14,8 +16,16 @@ pub(super) fn names(one: &Exported) -> BTreeMap<String, String> {
     named.map(|referred| (referred.id.clone(), foreign_text::line(&referred.name).into_owned())).collect()
 }
 
-/// The entries of a manifest for all that sequences refer to, to be filled in.
-pub(super) fn of_sequences(all: &[Exported], paths: &[Utf8PathBuf]) -> String {
+/// The entries of a manifest for all that sequences refer to, to be filled in, and for the contents of a share.
+pub(super) fn of_all(all: &[Exported], paths: &[Utf8PathBuf], share: Option<&DeploymentShare>) -> String {
+    let entries = of_sequences(all, paths, share);
+    if entries.is_empty() {
+        return String::new();
+    }
+    format!("# for the manifest: put in your own paths\n\n{}", entries.join("\n"))
+}
+
+fn of_sequences(all: &[Exported], paths: &[Utf8PathBuf], share: Option<&DeploymentShare>) -> Vec<String> {
     let mut found: BTreeMap<String, String> = BTreeMap::new();
     if let ([one], [path]) = (all, paths) {
         let path = toml::Value::String(path.to_string());
@@ -55,11 +65,45 @@ pub(super) fn of_sequences(all: &[Exported], paths: &[Utf8PathBuf]) -> String {
             found.entry(format!("~{id}")).or_insert(entry);
         }
     }
-    if found.is_empty() {
-        return String::new();
+    for (id, entry) in share.into_iter().flat_map(of_share) {
+        found.insert(id, entry);
     }
-    let entries: Vec<_> = found.into_values().collect();
-    format!("# for the manifest: put in your own paths\n\n{}", entries.join("\n"))
+    found.into_values().collect()
+}
+
+/// The entries for the contents that a share lists, by their IDs.
+fn of_share(share: &DeploymentShare) -> Vec<(String, String)> {
+    let listed = share.share.contents().iter().filter(|content| content.is_listed);
+    listed.map(|content| (content.id.clone(), of_content(share, content))).collect()
+}
+
+fn of_content(share: &DeploymentShare, content: &Content) -> String {
+    let (table, key) = match content.kind {
+        ContentKind::OperatingSystem => ("operating-system", "file"),
+        ContentKind::DriverPackage => ("driver-package", "source"),
+        ContentKind::Package | ContentKind::BootImage => ("package", "source"),
+    };
+    let (path, remark) = match &content.path {
+        Some(path) => match share.locate(path) {
+            (path, true) => (path, ""),
+            (path, false) => (path, " # not on the share"),
+        },
+        // The share keeps drivers by their classes, not by their groups.
+        None => (Utf8PathBuf::from(format!("drivers/{}", content.id)), " # copy these folders of the share there"),
+    };
+    let [shown, path] = [content.id.as_str(), path.as_str()].map(toml::Value::from);
+    let name = foreign_text::line(&content.name);
+    let mut entry = format!("[[{table}]]\nid = {shown} # {name}\n{key} = {path}{remark}\n");
+    for part in &content.parts {
+        entry += &format!("#   {}\n", foreign_text::line(part));
+    }
+    if let Some(index) = content.index {
+        entry += &format!("index = {index}\n");
+    }
+    if !content.is_enabled {
+        entry += "when = false # disabled on the share\n";
+    }
+    entry
 }
 
 /// The table of a manifest for a package, by the key that names it.

@@ -18,14 +18,18 @@ use crate::limits::{self, MAX_EXPORT_LEN};
 use crate::project::refuse_input;
 use crate::report::{self, Page};
 use crate::sequence::export::{self, Export, Exported};
+use crate::sequence::share::DeploymentShare;
 use crate::sequence::{self, Body, Sequence, Step, Value};
 use crate::write::open;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
-    /// The `.zip` that the console exported, an archive of them, or the XML of one sequence.
+    /// The `.zip` that the console exported, an archive of them, the XML of one sequence, or a deployment share.
     #[arg(value_name = "EXPORT")]
     export: Utf8PathBuf,
+    /// The deployment share whose applications and images a `ts.xml` names.
+    #[arg(long, value_name = "FOLDER")]
+    share: Option<Utf8PathBuf>,
     /// The file to write; for several sequences, the folder of their files.
     #[arg(short, long, value_name = "FILE")]
     out: Option<Utf8PathBuf>,
@@ -35,9 +39,15 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
-    let kinds = [FileKind::Xml, FileKind::Zip];
+    let kinds = [FileKind::Xml, FileKind::Zip, FileKind::Folder];
     file_kind::expect(&arguments.export, &kinds, "a task sequence that the console exported")?;
-    let export = read(&arguments.export)?;
+    let is_folder = arguments.export.is_dir();
+    let folder = if is_folder { Some(&arguments.export) } else { arguments.share.as_ref() };
+    let mut share = folder.map(|folder| DeploymentShare::open(folder)).transpose()?;
+    let export = match &mut share {
+        Some(share) if is_folder => share.sequences(),
+        share => read(&arguments.export, share.as_mut())?,
+    };
     let all = &export.sequences;
     let paths = paths(arguments, &export)?;
     let mut inputs = Inputs::default();
@@ -54,22 +64,21 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         }
         put(path, text, arguments.force)?;
     }
-    for unreadable in &export.unreadable {
-        screen.error(&unreadable.error);
-    }
+    let lists = share.iter().flat_map(|share| &share.unreadable);
+    let unreadable: Vec<_> = lists.chain(&export.unreadable).collect();
+    unreadable.iter().for_each(|one| screen.error(&one.error));
     match screen.json {
         true => {
             let described = all.iter().enumerate().map(|(index, one)| describe(one, paths.get(index), &texts[index]));
-            let unreadable =
-                export.unreadable.iter().map(|one| json!({ "id": one.name, "error": one.error.with_causes() }));
+            let unreadable = unreadable.iter().map(|one| json!({ "id": one.name, "error": one.error.with_causes() }));
             screen.json(&described.chain(unreadable).collect())?;
         }
         false => {
             for (index, one) in all.iter().enumerate() {
                 tell(one, paths.get(index), screen);
             }
-            let entries = entries::of_sequences(all, &paths);
-            if paths.is_empty() {
+            let entries = entries::of_all(all, &paths, share.as_ref());
+            if paths.is_empty() && !all.is_empty() {
                 let mut page = Page::default();
                 entries.lines().for_each(|line| page.line(line));
                 screen.say_page(&page);
@@ -79,11 +88,11 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
             }
         }
     }
-    Ok(if export.unreadable.is_empty() { Outcome::Done } else { Outcome::Wrong })
+    Ok(if unreadable.is_empty() { Outcome::Done } else { Outcome::Wrong })
 }
 
 /// Reads a `.zip` or XML, told apart by its first bytes.
-fn read(path: &Utf8Path) -> Result<Export> {
+fn read(path: &Utf8Path, share: Option<&mut DeploymentShare>) -> Result<Export> {
     let failed = |error| Error::new(format!("`{path}` can't be imported")).because(error);
     let io = |error| Error::io("reading", path, error);
     let mut file = limits::open(path).map_err(io)?;
@@ -97,7 +106,10 @@ fn read(path: &Utf8Path) -> Result<Export> {
         return Err(failed(Error::new(format!("it has more than {MAX_EXPORT_LEN} bytes, and no task sequence has"))));
     }
     let name = path.file_stem().unwrap_or("sequence");
-    export::read_document(&bytes, name).map_err(failed)
+    match share {
+        Some(share) => export::read_document_with_share(&bytes, name, &mut share.share).map_err(failed),
+        None => export::read_document(&bytes, name).map_err(failed),
+    }
 }
 
 /// The files to write: none for standard output.
@@ -112,7 +124,8 @@ fn paths(arguments: &Arguments, export: &Export) -> Result<Vec<Utf8PathBuf>> {
             Err(Error::new(format!("`{}` holds {count} task sequences: {}", arguments.export, names.join(", ")))
                 .help("name a folder for their files: `-o sequences`"))
         }
-        Some(path) if export.len() == 1 && !path.is_dir() => Ok(vec![path.clone()]),
+        // A share holds as many as it happens to.
+        Some(path) if export.len() == 1 && !path.is_dir() && !arguments.export.is_dir() => Ok(vec![path.clone()]),
         Some(folder) => {
             let mut paths: Vec<Utf8PathBuf> = Vec::new();
             for one in &export.sequences {
@@ -186,8 +199,11 @@ fn tell(one: &Exported, path: Option<&Utf8PathBuf>, screen: &Screen) {
         let error = Error::new(format!("`{}` was read as windows-1252: {why}", sequence.name));
         screen.warning(&error.help("see that letters such as `é` are right; otherwise save the file as UTF-8 first"));
     }
+    if let Some(conversion) = &one.conversion {
+        screen.say_page(&report::conversion(conversion));
+    }
     let of_toolkit = toolkit_steps(sequence);
-    if !of_toolkit.is_empty() {
+    if !of_toolkit.is_empty() && one.conversion.is_none() {
         let count = report::counted(of_toolkit.len(), "step");
         let needs = if of_toolkit.len() == 1 { "needs" } else { "need" };
         let message = format!("{count} {needs} files of the Microsoft Deployment Toolkit: {}", list(&of_toolkit));
@@ -197,11 +213,15 @@ fn tell(one: &Exported, path: Option<&Utf8PathBuf>, screen: &Screen) {
         );
     }
     let kept = kept(sequence);
-    if !kept.is_empty() {
+    if !kept.is_empty() && one.conversion.is_none() {
         screen.say(&format!("kept as it was exported, since no key says it: something of {}", list(&kept)));
     }
     for (step, key) in secrets(sequence) {
-        screen.say(&format!("to fill in: `{key}` of `{step}`; an export carries no secrets (missing-exported-secret)"));
+        if one.conversion.is_none() {
+            screen.say(&format!(
+                "to fill in: `{key}` of `{step}`; an export carries no secrets (missing-exported-secret)"
+            ));
+        }
     }
     let children = children(sequence);
     if !children.is_empty() {
@@ -229,6 +249,7 @@ fn describe(one: &Exported, path: Option<&Utf8PathBuf>, text: &str) -> serde_jso
         "secrets": secrets,
         "references": references,
         "task-sequences": children(&one.sequence),
+        "conversion": one.conversion.as_ref().map(report::conversion_json),
         "toml": if path.is_none() { Some(text) } else { None },
     })
 }

@@ -1,13 +1,14 @@
 //! Documents that hold one sequence: bare XML, the console's `object.xml`, the package of Configuration Manager 2007 and
 //! of public export scripts, and XML that was escaped.
 
+use crate::Sequence;
 use crate::encoding::decode;
 use crate::error::{Error, Result};
-use crate::mdt;
+use crate::mdt::{self, ContentKind, Share};
 use crate::xml::{self, document as dom};
 use dom::Element;
 
-use super::{Exported, property};
+use super::{Exported, Referred, property};
 
 /// Characters of the name and of the description of a sequence (R74).
 const MAX_NAME: usize = 50;
@@ -30,25 +31,56 @@ struct Found {
 ///
 /// The bytes are not text, not XML, or not a task sequence.
 pub fn read(bytes: &[u8], name: &str) -> Result<Exported> {
+    read_with_share(bytes, name, &mut Share::default())
+}
+
+/// Reads a document like [`read`]. A sequence of the Microsoft Deployment Toolkit is converted with its deployment share.
+///
+/// # Errors
+///
+/// Those of [`read`].
+pub fn read_with_share(bytes: &[u8], name: &str, share: &mut Share) -> Result<Exported> {
     let decoded = decode(bytes)?;
     let found = find(decoded.text)?;
-    if mdt::is_toolkit(&found.sequence) {
-        return Err(Error::unsupported("this is a task sequence of the Microsoft Deployment Toolkit")
-            .help("only sequences of Configuration Manager are read"));
-    }
-    let mut sequence = xml::read_element(&found.sequence)?;
+    let (mut sequence, conversion) = match mdt::is_toolkit(&found.sequence) {
+        true => {
+            let (sequence, conversion) = mdt::convert(&found.sequence, share)?;
+            (sequence, Some(conversion))
+        }
+        false => (xml::read_element(&found.sequence)?, None),
+    };
+    let referred = if conversion.is_some() { referred(&sequence, share) } else { Vec::new() };
     let own_name = found.name.or_else(|| found.sequence.attribute("name").map(str::to_owned));
     let name = own_name.filter(|name| !name.trim().is_empty()).unwrap_or_else(|| name.to_owned());
     sequence.name = name.chars().take(MAX_NAME).collect();
     let description = found.description.or_else(|| found.sequence.attribute("description").map(str::to_owned));
     sequence.description = description.unwrap_or_default().chars().take(MAX_DESCRIPTION).collect();
-    sequence.boot_image = found.boot_image.filter(|id| crate::is_package(id));
+    sequence.boot_image = found.boot_image.filter(|id| crate::is_package(id)).or(sequence.boot_image);
     let xml = match found.xml {
         Some(xml) => xml,
         None => dom::write(&found.sequence)?,
     };
     let id = found.id.filter(|id| crate::is_package(id));
-    Ok(Exported { id, sequence, xml, referred: Vec::new(), assumed_encoding: decoded.assumption })
+    let assumed_encoding = decoded.assumption;
+    Ok(Exported { id, sequence, xml, referred, assumed_encoding, conversion })
+}
+
+/// The contents of a share that a converted sequence refers to, as the console would list them.
+fn referred(sequence: &Sequence, share: &Share) -> Vec<Referred> {
+    let references = xml::references(sequence);
+    let is_referred =
+        |content: &&mdt::Content| references.contains(&content.id) || sequence.boot_image.as_ref() == Some(&content.id);
+    let row = |content: &mdt::Content| Referred {
+        id: content.id.clone(),
+        name: content.name.clone(),
+        kind: match content.kind {
+            ContentKind::OperatingSystem => 257,
+            ContentKind::BootImage => 258,
+            ContentKind::DriverPackage => 3,
+            ContentKind::Package => 0,
+        },
+    };
+    share.contents().iter().filter(is_referred).map(row).collect()
 }
 
 /// Finds the sequence of a document.

@@ -1,0 +1,299 @@
+//! Counterparts of the toolkit's steps: facts, restarts, variables, images, settings, drivers and user state.
+
+use crate::Step;
+
+use super::context::{Context, Outcome, kept};
+use super::draft::{Draft, keys_of_tables, table};
+use super::share::ContentKind;
+use super::source::Source;
+use super::table::Counterpart;
+use super::{Fate, disks, software};
+
+/// Keys of contents that several steps share.
+const USMT: &str = "user state migration tool";
+const CLIENT: &str = "configuration manager client";
+
+/// The counterpart of a script or class. `None` if the step says too little for one.
+pub fn counterpart(context: &mut Context<'_>, counterpart: Counterpart, source: &Source) -> Option<Outcome> {
+    match counterpart {
+        Counterpart::Gather => gather(context, source),
+        Counterpart::Readiness => readiness(context, source),
+        Counterpart::PartitionDisk => disks::partition(source),
+        Counterpart::OperatingSystem => operating_system(context, source),
+        Counterpart::Settings => settings(context, source),
+        Counterpart::Drivers => drivers(context, source),
+        Counterpart::Network => network(context, source),
+        Counterpart::SoftwareUpdates => simple("install-software-updates", source),
+        Counterpart::Application => software::application(context, source),
+        Counterpart::UserState => user_state(context, source),
+        Counterpart::BitLocker => bitlocker(context, source),
+        Counterpart::DisableBitLocker => simple("disable-bitlocker", source),
+        Counterpart::InstallRoles => software::roles(source, true),
+        Counterpart::UninstallRoles => software::roles(source, false),
+        Counterpart::PowerShell => software::power_shell(context, source),
+        Counterpart::Sysprep => sysprep(context, source),
+        Counterpart::CaptureImage => capture_image(context, source),
+        Counterpart::SetVariable => set_variable(context, source),
+    }
+}
+
+/// Set Dynamic Variables with the toolkit's DeploymentType. The step sets facts of the computer as well.
+fn gather(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
+    if std::mem::replace(&mut context.state.has_gathered, true) {
+        let outcome = Outcome::dropped("variables last over restarts: the first step of its kind does it");
+        return Some(outcome);
+    }
+    let keys = keys_of_tables("set-dynamic-variables", "rules");
+    let rule = |in_windows_pe: &str, kind: &str| {
+        let mut rule = table(keys, &[("variable", "_SMSTSInWinPE"), ("operator", "equals"), ("value", in_windows_pe)]);
+        if let Some(key) = keys.iter().find(|key| key.name == "set") {
+            let pair = ("DeploymentType".to_owned(), kind.to_owned());
+            rule.insert(key.name, crate::Value::Map(vec![pair]));
+        }
+        rule
+    };
+    let rules = vec![rule("true", "NEWCOMPUTER"), rule("false", "REFRESH")];
+    let draft = Draft::new("set-dynamic-variables")?.tables("rules", rules);
+    context.set.insert("DeploymentType".to_owned());
+    Some(Outcome::converted([draft.step(&source.name, &source.description)]))
+}
+
+pub fn bitlocker(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
+    disks::bitlocker(source, context.state.in_windows_pe == Some(true))
+}
+
+fn readiness(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
+    let mut draft = Draft::new("check-readiness")?;
+    let checks = [("memory", "ImageMemory"), ("processor-speed", "ImageProcessorSpeed"), ("disk-space", "ImageSize")];
+    for (key, variable) in checks {
+        draft = draft.set(key, source.variable(variable).filter(|value| *value != "0").unwrap_or_default());
+    }
+    // The type of the running system says nothing in Windows PE.
+    if context.state.in_windows_pe != Some(true) {
+        draft = draft.set("os-type", source.variable("VerifyOS").unwrap_or_default());
+    }
+    if !draft.has_any() {
+        return Some(Outcome::dropped("it checks nothing"));
+    }
+    Some(Outcome::converted([draft.step(&source.name, &source.description)]))
+}
+
+pub fn restart(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
+    let state = &mut context.state;
+    let is_pe_staged = std::mem::take(&mut state.is_pe_staged);
+    if is_pe_staged && state.is_prepared {
+        return Some(Outcome::dropped("Prepare Windows for Capture restarts into Windows PE"));
+    }
+    if state.has_applied && !state.is_set_up && state.in_windows_pe != Some(false) {
+        state.is_set_up = true;
+        let client = context.share.package_id(CLIENT, "Configuration Manager client", ContentKind::Package);
+        let setup = Draft::new("setup-windows")?.set("client-package", &client);
+        let outcome = Outcome::converted([setup.step(&source.name, &source.description)]);
+        let why = "the only step that leads from Windows PE to the new system";
+        return Some(outcome.why(why).todo(format!("put the client's package at {client}")));
+    }
+    // The command line of the toolkit names Windows PE everywhere: it restarts what the disk starts.
+    let in_windows_pe = state.in_windows_pe.unwrap_or(state.applies_later && !state.has_applied);
+    let target = if is_pe_staged || in_windows_pe && !state.is_set_up { "windows-pe" } else { "hard-disk" };
+    let draft = Draft::new("restart-computer")?
+        .set("target", target)
+        .set("message", source.variable("Message").or_else(|| source.variable("SMSRebootMessage")).unwrap_or_default())
+        .set(
+            "message-timeout",
+            source.variable("MessageTimeout").or_else(|| source.variable("SMSRebootTimeout")).unwrap_or_default(),
+        );
+    Some(Outcome::converted([draft.step(&source.name, &source.description)]))
+}
+
+pub fn set_variable(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
+    let name = source.variable("VariableName")?;
+    if name.eq_ignore_ascii_case("PHASE") {
+        return Some(Outcome::dropped("conditions on PHASE became ones on Windows PE"));
+    }
+    let value = source.variable("VariableValue").unwrap_or_default();
+    let draft = Draft::new("set-variable")?.set("variable", name).set("value", value);
+    if !draft.has("variable") {
+        return None;
+    }
+    context.set.insert(name.to_owned());
+    Some(Outcome::converted([draft.step(&source.name, &source.description)]))
+}
+
+fn operating_system(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
+    if source.has_argument("PE") {
+        context.state.is_pe_staged = true;
+        return Some(Outcome::dropped("Restart Computer stages Windows PE itself"));
+    }
+    let guid = source.variable("OSGUID").unwrap_or("operating system").to_owned();
+    let name = source.name.clone();
+    if source.class == "BDD_UpgradeOS" {
+        (context.state.has_applied, context.state.is_set_up, context.state.has_settings) = (true, true, true);
+        let id = context.share.upgrade_package(&guid, &name);
+        let draft = Draft::new("upgrade-operating-system")?.set("package", &id);
+        let todo = format!("see that {id} has all installation files, not install.wim alone");
+        return Some(Outcome::converted([draft.step(&name, &source.description)]).todo(todo));
+    }
+    if !source.applies_image() {
+        return Some(Outcome::dropped("the engine cleans up after itself"));
+    }
+    let id = context.share.package_id(&guid, &name, ContentKind::OperatingSystem);
+    let content = context.share.content(&guid);
+    let (is_listed, index) = content.map_or((false, None), |content| (content.is_listed, content.index));
+    let mut draft =
+        Draft::new("apply-operating-system")?.set("image", &id).set("index", &index.unwrap_or(1).to_string());
+    draft = match source.variable("DestinationOSInstallType").unwrap_or_default().to_lowercase().as_str() {
+        "bydiskpartition" => draft
+            .set("disk", source.variable("DestinationDisk").unwrap_or("0"))
+            .set("partition", source.variable("DestinationPartition").unwrap_or("1")),
+        "bylogicaldriveletter" => {
+            let letter = source.variable("DestinationLogicalDrive").unwrap_or("C").trim_end_matches([':', '\\']);
+            draft.set("drive", &format!("{letter}:"))
+        }
+        _ => draft.set("drive-variable", source.variable("DestinationOSVariable").unwrap_or_default()),
+    };
+    context.state.has_applied = true;
+    let mut steps = vec![draft.step(&name, &source.description)];
+    let deferred = std::mem::take(&mut context.state.deferred);
+    if !context.state.has_settings {
+        steps.extend(settings_steps(context));
+    }
+    steps.extend(deferred);
+    let todo = match is_listed {
+        true => String::new(),
+        false => format!("{id} stands for the image {guid}: give its WIM file and `index`"),
+    };
+    Some(Outcome::converted(steps).why("with the settings that the toolkit writes to the answer file").todo(todo))
+}
+
+fn settings(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
+    if context.state.has_settings || !context.state.has_applied {
+        let why = "Apply Windows Settings comes after the step that applies the image";
+        return Some(Outcome::dropped(why));
+    }
+    let mut outcome = Outcome::converted(settings_steps(context));
+    outcome.steps.iter_mut().for_each(|step| step.description.clone_from(&source.description));
+    Some(outcome)
+}
+
+/// Apply Windows Settings and Apply Network Settings.
+fn settings_steps(context: &mut Context<'_>) -> Vec<Step> {
+    context.state.has_settings = true;
+    context.read.extend(["FullName".to_owned(), "OrgName".to_owned()]);
+    let windows = Draft::new("apply-windows-settings")
+        .map(|draft| draft.set("user-name", "%FullName%").set("organization", "%OrgName%"))
+        .map(|draft| draft.step("Apply Windows Settings", ""));
+    let own = context.state.network.clone().unwrap_or_default();
+    let network = Draft::new("apply-network-settings").map(|draft| match own.variable("OSDDomainName") {
+        Some(domain) => draft
+            .set("domain", domain)
+            .set("domain-ou", own.variable("OSDDomainOUName").unwrap_or_default())
+            .set("user", own.variable("OSDJoinAccount").unwrap_or_default())
+            .secret("password", "DOMAIN_JOIN_PASSWORD"),
+        None => draft.set("workgroup", own.variable("OSDWorkgroupName").unwrap_or("WORKGROUP")),
+    });
+    let network = network.map(|draft| {
+        let adapters = adapters(&own);
+        let draft = if adapters.is_empty() { draft } else { draft.tables("adapters", adapters) };
+        draft.step("Apply Network Settings", "")
+    });
+    windows.into_iter().chain(network).collect()
+}
+
+pub fn network(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
+    if source.class.ends_with("ApplyNetworkSettingsAction") || context.state.has_applied {
+        let outcome = Outcome::dropped("Apply Network Settings comes after the step that applies the image");
+        return Some(outcome);
+    }
+    simple("capture-network-settings", source)
+}
+
+fn drivers(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
+    if context.state.has_drivers && source.variable("DriverSelectionProfile").is_none() {
+        return Some(Outcome::dropped("an earlier step injects the drivers"));
+    }
+    if context.state.is_set_up || context.state.in_windows_pe == Some(false) {
+        return Some(Outcome::dropped("lists drivers for the Sysprep of Windows XP"));
+    }
+    let profile = source.variable("DriverSelectionProfile").unwrap_or_default().to_owned();
+    let injects_all = source.variable("DriverInjectionMode").is_some_and(|mode| mode.eq_ignore_ascii_case("ALL"));
+    if profile.eq_ignore_ascii_case("Nothing") {
+        return Some(Outcome::dropped("its selection profile is empty"));
+    }
+    context.state.has_drivers = true;
+    let group = context.share.driver_group(&profile).map(|group| group.id.clone());
+    let (draft, todo) = match (group, injects_all) {
+        (None, false) => {
+            let todo = "on stand-alone media, use Apply Driver Package per model";
+            (Draft::new("auto-apply-drivers")?, todo.to_owned())
+        }
+        (group, _) => {
+            let key = format!("drivers {profile}");
+            let id = group.unwrap_or_else(|| {
+                let name = format!("Drivers of the selection profile {profile}");
+                context.share.package_id(&key, name.trim(), ContentKind::DriverPackage)
+            });
+            let draft = Draft::new("apply-driver-package")?.set("package", &id).set("recurse", "true");
+            (draft, format!("copy the drivers of `{profile}` into a folder for {id}"))
+        }
+    };
+    let mut outcome = Outcome::converted([draft.step(&source.name, &source.description)]).todo(todo);
+    if context.state.applies_later && !context.state.has_applied {
+        outcome.fate = Fate::Moved;
+        return Some(outcome.why("moved behind the step that applies the image"));
+    }
+    Some(outcome)
+}
+
+fn user_state(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
+    let kind = match () {
+        () if source.has_argument("capture") => "capture-user-state",
+        () if source.has_argument("restore") => "restore-user-state",
+        () => return Some(Outcome::dropped("only estimates the room for the user state")),
+    };
+    let id = context.share.package_id(USMT, "User State Migration Tool", ContentKind::Package);
+    let draft = Draft::new(kind)?.set("package", &id);
+    Some(
+        Outcome::converted([draft.step(&source.name, &source.description)])
+            .unfinished(format!("put the User State Migration Tool at {id} and say where the state is kept")),
+    )
+}
+
+fn sysprep(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
+    context.state.is_prepared = true;
+    let client = Draft::new("prepare-client-for-capture")?.step("Prepare ConfigMgr Client for Capture", "");
+    let windows = Draft::new("prepare-windows-for-capture")?.step(&source.name, &source.description);
+    Some(Outcome::converted([client, windows]))
+}
+
+fn capture_image(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
+    if !context.state.is_prepared {
+        let todo = "back the computer up by other means";
+        return Some(kept(source).why("images the old system before a refresh").todo(todo));
+    }
+    context.read.extend(["BackupShare", "BackupDir", "BackupFile", "UserDomain", "UserID"].map(str::to_owned));
+    let draft = Draft::new("capture-operating-system-image")?
+        .set("destination", r"%BackupShare%\%BackupDir%\%BackupFile%")
+        .set("user", r"%UserDomain%\%UserID%")
+        .secret("password", "CAPTURE_PASSWORD");
+    let todo = "give `destination` and `user`, and the password in CAPTURE_PASSWORD";
+    Some(Outcome::converted([draft.step(&source.name, &source.description)]).todo(todo))
+}
+
+/// A step without settings of its own.
+fn simple(kind: &str, source: &Source) -> Option<Outcome> {
+    Some(Outcome::converted([Draft::new(kind)?.step(&source.name, &source.description)]))
+}
+
+/// The network adapters of a step, as far as the catalog has their keys.
+fn adapters(source: &Source) -> Vec<crate::Values> {
+    let keys = keys_of_tables("apply-network-settings", "adapters");
+    let count: usize = source.variable("OSDAdapterCount").and_then(|count| count.parse().ok()).unwrap_or(0);
+    let adapter = |number: usize| {
+        let pairs: Vec<(&str, &str)> = keys
+            .iter()
+            .filter_map(|key| Some((key.name, source.variable(&format!("OSDAdapter{number}{}", key.variable()))?)))
+            .collect();
+        table(keys, &pairs)
+    };
+    (0..count.min(100)).map(adapter).filter(|adapter| !adapter.is_empty()).collect()
+}

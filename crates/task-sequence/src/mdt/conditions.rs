@@ -1,0 +1,74 @@
+//! Conditions of the toolkit's steps: phases become tests for Windows PE, and variables get the engine's names.
+
+use std::collections::BTreeSet;
+
+use crate::condition::{Condition, Operator, Test};
+
+/// Variables of the toolkit that the engine, or Set Dynamic Variables, sets under another name.
+const RENAMED: [(&str, &str); 6] = [
+    ("IsUEFI", "_SMSTSBootUEFI"),
+    ("Make", "_SMSTSMake"),
+    ("Model", "_SMSTSModel"),
+    ("SerialNumber", "_SMSTSSerialNumber"),
+    ("AssetTag", "_SMSTSAssetTag"),
+    ("UUID", "_SMSTSUUID"),
+];
+
+/// Phases that run in Windows PE; the others run in the full operating system.
+const WINDOWS_PE: [&str; 3] = ["PREINSTALL", "INSTALL", "POSTINSTALL"];
+const FULL_OS: [&str; 3] = ["VALIDATION", "STATECAPTURE", "STATERESTORE"];
+
+/// Translates a condition, and adds the variables that it reads to `read`.
+pub fn translate(condition: Condition, read: &mut BTreeSet<String>) -> Condition {
+    match condition {
+        // The Workbench puts a single test into an operator, too.
+        Condition::All(mut parts) | Condition::Any(mut parts) if parts.len() == 1 => translate(parts.remove(0), read),
+        Condition::All(parts) => Condition::All(all(parts, read)),
+        Condition::Any(parts) => Condition::Any(all(parts, read)),
+        Condition::None(parts) => Condition::None(all(parts, read)),
+        Condition::Test(Test::Variable { name, operator, value }) => {
+            if let Some(test) = phase(&name, operator, &value) {
+                return Condition::Test(test);
+            }
+            let renamed = RENAMED.iter().find(|(old, _)| old.eq_ignore_ascii_case(&name));
+            let name = match renamed {
+                Some((_, new)) => (*new).to_owned(),
+                None => name,
+            };
+            if !name.starts_with('_') {
+                read.insert(name.clone());
+            }
+            Condition::Test(Test::Variable { name, operator, value })
+        }
+        Condition::Test(test) => Condition::Test(test),
+    }
+}
+
+fn all(parts: Vec<Condition>, read: &mut BTreeSet<String>) -> Vec<Condition> {
+    parts.into_iter().map(|part| translate(part, read)).collect()
+}
+
+/// The test for Windows PE that takes the place of one for a phase.
+fn phase(name: &str, operator: Operator, value: &str) -> Option<Test> {
+    if !name.eq_ignore_ascii_case("PHASE") {
+        return None;
+    }
+    let is_one_of = |phases: &[&str]| phases.iter().any(|phase| phase.eq_ignore_ascii_case(value.trim()));
+    let in_windows_pe = match operator {
+        Operator::Equals if is_one_of(&WINDOWS_PE) => "true",
+        Operator::Equals if is_one_of(&FULL_OS) => "false",
+        _ => return None,
+    };
+    Some(Test::Variable { name: "_SMSTSInWinPE".into(), operator: Operator::Equals, value: in_windows_pe.into() })
+}
+
+/// `true` if a condition holds only in Windows PE, `false` if only in the full operating system.
+pub fn in_windows_pe(condition: &Condition) -> Option<bool> {
+    match condition {
+        Condition::Test(Test::Variable { name, operator: Operator::Equals, value }) if name == "_SMSTSInWinPE" => {
+            value.parse().ok()
+        }
+        Condition::All(parts) => parts.iter().find_map(in_windows_pe),
+        _ => None,
+    }
+}

@@ -1,0 +1,233 @@
+//! Walks the groups and steps of a `ts.xml` and converts each.
+//!
+//! The toolkit configures the answer file and injects drivers before it applies an image, Configuration Manager after it.
+//! Such steps move behind the step that applies the operating system.
+
+use std::collections::BTreeSet;
+
+use crate::condition::Condition;
+use crate::error::{Error, Result};
+use crate::limits::{MAX_SEQUENCE_DEPTH, MAX_SEQUENCE_STEPS};
+use crate::xml::document::Element;
+use crate::{Body, Step, xml};
+
+use super::context::{Context, Outcome, State, kept};
+use super::draft::{Draft, step};
+use super::source::Source;
+use super::table::{Counterpart, Treatment};
+use super::{Fate, Share, StepReport, actions, conditions, disks, software};
+
+/// A conversion that is under way.
+pub struct Converter<'a> {
+    /// What steps share.
+    pub context: Context<'a>,
+    /// What became of the steps so far.
+    pub reports: Vec<StepReport>,
+    path: Vec<String>,
+    n_steps: usize,
+}
+
+impl<'a> Converter<'a> {
+    pub fn new(root: &Element, share: &'a mut Share) -> Self {
+        let mut state = State::default();
+        for source in sources(root, false) {
+            state.applies_later |= source.counterpart() == Some(Counterpart::OperatingSystem) && source.applies_image();
+            if source.class == "SMS_TaskSequence_ApplyNetworkSettingsAction" {
+                state.network = Some(source);
+            }
+        }
+        let context = Context { share, state, read: BTreeSet::new(), set: BTreeSet::new() };
+        Self { context, reports: Vec::new(), path: Vec::new(), n_steps: 0 }
+    }
+
+    /// Converts the groups and steps of an element.
+    pub fn children(&mut self, element: &Element) -> Result<Vec<Step>> {
+        if self.path.len() > MAX_SEQUENCE_DEPTH {
+            return Err(Error::TooLarge(format!("groups nest more than {MAX_SEQUENCE_DEPTH} deep")));
+        }
+        let mut steps = Vec::new();
+        for child in element.children() {
+            match child.name.as_str() {
+                "group" => steps.push(self.group(child)?),
+                "step" => steps.extend(self.step(child)?),
+                _ => {}
+            }
+            if self.n_steps > MAX_SEQUENCE_STEPS {
+                return Err(Error::TooLarge(format!("it becomes more than {MAX_SEQUENCE_STEPS} steps")));
+            }
+        }
+        Ok(steps)
+    }
+
+    fn group(&mut self, element: &Element) -> Result<Step> {
+        self.n_steps += 1;
+        let source = Source::new(element);
+        let condition = self.condition(element)?;
+        let outside = self.context.state.in_windows_pe;
+        self.context.state.in_windows_pe = condition.as_ref().and_then(conditions::in_windows_pe).or(outside);
+        let before = source.is_disabled.then(|| self.context.state.clone());
+        self.path.push(source.name.clone());
+        let steps = self.children(element)?;
+        self.path.pop();
+        self.leave(before, outside);
+        let mut group = step(&source.name, &source.description, Body::Group(steps));
+        (group.condition, group.is_disabled) = (condition, source.is_disabled);
+        group.continues_on_error = source.continues_on_error;
+        Ok(group)
+    }
+
+    /// Goes back to the state outside of a step or group: what is disabled changes nothing.
+    fn leave(&mut self, before: Option<State>, in_windows_pe: Option<bool>) {
+        if let Some(before) = before {
+            let deferred = std::mem::take(&mut self.context.state.deferred);
+            self.context.state = State { deferred, ..before };
+        }
+        self.context.state.in_windows_pe = in_windows_pe;
+    }
+
+    fn condition(&mut self, element: &Element) -> Result<Option<Condition>> {
+        let condition = xml::read_condition(element)?;
+        Ok(condition.map(|condition| conditions::translate(condition, &mut self.context.read)))
+    }
+
+    fn step(&mut self, element: &Element) -> Result<Vec<Step>> {
+        let source = Source::new(element);
+        let condition = self.condition(element)?;
+        let outside = self.context.state.in_windows_pe;
+        self.context.state.in_windows_pe = condition.as_ref().and_then(conditions::in_windows_pe).or(outside);
+        let before = source.is_disabled.then(|| self.context.state.clone());
+        let mut outcome = self.outcome(&source);
+        self.leave(before, outside);
+        let became = types(&outcome.steps);
+        for step in &mut outcome.steps {
+            step.is_disabled |= source.is_disabled;
+            step.continues_on_error |= source.continues_on_error;
+        }
+        self.report(&source, &outcome, became);
+        let mut steps = outcome.steps;
+        if let Some(condition) = condition {
+            steps = conditioned(steps, condition, &source);
+        }
+        if outcome.fate == Fate::Moved {
+            self.context.state.deferred.extend(steps);
+            return Ok(Vec::new());
+        }
+        self.n_steps += count(&steps);
+        Ok(steps)
+    }
+
+    fn report(&mut self, source: &Source, outcome: &Outcome, became: Vec<&'static str>) {
+        self.reports.push(StepReport {
+            path: self.path.clone(),
+            name: source.name.clone(),
+            origin: source.origin(),
+            is_disabled: source.is_disabled,
+            fate: outcome.fate,
+            became,
+            why: outcome.why.clone(),
+            todo: outcome.todo.clone(),
+        });
+    }
+
+    /// Decides what becomes of a step.
+    fn outcome(&mut self, source: &Source) -> Outcome {
+        let Some(entry) = source.entry() else { return self.other(source) };
+        match entry.treatment {
+            Treatment::Drop => Outcome::dropped(entry.why).todo(entry.todo),
+            Treatment::Keep => kept(source).why(entry.why).todo(entry.todo),
+            Treatment::Convert(counterpart) => {
+                let mut outcome =
+                    actions::counterpart(&mut self.context, counterpart, source).unwrap_or_else(|| kept(source));
+                if outcome.why.is_empty() {
+                    outcome.why = entry.why.to_owned();
+                }
+                if outcome.todo.is_empty() && outcome.fate != Fate::Dropped {
+                    outcome.todo = entry.todo.to_owned();
+                }
+                outcome
+            }
+        }
+    }
+
+    /// A step that runs none of the toolkit's scripts.
+    fn other(&mut self, source: &Source) -> Outcome {
+        let context = &mut self.context;
+        let own = match source.class.strip_prefix("SMS_TaskSequence_") {
+            Some("RebootAction") => actions::restart(context, source),
+            Some("SetVariableAction") => actions::set_variable(context, source),
+            Some("PartitionDiskAction") => disks::partition(source),
+            Some("EnableBitLockerAction") => actions::bitlocker(context, source),
+            Some("ApplyNetworkSettingsAction") => actions::network(context, source),
+            Some("RunCommandLineAction") => software::command_line(context, source),
+            Some(class) => own_class(class, source),
+            None if source.class.is_empty() => software::command_line(context, source),
+            None => None,
+        };
+        own.unwrap_or_else(|| kept(source).why("not known").todo("replace it by steps of Configuration Manager"))
+    }
+}
+
+/// Puts a condition on steps; several steps get a group.
+fn conditioned(mut steps: Vec<Step>, condition: Condition, source: &Source) -> Vec<Step> {
+    match &mut steps[..] {
+        [] => {}
+        [one] if one.condition.is_none() => one.condition = Some(condition),
+        _ => {
+            let mut group = step(&source.name, &source.description, Body::Group(steps));
+            group.condition = Some(condition);
+            return vec![group];
+        }
+    }
+    steps
+}
+
+fn count(steps: &[Step]) -> usize {
+    steps.iter().map(|step| 1 + count(step.children())).sum()
+}
+
+/// The types of steps, in their order, each once.
+fn types(steps: &[Step]) -> Vec<&'static str> {
+    fn below(steps: &[Step], found: &mut Vec<&'static str>) {
+        for step in steps {
+            match &step.body {
+                Body::Group(steps) => below(steps, found),
+                Body::Action(action) if !found.contains(&action.kind.name) => found.push(action.kind.name),
+                Body::Foreign(_) if !found.contains(&"foreign") => found.push("foreign"),
+                _ => {}
+            }
+        }
+    }
+    let mut found = Vec::new();
+    below(steps, &mut found);
+    found
+}
+
+/// All steps of a document; disabled ones and those in disabled groups only if wanted.
+fn sources(element: &Element, with_disabled: bool) -> Vec<Source> {
+    let mut found = Vec::new();
+    for child in element.children() {
+        let source = Source::new(child);
+        match child.name.as_str() {
+            _ if source.is_disabled && !with_disabled => {}
+            "group" => found.extend(sources(child, with_disabled)),
+            "step" => found.push(source),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// A step of a class that Configuration Manager has as well.
+fn own_class(class: &str, source: &Source) -> Option<Outcome> {
+    let kind = crate::catalog::of_class(class)?;
+    let mut draft = Draft::new(kind.name)?;
+    for key in kind.keys {
+        if let Some(text) = source.variable(key.variable()).or_else(|| source.property(key.property)) {
+            draft = draft.set(key.name, text);
+        }
+    }
+    if kind.keys.iter().any(|key| key.is_required && !draft.has(key.name)) {
+        return None;
+    }
+    Some(Outcome::converted([draft.step(&source.name, &source.description)]))
+}

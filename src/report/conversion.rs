@@ -1,0 +1,76 @@
+//! What became of the steps of a task sequence of the Microsoft Deployment Toolkit.
+
+use super::{Page, counted};
+use crate::sequence::mdt::{Conversion, Fate, StepReport};
+
+/// Fates, in the order of the summary, each with its words.
+const FATES: [(Fate, &str); 5] = [
+    (Fate::Converted, "converted"),
+    (Fate::Moved, "moved behind the image"),
+    (Fate::Unfinished, "converted and disabled until finished"),
+    (Fate::Dropped, "left out"),
+    (Fate::Kept, "kept as it is, disabled"),
+];
+/// Columns of the first column of the table.
+const COLUMN: usize = 12;
+
+/// The report, a step and what is left to do on lines of their own.
+pub fn conversion(conversion: &Conversion) -> Page {
+    let mut page = Page::default();
+    let count = |fate: Fate| conversion.steps.iter().filter(|step| step.fate == fate).count();
+    let counts: Vec<_> = FATES
+        .iter()
+        .filter(|(fate, _)| count(*fate) > 0)
+        .map(|(fate, words)| format!("{} {words}", count(*fate)))
+        .collect();
+    let n_steps = counted(conversion.steps.len(), "step");
+    page.line(format!("converted from the Microsoft Deployment Toolkit, {n_steps}: {}", counts.join(", ")));
+    for step in &conversion.steps {
+        page.row(format!("  {:<COLUMN$}", step.fate.word()), description(step));
+        if !step.todo.is_empty() {
+            page.row(format!("  {:<COLUMN$}", "  to do"), &step.todo);
+        }
+    }
+    if !conversion.unset.is_empty() {
+        let names: Vec<_> = conversion.unset.iter().map(|name| format!("`{name}`")).collect();
+        page.row(format!("  {:<COLUMN$}", "variables"), format!("read, and set by no step: {}", names.join(", ")));
+        page.row(format!("  {:<COLUMN$}", "  to do"), "set them under `[variables]` of the manifest");
+    }
+    page
+}
+
+/// The name of a step, what it used, and what it is now.
+fn description(step: &StepReport) -> String {
+    let path: Vec<_> = step.path.iter().chain([&step.name]).map(String::as_str).collect();
+    let mut text = format!("`{}` ({})", path.join(" / "), step.origin);
+    if !step.became.is_empty() && step.fate != Fate::Kept {
+        text += &format!(" → {}", step.became.join(", "));
+    }
+    if step.is_disabled {
+        text += ", disabled before";
+    }
+    if !step.why.is_empty() {
+        text += &format!(": {}", step.why);
+    }
+    text
+}
+
+/// Returns the report as data.
+pub fn conversion_json(conversion: &Conversion) -> serde_json::Value {
+    let one = |step: &StepReport| {
+        serde_json::json!({
+            "path": step.path,
+            "name": step.name,
+            "uses": step.origin,
+            "disabled": step.is_disabled,
+            "fate": step.fate.word(),
+            "types": step.became,
+            "why": step.why,
+            "to-do": step.todo,
+        })
+    };
+    serde_json::json!({
+        "steps": conversion.steps.iter().map(one).collect::<Vec<_>>(),
+        "unset-variables": conversion.unset,
+    })
+}
