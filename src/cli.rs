@@ -124,6 +124,8 @@ enum SchemaOf {
 enum ReferencePage {
     /// `docs/reference/rules.md`.
     Rules,
+    /// `docs/reference/steps.md`.
+    Steps,
 }
 
 /// Which manifests, for which sites, with which template values.
@@ -253,6 +255,7 @@ fn run(command: Command, screen: &Screen) -> Result<Outcome> {
         Command::Schema { of: SchemaOf::Manifest } => screen.document(&manifest::editor_schema()),
         Command::Schema { of: SchemaOf::Sequence } => screen.document(&crate::sequence::schema()),
         Command::Reference { page: ReferencePage::Rules } => screen.document(&crate::report::rules_reference()),
+        Command::Reference { page: ReferencePage::Steps } => screen.document(&crate::report::steps_reference()),
         Command::Schema { of: SchemaOf::Facts } => screen.document(&crate::simulate::editor_schema()),
         Command::Lsp => lsp::run(),
         Command::Completions { shell } => {

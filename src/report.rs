@@ -24,6 +24,7 @@ mod rules;
 mod screen;
 pub mod sequence;
 pub mod simulated;
+mod steps_reference;
 pub mod svg;
 mod verified;
 mod windows;
@@ -41,6 +42,7 @@ pub use program::{program, program_json, program_line};
 pub use reference::{RULES_WITHOUT_EXAMPLE, rules as rules_reference};
 pub use rules::{lowering, rule, rule_json, rules, rules_json};
 pub use screen::SCREEN;
+pub use steps_reference::steps as steps_reference;
 pub use verified::{fault, set_fault, set_json, verified_json};
 
 /// How text for people may look.

@@ -57,7 +57,6 @@ fn description(step: &StepReport) -> String {
 
 /// Returns the report as data.
 pub fn conversion_json(conversion: &Conversion) -> serde_json::Value {
-    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let one = |step: &StepReport| {
         serde_json::json!({
             "path": step.path,
@@ -66,8 +65,8 @@ pub fn conversion_json(conversion: &Conversion) -> serde_json::Value {
             "disabled": step.is_disabled,
             "fate": step.fate.word(),
             "types": step.became,
-            "why": some(&step.why),
-            "to-do": some(&step.todo),
+            "why": step.why,
+            "to-do": step.todo,
         })
     };
     serde_json::json!({

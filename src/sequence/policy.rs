@@ -90,6 +90,7 @@ mod tests {
                 retries: None,
                 command: None,
                 variables: Vec::new(),
+                omitted: Vec::new(),
             })),
             attributes: Default::default(),
             written: Default::default(),

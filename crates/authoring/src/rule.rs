@@ -193,6 +193,7 @@ pub enum Rule {
     UnverifiedPowershell = 165,
     StateStoreKeptOnFailure = 166,
     ExpiredMedium = 167,
+    InferredName = 170,
 }
 
 /// Formats the slug.

@@ -1,17 +1,22 @@
 //! Every type of step: its name, what it may say, where it runs, and how Configuration Manager writes it.
 //!
 //! This table is the one description of steps. The schema that editors use, the checks of a sequence file, the XML
-//! and the simulator all read it. Class, property and variable names are those of the `SMS_TaskSequence_*` server WMI
-//! classes of the Configuration Manager SDK; limits are those of its documentation of steps and variables.
+//! and the simulator all read it. Names and command lines are those that consoles write ([`seen`]); of options that
+//! were not seen, those of the `SMS_TaskSequence_*` server WMI classes. Each entry knows which ([`Evidence`]). Limits
+//! are those of the documentation of steps and variables.
 
 pub mod common;
 mod disks;
 mod drivers;
+mod evidence;
 mod general;
 mod images;
+pub mod seen;
 mod settings;
 mod software;
 mod state;
+
+pub use evidence::Evidence;
 
 /// Which system a step needs to run in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -38,8 +43,8 @@ pub struct Kind {
     /// Where it runs.
     pub environment: Environment,
     /// The command line that the engine runs. `{key}` is what a key says; `[…]` is there only if every key named in
-    /// it says something, `[?key:…]` only if that key does; `%` is what the class itself has (a variable that the
-    /// engine puts in).
+    /// it says something, `[?key:…]` only if that key does, `[~…]` unless an older console wrote the step; `%` is what
+    /// the class itself has (a variable that the engine puts in).
     pub command: &'static str,
     /// Exit codes that are a success unless the step says otherwise.
     pub success_codes: &'static [i64],
@@ -66,6 +71,10 @@ pub struct Key {
     pub is_required: bool,
     /// What holds if it is not said, as TOML has it.
     pub default: Option<&'static str>,
+    /// Left out of the XML unless it is set, even if there is a default.
+    pub is_optional: bool,
+    /// The variable follows from Microsoft's documentation of the class or of variables.
+    pub is_documented: bool,
 }
 
 /// How a value is written.
@@ -110,6 +119,20 @@ pub struct Choice {
     pub doc: &'static str,
 }
 
+/// Class of the step that runs another task sequence.
+const SUBSEQUENCE: &str = "SubTasksequence";
+
+impl Environment {
+    /// Value of the attribute `runIn`.
+    pub fn attribute(self) -> &'static str {
+        match self {
+            Self::WindowsPe => "WinPE",
+            Self::FullOs => "FullOS",
+            Self::Any => "WinPEandFullOS",
+        }
+    }
+}
+
 /// The longest value of a variable, in characters (R67).
 pub const MAX_VALUE: usize = 4000;
 
@@ -142,12 +165,45 @@ impl Kind {
     pub fn key(&self, name: &str) -> Option<&'static Key> {
         self.keys.iter().find(|key| key.name == name)
     }
+
+    /// Name of the XML element.
+    pub fn element(&self) -> &'static str {
+        if self.class == SUBSEQUENCE { "subtasksequence" } else { "step" }
+    }
+
+    /// Value of the attribute `runIn`; child sequences have none.
+    pub fn runs_in(&self) -> Option<&'static str> {
+        match self.class {
+            SUBSEQUENCE => None,
+            // Consoles mark it for both, though it does nothing outside of Windows PE.
+            "ApplyNetworkSettingsAction" => Some(Environment::Any.attribute()),
+            _ => Some(self.environment.attribute()),
+        }
+    }
+
+    /// Number of retries if `retries` is not set.
+    pub fn retries(&self) -> i64 {
+        match self.class {
+            "InstallApplicationAction" | "InstallUpdateAction" => 2,
+            _ => 0,
+        }
+    }
 }
 
 impl Key {
     const fn new(name: &'static str, property: &'static str, form: Form, doc: &'static str) -> Self {
-        let (is_hidden, is_required, variable, default) = (false, false, None, None);
-        Self { name, doc, form, property, variable, is_hidden, is_required, default }
+        Self {
+            name,
+            doc,
+            form,
+            property,
+            variable: None,
+            is_hidden: false,
+            is_required: false,
+            default: None,
+            is_optional: false,
+            is_documented: false,
+        }
     }
 
     /// The variable that holds it.
@@ -172,6 +228,16 @@ impl Key {
 
     const fn or(mut self, default: &'static str) -> Self {
         self.default = Some(default);
+        self
+    }
+
+    const fn optional(mut self) -> Self {
+        self.is_optional = true;
+        self
+    }
+
+    const fn documented(mut self) -> Self {
+        self.is_documented = true;
         self
     }
 }

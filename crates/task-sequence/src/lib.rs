@@ -50,10 +50,12 @@ pub struct Sequence {
     pub xml_version: Option<String>,
     /// Steps and groups, in their order.
     pub steps: Vec<Step>,
-    /// Packages that it refers to though no step of it does, kept as they were imported.
-    pub references: Vec<String>,
+    /// References that no step makes, kept as they were imported.
+    pub references: Vec<xml::Reference>,
     /// Variables of the whole sequence that no step of it makes, kept as they were imported.
     pub variables: Vec<Variable>,
+    /// References and variables of the whole sequence that steps make, and that the import did not have.
+    pub omitted: Vec<String>,
     /// Where each part of it was written.
     pub written: Written,
 }
@@ -101,12 +103,14 @@ pub struct Action {
     pub timeout: Option<i64>,
     /// Which exit codes are a success; those of its type unless said.
     pub success_codes: Option<Vec<i64>>,
-    /// How often it is tried again: 1 to 5 (R114); as its type has it unless said.
+    /// How often it is tried again: 0 to 5 (R114); as its type has it unless said.
     pub retries: Option<i64>,
     /// The command line that the engine runs, if it is not the one that its type and values make.
     pub command: Option<String>,
     /// Variables of it that the catalog does not have, kept as they were exported.
     pub variables: Vec<Variable>,
+    /// Variables with defaults, and switches of the command line, that the import did not have.
+    pub omitted: Vec<String>,
 }
 
 /// A step of a class that the catalog does not have.

@@ -190,6 +190,8 @@ fn split(condition: &Condition, part: &str, index: usize, worlds: Vec<World>) ->
             }
             (joined(held), joined(failed))
         }
+        // Consoles leave such operators behind, and what clients make of them is not documented.
+        Condition::Any(parts) if parts.is_empty() => (worlds.clone(), worlds),
         Condition::Any(parts) => one_of(parts, &format!("{part}/any"), index, worlds),
         Condition::None(parts) => {
             let (held, failed) = one_of(parts, &format!("{part}/none"), index, worlds);

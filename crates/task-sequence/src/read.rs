@@ -124,13 +124,12 @@ impl Reader<'_> {
         let steps = self.steps(&steps, 0);
         self.above.pop();
         let variables = variables(kept.remove("variables"));
-        let references = match kept.remove("references") {
-            Some(super::Value::Texts(references)) => references,
-            _ => Vec::new(),
-        };
+        let Ok(references) = texts(kept.remove("references")).iter().map(|text| text.parse()).collect();
+        let omitted = texts(kept.remove("omitted"));
         let xml_version =
             super::text(&kept, "xml-version").filter(|version| *version != xml::VERSION).map(str::to_owned);
-        Some(Sequence { name: name?, description, boot_image, xml_version, steps, references, variables, written })
+        let name = name?;
+        Some(Sequence { name, description, boot_image, xml_version, steps, references, variables, omitted, written })
     }
 
     fn steps(&mut self, nodes: &[Node], depth: usize) -> Vec<Step> {
@@ -218,6 +217,7 @@ impl Reader<'_> {
                 let Some(kind) = catalog::named(kind) else { return Vec::new() };
                 let values = table.values(kind.keys);
                 let mut of_action = table.values(&OF_ACTIONS);
+                table.excuse(&kept_keys(kind, &of_action));
                 let own = kind.keys.iter().chain(&OF_ACTIONS).map(|key| key.name);
                 table.finish(&common.into_iter().chain(own).collect::<Vec<_>>());
                 let mut integer = |key| match of_action.remove(key) {
@@ -231,7 +231,17 @@ impl Reader<'_> {
                     _ => None,
                 };
                 let variables = variables(of_action.remove("variables"));
-                Body::Action(Box::new(Action { kind, values, timeout, success_codes, retries, command, variables }))
+                let omitted = texts(of_action.remove("omitted"));
+                Body::Action(Box::new(Action {
+                    kind,
+                    values,
+                    timeout,
+                    success_codes,
+                    retries,
+                    command,
+                    variables,
+                    omitted,
+                }))
             }
         };
         match is_wanted {
@@ -298,6 +308,21 @@ impl Reader<'_> {
         self.above.pop();
         steps
     }
+}
+
+fn texts(value: Option<super::Value>) -> Vec<String> {
+    match value {
+        Some(super::Value::Texts(texts)) => texts,
+        _ => Vec::new(),
+    }
+}
+
+/// The keys of an imported step whose variables it has in a form that no key can hold, or does not have.
+fn kept_keys(kind: &'static catalog::Kind, of_action: &super::Values) -> Vec<&'static str> {
+    let kept = variables(of_action.get("variables").cloned());
+    let omitted = texts(of_action.get("omitted").cloned());
+    let is_kept = |name: &str| kept.iter().any(|one| one.name == name) || omitted.iter().any(|one| one == name);
+    kind.keys.iter().filter(|key| is_kept(key.variable())).map(|key| key.name).collect()
 }
 
 fn variables(value: Option<super::Value>) -> Vec<Variable> {

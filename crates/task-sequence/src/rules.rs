@@ -8,6 +8,7 @@ mod alone;
 mod boot_image;
 mod capture;
 mod closure;
+mod inferred;
 mod never;
 mod order;
 mod secrets;
@@ -35,6 +36,7 @@ pub fn check(sequence: &Sequence, medium: &Medium) -> Vec<Problem> {
     alone::check(&mut rules);
     closure::check(&mut rules);
     never::check(&mut rules);
+    inferred::check(&mut rules);
     if !medium.has_boot_image {
         boot_image::check(&mut rules, None);
     }

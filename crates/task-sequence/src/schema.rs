@@ -35,6 +35,7 @@ pub fn schema() -> String {
             "steps": steps,
             "references": kept["references"],
             "variables": kept["variables"],
+            "omitted": kept["omitted"],
             "xml-version": kept["xml-version"],
         },
         "definitions": { "step": step(&step_types(&steps)), "condition": condition() },
@@ -233,7 +234,7 @@ fn form(form: &Form, doc: &str) -> Json {
         Form::Choice(all) => choices(all.iter().map(|Choice { name, doc, .. }| (*name, *doc)), doc),
         Form::Package => package(doc),
         Form::Variable => {
-            let pattern = format!("^[A-Za-z_][A-Za-z0-9_-]{{0,255}}$|{TEMPLATE}");
+            let pattern = format!("^[A-Za-z0-9_-]{{1,256}}$|{TEMPLATE}");
             json!({ "type": "string", "pattern": pattern, "description": doc })
         }
         Form::Secret => secret(doc),

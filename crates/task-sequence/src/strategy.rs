@@ -7,6 +7,7 @@ use proptest::sample::select;
 
 use super::catalog::{self, Environment, Form, Key};
 use super::condition::{Condition, Operator, Test};
+use super::xml::Reference;
 use super::{Action, Body, Foreign, Sequence, Step, Value, Values, Variable};
 use authoring::SecretRef;
 
@@ -30,7 +31,7 @@ fn text(at_most: usize) -> impl Strategy<Value = String> {
 }
 
 fn name() -> impl Strategy<Value = String> {
-    "[A-Za-z_][A-Za-z0-9_]{0,9}"
+    "[A-Za-z0-9_][A-Za-z0-9_]{0,9}"
 }
 
 fn package() -> impl Strategy<Value = String> {
@@ -61,7 +62,14 @@ fn value(key: &'static Key, purpose: For) -> BoxedStrategy<Value> {
         Form::Map => {
             btree_map(name(), text(30), 1..4).prop_map(|map| Value::Map(map.into_iter().rev().collect())).boxed()
         }
-        Form::Tables(keys) => vec(values(keys, purpose), 1..3).prop_map(Value::Tables).boxed(),
+        Form::Tables(keys) => {
+            let tables = vec(values(keys, purpose), 0..3);
+            tables
+                .prop_map(move |tables| {
+                    Value::Tables(tables.into_iter().map(|one| written(one, key, purpose)).collect())
+                })
+                .boxed()
+        }
     }
 }
 
@@ -77,7 +85,7 @@ fn values(keys: &'static [Key], purpose: For) -> BoxedStrategy<Values> {
         };
         all = (all, said)
             .prop_map(move |(mut values, said)| {
-                let said = said.filter(|said| purpose == For::Toml || !holds_anyway(key, said));
+                let said = said.filter(|said| purpose == For::Toml || !holds_anyway(key, &values, said));
                 values.extend(said.map(|said| (key.name, said)));
                 values
             })
@@ -86,13 +94,39 @@ fn values(keys: &'static [Key], purpose: For) -> BoxedStrategy<Values> {
     all
 }
 
-fn holds_anyway(key: &Key, said: &Value) -> bool {
+/// A partition that takes what is left of the disk has a size in XML.
+fn written(mut values: Values, list: &Key, purpose: For) -> Values {
+    // Only a variable that is set can be hidden.
+    if let (Some(Value::Map(set)), Some(Value::Texts(hidden))) = (values.get("set").cloned(), values.get_mut("hide")) {
+        *hidden = set.iter().map(|(name, _)| name.clone()).take(hidden.len()).collect();
+    }
+    if purpose == For::Xml && list.name == "partitions" && !values.contains_key("size") {
+        values.insert("size", Value::Integer(100));
+        values.insert("size-unit", Value::Text("percent".into()));
+    }
+    values
+}
+
+fn holds_anyway(key: &Key, values: &Values, said: &Value) -> bool {
+    if key.is_optional {
+        let is_written = key.name == "continue-on-install-error" && values.contains_key("base-variable");
+        return is_written && *said == Value::Boolean(false);
+    }
+    if key.name == "boot-disk" && crate::text(values, "style") == Some("mbr") {
+        return *said == Value::Boolean(false);
+    }
     match said {
         Value::Text(text) => key.default == Some(text),
         Value::Integer(number) => key.default.is_some_and(|default| default == number.to_string()),
         Value::Boolean(truth) => key.default.is_some_and(|default| default == truth.to_string()),
         _ => false,
     }
+}
+
+fn reference() -> impl Strategy<Value = Reference> {
+    let text =
+        prop_oneof![package(), "[A-Z]{3}[0-9A-F]{5}:[A-Za-z *]{1,9}", "ScopeId_[0-9A-F]{4}/Application_[a-f0-9]{4}"];
+    text.prop_map(|text| text.parse().unwrap())
 }
 
 fn variable() -> impl Strategy<Value = Variable> {
@@ -110,9 +144,20 @@ fn action(purpose: For) -> impl Strategy<Value = Body> {
     let codes = option::of(vec(1..70_000_i64, 1..3));
     let kept = option::weighted(0.2, text(50));
     (own, option::of(1..=999_i64), codes, option::of(1..=5_i64), kept, vec(variable(), 0..2)).prop_map(
-        |((kind, values), timeout, success_codes, retries, command, mut variables)| {
+        move |((kind, values), timeout, success_codes, retries, command, mut variables)| {
             variables.dedup_by_key(|variable| variable.property.clone());
-            Body::Action(Box::new(Action { kind, values, timeout, success_codes, retries, command, variables }))
+            let omitted = Vec::new();
+            let retries = retries.filter(|retries| purpose == For::Toml || *retries != kind.retries());
+            Body::Action(Box::new(Action {
+                kind,
+                values,
+                timeout,
+                success_codes,
+                retries,
+                command,
+                variables,
+                omitted,
+            }))
         },
     )
 }
@@ -172,8 +217,8 @@ fn condition(purpose: For) -> impl Strategy<Value = Condition> {
     test(purpose).prop_map(Condition::Test).prop_recursive(3, 8, 3, |inner| {
         prop_oneof![
             vec(inner.clone(), 0..3).prop_map(Condition::All),
-            vec(inner.clone(), 1..3).prop_map(Condition::Any),
-            vec(inner, 1..3).prop_map(Condition::None),
+            vec(inner.clone(), 0..3).prop_map(Condition::Any),
+            vec(inner, 0..3).prop_map(Condition::None),
         ]
     })
 }
@@ -200,10 +245,8 @@ pub fn sequence(purpose: For) -> impl Strategy<Value = Sequence> {
     let leaf = step(prop_oneof![8 => action(purpose), 1 => foreign()], purpose).boxed();
     let steps =
         leaf.prop_recursive(3, 12, 4, move |inner| step(vec(inner, 0..4).prop_map(Body::Group), purpose).boxed());
-    (text(50), vec(steps, 0..5), vec(package(), 0..2)).prop_map(|(name, steps, references)| Sequence {
-        name,
-        steps,
-        references,
-        ..Sequence::default()
+    (text(50), vec(steps, 0..5), vec(reference(), 0..2)).prop_map(|(name, steps, mut references)| {
+        references.dedup();
+        Sequence { name, steps, references, ..Sequence::default() }
     })
 }

@@ -33,9 +33,11 @@ pub fn write(sequence: &Sequence, names: &BTreeMap<String, String>) -> String {
         writer.line("xml-version", &string(version));
     }
     if !sequence.references.is_empty() {
-        writer.list("references", &strings(&sequence.references));
+        let references: Vec<_> = sequence.references.iter().map(ToString::to_string).collect();
+        writer.list("references", &strings(&references));
     }
     writer.variables(&sequence.variables);
+    writer.omitted(&sequence.omitted);
     writer.steps(&sequence.steps, "steps");
     writer.text
 }
@@ -152,6 +154,13 @@ impl Writer<'_> {
             self.line("command", &string(command));
         }
         self.variables(&action.variables);
+        self.omitted(&action.omitted);
+    }
+
+    fn omitted(&mut self, names: &[String]) {
+        if !names.is_empty() {
+            self.list("omitted", &strings(names));
+        }
     }
 
     fn foreign(&mut self, foreign: &Foreign) {

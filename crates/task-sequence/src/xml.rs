@@ -11,6 +11,7 @@ mod command;
 mod conditions;
 pub mod document;
 mod normal;
+mod references;
 mod script;
 mod secrets;
 mod step;
@@ -20,14 +21,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{Error, Result};
 
-use super::catalog::{self, Environment, Form};
-use super::{Action, Body, Foreign, Sequence, Step, Value, Variable};
+use references::ANY_PROGRAM;
+
+use super::catalog::{self, Environment};
+use super::{Body, Foreign, Sequence, Step, Variable};
 use crate::limits::MAX_SEQUENCE_DEPTH;
 
 use document::Element;
 
 pub use document::push_escaped;
 pub use normal::normal_form;
+pub use references::{Reference, references};
 pub use secrets::write_with_secrets;
 
 /// The version that is written unless a sequence was imported with [another one](OLD_VERSION).
@@ -52,12 +56,13 @@ pub fn write(sequence: &Sequence) -> Result<String> {
     let references = references(sequence);
     if !references.is_empty() {
         let mut list = Element::new("referenceList");
-        for package in references {
-            list.push(Element::new("reference").with("package", package));
+        for reference in references {
+            list.push(reference.element()?);
         }
         root.push(list);
     }
-    let globals = globals(sequence);
+    let mut globals = globals(sequence);
+    globals.retain(|variable| !sequence.omitted.contains(&variable.name) || sequence.variables.contains(variable));
     if !globals.is_empty() {
         let mut list = Element::new("globalVarList");
         globals.iter().for_each(|variable| list.push(variable_element(variable)));
@@ -69,24 +74,13 @@ pub fn write(sequence: &Sequence) -> Result<String> {
     document::write(&root)
 }
 
-/// The packages that a sequence refers to, in the order of its steps. What is disabled refers to nothing.
-pub fn references(sequence: &Sequence) -> Vec<String> {
-    let actions = sequence.enabled().into_iter().filter_map(Step::action);
-    let mut found: Vec<String> = actions.flat_map(packages_of).map(str::to_owned).collect();
-    found.extend(sequence.references.iter().cloned());
+/// The IDs of the packages that a sequence refers to, in the order of its steps; child task sequences excluded.
+pub fn packages(sequence: &Sequence) -> Vec<String> {
+    let own = references(sequence).into_iter().filter(|one| one.program.as_deref() != Some(ANY_PROGRAM));
+    let mut packages: Vec<_> = own.filter_map(|one| one.package).collect();
     let mut seen = BTreeSet::new();
-    found.retain(|package| seen.insert(package.clone()));
-    found
-}
-
-/// The packages that a step refers to. Another task sequence is none.
-fn packages_of(action: &Action) -> impl Iterator<Item = &str> {
-    let of_key = |key: &catalog::Key| match (&key.form, action.values.get(key.name)) {
-        (Form::Package, Some(Value::Text(package))) if !action.is("run-task-sequence") => vec![package.as_str()],
-        (Form::Packages, Some(Value::Texts(packages))) => packages.iter().map(String::as_str).collect(),
-        _ => Vec::new(),
-    };
-    action.kind.keys.iter().flat_map(of_key)
+    packages.retain(|package| seen.insert(package.clone()));
+    packages
 }
 
 /// The variables that hold for the whole sequence.
@@ -128,7 +122,11 @@ fn step_element(step: &Step) -> Result<Element> {
         return document::parse(xml).map_err(failed);
     }
     let failed = |error: Error| error.within(format!("the step `{}` can't be written as XML", step.name));
-    let name = if matches!(step.body, Body::Group(_)) { "group" } else { "step" };
+    let name = match &step.body {
+        Body::Group(_) => "group",
+        Body::Action(action) => action.kind.element(),
+        Body::Foreign(_) => "step",
+    };
     let mut element = Element::new(name);
     element.attributes = attributes(step);
     for (name, value) in &step.attributes {
@@ -151,11 +149,13 @@ fn step_element(step: &Step) -> Result<Element> {
         Body::Foreign(foreign) => (foreign.command.clone(), foreign.variables.clone()),
     };
     element.push(Element::new("action").text(line));
-    if !variables.is_empty() {
-        let mut list = Element::new("defaultVarList");
-        variables.iter().for_each(|variable| list.push(variable_element(variable)));
-        element.push(list);
+    // Consoles write an empty list, too.
+    if variables.is_empty() && matches!(step.body, Body::Foreign(_)) {
+        return Ok(element);
     }
+    let mut list = Element::new("defaultVarList");
+    variables.iter().for_each(|variable| list.push(variable_element(variable)));
+    element.push(list);
     Ok(element)
 }
 
@@ -163,7 +163,7 @@ fn step_element(step: &Step) -> Result<Element> {
 fn attributes(step: &Step) -> Vec<(String, String)> {
     let mut all = Vec::new();
     let mut add = |name: &str, value: &str| all.push((name.to_owned(), value.to_owned()));
-    let (class, environment, codes, retries, timeout) = match &step.body {
+    let (class, runs_in, codes, retries, timeout) = match &step.body {
         Body::Group(_) => {
             add("name", &step.name);
             add("description", &step.description);
@@ -178,9 +178,12 @@ fn attributes(step: &Step) -> Vec<(String, String)> {
         Body::Action(action) => {
             let class = format!("{PREFIX}{}", action.kind.class);
             let codes = step::codes(action.success_codes());
-            (class, action.kind.environment, codes, action.retries.unwrap_or(0), action.timeout)
+            let retries = action.retries.unwrap_or(action.kind.retries());
+            (class, action.kind.runs_in(), codes, retries, action.timeout)
         }
-        Body::Foreign(foreign) => (foreign.class.clone(), foreign.environment, "0".to_owned(), 0, None),
+        Body::Foreign(foreign) => {
+            (foreign.class.clone(), Some(foreign.environment.attribute()), "0".to_owned(), 0, None)
+        }
     };
     add("type", &class);
     add("name", &step.name);
@@ -194,7 +197,9 @@ fn attributes(step: &Step) -> Vec<(String, String)> {
     if let Some(minutes) = timeout {
         add("timeout", &(minutes * 60).to_string());
     }
-    add("runIn", runs_in(environment));
+    if let Some(runs_in) = runs_in {
+        add("runIn", runs_in);
+    }
     add("successCodeList", &codes);
     add("retryCount", &retries.to_string());
     let from_network = step
@@ -202,14 +207,6 @@ fn attributes(step: &Step) -> Vec<(String, String)> {
         .is_some_and(|action| action.kind.key("run-from-network").is_some() && action.is_set("run-from-network"));
     add("runFromNet", if from_network { "true" } else { "false" });
     all
-}
-
-fn runs_in(environment: Environment) -> &'static str {
-    match environment {
-        Environment::WindowsPe => "WinPE",
-        Environment::FullOs => "FullOS",
-        Environment::Any => "WinPEandFullOS",
-    }
 }
 
 /// Reads a sequence. It has no name, no description and no boot image, which are no part of the XML.
@@ -245,19 +242,25 @@ pub fn read_element(root: &Element) -> Result<Sequence> {
         let document::Content::Element(element) = element else { continue };
         match element.name.as_str() {
             "referenceList" => {
-                let package = |one: &Element| one.attribute("package").map(str::to_owned);
-                references.extend(element.children().filter_map(package));
+                for child in element.children() {
+                    references.push(Reference::of_element(child)?);
+                }
             }
             "globalVarList" => variables.extend(element.children().map(read_variable)),
             _ => sequence.steps.push(read_step(element, 0)?),
         }
     }
-    let computed: BTreeSet<String> = self::references(&sequence).into_iter().collect();
-    references.retain(|package| !computed.contains(package));
+    let computed = self::references(&sequence);
+    let missing = computed.iter().filter(|reference| !references.contains(reference));
+    sequence.omitted = missing.map(ToString::to_string).collect();
+    references.retain(|reference| !computed.contains(reference));
+    variables.retain(|variable: &Variable| !variable.value.is_empty());
     let computed: BTreeMap<String, Variable> =
         globals(&sequence).into_iter().map(|variable| (variable.name.clone(), variable)).collect();
-    variables
-        .retain(|variable: &Variable| !variable.value.is_empty() && computed.get(&variable.name) != Some(variable));
+    let is_missing = |variable: &&Variable| !variables.iter().any(|one| one.name == variable.name);
+    let missing = computed.values().filter(|variable| !variable.value.is_empty()).filter(is_missing);
+    sequence.omitted.extend(missing.map(|variable| variable.name.clone()));
+    variables.retain(|variable| computed.get(&variable.name) != Some(variable));
     (sequence.references, sequence.variables) = (references, variables);
     Ok(sequence)
 }
@@ -291,7 +294,7 @@ fn read_step(element: &Element, depth: usize) -> Result<Step> {
     }
     let body = match element.name.as_str() {
         "group" => read_group(element, depth)?,
-        "step" => read_body(element),
+        "step" | "subtasksequence" => read_body(element),
         _ => None,
     };
     let body = match body {
@@ -336,13 +339,6 @@ fn read_step(element: &Element, depth: usize) -> Result<Step> {
         let minutes =
             element.attribute("timeout").and_then(|seconds| seconds.parse().ok()).map(|seconds: i64| seconds / 60);
         action.timeout = minutes.filter(|minutes| (1..=999).contains(minutes));
-        let retries = element.attribute("retryCount").and_then(|retries| retries.parse().ok());
-        action.retries = action.retries.or(retries.filter(|retries| (1..=5).contains(retries)));
-        let codes = element.attribute("successCodeList").and_then(step::read_codes);
-        let is_other = |codes: &Vec<i64>| codes != action.kind.success_codes;
-        if action.success_codes.is_none() {
-            action.success_codes = codes.filter(is_other);
-        }
     }
     let written = attributes(&step);
     let is_kept = |(name, value): &&(String, String)| match written.iter().find(|one| one.0 == *name) {
@@ -377,9 +373,11 @@ fn read_body(element: &Element) -> Option<Body> {
     let command = element.child("action").map(Element::own_text).unwrap_or_default();
     let mut variables: Vec<Variable> =
         element.child("defaultVarList").into_iter().flat_map(Element::children).map(read_variable).collect();
-    let kind = class.strip_prefix(PREFIX).and_then(catalog::of_class);
-    if let Some(action) = kind.and_then(|kind| step::action(kind, variables.clone(), &command)) {
-        return Some(Body::Action(Box::new(action)));
+    if let Some(kind) = class.strip_prefix(PREFIX).and_then(catalog::of_class) {
+        return Some(Body::Action(Box::new(step::action(kind, variables, &command, element))));
+    }
+    if element.name != "step" {
+        return None;
     }
     variables.retain(|variable| !variable.value.is_empty());
     let environment = match element.attribute("runIn") {

@@ -37,7 +37,7 @@ fn of_sequences(all: &[Exported], paths: &[Utf8PathBuf], share: Option<&Deployme
     }
     for one in all {
         let names = names(one);
-        for id in sequence::xml::references(&one.sequence) {
+        for id in sequence::xml::packages(&one.sequence) {
             // What the site says counts; else what the step takes it for.
             let kind = one.referred.iter().find(|referred| referred.id == id).map(|referred| referred.kind);
             let of_step = table_of(&one.sequence, &id);

@@ -235,7 +235,7 @@ fn describe(one: &Exported, path: Option<&Utf8PathBuf>, text: &str) -> serde_jso
     let secrets: Vec<_> =
         secrets(&one.sequence).iter().map(|(step, key)| json!({ "step": step, "key": key })).collect();
     let names = names(one);
-    let references = sequence::xml::references(&one.sequence);
+    let references = sequence::xml::packages(&one.sequence);
     let references: Vec<_> = references.iter().map(|id| json!({ "id": id, "name": names.get(id) })).collect();
     json!({
         "id": one.id,

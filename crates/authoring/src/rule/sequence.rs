@@ -439,4 +439,12 @@ pub const RULES: &[Entry] = &[
         "The editor accepts only digits.",
         "STEPS",
     ),
+    note(
+        Rule::InferredName,
+        "inferred-name",
+        "key whose name in XML is inferred",
+        "No console was seen to write the variable of this key, and Microsoft does not document it. A client that reads it under another name ignores the setting.",
+        "TOOLS",
+    )
+    .lowerable(),
 ];

@@ -15,8 +15,13 @@ pub const COMMON: [(&str, &str); 8] = [
 ];
 
 /// What a task sequence says that was imported and of which no step of it speaks.
-pub const KEPT: [Key; 3] = [
-    Key::new("references", "", Form::Texts, "Packages that it refers to though no step does, as they were imported."),
+pub const KEPT: [Key; 4] = [
+    Key::new(
+        "references",
+        "",
+        Form::Texts,
+        "References that no step makes, as they were imported: `ABC00001`, `ABC00001:Program`, or an application.",
+    ),
     Key::new(
         "variables",
         "",
@@ -33,10 +38,11 @@ pub const KEPT: [Key; 3] = [
         "The version of its XML, as it was imported.",
     )
     .or("3.10"),
+    Key::new("omitted", "", Form::Texts, "References and variables that the imported sequence did not have."),
 ];
 
 /// What every step that does something by itself may say.
-pub const OF_ACTIONS: [Key; 5] = [
+pub const OF_ACTIONS: [Key; 6] = [
     Key::new("timeout", "Timeout", Form::Integer(1, 999), "After how many minutes it is stopped (R110)."),
     Key::new("success-codes", "SuccessCodes", Form::Integers, "The exit codes that are a success (R112)."),
     Key::new("retries", "RetryCount", Form::Integer(0, 5), "How often it is tried again (R114)."),
@@ -51,6 +57,12 @@ pub const OF_ACTIONS: [Key; 5] = [
         "",
         Form::Tables(&VARIABLES),
         "Variables of the step that tsmedia does not know, as they were imported.",
+    ),
+    Key::new(
+        "omitted",
+        "",
+        Form::Texts,
+        "Variables with defaults, and switches of the command line, that the imported step did not have.",
     ),
 ];
 

@@ -4,6 +4,7 @@ use super::{Choice, Environment, Form, Key, Kind, choice};
 
 /// The ways in which BitLocker encrypts.
 const METHODS: &[Choice] = &[
+    choice("system", "0", "As the system has it."),
     choice("aes-128", "3", "AES with 128 bits."),
     choice("aes-256", "4", "AES with 256 bits."),
     choice("xts-aes-128", "6", "XTS-AES with 128 bits."),
@@ -41,6 +42,14 @@ pub const KINDS: &[Kind] = &[
             )
             .in_variable("OSDPartitionStyle")
             .required(),
+            Key::new(
+                "disk-type",
+                "DiskType",
+                Form::Choice(&[choice("basic", "BASIC", "A basic disk.")]),
+                "The type of the disk. Deprecated; consoles still write it.",
+            )
+            .in_variable("OSDDiskType")
+            .or("basic"),
             Key::new(
                 "boot-disk",
                 "GPTBootDisk",
@@ -80,20 +89,21 @@ pub const KINDS: &[Kind] = &[
         class: "EnableBitLockerAction",
         doc: "Encrypts a drive of the installed system with BitLocker.",
         environment: Environment::FullOs,
-        command: "OSDBitLocker.exe /enable [ /drive:{drive}] /wait:{wait} /mode:{mode} /pwd:{recovery-key} /full:{full-disk}[ /crypt:{method}] /ignoretpm:{skip-without-tpm}",
+        command: "OSDBitLocker.exe /enable [ /drive:{drive}] /wait:{wait} /mode:{mode}[ /keydrive:{key-drive}] /pwd:{recovery-key}[ /full:{full-disk}][ /crypt:{method}][ /ignoretpm:{skip-without-tpm}]",
         success_codes: &[0],
         keys: &[
-            Key::new("drive", "Drive", Form::Text(2), "The drive, such as `D:`; the system's unless said.")
+            Key::new("drive", "TargetDrive", Form::Text(2), "The drive, such as `D:`; the system's unless said.")
                 .in_variable("OSDBitLockerTargetDrive")
-                .hidden(),
+                .hidden()
+                .documented(),
             Key::new(
                 "mode",
                 "Mode",
                 Form::Choice(&[
                     choice("tpm", "TPM", "The TPM alone."),
                     choice("usb", "Key", "A startup key on a USB stick."),
-                    choice("tpm-and-usb", "TPMKey", "Both."),
-                    choice("tpm-and-pin", "TPMPIN", "The TPM and a PIN of 4 to 20 digits (R121)."),
+                    choice("tpm-and-usb", "TPMAndKey", "Both."),
+                    choice("tpm-and-pin", "TPMAndPIN", "The TPM and a PIN of 4 to 20 digits (R121)."),
                 ]),
                 "What unlocks the drive when the computer starts.",
             )
@@ -101,7 +111,17 @@ pub const KINDS: &[Kind] = &[
             .hidden()
             .or("tpm"),
             Key::new("pin", "PIN", Form::Secret, "The PIN, for `mode = \"tpm-and-pin\"`.")
-                .in_variable("OSDBitLockerPIN"),
+                .in_variable("OSDBitLockerPIN")
+                .documented(),
+            Key::new(
+                "key-drive",
+                "StartupKeyDrive",
+                Form::Text(2),
+                "The drive of the startup key, such as `E:`; the first USB drive unless set.",
+            )
+            .in_variable("OSDBitLockerStartupKeyDrive")
+            .hidden()
+            .documented(),
             Key::new(
                 "recovery-key",
                 "CreateRecoveryPassword",
@@ -138,7 +158,8 @@ pub const KINDS: &[Kind] = &[
             )
             .in_variable("OSDBitLockerSkipWhenNoValidTPM")
             .hidden()
-            .or("false"),
+            .or("false")
+            .optional(),
         ],
     },
     Kind {
@@ -150,12 +171,14 @@ pub const KINDS: &[Kind] = &[
         command: "OSDBitLocker.exe /disable [ /drive:{drive}]",
         success_codes: &[0],
         keys: &[
-            Key::new("drive", "Drive", Form::Text(2), "The drive, such as `D:`; the system's unless said.")
+            Key::new("drive", "TargetDrive", Form::Text(2), "The drive, such as `D:`; the system's unless said.")
                 .in_variable("OSDBitLockerTargetDrive")
-                .hidden(),
+                .hidden()
+                .documented(),
             Key::new("restarts", "RebootCount", Form::Integer(1, 15), "After how many restarts it goes on (R121).")
                 .in_variable("OSDBitLockerRebootCount")
-                .or("1"),
+                .or("1")
+                .optional(),
         ],
     },
     Kind {
@@ -164,12 +187,25 @@ pub const KINDS: &[Kind] = &[
         class: "OfflineEnableBitLockerAction",
         doc: "Turns BitLocker on in Windows PE, on the used space of a formatted drive.",
         environment: Environment::WindowsPe,
-        command: "OSDOfflineBitlocker.exe /enable [ /drive:{drive}][ /crypt:{method}] /full:{full-disk} /ignoretpm:{skip-without-tpm}",
+        command: "OSDOfflineBitlocker.exe /enable [ /disk:{disk}][ /part:{partition}][ /drive:{drive}][ /drive:%{drive-variable}%] /ignoretpm:{skip-without-tpm}[ /full:{full-disk}][ /crypt:{method}]",
         success_codes: &[0],
         keys: &[
-            Key::new("drive", "Drive", Form::Text(32), "The drive, such as `D:`, or a variable that holds it.")
-                .in_variable("OSDBitLockerTargetDrive")
-                .hidden(),
+            Key::new("disk", "DestinationDisk", Form::Integer(0, 99), "The disk of the drive; with `partition`.")
+                .in_variable("OSDBitLockerDestinationDisk")
+                .hidden()
+                .documented(),
+            Key::new("partition", "DestinationPartition", Form::Integer(1, 99), "The partition of that disk.")
+                .in_variable("OSDBitLockerDestinationPartition")
+                .hidden()
+                .documented(),
+            Key::new("drive", "DestinationLogicalDrive", Form::Text(2), "The drive, such as `D:`.")
+                .in_variable("OSDBitLockerDestinationLogicalDrive")
+                .hidden()
+                .documented(),
+            Key::new("drive-variable", "DestinationVariable", Form::Variable, "A variable that holds the drive.")
+                .in_variable("OSDBitLockerDestinationVariable")
+                .hidden()
+                .documented(),
             Key::new(
                 "method",
                 "EncryptMethod",
@@ -177,18 +213,19 @@ pub const KINDS: &[Kind] = &[
                 "How it is encrypted; as the system has it unless said.",
             )
             .in_variable("OSDBitLockerEncryptMethod")
-            .hidden(),
+            .hidden()
+            .documented(),
             Key::new("full-disk", "EncryptFullDisk", Form::Boolean, "Whether unused space is encrypted too.")
                 .in_variable("OSDBitLockerEncryptFullDisk")
                 .hidden()
                 .or("false"),
             Key::new(
                 "skip-without-tpm",
-                "SkipWhenNoValidTPM",
+                "SkipWhenTPMInvalid",
                 Form::Boolean,
                 "Whether a computer without a TPM that can be used is passed over.",
             )
-            .in_variable("OSDBitLockerSkipWhenNoValidTPM")
+            .in_variable("OSDBitLockerSkipWhenTPMInvalid")
             .hidden()
             .or("true"),
         ],
@@ -201,13 +238,13 @@ const PARTITIONS: &[Key] = &[
         "type",
         "Type",
         Form::Choice(&[
-            choice("primary", "Primary", "A primary partition."),
-            choice("extended", "Extended", "The partition of the logical ones. MBR only (R118)."),
-            choice("logical", "Logical", "A logical partition. MBR only (R118)."),
-            choice("hidden", "Hidden", "A primary partition that gets no letter."),
+            choice("primary", "PRIMARY", "A primary partition."),
+            choice("extended", "EXTENDED", "The partition of the logical ones. MBR only (R118)."),
+            choice("logical", "LOGICAL", "A logical partition. MBR only (R118)."),
+            choice("hidden", "HIDDEN", "A primary partition that gets no letter."),
             choice("efi", "EFI", "The EFI system partition. GPT only."),
             choice("msr", "MSR", "Microsoft's reserved partition. GPT only."),
-            choice("recovery", "Recovery", "The partition of the recovery environment."),
+            choice("recovery", "RECOVERY", "The partition of the recovery environment."),
         ]),
         "What it is.",
     )
@@ -231,7 +268,7 @@ const PARTITIONS: &[Key] = &[
         Form::Choice(&[
             choice("mb", "MB", "Megabytes."),
             choice("gb", "GB", "Gigabytes."),
-            choice("percent", "Percent", "Percent of what is left of the disk."),
+            choice("percent", "PERCENT", "Percent of what is left of the disk."),
         ]),
         "What `size` is in.",
     )

@@ -91,7 +91,8 @@ pub const KINDS: &[Kind] = &[
         command: "OSDRunPowerShellScript.exe",
         success_codes: &[0, 3010],
         keys: &[
-            Key::new("package", "PackageID", Form::Package, "The package that holds the script.").hidden(),
+            Key::new("package", "PackageID", Form::Package, "The package that holds the script.")
+                .in_variable("OSDRunPowerShellScriptPackageID"),
             Key::new("script-name", "ScriptName", Form::Text(255), "The script within the package.")
                 .in_variable("OSDRunPowerShellScriptScriptName"),
             Key::new("script", "SourceScript", Form::Text(1 << 20), "The script itself, in place of a package.")
@@ -136,7 +137,7 @@ pub const KINDS: &[Kind] = &[
         class: "SetVariableAction",
         doc: "Sets a variable of the task sequence. An empty value deletes it.",
         environment: Environment::Any,
-        command: "tsenv.exe \"{variable}={value}\" /hiddenflag:{is-hidden}",
+        command: "tsenv.exe \"{variable}={value}\"[~ /hiddenflag:{is-hidden}]",
         success_codes: &[0],
         keys: &[
             Key::new("variable", "VariableName", Form::Variable, "The variable.").hidden().required(),
@@ -148,7 +149,7 @@ pub const KINDS: &[Kind] = &[
                 Form::Secret,
                 "A value that is shown nowhere, in place of `value`.",
             )
-            .hidden(),
+            .in_variable("SetVariableActionHiddenVariableValue"),
         ],
     },
     Kind {
@@ -169,16 +170,46 @@ pub const KINDS: &[Kind] = &[
         class: "SubTasksequence",
         doc: "Runs another task sequence, with the same variables.",
         environment: Environment::Any,
-        command: "",
+        command: "SubTasksequence.exe",
         success_codes: &[0],
-        keys: &[Key::new(
-            "task-sequence",
-            "TsPackageID",
-            Form::Package,
-            "The task sequence: one without a boot image (R116).",
-        )
-        .hidden()
-        .required()],
+        keys: &[
+            Key::new(
+                "task-sequence",
+                "TsPackageID",
+                Form::Package,
+                "The task sequence: one without a boot image (R116).",
+            )
+            .in_variable("OSDSubTasksequencePackageID")
+            .required(),
+            Key::new(
+                "task-sequence-name",
+                "TsName",
+                Form::Text(512),
+                "ID and name of the task sequence as the console shows them.",
+            )
+            .in_variable("OSDSubTasksequenceTsName"),
+            Key::new(
+                "child-applications",
+                "TsReferenceApplications",
+                Form::Text(1 << 20),
+                "Applications that the task sequence refers to, as the console lists them.",
+            )
+            .in_variable("OSDSubTasksequenceTsReferenceApplications"),
+            Key::new(
+                "child-packages",
+                "TsReferencePackages",
+                Form::Text(1 << 20),
+                "Packages that the task sequence refers to, as the console lists them.",
+            )
+            .in_variable("OSDSubTasksequenceTsReferencePackages"),
+            Key::new(
+                "child-software-updates",
+                "TsReferenceSoftwareUpdates",
+                Form::Text(1 << 20),
+                "Software updates that the task sequence refers to, as the console lists them.",
+            )
+            .in_variable("OSDSubTasksequenceTsReferenceSoftwareUpdates"),
+        ],
     },
     Kind {
         name: "check-readiness",
@@ -186,17 +217,22 @@ pub const KINDS: &[Kind] = &[
         class: "PrestartCheckAction",
         doc: "Fails (with code 4316) if the computer lacks what is asked for; all checks are made first.",
         environment: Environment::Any,
-        command: "OSDPrestartCheck.exe",
+        command: "OSDPrestartCheck.exe ",
         success_codes: &[0],
         keys: &[
             Key::new("memory", "Memory", Form::Integer(1, ANY), "The least memory, in MB.").in_variable("OSDMemory"),
-            Key::new("processor-speed", "Speed", Form::Integer(1, ANY), "The least speed of the processor, in MHz.")
-                .in_variable("OSDSpeed"),
-            Key::new("disk-space", "DiskSpace", Form::Integer(1, ANY), "The least free space on the disk, in MB.")
-                .in_variable("OSDDiskSpace"),
+            Key::new(
+                "processor-speed",
+                "ProcessorSpeed",
+                Form::Integer(1, ANY),
+                "The least speed of the processor, in MHz.",
+            )
+            .in_variable("OSDProcessorSpeed"),
+            Key::new("disk-space", "FreeDiskSpace", Form::Integer(1, ANY), "The least free space on the disk, in MB.")
+                .in_variable("OSDFreeDiskSpace"),
             Key::new(
                 "os-type",
-                "OS",
+                "OSType",
                 Form::Choice(&[
                     choice("client", "CLIENT", "Windows for workstations."),
                     choice("server", "SERVER", "Windows Server."),
@@ -206,11 +242,8 @@ pub const KINDS: &[Kind] = &[
             .in_variable("OSDOSType"),
             Key::new(
                 "architecture",
-                "Architecture",
-                Form::Choice(&[
-                    choice("x86", "32 Bit", "32-bit processors."),
-                    choice("x64", "64 Bit", "64-bit processors."),
-                ]),
+                "OSArchitecture",
+                Form::Choice(&[choice("x86", "32", "32-bit processors."), choice("x64", "64", "64-bit processors.")]),
                 "What the present operating system must be for.",
             )
             .in_variable("OSDOSArchitecture"),
@@ -232,26 +265,35 @@ pub const KINDS: &[Kind] = &[
             .in_variable("OSDCMClientMinVersion"),
             Key::new(
                 "os-language",
-                "OSLanguage",
+                "OSLanguageID",
                 Form::Integer(1, 0xffff),
                 "The language of the present system, such as 1033.",
             )
-            .in_variable("OSDOSLanguage"),
-            Key::new("ac-power", "ACPower", Form::Boolean, "Whether the computer must be plugged in.")
-                .in_variable("OSDACPower")
-                .or("false"),
-            Key::new("network", "Network", Form::Boolean, "Whether a network must be connected.")
-                .in_variable("OSDNetwork")
-                .or("false"),
-            Key::new("wired-network", "NetworkWired", Form::Boolean, "Whether that network must be a wired one.")
-                .in_variable("OSDNetworkWired")
-                .or("false"),
-            Key::new("uefi", "UEFI", Form::Boolean, "Whether the computer must be in UEFI mode.")
-                .in_variable("OSDUEFI")
-                .or("false"),
-            Key::new("tpm", "TPM", Form::Boolean, "Whether there must be a TPM that is on.")
-                .in_variable("OSDTPM")
-                .or("false"),
+            .in_variable("OSDOSLanguageID"),
+            Key::new("ac-power", "CheckPowerState", Form::Boolean, "Whether the computer must be plugged in.")
+                .in_variable("OSDCheckPowerState")
+                .or("false")
+                .optional(),
+            Key::new("network", "CheckNetworkConnected", Form::Boolean, "Whether a network must be connected.")
+                .in_variable("OSDCheckNetworkConnected")
+                .or("false")
+                .optional(),
+            Key::new("wired-network", "CheckNetworkWired", Form::Boolean, "Whether that network must be a wired one.")
+                .in_variable("OSDCheckNetworkWired")
+                .or("false")
+                .optional(),
+            Key::new("uefi", "CheckDeviceUEFI", Form::Boolean, "Whether the computer must be in UEFI mode.")
+                .in_variable("OSDCheckDeviceUEFI")
+                .or("false")
+                .optional(),
+            Key::new("tpm-enabled", "CheckTpmEnabled", Form::Boolean, "Require a TPM that is enabled.")
+                .in_variable("OSDCheckDeviceTpmEnabled")
+                .or("false")
+                .optional(),
+            Key::new("tpm-activated", "CheckTpmActivated", Form::Boolean, "Require a TPM that is activated.")
+                .in_variable("OSDCheckDeviceTpmActivated")
+                .or("false")
+                .optional(),
         ],
     },
     Kind {
@@ -260,18 +302,18 @@ pub const KINDS: &[Kind] = &[
         class: "ConnectNetworkFolderAction",
         doc: "Connects a shared folder. It needs the network.",
         environment: Environment::Any,
-        command: "smsnetuse.exe",
+        command: "smsnetuse.exe %SMSConnectNetworkFolderPath%",
         success_codes: &[0],
         keys: &[
-            Key::new("path", "NetworkPath", Form::Text(255), "The shared folder: `\\\\server\\share` (R120).")
+            Key::new("path", "Path", Form::Text(255), "The shared folder: `\\\\server\\share` (R120).")
                 .in_variable("SMSConnectNetworkFolderPath")
                 .required(),
             Key::new("drive", "DriveLetter", Form::Text(2), "The drive letter, D to Z but for X, with a colon (R120).")
                 .in_variable("SMSConnectNetworkFolderDriveLetter"),
-            Key::new("user", "UserName", Form::Text(255), "The account, `DOMAIN\\user`.")
+            Key::new("user", "Username", Form::Text(255), "The account, `DOMAIN\\user`.")
                 .in_variable("SMSConnectNetworkFolderAccount")
                 .required(),
-            Key::new("password", "UserPassword", Form::Secret, "The password of that account.")
+            Key::new("password", "Password", Form::Secret, "The password of that account.")
                 .in_variable("SMSConnectNetworkFolderPassword"),
         ],
     },
@@ -281,7 +323,7 @@ pub const KINDS: &[Kind] = &[
         class: "JoinDomainWorkgroupAction",
         doc: "Joins the installed system to a domain or a workgroup; it restarts.",
         environment: Environment::FullOs,
-        command: "osdjoin.exe",
+        command: "osdjoin.exe /type:%OSDJoinType%",
         success_codes: &[0],
         keys: &[
             Key::new("workgroup", "WorkgroupName", Form::Text(32), "The workgroup: 32 characters at most (R82).")
@@ -317,6 +359,14 @@ pub const KINDS: &[Kind] = &[
                 .in_variable("OSDDownloadDownloadPackages")
                 .required(),
             Key::new(
+                "contents",
+                "PackageInfo",
+                Form::Tables(CONTENTS),
+                "What the console shows of the packages; made from `packages` unless set.",
+            )
+            .in_variable("OSDPackage")
+            .hidden(),
+            Key::new(
                 "location",
                 "DestinationLocationType",
                 Form::Choice(&[
@@ -349,6 +399,14 @@ pub const KINDS: &[Kind] = &[
     },
 ];
 
+/// Key of a package to download, as the console shows it.
+const CONTENTS: &[Key] = &[
+    Key::new("package", "PackageId", Form::Package, "The package."),
+    Key::new("name", "Name", Form::Text(512), "Its name."),
+    Key::new("type", "PkgType", Form::Integer(0, ANY), "Its type, as the site counts."),
+    Key::new("size", "Size", Form::Text(64), "Its size, as the console shows it."),
+];
+
 /// What a rule of Set Dynamic Variables says. What it asks of the computer holds if one of it does; make and model
 /// have to hold both.
 const RULES: &[Key] = &[
@@ -362,6 +420,7 @@ const RULES: &[Key] = &[
     Key::new("variable", "Variable", Form::Text(255), "A variable that is compared."),
     Key::new("operator", "Operator", Form::Choice(OPERATORS), "How it is compared.").or("equals"),
     Key::new("value", "Value", Form::Text(MAX_VALUE), "What it is compared with."),
+    Key::new("hide", "IsSecret", Form::Texts, "The variables of `set` whose values the console does not show."),
     Key::new("set", "Variables", Form::Map, "The variables to set, each with its value.").required(),
 ];
 

@@ -9,14 +9,20 @@ const DISK: Key = Key::new(
     Form::Integer(0, 99),
     "The disk that it is applied to; with `partition` (R117).",
 )
-.hidden();
+.hidden()
+.documented();
 const PARTITION: Key =
-    Key::new("partition", "DestinationPartition", Form::Integer(1, 99), "The partition of that disk (R117).").hidden();
+    Key::new("partition", "DestinationPartition", Form::Integer(1, 99), "The partition of that disk (R117).")
+        .hidden()
+        .documented();
 const DRIVE: Key =
     Key::new("drive", "DestinationLogicalDrive", Form::Text(2), "The drive that it is applied to, C to Z (R117).")
-        .hidden();
+        .hidden()
+        .documented();
 const DRIVE_VARIABLE: Key =
-    Key::new("drive-variable", "DestinationVariable", Form::Variable, "A variable that holds the drive.").hidden();
+    Key::new("drive-variable", "DestinationVariable", Form::Variable, "A variable that holds the drive.")
+        .hidden()
+        .documented();
 
 pub const KINDS: &[Kind] = &[
     Kind {
@@ -25,7 +31,7 @@ pub const KINDS: &[Kind] = &[
         class: "ApplyOperatingSystemAction",
         doc: "Applies an operating system image to the computer. All else on the volume is removed.",
         environment: Environment::WindowsPe,
-        command: "OSDApplyOS.exe[ /image:{image},%OSDImageIndex%][ /install:{upgrade-package},%OSDInstallEditionIndex%][ \"/config:{answer-package},%OSDConfigFileName%\"][ /target:{disk},{partition}][ /target:{drive}][ /target:%{drive-variable}%]",
+        command: "OSDApplyOS.exe[ /image:{image},%OSDImageIndex%][ /install:{upgrade-package},%OSDInstallEditionIndex%][ \"/config:{answer-package},%OSDConfigFileName%\"][ /target:{disk},{partition}][ /target:{drive}][ /target:%{drive-variable}%] /runfromnet:{run-from-network}",
         success_codes: &[0],
         keys: &[
             Key::new("image", "ImagePackageID", Form::Package, "The operating system image.").hidden(),
@@ -59,13 +65,14 @@ pub const KINDS: &[Kind] = &[
                 Form::Integer(0, 6),
                 "The keyboard driver for Japanese and Korean systems.",
             )
-            .in_variable("OsdLayeredDriver"),
+            .in_variable("OSDLayeredDriver"),
             Key::new(
                 "run-from-network",
                 "RunFromNet",
                 Form::Boolean,
                 "Whether the image is read from the distribution point as it is applied.",
             )
+            .hidden()
             .or("false"),
         ],
     },
@@ -105,7 +112,8 @@ pub const KINDS: &[Kind] = &[
         command: "OSDUpgradeOS.exe ",
         success_codes: &[0],
         keys: &[
-            Key::new("package", "InstallPackageID", Form::Package, "The operating system upgrade package.").hidden(),
+            Key::new("package", "InstallPackageID", Form::Package, "The operating system upgrade package.")
+                .in_variable("OSDUpgradeInstallPackageID"),
             Key::new("edition", "InstallEditionIndex", Form::Integer(1, 65_535), "Which edition of that package.")
                 .in_variable("OSDUpgradeInstallEditionIndex")
                 .or("1"),
@@ -132,7 +140,8 @@ pub const KINDS: &[Kind] = &[
             .in_variable("OSDFeatureUpdateAssignmentID"),
             Key::new("product-key", "OsProductKey", Form::Text(255), "The product key (R78).")
                 .in_variable("OSDUpgradeOsProductKey"),
-            Key::new("driver-package", "DriverPackageID", Form::Package, "A driver package that Setup uses.").hidden(),
+            Key::new("driver-package", "DriverPackageID", Form::Package, "A driver package that Setup uses.")
+                .in_variable("OSDUpgradeDriverPackageID"),
             Key::new(
                 "drivers",
                 "StagedContent",
@@ -188,7 +197,7 @@ pub const KINDS: &[Kind] = &[
         class: "PrepareOSAction",
         doc: "Runs Sysprep and restarts into Windows PE. It fails on members of a domain (R84).",
         environment: Environment::FullOs,
-        command: "osdprepareos.exe /activate:%OSDKeepActivation% /bmsd:%OSDBuildStorageDriverList%",
+        command: "osdprepareos.exe /activate:%OSDKeepActivation% /bmsd:%OSDBuildStorageDriverList%[~ /shutdown:%OSDShutdownPreparedOs%]",
         success_codes: &[0],
         keys: &[
             Key::new("keep-activation", "KeepActivation", Form::Boolean, "Whether the activation of Windows is kept.")
@@ -201,6 +210,14 @@ pub const KINDS: &[Kind] = &[
                 "Whether Sysprep lists drivers for mass storage. Windows XP only.",
             )
             .in_variable("OSDBuildStorageDriverList")
+            .or("false"),
+            Key::new(
+                "shut-down",
+                "ShutdownPreparedOs",
+                Form::Boolean,
+                "Shut the computer down afterwards instead of restarting it.",
+            )
+            .in_variable("OSDShutdownPreparedOs")
             .or("false"),
         ],
     },

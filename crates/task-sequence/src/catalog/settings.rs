@@ -36,7 +36,8 @@ pub const KINDS: &[Kind] = &[
                 ]),
                 "How a server is licensed. Obsolete since Windows Server 2008 (R86).",
             )
-            .in_variable("OSDServerLicenseMode"),
+            .in_variable("OSDServerLicenseMode")
+            .documented(),
             Key::new("server-connections", "ServerLicenseConnectionLimit", Form::Integer(5, 9999), "The most connections, with `per-server` (R86).")
                 .in_variable("OSDServerLicenseConnectionLimit")
                 .or("5"),
@@ -78,17 +79,19 @@ pub const KINDS: &[Kind] = &[
                 .in_variable("OSDJoinAccount"),
             Key::new("password", "DomainPassword", Form::Secret, "The password of that account.")
                 .in_variable("OSDJoinPassword"),
-            Key::new("dns-domain", "DNSDomain", Form::Text(255), "The DNS domain of the computer.").in_variable("OSDDNSDomain").hidden(),
+            Key::new("dns-domain", "DNSDomain", Form::Text(255), "The DNS domain of the computer.").in_variable("OSDDNSDomain").hidden().documented(),
             Key::new("dns-suffixes", "DNSSuffixSearchOrder", Form::Texts, "The DNS suffixes to search, in their order.")
                 .in_variable("OSDDNSSuffixSearchOrder")
-                .hidden(),
+                .hidden()
+                .documented(),
             Key::new("tcp-ip-filtering", "EnableTCPIPFiltering", Form::Boolean, "Whether TCP/IP is filtered.")
                 .in_variable("OSDEnableTCPIPFiltering")
                 .hidden()
                 .or("false"),
-            Key::new("adapters", "NumAdapters", Form::Tables(ADAPTERS), "The network adapters with settings of their own.")
+            Key::new("adapters", "Adapters", Form::Tables(ADAPTERS), "The network adapters with settings of their own.")
                 .in_variable("OSDAdapter")
-                .hidden(),
+                .hidden()
+                .documented(),
         ],
     },
     Kind {
@@ -97,7 +100,7 @@ pub const KINDS: &[Kind] = &[
         class: "CaptureNetworkSettingsAction",
         doc: "Reads the network settings of the running system, for the new one.",
         environment: Environment::FullOs,
-        command: "osdnetsettings.exe capture",
+        command: "osdnetsettings.exe capture netmembership:%OSDMigrateNetworkMembership% adapters:%OSDMigrateAdapterSettings%",
         success_codes: &[0],
         keys: &[
             Key::new("membership", "MigrateNetworkMembership", Form::Boolean, "Whether domain or workgroup is kept.")
@@ -114,7 +117,7 @@ pub const KINDS: &[Kind] = &[
         class: "CaptureWindowsSettingsAction",
         doc: "Reads settings of the running or installed Windows, for the new one.",
         environment: Environment::Any,
-        command: "osdwinsettings.exe /capture",
+        command: "osdwinsettings.exe /capture /name:%OSDMigrateComputerName% /reginfo:%OSDMigrateRegistrationInfo% /timezone:%OSDMigrateTimeZone%",
         success_codes: &[0],
         keys: &[
             Key::new("computer-name", "MigrateComputerName", Form::Boolean, "Whether the name of the computer is kept.")
@@ -132,28 +135,34 @@ pub const KINDS: &[Kind] = &[
 
 /// What a network adapter says.
 const ADAPTERS: &[Key] = &[
-    Key::new("name", "Name", Form::Text(255), "The connection, as Windows calls it."),
-    Key::new("mac-address", "MacAddress", Form::Text(17), "Which adapter it is."),
-    Key::new("dhcp", "EnableDHCP", Form::Boolean, "Whether it gets its address by DHCP.").or("true"),
-    Key::new("addresses", "IPAddressList", Form::Texts, "Its IP addresses."),
-    Key::new("subnet-masks", "SubnetMask", Form::Texts, "The mask of each address."),
-    Key::new("gateways", "Gateways", Form::Texts, "Its gateways."),
-    Key::new("gateway-metrics", "GatewayCostMetric", Form::Integers, "The metric of each gateway."),
-    Key::new("dns-servers", "DNSServerList", Form::Texts, "Its DNS servers, in their order."),
-    Key::new("dns-suffix", "DNSSuffix", Form::Text(255), "The DNS suffix of the connection."),
+    Key::new("name", "Name", Form::Text(255), "The connection, as Windows calls it.").documented(),
+    Key::new("mac-address", "MacAddress", Form::Text(17), "Which adapter it is.").documented(),
+    Key::new("dhcp", "EnableDHCP", Form::Boolean, "Whether it gets its address by DHCP.").or("true").documented(),
+    Key::new("addresses", "IPAddressList", Form::Texts, "Its IP addresses.").documented(),
+    Key::new("subnet-masks", "SubnetMask", Form::Texts, "The mask of each address.").documented(),
+    Key::new("gateways", "Gateways", Form::Texts, "Its gateways.").documented(),
+    Key::new("gateway-metrics", "GatewayCostMetric", Form::Integers, "The metric of each gateway.").documented(),
+    Key::new("dns-servers", "DNSServerList", Form::Texts, "Its DNS servers, in their order.").documented(),
+    Key::new("dns-suffix", "DNSSuffix", Form::Text(255), "The DNS suffix of the connection.").documented(),
     Key::new("register-in-dns", "EnableDNSRegistration", Form::Boolean, "Whether its address is registered in DNS.")
-        .or("true"),
+        .or("true")
+        .documented(),
     Key::new(
         "register-full-name",
         "EnableFullDNSRegistration",
         Form::Boolean,
         "Whether it is with the computer's full name.",
     )
-    .or("true"),
-    Key::new("wins-servers", "WINSServerList", Form::Texts, "Its WINS servers, two at most."),
-    Key::new("lmhosts", "EnableLMHOSTS", Form::Boolean, "Whether the file LMHOSTS is looked up.").or("true"),
-    Key::new("netbios", "TcpipNetbiosOptions", Form::Choice(NETBIOS), "How NetBIOS over TCP/IP is used.").or("dhcp"),
-    Key::new("tcp-ports", "TCPFilterPortList", Form::Texts, "The TCP ports that are let through."),
-    Key::new("udp-ports", "UDPFilterPortList", Form::Texts, "The UDP ports that are let through."),
-    Key::new("protocols", "ProtocolFilterList", Form::Texts, "The IP protocols that are let through."),
+    .or("true")
+    .documented(),
+    Key::new("wins-servers", "WINSServerList", Form::Texts, "Its WINS servers, two at most.").documented(),
+    Key::new("lmhosts", "EnableLMHOSTS", Form::Boolean, "Whether the file LMHOSTS is looked up.")
+        .or("true")
+        .documented(),
+    Key::new("netbios", "TcpipNetbiosOptions", Form::Choice(NETBIOS), "How NetBIOS over TCP/IP is used.")
+        .or("dhcp")
+        .documented(),
+    Key::new("tcp-ports", "TCPFilterPortList", Form::Texts, "The TCP ports that are let through.").documented(),
+    Key::new("udp-ports", "UDPFilterPortList", Form::Texts, "The UDP ports that are let through.").documented(),
+    Key::new("protocols", "ProtocolFilterList", Form::Texts, "The IP protocols that are let through.").documented(),
 ];

@@ -71,13 +71,9 @@ pub const KINDS: &[Kind] = &[
         command: "smsappinstall.exe /app:{application-ids} /basevar:{base-variable} /continueOnError:{continue-on-install-error}",
         success_codes: &[0],
         keys: &[
-            Key::new(
-                "applications",
-                "ApplicationName",
-                Form::Tables(APPLICATIONS),
-                "The applications, in their order.",
-            )
-            .hidden(),
+            Key::new("applications", "AppInfo", Form::Tables(APPLICATIONS), "The applications, in their order.")
+                .in_variable("OSDApp")
+                .hidden(),
             Key::new(
                 "base-variable",
                 "BaseVariableName",
@@ -100,7 +96,8 @@ pub const KINDS: &[Kind] = &[
                 "Whether the content is removed from the cache afterwards.",
             )
             .in_variable("OSDAppClearCache")
-            .or("false"),
+            .or("false")
+            .optional(),
         ],
     },
     Kind {
@@ -122,14 +119,17 @@ pub const KINDS: &[Kind] = &[
                 "The variables that name `ABC00001:Program`, less the 001, 002 … behind the name (R115).",
             )
             .hidden(),
+            Key::new("download-retries", "RetryCount", Form::Integer(0, 99), "Number of retries of a failed download.")
+                .in_variable("OSDPackageDownloadRetries"),
             Key::new(
                 "continue-on-install-error",
                 "ContinueOnInstallError",
                 Form::Boolean,
-                "Whether the next one is installed when one fails.",
+                "Whether the next one is installed when one fails; written with `base-variable` only.",
             )
             .hidden()
-            .or("false"),
+            .or("false")
+            .optional(),
         ],
     },
     Kind {
@@ -138,9 +138,9 @@ pub const KINDS: &[Kind] = &[
         class: "InstallDeployToolsAction",
         doc: "Installs the package of Sysprep, for Windows before Vista.",
         environment: Environment::FullOs,
-        command: "OSDDeployTools.exe[ /install:{package}]",
+        command: "osdprepareos.exe /install:{package}",
         success_codes: &[0],
-        keys: &[Key::new("package", "DeployToolsPackageID", Form::Package, "The package of Sysprep.").hidden()],
+        keys: &[Key::new("package", "SysprepPackageID", Form::Package, "The package of Sysprep.").hidden()],
     },
 ];
 

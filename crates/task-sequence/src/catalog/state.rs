@@ -17,19 +17,20 @@ pub const KINDS: &[Kind] = &[
         keys: &[
             Key::new(
                 "purpose",
-                "Mode",
+                "RequestType",
                 Form::Choice(&[
                     choice("capture", "capture", "Room to keep the state in."),
                     choice("restore", "restore", "The state that was kept."),
                 ]),
                 "What it is asked for.",
             )
-            .in_variable("OSDStateMode")
+            .in_variable("OSDStateRequestType")
             .hidden()
             .required(),
             Key::new("store-retries", "SMPRetryCount", Form::Integer(0, ANY), "How often another attempt is made.")
                 .in_variable("OSDStateSMPRetryCount")
-                .or("0"),
+                .hidden()
+                .or("3"),
             Key::new(
                 "store-retry-delay",
                 "SMPRetryTime",
@@ -37,7 +38,8 @@ pub const KINDS: &[Kind] = &[
                 "How many seconds lie between attempts.",
             )
             .in_variable("OSDStateSMPRetryTime")
-            .or("0"),
+            .hidden()
+            .or("10"),
             Key::new(
                 "fall-back-to-network-account",
                 "FallbackToNAA",
@@ -67,7 +69,7 @@ pub const KINDS: &[Kind] = &[
         command: "osdmigrateuserstate.exe /collect /continueOnError:%OSDMigrateContinueOnLockedFiles% /skipefs:%OSDMigrateSkipEncryptedFiles%",
         success_codes: &[0],
         keys: &[
-            Key::new("package", "PackageID", Form::Package, "The package of the User State Migration Tool.")
+            Key::new("package", "UsmtPackageID", Form::Package, "The package of the User State Migration Tool.")
                 .in_variable("_OSDMigrateUsmtPackageID")
                 .required(),
             Key::new(
@@ -100,7 +102,26 @@ pub const KINDS: &[Kind] = &[
                 Form::Boolean,
                 "Whether files are kept where they are, by hard links.",
             )
-            .in_variable("OSDMigrateUseHardlinks")
+            .in_variable("_OSDMigrateUseHardlinks")
+            .or("false"),
+            Key::new(
+                "file-access",
+                "FileAccess",
+                Form::Choice(&[
+                    choice("normal", "Normal", "Through the file system."),
+                    choice("vss", "VSS", "From a shadow copy of the volume."),
+                ]),
+                "How files are read.",
+            )
+            .in_variable("OSDMigrateFileAccess")
+            .or("normal"),
+            Key::new(
+                "offline",
+                "OfflineUserState",
+                Form::Boolean,
+                "Capture the state in Windows PE, from the system that is not running.",
+            )
+            .in_variable("_OSDMigrateOfflineUserState")
             .or("false"),
             Key::new(
                 "continue-on-locked-files",
@@ -121,9 +142,20 @@ pub const KINDS: &[Kind] = &[
         command: "osdmigrateuserstate.exe /apply /continueOnError:%OSDMigrateContinueOnRestore%",
         success_codes: &[0],
         keys: &[
-            Key::new("package", "PackageID", Form::Package, "The package of the User State Migration Tool.")
+            Key::new("package", "UsmtRestorePackageID", Form::Package, "The package of the User State Migration Tool.")
                 .in_variable("_OSDMigrateUsmtRestorePackageID")
                 .required(),
+            Key::new(
+                "mode",
+                "Mode",
+                Form::Choice(&[
+                    choice("simple", "Simple", "All users by the tool's own settings."),
+                    choice("advanced", "Advanced", "By `configuration-files`."),
+                ]),
+                "How it is told what to restore.",
+            )
+            .in_variable("OSDMigrateMode")
+            .or("simple"),
             Key::new(
                 "configuration-files",
                 "ConfigFiles",
@@ -133,14 +165,15 @@ pub const KINDS: &[Kind] = &[
             .in_variable("OSDMigrateConfigFiles"),
             Key::new(
                 "local-users",
-                "RestoreLocalUsers",
+                "LocalAccounts",
                 Form::Boolean,
                 "Whether accounts of the computer itself are restored.",
             )
             .in_variable("OSDMigrateLocalAccounts")
             .or("false"),
             Key::new("local-password", "LocalAccountPassword", Form::Secret, "The password that those accounts get.")
-                .in_variable("OSDMigrateLocalAccountPassword"),
+                .in_variable("OSDMigrateLocalAccountPassword")
+                .documented(),
             Key::new(
                 "continue-on-error-files",
                 "ContinueOnRestore",

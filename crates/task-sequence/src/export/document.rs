@@ -67,7 +67,7 @@ pub fn read_with_share(bytes: &[u8], name: &str, share: &mut Share) -> Result<Ex
 
 /// The contents of a share that a converted sequence refers to, as the console would list them.
 fn referred(sequence: &Sequence, share: &Share) -> Vec<Referred> {
-    let references = xml::references(sequence);
+    let references = xml::packages(sequence);
     let is_referred =
         |content: &&mdt::Content| references.contains(&content.id) || sequence.boot_image.as_ref() == Some(&content.id);
     let row = |content: &mdt::Content| Referred {

@@ -18,9 +18,9 @@ impl Draft {
     /// Begins a step of a type. `None` if the catalog lacks the type.
     pub fn new(kind: &str) -> Option<Self> {
         let kind = catalog::named(kind)?;
-        let (values, variables) = (Values::new(), Vec::new());
+        let (values, variables, omitted) = (Values::new(), Vec::new(), Vec::new());
         let (timeout, success_codes, retries, command) = (None, None, None, None);
-        Some(Self { action: Action { kind, values, timeout, success_codes, retries, command, variables } })
+        Some(Self { action: Action { kind, values, timeout, success_codes, retries, command, variables, omitted } })
     }
 
     /// Sets a key from the text of the toolkit.

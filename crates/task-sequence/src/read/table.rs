@@ -171,6 +171,11 @@ impl<'a> Reading<'a> {
         self.missing.push((key.to_owned(), problem));
     }
 
+    /// Takes back that keys are missing.
+    pub fn excuse(&mut self, keys: &[&str]) {
+        self.missing.retain(|(key, _)| !keys.contains(&key.as_str()));
+    }
+
     /// Reports every key that is not among those known, and every one that is missing. A key that is missing because it
     /// is misspelled is one mistake, told at the misspelled key.
     pub fn finish(mut self, known: &[&str]) {

@@ -115,8 +115,8 @@ fn what_is_wrong_in_form_is_told_at_its_line() {
         "type = 'restart-computer'\nname = 'x'\ntarget = 'windows-pe'\nmesage = 'y'",
         "mesage: a step of type `restart-computer` has no key `mesage` (did you mean `message`? a step of type \
          `restart-computer` takes `type`, `name`, `description`, `disabled`, `continue-on-error`, `condition`, `when`, \
-         `attributes`, `target`, `message`, `message-timeout`, `timeout`, `success-codes`, `retries`, `command` and \
-         `variables`)",
+         `attributes`, `target`, `message`, `message-timeout`, `timeout`, `success-codes`, `retries`, `command`, \
+         `variables` and `omitted`)",
     );
     said(
         "type = 'run-command-line'\nname = 'x'\ncommand-line = 'x'\ntimeout = 1000",

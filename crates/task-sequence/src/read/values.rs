@@ -108,7 +108,7 @@ impl Reading<'_> {
         }
         let place = self.table.get(key)?.place.clone();
         let message = format!("`{text}` cannot be the name of a variable");
-        let help = "letters, digits, `_` and `-`, beginning with a letter";
+        let help = "use letters, digits, `_` and `-`";
         self.complain(Problem::new(Rule::InvalidVariableName, message).at(place, "").help(help));
         None
     }
@@ -193,8 +193,7 @@ fn rule_in(doc: &str) -> Option<Rule> {
 /// Whether a text can be the name of a variable (R65).
 pub fn is_variable(text: &str) -> bool {
     let is_right = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    let is_first = |c: char| c.is_ascii_alphabetic() || c == '_';
-    text.len() <= 256 && text.starts_with(is_first) && text.chars().all(is_right)
+    (1..=256).contains(&text.len()) && text.chars().all(is_right)
 }
 
 /// A value to be typed as it stands.

@@ -1,18 +1,18 @@
 //! Arrays in XML: a count, and the properties of each element with its number in their names; and the rules of Set
 //! Dynamic Variables, which are a document within the document.
 
-use crate::catalog::{Form, Key, Kind};
+use crate::catalog::{Form, Key};
 use crate::condition::Operator;
 use crate::{Action, Value, Values, Variable};
 
 use super::PREFIX;
 use super::document::{self, Element};
-use super::step::{default, text_or_default, value};
+use super::step::{Own, holds_anyway, text_or_default, value};
 
 /// How an array is written.
 pub enum Array {
-    /// Names and properties of elements begin with these, and the count has these, too.
-    Numbered { key: &'static Key, keys: &'static [Key], name: &'static str, property: &'static str, is_hidden: bool },
+    /// Names and properties of elements begin with those of the key, and their number follows.
+    Numbered { key: &'static Key, keys: &'static [Key] },
     /// Rules in XML.
     Rules { key: &'static Key, keys: &'static [Key] },
 }
@@ -21,75 +21,74 @@ pub enum Array {
 const MAX_LEN: usize = 1000;
 
 /// The array of a key, if it has one.
-pub fn of(kind: &Kind, key: &'static Key) -> Option<Array> {
+pub fn of(key: &'static Key) -> Option<Array> {
     let Form::Tables(keys) = key.form else { return None };
-    let numbered = |name, property, is_hidden| Array::Numbered { key, keys, name, property, is_hidden };
-    Some(match (kind.name, key.name) {
-        (_, "rules") => Array::Rules { key, keys },
-        (_, "applications") => numbered("OSDApp", "AppInfo", true),
-        (_, "adapters") => numbered("OSDAdapter", "Adapters", true),
-        _ => numbered(key.variable(), key.property, true),
-    })
+    Some(if key.name == "rules" { Array::Rules { key, keys } } else { Array::Numbered { key, keys } })
 }
 
 fn variable(name: &str, property: &str, is_hidden: bool, value: impl Into<String>) -> Variable {
     Variable { name: name.to_owned(), property: property.to_owned(), is_hidden, value: value.into() }
 }
 
-/// The variables of an array; those of one group stay together.
-pub fn write(array: &Array, action: &Action) -> Vec<Vec<Variable>> {
+/// The variables of an array, as one group.
+pub fn write(array: &Array, action: &Action) -> Option<Vec<Own>> {
     match array {
         Array::Rules { key, keys } => {
+            let is_set = action.values.contains_key(key.name);
             let rules = rules(keys, action.tables(key.name));
-            vec![vec![variable(key.variable(), key.property, key.is_hidden, rules)]]
+            Some(vec![Own { variable: variable(key.variable(), key.property, key.is_hidden, rules), is_set }])
         }
-        Array::Numbered { key, keys, name, property, is_hidden } => {
+        Array::Numbered { key, keys } => {
+            let is_set = action.values.contains_key(key.name);
+            if !is_set && !action.is("partition-disk") {
+                return None;
+            }
+            let (name, property) = (key.variable(), key.property);
             let tables = action.tables(key.name);
-            let count = tables.len().to_string();
-            // What holds for the whole sequence is hidden in the step.
-            let is_global = *property == "Adapters";
-            let mut groups = Vec::new();
-            let mut all = Vec::new();
-            let is_there = !tables.is_empty() || action.kind.name == "partition-disk";
-            if is_there {
-                all.push(variable(name, property, *is_hidden, count.clone()));
-            }
+            let count = variable(name, property, true, tables.len().to_string());
+            let mut all = vec![Own { variable: count, is_set }];
             for (number, values) in tables.iter().enumerate() {
-                let mut own: Vec<_> = keys
-                    .iter()
-                    .filter_map(|key| {
-                        let value = text_or_default(key, values)?;
-                        let (name, property) = (
-                            format!("{name}{number}{}", key.variable()),
-                            format!("{property}{number}{}", key.property),
-                        );
-                        Some(variable(&name, &property, is_global, value))
-                    })
-                    .collect();
-                if key.name == "applications" {
-                    let text = |what: &str| (format!("{name}{number}{what}"), format!("{property}{number}{what}"));
-                    let (name, property) = text("Description");
-                    own.push(variable(&name, &property, false, "Valid"));
-                }
-                own.sort_by(|one, other| one.property.cmp(&other.property));
-                all.extend(own);
+                let (name, property) = (format!("{name}{number}"), format!("{property}{number}"));
+                let mut own = element(key, keys, values);
+                own.sort_by(|one, other| one.variable.property.cmp(&other.variable.property));
+                all.extend(own.into_iter().map(|own| Own {
+                    variable: variable(
+                        &(name.clone() + &own.variable.name),
+                        &(property.clone() + &own.variable.property),
+                        own.variable.is_hidden,
+                        own.variable.value,
+                    ),
+                    is_set: own.is_set,
+                }));
             }
-            groups.push(all);
-            match key.name {
-                "applications" => {
-                    let ids: Vec<_> = tables.iter().filter_map(|one| crate::text(one, "id")).collect();
-                    groups.push(vec![variable("ApplicationName", "ApplicationName", true, ids.join(","))]);
-                    // Where variables name them, the console counts none.
-                    if !tables.is_empty() {
-                        groups.push(vec![variable("OSDAppCount", "NumApps", false, count)]);
-                    }
-                }
-                "adapters" => groups.push(vec![variable("OSDAdapterCount", "NumAdapters", true, count)]),
-                _ => {}
-            }
-            groups
+            Some(all)
         }
     }
+}
+
+/// The variables of an element, less what their names begin with.
+fn element(list: &Key, keys: &'static [Key], values: &Values) -> Vec<Own> {
+    // What holds for the whole sequence is hidden in the step.
+    let is_hidden = list.name == "adapters";
+    let own = |key: &Key| {
+        let variable = variable(key.variable(), key.property, is_hidden, text_or_default(key, values)?);
+        Some(Own { variable, is_set: values.contains_key(key.name) })
+    };
+    let mut all: Vec<_> = keys.iter().filter_map(own).collect();
+    match list.name {
+        "applications" => {
+            all.push(Own { variable: variable("Description", "Description", false, "Valid"), is_set: false })
+        }
+        "partitions" if !values.contains_key("size") => {
+            // A partition takes what is left of the disk: consoles have no other word for it.
+            all.retain(|own| own.variable.name != "SizeUnits");
+            for (name, value) in [("Size", "100"), ("SizeUnits", "PERCENT")] {
+                all.push(Own { variable: variable(name, name, false, value), is_set: false });
+            }
+        }
+        _ => {}
+    }
+    all
 }
 
 /// The elements of an array, as far as variables say them. What they say besides is for the caller to keep.
@@ -102,7 +101,8 @@ pub fn read(array: &Array, found: &[Variable]) -> Option<Vec<Values>> {
             let text = said(key.variable(), key.property)?;
             read_rules(keys, text).filter(|tables| rules(keys, tables) == text)
         }
-        Array::Numbered { keys, name, property, .. } => {
+        Array::Numbered { key, keys } => {
+            let (name, property) = (key.variable(), key.property);
             let count: usize = said(name, property)?.parse().ok().filter(|count| *count <= MAX_LEN)?;
             let element = |number: usize| {
                 let mut values = Values::new();
@@ -110,7 +110,7 @@ pub fn read(array: &Array, found: &[Variable]) -> Option<Vec<Values>> {
                     let name = format!("{name}{number}{}", key.variable());
                     let property = format!("{property}{number}{}", key.property);
                     let text = said(&name, &property).filter(|text| !text.is_empty());
-                    let text = text.filter(|text| default(key).as_deref() != Some(*text));
+                    let text = text.filter(|text| !holds_anyway(key, &values, text));
                     values.extend(text.and_then(|text| value(key, text)).map(|value| (key.name, value)));
                     if key.is_required && !values.contains_key(key.name) {
                         return None;
@@ -166,7 +166,9 @@ fn rules(keys: &'static [Key], tables: &[Values]) -> String {
         let mut variables = Element::new("Variables");
         if let Some(Value::Map(map)) = keys.last().and_then(|key| table.get(key.name)) {
             for (name, value) in map {
-                variables.push(Element::new("Variable").with("Name", name).with("IsSecret", "false").text(value));
+                let is_hidden = matches!(table.get("hide"), Some(Value::Texts(names)) if names.contains(name));
+                let variable = Element::new("Variable").with("Name", name).with("IsSecret", is_hidden.to_string());
+                variables.push(variable.text(value));
             }
         }
         rule.push(variables);
@@ -205,13 +207,19 @@ fn read_rules(keys: &'static [Key], text: &str) -> Option<Vec<Values>> {
                 }
             }
         }
-        let mut map: Vec<(String, String)> = Vec::new();
+        let (mut map, mut hidden): (Vec<(String, String)>, _) = (Vec::new(), Vec::new());
         for variable in rule.child("Variables")?.children() {
             let name = variable.attribute("Name")?.to_owned();
             if map.iter().any(|one| one.0 == name) {
                 return None;
             }
+            if variable.attribute("IsSecret") == Some("true") {
+                hidden.push(name.clone());
+            }
             map.push((name, variable.own_text()));
+        }
+        if !hidden.is_empty() {
+            values.insert("hide", Value::Texts(hidden));
         }
         values.insert("set", Value::Map(map));
         Some(values)

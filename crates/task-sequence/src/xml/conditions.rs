@@ -19,8 +19,21 @@ const CIM: &str = "root\\cimv2";
 /// The element of a condition.
 pub fn write(condition: &Condition) -> Result<Element> {
     let mut element = Element::new("condition");
-    element.push(operand(condition)?);
+    let operands = beside(condition).unwrap_or(std::slice::from_ref(condition));
+    for one in operands {
+        element.push(operand(one)?);
+    }
     Ok(element)
+}
+
+/// The operands of a condition that has several without an operator: `all` in a lone `all`, which means the same as
+/// one, and tells them apart.
+fn beside(condition: &Condition) -> Option<&[Condition]> {
+    let Condition::All(outer) = condition else { return None };
+    match &outer[..] {
+        [Condition::All(parts)] if parts.len() > 1 => Some(parts),
+        _ => None,
+    }
 }
 
 fn operand(condition: &Condition) -> Result<Element> {
@@ -150,11 +163,12 @@ fn systems(names: &[String]) -> Result<Element> {
 
 /// Reads a condition. Operands beside each other all have to hold.
 pub fn read(element: &Element) -> Result<Option<Condition>> {
-    let mut parts = element.children().map(|part| read_operand(part, 0)).collect::<Result<Vec<_>>>()?;
+    let depth = if element.children().count() > 1 { 1 } else { 0 };
+    let mut parts = element.children().map(|part| read_operand(part, depth)).collect::<Result<Vec<_>>>()?;
     Ok(match parts.len() {
         0 => None,
         1 => parts.pop(),
-        _ => Some(Condition::All(parts)),
+        _ => Some(Condition::All(vec![Condition::All(parts)])),
     })
 }
 

@@ -1,3 +1,5 @@
+mod seen;
+
 use std::error::Error as _;
 use std::fs;
 
@@ -6,7 +8,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::strategy::{self, For};
-use crate::{read as read_file, write as write_file};
+use crate::{Value, read as read_file, write as write_file};
 use authoring::inputs::Inputs;
 use authoring::problem::Problems;
 use authoring::values::Context;

@@ -1,0 +1,133 @@
+//! What a sequence refers to: packages, with a program where a step runs one, and applications.
+
+use std::collections::BTreeSet;
+use std::convert::Infallible;
+use std::fmt;
+use std::str::FromStr;
+
+use crate::catalog::{Form, Key};
+use crate::error::{Error, Result};
+use crate::{Action, Sequence, Step, Value, is_package, text};
+
+use super::document::{self, Element};
+
+/// The program of a reference to a task sequence.
+pub const ANY_PROGRAM: &str = "*";
+
+/// Something that a sequence refers to. As text: `ABC00001`, `ABC00001:Program`, the name of an application, or the
+/// XML of anything else.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Reference {
+    /// ID of the package.
+    pub package: Option<String>,
+    /// Program of the package; `*` for a task sequence.
+    pub program: Option<String>,
+    /// Name of the application.
+    pub application: Option<String>,
+    /// The element, if it has other attributes.
+    pub xml: Option<String>,
+}
+
+impl Reference {
+    fn package(id: &str, program: Option<&str>) -> Self {
+        Self { package: Some(id.to_owned()), program: program.map(str::to_owned), ..Self::default() }
+    }
+
+    fn application(name: &str) -> Self {
+        Self { application: Some(name.to_owned()), ..Self::default() }
+    }
+
+    /// Reads an element of the list of references.
+    ///
+    /// # Errors
+    ///
+    /// The element can't be written again.
+    pub fn of_element(element: &Element) -> Result<Self> {
+        let attribute = |name| element.attribute(name).map(str::to_owned);
+        let (package, program, application) = (attribute("package"), attribute("program"), attribute("application"));
+        let plain = Self { package, program, application, xml: None };
+        // The text of a reference has to lead back to it.
+        let Ok(again) = plain.to_string().parse::<Self>();
+        let n_attributes = [&plain.package, &plain.program, &plain.application].into_iter().flatten().count();
+        let is_plain = element.name == "reference" && n_attributes == element.attributes.len();
+        if again == plain && is_plain && element.content.is_empty() {
+            return Ok(plain);
+        }
+        Ok(Self { xml: Some(document::write(element)?), ..Self::default() })
+    }
+
+    /// The element of the reference.
+    ///
+    /// # Errors
+    ///
+    /// Its XML is not well-formed.
+    pub fn element(&self) -> Result<Element> {
+        if let Some(xml) = &self.xml {
+            return document::parse(xml)
+                .map_err(|error: Error| error.within("a reference holds XML that can't be read"));
+        }
+        let mut element = Element::new("reference");
+        let attributes = [("package", &self.package), ("program", &self.program), ("application", &self.application)];
+        for (name, value) in attributes {
+            element.attributes.extend(value.iter().map(|value| (name.to_owned(), value.clone())));
+        }
+        Ok(element)
+    }
+}
+
+impl fmt::Display for Reference {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { package, program, application, xml } = self;
+        let text = xml.as_ref().or(package.as_ref()).or(application.as_ref()).map_or("", String::as_str);
+        formatter.write_str(text)?;
+        match program {
+            Some(program) => write!(formatter, ":{program}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl FromStr for Reference {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> std::result::Result<Self, Infallible> {
+        if text.starts_with('<') {
+            return Ok(Self { xml: Some(text.to_owned()), ..Self::default() });
+        }
+        Ok(match text.split_once(':') {
+            Some((id, program)) if is_package(id) => Self::package(id, Some(program)),
+            None if is_package(text) => Self::package(text, None),
+            _ => Self::application(text),
+        })
+    }
+}
+
+/// What a sequence refers to, in the order of its steps. Disabled steps refer to nothing.
+pub fn references(sequence: &Sequence) -> Vec<Reference> {
+    let actions = sequence.enabled().into_iter().filter_map(Step::action);
+    let mut found: Vec<Reference> = actions.flat_map(of_action).collect();
+    found.retain(|reference| !sequence.omitted.contains(&reference.to_string()));
+    found.extend(sequence.references.iter().cloned());
+    let mut seen = BTreeSet::new();
+    found.retain(|reference| seen.insert(reference.clone()));
+    found
+}
+
+fn of_action(action: &Action) -> Vec<Reference> {
+    let program = match action.kind.name {
+        "run-task-sequence" => Some(ANY_PROGRAM),
+        "install-package" => action.text("program").filter(|program| !program.is_empty()),
+        _ => None,
+    };
+    let of_key = |key: &Key| match (&key.form, action.values.get(key.name)) {
+        (Form::Package, Some(Value::Text(package))) => vec![Reference::package(package, program)],
+        (Form::Packages, Some(Value::Texts(packages))) => {
+            packages.iter().map(|package| Reference::package(package, None)).collect()
+        }
+        (Form::Tables(_), Some(Value::Tables(tables))) if action.is("install-application") => {
+            tables.iter().filter_map(|table| text(table, "id")).map(Reference::application).collect()
+        }
+        _ => Vec::new(),
+    };
+    action.kind.keys.iter().flat_map(of_key).collect()
+}
