@@ -39,8 +39,8 @@ impl DeploymentShare {
             Some(control) if control.is_dir() => (path.to_owned(), control),
             _ => (parent(path), path.to_owned()),
         };
-        let is_list = |name: &&str| entry_of(&control, name).is_some();
-        if !LISTS.iter().any(|name| is_list(&name)) && sequence_files(&control).is_empty() {
+        let is_list = |name: &str| entry_of(&control, name).is_some();
+        if !LISTS.iter().any(|name| is_list(name)) && sequence_files(&control).is_empty() {
             return Err(Error::new(format!("`{path}` is neither a deployment share nor its `Control` folder"))
                 .help("name the folder that holds `Control`, or `Control` itself"));
         }
