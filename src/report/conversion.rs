@@ -57,6 +57,7 @@ fn description(step: &StepReport) -> String {
 
 /// Returns the report as data.
 pub fn conversion_json(conversion: &Conversion) -> serde_json::Value {
+    let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let one = |step: &StepReport| {
         serde_json::json!({
             "path": step.path,
@@ -65,8 +66,8 @@ pub fn conversion_json(conversion: &Conversion) -> serde_json::Value {
             "disabled": step.is_disabled,
             "fate": step.fate.word(),
             "types": step.became,
-            "why": step.why,
-            "to-do": step.todo,
+            "why": some(&step.why),
+            "to-do": some(&step.todo),
         })
     };
     serde_json::json!({

@@ -48,7 +48,10 @@ fn run_commands(page: &str, root: &Path) -> usize {
     let commands: Vec<_> = blocks_of(page, "console").join("\n").lines().map(str::to_owned).collect();
     let mut n_commands = 0;
     for line in commands.iter().filter(|line| line.starts_with("tsmedia ")) {
-        let ran = Command::new(env!("CARGO_BIN_EXE_tsmedia")).args(line.split(' ').skip(1)).current_dir(root).output();
+        // Lines may send the output to a file.
+        let script = format!("\"$0\" {}", line.trim_start_matches("tsmedia "));
+        let mut shell = Command::new("sh");
+        let ran = shell.args(["-c", &script, env!("CARGO_BIN_EXE_tsmedia")]).current_dir(root).output();
         let ran = ran.expect("tsmedia");
         let said = String::from_utf8_lossy(&ran.stderr);
         assert!(ran.status.success(), "`{line}` ended with {}:\n{said}", ran.status);

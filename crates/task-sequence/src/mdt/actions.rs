@@ -90,7 +90,7 @@ pub fn restart(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
         let setup = Draft::new("setup-windows")?.set("client-package", &client);
         let outcome = Outcome::converted([setup.step(&source.name, &source.description)]);
         let why = "the only step that leads from Windows PE to the new system";
-        return Some(outcome.why(why).todo(format!("put the client's package at {client}")));
+        return Some(outcome.why(why).todo(format!("put the package of the client at `{client}`")));
     }
     // The command line of the toolkit names Windows PE everywhere: it restarts what the disk starts.
     let in_windows_pe = state.in_windows_pe.unwrap_or(state.applies_later && !state.has_applied);
@@ -130,7 +130,7 @@ fn operating_system(context: &mut Context<'_>, source: &Source) -> Option<Outcom
         (context.state.has_applied, context.state.is_set_up, context.state.has_settings) = (true, true, true);
         let id = context.share.upgrade_package(&guid, &name);
         let draft = Draft::new("upgrade-operating-system")?.set("package", &id);
-        let todo = format!("see that {id} has all installation files, not install.wim alone");
+        let todo = format!("see that `{id}` has all installation files, not install.wim alone");
         return Some(Outcome::converted([draft.step(&name, &source.description)]).todo(todo));
     }
     if !source.applies_image() {
@@ -160,7 +160,7 @@ fn operating_system(context: &mut Context<'_>, source: &Source) -> Option<Outcom
     steps.extend(deferred);
     let todo = match is_listed {
         true => String::new(),
-        false => format!("{id} stands for the image {guid}: give its WIM file and `index`"),
+        false => format!("`{id}` stands for the image {guid}: give its WIM file and `index`"),
     };
     Some(Outcome::converted(steps).why("with the settings that the toolkit writes to the answer file").todo(todo))
 }
@@ -216,12 +216,17 @@ fn drivers(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
     }
     let profile = source.variable("DriverSelectionProfile").unwrap_or_default().to_owned();
     let injects_all = source.variable("DriverInjectionMode").is_some_and(|mode| mode.eq_ignore_ascii_case("ALL"));
-    if profile.eq_ignore_ascii_case("Nothing") {
-        return Some(Outcome::dropped("its selection profile is empty"));
-    }
     context.state.has_drivers = true;
+    // With an empty profile, the variable DriverGroup001 names the drivers.
+    let is_by_variable = profile.eq_ignore_ascii_case("Nothing");
     let group = context.share.driver_group(&profile).map(|group| group.id.clone());
     let (draft, todo) = match (group, injects_all) {
+        _ if is_by_variable => {
+            let id = context.share.package_id("drivers", "Drivers of a model", ContentKind::DriverPackage);
+            let todo = "DriverGroup001 selects the drivers: use one Apply Driver Package per model, with a condition on \
+                        `_SMSTSModel`";
+            (Draft::new("apply-driver-package")?.set("package", &id).set("recurse", "true"), todo.to_owned())
+        }
         (None, false) => {
             let todo = "on stand-alone media, use Apply Driver Package per model";
             (Draft::new("auto-apply-drivers")?, todo.to_owned())
@@ -233,10 +238,13 @@ fn drivers(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
                 context.share.package_id(&key, name.trim(), ContentKind::DriverPackage)
             });
             let draft = Draft::new("apply-driver-package")?.set("package", &id).set("recurse", "true");
-            (draft, format!("copy the drivers of `{profile}` into a folder for {id}"))
+            (draft, format!("copy the drivers of `{profile}` into a folder for `{id}`"))
         }
     };
-    let mut outcome = Outcome::converted([draft.step(&source.name, &source.description)]).todo(todo);
+    let mut outcome = Outcome::converted([draft.step(&source.name, &source.description)]).todo(todo.clone());
+    if is_by_variable {
+        outcome = outcome.unfinished(todo);
+    }
     if context.state.applies_later && !context.state.has_applied {
         outcome.fate = Fate::Moved;
         return Some(outcome.why("moved behind the step that applies the image"));
@@ -254,7 +262,7 @@ fn user_state(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
     let draft = Draft::new(kind)?.set("package", &id);
     Some(
         Outcome::converted([draft.step(&source.name, &source.description)])
-            .unfinished(format!("put the User State Migration Tool at {id} and say where the state is kept")),
+            .unfinished(format!("put the User State Migration Tool at `{id}` and say where the state is kept")),
     )
 }
 
@@ -275,7 +283,7 @@ fn capture_image(context: &mut Context<'_>, source: &Source) -> Option<Outcome> 
         .set("destination", r"%BackupShare%\%BackupDir%\%BackupFile%")
         .set("user", r"%UserDomain%\%UserID%")
         .secret("password", "CAPTURE_PASSWORD");
-    let todo = "give `destination` and `user`, and the password in CAPTURE_PASSWORD";
+    let todo = "give `destination` and `user`, and the password in `CAPTURE_PASSWORD`";
     Some(Outcome::converted([draft.step(&source.name, &source.description)]).todo(todo))
 }
 

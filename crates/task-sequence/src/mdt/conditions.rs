@@ -62,6 +62,17 @@ fn phase(name: &str, operator: Operator, value: &str) -> Option<Test> {
     Some(Test::Variable { name: "_SMSTSInWinPE".into(), operator: Operator::Equals, value: in_windows_pe.into() })
 }
 
+/// Returns `true` for a test that took the place of one for a phase.
+pub fn is_phase(condition: &Condition) -> bool {
+    matches!(condition, Condition::Test(Test::Variable { name, .. }) if name == "_SMSTSInWinPE")
+}
+
+/// The condition that holds if all of these do.
+pub fn all_of(conditions: impl IntoIterator<Item = Condition>) -> Option<Condition> {
+    let mut parts: Vec<_> = conditions.into_iter().collect();
+    if parts.len() > 1 { Some(Condition::All(parts)) } else { parts.pop() }
+}
+
 /// `true` if a condition holds only in Windows PE, `false` if only in the full operating system.
 pub fn in_windows_pe(condition: &Condition) -> Option<bool> {
     match condition {

@@ -24,6 +24,10 @@ pub struct Converter<'a> {
     /// What became of the steps so far.
     pub reports: Vec<StepReport>,
     path: Vec<String>,
+    /// Conditions of the groups around a step, except tests for Windows PE.
+    around: Vec<Condition>,
+    /// Disabled groups around a step.
+    n_disabled: usize,
     n_steps: usize,
 }
 
@@ -37,7 +41,8 @@ impl<'a> Converter<'a> {
             }
         }
         let context = Context { share, state, read: BTreeSet::new(), set: BTreeSet::new() };
-        Self { context, reports: Vec::new(), path: Vec::new(), n_steps: 0 }
+        let (path, around) = (Vec::new(), Vec::new());
+        Self { context, reports: Vec::new(), path, around, n_disabled: 0, n_steps: 0 }
     }
 
     /// Converts the groups and steps of an element.
@@ -66,9 +71,14 @@ impl<'a> Converter<'a> {
         let outside = self.context.state.in_windows_pe;
         self.context.state.in_windows_pe = condition.as_ref().and_then(conditions::in_windows_pe).or(outside);
         let before = source.is_disabled.then(|| self.context.state.clone());
+        let n_around = self.around.len();
+        self.around.extend(condition.clone().filter(|condition| !conditions::is_phase(condition)));
+        self.n_disabled += usize::from(source.is_disabled);
         self.path.push(source.name.clone());
         let steps = self.children(element)?;
         self.path.pop();
+        self.n_disabled -= usize::from(source.is_disabled);
+        self.around.truncate(n_around);
         self.leave(before, outside);
         let mut group = step(&source.name, &source.description, Body::Group(steps));
         (group.condition, group.is_disabled) = (condition, source.is_disabled);
@@ -105,6 +115,14 @@ impl<'a> Converter<'a> {
         }
         self.report(&source, &outcome, became);
         let mut steps = outcome.steps;
+        let condition = match outcome.fate {
+            // It leaves its groups, and what they say has to hold as before.
+            Fate::Moved => {
+                steps.iter_mut().for_each(|step| step.is_disabled |= self.n_disabled > 0);
+                conditions::all_of(self.around.iter().cloned().chain(condition))
+            }
+            _ => condition,
+        };
         if let Some(condition) = condition {
             steps = conditioned(steps, condition, &source);
         }
@@ -163,7 +181,9 @@ impl<'a> Converter<'a> {
             None if source.class.is_empty() => software::command_line(context, source),
             None => None,
         };
-        own.unwrap_or_else(|| kept(source).why("not known").todo("replace it by steps of Configuration Manager"))
+        own.unwrap_or_else(|| {
+            kept(source).why("no counterpart is known").todo("replace it by steps of Configuration Manager")
+        })
     }
 }
 

@@ -35,7 +35,7 @@ pub fn command_line(context: &mut Context<'_>, source: &Source) -> Option<Outcom
             outcome.unfinished("a .wsf script usually includes ZTIUtility.vbs: rewrite it without the toolkit"),
         );
     }
-    Some(outcome.todo(format!("put the script into {id}")))
+    Some(outcome.todo(format!("put the script into `{id}`")))
 }
 
 pub fn application(context: &mut Context<'_>, source: &Source) -> Option<Outcome> {
@@ -73,7 +73,10 @@ pub fn application(context: &mut Context<'_>, source: &Source) -> Option<Outcome
         _ => steps = vec![step(&source.name, &source.description, Body::Group(steps))],
     }
     let mut outcome = Outcome::converted(steps).why(format!("installs `{}` from a package", application.name));
-    if !lacking.is_empty() {
+    if seen.len() > MAX_BUNDLE {
+        let todo = format!("install the rest: it bundles more than {MAX_BUNDLE} applications");
+        outcome = outcome.todo(todo);
+    } else if !lacking.is_empty() {
         outcome = outcome.todo(format!("find what it depends on: {}", lacking.join(", ")));
     }
     Some(outcome)
@@ -137,7 +140,7 @@ pub fn power_shell(context: &mut Context<'_>, source: &Source) -> Option<Outcome
         .set("parameters", source.variable("Parameters").unwrap_or_default())
         .set("execution-policy", "bypass");
     let outcome = Outcome::converted([draft.step(&source.name, &source.description)]);
-    Some(outcome.todo(format!("put {file} into {id}; functions of the toolkit's module are not there")))
+    Some(outcome.todo(format!("put `{file}` into `{id}`; functions of the toolkit's module are not there")))
 }
 
 /// A command line.

@@ -120,6 +120,31 @@ fn a_disabled_step_changes_nothing_for_the_others() {
 }
 
 #[test]
+fn drivers_move_behind_the_image_with_the_conditions_of_their_groups() {
+    let drivers = script("drivers", "ZTIDrivers.wsf\"");
+    let model = "<condition><expression type=\"SMS_TaskSequence_VariableConditionExpression\"><variable name=\"Variable\">Model\
+                 </variable><variable name=\"Operator\">equals</variable><variable name=\"Value\">14</variable></expression>\
+                 </condition>";
+    let group = format!("<group name=\"model\" disable=\"true\">{model}{drivers}</group>");
+    let text = in_phase("PREINSTALL", &group) + &in_phase("INSTALL", &script("apply", "LTIApply.wsf\""));
+    let (groups, conversion) = converted(&text, &mut Share::default());
+    assert_eq!((groups.len(), conversion.steps[0].fate), (1, Fate::Moved));
+    let moved = groups[0].children().last().unwrap();
+    assert!(moved.is_disabled && action(moved).kind.name == "auto-apply-drivers");
+    assert_eq!(moved.condition.as_ref().unwrap().to_string(), "_SMSTSModel = 14");
+}
+
+#[test]
+fn drivers_that_a_variable_selects_wait_for_their_author() {
+    let step = "<step type=\"BDD_InjectDrivers\" name=\"d\"><defaultVarList><variable name=\"DriverSelectionProfile\" \
+                property=\"DriverSelectionProfile\">nothing</variable></defaultVarList><action>cscript.exe \
+                \"%SCRIPTROOT%\\ZTIDrivers.wsf\"</action></step>";
+    let (steps, conversion) = converted(step, &mut Share::default());
+    assert!(steps[0].is_disabled && action(&steps[0]).kind.name == "apply-driver-package");
+    assert_eq!(conversion.steps[0].fate, Fate::Unfinished);
+}
+
+#[test]
 fn bundles_install_what_they_name_once_and_end() {
     let mut share = Share::default();
     let list = "<applications><application guid=\"{A}\"><Name>a</Name><Dependency>{b}</Dependency><Dependency>{a}</Dependency>\
