@@ -6,6 +6,7 @@
 use std::cmp::Ordering;
 
 use super::condition::Operator;
+use super::pattern::{Piece, matches};
 
 impl Operator {
     /// Whether a value compares so with another one. One that is not there is as an empty one, but for
@@ -47,34 +48,14 @@ fn order(left: &str, right: &str) -> Ordering {
     }
 }
 
-/// Whether a text fits a pattern in which `*` stands for any characters and `?` for one. Case does not count.
+/// Returns `true` if a text fits a pattern in which `*` stands for any characters and `?` for one. Case does not count.
 pub fn is_like(text: &str, pattern: &str) -> bool {
-    let (text, pattern): (Vec<char>, Vec<char>) =
-        (text.to_lowercase().chars().collect(), pattern.to_lowercase().chars().collect());
-    let (mut at, mut in_pattern) = (0, 0);
-    // Where the last star stands, and from where it may take one more character.
-    let mut star: Option<(usize, usize)> = None;
-    while at < text.len() {
-        match pattern.get(in_pattern) {
-            Some('*') => {
-                star = Some((in_pattern, at));
-                in_pattern += 1;
-            }
-            Some(c) if *c == '?' || *c == text[at] => {
-                at += 1;
-                in_pattern += 1;
-            }
-            _ => match star {
-                Some((place, from)) => {
-                    star = Some((place, from + 1));
-                    in_pattern = place + 1;
-                    at = from + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[in_pattern..].iter().all(|c| *c == '*')
+    let piece = |c| match c {
+        '*' => Piece::Many,
+        '?' => Piece::One,
+        c => Piece::literal(c),
+    };
+    matches(text, &pattern.chars().map(piece).collect::<Vec<_>>())
 }
 
 #[cfg(test)]

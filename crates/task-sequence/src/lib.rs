@@ -15,12 +15,15 @@ pub mod export;
 pub mod limits;
 pub mod mdt;
 mod media_kind;
+mod pattern;
 pub mod reach;
 mod read;
 pub mod rules;
 mod schema;
 #[cfg(test)]
 mod strategy;
+pub mod truth;
+pub mod wql;
 mod write;
 pub mod xml;
 
