@@ -20,7 +20,8 @@ Of a manifest, the task sequence of each site is run: from a medium of its kind,
 its variables and its content. Secrets are not read.
 
 A fact file says what the computer is and how steps end; beside a sequence file, also
-what the sequence is started from:
+what the sequence is started from. A step is marked `?` if the facts do not tell whether
+it runs, and names the fact to add; the run goes on without it.
 
   facts-version = 1
   media = \"stand-alone\"
@@ -98,6 +99,9 @@ fn of_sequence(arguments: &Arguments, problems: &mut Problems) -> Result<Vec<Run
     let sequence = task_sequence::read_alone(&arguments.file, &arguments.options(), problems, &mut inputs)?;
     let files = arguments.read_facts(problems, &mut inputs)?;
     let media: Vec<_> = files.iter().filter_map(|file| simulate::medium_of_facts(file, problems)).collect();
+    if let Some(sequence) = &sequence {
+        files.iter().for_each(|file| simulate::check_names(&[sequence], file, problems));
+    }
     let Some(sequence) = sequence.filter(|_| !problems.has_errors()) else { return Ok(Vec::new()) };
     unlike_names(&files)?;
     Ok(files.iter().zip(&media).map(|(file, medium)| Run::new(&sequence, None, file, medium)).collect())
@@ -118,6 +122,10 @@ fn of_manifest(arguments: &Arguments, problems: &mut Problems) -> Result<Vec<Run
     let files = arguments.read_facts(problems, &mut inputs)?;
     if problems.has_errors() {
         return Ok(Vec::new());
+    }
+    let sequences: Vec<_> = rendered.iter().filter_map(Rendered::sequence).collect();
+    if !sequences.is_empty() {
+        files.iter().for_each(|file| simulate::check_names(&sequences, file, problems));
     }
     let mut runs = Vec::new();
     for rendered in &rendered {

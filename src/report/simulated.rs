@@ -11,6 +11,9 @@ const SYSTEM: usize = 4;
 /// A table that is wider has numbers in place of names, unless the terminal is known to be as wide.
 const MAX_WIDTH: usize = 80;
 
+/// Most steps of which the trace says how the sequence ends with them.
+const MAX_ALTERNATIVES: usize = 8;
+
 /// A run, step by step.
 pub fn trace(title: &str, trace: &Trace) -> Page {
     let mut page = Page::of_line(title);
@@ -26,6 +29,24 @@ pub fn trace(title: &str, trace: &Trace) -> Page {
         }
     }
     page.line(end(trace));
+    let n_unknown = trace.alternatives.len() + trace.n_unexplored;
+    if n_unknown > 0 {
+        let (are, them) = if n_unknown == 1 { ("is", "it") } else { ("are", "them") };
+        let steps = counted(n_unknown, "step");
+        page.line(format!("{steps} {are} not known to run (?); the run goes on without {them}"));
+    }
+    let own = end(trace);
+    let others = trace.alternatives.iter().map(|alternative| (alternative, end(&alternative.trace)));
+    let others: Vec<_> = others.filter(|(_, other)| *other != own).collect();
+    for (alternative, other) in others.iter().take(MAX_ALTERNATIVES) {
+        page.row("  ", format!("with `{}`, {other}", alternative.path.join(" / ")));
+    }
+    if let n_more @ 1.. = others.len().saturating_sub(MAX_ALTERNATIVES) {
+        page.line(format!("  with {} it ends in another way, too", counted(n_more, "other step")));
+    }
+    if trace.n_unexplored > 0 {
+        page.line(format!("  {} of them are too many to be tried", trace.n_unexplored));
+    }
     page
 }
 
@@ -65,9 +86,13 @@ pub fn matrix(names: &[String], traces: &[&Trace], width: Option<usize>) -> Page
         rows.push(row);
     }
     let mut ends = vec!["ends".to_owned()];
-    ends.extend(traces.iter().map(|trace| match trace.end {
-        End::Success => "well".to_owned(),
-        End::Failure { .. } => "failed".to_owned(),
+    ends.extend(traces.iter().map(|trace| {
+        let is_success = |trace: &Trace| trace.end == End::Success;
+        match is_success(trace) {
+            own if trace.alternatives.iter().any(|other| is_success(&other.trace) != own) => "?".to_owned(),
+            true => "well".to_owned(),
+            false => "failed".to_owned(),
+        }
     }));
     rows.push(ends);
     let header = |names: Vec<String>| [vec![String::new()], names].concat();
@@ -111,6 +136,7 @@ pub fn trace_json(name: &str, trace: &Trace, unmet: &[Unmet]) -> Json {
         let (outcome, why, exit_code) = match &entry.outcome {
             Outcome::Ran { exit_code } => ("ran", None, *exit_code),
             Outcome::Skipped(why) => ("skipped", Some(why), None),
+            Outcome::Unknown(why) => ("unknown", Some(why), None),
             Outcome::Failed { why, .. } => ("failed", Some(why), None),
         };
         let then = match &entry.outcome {
@@ -128,12 +154,21 @@ pub fn trace_json(name: &str, trace: &Trace, unmet: &[Unmet]) -> Json {
             "effects": entry.effects.iter().map(effect_json).collect::<Vec<_>>(),
         })
     });
-    let (result, step, why) = match &trace.end {
-        End::Success => ("success", None, None),
-        End::Failure { step, why } => ("failure", Some(step), Some(why)),
-    };
-    let variables: serde_json::Map<_, _> =
-        trace.variables.iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+    let (result, step, why) = ending_json(&trace.end);
+    let map = |(name, value): (&str, &str)| (name.to_owned(), json!(value));
+    let variables: serde_json::Map<_, _> = trace.variables.iter().map(map).collect();
+    let unknown: serde_json::Map<_, _> = trace.variables.iter_unknown().map(map).collect();
+    let alternatives = trace.alternatives.iter().map(|alternative| {
+        let (result, step, why) = ending_json(&alternative.trace.end);
+        json!({
+            "path": alternative.path,
+            "not-known": alternative.why,
+            "result": result,
+            "failed-at": step,
+            "why": why,
+            "ends-in": name_of(alternative.trace.environment),
+        })
+    });
     json!({
         "name": name,
         "steps": entries.collect::<Vec<_>>(),
@@ -142,13 +177,25 @@ pub fn trace_json(name: &str, trace: &Trace, unmet: &[Unmet]) -> Json {
         "why": why,
         "ends-in": name_of(trace.environment),
         "variables": variables,
+        "unknown-variables": unknown,
+        "alternatives": alternatives.collect::<Vec<_>>(),
         "unmet": unmet.iter().map(|one| json!({ "key": one.key, "message": one.message })).collect::<Vec<_>>(),
     })
+}
+
+fn ending_json(end: &End) -> (&'static str, Option<&String>, Option<&String>) {
+    match end {
+        End::Success => ("success", None, None),
+        End::Failure { step, why } => ("failure", Some(step), Some(why)),
+    }
 }
 
 fn effect_json(effect: &Effect) -> Json {
     match effect {
         Effect::Set { name, value } => json!({ "sets": name, "value": value }),
+        Effect::Forget { name, why } => json!({ "unknown": name, "why": why }),
+        Effect::Open { why, .. } => json!({ "unknown": null, "why": why }),
+        Effect::Depends { on } => json!({ "depends-on": on }),
         Effect::Restart { into, why } => json!({ "restarts-into": name_of(*into), "why": why }),
         Effect::Content { id, from: Source::Medium } => json!({ "needs": id, "from": "medium" }),
         Effect::Content { id, from: Source::Network } => json!({ "needs": id, "from": "network" }),
@@ -179,6 +226,7 @@ fn fate(entry: &Entry) -> (&'static str, String) {
         Outcome::Ran { exit_code: Some(code) } => ("run", format!(" (exit code {code})")),
         Outcome::Ran { exit_code: None } => ("run", String::new()),
         Outcome::Skipped(why) => ("skip", format!(": {why}")),
+        Outcome::Unknown(why) => ("?", format!(": {why}")),
         Outcome::Failed { why, .. } => ("fail", format!(": {why}")),
     }
 }
@@ -187,6 +235,9 @@ fn words(effect: &Effect) -> String {
     match effect {
         Effect::Set { name, value: Some(value) } => format!("sets {name} = {value}"),
         Effect::Set { name, value: None } => format!("deletes {name}"),
+        Effect::Forget { name, why } => format!("leaves {name} unknown: {why}"),
+        Effect::Open { why, .. } => why.clone(),
+        Effect::Depends { on } => format!("this depends on `{on}`, which is not known to run"),
         Effect::Restart { into, why } => format!("restarts into {}: {why}", name(*into)),
         Effect::Content { id, from: Source::Medium } => format!("takes {id} from the medium"),
         Effect::Content { id, from: Source::Network } => format!("downloads {id}"),

@@ -6,6 +6,7 @@ use camino::Utf8Path;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::wmi::{self, WmiFacts};
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
 use crate::inputs::Inputs;
@@ -55,30 +56,33 @@ pub struct Facts {
     #[serde(default)]
     #[schemars(extend("default" = false))]
     pub domain_member: bool,
-    /// Variables at the start, nearer than those that a manifest puts on its medium. A secret of the manifest has no
-    /// value unless one is given here.
+    /// Variables at the start, which take precedence over those that a manifest puts on its medium; an empty value for one
+    /// that is not set. Secrets of the manifest and read-only variables (`_SMSTSLogPath`) that nothing else tells are not
+    /// known unless they are given here; any other variable that is not given is not set.
     #[serde(default)]
     #[schemars(example = serde_json::json!({ "OSDComputerName": "PC-1" }))]
     pub variables: BTreeMap<String, String>,
-    /// The computer itself, for rules of Set Dynamic Variables.
+    /// The computer itself: for Set Dynamic Variables, Check Readiness and WMI queries. What is left out is not known.
     #[serde(default)]
     pub computer: Computer,
-    /// Files that are there.
+    /// Files that are there, or are not. Of others it is not known.
     #[serde(default)]
     pub file: Vec<Found>,
-    /// Folders that are there.
+    /// Folders that are there, or are not. Of others it is not known.
     #[serde(default)]
     pub folder: Vec<Found>,
-    /// Values of the registry.
+    /// Values of the registry that are there, or are not. Of others it is not known.
     #[serde(default)]
     pub registry: Vec<RegistryValue>,
-    /// Products that are installed.
+    /// Products that are installed, or are not. Of others it is not known.
     #[serde(default)]
     pub software: Vec<Product>,
-    /// Queries of Windows Management Instrumentation, each with whether it has a result. Others have none.
+    /// Answers of Windows Management Instrumentation beyond those that follow from `[computer]`: a list of queries with
+    /// their results and of classes with their instances, or a table of queries, each `true` or `false`. Other queries
+    /// are not known.
     #[serde(default)]
-    #[schemars(example = serde_json::json!({ "SELECT * FROM Win32_Battery": true }))]
-    pub wmi: BTreeMap<String, bool>,
+    #[schemars(schema_with = "wmi::schema")]
+    pub wmi: WmiFacts,
     /// What the site calls the running system, such as `All Windows 11 (64-bit)`.
     #[serde(default)]
     #[schemars(example = &"All Windows 11 (64-bit)")]
@@ -125,6 +129,10 @@ pub struct Found {
     #[serde(default)]
     #[schemars(example = &"2026-01-01 12:00:00")]
     pub modified: Option<String>,
+    /// `false` if it is not there.
+    #[serde(default = "yes")]
+    #[schemars(extend("default" = true))]
+    pub exists: bool,
 }
 
 /// A value of the registry.
@@ -142,6 +150,10 @@ pub struct RegistryValue {
     #[serde(default)]
     #[schemars(example = &"1.0")]
     pub data: String,
+    /// `false` if it is not there.
+    #[serde(default = "yes")]
+    #[schemars(extend("default" = true))]
+    pub exists: bool,
 }
 
 /// A product of Windows Installer.
@@ -156,6 +168,10 @@ pub struct Product {
     #[serde(default)]
     #[schemars(example = &"{5a9e4f23-0000-0000-0000-000000000000}")]
     pub upgrade_code: String,
+    /// `false` if it is not installed.
+    #[serde(default = "yes")]
+    #[schemars(extend("default" = true))]
+    pub installed: bool,
 }
 
 /// How a step ends.
@@ -187,7 +203,7 @@ pub struct Expect {
     #[serde(default)]
     #[schemars(example = ["Partition Disk 0 - UEFI", "Apply Operating System"])]
     pub runs: Vec<String>,
-    /// Steps that are passed over, or never reached.
+    /// Steps that are known to be passed over, or never reached.
     #[serde(default)]
     #[schemars(example = ["Partition Disk 0 - BIOS"])]
     pub skips: Vec<String>,
@@ -223,8 +239,27 @@ pub enum Ended {
     Failure,
 }
 
+impl Facts {
+    /// Names of steps, each with the JSON pointer to it.
+    fn names(&self) -> Vec<(String, String)> {
+        let steps = self.step.iter().enumerate();
+        let mut names: Vec<_> = steps.map(|(at, step)| (step.name.clone(), format!("/step/{at}/name"))).collect();
+        if let Some(expect) = &self.expect {
+            for (key, list) in [("runs", &expect.runs), ("skips", &expect.skips), ("fails", &expect.fails)] {
+                let list = list.iter().enumerate();
+                names.extend(list.map(|(at, name)| (name.clone(), format!("/expect/{key}/{at}"))));
+            }
+        }
+        names
+    }
+}
+
 fn uefi() -> Firmware {
     Firmware::Uefi
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// Fact files, as messages and editors know them.
@@ -259,6 +294,8 @@ pub struct FactFile {
     pub media: Option<Place>,
     /// Where it says what is on the medium.
     pub content: Option<Place>,
+    /// Names of steps in it, each with its place.
+    pub names: Vec<(String, Place)>,
 }
 
 /// Reads a fact file. What is wrong in it goes to `problems`, and there are then no facts.
@@ -288,7 +325,20 @@ pub fn read(path: &Utf8Path, problems: &mut Problems, inputs: &mut Inputs) -> Re
             facts.name.get_or_insert_with(|| path.file_stem().unwrap_or_default().to_owned());
             let place = |pointer: &str| Some(spans.nearest(pointer)?.value.clone()).filter(|_| spans.has(pointer));
             let start = Place { source, span: 0..0 };
-            Ok(Some(FactFile { facts, start, media: place("/media"), content: place("/content") }))
+            let n_errors = problems.n_errors_told();
+            facts.wmi.check(|pointer| place(pointer).unwrap_or(start.clone()), problems);
+            if problems.n_errors_told() > n_errors {
+                return Ok(None);
+            }
+            let names = facts.names().into_iter().filter_map(|(name, pointer)| Some((name, place(&pointer)?)));
+            let names = names.collect();
+            Ok(Some(FactFile {
+                facts,
+                start: start.clone(),
+                media: place("/media"),
+                content: place("/content"),
+                names,
+            }))
         }
         // The schema lets nothing pass that the types refuse; should it ever, the reason is not lost.
         Err(error) => {

@@ -1,11 +1,11 @@
 //! A computer that is made of facts.
 
 use super::expect::is_named;
-use super::facts::{Facts, Found, System};
+use super::facts::{Facts, Found, Product, RegistryValue, System};
 use crate::firmware::Firmware;
 use crate::sequence::Action;
 use crate::sequence::catalog::Environment;
-use crate::sequence::engine::{Computer, Ending, FileState, Machine, Start, Variables, short_hive};
+use crate::sequence::engine::{self, Computer, Ending, FileState, Machine, Row, Start, Variables, short_hive};
 
 /// A computer as a fact file describes it.
 pub struct FactMachine<'a> {
@@ -54,7 +54,7 @@ impl Machine for FactMachine<'_> {
         self.facts.computer.clone()
     }
 
-    fn run(&mut self, path: &[String], _action: &Action, _variables: &Variables) -> Option<Ending> {
+    fn run(&mut self, path: &[String], _action: Option<&Action>, _variables: &Variables) -> Option<Ending> {
         // The fact that names more of the groups around a step is the nearer one.
         let named = self.facts.step.iter().filter(|fact| is_named(path, &fact.name));
         let fact = named.max_by_key(|fact| fact.name.matches('/').count())?;
@@ -66,32 +66,42 @@ impl Machine for FactMachine<'_> {
         Some(Ending { exit_code, sets })
     }
 
-    fn registry(&self, key: &str, value: &str) -> Option<String> {
-        let is_it = |found: &&super::facts::RegistryValue| {
+    fn registry(&self, key: &str, value: &str) -> engine::Found<String> {
+        let is_it = |found: &&RegistryValue| {
             short_hive(&found.key).eq_ignore_ascii_case(key) && found.value.eq_ignore_ascii_case(value)
         };
-        self.facts.registry.iter().find(is_it).map(|found| found.data.clone())
+        match self.facts.registry.iter().find(is_it) {
+            Some(found) if found.exists => engine::Found::Yes(found.data.clone()),
+            Some(_) => engine::Found::No,
+            None => engine::Found::Unknown,
+        }
     }
 
-    fn file(&self, path: &str) -> Option<FileState> {
+    fn file(&self, path: &str) -> engine::Found<FileState> {
         state(&self.facts.file, path)
     }
 
-    fn folder(&self, path: &str) -> Option<FileState> {
+    fn folder(&self, path: &str) -> engine::Found<FileState> {
         state(&self.facts.folder, path)
     }
 
-    fn has_rows(&self, query: &str) -> bool {
-        let is_it = |known: &str| known.trim().eq_ignore_ascii_case(query.trim());
-        self.facts.wmi.iter().any(|(known, has_rows)| *has_rows && is_it(known))
+    fn query(&self, namespace: &str, query: &str) -> Option<bool> {
+        self.facts.wmi.result(namespace, query)
     }
 
-    fn has_product(&self, product_code: &str, upgrade_code: Option<&str>) -> bool {
+    fn rows(&self, namespace: &str, class: &str) -> Option<Vec<Row>> {
+        self.facts.wmi.rows(namespace, class)
+    }
+
+    fn has_product(&self, product_code: &str, upgrade_code: Option<&str>) -> Option<bool> {
         let same = |left: &str, right: &str| !left.is_empty() && left.eq_ignore_ascii_case(right);
-        self.facts.software.iter().any(|product| {
+        let is_it = |product: &&Product| {
             upgrade_code.is_some_and(|code| same(&product.upgrade_code, code))
                 || same(&product.product_code, product_code)
-        })
+        };
+        let mut known = self.facts.software.iter().filter(is_it).peekable();
+        known.peek()?;
+        Some(known.any(|product| product.installed))
     }
 
     fn os(&self) -> Option<String> {
@@ -103,8 +113,13 @@ impl Machine for FactMachine<'_> {
     }
 }
 
-fn state(found: &[Found], path: &str) -> Option<FileState> {
+fn state(found: &[Found], path: &str) -> engine::Found<FileState> {
     let plain = |path: &str| path.trim_end_matches('\\').to_lowercase();
-    let found = found.iter().find(|found| plain(&found.path) == plain(path))?;
-    Some(FileState { version: found.version.clone(), modified: found.modified.clone() })
+    match found.iter().find(|found| plain(&found.path) == plain(path)) {
+        Some(found) if found.exists => {
+            engine::Found::Yes(FileState { version: found.version.clone(), modified: found.modified.clone() })
+        }
+        Some(_) => engine::Found::No,
+        None => engine::Found::Unknown,
+    }
 }

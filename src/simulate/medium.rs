@@ -46,6 +46,7 @@ pub fn medium_of_manifest(rendered: &Rendered, file: &FactFile, problems: &mut P
         VariableValue::Text(text) => (name.clone(), Some(text.clone())),
         VariableValue::Secret(_) => (name.clone(), None),
     });
+    let site = rendered.site.iter().map(|code| ("_SMSTSSiteCode".to_owned(), Some(code.clone())));
     let carrier = if manifest.format() == OutputFormat::Usb { Launch::Usb } else { Launch::Dvd };
     let mut content: Vec<(String, Option<String>)> = Vec::new();
     let mut carry = |id: &String, name: Option<&String>, is_there: bool| {
@@ -59,7 +60,7 @@ pub fn medium_of_manifest(rendered: &Rendered, file: &FactFile, problems: &mut P
     Some(Medium {
         started,
         launch: file.facts.launch.unwrap_or(carrier),
-        variables: told.chain(own).collect(),
+        variables: site.chain(told).chain(own).collect(),
         content: Content::Carried(content),
     })
 }

@@ -18,8 +18,10 @@ mod media_kind;
 mod pattern;
 pub mod reach;
 mod read;
+pub mod read_only;
 pub mod rules;
 mod schema;
+mod started;
 #[cfg(test)]
 mod strategy;
 pub mod truth;

@@ -120,7 +120,8 @@ fn a_build_and_capture_goes_from_windows_pe_to_the_system_and_back() {
                  [[step]]\nname = 'Tools'\nexit-codes = [3010]\n\
                  [expect]\nresult = 'success'\nruns = ['Apply Operating System', 'Capture']\nskips = ['Restart in Windows PE']\n\
                  restarts = 3\nends-in = 'windows-pe'\ndownloads = ['BER00002', 'BER00021']\n\
-                 variables = { Kind = 'laptop of C:' }\n";
+                 variables = { Kind = 'laptop of C:' }\n\
+                 [[step]]\nname = 'Apply Operating System'\nsets = { OSDTargetSystemDrive = 'C:' }\n";
     let (trace, unmet) = run(BUILD, facts);
     insta::assert_snapshot!(lines(&trace));
     assert_eq!(unmet, []);
@@ -212,11 +213,11 @@ fn what_was_staged_is_taken_from_the_disk_until_that_is_partitioned() {
     insta::assert_snapshot!(lines(&run(&[apply, wipe, apply].concat(), facts).0), @r"
       PE  run   Apply
                   takes BER00010 from the medium
-                  sets OSDTargetSystemDrive = C:
+                  leaves OSDTargetSystemDrive unknown: the drive letter in `OSDTargetSystemDrive` is not known; add `sets` to its `[[step]]`
       PE  run   Wipe
       PE  run   Apply
                   downloads BER00010
-                  sets OSDTargetSystemDrive = C:
+                  leaves OSDTargetSystemDrive unknown: the drive letter in `OSDTargetSystemDrive` is not known; add `sets` to its `[[step]]`
     the sequence succeeds in Windows PE, after 0 restarts
     ");
 }
@@ -248,10 +249,150 @@ fn what_is_expected_and_does_not_come_is_told() {
     unmet  x: `result`: the sequence succeeds
     unmet  x: `runs`: `B` is passed over: it is disabled
     unmet  x: `skips`: `A` runs
-    unmet  x: `fails`: `C` is never reached, or there is no such step
+    unmet  x: `fails`: `C` is never reached
     unmet  x: `variables`: `X` is not set at the end, not `1`
     unmet  x: `restarts`: the computer restarts 0 times
     unmet  x: `ends-in`: the sequence ends in full OS
     unmet  x: `downloads`: nothing comes from a distribution point
     ");
+}
+
+fn when(name: &str, condition: &str) -> String {
+    format!("[[steps]]\n{}", command(name, &format!("condition = {condition}")))
+}
+
+#[test]
+fn queries_are_answered_from_the_facts_or_are_unknown() {
+    let wmi = |name: &str, query: &str| when(name, &format!("{{ wmi = \"{query}\" }}"));
+    let steps = [
+        wmi("Surface", "SELECT * FROM Win32_ComputerSystem WHERE Model LIKE '%Surface Pro [34]%'"),
+        wmi("Dell", "select Model from win32_computersystem where manufacturer like '%Dell%' or model = 'x'"),
+        wmi("BIOS", "SELECT * FROM Win32_BIOS WHERE SMBIOSBIOSVersion = '1.0'"),
+        wmi("Battery", "SELECT * FROM Win32_Battery"),
+        wmi("Graphics", "SELECT * FROM Win32_VideoController WHERE Name LIKE 'Contoso%'"),
+        wmi("Printer", "SELECT * FROM Win32_Printer"),
+        wmi("Virtual", "SELECT * FROM Win32_ComputerSystem WHERE HypervisorPresent = TRUE AND Model LIKE 'Surface%'"),
+        wmi("No query", "SELECT Model FROM"),
+    ];
+    let facts = "media = 'bootable'\n[computer]\nmake = 'Microsoft Corporation'\nmodel = 'Surface Pro 3'\nbattery = true\n\
+                 [[wmi]]\nclass = 'Win32_VideoController'\nrows = [{ Name = 'Fabrikam' }, { Name = 'Contoso X' }]\n\
+                 [[wmi]]\nquery = 'select * from win32_printer'\nresult = false\n\
+                 [[wmi]]\nclass = 'Win32_ComputerSystem'\nrows = [{ HypervisorPresent = true }]\n";
+    insta::assert_snapshot!(lines(&run(&steps.concat(), facts).0));
+}
+
+#[test]
+fn a_table_of_queries_is_still_taken() {
+    let steps = [
+        when("Known", "{ wmi = 'SELECT * FROM Win32_Fan' }"),
+        when("Not", "{ wmi = 'SELECT * FROM Win32_Printer' }"),
+        when("Unknown", "{ wmi = 'SELECT * FROM Win32_Disk' }"),
+    ];
+    let facts = "media = 'bootable'\n[wmi]\n'select * from Win32_Fan' = true\n'SELECT * FROM Win32_Printer' = false\n";
+    insta::assert_snapshot!(lines(&run(&steps.concat(), facts).0));
+}
+
+#[test]
+fn read_only_variables_are_known_from_medium_run_and_steps_or_are_unknown() {
+    let asks = |name: &str, test: &str| when(name, &format!("{{ variable = {test} }}"));
+    let step = |kind: &str, name: &str, more: &str| format!("[[steps]]\ntype = '{kind}'\nname = '{name}'\n{more}\n");
+    let steps = [
+        asks("Stand-alone", "'_SMSTSPackageID', value = 'INMEM_TS'"),
+        asks("Deployment", "'_SMSTSAdvertID', operator = 'exists'"),
+        asks("Name", "'_SMSTSPackageName', value = 'S'"),
+        asks("Model before", "'_SMSTSModel', operator = 'exists'"),
+        asks("Log", "'_SMSTSLogPath', operator = 'exists'"),
+        asks("Odd", "'_SMSTSOdd', operator = 'exists'"),
+        asks("Not set", "'Role', value = 'x'"),
+        asks("BIOS", "'_SMSTSBootUEFI', operator = 'not-equals', value = 'true'"),
+        asks("BIOS or not", "'_SMSTSBootUEFI', operator = 'exists'"),
+        step(
+            "set-dynamic-variables",
+            "Gather",
+            "rules = [{ model = 'Laptop*', set = { Kind = 'laptop of %_SMSTSMake%' } }, { serial-number = '1', set = { Owner = 'me' } }]",
+        ),
+        asks("Model after", "'_SMSTSModel', operator = 'like', value = 'laptop*'"),
+        asks("Serial", "'_SMSTSSerialNumber', value = '5'"),
+        asks("Owner", "'Owner', value = 'you'"),
+        asks("Perhaps mine", "'Owner', value = 'me'"),
+        step(
+            "check-readiness",
+            "Readiness",
+            "memory = 4096\nprocessor-speed = 1000\nuefi = true\ncontinue-on-error = true",
+        ),
+        asks("Memory", "'_TS_CRMEMORY', value = '1'"),
+        asks("Speed", "'_TS_CRSPEED', value = '1'"),
+        asks("Firmware", "'_TS_CRUEFI', value = '0'"),
+        asks("Network", "'_TS_CRNETWORK', operator = 'exists'"),
+        asks("Failed", "'_SMSTSLastActionSucceeded', value = 'true'"),
+        step("set-variable", "Line", "variable = 'Line'\nvalue = '/serial:%_SMSTSSerialNumber%'"),
+        asks("Has line", "'Line', operator = 'exists'"),
+        asks("Which line", "'Line', value = '/serial:5'"),
+        asks("Current", "'_SMSTSCurrentActionName', value = 'Has line'"),
+    ];
+    let facts =
+        "media = 'stand-alone'\nfirmware = 'bios'\n[computer]\nmake = 'Contoso'\nmodel = 'Laptop 14'\nmemory = 8192\n";
+    insta::assert_snapshot!(lines(&run(&steps.concat(), facts).0));
+}
+
+#[test]
+fn files_registry_and_products_are_unknown_unless_facts_tell() {
+    let steps = [
+        when("There", "{ file = 'C:\\\\a.txt' }").replace("\\\\", "\\"),
+        when("Not there", "{ file = 'C:\\\\b.txt' }").replace("\\\\", "\\"),
+        when("Unknown", "{ file = 'C:\\\\c.txt' }").replace("\\\\", "\\"),
+        when("Folder", "{ folder = '%_SMSTSLogPath%' }"),
+    ];
+    let facts = "media = 'client'\n[[file]]\npath = 'C:\\a.txt'\n[[file]]\npath = 'C:\\b.txt'\nexists = false\n";
+    insta::assert_snapshot!(lines(&run(&steps.concat(), facts).0));
+}
+
+#[test]
+fn nothing_is_stated_or_expected_that_depends_on_a_step_that_is_not_known_to_run() {
+    let steps = [
+        "[[steps]]\ntype = 'group'\nname = 'Servers'\ncondition = { variable = '_SMSTSOrgName', value = 'Servers' }\n",
+        "[[steps.steps]]\ntype = 'set-variable'\nname = 'Role'\nvariable = 'Role'\nvalue = 'server'\n",
+        "[[steps.steps]]\ntype = 'restart-computer'\nname = 'Restart'\ntarget = 'hard-disk'\n",
+        &when("Only servers", "{ variable = 'Role', value = 'server' }"),
+        &format!("[[steps]]\n{}", command("All", "")),
+        "[[steps]]\ntype = 'set-variable'\nname = 'Copy'\nvariable = 'Copy'\nvalue = 'of %Role%'\n",
+    ];
+    let facts = "media = 'client'\n[expect]\nresult = 'success'\nruns = ['All']\nskips = ['Only servers', 'Restart', 'Servers']\n\
+                 restarts = 0\nends-in = 'full-os'\nvariables = { Role = '', Copy = 'of %Role%' }\n";
+    let (trace, unmet) = run(&steps.concat(), facts);
+    insta::assert_snapshot!(format!("{}\n{}", lines(&trace), simulated::unmet("x", &unmet)));
+    let known = facts.replace("[expect]", "variables = { _SMSTSOrgName = 'Laptops' }\n[expect]");
+    assert_eq!(run(&steps.concat(), &known).1, []);
+}
+
+#[test]
+fn programs_may_have_prepared_the_disk() {
+    let steps = [
+        "[[steps]]\n",
+        &command("Diskpart", ""),
+        "[[steps]]\ntype = 'apply-operating-system'\nname = 'Apply'\nimage = 'BER00010'\n",
+        "[[steps]]\ntype = 'setup-windows'\nname = 'Setup'\nclient-package = 'BER00002'\n",
+    ];
+    insta::assert_snapshot!(lines(&run(&steps.concat(), "media = 'bootable'").0));
+}
+
+#[test]
+fn an_exit_code_and_content_that_are_not_known_meet_no_expectation() {
+    let steps = "[[steps]]\ntype = 'run-command-line'\nname = 'Exit'\ncommand-line = 'cmd /c exit %_SMSTSWTG%'\n\
+                 [[steps]]\ntype = 'run-command-line'\nname = 'Load'\ncommand-line = 'x'\n\
+                 [[steps]]\ntype = 'install-application'\nname = 'Application'\napplications = [{ id = '%_SMSTSMP%' }]\n";
+    let facts = "media = 'client'\n[expect]\nresult = 'success'\ndownloads = []\n";
+    let (trace, unmet) = run(steps, facts);
+    insta::assert_snapshot!(format!("{}\n{}", lines(&trace), simulated::unmet("x", &unmet)));
+}
+
+#[test]
+fn what_another_sequence_sets_is_unknown_unless_facts_tell() {
+    let steps = [
+        "[[steps]]\ntype = 'run-task-sequence'\nname = 'Child'\ntask-sequence = 'BER00050'\n",
+        &when("Asks", "{ variable = 'Role', value = 'server' }"),
+    ];
+    insta::assert_snapshot!(lines(&run(&steps.concat(), "media = 'client'").0));
+    let facts = "media = 'client'\n[[step]]\nname = 'Child'\nsets = { Role = 'server' }\n";
+    insta::assert_snapshot!(lines(&run(&steps.concat(), facts).0));
 }

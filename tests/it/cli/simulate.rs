@@ -200,3 +200,51 @@ fn what_contradicts_a_manifest_or_is_not_in_it_is_told() {
     seen += &desk.see("simulate --facts facts/uefi.toml --site BER");
     assert_snapshot!(seen);
 }
+
+#[test]
+fn names_of_steps_that_are_not_in_the_sequence_and_incomplete_answers_are_told() {
+    let desk = desk();
+    desk.put(
+        "facts/names.toml",
+        "facts-version = 1\nmedia = \"stand-alone\"\n[[step]]\nname = \"Instal VPN\"\nexit-codes = [1]\n\
+         [expect]\nruns = [\"Set Up Operating System/Install VPN\", \"Set Up Operating System/Instal VPN\"]\n\
+         skips = [\"Say that all is well\"]\nfails = [\"Q\"]\n",
+    );
+    let mut seen = desk.see("simulate deploy.toml --site BER --facts facts/names.toml");
+    desk.put("media.toml", CARRIER);
+    seen += &desk.see("simulate --site HAM --facts facts/names.toml");
+    desk.put(
+        "facts/wmi.toml",
+        "facts-version = 1\nmedia = \"stand-alone\"\n[[wmi]]\nquery = \"SELECT * FROM A\"\n\
+         [[wmi]]\nclass = \"A\"\n[[wmi]]\nnamespace = \"root\"\n[[wmi]]\nquery = \"a\"\nclass = \"b\"\n\
+         [[wmi]]\nclass = \"b\"\nrows = []\nresult = true\n[[wmi]]\nquery = \"b\"\nrows = []\nresult = true\n",
+    );
+    seen += &desk.see("simulate deploy.toml --site BER --facts facts/wmi.toml");
+    desk.put(
+        "facts/wmi.toml",
+        "facts-version = 1\nmedia = \"stand-alone\"\n[[wmi]]\nqery = \"SELECT * FROM A\"\nresult = 1\n",
+    );
+    seen += &desk.see("simulate deploy.toml --site BER --facts facts/wmi.toml");
+    assert_snapshot!(seen);
+}
+
+#[test]
+fn a_step_that_is_not_known_to_run_is_told_in_every_form() {
+    let desk = Desk::empty();
+    desk.put(
+        "s.toml",
+        "sequence-version = 1\nname = \"S\"\n\
+         [[steps]]\ntype = \"run-command-line\"\nname = \"Laptop\"\ncommand-line = \"cmd /c exit 1\"\n\
+         condition = { wmi = \"SELECT * FROM Win32_ComputerSystem WHERE Model LIKE 'Laptop%'\" }\n\
+         [[steps]]\ntype = \"run-command-line\"\nname = \"All\"\ncommand-line = \"all.exe\"\n",
+    );
+    desk.put("unknown.toml", "facts-version = 1\nmedia = \"client\"\n[expect]\nresult = \"success\"\n");
+    desk.put(
+        "tower.toml",
+        "facts-version = 1\nmedia = \"client\"\n[computer]\nmodel = \"Tower\"\n[expect]\nresult = \"success\"\n",
+    );
+    let mut seen = desk.see("simulate s.toml --facts unknown.toml");
+    seen += &desk.see("simulate s.toml --facts unknown.toml --facts tower.toml --matrix");
+    seen += &desk.see("simulate s.toml --facts unknown.toml --json");
+    assert_snapshot!(seen);
+}

@@ -1,24 +1,37 @@
 //! Conditions, evaluated on a machine with variables.
 //!
-//! What is not known (the value of a secret, a test that tsmedia does not know) makes a condition unknown only if the
-//! rest of it does not decide: Kleene's logic of three values.
+//! What is not known (the value of a secret, a test that tsmedia does not know, what the facts do not say) makes a
+//! condition unknown only if the rest of it does not decide: Kleene's logic of three values.
 
-use super::machine::Machine;
+use super::machine::{FileState, Found, Machine};
 use super::variables::Variables;
+use super::wmi;
 use crate::condition::{Condition, Operator, Test};
+use crate::truth::Truth;
 
-/// Why a condition does not hold, or can't be told to, in words.
+/// Reason why a condition does not hold, or may not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Why {
     /// It does not hold.
     Not(String),
-    /// Nobody knows whether it does.
+    /// It is not known to hold.
     Unknown(String),
 }
 
-/// Why a condition does not hold, or may not; nothing if it does.
-pub fn unmet(condition: &Condition, machine: &dyn Machine, variables: &Variables) -> Option<Why> {
-    let why = |part: &Condition| unmet(part, machine, variables);
+/// What conditions are evaluated on.
+#[derive(Clone, Copy)]
+pub struct Scene<'a> {
+    /// The machine.
+    pub machine: &'a dyn Machine,
+    /// The variables.
+    pub variables: &'a Variables,
+    /// The system that ran at the start still runs.
+    pub is_first_system: bool,
+}
+
+/// Returns why a condition does not hold, or may not; `None` if it holds.
+pub fn unmet(condition: &Condition, scene: Scene<'_>) -> Option<Why> {
+    let why = |part: &Condition| unmet(part, scene);
     let first_unknown =
         |reasons: &[Option<Why>]| reasons.iter().flatten().find(|reason| matches!(reason, Why::Unknown(_))).cloned();
     match condition {
@@ -27,6 +40,10 @@ pub fn unmet(condition: &Condition, machine: &dyn Machine, variables: &Variables
             let decides = reasons.iter().flatten().find(|reason| matches!(reason, Why::Not(_))).cloned();
             decides.or_else(|| first_unknown(&reasons))
         }
+        // The editor leaves such behind, and the documentation does not say what the engine makes of them.
+        Condition::Any(parts) if parts.is_empty() => {
+            Some(Why::Unknown("the outcome of an empty `any` is not documented".into()))
+        }
         Condition::Any(parts) => {
             let reasons: Vec<_> = parts.iter().map(why).collect();
             if reasons.contains(&None) {
@@ -34,20 +51,20 @@ pub fn unmet(condition: &Condition, machine: &dyn Machine, variables: &Variables
             }
             Some(first_unknown(&reasons).unwrap_or_else(|| {
                 let words: Vec<_> = reasons.iter().flatten().map(Why::words).collect();
-                Why::Not(if words.is_empty() { "none of no conditions holds".into() } else { words.join(", and ") })
+                Why::Not(words.join(", and "))
             }))
         }
         Condition::None(parts) => {
             let reasons: Vec<_> = parts.iter().map(why).collect();
             match parts.iter().zip(&reasons).find(|(_, reason)| reason.is_none()) {
-                Some((held, _)) => Some(Why::Not(format!("{}, which must not be", words(held, variables)))),
+                Some((held, _)) => Some(Why::Not(format!("{}, which must not be", words(held, scene.variables)))),
                 None => first_unknown(&reasons),
             }
         }
-        Condition::Test(test) => match holds(test, machine, variables) {
-            Some(true) => None,
-            Some(false) => Some(Why::Not(wrong(test, variables))),
-            None => Some(Why::Unknown(unknown(test, variables))),
+        Condition::Test(test) => match holds(test, scene) {
+            Truth::True => None,
+            Truth::False => Some(Why::Not(wrong(test, scene.variables))),
+            Truth::Unknown(why) => Some(Why::Unknown(why)),
         },
     }
 }
@@ -60,45 +77,120 @@ impl Why {
     }
 }
 
-/// Whether a test holds; nothing if nobody knows.
-fn holds(test: &Test, machine: &dyn Machine, variables: &Variables) -> Option<bool> {
-    let compares = |left: Option<&str>, operator: Operator, right: &str| {
-        let is_unknown = variables.takes_hidden(right) && !operator.is_about_presence();
-        (!is_unknown).then(|| operator.holds(left, &variables.expand(right)))
-    };
-    let of_found = |found: Option<&str>, asked: &Option<(Operator, String)>| match asked {
-        Some((operator, value)) => compares(found, *operator, value),
-        None => Some(true),
-    };
-    Some(match test {
-        Test::Variable { name, operator, .. } if variables.is_hidden(name) && !operator.is_about_presence() => {
-            return None;
-        }
-        Test::Variable { name, operator, value } => return compares(variables.get(name), *operator, value),
-        Test::Registry { key, value, operator, data, .. } => {
-            let found = machine.registry(&short_hive(&variables.expand(key)), &variables.expand(value));
-            return compares(found.as_deref(), *operator, data);
-        }
-        Test::File { path, version, modified } => match machine.file(&variables.expand(path)) {
-            Some(found) => {
-                of_found(found.version.as_deref(), version)? && of_found(found.modified.as_deref(), modified)?
+/// Returns true if a test holds.
+fn holds(test: &Test, scene: Scene<'_>) -> Truth {
+    let Scene { machine, variables, is_first_system } = scene;
+    // A text that names an unknown variable ends the test.
+    macro_rules! expand {
+        ($text:expr) => {{
+            let expanded = variables.expand($text);
+            match expanded.unknown {
+                Some(_) if expanded.is_secret => return Truth::Unknown("it compares with a secret".into()),
+                Some(why) => return Truth::Unknown(why),
+                None => expanded.text,
             }
-            None => false,
-        },
-        Test::Folder { path, modified } => match machine.folder(&variables.expand(path)) {
-            Some(found) => return of_found(found.modified.as_deref(), modified),
-            None => false,
-        },
-        Test::Wmi { query, .. } => machine.has_rows(&variables.expand(query)),
-        Test::Software { product_code, upgrade_code, is_any_version, .. } => {
-            machine.has_product(product_code, is_any_version.then_some(upgrade_code.as_str()))
+        }};
+    }
+    match test {
+        Test::Variable { name, operator, .. } if operator.is_about_presence() => variables.compare(name, *operator, ""),
+        Test::Variable { name, operator, value } => {
+            let value = expand!(value);
+            variables.compare(name, *operator, &value)
         }
-        Test::OsVersion(names) => {
-            machine.os().is_some_and(|os| names.iter().any(|name| name.eq_ignore_ascii_case(&os)))
+        Test::Registry { key, value, operator, data, .. } => {
+            let (key, value, data) = (short_hive(&expand!(key)), expand!(value), expand!(data));
+            match machine.registry(&key, &value) {
+                Found::Yes(found) => operator.holds(Some(&found), &data).into(),
+                Found::No => operator.holds(None, &data).into(),
+                Found::Unknown => Truth::Unknown(format!(
+                    "the registry value `{key}\\{value}` is not known; add `[[registry]]` with its `data` or with \
+                     `exists = false`"
+                )),
+            }
         }
-        Test::OsLanguage(language) => machine.os_language() == Some(*language),
-        Test::Foreign { .. } => return None,
-    })
+        Test::File { path, version, modified } => {
+            let path = expand!(path);
+            match machine.file(&path) {
+                Found::Yes(found) => {
+                    has_state(&path, &found, &[("version", version), ("modified", modified)], variables)
+                }
+                Found::No => Truth::False,
+                Found::Unknown => not_looked_for("file", &path),
+            }
+        }
+        Test::Folder { path, modified } => {
+            let path = expand!(path);
+            match machine.folder(&path) {
+                Found::Yes(found) => has_state(&path, &found, &[("modified", modified)], variables),
+                Found::No => Truth::False,
+                Found::Unknown => not_looked_for("folder", &path),
+            }
+        }
+        Test::Wmi { namespace, query } => {
+            let query = expand!(query);
+            let namespace = if namespace.is_empty() { wmi::USUAL_NAMESPACE } else { namespace };
+            match machine.query(namespace, &query) {
+                Some(has_result) => has_result.into(),
+                None => {
+                    let rows = |namespace: &str, class: &str| machine.rows(namespace, class);
+                    let computer = machine.computer();
+                    wmi::answer(namespace, &query, &wmi::Known { computer: &computer, rows: &rows, is_first_system })
+                }
+            }
+        }
+        Test::Software { product_code, upgrade_code, is_any_version, name, .. } => {
+            match machine.has_product(product_code, is_any_version.then_some(upgrade_code.as_str())) {
+                Some(is_installed) => is_installed.into(),
+                None => {
+                    let name = if name.is_empty() { product_code } else { name };
+                    Truth::Unknown(format!(
+                        "`{name}` is not known to be installed or not; add `[[software]]` with its code, and \
+                         `installed = false` if it is not"
+                    ))
+                }
+            }
+        }
+        Test::OsVersion(names) => match machine.os() {
+            Some(os) => names.iter().any(|name| name.eq_ignore_ascii_case(&os)).into(),
+            None => Truth::Unknown("the site's name for the running system is not known; add `os`".into()),
+        },
+        Test::OsLanguage(language) => {
+            let of_computer = || machine.computer().operating_system.language.filter(|_| is_first_system);
+            match machine.os_language().or_else(of_computer) {
+                Some(known) => (known == *language).into(),
+                None => Truth::Unknown("the language of the running system is not known; add `os-language`".into()),
+            }
+        }
+        Test::Foreign { class, .. } => Truth::Unknown(format!("what `{class}` asks is not known here")),
+    }
+}
+
+/// Compares what is asked of a file or folder with its state.
+fn has_state(
+    path: &str,
+    state: &FileState,
+    asked: &[(&str, &Option<(Operator, String)>)],
+    variables: &Variables,
+) -> Truth {
+    Truth::all(asked.iter().filter_map(|(key, asked)| {
+        let (operator, value) = asked.as_ref()?;
+        let found = if *key == "version" { &state.version } else { &state.modified };
+        let value = variables.expand(value);
+        Some(match (found, value.unknown) {
+            (_, Some(why)) => Truth::Unknown(why),
+            (None, None) => {
+                Truth::Unknown(format!("`{key}` of `{path}` is not known; add `{key}` to the facts about it"))
+            }
+            (Some(found), None) => operator.holds(Some(found), &value.text).into(),
+        })
+    }))
+}
+
+fn not_looked_for(what: &str, path: &str) -> Truth {
+    Truth::Unknown(format!(
+        "the {what} `{path}` is not known to be there or not; add `[[{what}]]` with its `path`, and `exists = false` if \
+         it is not there"
+    ))
 }
 
 /// A key with the short name of its hive.
@@ -114,28 +206,14 @@ pub fn short_hive(key: &str) -> String {
     format!("{short}\\{}", rest.trim_end_matches('\\'))
 }
 
-/// A test of which nobody knows whether it holds, in words.
-fn unknown(test: &Test, variables: &Variables) -> String {
-    match test {
-        Test::Variable { name, .. } if variables.is_hidden(name) => {
-            format!("`{name}` is a secret; `variables` of the fact file may give it a value")
-        }
-        Test::Foreign { class, .. } => format!("what `{class}` asks is not known here"),
-        _ => "it compares with a secret".into(),
-    }
-}
-
 /// A test that does not hold, in words.
 fn wrong(test: &Test, variables: &Variables) -> String {
     match test {
         Test::Variable { name, operator, value } => {
-            let found = match variables.get(name) {
-                Some(found) => format!("`{name}` is `{found}`"),
-                None => format!("`{name}` is not set"),
-            };
+            let found = variables.describe(name);
             match operator {
                 Operator::Exists | Operator::NotExists => found,
-                _ => format!("{found} (wanted: {} `{}`)", operator.sign(), variables.expand(value)),
+                _ => format!("{found} (wanted: {} `{}`)", operator.sign(), variables.expand(value).text),
             }
         }
         Test::Registry { key, value, .. } => format!("the registry value `{key}\\{value}` is not as asked"),
@@ -155,10 +233,7 @@ fn wrong(test: &Test, variables: &Variables) -> String {
 /// A condition that holds, in words.
 fn words(condition: &Condition, variables: &Variables) -> String {
     match condition {
-        Condition::Test(Test::Variable { name, .. }) => match variables.get(name) {
-            Some(value) => format!("`{name}` is `{value}`"),
-            None => format!("`{name}` is not set"),
-        },
+        Condition::Test(Test::Variable { name, .. }) => variables.describe(name),
         Condition::Test(Test::File { path, .. } | Test::Folder { path, .. }) => format!("`{path}` is there"),
         Condition::Test(Test::Registry { key, value, .. }) => format!("`{key}\\{value}` is as asked"),
         Condition::Test(Test::Wmi { query, .. }) => format!("`{query}` has a result"),
@@ -186,7 +261,10 @@ mod tests {
         let yes = || test("Set", Operator::Equals, "1");
         let no = || test("Set", Operator::Equals, "2");
         let open = || test("secret", Operator::Equals, "x");
-        let says = |condition: Condition| match unmet(&condition, &Unknown, &variables) {
+        let says = |condition: Condition| match unmet(
+            &condition,
+            Scene { machine: &Unknown, variables: &variables, is_first_system: true },
+        ) {
             None => "yes",
             Some(Why::Not(_)) => "no",
             Some(Why::Unknown(_)) => "unknown",
@@ -200,6 +278,6 @@ mod tests {
         assert_eq!(says(Condition::Any(vec![open(), no()])), "unknown");
         assert_eq!(says(Condition::None(vec![open(), yes()])), "no");
         assert_eq!(says(Condition::None(vec![open(), no()])), "unknown");
-        assert_eq!(says(Condition::None(vec![Condition::Any(vec![])])), "yes");
+        assert_eq!(says(Condition::None(vec![Condition::Any(vec![])])), "unknown");
     }
 }

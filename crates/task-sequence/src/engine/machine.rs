@@ -1,9 +1,8 @@
 //! The computer that a sequence runs on.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
-use super::Variables;
+use super::computer::Computer;
+use super::variables::Variables;
+use super::wmi::Row;
 use crate::Action;
 use crate::catalog::Environment;
 
@@ -21,35 +20,41 @@ pub trait Machine {
         Computer::default()
     }
 
-    /// Runs the program of a step; `path` holds the names of the groups around it and its own. `None` if nothing is
-    /// known of how it ends.
-    fn run(&mut self, _path: &[String], _action: &Action, _variables: &Variables) -> Option<Ending> {
+    /// Runs a step; `path` holds the names of the groups around it and its own. `None` if nothing is known of how it
+    /// ends.
+    fn run(&mut self, _path: &[String], _action: Option<&Action>, _variables: &Variables) -> Option<Ending> {
         None
     }
 
     /// Data of a registry value. Hives have their short names, such as `HKLM`.
-    fn registry(&self, _key: &str, _value: &str) -> Option<String> {
-        None
+    fn registry(&self, _key: &str, _value: &str) -> Found<String> {
+        Found::Unknown
     }
 
     /// State of a file.
-    fn file(&self, _path: &str) -> Option<FileState> {
-        None
+    fn file(&self, _path: &str) -> Found<FileState> {
+        Found::Unknown
     }
 
     /// State of a folder.
-    fn folder(&self, _path: &str) -> Option<FileState> {
+    fn folder(&self, _path: &str) -> Found<FileState> {
+        Found::Unknown
+    }
+
+    /// Outcome of a query of Windows Management Instrumentation, if it is known for the whole text.
+    fn query(&self, _namespace: &str, _query: &str) -> Option<bool> {
         None
     }
 
-    /// Returns `true` if a query of Windows Management Instrumentation has a result.
-    fn has_rows(&self, _query: &str) -> bool {
-        false
+    /// Instances of a class of Windows Management Instrumentation.
+    fn rows(&self, _namespace: &str, _class: &str) -> Option<Vec<Row>> {
+        None
     }
 
-    /// Returns `true` if a product with this product code, or with the other upgrade code if one is given, is installed.
-    fn has_product(&self, _product_code: &str, _upgrade_code: Option<&str>) -> bool {
-        false
+    /// Returns `true` if a product with this product code, or with the other upgrade code if one is given, is
+    /// installed.
+    fn has_product(&self, _product_code: &str, _upgrade_code: Option<&str>) -> Option<bool> {
+        None
     }
 
     /// The site's name for the running system.
@@ -61,6 +66,17 @@ pub trait Machine {
     fn os_language(&self) -> Option<i64> {
         None
     }
+}
+
+/// Result of a search.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found<T> {
+    /// It is there.
+    Yes(T),
+    /// It is not there.
+    No,
+    /// It is not known.
+    Unknown,
 }
 
 /// State of a computer before the first step.
@@ -95,45 +111,3 @@ pub struct FileState {
     /// Time of the last change, as conditions have it.
     pub modified: Option<String>,
 }
-
-/// A computer.
-#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Computer {
-    /// Its name.
-    #[serde(default)]
-    #[schemars(example = &"MININT-1")]
-    pub name: Option<String>,
-    /// The manufacturer.
-    #[serde(default)]
-    #[schemars(example = &"Contoso")]
-    pub make: Option<String>,
-    /// The model.
-    #[serde(default)]
-    #[schemars(example = &"Laptop 14")]
-    pub model: Option<String>,
-    /// The serial number.
-    #[serde(default)]
-    #[schemars(example = &"5CG1234567")]
-    pub serial_number: Option<String>,
-    /// The asset tag.
-    #[serde(default)]
-    #[schemars(example = &"A-100")]
-    pub asset_tag: Option<String>,
-    /// The UUID.
-    #[serde(default)]
-    #[schemars(example = &"4c4c4544-0000-1000-8000-000000000000")]
-    pub uuid: Option<String>,
-    /// The MAC addresses.
-    #[serde(default)]
-    #[schemars(example = EXAMPLE_MAC)]
-    pub mac_addresses: Vec<String>,
-    /// The default gateways.
-    #[serde(default)]
-    #[schemars(example = EXAMPLE_GATEWAY)]
-    pub default_gateways: Vec<String>,
-}
-
-// Constants, since schemars reads literal arrays only with a feature of `syn` that this crate by itself doesn't turn on.
-const EXAMPLE_MAC: [&str; 1] = ["00:15:5D:00:00:01"];
-const EXAMPLE_GATEWAY: [&str; 1] = ["10.0.0.1"];
