@@ -86,8 +86,8 @@ pub const RULES: &[Entry] = &[
     warning(
         Rule::UselessCondition,
         "useless-condition",
-        "condition on a variable that stand-alone media do not set",
-        "There `_SMSTSPackageID` is always `INMEM_TS`; `_SMSTSAdvertID` and `_SMSTSClientGUID` do not exist.",
+        "comparison whose outcome is fixed on stand-alone media",
+        "There `_SMSTSPackageID` is always `INMEM_TS`, which tells such media from others; `_SMSTSAdvertID` and `_SMSTSClientGUID` are never set.",
         "VARS ISSUE",
     )
     .lowerable(),

@@ -44,7 +44,7 @@ impl World {
                 return vec![self.started(System::FullOs)];
             }
             "prepare-windows-for-capture" => return vec![self.started(System::WindowsPe)],
-            "upgrade-operating-system" => {
+            "upgrade-operating-system" if !action.is_set("scan-only") => {
                 self.has_applied = true;
                 return vec![self.started(System::FullOs)];
             }

@@ -149,3 +149,18 @@ fn worlds_stay_few() {
     let found = found(&steps, None);
     assert!(found.iter().all(|(_, reached)| reached.may_run() && reached.before.len() <= MAX_WORLDS));
 }
+
+#[test]
+fn what_tells_stand_alone_media_from_others_decides() {
+    let steps = [
+        run("alone", &when("_SMSTSPackageID", "equals", "INMEM_TS")),
+        run("site", &when("_SMSTSPackageID", "not-equals", "inmem_ts")),
+        run("deployed", &when("_SMSTSAdvertID", "exists", "")),
+        run("not-deployed", &when("_SMSTSClientGUID", "not-exists", "")),
+        run("by-user", &when("_SMSTSUserStarted", "equals", "true")),
+    ]
+    .concat();
+    assert_eq!(running(&steps, Some(MediaKind::StandAlone)), "alone not-deployed");
+    assert_eq!(running(&steps, Some(MediaKind::Bootable)), "alone site deployed not-deployed");
+    assert_eq!(running(&steps, None), "alone site deployed not-deployed by-user");
+}

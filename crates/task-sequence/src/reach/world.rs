@@ -6,6 +6,8 @@ use std::sync::Arc;
 use crate::MediaKind;
 use crate::compare::{is_like, is_ordered_for_sure};
 use crate::condition::Operator;
+use crate::read_only::{Known, of_medium};
+use crate::started::Started;
 
 /// The system that the sequence is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,13 +76,30 @@ pub struct World {
     facts: Arc<BTreeMap<Arc<str>, Arc<Fact>>>,
 }
 
-const MEDIA_TYPE: &str = "_smstsmediatype";
-const LAUNCH_MODE: &str = "_smstslaunchmode";
+/// Variables of which the kind of medium tells something that lasts.
+const OF_MEDIUM: [&str; 6] = [
+    "_SMSTSMediaType",
+    "_SMSTSLaunchMode",
+    "_SMSTSPackageID",
+    "_SMSTSAdvertID",
+    "_SMSTSClientGUID",
+    "_SMSTSUserStarted",
+];
 const IN_WINDOWS_PE: &str = "_smstsinwinpe";
 
 /// Variables of the engine that stay as they are from one start of it to the next; others change with every step.
-const LASTING: [&str; 7] =
-    [MEDIA_TYPE, LAUNCH_MODE, "_smstsbootuefi", "_smstsmake", "_smstsmodel", "_smstssitecode", "_smstsuserstarted"];
+const LASTING: [&str; 10] = [
+    "_smstsmediatype",
+    "_smstslaunchmode",
+    "_smstspackageid",
+    "_smstsadvertid",
+    "_smstsclientguid",
+    "_smstsbootuefi",
+    "_smstsmake",
+    "_smstsmodel",
+    "_smstssitecode",
+    "_smstsuserstarted",
+];
 /// How the names of variables begin that steps leave behind.
 const OF_STEPS: [&str; 3] = ["osd", "smsts", "ts"];
 
@@ -148,22 +167,20 @@ impl World {
     pub fn at_start(kind: Option<MediaKind>) -> Vec<Self> {
         let mut facts = BTreeMap::new();
         let mut known = |name: &str, fact| drop(facts.insert(Arc::from(name), Arc::new(fact)));
-        // A disc image may be put on a stick, so that it is not known what the medium is started as.
-        let carriers = || Fact::one_of(["cd", "dvd", "ufd", "ufd+format"], Origin::Medium);
-        match kind {
-            None => {}
-            Some(MediaKind::Bootable) => {
-                known(MEDIA_TYPE, Fact::one_of(["bootmedia"], Origin::Medium));
-                known(LAUNCH_MODE, carriers());
-            }
-            Some(MediaKind::Capture | MediaKind::StandAlone) => {
-                known(MEDIA_TYPE, Fact::one_of(["fullmedia"], Origin::Medium));
-                known(LAUNCH_MODE, carriers());
-            }
-            Some(MediaKind::Prestaged) => {
-                known(MEDIA_TYPE, Fact::one_of(["oemmedia"], Origin::Medium));
-                known(LAUNCH_MODE, Fact::one_of(["hd"], Origin::Medium));
-            }
+        for name in OF_MEDIUM {
+            let started = kind.map(Started::from);
+            let fact = match started.map(|started| of_medium(name, started)) {
+                Some(Known::Text(text)) => Fact::one_of([text.to_lowercase().as_str()], Origin::Medium),
+                Some(Known::Unset) => Fact { may_lack: true, ..Fact::one_of([], Origin::Medium) },
+                Some(Known::OneOf(values)) => Fact {
+                    may_lack: values.contains(&None),
+                    values: Values::OneOf(values.iter().flatten().map(|value| value.to_lowercase()).collect()),
+                    origin: Origin::Medium,
+                },
+                Some(Known::Present) => Fact { may_lack: false, ..Fact::unknown(Origin::Medium) },
+                Some(Known::Nothing) | None => continue,
+            };
+            known(&name.to_lowercase(), fact);
         }
         let facts = Arc::new(facts);
         let world = |system| Self {

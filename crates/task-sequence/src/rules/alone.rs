@@ -3,20 +3,18 @@
 //! A condition on `_SMSTSMediaType` guards a step. A page of the documentation prints that condition the wrong way
 //! round: a step that runs from stand-alone media alone is told apart, on whatever medium.
 
-use super::super::condition::Test;
+use super::super::condition::{Operator, Test};
 use super::super::reach::{Reached, System, reach};
+use super::super::read_only::{Known, of_medium};
+use super::super::started::Started;
 use super::super::{Action, Body};
 use super::{At, Rules, at_key, at_step};
 use crate::MediaKind;
 use authoring::problem::Problem;
 use authoring::rule::Rule;
 
-/// Variables that say nothing on stand-alone media (R138), and what becomes of them.
-const UNSET: [(&str, &str); 3] = [
-    ("_SMSTSPackageID", "it is `INMEM_TS` there"),
-    ("_SMSTSAdvertID", "it is not there"),
-    ("_SMSTSClientGUID", "it is not there"),
-];
+/// Variables whose value is the same on all stand-alone media (R138).
+const USELESS: [&str; 3] = ["_SMSTSPackageID", "_SMSTSAdvertID", "_SMSTSClientGUID"];
 
 pub fn check(rules: &mut Rules<'_>) {
     guarded("auto-apply-drivers", Rule::UnguardedAutoApplyDrivers, "drivers", "use `apply-driver-package`", rules);
@@ -36,8 +34,8 @@ pub fn check(rules: &mut Rules<'_>) {
             forbidden(at, action, rules);
             network(at, action, rules);
         }
-        conditions(at, rules);
     }
+    rules.enabled().iter().for_each(|at| conditions(at, rules));
     deploys(rules);
     too_early(rules);
     slow(rules);
@@ -158,17 +156,34 @@ fn network(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
     rules.add(problem.help(format!("{help}, or guard it by `_SMSTSMediaType`")));
 }
 
+/// Conditions whose outcome is fixed on stand-alone media (R138).
+///
+/// A comparison that tells such media from others, such as `_SMSTSPackageID` with `INMEM_TS`, is useful.
 fn conditions(at: &At<'_>, rules: &mut Rules<'_>) {
     let Some(condition) = &at.step.condition else { return };
     for test in condition.tests() {
-        let Test::Variable { name, .. } = test else { continue };
-        let Some((name, why)) = UNSET.iter().find(|unset| unset.0.eq_ignore_ascii_case(name)) else { continue };
+        let Test::Variable { name, operator, value } = test else { continue };
+        let Some(name) = USELESS.iter().find(|known| known.eq_ignore_ascii_case(name)) else { continue };
+        if operator.is_about_presence() || super::has_variable(value) {
+            continue;
+        }
+        let (found, holds) = match of_medium(name, Started::StandAlone) {
+            Known::Text(text) => (format!("it is always `{text}`"), operator.holds(Some(text), value)),
+            _ => ("it is never set".into(), operator.holds(None, value)),
+        };
+        // One that names the fixed value asks whether the medium is a stand-alone one.
+        let asks_for_medium = matches!(of_medium(name, Started::StandAlone), Known::Text(text) if
+            Operator::Equals.holds(Some(text), value) || Operator::Like.holds(Some(text), value));
+        if asks_for_medium {
+            continue;
+        }
+        let always = if holds { "always" } else { "never" };
         let problem = Problem::new(
             Rule::UselessCondition,
-            format!("the condition asks for `{name}` on stand-alone media: {why}"),
+            format!("the condition compares `{name}`, and {always} holds on stand-alone media: {found}"),
         );
         let problem = rules.on_medium(at_key(problem, at.step, "condition", ""));
-        rules.add(problem.help("ask for something else, such as `_SMSTSPackageName` or a variable of your own"));
+        rules.add(problem.help("compare something else, such as `_SMSTSPackageName` or a variable of your own"));
     }
 }
 
