@@ -10,9 +10,9 @@ use tsmedia::firmware::Firmware;
 use tsmedia::foreign_text::is_printed;
 use tsmedia::format::bcd::{self, Start};
 
-use crate::fixtures::archive::zip;
 use crate::fixtures::authority::{key, openssl};
 use crate::fixtures::desk::{Desk, wimlib};
+use test_fixtures::archive::zip;
 
 /// What files on Linux may be called: it clears the screen, returns the carriage, begins a line of its own, turns the
 /// direction of writing and hides letters.
@@ -253,7 +253,8 @@ fn whatever_is_foreign_is_said_safely_by_every_command() {
     }
     assert!(runs.n_escapes > 500, "hostile names were said only {} times", runs.n_escapes);
 
-    // A command that is new has to be tried as well. `watch` goes on until it is ended, and says what `plan` and `apply` do.
+    // A command that is new has to be tried as well. `watch` and `lsp` go on until they are ended, and say what
+    // `plan`, `apply` and `check` do.
     let listed = |arguments: &[&str], before: &str| {
         let help = runs.desk.done(arguments);
         let names = help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
@@ -262,5 +263,5 @@ fn whatever_is_foreign_is_said_safely_by_every_command() {
     };
     let all: BTreeSet<_> = &listed(&["--help"], "") | &listed(&["sequence", "--help"], "sequence ");
     let missing: Vec<_> = all.iter().filter(|name| !runs.seen.contains(*name)).map(String::as_str).collect();
-    assert_eq!(missing, ["help", "sequence", "sequence help", "watch"]);
+    assert_eq!(missing, ["help", "lsp", "sequence", "sequence help", "watch"]);
 }

@@ -124,13 +124,14 @@ fn build(capture: &At<'_>, rules: &mut Rules<'_>) {
     // A medium has a boot image of its own.
     let has_boot_image = rules.sequence.boot_image.is_some() || rules.medium.kind.is_some();
     if set_up.is_some() && !has_boot_image {
-        let problem = Problem::new(
-            Rule::IncompleteBuildAndCapture,
-            "the sequence restarts into Windows PE to capture, and has no boot image",
-        );
+        // The XML of a sequence by itself does not name the boot image, so an imported one has none.
+        let problem = Problem::note("the sequence restarts into Windows PE to capture, and names no boot image");
         let problem = with(problem, rules.sequence.written.part("name"), "");
         let problem = at_step(problem, capture.step, "runs in it");
-        rules.add(problem.help("add `boot-image = \"BER00001\"`, its package ID, above the steps"));
+        rules.add(problem.help(
+            "in the console, choose a boot image for the sequence; or add `boot-image = \"BER00001\"`, its package \
+             ID, above the steps",
+        ));
     }
     let is_applied = steps.iter().any(|at| at.is("apply-operating-system"));
     if let Some(set_up) = set_up.filter(|_| !is_applied && !rules.has_unknown_steps()) {

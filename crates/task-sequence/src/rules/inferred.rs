@@ -1,4 +1,4 @@
-//! Keys whose form in XML is inferred (R170).
+//! Keys whose form in XML is inferred (R168).
 
 use super::super::catalog::{Evidence, Form, Key};
 use super::super::{Action, Value};
