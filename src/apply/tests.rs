@@ -14,6 +14,7 @@ use crate::plan::Reason;
 use crate::target::fixtures::target;
 use crate::write::Disk;
 use std::fs::File;
+use test_fixtures::is_thorough;
 
 /// Runs in the folder of a desk, with this much of what it makes.
 fn run(desk: &Desk, targets: &[Target], means: Means, force: bool) -> Result<Applied> {
@@ -224,11 +225,6 @@ fn child() {
 /// How often a run is killed: usually, and where tests are thorough.
 const N_KILLS: u64 = 16;
 const N_KILLS_THOROUGH: u64 = 300;
-
-/// Whether the tests that take long are run whole.
-fn is_thorough() -> bool {
-    std::env::var_os("TSMEDIA_TEST_THOROUGH").is_some()
-}
 
 #[test]
 fn a_killed_run_leaves_the_old_or_the_new_medium_and_the_next_one_ends_right() {

@@ -7,8 +7,6 @@
 //! signatures (`signtool /as` on what Windows alone reads), encodings that are not DER.
 
 mod authority;
-#[cfg(test)]
-mod made;
 
 use std::fmt;
 

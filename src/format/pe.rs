@@ -5,12 +5,18 @@
 //! (2008). Reads files of others: nothing is believed, and what leads out of the file is malformed. Not supported:
 //! object files, symbols, imports, page hashes; of resources only what is asked for by type and name.
 
-#[cfg(test)]
-pub(crate) mod made;
 mod resource;
 
 use std::fmt;
 use std::ops::Range;
+
+use object::LittleEndian as LE;
+use object::pe::{
+    IMAGE_DIRECTORY_ENTRY_RESOURCE as RESOURCES, IMAGE_DIRECTORY_ENTRY_SECURITY as CERTIFICATES,
+    IMAGE_SIZEOF_SECTION_HEADER, ImageDosHeader, ImageFileHeader, ImageNtHeaders32, ImageNtHeaders64,
+    ImageSectionHeader,
+};
+use object::read::pe::{DataDirectories, ImageNtHeaders, ImageOptionalHeader, optional_header_magic};
 
 use crate::format::wim::Architecture;
 use crate::limits::MAX_SIGNATURES;
@@ -25,8 +31,7 @@ pub struct Pe<'a> {
     subsystem: u16,
     headers_len: usize,
     checksum_at: usize,
-    /// The data directories that there are: where each begins and how long it is.
-    directories: Vec<(u32, u32)>,
+    directories: DataDirectories<'a>,
     directories_at: usize,
     sections: Vec<Section>,
     certificates: Range<usize>,
@@ -68,10 +73,6 @@ impl fmt::Display for Malformed {
 
 const CUT_OFF: Malformed = Malformed("it is cut off");
 
-/// Data directories (PE Format, "Optional Header Data Directories").
-const RESOURCES: usize = 2;
-const CERTIFICATES: usize = 4;
-
 /// Sections of 40 bytes; the format's own limit is 65,535, the loader's of Windows 96.
 const MAX_SECTIONS: usize = 96;
 
@@ -85,63 +86,55 @@ impl<'a> Pe<'a> {
     ///
     /// # Errors
     ///
-    /// When it is none, or its headers lead out of it.
+    /// `bytes` is not a PE file, or its headers lead out of it.
     pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
         if !bytes.starts_with(b"MZ") {
             return Err(Malformed("it does not begin with `MZ`"));
         }
-        let header = u32_at(bytes, 0x3C).ok_or(CUT_OFF)? as usize;
-        if slice(bytes, header, 4).ok_or(CUT_OFF)? != b"PE\0\0" {
+        let at = ImageDosHeader::parse(bytes).map_err(|_| CUT_OFF)?.nt_headers_offset() as usize;
+        if slice(bytes, at, 4).ok_or(CUT_OFF)? != b"PE\0\0" {
             return Err(Malformed("it is a DOS program and no PE file"));
         }
-        let coff = header + 4;
-        let machine = u16_at(bytes, coff).ok_or(CUT_OFF)?;
-        let n_sections = usize::from(u16_at(bytes, coff + 2).ok_or(CUT_OFF)?);
-        let optional_len = usize::from(u16_at(bytes, coff + 16).ok_or(CUT_OFF)?);
-        let optional = coff + 20;
         // The directories come 16 bytes later in PE32+, whose addresses are of 64 bits.
-        let directories_at = match u16_at(bytes, optional).ok_or(CUT_OFF)? {
-            0x10B => optional + 96,
-            0x20B => optional + 112,
-            _ => return Err(Malformed("its optional header is neither PE32 nor PE32+")),
-        };
-        let headers_len = u32_at(bytes, optional + 60).ok_or(CUT_OFF)? as usize;
-        let subsystem = u16_at(bytes, optional + 68).ok_or(CUT_OFF)?;
-        let n_directories = u32_at(bytes, directories_at - 4).ok_or(CUT_OFF)? as usize;
-        let room = (optional + optional_len).saturating_sub(directories_at) / 8;
-        if n_directories > room {
-            return Err(Malformed("its optional header is too short for its directories"));
+        match optional_header_magic(bytes).map_err(|_| CUT_OFF)? {
+            0x10B => Self::with_headers::<ImageNtHeaders32>(bytes, at, 96),
+            0x20B => Self::with_headers::<ImageNtHeaders64>(bytes, at, 112),
+            _ => Err(Malformed("its optional header is neither PE32 nor PE32+")),
         }
-        let directory =
-            |n: usize| Some((u32_at(bytes, directories_at + n * 8)?, u32_at(bytes, directories_at + n * 8 + 4)?));
-        let directories = (0..n_directories).map(directory).collect::<Option<Vec<_>>>().ok_or(CUT_OFF)?;
-        if n_sections > MAX_SECTIONS {
+    }
+
+    /// Reads the headers at offset `at`, whose directories begin `directories_at` bytes into the optional header.
+    fn with_headers<H: ImageNtHeaders>(bytes: &'a [u8], at: usize, directories_at: usize) -> Result<Self, Malformed> {
+        let mut offset = at as u64;
+        let (headers, directories) = H::parse(bytes, &mut offset)
+            .map_err(|_| Malformed("its optional header is cut off, or too short for its directories"))?;
+        let table = headers.sections(bytes, offset).map_err(|_| CUT_OFF)?;
+        let sections = table.iter().map(|header| section(bytes, header)).collect::<Result<Vec<_>, _>>()?;
+        if sections.len() > MAX_SECTIONS {
             return Err(Malformed("it has more sections than Windows loads"));
         }
-        let table = optional + optional_len;
-        let sections = (0..n_sections).map(|n| section(bytes, table + n * 40)).collect::<Result<Vec<_>, _>>()?;
-        if headers_len > bytes.len() || headers_len < table + n_sections * 40 {
+        let headers_len = headers.optional_header().size_of_headers() as usize;
+        let table_end = offset as usize + sections.len() * IMAGE_SIZEOF_SECTION_HEADER;
+        if headers_len > bytes.len() || headers_len < table_end {
             return Err(Malformed("its headers have a length that can't be"));
         }
-        let (start, len) = directories.get(CERTIFICATES).copied().unwrap_or_default();
+        let (start, len) = directories.get(CERTIFICATES).map_or((0, 0), |entry| entry.address_range());
         let (start, len) = (start as usize, len as usize);
         if len > 0 && (start < headers_len || start.checked_add(len).is_none_or(|end| end > bytes.len())) {
             return Err(Malformed("its certificate table is not where it can be"));
         }
-        let certificates = if len > 0 { start..start + len } else { bytes.len()..bytes.len() };
-        let checksum_at = optional + 64;
-        let pe = Self {
+        let optional = at + 4 + size_of::<ImageFileHeader>();
+        Ok(Self {
             bytes,
-            machine,
-            subsystem,
+            machine: headers.file_header().machine.get(LE).0,
+            subsystem: headers.optional_header().subsystem().0,
             headers_len,
-            checksum_at,
+            checksum_at: optional + 64,
             directories,
-            directories_at,
+            directories_at: optional + directories_at,
             sections,
-            certificates,
-        };
-        Ok(pe)
+            certificates: if len > 0 { start..start + len } else { bytes.len()..bytes.len() },
+        })
     }
 
     /// The processors that it is for, by its number (PE Format, "Machine Types").
@@ -239,20 +232,19 @@ impl<'a> Pe<'a> {
     }
 }
 
-fn section(bytes: &[u8], at: usize) -> Result<Section, Malformed> {
-    let header = slice(bytes, at, 40).ok_or(CUT_OFF)?;
-    let word = |at: usize| u32_at(header, at).ok_or(CUT_OFF);
-    let (virtual_len, address, len, start) = (word(8)?, word(12)?, word(16)? as usize, word(20)? as usize);
+fn section(bytes: &[u8], header: &ImageSectionHeader) -> Result<Section, Malformed> {
+    let (start, len) = (header.pointer_to_raw_data.get(LE) as usize, header.size_of_raw_data.get(LE) as usize);
     let end = start.checked_add(len).filter(|end| *end <= bytes.len());
     let in_file = match (len, end) {
         (0, _) => 0..0,
         (_, Some(end)) => start..end,
         (_, None) => return Err(Malformed("one of its sections leads out of it")),
     };
-    let name = header[..8].iter().take_while(|byte| **byte != 0);
-    let name = name.map(|byte| if byte.is_ascii_graphic() { char::from(*byte) } else { '?' }).collect();
-    let memory_len = u64::from(virtual_len).max(len as u64);
-    Ok(Section { name, in_memory: u64::from(address)..u64::from(address) + memory_len, in_file })
+    let show = |byte: &u8| if byte.is_ascii_graphic() { char::from(*byte) } else { '?' };
+    let name = header.raw_name().iter().map(show).collect();
+    let address = u64::from(header.virtual_address.get(LE));
+    let memory_len = u64::from(header.virtual_size.get(LE)).max(len as u64);
+    Ok(Section { name, in_memory: address..address + memory_len, in_file })
 }
 
 fn slice(bytes: &[u8], at: usize, len: usize) -> Option<&[u8]> {

@@ -4,9 +4,10 @@ use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::TempDir;
-use tsmedia::format::certificate::made::{KEY_BITS, NotAKey, PrivateKey};
 use tsmedia::format::certificate::pem::{self, Unreadable};
 use tsmedia::format::certificate::pfx::{self, NotOpened};
+use tsmedia::format::certificate::private_key::{KEY_BITS, NotAKey, PrivateKey};
+use tsmedia::format::certificate::self_signed::self_signed;
 use tsmedia::format::certificate::signature::Unchecked;
 use tsmedia::format::certificate::{CLIENT_AUTHENTICATION, Certificate, Key, Malformed};
 
@@ -213,9 +214,9 @@ fn a_certificate_that_signs_itself_is_the_same_each_time_and_openssl_accepts_it(
     let own = PrivateKey::read(&fs::read(key("client")).unwrap()).unwrap();
     let name = "0A1B2C3D-0000-4000-8000-ABCDEF012345";
     let (start, end) = (1_767_225_600, 2_840_140_800);
-    let certificate = own.self_signed(name, start, end).unwrap();
-    assert_eq!(certificate, own.self_signed(name, start, end).unwrap());
-    assert_ne!(certificate.serial(), own.self_signed(name, start, end + 1).unwrap().serial());
+    let certificate = self_signed(&own, name, start, end).unwrap();
+    assert_eq!(certificate, self_signed(&own, name, start, end).unwrap());
+    assert_ne!(certificate.serial(), self_signed(&own, name, start, end + 1).unwrap().serial());
     assert_eq!((certificate.not_before(), certificate.not_after()), (start, end));
     assert_eq!(certificate.is_signed_by(&certificate), Ok(()));
     assert!(own.belongs_to(&certificate) && certificate.serves(CLIENT_AUTHENTICATION) && certificate.may_sign());

@@ -14,7 +14,8 @@ use tsmedia::report::{self, Look};
 use tsmedia::sequence::export::{self, Exported};
 use tsmedia::sequence::{self, xml};
 
-use crate::fixtures::archive::zip;
+use test_fixtures::archive::zip;
+use test_fixtures::is_thorough;
 
 /// What is thrown in: the stuff of TOML, of templates, and of trouble.
 const PIECES: [&str; 44] = [
@@ -150,7 +151,7 @@ fn can_be_drawn(problems: &Problems) {
 
 /// So many cases, and many more if somebody has the time.
 fn cases(n_cases: u32) -> u32 {
-    if std::env::var_os("TSMEDIA_TEST_THOROUGH").is_some() { n_cases * 50 } else { n_cases }
+    if is_thorough() { n_cases * 50 } else { n_cases }
 }
 
 /// The same of a task sequence, checked by itself and for kinds of media; what is read is written, drawn and exported.

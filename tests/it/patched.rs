@@ -29,9 +29,10 @@ use tsmedia::write::{self, Means};
 
 use crate::fixtures::desk::wimlib;
 use crate::fixtures::disc::{readers, same_bytes};
+use test_fixtures::is_thorough;
 
 /// How many sequences there are for each way to patch: usually, and where tests are thorough.
-const N_SEQUENCES: u64 = 2;
+const N_SEQUENCES: u64 = 1;
 const N_SEQUENCES_THOROUGH: u64 = 10;
 
 /// How many edits a sequence has.
@@ -48,8 +49,7 @@ struct Count {
 }
 
 fn patched_by(ability: Ability, kind: Kind) -> Count {
-    let is_thorough = std::env::var_os("TSMEDIA_TEST_THOROUGH").is_some();
-    let n_sequences = if is_thorough { N_SEQUENCES_THOROUGH } else { N_SEQUENCES };
+    let n_sequences = if is_thorough() { N_SEQUENCES_THOROUGH } else { N_SEQUENCES };
     let mut count = Count::default();
     (0..n_sequences).for_each(|seed| sequence(ability, kind_of(kind, seed), seed, &mut count));
     count
@@ -185,7 +185,7 @@ fn media_patched_by_sharing_blocks_are_those_of_clean_builds() {
 #[test]
 fn media_patched_as_wim_files_are_those_of_clean_builds() {
     let mut count = patched_by(Ability::Clone, Kind::Prestaged);
-    if std::env::var_os("TSMEDIA_TEST_THOROUGH").is_some() {
+    if is_thorough() {
         let overwritten = patched_by(Ability::Overwrite, Kind::Prestaged);
         count.n_edits += overwritten.n_edits;
         count.n_patched += overwritten.n_patched;

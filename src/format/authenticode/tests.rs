@@ -2,12 +2,13 @@ use std::fs;
 use std::path::Path;
 
 use proptest::prelude::*;
+use test_fixtures::is_thorough;
 
-use super::made::{NAMED_2011, NAMED_2023, OWN, Signers};
 use super::*;
 use crate::format::boot_program::{BootProgram, Revoked};
-use crate::format::pe::made::Made;
 use crate::format::revocations::{BOOT_MANAGER, Revocations, SecureVersion};
+use test_fixtures::program::Program;
+use test_fixtures::signers::{NAMED_2011, NAMED_2023, OWN, Signers};
 
 fn signatures(program: &[u8]) -> Vec<Signature> {
     let signatures = BootProgram::read(program).unwrap().signatures();
@@ -27,7 +28,7 @@ fn authorities(program: &[u8]) -> Vec<Option<(Authority, By)>> {
 #[test]
 fn signatures_are_what_those_who_made_them_and_other_readers_say() {
     let Some(signers) = Signers::new() else { return };
-    let program = Made { svn: Some((5, 0)), ..Made::X64 }.bytes();
+    let program = Program { svn: Some((5, 0)), ..Program::X64 }.bytes();
     let ours = BootProgram::read(&program).unwrap();
     assert!(!ours.is_signed());
     for signed in [signers.osslsigncode(&program, NAMED_2023, &[]), signers.sbsign(&program, NAMED_2023)] {
@@ -152,7 +153,7 @@ fn revoked(signers: &Signers, program: &[u8]) {
 fn mutated(program: &[u8]) {
     let [table] = &pe_signatures(program)[..] else { panic!("one signature") };
     let sha256 = BootProgram::read(program).unwrap().sha256;
-    let step = if std::env::var_os("TSMEDIA_TEST_THOROUGH").is_some() { 1 } else { 13 };
+    let step = if is_thorough() { 1 } else { 13 };
     let mut n_read = 0;
     for at in (0..table.len()).step_by(step) {
         let mut changed = table.clone();

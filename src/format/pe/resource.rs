@@ -3,7 +3,11 @@
 
 use std::fmt;
 
-use super::{Pe, RESOURCES, slice, u16_at, u32_at};
+use object::LittleEndian as LE;
+use object::pe::ImageResourceDirectoryEntry;
+use object::read::pe::{ResourceDirectory, ResourceDirectoryTable, ResourceNameOrId};
+
+use super::{Pe, RESOURCES, slice, u32_at};
 
 /// What a resource is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,22 +34,16 @@ pub(super) const RAW: ResourceName<'static> = ResourceName::Number(10);
 /// `RT_VERSION`.
 const VERSION: ResourceName<'static> = ResourceName::Number(16);
 
-/// An entry of a resource directory whose offset has this bit leads to another directory; one whose name has it, to text.
-const HIGH: u32 = 1 << 31;
-
 impl<'a> Pe<'a> {
     /// The bytes of a resource, if it is there and whole.
     pub fn resource(&self, kind: ResourceName, name: ResourceName) -> Option<&'a [u8]> {
-        let (address, len) = self.directories.get(RESOURCES).copied().filter(|(_, len)| *len > 0)?;
+        let (address, len) = self.directories.get(RESOURCES)?.address_range();
         let all = self.at_address(address)?;
-        let all = &all[..all.len().min(len as usize)];
-        let names = child(all, 0, Some(kind))? ^ HIGH;
-        let languages = child(all, names, Some(name))? ^ HIGH;
-        let data = child(all, languages, None)?;
-        if [names, languages, data].iter().any(|offset| offset & HIGH != 0) {
-            return None;
-        }
-        let (address, len) = (u32_at(all, data as usize)?, u32_at(all, data as usize + 4)?);
+        let directory = ResourceDirectory::new(&all[..all.len().min(len as usize)]);
+        let names = child(directory, &directory.root().ok()?, kind)?;
+        let languages = child(directory, &names, name)?;
+        let data = languages.entries.first()?.data(directory).ok()?.data()?;
+        let (address, len) = (data.offset_to_data.get(LE), data.size.get(LE));
         slice(self.at_address(address)?, 0, len as usize)
     }
 
@@ -72,28 +70,18 @@ impl<'a> Pe<'a> {
     }
 }
 
-/// Where the entry of a directory leads that has a name, or the first one.
-fn child(all: &[u8], directory: u32, name: Option<ResourceName>) -> Option<u32> {
-    let directory = directory as usize;
-    let n_entries = u32::from(u16_at(all, directory + 12)?) + u32::from(u16_at(all, directory + 14)?);
-    for n in 0..n_entries as usize {
-        let entry = directory + 16 + n * 8;
-        let (called, leads) = (u32_at(all, entry)?, u32_at(all, entry + 4)?);
-        let is_it = match name {
-            None => true,
-            Some(ResourceName::Number(number)) => called == u32::from(number),
-            Some(ResourceName::Text(text)) => called & HIGH != 0 && is_text(all, (called ^ HIGH) as usize, text),
-        };
-        if is_it {
-            return Some(leads);
+/// Returns the directory that the entry of this name leads to.
+fn child<'a>(
+    all: ResourceDirectory<'a>,
+    table: &ResourceDirectoryTable<'a>,
+    name: ResourceName,
+) -> Option<ResourceDirectoryTable<'a>> {
+    let is_named = |entry: &&ImageResourceDirectoryEntry| match (entry.name_or_id(), name) {
+        (ResourceNameOrId::Id(id), ResourceName::Number(number)) => id == number,
+        (ResourceNameOrId::Name(found), ResourceName::Text(text)) => {
+            found.data(all).is_ok_and(|units| units.iter().map(|unit| unit.get(LE)).eq(text.encode_utf16()))
         }
-    }
-    None
-}
-
-/// Whether a text is at an offset: its length in units of UTF-16, and these.
-fn is_text(all: &[u8], at: usize, text: &str) -> bool {
-    let n_units = u16_at(all, at).map(usize::from);
-    let units = n_units.and_then(|n_units| slice(all, at + 2, n_units * 2));
-    units.is_some_and(|units| text.encode_utf16().flat_map(u16::to_le_bytes).eq(units.iter().copied()))
+        _ => false,
+    };
+    table.entries.iter().find(is_named)?.data(all).ok()?.table()
 }

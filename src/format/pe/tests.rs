@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::*;
-use crate::format::pe::made::Made;
+use test_fixtures::program::Program;
 
 fn digest(pe: &Pe) -> [u8; 32] {
     pe.signed_bytes().fold(Sha256::new(), |hasher, bytes| hasher.chain_update(bytes)).finalize().into()
@@ -20,7 +20,7 @@ fn ask_all(bytes: &[u8]) {
     }
 }
 
-const RICH: Made = Made { version: Some([10, 0, 26100, 1742]), svn: Some((7, 2)), ..Made::X64 };
+const RICH: Program = Program { version: Some([10, 0, 26100, 1742]), svn: Some((7, 2)), ..Program::X64 };
 
 #[test]
 fn headers_sections_version_and_resources_are_read() {
@@ -32,7 +32,7 @@ fn headers_sections_version_and_resources_are_read() {
     assert_eq!(pe.raw_resource("BOOTMGRSECURITYVERSIONNUMBER"), Some(&[2, 0, 7, 0][..]));
     assert_eq!(pe.raw_resource("bootmgrsecurityversionnumber"), None);
     assert_eq!(pe.signatures(), Ok(Vec::new()));
-    let plain = Made { machine: 0x014C, subsystem: 16, ..Made::X64 }.bytes();
+    let plain = Program { machine: 0x014C, subsystem: 16, ..Program::X64 }.bytes();
     let pe = Pe::parse(&plain).unwrap();
     assert_eq!((pe.architecture(), pe.subsystem()), (Some(Architecture::X86), Subsystem::BootApplication));
     assert_eq!((pe.file_version(), pe.raw_resource("X")), (None, None));
@@ -53,7 +53,7 @@ fn what_is_no_pe_file_says_why() {
 #[test]
 fn the_digest_is_the_one_that_osslsigncode_calculates() {
     let folder = tempfile::tempdir().unwrap();
-    for (name, made) in [("x64", RICH), ("x86", Made { machine: 0x014C, ..RICH })] {
+    for (name, made) in [("x64", RICH), ("x86", Program { machine: 0x014C, ..RICH })] {
         let (path, data) = (folder.path().join(name), folder.path().join("data"));
         fs::write(&path, made.bytes()).unwrap();
         let mut extract = Command::new("osslsigncode");

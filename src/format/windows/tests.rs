@@ -3,12 +3,13 @@ use std::process::Command;
 
 use camino::Utf8Path;
 use camino::Utf8PathBuf;
+use test_fixtures::is_thorough;
 
 use super::*;
 use crate::date::Date;
-use crate::format::pe::made::Made;
 use crate::format::regf::{Data, Tree, Type, checksum};
 use crate::format::wim::Wim;
+use test_fixtures::program::Program;
 
 struct Scratch {
     _folder: tempfile::TempDir,
@@ -101,7 +102,7 @@ fn version(revision: u32) -> Option<WindowsVersion> {
 #[test]
 fn all_that_an_image_says_is_read() {
     let scratch = Scratch::new();
-    let kernel = Made { version: Some([10, 0, 26_100, 1]), ..Made::X64 };
+    let kernel = Program { version: Some([10, 0, 26_100, 1]), ..Program::X64 };
     let current = vec![
         ("CurrentVersion", Data::of_text("6.3")),
         ("CurrentMajorVersionNumber", Data::of_u32(10)),
@@ -184,7 +185,7 @@ fn an_image_that_says_nothing_says_nothing() {
 fn the_driver_database_may_be_in_the_hive_of_the_system_and_the_version_that_of_the_kernel() {
     let scratch = Scratch::new();
     let drivers = driver_database(&[("net.inf_x86_1", Some("net.inf"), driver_version(NET))]);
-    let kernel = Made { machine: 0x014C, version: Some([10, 0, 26_100, 7]), ..Made::X64 };
+    let kernel = Program { machine: 0x014C, version: Some([10, 0, 26_100, 7]), ..Program::X64 };
     scratch
         .put("Windows/System32/ntoskrnl.exe", kernel.bytes())
         .put("Windows/System32/config/SOFTWARE", hive(vec![path(r"Microsoft\Windows NT\CurrentVersion", vec![])]))
@@ -288,13 +289,9 @@ fn damaged(bytes: &[u8], read: impl Fn(&[u8]) -> bool) {
     assert!(n_read > 0 && n_refused > 0, "{n_read} read, {n_refused} refused");
 }
 
-fn is_thorough() -> bool {
-    std::env::var_os("TSMEDIA_TEST_THOROUGH").is_some()
-}
-
 #[test]
 fn damaged_kernels_and_hives_are_refused_or_read_and_end_nothing() {
-    let kernel = Made { version: Some([10, 0, 26_100, 1]), ..Made::X64 };
+    let kernel = Program { version: Some([10, 0, 26_100, 1]), ..Program::X64 };
     damaged(&kernel.bytes(), |bytes| super::read::kernel(bytes, &mut Windows::default()).is_ok());
     let current = vec![("CurrentMajorVersionNumber", Data::of_u32(10)), ("CurrentBuild", Data::of_text("26100"))];
     let packages = [

@@ -59,7 +59,7 @@ fn files_are_read_stored_and_deflated() {
     assert_eq!(names, [("folder/a", 6), ("b", 5000)]);
     assert_eq!(archive.read("folder/a", 6).unwrap(), b"stored");
     assert_eq!(archive.read("b", 5000).unwrap(), long.as_bytes());
-    assert!(archive.read("b", 4999).unwrap_err().to_string().contains("4999 is the most"));
+    assert!(archive.read("b", 4999).unwrap_err().to_string().contains("at most 4999 are read"));
     assert!(archive.read("c", 1).unwrap_err().to_string().contains("no file `c`"));
 }
 
@@ -69,7 +69,7 @@ fn archives_that_are_a_danger_are_refused() {
         assert!(refused(&make(&[(name, 0, b"x")]).bytes).contains("leads out of it"), "{name}");
     }
     assert!(refused(&make(&[("a", 0, b"x"), ("A", 0, b"y")]).bytes).contains("twice"));
-    assert!(refused(&make(&[("a", 12, b"x")]).bytes).contains("method 12"));
+    assert!(refused(&make(&[("a", 12, b"x")]).bytes).contains("a method that is not supported"));
     let damaged = |at: usize, with: &[u8]| {
         let mut made = make(&[("a", 8, &[b'x'; 900]), ("b", 0, b"y")]);
         let at = made.directory + at;
@@ -77,13 +77,13 @@ fn archives_that_are_a_danger_are_refused() {
         refused(&made.bytes)
     };
     assert!(damaged(8, &[1]).contains("encrypted"));
-    assert!(damaged(24, &[0xff; 4]).contains("ZIP64"));
+    assert!(damaged(24, &[0xff; 4]).contains("at most 1000 are read"));
     // It unpacks to more than it says: the bomb is stopped one byte behind what it says.
     assert!(damaged(24, &[9, 0, 0, 0]).contains("not what the directory says"));
     // It reaches into the next one, or lies where that is.
-    assert!(damaged(20, &[200, 0, 0, 0]).contains("overlaps"));
-    let second = ENTRY_LEN + 1;
-    assert!(damaged(second + 42, &[0; 4]).contains("overlaps"));
+    assert!(damaged(20, &[200, 0, 0, 0]).contains("overlap"));
+    let second = 46 + 1;
+    assert!(damaged(second + 42, &[0; 4]).contains("overlap"));
     // It is packed into more than it may have, which would be read first.
     let long = make(&[("a", 0, &[b'x'; 9000])]);
     let mut bytes = long.bytes.clone();
@@ -92,9 +92,9 @@ fn archives_that_are_a_danger_are_refused() {
     bytes[long.directory + 24..long.directory + 28].copy_from_slice(&[9, 0, 0, 0]);
     assert!(refused(&bytes).contains("longer packed than unpacked"));
     assert!(damaged(16, &[0; 4]).contains("not what the directory says"));
-    assert!(damaged(0, b"X").contains("ends too early"));
-    assert!(refused(b"PK").contains("no ZIP archive"));
-    assert!(refused(&[]).contains("no ZIP archive"));
+    assert!(damaged(0, b"X").contains("not a ZIP archive"));
+    assert!(refused(b"PK").contains("not a ZIP archive"));
+    assert!(refused(&[]).contains("not a ZIP archive"));
 }
 
 proptest! {

@@ -8,7 +8,7 @@ use tsmedia::content::Content;
 use tsmedia::digest::Digest;
 use tsmedia::firmware::Firmware;
 use tsmedia::format::bcd::{self, Start};
-use tsmedia::format::certificate::{Certificate, made::PrivateKey, pfx};
+use tsmedia::format::certificate::{Certificate, pfx, private_key::PrivateKey, self_signed::self_signed};
 use tsmedia::format::partitions::Scheme;
 use tsmedia::format::regf::{Data, Tree};
 use tsmedia::format::wim::header::{HEADER_LEN, Header};
@@ -20,14 +20,10 @@ use tsmedia::sequence::xml;
 use tsmedia::source;
 use tsmedia::volume::{BootEntry, Folder, Volume};
 
-use crate::targets::{date, file};
+use test_fixtures::archive;
+use test_fixtures::program::Program;
 
-#[allow(dead_code)]
-#[path = "../../it/fixtures/archive.rs"]
-mod archive;
-#[allow(dead_code)]
-#[path = "../../../src/format/pe/made.rs"]
-mod program;
+use crate::targets::{date, file};
 
 /// The password of the PFX files.
 pub const PASSWORD: &str = "fuzz";
@@ -219,7 +215,7 @@ pub fn zips() -> Vec<Vec<u8>> {
 
 fn key_and_certificate() -> (PrivateKey, Certificate) {
     let key = PrivateKey::random().expect("a key");
-    let certificate = key.self_signed("fuzz", date().unix(), date().unix() + 86_400).expect("a certificate");
+    let certificate = self_signed(&key, "fuzz", date().unix(), date().unix() + 86_400).expect("a certificate");
     (key, certificate)
 }
 
@@ -277,9 +273,9 @@ pub fn stores() -> Vec<Vec<u8>> {
 }
 
 pub fn programs() -> Vec<Vec<u8>> {
-    let x64 = program::Made::X64;
-    let versioned = program::Made { version: Some([10, 0, 26_100, 1]), svn: Some((7, 0)), ..x64 };
-    let x86 = program::Made { machine: 0x014C, ..versioned };
+    let x64 = Program::X64;
+    let versioned = Program { version: Some([10, 0, 26_100, 1]), svn: Some((7, 0)), ..x64 };
+    let x86 = Program { machine: 0x014C, ..versioned };
     [x64, versioned, x86].map(|made| made.bytes()).into()
 }
 

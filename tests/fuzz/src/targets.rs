@@ -13,7 +13,7 @@ use tsmedia::date::Date;
 use tsmedia::digest::Sha256;
 use tsmedia::format::bcd::Store;
 use tsmedia::format::boot_program::BootProgram;
-use tsmedia::format::certificate::{Certificate, made::PrivateKey, pem, pfx};
+use tsmedia::format::certificate::{Certificate, private_key::PrivateKey, pem, pfx};
 use tsmedia::format::inf::Inf;
 use tsmedia::format::regf::{self, Hive};
 use tsmedia::format::revocations::Revocations;

@@ -18,6 +18,7 @@ use tsmedia::volume::{Folder, Volume};
 use super::{MEDIUM, assert_started, from_wim, wanted, write};
 use crate::fixtures::boot_programs;
 use crate::fixtures::qemu::{Firmware, boot_disc};
+use test_fixtures::is_thorough;
 
 /// Sources of this length and longer are holes.
 pub const HOLE: u64 = 16 << 20;
@@ -88,5 +89,8 @@ fn a_disc_of_hundreds_of_megabytes_starts() {
 /// Its EFI boot image is longer than the boot catalog can say.
 #[test]
 fn a_disc_of_several_gigabytes_starts_from_both_firmwares() {
+    if !is_thorough() {
+        return;
+    }
     starts(5 << 30, Slack::None, &[Firmware::SeaBios, Firmware::Ovmf]);
 }

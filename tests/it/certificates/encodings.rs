@@ -248,7 +248,7 @@ fn pfx_files_of_indefinite_lengths_or_with_bytes_behind_are_opened() {
             openssl(&[arguments.as_slice(), way].concat());
             let opened = pfx::open(&form, "secret").unwrap_or_else(|error| panic!("{way:?}: {error}"));
             assert_eq!(opened.certificate, client);
-            assert!(pfx::is_one(&form));
+            assert!(pem::is_pfx(&form));
         }
     }
 }

@@ -8,7 +8,7 @@ use tsmedia::format::regf::{Data, Tree};
 
 use crate::fixtures::desk::{Desk, wimlib};
 
-use crate::fixtures::program::Made;
+use test_fixtures::program::Program;
 
 const CONFIG: &str = "pe/Windows/System32/config";
 
@@ -60,7 +60,7 @@ fn desk_with(components: &[&str], drivers: Vec<Tree>) -> Desk {
     list.keys = drivers;
     desk.put(&format!("{CONFIG}/SOFTWARE"), hive(vec![software]));
     desk.put(&format!("{CONFIG}/DRIVERS"), hive(vec![within("DriverDatabase", list)]));
-    desk.put("pe/Windows/System32/ntoskrnl.exe", Made { version: Some([10, 0, 26_100, 1]), ..Made::X64 }.bytes());
+    desk.put("pe/Windows/System32/ntoskrnl.exe", Program { version: Some([10, 0, 26_100, 1]), ..Program::X64 }.bytes());
     desk.put("pe/Windows/System32/drvload.exe", "MZ");
     desk.put("pe/Windows/System32/winpeshl.ini", "[LaunchApps]\r\n%SYSTEMDRIVE%\\sms\\bin\\x64\\TsBootShell.exe\r\n");
     desk.put("pe/sms/bin/x64/TsBootShell.exe", "MZ");
@@ -117,7 +117,7 @@ fn inspect_says_what_a_boot_image_is_and_check_where_it_does_not_fit() {
     seen += &desk.see("check --site BER");
     // Neither drivers nor programs, and a kernel for other processors than the description says.
     desk.put(&format!("{CONFIG}/DRIVERS"), hive(vec![within("DriverDatabase", Tree::new("DriverPackages"))]));
-    desk.put("pe/Windows/System32/ntoskrnl.exe", Made { machine: 0x014C, ..Made::X64 }.bytes());
+    desk.put("pe/Windows/System32/ntoskrnl.exe", Program { machine: 0x014C, ..Program::X64 }.bytes());
     fs::remove_dir_all(desk.path("pe/sms")).unwrap();
     capture(&desk);
     seen += &desk.see("check --site BER");

@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::fixtures::desk::Desk;
+use test_fixtures::is_thorough;
 
 /// A project whose build takes long enough to be stopped.
 fn large() -> Desk {
@@ -82,9 +83,8 @@ fn a_medium_has_its_name_after_any_signal_that_ends_a_patch() {
     desk.put("packages/vpn/z.bin", noise(2 << 20, 0));
     desk.done(&["apply"]);
     let medium = desk.path("out/win11-BER.iso");
-    let is_thorough = std::env::var_os("TSMEDIA_TEST_THOROUGH").is_some();
     let (mut n_ended, mut n_without_a_name) = (0, 0);
-    for round in 1..=if is_thorough { N_SIGNALS_THOROUGH } else { N_SIGNALS } {
+    for round in 1..=if is_thorough() { N_SIGNALS_THOROUGH } else { N_SIGNALS } {
         let signal = ["TERM", "HUP", "INT"][round as usize % 3];
         let old = fs::read(&medium).unwrap();
         // One that needs room of its own, one that is written over, and one that grows.
@@ -138,7 +138,7 @@ fn a_second_signal_ends_the_process_at_once() {
 fn a_signal_that_was_ignored_before_stays_ignored() {
     let desk = Desk::new();
     let large = fs::File::create(desk.path("packages/vpn/large.bin")).unwrap();
-    large.set_len(1 << 30).unwrap();
+    large.set_len(256 << 20).unwrap();
     let mut command = Command::new("sh");
     command.args(["-c", "trap '' HUP; exec \"$0\" apply --site BER", env!("CARGO_BIN_EXE_tsmedia")]);
     let mut child = command.current_dir(&desk.root).stderr(Stdio::null()).spawn().unwrap();
@@ -169,7 +169,7 @@ fn a_medium_that_is_written_while_it_is_verified_is_not_called_damaged() {
     use std::os::unix::fs::FileExt;
     let desk = Desk::new();
     let large = fs::File::create(desk.path("packages/vpn/large.bin")).unwrap();
-    large.set_len(1 << 30).unwrap();
+    large.set_len(256 << 20).unwrap();
     desk.done(&["apply", "--site", "BER"]);
     let medium = fs::File::options().write(true).open(desk.path("out/win11-BER.iso")).unwrap();
     for (journal, doing) in [(None, "written"), (Some("out/.win11-BER.iso.tsmedia-journal"), "patched")] {

@@ -7,6 +7,7 @@ use std::process::Command;
 use camino::Utf8Path;
 
 use crate::fixtures::desk::{Desk, wimlib};
+use test_fixtures::is_thorough;
 
 /// A stick with an operating system image, which holds two files that differ.
 fn desk() -> Desk {
@@ -83,7 +84,7 @@ fn a_file_that_fat32_does_not_hold_is_refused_with_the_ways_out_or_split() {
 /// Gigabytes are written: when an environment variable asks for it.
 #[test]
 fn the_parts_of_large_files_are_whole_for_others() {
-    if std::env::var_os("TSMEDIA_TEST_THOROUGH").is_none() {
+    if !is_thorough() {
         return;
     }
     let desk = desk();

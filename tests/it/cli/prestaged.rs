@@ -8,6 +8,7 @@ use camino::Utf8Path;
 
 use super::medium::place_of;
 use crate::fixtures::desk::{Desk, wimlib};
+use test_fixtures::is_thorough;
 
 const MANIFEST: &str = r#"manifest-version = 1
 
@@ -104,9 +105,8 @@ fn other_readers_find_in_it_what_was_put_there() {
     desk.put("packages/vpn/größer 😀.txt", "twice");
     desk.put("packages/vpn/again.txt", "twice");
     fs::create_dir_all(desk.path("packages/vpn/no files/in here")).unwrap();
-    let is_thorough = std::env::var_os("TSMEDIA_TEST_THOROUGH").is_some();
     let large = File::create(desk.path("packages/vpn/large.bin")).unwrap();
-    large.set_len(if is_thorough { 5 << 30 } else { 3 << 20 }).unwrap();
+    large.set_len(if is_thorough() { 5 << 30 } else { 3 << 20 }).unwrap();
     desk.done(&["apply"]);
     desk.done(&["verify", "out/win11.wim", "--manifest", "media.toml"]);
 

@@ -5,14 +5,14 @@ use std::process::Command;
 
 use super::boot_store::put_stores;
 use crate::fixtures::desk::Desk;
-use crate::fixtures::program::Made;
-use crate::fixtures::signers::{NAMED_2011, NAMED_2023, OWN, Signers};
+use test_fixtures::program::Program;
+use test_fixtures::signers::{NAMED_2011, NAMED_2023, OWN, Signers};
 
 const PROGRAM: &str = "boot-files/efi/boot/bootx64.efi";
 const VOLUME: &str = "boot-files/efi/microsoft/boot/efisys_noprompt.bin";
 
 /// A Windows boot manager as far as numbers go.
-const MANAGER: Made = Made { version: Some([10, 0, 26100, 1742]), svn: Some((5, 0)), ..Made::X64 };
+const MANAGER: Program = Program { version: Some([10, 0, 26100, 1742]), svn: Some((5, 0)), ..Program::X64 };
 
 fn desk() -> Desk {
     let desk = Desk::new();
@@ -76,7 +76,7 @@ fn boot_programs_are_checked_against_the_manifest_and_named_with_whose_they_are(
     let mut seen = String::new();
     let see = |seen: &mut String, what: &str, line: &str| *seen += &format!("# {what}\n{}", desk.see(line));
 
-    desk.put(PROGRAM, Made::X64.bytes());
+    desk.put(PROGRAM, Program::X64.bytes());
     see(&mut seen, "a program without a signature", "check");
     desk.put(PROGRAM, &by_2011);
     desk.put(VOLUME, &volume_2011);
@@ -95,9 +95,9 @@ fn boot_programs_are_checked_against_the_manifest_and_named_with_whose_they_are(
     let mut altered = by_2023.clone();
     altered[0x234] ^= 1;
     desk.put(PROGRAM, altered);
-    desk.put("boot-files/bootmgr.efi", signers.sbsign(&Made { machine: 0xAA64, ..MANAGER }.bytes(), NAMED_2011));
+    desk.put("boot-files/bootmgr.efi", signers.sbsign(&Program { machine: 0xAA64, ..MANAGER }.bytes(), NAMED_2011));
     see(&mut seen, "altered, and a boot manager for others", "check");
-    desk.put(PROGRAM, Made { machine: 0xAA64, subsystem: 16, ..MANAGER }.bytes());
+    desk.put(PROGRAM, Program { machine: 0xAA64, subsystem: 16, ..MANAGER }.bytes());
     desk.put("boot-files/bootmgr.efi", &by_2023[..1_000]);
     see(&mut seen, "for other processors and no application, and one cut off", "check");
     insta::assert_snapshot!("checked", seen);

@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::process::Command;
 
-use crate::fixtures::archive::zip;
 use crate::fixtures::desk::Desk;
+use test_fixtures::archive::zip;
 
 /// A sequence after the grammar of exports, written for these tests.
 const DOCUMENT: &str = include_str!("../../../crates/task-sequence/src/xml/tests/document.xml");

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::fixtures::desk::Desk;
+use test_fixtures::is_thorough;
 
 const MIB: u64 = 1 << 20;
 
@@ -145,7 +146,7 @@ fn a_link_that_leads_elsewhere_meanwhile_leads_to_no_other_file() {
             std::thread::sleep(Duration::from_millis(1));
         }
         let mut n_written = 0;
-        for _ in 0..40 {
+        for _ in 0..if is_thorough() { 150 } else { 20 } {
             stick(&desk, "blank", 20 * MIB);
             n_written += usize::from(desk.run(&["write", "medium.img", "link"]).status.success());
             assert!(desk.get("full") == vec![7; 20 << 20], "the full file was written to");

@@ -4,6 +4,7 @@ use super::*;
 use crate::digest::Digests;
 use crate::layout::{Layout, Piece, Slack};
 use crate::volume::{Folder, Volume};
+use test_fixtures::is_thorough;
 
 fn volume(files: &[(&str, Content)]) -> Volume {
     let mut root = Folder::default();
@@ -82,7 +83,8 @@ fn damage_of_any_byte_is_read_or_refused() {
     let files: Vec<_> = (0..20).map(|n| (format!("f{n}"), Content::bytes(vec![n; 10]))).collect();
     let files: Vec<_> = files.iter().map(|(path, content)| (path.as_str(), content.clone())).collect();
     let whole = bytes(&lay_out(&volume(&files), Slack::None));
-    for at in 0..whole.len() {
+    let step = if is_thorough() { 1 } else { 11 };
+    for at in (0..whole.len()).step_by(step) {
         let mut bytes = whole.clone();
         bytes[at] ^= 0xFF;
         let _ = read(&mut Cursor::new(bytes));

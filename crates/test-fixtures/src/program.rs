@@ -1,8 +1,8 @@
-// PE files made for tests: the smallest that signing tools take. Integration tests include this file by its path.
+//! PE files: the smallest that signing tools accept.
 
-/// A program to be made.
+/// A program to make.
 #[derive(Clone, Copy, Debug)]
-pub struct Made {
+pub struct Program {
     /// 0x8664 for x64, 0xAA64 for arm64, 0x014C for x86.
     pub machine: u16,
     /// 10 for EFI applications.
@@ -15,11 +15,11 @@ pub struct Made {
     pub svn: Option<(u16, u16)>,
 }
 
-impl Made {
+impl Program {
     /// An EFI application for x64.
     pub const X64: Self = Self { machine: 0x8664, subsystem: 10, filler: 0xCC, version: None, svn: None };
 
-    /// The file.
+    /// Returns the bytes of the file.
     pub fn bytes(&self) -> Vec<u8> {
         let is_32 = self.machine == 0x014C;
         let resources = self.resources(0x2000);

@@ -1,5 +1,4 @@
-// Certificate authorities and signatures made for tests, with openssl, osslsigncode and sbsign. Integration tests include
-// this file by its path.
+//! Certificate authorities and signatures, made with openssl, osslsigncode and sbsign.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -18,7 +17,7 @@ pub struct Signer(pub &'static str, pub &'static str);
 pub const NAMED_2011: Signer = Signer("named-2011", "Microsoft Windows Production PCA 2011");
 /// Named as Microsoft's of 2023 is.
 pub const NAMED_2023: Signer = Signer("named-2023", "Windows UEFI CA 2023");
-/// Named as nobody's.
+/// Named unlike any of Microsoft's.
 pub const OWN: Signer = Signer("own", "Example Boot CA");
 
 impl Signers {
@@ -55,10 +54,12 @@ impl Signers {
         self.openssl(&[&files[..], &signed].concat());
     }
 
+    /// Returns the path of a file in the folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
+    /// Runs openssl in the folder.
     pub fn openssl(&self, arguments: &[&str]) {
         self.run("openssl", arguments);
     }
@@ -96,7 +97,7 @@ impl Signers {
         fs::read(to).unwrap()
     }
 
-    /// Whether sbverify takes a program as signed by an authority.
+    /// Returns whether sbverify takes a program as signed by an authority.
     pub fn sbverify(&self, program: &[u8], authority: &Path) -> bool {
         fs::write(self.path("in"), program).unwrap();
         let mut verify = Command::new("sbverify");
