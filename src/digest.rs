@@ -1,12 +1,7 @@
 //! Digests of content: BLAKE3 (our own identity of bytes), SHA-256 (what other people's tools check), and SHA-1 where a
 //! format names contents by it.
 
-use std::fmt;
-use std::str::FromStr;
-
 pub use disc_layout::digest::{Digest, NotADigest};
-use disc_layout::digest::{parse_hex, write_hex};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha1::Digest as _;
 
 /// The two digests that a medium lists of each of its files, and what else was asked for.
@@ -135,38 +130,7 @@ impl ShaHasher {
     }
 }
 
-impl fmt::Display for Sha256 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_hex(&self.0, f)
-    }
-}
-
-impl fmt::Debug for Sha256 {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_hex(&self.0, f)
-    }
-}
-
-impl FromStr for Sha256 {
-    type Err = NotADigest;
-
-    fn from_str(text: &str) -> Result<Self, NotADigest> {
-        parse_hex(text).map(Self)
-    }
-}
-
-impl Serialize for Sha256 {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Sha256 {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
+disc_layout::hexadecimal!(Sha256);
 
 #[cfg(test)]
 mod tests {

@@ -11,8 +11,8 @@ mod fit;
 mod form;
 mod identity;
 pub mod lists;
-pub mod most;
 mod prompt;
+pub mod size_bound;
 mod structure;
 mod veiled;
 

@@ -12,15 +12,19 @@ pub mod boot;
 mod boot_files;
 mod boot_image;
 mod boot_image_checks;
+mod boot_policy;
 mod boot_store_checks;
 mod capacity;
 mod capture;
 mod checks;
+mod clock;
 mod content;
 mod drivers;
 mod expiry;
 mod images;
+mod manifest_pointers;
 mod media_data;
+mod own_places;
 mod parts;
 mod password_strength;
 mod placement;
@@ -28,6 +32,7 @@ mod pointers;
 mod prestart;
 mod programs;
 mod request;
+mod secret_refs;
 pub mod secrets;
 mod secure_boot;
 mod self_inclusion;
@@ -35,7 +40,9 @@ mod site;
 mod sources;
 mod stick;
 mod tree;
+mod volume_tree;
 pub mod wim;
+mod windows_pe;
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -54,15 +61,15 @@ use crate::problem::Problems;
 use crate::progress::Audience;
 use crate::store::Objects;
 
-pub use expiry::Clock;
+pub use clock::Clock;
 
 use assemble::{Medium, assemble};
 use checks::CHECKS;
 use content::Origins;
 use media_data::DataFiles;
+use own_places::OwnPlaces;
 use request::{Notes, Request};
 use secrets::Secrets;
-use self_inclusion::OwnPlaces;
 use sources::SourceIndex;
 use stick::split_large_files;
 
@@ -99,7 +106,7 @@ impl Resolver {
             rendered,
             sources: &self.sources,
             notes: &self.notes,
-            own_places: OwnPlaces::of(&rendered.path, &output),
+            own_places: OwnPlaces::new(&rendered.path, &output),
             output,
             date: manifest.media.date().unwrap_or(date),
             clock: self.clock,

@@ -9,10 +9,11 @@
 
 mod ber;
 mod fields;
-pub mod made;
 pub mod name;
 pub mod pem;
 pub mod pfx;
+pub mod private_key;
+pub mod self_signed;
 pub mod signature;
 
 use std::fmt;

@@ -9,6 +9,7 @@
 pub mod capture;
 pub mod command;
 mod compatibility;
+mod content_sha1;
 mod derive;
 mod edit;
 mod entry;

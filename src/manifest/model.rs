@@ -587,3 +587,11 @@ pub struct ExtraFile {
 fn always() -> bool {
     true
 }
+
+/// The tables of content: the key, the name of one entry and that of several.
+pub const CONTENT: [(&str, &str, &str); 4] = [
+    ("operating-system", "operating system image", "operating system images"),
+    ("package", "package", "packages"),
+    ("application", "application", "applications"),
+    ("driver-package", "driver package", "driver packages"),
+];

@@ -19,17 +19,10 @@ use crate::volume::Name;
 
 use super::Sort;
 use super::capacity::Capacity;
+use super::model::CONTENT;
 use super::source_date;
 use authoring::doc::{Doc, dotted};
 use authoring::suggestions::shorten;
-
-/// The tables of content, each with what one of its entries is called.
-pub const CONTENT: [(&str, &str, &str); 4] = [
-    ("operating-system", "operating system image", "operating system images"),
-    ("package", "package", "packages"),
-    ("application", "application", "applications"),
-    ("driver-package", "driver package", "driver packages"),
-];
 
 /// The most characters of a volume label that Windows shows.
 const MAX_LABEL: usize = 32;

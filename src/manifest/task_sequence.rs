@@ -11,9 +11,8 @@ use crate::rule::Rule;
 use crate::sequence::rules::{Carried, Medium, check};
 use crate::sequence::{self, Sequence};
 
-use super::model::Kind;
+use super::model::{CONTENT, Kind};
 use super::profile::{Folders, folder};
-use super::rules::CONTENT;
 use super::{Options, context_without};
 use authoring::doc::Doc;
 use authoring::suggestions::similar_path;

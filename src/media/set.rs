@@ -23,7 +23,7 @@
 //! that it is the last, so it changes when there comes another one.
 //!
 //! Discs that are filled with what flows are full to nine tenths at least, 94 percent on average; slack is in the rest.
-//! What things take is [bounded from above](crate::output::most) without laying them out, so no disc is ever too full;
+//! What things take is [bounded from above](crate::output::size_bound) without laying them out, so no disc is ever too full;
 //! a disc that could not be laid out would be refused all the same.
 
 mod fill;
@@ -34,7 +34,7 @@ use std::sync::Arc;
 use super::{LABEL_FILE, Media, PACKAGES, own_files};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::output::{Disc, Output, Overflow, Part, lists, most};
+use crate::output::{Disc, Output, Overflow, Part, lists, size_bound};
 use crate::size::Size;
 use crate::volume::{Folder, Misplaced, Node};
 use fill::{Room, Shared, Thing, fill};
@@ -103,10 +103,13 @@ impl<'a> Set<'a> {
         let mut set = Self { media, capacity, id: id(&first), first, room };
         // As long as any: of the last disc, with the highest number.
         let mut longest = set.disc(MAX_DISCS, MAX_DISCS, Folder::default())?;
-        set.room.others = longest.most() + most::folder("SMS") + most::folder(PACKAGES);
+        set.room.others = size_bound::at_most(&longest) + size_bound::folder("SMS") + size_bound::folder(PACKAGES);
         longest.root = set.first.root.clone();
         longest.boot.clone_from(&set.first.boot);
-        set.room.first = longest.most() + most::file(LABEL_FILE, 0) + most::folder("SMS") + most::folder(PACKAGES);
+        set.room.first = size_bound::at_most(&longest)
+            + size_bound::file(LABEL_FILE, 0)
+            + size_bound::folder("SMS")
+            + size_bound::folder(PACKAGES);
         Ok(set)
     }
 
@@ -257,7 +260,7 @@ impl<'a> Packages<'a> {
             folders: Vec::new(),
         };
         for (path, node) in packages {
-            let len = most::node(&path, node);
+            let len = size_bound::node(&path, node);
             let n_things = all.things.len();
             match node {
                 Node::Folder(folder) if len > set.room.flow() => {
@@ -285,13 +288,13 @@ impl<'a> Packages<'a> {
 
     /// Each file and each empty folder by itself.
     fn divide(&mut self, path: &str, folder: &Folder, parent: Option<usize>, room: &Room) {
-        self.folders.push(Shared { len: most::folder(path), parent });
+        self.folders.push(Shared { len: size_bound::folder(path), parent });
         let own = Some(self.folders.len() - 1);
         for (name, node) in folder.iter() {
             let path = format!("{path}/{}", name.as_str());
             match node {
                 Node::Folder(below) if below.iter().len() > 0 => self.divide(&path, below, own, room),
-                _ => self.things.push(thing(&path, most::node(&path, node), own, room)),
+                _ => self.things.push(thing(&path, size_bound::node(&path, node), own, room)),
             }
         }
     }
@@ -334,7 +337,7 @@ fn has_large(path: &str, folder: &Folder, room: &Room) -> bool {
     folder.iter().any(|(name, node)| {
         let path = format!("{path}/{}", name.as_str());
         match node {
-            Node::File(content) => most::file(&path, content.len()) > room.flow(),
+            Node::File(content) => size_bound::file(&path, content.len()) > room.flow(),
             Node::Folder(folder) => has_large(&path, folder, room),
         }
     })

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::fit;
 use super::identity::Fields;
 use super::lists::{self, Medium, NOT_YET};
 use super::structure::structure_digest;
@@ -84,7 +85,7 @@ impl Output {
     /// When it passes its capacity, or content lies where the medium's own lists go.
     pub fn draft(&self, known: &dyn Fn(&SourceKey) -> Option<Digests>) -> Result<Draft<'_>> {
         let (volume, contents) = self.volume(known)?;
-        let (slack, layout) = self.fit(&volume)?.map_err(|overflow| {
+        let (slack, layout) = fit::fit(self, &volume)?.map_err(|overflow| {
             Error::new(overflow.message(&self.label))
                 .help("leave something out, or choose a larger `capacity` in `[output]`")
         })?;
@@ -240,7 +241,7 @@ impl Draft<'_> {
             self.volume.root.replace(path, content.clone());
             file.content = content;
         }
-        let stand_in = self.output.seal(NOT_YET);
+        let stand_in = fit::seal(self.output, NOT_YET);
         let layout = self.layout(sha1s, stand_in.as_ref())?;
         let stand_in = stand_in.as_ref().map(address);
         let is_seal = |extent: &Extent| Some(piece_address(&extent.piece)) == stand_in;
@@ -252,7 +253,7 @@ impl Draft<'_> {
         let len = layout.len();
         let mut extents = layout.into_extents();
         extents.retain(|extent| !is_seal(extent));
-        extents.extend(self.output.seal(structure).map(|seal| Extent::of(&seal, place.offset)));
+        extents.extend(fit::seal(self.output, structure).map(|seal| Extent::of(&seal, place.offset)));
         for file in &self.files[digests.len()..] {
             if let Content::Bytes(bytes) = &file.content {
                 digests.push(Digests::of(bytes));
@@ -264,7 +265,7 @@ impl Draft<'_> {
 
     /// The layout that it was drafted with, of what is in it now.
     fn layout(&self, sha1s: &HashMap<SourceKey, Sha1>, seal: Option<&Content>) -> Result<Layout> {
-        let layout = self.output.layout(&self.volume, self.slack, sha1s, seal)?;
+        let layout = fit::layout(self.output, &self.volume, self.slack, sha1s, seal)?;
         let label = &self.output.label;
         assert!(places_digest(&layout) == self.places, "the layout of `{label}` depends on a digest");
         Ok(layout)

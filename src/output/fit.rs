@@ -36,39 +36,39 @@ impl Output {
     /// By how much the output passes its capacity, if it does.
     pub fn overflow(&self) -> Result<Option<Overflow>> {
         let (volume, _) = self.volume(&|_| None)?;
-        Ok(self.fit(&volume)?.err())
+        Ok(fit(self, &volume)?.err())
     }
+}
 
-    /// Lays a volume out with this slack.
-    pub(super) fn layout(
-        &self,
-        volume: &Volume,
-        slack: Slack,
-        sha1s: &HashMap<SourceKey, Sha1>,
-        seal: Option<&Content>,
-    ) -> Result<Layout> {
-        let terms = Terms { capacity: self.capacity, description: &self.description, sha1s, seal };
-        self.form.layout(volume, slack, &terms)
-    }
+/// Lays a volume out with this slack.
+pub(super) fn layout(
+    output: &Output,
+    volume: &Volume,
+    slack: Slack,
+    sha1s: &HashMap<SourceKey, Sha1>,
+    seal: Option<&Content>,
+) -> Result<Layout> {
+    let terms = Terms { capacity: output.capacity, description: &output.description, sha1s, seal };
+    output.form.layout(volume, slack, &terms)
+}
 
-    /// What a form that carries the digest of its structure puts where that goes.
-    pub(super) fn seal(&self, structure: Digest) -> Option<Content> {
-        self.form.seal().map(|seal| Content::bytes(seal(structure)))
-    }
+/// What a form that carries the digest of its structure puts where that goes.
+pub(super) fn seal(output: &Output, structure: Digest) -> Option<Content> {
+    output.form.seal().map(|seal| Content::bytes(seal(structure)))
+}
 
-    /// Lays a volume out with the slack that its capacity allows.
-    pub(super) fn fit(&self, volume: &Volume) -> Result<std::result::Result<(Slack, Layout), Overflow>> {
-        let capacity = self.capacity;
-        let mut len = 0;
-        for slack in [Slack::Ample, Slack::None] {
-            let layout = self.layout(volume, slack, &HashMap::new(), self.seal(NOT_YET).as_ref())?;
-            match capacity {
-                Some(capacity) if capacity.0 < layout.len() => len = layout.len(),
-                _ => return Ok(Ok((slack, layout))),
-            }
+/// Lays a volume out with the slack that its capacity allows.
+pub(super) fn fit(output: &Output, volume: &Volume) -> Result<std::result::Result<(Slack, Layout), Overflow>> {
+    let capacity = output.capacity;
+    let mut len = 0;
+    for slack in [Slack::Ample, Slack::None] {
+        let layout = layout(output, volume, slack, &HashMap::new(), seal(output, NOT_YET).as_ref())?;
+        match capacity {
+            Some(capacity) if capacity.0 < layout.len() => len = layout.len(),
+            _ => return Ok(Ok((slack, layout))),
         }
-        Ok(Err(Overflow { len: Size(len), capacity: capacity.unwrap_or(Size(len)) }))
     }
+    Ok(Err(Overflow { len: Size(len), capacity: capacity.unwrap_or(Size(len)) }))
 }
 
 #[cfg(test)]
@@ -82,7 +82,7 @@ mod tests {
         let mut output = desk.output();
         let (volume, _) = output.volume(&|_| None).unwrap();
         let [ample, tight] = [Slack::Ample, Slack::None]
-            .map(|slack| output.layout(&volume, slack, &HashMap::new(), None).unwrap().len());
+            .map(|slack| layout(&output, &volume, slack, &HashMap::new(), None).unwrap().len());
         assert!(tight < ample);
         for (capacity, expected) in
             [(u64::MAX, Ok(ample)), (ample, Ok(ample)), (ample - 1, Ok(tight)), (tight, Ok(tight)), (tight - 1, Err(1))]

@@ -1,8 +1,8 @@
 //! A plan that is kept, to be looked at and then done, and whether what it was decided from is still as it was.
 //!
 //! A saved plan holds what it was asked with, and of each output what was there, what was recorded and what is to
-//! be, file by file: enough to say what has moved since. It is JSON, one output on a line, without times and without
-//! paths of the machine but those that it was asked with.
+//! be, file by file: enough to say what has moved since. It is JSON without times and without paths of the machine but
+//! those that it was asked with.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ use crate::target::{self, Target};
 const PLAN_VERSION: u32 = 1;
 
 /// A saved plan.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Saved {
     plan_version: u32,
@@ -37,8 +37,8 @@ pub struct Saved {
 }
 
 /// What is to be done for one manifest.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(from = "Lists")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Lists", from = "Lists")]
 pub struct SavedManifest {
     /// The manifest, as it was named.
     pub manifest: Utf8PathBuf,
@@ -47,13 +47,26 @@ pub struct SavedManifest {
 }
 
 /// A saved manifest as the file has it: media and captures in lists of their own.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Lists {
     manifest: Utf8PathBuf,
     outputs: Vec<PlannedMedium>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     captures: Vec<PlannedCapture>,
+}
+
+impl From<SavedManifest> for Lists {
+    fn from(SavedManifest { manifest, targets }: SavedManifest) -> Self {
+        let mut lists = Self { manifest, outputs: Vec::new(), captures: Vec::new() };
+        for planned in targets {
+            match planned {
+                Planned::Medium(medium) => lists.outputs.push(*medium),
+                Planned::Capture(capture) => lists.captures.push(capture),
+            }
+        }
+        lists
+    }
 }
 
 impl From<Lists> for SavedManifest {
@@ -78,20 +91,6 @@ impl Planned {
         match self {
             Self::Medium(medium) => &medium.name,
             Self::Capture(capture) => &capture.name,
-        }
-    }
-
-    fn medium(&self) -> Option<&PlannedMedium> {
-        match self {
-            Self::Medium(medium) => Some(medium),
-            Self::Capture(_) => None,
-        }
-    }
-
-    fn capture(&self) -> Option<&PlannedCapture> {
-        match self {
-            Self::Medium(_) => None,
-            Self::Capture(capture) => Some(capture),
         }
     }
 }
@@ -200,37 +199,14 @@ impl Saved {
         serde_json::from_str(text).map_err(damaged)
     }
 
-    /// The text of the file.
+    /// Returns the text of the file.
+    ///
+    /// # Errors
+    ///
+    /// Something of it can't be written as JSON.
     pub fn to_json(&self) -> Result<String> {
         let failed = |error: serde_json::Error| Error::new("writing the plan").because(error);
-        let mut text = format!("{{\n\"plan-version\": {}", self.plan_version);
-        let vars_files = serde_json::to_string(&self.vars_files).map_err(failed)?;
-        for (key, json) in [
-            ("sites", serde_json::to_string(&self.sites).map_err(failed)?),
-            ("vars-files", vars_files),
-            ("vars", serde_json::to_string(&self.vars).map_err(failed)?),
-            ("no-patch", self.no_patch.to_string()),
-        ] {
-            text += &format!(",\n\"{key}\": {json}");
-        }
-        text += ",\n\"manifests\": [";
-        for (index, SavedManifest { manifest, targets }) in self.manifests.iter().enumerate() {
-            text += if index == 0 { "\n" } else { ",\n" };
-            text += &format!("{{ \"manifest\": {}, \"outputs\": [", serde_json::to_string(manifest).map_err(failed)?);
-            for (index, medium) in targets.iter().filter_map(Planned::medium).enumerate() {
-                text += if index == 0 { "\n" } else { ",\n" };
-                text += &serde_json::to_string(medium).map_err(failed)?;
-            }
-            text += "\n]";
-            let captures: Vec<_> = targets.iter().filter_map(Planned::capture).collect();
-            if !captures.is_empty() {
-                text += ",\n\"captures\": ";
-                text += &serde_json::to_string(&captures).map_err(failed)?;
-            }
-            text += " }";
-        }
-        text += "\n]\n}\n";
-        Ok(text)
+        Ok(serde_json::to_string_pretty(self).map_err(failed)? + "\n")
     }
 }
 

@@ -3,10 +3,11 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::boot::{self, BootFiles, BootSource, Missing, NoBootFiles, Note, STORES, Wanted};
-use super::boot_image::{IMAGE, WindowsPe};
+use super::manifest_pointers::{FILES, IMAGE};
 use super::request::Request;
 use super::secure_boot::check_programs;
 use super::wim::KnownWim;
+use super::windows_pe::WindowsPe;
 use crate::content::Content;
 use crate::firmware::Firmware;
 use crate::format::wim::Architecture;
@@ -15,7 +16,6 @@ use crate::problem::{Problem, Problems};
 use crate::rule::Rule;
 use crate::volume::{BootEntry, Misplaced};
 
-pub(super) const FILES: &str = "/boot/files";
 const FIRMWARE: &str = "/boot/firmware";
 const STORE: &str = "/boot/store";
 

@@ -1,24 +1,21 @@
 //! The boot image: checked, with the author's files, prestart command and drivers put in.
 
-use std::rc::Rc;
-
-use super::assemble::Tree;
 use super::boot_image_checks;
 use super::content::open_wim;
 use super::drivers::add_drivers;
 use super::images::check_image;
+use super::manifest_pointers::IMAGE;
 use super::placement::{Location, find_entry};
 use super::prestart::add_prestart;
 use super::request::Request;
+use super::volume_tree::VolumeTree;
 use super::wim::{self, Derived, KnownWim};
+use super::windows_pe::WindowsPe;
 use crate::content::Content;
-use crate::format::wim::{Architecture, Use, WindowsVersion};
+use crate::format::wim::Use;
 use crate::format::windows::Windows;
 use crate::problem::{Problem, Problems};
 use crate::volume::Folder;
-
-/// The boot image in the manifest.
-pub(super) const IMAGE: &str = "/boot/image/file";
 
 /// End of a note on what is made of a WIM file, where nothing may be written.
 pub(super) const LATER: &str = " by whatever comes after `check`; how long it becomes is known then";
@@ -31,23 +28,6 @@ pub(super) struct BootImage {
     pub windows_pe: Option<WindowsPe>,
     /// `true` if the WIM file has to be made first, and nothing may be written now.
     pub is_pending: bool,
-}
-
-/// The image of a WIM file that a medium starts.
-pub(super) struct WindowsPe {
-    pub wim: Rc<KnownWim>,
-    pub index: u32,
-    /// The processors that it says it is for.
-    pub architecture: Option<Architecture>,
-    /// The version of Windows PE, if it is known.
-    pub version: Option<WindowsVersion>,
-}
-
-impl WindowsPe {
-    /// Returns the processors that the image is for, or is taken to be for.
-    pub fn processors(&self) -> Architecture {
-        self.architecture.unwrap_or(Architecture::X64)
-    }
 }
 
 /// Finds, checks and makes the boot image. `None` if the WIM file is not there.
@@ -97,7 +77,7 @@ fn additions(
     problems: &mut Problems,
 ) -> Option<Folder> {
     let n_errors = problems.n_errors_told();
-    let mut tree = Tree::new(Location::BootImage);
+    let mut tree = VolumeTree::new(Location::BootImage);
     let files = &request.rendered.manifest.boot.file;
     for (at, file) in files.iter().enumerate().filter(|(_, file)| file.when) {
         let pointer = format!("/boot/file/{at}");

@@ -6,9 +6,10 @@
 
 use std::collections::BTreeSet;
 
-use super::boot_image::{IMAGE, WindowsPe};
+use super::manifest_pointers::IMAGE;
 use super::request::Request;
 use super::wim::KnownWim;
+use super::windows_pe::WindowsPe;
 use crate::format::windows::{DriverClass, Windows};
 use crate::problem::{Problem, Problems};
 use crate::rule::Rule;

@@ -8,8 +8,7 @@ use std::sync::Arc;
 
 use super::assemble::Medium;
 use super::boot::{BOOT_IMAGE_PATH, BOOT_SDI};
-use super::boot_files::FILES;
-use super::boot_image::IMAGE;
+use super::manifest_pointers::{FILES, IMAGE};
 use super::request::Request;
 use crate::content::Content;
 use crate::error::Result;

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::manifest::{Capacity, Kind};
 use crate::media::Media;
 use crate::media::set::{self, MAX_DISCS, TooLarge};
-use crate::output::{Entry, Form, Output, Overflow};
+use crate::output::{Entry, Form, Output, Overflow, size_bound};
 use crate::problem::{Problem, Problems};
 use crate::rule::Rule;
 use crate::size::Size;
@@ -29,11 +29,11 @@ pub(super) fn fit(request: &Request<'_>, origins: &Origins, media: &mut Media, p
     let Capacity::AtMost(capacity) = media.capacity else { return };
     let whole = Output::from(media.clone());
     let is_disc = media.form == Form::Disc;
-    if is_disc && whole.most() <= capacity.0 {
+    if is_disc && size_bound::at_most(&whole) <= capacity.0 {
         return;
     }
     let may_span = is_disc && media.kind == Kind::StandAlone && request.rendered.manifest.output.spanning;
-    if !may_span || whole.least() <= capacity.0 {
+    if !may_span || size_bound::at_least(&whole) <= capacity.0 {
         match whole.overflow() {
             Ok(None) => return,
             Ok(Some(overflow)) if !may_span => return one_is_too_small(request, media, &overflow, problems),

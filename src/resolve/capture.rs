@@ -6,8 +6,8 @@ use std::os::unix::fs::FileTypeExt;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Resolver;
+use super::own_places::OwnPlaces;
 use super::request::unreadable;
-use super::self_inclusion::OwnPlaces;
 use crate::date::Date;
 use crate::digest::Digest;
 use crate::error::Error;
@@ -42,7 +42,7 @@ impl Resolver {
             let problem = Problem::error(message).at(rendered.place(PATH), "");
             problems.add(problem.help("choose another `path` in `[capture]`, or move what is in the way"));
         }
-        let own_places = OwnPlaces::of(&rendered.path, &path);
+        let own_places = OwnPlaces::new(&rendered.path, &path);
         let mut sources = Vec::new();
         for (at, source) in table.source.iter().enumerate().filter(|(_, source)| source.when) {
             let pointer = format!("/capture/source/{at}/path");

@@ -4,10 +4,10 @@ use camino::Utf8Path;
 
 use super::assemble::Medium;
 use super::boot::BOOTFIX;
+use super::boot_policy::check_boot_policy;
 use super::boot_store_checks::check_stores;
 use super::media_data::SEQUENCE;
 use super::request::Request;
-use super::secure_boot::check_boot_policy;
 use crate::manifest::Kind;
 use crate::media;
 use crate::problem::{Problem, Problems};

@@ -4,12 +4,13 @@ use std::rc::Rc;
 
 use camino::Utf8Path;
 
-use super::boot_image::{IMAGE, WindowsPe};
 use super::drivers::check_driver_package;
 use super::images::{check_image, check_packed_images};
+use super::manifest_pointers::IMAGE;
 use super::placement::{Location, Placement, find_entry, find_single, find_source};
 use super::request::Request;
 use super::wim::KnownWim;
+use super::windows_pe::WindowsPe;
 use crate::format::wim::{Architecture, Use, WindowsVersion};
 use crate::manifest::{OperatingSystem, Package};
 use crate::media::PACKAGES;
@@ -275,12 +276,12 @@ mod tests {
     use crate::content::{Content, SourceFile, Stat};
     use crate::date::Date;
     use crate::error::{Error, Result};
-    use crate::format::certificate::made::PrivateKey;
+    use crate::format::certificate::private_key::PrivateKey;
     use crate::manifest::{self, Options};
+    use crate::resolve::own_places::OwnPlaces;
     use crate::resolve::programs::{As, Read};
     use crate::resolve::request::Notes;
     use crate::resolve::secrets::{Fetched, Origin};
-    use crate::resolve::self_inclusion::OwnPlaces;
     use crate::resolve::sources::Sources;
     use crate::resolve::tree::{Fault, Walked};
     use crate::secret::{Secret, Veil};
@@ -410,7 +411,7 @@ path = "large.bin"
             rendered: &rendered,
             sources: &sources,
             notes: &notes,
-            own_places: OwnPlaces::of(&path, &output),
+            own_places: OwnPlaces::new(&path, &output),
             output,
             date: Date::EARLIEST,
             clock: None,

@@ -13,11 +13,11 @@ use std::io;
 
 use camino::Utf8Path;
 
-use super::assemble::Tree;
-use super::boot_image::WindowsPe;
 use super::placement::{Location, MAX_FAULTS, Placement, find_folder};
 use super::request::Request;
 use super::sources::Sources;
+use super::volume_tree::VolumeTree;
+use super::windows_pe::WindowsPe;
 use crate::content::Content;
 use crate::format::inf::Inf;
 use crate::format::wim::Architecture;
@@ -52,7 +52,7 @@ pub(super) fn add_drivers(
     request: &Request<'_>,
     windows_pe: &WindowsPe,
     windows: &Windows,
-    boot_image: &mut Tree,
+    boot_image: &mut VolumeTree,
     problems: &mut Problems,
 ) -> BTreeSet<DriverClass> {
     let folders = &request.rendered.manifest.boot.drivers;

@@ -1,5 +1,6 @@
 //! What expires, by a clock that is handed in: it decides what is complained of, and never a byte.
 
+use super::clock::Clock;
 use super::request::Request;
 use crate::date;
 use crate::problem::{Problem, Problems};
@@ -8,15 +9,6 @@ use crate::rule::Rule;
 const DAY: u64 = 86_400;
 /// What ends within so many seconds is warned of.
 const WARNED_WITHIN: u64 = 30 * DAY;
-
-/// When it is, in seconds since 1970.
-#[derive(Clone, Copy, Debug)]
-pub struct Clock {
-    /// Now.
-    pub now: u64,
-    /// What ends within so many seconds is an error.
-    pub failing_within: Option<u64>,
-}
 
 /// Complains of what is valid from the one moment to the other and is not now, or not for long: at a JSON pointer.
 pub(super) fn check_validity(

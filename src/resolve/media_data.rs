@@ -6,7 +6,7 @@ use zeroize::Zeroizing;
 
 use super::password_strength;
 use super::request::Request;
-use super::secrets::{secret_of_step, secret_text};
+use super::secret_refs::{secret_of_step, secret_text};
 use super::site::add_site;
 use crate::format::container::Algorithm;
 use crate::limits::MAX_POLICY_LEN;

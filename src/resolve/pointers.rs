@@ -1,47 +1,19 @@
-//! Git LFS pointers in place of content: an error wherever a file of the author's would go on the medium as it is.
+//! Git LFS pointers in place of content: files that would go on the medium as they are.
 //!
 //! Only files of a pointer's length are opened. Of a folder with many of them the cache remembers that none was a
 //! pointer, by what the file system says of these files: planning an unchanged medium opens none again.
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 
-use super::placement::MAX_FAULTS;
-use super::request::Request;
 use super::tree::Walked;
 use crate::content::{Content, Source, SourceFile};
 use crate::git_lfs;
-use crate::problem::{Problem, Problems};
 use crate::store::{Key, Kind, Objects};
 
 /// Raise it when other files are looked at, or others are taken for pointers.
 const VERSION: u64 = 1;
 /// Folders with fewer files of a pointer's length are looked at each time.
 const FEW: usize = 64;
-
-/// Reports the pointers in a folder of content.
-pub(super) fn check_pointers(
-    request: &Request<'_>,
-    path: &Utf8Path,
-    walked: &Walked,
-    pointer: &str,
-    problems: &mut Problems,
-) {
-    let message = match walked.pointers.as_slice() {
-        [] => return,
-        [one] => return request.failed(&git_lfs::error(one), pointer, problems),
-        several => {
-            let shown = several.iter().take(MAX_FAULTS).map(|path| format!("`{path}`")).collect::<Vec<_>>();
-            let more = match several.len().saturating_sub(MAX_FAULTS) {
-                0 => String::new(),
-                n_more => format!(" and {n_more} more"),
-            };
-            let n = several.len();
-            format!("{n} files in `{path}` are Git LFS pointers, not the files themselves: {}{more}", shown.join(", "))
-        }
-    };
-    let problem = Problem::error(message).at(request.place(pointer), "named here");
-    problems.add(problem.help(git_lfs::help(path)));
-}
 
 /// Finds the pointers among the files of a folder.
 pub(super) fn find(walked: &Walked, cache: Option<&Objects>) -> Vec<Utf8PathBuf> {
@@ -84,6 +56,8 @@ fn key(files: &[SourceFile]) -> Key {
 mod tests {
     use std::fs;
     use std::time::Duration;
+
+    use camino::Utf8Path;
 
     use super::*;
     use crate::content::Stat;

@@ -1,8 +1,8 @@
 //! The prestart command, which a boot image runs before it asks for a task sequence, and its files.
 
-use super::assemble::Tree;
 use super::placement::{Location, Placement, find_source};
 use super::request::Request;
+use super::volume_tree::VolumeTree;
 use crate::content::Content;
 use crate::problem::{Problem, Problems};
 
@@ -14,7 +14,7 @@ const FOLDER: &str = "sms/PKG/SMS10000";
 const PACKAGE: &str = "SMS10000";
 
 /// Puts the prestart command and its files into the tree of the boot image.
-pub(super) fn add_prestart(request: &Request<'_>, boot_image: &mut Tree, problems: &mut Problems) {
+pub(super) fn add_prestart(request: &Request<'_>, boot_image: &mut VolumeTree, problems: &mut Problems) {
     let Some(prestart) = &request.rendered.manifest.prestart else { return };
     let mut text = format!("[CustomHook]\r\nCommandLine={}\r\n", prestart.command);
     if let Some(files) = &prestart.files {

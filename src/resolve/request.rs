@@ -8,8 +8,8 @@ use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::expiry::Clock;
-use super::self_inclusion::OwnPlaces;
+use super::clock::Clock;
+use super::own_places::OwnPlaces;
 use super::sources::Sources;
 use crate::date::Date;
 use crate::error::Error;

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::assemble::Medium;
 use super::boot::{BootFiles, Wanted};
-use super::boot_files::FILES;
-use super::boot_image::IMAGE;
+use super::manifest_pointers::{FILES, IMAGE};
 use super::programs::{As, NoProgram};
 use super::request::Request;
 use crate::content::Content;
@@ -16,15 +14,11 @@ use crate::format::revocations::{BOOT_MANAGER, Revocations, SecureVersion};
 use crate::limits;
 use crate::manifest::{OutputFormat, SecureBootCa};
 use crate::problem::{Problem, Problems};
-use crate::volume::Node;
 
 const AUTHORITY: &str = "/boot/secure-boot-ca";
 const REVOCATIONS: &str = "/boot/revocations";
 const DBX: &str = "/boot/revocations/dbx";
 const SVN: &str = "/boot/revocations/svn";
-
-/// A policy that the Windows boot manager takes over into the firmware where Secure Boot is on.
-const BOOT_POLICY: &str = "EFI/Microsoft/Boot/SkuSiPolicy.p7b";
 
 /// How many programs of one kind a note names.
 const MAX_NAMED: usize = 4;
@@ -119,25 +113,6 @@ pub(super) fn check_programs(
     }
     tell_alike(request, &alike, wanted, problems);
     !alike.no_programs.is_empty()
-}
-
-/// Warns of a policy that raises what firmware asks of boot programs, at the line that brings it: that of the boot files,
-/// or that of a content entry.
-pub(super) fn check_boot_policy(request: &Request<'_>, medium: &Medium, problems: &mut Problems) {
-    if !matches!(medium.root.get(BOOT_POLICY), Some(Node::File(_))) {
-        return;
-    }
-    let is_boot_file = medium.start.files.iter().any(|(path, _)| path.eq_ignore_ascii_case(BOOT_POLICY));
-    let message = format!(
-        "`{BOOT_POLICY}` is on the medium: a computer that starts from it with Secure Boot may lock its firmware, \
-         and refuse older boot files for good (0xc0000428)"
-    );
-    let entry = if is_boot_file { None } else { medium.origins.pointer_of(BOOT_POLICY) };
-    let pointer = entry.unwrap_or_else(|| FILES.into());
-    let problem = Problem::warning(message).at(request.place(&pointer), "brings it");
-    problems.add(problem.help(
-        "leave it out, unless all media and disks that these computers start from have boot files as new as these",
-    ));
 }
 
 /// What the manifest says is revoked.

@@ -11,12 +11,12 @@ use camino::Utf8Path;
 use super::authority::{Authorities, MIN_BITS, authorities, check_key_ids};
 use super::expiry::{check_medium_expiry, check_validity};
 use super::request::Request;
-use super::secrets::{secret, secret_text};
+use super::secret_refs::{secret, secret_text};
 use crate::date::Date;
-use crate::format::certificate::made::{KEY_BITS, NotAKey, PrivateKey};
 use crate::format::certificate::pfx::{self, NotOpened, Opened};
+use crate::format::certificate::private_key::{KEY_BITS, NotAKey, PrivateKey};
 use crate::format::certificate::signature::Unchecked;
-use crate::format::certificate::{CLIENT_AUTHENTICATION, Certificate, Key};
+use crate::format::certificate::{self, CLIENT_AUTHENTICATION, Certificate, Key};
 use crate::limits;
 use crate::manifest::{CertificateTable, PfxFile, SelfSigned, moment};
 use crate::media::data::{MediaData, Value};
@@ -259,7 +259,7 @@ fn self_signed(
         }
         None => kept_key(request, pointer, problems)?,
     };
-    match key.self_signed(name, start, end) {
+    match certificate::self_signed::self_signed(&key, name, start, end) {
         Ok(certificate) => Some(Opened { certificate, others: Vec::new(), key }),
         Err(error) => {
             let problem = Problem::error(format!("the certificate can't be made: {error}"));

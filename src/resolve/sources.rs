@@ -19,7 +19,7 @@ use super::tree::{self, Walked};
 use super::wim::KnownWim;
 use crate::content::Content;
 use crate::error::Result;
-use crate::format::certificate::made::PrivateKey;
+use crate::format::certificate::private_key::PrivateKey;
 use crate::git_lfs;
 use crate::limits;
 use crate::progress::Audience;

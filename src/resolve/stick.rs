@@ -1,7 +1,7 @@
 //! What a stick can't hold, or Windows may stumble over: FAT32 ends files at 4 GiB, and has its own limits beside.
 
 use super::assemble::Medium;
-use super::boot_image::IMAGE;
+use super::manifest_pointers::IMAGE;
 use super::parts::{Parted, is_wim, put_parts, report_parted};
 use super::request::Request;
 use crate::format::fat::MAX_FILE_LEN;

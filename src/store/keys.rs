@@ -8,7 +8,7 @@ use super::prepare;
 use crate::content::Stat;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::format::certificate::made::PrivateKey;
+use crate::format::certificate::private_key::PrivateKey;
 use crate::secret::{Secret, Veil};
 use crate::write::{JournalKey, open};
 

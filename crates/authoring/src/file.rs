@@ -124,6 +124,21 @@ pub fn read_text(path: impl AsRef<Path>, max_len: u64) -> io::Result<String> {
     String::from_utf8(bytes).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not text in UTF-8"))
 }
 
+/// Returns whether a file is a Git LFS pointer. Only a file of a pointer's length is opened, and nothing but a regular one.
+///
+/// # Errors
+///
+/// If the file can't be opened or read.
+pub fn is_lfs_pointer(path: impl AsRef<Path>) -> io::Result<bool> {
+    let metadata = fs::metadata(&path)?;
+    if !metadata.is_file() || !git_lfs::can_be_pointer(metadata.len()) {
+        return Ok(false);
+    }
+    let mut bytes = Vec::new();
+    open(path)?.take(git_lfs::LIMIT).read_to_end(&mut bytes)?;
+    Ok(git_lfs::is_pointer(&bytes))
+}
+
 fn check_kind(kind: FileType) -> io::Result<()> {
     let found = match kind {
         kind if kind.is_file() => return Ok(()),
@@ -178,6 +193,19 @@ mod tests {
         });
         assert_eq!(read_text(&path, 6).unwrap(), "disk");
         assert_eq!(refusal(read_text(&new, 6)).0, io::ErrorKind::NotFound);
+    }
+
+    #[test]
+    fn lfs_pointers_are_files_and_small() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("install.wim");
+        let pointer =
+            format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 512345678\n", "4d".repeat(32));
+        fs::write(&path, pointer).unwrap();
+        assert!(is_lfs_pointer(&path).unwrap());
+        assert!(!is_lfs_pointer(root.path()).unwrap());
+        fs::write(&path, "MSWIM").unwrap();
+        assert!(!is_lfs_pointer(&path).unwrap());
     }
 
     #[test]

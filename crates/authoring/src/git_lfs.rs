@@ -3,15 +3,12 @@
 //! A checkout without Git LFS leaves them where the files belong. Follows the pointer specification, version 1, and
 //! accepts the older names of the version. The oid is not looked up: the object may be on a server only.
 
-use std::io::{self, Read};
-
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::file;
 use crate::shell;
 
 /// Length in bytes that every pointer stays below.
-const LIMIT: u64 = 1_024;
+pub const LIMIT: u64 = 1_024;
 /// Bytes of the shortest pointer: the oldest version, a SHA-256 and a size of one digit.
 const SHORTEST: u64 = 120;
 /// First lines of pointers, without the number of the version.
@@ -30,21 +27,6 @@ pub fn can_be_pointer(len: u64) -> bool {
 pub fn is_pointer(bytes: &[u8]) -> bool {
     let has_oid = || bytes.split(|byte| *byte == b'\n').any(|line| line.starts_with(b"oid "));
     can_be_pointer(bytes.len() as u64) && VERSIONS.iter().any(|version| bytes.starts_with(version)) && has_oid()
-}
-
-/// Returns whether a file is a pointer. Only a file of a pointer's length is opened, and nothing but a regular one.
-///
-/// # Errors
-///
-/// If the file can't be opened or read.
-pub fn is_pointer_file(path: &Utf8Path) -> io::Result<bool> {
-    let metadata = path.metadata()?;
-    if !metadata.is_file() || !can_be_pointer(metadata.len()) {
-        return Ok(false);
-    }
-    let mut bytes = Vec::new();
-    file::open(path)?.take(LIMIT).read_to_end(&mut bytes)?;
-    Ok(is_pointer(&bytes))
 }
 
 /// Help text for pointers at `path`, a file or a folder: the command that fetches what belongs there.
@@ -108,8 +90,6 @@ mod tests {
         fs::create_dir_all(root.join("repo/media/images")).unwrap();
         let file = root.join("repo/media/images/install.wim");
         fs::write(&file, format!("version https://git-lfs.github.com/spec/v1\n{OID}")).unwrap();
-        assert!(is_pointer_file(&file).unwrap());
-        assert!(!is_pointer_file(&root.join("repo/media")).unwrap());
         assert!(help(&file).starts_with("run `git lfs pull` in the Git repository"));
         fs::create_dir(root.join("repo/.git")).unwrap();
         assert!(help(&file).starts_with("run `git lfs pull --include=media/images/install.wim`"), "{}", help(&file));

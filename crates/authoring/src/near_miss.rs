@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use crate::problem::{Place, Problem, Problems};
 
-use super::template::within;
+use super::toml::place_within;
 
 /// Signs before and behind a name in other languages.
 const SIGNS: [(&str, &str); 6] = [("${", "}"), ("$(", ")"), ("{", "}"), ("%", "%"), ("<%=", "%>"), ("@@", "@@")];
@@ -17,7 +17,7 @@ const SPACES: [&str; 3] = ["site.", "vars.", "media."];
 pub fn find(text: &str, place: &Place, sources: &Problems) -> Vec<Problem> {
     let problem = |(range, name): (Range<usize>, &str)| {
         let message = format!("`{}` is not a template, and stays as it is", &text[range.clone()]);
-        let at = within(text, range, place, sources).unwrap_or_else(|| place.clone());
+        let at = place_within(text, range, place, sources).unwrap_or_else(|| place.clone());
         Problem::warning(message).at(at, "").help(format!("write `{{{{ {name} }}}}`"))
     };
     near_misses(text).into_iter().map(problem).collect()

@@ -8,7 +8,7 @@ mod budget;
 mod source;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use minijinja::machinery::{self, CodeGenerator, Instructions};
@@ -27,7 +27,7 @@ use super::template_errors::{Failure, failure, max_steps, undefined};
 use super::near_miss;
 use super::spanned::{Entry, Node, Table, Value};
 use super::suggestions::join;
-use super::toml::origins;
+use super::toml::place_within;
 use super::values::Context;
 use budget::{Budget, Spent};
 
@@ -98,18 +98,14 @@ impl Templates {
         found: &mut Vec<Problem>,
     ) -> Table {
         context.space(space);
-        let needs: Vec<Vec<usize>> = table
-            .0
-            .iter()
-            .map(|entry| {
-                let names = self.names_in(&entry.node);
-                let is_used = |other: &Entry| {
-                    let path = format!("{space}.{}", other.name);
-                    names.iter().any(|name| *name == path || name.starts_with(&format!("{path}.")))
-                };
-                (0..table.0.len()).filter(|index| is_used(&table.0[*index])).collect()
-            })
-            .collect();
+        let indexes: HashMap<&str, usize> =
+            table.0.iter().enumerate().map(|(index, entry)| (entry.name.as_str(), index)).collect();
+        let needed = |name: &String| {
+            let rest = name.strip_prefix(space)?.strip_prefix('.')?;
+            indexes.get(rest.split('.').next().unwrap_or(rest)).copied()
+        };
+        let needs: Vec<BTreeSet<usize>> =
+            table.0.iter().map(|entry| self.names_in(&entry.node).iter().filter_map(needed).collect()).collect();
         let mut rendered: Vec<Option<Node>> = vec![None; table.0.len()];
         loop {
             let ready: Vec<_> = (0..table.0.len())
@@ -191,7 +187,7 @@ impl Templates {
         match self.evaluate(text, context).and_then(|json| value(json, place)) {
             Ok(value) => value,
             Err(failure) => {
-                let at = failure.range.and_then(|range| within(text, range, place, sources));
+                let at = failure.range.and_then(|range| place_within(text, range, place, sources));
                 let mut problem = Problem::error(failure.message).at(at.unwrap_or_else(|| place.clone()), "");
                 problem.help = failure.help;
                 found.push(problem);
@@ -378,16 +374,8 @@ fn nothing() -> Failure {
     }
 }
 
-/// Where a range of a string's value was written, if it can be told exactly.
-pub(super) fn within(text: &str, range: std::ops::Range<usize>, place: &Place, sources: &Problems) -> Option<Place> {
-    let raw = sources.source(place.source).text.get(place.span.clone())?;
-    let origins = origins(raw, text)?;
-    let (start, end) = (*origins.get(range.start)?, *origins.get(range.end)?);
-    (start < end).then(|| Place { source: place.source, span: place.span.start + start..place.span.start + end })
-}
-
 /// The values through which one needs itself, itself first.
-fn circle(index: usize, needs: &[Vec<usize>]) -> Option<Vec<usize>> {
+fn circle(index: usize, needs: &[BTreeSet<usize>]) -> Option<Vec<usize>> {
     let mut paths = vec![vec![index]];
     let mut seen = Vec::new();
     while let Some(path) = paths.pop() {

@@ -3,6 +3,8 @@
 //! Follows TOML 1.0. The parser also takes what TOML 1.1 added, which editors refuse and which turns the `\e` of
 //! an unescaped Windows path into a control character, so those additions are refused here.
 
+use std::ops::Range;
+
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -460,6 +462,14 @@ pub fn origins(raw: &str, value: &str) -> Option<Vec<usize>> {
     }
     origins.push(raw.len() - around);
     (text == value).then_some(origins)
+}
+
+/// Returns where a range of a string's value was written, if every character of it stands there as it is.
+pub(super) fn place_within(text: &str, range: Range<usize>, place: &Place, sources: &Problems) -> Option<Place> {
+    let raw = sources.source(place.source).text.get(place.span.clone())?;
+    let origins = origins(raw, text)?;
+    let (start, end) = (*origins.get(range.start)?, *origins.get(range.end)?);
+    (start < end).then(|| Place { source: place.source, span: place.span.start + start..place.span.start + end })
 }
 
 #[cfg(test)]

@@ -1,9 +1,6 @@
 //! BLAKE3 digests: the identity of content, from which identifiers of volumes follow.
 
 use std::fmt;
-use std::str::FromStr;
-
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A BLAKE3 digest, 256 bits: two contents with the same digest are the same content.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,39 +59,46 @@ pub fn parse_hex(text: &str) -> Result<[u8; 32], NotADigest> {
     Ok(bytes)
 }
 
-/// 64 lower-case hexadecimal digits, in text and in JSON.
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_hex(&self.0, f)
-    }
+/// Implements the text of a 256-bit digest, in messages and in JSON: 64 lower-case hexadecimal digits.
+#[macro_export]
+macro_rules! hexadecimal {
+    ($digest:ident) => {
+        impl std::fmt::Display for $digest {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                $crate::digest::write_hex(&self.0, f)
+            }
+        }
+
+        impl std::fmt::Debug for $digest {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                $crate::digest::write_hex(&self.0, f)
+            }
+        }
+
+        impl std::str::FromStr for $digest {
+            type Err = $crate::digest::NotADigest;
+
+            fn from_str(text: &str) -> Result<Self, $crate::digest::NotADigest> {
+                $crate::digest::parse_hex(text).map(Self)
+            }
+        }
+
+        impl serde::Serialize for $digest {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $digest {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
 }
 
-impl fmt::Debug for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_hex(&self.0, f)
-    }
-}
-
-impl FromStr for Digest {
-    type Err = NotADigest;
-
-    fn from_str(text: &str) -> Result<Self, NotADigest> {
-        parse_hex(text).map(Self)
-    }
-}
-
-impl Serialize for Digest {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Digest {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
-    }
-}
+hexadecimal!(Digest);
 
 #[cfg(test)]
 mod tests {

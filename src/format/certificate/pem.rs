@@ -75,7 +75,7 @@ fn add(der: &[u8], found: &mut Vec<Certificate>) -> Result<(), Unreadable> {
         return if found.len() > n_before { Ok(()) } else { Err(Unreadable::Pkcs7) };
     }
     let number = found.len() + 1;
-    let first = Certificate::from_der(der).map_err(|malformed| match super::pfx::is_one(der) {
+    let first = Certificate::from_der(der).map_err(|malformed| match is_pfx(der) {
         true => Unreadable::Pfx,
         false => Unreadable::Malformed(number, malformed),
     })?;
@@ -102,6 +102,15 @@ fn pkcs7(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     signed.next_of(SET)?;
     signed.next_of(SEQUENCE)?;
     Some(Zeroizing::new(signed.next_if(context(0)).map_or(Vec::new(), |all| all.value.to_vec())))
+}
+
+/// Returns whether bytes begin as a PKCS #12 file of version 3 does (RFC 7292, 4), in DER or BER.
+pub fn is_pfx(bytes: &[u8]) -> bool {
+    let has_version_3 = |whole: &[u8]| {
+        let mut fields = Der(Der(whole).next_of(SEQUENCE)?.value);
+        Some(fields.next_of(INTEGER)?.value == [3])
+    };
+    ber::definite(bytes).is_ok_and(|whole| has_version_3(&whole) == Some(true))
 }
 
 /// Whether a file is in PEM armour.

@@ -20,7 +20,7 @@ use zeroize::Zeroizing;
 
 use super::{Certificate, Malformed, ber};
 use crate::format::asn1::SEQUENCE;
-use crate::format::certificate::made::PrivateKey;
+use crate::format::certificate::private_key::PrivateKey;
 use crate::limits::{MAX_CERTIFICATE_LEN, MAX_PFX_DEPTH};
 use cipher::{Protection, Work};
 
@@ -65,13 +65,6 @@ pub enum NotOpened {
     NoCertificate,
     /// None of its certificates belongs to its key.
     KeyOfNone,
-}
-
-/// Whether bytes begin like such a file, whatever its password.
-pub fn is_one(bytes: &[u8]) -> bool {
-    let is_version_3 = |fields: Vec<AnyRef<'_>>| fields.first().is_some_and(|field| field.value() == [3]);
-    let whole = ber::definite(bytes);
-    whole.is_ok_and(|whole| sequence(&whole).is_ok_and(|whole| fields(whole).is_ok_and(is_version_3)))
 }
 
 /// Opens a file with its password.

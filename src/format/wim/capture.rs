@@ -5,6 +5,8 @@
 //! encrypted (EFS) are left out. Of a folder, names, times, contents, hard links and symbolic links are kept. The GUID
 //! comes from what the file holds and the XML's times from the caller, so the same sources give the same bytes.
 
+pub(super) mod types;
+
 use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -19,18 +21,7 @@ use crate::foreign_text::from_utf16;
 use crate::format::partitions::Window;
 use crate::progress::Progress;
 
-/// How contents are compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Packing {
-    /// Not at all.
-    None,
-    /// XPRESS: fast, and larger.
-    Xpress,
-    /// LZX: what Windows itself uses.
-    Lzx,
-    /// LZMS, many files together: smallest, slow, and nothing boots from it.
-    Solid,
-}
+pub use types::{Attributes, Exclusions, LeftOut, Packing, WhyLeftOut};
 
 /// Returns whether a path ends as a WIM file's does: in `.wim`, or in `.esd` if it is solid. Readers go by that.
 pub fn fits_name(path: &str, packing: Packing) -> bool {
@@ -65,48 +56,6 @@ pub struct Marks {
     pub short_name: Option<String>,
     /// When it was made, last read and last written.
     pub times: [FileTime; 3],
-}
-
-/// Which files are left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exclusions<'a> {
-    /// Those that Windows' own capture leaves out: page files, what hibernation writes, recycle bins, restore points.
-    Windows,
-    /// Those that a file lists, in the format of `wimcapture --config` and DISM's `WimScript.ini`.
-    File(&'a Utf8Path),
-    /// None.
-    None,
-}
-
-/// A file or folder that was left out, with all that is in it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LeftOut {
-    /// From the root of the source.
-    pub path: String,
-    /// Why.
-    pub why: WhyLeftOut,
-}
-
-/// Why a file was left out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WhyLeftOut {
-    /// The list of exclusions has it.
-    Listed,
-    /// It is of a kind that WIM files can't hold: encrypted, or a socket, pipe or device.
-    Unsupported,
-    /// Its contents are not on the volume.
-    Placeholder,
-}
-
-/// Marks of a file or folder of a new image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Attributes {
-    /// `FILE_ATTRIBUTE_…`.
-    pub flags: u32,
-    /// `IO_REPARSE_TAG_…` of a reparse point; 0 for all else.
-    pub reparse_tag: u32,
-    /// `true` if it has a reparse point, and contents that are, at least in part, nowhere on its NTFS volume.
-    pub is_hollow: bool,
 }
 
 /// A WIM file that is being made.
@@ -171,11 +120,6 @@ impl<'p> Capture<'p> {
             Tree::Folder(path) => (library::Tree::Folder(path), Some(Edit::Times)),
             Tree::Ntfs(volume) => (library::Tree::Ntfs(volume), None),
             Tree::Staged(path, marks) => (library::Tree::Folder(path), Some(Edit::Marks(marks.clone()))),
-        };
-        let exclusions = match exclusions {
-            Exclusions::Windows => library::Exclusions::Windows,
-            Exclusions::File(path) => library::Exclusions::File(path),
-            Exclusions::None => library::Exclusions::None,
         };
         self.progress.go_on()?;
         let mut left_out = self.builder.add(tree, name, exclusions).map_err(|ended| words(ended, &reading))?;

@@ -24,7 +24,6 @@ use crate::content::{Content, Pieced, Run, Source};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
-use crate::source::OpenSource;
 
 impl Structure {
     /// A WIM that holds these images of this one, in this order. Firmware starts the `boot`-th of them, from 1.
@@ -35,9 +34,9 @@ impl Structure {
     pub fn export(&self, indexes: &[u32], boot: Option<u32>, progress: &Progress) -> Result<Pieced> {
         let is_whole = indexes.iter().copied().eq(1..=self.header.n_images);
         if is_whole {
-            return self.with_boot_index(boot);
+            return with_boot_index(self, boot);
         }
-        self.derive(indexes, boot, None, false, progress)
+        derive(self, indexes, boot, None, false, progress)
     }
 
     /// This WIM with one of its images changed.
@@ -49,7 +48,7 @@ impl Structure {
     pub fn edit(&self, index: u32, edit: &Edit, progress: &Progress) -> Result<Pieced> {
         let all: Vec<_> = (1..=self.header.n_images).collect();
         let boot = Some(self.header.boot_index).filter(|index| *index > 0);
-        self.derive(&all, boot, Some((index, edit)), true, progress)
+        derive(self, &all, boot, Some((index, edit)), true, progress)
     }
 
     /// Whether one of its images can be changed so, which a solid one can't be itself.
@@ -60,141 +59,140 @@ impl Structure {
     pub fn check_edit(&self, index: u32, edit: &Edit, progress: &Progress) -> Result<()> {
         edit.apply(&mut self.metadata(index)?, &mut Additions::default(), self.source().path(), index, progress)
     }
+}
 
-    /// The same images with another one to start: only the header is another.
-    fn with_boot_index(&self, boot: Option<u32>) -> Result<Pieced> {
-        let mut header = self.header.clone();
-        header.boot_index = boot.unwrap_or(0);
-        header.boot_metadata = boot.map(|index| self.metadata_blob(index)).transpose()?.unwrap_or(NO_BLOB).resource;
-        header.guid = guid(&[&self.header.guid, &header.boot_index.to_le_bytes()]);
-        let head = Run::Bytes(header.to_bytes().as_slice().into());
-        let rest = self.runs(HEADER_LEN as u64..self.source().len());
-        Ok(Pieced::new(self.source().path(), [head].into_iter().chain(rest)))
+/// The same images with another one to start: only the header is another.
+fn with_boot_index(wim: &Structure, boot: Option<u32>) -> Result<Pieced> {
+    let mut header = wim.header.clone();
+    header.boot_index = boot.unwrap_or(0);
+    header.boot_metadata = boot.map(|index| wim.metadata_blob(index)).transpose()?.unwrap_or(NO_BLOB).resource;
+    header.guid = guid(&[&wim.header.guid, &header.boot_index.to_le_bytes()]);
+    let head = Run::Bytes(header.to_bytes().as_slice().into());
+    let rest = wim.runs(HEADER_LEN as u64..wim.source().len());
+    Ok(Pieced::new(wim.source().path(), [head].into_iter().chain(rest)))
+}
+
+/// Puts images together. `in_place`: what stays is where it was, with holes where something went.
+fn derive(
+    wim: &Structure,
+    indexes: &[u32],
+    boot: Option<u32>,
+    edit: Option<(u32, &Edit)>,
+    in_place: bool,
+    progress: &Progress,
+) -> Result<Pieced> {
+    let path = wim.source().path();
+    if wim.is_solid() {
+        return Err(Error::new(format!("`{path}` has solid resources, which no single file can be taken out of"))
+            .help(format!("convert it: `{}`", command::export(path, None, "--compress=LZX"))));
     }
-
-    /// Puts images together. `in_place`: what stays is where it was, with holes where something went.
-    fn derive(
-        &self,
-        indexes: &[u32],
-        boot: Option<u32>,
-        edit: Option<(u32, &Edit)>,
-        in_place: bool,
-        progress: &Progress,
-    ) -> Result<Pieced> {
-        let path = self.source().path();
-        if self.is_solid() {
-            return Err(Error::new(format!("`{path}` has solid resources, which no single file can be taken out of"))
-                .help(format!("convert it: `{}`", command::export(path, None, "--compress=LZX"))));
+    let mut additions = Additions::default();
+    let mut images = Vec::with_capacity(indexes.len());
+    for index in indexes {
+        let mut metadata = wim.metadata(*index)?;
+        let edit = edit.filter(|(edited, _)| edited == index).map(|(_, edit)| edit);
+        if let Some(edit) = edit {
+            edit.apply(&mut metadata, &mut additions, path, *index, progress)?;
         }
-        let mut additions = Additions::default();
-        let mut images = Vec::with_capacity(indexes.len());
-        for index in indexes {
-            let mut metadata = self.metadata(*index)?;
-            let edit = edit.filter(|(edited, _)| edited == index).map(|(_, edit)| edit);
-            if let Some(edit) = edit {
-                edit.apply(&mut metadata, &mut additions, path, *index, progress)?;
-            }
-            images.push((*index, metadata, edit));
-        }
-        let known = self.contents()?;
-        let uses = uses(&images);
-        let missing = uses.keys().find(|sha1| !known.contains_key(*sha1) && !additions.contains(sha1));
-        if missing.is_some() {
-            return Err(self.damaged("the contents of a file in its images are not in it"));
-        }
-        let mut new = Assembly::new();
-        let mut blobs = Vec::new();
-        let mut kept: Vec<_> = known.values().filter(|blob| uses.contains_key(&blob.sha1)).copied().collect();
-        kept.sort_by_key(|blob| (blob.resource.offset, blob.sha1));
-        let n_same = self.place(&kept, &images, in_place, &mut new);
-        for mut blob in kept {
-            blob.resource.offset = new.place_of(&blob.resource).ok_or_else(|| self.damaged("resources overlap"))?;
-            blob.n_refs = uses[&blob.sha1];
-            blobs.push(blob);
-        }
-        for (sha1, content) in additions.iter().filter(|(sha1, _)| uses.contains_key(sha1) && !known.contains_key(sha1))
-        {
-            let resource = Resource::stored(new.at, content.len(), 0);
-            new.add(content);
-            blobs.push(Blob { resource, part: 1, n_refs: uses[sha1], sha1: *sha1 });
-        }
-        let mut xml = self.xml.clone();
-        xml.images.clear();
-        let lens: HashMap<_, _> = blobs.iter().map(|blob| (blob.sha1, blob.resource.unpacked_len)).collect();
-        for (index, metadata, edit) in &images {
-            let mut text = self.xml.images[*index as usize - 1].clone();
-            let mut blob = self.metadata_blob(*index)?;
-            match edit {
-                Some(edit) => {
-                    count(metadata, &lens, &mut text);
-                    text.set_time("LASTMODIFICATIONTIME", FileTime::from(edit.date).0);
-                    let bytes = metadata.to_bytes();
-                    let (sha1, unpacked_len) = (Sha1::digest(&bytes).into(), bytes.len() as u64);
-                    let (packed, is_compressed) = self.pack(bytes)?;
-                    let flags = Resource::METADATA | if is_compressed { Resource::COMPRESSED } else { 0 };
-                    let resource = Resource { len: packed.len() as u64, flags, offset: new.at, unpacked_len };
-                    new.add_bytes(packed);
-                    blob = Blob { resource, part: 1, n_refs: 1, sha1 };
-                }
-                None => {
-                    let range = blob.resource.offset..blob.resource.offset + blob.resource.len;
-                    blob.resource.offset = match new.place_of(&blob.resource) {
-                        Some(at) => at,
-                        None => new.add_range(self, range),
-                    };
-                }
-            }
-            xml.images.push(text);
-            blobs.push(blob);
-        }
-        let metadata: Vec<_> = blobs.iter().filter(|blob| blob.is_metadata()).copied().collect();
-        let table = table_to_bytes(&blobs);
-        let mut header = Header {
-            guid: guid(&[&self.header.guid, &table]),
-            n_images: images.len() as u32,
-            boot_index: boot.unwrap_or(0),
-            boot_metadata: boot.and_then(|index| metadata.get(index as usize - 1)).unwrap_or(&NO_BLOB).resource,
-            ..self.header.clone()
-        };
-        header.table = new.add_bytes(table);
-        let covered = new.at;
-        xml.total_len = Some(covered);
-        header.xml = new.add_bytes(xml.to_bytes());
-        header.integrity = match &self.integrity {
-            Some(old) => {
-                let whole = new.pieced(self, &header);
-                new.add_bytes(integrity::renewed(old, n_same, covered, &whole, progress)?.to_bytes())
-            }
-            None => Resource::default(),
-        };
-        Ok(new.pieced(self, &header))
+        images.push((*index, metadata, edit));
     }
-
-    /// The entries of contents, by their SHA-1.
-    fn contents(&self) -> Result<HashMap<[u8; 20], Blob>> {
-        Ok(self.blobs.iter().filter(|blob| !blob.is_metadata()).map(|blob| (blob.sha1, *blob)).collect())
+    let known = contents(wim)?;
+    let uses = uses(&images);
+    let missing = uses.keys().find(|sha1| !known.contains_key(*sha1) && !additions.contains(sha1));
+    if missing.is_some() {
+        return Err(wim.damaged("the contents of a file in its images are not in it"));
     }
-
-    /// Places what is kept, and says up to which byte the new WIM is the same as the old one.
-    fn place(&self, kept: &[Blob], images: &[Image], in_place: bool, new: &mut Assembly) -> u64 {
-        if in_place {
-            // What is read of the metadata of images that don't change stays as well.
-            let unchanged = images.iter().filter(|(.., edit)| edit.is_none());
-            let metadata = unchanged.filter_map(|(index, ..)| self.metadata_blob(*index).ok());
-            let ends = kept.iter().copied().chain(metadata).filter_map(|blob| blob.resource.end());
-            let end = ends.max().unwrap_or(0).max(HEADER_LEN as u64);
-            new.keep(self, HEADER_LEN as u64..end);
-            return end;
-        }
-        for blob in kept {
-            let end = blob.resource.offset + blob.resource.len;
-            // Several contents may share bytes; then they go on doing so.
-            if new.place_of(&blob.resource).is_none() {
-                new.keep(self, blob.resource.offset..end);
+    let mut new = Assembly::new();
+    let mut blobs = Vec::new();
+    let mut kept: Vec<_> = known.values().filter(|blob| uses.contains_key(&blob.sha1)).copied().collect();
+    kept.sort_by_key(|blob| (blob.resource.offset, blob.sha1));
+    let n_same = place(wim, &kept, &images, in_place, &mut new);
+    for mut blob in kept {
+        blob.resource.offset = new.place_of(&blob.resource).ok_or_else(|| wim.damaged("resources overlap"))?;
+        blob.n_refs = uses[&blob.sha1];
+        blobs.push(blob);
+    }
+    for (sha1, content) in additions.iter().filter(|(sha1, _)| uses.contains_key(sha1) && !known.contains_key(sha1)) {
+        let resource = Resource::stored(new.at, content.len(), 0);
+        new.add(content);
+        blobs.push(Blob { resource, part: 1, n_refs: uses[sha1], sha1: *sha1 });
+    }
+    let mut xml = wim.xml.clone();
+    xml.images.clear();
+    let lens: HashMap<_, _> = blobs.iter().map(|blob| (blob.sha1, blob.resource.unpacked_len)).collect();
+    for (index, metadata, edit) in &images {
+        let mut text = wim.xml.images[*index as usize - 1].clone();
+        let mut blob = wim.metadata_blob(*index)?;
+        match edit {
+            Some(edit) => {
+                count(metadata, &lens, &mut text);
+                text.set_time("LASTMODIFICATIONTIME", FileTime::from(edit.date).0);
+                let bytes = metadata.to_bytes();
+                let (sha1, unpacked_len) = (Sha1::digest(&bytes).into(), bytes.len() as u64);
+                let (packed, is_compressed) = wim.pack(bytes)?;
+                let flags = Resource::METADATA | if is_compressed { Resource::COMPRESSED } else { 0 };
+                let resource = Resource { len: packed.len() as u64, flags, offset: new.at, unpacked_len };
+                new.add_bytes(packed);
+                blob = Blob { resource, part: 1, n_refs: 1, sha1 };
+            }
+            None => {
+                let range = blob.resource.offset..blob.resource.offset + blob.resource.len;
+                blob.resource.offset = match new.place_of(&blob.resource) {
+                    Some(at) => at,
+                    None => new.add_range(wim, range),
+                };
             }
         }
-        HEADER_LEN as u64
+        xml.images.push(text);
+        blobs.push(blob);
     }
+    let metadata: Vec<_> = blobs.iter().filter(|blob| blob.is_metadata()).copied().collect();
+    let table = table_to_bytes(&blobs);
+    let mut header = Header {
+        guid: guid(&[&wim.header.guid, &table]),
+        n_images: images.len() as u32,
+        boot_index: boot.unwrap_or(0),
+        boot_metadata: boot.and_then(|index| metadata.get(index as usize - 1)).unwrap_or(&NO_BLOB).resource,
+        ..wim.header.clone()
+    };
+    header.table = new.add_bytes(table);
+    let covered = new.at;
+    xml.total_len = Some(covered);
+    header.xml = new.add_bytes(xml.to_bytes());
+    header.integrity = match &wim.integrity {
+        Some(old) => {
+            let whole = new.pieced(wim, &header);
+            new.add_bytes(integrity::renewed(old, n_same, covered, &whole, progress)?.to_bytes())
+        }
+        None => Resource::default(),
+    };
+    Ok(new.pieced(wim, &header))
+}
+
+/// The entries of contents, by their SHA-1.
+fn contents(wim: &Structure) -> Result<HashMap<[u8; 20], Blob>> {
+    Ok(wim.blobs.iter().filter(|blob| !blob.is_metadata()).map(|blob| (blob.sha1, *blob)).collect())
+}
+
+/// Places what is kept, and says up to which byte the new WIM is the same as the old one.
+fn place(wim: &Structure, kept: &[Blob], images: &[Image], in_place: bool, new: &mut Assembly) -> u64 {
+    if in_place {
+        // What is read of the metadata of images that don't change stays as well.
+        let unchanged = images.iter().filter(|(.., edit)| edit.is_none());
+        let metadata = unchanged.filter_map(|(index, ..)| wim.metadata_blob(*index).ok());
+        let ends = kept.iter().copied().chain(metadata).filter_map(|blob| blob.resource.end());
+        let end = ends.max().unwrap_or(0).max(HEADER_LEN as u64);
+        new.keep(wim, HEADER_LEN as u64..end);
+        return end;
+    }
+    for blob in kept {
+        let end = blob.resource.offset + blob.resource.len;
+        // Several contents may share bytes; then they go on doing so.
+        if new.place_of(&blob.resource).is_none() {
+            new.keep(wim, blob.resource.offset..end);
+        }
+    }
+    HEADER_LEN as u64
 }
 
 /// An image, by its number in the old WIM, and how it was changed.
@@ -306,29 +304,6 @@ impl Assembly {
         let head = Run::Bytes(header.to_bytes().as_slice().into());
         Pieced::new(wim.source().path(), [head].into_iter().chain(self.runs.iter().cloned()))
     }
-}
-
-/// The SHA-1 of a range of something that is put together.
-pub(super) fn sha1_of(pieced: &Pieced, range: Range<u64>, progress: &Progress) -> Result<[u8; 20]> {
-    sha1_of_source(&Source::Pieced(pieced.clone()), range, progress)
-}
-
-/// The SHA-1 of a range of a source.
-pub(super) fn sha1_of_source(source: &Source, range: Range<u64>, progress: &Progress) -> Result<[u8; 20]> {
-    let open = OpenSource::open(source)?;
-    let mut hasher = Sha1::new();
-    let mut block = vec![0; 1 << 20];
-    let mut at = range.start;
-    while at < range.end {
-        let len = (range.end - at).min(block.len() as u64) as usize;
-        open.read(&mut block[..len], at)?;
-        hasher.update(&block[..len]);
-        at += len as u64;
-        progress.add(len as u64);
-        progress.go_on()?;
-    }
-    open.check()?;
-    Ok(hasher.finalize().into())
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use camino::Utf8Path;
 
-use super::derive::sha1_of_source;
+use super::content_sha1::sha1_of_source;
 use super::metadata::{Entry, Metadata};
 use crate::content::Content;
 use crate::date::Date;

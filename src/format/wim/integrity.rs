@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::derive::sha1_of;
+use super::content_sha1::sha1_of;
 
 use super::header::{HEADER_LEN, array_at};
 use crate::content::Pieced;

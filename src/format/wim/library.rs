@@ -6,19 +6,22 @@
 #![expect(unsafe_code, reason = "wimlib is a C library")]
 
 pub(super) mod capture;
+pub(super) mod codec;
 mod ntfs;
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr;
 use std::ptr::NonNull;
-use std::sync::Once;
 
 use camino::Utf8Path;
 use wimlib as sys;
 
 use super::guard::Guard;
-use super::{Compression, Found, WimFacts};
+use super::resource::Blob;
+use super::{Found, WimFacts};
 use crate::limits;
+
+use codec::{compression, initialise};
 
 // What wimlib reads and writes NTFS volumes with; the crate that builds wimlib leaves linking it to its users.
 #[link(name = "ntfs-3g")]
@@ -53,21 +56,6 @@ pub(super) enum Kind {
     Plain,
     Link,
     Encrypted,
-}
-
-/// Where the contents of a file are in the WIM file.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Blob {
-    pub len: u64,
-    pub sha1: [u8; 20],
-    pub is_missing: bool,
-    pub is_compressed: bool,
-    /// Whether it is a part of a resource that holds many, from its byte `offset` on.
-    pub is_solid: bool,
-    pub offset: u64,
-    pub resource_offset: u64,
-    pub resource_len: u64,
-    pub resource_unpacked_len: u64,
 }
 
 /// An opened WIM file. The pointer keeps it on its thread.
@@ -212,115 +200,10 @@ unsafe extern "C" fn take_entry(entry: *const sys::wimlib_dir_entry, entries: *m
     0
 }
 
-/// Undoes the compression of chunks of up to a length.
-pub(super) struct Decompressor(*mut sys::wimlib_decompressor);
-
-impl Drop for Decompressor {
-    fn drop(&mut self) {
-        // SAFETY: the pointer came from wimlib_create_decompressor and is freed once.
-        unsafe { sys::wimlib_free_decompressor(self.0) }
-    }
-}
-
-impl Decompressor {
-    /// None if wimlib has none for this compression and length.
-    pub(super) fn new(compression: Compression, chunk_len: usize) -> Option<Self> {
-        initialise();
-        let number = compression_type(compression)?;
-        let mut decompressor = ptr::null_mut();
-        // SAFETY: the place for the result is ours.
-        let code = unsafe { sys::wimlib_create_decompressor(number as _, chunk_len, &mut decompressor) };
-        (code == 0 && !decompressor.is_null()).then_some(Self(decompressor))
-    }
-
-    /// Fills `to` with what `from` holds; false if it does not hold just that.
-    pub(super) fn decompress(&mut self, from: &[u8], to: &mut [u8]) -> bool {
-        // SAFETY: both slices are valid for their lengths and don't overlap.
-        let code = unsafe {
-            sys::wimlib_decompress(from.as_ptr().cast(), from.len(), to.as_mut_ptr().cast(), to.len(), self.0)
-        };
-        code == 0
-    }
-}
-
-/// Compresses chunks of up to a length.
-pub(super) struct Compressor {
-    compressor: *mut sys::wimlib_compressor,
-    packed: Vec<u8>,
-}
-
-impl Drop for Compressor {
-    fn drop(&mut self) {
-        // SAFETY: the pointer came from wimlib_create_compressor and is freed once.
-        unsafe { sys::wimlib_free_compressor(self.compressor) }
-    }
-}
-
-impl Compressor {
-    /// None if wimlib has none for this compression and length.
-    pub(super) fn new(compression: Compression, chunk_len: usize) -> Option<Self> {
-        initialise();
-        let number = compression_type(compression)?;
-        let mut compressor = ptr::null_mut();
-        // SAFETY: the place for the result is ours. 0 is the library's own level.
-        let code = unsafe { sys::wimlib_create_compressor(number as _, chunk_len, 0, &mut compressor) };
-        let made = code == 0 && !compressor.is_null();
-        made.then(|| Self { compressor, packed: vec![0; chunk_len] })
-    }
-
-    /// A chunk compressed, if that makes it shorter.
-    pub(super) fn compress(&mut self, chunk: &[u8]) -> Option<Vec<u8>> {
-        let room = chunk.len().saturating_sub(1).min(self.packed.len());
-        let packed = &mut self.packed[..room];
-        // SAFETY: both slices are valid for their lengths and don't overlap.
-        let len = unsafe {
-            sys::wimlib_compress(
-                chunk.as_ptr().cast(),
-                chunk.len(),
-                packed.as_mut_ptr().cast(),
-                packed.len(),
-                self.compressor,
-            )
-        };
-        (len > 0).then(|| packed[..len].to_vec())
-    }
-}
-
-fn compression_type(compression: Compression) -> Option<sys::wimlib_compression_type> {
-    match compression {
-        Compression::None => None,
-        Compression::Xpress => Some(sys::wimlib_compression_type_WIMLIB_COMPRESSION_TYPE_XPRESS),
-        Compression::Lzx => Some(sys::wimlib_compression_type_WIMLIB_COMPRESSION_TYPE_LZX),
-        Compression::Lzms => Some(sys::wimlib_compression_type_WIMLIB_COMPRESSION_TYPE_LZMS),
-    }
-}
-
 /// The library's own version, which what it compresses may depend on.
 pub(super) fn version() -> u32 {
     // SAFETY: it takes nothing and always gives a number.
     unsafe { sys::wimlib_get_version() }
-}
-
-/// The compression of a number in a header.
-pub(super) fn compression(number: u32) -> Option<Compression> {
-    match number {
-        0 => Some(Compression::None),
-        1 => Some(Compression::Xpress),
-        2 => Some(Compression::Lzx),
-        3 => Some(Compression::Lzms),
-        _ => None,
-    }
-}
-
-/// Paths are looked up as Windows does it, in any case, and texts are UTF-8 whatever the locale says.
-fn initialise() {
-    static ONCE: Once = Once::new();
-    let flags = sys::WIMLIB_INIT_FLAG_DEFAULT_CASE_INSENSITIVE | sys::WIMLIB_INIT_FLAG_ASSUME_UTF8;
-    // SAFETY: called once, before any other function of the library: those that make something would call it without
-    // these flags. On Linux it only sets defaults and can't fail.
-    ONCE.call_once(|| unsafe {
-        sys::wimlib_global_init(flags as c_int);
-    });
 }
 
 fn c_text(text: &str) -> Result<CString, Failure> {

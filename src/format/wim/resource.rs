@@ -12,12 +12,27 @@ use std::os::unix::fs::FileExt;
 
 use sha1::{Digest as _, Sha1};
 
-use super::library::{Blob, Compressor, Decompressor};
-use super::{Compression, library};
+use super::Compression;
+use super::library::codec::{self, Compressor, Decompressor};
 use crate::limits::{MAX_WIM_CHUNK_LEN, MAX_WIM_CHUNK_TABLE_LEN, MAX_WIM_RESOURCE_LEN, MIN_WIM_CHUNK_LEN};
 use crate::source::OpenSource;
 
 const SOLID_HEADER_LEN: u64 = 16;
+
+/// Where the contents of a file are in the WIM file.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Blob {
+    pub len: u64,
+    pub sha1: [u8; 20],
+    pub is_missing: bool,
+    pub is_compressed: bool,
+    /// Whether it is a part of a resource that holds many, from its byte `offset` on.
+    pub is_solid: bool,
+    pub offset: u64,
+    pub resource_offset: u64,
+    pub resource_len: u64,
+    pub resource_unpacked_len: u64,
+}
 
 /// What a WIM is read from.
 pub(in crate::format) trait ReadAt {
@@ -142,7 +157,7 @@ fn read_solid(file: &impl ReadAt, blob: &Blob) -> Result<Vec<u8>, String> {
     }
     let header = read_at(file, blob.resource_offset, SOLID_HEADER_LEN)?;
     let (len, chunk_len, compression) = (number(&header[..8]), number(&header[8..12]), number(&header[12..]));
-    let compression = library::compression(compression as u32).ok_or("its compression is unknown")?;
+    let compression = codec::compression(compression as u32).ok_or("its compression is unknown")?;
     if len != blob.resource_unpacked_len {
         return Err("its resource has two lengths".into());
     }

@@ -144,13 +144,13 @@ fn packing(path: &Utf8Path) -> Result<Packing> {
 
 fn unpack(file: &File, packing: Packing, blob: &Blob) -> std::result::Result<Vec<u8>, String> {
     let Resource { len, flags, offset, unpacked_len } = blob.resource;
-    let blob = library::Blob {
+    let blob = super::resource::Blob {
         len: unpacked_len,
         sha1: blob.sha1,
         is_compressed: flags & Resource::COMPRESSED != 0,
         resource_offset: offset,
         resource_len: len,
-        ..library::Blob::default()
+        ..super::resource::Blob::default()
     };
     resource::read(file, packing, &blob)
 }

@@ -48,114 +48,110 @@ impl Structure {
             return Err(Error::new(format!("`{path}` has solid resources, which can't be divided between files"))
                 .help(format!("convert it: `{}`", command::export(path, None, "--compress=LZX"))));
         }
-        let parts = self.shares(part_len)?;
+        let parts = shares(self, part_len)?;
         if self.integrity.is_some() {
             progress.start(self.source().len());
         }
         let n_parts = u16::try_from(parts.len())
             .map_err(|_| Error::new(format!("`{path}` would be split into {} parts", parts.len())))?;
         let guid = guid(&[&self.header.guid, &part_len.to_le_bytes(), &n_parts.to_le_bytes()]);
-        (1..=n_parts).zip(parts).map(|(part, blobs)| self.part((part, n_parts), guid, blobs, progress)).collect()
+        (1..=n_parts).zip(parts).map(|(number, blobs)| part(self, (number, n_parts), guid, blobs, progress)).collect()
     }
+}
 
-    /// The resources of each part.
-    fn shares(&self, part_len: u64) -> Result<Vec<Vec<Blob>>> {
-        let (mut metadata, mut contents): (Vec<Blob>, Vec<Blob>) =
-            self.blobs.iter().partition(|blob| blob.is_metadata());
-        contents.sort_by_key(|blob| (blob.resource.offset, blob.sha1));
-        // Parts are as long as what is in them, and what every part has; the integrity table at its longest.
-        let integrity_len = match &self.integrity {
-            Some(table) => {
-                Integrity { chunks: Vec::new(), ..*table }.to_bytes().len() as u64
-                    + 20 * part_len.div_ceil(table.chunk_len)
-            }
-            None => 0,
-        };
-        let fixed = HEADER_LEN as u64 + self.xml.to_bytes().len() as u64 + integrity_len;
-        let taken = |blob: &Blob| blob.resource.len + Blob::LEN as u64;
-        let first = fixed + metadata.iter().map(taken).sum::<u64>();
-        if first > part_len {
-            return Err(self.too_long("what describes the files of all images", first, part_len));
+/// The resources of each part.
+fn shares(wim: &Structure, part_len: u64) -> Result<Vec<Vec<Blob>>> {
+    let (mut metadata, mut contents): (Vec<Blob>, Vec<Blob>) = wim.blobs.iter().partition(|blob| blob.is_metadata());
+    contents.sort_by_key(|blob| (blob.resource.offset, blob.sha1));
+    // Parts are as long as what is in them, and what every part has; the integrity table at its longest.
+    let integrity_len = match &wim.integrity {
+        Some(table) => {
+            Integrity { chunks: Vec::new(), ..*table }.to_bytes().len() as u64 + 20 * part_len.div_ceil(table.chunk_len)
         }
-        let mut parts = vec![Vec::new()];
-        let mut len = first;
-        for blob in contents {
-            if fixed + taken(&blob) > part_len {
-                return Err(self.too_long(&self.name_of(&blob), blob.resource.len, part_len));
-            }
-            if len + taken(&blob) > part_len {
-                parts.push(Vec::new());
-                len = fixed;
-            }
-            len += taken(&blob);
-            if let Some(part) = parts.last_mut() {
-                part.push(blob);
-            }
-        }
-        parts[0].append(&mut metadata);
-        Ok(parts)
+        None => 0,
+    };
+    let fixed = HEADER_LEN as u64 + wim.xml.to_bytes().len() as u64 + integrity_len;
+    let taken = |blob: &Blob| blob.resource.len + Blob::LEN as u64;
+    let first = fixed + metadata.iter().map(taken).sum::<u64>();
+    if first > part_len {
+        return Err(too_long(wim, "what describes the files of all images", first, part_len));
     }
+    let mut parts = vec![Vec::new()];
+    let mut len = first;
+    for blob in contents {
+        if fixed + taken(&blob) > part_len {
+            return Err(too_long(wim, &name_of(wim, &blob), blob.resource.len, part_len));
+        }
+        if len + taken(&blob) > part_len {
+            parts.push(Vec::new());
+            len = fixed;
+        }
+        len += taken(&blob);
+        if let Some(part) = parts.last_mut() {
+            part.push(blob);
+        }
+    }
+    parts[0].append(&mut metadata);
+    Ok(parts)
+}
 
-    fn too_long(&self, what: &str, len: u64, part_len: u64) -> Error {
-        let path = self.source().path();
-        let (len, part) = (Size(len), Size(part_len));
-        Error::new(format!(
-            "`{path}` can't be split into parts of {part}: {what} takes {len} in it, and can't be divided"
-        ))
+fn too_long(wim: &Structure, what: &str, len: u64, part_len: u64) -> Error {
+    let path = wim.source().path();
+    let (len, part) = (Size(len), Size(part_len));
+    Error::new(format!("`{path}` can't be split into parts of {part}: {what} takes {len} in it, and can't be divided"))
         .help(
             "take it out of the image, or allow larger files: a larger `capacity` of discs, or on a stick \
-             `large-files = \"ntfs\"`",
+         `large-files = \"ntfs\"`",
         )
-    }
+}
 
-    /// A content as the path of the first file that has it.
-    fn name_of(&self, blob: &Blob) -> String {
-        for index in 1..=self.header.n_images {
-            let Ok(metadata) = self.metadata(index) else { continue };
-            if let Some(path) = metadata.root.path_of(&blob.sha1) {
-                return format!("`{path}` in image {index}");
-            }
+/// A content as the path of the first file that has it.
+fn name_of(wim: &Structure, blob: &Blob) -> String {
+    for index in 1..=wim.header.n_images {
+        let Ok(metadata) = wim.metadata(index) else { continue };
+        if let Some(path) = metadata.root.path_of(&blob.sha1) {
+            return format!("`{path}` in image {index}");
         }
-        "a file".into()
     }
+    "a file".into()
+}
 
-    fn part(
-        &self,
-        (part, n_parts): (u16, u16),
-        guid: [u8; 16],
-        blobs: Vec<Blob>,
-        progress: &Progress,
-    ) -> Result<Pieced> {
-        let mut new = Assembly::new();
-        let mut placed = Vec::with_capacity(blobs.len());
-        for mut blob in blobs {
-            let range = blob.resource.offset..blob.resource.offset + blob.resource.len;
-            blob.resource.offset = new.add_range(self, range);
-            blob.part = part;
-            placed.push(blob);
-        }
-        let mut header = Header {
-            flags: self.header.flags | Header::SPANNED,
-            guid,
-            part,
-            n_parts,
-            boot_index: 0,
-            boot_metadata: Resource::default(),
-            ..self.header.clone()
-        };
-        if n_parts == 1 {
-            header.flags &= !Header::SPANNED;
-        }
-        header.table = new.add_bytes(table_to_bytes(&placed));
-        let covered = new.at;
-        header.xml = new.add_bytes(self.xml.to_bytes());
-        header.integrity = match &self.integrity {
-            Some(old) => {
-                let table = integrity::renewed(old, 0, covered, &new.pieced(self, &header), progress)?;
-                new.add_bytes(table.to_bytes())
-            }
-            None => Resource::default(),
-        };
-        Ok(new.pieced(self, &header))
+fn part(
+    wim: &Structure,
+    (part, n_parts): (u16, u16),
+    guid: [u8; 16],
+    blobs: Vec<Blob>,
+    progress: &Progress,
+) -> Result<Pieced> {
+    let mut new = Assembly::new();
+    let mut placed = Vec::with_capacity(blobs.len());
+    for mut blob in blobs {
+        let range = blob.resource.offset..blob.resource.offset + blob.resource.len;
+        blob.resource.offset = new.add_range(wim, range);
+        blob.part = part;
+        placed.push(blob);
     }
+    let mut header = Header {
+        flags: wim.header.flags | Header::SPANNED,
+        guid,
+        part,
+        n_parts,
+        boot_index: 0,
+        boot_metadata: Resource::default(),
+        ..wim.header.clone()
+    };
+    if n_parts == 1 {
+        header.flags &= !Header::SPANNED;
+    }
+    header.table = new.add_bytes(table_to_bytes(&placed));
+    let covered = new.at;
+    header.xml = new.add_bytes(wim.xml.to_bytes());
+    header.integrity = match &wim.integrity {
+        Some(old) => {
+            let table = integrity::renewed(old, 0, covered, &new.pieced(wim, &header), progress)?;
+            new.add_bytes(table.to_bytes())
+        }
+        None => Resource::default(),
+    };
+    Ok(new.pieced(wim, &header))
 }

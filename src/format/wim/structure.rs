@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::header::{HEADER_LEN, Header, Resource};
 use super::integrity::Integrity;
-use super::library::{self, compression};
+use super::library::codec::compression;
 use super::metadata::Metadata;
 use super::resource::{self, Packing, ReadAt};
 use super::table::{Blob, parse_table, table_to_bytes};
@@ -213,8 +213,8 @@ pub(super) fn packing(header: &Header) -> std::result::Result<Packing, String> {
 }
 
 /// A resource as the reading of contents takes it.
-pub(super) fn located(resource: &Resource, sha1: [u8; 20]) -> library::Blob {
-    library::Blob {
+pub(super) fn located(resource: &Resource, sha1: [u8; 20]) -> resource::Blob {
+    resource::Blob {
         len: resource.unpacked_len,
         sha1,
         is_missing: false,

@@ -193,8 +193,8 @@ proptest! {
             prop_assert!(len <= capacity && len.is_multiple_of(2_048), "{}", len);
             let (volume, _) = disc.volume(&|_| None).unwrap();
             let tight = crate::format::iso::layout(&volume, crate::layout::Slack::None).unwrap().len();
-            prop_assert!(disc.least() < tight && tight <= disc.most(), "{} of {}", tight, disc.most());
-            prop_assert!(disc.most() < tight + tight / 10 + 60_000, "{} of {}", tight, disc.most());
+            prop_assert!(size_bound::at_least(disc) < tight && tight <= size_bound::at_most(disc), "{} of {}", tight, size_bound::at_most(disc));
+            prop_assert!(size_bound::at_most(disc) < tight + tight / 10 + 60_000, "{} of {}", tight, size_bound::at_most(disc));
             disc.root.visit(&mut |path, node| match node {
                 Node::File(_) if path == LABEL_FILE => {}
                 Node::File(content) => assert_eq!(paths.insert(path.to_owned(), content.len()), None, "{path} twice"),

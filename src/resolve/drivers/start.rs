@@ -4,10 +4,10 @@
 //! The apps of `[LaunchApp]` and `[LaunchApps]` run one after the other. Ours goes before them, all in one section, so
 //! that nothing hangs on which of the two comes first.
 
-use super::super::assemble::Tree;
-use super::super::boot_image::WindowsPe;
 use super::super::placement::Placement;
 use super::super::request::{Request, unreadable};
+use super::super::volume_tree::VolumeTree;
+use super::super::windows_pe::WindowsPe;
 use super::DRIVERS;
 use crate::content::Content;
 use crate::format::inf;
@@ -30,7 +30,7 @@ const USUAL: &[u8] = b"wpeinit\r\n";
 pub(super) fn start_drivers(
     request: &Request<'_>,
     windows_pe: &WindowsPe,
-    boot_image: &mut Tree,
+    boot_image: &mut VolumeTree,
     problems: &mut Problems,
 ) {
     let Ok(shell) = start_file(request, windows_pe, &boot_image.root, SHELL, MAX_SCRIPT_LEN, problems) else { return };

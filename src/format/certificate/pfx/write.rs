@@ -12,7 +12,7 @@ use x509_cert::spki::AlgorithmIdentifierOwned;
 use super::cipher::{self, Password};
 use super::{CERTIFICATE_BAG, DATA, ENCRYPTED_DATA, SHROUDED_KEY_BAG, X509};
 use crate::format::certificate::Certificate;
-use crate::format::certificate::made::PrivateKey;
+use crate::format::certificate::private_key::PrivateKey;
 
 /// Ties a certificate to its key (RFC 2985, 5.5.2).
 const LOCAL_KEY_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.21");

@@ -18,7 +18,7 @@ use super::{Handle, c_text, check, initialise, text};
 use crate::error::Error;
 use crate::format::overlay_filter::Unfiltered;
 use crate::format::partitions::Window;
-use crate::format::wim::capture::{Attributes, LeftOut, Packing, WhyLeftOut};
+use crate::format::wim::capture::types::{Attributes, Exclusions, LeftOut, Packing, WhyLeftOut};
 use crate::progress::Progress;
 
 /// Why a capture ended.
@@ -41,15 +41,6 @@ pub(in crate::format::wim) enum Ended {
 pub(in crate::format::wim) enum Tree<'a> {
     Folder(&'a Utf8Path),
     Ntfs(Window),
-}
-
-/// Which files are left out.
-pub(in crate::format::wim) enum Exclusions<'a> {
-    /// Those that Windows' own capture leaves out.
-    Windows,
-    /// Those that a file lists.
-    File(&'a Utf8Path),
-    None,
 }
 
 /// A WIM file that is being made. The order of the fields is that in which they have to go.

@@ -52,24 +52,22 @@ pub fn empty(boot: &[BootEntry], label: &str, description: &[(&'static str, Stri
     most::disc(boot) + folder(lists::FOLDER) + lists + medium
 }
 
-impl Output {
-    /// What the output takes at most.
-    pub fn most(&self) -> u64 {
-        empty(&self.boot, &self.label, &self.description) + content("", &self.root)
-    }
+/// Returns an upper bound of the length of an output, in bytes.
+pub fn at_most(output: &Output) -> u64 {
+    empty(&output.boot, &output.label, &output.description) + content("", &output.root)
+}
 
-    /// What the output takes at least: the sectors of its files, and an entry for each.
-    pub fn least(&self) -> u64 {
-        const SECTOR: u64 = 2_048;
-        let mut sum = 0;
-        self.root.visit(&mut |_, node| {
-            sum += match node {
-                Node::File(content) => content.len().next_multiple_of(SECTOR) + SECTOR,
-                Node::Folder(_) => SECTOR,
-            };
-        });
-        sum
-    }
+/// Returns a lower bound of the length of an output, in bytes: the sectors of its files, and an entry for each.
+pub fn at_least(output: &Output) -> u64 {
+    const SECTOR: u64 = 2_048;
+    let mut sum = 0;
+    output.root.visit(&mut |_, node| {
+        sum += match node {
+            Node::File(content) => content.len().next_multiple_of(SECTOR) + SECTOR,
+            Node::Folder(_) => SECTOR,
+        };
+    });
+    sum
 }
 
 fn name(path: &str) -> &str {

@@ -1,0 +1,90 @@
+//! The tree of one volume, while files and folders are put into it.
+
+use std::sync::Arc;
+
+use super::placement::{Location, MAX_FAULTS, Placement};
+use super::request::Request;
+use crate::content::Content;
+use crate::problem::{Problem, Problems};
+use crate::volume::{Folder, Misplaced, Node};
+
+/// The tree of one volume, while files are put into it.
+pub(super) struct VolumeTree {
+    pub root: Folder,
+    location: Location,
+}
+
+impl VolumeTree {
+    /// Creates the empty tree of a volume.
+    pub fn new(location: Location) -> Self {
+        Self { root: Folder::default(), location }
+    }
+
+    /// Puts a file or a folder in its place, or reports why it can't be there.
+    pub fn place(&mut self, request: &Request<'_>, placement: Placement, problems: &mut Problems) {
+        let Placement { path, node, pointer } = placement;
+        match node {
+            Node::Folder(folder) => self.merge(request, &path, &folder, &pointer, problems),
+            Node::File(content) => {
+                if let Err(misplaced) = self.root.insert(&path, content) {
+                    self.report(request, &path, &misplaced, &pointer, problems);
+                }
+            }
+        }
+    }
+
+    /// Puts a folder's files in place. A file that is there already from the same source, as boot files are when the
+    /// whole of an extracted Windows ISO follows them, is left there.
+    fn merge(
+        &mut self,
+        request: &Request<'_>,
+        path: &str,
+        folder: &Arc<Folder>,
+        pointer: &str,
+        problems: &mut Problems,
+    ) {
+        let refused = match self.root.merge(path, Arc::clone(folder)) {
+            Ok(refused) => refused,
+            Err(misplaced) => return self.report(request, path, &misplaced, pointer, problems),
+        };
+        let is_there = |at: &str| {
+            let within = at.strip_prefix(path).and_then(|at| at.strip_prefix('/')).unwrap_or(at);
+            is_same_source(self.root.get(at), folder.get(within))
+        };
+        let refused: Vec<_> = refused.into_iter().filter(|(at, _)| !is_there(at)).collect();
+        for (path, misplaced) in refused.iter().take(MAX_FAULTS) {
+            self.report(request, path, misplaced, pointer, problems);
+        }
+        if let Some(n_more) = refused.len().checked_sub(MAX_FAULTS).filter(|n_more| *n_more > 0) {
+            let problem = Problem::error(format!("{n_more} more files find their places {} taken", self.location));
+            problems.add(problem.at(request.place(pointer), "wanted here"));
+        }
+    }
+
+    fn report(&self, request: &Request<'_>, path: &str, misplaced: &Misplaced, pointer: &str, problems: &mut Problems) {
+        let location = self.location;
+        let problem = match misplaced {
+            Misplaced::BadName(bad) => Problem::error(format!("`{path}` can't be {location}: {bad}")).help("rename it"),
+            Misplaced::Taken(taken) => {
+                let there = match self.root.get(taken) {
+                    Some(Node::File(Content::Source(file))) => {
+                        format!("`{taken}`, which comes from `{}`,", file.path())
+                    }
+                    Some(Node::Folder(_)) => format!("the folder `{taken}`"),
+                    _ => format!("`{taken}`"),
+                };
+                Problem::error(format!("`{path}` finds its place {location} taken: {there} is there already"))
+                    .help("leave one of them out, or give it another path; names that differ only in case are one name")
+            }
+        };
+        problems.add(problem.at(request.place(pointer), "wanted here"));
+    }
+}
+
+/// Returns whether two files are one file on disk, or are made of one alike.
+fn is_same_source(one: Option<&Node>, other: Option<&Node>) -> bool {
+    match (one, other) {
+        (Some(Node::File(Content::Source(one))), Some(Node::File(Content::Source(other)))) => one.key() == other.key(),
+        _ => false,
+    }
+}
