@@ -13,7 +13,7 @@ use tsmedia::date::Date;
 use tsmedia::digest::Sha256;
 use tsmedia::format::bcd::Store;
 use tsmedia::format::boot_program::BootProgram;
-use tsmedia::format::certificate::{Certificate, private_key::PrivateKey, pem, pfx};
+use tsmedia::format::certificate::{Certificate, pem, pfx, private_key::PrivateKey};
 use tsmedia::format::inf::Inf;
 use tsmedia::format::regf::{self, Hive};
 use tsmedia::format::revocations::Revocations;
@@ -210,7 +210,8 @@ fn read_zip(bytes: &[u8]) -> bool {
 
 /// What is imported becomes a file that reads as the same sequence.
 fn read_sequence_xml(bytes: &[u8]) -> bool {
-    let Ok(exported) = export::read_xml(text(bytes)) else { return false };
+    let Ok(export) = export::read_document(bytes, "Sequence") else { return false };
+    let Some(exported) = export.sequences.into_iter().next() else { return false };
     let toml = sequence::write(&exported.sequence, &Default::default());
     if exported.sequence.name.is_empty() {
         return true;
