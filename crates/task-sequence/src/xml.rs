@@ -15,6 +15,7 @@ mod references;
 mod script;
 mod secrets;
 mod step;
+mod values;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -40,11 +41,11 @@ pub const VERSION: &str = "3.10";
 pub const OLD_VERSION: &str = "3.00";
 /// What the names of classes begin with.
 const PREFIX: &str = "SMS_TaskSequence_";
-/// The longest name and description of a step (R75).
-const MAX_NAME: usize = 100;
-const MAX_DESCRIPTION: usize = 255;
+/// The longest name and description of a step, in characters (R75).
+pub(crate) const MAX_NAME: usize = 100;
+pub(crate) const MAX_DESCRIPTION: usize = 255;
 /// What a step is called that has no name.
-const NAMELESS: &str = "(no name)";
+pub(crate) const NAMELESS: &str = "(no name)";
 
 /// Writes a sequence. Its name, description and boot image are no part of the XML.
 ///

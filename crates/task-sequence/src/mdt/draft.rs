@@ -2,12 +2,9 @@
 
 use crate::catalog::{self, Form, Key};
 use crate::read::values::is_variable;
+use crate::xml::{MAX_DESCRIPTION, MAX_NAME, NAMELESS};
 use crate::{Action, Body, Step, Value, Values, is_package};
 use authoring::SecretRef;
-
-/// Characters of the name and of the description of a step (R75).
-const MAX_NAME: usize = 100;
-const MAX_DESCRIPTION: usize = 255;
 
 /// A step of the catalog that is being made. Keys that the catalog lacks and values that a key can't hold are left out.
 pub struct Draft {
@@ -85,7 +82,7 @@ impl Draft {
 
 /// A step without conditions. Names and descriptions are cut to what a site stores.
 pub fn step(name: &str, description: &str, body: Body) -> Step {
-    let name = if name.trim().is_empty() { "(no name)" } else { name };
+    let name = if name.trim().is_empty() { NAMELESS } else { name };
     Step {
         name: name.chars().take(MAX_NAME).collect(),
         description: description.chars().take(MAX_DESCRIPTION).collect(),

@@ -7,7 +7,7 @@ use crate::{Action, Value, Values, Variable};
 
 use super::PREFIX;
 use super::document::{self, Element};
-use super::step::{Own, holds_anyway, text_or_default, value};
+use super::values::{Own, holds_anyway, text_or_default, value};
 
 /// How an array is written.
 pub enum Array {

@@ -8,7 +8,7 @@ use crate::catalog::{self, Kind};
 use crate::error::Result;
 
 use super::document::{self, Element};
-use super::{PREFIX, step};
+use super::{PREFIX, values};
 
 /// The document without what consoles differ in, an element a line.
 ///
@@ -67,7 +67,8 @@ fn show(element: &Element, kind: Option<&Kind>, depth: usize, lines: &mut String
 fn holds_anyway(variable: &Element, kind: Option<&Kind>) -> bool {
     let Some(kind) = kind else { return false };
     let (name, value) = (variable.attribute("name"), variable.own_text());
-    let by_key = kind.keys.iter().any(|key| name == Some(key.variable()) && step::default(key) == Some(value.clone()));
+    let by_key =
+        kind.keys.iter().any(|key| name == Some(key.variable()) && values::default(key) == Some(value.clone()));
     let derived = ["RunAsUser", "DoNotShowVariableValue"].contains(&variable.attribute("property").unwrap_or_default());
     let retries = variable.attribute("property") == Some("RetryCount") && value == "0";
     by_key || derived && value == "false" || retries
