@@ -5,4 +5,5 @@ pub mod authority;
 pub mod boot_programs;
 pub mod desk;
 pub mod disc;
+pub mod language_server;
 pub mod qemu;

@@ -1,12 +1,13 @@
 //! A language server as a child process: as much of the protocol as an editor's TOML support needs.
 
-use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::Receiver;
 use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
+
+use crate::fixtures::language_server;
 
 /// Servers answer within milliseconds; the first answer may take the reading of the schema.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -58,16 +59,7 @@ impl Server {
             .stderr(Stdio::null())
             .spawn()
             .ok()?;
-        let stdout = child.stdout.take().unwrap();
-        let (send, messages) = channel();
-        thread::spawn(move || {
-            let mut reader = BufReader::new(stdout);
-            while let Some(message) = read(&mut reader) {
-                if send.send(message).is_err() {
-                    break;
-                }
-            }
-        });
+        let messages = language_server::messages(child.stdout.take().unwrap());
         let stdin = child.stdin.take().unwrap();
         let (name, n_requests, n_documents, has_checked) = (program.into(), 0, 0, false);
         let mut server = Self { name, child, stdin, messages, folder, schema, n_requests, n_documents, has_checked };
@@ -238,9 +230,7 @@ impl Server {
     }
 
     fn send(&mut self, message: &Json) {
-        let body = message.to_string();
-        write!(self.stdin, "Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
-        self.stdin.flush().unwrap();
+        language_server::send(&mut self.stdin, &message.to_string());
     }
 }
 
@@ -254,25 +244,4 @@ impl Drop for Server {
 /// Text within JSON as it reads.
 fn unescaped(text: &str) -> String {
     text.replace("\\n", "\n").replace("\\\\", "\\").replace("\\\"", "\"")
-}
-
-fn read(reader: &mut impl BufRead) -> Option<Json> {
-    let mut len = 0;
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        match line.trim() {
-            "" => break,
-            header => {
-                if let Some(value) = header.strip_prefix("Content-Length:") {
-                    len = value.trim().parse().ok()?;
-                }
-            }
-        }
-    }
-    let mut body = vec![0; len];
-    reader.read_exact(&mut body).ok()?;
-    serde_json::from_slice(&body).ok()
 }

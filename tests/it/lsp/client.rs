@@ -1,15 +1,14 @@
 //! An editor: starts the server in the folder of a desk, and notes what it says.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, Stdio};
-use std::sync::mpsc::{Receiver, channel};
-use std::thread;
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 use serde_json::{Value as Json, json};
 
 use crate::fixtures::desk::Desk;
+use crate::fixtures::language_server;
 
 /// How long to wait for the server, on a machine that does other things as well.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -35,16 +34,7 @@ impl Client {
         let mut command = desk.command(&["lsp"]);
         command.envs(environment.iter().copied());
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
-        let stdout = child.stdout.take().unwrap();
-        let (send, messages) = channel();
-        thread::spawn(move || {
-            let mut reader = BufReader::new(stdout);
-            while let Some(message) = read(&mut reader) {
-                if send.send(message).is_err() {
-                    break;
-                }
-            }
-        });
+        let messages = language_server::messages(child.stdout.take().unwrap());
         let stdin = child.stdin.take();
         let (root, published) = (format!("file://{}", desk.root), BTreeMap::new());
         Self { child, stdin, messages, root, n_requests: 0, published }
@@ -177,9 +167,7 @@ impl Client {
 
     /// Sends a body that need not be JSON.
     pub fn send_raw(&mut self, body: &str) {
-        let stdin = self.stdin.as_mut().unwrap();
-        write!(stdin, "Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
-        stdin.flush().unwrap();
+        language_server::send(self.stdin.as_mut().unwrap(), body);
     }
 
     /// Closes the input of the server, and returns its exit code.
@@ -199,21 +187,4 @@ impl Drop for Client {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn read(reader: &mut impl BufRead) -> Option<Json> {
-    let mut len = 0;
-    loop {
-        let mut line = String::new();
-        if reader.read_line(&mut line).ok()? == 0 {
-            return None;
-        }
-        match line.trim().split_once(": ") {
-            Some(("Content-Length", value)) => len = value.parse().ok()?,
-            _ => break,
-        }
-    }
-    let mut body = vec![0; len];
-    reader.read_exact(&mut body).ok()?;
-    serde_json::from_slice(&body).ok()
 }
