@@ -4,7 +4,6 @@ use camino::Utf8Path;
 
 use crate::error::Error;
 
-pub use authoring::file::is_lfs_pointer as is_pointer_file;
 pub use authoring::git_lfs::*;
 
 /// The error for a pointer at `path`.

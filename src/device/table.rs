@@ -19,6 +19,7 @@ use crate::git_lfs;
 use crate::layout::Region;
 use crate::limits;
 use crate::write;
+use authoring::file::is_lfs_pointer;
 
 /// What is written at the ends of a drive.
 #[derive(Clone, Debug)]
@@ -116,7 +117,7 @@ pub struct Original<I> {
 pub fn open(path: &Utf8Path) -> Result<Original<File>> {
     write::refuse_cut_off(path)?;
     limits::check_image(path).map_err(|error| Error::io("opening", path, error))?;
-    if git_lfs::is_pointer_file(path).unwrap_or(false) {
+    if is_lfs_pointer(path).unwrap_or(false) {
         return Err(git_lfs::error(path));
     }
     Original::find(write::open_finished(path)?).map_err(|error| Error::io("reading", path, error))

@@ -42,6 +42,7 @@ use crate::content::{Source, SourceFile, Stat};
 use crate::error::{Error, Result};
 use crate::git_lfs;
 use crate::limits;
+use authoring::file::is_lfs_pointer;
 
 pub use compatibility::{Incompatibility, Use};
 pub use edit::Edit;
@@ -168,7 +169,7 @@ impl Wim {
         if metadata.len() == 0 {
             return Err(Error::new(format!("`{path}` is empty")).help("copy the file again"));
         }
-        if git_lfs::is_pointer_file(path).map_err(|cause| Error::io("reading", path, cause))? {
+        if is_lfs_pointer(path).map_err(|cause| Error::io("reading", path, cause))? {
             return Err(git_lfs::error(path));
         }
         // The library calls a text that is shorter than a header a damaged file.

@@ -5,7 +5,7 @@
 //! those that it was asked with.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::reason::{self, Reason};
 use super::{Action, Existing, Plan, capture};
@@ -37,8 +37,8 @@ pub struct Saved {
 }
 
 /// What is to be done for one manifest.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "Lists", from = "Lists")]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(from = "Lists<PlannedMedium, PlannedCapture>")]
 pub struct SavedManifest {
     /// The manifest, as it was named.
     pub manifest: Utf8PathBuf,
@@ -46,31 +46,32 @@ pub struct SavedManifest {
     pub targets: Vec<Planned>,
 }
 
-/// A saved manifest as the file has it: media and captures in lists of their own.
+/// A saved manifest as the file has it: media and captures in lists of their own. Written from references, since media
+/// list all their files.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Lists {
+struct Lists<M, C> {
     manifest: Utf8PathBuf,
-    outputs: Vec<PlannedMedium>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    captures: Vec<PlannedCapture>,
+    outputs: Vec<M>,
+    #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
+    captures: Vec<C>,
 }
 
-impl From<SavedManifest> for Lists {
-    fn from(SavedManifest { manifest, targets }: SavedManifest) -> Self {
-        let mut lists = Self { manifest, outputs: Vec::new(), captures: Vec::new() };
-        for planned in targets {
+impl Serialize for SavedManifest {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut lists = Lists { manifest: self.manifest.clone(), outputs: Vec::new(), captures: Vec::new() };
+        for planned in &self.targets {
             match planned {
-                Planned::Medium(medium) => lists.outputs.push(*medium),
+                Planned::Medium(medium) => lists.outputs.push(medium),
                 Planned::Capture(capture) => lists.captures.push(capture),
             }
         }
-        lists
+        lists.serialize(serializer)
     }
 }
 
-impl From<Lists> for SavedManifest {
-    fn from(Lists { manifest, outputs, captures }: Lists) -> Self {
+impl From<Lists<PlannedMedium, PlannedCapture>> for SavedManifest {
+    fn from(Lists { manifest, outputs, captures }: Lists<PlannedMedium, PlannedCapture>) -> Self {
         let media = outputs.into_iter().map(|planned| Planned::Medium(Box::new(planned)));
         Self { manifest, targets: media.chain(captures.into_iter().map(Planned::Capture)).collect() }
     }

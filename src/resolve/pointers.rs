@@ -9,6 +9,7 @@ use super::tree::Walked;
 use crate::content::{Content, Source, SourceFile};
 use crate::git_lfs;
 use crate::store::{Key, Kind, Objects};
+use authoring::file::is_lfs_pointer;
 
 /// Raise it when other files are looked at, or others are taken for pointers.
 const VERSION: u64 = 1;
@@ -32,7 +33,7 @@ pub(super) fn find(walked: &Walked, cache: Option<&Objects>) -> Vec<Utf8PathBuf>
         return Vec::new();
     }
     let since = cache.and_then(Objects::start_reading);
-    let is_pointer = |file: &&SourceFile| git_lfs::is_pointer_file(&file.path).unwrap_or(false);
+    let is_pointer = |file: &&SourceFile| is_lfs_pointer(&file.path).unwrap_or(false);
     let found: Vec<_> = candidates.iter().filter(is_pointer).map(|file| file.path.clone()).collect();
     if let (Some(cache), Some(since)) = (cache, since)
         && found.is_empty()

@@ -15,6 +15,7 @@ use camino::Utf8PathBuf;
 use crate::git_lfs;
 use crate::limits;
 use crate::secret::Secret;
+use authoring::file::is_lfs_pointer;
 
 /// Reads an environment variable.
 pub type Environment = dyn Fn(&str) -> Option<OsString>;
@@ -96,7 +97,7 @@ impl Secrets {
                     Fetched::Missing(format!("the environment variable `{name}` is not set"), help)
                 }
             },
-            Origin::File(path) if git_lfs::is_pointer_file(path).unwrap_or(false) => {
+            Origin::File(path) if is_lfs_pointer(path).unwrap_or(false) => {
                 let error = git_lfs::error(path);
                 Fetched::Missing(error.to_string(), error.advice().unwrap_or_default().to_owned())
             }

@@ -20,11 +20,11 @@ use super::wim::KnownWim;
 use crate::content::Content;
 use crate::error::Result;
 use crate::format::certificate::private_key::PrivateKey;
-use crate::git_lfs;
 use crate::limits;
 use crate::progress::Audience;
 use crate::secret::{Secret, Veil};
 use crate::store::{self, Objects};
+use authoring::file::is_lfs_pointer;
 
 /// Sources of media. Every method may be called again for the same source, and gives the same answer.
 pub(super) trait Sources {
@@ -127,7 +127,7 @@ impl Sources for SourceIndex {
     }
 
     fn is_lfs_pointer(&self, path: &Utf8Path) -> bool {
-        git_lfs::is_pointer_file(path).unwrap_or(false)
+        is_lfs_pointer(path).unwrap_or(false)
     }
 
     fn wim(&self, path: &Utf8Path) -> Result<Rc<KnownWim>> {

@@ -4,7 +4,7 @@
 //! continue-on-error, restarts, exit codes, the environment that a step needs. What steps do to a computer is the
 //! machine's business; what its programs are not known to do, they do with success.
 //!
-//! What is not known stays unknown (Kleene's logic of three values). A step whose condition is not known is passed over;
+//! Unknown values stay unknown (Kleene's logic of three values). A step whose condition is not known is passed over;
 //! the sequence is then run again with that step, and what differs between the runs is not known either.
 
 mod computer;

@@ -15,6 +15,7 @@ use crate::firmware::Firmware;
 use crate::foreign_text::from_utf8;
 use crate::git_lfs;
 use crate::manifest::SecureBootCa;
+use authoring::file::is_lfs_pointer;
 
 use super::{
     BOOT_SECTOR, BOOTFIX, BOOTMGR, BOOTMGR_EFI, Candidates, NoBootFiles, Wanted, efi_image_names, efi_program,
@@ -164,7 +165,7 @@ impl Walk {
             }
             self.open.pop();
         } else if metadata.is_file() {
-            if git_lfs::is_pointer_file(path).map_err(failed)? {
+            if is_lfs_pointer(path).map_err(failed)? {
                 return Err(git_lfs::error(path).into());
             }
             let source = SourceFile { path: path.to_owned(), stat: Stat::of(&metadata) };

@@ -1,4 +1,4 @@
-//! What is known of a computer. Everything is optional: what is left out is not known.
+//! Facts about a computer. All of them are optional; a missing one is unknown.
 
 use schemars::JsonSchema;
 use serde::Deserialize;

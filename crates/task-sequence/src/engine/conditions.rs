@@ -1,7 +1,7 @@
 //! Conditions, evaluated on a machine with variables.
 //!
-//! What is not known (the value of a secret, a test that tsmedia does not know, what the facts do not say) makes a
-//! condition unknown only if the rest of it does not decide: Kleene's logic of three values.
+//! An unknown part (the value of a secret, a test that tsmedia does not know, a missing fact) makes a condition unknown
+//! only if the other parts do not decide it: Kleene's logic of three values.
 
 use super::machine::{FileState, Found, Machine};
 use super::variables::Variables;
@@ -18,7 +18,7 @@ pub enum Why {
     Unknown(String),
 }
 
-/// What conditions are evaluated on.
+/// Machine and variables that conditions are evaluated on.
 #[derive(Clone, Copy)]
 pub struct Scene<'a> {
     /// The machine.
@@ -165,7 +165,7 @@ fn holds(test: &Test, scene: Scene<'_>) -> Truth {
     }
 }
 
-/// Compares what is asked of a file or folder with its state.
+/// Compares a condition on a file or folder with its state.
 fn has_state(
     path: &str,
     state: &FileState,

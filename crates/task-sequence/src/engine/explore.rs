@@ -14,7 +14,7 @@ const MAX_ALTERNATIVES: usize = 512;
 /// Most entries of all alternatives together.
 const MAX_ENTRIES: usize = 200_000;
 
-/// Runs a sequence from a medium on a machine, which is made anew for each run.
+/// Runs a sequence from a medium, each time on a new machine.
 ///
 /// Steps whose conditions are not known are passed over. For each of them the sequence is run again with that step; what
 /// differs between the runs is not known in the trace.

@@ -1,4 +1,4 @@
-//! State of a run: the machine, what is known of variables, and the entries of the trace.
+//! State of a run: the machine, the variables as far as they are known, and the entries of the trace.
 
 use super::computer::Computer;
 use super::conditions::Scene;
