@@ -11,6 +11,7 @@ pub mod boot_program;
 pub mod certificate;
 pub mod container;
 pub mod inf;
+pub mod medium_tree;
 pub mod overlay_filter;
 pub mod pe;
 pub mod regf;

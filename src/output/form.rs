@@ -131,26 +131,14 @@ impl Carrier {
                 .help("`tsmedia inspect` shows the command that converts it"));
         }
         // A disc may be made to start from a stick as well, and has a partition table then.
-        if !is_disc(image)?
+        let is_disc = iso::is_one(&mut image);
+        if !is_disc.map_err(|error| Error::new("reading the first descriptor").because(error))?
             && let Some(stick) = stick::read(&mut image)?
         {
             return Ok(Self::Stick(stick));
         }
         // The first bytes of a disc image say nothing, so it is what all else is taken for.
         Ok(Self::Disc(iso::read(&mut image)?))
-    }
-}
-
-/// Whether there is a volume structure descriptor where a disc has its first (ECMA-119 6.2.1, ECMA-167 2/8.3.1).
-fn is_disc(image: &mut dyn Image) -> Result<bool> {
-    const IDENTIFIERS: [&[u8; 5]; 2] = [b"CD001", b"BEA01"];
-    let mut found = [0; 5];
-    let read = image.seek(SeekFrom::Start(16 * 2_048 + 1)).and_then(|_| image.read_exact(&mut found));
-    match read {
-        Err(error) if error.kind() != ErrorKind::UnexpectedEof => {
-            Err(Error::new("reading the first descriptor").because(error))
-        }
-        read => Ok(read.is_ok() && IDENTIFIERS.contains(&&found)),
     }
 }
 

@@ -84,7 +84,7 @@ mod unicode;
 #[cfg(test)]
 mod tests;
 
-pub use read::{BootProgram, Disagreement, Disc, File, Label, Part, Structure, read};
+pub use read::{BootProgram, Disagreement, Disc, File, Label, Part, Structure, is_one, read};
 
 use crate::error::Result;
 use crate::layout::{Layout, Slack};

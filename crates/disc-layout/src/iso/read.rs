@@ -11,7 +11,7 @@ mod udf;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::io::{Read, Seek};
+use std::io::{self, ErrorKind, Read, Seek, SeekFrom};
 use std::ops::Range;
 
 use self::source::Source;
@@ -140,6 +140,20 @@ pub struct Disagreement {
 impl fmt::Display for Disagreement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: `{}` {}", self.view, self.path, self.why)
+    }
+}
+
+/// Returns whether there is a volume structure descriptor where a disc has its first (ECMA-119 6.2.1, ECMA-167 2/8.3.1).
+///
+/// # Errors
+///
+/// If the image can't be read; one that ends before that place is not a disc.
+pub fn is_one(image: &mut (impl Read + Seek)) -> io::Result<bool> {
+    const IDENTIFIERS: [&[u8; 5]; 2] = [b"CD001", b"BEA01"];
+    let mut found = [0; 5];
+    match image.seek(SeekFrom::Start(16 * 2_048 + 1)).and_then(|_| image.read_exact(&mut found)) {
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(false),
+        read => read.map(|()| IDENTIFIERS.contains(&&found)),
     }
 }
 
