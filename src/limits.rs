@@ -60,6 +60,11 @@ pub const MAX_CERTIFICATE_CHAIN: usize = 10;
 pub const MAX_REVOCATIONS_LEN: u64 = 16 << 20;
 /// Length of a file of media variables or policies, in bytes.
 pub const MAX_VARIABLES_LEN: usize = 256 << 20;
+/// Length of an encrypted file of a base, in bytes: its text and what a manifest adds to it fit into one of
+/// [`MAX_VARIABLES_LEN`].
+pub const MAX_BASE_DATA_LEN: usize = MAX_VARIABLES_LEN / 4;
+/// Variables of a base. Media have a few dozen.
+pub const MAX_BASE_VARIABLES: usize = 10_000;
 /// Length of a policy exported from a site, in bytes. A site makes 32 MB at most.
 pub const MAX_POLICY_LEN: usize = 64 << 20;
 

@@ -5,6 +5,7 @@
 //! rules of the field ([`rules`]), and read into them once. Problems of all these steps come together.
 
 pub mod address;
+mod base;
 mod capacity;
 mod dialect;
 mod model;
@@ -313,6 +314,13 @@ fn typed<M: DeserializeOwned>(
         let written = tree;
         let (tree, context) =
             render(written, site.as_ref(), given_vars.clone(), &options.used, &templates, problems, &mut problems_here);
+        let mut tree = tree;
+        if sort == Sort::Medium {
+            base::supply(&mut tree, |named| match folders.get(&named.place.source) {
+                Some(folder) => folder.clone(),
+                None => profile::folder(path).to_owned(),
+            });
+        }
         let (value, spans) = tree.flatten();
         let doc = Doc { json: &value, spans: &spans, sources: problems };
         problems_here.extend(checker.check(doc));

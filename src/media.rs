@@ -5,8 +5,11 @@
 
 pub mod data;
 pub mod set;
+mod windows_text;
 
 use camino::Utf8PathBuf;
+
+pub use windows_text::windows_text;
 
 use crate::content::Content;
 use crate::date::Date;
@@ -63,6 +66,9 @@ pub const LABEL_FILE: &str = "MediaLabel.txt";
 
 /// What Windows runs, or shows, when the medium is put in.
 pub const AUTORUN_FILE: &str = "autorun.inf";
+
+/// What people run in Windows to start a medium, on media of Configuration Manager.
+pub const LAUNCH_FILE: &str = "LaunchMedia.cmd";
 
 /// The program that starts stand-alone and capture media from a running Windows, if the author put it on the medium.
 pub const AUTORUN_PROGRAM: &str = "SMS/bin/x64/TSMBAutorun.exe";

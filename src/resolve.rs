@@ -8,6 +8,7 @@
 
 mod assemble;
 mod authority;
+mod base;
 pub mod boot;
 mod boot_files;
 mod boot_image;
@@ -39,6 +40,7 @@ mod self_inclusion;
 mod site;
 mod sources;
 mod stick;
+mod supplied;
 mod tree;
 mod volume_tree;
 pub mod wim;
@@ -57,11 +59,12 @@ use crate::inputs::Inputs;
 use crate::manifest::{Capacity, LargeFiles, Manifest, MediaTable, OutputFormat, PartitionTable, Rendered};
 use crate::media::Media;
 use crate::output::{Form, Prompt, Veiled, lists};
-use crate::problem::Problems;
+use crate::problem::{Problem, Problems};
 use crate::progress::Audience;
 use crate::store::Objects;
 
 pub use clock::Clock;
+pub use supplied::Supplied;
 
 use assemble::{Medium, assemble};
 use checks::CHECKS;
@@ -98,11 +101,22 @@ impl Resolver {
     ///
     /// `date` is that of media whose manifest gives none.
     pub fn resolve(&mut self, rendered: &Rendered, date: Date, problems: &mut Problems) -> Option<Media> {
+        resolve(&self.request(rendered, date), problems)
+    }
+
+    /// Returns what the base of a manifest supplies, if it has one that can be read.
+    pub fn supplied(&mut self, rendered: &Rendered, problems: &mut Problems) -> Option<Supplied> {
+        let request = self.request(rendered, Date::EARLIEST);
+        let base = base::open(&request, problems)?;
+        media_data::build(&request, Some(&base), problems).supplied
+    }
+
+    fn request<'a>(&'a mut self, rendered: &'a Rendered, date: Date) -> Request<'a> {
         let manifest = &rendered.manifest;
         // Outputs belong to the manifest, wherever their path was written.
         let output = rendered.path.with_file_name(&manifest.output.path);
         self.notes.inputs.get_mut().note_output(&output);
-        let request = Request {
+        Request {
             rendered,
             sources: &self.sources,
             notes: &self.notes,
@@ -111,8 +125,7 @@ impl Resolver {
             date: manifest.media.date().unwrap_or(date),
             clock: self.clock,
             lays_out: self.lays_out,
-        };
-        resolve(&request, problems)
+        }
     }
 
     /// Notes that a file will be captured for a manifest: media that need it wait for it.
@@ -167,12 +180,21 @@ impl Resolver {
 /// Resolves one medium: each step returns its part of it, and reports what is wrong with that part.
 fn resolve(request: &Request<'_>, problems: &mut Problems) -> Option<Media> {
     let n_errors = problems.n_errors_told();
+    let base = base::open(request, problems);
+    if base.is_none() && request.rendered.manifest.base().is_some() {
+        // What it would have supplied is not missing for any other reason.
+        return None;
+    }
     let boot_image = boot_image::prepare(request, problems);
     let windows_pe = boot_image.as_ref().and_then(|image| image.windows_pe.as_ref());
     let start = boot_files::find(request, windows_pe, problems);
     let content = content::collect(request, windows_pe, problems);
-    let DataFiles { files, veiled } = media_data::build(request, problems);
-    let mut medium = assemble(request, boot_image, start, content, files, problems);
+    let DataFiles { files, veiled, supplied } = media_data::build(request, base.as_ref(), problems);
+    if let (Some(base), Some(supplied)) = (&base, supplied) {
+        let problem = Problem::note(supplied.summary()).at(request.place(&base.pointer), "");
+        problems.add(problem.help(supplied.details().join("; ")));
+    }
+    let mut medium = assemble(request, boot_image, start, content, files, base.as_ref(), problems);
     split_large_files(request, &mut medium, problems);
     for check in CHECKS {
         check(request, &medium, problems);
@@ -194,13 +216,14 @@ fn resolve(request: &Request<'_>, problems: &mut Problems) -> Option<Media> {
 fn describe(request: &Request<'_>, medium: Medium, origins: &Origins, veiled: Option<Veiled>) -> Media {
     let rendered = request.rendered;
     let manifest = &rendered.manifest;
+    let words = words(&manifest.media, medium.prompt());
     Media {
         name: manifest.media.name.clone(),
         kind: manifest.media.kind,
         site: rendered.site.clone(),
         form: Form::from(manifest),
-        label: manifest.label().to_owned(),
-        words: words(&manifest.media, medium.prompt()),
+        label: medium.label,
+        words,
         date: request.date,
         autorun: manifest.media.autorun,
         // While something has to be made first, its length is not known.

@@ -24,7 +24,7 @@ use crate::format::wim::header::PIPABLE_MAGIC;
 use crate::format::wim::{Wim, WimImageFacts};
 use crate::format::windows::{self, Windows};
 use crate::limits::{self, MAX_BOOT_STORE_LEN, MAX_BOOTSTRAP_LEN, MAX_PROGRAM_LEN};
-use crate::media::data;
+use crate::media::data::{self, Bootstrap};
 use crate::output::{Carrier, Image, Listing, WIM_MAGIC, starts_with};
 use crate::report;
 
@@ -93,7 +93,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         prompts: prompt::of(&carrier, &description, &mut file),
         description,
         stores: stores::of(&carrier, &mut file),
-        asks_for_password: bootstrap(&carrier, &mut file).and_then(|text| data::asks_for_password(&text)),
+        asks_for_password: bootstrap(&carrier, &mut file).and_then(|bootstrap| bootstrap.requires_password()),
     };
     if screen.json {
         screen.json(&report::carrier_json(&carrier, &said))
@@ -103,10 +103,10 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
 }
 
 /// What a medium tells the client in clear.
-fn bootstrap(carrier: &Carrier, image: &mut dyn Image) -> Option<String> {
+fn bootstrap(carrier: &Carrier, image: &mut dyn Image) -> Option<Bootstrap> {
     let files = Listing::from(carrier).files;
     let file = files.iter().find(|file| file.path.eq_ignore_ascii_case(data::BOOTSTRAP_FILE))?;
-    String::from_utf8(file.read_bytes(image, MAX_BOOTSTRAP_LEN).ok()?).ok()
+    Bootstrap::read(&file.read_bytes(image, MAX_BOOTSTRAP_LEN).ok()?)
 }
 
 /// Reads more of a WIM file than its header and its XML.

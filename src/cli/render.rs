@@ -9,6 +9,7 @@ use crate::foreign_text;
 use crate::manifest::{Loaded, Rendered};
 use crate::problem::Problems;
 use crate::report;
+use crate::resolve::Resolver;
 
 pub(super) fn run(arguments: &ManifestArguments, screen: &Screen) -> Result<Outcome> {
     let mut problems = Problems::default();
@@ -21,7 +22,8 @@ pub(super) fn run(arguments: &ManifestArguments, screen: &Screen) -> Result<Outc
         }
         return Ok(Outcome::Wrong);
     }
-    let shown: Vec<_> = all.iter().flat_map(shown).collect();
+    let mut resolver = Resolver::new(project::secrets().only_present());
+    let shown: Vec<_> = all.iter().flat_map(|loaded| shown(loaded, &mut resolver)).collect();
     if screen.json {
         return screen.json(&shown.into_iter().map(|(_, value)| value).collect());
     }
@@ -29,7 +31,7 @@ pub(super) fn run(arguments: &ManifestArguments, screen: &Screen) -> Result<Outc
 }
 
 /// A manifest for each site, as text and as data.
-fn shown(loaded: &Loaded) -> Vec<(String, Json)> {
+fn shown(loaded: &Loaded, resolver: &mut Resolver) -> Vec<(String, Json)> {
     fn one<M>(rendered: &Rendered<M>) -> (String, Json) {
         let site = rendered.site.as_ref().map_or_else(String::new, |site| format!(" for site {site}"));
         let path = foreign_text::line(rendered.path.as_str());
@@ -37,7 +39,27 @@ fn shown(loaded: &Loaded) -> Vec<(String, Json)> {
         (text, rendered.value().clone())
     }
     match loaded {
-        Loaded::Media(all) => all.iter().map(one).collect(),
+        Loaded::Media(all) => {
+            let with_base = |rendered: &Rendered| {
+                let (text, value) = one(rendered);
+                (text + &base(rendered, resolver), value)
+            };
+            all.iter().map(with_base).collect()
+        }
         Loaded::Captures(all) => all.iter().map(one).collect(),
     }
+}
+
+/// What the base of a medium supplies, as comments. No value of it is shown.
+fn base(rendered: &Rendered, resolver: &mut Resolver) -> String {
+    if rendered.manifest.base().is_none() {
+        return String::new();
+    }
+    let mut problems = Problems::default();
+    let lines = match resolver.supplied(rendered, &mut problems) {
+        Some(supplied) => [vec![supplied.summary()], supplied.details()].concat(),
+        None => problems.sorted().iter().map(|problem| problem.message.clone()).collect(),
+    };
+    let comment = |line: &String| format!("# {}\n", foreign_text::line(line));
+    format!("\n{}", lines.iter().map(comment).collect::<String>())
 }

@@ -4,6 +4,7 @@
 //! descriptions (and so what an editor shows), `deserialize` reads the rendered value, and `resolve` works with
 //! the result. Every string in them has been rendered already.
 
+mod base;
 mod capture;
 mod site;
 
@@ -19,6 +20,7 @@ use crate::firmware::Firmware;
 pub use crate::sequence::MediaKind as Kind;
 use authoring::SecretRef;
 
+pub use base::BaseTable;
 pub use capture::{CaptureManifest, CaptureSource, CaptureTable, Compression, NONE, Placeholders, WINDOWS};
 pub use site::*;
 
@@ -33,8 +35,13 @@ pub struct Manifest {
     pub media: MediaTable,
     /// The file that is made.
     pub output: OutputTable,
-    /// How the medium starts.
+    /// How the medium starts. A base supplies what is not given here.
     pub boot: BootTable,
+    /// A medium that Configuration Manager made, on which this one is built: what it tells its client, the programs of
+    /// the client, boot image and boot files are taken from it where the manifest says nothing else.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!({ "medium": "genuine/boot.iso", "password": { "env": "BASE_PASSWORD" } }))]
+    pub base: Option<BaseTable>,
     /// The sites that the medium is made for. Each gets an output of its own.
     #[serde(default)]
     pub sites: Vec<Site>,
@@ -83,6 +90,12 @@ pub struct Manifest {
 }
 
 impl Manifest {
+    /// The base of the medium with its JSON pointer: that of the site, or the one for all.
+    pub fn base(&self) -> Option<(&BaseTable, &'static str)> {
+        let of_site = self.sites.first().and_then(|site| site.base.as_ref()).map(|base| (base, "/sites/0/base"));
+        of_site.or_else(|| self.base.as_ref().map(|base| (base, "/base")))
+    }
+
     /// The form of the medium.
     pub fn format(&self) -> OutputFormat {
         let usual = if self.media.kind == Kind::Prestaged { OutputFormat::Wim } else { OutputFormat::Iso };

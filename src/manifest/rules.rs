@@ -303,6 +303,10 @@ fn sources(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         "/prestart/files",
         "/policy/file",
         "/security/password/file",
+        "/base/medium",
+        "/base/password/file",
+        "/sites/0/base/medium",
+        "/sites/0/base/password/file",
     ]
     .map(Into::into)
     .into();

@@ -55,6 +55,9 @@ pub fn lowerable_rules(generator: &mut SchemaGenerator) -> Schema {
 /// The `if` closes it for what the manifest is of.
 pub fn editor() -> String {
     let (mut schema, capture) = (full(Sort::Medium), full(Sort::Capture));
+    // A base supplies them.
+    drop_required(&mut schema, "boot");
+    drop_required(&mut schema["properties"]["boot"], "image");
     let of_captures = schema::closed(keys(&capture));
     for (key, table) in capture["properties"].as_object().into_iter().flatten() {
         if schema["properties"].get(key).is_none() {
@@ -77,6 +80,13 @@ pub fn editor() -> String {
     }
     schema["properties"]["sites"]["items"]["properties"]["certificate"] = site.take();
     to_text(schema, ID)
+}
+
+/// Has a schema of an object do without a key.
+fn drop_required(schema: &mut Json, key: &str) {
+    if let Some(Json::Array(required)) = schema.get_mut("required") {
+        required.retain(|name| name != key);
+    }
 }
 
 fn keys(schema: &Json) -> impl Iterator<Item = &str> {

@@ -11,6 +11,7 @@ use crate::rule::Rule;
 use crate::sequence::rules::{Carried, Medium, check};
 use crate::sequence::{self, Sequence};
 
+use super::base;
 use super::model::{CONTENT, Kind};
 use super::profile::{Folders, folder};
 use super::{Options, context_without};
@@ -33,10 +34,11 @@ pub fn is_wanted(doc: Doc<'_>) -> Option<Problem> {
             .at(doc.place("/media/kind"), "the kind")
             .help("leave it out, or make the medium `stand-alone`"),
         ),
-        ("capture", false) => Some(
+        ("capture", false) if !base::is_named(doc) => Some(
             Problem::error("capture media carry the sequence that captures, and the manifest names none")
                 .at(doc.place("/media/kind"), "the kind")
-                .help("write one with `tsmedia init --template capture-only`, and name it in `[task-sequence]`"),
+                .help("write one with `tsmedia init --template capture-only`, and name it in `[task-sequence]`; or build the \
+                       medium on one that Configuration Manager made, which needs none: name it in `[base]`"),
         ),
         _ => None,
     }
@@ -99,7 +101,9 @@ fn medium(doc: Doc<'_>) -> Medium {
             carried.push(Carried { table, id, model_name: text("model-name"), index: image, place: place("id") });
         }
     }
-    Medium { kind, kind_place: Some(doc.place("/media/kind")), carried: Some(carried), has_boot_image: true }
+    // What a base carries is not known here.
+    let carried = Some(carried).filter(|_| !base::is_named(doc));
+    Medium { kind, kind_place: Some(doc.place("/media/kind")), carried, has_boot_image: true }
 }
 
 /// Reads a sequence file by itself. Templates in it see the values and the site of the command line.

@@ -7,6 +7,10 @@
 //! Microsoft documents none of this. What is known comes from public readers and logs, and no client has read what is
 //! written here: it is experimental. Of the documented variables only those are here that the author asks for.
 
+mod base;
+mod bootstrap;
+mod variables;
+
 use std::fmt;
 use std::sync::Arc;
 
@@ -18,6 +22,10 @@ use crate::format::container::{self, Algorithm, DEFAULT_PASSWORD};
 use crate::manifest::Kind;
 use crate::secret::Secret;
 
+pub use base::{BaseData, Encrypted, NoBase};
+pub use bootstrap::Bootstrap;
+pub use variables::read_variables;
+
 /// The folder of it on a medium.
 pub const FOLDER: &str = "SMS/data";
 /// What is told in clear.
@@ -27,8 +35,14 @@ pub const VARIABLES_FILE: &str = "SMS/data/Variables.dat";
 /// The policy of media that carry their sequence.
 pub const POLICY_FILE: &str = "SMS/data/Policy.xml";
 
-/// The files that may depend on secrets.
-pub const FILES: [&str; 2] = [VARIABLES_FILE, POLICY_FILE];
+/// The variable with the GUID of a medium.
+const GUID: &str = "_SMSMediaGuid";
+
+/// Returns whether a file of a medium may depend on secrets: the encrypted ones of `SMS\data`.
+pub fn may_hold_secrets(path: &str) -> bool {
+    let is_in_folder = path.get(..FOLDER.len()).is_some_and(|start| start.eq_ignore_ascii_case(FOLDER));
+    is_in_folder && path.as_bytes().get(FOLDER.len()) == Some(&b'/') && !path.eq_ignore_ascii_case(BOOTSTRAP_FILE)
+}
 
 /// The version that stands in the XML of the variables. Public readers do not look at it.
 const VAR_LIST_VERSION: &str = "4.00.5345.0000";
@@ -46,6 +60,9 @@ pub struct MediaData {
     pub algorithm: Algorithm,
     /// What holds the sequence.
     pub policy: Option<Policy>,
+    /// Encrypted files of the base beside its variables and `Policy.xml`: paths and texts.
+    others: Vec<(String, Arc<Secret>)>,
+    bootstrap: Bootstrap,
     guid: String,
     variables: Vec<Variable>,
 }
@@ -81,7 +98,7 @@ pub enum Value {
 #[derive(Clone, Debug)]
 pub struct DataFile {
     /// Where it goes on the medium.
-    pub path: &'static str,
+    pub path: String,
     /// What is in it.
     pub content: Content,
     /// Whether its bytes depend on a secret, so that no digest of it may be kept in the open.
@@ -129,10 +146,12 @@ impl MediaData {
             password: None,
             algorithm: Algorithm::Aes128,
             policy: None,
+            others: Vec::new(),
+            bootstrap: Bootstrap::new(media_type(kind)),
             guid: guid.clone(),
             variables: Vec::new(),
         };
-        data.set("_SMSMediaGuid", Value::Text(guid));
+        data.set(GUID, Value::Text(guid));
         data.set("_SMSTSMediaType", Value::Text(media_type(kind).into()));
         if kind.carries_sequence() {
             data.set("_SMSTSStandAloneMedia", Value::Text("true".into()));
@@ -144,6 +163,24 @@ impl MediaData {
             data.set("_SMSTSLaunchMode", Value::Text("HD".into()));
         }
         data
+    }
+
+    /// Puts what a base tells in place of what a medium of its kind tells at least: the medium then goes by the GUID
+    /// of the base, which its site knows.
+    pub fn start_from(&mut self, base: &BaseData) {
+        self.bootstrap = base.bootstrap.clone();
+        self.is_unattended = base.bootstrap.is_unattended().unwrap_or(false);
+        self.algorithm = base.algorithm;
+        for (name, value) in &base.variables {
+            self.set(name, Value::Secret(Arc::clone(value)));
+        }
+        self.guid = base.guid().unwrap_or(&self.guid).to_owned();
+        for (path, text) in &base.policies {
+            match path.eq_ignore_ascii_case(POLICY_FILE) {
+                true => self.policy = Some(Policy { text: Arc::clone(text), has_secrets: true }),
+                false => self.others.push((path.clone(), Arc::clone(text))),
+            }
+        }
     }
 
     /// What the medium is known by: a GUID without braces. It follows from kind, name and site, so it stays the same
@@ -161,6 +198,18 @@ impl MediaData {
         }
     }
 
+    /// Takes a variable away, and returns its value.
+    pub fn remove(&mut self, name: &str) -> Option<Value> {
+        let at = self.variables.iter().position(|variable| variable.name.eq_ignore_ascii_case(name))?;
+        Some(self.variables.remove(at).value)
+    }
+
+    /// Returns the value of a variable. Case does not tell names apart.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        let variable = self.variables.iter().find(|variable| variable.name.eq_ignore_ascii_case(name))?;
+        Some(&variable.value)
+    }
+
     /// The variables, in their order.
     pub fn variables(&self) -> &[Variable] {
         &self.variables
@@ -175,10 +224,14 @@ impl MediaData {
         let has_password = self.password.is_some();
         let password = self.password.as_ref().and_then(|password| password.text());
         let has_secrets = self.variables.iter().any(|variable| matches!(variable.value, Value::Secret(_)));
-        let file = |path, bytes: Vec<u8>, is_secret| DataFile { path, content: Content::bytes(bytes), is_secret };
+        let file = |path: &str, bytes: Vec<u8>, is_secret| DataFile {
+            path: path.to_owned(),
+            content: Content::bytes(bytes),
+            is_secret,
+        };
         let variables = container::encode(&self.to_xml()?, password.unwrap_or(DEFAULT_PASSWORD), self.algorithm);
         let mut files = vec![
-            file(BOOTSTRAP_FILE, self.to_ini().into_bytes(), false),
+            file(BOOTSTRAP_FILE, self.bootstrap(), false),
             file(VARIABLES_FILE, variables, has_password || has_secrets),
         ];
         if let Some(policy) = &self.policy {
@@ -187,13 +240,18 @@ impl MediaData {
             let bytes = container::encode(text, password.unwrap_or(&self.guid), self.algorithm);
             files.push(file(POLICY_FILE, bytes, has_password || policy.has_secrets));
         }
+        for (path, text) in &self.others {
+            let text = text.text().unwrap_or_default();
+            files.push(file(path, container::encode(text, password.unwrap_or(&self.guid), self.algorithm), true));
+        }
         Ok(files)
     }
 
-    /// `TsmBootstrap.ini`: ASCII, lines end as Windows ends them.
-    fn to_ini(&self) -> String {
-        let (kind, password, unattended) = (media_type(self.kind), self.password.is_some(), self.is_unattended);
-        format!("[MediaInfo]\r\nMediaType={kind}\r\nPasswordRequired={password}\r\nUnattended={unattended}\r\n")
+    fn bootstrap(&self) -> Vec<u8> {
+        let mut bootstrap = self.bootstrap.clone();
+        bootstrap.require_password(self.password.is_some());
+        bootstrap.set_unattended(self.is_unattended);
+        bootstrap.to_bytes()
     }
 
     /// The XML of the variables.
@@ -229,48 +287,6 @@ impl MediaData {
         debug_assert!(xml.len() <= len);
         Ok(xml)
     }
-}
-
-/// Whether a medium asks for a password, by what it tells in clear; none if that is not told.
-pub fn asks_for_password(bootstrap: &str) -> Option<bool> {
-    let values = bootstrap.lines().filter_map(|line| line.trim().split_once('='));
-    let mut values = values.filter(|(key, _)| key.trim().eq_ignore_ascii_case("PasswordRequired"));
-    match values.next()?.1.trim().to_ascii_lowercase().as_str() {
-        "true" => Some(true),
-        "false" => Some(false),
-        _ => None,
-    }
-}
-
-/// The variables in the XML of media, names and values; nothing of a text that is something else. What comes out of
-/// [`MediaData`] goes in again; of the XML of others what their public readers read is read.
-pub fn read_variables(xml: &str) -> Vec<(String, Zeroizing<String>)> {
-    let mut variables = Vec::new();
-    let mut rest = xml;
-    while let Some((_, after)) = rest.split_once("<var name=\"") {
-        let Some((name, after)) = after.split_once('"') else { break };
-        let Some((_, after)) = after.split_once('>') else { break };
-        let mut value = Zeroizing::new(String::with_capacity(after.len()));
-        let mut after = after;
-        // Sections, and whatever text is between them.
-        while let Some(start) = after.find('<') {
-            value.push_str(&unescaped(&after[..start]));
-            after = &after[start..];
-            let section = after.strip_prefix("<![CDATA[").and_then(|section| section.split_once("]]>"));
-            let Some((text, behind)) = section else { break };
-            value.push_str(text);
-            after = behind;
-        }
-        variables.push((unescaped(name), value));
-        rest = after;
-    }
-    variables
-}
-
-/// A text with the entities of XML as what they stand for.
-fn unescaped(text: &str) -> String {
-    let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&apos;", "'"), ("&amp;", "&")];
-    entities.iter().fold(text.to_owned(), |text, (entity, c)| text.replace(entity, c))
 }
 
 /// What Configuration Manager calls a kind of medium. What it calls capture media is not known; of the names that are,
@@ -346,35 +362,34 @@ mod tests {
     #[test]
     fn what_depends_on_a_secret_is_told() {
         let secrets = |data: &MediaData| -> Vec<_> {
-            data.files().unwrap().iter().map(|file| (file.path, file.is_secret)).collect()
+            data.files().unwrap().into_iter().map(|file| (file.path, file.is_secret)).collect()
+        };
+        let files = |secrets: [bool; 3]| -> Vec<_> {
+            let paths = [BOOTSTRAP_FILE, VARIABLES_FILE, POLICY_FILE];
+            paths.map(str::to_owned).into_iter().zip(secrets).collect()
         };
         let mut data = MediaData::new(Kind::StandAlone, "win11", None);
         let text = Arc::new(Secret::from("<Policy/>".to_owned()));
         data.policy = Some(Policy { text, has_secrets: false });
-        assert_eq!(secrets(&data), [(BOOTSTRAP_FILE, false), (VARIABLES_FILE, false), (POLICY_FILE, false)]);
+        assert_eq!(secrets(&data), files([false, false, false]));
         assert_eq!(read(&data, POLICY_FILE, data.guid()), "<Policy/>");
         data.set("A", Value::Secret(Arc::new(Secret::from("b".to_owned()))));
-        assert_eq!(secrets(&data), [(BOOTSTRAP_FILE, false), (VARIABLES_FILE, true), (POLICY_FILE, false)]);
+        assert_eq!(secrets(&data), files([false, true, false]));
         data.policy.as_mut().unwrap().has_secrets = true;
-        assert_eq!(secrets(&data), [(BOOTSTRAP_FILE, false), (VARIABLES_FILE, true), (POLICY_FILE, true)]);
+        assert_eq!(secrets(&data), files([false, true, true]));
         data.password = Some(Arc::new(Secret::from("p".to_owned())));
-        assert_eq!(secrets(&data), [(BOOTSTRAP_FILE, false), (VARIABLES_FILE, true), (POLICY_FILE, true)]);
+        assert_eq!(secrets(&data), files([false, true, true]));
         assert_eq!(read(&data, POLICY_FILE, "p"), "<Policy/>");
     }
 
     #[test]
     fn what_stands_in_clear_says_how_the_medium_starts() {
         let mut data = MediaData::new(Kind::Bootable, "boot", None);
-        let ini = |data: &MediaData| data.to_ini();
+        let ini = |data: &MediaData| String::from_utf8(data.bootstrap()).unwrap();
         assert_eq!(ini(&data), "[MediaInfo]\r\nMediaType=BootMedia\r\nPasswordRequired=false\r\nUnattended=false\r\n");
         data.is_unattended = true;
         data.password = Some(Arc::new(Secret::from("p".to_owned())));
         assert!(ini(&data).ends_with("PasswordRequired=true\r\nUnattended=true\r\n"));
-        assert_eq!(asks_for_password(&ini(&data)), Some(true));
-        data.password = None;
-        assert_eq!(asks_for_password(&ini(&data)), Some(false));
-        assert_eq!(asks_for_password("[MediaInfo]\n passwordrequired = TRUE \n"), Some(true));
-        assert_eq!(asks_for_password("PasswordRequired=7"), None);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The parts of a medium put together into one tree, and what finds its place taken.
 
+use super::base::Base;
 use super::boot::{BOOT_IMAGE_PATH, BOOTFIX};
 use super::boot_files::StartFiles;
 use super::boot_image::BootImage;
@@ -20,6 +21,7 @@ use crate::volume::{Folder, Node};
 /// A medium put together.
 pub(super) struct Medium {
     pub root: Folder,
+    pub label: String,
     pub start: StartFiles,
     pub origins: Origins,
     /// `true` if something on it has to be made first, and nothing may be written now: its length is not known then.
@@ -41,8 +43,9 @@ pub(super) fn assemble(
     request: &Request<'_>,
     boot_image: Option<BootImage>,
     start: StartFiles,
-    content: Collected,
+    mut content: Collected,
     data: Vec<DataFile>,
+    base: Option<&Base>,
     problems: &mut Problems,
 ) -> Medium {
     let mut tree = VolumeTree::new(Location::Medium);
@@ -58,14 +61,28 @@ pub(super) fn assemble(
         tree.place(request, placement, problems);
     }
     for file in data {
-        place_own(request, &mut tree.root, file.path, file.content, problems);
+        place_own(request, &mut tree.root, &file.path, file.content, problems);
     }
-    add_own_files(request, &mut tree.root, problems);
-    Medium { root: tree.root, start, origins: content.origins, is_pending }
+    let label = label(request, base).to_owned();
+    add_own_files(request, &label, &mut tree.root, problems);
+    if let Some(base) = base {
+        // What finds its place taken was replaced by the manifest.
+        drop(tree.root.merge(".", base.files.clone()));
+        content.origins.add(format!("base `{}`", base.name), "SMS".into(), base.pointer.clone());
+    }
+    Medium { root: tree.root, label, start, origins: content.origins, is_pending }
+}
+
+/// Returns the label of the medium: that of its base, unless the manifest has one.
+fn label<'a>(request: &'a Request<'_>, base: Option<&'a Base>) -> &'a str {
+    let manifest = &request.rendered.manifest;
+    let of_base = base.and_then(|base| base.label.as_deref());
+    let is_asked = request.rendered.is_written("/media/label") || manifest.media.kind == Kind::Prestaged;
+    of_base.filter(|_| !is_asked).unwrap_or(manifest.label())
 }
 
 /// Adds the files that every medium carries, last, so that a conflict is reported at the author's file.
-fn add_own_files(request: &Request<'_>, root: &mut Folder, problems: &mut Problems) {
+fn add_own_files(request: &Request<'_>, label: &str, root: &mut Folder, problems: &mut Problems) {
     let media = &request.rendered.manifest.media;
     if root.get(lists::FOLDER).is_some() {
         let message = format!("the folder `{}` of a medium is for its own lists", lists::FOLDER);
@@ -77,7 +94,7 @@ fn add_own_files(request: &Request<'_>, root: &mut Folder, problems: &mut Proble
         // It has no label, and nobody puts it in.
         return;
     }
-    for (path, content) in media::own_files(&media.label, media.autorun, root) {
+    for (path, content) in media::own_files(label, media.autorun, root) {
         place_own(request, root, path, content, problems);
     }
 }
@@ -93,7 +110,7 @@ fn place_own(request: &Request<'_>, root: &mut Folder, path: &str, content: Cont
     problems.add(problem.help(match path {
         media::AUTORUN_FILE => "leave out your own file, or `autorun = true`",
         media::LABEL_FILE => "leave out your own file: its text comes from `label`",
-        _ => "leave out your own file, or the folder `SMS/data`",
+        _ => "leave out your own file, or the folder `SMS/data`; to reuse those of a medium, name it in `[base]`",
     }));
 }
 

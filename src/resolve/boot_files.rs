@@ -146,7 +146,14 @@ fn find_files(
             }
         }
     };
-    match boot::boot_files(source, wanted) {
+    let found = match boot::boot_files(source, wanted) {
+        // A base need not have boot files.
+        Err(NoBootFiles::NotMedia(_)) if request.is_from_base(FILES) => {
+            boot::boot_files(BootSource::Image { wim, index }, wanted)
+        }
+        found => found,
+    };
+    match found {
         Ok(found) => Some(found),
         Err(none) => {
             no_boot_files(request, none, problems);

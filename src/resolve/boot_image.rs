@@ -1,5 +1,7 @@
 //! The boot image: checked, with the author's files, prestart command and drivers put in.
 
+use std::io;
+
 use super::boot_image_checks;
 use super::content::open_wim;
 use super::drivers::add_drivers;
@@ -15,6 +17,7 @@ use crate::content::Content;
 use crate::format::wim::Use;
 use crate::format::windows::Windows;
 use crate::problem::{Problem, Problems};
+use crate::rule::Rule;
 use crate::volume::Folder;
 
 /// End of a note on what is made of a WIM file, where nothing may be written.
@@ -37,7 +40,15 @@ pub(super) fn prepare(request: &Request<'_>, problems: &mut Problems) -> Option<
     if request.is_lfs_pointer(&path, IMAGE, problems) {
         return None;
     }
-    let content = request.readable(request.sources.file(&path), &path, IMAGE, problems)?;
+    let content = match request.sources.file(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && request.is_from_base(IMAGE) => {
+            let problem = Problem::new(Rule::MissingBootImage, format!("the base has no boot image `{path}`"));
+            let help = "write `image = { file = \"images/boot.wim\" }` in `[boot]`, or name all files of the medium";
+            problems.add(problem.at(request.place(IMAGE), "the base").help(help));
+            return None;
+        }
+        found => request.readable(found, &path, IMAGE, problems)?,
+    };
     let unusable = BootImage { content, windows_pe: None, is_pending: false };
     let Some((wim, index)) = open_wim(request, &path, image.index, IMAGE, "/boot/image/index", problems) else {
         return Some(unusable);

@@ -31,7 +31,8 @@ pub(super) struct Collected {
 pub(super) struct Origins(Vec<(Entry, String)>);
 
 impl Origins {
-    fn add(&mut self, title: String, path: String, pointer: String) {
+    /// Adds an entry.
+    pub fn add(&mut self, title: String, path: String, pointer: String) {
         self.0.push((Entry { title, path }, pointer));
     }
 
@@ -347,6 +348,10 @@ mod tests {
 
         fn secret(&self, _: Origin) -> Fetched {
             Fetched::Left("there are none".into())
+        }
+
+        fn read_content(&self, _: &Content, _: usize) -> Result<Secret> {
+            Err(Error::new("there is none"))
         }
 
         fn veil(&self) -> Result<Option<Arc<Veil>>> {

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use zeroize::Zeroizing;
-
+use super::base::Base;
 use super::password_strength;
 use super::request::Request;
 use super::secret_refs::{secret_of_step, secret_text};
 use super::site::add_site;
+use super::supplied::Supplied;
 use crate::format::container::Algorithm;
 use crate::limits::MAX_POLICY_LEN;
-use crate::manifest::{Encryption, Kind, MAX_VALUE, PolicyTable, VariableValue};
+use crate::manifest::{Encryption, Kind, MAX_VALUE, Manifest, Mode, PolicyTable, VariableValue};
 use crate::media::data::{self, DataFile, MediaData, Policy, Value};
+use crate::media::windows_text;
 use crate::output::Veiled;
 use crate::problem::{Problem, Problems};
 use crate::rule::Rule;
@@ -28,24 +29,39 @@ pub(super) struct DataFiles {
     pub files: Vec<DataFile>,
     /// Fingerprints of the secrets in them, if there are any.
     pub veiled: Option<Veiled>,
+    /// What of it comes from the base.
+    pub supplied: Option<Supplied>,
 }
 
 /// Checks what the medium tells the client, and writes it as files.
-pub(super) fn build(request: &Request<'_>, problems: &mut Problems) -> DataFiles {
+pub(super) fn build(request: &Request<'_>, base: Option<&Base>, problems: &mut Problems) -> DataFiles {
     let rendered = request.rendered;
     let media = &rendered.manifest.media;
+    if base.is_some_and(|base| base.data.is_none()) && rendered.manifest.task_sequence.is_none() {
+        // It was reported, or is of no consequence: what the base tells in clear is taken with its files.
+        return DataFiles::default();
+    }
     let mut data = MediaData::new(media.kind, &media.name, rendered.site.as_deref());
     // What it depends on: in words, with the value.
-    let mut secrets: Vec<(String, Arc<Secret>)> = Vec::new();
-    data.is_unattended = media.unattended;
-    data.algorithm = match rendered.manifest.security.encryption {
-        Encryption::Aes128 => Algorithm::Aes128,
-        Encryption::Aes256 => Algorithm::Aes256,
-    };
+    let mut secrets: Vec<(String, Arc<Secret>)> = base.iter().flat_map(|base| base.secrets()).collect();
+    let base_data = base.and_then(|base| base.data.as_ref());
+    if let Some(base_data) = base_data {
+        data.start_from(base_data);
+    }
+    if base_data.is_none() || rendered.is_written("/media/unattended") {
+        data.is_unattended = media.unattended;
+    }
+    if base_data.is_none() || rendered.is_written("/security/encryption") {
+        data.algorithm = match rendered.manifest.security.encryption {
+            Encryption::Aes128 => Algorithm::Aes128,
+            Encryption::Aes256 => Algorithm::Aes256,
+        };
+    }
     if let Some(password) = password(request, problems) {
         secrets.push(("the password".into(), Arc::clone(&password)));
         data.password = Some(password);
     }
+    replace_points(&rendered.manifest, &mut data);
     for (name, value) in rendered.manifest.told() {
         data.set(name, Value::Text(value));
     }
@@ -57,21 +73,35 @@ pub(super) fn build(request: &Request<'_>, problems: &mut Problems) -> DataFiles
         }
         data.set(name, value);
     }
-    data.policy = match &rendered.manifest.policy {
+    let policy = match &rendered.manifest.policy {
         Some(table) => policy_of_site(request, table, problems).map(|text| Policy { text, has_secrets: false }),
         None => policy_of_sequence(request, &mut secrets, problems),
     };
-    say_what_is_open(request, problems);
+    data.policy = policy.or(data.policy.take());
+    say_what_is_open(request, base, problems);
+    let supplied = base.zip(base_data).map(|(base, base_data)| Supplied::new(base, base_data, &data));
     match data.files() {
         Ok(files) => {
             let veiled = fingerprint(request, &files, &secrets, problems);
-            DataFiles { files, veiled }
+            DataFiles { files, veiled, supplied }
         }
         Err(bad) => {
             // Variables are looked at one by one before.
             problems.add(Problem::error(bad.to_string()).at(request.place("/variables"), ""));
             DataFiles::default()
         }
+    }
+}
+
+/// Takes management points of the base out of the way: of those that the manifest names, or into the variable of the
+/// mode that it names.
+fn replace_points(manifest: &Manifest, data: &mut MediaData) {
+    const POINTS: [(Mode, &str); 2] = [(Mode::Dynamic, "SMSTSLocationMPs"), (Mode::SiteBased, "SMSTSMP")];
+    let Some(mode) = manifest.media.mode else { return };
+    let removed: Vec<_> = POINTS.iter().filter_map(|(_, name)| data.remove(name)).collect();
+    let wanted = POINTS.iter().find(|(of, _)| *of == mode);
+    if let (Some((_, name)), Some(value), true) = (wanted, removed.into_iter().next(), manifest.contact().is_empty()) {
+        data.set(name, value);
     }
 }
 
@@ -94,7 +124,7 @@ fn fingerprint(
     };
     let mut veiled = Veiled::new(veil);
     secrets.iter().for_each(|(name, value)| veiled.add_value(name, value));
-    files.iter().filter(|file| file.is_secret).for_each(|file| veiled.add_file(file.path));
+    files.iter().filter(|file| file.is_secret).for_each(|file| veiled.add_file(&file.path));
     Some(veiled)
 }
 
@@ -206,19 +236,8 @@ fn say_what_policies_lack(request: &Request<'_>, sequence: &Sequence, problems: 
 fn policy_of_site(request: &Request<'_>, table: &PolicyTable, problems: &mut Problems) -> Option<Arc<Secret>> {
     let path = request.input(POLICY, &table.file);
     let bytes = request.read_secret(&path, MAX_POLICY_LEN, POLICY, problems)?;
-    // As files on Windows begin that say how they are written.
-    let text = match bytes.bytes() {
-        [0xEF, 0xBB, 0xBF, rest @ ..] => std::str::from_utf8(rest).ok().map(str::to_owned),
-        [0xFF, 0xFE, rest @ ..] => {
-            let units: Zeroizing<Vec<_>> = Zeroizing::new(
-                rest.chunks(2).map(|unit| u16::from_le_bytes([unit[0], *unit.get(1).unwrap_or(&0)])).collect(),
-            );
-            String::from_utf16(&units).ok()
-        }
-        rest => std::str::from_utf8(rest).ok().map(str::to_owned),
-    };
-    match text.filter(|text| text.trim_start().starts_with('<') && !text.contains('\0')) {
-        Some(text) => Some(Arc::new(Secret::from(text))),
+    match windows_text(bytes.bytes()).filter(|text| text.trim_start().starts_with('<')) {
+        Some(text) => Some(Arc::new(Secret::from(text.to_string()))),
         None => {
             let problem = Problem::error(format!("`{path}` is no XML")).at(request.place(POLICY), "");
             problems.add(problem.help("give the policy as the site returns it, in UTF-8 or UTF-16"));
@@ -228,9 +247,15 @@ fn policy_of_site(request: &Request<'_>, table: &PolicyTable, problems: &mut Pro
 }
 
 /// Says what anybody can read, and what nobody has tried.
-fn say_what_is_open(request: &Request<'_>, problems: &mut Problems) {
+fn say_what_is_open(request: &Request<'_>, base: Option<&Base>, problems: &mut Problems) {
     let manifest = &request.rendered.manifest;
-    if manifest.media.kind == Kind::StandAlone && manifest.task_sequence.is_none() && manifest.policy.is_none() {
+    let base_data = base.and_then(|base| base.data.as_ref());
+    let has_policy = base.is_some() && base_data.is_none_or(|data| !data.policies.is_empty());
+    if manifest.media.kind == Kind::StandAlone
+        && manifest.task_sequence.is_none()
+        && manifest.policy.is_none()
+        && !has_policy
+    {
         let message = "the medium carries no task sequence, so it starts and deploys nothing";
         let problem = Problem::new(Rule::MissingTaskSequence, message).at(request.place("/media/kind"), "the kind");
         problems.add(problem.help("add `[task-sequence]` with `file`, or `[policy]` with what the site gives"));
@@ -247,6 +272,9 @@ fn say_what_is_open(request: &Request<'_>, problems: &mut Problems) {
     let mut open: Vec<_> = open.into_iter().filter(|(at, _)| is_there(at)).collect();
     if is_made && sequence.is_some_and(|sequence| !sequence.secrets().is_empty()) {
         open.push((SEQUENCE, "the secrets of its task sequence"));
+    }
+    if let Some(base) = base.filter(|base| base.data.is_some()) {
+        open.push((&base.pointer, "what the base tells the client"));
     }
     if !open.is_empty() && manifest.security.password.is_none() {
         let mut names: Vec<_> = open.iter().map(|(_, what)| *what).collect();

@@ -61,6 +61,12 @@ impl Request<'_> {
         path
     }
 
+    /// Returns whether the base supplies the value at a JSON pointer, since the author gave none.
+    pub fn is_from_base(&self, pointer: &str) -> bool {
+        let base = self.rendered.manifest.base();
+        base.is_some_and(|(_, at)| self.place(pointer) == self.place(&format!("{at}/medium")))
+    }
+
     /// Reads the file that the author named at a JSON pointer, unless it is a Git LFS pointer.
     pub fn read(&self, path: &Utf8Path, max_len: u64, pointer: &str, problems: &mut Problems) -> Option<Vec<u8>> {
         if self.is_lfs_pointer(path, pointer, problems) {

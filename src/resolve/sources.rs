@@ -18,11 +18,12 @@ use super::secrets::{Fetched, Origin, Secrets};
 use super::tree::{self, Walked};
 use super::wim::KnownWim;
 use crate::content::Content;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::certificate::private_key::PrivateKey;
 use crate::limits;
 use crate::progress::Audience;
 use crate::secret::{Secret, Veil};
+use crate::source::OpenSource;
 use crate::store::{self, Objects};
 use authoring::file::is_lfs_pointer;
 
@@ -57,6 +58,13 @@ pub(super) trait Sources {
 
     /// Fetches a secret.
     fn secret(&self, origin: Origin) -> Fetched;
+
+    /// Reads the bytes of a file that was found, which may be secret.
+    ///
+    /// # Errors
+    ///
+    /// The file has more bytes than `max_len`, can't be read, or is not what it was when it was found.
+    fn read_content(&self, content: &Content, max_len: usize) -> Result<Secret>;
 
     /// Returns the key under which fingerprints of secrets are made; `None` if there is no randomness for one.
     fn veil(&self) -> Result<Option<Arc<Veil>>>;
@@ -145,6 +153,22 @@ impl Sources for SourceIndex {
 
     fn secret(&self, origin: Origin) -> Fetched {
         self.secrets.borrow_mut().fetch(origin)
+    }
+
+    fn read_content(&self, content: &Content, max_len: usize) -> Result<Secret> {
+        let source = match content {
+            Content::Bytes(bytes) => return Ok(Secret::new(bytes.to_vec())),
+            Content::Source(source) => source,
+        };
+        if source.len() > max_len as u64 {
+            let message = format!("`{}` has {} bytes, and {max_len} are read at most", source.path(), source.len());
+            return Err(Error::new(message));
+        }
+        let open = OpenSource::open(source)?;
+        let mut bytes = vec![0; source.len() as usize];
+        open.read(&mut bytes, 0)?;
+        open.check()?;
+        Ok(Secret::new(bytes))
     }
 
     fn veil(&self) -> Result<Option<Arc<Veil>>> {

@@ -3,6 +3,7 @@
 //! Transcripts are in `tests/it/cli/snapshots`. After a change that is meant, `INSTA_UPDATE=always cargo test --test it cli::`
 //! writes them anew; read them before they are committed.
 
+mod base;
 mod boot_image;
 mod boot_store;
 mod bounds;

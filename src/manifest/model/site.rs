@@ -7,6 +7,8 @@ use serde::Deserialize;
 
 use authoring::SecretRef;
 
+use super::BaseTable;
+
 /// How the client finds its management point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
@@ -53,6 +55,10 @@ pub struct Site {
     #[serde(default)]
     #[schemars(example = serde_json::json!({ "pfx": { "file": "certs/ber.pfx", "password": { "env": "PFX_PASSWORD" } } }))]
     pub certificate: Option<CertificateTable>,
+    /// The medium that the medium of this site is built on, in place of `[base]`.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!({ "medium": "genuine/boot-BER.iso" }))]
+    pub base: Option<BaseTable>,
     /// Values for templates that replace those of `[vars]` for this site.
     #[serde(default)]
     #[schemars(example = serde_json::json!({ "language": "de-DE" }))]

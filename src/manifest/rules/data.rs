@@ -3,6 +3,7 @@
 
 use serde_json::Value as Json;
 
+use super::super::base;
 use super::super::source_date;
 use crate::problem::Problem;
 use crate::rule::{Rule, Severity};
@@ -117,7 +118,8 @@ fn unattended(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         let problem = Problem::warning(message).at(doc.place("/boot/prompt"), "").at(place.clone(), "unattended");
         problems.push(problem.help("leave `prompt` out: discs of unattended media do not wait"));
     }
-    if is_unattended && doc.str("/media/kind") == Some("bootable") && !sets(doc, "SMSTSPreferredAdvertID") {
+    let names_deployment = sets(doc, "SMSTSPreferredAdvertID") || base::is_named(doc);
+    if is_unattended && doc.str("/media/kind") == Some("bootable") && !names_deployment {
         let message = "an unattended medium asks for a task sequence all the same if it names no deployment";
         let problem = Problem::new(Rule::MissingPreferredAdvertisement, message).at(place.clone(), "");
         problems.push(problem.help("write `preferred-advertisement = \"BER20005\"` with the ID of the deployment"));

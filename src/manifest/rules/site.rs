@@ -5,6 +5,7 @@
 use serde_json::Value as Json;
 
 use super::super::address::{self, Address};
+use super::super::base;
 use super::super::source_date;
 use super::present;
 use crate::problem::{Place, Problem};
@@ -34,6 +35,12 @@ pub(super) fn paths(doc: Doc<'_>) -> Vec<String> {
 }
 
 pub(super) fn check(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+    for base in ["/base", "/sites/0/base"] {
+        let pointer = format!("{base}/password");
+        if let Some(table) = doc.get(&pointer).filter(|value| value.is_object()) {
+            problems.extend(secret_ref::check(doc, &pointer, table));
+        }
+    }
     for certificate in CERTIFICATES {
         secrets(doc, certificate, problems);
     }
@@ -120,6 +127,8 @@ fn how_they_are_found(doc: Doc<'_>, certificate: Option<&str>, points: &[Point],
     let is_empty = doc.get(POINTS).and_then(Json::as_array).is_some_and(Vec::is_empty) && !doc.spans.has(GATEWAY);
     let wants = [MODE].into_iter().chain(certificate).find(|pointer| doc.spans.has(pointer));
     match (asks.filter(|_| !is_empty), wants) {
+        // A base has them.
+        (None, Some(_)) if base::is_named(doc) => {}
         (None, Some(wants)) => {
             let message = match doc.str("/sites/0/code") {
                 Some(code) => format!("the site `{code}` has no management point to ask"),
@@ -219,7 +228,7 @@ fn dates(doc: Doc<'_>, certificate: &str, problems: &mut Vec<Problem>) {
 /// R42 and R47: a certificate that signs itself is for HTTP, and one from a PFX file for HTTPS.
 fn who_asks(doc: Doc<'_>, certificate: Option<&str>, points: &[Point], problems: &mut Vec<Problem>) {
     let Some(certificate) = certificate else {
-        if let Some(point) = points.first() {
+        if let Some(point) = points.first().filter(|_| !base::is_named(doc)) {
             let (with, what) = match point.address.is_https {
                 true => (
                     "pfx = { file = \"certs/media.pfx\", password = { env = \"PFX_PASSWORD\" } }",
@@ -276,7 +285,7 @@ fn https(doc: Doc<'_>, points: &[Point], problems: &mut Vec<Problem>) {
             .at(point.place.clone(), "asked by HTTPS")
             .help("make the medium for a primary site"),
         );
-    } else if !doc.spans.has("/sites/0/root-ca") {
+    } else if !doc.spans.has("/sites/0/root-ca") && !base::is_named(doc) {
         problems.push(
             Problem::new(Rule::InvalidRootCa, format!("the client can't tell whether `{}` is the right one: the site has no root authority", point.text))
                 .at(point.place.clone(), "asked by HTTPS")

@@ -1,0 +1,105 @@
+//! What the base of a medium tells its client: the contents of its `SMS\data`, decrypted.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::{Bootstrap, GUID, read_variables};
+use crate::format::container::{self, Algorithm, DEFAULT_PASSWORD, Header, Unreadable};
+use crate::limits::MAX_BASE_VARIABLES;
+use crate::secret::Secret;
+
+/// What a medium of Configuration Manager tells its client. Nothing but the bootstrap file stands in clear there, so
+/// everything else is secret here.
+#[derive(Debug)]
+pub struct BaseData {
+    /// `TsmBootstrap.ini`.
+    pub bootstrap: Bootstrap,
+    /// How its variables are encrypted.
+    pub algorithm: Algorithm,
+    /// Its variables in their order.
+    pub variables: Vec<(String, Arc<Secret>)>,
+    /// The texts of its other encrypted files, each with its path on the medium.
+    pub policies: Vec<(String, Arc<Secret>)>,
+}
+
+/// An encrypted file of a base.
+#[derive(Debug)]
+pub struct Encrypted {
+    /// Its path on the medium.
+    pub path: String,
+    /// Its bytes.
+    pub bytes: Secret,
+}
+
+/// Why the data of a base can't be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoBase {
+    /// A file can't be decrypted.
+    Unreadable(Unreadable),
+    /// The variables are not XML as media have it.
+    NoVariables,
+    /// There are more variables than [`MAX_BASE_VARIABLES`].
+    TooManyVariables,
+}
+
+impl fmt::Display for NoBase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable(why) => why.fmt(f),
+            Self::NoVariables => f.write_str("its text is not a list of variables"),
+            Self::TooManyVariables => write!(f, "it has more than {MAX_BASE_VARIABLES} variables"),
+        }
+    }
+}
+
+impl BaseData {
+    /// Decrypts the files of a medium. The policies of media without a password are encrypted with their GUID.
+    ///
+    /// # Errors
+    ///
+    /// The path of the file at fault, with the reason.
+    pub fn read(
+        bootstrap: Bootstrap,
+        variables: &Encrypted,
+        policies: &[Encrypted],
+        password: Option<&str>,
+    ) -> Result<Self, (String, NoBase)> {
+        let failed = |file: &Encrypted, why| (file.path.clone(), why);
+        let unreadable = |file: &Encrypted, why| failed(file, NoBase::Unreadable(why));
+        let bytes = variables.bytes.bytes();
+        let header = Header::read(bytes).map_err(|why| unreadable(variables, why))?;
+        let text = container::decode(bytes, password.unwrap_or(DEFAULT_PASSWORD));
+        let text = text.map_err(|why| unreadable(variables, why))?;
+        let read = read_variables(&text);
+        if read.is_empty() || !text.contains("<MediaVarList") {
+            return Err(failed(variables, NoBase::NoVariables));
+        }
+        if read.len() > MAX_BASE_VARIABLES {
+            return Err(failed(variables, NoBase::TooManyVariables));
+        }
+        let secret = |text: &str| Arc::new(Secret::from(text.to_owned()));
+        let read = read.iter().map(|(name, value)| (name.clone(), secret(value)));
+        let mut data = Self { bootstrap, algorithm: header.algorithm, variables: read.collect(), policies: Vec::new() };
+        let guid = data.guid().unwrap_or_default().to_owned();
+        for file in policies {
+            let keys = [password.unwrap_or(&guid), DEFAULT_PASSWORD];
+            let decoded = keys.map(|key| container::decode(file.bytes.bytes(), key));
+            let ([Ok(text), _] | [Err(_), Ok(text)]) = &decoded else {
+                return Err(unreadable(file, Unreadable::Password));
+            };
+            data.policies.push((file.path.clone(), secret(text)));
+        }
+        Ok(data)
+    }
+
+    /// Returns the text of a variable. Case does not tell names apart.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        let (_, value) = self.variables.iter().find(|(other, _)| other.eq_ignore_ascii_case(name))?;
+        value.text()
+    }
+
+    /// Returns the GUID of the medium.
+    pub fn guid(&self) -> Option<&str> {
+        self.get(GUID).filter(|guid| !guid.is_empty())
+    }
+}

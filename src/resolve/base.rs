@@ -1,0 +1,248 @@
+//! The base of a medium: a medium that Configuration Manager made, opened, decrypted and checked.
+//!
+//! A base supplies what the site knows and public sources do not say: the variables and policies of `SMS\data`, the
+//! programs of the client, `LaunchMedia.cmd` and `autorun.inf`. Whatever the manifest brings takes their place.
+
+use std::sync::Arc;
+
+use camino::Utf8PathBuf;
+
+use super::placement::{Location, find_folder};
+use super::request::Request;
+use super::secret_refs::secret_text;
+use crate::content::Content;
+use crate::format::container::{Header, Unreadable};
+use crate::limits::{MAX_BASE_DATA_LEN, MAX_SCRIPT_LEN};
+use crate::manifest::{BaseTable, CONTENT, Kind};
+use crate::media::data::{self, BaseData, Bootstrap, Encrypted, NoBase};
+use crate::media::{AUTORUN_FILE, LABEL_FILE, LAUNCH_FILE, PACKAGES, windows_text};
+use crate::problem::{Problem, Problems};
+use crate::secret::Secret;
+use crate::volume::{Folder, Name, Node};
+
+/// What new media take from their base besides boot files: names at its root.
+const TAKEN: [&str; 3] = ["SMS", LAUNCH_FILE, AUTORUN_FILE];
+
+/// The base of a medium.
+pub(super) struct Base {
+    /// The path of the base as the manifest has it.
+    pub name: String,
+    /// The JSON pointer of that path.
+    pub pointer: String,
+    /// What it tells the client. `None` if it could not be decrypted, which has been reported, or if the password was
+    /// not looked at; also for capture media, which need not tell anything.
+    pub data: Option<BaseData>,
+    /// The label that it has on the outside.
+    pub label: Option<String>,
+    /// The files of it that the new medium has unless the manifest brings others.
+    pub files: Folder,
+}
+
+/// Opens the base that the manifest names, if it names one.
+pub(super) fn open(request: &Request<'_>, problems: &mut Problems) -> Option<Base> {
+    let (table, table_at) = request.rendered.manifest.base()?;
+    let pointer = format!("{table_at}/medium");
+    let path = request.input(&pointer, &table.medium);
+    let is_folder = request.readable(request.sources.is_folder(&path), &path, &pointer, problems)?;
+    let root = if is_folder { path } else { Utf8PathBuf::from(format!("{path}!/")) };
+    let found = find_folder(request, &root, ".", &pointer, Location::Medium, problems)?;
+    let Node::Folder(folder) = found.node else { return None };
+    let bootstrap = bootstrap(request, table, &folder, &pointer, problems)?;
+    check_kind(request, &bootstrap, &pointer, problems);
+    let data = data(request, (table, table_at), &folder, bootstrap, problems);
+    let label = text_of(request, &folder, LABEL_FILE).and_then(|text| label(&text));
+    let files = files(request, &folder, data.as_ref());
+    Some(Base { name: table.medium.clone(), pointer, data, label, files })
+}
+
+/// Reads what the base says in clear. A base without that is no task sequence medium.
+fn bootstrap(
+    request: &Request<'_>,
+    table: &BaseTable,
+    folder: &Folder,
+    pointer: &str,
+    problems: &mut Problems,
+) -> Option<Bootstrap> {
+    let file = folder.get(data::BOOTSTRAP_FILE);
+    let content = match file {
+        Some(Node::File(content)) => Some(content),
+        _ => None,
+    };
+    let bytes = content.map(|content| request.sources.read_content(content, MAX_SCRIPT_LEN as usize)).transpose();
+    let bytes = bytes.map_err(|error| request.failed(&error, pointer, problems)).ok()?;
+    let bootstrap = bytes.and_then(|bytes| Bootstrap::read(bytes.bytes()));
+    if bootstrap.is_none() {
+        let message = format!("`{}` is no medium of Configuration Manager", table.medium);
+        let label = match file {
+            Some(_) => format!("its `{}` has no section `MediaInfo`", windows_path(data::BOOTSTRAP_FILE)),
+            None => format!("has no `{}`", windows_path(data::BOOTSTRAP_FILE)),
+        };
+        let help = "name a medium that the console's wizard or a cmdlet made; boot files of other discs are named in \
+                    `boot.files`, and other files in `[[file]]`";
+        problems.add(Problem::error(message).at(request.place(pointer), label).help(help));
+    }
+    bootstrap
+}
+
+/// Compares the kind of the base with that of the new medium.
+fn check_kind(request: &Request<'_>, bootstrap: &Bootstrap, pointer: &str, problems: &mut Problems) {
+    let wanted = request.rendered.manifest.media.kind;
+    let Some(media_type) = bootstrap.media_type() else { return };
+    let kinds: &[Kind] = match media_type.to_ascii_lowercase().as_str() {
+        "bootmedia" => &[Kind::Bootable],
+        "oemmedia" => &[Kind::Prestaged],
+        "fullmedia" => &[Kind::StandAlone, Kind::Capture],
+        // The name for capture media is not public.
+        _ => &[Kind::Capture],
+    };
+    if kinds.contains(&wanted) {
+        return;
+    }
+    let kind = kinds.first().map_or("", |kind| kind.as_str());
+    let message = format!("the base is a {kind} medium, and the manifest makes a {} one", wanted.as_str());
+    let problem = Problem::error(message).at(request.place(pointer), format!("`MediaType={media_type}`"));
+    let problem = problem.at(request.place("/media/kind"), "the kind");
+    problems.add(problem.help(format!("write `kind = \"{kind}\"`, or name a base of the other kind")));
+}
+
+/// Decrypts what the base tells the client.
+fn data(
+    request: &Request<'_>,
+    (table, table_at): (&BaseTable, &str),
+    folder: &Folder,
+    bootstrap: Bootstrap,
+    problems: &mut Problems,
+) -> Option<BaseData> {
+    let (medium_at, password_at) = (format!("{table_at}/medium"), format!("{table_at}/password"));
+    let Some(Node::File(variables)) = folder.get(data::VARIABLES_FILE) else {
+        if request.rendered.manifest.media.kind != Kind::Capture {
+            let message = format!("the base `{}` has no variables", table.medium);
+            let label = format!("has no `{}`", windows_path(data::VARIABLES_FILE));
+            let help = "take all files of the medium, not only some";
+            problems.add(Problem::error(message).at(request.place(&medium_at), label).help(help));
+        }
+        return None;
+    };
+    let password = match (&table.password, bootstrap.requires_password()) {
+        (Some(reference), _) => Some(secret_text(request, &password_at, reference, problems)?),
+        (None, Some(true)) => {
+            let message = format!("the base `{}` asks for a password, and the manifest gives none", table.medium);
+            let problem = Problem::error(message).at(request.place(&medium_at), "`PasswordRequired=true`");
+            let help =
+                format!("write `password = {{ env = \"BASE_PASSWORD\" }}` in `[{}]`", table_at.trim_start_matches('/'));
+            problems.add(problem.help(match table_at {
+                "/base" => help,
+                _ => "write `password = { env = \"BASE_PASSWORD\" }` beside `medium`".into(),
+            }));
+            return None;
+        }
+        (None, _) => None,
+    };
+    if table.password.is_some() && bootstrap.requires_password() == Some(false) {
+        let message = format!("the base `{}` asks for no password", table.medium);
+        let problem = Problem::error(message).at(request.place(&password_at), "");
+        problems.add(problem.help("leave it out"));
+        return None;
+    }
+    let read = |path: &str, content: &Content| -> Result<Encrypted, crate::error::Error> {
+        let bytes = request.sources.read_content(content, MAX_BASE_DATA_LEN)?;
+        Ok(Encrypted { path: path.to_owned(), bytes })
+    };
+    let encrypted = || -> Result<_, crate::error::Error> {
+        let variables = read(data::VARIABLES_FILE, variables)?;
+        let mut policies = Vec::new();
+        if let Some(Node::Folder(folder)) = folder.get(data::FOLDER) {
+            for (name, content) in folder.files() {
+                let path = format!("{}/{name}", data::FOLDER);
+                let is_other =
+                    ![data::BOOTSTRAP_FILE, data::VARIABLES_FILE].iter().any(|own| own.eq_ignore_ascii_case(&path));
+                if is_other {
+                    policies.push(read(&path, content)?);
+                }
+            }
+        }
+        policies.retain(|file| Header::begins(file.bytes.bytes()));
+        Ok((variables, policies))
+    };
+    let (variables, policies) = encrypted().map_err(|error| request.failed(&error, &medium_at, problems)).ok()?;
+    let password = password.as_ref().and_then(|password| password.text());
+    match BaseData::read(bootstrap, &variables, &policies, password) {
+        Ok(data) => Some(data),
+        Err((path, NoBase::Unreadable(Unreadable::Password))) if password.is_some() => {
+            let message = format!("the password does not open `{}` of the base", windows_path(&path));
+            let problem = Problem::error(message).at(request.place(&password_at), "");
+            problems.add(
+                problem.at(request.place(&medium_at), "the base").help("give the password that the medium asks for"),
+            );
+            None
+        }
+        Err((path, why)) => {
+            let message = format!("`{}` of the base can't be read: {why}", windows_path(&path));
+            let problem = Problem::error(message).at(request.place(&medium_at), "");
+            problems.add(problem.help("copy the medium again, or make it anew"));
+            None
+        }
+    }
+}
+
+/// Returns the files that the new medium takes: not those that it has instead, and no content that the manifest names.
+fn files(request: &Request<'_>, folder: &Folder, data: Option<&BaseData>) -> Folder {
+    let mut files = Folder::default();
+    for taken in TAKEN {
+        if let (Some(node), Some(name)) = (folder.get(taken), folder.spelling(taken)) {
+            if let Ok(name) = Name::new(&name) {
+                files.put(name, node.clone());
+            }
+        }
+    }
+    if request.rendered.is_written("/media/autorun") {
+        files.remove(AUTORUN_FILE);
+    }
+    if let Some(data) = data {
+        let written = [data::BOOTSTRAP_FILE, data::VARIABLES_FILE].into_iter();
+        let written = written.chain(data.policies.iter().map(|(path, _)| path.as_str()));
+        written.for_each(|path| drop(files.remove(path)));
+    }
+    let value = request.rendered.value();
+    for (table, ..) in CONTENT {
+        let entries = value.get(table).and_then(|entries| entries.as_array());
+        for id in entries.into_iter().flatten().filter_map(|entry| entry.get("id")?.as_str()) {
+            files.remove(&format!("{PACKAGES}/{id}"));
+        }
+    }
+    files
+}
+
+/// Returns a small text file of the base.
+fn text_of(request: &Request<'_>, folder: &Folder, path: &str) -> Option<String> {
+    let Some(Node::File(content)) = folder.get(path) else { return None };
+    let bytes = request.sources.read_content(content, MAX_SCRIPT_LEN as usize).ok()?;
+    windows_text(bytes.bytes()).map(|text| text.to_string())
+}
+
+/// Returns the label in `MediaLabel.txt`, if a medium can have it.
+fn label(text: &str) -> Option<String> {
+    const MAX_CHARS: usize = 32;
+    let (key, label) = text.lines().next()?.split_once('=')?;
+    let label = label.trim();
+    let is_one = key.trim().eq_ignore_ascii_case("label") && (1..=MAX_CHARS).contains(&label.encode_utf16().count());
+    (is_one && !label.chars().any(char::is_control)).then(|| label.to_owned())
+}
+
+fn windows_path(path: &str) -> String {
+    path.replace('/', "\\")
+}
+
+impl Base {
+    /// Returns the values of its variables as secrets of the medium, each with what it is.
+    pub fn secrets(&self) -> impl Iterator<Item = (String, Arc<Secret>)> + '_ {
+        let data = self.data.iter();
+        data.flat_map(|data| {
+            let variables =
+                data.variables.iter().map(|(name, value)| (format!("the variable `{name}` of the base"), value));
+            let policies =
+                data.policies.iter().map(|(path, text)| (format!("`{}` of the base", windows_path(path)), text));
+            variables.chain(policies).map(|(name, value)| (name, Arc::clone(value)))
+        })
+    }
+}

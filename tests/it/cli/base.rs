@@ -1,0 +1,227 @@
+//! Media that are built on a medium of Configuration Manager.
+
+use std::fs;
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+use serde_json::{Value as Json, json};
+
+use super::data::{DEFAULT_PASSWORD, extract, guid_in, read};
+use crate::fixtures::desk::Desk;
+
+const PASSWORD: &str = "Zq7-base-password-44k <&>";
+const GUID: &str = "7E0D6A5C-9F3B-4C1E-8A2D-5B6C7D8E9F01";
+/// A value that is on no medium in clear, and in nothing that is kept of it.
+const PLANTED: &str = "PLANTED-55e0c1d2";
+
+const MANIFEST: &str = r#"manifest-version = 1
+
+[media]
+name = "boot"
+kind = "bootable"
+source-date = 2026-01-01
+
+[output]
+path = "out/boot.iso"
+
+[base]
+medium = "genuine"
+"#;
+
+/// A boot medium as the site makes it, in a folder.
+fn genuine() -> Json {
+    json!({
+        "type": "BootMedia",
+        "password": null,
+        "cipher": "aes-128-cbc",
+        "variables": {
+            "SMSTSMP": "http://mp1.ber.example.com",
+            "_SMSMediaGuid": GUID,
+            "_SMSTSBootMediaPackageID": "BER00005",
+            "_SMSTSHTTPPort": "80",
+            "_SMSTSMediaPFX": PLANTED,
+            "_SMSTSMediaType": "BootMedia",
+            "_SMSTSPublicRootKey": "0602000000A40000",
+            "_SMSTSSiteCode": "BER",
+            "_SMSTSSiteSigningCertificate": "308202",
+            "OSDTimeZone": "a ]]]]><![CDATA[> b\r\nc",
+        },
+        "files": {
+            "SMS/bin/x64/TSMBAutorun.exe": "program",
+            "SMS/bin/i386/TSMBAutorun.exe": "program of 32 bits",
+            "SMS/PKG/BER00099/prestart.cmd": "rem",
+            "SMS/data/readme.txt": "not encrypted",
+            "LaunchMedia.cmd": "start SMS\\bin\\x64\\TSMBAutorun.exe",
+            "autorun.inf": "[autorun]\r\n",
+            "MediaLabel.txt": "label=Boot of Berlin\r\n",
+            "other.txt": "stays behind",
+        },
+    })
+}
+
+/// Writes a medium with a writer that is not ours, together with the boot files and the boot image of the desk.
+fn write(desk: &Desk, folder: &str, genuine: &Json) {
+    write_data(desk, folder, genuine);
+    let copied = Command::new("cp").args(["-r", "boot-files/.", folder]).current_dir(&desk.root).status();
+    assert!(copied.unwrap().success());
+    desk.put(&format!("{folder}/sources/boot.wim"), desk.get("images/boot.wim"));
+}
+
+/// Writes everything of a medium but its boot files, again if it is there.
+fn write_data(desk: &Desk, folder: &str, genuine: &Json) {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/cli/genuine.py");
+    let mut command = Command::new("python3");
+    let mut writer = command.args([script, folder]).current_dir(&desk.root).stdin(Stdio::piped()).spawn().unwrap();
+    writer.stdin.take().unwrap().write_all(genuine.to_string().as_bytes()).unwrap();
+    assert!(writer.wait().unwrap().success());
+}
+
+fn desk(genuine: &Json) -> Desk {
+    let desk = Desk::empty();
+    desk.put_boot();
+    desk.put("media.toml", MANIFEST);
+    write(&desk, "genuine", genuine);
+    fs::remove_dir_all(desk.path("images")).unwrap();
+    fs::remove_dir_all(desk.path("boot-files")).unwrap();
+    desk
+}
+
+#[test]
+fn a_medium_has_what_its_base_has_where_the_manifest_says_nothing() {
+    let desk = desk(&genuine());
+    let mut seen = desk.see("check") + &desk.see("plan") + &desk.see("apply") + &desk.see("plan");
+    seen += &desk.see("verify out/boot.iso --manifest media.toml");
+    extract(&desk, "out/boot.iso", "data");
+    let variables = read(&desk, DEFAULT_PASSWORD, &["data/Variables.dat".into()]);
+    seen += &variables.replace("\r\n", "\n");
+    seen += &String::from_utf8(desk.get("data/TsmBootstrap.ini")).unwrap();
+    let listed = Command::new("7z").args(["l", "-ba", "-slt", "out/boot.iso"]).current_dir(&desk.root).output();
+    let listed = String::from_utf8(listed.unwrap().stdout).unwrap();
+    let mut paths: Vec<_> = listed.lines().filter_map(|line| line.strip_prefix("Path = ")).collect();
+    paths.sort();
+    seen += &paths.join("\n");
+    insta::assert_snapshot!(seen);
+    assert_eq!(guid_in(&variables), GUID);
+    // Nothing that is kept beside the medium holds what is encrypted there.
+    let kept =
+        Command::new("grep").args(["-rl", PLANTED, ".", "--exclude-dir=genuine"]).current_dir(&desk.root).output();
+    assert_eq!(String::from_utf8_lossy(&kept.unwrap().stdout), "");
+}
+
+#[test]
+fn what_the_manifest_says_takes_the_place_of_what_the_base_has() {
+    let mut genuine = genuine();
+    genuine["password"] = json!(PASSWORD);
+    genuine["cipher"] = json!("aes-256-cbc");
+    let desk = desk(&genuine);
+    desk.put("base.txt", format!("{PASSWORD}\n"));
+    desk.put("password.txt", "mQ7vX2pL9sWk\n");
+    desk.put("more/launch.cmd", "rem ours");
+    desk.edit("source-date", "label = \"OURS\"\nmode = \"dynamic\"\nautorun = false\nlanguage = 1031\nsource-date");
+    desk.edit("\n[base]", "\n[security]\npassword = { file = \"password.txt\" }\n\n[variables]\nOSDTimeZone = \"UTC\"\n\n[base]\npassword = { file = \"base.txt\" }");
+    desk.put(
+        "media.toml",
+        String::from_utf8(desk.get("media.toml")).unwrap()
+            + "\n[[file]]\nsource = \"more/launch.cmd\"\npath = \"LaunchMedia.cmd\"\n",
+    );
+    let mut seen = desk.see("check") + &desk.see("render") + &desk.see("apply");
+    extract(&desk, "out/boot.iso", "data");
+    seen += &read(&desk, "mQ7vX2pL9sWk", &["data/Variables.dat".into()]).replace("\r\n", "\n");
+    insta::assert_snapshot!(seen);
+    // What of the base changed is named, and not what it was.
+    genuine["variables"]["_SMSTSPublicRootKey"] = json!("0602000000A40001");
+    write_data(&desk, "genuine", &genuine);
+    let plan = desk.done(&["plan"]);
+    assert!(plan.contains("the variable `_SMSTSPublicRootKey` of the base"), "{plan}");
+}
+
+#[test]
+fn policies_of_stand_alone_media_are_encrypted_anew() {
+    for password in [None, Some(PASSWORD)] {
+        let mut genuine = genuine();
+        genuine["type"] = json!("FullMedia");
+        genuine["password"] = json!(password);
+        genuine["variables"]["_SMSTSMediaType"] = json!("FullMedia");
+        genuine["policies"] =
+            json!({ "SMS/data/Policy.xml": "<Policy>ä</Policy>", "SMS/data/Config.xml": "<Config/>" });
+        let desk = desk(&genuine);
+        desk.edit("bootable", "stand-alone");
+        if password.is_some() {
+            desk.put("base.txt", PASSWORD);
+            desk.edit("[base]", "[base]\npassword = { file = \"base.txt\" }");
+        }
+        desk.done(&["apply"]);
+        extract(&desk, "out/boot.iso", "data");
+        let texts = read(&desk, GUID, &["data/Policy.xml".into(), "data/Config.xml".into()]);
+        assert!(texts.contains("<Policy>ä</Policy>") && texts.contains("<Config/>"), "{texts}");
+        assert_eq!(desk.get("data/readme.txt"), b"not encrypted");
+    }
+}
+
+#[test]
+fn sites_have_bases_of_their_own() {
+    let desk = desk(&genuine());
+    let mut other = genuine();
+    other["variables"]["_SMSTSSiteCode"] = json!("HAM");
+    let copied = Command::new("cp").args(["-r", "genuine", "other"]).current_dir(&desk.root).status();
+    assert!(copied.unwrap().success());
+    write_data(&desk, "other", &other);
+    desk.edit("boot.iso", "{{ site.code }}.iso");
+    desk.edit(
+        "[base]",
+        "[[sites]]\ncode = \"BER\"\n\n[[sites]]\ncode = \"HAM\"\nbase = { medium = \"other\" }\n\n[base]",
+    );
+    desk.done(&["apply"]);
+    for site in ["BER", "HAM"] {
+        extract(&desk, &format!("out/{site}.iso"), site);
+        let variables = read(&desk, DEFAULT_PASSWORD, &[format!("{site}/Variables.dat")]);
+        assert!(variables.contains(&format!("<var name=\"_SMSTSSiteCode\"><![CDATA[{site}]]></var>")), "{variables}");
+    }
+}
+
+#[test]
+fn capture_media_need_no_sequence_on_a_base() {
+    let mut genuine = genuine();
+    genuine["type"] = json!("CaptureMedia");
+    let desk = desk(&genuine);
+    fs::remove_file(desk.path("genuine/SMS/data/Variables.dat")).unwrap();
+    desk.edit("bootable", "capture");
+    let seen = desk.see("check") + &desk.see("apply");
+    extract(&desk, "out/boot.iso", "data");
+    assert_eq!(desk.list("data"), ["TsmBootstrap.ini", "readme.txt"]);
+    assert_eq!(desk.get("data/TsmBootstrap.ini"), desk.get("genuine/SMS/data/TsmBootstrap.ini"));
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn a_base_that_can_not_be_used_is_reported() {
+    let mut seen = String::new();
+    let mut see = |edit: &dyn Fn(&Desk, &mut Json)| {
+        let mut genuine = genuine();
+        let first = desk(&genuine);
+        edit(&first, &mut genuine);
+        seen += &first.see("check");
+    };
+    see(&|desk, _| fs::remove_file(desk.path("genuine/SMS/data/TsmBootstrap.ini")).unwrap());
+    see(&|desk, _| desk.put("genuine/SMS/data/TsmBootstrap.ini", "MediaType=BootMedia\n"));
+    see(&|desk, _| desk.edit("bootable", "prestaged"));
+    see(&|desk, genuine| {
+        genuine["password"] = json!(PASSWORD);
+        write_data(desk, "genuine", genuine);
+    });
+    see(&|desk, genuine| {
+        genuine["password"] = json!(PASSWORD);
+        write_data(desk, "genuine", genuine);
+        desk.put("base.txt", "another");
+        desk.edit("[base]", "[base]\npassword = { file = \"base.txt\" }");
+    });
+    see(&|desk, _| {
+        desk.put("base.txt", "another");
+        desk.edit("[base]", "[base]\npassword = { file = \"base.txt\" }");
+    });
+    see(&|desk, _| fs::remove_file(desk.path("genuine/SMS/data/Variables.dat")).unwrap());
+    see(&|desk, _| desk.put("genuine/SMS/data/Variables.dat", "plain"));
+    see(&|desk, _| fs::remove_dir_all(desk.path("genuine/sources")).unwrap());
+    see(&|desk, _| desk.edit("medium = \"genuine\"", "medium = \"genuin\""));
+    insta::assert_snapshot!(seen);
+}
