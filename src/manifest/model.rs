@@ -57,6 +57,11 @@ pub struct Manifest {
     #[serde(default)]
     #[schemars(example = serde_json::json!({ "OSDTimeZone": "W. Europe Standard Time" }))]
     pub variables: BTreeMap<String, VariableValue>,
+    /// Variables whose names begin with `_`, which Configuration Manager reserves for itself: what it writes to its own
+    /// media and no key of the manifest stands for.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!({ "_SMSTSPreferredMPEnabled": "1" }))]
+    pub reserved_variables: BTreeMap<String, VariableValue>,
     /// A command that runs in Windows PE before a task sequence is chosen.
     #[serde(default)]
     pub prestart: Option<PrestartTable>,
@@ -179,6 +184,10 @@ pub struct MediaTable {
     /// media only.
     #[serde(default)]
     pub device_affinity: Option<DeviceAffinity>,
+    /// The title of the windows that the client shows. Not for capture media.
+    #[serde(default)]
+    #[schemars(length(min = 1), example = &"Contoso")]
+    pub branding_title: Option<String>,
     /// The language of what Windows PE shows, as the decimal number of its locale: 1033 is American English, 1031 is
     /// German.
     #[serde(default)]
@@ -399,6 +408,14 @@ pub enum PartitionTable {
 pub struct BootTable {
     /// The boot image, placed as `sources\boot.wim`.
     pub image: WimImage,
+    /// The package ID of the boot image at the site. Bootable and prestaged media only.
+    #[serde(default)]
+    #[schemars(
+        regex(pattern = r"^[A-Z0-9]{3}[0-9A-F]{5}$"),
+        extend("patternErrorMessage" = "a package ID is a site code and five hexadecimal digits, in capitals"),
+        example = &"BER00005"
+    )]
+    pub package: Option<String>,
     /// The firmware that the medium starts from; `uefi` and `bios` unless said, only `uefi` on arm64 and for a stick.
     #[serde(default)]
     #[schemars(length(min = 1), example = ["uefi"])]

@@ -3,13 +3,14 @@
 //! Names are as public readers of media know them, or as documented.
 
 use super::address::{self, Address};
-use super::{DeviceAffinity, Manifest, Mode};
+use super::{DeviceAffinity, Kind, Manifest, Mode};
 
 impl Manifest {
     /// The variables that keys stand for, in the order in which they are on the medium.
     pub fn told(&self) -> Vec<(&'static str, String)> {
         let mut told = self.options();
         told.extend(self.contact());
+        told.extend(self.site_options());
         told
     }
 
@@ -26,9 +27,26 @@ impl Manifest {
             ("SMSTSLanguageFolder", media.language.map(|language| language.to_string())),
             ("SMSTSPreferredAdvertID", media.preferred_advertisement.clone()),
             ("SMSTSAssignUsersMode", affinity),
+            ("_SMSTSBrandingTitle", media.branding_title.clone()),
+            ("_SMSTSBootMediaPackageID", self.boot.package.clone()),
             ("_SMSTSx64UnknownMachineGUID", unknown.and_then(|unknown| unknown.x64.clone())),
             ("_SMSTSx86UnknownMachineGUID", unknown.and_then(|unknown| unknown.x86.clone())),
             ("_SMSTSarm64UnknownMachineGUID", unknown.and_then(|unknown| unknown.arm64.clone())),
+        ];
+        all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+    }
+
+    /// Those of the site. Stand-alone media name the site that their clients are assigned to.
+    fn site_options(&self) -> Vec<(&'static str, String)> {
+        let Some(site) = self.sites.first() else { return Vec::new() };
+        let code = Some(site.code.clone()).filter(|_| self.media.kind == Kind::StandAlone);
+        let all = [
+            ("_SMSTSSiteCode", code),
+            ("_SMSTSHTTPPort", site.http_port.map(|port| port.to_string())),
+            ("_SMSTSHTTPSPort", site.https_port.map(|port| port.to_string())),
+            ("_SMSTSIISSSLState", site.ssl_state.map(|state| state.to_string())),
+            ("_SMSTSUseFirstCert", site.use_first_certificate.map(|first| u8::from(first).to_string())),
+            ("_SMSTSPublicRootKey", site.root_key.clone()),
         ];
         all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }

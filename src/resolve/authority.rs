@@ -61,16 +61,26 @@ pub(super) fn authorities(request: &Request<'_>, problems: &mut Problems) -> Aut
 
 /// One certificate of an authority, out of a file.
 fn authority(request: &Request<'_>, path: &Utf8Path, pointer: &str, problems: &mut Problems) -> Option<Certificate> {
+    let certificate = certificate_in(request, path, pointer, problems)?;
+    check_authority(request, &certificate, path, pointer, problems);
+    Some(certificate)
+}
+
+/// Reads the one certificate in a file.
+pub(super) fn certificate_in(
+    request: &Request<'_>,
+    path: &Utf8Path,
+    pointer: &str,
+    problems: &mut Problems,
+) -> Option<Certificate> {
     let bytes = request.read(path, MAX_CERTIFICATE_LEN as u64, pointer, problems)?;
-    let problem = match one(&bytes, path) {
-        Ok(certificate) => {
-            check_authority(request, &certificate, path, pointer, problems);
-            return Some(certificate);
+    match one(&bytes, path) {
+        Ok(certificate) => Some(certificate),
+        Err((message, help)) => {
+            problems.add(Problem::error(message).at(request.place(pointer), "").help(help));
+            None
         }
-        Err((message, help)) => Problem::error(message).at(request.place(pointer), "").help(help),
-    };
-    problems.add(problem);
-    None
+    }
 }
 
 /// What holds of every authority's certificate.

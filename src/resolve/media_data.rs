@@ -66,12 +66,16 @@ pub(super) fn build(request: &Request<'_>, base: Option<&Base>, problems: &mut P
         data.set(name, Value::Text(value));
     }
     secrets.extend(add_site(request, &mut data, problems));
-    for (name, value) in &rendered.manifest.variables {
-        let Some(value) = variable(request, name, value, problems) else { continue };
-        if let Value::Secret(secret) = &value {
-            secrets.push((format!("the variable `{name}`"), Arc::clone(secret)));
+    let manifest = &rendered.manifest;
+    for (table, variables) in [("reserved-variables", &manifest.reserved_variables), ("variables", &manifest.variables)]
+    {
+        for (name, value) in variables {
+            let Some(value) = variable(request, &format!("/{table}/{name}"), name, value, problems) else { continue };
+            if let Value::Secret(secret) = &value {
+                secrets.push((format!("the variable `{name}`"), Arc::clone(secret)));
+            }
+            data.set(name, value);
         }
-        data.set(name, value);
     }
     let policy = match &rendered.manifest.policy {
         Some(table) => policy_of_site(request, table, problems).map(|text| Policy { text, has_secrets: false }),
@@ -155,11 +159,16 @@ fn password(request: &Request<'_>, problems: &mut Problems) -> Option<Arc<Secret
 }
 
 /// The value of a variable, if it is there and XML holds it.
-fn variable(request: &Request<'_>, name: &str, value: &VariableValue, problems: &mut Problems) -> Option<Value> {
-    let pointer = format!("/variables/{name}");
+fn variable(
+    request: &Request<'_>,
+    pointer: &str,
+    name: &str,
+    value: &VariableValue,
+    problems: &mut Problems,
+) -> Option<Value> {
     let value = match value {
         VariableValue::Text(text) => Value::Text(text.clone()),
-        VariableValue::Secret(reference) => Value::Secret(secret_text(request, &pointer, reference, problems)?),
+        VariableValue::Secret(reference) => Value::Secret(secret_text(request, pointer, reference, problems)?),
     };
     let text = match &value {
         Value::Text(text) => text.as_str(),
@@ -176,7 +185,7 @@ fn variable(request: &Request<'_>, name: &str, value: &VariableValue, problems: 
         None => None,
     };
     let Some((rule, message)) = fault else { return Some(value) };
-    let problem = Problem::error(message).with_rule(rule).at(request.place(&pointer), "");
+    let problem = Problem::error(message).with_rule(rule).at(request.place(pointer), "");
     problems.add(problem.help("give it a text of one or more lines, without control characters"));
     None
 }
@@ -264,6 +273,7 @@ fn say_what_is_open(request: &Request<'_>, base: Option<&Base>, problems: &mut P
     let is_made = sequence.is_some() && manifest.policy.is_none();
     let open = [
         ("/variables", "the variables"),
+        ("/reserved-variables", "the reserved variables"),
         ("/policy", "the policy"),
         ("/certificate", "the certificate and its key"),
         ("/sites/0/certificate", "the certificate and its key"),
@@ -293,6 +303,7 @@ fn say_what_is_open(request: &Request<'_>, base: Option<&Base>, problems: &mut P
     }
     let is_asked = [
         "/variables",
+        "/reserved-variables",
         "/policy",
         "/security",
         "/prestart",

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use camino::Utf8Path;
 
-use super::authority::{Authorities, MIN_BITS, authorities, check_key_ids};
+use super::authority::{Authorities, MIN_BITS, authorities, certificate_in, check_key_ids};
 use super::expiry::{check_medium_expiry, check_validity};
 use super::request::Request;
 use super::secret_refs::{secret, secret_text};
@@ -24,6 +24,8 @@ use crate::problem::{Problem, Problems};
 use crate::rule::Rule;
 use crate::secret::Secret;
 
+/// The JSON pointer of the certificate that a site signs with.
+const SIGNING: &str = "/sites/0/signing-certificate";
 /// So long is a certificate valid that does not say.
 const YEAR: u64 = 365 * 86_400;
 /// So many characters of a medium's GUID are the password of the certificate on it.
@@ -45,6 +47,12 @@ pub(super) fn add_site(
     let Some(site) = manifest.sites.first() else { return Vec::new() };
     if let Some(root) = authorities.root.as_ref().filter(|_| !manifest.contact().is_empty()) {
         data.set("_SMSTSRootCACerts", Value::Text(hex(root.der())));
+    }
+    if let Some(path) = &site.signing_certificate {
+        let path = request.input(SIGNING, path);
+        if let Some(certificate) = certificate_in(request, &path, SIGNING, problems) {
+            data.set("_SMSTSSiteSigningCertificate", Value::Text(hex(certificate.der())));
+        }
     }
     let (table, pointer) = match (&site.certificate, &manifest.certificate) {
         (Some(own), _) => (own, "/sites/0/certificate"),
@@ -250,7 +258,10 @@ fn self_signed(
     check_validity(request, "the certificate", (start, end), pointer, Rule::InvalidCertificateDates, problems);
     let note = Problem::note("whether a site takes a certificate that was made elsewhere has not been tried");
     let note = note.at(request.place(pointer), "experimental");
-    problems.add(note.help("Configuration Manager knows those that its own wizard made"));
+    problems.add(note.help(
+        "import the certificate at the site, which knows those that its own wizard made: `Import-CMCertificate`; the \
+         console lists it under Administration, Security, Certificates, as one of type Boot media",
+    ));
     let key = match &own.key {
         Some(reference) => {
             let at = format!("{pointer}/key");

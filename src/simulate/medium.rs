@@ -42,7 +42,7 @@ pub fn medium_of_manifest(rendered: &Rendered, file: &FactFile, problems: &mut P
         problems.add(problem.at(place.clone(), "").help("leave it out"));
     }
     let told = manifest.told().into_iter().map(|(name, value)| (name.to_owned(), Some(value)));
-    let own = manifest.variables.iter().map(|(name, value)| match value {
+    let own = manifest.reserved_variables.iter().chain(&manifest.variables).map(|(name, value)| match value {
         VariableValue::Text(text) => (name.clone(), Some(text.clone())),
         VariableValue::Secret(_) => (name.clone(), None),
     });

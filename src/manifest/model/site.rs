@@ -43,6 +43,35 @@ pub struct Site {
     #[serde(default)]
     #[schemars(length(min = 1), example = &"https://gateway.example.com/CCM_Proxy_MutualAuth/72057594037927941")]
     pub cloud_management_gateway: Option<String>,
+    /// The port at which management points of the site answer HTTP. Bootable and prestaged media only.
+    #[serde(default)]
+    #[schemars(range(min = 1), example = 80)]
+    pub http_port: Option<u16>,
+    /// The port at which management points of the site answer HTTPS. Bootable and prestaged media only.
+    #[serde(default)]
+    #[schemars(range(min = 1), example = 443)]
+    pub https_port: Option<u16>,
+    /// The state of HTTPS at the site, as the number that the site uses for it. Bootable and prestaged media only.
+    #[serde(default)]
+    #[schemars(example = 31)]
+    pub ssl_state: Option<u32>,
+    /// Whether a client takes the first certificate that fits, if several do. Bootable and prestaged media only.
+    #[serde(default)]
+    #[schemars(example = true)]
+    pub use_first_certificate: Option<bool>,
+    /// The trusted root key of the site in hexadecimal digits, by which clients without Active Directory trust a
+    /// management point: `SMSPublicRootKey` in `mobileclient.tcf` of the site server. Bootable and prestaged media only.
+    #[serde(default)]
+    #[schemars(
+        regex(pattern = r"^([0-9A-Fa-f]{2})+$"),
+        extend("patternErrorMessage" = "a root key is an even number of hexadecimal digits"),
+        example = &"0602000000A40000525341310008000001000100"
+    )]
+    pub root_key: Option<String>,
+    /// The certificate that the site signs policies with, as PEM or DER. Bootable and prestaged media only.
+    #[serde(default)]
+    #[schemars(length(min = 1), example = &"certs/site-signing.cer")]
+    pub signing_certificate: Option<String>,
     /// The certificate of the root authority that the certificates of HTTPS management points come from, as PEM or DER.
     #[serde(default)]
     #[schemars(length(min = 1), example = &"certs/root.cer")]

@@ -14,6 +14,8 @@ use authoring::suggestions::shorten;
 const MAX_NAME: usize = 256;
 /// The longest value of a variable in characters (R67).
 pub const MAX_VALUE: usize = 4_000;
+/// The longest value of a reserved variable in characters: certificates with their chains have some thousands.
+const MAX_RESERVED_VALUE: usize = 65_536;
 /// The longest prestart command that boot images are known to take, in characters.
 const MAX_COMMAND: usize = 4_096;
 /// A medium that is valid for less may be expired by a clock that was never set.
@@ -31,10 +33,12 @@ const OF_STAND_ALONE: [(&str, &str); 3] = [
     ("/policy", "their policy comes from the site"),
 ];
 
-const OF_OTHERS_THAN_CAPTURE: [(&str, Rule, &str); 11] = [
+const OF_OTHERS_THAN_CAPTURE: [(&str, Rule, &str); 13] = [
     ("/security/password", Rule::OptionOfOtherKind, "those of Configuration Manager have none"),
     ("/media/unattended", Rule::OptionOfOtherKind, "somebody starts the capture"),
     ("/media/language", Rule::OptionOfOtherKind, "they have no variables"),
+    ("/media/branding-title", Rule::OptionOfOtherKind, "they have no variables"),
+    ("/reserved-variables", Rule::VariablesOnCaptureMedia, "they have no variables"),
     ("/media/unknown-computers", Rule::OptionOfOtherKind, "no site is asked who a computer is"),
     ("/media/device-affinity", Rule::OptionOfOtherKind, "no site is told who uses a computer"),
     ("/media/preferred-advertisement", Rule::OptionOfOtherKind, "they carry the one task sequence that they start"),
@@ -52,12 +56,35 @@ const BY_KEY: [(&str, &str); 3] = [
     ("SMSTSAssignUsersMode", "/media/device-affinity"),
 ];
 
+/// Reserved variables that keys of the manifest stand for, or that tsmedia writes itself (without a key).
+const RESERVED_BY_KEY: [(&str, &str); 18] = [
+    ("_SMSMediaGuid", ""),
+    ("_SMSTSMediaType", ""),
+    ("_SMSTSStandAloneMedia", ""),
+    ("_SMSTSLaunchMode", ""),
+    ("_SMSTSMediaPFX", "/certificate"),
+    ("_SMSTSRootCACerts", "/sites/0/root-ca"),
+    ("_SMSTSSiteCode", "/sites/0/code"),
+    ("_SMSTSHTTPPort", "/sites/0/http-port"),
+    ("_SMSTSHTTPSPort", "/sites/0/https-port"),
+    ("_SMSTSIISSSLState", "/sites/0/ssl-state"),
+    ("_SMSTSUseFirstCert", "/sites/0/use-first-certificate"),
+    ("_SMSTSPublicRootKey", "/sites/0/root-key"),
+    ("_SMSTSSiteSigningCertificate", "/sites/0/signing-certificate"),
+    ("_SMSTSBootMediaPackageID", "/boot/package"),
+    ("_SMSTSBrandingTitle", "/media/branding-title"),
+    ("_SMSTSx64UnknownMachineGUID", "/media/unknown-computers/x64"),
+    ("_SMSTSx86UnknownMachineGUID", "/media/unknown-computers/x86"),
+    ("_SMSTSarm64UnknownMachineGUID", "/media/unknown-computers/arm64"),
+];
+
 pub(super) fn check(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     of_kind(doc, problems);
     unattended(doc, problems);
     dates(doc, problems);
     prestart(doc, problems);
     variables(doc, problems);
+    reserved_variables(doc, problems);
 }
 
 /// JSON pointers of keys that media of a kind never have: those that are errors, and that no manifest can lower.
@@ -261,6 +288,46 @@ fn variables(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         let message = "the variables of collections and computers do not apply on stand-alone media: these are all";
         let problem = Problem::new(Rule::IgnoredCollectionVariables, message).at(doc.place("/variables"), "");
         problems.push(problem.help("set here what a task sequence reads of them"));
+    }
+}
+
+/// The names of `[reserved-variables]`, and their lengths.
+fn reserved_variables(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+    let variables = doc.get("/reserved-variables").and_then(Json::as_object);
+    for (name, value) in variables.into_iter().flatten() {
+        let pointer = format!("/reserved-variables/{}", name.replace('~', "~0").replace('/', "~1"));
+        let key = doc.key(&pointer);
+        let by_key = RESERVED_BY_KEY.iter().find(|(by_key, _)| by_key.eq_ignore_ascii_case(name));
+        let fault = match (name.strip_prefix('_'), by_key) {
+            (None, _) => Some((
+                Rule::InvalidVariableName,
+                format!("the variable `{name}` is not reserved: it does not begin with `_`"),
+                "set it in `[variables]`".to_owned(),
+            )),
+            (Some(_), Some((_, ""))) => {
+                let message = format!("the variable `{name}` is written by tsmedia");
+                Some((Rule::ReadOnlyVariable, message, "leave it out".into()))
+            }
+            (Some(_), Some((_, by_key))) => {
+                let by_key = dotted(by_key);
+                let message = format!("the variable `{name}` is what `{by_key}` sets");
+                Some((Rule::ReadOnlyVariable, message, format!("write `{by_key}` instead")))
+            }
+            (Some(rest), None) => bad_name(rest).map(|(rule, ..)| {
+                let help = format!("names are up to {MAX_NAME} letters, digits, `_` and `-`, the second a letter");
+                (rule, format!("`{name}` is no name of a variable"), help)
+            }),
+        };
+        if let Some((rule, message, help)) = fault {
+            problems.push(Problem::new(rule, message).at(key, "").help(help));
+            continue;
+        }
+        let n_chars = value.as_str().map_or(0, |text| text.encode_utf16().count());
+        if n_chars > MAX_RESERVED_VALUE {
+            let message = format!("the variable `{name}` has {n_chars} characters, and may have {MAX_RESERVED_VALUE}");
+            let problem = Problem::new(Rule::LongVariableValue, message).at(doc.place(&pointer), "");
+            problems.push(problem.help(shorten(n_chars - MAX_RESERVED_VALUE)));
+        }
     }
 }
 

@@ -10,8 +10,11 @@ use authoring::doc::Doc;
 use authoring::spanned::escape;
 
 pub(super) fn check(doc: Doc<'_>, problems: &mut Vec<Problem>) {
-    for (name, value) in doc.get("/variables").and_then(Json::as_object).into_iter().flatten() {
-        let pointer = format!("/variables/{}", escape(name));
+    let variables = ["/variables", "/reserved-variables"].into_iter().flat_map(|table| {
+        let variables = doc.get(table).and_then(Json::as_object).into_iter().flatten();
+        variables.map(move |(name, value)| (format!("{table}/{}", escape(name)), name, value))
+    });
+    for (pointer, name, value) in variables {
         if is_secret_name(name) && is_literal(value) && !doc.spans.is_hole(&pointer) {
             let message =
                 format!("the variable `{name}` is probably a secret, and its value is written into the manifest");

@@ -13,6 +13,15 @@ use crate::rule::Rule;
 use authoring::doc::Doc;
 use authoring::secret_ref;
 
+/// Keys of a site that only clients which ask its management points need.
+const FOR_CLIENTS: [&str; 6] = [
+    "/sites/0/http-port",
+    "/sites/0/https-port",
+    "/sites/0/ssl-state",
+    "/sites/0/use-first-certificate",
+    "/sites/0/root-key",
+    "/sites/0/signing-certificate",
+];
 const MODE: &str = "/media/mode";
 const KIND: &str = "/media/kind";
 const SITE_KIND: &str = "/sites/0/kind";
@@ -23,7 +32,7 @@ const CERTIFICATES: [&str; 2] = ["/sites/0/certificate", "/certificate"];
 
 /// The paths of files that a site and a certificate name.
 pub(super) fn paths(doc: Doc<'_>) -> Vec<String> {
-    let mut pointers = vec!["/sites/0/root-ca".to_owned()];
+    let mut pointers = ["/sites/0/root-ca", "/sites/0/signing-certificate"].map(str::to_owned).to_vec();
     let n_issuing = doc.get("/sites/0/issuing-cas").and_then(Json::as_array).map_or(0, Vec::len);
     pointers.extend((0..n_issuing).map(|at| format!("/sites/0/issuing-cas/{at}")));
     for certificate in CERTIFICATES {
@@ -338,7 +347,8 @@ fn cloud_management_gateway(doc: Doc<'_>, text: &str, problems: &mut Vec<Problem
 /// R18, R49 and R50: media that carry their sequence ask nobody.
 fn without_site(doc: Doc<'_>, kind: &str, problems: &mut Vec<Problem>) {
     let root = doc.place("").source;
-    for pointer in [MODE, POINTS, GATEWAY].into_iter().chain(CERTIFICATES).filter(|pointer| doc.spans.has(pointer)) {
+    let pointers = [MODE, POINTS, GATEWAY, "/boot/package"].into_iter().chain(CERTIFICATES).chain(FOR_CLIENTS);
+    for pointer in pointers.filter(|pointer| doc.spans.has(pointer)) {
         let place = doc.place(pointer);
         // Sites that stand in a profile are an inventory for media of all kinds.
         if pointer.starts_with("/sites") && place.source != root {

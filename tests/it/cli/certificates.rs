@@ -329,3 +329,49 @@ fn a_root_is_found_although_its_name_is_written_in_another_way() {
     fs::write(certs.join("root.pem"), padded).unwrap();
     assert_eq!(see(&desk, "check"), usual);
 }
+
+#[test]
+fn what_a_site_knows_is_among_the_variables() {
+    let (desk, _) = project();
+    let of_site = r#"
+http-port = 8080
+https-port = 8443
+ssl-state = 31
+use-first-certificate = true
+root-key = "0602000000A40000"
+signing-certificate = "certs/issuing.pem"
+issuing-cas"#;
+    desk.edit("\nissuing-cas", of_site);
+    desk.edit("source-date", "branding-title = \"Contoso\"\nsource-date");
+    desk.edit("prompt = false", "prompt = false\npackage = \"BER00005\"");
+    desk.edit("[certificate]", "[reserved-variables]\n_SMSTSPreferredMPEnabled = 1\n\n[certificate]");
+    let applied = desk.command(&["apply"]).env("PFX_PASSWORD", PASSWORD).output().unwrap();
+    assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stderr));
+    data::extract(&desk, "out/boot-BER.iso", "data");
+    let variables = data::read(&desk, DEFAULT_PASSWORD, &["data/Variables.dat".into()]);
+    let value = |name: &str| {
+        let (_, after) =
+            variables.split_once(&format!("<var name=\"{name}\"><![CDATA[")).unwrap_or_else(|| panic!("{name}"));
+        after.split_once("]]>").unwrap().0.to_owned()
+    };
+    for (name, wanted) in [
+        ("_SMSTSHTTPPort", "8080"),
+        ("_SMSTSHTTPSPort", "8443"),
+        ("_SMSTSIISSSLState", "31"),
+        ("_SMSTSUseFirstCert", "1"),
+        ("_SMSTSPublicRootKey", "0602000000A40000"),
+        ("_SMSTSBootMediaPackageID", "BER00005"),
+        ("_SMSTSBrandingTitle", "Contoso"),
+        ("_SMSTSPreferredMPEnabled", "1"),
+    ] {
+        assert_eq!(value(name), wanted, "{name}");
+    }
+    let der = Command::new("openssl")
+        .args(["x509", "-in", "certs/issuing.pem", "-outform", "DER"])
+        .current_dir(&desk.root)
+        .output()
+        .unwrap()
+        .stdout;
+    let hex: String = der.iter().map(|byte| format!("{byte:02X}")).collect();
+    assert_eq!(value("_SMSTSSiteSigningCertificate"), hex);
+}
