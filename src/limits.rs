@@ -8,7 +8,7 @@
 //! Files that somebody names are opened with [`open`] and read with [`read`] or [`read_text`], which refuse devices
 //! and FIFOs and stop at a length.
 
-pub use authoring::file::{check_image, open, open_within, read, read_text};
+pub use authoring::file::{check_image, check_len, open, open_within, read, read_text};
 pub use authoring::limits::*;
 pub use disc_layout::limits::MAX_PATHS_LEN;
 pub use task_sequence::limits::*;

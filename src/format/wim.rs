@@ -26,6 +26,7 @@ mod split;
 pub mod stored;
 mod structure;
 pub mod table;
+mod view;
 pub mod xml;
 
 use std::cell::RefCell;
@@ -57,13 +58,26 @@ pub(in crate::format) use resource::{ChunkReader, Packing, ReadAt};
 
 use guard::Guard;
 use library::{Failure, Handle, Kind};
+use view::View;
 
-/// An opened WIM file.
+/// An opened WIM.
 pub struct Wim {
     path: Utf8PathBuf,
+    facts: WimFacts,
+    reader: Reader,
+}
+
+/// Means to read a WIM.
+enum Reader {
+    /// wimlib, which reads files.
+    Library(Library),
+    /// Its structures, wherever they are.
+    View(View),
+}
+
+struct Library {
     handle: Handle,
     file: File,
-    facts: WimFacts,
     guard: Guard,
     /// The images whose folders were found to be a tree.
     checked: RefCell<BTreeSet<u32>>,
@@ -181,14 +195,29 @@ impl Wim {
         let handle = Handle::open(path).map_err(|failure| failed(path, "opening", failure))?;
         let info = handle.info().map_err(|failure| failed(path, "reading", failure))?;
         if info.n_parts > 1 {
-            return Err(Error::new(format!("`{path}` is part {} of {} of a split WIM", info.part, info.n_parts))
-                .help(format!("join the parts first: `{}`", command::join(path))));
+            return Err(part_of_split(path, info.part, info.n_parts));
         }
         if info.is_pipable {
             return Err(pipable(path));
         }
         let guard = Guard::new(&file).map_err(|why| failed(path, "reading", Failure::Damaged(why)))?;
-        Ok(Self { path: path.to_owned(), handle, file, facts: info.facts, guard, checked: RefCell::default() })
+        let reader = Reader::Library(Library { handle, file, guard, checked: RefCell::default() });
+        Ok(Self { path: path.to_owned(), facts: info.facts, reader })
+    }
+
+    /// Opens a stand-alone WIM in a source: a file, or ranges of one.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be read, is not a WIM, or is damaged.
+    pub fn open_source(source: &Arc<Source>) -> Result<Self> {
+        match &**source {
+            Source::File(file) => Self::open(&file.path),
+            Source::Pieced(pieced) => {
+                let (view, facts) = View::open(source)?;
+                Ok(Self { path: pieced.path().to_owned(), facts, reader: Reader::View(view) })
+            }
+        }
     }
 
     /// The path that it was opened by.
@@ -198,9 +227,20 @@ impl Wim {
 
     /// Whether its header says that contents may be compressed together.
     pub fn may_be_solid(&self) -> Result<bool> {
+        Ok(self.header()?.is_some_and(|header| header.version != header::VERSION))
+    }
+
+    /// Reads its header.
+    fn header(&self) -> Result<Option<header::Header>> {
         let mut bytes = [0; header::HEADER_LEN];
-        self.file.read_exact_at(&mut bytes, 0).map_err(|cause| Error::io("reading", &self.path, cause))?;
-        Ok(header::Header::parse(&bytes).is_some_and(|header| header.version != header::VERSION))
+        match &self.reader {
+            Reader::Library(library) => {
+                let read = library.file.read_exact_at(&mut bytes, 0);
+                read.map_err(|cause| Error::io("reading", &self.path, cause))?;
+            }
+            Reader::View(view) => view.fill(&mut bytes, 0)?,
+        }
+        Ok(header::Header::parse(&bytes))
     }
 
     /// Its structures.
@@ -209,7 +249,11 @@ impl Wim {
     ///
     /// If it is damaged.
     pub fn structure(&self) -> Result<Structure> {
-        let metadata = self.file.metadata().map_err(|cause| Error::io("reading", &self.path, cause))?;
+        let library = match &self.reader {
+            Reader::Library(library) => library,
+            Reader::View(view) => return Ok(view.structure().clone()),
+        };
+        let metadata = library.file.metadata().map_err(|cause| Error::io("reading", &self.path, cause))?;
         let file = SourceFile { path: self.path.clone(), stat: Stat::of(&metadata) };
         Structure::read(Arc::new(Source::File(file)))
     }
@@ -239,7 +283,12 @@ impl Wim {
     pub fn list(&self, index: u32, folder: &str) -> Result<Option<Vec<Found>>> {
         match self.entry(index, folder)? {
             Some(entry) if entry.found.is_folder => {
-                let entries = self.handle.children(index, folder).map_err(|failure| self.failed(index, failure))?;
+                let entries = match &self.reader {
+                    Reader::Library(library) => {
+                        library.handle.children(index, folder).map_err(|failure| self.failed(index, failure))?
+                    }
+                    Reader::View(view) => view.children(index, folder)?,
+                };
                 Ok(Some(entries.into_iter().map(|entry| entry.found).collect()))
             }
             _ => Ok(None),
@@ -259,20 +308,30 @@ impl Wim {
             return Err(Error::new(format!("{what} has {} bytes, and at most {limit} are expected", entry.found.len))
                 .help("see whether it is the file that its name says"));
         }
-        let packing = Packing { compression: self.facts.compression, chunk_len: self.facts.chunk_len };
-        let bytes = resource::read(&self.file, packing, &entry.blob)
-            .map_err(|why| Error::new(format!("{what} can't be read: {why}")).help(verify_it(&self.path)))?;
+        let read = match &self.reader {
+            Reader::Library(library) => {
+                let packing = Packing { compression: self.facts.compression, chunk_len: self.facts.chunk_len };
+                resource::read(&library.file, packing, &entry.blob)
+            }
+            Reader::View(view) => view.read(&entry.blob)?,
+        };
+        let bytes =
+            read.map_err(|why| Error::new(format!("{what} can't be read: {why}")).help(verify_it(&self.path)))?;
         Ok(Some(bytes))
     }
 
     fn entry(&self, index: u32, path: &str) -> Result<Option<library::Entry>> {
         self.check(index)?;
-        if !self.checked.borrow().contains(&index) {
+        let library = match &self.reader {
+            Reader::Library(library) => library,
+            Reader::View(view) => return view.entry(index, path),
+        };
+        if !library.checked.borrow().contains(&index) {
             let damaged = |why| self.failed(index, Failure::Damaged(why));
-            self.guard.check_image(&self.file, index).map_err(damaged)?;
-            self.checked.borrow_mut().insert(index);
+            library.guard.check_image(&library.file, index).map_err(damaged)?;
+            library.checked.borrow_mut().insert(index);
         }
-        self.handle.entry(index, path).map_err(|failure| self.failed(index, failure))
+        library.handle.entry(index, path).map_err(|failure| self.failed(index, failure))
     }
 
     fn check(&self, index: u32) -> Result<()> {
@@ -293,7 +352,11 @@ impl Wim {
     }
 
     fn image_facts(&self, index: u32) -> WimImageFacts {
-        let text = |property: &str| self.handle.property(index, property).filter(|text| !text.is_empty());
+        let property = |name: &str| match &self.reader {
+            Reader::Library(library) => library.handle.property(index, name),
+            Reader::View(view) => view.property(index, name),
+        };
+        let text = |name: &str| property(name).filter(|text| !text.is_empty());
         let number = |property: &str| text(property).and_then(|text| text.parse::<u32>().ok());
         let version = number("WINDOWS/VERSION/MAJOR").map(|major| WindowsVersion {
             major,
@@ -315,6 +378,12 @@ impl Wim {
 
 fn kind_of(metadata: &std::fs::Metadata) -> &'static str {
     if metadata.is_dir() { "a folder" } else { "a device or pipe" }
+}
+
+/// The error for a part of a split WIM.
+fn part_of_split(path: &Utf8Path, part: u16, n_parts: u16) -> Error {
+    Error::new(format!("`{path}` is part {part} of {n_parts} of a split WIM"))
+        .help(format!("join the parts first: `{}`", command::join(path)))
 }
 
 /// The error for a WIM file that only wimlib reads: one that it wrote to a pipe.

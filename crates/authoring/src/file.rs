@@ -150,6 +150,15 @@ fn check_kind(kind: FileType) -> io::Result<()> {
     Err(io::Error::new(io::ErrorKind::InvalidInput, format!("it is {found}, not a regular file")))
 }
 
+/// Fails for a length beyond the most that is read.
+///
+/// # Errors
+///
+/// `FileTooLarge` with both lengths.
+pub fn check_len(len: u64, max_len: u64) -> io::Result<()> {
+    if len > max_len { Err(too_long(len, max_len)) } else { Ok(()) }
+}
+
 fn too_long(len: u64, max_len: u64) -> io::Error {
     io::Error::new(
         io::ErrorKind::FileTooLarge,

@@ -5,11 +5,10 @@
 //! in solid resources. Pipable and split files are refused when they are opened.
 
 use std::fmt;
-use std::os::unix::fs::FileExt;
 
 use serde::{Deserialize, Serialize};
 
-use super::header::{HEADER_LEN, Header, VERSION};
+use super::header::{Header, VERSION};
 use super::{Compression, Wim};
 use crate::error::{Error, Result};
 use crate::problem::Severity;
@@ -81,10 +80,7 @@ impl Wim {
     ///
     /// If the file can't be read.
     pub fn incompatibilities(&self) -> Result<Vec<Incompatibility>> {
-        let reading = |cause| Error::io("reading", &self.path, cause);
-        let mut bytes = [0; HEADER_LEN];
-        self.file.read_exact_at(&mut bytes, 0).map_err(reading)?;
-        let Some(header) = Header::parse(&bytes) else { return Ok(Vec::new()) };
+        let Some(header) = self.header()? else { return Ok(Vec::new()) };
         let mut found = Vec::new();
         if header.flags & Header::WRITE_IN_PROGRESS != 0 {
             found.push(Incompatibility::Unfinished);

@@ -38,6 +38,11 @@ impl Entry {
         (self.attributes & Self::REPARSE_POINT == 0).then_some(self.reparse_or_link).filter(|link| *link != 0)
     }
 
+    /// The child of a name, in any case.
+    pub fn child(&self, name: &str) -> Option<&Self> {
+        self.children.iter().find(|child| is_named(&child.name, name))
+    }
+
     /// The child of a name, in any case, to be changed.
     pub fn child_mut(&mut self, name: &str) -> Option<&mut Self> {
         self.children.iter_mut().find(|child| is_named(&child.name, name))

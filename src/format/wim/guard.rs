@@ -1,8 +1,6 @@
 //! Checks a WIM file before wimlib reads it: the library reads tables, XML and metadata whole, however long the header
 //! says that they are, and lists a folder as often as others name its list.
 
-use std::fs::File;
-
 use super::header::{HEADER_LEN, Header, MAGIC, PIPABLE_MAGIC, Resource};
 use super::metadata;
 use super::resource::{self, Packing, ReadAt};
@@ -24,7 +22,7 @@ impl Guard {
     /// # Errors
     ///
     /// A table, the XML or the metadata of an image are beyond the file or longer than is read.
-    pub(super) fn new(file: &File) -> Result<Self, String> {
+    pub(super) fn new(file: &impl ReadAt) -> Result<Self, String> {
         let file_len = file.len()?;
         let mut guard = Self::default();
         // Only a pipable file that was written to a pipe has a second header, at its end.
@@ -47,7 +45,7 @@ impl Guard {
         Ok(guard)
     }
 
-    fn check_header(&mut self, file: &File, file_len: u64, header: &Header) -> Result<(), String> {
+    fn check_header(&mut self, file: &impl ReadAt, file_len: u64, header: &Header) -> Result<(), String> {
         check_place("table of contents", &header.table, file_len, MAX_WIM_TABLE_LEN)?;
         check_place("XML", &header.xml, file_len, MAX_WIM_XML_LEN)?;
         // What is wrong with it otherwise is wimlib's to say.
@@ -62,7 +60,7 @@ impl Guard {
     }
 
     /// Checks that the folders of an image are a tree.
-    pub(super) fn check_image(&self, file: &File, index: u32) -> Result<(), String> {
+    pub(super) fn check_image(&self, file: &impl ReadAt, index: u32) -> Result<(), String> {
         let metadata = (index as usize).checked_sub(1).and_then(|at| self.metadata.get(at));
         let (Some(packing), Some(metadata)) = (self.packing, metadata) else { return Ok(()) };
         match resource::unpack(file, packing, &located(metadata, [0; 20])) {
@@ -73,7 +71,7 @@ impl Guard {
     }
 
     /// Checks that the folders of every image are a tree.
-    pub(super) fn check_images(&self, file: &File) -> Result<(), String> {
+    pub(super) fn check_images(&self, file: &impl ReadAt) -> Result<(), String> {
         (1..=self.metadata.len() as u32).try_for_each(|index| self.check_image(file, index))
     }
 }
@@ -91,6 +89,7 @@ fn check_place(what: &str, resource: &Resource, file_len: u64, max_len: u64) -> 
 
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
     use std::os::unix::fs::FileExt;
 
     use camino::Utf8PathBuf;

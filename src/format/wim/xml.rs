@@ -82,6 +82,16 @@ impl ImageText {
         Some(&self.text[child.inner])
     }
 
+    /// The text of an element, found by its path: `WINDOWS/VERSION/BUILD`.
+    pub fn text(&self, path: &str) -> Option<String> {
+        let mut inner = self.text.as_str();
+        for name in path.split('/') {
+            let child = elements(inner)?.into_iter().find(|child| child.name == name)?;
+            inner = &inner[child.inner];
+        }
+        Some(plain_text(inner))
+    }
+
     /// A number in a child element.
     pub fn number(&self, name: &str) -> Option<u64> {
         self.get(name)?.trim().parse().ok()
@@ -111,6 +121,47 @@ impl ImageText {
 
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// The text that XML stands for: without its comments, with its entities replaced.
+fn plain_text(mut xml: &str) -> String {
+    let mut text = String::new();
+    while let Some(at) = xml.find(['&', '<']) {
+        text += &xml[..at];
+        xml = &xml[at..];
+        let skipped = [("<![CDATA[", "]]>", true), ("<!--", "-->", false)];
+        let special = skipped.iter().find_map(|(begin, end, is_text)| {
+            let (inner, rest) = xml.strip_prefix(begin)?.split_once(end)?;
+            Some((if *is_text { inner.to_owned() } else { String::new() }, rest))
+        });
+        let entity = || {
+            let (name, rest) = xml.strip_prefix('&')?.split_once(';')?;
+            Some((entity(name)?.to_string(), rest))
+        };
+        // What stands for nothing else stands for itself.
+        let (found, rest) = special.or_else(entity).unwrap_or_else(|| (xml[..1].to_owned(), &xml[1..]));
+        text += &found;
+        xml = rest;
+    }
+    text + xml
+}
+
+fn entity(name: &str) -> Option<char> {
+    match name {
+        "amp" => Some('&'),
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "quot" => Some('"'),
+        "apos" => Some('\''),
+        _ => {
+            let number = name.strip_prefix('#')?;
+            let code = match number.strip_prefix(['x', 'X']) {
+                Some(digits) => u32::from_str_radix(digits, 16),
+                None => number.parse(),
+            };
+            char::from_u32(code.ok()?)
+        }
+    }
 }
 
 /// An element, as ranges of the text that it is in.
