@@ -7,6 +7,7 @@
 pub mod address;
 mod base;
 mod capacity;
+mod content_path;
 mod dialect;
 mod model;
 mod profile;

@@ -23,6 +23,7 @@ mod content;
 mod drivers;
 mod expiry;
 mod images;
+mod inside;
 mod manifest_pointers;
 mod media_data;
 mod own_places;

@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 use camino::Utf8Path;
 
-pub use copy::n_lanes;
+pub use copy::{copy_source, n_lanes};
 pub use disk::{Call, Disk};
 #[cfg(test)]
 pub(crate) use journal::reseal_as_of_another_boot;

@@ -15,6 +15,7 @@ use serde::Deserialize;
 
 use super::VariableValue;
 use super::capacity::Capacity;
+use super::content_path;
 use crate::firmware::Firmware;
 
 pub use crate::sequence::MediaKind as Kind;
@@ -300,8 +301,8 @@ pub struct PrestartTable {
     #[schemars(length(min = 1), example = &"cmd /c prestart.cmd")]
     pub command: String,
     /// The folder (or file) that it runs in, with all that it needs; put into the boot image as `sms\PKG\SMS10000`.
-    #[serde(default)]
-    #[schemars(length(min = 1), example = &"prestart")]
+    #[serde(default, deserialize_with = "content_path::optional")]
+    #[schemars(with = "Option<content_path::Written>", example = &"prestart")]
     pub files: Option<String>,
 }
 
@@ -421,9 +422,10 @@ pub struct BootTable {
     #[schemars(length(min = 1), example = ["uefi"])]
     pub firmware: Option<Vec<Firmware>>,
     /// Where boot manager, boot store and boot sector come from: `boot-image` takes them out of the boot image;
-    /// anything else is a folder, such as the `Media` folder of the Windows ADK or an extracted Windows ISO.
-    #[serde(default = "default_boot_files")]
-    #[schemars(length(min = 1), example = &"boot-image")]
+    /// anything else is a folder, such as the `Media` folder of the Windows ADK, an extracted Windows ISO, or the root of
+    /// one that is not (`Win11.iso!`).
+    #[serde(default = "default_boot_files", deserialize_with = "content_path::one")]
+    #[schemars(with = "content_path::Written", extend("default" = BOOT_IMAGE), example = &"boot-image")]
     pub files: String,
     /// Where the boot stores (BCD) come from. Unless said, those of the boot files are taken, and where they bring none,
     /// one is written.
@@ -456,7 +458,8 @@ pub struct BootTable {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct BootFile {
     /// The file or folder.
-    #[schemars(length(min = 1), example = &"winpe/startnet.cmd")]
+    #[serde(deserialize_with = "content_path::one")]
+    #[schemars(with = "content_path::Written", example = &"winpe/startnet.cmd")]
     pub source: String,
     /// Where it goes in the boot image, from its root. It replaces a file of that name. For a folder, `.` is the root
     /// itself.
@@ -480,7 +483,8 @@ fn default_boot_files() -> String {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct WimImage {
     /// The WIM file.
-    #[schemars(length(min = 1), example = &"images/boot.wim")]
+    #[serde(deserialize_with = "content_path::one")]
+    #[schemars(with = "content_path::Written", example = &"images/boot.wim")]
     pub file: String,
     /// Which image in it, counted from 1. Needed when it holds several.
     #[serde(default)]
@@ -542,7 +546,8 @@ pub struct OperatingSystem {
     )]
     pub id: String,
     /// The WIM file.
-    #[schemars(length(min = 1), example = &"images/install.wim")]
+    #[serde(deserialize_with = "content_path::one")]
+    #[schemars(with = "content_path::Written", example = &"images/install.wim")]
     pub file: String,
     /// Which image in it the task sequence applies, counted from 1. Needed when it holds several.
     #[serde(default)]
@@ -566,7 +571,8 @@ pub struct Package {
     )]
     pub id: String,
     /// The folder (or file) that holds its content.
-    #[schemars(length(min = 1), example = &"packages/vpn")]
+    #[serde(deserialize_with = "content_path::one")]
+    #[schemars(with = "content_path::Written", example = &"packages/vpn")]
     pub source: String,
     /// Whether it is on the medium: a condition such as `{{ site.code == 'BER' }}`.
     #[serde(default = "always")]
@@ -590,7 +596,8 @@ pub struct Application {
     #[schemars(length(min = 1), example = &"ScopeId_5A1F2C3B/Application_4ba2d1f6")]
     pub model_name: Option<String>,
     /// The folder (or file) that holds its content.
-    #[schemars(length(min = 1), example = &"applications/editor")]
+    #[serde(deserialize_with = "content_path::one")]
+    #[schemars(with = "content_path::Written", example = &"applications/editor")]
     pub source: String,
     /// Whether it is on the medium: a condition such as `{{ site.code == 'BER' }}`.
     #[serde(default = "always")]
@@ -603,7 +610,8 @@ pub struct Application {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ExtraFile {
     /// The file or folder.
-    #[schemars(length(min = 1), example = &"extras/readme.txt")]
+    #[serde(deserialize_with = "content_path::one")]
+    #[schemars(with = "content_path::Written", example = &"extras/readme.txt")]
     pub source: String,
     /// Where it goes on the medium, from its root. For a folder, `.` is the root itself.
     #[schemars(length(min = 1), example = &"readme.txt")]

@@ -316,6 +316,10 @@ fn sources(doc: Doc<'_>, problems: &mut Vec<Problem>) {
             pointers.extend(["source", "file"].map(|key| format!("/{table}/{index}/{key}")));
         }
     }
+    // A path on a medium may be a table.
+    let parts = |pointer: &String| ["medium", "path"].map(|key| format!("{pointer}/{key}"));
+    let on_media: Vec<_> = pointers.iter().flat_map(parts).collect();
+    pointers.extend(on_media);
     pointers.extend(site::paths(doc));
     paths(doc, pointers, problems);
 }

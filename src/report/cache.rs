@@ -13,10 +13,10 @@ pub fn cache(caches: &[Contents]) -> Page {
         let Contents { root, n_files, n_outputs, memo_len, objects, limit } = cache;
         page.line(format!("{root}: {}, objects at most {limit}", Size(cache.len())));
         let what = format!("{}, {}", counted(*n_files, "file"), counted(*n_outputs, "finished output"));
-        page.row(format!("  {:11} ", "digests"), format!("{what} ({})", Size(*memo_len)));
+        page.row(format!("  {:12} ", "digests"), format!("{what} ({})", Size(*memo_len)));
         for held in objects {
             let what = counted(held.n_objects, "object");
-            page.row(format!("  {:11} ", held.kind.as_str()), format!("{what} ({})", Size(held.len)));
+            page.row(format!("  {:12} ", held.kind.as_str()), format!("{what} ({})", Size(held.len)));
         }
     }
     page

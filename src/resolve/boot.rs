@@ -42,6 +42,13 @@ pub enum BootSource<'a> {
         /// Which image in it.
         index: u32,
     },
+    /// A folder on a medium, such as the root of a Windows ISO.
+    Medium {
+        /// The folder.
+        folder: &'a Folder,
+        /// The boot image and its index: as for a folder of this machine.
+        image: Option<(&'a KnownWim, u32)>,
+    },
     /// The `Media` folder of the Windows ADK, or an extracted Windows ISO.
     Folder {
         /// The folder.
@@ -209,8 +216,12 @@ pub fn boot_files(source: BootSource, wanted: &Wanted) -> Result<BootFiles, NoBo
     }
     let found = match source {
         BootSource::Image { wim, index } => image::find(wim, index, wanted)?,
-        BootSource::Folder { folder, image } => {
-            let mut found = folder::find(folder, wanted)?;
+        BootSource::Folder { image, .. } | BootSource::Medium { image, .. } => {
+            let mut found = match source {
+                BootSource::Folder { folder, .. } => folder::find(folder, wanted)?,
+                BootSource::Medium { folder, .. } => folder::find_in(folder, wanted)?,
+                BootSource::Image { .. } => Candidates::default(),
+            };
             let has_sdi = found.files.iter().any(|(path, _)| path.eq_ignore_ascii_case(BOOT_SDI));
             if let Some((wim, index)) = image.filter(|_| !has_sdi) {
                 found.add(image::boot_sdi(wim, index)?);

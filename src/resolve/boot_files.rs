@@ -1,14 +1,19 @@
 //! The boot files of a medium: found in the boot image or in a folder, checked, and what is missing reported.
 
+use std::io;
+
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::boot::{self, BootFiles, BootSource, Missing, NoBootFiles, Note, STORES, Wanted};
+use super::inside;
 use super::manifest_pointers::{FILES, IMAGE};
 use super::request::Request;
 use super::secure_boot::check_programs;
+use super::self_inclusion::holds_itself;
 use super::wim::KnownWim;
 use super::windows_pe::WindowsPe;
 use crate::content::Content;
+use crate::error::Error;
 use crate::firmware::Firmware;
 use crate::format::wim::Architecture;
 use crate::manifest::{BOOT_IMAGE, OutputFormat};
@@ -133,10 +138,28 @@ fn find_files(
 ) -> Option<BootFiles> {
     let files = &request.rendered.manifest.boot.files;
     let folder: Utf8PathBuf;
+    let on_medium;
     let source = if files == BOOT_IMAGE {
         BootSource::Image { wim, index }
     } else {
         folder = request.input(FILES, files);
+        if inside::split(&folder).is_some() {
+            if holds_itself(request, &folder, FILES, problems) {
+                return None;
+            }
+            let found = request.sources.is_folder(&folder).and_then(|is_folder| match is_folder {
+                true => request.sources.folder(&folder),
+                false => {
+                    let error = Error::new(format!("`{folder}` is a file, not a folder"));
+                    Err(io::Error::other(
+                        error.help("name the root of the medium, or the folder with `boot` and `efi`"),
+                    ))
+                }
+            });
+            on_medium = request.readable(found, &folder, FILES, problems)?;
+            let source = BootSource::Medium { folder: &on_medium.folder, image: Some((wim, index)) };
+            return boot::boot_files(source, wanted).map_err(|none| no_boot_files(request, none, problems)).ok();
+        }
         boot::beside(&folder).for_each(|path| request.notes.inputs.borrow_mut().note(path));
         match folder.read_dir_utf8() {
             Ok(_) => BootSource::Folder { folder: &folder, image: Some((wim, index)) },

@@ -6,10 +6,12 @@ use super::boot_image_checks;
 use super::content::open_wim;
 use super::drivers::add_drivers;
 use super::images::check_image;
+use super::inside;
 use super::manifest_pointers::IMAGE;
 use super::placement::{Location, find_entry};
 use super::prestart::add_prestart;
 use super::request::Request;
+use super::self_inclusion::holds_itself;
 use super::volume_tree::VolumeTree;
 use super::wim::{self, Derived, KnownWim};
 use super::windows_pe::WindowsPe;
@@ -37,7 +39,9 @@ pub(super) struct BootImage {
 pub(super) fn prepare(request: &Request<'_>, problems: &mut Problems) -> Option<BootImage> {
     let image = &request.rendered.manifest.boot.image;
     let path = request.input(IMAGE, &image.file);
-    if request.is_lfs_pointer(&path, IMAGE, problems) {
+    if request.is_lfs_pointer(&path, IMAGE, problems)
+        || (inside::split(&path).is_some() && holds_itself(request, &path, IMAGE, problems))
+    {
         return None;
     }
     let content = match request.sources.file(&path) {
@@ -153,8 +157,8 @@ fn boot_file_of(request: &Request<'_>, path: &str) -> Option<String> {
             _ => return false,
         };
         // Several may go into one folder: then it is the one that has it.
-        match source.is_dir() {
-            true => source.join(within).exists(),
+        match request.sources.is_folder(&source).unwrap_or(false) {
+            true => request.sources.is_folder(&source.join(within)).is_ok(),
             false => within.is_empty() || source.file_name() == Some(within),
         }
     });

@@ -6,6 +6,7 @@
 //! that file is in the same package. Of a split WIM in a package, only the numbers of its parts are looked at.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -83,10 +84,11 @@ pub(super) fn check_packed_images(request: &Request<'_>, package: &Placement, pr
     let pointer = &package.pointer;
     let files = wim_files(package);
     let mut sets: BTreeMap<[u8; 16], Vec<(Header, Utf8PathBuf)>> = BTreeMap::new();
-    for path in &files {
+    for source in &files {
+        let path = source.path();
         match kind(request.sources, path) {
             Kind::Whole => check_packed_image(request, path, &files, pointer, problems),
-            Kind::Part(header) => sets.entry(header.guid).or_default().push((header, path.clone())),
+            Kind::Part(header) => sets.entry(header.guid).or_default().push((header, path.to_owned())),
             Kind::Pipable => {
                 let error = pipable(path);
                 let problem = Problem::warning(error.to_string()).at(request.place(pointer), "in this folder");
@@ -105,7 +107,7 @@ pub(super) fn check_packed_images(request: &Request<'_>, package: &Placement, pr
 fn check_packed_image(
     request: &Request<'_>,
     path: &Utf8Path,
-    beside: &[Utf8PathBuf],
+    beside: &[Arc<Source>],
     pointer: &str,
     problems: &mut Problems,
 ) {
@@ -114,8 +116,8 @@ fn check_packed_image(
     check_compatibility(request, &wim, None, pointer, problems);
     for index in 1..=wim.facts().images.len() as u32 {
         let Ok(Some(missing)) = wim.missing(index) else { continue };
-        let others: Vec<_> = beside.iter().filter(|other| *other != path).cloned().collect();
-        if matches!(wim.complemented_by(index, &others), Ok((_, true))) {
+        let others = beside.iter().filter(|other| other.path() != path).cloned().collect();
+        if matches!(wim.complemented_by(index, others), Ok((_, true))) {
             continue;
         }
         let problem = Problem::warning(missing_message(&wim, index, &missing));
@@ -151,15 +153,14 @@ fn incomplete(set: &[(Header, Utf8PathBuf)]) -> Option<(Header, Utf8PathBuf)> {
 }
 
 /// Returns the files of a package that are named like WIM files.
-fn wim_files(package: &Placement) -> Vec<Utf8PathBuf> {
+fn wim_files(package: &Placement) -> Vec<Arc<Source>> {
     let mut files = Vec::new();
     for (name, content) in package.files() {
         if let Content::Source(source) = content
-            && let Source::File(file) = &**source
             && is_named_like_wim(Utf8Path::new(&name))
-            && file.stat.len > HEADER_LEN as u64
+            && source.len() > HEADER_LEN as u64
         {
-            files.push(file.path.clone());
+            files.push(Arc::clone(source));
         }
     }
     files
@@ -194,7 +195,11 @@ fn missing_help(sources: &dyn Sources, wim: &KnownWim, index: u32) -> String {
     beside.sort();
     beside.truncate(limits::MAX_WIMS_SEARCHED);
     let compress = if wim.is_solid() { " --compress=LZX" } else { "" };
-    match wim.complemented_by(index, &beside) {
+    let beside = beside.iter().filter_map(|path| match sources.file(path) {
+        Ok(Content::Source(source)) => Some(source),
+        _ => None,
+    });
+    match wim.complemented_by(index, beside.collect()) {
         Ok((others, true)) => {
             let refs: Vec<_> = others.iter().map(|other| format!("--ref={}", shell::word(other.as_str()))).collect();
             let options = format!("{}{compress}", refs.join(" "));

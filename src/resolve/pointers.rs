@@ -3,11 +3,14 @@
 //! Only files of a pointer's length are opened. Of a folder with many of them the cache remembers that none was a
 //! pointer, by what the file system says of these files: planning an unchanged medium opens none again.
 
+use std::sync::Arc;
+
 use camino::Utf8PathBuf;
 
 use super::tree::Walked;
-use crate::content::{Content, Source, SourceFile};
+use crate::content::{Content, Source, SourceKey, Stat};
 use crate::git_lfs;
+use crate::source::OpenSource;
 use crate::store::{Key, Kind, Objects};
 use authoring::file::is_lfs_pointer;
 
@@ -21,10 +24,9 @@ pub(super) fn find(walked: &Walked, cache: Option<&Objects>) -> Vec<Utf8PathBuf>
     let mut candidates = Vec::new();
     for (_, content) in walked.folder.files() {
         if let Content::Source(source) = content
-            && let Source::File(file) = &**source
-            && git_lfs::can_be_pointer(file.stat.len)
+            && git_lfs::can_be_pointer(source.len())
         {
-            candidates.push(file.clone());
+            candidates.push(Arc::clone(source));
         }
     }
     let cache = cache.filter(|_| candidates.len() >= FEW);
@@ -33,22 +35,40 @@ pub(super) fn find(walked: &Walked, cache: Option<&Objects>) -> Vec<Utf8PathBuf>
         return Vec::new();
     }
     let since = cache.and_then(Objects::start_reading);
-    let is_pointer = |file: &&SourceFile| is_lfs_pointer(&file.path).unwrap_or(false);
-    let found: Vec<_> = candidates.iter().filter(is_pointer).map(|file| file.path.clone()).collect();
+    let found: Vec<_> =
+        candidates.iter().filter(|source| is_pointer(source)).map(|source| source.path().to_owned()).collect();
     if let (Some(cache), Some(since)) = (cache, since)
         && found.is_empty()
-        && candidates.iter().all(|file| since.is_lasting(&file.stat))
+        && candidates.iter().all(|source| since.is_lasting_of(source))
     {
         cache.keep(&key, b"no pointers\n");
     }
     found
 }
 
-fn key(files: &[SourceFile]) -> Key {
+/// Returns whether a source is a Git LFS pointer; `false` if it can't be read.
+pub(super) fn is_pointer(source: &Source) -> bool {
+    match source {
+        Source::File(file) => is_lfs_pointer(&file.path).unwrap_or(false),
+        Source::Pieced(_) if !git_lfs::can_be_pointer(source.len()) => false,
+        Source::Pieced(_) => {
+            let mut bytes = vec![0; source.len() as usize];
+            let read = OpenSource::open(source).and_then(|open| open.read(&mut bytes, 0));
+            read.is_ok() && git_lfs::is_pointer(&bytes)
+        }
+    }
+}
+
+fn key(sources: &[Arc<Source>]) -> Key {
     let mut stats = VERSION.to_le_bytes().to_vec();
-    for SourceFile { stat, .. } in files {
-        let fields = [stat.device, stat.inode, stat.len, stat.modified_ns as u64, stat.changed_ns as u64];
-        stats.extend(fields.map(u64::to_le_bytes).as_flattened());
+    for source in sources {
+        match source.key() {
+            SourceKey::File(Stat { device, inode, len, modified_ns, changed_ns }) => {
+                let fields = [device, inode, len, modified_ns as u64, changed_ns as u64];
+                stats.extend(fields.map(u64::to_le_bytes).as_flattened());
+            }
+            SourceKey::Pieced(digest) => stats.extend(digest.0),
+        }
     }
     Key::new(Kind::Pointers, &stats)
 }
@@ -61,7 +81,6 @@ mod tests {
     use camino::Utf8Path;
 
     use super::*;
-    use crate::content::Stat;
     use crate::resolve::tree;
     use crate::size::Size;
     use crate::write::Disk;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::content::{Content, Source, SourceKey};
+use crate::content::{Content, SourceKey};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::format::boot_program::{self, BootProgram};
@@ -88,12 +88,9 @@ impl Programs {
             None => {
                 let since = cache.and_then(Objects::start_reading);
                 let read = read(&bytes(content)?, taken_for);
-                let is_lasting = |source: &Source| {
-                    since.is_some_and(|since| source.files().iter().all(|file| since.is_lasting(&file.stat)))
-                };
                 let is_lasting = match content {
                     Content::Bytes(_) => true,
-                    Content::Source(source) => is_lasting(source),
+                    Content::Source(source) => since.is_some_and(|since| since.is_lasting_of(source)),
                 };
                 if let (Some(cache), true) = (cache, is_lasting) {
                     // Numbers and texts can always be written.

@@ -9,6 +9,7 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::clock::Clock;
+use super::inside;
 use super::own_places::OwnPlaces;
 use super::sources::Sources;
 use crate::date::Date;
@@ -57,7 +58,14 @@ impl Request<'_> {
     /// Returns the path that the author wrote at a JSON pointer, and notes it as an input.
     pub fn input(&self, pointer: &str, path: &str) -> Utf8PathBuf {
         let path = self.rendered.path_at(pointer, path);
-        self.notes.inputs.borrow_mut().note_at(&path, self.place(pointer));
+        let mut inputs = self.notes.inputs.borrow_mut();
+        if let Some(medium) = inside::possible_medium(&path) {
+            inputs.note_at(medium, self.place(pointer));
+        }
+        // A path on a medium is one of this machine as soon as something has that name here.
+        if inside::split(&path).is_none() {
+            inputs.note_at(&path, self.place(pointer));
+        }
         path
     }
 
@@ -111,12 +119,13 @@ impl Request<'_> {
 
     /// Reports why a file or folder could not be looked at, named at a JSON pointer.
     pub fn unreadable(&self, path: &Utf8Path, error: &io::Error, pointer: &str, problems: &mut Problems) {
-        match self.notes.captures.get(&FileIdentity::of(path)) {
+        let made = inside::possible_medium(path).unwrap_or(path);
+        match self.notes.captures.get(&FileIdentity::of(made)) {
             Some(manifest) if error.kind() == io::ErrorKind::NotFound => {
-                let message = format!("`{path}` is not there yet: `{manifest}` captures it");
+                let message = format!("`{made}` is not there yet: `{manifest}` captures it");
                 let problem = Problem::note(message).at(self.place(pointer), "");
                 problems.add(problem.help("`tsmedia apply` with both does the one after the other"));
-                self.notes.awaited.borrow_mut().insert(path.to_owned());
+                self.notes.awaited.borrow_mut().insert(made.to_owned());
             }
             _ => problems.add(unreadable(self.rendered, path, error, pointer)),
         }
@@ -131,7 +140,14 @@ impl Request<'_> {
 /// Returns the problem of a file or folder that the author named and that could not be looked at.
 pub(super) fn unreadable<M>(rendered: &Rendered<M>, path: &Utf8Path, error: &io::Error, pointer: &str) -> Problem {
     // As the author wrote it, so that what is right can be typed in its place.
-    let written = rendered.value().pointer(pointer).and_then(|value| value.as_str()).map_or(path, Utf8Path::new);
+    let value = rendered.value().pointer(pointer);
+    if let Some(found) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+        return inside::problem(found, path, value).at(rendered.place(pointer), "named here");
+    }
+    if let Some(problem) = inside::no_medium(path, value) {
+        return problem.at(rendered.place(pointer), "not found");
+    }
+    let written = value.and_then(|value| value.as_str()).map_or(path, Utf8Path::new);
     if error.kind() != io::ErrorKind::NotFound {
         return Problem::error(format!("`{path}` can't be read: {error}")).at(rendered.place(pointer), "named here");
     }

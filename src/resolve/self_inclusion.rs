@@ -3,11 +3,13 @@
 
 use camino::Utf8Path;
 
+use super::inside;
 use super::request::Request;
 use crate::problem::{Problem, Problems};
 
 /// Whether content holds what the build writes; complains if so.
 pub(super) fn holds_itself(request: &Request<'_>, path: &Utf8Path, pointer: &str, problems: &mut Problems) -> bool {
+    let path = inside::split(path).map_or(path, |(medium, _)| medium);
     let (message, help) = if request.own_places.output_is_in(path) {
         let output = &request.rendered.manifest.output.path;
         let help = "choose another folder, or another `path` in `[output]`";

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::inside::{self, Media};
 use super::pointers;
 use super::programs::{As, Programs, Read};
 use super::secrets::{Fetched, Origin, Secrets};
@@ -25,6 +26,7 @@ use crate::progress::Audience;
 use crate::secret::{Secret, Veil};
 use crate::source::OpenSource;
 use crate::store::{self, Objects};
+use crate::volume::Node;
 use authoring::file::is_lfs_pointer;
 
 /// Sources of media. Every method may be called again for the same source, and gives the same answer.
@@ -77,6 +79,7 @@ pub(super) trait Sources {
 #[derive(Default)]
 pub(super) struct SourceIndex {
     walked: RefCell<HashMap<Utf8PathBuf, Arc<Walked>>>,
+    media: Media,
     wims: RefCell<HashMap<Utf8PathBuf, Rc<KnownWim>>>,
     programs: Programs,
     pub secrets: RefCell<Secrets>,
@@ -102,14 +105,20 @@ impl SourceIndex {
 
 impl Sources for SourceIndex {
     fn is_folder(&self, path: &Utf8Path) -> io::Result<bool> {
-        path.metadata().map(|metadata| metadata.is_dir())
+        match self.media.node(path)? {
+            Some(node) => Ok(matches!(node, Node::Folder(_))),
+            None => path.metadata().map(|metadata| metadata.is_dir()),
+        }
     }
 
     fn folder(&self, path: &Utf8Path) -> io::Result<Arc<Walked>> {
         if let Some(walked) = self.walked.borrow().get(path) {
             return Ok(Arc::clone(walked));
         }
-        let mut walked = tree::walk(path)?;
+        let mut walked = match self.media.folder(path)? {
+            Some(walked) => walked,
+            None => tree::walk(path)?,
+        };
         walked.pointers = pointers::find(&walked, self.cache.as_deref());
         let walked = Arc::new(walked);
         self.walked.borrow_mut().insert(path.to_owned(), Arc::clone(&walked));
@@ -117,15 +126,25 @@ impl Sources for SourceIndex {
     }
 
     fn file(&self, path: &Utf8Path) -> io::Result<Content> {
-        tree::file(path)
+        match self.media.file(path)? {
+            Some(source) => Ok(Content::Source(source)),
+            None => tree::file(path),
+        }
     }
 
     fn read(&self, path: &Utf8Path, max_len: u64) -> io::Result<Vec<u8>> {
-        limits::read(path, max_len)
+        match self.media.file(path)? {
+            Some(source) => inside::read(&source, max_len),
+            None => limits::read(path, max_len),
+        }
     }
 
     fn read_start(&self, path: &Utf8Path, len: usize) -> io::Result<Vec<u8>> {
         let mut bytes = vec![0; len];
+        if let Some(source) = self.media.file(path)? {
+            inside::fill(&source, &mut bytes)?;
+            return Ok(bytes);
+        }
         limits::open(path)?.read_exact_at(&mut bytes, 0)?;
         Ok(bytes)
     }
@@ -135,14 +154,21 @@ impl Sources for SourceIndex {
     }
 
     fn is_lfs_pointer(&self, path: &Utf8Path) -> bool {
-        is_lfs_pointer(path).unwrap_or(false)
+        match self.media.file(path) {
+            Ok(Some(source)) => pointers::is_pointer(&source),
+            _ => is_lfs_pointer(path).unwrap_or(false),
+        }
     }
 
     fn wim(&self, path: &Utf8Path) -> Result<Rc<KnownWim>> {
         if let Some(wim) = self.wims.borrow().get(path) {
             return Ok(Rc::clone(wim));
         }
-        let wim = Rc::new(KnownWim::open(path, self.cache.clone())?.before(self.audience.clone()));
+        let known = match self.media.file(path).map_err(inside::error_of)? {
+            Some(source) => KnownWim::open_source(source, self.cache.clone())?,
+            None => KnownWim::open(path, self.cache.clone())?,
+        };
+        let wim = Rc::new(known.before(self.audience.clone()));
         self.wims.borrow_mut().insert(path.to_owned(), Rc::clone(&wim));
         Ok(wim)
     }

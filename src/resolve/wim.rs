@@ -1,7 +1,7 @@
 //! What is asked of WIM files, remembered in the cache: one that did not change is not even opened.
 //!
-//! A [`KnownWim`] answers what it was asked before, in this run or an earlier one while the file was the same to the
-//! last bit of its [`Stat`]; for everything else it opens the file. Remembered is what the file said, not what was
+//! A [`KnownWim`] answers what it was asked before, in this run or an earlier one while the file, or the medium that the
+//! WIM is on, was the same to the last bit of its [`Stat`]; for everything else it opens the file. Remembered is what the file said, not what was
 //! made of it, so that another search order, another site or another firmware goes by the same answers.
 
 mod derived;
@@ -29,13 +29,12 @@ use crate::format::windows::{self, Windows};
 use crate::progress::Audience;
 use crate::store::{Key, Kind, Objects, ReadingSince};
 
-use reexported::{source_file, structure};
+use reexported::structure;
 
 /// A WIM file that need not be open.
 #[derive(Debug)]
 pub struct KnownWim {
-    path: Utf8PathBuf,
-    stat: Stat,
+    source: Arc<Source>,
     facts: Facts,
     files: RefCell<Files>,
     folders: RefCell<Folders>,
@@ -100,14 +99,19 @@ impl KnownWim {
             Ok(metadata) if metadata.is_file() => Stat::of(&metadata),
             _ => return Err(Wim::open(path).err().unwrap_or_else(|| changed(path))),
         };
-        let known = cache.as_ref().and_then(|cache| parse(&cache.bytes(&key(&stat))?));
+        Self::open_source(Arc::new(Source::File(SourceFile { path: path.to_owned(), stat })), cache)
+    }
+
+    /// What is known of a WIM in a source, a file or ranges of one, or what it says now.
+    pub fn open_source(source: Arc<Source>, cache: Option<Rc<Objects>>) -> Result<Self> {
+        let known = cache.as_ref().and_then(|cache| parse(&cache.bytes(&key(&source))?));
         let (facts, files, folders, windows, missing, opened) = match known {
             Some((facts, files, folders, windows, missing)) => {
                 (facts, files, folders, windows, missing, OnceCell::new())
             }
             None => {
                 let since = cache.as_ref().and_then(|cache| cache.start_reading());
-                let wim = Wim::open(path)?;
+                let wim = Wim::open_source(&source)?;
                 let packed = reexported::packed(&wim)?;
                 let incompatibilities = wim.incompatibilities()?;
                 let (boot_index, images) = (wim.facts().boot_index, wim.images());
@@ -120,8 +124,7 @@ impl KnownWim {
         let (files, folders) = (RefCell::new(files), RefCell::new(folders));
         let (windows, missing) = (RefCell::new(windows), RefCell::new(missing));
         let (audience, made) = (Audience::default(), RefCell::default());
-        let path = path.to_owned();
-        Ok(Self { path, stat, facts, files, folders, windows, missing, opened, is_news, cache, audience, made })
+        Ok(Self { source, facts, files, folders, windows, missing, opened, is_news, cache, audience, made })
     }
 
     /// The same before somebody who shows how far long deeds have come.
@@ -131,7 +134,7 @@ impl KnownWim {
 
     /// The path that it was named by.
     pub fn path(&self) -> &Utf8Path {
-        &self.path
+        self.source.path()
     }
 
     /// What it says of itself.
@@ -198,29 +201,23 @@ impl KnownWim {
         }
         // Opened so that the answer is known to be that of the file as it is.
         self.wim()?;
-        let found = structure(self, source_file(self))?.missing(index)?;
+        let found = structure(self, &self.source)?.missing(index)?;
         self.is_news.set(true);
         self.missing.borrow_mut().insert(index, found.clone());
         Ok(found)
     }
 
     /// Those of `others` that hold missing contents of an image, and whether none is missing then.
-    pub fn complemented_by(&self, index: u32, others: &[Utf8PathBuf]) -> Result<(Vec<Utf8PathBuf>, bool)> {
-        let source = |path: &Utf8PathBuf| {
-            let stat = Stat::of(&fs::metadata(path).ok().filter(|metadata| metadata.is_file())?);
-            Some(Arc::new(Source::File(SourceFile { path: path.clone(), stat })))
-        };
-        let others = others.iter().filter_map(source).collect();
-        let (found, is_complete) = structure(self, source_file(self))?.complemented_by(index, others)?;
+    pub fn complemented_by(&self, index: u32, others: Vec<Arc<Source>>) -> Result<(Vec<Utf8PathBuf>, bool)> {
+        let (found, is_complete) = structure(self, &self.source)?.complemented_by(index, others)?;
         Ok((found.iter().map(|source| source.path().to_owned()).collect(), is_complete))
     }
 
     /// Puts what is known into the cache, if there is anything new that holds beyond this run.
     pub fn remember(&self) {
         let (Some(cache), Some((_, Some(since)))) = (&self.cache, self.opened.get()) else { return };
-        let is_same = || fs::metadata(&self.path).is_ok_and(|metadata| Stat::of(&metadata) == self.stat);
-        if self.is_news.get() && since.is_lasting(&self.stat) && is_same() {
-            cache.keep(&key(&self.stat), &self.to_bytes());
+        if self.is_news.get() && since.is_lasting_of(&self.source) && is_unchanged(&self.source) {
+            cache.keep(&key(&self.source), &self.to_bytes());
             self.is_news.set(false);
         }
     }
@@ -229,14 +226,14 @@ impl KnownWim {
     fn wim(&self) -> Result<&Wim> {
         if self.opened.get().is_none() {
             let since = self.cache.as_ref().and_then(|cache| cache.start_reading());
-            let wim = Wim::open(&self.path)?;
+            let wim = Wim::open_source(&self.source)?;
             // The answers that are known are those of the file as it was.
-            if !fs::metadata(&self.path).is_ok_and(|metadata| Stat::of(&metadata) == self.stat) {
-                return Err(changed(&self.path));
+            if !is_unchanged(&self.source) {
+                return Err(changed(self.path()));
             }
             let _ = self.opened.set((wim, since));
         }
-        self.opened.get().map(|(wim, _)| wim).ok_or_else(|| changed(&self.path))
+        self.opened.get().map(|(wim, _)| wim).ok_or_else(|| changed(self.path()))
     }
 
     fn to_bytes(&self) -> Vec<u8> {
@@ -260,8 +257,14 @@ impl KnownWim {
     }
 }
 
-fn key(stat: &Stat) -> Key {
-    Key::of_file(Kind::WimReads, VERSION, stat)
+fn key(source: &Source) -> Key {
+    Key::of_source(Kind::WimReads, VERSION, source)
+}
+
+/// Returns whether the files of a source are what they were when it was found.
+fn is_unchanged(source: &Source) -> bool {
+    let is_same = |file: &SourceFile| fs::metadata(&file.path).is_ok_and(|metadata| Stat::of(&metadata) == file.stat);
+    source.files().iter().all(is_same)
 }
 
 fn changed(path: &Utf8Path) -> Error {
@@ -441,7 +444,7 @@ mod tests {
         let since = wim.opened.get().unwrap().1.unwrap();
         fs::write(scratch.root.join(".tsmedia/later"), b"").unwrap();
         let later = Stat::of(&fs::metadata(scratch.root.join(".tsmedia/later")).unwrap());
-        assert!(since.is_lasting(&wim.stat) && !since.is_lasting(&later));
+        assert!(since.is_lasting_of(&wim.source) && !since.is_lasting(&later));
     }
 
     #[test]

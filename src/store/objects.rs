@@ -18,7 +18,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{Now, ask_time, is_before, prepare};
-use crate::content::{SourceFile, Stat};
+use crate::content::{Source, SourceFile, SourceKey, Stat};
 use crate::digest::{Asked, Digest, Digests, Hasher, Sha256};
 use crate::error::{Error, Result};
 use crate::limits;
@@ -47,6 +47,8 @@ pub enum Kind {
     WimReads,
     /// A WIM file made of one whose contents are compressed together: what starts, or is split, can't be solid.
     WimExports,
+    /// WIM files copied out of media, for wimlib, which reads nothing but files.
+    MediumFiles,
     /// What was read of boot programs: their digests and signatures.
     Programs,
     /// Folders whose small files were searched for Git LFS pointers, and hold none.
@@ -55,13 +57,14 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::WimReads, Self::WimExports, Self::Programs, Self::Pointers];
+    pub const ALL: [Self; 5] = [Self::WimReads, Self::WimExports, Self::MediumFiles, Self::Programs, Self::Pointers];
 
     /// The name of its folder.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::WimReads => "wim-reads",
             Self::WimExports => "wim-exports",
+            Self::MediumFiles => "medium-files",
             Self::Programs => "programs",
             Self::Pointers => "lfs-scans",
         }
@@ -80,6 +83,14 @@ impl Key {
     /// caller.
     pub fn new(kind: Kind, made_from: &[u8]) -> Self {
         Self { kind, digest: Digest::of(made_from) }
+    }
+
+    /// The key of what is made from a source as it is now, by the `version`-th way of making it.
+    pub fn of_source(kind: Kind, version: u32, source: &Source) -> Self {
+        match source.key() {
+            SourceKey::File(stat) => Self::of_file(kind, version, &stat),
+            SourceKey::Pieced(digest) => Self::new(kind, &[b"pieced", &version.to_le_bytes()[..], &digest.0].concat()),
+        }
     }
 
     /// The key of what is made from a file as it is now, by the `version`-th way of making it.
@@ -380,6 +391,11 @@ impl ReadingSince {
     /// twice within one tick of the clock looks the same after both.
     pub fn is_lasting(&self, stat: &Stat) -> bool {
         is_before(stat, &self.0)
+    }
+
+    /// Returns whether that is so of every file of a source.
+    pub fn is_lasting_of(&self, source: &Source) -> bool {
+        source.files().iter().all(|file| self.is_lasting(&file.stat))
     }
 }
 

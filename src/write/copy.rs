@@ -16,7 +16,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::temporary::Temporary;
-use crate::content::Stretch;
+use crate::content::{Source, Stretch};
 use crate::digest::{Asked, Blake3Hasher, Digests, Sha1, Sha256, ShaHasher};
 use crate::error::{Error, Result};
 use crate::layout::Region;
@@ -308,6 +308,20 @@ fn exclusive(block: &mut Arc<Vec<u8>>) -> Result<&mut Vec<u8>> {
 
 fn out_of_step() -> Error {
     Error::new("the hashing threads lost step with each other")
+}
+
+/// Copies a whole source to the start of the target within the kernel, which shares blocks where the file system can.
+///
+/// # Errors
+///
+/// If a file of the source is not what it was, can't be read, or the target can't be written.
+pub fn copy_source(source: &Source, target: &Temporary, progress: &Progress) -> Result<()> {
+    let open = OpenSource::open(source)?;
+    copy_range(&open, 0, target, Region { offset: 0, len: source.len() }, &mut |len| {
+        progress.add(len);
+        progress.go_on()
+    })?;
+    Ok(open.check()?)
 }
 
 /// Copies a range of a source into the target within the kernel, or through memory where the kernel can't.

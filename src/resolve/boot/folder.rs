@@ -15,12 +15,14 @@ use crate::firmware::Firmware;
 use crate::foreign_text::from_utf8;
 use crate::git_lfs;
 use crate::manifest::SecureBootCa;
+use crate::volume::{Folder, Node};
 use authoring::file::is_lfs_pointer;
 
 use super::{
     BOOT_SECTOR, BOOTFIX, BOOTMGR, BOOTMGR_EFI, Candidates, NoBootFiles, Wanted, efi_image_names, efi_program,
 };
 
+/// Finds the boot files in a folder.
 pub(super) fn find(folder: &Utf8Path, wanted: &Wanted) -> Result<Candidates, NoBootFiles> {
     let root = folder.canonicalize_utf8().map_err(|cause| Error::io("opening", folder, cause))?;
     let mut walk = Walk { root: root.clone(), open: vec![root], files: Vec::new() };
@@ -29,12 +31,32 @@ pub(super) fn find(folder: &Utf8Path, wanted: &Wanted) -> Result<Candidates, NoB
         return Err(NoBootFiles::NotMedia(within));
     }
     for name in names(folder)? {
-        if is_boot_entry(&name) || name.eq_ignore_ascii_case("oscdimg") || is_boot_record(&name) {
+        if is_taken(&name) {
             walk.take(&folder.join(&name), &name)?;
         }
     }
     let records_beside = records_beside(folder)?;
-    let all = [walk.files, records_beside].concat();
+    Ok(choose(&[walk.files, records_beside].concat(), wanted))
+}
+
+/// Finds the boot files in a folder on a medium.
+pub(super) fn find_in(folder: &Folder, wanted: &Wanted) -> Result<Candidates, NoBootFiles> {
+    let names = |folder: &Folder| folder.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>();
+    if !names(folder).iter().any(|name| is_boot_folder(name)) {
+        let is_media =
+            |node: &Node| matches!(node, Node::Folder(below) if names(below).iter().any(|name| is_boot_folder(name)));
+        let within = folder.iter().find(|(_, node)| is_media(node)).map(|(name, _)| name.to_string());
+        return Err(NoBootFiles::NotMedia(within));
+    }
+    let is_taken = |path: &str| is_taken(path.split('/').next().unwrap_or_default());
+    let mut all: Vec<_> = folder.files().into_iter().filter(|(path, _)| is_taken(path)).collect();
+    all.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let all: Vec<_> = all.into_iter().map(|(path, content)| (path, content.clone())).collect();
+    Ok(choose(&all, wanted))
+}
+
+/// Chooses boot files among the files of a folder and those beside it.
+fn choose(all: &[(String, Content)], wanted: &Wanted) -> Candidates {
     let get = |path: &str| all.iter().find(|(at, _)| at.eq_ignore_ascii_case(path)).map(|(_, content)| content.clone());
     let first = |places: &[String]| places.iter().find_map(|place| get(place).map(|content| (place.clone(), content)));
 
@@ -72,13 +94,21 @@ pub(super) fn find(folder: &Utf8Path, wanted: &Wanted) -> Result<Candidates, NoB
             }
         }
     }
-    Ok(found)
+    found
+}
+
+/// Returns whether something at the root of a folder is a boot file, or holds some.
+fn is_taken(name: &str) -> bool {
+    is_boot_entry(name) || name.eq_ignore_ascii_case("oscdimg") || is_boot_record(name)
+}
+
+fn is_boot_folder(name: &str) -> bool {
+    ["boot", "efi"].iter().any(|entry| entry.eq_ignore_ascii_case(name))
 }
 
 /// Whether a folder looks like one that a medium starts from.
 fn is_media(folder: &Utf8Path) -> Result<bool, Error> {
-    let is_boot_folder = |name: &String| ["boot", "efi"].iter().any(|entry| entry.eq_ignore_ascii_case(name));
-    Ok(names(folder)?.iter().any(is_boot_folder))
+    Ok(names(folder)?.iter().any(|name| is_boot_folder(name)))
 }
 
 /// Where `copype` puts boot records, seen from the folder that becomes the medium.

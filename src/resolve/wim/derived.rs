@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::KnownWim;
 use super::recipe;
-use super::reexported::{made_before, named, reexported, source_file, structure};
+use super::reexported::{made_before, named, reexported, structure};
 use crate::content::{Content, Source, SourceFile, SourceKey, Stat};
 use crate::date::Date;
 use crate::digest::Digest;
@@ -37,17 +37,17 @@ pub enum Derived {
 pub fn boot_image(known: &KnownWim, index: u32, additions: &Folder, date: Date) -> Result<Derived> {
     let is_edited = additions.iter().len() > 0;
     let edit = Edit { additions, removals: &[], date };
-    let (file, index, is_marked) = match &known.facts.packed {
-        None => (source_file(known), index, known.facts.boot_index == Some(index)),
+    let (source, index, is_marked) = match &known.facts.packed {
+        None => (Arc::clone(&known.source), index, known.facts.boot_index == Some(index)),
         Some(_) => {
             if is_edited && made_before(known, Some(index))?.is_none() {
                 // What is wrong with it should not be told after minutes.
-                let wim = Structure::read(Arc::new(Source::File(source_file(known))))?;
+                let wim = Structure::read(Arc::clone(&known.source))?;
                 wim.check_edit(index, &edit, &Progress::default())?;
             }
             match reexported(known, Some(index))? {
-                Some(file) if is_edited => (file, 1, true),
-                Some(file) => return Ok(Derived::Made(Content::pieced(named(known, file)))),
+                Some(file) if is_edited => (Arc::new(Source::File(file)), 1, true),
+                Some(file) => return Ok(Derived::Made(Content::pieced(named(known, &Source::File(file))))),
                 None => return Ok(Derived::Later),
             }
         }
@@ -55,14 +55,14 @@ pub fn boot_image(known: &KnownWim, index: u32, additions: &Folder, date: Date) 
     if is_marked && !is_edited {
         return Ok(Derived::AsItIs);
     }
-    let (made_of, inputs) = recipe(file, index, is_marked, additions, date);
+    let (made_of, inputs) = recipe(&source, index, is_marked, additions, date);
     let key = Key::new(Kind::WimReads, &made_of);
-    let remembered = known.cache.as_ref().and_then(|cache| recipe::parse(&cache.bytes(&key)?, &inputs, &known.path));
+    let remembered = known.cache.as_ref().and_then(|cache| recipe::parse(&cache.bytes(&key)?, &inputs, known.path()));
     if let Some(derived) = remembered.and_then(|sources| sources.into_iter().next()) {
         return Ok(Derived::Made(Content::pieced(derived)));
     }
     let since = known.cache.as_ref().and_then(|cache| cache.start_reading());
-    let wim = structure(known, inputs[0].clone())?;
+    let wim = structure(known, &source)?;
     let derived = read_for(known, &wim, |progress| {
         if is_marked {
             return wim.edit(index, &edit, progress);
@@ -86,20 +86,20 @@ pub fn boot_image(known: &KnownWim, index: u32, additions: &Folder, date: Date) 
 /// integrity table.
 pub(super) fn read_for<T>(known: &KnownWim, wim: &Structure, make: impl FnOnce(&Progress) -> Result<T>) -> Result<T> {
     match wim.integrity {
-        Some(_) => known.audience.watch(&format!("reading `{}`", known.path), false, make),
+        Some(_) => known.audience.watch(&format!("reading `{}`", known.path()), false, make),
         None => make(&Progress::default()),
     }
 }
 
 /// Everything that decides what is put together, and the files that it is put together of.
-fn recipe(file: SourceFile, index: u32, is_marked: bool, additions: &Folder, date: Date) -> (Vec<u8>, Vec<SourceFile>) {
+fn recipe(source: &Source, index: u32, is_marked: bool, additions: &Folder, date: Date) -> (Vec<u8>, Vec<SourceFile>) {
     let mut made_of = b"boot image".to_vec();
     let number = |number: u64, made_of: &mut Vec<u8>| made_of.extend(number.to_le_bytes());
     for field in [VERSION, index.into(), is_marked.into(), date.unix()] {
         number(field, &mut made_of);
     }
-    made_of.extend(key_digest(SourceKey::File(file.stat)).0);
-    let mut inputs = vec![file];
+    made_of.extend(key_digest(source.key()).0);
+    let mut inputs = source.files().to_vec();
     additions.visit(&mut |path, node| {
         number(path.len() as u64, &mut made_of);
         made_of.extend(path.as_bytes());
@@ -116,7 +116,7 @@ fn recipe(file: SourceFile, index: u32, is_marked: bool, additions: &Folder, dat
     (made_of, inputs)
 }
 
-fn key_digest(key: SourceKey) -> Digest {
+pub(super) fn key_digest(key: SourceKey) -> Digest {
     match key {
         SourceKey::Pieced(digest) => digest,
         SourceKey::File(Stat { device, inode, len, modified_ns, changed_ns }) => {

@@ -3,20 +3,24 @@
 //! Such are solid ones (`.esd`), whose contents are compressed together, and those compressed by LZMS at all. What is
 //! made is found by the images in the file, not by its place or date, and by how it is made: so it is made once.
 
-use std::fs;
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
-use super::{KnownWim, changed};
+use super::{KnownWim, changed, is_unchanged};
 use crate::content::{Pieced, Run, Source, SourceFile, Stat};
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::format::wim::{Compression, Structure, Wim, recipe, reexport};
+use crate::progress::Progress;
 use crate::store::{Key, Kind, Objects};
-use crate::write::temporary_path;
+use crate::write::{copy_source, temporary_path};
+
+/// Version of the copies of WIM files on media.
+const COPY_VERSION: u32 = 1;
 
 /// What is known of a WIM file that nothing can start from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,11 +43,6 @@ pub(super) fn packed(wim: &Wim) -> Result<Option<Packed>> {
     let structure = wim.structure()?;
     let (is_solid, with_check) = (structure.is_solid(), structure.integrity.is_some());
     Ok((is_lzms || is_solid).then(|| Packed { is_solid, with_check, identity: structure.identity() }))
-}
-
-/// The file itself.
-pub(super) fn source_file(known: &KnownWim) -> SourceFile {
-    SourceFile { path: known.path.clone(), stat: known.stat }
 }
 
 /// What was made of the file before: of one image, which is marked to start, or of all.
@@ -71,30 +70,44 @@ pub fn reexported(known: &KnownWim, index: Option<u32>) -> Result<Option<SourceF
         return Ok(None);
     }
     let doing = match packed.is_solid {
-        true => format!("re-exporting `{}`, which is solid", known.path),
-        false => format!("re-exporting `{}`, which is compressed by LZMS", known.path),
+        true => format!("re-exporting `{}`, which is solid", known.path()),
+        false => format!("re-exporting `{}`, which is compressed by LZMS", known.path()),
     };
     let object = known.audience.watch(&doing, true, |progress| {
+        let from = file_of(known, cache, progress)?;
         cache.file(&key(packed, index), progress, |temporary| {
             let target = temporary_path(temporary.target());
-            reexport(&known.path, index, &target, packed.with_check, progress)?;
-            let is_same = fs::metadata(&known.path).is_ok_and(|metadata| Stat::of(&metadata) == known.stat);
-            if is_same { Ok(()) } else { Err(changed(&known.path)) }
+            reexport(&from, index, &target, packed.with_check, progress)?;
+            if is_unchanged(&known.source) { Ok(()) } else { Err(changed(known.path())) }
         })
     })?;
     settle(cache, &object.file.stat);
     Ok(Some(remember_made(known, index, object.file)))
 }
 
-/// What was made, called by the path of what it was made of.
-pub(super) fn named(known: &KnownWim, file: SourceFile) -> Pieced {
-    let len = file.stat.len;
-    Pieced::new(&known.path, [Run::Range { file: Arc::new(file), start: 0, len }])
+/// Returns the path of a file that holds the WIM: itself, or a copy in the cache of one that is on a medium.
+fn file_of(known: &KnownWim, cache: &Objects, progress: &Progress) -> Result<Utf8PathBuf> {
+    if let Source::File(file) = &*known.source {
+        return Ok(file.path.clone());
+    }
+    let key = Key::of_source(Kind::MediumFiles, COPY_VERSION, &known.source);
+    let copy = cache.file(&key, progress, |temporary| copy_source(&known.source, temporary, progress))?;
+    Ok(copy.file.path)
+}
+
+/// The file, or what was made of it, called by the path of the file.
+pub(super) fn named(known: &KnownWim, source: &Source) -> Pieced {
+    match source {
+        Source::Pieced(pieced) => pieced.clone(),
+        Source::File(file) => {
+            Pieced::new(known.path(), [Run::Range { file: Arc::new(file.clone()), start: 0, len: file.stat.len }])
+        }
+    }
 }
 
 /// The structures of the file, or of what was made of it.
-pub(super) fn structure(known: &KnownWim, file: SourceFile) -> Result<Structure> {
-    Structure::read(Arc::new(Source::Pieced(named(known, file))))
+pub(super) fn structure(known: &KnownWim, source: &Source) -> Result<Structure> {
+    Structure::read(Arc::new(Source::Pieced(named(known, source))))
 }
 
 fn remember_made(known: &KnownWim, index: Option<u32>, file: SourceFile) -> SourceFile {

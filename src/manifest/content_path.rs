@@ -1,0 +1,93 @@
+//! Paths to content: text, or a table with a medium and a path on it, which means the same as both joined by `!/`.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer};
+
+/// A path to content as it is written.
+#[derive(Deserialize)]
+#[serde(untagged)]
+pub enum Written {
+    /// Text.
+    Text(String),
+    /// A path on a medium.
+    OnMedium(OnMedium),
+}
+
+/// A path on a medium.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OnMedium {
+    medium: String,
+    path: String,
+}
+
+impl JsonSchema for Written {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ContentPath".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "anyOf": [
+                { "type": "string", "minLength": 1 },
+                {
+                    "type": "object",
+                    "description": "A file or folder on a medium, which is not extracted.",
+                    "properties": {
+                        "medium": {
+                            "type": "string",
+                            "minLength": 1,
+                            "description": "The medium: an ISO file, or the image of a stick or volume.",
+                            "examples": ["Win11.iso"],
+                        },
+                        "path": {
+                            "type": "string",
+                            "description": "The path on the medium, from its root, in any case. Empty for all of the medium.",
+                            "examples": ["sources/install.wim"],
+                        },
+                    },
+                    "required": ["medium", "path"],
+                    "additionalProperties": false,
+                },
+            ],
+        })
+    }
+}
+
+impl From<Written> for String {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Text(text) => text,
+            Written::OnMedium(OnMedium { medium, path }) => {
+                format!("{medium}!/{}", path.trim_matches('/')).trim_end_matches('/').to_owned()
+            }
+        }
+    }
+}
+
+/// Reads a path.
+pub fn one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Written::deserialize(deserializer).map(String::from)
+}
+
+/// Reads a path that may be left out.
+pub fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<Written>::deserialize(deserializer)?.map(String::from))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_means_its_parts_joined() {
+        let text = |json: serde_json::Value| serde_json::from_value::<Written>(json).map(String::from).ok();
+        assert_eq!(text("a/b".into()).as_deref(), Some("a/b"));
+        let table = |path: &str| text(serde_json::json!({ "medium": "Win11.iso", "path": path }));
+        assert_eq!(table("sources/boot.wim").as_deref(), Some("Win11.iso!/sources/boot.wim"));
+        assert_eq!(table("/boot/").as_deref(), Some("Win11.iso!/boot"));
+        assert_eq!(table("").as_deref(), Some("Win11.iso!"));
+        assert_eq!(text(serde_json::json!({ "medium": "Win11.iso" })), None);
+        assert_eq!(text(serde_json::json!({ "medium": "a", "path": "b", "file": "c" })), None);
+    }
+}
