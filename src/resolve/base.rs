@@ -189,10 +189,9 @@ fn data(
 fn files(request: &Request<'_>, folder: &Folder, data: Option<&BaseData>) -> Folder {
     let mut files = Folder::default();
     for taken in TAKEN {
-        if let (Some(node), Some(name)) = (folder.get(taken), folder.spelling(taken)) {
-            if let Ok(name) = Name::new(&name) {
-                files.put(name, node.clone());
-            }
+        let name = folder.spelling(taken).and_then(|name| Name::new(&name).ok());
+        if let (Some(node), Some(name)) = (folder.get(taken), name) {
+            files.put(name, node.clone());
         }
     }
     if request.rendered.is_written("/media/autorun") {

@@ -99,7 +99,7 @@ fn additions(
         let found = find_entry(request, &file.source, &file.path, &pointer, Location::BootImage, problems);
         found.into_iter().for_each(|found| tree.place(request, found, problems));
     }
-    add_prestart(request, &mut tree, problems);
+    add_prestart(request, windows_pe, &mut tree, problems);
     let classes = add_drivers(request, windows_pe, windows, &mut tree, problems);
     boot_image_checks::check(request, windows_pe, windows, &tree.root, &classes, problems);
     (problems.n_errors_told() == n_errors).then_some(tree.root)

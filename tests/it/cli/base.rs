@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 use serde_json::{Value as Json, json};
 
 use super::data::{DEFAULT_PASSWORD, extract, guid_in, read};
+use super::secrets::expect_wiped;
 use crate::fixtures::desk::Desk;
 
 const PASSWORD: &str = "Zq7-base-password-44k <&>";
@@ -106,6 +107,14 @@ fn a_medium_has_what_its_base_has_where_the_manifest_says_nothing() {
     let kept =
         Command::new("grep").args(["-rl", PLANTED, ".", "--exclude-dir=genuine"]).current_dir(&desk.root).output();
     assert_eq!(String::from_utf8_lossy(&kept.unwrap().stdout), "");
+}
+
+#[test]
+fn values_of_a_base_are_wiped_from_memory() {
+    let mut genuine = genuine();
+    genuine["policies"] = json!({ "SMS/data/Policy.xml": format!("<Policy>{PLANTED}-of-policy</Policy>") });
+    let desk = desk(&genuine);
+    expect_wiped(desk.command(&["watch", "--json"]), &[PLANTED, "a ]]> b"]);
 }
 
 #[test]

@@ -100,3 +100,15 @@ fn what_can_not_be_put_into_the_boot_image_is_told() {
     seen += &desk.see("check --site BER");
     insta::assert_snapshot!(seen);
 }
+
+#[test]
+fn a_prestart_command_of_the_boot_image_is_not_replaced_in_silence() {
+    let desk = Desk::new();
+    desk.put("TSConfig.INI", "[CustomHook]\r\nCommandLine=cmd /c theirs.cmd\r\nSource=SMS10000\r\n");
+    let (image, file) = (desk.path("images/boot.wim"), desk.path("TSConfig.INI"));
+    wimlib(&["update", image.as_str(), "1", &format!("--command=add '{file}' /TSConfig.INI")]);
+    let without = desk.see("check --site BER");
+    assert!(!without.contains("theirs.cmd"), "{without}");
+    desk.edit("\n[[package]]", "\n[prestart]\ncommand = \"cmd /c ours.cmd\"\n\n[[package]]");
+    insta::assert_snapshot!(desk.see("check --site BER"));
+}

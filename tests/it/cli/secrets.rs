@@ -214,8 +214,8 @@ fn secrets_that_are_not_there_are_told_at_their_lines() {
     insta::assert_snapshot!(seen);
 }
 
-/// The values that came by file and by command, with the parts of a program's memory in which they are.
-fn values_in_memory(process: u32) -> Vec<String> {
+/// Values that are in a program's memory, with the parts of it in which they are.
+fn values_in_memory(process: u32, values: &[&str]) -> Vec<String> {
     let folder = format!("/proc/{process}");
     let maps = fs::read_to_string(format!("{folder}/maps")).unwrap();
     let memory = fs::File::open(format!("{folder}/mem")).unwrap();
@@ -227,7 +227,7 @@ fn values_in_memory(process: u32) -> Vec<String> {
         let mut bytes = vec![0; (end - start) as usize];
         let Ok(len) = memory.read_at(&mut bytes, start) else { continue };
         n_read += len;
-        for value in [BY_FILE, BY_COMMAND, OF_STEP, "Zq7-value-of-a-step-17&lt;k"] {
+        for value in values {
             let wide: Vec<u8> = value.encode_utf16().flat_map(u16::to_le_bytes).collect();
             for written in [value.as_bytes(), &wide] {
                 let is_there = bytes[..len].windows(written.len()).any(|window| window == written);
@@ -243,16 +243,22 @@ fn values_in_memory(process: u32) -> Vec<String> {
 #[test]
 fn values_are_wiped_from_memory() {
     let desk = desk();
-    let mut child = command(&desk, &["watch", "--json"], PASSWORD).stdout(Stdio::piped()).spawn().unwrap();
+    let watching = command(&desk, &["watch", "--json"], PASSWORD);
+    expect_wiped(watching, &[BY_FILE, BY_COMMAND, OF_STEP, "Zq7-value-of-a-step-17&lt;k"]);
+}
+
+/// Runs `watch` until it has made something, and looks for values in its memory while it waits.
+pub fn expect_wiped(mut watching: Command, values: &[&str]) {
+    let mut child = watching.stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     // It says what it did when it is done.
-    let line = lines.next().unwrap().unwrap();
-    assert!(line.contains("create"), "{line}");
+    let made = lines.find(|line| line.as_ref().is_ok_and(|line| line.contains("\"create\"")));
+    assert!(made.is_some());
     // It is still at work for a moment when it has said that.
     let mut found = Vec::new();
     for _ in 0..20 {
         std::thread::sleep(std::time::Duration::from_millis(300));
-        found = values_in_memory(child.id());
+        found = values_in_memory(child.id(), values);
         if found.is_empty() {
             break;
         }
