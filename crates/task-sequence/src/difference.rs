@@ -131,7 +131,7 @@ impl At<'_> {
             }
             Body::Foreign(foreign) => {
                 said.insert("command".into(), foreign.command.clone());
-                let others = foreign.variables.iter();
+                let others = foreign.variables.iter().flatten();
                 said.extend(others.map(|variable| (variable.property.clone(), variable.value.clone())));
             }
         }

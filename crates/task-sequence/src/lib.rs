@@ -129,8 +129,8 @@ pub struct Foreign {
     pub command: String,
     /// Where it runs.
     pub environment: catalog::Environment,
-    /// Its variables.
-    pub variables: Vec<Variable>,
+    /// Its variables, those without a value included; `None` if it has no list of variables.
+    pub variables: Option<Vec<Variable>>,
 }
 
 /// A variable of a step as the XML has it.

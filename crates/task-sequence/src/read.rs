@@ -209,7 +209,7 @@ impl Reader<'_> {
                     "full-os" => Environment::FullOs,
                     _ => Environment::Any,
                 };
-                let variables = variables(values.remove("variables"));
+                let variables = values.remove("variables").map(|list| variables(Some(list)));
                 Body::Foreign(Box::new(Foreign { class, xml, command, environment, variables }))
             }
             kind => {

@@ -165,7 +165,7 @@ mod tests {
             class: "SMS_TaskSequence_OtherAction".into(),
             command: String::new(),
             environment: Environment::Any,
-            variables: Vec::new(),
+            variables: None,
             xml: None,
         }));
         let step = |len: usize| Step {

@@ -164,10 +164,12 @@ fn action(purpose: For) -> impl Strategy<Value = Body> {
 
 fn foreign() -> impl Strategy<Value = Body> {
     let environment = select(vec![Environment::WindowsPe, Environment::FullOs, Environment::Any]);
-    (name(), text(50), environment, vec(variable(), 0..3)).prop_map(|(class, command, environment, variables)| {
-        let class = format!("SMS_TaskSequence_{class}Step");
-        Body::Foreign(Box::new(Foreign { class, xml: None, command, environment, variables }))
-    })
+    (name(), text(50), environment, option::of(vec(variable(), 0..3))).prop_map(
+        |(class, command, environment, variables)| {
+            let class = format!("SMS_TaskSequence_{class}Step");
+            Body::Foreign(Box::new(Foreign { class, xml: None, command, environment, variables }))
+        },
+    )
 }
 
 fn test(purpose: For) -> impl Strategy<Value = Test> {

@@ -177,7 +177,11 @@ impl Writer<'_> {
             Environment::FullOs => self.line("runs-in", "\"full-os\""),
             Environment::Any => {}
         }
-        self.variables(&foreign.variables);
+        match &foreign.variables {
+            Some(variables) if variables.is_empty() => self.line("variables", "[]"),
+            Some(variables) => self.variables(variables),
+            None => {}
+        }
     }
 }
 

@@ -146,17 +146,16 @@ fn step_element(step: &Step) -> Result<Element> {
             }
             return Ok(element);
         }
-        Body::Action(action) => (step::command_line(action), step::variables(action)),
+        Body::Action(action) => (step::command_line(action), Some(step::variables(action))),
         Body::Foreign(foreign) => (foreign.command.clone(), foreign.variables.clone()),
     };
     element.push(Element::new("action").text(line));
     // Consoles write an empty list, too.
-    if variables.is_empty() && matches!(step.body, Body::Foreign(_)) {
-        return Ok(element);
+    if let Some(variables) = variables {
+        let mut list = Element::new("defaultVarList");
+        variables.iter().for_each(|variable| list.push(variable_element(variable)));
+        element.push(list);
     }
-    let mut list = Element::new("defaultVarList");
-    variables.iter().for_each(|variable| list.push(variable_element(variable)));
-    element.push(list);
     Ok(element)
 }
 
@@ -307,7 +306,7 @@ fn read_step(element: &Element, depth: usize) -> Result<Step> {
                 xml,
                 command: String::new(),
                 environment: Environment::Any,
-                variables: Vec::new(),
+                variables: None,
             };
             Body::Foreign(Box::new(foreign))
         }
@@ -372,15 +371,15 @@ fn read_body(element: &Element) -> Option<Body> {
     }
     let class = element.attribute("type").filter(|class| !class.is_empty())?;
     let command = element.child("action").map(Element::own_text).unwrap_or_default();
-    let mut variables: Vec<Variable> =
-        element.child("defaultVarList").into_iter().flat_map(Element::children).map(read_variable).collect();
+    let list = element.child("defaultVarList");
+    let variables = list.map(|list| list.children().map(read_variable).collect::<Vec<_>>());
     if let Some(kind) = class.strip_prefix(PREFIX).and_then(catalog::of_class) {
+        let variables = variables.unwrap_or_default();
         return Some(Body::Action(Box::new(step::action(kind, variables, &command, element))));
     }
     if element.name != "step" {
         return None;
     }
-    variables.retain(|variable| !variable.value.is_empty());
     let environment = match element.attribute("runIn") {
         Some("WinPE") => Environment::WindowsPe,
         Some("FullOS") => Environment::FullOs,

@@ -97,12 +97,13 @@ pub fn kept(source: &Source) -> Outcome {
         is_hidden: false,
         value: value.clone(),
     };
+    let variables: Vec<_> = source.variables.iter().filter(|variable| !variable.2.is_empty()).map(variable).collect();
     let foreign = Foreign {
         class: class.to_owned(),
         xml: None,
         command: source.command.clone(),
         environment: Environment::Any,
-        variables: source.variables.iter().filter(|variable| !variable.2.is_empty()).map(variable).collect(),
+        variables: (!variables.is_empty()).then_some(variables),
     };
     // A class of its own stays foreign; a script is a command line that anybody can read.
     let kept = match Draft::new("run-command-line").map(|draft| draft.set("command-line", &source.command)) {

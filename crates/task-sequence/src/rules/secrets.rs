@@ -13,7 +13,7 @@ pub fn check(rules: &mut Rules<'_>) {
                 dynamic_variables(&at, action, rules);
                 kept(&at, &action.variables, rules);
             }
-            Body::Foreign(foreign) => kept(&at, &foreign.variables, rules),
+            Body::Foreign(foreign) => kept(&at, foreign.variables.as_deref().unwrap_or_default(), rules),
             Body::Group(_) => {}
         }
     }

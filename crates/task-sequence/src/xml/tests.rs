@@ -153,3 +153,28 @@ proptest! {
         }
     }
 }
+
+/// Steps of Configure DHCP of the Microsoft Deployment Toolkit: with empty variables, with an empty list, and with none.
+const WITHOUT_VALUES: &str = concat!(
+    r#"<sequence version="3.10">"#,
+    r#"<step type="BDD_ConfigureDHCP" name="Leases" description="" runIn="WinPEandFullOS" successCodeList="0" "#,
+    r#"retryCount="0" runFromNet="false"><action>smsswd.exe /run: cscript.exe "%DeployRoot%\Scripts\Lease.wsf""#,
+    r#"</action><defaultVarList><variable name="DHCPServerOptionRouter" property="DHCPServerOptionRouter"></variable>"#,
+    r#"<variable name="DHCPServerOptionPXEClient" property="DHCPServerOptionPXEClient" hidden="true"></variable>"#,
+    r#"</defaultVarList></step>"#,
+    r#"<step type="BDD_ConfigureDHCP" name="Empty" description="" runIn="WinPE" successCodeList="0" retryCount="0" "#,
+    r#"runFromNet="false"><action>a.exe</action><defaultVarList></defaultVarList></step>"#,
+    r#"<step type="BDD_ConfigureDHCP" name="None" description="" runIn="FullOS" successCodeList="0" retryCount="0" "#,
+    r#"runFromNet="false"><action>a.exe</action></step></sequence>"#,
+);
+
+#[test]
+fn lists_without_a_value_in_them_are_exported_again() {
+    let (sequence, xml) = through_a_file(WITHOUT_VALUES);
+    assert_eq!(document::parse(&xml).unwrap(), document::parse(WITHOUT_VALUES).unwrap(), "{xml}");
+    let variables = |step: &Step| match &step.body {
+        Body::Foreign(foreign) => foreign.variables.as_ref().map(Vec::len),
+        _ => panic!("`{}` is known", step.name),
+    };
+    assert_eq!(sequence.steps.iter().map(variables).collect::<Vec<_>>(), [Some(2), Some(0), None]);
+}
