@@ -6,7 +6,10 @@
 //! computer stays unknown and is never complained of. Where a failure goes is told by continue-on-error.
 
 mod effects;
+mod shared_map;
 mod world;
+
+use std::collections::BTreeSet;
 
 use crate::MediaKind;
 
@@ -89,14 +92,14 @@ struct Walker {
 
 impl Walker {
     fn steps(&mut self, steps: &[Step], worlds: Vec<World>, is_disabled: bool) -> Flow {
-        let mut flow = Flow { on: worlds, failed: Vec::new() };
+        let mut on = worlds;
+        let mut failed = Joined::default();
         for step in steps {
-            let after = self.step(step, std::mem::take(&mut flow.on), is_disabled);
-            flow.on = joined(after.on);
-            flow.failed.extend(after.failed);
+            let after = self.step(step, std::mem::take(&mut on), is_disabled);
+            on = joined(after.on);
+            failed.extend(after.failed);
         }
-        flow.failed = joined(flow.failed);
-        flow
+        Flow { on, failed: failed.into_vec() }
     }
 
     fn step(&mut self, step: &Step, before: Vec<World>, is_disabled: bool) -> Flow {
@@ -167,15 +170,37 @@ fn action(step: &Step, index: usize, runs: Vec<World>) -> Flow {
 }
 
 /// Each world once; with too many of them, without what is known of variables.
-fn joined(mut worlds: Vec<World>) -> Vec<World> {
-    worlds.sort();
-    worlds.dedup();
-    if worlds.len() > MAX_WORLDS {
-        worlds.iter_mut().for_each(World::forget);
-        worlds.sort();
-        worlds.dedup();
+#[derive(Default)]
+struct Joined {
+    worlds: BTreeSet<World>,
+    has_forgotten: bool,
+}
+
+impl Joined {
+    fn extend(&mut self, worlds: impl IntoIterator<Item = World>) {
+        for mut world in worlds {
+            if self.has_forgotten {
+                world.forget();
+            }
+            self.worlds.insert(world);
+            if self.worlds.len() > MAX_WORLDS && !self.has_forgotten {
+                self.has_forgotten = true;
+                let worlds = std::mem::take(&mut self.worlds);
+                self.extend(worlds);
+            }
+        }
     }
-    worlds
+
+    fn into_vec(self) -> Vec<World> {
+        self.worlds.into_iter().collect()
+    }
+}
+
+/// Joins worlds, as [`Joined`] does.
+fn joined(worlds: Vec<World>) -> Vec<World> {
+    let mut all = Joined::default();
+    all.extend(worlds);
+    all.into_vec()
 }
 
 /// The worlds in which a condition may hold, and those in which it may not.

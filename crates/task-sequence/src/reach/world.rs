@@ -1,13 +1,14 @@
 //! What may be so at a place of a sequence.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::collections::BTreeSet;
 
 use crate::MediaKind;
 use crate::compare::{is_like, is_ordered_for_sure};
 use crate::condition::Operator;
 use crate::read_only::{Known, of_medium};
 use crate::started::Started;
+
+use super::shared_map::SharedMap;
 
 /// The system that the sequence is in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -73,7 +74,7 @@ pub struct World {
     pub disk: Disk,
     /// What is known of variables, by their names in small letters. Worlds are copied with every test that splits them, so
     /// they share what they have in common.
-    facts: Arc<BTreeMap<Arc<str>, Arc<Fact>>>,
+    facts: SharedMap<Fact>,
 }
 
 /// Variables of which the kind of medium tells something that lasts.
@@ -165,8 +166,7 @@ impl Fact {
 impl World {
     /// What may be so when a sequence begins from a medium, or from anywhere.
     pub fn at_start(kind: Option<MediaKind>) -> Vec<Self> {
-        let mut facts = BTreeMap::new();
-        let mut known = |name: &str, fact| drop(facts.insert(Arc::from(name), Arc::new(fact)));
+        let mut facts = SharedMap::default();
         for name in OF_MEDIUM {
             let started = kind.map(Started::from);
             let fact = match started.map(|started| of_medium(name, started)) {
@@ -180,16 +180,15 @@ impl World {
                 Some(Known::Present) => Fact { may_lack: false, ..Fact::unknown(Origin::Medium) },
                 Some(Known::Nothing) | None => continue,
             };
-            known(&name.to_lowercase(), fact);
+            facts.insert(&name.to_lowercase(), fact);
         }
-        let facts = Arc::new(facts);
         let world = |system| Self {
             system,
             is_doubtful: false,
             has_applied: false,
             has_set_up: false,
             disk: Disk::Untouched,
-            facts: Arc::clone(&facts),
+            facts: facts.clone(),
         };
         match kind {
             Some(MediaKind::Prestaged) => vec![world(System::WindowsPe)],
@@ -203,7 +202,7 @@ impl World {
             let value = if self.system == System::WindowsPe { "true" } else { "false" };
             return Some(Fact::one_of([value], Origin::System));
         }
-        self.facts.get(name.as_str()).map(|fact| Fact::clone(fact))
+        self.facts.get(&name).cloned()
     }
 
     /// Whence something is known of a variable.
@@ -229,7 +228,7 @@ impl World {
                     Origin::Wanted(_) => Origin::Wanted(index),
                     origin => origin,
                 };
-                Arc::make_mut(&mut world.facts).insert(name.as_str().into(), Arc::new(Fact { origin, ..new.clone() }));
+                world.facts.insert(&name, Fact { origin, ..new.clone() });
             }
             new.is_possible().then_some(world)
         };
@@ -240,11 +239,11 @@ impl World {
     pub fn set(&mut self, name: &str, value: Option<&str>, index: usize) {
         let origin = Origin::Set(index);
         let fact = match value {
-            None => return drop(Arc::make_mut(&mut self.facts).remove(name.to_lowercase().as_str())),
+            None => return self.facts.remove(&name.to_lowercase()),
             Some("") => Fact { may_lack: true, values: Values::OneOf(BTreeSet::new()), origin },
             Some(value) => Fact::one_of([value.to_lowercase().as_str()], origin),
         };
-        Arc::make_mut(&mut self.facts).insert(name.to_lowercase().into(), Arc::new(fact));
+        self.facts.insert(&name.to_lowercase(), fact);
     }
 
     /// The value of a variable, in small letters, if it is known.
@@ -263,23 +262,38 @@ impl World {
 
     /// Forgets every variable that a program may set.
     pub fn forget_settable(&mut self) {
-        Arc::make_mut(&mut self.facts).retain(|name, _| name.starts_with('_'));
+        let mut facts = SharedMap::default();
+        self.facts.with_prefix("_").into_iter().for_each(|(name, fact)| facts.insert(name, fact.clone()));
+        self.facts = facts;
     }
 
     /// Forgets what a step of the catalog may leave behind.
     pub fn forget_results(&mut self) {
-        Arc::make_mut(&mut self.facts)
-            .retain(|name, fact| fact.origin == Origin::Medium || !OF_STEPS.iter().any(|of| name.starts_with(of)));
+        OF_STEPS.iter().for_each(|prefix| self.forget_named(prefix));
     }
 
     /// Forgets what the engine finds out anew when it starts.
     pub fn forget_found(&mut self) {
-        Arc::make_mut(&mut self.facts).retain(|name, fact| !name.starts_with('_') || fact.origin == Origin::Medium);
+        self.forget_named("_");
+    }
+
+    /// Forgets the variables whose names begin so, except for what the medium is.
+    fn forget_named(&mut self, prefix: &str) {
+        let facts = self.facts.clone();
+        for (name, _) in facts.with_prefix(prefix).iter().filter(|(_, fact)| fact.origin != Origin::Medium) {
+            self.facts.remove(name);
+        }
     }
 
     /// Forgets everything but what the medium is.
     pub fn forget(&mut self) {
-        Arc::make_mut(&mut self.facts).retain(|_, fact| fact.origin == Origin::Medium);
+        let mut facts = SharedMap::default();
+        for name in OF_MEDIUM.map(str::to_lowercase) {
+            if let Some(fact) = self.facts.get(&name).filter(|fact| fact.origin == Origin::Medium) {
+                facts.insert(&name, fact.clone());
+            }
+        }
+        self.facts = facts;
     }
 }
 
