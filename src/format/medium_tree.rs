@@ -5,9 +5,10 @@
 //! the tree of UDF counts, or else that of Joliet, or else that of ISO 9660: so does Windows, and the ISO 9660 tree of its
 //! installation discs holds nothing but a note. Of two partitions with the same file the first counts.
 //!
-//! Not supported: WIM files and virtual disks (an error), and files that NTFS does not store as plain runs of clusters (a
-//! [fault](MediumTree::faults)).
+//! Not supported: WIM files and virtual disks (an error), and files that NTFS compresses, encrypts, stores with holes or
+//! describes by several records (a [fault](MediumTree::faults)).
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
@@ -18,6 +19,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::file_system::{self, FileSystem};
 use super::found;
 use super::iso::{self, BootProgram};
+use super::ntfs::Unplaced;
 use super::partitions::{self, Partition};
 use super::wim::header;
 use super::{fat, ntfs};
@@ -60,6 +62,7 @@ pub struct Fault {
 struct FoundVolume {
     label: String,
     files: Vec<found::File>,
+    unplaced: HashMap<String, Unplaced>,
     boot: Vec<BootProgram>,
 }
 
@@ -87,7 +90,7 @@ impl MediumTree {
                 tree.label = volume.label;
             }
             tree.boot.extend(volume.boot);
-            tree.add(volume.files);
+            tree.add(volume.files, &volume.unplaced);
         }
         Ok(tree)
     }
@@ -101,11 +104,11 @@ impl MediumTree {
     }
 
     /// Adds the files of a volume. Those that are there already stay.
-    fn add(&mut self, files: Vec<found::File>) {
+    fn add(&mut self, files: Vec<found::File>, unplaced: &HashMap<String, Unplaced>) {
         let image = Arc::new(self.image.clone());
         let mut folder = Folder::default();
         for file in files {
-            let put = match self.content(&file, &image) {
+            let put = match self.content(&file, unplaced.get(&file.path), &image) {
                 Ok(None) => folder.insert_folder(&file.path),
                 Ok(Some(content)) => folder.insert(&file.path, content),
                 Err(why) => {
@@ -127,9 +130,24 @@ impl MediumTree {
     }
 
     /// Returns the content of a file, or `None` for a folder.
-    fn content(&self, file: &found::File, image: &Arc<SourceFile>) -> std::result::Result<Option<Content>, String> {
+    fn content(
+        &self,
+        file: &found::File,
+        unplaced: Option<&Unplaced>,
+        image: &Arc<SourceFile>,
+    ) -> std::result::Result<Option<Content>, String> {
         if file.is_folder {
             return Ok(None);
+        }
+        let path = path_on(&image.path, &file.path);
+        match unplaced {
+            Some(Unplaced::InRecord(bytes)) => {
+                return Ok(Some(Content::pieced(Pieced::new(&path, [Run::Bytes(Arc::clone(bytes))]))));
+            }
+            Some(Unplaced::Special) => {
+                return Err("NTFS keeps it compressed, encrypted, sparse or in many pieces, which is not read".into());
+            }
+            None => {}
         }
         // FAT gives whole clusters.
         let mut left = file.len;
@@ -143,9 +161,8 @@ impl MediumTree {
             left -= len;
         }
         if left > 0 {
-            return Err("its bytes are not in plain clusters: NTFS keeps it compressed, sparse or in its table".into());
+            return Err(format!("{left} of its {} bytes have no place", file.len));
         }
-        let path = path_on(&image.path, &file.path);
         Ok(Some(Content::pieced(Pieced::new(&path, runs))))
     }
 }
@@ -179,7 +196,8 @@ fn volumes(file: &mut File, path: &Utf8Path) -> std::result::Result<Vec<FoundVol
     if iso::is_one(file).map_err(failed)? {
         let disc = iso::read(file)?;
         let files = disc.files().to_vec();
-        return Ok(vec![FoundVolume { label: disc.label.best().to_owned(), files, boot: disc.boot }]);
+        let label = disc.label.best().to_owned();
+        return Ok(vec![FoundVolume { label, files, unplaced: HashMap::new(), boot: disc.boot }]);
     }
     let len = file.metadata().map_err(failed)?.len();
     // The boot sector of a volume without partitions ends like a master boot record.
@@ -204,21 +222,21 @@ fn volumes(file: &mut File, path: &Utf8Path) -> std::result::Result<Vec<FoundVol
             let help = "the image may be cut off: compare its size with that of the original";
             return Err(Error::new(message).help(help).into());
         }
-        let (label, files) = match file_system {
+        let (label, files, unplaced) = match file_system {
             FileSystem::Fat(_) => {
                 let volume = fat::read(file, place)?;
-                (volume.label, volume.files)
+                (volume.label, volume.files, HashMap::new())
             }
             FileSystem::Ntfs => {
                 let volume = ntfs::files(file, place)?;
-                (volume.label, volume.files)
+                (volume.label, volume.files, volume.unplaced)
             }
             other => {
                 others.push(other.to_string());
                 continue;
             }
         };
-        volumes.push(FoundVolume { label, files, boot: Vec::new() });
+        volumes.push(FoundVolume { label, files, unplaced, boot: Vec::new() });
     }
     if volumes.is_empty() {
         let error = match table {
@@ -248,6 +266,7 @@ fn start_of(file: &mut File, len: u64) -> std::io::Result<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::process::Command;
 
     use super::*;
     use crate::format::partitions::Scheme;
@@ -308,6 +327,30 @@ mod tests {
             assert_eq!(file.path(), path_on(&path, "sources/install.wim"));
             assert_eq!(file.files(), std::slice::from_ref(&tree.image), "{name}");
         }
+    }
+
+    /// NTFS as ntfs-3g writes it: short files are in their records.
+    #[test]
+    fn files_in_their_records_and_in_clusters_are_read_from_an_ntfs_volume() {
+        let root = tempfile::tempdir().unwrap();
+        let path = |name: &str| Utf8PathBuf::from_path_buf(root.path().join(name)).unwrap();
+        let run = |program: &str, arguments: &[&str]| {
+            let output = Command::new(program).args(arguments).output().unwrap();
+            assert!(output.status.success(), "{program}: {output:?}");
+        };
+        let image = path("ntfs.img");
+        File::create(&image).unwrap().set_len(4 << 20).unwrap();
+        run("mkntfs", &["-F", "-Q", "-q", "-L", "DATA", image.as_str()]);
+        for (name, len) in [("short.txt", 500), ("long.bin", 300_000), ("empty", 0)] {
+            fs::write(path(name), vec![9; len]).unwrap();
+            run("ntfscp", &["-q", image.as_str(), path(name).as_str(), name]);
+        }
+        let tree = MediumTree::open(&image).unwrap();
+        assert_eq!(tree.label, "DATA");
+        assert_eq!(bytes(tree.get("SHORT.txt")), [9; 500]);
+        assert_eq!(bytes(tree.get("empty")), b"");
+        assert_eq!(bytes(tree.get("long.bin")), vec![9; 300_000]);
+        assert_eq!(tree.faults, []);
     }
 
     #[test]

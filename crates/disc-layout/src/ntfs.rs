@@ -23,7 +23,7 @@ mod upcase;
 use std::sync::Arc;
 
 pub use facts::{Boot, Fault, NtfsFacts, State, read};
-pub use files::{Contents, files, is_one};
+pub use files::{Contents, Unplaced, files, is_one};
 
 use crate::content::Content;
 use crate::date::Date;

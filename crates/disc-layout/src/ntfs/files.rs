@@ -2,12 +2,13 @@
 //!
 //! Every record is looked at once; folders need not be entered, for each file names the folder that it is in. Nothing
 //! is believed. Files that are compressed, in holes, in their record, or described by several records are listed
-//! without places, so whoever wants their bytes is told that they can't be read; the table itself must be one that its
-//! first record describes.
+//! without places, and [`Contents::unplaced`] says which of them can be read; the table itself must be one that its first
+//! record describes.
 
 use std::collections::HashMap;
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
+use std::sync::Arc;
 
 use super::record::{self, RECORD_LEN};
 use super::{ROOT, SECTOR_LEN};
@@ -26,8 +27,19 @@ pub struct Contents {
     pub cluster_len: u64,
     /// Its files and folders, in the order of their records, but for those of the system.
     pub files: Vec<File>,
+    /// The files that have no places and are not empty, by path.
+    pub unplaced: HashMap<String, Unplaced>,
     /// Where its structures are, ascending: boot sectors, files of the system, blocks of folders.
     pub structures: Vec<Range<u64>>,
+}
+
+/// Storage of a file outside of plain clusters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unplaced {
+    /// Its bytes, which are in its record.
+    InRecord(Arc<[u8]>),
+    /// Compressed, encrypted, with holes, or described by several records: not read here.
+    Special,
 }
 
 /// Whether a boot sector is one of NTFS.
@@ -45,6 +57,10 @@ struct Found {
     is_folder: bool,
     len: u64,
     places: Vec<Range<u64>>,
+    /// The bytes, if they are in the record.
+    in_record: Option<Arc<[u8]>>,
+    /// Whether other records may say more of it.
+    has_list: bool,
     structures: Vec<Range<u64>>,
 }
 
@@ -115,6 +131,12 @@ fn contents(found: HashMap<u64, Found>, label: String, geometry: &Geometry, len:
         }
         let (is_folder, extents) = (record.is_folder, record.places.clone());
         let len = if is_folder { 0 } else { record.len };
+        let is_special = record.has_list || (len > 0 && extents.is_empty());
+        if let Some(bytes) = record.in_record.clone().filter(|bytes| !bytes.is_empty() && !record.has_list) {
+            contents.unplaced.insert(path.clone(), Unplaced::InRecord(bytes));
+        } else if is_special && !is_folder {
+            contents.unplaced.insert(path.clone(), Unplaced::Special);
+        }
         contents.files.push(File { path, is_folder, len, extents });
     }
     contents.structures.sort_by_key(|range| range.start);
@@ -174,6 +196,7 @@ fn parse(sectors: &[u8], number: u64, geometry: &Geometry) -> Result<Option<Foun
     if has_list {
         found.places.clear();
     }
+    found.has_list = has_list;
     Ok(Some(found))
 }
 
@@ -202,7 +225,10 @@ fn take(attribute: &[u8], found: &mut Found, geometry: &Geometry) -> Option<()> 
     let (len, value_at) = (u32_at(attribute, 16) as usize, u16_at(attribute, 20) as usize);
     let value = attribute.get(value_at..value_at.checked_add(len)?)?;
     match kind {
-        record::DATA if !is_named => found.len = len as u64,
+        record::DATA if !is_named => {
+            found.len = len as u64;
+            found.in_record = Some(value.into());
+        }
         record::FILE_NAME if value.len() >= 66 && (found.name.is_none() || value[65] != DOS) => {
             let name = value.get(66..66 + 2 * usize::from(value[64]))?;
             found.name = Some((u64_at(value, 0) & 0xffff_ffff_ffff, text(name)));
