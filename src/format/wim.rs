@@ -72,7 +72,7 @@ enum Reader {
     /// wimlib, which reads files.
     Library(Library),
     /// Its structures, wherever they are.
-    View(View),
+    View(Box<View>),
 }
 
 struct Library {
@@ -215,7 +215,7 @@ impl Wim {
             Source::File(file) => Self::open(&file.path),
             Source::Pieced(pieced) => {
                 let (view, facts) = View::open(source)?;
-                Ok(Self { path: pieced.path().to_owned(), facts, reader: Reader::View(view) })
+                Ok(Self { path: pieced.path().to_owned(), facts, reader: Reader::View(Box::new(view)) })
             }
         }
     }
@@ -405,7 +405,7 @@ fn failed(path: &Utf8Path, doing: &str, failure: Failure) -> Error {
 }
 
 fn verify_it(path: &Utf8Path) -> String {
-    format!("copy the file again; `wimlib-imagex verify {path}` checks the whole of it")
+    format!("copy the file again; `{}` checks the whole of it", command::verify(path))
 }
 
 /// A sentence of the library as a part of one of ours.

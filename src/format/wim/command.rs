@@ -1,24 +1,50 @@
-//! Commands of `wimlib-imagex` that mend a WIM file, as help that can be typed.
+//! Commands of `wimlib-imagex` that mend a WIM file, as help that can be typed. A file on a medium is taken out of it
+//! first, with `7z`, into the current folder.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use crate::format::medium_tree::SEPARATOR;
 use crate::shell::word;
+
+/// The command that takes files out of a medium, up to the next one, and their path then; no command for a file of this
+/// machine. `pattern` gives the files to take by the path of one.
+fn taken_out(path: &Utf8Path, pattern: impl FnOnce(&str) -> String) -> (String, &Utf8Path) {
+    match path.as_str().split_once(SEPARATOR).filter(|_| !path.exists()) {
+        Some((medium, within)) => (format!("7z x {} {} && ", word(medium), pattern(within)), Utf8Path::new(within)),
+        None => (String::new(), path),
+    }
+}
+
+/// Checks all of a WIM file.
+pub(super) fn verify(path: &Utf8Path) -> String {
+    let (taken_out, path) = taken_out(path, |within| word(within).into_owned());
+    format!("{taken_out}wimlib-imagex verify {}", word(path.as_str()))
+}
 
 /// Exports all images of a WIM file to a new one, or the one of `index`. `options` follow.
 pub fn export(path: &Utf8Path, index: Option<u32>, options: &str) -> String {
+    let (taken_out, path) = taken_out(path, |within| word(within).into_owned());
     let images = index.map_or("all".to_owned(), |index| index.to_string());
     let space = if options.is_empty() { "" } else { " " };
-    format!("wimlib-imagex export {} {images} {}{space}{options}", word(path.as_str()), word(renewed(path).as_str()))
+    let (from, to) = (word(path.as_str()), renewed(path));
+    format!("{taken_out}wimlib-imagex export {from} {images} {}{space}{options}", word(to.as_str()))
 }
 
 /// Joins the parts of a split WIM, one of which is `part`.
 pub(super) fn join(part: &Utf8Path) -> String {
     // `install2.swm` belongs to `install.swm`.
+    let all_parts = |part: &str| {
+        let part = Utf8Path::new(part);
+        let stem = part.file_stem().unwrap_or_default().trim_end_matches(|c: char| c.is_ascii_digit());
+        let extension = part.extension().unwrap_or_default();
+        format!("'{}*.{extension}'", part.with_file_name(stem))
+    };
+    let (taken_out, part) = taken_out(part, all_parts);
     let stem = part.file_stem().unwrap_or_default().trim_end_matches(|c: char| c.is_ascii_digit());
     let extension = part.extension().map_or(String::new(), |extension| format!(".{extension}"));
     let whole = word(part.with_file_name(format!("{stem}.wim")).as_str()).into_owned();
     let parts = word(part.with_file_name(stem).as_str()).into_owned();
-    format!("wimlib-imagex join {whole} {parts}*{extension}")
+    format!("{taken_out}wimlib-imagex join {whole} {parts}*{extension}")
 }
 
 /// The path of the file that [`export`] makes, beside the first.
@@ -39,6 +65,21 @@ mod tests {
             "wimlib-imagex export 'it'\\''s here/a.wim' 2 'it'\\''s here/a-new.wim' --not-pipable"
         );
         assert_eq!(join(Utf8Path::new("images/boot2.swm")), "wimlib-imagex join images/boot.wim images/boot*.swm");
+        let on_medium = |name: &str| format!("Win 11.iso!/sources/{name}");
+        assert_eq!(
+            export(on_medium("install.esd").as_str().into(), Some(3), "--not-pipable"),
+            "7z x 'Win 11.iso' sources/install.esd && \
+             wimlib-imagex export sources/install.esd 3 sources/install-new.wim --not-pipable"
+        );
+        assert_eq!(
+            join(on_medium("install2.swm").as_str().into()),
+            "7z x 'Win 11.iso' 'sources/install*.swm' && wimlib-imagex join sources/install.wim sources/install*.swm"
+        );
+        assert_eq!(
+            verify(on_medium("boot.wim").as_str().into()),
+            "7z x 'Win 11.iso' sources/boot.wim && wimlib-imagex verify sources/boot.wim"
+        );
+        assert_eq!(verify(Utf8Path::new("images/boot.wim")), "wimlib-imagex verify images/boot.wim");
         assert_eq!(join(Utf8Path::new("a b/i000.swm")), "wimlib-imagex join 'a b/i.wim' 'a b/i'*.swm");
     }
 }

@@ -12,7 +12,7 @@ use super::library::{Entry as FoundEntry, Kind};
 use super::metadata::{Entry, Metadata};
 use super::resource;
 use super::structure::{Structure, located, packing};
-use super::{Failure, Found, WimFacts, failed, part_of_split, pipable};
+use super::{Compression, Failure, Found, WimFacts, failed, part_of_split, pipable};
 use crate::content::Source;
 use crate::error::{Error, Result};
 use crate::foreign_text::from_utf16;
@@ -65,7 +65,8 @@ impl View {
         let header = &structure.header;
         let facts = WimFacts {
             compression: packing.compression,
-            chunk_len: packing.chunk_len,
+            // As wimlib says: a file in which nothing is compressed need not give one.
+            chunk_len: if packing.compression == Compression::None { header.chunk_len } else { packing.chunk_len },
             n_images: header.n_images,
             boot_index: Some(header.boot_index).filter(|index| (1..=header.n_images).contains(index)),
             guid: header.guid,
