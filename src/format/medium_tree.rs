@@ -10,7 +10,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -25,6 +25,7 @@ use super::wim::header;
 use super::{fat, ntfs};
 use crate::content::{Content, Pieced, Run, SourceFile, Stat};
 use crate::error::{Error, Result};
+use crate::firmware::Firmware;
 use crate::git_lfs;
 use crate::limits;
 use crate::volume::{Folder, Misplaced, Node};
@@ -43,8 +44,8 @@ pub struct MediumTree {
     pub root: Arc<Folder>,
     /// Files and folders that are missing from `root`.
     pub faults: Vec<Fault>,
-    /// The entries of a disc's boot catalog.
-    pub boot: Vec<BootProgram>,
+    /// The boot images in a disc's boot catalog, where their lengths are known.
+    pub boot: Vec<(Firmware, Content)>,
 }
 
 /// A file or folder that can't be taken from a medium.
@@ -89,7 +90,9 @@ impl MediumTree {
             if number == 0 {
                 tree.label = volume.label;
             }
-            tree.boot.extend(volume.boot);
+            for program in volume.boot.iter().filter(|program| program.is_bootable) {
+                tree.boot.extend(boot_image(&mut file, program, &tree.image).map_err(failed)?);
+            }
             tree.add(volume.files, &volume.unplaced);
         }
         Ok(tree)
@@ -184,6 +187,35 @@ impl<T: Into<Error>> From<T> for Unreadable {
     fn from(error: T) -> Self {
         Self::Failed(error.into())
     }
+}
+
+/// Finds the bytes of a boot image. How long that of UEFI is says the FAT volume in it; catalogs leave it to the
+/// firmware.
+fn boot_image(file: &mut File, program: &BootProgram, image: &SourceFile) -> io::Result<Option<(Firmware, Content)>> {
+    const SECTOR_LEN: u64 = 512;
+    let (firmware, len) = match program.platform {
+        0x00 => (Firmware::Bios, u64::from(program.n_sectors) * SECTOR_LEN),
+        0xEF => {
+            let mut sector = [0; SECTOR_LEN as usize];
+            file.seek(SeekFrom::Start(program.offset))?;
+            if file.read_exact(&mut sector).is_err() || !fat::is_one(&sector) {
+                return Ok(None);
+            }
+            let word = |at: usize| u16::from_le_bytes([sector[at], sector[at + 1]]);
+            let n_sectors = match word(19) {
+                0 => u32::from_le_bytes([32, 33, 34, 35].map(|at| sector[at])),
+                few => u32::from(few),
+            };
+            (Firmware::Uefi, u64::from(n_sectors) * u64::from(word(11)))
+        }
+        _ => return Ok(None),
+    };
+    let is_there = program.offset.checked_add(len).is_some_and(|end| end <= image.stat.len);
+    if len == 0 || len > limits::MAX_EFISYS_LEN || !is_there {
+        return Ok(None);
+    }
+    let run = Run::Range { file: Arc::new(image.clone()), start: program.offset, len };
+    Ok(Some((firmware, Content::pieced(Pieced::new(&image.path, [run])))))
 }
 
 fn volumes(file: &mut File, path: &Utf8Path) -> std::result::Result<Vec<FoundVolume>, Unreadable> {

@@ -46,6 +46,8 @@ pub enum BootSource<'a> {
     Medium {
         /// The folder.
         folder: &'a Folder,
+        /// The boot images in the catalog of the disc, for a folder without `etfsboot.com` and `efisys.bin`.
+        records: &'a [(Firmware, Content)],
         /// The boot image and its index: as for a folder of this machine.
         image: Option<(&'a KnownWim, u32)>,
     },
@@ -219,7 +221,7 @@ pub fn boot_files(source: BootSource, wanted: &Wanted) -> Result<BootFiles, NoBo
         BootSource::Folder { image, .. } | BootSource::Medium { image, .. } => {
             let mut found = match source {
                 BootSource::Folder { folder, .. } => folder::find(folder, wanted)?,
-                BootSource::Medium { folder, .. } => folder::find_in(folder, wanted)?,
+                BootSource::Medium { folder, records, .. } => folder::find_in(folder, records, wanted)?,
                 BootSource::Image { .. } => Candidates::default(),
             };
             let has_sdi = found.files.iter().any(|(path, _)| path.eq_ignore_ascii_case(BOOT_SDI));

@@ -1,6 +1,7 @@
 //! The boot files of a medium: found in the boot image or in a folder, checked, and what is missing reported.
 
 use std::io;
+use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -10,6 +11,7 @@ use super::manifest_pointers::{FILES, IMAGE};
 use super::request::Request;
 use super::secure_boot::check_programs;
 use super::self_inclusion::holds_itself;
+use super::tree::Walked;
 use super::wim::KnownWim;
 use super::windows_pe::WindowsPe;
 use crate::content::Content;
@@ -144,28 +146,17 @@ fn find_files(
     } else {
         folder = request.input(FILES, files);
         if inside::split(&folder).is_some() {
-            if holds_itself(request, &folder, FILES, problems) {
-                return None;
-            }
-            let found = request.sources.is_folder(&folder).and_then(|is_folder| match is_folder {
-                true => request.sources.folder(&folder),
-                false => {
-                    let error = Error::new(format!("`{folder}` is a file, not a folder"));
-                    Err(io::Error::other(
-                        error.help("name the root of the medium, or the folder with `boot` and `efi`"),
-                    ))
+            on_medium = folder_on_medium(request, &folder, problems)?;
+            let (folder, records) = (&on_medium.folder, on_medium.boot.as_slice());
+            BootSource::Medium { folder, records, image: Some((wim, index)) }
+        } else {
+            boot::beside(&folder).for_each(|path| request.notes.inputs.borrow_mut().note(path));
+            match folder.read_dir_utf8() {
+                Ok(_) => BootSource::Folder { folder: &folder, image: Some((wim, index)) },
+                Err(error) => {
+                    request.unreadable(&folder, &error, FILES, problems);
+                    return None;
                 }
-            });
-            on_medium = request.readable(found, &folder, FILES, problems)?;
-            let source = BootSource::Medium { folder: &on_medium.folder, image: Some((wim, index)) };
-            return boot::boot_files(source, wanted).map_err(|none| no_boot_files(request, none, problems)).ok();
-        }
-        boot::beside(&folder).for_each(|path| request.notes.inputs.borrow_mut().note(path));
-        match folder.read_dir_utf8() {
-            Ok(_) => BootSource::Folder { folder: &folder, image: Some((wim, index)) },
-            Err(error) => {
-                request.unreadable(&folder, &error, FILES, problems);
-                return None;
             }
         }
     };
@@ -183,6 +174,21 @@ fn find_files(
             None
         }
     }
+}
+
+/// Lists the folder of boot files on a medium.
+fn folder_on_medium(request: &Request<'_>, folder: &Utf8Path, problems: &mut Problems) -> Option<Arc<Walked>> {
+    if holds_itself(request, folder, FILES, problems) {
+        return None;
+    }
+    let found = request.sources.is_folder(folder).and_then(|is_folder| match is_folder {
+        true => request.sources.folder(folder),
+        false => {
+            let error = Error::new(format!("`{folder}` is a file, not a folder"));
+            Err(io::Error::other(error.help("name the root of the medium, or the folder with `boot` and `efi`")))
+        }
+    });
+    request.readable(found, folder, FILES, problems)
 }
 
 fn no_boot_files(request: &Request<'_>, none: NoBootFiles, problems: &mut Problems) {

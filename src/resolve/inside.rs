@@ -127,7 +127,8 @@ impl Media {
         };
         let faults = faults.map(fault).collect();
         let (n_files, bytes) = size(&folder);
-        Ok(Some(Walked { folder, n_files, bytes, faults, pointers: Vec::new() }))
+        let boot = if within.is_empty() { tree.boot.clone() } else { Vec::new() };
+        Ok(Some(Walked { folder, n_files, bytes, faults, boot, pointers: Vec::new() }))
     }
 
     fn tree(&self, medium: &Utf8Path) -> io::Result<Arc<MediumTree>> {

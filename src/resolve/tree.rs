@@ -15,6 +15,7 @@ use std::thread;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::content::{Content, SourceFile, Stat};
+use crate::firmware::Firmware;
 use crate::foreign_text::from_utf8;
 use crate::limits::MAX_TREE_FILES;
 use crate::volume::{Folder, Misplaced};
@@ -30,6 +31,8 @@ pub struct Walked {
     pub bytes: u64,
     /// Everything else.
     pub faults: Vec<Fault>,
+    /// The boot images in the catalog of the disc that this is the root of.
+    pub boot: Vec<(Firmware, Content)>,
     /// The Git LFS pointers among the files, if they were looked for.
     pub pointers: Vec<Utf8PathBuf>,
 }

@@ -39,8 +39,13 @@ pub(super) fn find(folder: &Utf8Path, wanted: &Wanted) -> Result<Candidates, NoB
     Ok(choose(&[walk.files, records_beside].concat(), wanted))
 }
 
-/// Finds the boot files in a folder on a medium.
-pub(super) fn find_in(folder: &Folder, wanted: &Wanted) -> Result<Candidates, NoBootFiles> {
+/// Finds the boot files in a folder on a medium. `records` are the boot images in the catalog of the disc: whether that
+/// of UEFI waits for a key is not known, and taken for what is wanted.
+pub(super) fn find_in(
+    folder: &Folder,
+    records: &[(Firmware, Content)],
+    wanted: &Wanted,
+) -> Result<Candidates, NoBootFiles> {
     let names = |folder: &Folder| folder.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>();
     if !names(folder).iter().any(|name| is_boot_folder(name)) {
         let is_media =
@@ -52,7 +57,14 @@ pub(super) fn find_in(folder: &Folder, wanted: &Wanted) -> Result<Candidates, No
     let mut all: Vec<_> = folder.files().into_iter().filter(|(path, _)| is_taken(path)).collect();
     all.sort_by(|(one, _), (other, _)| one.cmp(other));
     let all: Vec<_> = all.into_iter().map(|(path, content)| (path, content.clone())).collect();
-    Ok(choose(&all, wanted))
+    let mut found = choose(&all, wanted);
+    let record =
+        |of: Firmware| records.iter().find(|(firmware, _)| *firmware == of).map(|(_, content)| content.clone());
+    found.boot_sector = found.boot_sector.or_else(|| record(Firmware::Bios));
+    if wanted.firmware.contains(&Firmware::Uefi) {
+        found.efi_image = found.efi_image.or_else(|| record(Firmware::Uefi).map(|content| (content, wanted.prompt)));
+    }
+    Ok(found)
 }
 
 /// Chooses boot files among the files of a folder and those beside it.

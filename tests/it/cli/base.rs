@@ -168,6 +168,61 @@ fn policies_of_stand_alone_media_are_encrypted_anew() {
 }
 
 #[test]
+fn a_base_may_be_an_image_and_gives_the_same_medium() {
+    let desk = desk(&genuine());
+    desk.done(&["apply"]);
+    let of_folder = desk.get("out/boot.iso");
+    let made = Command::new("genisoimage")
+        .args(["-quiet", "-udf", "-J", "-iso-level", "3", "-allow-limited-size", "-V", "GENUINE"])
+        .args(["-b", "boot/etfsboot.com", "-no-emul-boot", "-o", "genuine.iso", "genuine"])
+        .current_dir(&desk.root)
+        .status();
+    assert!(made.unwrap().success());
+    fs::remove_dir_all(desk.path("genuine")).unwrap();
+    desk.edit("\"genuine\"", "\"genuine.iso\"");
+    let seen = desk.see("check");
+    desk.done(&["apply"]);
+    assert!(desk.get("out/boot.iso") == of_folder, "the base gives another medium as an image");
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn boot_images_that_are_only_in_the_catalog_of_a_disc_are_taken_from_there() {
+    let desk = desk(&genuine());
+    let efisys = "genuine/efi/microsoft/boot/efisys_noprompt.bin";
+    let formatted = Command::new("mkfs.fat").args(["-C", "efisys.img", "1440"]).current_dir(&desk.root).output();
+    assert!(formatted.unwrap().status.success());
+    fs::remove_file(desk.path(efisys)).unwrap();
+    fs::rename(desk.path("genuine/boot/etfsboot.com"), desk.path("etfsboot.com")).unwrap();
+    let made = Command::new("xorriso")
+        .args(["-as", "mkisofs", "-quiet", "-J", "-b", "hidden/etfsboot.com", "-no-emul-boot", "-boot-load-size", "8"])
+        .args(["-eltorito-alt-boot", "-e", "hidden/efisys.img", "-no-emul-boot", "-o", "genuine.iso"])
+        .args(["-graft-points", "/=genuine", "hidden/etfsboot.com=etfsboot.com", "hidden/efisys.img=efisys.img"])
+        .current_dir(&desk.root)
+        .output()
+        .unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    desk.edit("\"genuine\"", "\"genuine.iso\"");
+    desk.done(&["apply"]);
+    let report = Command::new("xorriso")
+        .args(["-indev", "out/boot.iso", "-report_el_torito", "plain"])
+        .current_dir(&desk.root)
+        .output()
+        .unwrap();
+    let report = String::from_utf8_lossy(&report.stdout).into_owned();
+    let place = |platform: &str| -> usize {
+        let line = report.lines().find(|line| line.starts_with("El Torito boot img") && line.contains(platform));
+        let block = line.unwrap_or_else(|| panic!("{report}")).split_whitespace().last().unwrap();
+        block.parse::<usize>().unwrap() * 2_048
+    };
+    let disc = desk.get("out/boot.iso");
+    for (platform, file) in [("BIOS", "etfsboot.com"), ("UEFI", "efisys.img")] {
+        let wanted = desk.get(file);
+        assert!(disc[place(platform)..].starts_with(&wanted), "{platform}: {report}");
+    }
+}
+
+#[test]
 fn sites_have_bases_of_their_own() {
     let desk = desk(&genuine());
     let mut other = genuine();
@@ -232,5 +287,9 @@ fn a_base_that_can_not_be_used_is_reported() {
     see(&|desk, _| desk.put("genuine/SMS/data/Variables.dat", "plain"));
     see(&|desk, _| fs::remove_dir_all(desk.path("genuine/sources")).unwrap());
     see(&|desk, _| desk.edit("medium = \"genuine\"", "medium = \"genuin\""));
+    see(&|desk, _| {
+        desk.put("text.iso", "no image");
+        desk.edit("medium = \"genuine\"", "medium = \"text.iso\"");
+    });
     insta::assert_snapshot!(seen);
 }
