@@ -161,7 +161,8 @@ fn compare<V: Ord>(one: &Tree<V>, other: &Tree<V>) -> Ordering {
             (None, Some(_)) => return Ordering::Less,
             (Some(_), None) => return Ordering::Greater,
             (Some(Rest::Tree(one)), Some(Rest::Tree(other))) if Arc::ptr_eq(one, other) => {
-                (left.pop(), right.pop());
+                left.pop();
+                right.pop();
             }
             // The larger tree may have the other one in it.
             (Some(Rest::Tree(one)), Some(Rest::Tree(other))) if one.len < other.len => open(&mut right),
@@ -176,7 +177,8 @@ fn compare<V: Ord>(one: &Tree<V>, other: &Tree<V>) -> Ordering {
                 if order.is_ne() {
                     return order;
                 }
-                (left.pop(), right.pop());
+                left.pop();
+                right.pop();
             }
         }
     }
