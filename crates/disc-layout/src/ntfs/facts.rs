@@ -9,6 +9,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 
 use super::fixups;
 use super::fixups::STRIDE;
+use crate::decode::from_utf16;
 use crate::limits::MAX_NTFS_RECORD_LEN;
 use crate::little_endian::{u16_at, u32_at, u64_at};
 
@@ -65,10 +66,9 @@ const LOG_PAGE: usize = 4096;
 pub fn read(volume: &mut (impl Read + Seek)) -> Result<NtfsFacts, Fault> {
     let boot = Boot::read(volume)?;
     let record = boot.record(volume, VOLUME)?;
-    let label = attribute(&record, ATTRIBUTE_VOLUME_NAME).and_then(resident).map_or_else(String::new, |name| {
-        let units: Vec<_> = name.chunks_exact(2).map(|unit| u16_at(unit, 0)).collect();
-        String::from_utf16_lossy(&units)
-    });
+    let label = attribute(&record, ATTRIBUTE_VOLUME_NAME)
+        .and_then(resident)
+        .map_or_else(String::new, |name| from_utf16(name.chunks_exact(2).map(|unit| u16_at(unit, 0))));
     let information = attribute(&record, ATTRIBUTE_VOLUME_INFORMATION)
         .and_then(resident)
         .filter(|information| information.len() >= 12)

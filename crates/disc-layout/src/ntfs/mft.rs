@@ -3,6 +3,7 @@
 use super::attributes::{Attribute, Stream, attributes, number_of};
 use super::facts::Boot;
 use super::{ROOT, attribute_list, fixups, record};
+use crate::decode::from_utf16;
 use crate::error::Error;
 use crate::limits::MAX_NTFS_DEPTH;
 use crate::little_endian::{u16_at, u64_at};
@@ -38,8 +39,8 @@ fn data(record: &[u8]) -> Result<Vec<Attribute<'_>>, String> {
 fn names(record: &[u8]) -> impl Iterator<Item = (u64, String)> {
     let values = attributes(record).flatten().filter(|it| it.kind() == record::FILE_NAME).filter_map(|it| it.value());
     values.filter(|value| value.len() >= 66 && value[65] != DOS).map(|value| {
-        let units: Vec<_> = value[66..].chunks_exact(2).map(|unit| u16_at(unit, 0)).collect();
-        (number_of(u64_at(value, 0)), String::from_utf16_lossy(&units))
+        let units = value[66..].chunks_exact(2).map(|unit| u16_at(unit, 0));
+        (number_of(u64_at(value, 0)), from_utf16(units))
     })
 }
 
@@ -186,4 +187,37 @@ impl Table {
 
 fn is_in_use(record: &[u8]) -> bool {
     &record[..4] == b"FILE" && u16_at(record, 22) & IN_USE != 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A record with one name, in the root.
+    fn record_named(name: &[u16]) -> Vec<u8> {
+        let mut value = vec![0; 66];
+        value[..8].copy_from_slice(&ROOT.to_le_bytes());
+        value[64] = name.len() as u8;
+        value.extend(name.iter().flat_map(|unit| unit.to_le_bytes()));
+        let len = (24 + value.len()).next_multiple_of(8);
+        let mut attribute = vec![0; len];
+        attribute[..4].copy_from_slice(&record::FILE_NAME.to_le_bytes());
+        attribute[4..8].copy_from_slice(&(len as u32).to_le_bytes());
+        attribute[16..20].copy_from_slice(&(value.len() as u32).to_le_bytes());
+        attribute[20] = 24;
+        attribute[24..24 + value.len()].copy_from_slice(&value);
+        let mut record = vec![0; 56];
+        record[20] = 56;
+        record.extend(attribute);
+        record.extend([0xff; 4]);
+        record
+    }
+
+    #[test]
+    fn names_that_are_not_text_stay_different() {
+        let name = |unit| names(&record_named(&[0x61, unit])).collect::<Vec<_>>();
+        assert_eq!(name(0x62), [(ROOT, "ab".to_owned())]);
+        assert_eq!(name(0xd800), [(ROOT, "a\\u{d800}".to_owned())]);
+        assert_eq!(name(0xdfff), [(ROOT, "a\\u{dfff}".to_owned())]);
+    }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{Read, Seek};
 
+use crate::decode::from_utf16;
 use crate::limits::MAX_PARTITION_ENTRIES_LEN;
 
 use super::{Fault, Kind, Partition, Scheme, Table, read_at};
@@ -122,14 +123,13 @@ fn partition(entry: &[u8], number: u32, sector_len: u64) -> Option<Partition> {
     if kind.0 == [0; 16] || last < first {
         return None;
     }
-    let name: Vec<_> =
-        entry[56..128].chunks_exact(2).map(|unit| u16_at(unit, 0)).take_while(|unit| *unit != 0).collect();
+    let name = entry[56..128].chunks_exact(2).map(|unit| u16_at(unit, 0)).take_while(|unit| *unit != 0);
     Some(Partition {
         number,
         offset: first.checked_mul(sector_len)?,
         len: (last - first + 1).checked_mul(sector_len)?,
         kind: Kind::Gpt(kind),
-        name: String::from_utf16_lossy(&name),
+        name: from_utf16(name),
         is_active: false,
     })
 }
