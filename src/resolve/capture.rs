@@ -7,6 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Resolver;
 use super::own_places::OwnPlaces;
+use super::pointers;
 use super::request::unreadable;
 use crate::date::Date;
 use crate::digest::Digest;
@@ -15,10 +16,12 @@ use crate::format::fat::CodePage;
 use crate::format::partitions::Selection;
 use crate::format::wim::Wim;
 use crate::format::wim::capture::Packing;
+use crate::git_lfs;
 use crate::limits;
 use crate::manifest::{CaptureManifest, Compression, NONE, Placeholders, Rendered, WINDOWS};
-use crate::problem::{Problem, Problems};
+use crate::problem::{Problem, Problems, Severity};
 use crate::target::{CaptureRequest, CaptureSource, ExclusionList, Recipe, SourceSnapshot, Target};
+use authoring::file::is_lfs_pointer;
 
 const PATH: &str = "/capture/path";
 
@@ -132,6 +135,10 @@ impl Resolver {
         }
         let path = rendered.path_at(POINTER, written);
         self.notes.inputs.get_mut().note_at(&path, rendered.place(POINTER));
+        if is_lfs_pointer(&path).unwrap_or(false) {
+            problems.add(problem_of(&git_lfs::error(&path)).at(rendered.place(POINTER), "named here"));
+            return None;
+        }
         match limits::read(&path, limits::MAX_EXCLUSIONS_LEN) {
             Ok(list) => {
                 let said = format!("{written} ({})", &Digest::of(&list).to_string()[..16]);
@@ -225,8 +232,24 @@ fn look(
         let what = "holds the manifest's own folder, where tsmedia keeps its record and its cache";
         return wrong(format!("`{path}` {what}: it would be captured anew each time"), "move the manifest out of it");
     }
+    let mut files = references.iter().map(Utf8PathBuf::as_path).chain([path]);
+    if let Some(found) = files.find(|path| is_lfs_pointer(path).unwrap_or(false)) {
+        problems.add(problem_of(&git_lfs::error(found)).at(rendered.place(pointer), "named here"));
+        return None;
+    }
     match SourceSnapshot::of(path, references) {
-        Ok(found) => Some(found),
+        Ok((seen, mut beside)) => {
+            beside.small.sort();
+            if let Some(error) = pointers::error(path, &pointers::among(&beside.small)) {
+                let mut problem = problem_of(&error).at(rendered.place(pointer), "named here");
+                // A list of exclusions may leave them out.
+                if ![WINDOWS, NONE].contains(&rendered.manifest.capture.exclusions.as_str()) {
+                    problem.severity = Severity::Warning;
+                }
+                problems.add(problem);
+            }
+            Some((seen, beside.named))
+        }
         Err(error) if kind.is_dir() => {
             let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
             wrong(format!("`{path}` can't be looked at as a whole: {why}"), "make all of it readable")

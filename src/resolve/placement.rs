@@ -4,11 +4,10 @@ use std::fmt;
 
 use camino::Utf8Path;
 
+use super::pointers;
 use super::request::Request;
 use super::self_inclusion::holds_itself;
-use super::tree::Walked;
 use crate::content::Content;
-use crate::git_lfs;
 use crate::problem::{Problem, Problems};
 use crate::volume::Node;
 
@@ -123,27 +122,10 @@ pub(super) fn find_folder(
         let problem = Problem::warning(format!("`{path}` holds no file")).at(request.place(pointer), "an empty folder");
         problems.add(problem.help("put its content there, or leave the entry out"));
     }
-    check_pointers(request, path, &walked, pointer, problems);
+    if let Some(error) = pointers::error(path, &walked.pointers) {
+        request.failed(&error, pointer, problems);
+    }
     Some(Placement { path: target.to_owned(), node: Node::Folder(walked.folder.clone()), pointer: pointer.to_owned() })
-}
-
-/// Reports the Git LFS pointers in a folder of content.
-fn check_pointers(request: &Request<'_>, path: &Utf8Path, walked: &Walked, pointer: &str, problems: &mut Problems) {
-    let message = match walked.pointers.as_slice() {
-        [] => return,
-        [one] => return request.failed(&git_lfs::error(one), pointer, problems),
-        several => {
-            let shown = several.iter().take(MAX_FAULTS).map(|path| format!("`{path}`")).collect::<Vec<_>>();
-            let more = match several.len().saturating_sub(MAX_FAULTS) {
-                0 => String::new(),
-                n_more => format!(" and {n_more} more"),
-            };
-            let n = several.len();
-            format!("{n} files in `{path}` are Git LFS pointers, not the files themselves: {}{more}", shown.join(", "))
-        }
-    };
-    let problem = Problem::error(message).at(request.place(pointer), "named here");
-    problems.add(problem.help(git_lfs::help(path)));
 }
 
 /// Finds one file, which goes below `target` under its own name.

@@ -1,14 +1,15 @@
-//! Git LFS pointers in place of content: files that would go on the medium as they are.
+//! Git LFS pointers in place of content: they would go on a medium, or into a capture, as they are.
 //!
 //! Only files of a pointer's length are opened. Of a folder with many of them the cache remembers that none was a
 //! pointer, by what the file system says of these files: planning an unchanged medium opens none again.
 
 use std::sync::Arc;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::tree::Walked;
 use crate::content::{Content, Source, SourceKey, Stat};
+use crate::error::Error;
 use crate::git_lfs;
 use crate::source::OpenSource;
 use crate::store::{Key, Kind, Objects};
@@ -18,6 +19,8 @@ use authoring::file::is_lfs_pointer;
 const VERSION: u64 = 1;
 /// Folders with fewer files of a pointer's length are looked at each time.
 const FEW: usize = 64;
+/// Pointers of a folder that are named.
+const SHOWN: usize = 10;
 
 /// Finds the pointers among the files of a folder.
 pub(super) fn find(walked: &Walked, cache: Option<&Objects>) -> Vec<Utf8PathBuf> {
@@ -59,6 +62,28 @@ pub(super) fn is_pointer(source: &Source) -> bool {
     }
 }
 
+/// Finds the pointers among files of a pointer's length.
+pub(super) fn among(files: &[Utf8PathBuf]) -> Vec<Utf8PathBuf> {
+    files.iter().filter(|path| is_lfs_pointer(path).unwrap_or(false)).cloned().collect()
+}
+
+/// The error for the pointers found in a folder; `None` if there are none.
+pub(super) fn error(folder: &Utf8Path, found: &[Utf8PathBuf]) -> Option<Error> {
+    match found {
+        [] => return None,
+        [one] => return Some(git_lfs::error(one)),
+        _ => {}
+    }
+    let shown = found.iter().take(SHOWN).map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ");
+    let more = match found.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        n_more => format!(" and {n_more} more"),
+    };
+    let n = found.len();
+    let message = format!("{n} files in `{folder}` are Git LFS pointers, not the files themselves: {shown}{more}");
+    Some(Error::new(message).help(git_lfs::help(folder)))
+}
+
 fn key(sources: &[Arc<Source>]) -> Key {
     let mut stats = VERSION.to_le_bytes().to_vec();
     for source in sources {
@@ -77,8 +102,6 @@ fn key(sources: &[Arc<Source>]) -> Key {
 mod tests {
     use std::fs;
     use std::time::Duration;
-
-    use camino::Utf8Path;
 
     use super::*;
     use crate::resolve::tree;

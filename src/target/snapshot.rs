@@ -18,6 +18,7 @@ use crate::content::Stat;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::format::virtual_disk::VirtualDisk;
+use crate::git_lfs;
 use crate::limits;
 
 /// State of a source.
@@ -40,11 +41,10 @@ pub struct SourceSnapshot {
 impl SourceSnapshot {
     /// Looks at a folder with all that is in it, an image file or a device. An image file may be a virtual disk that
     /// names other files, of which `references` are allowed: they are looked at too, and returned.
-    pub fn of(path: &Utf8Path, references: &[Utf8PathBuf]) -> Result<(Self, Vec<Utf8PathBuf>)> {
+    pub fn of(path: &Utf8Path, references: &[Utf8PathBuf]) -> Result<(Self, Beside)> {
         let failed = |error| Error::io("looking at", path, error);
         let metadata = fs::metadata(path).map_err(failed)?;
         let mut look = Look::default();
-        let mut named = Vec::new();
         look.add(b"", &metadata, None);
         if metadata.is_dir() {
             look.folder(path).map_err(failed)?;
@@ -53,7 +53,7 @@ impl SourceSnapshot {
             for file in VirtualDisk::open(path, Arc::new(file), references)?.named() {
                 let metadata = file.metadata().map_err(|error| Error::io("looking at", &file.path, error))?;
                 look.add(file.name.as_bytes(), &metadata, None);
-                named.push(file.path.clone());
+                look.beside.named.push(file.path.clone());
             }
         }
         let seen = Self {
@@ -64,8 +64,17 @@ impl SourceSnapshot {
             newest_ns: look.newest_ns,
             is_device: metadata.file_type().is_block_device(),
         };
-        Ok((seen, named))
+        Ok((seen, look.beside))
     }
+}
+
+/// Files of a source to look at more closely.
+#[derive(Debug, Default)]
+pub struct Beside {
+    /// The files that a virtual disk names.
+    pub named: Vec<Utf8PathBuf>,
+    /// Files in a folder that are as long as a Git LFS pointer. Those whose path is not UTF-8 are left out.
+    pub small: Vec<Utf8PathBuf>,
 }
 
 /// A source while it is looked at.
@@ -78,6 +87,7 @@ struct Look {
     newest_ns: i64,
     /// Files with several names: which was the first, counted from 0.
     linked: HashMap<(u64, u64), u64>,
+    beside: Beside,
 }
 
 impl Look {
@@ -94,6 +104,9 @@ impl Look {
                 path.extend_from_slice(entry.file_name().as_bytes());
                 let target = if metadata.is_symlink() { Some(fs::read_link(entry.path())?) } else { None };
                 self.add(&path, &metadata, target.as_ref().map(|target| target.as_os_str().as_bytes()));
+                if metadata.is_file() && git_lfs::can_be_pointer(metadata.len()) {
+                    self.beside.small.extend(Utf8PathBuf::from_path_buf(entry.path()));
+                }
                 if metadata.is_dir() {
                     open.push((entry.path(), path));
                 }

@@ -286,3 +286,31 @@ fn sites_capture_what_is_theirs_and_watch_captures_what_changes() {
     assert!(!said.contains("HAM"), "{said}");
     watching.stop();
 }
+
+#[test]
+fn git_lfs_pointers_in_sources_are_told_before_they_are_captured() {
+    let pointer =
+        format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 512345678\n", "4d".repeat(32));
+    let desk = desk();
+    fs::create_dir(desk.path(".git")).unwrap();
+    // One of a folder, in every command that would capture it.
+    put_at(&desk, "reference/Windows/explorer.exe", &pointer, 0);
+    let mut seen =
+        ["check capture.toml", "plan capture.toml", "apply capture.toml"].map(|line| desk.see(line)).concat();
+    assert!(!desk.path("images").exists());
+    // Many of a folder.
+    (0..12).for_each(|n| put_at(&desk, &format!("data/deep/{n:02}.bin"), &pointer, 0));
+    fs::remove_file(desk.path("reference/Windows/explorer.exe")).unwrap();
+    seen += &desk.see("check capture.toml");
+    // A list of exclusions may leave them out, so they are only warned of.
+    desk.put("exclusions.ini", "[ExclusionList]\n\\deep\n");
+    let with_list = MANIFEST.replace("compression", "exclusions = \"exclusions.ini\"\ncompression");
+    desk.put("capture.toml", &with_list);
+    seen += &desk.see("check capture.toml");
+    // The list itself, and an image file.
+    desk.put("exclusions.ini", &pointer);
+    desk.put("disk.img", &pointer);
+    desk.put("capture.toml", with_list.replace("path = \"data\"", "path = \"disk.img\""));
+    seen += &desk.see("check capture.toml");
+    insta::assert_snapshot!(seen);
+}
