@@ -17,6 +17,7 @@ use std::fmt;
 pub use read::{Hive, Key, Value};
 
 use crate::error::Error;
+use crate::foreign_text::from_utf16;
 
 /// What a hive begins with.
 pub const MAGIC: &[u8] = b"regf";
@@ -148,7 +149,7 @@ impl Data<'_> {
         let is_text = [Type::TEXT, Type::EXPANDED_TEXT, Type::LINK].contains(&self.kind);
         is_text.then(|| {
             let units = self.units();
-            String::from_utf16_lossy(units.split(|unit| *unit == 0).next().unwrap_or_default())
+            from_utf16(units.into_iter().take_while(|unit| *unit != 0))
         })
     }
 
@@ -156,7 +157,8 @@ impl Data<'_> {
     pub fn texts(&self) -> Option<Vec<String>> {
         (self.kind == Type::TEXTS).then(|| {
             let units = self.units();
-            units.split(|unit| *unit == 0).take_while(|text| !text.is_empty()).map(String::from_utf16_lossy).collect()
+            let texts = units.split(|unit| *unit == 0).take_while(|text| !text.is_empty());
+            texts.map(|text| from_utf16(text.iter().copied())).collect()
         })
     }
 

@@ -37,6 +37,7 @@ use self::vhdx::Vhdx;
 use self::vmdk::Sparse;
 use super::partitions::Window;
 use crate::error::{Error, ErrorKind, Result};
+use crate::foreign_text::from_utf16;
 use crate::limits::MAX_DISK_CHAIN;
 use crate::progress::Progress;
 
@@ -403,8 +404,7 @@ impl Extent {
 
 /// Text of UTF-16 units up to the first zero.
 fn text_of(units: &[u16]) -> String {
-    let end = units.iter().position(|unit| *unit == 0).unwrap_or(units.len());
-    String::from_utf16_lossy(&units[..end])
+    from_utf16(units.iter().copied().take_while(|unit| *unit != 0))
 }
 
 /// The error of a differencing disk of Windows. `command` merges it there.

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 
+use crate::foreign_text::{from_utf8, from_utf16};
 use crate::limits::MAX_INF_STRING_LEN;
 
 /// A line of a section.
@@ -26,14 +27,11 @@ pub(super) struct Sections {
 /// Decodes an INF or INI file: UTF-16 of either order and UTF-8 by their byte order marks, UTF-16 without one by its zero
 /// bytes. Anything else is taken for Latin-1, which keeps the ASCII of every code page.
 pub fn text(bytes: &[u8]) -> String {
-    let units = |bytes: &[u8], unit: fn([u8; 2]) -> u16| {
-        let units: Vec<_> = bytes.as_chunks().0.iter().map(|two| unit(*two)).collect();
-        String::from_utf16_lossy(&units)
-    };
+    let units = |bytes: &[u8], unit: fn([u8; 2]) -> u16| from_utf16(bytes.as_chunks().0.iter().map(|two| unit(*two)));
     match bytes {
         [0xFF, 0xFE, rest @ ..] => units(rest, u16::from_le_bytes),
         [0xFE, 0xFF, rest @ ..] => units(rest, u16::from_be_bytes),
-        [0xEF, 0xBB, 0xBF, rest @ ..] => String::from_utf8_lossy(rest).into_owned(),
+        [0xEF, 0xBB, 0xBF, rest @ ..] => from_utf8(rest),
         // Files begin with ASCII: a bracket, a comment or an empty line.
         [one, 0, two, 0, ..] if *one > 0 && *two > 0 => units(bytes, u16::from_le_bytes),
         [0, one, 0, two, ..] if *one > 0 && *two > 0 => units(bytes, u16::from_be_bytes),
@@ -193,6 +191,13 @@ mod tests {
 
     fn line(key: &str, fields: &[&str]) -> (String, Vec<String>) {
         (key.into(), fields.iter().map(|field| (*field).to_owned()).collect())
+    }
+
+    #[test]
+    fn names_that_are_not_text_stay_different() {
+        let name = |unit: u16| text(&[0xfeff, 0x61, unit].map(u16::to_le_bytes).concat());
+        assert_eq!([name(0xd800), name(0xdfff)], ["a\\u{d800}", "a\\u{dfff}"]);
+        assert_eq!(text(b"\xef\xbb\xbfa\xff"), "a\\xff");
     }
 
     #[test]

@@ -56,6 +56,14 @@ fn a_tree_is_read_back_and_found_by_path() {
 }
 
 #[test]
+fn texts_that_are_not_utf_16_stay_different() {
+    let text = |kind, unit: u16| Data { kind, bytes: [0x61, unit, 0, 0].map(u16::to_le_bytes).concat().into() };
+    assert_eq!(text(Type::TEXT, 0xd800).text().unwrap(), "a\\u{d800}");
+    assert_eq!(text(Type::TEXT, 0xdfff).text().unwrap(), "a\\u{dfff}");
+    assert_eq!(text(Type::TEXTS, 0xd800).texts().unwrap(), ["a\\u{d800}"]);
+}
+
+#[test]
 fn names_that_the_registry_can_not_hold_are_refused() {
     let mut deep = Tree::new("deep");
     for _ in 0..512 {
