@@ -5,6 +5,7 @@
 
 #![no_main]
 
+mod queries;
 mod seeds;
 mod targets;
 
