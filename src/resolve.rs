@@ -105,11 +105,24 @@ impl Resolver {
         resolve(&self.request(rendered, date), problems)
     }
 
-    /// Returns what the base of a manifest supplies, if it has one that can be read.
-    pub fn supplied(&mut self, rendered: &Rendered, problems: &mut Problems) -> Option<Supplied> {
+    /// Returns what the base of a manifest supplies; `None` if it has none.
+    ///
+    /// # Errors
+    ///
+    /// Why the base can't be read, or its password is not known. `problems` has the sources of the manifest, and nothing
+    /// is added to it.
+    pub fn supplied(
+        &mut self,
+        rendered: &Rendered,
+        problems: &mut Problems,
+    ) -> Option<std::result::Result<Supplied, Vec<Problem>>> {
+        rendered.manifest.base()?;
         let request = self.request(rendered, Date::EARLIEST);
-        let base = base::open(&request, problems)?;
-        media_data::build(&request, Some(&base), problems).supplied
+        let before = problems.mark();
+        let base = base::open(&request, problems);
+        let supplied = base.and_then(|base| media_data::build(&request, Some(&base), problems).supplied);
+        let found = problems.take_since(before);
+        Some(supplied.ok_or(found))
     }
 
     fn request<'a>(&'a mut self, rendered: &'a Rendered, date: Date) -> Request<'a> {

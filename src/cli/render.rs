@@ -23,7 +23,7 @@ pub(super) fn run(arguments: &ManifestArguments, screen: &Screen) -> Result<Outc
         return Ok(Outcome::Wrong);
     }
     let mut resolver = Resolver::new(project::secrets().only_present());
-    let shown: Vec<_> = all.iter().flat_map(|loaded| shown(loaded, &mut resolver)).collect();
+    let shown: Vec<_> = all.iter().flat_map(|loaded| shown(loaded, &mut resolver, &mut problems)).collect();
     if screen.json {
         return screen.json(&shown.into_iter().map(|(_, value)| value).collect());
     }
@@ -31,7 +31,7 @@ pub(super) fn run(arguments: &ManifestArguments, screen: &Screen) -> Result<Outc
 }
 
 /// A manifest for each site, as text and as data.
-fn shown(loaded: &Loaded, resolver: &mut Resolver) -> Vec<(String, Json)> {
+fn shown(loaded: &Loaded, resolver: &mut Resolver, problems: &mut Problems) -> Vec<(String, Json)> {
     fn one<M>(rendered: &Rendered<M>) -> (String, Json) {
         let site = rendered.site.as_ref().map_or_else(String::new, |site| format!(" for site {site}"));
         let path = foreign_text::line(rendered.path.as_str());
@@ -42,7 +42,7 @@ fn shown(loaded: &Loaded, resolver: &mut Resolver) -> Vec<(String, Json)> {
         Loaded::Media(all) => {
             let with_base = |rendered: &Rendered| {
                 let (text, value) = one(rendered);
-                (text + &base(rendered, resolver), value)
+                (text + &base(rendered, resolver, problems), value)
             };
             all.iter().map(with_base).collect()
         }
@@ -51,14 +51,11 @@ fn shown(loaded: &Loaded, resolver: &mut Resolver) -> Vec<(String, Json)> {
 }
 
 /// What the base of a medium supplies, as comments. No value of it is shown.
-fn base(rendered: &Rendered, resolver: &mut Resolver) -> String {
-    if rendered.manifest.base().is_none() {
-        return String::new();
-    }
-    let mut problems = Problems::default();
-    let lines = match resolver.supplied(rendered, &mut problems) {
-        Some(supplied) => [vec![supplied.summary()], supplied.details()].concat(),
-        None => problems.sorted().iter().map(|problem| problem.message.clone()).collect(),
+fn base(rendered: &Rendered, resolver: &mut Resolver, problems: &mut Problems) -> String {
+    let lines = match resolver.supplied(rendered, problems) {
+        None => return String::new(),
+        Some(Ok(supplied)) => [vec![supplied.summary()], supplied.details()].concat(),
+        Some(Err(found)) => found.into_iter().map(|problem| problem.message).collect(),
     };
     let comment = |line: &String| format!("# {}\n", foreign_text::line(line));
     format!("\n{}", lines.iter().map(comment).collect::<String>())

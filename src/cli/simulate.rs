@@ -5,13 +5,14 @@ use clap::Args;
 
 use super::file_kind::{self, FileKind};
 use super::screen::Screen;
-use super::{Outcome, parse_var};
+use super::{Outcome, parse_var, project};
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
 use crate::manifest::{self, Kind, Loaded, Options, Rendered, task_sequence};
 use crate::problem::Problems;
 use crate::project::DEFAULT_MANIFEST;
 use crate::report::{self, Page, simulated};
+use crate::resolve::Resolver;
 use crate::sequence::{self, Sequence};
 use crate::simulate::{self, FactFile, Medium, Trace, Unmet, simulate};
 
@@ -127,11 +128,21 @@ fn of_manifest(arguments: &Arguments, problems: &mut Problems) -> Result<Vec<Run
     if !sequences.is_empty() {
         files.iter().for_each(|file| simulate::check_names(&sequences, file, problems));
     }
+    let mut resolver = Resolver::new(project::secrets().only_present());
     let mut runs = Vec::new();
     for rendered in &rendered {
         let Some(sequence) = rendered.sequence() else { return Err(no_sequence(rendered)) };
+        let supplied = match resolver.supplied(rendered, problems).transpose() {
+            Ok(supplied) => supplied,
+            Err(found) => {
+                found.into_iter().for_each(|problem| problems.add(problem));
+                None
+            }
+        };
         for file in &files {
-            let Some(medium) = simulate::medium_of_manifest(rendered, file, problems) else { continue };
+            let Some(medium) = simulate::medium_of_manifest(rendered, supplied.as_ref(), file, problems) else {
+                continue;
+            };
             runs.push(Run::new(sequence, rendered.site.clone(), file, &medium));
         }
     }

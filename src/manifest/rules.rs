@@ -263,7 +263,7 @@ fn content_of_kind(doc: Doc<'_>, problems: &mut Vec<Problem>) {
             );
         }
     }
-    if kind == Some("stand-alone") && n_entries == 0 {
+    if kind == Some("stand-alone") && n_entries == 0 && !super::base::is_named(doc) {
         problems.push(
             Problem::warning("the medium is stand-alone and has no content to deploy")
                 .at(doc.place("/media/kind"), "")

@@ -11,6 +11,7 @@ use super::placement::{Location, find_folder};
 use super::request::Request;
 use super::secret_refs::secret_text;
 use crate::content::Content;
+use crate::error::Result;
 use crate::format::container::{Header, Unreadable};
 use crate::limits::{MAX_BASE_DATA_LEN, MAX_SCRIPT_LEN};
 use crate::manifest::{BaseTable, CONTENT, Kind};
@@ -124,65 +125,60 @@ fn data(
         return None;
     };
     let password = match (&table.password, bootstrap.requires_password()) {
+        (Some(_), Some(false)) => {
+            let message = format!("the base `{}` asks for no password", table.medium);
+            problems.add(Problem::error(message).at(request.place(&password_at), "").help("leave it out"));
+            return None;
+        }
         (Some(reference), _) => Some(secret_text(request, &password_at, reference, problems)?),
         (None, Some(true)) => {
             let message = format!("the base `{}` asks for a password, and the manifest gives none", table.medium);
             let problem = Problem::error(message).at(request.place(&medium_at), "`PasswordRequired=true`");
-            let help =
-                format!("write `password = {{ env = \"BASE_PASSWORD\" }}` in `[{}]`", table_at.trim_start_matches('/'));
-            problems.add(problem.help(match table_at {
-                "/base" => help,
-                _ => "write `password = { env = \"BASE_PASSWORD\" }` beside `medium`".into(),
-            }));
+            problems.add(problem.help("write `password = { env = \"BASE_PASSWORD\" }` beside `medium`"));
             return None;
         }
         (None, _) => None,
     };
-    if table.password.is_some() && bootstrap.requires_password() == Some(false) {
-        let message = format!("the base `{}` asks for no password", table.medium);
-        let problem = Problem::error(message).at(request.place(&password_at), "");
-        problems.add(problem.help("leave it out"));
-        return None;
-    }
-    let read = |path: &str, content: &Content| -> Result<Encrypted, crate::error::Error> {
+    let encrypted = encrypted_files(request, variables, folder);
+    let (variables, policies) = encrypted.map_err(|error| request.failed(&error, &medium_at, problems)).ok()?;
+    let password = password.as_ref().and_then(|password| password.text());
+    let (path, why) = match BaseData::read(bootstrap, &variables, &policies, password) {
+        Ok(data) => return Some(data),
+        Err(failed) => failed,
+    };
+    let problem = match why {
+        NoBase::Unreadable(Unreadable::Password) if password.is_some() => {
+            Problem::error(format!("the password does not open `{}` of the base", windows_path(&path)))
+                .at(request.place(&password_at), "")
+                .at(request.place(&medium_at), "the base")
+                .help("give the password that the medium asks for")
+        }
+        why => Problem::error(format!("`{}` of the base can't be read: {why}", windows_path(&path)))
+            .at(request.place(&medium_at), "")
+            .help("copy the medium again, or make it anew"),
+    };
+    problems.add(problem);
+    None
+}
+
+/// Reads the variables and the other encrypted files beside them.
+fn encrypted_files(request: &Request<'_>, variables: &Content, folder: &Folder) -> Result<(Encrypted, Vec<Encrypted>)> {
+    let read = |path: &str, content: &Content| -> Result<Encrypted> {
         let bytes = request.sources.read_content(content, MAX_BASE_DATA_LEN)?;
         Ok(Encrypted { path: path.to_owned(), bytes })
     };
-    let encrypted = || -> Result<_, crate::error::Error> {
-        let variables = read(data::VARIABLES_FILE, variables)?;
-        let mut policies = Vec::new();
-        if let Some(Node::Folder(folder)) = folder.get(data::FOLDER) {
-            for (name, content) in folder.files() {
-                let path = format!("{}/{name}", data::FOLDER);
-                let is_other =
-                    ![data::BOOTSTRAP_FILE, data::VARIABLES_FILE].iter().any(|own| own.eq_ignore_ascii_case(&path));
-                if is_other {
-                    policies.push(read(&path, content)?);
-                }
+    let mut others = Vec::new();
+    if let Some(Node::Folder(folder)) = folder.get(data::FOLDER) {
+        for (name, content) in folder.files() {
+            let path = format!("{}/{name}", data::FOLDER);
+            let is_known = |own: &&str| own.eq_ignore_ascii_case(&path);
+            if ![data::BOOTSTRAP_FILE, data::VARIABLES_FILE].iter().any(is_known) {
+                others.push(read(&path, content)?);
             }
         }
-        policies.retain(|file| Header::begins(file.bytes.bytes()));
-        Ok((variables, policies))
-    };
-    let (variables, policies) = encrypted().map_err(|error| request.failed(&error, &medium_at, problems)).ok()?;
-    let password = password.as_ref().and_then(|password| password.text());
-    match BaseData::read(bootstrap, &variables, &policies, password) {
-        Ok(data) => Some(data),
-        Err((path, NoBase::Unreadable(Unreadable::Password))) if password.is_some() => {
-            let message = format!("the password does not open `{}` of the base", windows_path(&path));
-            let problem = Problem::error(message).at(request.place(&password_at), "");
-            problems.add(
-                problem.at(request.place(&medium_at), "the base").help("give the password that the medium asks for"),
-            );
-            None
-        }
-        Err((path, why)) => {
-            let message = format!("`{}` of the base can't be read: {why}", windows_path(&path));
-            let problem = Problem::error(message).at(request.place(&medium_at), "");
-            problems.add(problem.help("copy the medium again, or make it anew"));
-            None
-        }
     }
+    others.retain(|file| Header::begins(file.bytes.bytes()));
+    Ok((read(data::VARIABLES_FILE, variables)?, others))
 }
 
 /// Returns the files that the new medium takes: not those that it has instead, and no content that the manifest names.

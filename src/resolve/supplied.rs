@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use super::base::Base;
 use crate::manifest::Kind;
+use crate::media::PACKAGES;
 use crate::media::data::{BaseData, MediaData, Value};
 use crate::secret::Secret;
+use crate::volume::Node;
 
 /// What a medium has of its base.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +23,8 @@ pub struct Supplied {
     pub lacking: Vec<&'static str>,
     /// The paths of policies in the base.
     pub policies: Vec<String>,
+    /// The IDs of content in the base that the manifest does not name.
+    pub content: Vec<String>,
     /// The number of other files that the base has for the medium, unless the manifest brings others.
     pub n_files: u64,
 }
@@ -42,6 +46,10 @@ impl Supplied {
             replaced: names(replaced),
             lacking: expected(data.kind).iter().filter(|name| data.get(name).is_none()).copied().collect(),
             policies: of_base.policies.iter().map(|(path, _)| path.replace('/', "\\")).collect(),
+            content: match base.files.get(PACKAGES) {
+                Some(Node::Folder(packages)) => packages.iter().map(|(id, _)| id.to_string()).collect(),
+                _ => Vec::new(),
+            },
             n_files: base.files.n_files(),
         }
     }

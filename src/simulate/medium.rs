@@ -3,6 +3,7 @@
 use super::facts::FactFile;
 use crate::manifest::{OutputFormat, Rendered, VariableValue};
 use crate::problem::{Problem, Problems};
+use crate::resolve::Supplied;
 use crate::sequence::engine::{Content, Launch, Medium, Started};
 
 /// What a fact file says by itself. What it lacks goes to `problems`.
@@ -22,8 +23,14 @@ pub fn medium_of_facts(file: &FactFile, problems: &mut Problems) -> Option<Mediu
     Some(Medium { started, launch: facts.launch.unwrap_or(Launch::Dvd), variables: Vec::new(), content })
 }
 
-/// The medium of a manifest for a site. Where a fact file says something else of it goes to `problems`.
-pub fn medium_of_manifest(rendered: &Rendered, file: &FactFile, problems: &mut Problems) -> Option<Medium> {
+/// The medium of a manifest for a site, with what its base supplies. Where a fact file says something else of it goes to
+/// `problems`.
+pub fn medium_of_manifest(
+    rendered: &Rendered,
+    supplied: Option<&Supplied>,
+    file: &FactFile,
+    problems: &mut Problems,
+) -> Option<Medium> {
     let manifest = &rendered.manifest;
     let started = Started::from(manifest.media.kind);
     let kind = || rendered.place("/media/kind");
@@ -46,6 +53,8 @@ pub fn medium_of_manifest(rendered: &Rendered, file: &FactFile, problems: &mut P
         VariableValue::Text(text) => (name.clone(), Some(text.clone())),
         VariableValue::Secret(_) => (name.clone(), None),
     });
+    // Of a base only the names are told.
+    let of_base = supplied.into_iter().flat_map(|supplied| &supplied.kept).map(|name| (name.clone(), None));
     let site = rendered.site.iter().map(|code| ("_SMSTSSiteCode".to_owned(), Some(code.clone())));
     let carrier = if manifest.format() == OutputFormat::Usb { Launch::Usb } else { Launch::Dvd };
     let mut content: Vec<(String, Option<String>)> = Vec::new();
@@ -57,10 +66,11 @@ pub fn medium_of_manifest(rendered: &Rendered, file: &FactFile, problems: &mut P
     manifest.operating_system.iter().for_each(|one| carry(&one.id, None, one.when));
     manifest.package.iter().chain(&manifest.driver_package).for_each(|one| carry(&one.id, None, one.when));
     manifest.application.iter().for_each(|one| carry(&one.id, one.model_name.as_ref(), one.when));
+    supplied.into_iter().flat_map(|supplied| &supplied.content).for_each(|id| carry(id, None, true));
     Some(Medium {
         started,
         launch: file.facts.launch.unwrap_or(carrier),
-        variables: site.chain(told).chain(own).collect(),
+        variables: of_base.chain(site).chain(told).chain(own).collect(),
         content: Content::Carried(content),
     })
 }

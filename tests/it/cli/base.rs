@@ -244,6 +244,44 @@ fn sites_have_bases_of_their_own() {
 }
 
 #[test]
+fn a_simulation_knows_names_and_content_of_the_base_and_no_values() {
+    let mut genuine = genuine();
+    genuine["type"] = json!("FullMedia");
+    let desk = desk(&genuine);
+    desk.edit("bootable", "stand-alone");
+    desk.edit("source-date", "rules = { nothing-deployed = \"off\" }\nsource-date");
+    desk.edit("[base]", "[task-sequence]\nfile = \"deploy.toml\"\n\n[base]");
+    desk.put("facts.toml", "facts-version = 1\n\n[computer]\nname = \"PC1\"\n");
+    desk.put(
+        "deploy.toml",
+        r#"sequence-version = 1
+name = "Deploy"
+
+[[steps]]
+type = "set-variable"
+name = "Known by name alone"
+variable = "A"
+value = "1"
+condition = { variable = "OSDTimeZone", value = "UTC" }
+
+[[steps]]
+type = "set-variable"
+name = "In neither"
+variable = "B"
+value = "1"
+condition = { variable = "OSDOther", value = "UTC" }
+
+[[steps]]
+type = "run-command-line"
+name = "From the base"
+command-line = "cmd /c prestart.cmd"
+package = "BER00099"
+"#,
+    );
+    insta::assert_snapshot!(desk.see("simulate media.toml --facts facts.toml") + &desk.see("render"));
+}
+
+#[test]
 fn capture_media_need_no_sequence_on_a_base() {
     let mut genuine = genuine();
     genuine["type"] = json!("CaptureMedia");
