@@ -63,8 +63,7 @@ fn genuine() -> Json {
 /// Writes a medium with a writer that is not ours, together with the boot files and the boot image of the desk.
 fn write(desk: &Desk, folder: &str, genuine: &Json) {
     write_data(desk, folder, genuine);
-    let copied = Command::new("cp").args(["-r", "boot-files/.", folder]).current_dir(&desk.root).status();
-    assert!(copied.unwrap().success());
+    desk.run_other("cp", &["-r", "boot-files/.", folder]);
     desk.put(&format!("{folder}/sources/boot.wim"), desk.get("images/boot.wim"));
 }
 
@@ -96,8 +95,7 @@ fn a_medium_has_what_its_base_has_where_the_manifest_says_nothing() {
     let variables = read(&desk, DEFAULT_PASSWORD, &["data/Variables.dat".into()]);
     seen += &variables.replace("\r\n", "\n");
     seen += &String::from_utf8(desk.get("data/TsmBootstrap.ini")).unwrap();
-    let listed = Command::new("7z").args(["l", "-ba", "-slt", "out/boot.iso"]).current_dir(&desk.root).output();
-    let listed = String::from_utf8(listed.unwrap().stdout).unwrap();
+    let listed = desk.run_other("7z", &["l", "-ba", "-slt", "out/boot.iso"]);
     let mut paths: Vec<_> = listed.lines().filter_map(|line| line.strip_prefix("Path = ")).collect();
     paths.sort();
     seen += &paths.join("\n");
@@ -172,12 +170,9 @@ fn a_base_may_be_an_image_and_gives_the_same_medium() {
     let desk = desk(&genuine());
     desk.done(&["apply"]);
     let of_folder = desk.get("out/boot.iso");
-    let made = Command::new("genisoimage")
-        .args(["-quiet", "-udf", "-J", "-iso-level", "3", "-allow-limited-size", "-V", "GENUINE"])
-        .args(["-b", "boot/etfsboot.com", "-no-emul-boot", "-o", "genuine.iso", "genuine"])
-        .current_dir(&desk.root)
-        .status();
-    assert!(made.unwrap().success());
+    let options = ["-quiet", "-udf", "-J", "-iso-level", "3", "-allow-limited-size", "-V", "GENUINE"];
+    let boot = ["-b", "boot/etfsboot.com", "-no-emul-boot", "-o", "genuine.iso", "genuine"];
+    desk.run_other("genisoimage", &[&options[..], &boot].concat());
     fs::remove_dir_all(desk.path("genuine")).unwrap();
     desk.edit("\"genuine\"", "\"genuine.iso\"");
     let seen = desk.see("check");
@@ -190,26 +185,16 @@ fn a_base_may_be_an_image_and_gives_the_same_medium() {
 fn boot_images_that_are_only_in_the_catalog_of_a_disc_are_taken_from_there() {
     let desk = desk(&genuine());
     let efisys = "genuine/efi/microsoft/boot/efisys_noprompt.bin";
-    let formatted = Command::new("mkfs.fat").args(["-C", "efisys.img", "1440"]).current_dir(&desk.root).output();
-    assert!(formatted.unwrap().status.success());
+    desk.run_other("mkfs.fat", &["-C", "efisys.img", "1440"]);
     fs::remove_file(desk.path(efisys)).unwrap();
     fs::rename(desk.path("genuine/boot/etfsboot.com"), desk.path("etfsboot.com")).unwrap();
-    let made = Command::new("xorriso")
-        .args(["-as", "mkisofs", "-quiet", "-J", "-b", "hidden/etfsboot.com", "-no-emul-boot", "-boot-load-size", "8"])
-        .args(["-eltorito-alt-boot", "-e", "hidden/efisys.img", "-no-emul-boot", "-o", "genuine.iso"])
-        .args(["-graft-points", "/=genuine", "hidden/etfsboot.com=etfsboot.com", "hidden/efisys.img=efisys.img"])
-        .current_dir(&desk.root)
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let bios = ["-as", "mkisofs", "-quiet", "-J", "-b", "hidden/etfsboot.com", "-no-emul-boot", "-boot-load-size", "8"];
+    let uefi = ["-eltorito-alt-boot", "-e", "hidden/efisys.img", "-no-emul-boot", "-o", "genuine.iso"];
+    let files = ["-graft-points", "/=genuine", "hidden/etfsboot.com=etfsboot.com", "hidden/efisys.img=efisys.img"];
+    desk.run_other("xorriso", &[&bios[..], &uefi, &files].concat());
     desk.edit("\"genuine\"", "\"genuine.iso\"");
     desk.done(&["apply"]);
-    let report = Command::new("xorriso")
-        .args(["-indev", "out/boot.iso", "-report_el_torito", "plain"])
-        .current_dir(&desk.root)
-        .output()
-        .unwrap();
-    let report = String::from_utf8_lossy(&report.stdout).into_owned();
+    let report = desk.run_other("xorriso", &["-indev", "out/boot.iso", "-report_el_torito", "plain"]);
     let place = |platform: &str| -> usize {
         let line = report.lines().find(|line| line.starts_with("El Torito boot img") && line.contains(platform));
         let block = line.unwrap_or_else(|| panic!("{report}")).split_whitespace().last().unwrap();
@@ -227,8 +212,7 @@ fn sites_have_bases_of_their_own() {
     let desk = desk(&genuine());
     let mut other = genuine();
     other["variables"]["_SMSTSSiteCode"] = json!("HAM");
-    let copied = Command::new("cp").args(["-r", "genuine", "other"]).current_dir(&desk.root).status();
-    assert!(copied.unwrap().success());
+    desk.run_other("cp", &["-r", "genuine", "other"]);
     write_data(&desk, "other", &other);
     desk.edit("boot.iso", "{{ site.code }}.iso");
     desk.edit(

@@ -7,15 +7,11 @@ use crate::fixtures::desk::{Desk, wimlib};
 
 /// Takes the boot image off the medium, and what is in it.
 fn taken_off(desk: &Desk) {
-    let run = |program: &str, arguments: &[&str]| {
-        let output = Command::new(program).args(arguments).current_dir(&desk.root).output().unwrap();
-        assert!(output.status.success(), "{program}: {output:?}");
-    };
     let _ = (fs::remove_dir_all(desk.path("taken")), fs::remove_dir_all(desk.path("applied")));
-    run("7z", &["e", "-bso0", "-bsp0", "-otaken", "out/win11-BER.iso", "sources/boot.wim"]);
-    run("7z", &["t", "-bso0", "-bsp0", "taken/boot.wim"]);
-    run("wimlib-imagex", &["verify", "taken/boot.wim"]);
-    run("wimlib-imagex", &["apply", "taken/boot.wim", "applied"]);
+    desk.run_other("7z", &["e", "-bso0", "-bsp0", "-otaken", "out/win11-BER.iso", "sources/boot.wim"]);
+    desk.run_other("7z", &["t", "-bso0", "-bsp0", "taken/boot.wim"]);
+    desk.run_other("wimlib-imagex", &["verify", "taken/boot.wim"]);
+    desk.run_other("wimlib-imagex", &["apply", "taken/boot.wim", "applied"]);
 }
 
 const FILES: &str = "prompt = false\n\n[[boot.file]]\nsource = \"winpe/startnet.cmd\"\n\

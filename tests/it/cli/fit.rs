@@ -1,7 +1,6 @@
 //! What a boot image says of itself, where that does not fit, and drivers that are put into it.
 
 use std::fs;
-use std::process::Command;
 
 use tsmedia::date::Date;
 use tsmedia::format::regf::{Data, Tree};
@@ -78,13 +77,9 @@ fn capture(desk: &Desk) {
 
 /// What is in the boot image of the medium.
 fn applied(desk: &Desk) {
-    let run = |program: &str, arguments: &[&str]| {
-        let output = Command::new(program).args(arguments).current_dir(&desk.root).output().unwrap();
-        assert!(output.status.success(), "{program}: {output:?}");
-    };
     let _ = (fs::remove_dir_all(desk.path("taken")), fs::remove_dir_all(desk.path("applied")));
-    run("7z", &["e", "-bso0", "-bsp0", "-otaken", "out/win11-BER.iso", "sources/boot.wim"]);
-    run("wimlib-imagex", &["apply", "taken/boot.wim", "applied"]);
+    desk.run_other("7z", &["e", "-bso0", "-bsp0", "-otaken", "out/win11-BER.iso", "sources/boot.wim"]);
+    desk.run_other("wimlib-imagex", &["apply", "taken/boot.wim", "applied"]);
 }
 
 fn inf(class: &str, guid: &str, models: &str) -> String {

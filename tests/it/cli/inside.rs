@@ -1,7 +1,6 @@
 //! Content, boot image, operating systems and boot files read from a disc or stick without extracting it.
 
 use std::fs;
-use std::process::Command;
 
 use crate::fixtures::desk::{Desk, wimlib};
 
@@ -57,11 +56,6 @@ fn owned((one, other): (&str, &str)) -> (String, String) {
     (one.to_owned(), other.to_owned())
 }
 
-fn run(desk: &Desk, program: &str, arguments: &[&str]) {
-    let output = Command::new(program).args(arguments).current_dir(&desk.root).output().unwrap();
-    assert!(output.status.success(), "{program} {arguments:?}: {output:?}");
-}
-
 /// A folder with all that a manifest names, in `disc`.
 fn desk() -> Desk {
     let desk = Desk::new();
@@ -102,7 +96,7 @@ fn windows_iso(desk: &Desk, name: &str) {
     let hidden = ["boot", "efi", "sources", "packages", "extras", "drivers", "bootmgr"];
     let hidden = hidden.iter().flat_map(|name| ["-hide", name]);
     let arguments = ["-quiet", "-udf", "-iso-level", "3", "-V", "WIN11", "-o", name];
-    run(desk, "genisoimage", &[&arguments[..], &hidden.collect::<Vec<_>>(), &["disc"]].concat());
+    desk.run_other("genisoimage", &[&arguments[..], &hidden.collect::<Vec<_>>(), &["disc"]].concat());
     fs::remove_file(desk.path("disc/README.TXT")).unwrap();
 }
 
@@ -111,10 +105,10 @@ fn a_medium_made_from_an_iso_has_the_bytes_of_one_made_from_its_folder() {
     let desk = desk();
     let expected = of_folder(&desk);
     windows_iso(&desk, "Win11.iso");
-    run(&desk, "xorriso", &["-as", "mkisofs", "-quiet", "-J", "-joliet-long", "-o", "joliet.iso", "disc"]);
-    run(&desk, "mkfs.fat", &["-C", "-F", "16", "-n", "WIN11", "fat.img", "16384"]);
+    desk.run_other("xorriso", &["-as", "mkisofs", "-quiet", "-J", "-joliet-long", "-o", "joliet.iso", "disc"]);
+    desk.run_other("mkfs.fat", &["-C", "-F", "16", "-n", "WIN11", "fat.img", "16384"]);
     for entry in desk.list("disc") {
-        run(&desk, "mcopy", &["-s", "-i", "fat.img", &format!("disc/{entry}"), "::/"]);
+        desk.run_other("mcopy", &["-s", "-i", "fat.img", &format!("disc/{entry}"), "::/"]);
     }
     fs::rename(desk.path("disc"), desk.path("gone")).unwrap();
     for medium in ["Win11.iso", "joliet.iso", "fat.img"] {

@@ -2,7 +2,6 @@
 
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
-use std::process::Command;
 
 use camino::Utf8Path;
 
@@ -92,27 +91,24 @@ fn the_parts_of_large_files_are_whole_for_others() {
         let dll = File::options().write(true).open(desk.path(&format!("tree/Windows/{name}.dll"))).unwrap();
         dll.set_len(2_300 << 20).unwrap();
     }
-    let run = |program: &str, arguments: &[&str]| {
-        let output = Command::new(program).args(arguments).current_dir(&desk.root).output().unwrap();
-        let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "{program} {arguments:?}: {said}{complained}");
-        said.into_owned()
-    };
     capture(&desk);
     fs::remove_dir_all(desk.path("tree")).unwrap();
     let whole = desk.path("images/install.wim");
     let whole_len = fs::metadata(&whole).unwrap().len();
     // The contents are zeros: as holes they leave the disk to the tests that run beside this one.
-    let dig_holes = |path: &Utf8Path| drop(run("fallocate", &["--dig-holes", path.as_str()]));
+    let dig_holes = |path: &Utf8Path| drop(desk.run_other("fallocate", &["--dig-holes", path.as_str()]));
     dig_holes(&whole);
     desk.edit("format = \"usb\"\n", "format = \"usb\"\nlarge-files = \"split\"\n");
     desk.done(&["apply"]);
     assert!(desk.done(&["plan"]).starts_with("nothing to do"));
     desk.done(&["verify", "out/win11-BER.img", "--manifest", "media.toml"]);
     dig_holes(&desk.path("out/win11-BER.img"));
-    run("mcopy", &["-i", "out/win11-BER.img@@1M", "::SMS/PKG/BER00010/*.swm", "."]);
-    run("dd", &["if=out/win11-BER.img", "of=partition.img", "bs=1M", "skip=1", "conv=sparse", "status=none"]);
-    run("fsck.fat", &["-n", "partition.img"]);
+    desk.run_other("mcopy", &["-i", "out/win11-BER.img@@1M", "::SMS/PKG/BER00010/*.swm", "."]);
+    desk.run_other(
+        "dd",
+        &["if=out/win11-BER.img", "of=partition.img", "bs=1M", "skip=1", "conv=sparse", "status=none"],
+    );
+    desk.run_other("fsck.fat", &["-n", "partition.img"]);
     fs::remove_file(desk.path("partition.img")).unwrap();
     fs::remove_file(desk.path("out/win11-BER.img")).unwrap();
     let parts = desk.list(".").into_iter().filter(|name| name.ends_with(".swm")).collect::<Vec<_>>();

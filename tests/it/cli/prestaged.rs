@@ -113,12 +113,7 @@ fn other_readers_find_in_it_what_was_put_there() {
     let wim = desk.path("out/win11.wim");
     wimlib(&["verify", wim.as_str(), "--quiet"]);
     wimlib(&["apply", wim.as_str(), desk.path("applied").as_str(), "--quiet"]);
-    let run = |program: &str, arguments: &[&str]| {
-        let output = Command::new(program).args(arguments).current_dir(&desk.root).output().unwrap();
-        let (said, complained) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert!(output.status.success(), "{program} {arguments:?}: {said}{complained}");
-        said.into_owned()
-    };
+    let run = |program: &str, arguments: &[&str]| desk.run_other(program, arguments);
     let said = run("7z", &["x", "-bsp0", "-oextracted", "out/win11.wim"]);
     assert!(said.contains("Everything is Ok") && !said.contains("arning"), "{said}");
     for tree in ["applied", "extracted"] {
