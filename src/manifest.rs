@@ -11,6 +11,7 @@ mod content_path;
 mod dialect;
 mod model;
 mod profile;
+mod rendered;
 mod rules;
 mod schema;
 mod site;
@@ -32,22 +33,22 @@ use crate::date::Date;
 use crate::error::Result;
 use crate::file_identity::FileIdentity;
 use crate::inputs::Inputs;
-use crate::output::TemplateValue;
 use crate::problem::{Place, Problem, Problems, Severity};
 use crate::rule::Rule;
-use crate::sequence::Sequence;
 use authoring::doc::Doc;
 use authoring::schema_errors::Checker;
-use authoring::spanned::{self, Entry, Node, Spans, Table, Value};
+use authoring::spanned::{self, Entry, Node, Table, Value};
 use authoring::template::Templates;
 use authoring::values::{Context, UsedNames};
 
-use profile::{Folders, Reader};
+use profile::Reader;
 use site::Chosen;
 
 pub use authoring::{SecretRef, suggestions as suggest};
 pub use capacity::Capacity;
 pub use model::*;
+pub use rendered::{Listed, Rendered};
+pub use rules::MAX_LABEL;
 pub use rules::data::MAX_VALUE;
 pub use variables::VariableValue;
 
@@ -97,107 +98,6 @@ pub enum Loaded {
     Media(Vec<Rendered>),
     /// It captures: it has a table `[capture]`.
     Captures(Vec<Rendered<CaptureManifest>>),
-}
-
-/// A manifest for one site, rendered and typed.
-#[derive(Debug, Clone)]
-pub struct Rendered<M = Manifest> {
-    /// The manifest; all its strings are rendered.
-    pub manifest: M,
-    /// The code of the site it is rendered for; none if the manifest has no sites.
-    pub site: Option<String>,
-    /// The path of the manifest file as it was given.
-    pub path: Utf8PathBuf,
-    value: serde_json::Value,
-    values: Vec<TemplateValue>,
-    spans: Spans,
-    folders: Arc<Folders>,
-    inventory: Arc<Vec<Listed>>,
-    sequence: Option<Arc<Sequence>>,
-    lowered: rules::lowered::Lowered,
-}
-
-/// A site of the manifest, whether the medium is made for it or not: what others have to know of it.
-#[derive(Debug, Clone)]
-pub struct Listed {
-    /// Its code; none if that came to nothing.
-    pub code: Option<String>,
-    /// Whether it is a primary site.
-    pub is_primary: bool,
-    /// The path of its root authority's certificate, relative to the file that it is written in, and where it is written.
-    pub root_ca: Option<(String, Place)>,
-    /// Where the site is written.
-    pub place: Place,
-}
-
-impl<M> Rendered<M> {
-    /// All sites of the manifest, those that the command line leaves out too.
-    pub fn inventory(&self) -> &[Listed] {
-        &self.inventory
-    }
-
-    /// A path that was written at a place, relative to the file in which it was written.
-    pub fn path_from(&self, place: &Place, path: &str) -> Utf8PathBuf {
-        match self.folders.get(&place.source) {
-            Some(folder) => folder.join(path),
-            None => profile::folder(&self.path).join(path),
-        }
-    }
-
-    /// Returns whether a place is in the manifest, its profiles or its values, and not in a task sequence.
-    pub fn is_own(&self, place: &Place) -> bool {
-        self.folders.contains_key(&place.source)
-    }
-
-    /// Whether the author, or a profile, wrote something at a JSON pointer.
-    pub fn is_written(&self, pointer: &str) -> bool {
-        self.spans.has(pointer)
-    }
-
-    /// Where the value at a JSON pointer (`/package/0/source`) was written: in the manifest or in a profile.
-    /// A value that nobody wrote (a default) is placed at the nearest table that was.
-    pub fn place(&self, pointer: &str) -> Place {
-        let spot = self.spans.nearest(pointer).or_else(|| self.spans.nearest(""));
-        spot.map(|spot| spot.value.clone()).unwrap_or_else(|| unreachable!("a tree has a root"))
-    }
-
-    /// A path that the author wrote at a JSON pointer, relative to the file in which it was written.
-    pub fn path_at(&self, pointer: &str, path: &str) -> Utf8PathBuf {
-        self.path_from(&self.place(pointer), path)
-    }
-
-    /// The task sequence that it names, rendered for this site.
-    pub fn sequence(&self) -> Option<&Sequence> {
-        self.sequence.as_deref()
-    }
-
-    /// Adds what was found out of its files, as loud as `media.rules` has it.
-    pub fn add_lowered(&self, problem: Problem, problems: &mut Problems) {
-        match problem.rule.and_then(|rule| self.lowered.get(&rule)) {
-            Some(_) => {
-                let (lowered, is_said) = rules::lowered::lower(problem, &self.lowered);
-                problems.add_lowered(lowered, is_said);
-            }
-            None => problems.add(problem),
-        }
-    }
-
-    /// The whole manifest as it is for this site: laid over its profiles, rendered, with this site alone.
-    pub fn value(&self) -> &serde_json::Value {
-        &self.value
-    }
-
-    /// The template values that it was rendered with, by name: those that count for this site.
-    pub fn values(&self) -> &[TemplateValue] {
-        &self.values
-    }
-
-    /// The same as TOML; itself a manifest that gives the same medium, where paths of profiles in other folders
-    /// do not stand in its way.
-    pub fn to_toml(&self) -> String {
-        // A rendered value has no null and no map keys but text, so it can always be written.
-        toml::to_string_pretty(&self.value).unwrap_or_default()
-    }
 }
 
 /// What others have to know of a site. What is wrong with it is told when it is its turn.
@@ -313,9 +213,8 @@ fn typed<M: DeserializeOwned>(
     for site in &sites {
         let mut problems_here = Vec::new();
         let written = tree;
-        let (tree, context) =
+        let (mut tree, context) =
             render(written, site.as_ref(), given_vars.clone(), &options.used, &templates, problems, &mut problems_here);
-        let mut tree = tree;
         if sort == Sort::Medium {
             base::supply(&mut tree, |named| match folders.get(&named.place.source) {
                 Some(folder) => folder.clone(),

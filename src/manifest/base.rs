@@ -1,14 +1,14 @@
 //! What the base of a medium supplies to `[boot]`, where the manifest says nothing else.
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
+use super::model::BOOT_IMAGE_PATH;
+use crate::format::medium_tree::path_on;
 use authoring::doc::Doc;
 use authoring::spanned::{Entry, Node, Table, Value};
 
-/// Where a base is named, the nearer place first.
-const POINTERS: [&str; 2] = ["/sites/0/base", "/base"];
-/// Where media have their boot image.
-const BOOT_IMAGE: &str = "sources/boot.wim";
+/// JSON pointers of bases, the nearer one first.
+pub(super) const POINTERS: [&str; 2] = ["/sites/0/base", "/base"];
 
 /// Returns whether the medium is built on another one.
 pub(super) fn is_named(doc: Doc<'_>) -> bool {
@@ -19,7 +19,7 @@ pub(super) fn is_named(doc: Doc<'_>) -> bool {
 /// placed where the base is named.
 ///
 /// `folder_of` finds the folder that paths are relative to at the place of a value.
-pub(super) fn supply(manifest: &mut Node, folder_of: impl Fn(&Node) -> camino::Utf8PathBuf) {
+pub(super) fn supply(manifest: &mut Node, folder_of: impl Fn(&Node) -> Utf8PathBuf) {
     let Value::Table(root) = &mut manifest.value else { return };
     let site = match root.get("sites").map(|sites| &sites.value) {
         Some(Value::Array(sites)) => sites.first().and_then(Node::as_table),
@@ -31,7 +31,7 @@ pub(super) fn supply(manifest: &mut Node, folder_of: impl Fn(&Node) -> camino::U
     let is_folder = folder_of(&medium).join(path).is_dir();
     let text = |text: String| Node { value: Value::String(text), place: medium.place.clone() };
     let entry = |name: &str, node: Node| Entry { name: name.to_owned(), key: medium.place.clone(), node };
-    let file = text(inside(path.into(), BOOT_IMAGE, is_folder));
+    let file = text(inside(path.into(), BOOT_IMAGE_PATH, is_folder));
     let files = text(inside(path.into(), "", is_folder));
     let table = |entries| Node { value: Value::Table(Table(entries)), place: medium.place.clone() };
     if root.get("boot").is_none() {
@@ -47,11 +47,11 @@ pub(super) fn supply(manifest: &mut Node, folder_of: impl Fn(&Node) -> camino::U
     }
 }
 
-/// Path of a file of a medium: below a folder, or within an image as in `boot.iso!/sources/boot.wim`.
+/// Returns the path of a file of a medium: below a folder, or within an image as in `boot.iso!/sources/boot.wim`.
 fn inside(medium: &Utf8Path, path: &str, is_folder: bool) -> String {
     match (is_folder, path) {
         (true, "") => medium.to_string(),
         (true, path) => medium.join(path).into(),
-        (false, path) => format!("{medium}!/{path}"),
+        (false, path) => path_on(medium, path).into(),
     }
 }

@@ -25,7 +25,7 @@ use authoring::doc::{Doc, dotted};
 use authoring::suggestions::shorten;
 
 /// The most characters of a volume label that Windows shows.
-const MAX_LABEL: usize = 32;
+pub const MAX_LABEL: usize = 32;
 /// The characters that the Joliet descriptor holds (ECMA-119 8.5.6 in UCS-2).
 const MAX_JOLIET_LABEL: usize = 16;
 
@@ -303,10 +303,6 @@ fn sources(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         "/prestart/files",
         "/policy/file",
         "/security/password/file",
-        "/base/medium",
-        "/base/password/file",
-        "/sites/0/base/medium",
-        "/sites/0/base/password/file",
     ]
     .map(Into::into)
     .into();

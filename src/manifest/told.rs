@@ -36,7 +36,7 @@ impl Manifest {
         all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
 
-    /// Those of the site. Stand-alone media name the site that their clients are assigned to.
+    /// Variables of the site. Stand-alone media name the site that their clients are assigned to.
     fn site_options(&self) -> Vec<(&'static str, String)> {
         let Some(site) = self.sites.first() else { return Vec::new() };
         let code = Some(site.code.clone()).filter(|_| self.media.kind == Kind::StandAlone);

@@ -30,11 +30,14 @@ const GATEWAY: &str = "/sites/0/cloud-management-gateway";
 /// The nearer one first.
 const CERTIFICATES: [&str; 2] = ["/sites/0/certificate", "/certificate"];
 
-/// The paths of files that a site and a certificate name.
+/// The paths of files that a site, a base and a certificate name.
 pub(super) fn paths(doc: Doc<'_>) -> Vec<String> {
     let mut pointers = ["/sites/0/root-ca", "/sites/0/signing-certificate"].map(str::to_owned).to_vec();
     let n_issuing = doc.get("/sites/0/issuing-cas").and_then(Json::as_array).map_or(0, Vec::len);
     pointers.extend((0..n_issuing).map(|at| format!("/sites/0/issuing-cas/{at}")));
+    for base in base::POINTERS {
+        pointers.extend(["medium", "password/file"].map(|key| format!("{base}/{key}")));
+    }
     for certificate in CERTIFICATES {
         for key in ["pfx/file", "pfx/password/file", "self-signed/key/file"] {
             pointers.push(format!("{certificate}/{key}"));
@@ -44,14 +47,11 @@ pub(super) fn paths(doc: Doc<'_>) -> Vec<String> {
 }
 
 pub(super) fn check(doc: Doc<'_>, problems: &mut Vec<Problem>) {
-    for base in ["/base", "/sites/0/base"] {
-        let pointer = format!("{base}/password");
-        if let Some(table) = doc.get(&pointer).filter(|value| value.is_object()) {
-            problems.extend(secret_ref::check(doc, &pointer, table));
-        }
+    for base in base::POINTERS {
+        secrets(doc, base, &["password"], problems);
     }
     for certificate in CERTIFICATES {
-        secrets(doc, certificate, problems);
+        secrets(doc, certificate, &["pfx/password", "self-signed/key"], problems);
     }
     match doc.str(KIND) {
         Some(kind @ ("stand-alone" | "capture")) => return without_site(doc, kind, problems),
@@ -79,9 +79,10 @@ struct Point {
     address: Address,
 }
 
-fn secrets(doc: Doc<'_>, certificate: &str, problems: &mut Vec<Problem>) {
-    for key in ["pfx/password", "self-signed/key"] {
-        let pointer = format!("{certificate}/{key}");
+/// Checks the references to secrets at keys of a table.
+fn secrets(doc: Doc<'_>, table: &str, keys: &[&str], problems: &mut Vec<Problem>) {
+    for key in keys {
+        let pointer = format!("{table}/{key}");
         if let Some(table) = doc.get(&pointer).filter(|value| value.is_object()) {
             problems.extend(secret_ref::check(doc, &pointer, table));
         }
