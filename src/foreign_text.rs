@@ -153,6 +153,25 @@ pub fn json(text: &str) -> Cow<'_, str> {
     safe.into()
 }
 
+/// Returns the character that a reference stands for, by what is between `&` and `;` (XML 1.0 clauses 4.1 and 4.6).
+pub fn xml_reference(name: &str) -> Option<char> {
+    match name {
+        "amp" => Some('&'),
+        "lt" => Some('<'),
+        "gt" => Some('>'),
+        "quot" => Some('"'),
+        "apos" => Some('\''),
+        _ => {
+            let number = name.strip_prefix('#')?;
+            let code = match number.strip_prefix('x') {
+                Some(digits) => u32::from_str_radix(digits, 16),
+                None => number.parse(),
+            };
+            char::from_u32(code.ok()?)
+        }
+    }
+}
+
 /// Escapes within an XML text without comments and CDATA sections, which stays the same data (XML 1.0 clause 4.1).
 pub fn xml(text: &str) -> Cow<'_, str> {
     let is_kept = |c| matches!(c, '\n' | '\t') || is_printed(c);

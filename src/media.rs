@@ -67,7 +67,7 @@ pub const LABEL_FILE: &str = "MediaLabel.txt";
 /// What Windows runs, or shows, when the medium is put in.
 pub const AUTORUN_FILE: &str = "autorun.inf";
 
-/// What people run in Windows to start a medium, on media of Configuration Manager.
+/// Script that starts a medium in Windows, on media of Configuration Manager.
 pub const LAUNCH_FILE: &str = "LaunchMedia.cmd";
 
 /// The program that starts stand-alone and capture media from a running Windows, if the author put it on the medium.

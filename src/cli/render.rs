@@ -22,35 +22,37 @@ pub(super) fn run(arguments: &ManifestArguments, screen: &Screen) -> Result<Outc
         }
         return Ok(Outcome::Wrong);
     }
-    let mut resolver = Resolver::new(project::secrets().only_present());
-    let shown: Vec<_> = all.iter().flat_map(|loaded| shown(loaded, &mut resolver, &mut problems)).collect();
     if screen.json {
-        return screen.json(&shown.into_iter().map(|(_, value)| value).collect());
+        return screen.json(&all.iter().flat_map(values).collect());
     }
-    screen.document(&shown.into_iter().map(|(text, _)| text).collect::<Vec<_>>().join("\n"))
+    let mut resolver = Resolver::new(project::secrets().only_present());
+    let texts: Vec<_> = all.iter().flat_map(|loaded| texts(loaded, &mut resolver, &mut problems)).collect();
+    screen.document(&texts.join("\n"))
 }
 
-/// A manifest for each site, as text and as data.
-fn shown(loaded: &Loaded, resolver: &mut Resolver, problems: &mut Problems) -> Vec<(String, Json)> {
-    fn one<M>(rendered: &Rendered<M>) -> (String, Json) {
-        let site = rendered.site.as_ref().map_or_else(String::new, |site| format!(" for site {site}"));
-        let path = foreign_text::line(rendered.path.as_str());
-        let text = format!("# {path}{}\n{}", foreign_text::line(&site), foreign_text::toml(&rendered.to_toml()));
-        (text, rendered.value().clone())
-    }
+/// Returns a manifest for each site as data.
+fn values(loaded: &Loaded) -> Vec<Json> {
     match loaded {
-        Loaded::Media(all) => {
-            let with_base = |rendered: &Rendered| {
-                let (text, value) = one(rendered);
-                (text + &base(rendered, resolver, problems), value)
-            };
-            all.iter().map(with_base).collect()
-        }
-        Loaded::Captures(all) => all.iter().map(one).collect(),
+        Loaded::Media(all) => all.iter().map(|rendered| rendered.value().clone()).collect(),
+        Loaded::Captures(all) => all.iter().map(|rendered| rendered.value().clone()).collect(),
     }
 }
 
-/// What the base of a medium supplies, as comments. No value of it is shown.
+/// Returns a manifest for each site as text, with what its base supplies.
+fn texts(loaded: &Loaded, resolver: &mut Resolver, problems: &mut Problems) -> Vec<String> {
+    match loaded {
+        Loaded::Media(all) => all.iter().map(|rendered| text(rendered) + &base(rendered, resolver, problems)).collect(),
+        Loaded::Captures(all) => all.iter().map(text).collect(),
+    }
+}
+
+fn text<M>(rendered: &Rendered<M>) -> String {
+    let site = rendered.site.as_ref().map_or_else(String::new, |site| format!(" for site {site}"));
+    let path = foreign_text::line(rendered.path.as_str());
+    format!("# {path}{}\n{}", foreign_text::line(&site), foreign_text::toml(&rendered.to_toml()))
+}
+
+/// Returns the names of what the base of a medium supplies, as comments.
 fn base(rendered: &Rendered, resolver: &mut Resolver, problems: &mut Problems) -> String {
     let lines = match resolver.supplied(rendered, problems) {
         None => return String::new(),

@@ -198,15 +198,8 @@ fn boot_image(file: &mut File, program: &BootProgram, image: &SourceFile) -> io:
         0xEF => {
             let mut sector = [0; SECTOR_LEN as usize];
             file.seek(SeekFrom::Start(program.offset))?;
-            if file.read_exact(&mut sector).is_err() || !fat::is_one(&sector) {
-                return Ok(None);
-            }
-            let word = |at: usize| u16::from_le_bytes([sector[at], sector[at + 1]]);
-            let n_sectors = match word(19) {
-                0 => u32::from_le_bytes([32, 33, 34, 35].map(|at| sector[at])),
-                few => u32::from(few),
-            };
-            (Firmware::Uefi, u64::from(n_sectors) * u64::from(word(11)))
+            let len = file.read_exact(&mut sector).ok().and_then(|()| fat::volume_len(&sector));
+            (Firmware::Uefi, len.unwrap_or(0))
         }
         _ => return Ok(None),
     };

@@ -1,7 +1,7 @@
 //! The parts of a medium put together into one tree, and what finds its place taken.
 
 use super::base::Base;
-use super::boot::{BOOT_IMAGE_PATH, BOOTFIX};
+use super::boot::BOOTFIX;
 use super::boot_files::StartFiles;
 use super::boot_image::BootImage;
 use super::content::{Collected, Origins};
@@ -11,7 +11,7 @@ use super::request::Request;
 use super::volume_tree::VolumeTree;
 use crate::content::Content;
 use crate::firmware::Firmware;
-use crate::manifest::{ExtraFile, Kind};
+use crate::manifest::{BOOT_IMAGE_PATH, ExtraFile, Kind};
 use crate::media;
 use crate::media::data::DataFile;
 use crate::output::{Prompt, lists};

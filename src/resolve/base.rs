@@ -5,23 +5,22 @@
 
 use std::sync::Arc;
 
-use camino::Utf8PathBuf;
-
 use super::placement::{Location, find_folder};
 use super::request::Request;
 use super::secret_refs::secret_text;
 use crate::content::Content;
 use crate::error::Result;
 use crate::format::container::{Header, Unreadable};
+use crate::format::medium_tree::path_on;
 use crate::limits::{MAX_BASE_DATA_LEN, MAX_SCRIPT_LEN};
-use crate::manifest::{BaseTable, CONTENT, Kind};
+use crate::manifest::{BaseTable, CONTENT, Kind, MAX_LABEL};
 use crate::media::data::{self, BaseData, Bootstrap, Encrypted, NoBase};
 use crate::media::{AUTORUN_FILE, LABEL_FILE, LAUNCH_FILE, PACKAGES, windows_text};
 use crate::problem::{Problem, Problems};
 use crate::secret::Secret;
 use crate::volume::{Folder, Name, Node};
 
-/// What new media take from their base besides boot files: names at its root.
+/// Names at the root of a base that new media take, besides boot files.
 const TAKEN: [&str; 3] = ["SMS", LAUNCH_FILE, AUTORUN_FILE];
 
 /// The base of a medium.
@@ -30,7 +29,7 @@ pub(super) struct Base {
     pub name: String,
     /// The JSON pointer of that path.
     pub pointer: String,
-    /// What it tells the client. `None` if it could not be decrypted, which has been reported, or if the password was
+    /// Its data for the client. `None` if it could not be decrypted, which has been reported, or if the password was
     /// not looked at; also for capture media, which need not tell anything.
     pub data: Option<BaseData>,
     /// The label that it has on the outside.
@@ -45,7 +44,7 @@ pub(super) fn open(request: &Request<'_>, problems: &mut Problems) -> Option<Bas
     let pointer = format!("{table_at}/medium");
     let path = request.input(&pointer, &table.medium);
     let is_folder = request.readable(request.sources.is_folder(&path), &path, &pointer, problems)?;
-    let root = if is_folder { path } else { Utf8PathBuf::from(format!("{path}!/")) };
+    let root = if is_folder { path } else { path_on(&path, "") };
     let found = find_folder(request, &root, ".", &pointer, Location::Medium, problems)?;
     let Node::Folder(folder) = found.node else { return None };
     let bootstrap = bootstrap(request, table, &folder, &pointer, problems)?;
@@ -217,10 +216,9 @@ fn text_of(request: &Request<'_>, folder: &Folder, path: &str) -> Option<String>
 
 /// Returns the label in `MediaLabel.txt`, if a medium can have it.
 fn label(text: &str) -> Option<String> {
-    const MAX_CHARS: usize = 32;
     let (key, label) = text.lines().next()?.split_once('=')?;
     let label = label.trim();
-    let is_one = key.trim().eq_ignore_ascii_case("label") && (1..=MAX_CHARS).contains(&label.encode_utf16().count());
+    let is_one = key.trim().eq_ignore_ascii_case("label") && (1..=MAX_LABEL).contains(&label.encode_utf16().count());
     (is_one && !label.chars().any(char::is_control)).then(|| label.to_owned())
 }
 

@@ -26,8 +26,7 @@ use crate::format::bcd;
 use crate::format::fat;
 use crate::format::wim::Architecture;
 use crate::layout::Layout;
-use crate::manifest::BootStore;
-use crate::manifest::SecureBootCa;
+use crate::manifest::{BOOT_IMAGE_PATH, BootStore, SecureBootCa};
 use crate::volume::{BootEntry, Folder, Misplaced, Node, Volume};
 
 use super::wim::KnownWim;
@@ -320,9 +319,6 @@ impl Candidates {
         }
     }
 }
-
-/// Where a boot store looks for the boot image.
-pub(super) const BOOT_IMAGE_PATH: &str = "sources/boot.wim";
 
 const BOOTMGR: &str = "bootmgr";
 const BOOTMGR_EFI: &str = "bootmgr.efi";

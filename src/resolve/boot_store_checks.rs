@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::assemble::Medium;
-use super::boot::{BOOT_IMAGE_PATH, BOOT_SDI};
+use super::boot::BOOT_SDI;
 use super::manifest_pointers::{FILES, IMAGE};
 use super::request::Request;
 use crate::content::Content;
@@ -16,8 +16,9 @@ use crate::firmware::Firmware;
 use crate::format::bcd::{NotStarted, Store};
 use crate::format::regf::{self, Hive};
 use crate::limits::MAX_BOOT_STORE_LEN;
+use crate::manifest::BOOT_IMAGE_PATH;
 use crate::problem::{Problem, Problems};
-use crate::source::OpenSource;
+use crate::source::read_start;
 use crate::volume::Node;
 
 /// What a RAM disk's description begins with.
@@ -121,12 +122,6 @@ fn check_store(
 fn start_of(content: &Content, len: u64) -> Result<Arc<[u8]>> {
     match content {
         Content::Bytes(bytes) => Ok(Arc::from(&bytes[..bytes.len().min(len as usize)])),
-        Content::Source(source) => {
-            let open = OpenSource::open(source)?;
-            let mut bytes = vec![0; source.len().min(len) as usize];
-            open.read(&mut bytes, 0)?;
-            open.check()?;
-            Ok(bytes.into())
-        }
+        Content::Source(source) => Ok(read_start(source, source.len().min(len) as usize)?.into()),
     }
 }

@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::format::medium_tree::{MediumTree, SEPARATOR, path_on};
 use crate::limits::check_len;
 use crate::problem::Problem;
-use crate::source::OpenSource;
+use crate::source;
 use crate::volume::{Folder, Node};
 use authoring::suggestions::{nearest, similar_path};
 
@@ -194,21 +194,15 @@ fn joined(folder: &str, name: &str) -> String {
 /// Reads a source of at most `max_len` bytes.
 pub(super) fn read(source: &Source, max_len: u64) -> io::Result<Vec<u8>> {
     check_len(source.len(), max_len)?;
-    let mut bytes = vec![0; source.len() as usize];
-    fill(source, &mut bytes)?;
-    Ok(bytes)
+    read_start(source, source.len() as usize)
 }
 
-/// Fills `bytes` from the start of a source.
-pub(super) fn fill(source: &Source, bytes: &mut [u8]) -> io::Result<()> {
-    if bytes.len() as u64 > source.len() {
+/// Reads the first bytes of a source, which must have them.
+pub(super) fn read_start(source: &Source, len: usize) -> io::Result<Vec<u8>> {
+    if len as u64 > source.len() {
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
-    let read = OpenSource::open(source).and_then(|open| {
-        open.read(bytes, 0)?;
-        open.check()
-    });
-    read.map_err(|error| io::Error::other(Error::from(error)))
+    source::read_start(source, len).map_err(|error| io::Error::other(Error::from(error)))
 }
 
 /// Returns the error that another one holds.

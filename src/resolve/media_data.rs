@@ -29,7 +29,7 @@ pub(super) struct DataFiles {
     pub files: Vec<DataFile>,
     /// Fingerprints of the secrets in them, if there are any.
     pub veiled: Option<Veiled>,
-    /// What of it comes from the base.
+    /// Names of what comes from the base.
     pub supplied: Option<Supplied>,
 }
 

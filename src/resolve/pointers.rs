@@ -11,7 +11,7 @@ use super::tree::Walked;
 use crate::content::{Content, Source, SourceKey, Stat};
 use crate::error::Error;
 use crate::git_lfs;
-use crate::source::OpenSource;
+use crate::source::read_start;
 use crate::store::{Key, Kind, Objects};
 use authoring::file::is_lfs_pointer;
 
@@ -54,11 +54,7 @@ pub(super) fn is_pointer(source: &Source) -> bool {
     match source {
         Source::File(file) => is_lfs_pointer(&file.path).unwrap_or(false),
         Source::Pieced(_) if !git_lfs::can_be_pointer(source.len()) => false,
-        Source::Pieced(_) => {
-            let mut bytes = vec![0; source.len() as usize];
-            let read = OpenSource::open(source).and_then(|open| open.read(&mut bytes, 0));
-            read.is_ok() && git_lfs::is_pointer(&bytes)
-        }
+        Source::Pieced(_) => read_start(source, source.len() as usize).is_ok_and(|bytes| git_lfs::is_pointer(&bytes)),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::format::boot_program::{self, BootProgram};
 use crate::format::fat;
 use crate::limits::MAX_PROGRAM_LEN;
-use crate::source::OpenSource;
+use crate::source::read_start;
 use crate::store::{Key, Kind, Objects};
 
 /// What a content is taken for.
@@ -132,11 +132,7 @@ fn bytes(content: &Content) -> Result<Arc<[u8]>> {
         ))
         .help("see whether it is the file that was meant"));
     }
-    let open = OpenSource::open(source)?;
-    let mut bytes = vec![0; source.len() as usize];
-    open.read(&mut bytes, 0)?;
-    open.check()?;
-    Ok(bytes.into())
+    Ok(read_start(source, source.len() as usize)?.into())
 }
 
 fn read(bytes: &[u8], taken_for: As) -> Vec<Read> {

@@ -24,7 +24,7 @@ use crate::format::certificate::private_key::PrivateKey;
 use crate::limits;
 use crate::progress::Audience;
 use crate::secret::{Secret, Veil};
-use crate::source::OpenSource;
+use crate::source::read_start;
 use crate::store::{self, Objects};
 use crate::volume::Node;
 use authoring::file::is_lfs_pointer;
@@ -140,11 +140,10 @@ impl Sources for SourceIndex {
     }
 
     fn read_start(&self, path: &Utf8Path, len: usize) -> io::Result<Vec<u8>> {
-        let mut bytes = vec![0; len];
         if let Some(source) = self.media.file(path)? {
-            inside::fill(&source, &mut bytes)?;
-            return Ok(bytes);
+            return inside::read_start(&source, len);
         }
+        let mut bytes = vec![0; len];
         limits::open(path)?.read_exact_at(&mut bytes, 0)?;
         Ok(bytes)
     }
@@ -190,11 +189,7 @@ impl Sources for SourceIndex {
             let message = format!("`{}` has {} bytes, and {max_len} are read at most", source.path(), source.len());
             return Err(Error::new(message));
         }
-        let open = OpenSource::open(source)?;
-        let mut bytes = vec![0; source.len() as usize];
-        open.read(&mut bytes, 0)?;
-        open.check()?;
-        Ok(Secret::new(bytes))
+        Ok(Secret::new(read_start(source, source.len() as usize)?))
     }
 
     fn veil(&self) -> Result<Option<Arc<Veil>>> {

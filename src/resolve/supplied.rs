@@ -10,7 +10,7 @@ use crate::media::data::{BaseData, MediaData, Value};
 use crate::secret::Secret;
 use crate::volume::Node;
 
-/// What a medium has of its base.
+/// Names of everything that a medium has of its base.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Supplied {
     /// The base, as the manifest names it.

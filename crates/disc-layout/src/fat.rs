@@ -26,7 +26,7 @@ use crate::volume::Volume;
 
 pub use code_page::CodePage;
 pub use partition::partition;
-pub use read::{Contents, Entry, Part, Structure, entries, is_one, read};
+pub use read::{Contents, Entry, Part, Structure, entries, is_one, read, volume_len};
 pub use short_name::label as label_of;
 pub use tree::MAX_FILE_LEN;
 

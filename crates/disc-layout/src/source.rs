@@ -102,6 +102,19 @@ impl<'a> OpenSource<'a> {
     }
 }
 
+/// Reads the first bytes of a source into memory: `len` of them, which it must have.
+///
+/// # Errors
+///
+/// [`Error::Io`] if reading fails, [`Error::Changed`] if a file of the source is not what it was.
+pub fn read_start(source: &Source, len: usize) -> Result<Vec<u8>> {
+    let open = OpenSource::open(source)?;
+    let mut bytes = vec![0; len];
+    open.read(&mut bytes, 0)?;
+    open.check()?;
+    Ok(bytes)
+}
+
 /// Writes all bytes of a layout in order, each source being read as its turn comes.
 ///
 /// # Errors

@@ -7,6 +7,8 @@
 use std::fmt::Write as _;
 use std::ops::Range;
 
+use crate::foreign_text::xml_reference;
+
 /// The XML of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Xml {
@@ -136,7 +138,7 @@ fn plain_text(mut xml: &str) -> String {
         });
         let entity = || {
             let (name, rest) = xml.strip_prefix('&')?.split_once(';')?;
-            Some((entity(name)?.to_string(), rest))
+            Some((xml_reference(name)?.to_string(), rest))
         };
         // What stands for nothing else stands for itself.
         let (found, rest) = special.or_else(entity).unwrap_or_else(|| (xml[..1].to_owned(), &xml[1..]));
@@ -144,24 +146,6 @@ fn plain_text(mut xml: &str) -> String {
         xml = rest;
     }
     text + xml
-}
-
-fn entity(name: &str) -> Option<char> {
-    match name {
-        "amp" => Some('&'),
-        "lt" => Some('<'),
-        "gt" => Some('>'),
-        "quot" => Some('"'),
-        "apos" => Some('\''),
-        _ => {
-            let number = name.strip_prefix('#')?;
-            let code = match number.strip_prefix(['x', 'X']) {
-                Some(digits) => u32::from_str_radix(digits, 16),
-                None => number.parse(),
-            };
-            char::from_u32(code.ok()?)
-        }
-    }
 }
 
 /// An element, as ranges of the text that it is in.

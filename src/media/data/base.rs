@@ -8,13 +8,13 @@ use crate::format::container::{self, Algorithm, DEFAULT_PASSWORD, Header, Unread
 use crate::limits::MAX_BASE_VARIABLES;
 use crate::secret::Secret;
 
-/// What a medium of Configuration Manager tells its client. Nothing but the bootstrap file stands in clear there, so
+/// The data that a medium of Configuration Manager has for its client. Nothing but the bootstrap file stands in clear there, so
 /// everything else is secret here.
 #[derive(Debug)]
 pub struct BaseData {
     /// `TsmBootstrap.ini`.
     pub bootstrap: Bootstrap,
-    /// How its variables are encrypted.
+    /// Algorithm that its variables are encrypted with.
     pub algorithm: Algorithm,
     /// Its variables in their order.
     pub variables: Vec<(String, Arc<Secret>)>,
@@ -31,7 +31,7 @@ pub struct Encrypted {
     pub bytes: Secret,
 }
 
-/// Why the data of a base can't be used.
+/// Faults of a base's data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoBase {
     /// A file can't be decrypted.

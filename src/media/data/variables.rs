@@ -2,6 +2,8 @@
 
 use zeroize::Zeroizing;
 
+use crate::foreign_text::xml_reference;
+
 /// Reads the variables in the XML of media, names and values; nothing of a text that is something else. What
 /// [`MediaData`](super::MediaData) writes is read back; of the XML of others, names in either quotes, sections, entities
 /// and elements without a value are read.
@@ -92,7 +94,7 @@ fn unescaped(text: &str) -> Zeroizing<String> {
     while let Some(start) = rest.find('&') {
         unescaped.push_str(&rest[..start]);
         rest = &rest[start..];
-        let reference = rest[1..].split_once(';').and_then(|(name, after)| Some((character(name)?, after)));
+        let reference = rest[1..].split_once(';').and_then(|(name, after)| Some((xml_reference(name)?, after)));
         match reference {
             Some((c, after)) => {
                 unescaped.push(c);
@@ -106,24 +108,6 @@ fn unescaped(text: &str) -> Zeroizing<String> {
     }
     unescaped.push_str(rest);
     unescaped
-}
-
-fn character(name: &str) -> Option<char> {
-    match name {
-        "lt" => Some('<'),
-        "gt" => Some('>'),
-        "quot" => Some('"'),
-        "apos" => Some('\''),
-        "amp" => Some('&'),
-        _ => {
-            let number = name.strip_prefix('#')?;
-            let code = match number.strip_prefix('x') {
-                Some(hex) => u32::from_str_radix(hex, 16),
-                None => number.parse(),
-            };
-            char::from_u32(code.ok()?)
-        }
-    }
 }
 
 #[cfg(test)]

@@ -22,6 +22,8 @@ pub(super) struct Boot {
     pub width: Width,
     /// First byte of the volume.
     pub start: u64,
+    /// Bytes of the volume.
+    pub len: u64,
     /// Bytes of a sector.
     pub sector_len: u64,
     /// First allocation table.
@@ -108,6 +110,7 @@ impl Boot {
         Ok(Self {
             width,
             start: place.start,
+            len: n_sectors * sector_len,
             sector_len,
             first_table: at(n_reserved),
             table: at(n_reserved) + active * table_len,

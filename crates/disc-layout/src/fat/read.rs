@@ -74,7 +74,13 @@ pub struct Entry {
 
 /// Whether a boot sector is one of FAT: it looks like one, and names no other file system.
 pub fn is_one(sector: &[u8]) -> bool {
-    Boot::has_signature(sector) && Boot::parse(sector, 0..u64::MAX).is_ok()
+    volume_len(sector).is_some()
+}
+
+/// Returns the length in bytes of the volume that begins with a boot sector of FAT; `None` for any other sector.
+pub fn volume_len(sector: &[u8]) -> Option<u64> {
+    let boot = Boot::has_signature(sector).then(|| Boot::parse(sector, 0..u64::MAX).ok())?;
+    boot.map(|boot| boot.len)
 }
 
 /// Reads the volume in a range of a medium.

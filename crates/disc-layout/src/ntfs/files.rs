@@ -59,7 +59,7 @@ struct Found {
     places: Vec<Range<u64>>,
     /// The bytes, if they are in the record.
     in_record: Option<Arc<[u8]>>,
-    /// Whether other records may say more of it.
+    /// `true` if other records may describe more of it.
     has_list: bool,
     structures: Vec<Range<u64>>,
 }

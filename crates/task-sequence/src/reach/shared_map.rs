@@ -1,7 +1,7 @@
 //! A sorted map whose copies share their entries.
 //!
 //! A search tree that is balanced by hashes of its names (a treap). Copying is free, a change copies the path to one entry,
-//! and comparing two maps skips the subtrees that they share: all of it costs what differs, not what is in them.
+//! and comparing two maps skips the subtrees that they share: the cost depends on the differences, not on the sizes.
 
 use std::cmp::Ordering;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -104,7 +104,7 @@ fn len<V>(tree: &Tree<V>) -> usize {
     tree.as_ref().map_or(0, |node| node.len)
 }
 
-/// Splits a tree into what is before a name, its entry, and what is after it.
+/// Splits a tree at a name: the entries before it, its own, and those after it.
 fn split<V>(tree: &Tree<V>, name: &str) -> (Tree<V>, Tree<V>, Tree<V>) {
     let Some(node) = tree else { return (None, None, None) };
     match name.cmp(&node.name) {

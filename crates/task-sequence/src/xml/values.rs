@@ -34,14 +34,14 @@ fn default_beside(key: &Key, values: &Values) -> Option<String> {
     }
 }
 
-/// Whether a text of the XML is what holds for a key that is not set. The case of words does not count.
+/// Returns whether a text of the XML is the value of a key that is not set. Case does not tell words apart.
 pub fn holds_anyway(key: &Key, values: &Values, said: &str) -> bool {
     let is_word = matches!(key.form, Form::Choice(_));
     let is_it = |default: String| default == said || is_word && default.eq_ignore_ascii_case(said);
     default_beside(key, values).is_some_and(is_it)
 }
 
-/// What holds for a key that says nothing, as the XML has it.
+/// Returns the value of a key that is not set, as the XML has it.
 pub fn default(key: &Key) -> Option<String> {
     let default = key.default?;
     Some(match &key.form {
@@ -62,12 +62,12 @@ fn text(key: &Key, value: &Value) -> String {
         (Value::Boolean(truth), _) => truth.to_string(),
         (Value::Texts(texts), _) => texts.join(","),
         (Value::Integers(all), _) => numbers(all),
-        // Nobody may read it: the engine gets it another way (R147).
+        // The XML has no secrets: the engine gets them another way (R147).
         (Value::Secret(_) | Value::Map(_) | Value::Tables(_), _) => String::new(),
     }
 }
 
-/// What a text of the XML says for a key; nothing if the key can't say that, or not in just these letters.
+/// Returns the value of a key that a text of the XML stands for; `None` if no value of the key is written that way.
 pub fn value(key: &Key, said: &str) -> Option<Value> {
     let value = match &key.form {
         Form::Text(_) if key.property == script::PROPERTY => Value::Text(script::decoded(said)?),
