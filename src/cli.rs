@@ -87,9 +87,9 @@ enum Command {
     Sequence(sequence::Command),
     /// Show what the cache holds, or empty it.
     Cache(cache::Arguments),
-    /// Print the JSON Schema of the manifest, for editors.
+    /// Print the JSON Schema of the manifest or another file, for editors.
     Schema {
-        /// Or that of task sequences.
+        /// Kind of file.
         #[arg(value_name = "OF", default_value = "manifest")]
         of: SchemaOf,
     },
@@ -117,6 +117,8 @@ enum SchemaOf {
     Sequence,
     /// A fact file of `simulate`.
     Facts,
+    /// A content library.
+    Library,
 }
 
 /// A generated page of the manual.
@@ -256,6 +258,7 @@ fn run(command: Command, screen: &Screen) -> Result<Outcome> {
         Command::Schema { of: SchemaOf::Sequence } => screen.document(&crate::sequence::schema()),
         Command::Reference { page: ReferencePage::Rules } => screen.document(&crate::report::rules_reference()),
         Command::Reference { page: ReferencePage::Steps } => screen.document(&crate::report::steps_reference()),
+        Command::Schema { of: SchemaOf::Library } => screen.document(&manifest::library_schema()),
         Command::Schema { of: SchemaOf::Facts } => screen.document(&crate::simulate::editor_schema()),
         Command::Lsp => lsp::run(),
         Command::Completions { shell } => {

@@ -185,7 +185,7 @@ impl Contents {
             values: recorded.values.clone(),
             boot: boot.collect(),
             files: files.iter().map(file).collect(),
-            entries: entries.map(|entry| Entry { title: entry.title.clone(), path: entry.path.clone() }).collect(),
+            entries: entries.map(|entry| Entry::new(&entry.title, &entry.path)).collect(),
             secrets: None,
         }
     }

@@ -9,6 +9,7 @@ mod base;
 mod capacity;
 mod content_path;
 mod dialect;
+mod library;
 mod model;
 mod profile;
 mod rendered;
@@ -46,6 +47,7 @@ use site::Chosen;
 
 pub use authoring::{SecretRef, suggestions as suggest};
 pub use capacity::Capacity;
+pub use library::TakenEntry;
 pub use model::*;
 pub use rendered::{Listed, Rendered};
 pub use rules::MAX_LABEL;
@@ -142,6 +144,11 @@ pub fn editor_schema() -> String {
     schema::editor()
 }
 
+/// The JSON Schema of content libraries as editors use it: the text of `schemas/library.schema.json`.
+pub fn library_schema() -> String {
+    schema::library_editor()
+}
+
 /// The names of the built-in profiles, each with its text.
 pub fn built_in_profiles() -> &'static [(&'static str, &'static str)] {
     &profile::BUILT_IN
@@ -205,7 +212,8 @@ fn typed<M: DeserializeOwned>(
         problems.add(problem);
         return Ok(Vec::new());
     }
-    let (checker, folders) = (Checker::new(sort)?, Arc::new(folders));
+    let checker = Checker::new(sort)?;
+    let mut libraries = library::Libraries::default();
     let inventory = all_sites.iter().map(|site| listed(tree, site, given_vars.clone(), &templates, problems)).collect();
     let inventory: Arc<Vec<Listed>> = Arc::new(inventory);
     let mut rendered = Vec::new();
@@ -213,13 +221,21 @@ fn typed<M: DeserializeOwned>(
     for site in &sites {
         let mut problems_here = Vec::new();
         let written = tree;
+        let mut folders = folders.clone();
         let (mut tree, context) =
             render(written, site.as_ref(), given_vars.clone(), &options.used, &templates, problems, &mut problems_here);
+        let (mut in_sequence, mut sequence, mut taken) = (Vec::new(), None, library::Taken::default());
         if sort == Sort::Medium {
             base::supply(&mut tree, |named| match folders.get(&named.place.source) {
                 Some(folder) => folder.clone(),
                 None => profile::folder(path).to_owned(),
             });
+            let (json, spans) = tree.flatten();
+            sequence =
+                task_sequence::read(path, (&json, &spans), &context, &folders, (problems, inputs), &mut in_sequence);
+            let texts = &mut library::Texts { templates: &templates, context: &context, problems, inputs };
+            let paths = (path, &mut folders);
+            taken = library::supply(&mut tree, sequence.as_mut(), paths, &mut libraries, texts, &mut in_sequence)?;
         }
         let (value, spans) = tree.flatten();
         let doc = Doc { json: &value, spans: &spans, sources: problems };
@@ -228,11 +244,12 @@ fn typed<M: DeserializeOwned>(
         // What is wrong with the sequence hides nothing of what is wrong with the files that the manifest names.
         let has_errors = problems_here.iter().any(|problem| problem.severity == Severity::Error);
         let mut lowered_here = rules::lowered::Lowered::new();
-        let mut sequence = None;
         if sort == Sort::Medium {
             lowered_here = rules::lowered::of(doc, &mut problems_here);
-            let read = (&mut *problems, &mut *inputs);
-            sequence = task_sequence::read(path, (&value, &spans), &context, &folders, read, &mut problems_here);
+            problems_here.append(&mut in_sequence);
+            if let Some(sequence) = &sequence {
+                problems_here.extend(task_sequence::check_on_medium(doc, sequence, &taken));
+            }
         }
         let code = site.as_ref().and_then(|site| site.code.clone());
         let lower = |problem| rules::lowered::lower(problem, &lowered_here);
@@ -243,7 +260,7 @@ fn typed<M: DeserializeOwned>(
         let manifest = (!has_errors && spans.holes.is_empty()).then(|| serde_json::from_value(value.clone()));
         match manifest {
             Some(Ok(manifest)) => {
-                let (path, folders) = (path.to_owned(), Arc::clone(&folders));
+                let (path, folders) = (path.to_owned(), Arc::new(folders));
                 let sequence = sequence.map(Arc::new);
                 let mut value = value;
                 if let Some(media) = value.get_mut("media").and_then(|media| media.as_object_mut()) {
@@ -252,7 +269,7 @@ fn typed<M: DeserializeOwned>(
                 }
                 let own_vars = site.as_ref().and_then(|site| site.node.as_table()?.get("vars"));
                 let vars = vars::of_site(written, own_vars, given_vars.clone());
-                let values = used::used(written, &tree, &vars, &templates);
+                let values = used::used((written, &taken.written), &tree, &vars, &templates);
                 let (site, inventory) = (code.clone(), Arc::clone(&inventory));
                 let lowered = lowered_here;
                 rendered.push(Rendered {
@@ -265,6 +282,7 @@ fn typed<M: DeserializeOwned>(
                     folders,
                     inventory,
                     sequence,
+                    taken: taken.entries,
                     lowered,
                 });
             }

@@ -104,6 +104,15 @@ pub struct Entry {
     pub title: String,
     /// The folder or file on the medium, from its root.
     pub path: String,
+    /// What needs it, if it was taken from a library. It decides nothing.
+    pub needed_by: Option<String>,
+}
+
+impl Entry {
+    /// An entry of the manifest.
+    pub fn new(title: impl Into<String>, path: impl Into<String>) -> Self {
+        Self { title: title.into(), path: path.into(), needed_by: None }
+    }
 }
 
 /// Which entry a file belongs to: the one whose path is the longest that holds it.

@@ -54,6 +54,17 @@ pub struct Change {
     /// How many bytes of sources are captured, if it is a WIM file that is made so. What they come to is not known
     /// before: `len` and `n_write` are 0 then.
     pub n_capture: Option<u64>,
+    /// Content that it takes from libraries.
+    pub taken: Vec<TakenContent>,
+}
+
+/// Content that a medium takes from a library.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TakenContent {
+    /// The entry, such as ``package `BER00021` ``.
+    pub title: String,
+    /// Steps and applications that need it.
+    pub needed_by: String,
 }
 
 /// What can be done with an output.
@@ -179,6 +190,7 @@ impl Change {
             disc: None,
             prompt: None,
             n_capture: None,
+            taken: Vec::new(),
         }
     }
 }

@@ -24,6 +24,8 @@ pub(super) enum FileKind {
     /// Steps that sequences include.
     IncludedSteps,
     Facts,
+    /// A content library.
+    Library,
     /// Another file in TOML: a profile, template values.
     OtherToml,
     Record,
@@ -82,6 +84,7 @@ impl FileKind {
             Sequence => "a task sequence",
             IncludedSteps => "a file of steps that task sequences include",
             Facts => "a fact file",
+            Library => "a content library",
             OtherToml => "a TOML file of another kind",
             Record => "a record",
             SavedPlan => "a saved plan",
@@ -108,6 +111,7 @@ impl FileKind {
             Sequence => format!("`tsmedia check {path}` checks it, and `tsmedia sequence show {path}` draws it"),
             IncludedSteps => "name the task sequence that includes it".into(),
             Facts => format!("`tsmedia simulate media.toml --facts {path}` runs a task sequence by it"),
+            Library => format!("name it in a manifest: `[library]` with `files = [\"{path}\"]`"),
             OtherToml => format!("template values are given with `--vars {path}`, and profiles with `media.profile`"),
             Record => format!("`tsmedia diff {path} media.toml` compares it with its manifest"),
             SavedPlan => format!("`tsmedia apply {path}` does what it says"),
@@ -240,6 +244,7 @@ fn by_text(text: &str) -> FileKind {
             match key {
                 "manifest-version" if tables.is_empty() => return Manifest,
                 "facts-version" if tables.is_empty() => return Facts,
+                "library-version" if tables.is_empty() => return Library,
                 _ => is_toml |= key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.')),
             }
         }
@@ -274,6 +279,7 @@ mod tests {
             (b"#:schema x\nsequence-version = 1\n", Sequence),
             (b"[[steps]]\ntype = 'group'\n[[steps.steps]]\n", IncludedSteps),
             (b"facts-version = 1\n", Facts),
+            (b"library-version = 1\n[[package]]\n", Library),
             (b"language = 'de'\n", OtherToml),
             (b"\xef\xbb\xbfmanifest-version = 1\n", Manifest),
             (b"{\n\"record-version\": 2,\n", Record),

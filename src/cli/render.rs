@@ -6,7 +6,7 @@ use super::screen::Screen;
 use super::{ManifestArguments, Outcome, project};
 use crate::error::Result;
 use crate::foreign_text;
-use crate::manifest::{Loaded, Rendered};
+use crate::manifest::{Loaded, Rendered, TakenEntry};
 use crate::problem::Problems;
 use crate::report;
 use crate::resolve::Resolver;
@@ -33,7 +33,7 @@ pub(super) fn run(arguments: &ManifestArguments, screen: &Screen) -> Result<Outc
 /// Returns a manifest for each site as data.
 fn values(loaded: &Loaded) -> Vec<Json> {
     match loaded {
-        Loaded::Media(all) => all.iter().map(|rendered| rendered.value().clone()).collect(),
+        Loaded::Media(all) => all.iter().map(Rendered::to_portable).collect(),
         Loaded::Captures(all) => all.iter().map(|rendered| rendered.value().clone()).collect(),
     }
 }
@@ -41,7 +41,9 @@ fn values(loaded: &Loaded) -> Vec<Json> {
 /// Returns a manifest for each site as text, with what its base supplies.
 fn texts(loaded: &Loaded, resolver: &mut Resolver, problems: &mut Problems) -> Vec<String> {
     match loaded {
-        Loaded::Media(all) => all.iter().map(|rendered| text(rendered) + &base(rendered, resolver, problems)).collect(),
+        Loaded::Media(all) => {
+            all.iter().map(|rendered| text(rendered) + &taken(rendered) + &base(rendered, resolver, problems)).collect()
+        }
         Loaded::Captures(all) => all.iter().map(text).collect(),
     }
 }
@@ -50,6 +52,15 @@ fn text<M>(rendered: &Rendered<M>) -> String {
     let site = rendered.site.as_ref().map_or_else(String::new, |site| format!(" for site {site}"));
     let path = foreign_text::line(rendered.path.as_str());
     format!("# {path}{}\n{}", foreign_text::line(&site), foreign_text::toml(&rendered.to_toml()))
+}
+
+/// Returns what a medium takes from libraries, as comments.
+fn taken(rendered: &Rendered) -> String {
+    if rendered.taken().is_empty() {
+        return String::new();
+    }
+    let comment = |entry: &TakenEntry| format!("#   {}\n", foreign_text::line(&entry.to_string()));
+    format!("\n# taken from the library:\n{}", rendered.taken().iter().map(comment).collect::<String>())
 }
 
 /// Returns the names of what the base of a medium supplies, as comments.

@@ -54,7 +54,7 @@ fn the_lists_of_a_medium_are_no_difference() {
 fn files_are_grouped_by_entry_and_then_by_folder() {
     let mut old = contents(&[("SMS/PKG/A/1", "1"), ("SMS/PKG/A/2", "2"), ("sources/boot.wim", "wim"), ("root", "1")]);
     let mut new = contents(&[("SMS/PKG/A/1", "0"), ("SMS/PKG/A/2", "2"), ("SMS/PKG/B/3", "33"), ("boot/bcd", "b")]);
-    let entry = |id: &str| Entry { title: format!("package `{id}`"), path: format!("SMS/PKG/{id}") };
+    let entry = |id: &str| Entry::new(format!("package `{id}`"), format!("SMS/PKG/{id}"));
     old.entries = vec![entry("A")];
     let groups = |old: &Contents, new: &Contents| -> Vec<_> {
         let groups = diff(old, new).groups.into_iter();

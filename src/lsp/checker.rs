@@ -123,7 +123,8 @@ impl Checker {
                 Ok(())
             }
             FileKind::Facts => simulate::read(&path, problems, inputs).map(drop),
-            FileKind::Other => Ok(()),
+            // It is checked with the manifests that name it.
+            FileKind::Library | FileKind::Other => Ok(()),
         }
     }
 }

@@ -13,6 +13,7 @@ pub struct Schemas {
     manifest: Json,
     sequence: Json,
     facts: Json,
+    library: Json,
 }
 
 /// A value that a key can have.
@@ -32,6 +33,7 @@ impl Schemas {
             manifest: parse(manifest::editor_schema()),
             sequence: parse(sequence::schema()),
             facts: parse(simulate::editor_schema()),
+            library: parse(manifest::library_schema()),
         }
     }
 
@@ -40,6 +42,7 @@ impl Schemas {
             FileKind::Manifest => Some(&self.manifest),
             FileKind::Sequence => Some(&self.sequence),
             FileKind::Facts => Some(&self.facts),
+            FileKind::Library => Some(&self.library),
             FileKind::Other => None,
         }
     }

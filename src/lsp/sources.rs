@@ -24,6 +24,8 @@ pub enum FileKind {
     Sequence,
     /// A fact file of `simulate`.
     Facts,
+    /// A content library.
+    Library,
     /// Another file in TOML.
     Other,
 }
@@ -37,6 +39,8 @@ impl FileKind {
             Self::Sequence
         } else if has("facts-version") {
             Self::Facts
+        } else if has("library-version") {
+            Self::Library
         } else if has("manifest-version")
             || has_table("media")
             || has_table("capture")

@@ -8,6 +8,7 @@ mod base;
 mod boot;
 mod capture;
 mod content;
+mod library;
 mod site;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ pub use base::BaseTable;
 pub use boot::*;
 pub use capture::{CaptureManifest, CaptureSource, CaptureTable, Compression, NONE, Placeholders, WINDOWS};
 pub use content::*;
+pub use library::{Library, LibraryContent, LibraryTable};
 pub use site::*;
 
 /// A tsmedia manifest: one task sequence medium, for one or many sites.
@@ -81,6 +83,9 @@ pub struct Manifest {
     /// is checked against what else the medium carries.
     #[serde(default)]
     pub task_sequence: Option<TaskSequenceTable>,
+    /// Content that manifests share, in files of their own.
+    #[serde(default)]
+    pub library: LibraryTable,
     /// Operating system images, placed under `SMS\PKG\<id>`. Stand-alone and prestaged media only.
     #[serde(default)]
     pub operating_system: Vec<OperatingSystem>,

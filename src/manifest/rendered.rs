@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
+use super::library::TakenEntry;
 use super::model::Manifest;
 use super::profile::{self, Folders};
 use super::rules::lowered::{self, Lowered};
@@ -27,6 +28,7 @@ pub struct Rendered<M = Manifest> {
     pub(super) folders: Arc<Folders>,
     pub(super) inventory: Arc<Vec<Listed>>,
     pub(super) sequence: Option<Arc<Sequence>>,
+    pub(super) taken: Vec<TakenEntry>,
     pub(super) lowered: Lowered,
 }
 
@@ -84,6 +86,11 @@ impl<M> Rendered<M> {
         self.sequence.as_deref()
     }
 
+    /// Returns the entries that it takes from libraries, in the order in which its task sequence needs them.
+    pub fn taken(&self) -> &[TakenEntry] {
+        &self.taken
+    }
+
     /// Adds what was found out of its files, as loud as `media.rules` has it.
     pub fn add_lowered(&self, problem: Problem, problems: &mut Problems) {
         match problem.rule.and_then(|rule| self.lowered.get(&rule)) {
@@ -105,10 +112,62 @@ impl<M> Rendered<M> {
         &self.values
     }
 
+    /// Returns the whole manifest with the paths of libraries and their entries relative to the folder of the manifest.
+    pub fn to_portable(&self) -> serde_json::Value {
+        let mut value = self.value.clone();
+        let n_files = value.pointer("/library/files").and_then(|files| files.as_array()).map_or(0, Vec::len);
+        let files = (0..n_files).map(|index| format!("/library/files/{index}"));
+        let keys = ["source", "source/medium", "file", "file/medium"];
+        let of_entry = |entry: &TakenEntry| keys.map(|key| format!("{}/{key}", entry.pointer));
+        for pointer in files.chain(self.taken.iter().flat_map(of_entry)) {
+            let Some(serde_json::Value::String(path)) = value.pointer_mut(&pointer) else { continue };
+            let from = self.path_at(&pointer, path);
+            *path = relative(profile::folder(&self.path), &from).into();
+        }
+        value
+    }
+
     /// The same as TOML; itself a manifest that gives the same medium, where paths of profiles in other folders
     /// do not stand in its way.
     pub fn to_toml(&self) -> String {
         // A rendered value has no null and no map keys but text, so it can always be written.
-        toml::to_string_pretty(&self.value).unwrap_or_default()
+        toml::to_string_pretty(&self.to_portable()).unwrap_or_default()
+    }
+}
+
+/// Returns a path relative to a folder, both relative to one place. The path itself if the way back is not known.
+fn relative(folder: &Utf8Path, path: &Utf8Path) -> Utf8PathBuf {
+    fn parts(path: &Utf8Path) -> Vec<Utf8Component<'_>> {
+        let mut parts = Vec::new();
+        for part in path.components().filter(|part| *part != Utf8Component::CurDir) {
+            match (part, parts.last()) {
+                (Utf8Component::ParentDir, Some(Utf8Component::Normal(_))) => drop(parts.pop()),
+                _ => parts.push(part),
+            }
+        }
+        parts
+    }
+    let (folder, parts) = (parts(folder), parts(path));
+    let n_shared = folder.iter().zip(&parts).take_while(|(one, other)| one == other).count();
+    let up = &folder[n_shared..];
+    if path.is_absolute() || up.contains(&Utf8Component::ParentDir) {
+        return path.to_owned();
+    }
+    up.iter().map(|_| Utf8Component::ParentDir).chain(parts[n_shared..].iter().copied()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_leads_from_the_folder_of_the_manifest() {
+        let relative = |folder: &str, path: &str| relative(folder.into(), path.into()).into_string();
+        assert_eq!(relative("", "shared/packages/vpn"), "shared/packages/vpn");
+        assert_eq!(relative("media", "media/../shared/vpn"), "../shared/vpn");
+        assert_eq!(relative("a/b", "a/packages/vpn"), "../packages/vpn");
+        assert_eq!(relative(".", "./vpn"), "vpn");
+        assert_eq!(relative("media", "/srv/vpn"), "/srv/vpn");
+        assert_eq!(relative("/srv/media", "/srv/shared/vpn"), "/srv/shared/vpn");
     }
 }

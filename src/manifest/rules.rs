@@ -5,6 +5,7 @@
 
 mod capture;
 pub(super) mod data;
+mod library;
 mod literal_secrets;
 pub(super) mod lowered;
 mod prestaged;
@@ -46,6 +47,7 @@ pub fn check(doc: Doc<'_>, sort: Sort) -> Vec<Problem> {
     output(doc, &mut problems);
     boot(doc, &mut problems);
     content_of_kind(doc, &mut problems);
+    library::check(doc, &mut problems);
     problems.extend(super::task_sequence::is_wanted(doc));
     ids(doc, &mut problems);
     sources(doc, &mut problems);
@@ -263,7 +265,8 @@ fn content_of_kind(doc: Doc<'_>, problems: &mut Vec<Problem>) {
             );
         }
     }
-    if kind == Some("stand-alone") && n_entries == 0 && !super::base::is_named(doc) {
+    let takes_from_library = doc.str("/library/content") == Some("referenced");
+    if kind == Some("stand-alone") && n_entries == 0 && !takes_from_library && !super::base::is_named(doc) {
         problems.push(
             Problem::warning("the medium is stand-alone and has no content to deploy")
                 .at(doc.place("/media/kind"), "")

@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json, json};
 use authoring::schema::{self, of, to_text};
 
 use super::Sort;
-use super::model::{CaptureManifest, LoweredTo, Manifest};
+use super::model::{CaptureManifest, Library, LoweredTo, Manifest};
 use super::rules;
 use crate::rule::Rule;
 
@@ -82,6 +82,22 @@ pub fn editor() -> String {
     to_text(schema, ID)
 }
 
+/// The identity of the editor's schema of content libraries.
+const LIBRARY_ID: &str = "urn:tsmedia:schema:library:1";
+
+/// The schema of a content library whose templates are not rendered.
+pub fn library() -> Json {
+    let mut schema = of::<Library>();
+    schema["title"] = json!("tsmedia content library");
+    relax_properties(&mut schema, true);
+    schema
+}
+
+/// The schema of content libraries that editors use, as text.
+pub fn library_editor() -> String {
+    to_text(library(), LIBRARY_ID)
+}
+
 /// Has a schema of an object do without a key.
 fn drop_required(schema: &mut Json, key: &str) {
     if let Some(Json::Array(required)) = schema.get_mut("required") {
@@ -133,8 +149,8 @@ fn close_by_kind(schema: &mut Json, of_captures: Json) {
 fn relax_properties(schema: &mut Json, is_root: bool) {
     if let Some(Json::Object(properties)) = schema.get_mut("properties") {
         for (key, property) in properties {
-            // Both are read before anything is rendered.
-            if ["manifest-version", "profile"].contains(&key.as_str()) {
+            // They are read before anything is rendered.
+            if ["manifest-version", "library-version", "profile"].contains(&key.as_str()) {
                 describe_text(property);
                 continue;
             }

@@ -6,12 +6,13 @@ use serde_json::Value as Json;
 
 use crate::error::Result;
 use crate::inputs::Inputs;
-use crate::problem::{Problem, Problems};
+use crate::problem::{Place, Problem, Problems};
 use crate::rule::Rule;
 use crate::sequence::rules::{Carried, Medium, check};
 use crate::sequence::{self, Sequence};
 
 use super::base;
+use super::library::Taken;
 use super::model::{CONTENT, Kind};
 use super::profile::{Folders, folder};
 use super::{Options, context_without};
@@ -44,7 +45,7 @@ pub fn is_wanted(doc: Doc<'_>) -> Option<Problem> {
     }
 }
 
-/// The sequence that a rendered manifest names, if it is one; what is wrong with it goes to `found`.
+/// Reads the sequence that a rendered manifest names; what is wrong with its form goes to `found`.
 pub fn read(
     path: &Utf8Path,
     (json, spans): (&Json, &authoring::spanned::Spans),
@@ -55,42 +56,54 @@ pub fn read(
 ) -> Option<Sequence> {
     let doc = Doc { json, spans, sources: problems };
     let file = doc.str(FILE).filter(|file| !file.is_empty())?.to_owned();
-    let kind = doc.str("/media/kind");
-    if kind == Some("bootable") {
+    if doc.str("/media/kind") == Some("bootable") {
         return None;
     }
     let place = doc.place(FILE);
-    let medium = medium(doc);
     let path = folders.get(&place.source).map_or(folder(path), |folder| folder).join(&file);
     let before = problems.mark();
-    let sequence = match sequence::read(&path, context, problems, inputs) {
-        Ok(sequence) => sequence,
-        Err(_) if !path.exists() => {
-            let problem = Problem::error(format!("`{path}` does not exist")).at(place, "not found");
-            found.push(problem.help(match similar_path(&path, &file) {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None => "paths are relative to the file that they are written in".into(),
-            }));
-            None
-        }
-        Err(error) => {
-            // The message names the path, which the line underlined does too; the cause says more.
-            let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), |cause| cause.to_string());
-            found.push(Problem::error(format!("the task sequence can't be read: {why}")).at(place, "named here"));
-            None
-        }
-    };
+    let sequence = sequence::read(&path, context, problems, inputs).unwrap_or_else(|error| {
+        found.push(unreadable(&path, &file, &error, place));
+        None
+    });
     found.extend(problems.take_since(before));
-    if let Some(sequence) = &sequence {
-        found.extend(check(sequence, &medium));
-    }
     sequence
+}
+
+/// Problem with a sequence file that can't be read. `written` is the path as its author wrote it, at `place`.
+pub(super) fn unreadable(path: &Utf8Path, written: &str, error: &sequence::Error, place: Place) -> Problem {
+    if !path.exists() {
+        let problem = Problem::error(format!("`{path}` does not exist")).at(place, "not found");
+        return problem.help(match similar_path(path, written) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => "paths are relative to the file that they are written in".into(),
+        });
+    }
+    // The message names the path, which the line underlined does too; the cause says more.
+    let why = std::error::Error::source(error).map_or_else(|| error.to_string(), |cause| cause.to_string());
+    Problem::error(format!("the task sequence can't be read: {why}")).at(place, "named here")
+}
+
+/// Checks a sequence against the medium of a rendered manifest, and what that takes from libraries.
+pub(super) fn check_on_medium(doc: Doc<'_>, sequence: &Sequence, taken: &Taken) -> Vec<Problem> {
+    let mut medium = Medium { reported: taken.reported.clone(), ..medium(doc) };
+    if taken.is_unknown {
+        medium.carried = None;
+    }
+    check(sequence, &medium)
 }
 
 /// What the manifest says of the medium that a sequence is for.
 fn medium(doc: Doc<'_>) -> Medium {
     let kind = doc.str("/media/kind").and_then(|kind| serde_json::from_value(Json::from(kind)).ok());
-    let mut carried = Vec::new();
+    // What a base carries is not known here.
+    let carried = Some(listed_content(doc)).filter(|_| !base::is_named(doc));
+    Medium { kind, kind_place: Some(doc.place("/media/kind")), carried, has_boot_image: true, ..Medium::default() }
+}
+
+/// Returns the content that a rendered manifest lists.
+pub(super) fn listed_content(doc: Doc<'_>) -> Vec<Carried> {
+    let mut listed = Vec::new();
     for (table, _, _) in CONTENT {
         let entries = doc.json.get(table).and_then(Json::as_array).into_iter().flatten().enumerate();
         for (index, entry) in entries.filter(|(_, entry)| entry.get("when") != Some(&Json::Bool(false))) {
@@ -98,12 +111,10 @@ fn medium(doc: Doc<'_>) -> Medium {
             let Some(id) = text("id") else { continue };
             let place = |key: &str| doc.place(&format!("/{table}/{index}/{key}"));
             let image = entry.get("index").and_then(Json::as_i64).map(|image| (image, place("index")));
-            carried.push(Carried { table, id, model_name: text("model-name"), index: image, place: place("id") });
+            listed.push(Carried { table, id, model_name: text("model-name"), index: image, place: place("id") });
         }
     }
-    // What a base carries is not known here.
-    let carried = Some(carried).filter(|_| !base::is_named(doc));
-    Medium { kind, kind_place: Some(doc.place("/media/kind")), carried, has_boot_image: true }
+    listed
 }
 
 /// Reads a sequence file by itself. Templates in it see the values and the site of the command line.

@@ -13,10 +13,15 @@ use authoring::template::Templates;
 /// The name below which templates find values.
 const SPACE: &str = "vars";
 
-/// The values, by name. `written` is the manifest over its profiles, `rendered` the same for one site, and `vars` are
-/// the values of that site before they were rendered.
-pub fn used(written: &Node, rendered: &Node, vars: &Table, templates: &Templates) -> Vec<TemplateValue> {
-    let mut waiting = BTreeSet::new();
+/// The values, by name. `written` is the manifest over its profiles and what it takes from libraries, `rendered` the
+/// manifest for one site, and `vars` are the values of that site before they were rendered.
+pub fn used(
+    (written, taken): (&Node, &[Node]),
+    rendered: &Node,
+    vars: &Table,
+    templates: &Templates,
+) -> Vec<TemplateValue> {
+    let mut waiting: BTreeSet<_> = taken.iter().flat_map(|entry| templates.names_in(entry)).collect();
     for entry in written.as_table().iter().flat_map(|root| &root.0) {
         // Values count when something names them, and the code of a site is told as such.
         if ![SPACE, "sites"].contains(&entry.name.as_str()) {

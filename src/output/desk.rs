@@ -50,7 +50,7 @@ impl Desk {
         root.insert_folder("SMS/empty").unwrap();
         add(&sources.join("tool"), "SMS/PKG/BER00001", &mut root);
         add(&sources.join("image"), "SMS/PKG/BER00002", &mut root);
-        let entry = |title: &str, path: &str| Entry { title: title.into(), path: path.into() };
+        let entry = |title: &str, path: &str| Entry::new(title, path);
         Output {
             form: Form::Shelf,
             description: vec![("kind", "stand-alone".into()), ("site", "BER".into())],

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Action, Change, Existing, Inputs, Reason, finished_file, reason};
+use super::{Action, Change, Existing, Inputs, Reason, TakenContent, finished_file, reason};
 use crate::content::{Content, Source, SourceKey};
 use crate::digest::{Digest, Digests};
 use crate::error::Result;
@@ -69,6 +69,7 @@ pub(super) fn change(inputs: &Inputs, target: &Target, output: &Output) -> Resul
     let change = |action, len, reasons| Change {
         disc: output.disc.clone(),
         prompt: output.prompt(),
+        taken: taken(output),
         ..Change::new(&target.name, action, len, reasons)
     };
     if let (Existing::Medium { id, secrets, len }, Some(wanted)) = (existing, wanted_id) {
@@ -116,6 +117,20 @@ pub(super) fn change(inputs: &Inputs, target: &Target, output: &Output) -> Resul
         }
     }
     Ok(change)
+}
+
+/// Returns the content that a medium takes from libraries; of a disc of a set, the content on the disc.
+fn taken(output: &Output) -> Vec<TakenContent> {
+    let is_here = |title: &str| match &output.disc {
+        Some(disc) => disc.parts.iter().any(|part| part.title == title),
+        None => true,
+    };
+    let taken = output
+        .entries
+        .iter()
+        .filter(|entry| is_here(&entry.title))
+        .filter_map(|entry| Some(TakenContent { title: entry.title.clone(), needed_by: entry.needed_by.clone()? }));
+    taken.collect()
 }
 
 /// Returns whether the finished file is the recorded one, so that it is known where everything is in it.

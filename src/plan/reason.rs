@@ -341,8 +341,7 @@ fn entry_changes(
     files: &[RecordedFile],
     with_own: bool,
 ) -> Vec<EntryChange> {
-    let old_entries: Vec<_> =
-        recorded.entries.iter().map(|entry| Entry { title: entry.title.clone(), path: entry.path.clone() }).collect();
+    let old_entries: Vec<_> = recorded.entries.iter().map(|entry| Entry::new(&entry.title, &entry.path)).collect();
     let is_list = |path: &str| [lists::MEDIUM, lists::BLAKE3SUMS, lists::SHA256SUMS].contains(&path);
     let old: BTreeMap<&str, &RecordedFile> =
         files.iter().filter(|file| !is_list(&file.path)).map(|file| (file.path.as_str(), file)).collect();

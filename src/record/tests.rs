@@ -29,7 +29,7 @@ fn the_record_of_a_manifest_is_beside_it() {
 
 #[test]
 fn a_file_belongs_to_the_nearest_entry() {
-    let entry = |path: &str| Entry { title: path.into(), path: path.into() };
+    let entry = |path: &str| Entry::new(path, path);
     let entries = [entry("."), entry("SMS/PKG"), entry("SMS/PKG/A")];
     let title = |path| entry_of(&entries, path).map(|entry| entry.title.as_str());
     assert_eq!(

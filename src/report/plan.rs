@@ -21,6 +21,7 @@ pub fn text(plan: &Plan, n_lines: Option<usize>) -> Page {
                 && first.reasons == change.reasons
                 && first.in_the_way == change.in_the_way
                 && first.prompt == change.prompt
+                && (first.action == Action::Keep || first.taken == change.taken)
         };
         match blocks.iter_mut().find(|(first, _)| is_alike(first)) {
             Some((_, block)) => {
@@ -33,6 +34,7 @@ pub fn text(plan: &Plan, n_lines: Option<usize>) -> Page {
                 let prompt = change.prompt.filter(|_| change.action != Action::Keep);
                 points.extend(prompt.map(|prompt| Point { line: starts(prompt), ..Point::default() }));
                 points.extend(change.disc.as_ref().map(|disc| disc::point(disc, change.len)));
+                points.extend(taken(change));
                 blocks.push((change, Block { heads: vec![head(change)], points }));
             }
         }
@@ -57,6 +59,15 @@ fn head(change: &Change) -> String {
         }
         Action::Create | Action::Rebuild => format!("{action:8} {name} ({len}, {} to write)", Size(change.n_write)),
     }
+}
+
+/// Content that a medium takes from libraries, unless the medium is kept.
+fn taken(change: &Change) -> Option<Point> {
+    if change.taken.is_empty() || change.action == Action::Keep {
+        return None;
+    }
+    let details = change.taken.iter().map(|taken| format!("{}: {}", taken.title, taken.needed_by)).collect();
+    Some(Point { line: "takes from the library".into(), details, ..Point::default() })
 }
 
 /// Under which firmware starting asks for a key.
@@ -92,6 +103,11 @@ pub fn json(plan: &Plan) -> Value {
                 value["to-capture"] = n_capture.into();
                 // Nobody knows before.
                 (value["len"], value["to-write"]) = (Value::Null, Value::Null);
+            }
+            if !change.taken.is_empty() {
+                let taken =
+                    change.taken.iter().map(|taken| json!({ "entry": taken.title, "needed-by": taken.needed_by }));
+                value["taken-from-library"] = taken.collect();
             }
             if let Some(disc) = &change.disc {
                 value["disc"] = disc::json(disc, change.len);

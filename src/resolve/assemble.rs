@@ -68,7 +68,7 @@ pub(super) fn assemble(
     if let Some(base) = base {
         // What finds its place taken was replaced by the manifest.
         drop(tree.root.merge(".", base.files.clone()));
-        content.origins.add(format!("base `{}`", base.name), "SMS".into(), base.pointer.clone());
+        content.origins.add(request.rendered, format!("base `{}`", base.name), "SMS".into(), base.pointer.clone());
     }
     Medium { root: tree.root, label, start, origins: content.origins, is_pending }
 }

@@ -12,7 +12,7 @@ use super::request::Request;
 use super::wim::KnownWim;
 use super::windows_pe::WindowsPe;
 use crate::format::wim::{Architecture, Use, WindowsVersion};
-use crate::manifest::{OperatingSystem, Package};
+use crate::manifest::{OperatingSystem, Package, Rendered, TakenEntry};
 use crate::media::PACKAGES;
 use crate::output::Entry;
 use crate::problem::{Problem, Problems};
@@ -31,9 +31,12 @@ pub(super) struct Collected {
 pub(super) struct Origins(Vec<(Entry, String)>);
 
 impl Origins {
-    /// Adds an entry.
-    pub fn add(&mut self, title: String, path: String, pointer: String) {
-        self.0.push((Entry { title, path }, pointer));
+    /// Adds an entry of the manifest whose source is at a JSON pointer, or of a library.
+    pub fn add(&mut self, rendered: &Rendered, title: String, path: String, pointer: String) {
+        let is_it =
+            |taken: &&TakenEntry| pointer.strip_prefix(&taken.pointer).is_some_and(|rest| rest.starts_with('/'));
+        let needed_by = rendered.taken().iter().find(is_it).map(|taken| taken.needed_by.clone());
+        self.0.push((Entry { needed_by, ..Entry::new(title, path) }, pointer));
     }
 
     /// Returns the entries, in the order of the manifest.
@@ -64,7 +67,7 @@ pub(super) fn collect(request: &Request<'_>, windows_pe: Option<&WindowsPe>, pro
         let target = format!("{PACKAGES}/{}", system.id);
         let pointer = format!("/operating-system/{at}/file");
         collected.placements.extend(find_system(request, at, system, &target, windows_pe, problems));
-        collected.origins.add(format!("operating-system `{}`", system.id), target, pointer);
+        collected.origins.add(request.rendered, format!("operating-system `{}`", system.id), target, pointer);
     }
     collect_packages(request, "package", &manifest.package, &mut collected, problems);
     collect_packages(request, "driver-package", &manifest.driver_package, &mut collected, problems);
@@ -76,14 +79,14 @@ pub(super) fn collect(request: &Request<'_>, windows_pe: Option<&WindowsPe>, pro
             check_packed_images(request, found, problems);
         }
         collected.placements.extend(found);
-        collected.origins.add(format!("application `{}`", application.id), target, pointer);
+        collected.origins.add(request.rendered, format!("application `{}`", application.id), target, pointer);
     }
     for (at, file) in manifest.file.iter().enumerate().filter(|(_, file)| file.when) {
         let pointer = format!("/file/{at}");
         let found = find_entry(request, &file.source, &file.path, &pointer, Location::Medium, problems);
         collected.placements.extend(found);
         let target = file.path.trim_end_matches('/').to_owned();
-        collected.origins.add(format!("file `{}`", file.path), target, format!("{pointer}/source"));
+        collected.origins.add(request.rendered, format!("file `{}`", file.path), target, format!("{pointer}/source"));
     }
     collected
 }
@@ -132,7 +135,7 @@ fn collect_packages(
             }
         }
         collected.placements.extend(found);
-        collected.origins.add(format!("{table} `{}`", package.id), target, pointer);
+        collected.origins.add(request.rendered, format!("{table} `{}`", package.id), target, pointer);
     }
 }
 

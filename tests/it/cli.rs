@@ -23,6 +23,7 @@ mod inside;
 mod interrupt;
 mod large_files;
 mod layout;
+mod library;
 mod manifests;
 mod medium;
 mod outputs;

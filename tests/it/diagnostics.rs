@@ -298,8 +298,12 @@ fn what_is_rendered_is_a_manifest_that_renders_to_itself() {
 
 #[test]
 fn the_committed_schemas_are_those_of_the_types() {
-    let schemas =
-        [("media", manifest::editor_schema()), ("sequence", sequence::schema()), ("facts", simulate::editor_schema())];
+    let schemas = [
+        ("media", manifest::editor_schema()),
+        ("sequence", sequence::schema()),
+        ("facts", simulate::editor_schema()),
+        ("library", manifest::library_schema()),
+    ];
     for (of, schema) in schemas {
         let path = format!("schemas/{of}.schema.json");
         if std::env::var_os("UPDATE").is_some() {

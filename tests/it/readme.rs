@@ -71,11 +71,10 @@ fn every_tsmedia_command_of_the_readme_does_its_work() {
 fn every_tsmedia_command_of_a_guide_does_its_work() {
     let guides = fs::read_dir(Path::new(ROOT).join("docs/guides")).expect("the guides");
     for guide in guides {
-        let folder = tempfile::tempdir().expect("a folder");
-        copy(&Path::new(ROOT).join("examples"), &folder.path().join("examples"));
+        let (_folder, root) = clone();
         let name = guide.expect("a guide").file_name();
         let page = Path::new("docs/guides").join(name);
-        run_commands(page.to_str().expect("a name"), folder.path());
+        run_commands(page.to_str().expect("a name"), &root);
     }
     assert!(blocks_of("docs/guides/mdt.md", "console").len() > 3);
 }

@@ -344,6 +344,9 @@ fn kinds(schema: &Json) -> Vec<&str> {
     if let Some(kind) = schema["type"].as_str() {
         return vec![kind];
     }
+    if let Some(kinds) = schema["type"].as_array() {
+        return kinds.iter().filter_map(Json::as_str).collect();
+    }
     let mut found: Vec<&str> = Vec::new();
     for key in ["anyOf", "oneOf"] {
         found.extend(schema[key].as_array().into_iter().flatten().flat_map(kinds));

@@ -22,7 +22,7 @@ use super::reach::{Reached, reach};
 use super::{Action, Sequence, Step};
 
 pub use boot_image::BootImage;
-pub use closure::{Carried, Medium, is_content, referred};
+pub use closure::{Carried, Medium, Need, is_content, needs, referred};
 
 /// Everything that is wrong with a sequence on a medium.
 pub fn check(sequence: &Sequence, medium: &Medium) -> Vec<Problem> {

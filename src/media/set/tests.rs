@@ -24,11 +24,11 @@ fn media<'a>(files: impl IntoIterator<Item = (&'a str, u64)>) -> Media {
     for (path, content) in own_files("WIN11 BER", false, &root) {
         root.insert(path, content).unwrap();
     }
-    let mut entries = vec![Entry { title: "file `readme.txt`".into(), path: "readme.txt".into() }];
+    let mut entries = vec![Entry::new("file `readme.txt`", "readme.txt")];
     for (path, len) in files {
         root.insert(&format!("{PACKAGES}/{path}"), file(len)).unwrap();
         let id = path.split('/').next().unwrap();
-        let entry = Entry { title: format!("package `{id}`"), path: format!("{PACKAGES}/{id}") };
+        let entry = Entry::new(format!("package `{id}`"), format!("{PACKAGES}/{id}"));
         if !entries.contains(&entry) {
             entries.push(entry);
         }

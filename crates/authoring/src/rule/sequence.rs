@@ -345,10 +345,9 @@ pub const RULES: &[Entry] = &[
         Rule::InvalidChildSequence,
         "invalid-child-sequence",
         "invalid child task sequence",
-        "A child has no boot image, is enabled, and is not its own parent. Otherwise the deployment fails, even with continue-on-error.",
+        "A child has no boot image, is enabled, and is not its own parent. Otherwise the deployment fails, even with continue-on-error. Child task sequences in a content library are checked; others are stored at the site.",
         "STEPS",
-    )
-    .unchecked("child task sequences are stored at the site"),
+    ),
     error(
         Rule::InvalidDestination,
         "invalid-destination",

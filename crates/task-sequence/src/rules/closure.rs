@@ -17,6 +17,8 @@ pub struct Medium {
     pub carried: Option<Vec<Carried>>,
     /// Whether it has a boot image that is looked into later: [`super::check_boot_image`] is asked then.
     pub has_boot_image: bool,
+    /// IDs of content that is missing and was reported already.
+    pub reported: Vec<String>,
 }
 
 /// Content that a medium carries.
@@ -61,11 +63,48 @@ pub fn referred(action: &Action) -> Vec<(&'static str, &str, &'static str, &'sta
     of_kind.filter_map(|(_, key, table, what)| Some((*key, action.text(key)?, *table, *what))).collect()
 }
 
+/// Something that a step needs beside it: content, or another task sequence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Need {
+    /// Key of the step that names it, such as `package` or `applications/0/id`.
+    pub key: String,
+    /// Its ID; of an application also its name at the site.
+    pub id: String,
+    /// Table of a manifest or library that has such things; `None` if it may be in any.
+    pub table: Option<&'static str>,
+    /// Noun for it, such as `driver package`.
+    pub what: &'static str,
+}
+
+/// Returns everything that a step needs, in the order of its keys.
+pub fn needs(action: &Action) -> Vec<Need> {
+    let mut needs = Vec::new();
+    for (key, id, table, what) in referred(action) {
+        let table = if table.is_empty() { "task-sequence" } else { table };
+        needs.push(Need { key: key.to_owned(), id: id.to_owned(), table: Some(table), what });
+    }
+    for (index, application) in action.tables("applications").iter().enumerate() {
+        let Some(id) = text(application, "id") else { continue };
+        let key = format!("applications/{index}/id");
+        needs.push(Need { key, id: id.to_owned(), table: Some("application"), what: "application" });
+    }
+    if let (true, Some(Value::Texts(packages))) = (action.is("download-package-content"), action.values.get("packages"))
+    {
+        needs.extend(packages.iter().enumerate().map(|(index, id)| Need {
+            key: format!("packages/{index}"),
+            id: id.clone(),
+            table: None,
+            what: "package",
+        }));
+    }
+    needs
+}
+
 pub fn check(rules: &mut Rules<'_>) {
     indexes(rules);
     let Some(carried) = rules.medium.carried.as_ref().filter(|_| rules.without_site().is_some()) else { return };
     let is_capture = rules.medium.kind == Some(MediaKind::Capture);
-    let mut told: Vec<String> = Vec::new();
+    let mut told = rules.medium.reported.clone();
     for at in rules.steps.clone() {
         let (Some(action), true) = (at.action(), at.reached.may_run()) else { continue };
         // What has a rule of its own is not told twice.

@@ -1,0 +1,255 @@
+//! Entries of a library that a task sequence needs, transitively.
+
+use std::collections::BTreeMap;
+use std::mem;
+use std::rc::Rc;
+
+use crate::limits::{MAX_SEQUENCE_DEPTH, MAX_SEQUENCE_STEPS};
+use crate::problem::{Place, Problem, SourceId};
+use crate::rule::Rule;
+use crate::sequence::reach::reach;
+use crate::sequence::rules::{Carried, Need, is_content, needs};
+use crate::sequence::{self, Body, MediaKind, Sequence, Step};
+use authoring::suggestions::{nearest, one_of};
+
+use super::super::task_sequence::unreadable;
+use super::Texts;
+use super::file::{LibraryEntry, LibraryFile};
+
+/// Follows what steps need through a library.
+pub(super) struct Closure<'a, 'w, 't> {
+    entries: &'a [LibraryEntry],
+    /// Names of the library files, for messages.
+    files: String,
+    /// Content that the manifest lists.
+    own: &'a [Carried],
+    /// `true` if content may also come from the base of the medium.
+    may_be_in_base: bool,
+    texts: &'w mut Texts<'t>,
+    found: &'w mut Vec<Problem>,
+    /// Entries to take by their position, with what needs them.
+    taken: Vec<(usize, Vec<String>)>,
+    reported: Vec<String>,
+    /// Child task sequences by the position of their entry; `None` if one can't be read.
+    children: BTreeMap<usize, Option<Sequence>>,
+    /// Names of child task sequences by their texts.
+    child_names: BTreeMap<SourceId, String>,
+    /// Entries of the child task sequences around the current step, the outermost first.
+    running: Vec<usize>,
+    n_steps: usize,
+}
+
+impl<'a, 'w, 't> Closure<'a, 'w, 't> {
+    pub(super) fn new(
+        entries: &'a [LibraryEntry],
+        files: &[Rc<LibraryFile>],
+        (own, may_be_in_base): (&'a [Carried], bool),
+        texts: &'w mut Texts<'t>,
+        found: &'w mut Vec<Problem>,
+    ) -> Self {
+        Self {
+            entries,
+            files: one_of(files.iter().map(|file| file.path.as_str())),
+            own,
+            may_be_in_base,
+            texts,
+            found,
+            taken: Vec::new(),
+            reported: Vec::new(),
+            children: BTreeMap::new(),
+            child_names: BTreeMap::new(),
+            running: Vec::new(),
+            n_steps: 0,
+        }
+    }
+
+    /// Returns the entries to take in the order in which steps need them, each with what needs it; and the IDs that were
+    /// reported as missing.
+    pub(super) fn finish(self) -> (Vec<(&'a LibraryEntry, Vec<String>)>, Vec<String>) {
+        let taken = self.taken.into_iter().map(|(at, needed_by)| (&self.entries[at], needed_by));
+        (taken.collect(), self.reported)
+    }
+
+    /// Takes what the steps of a sequence need that may run from a medium of this kind, after putting the steps of child
+    /// task sequences in place of the steps that run them.
+    pub(super) fn add_sequence(&mut self, sequence: &mut Sequence, kind: MediaKind) {
+        self.n_steps = sequence.walk().len();
+        sequence.steps = self.expand(mem::take(&mut sequence.steps), 0);
+        for ((_, step), reached) in sequence.walk().into_iter().zip(reach(sequence, Some(kind))) {
+            let (Some(action), true) = (step.action(), reached.may_run()) else { continue };
+            let by = match step.written.whole().and_then(|place| self.child_names.get(&place.source)) {
+                Some(child) => format!("step `{}` of `{child}`", step.name),
+                None => format!("step `{}`", step.name),
+            };
+            for need in needs(action) {
+                let Some(place) = step.written.part(&need.key) else { continue };
+                self.take(&need, place, by.clone());
+            }
+        }
+    }
+
+    /// Takes the boot image that a sequence names.
+    pub(super) fn add_boot_image(&mut self, sequence: &Sequence) {
+        let Some(id) = &sequence.boot_image else { return };
+        let Some(place) = sequence.written.part("boot-image") else { return };
+        let need = Need { key: "boot-image".into(), id: id.clone(), table: Some("boot-image"), what: "boot image" };
+        self.take(&need, place, format!("task sequence `{}`", sequence.name));
+    }
+
+    /// Puts the steps of child task sequences in place of the enabled steps that run them.
+    fn expand(&mut self, steps: Vec<Step>, depth: usize) -> Vec<Step> {
+        let expand = |mut step: Step| {
+            match &mut step.body {
+                _ if step.is_disabled => {}
+                Body::Group(steps) => *steps = self.expand(mem::take(steps), depth + 1),
+                Body::Action(action) if action.is("run-task-sequence") => {
+                    let id = action.text("task-sequence").unwrap_or_default();
+                    let is_it = |entry: &LibraryEntry| entry.table == "task-sequence" && entry.is_named(id);
+                    let place = step.written.part("task-sequence");
+                    if let (Some(at), Some(place)) = (self.entries.iter().position(is_it), place) {
+                        match self.child(at, &place, depth) {
+                            Some(steps) => step.body = Body::Group(steps),
+                            None => self.reported.push(id.to_owned()),
+                        }
+                    }
+                }
+                Body::Action(_) | Body::Foreign(_) => {}
+            }
+            step
+        };
+        steps.into_iter().map(expand).collect()
+    }
+
+    /// Returns the steps of the child task sequence of an entry, which a step at `place` runs.
+    fn child(&mut self, at: usize, place: &Place, depth: usize) -> Option<Vec<Step>> {
+        let entry = &self.entries[at];
+        if self.running.contains(&at) {
+            let message = format!("the task sequence `{}` runs itself", entry.id);
+            let problem = Problem::new(Rule::InvalidChildSequence, message).at(place.clone(), "runs it again");
+            self.found.push(problem.at(entry.id_place.clone(), "this sequence").help("leave out the step"));
+            return None;
+        }
+        let child = match self.children.get(&at) {
+            Some(known) => known.clone(),
+            None => {
+                let read = self.read(entry);
+                self.children.insert(at, read.clone());
+                read
+            }
+        }?;
+        self.n_steps += child.walk().len();
+        let is_deep = depth > MAX_SEQUENCE_DEPTH;
+        if self.n_steps > MAX_SEQUENCE_STEPS || is_deep {
+            let message = match is_deep {
+                true => format!("groups and child task sequences nest more than {MAX_SEQUENCE_DEPTH} deep"),
+                false => {
+                    format!("with its child task sequences, the sequence has more than {MAX_SEQUENCE_STEPS} steps")
+                }
+            };
+            let problem = Problem::new(Rule::LargeTaskSequence, message).at(place.clone(), "one too many");
+            self.found.push(problem.help("see which task sequences are run, and how often"));
+            return None;
+        }
+        self.running.push(at);
+        let steps = self.expand(child.steps, depth + 1);
+        self.running.pop();
+        Some(steps)
+    }
+
+    /// Reads the file of a child task sequence.
+    fn read(&mut self, entry: &LibraryEntry) -> Option<Sequence> {
+        let Texts { templates, context, problems, inputs } = &mut *self.texts;
+        let written = entry.node.as_table()?.get("file")?;
+        let file = templates.render(written, context, problems, self.found);
+        let file = file.as_str()?;
+        let path = entry.folder.join(file);
+        let before = problems.mark();
+        let read = sequence::read(&path, context, problems, inputs);
+        self.found.extend(problems.take_since(before));
+        let sequence = match read {
+            Ok(sequence) => sequence?,
+            Err(error) => {
+                self.found.push(unreadable(&path, file, &error, written.place.clone()));
+                return None;
+            }
+        };
+        if let Some(place) = sequence.written.whole().or_else(|| sequence.written.part("name")) {
+            self.child_names.insert(place.source, sequence.name.clone());
+        }
+        if let Some(place) = sequence.boot_image.as_ref().and(sequence.written.part("boot-image")) {
+            let message = format!("the task sequence `{}` has a boot image, and another one runs it", entry.id);
+            let problem = Problem::new(Rule::InvalidChildSequence, message).at(place, "");
+            self.found.push(problem.help("leave out `boot-image`: a child runs in what its parent started"));
+        }
+        Some(sequence)
+    }
+
+    /// Takes the entry that something needs, unless the manifest lists it; what is missing is reported at `place`.
+    fn take(&mut self, need: &Need, place: Place, by: String) {
+        let is_table = |table: &str| match need.table {
+            Some(wanted) => table == wanted,
+            None => !["boot-image", "task-sequence"].contains(&table),
+        };
+        let is_own = |one: &Carried| is_table(one.table) && is_content(&one.id, one.model_name.as_deref(), &need.id);
+        if self.own.iter().any(is_own) {
+            return;
+        }
+        let named = |entry: &LibraryEntry| entry.is_named(&need.id);
+        let Some(at) = self.entries.iter().position(|entry| is_table(entry.table) && named(entry)) else {
+            let other = self.entries.iter().find(|entry| named(entry));
+            if !self.may_be_in_base || other.is_some() {
+                self.report(need, other, place);
+            }
+            return;
+        };
+        if let Some((_, needed_by)) = self.taken.iter_mut().find(|(taken, _)| *taken == at) {
+            if !needed_by.contains(&by) {
+                needed_by.push(by);
+            }
+            return;
+        }
+        self.taken.push((at, vec![by]));
+        let entry = &self.entries[at];
+        for (id, place) in &entry.dependencies {
+            let need =
+                Need { key: "dependencies".into(), id: id.clone(), table: Some("application"), what: "application" };
+            self.take(&need, place.clone(), format!("application `{}`", entry.id));
+        }
+    }
+
+    /// Reports that the library lacks something, or has it in another table.
+    fn report(&mut self, need: &Need, other: Option<&LibraryEntry>, place: Place) {
+        let Need { id, table, what, .. } = need;
+        if self.reported.contains(id) {
+            return;
+        }
+        self.reported.push(id.clone());
+        let table = table.unwrap_or("package");
+        if let Some(other) = other {
+            let message = format!("the {what} `{id}` is an entry of `[[{}]]` in the library", other.table);
+            let problem = Problem::new(Rule::MissingContent, message).at(place, "wanted here");
+            let help = format!("write it as `[[{table}]]`, or name another one");
+            self.found.push(problem.at(other.id_place.clone(), "in the library").help(help));
+            return;
+        }
+        let message = format!("the {what} `{id}` is not in {}", self.files);
+        let same_table = self.entries.iter().filter(|entry| entry.table == table);
+        let names = same_table.flat_map(|entry| [Some(entry.id.as_str()), entry.model_name.as_deref()]);
+        let (path, more) = match table {
+            "operating-system" | "boot-image" | "task-sequence" => ("file", ""),
+            "application" if id.contains('/') => ("source", "`model-name` and "),
+            _ => ("source", ""),
+        };
+        let key = if more.is_empty() {
+            format!("`id = \"{id}\"` and ")
+        } else {
+            format!("`id`, `model-name = \"{id}\"` and ")
+        };
+        let add = format!("add `[[{table}]]` with {key}`{path} = \"…\"` to the library");
+        let help = match nearest(id, names.flatten()) {
+            Some(near) => format!("did you mean `{near}`? Otherwise {add}"),
+            None => add,
+        };
+        self.found.push(Problem::new(Rule::MissingContent, message).at(place, "wanted here").help(help));
+    }
+}

@@ -1,0 +1,189 @@
+//! Content libraries: the table of a manifest that names them, and the form of their files.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::super::content_path;
+use super::always;
+
+/// Content that manifests share.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LibraryTable {
+    /// Library files. An entry of a later file replaces entries with its ID in earlier ones.
+    #[serde(default)]
+    #[schemars(inner(length(min = 1)), example = ["library.toml"])]
+    pub files: Vec<String>,
+    /// Content that the medium takes from the library. Stand-alone and prestaged media only.
+    #[serde(default)]
+    pub content: LibraryContent,
+}
+
+/// Content that a medium takes from a library.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum LibraryContent {
+    /// None: the medium carries what the manifest lists.
+    #[default]
+    Listed,
+    /// Everything that steps of the task sequence and its child task sequences refer to, with the applications that
+    /// applications depend on. Steps that are disabled, or never run from the medium, don't count. Entries of the manifest
+    /// take precedence over those of the library.
+    Referenced,
+}
+
+/// A content library: content that manifests share, by ID.
+#[derive(Debug, Clone, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Library {
+    /// Version of the library's form. Always 1.
+    #[schemars(range(min = 1, max = 1), example = 1)]
+    pub library_version: u32,
+    /// Operating system images.
+    #[serde(default)]
+    pub operating_system: Vec<LibraryImage>,
+    /// Packages, and operating system upgrade packages.
+    #[serde(default)]
+    pub package: Vec<LibraryPackage>,
+    /// Driver packages.
+    #[serde(default)]
+    pub driver_package: Vec<LibraryPackage>,
+    /// Applications.
+    #[serde(default)]
+    pub application: Vec<LibraryApplication>,
+    /// Boot images. A medium starts the one that its task sequence names, unless `[boot]` or a base has an image.
+    #[serde(default)]
+    pub boot_image: Vec<LibraryImage>,
+    /// Task sequences that others run. Their steps take the place of the step that runs them.
+    #[serde(default)]
+    pub task_sequence: Vec<LibrarySequence>,
+}
+
+/// A package or driver package of a library.
+#[derive(Debug, Clone, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LibraryPackage {
+    /// Package ID: a site code and five hexadecimal digits.
+    #[schemars(with = "PackageId", example = &"BER00021")]
+    pub id: String,
+    /// Name that people know it by.
+    #[serde(default)]
+    #[schemars(length(min = 1), example = &"VPN client")]
+    pub name: Option<String>,
+    /// Version that people know it by.
+    #[serde(default)]
+    #[schemars(length(min = 1), example = &"5.2")]
+    pub version: Option<String>,
+    /// Folder (or file) that holds its content, relative to the library file.
+    #[schemars(with = "content_path::Written", example = &"packages/vpn")]
+    pub source: String,
+    /// Condition for the entry to be in the library, such as `{{ site.code == 'BER' }}`.
+    #[serde(default = "always")]
+    #[schemars(extend("default" = true), example = &"{{ site.code == 'BER' }}")]
+    pub when: bool,
+}
+
+/// A WIM file of a library.
+#[derive(Debug, Clone, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LibraryImage {
+    /// Package ID: a site code and five hexadecimal digits.
+    #[schemars(with = "PackageId", example = &"BER00010")]
+    pub id: String,
+    /// Name that people know it by.
+    #[serde(default)]
+    #[schemars(length(min = 1), example = &"Windows 11 Enterprise")]
+    pub name: Option<String>,
+    /// Version that people know it by.
+    #[serde(default)]
+    #[schemars(length(min = 1), example = &"24H2")]
+    pub version: Option<String>,
+    /// WIM file, relative to the library file.
+    #[schemars(with = "content_path::Written", example = &"images/install.wim")]
+    pub file: String,
+    /// Image in it, counted from 1. Needed when it holds several.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 65_535), example = 3)]
+    pub index: Option<u32>,
+    /// Condition for the entry to be in the library, such as `{{ site.code == 'BER' }}`.
+    #[serde(default = "always")]
+    #[schemars(extend("default" = true), example = &"{{ site.code == 'BER' }}")]
+    pub when: bool,
+}
+
+/// An application of a library.
+#[derive(Debug, Clone, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LibraryApplication {
+    /// Content ID of the application.
+    #[schemars(
+        regex(pattern = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"),
+        extend("patternErrorMessage" = "a content ID is up to 64 letters, digits, `_` and `-`"),
+        example = &"Content_4ba2d1f6-1c53-4e45-8b1c-6a3d0a5f7d11"
+    )]
+    pub id: String,
+    /// Name that task sequences use: the identity of the application at the site.
+    #[serde(default)]
+    #[schemars(length(min = 1), example = &"ScopeId_5A1F2C3B/Application_4ba2d1f6")]
+    pub model_name: Option<String>,
+    /// Name that people know it by.
+    #[serde(default)]
+    #[schemars(length(min = 1), example = &"Editor")]
+    pub name: Option<String>,
+    /// Version that people know it by.
+    #[serde(default)]
+    #[schemars(length(min = 1), example = &"12.1")]
+    pub version: Option<String>,
+    /// Folder (or file) that holds its content, relative to the library file.
+    #[schemars(with = "content_path::Written", example = &"applications/editor")]
+    pub source: String,
+    /// Applications that it needs, by `id` or `model-name`: a medium that takes it takes them too.
+    #[serde(default)]
+    #[schemars(inner(length(min = 1)), example = ["Content_90c7a3f2-5b1d-4d8e-a6f4-2e9b7c0d1a35"])]
+    pub dependencies: Vec<String>,
+    /// Condition for the entry to be in the library, such as `{{ site.code == 'BER' }}`.
+    #[serde(default = "always")]
+    #[schemars(extend("default" = true), example = &"{{ site.code == 'BER' }}")]
+    pub when: bool,
+}
+
+/// A task sequence of a library.
+#[derive(Debug, Clone, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct LibrarySequence {
+    /// Package ID: a site code and five hexadecimal digits.
+    #[schemars(with = "PackageId", example = &"BER00040")]
+    pub id: String,
+    /// Name that people know it by.
+    #[serde(default)]
+    #[schemars(length(min = 1), example = &"Install office programs")]
+    pub name: Option<String>,
+    /// Version that people know it by.
+    #[serde(default)]
+    #[schemars(length(min = 1), example = &"2026.1")]
+    pub version: Option<String>,
+    /// Sequence file, relative to the library file. Its templates see the values of the manifest.
+    #[schemars(length(min = 1), example = &"sequences/office.toml")]
+    pub file: String,
+    /// Condition for the entry to be in the library, such as `{{ site.code == 'BER' }}`.
+    #[serde(default = "always")]
+    #[schemars(extend("default" = true), example = &"{{ site.code == 'BER' }}")]
+    pub when: bool,
+}
+
+/// Form of a package ID.
+struct PackageId;
+
+impl JsonSchema for PackageId {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "PackageId".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "pattern": "^[A-Z0-9]{3}[0-9A-F]{5}$",
+            "patternErrorMessage": "a package ID is a site code and five hexadecimal digits, in capitals",
+        })
+    }
+}
