@@ -119,6 +119,8 @@ enum SchemaOf {
     Facts,
     /// A content library.
     Library,
+    /// A site file, which `data` of a site names.
+    Site,
 }
 
 /// A generated page of the manual.
@@ -260,6 +262,7 @@ fn run(command: Command, screen: &Screen) -> Result<Outcome> {
         Command::Reference { page: ReferencePage::Steps } => screen.document(&crate::report::steps_reference()),
         Command::Schema { of: SchemaOf::Library } => screen.document(&manifest::library_schema()),
         Command::Schema { of: SchemaOf::Facts } => screen.document(&crate::simulate::editor_schema()),
+        Command::Schema { of: SchemaOf::Site } => screen.document(&manifest::site_file_schema()),
         Command::Lsp => lsp::run(),
         Command::Completions { shell } => {
             let mut script = Vec::new();

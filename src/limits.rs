@@ -19,6 +19,8 @@ pub use task_sequence::limits::*;
 pub const MAX_PROFILES: usize = 100;
 /// Values of a manifest times its sites: each site has a manifest of its own.
 pub const MAX_SITE_VALUES: usize = 2_000_000;
+/// Length of a site file, in bytes. A site with some thousand packages and applications exports two or three megabytes.
+pub const MAX_SITE_FILE_LEN: u64 = 32 << 20;
 /// Length of a record or saved plan, in bytes: those of a thousand media with a few thousand files each.
 pub const MAX_RECORD_LEN: u64 = 256 << 20;
 /// Length of a lock file's text, in bytes: it names a process and what it builds.

@@ -16,6 +16,7 @@ mod rendered;
 mod rules;
 mod schema;
 mod site;
+mod site_data;
 mod source_date;
 pub mod task_sequence;
 mod told;
@@ -50,8 +51,9 @@ pub use capacity::Capacity;
 pub use library::TakenEntry;
 pub use model::*;
 pub use rendered::{Listed, Rendered};
-pub use rules::MAX_LABEL;
 pub use rules::data::MAX_VALUE;
+pub use rules::{MAX_LABEL, is_pem};
+pub use site_data::{SiteData, SiteFile, VALUE_PREFIX};
 pub use variables::VariableValue;
 
 /// What the command line adds to the manifests.
@@ -116,7 +118,8 @@ fn listed(tree: &Node, site: &Chosen, given_vars: Table, templates: &Templates, 
     let vars = templates.render_space("vars", &vars, &mut context, sources, found);
     let node = rendered_site(&site.node, &vars, templates, &mut context, sources, found);
     let text = |key: &str| {
-        let node = node.as_table().and_then(|table| table.get(key))?;
+        let own = node.as_table().and_then(|table| table.get(key));
+        let node = own.or_else(|| site.data.as_ref()?.node(key))?;
         Some((node.as_str()?.to_owned(), node.place.clone()))
     };
     Listed {
@@ -147,6 +150,11 @@ pub fn editor_schema() -> String {
 /// The JSON Schema of content libraries as editors use it: the text of `schemas/library.schema.json`.
 pub fn library_schema() -> String {
     schema::library_editor()
+}
+
+/// The JSON Schema of site files: the text of `schemas/site.schema.json`.
+pub fn site_file_schema() -> String {
+    site_data::editor_schema()
 }
 
 /// The names of the built-in profiles, each with its text.
@@ -208,6 +216,9 @@ fn typed<M: DeserializeOwned>(
     let near_vars = vars::of_site(tree, None, given_vars.clone());
     let (sites, all_sites) = site::select(tree, &near_vars, options, &templates, &mut reader);
     let Reader { problems, folders, inputs, .. } = reader;
+    if sites.iter().flatten().any(|site| site.is_unusable) {
+        return Ok(Vec::new());
+    }
     if let Some(problem) = site::check_number(tree, sites.len()) {
         problems.add(problem);
         return Ok(Vec::new());
@@ -225,6 +236,11 @@ fn typed<M: DeserializeOwned>(
         let (mut tree, context) =
             render(written, site.as_ref(), given_vars.clone(), &options.used, &templates, problems, &mut problems_here);
         let (mut in_sequence, mut sequence, mut taken) = (Vec::new(), None, library::Taken::default());
+        let site_file = site.as_ref().and_then(|site| site.data.clone()).filter(|_| sort == Sort::Medium);
+        let mut supplied = Vec::new();
+        if let Some(file) = &site_file {
+            supplied = site_data::supply(&mut tree, file);
+        }
         if sort == Sort::Medium {
             base::supply(&mut tree, |named| match folders.get(&named.place.source) {
                 Some(folder) => folder.clone(),
@@ -241,6 +257,10 @@ fn typed<M: DeserializeOwned>(
         let doc = Doc { json: &value, spans: &spans, sources: problems };
         problems_here.extend(checker.check(doc));
         problems_here.extend(rules::check(doc, sort));
+        if let Some(file) = &site_file {
+            problems_here.extend(site_data::check_content(doc, file));
+            problems_here.extend(file.note(doc.place(site_data::POINTER), &supplied));
+        }
         // What is wrong with the sequence hides nothing of what is wrong with the files that the manifest names.
         let has_errors = problems_here.iter().any(|problem| problem.severity == Severity::Error);
         let mut lowered_here = rules::lowered::Lowered::new();
@@ -267,9 +287,14 @@ fn typed<M: DeserializeOwned>(
                     // They are laid under already.
                     media.remove("profile");
                 }
+                if let Some(site) = value.pointer_mut("/sites/0").and_then(|site| site.as_object_mut()) {
+                    // Its values are in place already.
+                    site.remove("data");
+                }
                 let own_vars = site.as_ref().and_then(|site| site.node.as_table()?.get("vars"));
                 let vars = vars::of_site(written, own_vars, given_vars.clone());
-                let values = used::used((written, &taken.written), &tree, &vars, &templates);
+                let mut values = used::used((written, &taken.written), &tree, &vars, &templates);
+                values.extend(site_data::values(&value, &supplied));
                 let (site, inventory) = (code.clone(), Arc::clone(&inventory));
                 let lowered = lowered_here;
                 rendered.push(Rendered {
@@ -283,6 +308,8 @@ fn typed<M: DeserializeOwned>(
                     inventory,
                     sequence,
                     taken: taken.entries,
+                    site_file,
+                    supplied,
                     lowered,
                 });
             }
@@ -399,8 +426,8 @@ fn rendered_site(
 ) -> Node {
     let mut site = site.clone();
     let Value::Table(table) = &mut site.value else { return site };
-    // The code was rendered when the sites were chosen.
-    let is_left = |entry: &Entry| !["code", "vars"].contains(&entry.name.as_str());
+    // The code and the path of the site file were rendered when the sites were chosen.
+    let is_left = |entry: &Entry| !["code", "data", "vars"].contains(&entry.name.as_str());
     let rest = Table(table.0.iter().filter(|entry| is_left(entry)).cloned().collect());
     let rest = templates.render_space("site", &rest, context, sources, found);
     for entry in &mut table.0 {

@@ -51,7 +51,18 @@ fn texts(loaded: &Loaded, resolver: &mut Resolver, problems: &mut Problems) -> V
 fn text<M>(rendered: &Rendered<M>) -> String {
     let site = rendered.site.as_ref().map_or_else(String::new, |site| format!(" for site {site}"));
     let path = foreign_text::line(rendered.path.as_str());
-    format!("# {path}{}\n{}", foreign_text::line(&site), foreign_text::toml(&rendered.to_toml()))
+    format!("# {path}{}\n{}{}", foreign_text::line(&site), supplied(rendered), foreign_text::toml(&rendered.to_toml()))
+}
+
+/// Returns the names of the keys that come from the site file of a manifest, as a comment.
+fn supplied<M>(rendered: &Rendered<M>) -> String {
+    match rendered.site_file() {
+        Some((file, keys @ [_, ..])) => {
+            let line = format!("from `{}`: {}", file.name, keys.join(", "));
+            format!("# {}\n", foreign_text::line(&line))
+        }
+        _ => String::new(),
+    }
 }
 
 /// Returns what a medium takes from libraries, as comments.

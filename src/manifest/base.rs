@@ -15,18 +15,22 @@ pub(super) fn is_named(doc: Doc<'_>) -> bool {
     POINTERS.iter().any(|pointer| doc.spans.has(pointer))
 }
 
+/// Returns the base of a rendered manifest: that of its site, or the one for all.
+pub(super) fn of(root: &Table) -> Option<&Table> {
+    let site = match root.get("sites").map(|sites| &sites.value) {
+        Some(Value::Array(sites)) => sites.first().and_then(Node::as_table),
+        _ => None,
+    };
+    site.and_then(|site| site.get("base")).or_else(|| root.get("base")).and_then(Node::as_table)
+}
+
 /// Takes boot image and boot files from the base of a rendered manifest, unless the manifest names others. They are
 /// placed where the base is named.
 ///
 /// `folder_of` finds the folder that paths are relative to at the place of a value.
 pub(super) fn supply(manifest: &mut Node, folder_of: impl Fn(&Node) -> Utf8PathBuf) {
     let Value::Table(root) = &mut manifest.value else { return };
-    let site = match root.get("sites").map(|sites| &sites.value) {
-        Some(Value::Array(sites)) => sites.first().and_then(Node::as_table),
-        _ => None,
-    };
-    let base = site.and_then(|site| site.get("base")).or_else(|| root.get("base"));
-    let Some(medium) = base.and_then(Node::as_table).and_then(|base| base.get("medium")).cloned() else { return };
+    let Some(medium) = of(root).and_then(|base| base.get("medium")).cloned() else { return };
     let Some(path) = medium.as_str() else { return };
     let is_folder = folder_of(&medium).join(path).is_dir();
     let text = |text: String| Node { value: Value::String(text), place: medium.place.clone() };

@@ -69,6 +69,11 @@ impl Dialect for Sort {
             {
                 Some("write `image = { file = \"images/boot.wim\" }`".into())
             }
+            Json::Bool(_) if name == "media.unknown-computers" => Some(
+                "`true` takes the GUIDs of a site file that has some: write `data = \"site.json\"` in `[[sites]]`; or write \
+                 them here: `unknown-computers = { x64 = \"5e3f7b1c-2d4a-4f6e-9b8c-0a1b2c3d4e5f\" }`"
+                    .into(),
+            ),
             Json::Number(number) if name == "output.capacity" => Some(with_unit(&number.to_string())),
             Json::String(text) if name == "output.capacity" && text.parse::<f64>().is_ok() => Some(with_unit(text)),
             _ => None,

@@ -184,8 +184,8 @@ pub struct MediaTable {
     #[serde(default)]
     #[schemars(extend("default" = false))]
     pub unattended: bool,
-    /// What computers that the site does not know are taken for, by their processor; such computers can't use the
-    /// medium unless said. Bootable and prestaged media only.
+    /// GUIDs of the site's objects for unknown computers, by architecture; `true` takes those of the site's `data`.
+    /// Without them, unknown computers can't use the medium. Bootable and prestaged media only.
     #[serde(default)]
     #[schemars(example = serde_json::json!({ "x64": "5e3f7b1c-2d4a-4f6e-9b8c-0a1b2c3d4e5f" }))]
     pub unknown_computers: Option<UnknownComputers>,

@@ -8,6 +8,7 @@ use super::library::TakenEntry;
 use super::model::Manifest;
 use super::profile::{self, Folders};
 use super::rules::lowered::{self, Lowered};
+use super::site_data::SiteFile;
 use crate::output::TemplateValue;
 use crate::problem::{Place, Problem, Problems};
 use crate::sequence::Sequence;
@@ -29,6 +30,8 @@ pub struct Rendered<M = Manifest> {
     pub(super) inventory: Arc<Vec<Listed>>,
     pub(super) sequence: Option<Arc<Sequence>>,
     pub(super) taken: Vec<TakenEntry>,
+    pub(super) site_file: Option<Arc<SiteFile>>,
+    pub(super) supplied: Vec<String>,
     pub(super) lowered: Lowered,
 }
 
@@ -89,6 +92,11 @@ impl<M> Rendered<M> {
     /// Returns the entries that it takes from libraries, in the order in which its task sequence needs them.
     pub fn taken(&self) -> &[TakenEntry] {
         &self.taken
+    }
+
+    /// Returns the site file of its site, and the names of the keys that it supplies.
+    pub fn site_file(&self) -> Option<(&SiteFile, &[String])> {
+        Some((self.site_file.as_deref()?, &self.supplied))
     }
 
     /// Adds what was found out of its files, as loud as `media.rules` has it.

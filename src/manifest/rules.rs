@@ -326,7 +326,7 @@ fn sources(doc: Doc<'_>, problems: &mut Vec<Problem>) {
 /// Paths of this machine at these pointers.
 fn paths(doc: Doc<'_>, pointers: Vec<String>, problems: &mut Vec<Problem>) {
     for pointer in pointers {
-        let Some(path) = doc.str(&pointer) else { continue };
+        let Some(path) = doc.str(&pointer).filter(|path| !is_pem(path)) else { continue };
         let (name, place) = (dotted(&pointer), doc.place(&pointer));
         if let Some(c) = path.chars().find(|c| c.is_control()) {
             let message = format!("the path in `{name}` holds a control character (`{}`)", c);
@@ -343,6 +343,11 @@ fn paths(doc: Doc<'_>, pointers: Vec<String>, problems: &mut Vec<Problem>) {
             problems.push(Problem::error(message).at(place, "").help(format!("write `{}`", path.replace('\\', "/"))));
         }
     }
+}
+
+/// Returns `true` for a certificate in place of the path of its file.
+pub fn is_pem(text: &str) -> bool {
+    text.starts_with("-----BEGIN ")
 }
 
 fn is_windows_path(path: &str) -> bool {

@@ -55,7 +55,8 @@ pub fn lowerable_rules(generator: &mut SchemaGenerator) -> Schema {
 /// The `if` closes it for what the manifest is of.
 pub fn editor() -> String {
     let (mut schema, capture) = (full(Sort::Medium), full(Sort::Capture));
-    // A base supplies them.
+    // A base supplies them, and a site file the code.
+    drop_required(&mut schema["properties"]["sites"]["items"], "code");
     drop_required(&mut schema, "boot");
     drop_required(&mut schema["properties"]["boot"], "image");
     let of_captures = schema::closed(keys(&capture));
@@ -72,6 +73,7 @@ pub fn editor() -> String {
     {
         take_dates(&mut schema["properties"][table]["properties"][key]);
     }
+    take_true(&mut schema["properties"]["media"]["properties"]["unknown-computers"]);
     let site = &mut schema["properties"]["sites"]["items"]["properties"]["certificate"].take();
     for certificate in [&mut schema["properties"]["certificate"], site] {
         for key in ["start", "expires"] {
@@ -102,6 +104,9 @@ pub fn library_editor() -> String {
 fn drop_required(schema: &mut Json, key: &str) {
     if let Some(Json::Array(required)) = schema.get_mut("required") {
         required.retain(|name| name != key);
+        if required.is_empty() {
+            schema.as_object_mut().map(|map| map.remove("required"));
+        }
     }
 }
 
@@ -160,6 +165,13 @@ fn relax_properties(schema: &mut Json, is_root: bool) {
                 false => relax(property),
             }
         }
+    }
+}
+
+/// Lets `true` stand in place of a table, which is filled in before the full schema applies.
+fn take_true(schema: &mut Json) {
+    if let Some(Json::Array(types)) = schema.get_mut("type") {
+        types.push(json!("boolean"));
     }
 }
 

@@ -1,13 +1,15 @@
-//! The sites of a manifest, and those that the command line keeps.
+//! The sites of a manifest with their site files, and those that the command line keeps.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::limits::MAX_SITE_VALUES;
 use crate::problem::{Place, Problem, Problems};
 
 use super::Options;
-use super::profile::Reader;
-use authoring::spanned::{Node, Table, Value};
+use super::profile::{self, Reader};
+use super::site_data::{SiteFile, SiteFiles};
+use authoring::spanned::{Entry, Node, Table, Value};
 use authoring::suggestions::{nearest, one_of};
 use authoring::template::{Templates, is_template};
 use authoring::values::Context;
@@ -19,6 +21,10 @@ pub struct Chosen {
     pub code: Option<String>,
     /// Its table.
     pub node: Node,
+    /// Its site file, if it names one and that is sound.
+    pub data: Option<Arc<SiteFile>>,
+    /// Set if its site file is not sound, which was reported: its values are not missing for any other reason.
+    pub is_unusable: bool,
 }
 
 /// The sites of a manifest that `wanted` names, or all of them; none at all if the manifest has none. Besides, all of
@@ -43,8 +49,12 @@ pub fn select(
         context.insert("vars", &entry.name, &entry.node);
     }
     let mut found = Vec::new();
-    let sites: Vec<Chosen> =
+    let mut files = SiteFiles::default();
+    let mut sites: Vec<Chosen> =
         nodes.iter().map(|node| site(node, &context, templates, reader.problems, &mut found)).collect();
+    for site in &mut sites {
+        read_data(site, &mut files, &context, wanted, templates, reader, &mut found);
+    }
     duplicates(&sites, &mut found);
     found.into_iter().for_each(|problem| reader.problems.add(problem));
     if nodes.is_empty() && wanted.is_empty() {
@@ -80,7 +90,61 @@ fn site(node: &Node, context: &Context, templates: &Templates, sources: &Problem
         entry.node = templates.render(&entry.node, context, sources, found);
         code = entry.node.as_str().map(str::to_owned);
     }
-    Chosen { code, node }
+    Chosen { code, node, data: None, is_unusable: false }
+}
+
+/// Reads the site file that a site names, and takes the site code from it if the site has none.
+fn read_data(
+    site: &mut Chosen,
+    files: &mut SiteFiles,
+    context: &Context,
+    wanted: &[String],
+    templates: &Templates,
+    reader: &mut Reader<'_>,
+    found: &mut Vec<Problem>,
+) {
+    let Value::Table(table) = &mut site.node.value else { return };
+    let Some(entry) = table.0.iter_mut().find(|entry| entry.name == "data") else { return };
+    let mut context = context.clone();
+    context.no_site = "a site file is read before its site is known: only `site.code` and `vars` are";
+    if let Some(code) = &site.code {
+        context.space("site").insert("code".into(), code.as_str().into());
+    }
+    entry.node = templates.render(&entry.node, &context, reader.problems, found);
+    let Some(name) = entry.node.as_str().filter(|name| !name.is_empty()).map(str::to_owned) else { return };
+    let place = entry.node.place.clone();
+    let path = reader.folders.get(&place.source).map_or(name.clone().into(), |folder| folder.join(&name));
+    reader.inputs.note_at(&path, place.clone());
+    let before = reader.problems.mark();
+    let file = files.get(&name, path.clone(), &place, reader.problems);
+    let is_wanted = |code: &String| wanted.is_empty() || wanted.contains(code);
+    if site.code.as_ref().is_some_and(|code| !is_wanted(code)) {
+        // Its mistakes are reported when it is its turn.
+        reader.problems.take_since(before);
+    }
+    let Some(file) = file else {
+        site.is_unusable = true;
+        return;
+    };
+    reader.folders.entry(file.place("").source).or_insert_with(|| profile::folder(&path).to_owned());
+    match &site.code {
+        None if table.get("code").is_none() => {
+            let place = file.place("/code");
+            let node = Node { value: Value::String(file.data.code.clone()), place: place.clone() };
+            table.0.insert(0, Entry { name: "code".into(), key: place, node });
+            site.code = Some(file.data.code.clone());
+        }
+        Some(code) if *code != file.data.code => {
+            let message = format!("the site file `{name}` is that of the site `{}`, not `{code}`", file.data.code);
+            let problem = Problem::error(message).at(place, "").at(code_place(site), "the site");
+            let problem = problem.at(file.place("/code"), "the site of the file");
+            found.push(problem.help("name the file of this site, or leave `code` out"));
+            site.is_unusable = true;
+            return;
+        }
+        _ => {}
+    }
+    site.data = Some(file);
 }
 
 fn code_place(site: &Chosen) -> Place {

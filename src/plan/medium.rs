@@ -156,6 +156,8 @@ fn reasons(inputs: &Inputs, target: &Target, output: &Output, id: Option<Digest>
         let identity = output.identity(inputs.digests)?;
         let files = inputs.record.files(&target.name)?;
         reasons.extend(reason::differences(target, output, &identity, recorded, files));
+    } else {
+        reasons.extend(reason::values_beside_secrets(target, recorded, output.kept_secrets().as_ref()));
     }
     Ok(reasons)
 }

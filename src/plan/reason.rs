@@ -260,10 +260,28 @@ pub(super) fn field_changes(format_version: u32, old: &Fields, new: &Fields) -> 
         let [old, new] = [old, new].map(|fields| fields.description.get(key).map(|value| (*value).to_owned()));
         value(key, old, new);
     }
-    if let (Some(old), Some(new)) = (old.values, new.values) {
-        reasons.extend(value_changes(old, new).map(|(name, old, new)| Reason::TemplateValue { name, old, new }));
-    }
+    reasons.extend(named_values(old.values, new.values));
     reasons
+}
+
+/// Returns the values that are not those of the record, as reasons; none if the record has no values.
+fn named_values(old: Option<&[TemplateValue]>, new: Option<&[TemplateValue]>) -> Vec<Reason> {
+    let Some((old, new)) = old.zip(new) else { return Vec::new() };
+    value_changes(old, new).map(|(name, old, new)| Reason::TemplateValue { name, old, new }).collect()
+}
+
+/// Returns the values by which files with secrets differ from the recorded ones. Nothing else of them is recorded in
+/// clear.
+pub(super) fn values_beside_secrets(
+    target: &Target,
+    recorded: &RecordedMedium,
+    wanted: Option<&KeptSecrets>,
+) -> Vec<Reason> {
+    let digest = |secrets: Option<&KeptSecrets>| secrets.map(|secrets| secrets.digest);
+    match digest(recorded.secrets.as_ref()) == digest(wanted) {
+        true => Vec::new(),
+        false => named_values(recorded.values.as_deref(), Some(&target.values)),
+    }
 }
 
 /// In which secrets an output differs from the recorded one, and from what is there.

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::counted;
 use super::folders::{self, mark};
 use super::screen::Point;
+use crate::manifest;
 use crate::plan::{Action, BootChange, Change, EntryChange, Fate, FileChange, Reason, Tally};
 use crate::size::Size;
 
@@ -60,7 +61,11 @@ pub(super) fn difference(reason: &Reason) -> Point {
                 texts = [old, new].map(|value| value.as_ref().map(|value| quoted(&value.to_string())));
             }
             let [old, new] = texts;
-            format!("template value `{name}`: {}", old_to_new(old, new))
+            let what = match name.strip_prefix(manifest::VALUE_PREFIX) {
+                Some(key) => format!("value of the site file `{key}`"),
+                None => format!("template value `{name}`"),
+            };
+            format!("{what}: {}", old_to_new(old, new))
         }
         Reason::Secret(name) => format!("secret: {name} changed"),
         Reason::SecretsUnknown => "nobody here can tell whether its secrets are the same".into(),

@@ -70,6 +70,10 @@ pub(super) fn assemble(
         drop(tree.root.merge(".", base.files.clone()));
         content.origins.add(request.rendered, format!("base `{}`", base.name), "SMS".into(), base.pointer.clone());
     }
+    if let Some((file, [_, ..])) = request.rendered.site_file() {
+        let title = format!("site file `{}`", file.name);
+        content.origins.add(request.rendered, title, media::data::VARIABLES_FILE.into(), "/sites/0/data".into());
+    }
     Medium { root: tree.root, label, start, origins: content.origins, is_pending }
 }
 

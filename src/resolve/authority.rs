@@ -1,7 +1,7 @@
 //! The certificates of a site's authorities: each a file with one certificate of an authority, each signed by the one
 //! above it, and the same root for all primary sites where media lead from one to another.
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use super::expiry::check_validity;
 use super::request::Request;
@@ -9,8 +9,8 @@ use crate::format::certificate::pem::{self, Unreadable};
 use crate::format::certificate::signature::Unchecked;
 use crate::format::certificate::{Certificate, Key, Malformed};
 use crate::limits::MAX_CERTIFICATE_LEN;
-use crate::manifest::Mode;
-use crate::problem::{Problem, Problems};
+use crate::manifest::{Mode, is_pem};
+use crate::problem::{Place, Problem, Problems};
 use crate::rule::Rule;
 
 const ROOT: &str = "/sites/0/root-ca";
@@ -37,7 +37,7 @@ pub(super) fn authorities(request: &Request<'_>, problems: &mut Problems) -> Aut
     let mut authorities = Authorities::default();
     let Some(site) = request.rendered.manifest.sites.first() else { return authorities };
     if let Some(path) = &site.root_ca {
-        let path = request.input(ROOT, path);
+        let path = certificate_name(request, path, ROOT);
         authorities.root = authority(request, &path, ROOT, problems);
         if let Some(root) = &authorities.root {
             check_root(request, root, &path, problems);
@@ -46,7 +46,7 @@ pub(super) fn authorities(request: &Request<'_>, problems: &mut Problems) -> Aut
     let mut found = Vec::new();
     for (at, path) in site.issuing_cas.iter().enumerate() {
         let pointer = format!("/sites/0/issuing-cas/{at}");
-        let path = request.input(&pointer, path);
+        let path = certificate_name(request, path, &pointer);
         found.extend(authority(request, &path, &pointer, problems).map(|certificate| (certificate, path, pointer)));
     }
     authorities.issuing = found.iter().map(|(certificate, ..)| certificate.clone()).collect();
@@ -66,14 +66,32 @@ fn authority(request: &Request<'_>, path: &Utf8Path, pointer: &str, problems: &m
     Some(certificate)
 }
 
-/// Reads the one certificate in a file.
+/// Returns the path of a certificate that the author names at a JSON pointer; for a certificate that stands there itself,
+/// the name of its key.
+pub(super) fn certificate_name(request: &Request<'_>, text: &str, pointer: &str) -> Utf8PathBuf {
+    match is_pem(text) {
+        true => key_name(pointer).into(),
+        false => request.input(pointer, text),
+    }
+}
+
+/// Returns the key in a JSON pointer, without a position in a list.
+fn key_name(pointer: &str) -> &str {
+    pointer.rsplit('/').find(|part| part.parse::<usize>().is_err()).unwrap_or(pointer)
+}
+
+/// Reads the one certificate in a file, or the one that stands at a JSON pointer itself.
 pub(super) fn certificate_in(
     request: &Request<'_>,
     path: &Utf8Path,
     pointer: &str,
     problems: &mut Problems,
 ) -> Option<Certificate> {
-    let bytes = request.read(path, MAX_CERTIFICATE_LEN as u64, pointer, problems)?;
+    let text = request.rendered.value().pointer(pointer).and_then(|value| value.as_str());
+    let bytes = match text.filter(|text| is_pem(text)) {
+        Some(text) => text.as_bytes().to_vec(),
+        None => request.read(path, MAX_CERTIFICATE_LEN as u64, pointer, problems)?,
+    };
     match one(&bytes, path) {
         Ok(certificate) => Some(certificate),
         Err((message, help)) => {
@@ -214,14 +232,8 @@ fn same_root(request: &Request<'_>, authorities: &Authorities, problems: &mut Pr
             problems.add(problem.help("give it a `root-ca`, or write `mode = \"site-based\"`"));
             continue;
         };
-        let path = rendered.path_from(place, written);
-        request.notes.inputs.borrow_mut().note(&path);
         // What can't be read is told when it is that site's turn, and compared when it can.
-        let Some(other_root) =
-            request.sources.read(&path, MAX_CERTIFICATE_LEN as u64).ok().and_then(|bytes| one(&bytes, &path).ok())
-        else {
-            continue;
-        };
+        let Some(other_root) = root_of_other(request, written, place) else { continue };
         if other_root.fingerprint() == root.fingerprint() {
             continue;
         }
@@ -240,6 +252,7 @@ fn same_root(request: &Request<'_>, authorities: &Authorities, problems: &mut Pr
         );
         let mut problem = Problem::new(Rule::DifferentRootCas, message);
         for (_, _, path, place, root) in both {
+            let path = if is_pem(path) { key_name(ROOT) } else { path };
             let fingerprint = root.fingerprint().to_string();
             problem = problem.at(place, format!("`{path}` has the fingerprint {}…", &fingerprint[..16]));
         }
@@ -248,6 +261,17 @@ fn same_root(request: &Request<'_>, authorities: &Authorities, problems: &mut Pr
         ));
         return;
     }
+}
+
+/// Reads the root authority of another site, if that is possible.
+fn root_of_other(request: &Request<'_>, written: &str, place: &Place) -> Option<Certificate> {
+    if is_pem(written) {
+        return one(written.as_bytes(), key_name(ROOT).into()).ok();
+    }
+    let path = request.rendered.path_from(place, written);
+    request.notes.inputs.borrow_mut().note(&path);
+    let bytes = request.sources.read(&path, MAX_CERTIFICATE_LEN as u64).ok()?;
+    one(&bytes, &path).ok()
 }
 
 fn is_https(point: &str) -> bool {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use camino::Utf8Path;
 
-use super::authority::{Authorities, MIN_BITS, authorities, certificate_in, check_key_ids};
+use super::authority::{Authorities, MIN_BITS, authorities, certificate_in, certificate_name, check_key_ids};
 use super::expiry::{check_medium_expiry, check_validity};
 use super::request::Request;
 use super::secret_refs::{secret, secret_text};
@@ -49,7 +49,7 @@ pub(super) fn add_site(
         data.set("_SMSTSRootCACerts", Value::Text(hex(root.der())));
     }
     if let Some(path) = &site.signing_certificate {
-        let path = request.input(SIGNING, path);
+        let path = certificate_name(request, path, SIGNING);
         if let Some(certificate) = certificate_in(request, &path, SIGNING, problems) {
             data.set("_SMSTSSiteSigningCertificate", Value::Text(hex(certificate.der())));
         }

@@ -36,6 +36,7 @@ mod secure_boot;
 mod sequence;
 mod sets;
 mod simulate;
+mod site_files;
 mod solid;
 mod speech;
 mod toolkit;

@@ -303,6 +303,7 @@ fn the_committed_schemas_are_those_of_the_types() {
         ("sequence", sequence::schema()),
         ("facts", simulate::editor_schema()),
         ("library", manifest::library_schema()),
+        ("site", manifest::site_file_schema()),
     ];
     for (of, schema) in schemas {
         let path = format!("schemas/{of}.schema.json");

@@ -80,6 +80,78 @@ fn every_tsmedia_command_of_a_guide_does_its_work() {
 }
 
 #[test]
+fn the_site_file_of_the_guide_is_that_of_the_example_and_follows_the_schema() {
+    let [sample] = <[String; 1]>::try_from(blocks_of("docs/guides/sites.md", "json")).expect("one site file");
+    let schema = fs::read_to_string(Path::new(ROOT).join("schemas/site.schema.json")).expect("the schema");
+    let schema = serde_json::from_str(&schema).expect("JSON");
+    let site: serde_json::Value = serde_json::from_str(&sample).expect("JSON");
+    let validator = jsonschema::draft7::new(&schema).expect("a schema");
+    let wrong: Vec<_> = validator.iter_errors(&site).map(|error| error.to_string()).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    let example = fs::read_to_string(Path::new(ROOT).join("examples/site-data/sites/BER.json")).expect("the example");
+    assert_eq!(example.replace("../../../schemas/site.schema.json", "site.schema.json"), sample);
+}
+
+#[test]
+fn the_export_script_writes_keys_of_the_schema_alone() {
+    let script = fs::read_to_string(Path::new(ROOT).join("docs/guides/Export-TsmediaSite.ps1")).expect("the script");
+    let schema = fs::read_to_string(Path::new(ROOT).join("schemas/site.schema.json")).expect("the schema");
+    let schema: serde_json::Value = serde_json::from_str(&schema).expect("JSON");
+    let keys = |pointer: &str| -> Vec<String> {
+        let keys = schema.pointer(pointer).and_then(|keys| keys.as_object()).expect("an object");
+        keys.keys().cloned().collect()
+    };
+    let quoted = |start: &str, end: &str| -> Vec<String> {
+        let parts = script.split(start).skip(1);
+        parts.map(|part| part.split(end).next().expect("an end").to_owned()).collect()
+    };
+    let mut written = quoted("$site['", "']");
+    written.extend(["site-version", "code"].map(str::to_owned));
+    written.sort();
+    written.dedup();
+    let mut known = keys("/properties");
+    // Editors add the one by themselves, and no source of the other is known.
+    known.retain(|key| !["$schema", "use-first-certificate"].contains(&key.as_str()));
+    known.sort();
+    assert_eq!(written, known);
+    let entries = ["boot-images", "packages", "applications"];
+    let known: Vec<_> = entries.iter().flat_map(|list| keys(&format!("/properties/{list}/items/properties"))).collect();
+    for key in quoted("$entry['", "']").into_iter().chain(quoted("Add-Value $entry '", "'")) {
+        assert!(known.contains(&key), "{key}");
+    }
+    // There is no PowerShell here that could parse it: brackets that do not match are found all the same.
+    let mut open = Vec::new();
+    for c in code_of(&script).chars() {
+        match c {
+            '(' | '[' | '{' => open.push(c),
+            ')' => assert_eq!(open.pop(), Some('(')),
+            ']' => assert_eq!(open.pop(), Some('[')),
+            '}' => assert_eq!(open.pop(), Some('{')),
+            _ => {}
+        }
+    }
+    assert!(open.is_empty(), "{open:?}");
+}
+
+/// PowerShell without its comments and the text in its strings.
+fn code_of(script: &str) -> String {
+    let (mut code, mut rest) = (String::new(), script);
+    while let Some(c) = rest.chars().next() {
+        let end = match c {
+            _ if rest.starts_with("<#") => rest.find("#>").map(|at| at + 2),
+            '#' => rest.find('\n'),
+            '\'' | '"' => rest[1..].find(c).map(|at| at + 2),
+            c => {
+                code.push(c);
+                Some(c.len_utf8())
+            }
+        };
+        rest = &rest[end.expect("an end")..];
+    }
+    code
+}
+
+#[test]
 fn the_two_set_up_commands_are_run_by_ci() {
     let ci = fs::read_to_string(Path::new(ROOT).join(".ci/run")).expect(".ci/run");
     for block in blocks("console") {

@@ -17,6 +17,11 @@ pub trait Dialect: Debug {
     /// JSON Schema of a rendered file.
     fn schema(&self) -> Json;
 
+    /// Returns `true` for files in JSON, in whose syntax help is then written.
+    fn is_json(&self) -> bool {
+        false
+    }
+
     /// Rule that says what the value at a JSON pointer must be.
     fn rule(&self, _pointer: &str) -> Option<Rule> {
         None

@@ -1,6 +1,7 @@
-//! Front-end of the TOML files that authors write: manifests, task sequences and fact files.
+//! Front-end of the files that authors write or commit: manifests, task sequences and fact files in TOML, site files in
+//! JSON.
 //!
-//! A text becomes a tree with places ([`toml`], [`spanned`]); each string is rendered ([`template`]); the result is
+//! A text becomes a tree with places ([`toml`], [`json`], [`spanned`]); each string is rendered ([`template`]); the result is
 //! checked against a JSON Schema ([`schema_errors`]). Every step adds its problems, each at the author's own line and
 //! with the name that was probably meant ([`suggestions`]).
 
@@ -11,6 +12,7 @@ pub mod error;
 pub mod file;
 pub mod git_lfs;
 pub mod inputs;
+pub mod json;
 pub mod limits;
 pub mod merge_conflict;
 mod near_miss;

@@ -6,11 +6,13 @@
 pub const MAX_TOML_LEN: u64 = 4 << 20;
 /// Levels of arrays, inline tables and parts of dotted keys around a value in TOML.
 pub const MAX_TOML_DEPTH: usize = 64;
-/// Keys of one table in TOML.
+/// Keys of one table in TOML or of one object in JSON.
 pub const MAX_TOML_KEYS: usize = 4_096;
 /// Values of one array in TOML.
 pub const MAX_TOML_ITEMS: usize = 10_000;
-/// Length of the JSON pointers of all values in a TOML file together, in bytes.
+/// Values of one array in JSON. Sites have some thousand packages.
+pub const MAX_JSON_ITEMS: usize = 100_000;
+/// Length of the JSON pointers of all values in a file together, in bytes.
 pub const MAX_TOML_POINTERS_LEN: usize = 64 << 20;
 /// Syntax errors of one TOML file; those that follow are consequences of them more often than not.
 pub const MAX_SYNTAX_ERRORS: usize = 20;

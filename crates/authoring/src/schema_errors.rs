@@ -116,14 +116,14 @@ impl<D: Dialect> Checker<D> {
         {
             return problem;
         }
-        let table = table_name(pointer, self.dialect.name());
+        let table = self.table_name(pointer);
         let keys = self.keys(pointer);
         let list = one_of(keys.iter().copied()).replace(" or ", " and ");
         let mut problem = Problem::error(format!("{table} has no key `{key}`")).at(place, "");
         problem.help = Some(match nearest(key, keys) {
             Some(near) => format!("did you mean `{near}`? {table} takes {list}"),
             None => match self.home_of(key).filter(|home| *home != pointer) {
-                Some(home) => format!("`{key}` belongs under {}", table_name(&home, self.dialect.name())),
+                Some(home) => format!("`{key}` belongs under {}", self.table_name(&home)),
                 None => format!("{table} takes {list}"),
             },
         });
@@ -145,7 +145,7 @@ impl<D: Dialect> Checker<D> {
 
     fn missing(&self, doc: Doc<'_>, pointer: &str, key: &str) -> Problem {
         let wanted = schema::at(&self.schema, &format!("{pointer}/{key}"));
-        let is_table = wanted.is_some_and(|schema| schema["type"] == "object");
+        let is_table = wanted.is_some_and(|schema| schema["type"] == "object") && !self.dialect.is_json();
         let what = wanted.map(purpose).unwrap_or_default();
         let mut place = doc.place(pointer);
         let root = doc.root();
@@ -156,14 +156,14 @@ impl<D: Dialect> Checker<D> {
         let advice = self.dialect.advice(&dotted(&format!("{pointer}/{key}")), &Json::Null).filter(|_| is_table);
         let help = advice.unwrap_or_else(|| match is_table {
             true => format!("add a table `[{key}]`: {what}"),
-            false => format!("write `{key} = {}`: {what}", example(wanted)),
+            false => format!("write `{}`: {what}", self.pair(key, wanted)),
         });
         let message = if is_table && pointer.is_empty() {
             format!("{} has no `[{key}]`", self.dialect.name())
         } else if pointer.is_empty() {
             format!("{} has no `{key}`", self.dialect.name())
         } else {
-            format!("{} needs `{key}`", table_name(pointer, self.dialect.name()))
+            format!("{} needs `{key}`", self.table_name(pointer))
         };
         Problem::error(message).at(place, "").help(help)
     }
@@ -193,9 +193,22 @@ impl<D: Dialect> Checker<D> {
         let kinds = kinds(schema);
         if is_date || !kinds.contains(&kind(value)) {
             let found = if is_date { "a date" } else { kind_words(value) };
-            let message = format!("`{name}` must be {}, not {found}", expected(schema));
+            let is_item = pointer.rsplit('/').next().is_some_and(|part| part.parse::<usize>().is_ok());
+            let mut message = format!("`{name}` must be {}, not {found}", expected(schema));
+            if self.dialect.is_json() {
+                message = message.replace("a table", "an object").replace("of tables", "of objects");
+                message = if is_item { format!("an entry of {message}") } else { message };
+            }
             let mut problem = Problem::error(message).at(place.clone(), "");
-            problem.help = self.conversion(doc, &name, schema, value, &place, is_date);
+            problem.help = match self.dialect.is_json() && is_item {
+                true => Some(match self.keys(pointer)[..] {
+                    [] => "write it in double quotes".to_owned(),
+                    ref keys => {
+                        format!("write `{{ … }}` with {}", one_of(keys.iter().copied()).replace(" or ", " and "))
+                    }
+                }),
+                false => self.conversion(doc, &name, schema, value, &place, is_date),
+            };
             return problem;
         }
         let text = value.as_str().unwrap_or_default();
@@ -212,7 +225,7 @@ impl<D: Dialect> Checker<D> {
             let mut problem = Problem::error(format!("`{text}` cannot be `{name}`: {words}")).at(place, "");
             problem.help = Some(match self.corrected(schema, text) {
                 Some(right) => format!("did you mean `{right}`?"),
-                None => format!("write it like `{last} = {}`", example(Some(schema))),
+                None => format!("write it like `{}`", self.pair(last, Some(schema))),
             });
             return problem;
         }
@@ -223,7 +236,9 @@ impl<D: Dialect> Checker<D> {
         } else {
             match (value.as_f64(), schema["minimum"].as_i64(), schema["maximum"].as_i64()) {
                 (Some(_), Some(least), Some(most)) if least == most => {
-                    let help = format!("this version of tsmedia knows `{last} = {least}` only");
+                    let least_as = serde_json::json!({ "const": least, "examples": [least] });
+                    let pair = self.pair(last, Some(&least_as));
+                    let help = format!("this version of tsmedia knows `{pair}` only");
                     return Problem::error(format!("`{name}` must be {least}, not {value}")).at(place, "").help(help);
                 }
                 (Some(number), Some(least), _) if number < least as f64 => {
@@ -233,7 +248,7 @@ impl<D: Dialect> Checker<D> {
                 _ => format!("`{name}` is not right"),
             }
         };
-        let help = format!("write it like `{last} = {}`: {}", example(Some(schema)), purpose(schema));
+        let help = format!("write it like `{}`: {}", self.pair(last, Some(schema)), purpose(schema));
         Problem::error(message).at(place, "").help(help)
     }
 
@@ -289,6 +304,9 @@ impl<D: Dialect> Checker<D> {
         let last = name.rsplit('.').next().unwrap_or(name);
         let wants = kinds(schema);
         let is_template = super::template::is_template(raw);
+        if self.dialect.is_json() {
+            return Some(format!("write it like `{}`", self.pair(last, Some(schema))));
+        }
         let advice = self.dialect.advice(name, value).or_else(|| conversion(last, &wants, value, raw));
         if advice.is_some() {
             return advice;
@@ -312,16 +330,31 @@ impl<D: Dialect> Checker<D> {
                 Some(format!("write a line `[{name}]`, and its keys below"))
             }
             _ if is_date => Some(format!("write it in quotes: `{last} = \"{raw}\"`")),
-            _ => Some(format!("write it like `{last} = {}`", example(Some(schema)))),
+            _ => Some(format!("write it like `{}`", self.pair(last, Some(schema)))),
         }
+    }
+
+    /// A key with the example of its value, in the syntax of the file.
+    fn pair(&self, key: &str, schema: Option<&Json>) -> String {
+        match schema.and_then(|schema| schema["examples"].as_array()?.first()) {
+            Some(example) if self.dialect.is_json() => format!("\"{key}\": {example}"),
+            _ if self.dialect.is_json() => format!("\"{key}\": {}", example(schema)),
+            _ => format!("{key} = {}", example(schema)),
+        }
+    }
+
+    fn table_name(&self, pointer: &str) -> String {
+        table_name(pointer, self.dialect.name(), self.dialect.is_json())
     }
 }
 
-fn table_name(pointer: &str, whole: &str) -> String {
+fn table_name(pointer: &str, whole: &str, is_json: bool) -> String {
     let name = dotted(pointer);
     let is_item = pointer.rsplit('/').next().is_some_and(|part| part.parse::<usize>().is_ok());
     match name.as_str() {
         "" => whole.into(),
+        _ if is_json && is_item => format!("an entry of `{name}`"),
+        _ if is_json => format!("`{name}`"),
         _ if is_item => format!("`[[{name}]]`"),
         _ if name.contains('.') => format!("`{name}`"),
         _ => format!("`[{name}]`"),

@@ -67,8 +67,21 @@ const ENDS: [&str; 19] = [
 const LAST_WORDS: [&str; 4] = ["pass", "pw", "pin", "psk"];
 
 /// Words before `key` with which it is no secret.
-const OPEN_KEYS: [&str; 12] =
-    ["registry", "reg", "public", "hot", "sort", "foreign", "primary", "run", "uninstall", "config", "policy", "cache"];
+const OPEN_KEYS: [&str; 13] = [
+    "registry",
+    "reg",
+    "public",
+    "root",
+    "hot",
+    "sort",
+    "foreign",
+    "primary",
+    "run",
+    "uninstall",
+    "config",
+    "policy",
+    "cache",
+];
 
 /// Returns whether a value of this name is probably a secret.
 pub fn is_secret_name(name: &str) -> bool {

@@ -30,6 +30,11 @@ pub struct Site {
         example = &"BER"
     )]
     pub code: String,
+    /// Site file: a JSON file that `Export-TsmediaSite.ps1` wrote at the site. It supplies the keys of the site that are
+    /// not set here, the site code too.
+    #[serde(default)]
+    #[schemars(length(min = 1), example = &"sites/BER.json")]
+    pub data: Option<String>,
     /// Whether it is a primary site, or the central administration site.
     #[serde(default)]
     #[schemars(extend("default" = "primary"))]
@@ -68,15 +73,16 @@ pub struct Site {
         example = &"0602000000A40000525341310008000001000100"
     )]
     pub root_key: Option<String>,
-    /// The certificate that the site signs policies with, as PEM or DER. Bootable and prestaged media only.
+    /// The certificate that the site signs policies with: a file in PEM or DER, or the PEM text itself. Bootable and prestaged media only.
     #[serde(default)]
     #[schemars(length(min = 1), example = &"certs/site-signing.cer")]
     pub signing_certificate: Option<String>,
-    /// The certificate of the root authority that the certificates of HTTPS management points come from, as PEM or DER.
+    /// The certificate of the root authority that the certificates of HTTPS management points come from: a file in PEM
+    /// or DER, or the PEM text itself.
     #[serde(default)]
     #[schemars(length(min = 1), example = &"certs/root.cer")]
     pub root_ca: Option<String>,
-    /// The certificates of the authorities below it, as PEM or DER.
+    /// The certificates of the authorities below it: files in PEM or DER, or PEM texts.
     #[serde(default)]
     #[schemars(example = ["certs/issuing.cer"])]
     pub issuing_cas: Vec<String>,

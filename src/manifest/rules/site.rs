@@ -32,7 +32,8 @@ const CERTIFICATES: [&str; 2] = ["/sites/0/certificate", "/certificate"];
 
 /// The paths of files that a site, a base and a certificate name.
 pub(super) fn paths(doc: Doc<'_>) -> Vec<String> {
-    let mut pointers = ["/sites/0/root-ca", "/sites/0/signing-certificate"].map(str::to_owned).to_vec();
+    let mut pointers =
+        ["/sites/0/data", "/sites/0/root-ca", "/sites/0/signing-certificate"].map(str::to_owned).to_vec();
     let n_issuing = doc.get("/sites/0/issuing-cas").and_then(Json::as_array).map_or(0, Vec::len);
     pointers.extend((0..n_issuing).map(|at| format!("/sites/0/issuing-cas/{at}")));
     for base in base::POINTERS {

@@ -76,6 +76,11 @@ fn write_data(desk: &Desk, folder: &str, genuine: &Json) {
     assert!(writer.wait().unwrap().success());
 }
 
+/// Writes a boot medium as the site makes it into a folder.
+pub fn put_genuine(desk: &Desk, folder: &str) {
+    write(desk, folder, &genuine());
+}
+
 fn desk(genuine: &Json) -> Desk {
     let desk = Desk::empty();
     desk.put_boot();

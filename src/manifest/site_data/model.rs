@@ -1,0 +1,243 @@
+//! Content of a site file.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::super::model::{SiteKind, UnknownComputers};
+
+/// Public facts about a Configuration Manager site, as `Export-TsmediaSite.ps1` exports them. It holds no secret.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SiteData {
+    /// Schema of the file, for editors.
+    #[serde(default, rename = "$schema")]
+    #[schemars(example = &"site.schema.json")]
+    pub schema: Option<String>,
+    /// Version of the file's form. Always 1.
+    #[schemars(range(min = 1, max = 1), example = 1)]
+    pub site_version: u32,
+    /// Site code: three letters or digits, in capitals.
+    #[schemars(
+        regex(pattern = r"^[A-Z0-9]{3}$"),
+        extend("patternErrorMessage" = "a site code is three letters or digits, in capitals"),
+        example = &"BER"
+    )]
+    pub code: String,
+    /// Place of the site in its hierarchy.
+    #[serde(default)]
+    pub kind: Option<SiteKind>,
+    /// Management points of the site, as addresses, the preferred one first. Those of `https://` are for media with a
+    /// certificate from a PFX file, those of `http://` for media with a self-signed one.
+    #[serde(default)]
+    #[schemars(example = ["https://mp1.ber.example.com"])]
+    pub management_points: Vec<String>,
+    /// Port at which management points answer HTTP.
+    #[serde(default)]
+    #[schemars(range(min = 1), example = 80)]
+    pub http_port: Option<u16>,
+    /// Port at which management points answer HTTPS.
+    #[serde(default)]
+    #[schemars(range(min = 1), example = 443)]
+    pub https_port: Option<u16>,
+    /// State of HTTPS at the site: the value of `IISSSLState`.
+    #[serde(default)]
+    #[schemars(example = 31)]
+    pub ssl_state: Option<u32>,
+    /// Take the first certificate that fits, if several do.
+    #[serde(default)]
+    #[schemars(example = true)]
+    pub use_first_certificate: Option<bool>,
+    /// Trusted root key of the site, in hexadecimal digits.
+    #[serde(default)]
+    #[schemars(
+        regex(pattern = r"^([0-9A-Fa-f]{2})+$"),
+        extend("patternErrorMessage" = "a root key is an even number of hexadecimal digits"),
+        example = &"0602000000A40000525341310008000001000100"
+    )]
+    pub root_key: Option<String>,
+    /// Certificate that the site signs policies with, as PEM.
+    #[serde(default)]
+    #[schemars(with = "Option<Pem>", example = &"-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n")]
+    pub signing_certificate: Option<String>,
+    /// Certificate of the root authority of HTTPS management points, as PEM.
+    #[serde(default)]
+    #[schemars(with = "Option<Pem>", example = &"-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n")]
+    pub root_ca: Option<String>,
+    /// Certificates of the authorities below the root, as PEM.
+    #[serde(default)]
+    #[schemars(with = "Vec<Pem>", example = ["-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n"])]
+    pub issuing_cas: Vec<String>,
+    /// Objects of the site for unknown computers. Media use them with `unknown-computers = true`.
+    #[serde(default)]
+    #[schemars(example = serde_json::json!({ "x64": "5e3f7b1c-2d4a-4f6e-9b8c-0a1b2c3d4e5f" }))]
+    pub unknown_computers: Option<UnknownComputers>,
+    /// Boot image packages of the site.
+    #[serde(default)]
+    pub boot_images: Vec<BootImagePackage>,
+    /// Packages with content for media.
+    #[serde(default)]
+    pub packages: Vec<SitePackage>,
+    /// Applications of the site.
+    #[serde(default)]
+    pub applications: Vec<SiteApplication>,
+}
+
+/// Boot image package of a site.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct BootImagePackage {
+    /// Package ID.
+    #[schemars(with = "PackageId", example = &"BER00005")]
+    pub id: String,
+    /// Name in the console.
+    #[schemars(example = &"Boot image (x64)")]
+    pub name: String,
+    /// Version that somebody gave it.
+    #[serde(default)]
+    #[schemars(example = &"10.0.26100.1")]
+    pub version: Option<String>,
+    /// Number of the version of its content.
+    #[serde(default)]
+    #[schemars(example = 3)]
+    pub source_version: Option<u32>,
+    /// Path of its source at the site.
+    #[serde(default)]
+    #[schemars(example = &"\\\\cm1\\sources\\boot\\boot.wim")]
+    pub source: Option<String>,
+    /// Processors that it is for.
+    #[serde(default)]
+    #[schemars(example = &"x64")]
+    pub architecture: Option<SiteArchitecture>,
+    /// Hash of its content, as the site computes it.
+    #[serde(default)]
+    #[schemars(with = "Option<Hash>", example = &"B94D27B9934D3E08A52E52D7DA7DABFAC484EFE37A5380EE9088F7ACE2EFCDE9")]
+    pub hash: Option<String>,
+}
+
+/// Package of a site with content for media.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SitePackage {
+    /// Package ID.
+    #[schemars(with = "PackageId", example = &"BER00021")]
+    pub id: String,
+    /// Kind of package.
+    #[schemars(example = &"package")]
+    pub kind: PackageKind,
+    /// Name in the console.
+    #[schemars(example = &"VPN client")]
+    pub name: String,
+    /// Version that somebody gave it.
+    #[serde(default)]
+    #[schemars(example = &"5.1")]
+    pub version: Option<String>,
+    /// Number of the version of its content.
+    #[serde(default)]
+    #[schemars(example = 3)]
+    pub source_version: Option<u32>,
+    /// Path of its source at the site.
+    #[serde(default)]
+    #[schemars(example = &"\\\\cm1\\sources\\vpn")]
+    pub source: Option<String>,
+    /// Hash of its content, as the site computes it.
+    #[serde(default)]
+    #[schemars(with = "Option<Hash>", example = &"B94D27B9934D3E08A52E52D7DA7DABFAC484EFE37A5380EE9088F7ACE2EFCDE9")]
+    pub hash: Option<String>,
+}
+
+/// Kind of package.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PackageKind {
+    /// Package with programs or files.
+    Package,
+    /// Driver package.
+    DriverPackage,
+    /// Operating system image.
+    OperatingSystem,
+    /// Operating system upgrade package.
+    UpgradePackage,
+}
+
+/// Application of a site.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SiteApplication {
+    /// Identity at the site, which task sequences refer to.
+    #[schemars(length(min = 1), example = &"ScopeId_5A1F2C3B/Application_4ba2d1f6")]
+    pub model_name: String,
+    /// Name in the console.
+    #[schemars(example = &"Editor")]
+    pub name: String,
+    /// Version of the software.
+    #[serde(default)]
+    #[schemars(example = &"8.6")]
+    pub version: Option<String>,
+    /// Revision of the application.
+    #[serde(default)]
+    #[schemars(example = 4)]
+    pub revision: Option<u32>,
+}
+
+/// Processors that a boot image is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum SiteArchitecture {
+    /// 64-bit processors of Intel and AMD.
+    X64,
+    /// 32-bit processors of Intel and AMD.
+    X86,
+    /// 64-bit processors of ARM.
+    Arm64,
+}
+
+/// Form of a certificate.
+struct Pem;
+
+impl JsonSchema for Pem {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Pem".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "pattern": r"^-----BEGIN CERTIFICATE-----",
+            "patternErrorMessage": "a certificate stands here as PEM, and begins with `-----BEGIN CERTIFICATE-----`",
+        })
+    }
+}
+
+/// Form of a package ID.
+struct PackageId;
+
+impl JsonSchema for PackageId {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "PackageId".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "pattern": r"^[A-Z0-9]{3}[0-9A-F]{5}$",
+            "patternErrorMessage": "a package ID is a site code and five hexadecimal digits, in capitals",
+        })
+    }
+}
+
+/// Form of a hash.
+struct Hash;
+
+impl JsonSchema for Hash {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Hash".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "type": "string",
+            "pattern": r"^([0-9A-Fa-f]{40}|[0-9A-Fa-f]{64})$",
+            "patternErrorMessage": "a hash is 40 or 64 hexadecimal digits",
+        })
+    }
+}

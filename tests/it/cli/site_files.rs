@@ -1,0 +1,282 @@
+//! Media whose sites are described by site files.
+
+use std::fs;
+
+use serde_json::{Value as Json, json};
+
+use super::data::{DEFAULT_PASSWORD, extract, read};
+use crate::fixtures::authority::{chain, key, pfx};
+use crate::fixtures::desk::Desk;
+
+const MANIFEST: &str = r#"manifest-version = 1
+
+[media]
+name = "boot"
+kind = "bootable"
+mode = "dynamic"
+unknown-computers = true
+source-date = 2026-01-01
+
+[output]
+path = "out/{{ media.name }}-{{ site.code }}.iso"
+
+[boot]
+image = { file = "images/boot.wim" }
+files = "boot-files"
+prompt = false
+
+[[sites]]
+data = "sites/ber.json"
+
+[certificate]
+pfx = { file = "certs/client.pfx", password = { env = "PFX_PASSWORD" } }
+"#;
+
+const PASSWORD: &str = "correct horse";
+
+/// A site with everything that a site file can hold. The management points are of both kinds.
+fn site(desk: &Desk) -> Json {
+    let pem = |name: &str| fs::read_to_string(desk.path("certs").join(name)).unwrap();
+    json!({
+        "site-version": 1,
+        "code": "BER",
+        "kind": "primary",
+        "management-points": ["http://mp0.ber.example.com", "https://mp1.ber.example.com", "https://mp2.ber.example.com"],
+        "http-port": 80,
+        "https-port": 443,
+        "ssl-state": 31,
+        "use-first-certificate": true,
+        "root-key": "0602000000A40000",
+        "signing-certificate": pem("issuing.pem"),
+        "root-ca": pem("root.pem"),
+        "issuing-cas": [pem("issuing.pem")],
+        "unknown-computers": { "x64": "5e3f7b1c-2d4a-4f6e-9b8c-0a1b2c3d4e5f" },
+        "boot-images": [{
+            "id": "BER00005",
+            "name": "Boot image (x64)",
+            "version": "10.0.26100.1",
+            "source-version": 2,
+            "source": "\\\\cm1\\sources\\boot.wim",
+            "architecture": "x64",
+        }],
+        "packages": [{
+            "id": "BER00021",
+            "kind": "package",
+            "name": "VPN client",
+            "version": "5.1",
+            "source-version": 3,
+            "source": "\\\\cm1\\sources\\vpn",
+            "hash": "B94D27B9934D3E08A52E52D7DA7DABFAC484EFE37A5380EE9088F7ACE2EFCDE9",
+        }],
+        "applications": [{ "model-name": "ScopeId_5A1F2C3B/Application_4ba2d1f6", "name": "Editor", "revision": 4 }],
+    })
+}
+
+fn project() -> Desk {
+    let desk = Desk::empty();
+    desk.put_boot();
+    desk.put("media.toml", MANIFEST);
+    let certs = desk.path("certs");
+    fs::create_dir(&certs).unwrap();
+    chain(&certs);
+    pfx(&certs, "client", "client", PASSWORD, &[]);
+    put(&desk, &site(&desk));
+    desk
+}
+
+fn put(desk: &Desk, site: &Json) {
+    desk.put("sites/ber.json", serde_json::to_string_pretty(site).unwrap());
+}
+
+fn see(desk: &Desk, line: &str) -> String {
+    let words: Vec<_> = line.split(' ').collect();
+    let ran = desk.command(&words).env("PFX_PASSWORD", PASSWORD).output().unwrap();
+    desk.see_ran(line, &ran)
+}
+
+/// Returns the variables of a medium without its certificate, which has another key in each run.
+fn variables(desk: &Desk, path: &str) -> String {
+    let mut shown = String::new();
+    extract(desk, path, "data");
+    for line in read(desk, DEFAULT_PASSWORD, &["data/Variables.dat".into()]).lines() {
+        let is_certificate = ["_SMSTSMediaPFX", "_SMSTSRootCACerts", "_SMSTSSiteSigningCertificate"];
+        match is_certificate.iter().find(|name| line.contains(*name)) {
+            Some(name) => shown += &format!("{name}: {}\n", line.contains("CDATA[30")),
+            None => shown += &format!("{line}\n"),
+        }
+    }
+    shown
+}
+
+#[test]
+fn a_site_file_supplies_what_the_manifest_leaves_out() {
+    let desk = project();
+    let mut seen = see(&desk, "check");
+    seen += &see(&desk, "apply");
+    seen += &variables(&desk, "out/boot-BER.iso");
+    insta::assert_snapshot!(seen);
+
+    // Values of the manifest win.
+    let written = "data = \"sites/ber.json\"\ncode = \"BER\"\nhttps-port = 8443\nroot-key = \"07\"\n\
+                   management-points = [\"https://mp9.ber.example.com\"]\n";
+    desk.edit("data = \"sites/ber.json\"\n", written);
+    desk.edit("unknown-computers = true\n", "");
+    assert!(see(&desk, "apply").ends_with("= 0\n\n"));
+    let variables = variables(&desk, "out/boot-BER.iso");
+    for (name, value) in [
+        ("SMSTSLocationMPs", "https://mp9.ber.example.com"),
+        ("_SMSTSHTTPSPort", "8443"),
+        ("_SMSTSPublicRootKey", "07"),
+        ("_SMSTSIISSSLState", "31"),
+    ] {
+        assert!(variables.contains(&format!("<var name=\"{name}\"><![CDATA[{value}]]></var>")), "{variables}");
+    }
+    assert!(!variables.contains("UnknownMachineGUID"), "{variables}");
+}
+
+#[test]
+fn render_shows_the_values_of_a_site_file_and_renders_to_itself() {
+    let desk = project();
+    let rendered = desk.done(&["render"]);
+    let pem = fs::read_to_string(desk.path("certs/root.pem")).unwrap();
+    let mut shown = rendered.clone();
+    for (name, label) in [("root", "<root>"), ("issuing", "<issuing>")] {
+        let pem = fs::read_to_string(desk.path("certs").join(format!("{name}.pem"))).unwrap();
+        shown = shown.replace(&pem, label);
+    }
+    assert!(rendered.contains(&pem), "{rendered}");
+    insta::assert_snapshot!(shown);
+    desk.put("media.toml", &rendered);
+    fs::remove_file(desk.path("sites/ber.json")).unwrap();
+    let without_comments =
+        |text: &str| text.lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n");
+    assert_eq!(without_comments(&desk.done(&["render"])), without_comments(&rendered));
+}
+
+#[test]
+fn a_plan_names_the_site_file_whose_values_changed() {
+    let desk = project();
+    see(&desk, "apply");
+    let mut seen = see(&desk, "plan");
+    let mut changed = site(&desk);
+    changed["https-port"] = json!(8443);
+    put(&desk, &changed);
+    seen += &see(&desk, "plan");
+    // Packages are compared, and are not on media that carry none.
+    changed["https-port"] = json!(443);
+    changed["packages"][0]["source-version"] = json!(4);
+    put(&desk, &changed);
+    seen += &see(&desk, "plan");
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn management_points_are_those_that_take_the_certificate_of_the_medium() {
+    let desk = project();
+    let key = key("other");
+    desk.edit(
+        "pfx = { file = \"certs/client.pfx\", password = { env = \"PFX_PASSWORD\" } }",
+        "self-signed = { key = { file = \"certs/media.key\" } }",
+    );
+    desk.put("certs/media.key", fs::read(key).unwrap());
+    assert!(see(&desk, "apply").ends_with("= 0\n\n"));
+    let dynamic = variables(&desk, "out/boot-BER.iso");
+    assert!(
+        dynamic.contains("<var name=\"SMSTSLocationMPs\"><![CDATA[http://mp0.ber.example.com]]></var>"),
+        "{dynamic}"
+    );
+
+    let desk = project();
+    desk.edit("mode = \"dynamic\"", "mode = \"site-based\"");
+    assert!(see(&desk, "apply").ends_with("= 0\n\n"));
+    let site_based = variables(&desk, "out/boot-BER.iso");
+    assert!(site_based.contains("<var name=\"SMSTSMP\"><![CDATA[https://mp1.ber.example.com]]></var>"), "{site_based}");
+}
+
+#[test]
+fn a_site_file_is_read_in_every_encoding_of_powershell() {
+    let desk = project();
+    let text = serde_json::to_string_pretty(&site(&desk)).unwrap().replace("VPN client", "VPN für Reisende");
+    let expected = {
+        put(&desk, &site(&desk));
+        see(&desk, "render")
+    };
+    let utf16 = |text: &str| format!("\u{feff}{text}").encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>();
+    for bytes in [format!("\u{feff}{text}").into_bytes(), utf16(&text), utf16(&text.replace('\n', "\r\n"))] {
+        desk.put("sites/ber.json", bytes);
+        assert_eq!(see(&desk, "render"), expected);
+    }
+    let mut seen = String::new();
+    desk.put("sites/ber.json", b"\x7fELF\0\0\xff\xfe\0");
+    seen += &see(&desk, "check");
+    desk.put("sites/ber.json", &utf16(&text)[..101]);
+    seen += &see(&desk, "check");
+    desk.put(
+        "sites/ber.json",
+        format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 5\n", "4d".repeat(32)),
+    );
+    seen += &see(&desk, "check");
+    fs::remove_file(desk.path("sites/ber.json")).unwrap();
+    fs::create_dir(desk.path("sites/ber.json")).unwrap();
+    seen += &see(&desk, "check");
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn a_site_file_that_is_too_long_is_not_read() {
+    let desk = project();
+    fs::File::create(desk.path("sites/ber.json")).unwrap().set_len(1 << 40).unwrap();
+    insta::assert_snapshot!(see(&desk, "check"));
+}
+
+#[test]
+fn a_wrong_certificate_in_a_site_file_is_underlined_there() {
+    let desk = project();
+    let mut wrong = site(&desk);
+    wrong["root-ca"] = wrong["issuing-cas"][0].clone();
+    wrong["signing-certificate"] = json!("-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n");
+    put(&desk, &wrong);
+    let seen = see(&desk, "check");
+    // The certificates are others in each run.
+    let shown = seen.lines().map(|line| match line.split_once("-----BEGIN CERTIFICATE-----\\n") {
+        Some((start, _)) => format!("{start}<certificate>\n"),
+        None if line.trim_start_matches([' ', '│']).starts_with('─') => String::new(),
+        None => format!("{line}\n"),
+    });
+    insta::assert_snapshot!(shown.collect::<String>());
+}
+
+#[test]
+fn content_is_compared_with_the_packages_of_the_site() {
+    let desk = Desk::new();
+    desk.edit("code = \"BER\"\n", "data = \"site.json\"\n");
+    desk.edit("code = \"HAM\"\n", "code = \"HAM\"\nkind = \"primary\"\n");
+    desk.put(
+        "site.json",
+        r#"{"site-version": 1, "code": "BER", "packages": [
+  {"id": "BER00012", "kind": "package", "name": "Editor"},
+  {"id": "BER00022", "kind": "driver-package", "name": "Laptops"}
+]}"#,
+    );
+    insta::assert_snapshot!(desk.see("check --site BER"));
+}
+
+#[test]
+fn a_base_keeps_what_a_site_file_has_no_better_value_for() {
+    let desk = project();
+    desk.edit("[certificate]\npfx = { file = \"certs/client.pfx\", password = { env = \"PFX_PASSWORD\" } }\n", "");
+    desk.edit("mode = \"dynamic\"\n", "");
+    desk.edit("files = \"boot-files\"\n", "files = \"boot-files\"\n\n[base]\nmedium = \"genuine\"\n");
+    desk.edit("prompt = false\n", "");
+    super::base::put_genuine(&desk, "genuine");
+    assert!(see(&desk, "apply").ends_with("= 0\n\n"));
+    let variables = variables(&desk, "out/boot-BER.iso");
+    for (name, value) in [
+        ("SMSTSMP", "http://mp1.ber.example.com"),
+        ("_SMSTSBootMediaPackageID", "BER00005"),
+        ("_SMSTSHTTPSPort", "443"),
+        ("OSDTimeZone", "a ]]]]><![CDATA["),
+    ] {
+        assert!(variables.contains(&format!("<var name=\"{name}\"><![CDATA[{value}")), "{variables}");
+    }
+}
