@@ -70,15 +70,24 @@ pub const AUTORUN_FILE: &str = "autorun.inf";
 /// Script that starts a medium in Windows, on media of Configuration Manager.
 pub const LAUNCH_FILE: &str = "LaunchMedia.cmd";
 
-/// The program that starts stand-alone and capture media from a running Windows, if the author put it on the medium.
-pub const AUTORUN_PROGRAM: &str = "SMS/bin/x64/TSMBAutorun.exe";
+/// Programs that start a medium in a running Windows, the preferred one first. They are Microsoft's.
+pub const AUTORUN_PROGRAMS: [&str; 3] =
+    ["SMS/bin/x64/TSMBAutorun.exe", "SMS/bin/i386/TSMBAutorun.exe", "SMS/bin/arm64/TSMBAutorun.exe"];
+
+/// Program of capture media that captures, started by one of [`AUTORUN_PROGRAMS`].
+pub const CAPTURE_PROGRAM: &str = "OsdCaptureCD.exe";
+
+/// Returns the path of the program on a medium that starts it in Windows, if there is one.
+pub fn autorun_program(root: &Folder) -> Option<&'static str> {
+    AUTORUN_PROGRAMS.into_iter().find(|path| root.get(path).is_some())
+}
 
 /// The files that a disc or stick carries of its own accord: where, and what.
 pub fn own_files(label: &str, autorun: bool, root: &Folder) -> Vec<(&'static str, Content)> {
     let mut files = vec![(LABEL_FILE, Content::bytes(format!("label={label}\r\n").into_bytes()))];
     if autorun {
-        let open = match root.get(AUTORUN_PROGRAM) {
-            Some(_) => format!("open={}\r\n", AUTORUN_PROGRAM.replace('/', "\\")),
+        let open = match autorun_program(root) {
+            Some(program) => format!("open={}\r\n", program.replace('/', "\\")),
             None => String::new(),
         };
         let text = format!("[autorun]\r\nlabel={label}\r\n{open}");

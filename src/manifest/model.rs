@@ -79,8 +79,8 @@ pub struct Manifest {
     #[serde(default)]
     #[schemars(example = serde_json::json!({ "language": "en-US" }))]
     pub vars: BTreeMap<String, serde_json::Value>,
-    /// The task sequence that stand-alone and capture media carry, or the one that prestaged media are computed for. It
-    /// is checked against what else the medium carries.
+    /// The task sequence that stand-alone media carry, or the one that prestaged media are computed for. It is checked
+    /// against what else the medium carries. Capture media need none.
     #[serde(default)]
     pub task_sequence: Option<TaskSequenceTable>,
     /// Content that manifests share, in files of their own.

@@ -35,11 +35,16 @@ pub fn is_wanted(doc: Doc<'_>) -> Option<Problem> {
             .at(doc.place("/media/kind"), "the kind")
             .help("leave it out, or make the medium `stand-alone`"),
         ),
-        ("capture", false) if !base::is_named(doc) => Some(
-            Problem::error("capture media carry the sequence that captures, and the manifest names none")
-                .at(doc.place("/media/kind"), "the kind")
-                .help("write one with `tsmedia init --template capture-only`, and name it in `[task-sequence]`; or build the \
-                       medium on one that Configuration Manager made, which needs none: name it in `[base]`"),
+        ("capture", true) => Some(
+            Problem::note(
+                "capture media of Configuration Manager carry no task sequence; this one is a stand-alone medium",
+            )
+            .at(doc.place("/task-sequence"), "")
+            .at(doc.place("/media/kind"), "the kind")
+            .help(
+                "deploy the sequence at the site and make the medium `bootable`, so that the account's password stays \
+                       at the site; or leave the sequence out, and take the programs that capture from a base",
+            ),
         ),
         _ => None,
     }

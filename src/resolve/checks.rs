@@ -10,36 +10,80 @@ use super::media_data::SEQUENCE;
 use super::request::Request;
 use crate::manifest::Kind;
 use crate::media;
-use crate::problem::{Problem, Problems};
-use crate::sequence::Step;
-use crate::sequence::catalog::Environment;
+use crate::problem::{Place, Problem, Problems};
+use crate::rule::Rule;
+use crate::sequence::needs_windows;
 
 /// A check of a medium: it reports problems, and changes nothing.
 pub(super) type Check = fn(&Request<'_>, &Medium, &mut Problems);
 
 /// All checks, in the order in which they report.
-pub(super) const CHECKS: [Check; 5] =
-    [check_autorun_program, check_stores, check_boot_policy, check_prompt, check_output];
+pub(super) const CHECKS: [Check; 6] =
+    [check_windows_start, check_capture_program, check_stores, check_boot_policy, check_prompt, check_output];
 
-/// Warns of capture media on which nothing starts the steps that run in Windows: the program for it is Microsoft's.
-fn check_autorun_program(request: &Request<'_>, medium: &Medium, problems: &mut Problems) {
-    let manifest = &request.rendered.manifest;
-    let has_program = medium.root.get(media::AUTORUN_PROGRAM).is_some();
-    if manifest.media.kind != Kind::Capture || manifest.policy.is_some() || has_program {
+/// Warns of a medium that is meant to be started in Windows and lacks the program for it.
+fn check_windows_start(request: &Request<'_>, medium: &Medium, problems: &mut Problems) {
+    let rendered = request.rendered;
+    let media = &rendered.manifest.media;
+    if media::autorun_program(&medium.root).is_some() || media.kind == Kind::Prestaged {
         return;
     }
-    let Some(sequence) = request.rendered.sequence() else { return };
-    let runs_in_windows =
-        |step: &&Step| step.action().is_some_and(|action| action.kind.environment == Environment::FullOs);
-    let Some(step) = sequence.enabled().into_iter().find(runs_in_windows) else { return };
-    let message = format!("the step `{}` runs in Windows, where nothing on the medium starts the sequence", step.name);
-    let place = step.written.part("name").unwrap_or_else(|| request.place(SEQUENCE));
-    let problem = Problem::warning(message).at(place, "");
-    problems.add(problem.help(format!(
-        "put the folder of `{}` on it, from a medium that Configuration Manager made: `[[file]]` with `source` and \
-         `path = \"SMS/bin\"`",
-        media::AUTORUN_PROGRAM.replace('/', "\\")
-    )));
+    let mut warn = |message: String, place: Place| {
+        let problem = Problem::new(Rule::UnstartedInWindows, message).at(place, "");
+        let help = "build the medium on one that Configuration Manager made, which brings `SMS\\bin` and \
+                    `LaunchMedia.cmd`: name it in `[base]`. Or put that folder on the medium: `[[file]]` with `source` \
+                    and `path = \"SMS/bin\"`";
+        rendered.add_lowered(problem.help(help), problems);
+    };
+    if media.autorun {
+        warn(
+            "`autorun.inf` starts nothing: the medium has no `TSMBAutorun.exe`".into(),
+            request.place("/media/autorun"),
+        );
+    }
+    let Some(sequence) = rendered.sequence().filter(|_| media.kind.carries_sequence()) else { return };
+    if let Some(step) = needs_windows(sequence, media.kind) {
+        let message =
+            format!("the step `{}` runs in Windows, where nothing on the medium starts the sequence", step.name);
+        warn(message, step.written.part("name").unwrap_or_else(|| request.place(SEQUENCE)));
+    }
+}
+
+/// Reports capture media that can't capture.
+fn check_capture_program(request: &Request<'_>, medium: &Medium, problems: &mut Problems) {
+    let manifest = &request.rendered.manifest;
+    if manifest.media.kind != Kind::Capture || manifest.task_sequence.is_some() {
+        return;
+    }
+    let has_program =
+        medium.root.files().iter().any(|(path, _)| {
+            path.rsplit('/').next().is_some_and(|name| name.eq_ignore_ascii_case(media::CAPTURE_PROGRAM))
+        });
+    let kind = request.place("/media/kind");
+    match (has_program, media::autorun_program(&medium.root)) {
+        (true, _) => {}
+        (false, None) => {
+            let message = "the capture medium carries neither a program nor a task sequence that captures";
+            let problem = Problem::new(Rule::MissingCaptureProgram, message).at(kind, "");
+            problems.add(problem.help(
+                "name a capture medium that Configuration Manager made in `[base]`, put its folder `SMS\\bin` on the \
+                 medium with `[[file]]`, or name a task sequence in `[task-sequence]`",
+            ));
+        }
+        (false, Some(starter)) => {
+            let message = format!(
+                "`{}` is on the medium, and not `{}`, which it starts",
+                windows(starter),
+                media::CAPTURE_PROGRAM
+            );
+            let problem = Problem::warning(message).at(kind, "");
+            problems.add(problem.help("take the whole folder `SMS\\bin` of a capture medium of Configuration Manager"));
+        }
+    }
+}
+
+fn windows(path: &str) -> String {
+    path.replace('/', "\\")
 }
 
 /// Warns of a BIOS that will wait for a key though the manifest says otherwise.

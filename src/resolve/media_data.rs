@@ -37,8 +37,13 @@ pub(super) struct DataFiles {
 pub(super) fn build(request: &Request<'_>, base: Option<&Base>, problems: &mut Problems) -> DataFiles {
     let rendered = request.rendered;
     let media = &rendered.manifest.media;
-    if base.is_some_and(|base| base.data.is_none()) && rendered.manifest.task_sequence.is_none() {
+    let is_without_data = match base {
         // It was reported, or is of no consequence: what the base tells in clear is taken with its files.
+        Some(base) => base.data.is_none(),
+        // What capture media of Configuration Manager say of themselves is not public.
+        None => media.kind == Kind::Capture,
+    };
+    if is_without_data && rendered.manifest.task_sequence.is_none() {
         return DataFiles::default();
     }
     let mut data = MediaData::new(media.kind, &media.name, rendered.site.as_deref());
@@ -292,9 +297,10 @@ fn say_what_is_open(request: &Request<'_>, base: Option<&Base>, problems: &mut P
         names.dedup();
         let message = format!("the medium has no password, and whoever has it can read {}", names.join(", "));
         let problem = match manifest.media.kind {
-            // They have none.
-            Kind::Capture => Problem::new(Rule::ReadableCaptureSecrets, message)
-                .help("give the account no right but to write to that share"),
+            Kind::Capture => Problem::new(Rule::ReadableCaptureSecrets, message).help(
+                "give the account no right but to write to that share, or add `[security]` with \
+                 `password = { env = \"MEDIA_PASSWORD\" }`",
+            ),
             _ => Problem::new(Rule::MissingPassword, message)
                 .help("add `[security]` with `password = { env = \"MEDIA_PASSWORD\" }`"),
         };

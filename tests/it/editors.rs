@@ -131,8 +131,8 @@ fn every_enum_value_completes_with_its_documentation() {
             }
         }
         // kind 4, profile 6, format 3, large files 2, partition table 2, capacity 5, firmware 2, certificate authority 2,
-        // device affinity 3, encryption 2, mode 2, kind of a site 2, boot store 2, compression of a capture 4, placeholders 3, code pages 18
-        assert_eq!(n_values, 62);
+        // device affinity 3, encryption 2, mode 2, kind of a site 2, boot store 2, content of a library 2, compression of a capture 4, placeholders 3, code pages 18
+        assert_eq!(n_values, 64);
     });
 }
 
@@ -308,7 +308,7 @@ fn keys_that_the_kind_of_medium_does_not_have_are_marked_on_their_lines() {
         for (text, lines) in [
             ("[media]\nkind = \"bootable\"\nvalid-from = \"2026-01-01\"\n[policy]\nfile = \"x\"\n", vec![3, 4]),
             ("[media]\nkind = \"stand-alone\"\npreferred-advertisement = \"BER20005\"\n", vec![3]),
-            ("[media]\nkind = \"capture\"\nlanguage = 1031\n[security]\npassword = { env = \"X\" }\n", vec![3, 5]),
+            ("[media]\nkind = \"capture\"\nlanguage = 1031\n[policy]\nfile = \"x\"\n", vec![3, 4]),
             ("[capture]\npath = \"x\"\n[boot]\nprompt = true\n", vec![3]),
             ("[media]\nkind = \"stand-alone\"\nvalid-from = \"2026-01-01\"\nlable = \"x\"\n", vec![4]),
             // A profile may be laid under media of any kind.

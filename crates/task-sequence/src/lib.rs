@@ -40,6 +40,7 @@ pub use media_kind::MediaKind;
 pub use read::table::is_package;
 pub use read::{is_one, is_one_at, read};
 pub use schema::schema;
+pub use started::needs_windows;
 pub use write::write;
 
 /// A task sequence.

@@ -7,7 +7,8 @@ use serde::Deserialize;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MediaKind {
-    /// Captures a reference machine: carries a boot image and the sequence that captures.
+    /// Captures a reference machine: carries a boot image and the client's programs that capture, or a task sequence that
+    /// does.
     Capture,
     /// Starts a deployment; everything else comes from the network.
     Bootable,

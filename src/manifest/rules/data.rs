@@ -33,8 +33,7 @@ const OF_STAND_ALONE: [(&str, &str); 3] = [
     ("/policy", "their policy comes from the site"),
 ];
 
-const OF_OTHERS_THAN_CAPTURE: [(&str, Rule, &str); 13] = [
-    ("/security/password", Rule::OptionOfOtherKind, "those of Configuration Manager have none"),
+const OF_OTHERS_THAN_CAPTURE: [(&str, Rule, &str); 12] = [
     ("/media/unattended", Rule::OptionOfOtherKind, "somebody starts the capture"),
     ("/media/language", Rule::OptionOfOtherKind, "they have no variables"),
     ("/media/branding-title", Rule::OptionOfOtherKind, "they have no variables"),
@@ -121,6 +120,10 @@ fn of_kind(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         "capture" => {
             let help = "leave it out";
             OF_OTHERS_THAN_CAPTURE.iter().for_each(|(pointer, rule, why)| refused(pointer, *rule, why, help));
+            if !doc.spans.has("/task-sequence") {
+                let why = "without a task sequence there is nothing to encrypt";
+                refused("/security/password", Rule::OptionOfOtherKind, why, help);
+            }
         }
         "bootable" | "prestaged" => {
             let help = "leave it out, or make the medium `stand-alone`";

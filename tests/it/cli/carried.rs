@@ -87,6 +87,69 @@ fn capture_media_carry_their_sequence_with_its_secrets() {
 }
 
 #[test]
+fn a_password_of_capture_media_keeps_their_secrets() {
+    let desk = capture();
+    desk.put("media-password.txt", "mQ7vX2pL9sWk\n");
+    desk.edit("[task-sequence]", "[security]\npassword = { file = \"media-password.txt\" }\n\n[task-sequence]");
+    let seen = desk.see("check") + &desk.see("apply");
+    extract(&desk, "out/capture.iso", "data");
+    let policy = read(&desk, "mQ7vX2pL9sWk", &["data/Policy.xml".into()]);
+    assert!(policy.contains("Zq7-capture-password-44k"), "{policy}");
+    let bootstrap = String::from_utf8(desk.get("data/TsmBootstrap.ini")).unwrap();
+    insta::assert_snapshot!(seen + &bootstrap);
+}
+
+/// Without a task sequence, what captures are the programs that the manifest brings.
+#[test]
+fn capture_media_need_programs_or_a_sequence() {
+    let desk = capture();
+    desk.edit("\n[task-sequence]\nfile = \"sequences/capture.toml\"\n", "");
+    let mut seen = desk.see("check");
+    desk.put("bin/x64/TSMBAutorun.exe", "starts the other");
+    desk.put("bin/x64/osdcapturecd.exe", "captures");
+    desk.put(
+        "media.toml",
+        String::from_utf8(desk.get("media.toml")).unwrap() + "\n[[file]]\nsource = \"bin\"\npath = \"SMS/bin\"\n",
+    );
+    desk.edit("label = ", "autorun = true\nlabel = ");
+    seen += &(desk.see("check") + &desk.see("apply"));
+    let listed = desk.run_other("7z", &["l", "-ba", "-slt", "out/capture.iso"]);
+    let paths = listed.lines().filter_map(|line| line.strip_prefix("Path = "));
+    let mut paths: Vec<_> = paths.filter(|path| path.starts_with("SMS") || path.contains("autorun")).collect();
+    paths.sort();
+    seen += &(paths.join("\n") + "\n");
+    seen += &desk.run_other("7z", &["e", "-so", "out/capture.iso", "autorun.inf"]);
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn a_sequence_that_begins_in_windows_needs_the_program_that_starts_it() {
+    let desk = Desk::new();
+    desk.put(
+        "upgrade.toml",
+        r#"sequence-version = 1
+name = "Upgrade"
+
+[[steps]]
+type = "set-variable"
+name = "Send no status"
+variable = "SMSTSDisableStatusRetry"
+value = "true"
+
+[[steps]]
+type = "upgrade-operating-system"
+name = "Upgrade"
+package = "BER00021"
+"#,
+    );
+    desk.edit("\n[[package]]", "\n[task-sequence]\nfile = \"upgrade.toml\"\n\n[[package]]");
+    let seen = desk.see("check") + &desk.see("plan");
+    desk.put("bin/i386/tsmbautorun.exe", "starts it");
+    desk.edit("\n[[package]]", "\n[[file]]\nsource = \"bin\"\npath = \"SMS/bin\"\n\n[[package]]");
+    insta::assert_snapshot!(seen + &desk.see("check"));
+}
+
+#[test]
 fn capture_media_are_sticks_too() {
     let desk = capture();
     desk.edit("path = \"out/{{ media.name }}.iso\"", "format = \"usb\"\npath = \"out/{{ media.name }}.img\"");

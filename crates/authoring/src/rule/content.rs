@@ -103,6 +103,21 @@ pub const RULES: &[Entry] = &[
         "The medium starts, and deploys nothing.",
         "ALONE PRE",
     ),
+    warning(
+        Rule::UnstartedInWindows,
+        "unstarted-in-windows",
+        "medium that is meant to be started in Windows, without the program that starts it",
+        "In Windows, `SMS\\bin\\<architecture>\\TSMBAutorun.exe` starts the task sequence of a medium, for example an upgrade in place or a capture. The program is Microsoft's: it comes from a medium that Configuration Manager made, as the base of the new one or by `[[file]]`.",
+        "ALONE CAP",
+    )
+    .lowerable(),
+    error(
+        Rule::MissingCaptureProgram,
+        "missing-capture-program",
+        "capture medium with neither a program nor a task sequence that captures",
+        "Capture media of Configuration Manager carry a boot image and the client's programs: in Windows, `TSMBAutorun.exe` starts `OsdCaptureCD.exe`, which asks for the destination and the account. Without them, and without a task sequence, the medium does nothing.",
+        "CAP",
+    ),
     error(
         Rule::MissingContent,
         "missing-content",

@@ -10,11 +10,11 @@ pub const RULES: &[Entry] = &[
         "Anybody who has the medium can read its variables, policy and certificate.",
         "TSM SEC",
     ),
-    note(
+    warning(
         Rule::ReadableCaptureSecrets,
         "readable-capture-secrets",
         "readable secrets on a capture medium",
-        "Capture media have no password, so anybody who has one can read the secrets of its task sequence. Restrict the account to writing to the capture share.",
+        "Without a password on the medium, anybody who has a copy can read the secrets of its task sequence, such as the password of the account that writes to the share. Restrict the account to writing there, or set a password in `[security]`.",
         "TSM SEC",
     ),
     error(
@@ -128,7 +128,7 @@ pub const RULES: &[Entry] = &[
         Rule::VariablesOnCaptureMedia,
         "variables-on-capture-media",
         "variables or prestart command on capture media",
-        "Capture media have none. Set variables and run commands in the task sequence.",
+        "Capture media have none. Set variables and run commands in the task sequence, if the medium carries one.",
         "CAP P",
     ),
     error(
