@@ -267,6 +267,7 @@ fn typed<M: DeserializeOwned>(
         if sort == Sort::Medium {
             lowered_here = rules::lowered::of(doc, &mut problems_here);
             problems_here.append(&mut in_sequence);
+            problems_here.extend(rules::site::missing_certificate(doc));
             if let Some(sequence) = &sequence {
                 problems_here.extend(task_sequence::check_on_medium(doc, sequence, &taken));
             }

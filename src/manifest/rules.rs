@@ -9,7 +9,7 @@ mod library;
 mod literal_secrets;
 pub(super) mod lowered;
 mod prestaged;
-mod site;
+pub(super) mod site;
 mod stick;
 
 use serde_json::Value as Json;

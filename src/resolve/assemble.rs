@@ -11,7 +11,7 @@ use super::request::Request;
 use super::volume_tree::VolumeTree;
 use crate::content::Content;
 use crate::firmware::Firmware;
-use crate::manifest::{BOOT_IMAGE_PATH, ExtraFile, Kind};
+use crate::manifest::{BOOT_IMAGE_PATH, Kind};
 use crate::media;
 use crate::media::data::DataFile;
 use crate::output::{Prompt, lists};
@@ -57,14 +57,16 @@ pub(super) fn assemble(
     for (path, content) in &start.files {
         tree.place(request, Placement::of_file(path, content.clone(), FILES), problems);
     }
+    let mut origin = FileOrigin::default();
     for placement in content.placements {
+        origin.add(&placement);
         tree.place(request, placement, problems);
     }
     for file in data {
-        place_own(request, &mut tree.root, &file.path, file.content, problems);
+        place_own(request, &origin, &mut tree.root, &file.path, file.content, problems);
     }
     let label = label(request, base).to_owned();
-    add_own_files(request, &label, &mut tree.root, problems);
+    add_own_files(request, &origin, &label, &mut tree.root, problems);
     if let Some(base) = base {
         // What finds its place taken was replaced by the manifest.
         drop(tree.root.merge(".", base.files.clone()));
@@ -86,11 +88,11 @@ fn label<'a>(request: &'a Request<'_>, base: Option<&'a Base>) -> &'a str {
 }
 
 /// Adds the files that every medium carries, last, so that a conflict is reported at the author's file.
-fn add_own_files(request: &Request<'_>, label: &str, root: &mut Folder, problems: &mut Problems) {
+fn add_own_files(request: &Request<'_>, origin: &FileOrigin, label: &str, root: &mut Folder, problems: &mut Problems) {
     let media = &request.rendered.manifest.media;
     if root.get(lists::FOLDER).is_some() {
         let message = format!("the folder `{}` of a medium is for its own lists", lists::FOLDER);
-        let place = request.place(&pointer_into(request, lists::FOLDER));
+        let place = request.place(&origin.pointer_of(lists::FOLDER));
         let problem = Problem::error(message).at(place, "puts files there");
         problems.add(problem.help("give your files another path on the medium"));
     }
@@ -99,18 +101,24 @@ fn add_own_files(request: &Request<'_>, label: &str, root: &mut Folder, problems
         return;
     }
     for (path, content) in media::own_files(label, media.autorun, root) {
-        place_own(request, root, path, content, problems);
+        place_own(request, origin, root, path, content, problems);
     }
 }
 
 /// Puts a file of ours on the medium.
-fn place_own(request: &Request<'_>, root: &mut Folder, path: &str, content: Content, problems: &mut Problems) {
+fn place_own(
+    request: &Request<'_>,
+    origin: &FileOrigin,
+    root: &mut Folder,
+    path: &str,
+    content: Content,
+    problems: &mut Problems,
+) {
     if root.insert(path, content).is_ok() {
         return;
     }
     let message = format!("`{path}` is already on the medium, and tsmedia writes it");
-    let first = path.split('/').next().unwrap_or_default();
-    let problem = Problem::error(message).at(request.place(&pointer_into(request, first)), "puts it there");
+    let problem = Problem::error(message).at(request.place(&origin.pointer_of(path)), "puts it there");
     problems.add(problem.help(match path {
         media::AUTORUN_FILE => "leave out your own file, or `autorun = true`",
         media::LABEL_FILE => "leave out your own file: its text comes from `label`",
@@ -118,13 +126,39 @@ fn place_own(request: &Request<'_>, root: &mut Folder, path: &str, content: Cont
     }));
 }
 
-/// Returns the JSON pointer of the loose files or folder that brought a name at the root of the medium.
-fn pointer_into(request: &Request<'_>, name: &str) -> String {
-    let starts_there =
-        |path: &str| path == "." || path.split('/').next().is_some_and(|first| first.eq_ignore_ascii_case(name));
-    let brought_it = |(_, file): &(usize, &ExtraFile)| file.when && starts_there(&file.path);
-    match request.rendered.manifest.file.iter().enumerate().rfind(brought_it) {
-        Some((at, _)) => format!("/file/{at}/path"),
-        None => "/media".into(),
+/// Loose files and folders of the manifest, to find the one that brings a path.
+#[derive(Default)]
+struct FileOrigin(Vec<(String, Node, String)>);
+
+impl FileOrigin {
+    /// Notes a placement, if it is one of loose files.
+    fn add(&mut self, placement: &Placement) {
+        let at = placement.pointer.strip_prefix("/file/").and_then(|rest| rest.split('/').next());
+        if let Some(at) = at {
+            self.0.push((placement.path.clone(), placement.node.clone(), format!("/file/{at}/path")));
+        }
+    }
+
+    /// Returns the JSON pointer of the entry that brings a file or folder of the medium.
+    fn pointer_of(&self, path: &str) -> String {
+        let brings = |(at, node, _): &&(String, Node, String)| {
+            let below = match at.as_str() {
+                "" | "." => Some(path),
+                at if at.eq_ignore_ascii_case(path) => return true,
+                at => match path.get(..at.len()) {
+                    Some(start) if start.eq_ignore_ascii_case(at) => path[at.len()..].strip_prefix('/'),
+                    _ => None,
+                },
+            };
+            let is_above = || {
+                at.get(path.len()..)
+                    .is_some_and(|rest| rest.starts_with('/') && at[..path.len()].eq_ignore_ascii_case(path))
+            };
+            match (node, below) {
+                (Node::Folder(folder), Some(below)) => folder.get(below).is_some(),
+                _ => is_above(),
+            }
+        };
+        self.0.iter().find(brings).map_or("/media".into(), |(_, _, pointer)| pointer.clone())
     }
 }

@@ -260,6 +260,21 @@ fn policy_of_site(request: &Request<'_>, table: &PolicyTable, problems: &mut Pro
     }
 }
 
+/// Returns the JSON pointer of the first content entry on a medium.
+fn content(manifest: &Manifest) -> Option<String> {
+    let systems = manifest.operating_system.iter().map(|one| one.when).collect();
+    let packages = manifest.package.iter().map(|one| one.when).collect();
+    let drivers = manifest.driver_package.iter().map(|one| one.when).collect();
+    let applications = manifest.application.iter().map(|one| one.when).collect();
+    let tables: [(&str, Vec<bool>); 4] = [
+        ("operating-system", systems),
+        ("package", packages),
+        ("driver-package", drivers),
+        ("application", applications),
+    ];
+    tables.into_iter().find_map(|(table, when)| Some(format!("/{table}/{}", when.iter().position(|when| *when)?)))
+}
+
 /// Says what anybody can read, and what nobody has tried.
 fn say_what_is_open(request: &Request<'_>, base: Option<&Base>, problems: &mut Problems) {
     let manifest = &request.rendered.manifest;
@@ -301,11 +316,23 @@ fn say_what_is_open(request: &Request<'_>, base: Option<&Base>, problems: &mut P
                 "give the account no right but to write to that share, or add `[security]` with \
                  `password = { env = \"MEDIA_PASSWORD\" }`",
             ),
-            _ => Problem::new(Rule::MissingPassword, message)
-                .help("add `[security]` with `password = { env = \"MEDIA_PASSWORD\" }`"),
+            _ => {
+                let help = "add `[security]` with `password = { env = \"MEDIA_PASSWORD\" }`";
+                Problem::new(Rule::MissingPassword, message).help(match content(manifest) {
+                    Some(_) => format!("{help}; the content below `SMS\\PKG` stays readable all the same"),
+                    None => help.to_owned(),
+                })
+            }
         };
         let problem = open.iter().fold(problem, |problem, (at, _)| problem.at(request.place(at), ""));
         problems.add(problem);
+    }
+    if let (true, Some(pointer)) = (manifest.security.password.is_some(), content(manifest)) {
+        let message = "the password does not protect content: whoever has the medium can read all below `SMS\\PKG`";
+        let problem = Problem::new(Rule::UnencryptedContent, message).at(request.place(PASSWORD), "");
+        let problem = problem.at(request.place(&pointer), "content");
+        let help = "keep passwords and keys out of packages and images";
+        request.rendered.add_lowered(problem.help(help), problems);
     }
     let is_asked = [
         "/variables",

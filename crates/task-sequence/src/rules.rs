@@ -111,6 +111,11 @@ impl<'a> Rules<'a> {
         self.enabled().iter().any(|at| at.is("run-task-sequence") || matches!(at.step.body, super::Body::Foreign(_)))
     }
 
+    /// Returns whether the sequence is checked without a manifest.
+    fn is_by_itself(&self) -> bool {
+        self.medium.kind_place.is_none()
+    }
+
     fn is_alone(&self) -> bool {
         self.medium.kind == Some(MediaKind::StandAlone)
     }

@@ -155,14 +155,16 @@ fn unattended(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         problems.push(problem.help("write `preferred-advertisement = \"BER20005\"` with the ID of the deployment"));
     }
     if doc.spans.has("/media/unknown-computers") && !is_stand_alone(doc) {
-        let why = match (has_password, is_unattended) {
-            (false, _) => "no password",
-            (true, true) => "nobody who confirms anything",
+        let (why, help) = match (has_password, is_unattended) {
+            (false, _) => ("no password", "give the medium a password in `[security]`, and keep it safe"),
+            (true, true) => {
+                ("nobody who confirms anything", "leave out `unattended`, so that somebody chooses what runs")
+            }
             (true, false) => return,
         };
         let message = format!("the medium deploys to computers that nobody knows, and there is {why}");
         let problem = Problem::new(Rule::OpenToUnknownComputers, message).at(doc.place("/media/unknown-computers"), "");
-        problems.push(problem.help("give the medium a password in `[security]`, and keep it safe"));
+        problems.push(problem.help(help));
     }
 }
 

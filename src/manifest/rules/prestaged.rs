@@ -56,6 +56,12 @@ pub(super) fn check(doc: Doc<'_>, problems: &mut Vec<Problem>) {
             .help("add an `[[operating-system]]`, or make the medium `bootable`"),
         );
     }
+    if let [(first, _), (second, _), ..] = &present(doc, "operating-system")[..] {
+        let message =
+            "a prestaged medium of Configuration Manager stages one operating system image, and there are more";
+        let problem = Problem::warning(message).at(doc.place(second), "another one").at(doc.place(first), "the first");
+        problems.push(problem.help("keep the one that the task sequence applies, or give the others a `when`"));
+    }
 }
 
 /// Prestaged media are WIM files, and nothing else is.

@@ -236,28 +236,28 @@ fn dates(doc: Doc<'_>, certificate: &str, problems: &mut Vec<Problem>) {
     }
 }
 
+/// R47: media with management points have a certificate. What else is wrong with their sites does not depend on it.
+pub(in crate::manifest) fn missing_certificate(doc: Doc<'_>) -> Option<Problem> {
+    let asks = matches!(doc.str(KIND), Some("bootable" | "prestaged"));
+    if !asks || base::is_named(doc) || CERTIFICATES.iter().any(|pointer| doc.spans.has(pointer)) {
+        return None;
+    }
+    let point = points(doc, &mut Vec::new()).into_iter().next()?;
+    let (with, what) = match point.address.is_https {
+        true => (
+            "pfx = { file = \"certs/media.pfx\", password = { env = \"PFX_PASSWORD\" } }",
+            "a certificate from a PFX file",
+        ),
+        false => ("self-signed = {}", "a certificate that signs itself"),
+    };
+    let message = format!("the client proves itself to `{}` with {what}, and there is none", point.text);
+    let problem = Problem::new(Rule::MismatchedCertificate, message).at(point.place, "");
+    Some(problem.help(format!("add a table `[certificate]` with `{with}`")))
+}
+
 /// R42 and R47: a certificate that signs itself is for HTTP, and one from a PFX file for HTTPS.
 fn who_asks(doc: Doc<'_>, certificate: Option<&str>, points: &[Point], problems: &mut Vec<Problem>) {
-    let Some(certificate) = certificate else {
-        if let Some(point) = points.first().filter(|_| !base::is_named(doc)) {
-            let (with, what) = match point.address.is_https {
-                true => (
-                    "pfx = { file = \"certs/media.pfx\", password = { env = \"PFX_PASSWORD\" } }",
-                    "a certificate from a PFX file",
-                ),
-                false => ("self-signed = {}", "a certificate that signs itself"),
-            };
-            problems.push(
-                Problem::new(
-                    Rule::MismatchedCertificate,
-                    format!("the client proves itself to `{}` with {what}, and there is none", point.text),
-                )
-                .at(point.place.clone(), "")
-                .help(format!("add a table `[certificate]` with `{with}`")),
-            );
-        }
-        return;
-    };
+    let Some(certificate) = certificate else { return };
     let [pfx, own] = ["pfx", "self-signed"].map(|key| format!("{certificate}/{key}"));
     let (is_pfx, is_own) = (doc.spans.has(&pfx), doc.spans.has(&own));
     if is_pfx == is_own {
@@ -302,6 +302,14 @@ fn https(doc: Doc<'_>, points: &[Point], problems: &mut Vec<Problem>) {
                 .at(point.place.clone(), "asked by HTTPS")
                 .help("write `root-ca = \"certs/root.cer\"` for this site: the certificate that those of its servers come from"),
         );
+    }
+    if !doc.spans.has(SITE_KIND) && !base::is_named(doc) {
+        let code = doc.str("/sites/0/code").unwrap_or_default();
+        let message = format!(
+            "the site `{code}` is taken for a primary one: media that ask by HTTPS are not made at a central one"
+        );
+        let problem = Problem::note(message).at(doc.place("/sites/0"), "has no `kind`");
+        problems.push(problem.help("write `kind = \"primary\"`"));
     }
 }
 

@@ -51,6 +51,16 @@ fn two_entries_for_one_place_are_told() {
     seen += &desk.see("check");
     desk.edit("MediaLabel.txt", "tsmedia/mine.txt");
     seen += &desk.see("check");
+    // Of several entries below one folder, the one that brings the file is underlined.
+    desk.edit("path = \"tsmedia/mine.txt\"", "path = \"SMS/data/Variables.dat\"");
+    desk.put("own/data/TsmBootstrap.ini", "[MediaInfo]\r\n");
+    desk.put("bin/x64/TSMBAutorun.exe", "");
+    desk.put(
+        "media.toml",
+        String::from_utf8(desk.get("media.toml")).unwrap()
+            + "\n[[file]]\nsource = \"own\"\npath = \"SMS\"\n\n[[file]]\nsource = \"bin\"\npath = \"SMS/bin\"\n",
+    );
+    seen += &desk.see("check --site HAM");
     insta::assert_snapshot!(seen);
 }
 

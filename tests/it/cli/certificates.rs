@@ -375,3 +375,20 @@ issuing-cas"#;
     let hex: String = der.iter().map(|byte| format!("{byte:02X}")).collect();
     assert_eq!(value("_SMSTSSiteSigningCertificate"), hex);
 }
+
+#[test]
+fn roots_are_compared_before_a_certificate_is_named() {
+    let (desk, certs) = project();
+    let other = Wanted { name: "other", key: "other", issuer: None, days: DAYS, extensions: CA, digest: "sha256" };
+    make(&certs, other);
+    desk.edit("\n[certificate]\npfx = { file = \"certs/client.pfx\", password = { env = \"PFX_PASSWORD\" } }\n", "");
+    desk.put(
+        "media.toml",
+        String::from_utf8(desk.get("media.toml")).unwrap()
+            + "\n[[sites]]\ncode = \"HAM\"\nkind = \"primary\"\n\
+               management-points = [\"https://mp1.ham.example.com\"]\nroot-ca = \"certs/other.pem\"\n",
+    );
+    let seen = see(&desk, "check");
+    assert!(seen.contains("error[mismatched-certificate]"), "{seen}");
+    assert!(seen.contains("error[different-root-cas]"), "{seen}");
+}

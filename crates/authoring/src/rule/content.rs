@@ -154,10 +154,10 @@ pub const RULES: &[Entry] = &[
         Rule::UnencryptedContent,
         "unencrypted-content",
         "unencrypted content",
-        "A password protects the task sequence and its variables, but no package.",
+        "The password of a medium encrypts the task sequence and its variables, but no package and no image.",
         "S0 TSM",
     )
-    .unchecked("it applies to every medium"),
+    .lowerable(),
     warning(
         Rule::LargeDriverPackage,
         "large-driver-package",

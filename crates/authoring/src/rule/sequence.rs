@@ -130,14 +130,14 @@ pub const RULES: &[Entry] = &[
         "S3 P VARS",
     )
     .lowerable(),
-    warning(
+    note(
         Rule::OverwrittenCapture,
         "overwritten-capture",
-        "existing WIM file at the target of a capture",
-        "It is overwritten without asking.",
+        "capture that overwrites an existing WIM file",
+        "A file of that name on the share is overwritten without asking. Whether there is one is not checked, since tsmedia does not access the share. A destination with a variable in it is not reported.",
         "S3",
     )
-    .unchecked("tsmedia does not access the share"),
+    .lowerable(),
     error(
         Rule::InvalidImageDescription,
         "invalid-image-description",

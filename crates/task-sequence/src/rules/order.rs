@@ -1,7 +1,7 @@
 //! What is wrong with the order of steps: what deploys a system, partitions, restarts, and state stores.
 
 use super::super::Step;
-use super::super::reach::{Disk, System};
+use super::super::reach::{Disk, System, World};
 use super::{At, Rules, at_key, at_step};
 use authoring::problem::Problem;
 use authoring::rule::Rule;
@@ -11,6 +11,7 @@ pub fn check(rules: &mut Rules<'_>) {
     drivers(rules);
     network_settings(rules);
     disks(rules);
+    restarts(rules);
     state_stores(rules);
 }
 
@@ -110,6 +111,22 @@ fn disks(rules: &mut Rules<'_>) {
         rules.add(
             problem.help("give a partition its `file-system`; the sequence fails here whatever is said of errors"),
         );
+    }
+}
+
+/// A restart into the installed system finds one that the sequence put there.
+fn restarts(rules: &mut Rules<'_>) {
+    for at in rules.running("restart-computer") {
+        let leads_back = at.action().is_some_and(|action| action.text("target") == Some("hard-disk"));
+        let is_bare =
+            |world: &World| world.system == System::WindowsPe && world.disk == Disk::Untouched && !world.has_applied;
+        if leads_back && at.reached.surely().all(is_bare) {
+            let message =
+                format!("the step `{}` restarts from Windows PE into whatever system was there before", at.name());
+            let problem =
+                at_key(Problem::warning(message), at.step, "target", "nothing was partitioned or applied yet");
+            rules.add(problem.help("write `target = \"windows-pe\"`, or move the step behind what applies the system"));
+        }
     }
 }
 

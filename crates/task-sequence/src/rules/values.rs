@@ -23,7 +23,11 @@ pub fn check(rules: &mut Rules<'_>) {
             "apply-network-settings" | "join-domain-workgroup" => network(&at, action, rules),
             "connect-network-folder" => network_folder(&at, action, rules),
             "capture-operating-system-image" => capture(&at, action, rules),
-            "apply-operating-system" | "apply-data-image" => destination(&at, action, rules),
+            "apply-operating-system" | "apply-data-image" => {
+                destination(&at, action, rules);
+                index(&at, action, rules);
+            }
+            "install-software-updates" => updates(&at, action, rules),
             "partition-disk" => partitions(&at, action, rules),
             "enable-bitlocker" => pin(&at, action, rules),
             _ => {}
@@ -60,6 +64,24 @@ fn name(at: &At<'_>, rules: &mut Rules<'_>) {
         let message = format!("the name has {n_chars} characters, and the editor takes {MAX_NAME_CHARS}");
         let help = "shorten it, and say the rest in `description`";
         rules.add(at_step(Problem::new(Rule::LongStepName, message), at.step, "").help(help));
+    }
+}
+
+/// A sequence by itself does not show how many images a WIM file holds. Media are checked with their images (R26).
+fn index(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
+    let Some(image) = action.text("image").filter(|_| rules.is_by_itself()) else { return };
+    if !action.values.contains_key("index") {
+        let message = format!("the step `{}` does not say which image of `{image}` it applies", at.name());
+        let problem = at_key(Problem::note(message), at.step, "image", "has no `index`");
+        rules.add(problem.help("write `index = 1`, or the number of another image in the WIM file"));
+    }
+}
+
+fn updates(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
+    if !action.values.contains_key("updates") && rules.is_by_itself() {
+        let message = format!("the step `{}` installs required updates only, which is the default", at.name());
+        let problem = at_step(Problem::note(message), at.step, "has no `updates`");
+        rules.add(problem.help("write `updates = \"mandatory\"`, or `updates = \"all\"`"));
     }
 }
 
@@ -110,6 +132,11 @@ fn windows_settings(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
             Problem::new(Rule::InvalidServerLicense, "`server-connections` is for servers licensed per server");
         let help = "leave it out, or write `server-licensing = \"per-server\"`";
         rules.add(at_key(problem, at.step, "server-connections", "").help(help));
+    }
+    if !action.values.contains_key("server-connections") && action.text("server-licensing") == Some("per-server") {
+        let problem = Problem::note("`per-server` without `server-connections` means 5 connections");
+        let help = "write `server-connections = 5`, or as many as the license has";
+        rules.add(at_key(problem, at.step, "server-licensing", "").help(help));
     }
 }
 
@@ -203,10 +230,13 @@ fn capture(at: &At<'_>, action: &Action, rules: &mut Rules<'_>) {
             true if is_wim => Some(format!("the folder of a capture has {MAX_FOLDER_CHARS} characters at most")),
             _ => Some(format!("`{path}` is no WIM file on a share")),
         };
-        if let Some(message) = message {
-            let help = r"write it in single quotes: `destination = '\\server\share\reference.wim'`";
-            rules.add(at_key(Problem::new(Rule::InvalidCaptureTarget, message), at.step, "destination", "").help(help));
-        }
+        let problem = match message {
+            Some(message) => Problem::new(Rule::InvalidCaptureTarget, message)
+                .help(r"write it in single quotes: `destination = '\\server\share\reference.wim'`"),
+            None => Problem::new(Rule::OverwrittenCapture, format!("`{path}` is overwritten if it exists"))
+                .help("move the file away before each capture, or put a variable in its name"),
+        };
+        rules.add(at_key(problem, at.step, "destination", ""));
     }
     // Versions such as 1.0 are what everybody writes, so a few signs between letters and digits are let through.
     let is_odd = |c: &char| !c.is_ascii_alphanumeric() && !matches!(c, '.' | '-' | '_');
