@@ -57,7 +57,7 @@ use crate::date::Date;
 use crate::file_identity::FileIdentity;
 use crate::format::partitions::Scheme;
 use crate::inputs::Inputs;
-use crate::manifest::{Capacity, LargeFiles, Manifest, MediaTable, OutputFormat, PartitionTable, Rendered};
+use crate::manifest::{Capacity, LargeFiles, Manifest, OutputFormat, PartitionTable, Rendered};
 use crate::media::Media;
 use crate::output::{Form, Prompt, Veiled, lists};
 use crate::problem::{Problem, Problems};
@@ -230,7 +230,7 @@ fn resolve(request: &Request<'_>, problems: &mut Problems) -> Option<Media> {
 fn describe(request: &Request<'_>, medium: Medium, origins: &Origins, veiled: Option<Veiled>) -> Media {
     let rendered = request.rendered;
     let manifest = &rendered.manifest;
-    let words = words(&manifest.media, medium.prompt());
+    let words = words(manifest, medium.prompt());
     Media {
         name: manifest.media.name.clone(),
         kind: manifest.media.kind,
@@ -273,7 +273,8 @@ impl From<&Manifest> for Form {
 }
 
 /// What a medium says of itself beside what every one does.
-fn words(media: &MediaTable, prompt: Option<Prompt>) -> Vec<(&'static str, String)> {
+fn words(manifest: &Manifest, prompt: Option<Prompt>) -> Vec<(&'static str, String)> {
+    let media = &manifest.media;
     let words = [
         (lists::CREATED_BY, &media.created_by),
         (lists::VERSION, &media.version),
@@ -282,5 +283,7 @@ fn words(media: &MediaTable, prompt: Option<Prompt>) -> Vec<(&'static str, Strin
         (lists::EXPIRES, &media.expires),
     ];
     let words = words.into_iter().filter_map(|(key, word)| Some((key, word.clone()?)));
-    words.chain(prompt.map(|prompt| (lists::PROMPT, prompt.as_str().to_owned()))).collect()
+    let prestart = manifest.prestart.as_ref().and_then(|prestart| prestart.package_on_medium());
+    let prestart = prestart.map(|package| (lists::PRESTART, prestart::windows_folder(package)));
+    words.chain(prestart).chain(prompt.map(|prompt| (lists::PROMPT, prompt.as_str().to_owned()))).collect()
 }

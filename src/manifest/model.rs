@@ -300,7 +300,7 @@ pub enum Encryption {
     Aes256,
 }
 
-/// A command that runs in Windows PE before a task sequence is chosen. It is put into the boot image, as
+/// A command that runs in Windows PE before a task sequence is chosen. The boot image names it in
 /// `TSConfig.INI`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -308,11 +308,48 @@ pub struct PrestartTable {
     /// The command line: one that does not begin with `cmd /c` may never come to an end.
     #[schemars(length(min = 1), example = &"cmd /c prestart.cmd")]
     pub command: String,
-    /// The folder (or file) that it runs in, with all that it needs; put into the boot image as `sms\PKG\SMS10000`.
+    /// The folder (or file) that it runs in, with all that it needs.
     #[serde(default, deserialize_with = "content_path::optional")]
     #[schemars(with = "Option<content_path::Written>", example = &"prestart")]
     pub files: Option<String>,
+    /// Where `files` are: on the medium, so that a change of a script leaves the boot image alone, or in the boot image.
+    #[serde(default, rename = "where")]
+    #[schemars(extend("default" = "medium"))]
+    pub place: PrestartPlace,
+    /// The package that the files are on the medium: the folder `SMS\PKG\<package>`. Without `files`, a package of the
+    /// medium that the command runs in.
+    #[serde(default)]
+    #[schemars(
+        regex(pattern = r"^[A-Z0-9]{3}[0-9A-F]{5}$"),
+        extend("patternErrorMessage" = "a package ID is a site code and five hexadecimal digits, in capitals"),
+        extend("default" = "SMS10000"),
+        example = &"BER00099"
+    )]
+    pub package: Option<String>,
 }
+
+/// Place of the files of a prestart command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PrestartPlace {
+    /// On the medium, in `SMS\PKG\<package>`. A small script in the boot image looks for that folder on all drives.
+    #[default]
+    Medium,
+    /// In the boot image, in `sms\PKG\SMS10000`.
+    BootImage,
+}
+
+impl PrestartTable {
+    /// Returns the package on the medium that the command runs in; `None` if it needs nothing but the boot image.
+    pub fn package_on_medium(&self) -> Option<&str> {
+        let needs_medium = self.place == PrestartPlace::Medium && (self.files.is_some() || self.package.is_some());
+        needs_medium.then(|| self.package.as_deref().unwrap_or(PRESTART_PACKAGE))
+    }
+}
+
+/// The package of a prestart command that names none. IDs with this prefix belong to Configuration Manager itself, so no
+/// package of a site has it.
+pub const PRESTART_PACKAGE: &str = "SMS10000";
 
 /// The policy of stand-alone media, as the site gives it.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]

@@ -9,6 +9,7 @@ mod library;
 mod literal_secrets;
 pub(super) mod lowered;
 mod prestaged;
+mod prestart;
 pub(super) mod site;
 mod stick;
 
@@ -41,6 +42,7 @@ pub fn check(doc: Doc<'_>, sort: Sort) -> Vec<Problem> {
     prestaged::check(doc, &mut problems);
     site::check(doc, &mut problems);
     data::check(doc, &mut problems);
+    prestart::check(doc, &mut problems);
     label(doc, &mut problems);
     source_date(doc, "/media/source-date", &mut problems);
     autorun(doc, &mut problems);

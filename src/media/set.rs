@@ -1,8 +1,9 @@
 //! A medium that one disc does not hold, as a set of discs: which file is on which, and what each says of itself.
 //!
-//! The first disc has everything but the packages (what is below `SMS\PKG`): it starts, and whatever runs from it finds
-//! its files there. Packages follow in the order of the manifest. Nothing is known here of the discs that there were
-//! before: a set follows from names and lengths alone, and its discs change little all the same.
+//! The first disc has everything but the packages (what is below `SMS\PKG`, except that of the prestart command): it
+//! starts, and whatever runs from it finds its files there. Packages follow in the order of the manifest. Nothing is known
+//! here of the discs that there were before: a set follows from names and lengths alone, and its discs change little all
+//! the same.
 //!
 //! # Which file is on which disc
 //!
@@ -99,6 +100,13 @@ impl<'a> Set<'a> {
     fn new(media: &'a Media, capacity: Size) -> Result<Self> {
         let mut first = Output::from(media.clone());
         first.root.remove(PACKAGES);
+        if let Some((path, node)) = prestart_package(media) {
+            let put = match node {
+                Node::File(content) => first.root.insert(&path, content),
+                Node::Folder(folder) => first.root.merge(&path, folder).map(drop),
+            };
+            put.map_err(|misplaced| misplaced_on(1, &path, &misplaced))?;
+        }
         let room = Room { capacity: capacity.0, first: 0, others: 0 };
         let mut set = Self { media, capacity, id: id(&first), first, room };
         // As long as any: of the last disc, with the highest number.
@@ -158,7 +166,7 @@ impl<'a> Set<'a> {
             disc: None,
         };
         if number > 1 {
-            disc.description.retain(|(key, _)| *key != lists::PROMPT);
+            disc.description.retain(|(key, _)| ![lists::PROMPT, lists::PRESTART].contains(key));
         }
         disc.description.extend([("set", self.id.clone()), ("disc", number.to_string())]);
         if number == n_discs {
@@ -185,6 +193,14 @@ impl<'a> Set<'a> {
         disc.disc = Some(Disc { set: self.id.clone(), number, n_discs, capacity: self.capacity, n_files, len, parts });
         Ok(disc)
     }
+}
+
+/// Returns the package that the prestart command runs in, which the disc that starts has to have.
+fn prestart_package(media: &Media) -> Option<(String, Node)> {
+    let (_, folder) = media.words.iter().find(|(key, _)| *key == lists::PRESTART)?;
+    let path = folder.replace('\\', "/");
+    let node = media.root.get(&path)?.clone();
+    Some((path, node))
 }
 
 /// Tells a set from every other one, and follows from nothing that a change of its content changes.
@@ -374,8 +390,10 @@ fn divided(folder: &Arc<Folder>, discs: &mut dyn Iterator<Item = Option<usize>>)
 /// The packages in the order of the manifest; then those that no entry names, in the order of the tree.
 fn in_order(media: &Media) -> Vec<(String, &Node)> {
     let Some(Node::Folder(folder)) = media.root.get(PACKAGES) else { return Vec::new() };
+    let on_first = prestart_package(media).map(|(path, _)| path);
     let mut packages: Vec<_> =
         folder.iter().map(|(name, node)| (format!("{PACKAGES}/{}", name.as_str()), node)).collect();
+    packages.retain(|(path, _)| on_first.as_ref().is_none_or(|first| !first.eq_ignore_ascii_case(path)));
     let rank = |path: &str| {
         let folded = path.to_uppercase();
         let is_of = |entry: &str| {

@@ -33,6 +33,9 @@ pub const EXPIRES: &str = "expires";
 /// Firmware under which a disc waits for a key before it starts: see [`Prompt`](super::Prompt).
 pub const PROMPT: &str = "prompt";
 
+/// The key for the folder that the prestart command runs in.
+pub const PRESTART: &str = "prestart";
+
 /// The hexadecimal digits of either digest.
 const DIGEST_LEN: usize = 64;
 

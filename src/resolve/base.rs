@@ -52,6 +52,7 @@ pub(super) fn open(request: &Request<'_>, problems: &mut Problems) -> Option<Bas
     let data = data(request, (table, table_at), &folder, bootstrap, problems);
     let label = text_of(request, &folder, LABEL_FILE).and_then(|text| label(&text));
     let files = files(request, &folder, data.as_ref());
+    check_prestart(request, &folder, &files, &pointer, problems);
     Some(Base { name: table.medium.clone(), pointer, data, label, files })
 }
 
@@ -198,6 +199,10 @@ fn files(request: &Request<'_>, folder: &Folder, data: Option<&BaseData>) -> Fol
         written.for_each(|path| drop(files.remove(path)));
     }
     let value = request.rendered.value();
+    let prestart = request.rendered.manifest.prestart.as_ref().filter(|prestart| prestart.files.is_some());
+    if let Some(package) = prestart.and_then(|prestart| prestart.package_on_medium()) {
+        files.remove(&format!("{PACKAGES}/{package}"));
+    }
     for (table, ..) in CONTENT {
         let entries = value.get(table).and_then(|entries| entries.as_array());
         for id in entries.into_iter().flatten().filter_map(|entry| entry.get("id")?.as_str()) {
@@ -205,6 +210,36 @@ fn files(request: &Request<'_>, folder: &Folder, data: Option<&BaseData>) -> Fol
         }
     }
     files
+}
+
+/// Warns of a base that may have a prestart command of its own beside that of the manifest. The variable that names it is
+/// not public; its files are in a package.
+fn check_prestart(request: &Request<'_>, all: &Folder, kept: &Folder, pointer: &str, problems: &mut Problems) {
+    let manifest = &request.rendered.manifest;
+    let Some(prestart) = &manifest.prestart else { return };
+    let command = request.place("/prestart/command");
+    let package = prestart.package_on_medium().filter(|_| prestart.files.is_some());
+    if let Some(package) = package.filter(|package| all.get(&format!("{PACKAGES}/{package}")).is_some()) {
+        let message = format!("the base has `{}\\{package}`, which the prestart files replace", windows_path(PACKAGES));
+        let problem =
+            Problem::warning(message).at(request.place(pointer), "the base").at(command.clone(), "the command");
+        problems.add(problem.help("give the prestart files a `package` of their own"));
+    }
+    let Some(Node::Folder(packages)) = kept.get(PACKAGES).filter(|_| manifest.media.kind == Kind::Bootable) else {
+        return;
+    };
+    let is_other = |id: &str| prestart.package_on_medium().is_none_or(|package| !package.eq_ignore_ascii_case(id));
+    if let Some((id, _)) = packages.iter().find(|(id, _)| is_other(id.as_str())) {
+        let message = format!(
+            "the base carries `{}\\{id}`, probably for a prestart command of its own, which is kept",
+            windows_path(PACKAGES)
+        );
+        let problem = Problem::warning(message).at(request.place(pointer), "the base").at(command, "this command");
+        problems.add(problem.help(
+            "start that command from your own script; the command of a medium is said to take precedence over that of \
+             its boot image",
+        ));
+    }
 }
 
 /// Returns a small text file of the base.

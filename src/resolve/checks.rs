@@ -7,6 +7,7 @@ use super::boot::BOOTFIX;
 use super::boot_policy::check_boot_policy;
 use super::boot_store_checks::check_stores;
 use super::media_data::SEQUENCE;
+use super::prestart;
 use super::request::Request;
 use crate::manifest::Kind;
 use crate::media;
@@ -18,8 +19,15 @@ use crate::sequence::needs_windows;
 pub(super) type Check = fn(&Request<'_>, &Medium, &mut Problems);
 
 /// All checks, in the order in which they report.
-pub(super) const CHECKS: [Check; 6] =
-    [check_windows_start, check_capture_program, check_stores, check_boot_policy, check_prompt, check_output];
+pub(super) const CHECKS: [Check; 7] = [
+    check_windows_start,
+    check_capture_program,
+    check_prestart,
+    check_stores,
+    check_boot_policy,
+    check_prompt,
+    check_output,
+];
 
 /// Warns of a medium that is meant to be started in Windows and lacks the program for it.
 fn check_windows_start(request: &Request<'_>, medium: &Medium, problems: &mut Problems) {
@@ -84,6 +92,29 @@ fn check_capture_program(request: &Request<'_>, medium: &Medium, problems: &mut 
 
 fn windows(path: &str) -> String {
     path.replace('/', "\\")
+}
+
+/// Reports a prestart command that runs in a folder which the medium lacks, and notes where it runs.
+fn check_prestart(request: &Request<'_>, medium: &Medium, problems: &mut Problems) {
+    let prestart = request.rendered.manifest.prestart.as_ref();
+    let Some(package) = prestart.and_then(|prestart| prestart.package_on_medium()) else { return };
+    let folder = prestart::windows_folder(package);
+    let place = request.place("/prestart/command");
+    if medium.root.get(&format!("{}/{package}", media::PACKAGES)).is_none() {
+        // Files that can't be found were reported.
+        if !request.rendered.is_written(prestart::FILES) {
+            let problem = Problem::error(format!("the prestart command runs in `{folder}`, which the medium lacks"));
+            let problem = problem.at(request.place("/prestart/package"), "");
+            problems.add(problem.help("name its files: `files = \"prestart\"`"));
+        }
+        return;
+    }
+    let message = format!("the prestart command runs on the medium, in `{folder}`");
+    let problem = Problem::note(message).at(place, "");
+    problems.add(
+        problem
+            .help("scripts find it as `%~dp0`; to put the files into the boot image, write `where = \"boot-image\"`"),
+    );
 }
 
 /// Warns of a BIOS that will wait for a key though the manifest says otherwise.

@@ -8,6 +8,7 @@ use super::drivers::check_driver_package;
 use super::images::{check_image, check_packed_images};
 use super::manifest_pointers::IMAGE;
 use super::placement::{Location, Placement, find_entry, find_single, find_source};
+use super::prestart;
 use super::request::Request;
 use super::wim::KnownWim;
 use super::windows_pe::WindowsPe;
@@ -80,6 +81,11 @@ pub(super) fn collect(request: &Request<'_>, windows_pe: Option<&WindowsPe>, pro
         }
         collected.placements.extend(found);
         collected.origins.add(request.rendered, format!("application `{}`", application.id), target, pointer);
+    }
+    if let Some((package, found)) = prestart::files_on_medium(request, problems) {
+        collected.placements.extend(found);
+        let target = format!("{PACKAGES}/{package}");
+        collected.origins.add(request.rendered, "prestart".into(), target, prestart::FILES.into());
     }
     for (at, file) in manifest.file.iter().enumerate().filter(|(_, file)| file.when) {
         let pointer = format!("/file/{at}");

@@ -1,4 +1,9 @@
 //! The prestart command, which a boot image runs before it asks for a task sequence, and its files.
+//!
+//! Boot images name the command in `TSConfig.INI`. The variable in which media of Configuration Manager name a command on
+//! the medium is not public, so a command on the medium is started by [a script](launcher) in the boot image.
+
+mod launcher;
 
 use super::manifest_pointers::IMAGE;
 use super::placement::{Location, Placement, find_source};
@@ -7,8 +12,13 @@ use super::volume_tree::VolumeTree;
 use super::windows_pe::WindowsPe;
 use crate::content::Content;
 use crate::limits::MAX_SCRIPT_LEN;
-use crate::media::windows_text;
+use crate::media::{PACKAGES, windows_text};
 use crate::problem::{Problem, Problems};
+
+/// JSON pointer of the files of the prestart command.
+pub(super) const FILES: &str = "/prestart/files";
+/// JSON pointer of the command.
+const COMMAND: &str = "/prestart/command";
 
 /// The prestart command and the folder of its files, as boot images have them.
 const FILE: &str = "TSConfig.INI";
@@ -17,7 +27,13 @@ const FOLDER: &str = "sms/PKG/SMS10000";
 /// The name of that folder in [`FILE`].
 const PACKAGE: &str = "SMS10000";
 
-/// Puts the prestart command and its files into the tree of the boot image.
+/// Returns the folder of a package on the medium, as Windows writes it.
+pub(super) fn windows_folder(package: &str) -> String {
+    format!("{}\\{package}", PACKAGES.replace('/', "\\"))
+}
+
+/// Puts the prestart command into the tree of the boot image: with its files, or with the script that starts it on the
+/// medium.
 pub(super) fn add_prestart(
     request: &Request<'_>,
     windows_pe: &WindowsPe,
@@ -26,19 +42,78 @@ pub(super) fn add_prestart(
 ) {
     let Some(prestart) = &request.rendered.manifest.prestart else { return };
     report_replaced(request, windows_pe, problems);
-    let mut text = format!("[CustomHook]\r\nCommandLine={}\r\n", prestart.command);
-    if let Some(files) = &prestart.files {
-        let found = find_source(request, files, FOLDER, "/prestart/files", Location::BootImage, problems);
-        found.into_iter().for_each(|found| boot_image.place(request, found, problems));
-        text += &format!("Source={PACKAGE}\r\n");
-    }
     if !prestart.command.is_ascii() {
         let problem = Problem::error("the prestart command has letters that not every Windows PE reads alike");
-        let problem = problem.at(request.place("/prestart/command"), "");
+        let problem = problem.at(request.place(COMMAND), "");
         problems.add(problem.help("put it into a script in `files`, and start that"));
+    }
+    let (command, has_files) = match (prestart.package_on_medium(), &prestart.files) {
+        (Some(package), _) => match launcher::script(package, &prestart.command) {
+            Ok(script) => {
+                let path = format!("{FOLDER}/{}", launcher::NAME);
+                let placement = Placement::of_file(path, Content::bytes(script.into_bytes()), COMMAND);
+                boot_image.place(request, placement, problems);
+                (launcher::command(PACKAGE), true)
+            }
+            Err(len) => return report_long(request, len, problems),
+        },
+        (None, Some(files)) => {
+            let found = find_source(request, files, FOLDER, FILES, Location::BootImage, problems);
+            found.into_iter().for_each(|found| boot_image.place(request, found, problems));
+            (prestart.command.clone(), true)
+        }
+        (None, None) => (prestart.command.clone(), false),
+    };
+    let mut text = format!("[CustomHook]\r\nCommandLine={command}\r\n");
+    if has_files {
+        text += &format!("Source={PACKAGE}\r\n");
     }
     let content = Content::bytes(text.into_bytes());
     boot_image.place(request, Placement::of_file(FILE, content, "/prestart"), problems);
+}
+
+/// Finds the files of a prestart command that runs on the medium. Returns its package with them.
+pub(super) fn files_on_medium<'a>(
+    request: &'a Request<'_>,
+    problems: &mut Problems,
+) -> Option<(&'a str, Option<Placement>)> {
+    let prestart = request.rendered.manifest.prestart.as_ref()?;
+    let (package, files) = prestart.package_on_medium().zip(prestart.files.as_ref())?;
+    let target = format!("{PACKAGES}/{package}");
+    let found = find_source(request, files, &target, FILES, Location::Medium, problems);
+    if let Some(found) = &found {
+        report_old_paths(request, found, problems);
+    }
+    Some((package, found))
+}
+
+/// Warns of scripts that look for their files in the boot image.
+fn report_old_paths(request: &Request<'_>, found: &Placement, problems: &mut Problems) {
+    let old = format!("X:\\{}", FOLDER.replace('/', "\\"));
+    for (path, content) in found.files() {
+        if mentions(request, content, &old) {
+            let message = format!("`{path}` names `{old}`, the folder of prestart files in boot images");
+            let problem = Problem::warning(message).at(request.place(FILES), "on the medium");
+            problems.add(problem.help("write `%~dp0` in its place; or write `where = \"boot-image\"` in `[prestart]`"));
+        }
+    }
+}
+
+/// Returns whether a script mentions a path, whatever its case.
+fn mentions(request: &Request<'_>, content: &Content, wanted: &str) -> bool {
+    if content.len() > MAX_SCRIPT_LEN {
+        return false;
+    }
+    let bytes = request.sources.read_content(content, MAX_SCRIPT_LEN as usize);
+    let text = bytes.ok().and_then(|bytes| windows_text(bytes.bytes()).map(|text| text.to_lowercase()));
+    text.is_some_and(|text| text.contains(&wanted.to_lowercase()))
+}
+
+fn report_long(request: &Request<'_>, len: usize, problems: &mut Problems) {
+    let max = launcher::MAX_LINE;
+    let message = format!("the prestart command takes {len} characters in a script; Windows reads {max} in a line");
+    let problem = Problem::error(message).at(request.place(COMMAND), "");
+    problems.add(problem.help("put it into a script in `files`, and start that"));
 }
 
 /// Warns of a prestart command that the boot image has already.

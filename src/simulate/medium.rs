@@ -48,6 +48,13 @@ pub fn medium_of_manifest(
         let problem = Problem::warning("the manifest says what the medium carries, and `content` is not looked at");
         problems.add(problem.at(place.clone(), "").help("leave it out"));
     }
+    if let Some(prestart) = &manifest.prestart {
+        let place =
+            prestart.package_on_medium().map_or_else(String::new, |package| format!(" from `SMS\\PKG\\{package}`"));
+        let message = format!("the prestart command runs{place} before the sequence, and is not simulated");
+        let problem = Problem::note(message).at(rendered.place("/prestart/command"), "");
+        problems.add(problem.help("write the variables that it sets into `[variables]` of the fact file"));
+    }
     let told = manifest.told().into_iter().map(|(name, value)| (name.to_owned(), Some(value)));
     let own = manifest.reserved_variables.iter().chain(&manifest.variables).map(|(name, value)| match value {
         VariableValue::Text(text) => (name.clone(), Some(text.clone())),

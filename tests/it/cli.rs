@@ -28,6 +28,7 @@ mod manifests;
 mod medium;
 mod outputs;
 mod prestaged;
+mod prestart;
 mod prompt;
 mod reasons;
 mod saved;

@@ -131,8 +131,9 @@ fn every_enum_value_completes_with_its_documentation() {
             }
         }
         // kind 4, profile 6, format 3, large files 2, partition table 2, capacity 5, firmware 2, certificate authority 2,
-        // device affinity 3, encryption 2, mode 2, kind of a site 2, boot store 2, content of a library 2, compression of a capture 4, placeholders 3, code pages 18
-        assert_eq!(n_values, 64);
+        // device affinity 3, encryption 2, mode 2, kind of a site 2, boot store 2, content of a library 2, compression of a capture 4,
+        // placeholders 3, code pages 18, place of prestart files 2
+        assert_eq!(n_values, 66);
     });
 }
 

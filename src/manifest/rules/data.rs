@@ -1,5 +1,5 @@
-//! What a manifest alone shows to be wrong with what its medium tells the client: variables, password, prestart
-//! command, options of a kind, dates.
+//! What a manifest alone shows to be wrong with what its medium tells the client: variables, password, options of a
+//! kind, dates.
 
 use serde_json::Value as Json;
 
@@ -16,8 +16,6 @@ const MAX_NAME: usize = 256;
 pub const MAX_VALUE: usize = 4_000;
 /// The longest value of a reserved variable in characters: certificates with their chains have some thousands.
 const MAX_RESERVED_VALUE: usize = 65_536;
-/// The longest prestart command that boot images are known to take, in characters.
-const MAX_COMMAND: usize = 4_096;
 /// A medium that is valid for less may be expired by a clock that was never set.
 const SHORT_SECONDS: u64 = 7 * 86_400;
 
@@ -81,7 +79,6 @@ pub(super) fn check(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     of_kind(doc, problems);
     unattended(doc, problems);
     dates(doc, problems);
-    prestart(doc, problems);
     variables(doc, problems);
     reserved_variables(doc, problems);
 }
@@ -214,31 +211,6 @@ fn dates(doc: Doc<'_>, problems: &mut Vec<Problem>) {
                        media carry theirs is not public";
         let problem = Problem::new(Rule::UnenforcedDates, message).at(doc.place(pointer), "");
         problems.push(problem.help("have a prestart command compare the clock, if the medium must not start"));
-    }
-}
-
-fn prestart(doc: Doc<'_>, problems: &mut Vec<Problem>) {
-    let Some(command) = doc.str("/prestart/command") else { return };
-    let problem = |problem: Problem| problem.at(doc.place("/prestart/command"), "");
-    if let Some(c) = command.chars().find(|c| c.is_control()) {
-        let message = format!("the prestart command holds a control character (`{}`)", c);
-        problems.push(problem(Problem::error(message)).help("write it in one line, in single quotes"));
-    }
-    let mut words = command.split_whitespace().map(str::to_lowercase);
-    let program = words.next().unwrap_or_default();
-    if !matches!(program.as_str(), "cmd" | "cmd.exe") || words.next().as_deref() != Some("/c") {
-        let message = "the prestart command does not begin with `cmd /c`, and may never come to an end";
-        let help = match command.len() {
-            0..60 => format!("write `cmd /c {command}`"),
-            _ => "write `cmd /c` before it".into(),
-        };
-        problems.push(problem(Problem::new(Rule::PrestartWithoutCmd, message)).help(help));
-    }
-    let n_chars = command.encode_utf16().count();
-    if n_chars > MAX_COMMAND {
-        let message = format!("the prestart command has {n_chars} characters, and boot images take {MAX_COMMAND}");
-        let help = "put it into a script in `files`, and start that";
-        problems.push(problem(Problem::new(Rule::LongPrestartCommand, message)).help(help));
     }
 }
 
