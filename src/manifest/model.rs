@@ -51,8 +51,8 @@ pub struct Manifest {
     /// The sites that the medium is made for. Each gets an output of its own.
     #[serde(default)]
     pub sites: Vec<Site>,
-    /// What media prove themselves with to management points; `certificate` of a site is nearer. Bootable and prestaged
-    /// media only.
+    /// Client certificate presented to management points. A site's own `certificate` takes precedence. Stand-alone media
+    /// take a PFX file only, and capture media none.
     #[serde(default)]
     pub certificate: Option<CertificateTable>,
     /// Who may use the medium.

@@ -18,7 +18,7 @@ use crate::format::certificate::private_key::{KEY_BITS, NotAKey, PrivateKey};
 use crate::format::certificate::signature::Unchecked;
 use crate::format::certificate::{self, CLIENT_AUTHENTICATION, Certificate, Key};
 use crate::limits;
-use crate::manifest::{CertificateTable, PfxFile, SelfSigned, moment};
+use crate::manifest::{CertificateTable, Kind, PfxFile, SelfSigned, moment};
 use crate::media::data::{MediaData, Value};
 use crate::problem::{Problem, Problems};
 use crate::rule::Rule;
@@ -40,25 +40,37 @@ pub(super) fn add_site(
 ) -> Vec<(String, Arc<Secret>)> {
     check_medium_expiry(request, problems);
     let manifest = &request.rendered.manifest;
-    if manifest.media.kind.carries_sequence() {
+    let site = manifest.sites.first();
+    let has_certificate = manifest.certificate.is_some() || site.is_some_and(|site| site.certificate.is_some());
+    let takes_certificate = match manifest.media.kind {
+        Kind::Bootable | Kind::Prestaged => site.is_some(),
+        Kind::StandAlone => has_certificate,
+        Kind::Capture => false,
+    };
+    if !takes_certificate {
         return Vec::new();
     }
     let authorities = authorities(request, problems);
-    let Some(site) = manifest.sites.first() else { return Vec::new() };
     if let Some(root) = authorities.root.as_ref().filter(|_| !manifest.contact().is_empty()) {
         data.set("_SMSTSRootCACerts", Value::Text(hex(root.der())));
     }
-    if let Some(path) = &site.signing_certificate {
+    if let Some(path) = site.and_then(|site| site.signing_certificate.as_ref()) {
         let path = certificate_name(request, path, SIGNING);
         if let Some(certificate) = certificate_in(request, &path, SIGNING, problems) {
             data.set("_SMSTSSiteSigningCertificate", Value::Text(hex(certificate.der())));
         }
     }
-    let (table, pointer) = match (&site.certificate, &manifest.certificate) {
+    let (table, pointer) = match (site.and_then(|site| site.certificate.as_ref()), &manifest.certificate) {
         (Some(own), _) => (own, "/sites/0/certificate"),
         (None, Some(table)) => (table, "/certificate"),
         (None, None) => return Vec::new(),
     };
+    if manifest.media.kind == Kind::StandAlone {
+        let message = "stand-alone media are taken to carry a certificate as bootable ones do, which is inferred: Microsoft \
+                       documents that they have one, and not where";
+        let problem = Problem::note(message).at(request.place(pointer), "");
+        problems.add(problem.help("test the medium on a computer that you can afford to wipe"));
+    }
     let opened = match table {
         CertificateTable { pfx: Some(file), .. } => {
             pfx(request, file, &authorities, &format!("{pointer}/pfx"), problems)

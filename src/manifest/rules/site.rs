@@ -354,10 +354,29 @@ fn cloud_management_gateway(doc: Doc<'_>, text: &str, problems: &mut Vec<Problem
     );
 }
 
+/// R18 and R43: stand-alone media have a certificate of a public key infrastructure, or none (`CertificatePath` of
+/// `New-CMStandaloneMedia`).
+fn certificate_of_stand_alone(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+    let Some(certificate) = CERTIFICATES.into_iter().find(|pointer| doc.spans.has(pointer)) else { return };
+    let own = format!("{certificate}/self-signed");
+    if !doc.spans.has(&own) {
+        return one_kind(doc, certificate, problems);
+    }
+    let message =
+        "stand-alone media have no certificate that signs itself: it is for asking a management point by HTTP";
+    let problem = Problem::new(Rule::OptionOfOtherKind, message).at(doc.place(&own), "");
+    let problem = problem.at(doc.place(KIND), "the kind");
+    problems.push(problem.help("leave it out, or name a PFX file: `pfx = { file = \"certs/media.pfx\", password = { env = \"PFX_PASSWORD\" } }`"));
+}
+
 /// R18, R49 and R50: media that carry their sequence ask nobody.
 fn without_site(doc: Doc<'_>, kind: &str, problems: &mut Vec<Problem>) {
     let root = doc.place("").source;
-    let pointers = [MODE, POINTS, GATEWAY, "/boot/package"].into_iter().chain(CERTIFICATES).chain(FOR_CLIENTS);
+    if kind == "stand-alone" {
+        certificate_of_stand_alone(doc, problems);
+    }
+    let certificates = CERTIFICATES.into_iter().filter(|_| kind != "stand-alone");
+    let pointers = [MODE, POINTS, GATEWAY, "/boot/package"].into_iter().chain(certificates).chain(FOR_CLIENTS);
     for pointer in pointers.filter(|pointer| doc.spans.has(pointer)) {
         let place = doc.place(pointer);
         // Sites that stand in a profile are an inventory for media of all kinds.

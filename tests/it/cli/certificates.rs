@@ -377,6 +377,26 @@ issuing-cas"#;
 }
 
 #[test]
+fn stand_alone_media_carry_a_given_certificate() {
+    let (desk, _certs) = project();
+    desk.edit("kind = \"bootable\"\nmode = \"dynamic\"", "kind = \"stand-alone\"");
+    desk.edit("management-points = [\"https://mp1.ber.example.com\"]\n", "");
+    desk.put("packages/vpn/setup.cmd", "rem\r\n");
+    desk.put(
+        "media.toml",
+        String::from_utf8(desk.get("media.toml")).unwrap()
+            + "\n[[package]]\nid = \"BER00021\"\nsource = \"packages/vpn\"\n",
+    );
+    insta::assert_snapshot!(see(&desk, "check"));
+    let ran = desk.command(&["apply"]).env("PFX_PASSWORD", PASSWORD).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    let found = found(&desk, "out/boot-BER.iso", DEFAULT_PASSWORD);
+    assert!(found.others.contains("Test issuing"), "{}", found.others);
+    let own = authority::openssl(&["x509", "-in", desk.path("certs/client.pem").as_str(), "-outform", "DER"]);
+    assert!(found.certificate == own, "another certificate is on the medium");
+}
+
+#[test]
 fn roots_are_compared_before_a_certificate_is_named() {
     let (desk, certs) = project();
     let other = Wanted { name: "other", key: "other", issuer: None, days: DAYS, extensions: CA, digest: "sha256" };
