@@ -16,6 +16,7 @@ mod medium;
 mod moved;
 mod page;
 pub mod plan;
+pub mod policy;
 mod problems;
 mod program;
 mod reason;

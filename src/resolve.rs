@@ -31,6 +31,7 @@ mod parts;
 mod password_strength;
 mod placement;
 mod pointers;
+mod policies;
 mod prestart;
 mod programs;
 mod request;

@@ -138,7 +138,7 @@ impl Wanted {
         Self {
             kind: kind.filter(|_| doc.str("/library/content") == Some("referenced")),
             files: (0..n_files).filter_map(file).filter(|(file, _)| !file.is_empty()).collect(),
-            own: task_sequence::listed_content(doc),
+            own: task_sequence::listed_content(doc.json, |pointer| doc.place(pointer)),
             lacks_boot_image: !doc.spans.has("/boot/image"),
             has_base: base::is_named(doc),
             place: doc.place("/library/content"),

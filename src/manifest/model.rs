@@ -9,6 +9,7 @@ mod boot;
 mod capture;
 mod content;
 mod library;
+mod policy_files;
 mod site;
 
 use std::collections::BTreeMap;
@@ -71,7 +72,7 @@ pub struct Manifest {
     /// A command that runs in Windows PE before a task sequence is chosen.
     #[serde(default)]
     pub prestart: Option<PrestartTable>,
-    /// The policy of stand-alone media, as the site gives it. In place of the one that is made of the task sequence.
+    /// The policies of stand-alone media, as the site returns them. They replace the one that is made of the task sequence.
     #[serde(default)]
     pub policy: Option<PolicyTable>,
     /// Values for templates, as `vars.NAME`. Nearer ones replace them: `vars` of a site, then `--vars FILE`, then
@@ -351,13 +352,15 @@ impl PrestartTable {
 /// package of a site has it.
 pub const PRESTART_PACKAGE: &str = "SMS10000";
 
-/// The policy of stand-alone media, as the site gives it.
+/// The policies of stand-alone media, as the site returns them.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PolicyTable {
-    /// The XML, as the site's `GetTsPoliciesSaMedia` returns it: put on the medium as it is, encrypted.
-    #[schemars(length(min = 1), example = &"policy/deploy.xml")]
-    pub file: String,
+    /// Files with the policies of the site, put on the medium encrypted: XML documents, or JSON with the arrays that the
+    /// methods `GetTsPoliciesSaMedia` and `GetClientConfigPolicies` return (`PolicyXmls` and `PolicyAssignmentXmls`).
+    #[serde(deserialize_with = "policy_files::read")]
+    #[schemars(with = "policy_files::Written", example = &"policy/deploy.json")]
+    pub file: Vec<String>,
 }
 
 /// The task sequence of a medium.

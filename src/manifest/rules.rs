@@ -311,6 +311,8 @@ fn sources(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     ]
     .map(Into::into)
     .into();
+    let n_policies = doc.json.pointer("/policy/file").and_then(Json::as_array).map_or(0, Vec::len);
+    pointers.extend((0..n_policies).map(|index| format!("/policy/file/{index}")));
     for table in CONTENT.map(|(table, _, _)| table).into_iter().chain(["file", "boot/file"]) {
         let n_entries = doc.json.pointer(&format!("/{table}")).and_then(Json::as_array).map_or(0, Vec::len);
         for index in 0..n_entries {

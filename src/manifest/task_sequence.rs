@@ -101,21 +101,22 @@ pub(super) fn check_on_medium(doc: Doc<'_>, sequence: &Sequence, taken: &Taken) 
 /// What the manifest says of the medium that a sequence is for.
 fn medium(doc: Doc<'_>) -> Medium {
     let kind = doc.str("/media/kind").and_then(|kind| serde_json::from_value(Json::from(kind)).ok());
-    // What a base carries is not known here.
-    let carried = Some(listed_content(doc)).filter(|_| !base::is_named(doc));
+    // The content of a base is known once it is opened.
+    let carried = (!base::is_named(doc)).then(|| listed_content(doc.json, |pointer| doc.place(pointer)));
     Medium { kind, kind_place: Some(doc.place("/media/kind")), carried, has_boot_image: true, ..Medium::default() }
 }
 
-/// Returns the content that a rendered manifest lists.
-pub(super) fn listed_content(doc: Doc<'_>) -> Vec<Carried> {
+/// Returns the content that a rendered manifest lists. `place` finds where the value at a JSON pointer was written.
+pub fn listed_content(json: &Json, place: impl Fn(&str) -> Place) -> Vec<Carried> {
     let mut listed = Vec::new();
     for (table, _, _) in CONTENT {
-        let entries = doc.json.get(table).and_then(Json::as_array).into_iter().flatten().enumerate();
+        let entries = json.get(table).and_then(Json::as_array).into_iter().flatten().enumerate();
         for (index, entry) in entries.filter(|(_, entry)| entry.get("when") != Some(&Json::Bool(false))) {
             let text = |key: &str| entry.get(key).and_then(Json::as_str).map(str::to_owned);
             let Some(id) = text("id") else { continue };
-            let place = |key: &str| doc.place(&format!("/{table}/{index}/{key}"));
+            let place = |key: &str| place(&format!("/{table}/{index}/{key}"));
             let image = entry.get("index").and_then(Json::as_i64).map(|image| (image, place("index")));
+            let table = Some(table);
             listed.push(Carried { table, id, model_name: text("model-name"), index: image, place: place("id") });
         }
     }

@@ -36,7 +36,7 @@ pub const VARIABLES_FILE: &str = "SMS/data/Variables.dat";
 pub const POLICY_FILE: &str = "SMS/data/Policy.xml";
 
 /// The variable with the GUID of a medium.
-const GUID: &str = "_SMSMediaGuid";
+pub const GUID: &str = "_SMSMediaGuid";
 
 /// Returns whether a file of a medium may depend on secrets: the encrypted ones of `SMS\data`.
 pub fn may_hold_secrets(path: &str) -> bool {
@@ -208,6 +208,12 @@ impl MediaData {
     pub fn get(&self, name: &str) -> Option<&Value> {
         let variable = self.variables.iter().find(|variable| variable.name.eq_ignore_ascii_case(name))?;
         Some(&variable.value)
+    }
+
+    /// The texts of its policies, and of what else of the base is encrypted.
+    pub fn policies(&self) -> impl Iterator<Item = &Secret> {
+        let policy = self.policy.iter().map(|policy| &*policy.text);
+        policy.chain(self.others.iter().map(|(_, text)| &**text))
     }
 
     /// The variables, in their order.

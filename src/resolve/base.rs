@@ -262,6 +262,19 @@ fn windows_path(path: &str) -> String {
 }
 
 impl Base {
+    /// Returns `true` if it has policies, or may have: those of a base that was not opened are unknown.
+    pub fn may_have_policies(&self) -> bool {
+        self.data.as_ref().is_none_or(|data| !data.policies.is_empty())
+    }
+
+    /// Returns the IDs of its content that the manifest does not replace.
+    pub fn content(&self) -> Vec<String> {
+        match self.files.get(PACKAGES) {
+            Some(Node::Folder(packages)) => packages.iter().map(|(id, _)| id.to_string()).collect(),
+            _ => Vec::new(),
+        }
+    }
+
     /// Returns the values of its variables as secrets of the medium, each with what it is.
     pub fn secrets(&self) -> impl Iterator<Item = (String, Arc<Secret>)> + '_ {
         let data = self.data.iter();

@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use super::base::Base;
 use super::password_strength;
+use super::policies;
 use super::request::Request;
 use super::secret_refs::{secret_of_step, secret_text};
 use super::site::add_site;
 use super::supplied::Supplied;
 use crate::format::container::Algorithm;
-use crate::limits::MAX_POLICY_LEN;
-use crate::manifest::{Encryption, Kind, MAX_VALUE, Manifest, Mode, PolicyTable, VariableValue};
+use crate::manifest::{Encryption, Kind, MAX_VALUE, Manifest, Mode, VariableValue};
 use crate::media::data::{self, DataFile, MediaData, Policy, Value};
-use crate::media::windows_text;
 use crate::output::Veiled;
 use crate::problem::{Problem, Problems};
 use crate::rule::Rule;
@@ -20,7 +19,6 @@ use crate::secret::Secret;
 use crate::sequence::{self, Sequence};
 
 const PASSWORD: &str = "/security/password";
-const POLICY: &str = "/policy/file";
 pub(super) const SEQUENCE: &str = "/task-sequence/file";
 
 /// The files below `SMS\data`.
@@ -83,10 +81,15 @@ pub(super) fn build(request: &Request<'_>, base: Option<&Base>, problems: &mut P
         }
     }
     let policy = match &rendered.manifest.policy {
-        Some(table) => policy_of_site(request, table, problems).map(|text| Policy { text, has_secrets: false }),
-        None => policy_of_sequence(request, &mut secrets, problems),
+        Some(table) => policies::read(request, table, problems).map(|text| {
+            let text = Arc::new(text);
+            secrets.push(("the policies of the site".into(), Arc::clone(&text)));
+            Policy { text, has_secrets: true }
+        }),
+        None => policy_of_sequence(request, data.policy.as_ref(), &mut secrets, problems),
     };
     data.policy = policy.or(data.policy.take());
+    policies::check(request, base, &data, problems);
     say_what_is_open(request, base, problems);
     let supplied = base.zip(base_data).map(|(base, base_data)| Supplied::new(base, base_data, &data));
     match data.files() {
@@ -195,10 +198,11 @@ fn variable(
     None
 }
 
-/// The policy that is made of the task sequence, where the medium carries one; what secrets are in it goes to
-/// `secrets`.
+/// Returns the policy with the task sequence, where the medium carries one: that of the base with other steps, or one
+/// of its own. Adds the secrets in it to `secrets`.
 fn policy_of_sequence(
     request: &Request<'_>,
+    of_base: Option<&Policy>,
     secrets: &mut Vec<(String, Arc<Secret>)>,
     problems: &mut Problems,
 ) -> Option<Policy> {
@@ -212,21 +216,28 @@ fn policy_of_sequence(
             Some((format!("`{key}` of the step `{}`", step.name), value))
         })
         .collect();
-    say_what_policies_lack(request, sequence, problems);
     // What was not looked at, or is not there, was told.
     let found = found.into_iter().collect::<Option<Vec<_>>>()?;
-    let values = found.iter().map(|(_, value)| &**value);
-    let policy = match sequence::policy::write(sequence, rendered.site.as_deref(), values) {
-        Ok(policy) => policy,
-        Err(error) => {
-            let message = format!("the task sequence can't be written for the medium: {error}");
-            problems.add(Problem::error(message).at(request.place(SEQUENCE), ""));
-            return None;
-        }
+    let values = || found.iter().map(|(_, value)| &**value);
+    let replaced = match of_base.and_then(|policy| policy.text.text()) {
+        Some(text) => sequence::policy::replace_sequence(text, sequence, values()),
+        None => Ok(None),
     };
-    let has_secrets = !found.is_empty();
+    let policy = replaced.and_then(|replaced| match replaced {
+        Some(policy) => Ok(policy),
+        None => {
+            say_what_policies_lack(request, sequence, problems);
+            sequence::policy::write(sequence, rendered.site.as_deref(), values())
+        }
+    });
+    let policy = policy.map_err(|error| {
+        let message = format!("the task sequence can't be written for the medium: {error}");
+        problems.add(Problem::error(message).at(request.place(SEQUENCE), ""));
+    });
+    // The policy of a base may hold accounts of the site.
+    let has_secrets = !found.is_empty() || of_base.is_some();
     secrets.extend(found);
-    Some(Policy { text: Arc::new(policy), has_secrets })
+    Some(Policy { text: Arc::new(policy.ok()?), has_secrets })
 }
 
 /// Says which steps need policies that only the site can make.
@@ -244,20 +255,6 @@ fn say_what_policies_lack(request: &Request<'_>, sequence: &Sequence, problems: 
         "name the policy that the site's `GetTsPoliciesSaMedia` returns in `[policy]`, or install by steps of type \
          `run-command-line` with a `package`",
     ));
-}
-
-/// The policy of the site that the author gives, as text.
-fn policy_of_site(request: &Request<'_>, table: &PolicyTable, problems: &mut Problems) -> Option<Arc<Secret>> {
-    let path = request.input(POLICY, &table.file);
-    let bytes = request.read_secret(&path, MAX_POLICY_LEN, POLICY, problems)?;
-    match windows_text(bytes.bytes()).filter(|text| text.trim_start().starts_with('<')) {
-        Some(text) => Some(Arc::new(Secret::from(text.to_string()))),
-        None => {
-            let problem = Problem::error(format!("`{path}` is no XML")).at(request.place(POLICY), "");
-            problems.add(problem.help("give the policy as the site returns it, in UTF-8 or UTF-16"));
-            None
-        }
-    }
 }
 
 /// Returns the JSON pointer of the first content entry on a medium.
@@ -278,8 +275,7 @@ fn content(manifest: &Manifest) -> Option<String> {
 /// Says what anybody can read, and what nobody has tried.
 fn say_what_is_open(request: &Request<'_>, base: Option<&Base>, problems: &mut Problems) {
     let manifest = &request.rendered.manifest;
-    let base_data = base.and_then(|base| base.data.as_ref());
-    let has_policy = base.is_some() && base_data.is_none_or(|data| !data.policies.is_empty());
+    let has_policy = base.is_some_and(Base::may_have_policies);
     if manifest.media.kind == Kind::StandAlone
         && manifest.task_sequence.is_none()
         && manifest.policy.is_none()

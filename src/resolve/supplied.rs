@@ -5,10 +5,8 @@ use std::sync::Arc;
 
 use super::base::Base;
 use crate::manifest::Kind;
-use crate::media::PACKAGES;
 use crate::media::data::{BaseData, MediaData, Value};
 use crate::secret::Secret;
-use crate::volume::Node;
 
 /// Names of everything that a medium has of its base.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,10 +44,7 @@ impl Supplied {
             replaced: names(replaced),
             lacking: expected(data.kind).iter().filter(|name| data.get(name).is_none()).copied().collect(),
             policies: of_base.policies.iter().map(|(path, _)| path.replace('/', "\\")).collect(),
-            content: match base.files.get(PACKAGES) {
-                Some(Node::Folder(packages)) => packages.iter().map(|(id, _)| id.to_string()).collect(),
-                _ => Vec::new(),
-            },
+            content: base.content(),
             n_files: base.files.n_files(),
         }
     }

@@ -27,6 +27,7 @@ mod library;
 mod manifests;
 mod medium;
 mod outputs;
+mod policies;
 mod prestaged;
 mod prestart;
 mod prompt;

@@ -196,6 +196,8 @@ pub enum Rule {
     InferredName = 168,
     UnstartedInWindows = 169,
     MissingCaptureProgram = 170,
+    MissingPolicy = 171,
+    StaleContentHash = 172,
 }
 
 /// Formats the slug.
@@ -342,7 +344,7 @@ mod tests {
     #[test]
     fn the_table_has_every_rule_once_with_a_title_an_explanation_and_known_pages() {
         let numbers: Vec<_> = Rule::all().into_iter().map(Rule::number).collect();
-        assert_eq!(numbers, (1..=170).collect::<Vec<_>>());
+        assert_eq!(numbers, (1..=172).collect::<Vec<_>>());
         for rule in Rule::all() {
             let title = rule.title();
             assert!(!title.ends_with('.') && !title.is_empty(), "{rule}: {title}");

@@ -16,6 +16,7 @@ pub mod limits;
 pub mod mdt;
 mod media_kind;
 mod pattern;
+pub mod policy;
 pub mod reach;
 mod read;
 pub mod read_only;

@@ -16,3 +16,5 @@ pub const MAX_XML_PARTS: usize = 1 << 18;
 pub const MAX_XML_ATTRIBUTES: usize = 100;
 /// Child elements of an XML element. The variables of a step with a thousand network adapters are fewer.
 pub const MAX_XML_CHILDREN: usize = 20_000;
+/// Instances of classes in the policies of a medium. Each program and application of a sequence has a few.
+pub const MAX_POLICY_INSTANCES: usize = 50_000;

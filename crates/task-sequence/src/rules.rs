@@ -11,6 +11,7 @@ mod closure;
 mod inferred;
 mod never;
 mod order;
+mod policies;
 mod secrets;
 mod software;
 mod values;
@@ -22,7 +23,8 @@ use super::reach::{Reached, reach};
 use super::{Action, Sequence, Step};
 
 pub use boot_image::BootImage;
-pub use closure::{Carried, Medium, Need, is_content, needs, referred};
+pub use closure::{Carried, Medium, Need, is_content, needs, referred, without_revision};
+pub use policies::Policies;
 
 /// Everything that is wrong with a sequence on a medium.
 pub fn check(sequence: &Sequence, medium: &Medium) -> Vec<Problem> {
@@ -43,13 +45,28 @@ pub fn check(sequence: &Sequence, medium: &Medium) -> Vec<Problem> {
     rules.problems
 }
 
+/// Checks that a medium carries the content that a sequence needs (R29), once all of that content is known.
+pub fn check_content(sequence: &Sequence, medium: &Medium) -> Vec<Problem> {
+    check_part(sequence, medium, closure::check)
+}
+
+/// Checks that policies of a site describe the programs and applications that a sequence installs.
+pub fn check_policies(sequence: &Sequence, kind: MediaKind, policies: &Policies<'_>) -> Vec<Problem> {
+    let medium = Medium { kind: Some(kind), ..Medium::default() };
+    check_part(sequence, &medium, |rules| policies::check(rules, policies))
+}
+
+fn check_part(sequence: &Sequence, medium: &Medium, check: impl FnOnce(&mut Rules<'_>)) -> Vec<Problem> {
+    let found = reach(sequence, medium.kind);
+    let mut rules = Rules::new(sequence, medium, &found);
+    check(&mut rules);
+    rules.problems
+}
+
 /// Everything that is wrong with the boot image that a sequence starts from.
 pub fn check_boot_image(sequence: &Sequence, kind: MediaKind, image: &BootImage) -> Vec<Problem> {
     let medium = Medium { kind: Some(kind), has_boot_image: true, ..Medium::default() };
-    let found = reach(sequence, medium.kind);
-    let mut rules = Rules::new(sequence, &medium, &found);
-    boot_image::check(&mut rules, Some(image));
-    rules.problems
+    check_part(sequence, &medium, |rules| boot_image::check(rules, Some(image)))
 }
 
 /// A step at its place in the sequence.

@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::error::{Error, Result};
 
-use references::ANY_PROGRAM;
+pub(crate) use references::ANY_PROGRAM;
 
 use super::catalog::{self, Environment};
 use super::{Body, Foreign, Sequence, Step, Variable};

@@ -1,10 +1,11 @@
-//! `tsmedia inspect` of `Variables.dat` or `Policy.xml`: what stands in clear, and the variables where the password is
-//! given or known.
+//! `tsmedia inspect` of `Variables.dat` or `Policy.xml`: what stands in clear, and the variables or policies where the
+//! password is given or known.
 
 use std::io::Read;
 
 use camino::Utf8Path;
 use serde_json::json;
+use zeroize::Zeroizing;
 
 use super::Arguments;
 use crate::cli::Outcome;
@@ -13,8 +14,9 @@ use crate::error::{Error, Result};
 use crate::format::container::{self, DEFAULT_PASSWORD, HEADER_LEN, Header};
 use crate::limits::{self, MAX_VARIABLES_LEN};
 use crate::media::data;
-use crate::report::Page;
+use crate::report::{self, Page};
 use crate::secret::Secret;
+use crate::sequence::policy;
 
 /// A container of more is none of a medium.
 const MAX_LEN: u64 = MAX_VARIABLES_LEN as u64 + 64;
@@ -47,14 +49,15 @@ pub(super) fn run(path: &Utf8Path, arguments: &Arguments, screen: &Screen) -> Re
     let header = Header::read(&bytes).map_err(unreadable)?;
     let given = arguments.password_from.as_ref().map(password).transpose()?;
     let password = given.as_ref().and_then(Secret::text).unwrap_or(DEFAULT_PASSWORD);
-    let text = container::decode(&bytes, password);
-    let variables = match (&text, &given) {
-        (Ok(text), _) => Some(data::read_variables(text)),
-        (Err(_), None) => None,
+    let text = match (container::decode(&bytes, password), &given) {
+        (Err(_), None) => guid_beside(path).and_then(|guid| container::decode(&bytes, &guid).ok()),
         (Err(bad), Some(_)) => {
-            return Err(unreadable(*bad).help("give the password of the medium with `--password-from`"));
+            return Err(unreadable(bad).help("give the password of the medium with `--password-from`"));
         }
+        (text, _) => text.ok(),
     };
+    let policies = text.as_ref().and_then(|text| policy::read(text).ok()).unwrap_or_default();
+    let variables = text.as_ref().map(|text| data::read_variables(text));
     let (algorithm, len) = (header.algorithm.to_string(), header.plain_len);
     if screen.json {
         let variables = variables.map(|variables| {
@@ -71,6 +74,7 @@ pub(super) fn run(path: &Utf8Path, arguments: &Arguments, screen: &Screen) -> Re
             "encrypted-len": header.cipher_len,
             "has-password": has_password,
             "variables": variables,
+            "policies": report::policy::to_json(&policies),
         }));
     }
     let mut page = Page::of_line(format!("variables or policy of a medium: {algorithm}, a text of {len} bytes"));
@@ -86,9 +90,17 @@ pub(super) fn run(path: &Utf8Path, arguments: &Arguments, screen: &Screen) -> Re
                     false => format!("  {name}"),
                 });
             }
+            report::policy::add(&mut page, &policies);
         }
     }
     screen.data(&page)
+}
+
+/// Returns the GUID of a medium without a password, which encrypts its policies, from the variables beside them.
+fn guid_beside(path: &Utf8Path) -> Option<Zeroizing<String>> {
+    let bytes = limits::read(path.with_file_name("Variables.dat"), MAX_LEN).ok()?;
+    let variables = data::read_variables(&container::decode(&bytes, DEFAULT_PASSWORD).ok()?);
+    variables.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(data::GUID)).map(|(_, guid)| guid)
 }
 
 fn password(from: &PasswordFrom) -> Result<Secret> {

@@ -190,7 +190,8 @@ impl<'a, 'w, 't> Closure<'a, 'w, 't> {
             Some(wanted) => table == wanted,
             None => !["boot-image", "task-sequence"].contains(&table),
         };
-        let is_own = |one: &Carried| is_table(one.table) && is_content(&one.id, one.model_name.as_deref(), &need.id);
+        let is_own =
+            |one: &Carried| one.table.is_some_and(is_table) && is_content(&one.id, one.model_name.as_deref(), &need.id);
         if self.own.iter().any(is_own) {
             return;
         }

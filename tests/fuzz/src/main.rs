@@ -5,6 +5,7 @@
 
 #![no_main]
 
+mod policies;
 mod queries;
 mod seeds;
 mod targets;

@@ -38,7 +38,7 @@ use tsmedia::sequence::{self, export, xml};
 use tsmedia::write::{self, JournalKey};
 use tsmedia::{report, simulate};
 
-use crate::{queries, seeds};
+use crate::{policies, queries, seeds};
 
 /// A reader to be fuzzed.
 pub struct Target {
@@ -82,6 +82,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "manifest", read: read_manifest, seeds: seeds::manifests },
     Target { name: "sequence", read: read_sequence, seeds: seeds::sequences },
     Target { name: "facts", read: read_facts, seeds: seeds::facts },
+    Target { name: "policies", read: policies::read, seeds: policies::seeds },
     Target { name: "wql", read: queries::read, seeds: queries::seeds },
 ];
 

@@ -61,7 +61,7 @@ fn genuine() -> Json {
 }
 
 /// Writes a medium with a writer that is not ours, together with the boot files and the boot image of the desk.
-fn write(desk: &Desk, folder: &str, genuine: &Json) {
+pub fn write(desk: &Desk, folder: &str, genuine: &Json) {
     write_data(desk, folder, genuine);
     desk.run_other("cp", &["-r", "boot-files/.", folder]);
     desk.put(&format!("{folder}/sources/boot.wim"), desk.get("images/boot.wim"));

@@ -174,7 +174,7 @@ fn a_secret_of_a_sequence_that_changed_is_named_and_kept_from_the_record() {
 #[test]
 fn the_policy_of_the_site_takes_the_place_of_the_one_that_is_made() {
     let desk = Desk::new();
-    desk.put("policy.xml", "<Policies/>");
+    desk.put("policy.xml", "<Policy/>");
     desk.put(
         "deploy.toml",
         r#"sequence-version = 1

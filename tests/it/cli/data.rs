@@ -42,7 +42,7 @@ fn public_readers_read_variables_and_policy_of_every_padding_and_both_algorithms
     desk.edit("\n[[sites]]\ncode = \"BER\"\n\n[[sites]]\ncode = \"HAM\"\n", "");
     let sites: String = (1..=8).map(|n| format!("[[sites]]\ncode = \"S0{n}\"\nvars = {{ n = {n} }}\n\n")).collect();
     desk.edit("[policy]", &format!("{sites}[policy]"));
-    desk.put("policy.xml", "\u{feff}<?xml version=\"1.0\"?>\r\n<Policies>\u{a0}ü</Policies>\r\n");
+    desk.put("policy.xml", "\u{feff}<?xml version=\"1.0\"?>\r\n<Policy>\u{a0}ü</Policy>\r\n");
     desk.put("password.txt", "mQ7vX2pL9sWk\n");
     let mut seen = desk.see("check --site S01");
     for (security, password, cipher) in [
@@ -75,7 +75,7 @@ fn public_readers_read_variables_and_policy_of_every_padding_and_both_algorithms
             let guid = guid_in(said);
             let has_password = password != DEFAULT_PASSWORD;
             let policy = read(&desk, if has_password { password } else { &guid }, &[folder(n) + "/Policy.xml"]);
-            assert!(policy.ends_with("<?xml version=\"1.0\"?>\r\n<Policies>\u{a0}ü</Policies>\r\n\n"), "{policy}");
+            assert!(policy.ends_with("<?xml version=\"1.0\"?>\r\n<Policy>\u{a0}ü</Policy>\r\n\n"), "{policy}");
             assert_eq!(
                 String::from_utf8(desk.get(&(folder(n) + "/TsmBootstrap.ini"))).unwrap(),
                 format!(

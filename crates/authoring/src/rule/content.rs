@@ -127,6 +127,22 @@ pub const RULES: &[Entry] = &[
     )
     .lowerable(),
     warning(
+        Rule::MissingPolicy,
+        "missing-policy",
+        "program or application without a policy",
+        "Stand-alone media describe programs and applications by policies of the site. A step that installs something without a policy fails.",
+        "SAPOL",
+    )
+    .lowerable(),
+    warning(
+        Rule::StaleContentHash,
+        "stale-content-hash",
+        "content that a policy knows by the hash of other content",
+        "Clients compare content on media with the hash in the policy, and refuse content that differs. How a site computes the hash is not documented, so that tsmedia can't.",
+        "SEC SAPOL",
+    )
+    .lowerable(),
+    warning(
         Rule::MissingSupersededContent,
         "missing-superseded-content",
         "superseded application without content",

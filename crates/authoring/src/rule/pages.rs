@@ -1,7 +1,7 @@
 //! The pages that rules come from, by their keys.
 
 /// Below `https://learn.microsoft.com/intune/configmgr/` unless it is a whole title.
-const PAGES: [(&str, &str); 34] = [
+const PAGES: [(&str, &str); 35] = [
     ("S0", "Create task sequence media (the project's source document)"),
     ("S3", "Create a task sequence to capture an operating system (the project's source document)"),
     ("TSM", "Create task sequence media (osd/deploy-use/create-task-sequence-media)"),
@@ -26,6 +26,10 @@ const PAGES: [(&str, &str); 34] = [
     ("CMG", "Deploy a task sequence over the internet (osd/deploy-use/deploy-task-sequence-over-internet)"),
     ("EXPORT", "Export and import task sequences (osd/deploy-use/export-import-task-sequences)"),
     ("SIZE", "Reduce the size of task sequence policy (osd/deploy-use/reduce-task-sequence-policy-size)"),
+    (
+        "SAPOL",
+        "GetTsPoliciesSaMedia (develop/reference/osd/gettspoliciessamedia-method-in-class-sms_tasksequencepackage)",
+    ),
     ("SEC", "Security and privacy (osd/plan-design/security-and-privacy-for-operating-system-deployment)"),
     (
         "PLAN",

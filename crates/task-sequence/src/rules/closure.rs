@@ -1,6 +1,6 @@
 //! What a sequence needs from the medium that carries it (R29), and what is known of that medium.
 
-use super::super::{Action, Value, text};
+use super::super::{Action, Value, is_package, text};
 use super::{Rules, at_key};
 use crate::MediaKind;
 use authoring::problem::{Place, Problem};
@@ -24,8 +24,8 @@ pub struct Medium {
 /// Content that a medium carries.
 #[derive(Debug, Clone)]
 pub struct Carried {
-    /// The table of the manifest that it stands in.
-    pub table: &'static str,
+    /// The table of the manifest that it stands in; `None` for content of a base, which does not say what it is.
+    pub table: Option<&'static str>,
     /// Its ID there.
     pub id: String,
     /// What else task sequences call it.
@@ -105,6 +105,8 @@ pub fn check(rules: &mut Rules<'_>) {
     let Some(carried) = rules.medium.carried.as_ref().filter(|_| rules.without_site().is_some()) else { return };
     let is_capture = rules.medium.kind == Some(MediaKind::Capture);
     let mut told = rules.medium.reported.clone();
+    // The folders of a base have IDs of content, and steps know applications by another one.
+    let has_unknown_applications = carried.iter().any(|one| one.table.is_none() && !is_package(&one.id));
     for at in rules.steps.clone() {
         let (Some(action), true) = (at.action(), at.reached.may_run()) else { continue };
         // What has a rule of its own is not told twice.
@@ -114,7 +116,7 @@ pub fn check(rules: &mut Rules<'_>) {
                 continue;
             }
             let here = carried.iter().find(|one| one.id == id);
-            if here.is_some_and(|one| one.table == table) {
+            if here.is_some_and(|one| one.table.is_none_or(|own| own == table)) {
                 continue;
             }
             told.push(id.to_owned());
@@ -125,7 +127,8 @@ pub fn check(rules: &mut Rules<'_>) {
                     at_key(Problem::new(Rule::MissingContent, message), at.step, key, "").help(help)
                 }
                 Some(one) => {
-                    let message = format!("`{id}` is wanted as {} {what}, and is a `{}`", article(what), one.table);
+                    let own = one.table.unwrap_or_default();
+                    let message = format!("`{id}` is wanted as {} {what}, and is a `{own}`", article(what));
                     let problem = at_key(Problem::new(Rule::MissingContent, message), at.step, key, "wanted here");
                     let problem = problem.at(one.place.clone(), "carried here");
                     problem.help(format!("write it as `[[{table}]]`, or name another one"))
@@ -150,10 +153,10 @@ pub fn check(rules: &mut Rules<'_>) {
                 let Some(id) = text(application, "id").filter(|id| !told.iter().any(|other| other == id)) else {
                     continue;
                 };
-                if carried
-                    .iter()
-                    .any(|one| one.table == "application" && is_content(&one.id, one.model_name.as_deref(), id))
-                {
+                let is_other = |one: &Carried| {
+                    one.table != Some("application") || !is_content(&one.id, one.model_name.as_deref(), id)
+                };
+                if has_unknown_applications || !carried.iter().all(is_other) {
                     continue;
                 }
                 told.push(id.to_owned());
@@ -200,13 +203,16 @@ fn article(what: &str) -> &'static str {
     if what.starts_with(['a', 'i', 'o']) { "an" } else { "a" }
 }
 
-/// Whether content of this ID, and of this name at the site, is what a step calls so. Behind the name of an application
-/// its revision may stand.
+/// Returns `true` if a step means content of this ID, or of this name at the site, by `id`.
 pub fn is_content(own: &str, model_name: Option<&str>, id: &str) -> bool {
-    let without_revision = |name: &str| match name.rsplit_once('/') {
-        Some((rest, last)) if rest.contains('/') && last.bytes().all(|c| c.is_ascii_digit()) => rest.to_lowercase(),
-        _ => name.to_lowercase(),
-    };
     let id = without_revision(id);
-    own.to_lowercase() == id || model_name.is_some_and(|name| without_revision(name) == id)
+    own.eq_ignore_ascii_case(id) || model_name.is_some_and(|name| without_revision(name).eq_ignore_ascii_case(id))
+}
+
+/// Returns the name of an application at the site without its revision, a number after the last of several `/`.
+pub fn without_revision(name: &str) -> &str {
+    match name.rsplit_once('/') {
+        Some((rest, last)) if rest.contains('/') && last.bytes().all(|c| c.is_ascii_digit()) => rest,
+        _ => name,
+    }
 }

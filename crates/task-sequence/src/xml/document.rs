@@ -196,8 +196,8 @@ fn add_text(text: &str, open: &mut [Element]) -> Result<()> {
     Ok(())
 }
 
-/// What a reference stands for: one of the five entities of XML itself, or a character.
-fn resolved(name: &str) -> Option<String> {
+/// Returns the text of a reference: one of the five entities of XML itself, or a character.
+pub(crate) fn resolved(name: &str) -> Option<String> {
     let text = match name {
         "lt" => "<",
         "gt" => ">",

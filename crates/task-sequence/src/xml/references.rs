@@ -75,6 +75,17 @@ impl Reference {
     }
 }
 
+impl Reference {
+    /// Returns its XML.
+    ///
+    /// # Errors
+    ///
+    /// As of [`element`](Self::element), and for a character that XML can't hold.
+    pub fn to_xml(&self) -> Result<String> {
+        document::write(&self.element()?)
+    }
+}
+
 impl fmt::Display for Reference {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { package, program, application, xml } = self;

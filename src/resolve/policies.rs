@@ -1,0 +1,161 @@
+//! The policies of a medium: those that the manifest names, read and checked against its sequence and content.
+
+use super::base::Base;
+use super::request::Request;
+use crate::limits::MAX_POLICY_LEN;
+use crate::manifest::{Kind, PolicyTable, task_sequence};
+use crate::media::data::MediaData;
+use crate::media::windows_text;
+use crate::problem::{Problem, Problems};
+use crate::rule::Rule;
+use crate::secret::Secret;
+use crate::sequence::policy::{self, Instance, PROGRAM, Policy, ReturnedPolicies, TASK_SEQUENCE};
+use crate::sequence::rules::{Carried, Medium, Policies, check_content, check_policies, without_revision};
+
+const FILE: &str = "/policy/file";
+
+/// The variable of stand-alone media that describes applications. Its form is not public.
+const APPLICATIONS: &str = "_SMSTSMediaAppDocs";
+
+/// Reads the policies that the manifest names.
+pub(super) fn read(request: &Request<'_>, table: &PolicyTable, problems: &mut Problems) -> Option<Secret> {
+    let mut policies = ReturnedPolicies::default();
+    let mut is_complete = true;
+    for (index, written) in table.file.iter().enumerate() {
+        let pointer = pointer(request, index);
+        match read_file(request, written, &pointer, problems) {
+            Some(read) => policies.append(read),
+            None => is_complete = false,
+        }
+    }
+    is_complete.then(|| policies.to_text())
+}
+
+fn read_file(request: &Request<'_>, written: &str, pointer: &str, problems: &mut Problems) -> Option<ReturnedPolicies> {
+    let path = request.input(pointer, written);
+    let bytes = request.read_secret(&path, MAX_POLICY_LEN, pointer, problems)?;
+    let Some(text) = windows_text(bytes.bytes()) else {
+        let problem = Problem::error(format!("`{path}` is not a text file")).at(request.place(pointer), "");
+        problems.add(problem.help("save the policies as the site returns them, in UTF-8 or UTF-16"));
+        return None;
+    };
+    policy::read_returned(&text)
+        .map_err(|error| {
+            let message = format!("`{path}` can't be used: {error}");
+            let help = error.advice().unwrap_or(
+                "save the policies as `GetTsPoliciesSaMedia` returns them: XML, or JSON with `PolicyXmls` and \
+                 `PolicyAssignmentXmls`",
+            );
+            problems.add(Problem::error(message).at(request.place(pointer), "").help(help));
+        })
+        .ok()
+}
+
+/// Returns the JSON pointer of a file of `[policy]`.
+fn pointer(request: &Request<'_>, index: usize) -> String {
+    match request.rendered.value().pointer(FILE) {
+        Some(list) if list.is_array() => format!("{FILE}/{index}"),
+        _ => FILE.to_owned(),
+    }
+}
+
+/// Checks content and policies of the medium against each other.
+pub(super) fn check(request: &Request<'_>, base: Option<&Base>, data: &MediaData, problems: &mut Problems) {
+    let texts: Vec<_> = data.policies().filter_map(|text| text.text()).collect();
+    let policies: Vec<_> = texts.iter().flat_map(|text| policy::read(text).unwrap_or_default()).collect();
+    let carried = carried(request, base);
+    let rendered = request.rendered;
+    let kind = rendered.manifest.media.kind;
+    let mut found = Vec::new();
+    if let Some(sequence) = rendered.sequence() {
+        if base.is_some() {
+            let medium = Medium { kind: Some(kind), carried: Some(carried.clone()), ..Medium::default() };
+            found.extend(check_content(sequence, &medium));
+        }
+        let is_of_site = rendered.manifest.policy.is_some() || base.is_some_and(Base::may_have_policies);
+        if is_of_site && !policies.is_empty() {
+            let mentions = |id: &str| {
+                data.get(APPLICATIONS).is_some() || texts.iter().any(|text| text.contains(without_revision(id)))
+            };
+            found.extend(check_policies(sequence, kind, &Policies { all: &policies, mentions: &mentions }));
+        }
+    } else if kind == Kind::StandAlone {
+        check_references(request, base, &policies, &carried, &mut found);
+    }
+    check_hashes(request, base, &policies, &mut found);
+    found.into_iter().for_each(|problem| rendered.add_lowered(problem, problems));
+}
+
+/// Returns the content that the medium will have.
+fn carried(request: &Request<'_>, base: Option<&Base>) -> Vec<Carried> {
+    let mut carried = task_sequence::listed_content(request.rendered.value(), |pointer| request.place(pointer));
+    for base in base.into_iter() {
+        carried.extend(base.content().into_iter().map(|id| Carried {
+            table: None,
+            id,
+            model_name: None,
+            index: None,
+            place: request.place(&base.pointer),
+        }));
+    }
+    carried
+}
+
+/// Checks that the medium has what the sequence in its policies refers to.
+fn check_references(
+    request: &Request<'_>,
+    base: Option<&Base>,
+    policies: &[Policy],
+    carried: &[Carried],
+    found: &mut Vec<Problem>,
+) {
+    let instances = || policies.iter().flat_map(|policy| &policy.instances);
+    let sequences = instances().filter(|one| one.class == TASK_SEQUENCE);
+    let boot_images: Vec<_> = sequences.clone().filter_map(|one| one.property("TS_BootImageID")).collect();
+    let references = sequences.filter_map(|one| one.sequence.as_ref()).flat_map(|sequence| &sequence.references);
+    let mut reported: Vec<&str> = Vec::new();
+    for reference in references {
+        let Some(id) = reference.package.as_deref() else { continue };
+        let is_child = reference.program.as_deref() == Some("*");
+        let is_there = carried.iter().any(|one| one.id.eq_ignore_ascii_case(id)) || boot_images.contains(&id);
+        if is_child || is_there || reported.contains(&id) {
+            continue;
+        }
+        reported.push(id);
+        let message = match &reference.step {
+            Some(step) => format!("the package `{id}` of the step `{step}` is not on the medium"),
+            None => format!("the package `{id}` is not on the medium"),
+        };
+        let at = if request.rendered.manifest.policy.is_some() {
+            FILE
+        } else {
+            base.map_or("/media/kind", |base| &base.pointer)
+        };
+        let problem = Problem::new(Rule::MissingContent, message).at(request.place(at), "the sequence needs it");
+        found.push(problem.help(format!(
+            "add it as `[[package]]`, `[[driver-package]]` or `[[operating-system]]` with `id = \"{id}\"`"
+        )));
+    }
+}
+
+/// Reports content that the manifest brings in place of content that policies of the base know by its hash.
+fn check_hashes(request: &Request<'_>, base: Option<&Base>, policies: &[Policy], found: &mut Vec<Problem>) {
+    let Some(base) = base.filter(|_| request.rendered.manifest.policy.is_none()) else { return };
+    let has_hash = |one: &&Instance| one.class == PROGRAM && one.property("PKG_SourceHash").is_some();
+    let hashed: Vec<_> = policies
+        .iter()
+        .flat_map(|policy| &policy.instances)
+        .filter(has_hash)
+        .filter_map(|one| one.property("PKG_PackageID"))
+        .collect();
+    for own in task_sequence::listed_content(request.rendered.value(), |pointer| request.place(pointer)) {
+        if hashed.iter().any(|id| id.eq_ignore_ascii_case(&own.id)) {
+            let message = format!("a policy of the base knows the content of `{}` by its hash", own.id);
+            let problem = Problem::new(Rule::StaleContentHash, message).at(own.place, "brought by the manifest");
+            let problem = problem.at(request.place(&base.pointer), "the base");
+            found.push(problem.help(
+                "make the base again after the package was updated at the site, or leave the package to the base",
+            ));
+        }
+    }
+}
