@@ -169,6 +169,11 @@ pub fn manifests() -> Vec<Vec<u8>> {
     texts("manifests/good").into_iter().filter(|text| crate::targets::is_whole_manifest(text)).collect()
 }
 
+pub fn site_files() -> Vec<Vec<u8>> {
+    let example: &[u8] = include_bytes!("../../../examples/site-data/sites/BER.json");
+    vec![example.to_vec(), b"{\"site-version\": 1, \"code\": \"BER\"}".to_vec()]
+}
+
 pub fn sequences() -> Vec<Vec<u8>> {
     texts("sequences/good").into_iter().filter(|text| !text.windows(9).any(|nine| nine == b"\"include\"")).collect()
 }

@@ -80,6 +80,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "record", read: read_record, seeds: seeds::records },
     Target { name: "saved-plan", read: read_saved, seeds: seeds::saved_plans },
     Target { name: "manifest", read: read_manifest, seeds: seeds::manifests },
+    Target { name: "site-file", read: read_site_file, seeds: seeds::site_files },
     Target { name: "sequence", read: read_sequence, seeds: seeds::sequences },
     Target { name: "facts", read: read_facts, seeds: seeds::facts },
     Target { name: "policies", read: policies::read, seeds: policies::seeds },
@@ -322,6 +323,24 @@ fn read_manifest(bytes: &[u8]) -> bool {
     let rendered = loaded.unwrap_or_default();
     rendered.iter().for_each(|rendered| drop(rendered.to_toml()));
     !rendered.is_empty() && !problems.has_errors()
+}
+
+/// A manifest can be rendered whatever a site file supplies, and renders to itself.
+fn read_site_file(bytes: &[u8]) -> bool {
+    const MANIFEST: &str = "manifest-version = 1\n[media]\nname = 'boot'\nkind = 'bootable'\nmode = 'dynamic'\n\
+                            unknown-computers = true\n[output]\npath = 'boot.iso'\n[boot]\nimage = { file = 'boot.wim' }\n\
+                            [[sites]]\ndata = 'site.json'\n[certificate]\nself-signed = { start = 2026-01-01 }\n";
+    file("site.json", bytes);
+    let mut problems = Problems::default();
+    let rendered = manifest::load(&file("media.toml", MANIFEST.as_bytes()), &Options::default(), &mut problems);
+    report::json(&problems);
+    let rendered = rendered.unwrap_or_default();
+    for rendered in &rendered {
+        let again = file("again.toml", rendered.to_toml().as_bytes());
+        let again = manifest::load(&again, &Options::default(), &mut Problems::default()).expect("a manifest");
+        assert_eq!(again[0].value(), rendered.value());
+    }
+    !rendered.is_empty()
 }
 
 fn read_sequence(bytes: &[u8]) -> bool {
