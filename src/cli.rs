@@ -8,6 +8,7 @@ mod apply;
 mod bar;
 mod cache;
 mod capture;
+mod certificate;
 mod check;
 mod diff;
 mod file_kind;
@@ -85,6 +86,8 @@ enum Command {
     /// Make files of exported task sequences, and XML of such files.
     #[command(subcommand)]
     Sequence(sequence::Command),
+    /// Print the certificate that a medium presents to management points, to register it at the site.
+    Certificate(ManifestArguments),
     /// Show what the cache holds, or empty it.
     Cache(cache::Arguments),
     /// Print the JSON Schema of the manifest or another file, for editors.
@@ -255,6 +258,7 @@ fn run(command: Command, screen: &Screen) -> Result<Outcome> {
         Command::Capture(arguments) => capture::run(&arguments, screen),
         Command::Simulate(arguments) => simulate::run(&arguments, screen),
         Command::Sequence(command) => sequence::run(&command, screen),
+        Command::Certificate(arguments) => certificate::run(&arguments, screen),
         Command::Cache(arguments) => cache::run(&arguments, screen),
         Command::Schema { of: SchemaOf::Manifest } => screen.document(&manifest::editor_schema()),
         Command::Schema { of: SchemaOf::Sequence } => screen.document(&crate::sequence::schema()),

@@ -3,6 +3,7 @@
 //! This is where the engine is entered: [`Project::load`], then [`plan`](Project::plan) and [`apply`](ProjectPlan::apply). The
 //! environment, the clock and whoever shows progress are handed in: see [`Environment`].
 
+mod certificate;
 mod written_files;
 
 use std::collections::BTreeSet;
@@ -27,6 +28,8 @@ use crate::size::Size;
 use crate::store::{Objects, Store};
 use crate::target::Target;
 use crate::write::{self, Means, Unsettled};
+
+pub use certificate::certificate;
 
 use written_files::WrittenFiles;
 pub use written_files::refuse_input;

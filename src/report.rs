@@ -5,6 +5,7 @@
 mod bcd;
 mod cache;
 mod captured;
+mod certificate;
 mod conversion;
 pub mod device;
 pub mod diff;
@@ -33,6 +34,7 @@ mod windows;
 pub use bcd::{StoreFound, boot_store, boot_store_json};
 pub use cache::{cache, cache_json};
 pub use captured::{captured, captured_json, images};
+pub use certificate::certificate_json;
 pub use conversion::{conversion, conversion_json};
 pub use failure::{failure, warning};
 pub use medium::{Said, WimDetails, carrier, carrier_json, wim, wim_json};

@@ -56,10 +56,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::date::Date;
 use crate::file_identity::FileIdentity;
+use crate::format::certificate::Certificate;
 use crate::format::partitions::Scheme;
 use crate::inputs::Inputs;
 use crate::manifest::{Capacity, LargeFiles, Manifest, OutputFormat, PartitionTable, Rendered};
 use crate::media::Media;
+use crate::media::data::MediaData;
 use crate::output::{Form, Prompt, Veiled, lists};
 use crate::problem::{Problem, Problems};
 use crate::progress::Audience;
@@ -124,6 +126,20 @@ impl Resolver {
         let supplied = base.and_then(|base| media_data::build(&request, Some(&base), problems).supplied);
         let found = problems.take_since(before);
         Some(supplied.ok_or(found))
+    }
+
+    /// Returns the certificate that a medium presents to management points; `None` if it has none, or if something is
+    /// wrong with it, which is added to `problems`.
+    pub fn certificate(&mut self, rendered: &Rendered, date: Date, problems: &mut Problems) -> Option<Certificate> {
+        let request = self.request(rendered, date);
+        let base = base::open(&request, problems);
+        if base.is_none() && rendered.manifest.base().is_some() {
+            return None;
+        }
+        let media = &rendered.manifest.media;
+        let mut data = MediaData::new(media.kind, &media.name, rendered.site.as_deref());
+        base.and_then(|base| base.data).iter().for_each(|base| data.start_from(base));
+        site::add_site(&request, &mut data, problems).map(|(certificate, _)| certificate)
     }
 
     fn request<'a>(&'a mut self, rendered: &'a Rendered, date: Date) -> Request<'a> {

@@ -7,8 +7,8 @@
     boot image packages, packages, applications and the objects for unknown computers. It holds no secret and is meant to
     be committed. Manifests name it in `data` of `[[sites]]`.
 
-    With -TaskSequence, it also asks the site for the policies of stand-alone media and writes them as files into
-    -PolicyFolder. They can hold secrets: never commit them.
+    With -TaskSequence, it also asks the site for the policies of stand-alone media and writes them into -PolicyFile
+    (JSON), which manifests name in `[policy]`. They can hold secrets: never commit that file.
 
     With -MediaCertificate, it registers a certificate that tsmedia made with the site.
 
@@ -37,16 +37,19 @@
     `mobileclient.tcf` of the site server, which holds the trusted root key.
 
 .PARAMETER TaskSequence
-    Package IDs of task sequences whose policies are exported.
+    Package ID of the task sequence whose policies are exported.
 
-.PARAMETER PolicyFolder
-    Folder for the policies. Keep it out of the repository.
+.PARAMETER PolicyFile
+    File for the policies. Keep it out of the repository.
 
 .PARAMETER MediaCertificate
     Certificate file to register with the site.
 
 .EXAMPLE
     .\Export-TsmediaSite.ps1 -SiteServer cm1.example.com -Path BER.json
+
+.EXAMPLE
+    .\Export-TsmediaSite.ps1 -SiteServer cm1.example.com -Path BER.json -TaskSequence BER00030 -PolicyFile BER00030.json
 #>
 #Requires -Version 5.1
 [CmdletBinding(SupportsShouldProcess)]
@@ -57,8 +60,8 @@ param(
     [string[]] $IssuingCA = @(),
     [string] $SigningCertificate,
     [string] $MobileClientFile,
-    [string[]] $TaskSequence = @(),
-    [string] $PolicyFolder,
+    [string] $TaskSequence,
+    [string] $PolicyFile,
     [string] $MediaCertificate
 )
 
@@ -230,32 +233,28 @@ Write-Output "Wrote $Path."
 # GetTsPoliciesSaMedia and GetClientConfigPolicies of SMS_TaskSequencePackage [doc]. Both return PolicyXmls and
 # PolicyAssignmentXmls, whose entries belong together.
 if ($TaskSequence) {
-    if (-not $PolicyFolder) { throw 'Give a folder for the policies: -PolicyFolder.' }
-    $null = New-Item -ItemType Directory -Force -Path $PolicyFolder
+    if (-not $PolicyFile) { throw 'Name a file for the policies: -PolicyFile.' }
     $class = Get-CimClass @wmi -ClassName SMS_TaskSequencePackage
-    foreach ($id in $TaskSequence) {
-        $arguments = @{
-            AdvertisementID      = "${code}2FFFF"
-            PackageID            = $id
-            AdvertisementName    = 'tsmedia'
-            AdvertisementComment = ''
-            AdvertisementFlags   = [uint32] 0
-            SourceSite           = $code
-        }
-        $result = Invoke-CimMethod -ComputerName $SiteServer -CimClass $class -MethodName GetTsPoliciesSaMedia -Arguments $arguments
-        if ($result.ReturnValue -ne 0) { throw "The site gave no policies for ${id}: $($result.ReturnValue)." }
-        for ($at = 0; $at -lt $result.PolicyXmls.Count; $at++) {
-            Write-Utf8 (Join-Path $PolicyFolder "$id-policy-$at.xml") $result.PolicyXmls[$at]
-            Write-Utf8 (Join-Path $PolicyFolder "$id-assignment-$at.xml") $result.PolicyAssignmentXmls[$at]
-        }
+    $call = @{ ComputerName = $SiteServer; CimClass = $class }
+    $arguments = @{
+        AdvertisementID      = "${code}2FFFF"
+        PackageID            = $TaskSequence
+        AdvertisementName    = 'tsmedia'
+        AdvertisementComment = ''
+        AdvertisementFlags   = [uint32] 0
+        SourceSite           = $code
     }
-    $result = Invoke-CimMethod -ComputerName $SiteServer -CimClass $class -MethodName GetClientConfigPolicies
-    if ($result.ReturnValue -ne 0) { throw "The site gave no client policies: $($result.ReturnValue)." }
-    for ($at = 0; $at -lt $result.PolicyXmls.Count; $at++) {
-        Write-Utf8 (Join-Path $PolicyFolder "client-policy-$at.xml") $result.PolicyXmls[$at]
-        Write-Utf8 (Join-Path $PolicyFolder "client-assignment-$at.xml") $result.PolicyAssignmentXmls[$at]
+    $own = Invoke-CimMethod @call -MethodName GetTsPoliciesSaMedia -Arguments $arguments
+    if ($own.ReturnValue -ne 0) { throw "The site gave no policies for ${TaskSequence}: $($own.ReturnValue)." }
+    $client = Invoke-CimMethod @call -MethodName GetClientConfigPolicies
+    if ($client.ReturnValue -ne 0) { throw "The site gave no client policies: $($client.ReturnValue)." }
+    $policies = [ordered]@{
+        PolicyXmls           = @($own.PolicyXmls) + @($client.PolicyXmls)
+        PolicyAssignmentXmls = @($own.PolicyAssignmentXmls) + @($client.PolicyAssignmentXmls)
     }
-    Write-Warning "The files in $PolicyFolder can hold secrets: do not commit them."
+    Write-Utf8 -File $PolicyFile -Text (ConvertTo-Json -InputObject $policies)
+    Write-Output "Wrote $PolicyFile."
+    Write-Warning "$PolicyFile can hold secrets: do not commit it."
 }
 
 # Import-CMCertificate [doc] runs on the drive of the site. Whether the site takes the certificate as one of type Boot

@@ -68,7 +68,8 @@ pub(super) fn build(request: &Request<'_>, base: Option<&Base>, problems: &mut P
     for (name, value) in rendered.manifest.told() {
         data.set(name, Value::Text(value));
     }
-    secrets.extend(add_site(request, &mut data, problems));
+    let certificate = add_site(request, &mut data, problems);
+    secrets.extend(certificate.map(|(_, file)| ("the certificate and its key".into(), file)));
     let manifest = &rendered.manifest;
     for (table, variables) in [("reserved-variables", &manifest.reserved_variables), ("variables", &manifest.variables)]
     {

@@ -31,13 +31,13 @@ const YEAR: u64 = 365 * 86_400;
 /// So many characters of a medium's GUID are the password of the certificate on it.
 const PASSWORD_LEN: usize = 31;
 
-/// Checks the site and what the medium proves itself with, and has the medium tell both. The secrets in it come
-/// back, each with what it is.
+/// Checks the site and what the medium proves itself with, and has the medium tell both. Returns the certificate of the
+/// medium, and the file with its key.
 pub(super) fn add_site(
     request: &Request<'_>,
     data: &mut MediaData,
     problems: &mut Problems,
-) -> Vec<(String, Arc<Secret>)> {
+) -> Option<(Certificate, Arc<Secret>)> {
     check_medium_expiry(request, problems);
     let manifest = &request.rendered.manifest;
     let site = manifest.sites.first();
@@ -48,7 +48,7 @@ pub(super) fn add_site(
         Kind::Capture => false,
     };
     if !takes_certificate {
-        return Vec::new();
+        return None;
     }
     let authorities = authorities(request, problems);
     if let Some(root) = authorities.root.as_ref().filter(|_| !manifest.contact().is_empty()) {
@@ -63,7 +63,7 @@ pub(super) fn add_site(
     let (table, pointer) = match (site.and_then(|site| site.certificate.as_ref()), &manifest.certificate) {
         (Some(own), _) => (own, "/sites/0/certificate"),
         (None, Some(table)) => (table, "/certificate"),
-        (None, None) => return Vec::new(),
+        (None, None) => return None,
     };
     if manifest.media.kind == Kind::StandAlone {
         let message = "stand-alone media are taken to carry a certificate as bootable ones do, which is inferred: Microsoft \
@@ -80,7 +80,7 @@ pub(super) fn add_site(
         }
         _ => None,
     };
-    let Some(Opened { certificate, mut others, key }) = opened else { return Vec::new() };
+    let Opened { certificate, mut others, key } = opened?;
     // The server is shown the way up to a root that it knows; from one that signs itself there is none.
     let is_issued = !certificate.is_self_issued();
     for issuing in authorities.issuing.into_iter().filter(|_| is_issued) {
@@ -89,10 +89,10 @@ pub(super) fn add_site(
         }
     }
     let password: String = data.guid().chars().take(PASSWORD_LEN).collect();
-    let Ok(file) = pfx::protected(&key, &certificate, &others, &password) else { return Vec::new() };
+    let file = pfx::protected(&key, &certificate, &others, &password).ok()?;
     let file = Arc::new(Secret::new(hex(&file).into_bytes()));
     data.set("_SMSTSMediaPFX", Value::Secret(Arc::clone(&file)));
-    vec![("the certificate and its key".into(), file)]
+    Some((certificate, file))
 }
 
 /// R46: what is in a PFX file, if it can be used.
@@ -271,8 +271,9 @@ fn self_signed(
     let note = Problem::note("whether a site takes a certificate that was made elsewhere has not been tried");
     let note = note.at(request.place(pointer), "experimental");
     problems.add(note.help(
-        "import the certificate at the site, which knows those that its own wizard made: `Import-CMCertificate`; the \
-         console lists it under Administration, Security, Certificates, as one of type Boot media",
+        "register it at the site, which knows those that its own wizard made: `tsmedia certificate` prints it, and \
+         `Import-CMCertificate` imports it; the console lists it under Administration, Security, Certificates, as one \
+         of type Boot media",
     ));
     let key = match &own.key {
         Some(reference) => {

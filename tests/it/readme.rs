@@ -72,11 +72,23 @@ fn every_tsmedia_command_of_a_guide_does_its_work() {
     let guides = fs::read_dir(Path::new(ROOT).join("docs/guides")).expect("the guides");
     for guide in guides {
         let (_folder, root) = clone();
+        put_manifest_with_certificate(&root);
         let name = guide.expect("a guide").file_name();
         let page = Path::new("docs/guides").join(name);
         run_commands(page.to_str().expect("a name"), &root);
     }
     assert!(blocks_of("docs/guides/mdt.md", "console").len() > 3);
+}
+
+/// Writes the manifest and the key that the guide of sites works with.
+fn put_manifest_with_certificate(folder: &Path) {
+    let manifest = fs::read_to_string(Path::new(ROOT).join("examples/site-data/media.toml")).expect("the example");
+    let manifest = manifest.replace("sites/BER.json", "examples/site-data/sites/BER.json");
+    let manifest = manifest.replace("{ env = \"MEDIA_KEY\" }", "{ file = \"media.key\" }");
+    fs::write(folder.join("media.toml"), manifest).expect("a file");
+    let mut openssl = Command::new("openssl");
+    openssl.args("genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out media.key".split(' ')).current_dir(folder);
+    assert!(openssl.output().expect("openssl").status.success());
 }
 
 #[test]

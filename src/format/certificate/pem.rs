@@ -104,6 +104,12 @@ fn pkcs7(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     Some(Zeroizing::new(signed.next_if(context(0)).map_or(Vec::new(), |all| all.value.to_vec())))
 }
 
+/// Returns the PEM text of a certificate.
+pub fn encode(certificate: &Certificate) -> String {
+    // The only error is a text too long for memory.
+    der::pem::encode_string("CERTIFICATE", der::pem::LineEnding::LF, certificate.der()).unwrap_or_default()
+}
+
 /// Returns whether bytes begin as a PKCS #12 file of version 3 does (RFC 7292, 4), in DER or BER.
 pub fn is_pfx(bytes: &[u8]) -> bool {
     let has_version_3 = |whole: &[u8]| {

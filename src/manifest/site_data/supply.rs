@@ -16,9 +16,13 @@ const SITE_KEYS: [&str; 8] = [
     "issuing-cas",
 ];
 
+/// Those of them that a certificate needs, also on media that ask nobody.
+const AUTHORITY_KEYS: [&str; 2] = ["root-ca", "issuing-cas"];
+
 /// Puts the values of a site file into a rendered manifest for one site. Returns their names.
 ///
-/// Only media that ask management points use them; the site code and the kind of the site count for all.
+/// Media that ask management points use all of them, others the site code, the kind of the site, and the authorities if they
+/// have a certificate.
 pub fn supply(manifest: &mut Node, file: &SiteFile) -> Vec<String> {
     let mut supplied = Vec::new();
     let Value::Table(root) = &mut manifest.value else { return supplied };
@@ -29,7 +33,8 @@ pub fn supply(manifest: &mut Node, file: &SiteFile) -> Vec<String> {
     let has_base = base::of(root).is_some();
     let scheme = scheme(root);
     if let Some(site) = first_site(root) {
-        let keys = ["kind"].into_iter().chain(SITE_KEYS.into_iter().filter(|_| asks));
+        let is_needed = |key: &&str| asks || (scheme.is_some() && AUTHORITY_KEYS.contains(key));
+        let keys = ["kind"].into_iter().chain(SITE_KEYS.into_iter().filter(is_needed));
         let mut values: Vec<_> = keys.filter_map(|key| Some((key, file.node(key)?.clone()))).collect();
         // A base has management points of its own, and a mode that goes with them.
         if asks && (mode.is_some() || !has_base) && site.get("cloud-management-gateway").is_none() {

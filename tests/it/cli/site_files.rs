@@ -280,3 +280,55 @@ fn a_base_keeps_what_a_site_file_has_no_better_value_for() {
         assert!(variables.contains(&format!("<var name=\"{name}\"><![CDATA[{value}")), "{variables}");
     }
 }
+
+#[test]
+fn the_certificate_of_a_medium_is_printed_without_the_medium() {
+    let desk = project();
+    desk.edit(
+        "pfx = { file = \"certs/client.pfx\", password = { env = \"PFX_PASSWORD\" } }",
+        "self-signed = { key = { file = \"certs/media.key\" } }",
+    );
+    desk.put("certs/media.key", fs::read(key("other")).unwrap());
+    fs::remove_file(desk.path("images/boot.wim")).unwrap();
+    let printed = desk.done(&["certificate"]);
+    desk.put("media.cer", &printed);
+    let asked = ["x509", "-in", "media.cer", "-noout"];
+    let shown = desk.run_other("openssl", &[&asked[..], &["-subject", "-nameopt", "RFC2253", "-dates"]].concat());
+    assert_eq!(
+        shown,
+        "subject=CN=dc636b10-39e3-8817-ae9c-ccf35248f7ed\nnotBefore=Jan  1 00:00:00 2026 GMT\n\
+         notAfter=Dec 31 23:59:59 2026 GMT\n"
+    );
+    let data: Json = serde_json::from_str(&desk.done(&["certificate", "--json"])).unwrap();
+    let fingerprint = desk.run_other("openssl", &[&asked[..], &["-fingerprint"]].concat());
+    let thumbprint = fingerprint.trim().rsplit('=').next().unwrap().replace(':', "");
+    assert_eq!(data["thumbprint"], json!(thumbprint));
+    assert_eq!((&data["pem"], &data["not-after"]), (&json!(printed), &json!("2026-12-31")));
+
+    // It is the one on the medium.
+    desk.put_boot();
+    desk.done(&["apply"]);
+    extract(&desk, "out/boot-BER.iso", "data");
+    let variables = read(&desk, DEFAULT_PASSWORD, &["data/Variables.dat".into()]);
+    let hex = variables.split("_SMSTSMediaPFX\"><![CDATA[").nth(1).unwrap().split(']').next().unwrap();
+    let byte = |at: usize| u8::from_str_radix(&hex[at..at + 2], 16).unwrap();
+    desk.put("media.pfx", (0..hex.len()).step_by(2).map(byte).collect::<Vec<_>>());
+    let password = "pass:dc636b10-39e3-8817-ae9c-ccf35248f7ed"[..5 + 31].to_owned();
+    let arguments = ["pkcs12", "-legacy", "-in", "media.pfx", "-nokeys", "-clcerts", "-passin", &password];
+    let there = desk.run_other("openssl", &arguments);
+    let pem = |text: &str| text[text.find("-----BEGIN").unwrap()..].trim().to_owned();
+    assert_eq!(pem(&there), pem(&printed));
+}
+
+#[test]
+fn a_certificate_that_there_is_none_or_several_of_is_not_printed() {
+    let desk = Desk::new();
+    let mut seen = desk.see("certificate");
+    seen += &desk.see("certificate --site BER");
+    let desk = project();
+    // The password of the PFX file is missing.
+    seen += &desk.see("certificate");
+    desk.edit("kind = \"bootable\"", "kind = \"boot\"");
+    seen += &desk.see("certificate");
+    insta::assert_snapshot!(seen);
+}

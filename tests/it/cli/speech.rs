@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use crate::fixtures::desk::Desk;
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 15] = [
     "init",
     "check",
     "render",
@@ -15,6 +15,7 @@ const COMMANDS: [&str; 14] = [
     "inspect",
     "verify",
     "write",
+    "certificate",
     "cache",
     "schema",
     "lsp",

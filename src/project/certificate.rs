@@ -1,0 +1,60 @@
+//! Certificates that media present to management points, without the media.
+
+use super::{Environment, Request, cache_beside, render};
+use crate::error::{Error, Result};
+use crate::format::certificate::Certificate;
+use crate::inputs::Inputs;
+use crate::manifest::{Loaded, Rendered};
+use crate::problem::Problems;
+use crate::resolve::Resolver;
+use crate::resolve::secrets::Secrets;
+use crate::store::Objects;
+use crate::write::Disk;
+
+/// Returns the certificate of the one medium that manifests make for the chosen sites. `None` if something is wrong, which
+/// is added to `problems`.
+///
+/// The key of a self-signed certificate is that of the manifest, or the one in the cache, which is made if there is none.
+///
+/// # Errors
+///
+/// A manifest can't be read, makes no medium or several, or makes one without a certificate.
+pub fn certificate(
+    request: &Request,
+    environment: &Environment,
+    secrets: Secrets,
+    problems: &mut Problems,
+) -> Result<Option<Certificate>> {
+    let loaded = render(request, problems, &mut Inputs::default())?;
+    if problems.has_errors() {
+        return Ok(None);
+    }
+    let media: Vec<&Rendered> = loaded.iter().flat_map(media).collect();
+    let rendered = match media[..] {
+        [rendered] => rendered,
+        [] => return Err(Error::new("no medium has a certificate").help("name a manifest that makes a medium")),
+        [first, ..] => {
+            let site = first.site.as_deref().unwrap_or("BER");
+            return Err(Error::new(format!("there are {} media, and each has a certificate of its own", media.len()))
+                .help(format!("choose one: `--site {site}`")));
+        }
+    };
+    let mut resolver = Resolver::new(secrets);
+    resolver.use_clock(environment.clock);
+    let cache = cache_beside(&rendered.path);
+    resolver.use_cache(Objects::open(&cache, environment.cache_limit, &Disk::default()));
+    let certificate = resolver.certificate(rendered, environment.source_date, problems);
+    if certificate.is_none() && !problems.has_errors() {
+        let message = format!("the medium of `{}` has no certificate", rendered.path);
+        return Err(Error::new(message).help("write `self-signed = {}` or `pfx = { … }` in `[certificate]`"));
+    }
+    Ok(certificate)
+}
+
+/// Returns the media of a loaded manifest.
+fn media(loaded: &Loaded) -> &[Rendered] {
+    match loaded {
+        Loaded::Media(all) => all,
+        Loaded::Captures(_) => &[],
+    }
+}
