@@ -305,6 +305,7 @@ fn sources(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         "/boot/image/file",
         "/boot/files",
         "/boot/revocations/dbx",
+        "/boot/background",
         "/prestart/files",
         "/policy/file",
         "/security/password/file",

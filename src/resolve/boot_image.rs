@@ -8,7 +8,7 @@ use super::drivers::add_drivers;
 use super::images::check_image;
 use super::inside;
 use super::manifest_pointers::IMAGE;
-use super::placement::{Location, find_entry};
+use super::placement::{Location, Placement, find_entry};
 use super::prestart::add_prestart;
 use super::request::Request;
 use super::self_inclusion::holds_itself;
@@ -21,6 +21,13 @@ use crate::format::windows::Windows;
 use crate::problem::{Problem, Problems};
 use crate::rule::Rule;
 use crate::volume::Folder;
+
+/// JSON pointer of the background image.
+const BACKGROUND: &str = "/boot/background";
+/// Where Windows PE has its background image ("WinPE: Mount and Customize").
+const BACKGROUND_FILE: &str = "Windows/System32/winpe.jpg";
+/// First bytes of a JPEG image: the marker of its start, and the first byte of another marker.
+const JPEG: [u8; 3] = [0xff, 0xd8, 0xff];
 
 /// End of a note on what is made of a WIM file, where nothing may be written.
 pub(super) const LATER: &str = " by whatever comes after `check`; how long it becomes is known then";
@@ -99,10 +106,30 @@ fn additions(
         let found = find_entry(request, &file.source, &file.path, &pointer, Location::BootImage, problems);
         found.into_iter().for_each(|found| tree.place(request, found, problems));
     }
+    add_background(request, &mut tree, problems);
     add_prestart(request, windows_pe, &mut tree, problems);
     let classes = add_drivers(request, windows_pe, windows, &mut tree, problems);
     boot_image_checks::check(request, windows_pe, windows, &tree.root, &classes, problems);
     (problems.n_errors_told() == n_errors).then_some(tree.root)
+}
+
+/// Puts the background image of Windows PE into the boot image.
+fn add_background(request: &Request<'_>, tree: &mut VolumeTree, problems: &mut Problems) {
+    let Some(background) = &request.rendered.manifest.boot.background else { return };
+    let path = request.input(BACKGROUND, background);
+    if request.is_lfs_pointer(&path, BACKGROUND, problems) {
+        return;
+    }
+    let start = request.readable(request.sources.read_start(&path, JPEG.len()), &path, BACKGROUND, problems);
+    let Some(start) = start else { return };
+    if start != JPEG {
+        let problem = Problem::error(format!("`{path}` is not a JPEG image")).at(request.place(BACKGROUND), "");
+        problems.add(problem.help("convert it: Windows PE shows a JPEG image, and nothing in place of another one"));
+        return;
+    }
+    if let Some(content) = request.readable(request.sources.file(&path), &path, BACKGROUND, problems) {
+        tree.place(request, Placement::of_file(BACKGROUND_FILE, content, BACKGROUND), problems);
+    }
 }
 
 /// Makes the boot image of the WIM file where that is not one as it is: the boot store starts the image that the WIM

@@ -66,7 +66,7 @@ impl Libraries {
         (problems, inputs): (&mut Problems, &mut Inputs),
         found: &mut Vec<Problem>,
     ) -> Result<Option<Rc<LibraryFile>>> {
-        inputs.note(path);
+        inputs.note_at(path, place.clone());
         if !self.read.contains_key(path) {
             let text = match limits::read_text(path, MAX_TOML_LEN) {
                 Ok(text) => text,
@@ -169,44 +169,70 @@ pub(super) fn entries(
         let mut of_file: Vec<LibraryEntry> = Vec::new();
         for (table, node) in TABLES.iter().flat_map(|table| nodes(&file.tables, table).map(move |node| (*table, node)))
         {
-            let Value::Table(written) = &node.value else { continue };
-            let mut rendered = |key: &str| Some(templates.render(written.get(key)?, context, sources, found));
-            if let Some(Node { value: Value::Boolean(false) | Value::Failed, .. }) = rendered("when") {
-                continue;
-            }
-            let Some(id) = rendered("id") else { continue };
-            let Some(text) = id.as_str().map(str::to_owned) else { continue };
-            let model_name = rendered("model-name").and_then(|name| name.as_str().map(str::to_owned));
-            let dependencies = match rendered("dependencies").map(|list| list.value) {
-                Some(Value::Array(nodes)) => {
-                    nodes.into_iter().filter_map(|node| Some((node.as_str()?.to_owned(), node.place))).collect()
-                }
-                _ => Vec::new(),
-            };
-            let same = |one: &&LibraryEntry| one.id.eq_ignore_ascii_case(&text);
-            if let Some(first) = of_file.iter().find(same) {
-                found.push(
-                    Problem::error(format!("the ID `{text}` is used twice in the library"))
-                        .at(id.place, "this entry")
+            let Some(written) = node.as_table() else { continue };
+            let mut render = |key: &str| Some(templates.render(written.get(key)?, context, sources, found));
+            let rendered = ["when", "id", "model-name", "dependencies"].map(&mut render);
+            let Some(entry) = entry(table, node, rendered, folder(&file.path), found) else { continue };
+            match of_file.iter().find(|first| first.id.eq_ignore_ascii_case(&entry.id)) {
+                Some(first) => found.push(
+                    Problem::error(format!("the ID `{}` is used twice in the library", entry.id))
+                        .at(entry.id_place, "this entry")
                         .at(first.id_place.clone(), "and this one")
                         .help("give one of them its own ID, or a `when`"),
-                );
-                continue;
+                ),
+                None => of_file.push(entry),
             }
-            of_file.push(LibraryEntry {
-                table,
-                id: text,
-                id_place: id.place,
-                model_name,
-                dependencies,
-                node: node.clone(),
-                folder: folder(&file.path).to_owned(),
-            });
         }
         entries.retain(|earlier| !of_file.iter().any(|later| later.id.eq_ignore_ascii_case(&earlier.id)));
         entries.append(&mut of_file);
     }
     entries
+}
+
+/// Returns an entry with what was rendered of it; `None` if its `when` is false, or a template of it came to something
+/// else than it has to be, which is reported.
+fn entry(
+    table: &'static str,
+    node: &Node,
+    [when, id, model_name, dependencies]: [Option<Node>; 4],
+    folder: &Utf8Path,
+    found: &mut Vec<Problem>,
+) -> Option<LibraryEntry> {
+    let mut is_right = true;
+    let mut wrong = |key: &str, node: &Node, wanted: &str| {
+        // What can't be rendered was reported.
+        if !matches!(node.value, Value::Failed) {
+            let message = format!("`{table}.{key}` must be {wanted}, and the template makes something else");
+            found.push(Problem::error(message).at(node.place.clone(), ""));
+        }
+        is_right = false;
+    };
+    match when {
+        Some(Node { value: Value::Boolean(false), .. }) => return None,
+        Some(Node { value: Value::Boolean(true), .. }) | None => {}
+        Some(other) => wrong("when", &other, "`true` or `false`"),
+    }
+    let mut text = |key: &str, node: Node| match node.value {
+        Value::String(text) => Some((text, node.place)),
+        _ => {
+            wrong(key, &node, "text");
+            None
+        }
+    };
+    let id = text("id", id?);
+    let model_name = model_name.and_then(|name| text("model-name", name)).map(|(name, _)| name);
+    let dependencies = match dependencies {
+        Some(Node { value: Value::Array(nodes), .. }) => {
+            nodes.into_iter().filter_map(|node| text("dependencies", node)).collect()
+        }
+        Some(other) => {
+            wrong("dependencies", &other, "a list");
+            Vec::new()
+        }
+        None => Vec::new(),
+    };
+    let (id, id_place) = id.filter(|_| is_right)?;
+    Some(LibraryEntry { table, id, id_place, model_name, dependencies, node: node.clone(), folder: folder.to_owned() })
 }
 
 /// Returns the entries of a table.

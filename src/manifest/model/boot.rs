@@ -50,6 +50,10 @@ pub struct BootTable {
     /// Files and folders that are put into the boot image.
     #[serde(default)]
     pub file: Vec<BootFile>,
+    /// Background image of Windows PE, as JPEG: put into the boot image as `Windows\System32\winpe.jpg`.
+    #[serde(default, deserialize_with = "content_path::optional")]
+    #[schemars(with = "Option<content_path::Written>", example = &"winpe/background.jpg")]
+    pub background: Option<String>,
     /// Folders with drivers for network and storage. They are put into the boot image, and loaded when Windows PE has
     /// started: before its network is, but not from its driver store.
     #[serde(default)]

@@ -108,3 +108,18 @@ fn a_prestart_command_of_the_boot_image_is_not_replaced_in_silence() {
     desk.edit("\n[[package]]", "\n[prestart]\ncommand = \"cmd /c ours.cmd\"\n\n[[package]]");
     insta::assert_snapshot!(desk.see("check --site BER"));
 }
+
+#[test]
+fn a_background_image_takes_the_place_of_that_of_windows_pe() {
+    let desk = desk();
+    desk.edit("prompt = false\n", "prompt = false\nbackground = \"winpe/logo.jpg\"\n");
+    let mut seen = desk.see("check --site BER");
+    desk.put("winpe/logo.jpg", b"\x89PNG\r\n\x1a\n");
+    seen += &desk.see("check --site BER");
+    insta::assert_snapshot!(seen);
+    let image = [b"\xff\xd8\xff\xe0".as_slice(), &[5; 3_000]].concat();
+    desk.put("winpe/logo.jpg", &image);
+    desk.done(&["apply", "--site", "BER"]);
+    taken_off(&desk);
+    assert!(desk.get("applied/Windows/System32/winpe.jpg") == image);
+}

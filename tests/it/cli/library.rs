@@ -244,6 +244,9 @@ fn content_that_is_taken_is_reported_where_the_library_has_it() {
     fs::remove_file(desk.path("shared/programs.toml")).unwrap();
     let seen = desk.see("check media/media.toml");
     desk.put("shared/programs.toml", PROGRAMS);
+    put_edited(&desk, "media/media.toml", "[[package]]", "[vars]\nyear = 2026\n\n[[package]]");
+    put_edited(&desk, "shared/library.toml", "id = \"BER00002\"", "id = \"{{ vars.year }}\"");
+    put_edited(&desk, "shared/library.toml", "id = \"BER00011\"", "id = \"BER00011\"\nwhen = \"{{ 'yes' }}\"");
     put_edited(
         &desk,
         "shared/library.toml",
