@@ -80,6 +80,7 @@ fn role(file: &SourceFile, entry: &Entry) -> Option<(SymbolKind, bool, Range<usi
     let value = |kind, is_definition| Some((kind, is_definition, entry.inner.clone()?));
     match (file.kind, path.as_slice(), key) {
         (FileKind::Manifest | FileKind::Library, [list], "id") if CONTENT.contains(list) => value(Content, true),
+        (FileKind::Library, ["task-sequence" | "boot-image"], "id") => value(Content, true),
         (FileKind::Manifest, ["sites"], "code") => value(Site, true),
         (FileKind::Manifest | FileKind::Facts, ["variables"], _) => Some((Variable, true, entry.key_range.clone())),
         (FileKind::Sequence, [.., "set"], _) => Some((Variable, true, entry.key_range.clone())),

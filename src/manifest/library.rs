@@ -90,7 +90,7 @@ pub(super) fn supply(
     let wanted = Wanted::new(tree, texts.problems);
     let mut files = Vec::new();
     for (written, place) in &wanted.files {
-        let folder = folders.get(&place.source).map_or_else(|| profile::folder(manifest), |folder| folder);
+        let folder = folders.get(&place.source).map_or(profile::folder(manifest), |folder| folder);
         let path = folder.join(written);
         if let Some(file) = libraries.read(&path, (written, place), (texts.problems, texts.inputs), found)? {
             folders.insert(file.source, profile::folder(&file.path).to_owned());

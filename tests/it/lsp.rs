@@ -243,6 +243,25 @@ fn names_lead_to_where_they_are_defined_and_used() {
     insta::assert_snapshot!("places", client.shown(&json!(seen)).replace("\\n", "\n").replace("\\\"", "\""));
 }
 
+/// A library is checked with the manifests that name it, and completes and leads to names as they do.
+#[test]
+fn a_content_library_is_a_file_of_the_author_too() {
+    let desk = desk();
+    desk.edit("[task-sequence]", "[library]\nfiles = [\"library.toml\"]\ncontent = \"referenced\"\n\n[task-sequence]");
+    desk.edit("[[package]]\nid = \"BER00021\"\nsource = \"packages/vpn\"\n\n", "");
+    let library = "library-version = 1\n\n[[package]]\nid = \"BER00021\"\nsource = \"packages/vpm\"\n\n\n[[package]]\n";
+    desk.put("library.toml", library.trim_end_matches("[[package]]\n"));
+    let mut client = Client::open_session(&desk);
+    client.open("sequences/deploy.toml", SEQUENCE);
+    let found = client.ask("definition", "sequences/deploy.toml", after(SEQUENCE, "BER0"));
+    let mut seen = format!("## definition\n{}\n", client.shown(&found));
+    seen += &format!("## library.toml\n{}\n", client.shown(&client.published["library.toml"].clone()));
+    client.open("library.toml", library);
+    let keys = client.ask("completion", "library.toml", after(library, "vpm\"\n\n\n[[package]]\n"));
+    seen += &format!("## completion\n{}", items(&keys));
+    insta::assert_snapshot!("content_library", seen);
+}
+
 #[test]
 fn columns_are_utf_16_in_files_with_a_byte_order_mark_and_both_line_ends() {
     let desk = Desk::empty();

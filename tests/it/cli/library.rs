@@ -2,6 +2,10 @@
 
 use std::fs;
 
+use tsmedia::inputs::Inputs;
+use tsmedia::manifest::{Options, load_noting};
+use tsmedia::problem::Problems;
+
 use crate::fixtures::desk::Desk;
 
 const MANIFEST: &str = r#"manifest-version = 1
@@ -308,4 +312,19 @@ fn prestaged_media_take_content_too() {
         "[[operating-system]]\nid = \"BER00010\"\nfile = \"../images/boot.wim\"\n\n[[package]]",
     );
     insta::assert_snapshot!(seen + &desk.see("check media/media.toml") + &desk.see("plan media/media.toml"));
+}
+
+/// `watch` and the language server look at these again.
+#[test]
+fn libraries_and_child_task_sequences_are_inputs() {
+    let desk = desk();
+    let mut inputs = Inputs::default();
+    let (options, mut problems) = (Options::default(), Problems::default());
+    load_noting(&desk.path("media/media.toml"), &options, &mut problems, &mut inputs).unwrap();
+    assert!(!problems.has_errors());
+    for path in
+        ["media/media.toml", "media/deploy.toml", "media/../shared/library.toml", "media/../shared/programs.toml"]
+    {
+        assert!(inputs.paths().any(|input| input == desk.path(path)), "{path}: {inputs:?}");
+    }
 }
