@@ -12,9 +12,11 @@ mod certificate;
 mod check;
 mod diff;
 mod file_kind;
+mod import;
 mod init;
 mod inspect;
 mod lsp;
+mod password;
 mod plan;
 mod project;
 mod render;
@@ -61,6 +63,8 @@ struct Cli {
 enum Command {
     /// Write a manifest to start from.
     Init(init::Arguments),
+    /// Write a manifest that builds a finished medium again.
+    Import(import::Arguments),
     /// Say everything that is wrong with manifests.
     Check(check::Arguments),
     /// Print manifests as they are after profiles and templates, for each site.
@@ -257,6 +261,7 @@ fn run(command: Command, screen: &Screen) -> Result<Outcome> {
         Command::Write(arguments) => write::run(&arguments, screen),
         Command::Capture(arguments) => capture::run(&arguments, screen),
         Command::Simulate(arguments) => simulate::run(&arguments, screen),
+        Command::Import(arguments) => import::run(&arguments, screen),
         Command::Sequence(command) => sequence::run(&command, screen),
         Command::Certificate(arguments) => certificate::run(&arguments, screen),
         Command::Cache(arguments) => cache::run(&arguments, screen),

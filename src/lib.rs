@@ -20,7 +20,7 @@
 //! | layer | modules |
 //! |---|---|
 //! | command line | `cli`, `lsp`, `report` |
-//! | deeds | `apply`, `capture`, `verify`, `gather`, `watch`, `device`, `simulate`, `project` |
+//! | deeds | `apply`, `capture`, `verify`, `gather`, `watch`, `device`, `simulate`, `project`, `import` |
 //! | decision | `plan`, `record`, `diff`, `map` |
 //! | meaning | `manifest`, `sequence`, `resolve`, `media`, `target` |
 //! | bytes | `write`, `patch`, `output`, `format`, `store` |
@@ -48,6 +48,7 @@ pub mod foreign_text;
 pub mod format;
 pub mod gather;
 pub mod git_lfs;
+pub mod import;
 pub mod limits;
 pub mod lsp;
 pub mod manifest;

@@ -50,7 +50,7 @@ pub use authoring::{SecretRef, suggestions as suggest};
 pub use capacity::Capacity;
 pub use library::TakenEntry;
 pub use model::*;
-pub use rendered::{Listed, Rendered};
+pub use rendered::{Listed, Rendered, relative};
 pub use rules::data::MAX_VALUE;
 pub use rules::{MAX_LABEL, is_pem};
 pub use site_data::{SiteData, SiteFile, VALUE_PREFIX};

@@ -22,6 +22,7 @@ mod clock;
 mod content;
 mod drivers;
 mod expiry;
+mod foreign_medium;
 mod images;
 mod inside;
 mod manifest_pointers;
@@ -68,6 +69,7 @@ use crate::progress::Audience;
 use crate::store::Objects;
 
 pub use clock::Clock;
+pub use foreign_medium::{ForeignMedium, ImageOnMedium};
 pub use supplied::Supplied;
 
 use assemble::{Medium, assemble};

@@ -137,7 +137,7 @@ fn say(written: &[Utf8PathBuf], files: &[&str], path: &Utf8Path, screen: &Screen
 }
 
 /// Writes a file that must not be there yet.
-fn create(path: &Utf8Path, text: &str) -> Result<()> {
+pub(super) fn create(path: &Utf8Path, text: &str) -> Result<()> {
     open::create_new(path).and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| {
         let failed = Error::io("writing", path, error);
         if path.exists() { failed.help("move the file away, or start in another folder") } else { failed }

@@ -14,6 +14,7 @@ use clap::Args;
 
 use super::Outcome;
 use super::file_kind::{self, FileKind};
+use super::password::{self, PasswordFrom};
 use super::screen::Screen;
 use crate::device;
 use crate::error::{Error, Result};
@@ -45,8 +46,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE", requires = "layout")]
     svg: Option<Utf8PathBuf>,
     /// Where the password of a `Variables.dat` is found: `env:NAME` or `file:PATH`.
-    #[arg(long, value_name = "WHERE", value_parser = container::password_from)]
-    password_from: Option<container::PasswordFrom>,
+    #[arg(long, value_name = "WHERE", value_parser = password::parse)]
+    password_from: Option<PasswordFrom>,
     /// Show the values of variables too, secrets among them.
     #[arg(long)]
     values: bool,

@@ -38,6 +38,8 @@ pub const SEPARATOR: &str = "!/";
 pub struct MediumTree {
     /// The image, as it was when it was read.
     pub image: SourceFile,
+    /// `true` for a disc, `false` for the image of a stick or volume.
+    pub is_disc: bool,
     /// The volume label; that of the first volume if there are several.
     pub label: String,
     /// Files and folders. Names that differ only in case are the same name.
@@ -85,7 +87,9 @@ impl MediumTree {
             Unreadable::NotMedium(error) => error,
             Unreadable::Failed(error) => damaged(error),
         })?;
-        let mut tree = Self { image, label: String::new(), root: Arc::default(), faults: Vec::new(), boot: Vec::new() };
+        let is_disc = iso::is_one(&mut file).map_err(failed)?;
+        let mut tree =
+            Self { image, is_disc, label: String::new(), root: Arc::default(), faults: Vec::new(), boot: Vec::new() };
         for (volume, number) in volumes.into_iter().zip(0..) {
             if number == 0 {
                 tree.label = volume.label;

@@ -144,7 +144,7 @@ impl<M> Rendered<M> {
 }
 
 /// Returns a path relative to a folder, both relative to one place. The path itself if the way back is not known.
-fn relative(folder: &Utf8Path, path: &Utf8Path) -> Utf8PathBuf {
+pub fn relative(folder: &Utf8Path, path: &Utf8Path) -> Utf8PathBuf {
     fn parts(path: &Utf8Path) -> Vec<Utf8Component<'_>> {
         let mut parts = Vec::new();
         for part in path.components().filter(|part| *part != Utf8Component::CurDir) {

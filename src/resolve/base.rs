@@ -8,6 +8,7 @@ use std::sync::Arc;
 use super::placement::{Location, find_folder};
 use super::request::Request;
 use super::secret_refs::secret_text;
+use super::sources::Sources;
 use crate::content::Content;
 use crate::error::Result;
 use crate::format::container::{Header, Unreadable};
@@ -139,7 +140,7 @@ fn data(
         }
         (None, _) => None,
     };
-    let encrypted = encrypted_files(request, variables, folder);
+    let encrypted = encrypted_files(request.sources, variables, folder);
     let (variables, policies) = encrypted.map_err(|error| request.failed(&error, &medium_at, problems)).ok()?;
     let password = password.as_ref().and_then(|password| password.text());
     let (path, why) = match BaseData::read(bootstrap, &variables, &policies, password) {
@@ -162,9 +163,13 @@ fn data(
 }
 
 /// Reads the variables and the other encrypted files beside them.
-fn encrypted_files(request: &Request<'_>, variables: &Content, folder: &Folder) -> Result<(Encrypted, Vec<Encrypted>)> {
+pub(super) fn encrypted_files(
+    sources: &dyn Sources,
+    variables: &Content,
+    folder: &Folder,
+) -> Result<(Encrypted, Vec<Encrypted>)> {
     let read = |path: &str, content: &Content| -> Result<Encrypted> {
-        let bytes = request.sources.read_content(content, MAX_BASE_DATA_LEN)?;
+        let bytes = sources.read_content(content, MAX_BASE_DATA_LEN)?;
         Ok(Encrypted { path: path.to_owned(), bytes })
     };
     let mut others = Vec::new();

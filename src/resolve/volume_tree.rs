@@ -20,21 +20,23 @@ impl VolumeTree {
         Self { root: Folder::default(), location }
     }
 
-    /// Puts a file or a folder in its place, or reports why it can't be there.
+    /// Puts a file or a folder in its place, or reports why it can't be there. A file that is there already from the same
+    /// source, as boot files are when the whole of a Windows ISO follows them, is left there.
     pub fn place(&mut self, request: &Request<'_>, placement: Placement, problems: &mut Problems) {
         let Placement { path, node, pointer } = placement;
         match node {
             Node::Folder(folder) => self.merge(request, &path, &folder, &pointer, problems),
             Node::File(content) => {
-                if let Err(misplaced) = self.root.insert(&path, content) {
+                if let Err(misplaced) = self.root.insert(&path, content.clone())
+                    && !is_same_source(self.root.get(&path), Some(&Node::File(content)))
+                {
                     self.report(request, &path, &misplaced, &pointer, problems);
                 }
             }
         }
     }
 
-    /// Puts a folder's files in place. A file that is there already from the same source, as boot files are when the
-    /// whole of an extracted Windows ISO follows them, is left there.
+    /// Puts a folder's files in place.
     fn merge(
         &mut self,
         request: &Request<'_>,

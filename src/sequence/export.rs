@@ -126,6 +126,13 @@ pub fn read_document_with_share(bytes: &[u8], name: &str, share: &mut Share) -> 
     Ok(Export::from_document(task_sequence::export::document::read_with_share(bytes, name, share)?))
 }
 
+/// Returns the name of a sequence as that of a file, without an extension.
+pub fn file_name(name: &str) -> String {
+    let lower: String = name.to_lowercase().chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
+    let parts: Vec<_> = lower.split('-').filter(|part| !part.is_empty()).collect();
+    if parts.is_empty() { "sequence".into() } else { parts.join("-") }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;

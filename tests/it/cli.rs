@@ -19,6 +19,7 @@ mod diff;
 mod fit;
 mod foreign;
 mod hostile;
+mod import;
 mod inside;
 mod interrupt;
 mod large_files;

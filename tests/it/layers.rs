@@ -31,7 +31,7 @@ const LAYERS: [(&str, &[&str]); 6] = [
     ("bytes", &["write", "patch", "output", "format", "store"]),
     ("meaning", &["manifest", "sequence", "resolve", "media", "target"]),
     ("decision", &["plan", "record", "diff", "map"]),
-    ("deeds", &["apply", "capture", "verify", "gather", "watch", "device", "simulate", "project"]),
+    ("deeds", &["apply", "capture", "verify", "gather", "watch", "device", "simulate", "project", "import"]),
     ("command line", &["cli", "lsp", "report"]),
 ];
 

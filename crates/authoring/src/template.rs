@@ -403,3 +403,33 @@ fn needs_itself(space: &str, table: &Table, circle: &[usize]) -> Problem {
         .at(table.0[circle[0]].node.place.clone(), "")
         .help("put what they share into a value of its own under `[vars]`")
 }
+
+/// Escapes the templates in a text, which then renders to itself.
+pub fn escape_templates(text: &str) -> String {
+    const BEGINNINGS: [&str; 3] = ["{{", "{%", "{#"];
+    if !BEGINNINGS.iter().any(|beginning| text.contains(beginning)) {
+        return text.to_owned();
+    }
+    let mut rendered = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('{') {
+        rendered += &rest[..at];
+        rest = &rest[at..];
+        match BEGINNINGS.iter().find(|beginning| rest.starts_with(**beginning)) {
+            Some(beginning) => {
+                rendered += &format!("{{{{ '{beginning}' }}}}");
+                rest = &rest[2..];
+            }
+            None => {
+                rendered.push('{');
+                rest = &rest[1..];
+            }
+        }
+    }
+    rendered += rest;
+    // A template loses one line break at its end.
+    if rendered.ends_with(['\n', '\r']) {
+        rendered += "{{ '' }}";
+    }
+    rendered
+}

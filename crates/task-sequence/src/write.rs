@@ -12,6 +12,7 @@ use super::condition::{Condition, Operator, Test};
 use super::read::VERSION;
 use super::{Action, Body, Foreign, Sequence, Step, Value, Values, Variable};
 use authoring::SecretRef;
+use authoring::template::escape_templates;
 
 /// The longest line that a condition or a list stands on by itself.
 const MAX_LINE: usize = 100;
@@ -347,7 +348,7 @@ fn strings(texts: &[String]) -> Vec<String> {
 
 /// A text in the quotes that show it best.
 fn string(text: &str) -> String {
-    let text = &without_templates(text);
+    let text = &escape_templates(text);
     let is_plain = |c: char| !c.is_control() || c == '\t';
     let is_several_lines = text.contains('\n');
     if is_several_lines
@@ -400,34 +401,4 @@ fn escaped(c: char) -> String {
         c if c.is_control() => format!("\\u{:04X}", u32::from(c)),
         c => c.into(),
     }
-}
-
-/// A text that is the same after its templates were rendered.
-fn without_templates(text: &str) -> String {
-    const BEGINNINGS: [&str; 3] = ["{{", "{%", "{#"];
-    if !BEGINNINGS.iter().any(|beginning| text.contains(beginning)) {
-        return text.to_owned();
-    }
-    let mut rendered = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find('{') {
-        rendered += &rest[..at];
-        rest = &rest[at..];
-        match BEGINNINGS.iter().find(|beginning| rest.starts_with(**beginning)) {
-            Some(beginning) => {
-                rendered += &format!("{{{{ '{beginning}' }}}}");
-                rest = &rest[2..];
-            }
-            None => {
-                rendered.push('{');
-                rest = &rest[1..];
-            }
-        }
-    }
-    rendered += rest;
-    // A template loses one line break at its end.
-    if rendered.ends_with(['\n', '\r']) {
-        rendered += "{{ '' }}";
-    }
-    rendered
 }

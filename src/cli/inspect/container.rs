@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::Arguments;
 use crate::cli::Outcome;
+use crate::cli::password;
 use crate::cli::screen::Screen;
 use crate::error::{Error, Result};
 use crate::format::container::{self, DEFAULT_PASSWORD, HEADER_LEN, Header};
@@ -21,21 +22,6 @@ use crate::sequence::policy;
 /// A container of more is none of a medium.
 const MAX_LEN: u64 = MAX_VARIABLES_LEN as u64 + 64;
 
-/// Where a password is found, as it is written on the command line.
-#[derive(Clone, Debug)]
-pub(super) enum PasswordFrom {
-    Env(String),
-    File(String),
-}
-
-pub(super) fn password_from(text: &str) -> std::result::Result<PasswordFrom, String> {
-    match text.split_once(':') {
-        Some(("env", name)) if !name.is_empty() => Ok(PasswordFrom::Env(name.to_owned())),
-        Some(("file", path)) if !path.is_empty() => Ok(PasswordFrom::File(path.to_owned())),
-        _ => Err("write `env:NAME` or `file:PATH`; a password itself would be seen by others".into()),
-    }
-}
-
 /// Whether a file begins like a container.
 pub(super) fn is_one(path: &Utf8Path) -> bool {
     let mut start = [0; HEADER_LEN];
@@ -47,7 +33,7 @@ pub(super) fn run(path: &Utf8Path, arguments: &Arguments, screen: &Screen) -> Re
     let bytes = limits::read(path, MAX_LEN).map_err(reading)?;
     let unreadable = |bad: container::Unreadable| Error::new(format!("`{path}` can't be read")).because(bad);
     let header = Header::read(&bytes).map_err(unreadable)?;
-    let given = arguments.password_from.as_ref().map(password).transpose()?;
+    let given = arguments.password_from.as_ref().map(password::read).transpose()?;
     let password = given.as_ref().and_then(Secret::text).unwrap_or(DEFAULT_PASSWORD);
     let text = match (container::decode(&bytes, password), &given) {
         (Err(_), None) => guid_beside(path).and_then(|guid| container::decode(&bytes, &guid).ok()),
@@ -101,21 +87,4 @@ fn guid_beside(path: &Utf8Path) -> Option<Zeroizing<String>> {
     let bytes = limits::read(path.with_file_name("Variables.dat"), MAX_LEN).ok()?;
     let variables = data::read_variables(&container::decode(&bytes, DEFAULT_PASSWORD).ok()?);
     variables.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(data::GUID)).map(|(_, guid)| guid)
-}
-
-fn password(from: &PasswordFrom) -> Result<Secret> {
-    let password = match from {
-        PasswordFrom::Env(name) => match std::env::var_os(name) {
-            Some(value) => Secret::new(value.into_encoded_bytes()),
-            None => return Err(Error::new(format!("the environment variable `{name}` is not set"))),
-        },
-        PasswordFrom::File(path) => {
-            let read = limits::open_within(path, limits::MAX_SECRET_LEN as u64).and_then(Secret::read);
-            read.map_err(|error| Error::io("reading", Utf8Path::new(path), error))?.without_line_break()
-        }
-    };
-    match password.text() {
-        Some(_) => Ok(password),
-        None => Err(Error::new("the password is no text in UTF-8").help("save it as UTF-8")),
-    }
 }

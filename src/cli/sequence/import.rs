@@ -129,7 +129,7 @@ fn paths(arguments: &Arguments, export: &Export) -> Result<Vec<Utf8PathBuf>> {
         Some(folder) => {
             let mut paths: Vec<Utf8PathBuf> = Vec::new();
             for one in &export.sequences {
-                let name = file_name(&one.sequence.name);
+                let name = export::file_name(&one.sequence.name);
                 let id = one.id.as_deref().map(|id| format!("{name}-{}", id.to_lowercase()));
                 let numbered = (2..).map(|number| format!("{name}-{number}"));
                 let mut candidates = std::iter::once(name.clone()).chain(id).chain(numbered);
@@ -142,13 +142,6 @@ fn paths(arguments: &Arguments, export: &Export) -> Result<Vec<Utf8PathBuf>> {
             Ok(paths)
         }
     }
-}
-
-/// The name of a sequence as that of a file.
-fn file_name(name: &str) -> String {
-    let lower: String = name.to_lowercase().chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
-    let parts: Vec<_> = lower.split('-').filter(|part| !part.is_empty()).collect();
-    if parts.is_empty() { "sequence".into() } else { parts.join("-") }
 }
 
 /// The names of steps that hold something which no key of the catalog says.

@@ -30,7 +30,7 @@ medium = "genuine"
 "#;
 
 /// A boot medium as the site makes it, in a folder.
-fn genuine() -> Json {
+pub fn genuine() -> Json {
     json!({
         "type": "BootMedia",
         "password": null,

@@ -189,7 +189,7 @@ fn files_that_are_no_policies_are_refused() {
 }
 
 /// A stand-alone medium as the site makes it, with one of the two packages that its sequence refers to.
-fn genuine() -> Json {
+pub fn genuine() -> Json {
     let documents = [deployment(), program(), application()].map(|policy| {
         let (_, root) = policy.split_once('\n').unwrap();
         root.to_owned()

@@ -1,0 +1,106 @@
+//! A medium of any origin, opened: its files, and what it tells the client.
+
+use std::sync::Arc;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::base::encrypted_files;
+use super::sources::{SourceIndex, Sources};
+use crate::error::{Error, Result};
+use crate::format::medium_tree::{MediumTree, path_on};
+use crate::limits::MAX_SCRIPT_LEN;
+use crate::media::data::{self, BaseData, Bootstrap};
+use crate::volume::{Folder, Node};
+
+/// A medium that somebody made: a disc, the image of a stick, or a folder with its files.
+pub struct ForeignMedium {
+    /// Where it is.
+    pub path: Utf8PathBuf,
+    /// Its volume label; empty for a folder.
+    pub label: String,
+    /// `true` for a folder.
+    pub is_folder: bool,
+    /// `true` for a disc, `false` for a folder or the image of a stick.
+    pub is_disc: bool,
+    /// Its files.
+    pub root: Arc<Folder>,
+    /// Paths of files that can't be read, each with the reason.
+    pub faults: Vec<(String, String)>,
+    /// `TsmBootstrap.ini`; `None` if it is not a task sequence medium.
+    pub bootstrap: Option<Bootstrap>,
+    sources: SourceIndex,
+}
+
+/// An image in a WIM file of a medium.
+pub struct ImageOnMedium {
+    /// Number of the image, from 1.
+    pub index: u32,
+    /// Name of the image, if it has one.
+    pub name: Option<String>,
+}
+
+impl ForeignMedium {
+    /// Opens a medium.
+    ///
+    /// # Errors
+    ///
+    /// It can't be read, or is neither a medium nor a folder.
+    pub fn open(path: &Utf8Path) -> Result<Self> {
+        let sources = SourceIndex::default();
+        let failed = |error| Error::io("reading", path, error);
+        let is_folder = sources.is_folder(path).map_err(failed)?;
+        let mut medium = Self {
+            path: path.to_owned(),
+            label: String::new(),
+            is_folder,
+            is_disc: false,
+            root: Arc::default(),
+            faults: Vec::new(),
+            bootstrap: None,
+            sources,
+        };
+        if is_folder {
+            let walked = medium.sources.folder(path).map_err(failed)?;
+            medium.faults = walked.faults.iter().map(|fault| (fault.path.to_string(), fault.why.clone())).collect();
+            medium.root = Arc::clone(&walked.folder);
+        } else {
+            let tree = MediumTree::open(path)?;
+            medium.faults = tree.faults.into_iter().map(|fault| (fault.path, fault.why)).collect();
+            (medium.label, medium.is_disc, medium.root) = (tree.label, tree.is_disc, tree.root);
+        }
+        if let Some(Node::File(content)) = medium.root.get(data::BOOTSTRAP_FILE) {
+            medium.bootstrap = Bootstrap::read(medium.sources.read_content(content, MAX_SCRIPT_LEN as usize)?.bytes());
+        }
+        Ok(medium)
+    }
+
+    /// Decrypts what the medium tells the client. `None` for a medium without variables.
+    ///
+    /// # Errors
+    ///
+    /// A file can't be read, or not with this password.
+    pub fn data(&self, password: Option<&str>) -> Result<Option<BaseData>> {
+        let (Some(bootstrap), Some(Node::File(variables))) = (&self.bootstrap, self.root.get(data::VARIABLES_FILE))
+        else {
+            return Ok(None);
+        };
+        let (variables, others) = encrypted_files(&self.sources, variables, &self.root)?;
+        let data = BaseData::read(bootstrap.clone(), &variables, &others, password);
+        data.map(Some).map_err(|(file, why)| {
+            Error::new(format!("`{file}` of `{}` can't be read: {why}", self.path))
+                .help("give the password that the medium asks for with `--password-from`")
+        })
+    }
+
+    /// Returns the images in a WIM file of the medium.
+    ///
+    /// # Errors
+    ///
+    /// The file can't be read, or is not a WIM file.
+    pub fn images(&self, path: &str) -> Result<Vec<ImageOnMedium>> {
+        let path = if self.is_folder { self.path.join(path) } else { path_on(&self.path, path) };
+        let wim = self.sources.wim(&path)?;
+        let images = wim.facts().images.iter();
+        Ok(images.map(|image| ImageOnMedium { index: image.index, name: image.name.clone() }).collect())
+    }
+}
