@@ -220,7 +220,10 @@ fn volumes(file: &mut File, path: &Utf8Path) -> std::result::Result<Vec<FoundVol
     let start = start_of(file, header::MAGIC.len() as u64).map_err(failed)?;
     if [&header::MAGIC[..], &header::PIPABLE_MAGIC].contains(&&start[..]) {
         let error = Error::new(format!("`{path}` is a WIM file, not an image of a disc or stick"));
-        return Err(Unreadable::NotMedium(error.help("extract what is needed of it, and name the extracted files")));
+        return Err(Unreadable::NotMedium(
+            error
+                .help("apply it to a folder (`wimlib-imagex apply FILE 1 FOLDER`), and name the folder or files in it"),
+        ));
     }
     if iso::is_one(file).map_err(failed)? {
         let disc = iso::read(file)?;

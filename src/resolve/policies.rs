@@ -1,12 +1,14 @@
 //! The policies of a medium: those that the manifest names, read and checked against its sequence and content.
 
+use std::collections::BTreeSet;
+
 use super::base::Base;
 use super::request::Request;
 use crate::limits::MAX_POLICY_LEN;
 use crate::manifest::{Kind, PolicyTable, task_sequence};
 use crate::media::data::MediaData;
 use crate::media::windows_text;
-use crate::problem::{Problem, Problems};
+use crate::problem::{Place, Problem, Problems};
 use crate::rule::Rule;
 use crate::secret::Secret;
 use crate::sequence::policy::{self, Instance, PROGRAM, Policy, ReturnedPolicies, TASK_SEQUENCE};
@@ -83,6 +85,7 @@ pub(super) fn check(request: &Request<'_>, base: Option<&Base>, data: &MediaData
         check_references(request, base, &policies, &carried, &mut found);
     }
     check_hashes(request, base, &policies, &mut found);
+    check_versions(request, base, &policies, &mut found);
     found.into_iter().for_each(|problem| rendered.add_lowered(problem, problems));
 }
 
@@ -126,12 +129,7 @@ fn check_references(
             Some(step) => format!("the package `{id}` of the step `{step}` is not on the medium"),
             None => format!("the package `{id}` is not on the medium"),
         };
-        let at = if request.rendered.manifest.policy.is_some() {
-            FILE
-        } else {
-            base.map_or("/media/kind", |base| &base.pointer)
-        };
-        let problem = Problem::new(Rule::MissingContent, message).at(request.place(at), "the sequence needs it");
+        let problem = Problem::new(Rule::MissingContent, message).at(place(request, base), "the sequence needs it");
         found.push(problem.help(format!(
             "add it as `[[package]]`, `[[driver-package]]` or `[[operating-system]]` with `id = \"{id}\"`"
         )));
@@ -157,5 +155,38 @@ fn check_hashes(request: &Request<'_>, base: Option<&Base>, policies: &[Policy],
                 "make the base again after the package was updated at the site, or leave the package to the base",
             ));
         }
+    }
+}
+
+/// Compares the versions of content in policies with those in the file of the site.
+fn check_versions(request: &Request<'_>, base: Option<&Base>, policies: &[Policy], found: &mut Vec<Problem>) {
+    let Some((file, _)) = request.rendered.site_file() else { return };
+    let mut compared: BTreeSet<&str> = BTreeSet::new();
+    for instance in policies.iter().flat_map(|policy| &policy.instances).filter(|one| one.class == PROGRAM) {
+        let (Some(id), Some(version)) = (instance.property("PKG_PackageID"), instance.property("PKG_SourceVersion"))
+        else {
+            continue;
+        };
+        let at = file.data.packages.iter().position(|package| package.id == id);
+        let Some((at, of_site)) = at.and_then(|at| Some((at, file.data.packages[at].source_version?))) else {
+            continue;
+        };
+        if version.parse() == Ok(of_site) || !compared.insert(id) {
+            continue;
+        }
+        let message =
+            format!("the policy of `{id}` is for version {version} of its content, and the site has version {of_site}");
+        let problem = Problem::new(Rule::StaleContentHash, message).at(place(request, base), "the policy");
+        let problem = problem.at(file.place(&format!("/packages/{at}/source-version")), "the version at the site");
+        found.push(problem.help("export policies and site file again, and copy the content that belongs to them"));
+    }
+}
+
+/// Returns the place of the policies in messages: the files of the site, the base, or the medium.
+fn place(request: &Request<'_>, base: Option<&Base>) -> Place {
+    match (&request.rendered.manifest.policy, base) {
+        (Some(_), _) => request.place(FILE),
+        (None, Some(base)) => request.place(&base.pointer),
+        (None, None) => request.place("/media/kind"),
     }
 }

@@ -58,7 +58,10 @@ fn a_bootable_medium_becomes_a_project_that_builds_the_same_files() {
     desk.done(&["check", "boot BER/media.toml"]);
     desk.done(&["apply", "boot BER/media.toml"]);
     let diff = ["diff", "boot BER.iso", "boot BER/out/boot-BER.iso"];
-    seen += &desk.see_ran(&diff.join(" "), &desk.run(&diff));
+    let compared = desk.see_ran(&diff.join(" "), &desk.run(&diff));
+    // The other program dates the disc by the clock.
+    let lines = compared.lines().filter(|line| !line.starts_with("| date"));
+    seen += &lines.collect::<Vec<_>>().join("\n");
     insta::assert_snapshot!(seen);
     // Variables are encrypted again, and the site's writer has bytes of its own after them.
     let is_other = |line: &String| !line.ends_with("Variables.dat");

@@ -140,6 +140,19 @@ fn policies_of_a_site_are_put_on_the_medium_and_compared_with_its_sequence() {
         let entry = format!("\n[[{table}]]\nid = \"{id}\"\n{more}source = \"packages/{folder}\"\n\n[[file]]");
         desk.edit("\n[[file]]", &entry);
     }
+    desk.put(
+        "site.json",
+        json!({
+            "site-version": 1,
+            "code": "BER",
+            "packages": [
+                { "id": "BER00021", "kind": "package", "name": "VPN", "source-version": 4 },
+                { "id": "BER00022", "kind": "package", "name": "Printers", "source-version": 1 },
+            ],
+        })
+        .to_string(),
+    );
+    desk.edit("code = \"BER\"", "code = \"BER\"\ndata = \"site.json\"");
     seen += &desk.see("check");
     desk.done(&["apply"]);
     extract(&desk, "out/win11-BER.iso", "data");
