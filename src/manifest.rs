@@ -53,7 +53,7 @@ pub use model::*;
 pub use rendered::{Listed, Rendered, relative};
 pub use rules::data::MAX_VALUE;
 pub use rules::{MAX_LABEL, is_pem};
-pub use site_data::{SiteData, SiteFile, VALUE_PREFIX};
+pub use site_data::{SiteArchitecture, SiteData, SiteFile, VALUE_PREFIX};
 pub use variables::VariableValue;
 
 /// What the command line adds to the manifests.

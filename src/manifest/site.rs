@@ -111,6 +111,10 @@ fn read_data(
         context.space("site").insert("code".into(), code.as_str().into());
     }
     entry.node = templates.render(&entry.node, &context, reader.problems, found);
+    if matches!(entry.node.value, Value::Failed) {
+        site.is_unusable = true;
+        return;
+    }
     let Some(name) = entry.node.as_str().filter(|name| !name.is_empty()).map(str::to_owned) else { return };
     let place = entry.node.place.clone();
     let path = reader.folders.get(&place.source).map_or(name.clone().into(), |folder| folder.join(&name));

@@ -18,6 +18,7 @@ use super::windows_pe::WindowsPe;
 use crate::content::Content;
 use crate::format::wim::Use;
 use crate::format::windows::Windows;
+use crate::manifest::SiteArchitecture;
 use crate::problem::{Problem, Problems};
 use crate::rule::Rule;
 use crate::volume::Folder;
@@ -81,6 +82,7 @@ pub(super) fn prepare(request: &Request<'_>, problems: &mut Problems) -> Option<
         let problem = Problem::warning(message).at(request.place(IMAGE), "taken for x64");
         problems.add(problem.help("a boot image of the Windows ADK or of Configuration Manager says it"));
     }
+    check_package(request, &windows_pe, problems);
     let derived = additions(request, &windows_pe, &windows, problems)
         .and_then(|additions| derive(request, &windows_pe, &additions, problems));
     let (content, is_pending) = match derived {
@@ -89,6 +91,22 @@ pub(super) fn prepare(request: &Request<'_>, problems: &mut Problems) -> Option<
         Some(Derived::AsItIs) | None => (unusable.content, false),
     };
     Some(BootImage { content, windows_pe: Some(windows_pe), is_pending })
+}
+
+/// Warns of a boot image package of the site that is for other processors.
+fn check_package(request: &Request<'_>, windows_pe: &WindowsPe, problems: &mut Problems) {
+    let Some((file, _)) = request.rendered.site_file() else { return };
+    let (Some(id), Some(own)) = (&request.rendered.manifest.boot.package, windows_pe.architecture) else { return };
+    let Some(at) = file.data.boot_images.iter().position(|image| image.id == *id) else { return };
+    let image = &file.data.boot_images[at];
+    let Some(architecture) = image.architecture.map(SiteArchitecture::as_str) else { return };
+    if architecture == own.to_string() {
+        return;
+    }
+    let message = format!("the boot image is for {own}, and the package `{id}` of the site for {architecture}");
+    let problem = Problem::warning(message).at(request.place("/boot/package"), "the package");
+    let problem = problem.at(file.place(&format!("/boot-images/{at}/architecture")), format!("`{}`", image.name));
+    problems.add(problem.help("name the package of this boot image in `boot.package`"));
 }
 
 /// Collects the files that go into the boot image, a volume of its own. `None` if something is wrong with them.

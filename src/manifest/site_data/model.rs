@@ -191,6 +191,17 @@ pub enum SiteArchitecture {
     Arm64,
 }
 
+impl SiteArchitecture {
+    /// Returns the name that site files use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::X64 => "x64",
+            Self::X86 => "x86",
+            Self::Arm64 => "arm64",
+        }
+    }
+}
+
 /// Form of a certificate.
 struct Pem;
 

@@ -1,12 +1,16 @@
 //! Media whose sites are described by site files.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
+use tsmedia::inputs::Inputs;
+use tsmedia::manifest::{Options, load_noting};
+use tsmedia::problem::Problems;
 
 use super::data::{DEFAULT_PASSWORD, extract, read};
 use crate::fixtures::authority::{chain, key, pfx};
-use crate::fixtures::desk::Desk;
+use crate::fixtures::desk::{Desk, wimlib};
 
 const MANIFEST: &str = r#"manifest-version = 1
 
@@ -331,4 +335,60 @@ fn a_certificate_that_there_is_none_or_several_of_is_not_printed() {
     desk.edit("kind = \"bootable\"", "kind = \"boot\"");
     seen += &desk.see("certificate");
     insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn a_boot_image_of_other_processors_than_its_package_is_reported() {
+    let desk = project();
+    let mut site = site(&desk);
+    site["boot-images"][0]["architecture"] = json!("arm64");
+    put(&desk, &site);
+    wimlib(&["info", desk.path("images/boot.wim").as_str(), "1", "--image-property", "WINDOWS/ARCH=9"]);
+    let seen = see(&desk, "check");
+    let start = seen.find("!   \u{26a0} the boot image is for").unwrap_or_else(|| panic!("{seen}"));
+    let end = start + seen[start..].find("help:").unwrap();
+    insta::assert_snapshot!(seen[start..end + seen[end..].find("\n").unwrap()]);
+}
+
+#[test]
+fn a_site_file_is_an_input_also_where_it_is_not_there() {
+    let desk = project();
+    desk.edit("data = \"sites/ber.json\"", "code = \"HAM\"\ndata = \"sites/{{ vars.where }}-{{ site.code }}.json\"");
+    desk.edit("[certificate]", "[vars]\nwhere = \"north\"\n\n[certificate]");
+    for is_there in [false, true] {
+        let (mut problems, mut inputs) = (Problems::default(), Inputs::default());
+        let manifest = desk.path("media.toml");
+        load_noting(&manifest, &Options::default(), &mut problems, &mut inputs).unwrap();
+        assert!(inputs.paths().any(|path| path == desk.path("sites/north-HAM.json")), "{inputs:?}");
+        assert_eq!(problems.has_errors(), !is_there);
+        let mut site = site(&desk);
+        site["code"] = json!("HAM");
+        desk.put("sites/north-HAM.json", site.to_string());
+    }
+    // The site is named in the file, and is not known before.
+    desk.edit("code = \"HAM\"\n", "");
+    insta::assert_snapshot!(desk.see("check"));
+}
+
+#[test]
+fn a_site_file_named_in_a_profile_is_beside_the_profile() {
+    let desk = project();
+    desk.edit("[[sites]]\ndata = \"sites/ber.json\"\n", "");
+    desk.edit("kind = \"bootable\"\n", "kind = \"bootable\"\nprofile = \"shared/sites.toml\"\n");
+    desk.put("shared/sites.toml", "[[sites]]\ndata = \"ber.json\"\nhttp-port = 8080\n");
+    desk.put("shared/ber.json", site(&desk).to_string());
+    let rendered = desk.done(&["render"]);
+    assert!(rendered.contains("code = \"BER\"\n") && rendered.contains("http-port = 8080\n"), "{rendered}");
+}
+
+#[test]
+fn the_largest_site_is_read_in_time() {
+    let desk = project();
+    let mut site = site(&desk);
+    let package = |at: usize| json!({ "id": format!("BER{at:05X}"), "kind": "package", "name": "x" });
+    site["packages"] = (0x100..0x100 + 20_000).map(package).collect();
+    put(&desk, &site);
+    let start = Instant::now();
+    desk.done(&["render"]);
+    assert!(start.elapsed() < Duration::from_secs(30), "{:?}", start.elapsed());
 }
