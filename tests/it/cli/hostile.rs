@@ -205,6 +205,7 @@ fn whatever_is_foreign_is_said_safely_by_every_command() {
         runs.both(&["write", path, "stick.img"]);
         runs.both(&["write", path, "stick.img", "--dry-run"]);
         runs.both(&["capture", path, "-o", "again.wim"]);
+        runs.both(&["import", path, "-o", "imported"]);
     }
     runs.both(&["inspect", "joliet.iso", "--layout", "--svg", "layout.svg"]);
     let svg = fs::read(runs.desk.path("layout.svg")).unwrap();
@@ -220,6 +221,7 @@ fn whatever_is_foreign_is_said_safely_by_every_command() {
         runs.both(&["plan", manifest, "--out", NAME]);
         runs.data(&["render", manifest]);
         runs.data(&["render", manifest, "--json"]);
+        runs.both(&["certificate", manifest]);
         runs.both(&["verify", "joliet.iso", "--manifest", manifest]);
         runs.both(&["cache", manifest]);
         runs.both(&["simulate", manifest, "--facts", "facts.toml"]);
