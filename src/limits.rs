@@ -137,3 +137,7 @@ pub const MAX_WIM_METADATA_LEN: u64 = 256 << 20;
 pub const MAX_WIMS_SEARCHED: usize = 200;
 /// Files below one folder that a manifest names: more than any medium has, and fewer than links that multiply make.
 pub const MAX_TREE_FILES: u64 = 4_000_000;
+/// Files and folders of a medium in a WIM file. Windows itself has about 200,000.
+pub const MAX_WIM_FILES: usize = 500_000;
+/// Bytes of a medium in a WIM file that are unpacked into memory.
+pub const MAX_UNPACKED_LEN: u64 = 64 << 20;

@@ -1,12 +1,13 @@
 //! The files of a medium, each as the ranges of its image that hold it: nothing is extracted, and a copy of a file can
 //! share blocks with the image.
 //!
-//! Reads images of discs, of sticks and disks with FAT and NTFS partitions, and of single FAT and NTFS volumes. Of a disc
+//! Reads images of discs, of sticks and disks with FAT and NTFS partitions, of single FAT and NTFS volumes, and WIM files
+//! with one image, as prestaged media are. Of a disc
 //! the tree of UDF counts, or else that of Joliet, or else that of ISO 9660: so does Windows, and the ISO 9660 tree of its
 //! installation discs holds nothing but a note. Of two partitions with the same file the first counts.
 //!
-//! Not supported: WIM files and virtual disks (an error), and files that NTFS compresses, encrypts, stores with holes or
-//! describes by several records (a [fault](MediumTree::faults)).
+//! Not supported: virtual disks (an error), large files that a WIM file compresses, and files that NTFS compresses,
+//! encrypts, stores with holes or describes by several records (a [fault](MediumTree::faults)).
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -19,11 +20,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::file_system::{self, FileSystem};
 use super::found;
 use super::iso::{self, BootProgram};
-use super::ntfs::Unplaced;
 use super::partitions::{self, Partition};
-use super::wim::header;
+use super::wim::{self, PlacedBytes, header};
 use super::{fat, ntfs};
-use crate::content::{Content, Pieced, Run, SourceFile, Stat};
+use crate::content::{Content, Pieced, Run, Source, SourceFile, Stat};
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
 use crate::git_lfs;
@@ -59,6 +59,25 @@ pub struct Fault {
     pub why: String,
     /// Advice.
     pub help: &'static str,
+}
+
+/// Storage of a file outside of plain ranges of the image.
+enum Unplaced {
+    /// Its bytes.
+    InMemory(Arc<[u8]>),
+    /// Not readable, with a fragment that says why.
+    Unreadable(String),
+}
+
+impl From<ntfs::Unplaced> for Unplaced {
+    fn from(unplaced: ntfs::Unplaced) -> Self {
+        match unplaced {
+            ntfs::Unplaced::InRecord(bytes) => Self::InMemory(bytes),
+            ntfs::Unplaced::Special => Self::Unreadable(
+                "NTFS keeps it compressed, encrypted, sparse or in many pieces, which is not read".into(),
+            ),
+        }
+    }
 }
 
 /// A volume of a medium.
@@ -143,18 +162,15 @@ impl MediumTree {
         unplaced: Option<&Unplaced>,
         image: &Arc<SourceFile>,
     ) -> std::result::Result<Option<Content>, String> {
+        if let Some(Unplaced::Unreadable(why)) = unplaced {
+            return Err(why.clone());
+        }
         if file.is_folder {
             return Ok(None);
         }
         let path = path_on(&image.path, &file.path);
-        match unplaced {
-            Some(Unplaced::InRecord(bytes)) => {
-                return Ok(Some(Content::pieced(Pieced::new(&path, [Run::Bytes(Arc::clone(bytes))]))));
-            }
-            Some(Unplaced::Special) => {
-                return Err("NTFS keeps it compressed, encrypted, sparse or in many pieces, which is not read".into());
-            }
-            None => {}
+        if let Some(Unplaced::InMemory(bytes)) = unplaced {
+            return Ok(Some(Content::pieced(Pieced::new(&path, [Run::Bytes(Arc::clone(bytes))]))));
         }
         // FAT gives whole clusters.
         let mut left = file.len;
@@ -219,11 +235,7 @@ fn volumes(file: &mut File, path: &Utf8Path) -> std::result::Result<Vec<FoundVol
     let failed = |error| Error::new("reading its start").because(error);
     let start = start_of(file, header::MAGIC.len() as u64).map_err(failed)?;
     if [&header::MAGIC[..], &header::PIPABLE_MAGIC].contains(&&start[..]) {
-        let error = Error::new(format!("`{path}` is a WIM file, not an image of a disc or stick"));
-        return Err(Unreadable::NotMedium(
-            error
-                .help("apply it to a folder (`wimlib-imagex apply FILE 1 FOLDER`), and name the folder or files in it"),
-        ));
+        return wim_volume(path).map(|volume| vec![volume]).map_err(Unreadable::NotMedium);
     }
     if iso::is_one(file).map_err(failed)? {
         let disc = iso::read(file)?;
@@ -261,7 +273,8 @@ fn volumes(file: &mut File, path: &Utf8Path) -> std::result::Result<Vec<FoundVol
             }
             FileSystem::Ntfs => {
                 let volume = ntfs::files(file, place)?;
-                (volume.label, volume.files, volume.unplaced)
+                let unplaced = volume.unplaced.into_iter().map(|(path, how)| (path, how.into()));
+                (volume.label, volume.files, unplaced.collect())
             }
             other => {
                 others.push(other.to_string());
@@ -280,6 +293,30 @@ fn volumes(file: &mut File, path: &Utf8Path) -> std::result::Result<Vec<FoundVol
         return Err(Unreadable::NotMedium(error.help("give an ISO file, or a raw image of a stick")));
     }
     Ok(volumes)
+}
+
+/// Finds the files of a medium in a WIM file.
+fn wim_volume(path: &Utf8Path) -> Result<FoundVolume> {
+    let metadata = std::fs::metadata(path).map_err(|error| Error::io("reading", path, error))?;
+    let source = Arc::new(Source::File(SourceFile { path: path.to_owned(), stat: Stat::of(&metadata) }));
+    let wim::PlacedFiles { label, files: placed } = wim::placed_files(&source)?;
+    let (mut files, mut unplaced) = (Vec::with_capacity(placed.len()), HashMap::new());
+    for file in placed {
+        let extents = match file.bytes {
+            PlacedBytes::Range(range) if !range.is_empty() => vec![range],
+            PlacedBytes::Range(_) => Vec::new(),
+            PlacedBytes::Unpacked(bytes) => {
+                unplaced.insert(file.path.clone(), Unplaced::InMemory(bytes));
+                Vec::new()
+            }
+            PlacedBytes::Unreadable(why) => {
+                unplaced.insert(file.path.clone(), Unplaced::Unreadable(why));
+                Vec::new()
+            }
+        };
+        files.push(found::File { path: file.path, is_folder: file.is_folder, len: file.len, extents });
+    }
+    Ok(FoundVolume { label, files, unplaced, boot: Vec::new() })
 }
 
 fn recognise(file: &mut File, place: &Range<u64>) -> std::io::Result<FileSystem> {
@@ -399,11 +436,7 @@ mod tests {
             refusal(&path("a.txt")),
             format!("`/a.txt` is not an image of a disc, or of a stick or volume with FAT or NTFS; {hint}")
         );
-        assert_eq!(
-            refusal(&path("a.wim")),
-            "`/a.wim` is a WIM file, not an image of a disc or stick; \
-             extract what is needed of it, and name the extracted files"
-        );
+        assert!(refusal(&path("a.wim")).starts_with("reading `/a.wim`"), "{}", refusal(&path("a.wim")));
         assert_eq!(
             refusal(&path("a.iso")).split(';').next().unwrap(),
             "`/a.iso` is a Git LFS pointer, not the file itself"

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use camino::Utf8Path;
+
 use super::placement::{Location, find_folder};
 use super::request::Request;
 use super::secret_refs::secret_text;
@@ -18,6 +20,7 @@ use crate::manifest::{BaseTable, CONTENT, Kind, MAX_LABEL};
 use crate::media::data::{self, BaseData, Bootstrap, Encrypted, NoBase};
 use crate::media::{AUTORUN_FILE, LABEL_FILE, LAUNCH_FILE, PACKAGES, windows_text};
 use crate::problem::{Problem, Problems};
+use crate::rule::Rule;
 use crate::secret::Secret;
 use crate::volume::{Folder, Name, Node};
 
@@ -54,6 +57,7 @@ pub(super) fn open(request: &Request<'_>, problems: &mut Problems) -> Option<Bas
     let label = text_of(request, &folder, LABEL_FILE).and_then(|text| label(&text));
     let files = files(request, &folder, data.as_ref());
     check_prestart(request, &folder, &files, &pointer, problems);
+    check_operating_system(request, &files, &pointer, problems);
     Some(Base { name: table.medium.clone(), pointer, data, label, files })
 }
 
@@ -105,6 +109,22 @@ fn check_kind(request: &Request<'_>, bootstrap: &Bootstrap, pointer: &str, probl
     let problem = Problem::error(message).at(request.place(pointer), format!("`MediaType={media_type}`"));
     let problem = problem.at(request.place("/media/kind"), "the kind");
     problems.add(problem.help(format!("write `kind = \"{kind}\"`, or name a base of the other kind")));
+}
+
+/// Checks that a prestaged medium has an image of an operating system, from the manifest or from the base.
+fn check_operating_system(request: &Request<'_>, files: &Folder, pointer: &str, problems: &mut Problems) {
+    let manifest = &request.rendered.manifest;
+    let is_image = |path: &str| Utf8Path::new(path).extension().is_some_and(|it| it.eq_ignore_ascii_case("wim"));
+    let is_on_base = match files.get(PACKAGES) {
+        Some(Node::Folder(packages)) => packages.files().iter().any(|(path, _)| is_image(path)),
+        _ => false,
+    };
+    if manifest.media.kind != Kind::Prestaged || is_on_base || manifest.operating_system.iter().any(|one| one.when) {
+        return;
+    }
+    let message = "prestaged media carry an operating system image, and the base has none";
+    let problem = Problem::new(Rule::MissingOperatingSystem, message).at(request.place(pointer), "");
+    problems.add(problem.help("add an `[[operating-system]]`, or name a base with an image below `SMS\\PKG`"));
 }
 
 /// Decrypts what the base tells the client.

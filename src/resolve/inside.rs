@@ -175,7 +175,7 @@ fn absent(tree: &MediumTree, medium: &Utf8Path, within: &str) -> io::Error {
         break;
     }
     let help = match there.as_str() {
-        "" => format!("`tsmedia map {medium}` lists its files"),
+        "" => format!("`tsmedia inspect {medium} --files` lists its files"),
         there => format!("`{there}` is there; what follows it is not"),
     };
     io::Error::new(io::ErrorKind::NotFound, error.help(help))

@@ -2,6 +2,7 @@
 
 use serde_json::Value as Json;
 
+use super::super::base;
 use super::present;
 use crate::problem::Problem;
 use crate::rule::Rule;
@@ -46,7 +47,8 @@ pub(super) fn check(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         );
     }
     let is_badly_written = doc.json.get("operating-system").is_some_and(|value| !value.is_array());
-    if present(doc, "operating-system").is_empty() && !is_badly_written {
+    // A base is looked into when it is opened.
+    if present(doc, "operating-system").is_empty() && !is_badly_written && !base::is_named(doc) {
         problems.push(
             Problem::new(
                 Rule::MissingOperatingSystem,

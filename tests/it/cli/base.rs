@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::data::{DEFAULT_PASSWORD, extract, guid_in, read};
 use super::secrets::expect_wiped;
-use crate::fixtures::desk::Desk;
+use crate::fixtures::desk::{Desk, wimlib};
 
 const PASSWORD: &str = "Zq7-base-password-44k <&>";
 const GUID: &str = "7E0D6A5C-9F3B-4C1E-8A2D-5B6C7D8E9F01";
@@ -183,6 +183,42 @@ fn a_base_may_be_an_image_and_gives_the_same_medium() {
     let seen = desk.see("check");
     desk.done(&["apply"]);
     assert!(desk.get("out/boot.iso") == of_folder, "the base gives another medium as an image");
+    insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn a_prestaged_base_may_be_a_wim_file_and_gives_the_same_medium() {
+    let mut genuine = genuine();
+    genuine["type"] = json!("OEMMedia");
+    genuine["variables"]["_SMSTSMediaType"] = json!("OEMMedia");
+    let desk = desk(&genuine);
+    // Images hardly compress, so that a WIM file stores them as they are.
+    let mut state = 1_u32;
+    let mut noise = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    desk.put("genuine/SMS/PKG/BER00010/install.wim", (0..300_000).map(|_| noise()).collect::<Vec<_>>());
+    desk.edit("bootable", "prestaged");
+    desk.edit("out/boot.iso", "out/boot.wim");
+    let mut seen = desk.see("check");
+    desk.done(&["apply"]);
+    let of_folder = desk.get("out/boot.wim");
+    let path = |path: &str| desk.path(path).to_string();
+    for compression in ["none", "LZX", "LZMS"] {
+        let compress = format!("--compress={compression}");
+        let solid: &[&str] = if compression == "LZMS" { &["--solid"] } else { &[] };
+        wimlib(&[&["capture", &path("genuine"), &path("genuine.wim"), "Prestaged", &compress][..], solid].concat());
+        desk.edit("\"genuine\"", "\"genuine.wim\"");
+        desk.done(&["apply"]);
+        assert!(desk.get("out/boot.wim") == of_folder, "the base gives another medium: {compression}");
+        desk.edit("\"genuine.wim\"", "\"genuine\"");
+        fs::remove_file(desk.path("genuine.wim")).unwrap();
+    }
+    wimlib(&["capture", &path("genuine"), &path("genuine.wim"), "One"]);
+    wimlib(&["append", &path("genuine/SMS"), &path("genuine.wim"), "Two"]);
+    desk.edit("\"genuine\"", "\"genuine.wim\"");
+    seen += &desk.see("check");
     insta::assert_snapshot!(seen);
 }
 

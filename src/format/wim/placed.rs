@@ -1,0 +1,100 @@
+//! The files in a WIM file of one image with the places of their bytes, such as those of prestaged media.
+//!
+//! What the WIM file does not compress is a range of it. What it compresses is unpacked into memory as long as there is
+//! room for it: programs and scripts compress well, while images and archives hardly do and are stored as they are.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::library::{Entry, Kind};
+use super::view::View;
+use crate::content::Source;
+use crate::error::{Error, Result};
+use crate::limits::{MAX_UNPACKED_LEN, MAX_WIM_FILES};
+
+/// Image that is read.
+const INDEX: u32 = 1;
+
+/// A file or folder in a WIM.
+pub struct PlacedFile {
+    /// Path from the root of the image.
+    pub path: String,
+    /// `true` for a folder.
+    pub is_folder: bool,
+    /// Length in bytes.
+    pub len: u64,
+    /// The bytes.
+    pub bytes: PlacedBytes,
+}
+
+/// The bytes of a file in a WIM.
+pub enum PlacedBytes {
+    /// A range of the WIM.
+    Range(Range<u64>),
+    /// Unpacked.
+    Unpacked(Arc<[u8]>),
+    /// Not readable here, with a fragment that says why.
+    Unreadable(String),
+}
+
+/// The files of a WIM, and the name of its image.
+pub struct PlacedFiles {
+    /// Name of the image; empty if it has none.
+    pub label: String,
+    /// Files and folders, each folder before its files.
+    pub files: Vec<PlacedFile>,
+}
+
+/// Places the files in a WIM file with one image.
+///
+/// # Errors
+///
+/// If it can't be read, is not a WIM, is damaged, or holds several images.
+pub fn placed_files(source: &Arc<Source>) -> Result<PlacedFiles> {
+    let (view, facts) = View::open(source)?;
+    if facts.n_images != 1 {
+        return Err(Error::new(format!("`{}` holds {} images, and a medium is one", source.path(), facts.n_images))
+            .help("apply the one that is meant to a folder (`wimlib-imagex apply FILE INDEX FOLDER`), and name the folder"));
+    }
+    let mut placed = PlacedFiles { label: view.property(INDEX, "NAME").unwrap_or_default(), files: Vec::new() };
+    let mut memory_left = MAX_UNPACKED_LEN;
+    let mut folders = vec![String::new()];
+    while let Some(folder) = folders.pop() {
+        for entry in view.children(INDEX, &folder)? {
+            if placed.files.len() == MAX_WIM_FILES {
+                let message = format!("`{}` holds more than {MAX_WIM_FILES} files", source.path());
+                return Err(Error::new(message).help("apply it to a folder, and name the folder"));
+            }
+            if entry.found.is_folder && matches!(entry.kind, Kind::Plain) {
+                folders.push(entry.found.path.clone());
+            }
+            let bytes = bytes(&view, &entry, &mut memory_left)?;
+            let found = entry.found;
+            placed.files.push(PlacedFile { path: found.path, is_folder: found.is_folder, len: found.len, bytes });
+        }
+    }
+    Ok(placed)
+}
+
+fn bytes(view: &View, entry: &Entry, memory_left: &mut u64) -> Result<PlacedBytes> {
+    let unreadable = |why: &str| Ok(PlacedBytes::Unreadable(why.to_owned()));
+    let blob = &entry.blob;
+    match entry.kind {
+        Kind::Link => return unreadable("it is a link"),
+        Kind::Encrypted => return unreadable("it is encrypted"),
+        Kind::Plain if blob.is_missing => return unreadable("its contents are not in the WIM file"),
+        Kind::Plain => {}
+    }
+    if !blob.is_compressed {
+        let start = blob.resource_offset + blob.offset;
+        return Ok(PlacedBytes::Range(start..start + blob.len));
+    }
+    let Some(left) = memory_left.checked_sub(blob.len) else {
+        return unreadable("the WIM file compresses it, and it is too large to be unpacked into memory");
+    };
+    *memory_left = left;
+    match view.read(blob)? {
+        Ok(bytes) => Ok(PlacedBytes::Unpacked(bytes.into())),
+        Err(why) => unreadable(&why),
+    }
+}
