@@ -36,6 +36,8 @@ pub(super) struct Base {
     /// Its data for the client. `None` if it could not be decrypted, which has been reported, or if the password was
     /// not looked at; also for capture media, which need not tell anything.
     pub data: Option<BaseData>,
+    /// `true` if it has variables, decrypted or not.
+    pub has_variables: bool,
     /// The label that it has on the outside.
     pub label: Option<String>,
     /// The files of it that the new medium has unless the manifest brings others.
@@ -53,12 +55,13 @@ pub(super) fn open(request: &Request<'_>, problems: &mut Problems) -> Option<Bas
     let Node::Folder(folder) = found.node else { return None };
     let bootstrap = bootstrap(request, table, &folder, &pointer, problems)?;
     check_kind(request, &bootstrap, &pointer, problems);
-    let data = data(request, (table, table_at), &folder, bootstrap, problems);
+    let data_of_base = data(request, (table, table_at), &folder, bootstrap, problems);
     let label = text_of(request, &folder, LABEL_FILE).and_then(|text| label(&text));
-    let files = files(request, &folder, data.as_ref());
+    let files = files(request, &folder, data_of_base.as_ref());
     check_prestart(request, &folder, &files, &pointer, problems);
     check_operating_system(request, &files, &pointer, problems);
-    Some(Base { name: table.medium.clone(), pointer, data, label, files })
+    let has_variables = folder.get(data::VARIABLES_FILE).is_some();
+    Some(Base { name: table.medium.clone(), pointer, data: data_of_base, has_variables, label, files })
 }
 
 /// Reads what the base says in clear. A base without that is no task sequence medium.

@@ -42,6 +42,11 @@ pub(super) fn build(request: &Request<'_>, base: Option<&Base>, problems: &mut P
         None => media.kind == Kind::Capture,
     };
     if is_without_data && rendered.manifest.task_sequence.is_none() {
+        if let Some(base) = base.filter(|base| !base.has_variables && rendered.manifest.security.password.is_some()) {
+            let message = "the password protects nothing: the base has no variables, and there is no task sequence";
+            let problem = Problem::new(Rule::OptionOfOtherKind, message).at(request.place(PASSWORD), "");
+            problems.add(problem.at(request.place(&base.pointer), "the base").help("leave the password out"));
+        }
         return DataFiles::default();
     }
     let mut data = MediaData::new(media.kind, &media.name, rendered.site.as_deref());

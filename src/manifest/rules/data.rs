@@ -117,7 +117,7 @@ fn of_kind(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         "capture" => {
             let help = "leave it out";
             OF_OTHERS_THAN_CAPTURE.iter().for_each(|(pointer, rule, why)| refused(pointer, *rule, why, help));
-            if !doc.spans.has("/task-sequence") {
+            if !doc.spans.has("/task-sequence") && !base::is_named(doc) {
                 let why = "without a task sequence there is nothing to encrypt";
                 refused("/security/password", Rule::OptionOfOtherKind, why, help);
             }

@@ -171,6 +171,65 @@ fn policies_of_stand_alone_media_are_encrypted_anew() {
 }
 
 #[test]
+fn public_readers_find_every_variable_of_the_base_on_media_of_every_kind() {
+    const NEW_PASSWORD: &str = "mQ7vX2pL9sWk";
+    for (kind, media_type, file) in [
+        ("bootable", "BootMedia", "boot.iso"),
+        ("bootable", "BootMedia", "boot.img"),
+        ("prestaged", "OEMMedia", "boot.wim"),
+        ("stand-alone", "FullMedia", "boot.iso"),
+        ("stand-alone", "FullMedia", "boot.img"),
+        ("capture", "CaptureMedia", "boot.iso"),
+    ] {
+        for (base_password, password) in [(None, None), (Some(PASSWORD), Some(NEW_PASSWORD)), (Some(PASSWORD), None)] {
+            let mut genuine = genuine();
+            genuine["type"] = json!(media_type);
+            genuine["password"] = json!(base_password);
+            genuine["variables"]["_SMSTSMediaType"] = json!(media_type);
+            genuine["files"]["SMS/PKG/BER00010/install.wim"] = json!("image");
+            genuine["files"]["SMS/bin/x64/OsdCaptureCD.exe"] = json!("program that captures");
+            let desk = desk(&genuine);
+            desk.edit("bootable", kind);
+            desk.edit("out/boot.iso", &format!("out/{file}"));
+            if file.ends_with("img") {
+                desk.edit("[output]", "[output]\nformat = \"usb\"");
+            }
+            if base_password.is_some() {
+                desk.put("base.txt", PASSWORD);
+                desk.edit("[base]", "[base]\npassword = { file = \"base.txt\" }");
+            }
+            if password.is_some() {
+                desk.put("new.txt", NEW_PASSWORD);
+                desk.edit("\n[base]", "\n[security]\npassword = { file = \"new.txt\" }\n\n[base]");
+            }
+            desk.done(&["apply"]);
+            // 7z opens the volume of a stick by its offset.
+            let medium = match file.ends_with("img") {
+                true => volume_of(&desk, file),
+                false => format!("out/{file}"),
+            };
+            extract(&desk, &medium, "data");
+            let text = read(&desk, password.unwrap_or(DEFAULT_PASSWORD), &["data/Variables.dat".into()]);
+            for (name, value) in genuine["variables"].as_object().unwrap() {
+                let found =
+                    format!("<var name=\"{name}\"><![CDATA[{}]]>", value.as_str().unwrap().replace("\r\n", "\n"));
+                assert!(text.contains(&found), "{kind} {password:?}: no {found} in {text}");
+            }
+            let bootstrap = String::from_utf8(desk.get("data/TsmBootstrap.ini")).unwrap();
+            assert!(bootstrap.contains(&format!("PasswordRequired={}\r\n", password.is_some())), "{bootstrap}");
+        }
+    }
+}
+
+/// Copies the volume of a stick out of its image, and returns its path.
+fn volume_of(desk: &Desk, file: &str) -> String {
+    let volume = fs::read(desk.path(&format!("out/{file}"))).unwrap();
+    let start = u32::from_le_bytes(volume[446 + 8..446 + 12].try_into().unwrap()) as usize * 512;
+    desk.put("volume.img", &volume[start..]);
+    "volume.img".into()
+}
+
+#[test]
 fn a_base_may_be_an_image_and_gives_the_same_medium() {
     let desk = desk(&genuine());
     desk.done(&["apply"]);
@@ -320,6 +379,9 @@ fn capture_media_need_no_sequence_on_a_base() {
     extract(&desk, "out/boot.iso", "data");
     assert_eq!(desk.list("data"), ["TsmBootstrap.ini", "readme.txt"]);
     assert_eq!(desk.get("data/TsmBootstrap.ini"), desk.get("genuine/SMS/data/TsmBootstrap.ini"));
+    desk.put("new.txt", "mQ7vX2pL9sWk");
+    desk.edit("\n[base]", "\n[security]\npassword = { file = \"new.txt\" }\n\n[base]");
+    seen += &desk.see("check");
     insta::assert_snapshot!(seen);
 }
 
