@@ -361,13 +361,17 @@ fn table_name(pointer: &str, whole: &str, is_json: bool) -> String {
     }
 }
 
-/// What a value is for: the first sentence of its description.
+/// Returns the first sentence of a description, to follow a colon.
 fn purpose(schema: &Json) -> String {
     let description = schema["description"].as_str().unwrap_or_default();
     lower_first(description.split_once(". ").map_or(description, |(first, _)| first).trim_end_matches('.'))
 }
 
+/// Returns a text with a small first letter, unless it begins with an acronym such as `WIM` or `URLs`.
 fn lower_first(text: &str) -> String {
+    if text.chars().take(2).filter(|c| c.is_uppercase()).count() == 2 {
+        return text.into();
+    }
     let mut chars = text.chars();
     chars.next().map(|first| first.to_lowercase().collect::<String>() + chars.as_str()).unwrap_or_default()
 }
