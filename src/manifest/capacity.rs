@@ -1,4 +1,4 @@
-//! How much a medium holds.
+//! Capacity of a medium.
 
 use std::borrow::Cow;
 use std::str::FromStr;
@@ -8,14 +8,14 @@ use serde::Deserialize;
 
 use crate::size::{NotASize, Size};
 
-/// What a medium can hold.
+/// Capacity of a medium.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(try_from = "String")]
 pub enum Capacity {
-    /// As much as it takes.
+    /// No limit.
     #[default]
     Unlimited,
-    /// At most so many bytes.
+    /// At most this many bytes.
     AtMost(Size),
 }
 
@@ -31,13 +31,13 @@ pub const NAMED: [(&str, u64); 4] = [
     ("bd", 25_025_314_816),
 ];
 
-/// What each name stands for, as editors show it.
+/// Descriptions of the names, shown by editors.
 const WORDS: [(&str, &str); 5] = [
-    ("unlimited", "As much as it takes."),
-    ("cd", "A CD-R of 74 minutes: 681,984,000 bytes (650 MiB)."),
-    ("dvd", "A single-layer DVD: 4,700,372,992 bytes (4.7 GB)."),
-    ("dvd-dl", "A dual-layer DVD: 8,543,666,176 bytes (8.5 GB)."),
-    ("bd", "A single-layer Blu-ray disc: 25,025,314,816 bytes (25 GB)."),
+    ("unlimited", "No limit."),
+    ("cd", "CD-R of 74 minutes: 681,984,000 bytes (650 MiB)."),
+    ("dvd", "Single-layer DVD: 4,700,372,992 bytes (4.7 GB)."),
+    ("dvd-dl", "Dual-layer DVD: 8,543,666,176 bytes (8.5 GB)."),
+    ("bd", "Single-layer Blu-ray disc: 25,025,314,816 bytes (25 GB)."),
 ];
 
 /// The names with their documentation, or a size in text.
@@ -56,7 +56,7 @@ impl JsonSchema for Capacity {
                 { "oneOf": names },
                 {
                     "type": "string",
-                    "description": "A size such as `7.9 GB` or `4 GiB`.",
+                    "description": "Size such as `7.9 GB` or `4 GiB`.",
                     "pattern": r"^[0-9]+(\.[0-9]+)? *([kKmMgGtT][iI]?)?[bB]$",
                     "patternErrorMessage": "a size such as `7.9 GB` or `4 GiB`",
                 },

@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
-/// A path to content as it is written.
+/// Path to content, as written in the manifest.
 #[derive(Deserialize)]
 #[serde(untagged)]
 pub enum Written {
@@ -32,17 +32,17 @@ impl JsonSchema for Written {
                 { "type": "string", "minLength": 1 },
                 {
                     "type": "object",
-                    "description": "A file or folder on a medium, which is not extracted.",
+                    "description": "File or folder on a medium, used without extracting the medium.",
                     "properties": {
                         "medium": {
                             "type": "string",
                             "minLength": 1,
-                            "description": "The medium: an ISO file, or the image of a stick or volume.",
+                            "description": "Medium: an ISO file, or the image of a USB stick or volume.",
                             "examples": ["Win11.iso"],
                         },
                         "path": {
                             "type": "string",
-                            "description": "The path on the medium, from its root, in any case. Empty for all of the medium.",
+                            "description": "Path on the medium, from its root, in upper or lower case. An empty path stands for the whole medium.",
                             "examples": ["sources/install.wim"],
                         },
                     },

@@ -1,8 +1,8 @@
-//! The manifest as its author means it, typed.
+//! Types of the manifest.
 //!
-//! These types are the one description of the manifest: the doc comments become the schema's titles and
-//! descriptions (and so what an editor shows), `deserialize` reads the rendered value, and `resolve` works with
-//! the result. Every string in them has been rendered already.
+//! They are its only description: doc comments become the titles and descriptions of the schema (and the hovers of
+//! editors), `deserialize` reads a rendered manifest into them, and `resolve` works with the result. Every string in
+//! them is already rendered.
 
 mod base;
 mod boot;
@@ -31,60 +31,61 @@ pub use content::*;
 pub use library::{Library, LibraryContent, LibraryTable};
 pub use site::*;
 
-/// A tsmedia manifest: one task sequence medium, for one or many sites.
+/// Manifest of tsmedia: one task sequence medium, for one or more sites.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Manifest {
-    /// The version of the manifest's form. Always 1.
+    /// Version of the manifest format. Always 1.
     #[schemars(range(min = 1, max = 1), example = 1)]
     pub manifest_version: u32,
-    /// The medium: what it is and how it is called.
+    /// Name, kind and general options of the medium.
     pub media: MediaTable,
-    /// The file that is made.
+    /// Path, format and capacity of the output file.
     pub output: OutputTable,
-    /// How the medium starts. A base supplies what is not given here.
+    /// Boot image, boot files and firmware of the medium. A base supplies keys that are not set here.
     pub boot: BootTable,
-    /// A medium that Configuration Manager made, on which this one is built: what it tells its client, the programs of
-    /// the client, boot image and boot files are taken from it where the manifest says nothing else.
+    /// Existing Configuration Manager medium to build on. Variables, client programs, boot image and boot files are
+    /// taken from it unless the manifest sets them.
     #[serde(default)]
     #[schemars(example = serde_json::json!({ "medium": "genuine/boot.iso", "password": { "env": "BASE_PASSWORD" } }))]
     pub base: Option<BaseTable>,
-    /// The sites that the medium is made for. Each gets an output of its own.
+    /// Sites to build the medium for. Each site gets its own output file.
     #[serde(default)]
     pub sites: Vec<Site>,
-    /// Client certificate presented to management points. A site's own `certificate` takes precedence. Stand-alone media
-    /// take a PFX file only, and capture media none.
+    /// Client certificate presented to management points. A site's own `certificate` takes precedence. Stand-alone
+    /// media accept a PFX file only; capture media have no certificate.
     #[serde(default)]
     pub certificate: Option<CertificateTable>,
-    /// Who may use the medium.
+    /// Password and encryption of the medium.
     #[serde(default)]
     pub security: SecurityTable,
-    /// Variables for the task sequence, used in place of those of collections and computers: text, a number, a boolean,
-    /// or where a secret is found. They are on the medium, encrypted with its password.
+    /// Task sequence variables: text, numbers, booleans, or references to secrets. They take precedence over variables
+    /// of collections and computers, and are stored on the medium, encrypted with its password.
     #[serde(default)]
     #[schemars(example = serde_json::json!({ "OSDTimeZone": "W. Europe Standard Time" }))]
     pub variables: BTreeMap<String, VariableValue>,
-    /// Variables whose names begin with `_`, which Configuration Manager reserves for itself: what it writes to its own
-    /// media and no key of the manifest stands for.
+    /// Variables with the prefix `_`, which is reserved for Configuration Manager. Use this table for variables of its
+    /// own media without a key in this manifest.
     #[serde(default)]
     #[schemars(example = serde_json::json!({ "_SMSTSPreferredMPEnabled": "1" }))]
     pub reserved_variables: BTreeMap<String, VariableValue>,
-    /// A command that runs in Windows PE before a task sequence is chosen.
+    /// Command to run in Windows PE before a task sequence is selected.
     #[serde(default)]
     pub prestart: Option<PrestartTable>,
-    /// The policies of stand-alone media, as the site returns them. They replace the one that is made of the task sequence.
+    /// Policies for stand-alone media, as returned by the site. They replace the policy generated from the task
+    /// sequence.
     #[serde(default)]
     pub policy: Option<PolicyTable>,
-    /// Values for templates, as `vars.NAME`. Nearer ones replace them: `vars` of a site, then `--vars FILE`, then
-    /// `--var NAME=VALUE`.
+    /// Values for templates, used as `vars.NAME`. They are overridden by `vars` of a site, then by `--vars FILE`, then
+    /// by `--var NAME=VALUE`.
     #[serde(default)]
     #[schemars(example = serde_json::json!({ "language": "en-US" }))]
     pub vars: BTreeMap<String, serde_json::Value>,
-    /// The task sequence that stand-alone media carry, or the one that prestaged media are computed for. It is checked
-    /// against what else the medium carries. Capture media need none.
+    /// Task sequence carried by stand-alone media, or the one that prestaged media are built for. It is checked against
+    /// the other content of the medium. Optional for capture media.
     #[serde(default)]
     pub task_sequence: Option<TaskSequenceTable>,
-    /// Content that manifests share, in files of their own.
+    /// Libraries of content shared by several manifests.
     #[serde(default)]
     pub library: LibraryTable,
     /// Operating system images, placed under `SMS\PKG\<id>`. Stand-alone and prestaged media only.
@@ -99,19 +100,19 @@ pub struct Manifest {
     /// Driver packages, placed under `SMS\PKG\<id>`. Stand-alone and prestaged media only.
     #[serde(default)]
     pub driver_package: Vec<Package>,
-    /// Loose files and folders, placed anywhere on the medium.
+    /// Additional files and folders, placed anywhere on the medium.
     #[serde(default)]
     pub file: Vec<ExtraFile>,
 }
 
 impl Manifest {
-    /// The base of the medium with its JSON pointer: that of the site, or the one for all.
+    /// Returns the base of the medium with its JSON pointer: the one of the site, or the general one.
     pub fn base(&self) -> Option<(&BaseTable, &'static str)> {
         let of_site = self.sites.first().and_then(|site| site.base.as_ref()).map(|base| (base, "/sites/0/base"));
         of_site.or_else(|| self.base.as_ref().map(|base| (base, "/base")))
     }
 
-    /// The form of the medium.
+    /// Returns the format of the medium.
     pub fn format(&self) -> OutputFormat {
         let usual = if self.media.kind == Kind::Prestaged { OutputFormat::Wim } else { OutputFormat::Iso };
         self.output.format.unwrap_or(usual)
@@ -122,88 +123,88 @@ impl Manifest {
         self.boot.prompt.unwrap_or(!self.media.unattended)
     }
 
-    /// What the medium is called on the outside.
+    /// Returns the label of the medium: the name, for prestaged media.
     pub fn label(&self) -> &str {
         if self.media.kind == Kind::Prestaged { &self.media.name } else { &self.media.label }
     }
 }
 
-/// The medium: what it is and how it is called.
+/// Name, kind and general options of the medium.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct MediaTable {
-    /// The name of the medium, used in messages and, as `media.name`, in templates.
+    /// Name of the medium, used in messages and, as `media.name`, in templates.
     #[schemars(length(min = 1), example = &"win11")]
     pub name: String,
-    /// What the medium is for.
+    /// Kind of medium.
     #[schemars(example = &"stand-alone")]
     pub kind: Kind,
-    /// How the client finds its management point; needed as soon as sites have some. Bootable and prestaged media only.
+    /// Method for finding a management point. Required if a site has management points or a cloud management gateway.
+    /// Bootable and prestaged media only.
     #[serde(default)]
     #[schemars(example = &"dynamic")]
     pub mode: Option<Mode>,
-    /// Manifests that are laid under this one: the name of a built-in profile, the path of a file, or a list of
-    /// them. Tables merge key by key; everything else is replaced by the nearer one, later ones of a list being nearer.
+    /// Manifests to inherit from: the name of a built-in profile, the path of a file, or a list of them. Tables are
+    /// merged key by key; other values are overridden by later profiles in the list, and by this manifest.
     #[serde(default)]
     #[schemars(with = "super::profile::Written", example = &"dvd-dl", example = ["profiles/common.toml", "uefi"])]
     pub profile: serde_json::Value,
-    /// The volume label, also written to `MediaLabel.txt`: one line, 32 characters at most. A stick bears the first 11,
-    /// in capitals. Prestaged media have none.
+    /// Volume label, also written to `MediaLabel.txt`: one line, at most 32 characters. USB sticks use the first 11
+    /// characters, in capitals. Prestaged media have no label.
     #[serde(default = "default_label")]
     #[schemars(length(min = 1), example = &"WIN11 {{ site.code }}")]
     pub label: String,
-    /// Who made the medium: 50 characters at most. Prestaged media only, in the XML of whose WIM file it stands.
+    /// Creator of the medium, written to the XML of the WIM file: at most 50 characters. Prestaged media only.
     #[serde(default)]
     #[schemars(length(min = 1), example = &"Deployment team")]
     pub created_by: Option<String>,
-    /// Which version of the medium this is: 32 characters at most. Prestaged media only.
+    /// Version of the medium: at most 32 characters. Prestaged media only.
     #[serde(default)]
     #[schemars(length(min = 1), example = &"2026.1")]
     pub version: Option<String>,
-    /// What else there is to say of the medium: 127 characters at most. Prestaged media only.
+    /// Comment on the medium: at most 127 characters. Prestaged media only.
     #[serde(default)]
     #[schemars(length(min = 1), example = &"For the depot in Berlin")]
     pub comment: Option<String>,
-    /// Whether `autorun.inf` is written. Antimalware often blocks it.
+    /// Write an `autorun.inf`. Antimalware software often blocks it.
     #[serde(default)]
     #[schemars(extend("default" = false))]
     pub autorun: bool,
-    /// Rules with a lower severity for this medium, by name or number. `tsmedia check --explain` explains them, and
-    /// `check` reports how often each was broken.
+    /// Rules with a lower severity for this medium, by name or number. `tsmedia check --explain` explains a rule, and
+    /// `check` reports how often each one was broken.
     #[serde(default)]
     #[schemars(
         schema_with = "super::schema::lowerable_rules",
         example = serde_json::json!({ "dynamic-list-on-stand-alone": "warning" })
     )]
     pub rules: BTreeMap<String, LoweredTo>,
-    /// The date of everything on the medium, from 1980 to 2099; 1980-01-01 unless this or `SOURCE_DATE_EPOCH`
-    /// says otherwise. A day is its first second in UTC.
+    /// Date of everything on the medium, from 1980 to 2099. A date without a time means midnight UTC. Defaults to
+    /// `SOURCE_DATE_EPOCH`, or to 1980-01-01 if that is not set.
     #[serde(default)]
     #[schemars(with = "super::source_date::Written", example = &"2026-01-01")]
     pub source_date: Option<String>,
-    /// Whether nobody is asked for network settings or a task sequence. A password is asked for all the same.
+    /// Skip the network and task sequence prompts. The password prompt stays.
     #[serde(default)]
     #[schemars(extend("default" = false))]
     pub unattended: bool,
-    /// GUIDs of the site's objects for unknown computers, by architecture; `true` takes those of the site's `data`.
+    /// GUIDs of the site's unknown-computer objects, by architecture; `true` uses those in the site's `data` file.
     /// Without them, unknown computers can't use the medium. Bootable and prestaged media only.
     #[serde(default)]
     #[schemars(example = serde_json::json!({ "x64": "5e3f7b1c-2d4a-4f6e-9b8c-0a1b2c3d4e5f" }))]
     pub unknown_computers: Option<UnknownComputers>,
-    /// Whether the users that a task sequence names become the primary users of the computer. Bootable and prestaged
-    /// media only.
+    /// Assignment of the users named by a task sequence as primary users of the computer. Bootable and prestaged media
+    /// only.
     #[serde(default)]
     pub device_affinity: Option<DeviceAffinity>,
-    /// The title of the windows that the client shows. Not for capture media.
+    /// Title of the windows shown by the client. Not for capture media.
     #[serde(default)]
     #[schemars(length(min = 1), example = &"Contoso")]
     pub branding_title: Option<String>,
-    /// The language of what Windows PE shows, as the decimal number of its locale: 1033 is American English, 1031 is
-    /// German.
+    /// Display language in Windows PE, as a decimal locale ID: 1033 is American English, 1031 is German.
     #[serde(default)]
     #[schemars(range(min = 1, max = 65_535), example = 1031)]
     pub language: Option<u32>,
-    /// The deployment whose task sequence is started without asking. Bootable and prestaged media only.
+    /// ID of the deployment to start without asking. Bootable and prestaged media only.
     #[serde(default)]
     #[schemars(
         regex(pattern = r"^[A-Z0-9]{3}[0-9A-F]{5}$"),
@@ -211,36 +212,37 @@ pub struct MediaTable {
         example = &"BER20005"
     )]
     pub preferred_advertisement: Option<String>,
-    /// The day, or moment, from which the medium may be used, by the clock of the computer. Stand-alone media only.
+    /// Date or time from which the medium can be used. It is written to the medium, but clients do not enforce it.
+    /// Stand-alone media only.
     #[serde(default)]
     #[schemars(with = "Option<super::source_date::Written>", example = &"2026-01-01")]
     pub valid_from: Option<String>,
-    /// The day, or moment, from which it may not be used any more. Stand-alone media only.
+    /// Date or time from which the medium can no longer be used. It is written to the medium, but clients do not
+    /// enforce it. Stand-alone media only.
     #[serde(default)]
     #[schemars(with = "Option<super::source_date::Written>", example = &"2026-12-31")]
     pub expires: Option<String>,
 }
 
-/// What computers that the site does not know are taken for: the GUIDs of its objects for unknown computers, which the
-/// console shows in the collection `All Unknown Computers`.
+/// GUIDs of the site's unknown-computer objects, which the console shows in the collection `All Unknown Computers`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct UnknownComputers {
-    /// Those with processors for x64.
+    /// GUID of the object for x64 computers.
     #[serde(default)]
     #[schemars(with = "Option<Guid>", example = &"5e3f7b1c-2d4a-4f6e-9b8c-0a1b2c3d4e5f")]
     pub x64: Option<String>,
-    /// Those with processors for x86.
+    /// GUID of the object for x86 computers.
     #[serde(default)]
     #[schemars(with = "Option<Guid>", example = &"5e3f7b1c-2d4a-4f6e-9b8c-0a1b2c3d4e5e")]
     pub x86: Option<String>,
-    /// Those with processors for arm64.
+    /// GUID of the object for arm64 computers.
     #[serde(default)]
     #[schemars(with = "Option<Guid>", example = &"5e3f7b1c-2d4a-4f6e-9b8c-0a1b2c3d4e5d")]
     pub arm64: Option<String>,
 }
 
-/// How a GUID is written.
+/// Schema of a GUID.
 struct Guid;
 
 impl JsonSchema for Guid {
@@ -257,68 +259,67 @@ impl JsonSchema for Guid {
     }
 }
 
-/// Whether the users that a task sequence names become the primary users of a computer.
+/// Assignment of primary users by task sequences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum DeviceAffinity {
-    /// They do not.
+    /// Never assign primary users.
     DoNotAllow,
-    /// They do when an administrator approves.
+    /// Assign primary users after approval by an administrator.
     AdministratorApproval,
-    /// They do.
+    /// Assign primary users without approval.
     AutoApproval,
 }
 
-/// Who may use the medium.
+/// Password and encryption of the medium.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SecurityTable {
-    /// The password that has to be entered to use the medium. It encrypts the variables and the policy; packages are
-    /// never encrypted.
+    /// Password required to use the medium. It encrypts the variables and the policy; packages are never encrypted.
     #[serde(default)]
     #[schemars(example = serde_json::json!({ "env": "MEDIA_PASSWORD" }))]
     pub password: Option<SecretRef>,
-    /// How variables and policy are encrypted.
+    /// Encryption algorithm for variables and policy.
     #[serde(default)]
     #[schemars(extend("default" = "aes-128"))]
     pub encryption: Encryption,
-    /// Whether a password is taken that is easily guessed.
+    /// Accept a password with an estimated entropy of less than 64 bits, which can be brute-forced from a copy of the
+    /// medium.
     #[serde(default)]
     #[schemars(extend("default" = false))]
     pub accept_weak_password: bool,
 }
 
-/// How variables and policy are encrypted.
+/// Encryption algorithm for variables and policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Encryption {
-    /// AES with 128 bits, as most versions of Configuration Manager have it.
+    /// AES with 128-bit keys, used by most versions of Configuration Manager.
     #[default]
     #[serde(rename = "aes-128")]
     Aes128,
-    /// AES with 256 bits, as newer versions have it.
+    /// AES with 256-bit keys, used by newer versions of Configuration Manager.
     #[serde(rename = "aes-256")]
     Aes256,
 }
 
-/// A command that runs in Windows PE before a task sequence is chosen. The boot image names it in
-/// `TSConfig.INI`.
+/// Command to run in Windows PE before a task sequence is selected. The boot image names it in `TSConfig.INI`.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PrestartTable {
-    /// The command line: one that does not begin with `cmd /c` may never come to an end.
+    /// Command line. Start it with `cmd /c`: other commands may never return.
     #[schemars(length(min = 1), example = &"cmd /c prestart.cmd")]
     pub command: String,
-    /// The folder (or file) that it runs in, with all that it needs.
+    /// Folder (or single file) with everything that the command needs. The command runs in it.
     #[serde(default, deserialize_with = "content_path::optional")]
     #[schemars(with = "Option<content_path::Written>", example = &"prestart")]
     pub files: Option<String>,
-    /// Where `files` are: on the medium, so that a change of a script leaves the boot image alone, or in the boot image.
+    /// Location of `files`. On the medium, a script can change without a new boot image.
     #[serde(default, rename = "where")]
     #[schemars(extend("default" = "medium"))]
     pub place: PrestartPlace,
-    /// The package that the files are on the medium: the folder `SMS\PKG\<package>`. Without `files`, a package of the
-    /// medium that the command runs in.
+    /// ID of the package for `files` on the medium, in `SMS\PKG\<package>`. Without `files`, ID of an existing package
+    /// of the medium to run the command in.
     #[serde(default)]
     #[schemars(
         regex(pattern = r"^[A-Z0-9]{3}[0-9A-F]{5}$"),
@@ -329,7 +330,7 @@ pub struct PrestartTable {
     pub package: Option<String>,
 }
 
-/// Place of the files of a prestart command.
+/// Location of the files of a prestart command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PrestartPlace {
@@ -348,106 +349,107 @@ impl PrestartTable {
     }
 }
 
-/// The package of a prestart command that names none. IDs with this prefix belong to Configuration Manager itself, so no
-/// package of a site has it.
+/// Default package of a prestart command. IDs with this prefix are reserved for Configuration Manager, so they never
+/// clash with those of a site.
 pub const PRESTART_PACKAGE: &str = "SMS10000";
 
-/// The policies of stand-alone media, as the site returns them.
+/// Policies for stand-alone media, as returned by the site.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PolicyTable {
-    /// Files with the policies of the site, put on the medium encrypted: XML documents, or JSON with the arrays that the
-    /// methods `GetTsPoliciesSaMedia` and `GetClientConfigPolicies` return (`PolicyXmls` and `PolicyAssignmentXmls`).
+    /// Files with the policies of the site, stored encrypted on the medium: XML documents, or JSON with the arrays
+    /// returned by the methods `GetTsPoliciesSaMedia` and `GetClientConfigPolicies` (`PolicyXmls` and
+    /// `PolicyAssignmentXmls`).
     #[serde(deserialize_with = "policy_files::read")]
     #[schemars(with = "policy_files::Written", example = &"policy/deploy.json")]
     pub file: Vec<String>,
 }
 
-/// The task sequence of a medium.
+/// Task sequence of a medium.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct TaskSequenceTable {
-    /// The sequence file: TOML whose templates see the same as those of the manifest.
+    /// Task sequence file, in TOML. Its templates can use the same values as the manifest.
     #[schemars(length(min = 1), example = &"sequences/deploy.toml")]
     pub file: String,
 }
 
-/// What a rule of the field is lowered to.
+/// Lower severity of a rule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LoweredTo {
-    /// It is said, and the medium is built.
+    /// Report a warning; the medium is built.
     Warning,
-    /// `check` says it, and nothing else does.
+    /// Report a note, in `check` only.
     Note,
-    /// It is not said; `check` counts how often it would have been.
+    /// Report nothing; `check` counts how often the rule was broken.
     Off,
 }
 
-/// The label of media that are given none, as Configuration Manager has it.
+/// Returns the default label, which is also that of Configuration Manager.
 pub(super) fn default_label() -> String {
     "Configuration Manager".into()
 }
 
-/// The file that is made.
+/// Path, format and capacity of the output file.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct OutputTable {
-    /// The form of the medium; `iso` unless said, and `wim` for prestaged media, which have no other.
+    /// Format of the medium. Defaults to `wim` for prestaged media, which allow no other, and to `iso` for all others.
     #[serde(default)]
     pub format: Option<OutputFormat>,
-    /// How the partition of a stick (`format = "usb"`) is written down.
+    /// Type of partition table of a USB stick (`format = "usb"`).
     #[serde(default)]
     #[schemars(extend("default" = "mbr"))]
     pub partition_table: PartitionTable,
-    /// What becomes of files that are too large for the FAT32 of a stick (`format = "usb"`): 4 GiB and more. They are
-    /// refused unless said.
+    /// Treatment of files of 4 GiB and more, which do not fit on the FAT32 partition of a USB stick (`format = "usb"`).
+    /// By default, such files are an error.
     #[serde(default)]
     pub large_files: Option<LargeFiles>,
-    /// Where the output is put, relative to the manifest. Sites need a path each: use `site.code` in it.
+    /// Path of the output file, relative to the manifest. Each site needs a different path: use `site.code` in it.
     #[schemars(length(min = 1), example = &"out/{{ media.name }}-{{ site.code }}.iso")]
     pub path: String,
-    /// What the medium can hold; unlimited unless said.
+    /// Capacity of the medium, as the name of a disc type or a size.
     #[serde(default)]
     #[schemars(extend("default" = "unlimited"))]
     pub capacity: Capacity,
-    /// Whether stand-alone media that one disc does not hold become sets of discs: `NAME.1.iso`, `NAME.2.iso` and so on.
+    /// Split stand-alone media that do not fit on one disc into a set of discs: `NAME.1.iso`, `NAME.2.iso` and so on.
     #[serde(default = "always")]
     #[schemars(extend("default" = true))]
     pub spanning: bool,
 }
 
-/// The form of a medium.
+/// Format of a medium.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OutputFormat {
-    /// A disc image: UDF 1.02 with ISO 9660 and Joliet over the same files.
+    /// Disc image: UDF 1.02 with ISO 9660 and Joliet for the same files.
     Iso,
-    /// The image of a USB stick: a partition of FAT32, which UEFI starts from.
+    /// Image of a USB stick with one FAT32 partition, started by UEFI.
     Usb,
-    /// A WIM file with one image. Prestaged media only.
+    /// WIM file with one image. Prestaged media only.
     Wim,
 }
 
-/// What becomes of files that are too large for FAT32.
+/// Treatment of files that are too large for FAT32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LargeFiles {
-    /// They are on a second partition, of NTFS, with all else of the folder `SMS`.
+    /// Put them on a second partition, formatted with NTFS, together with the rest of the folder `SMS`.
     Ntfs,
-    /// WIM files below `SMS\PKG` are split into parts: `install.wim` is `install000.swm`, `install001.swm` and so on.
-    /// Others are refused.
+    /// Split WIM files below `SMS\PKG`: `install.wim` becomes `install000.swm`, `install001.swm` and so on. Other large
+    /// files are an error.
     Split,
 }
 
-/// How the partition of a stick is written down.
+/// Type of partition table of a USB stick.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PartitionTable {
-    /// In a master boot record: read by every firmware and every Windows.
+    /// Master boot record, supported by all firmware and every version of Windows.
     #[default]
     Mbr,
-    /// In a GUID partition table: for firmware that asks for one.
+    /// GUID partition table, for firmware that requires one.
     Gpt,
 }
 

@@ -46,7 +46,7 @@ impl JsonSchema for Written {
                 serde_json::json!({ "const": name, "type": "string", "description": words })
             })
             .collect();
-        let path = json_schema!({ "type": "string", "minLength": 1, "description": "The path of a file." });
+        let path = json_schema!({ "type": "string", "minLength": 1, "description": "Path of a profile, relative to the file that names it." });
         json_schema!({
             "anyOf": [
                 { "oneOf": names },
@@ -54,7 +54,7 @@ impl JsonSchema for Written {
                 {
                     "type": "array",
                     "items": { "anyOf": [{ "oneOf": names }, path] },
-                    "description": "Several, later ones being nearer.",
+                    "description": "List of profiles; later ones override earlier ones.",
                 },
             ],
         })

@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::date::Date;
 
-/// How a source date is written: as a TOML date or in quotes.
+/// Source date as written in a manifest: a TOML date or a string.
 pub struct Written;
 
 impl JsonSchema for Written {

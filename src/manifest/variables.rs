@@ -1,4 +1,4 @@
-//! Task sequence variables, as a manifest gives them.
+//! Task sequence variables of a manifest.
 
 use std::borrow::Cow;
 
@@ -8,13 +8,13 @@ use serde_json::Value as Json;
 
 use authoring::SecretRef;
 
-/// The value of a variable.
+/// Value of a task sequence variable.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(try_from = "Json")]
 pub enum VariableValue {
-    /// One that anybody may read. Numbers are their digits, booleans `true` and `false`.
+    /// Plain text. Numbers are written as digits, booleans as `true` and `false`.
     Text(String),
-    /// One that nobody may.
+    /// Reference to a secret.
     Secret(SecretRef),
 }
 

@@ -8,19 +8,20 @@ use super::doc::{Doc, dotted};
 use crate::problem::Problem;
 use crate::rule::Rule;
 
-/// Where a secret is found: exactly one of an environment variable, a file, or a command that prints it.
+/// Reference to a secret: exactly one of an environment variable, a file, or a command that prints it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SecretRef {
-    /// The environment variable that holds it.
+    /// Environment variable that contains the secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1), example = &"MEDIA_PASSWORD")]
     pub env: Option<String>,
-    /// The file that holds it. One line break at its end is no part of it.
+    /// File that contains the secret. One line break at its end is ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1), example = &"/run/secrets/media-password")]
     pub file: Option<String>,
-    /// A program, with its arguments, that prints it. No shell is between; one line break at the end is no part of it.
+    /// Program that prints the secret, with its arguments. It runs without a shell. One line break at the end of its
+    /// output is ignored.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1), example = EXAMPLE_COMMAND)]
     pub command: Option<Vec<String>>,

@@ -4,14 +4,14 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// The firmware of a computer.
+/// Firmware of a computer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schemars", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Firmware {
-    /// UEFI: starts `EFI\BOOT\BOOT<arch>.EFI`.
+    /// UEFI, which starts `EFI\BOOT\BOOT<arch>.EFI`.
     Uefi,
-    /// PC BIOS: starts a boot sector, then `bootmgr`.
+    /// PC BIOS, which starts a boot sector, then `bootmgr`.
     Bios,
 }
 

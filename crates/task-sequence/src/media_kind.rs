@@ -3,19 +3,19 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-/// What a medium is for.
+/// Kind of medium.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum MediaKind {
-    /// Captures a reference machine: carries a boot image and the client's programs that capture, or a task sequence that
-    /// does.
+    /// Captures a reference computer. It carries a boot image, and either the capture programs of the client or a task
+    /// sequence that captures.
     Capture,
-    /// Starts a deployment; everything else comes from the network.
+    /// Starts a deployment. Everything else comes from the network.
     Bootable,
-    /// Is put on disks before they are delivered: one WIM file with the boot image, the operating system image and
-    /// chosen content. The task sequence comes from the network.
+    /// Prepares disks before delivery. It is one WIM file with the boot image, the operating system image and selected
+    /// content. The task sequence comes from the network.
     Prestaged,
-    /// Deploys without a network: carries the operating system image, packages, applications and drivers.
+    /// Deploys without a network. It carries the operating system image, packages, applications and drivers.
     StandAlone,
 }
 
@@ -30,7 +30,7 @@ impl MediaKind {
         }
     }
 
-    /// Whether its sequence is on it. That of the others comes from the site, which such media never ask.
+    /// Returns whether the medium carries its task sequence. Other kinds get it from the site.
     pub fn carries_sequence(self) -> bool {
         matches!(self, Self::Capture | Self::StandAlone)
     }

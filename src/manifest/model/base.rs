@@ -1,18 +1,19 @@
-//! The medium that another one is built on.
+//! Medium that another one is built on.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use authoring::SecretRef;
 
-/// A medium that Configuration Manager made, on which the new one is built.
+/// Existing Configuration Manager medium to build on.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct BaseTable {
-    /// The medium: a disc image, the image of a stick, or a folder with its files. It is of the same kind as the new one.
+    /// Base medium: a disc image, the image of a USB stick, or a folder with its files. It must be of the same kind as
+    /// the new medium.
     #[schemars(length(min = 1), example = &"genuine/boot.iso")]
     pub medium: String,
-    /// The password of that medium, if it asks for one. The password of the new medium is that of `[security]`.
+    /// Password of the base medium, if it has one. The password of the new medium is set in `[security]`.
     #[serde(default)]
     #[schemars(example = serde_json::json!({ "env": "BASE_PASSWORD" }))]
     pub password: Option<SecretRef>,

@@ -1,6 +1,6 @@
-//! The manifest of a capture: a WIM file of folders, volumes and disks, to be used by media.
+//! Manifest of a capture: a WIM file of folders, volumes and disks, used by media.
 //!
-//! It has a type of its own and not a kind of medium, because it shares nothing with one but its sites and values.
+//! It is a type of its own and not a kind of medium, because the two share only sites and template values.
 
 use std::collections::BTreeMap;
 
@@ -12,129 +12,130 @@ use crate::date::Date;
 use crate::format::fat::CodePage;
 use crate::manifest::source_date;
 
-/// A tsmedia manifest that captures: one WIM file, for one or many sites.
+/// Manifest of a capture: one WIM file, for one or more sites.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct CaptureManifest {
-    /// The version of the manifest's form. Always 1.
+    /// Version of the manifest format. Always 1.
     #[schemars(range(min = 1, max = 1), example = 1)]
     pub manifest_version: u32,
-    /// What is captured, and the WIM file that it becomes. A manifest with this table makes no medium.
+    /// Sources to capture, and the WIM file to write. A manifest with this table does not build a medium.
     pub capture: CaptureTable,
-    /// The sites that are captured for. Each gets a WIM file of its own.
+    /// Sites to capture for. Each site gets its own WIM file.
     #[serde(default)]
     pub sites: Vec<Site>,
-    /// Values for templates, as `vars.NAME`. Nearer ones replace them: `vars` of a site, then `--vars FILE`, then
-    /// `--var NAME=VALUE`.
+    /// Values for templates, used as `vars.NAME`. They are overridden by `vars` of a site, then by `--vars FILE`, then
+    /// by `--var NAME=VALUE`.
     #[serde(default)]
     #[schemars(example = serde_json::json!({ "language": "en-US" }))]
     pub vars: BTreeMap<String, serde_json::Value>,
 }
 
-/// What is captured, and the WIM file that it becomes. A manifest with this table makes no medium.
+/// Sources to capture, and the WIM file to write. A manifest with this table does not build a medium.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct CaptureTable {
-    /// The WIM file that is made, relative to the manifest. Sites need a path each: use `site.code` in it.
+    /// Path of the WIM file to write, relative to the manifest. Each site needs a different path: use `site.code` in
+    /// it.
     #[schemars(length(min = 1), example = &"images/reference.wim")]
     pub path: String,
-    /// The folders, volumes and disks that are captured, in this order. Each NTFS or FAT volume becomes an image.
+    /// Folders, volumes and disks to capture, in this order. Each NTFS or FAT volume becomes one image.
     #[schemars(length(min = 1), example = serde_json::json!([{ "path": "reference.qcow2" }]))]
     pub source: Vec<CaptureSource>,
-    /// What the images are: 255 characters at most.
+    /// Description of the images: at most 255 characters.
     #[serde(default)]
     #[schemars(length(min = 1), example = &"Windows 11 with the usual programs")]
     pub description: Option<String>,
-    /// Who made the images: 255 characters at most.
+    /// Creator of the images: at most 255 characters.
     #[serde(default)]
     #[schemars(length(min = 1), example = &"Deployment team")]
     pub created_by: Option<String>,
-    /// The version of the images: 32 letters and digits at most.
+    /// Version of the images: at most 32 letters and digits.
     #[serde(default)]
     #[schemars(length(min = 1), example = &"2026.1")]
     pub version: Option<String>,
-    /// How contents are compressed.
+    /// Compression of file contents.
     #[serde(default)]
     #[schemars(extend("default" = "lzx"))]
     pub compression: Compression,
-    /// What is left out: what Windows' own capture leaves out (`windows`), nothing (`none`), or what a file lists in the
-    /// format of `WimScript.ini`.
+    /// Files to leave out: `windows` for those that Windows' own capture leaves out, `none` for no files, or the path
+    /// of a list in the format of `WimScript.ini`.
     #[serde(default = "default_exclusions")]
     #[schemars(length(min = 1), example = &"windows")]
     pub exclusions: String,
-    /// Treatment of files whose contents are not on their volume: deduplicated, moved to remote storage, kept in a
-    /// cloud. Without Windows and the driver they belong to, they would be read as zeros.
+    /// Treatment of files with contents that are not on their volume: deduplicated, moved to remote storage, or kept in
+    /// a cloud. Read without Windows and their driver, such files contain only zeros.
     #[serde(default)]
     #[schemars(extend("default" = "refuse"))]
     pub placeholders: Placeholders,
-    /// OEM code page of short names on FAT volumes, such as 850 for Western Europe: no volume names its own. Long names
-    /// don't need it.
+    /// OEM code page of short file names on FAT volumes, such as 850 for Western Europe. FAT volumes do not record it.
+    /// Long file names do not need it.
     #[serde(default = "default_code_page")]
     #[schemars(schema_with = "code_page_schema")]
     pub oem_code_page: u16,
-    /// Whether the WIM file gets an integrity table.
+    /// Add an integrity table to the WIM file.
     #[serde(default)]
     #[schemars(extend("default" = false))]
     pub check: bool,
-    /// Fail if a volume of a disk can't be read. Otherwise such volumes are left out with a warning, and the WIM file is
-    /// captured again each time until none is.
+    /// Fail if a volume of a disk can't be read. Otherwise such volumes are left out with a warning, and every run
+    /// captures the WIM file again until all volumes can be read.
     #[serde(default)]
     #[schemars(extend("default" = false))]
     pub strict: bool,
-    /// The WIM file of an earlier capture, of which what has the same size and times is taken over unread. The bytes of
-    /// the new file depend on it.
+    /// WIM file of an earlier capture. Files with the same size and times are copied from it without being read again.
+    /// The bytes of the new WIM file depend on it.
     #[serde(default)]
     #[schemars(length(min = 1), example = &"images/reference-2025.wim")]
     pub update_from: Option<String>,
-    /// When the images are said to be made, from 1980 to 2099; 1980-01-01 unless this or `SOURCE_DATE_EPOCH` says
-    /// otherwise. A day is its first second in UTC.
+    /// Creation date of the images, from 1980 to 2099. A date without a time means midnight UTC. Defaults to
+    /// `SOURCE_DATE_EPOCH`, or to 1980-01-01 if that is not set.
     #[serde(default)]
     #[schemars(with = "crate::manifest::source_date::Written", example = &"2026-01-01")]
     pub source_date: Option<String>,
 }
 
 impl CaptureTable {
-    /// The moment that `source-date` means, if it is given.
+    /// Returns the time set by `source-date`.
     pub fn date(&self) -> Option<Date> {
         source_date::parse(self.source_date.as_deref()?)
     }
 }
 
-/// A folder, a volume or a disk that is captured.
+/// Folder, volume or disk to capture.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct CaptureSource {
-    /// The folder, image file or block device.
+    /// Folder, image file or block device to capture.
     #[schemars(length(min = 1), example = &"reference.qcow2")]
     pub path: String,
-    /// What its image is called; unless given, as the source. Several volumes of a disk get the numbers of their
-    /// partitions behind it.
+    /// Name of the image. Defaults to the name of the source. If a disk has several volumes, their partition numbers
+    /// are appended.
     #[serde(default)]
     #[schemars(length(min = 1), example = &"Windows 11")]
     pub name: Option<String>,
-    /// Numbers of the partitions of a disk that are captured, all others being skipped. A partition in this list that
-    /// can't be captured is an error.
+    /// Numbers of the partitions of a disk to capture; all others are skipped. A listed partition that can't be
+    /// captured is an error.
     #[serde(default)]
     #[schemars(length(min = 1), inner(range(min = 1)), example = &[3])]
     pub partitions: Vec<u32>,
-    /// Numbers of the partitions of a disk that are skipped. Not together with `partitions`.
+    /// Numbers of the partitions of a disk to skip. Can't be combined with `partitions`.
     #[serde(default)]
     #[schemars(length(min = 1), inner(range(min = 1)), example = &[1, 4])]
     pub skip_partitions: Vec<u32>,
-    /// Files that a virtual disk may refer to: backing files, parents, data files and extents that are not beside their
-    /// descriptor. Disks that refer to other files are refused.
+    /// Files that a virtual disk may refer to: backing files, parents, data files, and extents outside the folder of
+    /// their descriptor. Disks that refer to any other file are refused.
     #[serde(default)]
     #[schemars(length(min = 1), example = &["base.qcow2"])]
     pub allow_references: Vec<String>,
-    /// Whether it is captured: a condition such as `{{ site.code == 'BER' }}`.
+    /// Condition for the source to be captured, such as `{{ site.code == 'BER' }}`.
     #[serde(default = "always")]
     #[schemars(extend("default" = true), example = &"{{ site.code == 'BER' }}")]
     pub when: bool,
 }
 
-/// The value of `capture.exclusions` that stands for what Windows' own capture leaves out.
+/// Value of `capture.exclusions` for the files that Windows' own capture leaves out.
 pub const WINDOWS: &str = "windows";
-/// The value of `capture.exclusions` with which nothing is left out.
+/// Value of `capture.exclusions` that leaves nothing out.
 pub const NONE: &str = "none";
 
 fn default_exclusions() -> String {
@@ -151,23 +152,23 @@ fn code_page_schema(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "oneOf": pages, "default": default_code_page() })
 }
 
-/// How the contents of a captured WIM file are compressed.
+/// Compression of file contents in a captured WIM file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Compression {
-    /// Not at all.
+    /// No compression.
     None,
-    /// XPRESS: fast, and larger.
+    /// XPRESS: fast, but the WIM file is larger.
     Xpress,
-    /// LZX: as Windows does it.
+    /// LZX: the compression that Windows uses.
     #[default]
     Lzx,
-    /// LZMS over many files at once: smallest and slow; nothing boots from it.
+    /// LZMS over many files at once: the smallest WIM file, but slow. Such an image can't be booted.
     Solid,
 }
 
 impl Compression {
-    /// The word for it.
+    /// Returns the name used in manifests.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -182,17 +183,17 @@ impl Compression {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Placeholders {
-    /// Fail, and name them.
+    /// Fail, and list the files.
     #[default]
     Refuse,
-    /// Leave them out of the image.
+    /// Leave the files out of the image.
     LeaveOut,
-    /// Capture them as they are, with their reparse points.
+    /// Capture the files as they are, with their reparse points.
     Keep,
 }
 
 impl Placeholders {
-    /// The word for it.
+    /// Returns the name used in manifests.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Refuse => "refuse",

@@ -6,37 +6,37 @@ use serde::Deserialize;
 use super::super::content_path;
 use super::always;
 
-/// Content that manifests share.
+/// Libraries of content shared by several manifests.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LibraryTable {
-    /// Library files. An entry of a later file replaces entries with its ID in earlier ones.
+    /// Library files. An entry in a later file replaces entries with the same ID in earlier files.
     #[serde(default)]
     #[schemars(inner(length(min = 1)), example = ["library.toml"])]
     pub files: Vec<String>,
-    /// Content that the medium takes from the library. Stand-alone and prestaged media only.
+    /// Content to take from the libraries. Stand-alone and prestaged media only.
     #[serde(default)]
     pub content: LibraryContent,
 }
 
-/// Content that a medium takes from a library.
+/// Content to take from the libraries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum LibraryContent {
-    /// None: the medium carries what the manifest lists.
+    /// Take nothing: the medium carries only what the manifest lists.
     #[default]
     Listed,
-    /// Everything that steps of the task sequence and its child task sequences refer to, with the applications that
-    /// applications depend on. Steps that are disabled, or never run from the medium, don't count. Entries of the manifest
-    /// take precedence over those of the library.
+    /// Take everything that steps of the task sequence and its child task sequences refer to, including dependencies of
+    /// applications. Disabled steps, and steps that never run from the medium, are ignored. Entries of the manifest
+    /// take precedence over those of the libraries.
     Referenced,
 }
 
-/// A content library: content that manifests share, by ID.
+/// Content library: content shared by several manifests, identified by ID.
 #[derive(Debug, Clone, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Library {
-    /// Version of the library's form. Always 1.
+    /// Version of the library format. Always 1.
     #[schemars(range(min = 1, max = 1), example = 1)]
     pub library_version: u32,
     /// Operating system images.
@@ -51,30 +51,30 @@ pub struct Library {
     /// Applications.
     #[serde(default)]
     pub application: Vec<LibraryApplication>,
-    /// Boot images. A medium starts the one that its task sequence names, unless `[boot]` or a base has an image.
+    /// Boot images. A medium uses the one that its task sequence names, unless `[boot]` or a base sets an image.
     #[serde(default)]
     pub boot_image: Vec<LibraryImage>,
-    /// Task sequences that others run. Their steps take the place of the step that runs them.
+    /// Child task sequences. Their steps take the place of the step that runs them.
     #[serde(default)]
     pub task_sequence: Vec<LibrarySequence>,
 }
 
-/// A package or driver package of a library.
+/// Package or driver package of a library.
 #[derive(Debug, Clone, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LibraryPackage {
     /// Package ID: a site code and five hexadecimal digits.
     #[schemars(with = "PackageId", example = &"BER00021")]
     pub id: String,
-    /// Name that people know it by.
+    /// Name, shown in messages.
     #[serde(default)]
     #[schemars(length(min = 1), example = &"VPN client")]
     pub name: Option<String>,
-    /// Version that people know it by.
+    /// Version, shown in messages.
     #[serde(default)]
     #[schemars(length(min = 1), example = &"5.2")]
     pub version: Option<String>,
-    /// Folder (or file) that holds its content, relative to the library file.
+    /// Folder (or single file) with the content, relative to the library file.
     #[schemars(with = "content_path::Written", example = &"packages/vpn")]
     pub source: String,
     /// Condition for the entry to be in the library, such as `{{ site.code == 'BER' }}`.
@@ -83,25 +83,25 @@ pub struct LibraryPackage {
     pub when: bool,
 }
 
-/// A WIM file of a library.
+/// WIM file of a library.
 #[derive(Debug, Clone, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LibraryImage {
     /// Package ID: a site code and five hexadecimal digits.
     #[schemars(with = "PackageId", example = &"BER00010")]
     pub id: String,
-    /// Name that people know it by.
+    /// Name, shown in messages.
     #[serde(default)]
     #[schemars(length(min = 1), example = &"Windows 11 Enterprise")]
     pub name: Option<String>,
-    /// Version that people know it by.
+    /// Version, shown in messages.
     #[serde(default)]
     #[schemars(length(min = 1), example = &"24H2")]
     pub version: Option<String>,
     /// WIM file, relative to the library file.
     #[schemars(with = "content_path::Written", example = &"images/install.wim")]
     pub file: String,
-    /// Image in it, counted from 1. Needed when it holds several.
+    /// Number of the image in the WIM file, starting at 1. Required if the file has several images.
     #[serde(default)]
     #[schemars(range(min = 1, max = 65_535), example = 3)]
     pub index: Option<u32>,
@@ -111,7 +111,7 @@ pub struct LibraryImage {
     pub when: bool,
 }
 
-/// An application of a library.
+/// Application of a library.
 #[derive(Debug, Clone, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LibraryApplication {
@@ -122,22 +122,22 @@ pub struct LibraryApplication {
         example = &"Content_4ba2d1f6-1c53-4e45-8b1c-6a3d0a5f7d11"
     )]
     pub id: String,
-    /// Name that task sequences use: the identity of the application at the site.
+    /// Identity of the application at the site, which task sequences refer to.
     #[serde(default)]
     #[schemars(length(min = 1), example = &"ScopeId_5A1F2C3B/Application_4ba2d1f6")]
     pub model_name: Option<String>,
-    /// Name that people know it by.
+    /// Name, shown in messages.
     #[serde(default)]
     #[schemars(length(min = 1), example = &"Editor")]
     pub name: Option<String>,
-    /// Version that people know it by.
+    /// Version, shown in messages.
     #[serde(default)]
     #[schemars(length(min = 1), example = &"12.1")]
     pub version: Option<String>,
-    /// Folder (or file) that holds its content, relative to the library file.
+    /// Folder (or single file) with the content, relative to the library file.
     #[schemars(with = "content_path::Written", example = &"applications/editor")]
     pub source: String,
-    /// Applications that it needs, by `id` or `model-name`: a medium that takes it takes them too.
+    /// Required applications, by `id` or `model-name`. A medium that takes this application takes them too.
     #[serde(default)]
     #[schemars(inner(length(min = 1)), example = ["Content_90c7a3f2-5b1d-4d8e-a6f4-2e9b7c0d1a35"])]
     pub dependencies: Vec<String>,
@@ -147,22 +147,22 @@ pub struct LibraryApplication {
     pub when: bool,
 }
 
-/// A task sequence of a library.
+/// Task sequence of a library.
 #[derive(Debug, Clone, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LibrarySequence {
     /// Package ID: a site code and five hexadecimal digits.
     #[schemars(with = "PackageId", example = &"BER00040")]
     pub id: String,
-    /// Name that people know it by.
+    /// Name, shown in messages.
     #[serde(default)]
     #[schemars(length(min = 1), example = &"Install office programs")]
     pub name: Option<String>,
-    /// Version that people know it by.
+    /// Version, shown in messages.
     #[serde(default)]
     #[schemars(length(min = 1), example = &"2026.1")]
     pub version: Option<String>,
-    /// Sequence file, relative to the library file. Its templates see the values of the manifest.
+    /// Task sequence file, relative to the library file. Its templates can use the same values as the manifest.
     #[schemars(length(min = 1), example = &"sequences/office.toml")]
     pub file: String,
     /// Condition for the entry to be in the library, such as `{{ site.code == 'BER' }}`.
@@ -171,7 +171,7 @@ pub struct LibrarySequence {
     pub when: bool,
 }
 
-/// Form of a package ID.
+/// Schema of a package ID.
 struct PackageId;
 
 impl JsonSchema for PackageId {

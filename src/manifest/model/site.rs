@@ -1,4 +1,4 @@
-//! What the manifest says of sites, and of the certificate that media prove themselves with to them.
+//! Sites of a manifest, and the client certificate for their management points.
 
 use std::collections::BTreeMap;
 
@@ -9,63 +9,63 @@ use authoring::SecretRef;
 
 use super::BaseTable;
 
-/// How the client finds its management point.
+/// Method for finding a management point.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
-    /// The first management point may send the client to another one, by where it is.
+    /// Ask the first management point, which may redirect the client to another one by its location.
     Dynamic,
-    /// Only the one management point of the site is asked.
+    /// Ask only the single management point of the site.
     SiteBased,
 }
 
-/// A site that the medium is made for.
+/// Site to build the medium for.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Site {
-    /// The site code: three letters or digits, in capitals.
+    /// Site code: three letters or digits, in capitals.
     #[schemars(
         regex(pattern = r"^[A-Z0-9]{3}$"),
         extend("patternErrorMessage" = "a site code is three letters or digits, in capitals"),
         example = &"BER"
     )]
     pub code: String,
-    /// Site file: a JSON file that `Export-TsmediaSite.ps1` wrote at the site. It supplies the keys of the site that are
-    /// not set here, the site code too.
+    /// Site file: a JSON file written by `Export-TsmediaSite.ps1` at the site. It supplies the keys of the site that
+    /// are not set here, including the site code.
     #[serde(default)]
     #[schemars(length(min = 1), example = &"sites/BER.json")]
     pub data: Option<String>,
-    /// Whether it is a primary site, or the central administration site.
+    /// Type of site: a primary site or the central administration site.
     #[serde(default)]
     #[schemars(extend("default" = "primary"))]
     pub kind: SiteKind,
-    /// The management points that the client asks, as addresses, the first one first. Bootable and prestaged media only.
+    /// URLs of the management points to ask, in order of preference. Bootable and prestaged media only.
     #[serde(default)]
     #[schemars(example = ["https://mp1.ber.example.com"])]
     pub management_points: Vec<String>,
-    /// The cloud management gateway that the client asks in place of a management point, as its address. Bootable media
-    /// only, `site-based` and with a password.
+    /// URL of the cloud management gateway to ask instead of a management point. Requires `mode = "site-based"` and a
+    /// media password. Bootable media only.
     #[serde(default)]
     #[schemars(length(min = 1), example = &"https://gateway.example.com/CCM_Proxy_MutualAuth/72057594037927941")]
     pub cloud_management_gateway: Option<String>,
-    /// The port at which management points of the site answer HTTP. Bootable and prestaged media only.
+    /// HTTP port of the site's management points. Bootable and prestaged media only.
     #[serde(default)]
     #[schemars(range(min = 1), example = 80)]
     pub http_port: Option<u16>,
-    /// The port at which management points of the site answer HTTPS. Bootable and prestaged media only.
+    /// HTTPS port of the site's management points. Bootable and prestaged media only.
     #[serde(default)]
     #[schemars(range(min = 1), example = 443)]
     pub https_port: Option<u16>,
-    /// The state of HTTPS at the site, as the number that the site uses for it. Bootable and prestaged media only.
+    /// HTTPS state of the site, as the number in its property `IISSSLState`. Bootable and prestaged media only.
     #[serde(default)]
     #[schemars(example = 31)]
     pub ssl_state: Option<u32>,
-    /// Whether a client takes the first certificate that fits, if several do. Bootable and prestaged media only.
+    /// Use the first matching certificate if a client has several. Bootable and prestaged media only.
     #[serde(default)]
     #[schemars(example = true)]
     pub use_first_certificate: Option<bool>,
-    /// The trusted root key of the site in hexadecimal digits, by which clients without Active Directory trust a
-    /// management point: `SMSPublicRootKey` in `mobileclient.tcf` of the site server. Bootable and prestaged media only.
+    /// Trusted root key of the site, in hexadecimal digits: `SMSPublicRootKey` in `mobileclient.tcf` on the site
+    /// server. Clients without Active Directory need it to trust a management point. Bootable and prestaged media only.
     #[serde(default)]
     #[schemars(
         regex(pattern = r"^([0-9A-Fa-f]{2})+$"),
@@ -73,84 +73,85 @@ pub struct Site {
         example = &"0602000000A40000525341310008000001000100"
     )]
     pub root_key: Option<String>,
-    /// The certificate that the site signs policies with: a file in PEM or DER, or the PEM text itself. Bootable and prestaged media only.
+    /// Certificate that the site signs policies with: a file in PEM or DER format, or the PEM text itself. Bootable and
+    /// prestaged media only.
     #[serde(default)]
     #[schemars(length(min = 1), example = &"certs/site-signing.cer")]
     pub signing_certificate: Option<String>,
-    /// The certificate of the root authority that the certificates of HTTPS management points come from: a file in PEM
-    /// or DER, or the PEM text itself.
+    /// Certificate of the root authority for HTTPS management points: a file in PEM or DER format, or the PEM text
+    /// itself.
     #[serde(default)]
     #[schemars(length(min = 1), example = &"certs/root.cer")]
     pub root_ca: Option<String>,
-    /// The certificates of the authorities below it: files in PEM or DER, or PEM texts.
+    /// Certificates of the issuing authorities below the root authority: files in PEM or DER format, or PEM texts.
     #[serde(default)]
     #[schemars(example = ["certs/issuing.cer"])]
     pub issuing_cas: Vec<String>,
-    /// What media of this site prove themselves with, in place of `[certificate]`.
+    /// Client certificate presented to management points by media of this site. Takes precedence over `[certificate]`.
     #[serde(default)]
     #[schemars(example = serde_json::json!({ "pfx": { "file": "certs/ber.pfx", "password": { "env": "PFX_PASSWORD" } } }))]
     pub certificate: Option<CertificateTable>,
-    /// The medium that the medium of this site is built on, in place of `[base]`.
+    /// Existing Configuration Manager medium to build on for this site. Takes precedence over `[base]`.
     #[serde(default)]
     #[schemars(example = serde_json::json!({ "medium": "genuine/boot-BER.iso" }))]
     pub base: Option<BaseTable>,
-    /// Values for templates that replace those of `[vars]` for this site.
+    /// Values for templates for this site. They override those of `[vars]`.
     #[serde(default)]
     #[schemars(example = serde_json::json!({ "language": "de-DE" }))]
     pub vars: BTreeMap<String, serde_json::Value>,
 }
 
-/// What a site is in its hierarchy.
+/// Type of site in its hierarchy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SiteKind {
-    /// A primary site, which has clients and management points.
+    /// Primary site, with clients and management points.
     #[default]
     Primary,
-    /// The central administration site above the primary ones.
+    /// Central administration site, above the primary sites.
     Central,
 }
 
-/// What media prove themselves with to management points: a certificate of a public key infrastructure, or one that
-/// signs itself.
+/// Client certificate presented to management points: from a public key infrastructure, or self-signed.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct CertificateTable {
-    /// A PFX file with a certificate for client authentication and its private key: for HTTPS.
+    /// PFX file with a client authentication certificate and its private key, for HTTPS.
     #[serde(default)]
     #[schemars(example = serde_json::json!({ "file": "certs/media.pfx", "password": { "env": "PFX_PASSWORD" } }))]
     pub pfx: Option<PfxFile>,
-    /// A certificate that is made for the medium and signs itself: for HTTP.
+    /// Self-signed certificate generated for the medium, for HTTP.
     #[serde(default)]
     #[schemars(example = serde_json::json!({ "start": "2026-01-01", "expires": "2027-01-01", "key": { "env": "MEDIA_KEY" } }))]
     pub self_signed: Option<SelfSigned>,
 }
 
-/// A PFX file.
+/// PFX file with a client authentication certificate and its private key.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct PfxFile {
-    /// The file.
+    /// Path of the PFX file.
     #[schemars(length(min = 1), example = &"certs/media.pfx")]
     pub file: String,
-    /// Its password.
+    /// Password of the PFX file.
     #[schemars(example = serde_json::json!({ "env": "PFX_PASSWORD" }))]
     pub password: SecretRef,
 }
 
-/// A certificate that signs itself.
+/// Self-signed certificate generated for the medium.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SelfSigned {
-    /// The day, or moment, from which it is valid; the medium's `source-date` unless said.
+    /// Date or time from which the certificate is valid. Defaults to `source-date` of the medium.
     #[serde(default)]
     #[schemars(with = "Option<super::super::source_date::Written>", example = &"2026-01-01")]
     pub start: Option<String>,
-    /// The day, or moment, at which it expires; one year after it starts unless said.
+    /// Date or time at which the certificate expires. Defaults to one year after `start`.
     #[serde(default)]
     #[schemars(with = "Option<super::super::source_date::Written>", example = &"2027-01-01")]
     pub expires: Option<String>,
-    /// Its private key: RSA with 2048 bits, as PEM. Without one, a key is made once and kept in the cache.
+    /// Private key of the certificate: RSA with 2,048 bits, as PEM. By default, a key is generated once and kept in the
+    /// cache of this computer.
     #[serde(default)]
     #[schemars(example = serde_json::json!({ "env": "MEDIA_KEY" }))]
     pub key: Option<SecretRef>,

@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::super::model::{SiteKind, UnknownComputers};
 
-/// Public facts about a Configuration Manager site, as `Export-TsmediaSite.ps1` exports them. It holds no secret.
+/// Public facts about a Configuration Manager site, as exported by `Export-TsmediaSite.ps1`. They include no secrets.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SiteData {
@@ -13,7 +13,7 @@ pub struct SiteData {
     #[serde(default, rename = "$schema")]
     #[schemars(example = &"site.schema.json")]
     pub schema: Option<String>,
-    /// Version of the file's form. Always 1.
+    /// Version of the site file format. Always 1.
     #[schemars(range(min = 1, max = 1), example = 1)]
     pub site_version: u32,
     /// Site code: three letters or digits, in capitals.
@@ -23,27 +23,27 @@ pub struct SiteData {
         example = &"BER"
     )]
     pub code: String,
-    /// Place of the site in its hierarchy.
+    /// Type of site in its hierarchy.
     #[serde(default)]
     pub kind: Option<SiteKind>,
-    /// Management points of the site, as addresses, the preferred one first. Those of `https://` are for media with a
-    /// certificate from a PFX file, those of `http://` for media with a self-signed one.
+    /// URLs of the site's management points, in order of preference. Media with a certificate from a PFX file use those
+    /// with `https://`, media with a self-signed certificate use those with `http://`.
     #[serde(default)]
     #[schemars(example = ["https://mp1.ber.example.com"])]
     pub management_points: Vec<String>,
-    /// Port at which management points answer HTTP.
+    /// HTTP port of the site's management points.
     #[serde(default)]
     #[schemars(range(min = 1), example = 80)]
     pub http_port: Option<u16>,
-    /// Port at which management points answer HTTPS.
+    /// HTTPS port of the site's management points.
     #[serde(default)]
     #[schemars(range(min = 1), example = 443)]
     pub https_port: Option<u16>,
-    /// State of HTTPS at the site: the value of `IISSSLState`.
+    /// HTTPS state of the site: the value of `IISSSLState`.
     #[serde(default)]
     #[schemars(example = 31)]
     pub ssl_state: Option<u32>,
-    /// Take the first certificate that fits, if several do.
+    /// Use the first matching certificate if a client has several.
     #[serde(default)]
     #[schemars(example = true)]
     pub use_first_certificate: Option<bool>,
@@ -59,15 +59,15 @@ pub struct SiteData {
     #[serde(default)]
     #[schemars(with = "Option<Pem>", example = &"-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n")]
     pub signing_certificate: Option<String>,
-    /// Certificate of the root authority of HTTPS management points, as PEM.
+    /// Certificate of the root authority for HTTPS management points, as PEM.
     #[serde(default)]
     #[schemars(with = "Option<Pem>", example = &"-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n")]
     pub root_ca: Option<String>,
-    /// Certificates of the authorities below the root, as PEM.
+    /// Certificates of the issuing authorities below the root authority, as PEM.
     #[serde(default)]
     #[schemars(with = "Vec<Pem>", example = ["-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n"])]
     pub issuing_cas: Vec<String>,
-    /// Objects of the site for unknown computers. Media use them with `unknown-computers = true`.
+    /// GUIDs of the site's unknown-computer objects. Media use them with `unknown-computers = true`.
     #[serde(default)]
     #[schemars(example = serde_json::json!({ "x64": "5e3f7b1c-2d4a-4f6e-9b8c-0a1b2c3d4e5f" }))]
     pub unknown_computers: Option<UnknownComputers>,
@@ -92,23 +92,23 @@ pub struct BootImagePackage {
     /// Name in the console.
     #[schemars(example = &"Boot image (x64)")]
     pub name: String,
-    /// Version that somebody gave it.
+    /// Version, as entered by an administrator.
     #[serde(default)]
     #[schemars(example = &"10.0.26100.1")]
     pub version: Option<String>,
-    /// Number of the version of its content.
+    /// Version number of the content.
     #[serde(default)]
     #[schemars(example = 3)]
     pub source_version: Option<u32>,
-    /// Path of its source at the site.
+    /// Path of the source files at the site.
     #[serde(default)]
     #[schemars(example = &"\\\\cm1\\sources\\boot\\boot.wim")]
     pub source: Option<String>,
-    /// Processors that it is for.
+    /// Processor architecture of the boot image.
     #[serde(default)]
     #[schemars(example = &"x64")]
     pub architecture: Option<SiteArchitecture>,
-    /// Hash of its content, as the site computes it.
+    /// Hash of the content, as computed by the site.
     #[serde(default)]
     #[schemars(with = "Option<Hash>", example = &"B94D27B9934D3E08A52E52D7DA7DABFAC484EFE37A5380EE9088F7ACE2EFCDE9")]
     pub hash: Option<String>,
@@ -127,19 +127,19 @@ pub struct SitePackage {
     /// Name in the console.
     #[schemars(example = &"VPN client")]
     pub name: String,
-    /// Version that somebody gave it.
+    /// Version, as entered by an administrator.
     #[serde(default)]
     #[schemars(example = &"5.1")]
     pub version: Option<String>,
-    /// Number of the version of its content.
+    /// Version number of the content.
     #[serde(default)]
     #[schemars(example = 3)]
     pub source_version: Option<u32>,
-    /// Path of its source at the site.
+    /// Path of the source files at the site.
     #[serde(default)]
     #[schemars(example = &"\\\\cm1\\sources\\vpn")]
     pub source: Option<String>,
-    /// Hash of its content, as the site computes it.
+    /// Hash of the content, as computed by the site.
     #[serde(default)]
     #[schemars(with = "Option<Hash>", example = &"B94D27B9934D3E08A52E52D7DA7DABFAC484EFE37A5380EE9088F7ACE2EFCDE9")]
     pub hash: Option<String>,
@@ -163,7 +163,7 @@ pub enum PackageKind {
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SiteApplication {
-    /// Identity at the site, which task sequences refer to.
+    /// Identity of the application at the site, which task sequences refer to.
     #[schemars(length(min = 1), example = &"ScopeId_5A1F2C3B/Application_4ba2d1f6")]
     pub model_name: String,
     /// Name in the console.
@@ -179,15 +179,15 @@ pub struct SiteApplication {
     pub revision: Option<u32>,
 }
 
-/// Processors that a boot image is for.
+/// Processor architecture of a boot image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SiteArchitecture {
-    /// 64-bit processors of Intel and AMD.
+    /// 64-bit Intel and AMD processors.
     X64,
-    /// 32-bit processors of Intel and AMD.
+    /// 32-bit Intel and AMD processors.
     X86,
-    /// 64-bit processors of ARM.
+    /// 64-bit ARM processors.
     Arm64,
 }
 
@@ -202,7 +202,7 @@ impl SiteArchitecture {
     }
 }
 
-/// Form of a certificate.
+/// Schema of a certificate.
 struct Pem;
 
 impl JsonSchema for Pem {
@@ -214,12 +214,12 @@ impl JsonSchema for Pem {
         schemars::json_schema!({
             "type": "string",
             "pattern": r"^-----BEGIN CERTIFICATE-----",
-            "patternErrorMessage": "a certificate stands here as PEM, and begins with `-----BEGIN CERTIFICATE-----`",
+            "patternErrorMessage": "a certificate in PEM format begins with `-----BEGIN CERTIFICATE-----`",
         })
     }
 }
 
-/// Form of a package ID.
+/// Schema of a package ID.
 struct PackageId;
 
 impl JsonSchema for PackageId {
@@ -236,7 +236,7 @@ impl JsonSchema for PackageId {
     }
 }
 
-/// Form of a hash.
+/// Schema of a hash.
 struct Hash;
 
 impl JsonSchema for Hash {
