@@ -85,6 +85,10 @@ pub fn ntfs() -> Vec<Vec<u8>> {
     vec![bytes(&ntfs::partition(&volume(false), Slack::None, 0).expect("a volume"))]
 }
 
+pub fn media() -> Vec<Vec<u8>> {
+    [iso(), udf(), fat(), sticks(), wims()].concat()
+}
+
 pub fn sticks() -> Vec<Vec<u8>> {
     let stick = |scheme| bytes(&stick::layout(&volume(false), Slack::None, scheme, None).expect("a stick"));
     vec![stick(Scheme::Mbr), stick(Scheme::Gpt)]
@@ -170,8 +174,10 @@ pub fn manifests() -> Vec<Vec<u8>> {
 }
 
 pub fn site_files() -> Vec<Vec<u8>> {
+    const SMALL: &[u8] = br#"{"site-version": 1, "code": "BER", "management-points": ["http://mp1.example.com"],
+        "unknown-computers": {"x64": "5e3f7b1c-2d4a-4f6e-9b8c-0a1b2c3d4e5f"}}"#;
     let example: &[u8] = include_bytes!("../../../examples/site-data/sites/BER.json");
-    vec![example.to_vec(), b"{\"site-version\": 1, \"code\": \"BER\"}".to_vec()]
+    vec![example.to_vec(), SMALL.to_vec()]
 }
 
 pub fn sequences() -> Vec<Vec<u8>> {

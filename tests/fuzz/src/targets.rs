@@ -9,12 +9,14 @@ use std::sync::{Arc, OnceLock};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::TempDir;
+use tsmedia::content::Content;
 use tsmedia::date::Date;
 use tsmedia::digest::Sha256;
 use tsmedia::format::bcd::Store;
 use tsmedia::format::boot_program::BootProgram;
 use tsmedia::format::certificate::{Certificate, pem, pfx, private_key::PrivateKey};
 use tsmedia::format::inf::Inf;
+use tsmedia::format::medium_tree::MediumTree;
 use tsmedia::format::regf::{self, Hive};
 use tsmedia::format::revocations::Revocations;
 use tsmedia::format::virtual_disk::VirtualDisk;
@@ -35,6 +37,7 @@ use tsmedia::problem::Problems;
 use tsmedia::progress::Progress;
 use tsmedia::record::Record;
 use tsmedia::sequence::{self, export, xml};
+use tsmedia::source::read_start;
 use tsmedia::write::{self, JournalKey};
 use tsmedia::{report, simulate};
 
@@ -57,6 +60,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "fat", read: read_fat, seeds: seeds::fat },
     Target { name: "ntfs", read: read_ntfs, seeds: seeds::ntfs },
     Target { name: "partitions", read: read_partitions, seeds: seeds::sticks },
+    Target { name: "medium-tree", read: read_medium_tree, seeds: seeds::media },
     Target { name: "stick", read: read_stick, seeds: seeds::sticks },
     Target { name: "virtual-disk", read: read_virtual_disk, seeds: seeds::virtual_disks },
     Target { name: "wim-header", read: read_wim_header, seeds: seeds::wim_headers },
@@ -118,6 +122,17 @@ fn read_disc(bytes: &[u8]) -> bool {
     let Ok(disc) = iso::read(&mut Cursor::new(bytes)) else { return false };
     disc.disagreements();
     check_map(bytes);
+    true
+}
+
+/// The ranges of all files on a medium can be read.
+fn read_medium_tree(bytes: &[u8]) -> bool {
+    let Ok(tree) = MediumTree::open(&file("medium", bytes)) else { return false };
+    for (path, content) in tree.root.files() {
+        let Content::Source(source) = content else { panic!("{path} has no source") };
+        // Files of a mutated medium may claim to share its bytes, so that each is as long as the medium.
+        read_start(source, source.len().min(1 << 16) as usize).expect("bytes of the medium");
+    }
     true
 }
 
