@@ -37,7 +37,7 @@ impl JsonSchema for Written {
                         "medium": {
                             "type": "string",
                             "minLength": 1,
-                            "description": "Medium: an ISO file, or the image of a USB stick or volume.",
+                            "description": "Medium: an ISO file, the image of a USB stick or volume, or the WIM file of a prestaged medium.",
                             "examples": ["Win11.iso"],
                         },
                         "path": {

@@ -9,8 +9,8 @@ use authoring::SecretRef;
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct BaseTable {
-    /// Base medium: a disc image, the image of a USB stick, or a folder with its files. It must be of the same kind as
-    /// the new medium.
+    /// Base medium: a disc image, the image of a USB stick, the WIM file of a prestaged medium, or a folder with its
+    /// files. It must be of the same kind as the new medium.
     #[schemars(length(min = 1), example = &"genuine/boot.iso")]
     pub medium: String,
     /// Password of the base medium, if it has one. The password of the new medium is set in `[security]`.
