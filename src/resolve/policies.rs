@@ -84,7 +84,7 @@ pub(super) fn check(request: &Request<'_>, base: Option<&Base>, data: &MediaData
     } else if kind == Kind::StandAlone {
         check_references(request, base, &policies, &carried, &mut found);
     }
-    check_hashes(request, base, &policies, &mut found);
+    check_hashes(request, base, &policies, &carried, &mut found);
     check_versions(request, base, &policies, &mut found);
     found.into_iter().for_each(|problem| rendered.add_lowered(problem, problems));
 }
@@ -137,7 +137,13 @@ fn check_references(
 }
 
 /// Reports content that the manifest brings in place of content that policies of the base know by its hash.
-fn check_hashes(request: &Request<'_>, base: Option<&Base>, policies: &[Policy], found: &mut Vec<Problem>) {
+fn check_hashes(
+    request: &Request<'_>,
+    base: Option<&Base>,
+    policies: &[Policy],
+    carried: &[Carried],
+    found: &mut Vec<Problem>,
+) {
     let Some(base) = base.filter(|_| request.rendered.manifest.policy.is_none()) else { return };
     let has_hash = |one: &&Instance| one.class == PROGRAM && one.property("PKG_SourceHash").is_some();
     let hashed: Vec<_> = policies
@@ -146,10 +152,12 @@ fn check_hashes(request: &Request<'_>, base: Option<&Base>, policies: &[Policy],
         .filter(has_hash)
         .filter_map(|one| one.property("PKG_PackageID"))
         .collect();
-    for own in task_sequence::listed_content(request.rendered.value(), |pointer| request.place(pointer)) {
+    // Content of the base has no table.
+    for own in carried.iter().filter(|one| one.table.is_some()) {
         if hashed.iter().any(|id| id.eq_ignore_ascii_case(&own.id)) {
             let message = format!("a policy of the base knows the content of `{}` by its hash", own.id);
-            let problem = Problem::new(Rule::StaleContentHash, message).at(own.place, "brought by the manifest");
+            let problem =
+                Problem::new(Rule::StaleContentHash, message).at(own.place.clone(), "brought by the manifest");
             let problem = problem.at(request.place(&base.pointer), "the base");
             found.push(problem.help(
                 "make the base again after the package was updated at the site, or leave the package to the base",
