@@ -153,7 +153,7 @@ pub fn json(text: &str) -> Cow<'_, str> {
     safe.into()
 }
 
-/// Returns the character that a reference stands for, by what is between `&` and `;` (XML 1.0 clauses 4.1 and 4.6).
+/// Returns the character of a reference, given the text between `&` and `;` (XML 1.0 clauses 4.1 and 4.6).
 pub fn xml_reference(name: &str) -> Option<char> {
     match name {
         "amp" => Some('&'),

@@ -117,7 +117,7 @@ struct Wanted {
     own: Vec<Carried>,
     lacks_boot_image: bool,
     has_base: bool,
-    /// Where the manifest asks for it.
+    /// Place in the manifest that asks for it.
     place: Place,
 }
 

@@ -40,7 +40,7 @@ pub struct Rendered<M = Manifest> {
 pub struct Listed {
     /// Its code; none if that came to nothing.
     pub code: Option<String>,
-    /// Whether it is a primary site.
+    /// `true` for a primary site.
     pub is_primary: bool,
     /// The path of its root authority's certificate, relative to the file that it is written in, and where it is written.
     pub root_ca: Option<(String, Place)>,

@@ -63,7 +63,7 @@ pub struct Instance {
     properties: Vec<(String, String)>,
     /// The sequence in it, if its text is readable.
     pub sequence: Option<CarriedSequence>,
-    /// Bytes of the text with the values of properties: what is between `<value>` and `</value>`.
+    /// Names of properties, each with the byte range of its value in the text, tags excluded.
     ranges: Vec<(String, Range<usize>)>,
 }
 
@@ -253,7 +253,7 @@ impl Reading {
     }
 }
 
-/// Appends text without leaving a copy of what was there.
+/// Appends text without leaving copies of the value in memory.
 fn push(value: &mut Zeroizing<String>, text: &str) {
     if value.capacity() - value.len() < text.len() {
         let mut larger = Zeroizing::new(String::with_capacity((value.len() + text.len()) * 2));

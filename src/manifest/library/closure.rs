@@ -184,7 +184,7 @@ impl<'a, 'w, 't> Closure<'a, 'w, 't> {
         Some(sequence)
     }
 
-    /// Takes the entry that something needs, unless the manifest lists it; what is missing is reported at `place`.
+    /// Takes the entry for a need unless the manifest lists it, and reports a missing one at `place`.
     fn take(&mut self, need: &Need, place: Place, by: String) {
         let is_table = |table: &str| match need.table {
             Some(wanted) => table == wanted,

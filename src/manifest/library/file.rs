@@ -189,8 +189,7 @@ pub(super) fn entries(
     entries
 }
 
-/// Returns an entry with what was rendered of it; `None` if its `when` is false, or a template of it came to something
-/// else than it has to be, which is reported.
+/// Returns a rendered entry; `None` if its `when` is false, or for a value of the wrong form, which is reported.
 fn entry(
     table: &'static str,
     node: &Node,
