@@ -36,6 +36,7 @@ mod policies;
 mod prestart;
 mod programs;
 mod request;
+mod scratch_space;
 mod secret_refs;
 pub mod secrets;
 mod secure_boot;

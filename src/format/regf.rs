@@ -6,6 +6,7 @@
 //! boot stores. Not supported: logs of transactions (a hive that was not closed cleanly is read as it is, and says so),
 //! hives before Windows NT 3.5, classes of keys, and what layered keys hide.
 
+mod edit;
 mod read;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ mod write;
 use std::borrow::Cow;
 use std::fmt;
 
+pub use edit::with_number;
 pub use read::{Hive, Key, Value};
 
 use crate::error::Error;

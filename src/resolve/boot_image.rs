@@ -11,6 +11,7 @@ use super::manifest_pointers::IMAGE;
 use super::placement::{Location, Placement, find_entry};
 use super::prestart::add_prestart;
 use super::request::Request;
+use super::scratch_space::set_scratch_space;
 use super::self_inclusion::holds_itself;
 use super::volume_tree::VolumeTree;
 use super::wim::{self, Derived, KnownWim};
@@ -125,6 +126,7 @@ fn additions(
         found.into_iter().for_each(|found| tree.place(request, found, problems));
     }
     add_background(request, &mut tree, problems);
+    set_scratch_space(request, windows_pe, &mut tree, problems);
     add_prestart(request, windows_pe, &mut tree, problems);
     let classes = add_drivers(request, windows_pe, windows, &mut tree, problems);
     boot_image_checks::check(request, windows_pe, windows, &tree.root, &classes, problems);

@@ -46,6 +46,8 @@ pub struct KnownWim {
     audience: Audience,
     /// What was made of it, by the image that it holds; none for all of them.
     made: RefCell<BTreeMap<Option<u32>, SourceFile>>,
+    /// Hives with another scratch space, by image and size in MiB. Sites with the same boot image share them.
+    pub(super) scratch_spaces: RefCell<BTreeMap<(u32, u32), Content>>,
 }
 
 /// The contents of files that were asked for, by image and path; none where there is no file.
@@ -123,8 +125,21 @@ impl KnownWim {
         let is_news = Cell::new(opened.get().is_some());
         let (files, folders) = (RefCell::new(files), RefCell::new(folders));
         let (windows, missing) = (RefCell::new(windows), RefCell::new(missing));
-        let (audience, made) = (Audience::default(), RefCell::default());
-        Ok(Self { source, facts, files, folders, windows, missing, opened, is_news, cache, audience, made })
+        let (audience, made, scratch_spaces) = Default::default();
+        Ok(Self {
+            source,
+            facts,
+            files,
+            folders,
+            windows,
+            missing,
+            opened,
+            is_news,
+            cache,
+            audience,
+            made,
+            scratch_spaces,
+        })
     }
 
     /// The same before somebody who shows how far long deeds have come.

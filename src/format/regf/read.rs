@@ -150,6 +150,11 @@ impl<'a> Key<'a> {
 
     /// Its values, in their order.
     pub fn values(&self) -> Result<Vec<Value<'a>>> {
+        self.value_offsets()?.into_iter().map(|offset| Value::at(self.hive, offset)).collect()
+    }
+
+    /// Returns the offsets of the records of its values.
+    pub(super) fn value_offsets(&self) -> Result<Vec<u32>> {
         let n_values = self.n_values();
         if n_values == 0 || u16_at(self.node, 2) & IS_HANDLE != 0 {
             return Ok(Vec::new());
@@ -158,12 +163,17 @@ impl<'a> Key<'a> {
         let list = n_values.checked_mul(4).and_then(|len| list.get(..len)).ok_or_else(|| {
             damaged(format!("the key `{}` has {n_values} values, and their list is shorter", self.name()))
         })?;
-        list.as_chunks().0.iter().map(|offset| Value::at(self.hive, u32::from_le_bytes(*offset))).collect()
+        Ok(list.as_chunks().0.iter().map(|offset| u32::from_le_bytes(*offset)).collect())
+    }
+
+    /// Returns the data of its cell.
+    pub(super) fn node(&self) -> &'a [u8] {
+        self.node
     }
 
     /// One of its values, without regard to case; the name of the default value is empty.
     pub fn value(&self, name: &str) -> Result<Option<Data<'a>>> {
-        let found = self.values()?.into_iter().find(|value| is_same_name(value.units(), name));
+        let found = self.values()?.into_iter().find(|value| value.has_name(name));
         found.map(|value| value.data()).transpose()
     }
 
@@ -231,6 +241,16 @@ impl<'a> Value<'a> {
     /// What its bytes are.
     pub fn kind(&self) -> Type {
         Type(u32_at(self.record, 12))
+    }
+
+    /// Returns `true` if this is its name, without regard to case.
+    pub(super) fn has_name(&self, name: &str) -> bool {
+        is_same_name(self.units(), name)
+    }
+
+    /// Returns the data of its cell.
+    pub(super) fn record(&self) -> &'a [u8] {
+        self.record
     }
 
     /// What it holds.
@@ -340,6 +360,6 @@ fn u16_at(bytes: &[u8], at: usize) -> u16 {
     u16::from_le_bytes([bytes[at], bytes[at + 1]])
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from(u16_at(bytes, at)) | u32::from(u16_at(bytes, at + 2)) << 16
 }

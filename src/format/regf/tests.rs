@@ -226,6 +226,41 @@ fn trees() -> impl Strategy<Value = Tree> {
     })
 }
 
+#[test]
+fn a_number_is_changed_where_it_is_replaced_and_added() {
+    let bytes = example().to_hive(date()).unwrap();
+    let edited = |name| with_number(&bytes, "Datos", name, 512).unwrap().unwrap();
+    let number = |bytes: &[u8], name: &str| {
+        let hive = Hive::read(bytes).unwrap();
+        hive.key("Datos").unwrap().unwrap().value(name).unwrap().unwrap().number()
+    };
+
+    let changed = edited("NUMBER");
+    assert_eq!(number(&changed, "number"), Some(512));
+    let n_different = changed.iter().zip(&bytes).filter(|(new, old)| new != old).count();
+    assert_eq!((changed.len(), n_different), (bytes.len(), 4));
+
+    let replaced = edited("short");
+    assert_eq!(number(&replaced, "short"), Some(512));
+    assert_eq!(number(&replaced, "number"), Some(0xDEAD_BEEF));
+    assert_eq!(replaced.len(), bytes.len() + BLOCK_LEN);
+
+    let added = edited("WinPECacheThreshold");
+    let mut expected = example();
+    expected.keys[0].values.push(("WinPECacheThreshold".into(), Data::of_u32(512)));
+    assert_eq!(Hive::read(&added).unwrap().root().unwrap().tree().unwrap(), expected);
+    // A key without values has no list to extend.
+    let first = with_number(&bytes, r"Many\key 00007", "n", 7).unwrap().unwrap();
+    let key = Hive::read(&first).unwrap().key(r"many\key 00007").unwrap().unwrap();
+    assert_eq!(key.value("N").unwrap().unwrap().number(), Some(7));
+
+    assert_eq!(with_number(&bytes, r"Datos\none", "n", 1).unwrap(), None);
+    let mut dirty = bytes.clone();
+    dirty[4] += 1;
+    let error = with_number(&patched(dirty, 3), "Datos", "n", 1).unwrap_err();
+    assert_eq!(error.to_string(), "the registry hive was not closed cleanly: its last changes are in its log");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -249,5 +284,6 @@ proptest! {
         let bytes = patched(bytes, minor);
         // It may be whole by chance; what matters is that it ends.
         let _ = Hive::read(&bytes).and_then(|hive| hive.root()?.tree());
+        let _ = with_number(&bytes, "", "x", 1);
     }
 }

@@ -1,6 +1,8 @@
 //! Start of a medium: boot image, boot files and firmware.
 
-use schemars::JsonSchema;
+use std::borrow::Cow;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use super::super::content_path;
@@ -55,11 +57,53 @@ pub struct BootTable {
     #[serde(default, deserialize_with = "content_path::optional")]
     #[schemars(with = "Option<content_path::Written>", example = &"winpe/background.jpg")]
     pub background: Option<String>,
+    /// Scratch space of Windows PE in MiB: the part of the memory that holds what is written to `X:`. By default, the
+    /// boot image decides: 512 MiB on computers with more than 1 GiB of memory since Windows PE 5, and 32 MiB on others.
+    #[serde(default)]
+    #[schemars(example = 512)]
+    pub scratch_space: Option<ScratchSpace>,
     /// Folders with network and storage drivers to add to the boot image. They are loaded after Windows PE starts and
     /// before its network does, but are not in its driver store.
     #[serde(default)]
     #[schemars(example = ["drivers/net"])]
     pub drivers: Vec<String>,
+}
+
+/// Scratch space of Windows PE in MiB: 32, 64, 128, 256 or 512, the sizes that `dism /Set-ScratchSpace` offers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "u32")]
+pub struct ScratchSpace(u32);
+
+impl ScratchSpace {
+    const SIZES: [u32; 5] = [32, 64, 128, 256, 512];
+
+    /// Returns the size in MiB.
+    pub fn mebibytes(self) -> u32 {
+        self.0
+    }
+}
+
+impl TryFrom<u32> for ScratchSpace {
+    type Error = String;
+
+    fn try_from(size: u32) -> Result<Self, String> {
+        match Self::SIZES.contains(&size) {
+            true => Ok(Self(size)),
+            false => Err(format!("Windows PE has no scratch space of {size} MiB")),
+        }
+    }
+}
+
+impl JsonSchema for ScratchSpace {
+    fn schema_name() -> Cow<'static, str> {
+        "ScratchSpace".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let sizes = Self::SIZES
+            .map(|size| json_schema!({ "type": "integer", "const": size, "description": format!("{size} MiB") }));
+        json_schema!({ "oneOf": sizes })
+    }
 }
 
 /// File or folder (with all its contents) to add to the boot image.

@@ -5,7 +5,7 @@
 //! that nothing hangs on which of the two comes first.
 
 use super::super::placement::Placement;
-use super::super::request::{Request, unreadable};
+use super::super::request::Request;
 use super::super::volume_tree::VolumeTree;
 use super::super::windows_pe::WindowsPe;
 use super::DRIVERS;
@@ -13,7 +13,6 @@ use crate::content::Content;
 use crate::format::inf;
 use crate::limits::{MAX_PROGRAM_LEN, MAX_SCRIPT_LEN};
 use crate::problem::{Problem, Problems};
-use crate::volume::{Folder, Node};
 
 const SHELL: &str = "Windows/System32/winpeshl.ini";
 const SETUP: &str = "setup.exe";
@@ -33,11 +32,14 @@ pub(super) fn start_drivers(
     boot_image: &mut VolumeTree,
     problems: &mut Problems,
 ) {
-    let Ok(shell) = start_file(request, windows_pe, &boot_image.root, SHELL, MAX_SCRIPT_LEN, problems) else { return };
+    let Ok(shell) = windows_pe.read_file(request, &boot_image.root, SHELL, MAX_SCRIPT_LEN, DRIVERS, problems) else {
+        return;
+    };
     let (path, composed) = match shell {
         Some(bytes) => (SHELL, with_first_app(&bytes)),
         None => {
-            let Ok(setup) = start_file(request, windows_pe, &boot_image.root, SETUP, MAX_PROGRAM_LEN, problems) else {
+            let Ok(setup) = windows_pe.read_file(request, &boot_image.root, SETUP, MAX_PROGRAM_LEN, DRIVERS, problems)
+            else {
                 return;
             };
             if setup.is_some() {
@@ -49,7 +51,8 @@ pub(super) fn start_drivers(
                 ));
                 return;
             }
-            let Ok(startnet) = start_file(request, windows_pe, &boot_image.root, STARTNET, MAX_SCRIPT_LEN, problems)
+            let Ok(startnet) =
+                windows_pe.read_file(request, &boot_image.root, STARTNET, MAX_SCRIPT_LEN, DRIVERS, problems)
             else {
                 return;
             };
@@ -71,38 +74,6 @@ pub(super) fn start_drivers(
                  your own `winpeshl.ini` or `startnet.cmd` run `drvload`",
             ));
         }
-    }
-}
-
-/// A file of the boot image: what the author puts there, or what is there already. What goes wrong has been told.
-fn start_file(
-    request: &Request<'_>,
-    windows_pe: &WindowsPe,
-    additions: &Folder,
-    path: &str,
-    limit: u64,
-    problems: &mut Problems,
-) -> Result<Option<Vec<u8>>, ()> {
-    let content = match additions.get(path) {
-        Some(Node::File(content)) => Some(content.clone()),
-        Some(Node::Folder(_)) => None,
-        None => windows_pe
-            .wim
-            .extract(windows_pe.index, path, limit)
-            .map_err(|error| request.failed(&error, DRIVERS, problems))?,
-    };
-    match content {
-        None => Ok(None),
-        Some(Content::Bytes(bytes)) => Ok(Some(bytes.to_vec())),
-        Some(Content::Source(source)) if source.len() > limit => {
-            let message = format!("`{}` has {} bytes, and is no `{path}`", source.path(), source.len());
-            problems.add(Problem::error(message).at(request.place(DRIVERS), "would not be loaded"));
-            Err(())
-        }
-        Some(Content::Source(source)) => request.sources.read(source.path(), limit).map(Some).map_err(|error| {
-            let problem = unreadable(request.rendered, source.path(), &error, DRIVERS);
-            problems.add(problem);
-        }),
     }
 }
 

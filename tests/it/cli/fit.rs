@@ -102,6 +102,52 @@ fn put_drivers(desk: &Desk) {
     std::thread::sleep(std::time::Duration::from_millis(30));
 }
 
+/// The hive `SYSTEM` of a Windows PE with a scratch space of 32 MiB, or without a value for it.
+fn system(threshold: Option<u32>) -> Vec<u8> {
+    let select = Tree::new("Select").with_value("Current", Data::of_u32(1));
+    let filter = Tree::new("FBWF").with_value("Start", Data::of_u32(0));
+    let filter = match threshold {
+        Some(size) => filter.with_value("WinPECacheThreshold", Data::of_u32(size)),
+        None => filter,
+    };
+    hive(vec![within(r"ControlSet001\Services", filter), select])
+}
+
+#[test]
+fn scratch_space_is_set_in_the_registry_of_the_boot_image() {
+    let desk = desk(Vec::new());
+    for threshold in [Some(32), None] {
+        desk.put(&format!("{CONFIG}/SYSTEM"), system(threshold));
+        capture(&desk);
+        match threshold {
+            Some(_) => desk.edit("prompt = false\n", "prompt = false\nscratch-space = 256\n"),
+            None => desk.edit("scratch-space = 256", "scratch-space = 512"),
+        }
+        desk.done(&["apply", "--site", "BER"]);
+        applied(&desk);
+        let hive = "applied/Windows/System32/config/SYSTEM";
+        let value = desk.run_other("hivexget", &[hive, r"ControlSet001\Services\FBWF", "WinPECacheThreshold"]);
+        assert_eq!(value.trim(), if threshold.is_some() { "256" } else { "512" });
+        let start = desk.run_other("hivexget", &[hive, r"ControlSet001\Services\FBWF", "Start"]);
+        assert_eq!(start.trim(), "0");
+    }
+    // A size that Windows PE has not, a hive of another Windows, one that was not closed, and none.
+    desk.edit("scratch-space = 512", "scratch-space = 100");
+    let mut seen = desk.see("check --site BER");
+    desk.edit("scratch-space = 100", "scratch-space = 512");
+    desk.put(&format!("{CONFIG}/SYSTEM"), hive(vec![within("ControlSet001", Tree::new("Services"))]));
+    capture(&desk);
+    seen += &desk.see("check --site BER");
+    let mut open = system(None);
+    open[4] += 1;
+    let sum = open[..508].chunks(4).fold(0, |sum, four| sum ^ u32::from_le_bytes(four.try_into().unwrap()));
+    open[508..512].copy_from_slice(&sum.to_le_bytes());
+    desk.put(&format!("{CONFIG}/SYSTEM"), open);
+    capture(&desk);
+    seen += &desk.see("check --site BER");
+    insta::assert_snapshot!(seen);
+}
+
 const DRIVERS: &str = "prompt = false\ndrivers = [\"drivers/net\", \"drivers/disk\"]\n";
 
 #[test]
