@@ -1,0 +1,291 @@
+//! Runs the commands of pages in order, and compares what they print with what the pages show.
+
+use std::collections::BTreeMap;
+use std::fs::{self, FileTimes};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::{Duration, SystemTime};
+
+use tempfile::TempDir;
+
+use super::page::{Block, Page, Part, ROOT};
+
+/// Folder that outputs show in place of the temporary one.
+const SHOWN_ROOT: &str = "/home/you";
+
+/// Commands that are shown and not run, with the reason.
+const NOT_RUN: &[(&str, &str, &str)] = &[
+    ("docs/guides/capture.md", "tsmedia capture reference.qcow2", "needs the disk of a virtual machine"),
+    ("docs/guides/gitops.md", "tsmedia", "a pipeline for a manifest of the reader's, whose commands run above it"),
+    ("docs/guides/import.md", "tsmedia import genuine/deploy.iso", "needs a medium of a site"),
+    ("docs/guides/patching.md", "tsmedia watch", "runs until Ctrl-C"),
+    ("docs/guides/usb-sticks.md", "tsmedia write out/win11-BER.img /dev/sdb", "needs a stick"),
+    ("docs/tutorial.md", "tsmedia write out/win11-ABC.img /dev/sdb", "needs a stick"),
+];
+
+/// A folder like a clone of the repository in which a user of tsmedia has built the example images.
+struct Workplace {
+    root: PathBuf,
+    /// Variables and current folder of the shell between commands.
+    state: PathBuf,
+    _temporary: TempDir,
+}
+
+struct Outcome {
+    output: String,
+    success: bool,
+}
+
+impl Workplace {
+    fn new() -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        let (root, state) = (temporary.path().join("you"), temporary.path().join("state"));
+        fs::create_dir_all(state.join("bin")).unwrap();
+        symlink(env!("CARGO_BIN_EXE_tsmedia"), state.join("bin/tsmedia")).unwrap();
+        copy(clone_with_images(), &root);
+        fs::write(state.join("folder"), root.to_str().unwrap()).unwrap();
+        fs::write(state.join("variables"), "").unwrap();
+        Self { root, state, _temporary: temporary }
+    }
+
+    /// Runs a command where the one before left off: `cd` and `export` last.
+    fn run(&self, command: &str) -> Outcome {
+        const SCRIPT: &str = r#"exec 2>&1
+cd "$(cat "$0/folder")" && . "$0/variables" && eval "$1"
+code=$?
+export -p >"$0/variables"
+pwd >"$0/folder"
+exit $code"#;
+        let path = format!("{}/bin:{}", self.state.display(), std::env::var("PATH").unwrap());
+        let mut shell = Command::new("bash");
+        shell.env_clear().env("PATH", path).env("HOME", &self.root).env("LANG", "C.UTF-8").env("TZ", "UTC");
+        let ran = shell.args(["-c", SCRIPT, self.state.to_str().unwrap(), command]).output().unwrap();
+        let output = String::from_utf8_lossy(&ran.stdout).replace(self.root.to_str().unwrap(), SHOWN_ROOT);
+        Outcome { output, success: ran.status.success() }
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let folder = fs::read_to_string(self.state.join("folder")).unwrap();
+        let path = Path::new(folder.trim_end()).join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+}
+
+/// The examples with their images, and the schemas; made once.
+fn clone_with_images() -> &'static Path {
+    static CLONE: OnceLock<TempDir> = OnceLock::new();
+    let clone = CLONE.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        for part in ["examples", "schemas"] {
+            copy(&Path::new(ROOT).join(part), &folder.path().join(part));
+        }
+        let mut make = Command::new("bash");
+        make.args(["examples/boot/make", "examples/images", "x64", "arm64"]).current_dir(&folder);
+        assert!(make.status().unwrap().success(), "examples/boot/make failed");
+        folder
+    });
+    clone.path()
+}
+
+/// Copies a folder without what building the examples leaves there. All files and folders get one time, because sizes of
+/// captures depend on times.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let (name, target) = (entry.file_name(), to.join(entry.file_name()));
+        if entry.file_type().unwrap().is_dir() {
+            let is_built = from.starts_with(ROOT) && (name == "images" || name == "out" || name == ".tsmedia");
+            if !is_built {
+                copy(&entry.path(), &target);
+            }
+        } else {
+            fs::copy(entry.path(), &target).unwrap();
+            settle(&target);
+        }
+    }
+    settle(to);
+}
+
+fn settle(path: &Path) {
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_767_225_600);
+    fs::File::open(path).unwrap().set_times(FileTimes::new().set_accessed(time).set_modified(time)).unwrap();
+}
+
+/// A command of a console block.
+struct Step {
+    command: String,
+    /// Lines of the block that the page shows as output; `None` if it shows none at all.
+    output: Option<std::ops::Range<usize>>,
+}
+
+/// Splits a console block into commands.
+fn steps(block: &Block) -> Vec<Step> {
+    let (mut steps, mut n) = (Vec::<Step>::new(), 0);
+    while n < block.lines.len() {
+        let line = &block.lines[n];
+        let (command, is_prompt) = match line.strip_prefix("$ ") {
+            Some(command) => (command, true),
+            None => (line.as_str(), false),
+        };
+        let previous_shows_output = steps.last().is_some_and(|step| step.output.is_some());
+        if !is_prompt && (previous_shows_output || !command.starts_with("tsmedia ")) {
+            if let Some(Step { output: Some(output), .. }) = steps.last_mut() {
+                output.end = n + 1;
+            }
+            n += 1;
+            continue;
+        }
+        let mut command = command.to_owned();
+        n += 1;
+        while command.ends_with('\\') && n < block.lines.len() {
+            command.truncate(command.len() - 1);
+            command += block.lines[n].trim_start();
+            n += 1;
+        }
+        steps.push(Step { command, output: is_prompt.then_some(n..n) });
+    }
+    steps
+}
+
+/// What running a page found.
+struct Findings {
+    failures: Vec<String>,
+    /// Outputs that the page shows differently.
+    differences: Vec<String>,
+    /// The page with the real outputs.
+    text: String,
+}
+
+fn run(page: &Page) -> Findings {
+    let (mut wrong, mut differences) = (Vec::new(), Vec::new());
+    let mut replaced: BTreeMap<usize, (usize, String)> = BTreeMap::new();
+    let workplace = Workplace::new();
+    for part in page.parts() {
+        let block = match part {
+            Part::Run(command) => {
+                let ran = workplace.run(&command);
+                if !ran.success {
+                    wrong.push(format!("{}: the hidden command `{command}` failed:\n{}", page.path, ran.output));
+                }
+                continue;
+            }
+            Part::Block(block) => block,
+        };
+        if let Some(path) = &block.file {
+            workplace.write(path, &block.text());
+            let has_key = |key| block.lines.iter().any(|line| line.starts_with(key));
+            if has_key("manifest-version") || has_key("sequence-version") {
+                let ran = workplace.run(&format!("tsmedia check {path}"));
+                if ran.success == block.has_mistakes {
+                    let is_valid = if ran.success { "is" } else { "is not" };
+                    wrong.push(format!("{}: `{path}` {is_valid} valid:\n{}", page.path, ran.output));
+                }
+            }
+        }
+        if block.language() != "console" {
+            continue;
+        }
+        let must_fail = block.info == "console fails";
+        for step in steps(&block) {
+            let ran = workplace.run(&step.command);
+            if ran.success == must_fail {
+                let ended = if must_fail { "succeeded" } else { "failed" };
+                wrong.push(format!("{}: `{}` {ended}:\n{}", page.path, step.command, ran.output));
+            }
+            let Some(shown) = step.output else { continue };
+            let (start, end) = (block.start + shown.start, block.start + shown.end);
+            let real: String = ran.output.trim_end().lines().flat_map(|line| [line.trim_end(), "\n"]).collect();
+            let shown: String = block.lines[shown].iter().flat_map(|line| [line.as_str(), "\n"]).collect();
+            if real != shown {
+                let path = &page.path;
+                differences.push(format!("{path}: `{}` prints\n{real}\nand the page shows\n{shown}", step.command));
+                replaced.insert(start, (end, real));
+            }
+        }
+    }
+    Findings { failures: wrong, differences, text: with_outputs(&page.text, &replaced) }
+}
+
+/// Replaces ranges of lines, given by their start.
+fn with_outputs(text: &str, replaced: &BTreeMap<usize, (usize, String)>) -> String {
+    let (mut new, mut skip_to) = (String::new(), 0);
+    let lines: Vec<_> = text.split_inclusive('\n').collect();
+    for n in 0..=lines.len() {
+        if let Some((end, output)) = replaced.get(&n) {
+            new += output;
+            skip_to = *end;
+        }
+        if n >= skip_to && n < lines.len() {
+            new += lines[n];
+        }
+    }
+    new
+}
+
+fn assert_pages_run(pages: &[Page]) {
+    let is_update = std::env::var_os("UPDATE").is_some();
+    let mut wrong = Vec::new();
+    for page in pages {
+        let found = run(page);
+        wrong.extend(found.failures);
+        if !is_update {
+            wrong.extend(found.differences);
+        } else if found.text != page.text {
+            fs::write(Path::new(ROOT).join(&page.path), &found.text).unwrap();
+        }
+    }
+    assert!(wrong.is_empty(), "UPDATE=1 rewrites outputs.\n\n{}", wrong.join("\n\n"));
+}
+
+/// The pages of one group, so that the test runner can run groups at the same time.
+fn pages(is_in_group: impl Fn(&str) -> bool) -> Vec<Page> {
+    Page::all().into_iter().filter(|page| is_in_group(&page.path)).collect()
+}
+
+#[test]
+fn commands_of_guides_a_to_m_print_what_is_shown() {
+    assert_pages_run(&pages(|path| path.strip_prefix("docs/guides/").is_some_and(|name| name < "n")));
+}
+
+#[test]
+fn commands_of_guides_n_to_z_print_what_is_shown() {
+    assert_pages_run(&pages(|path| path.strip_prefix("docs/guides/").is_some_and(|name| name >= "n")));
+}
+
+#[test]
+fn commands_of_the_readme_and_all_other_pages_print_what_is_shown() {
+    assert_pages_run(&pages(|path| !path.starts_with("docs/guides/")));
+}
+
+#[test]
+fn commands_that_are_not_run_are_listed_with_a_reason() {
+    for page in Page::all() {
+        for block in page.blocks().iter().filter(|block| !["console", "text"].contains(&block.language())) {
+            for line in block.lines.iter().filter(|line| line.contains("tsmedia ")) {
+                let is_listed = |(path, part, _): &(&str, &str, &str)| page.path == *path && line.contains(part);
+                assert!(NOT_RUN.iter().any(is_listed), "{}: `{line}` is not run, and not in NOT_RUN", page.path);
+            }
+        }
+    }
+    for (path, part, reason) in NOT_RUN {
+        let blocks = Page::read(path).blocks();
+        let is_there = blocks.iter().any(|block| block.lines.iter().any(|line| line.contains(part)));
+        assert!(is_there, "{path} doesn't show `{part}` ({reason}); remove it from NOT_RUN");
+    }
+}
+
+#[test]
+fn ci_runs_the_two_set_up_commands_of_the_readme() {
+    let ci = fs::read_to_string(Path::new(ROOT).join(".ci/run")).unwrap();
+    let blocks = Page::read("README.md").blocks();
+    let lines = blocks.iter().filter(|block| block.language() == "console").flat_map(|block| &block.lines);
+    let bash: Vec<_> = lines.filter(|line| line.starts_with("bash ")).collect();
+    assert_eq!(bash, ["bash examples/run", "bash tests/run"]);
+    for command in bash {
+        assert!(ci.lines().any(|run| run == command), "`{command}` is not in .ci/run");
+    }
+}
