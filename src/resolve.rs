@@ -1,10 +1,11 @@
-//! From a rendered manifest to the [`Media`] it means: finds every file, and every reason why it can't be built.
+//! Resolves a rendered manifest to the [`Media`] it describes: finds every file, and reports
+//! everything that prevents the build.
 //!
-//! This is where content is looked at (folders listed, WIM headers read) but not yet read. What is wrong becomes a
-//! problem at the line that names the content; nothing is written but what the cache remembers of WIM files.
+//! Content is listed (folders, WIM headers) but not read. Mistakes become problems at the line that
+//! names the content. Only the cache of WIM facts is written.
 //!
-//! Each step is a function of an immutable [`Request`] and returns its part of the medium; [`assemble`] puts the parts
-//! together, and [`CHECKS`] run over the result.
+//! Each step is a function of an immutable [`MediumRequest`] and returns its part of the medium.
+//! [`assemble`] puts the parts together, and [`CHECKS`] run over the result.
 
 mod assemble;
 mod authority;
@@ -24,14 +25,12 @@ mod drivers;
 mod expiry;
 mod foreign_medium;
 mod images;
-mod inside;
+mod lfs_pointers;
 mod manifest_pointers;
 mod media_data;
-mod own_places;
-mod parts;
+mod medium_path;
 mod password_strength;
 mod placement;
-mod pointers;
 mod policies;
 mod prestart;
 mod programs;
@@ -48,7 +47,9 @@ mod supplied;
 mod tree;
 mod volume_tree;
 pub mod wim;
+mod wim_parts;
 mod windows_pe;
+mod written_paths;
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -71,57 +72,58 @@ use crate::store::Objects;
 
 pub use clock::Clock;
 pub use foreign_medium::{ForeignMedium, ImageOnMedium};
-pub use supplied::Supplied;
+pub use supplied::SuppliedByBase;
 
-use assemble::{Medium, assemble};
+use assemble::{AssembledMedium, assemble};
 use checks::CHECKS;
-use content::Origins;
+use content::ContentOrigins;
 use media_data::DataFiles;
-use own_places::OwnPlaces;
-use request::{Notes, Request};
+use request::{MediumRequest, Notes};
 use secrets::Secrets;
 use sources::SourceIndex;
 use stick::split_large_files;
+use written_paths::WrittenPaths;
 
-/// Finds what manifests name. Content that several sites share is looked at once.
+/// Finds the files, secrets and images that manifests name. Content shared by several sites is read
+/// once.
 #[derive(Default)]
 pub struct Resolver {
     sources: SourceIndex,
     notes: Notes,
     clock: Option<Clock>,
-    /// Set to lay every medium out to see that it can be.
+    /// Lays out every medium, to report those that exceed a limit of their format.
     lays_out: bool,
 }
 
 impl Resolver {
-    /// A resolver that finds secrets in `secrets`.
+    /// Creates a resolver that fetches secrets from `secrets`.
     pub fn new(secrets: Secrets) -> Self {
         Self { sources: SourceIndex::new(secrets), ..Self::default() }
     }
 
-    /// Returns the secrets, as far as they were fetched.
+    /// Returns the secrets, including those fetched so far.
     pub fn into_secrets(self) -> Secrets {
         self.sources.secrets.into_inner()
     }
 
-    /// Returns the medium that a rendered manifest means, unless something is wrong with it.
+    /// Resolves a rendered manifest to its medium; `None` if any error was reported.
     ///
-    /// `date` is that of media whose manifest gives none.
+    /// `date` applies to media whose manifest has no date.
     pub fn resolve(&mut self, rendered: &Rendered, date: Date, problems: &mut Problems) -> Option<Media> {
         resolve(&self.request(rendered, date), problems)
     }
 
-    /// Returns what the base of a manifest supplies; `None` if it has none.
+    /// Returns what the base of a manifest supplies; `None` if it has no base.
     ///
     /// # Errors
     ///
-    /// Why the base can't be read, or its password is not known. `problems` has the sources of the manifest, and nothing
-    /// is added to it.
+    /// The problems found if the base can't be read or its password is not available. They are
+    /// returned, not added to `problems`, which only provides the sources of the manifest.
     pub fn supplied(
         &mut self,
         rendered: &Rendered,
         problems: &mut Problems,
-    ) -> Option<std::result::Result<Supplied, Vec<Problem>>> {
+    ) -> Option<std::result::Result<SuppliedByBase, Vec<Problem>>> {
         rendered.manifest.base()?;
         let request = self.request(rendered, Date::EARLIEST);
         let before = problems.mark();
@@ -131,8 +133,8 @@ impl Resolver {
         Some(supplied.ok_or(found))
     }
 
-    /// Returns the certificate that a medium presents to management points; `None` if it has none, or if something is
-    /// wrong with it, which is added to `problems`.
+    /// Returns the certificate that a medium presents to management points. `None` if it has none,
+    /// or if an error was added to `problems`.
     pub fn certificate(&mut self, rendered: &Rendered, date: Date, problems: &mut Problems) -> Option<Certificate> {
         let request = self.request(rendered, date);
         let base = base::open(&request, problems);
@@ -145,16 +147,16 @@ impl Resolver {
         site::add_site(&request, &mut data, problems).map(|(certificate, _)| certificate)
     }
 
-    fn request<'a>(&'a mut self, rendered: &'a Rendered, date: Date) -> Request<'a> {
+    fn request<'a>(&'a mut self, rendered: &'a Rendered, date: Date) -> MediumRequest<'a> {
         let manifest = &rendered.manifest;
-        // Outputs belong to the manifest, wherever their path was written.
+        // Outputs are relative to the manifest, even if a profile sets their path.
         let output = rendered.path.with_file_name(&manifest.output.path);
         self.notes.inputs.get_mut().note_output(&output);
-        Request {
+        MediumRequest {
             rendered,
             sources: &self.sources,
             notes: &self.notes,
-            own_places: OwnPlaces::new(&rendered.path, &output),
+            written_paths: WrittenPaths::new(&rendered.path, &output),
             output,
             date: manifest.media.date().unwrap_or(date),
             clock: self.clock,
@@ -162,12 +164,12 @@ impl Resolver {
         }
     }
 
-    /// Notes that a file will be captured for a manifest: media that need it wait for it.
-    pub fn expect(&mut self, file: &Utf8Path, manifest: &Utf8Path) {
+    /// Notes that a manifest captures `file`, so that media that need the file wait for it.
+    pub fn expect_capture(&mut self, file: &Utf8Path, manifest: &Utf8Path) {
         self.notes.captures.insert(FileIdentity::of(file), manifest.to_owned());
     }
 
-    /// Returns the files that media resolved since the last call wait for.
+    /// Returns the captures that media resolved since the last call are waiting for.
     pub fn take_awaited(&mut self) -> BTreeSet<Utf8PathBuf> {
         self.notes.awaited.take()
     }
@@ -177,25 +179,26 @@ impl Resolver {
         self.sources.cache = Some(Rc::new(cache));
     }
 
-    /// Reports long-running work to `audience` from now on.
+    /// Reports long-running work of later calls to `audience`.
     pub fn use_audience(&mut self, audience: Audience) {
         self.sources.audience = audience;
     }
 
-    /// Sets the cache folder whose key is used for fingerprints of secrets from now on.
+    /// Sets the cache folder that holds the key for fingerprints of secrets.
     pub fn use_veil_of(&mut self, cache: &Utf8Path) {
-        // To check is to write nothing.
+        // `check` must not write, so it never creates the key file.
         let is_kept = !self.sources.secrets.get_mut().are_only_present();
         self.sources.veil_folder = is_kept.then(|| cache.to_owned());
         self.sources.veil.take();
     }
 
-    /// Returns the files and folders that were looked at, there or not; outputs too.
+    /// Returns the files and folders examined so far, existing or not, and the outputs.
     pub fn inputs(&self) -> Inputs {
         self.notes.inputs.borrow().clone()
     }
 
-    /// Lays out every medium that is resolved from now on, to report what no medium holds.
+    /// Lays out every medium resolved from now on, to report those that exceed a limit of their
+    /// format.
     pub fn lay_out(&mut self) {
         self.lays_out = true;
     }
@@ -205,18 +208,18 @@ impl Resolver {
         self.clock = Some(clock);
     }
 
-    /// Writes what was learnt of WIM files to the caches.
+    /// Writes new facts about WIM files to the cache.
     pub fn remember(&self) {
         self.sources.remember();
     }
 }
 
-/// Resolves one medium: each step returns its part of it, and reports what is wrong with that part.
-fn resolve(request: &Request<'_>, problems: &mut Problems) -> Option<Media> {
+/// Resolves one medium. Each step returns its part and reports the problems of that part.
+fn resolve(request: &MediumRequest<'_>, problems: &mut Problems) -> Option<Media> {
     let n_errors = problems.n_errors_told();
     let base = base::open(request, problems);
     if base.is_none() && request.rendered.manifest.base().is_some() {
-        // What it would have supplied is not missing for any other reason.
+        // Don't report as missing what the base would have supplied.
         return None;
     }
     let boot_image = boot_image::prepare(request, problems);
@@ -238,19 +241,24 @@ fn resolve(request: &Request<'_>, problems: &mut Problems) -> Option<Media> {
         return None;
     }
     let origins = mem::take(&mut medium.origins);
-    let mut media = describe(request, medium, &origins, veiled);
-    capacity::fit(request, &origins, &mut media, problems);
+    let mut media = to_media(request, medium, &origins, veiled);
+    capacity::fit_capacity(request, &origins, &mut media, problems);
     if !is_wrong(problems) {
         capacity::check_layout(request, &origins, &media, problems);
     }
     (!is_wrong(problems)).then_some(media)
 }
 
-/// Describes a medium as the manifest does.
-fn describe(request: &Request<'_>, medium: Medium, origins: &Origins, veiled: Option<Veiled>) -> Media {
+/// Combines the assembled medium with the settings of its manifest.
+fn to_media(
+    request: &MediumRequest<'_>,
+    medium: AssembledMedium,
+    origins: &ContentOrigins,
+    veiled: Option<Veiled>,
+) -> Media {
     let rendered = request.rendered;
     let manifest = &rendered.manifest;
-    let words = words(manifest, medium.prompt());
+    let description = descriptive_entries(manifest, medium.prompt());
     Media {
         name: manifest.media.name.clone(),
         kind: manifest.media.kind,
@@ -260,7 +268,7 @@ fn describe(request: &Request<'_>, medium: Medium, origins: &Origins, veiled: Op
         words,
         date: request.date,
         autorun: manifest.media.autorun,
-        // While something has to be made first, its length is not known.
+        // The size is unknown while a re-exported WIM file is pending.
         capacity: if medium.is_pending { Capacity::Unlimited } else { manifest.output.capacity },
         path: request.output.clone(),
         path_as_written: manifest.output.path.clone(),
@@ -292,8 +300,8 @@ impl From<&Manifest> for Form {
     }
 }
 
-/// What a medium says of itself beside what every one does.
-fn words(manifest: &Manifest, prompt: Option<Prompt>) -> Vec<(&'static str, String)> {
+/// Returns the optional descriptive entries of the medium, by their keys in its lists.
+fn descriptive_entries(manifest: &Manifest, prompt: Option<Prompt>) -> Vec<(&'static str, String)> {
     let media = &manifest.media;
     let words = [
         (lists::CREATED_BY, &media.created_by),

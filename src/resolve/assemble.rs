@@ -1,13 +1,13 @@
-//! The parts of a medium put together into one tree, and what finds its place taken.
+//! Assembles the parts of a medium into one tree, and reports paths that two of them claim.
 
 use super::base::Base;
 use super::boot::BOOTFIX;
 use super::boot_files::StartFiles;
-use super::boot_image::BootImage;
-use super::content::{Collected, Origins};
+use super::boot_image::PreparedBootImage;
+use super::content::{CollectedContent, ContentOrigins};
 use super::manifest_pointers::{FILES, IMAGE};
 use super::placement::{Location, Placement};
-use super::request::Request;
+use super::request::MediumRequest;
 use super::volume_tree::VolumeTree;
 use crate::content::Content;
 use crate::firmware::Firmware;
@@ -18,18 +18,19 @@ use crate::output::{Prompt, lists};
 use crate::problem::{Problem, Problems};
 use crate::volume::{Folder, Node};
 
-/// A medium put together.
-pub(super) struct Medium {
+/// An assembled medium.
+pub(super) struct AssembledMedium {
     pub root: Folder,
     pub label: String,
     pub start: StartFiles,
-    pub origins: Origins,
-    /// `true` if something on it has to be made first, and nothing may be written now: its length is not known then.
+    pub origins: ContentOrigins,
+    /// Part of the content can't be made now because nothing may be written; its size is unknown.
     pub is_pending: bool,
 }
 
-impl Medium {
-    /// Returns the firmware under which the disc will ask for a key; `None` if it is not started as a disc.
+impl AssembledMedium {
+    /// Returns the firmware types whose boot from this disc waits for a key press; `None` if it is
+    /// not bootable as a disc.
     pub fn prompt(&self) -> Option<Prompt> {
         let entries = &self.start.entries;
         let is_bios = entries.iter().any(|entry| entry.firmware == Firmware::Bios);
@@ -38,16 +39,16 @@ impl Medium {
     }
 }
 
-/// Puts the parts of a medium together. Where two of them want one place, the later one is reported.
+/// Assembles the parts of a medium. If two of them claim one path, the later one is reported.
 pub(super) fn assemble(
-    request: &Request<'_>,
-    boot_image: Option<BootImage>,
+    request: &MediumRequest<'_>,
+    boot_image: Option<PreparedBootImage>,
     start: StartFiles,
-    mut content: Collected,
+    mut content: CollectedContent,
     data: Vec<DataFile>,
     base: Option<&Base>,
     problems: &mut Problems,
-) -> Medium {
+) -> AssembledMedium {
     let mut tree = VolumeTree::new(Location::Medium);
     let mut is_pending = false;
     if let Some(boot_image) = boot_image {
@@ -57,7 +58,7 @@ pub(super) fn assemble(
     for (path, content) in &start.files {
         tree.place(request, Placement::of_file(path, content.clone(), FILES), problems);
     }
-    let mut origin = FileOrigin::default();
+    let mut origin = LooseFiles::default();
     for placement in content.placements {
         origin.add(&placement);
         tree.place(request, placement, problems);
@@ -68,7 +69,7 @@ pub(super) fn assemble(
     let label = label(request, base).to_owned();
     add_own_files(request, &origin, &label, &mut tree.root, problems);
     if let Some(base) = base {
-        // What finds its place taken was replaced by the manifest.
+        // A path that is taken belongs to a file of the manifest, which replaces that of the base.
         drop(tree.root.merge(".", base.files.clone()));
         content.origins.add(request.rendered, format!("base `{}`", base.name), "SMS".into(), base.pointer.clone());
     }
@@ -76,28 +77,35 @@ pub(super) fn assemble(
         let title = format!("site file `{}`", file.name);
         content.origins.add(request.rendered, title, media::data::VARIABLES_FILE.into(), "/sites/0/data".into());
     }
-    Medium { root: tree.root, label, start, origins: content.origins, is_pending }
+    AssembledMedium { root: tree.root, label, start, origins: content.origins, is_pending }
 }
 
-/// Returns the label of the medium: that of its base, unless the manifest has one.
-fn label<'a>(request: &'a Request<'_>, base: Option<&'a Base>) -> &'a str {
+/// Returns the label of the medium: that of its base, unless the manifest sets one.
+fn label<'a>(request: &'a MediumRequest<'_>, base: Option<&'a Base>) -> &'a str {
     let manifest = &request.rendered.manifest;
     let of_base = base.and_then(|base| base.label.as_deref());
     let is_asked = request.rendered.is_written("/media/label") || manifest.media.kind == Kind::Prestaged;
     of_base.filter(|_| !is_asked).unwrap_or(manifest.label())
 }
 
-/// Adds the files that every medium carries, last, so that a conflict is reported at the author's file.
-fn add_own_files(request: &Request<'_>, origin: &FileOrigin, label: &str, root: &mut Folder, problems: &mut Problems) {
+/// Adds the files that every medium carries. They come last, so that a conflict is reported at the
+/// author's file.
+fn add_own_files(
+    request: &MediumRequest<'_>,
+    origin: &LooseFiles,
+    label: &str,
+    root: &mut Folder,
+    problems: &mut Problems,
+) {
     let media = &request.rendered.manifest.media;
     if root.get(lists::FOLDER).is_some() {
-        let message = format!("the folder `{}` of a medium is for its own lists", lists::FOLDER);
+        let message = format!("the folder `{}` of the medium is reserved for tsmedia's lists", lists::FOLDER);
         let place = request.place(&origin.pointer_of(lists::FOLDER));
         let problem = Problem::error(message).at(place, "puts files there");
-        problems.add(problem.help("give your files another path on the medium"));
+        problems.add(problem.help("move these files to another path on the medium"));
     }
     if media.kind == Kind::Prestaged {
-        // It has no label, and nobody puts it in.
+        // A prestaged medium has no label and is never inserted, so needs no autorun.
         return;
     }
     for (path, content) in media::own_files(label, media.autorun, root) {
@@ -105,10 +113,10 @@ fn add_own_files(request: &Request<'_>, origin: &FileOrigin, label: &str, root: 
     }
 }
 
-/// Puts a file of ours on the medium.
+/// Puts a file written by tsmedia on the medium.
 fn place_own(
-    request: &Request<'_>,
-    origin: &FileOrigin,
+    request: &MediumRequest<'_>,
+    origin: &LooseFiles,
     root: &mut Folder,
     path: &str,
     content: Content,
@@ -117,21 +125,24 @@ fn place_own(
     if root.insert(path, content).is_ok() {
         return;
     }
-    let message = format!("`{path}` is already on the medium, and tsmedia writes it");
+    let message = format!("`{path}` is written by tsmedia, but content already has that path");
     let problem = Problem::error(message).at(request.place(&origin.pointer_of(path)), "puts it there");
     problems.add(problem.help(match path {
-        media::AUTORUN_FILE => "leave out your own file, or `autorun = true`",
-        media::LABEL_FILE => "leave out your own file: its text comes from `label`",
-        _ => "leave out your own file, or the folder `SMS/data`; to reuse those of a medium, name it in `[base]`",
+        media::AUTORUN_FILE => "remove your own file, or remove `autorun = true`",
+        media::LABEL_FILE => "remove your own file; tsmedia writes its text from `label`",
+        _ => {
+            "remove your own file, or the folder `SMS/data`; to reuse these files of a medium, name the medium in \
+              `[base]`"
+        }
     }));
 }
 
-/// Loose files and folders of the manifest, to find the one that brings a path.
+/// Files and folders from `[[file]]` entries, to find the entry that supplies a path.
 #[derive(Default)]
-struct FileOrigin(Vec<(String, Node, String)>);
+struct LooseFiles(Vec<(String, Node, String)>);
 
-impl FileOrigin {
-    /// Notes a placement, if it is one of loose files.
+impl LooseFiles {
+    /// Records a placement if it comes from a `[[file]]` entry.
     fn add(&mut self, placement: &Placement) {
         let at = placement.pointer.strip_prefix("/file/").and_then(|rest| rest.split('/').next());
         if let Some(at) = at {
@@ -139,7 +150,7 @@ impl FileOrigin {
         }
     }
 
-    /// Returns the JSON pointer of the entry that brings a file or folder of the medium.
+    /// Returns the JSON pointer of the entry that supplies a path on the medium.
     fn pointer_of(&self, path: &str) -> String {
         let brings = |(at, node, _): &&(String, Node, String)| {
             let below = match at.as_str() {

@@ -1,15 +1,16 @@
-//! The base of a medium: a medium that Configuration Manager made, opened, decrypted and checked.
+//! The base of a medium: an existing Configuration Manager medium, opened, decrypted and checked.
 //!
-//! A base supplies what the site knows and public sources do not say: the variables and policies of `SMS\data`, the
-//! programs of the client, `LaunchMedia.cmd` and `autorun.inf`. Whatever the manifest brings takes their place.
+//! A base supplies data that only the site has: the variables and policies of `SMS\data`, the
+//! client programs, `LaunchMedia.cmd` and `autorun.inf`. Entries of the manifest replace those of
+//! the base.
 
 use std::sync::Arc;
 
 use camino::Utf8Path;
 
 use super::placement::{Location, find_folder};
-use super::request::Request;
-use super::secret_refs::secret_text;
+use super::request::MediumRequest;
+use super::secret_refs::fetch_secret_text;
 use super::sources::Sources;
 use crate::content::Content;
 use crate::error::Result;
@@ -24,28 +25,28 @@ use crate::rule::Rule;
 use crate::secret::Secret;
 use crate::volume::{Folder, Name, Node};
 
-/// Names at the root of a base that new media take, besides boot files.
+/// Names at the root of a base that the new medium inherits, besides boot files.
 const TAKEN: [&str; 3] = ["SMS", LAUNCH_FILE, AUTORUN_FILE];
 
 /// The base of a medium.
 pub(super) struct Base {
-    /// The path of the base as the manifest has it.
+    /// Path of the base as written in the manifest.
     pub name: String,
-    /// The JSON pointer of that path.
+    /// JSON pointer of that path.
     pub pointer: String,
-    /// Its data for the client. `None` if it could not be decrypted, which has been reported, or if the password was
-    /// not looked at; also for capture media, which need not tell anything.
+    /// Decrypted data of the base. `None` if decryption failed (which was reported), if the
+    /// password was not available, or for capture media without variables.
     pub data: Option<BaseData>,
-    /// `true` if it has variables, decrypted or not.
+    /// The base has variables, decrypted or not.
     pub has_variables: bool,
-    /// The label that it has on the outside.
+    /// Label in `MediaLabel.txt`.
     pub label: Option<String>,
-    /// The files of it that the new medium has unless the manifest brings others.
+    /// Files that the new medium inherits unless the manifest replaces them.
     pub files: Folder,
 }
 
-/// Opens the base that the manifest names, if it names one.
-pub(super) fn open(request: &Request<'_>, problems: &mut Problems) -> Option<Base> {
+/// Opens the base; `None` if the manifest names none or it can't be used.
+pub(super) fn open(request: &MediumRequest<'_>, problems: &mut Problems) -> Option<Base> {
     let (table, table_at) = request.rendered.manifest.base()?;
     let pointer = format!("{table_at}/medium");
     let path = request.input(&pointer, &table.medium);
@@ -53,20 +54,20 @@ pub(super) fn open(request: &Request<'_>, problems: &mut Problems) -> Option<Bas
     let root = if is_folder { path } else { path_on(&path, "") };
     let found = find_folder(request, &root, ".", &pointer, Location::Medium, problems)?;
     let Node::Folder(folder) = found.node else { return None };
-    let bootstrap = bootstrap(request, table, &folder, &pointer, problems)?;
+    let bootstrap = read_bootstrap(request, table, &folder, &pointer, problems)?;
     check_kind(request, &bootstrap, &pointer, problems);
-    let data_of_base = data(request, (table, table_at), &folder, bootstrap, problems);
-    let label = text_of(request, &folder, LABEL_FILE).and_then(|text| label(&text));
-    let files = files(request, &folder, data_of_base.as_ref());
+    let data_of_base = decrypt_data(request, (table, table_at), &folder, bootstrap, problems);
+    let label = read_text(request, &folder, LABEL_FILE).and_then(|text| parse_label(&text));
+    let files = inherited_files(request, &folder, data_of_base.as_ref());
     check_prestart(request, &folder, &files, &pointer, problems);
     check_operating_system(request, &files, &pointer, problems);
     let has_variables = folder.get(data::VARIABLES_FILE).is_some();
     Some(Base { name: table.medium.clone(), pointer, data: data_of_base, has_variables, label, files })
 }
 
-/// Reads what the base says in clear. A base without that is no task sequence medium.
-fn bootstrap(
-    request: &Request<'_>,
+/// Reads `TsmBootstrap.ini` of the base. Without it, the base is not a task sequence medium.
+fn read_bootstrap(
+    request: &MediumRequest<'_>,
     table: &BaseTable,
     folder: &Folder,
     pointer: &str,
@@ -81,41 +82,42 @@ fn bootstrap(
     let bytes = bytes.map_err(|error| request.failed(&error, pointer, problems)).ok()?;
     let bootstrap = bytes.and_then(|bytes| Bootstrap::read(bytes.bytes()));
     if bootstrap.is_none() {
-        let message = format!("`{}` is no medium of Configuration Manager", table.medium);
+        let message = format!("`{}` is not a Configuration Manager medium", table.medium);
         let label = match file {
             Some(_) => format!("its `{}` has no section `MediaInfo`", windows_path(data::BOOTSTRAP_FILE)),
             None => format!("has no `{}`", windows_path(data::BOOTSTRAP_FILE)),
         };
-        let help = "name a medium that the console's wizard or a cmdlet made; boot files of other discs are named in \
-                    `boot.files`, and other files in `[[file]]`";
+        let help = "name a medium created by the console's wizard or a cmdlet; name boot files of other discs in \
+                    `boot.files`, and other content in `[[file]]`";
         problems.add(Problem::error(message).at(request.place(pointer), label).help(help));
     }
     bootstrap
 }
 
-/// Compares the kind of the base with that of the new medium.
-fn check_kind(request: &Request<'_>, bootstrap: &Bootstrap, pointer: &str, problems: &mut Problems) {
+/// Checks that base and manifest describe one kind of medium.
+fn check_kind(request: &MediumRequest<'_>, bootstrap: &Bootstrap, pointer: &str, problems: &mut Problems) {
     let wanted = request.rendered.manifest.media.kind;
     let Some(media_type) = bootstrap.media_type() else { return };
     let kinds: &[Kind] = match media_type.to_ascii_lowercase().as_str() {
         "bootmedia" => &[Kind::Bootable],
         "oemmedia" => &[Kind::Prestaged],
         "fullmedia" => &[Kind::StandAlone, Kind::Capture],
-        // The name for capture media is not public.
+        // The value for capture media is not documented, so any other value may be one.
         _ => &[Kind::Capture],
     };
     if kinds.contains(&wanted) {
         return;
     }
     let kind = kinds.first().map_or("", |kind| kind.as_str());
-    let message = format!("the base is a {kind} medium, and the manifest makes a {} one", wanted.as_str());
+    let message = format!("the base is a {kind} medium, but the manifest describes a {} medium", wanted.as_str());
     let problem = Problem::error(message).at(request.place(pointer), format!("`MediaType={media_type}`"));
     let problem = problem.at(request.place("/media/kind"), "the kind");
-    problems.add(problem.help(format!("write `kind = \"{kind}\"`, or name a base of the other kind")));
+    problems.add(problem.help(format!("write `kind = \"{kind}\"`, or name a base of the manifest's kind")));
 }
 
-/// Checks that a prestaged medium has an image of an operating system, from the manifest or from the base.
-fn check_operating_system(request: &Request<'_>, files: &Folder, pointer: &str, problems: &mut Problems) {
+/// Checks that a prestaged medium has an operating system image, from the manifest or from the
+/// base.
+fn check_operating_system(request: &MediumRequest<'_>, files: &Folder, pointer: &str, problems: &mut Problems) {
     let manifest = &request.rendered.manifest;
     let is_image = |path: &str| Utf8Path::new(path).extension().is_some_and(|it| it.eq_ignore_ascii_case("wim"));
     let is_on_base = match files.get(PACKAGES) {
@@ -125,14 +127,14 @@ fn check_operating_system(request: &Request<'_>, files: &Folder, pointer: &str, 
     if manifest.media.kind != Kind::Prestaged || is_on_base || manifest.operating_system.iter().any(|one| one.when) {
         return;
     }
-    let message = "prestaged media carry an operating system image, and the base has none";
+    let message = "a prestaged medium needs an operating system image; manifest and base have none";
     let problem = Problem::new(Rule::MissingOperatingSystem, message).at(request.place(pointer), "");
     problems.add(problem.help("add an `[[operating-system]]`, or name a base with an image below `SMS\\PKG`"));
 }
 
-/// Decrypts what the base tells the client.
-fn data(
-    request: &Request<'_>,
+/// Decrypts the variables and policies of the base.
+fn decrypt_data(
+    request: &MediumRequest<'_>,
     (table, table_at): (&BaseTable, &str),
     folder: &Folder,
     bootstrap: Bootstrap,
@@ -143,27 +145,27 @@ fn data(
         if request.rendered.manifest.media.kind != Kind::Capture {
             let message = format!("the base `{}` has no variables", table.medium);
             let label = format!("has no `{}`", windows_path(data::VARIABLES_FILE));
-            let help = "take all files of the medium, not only some";
+            let help = "copy the base again, with all its files";
             problems.add(Problem::error(message).at(request.place(&medium_at), label).help(help));
         }
         return None;
     };
     let password = match (&table.password, bootstrap.requires_password()) {
         (Some(_), Some(false)) => {
-            let message = format!("the base `{}` asks for no password", table.medium);
-            problems.add(Problem::error(message).at(request.place(&password_at), "").help("leave it out"));
+            let message = format!("the base `{}` has no password, but the manifest gives one", table.medium);
+            problems.add(Problem::error(message).at(request.place(&password_at), "").help("remove `password`"));
             return None;
         }
-        (Some(reference), _) => Some(secret_text(request, &password_at, reference, problems)?),
+        (Some(reference), _) => Some(fetch_secret_text(request, &password_at, reference, problems)?),
         (None, Some(true)) => {
-            let message = format!("the base `{}` asks for a password, and the manifest gives none", table.medium);
+            let message = format!("the base `{}` has a password, but the manifest gives none", table.medium);
             let problem = Problem::error(message).at(request.place(&medium_at), "`PasswordRequired=true`");
             problems.add(problem.help("write `password = { env = \"BASE_PASSWORD\" }` beside `medium`"));
             return None;
         }
         (None, _) => None,
     };
-    let encrypted = encrypted_files(request.sources, variables, folder);
+    let encrypted = read_encrypted_files(request.sources, variables, folder);
     let (variables, policies) = encrypted.map_err(|error| request.failed(&error, &medium_at, problems)).ok()?;
     let password = password.as_ref().and_then(|password| password.text());
     let (path, why) = match BaseData::read(bootstrap, &variables, &policies, password) {
@@ -175,18 +177,18 @@ fn data(
             Problem::error(format!("the password does not open `{}` of the base", windows_path(&path)))
                 .at(request.place(&password_at), "")
                 .at(request.place(&medium_at), "the base")
-                .help("give the password that the medium asks for")
+                .help("give the password that the base was created with")
         }
         why => Problem::error(format!("`{}` of the base can't be read: {why}", windows_path(&path)))
             .at(request.place(&medium_at), "")
-            .help("copy the medium again, or make it anew"),
+            .help("copy the base again, or recreate it"),
     };
     problems.add(problem);
     None
 }
 
-/// Reads the variables and the other encrypted files beside them.
-pub(super) fn encrypted_files(
+/// Reads the encrypted variables, and the other encrypted files in their folder.
+pub(super) fn read_encrypted_files(
     sources: &dyn Sources,
     variables: &Content,
     folder: &Folder,
@@ -209,8 +211,9 @@ pub(super) fn encrypted_files(
     Ok((read(data::VARIABLES_FILE, variables)?, others))
 }
 
-/// Returns the files that the new medium takes: not those that it has instead, and no content that the manifest names.
-fn files(request: &Request<'_>, folder: &Folder, data: Option<&BaseData>) -> Folder {
+/// Returns the inherited files, without those that the new medium writes itself and content that
+/// the manifest names.
+fn inherited_files(request: &MediumRequest<'_>, folder: &Folder, data: Option<&BaseData>) -> Folder {
     let mut files = Folder::default();
     for taken in TAKEN {
         let name = folder.spelling(taken).and_then(|name| Name::new(&name).ok());
@@ -240,18 +243,18 @@ fn files(request: &Request<'_>, folder: &Folder, data: Option<&BaseData>) -> Fol
     files
 }
 
-/// Warns of a base that may have a prestart command of its own beside that of the manifest. The variable that names it is
-/// not public; its files are in a package.
-fn check_prestart(request: &Request<'_>, all: &Folder, kept: &Folder, pointer: &str, problems: &mut Problems) {
+/// Warns of a base that may have its own prestart command besides that of the manifest. The
+/// variable that names it is undocumented, but its files are in a package.
+fn check_prestart(request: &MediumRequest<'_>, all: &Folder, kept: &Folder, pointer: &str, problems: &mut Problems) {
     let manifest = &request.rendered.manifest;
     let Some(prestart) = &manifest.prestart else { return };
     let command = request.place("/prestart/command");
     let package = prestart.package_on_medium().filter(|_| prestart.files.is_some());
     if let Some(package) = package.filter(|package| all.get(&format!("{PACKAGES}/{package}")).is_some()) {
-        let message = format!("the base has `{}\\{package}`, which the prestart files replace", windows_path(PACKAGES));
+        let message = format!("the prestart files replace `{}\\{package}` of the base", windows_path(PACKAGES));
         let problem =
             Problem::warning(message).at(request.place(pointer), "the base").at(command.clone(), "the command");
-        problems.add(problem.help("give the prestart files a `package` of their own"));
+        problems.add(problem.help("set `package` in `[prestart]` to an unused ID"));
     }
     let Some(Node::Folder(packages)) = kept.get(PACKAGES).filter(|_| manifest.media.kind == Kind::Bootable) else {
         return;
@@ -259,26 +262,26 @@ fn check_prestart(request: &Request<'_>, all: &Folder, kept: &Folder, pointer: &
     let is_other = |id: &str| prestart.package_on_medium().is_none_or(|package| !package.eq_ignore_ascii_case(id));
     if let Some((id, _)) = packages.iter().find(|(id, _)| is_other(id.as_str())) {
         let message = format!(
-            "the base carries `{}\\{id}`, probably for a prestart command of its own, which is kept",
+            "the base has `{}\\{id}`, probably for its own prestart command, which stays active",
             windows_path(PACKAGES)
         );
         let problem = Problem::warning(message).at(request.place(pointer), "the base").at(command, "this command");
         problems.add(problem.help(
-            "start that command from your own script; the command of a medium is said to take precedence over that of \
+            "start that command from your own script; reportedly the command of a medium takes precedence over that of \
              its boot image",
         ));
     }
 }
 
-/// Returns a small text file of the base.
-fn text_of(request: &Request<'_>, folder: &Folder, path: &str) -> Option<String> {
+/// Reads a small text file of the base; `None` if it is missing or not text.
+fn read_text(request: &MediumRequest<'_>, folder: &Folder, path: &str) -> Option<String> {
     let Some(Node::File(content)) = folder.get(path) else { return None };
     let bytes = request.sources.read_content(content, MAX_SCRIPT_LEN as usize).ok()?;
     windows_text(bytes.bytes()).map(|text| text.to_string())
 }
 
-/// Returns the label in `MediaLabel.txt`, if a medium can have it.
-fn label(text: &str) -> Option<String> {
+/// Parses the label in `MediaLabel.txt`; `None` if it is not valid for a medium.
+fn parse_label(text: &str) -> Option<String> {
     let (key, label) = text.lines().next()?.split_once('=')?;
     let label = label.trim();
     let is_one = key.trim().eq_ignore_ascii_case("label") && (1..=MAX_LABEL).contains(&label.encode_utf16().count());
@@ -290,12 +293,13 @@ fn windows_path(path: &str) -> String {
 }
 
 impl Base {
-    /// Returns `true` if it has policies, or may have: those of a base that was not opened are unknown.
+    /// Returns `true` if the base has policies or may have them: those of an undecrypted base are
+    /// unknown.
     pub fn may_have_policies(&self) -> bool {
         self.data.as_ref().is_none_or(|data| !data.policies.is_empty())
     }
 
-    /// Returns the IDs of its content that the manifest does not replace.
+    /// Returns the IDs of content that the manifest does not replace.
     pub fn content(&self) -> Vec<String> {
         match self.files.get(PACKAGES) {
             Some(Node::Folder(packages)) => packages.iter().map(|(id, _)| id.to_string()).collect(),
@@ -303,7 +307,7 @@ impl Base {
         }
     }
 
-    /// Returns the values of its variables as secrets of the medium, each with what it is.
+    /// Returns the variables and policies as secrets of the medium, each with a description.
     pub fn secrets(&self) -> impl Iterator<Item = (String, Arc<Secret>)> + '_ {
         let data = self.data.iter();
         data.flat_map(|data| {

@@ -1,14 +1,16 @@
-//! The files that start a medium, out of the boot image itself or out of a folder.
+//! Finds the files that start a medium, in the boot image or in a folder.
 //!
-//! For BIOS: boot sector (`etfsboot.com`), `bootmgr`, `boot\bcd` and `boot\boot.sdi` are required. For UEFI:
-//! `EFI\BOOT\BOOT<arch>.EFI`, `EFI\Microsoft\Boot\BCD` and `boot\boot.sdi`. Fonts, memory testers, `bootmgr.efi`,
-//! `boot.stl` and `bootfix.bin` (the prompt of a BIOS) are taken where they are found. The boot stores (`bcd`) are taken
-//! unaltered, or written here where there are none or the author wants it so.
+//! BIOS requires a boot sector (`etfsboot.com`), `bootmgr`, `boot\bcd` and `boot\boot.sdi`. UEFI
+//! requires `EFI\BOOT\BOOT<arch>.EFI`, `EFI\Microsoft\Boot\BCD` and `boot\boot.sdi`. Optional files
+//! are taken if found: fonts, memory testers, `bootmgr.efi`, `boot.stl` and `bootfix.bin` (the key
+//! prompt of a BIOS). Boot stores (`bcd`) are copied unchanged; missing ones are written, or all of
+//! them if the manifest says so.
 //!
-//! UEFI starts a disc from a FAT volume. Microsoft's (`efisys.bin`) holds a program that goes on from the disc itself.
-//! Where there is none, one is made that holds the `EFI` folder. Firmware starts the boot program in it, and programs
-//! that look over all volumes find the disc. Microsoft's boot manager does not: for it that volume is the boot device,
-//! and `sources\boot.wim` is not in it, so it will report a missing file. [`Note::MadeEfiImage`] says when this is so.
+//! UEFI starts a disc from a FAT volume. Microsoft's (`efisys.bin`) holds a program that continues
+//! from the disc itself. If there is none, a volume with the `EFI` folder is made. Programs that
+//! search all volumes find the disc from there. Microsoft's boot manager does not: it treats that
+//! volume as the boot device and reports `\sources\boot.wim` as missing. [`BootNote::MadeEfiImage`]
+//! reports this.
 
 mod folder;
 mod image;
@@ -31,120 +33,126 @@ use crate::volume::{BootEntry, Folder, Misplaced, Node, Volume};
 
 use super::wim::KnownWim;
 
-/// Where boot files are looked for.
+/// Source of boot files.
 #[derive(Clone, Copy, Debug)]
 pub enum BootSource<'a> {
-    /// An image in a WIM file: one of Windows PE, or of Windows.
+    /// An image of Windows PE or Windows in a WIM file.
     Image {
-        /// The file.
+        /// WIM file.
         wim: &'a KnownWim,
-        /// Which image in it.
+        /// Index of the image, from 1.
         index: u32,
     },
     /// A folder on a medium, such as the root of a Windows ISO.
     Medium {
-        /// The folder.
+        /// The folder that holds `boot` and `efi`.
         folder: &'a Folder,
-        /// The boot images in the catalog of the disc, for a folder without `etfsboot.com` and `efisys.bin`.
+        /// Boot images in the disc's catalog, used if the folder has no `etfsboot.com` or
+        /// `efisys.bin`.
         records: &'a [(Firmware, Content)],
-        /// The boot image and its index: as for a folder of this machine.
+        /// Boot image and index, as for [`BootSource::Folder`].
         image: Option<(&'a KnownWim, u32)>,
     },
     /// The `Media` folder of the Windows ADK, or an extracted Windows ISO.
     Folder {
-        /// The folder.
+        /// The folder that holds `boot` and `efi`.
         folder: &'a Utf8Path,
-        /// The boot image and its index: a `boot.sdi` and a `boot.stl` that are not in the folder may be in there.
+        /// Boot image and index, which may supply `boot.sdi` and `boot.stl` that the folder lacks.
         image: Option<(&'a KnownWim, u32)>,
     },
 }
 
-/// How a medium is to start.
+/// Boot settings of a medium.
 #[derive(Clone, Debug)]
-pub struct Wanted {
-    /// The processors that it is for.
+pub struct BootOptions {
+    /// Processor architecture of the boot image.
     pub architecture: Architecture,
-    /// The firmware that it starts from.
+    /// Firmware types that the medium must start from.
     pub firmware: Vec<Firmware>,
-    /// Who signed its boot programs.
+    /// Authority that signed the boot programs.
     pub secure_boot_ca: SecureBootCa,
-    /// Where its boot stores come from; unless said, those are written that are not there.
+    /// Source of the boot stores; `None` writes those that are missing.
     pub store: Option<BootStore>,
-    /// Whether starting waits for a key.
+    /// Starting waits for a key press.
     pub prompt: bool,
-    /// The date of what has to be made: a FAT volume, boot stores.
+    /// Date of generated files: FAT volume and boot stores.
     pub date: Date,
 }
 
-/// What starts a medium.
+/// The files that start a medium.
 #[derive(Clone, Debug)]
 pub struct BootFiles {
-    /// Files with their paths on the medium, in the order of the paths.
+    /// Files by their paths on the medium, sorted.
     pub files: Vec<(String, Content)>,
-    /// The entries of the boot catalog: BIOS before UEFI, as discs from Microsoft have it.
+    /// Entries of the boot catalog, BIOS before UEFI as on Microsoft's discs.
     pub entries: Vec<BootEntry>,
-    /// The EFI boot image of the catalog, unless it was made of files that are here.
+    /// EFI boot image of the catalog; `None` if it was generated from the `EFI` folder.
     pub efi_image: Option<Content>,
-    /// `true` if that image waits for a key, going by its name.
+    /// The EFI boot image waits for a key press, judging by its name.
     pub prompts_under_uefi: bool,
-    /// What is not quite as it was wanted, or worth knowing.
-    pub notes: Vec<Note>,
+    /// Deviations from the boot settings, and facts worth knowing.
+    pub notes: Vec<BootNote>,
 }
 
-/// What the author should know of the boot files found.
+/// A remark on the boot files found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Note {
-    /// No EFI boot image was found, so one was made of the `EFI` folder.
+pub enum BootNote {
+    /// The EFI boot image was generated from the `EFI` folder because none was found.
     MadeEfiImage,
-    /// Only the EFI boot image with (true) or without (false) a prompt was found, and the other one was wanted.
+    /// Only the EFI boot image with (`true`) or without (`false`) a prompt was found, contrary to
+    /// the settings.
     EfiPrompts(bool),
-    /// A prompt was wanted, and there is no `bootfix.bin` to make it.
+    /// A prompt was requested, but `bootfix.bin` is missing.
     NoBiosPrompt,
-    /// These boot stores were written, because it was asked for (true) or because there were none.
+    /// Boot stores were generated: `true` if requested, `false` if missing.
     BuiltStores(Vec<&'static str>, bool),
 }
 
-impl fmt::Display for Note {
+impl fmt::Display for BootNote {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::MadeEfiImage => f.write_str(
-                "no EFI boot image (`efisys.bin`) was found, so one was made of the `EFI` folder; \
-                 Microsoft's boot manager can't go on to the disc from it",
+                "no EFI boot image (`efisys.bin`) was found, so one is made from the `EFI` folder; \
+                 Microsoft's boot manager can't continue to the disc from it",
             ),
-            Self::EfiPrompts(true) => {
-                f.write_str("UEFI will wait for a key: there is an `efisys.bin`, but no `efisys_noprompt.bin`")
+            Self::EfiPrompts(true) => f.write_str(
+                "UEFI will wait for a key press: the boot files have `efisys.bin`, but no `efisys_noprompt.bin`",
+            ),
+            Self::EfiPrompts(false) => f.write_str(
+                "UEFI will not wait for a key press: the boot files have `efisys_noprompt.bin`, but no `efisys.bin`",
+            ),
+            Self::NoBiosPrompt => {
+                f.write_str("BIOS will not wait for a key press: the boot files have no `bootfix.bin`")
             }
-            Self::EfiPrompts(false) => {
-                f.write_str("UEFI will not wait for a key: there is an `efisys_noprompt.bin`, but no `efisys.bin`")
-            }
-            Self::NoBiosPrompt => f.write_str("BIOS will not wait for a key: there is no `bootfix.bin`"),
             Self::BuiltStores(paths, is_asked) => {
                 let paths = paths.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(" and ");
-                let why = if *is_asked { "" } else { ", since the boot files bring none" };
+                let why = if *is_asked { "" } else { " because the boot files have none" };
                 write!(
                     f,
-                    "{paths} will be written by tsmedia{why}; boot managers of Windows 10 and 11 for x64 have started \
-                     from such stores in virtual machines, others have not been tried"
+                    "tsmedia writes {paths}{why}; such stores were tested only with boot managers of Windows 10 and 11 \
+                     for x64 in virtual machines"
                 )
             }
         }
     }
 }
 
-impl Note {
-    /// What to do about it, where it was not meant.
+impl BootNote {
+    /// Returns the help for a remark that may be unintended.
     pub fn advice(&self) -> Option<&'static str> {
         match self {
             Self::MadeEfiImage => Some(
-                "put an `efisys.bin` with the boot files: it is in `efi\\microsoft\\boot` of an extracted Windows ISO \
+                "add `efisys.bin` to the boot files: it is in `efi\\microsoft\\boot` of an extracted Windows ISO \
                  and in the ADK's `Oscdimg` folder",
             ),
             Self::EfiPrompts(true) => {
-                Some("put an `efisys_noprompt.bin` with the boot files, or write `prompt = true`")
+                Some("add `efisys_noprompt.bin` to the boot files, or write `prompt = true` in `[boot]`")
             }
-            Self::EfiPrompts(false) | Self::NoBiosPrompt => Some("write `prompt = false` in `[boot]` if that is meant"),
+            Self::EfiPrompts(false) | Self::NoBiosPrompt => {
+                Some("write `prompt = false` in `[boot]` if this is intended")
+            }
             Self::BuiltStores(_, false) => Some(
-                "write `store = \"built\"` in `[boot]` if that is meant, or take boot files that hold a store: those of \
+                "write `store = \"built\"` in `[boot]` if this is intended, or use boot files with a store: those of \
                  an extracted Windows ISO or of the ADK's `Media` folder",
             ),
             Self::BuiltStores(_, true) => None,
@@ -152,30 +160,30 @@ impl Note {
     }
 }
 
-/// Why there are no boot files.
+/// Error of [`find_boot_files`].
 #[derive(Debug)]
 pub enum NoBootFiles {
-    /// The folder holds nothing that a medium starts from; perhaps one in it does, of this name.
+    /// The folder holds no boot files; the name is that of a subfolder that does.
     NotMedia(Option<String>),
-    /// Required files were not found.
-    Missing(Vec<Missing>),
-    /// A BIOS can't start a medium for these processors.
+    /// Required files are missing.
+    Missing(Vec<MissingBootFile>),
+    /// BIOS does not exist on this architecture.
     NoBios(Architecture),
-    /// A symbolic link leads out of the folder, or to a folder that it lies in.
+    /// A symbolic link leads out of the folder, or to one of its own parents.
     BadLink {
-        /// The link.
+        /// Path of the link.
         link: Utf8PathBuf,
-        /// Where it leads.
+        /// Target of the link.
         target: Utf8PathBuf,
     },
-    /// A file has a name that the medium can't hold, or one that differs from another only in case.
+    /// The name of a file is invalid on the medium, or differs from another only in case.
     Misplaced {
-        /// Its path on the medium.
+        /// Path on the medium.
         path: String,
-        /// Why it can't be there.
+        /// Reason.
         why: Misplaced,
     },
-    /// Something could not be read.
+    /// A file can't be read.
     Failed(Error),
 }
 
@@ -185,32 +193,32 @@ impl From<Error> for NoBootFiles {
     }
 }
 
-/// A required file that was not found.
+/// A required boot file that was not found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Missing {
-    /// What it is on the medium, or what it is called.
+pub struct MissingBootFile {
+    /// Path on the medium, or name.
     pub file: String,
-    /// The firmware that needs it.
+    /// Firmware that requires it.
     pub firmware: Firmware,
-    /// Where it was looked for.
+    /// Places that were searched.
     pub looked_at: Vec<String>,
-    /// Where it is usually found.
+    /// Usual sources, as help text.
     pub usual: &'static str,
 }
 
-impl fmt::Display for Missing {
+impl fmt::Display for MissingBootFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`, which {} needs, is not there", self.file, self.firmware)
+        write!(f, "`{}` is missing, which {} needs", self.file, self.firmware)
     }
 }
 
-/// The folders beside one of boot files in which boot records are looked for.
-pub fn beside(folder: &Utf8Path) -> impl Iterator<Item = Utf8PathBuf> {
+/// Returns the sibling folders of a boot file folder in which `copype` puts boot records.
+pub fn sibling_folders(folder: &Utf8Path) -> impl Iterator<Item = Utf8PathBuf> {
     folder::BESIDE.iter().map(move |place| folder.join(place))
 }
 
 /// Finds the files that start a medium.
-pub fn boot_files(source: BootSource, wanted: &Wanted) -> Result<BootFiles, NoBootFiles> {
+pub fn find_boot_files(source: BootSource, wanted: &BootOptions) -> Result<BootFiles, NoBootFiles> {
     let has_bios = !matches!(wanted.architecture, Architecture::Arm | Architecture::Arm64);
     if wanted.firmware.contains(&Firmware::Bios) && !has_bios {
         return Err(NoBootFiles::NoBios(wanted.architecture));
@@ -220,7 +228,7 @@ pub fn boot_files(source: BootSource, wanted: &Wanted) -> Result<BootFiles, NoBo
         BootSource::Folder { image, .. } | BootSource::Medium { image, .. } => {
             let mut found = match source {
                 BootSource::Folder { folder, .. } => folder::find(folder, wanted)?,
-                BootSource::Medium { folder, records, .. } => folder::find_in(folder, records, wanted)?,
+                BootSource::Medium { folder, records, .. } => folder::find_on_medium(folder, records, wanted)?,
                 BootSource::Image { .. } => Candidates::default(),
             };
             let has_sdi = found.files.iter().any(|(path, _)| path.eq_ignore_ascii_case(BOOT_SDI));
@@ -239,31 +247,33 @@ pub fn boot_files(source: BootSource, wanted: &Wanted) -> Result<BootFiles, NoBo
         root.insert(&path, content).map_err(|why| NoBootFiles::Misplaced { path, why })?;
     }
     let mut notes = Vec::from_iter(add_stores(&mut root, wanted)?);
-    let missing = missing(&root, found.boot_sector.is_some(), wanted, &found.looked_at);
+    let missing = find_missing(&root, found.boot_sector.is_some(), wanted, &found.looked_at);
     if !missing.is_empty() {
         return Err(NoBootFiles::Missing(missing));
     }
     let mut entries = Vec::new();
     if let Some(boot_sector) = found.boot_sector.filter(|_| wanted.firmware.contains(&Firmware::Bios)) {
         if boot_sector.is_empty() || boot_sector.len() > MAX_BOOT_SECTOR_LEN {
-            return Err(NoBootFiles::Failed(wrong_boot_sector(boot_sector.len())));
+            return Err(NoBootFiles::Failed(boot_sector_len_error(boot_sector.len())));
         }
         entries.push(BootEntry { firmware: Firmware::Bios, image: Layout::from(&boot_sector) });
         if wanted.prompt && root.get(BOOTFIX).is_none() {
-            notes.push(Note::NoBiosPrompt);
+            notes.push(BootNote::NoBiosPrompt);
         }
     }
     let is_uefi = wanted.firmware.contains(&Firmware::Uefi);
     let (efi_image, prompts) = found.efi_image.filter(|_| is_uefi).unzip();
     let prompts_under_uefi = prompts.unwrap_or(false);
     if is_uefi {
-        notes.extend(prompts.filter(|prompts| *prompts != wanted.prompt).map(Note::EfiPrompts));
+        notes.extend(prompts.filter(|prompts| *prompts != wanted.prompt).map(BootNote::EfiPrompts));
         let image = match &efi_image {
-            Some(image) if image.len() < MIN_FAT_LEN => return Err(NoBootFiles::Failed(wrong_efi_image(image.len()))),
+            Some(image) if image.len() < MIN_FAT_LEN => {
+                return Err(NoBootFiles::Failed(efi_image_len_error(image.len())));
+            }
             Some(image) => Layout::from(image),
             None => {
-                notes.push(Note::MadeEfiImage);
-                made_efi_image(&root, wanted.date)?
+                notes.push(BootNote::MadeEfiImage);
+                make_efi_image(&root, wanted.date)?
             }
         };
         entries.push(BootEntry { firmware: Firmware::Uefi, image });
@@ -272,8 +282,8 @@ pub fn boot_files(source: BootSource, wanted: &Wanted) -> Result<BootFiles, NoBo
     Ok(BootFiles { files, entries, efi_image, prompts_under_uefi, notes })
 }
 
-/// Writes the boot stores that are wanted and not there, or wanted anew.
-fn add_stores(root: &mut Folder, wanted: &Wanted) -> Result<Option<Note>, NoBootFiles> {
+/// Writes the boot stores that are missing, or all of them if the settings say so.
+fn add_stores(root: &mut Folder, wanted: &BootOptions) -> Result<Option<BootNote>, NoBootFiles> {
     let backslashes = |path: &str| format!("\\{}", path.replace('/', "\\"));
     let (boot_image, boot_sdi) = (backslashes(BOOT_IMAGE_PATH), backslashes(BOOT_SDI));
     let mut built = Vec::new();
@@ -294,24 +304,24 @@ fn add_stores(root: &mut Folder, wanted: &Wanted) -> Result<Option<Note>, NoBoot
         }
         built.push(path);
     }
-    Ok((!built.is_empty()).then(|| Note::BuiltStores(built, wanted.store == Some(BootStore::Built))))
+    Ok((!built.is_empty()).then(|| BootNote::BuiltStores(built, wanted.store == Some(BootStore::Built))))
 }
 
-/// What a source holds, not yet judged.
+/// Boot files found in one source, not yet checked.
 #[derive(Default)]
 struct Candidates {
     /// Files with their paths on the medium.
     files: Vec<(String, Content)>,
     /// `etfsboot.com`.
     boot_sector: Option<Content>,
-    /// `efisys.bin` or its like, and whether it waits for a key.
+    /// `efisys.bin` or a variant, with `true` if it waits for a key press.
     efi_image: Option<(Content, bool)>,
-    /// Where required files were looked for, by the path on the medium or the name, if not just at that path.
+    /// Places searched for a required file, by its name or its path on the medium.
     looked_at: Vec<(String, Vec<String>)>,
 }
 
 impl Candidates {
-    /// Takes what another source has, where it has been looked for included.
+    /// Adds the files and the searched places of another source.
     fn add(&mut self, other: Self) {
         self.files.extend(other.files);
         for (file, places) in other.looked_at {
@@ -324,33 +334,33 @@ const BOOTMGR: &str = "bootmgr";
 const BOOTMGR_EFI: &str = "bootmgr.efi";
 const BIOS_STORE: &str = "boot/bcd";
 const EFI_STORE: &str = "efi/microsoft/boot/bcd";
-/// Where each firmware's boot manager looks for its boot store.
+/// Path of the boot store that each firmware's boot manager opens.
 pub const STORES: [(Firmware, &str); 2] = [(Firmware::Bios, BIOS_STORE), (Firmware::Uefi, EFI_STORE)];
 pub(super) const BOOT_SDI: &str = "boot/boot.sdi";
-/// Microsoft's script for media puts it beside the store of UEFI since 2026-03, and KB5094126 names 0xc0430001 as what
-/// follows where it is missing.
+/// Microsoft's media script places it beside the UEFI store since 2026-03; without it, boot fails
+/// with 0xc0430001 (KB5094126).
 const BOOT_STL: &str = "efi/microsoft/boot/boot.stl";
 pub(super) const BOOTFIX: &str = "boot/bootfix.bin";
 const BOOT_SECTOR: &str = "etfsboot.com";
 
-/// What a BIOS loads of a disc: eight sectors of 512 bytes.
+/// Bytes that a BIOS loads from a disc: eight sectors of 512 bytes.
 const MAX_BOOT_SECTOR_LEN: u64 = 4_096;
 
-fn wrong_boot_sector(len: u64) -> Error {
-    Error::new(format!("`{BOOT_SECTOR}` has {len} bytes, and a BIOS loads from 1 to {MAX_BOOT_SECTOR_LEN}"))
+fn boot_sector_len_error(len: u64) -> Error {
+    Error::new(format!("`{BOOT_SECTOR}` has {len} bytes; a BIOS loads 1 to {MAX_BOOT_SECTOR_LEN} bytes"))
         .help("take the file from `boot` of an extracted Windows ISO or from the ADK's `Oscdimg` folder")
 }
 
-/// Less is no FAT volume: it has a boot sector, a table, a root folder and a cluster.
+/// Smallest FAT volume: a boot sector, a table, a root folder and a cluster.
 const MIN_FAT_LEN: u64 = 4 * 512;
 
-fn wrong_efi_image(len: u64) -> Error {
-    Error::new(format!("the EFI boot image (`efisys.bin`) has {len} bytes, which is no FAT volume")).help(
+fn efi_image_len_error(len: u64) -> Error {
+    Error::new(format!("the EFI boot image (`efisys.bin`) has {len} bytes, too few for a FAT volume")).help(
         "take the file from `efi\\microsoft\\boot` of an extracted Windows ISO or from the ADK's `Oscdimg` folder",
     )
 }
 
-/// Where UEFI looks for a boot program on a removable medium (UEFI specification, 3.5.1.1).
+/// Path of the boot program that UEFI starts from removable media (UEFI specification, 3.5.1.1).
 fn efi_program(architecture: Architecture) -> &'static str {
     match architecture {
         Architecture::X64 => "efi/boot/bootx64.efi",
@@ -360,13 +370,19 @@ fn efi_program(architecture: Architecture) -> &'static str {
     }
 }
 
-/// The names of the EFI boot image in the order of preference, each with whether it prompts.
-fn efi_image_names(wanted: &Wanted, suffix: &str) -> [(String, bool); 2] {
+/// Names of the EFI boot image in order of preference, each with `true` if it waits for a key
+/// press.
+fn efi_image_names(wanted: &BootOptions, suffix: &str) -> [(String, bool); 2] {
     let name = |prompt: bool| (format!("efisys{}{suffix}.bin", if prompt { "" } else { "_noprompt" }), prompt);
     [name(wanted.prompt), name(!wanted.prompt)]
 }
 
-fn missing(root: &Folder, has_sector: bool, wanted: &Wanted, looked_at: &[(String, Vec<String>)]) -> Vec<Missing> {
+fn find_missing(
+    root: &Folder,
+    has_sector: bool,
+    wanted: &BootOptions,
+    looked_at: &[(String, Vec<String>)],
+) -> Vec<MissingBootFile> {
     const STORE: &str = "`boot` and `EFI\\Microsoft\\Boot` of an extracted Windows ISO or of the ADK's `Media` folder, \
                          or `Windows\\Boot\\DVD` in the boot image; or leave out `store` to have one written";
     const SDI: &str = "`boot` of an extracted Windows ISO or of the ADK's `Media` folder, `Windows\\Boot\\DVD` in the \
@@ -378,10 +394,10 @@ fn missing(root: &Folder, has_sector: bool, wanted: &Wanted, looked_at: &[(Strin
     let has_file = |path: &str| matches!(root.get(path), Some(Node::File(_)));
     let mut missing = Vec::new();
     let mut require = |file: &str, firmware: Firmware, is_there: bool, usual: &'static str| {
-        let is_known = missing.iter().any(|known: &Missing| known.file == file);
+        let is_known = missing.iter().any(|known: &MissingBootFile| known.file == file);
         if wanted.firmware.contains(&firmware) && !is_there && !is_known {
             let looked_at = looked_at.iter().find(|(of, _)| of == file).map(|(_, at)| at.clone()).unwrap_or_default();
-            missing.push(Missing { file: file.to_owned(), firmware, looked_at, usual });
+            missing.push(MissingBootFile { file: file.to_owned(), firmware, looked_at, usual });
         }
     };
     require(BOOT_SECTOR, Firmware::Bios, has_sector, SECTOR);
@@ -395,8 +411,8 @@ fn missing(root: &Folder, has_sector: bool, wanted: &Wanted, looked_at: &[(Strin
     missing
 }
 
-/// A FAT volume that holds the `EFI` folder of the medium.
-fn made_efi_image(root: &Folder, date: Date) -> Result<Layout, NoBootFiles> {
+/// Lays out a FAT volume that holds the `EFI` folder of the medium.
+fn make_efi_image(root: &Folder, date: Date) -> Result<Layout, NoBootFiles> {
     let mut efi = Folder::default();
     let mut listing = String::new();
     for (path, content) in root.files() {

@@ -1,17 +1,18 @@
-//! The boot files of a medium: found in the boot image or in a folder, checked, and what is missing reported.
+//! Finds the boot files of a medium in the boot image or in a folder, checks them, and reports
+//! missing ones.
 
 use std::io;
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::boot::{self, BootFiles, BootSource, Missing, NoBootFiles, Note, STORES, Wanted};
-use super::inside;
+use super::boot::{self, BootFiles, BootNote, BootOptions, BootSource, MissingBootFile, NoBootFiles, STORES};
 use super::manifest_pointers::{FILES, IMAGE};
-use super::request::Request;
+use super::medium_path;
+use super::request::MediumRequest;
 use super::secure_boot::check_programs;
-use super::self_inclusion::holds_itself;
-use super::tree::Walked;
+use super::self_inclusion::includes_itself;
+use super::tree::ListedFolder;
 use super::wim::KnownWim;
 use super::windows_pe::WindowsPe;
 use crate::content::Content;
@@ -31,23 +32,23 @@ const STORE: &str = "/boot/store";
 pub(super) struct StartFiles {
     /// Files with their paths on the medium.
     pub files: Vec<(String, Content)>,
-    /// The entries of a disc's boot catalog.
+    /// Entries of the disc's boot catalog.
     pub entries: Vec<BootEntry>,
-    /// `true` if the EFI boot image of a disc waits for a key.
+    /// The EFI boot image of the disc waits for a key press.
     pub prompts_under_uefi: bool,
-    /// The boot stores that were found rather than made.
+    /// Boot stores that were found rather than generated.
     pub found_stores: Vec<(Firmware, &'static str)>,
-    /// `true` if boot programs are not programs: nobody means the rest to start, which has been reported.
+    /// Some boot programs are placeholders, so the medium isn't meant to start; this was reported.
     pub are_stand_ins: bool,
 }
 
-/// Finds and checks the boot files. Without a boot image that can be used there are none.
-pub(super) fn find(request: &Request<'_>, windows_pe: Option<&WindowsPe>, problems: &mut Problems) -> StartFiles {
+/// Finds and checks the boot files; none without a usable boot image.
+pub(super) fn find(request: &MediumRequest<'_>, windows_pe: Option<&WindowsPe>, problems: &mut Problems) -> StartFiles {
     let Some(windows_pe) = windows_pe else { return StartFiles::default() };
     let boot = &request.rendered.manifest.boot;
     let architecture = windows_pe.processors();
-    let wanted = Wanted {
-        firmware: firmware(request, architecture),
+    let wanted = BootOptions {
+        firmware: choose_firmware(request, architecture),
         architecture,
         secure_boot_ca: boot.secure_boot_ca,
         store: boot.store,
@@ -61,7 +62,7 @@ pub(super) fn find(request: &Request<'_>, windows_pe: Option<&WindowsPe>, proble
     let are_stand_ins = check_programs(request, &found, &wanted, problems);
     let found_stores = found_stores(&found, &wanted);
     report_notes(request, &found.notes, problems);
-    // Firmware, and the boot manager of a disk that a WIM file was applied to, find their files in the tree.
+    // Sticks and prestaged media start from files in their tree, not from a catalog.
     let is_disc = request.rendered.manifest.format() == OutputFormat::Iso;
     StartFiles {
         files: found.files,
@@ -72,10 +73,10 @@ pub(super) fn find(request: &Request<'_>, windows_pe: Option<&WindowsPe>, proble
     }
 }
 
-/// Returns the boot stores that were found rather than made.
-fn found_stores(found: &BootFiles, wanted: &Wanted) -> Vec<(Firmware, &'static str)> {
+/// Returns the boot stores that were found rather than generated.
+fn found_stores(found: &BootFiles, wanted: &BootOptions) -> Vec<(Firmware, &'static str)> {
     let built = found.notes.iter().find_map(|note| match note {
-        Note::BuiltStores(paths, _) => Some(paths.as_slice()),
+        BootNote::BuiltStores(paths, _) => Some(paths.as_slice()),
         _ => None,
     });
     let is_found = |(firmware, path): &(Firmware, &str)| {
@@ -84,16 +85,17 @@ fn found_stores(found: &BootFiles, wanted: &Wanted) -> Vec<(Firmware, &'static s
     STORES.into_iter().filter(is_found).collect()
 }
 
-/// Reports what is not quite as it was wanted. Of a disc's boot images it is said only where there is a disc.
-fn report_notes(request: &Request<'_>, notes: &[Note], problems: &mut Problems) {
+/// Reports deviations from the boot settings; those about the boot images of a disc only if the
+/// medium is one.
+fn report_notes(request: &MediumRequest<'_>, notes: &[BootNote], problems: &mut Problems) {
     let is_disc = request.rendered.manifest.format() == OutputFormat::Iso;
-    let is_of_all = |note: &Note| matches!(note, Note::BuiltStores(..));
+    let is_of_all = |note: &BootNote| matches!(note, BootNote::BuiltStores(..));
     for note in notes.iter().filter(|note| is_disc || is_of_all(note)) {
         let problem = match note {
-            Note::BuiltStores(_, true) => Problem::note(note.to_string()),
+            BootNote::BuiltStores(_, true) => Problem::note(note.to_string()),
             _ => Problem::warning(note.to_string()),
         };
-        let pointer = if let Note::BuiltStores(_, true) = note { STORE } else { FILES };
+        let pointer = if let BootNote::BuiltStores(_, true) = note { STORE } else { FILES };
         let problem = problem.at(request.place(pointer), "");
         problems.add(match note.advice() {
             Some(advice) => problem.help(advice),
@@ -102,23 +104,22 @@ fn report_notes(request: &Request<'_>, notes: &[Note], problems: &mut Problems) 
     }
 }
 
-/// UEFI starts programs of its own width only, and nearly all of it is that of 64-bit processors.
-fn check_firmware(request: &Request<'_>, wanted: &Wanted, problems: &mut Problems) {
+/// Warns of an x86 boot image for UEFI: firmware starts programs of its own width only, and nearly
+/// all of it is 64-bit.
+fn check_firmware(request: &MediumRequest<'_>, wanted: &BootOptions, problems: &mut Problems) {
     if wanted.architecture != Architecture::X86 || !wanted.firmware.contains(&Firmware::Uefi) {
         return;
     }
-    let problem = Problem::new(
-        Rule::X86BootImageForUefi,
-        "the boot image is for x86, and UEFI of x64 computers does not start it",
-    );
+    let problem =
+        Problem::new(Rule::X86BootImageForUefi, "the boot image is for x86; UEFI of x64 computers can't start it");
     problems.add(
         problem
             .at(request.place(IMAGE), "is for x86")
-            .help("take a boot image for x64, or write `firmware = [\"bios\"]` if these computers are not meant"),
+            .help("use a boot image for x64, or write `firmware = [\"bios\"]` to support BIOS computers only"),
     );
 }
 
-fn firmware(request: &Request<'_>, architecture: Architecture) -> Vec<Firmware> {
+fn choose_firmware(request: &MediumRequest<'_>, architecture: Architecture) -> Vec<Firmware> {
     match (&request.rendered.manifest.boot.firmware, architecture) {
         (Some(firmware), _) => firmware.clone(),
         (None, Architecture::Arm | Architecture::Arm64) => vec![Firmware::Uefi],
@@ -127,15 +128,15 @@ fn firmware(request: &Request<'_>, architecture: Architecture) -> Vec<Firmware> 
     }
 }
 
-fn is_stick(request: &Request<'_>) -> bool {
+fn is_stick(request: &MediumRequest<'_>) -> bool {
     request.rendered.manifest.format() == OutputFormat::Usb
 }
 
 fn find_files(
-    request: &Request<'_>,
+    request: &MediumRequest<'_>,
     wim: &KnownWim,
     index: u32,
-    wanted: &Wanted,
+    wanted: &BootOptions,
     problems: &mut Problems,
 ) -> Option<BootFiles> {
     let files = &request.rendered.manifest.boot.files;
@@ -145,12 +146,12 @@ fn find_files(
         BootSource::Image { wim, index }
     } else {
         folder = request.input(FILES, files);
-        if inside::split(&folder).is_some() {
+        if medium_path::split(&folder).is_some() {
             on_medium = folder_on_medium(request, &folder, problems)?;
             let (folder, records) = (&on_medium.folder, on_medium.boot.as_slice());
             BootSource::Medium { folder, records, image: Some((wim, index)) }
         } else {
-            boot::beside(&folder).for_each(|path| request.notes.inputs.borrow_mut().note(path));
+            boot::sibling_folders(&folder).for_each(|path| request.notes.inputs.borrow_mut().note(path));
             match folder.read_dir_utf8() {
                 Ok(_) => BootSource::Folder { folder: &folder, image: Some((wim, index)) },
                 Err(error) => {
@@ -160,25 +161,29 @@ fn find_files(
             }
         }
     };
-    let found = match boot::boot_files(source, wanted) {
-        // A base need not have boot files.
+    let found = match boot::find_boot_files(source, wanted) {
+        // Boot files are optional in a base; fall back to the boot image.
         Err(NoBootFiles::NotMedia(_)) if request.is_from_base(FILES) => {
-            boot::boot_files(BootSource::Image { wim, index }, wanted)
+            boot::find_boot_files(BootSource::Image { wim, index }, wanted)
         }
         found => found,
     };
     match found {
         Ok(found) => Some(found),
         Err(none) => {
-            no_boot_files(request, none, problems);
+            report_no_boot_files(request, none, problems);
             None
         }
     }
 }
 
 /// Lists the folder of boot files on a medium.
-fn folder_on_medium(request: &Request<'_>, folder: &Utf8Path, problems: &mut Problems) -> Option<Arc<Walked>> {
-    if holds_itself(request, folder, FILES, problems) {
+fn folder_on_medium(
+    request: &MediumRequest<'_>,
+    folder: &Utf8Path,
+    problems: &mut Problems,
+) -> Option<Arc<ListedFolder>> {
+    if includes_itself(request, folder, FILES, problems) {
         return None;
     }
     let found = request.sources.is_folder(folder).and_then(|is_folder| match is_folder {
@@ -191,13 +196,13 @@ fn folder_on_medium(request: &Request<'_>, folder: &Utf8Path, problems: &mut Pro
     request.readable(found, folder, FILES, problems)
 }
 
-fn no_boot_files(request: &Request<'_>, none: NoBootFiles, problems: &mut Problems) {
+fn report_no_boot_files(request: &MediumRequest<'_>, none: NoBootFiles, problems: &mut Problems) {
     match none {
         NoBootFiles::NotMedia(within) => {
             let files = Utf8Path::new(&request.rendered.manifest.boot.files);
-            let problem = Problem::error(format!("the folder `{files}` holds no boot files"));
+            let problem = Problem::error(format!("the folder `{files}` has no boot files"));
             problems.add(
-                problem.at(request.place(FILES), "no `boot` and no `efi` in it").help(match within {
+                problem.at(request.place(FILES), "has neither `boot` nor `efi`").help(match within {
                     Some(name) => format!("did you mean `{}`?", files.join(name)),
                     None => {
                         "name the root of an extracted Windows ISO, the ADK's `Media` folder or the `media` folder \
@@ -213,8 +218,8 @@ fn no_boot_files(request: &Request<'_>, none: NoBootFiles, problems: &mut Proble
             }
         }
         NoBootFiles::NoBios(architecture) => {
-            let message = format!("a BIOS can't start a boot image for {architecture}");
-            let problem = Problem::error(message).at(request.place(FIRMWARE), "asks for a BIOS");
+            let message = format!("BIOS can't start a boot image for {architecture}");
+            let problem = Problem::error(message).at(request.place(FIRMWARE), "includes BIOS");
             problems.add(
                 problem
                     .at(request.place(IMAGE), format!("is for {architecture}"))
@@ -222,15 +227,16 @@ fn no_boot_files(request: &Request<'_>, none: NoBootFiles, problems: &mut Proble
             );
         }
         NoBootFiles::BadLink { link, target } => {
-            let message = format!("the symbolic link `{link}` leads out of the folder, or around in it, to `{target}`");
+            let message =
+                format!("the symbolic link `{link}` leads out of the folder or to a parent of itself: `{target}`");
             problems.add(
-                Problem::error(message).at(request.place(FILES), "").help("replace the link by what it points to"),
+                Problem::error(message).at(request.place(FILES), "").help("replace the link with a copy of its target"),
             );
         }
         NoBootFiles::Misplaced { path, why } => {
             let why = match why {
                 Misplaced::BadName(bad) => bad.to_string(),
-                Misplaced::Taken(taken) => format!("`{taken}` is there already, under the same name but for case"),
+                Misplaced::Taken(taken) => format!("it differs from `{taken}` only in case"),
             };
             let message = format!("the boot file `{path}` can't be on the medium: {why}");
             problems.add(Problem::error(message).at(request.place(FILES), "").help("rename it"));
@@ -239,7 +245,7 @@ fn no_boot_files(request: &Request<'_>, none: NoBootFiles, problems: &mut Proble
     }
 }
 
-fn report_missing(request: &Request<'_>, missing: &Missing, problems: &mut Problems) {
+fn report_missing(request: &MediumRequest<'_>, missing: &MissingBootFile, problems: &mut Problems) {
     let looked = missing.looked_at.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ");
     let words = if looked.is_empty() { "not found here".into() } else { format!("looked for {looked}") };
     let problem = Problem::error(missing.to_string()).at(request.place(FILES), words);

@@ -1,13 +1,13 @@
-//! Whether the boot image suits what is built with it: processors, drivers, programs of Configuration Manager, and what
-//! the task sequence runs in it.
+//! Checks that the boot image suits the medium: processors, drivers, Configuration Manager
+//! programs, and the task sequence.
 //!
-//! Nothing on a medium checks that when it starts (R22): it starts, and fails late. An image that says nothing of itself,
-//! such as a stand-in for tests, is nothing to complain of; what can't be read is told.
+//! Nothing on the medium checks this at startup (R22): it would start and fail late. Images without
+//! information, such as placeholders in tests, cause no problems; unreadable information does.
 
 use std::collections::BTreeSet;
 
 use super::manifest_pointers::IMAGE;
-use super::request::Request;
+use super::request::MediumRequest;
 use super::wim::KnownWim;
 use super::windows_pe::WindowsPe;
 use crate::format::windows::{DriverClass, Windows};
@@ -16,11 +16,17 @@ use crate::rule::Rule;
 use crate::sequence::rules::{self, BootImage};
 use crate::volume::{Folder, Node};
 
-/// Where Windows has PowerShell.
+/// Folder of PowerShell in Windows.
 const POWERSHELL_FOLDER: &str = "Windows/System32/WindowsPowerShell";
 
-/// What the boot image says of its Windows.
-pub(super) fn look_into(request: &Request<'_>, wim: &KnownWim, index: u32, problems: &mut Problems) -> Windows {
+/// Reads the description of Windows in the boot image, and reports unreadable or contradictory
+/// parts.
+pub(super) fn read_windows(
+    request: &MediumRequest<'_>,
+    wim: &KnownWim,
+    index: u32,
+    problems: &mut Problems,
+) -> Windows {
     let windows = match wim.windows(index) {
         Ok(windows) => windows,
         Err(error) => {
@@ -30,25 +36,26 @@ pub(super) fn look_into(request: &Request<'_>, wim: &KnownWim, index: u32, probl
     };
     for (path, why) in &windows.unread {
         let message = format!("`{path}` in the boot image can't be read: {why}");
-        let problem = Problem::note(message).at(request.place(IMAGE), "what it says is not checked");
-        problems.add(problem.help("see whether Windows PE starts from this image, or take another copy of it"));
+        let problem = Problem::note(message).at(request.place(IMAGE), "not checked");
+        problems.add(problem.help("test that Windows PE starts from this image, or copy it again"));
     }
     let said = wim.image(index).and_then(|facts| facts.architecture);
     if let (Some(said), Some(kernel)) = (said, windows.architecture)
         && said != kernel
     {
         let message =
-            format!("image {index} of `{}` says that it is for {said}, and its kernel is for {kernel}", wim.path());
+            format!("image {index} of `{}` is described as {said}, but its kernel is for {kernel}", wim.path());
         let problem =
-            Problem::new(Rule::InconsistentBootImage, message).at(request.place(IMAGE), format!("taken for {kernel}"));
-        problems.add(problem.help("export the boot image anew; its description is that of another one"));
+            Problem::new(Rule::InconsistentBootImage, message).at(request.place(IMAGE), format!("treated as {kernel}"));
+        problems.add(problem.help("re-export the boot image: its XML describes a different image"));
     }
     windows
 }
 
-/// Compares the boot image with what it has to do. `additions` is put into it; `added` are the drivers in that.
+/// Checks the boot image against its tasks. `additions` are the files to be added, `added` the
+/// driver classes among them.
 pub(super) fn check(
-    request: &Request<'_>,
+    request: &MediumRequest<'_>,
     windows_pe: &WindowsPe,
     windows: &Windows,
     additions: &Folder,
@@ -62,11 +69,11 @@ pub(super) fn check(
         ];
         for (names, class, device) in kinds {
             if names.is_empty() && !added.contains(&class) {
-                let message = format!("the boot image has no driver for any {device}");
+                let message = format!("the boot image has no {device} driver");
                 let problem = Problem::new(Rule::UnsuitableBootDrivers, message)
                     .at(request.place(IMAGE), "none in its driver database");
                 problems.add(problem.help(
-                    "put some in with `dism /add-driver` on Windows, or name a folder of them in `drivers` of `[boot]`",
+                    "add some with `dism /add-driver` on Windows, or name a folder of drivers in `drivers` of `[boot]`",
                 ));
             }
         }
@@ -75,9 +82,9 @@ pub(super) fn check(
     check_sequence(request, &windows_pe.wim, windows, additions, problems);
 }
 
-/// Compares it with the task sequence that is run in it.
+/// Checks the boot image against the task sequence that runs in it.
 fn check_sequence(
-    request: &Request<'_>,
+    request: &MediumRequest<'_>,
     wim: &KnownWim,
     windows: &Windows,
     additions: &Folder,
@@ -85,7 +92,7 @@ fn check_sequence(
 ) {
     let rendered = request.rendered;
     let Some(sequence) = rendered.sequence() else { return };
-    // What the author puts in may be all that PowerShell needs.
+    // PowerShell files added by the manifest may be complete, so don't judge the image then.
     let is_own = additions.get(POWERSHELL_FOLDER).is_some();
     let lacking_for_powershell = windows.lacking_for_powershell().filter(|lacking| lacking.is_empty() || !is_own);
     let image = BootImage { path: wim.path().to_string(), place: request.place(IMAGE), lacking_for_powershell };
@@ -94,9 +101,10 @@ fn check_sequence(
     }
 }
 
-/// Without the programs of Configuration Manager Windows PE shows a prompt and waits.
+/// Reports an image without Configuration Manager programs: Windows PE would show a prompt and
+/// wait.
 fn check_client_programs(
-    request: &Request<'_>,
+    request: &MediumRequest<'_>,
     windows_pe: &WindowsPe,
     windows: &Windows,
     additions: &Folder,
@@ -106,29 +114,26 @@ fn check_client_programs(
         return;
     }
     if windows.clients.is_empty() {
-        let message = format!(
-            "image {} of `{}` has no programs of Configuration Manager",
-            windows_pe.index,
-            windows_pe.wim.path()
-        );
-        let problem = Problem::note(message).at(request.place(IMAGE), "starts, but runs no task sequence");
+        let message =
+            format!("image {} of `{}` has no Configuration Manager programs", windows_pe.index, windows_pe.wim.path());
+        let problem = Problem::note(message).at(request.place(IMAGE), "starts, but can't run a task sequence");
         problems.add(problem.help(
-            "take one that Configuration Manager made, which has `sms\\bin\\x64\\TsBootShell.exe`, \
-             unless something else is meant to run",
+            "use a boot image from Configuration Manager (with `sms\\bin\\x64\\TsBootShell.exe`), \
+             unless the medium runs something else",
         ));
     } else if let Some(architecture) = windows_pe.architecture.filter(|own| !windows.clients.contains(own)) {
         let others: Vec<_> = windows.clients.iter().map(|client| client.to_string()).collect();
         let message = format!(
-            "the boot image is for {architecture}, and its programs of Configuration Manager are for {}",
+            "the boot image is for {architecture}, but its Configuration Manager programs are for {}",
             others.join(" and ")
         );
         let problem = Problem::new(Rule::InconsistentBootImage, message)
             .at(request.place(IMAGE), format!("is for {architecture}"));
-        problems.add(problem.help("have Configuration Manager make the boot image anew"));
+        problems.add(problem.help("recreate the boot image in Configuration Manager"));
     }
 }
 
-/// Whether the author puts the programs of Configuration Manager in.
+/// Returns `true` if the manifest adds the Configuration Manager programs.
 fn has_client(additions: &Folder) -> bool {
     let Some(Node::Folder(folders)) = additions.get("sms/bin") else { return false };
     folders.iter().any(|(_, node)| matches!(node, Node::Folder(folder) if folder.get("TsBootShell.exe").is_some()))

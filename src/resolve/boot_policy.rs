@@ -1,28 +1,28 @@
-//! Code integrity policies on a medium that raise the firmware's own demands on boot programs.
+//! Code integrity policies on a medium that make the firmware stricter about boot programs.
 
-use super::assemble::Medium;
+use super::assemble::AssembledMedium;
 use super::manifest_pointers::FILES;
-use super::request::Request;
+use super::request::MediumRequest;
 use crate::problem::{Problem, Problems};
 use crate::volume::Node;
 
-/// The policy that the Windows boot manager stores in the firmware where Secure Boot is on.
+/// Policy that the Windows boot manager stores in the firmware if Secure Boot is on.
 const BOOT_POLICY: &str = "EFI/Microsoft/Boot/SkuSiPolicy.p7b";
 
-/// Warns of a boot policy on the medium, at the line that brings it: the boot files, or an entry of content.
-pub(super) fn check_boot_policy(request: &Request<'_>, medium: &Medium, problems: &mut Problems) {
+/// Warns of a boot policy on the medium, at the boot files or the content entry that supplies it.
+pub(super) fn check_boot_policy(request: &MediumRequest<'_>, medium: &AssembledMedium, problems: &mut Problems) {
     if !matches!(medium.root.get(BOOT_POLICY), Some(Node::File(_))) {
         return;
     }
     let is_boot_file = medium.start.files.iter().any(|(path, _)| path.eq_ignore_ascii_case(BOOT_POLICY));
     let message = format!(
-        "`{BOOT_POLICY}` is on the medium: a computer that starts from it with Secure Boot may lock its firmware, \
-         and refuse older boot files for good (0xc0000428)"
+        "`{BOOT_POLICY}` is on the medium: a computer that starts it with Secure Boot may store the policy in firmware \
+         and permanently refuse older boot files (0xc0000428)"
     );
     let entry = if is_boot_file { None } else { medium.origins.pointer_of(BOOT_POLICY) };
     let pointer = entry.unwrap_or_else(|| FILES.into());
-    let problem = Problem::warning(message).at(request.place(&pointer), "brings it");
-    problems.add(problem.help(
-        "leave it out, unless all media and disks that these computers start from have boot files as new as these",
-    ));
+    let problem = Problem::warning(message).at(request.place(&pointer), "comes from here");
+    problems.add(
+        problem.help("remove the file, unless all media and disks of these computers have boot files at least as new"),
+    );
 }

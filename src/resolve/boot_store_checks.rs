@@ -1,15 +1,15 @@
-//! Whether the boot stores that the author's files bring start what is on the medium: the boot image, out of a RAM disk
-//! that begins with `boot.sdi`.
+//! Checks that the boot stores among the boot files start the boot image on the medium, from a RAM
+//! disk based on `boot.sdi`.
 //!
-//! A boot manager that does not find what its store says ends with a number on the screen. What nobody here wrote stays
-//! as it is, whatever it says: it may be meant, and not all of it is understood.
+//! A boot manager that can't find a file named in its store stops with an error code. Stores are
+//! never changed: unusual content may be intended, and not all of it is understood.
 
 use std::sync::Arc;
 
-use super::assemble::Medium;
+use super::assemble::AssembledMedium;
 use super::boot::BOOT_SDI;
 use super::manifest_pointers::{FILES, IMAGE};
-use super::request::Request;
+use super::request::MediumRequest;
 use crate::content::Content;
 use crate::error::Result;
 use crate::firmware::Firmware;
@@ -21,19 +21,19 @@ use crate::problem::{Problem, Problems};
 use crate::source::read_start;
 use crate::volume::Node;
 
-/// What a RAM disk's description begins with.
+/// First bytes of a RAM disk description (`boot.sdi`).
 const SDI_MAGIC: &[u8] = b"$SDI0001";
 
-/// What is right where a store is not.
-const HELP: &str = "take boot files whose store starts `\\sources\\boot.wim`, as those of an extracted Windows ISO or of the \
-                    ADK's `Media` folder do, or write `store = \"built\"` in `[boot]`";
+/// Help for an unsuitable boot store.
+const HELP: &str = "use boot files whose store starts `\\sources\\boot.wim`, such as those of an extracted Windows ISO \
+                    or of the ADK's `Media` folder, or write `store = \"built\"` in `[boot]`";
 
-/// Compares the boot stores that were found with what is on the medium.
-pub(super) fn check_stores(request: &Request<'_>, medium: &Medium, problems: &mut Problems) {
+/// Checks the boot stores that were found against the files on the medium.
+pub(super) fn check_stores(request: &MediumRequest<'_>, medium: &AssembledMedium, problems: &mut Problems) {
     let (mut no_stores, mut no_sdis, mut sdis) = (Vec::new(), Vec::new(), vec![BOOT_SDI.to_owned()]);
     for (firmware, path) in &medium.start.found_stores {
         let Some(Node::File(content)) = medium.root.get(path) else { continue };
-        let bytes = match start_of(content, MAX_BOOT_STORE_LEN) {
+        let bytes = match read_prefix(content, MAX_BOOT_STORE_LEN) {
             Ok(bytes) => bytes,
             Err(error) => {
                 request.failed(&error, FILES, problems);
@@ -52,8 +52,8 @@ pub(super) fn check_stores(request: &Request<'_>, medium: &Medium, problems: &mu
                     why = format!("{why}: {cause}");
                 }
                 let problem = Problem::warning(format!("the boot store `{path}` can't be read: {why}"));
-                let problem = problem.at(request.place(FILES), "taken as it is");
-                problems.add(problem.help("take it from where it came from anew"));
+                let problem = problem.at(request.place(FILES), "copied unchanged");
+                problems.add(problem.help("copy the boot files again from their source"));
             }
         }
     }
@@ -61,28 +61,28 @@ pub(super) fn check_stores(request: &Request<'_>, medium: &Medium, problems: &mu
     sdis.dedup_by(|one, other| one.eq_ignore_ascii_case(other));
     for path in sdis {
         let Some(Node::File(content)) = medium.root.get(&path) else { continue };
-        match start_of(content, SDI_MAGIC.len() as u64) {
+        match read_prefix(content, SDI_MAGIC.len() as u64) {
             Ok(bytes) if *bytes == *SDI_MAGIC => {}
             Ok(_) => no_sdis.push(format!("`{path}`")),
             Err(error) => request.failed(&error, FILES, problems),
         }
     }
     let told = [
-        ("no boot store, so that a boot manager starts nothing", no_stores),
-        ("no RAM disk, so that Windows PE does not start", no_sdis),
+        ("not a boot store, so the boot manager can't start", no_stores),
+        ("not a RAM disk, so Windows PE can't start", no_sdis),
     ];
     let told = told.into_iter().filter(|(_, names)| !names.is_empty());
     let told: Vec<_> = told.map(|(what, names)| format!("{what}: {}", names.join(", "))).collect();
     if !told.is_empty() && !medium.start.are_stand_ins {
         let problem = Problem::note(told.join("; ")).at(request.place(FILES), "");
-        problems.add(problem.help("take boot files of Windows; stand-ins are good for trying out"));
+        problems.add(problem.help("use boot files of Windows; placeholders are only useful for testing"));
     }
 }
 
-/// Compares one of them; the file that its RAM disk begins with comes back, if that is on the medium.
+/// Checks one boot store. Returns the path of its RAM disk description if that is on the medium.
 fn check_store(
-    request: &Request<'_>,
-    medium: &Medium,
+    request: &MediumRequest<'_>,
+    medium: &AssembledMedium,
     path: &str,
     firmware: Firmware,
     store: &Store,
@@ -93,7 +93,7 @@ fn check_store(
         Ok(files) => files,
         Err(not) => {
             let problem = Problem::warning(format!("the boot store `{path}` {not}"));
-            problems.add(problem.at(request.place(FILES), "brings it").help(HELP));
+            problems.add(problem.at(request.place(FILES), "comes from here").help(HELP));
             return None;
         }
     };
@@ -102,24 +102,24 @@ fn check_store(
     if !boot_image.eq_ignore_ascii_case(BOOT_IMAGE_PATH) {
         let message = format!("the boot store `{path}` starts `{boot_image}`");
         let problem = match is_there(&boot_image) {
-            true => Problem::note(format!("{message}, and not the boot image, which is `{BOOT_IMAGE_PATH}`")),
+            true => Problem::note(format!("{message} instead of the boot image `{BOOT_IMAGE_PATH}`")),
             false => Problem::warning(format!(
-                "{message}, which is not on the medium: the boot image is `{BOOT_IMAGE_PATH}`"
+                "{message}, which is not on the medium; the boot image is `{BOOT_IMAGE_PATH}`"
             )),
         };
-        problems.add(problem.at(files.clone(), "brings it").at(request.place(IMAGE), "not started").help(HELP));
+        problems.add(problem.at(files.clone(), "comes from here").at(request.place(IMAGE), "not started").help(HELP));
     }
     if !is_there(&sdi) {
         let message = format!("the boot store `{path}` needs `{sdi}`, which is not on the medium");
-        let problem = Problem::warning(message).at(files, "brings the store");
+        let problem = Problem::warning(message).at(files, "comes from here");
         problems.add(problem.help(HELP));
         return None;
     }
     Some(sdi)
 }
 
-/// So many of the first bytes of a content.
-fn start_of(content: &Content, len: u64) -> Result<Arc<[u8]>> {
+/// Reads at most `len` bytes from the start of a content.
+fn read_prefix(content: &Content, len: u64) -> Result<Arc<[u8]>> {
     match content {
         Content::Bytes(bytes) => Ok(Arc::from(&bytes[..bytes.len().min(len as usize)])),
         Content::Source(source) => Ok(read_start(source, source.len().min(len) as usize)?.into()),

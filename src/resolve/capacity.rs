@@ -1,13 +1,13 @@
-//! Whether a medium holds what is put on it, or a set of discs does.
+//! Checks that content fits on a medium or a set of discs.
 //!
-//! How long a disc image becomes is known when it is laid out, and that takes longer than all else that `plan` does
-//! when nothing changed. So bounds that can't be too low or too high are looked at first; only what comes near the
-//! capacity is laid out.
+//! The exact size of a disc image is known only after layout, which takes longer than everything
+//! else in an unchanged `plan`. So cheap lower and upper bounds are checked first, and only media
+//! near their capacity are laid out.
 
 use super::checks::check_path;
-use super::content::Origins;
-use super::parts::{Parted, is_wim, put_parts, report_parted};
-use super::request::Request;
+use super::content::ContentOrigins;
+use super::request::MediumRequest;
+use super::wim_parts::{SplitOutcome, insert_parts, is_wim, report_split};
 use crate::error::{Error, Result};
 use crate::manifest::{Capacity, Kind};
 use crate::media::Media;
@@ -21,11 +21,16 @@ use crate::volume::{Folder, Node};
 const CAPACITY: &str = "/output/capacity";
 const SPANNING: &str = "/output/spanning";
 
-/// How many entries are named as the largest.
+/// Number of the largest entries that a message names.
 const N_NAMED: usize = 3;
 
-/// Makes a set of discs of a medium that is larger than its capacity, or complains of it.
-pub(super) fn fit(request: &Request<'_>, origins: &Origins, media: &mut Media, problems: &mut Problems) {
+/// Divides a medium that exceeds its capacity into a set of discs, or reports it as too large.
+pub(super) fn fit_capacity(
+    request: &MediumRequest<'_>,
+    origins: &ContentOrigins,
+    media: &mut Media,
+    problems: &mut Problems,
+) {
     let Capacity::AtMost(capacity) = media.capacity else { return };
     let whole = Output::from(media.clone());
     let is_disc = media.form == Form::Disc;
@@ -36,9 +41,9 @@ pub(super) fn fit(request: &Request<'_>, origins: &Origins, media: &mut Media, p
     if !may_span || size_bound::at_least(&whole) <= capacity.0 {
         match whole.overflow() {
             Ok(None) => return,
-            Ok(Some(overflow)) if !may_span => return one_is_too_small(request, media, &overflow, problems),
+            Ok(Some(overflow)) if !may_span => return report_medium_too_large(request, media, &overflow, problems),
             Ok(Some(_)) => {}
-            Err(error) => return layout_failed(request, origins, &error, problems),
+            Err(error) => return report_layout_error(request, origins, &error, problems),
         }
     }
     loop {
@@ -54,40 +59,45 @@ pub(super) fn fit(request: &Request<'_>, origins: &Origins, media: &mut Media, p
             }
             Ok(Err(TooLarge::File(path, _))) if is_wim(&path) => {
                 let pointer = origins.pointer_of(&path).unwrap_or_else(|| CAPACITY.into());
-                let parted = match split_wim(request, media, &path, capacity) {
-                    Ok(parted) => parted,
+                let outcome = match split_wim(request, media, &path, capacity) {
+                    Ok(outcome) => outcome,
                     Err(error) => return request.failed(&error, &pointer, problems),
                 };
-                report_parted(request, &path, &parted, &pointer, problems);
-                if let Parted::Later = parted {
-                    // How much it will be is not known yet.
+                report_split(request, &path, &outcome, &pointer, problems);
+                if let SplitOutcome::Deferred = outcome {
+                    // The size of the parts is unknown until they are made.
                     media.capacity = Capacity::Unlimited;
                     return;
                 }
             }
-            Ok(Err(too_large)) => return set_is_too_small(request, origins, media, capacity, too_large, problems),
-            Err(error) => return layout_failed(request, origins, &error, problems),
+            Ok(Err(too_large)) => return report_set_too_large(request, origins, media, capacity, too_large, problems),
+            Err(error) => return report_layout_error(request, origins, &error, problems),
         }
     }
 }
 
-/// Complains of what no medium of this form holds: paths, folders and files that pass a limit of a file system.
+/// Reports paths, folders and files that exceed a limit of the medium's format.
 ///
-/// Laying out takes long, so that a medium far from every limit is laid out only for `check`.
-pub(super) fn check_layout(request: &Request<'_>, origins: &Origins, media: &Media, problems: &mut Problems) {
+/// Layout is slow, so a medium far from every limit is laid out only for `check`.
+pub(super) fn check_layout(
+    request: &MediumRequest<'_>,
+    origins: &ContentOrigins,
+    media: &Media,
+    problems: &mut Problems,
+) {
     if !request.lays_out && is_far_from_limits(&media.root) {
         return;
     }
     for target in media.clone().targets() {
         let Some(output) = target.medium() else { continue };
         if let Err(error) = output.draft(&|_| None) {
-            return layout_failed(request, origins, &error, problems);
+            return report_layout_error(request, origins, &error, problems);
         }
     }
 }
 
-/// A medium that can't be laid out, at the line that names what is to blame.
-fn layout_failed(request: &Request<'_>, origins: &Origins, error: &Error, problems: &mut Problems) {
+/// Reports a layout error at the entry that causes it.
+fn report_layout_error(request: &MediumRequest<'_>, origins: &ContentOrigins, error: &Error, problems: &mut Problems) {
     let pointer = match error.subject().filter(|path| !path.is_empty()) {
         None => "/output".into(),
         Some(path) => origins.pointer_of(path).unwrap_or_else(|| match request.rendered.is_written("/boot/files") {
@@ -99,28 +109,30 @@ fn layout_failed(request: &Request<'_>, origins: &Origins, error: &Error, proble
     problems.add(Problem::from(error).at(request.place(&pointer), words));
 }
 
-/// Puts parts of a WIM file in its place: a quarter of a disc each, so that discs can be filled with them, or more
-/// where a file in it takes more.
-fn split_wim(request: &Request<'_>, media: &mut Media, path: &str, capacity: Size) -> Result<Parted> {
+/// Replaces a WIM file by parts of a quarter of a disc each, so that discs can be filled, or of
+/// half or all of the room if a file in it needs more.
+fn split_wim(request: &MediumRequest<'_>, media: &mut Media, path: &str, capacity: Size) -> Result<SplitOutcome> {
     let room = set::file_room(media, capacity)?;
-    put_parts(request.sources, &mut media.root, path, &[room / 4, room / 2], room)
+    insert_parts(request.sources, &mut media.root, path, &[room / 4, room / 2], room)
 }
 
-fn one_is_too_small(request: &Request<'_>, media: &Media, overflow: &Overflow, problems: &mut Problems) {
+fn report_medium_too_large(request: &MediumRequest<'_>, media: &Media, overflow: &Overflow, problems: &mut Problems) {
     let message = overflow.message(&media.path_as_written);
-    let help = format!("choose a larger `capacity`, or leave something out{}", largest(&media.root, &media.entries));
-    let problem = Problem::new(Rule::CapacityExceeded, message).at(request.place(CAPACITY), bytes(overflow.capacity));
+    let help =
+        format!("choose a larger `capacity`, or remove content{}", describe_largest(&media.root, &media.entries));
+    let problem =
+        Problem::new(Rule::CapacityExceeded, message).at(request.place(CAPACITY), exact_bytes(overflow.capacity));
     problems.add(match media.kind {
         Kind::StandAlone if media.form == Form::Disc => problem
-            .at(request.place(SPANNING), "asks for one disc")
-            .help(format!("{help}; or leave out `spanning = false`, for a set of discs")),
+            .at(request.place(SPANNING), "requires one disc")
+            .help(format!("{help}; or remove `spanning = false` to make a set of discs")),
         Kind::Capture | Kind::Bootable | Kind::Prestaged | Kind::StandAlone => problem.help(help),
     });
 }
 
-fn set_is_too_small(
-    request: &Request<'_>,
-    origins: &Origins,
+fn report_set_too_large(
+    request: &MediumRequest<'_>,
+    origins: &ContentOrigins,
     media: &Media,
     capacity: Size,
     too_large: TooLarge,
@@ -133,17 +145,18 @@ fn set_is_too_small(
             let on_first: Vec<_> =
                 media.entries.iter().filter(|entry| first.get(&entry.path).is_some()).cloned().collect();
             let (len, over) = (overflow.len, Size(overflow.len.0 - capacity.0));
-            let message =
-                format!("what has to be on the first disc takes {len}, and a disc holds {capacity}: {over} too much");
-            let help = "choose a larger `capacity`; only what is below `SMS\\PKG` can be on another disc";
+            let message = format!(
+                "the files required on the first disc take {len}, but a disc holds {capacity}: {over} too much"
+            );
+            let help = "choose a larger `capacity`; only content below `SMS\\PKG` can be on another disc";
             Problem::new(Rule::CapacityExceeded, message)
-                .at(request.place("/boot/image/file"), format!("{} of it", Size(boot_image_len(&first))))
-                .help(format!("{help}{}", largest(&first, &on_first)))
+                .at(request.place("/boot/image/file"), format!("takes {}", Size(boot_image_len(&first))))
+                .help(format!("{help}{}", describe_largest(&first, &on_first)))
         }
         TooLarge::File(path, overflow) => {
             let (len, over) = (overflow.len, Size(overflow.len.0 - capacity.0));
             let message = format!(
-                "`{path}` does not fit on a disc: with what every disc has it takes {len}, and a disc holds \
+                "`{path}` does not fit on a disc: with the files that every disc has it takes {len}, but a disc holds \
                  {capacity}: {over} too much"
             );
             let problem = Problem::new(Rule::CapacityExceeded, message);
@@ -151,28 +164,28 @@ fn set_is_too_small(
                 Some(pointer) => problem.at(request.place(&pointer), "comes from here"),
                 None => problem,
             };
-            problem.help("choose a larger `capacity`, or leave it out; only WIM files are split")
+            problem.help("choose a larger `capacity`, or remove the file; only WIM files can be split")
         }
         TooLarge::Discs(n_discs) => Problem::new(
             Rule::CapacityExceeded,
-            format!("`{}` would be a set of {n_discs} discs, and a set has {MAX_DISCS} at most", media.path_as_written),
+            format!("`{}` would need {n_discs} discs; a set has at most {MAX_DISCS}", media.path_as_written),
         )
         .help("choose a larger `capacity`"),
     };
-    problems.add(problem.at(request.place(CAPACITY), bytes(capacity)));
+    problems.add(problem.at(request.place(CAPACITY), exact_bytes(capacity)));
 }
 
-/// Returns whether nothing in a tree comes near a limit of ISO 9660, UDF, FAT32 or WIM.
+/// Returns `true` if a tree is far from every limit of ISO 9660, UDF, FAT32 and WIM.
 fn is_far_from_limits(root: &Folder) -> bool {
-    /// In bytes; UDF ends at 1,023, and may take two for a character.
+    /// In bytes. UDF allows 1,023, and may need two per character.
     const PATH_LEN: usize = 255;
-    /// In the whole tree; ISO 9660 and UDF end at 65,535.
+    /// In the whole tree. ISO 9660 and UDF allow 65,535.
     const N_FOLDERS: usize = 50_000;
-    /// In one folder; FAT ends at 65,536 slots, and a name takes 21 of them at most.
+    /// In one folder. FAT allows 65,536 slots, and a name needs up to 21.
     const N_ENTRIES: usize = 3_000;
-    /// Of folders in each other; WIM files end at some hundreds.
+    /// Nesting of folders. WIM files fail at some hundreds.
     const DEPTH: usize = 64;
-    /// Of all files, in bytes; 32-bit numbers of sectors end at 2 TiB.
+    /// Total file length in bytes. 32-bit sector numbers reach 2 TiB.
     const LEN: u64 = 1 << 40;
     let (mut n_folders, mut len) = (0, 0u64);
     let mut left: Vec<(&Folder, usize, usize)> = vec![(root, 0, 0)];
@@ -194,13 +207,13 @@ fn is_far_from_limits(root: &Folder) -> bool {
     len <= LEN
 }
 
-fn bytes(capacity: Size) -> String {
+fn exact_bytes(capacity: Size) -> String {
     format!("{} bytes", capacity.0)
 }
 
-/// The largest entries, for advice.
-fn largest(root: &Folder, entries: &[Entry]) -> String {
-    let mut sizes: Vec<_> = entries.iter().map(|entry| (size(root, entry), &entry.title)).collect();
+/// Lists the largest entries for a help text, or returns an empty string.
+fn describe_largest(root: &Folder, entries: &[Entry]) -> String {
+    let mut sizes: Vec<_> = entries.iter().map(|entry| (entry_len(root, entry), &entry.title)).collect();
     sizes.sort_by_key(|(len, _)| std::cmp::Reverse(*len));
     let largest = sizes.iter().take(N_NAMED).map(|(len, title)| format!("{title} with {}", Size(*len)));
     match largest.collect::<Vec<_>>().join(", ") {
@@ -216,17 +229,17 @@ fn boot_image_len(root: &Folder) -> u64 {
     }
 }
 
-/// What an entry of the manifest has on the medium, in bytes.
-fn size(root: &Folder, entry: &Entry) -> u64 {
-    fn of(folder: &Folder) -> u64 {
+/// Returns the length of an entry's files on the medium in bytes.
+fn entry_len(root: &Folder, entry: &Entry) -> u64 {
+    fn folder_len(folder: &Folder) -> u64 {
         let each = folder.iter().map(|(_, node)| match node {
-            Node::Folder(folder) => of(folder),
+            Node::Folder(folder) => folder_len(folder),
             Node::File(content) => content.len(),
         });
         each.sum()
     }
     match root.get(&entry.path) {
-        Some(Node::Folder(folder)) => of(folder),
+        Some(Node::Folder(folder)) => folder_len(folder),
         Some(Node::File(content)) => content.len(),
         None => 0,
     }

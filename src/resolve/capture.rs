@@ -1,4 +1,5 @@
-//! From a manifest with `[capture]` to its [`Target`]: sources are found and looked at, not read.
+//! Resolves a manifest with `[capture]` to its [`Target`]. Sources are found and examined, but not
+//! read.
 
 use std::fs;
 use std::os::unix::fs::FileTypeExt;
@@ -6,9 +7,9 @@ use std::os::unix::fs::FileTypeExt;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::Resolver;
-use super::own_places::OwnPlaces;
-use super::pointers;
+use super::lfs_pointers;
 use super::request::unreadable;
+use super::written_paths::WrittenPaths;
 use crate::date::Date;
 use crate::digest::Digest;
 use crate::error::Error;
@@ -26,9 +27,9 @@ use authoring::file::is_lfs_pointer;
 const PATH: &str = "/capture/path";
 
 impl Resolver {
-    /// The capture that a rendered manifest requests, unless something is wrong with it.
+    /// Resolves a rendered manifest to its capture; `None` if any error was reported.
     ///
-    /// `date` is that of images whose manifest gives none.
+    /// `date` applies to images whose manifest has no date.
     pub fn resolve_capture(
         &mut self,
         rendered: &Rendered<CaptureManifest>,
@@ -37,15 +38,15 @@ impl Resolver {
     ) -> Option<Target> {
         let n_errors = problems.n_errors_told();
         let table = &rendered.manifest.capture;
-        // Outputs belong to the manifest, wherever their path was written.
+        // Outputs are relative to the manifest, even if a profile sets their path.
         let path = rendered.path.with_file_name(&table.path);
         self.notes.inputs.get_mut().note_output(&path);
         if path.is_dir() {
-            let message = format!("`{}` can't be made: there is a folder of that name", table.path);
+            let message = format!("`{}` can't be made: a folder has that name", table.path);
             let problem = Problem::error(message).at(rendered.place(PATH), "");
-            problems.add(problem.help("choose another `path` in `[capture]`, or move what is in the way"));
+            problems.add(problem.help("choose another `path` in `[capture]`, or move the folder"));
         }
-        let own_places = OwnPlaces::new(&rendered.path, &path);
+        let written_paths = WrittenPaths::new(&rendered.path, &path);
         let mut sources = Vec::new();
         for (at, source) in table.source.iter().enumerate().filter(|(_, source)| source.when) {
             let pointer = format!("/capture/source/{at}/path");
@@ -57,7 +58,9 @@ impl Resolver {
                 allowed.map(|(n, path)| rendered.path_at(&format!("/capture/source/{at}/allow-references/{n}"), path));
             let references: Vec<_> = allowed.collect();
             references.iter().for_each(|path| self.notes.inputs.get_mut().note(path));
-            if let Some((seen, named)) = look(rendered, &place, &references, &pointer, &own_places, problems) {
+            if let Some((seen, named)) =
+                inspect_source(rendered, &place, &references, &pointer, &written_paths, problems)
+            {
                 named.iter().for_each(|path| self.notes.inputs.get_mut().note(path));
                 let partitions = Selection::new(&source.partitions, &source.skip_partitions);
                 sources.push(CaptureSource {
@@ -70,8 +73,8 @@ impl Resolver {
                 });
             }
         }
-        let exclusions = self.exclusions(rendered, problems);
-        let update_from = self.update_from(rendered, &own_places, problems);
+        let exclusions = self.read_exclusions(rendered, problems);
+        let update_from = self.find_update_source(rendered, &written_paths, problems);
         if problems.n_errors_told() > n_errors {
             return None;
         }
@@ -120,8 +123,8 @@ impl Resolver {
         Some(Target { path, name, values, recipe: Recipe::Capture(Box::new(request)) })
     }
 
-    /// What is left out, and the same in words that change when the list does.
-    fn exclusions(
+    /// Returns the exclusions, and a description that changes whenever the list does.
+    fn read_exclusions(
         &mut self,
         rendered: &Rendered<CaptureManifest>,
         problems: &mut Problems,
@@ -136,7 +139,7 @@ impl Resolver {
         let path = rendered.path_at(POINTER, written);
         self.notes.inputs.get_mut().note_at(&path, rendered.place(POINTER));
         if is_lfs_pointer(&path).unwrap_or(false) {
-            problems.add(problem_of(&git_lfs::error(&path)).at(rendered.place(POINTER), "named here"));
+            problems.add(problem_from(&git_lfs::error(&path)).at(rendered.place(POINTER), "named here"));
             return None;
         }
         match limits::read(&path, limits::MAX_EXCLUSIONS_LEN) {
@@ -146,16 +149,16 @@ impl Resolver {
             }
             Err(error) => {
                 let problem = unreadable(rendered, &path, &error, POINTER);
-                problems.add(problem.help("it is `windows`, `none`, or a file that lists what is left out"));
+                problems.add(problem.help("write `windows`, `none`, or the path of a file with a list of exclusions"));
                 None
             }
         }
     }
 
-    fn update_from(
+    fn find_update_source(
         &mut self,
         rendered: &Rendered<CaptureManifest>,
-        own_places: &OwnPlaces,
+        written_paths: &WrittenPaths,
         problems: &mut Problems,
     ) -> Option<CaptureSource> {
         const POINTER: &str = "/capture/update-from";
@@ -165,10 +168,10 @@ impl Resolver {
         let mut wrong = |message: String, help: &str| {
             problems.add(Problem::error(message).at(rendered.place(POINTER), "").help(help));
         };
-        if own_places.is_output(&path) {
+        if written_paths.is_output(&path) {
             wrong(
-                format!("`{written}` is the WIM file that is made, and would be other than it is after each run"),
-                "name the WIM file of an earlier capture under another name, or leave it out",
+                format!("`{written}` is also the output, so it would change with each run"),
+                "name a WIM file of an earlier capture with another name, or remove `update-from`",
             );
             return None;
         }
@@ -178,7 +181,7 @@ impl Resolver {
         }
         match SourceSnapshot::of(&path, &[]) {
             Err(error) => {
-                problems.add(problem_of(&error).at(rendered.place(POINTER), ""));
+                problems.add(problem_from(&error).at(rendered.place(POINTER), ""));
                 None
             }
             Ok((seen, _)) => {
@@ -199,13 +202,13 @@ impl Resolver {
     }
 }
 
-/// Looks at a source. Returns the files that a virtual disk names, too.
-fn look(
+/// Examines a source. Returns its snapshot, and the files that a virtual disk refers to.
+fn inspect_source(
     rendered: &Rendered<CaptureManifest>,
     path: &Utf8Path,
     references: &[Utf8PathBuf],
     pointer: &str,
-    own_places: &OwnPlaces,
+    written_paths: &WrittenPaths,
     problems: &mut Problems,
 ) -> Option<(SourceSnapshot, Vec<Utf8PathBuf>)> {
     let metadata = match fs::metadata(path) {
@@ -221,28 +224,31 @@ fn look(
         None
     };
     if !kind.is_dir() && !kind.is_file() && !kind.is_block_device() {
-        let help = "give a folder, an image file or a block device";
-        return wrong(format!("`{path}` is neither a folder nor a volume nor a disk"), help);
+        let help = "name a folder, an image file or a block device";
+        return wrong(format!("`{path}` is not a folder, an image file or a block device"), help);
     }
-    if own_places.output_is_in(path) {
-        let help = "choose another `path` in `[capture]`, outside of it";
-        return wrong(format!("`{path}` is, or holds, the WIM file that is made of it"), help);
+    if written_paths.output_is_in(path) {
+        let help = "choose a `path` in `[capture]` outside of this source";
+        return wrong(format!("`{path}` is or contains the output of this capture"), help);
     }
-    if own_places.folder_is_in(path) {
-        let what = "holds the manifest's own folder, where tsmedia keeps its record and its cache";
-        return wrong(format!("`{path}` {what}: it would be captured anew each time"), "move the manifest out of it");
+    if written_paths.folder_is_in(path) {
+        let what = "contains the folder of the manifest, where tsmedia keeps its record and its cache";
+        return wrong(
+            format!("`{path}` {what}: it would change with each capture"),
+            "move the manifest to a folder outside",
+        );
     }
     let mut files = references.iter().map(Utf8PathBuf::as_path).chain([path]);
     if let Some(found) = files.find(|path| is_lfs_pointer(path).unwrap_or(false)) {
-        problems.add(problem_of(&git_lfs::error(found)).at(rendered.place(pointer), "named here"));
+        problems.add(problem_from(&git_lfs::error(found)).at(rendered.place(pointer), "named here"));
         return None;
     }
     match SourceSnapshot::of(path, references) {
         Ok((seen, mut beside)) => {
             beside.small.sort();
-            if let Some(error) = pointers::error(path, &pointers::among(&beside.small)) {
-                let mut problem = problem_of(&error).at(rendered.place(pointer), "named here");
-                // A list of exclusions may leave them out.
+            if let Some(error) = lfs_pointers::error_for(path, &lfs_pointers::filter_pointers(&beside.small)) {
+                let mut problem = problem_from(&error).at(rendered.place(pointer), "named here");
+                // A custom exclusion list may exclude the pointers.
                 if ![WINDOWS, NONE].contains(&rendered.manifest.capture.exclusions.as_str()) {
                     problem.severity = Severity::Warning;
                 }
@@ -252,17 +258,17 @@ fn look(
         }
         Err(error) if kind.is_dir() => {
             let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
-            wrong(format!("`{path}` can't be looked at as a whole: {why}"), "make all of it readable")
+            wrong(format!("`{path}` can't be read completely: {why}"), "make all its files and folders readable")
         }
         Err(error) => {
-            problems.add(problem_of(&error).at(rendered.place(pointer), ""));
+            problems.add(problem_from(&error).at(rendered.place(pointer), ""));
             None
         }
     }
 }
 
-/// A failure as a problem of the line that led to it.
-fn problem_of(error: &Error) -> Problem {
+/// Converts an error to a problem without a place.
+fn problem_from(error: &Error) -> Problem {
     let problem = Problem::error(error.with_causes());
     match error.advice() {
         Some(help) => problem.help(help),

@@ -1,15 +1,16 @@
-//! The content entries: operating system images, packages, applications, driver packages and loose files.
+//! Finds and checks the content entries: operating system images, packages, applications, driver
+//! packages and files.
 
 use std::rc::Rc;
 
 use camino::Utf8Path;
 
 use super::drivers::check_driver_package;
-use super::images::{check_image, check_packed_images};
+use super::images::{check_image, check_package_wims};
 use super::manifest_pointers::IMAGE;
-use super::placement::{Location, Placement, find_entry, find_single, find_source};
+use super::placement::{Location, Placement, find_entry, find_file, find_source};
 use super::prestart;
-use super::request::Request;
+use super::request::MediumRequest;
 use super::wim::KnownWim;
 use super::windows_pe::WindowsPe;
 use crate::format::wim::{Architecture, Use, WindowsVersion};
@@ -19,20 +20,20 @@ use crate::output::Entry;
 use crate::problem::{Problem, Problems};
 use crate::rule::Rule;
 
-/// The content entries of a manifest, found.
+/// The content entries of a manifest, resolved.
 #[derive(Default)]
-pub(super) struct Collected {
-    /// Files and folders in the order of the entries.
+pub(super) struct CollectedContent {
+    /// Files and folders, in the order of the entries.
     pub placements: Vec<Placement>,
-    pub origins: Origins,
+    pub origins: ContentOrigins,
 }
 
 /// The content entries on a medium, each with the JSON pointer of its source.
 #[derive(Default)]
-pub(super) struct Origins(Vec<(Entry, String)>);
+pub(super) struct ContentOrigins(Vec<(Entry, String)>);
 
-impl Origins {
-    /// Adds an entry of the manifest whose source is at a JSON pointer, or of a library.
+impl ContentOrigins {
+    /// Adds an entry of the manifest or of a content library, whose source is at a JSON pointer.
     pub fn add(&mut self, rendered: &Rendered, title: String, path: String, pointer: String) {
         let is_it =
             |taken: &&TakenEntry| pointer.strip_prefix(&taken.pointer).is_some_and(|rest| rest.starts_with('/'));
@@ -40,13 +41,12 @@ impl Origins {
         self.0.push((Entry { needed_by, ..Entry::new(title, path) }, pointer));
     }
 
-    /// Returns the entries, in the order of the manifest.
+    /// Returns the entries in the order of the manifest.
     pub fn entries(&self) -> Vec<Entry> {
         self.0.iter().map(|(entry, _)| entry.clone()).collect()
     }
 
-    /// Returns the JSON pointer of the entry that a file on the medium belongs to. Names that differ only in case are
-    /// the same.
+    /// Returns the JSON pointer of the entry that a path on the medium belongs to, ignoring case.
     pub fn pointer_of(&self, path: &str) -> Option<String> {
         let holds = |folder: &str| match (folder, path.get(..folder.len())) {
             ("" | ".", _) => true,
@@ -60,10 +60,15 @@ impl Origins {
     }
 }
 
-/// Finds and checks every content entry whose `when` holds. `windows_pe` is the boot image that the medium starts.
-pub(super) fn collect(request: &Request<'_>, windows_pe: Option<&WindowsPe>, problems: &mut Problems) -> Collected {
+/// Finds and checks every content entry whose `when` is true. `windows_pe` is the boot image that
+/// the medium starts.
+pub(super) fn collect(
+    request: &MediumRequest<'_>,
+    windows_pe: Option<&WindowsPe>,
+    problems: &mut Problems,
+) -> CollectedContent {
     let manifest = &request.rendered.manifest;
-    let mut collected = Collected::default();
+    let mut collected = CollectedContent::default();
     for (at, system) in manifest.operating_system.iter().enumerate().filter(|(_, system)| system.when) {
         let target = format!("{PACKAGES}/{}", system.id);
         let pointer = format!("/operating-system/{at}/file");
@@ -77,7 +82,7 @@ pub(super) fn collect(request: &Request<'_>, windows_pe: Option<&WindowsPe>, pro
         let pointer = format!("/application/{at}/source");
         let found = find_source(request, &application.source, &target, &pointer, Location::Medium, problems);
         if let Some(found) = &found {
-            check_packed_images(request, found, problems);
+            check_package_wims(request, found, problems);
         }
         collected.placements.extend(found);
         collected.origins.add(request.rendered, format!("application `{}`", application.id), target, pointer);
@@ -97,9 +102,9 @@ pub(super) fn collect(request: &Request<'_>, windows_pe: Option<&WindowsPe>, pro
     collected
 }
 
-/// Finds the WIM file of an operating system, and checks the image that is meant.
+/// Finds the WIM file of an operating system, and checks the selected image.
 fn find_system(
-    request: &Request<'_>,
+    request: &MediumRequest<'_>,
     at: usize,
     system: &OperatingSystem,
     target: &str,
@@ -108,7 +113,7 @@ fn find_system(
 ) -> Option<Placement> {
     let pointer = format!("/operating-system/{at}/file");
     let path = request.input(&pointer, &system.file);
-    let found = find_single(request, &path, target, &pointer, problems)?;
+    let found = find_file(request, &path, target, &pointer, problems)?;
     let (wim, index) =
         match open_wim(request, &path, system.index, &pointer, &format!("/operating-system/{at}/index"), problems) {
             Some(opened) => opened,
@@ -123,10 +128,10 @@ fn find_system(
 }
 
 fn collect_packages(
-    request: &Request<'_>,
+    request: &MediumRequest<'_>,
     table: &str,
     packages: &[Package],
-    collected: &mut Collected,
+    collected: &mut CollectedContent,
     problems: &mut Problems,
 ) {
     for (at, package) in packages.iter().enumerate().filter(|(_, package)| package.when) {
@@ -135,7 +140,7 @@ fn collect_packages(
         let n_errors = problems.n_errors_told();
         let found = find_source(request, &package.source, &target, &pointer, Location::Medium, problems);
         if let Some(found) = &found {
-            check_packed_images(request, found, problems);
+            check_package_wims(request, found, problems);
             if table == "driver-package" && problems.n_errors_told() == n_errors {
                 check_driver_package(request, found, problems);
             }
@@ -145,9 +150,10 @@ fn collect_packages(
     }
 }
 
-/// Nothing on the medium checks whether the boot image and the system suit each other: it starts, and fails late.
+/// Reports a boot image for another processor family than the system. Nothing on the medium checks
+/// this: it would start and fail late.
 fn check_architecture(
-    request: &Request<'_>,
+    request: &MediumRequest<'_>,
     windows_pe: Option<&WindowsPe>,
     wim: &KnownWim,
     index: u32,
@@ -156,27 +162,27 @@ fn check_architecture(
 ) {
     let system = wim.image(index).and_then(|facts| facts.architecture);
     let (Some(boot), Some(system)) = (windows_pe.and_then(|pe| pe.architecture), system) else { return };
-    // The processors of a PC run both; Windows PE for x86 can put down an x64 system.
+    // PCs run both; an x86 Windows PE can apply an x64 image.
     let family = |architecture| match architecture {
         Architecture::X86 | Architecture::X64 => Architecture::X64,
         other => other,
     };
     if family(boot) != family(system) {
-        let message = format!("the boot image is for {boot}, and image {index} of `{}` for {system}", wim.path());
+        let message = format!("the boot image is for {boot}, but image {index} of `{}` is for {system}", wim.path());
         let problem =
             Problem::new(Rule::ArchitectureMismatch, message).at(request.place(pointer), format!("is for {system}"));
         problems.add(
             problem
                 .at(request.place(IMAGE), format!("is for {boot}"))
-                .help("take both for the same processors; `tsmedia inspect` says which an image is for"),
+                .help("use images of one architecture; `tsmedia inspect` shows that of an image"),
         );
     }
 }
 
-/// The tools of an older Windows PE may not know what is in a newer Windows (the Windows ADK goes with the Windows that
-/// is deployed, or a newer one).
+/// Notes a Windows PE older than the system. Its tools may not support features of a newer Windows,
+/// so the Windows ADK should be at least as new as the deployed system.
 fn check_version(
-    request: &Request<'_>,
+    request: &MediumRequest<'_>,
     windows_pe: Option<&WindowsPe>,
     wim: &KnownWim,
     index: u32,
@@ -185,18 +191,20 @@ fn check_version(
 ) {
     let system = wim.image(index).and_then(|facts| facts.version);
     let (Some(windows_pe), Some(system)) = (windows_pe.and_then(|pe| pe.version), system) else { return };
-    if core(windows_pe) < core(system) {
+    if base_version(windows_pe) < base_version(system) {
         let message = format!(
-            "the boot image is Windows PE {windows_pe}, and older than image {index} of `{}`, which is {system}",
+            "the boot image is Windows PE {windows_pe}, older than image {index} of `{}`, which is Windows {system}",
             wim.path()
         );
         let problem = Problem::note(message).at(request.place(pointer), "newer").at(request.place(IMAGE), "older");
-        problems.add(problem.help("make the boot image with the Windows ADK for that Windows, or with a newer one"));
+        problems.add(
+            problem.help("create the boot image with the Windows ADK for that version of Windows, or a newer one"),
+        );
     }
 }
 
-/// The images that steps of the task sequence apply are in the WIM file (R27).
-fn check_applied(request: &Request<'_>, wim: &KnownWim, id: &str, pointer: &str, problems: &mut Problems) {
+/// Reports images that steps of the task sequence apply but the WIM file does not have (R27).
+fn check_applied(request: &MediumRequest<'_>, wim: &KnownWim, id: &str, pointer: &str, problems: &mut Problems) {
     let Some(sequence) = request.rendered.sequence() else { return };
     for (_, step) in sequence.walk() {
         let Some(action) = step.action().filter(|action| action.text("image") == Some(id)) else { continue };
@@ -216,9 +224,9 @@ fn check_applied(request: &Request<'_>, wim: &KnownWim, id: &str, pointer: &str,
     }
 }
 
-/// Opens a WIM file and finds the image that is meant: the one of `index`, or the only one.
+/// Opens a WIM file and selects the image at `index`, or its only image.
 pub(super) fn open_wim(
-    request: &Request<'_>,
+    request: &MediumRequest<'_>,
     path: &Utf8Path,
     index: Option<u32>,
     file: &str,
@@ -238,21 +246,21 @@ pub(super) fn open_wim(
         None if n_images == 1 => return Some((wim, 1)),
         Some(index) => {
             let problem = Problem::new(Rule::UnknownImageIndex, format!("`{path}` has no image {index}"));
-            problems.add(problem.at(request.place(at), "no such image").help(images(&wim)));
+            problems.add(problem.at(request.place(at), "no such image").help(list_images(&wim)));
         }
         None => {
             let problem = Problem::new(
                 Rule::MissingOperatingSystem,
-                format!("`{path}` holds {n_images} images, and `index` is not given"),
+                format!("`{path}` has {n_images} images; `index` is missing"),
             );
-            problems.add(problem.at(request.place(file), "which image?").help(images(&wim)));
+            problems.add(problem.at(request.place(file), "which image?").help(list_images(&wim)));
         }
     }
     None
 }
 
-/// The images of a WIM file, as advice.
-fn images(wim: &KnownWim) -> String {
+/// Lists the images of a WIM file for a help text.
+fn list_images(wim: &KnownWim) -> String {
     let named = wim.facts().images.iter().map(|image| match &image.name {
         Some(name) => format!("{} is `{name}`", image.index),
         None => image.index.to_string(),
@@ -260,13 +268,13 @@ fn images(wim: &KnownWim) -> String {
     format!("the images are: {}", named.collect::<Vec<_>>().join(", "))
 }
 
-/// Releases that are an earlier one with more of it turned on: what installs the one installs the other, and the Windows
-/// ADK for both bears the earlier number. First and last build, and the earlier one.
+/// Releases that only enable features of an earlier one, with which they share installation files
+/// and the Windows ADK: first build, last build, and build of the earlier release.
 const ENABLED: [(u32, u32, u32); 4] =
     [(18_363, 18_363, 18_362), (19_042, 19_045, 19_041), (22_631, 22_631, 22_621), (26_200, 26_200, 26_100)];
 
-/// A version without what updates change of it.
-fn core(version: WindowsVersion) -> (u32, u32, u32) {
+/// Returns a version without its revision, as the earlier release that it is based on.
+fn base_version(version: WindowsVersion) -> (u32, u32, u32) {
     let of_one = |(first, last, _): &&(u32, u32, u32)| (*first..=*last).contains(&version.build);
     let build = ENABLED.iter().find(of_one).map_or(version.build, |(_, _, core)| *core);
     (version.major, version.minor, build)
@@ -288,18 +296,18 @@ mod tests {
     use crate::error::{Error, Result};
     use crate::format::certificate::private_key::PrivateKey;
     use crate::manifest::{self, Options};
-    use crate::resolve::own_places::OwnPlaces;
-    use crate::resolve::programs::{As, Read};
+    use crate::resolve::programs::{ReadAs, ReadProgram};
     use crate::resolve::request::Notes;
-    use crate::resolve::secrets::{Fetched, Origin};
+    use crate::resolve::secrets::{FetchedSecret, SecretOrigin};
     use crate::resolve::sources::Sources;
-    use crate::resolve::tree::{Fault, Walked};
+    use crate::resolve::tree::{ContentFault, ListedFolder};
+    use crate::resolve::written_paths::WrittenPaths;
     use crate::secret::{Secret, Veil};
 
-    /// Sources that are not on disk, by their path relative to the manifest.
+    /// Sources held in memory, by their paths relative to the manifest.
     struct Listing {
         root: Utf8PathBuf,
-        folders: BTreeMap<&'static str, Walked>,
+        folders: BTreeMap<&'static str, ListedFolder>,
         files: BTreeMap<&'static str, u64>,
     }
 
@@ -322,7 +330,7 @@ mod tests {
             }
         }
 
-        fn folder(&self, path: &Utf8Path) -> io::Result<Arc<Walked>> {
+        fn folder(&self, path: &Utf8Path) -> io::Result<Arc<ListedFolder>> {
             self.folders.get(self.name(path)).cloned().map(Arc::new).ok_or(io::ErrorKind::NotFound.into())
         }
 
@@ -351,12 +359,12 @@ mod tests {
             Err(Error::new(format!("`{path}` is not a WIM file")))
         }
 
-        fn programs(&self, _: &Content, _: As) -> Result<Rc<Vec<Read>>> {
+        fn programs(&self, _: &Content, _: ReadAs) -> Result<Rc<Vec<ReadProgram>>> {
             Ok(Rc::default())
         }
 
-        fn secret(&self, _: Origin) -> Fetched {
-            Fetched::Left("there are none".into())
+        fn secret(&self, _: SecretOrigin) -> FetchedSecret {
+            FetchedSecret::Skipped("there are none".into())
         }
 
         fn read_content(&self, _: &Content, _: usize) -> Result<Secret> {
@@ -409,9 +417,9 @@ path = "large.bin"
         let root = Utf8Path::from_path(scratch.path()).unwrap();
         let path = root.join("media.toml");
         fs::write(&path, MANIFEST).unwrap();
-        let mut walked = Walked { n_files: 1, ..Walked::default() };
+        let mut walked = ListedFolder { n_files: 1, ..ListedFolder::default() };
         Arc::make_mut(&mut walked.folder).insert("bin/vpn.exe", content(&root.join("vpn.exe"), 7)).unwrap();
-        walked.faults.push(Fault { path: "aux.txt".into(), why: "a device".into(), help: "rename it" });
+        walked.faults.push(ContentFault { path: "aux.txt".into(), why: "a device".into(), help: "rename it" });
         let sources = Listing {
             root: root.to_owned(),
             folders: [("packages/vpn", walked)].into(),
@@ -421,11 +429,11 @@ path = "large.bin"
         let rendered = manifest::load(&path, &Options::default(), &mut problems).unwrap().remove(0);
         let output = root.join("demo.iso");
         let notes = Notes::default();
-        let request = Request {
+        let request = MediumRequest {
             rendered: &rendered,
             sources: &sources,
             notes: &notes,
-            own_places: OwnPlaces::new(&path, &output),
+            written_paths: WrittenPaths::new(&path, &output),
             output,
             date: Date::EARLIEST,
             clock: None,

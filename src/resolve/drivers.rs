@@ -1,9 +1,10 @@
-//! Drivers for the boot image: put into it, and loaded by `drvload` when Windows PE has started (R23).
+//! Adds drivers to the boot image, which `drvload` loads after Windows PE has started (R23).
 //!
-//! Windows PE runs what `winpeshl.ini` names, as boot images of Configuration Manager have it, or else `startnet.cmd`. A
-//! line before all others is put into whichever there is, the author's own or that of the boot image. Not supported: the
-//! driver store, into which only Windows can put drivers; so none of these is there before Windows PE runs, which is
-//! from a RAM disk and needs no driver of ours for that. Signatures are not checked.
+//! Windows PE runs the commands in `winpeshl.ini`, as in boot images of Configuration Manager, or
+//! `startnet.cmd`. A command is inserted at the start of that file, whether it comes from the
+//! author or from the boot image. Adding drivers to the driver store is not supported, because only
+//! Windows can do that. So the drivers are not available before Windows PE runs, but it starts from
+//! a RAM disk and needs none of them for that. Signatures are not checked.
 
 mod package;
 mod start;
@@ -14,7 +15,7 @@ use std::io;
 use camino::Utf8Path;
 
 use super::placement::{Location, MAX_FAULTS, Placement, find_folder};
-use super::request::Request;
+use super::request::MediumRequest;
 use super::sources::Sources;
 use super::volume_tree::VolumeTree;
 use super::windows_pe::WindowsPe;
@@ -28,28 +29,29 @@ use crate::rule::Rule;
 use crate::volume::{Folder, Node};
 
 pub(super) use package::check_driver_package;
-use package::{archives, no_inf, unpack};
+use package::{archive_names, find_archives, unpack_help};
 use start::start_drivers;
 
-/// Where drivers are in the boot image, each folder of the manifest by its number from 1.
+/// Folder of the drivers in the boot image; each folder of the manifest becomes a subfolder
+/// numbered from 1.
 const FOLDER: &str = "tsmedia/drivers";
-/// What loads them.
+/// Script that loads the drivers.
 const SCRIPT: &str = "tsmedia/drivers/load.cmd";
-/// The value that all of it comes from.
+/// JSON pointer of the drivers.
 const DRIVERS: &str = "/boot/drivers";
 
 /// A driver in the boot image.
 struct Driver {
-    /// The path of its INF file below the folder that the manifest names.
+    /// Path of its INF file below the folder that the manifest names.
     name: String,
     inf: Result<Inf, &'static str>,
-    /// Whether the catalog is there that signs it.
+    /// The catalog with its signature is present.
     has_catalog: bool,
 }
 
-/// Puts the drivers of the manifest into the tree of the boot image, and returns their classes.
+/// Adds the drivers of the manifest to the tree of the boot image, and returns their classes.
 pub(super) fn add_drivers(
-    request: &Request<'_>,
+    request: &MediumRequest<'_>,
     windows_pe: &WindowsPe,
     windows: &Windows,
     boot_image: &mut VolumeTree,
@@ -73,8 +75,9 @@ pub(super) fn add_drivers(
                 found.into_iter().for_each(|found| boot_image.place(request, found, problems));
             }
             Ok(_) => {
-                let problem = Problem::error(format!("`{path}` is a file")).at(request.place(&pointer), "");
-                problems.add(problem.help("name the folder that holds the driver with all its files"));
+                let problem =
+                    Problem::error(format!("`{path}` is a file, not a folder")).at(request.place(&pointer), "");
+                problems.add(problem.help("name the folder that contains the driver with all its files"));
                 continue;
             }
             Err(error) => {
@@ -82,7 +85,8 @@ pub(super) fn add_drivers(
                 continue;
             }
         }
-        for (name, class) in drivers_in(request, boot_image.root.get(&target), &path, &pointer, architecture, problems)
+        for (name, class) in
+            check_drivers(request, boot_image.root.get(&target), &path, &pointer, architecture, problems)
         {
             classes.insert(class);
             script += &load_line(&format!("{target}/{name}"));
@@ -95,28 +99,28 @@ pub(super) fn add_drivers(
     let script = Content::bytes(script.into_bytes());
     boot_image.place(request, Placement::of_file(SCRIPT, script, DRIVERS), problems);
     start_drivers(request, windows_pe, boot_image, problems);
-    let message = "the drivers are loaded by `drvload` when Windows PE has started: \
-                   they are not in its driver store, and nothing checks who signed them";
+    let message = "`drvload` loads the drivers after Windows PE has started: \
+                   they are not in its driver store, and their signatures are not checked";
     let problem = Problem::note(message).at(request.place(DRIVERS), "");
     problems.add(problem.help(
-        "what Windows PE has to find while it starts can only be put in on Windows: \
+        "drivers that Windows PE needs during startup have to be added on Windows: \
          `dism /image:MOUNTED /add-driver /driver:FOLDER /recurse`",
     ));
     if windows.is_there() && !windows.has_drvload {
         let problem = Problem::new(
             Rule::UnsuitableBootDrivers,
-            "the boot image has no `Windows\\System32\\drvload.exe` to load drivers with",
+            "the boot image has no `Windows\\System32\\drvload.exe`, which loads the drivers",
         );
         let problem = problem.at(request.place(DRIVERS), "will not be loaded");
-        problems.add(problem.help("take a boot image of the Windows ADK or of Configuration Manager"));
+        problems.add(problem.help("use a boot image of the Windows ADK or of Configuration Manager"));
     }
     classes
 }
 
-/// Returns the drivers of the folder at `path` that these processors can load, by the paths of their INF files in it.
-/// `at_target` is that folder in the boot image.
-fn drivers_in(
-    request: &Request<'_>,
+/// Returns the drivers in the folder at `path` that suit the architecture, by the relative paths of
+/// their INF files, and reports unsuitable ones. `at_target` is that folder in the boot image.
+fn check_drivers(
+    request: &MediumRequest<'_>,
     at_target: Option<&Node>,
     path: &Utf8Path,
     pointer: &str,
@@ -124,14 +128,14 @@ fn drivers_in(
     problems: &mut Problems,
 ) -> Vec<(String, DriverClass)> {
     let drivers = match at_target {
-        Some(Node::Folder(folder)) => match drivers(request.sources, folder, architecture) {
+        Some(Node::Folder(folder)) => match read_drivers(request.sources, folder, architecture) {
             Ok(drivers) => drivers,
             Err((path, error)) => {
                 request.unreadable(Utf8Path::new(&path), &error, pointer, problems);
                 return Vec::new();
             }
         },
-        // It was refused, or is empty.
+        // The folder was refused, or is empty.
         _ => Vec::new(),
     };
     let fits = |inf: &Inf| inf.architectures.contains(&architecture);
@@ -152,55 +156,60 @@ fn drivers_in(
                 loaded.push((driver.name.clone(), inf.class));
             }
             Ok(_) => elsewhere.push(driver.name.as_str()),
-            // A folder off a disc has an `autorun.inf`, which is no driver's.
+            // A folder copied from a disc may have an `autorun.inf`, which is not a driver.
             Err(_) => {}
         }
     }
     if loaded.is_empty() {
         let archives = match at_target {
-            Some(Node::Folder(folder)) if elsewhere.is_empty() => archives(&folder.files()),
+            Some(Node::Folder(folder)) if elsewhere.is_empty() => find_archives(&folder.files()),
             _ => Vec::new(),
         };
-        let message = match (no_inf(&archives), elsewhere.len()) {
+        let message = match (archive_names(&archives), elsewhere.len()) {
             (Some(archives), _) => {
-                format!("`{path}` holds no driver, only archives that Windows PE does not open: {archives}")
+                format!("`{path}` has no driver, only archives, which Windows PE can't open: {archives}")
             }
-            (None, 0) => format!("`{path}` holds no driver: no INF file in it is one of a driver"),
+            (None, 0) => format!("`{path}` has no driver: no INF file in it describes one"),
             _ => {
-                format!("no driver in `{path}` is for {architecture}, as the boot image is: {}", named(&elsewhere))
+                format!(
+                    "`{path}` has no driver for {architecture}, the architecture of the boot image: {}",
+                    list_names(&elsewhere)
+                )
             }
         };
         let problem = Problem::new(Rule::NoUsableDriver, message).at(request.place(pointer), "named here");
         let help = match archives.is_empty() {
             true => {
-                format!("name a folder with INF files for {architecture}, and with all files that belong to them")
+                format!("name a folder with INF files for {architecture} and all files that they refer to")
             }
-            false => unpack(&archives),
+            false => unpack_help(&archives),
         };
         problems.add(problem.help(help));
         return loaded;
     }
     if !foreign.is_empty() {
-        let message = format!("`cmd.exe` can't be told these paths in `{path}`: {}", named(&foreign));
-        let problem = Problem::error(message).at(request.place(pointer), "not all in ASCII");
-        problems.add(problem.help("rename the files and folders"));
+        let message = format!("`cmd.exe` can't handle these paths in `{path}`: {}", list_names(&foreign));
+        let problem = Problem::error(message).at(request.place(pointer), "not ASCII");
+        problems.add(problem.help("rename the files and folders, using only ASCII characters"));
     }
     if !elsewhere.is_empty() {
-        let message = format!("not for {architecture}, and put in but not loaded: {}", named(&elsewhere));
+        let message = format!("not for {architecture}, so added but not loaded: {}", list_names(&elsewhere));
         problems
             .add(Problem::new(Rule::DriverOfOtherArchitecture, message).at(request.place(pointer), "in this folder"));
     }
     if !others.is_empty() {
-        let message = format!("neither for network nor for storage: {}", named(&others));
+        let message = format!("neither network nor storage drivers: {}", list_names(&others));
         let problem = Problem::new(Rule::UnsuitableBootDrivers, message).at(request.place(pointer), "in this folder");
-        problems.add(problem.help("leave out what Windows PE does not need"));
+        problems.add(problem.help("remove drivers that Windows PE does not need"));
     }
     if !unsigned.is_empty() {
-        let message = format!("without the catalog that signs it for {architecture}: {}", named(&unsigned));
+        let message = format!("unsigned drivers (no catalog for {architecture}): {}", list_names(&unsigned));
         let problem = Problem::new(Rule::UnsuitableBootDrivers, message).at(request.place(pointer), "in this folder");
-        problems.add(problem.help(
-            "put the `.cat` file that the INF file names beside it: Windows PE loads no driver that nobody signed",
-        ));
+        problems.add(
+            problem.help(
+                "copy the `.cat` file that the INF file names beside it: Windows PE does not load unsigned drivers",
+            ),
+        );
     }
     loaded
 }
@@ -209,14 +218,14 @@ const SCRIPT_HEAD: &str = "@echo off\r\n\
     rem Written by tsmedia: loads the drivers that were put into this boot image.\r\n\
     set tsmedia-log=\"%SystemDrive%\\tsmedia\\drivers\\load.log\"\r\n";
 
-/// The line that loads the driver of an INF file.
+/// Returns the script line that loads the driver of an INF file.
 fn load_line(path: &str) -> String {
     let path = path.replace('/', "\\").replace('%', "%%");
     format!("drvload \"%SystemDrive%\\{path}\" >>%tsmedia-log% 2>&1\r\n")
 }
 
-/// The drivers in a folder of the boot image, by the paths of their INF files; or the file that can't be read.
-fn drivers(
+/// Reads the drivers in a folder of the boot image. The error is a file that can't be read.
+fn read_drivers(
     sources: &dyn Sources,
     folder: &Folder,
     architecture: Architecture,
@@ -242,8 +251,8 @@ fn drivers(
     Ok(drivers)
 }
 
-/// The first of some names, and how many more there are.
-fn named(names: &[&str]) -> String {
+/// Lists the first names, and the number of others.
+fn list_names(names: &[&str]) -> String {
     let mut text = names.iter().take(MAX_FAULTS).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     if let Some(n_more) = names.len().checked_sub(MAX_FAULTS).filter(|n_more| *n_more > 0) {
         text += &format!(" and {n_more} more");
@@ -268,8 +277,8 @@ mod tests {
     fn many_names_are_cut() {
         let names: Vec<_> = (0..12).map(|n| format!("{n}.inf")).collect();
         let names: Vec<_> = names.iter().map(String::as_str).collect();
-        assert_eq!(named(&names[..2]), "`0.inf`, `1.inf`");
-        assert!(named(&names[..10]).ends_with("`9.inf`"));
-        assert!(named(&names).ends_with("`9.inf` and 2 more"));
+        assert_eq!(list_names(&names[..2]), "`0.inf`, `1.inf`");
+        assert!(list_names(&names[..10]).ends_with("`9.inf`"));
+        assert!(list_names(&names).ends_with("`9.inf` and 2 more"));
     }
 }

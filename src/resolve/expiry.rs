@@ -1,18 +1,19 @@
-//! What expires, by a clock that is handed in: it decides what is complained of, and never a byte.
+//! Expiry checks. The clock is passed in, and affects only problems, never bytes.
 
 use super::clock::Clock;
-use super::request::Request;
+use super::request::MediumRequest;
 use crate::date;
 use crate::problem::{Problem, Problems};
 use crate::rule::Rule;
 
 const DAY: u64 = 86_400;
-/// What ends within so many seconds is warned of.
+/// Warning period before expiry in seconds.
 const WARNED_WITHIN: u64 = 30 * DAY;
 
-/// Complains of what is valid from the one moment to the other and is not now, or not for long: at a JSON pointer.
+/// Reports a period of validity, in seconds since 1970, that has not started, has ended or is about
+/// to end.
 pub(super) fn check_validity(
-    request: &Request<'_>,
+    request: &MediumRequest<'_>,
     what: &str,
     valid: (u64, u64),
     pointer: &str,
@@ -22,31 +23,31 @@ pub(super) fn check_validity(
     let Some(Clock { now, failing_within }) = request.clock else { return };
     let (start, end) = valid;
     let (days_ago, days_left) = (now.saturating_sub(end) / DAY, end.saturating_sub(now) / DAY);
-    let help = "make a new one, and build the medium anew";
+    let help = "renew it, then rebuild the medium";
     let (problem, words) = if end < now {
-        (Problem::new(rule, format!("{what} expired on {}", date::day(end))), ago(days_ago))
+        (Problem::new(rule, format!("{what} expired on {}", date::day(end))), days_ago(days_ago))
     } else if now < start {
         let problem = Problem::new(rule, format!("{what} is not valid before {}", date::day(start)));
-        (problem, left((start - now) / DAY))
+        (problem, days_left((start - now) / DAY))
     } else if failing_within.is_some_and(|within| end - now <= within) {
-        (Problem::new(Rule::ExpiresWithinLimit, format!("{what} expires on {}", date::day(end))), left(days_left))
+        (Problem::new(Rule::ExpiresWithinLimit, format!("{what} expires on {}", date::day(end))), days_left(days_left))
     } else if end - now <= WARNED_WITHIN {
-        (Problem::new(Rule::ExpiresSoon, format!("{what} expires on {}", date::day(end))), left(days_left))
+        (Problem::new(Rule::ExpiresSoon, format!("{what} expires on {}", date::day(end))), days_left(days_left))
     } else {
         return;
     };
     problems.add(problem.at(request.place(pointer), words).help(help));
 }
 
-/// Complains of a stand-alone medium that may not be used for long.
-pub(super) fn check_medium_expiry(request: &Request<'_>, problems: &mut Problems) {
+/// Reports a stand-alone medium that has expired or is about to.
+pub(super) fn check_medium_expiry(request: &MediumRequest<'_>, problems: &mut Problems) {
     let at = |pointer: &str| request.rendered.value().pointer(pointer)?.as_str().and_then(crate::manifest::moment);
     let Some(end) = at("/media/expires") else { return };
-    // That it may not be used yet is what its author wants.
+    // A start in the future is the author's decision, so it is not checked.
     check_validity(request, "the medium", (0, end.unix()), "/media/expires", Rule::ExpiredMedium, problems);
 }
 
-fn ago(days: u64) -> String {
+fn days_ago(days: u64) -> String {
     match days {
         0 => "today".into(),
         1 => "yesterday".into(),
@@ -54,7 +55,7 @@ fn ago(days: u64) -> String {
     }
 }
 
-fn left(days: u64) -> String {
+fn days_left(days: u64) -> String {
     match days {
         0 => "within a day".into(),
         1 => "in 1 day".into(),

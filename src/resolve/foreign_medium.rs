@@ -1,10 +1,10 @@
-//! A medium of any origin, opened: its files, and what it tells the client.
+//! Reads an existing medium of any origin: its files, variables and policies.
 
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::base::encrypted_files;
+use super::base::read_encrypted_files;
 use super::sources::{SourceIndex, Sources};
 use crate::error::{Error, Result};
 use crate::format::medium_tree::{MediumTree, path_on};
@@ -12,19 +12,19 @@ use crate::limits::MAX_SCRIPT_LEN;
 use crate::media::data::{self, BaseData, Bootstrap};
 use crate::volume::{Folder, Node};
 
-/// A medium that somebody made: a disc, the image of a stick, or a folder with its files.
+/// An existing medium: a disc, the image of a stick, or a folder with its files.
 pub struct ForeignMedium {
-    /// Where it is.
+    /// Path of the medium.
     pub path: Utf8PathBuf,
-    /// Its volume label; empty for a folder.
+    /// Volume label; empty for a folder.
     pub label: String,
-    /// `true` for a folder.
+    /// The medium is a folder.
     pub is_folder: bool,
-    /// `true` for a disc, `false` for a folder or the image of a stick.
+    /// The medium is a disc, not a folder or the image of a stick.
     pub is_disc: bool,
-    /// Its files.
+    /// Files of the medium.
     pub root: Arc<Folder>,
-    /// Paths of files that can't be read, each with the reason.
+    /// Paths of unreadable files, each with the reason.
     pub faults: Vec<(String, String)>,
     /// `TsmBootstrap.ini`; `None` if it is not a task sequence medium.
     pub bootstrap: Option<Bootstrap>,
@@ -44,7 +44,7 @@ impl ForeignMedium {
     ///
     /// # Errors
     ///
-    /// It can't be read, or is neither a medium nor a folder.
+    /// The path can't be read, or is neither a medium nor a folder.
     pub fn open(path: &Utf8Path) -> Result<Self> {
         let sources = SourceIndex::default();
         let failed = |error| Error::io("reading", path, error);
@@ -74,21 +74,21 @@ impl ForeignMedium {
         Ok(medium)
     }
 
-    /// Decrypts what the medium tells the client. `None` for a medium without variables.
+    /// Decrypts the variables and policies of the medium. `None` if it has no variables.
     ///
     /// # Errors
     ///
-    /// A file can't be read, or not with this password.
+    /// A file can't be read or decrypted with this password.
     pub fn data(&self, password: Option<&str>) -> Result<Option<BaseData>> {
         let (Some(bootstrap), Some(Node::File(variables))) = (&self.bootstrap, self.root.get(data::VARIABLES_FILE))
         else {
             return Ok(None);
         };
-        let (variables, others) = encrypted_files(&self.sources, variables, &self.root)?;
+        let (variables, others) = read_encrypted_files(&self.sources, variables, &self.root)?;
         let data = BaseData::read(bootstrap.clone(), &variables, &others, password);
         data.map(Some).map_err(|(file, why)| {
             Error::new(format!("`{file}` of `{}` can't be read: {why}", self.path))
-                .help("give the password that the medium asks for with `--password-from`")
+                .help("give the password of the medium with `--password-from`")
         })
     }
 

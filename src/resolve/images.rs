@@ -1,9 +1,10 @@
-//! WIM files that Windows can't use although they can be read here: contents are missing from them, they are
-//! unfinished, or compressed in a way that Microsoft's programs don't read.
+//! Checks WIM files that tsmedia can read but Windows can't: incomplete, unfinished, or compressed
+//! in a way that Microsoft's programs don't read.
 //!
-//! The boot image and operating system images have to be usable, for nothing else happens to them. A WIM file in a
-//! package is for a script that may know more, such as the file that holds the missing contents: it is warned of, unless
-//! that file is in the same package. Of a split WIM in a package, only the numbers of its parts are looked at.
+//! The boot image and operating system images have to be usable as they are. A WIM file in a
+//! package may be meant for a script with more sources, so problems are warnings, and missing
+//! contents are ignored if another file of the package has them. For a split WIM in a package, only
+//! the part numbers are checked.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::placement::Placement;
-use super::request::Request;
+use super::request::MediumRequest;
 use super::sources::Sources;
 use super::wim::KnownWim;
 use crate::content::{Content, Source};
@@ -21,9 +22,10 @@ use crate::limits;
 use crate::problem::{Problem, Problems, Severity};
 use crate::shell;
 
-/// Reports why Windows can't use an image of a WIM file, and returns whether it can.
+/// Reports problems that prevent Windows from using an image of a WIM file. Returns `true` if there
+/// are none.
 pub(super) fn check_image(
-    request: &Request<'_>,
+    request: &MediumRequest<'_>,
     wim: &KnownWim,
     index: u32,
     wanted: Use,
@@ -44,9 +46,9 @@ pub(super) fn check_image(
     problems.n_errors_told() == n_errors
 }
 
-/// Reports what Microsoft's programs may not read; without a use, as warnings.
+/// Reports properties that Microsoft's programs can't read; as warnings if `wanted` is `None`.
 fn check_compatibility(
-    request: &Request<'_>,
+    request: &MediumRequest<'_>,
     wim: &KnownWim,
     wanted: Option<Use>,
     pointer: &str,
@@ -57,13 +59,13 @@ fn check_compatibility(
         let path = wim.path();
         let (words, help) = match found {
             Incompatibility::Unfinished => {
-                (String::new(), "make it again, or write its images to a new file if none is missing")
+                (String::new(), "recreate it, or export its images to a new file if all are present")
             }
             Incompatibility::Chunks { .. } if severity == Severity::Warning => {
-                (", which not every version of Windows reads".into(), "compress it again")
+                (", which some versions of Windows can't read".into(), "recompress it")
             }
             Incompatibility::Chunks { .. } | Incompatibility::SolidChunks { .. } => {
-                (", which Windows does not read".into(), "compress it again")
+                (", which Windows can't read".into(), "recompress it")
             }
         };
         let options = match found {
@@ -79,15 +81,15 @@ fn check_compatibility(
     }
 }
 
-/// Warns of WIM files in a package that nothing can be applied from.
-pub(super) fn check_packed_images(request: &Request<'_>, package: &Placement, problems: &mut Problems) {
+/// Warns of WIM files in a package from which nothing can be applied.
+pub(super) fn check_package_wims(request: &MediumRequest<'_>, package: &Placement, problems: &mut Problems) {
     let pointer = &package.pointer;
     let files = wim_files(package);
     let mut sets: BTreeMap<[u8; 16], Vec<(Header, Utf8PathBuf)>> = BTreeMap::new();
     for source in &files {
         let path = source.path();
-        match kind(request.sources, path) {
-            Kind::Whole => check_packed_image(request, path, &files, pointer, problems),
+        match wim_kind(request.sources, path) {
+            Kind::Whole => check_package_wim(request, path, &files, pointer, problems),
             Kind::Part(header) => sets.entry(header.guid).or_default().push((header, path.to_owned())),
             Kind::Pipable => {
                 let error = pipable(path);
@@ -97,21 +99,21 @@ pub(super) fn check_packed_images(request: &Request<'_>, package: &Placement, pr
             Kind::Other => {}
         }
     }
-    for (header, path) in sets.into_values().filter_map(|set| incomplete(&set)) {
-        let message = format!("of {} parts of the split WIM `{path}`, part {} is missing", header.n_parts, header.part);
+    for (header, path) in sets.into_values().filter_map(|set| find_missing_part(&set)) {
+        let message = format!("the split WIM `{path}` has {} parts; part {} is missing", header.n_parts, header.part);
         let problem = Problem::warning(message).at(request.place(pointer), "in this folder");
-        problems.add(problem.help("put all parts into the package"));
+        problems.add(problem.help("copy all parts into the package"));
     }
 }
 
-fn check_packed_image(
-    request: &Request<'_>,
+fn check_package_wim(
+    request: &MediumRequest<'_>,
     path: &Utf8Path,
     beside: &[Arc<Source>],
     pointer: &str,
     problems: &mut Problems,
 ) {
-    // What can't be read need not be a WIM file: the name says little in a package.
+    // In a package, `.wim` may be the extension of anything, so unreadable files are ignored.
     let Ok(wim) = request.sources.wim(path) else { return };
     check_compatibility(request, &wim, None, pointer, problems);
     for index in 1..=wim.facts().images.len() as u32 {
@@ -126,7 +128,7 @@ fn check_packed_image(
     }
 }
 
-/// The kinds of files that are named like WIM files.
+/// Kinds of files with the extension of a WIM file.
 enum Kind {
     Whole,
     Part(Header),
@@ -134,7 +136,7 @@ enum Kind {
     Other,
 }
 
-fn kind(sources: &dyn Sources, path: &Utf8Path) -> Kind {
+fn wim_kind(sources: &dyn Sources, path: &Utf8Path) -> Kind {
     let Ok(bytes) = sources.read_start(path, HEADER_LEN) else { return Kind::Other };
     match Header::parse(&bytes) {
         Some(header) if header.n_parts > 1 => Kind::Part(header),
@@ -144,15 +146,15 @@ fn kind(sources: &dyn Sources, path: &Utf8Path) -> Kind {
     }
 }
 
-/// The header with the number of a part that is not there, and the path of one that is.
-fn incomplete(set: &[(Header, Utf8PathBuf)]) -> Option<(Header, Utf8PathBuf)> {
+/// Returns the header with the number of a missing part, and the path of a part that is present.
+fn find_missing_part(set: &[(Header, Utf8PathBuf)]) -> Option<(Header, Utf8PathBuf)> {
     let (header, path) = set.iter().min_by_key(|(header, _)| header.part)?;
     let is_there = |part: &u16| set.iter().any(|(header, _)| header.part == *part);
     let part = (1..=header.n_parts).find(|part| !is_there(part))?;
     Some((Header { part, ..header.clone() }, path.clone()))
 }
 
-/// Returns the files of a package that are named like WIM files.
+/// Returns the files of a package with the extension of a WIM file.
 fn wim_files(package: &Placement) -> Vec<Arc<Source>> {
     let mut files = Vec::new();
     for (name, content) in package.files() {
@@ -174,13 +176,14 @@ fn is_named_like_wim(path: &Utf8Path) -> bool {
 fn missing_message(wim: &KnownWim, index: u32, missing: &MissingContents) -> String {
     let MissingContents { n_missing, n_contents, example } = missing;
     format!(
-        "image {index} of `{}` needs other WIM files: {n_missing} of its {n_contents} file contents are not in it, such as \
+        "image {index} of `{}` needs other WIM files: it lacks {n_missing} of its {n_contents} file contents, such as \
          that of `{example}`",
         wim.path()
     )
 }
 
-/// The command that makes a whole WIM file, with the files beside it that hold what is missing.
+/// Returns the command that creates a complete WIM file, using files beside it that have the
+/// missing contents.
 fn missing_help(sources: &dyn Sources, wim: &KnownWim, index: u32) -> String {
     let path = wim.path();
     let folder = path.parent().filter(|folder| *folder != "").unwrap_or(Utf8Path::new("."));
@@ -203,11 +206,11 @@ fn missing_help(sources: &dyn Sources, wim: &KnownWim, index: u32) -> String {
         Ok((others, true)) => {
             let refs: Vec<_> = others.iter().map(|other| format!("--ref={}", shell::word(other.as_str()))).collect();
             let options = format!("{}{compress}", refs.join(" "));
-            format!("put the contents into one file: `{}`", command::export(path, Some(index), &options))
+            format!("merge the contents into one file: `{}`", command::export(path, Some(index), &options))
         }
         _ => {
             let options = format!("--ref='OTHERS*.wim'{compress}");
-            format!("put the contents into one file: `{}`", command::export(path, Some(index), &options))
+            format!("merge the contents into one file: `{}`", command::export(path, Some(index), &options))
         }
     }
 }

@@ -1,4 +1,4 @@
-//! JSON pointers of values in the manifest at which several checks report problems.
+//! JSON pointers of manifest values at which several checks report problems.
 
 /// Folder or WIM file of the boot files.
 pub(super) const FILES: &str = "/boot/files";

@@ -1,14 +1,15 @@
-//! What the medium tells the client: variables, password and policy, found, checked and put into `SMS\data`.
+//! Collects the variables, password and policies of the medium, checks them, and writes the files
+//! below `SMS\data`.
 
 use std::sync::Arc;
 
 use super::base::Base;
 use super::password_strength;
 use super::policies;
-use super::request::Request;
-use super::secret_refs::{secret_of_step, secret_text};
+use super::request::MediumRequest;
+use super::secret_refs::{fetch_secret_text, fetch_step_secret};
 use super::site::add_site;
-use super::supplied::Supplied;
+use super::supplied::SuppliedByBase;
 use crate::format::container::Algorithm;
 use crate::manifest::{Encryption, Kind, MAX_VALUE, Manifest, Mode, VariableValue};
 use crate::media::data::{self, DataFile, MediaData, Policy, Value};
@@ -25,20 +26,21 @@ pub(super) const SEQUENCE: &str = "/task-sequence/file";
 #[derive(Default)]
 pub(super) struct DataFiles {
     pub files: Vec<DataFile>,
-    /// Fingerprints of the secrets in them, if there are any.
+    /// Fingerprints of the secrets in them; `None` without secrets.
     pub veiled: Option<Veiled>,
-    /// Names of what comes from the base.
-    pub supplied: Option<Supplied>,
+    /// Names of the values that come from the base.
+    pub supplied: Option<SuppliedByBase>,
 }
 
-/// Checks what the medium tells the client, and writes it as files.
-pub(super) fn build(request: &Request<'_>, base: Option<&Base>, problems: &mut Problems) -> DataFiles {
+/// Checks the variables, password and policies of the medium, and writes them as files.
+pub(super) fn build(request: &MediumRequest<'_>, base: Option<&Base>, problems: &mut Problems) -> DataFiles {
     let rendered = request.rendered;
     let media = &rendered.manifest.media;
     let is_without_data = match base {
-        // It was reported, or is of no consequence: what the base tells in clear is taken with its files.
+        // Either the failure was reported, or the base only has data in clear, which is copied with
+        // its files.
         Some(base) => base.data.is_none(),
-        // What capture media of Configuration Manager say of themselves is not public.
+        // The data of capture media is not documented.
         None => media.kind == Kind::Capture,
     };
     if is_without_data && rendered.manifest.task_sequence.is_none() {
@@ -50,7 +52,7 @@ pub(super) fn build(request: &Request<'_>, base: Option<&Base>, problems: &mut P
         return DataFiles::default();
     }
     let mut data = MediaData::new(media.kind, &media.name, rendered.site.as_deref());
-    // What it depends on: in words, with the value.
+    // Secrets that the files depend on, each with a description.
     let mut secrets: Vec<(String, Arc<Secret>)> = base.iter().flat_map(|base| base.secrets()).collect();
     let base_data = base.and_then(|base| base.data.as_ref());
     if let Some(base_data) = base_data {
@@ -65,7 +67,7 @@ pub(super) fn build(request: &Request<'_>, base: Option<&Base>, problems: &mut P
             Encryption::Aes256 => Algorithm::Aes256,
         };
     }
-    if let Some(password) = password(request, problems) {
+    if let Some(password) = check_password(request, problems) {
         secrets.push(("the password".into(), Arc::clone(&password)));
         data.password = Some(password);
     }
@@ -79,7 +81,9 @@ pub(super) fn build(request: &Request<'_>, base: Option<&Base>, problems: &mut P
     for (table, variables) in [("reserved-variables", &manifest.reserved_variables), ("variables", &manifest.variables)]
     {
         for (name, value) in variables {
-            let Some(value) = variable(request, &format!("/{table}/{name}"), name, value, problems) else { continue };
+            let Some(value) = variable_value(request, &format!("/{table}/{name}"), name, value, problems) else {
+                continue;
+            };
             if let Value::Secret(secret) = &value {
                 secrets.push((format!("the variable `{name}`"), Arc::clone(secret)));
             }
@@ -87,32 +91,32 @@ pub(super) fn build(request: &Request<'_>, base: Option<&Base>, problems: &mut P
         }
     }
     let policy = match &rendered.manifest.policy {
-        Some(table) => policies::read(request, table, problems).map(|text| {
+        Some(table) => policies::read_policies(request, table, problems).map(|text| {
             let text = Arc::new(text);
             secrets.push(("the policies of the site".into(), Arc::clone(&text)));
             Policy { text, has_secrets: true }
         }),
-        None => policy_of_sequence(request, data.policy.as_ref(), &mut secrets, problems),
+        None => sequence_policy(request, data.policy.as_ref(), &mut secrets, problems),
     };
     data.policy = policy.or(data.policy.take());
     policies::check(request, base, &data, problems);
-    say_what_is_open(request, base, problems);
-    let supplied = base.zip(base_data).map(|(base, base_data)| Supplied::new(base, base_data, &data));
+    report_readable_data(request, base, problems);
+    let supplied = base.zip(base_data).map(|(base, base_data)| SuppliedByBase::new(base, base_data, &data));
     match data.files() {
         Ok(files) => {
-            let veiled = fingerprint(request, &files, &secrets, problems);
+            let veiled = fingerprint_secrets(request, &files, &secrets, problems);
             DataFiles { files, veiled, supplied }
         }
         Err(bad) => {
-            // Variables are looked at one by one before.
+            // Can't happen for single variables, which were checked before.
             problems.add(Problem::error(bad.to_string()).at(request.place("/variables"), ""));
             DataFiles::default()
         }
     }
 }
 
-/// Takes management points of the base out of the way: of those that the manifest names, or into the variable of the
-/// mode that it names.
+/// Removes the management points of the base if the manifest names some, or moves them to the
+/// variable of its mode.
 fn replace_points(manifest: &Manifest, data: &mut MediaData) {
     const POINTS: [(Mode, &str); 2] = [(Mode::Dynamic, "SMSTSLocationMPs"), (Mode::SiteBased, "SMSTSMP")];
     let Some(mode) = manifest.media.mode else { return };
@@ -123,9 +127,9 @@ fn replace_points(manifest: &Manifest, data: &mut MediaData) {
     }
 }
 
-/// Makes fingerprints of the secrets in files. `None` if none holds a secret.
-fn fingerprint(
-    request: &Request<'_>,
+/// Fingerprints the secrets in files. `None` if no file contains any.
+fn fingerprint_secrets(
+    request: &MediumRequest<'_>,
     files: &[DataFile],
     secrets: &[(String, Arc<Secret>)],
     problems: &mut Problems,
@@ -146,35 +150,38 @@ fn fingerprint(
     Some(veiled)
 }
 
-/// The password, if there is one and it can be used.
-fn password(request: &Request<'_>, problems: &mut Problems) -> Option<Arc<Secret>> {
+/// Returns the password if there is one and it is usable, and warns of a weak one.
+fn check_password(request: &MediumRequest<'_>, problems: &mut Problems) -> Option<Arc<Secret>> {
     let security = &request.rendered.manifest.security;
-    let password = secret_text(request, PASSWORD, security.password.as_ref()?, problems)?;
+    let password = fetch_secret_text(request, PASSWORD, security.password.as_ref()?, problems)?;
     let text = password.text().unwrap_or_default();
     if let Some(c) = text.chars().find(|c| c.is_control()) {
-        // It has to be typed.
-        let what = if c == '\n' { "several lines" } else { "a character that nobody can type" };
-        let problem = Problem::error(format!("the password has {what}")).at(request.place(PASSWORD), "");
-        problems.add(problem.help("take out all but the password itself"));
+        // The password has to be typed at startup.
+        let what = if c == '\n' { "more than one line" } else { "a control character, which can't be typed" };
+        let problem = Problem::error(format!("the password contains {what}")).at(request.place(PASSWORD), "");
+        problems.add(problem.help("remove everything but the password itself"));
         return None;
     }
-    let bits = password_strength::bits(text);
+    let bits = password_strength::estimate_bits(text);
     if bits < password_strength::MIN_BITS && !security.accept_weak_password {
         let message = format!(
-            "the password is worth about {bits} bits, and less than {} can be guessed by who has a copy of the medium",
+            "the password has only about {bits} bits of entropy; below {} it can be brute-forced from a copy of the \
+             medium",
             password_strength::MIN_BITS
         );
         let problem = Problem::new(Rule::WeakPassword, message).at(request.place(PASSWORD), "");
-        problems.add(problem.help(
-            "take a longer one that was drawn, not chosen; or write `accept-weak-password = true` in `[security]`",
-        ));
+        problems.add(
+            problem.help(
+                "use a longer, randomly generated password, or write `accept-weak-password = true` in `[security]`",
+            ),
+        );
     }
     Some(password)
 }
 
-/// The value of a variable, if it is there and XML holds it.
-fn variable(
-    request: &Request<'_>,
+/// Returns the value of a variable if it is available and valid in XML.
+fn variable_value(
+    request: &MediumRequest<'_>,
     pointer: &str,
     name: &str,
     value: &VariableValue,
@@ -182,7 +189,7 @@ fn variable(
 ) -> Option<Value> {
     let value = match value {
         VariableValue::Text(text) => Value::Text(text.clone()),
-        VariableValue::Secret(reference) => Value::Secret(secret_text(request, pointer, reference, problems)?),
+        VariableValue::Secret(reference) => Value::Secret(fetch_secret_text(request, pointer, reference, problems)?),
     };
     let text = match &value {
         Value::Text(text) => text.as_str(),
@@ -190,24 +197,26 @@ fn variable(
     };
     let n_chars = text.encode_utf16().count();
     let fault = match data::bad_character(text) {
-        Some(bad) => Some((None, format!("the variable `{name}` can't be on the medium: {bad}"))),
-        // What stands in the manifest is judged there.
+        Some(bad) => Some((None, format!("the variable `{name}` can't be written: {bad}"))),
+        // Values written in the manifest are checked with it.
         None if n_chars > MAX_VALUE && matches!(value, Value::Secret(_)) => {
-            let message = format!("the secret of the variable `{name}` is longer than {MAX_VALUE} characters");
+            let message = format!(
+                "the secret value of the variable `{name}` has {n_chars} characters; at most {MAX_VALUE} are allowed"
+            );
             Some((Some(Rule::LongVariableValue), message))
         }
         None => None,
     };
     let Some((rule, message)) = fault else { return Some(value) };
     let problem = Problem::error(message).with_rule(rule).at(request.place(pointer), "");
-    problems.add(problem.help("give it a text of one or more lines, without control characters"));
+    problems.add(problem.help("give it a text without control characters"));
     None
 }
 
-/// Returns the policy with the task sequence, where the medium carries one: that of the base with other steps, or one
-/// of its own. Adds the secrets in it to `secrets`.
-fn policy_of_sequence(
-    request: &Request<'_>,
+/// Returns the policy with the task sequence for media that carry one: that of the base with its
+/// steps replaced, or a new one. Adds the secrets in it to `secrets`.
+fn sequence_policy(
+    request: &MediumRequest<'_>,
     of_base: Option<&Policy>,
     secrets: &mut Vec<(String, Arc<Secret>)>,
     problems: &mut Problems,
@@ -218,11 +227,11 @@ fn policy_of_sequence(
         .secrets()
         .into_iter()
         .map(|(step, key, reference)| {
-            let value = secret_of_step(request, step, key, reference, problems)?;
+            let value = fetch_step_secret(request, step, key, reference, problems)?;
             Some((format!("`{key}` of the step `{}`", step.name), value))
         })
         .collect();
-    // What was not looked at, or is not there, was told.
+    // Missing or skipped secrets were reported.
     let found = found.into_iter().collect::<Option<Vec<_>>>()?;
     let values = || found.iter().map(|(_, value)| &**value);
     let replaced = match of_base.and_then(|policy| policy.text.text()) {
@@ -232,12 +241,12 @@ fn policy_of_sequence(
     let policy = replaced.and_then(|replaced| match replaced {
         Some(policy) => Ok(policy),
         None => {
-            say_what_policies_lack(request, sequence, problems);
+            report_missing_policies(request, sequence, problems);
             sequence::policy::write(sequence, rendered.site.as_deref(), values())
         }
     });
     let policy = policy.map_err(|error| {
-        let message = format!("the task sequence can't be written for the medium: {error}");
+        let message = format!("the task sequence can't be converted to a policy: {error}");
         problems.add(Problem::error(message).at(request.place(SEQUENCE), ""));
     });
     // The policy of a base may hold accounts of the site.
@@ -246,25 +255,25 @@ fn policy_of_sequence(
     Some(Policy { text: Arc::new(policy.ok()?), has_secrets })
 }
 
-/// Says which steps need policies that only the site can make.
-fn say_what_policies_lack(request: &Request<'_>, sequence: &Sequence, problems: &mut Problems) {
+/// Warns of steps that need policies which only the site can create.
+fn report_missing_policies(request: &MediumRequest<'_>, sequence: &Sequence, problems: &mut Problems) {
     let steps = sequence::policy::needs_site(sequence);
     let Some(first) = steps.first() else { return };
     let names = match steps.len() {
-        1 => format!("the step `{}` installs", first.name),
-        n => format!("the step `{}` and {} more install", first.name, n - 1),
+        1 => format!("the step `{}` needs a policy", first.name),
+        n => format!("the step `{}` and {} more need policies", first.name, n - 1),
     };
-    let problem = Problem::warning(format!("{names} what only the policy of the site describes"));
+    let problem = Problem::warning(format!("{names} that only the site can create"));
     let place = first.written.part("name").unwrap_or_else(|| request.place(SEQUENCE));
-    let problem = problem.at(place, "").at(request.place(SEQUENCE), "made into a policy without that");
+    let problem = problem.at(place, "").at(request.place(SEQUENCE), "converted without it");
     problems.add(problem.help(
-        "name the policy that the site's `GetTsPoliciesSaMedia` returns in `[policy]`, or install by steps of type \
+        "save the output of the site's `GetTsPoliciesSaMedia` and name it in `[policy]`, or install with steps of type \
          `run-command-line` with a `package`",
     ));
 }
 
-/// Returns the JSON pointer of the first content entry on a medium.
-fn content(manifest: &Manifest) -> Option<String> {
+/// Returns the JSON pointer of the first active content entry.
+fn first_content_pointer(manifest: &Manifest) -> Option<String> {
     let systems = manifest.operating_system.iter().map(|one| one.when).collect();
     let packages = manifest.package.iter().map(|one| one.when).collect();
     let drivers = manifest.driver_package.iter().map(|one| one.when).collect();
@@ -278,8 +287,9 @@ fn content(manifest: &Manifest) -> Option<String> {
     tables.into_iter().find_map(|(table, when)| Some(format!("/{table}/{}", when.iter().position(|when| *when)?)))
 }
 
-/// Says what anybody can read, and what nobody has tried.
-fn say_what_is_open(request: &Request<'_>, base: Option<&Base>, problems: &mut Problems) {
+/// Reports data that is readable without a password, and marks undocumented features as
+/// experimental.
+fn report_readable_data(request: &MediumRequest<'_>, base: Option<&Base>, problems: &mut Problems) {
     let manifest = &request.rendered.manifest;
     let has_policy = base.is_some_and(Base::may_have_policies);
     if manifest.media.kind == Kind::StandAlone
@@ -287,9 +297,10 @@ fn say_what_is_open(request: &Request<'_>, base: Option<&Base>, problems: &mut P
         && manifest.policy.is_none()
         && !has_policy
     {
-        let message = "the medium carries no task sequence, so it starts and deploys nothing";
+        let message = "the medium has no task sequence, so it starts but deploys nothing";
         let problem = Problem::new(Rule::MissingTaskSequence, message).at(request.place("/media/kind"), "the kind");
-        problems.add(problem.help("add `[task-sequence]` with `file`, or `[policy]` with what the site gives"));
+        problems
+            .add(problem.help("add `[task-sequence]` with `file`, or `[policy]` with policies exported from the site"));
     }
     let sequence = request.rendered.sequence().filter(|_| manifest.media.kind.carries_sequence());
     let is_made = sequence.is_some() && manifest.policy.is_none();
@@ -306,22 +317,22 @@ fn say_what_is_open(request: &Request<'_>, base: Option<&Base>, problems: &mut P
         open.push((SEQUENCE, "the secrets of its task sequence"));
     }
     if let Some(base) = base.filter(|base| base.data.is_some()) {
-        open.push((&base.pointer, "what the base tells the client"));
+        open.push((&base.pointer, "the data of the base"));
     }
     if !open.is_empty() && manifest.security.password.is_none() {
         let mut names: Vec<_> = open.iter().map(|(_, what)| *what).collect();
-        // A site may have its own certificate in place of the one for all.
+        // A site certificate may replace the common one.
         names.dedup();
-        let message = format!("the medium has no password, and whoever has it can read {}", names.join(", "));
+        let message = format!("without a password, anyone with the medium can read {}", names.join(", "));
         let problem = match manifest.media.kind {
             Kind::Capture => Problem::new(Rule::ReadableCaptureSecrets, message).help(
-                "give the account no right but to write to that share, or add `[security]` with \
+                "restrict the account to writing to that share, or add `[security]` with \
                  `password = { env = \"MEDIA_PASSWORD\" }`",
             ),
             _ => {
                 let help = "add `[security]` with `password = { env = \"MEDIA_PASSWORD\" }`";
-                Problem::new(Rule::MissingPassword, message).help(match content(manifest) {
-                    Some(_) => format!("{help}; the content below `SMS\\PKG` stays readable all the same"),
+                Problem::new(Rule::MissingPassword, message).help(match first_content_pointer(manifest) {
+                    Some(_) => format!("{help}; content below `SMS\\PKG` stays readable regardless"),
                     None => help.to_owned(),
                 })
             }
@@ -329,8 +340,9 @@ fn say_what_is_open(request: &Request<'_>, base: Option<&Base>, problems: &mut P
         let problem = open.iter().fold(problem, |problem, (at, _)| problem.at(request.place(at), ""));
         problems.add(problem);
     }
-    if let (true, Some(pointer)) = (manifest.security.password.is_some(), content(manifest)) {
-        let message = "the password does not protect content: whoever has the medium can read all below `SMS\\PKG`";
+    if let (true, Some(pointer)) = (manifest.security.password.is_some(), first_content_pointer(manifest)) {
+        let message =
+            "the password does not protect content: anyone with the medium can read everything below `SMS\\PKG`";
         let problem = Problem::new(Rule::UnencryptedContent, message).at(request.place(PASSWORD), "");
         let problem = problem.at(request.place(&pointer), "content");
         let help = "keep passwords and keys out of packages and images";
@@ -348,9 +360,9 @@ fn say_what_is_open(request: &Request<'_>, base: Option<&Base>, problems: &mut P
     ];
     let asked = is_asked.into_iter().find(|at| is_there(at)).or(is_made.then_some(SEQUENCE));
     if let Some(at) = asked {
-        let message = "what media tell the client is experimental: Microsoft documents nothing of it, and it was \
-                       tried with public readers and no client";
+        let message = "variables and policies on media are experimental: Microsoft does not document them, and they \
+                       were tested with public readers only, not with a client";
         let problem = Problem::note(message).at(request.place(at), "");
-        problems.add(problem.help("try the medium on a computer that may be lost"));
+        problems.add(problem.help("test the medium on a machine you can afford to wipe"));
     }
 }

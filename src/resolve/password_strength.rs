@@ -1,14 +1,15 @@
-//! How hard a password is to guess, for somebody who tests guesses on a copy of the medium (R52).
+//! Estimates the strength of a password against brute force on a copy of the medium (R52).
 //!
-//! An estimate that errs on the low side: what people choose (words, sequences, repetitions, years) counts for little.
-//! Nothing is said of a password but its strength.
+//! The estimate is pessimistic: common words, sequences, repetitions and years count little. Only
+//! the strength is ever reported.
 
 use zeroize::Zeroizing;
 
-/// Fewer bits are tested within a year by fifty graphics cards: the digest is SHA-1, once and without salt.
+/// Minimum strength in bits. Fifty graphics cards break less within a year, since the digest is
+/// SHA-1 without salt or iterations.
 pub const MIN_BITS: u32 = 64;
 
-/// What passwords are made of more often than of anything else.
+/// Words most often used in passwords.
 const COMMON: [&str; 60] = [
     "password",
     "passwort",
@@ -72,11 +73,11 @@ const COMMON: [&str; 60] = [
     "yxcv",
 ];
 
-/// About how many bits a guesser has to get right.
-pub fn bits(password: &str) -> u32 {
-    // Letters that are written as digits and signs are the same word to a guesser.
+/// Estimates the entropy of a password in bits.
+pub fn estimate_bits(password: &str) -> u32 {
+    // Undo substitutions such as `@` for `a`, which guessers try as well.
     let mut plain = Zeroizing::new(Vec::with_capacity(password.len()));
-    plain.extend(password.chars().map(|c| unmasked(c.to_ascii_lowercase())));
+    plain.extend(password.chars().map(|c| undo_substitution(c.to_ascii_lowercase())));
     let mut chars = Zeroizing::new(Vec::with_capacity(password.len()));
     chars.extend(password.chars());
     let is_mixed = password.contains(char::is_lowercase) && password.contains(char::is_uppercase);
@@ -84,18 +85,19 @@ pub fn bits(password: &str) -> u32 {
     let mut at = 0;
     while at < chars.len() {
         let word = COMMON.iter().filter(|word| starts_with(&plain[at..], word)).map(|word| word.len()).max();
-        let same = run(&chars[at..], |a, b| a == b);
-        let sequence = run(&chars[at..], |a, b| u32::from(b) == u32::from(a) + 1 || u32::from(b) + 1 == u32::from(a));
-        let letters = letters(&chars[at..]);
+        let same = run_len(&chars[at..], |a, b| a == b);
+        let sequence =
+            run_len(&chars[at..], |a, b| u32::from(b) == u32::from(a) + 1 || u32::from(b) + 1 == u32::from(a));
+        let letters = word_len(&chars[at..]);
         let (len, worth) = match word {
-            // One of a few words, in capitals or not, with signs for letters or not.
+            // One of a few words, in any case and with any substitutions.
             Some(len) => (len, 800),
             None if same >= 3 => (same, 900),
             None if sequence >= 3 => (sequence, 900),
             None if is_year(&chars[at..]) => (4, 700),
-            // Words of a language have about so much in each letter.
+            // Words of a natural language have about 2.6 bits per letter.
             None if letters >= 4 => (letters, 260 * letters),
-            None => (1, of_class(chars[at], is_mixed)),
+            None => (1, char_weight(chars[at], is_mixed)),
         };
         hundredths += worth;
         at += len;
@@ -103,8 +105,9 @@ pub fn bits(password: &str) -> u32 {
     u32::try_from(hundredths / 100).unwrap_or(u32::MAX)
 }
 
-/// What a character that was drawn is worth, in hundredths of a bit; letters are worth more where both cases are.
-fn of_class(c: char, is_mixed: bool) -> usize {
+/// Returns the entropy of a random character in hundredths of a bit; letters count more if both
+/// cases occur.
+fn char_weight(c: char, is_mixed: bool) -> usize {
     match c {
         'a'..='z' | 'A'..='Z' if is_mixed => 620,
         'a'..='z' | 'A'..='Z' => 470,
@@ -114,7 +117,7 @@ fn of_class(c: char, is_mixed: bool) -> usize {
     }
 }
 
-fn unmasked(c: char) -> char {
+fn undo_substitution(c: char) -> char {
     match c {
         '0' => 'o',
         '1' | '!' => 'i',
@@ -128,16 +131,16 @@ fn unmasked(c: char) -> char {
 
 fn starts_with(chars: &[char], word: &str) -> bool {
     let mut chars = chars.iter();
-    word.chars().all(|c| chars.next() == Some(&unmasked(c)))
+    word.chars().all(|c| chars.next() == Some(&undo_substitution(c)))
 }
 
-/// How long a run of characters is of which each two neighbours are so.
-fn run(chars: &[char], is_so: impl Fn(char, char) -> bool) -> usize {
+/// Returns the length of the leading run in which all neighbours satisfy `is_so`.
+fn run_len(chars: &[char], is_so: impl Fn(char, char) -> bool) -> usize {
     chars.windows(2).take_while(|pair| is_so(pair[0], pair[1])).count() + 1
 }
 
-/// How many letters follow that look like a word: of one case, but for the first.
-fn letters(chars: &[char]) -> usize {
+/// Returns the length of the leading word: letters of one case, except for the first.
+fn word_len(chars: &[char]) -> usize {
     let Some(first) = chars.first().filter(|first| first.is_alphabetic()) else { return 0 };
     let is_upper = chars.get(1).is_some_and(|second| second.is_uppercase()) && first.is_uppercase();
     let is_one = |c: &&char| c.is_alphabetic() && c.is_uppercase() == is_upper;
@@ -168,7 +171,7 @@ mod tests {
             "Tr0ub4dor",
             "qwertzuiop",
         ] {
-            assert!(bits(weak) < MIN_BITS, "{weak}: {}", bits(weak));
+            assert!(estimate_bits(weak) < MIN_BITS, "{weak}: {}", estimate_bits(weak));
         }
         for strong in [
             "mQ7vX2pL9sWk",
@@ -177,7 +180,7 @@ mod tests {
             "f3a9c17be24d80561c9e",
             "kaffee wolke ziegel rasen turm",
         ] {
-            assert!(bits(strong) >= MIN_BITS, "{strong}: {}", bits(strong));
+            assert!(estimate_bits(strong) >= MIN_BITS, "{strong}: {}", estimate_bits(strong));
         }
     }
 }

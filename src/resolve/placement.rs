@@ -1,20 +1,21 @@
-//! Files and folders that the author names, each with its place on a volume. They are looked at, and not read.
+//! Files and folders that the author names, each with its path on a volume. They are listed, not
+//! read.
 
 use std::fmt;
 
 use camino::Utf8Path;
 
-use super::pointers;
-use super::request::Request;
-use super::self_inclusion::holds_itself;
+use super::lfs_pointers;
+use super::request::MediumRequest;
+use super::self_inclusion::includes_itself;
 use crate::content::Content;
 use crate::problem::{Problem, Problems};
 use crate::volume::Node;
 
-/// How many faults of one folder are reported one by one.
+/// Maximum number of faults of one folder that are reported individually.
 pub(super) const MAX_FAULTS: usize = 10;
 
-/// The volume that files are put on, as messages call it.
+/// The volume that files are placed on, with its name in messages.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Location {
     /// The medium itself.
@@ -32,12 +33,12 @@ impl fmt::Display for Location {
     }
 }
 
-/// A file, or a folder with everything in it, and its path on a volume.
+/// A file, or a folder with its contents, and its path on a volume.
 #[derive(Debug)]
 pub(super) struct Placement {
     pub path: String,
     pub node: Node,
-    /// The JSON pointer of the value that asks for it.
+    /// JSON pointer of the value that requests it.
     pub pointer: String,
 }
 
@@ -47,7 +48,8 @@ impl Placement {
         Self { path: path.into(), node: Node::File(content), pointer: pointer.into() }
     }
 
-    /// Returns the files of the placement, each with its path below the folder, or with its name.
+    /// Returns the files of the placement, by their paths below the folder; a single file by its
+    /// name.
     pub fn files(&self) -> Vec<(String, &Content)> {
         match &self.node {
             Node::Folder(folder) => folder.files(),
@@ -58,9 +60,9 @@ impl Placement {
     }
 }
 
-/// Finds the file or folder of the entry at `pointer`, which has a `source` and a `path`.
+/// Finds the file or folder of the entry at `pointer`, which has `source` and `path`.
 pub(super) fn find_entry(
-    request: &Request<'_>,
+    request: &MediumRequest<'_>,
     source: &str,
     at: &str,
     pointer: &str,
@@ -72,7 +74,7 @@ pub(super) fn find_entry(
     let target = at.trim_end_matches('/');
     match request.readable(request.sources.is_folder(&path), &path, &in_entry, problems)? {
         true => find_folder(request, &path, target, &in_entry, location, problems),
-        false if at.ends_with('/') || target == "." => find_single(request, &path, target, &in_entry, problems),
+        false if at.ends_with('/') || target == "." => find_file(request, &path, target, &in_entry, problems),
         false if request.is_lfs_pointer(&path, &in_entry, problems) => None,
         false => {
             let content = request.readable(request.sources.file(&path), &path, &in_entry, problems)?;
@@ -81,9 +83,9 @@ pub(super) fn find_entry(
     }
 }
 
-/// Finds a folder with everything in it, or a single file, which goes below `target`.
+/// Finds a folder with its contents, or a single file, to be placed below `target`.
 pub(super) fn find_source(
-    request: &Request<'_>,
+    request: &MediumRequest<'_>,
     source: &str,
     target: &str,
     pointer: &str,
@@ -93,20 +95,20 @@ pub(super) fn find_source(
     let path = request.input(pointer, source);
     match request.readable(request.sources.is_folder(&path), &path, pointer, problems)? {
         true => find_folder(request, &path, target, pointer, location, problems),
-        false => find_single(request, &path, target, pointer, problems),
+        false => find_file(request, &path, target, pointer, problems),
     }
 }
 
-/// Finds everything in a folder, which goes to `target`.
+/// Finds a folder with its contents, to be placed at `target`.
 pub(super) fn find_folder(
-    request: &Request<'_>,
+    request: &MediumRequest<'_>,
     path: &Utf8Path,
     target: &str,
     pointer: &str,
     location: Location,
     problems: &mut Problems,
 ) -> Option<Placement> {
-    if holds_itself(request, path, pointer, problems) {
+    if includes_itself(request, path, pointer, problems) {
         return None;
     }
     let walked = request.readable(request.sources.folder(path), path, pointer, problems)?;
@@ -119,24 +121,24 @@ pub(super) fn find_folder(
         problems.add(problem.at(request.place(pointer), "found in this folder"));
     }
     if walked.n_files == 0 && walked.faults.is_empty() {
-        let problem = Problem::warning(format!("`{path}` holds no file")).at(request.place(pointer), "an empty folder");
-        problems.add(problem.help("put its content there, or leave the entry out"));
+        let problem = Problem::warning(format!("`{path}` contains no files")).at(request.place(pointer), "empty");
+        problems.add(problem.help("copy the content there, or remove the entry"));
     }
-    if let Some(error) = pointers::error(path, &walked.pointers) {
+    if let Some(error) = lfs_pointers::error_for(path, &walked.pointers) {
         request.failed(&error, pointer, problems);
     }
     Some(Placement { path: target.to_owned(), node: Node::Folder(walked.folder.clone()), pointer: pointer.to_owned() })
 }
 
-/// Finds one file, which goes below `target` under its own name.
-pub(super) fn find_single(
-    request: &Request<'_>,
+/// Finds one file, to be placed below `target` under its own name.
+pub(super) fn find_file(
+    request: &MediumRequest<'_>,
     path: &Utf8Path,
     target: &str,
     pointer: &str,
     problems: &mut Problems,
 ) -> Option<Placement> {
-    if holds_itself(request, path, pointer, problems) || request.is_lfs_pointer(path, pointer, problems) {
+    if includes_itself(request, path, pointer, problems) || request.is_lfs_pointer(path, pointer, problems) {
         return None;
     }
     let name = path.file_name().unwrap_or_default();

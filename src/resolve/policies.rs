@@ -1,9 +1,10 @@
-//! The policies of a medium: those that the manifest names, read and checked against its sequence and content.
+//! Reads the policies that the manifest names, and checks all policies of the medium against its
+//! task sequence and content.
 
 use std::collections::BTreeSet;
 
 use super::base::Base;
-use super::request::Request;
+use super::request::MediumRequest;
 use crate::limits::MAX_POLICY_LEN;
 use crate::manifest::{Kind, PolicyTable, task_sequence};
 use crate::media::data::MediaData;
@@ -16,15 +17,19 @@ use crate::sequence::rules::{Carried, Medium, Policies, check_content, check_pol
 
 const FILE: &str = "/policy/file";
 
-/// The variable of stand-alone media that describes applications. Its form is not public.
+/// Variable of stand-alone media that describes applications. Its format is not documented.
 const APPLICATIONS: &str = "_SMSTSMediaAppDocs";
 
-/// Reads the policies that the manifest names.
-pub(super) fn read(request: &Request<'_>, table: &PolicyTable, problems: &mut Problems) -> Option<Secret> {
+/// Reads the policies that the manifest names; `None` if any file is unusable.
+pub(super) fn read_policies(
+    request: &MediumRequest<'_>,
+    table: &PolicyTable,
+    problems: &mut Problems,
+) -> Option<Secret> {
     let mut policies = ReturnedPolicies::default();
     let mut is_complete = true;
     for (index, written) in table.file.iter().enumerate() {
-        let pointer = pointer(request, index);
+        let pointer = file_pointer(request, index);
         match read_file(request, written, &pointer, problems) {
             Some(read) => policies.append(read),
             None => is_complete = false,
@@ -33,19 +38,24 @@ pub(super) fn read(request: &Request<'_>, table: &PolicyTable, problems: &mut Pr
     is_complete.then(|| policies.to_text())
 }
 
-fn read_file(request: &Request<'_>, written: &str, pointer: &str, problems: &mut Problems) -> Option<ReturnedPolicies> {
+fn read_file(
+    request: &MediumRequest<'_>,
+    written: &str,
+    pointer: &str,
+    problems: &mut Problems,
+) -> Option<ReturnedPolicies> {
     let path = request.input(pointer, written);
     let bytes = request.read_secret(&path, MAX_POLICY_LEN, pointer, problems)?;
     let Some(text) = windows_text(bytes.bytes()) else {
         let problem = Problem::error(format!("`{path}` is not a text file")).at(request.place(pointer), "");
-        problems.add(problem.help("save the policies as the site returns them, in UTF-8 or UTF-16"));
+        problems.add(problem.help("save the policies as returned by the site, in UTF-8 or UTF-16"));
         return None;
     };
     policy::read_returned(&text)
         .map_err(|error| {
             let message = format!("`{path}` can't be used: {error}");
             let help = error.advice().unwrap_or(
-                "save the policies as `GetTsPoliciesSaMedia` returns them: XML, or JSON with `PolicyXmls` and \
+                "save the output of `GetTsPoliciesSaMedia`: XML, or JSON with `PolicyXmls` and \
                  `PolicyAssignmentXmls`",
             );
             problems.add(Problem::error(message).at(request.place(pointer), "").help(help));
@@ -53,8 +63,8 @@ fn read_file(request: &Request<'_>, written: &str, pointer: &str, problems: &mut
         .ok()
 }
 
-/// Returns the JSON pointer of a file of `[policy]`.
-fn pointer(request: &Request<'_>, index: usize) -> String {
+/// Returns the JSON pointer of a file in `[policy]`, which may be one text or a list.
+fn file_pointer(request: &MediumRequest<'_>, index: usize) -> String {
     match request.rendered.value().pointer(FILE) {
         Some(list) if list.is_array() => format!("{FILE}/{index}"),
         _ => FILE.to_owned(),
@@ -62,10 +72,10 @@ fn pointer(request: &Request<'_>, index: usize) -> String {
 }
 
 /// Checks content and policies of the medium against each other.
-pub(super) fn check(request: &Request<'_>, base: Option<&Base>, data: &MediaData, problems: &mut Problems) {
+pub(super) fn check(request: &MediumRequest<'_>, base: Option<&Base>, data: &MediaData, problems: &mut Problems) {
     let texts: Vec<_> = data.policies().filter_map(|text| text.text()).collect();
-    let policies: Vec<_> = texts.iter().flat_map(|text| policy::read(text).unwrap_or_default()).collect();
-    let carried = carried(request, base);
+    let policies: Vec<_> = texts.iter().flat_map(|text| policy::read_policies(text).unwrap_or_default()).collect();
+    let carried = carried_content(request, base);
     let rendered = request.rendered;
     let kind = rendered.manifest.media.kind;
     let mut found = Vec::new();
@@ -89,8 +99,8 @@ pub(super) fn check(request: &Request<'_>, base: Option<&Base>, data: &MediaData
     found.into_iter().for_each(|problem| rendered.add_lowered(problem, problems));
 }
 
-/// Returns the content that the medium will have.
-fn carried(request: &Request<'_>, base: Option<&Base>) -> Vec<Carried> {
+/// Lists the content that the medium will have.
+fn carried_content(request: &MediumRequest<'_>, base: Option<&Base>) -> Vec<Carried> {
     let mut carried = task_sequence::listed_content(request.rendered.value(), |pointer| request.place(pointer));
     for base in base.into_iter() {
         carried.extend(base.content().into_iter().map(|id| Carried {
@@ -104,9 +114,9 @@ fn carried(request: &Request<'_>, base: Option<&Base>) -> Vec<Carried> {
     carried
 }
 
-/// Checks that the medium has what the sequence in its policies refers to.
+/// Reports packages that the task sequence in a policy refers to but the medium lacks.
 fn check_references(
-    request: &Request<'_>,
+    request: &MediumRequest<'_>,
     base: Option<&Base>,
     policies: &[Policy],
     carried: &[Carried],
@@ -129,16 +139,18 @@ fn check_references(
             Some(step) => format!("the package `{id}` of the step `{step}` is not on the medium"),
             None => format!("the package `{id}` is not on the medium"),
         };
-        let problem = Problem::new(Rule::MissingContent, message).at(place(request, base), "the sequence needs it");
+        let problem = Problem::new(Rule::MissingContent, message)
+            .at(policy_place(request, base), "required by the task sequence");
         found.push(problem.help(format!(
             "add it as `[[package]]`, `[[driver-package]]` or `[[operating-system]]` with `id = \"{id}\"`"
         )));
     }
 }
 
-/// Reports content that the manifest brings in place of content that policies of the base know by its hash.
+/// Reports content of the manifest that replaces content whose hash is recorded in a policy of the
+/// base.
 fn check_hashes(
-    request: &Request<'_>,
+    request: &MediumRequest<'_>,
     base: Option<&Base>,
     policies: &[Policy],
     carried: &[Carried],
@@ -155,19 +167,19 @@ fn check_hashes(
     // Content of the base has no table.
     for own in carried.iter().filter(|one| one.table.is_some()) {
         if hashed.iter().any(|id| id.eq_ignore_ascii_case(&own.id)) {
-            let message = format!("a policy of the base knows the content of `{}` by its hash", own.id);
-            let problem =
-                Problem::new(Rule::StaleContentHash, message).at(own.place.clone(), "brought by the manifest");
+            let message = format!("a policy of the base records the hash of other content for `{}`", own.id);
+            let problem = Problem::new(Rule::StaleContentHash, message).at(own.place.clone(), "replaces that content");
             let problem = problem.at(request.place(&base.pointer), "the base");
             found.push(problem.help(
-                "make the base again after the package was updated at the site, or leave the package to the base",
+                "recreate the base after updating the package at the site, or remove this entry to use the content of \
+                 the base",
             ));
         }
     }
 }
 
-/// Compares the versions of content in policies with those in the file of the site.
-fn check_versions(request: &Request<'_>, base: Option<&Base>, policies: &[Policy], found: &mut Vec<Problem>) {
+/// Compares the content versions in policies with those in the site file.
+fn check_versions(request: &MediumRequest<'_>, base: Option<&Base>, policies: &[Policy], found: &mut Vec<Problem>) {
     let Some((file, _)) = request.rendered.site_file() else { return };
     let mut compared: BTreeSet<&str> = BTreeSet::new();
     for instance in policies.iter().flat_map(|policy| &policy.instances).filter(|one| one.class == PROGRAM) {
@@ -183,15 +195,16 @@ fn check_versions(request: &Request<'_>, base: Option<&Base>, policies: &[Policy
             continue;
         }
         let message =
-            format!("the policy of `{id}` is for version {version} of its content, and the site has version {of_site}");
-        let problem = Problem::new(Rule::StaleContentHash, message).at(place(request, base), "the policy");
+            format!("the policy of `{id}` is for content version {version}, but the site has version {of_site}");
+        let problem = Problem::new(Rule::StaleContentHash, message).at(policy_place(request, base), "the policy");
         let problem = problem.at(file.place(&format!("/packages/{at}/source-version")), "the version at the site");
-        found.push(problem.help("export policies and site file again, and copy the content that belongs to them"));
+        found.push(problem.help("export the policies and the site file again, and copy the matching content"));
     }
 }
 
-/// Returns the place of the policies in messages: the files of the site, the base, or the medium.
-fn place(request: &Request<'_>, base: Option<&Base>) -> Place {
+/// Returns the place to report problems of policies at: the files in `[policy]`, the base, or the
+/// kind of the medium.
+fn policy_place(request: &MediumRequest<'_>, base: Option<&Base>) -> Place {
     match (&request.rendered.manifest.policy, base) {
         (Some(_), _) => request.place(FILE),
         (None, Some(base)) => request.place(&base.pointer),

@@ -1,13 +1,15 @@
-//! The prestart command, which a boot image runs before it asks for a task sequence, and its files.
+//! The prestart command, which a boot image runs before it prompts for a task sequence, and its
+//! files.
 //!
-//! Boot images name the command in `TSConfig.INI`. The variable in which media of Configuration Manager name a command on
-//! the medium is not public, so a command on the medium is started by [a script](launcher) in the boot image.
+//! Boot images name the command in `TSConfig.INI`. Media of Configuration Manager name it in a
+//! variable that is not documented, so a command on the medium is started by [a script](launcher)
+//! in the boot image.
 
 mod launcher;
 
 use super::manifest_pointers::IMAGE;
 use super::placement::{Location, Placement, find_source};
-use super::request::Request;
+use super::request::MediumRequest;
 use super::volume_tree::VolumeTree;
 use super::windows_pe::WindowsPe;
 use crate::content::Content;
@@ -20,22 +22,22 @@ pub(super) const FILES: &str = "/prestart/files";
 /// JSON pointer of the command.
 const COMMAND: &str = "/prestart/command";
 
-/// The prestart command and the folder of its files, as boot images have them.
+/// Configuration file of boot images that names the prestart command and the folder of its files.
 const FILE: &str = "TSConfig.INI";
-/// The folder of the files of a prestart command, from the root of a boot image.
+/// Folder of prestart files, from the root of a boot image.
 const FOLDER: &str = "sms/PKG/SMS10000";
-/// The name of that folder in [`FILE`].
+/// Name of that folder in [`FILE`].
 const PACKAGE: &str = "SMS10000";
 
-/// Returns the folder of a package on the medium, as Windows writes it.
+/// Returns the folder of a package on the medium, in Windows notation.
 pub(super) fn windows_folder(package: &str) -> String {
     format!("{}\\{package}", PACKAGES.replace('/', "\\"))
 }
 
-/// Puts the prestart command into the tree of the boot image: with its files, or with the script that starts it on the
-/// medium.
+/// Adds the prestart command to the boot image, with its files or with the script that starts it on
+/// the medium.
 pub(super) fn add_prestart(
-    request: &Request<'_>,
+    request: &MediumRequest<'_>,
     windows_pe: &WindowsPe,
     boot_image: &mut VolumeTree,
     problems: &mut Problems,
@@ -43,9 +45,12 @@ pub(super) fn add_prestart(
     let Some(prestart) = &request.rendered.manifest.prestart else { return };
     report_replaced(request, windows_pe, problems);
     if !prestart.command.is_ascii() {
-        let problem = Problem::error("the prestart command has letters that not every Windows PE reads alike");
+        let problem = Problem::error(
+            "the prestart command has non-ASCII characters, which Windows PE reads differently depending on its \
+             language",
+        );
         let problem = problem.at(request.place(COMMAND), "");
-        problems.add(problem.help("put it into a script in `files`, and start that"));
+        problems.add(problem.help("move it to a script in `files`, and start that script"));
     }
     let (command, has_files) = match (prestart.package_on_medium(), &prestart.files) {
         (Some(package), _) => match launcher::script(package, &prestart.command) {
@@ -72,9 +77,10 @@ pub(super) fn add_prestart(
     boot_image.place(request, Placement::of_file(FILE, content, "/prestart"), problems);
 }
 
-/// Finds the files of a prestart command that runs on the medium. Returns its package with them.
+/// Finds the files of a prestart command that runs on the medium, and returns them with their
+/// package ID.
 pub(super) fn files_on_medium<'a>(
-    request: &'a Request<'_>,
+    request: &'a MediumRequest<'_>,
     problems: &mut Problems,
 ) -> Option<(&'a str, Option<Placement>)> {
     let prestart = request.rendered.manifest.prestart.as_ref()?;
@@ -88,19 +94,19 @@ pub(super) fn files_on_medium<'a>(
 }
 
 /// Warns of scripts that look for their files in the boot image.
-fn report_old_paths(request: &Request<'_>, found: &Placement, problems: &mut Problems) {
+fn report_old_paths(request: &MediumRequest<'_>, found: &Placement, problems: &mut Problems) {
     let old = format!("X:\\{}", FOLDER.replace('/', "\\"));
     for (path, content) in found.files() {
         if mentions(request, content, &old) {
-            let message = format!("`{path}` names `{old}`, the folder of prestart files in boot images");
-            let problem = Problem::warning(message).at(request.place(FILES), "on the medium");
-            problems.add(problem.help("write `%~dp0` in its place; or write `where = \"boot-image\"` in `[prestart]`"));
+            let message = format!("`{path}` refers to `{old}`, the folder of prestart files in boot images");
+            let problem = Problem::warning(message).at(request.place(FILES), "but they are on the medium");
+            problems.add(problem.help("write `%~dp0` instead, or `where = \"boot-image\"` in `[prestart]`"));
         }
     }
 }
 
-/// Returns whether a script mentions a path, whatever its case.
-fn mentions(request: &Request<'_>, content: &Content, wanted: &str) -> bool {
+/// Returns `true` if a script mentions a path, ignoring case.
+fn mentions(request: &MediumRequest<'_>, content: &Content, wanted: &str) -> bool {
     if content.len() > MAX_SCRIPT_LEN {
         return false;
     }
@@ -109,15 +115,15 @@ fn mentions(request: &Request<'_>, content: &Content, wanted: &str) -> bool {
     text.is_some_and(|text| text.contains(&wanted.to_lowercase()))
 }
 
-fn report_long(request: &Request<'_>, len: usize, problems: &mut Problems) {
+fn report_long(request: &MediumRequest<'_>, len: usize, problems: &mut Problems) {
     let max = launcher::MAX_LINE;
-    let message = format!("the prestart command takes {len} characters in a script; Windows reads {max} in a line");
+    let message = format!("the prestart command takes {len} characters in a script; the limit of a line is {max}");
     let problem = Problem::error(message).at(request.place(COMMAND), "");
-    problems.add(problem.help("put it into a script in `files`, and start that"));
+    problems.add(problem.help("move it to a script in `files`, and start that script"));
 }
 
-/// Warns of a prestart command that the boot image has already.
-fn report_replaced(request: &Request<'_>, windows_pe: &WindowsPe, problems: &mut Problems) {
+/// Warns if the boot image already has a prestart command.
+fn report_replaced(request: &MediumRequest<'_>, windows_pe: &WindowsPe, problems: &mut Problems) {
     let there = match windows_pe.wim.extract(windows_pe.index, FILE, MAX_SCRIPT_LEN) {
         Ok(Some(content)) => request.sources.read_content(&content, MAX_SCRIPT_LEN as usize),
         Ok(None) => return,
@@ -131,9 +137,8 @@ fn report_replaced(request: &Request<'_>, windows_pe: &WindowsPe, problems: &mut
     let values = text.iter().flat_map(|text| text.lines()).filter_map(|line| line.trim().split_once('='));
     let mut commands = values.filter(|(key, _)| key.trim().eq_ignore_ascii_case("CommandLine"));
     let command = commands.next().map_or_else(String::new, |(_, command)| format!(": `{}`", command.trim()));
-    let message = format!("the boot image has a prestart command, which that of the manifest replaces{command}");
+    let message = format!("the manifest replaces the prestart command of the boot image{command}");
     let problem =
-        Problem::warning(message).at(request.place("/prestart/command"), "").at(request.place(IMAGE), "has one");
-    problems
-        .add(problem.help("leave out `[prestart]` to keep that of the boot image, or start it from your own script"));
+        Problem::warning(message).at(request.place("/prestart/command"), "").at(request.place(IMAGE), "has a command");
+    problems.add(problem.help("remove `[prestart]` to keep that command, or start it from your own script"));
 }

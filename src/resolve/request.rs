@@ -1,6 +1,7 @@
-//! The manifest of one site to resolve, and the means to do it: every step reads them, and none changes them.
+//! The rendered manifest to resolve, and its context. Resolution steps read it, and none changes
+//! it.
 //!
-//! What steps look at is noted for [`watch`](crate::watch), and reported where it can't be read.
+//! Files that steps examine are recorded for [`watch`](crate::watch), and reported if unreadable.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,9 +10,9 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::clock::Clock;
-use super::inside;
-use super::own_places::OwnPlaces;
+use super::medium_path;
 use super::sources::Sources;
+use super::written_paths::WrittenPaths;
 use crate::date::Date;
 use crate::error::Error;
 use crate::file_identity::FileIdentity;
@@ -23,59 +24,60 @@ use crate::secret::Secret;
 use authoring::suggestions;
 
 /// One medium to resolve.
-pub(super) struct Request<'a> {
+pub(super) struct MediumRequest<'a> {
     pub rendered: &'a Rendered,
     pub sources: &'a dyn Sources,
     pub notes: &'a Notes,
-    /// Path of the finished medium.
+    /// Path of the output.
     pub output: Utf8PathBuf,
-    pub own_places: OwnPlaces,
+    pub written_paths: WrittenPaths,
     /// The date of the medium.
     pub date: Date,
     /// The time for expiry checks; without it they are skipped.
     pub clock: Option<Clock>,
-    /// Set to lay the medium out, to report what no medium holds.
+    /// Lay the medium out, to report exceeded limits of its format.
     pub lays_out: bool,
 }
 
 /// Observations of one run, for its caller.
 #[derive(Default)]
 pub(super) struct Notes {
-    /// The files and folders that were looked at, there or not; outputs too.
+    /// Files and folders examined so far, existing or not, and the outputs.
     pub inputs: RefCell<Inputs>,
-    /// The WIM files that manifests of the run capture, each with its manifest.
+    /// WIM files captured by manifests of the run, each with its manifest.
     pub captures: BTreeMap<FileIdentity, Utf8PathBuf>,
-    /// The captures that media need and that are not there yet.
+    /// Captures that media need and that don't exist yet.
     pub awaited: RefCell<BTreeSet<Utf8PathBuf>>,
 }
 
-impl Request<'_> {
-    /// Returns where the value at a JSON pointer was written.
+impl MediumRequest<'_> {
+    /// Returns the place at which the value at a JSON pointer was written.
     pub fn place(&self, pointer: &str) -> Place {
         self.rendered.place(pointer)
     }
 
-    /// Returns the path that the author wrote at a JSON pointer, and notes it as an input.
+    /// Resolves the path written at a JSON pointer, and records it as an input.
     pub fn input(&self, pointer: &str, path: &str) -> Utf8PathBuf {
         let path = self.rendered.path_at(pointer, path);
         let mut inputs = self.notes.inputs.borrow_mut();
-        if let Some(medium) = inside::possible_medium(&path) {
+        if let Some(medium) = medium_path::possible_medium(&path) {
             inputs.note_at(medium, self.place(pointer));
         }
-        // A path on a medium is one of this machine as soon as something has that name here.
-        if inside::split(&path).is_none() {
+        // Once a file with that whole name is created, it takes precedence over the path on the
+        // medium.
+        if medium_path::split(&path).is_none() {
             inputs.note_at(&path, self.place(pointer));
         }
         path
     }
 
-    /// Returns whether the base supplies the value at a JSON pointer, since the author gave none.
+    /// Returns `true` if the value at a JSON pointer comes from the base.
     pub fn is_from_base(&self, pointer: &str) -> bool {
         let base = self.rendered.manifest.base();
         base.is_some_and(|(_, at)| self.place(pointer) == self.place(&format!("{at}/medium")))
     }
 
-    /// Reads the file that the author named at a JSON pointer, unless it is a Git LFS pointer.
+    /// Reads the file named at a JSON pointer, unless it is a Git LFS pointer.
     pub fn read(&self, path: &Utf8Path, max_len: u64, pointer: &str, problems: &mut Problems) -> Option<Vec<u8>> {
         if self.is_lfs_pointer(path, pointer, problems) {
             return None;
@@ -83,7 +85,8 @@ impl Request<'_> {
         self.readable(self.sources.read(path, max_len), path, pointer, problems)
     }
 
-    /// Reads the file that the author named at a JSON pointer into memory that is wiped, unless it is a Git LFS pointer.
+    /// Reads the file named at a JSON pointer into memory that is wiped, unless it is a Git LFS
+    /// pointer.
     pub fn read_secret(
         &self,
         path: &Utf8Path,
@@ -97,7 +100,7 @@ impl Request<'_> {
         self.readable(self.sources.read_secret(path, max_len), path, pointer, problems)
     }
 
-    /// Reports a file that is a Git LFS pointer, and returns whether it is.
+    /// Reports a file that is a Git LFS pointer, and returns `true` if it is one.
     pub fn is_lfs_pointer(&self, path: &Utf8Path, pointer: &str, problems: &mut Problems) -> bool {
         let is_pointer = self.sources.is_lfs_pointer(path);
         if is_pointer {
@@ -106,7 +109,7 @@ impl Request<'_> {
         is_pointer
     }
 
-    /// Reports a file or folder that could not be looked at, named at a JSON pointer.
+    /// Reports a file or folder named at a JSON pointer if it could not be read.
     pub fn readable<T>(
         &self,
         result: io::Result<T>,
@@ -117,34 +120,35 @@ impl Request<'_> {
         result.map_err(|error| self.unreadable(path, &error, pointer, problems)).ok()
     }
 
-    /// Reports why a file or folder could not be looked at, named at a JSON pointer.
+    /// Reports the error of a file or folder named at a JSON pointer. For the output of a capture
+    /// in this run, notes that it has to be captured first.
     pub fn unreadable(&self, path: &Utf8Path, error: &io::Error, pointer: &str, problems: &mut Problems) {
-        let made = inside::possible_medium(path).unwrap_or(path);
+        let made = medium_path::possible_medium(path).unwrap_or(path);
         match self.notes.captures.get(&FileIdentity::of(made)) {
             Some(manifest) if error.kind() == io::ErrorKind::NotFound => {
-                let message = format!("`{made}` is not there yet: `{manifest}` captures it");
+                let message = format!("`{made}` does not exist yet: `{manifest}` captures it");
                 let problem = Problem::note(message).at(self.place(pointer), "");
-                problems.add(problem.help("`tsmedia apply` with both does the one after the other"));
+                problems.add(problem.help("run `tsmedia apply` with both manifests to build them in order"));
                 self.notes.awaited.borrow_mut().insert(made.to_owned());
             }
             _ => problems.add(unreadable(self.rendered, path, error, pointer)),
         }
     }
 
-    /// Reports a failure that the author can mend at a JSON pointer.
+    /// Reports an error at the JSON pointer of the value that caused it.
     pub fn failed(&self, error: &Error, pointer: &str, problems: &mut Problems) {
         problems.add(Problem::from(error).at(self.place(pointer), "named here"));
     }
 }
 
-/// Returns the problem of a file or folder that the author named and that could not be looked at.
+/// Returns the problem of a file or folder that could not be read.
 pub(super) fn unreadable<M>(rendered: &Rendered<M>, path: &Utf8Path, error: &io::Error, pointer: &str) -> Problem {
-    // As the author wrote it, so that what is right can be typed in its place.
+    // Suggest in terms of the written value, so that the suggestion can be typed.
     let value = rendered.value().pointer(pointer);
     if let Some(found) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
-        return inside::problem(found, path, value).at(rendered.place(pointer), "named here");
+        return medium_path::problem_from(found, path, value).at(rendered.place(pointer), "named here");
     }
-    if let Some(problem) = inside::no_medium(path, value) {
+    if let Some(problem) = medium_path::missing_medium(path, value) {
         return problem.at(rendered.place(pointer), "not found");
     }
     let written = value.and_then(|value| value.as_str()).map_or(path, Utf8Path::new);
@@ -155,14 +159,14 @@ pub(super) fn unreadable<M>(rendered: &Rendered<M>, path: &Utf8Path, error: &io:
     match suggestions::similar_path(path, written.as_str()) {
         Some(meant) => problem.help(format!("did you mean `{meant}`?")),
         None if written.is_absolute() => problem.help(match reachable(path) {
-            Some(folder) => format!("`{folder}` is there; what follows it is not"),
-            None => "see whether the disk that it is on is mounted".into(),
+            Some(folder) => format!("`{folder}` exists; the rest of the path does not"),
+            None => "check that its disk is mounted".into(),
         }),
-        None => problem.help("paths are relative to the file that they are written in"),
+        None => problem.help("paths are relative to the file they are written in"),
     }
 }
 
-/// Returns the last folder on the way to a path that is there, except the root.
+/// Returns the deepest existing folder on the way to a path, except the root.
 fn reachable(path: &Utf8Path) -> Option<&Utf8Path> {
     path.ancestors().skip(1).find(|folder| folder.is_dir()).filter(|folder| folder.parent().is_some())
 }

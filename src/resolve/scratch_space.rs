@@ -5,7 +5,7 @@
 //! is the one that public tools for Windows PE read and set.
 
 use super::placement::Placement;
-use super::request::Request;
+use super::request::MediumRequest;
 use super::volume_tree::VolumeTree;
 use super::windows_pe::WindowsPe;
 use crate::content::Content;
@@ -21,7 +21,7 @@ const VALUE: &str = "WinPECacheThreshold";
 
 /// Sets the scratch space in the registry of the boot image.
 pub(super) fn set_scratch_space(
-    request: &Request<'_>,
+    request: &MediumRequest<'_>,
     windows_pe: &WindowsPe,
     tree: &mut VolumeTree,
     problems: &mut Problems,

@@ -1,43 +1,43 @@
-//! Secrets that manifests and steps refer to, looked up and reported at the reference.
+//! Resolves references to secrets in manifests and steps, and reports failures at the reference.
 
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::request::Request;
-use super::secrets::{Fetched, Origin};
+use super::request::MediumRequest;
+use super::secrets::{FetchedSecret, SecretOrigin};
 use crate::problem::{Place, Problem, Problems};
 use crate::secret::Secret;
 use crate::sequence::Step;
 use authoring::SecretRef;
 
-/// The secret that the reference at a JSON pointer means. Nothing if it is not there, which has been complained
-/// of, or if it was not looked at, which has been noted: what hangs on it is not to be judged then.
-pub(super) fn secret(
-    request: &Request<'_>,
+/// Fetches the secret that a reference at a JSON pointer names. `None` if it is missing or was
+/// skipped, which was reported; checks of its value should be skipped then.
+pub(super) fn fetch_secret(
+    request: &MediumRequest<'_>,
     pointer: &str,
     reference: &SecretRef,
     problems: &mut Problems,
 ) -> Option<Arc<Secret>> {
     let file = if reference.file.is_some() { "/file" } else { "" };
     let folder = request.rendered.path_at(&format!("{pointer}{file}"), "");
-    secret_from(request, reference, folder, request.place(pointer), problems)
+    fetch_from(request, reference, folder, request.place(pointer), problems)
 }
 
-/// The secret that the reference at a JSON pointer means, as text.
-pub(super) fn secret_text(
-    request: &Request<'_>,
+/// Fetches a secret as [`fetch_secret`] does, and requires it to be UTF-8.
+pub(super) fn fetch_secret_text(
+    request: &MediumRequest<'_>,
     pointer: &str,
     reference: &SecretRef,
     problems: &mut Problems,
 ) -> Option<Arc<Secret>> {
-    let value = secret(request, pointer, reference, problems)?;
+    let value = fetch_secret(request, pointer, reference, problems)?;
     as_text(value, request.place(pointer), problems)
 }
 
-/// The secret that a step means by a key, as text.
-pub(super) fn secret_of_step(
-    request: &Request<'_>,
+/// Fetches the secret that a step refers to by a key, and requires it to be UTF-8.
+pub(super) fn fetch_step_secret(
+    request: &MediumRequest<'_>,
     step: &Step,
     key: &str,
     reference: &SecretRef,
@@ -46,13 +46,13 @@ pub(super) fn secret_of_step(
     let place = step.written.part(key)?;
     let written_in = problems.source(place.source).name.as_str();
     let folder = Utf8Path::new(written_in).parent().unwrap_or(Utf8Path::new("")).to_owned();
-    let value = secret_from(request, reference, folder, place.clone(), problems)?;
+    let value = fetch_from(request, reference, folder, place.clone(), problems)?;
     as_text(value, place, problems)
 }
 
-/// The secret of a reference that was written at a place, in a file of that folder.
-fn secret_from(
-    request: &Request<'_>,
+/// Fetches a secret. Relative paths and commands start from `folder`.
+fn fetch_from(
+    request: &MediumRequest<'_>,
     reference: &SecretRef,
     folder: Utf8PathBuf,
     place: Place,
@@ -60,25 +60,25 @@ fn secret_from(
 ) -> Option<Arc<Secret>> {
     let SecretRef { env, file, command } = reference;
     let origin = match (env, file, command) {
-        (Some(name), ..) => Origin::Env(name.clone()),
+        (Some(name), ..) => SecretOrigin::Env(name.clone()),
         (_, Some(path), _) => {
             let path = folder.join(path);
             request.notes.inputs.borrow_mut().note_at(&path, place.clone());
-            Origin::File(path)
+            SecretOrigin::File(path)
         }
-        (_, _, Some(words)) => Origin::Command(folder, words.clone()),
-        // The rules have complained.
+        (_, _, Some(words)) => SecretOrigin::Command(folder, words.clone()),
+        // Reported by the rules of the manifest.
         (None, None, None) => return None,
     };
     match request.sources.secret(origin) {
-        Fetched::Value(value) => Some(value),
-        Fetched::Left(why) => {
-            let problem = Problem::note(format!("the secret was not looked at: {why}")).at(place, "");
-            problems.add(problem.help("`tsmedia plan` looks at it"));
+        FetchedSecret::Value(value) => Some(value),
+        FetchedSecret::Skipped(why) => {
+            let problem = Problem::note(format!("the secret was not checked: {why}")).at(place, "");
+            problems.add(problem.help("run `tsmedia plan` to check it"));
             None
         }
-        Fetched::Missing(what, help) => {
-            problems.add(Problem::error(what).at(place, "the secret").help(help));
+        FetchedSecret::Missing(what, help) => {
+            problems.add(Problem::error(what).at(place, "secret").help(help));
             None
         }
     }
@@ -88,7 +88,7 @@ fn as_text(value: Arc<Secret>, place: Place, problems: &mut Problems) -> Option<
     if value.text().is_some() {
         return Some(value);
     }
-    let problem = Problem::error("the secret is no text in UTF-8").at(place, "");
+    let problem = Problem::error("the secret is not valid UTF-8").at(place, "");
     problems.add(problem.help("save it as UTF-8"));
     None
 }

@@ -1,11 +1,11 @@
-//! What Secure Boot will make of the boot programs found: their signatures, whom they are for, what is revoked.
+//! Checks boot programs as Secure Boot will: signatures, architectures and revocations.
 
 use std::collections::BTreeSet;
 
-use super::boot::{BootFiles, Wanted};
+use super::boot::{BootFiles, BootOptions};
 use super::manifest_pointers::{FILES, IMAGE};
-use super::programs::{As, NoProgram};
-use super::request::Request;
+use super::programs::{NotAProgram, ReadAs};
+use super::request::MediumRequest;
 use crate::content::Content;
 use crate::firmware::Firmware;
 use crate::format::authenticode::{Authority, By, Recognised, Signature, State};
@@ -20,11 +20,11 @@ const REVOCATIONS: &str = "/boot/revocations";
 const DBX: &str = "/boot/revocations/dbx";
 const SVN: &str = "/boot/revocations/svn";
 
-/// How many programs of one kind a note names.
+/// Maximum number of programs that a message names.
 const MAX_NAMED: usize = 4;
 
 impl SecureBootCa {
-    /// The authority that signs Windows' own boot programs.
+    /// Returns the authority that signs the boot programs of Windows.
     fn authority(self) -> Authority {
         match self {
             Self::Ca2011 => Authority::WindowsProductionPca2011,
@@ -32,7 +32,7 @@ impl SecureBootCa {
         }
     }
 
-    /// The other one, as the manifest writes it, and as it is called.
+    /// Returns the other authority, with its value in the manifest.
     fn other(self) -> (&'static str, Authority) {
         match self {
             Self::Ca2011 => ("2023", Authority::WindowsUefiCa2023),
@@ -41,51 +41,52 @@ impl SecureBootCa {
     }
 }
 
-/// A program of the medium.
-struct Placed<'a> {
+/// A boot program of the medium.
+struct PlacedProgram<'a> {
     path: &'a str,
-    /// What messages call it.
+    /// Name in messages.
     name: String,
     program: &'a BootProgram,
 }
 
-impl Placed<'_> {
-    /// Whether firmware starts it, rather than a boot manager.
+impl PlacedProgram<'_> {
+    /// Returns `true` if firmware starts the program, rather than a boot manager.
     fn is_first(&self) -> bool {
         boot_program::started_on(self.path).is_some()
     }
 }
 
-/// What several programs have in common, to be told in one go.
+/// Findings about several programs, reported together.
 #[derive(Default)]
-struct Alike {
+struct ProgramFindings {
     unsigned: Vec<String>,
     no_programs: Vec<String>,
-    /// Whether programs that firmware starts are signed by the authority that is wanted.
+    /// Programs that firmware starts are signed by the wanted authority.
     is_as_wanted: bool,
     by_other_certificate: BTreeSet<String>,
 }
 
-/// Checks the boot programs that were found, and returns whether some are stand-ins and not programs.
+/// Checks the boot programs that were found. Returns `true` if some are placeholders instead of
+/// programs.
 pub(super) fn check_programs(
-    request: &Request<'_>,
+    request: &MediumRequest<'_>,
     found: &BootFiles,
-    wanted: &Wanted,
+    wanted: &BootOptions,
     problems: &mut Problems,
 ) -> bool {
-    let revocations = revocations(request, problems);
+    let revocations = read_revocations(request, problems);
     if !wanted.firmware.contains(&Firmware::Uefi) {
         return false;
     }
     let of_tree = found.files.iter().filter(|(path, _)| boot_program::is_one(path));
-    let mut contents: Vec<(&str, &Content, As)> =
-        of_tree.map(|(path, content)| (path.as_str(), content, As::Program)).collect();
-    // Only discs are started from it.
+    let mut contents: Vec<(&str, &Content, ReadAs)> =
+        of_tree.map(|(path, content)| (path.as_str(), content, ReadAs::Program)).collect();
+    // Only discs start from the EFI boot image.
     let is_disc = request.rendered.manifest.format() == OutputFormat::Iso;
-    contents.extend(found.efi_image.iter().filter(|_| is_disc).map(|content| ("", content, As::Volume)));
-    let mut alike = Alike::default();
-    for (path, content, taken_for) in contents {
-        let read = match request.sources.programs(content, taken_for) {
+    contents.extend(found.efi_image.iter().filter(|_| is_disc).map(|content| ("", content, ReadAs::Volume)));
+    let mut findings = ProgramFindings::default();
+    for (path, content, read_as) in contents {
+        let read = match request.sources.programs(content, read_as) {
             Ok(read) => read,
             Err(error) => {
                 request.failed(&error, FILES, problems);
@@ -93,30 +94,37 @@ pub(super) fn check_programs(
             }
         };
         for read in read.iter() {
-            let path = if taken_for == As::Program { path } else { read.path.as_str() };
-            let name = match taken_for {
-                As::Program => format!("`{path}`"),
-                As::Volume => format!("`{path}` in the EFI boot image"),
+            let path = if read_as == ReadAs::Program { path } else { read.path.as_str() };
+            let name = match read_as {
+                ReadAs::Program => format!("`{path}`"),
+                ReadAs::Volume => format!("`{path}` in the EFI boot image"),
             };
             match &read.program {
                 Ok(program) => {
-                    check_program(request, &Placed { path, name, program }, wanted, &revocations, &mut alike, problems);
+                    check_program(
+                        request,
+                        &PlacedProgram { path, name, program },
+                        wanted,
+                        &revocations,
+                        &mut findings,
+                        problems,
+                    );
                 }
-                Err(NoProgram { begins: true, why }) => {
-                    let problem = Problem::warning(format!("{name} can't be read as a program: {why}"));
-                    let problem = problem.at(request.place(FILES), "taken as it is");
-                    problems.add(problem.help("take it from where it came from anew"));
+                Err(NotAProgram { begins: true, why }) => {
+                    let problem = Problem::warning(format!("{name} is a damaged program: {why}"));
+                    let problem = problem.at(request.place(FILES), "copied unchanged");
+                    problems.add(problem.help("copy the boot files again from their source"));
                 }
-                Err(_) => alike.no_programs.push(name),
+                Err(_) => findings.no_programs.push(name),
             }
         }
     }
-    tell_alike(request, &alike, wanted, problems);
-    !alike.no_programs.is_empty()
+    report_findings(request, &findings, wanted, problems);
+    !findings.no_programs.is_empty()
 }
 
-/// What the manifest says is revoked.
-fn revocations(request: &Request<'_>, problems: &mut Problems) -> Revocations {
+/// Collects the revocations that the manifest lists.
+fn read_revocations(request: &MediumRequest<'_>, problems: &mut Problems) -> Revocations {
     let Some(table) = &request.rendered.manifest.boot.revocations else { return Revocations::default() };
     let mut revoked = Revocations::default();
     if let Some(dbx) = &table.dbx {
@@ -128,20 +136,21 @@ fn revocations(request: &Request<'_>, problems: &mut Problems) -> Revocations {
         match bytes.as_deref().map(Revocations::parse) {
             Some(Ok(parsed)) => revoked = parsed,
             Some(Err(why)) => {
-                let problem = Problem::error(format!("`{dbx}` is no revocation list of Secure Boot: {why}"));
+                let problem = Problem::error(format!("`{dbx}` is not a revocation list of Secure Boot: {why}"));
                 problems.add(problem.at(request.place(DBX), "").help(
-                    "name a `DBXUpdate.bin` of Microsoft's `secureboot_objects`, or the variable `dbx` of a computer",
+                    "name a `DBXUpdate.bin` from Microsoft's `secureboot_objects`, or a dump of a computer's `dbx` \
+                     variable",
                 ));
             }
             None => {}
         }
     }
     if revoked.n_others > 0 {
-        let message = format!("{} entries of `dbx` are of types that are not read", revoked.n_others);
+        let message = format!("{} entries of `dbx` have unsupported types", revoked.n_others);
         let problem = Problem::note(message).at(request.place(DBX), "");
-        problems.add(problem.help("SHA-256 digests and certificates are what is compared"));
+        problems.add(problem.help("only SHA-256 digests and certificates are compared"));
     }
-    // The schema has seen to its form; numbers too large are what remains.
+    // The schema checks the format, but not the range of the numbers.
     if let Some(svn) = &table.svn {
         match svn.parse::<SecureVersion>() {
             Ok(version) => {
@@ -149,8 +158,9 @@ fn revocations(request: &Request<'_>, problems: &mut Problems) -> Revocations {
                 *known = version.max(*known);
             }
             Err(_) => {
-                let problem = Problem::error(format!("`{svn}` is no Secure Version Number"));
-                problems.add(problem.at(request.place(SVN), "").help("each part is 65535 at most, as in `9.0`"));
+                let problem = Problem::error(format!("`{svn}` is not a Secure Version Number"));
+                problems
+                    .add(problem.at(request.place(SVN), "").help("write two numbers of at most 65535, as in `9.0`"));
             }
         }
     }
@@ -158,39 +168,40 @@ fn revocations(request: &Request<'_>, problems: &mut Problems) -> Revocations {
 }
 
 fn check_program(
-    request: &Request<'_>,
-    placed: &Placed,
-    wanted: &Wanted,
+    request: &MediumRequest<'_>,
+    placed: &PlacedProgram,
+    wanted: &BootOptions,
     revocations: &Revocations,
-    alike: &mut Alike,
+    findings: &mut ProgramFindings,
     problems: &mut Problems,
 ) {
-    let Placed { path, name, program } = placed;
+    let PlacedProgram { path, name, program } = placed;
     let meant = boot_program::started_on(path);
     let for_whom = program.processors();
     if let Some(meant) = meant.filter(|meant| program.architecture != Some(*meant)) {
-        let problem = Problem::error(format!("{name} is for {for_whom}, and firmware of {meant} looks for that name"));
-        let problem = problem.at(request.place(FILES), format!("brings a program for {for_whom}"));
-        problems.add(problem.help(format!("take boot files for {meant}")));
+        let problem =
+            Problem::error(format!("{name} is for {for_whom}, but its name is that of a program for {meant}"));
+        let problem = problem.at(request.place(FILES), format!("program for {for_whom}"));
+        problems.add(problem.help(format!("use boot files for {meant}")));
     } else if meant.is_none() && program.architecture != Some(wanted.architecture) {
         let (architecture, files) = (wanted.architecture, request.place(FILES));
-        let problem = Problem::error(format!("{name} is for {for_whom}, and the boot image for {architecture}"));
-        let problem = problem.at(files, format!("brings a program for {for_whom}"));
+        let problem = Problem::error(format!("{name} is for {for_whom}, but the boot image is for {architecture}"));
+        let problem = problem.at(files, format!("program for {for_whom}"));
         let problem = problem.at(request.place(IMAGE), format!("is for {architecture}"));
-        problems.add(problem.help(format!("take boot files for {architecture}, or leave that one out")));
+        problems.add(problem.help(format!("use boot files for {architecture}, or remove this file")));
     }
     if meant.is_some() && !program.is_application {
-        let problem = Problem::error(format!("{name} is no EFI application, and firmware starts nothing else"));
-        let problem = problem.at(request.place(FILES), "brings it");
-        problems.add(problem.help("take `bootmgfw.efi` of Windows, under that name"));
+        let problem = Problem::error(format!("{name} is not an EFI application, so firmware can't start it"));
+        let problem = problem.at(request.place(FILES), "comes from here");
+        problems.add(problem.help("copy `bootmgfw.efi` of Windows to that name"));
     }
     if let Some(revoked) = program.revoked_by(revocations) {
         let problem = Problem::error(format!("{name} is revoked: {revoked}"));
-        let problem = problem.at(request.place(FILES), "brings it").at(request.place(REVOCATIONS), "");
-        problems.add(problem.help("take newer boot files: updates of Windows and of the ADK bring them"));
+        let problem = problem.at(request.place(FILES), "comes from here").at(request.place(REVOCATIONS), "");
+        problems.add(problem.help("use newer boot files, from updates of Windows or of the ADK"));
     }
     if !program.is_signed() {
-        alike.unsigned.push(name.clone());
+        findings.unsigned.push(name.clone());
         return;
     }
     let mut good = Vec::new();
@@ -203,11 +214,11 @@ fn check_program(
                     continue;
                 }
                 State::Altered => {
-                    Problem::error(format!("{name} was altered after it was signed: Secure Boot does not start it"))
+                    Problem::error(format!("{name} was changed after it was signed, so Secure Boot refuses it"))
                 }
-                State::Forged(why) => Problem::error(format!("the signature of {name} is not good: {why}")),
+                State::Forged(why) => Problem::error(format!("the signature of {name} is invalid: {why}")),
                 State::Unchecked(why) => {
-                    let message = format!("whether the signature of {name} is good can't be told: {why}");
+                    let message = format!("the signature of {name} can't be verified: {why}");
                     good.push(signature);
                     Problem::warning(message)
                 }
@@ -216,23 +227,23 @@ fn check_program(
         };
         bad.get_or_insert(problem);
     }
-    // Firmware is content with one good signature.
+    // One valid signature is enough for firmware.
     if let Some(problem) = bad.filter(|_| good.iter().all(|signature| signature.state != State::Good)) {
-        let problem = problem.at(request.place(FILES), "brings it");
-        problems.add(problem.help("take the file from where it came from anew"));
+        let problem = problem.at(request.place(FILES), "comes from here");
+        problems.add(problem.help("copy the file again from its source"));
     }
     if !good.is_empty() {
-        check_signer(request, placed, &good, wanted, alike, problems);
+        check_signer(request, placed, &good, wanted, findings, problems);
     }
 }
 
-/// Whether a program is signed by whom the manifest wants.
+/// Checks that a program is signed by the authority that the manifest requires.
 fn check_signer(
-    request: &Request<'_>,
-    placed: &Placed,
+    request: &MediumRequest<'_>,
+    placed: &PlacedProgram,
     good: &[Signature],
-    wanted: &Wanted,
-    alike: &mut Alike,
+    wanted: &BootOptions,
+    findings: &mut ProgramFindings,
     problems: &mut Problems,
 ) {
     let name = &placed.name;
@@ -240,9 +251,9 @@ fn check_signer(
     let own = wanted.secure_boot_ca.authority();
     let (other, other_authority) = wanted.secure_boot_ca.other();
     if let Some(Recognised { by, .. }) = known.iter().find(|known| known.authority == own) {
-        alike.is_as_wanted |= placed.is_first();
+        findings.is_as_wanted |= placed.is_first();
         if *by == By::OtherCertificate {
-            alike.by_other_certificate.insert(name.clone());
+            findings.by_other_certificate.insert(name.clone());
         }
         return;
     }
@@ -252,54 +263,61 @@ fn check_signer(
         Some(known) => known.authority.to_string(),
         None => good.first().map_or_else(String::new, Signature::issuer),
     };
-    // A boot manager goes on to what it trusts; firmware refuses what it does not, and the medium does not start.
+    // A boot manager may trust other programs, but firmware refuses an untrusted one, and the
+    // medium doesn't start.
     let is_wrong = is_by_other && placed.is_first();
-    let message = format!("{name} is signed by `{who}`, and not by `{own}`");
+    let message = format!("{name} is signed by `{who}`, not by `{own}`");
     let problem = if is_wrong { Problem::error(message) } else { Problem::warning(message) };
-    let mut problem = problem.at(request.place(FILES), "brings it");
+    let mut problem = problem.at(request.place(FILES), "comes from here");
     let written = match own {
         Authority::WindowsUefiCa2023 => "2023",
         _ => "2011",
     };
     if request.rendered.value().pointer(AUTHORITY).is_some() {
-        problem = problem.at(request.place(AUTHORITY), "wants the other");
+        problem = problem.at(request.place(AUTHORITY), "requires the other authority");
     }
     problems.add(match is_by_other {
-        true => problem.help(format!("write `secure-boot-ca = \"{other}\"`, or take boot files signed by `{own}`")),
+        true => problem.help(format!("write `secure-boot-ca = \"{other}\"`, or use boot files signed by `{own}`")),
         false => problem.help(format!(
-            "it starts where firmware trusts `{who}`; for all computers of `secure-boot-ca = \"{written}\"` take one \
-             signed by `{own}`"
+            "it starts only on firmware that trusts `{who}`; for all computers of `secure-boot-ca = \"{written}\"` use \
+             one signed by `{own}`"
         )),
     });
 }
 
-/// Tells in one go what several programs have in common.
-fn tell_alike(request: &Request<'_>, alike: &Alike, wanted: &Wanted, problems: &mut Problems) {
+/// Reports the findings that several programs share.
+fn report_findings(
+    request: &MediumRequest<'_>,
+    findings: &ProgramFindings,
+    wanted: &BootOptions,
+    problems: &mut Problems,
+) {
     let files = request.place(FILES);
-    if !alike.no_programs.is_empty() {
-        let message = format!("no EFI program, so that firmware does not start it: {}", named(&alike.no_programs));
-        let help = "take boot files of Windows; stand-ins are good for trying out";
+    if !findings.no_programs.is_empty() {
+        let message = format!("not an EFI program, so firmware can't start it: {}", list_names(&findings.no_programs));
+        let help = "use boot files of Windows; placeholders are only useful for testing";
         problems.add(Problem::note(message).at(files.clone(), "").help(help));
     }
-    if !alike.unsigned.is_empty() {
-        let message = format!("not signed, so that Secure Boot does not start it: {}", named(&alike.unsigned));
-        let help = "take boot files of Windows, or turn Secure Boot off where the medium is to start";
+    if !findings.unsigned.is_empty() {
+        let message = format!("unsigned, so Secure Boot refuses it: {}", list_names(&findings.unsigned));
+        let help = "use boot files of Windows, or disable Secure Boot on the computers that start from the medium";
         problems.add(Problem::note(message).at(files.clone(), "").help(help));
     }
     let own = wanted.secure_boot_ca.authority();
-    if !alike.by_other_certificate.is_empty() {
-        let names: Vec<_> = alike.by_other_certificate.iter().cloned().collect();
-        let message = format!("signed by a `{own}` that is not Microsoft's: {}", named(&names));
-        let problem = Problem::warning(message).at(files.clone(), "the certificate is another of that name");
-        problems.add(problem.help("firmware goes by the certificate: it has to be among those that it trusts"));
+    if !findings.by_other_certificate.is_empty() {
+        let names: Vec<_> = findings.by_other_certificate.iter().cloned().collect();
+        let message =
+            format!("signed with a certificate named `{own}` that is not Microsoft's: {}", list_names(&names));
+        let problem = Problem::warning(message).at(files.clone(), "same name, different certificate");
+        problems.add(problem.help("add that certificate to those that the firmware trusts"));
     }
-    if alike.is_as_wanted {
+    if findings.is_as_wanted {
         let (written, other) = wanted.secure_boot_ca.other();
         let message = match own {
             Authority::WindowsProductionPca2011 => {
-                format!("firmware that trusts only `{other}`, or has revoked `{own}`, does not start the medium")
+                format!("the medium does not start on firmware that trusts only `{other}` or has revoked `{own}`")
             }
-            _ => format!("firmware that knows only `{other}` does not start the medium"),
+            _ => format!("the medium does not start on firmware that trusts only `{other}`"),
         };
         let place = match request.rendered.value().pointer(AUTHORITY) {
             Some(_) => request.place(AUTHORITY),
@@ -310,8 +328,8 @@ fn tell_alike(request: &Request<'_>, alike: &Alike, wanted: &Wanted, problems: &
     }
 }
 
-/// Names in a list, not too long.
-fn named(names: &[String]) -> String {
+/// Lists the first names, and the number of others.
+fn list_names(names: &[String]) -> String {
     let listed = names.iter().take(MAX_NAMED).cloned().collect::<Vec<_>>().join(", ");
     match names.len().saturating_sub(MAX_NAMED) {
         0 => listed,

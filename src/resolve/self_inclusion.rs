@@ -1,22 +1,27 @@
-//! Media must not hold themselves, nor what tsmedia writes beside the manifest: they would be other ones after each
-//! build, and never up to date.
+//! Detects content that includes the output or the folder of the manifest: the medium would change
+//! with each build, and never be up to date.
 
 use camino::Utf8Path;
 
-use super::inside;
-use super::request::Request;
+use super::medium_path;
+use super::request::MediumRequest;
 use crate::problem::{Problem, Problems};
 
-/// Whether content holds what the build writes; complains if so.
-pub(super) fn holds_itself(request: &Request<'_>, path: &Utf8Path, pointer: &str, problems: &mut Problems) -> bool {
-    let path = inside::split(path).map_or(path, |(medium, _)| medium);
-    let (message, help) = if request.own_places.output_is_in(path) {
+/// Reports content that includes a place the build writes to, and returns `true` if it does.
+pub(super) fn includes_itself(
+    request: &MediumRequest<'_>,
+    path: &Utf8Path,
+    pointer: &str,
+    problems: &mut Problems,
+) -> bool {
+    let path = medium_path::split(path).map_or(path, |(medium, _)| medium);
+    let (message, help) = if request.written_paths.output_is_in(path) {
         let output = &request.rendered.manifest.output.path;
-        let help = "choose another folder, or another `path` in `[output]`";
-        (format!("`{path}` is, or holds, the output `{output}`: the medium would contain itself"), help)
-    } else if request.own_places.folder_is_in(path) {
-        let what = "holds the manifest's own folder, where tsmedia keeps its record and its cache";
-        (format!("`{path}` {what}: the medium would never be up to date"), "move the content to a folder below it")
+        let help = "name another folder, or choose another `path` in `[output]`";
+        (format!("`{path}` is or contains the output `{output}`: the medium would contain itself"), help)
+    } else if request.written_paths.folder_is_in(path) {
+        let what = "contains the folder of the manifest, where tsmedia keeps its record and its cache";
+        (format!("`{path}` {what}: the medium would never be up to date"), "move the content to a subfolder")
     } else {
         return false;
     };

@@ -1,17 +1,17 @@
-//! The site that a medium is made for: what the medium tells of it, and what it proves itself with there.
+//! Adds the site's data and the client certificate to a medium.
 //!
-//! A PFX file is opened, checked, and put on the medium under the password that its client knows; a certificate that
-//! signs itself is made, of a key that is given or of one that the cache keeps. Variables are as public readers of media
-//! know them; no client of Configuration Manager has read these.
+//! A PFX file is opened, checked, and re-encrypted with the password that clients expect. A
+//! self-signed certificate is generated with a given key, or with one kept in the cache. Variables
+//! follow public readers of media; they have not been tested with a Configuration Manager client.
 
 use std::sync::Arc;
 
 use camino::Utf8Path;
 
-use super::authority::{Authorities, MIN_BITS, authorities, certificate_in, certificate_name, check_key_ids};
+use super::authority::{Authorities, MIN_BITS, authorities, certificate_name, check_key_ids, read_certificate};
 use super::expiry::{check_medium_expiry, check_validity};
-use super::request::Request;
-use super::secret_refs::{secret, secret_text};
+use super::request::MediumRequest;
+use super::secret_refs::{fetch_secret, fetch_secret_text};
 use crate::date::Date;
 use crate::format::certificate::pfx::{self, NotOpened, Opened};
 use crate::format::certificate::private_key::{KEY_BITS, NotAKey, PrivateKey};
@@ -24,17 +24,17 @@ use crate::problem::{Problem, Problems};
 use crate::rule::Rule;
 use crate::secret::Secret;
 
-/// The JSON pointer of the certificate that a site signs with.
+/// JSON pointer of the site's signing certificate.
 const SIGNING: &str = "/sites/0/signing-certificate";
-/// So long is a certificate valid that does not say.
+/// Validity of a self-signed certificate without `expires`, in seconds.
 const YEAR: u64 = 365 * 86_400;
-/// So many characters of a medium's GUID are the password of the certificate on it.
+/// Number of characters of the medium's GUID that form the password of its certificate.
 const PASSWORD_LEN: usize = 31;
 
-/// Checks the site and what the medium proves itself with, and has the medium tell both. Returns the certificate of the
-/// medium, and the file with its key.
+/// Adds the site's variables and the client certificate to the medium. Returns the certificate, and
+/// its encrypted file.
 pub(super) fn add_site(
-    request: &Request<'_>,
+    request: &MediumRequest<'_>,
     data: &mut MediaData,
     problems: &mut Problems,
 ) -> Option<(Certificate, Arc<Secret>)> {
@@ -50,13 +50,13 @@ pub(super) fn add_site(
     if !takes_certificate {
         return None;
     }
-    let authorities = authorities(request, problems);
+    let authorities = read_authorities(request, problems);
     if let Some(root) = authorities.root.as_ref().filter(|_| !manifest.contact().is_empty()) {
         data.set("_SMSTSRootCACerts", Value::Text(hex(root.der())));
     }
     if let Some(path) = site.and_then(|site| site.signing_certificate.as_ref()) {
         let path = certificate_name(request, path, SIGNING);
-        if let Some(certificate) = certificate_in(request, &path, SIGNING, problems) {
+        if let Some(certificate) = read_certificate(request, &path, SIGNING, problems) {
             data.set("_SMSTSSiteSigningCertificate", Value::Text(hex(certificate.der())));
         }
     }
@@ -66,22 +66,22 @@ pub(super) fn add_site(
         (None, None) => return None,
     };
     if manifest.media.kind == Kind::StandAlone {
-        let message = "stand-alone media are taken to carry a certificate as bootable ones do, which is inferred: Microsoft \
-                       documents that they have one, and not where";
+        let message = "the certificate is written as on bootable media, which is an assumption: Microsoft documents \
+                       that stand-alone media have one, but not where";
         let problem = Problem::note(message).at(request.place(pointer), "");
-        problems.add(problem.help("test the medium on a computer that you can afford to wipe"));
+        problems.add(problem.help("test the medium on a machine you can afford to wipe"));
     }
     let opened = match table {
         CertificateTable { pfx: Some(file), .. } => {
-            pfx(request, file, &authorities, &format!("{pointer}/pfx"), problems)
+            open_pfx(request, file, &authorities, &format!("{pointer}/pfx"), problems)
         }
         CertificateTable { self_signed: Some(own), .. } => {
-            self_signed(request, own, data.guid(), &format!("{pointer}/self-signed"), problems)
+            make_self_signed(request, own, data.guid(), &format!("{pointer}/self-signed"), problems)
         }
         _ => None,
     };
     let Opened { certificate, mut others, key } = opened?;
-    // The server is shown the way up to a root that it knows; from one that signs itself there is none.
+    // Servers need the chain to a root that they know; a self-signed certificate has none.
     let is_issued = !certificate.is_self_issued();
     for issuing in authorities.issuing.into_iter().filter(|_| is_issued) {
         if !others.contains(&issuing) {
@@ -95,9 +95,9 @@ pub(super) fn add_site(
     Some((certificate, file))
 }
 
-/// R46: what is in a PFX file, if it can be used.
-fn pfx(
-    request: &Request<'_>,
+/// Opens a PFX file, and checks the certificate in it (R46).
+fn open_pfx(
+    request: &MediumRequest<'_>,
     pfx: &PfxFile,
     authorities: &Authorities,
     pointer: &str,
@@ -106,11 +106,11 @@ fn pfx(
     let [file_at, password_at] = ["file", "password"].map(|key| format!("{pointer}/{key}"));
     let path = request.input(&file_at, &pfx.file);
     let bytes = request.read_secret(&path, limits::MAX_SECRET_LEN, &file_at, problems)?;
-    let password = secret_text(request, &password_at, &pfx.password, problems)?;
+    let password = fetch_secret_text(request, &password_at, &pfx.password, problems)?;
     let opened = match pfx::open(bytes.bytes(), password.text().unwrap_or_default()) {
         Ok(opened) => opened,
         Err(why) => {
-            not_opened(request, &why, bytes.bytes(), &path, [&file_at, &password_at], problems);
+            report_unopened_pfx(request, &why, bytes.bytes(), &path, [&file_at, &password_at], problems);
             return None;
         }
     };
@@ -119,8 +119,8 @@ fn pfx(
     (problems.n_errors_told() == n_errors).then_some(opened)
 }
 
-fn not_opened(
-    request: &Request<'_>,
+fn report_unopened_pfx(
+    request: &MediumRequest<'_>,
     why: &NotOpened,
     bytes: &[u8],
     path: &Utf8Path,
@@ -130,21 +130,21 @@ fn not_opened(
     let is_pem = bytes.starts_with(b"-----BEGIN");
     let message = match why {
         NotOpened::WrongPassword => format!("the password does not open `{path}`"),
-        NotOpened::NotOne(_) if is_pem => format!("`{path}` is PEM, and a PFX file is meant"),
+        NotOpened::NotOne(_) if is_pem => format!("`{path}` is a PEM file; expected a PFX file"),
         why => format!("`{path}` can't be used: {why}"),
     };
     let problem = Problem::new(Rule::UnusableClientCertificate, message);
     let help = match why {
-        NotOpened::WrongPassword => "give the password that the file was exported with; or is it another file?",
-        NotOpened::Truncated => "copy it again: it ends early",
+        NotOpened::WrongPassword => "give the password that the file was exported with",
+        NotOpened::Truncated => "copy it again: it is truncated",
         NotOpened::NotOne(_) if is_pem => {
-            "make one of it: `openssl pkcs12 -export -in cert.pem -inkey key.pem -out media.pfx`"
+            "convert it: `openssl pkcs12 -export -in cert.pem -inkey key.pem -out media.pfx`"
         }
         NotOpened::NotOne(_) => "export the certificate with its private key, as PFX",
         NotOpened::Unsupported(_) => "export it again, with an RSA key, AES or 3DES, and a password",
-        NotOpened::NoKey => "export the certificate again, with its private key, which has to be marked exportable",
-        NotOpened::NoCertificate => "export the certificate again, together with its key",
-        NotOpened::KeyOfNone => "put the key and its own certificate into one file",
+        NotOpened::NoKey => "export the certificate again with its private key, which must be marked exportable",
+        NotOpened::NoCertificate => "export the certificate again together with its key",
+        NotOpened::KeyOfNone => "export the key with the certificate that belongs to it",
     };
     let problem = match why {
         NotOpened::WrongPassword => problem.at(request.place(password), "").at(request.place(file), "the file"),
@@ -153,9 +153,9 @@ fn not_opened(
     problems.add(problem.help(help));
 }
 
-/// R46: what a certificate has to be that a client proves itself with.
+/// Checks that a certificate can authenticate a client (R46).
 fn check_client(
-    request: &Request<'_>,
+    request: &MediumRequest<'_>,
     opened: &Opened,
     authorities: &Authorities,
     path: &Utf8Path,
@@ -168,59 +168,71 @@ fn check_client(
         problems.add(problem.help(help));
     };
     if certificate.is_ca() {
-        let what = format!("the certificate in `{path}` is that of an authority");
+        let what = format!("the certificate in `{path}` belongs to an authority");
         complain(
             Rule::UnusableClientCertificate,
             what,
-            "export that of a client: with the authority's key anybody can be made a client",
+            "export a client certificate; the key of an authority can create any number of clients",
         );
     } else if !certificate.serves(CLIENT_AUTHENTICATION) {
         let uses: Vec<_> =
-            certificate.purposes().unwrap_or_default().iter().map(|oid| purpose(&oid.to_string())).collect();
-        let what = format!("the certificate in `{path}` is not for client authentication, but for {}", uses.join(", "));
-        complain(Rule::UnusableClientCertificate, what, "have one issued with the usage 1.3.6.1.5.5.7.3.2");
+            certificate.purposes().unwrap_or_default().iter().map(|oid| purpose_name(&oid.to_string())).collect();
+        let what = format!("the certificate in `{path}` is for {}, not for client authentication", uses.join(", "));
+        complain(
+            Rule::UnusableClientCertificate,
+            what,
+            "have one issued with the extended key usage 1.3.6.1.5.5.7.3.2",
+        );
     } else if !certificate.may_sign() {
-        let what = format!("the key of the certificate in `{path}` may not sign, and a client proves itself by that");
+        let what = format!("the key of the certificate in `{path}` may not sign, which client authentication requires");
         complain(Rule::UnusableClientCertificate, what, "have one issued with the key usage `digitalSignature`");
     }
     match certificate.key() {
         Key::Rsa(bits @ 0..MIN_BITS) => {
-            let what = format!("the certificate in `{path}` has a weak key of {bits} bits");
-            complain(Rule::UnusableClientCertificate, what, "have one issued for a key of 2048 bits");
+            let what = format!("the key of the certificate in `{path}` is weak: {bits} bits");
+            complain(Rule::UnusableClientCertificate, what, "have one issued with a key of 2048 bits");
         }
         Key::Rsa(bits) if bits > KEY_BITS => {
-            let what = format!("the certificate in `{path}` has a key of {bits} bits, and 2048 are documented");
+            let what = format!("the key of the certificate in `{path}` has {bits} bits; the documented size is 2048");
             complain(
                 Rule::QuestionableClientCertificate,
                 what,
-                "try it on a computer that may be lost, or have one issued for 2048 bits",
+                "test it on a machine you can afford to wipe, or have one issued with 2048 bits",
             );
         }
         _ => {}
     }
     let signed_with = certificate.signed_with();
     if !signed_with.is_sha2() {
-        let what = format!("the signature of the certificate in `{path}` is {signed_with}");
-        complain(Rule::UnusableClientCertificate, what, "have one issued with SHA-256: Windows takes no other");
+        let what = format!("the certificate in `{path}` is signed with {signed_with}");
+        complain(Rule::UnusableClientCertificate, what, "have one issued with SHA-256, which Windows requires");
     }
     let issuers: Vec<&Certificate> = authorities.all().chain(&opened.others).collect();
     let named = issuers.iter().filter(|issuer| certificate.is_issued_by(issuer));
     let checked: Vec<_> = named.map(|issuer| certificate.is_signed_by(issuer)).collect();
     if !checked.is_empty() && checked.iter().all(|checked| *checked == Err(Unchecked::Wrong)) {
-        let what =
-            format!("the certificate in `{path}` is not signed by `{}`, whose name it bears", certificate.issuer());
+        let what = format!(
+            "the signature of the certificate in `{path}` does not match its issuer `{}`",
+            certificate.issuer()
+        );
         complain(
             Rule::UnusableClientCertificate,
             what,
-            "the authority has a new key: name its newer certificate in `issuing-cas`",
+            "name the newer certificate of the authority in `issuing-cas`: its key was renewed",
         );
     } else if certificate.is_self_issued() {
-        let what = format!("the certificate in `{path}` signs itself, and servers that ask for HTTPS take no such one");
-        complain(Rule::QuestionableClientCertificate, what, "have one issued by an authority that the servers know");
+        let what = format!("the certificate in `{path}` is self-signed, which HTTPS management points refuse");
+        complain(
+            Rule::QuestionableClientCertificate,
+            what,
+            "have one issued by an authority that the management points trust",
+        );
     } else if checked.is_empty() {
-        let what =
-            format!("nothing here shows who `{}` is, which signed the certificate in `{path}`", certificate.issuer());
-        complain(Rule::UnknownIssuer, what, "name its certificate in `issuing-cas`, so that the medium can show it");
+        let what = format!(
+            "the issuer `{}` of the certificate in `{path}` is not in `root-ca` or `issuing-cas`",
+            certificate.issuer()
+        );
+        complain(Rule::UnknownIssuer, what, "name the issuer's certificate in `issuing-cas`, to put it on the medium");
     }
     let what = format!("the certificate in `{path}`");
     let signer = issuers.iter().filter(|issuer| certificate.is_issued_by(issuer)).zip(&checked);
@@ -237,18 +249,19 @@ fn check_client(
     );
 }
 
-/// A certificate that signs itself, and its key.
-fn self_signed(
-    request: &Request<'_>,
+/// Creates a self-signed certificate, and returns it with its key.
+fn make_self_signed(
+    request: &MediumRequest<'_>,
     own: &SelfSigned,
     name: &str,
     pointer: &str,
     problems: &mut Problems,
 ) -> Option<Opened> {
-    let Some(start) = own.start.as_deref().and_then(moment).or(date_said(request)) else {
-        let problem = Problem::new(Rule::InvalidCertificateDates, "from when the certificate is valid is not said");
-        let problem = problem.at(request.place(pointer), "has no `start`, and the medium no `source-date`");
-        problems.add(problem.help("write `start = 2026-01-01` in it, or `source-date` in `[media]`"));
+    let Some(start) = own.start.as_deref().and_then(moment).or(medium_date(request)) else {
+        let problem =
+            Problem::new(Rule::InvalidCertificateDates, "the self-signed certificate has no start of validity");
+        let problem = problem.at(request.place(pointer), "has no `start`, and the medium has no `source-date`");
+        problems.add(problem.help("write `start = 2026-01-01` here, or `source-date` in `[media]`"));
         return None;
     };
     let start = start.unix();
@@ -257,31 +270,31 @@ fn self_signed(
         let message =
             format!("the certificate expires on {}, one year after it starts", crate::date::day(start + YEAR));
         let problem = Problem::new(Rule::DefaultValidity, message).at(request.place(pointer), "has no `expires`");
-        problems.add(problem.help("write `expires = …` to have it otherwise"));
+        problems.add(problem.help("write `expires = …` to choose another date"));
     }
-    // The last second that it is valid is the one before.
+    // The last valid second precedes `expires`.
     let end = expires.unwrap_or(start + YEAR) - 1;
     if end < start {
         let problem = Problem::new(Rule::InvalidCertificateDates, "the certificate expires before it starts");
         let problem = problem.at(request.place(&format!("{pointer}/expires")), "");
-        problems.add(problem.help("let it start earlier, or expire later"));
+        problems.add(problem.help("choose an earlier `start` or a later `expires`"));
         return None;
     }
     check_validity(request, "the certificate", (start, end), pointer, Rule::InvalidCertificateDates, problems);
-    let note = Problem::note("whether a site takes a certificate that was made elsewhere has not been tried");
+    let note = Problem::note("no site has been tested with certificates generated by tsmedia");
     let note = note.at(request.place(pointer), "experimental");
     problems.add(note.help(
-        "register it at the site, which knows those that its own wizard made: `tsmedia certificate` prints it, and \
-         `Import-CMCertificate` imports it; the console lists it under Administration, Security, Certificates, as one \
-         of type Boot media",
+        "register it at the site, which only knows certificates of its own wizard: `tsmedia certificate` prints it, \
+         and `Import-CMCertificate` imports it; the console lists it under Administration, Security, Certificates with \
+         type Boot media",
     ));
     let key = match &own.key {
         Some(reference) => {
             let at = format!("{pointer}/key");
-            let bytes = secret(request, &at, reference, problems)?;
-            key(request, bytes.bytes(), &at, problems)?
+            let bytes = fetch_secret(request, &at, reference, problems)?;
+            parse_key(request, bytes.bytes(), &at, problems)?
         }
-        None => kept_key(request, pointer, problems)?,
+        None => cached_key(request, pointer, problems)?,
     };
     match certificate::self_signed::self_signed(&key, name, start, end) {
         Ok(certificate) => Some(Opened { certificate, others: Vec::new(), key }),
@@ -293,35 +306,36 @@ fn self_signed(
     }
 }
 
-/// The date of the medium, if anybody said one.
-fn date_said(request: &Request<'_>) -> Option<Date> {
+/// Returns the date of the medium if one was given, in the manifest or on the command line.
+fn medium_date(request: &MediumRequest<'_>) -> Option<Date> {
     request.rendered.manifest.media.date().or(Some(request.date).filter(|date| *date != Date::EARLIEST))
 }
 
-/// A private key that the author gives.
-fn key(request: &Request<'_>, bytes: &[u8], pointer: &str, problems: &mut Problems) -> Option<PrivateKey> {
+/// Parses the private key that the manifest refers to.
+fn parse_key(request: &MediumRequest<'_>, bytes: &[u8], pointer: &str, problems: &mut Problems) -> Option<PrivateKey> {
     let make = "make one: `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out media.key`";
     let (message, help) = match PrivateKey::read(bytes) {
-        Ok(key) if key.bits() < MIN_BITS => (format!("the key is weak: it has {} bits", key.bits()), make.to_owned()),
+        Ok(key) if key.bits() < MIN_BITS => (format!("the key is weak: {} bits", key.bits()), make.to_owned()),
         Ok(key) => return Some(key),
         Err(NotAKey::Encrypted) => (
-            "the key is under a password of its own".into(),
-            "take it off where the key is kept safe: `openssl pkey -in media.key -out media.key`".into(),
+            "the key is encrypted with a password".into(),
+            "remove the password in a safe place: `openssl pkey -in media.key -out media.key`".into(),
         ),
-        Err(NotAKey::Other(label)) => (format!("the key is no RSA key that can be read, but `{label}`"), make.into()),
-        Err(NotAKey::Unreadable) => ("the key is no private key".into(), make.into()),
+        Err(NotAKey::Other(label)) => (format!("the key is `{label}`, not a readable RSA key"), make.into()),
+        Err(NotAKey::Unreadable) => ("the key is not a private key".into(), make.into()),
     };
     let problem = Problem::new(Rule::InvalidCertificateSource, message).at(request.place(pointer), "");
     problems.add(problem.help(help));
     None
 }
 
-/// The key that the cache keeps, made now if there is none; nothing for somebody who only checks.
-fn kept_key(request: &Request<'_>, pointer: &str, problems: &mut Problems) -> Option<PrivateKey> {
-    let message = "the medium is not the same elsewhere: the key of its certificate is made here";
+/// Returns the key kept in the cache, generating it if missing; `None` while only checking.
+fn cached_key(request: &MediumRequest<'_>, pointer: &str, problems: &mut Problems) -> Option<PrivateKey> {
+    let message =
+        "the medium can't be reproduced on other machines: the key of its certificate is generated on this one";
     let problem = Problem::new(Rule::MachineSpecificKey, message).at(request.place(pointer), "has no `key`");
     problems.add(problem.help(
-        "make one with `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048`, and write \
+        "generate a key with `openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048`, and write \
          `key = { env = \"MEDIA_KEY\" }`",
     ));
     match request.sources.certificate_key() {
@@ -333,8 +347,8 @@ fn kept_key(request: &Request<'_>, pointer: &str, problems: &mut Problems) -> Op
     }
 }
 
-/// What certificates are used for, in words (RFC 5280, 4.2.1.12).
-fn purpose(oid: &str) -> String {
+/// Returns the name of an extended key usage (RFC 5280, 4.2.1.12).
+fn purpose_name(oid: &str) -> String {
     match oid {
         "1.3.6.1.5.5.7.3.1" => "server authentication".into(),
         "1.3.6.1.5.5.7.3.3" => "code signing".into(),
@@ -346,7 +360,7 @@ fn purpose(oid: &str) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    // As long as it will be: a text that grows leaves copies of itself behind.
+    // Allocate the final length: a growing string would leave copies of the secret behind.
     let mut text = String::with_capacity(2 * bytes.len());
     for byte in bytes {
         for digit in [byte >> 4, byte & 15] {

@@ -1,7 +1,8 @@
-//! Access to everything that manifests refer to: folders, files, WIM files, boot programs, secrets and kept keys.
+//! Access to everything that manifests refer to: folders, files, WIM files, boot programs, secrets
+//! and kept keys.
 //!
-//! The steps of `resolve` reach sources through [`Sources`] alone, so that tests can put others in place of those on
-//! disk. [`SourceIndex`] looks at each source once per run, however many sites refer to it.
+//! Resolution steps access sources only through [`Sources`], which tests replace. [`SourceIndex`]
+//! reads each source once per run, however many sites share it.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -12,11 +13,11 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::inside::{self, Media};
-use super::pointers;
-use super::programs::{As, Programs, Read};
-use super::secrets::{Fetched, Origin, Secrets};
-use super::tree::{self, Walked};
+use super::lfs_pointers;
+use super::medium_path::{self, MediumTrees};
+use super::programs::{ProgramCache, ReadAs, ReadProgram};
+use super::secrets::{FetchedSecret, SecretOrigin, Secrets};
+use super::tree::{self, ListedFolder};
 use super::wim::KnownWim;
 use crate::content::Content;
 use crate::error::{Error, Result};
@@ -29,13 +30,13 @@ use crate::store::{self, Objects};
 use crate::volume::Node;
 use authoring::file::is_lfs_pointer;
 
-/// Sources of media. Every method may be called again for the same source, and gives the same answer.
+/// Sources of media. Repeated calls for one source return equal results.
 pub(super) trait Sources {
-    /// Returns whether a path leads to a folder.
+    /// Returns `true` if a path leads to a folder.
     fn is_folder(&self, path: &Utf8Path) -> io::Result<bool>;
 
-    /// Lists a folder with everything below it.
-    fn folder(&self, path: &Utf8Path) -> io::Result<Arc<Walked>>;
+    /// Lists a folder and everything below it.
+    fn folder(&self, path: &Utf8Path) -> io::Result<Arc<ListedFolder>>;
 
     /// Finds a file, without reading it.
     fn file(&self, path: &Utf8Path) -> io::Result<Content>;
@@ -49,41 +50,41 @@ pub(super) trait Sources {
     /// Reads a file of at most `max_len` bytes into memory that is wiped.
     fn read_secret(&self, path: &Utf8Path, max_len: usize) -> io::Result<Secret>;
 
-    /// Returns whether a file is a Git LFS pointer; `false` if it can't be read.
+    /// Returns `true` if a file is a Git LFS pointer; `false` if it can't be read.
     fn is_lfs_pointer(&self, path: &Utf8Path) -> bool;
 
-    /// Opens a WIM file, or finds in the cache what is asked of it.
+    /// Opens a WIM file, or its cached facts.
     fn wim(&self, path: &Utf8Path) -> Result<Rc<KnownWim>>;
 
     /// Reads the boot programs in a content.
-    fn programs(&self, content: &Content, taken_for: As) -> Result<Rc<Vec<Read>>>;
+    fn programs(&self, content: &Content, read_as: ReadAs) -> Result<Rc<Vec<ReadProgram>>>;
 
     /// Fetches a secret.
-    fn secret(&self, origin: Origin) -> Fetched;
+    fn secret(&self, origin: SecretOrigin) -> FetchedSecret;
 
-    /// Reads the bytes of a file that was found, which may be secret.
+    /// Reads the bytes of a file found before, which may be secret.
     ///
     /// # Errors
     ///
-    /// The file has more bytes than `max_len`, can't be read, or is not what it was when it was found.
+    /// The file is longer than `max_len`, unreadable, or changed since it was found.
     fn read_content(&self, content: &Content, max_len: usize) -> Result<Secret>;
 
-    /// Returns the key under which fingerprints of secrets are made; `None` if there is no randomness for one.
+    /// Returns the key for fingerprints of secrets; `None` if no randomness is available for one.
     fn veil(&self) -> Result<Option<Arc<Veil>>>;
 
-    /// Returns the private key of self-signed certificates that the cache keeps; `None` without a cache.
+    /// Returns the kept private key of self-signed certificates; `None` without a cache.
     fn certificate_key(&self) -> Result<Option<PrivateKey>>;
 }
 
-/// The sources on disk, each looked at once.
+/// The sources on disk, each read once.
 #[derive(Default)]
 pub(super) struct SourceIndex {
-    walked: RefCell<HashMap<Utf8PathBuf, Arc<Walked>>>,
-    media: Media,
+    walked: RefCell<HashMap<Utf8PathBuf, Arc<ListedFolder>>>,
+    media: MediumTrees,
     wims: RefCell<HashMap<Utf8PathBuf, Rc<KnownWim>>>,
-    programs: Programs,
+    programs: ProgramCache,
     pub secrets: RefCell<Secrets>,
-    /// What is known of WIM files, programs and folders from earlier runs.
+    /// Cache of earlier runs for WIM files, programs and folders.
     pub cache: Option<Rc<Objects>>,
     pub audience: Audience,
     /// Folder of the key for fingerprints of secrets.
@@ -97,7 +98,7 @@ impl SourceIndex {
         Self { secrets: RefCell::new(secrets), ..Self::default() }
     }
 
-    /// Writes what was learnt of WIM files to the caches.
+    /// Writes new facts about WIM files to the cache.
     pub fn remember(&self) {
         self.wims.borrow().values().for_each(|wim| wim.remember());
     }
@@ -111,7 +112,7 @@ impl Sources for SourceIndex {
         }
     }
 
-    fn folder(&self, path: &Utf8Path) -> io::Result<Arc<Walked>> {
+    fn folder(&self, path: &Utf8Path) -> io::Result<Arc<ListedFolder>> {
         if let Some(walked) = self.walked.borrow().get(path) {
             return Ok(Arc::clone(walked));
         }
@@ -119,7 +120,7 @@ impl Sources for SourceIndex {
             Some(walked) => walked,
             None => tree::walk(path)?,
         };
-        walked.pointers = pointers::find(&walked, self.cache.as_deref());
+        walked.pointers = lfs_pointers::find(&walked, self.cache.as_deref());
         let walked = Arc::new(walked);
         self.walked.borrow_mut().insert(path.to_owned(), Arc::clone(&walked));
         Ok(walked)
@@ -128,20 +129,20 @@ impl Sources for SourceIndex {
     fn file(&self, path: &Utf8Path) -> io::Result<Content> {
         match self.media.file(path)? {
             Some(source) => Ok(Content::Source(source)),
-            None => tree::file(path),
+            None => tree::find_file(path),
         }
     }
 
     fn read(&self, path: &Utf8Path, max_len: u64) -> io::Result<Vec<u8>> {
         match self.media.file(path)? {
-            Some(source) => inside::read(&source, max_len),
+            Some(source) => medium_path::read(&source, max_len),
             None => limits::read(path, max_len),
         }
     }
 
     fn read_start(&self, path: &Utf8Path, len: usize) -> io::Result<Vec<u8>> {
         if let Some(source) = self.media.file(path)? {
-            return inside::read_start(&source, len);
+            return medium_path::read_start(&source, len);
         }
         let mut bytes = vec![0; len];
         limits::open(path)?.read_exact_at(&mut bytes, 0)?;
@@ -154,7 +155,7 @@ impl Sources for SourceIndex {
 
     fn is_lfs_pointer(&self, path: &Utf8Path) -> bool {
         match self.media.file(path) {
-            Ok(Some(source)) => pointers::is_pointer(&source),
+            Ok(Some(source)) => lfs_pointers::is_pointer(&source),
             _ => is_lfs_pointer(path).unwrap_or(false),
         }
     }
@@ -163,7 +164,7 @@ impl Sources for SourceIndex {
         if let Some(wim) = self.wims.borrow().get(path) {
             return Ok(Rc::clone(wim));
         }
-        let known = match self.media.file(path).map_err(inside::error_of)? {
+        let known = match self.media.file(path).map_err(medium_path::into_error)? {
             Some(source) => KnownWim::open_source(source, self.cache.clone())?,
             None => KnownWim::open(path, self.cache.clone())?,
         };
@@ -172,11 +173,11 @@ impl Sources for SourceIndex {
         Ok(wim)
     }
 
-    fn programs(&self, content: &Content, taken_for: As) -> Result<Rc<Vec<Read>>> {
-        self.programs.of(content, taken_for, self.cache.as_deref())
+    fn programs(&self, content: &Content, read_as: ReadAs) -> Result<Rc<Vec<ReadProgram>>> {
+        self.programs.get(content, read_as, self.cache.as_deref())
     }
 
-    fn secret(&self, origin: Origin) -> Fetched {
+    fn secret(&self, origin: SecretOrigin) -> FetchedSecret {
         self.secrets.borrow_mut().fetch(origin)
     }
 
@@ -186,7 +187,7 @@ impl Sources for SourceIndex {
             Content::Source(source) => source,
         };
         if source.len() > max_len as u64 {
-            let message = format!("`{}` has {} bytes, and {max_len} are read at most", source.path(), source.len());
+            let message = format!("`{}` has {} bytes; at most {max_len} were expected", source.path(), source.len());
             return Err(Error::new(message));
         }
         Ok(Secret::new(read_start(source, source.len() as usize)?))

@@ -1,9 +1,9 @@
-//! What a stick can't hold, or Windows may stumble over: FAT32 ends files at 4 GiB, and has its own limits beside.
+//! Splits files that are too large for FAT32 on sticks, and reports other limits of FAT32.
 
-use super::assemble::Medium;
+use super::assemble::AssembledMedium;
 use super::manifest_pointers::IMAGE;
-use super::parts::{Parted, is_wim, put_parts, report_parted};
-use super::request::Request;
+use super::request::MediumRequest;
+use super::wim_parts::{SplitOutcome, insert_parts, is_wim, report_split};
 use crate::format::fat::MAX_FILE_LEN;
 use crate::format::stick::{is_content, is_too_large};
 use crate::manifest::{LargeFiles, OutputFormat};
@@ -12,15 +12,15 @@ use crate::problem::{Problem, Problems};
 use crate::rule::Rule;
 use crate::size::Size;
 
-/// The most that the tools of Windows format as FAT32.
+/// Largest volume that the tools of Windows format as FAT32, in bytes.
 const MAX_FORMATTED_LEN: u64 = 32 << 30;
 
-/// How long the parts of a WIM file are at most: a MiB less than 4 GiB, so that readers that round a length up to whole
-/// clusters in 32 bits do not arrive at nothing.
+/// Maximum length of the parts of a WIM file in bytes: 1 MiB below 4 GiB, so that readers that
+/// round it up to whole clusters don't overflow 32 bits.
 const PART_LEN: u64 = (4 << 30) - (1 << 20);
 
-/// Splits what is too large for a stick if the manifest asks for that, and reports what can't be on one.
-pub(super) fn split_large_files(request: &Request<'_>, medium: &mut Medium, problems: &mut Problems) {
+/// Splits large files if the manifest asks for it, and reports files that a stick can't hold.
+pub(super) fn split_large_files(request: &MediumRequest<'_>, medium: &mut AssembledMedium, problems: &mut Problems) {
     if request.rendered.manifest.format() != OutputFormat::Usb {
         return;
     }
@@ -29,7 +29,7 @@ pub(super) fn split_large_files(request: &Request<'_>, medium: &mut Medium, prob
     let has_ntfs = asked == Some(LargeFiles::Ntfs);
     let is_there = |path: &str, len: u64| has_ntfs && is_too_large(path, len);
     let is_split = files.iter().any(|(path, content)| is_there(path, content.len()));
-    // What is on the second partition as a whole counts there.
+    // Once a file moves to the NTFS partition, all content does, and no longer counts for FAT32.
     let is_on_fat = |path: &str, len: u64| !is_split || !(is_content(path) || is_there(path, len));
     let on_fat = files.iter().filter(|(path, content)| is_on_fat(path, content.len()));
     let len: u64 = on_fat.map(|(_, content)| content.len()).sum();
@@ -46,58 +46,65 @@ pub(super) fn split_large_files(request: &Request<'_>, medium: &mut Medium, prob
     }
     if refused.is_empty() && len > MAX_FORMATTED_LEN {
         let message = format!(
-            "the stick holds {}, and the tools of Windows format no FAT32 volume of more than {}",
+            "the FAT32 volume needs {}; Windows formats at most {} as FAT32",
             Size(len),
             Size(MAX_FORMATTED_LEN)
         );
         let problem = Problem::new(Rule::LargeFat32Volume, message).at(request.place("/output/format"), "");
         problems.add(
-            problem.help("Windows reads it all the same; leave something out if the stick is to be made there anew"),
+            problem.help("remove content if the stick is to be reformatted on Windows; reading it works regardless"),
         );
     }
 }
 
-/// Puts parts of a WIM file in its place.
-fn split(request: &Request<'_>, medium: &mut Medium, path: &str, problems: &mut Problems) {
-    let pointer = origin_of(medium, path);
-    match put_parts(request.sources, &mut medium.root, path, &[], PART_LEN) {
+/// Replaces a WIM file by its parts.
+fn split(request: &MediumRequest<'_>, medium: &mut AssembledMedium, path: &str, problems: &mut Problems) {
+    let pointer = source_pointer(medium, path);
+    match insert_parts(request.sources, &mut medium.root, path, &[], PART_LEN) {
         Ok(parted) => {
-            report_parted(request, path, &parted, &pointer, problems);
-            medium.is_pending |= matches!(parted, Parted::Later);
+            report_split(request, path, &parted, &pointer, problems);
+            medium.is_pending |= matches!(parted, SplitOutcome::Deferred);
         }
         Err(error) => request.failed(&error, &pointer, problems),
     }
 }
 
-/// Reports a file that is too large for FAT32, at the line that names it.
-fn report_too_large(request: &Request<'_>, medium: &Medium, path: &str, len: u64, problems: &mut Problems) {
+/// Reports a file too large for FAT32 at the entry that supplies it.
+fn report_too_large(
+    request: &MediumRequest<'_>,
+    medium: &AssembledMedium,
+    path: &str,
+    len: u64,
+    problems: &mut Problems,
+) {
     let is_startable = !is_too_large(path, len);
-    let message = format!("`{path}` has {len} bytes, and a stick (FAT32) holds files of at most {MAX_FILE_LEN} bytes");
+    let message = format!("`{path}` has {len} bytes; FAT32 on the stick limits files to {MAX_FILE_LEN} bytes");
     let problem = Problem::new(Rule::FileTooLargeForFat32, message)
-        .at(request.place(&origin_of(medium, path)), "comes from here");
+        .at(request.place(&source_pointer(medium, path)), "comes from here");
     problems.add(problem.help(match is_startable {
-        true => "what starts has to be on FAT32: make the boot image smaller, or a disc",
+        true => "reduce the boot image, which has to be on FAT32, or make a disc",
         false if is_splittable(path) => {
-            "write `large-files = \"split\"` in `[output]` to have it split into parts that Windows reads as one \
-             (`install000.swm` …), or `large-files = \"ntfs\"` to have it on a second partition"
+            "write `large-files = \"split\"` in `[output]` to split it into parts that Windows reads as one file \
+             (`install000.swm` …), or `large-files = \"ntfs\"` to move it to a second partition"
         }
         false if is_wim(path) => {
-            "write `large-files = \"ntfs\"` in `[output]` to have it on a second partition; only WIM files below \
-             `SMS\\PKG` are split"
+            "write `large-files = \"ntfs\"` in `[output]` to move it to a second partition; only WIM files below \
+             `SMS\\PKG` can be split"
         }
         false => {
-            "it can't be split, as only WIM files can: write `large-files = \"ntfs\"` in `[output]` to have it on \
-             a second partition, or leave it out"
+            "write `large-files = \"ntfs\"` in `[output]` to move it to a second partition, or remove it; \
+             only WIM files can be split"
         }
     }));
 }
 
-/// Where in the manifest a file on the stick comes from; boot files come from the boot image.
-fn origin_of(medium: &Medium, path: &str) -> String {
+/// Returns the JSON pointer of the entry that supplies a file on the stick, or of the boot image
+/// for boot files.
+fn source_pointer(medium: &AssembledMedium, path: &str) -> String {
     medium.origins.pointer_of(path).unwrap_or_else(|| IMAGE.into())
 }
 
-/// Whether a file may be on the medium in parts: what starts it looks for whole files.
+/// Returns `true` if a file may be split: boot programs open whole files only.
 fn is_splittable(path: &str) -> bool {
     let is_below = |folder: &str| {
         path.get(..folder.len()).is_some_and(|start| start.eq_ignore_ascii_case(folder))

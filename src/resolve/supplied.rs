@@ -1,4 +1,4 @@
-//! What a base supplies to a medium: names, and no values.
+//! The values that a medium inherits from its base, by name only.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,26 +8,26 @@ use crate::manifest::Kind;
 use crate::media::data::{BaseData, MediaData, Value};
 use crate::secret::Secret;
 
-/// Names of everything that a medium has of its base.
+/// Names of everything that a medium inherits from its base.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Supplied {
-    /// The base, as the manifest names it.
+pub struct SuppliedByBase {
+    /// Path of the base as written in the manifest.
     pub base: String,
-    /// The variables that come from the base.
+    /// Variables inherited from the base.
     pub kept: Vec<String>,
-    /// The variables of the base that the manifest sets otherwise.
+    /// Variables of the base that the manifest overrides.
     pub replaced: Vec<String>,
-    /// The variables that media of sites have, and neither base nor manifest.
+    /// Variables usually on site media that neither base nor manifest sets.
     pub lacking: Vec<&'static str>,
-    /// The paths of policies in the base.
+    /// Paths of policies in the base.
     pub policies: Vec<String>,
-    /// The IDs of content in the base that the manifest does not name.
+    /// IDs of content in the base that the manifest does not replace.
     pub content: Vec<String>,
-    /// The number of other files that the base has for the medium, unless the manifest brings others.
+    /// Number of other files inherited unless the manifest replaces them.
     pub n_files: u64,
 }
 
-impl Supplied {
+impl SuppliedByBase {
     /// Compares a base with the medium that is built on it.
     pub(super) fn new(base: &Base, of_base: &BaseData, data: &MediaData) -> Self {
         let is_kept = |name: &str, value: &Arc<Secret>| match data.get(name) {
@@ -42,14 +42,14 @@ impl Supplied {
             base: base.name.clone(),
             kept: names(kept),
             replaced: names(replaced),
-            lacking: expected(data.kind).iter().filter(|name| data.get(name).is_none()).copied().collect(),
+            lacking: expected_variables(data.kind).iter().filter(|name| data.get(name).is_none()).copied().collect(),
             policies: of_base.policies.iter().map(|(path, _)| path.replace('/', "\\")).collect(),
             content: base.content(),
             n_files: base.files.n_files(),
         }
     }
 
-    /// Returns the number of things that the base supplies, as a sentence.
+    /// Summarizes the inherited items by number.
     pub fn summary(&self) -> String {
         let counted = |n: usize, one: &str, several: &str| format!("{n} {}", if n == 1 { one } else { several });
         let parts = [
@@ -64,27 +64,27 @@ impl Supplied {
         }
     }
 
-    /// Returns the names of it in lines, each with where they come from.
+    /// Lists the inherited names, one line per origin.
     pub fn details(&self) -> Vec<String> {
         let of_base: Vec<_> = self.kept.iter().chain(&self.policies).collect();
         let lines = [
-            listed("from the base", &of_base),
-            listed("replaced by the manifest", &self.replaced),
-            listed("in neither", &self.lacking),
+            name_list("from the base", &of_base),
+            name_list("replaced by the manifest", &self.replaced),
+            name_list("set by neither", &self.lacking),
         ];
         lines.into_iter().flatten().collect()
     }
 }
 
-/// Lists names after what they have in common; nothing if there are none.
-fn listed(what: &str, names: &[impl fmt::Display]) -> Option<String> {
+/// Lists names after a label; `None` if there are none.
+fn name_list(what: &str, names: &[impl fmt::Display]) -> Option<String> {
     let names = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     (!names.is_empty()).then(|| format!("{what}: {names}"))
 }
 
-/// The variables that media of sites have, by Microsoft's log of a boot medium ("Understand PXE boot"). Of stand-alone
-/// media, public readers look for two.
-fn expected(kind: Kind) -> &'static [&'static str] {
+/// Returns the variables expected on media of sites, according to Microsoft's log of a boot medium
+/// ("Understand PXE boot"). For stand-alone media, public readers look for two.
+fn expected_variables(kind: Kind) -> &'static [&'static str] {
     match kind {
         Kind::Bootable | Kind::Prestaged => &[
             "_SMSTSBootMediaPackageID",

@@ -1,8 +1,9 @@
-//! What a folder of content holds: every file with its stat, and nothing that a medium can't hold.
+//! Lists folders of content: every file with its stat, and the reasons why others can't be on a
+//! medium.
 //!
-//! Symbolic links are followed while they stay inside the folder. What can't go on a medium (links that leave it,
-//! devices, names that Windows can't hold, names that differ only in case) is a [`Fault`] with the path that is at
-//! fault. Nothing is read but folders and stats.
+//! Symbolic links are followed while they stay inside the folder. A [`ContentFault`] is reported
+//! for links that leave it, devices, names that Windows does not allow, and names that differ only
+//! in case. File contents are not read.
 
 use std::fs;
 use std::io;
@@ -20,78 +21,79 @@ use crate::foreign_text::from_utf8;
 use crate::limits::MAX_TREE_FILES;
 use crate::volume::{Folder, Misplaced};
 
-/// A folder of content.
+/// A listed folder of content.
 #[derive(Debug, Clone, Default)]
-pub struct Walked {
-    /// Everything in it that a medium can hold. Media share it.
+pub struct ListedFolder {
+    /// Everything that a medium can hold. Media share it.
     pub folder: Arc<Folder>,
-    /// How many files that is.
+    /// Number of files.
     pub n_files: u64,
-    /// How many bytes they have together.
+    /// Total length of the files in bytes.
     pub bytes: u64,
-    /// Everything else.
-    pub faults: Vec<Fault>,
-    /// The boot images in the catalog of the disc that this is the root of.
+    /// Everything that a medium can't hold.
+    pub faults: Vec<ContentFault>,
+    /// Boot images in the disc's catalog, if this is the root of a disc.
     pub boot: Vec<(Firmware, Content)>,
-    /// The Git LFS pointers among the files, if they were looked for.
+    /// Git LFS pointers among the files, once they were searched.
     pub pointers: Vec<Utf8PathBuf>,
 }
 
-/// Something in a folder that can't go on a medium.
+/// An entry of a folder that can't be placed on a medium.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
-    /// Where it is.
+pub struct ContentFault {
+    /// Path of the entry.
     pub path: Utf8PathBuf,
-    /// What is wrong with it: a fragment that stands by itself.
+    /// Reason, as a fragment.
     pub why: String,
-    /// What would help.
+    /// Help text.
     pub help: &'static str,
 }
 
-/// Lists a folder with all that is below it, on as many threads as the machine has cores.
-pub fn walk(root: &Utf8Path) -> io::Result<Walked> {
+/// Lists a folder and everything below it, using all cores.
+pub fn walk(root: &Utf8Path) -> io::Result<ListedFolder> {
     let canonical = root.canonicalize_utf8()?;
     let idle = thread::available_parallelism().map_or(0, |threads| threads.get() - 1);
-    let walk = Walk { inside: &canonical, n_idle: AtomicUsize::new(idle), n_files: AtomicU64::new(0) };
+    let walk = TreeWalk { inside: &canonical, n_idle: AtomicUsize::new(idle), n_files: AtomicU64::new(0) };
     let mut walked = walk.folder(root, slice::from_ref(&canonical))?;
     walked.faults.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(walked)
 }
 
-/// A single file of content.
-pub fn file(path: &Utf8Path) -> io::Result<Content> {
+/// Finds a single file of content.
+pub fn find_file(path: &Utf8Path) -> io::Result<Content> {
     let metadata = fs::metadata(path)?;
     if !metadata.is_file() {
         return Err(io::Error::other("not a regular file"));
     }
-    Ok(source(path.to_owned(), &metadata))
+    Ok(to_content(path.to_owned(), &metadata))
 }
 
-fn source(path: Utf8PathBuf, metadata: &fs::Metadata) -> Content {
+fn to_content(path: Utf8PathBuf, metadata: &fs::Metadata) -> Content {
     Content::file(SourceFile { path, stat: Stat::of(metadata) })
 }
 
-/// What all threads of a walk share.
-struct Walk<'a> {
-    /// The folder that links must not leave, free of links itself.
+/// State shared by all threads of a walk.
+struct TreeWalk<'a> {
+    /// Root folder that links must not leave, with links resolved.
     inside: &'a Utf8Path,
-    /// How many more threads may be started.
+    /// Number of threads that may still be started.
     n_idle: AtomicUsize,
     n_files: AtomicU64,
 }
 
-/// A folder that waits to be walked: its name and its path.
-type Below = (String, Utf8PathBuf);
+/// Name and path of a folder to be listed.
+type Subfolder = (String, Utf8PathBuf);
 
-impl Walk<'_> {
-    /// Lists one folder. `above` are the folders that links led through on the way here, free of links: another
-    /// link to one of them would never end.
-    fn folder(&self, path: &Utf8Path, above: &[Utf8PathBuf]) -> io::Result<Walked> {
+impl TreeWalk<'_> {
+    /// Lists one folder. `above` are the folders through which links led here, with links resolved;
+    /// a link to one of them would recurse forever.
+    fn folder(&self, path: &Utf8Path, above: &[Utf8PathBuf]) -> io::Result<ListedFolder> {
         let named = |entry: io::Result<fs::DirEntry>| entry.map(|entry| (entry.file_name(), entry));
         let mut entries = fs::read_dir(path)?.map(named).collect::<io::Result<Vec<_>>>()?;
-        // The order of a folder's entries is the file system's; which of two twins is at fault must not be.
+        // Sort, so that of two names that differ only in case, the reported one does not depend on
+        // the file system.
         entries.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
-        let mut walked = Walked::default();
+        let mut walked = ListedFolder::default();
         let mut folders = Vec::new();
         for (name, entry) in entries {
             let Some(name) = name.to_str() else {
@@ -114,8 +116,9 @@ impl Walk<'_> {
         Ok(walked)
     }
 
-    /// Lists folders in turn, sharing the rest with another thread as soon as one is idle.
-    fn folders(&self, folders: &[Below], above: &[Utf8PathBuf]) -> Vec<io::Result<Walked>> {
+    /// Lists folders in order, handing half of the remaining ones to another thread whenever one is
+    /// idle.
+    fn folders(&self, folders: &[Subfolder], above: &[Utf8PathBuf]) -> Vec<io::Result<ListedFolder>> {
         let mut listed = Vec::with_capacity(folders.len());
         while let Some(((_, path), rest)) = folders[listed.len()..].split_first() {
             if !rest.is_empty() && self.n_idle.fetch_update(Relaxed, Relaxed, |n| n.checked_sub(1)).is_ok() {
@@ -136,22 +139,22 @@ impl Walk<'_> {
         listed
     }
 
-    fn link(&self, walked: &mut Walked, name: &str, path: Utf8PathBuf, above: &[Utf8PathBuf]) -> io::Result<()> {
+    fn link(&self, walked: &mut ListedFolder, name: &str, path: Utf8PathBuf, above: &[Utf8PathBuf]) -> io::Result<()> {
         let target = match path.canonicalize_utf8() {
             Ok(target) => target,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                walked.fault(path, "a symbolic link to nothing", "mend or remove the link");
+                walked.fault(path, "a dangling symbolic link", "repair or remove the link");
                 return Ok(());
             }
             Err(error) => {
                 let why = format!("a symbolic link that can't be followed ({error})");
-                walked.fault(path, why, "mend or remove the link");
+                walked.fault(path, why, "repair or remove the link");
                 return Ok(());
             }
         };
         if !target.starts_with(self.inside) {
-            let why = format!("a symbolic link that leaves the folder, to `{target}`");
-            walked.fault(path, why, "copy what it points to into the folder, or make it a content entry of its own");
+            let why = format!("a symbolic link that leaves the folder: `{target}`");
+            walked.fault(path, why, "replace the link with a copy of its target, or add the target as a content entry");
             return Ok(());
         }
         let metadata = fs::metadata(&target)?;
@@ -160,9 +163,9 @@ impl Walk<'_> {
             return Ok(());
         }
         let here = path.parent().unwrap_or(self.inside).canonicalize_utf8()?;
-        // A link to a folder on the way here never ends; neither do two links that lead to each other.
+        // This also catches two links that lead to each other.
         if here.starts_with(&target) || above.iter().any(|above| above.starts_with(&target)) {
-            walked.fault(path, "a symbolic link to a folder that it is in", "remove the link");
+            walked.fault(path, "a symbolic link to one of its own parent folders", "remove the link");
             return Ok(());
         }
         let above = [above, &[here]].concat();
@@ -170,21 +173,25 @@ impl Walk<'_> {
         walked.add_folder(name, &path, below)
     }
 
-    /// Adds what is not a folder.
-    fn add_file(&self, walked: &mut Walked, name: &str, path: Utf8PathBuf, metadata: &fs::Metadata) {
+    /// Adds an entry that is not a folder.
+    fn add_file(&self, walked: &mut ListedFolder, name: &str, path: Utf8PathBuf, metadata: &fs::Metadata) {
         if !metadata.is_file() {
-            walked.fault(path, "neither a file nor a folder", "keep devices, pipes and sockets out of content");
+            walked.fault(path, "not a file or folder", "remove devices, pipes and sockets from content");
             return;
         }
         match self.n_files.fetch_add(1, Relaxed) {
             ..MAX_TREE_FILES => {}
             MAX_TREE_FILES => {
-                walked.fault(path, "there are over 4,000,000 files here", "do symbolic links multiply them?");
+                walked.fault(
+                    path,
+                    "the folder has over 4,000,000 files",
+                    "check for symbolic links that multiply files",
+                );
                 return;
             }
             _ => return,
         }
-        match Arc::make_mut(&mut walked.folder).insert(name, source(path.clone(), metadata)) {
+        match Arc::make_mut(&mut walked.folder).insert(name, to_content(path.clone(), metadata)) {
             Ok(()) => {
                 walked.n_files += 1;
                 walked.bytes += metadata.len();
@@ -194,8 +201,8 @@ impl Walk<'_> {
     }
 }
 
-impl Walked {
-    /// Adds a folder with all that is below it, or why it could not be listed.
+impl ListedFolder {
+    /// Adds a listed folder, or the reason why it could not be listed.
     fn add_folder(&mut self, name: &str, path: &Utf8Path, below: io::Result<Self>) -> io::Result<()> {
         let below = match below {
             Ok(below) => below,
@@ -206,7 +213,7 @@ impl Walked {
             Err(error) => return Err(error),
         };
         self.faults.extend(below.faults);
-        // A twin by case must not be merged quietly: on the medium they would be one folder.
+        // Don't merge folders that differ only in case: on the medium they would be one.
         if let Some(twin) = self.folder.spelling(name) {
             self.misplaced(path, Misplaced::Taken(twin));
             return Ok(());
@@ -225,14 +232,14 @@ impl Walked {
         match misplaced {
             Misplaced::BadName(bad) => self.fault(path.to_owned(), bad.to_string(), "rename it"),
             Misplaced::Taken(twin) => {
-                let why = format!("differs from `{twin}` beside it only in case, and Windows takes them for one name");
+                let why = format!("differs from `{twin}` only in case, which Windows ignores");
                 self.fault(path.to_owned(), why, "rename one of them");
             }
         }
     }
 
     fn fault(&mut self, path: Utf8PathBuf, why: impl Into<String>, help: &'static str) {
-        self.faults.push(Fault { path, why: why.into(), help });
+        self.faults.push(ContentFault { path, why: why.into(), help });
     }
 }
 
@@ -263,7 +270,7 @@ mod tests {
             let files: Vec<_> = walked.folder.files().into_iter().map(|(path, _)| path).collect();
             assert_eq!(files.len() as u64, walked.n_files);
             let root = self.path("");
-            let fault = |fault: Fault| format!("{}: {}", fault.path, fault.why).replace(root.as_str(), "");
+            let fault = |fault: ContentFault| format!("{}: {}", fault.path, fault.why).replace(root.as_str(), "");
             (files, walked.faults.into_iter().map(fault).collect())
         }
     }
@@ -291,10 +298,10 @@ mod tests {
         assert_eq!(
             faults,
             [
-                "package/bin/up: a symbolic link to a folder that it is in",
-                "package/bin2/up: a symbolic link to a folder that it is in",
-                "package/dangling: a symbolic link to nothing",
-                "package/leaves.txt: a symbolic link that leaves the folder, to `outside.txt`",
+                "package/bin/up: a symbolic link to one of its own parent folders",
+                "package/bin2/up: a symbolic link to one of its own parent folders",
+                "package/dangling: a dangling symbolic link",
+                "package/leaves.txt: a symbolic link that leaves the folder: `outside.txt`",
             ]
         );
     }
@@ -316,8 +323,8 @@ mod tests {
         assert_eq!(files.iter().filter(|file| !file.to_lowercase().contains("twin")).count(), 2, "{files:?}");
         assert_eq!(faults.len(), 3, "{faults:?}");
         assert_eq!(faults[0], "aux.txt: the name `aux.txt` stands for the device AUX on Windows");
-        assert!(faults[1].contains("beside it only in case"), "{faults:?}");
-        assert_eq!(faults[2], "up: differs from `UP` beside it only in case, and Windows takes them for one name");
+        assert!(faults[1].contains("only in case"), "{faults:?}");
+        assert_eq!(faults[2], "up: differs from `UP` only in case, which Windows ignores");
     }
 
     #[test]

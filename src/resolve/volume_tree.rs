@@ -1,28 +1,29 @@
-//! The tree of one volume, while files and folders are put into it.
+//! The tree of one volume, under construction.
 
 use std::sync::Arc;
 
 use super::placement::{Location, MAX_FAULTS, Placement};
-use super::request::Request;
+use super::request::MediumRequest;
 use crate::content::Content;
 use crate::problem::{Problem, Problems};
 use crate::volume::{Folder, Misplaced, Node};
 
-/// The tree of one volume, while files are put into it.
+/// The tree of one volume, under construction.
 pub(super) struct VolumeTree {
     pub root: Folder,
     location: Location,
 }
 
 impl VolumeTree {
-    /// Creates the empty tree of a volume.
+    /// Creates an empty tree.
     pub fn new(location: Location) -> Self {
         Self { root: Folder::default(), location }
     }
 
-    /// Puts a file or a folder in its place, or reports why it can't be there. A file that is there already from the same
-    /// source, as boot files are when the whole of a Windows ISO follows them, is left there.
-    pub fn place(&mut self, request: &Request<'_>, placement: Placement, problems: &mut Problems) {
+    /// Places a file or folder, or reports why that is impossible. A file already there from the
+    /// same source is fine: a whole Windows ISO, for example, includes the boot files placed
+    /// before.
+    pub fn place(&mut self, request: &MediumRequest<'_>, placement: Placement, problems: &mut Problems) {
         let Placement { path, node, pointer } = placement;
         match node {
             Node::Folder(folder) => self.merge(request, &path, &folder, &pointer, problems),
@@ -36,10 +37,10 @@ impl VolumeTree {
         }
     }
 
-    /// Puts a folder's files in place.
+    /// Places all files of a folder.
     fn merge(
         &mut self,
-        request: &Request<'_>,
+        request: &MediumRequest<'_>,
         path: &str,
         folder: &Arc<Folder>,
         pointer: &str,
@@ -58,32 +59,40 @@ impl VolumeTree {
             self.report(request, path, misplaced, pointer, problems);
         }
         if let Some(n_more) = refused.len().checked_sub(MAX_FAULTS).filter(|n_more| *n_more > 0) {
-            let problem = Problem::error(format!("{n_more} more files find their places {} taken", self.location));
+            let problem =
+                Problem::error(format!("the paths of {n_more} more files {} are already taken", self.location));
             problems.add(problem.at(request.place(pointer), "wanted here"));
         }
     }
 
-    fn report(&self, request: &Request<'_>, path: &str, misplaced: &Misplaced, pointer: &str, problems: &mut Problems) {
+    fn report(
+        &self,
+        request: &MediumRequest<'_>,
+        path: &str,
+        misplaced: &Misplaced,
+        pointer: &str,
+        problems: &mut Problems,
+    ) {
         let location = self.location;
         let problem = match misplaced {
             Misplaced::BadName(bad) => Problem::error(format!("`{path}` can't be {location}: {bad}")).help("rename it"),
             Misplaced::Taken(taken) => {
                 let there = match self.root.get(taken) {
                     Some(Node::File(Content::Source(file))) => {
-                        format!("`{taken}`, which comes from `{}`,", file.path())
+                        format!("`{taken}` from `{}`", file.path())
                     }
                     Some(Node::Folder(_)) => format!("the folder `{taken}`"),
                     _ => format!("`{taken}`"),
                 };
-                Problem::error(format!("`{path}` finds its place {location} taken: {there} is there already"))
-                    .help("leave one of them out, or give it another path; names that differ only in case are one name")
+                Problem::error(format!("`{path}` {location} is already taken by {there}"))
+                    .help("remove one of them or change its path; case is ignored in names")
             }
         };
         problems.add(problem.at(request.place(pointer), "wanted here"));
     }
 }
 
-/// Returns whether two files are one file on disk, or are made of one alike.
+/// Returns `true` if two nodes are the same file on disk, or are derived identically.
 fn is_same_source(one: Option<&Node>, other: Option<&Node>) -> bool {
     match (one, other) {
         (Some(Node::File(Content::Source(one))), Some(Node::File(Content::Source(other)))) => one.key() == other.key(),

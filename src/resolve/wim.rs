@@ -1,8 +1,9 @@
-//! What is asked of WIM files, remembered in the cache: one that did not change is not even opened.
+//! Reads facts from WIM files, and caches them: an unchanged file is not even opened.
 //!
-//! A [`KnownWim`] answers what it was asked before, in this run or an earlier one while the file, or the medium that the
-//! WIM is on, was the same to the last bit of its [`Stat`]; for everything else it opens the file. Remembered is what the file said, not what was
-//! made of it, so that another search order, another site or another firmware goes by the same answers.
+//! A [`KnownWim`] answers from the cache while the file (or the medium with the WIM) has the same
+//! [`Stat`], and opens it for new questions. The cache stores what the file contains, not
+//! conclusions drawn from it, so that other search orders, sites or firmware types can share the
+//! answers.
 
 mod derived;
 mod parts;
@@ -18,9 +19,9 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-pub use derived::{Derived, boot_image};
+pub use derived::{DerivedImage, derive_boot_image};
 pub use parts::split;
-pub use reexported::{Packed, reexported};
+pub use reexported::{PackedWim, ensure_reexported};
 
 use crate::content::{Content, Source, SourceFile, Stat};
 use crate::error::{Error, ErrorKind, Result};
@@ -29,74 +30,74 @@ use crate::format::windows::{self, Windows};
 use crate::progress::Audience;
 use crate::store::{Key, Kind, Objects, ReadingSince};
 
-use reexported::structure;
+use reexported::read_structure;
 
-/// A WIM file that need not be open.
+/// A WIM file that is opened only for questions without a cached answer.
 #[derive(Debug)]
 pub struct KnownWim {
     source: Arc<Source>,
-    facts: Facts,
-    files: RefCell<Files>,
-    folders: RefCell<Folders>,
-    windows: RefCell<Systems>,
-    missing: RefCell<Missing>,
+    facts: KnownFacts,
+    files: RefCell<FileAnswers>,
+    folders: RefCell<FolderAnswers>,
+    windows: RefCell<WindowsAnswers>,
+    missing: RefCell<MissingAnswers>,
     opened: OnceCell<(Wim, Option<ReadingSince>)>,
     is_news: Cell<bool>,
     cache: Option<Rc<Objects>>,
     audience: Audience,
-    /// What was made of it, by the image that it holds; none for all of them.
+    /// Files re-exported from it, by the index of their only image; `None` for all images.
     made: RefCell<BTreeMap<Option<u32>, SourceFile>>,
     /// Hives with another scratch space, by image and size in MiB. Sites with the same boot image share them.
     pub(super) scratch_spaces: RefCell<BTreeMap<(u32, u32), Content>>,
 }
 
-/// The contents of files that were asked for, by image and path; none where there is no file.
-type Files = BTreeMap<(u32, String), Option<Arc<[u8]>>>;
-/// The names in folders that were asked for, by image and path.
-type Folders = BTreeMap<(u32, String), Vec<String>>;
-/// The Windows of images that were asked for.
-type Systems = BTreeMap<u32, Windows>;
-/// The missing contents of images that were asked for.
-type Missing = BTreeMap<u32, Option<MissingContents>>;
+/// Extracted files by image and path; `None` if there is no such file.
+type FileAnswers = BTreeMap<(u32, String), Option<Arc<[u8]>>>;
+/// Names in folders by image and path.
+type FolderAnswers = BTreeMap<(u32, String), Vec<String>>;
+/// Windows installations by image.
+type WindowsAnswers = BTreeMap<u32, Windows>;
+/// Missing contents by image.
+type MissingAnswers = BTreeMap<u32, Option<MissingContents>>;
 
-/// What a WIM file says of itself.
+/// Facts about a WIM file as a whole.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Facts {
-    /// The image that firmware starts, if there is one.
+pub struct KnownFacts {
+    /// Index of the image marked as bootable.
     pub boot_index: Option<u32>,
-    /// What each image says of itself, in their order.
+    /// Description of each image, in order.
     pub images: Vec<WimImageFacts>,
-    /// What nothing can start from as it is.
-    pub packed: Option<Packed>,
+    /// Properties of a file that can't be started as it is.
+    pub packed: Option<PackedWim>,
     /// Properties that Microsoft's programs may not read.
     pub incompatibilities: Vec<Incompatibility>,
 }
 
-/// What is remembered, but for the contents of files: they follow, one after the other.
+/// Head of the cache entry; the contents of `files` follow it, one after the other.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Remembered {
-    facts: Facts,
-    /// Image, path and length, if the file is there.
+struct CachedAnswers {
+    facts: KnownFacts,
+    /// Image, path, and length if the file exists.
     files: Vec<(u32, String, Option<u64>)>,
-    /// Image, path and the names in it.
+    /// Image, path, and the names in the folder.
     folders: Vec<(u32, String, Vec<String>)>,
-    /// Image, and what it says of its Windows.
+    /// Image and description of its Windows.
     windows: Vec<(u32, Windows)>,
-    /// Image, and its missing contents.
+    /// Image and its missing contents.
     missing: Vec<(u32, Option<MissingContents>)>,
 }
 
-/// Version of what is remembered: raise it when its encoding or meaning changes.
+/// Version of the cache entry; bump it when the encoding or meaning changes.
 const VERSION: u32 = 4;
-/// The length of what is remembered comes first.
+/// Length of the field with the length of the head, in bytes.
 const PREFIX_LEN: usize = 8;
 
 impl KnownWim {
-    /// What is known of a WIM file, or what it says now.
+    /// Finds the facts about a WIM file in the cache, or reads them.
     pub fn open(path: &Utf8Path, cache: Option<Rc<Objects>>) -> Result<Self> {
-        // What is no file is for the opening to complain of.
+        // Let `Wim::open` report anything that isn't a file.
         let stat = match fs::metadata(path) {
             Ok(metadata) if metadata.is_file() => Stat::of(&metadata),
             _ => return Err(Wim::open(path).err().unwrap_or_else(|| changed(path))),
@@ -104,7 +105,7 @@ impl KnownWim {
         Self::open_source(Arc::new(Source::File(SourceFile { path: path.to_owned(), stat })), cache)
     }
 
-    /// What is known of a WIM in a source, a file or ranges of one, or what it says now.
+    /// Finds the facts about a WIM in a source in the cache, or reads them.
     pub fn open_source(source: Arc<Source>, cache: Option<Rc<Objects>>) -> Result<Self> {
         let known = cache.as_ref().and_then(|cache| parse(&cache.bytes(&key(&source))?));
         let (facts, files, folders, windows, missing, opened) = match known {
@@ -114,10 +115,10 @@ impl KnownWim {
             None => {
                 let since = cache.as_ref().and_then(|cache| cache.start_reading());
                 let wim = Wim::open_source(&source)?;
-                let packed = reexported::packed(&wim)?;
+                let packed = reexported::find_packing(&wim)?;
                 let incompatibilities = wim.incompatibilities()?;
                 let (boot_index, images) = (wim.facts().boot_index, wim.images());
-                let facts = Facts { boot_index, images, packed, incompatibilities };
+                let facts = KnownFacts { boot_index, images, packed, incompatibilities };
                 let (files, folders, windows, missing) = Default::default();
                 (facts, files, folders, windows, missing, OnceCell::from((wim, since)))
             }
@@ -142,32 +143,33 @@ impl KnownWim {
         })
     }
 
-    /// The same before somebody who shows how far long deeds have come.
+    /// Sets the audience of progress reports.
     pub fn before(self, audience: Audience) -> Self {
         Self { audience, ..self }
     }
 
-    /// The path that it was named by.
+    /// Path of the file as named.
     pub fn path(&self) -> &Utf8Path {
         self.source.path()
     }
 
-    /// What it says of itself.
-    pub fn facts(&self) -> &Facts {
+    /// Returns the facts about the file.
+    pub fn facts(&self) -> &KnownFacts {
         &self.facts
     }
 
-    /// What an image says of itself, if it is there.
+    /// Returns the description of an image; `None` if there is no such image.
     pub fn image(&self, index: u32) -> Option<&WimImageFacts> {
         self.facts.images.get(index.checked_sub(1)? as usize)
     }
 
-    /// Returns whether contents are compressed together.
+    /// Returns `true` if contents are compressed together.
     pub fn is_solid(&self) -> bool {
         self.facts.packed.as_ref().is_some_and(|packed| packed.is_solid)
     }
 
-    /// The contents of a file in an image; none if there is no such file. One of more than `limit` bytes is an error.
+    /// Returns a file of an image; `None` if it does not exist. Files over `limit` bytes are an
+    /// error.
     pub fn extract(&self, index: u32, path: &str, limit: u64) -> Result<Option<Content>> {
         let question = (index, path.to_owned());
         let known = self.files.borrow().get(&question).cloned();
@@ -183,7 +185,7 @@ impl KnownWim {
         Ok(answer.map(Content::Bytes))
     }
 
-    /// The names in a folder of an image, sorted; none if there is no such folder.
+    /// Returns the names in a folder of an image, sorted; empty if there is no such folder.
     pub fn names(&self, index: u32, folder: &str) -> Result<Vec<String>> {
         let question = (index, folder.to_owned());
         if let Some(answer) = self.folders.borrow().get(&question) {
@@ -198,7 +200,8 @@ impl KnownWim {
         Ok(names)
     }
 
-    /// What an image says of its Windows. Only that is remembered, and not the files that say it.
+    /// Returns the description of Windows in an image. Only the result is cached, not the files
+    /// that it is read from.
     pub fn windows(&self, index: u32) -> Result<Windows> {
         if let Some(answer) = self.windows.borrow().get(&index) {
             return Ok(answer.clone());
@@ -209,26 +212,27 @@ impl KnownWim {
         Ok(found)
     }
 
-    /// Contents of an image that are not in the file.
+    /// Returns the contents that an image lacks.
     pub fn missing(&self, index: u32) -> Result<Option<MissingContents>> {
         if let Some(answer) = self.missing.borrow().get(&index) {
             return Ok(answer.clone());
         }
-        // Opened so that the answer is known to be that of the file as it is.
+        // Open the file first, to make sure that it is unchanged.
         self.wim()?;
-        let found = structure(self, &self.source)?.missing(index)?;
+        let found = read_structure(self, &self.source)?.missing(index)?;
         self.is_news.set(true);
         self.missing.borrow_mut().insert(index, found.clone());
         Ok(found)
     }
 
-    /// Those of `others` that hold missing contents of an image, and whether none is missing then.
+    /// Returns those of `others` that have missing contents of an image, and `true` if nothing is
+    /// missing then.
     pub fn complemented_by(&self, index: u32, others: Vec<Arc<Source>>) -> Result<(Vec<Utf8PathBuf>, bool)> {
-        let (found, is_complete) = structure(self, &self.source)?.complemented_by(index, others)?;
+        let (found, is_complete) = read_structure(self, &self.source)?.complemented_by(index, others)?;
         Ok((found.iter().map(|source| source.path().to_owned()).collect(), is_complete))
     }
 
-    /// Puts what is known into the cache, if there is anything new that holds beyond this run.
+    /// Writes new facts to the cache if they are certain to hold beyond this run.
     pub fn remember(&self) {
         let (Some(cache), Some((_, Some(since)))) = (&self.cache, self.opened.get()) else { return };
         if self.is_news.get() && since.is_lasting_of(&self.source) && is_unchanged(&self.source) {
@@ -237,12 +241,12 @@ impl KnownWim {
         }
     }
 
-    /// The file, opened if it was not.
+    /// Returns the file, opening it if necessary.
     fn wim(&self) -> Result<&Wim> {
         if self.opened.get().is_none() {
             let since = self.cache.as_ref().and_then(|cache| cache.start_reading());
             let wim = Wim::open_source(&self.source)?;
-            // The answers that are known are those of the file as it was.
+            // Cached answers belong to the file as it was.
             if !is_unchanged(&self.source) {
                 return Err(changed(self.path()));
             }
@@ -256,14 +260,14 @@ impl KnownWim {
         let file = |((index, path), bytes): (&(u32, String), &Option<Arc<[u8]>>)| {
             (*index, path.clone(), bytes.as_ref().map(|bytes| bytes.len() as u64))
         };
-        let remembered = Remembered {
+        let remembered = CachedAnswers {
             facts: self.facts.clone(),
             files: files.iter().map(file).collect(),
             folders: folders.iter().map(|((index, path), names)| (*index, path.clone(), names.clone())).collect(),
             windows: self.windows.borrow().iter().map(|(index, windows)| (*index, windows.clone())).collect(),
             missing: self.missing.borrow().iter().map(|(index, missing)| (*index, missing.clone())).collect(),
         };
-        // Numbers and texts can always be written.
+        // Serializing numbers and texts can't fail.
         let head = serde_json::to_vec(&remembered).unwrap_or_default();
         let mut bytes = (head.len() as u64).to_le_bytes().to_vec();
         bytes.extend(head);
@@ -276,7 +280,7 @@ fn key(source: &Source) -> Key {
     Key::of_source(Kind::WimReads, VERSION, source)
 }
 
-/// Returns whether the files of a source are what they were when it was found.
+/// Returns `true` if the files of a source have not changed since it was found.
 fn is_unchanged(source: &Source) -> bool {
     let is_same = |file: &SourceFile| fs::metadata(&file.path).is_ok_and(|metadata| Stat::of(&metadata) == file.stat);
     source.files().iter().all(is_same)
@@ -285,16 +289,16 @@ fn is_unchanged(source: &Source) -> bool {
 fn changed(path: &Utf8Path) -> Error {
     Error::new(format!("`{path}` changed while it was being read"))
         .of_kind(ErrorKind::Stale)
-        .help("run it again when nobody is writing to it any more")
+        .help("run the command again when the file is no longer being written")
 }
 
-/// What [`KnownWim::to_bytes`] wrote; anything else is nothing.
-fn parse(bytes: &[u8]) -> Option<(Facts, Files, Folders, Systems, Missing)> {
+/// Parses the output of [`KnownWim::to_bytes`]; `None` if it is damaged.
+fn parse(bytes: &[u8]) -> Option<(KnownFacts, FileAnswers, FolderAnswers, WindowsAnswers, MissingAnswers)> {
     let (prefix, rest) = bytes.split_at_checked(PREFIX_LEN)?;
     let head_len = u64::from_le_bytes(prefix.try_into().ok()?);
     let (head, mut contents) = rest.split_at_checked(usize::try_from(head_len).ok()?)?;
-    let remembered: Remembered = serde_json::from_slice(head).ok()?;
-    let mut files = Files::new();
+    let remembered: CachedAnswers = serde_json::from_slice(head).ok()?;
+    let mut files = FileAnswers::new();
     for (index, path, len) in remembered.files {
         let answer = match len {
             Some(len) => {
@@ -327,7 +331,7 @@ mod tests {
     }
 
     impl Scratch {
-        /// A folder with a WIM file.
+        /// Creates a folder with a WIM file.
         fn new() -> Self {
             let folder = tempfile::tempdir().unwrap();
             let root = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
@@ -351,7 +355,7 @@ mod tests {
             Rc::new(Objects::open(&self.root.join(".tsmedia"), Size(10_000_000), &Disk::default()))
         }
 
-        /// The file, with the clock moved on so that what is learnt of it lasts.
+        /// Opens the file, once the clock has advanced far enough for its facts to be cached.
         fn open(&self) -> KnownWim {
             let cache = self.cache();
             let stat = Stat::of(&fs::metadata(self.wim()).unwrap());
@@ -407,13 +411,13 @@ mod tests {
             additions.insert(path, Content::file(file)).unwrap();
             additions
         };
-        let key = |image: Derived| match image {
-            Derived::Made(Content::Source(source)) => source.key(),
+        let key = |image: DerivedImage| match image {
+            DerivedImage::Made(Content::Source(source)) => source.key(),
             other => panic!("{other:?}"),
         };
         let first = scratch.open();
-        let as_it_is = boot_image(&first, 1, &crate::volume::Folder::default(), date).unwrap();
-        assert!(matches!(as_it_is, Derived::AsItIs));
+        let as_it_is = derive_boot_image(&first, 1, &crate::volume::Folder::default(), date).unwrap();
+        assert!(matches!(as_it_is, DerivedImage::Unchanged));
         while !scratch
             .cache()
             .start_reading()
@@ -422,15 +426,15 @@ mod tests {
         {
             std::thread::sleep(Duration::from_millis(2));
         }
-        let made = key(boot_image(&first, 1, &additions("a/b"), date).unwrap());
-        let other = key(boot_image(&first, 1, &additions("a/c"), date).unwrap());
+        let made = key(derive_boot_image(&first, 1, &additions("a/b"), date).unwrap());
+        let other = key(derive_boot_image(&first, 1, &additions("a/c"), date).unwrap());
         assert_ne!(made, other);
         first.remember();
         let second = scratch.open();
         fs::rename(scratch.wim(), scratch.root.join("away")).unwrap();
-        assert_eq!(key(boot_image(&second, 1, &additions("a/b"), date).unwrap()), made);
-        assert_eq!(key(boot_image(&second, 1, &additions("a/c"), date).unwrap()), other);
-        assert!(boot_image(&second, 1, &additions("a/d"), date).is_err(), "nothing is known of this one");
+        assert_eq!(key(derive_boot_image(&second, 1, &additions("a/b"), date).unwrap()), made);
+        assert_eq!(key(derive_boot_image(&second, 1, &additions("a/c"), date).unwrap()), other);
+        assert!(derive_boot_image(&second, 1, &additions("a/d"), date).is_err(), "nothing is known of this one");
     }
 
     #[test]
@@ -439,7 +443,7 @@ mod tests {
         let first = scratch.open();
         first.extract(1, "Windows/Boot/BCD", 100).unwrap();
         scratch.wimlib(&["info", scratch.wim().as_str(), "1", "Another"]);
-        // What was read may be of either.
+        // May have been read before or after the change, so must not be cached.
         first.remember();
         let second = scratch.open();
         assert!(second.opened.get().is_some());

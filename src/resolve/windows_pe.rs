@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::request::{Request, unreadable};
+use super::request::{MediumRequest, unreadable};
 use super::wim::KnownWim;
 use crate::content::Content;
 use crate::format::wim::{Architecture, WindowsVersion};
@@ -15,14 +15,14 @@ use crate::volume::{Folder, Node};
 pub(super) struct WindowsPe {
     pub wim: Rc<KnownWim>,
     pub index: u32,
-    /// The processors that it says it is for.
+    /// Architecture of the kernel, or of the image's description.
     pub architecture: Option<Architecture>,
-    /// The version of Windows PE, if it is known.
+    /// Version of Windows PE, if known.
     pub version: Option<WindowsVersion>,
 }
 
 impl WindowsPe {
-    /// Returns the processors that the image is for, or is taken to be for.
+    /// Returns the architecture of the image, x64 if unknown.
     pub fn processors(&self) -> Architecture {
         self.architecture.unwrap_or(Architecture::X64)
     }
@@ -31,7 +31,7 @@ impl WindowsPe {
     /// neither has it. Failures are reported at `pointer`.
     pub fn read_file(
         &self,
-        request: &Request<'_>,
+        request: &MediumRequest<'_>,
         additions: &Folder,
         path: &str,
         limit: u64,

@@ -3,7 +3,7 @@
 use super::facts::FactFile;
 use crate::manifest::{OutputFormat, Rendered, VariableValue};
 use crate::problem::{Problem, Problems};
-use crate::resolve::Supplied;
+use crate::resolve::SuppliedByBase;
 use crate::sequence::engine::{Content, Launch, Medium, Started};
 
 /// What a fact file says by itself. What it lacks goes to `problems`.
@@ -27,7 +27,7 @@ pub fn medium_of_facts(file: &FactFile, problems: &mut Problems) -> Option<Mediu
 /// `problems`.
 pub fn medium_of_manifest(
     rendered: &Rendered,
-    supplied: Option<&Supplied>,
+    supplied: Option<&SuppliedByBase>,
     file: &FactFile,
     problems: &mut Problems,
 ) -> Option<Medium> {

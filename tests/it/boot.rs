@@ -22,14 +22,14 @@ use tsmedia::format::stick;
 use tsmedia::format::wim::Architecture;
 use tsmedia::layout::{Layout, Piece, Slack};
 use tsmedia::manifest::SecureBootCa;
-use tsmedia::resolve::boot::{BootFiles, BootSource, Wanted, boot_files};
+use tsmedia::resolve::boot::{BootFiles, BootOptions, BootSource, find_boot_files};
 use tsmedia::resolve::wim::KnownWim;
 use tsmedia::volume::{Folder, Volume};
 
 const MEDIUM: &str = "label = \"WIN11 BER\"\nkind = \"stand-alone\"\n";
 
-fn wanted(architecture: Architecture, firmware: &[firmware::Firmware]) -> Wanted {
-    Wanted {
+fn wanted(architecture: Architecture, firmware: &[firmware::Firmware]) -> BootOptions {
+    BootOptions {
         architecture,
         firmware: firmware.to_vec(),
         secure_boot_ca: SecureBootCa::Ca2011,
@@ -39,8 +39,8 @@ fn wanted(architecture: Architecture, firmware: &[firmware::Firmware]) -> Wanted
     }
 }
 
-fn from_wim(path: &Utf8Path, wanted: &Wanted) -> BootFiles {
-    boot_files(BootSource::Image { wim: &KnownWim::open(path, None).unwrap(), index: 1 }, wanted).unwrap()
+fn from_wim(path: &Utf8Path, wanted: &BootOptions) -> BootFiles {
+    find_boot_files(BootSource::Image { wim: &KnownWim::open(path, None).unwrap(), index: 1 }, wanted).unwrap()
 }
 
 /// Writes a layout. Sources of several megabytes are holes, and so are what they become.

@@ -14,7 +14,7 @@ use tsmedia::format::wim::Architecture;
 use tsmedia::layout::{Layout, Piece};
 use tsmedia::manifest::BootStore;
 use tsmedia::manifest::SecureBootCa;
-use tsmedia::resolve::boot::{BootFiles, BootSource, NoBootFiles, Note, Wanted, boot_files};
+use tsmedia::resolve::boot::{BootFiles, BootNote, BootOptions, BootSource, NoBootFiles, find_boot_files};
 use tsmedia::resolve::wim::KnownWim;
 
 struct Scratch {
@@ -53,8 +53,8 @@ impl Scratch {
     }
 }
 
-fn wanted(firmware: &[Firmware]) -> Wanted {
-    Wanted {
+fn wanted(firmware: &[Firmware]) -> BootOptions {
+    BootOptions {
         architecture: Architecture::X64,
         firmware: firmware.to_vec(),
         secure_boot_ca: SecureBootCa::Ca2011,
@@ -64,12 +64,12 @@ fn wanted(firmware: &[Firmware]) -> Wanted {
     }
 }
 
-fn in_wim(wim: &KnownWim, wanted: &Wanted) -> Result<BootFiles, NoBootFiles> {
-    boot_files(BootSource::Image { wim, index: 1 }, wanted)
+fn in_wim(wim: &KnownWim, wanted: &BootOptions) -> Result<BootFiles, NoBootFiles> {
+    find_boot_files(BootSource::Image { wim, index: 1 }, wanted)
 }
 
-fn in_folder(folder: &Utf8Path, wanted: &Wanted) -> Result<BootFiles, NoBootFiles> {
-    boot_files(BootSource::Folder { folder, image: None }, wanted)
+fn in_folder(folder: &Utf8Path, wanted: &BootOptions) -> Result<BootFiles, NoBootFiles> {
+    find_boot_files(BootSource::Folder { folder, image: None }, wanted)
 }
 
 /// Medium path and the source that its content names.
@@ -156,7 +156,7 @@ fn a_windows_pe_image_has_them_all() {
 fn the_authority_of_2023_has_files_of_its_own_without_ex_on_the_medium() {
     let scratch = Scratch::new();
     let wim = scratch.wim(&WINDOWS_PE);
-    let wanted = Wanted { secure_boot_ca: SecureBootCa::Ca2023, prompt: false, ..wanted(&[Uefi]) };
+    let wanted = BootOptions { secure_boot_ca: SecureBootCa::Ca2023, prompt: false, ..wanted(&[Uefi]) };
     let found = in_wim(&wim, &wanted).unwrap();
     assert_eq!(
         origins(&found),
@@ -198,8 +198,8 @@ fn a_boot_image_of_configuration_manager_brings_boot_records_and_ramdisk() {
     assert!(origins(&found).contains(&"boot/boot.sdi < sms/boot/boot.sdi".to_owned()));
     assert!(origins(&found).contains(&"boot/bootfix.bin < sms/bin/x64/bootfix.bin".to_owned()));
     // There is no image without a prompt, so the one with it is taken, and that is said.
-    let found = in_wim(&wim, &Wanted { prompt: false, ..wanted(&[Uefi]) }).unwrap();
-    assert_eq!((&found.notes[..], found.prompts_under_uefi), (&[Note::EfiPrompts(true)][..], true));
+    let found = in_wim(&wim, &BootOptions { prompt: false, ..wanted(&[Uefi]) }).unwrap();
+    assert_eq!((&found.notes[..], found.prompts_under_uefi), (&[BootNote::EfiPrompts(true)][..], true));
     assert!(found.files.iter().all(|(path, _)| path != "boot/bootfix.bin"));
 }
 
@@ -213,14 +213,14 @@ fn the_list_of_signatures_of_the_boot_image_goes_with_uefi_unless_the_boot_files
         there.map(|(_, content)| origin(content))
     };
     for secure_boot_ca in [SecureBootCa::Ca2011, SecureBootCa::Ca2023] {
-        let found = in_wim(&wim, &Wanted { secure_boot_ca, ..wanted(&[Uefi]) }).unwrap();
+        let found = in_wim(&wim, &BootOptions { secure_boot_ca, ..wanted(&[Uefi]) }).unwrap();
         assert_eq!(from(&found).as_deref(), Some("Windows/Boot/EFI/boot.stl"));
     }
     assert_eq!(from(&in_wim(&wim, &wanted(&[Bios])).unwrap()), None);
 
     let folder = scratch.tree("iso", &ISO);
     let with_image = |firmware: &[Firmware]| {
-        boot_files(BootSource::Folder { folder: &folder, image: Some((&wim, 1)) }, &wanted(firmware)).unwrap()
+        find_boot_files(BootSource::Folder { folder: &folder, image: Some((&wim, 1)) }, &wanted(firmware)).unwrap()
     };
     assert_eq!(from(&with_image(&[Uefi])).as_deref(), Some("Windows/Boot/EFI/boot.stl"));
     assert_eq!(from(&with_image(&[Bios])), None);
@@ -242,22 +242,22 @@ fn boot_stores_are_written_where_there_are_none_or_where_that_is_wanted() {
     let scratch = Scratch::new();
     let without: Vec<_> = WINDOWS_PE.into_iter().filter(|path| !path.ends_with("EFI/BCD")).collect();
     let wim = scratch.wim(&without);
-    let any = Wanted { store: None, ..wanted(&[Bios, Uefi]) };
+    let any = BootOptions { store: None, ..wanted(&[Bios, Uefi]) };
     let found = in_wim(&wim, &any).unwrap();
     assert!(origins(&found).contains(&"boot/bcd < Windows/Boot/DVD/PCAT/BCD".to_owned()));
     assert_eq!(started(&found, "efi/microsoft/boot/bcd"), r#"Text("\\windows\\system32\\boot\\winload.efi")"#);
-    assert_eq!(found.notes, [Note::BuiltStores(vec!["efi/microsoft/boot/bcd"], false)]);
+    assert_eq!(found.notes, [BootNote::BuiltStores(vec!["efi/microsoft/boot/bcd"], false)]);
     assert_eq!(missing(in_wim(&wim, &wanted(&[Bios, Uefi]))), [("efi/microsoft/boot/bcd".into(), Uefi)]);
 
     let folder = scratch.tree("iso", &ISO);
-    let found = in_folder(&folder, &Wanted { store: Some(BootStore::Built), ..wanted(&[Bios, Uefi]) }).unwrap();
+    let found = in_folder(&folder, &BootOptions { store: Some(BootStore::Built), ..wanted(&[Bios, Uefi]) }).unwrap();
     assert_eq!(started(&found, "boot/bcd"), r#"Text("\\windows\\system32\\boot\\winload.exe")"#);
-    assert_eq!(found.notes, [Note::BuiltStores(vec!["boot/bcd", "efi/microsoft/boot/bcd"], true)]);
+    assert_eq!(found.notes, [BootNote::BuiltStores(vec!["boot/bcd", "efi/microsoft/boot/bcd"], true)]);
     let n_stores = found.files.iter().filter(|(path, _)| path.to_lowercase().ends_with("/bcd")).count();
     assert_eq!(n_stores, 2, "{:?}", found.files);
     // Only for firmware that is wanted; and those of the folder stay as they are.
-    let found = in_folder(&folder, &Wanted { store: Some(BootStore::Built), ..wanted(&[Uefi]) }).unwrap();
-    assert_eq!(found.notes, [Note::BuiltStores(vec!["efi/microsoft/boot/bcd"], true)]);
+    let found = in_folder(&folder, &BootOptions { store: Some(BootStore::Built), ..wanted(&[Uefi]) }).unwrap();
+    assert_eq!(found.notes, [BootNote::BuiltStores(vec!["efi/microsoft/boot/bcd"], true)]);
     assert_eq!(in_folder(&folder, &any).unwrap().notes, []);
 }
 
@@ -268,10 +268,10 @@ fn a_ramdisk_that_is_not_in_the_folder_is_taken_out_of_the_boot_image() {
     let folder = scratch.tree("iso", &without);
     let with_image = |files: &[&str]| {
         let wim = scratch.wim(files);
-        boot_files(BootSource::Folder { folder: &folder, image: Some((&wim, 1)) }, &wanted(&[Bios, Uefi]))
+        find_boot_files(BootSource::Folder { folder: &folder, image: Some((&wim, 1)) }, &wanted(&[Bios, Uefi]))
     };
     let Err(NoBootFiles::Missing(missing)) = with_image(&["Windows/System32/ntoskrnl.exe"]) else { panic!() };
-    assert_eq!(missing[0].to_string(), "`boot/boot.sdi`, which BIOS needs, is not there");
+    assert_eq!(missing[0].to_string(), "`boot/boot.sdi` is missing, which BIOS needs");
     assert_eq!(missing[0].looked_at[0], "boot/boot.sdi");
     assert_eq!(missing[0].looked_at[3], "sms/boot/boot.sdi");
     let found = with_image(&["sms/boot/boot.sdi"]).unwrap();
@@ -294,7 +294,7 @@ fn everything_that_is_missing_is_named_with_where_to_find_it() {
     ];
     assert_eq!(missing(in_wim(&wim, &wanted(&[Bios, Uefi]))), names.map(|(file, firmware)| (file.into(), firmware)));
     let Err(NoBootFiles::Missing(missing)) = in_wim(&wim, &wanted(&[Bios])) else { panic!() };
-    assert_eq!(missing[0].to_string(), "`etfsboot.com`, which BIOS needs, is not there");
+    assert_eq!(missing[0].to_string(), "`etfsboot.com` is missing, which BIOS needs");
     assert_eq!(missing[0].looked_at, ["Windows/Boot/DVD/PCAT/etfsboot.com", "sms/bin/x64/etfsboot.com"]);
     assert!(missing[0].usual.contains("`Oscdimg`"));
 }
@@ -303,10 +303,10 @@ fn everything_that_is_missing_is_named_with_where_to_find_it() {
 fn no_bios_starts_arm64() {
     let scratch = Scratch::new();
     let folder = scratch.tree("media", &["efi/boot/BOOTAA64.EFI", "EFI/Microsoft/Boot/BCD", "boot/boot.sdi"]);
-    let arm64 = |firmware: &[Firmware]| Wanted { architecture: Architecture::Arm64, ..wanted(firmware) };
+    let arm64 = |firmware: &[Firmware]| BootOptions { architecture: Architecture::Arm64, ..wanted(firmware) };
     assert!(matches!(in_folder(&folder, &arm64(&[Uefi, Bios])), Err(NoBootFiles::NoBios(Architecture::Arm64))));
     let found = in_folder(&folder, &arm64(&[Uefi])).unwrap();
-    assert_eq!(found.notes, [Note::MadeEfiImage]);
+    assert_eq!(found.notes, [BootNote::MadeEfiImage]);
     assert_eq!(found.entries[0].firmware, Firmware::Uefi);
 }
 
@@ -342,7 +342,7 @@ fn an_extracted_iso_gives_its_boot_folders_and_nothing_else() {
     );
     assert_eq!(found.notes, []);
 
-    let found = in_folder(&folder, &Wanted { prompt: false, ..wanted(&[Bios, Uefi]) }).unwrap();
+    let found = in_folder(&folder, &BootOptions { prompt: false, ..wanted(&[Bios, Uefi]) }).unwrap();
     assert!(found.files.iter().all(|(path, _)| !path.ends_with("bootfix.bin")));
     assert_eq!(records(&found)[1].1, "EFI/Microsoft/Boot/efisys_noprompt.bin");
     assert!(!found.prompts_under_uefi);
@@ -363,7 +363,7 @@ fn a_media_folder_of_the_adk_may_have_its_boot_records_beside_it() {
         let own = [format!("{folder}etfsboot.com"), format!("{folder}efisys_EX.bin")];
         let files = [&media[..], &[&own[0], &own[1]]].concat();
         let folder = scratch.tree(&format!("media-{}", folder.trim_end_matches('/')), &files);
-        let wanted = Wanted { secure_boot_ca: SecureBootCa::Ca2023, ..wanted(&[Bios, Uefi]) };
+        let wanted = BootOptions { secure_boot_ca: SecureBootCa::Ca2023, ..wanted(&[Bios, Uefi]) };
         in_folder(&folder, &wanted).unwrap()
     };
     for folder in ["", "Oscdimg/", "oscdimg/"] {
@@ -384,7 +384,7 @@ fn a_media_folder_of_the_adk_may_have_its_boot_records_beside_it() {
                 "EFI/Microsoft/Boot/BCD"
             ]
         );
-        assert_eq!(found.notes, [Note::NoBiosPrompt]);
+        assert_eq!(found.notes, [BootNote::NoBiosPrompt]);
     }
 }
 
@@ -407,7 +407,8 @@ fn boot_records_are_found_beside_the_media_folder_of_copype() {
         assert!(origins(&found).contains(&"EFI/BOOT/BOOTX64.EFI < media/EFI/BOOT/BOOTX64.EFI".to_owned()));
         assert_eq!(found.notes, []);
 
-        let found = in_folder(&folder, &Wanted { secure_boot_ca: SecureBootCa::Ca2023, ..wanted(&[Uefi]) }).unwrap();
+        let found =
+            in_folder(&folder, &BootOptions { secure_boot_ca: SecureBootCa::Ca2023, ..wanted(&[Uefi]) }).unwrap();
         let program = format!("EFI/BOOT/BOOTX64.EFI < {beside}/bootmgfw_EX.efi");
         assert!(origins(&found).contains(&program), "{:?}", origins(&found));
         assert!(found.notes.is_empty(), "{:?}", found.notes);
@@ -423,7 +424,7 @@ fn names_of_any_alphabet_may_stand_beside_the_efi_folder() {
     }
     let found = in_folder(&folder, &wanted(&[Uefi])).unwrap();
     assert_eq!(records(&found), [(Firmware::Uefi, "made".into())]);
-    assert_eq!(found.notes, [Note::MadeEfiImage]);
+    assert_eq!(found.notes, [BootNote::MadeEfiImage]);
 }
 
 #[test]
@@ -465,7 +466,7 @@ fn boot_records_that_no_firmware_could_load_are_refused() {
             Err(NoBootFiles::Failed(error)) => {
                 assert_eq!(
                     error.to_string(),
-                    format!("`etfsboot.com` has {len} bytes, and a BIOS loads from 1 to 4096")
+                    format!("`etfsboot.com` has {len} bytes; a BIOS loads 1 to 4096 bytes")
                 );
                 assert!(!is_fine);
             }

@@ -239,7 +239,7 @@ fn a_slip_in_a_path_is_answered_with_a_path_to_type() {
     assert!(said.contains("did you mean `./media.toml`?"), "{said}");
     let text = over("boot.wim", "[[file]]\nsource = \"CONTENT/none/deeper/x.txt\"\npath = \"x\"\n");
     let (_, _, said) = resolve(&text);
-    assert!(said.contains("help: `CONTENT` is there; what follows it is not"), "{said}");
+    assert!(said.contains("help: `CONTENT` exists on the medium; the rest of the path does not"), "{said}");
 }
 
 #[test]
@@ -253,5 +253,5 @@ fn the_whole_of_a_windows_iso_may_follow_its_boot_files() {
     let pour = |folder: &str| format!("[[file]]\nsource = \"CONTENT/{folder}\"\npath = \".\"\n");
     let (media, problems, said) = resolve(&format!("{head}{}{}", pour("drivers/net"), pour("others")));
     assert_eq!((media.len(), problems.count(Severity::Error)), (0, 11), "{said}");
-    assert!(said.contains("10 more files find their places on the medium taken"), "{said}");
+    assert!(said.contains("the paths of 10 more files on the medium are already taken"), "{said}");
 }

@@ -1,9 +1,10 @@
-//! Boot files out of a folder: the ADK's `Media` folder or an extracted Windows ISO.
+//! Finds boot files in a folder: the ADK's `Media` folder or an extracted Windows ISO.
 //!
-//! `boot`, `efi`, `bootmgr`, `bootmgr.efi` and the folders of languages are taken as they are; whatever else is in the
-//! folder is no boot file. Boot sector and EFI boot image are looked for where an ISO has them, at the root of the
-//! folder, in an `Oscdimg` folder in it, and where the ADK's `copype` puts them: in `bootbins`, or `fwfiles` before
-//! 2024, beside its `media` folder. Case does not matter. Links are followed if they stay in the folder.
+//! `boot`, `efi`, `bootmgr`, `bootmgr.efi` and the language folders are copied unchanged;
+//! everything else is ignored. Boot sector and EFI boot image are searched where an ISO has them,
+//! at the root, in an `Oscdimg` folder, and where the ADK's `copype` puts them: in `bootbins`
+//! (`fwfiles` before 2024) beside its `media` folder. Names are compared without case. Links are
+//! followed while they stay in the folder.
 
 use std::fs;
 
@@ -19,19 +20,19 @@ use crate::volume::{Folder, Node};
 use authoring::file::is_lfs_pointer;
 
 use super::{
-    BOOT_SECTOR, BOOTFIX, BOOTMGR, BOOTMGR_EFI, Candidates, NoBootFiles, Wanted, efi_image_names, efi_program,
+    BOOT_SECTOR, BOOTFIX, BOOTMGR, BOOTMGR_EFI, BootOptions, Candidates, NoBootFiles, efi_image_names, efi_program,
 };
 
-/// Finds the boot files in a folder.
-pub(super) fn find(folder: &Utf8Path, wanted: &Wanted) -> Result<Candidates, NoBootFiles> {
+/// Finds the boot files in a folder of this machine.
+pub(super) fn find(folder: &Utf8Path, wanted: &BootOptions) -> Result<Candidates, NoBootFiles> {
     let root = folder.canonicalize_utf8().map_err(|cause| Error::io("opening", folder, cause))?;
-    let mut walk = Walk { root: root.clone(), open: vec![root], files: Vec::new() };
+    let mut walk = FolderWalk { root: root.clone(), open: vec![root], files: Vec::new() };
     if !is_media(folder)? {
-        let within = names(folder)?.into_iter().find(|name| is_media(&folder.join(name)).unwrap_or(false));
+        let within = list_names(folder)?.into_iter().find(|name| is_media(&folder.join(name)).unwrap_or(false));
         return Err(NoBootFiles::NotMedia(within));
     }
-    for name in names(folder)? {
-        if is_taken(&name) {
+    for name in list_names(folder)? {
+        if is_boot_related(&name) {
             walk.take(&folder.join(&name), &name)?;
         }
     }
@@ -39,22 +40,22 @@ pub(super) fn find(folder: &Utf8Path, wanted: &Wanted) -> Result<Candidates, NoB
     Ok(choose(&[walk.files, records_beside].concat(), wanted))
 }
 
-/// Finds the boot files in a folder on a medium. `records` are the boot images in the catalog of the disc: whether that
-/// of UEFI waits for a key is not known, and taken for what is wanted.
-pub(super) fn find_in(
+/// Finds the boot files in a folder on a medium. `records` are the boot images in the disc's
+/// catalog. Their prompt is unknown, so the UEFI one is assumed to match the settings.
+pub(super) fn find_on_medium(
     folder: &Folder,
     records: &[(Firmware, Content)],
-    wanted: &Wanted,
+    wanted: &BootOptions,
 ) -> Result<Candidates, NoBootFiles> {
     let names = |folder: &Folder| folder.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>();
-    if !names(folder).iter().any(|name| is_boot_folder(name)) {
+    if !list_names(folder).iter().any(|name| is_boot_folder(name)) {
         let is_media =
             |node: &Node| matches!(node, Node::Folder(below) if names(below).iter().any(|name| is_boot_folder(name)));
         let within = folder.iter().find(|(_, node)| is_media(node)).map(|(name, _)| name.to_string());
         return Err(NoBootFiles::NotMedia(within));
     }
-    let is_taken = |path: &str| is_taken(path.split('/').next().unwrap_or_default());
-    let mut all: Vec<_> = folder.files().into_iter().filter(|(path, _)| is_taken(path)).collect();
+    let is_boot_related = |path: &str| is_boot_related(path.split('/').next().unwrap_or_default());
+    let mut all: Vec<_> = folder.files().into_iter().filter(|(path, _)| is_boot_related(path)).collect();
     all.sort_by(|(one, _), (other, _)| one.cmp(other));
     let all: Vec<_> = all.into_iter().map(|(path, content)| (path, content.clone())).collect();
     let mut found = choose(&all, wanted);
@@ -67,13 +68,13 @@ pub(super) fn find_in(
     Ok(found)
 }
 
-/// Chooses boot files among the files of a folder and those beside it.
-fn choose(all: &[(String, Content)], wanted: &Wanted) -> Candidates {
+/// Selects boot files among the files of a folder and those beside it.
+fn choose(all: &[(String, Content)], wanted: &BootOptions) -> Candidates {
     let get = |path: &str| all.iter().find(|(at, _)| at.eq_ignore_ascii_case(path)).map(|(_, content)| content.clone());
     let first = |places: &[String]| places.iter().find_map(|place| get(place).map(|content| (place.clone(), content)));
 
     let mut found = Candidates::default();
-    let sector_places = ["boot", "", "Oscdimg", BESIDE[0], BESIDE[1]].map(|folder| joined(folder, BOOT_SECTOR));
+    let sector_places = ["boot", "", "Oscdimg", BESIDE[0], BESIDE[1]].map(|folder| join_path(folder, BOOT_SECTOR));
     found.boot_sector = first(&sector_places).map(|(_, content)| content);
     found.looked_at.push((BOOT_SECTOR.to_owned(), sector_places.to_vec()));
     if wanted.firmware.contains(&Firmware::Uefi) {
@@ -81,7 +82,7 @@ fn choose(all: &[(String, Content)], wanted: &Wanted) -> Candidates {
         let places = |suffix: &str| {
             efi_image_names(wanted, suffix).into_iter().flat_map(|(name, prompts)| {
                 ["efi/microsoft/boot", "", "Oscdimg", BESIDE[0], BESIDE[1]]
-                    .map(|folder| (joined(folder, &name), prompts))
+                    .map(|folder| (join_path(folder, &name), prompts))
             })
         };
         let candidates =
@@ -89,7 +90,7 @@ fn choose(all: &[(String, Content)], wanted: &Wanted) -> Candidates {
         found.efi_image =
             candidates.into_iter().find_map(|(place, prompts)| get(&place).map(|content| (content, prompts)));
     }
-    // Without a prompt there must be no `bootfix.bin`: it is what asks.
+    // `bootfix.bin` is the program that prompts, so leave it out if no prompt is wanted.
     let is_on_the_medium = |path: &str| {
         let first = path.split('/').next().unwrap_or_default();
         is_boot_entry(first) && (wanted.prompt || !path.eq_ignore_ascii_case(BOOTFIX))
@@ -97,9 +98,9 @@ fn choose(all: &[(String, Content)], wanted: &Wanted) -> Candidates {
     found.files = all.iter().filter(|(path, _)| is_on_the_medium(path)).cloned().collect();
     if wanted.firmware.contains(&Firmware::Uefi) && wanted.secure_boot_ca == SecureBootCa::Ca2023 {
         let program = efi_program(wanted.architecture);
-        // Where there are none of these names, the signatures tell whose the others are.
+        // Without the `_EX` names, `secure_boot` checks the signers of the programs instead.
         for (target, name) in [(program, PROGRAM_2023), (BOOTMGR_EFI, BOOTMGR_2023)] {
-            let places = ["", "Oscdimg", BESIDE[0], BESIDE[1]].map(|folder| joined(folder, name));
+            let places = ["", "Oscdimg", BESIDE[0], BESIDE[1]].map(|folder| join_path(folder, name));
             let target = found.files.iter_mut().find(|(path, _)| path.eq_ignore_ascii_case(target));
             if let (Some((_, content)), Some((_, signed))) = (target, first(&places)) {
                 *content = signed;
@@ -109,8 +110,8 @@ fn choose(all: &[(String, Content)], wanted: &Wanted) -> Candidates {
     found
 }
 
-/// Returns whether something at the root of a folder is a boot file, or holds some.
-fn is_taken(name: &str) -> bool {
+/// Returns `true` if an entry at the root of a folder is a boot file or contains some.
+fn is_boot_related(name: &str) -> bool {
     is_boot_entry(name) || name.eq_ignore_ascii_case("oscdimg") || is_boot_record(name)
 }
 
@@ -118,15 +119,15 @@ fn is_boot_folder(name: &str) -> bool {
     ["boot", "efi"].iter().any(|entry| entry.eq_ignore_ascii_case(name))
 }
 
-/// Whether a folder looks like one that a medium starts from.
+/// Returns `true` if a folder contains `boot` or `efi`.
 fn is_media(folder: &Utf8Path) -> Result<bool, Error> {
-    Ok(names(folder)?.iter().any(|name| is_boot_folder(name)))
+    Ok(list_names(folder)?.iter().any(|name| is_boot_folder(name)))
 }
 
-/// Where `copype` puts boot records, seen from the folder that becomes the medium.
+/// Folders of `copype`'s boot records, relative to its `media` folder.
 pub(super) const BESIDE: [&str; 2] = ["../bootbins", "../fwfiles"];
 
-/// The boot records and programs beside a folder, and nothing else of what is there.
+/// Returns the boot records and programs beside a folder, ignoring everything else there.
 fn records_beside(media: &Utf8Path) -> Result<Vec<(String, Content)>, NoBootFiles> {
     let mut records = Vec::new();
     for place in BESIDE {
@@ -135,32 +136,35 @@ fn records_beside(media: &Utf8Path) -> Result<Vec<(String, Content)>, NoBootFile
             continue;
         }
         let root = folder.canonicalize_utf8().map_err(|cause| Error::io("opening", &folder, cause))?;
-        let mut walk = Walk { root: root.clone(), open: vec![root], files: Vec::new() };
-        for name in names(&folder)?.into_iter().filter(|name| is_boot_record(name)) {
-            walk.take(&folder.join(&name), &joined(place, &name))?;
+        let mut walk = FolderWalk { root: root.clone(), open: vec![root], files: Vec::new() };
+        for name in list_names(&folder)?.into_iter().filter(|name| is_boot_record(name)) {
+            walk.take(&folder.join(&name), &join_path(place, &name))?;
         }
         records.extend(walk.files);
     }
     Ok(records)
 }
 
-/// What of the folder goes on the medium.
+/// Returns `true` for entries of the folder that go on the medium.
 fn is_boot_entry(name: &str) -> bool {
     ["boot", "efi", BOOTMGR, BOOTMGR_EFI].iter().any(|entry| entry.eq_ignore_ascii_case(name)) || is_language(name)
 }
 
-/// The programs of the 2023 authority as `copype` calls them. On the medium they have the names of the older ones.
+/// Programs signed by the 2023 authority, as `copype` names them. On the medium they get the usual
+/// names.
 const PROGRAM_2023: &str = "bootmgfw_EX.efi";
 const BOOTMGR_2023: &str = "bootmgr_EX.efi";
 
-/// What firmware loads without a file system, or under another name: no files of the medium as they are.
+/// Returns `true` for files that firmware loads without a file system or under another name; they
+/// are not copied to the medium.
 fn is_boot_record(name: &str) -> bool {
     let is_program = [PROGRAM_2023, BOOTMGR_2023].iter().any(|program| program.eq_ignore_ascii_case(name));
     let name = name.to_ascii_lowercase();
     is_program || name == BOOT_SECTOR || (name.starts_with("efisys") && name.ends_with(".bin"))
 }
 
-/// `de-DE`, `zh-Hans-CN`, `sr-Latn-RS`: where the ADK keeps the texts of boot programs.
+/// Returns `true` for language tags such as `de-DE`, `zh-Hans-CN` or `sr-Latn-RS`, the folders in
+/// which the ADK keeps texts of boot programs.
 fn is_language(name: &str) -> bool {
     let mut parts = name.split('-');
     let is_tag = |part: &str, len: std::ops::RangeInclusive<usize>| {
@@ -172,19 +176,19 @@ fn is_language(name: &str) -> bool {
         && parts.next().is_none()
 }
 
-fn joined(folder: &str, name: &str) -> String {
+fn join_path(folder: &str, name: &str) -> String {
     if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
 
-struct Walk {
-    /// The folder without links.
+struct FolderWalk {
+    /// Root folder, with links resolved.
     root: Utf8PathBuf,
-    /// The folders that are being read, without links, so that none is read within itself.
+    /// Folders being listed, with links resolved; a link to one of them would recurse forever.
     open: Vec<Utf8PathBuf>,
     files: Vec<(String, Content)>,
 }
 
-impl Walk {
+impl FolderWalk {
     fn take(&mut self, path: &Utf8Path, place: &str) -> Result<(), NoBootFiles> {
         let failed = |cause| Error::io("reading", path, cause);
         let mut true_path = None;
@@ -202,7 +206,7 @@ impl Walk {
                 None => path.canonicalize_utf8().map_err(failed)?,
             };
             self.open.push(true_path);
-            for name in names(path)? {
+            for name in list_names(path)? {
                 self.take(&path.join(&name), &format!("{place}/{name}"))?;
             }
             self.open.pop();
@@ -219,8 +223,8 @@ impl Walk {
     }
 }
 
-/// The names in a folder, sorted.
-fn names(folder: &Utf8Path) -> Result<Vec<String>, Error> {
+/// Returns the names in a folder, sorted.
+fn list_names(folder: &Utf8Path) -> Result<Vec<String>, Error> {
     let failed = |cause| Error::io("reading", folder, cause);
     let mut names = Vec::new();
     for entry in fs::read_dir(folder).map_err(failed)? {

@@ -1,5 +1,5 @@
-//! Boot files out of an image in a WIM file: where Windows keeps them for discs (`Windows\Boot`), and where
-//! Configuration Manager puts them in its boot images (`sms`).
+//! Finds boot files in an image of a WIM file: where Windows keeps them for discs (`Windows\Boot`),
+//! and where Configuration Manager adds them to its boot images (`sms`).
 
 use crate::content::Content;
 use crate::error::Error;
@@ -10,12 +10,12 @@ use crate::manifest::SecureBootCa;
 
 use super::super::wim::KnownWim;
 use super::{
-    BIOS_STORE, BOOT_SDI, BOOT_SECTOR, BOOT_STL, BOOTFIX, BOOTMGR, BOOTMGR_EFI, Candidates, EFI_STORE, Wanted,
+    BIOS_STORE, BOOT_SDI, BOOT_SECTOR, BOOT_STL, BOOTFIX, BOOTMGR, BOOTMGR_EFI, BootOptions, Candidates, EFI_STORE,
     efi_image_names, efi_program,
 };
 
-pub(super) fn find(wim: &KnownWim, index: u32, wanted: &Wanted) -> Result<Candidates, Error> {
-    let mut search = Search { wim, index, found: Candidates::default() };
+pub(super) fn find(wim: &KnownWim, index: u32, wanted: &BootOptions) -> Result<Candidates, Error> {
+    let mut search = ImageSearch { wim, index, found: Candidates::default() };
     let has = |firmware| wanted.firmware.contains(&firmware);
     let sms = match wanted.architecture {
         Architecture::X86 => "sms/bin/i386",
@@ -35,7 +35,7 @@ pub(super) fn find(wim: &KnownWim, index: u32, wanted: &Wanted) -> Result<Candid
         search.found.boot_sector = search.first(BOOT_SECTOR, &places)?.map(|(_, content)| content);
     }
     if has(Firmware::Uefi) {
-        // The programs of the two authorities are beside each other; one is never taken for the other.
+        // The programs of both authorities lie side by side; never take one for the other.
         let (folder, suffix) = if is_2023 { ("Windows/Boot/EFI_EX", "_EX") } else { ("Windows/Boot/EFI", "") };
         search.file(efi_program(wanted.architecture), &[&format!("{folder}/bootmgfw{suffix}.efi")])?;
         search.file(BOOTMGR_EFI, &[&format!("{folder}/bootmgr{suffix}.efi")])?;
@@ -51,35 +51,35 @@ pub(super) fn find(wim: &KnownWim, index: u32, wanted: &Wanted) -> Result<Candid
 const BOOT_SDI_PLACES: [&str; 3] =
     ["Windows/Boot/DVD/PCAT/boot.sdi", "Windows/Boot/DVD/EFI/boot.sdi", "sms/boot/boot.sdi"];
 
-/// One for the programs of both authorities.
+/// One file serves the programs of both authorities.
 const BOOT_STL_PLACES: [&str; 1] = ["Windows/Boot/EFI/boot.stl"];
 
-/// `boot.stl`, and nothing else.
+/// Finds only `boot.stl`.
 pub(super) fn boot_stl(wim: &KnownWim, index: u32) -> Result<Candidates, Error> {
-    let mut search = Search { wim, index, found: Candidates::default() };
+    let mut search = ImageSearch { wim, index, found: Candidates::default() };
     search.file(BOOT_STL, &BOOT_STL_PLACES)?;
     Ok(search.found)
 }
 
-/// What RAM disks begin with, and nothing else.
+/// Finds only `boot.sdi`, the start of every RAM disk.
 pub(super) fn boot_sdi(wim: &KnownWim, index: u32) -> Result<Candidates, Error> {
-    let mut search = Search { wim, index, found: Candidates::default() };
+    let mut search = ImageSearch { wim, index, found: Candidates::default() };
     search.file(BOOT_SDI, &BOOT_SDI_PLACES)?;
     Ok(search.found)
 }
 
-struct Search<'a> {
+struct ImageSearch<'a> {
     wim: &'a KnownWim,
     index: u32,
     found: Candidates,
 }
 
-impl Search<'_> {
+impl ImageSearch<'_> {
     fn extract(&self, path: &str) -> Result<Option<Content>, Error> {
         self.wim.extract(self.index, path, MAX_BOOT_FILE_LEN)
     }
 
-    /// The first that is there of several places, and which it is.
+    /// Returns the first of several files that exists, with its position in `places`.
     fn first(&mut self, what: &str, places: &[String]) -> Result<Option<(usize, Content)>, Error> {
         for (n, place) in places.iter().enumerate() {
             if let Some(content) = self.extract(place)? {
@@ -98,13 +98,14 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// The wanted kind of EFI boot image in any language before the other kind.
-    fn efi_image(&mut self, wanted: &Wanted, sms: &str) -> Result<(), Error> {
+    /// Finds the EFI boot image. The preferred kind in any language wins over the other kind.
+    fn efi_image(&mut self, wanted: &BootOptions, sms: &str) -> Result<(), Error> {
         let is_2023 = wanted.secure_boot_ca == SecureBootCa::Ca2023;
         let (folder, suffix) = if is_2023 { ("Windows/Boot/DVD_EX/EFI", "_EX") } else { ("Windows/Boot/DVD/EFI", "") };
         let mut languages: Vec<_> =
             self.wim.names(self.index, folder)?.into_iter().filter(|name| name.contains('-')).collect();
-        // They hold no text but the prompt. English first, so that the choice does not hang on what else is there.
+        // They differ only in the text of the prompt. English first, so that adding a language
+        // changes nothing.
         languages.sort_by_key(|name| (!name.eq_ignore_ascii_case("en-US"), name.to_ascii_lowercase()));
         for (name, prompts) in efi_image_names(wanted, suffix) {
             let mut places: Vec<_> = languages.iter().map(|language| format!("{folder}/{language}/{name}")).collect();
@@ -119,7 +120,7 @@ impl Search<'_> {
         Ok(())
     }
 
-    /// Fonts only change how text looks, so those of the other authority will do.
+    /// Adds the fonts. They only affect the look of text, so those of the other authority will do.
     fn fonts(&mut self, is_2023: bool, bios: bool, uefi: bool) -> Result<(), Error> {
         let folders =
             if is_2023 { &["Windows/Boot/FONTS_EX", "Windows/Boot/Fonts"][..] } else { &["Windows/Boot/Fonts"] };
@@ -141,7 +142,7 @@ impl Search<'_> {
     }
 }
 
-/// `segoe_slboot_EX.ttf` is `segoe_slboot.ttf` on the medium.
+/// Removes the suffix `_EX`: `segoe_slboot_EX.ttf` is `segoe_slboot.ttf` on the medium.
 fn without_ex(name: &str) -> String {
     let (stem, extension) = name.rsplit_once('.').unwrap_or((name, ""));
     match stem.len().checked_sub(3).and_then(|at| stem.get(at..).map(|end| (at, end))) {

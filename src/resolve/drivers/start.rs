@@ -1,11 +1,12 @@
-//! What Windows PE starts: `winpeshl.ini` where there is one, `setup.exe` at the root, or else `startnet.cmd` ("WinPE
-//! boot process", `winpeshl.exe`).
+//! Makes Windows PE load the drivers first, in the file that it starts from: `winpeshl.ini` if it
+//! exists, `setup.exe` at the root, or `startnet.cmd` ("WinPE boot process", `winpeshl.exe`).
 //!
-//! The apps of `[LaunchApp]` and `[LaunchApps]` run one after the other. Ours goes before them, all in one section, so
-//! that nothing hangs on which of the two comes first.
+//! Windows PE runs the apps of `[LaunchApp]` and `[LaunchApps]` one after the other. The driver
+//! script goes before them, with all of them in one section, so that the order of the two sections
+//! is irrelevant.
 
 use super::super::placement::Placement;
-use super::super::request::Request;
+use super::super::request::MediumRequest;
 use super::super::volume_tree::VolumeTree;
 use super::super::windows_pe::WindowsPe;
 use super::DRIVERS;
@@ -18,16 +19,16 @@ const SHELL: &str = "Windows/System32/winpeshl.ini";
 const SETUP: &str = "setup.exe";
 const STARTNET: &str = "Windows/System32/startnet.cmd";
 
-/// What loads the drivers, as an app of `winpeshl.ini`: a comma comes before what it is told.
+/// Entry of `winpeshl.ini` that runs the driver script; a comma separates program and arguments.
 const APP: &str = "%SYSTEMROOT%\\System32\\cmd.exe, /c %SYSTEMDRIVE%\\tsmedia\\drivers\\load.cmd";
-/// The same in `startnet.cmd`.
+/// Line of `startnet.cmd` that runs the driver script.
 const CALL: &str = "@call %SystemDrive%\\tsmedia\\drivers\\load.cmd";
-/// What `startnet.cmd` is in images of the Windows ADK.
+/// Content of `startnet.cmd` in images of the Windows ADK.
 const USUAL: &[u8] = b"wpeinit\r\n";
 
-/// Has what Windows PE starts load the drivers first.
+/// Inserts the driver script into the file that Windows PE starts from.
 pub(super) fn start_drivers(
-    request: &Request<'_>,
+    request: &MediumRequest<'_>,
     windows_pe: &WindowsPe,
     boot_image: &mut VolumeTree,
     problems: &mut Problems,
@@ -43,11 +44,11 @@ pub(super) fn start_drivers(
                 return;
             };
             if setup.is_some() {
-                let message = "the boot image starts `setup.exe` of Windows, which loads none of these drivers";
+                let message = "the boot image starts Windows `setup.exe`, which does not load these drivers";
                 let problem = Problem::error(message).at(request.place(DRIVERS), "would not be loaded");
                 problems.add(problem.help(
-                    "take a boot image of the Windows ADK or of Configuration Manager, or put a `winpeshl.ini` \
-                     with what it is to start into `Windows/System32` of this one, by `[[boot.file]]`",
+                    "use a boot image of the Windows ADK or of Configuration Manager, or add a `winpeshl.ini` \
+                     to `Windows/System32` of this one with `[[boot.file]]`",
                 ));
                 return;
             }
@@ -67,21 +68,23 @@ pub(super) fn start_drivers(
             }
         }
         Err(why) => {
-            let message = format!("`{path}` can't be made to load the drivers: {why}");
+            let message = format!("the drivers can't be added to `{path}`: {why}");
             let problem = Problem::error(message).at(request.place(DRIVERS), "would not be loaded");
             problems.add(problem.help(
-                "put one that is right into the boot image by `[[boot.file]]`, or leave out `drivers` and have \
-                 your own `winpeshl.ini` or `startnet.cmd` run `drvload`",
+                "add a corrected file with `[[boot.file]]`, or remove `drivers` and run `drvload` in \
+                 your own `winpeshl.ini` or `startnet.cmd`",
             ));
         }
     }
 }
 
-/// A `winpeshl.ini` that starts our app before its own.
+/// Returns a `winpeshl.ini` that runs the driver script before its own apps.
 fn with_first_app(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let is_wide = bytes.starts_with(&[0xFF, 0xFE]);
     if bytes.starts_with(&[0xFE, 0xFF]) || bytes.starts_with(&[0xEF, 0xBB, 0xBF]) {
-        return Err("Windows reads INI files in ANSI and in UTF-16 (little-endian), and this is neither".into());
+        return Err(
+            "its encoding is neither ANSI nor UTF-16 (little-endian), which Windows requires of INI files".into()
+        );
     }
     let text = inf::text(bytes);
     let (mut before, mut after) = (Vec::new(), Vec::new());
@@ -101,11 +104,11 @@ fn with_first_app(bytes: &[u8]) -> Result<Vec<u8>, String> {
                 Some((key, app)) if key.trim().eq_ignore_ascii_case("AppPath") => {
                     let app = app.trim().trim_matches('"');
                     if app.contains([' ', ',']) {
-                        return Err(format!("`{app}` in `[LaunchApp]` has a space or a comma"));
+                        return Err(format!("`{app}` in `[LaunchApp]` contains a space or a comma"));
                     }
                     apps.push(app.to_owned());
                 }
-                _ => return Err(format!("`{trimmed}` in `[LaunchApp]` is not understood")),
+                _ => return Err(format!("`{trimmed}` in `[LaunchApp]` is not a known setting")),
             },
             "launchapps" if trimmed == APP => {}
             "launchapps" => apps.push(trimmed.to_owned()),
@@ -114,21 +117,21 @@ fn with_first_app(bytes: &[u8]) -> Result<Vec<u8>, String> {
         }
     }
     if apps.len() == 1 {
-        return Err("it starts nothing: there is no app in `[LaunchApp]` or `[LaunchApps]`".into());
+        return Err("it starts no app: `[LaunchApp]` and `[LaunchApps]` are empty".into());
     }
     let lines = [before, vec!["[LaunchApps]".to_owned()], apps, after].concat();
     let text: String = lines.iter().flat_map(|line| [line.as_str(), "\r\n"]).collect();
     Ok(match is_wide {
         true => [0xFF, 0xFE].into_iter().chain(text.encode_utf16().flat_map(u16::to_le_bytes)).collect(),
-        // Each character came from one byte.
+        // `inf::text` decoded each byte to one character.
         false => text.chars().map(|c| c as u8).collect(),
     })
 }
 
-/// A `startnet.cmd` that loads the drivers before anything else.
+/// Returns a `startnet.cmd` that runs the driver script before anything else.
 fn with_first_call(bytes: &[u8]) -> Result<Vec<u8>, String> {
     if [&[0xFF, 0xFE][..], &[0xFE, 0xFF], &[0xEF, 0xBB, 0xBF]].iter().any(|mark| bytes.starts_with(mark)) {
-        return Err("it begins with a byte order mark, which `cmd.exe` does not understand".into());
+        return Err("it starts with a byte order mark, which `cmd.exe` can't read".into());
     }
     let call = format!("{CALL}\r\n").into_bytes();
     Ok(if bytes.starts_with(&call) { bytes.to_vec() } else { [&call, bytes].concat() })
@@ -147,7 +150,7 @@ mod tests {
         let manager = "[LaunchApps]\r\n%SYSTEMDRIVE%\\sms\\bin\\x64\\TsBootShell.exe\r\n";
         let expected = format!("[LaunchApps]\r\n{APP}\r\n%SYSTEMDRIVE%\\sms\\bin\\x64\\TsBootShell.exe\r\n");
         assert_eq!(composed(manager), expected);
-        assert_eq!(composed(&expected), expected, "once is enough");
+        assert_eq!(composed(&expected), expected, "the script is added once");
         let both =
             "; mine\n[launchapp]\nAppPath = X:\\a.exe\n\n[LaunchApps]\n; second\nb.exe, /s \"C:\\x y\"\n[Other]\nk=v\n";
         let expected =
@@ -162,10 +165,13 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_left_alone() {
         let why = |bytes: &[u8]| with_first_app(bytes).unwrap_err();
-        assert_eq!(why(b""), "it starts nothing: there is no app in `[LaunchApp]` or `[LaunchApps]`");
+        assert_eq!(why(b""), "it starts no app: `[LaunchApp]` and `[LaunchApps]` are empty");
         assert_eq!(why(b"[LaunchApps]\n"), why(b""));
-        assert_eq!(why(b"[LaunchApp]\nAppPath=C:\\a b.exe\n"), "`C:\\a b.exe` in `[LaunchApp]` has a space or a comma");
-        assert_eq!(why(b"[LaunchApp]\nx.exe\n"), "`x.exe` in `[LaunchApp]` is not understood");
+        assert_eq!(
+            why(b"[LaunchApp]\nAppPath=C:\\a b.exe\n"),
+            "`C:\\a b.exe` in `[LaunchApp]` contains a space or a comma"
+        );
+        assert_eq!(why(b"[LaunchApp]\nx.exe\n"), "`x.exe` in `[LaunchApp]` is not a known setting");
         assert!(why(b"\xEF\xBB\xBF[LaunchApps]\nx.exe\n").contains("UTF-16"));
         assert!(with_first_call(b"\xFF\xFEw\0").is_err());
     }

@@ -1,20 +1,21 @@
-//! The script in a boot image that starts a prestart command on the medium.
+//! Generates the script in a boot image that starts a prestart command on the medium.
 //!
-//! It looks for the package of the command on every drive, waits for drives that are not ready, and runs the command in
-//! the folder of the package. Its bytes follow from package and command alone, so that a change of the files on the
-//! medium leaves the boot image as it is. It uses nothing but `cmd.exe` and `ping.exe`, which every Windows PE has.
+//! The script searches every drive for the package of the command, waits for drives that are not
+//! ready, and runs the command in the package folder. It depends only on package ID and command, so
+//! that changed files on the medium don't change the boot image. It uses only `cmd.exe` and
+//! `ping.exe`, which every Windows PE has.
 
 use super::windows_folder;
 
 /// Name of the script.
 pub(super) const NAME: &str = "tsmedia-prestart.cmd";
-/// Length of a line of a script that `cmd.exe` reads, in characters.
+/// Maximum length of a script line that `cmd.exe` reads, in characters.
 pub(super) const MAX_LINE: usize = 8_191;
-/// Seconds until the medium has to be there.
+/// Number of searches for the medium, one per second.
 const TRIES: u32 = 30;
-/// Seconds for which a failure stays on the screen.
+/// Seconds for which an error message stays on the screen.
 const SHOWN: u32 = 60;
-/// Exit code if the medium was not found.
+/// Exit code if the medium is not found.
 const NOT_FOUND: u32 = 2;
 
 /// Returns the command that starts the script in the folder of a package in the boot image.
@@ -26,18 +27,18 @@ pub(super) fn command(package: &str) -> String {
 ///
 /// # Errors
 ///
-/// The length of the command, if it is too long for a line.
+/// The length of the command if it is too long for a line.
 pub(super) fn script(package: &str, command: &str) -> Result<String, usize> {
     let command = escaped(command);
     if command.len() > MAX_LINE {
         return Err(command.len());
     }
     let folder = windows_folder(package);
-    // X: is the RAM disk, A: and B: are diskettes.
+    // X: is the RAM disk; A: and B: are floppy disks.
     let drives: Vec<_> = ('C'..='Z').filter(|letter| *letter != 'X').map(String::from).collect();
     let drives = drives.join(" ");
     let shown = SHOWN + 1;
-    // `endlocal` returns to the folder of `setlocal`, and its line still knows the drive.
+    // `cmd.exe` expands `%drive%` before it runs the line, so it outlives the `endlocal` in front.
     let text = format!(
         "@echo off\n\
          rem Runs the prestart command of the medium in its folder on the medium.\n\
@@ -62,14 +63,14 @@ pub(super) fn script(package: &str, command: &str) -> Result<String, usize> {
     Ok(text.replace('\n', "\r\n"))
 }
 
-/// Writes a command line so that a line of a script starts what it would start by itself.
+/// Escapes a command line, so that a script starts what the command line itself would.
 fn escaped(command: &str) -> String {
     let mut text = String::with_capacity(command.len());
     let mut is_quoted = false;
     for c in command.chars() {
         match c {
             '"' => is_quoted = !is_quoted,
-            // A script expands `%1`, and names that are not set to nothing.
+            // In a script, `%1` is an argument, and unset variables expand to nothing.
             '%' => text.push('%'),
             '&' | '|' | '<' | '>' | '^' | '(' | ')' if !is_quoted => text.push('^'),
             _ => {}

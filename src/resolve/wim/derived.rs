@@ -1,11 +1,11 @@
-//! What is made of WIM files, remembered in the cache by what it is made of: a boot image that did not change, nor what
-//! is put into it, is not opened again.
+//! Derives boot images from WIM files, and caches the result by its inputs: nothing is opened if
+//! boot image and added files are unchanged.
 
 use std::sync::Arc;
 
 use super::KnownWim;
 use super::recipe;
-use super::reexported::{made_before, named, reexported, structure};
+use super::reexported::{as_pieced, ensure_reexported, find_reexported, read_structure};
 use crate::content::{Content, Source, SourceFile, SourceKey, Stat};
 use crate::date::Date;
 use crate::digest::Digest;
@@ -15,55 +15,55 @@ use crate::progress::Progress;
 use crate::store::{Key, Kind};
 use crate::volume::{Folder, Node};
 
-/// Raised when the same inputs are put together in another way, or what is remembered is written in another way.
+/// Version of the cache entry; bump it when the derivation, encoding or meaning changes.
 const VERSION: u64 = 2;
 
-/// A WIM file as a boot image.
+/// A WIM file turned into a boot image.
 #[derive(Clone, Debug)]
-pub enum Derived {
-    /// It is one.
+pub enum DerivedImage {
+    /// The file is a boot image already.
     AsItIs,
-    /// What is made of it.
+    /// The derived file.
     Made(Content),
-    /// What is made of it by whoever may write to the cache, for it has to be compressed anew.
+    /// The file has to be recompressed, but the cache is read-only.
     Later,
 }
 
-/// The WIM file as a boot image: one that starts this image, with files put into it.
+/// Derives a boot image that starts the image `index`, with files added.
 ///
 /// # Errors
 ///
-/// When it is damaged, or can't take what is put into it.
-pub fn boot_image(known: &KnownWim, index: u32, additions: &Folder, date: Date) -> Result<Derived> {
+/// The file is damaged, or can't hold the additions.
+pub fn derive_boot_image(known: &KnownWim, index: u32, additions: &Folder, date: Date) -> Result<DerivedImage> {
     let is_edited = additions.iter().len() > 0;
     let edit = Edit { additions, removals: &[], date };
     let (source, index, is_marked) = match &known.facts.packed {
         None => (Arc::clone(&known.source), index, known.facts.boot_index == Some(index)),
         Some(_) => {
-            if is_edited && made_before(known, Some(index))?.is_none() {
-                // What is wrong with it should not be told after minutes.
+            if is_edited && find_reexported(known, Some(index))?.is_none() {
+                // Report a wrong edit now, rather than after minutes of re-exporting.
                 let wim = Structure::read(Arc::clone(&known.source))?;
                 wim.check_edit(index, &edit, &Progress::default())?;
             }
-            match reexported(known, Some(index))? {
+            match ensure_reexported(known, Some(index))? {
                 Some(file) if is_edited => (Arc::new(Source::File(file)), 1, true),
-                Some(file) => return Ok(Derived::Made(Content::pieced(named(known, &Source::File(file))))),
-                None => return Ok(Derived::Later),
+                Some(file) => return Ok(DerivedImage::Made(Content::pieced(as_pieced(known, &Source::File(file))))),
+                None => return Ok(DerivedImage::Deferred),
             }
         }
     };
     if is_marked && !is_edited {
-        return Ok(Derived::AsItIs);
+        return Ok(DerivedImage::Unchanged);
     }
-    let (made_of, inputs) = recipe(&source, index, is_marked, additions, date);
+    let (made_of, inputs) = recipe_key(&source, index, is_marked, additions, date);
     let key = Key::new(Kind::WimReads, &made_of);
     let remembered = known.cache.as_ref().and_then(|cache| recipe::parse(&cache.bytes(&key)?, &inputs, known.path()));
     if let Some(derived) = remembered.and_then(|sources| sources.into_iter().next()) {
-        return Ok(Derived::Made(Content::pieced(derived)));
+        return Ok(DerivedImage::Made(Content::pieced(derived)));
     }
     let since = known.cache.as_ref().and_then(|cache| cache.start_reading());
-    let wim = structure(known, &source)?;
-    let derived = read_for(known, &wim, |progress| {
+    let wim = read_structure(known, &source)?;
+    let derived = with_progress(known, &wim, |progress| {
         if is_marked {
             return wim.edit(index, &edit, progress);
         }
@@ -79,20 +79,31 @@ pub fn boot_image(known: &KnownWim, index: u32, additions: &Folder, date: Date) 
     {
         cache.keep(&key, &bytes);
     }
-    Ok(Derived::Made(Content::pieced(derived)))
+    Ok(DerivedImage::Made(Content::pieced(derived)))
 }
 
-/// Puts something together of a WIM, before those who wait where much of it is read: all of it may be for a new
-/// integrity table.
-pub(super) fn read_for<T>(known: &KnownWim, wim: &Structure, make: impl FnOnce(&Progress) -> Result<T>) -> Result<T> {
+/// Runs `make`, reporting progress if the WIM has an integrity table, which requires reading all of
+/// it.
+pub(super) fn with_progress<T>(
+    known: &KnownWim,
+    wim: &Structure,
+    make: impl FnOnce(&Progress) -> Result<T>,
+) -> Result<T> {
     match wim.integrity {
         Some(_) => known.audience.watch(&format!("reading `{}`", known.path()), false, make),
         None => make(&Progress::default()),
     }
 }
 
-/// Everything that decides what is put together, and the files that it is put together of.
-fn recipe(source: &Source, index: u32, is_marked: bool, additions: &Folder, date: Date) -> (Vec<u8>, Vec<SourceFile>) {
+/// Returns everything that determines the derived image, as bytes, and the files it is derived
+/// from.
+fn recipe_key(
+    source: &Source,
+    index: u32,
+    is_marked: bool,
+    additions: &Folder,
+    date: Date,
+) -> (Vec<u8>, Vec<SourceFile>) {
     let mut made_of = b"boot image".to_vec();
     let number = |number: u64, made_of: &mut Vec<u8>| made_of.extend(number.to_le_bytes());
     for field in [VERSION, index.into(), is_marked.into(), date.unix()] {

@@ -1,29 +1,29 @@
-//! WIM files cut into parts, remembered in the cache: to cut one, its tables have to be read, and all of it where it
-//! has an integrity table.
+//! Splits WIM files, and caches the result: to split one, its tables have to be read, or all of it
+//! if it has an integrity table.
 
 use std::sync::Arc;
 
 use super::KnownWim;
-use super::derived::{key_digest, read_for};
+use super::derived::{key_digest, with_progress};
 use super::recipe;
-use super::reexported::{reexported, structure};
+use super::reexported::{ensure_reexported, read_structure};
 use crate::content::{Pieced, Source};
 use crate::error::Result;
 use crate::store::{Key, Kind};
 
-/// Raised when parts are cut in another way, or what is remembered is written in another way.
+/// Version of the cache entry; bump it when the splitting, encoding or meaning changes.
 const VERSION: u64 = 3;
 
-/// Cuts a WIM file into parts, none of more than `part_len` bytes. A solid one is [re-exported](reexported)
-/// before; none where that may not be done.
+/// Splits a WIM file into parts of at most `part_len` bytes. A solid one is
+/// [re-exported](ensure_reexported) first; `None` if the cache is read-only.
 ///
 /// # Errors
 ///
-/// When it is damaged, or holds a content that takes more than a part.
+/// The file is damaged, or has a content longer than a part.
 pub fn split(known: &KnownWim, part_len: u64) -> Result<Option<Vec<Pieced>>> {
     let source = match known.is_solid() {
         false => Arc::clone(&known.source),
-        true => match reexported(known, None)? {
+        true => match ensure_reexported(known, None)? {
             Some(file) => Arc::new(Source::File(file)),
             None => return Ok(None),
         },
@@ -37,8 +37,8 @@ pub fn split(known: &KnownWim, part_len: u64) -> Result<Option<Vec<Pieced>>> {
         return Ok(Some(parts));
     }
     let since = known.cache.as_ref().and_then(|cache| cache.start_reading());
-    let wim = structure(known, &source)?;
-    let parts = read_for(known, &wim, |progress| wim.split(part_len, progress))?;
+    let wim = read_structure(known, &source)?;
+    let parts = with_progress(known, &wim, |progress| wim.split(part_len, progress))?;
     if let (Some(cache), Some(since)) = (&known.cache, since)
         && since.is_lasting_of(&source)
         && let Some(bytes) = recipe::to_bytes(&parts, inputs)

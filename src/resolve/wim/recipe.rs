@@ -1,7 +1,7 @@
-//! How pieced sources are put together, as bytes for the cache.
+//! Serializes pieced sources for the cache.
 //!
-//! Ranges of files are kept with the numbers of these files among the inputs, which whoever asks knows anyway; the
-//! bytes of our own follow, one run after the other.
+//! Ranges of files refer to inputs by number, since the reader knows the inputs. Literal bytes
+//! follow the head, one run after the other.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -11,15 +11,14 @@ use camino::Utf8Path;
 use super::PREFIX_LEN;
 use crate::content::{Pieced, Run, SourceFile, Stretch};
 
-/// Of each run of each source: the number of the input, where the run starts in it, and its length; bytes of our own
-/// have no input.
-type Remembered = Vec<Vec<(Option<usize>, u64, u64)>>;
+/// For each run of each source: number of the input, start and length; `None` for literal bytes.
+type CachedRuns = Vec<Vec<(Option<usize>, u64, u64)>>;
 
-/// None if a source is put together of anything but these inputs.
+/// Serializes sources; `None` if a source has ranges of other files than the inputs.
 pub(super) fn to_bytes(sources: &[Pieced], inputs: &[SourceFile]) -> Option<Vec<u8>> {
     let numbers: HashMap<_, _> = inputs.iter().enumerate().map(|(number, input)| (input.stat, number)).collect();
     let mut own = Vec::new();
-    let mut remembered = Remembered::new();
+    let mut remembered = CachedRuns::new();
     for source in sources {
         let mut runs = Vec::new();
         for stretch in source.stretches(0..source.len()) {
@@ -40,12 +39,13 @@ pub(super) fn to_bytes(sources: &[Pieced], inputs: &[SourceFile]) -> Option<Vec<
     Some(bytes)
 }
 
-/// What [`to_bytes`] wrote, the sources being called by a path; anything else is nothing.
+/// Parses the output of [`to_bytes`]; `None` if it is damaged. `path` becomes the name of the
+/// sources.
 pub(super) fn parse(bytes: &[u8], inputs: &[SourceFile], path: &Utf8Path) -> Option<Vec<Pieced>> {
     let (prefix, rest) = bytes.split_at_checked(PREFIX_LEN)?;
     let head_len = usize::try_from(u64::from_le_bytes(prefix.try_into().ok()?)).ok()?;
     let (head, mut own) = rest.split_at_checked(head_len)?;
-    let remembered: Remembered = serde_json::from_slice(head).ok()?;
+    let remembered: CachedRuns = serde_json::from_slice(head).ok()?;
     let inputs: Vec<_> = inputs.iter().map(|input| Arc::new(input.clone())).collect();
     let mut sources = Vec::with_capacity(remembered.len());
     for runs in remembered {

@@ -1,7 +1,9 @@
-//! WIM files that nothing starts from, and that can't be edited or split, written anew as usual ones into the cache.
+//! Re-exports WIM files that can't be started, edited or split to the cache, in the usual
+//! compression.
 //!
-//! Such are solid ones (`.esd`), whose contents are compressed together, and those compressed by LZMS at all. What is
-//! made is found by the images in the file, not by its place or date, and by how it is made: so it is made once.
+//! These are solid files (`.esd`), whose contents are compressed together, and all files compressed
+//! with LZMS. Results are found by the identity of the images and the settings, not by path or
+//! date, so each is made once.
 
 use std::sync::Arc;
 use std::thread;
@@ -19,50 +21,50 @@ use crate::progress::Progress;
 use crate::store::{Key, Kind, Objects};
 use crate::write::{copy_source, temporary_path};
 
-/// Version of the copies of WIM files on media.
+/// Version of the cache entry for copies of WIM files on media.
 const COPY_VERSION: u32 = 1;
 
-/// What is known of a WIM file that nothing can start from.
+/// Properties of a WIM file that can't be started.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Packed {
-    /// Whether contents are compressed together, so that none can be taken out as it is.
+pub struct PackedWim {
+    /// Contents are compressed together, so none can be extracted without decompressing others.
     pub is_solid: bool,
-    /// Whether it has an integrity table.
+    /// The file has an integrity table.
     with_check: bool,
-    /// Tells its images from all others.
+    /// Identifies the images in the file.
     identity: Digest,
 }
 
-/// What is to be known of a file if nothing can start from it.
-pub(super) fn packed(wim: &Wim) -> Result<Option<Packed>> {
+/// Returns the properties of a file that can't be started; `None` for other files.
+pub(super) fn find_packing(wim: &Wim) -> Result<Option<PackedWim>> {
     let is_lzms = wim.facts().compression == Compression::Lzms;
     if !is_lzms && !wim.may_be_solid()? {
         return Ok(None);
     }
     let structure = wim.structure()?;
     let (is_solid, with_check) = (structure.is_solid(), structure.integrity.is_some());
-    Ok((is_lzms || is_solid).then(|| Packed { is_solid, with_check, identity: structure.identity() }))
+    Ok((is_lzms || is_solid).then(|| PackedWim { is_solid, with_check, identity: structure.identity() }))
 }
 
-/// What was made of the file before: of one image, which is marked to start, or of all.
-pub(super) fn made_before(known: &KnownWim, index: Option<u32>) -> Result<Option<SourceFile>> {
+/// Returns an earlier re-export of the file: of one image, marked as bootable, or of all images.
+pub(super) fn find_reexported(known: &KnownWim, index: Option<u32>) -> Result<Option<SourceFile>> {
     if let Some(file) = known.made.borrow().get(&index) {
         return Ok(Some(file.clone()));
     }
     let (Some(cache), Some(packed)) = (&known.cache, &known.facts.packed) else { return Ok(None) };
     let object = cache.find(&key(packed, index))?;
-    Ok(object.map(|object| remember_made(known, index, object.file)))
+    Ok(object.map(|object| note_made(known, index, object.file)))
 }
 
-/// What is made of the file, now unless it was before; none where nothing may be written, or the file is a usual
-/// one.
+/// Returns the re-export of the file, making it unless it exists. `None` if the cache is read-only
+/// or the file needs none.
 ///
 /// # Errors
 ///
-/// When contents are damaged, the disk is full, or somebody asks to stop.
-pub fn reexported(known: &KnownWim, index: Option<u32>) -> Result<Option<SourceFile>> {
-    if let Some(file) = made_before(known, index)? {
+/// Contents are damaged, the disk is full, or the user cancels.
+pub fn ensure_reexported(known: &KnownWim, index: Option<u32>) -> Result<Option<SourceFile>> {
+    if let Some(file) = find_reexported(known, index)? {
         return Ok(Some(file));
     }
     let (Some(cache), Some(packed)) = (&known.cache, &known.facts.packed) else { return Ok(None) };
@@ -71,22 +73,22 @@ pub fn reexported(known: &KnownWim, index: Option<u32>) -> Result<Option<SourceF
     }
     let doing = match packed.is_solid {
         true => format!("re-exporting `{}`, which is solid", known.path()),
-        false => format!("re-exporting `{}`, which is compressed by LZMS", known.path()),
+        false => format!("re-exporting `{}`, which is compressed with LZMS", known.path()),
     };
     let object = known.audience.watch(&doing, true, |progress| {
-        let from = file_of(known, cache, progress)?;
+        let from = local_path(known, cache, progress)?;
         cache.file(&key(packed, index), progress, |temporary| {
             let target = temporary_path(temporary.target());
             reexport(&from, index, &target, packed.with_check, progress)?;
             if is_unchanged(&known.source) { Ok(()) } else { Err(changed(known.path())) }
         })
     })?;
-    settle(cache, &object.file.stat);
-    Ok(Some(remember_made(known, index, object.file)))
+    wait_until_lasting(cache, &object.file.stat);
+    Ok(Some(note_made(known, index, object.file)))
 }
 
-/// Returns the path of a file that holds the WIM: itself, or a copy in the cache of one that is on a medium.
-fn file_of(known: &KnownWim, cache: &Objects, progress: &Progress) -> Result<Utf8PathBuf> {
+/// Returns the path of the WIM file, which is copied to the cache if it is on a medium.
+fn local_path(known: &KnownWim, cache: &Objects, progress: &Progress) -> Result<Utf8PathBuf> {
     if let Source::File(file) = &*known.source {
         return Ok(file.path.clone());
     }
@@ -95,8 +97,8 @@ fn file_of(known: &KnownWim, cache: &Objects, progress: &Progress) -> Result<Utf
     Ok(copy.file.path)
 }
 
-/// The file, or what was made of it, called by the path of the file.
-pub(super) fn named(known: &KnownWim, source: &Source) -> Pieced {
+/// Returns a source as pieced source with the path of the file.
+pub(super) fn as_pieced(known: &KnownWim, source: &Source) -> Pieced {
     match source {
         Source::Pieced(pieced) => pieced.clone(),
         Source::File(file) => {
@@ -105,26 +107,26 @@ pub(super) fn named(known: &KnownWim, source: &Source) -> Pieced {
     }
 }
 
-/// The structures of the file, or of what was made of it.
-pub(super) fn structure(known: &KnownWim, source: &Source) -> Result<Structure> {
-    Structure::read(Arc::new(Source::Pieced(named(known, source))))
+/// Reads the structures of the file or its re-export.
+pub(super) fn read_structure(known: &KnownWim, source: &Source) -> Result<Structure> {
+    Structure::read(Arc::new(Source::Pieced(as_pieced(known, source))))
 }
 
-fn remember_made(known: &KnownWim, index: Option<u32>, file: SourceFile) -> SourceFile {
+fn note_made(known: &KnownWim, index: Option<u32>, file: SourceFile) -> SourceFile {
     known.made.borrow_mut().insert(index, file.clone());
     file
 }
 
-fn key(packed: &Packed, index: Option<u32>) -> Key {
+fn key(packed: &PackedWim, index: Option<u32>) -> Key {
     let [version, library] = recipe();
-    // No image has the number 0.
+    // Image indexes start at 1.
     let numbers = [version, library, index.unwrap_or(0)].map(u32::to_le_bytes);
     Key::new(Kind::WimExports, &[numbers.as_flattened(), &packed.identity.0].concat())
 }
 
-/// Waits until what is learnt of a new file lasts, or the clock is too coarse to wait for: it may have gigabytes, which
-/// the next run would read again.
-fn settle(cache: &Objects, stat: &Stat) {
+/// Waits until facts about a new file can be cached, or the clock proves too coarse: otherwise the
+/// next run would read gigabytes again.
+fn wait_until_lasting(cache: &Objects, stat: &Stat) {
     const STEP: Duration = Duration::from_millis(2);
     for _ in 0..50 {
         if cache.start_reading().is_none_or(|since| since.is_lasting(stat)) {

@@ -1,7 +1,7 @@
-//! Paths on media: `Win11.iso!/sources/install.wim` is a file on the medium in `Win11.iso`.
+//! Paths on media: `Win11.iso!/sources/install.wim` is a file on the medium `Win11.iso`.
 //!
-//! A file or folder of this machine that has all of that for a name comes first. Nothing is extracted: see
-//! [`MediumTree`].
+//! A file or folder of this machine with the whole path as its name takes precedence. Nothing is
+//! extracted: see [`MediumTree`].
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value as Json;
 
-use super::tree::{Fault, Walked};
+use super::tree::{ContentFault, ListedFolder};
 use crate::content::{Content, Source};
 use crate::error::Error;
 use crate::format::medium_tree::{MediumTree, SEPARATOR, path_on};
@@ -21,8 +21,8 @@ use crate::source;
 use crate::volume::{Folder, Node};
 use authoring::suggestions::{nearest, similar_path};
 
-/// Returns the medium and the path on it, if a path is one on a medium: the first part before `!/`, or before a `!` at
-/// the end, that is a file. The path on it is empty for all of the medium.
+/// Splits a path on a medium into the medium and the path on it, which is empty for the whole
+/// medium. The medium is the first part before `!/`, or before a final `!`, that is a file.
 pub(super) fn split(path: &Utf8Path) -> Option<(&Utf8Path, &str)> {
     if !path.as_str().contains('!') || path.symlink_metadata().is_ok() {
         return None;
@@ -30,7 +30,7 @@ pub(super) fn split(path: &Utf8Path) -> Option<(&Utf8Path, &str)> {
     candidates(path).find(|(medium, _)| medium.is_file())
 }
 
-/// Returns the medium of a path that may be one on a medium, there or not.
+/// Returns the medium of a path that may be on a medium, existing or not.
 pub(super) fn possible_medium(path: &Utf8Path) -> Option<&Utf8Path> {
     if path.symlink_metadata().is_ok() {
         return None;
@@ -38,8 +38,9 @@ pub(super) fn possible_medium(path: &Utf8Path) -> Option<&Utf8Path> {
     split(path).or_else(|| candidates(path).next()).map(|(medium, _)| medium)
 }
 
-/// Returns the problem of an error about a path on a medium, which an author wrote as `value`.
-pub(super) fn problem(error: &Error, path: &Utf8Path, value: Option<&Json>) -> Problem {
+/// Converts an error about a path on a medium to a problem with help. `value` is the path as
+/// written in the manifest.
+pub(super) fn problem_from(error: &Error, path: &Utf8Path, value: Option<&Json>) -> Problem {
     let problem = Problem::from(error);
     let Some(meant) = error.subject() else { return problem };
     let within = split(path).map_or(0, |(_, within)| within.len());
@@ -52,13 +53,13 @@ pub(super) fn problem(error: &Error, path: &Utf8Path, value: Option<&Json>) -> P
     }
 }
 
-/// Returns the problem of a path on a medium that is not there, or is not a file.
-pub(super) fn no_medium(path: &Utf8Path, value: Option<&Json>) -> Option<Problem> {
+/// Returns the problem of a path on a medium that does not exist or is not a file.
+pub(super) fn missing_medium(path: &Utf8Path, value: Option<&Json>) -> Option<Problem> {
     let medium = possible_medium(path)?;
     let within = path.as_str()[medium.as_str().len() + 1..].trim_start_matches('/');
     if medium.is_dir() {
         let problem = Problem::error(format!("`{medium}` is a folder, not a medium"));
-        return Some(problem.help(format!("leave out the `!`: `{}`", medium.join(within))));
+        return Some(problem.help(format!("remove the `!`: `{}`", medium.join(within))));
     }
     if medium.exists() {
         return None;
@@ -72,7 +73,7 @@ pub(super) fn no_medium(path: &Utf8Path, value: Option<&Json>) -> Option<Problem
     Some(match (similar_path(medium, written), rest) {
         (Some(meant), "") => problem.help(format!("write `medium = \"{meant}\"`")),
         (Some(meant), rest) => problem.help(format!("did you mean `{meant}{rest}`?")),
-        (None, _) => problem.help("paths are relative to the file that they are written in"),
+        (None, _) => problem.help("paths are relative to the file they are written in"),
     })
 }
 
@@ -84,22 +85,22 @@ fn candidates(path: &Utf8Path) -> impl Iterator<Item = (&Utf8Path, &str)> {
     within.chain(whole).filter(named).map(|(medium, path)| (Utf8Path::new(medium), path.trim_matches('/')))
 }
 
-/// The media that paths lead into, each read once.
+/// Trees of the media that paths lead into, each read once.
 #[derive(Default)]
-pub(super) struct Media(RefCell<HashMap<Utf8PathBuf, Arc<MediumTree>>>);
+pub(super) struct MediumTrees(RefCell<HashMap<Utf8PathBuf, Arc<MediumTree>>>);
 
-impl Media {
-    /// Returns the file or folder at a path on a medium; `None` for a path of this machine.
+impl MediumTrees {
+    /// Returns the file or folder at a path on a medium; `None` for other paths.
     pub fn node(&self, path: &Utf8Path) -> io::Result<Option<Node>> {
         let Some((medium, within)) = split(path) else { return Ok(None) };
         let tree = self.tree(medium)?;
         match tree.get(within) {
             Some(node) => Ok(Some(node)),
-            None => Err(absent(&tree, medium, within)),
+            None => Err(not_found_error(&tree, medium, within)),
         }
     }
 
-    /// Returns the file at a path on a medium; `None` for a path of this machine.
+    /// Returns the file at a path on a medium; `None` for other paths.
     pub fn file(&self, path: &Utf8Path) -> io::Result<Option<Arc<Source>>> {
         match self.node(path)? {
             None => Ok(None),
@@ -110,8 +111,8 @@ impl Media {
         }
     }
 
-    /// Lists a folder at a path on a medium; `None` for a path of this machine.
-    pub fn folder(&self, path: &Utf8Path) -> io::Result<Option<Walked>> {
+    /// Lists a folder at a path on a medium; `None` for other paths.
+    pub fn folder(&self, path: &Utf8Path) -> io::Result<Option<ListedFolder>> {
         let Some(Node::Folder(folder)) = self.node(path)? else { return Ok(None) };
         let Some((medium, within)) = split(path) else { return Ok(None) };
         let is_within = |fault: &str| {
@@ -120,7 +121,7 @@ impl Media {
         };
         let tree = self.tree(medium)?;
         let faults = tree.faults.iter().filter(|fault| is_within(&fault.path));
-        let fault = |fault: &crate::format::medium_tree::Fault| Fault {
+        let fault = |fault: &crate::format::medium_tree::Fault| ContentFault {
             path: path_on(medium, &fault.path),
             why: fault.why.clone(),
             help: fault.help,
@@ -128,7 +129,7 @@ impl Media {
         let faults = faults.map(fault).collect();
         let (n_files, bytes) = size(&folder);
         let boot = if within.is_empty() { tree.boot.clone() } else { Vec::new() };
-        Ok(Some(Walked { folder, n_files, bytes, faults, boot, pointers: Vec::new() }))
+        Ok(Some(ListedFolder { folder, n_files, bytes, faults, boot, pointers: Vec::new() }))
     }
 
     fn tree(&self, medium: &Utf8Path) -> io::Result<Arc<MediumTree>> {
@@ -153,8 +154,8 @@ fn size(folder: &Folder) -> (u64, u64) {
     (n_files, bytes)
 }
 
-/// The error for a path that leads to nothing on a medium.
-fn absent(tree: &MediumTree, medium: &Utf8Path, within: &str) -> io::Error {
+/// Returns the error for a path that does not exist on a medium, with the part that does as help.
+fn not_found_error(tree: &MediumTree, medium: &Utf8Path, within: &str) -> io::Error {
     if let Some(fault) = tree.faults.iter().find(|fault| fault.path.eq_ignore_ascii_case(within)) {
         let message = format!("`{}` can't be used: {}", path_on(medium, &fault.path), fault.why);
         return io::Error::other(Error::new(message).help(fault.help));
@@ -162,32 +163,32 @@ fn absent(tree: &MediumTree, medium: &Utf8Path, within: &str) -> io::Error {
     let error = Error::new(format!("`{within}` is not on the medium `{medium}`"));
     let mut there = String::new();
     let mut folder = Arc::clone(&tree.root);
-    for (part, is_last) in parts(within) {
+    for (part, is_last) in path_parts(within) {
         if let Some(Node::Folder(below)) = folder.get(part) {
-            there = joined(&there, &folder.spelling(part).unwrap_or_else(|| part.to_owned()));
+            there = join_path(&there, &folder.spelling(part).unwrap_or_else(|| part.to_owned()));
             folder = Arc::clone(below);
             continue;
         }
         let names: Vec<_> = folder.iter().map(|(name, _)| name.to_string()).collect();
         if let Some(name) = nearest(part, names.iter().map(String::as_str)).filter(|_| is_last) {
-            return io::Error::new(io::ErrorKind::NotFound, error.about(joined(&there, name)));
+            return io::Error::new(io::ErrorKind::NotFound, error.about(join_path(&there, name)));
         }
         break;
     }
     let help = match there.as_str() {
         "" => format!("`tsmedia inspect {medium} --files` lists its files"),
-        there => format!("`{there}` is there; what follows it is not"),
+        there => format!("`{there}` exists on the medium; the rest of the path does not"),
     };
     io::Error::new(io::ErrorKind::NotFound, error.help(help))
 }
 
-/// The names of a path, each with whether it is the last.
-fn parts(path: &str) -> impl Iterator<Item = (&str, bool)> {
+/// Returns the names in a path, each with `true` if it is the last.
+fn path_parts(path: &str) -> impl Iterator<Item = (&str, bool)> {
     let n_parts = path.split('/').count();
     path.split('/').enumerate().map(move |(at, part)| (part, at + 1 == n_parts))
 }
 
-fn joined(folder: &str, name: &str) -> String {
+fn join_path(folder: &str, name: &str) -> String {
     if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
 
@@ -197,7 +198,7 @@ pub(super) fn read(source: &Source, max_len: u64) -> io::Result<Vec<u8>> {
     read_start(source, source.len() as usize)
 }
 
-/// Reads the first bytes of a source, which must have them.
+/// Reads the first `len` bytes of a source; fails if it is shorter.
 pub(super) fn read_start(source: &Source, len: usize) -> io::Result<Vec<u8>> {
     if len as u64 > source.len() {
         return Err(io::ErrorKind::UnexpectedEof.into());
@@ -205,10 +206,10 @@ pub(super) fn read_start(source: &Source, len: usize) -> io::Result<Vec<u8>> {
     source::read_start(source, len).map_err(|error| io::Error::other(Error::from(error)))
 }
 
-/// Returns the error that another one holds.
-pub(super) fn error_of(error: io::Error) -> Error {
+/// Extracts the [`Error`] from an I/O error, or wraps it.
+pub(super) fn into_error(error: io::Error) -> Error {
     match error.downcast::<Error>() {
         Ok(error) => error,
-        Err(error) => Error::new("reading a medium").because(error),
+        Err(error) => Error::new("reading the medium").because(error),
     }
 }

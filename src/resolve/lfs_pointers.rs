@@ -1,13 +1,14 @@
-//! Git LFS pointers in place of content: they would go on a medium, or into a capture, as they are.
+//! Detects Git LFS pointers among content, which would end up on media or in captures instead of
+//! the real files.
 //!
-//! Only files of a pointer's length are opened. Of a folder with many of them the cache remembers that none was a
-//! pointer, by what the file system says of these files: planning an unchanged medium opens none again.
+//! Only files with the length of a pointer are opened. If a folder has many, the cache records that
+//! none was a pointer, keyed by their stats, so that planning an unchanged medium opens none.
 
 use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::tree::Walked;
+use super::tree::ListedFolder;
 use crate::content::{Content, Source, SourceKey, Stat};
 use crate::error::Error;
 use crate::git_lfs;
@@ -15,15 +16,15 @@ use crate::source::read_start;
 use crate::store::{Key, Kind, Objects};
 use authoring::file::is_lfs_pointer;
 
-/// Raise it when other files are looked at, or others are taken for pointers.
+/// Version of the cache entry; bump it when other files are checked or the test changes.
 const VERSION: u64 = 1;
-/// Folders with fewer files of a pointer's length are looked at each time.
+/// Minimum number of candidates in a folder for a cache entry.
 const FEW: usize = 64;
-/// Pointers of a folder that are named.
+/// Maximum number of pointers that a message names.
 const SHOWN: usize = 10;
 
 /// Finds the pointers among the files of a folder.
-pub(super) fn find(walked: &Walked, cache: Option<&Objects>) -> Vec<Utf8PathBuf> {
+pub(super) fn find(walked: &ListedFolder, cache: Option<&Objects>) -> Vec<Utf8PathBuf> {
     let mut candidates = Vec::new();
     for (_, content) in walked.folder.files() {
         if let Content::Source(source) = content
@@ -49,7 +50,7 @@ pub(super) fn find(walked: &Walked, cache: Option<&Objects>) -> Vec<Utf8PathBuf>
     found
 }
 
-/// Returns whether a source is a Git LFS pointer; `false` if it can't be read.
+/// Returns `true` if a source is a Git LFS pointer; `false` if it can't be read.
 pub(super) fn is_pointer(source: &Source) -> bool {
     match source {
         Source::File(file) => is_lfs_pointer(&file.path).unwrap_or(false),
@@ -58,16 +59,16 @@ pub(super) fn is_pointer(source: &Source) -> bool {
     }
 }
 
-/// Finds the pointers among files of a pointer's length.
-pub(super) fn among(files: &[Utf8PathBuf]) -> Vec<Utf8PathBuf> {
+/// Returns the pointers among files that have the length of one.
+pub(super) fn filter_pointers(files: &[Utf8PathBuf]) -> Vec<Utf8PathBuf> {
     files.iter().filter(|path| is_lfs_pointer(path).unwrap_or(false)).cloned().collect()
 }
 
-/// The error for the pointers found in a folder; `None` if there are none.
-pub(super) fn error(folder: &Utf8Path, found: &[Utf8PathBuf]) -> Option<Error> {
+/// Returns the error for pointers found in a folder; `None` if there are none.
+pub(super) fn error_for(folder: &Utf8Path, found: &[Utf8PathBuf]) -> Option<Error> {
     match found {
         [] => return None,
-        [one] => return Some(git_lfs::error(one)),
+        [one] => return Some(git_lfs::error_for(one)),
         _ => {}
     }
     let shown = found.iter().take(SHOWN).map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ");
@@ -121,7 +122,7 @@ mod tests {
         }
         assert_eq!(find(&tree::walk(&folder).unwrap(), Some(&cache)), [""; 0]);
         let walked = tree::walk(&folder).unwrap();
-        // What stands in it now is not read: the walk was before.
+        // The walk happened before this write, so the cached result still applies to its stats.
         fs::write(folder.join("7"), &pointer).unwrap();
         assert_eq!(find(&walked, Some(&cache)), [""; 0]);
         assert_eq!(find(&walked, None), [folder.join("7")]);
