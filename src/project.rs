@@ -289,8 +289,8 @@ pub fn render(request: &Request, problems: &mut Problems, inputs: &mut Inputs) -
     request.manifests.iter().for_each(|manifest| inputs.note(manifest));
     let manifests = request.manifests.iter();
     let loaded: Result<Vec<_>> =
-        manifests.map(|manifest| manifest::load_noting(manifest, &request.options, problems, inputs)).collect();
-    manifest::warn_of_unused(&request.options, problems);
+        manifests.map(|manifest| manifest::load_with_inputs(manifest, &request.options, problems, inputs)).collect();
+    manifest::warn_unused_vars(&request.options, problems);
     loaded
 }
 
@@ -309,7 +309,7 @@ fn resolve(
     for (manifest, loaded) in request.manifests.iter().zip(&all) {
         if let Loaded::Captures(rendered) = loaded {
             for rendered in rendered {
-                resolver.expect(&rendered.path.with_file_name(&rendered.manifest.capture.path), manifest);
+                resolver.expect_capture(&rendered.path.with_file_name(&rendered.manifest.capture.path), manifest);
             }
         }
     }
@@ -351,9 +351,9 @@ fn resolve(
         }
         let is_shared = |problem: &Problem| {
             let place = problem.labels.first().map(|(place, _)| place);
-            place.is_some_and(|place| rendered.iter().all(|rendered| !rendered.is_own(place)))
+            place.is_some_and(|place| rendered.iter().all(|rendered| !rendered.is_in_manifest(place)))
         };
-        let found = manifest::once_for_all_sites(problems.take_since(mark), is_shared);
+        let found = manifest::merge_shared_problems(problems.take_since(mark), is_shared);
         found.into_iter().for_each(|problem| problems.add(problem));
         let place = rendered.first().map(|first| first.place(""));
         place.into_iter().for_each(|place| written.add_record(&Record::path_beside(manifest), &place, at));

@@ -265,7 +265,7 @@ fn to_media(
         site: rendered.site.clone(),
         form: Form::from(manifest),
         label: medium.label,
-        words,
+        words: description,
         date: request.date,
         autorun: manifest.media.autorun,
         // The size is unknown while a re-exported WIM file is pending.

@@ -78,11 +78,12 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let options = arguments.manifests.options();
     let mut n_steps = Vec::new();
     for path in &sequences {
-        let found = task_sequence::alone(path, &options, arguments.media_kind.map(Kind::from), &mut problems)?;
+        let found =
+            task_sequence::check_standalone(path, &options, arguments.media_kind.map(Kind::from), &mut problems)?;
         n_steps.push(found.map_or(0, |sequence| sequence.n_steps()));
     }
     if manifests.is_empty() {
-        manifest::warn_of_unused(&options, &mut problems);
+        manifest::warn_unused_vars(&options, &mut problems);
         say(&problems, screen)?;
         if problems.has_errors() {
             return Ok(Outcome::Wrong);

@@ -38,7 +38,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         saved::refuse_to_replace(path)?;
     }
     let mut inputs = Inputs::default();
-    let loaded = project::load_noting(&arguments.manifests, &mut inputs, screen)?;
+    let loaded = project::load_with_inputs(&arguments.manifests, &mut inputs, screen)?;
     let Some(projects) = loaded else { return Ok(Outcome::Wrong) };
     if let Some(path) = &arguments.out {
         projects.iter().for_each(|project| inputs.note_output(project.record()));

@@ -36,11 +36,11 @@ pub(super) fn render(arguments: &ManifestArguments, problems: &mut Problems) -> 
 /// Loads manifests and finds everything that they name. Warnings are said; if there is an error, all of it is said
 /// and there is nothing to go on with.
 pub(super) fn load(arguments: &ManifestArguments, screen: &Screen) -> Result<Option<Vec<Project>>> {
-    load_noting(arguments, &mut Inputs::default(), screen)
+    load_with_inputs(arguments, &mut Inputs::default(), screen)
 }
 
 /// Loads manifests and finds everything that they name, noting what all of it depends on.
-pub(super) fn load_noting(
+pub(super) fn load_with_inputs(
     arguments: &ManifestArguments,
     inputs: &mut Inputs,
     screen: &Screen,

@@ -67,11 +67,11 @@ fn supplied<M>(rendered: &Rendered<M>) -> String {
 
 /// Returns what a medium takes from libraries, as comments.
 fn taken(rendered: &Rendered) -> String {
-    if rendered.taken().is_empty() {
+    if rendered.library_entries().is_empty() {
         return String::new();
     }
     let comment = |entry: &TakenEntry| format!("#   {}\n", foreign_text::line(&entry.to_string()));
-    format!("\n# taken from the library:\n{}", rendered.taken().iter().map(comment).collect::<String>())
+    format!("\n# taken from the library:\n{}", rendered.library_entries().iter().map(comment).collect::<String>())
 }
 
 /// Returns the names of what the base of a medium supplies, as comments.

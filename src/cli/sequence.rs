@@ -96,8 +96,8 @@ fn read_noting(arguments: &FileArguments, inputs: &mut Inputs, screen: &Screen) 
         sites: arguments.site.iter().cloned().collect(),
         ..manifest::Options::default()
     };
-    let sequence = task_sequence::read_alone(&arguments.file, &options, &mut problems, inputs)?;
-    manifest::warn_of_unused(&options, &mut problems);
+    let sequence = task_sequence::read_standalone(&arguments.file, &options, &mut problems, inputs)?;
+    manifest::warn_unused_vars(&options, &mut problems);
     if problems.has_errors() && screen.json {
         screen.json(&report::json(&problems))?;
     } else {

@@ -97,7 +97,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
 /// The runs of a sequence file by itself.
 fn of_sequence(arguments: &Arguments, problems: &mut Problems) -> Result<Vec<Run>> {
     let mut inputs = Inputs::default();
-    let sequence = task_sequence::read_alone(&arguments.file, &arguments.options(), problems, &mut inputs)?;
+    let sequence = task_sequence::read_standalone(&arguments.file, &arguments.options(), problems, &mut inputs)?;
     let files = arguments.read_facts(problems, &mut inputs)?;
     let media: Vec<_> = files.iter().filter_map(|file| simulate::medium_of_facts(file, problems)).collect();
     if let Some(sequence) = &sequence {
@@ -112,7 +112,7 @@ fn of_sequence(arguments: &Arguments, problems: &mut Problems) -> Result<Vec<Run
 fn of_manifest(arguments: &Arguments, problems: &mut Problems) -> Result<Vec<Run>> {
     let mut inputs = Inputs::default();
     let path = &arguments.file;
-    let loaded = manifest::load_noting(path, &arguments.options(), problems, &mut inputs)?;
+    let loaded = manifest::load_with_inputs(path, &arguments.options(), problems, &mut inputs)?;
     let rendered = match loaded {
         Loaded::Media(rendered) => rendered,
         Loaded::Captures(_) => {

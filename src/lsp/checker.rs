@@ -117,7 +117,7 @@ impl Checker {
                 Project::check(&request, &environment, secrets, problems, inputs).map(drop)
             }
             FileKind::Sequence => {
-                if let Some(sequence) = task_sequence::read_alone(&path, &options, problems, inputs)? {
+                if let Some(sequence) = task_sequence::read_standalone(&path, &options, problems, inputs)? {
                     rules::check(&sequence, &Medium::default()).into_iter().for_each(|problem| problems.add(problem));
                 }
                 Ok(())

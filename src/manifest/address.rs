@@ -1,82 +1,87 @@
-//! Addresses of management points: URLs (RFC 3986) of `http` and `https` with a host, perhaps a port, and no more.
+//! Addresses of management points: `http` and `https` URLs (RFC 3986) with a host, and optionally a
+//! port and path.
 //!
-//! Not supported: user names, queries, fragments, host names beyond ASCII (write them in their `xn--` form).
+//! Not supported: user names, queries, fragments, and non-ASCII host names (write them in `xn--`
+//! form).
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
-/// The part of the path by which a cloud management gateway is known.
+/// Start of the path that identifies a cloud management gateway.
 pub const GATEWAY: &str = "/CCM_Proxy_";
 
-/// An address.
+/// A parsed address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
-    /// Whether it is one of HTTPS.
+    /// The scheme is `https`.
     pub is_https: bool,
-    /// The host, in lower case.
+    /// Host, in lower case.
     pub host: String,
-    /// The port.
+    /// Port; the default of the scheme if the URL has none.
     pub port: u16,
-    /// The path, which is empty or begins with `/`.
+    /// Path; empty, or starting with `/`.
     pub path: String,
 }
 
 impl Address {
-    /// Whether it is that of a cloud management gateway.
+    /// Returns `true` if the address is that of a cloud management gateway.
     pub fn is_gateway(&self) -> bool {
         self.path.to_ascii_lowercase().starts_with(&GATEWAY.to_ascii_lowercase())
     }
 }
 
-/// Why a text is none, and what would be right.
-pub type Fault = (String, String);
+/// Message and help for an invalid address.
+pub type AddressError = (String, String);
 
-/// Reads an address.
-pub fn parse(text: &str) -> Result<Address, Fault> {
+/// Parses an address.
+pub fn parse(text: &str) -> Result<Address, AddressError> {
     let fault = |message: String, help: &str| Err((message, help.to_owned()));
     let like = "write it like `https://mp1.example.com`";
     if let Some(c) = text.chars().find(|c| c.is_whitespace() || c.is_control()) {
-        return fault(format!("the address `{text}` holds a blank (`{}`)", c), "leave it out");
+        return fault(format!("the address `{text}` contains a space or control character (`{}`)", c), "remove it");
     }
     if text.contains(['*', ',', ';']) {
-        return fault(format!("`{text}` is more than one address"), "write a list: one address in quotes for each");
+        return fault(format!("`{text}` is more than one address"), "write a list with one quoted string per address");
     }
     let Some((scheme, rest)) = text.split_once("://") else {
-        return fault(format!("`{text}` is no address: it has no `https://` or `http://`"), like);
+        return fault(format!("`{text}` is not an address: it has no `https://` or `http://`"), like);
     };
     let is_https = match scheme.to_ascii_lowercase().as_str() {
         "https" => true,
         "http" => false,
         other => {
-            return fault(
-                format!("`{text}` is an address of `{other}`"),
-                "management points have `https://` or `http://`",
-            );
+            return fault(format!("`{text}` has the scheme `{other}`"), "write `https://` or `http://`");
         }
     };
     let (authority, path) = rest.find(['/', '?', '#']).map_or((rest, ""), |at| rest.split_at(at));
     if path.contains(['?', '#']) {
-        return fault(format!("the address `{text}` has a query or a fragment"), "write it up to there");
+        return fault(format!("the address `{text}` has a query or a fragment"), "remove the query or fragment");
     }
     if authority.contains('@') {
-        return fault(format!("the address `{text}` has a user name in it"), "leave out all up to the `@`");
+        return fault(format!("the address `{text}` contains a user name"), "remove everything up to the `@`");
     }
     let (host, port) = match authority.rsplit_once(':').filter(|(_, port)| !port.contains(']')) {
         Some((host, port)) => match port.parse::<u16>() {
             Ok(port) if port > 0 => (host, port),
-            _ => return fault(format!("the address `{text}` has the port `{port}`"), "ports are 1 to 65535"),
+            _ => {
+                return fault(
+                    format!("the address `{text}` has the invalid port `{port}`"),
+                    "use a port from 1 to 65535",
+                );
+            }
         },
         None => (authority, if is_https { 443 } else { 80 }),
     };
     if host.is_empty() {
-        return fault(format!("the address `{text}` names no host"), like);
+        return fault(format!("the address `{text}` has no host"), like);
     }
     if !is_host(host) {
-        return fault(format!("the address `{text}` has the host `{host}`, which no host is called"), like);
+        return fault(format!("the address `{text}` has the invalid host name `{host}`"), like);
     }
     Ok(Address { is_https, host: host.to_ascii_lowercase(), port, path: path.to_owned() })
 }
 
-/// A name of the DNS (RFC 1123, 2.1), with the underscores that Windows allows, or an IP address.
+/// Returns `true` for a DNS name (RFC 1123, 2.1), with the underscores that Windows allows, or an
+/// IP address.
 fn is_host(host: &str) -> bool {
     if let Some(inner) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
         return inner.parse::<Ipv6Addr>().is_ok();

@@ -1,4 +1,4 @@
-//! What the base of a medium supplies to `[boot]`, where the manifest says nothing else.
+//! Boot image and boot files that a base supplies to `[boot]` unless the manifest sets them.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -7,16 +7,16 @@ use crate::format::medium_tree::path_on;
 use authoring::doc::Doc;
 use authoring::spanned::{Entry, Node, Table, Value};
 
-/// JSON pointers of bases, the nearer one first.
+/// JSON pointers of bases; that of the site takes precedence.
 pub(super) const POINTERS: [&str; 2] = ["/sites/0/base", "/base"];
 
-/// Returns whether the medium is built on another one.
-pub(super) fn is_named(doc: Doc<'_>) -> bool {
+/// Returns `true` if the medium has a base.
+pub(super) fn is_present(doc: Doc<'_>) -> bool {
     POINTERS.iter().any(|pointer| doc.spans.has(pointer))
 }
 
-/// Returns the base of a rendered manifest: that of its site, or the one for all.
-pub(super) fn of(root: &Table) -> Option<&Table> {
+/// Returns the base of a rendered manifest: that of its site, or the general one.
+pub(super) fn find_base(root: &Table) -> Option<&Table> {
     let site = match root.get("sites").map(|sites| &sites.value) {
         Some(Value::Array(sites)) => sites.first().and_then(Node::as_table),
         _ => None,
@@ -24,19 +24,19 @@ pub(super) fn of(root: &Table) -> Option<&Table> {
     site.and_then(|site| site.get("base")).or_else(|| root.get("base")).and_then(Node::as_table)
 }
 
-/// Takes boot image and boot files from the base of a rendered manifest, unless the manifest names others. They are
-/// placed where the base is named.
+/// Adds boot image and boot files of the base to a rendered manifest unless it sets them. Their
+/// place is that of the base.
 ///
-/// `folder_of` finds the folder that paths are relative to at the place of a value.
-pub(super) fn supply(manifest: &mut Node, folder_of: impl Fn(&Node) -> Utf8PathBuf) {
+/// `folder_of` returns the folder that the path in a value is relative to.
+pub(super) fn supply_boot(manifest: &mut Node, folder_of: impl Fn(&Node) -> Utf8PathBuf) {
     let Value::Table(root) = &mut manifest.value else { return };
-    let Some(medium) = of(root).and_then(|base| base.get("medium")).cloned() else { return };
+    let Some(medium) = find_base(root).and_then(|base| base.get("medium")).cloned() else { return };
     let Some(path) = medium.as_str() else { return };
     let is_folder = folder_of(&medium).join(path).is_dir();
     let text = |text: String| Node { value: Value::String(text), place: medium.place.clone() };
     let entry = |name: &str, node: Node| Entry { name: name.to_owned(), key: medium.place.clone(), node };
-    let file = text(inside(path.into(), BOOT_IMAGE_PATH, is_folder));
-    let files = text(inside(path.into(), "", is_folder));
+    let file = text(path_in_medium(path.into(), BOOT_IMAGE_PATH, is_folder));
+    let files = text(path_in_medium(path.into(), "", is_folder));
     let table = |entries| Node { value: Value::Table(Table(entries)), place: medium.place.clone() };
     if root.get("boot").is_none() {
         root.0.push(entry("boot", table(Vec::new())));
@@ -51,8 +51,9 @@ pub(super) fn supply(manifest: &mut Node, folder_of: impl Fn(&Node) -> Utf8PathB
     }
 }
 
-/// Returns the path of a file of a medium: below a folder, or within an image as in `boot.iso!/sources/boot.wim`.
-fn inside(medium: &Utf8Path, path: &str, is_folder: bool) -> String {
+/// Returns the path of a file on a medium: below a folder, or on an image as in
+/// `boot.iso!/sources/boot.wim`.
+fn path_in_medium(medium: &Utf8Path, path: &str, is_folder: bool) -> String {
     match (is_folder, path) {
         (true, "") => medium.to_string(),
         (true, path) => medium.join(path).into(),

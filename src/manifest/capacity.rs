@@ -19,7 +19,8 @@ pub enum Capacity {
     AtMost(Size),
 }
 
-/// The capacities with names, in bytes: the smaller of the `-R` and `+R` discs, so that any disc will do.
+/// Named capacities in bytes. Each is the smaller of the `-R` and `+R` variants, so that either
+/// disc will do.
 pub const NAMED: [(&str, u64); 4] = [
     // 74 minutes, 333,000 sectors of 2,048 bytes.
     ("cd", 681_984_000),
@@ -32,7 +33,7 @@ pub const NAMED: [(&str, u64); 4] = [
 ];
 
 /// Descriptions of the names, shown by editors.
-const WORDS: [(&str, &str); 5] = [
+const NAME_DOCS: [(&str, &str); 5] = [
     ("unlimited", "No limit."),
     ("cd", "CD-R of 74 minutes: 681,984,000 bytes (650 MiB)."),
     ("dvd", "Single-layer DVD: 4,700,372,992 bytes (4.7 GB)."),
@@ -40,14 +41,14 @@ const WORDS: [(&str, &str); 5] = [
     ("bd", "Single-layer Blu-ray disc: 25,025,314,816 bytes (25 GB)."),
 ];
 
-/// The names with their documentation, or a size in text.
+/// Schema: a documented name, or a size as text.
 impl JsonSchema for Capacity {
     fn schema_name() -> Cow<'static, str> {
         "Capacity".into()
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let names: Vec<_> = WORDS
+        let names: Vec<_> = NAME_DOCS
             .iter()
             .map(|(name, words)| serde_json::json!({ "const": name, "type": "string", "description": words }))
             .collect();
@@ -95,7 +96,7 @@ mod tests {
     #[test]
     fn every_name_is_documented_with_its_bytes() {
         for (name, bytes) in NAMED {
-            let (_, words) = WORDS.iter().find(|(documented, _)| *documented == name).unwrap();
+            let (_, words) = NAME_DOCS.iter().find(|(documented, _)| *documented == name).unwrap();
             assert!(words.replace(',', "").contains(&bytes.to_string()), "{name}: {words}");
             assert_eq!(name.parse(), Ok(Capacity::AtMost(Size(bytes))));
         }

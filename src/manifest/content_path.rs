@@ -1,27 +1,28 @@
-//! Paths to content: text, or a table with a medium and a path on it, which means the same as both joined by `!/`.
+//! Paths to content: a string, or a table with a medium and a path on it, equivalent to both joined
+//! by `!/`.
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
-/// Path to content, as written in the manifest.
+/// Path to content, as written in a manifest.
 #[derive(Deserialize)]
 #[serde(untagged)]
-pub enum Written {
-    /// Text.
+pub enum ContentPath {
+    /// A plain path.
     Text(String),
     /// A path on a medium.
-    OnMedium(OnMedium),
+    OnMedium(PathOnMedium),
 }
 
-/// A path on a medium.
+/// Medium, and path on it.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct OnMedium {
+pub struct PathOnMedium {
     medium: String,
     path: String,
 }
 
-impl JsonSchema for Written {
+impl JsonSchema for ContentPath {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "ContentPath".into()
     }
@@ -37,12 +38,14 @@ impl JsonSchema for Written {
                         "medium": {
                             "type": "string",
                             "minLength": 1,
-                            "description": "Medium: an ISO file, the image of a USB stick or volume, or the WIM file of a prestaged medium.",
+                            "description": "Medium: an ISO file, the image of a USB stick or volume, or the WIM file \
+                                            of a prestaged medium.",
                             "examples": ["Win11.iso"],
                         },
                         "path": {
                             "type": "string",
-                            "description": "Path on the medium, from its root, in upper or lower case. An empty path stands for the whole medium.",
+                            "description": "Path on the medium, from its root, in upper or lower case. An empty path \
+                                            stands for the whole medium.",
                             "examples": ["sources/install.wim"],
                         },
                     },
@@ -54,25 +57,25 @@ impl JsonSchema for Written {
     }
 }
 
-impl From<Written> for String {
-    fn from(written: Written) -> Self {
+impl From<ContentPath> for String {
+    fn from(written: ContentPath) -> Self {
         match written {
-            Written::Text(text) => text,
-            Written::OnMedium(OnMedium { medium, path }) => {
+            ContentPath::Text(text) => text,
+            ContentPath::OnMedium(PathOnMedium { medium, path }) => {
                 format!("{medium}!/{}", path.trim_matches('/')).trim_end_matches('/').to_owned()
             }
         }
     }
 }
 
-/// Reads a path.
-pub fn one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    Written::deserialize(deserializer).map(String::from)
+/// Deserializes a path.
+pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    ContentPath::deserialize(deserializer).map(String::from)
 }
 
-/// Reads a path that may be left out.
-pub fn optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Ok(Option::<Written>::deserialize(deserializer)?.map(String::from))
+/// Deserializes an optional path.
+pub fn deserialize_optional<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(Option::<ContentPath>::deserialize(deserializer)?.map(String::from))
 }
 
 #[cfg(test)]
@@ -81,7 +84,7 @@ mod tests {
 
     #[test]
     fn a_table_means_its_parts_joined() {
-        let text = |json: serde_json::Value| serde_json::from_value::<Written>(json).map(String::from).ok();
+        let text = |json: serde_json::Value| serde_json::from_value::<ContentPath>(json).map(String::from).ok();
         assert_eq!(text("a/b".into()).as_deref(), Some("a/b"));
         let table = |path: &str| text(serde_json::json!({ "medium": "Win11.iso", "path": path }));
         assert_eq!(table("sources/boot.wim").as_deref(), Some("Win11.iso!/sources/boot.wim"));

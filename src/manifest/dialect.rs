@@ -1,4 +1,4 @@
-//! What messages about manifests say beyond their schema.
+//! Manifest-specific texts and rules for schema errors.
 
 use serde_json::Value as Json;
 
@@ -9,16 +9,16 @@ use authoring::doc::Doc;
 use authoring::schema::at;
 use authoring::spanned::escape;
 
-use super::Sort;
-use super::schema::full;
+use super::ManifestKind;
+use super::schema::rendered_schema;
 
-impl Dialect for Sort {
+impl Dialect for ManifestKind {
     fn name(&self) -> &'static str {
         "the manifest"
     }
 
     fn schema(&self) -> Json {
-        full(*self)
+        rendered_schema(*self)
     }
 
     fn rule(&self, pointer: &str) -> Option<Rule> {
@@ -54,11 +54,11 @@ impl Dialect for Sort {
 
     fn foreign_key(&self, doc: Doc<'_>, key: &str) -> Option<Problem> {
         let pointer = format!("/{}", escape(key));
-        if *self != Self::Capture || at(&full(Self::Medium), &pointer).is_none() {
+        if *self != Self::Capture || at(&rendered_schema(Self::Medium), &pointer).is_none() {
             return None;
         }
-        let message = format!("a manifest with `[capture]` makes no medium, and has no `{key}`");
-        let help = "write two manifests: the medium's can use the WIM file that the other captures";
+        let message = format!("a manifest with `[capture]` does not build a medium, so it has no `{key}`");
+        let help = "split it into two manifests; that of the medium can use the captured WIM file";
         Some(Problem::error(message).at(doc.key(&pointer), "").at(doc.key("/capture"), "captures").help(help))
     }
 
@@ -70,8 +70,8 @@ impl Dialect for Sort {
                 Some("write `image = { file = \"images/boot.wim\" }`".into())
             }
             Json::Bool(_) if name == "media.unknown-computers" => Some(
-                "`true` takes the GUIDs of a site file that has some: write `data = \"site.json\"` in `[[sites]]`; or write \
-                 them here: `unknown-computers = { x64 = \"5e3f7b1c-2d4a-4f6e-9b8c-0a1b2c3d4e5f\" }`"
+                "`true` requires a site file with GUIDs: write `data = \"site.json\"` in `[[sites]]`, or write \
+                 the GUIDs here: `unknown-computers = { x64 = \"5e3f7b1c-2d4a-4f6e-9b8c-0a1b2c3d4e5f\" }`"
                     .into(),
             ),
             Json::Number(number) if name == "output.capacity" => Some(with_unit(&number.to_string())),
@@ -81,7 +81,8 @@ impl Dialect for Sort {
     }
 }
 
-/// Advice for a capacity without a unit: a small number is of gigabytes, and a large one of bytes.
+/// Returns the help for a capacity without a unit: small numbers are assumed to be gigabytes, large
+/// ones bytes.
 fn with_unit(number: &str) -> String {
     const MIN_BYTES: f64 = 1e6;
     match (number.parse::<f64>(), number.parse::<u64>()) {
@@ -90,10 +91,10 @@ fn with_unit(number: &str) -> String {
             let gigabytes = rounded.trim_end_matches('0').trim_end_matches('.');
             let is_exact = gigabytes.parse::<f64>().is_ok_and(|value| (value * 1e9) as u64 == bytes);
             match is_exact {
-                true => format!("write it with a unit: `\"{gigabytes} GB\"`"),
-                false => format!("write it with a unit: `\"{bytes} B\"`"),
+                true => format!("add the unit: `\"{gigabytes} GB\"`"),
+                false => format!("add the unit: `\"{bytes} B\"`"),
             }
         }
-        _ => format!("write it with a unit: `\"{number} GB\"`"),
+        _ => format!("add the unit: `\"{number} GB\"`"),
     }
 }

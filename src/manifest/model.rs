@@ -1,8 +1,8 @@
 //! Types of the manifest.
 //!
-//! They are its only description: doc comments become the titles and descriptions of the schema (and the hovers of
-//! editors), `deserialize` reads a rendered manifest into them, and `resolve` works with the result. Every string in
-//! them is already rendered.
+//! They are its only definition: doc comments become titles and descriptions in the schema (and
+//! hovers in editors), rendered manifests are deserialized into them, and `resolve` works with
+//! them. All strings are rendered.
 
 mod base;
 mod boot;
@@ -26,9 +26,9 @@ use authoring::SecretRef;
 
 pub use base::BaseTable;
 pub use boot::*;
-pub use capture::{CaptureManifest, CaptureSource, CaptureTable, Compression, NONE, Placeholders, WINDOWS};
+pub use capture::{CaptureCompression, CaptureManifest, CaptureSource, CaptureTable, NONE, Placeholders, WINDOWS};
 pub use content::*;
-pub use library::{Library, LibraryContent, LibraryTable};
+pub use library::{LibraryContent, LibrarySchema, LibraryTable, PackageIdSchema};
 pub use site::*;
 
 /// Manifest of tsmedia: one task sequence medium, for one or more sites.
@@ -118,7 +118,7 @@ impl Manifest {
         self.output.format.unwrap_or(usual)
     }
 
-    /// Returns whether starting from the disc is to wait for a key.
+    /// Returns `true` if the disc waits for a key press before it starts.
     pub fn prompt(&self) -> bool {
         self.boot.prompt.unwrap_or(!self.media.unattended)
     }
@@ -147,7 +147,7 @@ pub struct MediaTable {
     /// Manifests to inherit from: the name of a built-in profile, the path of a file, or a list of them. Tables are
     /// merged key by key; other values are overridden by later profiles in the list, and by this manifest.
     #[serde(default)]
-    #[schemars(with = "super::profile::Written", example = &"dvd-dl", example = ["profiles/common.toml", "uefi"])]
+    #[schemars(with = "super::profile::ProfileNames", example = &"dvd-dl", example = ["profiles/common.toml", "uefi"])]
     pub profile: serde_json::Value,
     /// Volume label, also written to `MediaLabel.txt`: one line, at most 32 characters. USB sticks use the first 11
     /// characters, in capitals. Prestaged media have no label.
@@ -181,7 +181,7 @@ pub struct MediaTable {
     /// Date of everything on the medium, from 1980 to 2099. A date without a time means midnight UTC. Defaults to
     /// `SOURCE_DATE_EPOCH`, or to 1980-01-01 if that is not set.
     #[serde(default)]
-    #[schemars(with = "super::source_date::Written", example = &"2026-01-01")]
+    #[schemars(with = "super::source_date::SourceDate", example = &"2026-01-01")]
     pub source_date: Option<String>,
     /// Skip the network and task sequence prompts. The password prompt stays.
     #[serde(default)]
@@ -215,12 +215,12 @@ pub struct MediaTable {
     /// Date or time from which the medium can be used. It is written to the medium, but clients do not enforce it.
     /// Stand-alone media only.
     #[serde(default)]
-    #[schemars(with = "Option<super::source_date::Written>", example = &"2026-01-01")]
+    #[schemars(with = "Option<super::source_date::SourceDate>", example = &"2026-01-01")]
     pub valid_from: Option<String>,
     /// Date or time from which the medium can no longer be used. It is written to the medium, but clients do not
     /// enforce it. Stand-alone media only.
     #[serde(default)]
-    #[schemars(with = "Option<super::source_date::Written>", example = &"2026-12-31")]
+    #[schemars(with = "Option<super::source_date::SourceDate>", example = &"2026-12-31")]
     pub expires: Option<String>,
 }
 
@@ -230,22 +230,22 @@ pub struct MediaTable {
 pub struct UnknownComputers {
     /// GUID of the object for x64 computers.
     #[serde(default)]
-    #[schemars(with = "Option<Guid>", example = &"5e3f7b1c-2d4a-4f6e-9b8c-0a1b2c3d4e5f")]
+    #[schemars(with = "Option<GuidSchema>", example = &"5e3f7b1c-2d4a-4f6e-9b8c-0a1b2c3d4e5f")]
     pub x64: Option<String>,
     /// GUID of the object for x86 computers.
     #[serde(default)]
-    #[schemars(with = "Option<Guid>", example = &"5e3f7b1c-2d4a-4f6e-9b8c-0a1b2c3d4e5e")]
+    #[schemars(with = "Option<GuidSchema>", example = &"5e3f7b1c-2d4a-4f6e-9b8c-0a1b2c3d4e5e")]
     pub x86: Option<String>,
     /// GUID of the object for arm64 computers.
     #[serde(default)]
-    #[schemars(with = "Option<Guid>", example = &"5e3f7b1c-2d4a-4f6e-9b8c-0a1b2c3d4e5d")]
+    #[schemars(with = "Option<GuidSchema>", example = &"5e3f7b1c-2d4a-4f6e-9b8c-0a1b2c3d4e5d")]
     pub arm64: Option<String>,
 }
 
 /// Schema of a GUID.
-struct Guid;
+struct GuidSchema;
 
-impl JsonSchema for Guid {
+impl JsonSchema for GuidSchema {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Guid".into()
     }
@@ -311,8 +311,8 @@ pub struct PrestartTable {
     #[schemars(length(min = 1), example = &"cmd /c prestart.cmd")]
     pub command: String,
     /// Folder (or single file) with everything that the command needs. The command runs in it.
-    #[serde(default, deserialize_with = "content_path::optional")]
-    #[schemars(with = "Option<content_path::Written>", example = &"prestart")]
+    #[serde(default, deserialize_with = "content_path::deserialize_optional")]
+    #[schemars(with = "Option<content_path::ContentPath>", example = &"prestart")]
     pub files: Option<String>,
     /// Location of `files`. On the medium, a script can change without a new boot image.
     #[serde(default, rename = "where")]
@@ -342,7 +342,8 @@ pub enum PrestartPlace {
 }
 
 impl PrestartTable {
-    /// Returns the package on the medium that the command runs in; `None` if it needs nothing but the boot image.
+    /// Returns the package on the medium that the command runs in; `None` if it only needs the boot
+    /// image.
     pub fn package_on_medium(&self) -> Option<&str> {
         let needs_medium = self.place == PrestartPlace::Medium && (self.files.is_some() || self.package.is_some());
         needs_medium.then(|| self.package.as_deref().unwrap_or(PRESTART_PACKAGE))
@@ -361,7 +362,7 @@ pub struct PolicyTable {
     /// returned by the methods `GetTsPoliciesSaMedia` and `GetClientConfigPolicies` (`PolicyXmls` and
     /// `PolicyAssignmentXmls`).
     #[serde(deserialize_with = "policy_files::read")]
-    #[schemars(with = "policy_files::Written", example = &"policy/deploy.json")]
+    #[schemars(with = "policy_files::PolicyFiles", example = &"policy/deploy.json")]
     pub file: Vec<String>,
 }
 

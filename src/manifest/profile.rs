@@ -1,8 +1,8 @@
-//! Profiles: manifests with holes that are laid under a manifest.
+//! Profiles: partial manifests that a manifest inherits from.
 //!
-//! `media.profile` names built-in ones and files, one or a list; a profile may name further ones. Tables merge key
-//! by key and everything else is replaced by the nearer file, later ones of a list being nearer. A path in a
-//! profile is relative to that profile.
+//! `media.profile` names built-in profiles or files, one or a list; profiles may inherit from
+//! others. Tables are merged key by key. Other values are overridden by later profiles in the list,
+//! and by the manifest. Paths are relative to the profile that contains them.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ use authoring::spanned::{Node, Value};
 use authoring::suggestions::{nearest, one_of, similar_path};
 use authoring::toml::parse;
 
-/// The profiles that come with tsmedia.
+/// Built-in profiles as pairs of name and text.
 pub const BUILT_IN: [(&str, &str); 6] = [
     ("cd", include_str!("../../profiles/cd.toml")),
     ("dvd", include_str!("../../profiles/dvd.toml")),
@@ -30,10 +30,10 @@ pub const BUILT_IN: [(&str, &str); 6] = [
     ("secure-boot-2023", include_str!("../../profiles/secure-boot-2023.toml")),
 ];
 
-/// How `media.profile` is written. A profile's first comment is what editors show of it.
-pub struct Written;
+/// Value of `media.profile`. The first comment of a built-in profile is its description in editors.
+pub struct ProfileNames;
 
-impl JsonSchema for Written {
+impl JsonSchema for ProfileNames {
     fn schema_name() -> Cow<'static, str> {
         "Profile".into()
     }
@@ -46,7 +46,8 @@ impl JsonSchema for Written {
                 serde_json::json!({ "const": name, "type": "string", "description": words })
             })
             .collect();
-        let path = json_schema!({ "type": "string", "minLength": 1, "description": "Path of a profile, relative to the file that names it." });
+        let path = json_schema!({ "type": "string", "minLength": 1, "description": "Path of a profile, relative to \
+                                                                                    the file that names it." });
         json_schema!({
             "anyOf": [
                 { "oneOf": names },
@@ -61,42 +62,42 @@ impl JsonSchema for Written {
     }
 }
 
-/// The folder that paths in each text are relative to.
-pub type Folders = BTreeMap<SourceId, Utf8PathBuf>;
+/// Folder that paths in each source are relative to.
+pub type SourceFolders = BTreeMap<SourceId, Utf8PathBuf>;
 
-/// Reads files, and remembers the folders they are in.
-pub struct Reader<'a> {
+/// Reads manifests, profiles and files of values, and records their folders.
+pub struct ManifestReader<'a> {
     pub problems: &'a mut Problems,
     pub inputs: &'a mut Inputs,
-    pub folders: Folders,
-    /// Bytes of text that may still be read.
+    pub folders: SourceFolders,
+    /// Remaining limit on the length of all texts, in bytes.
     len_left: u64,
     n_profiles: usize,
 }
 
-impl<'a> Reader<'a> {
-    /// A reader that has read nothing.
+impl<'a> ManifestReader<'a> {
+    /// Creates a reader.
     pub fn new(problems: &'a mut Problems, inputs: &'a mut Inputs) -> Self {
-        Self { problems, inputs, folders: Folders::new(), len_left: limits::MAX_TOML_LEN, n_profiles: 0 }
+        Self { problems, inputs, folders: SourceFolders::new(), len_left: limits::MAX_TOML_LEN, n_profiles: 0 }
     }
 
-    /// A manifest laid over its profiles. The second value is false if a text was no TOML: there is no use in
-    /// looking for what is missing then.
-    pub fn manifest(&mut self, path: &Utf8Path) -> Result<(Node, bool)> {
+    /// Reads a manifest and merges it with its profiles. The second value is `false` after a syntax
+    /// error, when missing keys should not be reported.
+    pub fn read_manifest(&mut self, path: &Utf8Path) -> Result<(Node, bool)> {
         self.inputs.note(path);
-        let text = self.read(path, "name a manifest, or make one with `tsmedia init`")?;
-        let (tree, is_sound) = self.parse(path.as_str(), &text, folder(path));
+        let text = self.read_named(path, "name a manifest, or make one with `tsmedia init`")?;
+        let (tree, is_sound) = self.parse(path.as_str(), &text, parent_folder(path));
         let name = path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned());
-        self.over_profiles(tree, is_sound, folder(path), &mut vec![name.to_string()])
+        self.merge_profiles(tree, is_sound, parent_folder(path), &mut vec![name.to_string()])
     }
 
-    /// A text that is no manifest, such as a file of template values.
-    pub fn file(&mut self, path: &Utf8Path) -> Result<(Node, bool)> {
-        let text = self.read(path, "name a file of values such as `language = \"de-DE\"`")?;
-        Ok(self.parse(path.as_str(), &text, folder(path)))
+    /// Reads a file of template values. The second value is `false` after a syntax error.
+    pub fn read_values(&mut self, path: &Utf8Path) -> Result<(Node, bool)> {
+        let text = self.read_named(path, "name a file of values such as `language = \"de-DE\"`")?;
+        Ok(self.parse(path.as_str(), &text, parent_folder(path)))
     }
 
-    /// A text with a name.
+    /// Parses a text with a name. The second value is `false` after a syntax error.
     pub fn parse(&mut self, name: &str, text: &str, folder: &Utf8Path) -> (Node, bool) {
         let source = self.problems.add_source(name, text);
         self.folders.insert(source, folder.to_owned());
@@ -105,7 +106,7 @@ impl<'a> Reader<'a> {
         (tree, self.problems.count(crate::problem::Severity::Error) == n_errors)
     }
 
-    fn over_profiles(
+    fn merge_profiles(
         &mut self,
         tree: Node,
         is_sound: bool,
@@ -114,17 +115,17 @@ impl<'a> Reader<'a> {
     ) -> Result<(Node, bool)> {
         let mut under: Option<Node> = None;
         let mut all_sound = is_sound;
-        for (name, place) in named(&tree) {
+        for (name, place) in profile_names(&tree) {
             self.n_profiles += 1;
             if self.n_profiles > limits::MAX_PROFILES {
                 if self.n_profiles == limits::MAX_PROFILES + 1 {
-                    let message = format!("more than {} profiles are laid under the manifest", limits::MAX_PROFILES);
-                    let problem = Problem::error(message).at(place, "one too many");
-                    self.problems.add(problem.help("name each profile once; one named twice is read twice"));
+                    let message = format!("the manifest inherits from more than {} profiles", limits::MAX_PROFILES);
+                    let problem = Problem::error(message).at(place, "over the limit");
+                    self.problems.add(problem.help("name each profile once; repeated names count again"));
                 }
                 return Ok((tree, false));
             }
-            let Some((profile, is_sound)) = self.profile(&name, &place, folder, above)? else {
+            let Some((profile, is_sound)) = self.read_profile(&name, &place, folder, above)? else {
                 all_sound = false;
                 continue;
             };
@@ -140,7 +141,7 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn profile(
+    fn read_profile(
         &mut self,
         name: &str,
         place: &Place,
@@ -148,18 +149,18 @@ impl<'a> Reader<'a> {
         above: &mut Vec<String>,
     ) -> Result<Option<(Node, bool)>> {
         if authoring::template::is_template(name) {
-            let message = "profiles are read before templates are rendered, so they cannot be chosen by one";
-            let help = "name the profile itself; what differs between sites can go into their `vars`";
+            let message = "a profile name can't contain a template: profiles are read before templates are rendered";
+            let help = "write the name of the profile; put differences between sites into their `vars`";
             self.problems.add(Problem::error(message).at(place.clone(), "").help(help));
             return Ok(None);
         }
         if let Some((_, text)) = BUILT_IN.iter().find(|(built_in, _)| *built_in == name) {
-            // A built-in profile names no other one and holds no path.
+            // Built-in profiles have no parents and no paths.
             return Ok(Some(self.parse(&format!("built-in profile `{name}`"), text, folder)));
         }
         let path = folder.join(name);
         self.inputs.note(&path);
-        let text = match self.text(&path) {
+        let text = match self.read_text(&path) {
             Ok(text) => text,
             Err(error) => {
                 self.problems.add(unreadable(name, &path, &error).at(place.clone(), ""));
@@ -168,22 +169,23 @@ impl<'a> Reader<'a> {
         };
         let canonical = path.canonicalize_utf8().unwrap_or_else(|_| path.clone()).to_string();
         if above.contains(&canonical) {
-            let message = format!("the profile `{name}` is laid under itself");
-            let help = "leave it out: profiles go from the special to the general";
+            let message = format!("the profile `{name}` inherits from itself");
+            let help = "remove it from `profile`";
             self.problems.add(Problem::error(message).at(place.clone(), "").help(help));
             return Ok(None);
         }
-        let (tree, is_sound) = self.parse(path.as_str(), &text, super::profile::folder(&path));
+        let (tree, is_sound) = self.parse(path.as_str(), &text, super::profile::parent_folder(&path));
         above.push(canonical);
-        let result = self.over_profiles(tree, is_sound, super::profile::folder(&path), above);
+        let result = self.merge_profiles(tree, is_sound, super::profile::parent_folder(&path), above);
         above.pop();
         result.map(Some)
     }
 
-    /// Reads a file that the command line names. `missing` is the help for a file that does not exist.
-    fn read(&mut self, path: &Utf8Path, missing: &str) -> Result<String> {
-        self.text(path).map_err(|cause| match cause.kind() {
-            io::ErrorKind::InvalidData => Error::new(format!("`{path}` is not text in UTF-8"))
+    /// Reads a file named on the command line. `missing` is the help for a file that does not
+    /// exist.
+    fn read_named(&mut self, path: &Utf8Path, missing: &str) -> Result<String> {
+        self.read_text(path).map_err(|cause| match cause.kind() {
+            io::ErrorKind::InvalidData => Error::new(format!("`{path}` is not valid UTF-8"))
                 .help("save it as UTF-8; on Windows, editors call it `UTF-8 without BOM`"),
             io::ErrorKind::NotFound => {
                 let help = similar_path(path, path.as_str()).map(|meant| format!("did you mean `{meant}`?"));
@@ -195,15 +197,16 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn text(&mut self, path: &Utf8Path) -> io::Result<String> {
+    fn read_text(&mut self, path: &Utf8Path) -> io::Result<String> {
         let text = limits::read_text(path, self.len_left)?;
         self.len_left -= text.len() as u64;
         Ok(text)
     }
 }
 
-/// The profiles that a manifest names, with the places where it does. What is no text is left to the schema.
-fn named(tree: &Node) -> Vec<(String, Place)> {
+/// Returns the profiles that a manifest names, with their places. Values other than strings are
+/// left to the schema.
+fn profile_names(tree: &Node) -> Vec<(String, Place)> {
     let text = |node: &Node| node.as_str().map(|name| (name.to_owned(), node.place.clone()));
     let profile = tree.as_table().and_then(|root| root.get("media")?.as_table()?.get("profile"));
     match profile.map(|node| (&node.value, node)) {
@@ -213,7 +216,7 @@ fn named(tree: &Node) -> Vec<(String, Place)> {
     }
 }
 
-/// A profile's own `media.profile` has had its effect and is no part of the manifest above it.
+/// Removes `media.profile`, which is already merged, from a profile.
 fn without_profile(mut tree: Node) -> Node {
     if let Value::Table(root) = &mut tree.value
         && let Some(media) = root.0.iter_mut().find(|entry| entry.name == "media")
@@ -233,16 +236,17 @@ fn unreadable(name: &str, path: &Utf8Path, error: &io::Error) -> Problem {
     }
     if path.exists() {
         return Problem::error(format!("the profile `{name}` can't be read: {error}"))
-            .help("name a file of text in UTF-8");
+            .help("name a text file in UTF-8");
     }
     if looks_like_a_path {
         let help = match similar_path(path, name) {
             Some(meant) => format!("did you mean `{meant}`?"),
-            None => format!("the path is relative to the file that names it, so it would be `{path}`"),
+            None => format!("the path is relative to the file that names it, so it means `{path}`"),
         };
-        return Problem::error(format!("there is no profile file `{name}`")).help(help);
+        return Problem::error(format!("the profile file `{name}` does not exist")).help(help);
     }
-    let list = format!("built in are {}; a path ends in `.toml`", one_of(names.clone()).replace(" or ", " and "));
+    let list =
+        format!("the built-in profiles are {}; paths end in `.toml`", one_of(names.clone()).replace(" or ", " and "));
     let help = match nearest(name, names) {
         Some(near) => format!("did you mean `{near}`? {list}"),
         None => list,
@@ -250,7 +254,7 @@ fn unreadable(name: &str, path: &Utf8Path, error: &io::Error) -> Problem {
     Problem::error(format!("there is no profile `{name}`")).help(help)
 }
 
-/// The folder that a file is in.
-pub fn folder(path: &Utf8Path) -> &Utf8Path {
+/// Returns the folder of a file.
+pub fn parent_folder(path: &Utf8Path) -> &Utf8Path {
     path.parent().unwrap_or(Utf8Path::new(""))
 }

@@ -1,4 +1,4 @@
-//! A manifest for one site: its values, and where each of them was written.
+//! A manifest rendered for one site, with the places of its values.
 
 use std::sync::Arc;
 
@@ -6,100 +6,103 @@ use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
 use super::library::TakenEntry;
 use super::model::Manifest;
-use super::profile::{self, Folders};
-use super::rules::lowered::{self, Lowered};
+use super::profile::{self, SourceFolders};
+use super::rules::lowered::{self, LoweredRules};
 use super::site_data::SiteFile;
 use crate::output::TemplateValue;
 use crate::problem::{Place, Problem, Problems};
 use crate::sequence::Sequence;
 use authoring::spanned::Spans;
 
-/// A manifest for one site, rendered and typed.
+/// A manifest rendered for one site.
 #[derive(Debug, Clone)]
 pub struct Rendered<M = Manifest> {
-    /// The manifest; all its strings are rendered.
+    /// The manifest; all strings are rendered.
     pub manifest: M,
-    /// The code of the site it is rendered for; none if the manifest has no sites.
+    /// Code of the site; `None` if the manifest has no sites.
     pub site: Option<String>,
-    /// The path of the manifest file as it was given.
+    /// Path of the manifest file, as given.
     pub path: Utf8PathBuf,
     pub(super) value: serde_json::Value,
     pub(super) values: Vec<TemplateValue>,
     pub(super) spans: Spans,
-    pub(super) folders: Arc<Folders>,
-    pub(super) inventory: Arc<Vec<Listed>>,
+    pub(super) folders: Arc<SourceFolders>,
+    pub(super) inventory: Arc<Vec<SiteSummary>>,
     pub(super) sequence: Option<Arc<Sequence>>,
     pub(super) taken: Vec<TakenEntry>,
     pub(super) site_file: Option<Arc<SiteFile>>,
     pub(super) supplied: Vec<String>,
-    pub(super) lowered: Lowered,
+    pub(super) lowered: LoweredRules,
 }
 
-/// A site of the manifest, whether the medium is made for it or not: what others have to know of it.
+/// A site of the manifest, selected or not, as checks of other sites need it.
 #[derive(Debug, Clone)]
-pub struct Listed {
-    /// Its code; none if that came to nothing.
+pub struct SiteSummary {
+    /// Site code; `None` if it could not be rendered.
     pub code: Option<String>,
-    /// `true` for a primary site.
+    /// The site is a primary site.
     pub is_primary: bool,
-    /// The path of its root authority's certificate, relative to the file that it is written in, and where it is written.
+    /// Path of the root certificate, relative to the file that contains it, or PEM text; with its
+    /// place.
     pub root_ca: Option<(String, Place)>,
-    /// Where the site is written.
+    /// Place of the site.
     pub place: Place,
 }
 
 impl<M> Rendered<M> {
-    /// All sites of the manifest, those that the command line leaves out too.
-    pub fn inventory(&self) -> &[Listed] {
+    /// Returns all sites of the manifest, including those not selected on the command line.
+    pub fn all_sites(&self) -> &[SiteSummary] {
         &self.inventory
     }
 
-    /// A path that was written at a place, relative to the file in which it was written.
+    /// Resolves a path relative to the file that a place is in.
     pub fn path_from(&self, place: &Place, path: &str) -> Utf8PathBuf {
         match self.folders.get(&place.source) {
             Some(folder) => folder.join(path),
-            None => profile::folder(&self.path).join(path),
+            None => profile::parent_folder(&self.path).join(path),
         }
     }
 
-    /// Returns whether a place is in the manifest, its profiles or its values, and not in a task sequence.
-    pub fn is_own(&self, place: &Place) -> bool {
+    /// Returns `true` if a place is in the manifest, its profiles or its template values, rather
+    /// than in a task sequence.
+    pub fn is_in_manifest(&self, place: &Place) -> bool {
         self.folders.contains_key(&place.source)
     }
 
-    /// Whether the author, or a profile, wrote something at a JSON pointer.
+    /// Returns `true` if the value at a JSON pointer was set, by the manifest or by a profile.
     pub fn is_written(&self, pointer: &str) -> bool {
         self.spans.has(pointer)
     }
 
-    /// Where the value at a JSON pointer (`/package/0/source`) was written: in the manifest or in a profile.
-    /// A value that nobody wrote (a default) is placed at the nearest table that was.
+    /// Returns the place of the value at a JSON pointer (such as `/package/0/source`). For
+    /// defaults, it is that of the nearest enclosing table that was written.
     pub fn place(&self, pointer: &str) -> Place {
         let spot = self.spans.nearest(pointer).or_else(|| self.spans.nearest(""));
         spot.map(|spot| spot.value.clone()).unwrap_or_else(|| unreachable!("a tree has a root"))
     }
 
-    /// A path that the author wrote at a JSON pointer, relative to the file in which it was written.
+    /// Resolves a path written at a JSON pointer, relative to the file that it was written in.
     pub fn path_at(&self, pointer: &str, path: &str) -> Utf8PathBuf {
         self.path_from(&self.place(pointer), path)
     }
 
-    /// The task sequence that it names, rendered for this site.
+    /// Returns the task sequence, rendered for this site.
     pub fn sequence(&self) -> Option<&Sequence> {
         self.sequence.as_deref()
     }
 
-    /// Returns the entries that it takes from libraries, in the order in which its task sequence needs them.
-    pub fn taken(&self) -> &[TakenEntry] {
+    /// Returns the entries taken from libraries, in the order in which the task sequence needs
+    /// them.
+    pub fn library_entries(&self) -> &[TakenEntry] {
         &self.taken
     }
 
-    /// Returns the site file of its site, and the names of the keys that it supplies.
+    /// Returns the site file, and the names of the keys that it supplies.
     pub fn site_file(&self) -> Option<(&SiteFile, &[String])> {
         Some((self.site_file.as_deref()?, &self.supplied))
     }
 
-    /// Adds what was found out of its files, as loud as `media.rules` has it.
+    /// Adds a problem, with its severity lowered as `media.rules` says.
     pub fn add_lowered(&self, problem: Problem, problems: &mut Problems) {
         match problem.rule.and_then(|rule| self.lowered.get(&rule)) {
             Some(_) => {
@@ -110,17 +113,18 @@ impl<M> Rendered<M> {
         }
     }
 
-    /// The whole manifest as it is for this site: laid over its profiles, rendered, with this site alone.
+    /// Returns the whole rendered manifest: profiles merged, and with this site only.
     pub fn value(&self) -> &serde_json::Value {
         &self.value
     }
 
-    /// The template values that it was rendered with, by name: those that count for this site.
+    /// Returns the template values that the manifest depends on, by name.
     pub fn values(&self) -> &[TemplateValue] {
         &self.values
     }
 
-    /// Returns the whole manifest with the paths of libraries and their entries relative to the folder of the manifest.
+    /// Returns the rendered manifest, with the paths of libraries and their entries relative to the
+    /// folder of the manifest.
     pub fn to_portable(&self) -> serde_json::Value {
         let mut value = self.value.clone();
         let n_files = value.pointer("/library/files").and_then(|files| files.as_array()).map_or(0, Vec::len);
@@ -130,20 +134,21 @@ impl<M> Rendered<M> {
         for pointer in files.chain(self.taken.iter().flat_map(of_entry)) {
             let Some(serde_json::Value::String(path)) = value.pointer_mut(&pointer) else { continue };
             let from = self.path_at(&pointer, path);
-            *path = relative(profile::folder(&self.path), &from).into();
+            *path = relative(profile::parent_folder(&self.path), &from).into();
         }
         value
     }
 
-    /// The same as TOML; itself a manifest that gives the same medium, where paths of profiles in other folders
-    /// do not stand in its way.
+    /// Returns [`Self::to_portable`] as TOML. This is a manifest for the same medium, unless
+    /// profiles in other folders contain paths.
     pub fn to_toml(&self) -> String {
-        // A rendered value has no null and no map keys but text, so it can always be written.
+        // Rendered values have no null and only string keys, so this can't fail.
         toml::to_string_pretty(&self.to_portable()).unwrap_or_default()
     }
 }
 
-/// Returns a path relative to a folder, both relative to one place. The path itself if the way back is not known.
+/// Returns a path relative to a folder, both relative to the same folder. Returns the path itself
+/// if the way up is unknown.
 pub fn relative(folder: &Utf8Path, path: &Utf8Path) -> Utf8PathBuf {
     fn parts(path: &Utf8Path) -> Vec<Utf8Component<'_>> {
         let mut parts = Vec::new();

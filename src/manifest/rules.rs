@@ -1,7 +1,7 @@
-//! What the manifest alone shows to be wrong, beyond its form: the rules of the field as far as no file is needed.
+//! Checks a rendered manifest beyond its schema, as far as no file is needed.
 //!
-//! Rules read the rendered value and skip what is missing or of the wrong type, which the schema complains of, so
-//! that all complaints come together.
+//! Rules skip missing values and values of the wrong type. The schema reports those, so that all
+//! problems come together.
 
 mod capture;
 pub(super) mod data;
@@ -19,23 +19,23 @@ use crate::problem::{Place, Problem};
 use crate::rule::Rule;
 use crate::volume::Name;
 
-use super::Sort;
+use super::ManifestKind;
 use super::capacity::Capacity;
 use super::model::CONTENT;
 use super::source_date;
 use authoring::doc::{Doc, dotted};
 use authoring::suggestions::shorten;
 
-/// The most characters of a volume label that Windows shows.
+/// Maximum length of a volume label that Windows shows, in characters.
 pub const MAX_LABEL: usize = 32;
-/// The characters that the Joliet descriptor holds (ECMA-119 8.5.6 in UCS-2).
+/// Maximum length of the label in the Joliet descriptor, in characters (ECMA-119 8.5.6 in UCS-2).
 const MAX_JOLIET_LABEL: usize = 16;
 
-/// Everything that is wrong with a manifest for one site.
-pub fn check(doc: Doc<'_>, sort: Sort) -> Vec<Problem> {
+/// Returns all problems of a manifest rendered for one site.
+pub fn check(doc: Doc<'_>, manifest_kind: ManifestKind) -> Vec<Problem> {
     let mut problems = Vec::new();
     literal_secrets::check(doc, &mut problems);
-    if sort == Sort::Capture {
+    if manifest_kind == ManifestKind::Capture {
         capture::check(doc, &mut problems);
         return problems;
     }
@@ -43,38 +43,38 @@ pub fn check(doc: Doc<'_>, sort: Sort) -> Vec<Problem> {
     site::check(doc, &mut problems);
     data::check(doc, &mut problems);
     prestart::check(doc, &mut problems);
-    label(doc, &mut problems);
-    source_date(doc, "/media/source-date", &mut problems);
-    autorun(doc, &mut problems);
-    output(doc, &mut problems);
-    boot(doc, &mut problems);
-    content_of_kind(doc, &mut problems);
+    check_label(doc, &mut problems);
+    check_source_date(doc, "/media/source-date", &mut problems);
+    check_autorun(doc, &mut problems);
+    check_output(doc, &mut problems);
+    check_boot(doc, &mut problems);
+    check_content_kind(doc, &mut problems);
     library::check(doc, &mut problems);
-    problems.extend(super::task_sequence::is_wanted(doc));
-    ids(doc, &mut problems);
-    sources(doc, &mut problems);
-    files(doc, &mut problems);
+    problems.extend(super::task_sequence::check_presence(doc));
+    check_ids(doc, &mut problems);
+    check_sources(doc, &mut problems);
+    check_files(doc, &mut problems);
     problems
 }
 
-/// Whether the medium is a stick.
+/// Returns `true` if the output is a USB stick.
 fn is_stick(doc: Doc<'_>) -> bool {
     doc.str("/output/format") == Some("usb")
 }
 
-fn label(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+fn check_label(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     if is_stick(doc) {
-        stick::label(doc, problems);
+        stick::check_label(doc, problems);
     }
-    let is_asked = doc.spans.has("/media/label") && !prestaged::is_one(doc);
+    let is_asked = doc.spans.has("/media/label") && !prestaged::is_prestaged(doc);
     let Some(label) = doc.str("/media/label").filter(|_| is_asked) else { return };
     let place = doc.place("/media/label");
     if let Some(c) = label.chars().find(|c| c.is_control()) {
         let what = if matches!(c, '\n' | '\r') { "a line break" } else { "a control character" };
         problems.push(
-            Problem::new(Rule::MultilineLabel, format!("the label holds {what} (`{}`)", c))
+            Problem::new(Rule::MultilineLabel, format!("the label contains {what} (`{}`)", c))
                 .at(place, "")
-                .help("`MediaLabel.txt` holds the label in one line of text; backslashes are written in single quotes"),
+                .help("write the label on one line; use single quotes if it contains backslashes"),
         );
         return;
     }
@@ -82,60 +82,62 @@ fn label(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     let cut: String = label.chars().take(MAX_JOLIET_LABEL).collect();
     if n_chars > MAX_LABEL {
         problems.push(
-            Problem::error(format!("the label `{label}` has {n_chars} characters, and Windows shows {MAX_LABEL}"))
+            Problem::error(format!("the label `{label}` has {n_chars} characters; Windows shows {MAX_LABEL}"))
                 .at(place, "")
                 .help(shorten(n_chars - MAX_LABEL)),
         );
     } else if n_chars > MAX_JOLIET_LABEL && !is_stick(doc) {
         problems.push(
-            Problem::warning(format!("readers of Joliet see the label cut to {MAX_JOLIET_LABEL} characters: `{cut}`"))
-                .at(place, "")
-                .help("Windows reads UDF and shows all of it; shorten it if older systems matter"),
+            Problem::warning(format!(
+                "readers of Joliet show only {MAX_JOLIET_LABEL} characters of the label: `{cut}`"
+            ))
+            .at(place, "")
+            .help("shorten it to support older systems; Windows reads UDF and shows all of it"),
         );
     }
     if label.trim() != label || label.trim().is_empty() {
         problems.push(
-            Problem::error(format!("the label `{label}` begins or ends with a space"))
+            Problem::error(format!("the label `{label}` starts or ends with a space"))
                 .at(doc.place("/media/label"), "")
                 .help(format!("write `\"{}\"`", label.trim())),
         );
     }
 }
 
-fn source_date(doc: Doc<'_>, pointer: &str, problems: &mut Vec<Problem>) {
+fn check_source_date(doc: Doc<'_>, pointer: &str, problems: &mut Vec<Problem>) {
     let Some(text) = doc.str(pointer) else { return };
-    // A text that is no date in form is the schema's to refuse.
+    // Other formats are refused by the schema.
     let is_date_in_form =
         text.len() >= 10 && text.is_ascii() && text.as_bytes()[4] == b'-' && text.as_bytes()[7] == b'-';
     if is_date_in_form && source_date::parse(text).is_none() {
         problems.push(
-            Problem::error(format!("`{text}` is no date that every format can hold"))
+            Problem::error(format!("`{text}` is not a valid date"))
                 .at(doc.place(pointer), "")
-                .help("write a day of the calendar from 1980-01-01 to 2099-12-31"),
+                .help("write a date from 1980-01-01 to 2099-12-31"),
         );
     }
 }
 
-fn autorun(doc: Doc<'_>, problems: &mut Vec<Problem>) {
-    if doc.get("/media/autorun") == Some(&Json::Bool(true)) && !prestaged::is_one(doc) {
+fn check_autorun(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+    if doc.get("/media/autorun") == Some(&Json::Bool(true)) && !prestaged::is_prestaged(doc) {
         problems.push(
-            Problem::new(Rule::BlockedAutorun, "antimalware often blocks `autorun.inf`")
+            Problem::new(Rule::BlockedAutorun, "antimalware software often blocks `autorun.inf`")
                 .at(doc.place("/media/autorun"), "")
-                .help("leave it out unless somebody starts the medium from within Windows"),
+                .help("remove it unless the medium is started from within Windows"),
         );
     }
 }
 
-fn output(doc: Doc<'_>, problems: &mut Vec<Problem>) {
-    output_name(doc, problems);
-    stick::output(doc, problems);
-    if prestaged::is_one(doc) {
+fn check_output(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+    check_output_name(doc, problems);
+    stick::check_output(doc, problems);
+    if prestaged::is_prestaged(doc) {
         return;
     }
     let undivided = if doc.str("/output/format") == Some("usb") {
-        Some(("sticks: what does not fit on one is refused".to_owned(), "/output/format", "the form"))
+        Some(("USB sticks, which can't be divided".to_owned(), "/output/format", "the format"))
     } else if let Some(kind @ ("bootable" | "capture")) = doc.str("/media/kind") {
-        Some((format!("{kind} media, which are one disc"), "/media/kind", "the kind"))
+        Some((format!("{kind} media, which have one disc"), "/media/kind", "the kind"))
     } else {
         None
     };
@@ -146,34 +148,34 @@ fn output(doc: Doc<'_>, problems: &mut Vec<Problem>) {
             Problem::warning(format!("`output.spanning` has no effect on {what}"))
                 .at(doc.place("/output/spanning"), "")
                 .at(doc.place(place), words)
-                .help("leave it out"),
+                .help("remove it"),
         );
     }
     let Some(text) = doc.str("/output/capacity") else { return };
     let is_size = text.starts_with(|c: char| c.is_ascii_digit());
     let problem = match text.parse::<Capacity>() {
-        Ok(Capacity::AtMost(size)) if size.0 < 1 << 20 => format!("a medium of `{text}` holds nothing"),
+        Ok(Capacity::AtMost(size)) if size.0 < 1 << 20 => format!("the capacity `{text}` is too small for any medium"),
         Err(_) if is_size && text.to_lowercase().ends_with('b') && text.len() > 12 => {
-            format!("`{text}` is more than any medium holds")
+            format!("the capacity `{text}` is larger than any medium")
         }
         _ => return,
     };
     problems.push(
         Problem::error(problem)
             .at(doc.place("/output/capacity"), "")
-            .help("write what the medium can hold, such as `dvd-dl` or `7.9 GB`"),
+            .help("write the capacity of the medium, such as `dvd-dl` or `7.9 GB`"),
     );
 }
 
-/// A name has to end as the programs that read the file expect it.
-fn output_name(doc: Doc<'_>, problems: &mut Vec<Problem>) {
-    let (what, end, rule) = match prestaged::is_one(doc) {
+/// Checks the extension of the output, which other programs rely on.
+fn check_output_name(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+    let (what, end, rule) = match prestaged::is_prestaged(doc) {
         true => ("a WIM file", ".wim", Rule::WrongWimExtension),
         false if is_stick(doc) => ("the image of a stick", ".img", Rule::WrongImageExtension),
         false => ("a disc image", ".iso", Rule::WrongImageExtension),
     };
-    // What is wrong with a WIM file of another kind is not its name.
-    let is_wim = doc.str("/output/format") == Some("wim") && !prestaged::is_one(doc);
+    // The format is wrong then, not the name.
+    let is_wim = doc.str("/output/format") == Some("wim") && !prestaged::is_prestaged(doc);
     let Some(path) = doc.str("/output/path").filter(|path| !path.is_empty() && !is_wim) else { return };
     let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
     if !name.to_lowercase().ends_with(end) {
@@ -183,21 +185,21 @@ fn output_name(doc: Doc<'_>, problems: &mut Vec<Problem>) {
             stem => format!("{}{stem}{end}", &path[..path.len() - name.len()]),
         };
         problems.push(
-            Problem::new(rule, format!("the output `{path}` is {what}, and its name does not end in `{end}`"))
+            Problem::new(rule, format!("the output `{path}` is {what}, but its name does not end in `{end}`"))
                 .at(doc.place("/output/path"), "")
-                .help(format!("such as `{right}`")),
+                .help(format!("write a name such as `{right}`")),
         );
     } else if name.len() == end.len() {
         problems.push(
-            Problem::new(rule, format!("the output `{path}` has no name before `{end}`"))
+            Problem::new(rule, format!("the output `{path}` has no name in front of `{end}`"))
                 .at(doc.place("/output/path"), "")
-                .help(format!("write one, such as `out/{{{{ media.name }}}}{end}`")),
+                .help(format!("write a name such as `out/{{{{ media.name }}}}{end}`")),
         );
     }
 }
 
-fn boot(doc: Doc<'_>, problems: &mut Vec<Problem>) {
-    stick::boot(doc, problems);
+fn check_boot(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+    stick::check_boot(doc, problems);
     let Some(firmware) = doc.get("/boot/firmware").and_then(Json::as_array) else { return };
     for (index, value) in firmware.iter().enumerate() {
         if let Some(first) = firmware[..index].iter().position(|earlier| earlier == value) {
@@ -205,26 +207,27 @@ fn boot(doc: Doc<'_>, problems: &mut Vec<Problem>) {
                 Problem::error(format!("the firmware {value} is listed twice").replace('"', "`"))
                     .at(doc.place(&format!("/boot/firmware/{index}")), "again")
                     .at(doc.place(&format!("/boot/firmware/{first}")), "first")
-                    .help("leave one of them out"),
+                    .help("remove one of them"),
             );
         }
     }
     let is_bios_only = !firmware.is_empty() && firmware.iter().all(|value| value == "bios");
     for pointer in ["/boot/secure-boot-ca", "/boot/revocations"] {
         if is_bios_only && doc.spans.has(pointer) {
-            let message = format!("`{}` has no effect on media that start from BIOS only", dotted(pointer));
+            let message = format!("`{}` has no effect on media for BIOS only", dotted(pointer));
             problems.push(
                 Problem::warning(message)
                     .at(doc.place(pointer), "")
-                    .at(doc.place("/boot/firmware"), "no `uefi` here")
-                    .help("leave it out, or add `uefi`"),
+                    .at(doc.place("/boot/firmware"), "`uefi` is not listed")
+                    .help("remove it, or add `uefi`"),
             );
         }
     }
 }
 
-/// The entries of a list that are on this medium: those whose `when` does not say otherwise.
-fn present<'a>(doc: Doc<'a>, table: &str) -> Vec<(String, &'a Json)> {
+/// Returns the entries of a list that are on this medium, with their JSON pointers: all except
+/// those with a false `when`.
+fn active_entries<'a>(doc: Doc<'a>, table: &str) -> Vec<(String, &'a Json)> {
     let entries = doc.json.pointer(&format!("/{table}")).and_then(Json::as_array);
     entries
         .into_iter()
@@ -237,60 +240,63 @@ fn present<'a>(doc: Doc<'a>, table: &str) -> Vec<(String, &'a Json)> {
         .collect()
 }
 
-/// JSON pointers of keys that media of a kind never have.
+/// Returns the JSON pointers of keys that are errors for a kind of media.
 pub fn refused_keys(kind: &str) -> Vec<String> {
     let lists =
         CONTENT.iter().filter(|_| ["bootable", "capture"].contains(&kind)).map(|(table, ..)| format!("/{table}"));
     data::refused_keys(kind).into_iter().map(str::to_owned).chain(lists).collect()
 }
 
-fn content_of_kind(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+fn check_content_kind(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     let kind = doc.str("/media/kind");
     let mut n_entries = 0;
     for (table, _, many) in CONTENT {
-        let entries = present(doc, table);
-        // One table in the place of a list is content all the same, badly written.
+        let entries = active_entries(doc, table);
+        // A single table in place of a list counts as content; the schema reports it.
         n_entries += entries.len() + usize::from(doc.json.get(table).is_some_and(|value| !value.is_array()));
         let why = match kind {
-            Some("bootable") => "they come from the network",
-            Some("capture") => "they deploy nothing",
+            Some("bootable") => "it comes from the network",
+            Some("capture") => "nothing is deployed",
             _ => continue,
         };
         if let (Some(kind), Some((pointer, _))) = (kind, entries.first()) {
             let n_more = entries.len() - 1;
             let words = if n_more > 0 { format!("and {n_more} more") } else { String::new() };
             problems.push(
-                Problem::new(Rule::OptionOfOtherKind, format!("{kind} media carry no {many}: {why}"))
+                Problem::new(Rule::OptionOfOtherKind, format!("{kind} media can't have {many}: {why}"))
                     .at(doc.place(pointer), words)
                     .at(doc.place("/media/kind"), "the kind")
-                    .help(format!("leave out `[[{table}]]`, or make the medium `stand-alone`")),
+                    .help(format!("remove `[[{table}]]`, or write `kind = \"stand-alone\"`")),
             );
         }
     }
     let takes_from_library = doc.str("/library/content") == Some("referenced");
-    if kind == Some("stand-alone") && n_entries == 0 && !takes_from_library && !super::base::is_named(doc) {
+    if kind == Some("stand-alone") && n_entries == 0 && !takes_from_library && !super::base::is_present(doc) {
         problems.push(
-            Problem::warning("the medium is stand-alone and has no content to deploy")
+            Problem::warning("the stand-alone medium has no content to deploy")
                 .at(doc.place("/media/kind"), "")
-                .help("add an `[[operating-system]]`, or make the medium `bootable`"),
+                .help("add an `[[operating-system]]`, or write `kind = \"bootable\"`"),
         );
     }
 }
 
-fn ids(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+fn check_ids(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     let mut seen: Vec<(String, &str, Place)> = Vec::new();
     for (table, one, _) in CONTENT {
-        for (pointer, entry) in present(doc, table) {
+        for (pointer, entry) in active_entries(doc, table) {
             let Some(id) = entry.get("id").and_then(Json::as_str) else { continue };
             let place = doc.place(&format!("{pointer}/id"));
-            // The ID names a folder on the medium, and Windows does not tell case apart there.
+            // The ID becomes a folder name, for which Windows ignores case.
             let folded = id.to_uppercase();
             match seen.iter().find(|(other, _, _)| *other == folded) {
                 Some((_, first, first_place)) => problems.push(
                     Problem::error(format!("the ID `{id}` is used twice"))
                         .at(place, format!("this {one}"))
                         .at(first_place.clone(), format!("and this {first}"))
-                        .help(format!("both would be `SMS\\PKG\\{id}`; give one of them its own ID, or a `when`")),
+                        .help(format!(
+                            "change one of the IDs, or add `when` to one entry; both would be placed in \
+                                       `SMS\\PKG\\{id}`"
+                        )),
                 ),
                 None => seen.push((folded, one, place)),
             }
@@ -298,8 +304,8 @@ fn ids(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     }
 }
 
-/// Paths to files on this machine: `/` separates their parts.
-fn sources(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+/// Checks all paths to files on this machine.
+fn check_sources(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     let mut pointers: Vec<String> = [
         "/output/path",
         "/boot/image/file",
@@ -324,33 +330,32 @@ fn sources(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     let parts = |pointer: &String| ["medium", "path"].map(|key| format!("{pointer}/{key}"));
     let on_media: Vec<_> = pointers.iter().flat_map(parts).collect();
     pointers.extend(on_media);
-    pointers.extend(site::paths(doc));
-    paths(doc, pointers, problems);
+    pointers.extend(site::path_pointers(doc));
+    check_paths(doc, pointers, problems);
 }
 
-/// Paths of this machine at these pointers.
-fn paths(doc: Doc<'_>, pointers: Vec<String>, problems: &mut Vec<Problem>) {
+/// Checks paths on this machine, given by JSON pointers: parts are separated by `/`.
+fn check_paths(doc: Doc<'_>, pointers: Vec<String>, problems: &mut Vec<Problem>) {
     for pointer in pointers {
         let Some(path) = doc.str(&pointer).filter(|path| !is_pem(path)) else { continue };
         let (name, place) = (dotted(&pointer), doc.place(&pointer));
         if let Some(c) = path.chars().find(|c| c.is_control()) {
-            let message = format!("the path in `{name}` holds a control character (`{}`)", c);
-            let help = "in double quotes `\\t` is a tab and `\\n` a line break; write `/` between the parts of a path";
+            let message = format!("the path in `{name}` contains a control character (`{}`)", c);
+            let help = "write `/` between the parts of a path";
             problems.push(Problem::error(message).at(place, "").help(help));
         } else if is_windows_path(path) || path.starts_with("//") {
-            // A share with slashes is what remains of one when backslashes were replaced.
-            let message = format!("`{path}` is a path of a Windows machine");
-            let help =
-                "media are made where this runs: write the path as it is here, relative to this file or from `/`";
+            // A network share whose backslashes were replaced by slashes.
+            let message = format!("`{path}` is a Windows path");
+            let help = "write the path on this machine, relative to this file or from `/`";
             problems.push(Problem::error(message).at(place, "").help(help));
         } else if path.contains('\\') {
-            let message = format!("the path `{path}` has backslashes");
+            let message = format!("the path `{path}` contains backslashes");
             problems.push(Problem::error(message).at(place, "").help(format!("write `{}`", path.replace('\\', "/"))));
         }
     }
 }
 
-/// Returns `true` for a certificate in place of the path of its file.
+/// Returns `true` if a text is a PEM certificate, rather than the path of one.
 pub fn is_pem(text: &str) -> bool {
     text.starts_with("-----BEGIN ")
 }
@@ -361,56 +366,61 @@ fn is_windows_path(path: &str) -> bool {
         || (bytes.len() > 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':' && matches!(bytes[2], b'\\' | b'/'))
 }
 
-/// Paths on the medium, and in the boot image.
-fn files(doc: Doc<'_>, problems: &mut Vec<Problem>) {
-    files_of(doc, "file", "medium", problems);
-    files_of(doc, "boot/file", "boot image", problems);
+/// Checks paths on the medium and in the boot image.
+fn check_files(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+    check_file_table(doc, "file", "medium", problems);
+    check_file_table(doc, "boot/file", "boot image", problems);
 }
 
-/// The paths of a table of files, which go to a whole of this name.
-fn files_of(doc: Doc<'_>, table: &str, whole: &str, problems: &mut Vec<Problem>) {
+/// Checks the paths of a table of files. `whole` is the volume that they are placed on, as messages
+/// call it.
+fn check_file_table(doc: Doc<'_>, table: &str, whole: &str, problems: &mut Vec<Problem>) {
     let mut seen: Vec<(String, Place)> = Vec::new();
-    for (pointer, _) in present(doc, table) {
+    for (pointer, _) in active_entries(doc, table) {
         let pointer = format!("{pointer}/path");
         let Some(path) = doc.str(&pointer).filter(|path| !path.is_empty()) else { continue };
         let place = doc.place(&pointer);
-        if let Some((message, help)) = bad_path(path, whole) {
+        if let Some((message, help)) = path_error(path, whole) {
             problems.push(Problem::error(message).at(place, "").help(help));
             continue;
         }
         if path == "." {
-            // Several folders may be poured into the root; what collides there is found when they are read.
+            // Several folders can be merged into the root; conflicts are found when they are
+            // listed.
             continue;
         }
         let folded = path.to_uppercase();
         match seen.iter().find(|(other, _)| *other == folded) {
             Some((_, first)) => problems.push(
                 Problem::error(format!(
-                    "two entries go to `{path}` {} the {whole}",
+                    "two entries have the path `{path}` {} the {whole}",
                     if whole == "medium" { "on" } else { "in" }
                 ))
                 .at(place, "this one")
                 .at(first.clone(), "and this one")
-                .help("give each a path of its own, or a `when`"),
+                .help("change one of the paths, or add `when` to one entry"),
             ),
             None => seen.push((folded, place)),
         }
     }
 }
 
-/// Why a path can't be one of a whole, the medium or the boot image, and what would be right.
-fn bad_path(path: &str, whole: &str) -> Option<(String, String)> {
+/// Returns message and help for an invalid path on a volume, the medium or the boot image.
+fn path_error(path: &str, whole: &str) -> Option<(String, String)> {
     let bare = path.trim_start_matches(['/', '\\']);
     if is_windows_path(path) && !path.starts_with('\\') {
-        let help = format!("write it from the root of the {whole}: `{}`", path[3..].replace('\\', "/"));
-        return Some((format!("`{path}` names a drive, and a {whole} gets its letter from Windows"), help));
+        let help = format!("write it relative to the root of the {whole}: `{}`", path[3..].replace('\\', "/"));
+        return Some((format!("`{path}` contains a drive letter, which Windows assigns"), help));
     }
     if path.contains('\\') {
-        return Some((format!("the path `{path}` has backslashes"), format!("write `{}`", bare.replace('\\', "/"))));
+        return Some((
+            format!("the path `{path}` contains backslashes"),
+            format!("write `{}`", bare.replace('\\', "/")),
+        ));
     }
     if path.starts_with('/') {
         return Some((
-            format!("the path `{path}` starts with `/`, and it is counted from the root of the {whole} anyway"),
+            format!("the path `{path}` starts with `/`, but is relative to the root of the {whole}"),
             format!("write `{}`", if bare.is_empty() { "." } else { bare }),
         ));
     }
@@ -419,11 +429,11 @@ fn bad_path(path: &str, whole: &str) -> Option<(String, String)> {
     }
     for part in path.split('/') {
         if part == ".." {
-            return Some((format!("the path `{path}` leads out of the {whole}"), "leave out `..`".into()));
+            return Some((format!("the path `{path}` leads out of the {whole}"), "remove `..`".into()));
         }
         if part == "." || part.is_empty() {
             let parts: Vec<_> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
-            let what = if part == "." { "a `.` that means nothing" } else { "an empty part" };
+            let what = if part == "." { "a redundant `.`" } else { "an empty part" };
             return Some((format!("the path `{path}` has {what}"), format!("write `{}`", parts.join("/"))));
         }
         if let Err(bad) = Name::new(part) {

@@ -1,8 +1,9 @@
-//! The JSON Schema of the manifest, made from its types (draft-07, which every TOML language server reads).
+//! Generates the JSON Schema of the manifest from its types (draft-07, which every TOML language
+//! server supports).
 //!
-//! There are two: the full one, for values that have been rendered, and the editor's, in which a value may also be
-//! text with a template in it. Both are written out without references, so that documentation stands where an
-//! editor looks for it.
+//! There are two versions: one for rendered manifests, and one for editors, in which most values
+//! may also be strings with templates. Both are inlined, without references, so that editors find
+//! the documentation of every key.
 
 use std::collections::BTreeSet;
 
@@ -11,32 +12,34 @@ use serde_json::{Map, Value as Json, json};
 
 use authoring::schema::{self, of, to_text};
 
-use super::Sort;
-use super::model::{CaptureManifest, Library, LoweredTo, Manifest};
+use super::ManifestKind;
+use super::model::{CaptureManifest, LibrarySchema, LoweredTo, Manifest};
 use super::rules;
 use crate::rule::Rule;
 
-/// The identity of the editor's schema.
+/// Identifier of the manifest schema for editors.
 const ID: &str = "urn:tsmedia:schema:media:1";
-/// What a string with a template in it looks like.
+/// Pattern of strings that contain a template.
 const TEMPLATE: &str = r"\{[{%]";
 
-/// The kinds of media, by which keys are taken or not.
+/// Kinds of media, which determine the allowed keys.
 const KINDS: [&str; 4] = ["capture", "bootable", "prestaged", "stand-alone"];
 
-/// The schema of a rendered manifest.
-pub fn full(sort: Sort) -> Json {
-    let mut schema = match sort {
-        Sort::Medium => of::<Manifest>(),
-        Sort::Capture => of::<CaptureManifest>(),
+/// Returns the schema of a rendered manifest.
+pub fn rendered_schema(manifest_kind: ManifestKind) -> Json {
+    let mut schema = match manifest_kind {
+        ManifestKind::Medium => of::<Manifest>(),
+        ManifestKind::Capture => of::<CaptureManifest>(),
     };
     schema["title"] = json!("tsmedia manifest");
     schema
 }
 
-/// Schema of `media.rules`: a property for each rule that can be lowered, which editors complete.
+/// Returns the schema of `media.rules`, with a property per lowerable rule for completion in
+/// editors.
 ///
-/// Other names are accepted here, since rules also have numbers and `check` has better messages.
+/// Other names are accepted here: rules also have numbers, and `check` reports unknown names with
+/// better messages.
 pub fn lowerable_rules(generator: &mut SchemaGenerator) -> Schema {
     let lowered_to = generator.subschema_for::<LoweredTo>().to_value();
     let rules = Rule::all().into_iter().filter(|rule| rule.is_lowerable());
@@ -49,13 +52,13 @@ pub fn lowerable_rules(generator: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "object", "properties": properties, "additionalProperties": lowered_to })
 }
 
-/// The schema that editors use, as text.
+/// Returns the manifest schema for editors, as text.
 ///
-/// It is one for both sorts of manifest, with the tables of both: editors offer nothing of what stands below an `if`.
-/// The `if` closes it for what the manifest is of.
-pub fn editor() -> String {
-    let (mut schema, capture) = (full(Sort::Medium), full(Sort::Capture));
-    // A base supplies them, and a site file the code.
+/// It has the tables of both manifest kinds, since editors do not complete keys from inside an
+/// `if`. The `if` only restricts the keys by manifest kind.
+pub fn editor_schema() -> String {
+    let (mut schema, capture) = (rendered_schema(ManifestKind::Medium), rendered_schema(ManifestKind::Capture));
+    // A base supplies `boot`, and a site file supplies `code`.
     drop_required(&mut schema["properties"]["sites"]["items"], "code");
     drop_required(&mut schema, "boot");
     drop_required(&mut schema["properties"]["boot"], "image");
@@ -65,42 +68,42 @@ pub fn editor() -> String {
             schema["properties"][key] = table.clone();
         }
     }
-    relax_properties(&mut schema, true);
-    leave_holes(&mut schema);
+    allow_templates(&mut schema, true);
+    drop_all_required(&mut schema);
     close_by_kind(&mut schema, of_captures);
     for (table, key) in
         [("media", "source-date"), ("media", "valid-from"), ("media", "expires"), ("capture", "source-date")]
     {
-        take_dates(&mut schema["properties"][table]["properties"][key]);
+        allow_dates(&mut schema["properties"][table]["properties"][key]);
     }
-    take_true(&mut schema["properties"]["media"]["properties"]["unknown-computers"]);
+    allow_true(&mut schema["properties"]["media"]["properties"]["unknown-computers"]);
     let site = &mut schema["properties"]["sites"]["items"]["properties"]["certificate"].take();
     for certificate in [&mut schema["properties"]["certificate"], site] {
         for key in ["start", "expires"] {
-            take_dates(&mut certificate["properties"]["self-signed"]["properties"][key]);
+            allow_dates(&mut certificate["properties"]["self-signed"]["properties"][key]);
         }
     }
     schema["properties"]["sites"]["items"]["properties"]["certificate"] = site.take();
     to_text(schema, ID)
 }
 
-/// The identity of the editor's schema of content libraries.
+/// Identifier of the library schema for editors.
 const LIBRARY_ID: &str = "urn:tsmedia:schema:library:1";
 
-/// The schema of a content library whose templates are not rendered.
-pub fn library() -> Json {
-    let mut schema = of::<Library>();
+/// Returns the schema of a content library before its templates are rendered.
+pub fn library_schema() -> Json {
+    let mut schema = of::<LibrarySchema>();
     schema["title"] = json!("tsmedia content library");
-    relax_properties(&mut schema, true);
+    allow_templates(&mut schema, true);
     schema
 }
 
-/// The schema of content libraries that editors use, as text.
-pub fn library_editor() -> String {
-    to_text(library(), LIBRARY_ID)
+/// Returns the library schema for editors, as text.
+pub fn library_editor_schema() -> String {
+    to_text(library_schema(), LIBRARY_ID)
 }
 
-/// Has a schema of an object do without a key.
+/// Makes a key of an object schema optional.
 fn drop_required(schema: &mut Json, key: &str) {
     if let Some(Json::Array(required)) = schema.get_mut("required") {
         required.retain(|name| name != key);
@@ -114,8 +117,8 @@ fn keys(schema: &Json) -> impl Iterator<Item = &str> {
     schema["properties"].as_object().into_iter().flatten().map(|(key, _)| key.as_str())
 }
 
-/// Closes the manifest, and tables with keys that only some kinds of media have, by the kind of the medium. A profile,
-/// which may have no kind, takes all keys.
+/// Restricts the keys of the manifest, and of tables with keys for certain kinds of media, by the
+/// kind of the medium. All keys are allowed in a profile, which may have no kind.
 fn close_by_kind(schema: &mut Json, of_captures: Json) {
     let refused = |kind: &str| {
         let pointers = rules::refused_keys(kind).into_iter();
@@ -150,33 +153,33 @@ fn close_by_kind(schema: &mut Json, of_captures: Json) {
     }
 }
 
-/// Lets every value that has rules of its own be a template as well; tables with headers stay tables.
-fn relax_properties(schema: &mut Json, is_root: bool) {
+/// Allows templates for every value; tables with headers stay tables.
+fn allow_templates(schema: &mut Json, is_root: bool) {
     if let Some(Json::Object(properties)) = schema.get_mut("properties") {
         for (key, property) in properties {
-            // They are read before anything is rendered.
+            // These are read before templates are rendered.
             if ["manifest-version", "library-version", "profile"].contains(&key.as_str()) {
                 describe_text(property);
                 continue;
             }
             let is_table = property.get("type").is_some_and(|kind| kind == "object");
             match is_root && is_table {
-                true => relax_properties(property, false),
-                false => relax(property),
+                true => allow_templates(property, false),
+                false => allow_template(property),
             }
         }
     }
 }
 
-/// Lets `true` stand in place of a table, which is filled in before the full schema applies.
-fn take_true(schema: &mut Json) {
+/// Allows `true` in place of a table, which is replaced before the full schema applies.
+fn allow_true(schema: &mut Json) {
     if let Some(Json::Array(types)) = schema.get_mut("type") {
         types.push(json!("boolean"));
     }
 }
 
-/// Some language servers tell the dates of TOML from its strings, by the format that a schema names.
-fn take_dates(schema: &mut Json) {
+/// Allows TOML dates: some language servers distinguish them from strings by `format`.
+fn allow_dates(schema: &mut Json) {
     let Json::Object(map) = schema else { return };
     let mut text = Map::new();
     for key in ["type", "pattern", "patternErrorMessage"] {
@@ -191,34 +194,35 @@ fn take_dates(schema: &mut Json) {
     map.insert("anyOf".into(), Json::Array(any));
 }
 
-/// What a manifest lacks may come from a profile, and a profile may lack anything. Entries of lists are whole.
-fn leave_holes(schema: &mut Json) {
+/// Makes all keys optional, since profiles may supply them. Entries of lists stay complete.
+fn drop_all_required(schema: &mut Json) {
     if let Json::Object(map) = schema {
         map.remove("required");
         for key in ["properties", "anyOf"] {
             match map.get_mut(key) {
-                Some(Json::Object(properties)) => properties.values_mut().for_each(leave_holes),
-                Some(Json::Array(all)) => all.iter_mut().for_each(leave_holes),
+                Some(Json::Object(properties)) => properties.values_mut().for_each(drop_all_required),
+                Some(Json::Array(all)) => all.iter_mut().for_each(drop_all_required),
                 _ => {}
             }
         }
     }
 }
 
-fn relax(schema: &mut Json) {
+fn allow_template(schema: &mut Json) {
     let is = |schema: &Json, kind: &str| schema.get("type").is_some_and(|found| found == kind);
     if is(schema, "object") {
-        relax_properties(schema, false);
+        allow_templates(schema, false);
     }
     if is(schema, "array") {
         let items = &mut schema["items"];
         if is(items, "object") {
-            return relax_properties(items, false);
+            return allow_templates(items, false);
         }
-        relax(items);
+        allow_template(items);
     }
     let Json::Object(map) = schema else { return };
-    // One schema with two types where that will do: editors offer each alternative of an `anyOf` as a key of its own.
+    // Prefer one schema with two types: editors offer each alternative of an `anyOf` as a separate
+    // completion.
     match map.get("type").and_then(Json::as_str).map(str::to_owned).as_deref() {
         Some("string") => {
             if let Some(Json::String(pattern)) = map.get_mut("pattern") {
@@ -229,11 +233,11 @@ fn relax(schema: &mut Json) {
             map.insert("type".into(), json!([kind, "string"]));
             map.insert("pattern".into(), json!(TEMPLATE));
         }
-        None => relax_alternatives(map),
+        None => add_template_alternative(map),
     }
 }
 
-/// Documents the plain text among several ways to write a value as the key itself: taplo shows nothing else of it.
+/// Gives the string alternative the description of the key, because taplo shows only that one.
 fn describe_text(schema: &mut Json) {
     let description = schema["description"].clone();
     for one in schema.get_mut("anyOf").and_then(Json::as_array_mut).into_iter().flatten() {
@@ -244,8 +248,8 @@ fn describe_text(schema: &mut Json) {
     }
 }
 
-/// Adds a template to the ways in which a value can be written.
-fn relax_alternatives(map: &mut Map<String, Json>) {
+/// Adds a template to the alternatives of a value.
+fn add_template_alternative(map: &mut Map<String, Json>) {
     let template = json!({ "type": "string", "pattern": TEMPLATE, "description": map.get("description") });
     if let Some(names) = map.remove("oneOf") {
         map.insert("anyOf".into(), json!([{ "oneOf": names }]));
@@ -262,7 +266,7 @@ fn relax_alternatives(map: &mut Map<String, Json>) {
     }
 }
 
-/// Writes values with names as an `enum`, in a list too.
+/// Rewrites documented constants as an `enum`, also inside lists.
 fn name_values(schema: &mut Json, description: &str) {
     if let Some(names) = schema.get("oneOf").and_then(Json::as_array) {
         let named = names.iter().map(|one| (one["const"].clone(), one["description"].as_str().unwrap_or_default()));
@@ -299,17 +303,17 @@ mod tests {
                 walk(items, name, n_keys);
             }
         }
-        for (sort, least) in [(Sort::Medium, 30), (Sort::Capture, 15)] {
+        for (manifest_kind, least) in [(ManifestKind::Medium, 30), (ManifestKind::Capture, 15)] {
             let mut n_keys = 0;
-            walk(&full(sort), "", &mut n_keys);
+            walk(&rendered_schema(manifest_kind), "", &mut n_keys);
             assert!(n_keys > least, "{n_keys}");
         }
     }
 
     #[test]
     fn both_schemas_are_valid_ones() {
-        let editor: Json = serde_json::from_str(&editor()).unwrap();
-        for schema in [full(Sort::Medium), full(Sort::Capture), editor] {
+        let editor: Json = serde_json::from_str(&editor_schema()).unwrap();
+        for schema in [rendered_schema(ManifestKind::Medium), rendered_schema(ManifestKind::Capture), editor] {
             jsonschema::draft7::meta::validate(&schema).unwrap();
         }
     }

@@ -1,7 +1,8 @@
-//! Site files: what a Configuration Manager site knows of itself, exported once, so that manifests need not repeat it.
+//! Site files: facts about a Configuration Manager site, exported once, so that manifests need not
+//! repeat them.
 //!
-//! A site of a manifest names one in `data`. Its values take the place of keys that the manifest leaves out, and keep
-//! their places in the file, so that every later message about them underlines the file itself.
+//! A site of a manifest names its file in `data`. The values supply keys that the manifest does not
+//! set, and keep their places, so that messages about them point into the site file.
 
 mod content;
 mod model;
@@ -28,7 +29,7 @@ pub use supply::supply;
 /// JSON pointer of the path of a site file in a rendered manifest.
 pub const POINTER: &str = "/sites/0/data";
 
-/// Site files, as messages and editors know them.
+/// Dialect of site files.
 #[derive(Clone, Copy, Debug)]
 struct SiteDialect;
 
@@ -48,15 +49,15 @@ impl Dialect for SiteDialect {
     }
 }
 
-/// JSON Schema of site files: the text of `schemas/site.schema.json`.
+/// Returns the JSON Schema of site files: the text of `schemas/site.schema.json`.
 pub fn editor_schema() -> String {
     schema::to_text(SiteDialect.schema(), "urn:tsmedia:schema:site:1")
 }
 
-/// A site file that was read and checked.
+/// A parsed and checked site file.
 #[derive(Debug)]
 pub struct SiteFile {
-    /// Path as the manifest has it.
+    /// Path as written in the manifest.
     pub name: String,
     /// Content of the file.
     pub data: SiteData,
@@ -70,29 +71,29 @@ impl SiteFile {
         self.tree.as_table()?.get(key)
     }
 
-    /// Returns a note on the keys that the file supplies to a manifest, which names it at `place`.
+    /// Returns a note that lists the keys supplied to a manifest, which names the file at `place`.
     pub fn note(&self, place: Place, supplied: &[String]) -> Option<Problem> {
         let names: Vec<_> = supplied.iter().map(|name| format!("`{name}`")).collect();
         let message = format!("the site file `{}` supplies {}", self.name, join(&names, "and"));
         (!names.is_empty()).then(|| Problem::note(message).at(place, "").help("keys of the manifest take precedence"))
     }
 
-    /// Returns the place of the key at a JSON pointer, or that of the file.
+    /// Returns the place of the key at a JSON pointer, or that of the whole file.
     pub fn key(&self, pointer: &str) -> Place {
         let spot = self.spans.nearest(pointer);
         spot.and_then(|spot| spot.key.clone()).unwrap_or_else(|| self.tree.place.clone())
     }
 
-    /// Returns the place of the value at a JSON pointer, or of the nearest value around it.
+    /// Returns the place of the value at a JSON pointer, or of the nearest enclosing value.
     pub fn place(&self, pointer: &str) -> Place {
         self.spans.nearest(pointer).map_or_else(|| self.tree.place.clone(), |spot| spot.value.clone())
     }
 }
 
-/// Reads the site file `name`, which a manifest names at `place`. `None` if something is wrong with it, which is added to
-/// `problems`.
-pub fn read(name: &str, path: &Utf8Path, place: &Place, problems: &mut Problems) -> Option<SiteFile> {
-    let text = match text(path) {
+/// Reads the site file `name`, which a manifest names at `place`. `None` after an error, which is
+/// added to `problems`.
+pub fn read_site_file(name: &str, path: &Utf8Path, place: &Place, problems: &mut Problems) -> Option<SiteFile> {
+    let text = match read_text(path) {
         Ok(text) => text,
         Err(problem) => {
             problems.add(problem.at(place.clone(), "named here"));
@@ -116,7 +117,7 @@ pub fn read(name: &str, path: &Utf8Path, place: &Place, problems: &mut Problems)
             content::check_ids(&file, problems);
             (problems.n_errors_told() == n_errors).then_some(file)
         }
-        // The schema accepts nothing that the types refuse; if it ever does, the reason is reported all the same.
+        // The schema should reject everything that the types reject; report it here if it doesn't.
         Err(error) => {
             problems.add(Problem::error(error.to_string()).at(tree.place.clone(), ""));
             None
@@ -124,8 +125,8 @@ pub fn read(name: &str, path: &Utf8Path, place: &Place, problems: &mut Problems)
     }
 }
 
-/// Reads the text of a site file. Windows PowerShell writes UTF-16 unless told otherwise.
-fn text(path: &Utf8Path) -> Result<String, Problem> {
+/// Reads the text of a site file, in UTF-8 or UTF-16, the default of Windows PowerShell.
+fn read_text(path: &Utf8Path) -> Result<String, Problem> {
     if authoring::file::is_lfs_pointer(path).unwrap_or(false) {
         return Err(Problem::from(&crate::git_lfs::error(path)));
     }
@@ -154,12 +155,12 @@ fn text(path: &Utf8Path) -> Result<String, Problem> {
     })
 }
 
-/// Prefix of the names of values that come from a site file, among the template values in records.
+/// Prefix of names of site file values among the template values in records.
 pub const VALUE_PREFIX: &str = "site:";
 
-/// Returns the values that a site file supplied to a rendered manifest, for its record. Certificates, which are long, by
-/// their digests.
-pub fn values(manifest: &serde_json::Value, supplied: &[String]) -> Vec<TemplateValue> {
+/// Returns the values that a site file supplied to a rendered manifest, for its record.
+/// Certificates are replaced by digests.
+pub fn supplied_values(manifest: &serde_json::Value, supplied: &[String]) -> Vec<TemplateValue> {
     let value = |name: &String| {
         let pointer = match name.as_str() {
             "boot.package" => "/boot/package".to_owned(),
@@ -180,8 +181,8 @@ pub fn values(manifest: &serde_json::Value, supplied: &[String]) -> Vec<Template
 pub struct SiteFiles(std::collections::HashMap<Utf8PathBuf, Option<std::sync::Arc<SiteFile>>>);
 
 impl SiteFiles {
-    /// Returns the site file `name`, which a manifest names at `place`; `None` if something is wrong with it, which was
-    /// added to `problems` when it was first read.
+    /// Returns the site file `name`, which a manifest names at `place`. `None` if it is invalid,
+    /// which was reported when it was first read.
     pub fn get(
         &mut self,
         name: &str,
@@ -189,7 +190,7 @@ impl SiteFiles {
         place: &Place,
         problems: &mut Problems,
     ) -> Option<std::sync::Arc<SiteFile>> {
-        let read = |path: &Utf8PathBuf| read(name, path, place, problems).map(std::sync::Arc::new);
+        let read = |path: &Utf8PathBuf| read_site_file(name, path, place, problems).map(std::sync::Arc::new);
         self.0.entry(path).or_insert_with_key(read).clone()
     }
 }

@@ -1,4 +1,4 @@
-//! `media.source-date`: a day, or a moment, in the notation of RFC 3339.
+//! Dates in manifests, such as `media.source-date`: a day or a time in the notation of RFC 3339.
 
 use std::borrow::Cow;
 
@@ -6,10 +6,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 
 use crate::date::Date;
 
-/// Source date as written in a manifest: a TOML date or a string.
-pub struct Written;
+/// Date as written in a manifest: a TOML date or a string.
+pub struct SourceDate;
 
-impl JsonSchema for Written {
+impl JsonSchema for SourceDate {
     fn schema_name() -> Cow<'static, str> {
         "SourceDate".into()
     }
@@ -17,14 +17,15 @@ impl JsonSchema for Written {
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
             "type": "string",
-            "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?([Zz]|[+-][0-9]{2}:[0-9]{2})?)?$",
+            "pattern": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt \
+                         ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]+)?)?([Zz]|[+-][0-9]{2}:[0-9]{2})?)?$",
             "patternErrorMessage": "a date is written as year, month and day",
         })
     }
 }
 
-/// The moment that a text means, in UTC unless it names an offset. None if there is no such moment, or if it is
-/// one that not every format can hold.
+/// Parses a date, in UTC unless it has an offset. `None` if it is not valid, or can't be
+/// represented in every format.
 pub fn parse(text: &str) -> Option<Date> {
     let number = |range: std::ops::Range<usize>| -> Option<u16> {
         let digits = text.get(range)?;

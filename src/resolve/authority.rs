@@ -222,7 +222,7 @@ pub(super) fn check_key_ids(
 /// another.
 fn check_same_root(request: &MediumRequest<'_>, authorities: &Authorities, problems: &mut Problems) {
     let rendered = request.rendered;
-    let (manifest, inventory) = (&rendered.manifest, rendered.inventory());
+    let (manifest, inventory) = (&rendered.manifest, rendered.all_sites());
     let asks_by_https = manifest.sites.iter().flat_map(|site| &site.management_points).any(|point| is_https(point));
     let (Some(root), true) = (&authorities.root, manifest.media.mode == Some(Mode::Dynamic) && asks_by_https) else {
         return;

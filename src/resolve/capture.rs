@@ -19,7 +19,7 @@ use crate::format::wim::Wim;
 use crate::format::wim::capture::Packing;
 use crate::git_lfs;
 use crate::limits;
-use crate::manifest::{CaptureManifest, Compression, NONE, Placeholders, Rendered, WINDOWS};
+use crate::manifest::{CaptureCompression, CaptureManifest, NONE, Placeholders, Rendered, WINDOWS};
 use crate::problem::{Problem, Problems, Severity};
 use crate::target::{CaptureRequest, CaptureSource, ExclusionList, Recipe, SourceSnapshot, Target};
 use authoring::file::is_lfs_pointer;
@@ -109,10 +109,10 @@ impl Resolver {
             sources,
             table: table.clone(),
             packing: match table.compression {
-                Compression::None => Packing::None,
-                Compression::Xpress => Packing::Xpress,
-                Compression::Lzx => Packing::Lzx,
-                Compression::Solid => Packing::Solid,
+                CaptureCompression::None => Packing::None,
+                CaptureCompression::Xpress => Packing::Xpress,
+                CaptureCompression::Lzx => Packing::Lzx,
+                CaptureCompression::Solid => Packing::Solid,
             },
             exclusions,
             update_from,

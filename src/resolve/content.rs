@@ -37,7 +37,7 @@ impl ContentOrigins {
     pub fn add(&mut self, rendered: &Rendered, title: String, path: String, pointer: String) {
         let is_it =
             |taken: &&TakenEntry| pointer.strip_prefix(&taken.pointer).is_some_and(|rest| rest.starts_with('/'));
-        let needed_by = rendered.taken().iter().find(is_it).map(|taken| taken.needed_by.clone());
+        let needed_by = rendered.library_entries().iter().find(is_it).map(|taken| taken.needed_by.clone());
         self.0.push((Entry { needed_by, ..Entry::new(title, path) }, pointer));
     }
 

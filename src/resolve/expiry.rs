@@ -22,17 +22,17 @@ pub(super) fn check_validity(
 ) {
     let Some(Clock { now, failing_within }) = request.clock else { return };
     let (start, end) = valid;
-    let (days_ago, days_left) = (now.saturating_sub(end) / DAY, end.saturating_sub(now) / DAY);
+    let (n_ago, n_left) = (now.saturating_sub(end) / DAY, end.saturating_sub(now) / DAY);
     let help = "renew it, then rebuild the medium";
     let (problem, words) = if end < now {
-        (Problem::new(rule, format!("{what} expired on {}", date::day(end))), days_ago(days_ago))
+        (Problem::new(rule, format!("{what} expired on {}", date::day(end))), days_ago(n_ago))
     } else if now < start {
         let problem = Problem::new(rule, format!("{what} is not valid before {}", date::day(start)));
         (problem, days_left((start - now) / DAY))
     } else if failing_within.is_some_and(|within| end - now <= within) {
-        (Problem::new(Rule::ExpiresWithinLimit, format!("{what} expires on {}", date::day(end))), days_left(days_left))
+        (Problem::new(Rule::ExpiresWithinLimit, format!("{what} expires on {}", date::day(end))), days_left(n_left))
     } else if end - now <= WARNED_WITHIN {
-        (Problem::new(Rule::ExpiresSoon, format!("{what} expires on {}", date::day(end))), days_left(days_left))
+        (Problem::new(Rule::ExpiresSoon, format!("{what} expires on {}", date::day(end))), days_left(n_left))
     } else {
         return;
     };
@@ -41,7 +41,7 @@ pub(super) fn check_validity(
 
 /// Reports a stand-alone medium that has expired or is about to.
 pub(super) fn check_medium_expiry(request: &MediumRequest<'_>, problems: &mut Problems) {
-    let at = |pointer: &str| request.rendered.value().pointer(pointer)?.as_str().and_then(crate::manifest::moment);
+    let at = |pointer: &str| request.rendered.value().pointer(pointer)?.as_str().and_then(crate::manifest::parse_date);
     let Some(end) = at("/media/expires") else { return };
     // A start in the future is the author's decision, so it is not checked.
     check_validity(request, "the medium", (0, end.unix()), "/media/expires", Rule::ExpiredMedium, problems);

@@ -68,7 +68,7 @@ pub(super) fn filter_pointers(files: &[Utf8PathBuf]) -> Vec<Utf8PathBuf> {
 pub(super) fn error_for(folder: &Utf8Path, found: &[Utf8PathBuf]) -> Option<Error> {
     match found {
         [] => return None,
-        [one] => return Some(git_lfs::error_for(one)),
+        [one] => return Some(git_lfs::error(one)),
         _ => {}
     }
     let shown = found.iter().take(SHOWN).map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ");

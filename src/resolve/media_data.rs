@@ -72,7 +72,7 @@ pub(super) fn build(request: &MediumRequest<'_>, base: Option<&Base>, problems: 
         data.password = Some(password);
     }
     replace_points(&rendered.manifest, &mut data);
-    for (name, value) in rendered.manifest.told() {
+    for (name, value) in rendered.manifest.media_variables() {
         data.set(name, Value::Text(value));
     }
     let certificate = add_site(request, &mut data, problems);
@@ -122,7 +122,9 @@ fn replace_points(manifest: &Manifest, data: &mut MediaData) {
     let Some(mode) = manifest.media.mode else { return };
     let removed: Vec<_> = POINTS.iter().filter_map(|(_, name)| data.remove(name)).collect();
     let wanted = POINTS.iter().find(|(of, _)| *of == mode);
-    if let (Some((_, name)), Some(value), true) = (wanted, removed.into_iter().next(), manifest.contact().is_empty()) {
+    if let (Some((_, name)), Some(value), true) =
+        (wanted, removed.into_iter().next(), manifest.contact_variables().is_empty())
+    {
         data.set(name, value);
     }
 }

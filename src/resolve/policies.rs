@@ -74,7 +74,7 @@ fn file_pointer(request: &MediumRequest<'_>, index: usize) -> String {
 /// Checks content and policies of the medium against each other.
 pub(super) fn check(request: &MediumRequest<'_>, base: Option<&Base>, data: &MediaData, problems: &mut Problems) {
     let texts: Vec<_> = data.policies().filter_map(|text| text.text()).collect();
-    let policies: Vec<_> = texts.iter().flat_map(|text| policy::read_policies(text).unwrap_or_default()).collect();
+    let policies: Vec<_> = texts.iter().flat_map(|text| policy::read(text).unwrap_or_default()).collect();
     let carried = carried_content(request, base);
     let rendered = request.rendered;
     let kind = rendered.manifest.media.kind;

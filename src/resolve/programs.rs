@@ -144,16 +144,13 @@ fn read_bytes(content: &Content) -> Result<Arc<[u8]>> {
 fn read_programs(bytes: &[u8], read_as: ReadAs) -> Vec<ReadProgram> {
     let program = |path: &str, bytes: &[u8]| {
         let no_program = |why: &dyn ToString| NotAProgram { begins: bytes.starts_with(b"MZ"), why: why.to_string() };
-        ReadProgram {
-            path: path.to_owned(),
-            program: BootProgram::read_programs(bytes).map_err(|why| no_program(&why)),
-        }
+        ReadProgram { path: path.to_owned(), program: BootProgram::read(bytes).map_err(|why| no_program(&why)) }
     };
     if read_as == ReadAs::Program {
         return vec![program("", bytes)];
     }
     // Anything but an intact FAT volume has no programs to check.
-    let Ok(volume) = fat::read_programs(&mut Cursor::new(bytes), 0..bytes.len() as u64) else { return Vec::new() };
+    let Ok(volume) = fat::read(&mut Cursor::new(bytes), 0..bytes.len() as u64) else { return Vec::new() };
     let programs = volume.files.iter().filter(|file| !file.is_folder && boot_program::is_one(&file.path));
     let read = programs.map(|file| {
         let extents = file.extents.iter().map(|extent| bytes.get(extent.start as usize..extent.end as usize));

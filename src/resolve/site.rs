@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use camino::Utf8Path;
 
-use super::authority::{Authorities, MIN_BITS, authorities, certificate_name, check_key_ids, read_certificate};
+use super::authority::{Authorities, MIN_BITS, certificate_name, check_key_ids, read_authorities, read_certificate};
 use super::expiry::{check_medium_expiry, check_validity};
 use super::request::MediumRequest;
 use super::secret_refs::{fetch_secret, fetch_secret_text};
@@ -18,7 +18,7 @@ use crate::format::certificate::private_key::{KEY_BITS, NotAKey, PrivateKey};
 use crate::format::certificate::signature::Unchecked;
 use crate::format::certificate::{self, CLIENT_AUTHENTICATION, Certificate, Key};
 use crate::limits;
-use crate::manifest::{CertificateTable, Kind, PfxFile, SelfSigned, moment};
+use crate::manifest::{CertificateTable, Kind, PfxFile, SelfSigned, parse_date};
 use crate::media::data::{MediaData, Value};
 use crate::problem::{Problem, Problems};
 use crate::rule::Rule;
@@ -51,7 +51,7 @@ pub(super) fn add_site(
         return None;
     }
     let authorities = read_authorities(request, problems);
-    if let Some(root) = authorities.root.as_ref().filter(|_| !manifest.contact().is_empty()) {
+    if let Some(root) = authorities.root.as_ref().filter(|_| !manifest.contact_variables().is_empty()) {
         data.set("_SMSTSRootCACerts", Value::Text(hex(root.der())));
     }
     if let Some(path) = site.and_then(|site| site.signing_certificate.as_ref()) {
@@ -257,7 +257,7 @@ fn make_self_signed(
     pointer: &str,
     problems: &mut Problems,
 ) -> Option<Opened> {
-    let Some(start) = own.start.as_deref().and_then(moment).or(medium_date(request)) else {
+    let Some(start) = own.start.as_deref().and_then(parse_date).or(medium_date(request)) else {
         let problem =
             Problem::new(Rule::InvalidCertificateDates, "the self-signed certificate has no start of validity");
         let problem = problem.at(request.place(pointer), "has no `start`, and the medium has no `source-date`");
@@ -265,7 +265,7 @@ fn make_self_signed(
         return None;
     };
     let start = start.unix();
-    let expires = own.expires.as_deref().and_then(moment).map(Date::unix);
+    let expires = own.expires.as_deref().and_then(parse_date).map(Date::unix);
     if expires.is_none() {
         let message =
             format!("the certificate expires on {}, one year after it starts", crate::date::day(start + YEAR));

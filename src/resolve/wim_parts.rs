@@ -19,11 +19,11 @@ const EXTENSION_LEN: usize = 4;
 /// Result of splitting a WIM file.
 pub(super) enum SplitOutcome {
     /// The file was split directly.
-    AsItIs,
+    Direct,
     /// The file is solid, so a re-exported copy was split.
     Reexported,
     /// The file is solid, but nothing may be written now. It was removed from the medium.
-    Later,
+    Deferred,
 }
 
 /// Returns `true` if a path has the extension of a WIM file.

@@ -55,7 +55,7 @@ pub fn medium_of_manifest(
         let problem = Problem::note(message).at(rendered.place("/prestart/command"), "");
         problems.add(problem.help("write the variables that it sets into `[variables]` of the fact file"));
     }
-    let told = manifest.told().into_iter().map(|(name, value)| (name.to_owned(), Some(value)));
+    let told = manifest.media_variables().into_iter().map(|(name, value)| (name.to_owned(), Some(value)));
     let own = manifest.reserved_variables.iter().chain(&manifest.variables).map(|(name, value)| match value {
         VariableValue::Text(text) => (name.clone(), Some(text.clone())),
         VariableValue::Secret(_) => (name.clone(), None),

@@ -464,10 +464,7 @@ fn boot_records_that_no_firmware_could_load_are_refused() {
         match in_folder(&folder, &wanted(&[Bios])) {
             Ok(_) => assert!(is_fine),
             Err(NoBootFiles::Failed(error)) => {
-                assert_eq!(
-                    error.to_string(),
-                    format!("`etfsboot.com` has {len} bytes; a BIOS loads 1 to 4096 bytes")
-                );
+                assert_eq!(error.to_string(), format!("`etfsboot.com` has {len} bytes; a BIOS loads 1 to 4096 bytes"));
                 assert!(!is_fine);
             }
             other => panic!("{other:?}"),

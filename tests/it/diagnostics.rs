@@ -65,7 +65,7 @@ fn sequence(path: &Utf8Path) -> Problems {
         None => None,
     };
     let mut problems = Problems::default();
-    let found = task_sequence::alone(path, &Options::default(), kind, &mut problems).unwrap();
+    let found = task_sequence::check_standalone(path, &Options::default(), kind, &mut problems).unwrap();
     // What is wrong in meaning leaves a sequence, and what is wrong in form none.
     assert!(found.is_some() || problems.has_errors(), "{path}");
     problems
@@ -96,7 +96,7 @@ fn load(path: &Utf8Path) -> (Vec<manifest::Rendered>, Problems) {
     let mut problems = Problems::default();
     let options = options(path, &text);
     let rendered = manifest::load(path, &options, &mut problems).unwrap();
-    manifest::warn_of_unused(&options, &mut problems);
+    manifest::warn_unused_vars(&options, &mut problems);
     (rendered, problems)
 }
 

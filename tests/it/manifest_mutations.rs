@@ -162,7 +162,7 @@ fn holds_of_sequence(text: &str) {
     let start = Instant::now();
     for kind in [None, Some(Kind::StandAlone), Some(Kind::Prestaged)] {
         let mut problems = Problems::default();
-        let found = task_sequence::alone(&path, &Options::default(), kind, &mut problems).unwrap();
+        let found = task_sequence::check_standalone(&path, &Options::default(), kind, &mut problems).unwrap();
         assert!(found.is_some() || problems.has_errors(), "nothing, and nothing is said");
         can_be_drawn(&problems);
         if let Some(sequence) = found {
@@ -200,7 +200,7 @@ fn comes_through(exported: &Exported) {
     let path = Utf8Path::from_path(folder.path()).unwrap().join("sequence.toml");
     fs::write(&path, &toml).unwrap();
     let mut problems = Problems::default();
-    let again = task_sequence::alone(&path, &Options::default(), None, &mut problems).unwrap();
+    let again = task_sequence::check_standalone(&path, &Options::default(), None, &mut problems).unwrap();
     if exported.sequence.name.is_empty() {
         return;
     }

@@ -1,4 +1,4 @@
-//! Entries of a library that a task sequence needs, transitively.
+//! Collects the library entries that a task sequence needs, including dependencies.
 
 use std::collections::BTreeMap;
 use std::mem;
@@ -13,28 +13,28 @@ use crate::sequence::{self, Body, MediaKind, Sequence, Step};
 use authoring::suggestions::{nearest, one_of};
 
 use super::super::task_sequence::unreadable;
-use super::Texts;
+use super::SiteContext;
 use super::file::{LibraryEntry, LibraryFile};
 
-/// Follows what steps need through a library.
+/// Follows references of steps through a library.
 pub(super) struct Closure<'a, 'w, 't> {
     entries: &'a [LibraryEntry],
     /// Names of the library files, for messages.
     files: String,
-    /// Content that the manifest lists.
+    /// Content listed in the manifest.
     own: &'a [Carried],
-    /// `true` if content may also come from the base of the medium.
+    /// The base of the medium may have content as well.
     may_be_in_base: bool,
-    texts: &'w mut Texts<'t>,
+    site: &'w mut SiteContext<'t>,
     found: &'w mut Vec<Problem>,
-    /// Entries to take by their position, with what needs them.
+    /// Positions of entries to take, each with the steps and applications that need it.
     taken: Vec<(usize, Vec<String>)>,
     reported: Vec<String>,
-    /// Child task sequences by the position of their entry; `None` if one can't be read.
+    /// Child task sequences by the position of their entry; `None` if unreadable.
     children: BTreeMap<usize, Option<Sequence>>,
-    /// Names of child task sequences by their texts.
+    /// Names of child task sequences by source.
     child_names: BTreeMap<SourceId, String>,
-    /// Entries of the child task sequences around the current step, the outermost first.
+    /// Entries of the child task sequences around the current step, outermost first.
     running: Vec<usize>,
     n_steps: usize,
 }
@@ -44,7 +44,7 @@ impl<'a, 'w, 't> Closure<'a, 'w, 't> {
         entries: &'a [LibraryEntry],
         files: &[Rc<LibraryFile>],
         (own, may_be_in_base): (&'a [Carried], bool),
-        texts: &'w mut Texts<'t>,
+        site: &'w mut SiteContext<'t>,
         found: &'w mut Vec<Problem>,
     ) -> Self {
         Self {
@@ -52,7 +52,7 @@ impl<'a, 'w, 't> Closure<'a, 'w, 't> {
             files: one_of(files.iter().map(|file| file.path.as_str())),
             own,
             may_be_in_base,
-            texts,
+            site,
             found,
             taken: Vec::new(),
             reported: Vec::new(),
@@ -63,18 +63,18 @@ impl<'a, 'w, 't> Closure<'a, 'w, 't> {
         }
     }
 
-    /// Returns the entries to take in the order in which steps need them, each with what needs it; and the IDs that were
-    /// reported as missing.
-    pub(super) fn finish(self) -> (Vec<(&'a LibraryEntry, Vec<String>)>, Vec<String>) {
+    /// Returns the entries to take in the order in which steps need them, each with its users, and
+    /// the IDs reported as missing.
+    pub(super) fn into_taken(self) -> (Vec<(&'a LibraryEntry, Vec<String>)>, Vec<String>) {
         let taken = self.taken.into_iter().map(|(at, needed_by)| (&self.entries[at], needed_by));
         (taken.collect(), self.reported)
     }
 
-    /// Takes what the steps of a sequence need that may run from a medium of this kind, after putting the steps of child
-    /// task sequences in place of the steps that run them.
+    /// Inlines child task sequences, then takes the content of all steps that may run from a medium
+    /// of this kind.
     pub(super) fn add_sequence(&mut self, sequence: &mut Sequence, kind: MediaKind) {
         self.n_steps = sequence.walk().len();
-        sequence.steps = self.expand(mem::take(&mut sequence.steps), 0);
+        sequence.steps = self.expand_children(mem::take(&mut sequence.steps), 0);
         for ((_, step), reached) in sequence.walk().into_iter().zip(reach(sequence, Some(kind))) {
             let (Some(action), true) = (step.action(), reached.may_run()) else { continue };
             let by = match step.written.whole().and_then(|place| self.child_names.get(&place.source)) {
@@ -96,18 +96,18 @@ impl<'a, 'w, 't> Closure<'a, 'w, 't> {
         self.take(&need, place, format!("task sequence `{}`", sequence.name));
     }
 
-    /// Puts the steps of child task sequences in place of the enabled steps that run them.
-    fn expand(&mut self, steps: Vec<Step>, depth: usize) -> Vec<Step> {
+    /// Replaces enabled steps that run child task sequences by the steps of the child.
+    fn expand_children(&mut self, steps: Vec<Step>, depth: usize) -> Vec<Step> {
         let expand = |mut step: Step| {
             match &mut step.body {
                 _ if step.is_disabled => {}
-                Body::Group(steps) => *steps = self.expand(mem::take(steps), depth + 1),
+                Body::Group(steps) => *steps = self.expand_children(mem::take(steps), depth + 1),
                 Body::Action(action) if action.is("run-task-sequence") => {
                     let id = action.text("task-sequence").unwrap_or_default();
                     let is_it = |entry: &LibraryEntry| entry.table == "task-sequence" && entry.is_named(id);
                     let place = step.written.part("task-sequence");
                     if let (Some(at), Some(place)) = (self.entries.iter().position(is_it), place) {
-                        match self.child(at, &place, depth) {
+                        match self.child_steps(at, &place, depth) {
                             Some(steps) => step.body = Body::Group(steps),
                             None => self.reported.push(id.to_owned()),
                         }
@@ -120,19 +120,19 @@ impl<'a, 'w, 't> Closure<'a, 'w, 't> {
         steps.into_iter().map(expand).collect()
     }
 
-    /// Returns the steps of the child task sequence of an entry, which a step at `place` runs.
-    fn child(&mut self, at: usize, place: &Place, depth: usize) -> Option<Vec<Step>> {
+    /// Returns the steps of a child task sequence that a step at `place` runs.
+    fn child_steps(&mut self, at: usize, place: &Place, depth: usize) -> Option<Vec<Step>> {
         let entry = &self.entries[at];
         if self.running.contains(&at) {
             let message = format!("the task sequence `{}` runs itself", entry.id);
             let problem = Problem::new(Rule::InvalidChildSequence, message).at(place.clone(), "runs it again");
-            self.found.push(problem.at(entry.id_place.clone(), "this sequence").help("leave out the step"));
+            self.found.push(problem.at(entry.id_place.clone(), "this sequence").help("remove the step"));
             return None;
         }
         let child = match self.children.get(&at) {
             Some(known) => known.clone(),
             None => {
-                let read = self.read(entry);
+                let read = self.read_child(entry);
                 self.children.insert(at, read.clone());
                 read
             }
@@ -141,24 +141,28 @@ impl<'a, 'w, 't> Closure<'a, 'w, 't> {
         let is_deep = depth > MAX_SEQUENCE_DEPTH;
         if self.n_steps > MAX_SEQUENCE_STEPS || is_deep {
             let message = match is_deep {
-                true => format!("groups and child task sequences nest more than {MAX_SEQUENCE_DEPTH} deep"),
+                true => {
+                    format!("groups and child task sequences are nested more than {MAX_SEQUENCE_DEPTH} levels deep")
+                }
                 false => {
-                    format!("with its child task sequences, the sequence has more than {MAX_SEQUENCE_STEPS} steps")
+                    format!(
+                        "the task sequence has more than {MAX_SEQUENCE_STEPS} steps, including child task sequences"
+                    )
                 }
             };
-            let problem = Problem::new(Rule::LargeTaskSequence, message).at(place.clone(), "one too many");
-            self.found.push(problem.help("see which task sequences are run, and how often"));
+            let problem = Problem::new(Rule::LargeTaskSequence, message).at(place.clone(), "over the limit");
+            self.found.push(problem.help("check which child task sequences run, and how often"));
             return None;
         }
         self.running.push(at);
-        let steps = self.expand(child.steps, depth + 1);
+        let steps = self.expand_children(child.steps, depth + 1);
         self.running.pop();
         Some(steps)
     }
 
     /// Reads the file of a child task sequence.
-    fn read(&mut self, entry: &LibraryEntry) -> Option<Sequence> {
-        let Texts { templates, context, problems, inputs } = &mut *self.texts;
+    fn read_child(&mut self, entry: &LibraryEntry) -> Option<Sequence> {
+        let SiteContext { templates, context, problems, inputs } = &mut *self.site;
         let written = entry.node.as_table()?.get("file")?;
         let file = templates.render(written, context, problems, self.found);
         let file = file.as_str()?;
@@ -177,14 +181,15 @@ impl<'a, 'w, 't> Closure<'a, 'w, 't> {
             self.child_names.insert(place.source, sequence.name.clone());
         }
         if let Some(place) = sequence.boot_image.as_ref().and(sequence.written.part("boot-image")) {
-            let message = format!("the task sequence `{}` has a boot image, and another one runs it", entry.id);
+            let message = format!("the child task sequence `{}` names a boot image", entry.id);
             let problem = Problem::new(Rule::InvalidChildSequence, message).at(place, "");
-            self.found.push(problem.help("leave out `boot-image`: a child runs in what its parent started"));
+            self.found.push(problem.help("remove `boot-image`: a child runs in the boot image of its parent"));
         }
         Some(sequence)
     }
 
-    /// Takes the entry for a need unless the manifest lists it, and reports a missing one at `place`.
+    /// Takes the entry for a need unless the manifest lists it, and reports missing entries at
+    /// `place`.
     fn take(&mut self, need: &Need, place: Place, by: String) {
         let is_table = |table: &str| match need.table {
             Some(wanted) => table == wanted,
@@ -199,7 +204,7 @@ impl<'a, 'w, 't> Closure<'a, 'w, 't> {
         let Some(at) = self.entries.iter().position(|entry| is_table(entry.table) && named(entry)) else {
             let other = self.entries.iter().find(|entry| named(entry));
             if !self.may_be_in_base || other.is_some() {
-                self.report(need, other, place);
+                self.report_missing(need, other, place);
             }
             return;
         };
@@ -218,8 +223,8 @@ impl<'a, 'w, 't> Closure<'a, 'w, 't> {
         }
     }
 
-    /// Reports that the library lacks something, or has it in another table.
-    fn report(&mut self, need: &Need, other: Option<&LibraryEntry>, place: Place) {
+    /// Reports an entry that is missing from the library, or in another table.
+    fn report_missing(&mut self, need: &Need, other: Option<&LibraryEntry>, place: Place) {
         let Need { id, table, what, .. } = need;
         if self.reported.contains(id) {
             return;
@@ -227,9 +232,9 @@ impl<'a, 'w, 't> Closure<'a, 'w, 't> {
         self.reported.push(id.clone());
         let table = table.unwrap_or("package");
         if let Some(other) = other {
-            let message = format!("the {what} `{id}` is an entry of `[[{}]]` in the library", other.table);
-            let problem = Problem::new(Rule::MissingContent, message).at(place, "wanted here");
-            let help = format!("write it as `[[{table}]]`, or name another one");
+            let message = format!("the {what} `{id}` is listed under `[[{}]]` in the library", other.table);
+            let problem = Problem::new(Rule::MissingContent, message).at(place, "required here");
+            let help = format!("move it to `[[{table}]]`, or name another ID");
             self.found.push(problem.at(other.id_place.clone(), "in the library").help(help));
             return;
         }
@@ -251,6 +256,6 @@ impl<'a, 'w, 't> Closure<'a, 'w, 't> {
             Some(near) => format!("did you mean `{near}`? Otherwise {add}"),
             None => add,
         };
-        self.found.push(Problem::new(Rule::MissingContent, message).at(place, "wanted here").help(help));
+        self.found.push(Problem::new(Rule::MissingContent, message).at(place, "required here").help(help));
     }
 }

@@ -1,4 +1,4 @@
-//! Library files: their form, and their entries for a site.
+//! Reads library files, checks their structure, and returns their entries for a site.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -12,7 +12,7 @@ use crate::limits::{self, MAX_TOML_LEN};
 use crate::problem::{Place, Problem, Problems, SourceId};
 use crate::sequence::rules::is_content;
 
-use super::super::profile::folder;
+use super::super::profile::parent_folder;
 use super::super::schema;
 use authoring::Dialect;
 use authoring::doc::Doc;
@@ -27,21 +27,21 @@ use authoring::values::Context;
 const TABLES: [&str; 6] =
     ["operating-system", "package", "driver-package", "application", "boot-image", "task-sequence"];
 
-/// Checks the form of library files before their templates are rendered.
+/// Dialect for checking library files before their templates are rendered.
 #[derive(Debug)]
-struct Form;
+struct LibraryDialect;
 
-impl Dialect for Form {
+impl Dialect for LibraryDialect {
     fn name(&self) -> &'static str {
         "the library"
     }
 
     fn schema(&self) -> Json {
-        schema::library()
+        schema::library_schema()
     }
 }
 
-/// A library file.
+/// A parsed library file.
 #[derive(Debug)]
 pub(super) struct LibraryFile {
     pub path: Utf8PathBuf,
@@ -49,16 +49,16 @@ pub(super) struct LibraryFile {
     tables: Table,
 }
 
-/// Library files that were read, each once for all sites.
+/// Library files, each read once for all sites.
 #[derive(Debug, Default)]
 pub(in crate::manifest) struct Libraries {
-    checker: Option<Checker<Form>>,
+    checker: Option<Checker<LibraryDialect>>,
     read: BTreeMap<Utf8PathBuf, (Option<Rc<LibraryFile>>, Vec<Problem>)>,
 }
 
 impl Libraries {
-    /// Reads a library file, named `written` at `place`, and checks its form. `None` if it can't be used, which is
-    /// reported.
+    /// Reads a library file, named `written` at `place`, and checks its structure. `None` if it is
+    /// unusable, which is reported.
     pub(super) fn read(
         &mut self,
         path: &Utf8Path,
@@ -79,7 +79,7 @@ impl Libraries {
             self.read.insert(path.to_owned(), read);
         }
         let Some((file, wrong)) = self.read.get(path) else { return Ok(None) };
-        // Every site has the same problems with it.
+        // Report the problems for every site; equal ones are merged later.
         found.extend(wrong.iter().cloned());
         Ok(file.clone())
     }
@@ -99,7 +99,7 @@ impl Libraries {
         }
         let checker = match &self.checker {
             Some(checker) => checker,
-            None => self.checker.insert(Checker::new(Form)?),
+            None => self.checker.insert(Checker::new(LibraryDialect)?),
         };
         let (json, spans) = tree.flatten();
         wrong.extend(checker.check(Doc { json: &json, spans: &spans, sources: problems }));
@@ -113,7 +113,7 @@ impl Libraries {
     }
 }
 
-/// Problem with a library file that can't be read.
+/// Returns the problem of an unreadable library file.
 fn unreadable(path: &Utf8Path, written: &str, error: &std::io::Error) -> Problem {
     if path.is_dir() {
         return Problem::error(format!("the library `{written}` is a folder"))
@@ -122,30 +122,31 @@ fn unreadable(path: &Utf8Path, written: &str, error: &std::io::Error) -> Problem
     if path.exists() {
         return Problem::error(format!("the library `{written}` can't be read: {error}"));
     }
-    Problem::error(format!("there is no library file `{written}`")).help(match similar_path(path, written) {
+    Problem::error(format!("the library file `{written}` does not exist")).help(match similar_path(path, written) {
         Some(meant) => format!("did you mean `{meant}`?"),
-        None => format!("the path is relative to the file that names it, so it would be `{path}`"),
+        None => format!("the path is relative to the file that names it, so it means `{path}`"),
     })
 }
 
-/// An entry of a library for one site.
+/// A library entry for one site.
 #[derive(Debug)]
 pub(super) struct LibraryEntry {
-    /// Table that it is in.
+    /// Table of the entry.
     pub table: &'static str,
     pub id: String,
     pub id_place: Place,
     pub model_name: Option<String>,
-    /// Applications that it needs, with their places.
+    /// Applications that it depends on, with their places.
     pub dependencies: Vec<(String, Place)>,
-    /// The entry as it was written, its templates not rendered.
+    /// The entry before rendering.
     pub node: Node,
     /// Folder that its paths are relative to.
     pub folder: Utf8PathBuf,
 }
 
 impl LibraryEntry {
-    /// Returns whether steps may mean it by a name: its ID, or the name of an application at the site.
+    /// Returns `true` if steps can refer to the entry by a name: its ID, or the model name of an
+    /// application.
     pub fn is_named(&self, name: &str) -> bool {
         match self.table {
             "application" => is_content(&self.id, self.model_name.as_deref(), name),
@@ -154,11 +155,12 @@ impl LibraryEntry {
     }
 }
 
-/// Returns the entries of library files for a site, those of later files in place of earlier ones with the same ID.
+/// Returns the entries of library files for a site. Entries of later files replace earlier ones
+/// with the same ID.
 ///
-/// Of entries only IDs, names, conditions and dependencies are rendered: what else they hold matters once a medium takes
-/// them.
-pub(super) fn entries(
+/// Only IDs, names, conditions and dependencies are rendered; the rest is rendered if a medium
+/// takes the entry.
+pub(super) fn site_entries(
     files: &[Rc<LibraryFile>],
     (templates, context): (&Templates, &Context),
     sources: &Problems,
@@ -167,12 +169,13 @@ pub(super) fn entries(
     let mut entries: Vec<LibraryEntry> = Vec::new();
     for file in files {
         let mut of_file: Vec<LibraryEntry> = Vec::new();
-        for (table, node) in TABLES.iter().flat_map(|table| nodes(&file.tables, table).map(move |node| (*table, node)))
+        for (table, node) in
+            TABLES.iter().flat_map(|table| table_entries(&file.tables, table).map(move |node| (*table, node)))
         {
             let Some(written) = node.as_table() else { continue };
             let mut render = |key: &str| Some(templates.render(written.get(key)?, context, sources, found));
             let rendered = ["when", "id", "model-name", "dependencies"].map(&mut render);
-            let Some(entry) = entry(table, node, rendered, folder(&file.path), found) else { continue };
+            let Some(entry) = parse_entry(table, node, rendered, parent_folder(&file.path), found) else { continue };
             match of_file.iter().find(|first| first.id.eq_ignore_ascii_case(&entry.id)) {
                 Some(first) => found.push(
                     Problem::error(format!("the ID `{}` is used twice in the library", entry.id))
@@ -189,8 +192,9 @@ pub(super) fn entries(
     entries
 }
 
-/// Returns a rendered entry; `None` if its `when` is false, or for a value of the wrong form, which is reported.
-fn entry(
+/// Returns a rendered entry; `None` if its `when` is false, or if a value has the wrong type, which
+/// is reported.
+fn parse_entry(
     table: &'static str,
     node: &Node,
     [when, id, model_name, dependencies]: [Option<Node>; 4],
@@ -199,9 +203,9 @@ fn entry(
 ) -> Option<LibraryEntry> {
     let mut is_right = true;
     let mut wrong = |key: &str, node: &Node, wanted: &str| {
-        // What can't be rendered was reported.
+        // A failed template was reported.
         if !matches!(node.value, Value::Failed) {
-            let message = format!("`{table}.{key}` must be {wanted}, and the template makes something else");
+            let message = format!("`{table}.{key}` must be {wanted}, but its template renders to another type");
             found.push(Problem::error(message).at(node.place.clone(), ""));
         }
         is_right = false;
@@ -235,7 +239,7 @@ fn entry(
 }
 
 /// Returns the entries of a table.
-fn nodes<'a>(tables: &'a Table, table: &str) -> impl Iterator<Item = &'a Node> + use<'a> {
+fn table_entries<'a>(tables: &'a Table, table: &str) -> impl Iterator<Item = &'a Node> + use<'a> {
     match tables.get(table).map(|node| &node.value) {
         Some(Value::Array(nodes)) => nodes.iter(),
         _ => [].iter(),

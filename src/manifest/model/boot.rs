@@ -30,8 +30,8 @@ pub struct BootTable {
     /// Source of the boot manager, boot stores and boot sector: `boot-image` for the boot image itself, or a folder
     /// such as the `Media` folder of the Windows ADK, an extracted Windows ISO, or the root of an ISO file
     /// (`Win11.iso!`).
-    #[serde(default = "default_boot_files", deserialize_with = "content_path::one")]
-    #[schemars(with = "content_path::Written", extend("default" = BOOT_IMAGE), example = &"boot-image")]
+    #[serde(default = "default_boot_files", deserialize_with = "content_path::deserialize")]
+    #[schemars(with = "content_path::ContentPath", extend("default" = BOOT_IMAGE), example = &"boot-image")]
     pub files: String,
     /// Source of the boot stores (BCD). By default, those of the boot files are used, and new ones are written if there
     /// are none.
@@ -54,8 +54,8 @@ pub struct BootTable {
     #[serde(default)]
     pub file: Vec<BootFile>,
     /// Background image of Windows PE, as a JPEG file. It is added to the boot image as `Windows\System32\winpe.jpg`.
-    #[serde(default, deserialize_with = "content_path::optional")]
-    #[schemars(with = "Option<content_path::Written>", example = &"winpe/background.jpg")]
+    #[serde(default, deserialize_with = "content_path::deserialize_optional")]
+    #[schemars(with = "Option<content_path::ContentPath>", example = &"winpe/background.jpg")]
     pub background: Option<String>,
     /// Scratch space of Windows PE in MiB: the part of the memory that holds what is written to `X:`. By default, the
     /// boot image decides: 512 MiB on computers with more than 1 GiB of memory since Windows PE 5, and 32 MiB on others.
@@ -111,8 +111,8 @@ impl JsonSchema for ScratchSpace {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct BootFile {
     /// File or folder to add.
-    #[serde(deserialize_with = "content_path::one")]
-    #[schemars(with = "content_path::Written", example = &"winpe/startnet.cmd")]
+    #[serde(deserialize_with = "content_path::deserialize")]
+    #[schemars(with = "content_path::ContentPath", example = &"winpe/startnet.cmd")]
     pub source: String,
     /// Path in the boot image, from its root. A file that already has this path is replaced. For a folder, `.` is the
     /// root itself.
@@ -139,8 +139,8 @@ fn default_boot_files() -> String {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct WimImage {
     /// WIM file that contains the image.
-    #[serde(deserialize_with = "content_path::one")]
-    #[schemars(with = "content_path::Written", example = &"images/boot.wim")]
+    #[serde(deserialize_with = "content_path::deserialize")]
+    #[schemars(with = "content_path::ContentPath", example = &"images/boot.wim")]
     pub file: String,
     /// Number of the image in the WIM file, starting at 1. Required if the file has several images.
     #[serde(default)]

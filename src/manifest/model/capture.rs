@@ -57,7 +57,7 @@ pub struct CaptureTable {
     /// Compression of file contents.
     #[serde(default)]
     #[schemars(extend("default" = "lzx"))]
-    pub compression: Compression,
+    pub compression: CaptureCompression,
     /// Files to leave out: `windows` for those that Windows' own capture leaves out, `none` for no files, or the path
     /// of a list in the format of `WimScript.ini`.
     #[serde(default = "default_exclusions")]
@@ -90,7 +90,7 @@ pub struct CaptureTable {
     /// Creation date of the images, from 1980 to 2099. A date without a time means midnight UTC. Defaults to
     /// `SOURCE_DATE_EPOCH`, or to 1980-01-01 if that is not set.
     #[serde(default)]
-    #[schemars(with = "crate::manifest::source_date::Written", example = &"2026-01-01")]
+    #[schemars(with = "crate::manifest::source_date::SourceDate", example = &"2026-01-01")]
     pub source_date: Option<String>,
 }
 
@@ -155,7 +155,7 @@ fn code_page_schema(_: &mut SchemaGenerator) -> Schema {
 /// Compression of file contents in a captured WIM file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
-pub enum Compression {
+pub enum CaptureCompression {
     /// No compression.
     None,
     /// XPRESS: fast, but the WIM file is larger.
@@ -167,7 +167,7 @@ pub enum Compression {
     Solid,
 }
 
-impl Compression {
+impl CaptureCompression {
     /// Returns the name used in manifests.
     pub fn as_str(self) -> &'static str {
         match self {

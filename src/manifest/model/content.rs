@@ -18,8 +18,8 @@ pub struct OperatingSystem {
     )]
     pub id: String,
     /// WIM file that contains the image.
-    #[serde(deserialize_with = "content_path::one")]
-    #[schemars(with = "content_path::Written", example = &"images/install.wim")]
+    #[serde(deserialize_with = "content_path::deserialize")]
+    #[schemars(with = "content_path::ContentPath", example = &"images/install.wim")]
     pub file: String,
     /// Number of the image that the task sequence applies, starting at 1. Required if the WIM file has several images.
     #[serde(default)]
@@ -43,8 +43,8 @@ pub struct Package {
     )]
     pub id: String,
     /// Folder (or single file) with the content.
-    #[serde(deserialize_with = "content_path::one")]
-    #[schemars(with = "content_path::Written", example = &"packages/vpn")]
+    #[serde(deserialize_with = "content_path::deserialize")]
+    #[schemars(with = "content_path::ContentPath", example = &"packages/vpn")]
     pub source: String,
     /// Condition for the entry to be on the medium, such as `{{ site.code == 'BER' }}`.
     #[serde(default = "always")]
@@ -68,8 +68,8 @@ pub struct Application {
     #[schemars(length(min = 1), example = &"ScopeId_5A1F2C3B/Application_4ba2d1f6")]
     pub model_name: Option<String>,
     /// Folder (or single file) with the content.
-    #[serde(deserialize_with = "content_path::one")]
-    #[schemars(with = "content_path::Written", example = &"applications/editor")]
+    #[serde(deserialize_with = "content_path::deserialize")]
+    #[schemars(with = "content_path::ContentPath", example = &"applications/editor")]
     pub source: String,
     /// Condition for the entry to be on the medium, such as `{{ site.code == 'BER' }}`.
     #[serde(default = "always")]
@@ -82,8 +82,8 @@ pub struct Application {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct ExtraFile {
     /// File or folder to add.
-    #[serde(deserialize_with = "content_path::one")]
-    #[schemars(with = "content_path::Written", example = &"extras/readme.txt")]
+    #[serde(deserialize_with = "content_path::deserialize")]
+    #[schemars(with = "content_path::ContentPath", example = &"extras/readme.txt")]
     pub source: String,
     /// Path on the medium, from its root. For a folder, `.` is the root itself.
     #[schemars(length(min = 1), example = &"readme.txt")]

@@ -35,7 +35,7 @@ pub enum LibraryContent {
 /// Content library: content shared by several manifests, identified by ID.
 #[derive(Debug, Clone, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Library {
+pub struct LibrarySchema {
     /// Version of the library format. Always 1.
     #[schemars(range(min = 1, max = 1), example = 1)]
     pub library_version: u32,
@@ -64,7 +64,7 @@ pub struct Library {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LibraryPackage {
     /// Package ID: a site code and five hexadecimal digits.
-    #[schemars(with = "PackageId", example = &"BER00021")]
+    #[schemars(with = "PackageIdSchema", example = &"BER00021")]
     pub id: String,
     /// Name, shown in messages.
     #[serde(default)]
@@ -75,7 +75,7 @@ pub struct LibraryPackage {
     #[schemars(length(min = 1), example = &"5.2")]
     pub version: Option<String>,
     /// Folder (or single file) with the content, relative to the library file.
-    #[schemars(with = "content_path::Written", example = &"packages/vpn")]
+    #[schemars(with = "content_path::ContentPath", example = &"packages/vpn")]
     pub source: String,
     /// Condition for the entry to be in the library, such as `{{ site.code == 'BER' }}`.
     #[serde(default = "always")]
@@ -88,7 +88,7 @@ pub struct LibraryPackage {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LibraryImage {
     /// Package ID: a site code and five hexadecimal digits.
-    #[schemars(with = "PackageId", example = &"BER00010")]
+    #[schemars(with = "PackageIdSchema", example = &"BER00010")]
     pub id: String,
     /// Name, shown in messages.
     #[serde(default)]
@@ -99,7 +99,7 @@ pub struct LibraryImage {
     #[schemars(length(min = 1), example = &"24H2")]
     pub version: Option<String>,
     /// WIM file, relative to the library file.
-    #[schemars(with = "content_path::Written", example = &"images/install.wim")]
+    #[schemars(with = "content_path::ContentPath", example = &"images/install.wim")]
     pub file: String,
     /// Number of the image in the WIM file, starting at 1. Required if the file has several images.
     #[serde(default)]
@@ -135,7 +135,7 @@ pub struct LibraryApplication {
     #[schemars(length(min = 1), example = &"12.1")]
     pub version: Option<String>,
     /// Folder (or single file) with the content, relative to the library file.
-    #[schemars(with = "content_path::Written", example = &"applications/editor")]
+    #[schemars(with = "content_path::ContentPath", example = &"applications/editor")]
     pub source: String,
     /// Required applications, by `id` or `model-name`. A medium that takes this application takes them too.
     #[serde(default)]
@@ -152,7 +152,7 @@ pub struct LibraryApplication {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct LibrarySequence {
     /// Package ID: a site code and five hexadecimal digits.
-    #[schemars(with = "PackageId", example = &"BER00040")]
+    #[schemars(with = "PackageIdSchema", example = &"BER00040")]
     pub id: String,
     /// Name, shown in messages.
     #[serde(default)]
@@ -172,9 +172,9 @@ pub struct LibrarySequence {
 }
 
 /// Schema of a package ID.
-struct PackageId;
+pub struct PackageIdSchema;
 
-impl JsonSchema for PackageId {
+impl JsonSchema for PackageIdSchema {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "PackageId".into()
     }

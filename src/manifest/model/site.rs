@@ -144,11 +144,11 @@ pub struct PfxFile {
 pub struct SelfSigned {
     /// Date or time from which the certificate is valid. Defaults to `source-date` of the medium.
     #[serde(default)]
-    #[schemars(with = "Option<super::super::source_date::Written>", example = &"2026-01-01")]
+    #[schemars(with = "Option<super::super::source_date::SourceDate>", example = &"2026-01-01")]
     pub start: Option<String>,
     /// Date or time at which the certificate expires. Defaults to one year after `start`.
     #[serde(default)]
-    #[schemars(with = "Option<super::super::source_date::Written>", example = &"2027-01-01")]
+    #[schemars(with = "Option<super::super::source_date::SourceDate>", example = &"2027-01-01")]
     pub expires: Option<String>,
     /// Private key of the certificate: RSA with 2,048 bits, as PEM. By default, a key is generated once and kept in the
     /// cache of this computer.

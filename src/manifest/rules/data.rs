@@ -1,5 +1,5 @@
-//! What a manifest alone shows to be wrong with what its medium tells the client: variables, password, options of a
-//! kind, dates.
+//! Checks the data that a medium provides to the client: variables, password, options of its kind,
+//! and dates.
 
 use serde_json::Value as Json;
 
@@ -10,50 +10,52 @@ use crate::rule::{Rule, Severity};
 use authoring::doc::{Doc, dotted};
 use authoring::suggestions::shorten;
 
-/// The longest name of a variable in characters (R65).
+/// Maximum length of a variable name in characters (R65).
 const MAX_NAME: usize = 256;
-/// The longest value of a variable in characters (R67).
+/// Maximum length of a variable value in characters (R67).
 pub const MAX_VALUE: usize = 4_000;
-/// The longest value of a reserved variable in characters: certificates with their chains have some thousands.
+/// Maximum length of a reserved variable value in characters; certificate chains have some
+/// thousands.
 const MAX_RESERVED_VALUE: usize = 65_536;
-/// A medium that is valid for less may be expired by a clock that was never set.
+/// Minimum validity in seconds; a computer whose clock was never set could consider the medium
+/// expired.
 const SHORT_SECONDS: u64 = 7 * 86_400;
 
-/// Keys of media that do not reach for the network, or do, and the rule that says so.
+/// Options refused on stand-alone media, which don't use the network: pointer, rule and reason.
 const OF_NETWORK: [(&str, Rule, &str); 3] = [
-    ("/media/unknown-computers", Rule::OptionOfOtherKind, "no site is asked who a computer is"),
-    ("/media/device-affinity", Rule::DeviceAffinityOnStandAlone, "no site is told who uses a computer"),
-    ("/media/preferred-advertisement", Rule::OptionOfOtherKind, "they carry the one task sequence that they start"),
+    ("/media/unknown-computers", Rule::OptionOfOtherKind, "they do not contact a site"),
+    ("/media/device-affinity", Rule::DeviceAffinityOnStandAlone, "they do not contact a site"),
+    ("/media/preferred-advertisement", Rule::OptionOfOtherKind, "they start the task sequence on the medium"),
 ];
 const OF_STAND_ALONE: [(&str, &str); 3] = [
-    ("/media/valid-from", "their certificate has dates"),
-    ("/media/expires", "their certificate has dates"),
-    ("/policy", "their policy comes from the site"),
+    ("/media/valid-from", "their validity is that of the certificate"),
+    ("/media/expires", "their validity is that of the certificate"),
+    ("/policy", "they get policies from the site"),
 ];
 
 const OF_OTHERS_THAN_CAPTURE: [(&str, Rule, &str); 12] = [
-    ("/media/unattended", Rule::OptionOfOtherKind, "somebody starts the capture"),
+    ("/media/unattended", Rule::OptionOfOtherKind, "the capture is started by a user"),
     ("/media/language", Rule::OptionOfOtherKind, "they have no variables"),
     ("/media/branding-title", Rule::OptionOfOtherKind, "they have no variables"),
     ("/reserved-variables", Rule::VariablesOnCaptureMedia, "they have no variables"),
-    ("/media/unknown-computers", Rule::OptionOfOtherKind, "no site is asked who a computer is"),
-    ("/media/device-affinity", Rule::OptionOfOtherKind, "no site is told who uses a computer"),
-    ("/media/preferred-advertisement", Rule::OptionOfOtherKind, "they carry the one task sequence that they start"),
-    ("/media/valid-from", Rule::OptionOfOtherKind, "they have no dates"),
-    ("/media/expires", Rule::OptionOfOtherKind, "they have no dates"),
-    ("/policy", Rule::OptionOfOtherKind, "it is made of their task sequence"),
-    ("/variables", Rule::VariablesOnCaptureMedia, "write them into the sequence, as steps of type `set-variable`"),
-    ("/prestart", Rule::VariablesOnCaptureMedia, "the sequence can run the command in a step"),
+    ("/media/unknown-computers", Rule::OptionOfOtherKind, "they do not contact a site"),
+    ("/media/device-affinity", Rule::OptionOfOtherKind, "they do not contact a site"),
+    ("/media/preferred-advertisement", Rule::OptionOfOtherKind, "they start the task sequence on the medium"),
+    ("/media/valid-from", Rule::OptionOfOtherKind, "they have no validity"),
+    ("/media/expires", Rule::OptionOfOtherKind, "they have no validity"),
+    ("/policy", Rule::OptionOfOtherKind, "it is generated from the task sequence"),
+    ("/variables", Rule::VariablesOnCaptureMedia, "set them in the task sequence, with steps of type `set-variable`"),
+    ("/prestart", Rule::VariablesOnCaptureMedia, "run the command in a step of the task sequence"),
 ];
 
-/// Variables that keys of the manifest stand for.
+/// Variables set by keys of the manifest.
 const BY_KEY: [(&str, &str); 3] = [
     ("SMSTSLanguageFolder", "/media/language"),
     ("SMSTSPreferredAdvertID", "/media/preferred-advertisement"),
     ("SMSTSAssignUsersMode", "/media/device-affinity"),
 ];
 
-/// Reserved variables that keys of the manifest stand for, or that tsmedia writes itself (without a key).
+/// Reserved variables set by keys of the manifest, or always written by tsmedia (empty key).
 const RESERVED_BY_KEY: [(&str, &str); 18] = [
     ("_SMSMediaGuid", ""),
     ("_SMSTSMediaType", ""),
@@ -76,14 +78,15 @@ const RESERVED_BY_KEY: [(&str, &str); 18] = [
 ];
 
 pub(super) fn check(doc: Doc<'_>, problems: &mut Vec<Problem>) {
-    of_kind(doc, problems);
-    unattended(doc, problems);
-    dates(doc, problems);
-    variables(doc, problems);
-    reserved_variables(doc, problems);
+    check_options_of_kind(doc, problems);
+    check_unattended(doc, problems);
+    check_dates(doc, problems);
+    check_variables(doc, problems);
+    check_reserved_variables(doc, problems);
 }
 
-/// JSON pointers of keys that media of a kind never have: those that are errors, and that no manifest can lower.
+/// Returns the JSON pointers of keys that are errors for a kind of media, with rules that can't be
+/// lowered.
 pub fn refused_keys(kind: &str) -> Vec<&'static str> {
     let with_rules: &[(&str, Rule, &str)] = match kind {
         "stand-alone" => &OF_NETWORK,
@@ -99,8 +102,8 @@ fn is_stand_alone(doc: Doc<'_>) -> bool {
     doc.str("/media/kind") == Some("stand-alone")
 }
 
-/// Options that another kind of medium has.
-fn of_kind(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+/// Reports options that only other kinds of media have.
+fn check_options_of_kind(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     let Some(kind) = doc.str("/media/kind") else { return };
     let mut refused = |pointer: &str, rule, why: &str, help: &str| {
         if doc.spans.has(pointer) {
@@ -111,76 +114,77 @@ fn of_kind(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     };
     match kind {
         "stand-alone" => {
-            let help = "leave it out, or make the medium `bootable` or `prestaged`";
+            let help = "remove it, or set `kind` to `bootable` or `prestaged`";
             OF_NETWORK.iter().for_each(|(pointer, rule, why)| refused(pointer, *rule, why, help));
         }
         "capture" => {
-            let help = "leave it out";
+            let help = "remove it";
             OF_OTHERS_THAN_CAPTURE.iter().for_each(|(pointer, rule, why)| refused(pointer, *rule, why, help));
-            if !doc.spans.has("/task-sequence") && !base::is_named(doc) {
-                let why = "without a task sequence there is nothing to encrypt";
+            if !doc.spans.has("/task-sequence") && !base::is_present(doc) {
+                let why = "without a task sequence, there is nothing to encrypt";
                 refused("/security/password", Rule::OptionOfOtherKind, why, help);
             }
         }
         "bootable" | "prestaged" => {
-            let help = "leave it out, or make the medium `stand-alone`";
+            let help = "remove it, or write `kind = \"stand-alone\"`";
             OF_STAND_ALONE.iter().for_each(|(pointer, why)| refused(pointer, Rule::OptionOfOtherKind, why, help));
         }
         _ => {}
     }
 }
 
-fn unattended(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+fn check_unattended(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     let is_unattended = doc.get("/media/unattended") == Some(&Json::Bool(true));
     let has_password = doc.spans.has("/security/password");
     let place = doc.place("/media/unattended");
     if is_unattended && has_password {
-        let problem =
-            Problem::new(Rule::UnattendedPasswordPrompt, "the password is asked for although the medium is unattended");
+        let problem = Problem::new(Rule::UnattendedPasswordPrompt, "the unattended medium prompts for its password");
         let problem = problem.at(place.clone(), "").at(doc.place("/security/password"), "the password");
-        problems.push(problem.help("somebody has to be there; without a password anybody can read the variables"));
+        problems.push(
+            problem.help("a user has to type it; without a password, anyone with the medium can read its variables"),
+        );
     }
     if is_unattended && doc.get("/boot/prompt") == Some(&Json::Bool(true)) {
-        let message = "the medium is unattended, and its disc waits for a key before it starts";
+        let message = "the medium is unattended, but its disc waits for a key press";
         let problem = Problem::warning(message).at(doc.place("/boot/prompt"), "").at(place.clone(), "unattended");
-        problems.push(problem.help("leave `prompt` out: discs of unattended media do not wait"));
+        problems.push(problem.help("remove `prompt`; discs of unattended media do not wait by default"));
     }
-    let names_deployment = sets(doc, "SMSTSPreferredAdvertID") || base::is_named(doc);
+    let names_deployment = sets_variable(doc, "SMSTSPreferredAdvertID") || base::is_present(doc);
     if is_unattended && doc.str("/media/kind") == Some("bootable") && !names_deployment {
-        let message = "an unattended medium asks for a task sequence all the same if it names no deployment";
+        let message = "the unattended medium prompts for a task sequence because it names no deployment";
         let problem = Problem::new(Rule::MissingPreferredAdvertisement, message).at(place.clone(), "");
         problems.push(problem.help("write `preferred-advertisement = \"BER20005\"` with the ID of the deployment"));
     }
     if doc.spans.has("/media/unknown-computers") && !is_stand_alone(doc) {
         let (why, help) = match (has_password, is_unattended) {
-            (false, _) => ("no password", "give the medium a password in `[security]`, and keep it safe"),
+            (false, _) => ("it has no password", "set a password in `[security]`"),
             (true, true) => {
-                ("nobody who confirms anything", "leave out `unattended`, so that somebody chooses what runs")
+                ("it asks for no confirmation", "remove `unattended`, so that a user selects the task sequence")
             }
             (true, false) => return,
         };
-        let message = format!("the medium deploys to computers that nobody knows, and there is {why}");
+        let message = format!("the medium deploys to unknown computers, but {why}");
         let problem = Problem::new(Rule::OpenToUnknownComputers, message).at(doc.place("/media/unknown-computers"), "");
         problems.push(problem.help(help));
     }
 }
 
-/// Whether a variable is set, by a key of its own or by name.
-fn sets(doc: Doc<'_>, name: &str) -> bool {
+/// Returns `true` if a variable is set, by its key or by name.
+fn sets_variable(doc: Doc<'_>, name: &str) -> bool {
     let has_key = BY_KEY.iter().any(|(variable, pointer)| *variable == name && doc.spans.has(pointer));
     let variables = doc.get("/variables").and_then(Json::as_object);
     has_key || variables.is_some_and(|variables| variables.keys().any(|key| key.eq_ignore_ascii_case(name)))
 }
 
-fn dates(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+fn check_dates(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     let date = |pointer: &str, problems: &mut Vec<Problem>| {
         let text = doc.str(pointer)?;
         let is_date_in_form =
             text.len() >= 10 && text.is_ascii() && text.as_bytes()[4] == b'-' && text.as_bytes()[7] == b'-';
         let date = source_date::parse(text);
         if date.is_none() && is_date_in_form {
-            let problem = Problem::error(format!("`{text}` is no day of the calendar")).at(doc.place(pointer), "");
-            problems.push(problem.help("write a day from 1980-01-01 to 2099-12-31"));
+            let problem = Problem::error(format!("`{text}` is not a valid date")).at(doc.place(pointer), "");
+            problems.push(problem.help("write a date from 1980-01-01 to 2099-12-31"));
         }
         date
     };
@@ -193,83 +197,84 @@ fn dates(doc: Doc<'_>, problems: &mut Vec<Problem>) {
             |problem: Problem| problem.at(doc.place("/media/expires"), "").at(doc.place("/media/valid-from"), "");
         match until.unix().checked_sub(from.unix()) {
             None | Some(0) => {
-                let problem = places(Problem::new(Rule::ExpiresBeforeValid, "the medium expires before it is valid"));
-                problems.push(problem.help("give it a later day in `expires`"));
+                let problem =
+                    places(Problem::new(Rule::ExpiresBeforeValid, "the medium expires before it becomes valid"));
+                problems.push(problem.help("set a later `expires`"));
             }
             Some(seconds) if seconds < SHORT_SECONDS => {
-                let message =
-                    "the medium is valid for less than a week, by the clocks of computers that were never set up";
+                let message = "the medium is valid for less than a week, but clocks of new computers may be wrong";
                 let problem = places(Problem::new(Rule::ShortValidity, message));
-                problems.push(problem.help("make it longer, or set the clocks first"));
+                problems.push(problem.help("extend the validity, or make sure the clocks are set"));
             }
             Some(_) => {}
         }
     }
     let written = ["/media/expires", "/media/valid-from"].into_iter().find(|pointer| doc.spans.has(pointer));
     if let Some(pointer) = written {
-        let message = "the dates are kept on the medium, but no client looks at them: how Configuration Manager's own \
-                       media carry theirs is not public";
+        let message = "the dates are written to the medium, but clients do not enforce them: how Configuration Manager \
+                       stores them is not documented";
         let problem = Problem::new(Rule::UnenforcedDates, message).at(doc.place(pointer), "");
-        problems.push(problem.help("have a prestart command compare the clock, if the medium must not start"));
+        problems.push(problem.help("check the date in a prestart command to enforce it"));
     }
 }
 
-fn variables(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+fn check_variables(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     let Some(variables) = doc.get("/variables").and_then(Json::as_object) else { return };
     let pointer_of = |name: &str| format!("/variables/{}", name.replace('~', "~0").replace('/', "~1"));
     let names: Vec<_> = variables.keys().collect();
     for (at, (name, value)) in variables.iter().enumerate() {
         let pointer = pointer_of(name);
         let place = doc.place(&pointer);
-        if let Some((rule, message, help)) = bad_name(name) {
+        if let Some((rule, message, help)) = name_error(name) {
             problems.push(Problem::new(rule, message).at(doc.key(&pointer), "").help(help));
             continue;
         }
         if let Some(first) = names[..at].iter().find(|first| first.eq_ignore_ascii_case(name)) {
-            let message = format!("the variables `{first}` and `{name}` are one, since case does not tell them apart");
+            let message = format!("the variables `{first}` and `{name}` differ only in case, which is ignored");
             let problem = Problem::new(Rule::InvalidVariableName, message).at(doc.key(&pointer), "again");
-            problems.push(problem.at(doc.key(&pointer_of(first)), "first").help("leave one of them out"));
+            problems.push(problem.at(doc.key(&pointer_of(first)), "first").help("remove one of them"));
         }
         if let Some((_, key)) = BY_KEY.iter().find(|(by_key, _)| by_key.eq_ignore_ascii_case(name))
             && doc.spans.has(key)
         {
-            let message = format!("the variable `{name}` is what `{}` sets", dotted(key));
+            let message = format!("the variable `{name}` is also set by `{}`", dotted(key));
             let problem = Problem::error(message).at(place.clone(), "").at(doc.place(key), "set here");
-            problems.push(problem.help("leave one of them out"));
+            problems.push(problem.help("remove one of them"));
         }
         let Some(text) = value.as_str() else { continue };
-        known_value(doc, name, text, &pointer, problems);
+        check_known_value(doc, name, text, &pointer, problems);
         let n_chars = text.encode_utf16().count();
         if n_chars > MAX_VALUE {
-            let message = format!("the variable `{name}` has {n_chars} characters, and may have {MAX_VALUE}");
+            let message =
+                format!("the value of the variable `{name}` has {n_chars} characters; at most {MAX_VALUE} are allowed");
             let problem = Problem::new(Rule::LongVariableValue, message).at(place.clone(), "");
             problems.push(problem.help(shorten(n_chars - MAX_VALUE)));
         }
         if text.is_empty() {
             let is_unattended = doc.get("/media/unattended") == Some(&Json::Bool(true));
-            let message = format!("the variable `{name}` is empty, so it is asked for");
+            let message = format!("the variable `{name}` is empty, so the client prompts for it");
             problems.push(match is_unattended {
                 true => {
-                    Problem::new(Rule::EmptyVariableOnUnattended, format!("{message}, and the medium is unattended"))
+                    Problem::new(Rule::EmptyVariableOnUnattended, format!("{message}, but the medium is unattended"))
                         .at(place, "")
                         .at(doc.place("/media/unattended"), "unattended")
-                        .help("give it a value, or leave it out")
+                        .help("set a value, or remove it")
                 }
-                false => Problem::new(Rule::EmptyVariable, message)
-                    .at(place, "")
-                    .help("give it a value if nobody is to be asked"),
+                false => {
+                    Problem::new(Rule::EmptyVariable, message).at(place, "").help("set a value to avoid the prompt")
+                }
             });
         }
     }
     if is_stand_alone(doc) && !variables.is_empty() {
-        let message = "the variables of collections and computers do not apply on stand-alone media: these are all";
+        let message = "stand-alone media ignore the variables of collections and computers; only those set here apply";
         let problem = Problem::new(Rule::IgnoredCollectionVariables, message).at(doc.place("/variables"), "");
-        problems.push(problem.help("set here what a task sequence reads of them"));
+        problems.push(problem.help("set every variable that the task sequence uses here"));
     }
 }
 
-/// The names of `[reserved-variables]`, and their lengths.
-fn reserved_variables(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+/// Checks names and lengths in `[reserved-variables]`.
+fn check_reserved_variables(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     let variables = doc.get("/reserved-variables").and_then(Json::as_object);
     for (name, value) in variables.into_iter().flatten() {
         let pointer = format!("/reserved-variables/{}", name.replace('~', "~0").replace('/', "~1"));
@@ -278,21 +283,22 @@ fn reserved_variables(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         let fault = match (name.strip_prefix('_'), by_key) {
             (None, _) => Some((
                 Rule::InvalidVariableName,
-                format!("the variable `{name}` is not reserved: it does not begin with `_`"),
-                "set it in `[variables]`".to_owned(),
+                format!("the variable `{name}` is not reserved: it does not start with `_`"),
+                "move it to `[variables]`".to_owned(),
             )),
             (Some(_), Some((_, ""))) => {
                 let message = format!("the variable `{name}` is written by tsmedia");
-                Some((Rule::ReadOnlyVariable, message, "leave it out".into()))
+                Some((Rule::ReadOnlyVariable, message, "remove it".into()))
             }
             (Some(_), Some((_, by_key))) => {
                 let by_key = dotted(by_key);
-                let message = format!("the variable `{name}` is what `{by_key}` sets");
+                let message = format!("the variable `{name}` is set by `{by_key}`");
                 Some((Rule::ReadOnlyVariable, message, format!("write `{by_key}` instead")))
             }
-            (Some(rest), None) => bad_name(rest).map(|(rule, ..)| {
-                let help = format!("names are up to {MAX_NAME} letters, digits, `_` and `-`, the second a letter");
-                (rule, format!("`{name}` is no name of a variable"), help)
+            (Some(rest), None) => name_error(rest).map(|(rule, ..)| {
+                let help =
+                    format!("use up to {MAX_NAME} letters, digits, `_` and `-`, with a letter after the first `_`");
+                (rule, format!("`{name}` is not a valid variable name"), help)
             }),
         };
         if let Some((rule, message, help)) = fault {
@@ -301,22 +307,24 @@ fn reserved_variables(doc: Doc<'_>, problems: &mut Vec<Problem>) {
         }
         let n_chars = value.as_str().map_or(0, |text| text.encode_utf16().count());
         if n_chars > MAX_RESERVED_VALUE {
-            let message = format!("the variable `{name}` has {n_chars} characters, and may have {MAX_RESERVED_VALUE}");
+            let message = format!(
+                "the value of the variable `{name}` has {n_chars} characters; at most {MAX_RESERVED_VALUE} are allowed"
+            );
             let problem = Problem::new(Rule::LongVariableValue, message).at(doc.place(&pointer), "");
             problems.push(problem.help(shorten(n_chars - MAX_RESERVED_VALUE)));
         }
     }
 }
 
-/// Why a variable can't be called so, by which rule, and what would be right.
-fn bad_name(name: &str) -> Option<(Rule, String, String)> {
+/// Returns rule, message and help for an invalid variable name.
+fn name_error(name: &str) -> Option<(Rule, String, String)> {
     if let Some(rest) = name.strip_prefix('_') {
-        let message = format!("the variable `{name}` can't be set: those that begin with `_` are read-only");
+        let message = format!("the variable `{name}` can't be set: names that start with `_` are read-only");
         return Some((Rule::ReadOnlyVariable, message, format!("choose another name, such as `{rest}`")));
     }
     let fault = match name.chars().next() {
         None => "has no name".to_owned(),
-        Some(first) if !first.is_ascii_alphabetic() => format!("begins with `{}`", first),
+        Some(first) if !first.is_ascii_alphabetic() => format!("starts with `{}`", first),
         _ => match name.chars().find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '-')) {
             Some(' ') => "has a space in its name".into(),
             Some(c) => format!("has `{}` in its name", c),
@@ -324,34 +332,34 @@ fn bad_name(name: &str) -> Option<(Rule, String, String)> {
             None => return None,
         },
     };
-    let help = format!("names are up to {MAX_NAME} letters, digits, `_` and `-`, the first a letter");
+    let help = format!("use up to {MAX_NAME} letters, digits, `_` and `-`, starting with a letter");
     Some((Rule::InvalidVariableName, format!("the variable `{name}` {fault}"), help))
 }
 
-/// Variables whose values are known.
-fn known_value(doc: Doc<'_>, name: &str, text: &str, pointer: &str, problems: &mut Vec<Problem>) {
+/// Checks the values of variables with a known format.
+fn check_known_value(doc: Doc<'_>, name: &str, text: &str, pointer: &str, problems: &mut Vec<Problem>) {
     let mut wrong = |rule, message: String, help: &str| {
         problems.push(Problem::new(rule, message).at(doc.place(pointer), "").help(help));
     };
     let is = |known: &str| name.eq_ignore_ascii_case(known);
     if is("SMSTSLanguageFolder") && !text.bytes().all(|digit| digit.is_ascii_digit()) {
         let help = "write the decimal number, such as `language = 1031` in `[media]` for German";
-        wrong(Rule::InvalidLanguage, format!("`{text}` is no decimal number of a locale"), help);
+        wrong(Rule::InvalidLanguage, format!("`{text}` is not a decimal locale ID"), help);
     }
     if (is("SMSTSAssignUsersMode") || is("SMSTSUDAUsers")) && is_stand_alone(doc) {
-        let message = format!("stand-alone media do not assign users: the variable `{name}` has no effect");
-        wrong(Rule::DeviceAffinityOnStandAlone, message, "leave it out, or make the medium `bootable`");
+        let message = format!("the variable `{name}` has no effect: stand-alone media do not assign users");
+        wrong(Rule::DeviceAffinityOnStandAlone, message, "remove it, or write `kind = \"bootable\"`");
     } else if is("SMSTSAssignUsersMode") && !["Auto", "Pending", "Disabled"].iter().any(|mode| is_word(mode, text)) {
         wrong(
             Rule::InvalidDeviceAffinity,
-            format!("`{text}` is no way to assign users"),
-            "it can be `Auto`, `Pending` or `Disabled`",
+            format!("`{text}` is not a valid mode for assigning users"),
+            "write `Auto`, `Pending` or `Disabled`",
         );
     } else if is("SMSTSUDAUsers") {
         let is_user = |user: &str| matches!(user.trim().split_once('\\'), Some((domain, user)) if !domain.is_empty() && !user.is_empty());
         if let Some(user) = text.split(',').find(|user| !user.trim().is_empty() && !is_user(user)) {
-            let help = "write `domain\\user`, several with commas between, in single quotes";
-            wrong(Rule::InvalidDeviceAffinity, format!("`{}` is no user of a domain", user.trim()), help);
+            let help = "write `domain\\user` in single quotes, separating users with commas";
+            wrong(Rule::InvalidDeviceAffinity, format!("`{}` is not a domain user", user.trim()), help);
         }
     }
 }

@@ -1,6 +1,7 @@
-//! Secrets written out where any text may stand: task sequence variables and template values.
+//! Warns of secrets written as plain text in task sequence variables and template values.
 //!
-//! The schema refuses a literal where only a reference may stand. Here only the name gives it away, so it is a warning.
+//! The schema refuses plain text where it requires a reference to a secret. Here only the name
+//! suggests a secret, so this is a warning.
 
 use serde_json::Value as Json;
 
@@ -17,9 +18,9 @@ pub(super) fn check(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     for (pointer, name, value) in variables {
         if is_secret_name(name) && is_literal(value) && !doc.spans.is_hole(&pointer) {
             let message =
-                format!("the variable `{name}` is probably a secret, and its value is written into the manifest");
+                format!("the variable `{name}` is probably a secret, but its value is written in the manifest");
             let help = format!(
-                "write `{name} = {{ env = \"{}\" }}`, or `file` or `command` in place of `env`",
+                "write `{name} = {{ env = \"{}\" }}`, or use `file` or `command` instead of `env`",
                 env_name(name)
             );
             problems.push(Problem::warning(message).at(doc.place(&pointer), "").help(help).hide());
@@ -29,7 +30,7 @@ pub(super) fn check(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     vars.into_iter().for_each(|vars| template_values(doc, vars, "/vars", false, problems));
 }
 
-/// Template values are in the record and in plans.
+/// Checks template values, which are shown in records and plans.
 fn template_values(doc: Doc<'_>, value: &Json, pointer: &str, is_in_secret: bool, problems: &mut Vec<Problem>) {
     match value {
         Json::Object(table) => {
@@ -41,10 +42,10 @@ fn template_values(doc: Doc<'_>, value: &Json, pointer: &str, is_in_secret: bool
         value if is_in_secret && is_literal(value) && !doc.spans.is_hole(pointer) => {
             let name = super::dotted(pointer);
             let message =
-                format!("the template value `{name}` is probably a secret, and records and plans show template values");
+                format!("the template value `{name}` is probably a secret, but records and plans show template values");
             let last = name.rsplit('.').next().unwrap_or(&name);
             let help = format!(
-                "write a reference where the secret is used, such as `password = {{ env = \"{}\" }}`, in place of the value",
+                "replace the value with a reference where it is used, such as `password = {{ env = \"{}\" }}`",
                 env_name(last)
             );
             problems.push(Problem::warning(message).at(doc.place(pointer), "").help(help).hide());
@@ -53,7 +54,7 @@ fn template_values(doc: Doc<'_>, value: &Json, pointer: &str, is_in_secret: bool
     }
 }
 
-/// Returns whether a value is not empty: a variable without a value is asked for.
+/// Returns `true` if a value is not empty; clients prompt for empty variables.
 fn is_literal(value: &Json) -> bool {
     value.is_number() || value.as_str().is_some_and(|text| !text.is_empty())
 }

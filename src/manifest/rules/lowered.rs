@@ -1,4 +1,4 @@
-//! Rules that a manifest lowers (`media.rules`), and how often each of them spoke.
+//! Rules whose severity a manifest lowers (`media.rules`), and the number of problems affected.
 
 use std::collections::BTreeMap;
 
@@ -9,24 +9,24 @@ use crate::rule::Rule;
 use authoring::doc::Doc;
 use authoring::suggestions::nearest;
 
-/// The rules that a manifest lowers: to a severity, or off.
-pub type Lowered = BTreeMap<Rule, Option<Severity>>;
+/// Lowered severity by rule; `None` turns the rule off.
+pub type LoweredRules = BTreeMap<Rule, Option<Severity>>;
 
-/// The rules that a manifest lowers; what is wrong with that goes to `problems`.
-pub fn of(doc: Doc<'_>, problems: &mut Vec<Problem>) -> Lowered {
-    let mut lowered = Lowered::new();
+/// Parses `media.rules`; mistakes are added to `problems`.
+pub fn parse_lowered(doc: Doc<'_>, problems: &mut Vec<Problem>) -> LoweredRules {
+    let mut lowered = LoweredRules::new();
     for (name, to) in doc.get("/media/rules").and_then(Json::as_object).into_iter().flatten() {
         let place = doc.place(&format!("/media/rules/{name}"));
         let to = match to.as_str() {
             Some("warning") => Some(Severity::Warning),
             Some("note") => Some(Severity::Note),
             Some("off") => None,
-            // Complained of by the schema.
+            // Reported by the schema.
             _ => continue,
         };
         let Some(rule) = Rule::parse(name) else {
             let help = match nearest(name, Rule::all().into_iter().map(Rule::slug)) {
-                Some(near) => format!("did you mean `{near}`? `tsmedia check --explain {near}` says what it is"),
+                Some(near) => format!("did you mean `{near}`? `tsmedia check --explain {near}` explains it"),
                 None => "`tsmedia check --explain` lists all rules".into(),
             };
             problems.push(Problem::error(format!("there is no rule `{name}`")).at(place, "").help(help));
@@ -34,21 +34,21 @@ pub fn of(doc: Doc<'_>, problems: &mut Vec<Problem>) -> Lowered {
         };
         if !rule.is_lowerable() {
             let message = format!("`{name}` can't be lowered: {}", rule.title());
-            let help = "leave it out; only rules of what a sequence does can be lowered";
+            let help = "remove it; only rules about task sequences can be lowered";
             problems.push(Problem::error(message).at(place, "").help(help));
         } else if to.is_some_and(|to| to <= rule.severity()) {
-            let problem = Problem::warning(format!("`{name}` is a {} by itself", rule.severity())).at(place, "");
-            problems.push(problem.help("write `\"off\"`, or leave it out"));
+            let problem = Problem::warning(format!("`{name}` is already a {}", rule.severity())).at(place, "");
+            problems.push(problem.help("write `\"off\"`, or remove it"));
         } else if lowered.insert(rule, to).is_some() {
-            let problem = Problem::error(format!("`{name}` is the rule `{rule}`, which is lowered already"));
-            problems.push(problem.at(place, "").help("leave one of them out"));
+            let problem = Problem::error(format!("`{name}` is the rule `{rule}`, which is listed twice"));
+            problems.push(problem.at(place, "").help("remove one of them"));
         }
     }
     lowered
 }
 
-/// A problem as the manifest wants it: whether it is said, and how loud.
-pub fn lower(mut problem: Problem, lowered: &Lowered) -> (Problem, bool) {
+/// Returns a problem with its severity lowered; `false` if its rule is off.
+pub fn lower(mut problem: Problem, lowered: &LoweredRules) -> (Problem, bool) {
     match problem.rule.and_then(|rule| lowered.get(&rule)) {
         Some(Some(to)) => {
             problem.severity = problem.severity.max(*to);
@@ -59,8 +59,8 @@ pub fn lower(mut problem: Problem, lowered: &Lowered) -> (Problem, bool) {
     }
 }
 
-/// How often each rule spoke, or would have.
-pub fn counted(lowered: &Lowered, all: &[Problem]) -> Vec<Lowering> {
+/// Counts the problems of each lowered rule, reported or not.
+pub fn count_lowered(lowered: &LoweredRules, all: &[Problem]) -> Vec<Lowering> {
     let count = |rule: Rule| all.iter().filter(|problem| problem.rule == Some(rule)).count();
     lowered.iter().map(|(rule, to)| Lowering { rule: *rule, to: *to, n_problems: count(*rule) }).collect()
 }

@@ -1,35 +1,35 @@
-//! What a manifest alone shows to be wrong with a prestaged medium, and with what only such media have.
+//! Checks prestaged media, and options that only they have.
 
 use serde_json::Value as Json;
 
 use super::super::base;
-use super::present;
+use super::active_entries;
 use crate::problem::Problem;
 use crate::rule::Rule;
 use authoring::doc::{Doc, dotted};
 use authoring::suggestions::shorten;
 
-/// What prestaged media say of themselves, and the most characters of each.
+/// Descriptive texts of prestaged media, with their maximum length in characters.
 const WORDS: [(&str, usize); 3] = [("/media/created-by", 50), ("/media/version", 32), ("/media/comment", 127)];
 
-/// What has no meaning for a WIM file, and why.
+/// Options without effect on a WIM file, with reasons.
 const OF_OTHERS: [(&str, &str); 5] = [
-    ("/media/label", "they are no volume"),
-    ("/media/autorun", "nobody puts them in"),
-    ("/output/capacity", "they go on a disk, which takes files of any length"),
-    ("/output/spanning", "they are one file"),
-    ("/boot/prompt", "disks start without waiting for a key"),
+    ("/media/label", "a WIM file has no volume label"),
+    ("/media/autorun", "they are not inserted"),
+    ("/output/capacity", "they are copied to a disk, which has no such limit"),
+    ("/output/spanning", "they are a single file"),
+    ("/boot/prompt", "disks start without a prompt"),
 ];
 
-/// Whether the medium is prestaged.
-pub(super) fn is_one(doc: Doc<'_>) -> bool {
+/// Returns `true` if the medium is prestaged.
+pub(super) fn is_prestaged(doc: Doc<'_>) -> bool {
     doc.str("/media/kind") == Some("prestaged")
 }
 
 pub(super) fn check(doc: Doc<'_>, problems: &mut Vec<Problem>) {
-    format(doc, problems);
-    words(doc, problems);
-    if !is_one(doc) {
+    check_format(doc, problems);
+    check_descriptions(doc, problems);
+    if !is_prestaged(doc) {
         return;
     }
     for (pointer, why) in OF_OTHERS.into_iter().filter(|(pointer, _)| doc.spans.has(pointer)) {
@@ -43,40 +43,37 @@ pub(super) fn check(doc: Doc<'_>, problems: &mut Vec<Problem>) {
             )
             .at(doc.place(pointer), "")
             .at(doc.place("/media/kind"), "the kind")
-            .help("leave it out"),
+            .help("remove it"),
         );
     }
     let is_badly_written = doc.json.get("operating-system").is_some_and(|value| !value.is_array());
-    // A base is looked into when it is opened.
-    if present(doc, "operating-system").is_empty() && !is_badly_written && !base::is_named(doc) {
+    // The content of a base is checked when it is opened.
+    if active_entries(doc, "operating-system").is_empty() && !is_badly_written && !base::is_present(doc) {
         problems.push(
-            Problem::new(
-                Rule::MissingOperatingSystem,
-                "prestaged media carry an operating system image, and there is none",
-            )
-            .at(doc.place("/media/kind"), "")
-            .help("add an `[[operating-system]]`, or make the medium `bootable`"),
+            Problem::new(Rule::MissingOperatingSystem, "a prestaged medium needs an operating system image")
+                .at(doc.place("/media/kind"), "")
+                .help("add an `[[operating-system]]`, or write `kind = \"bootable\"`"),
         );
     }
-    if let [(first, _), (second, _), ..] = &present(doc, "operating-system")[..] {
+    if let [(first, _), (second, _), ..] = &active_entries(doc, "operating-system")[..] {
         let message =
-            "a prestaged medium of Configuration Manager stages one operating system image, and there are more";
+            "a prestaged medium of Configuration Manager has one operating system image, but several are listed";
         let problem = Problem::warning(message).at(doc.place(second), "another one").at(doc.place(first), "the first");
-        problems.push(problem.help("keep the one that the task sequence applies, or give the others a `when`"));
+        problems.push(problem.help("keep the image that the task sequence applies, or add `when` to the others"));
     }
 }
 
-/// Prestaged media are WIM files, and nothing else is.
-fn format(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+/// Checks that prestaged media, and only those, have the format `wim`.
+fn check_format(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     let (Some(kind), Some(format)) = (doc.str("/media/kind"), doc.str("/output/format")) else { return };
     let (message, help) = match (kind, format) {
         ("prestaged", "iso" | "usb") => (
-            format!("prestaged media are WIM files, and `output.format` is `{format}`"),
-            "leave it out, or write `format = \"wim\"`".to_owned(),
+            format!("prestaged media are WIM files, but `output.format` is `{format}`"),
+            "remove it, or write `format = \"wim\"`".to_owned(),
         ),
         ("bootable" | "stand-alone" | "capture", "wim") => (
-            format!("{kind} media are no WIM files"),
-            "write `format = \"iso\"`, or make the medium `prestaged`".to_owned(),
+            format!("{kind} media can't be WIM files"),
+            "write `format = \"iso\"`, or write `kind = \"prestaged\"`".to_owned(),
         ),
         _ => return,
     };
@@ -88,38 +85,50 @@ fn format(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     problems.push(problem.help(help));
 }
 
-/// What prestaged media say of themselves.
-fn words(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+/// Checks the descriptive texts of prestaged media.
+fn check_descriptions(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     for (pointer, max) in WORDS {
         let name = dotted(pointer);
         let Some(text) = doc.str(pointer) else { continue };
         let problem = |message: String| Problem::error(message).at(doc.place(pointer), "");
-        if doc.str("/media/kind").is_some() && !is_one(doc) {
-            let message = format!("only prestaged media have `{name}`");
+        if doc.str("/media/kind").is_some() && !is_prestaged(doc) {
+            let message = format!("only prestaged media can have `{name}`");
             let problem = Problem::new(Rule::OptionOfOtherKind, message).at(doc.place(pointer), "");
             let problem = problem.at(doc.place("/media/kind"), "the kind");
-            problems.push(problem.help("leave it out, or make the medium `prestaged`"));
+            problems.push(problem.help("remove it, or write `kind = \"prestaged\"`"));
             continue;
         }
         let n_chars = text.encode_utf16().count();
         if n_chars > max {
-            let message = format!("`{name}` has {n_chars} characters, and may have {max}");
+            let message = format!("`{name}` has {n_chars} characters; at most {max} are allowed");
             let problem = Problem::new(Rule::LongPrestagedText, message).at(doc.place(pointer), "");
             problems.push(problem.help(shorten(n_chars - max)));
         }
-        no_control(&name, text, problem, problems);
+        check_control_chars(&name, text, problem, problems);
     }
-    if let Some(text) = doc.str("/media/name").filter(|_| is_one(doc)) {
-        no_control("media.name", text, |message| Problem::error(message).at(doc.place("/media/name"), ""), problems);
+    if let Some(text) = doc.str("/media/name").filter(|_| is_prestaged(doc)) {
+        check_control_chars(
+            "media.name",
+            text,
+            |message| Problem::error(message).at(doc.place("/media/name"), ""),
+            problems,
+        );
     }
 }
 
-/// XML 1.0, section 2.2, has no such characters, and a line is enough.
-pub(super) fn no_control(name: &str, text: &str, problem: impl Fn(String) -> Problem, problems: &mut Vec<Problem>) {
+/// Reports control characters, which XML 1.0 (section 2.2) does not allow, and line breaks.
+pub(super) fn check_control_chars(
+    name: &str,
+    text: &str,
+    problem: impl Fn(String) -> Problem,
+    problems: &mut Vec<Problem>,
+) {
     let bad = text.chars().find(|c| c.is_control() || matches!(c, '\u{FFFE}' | '\u{FFFF}'));
     if let Some(c) = bad {
         let what = if matches!(c, '\n' | '\r') { "a line break" } else { "a control character" };
-        let problem = problem(format!("`{name}` holds {what} (`{}`)", c));
-        problems.push(problem.help("it goes into the XML of the WIM file: write it in one line of text"));
+        let problem = problem(format!("`{name}` contains {what} (`{}`)", c));
+        problems.push(
+            problem.help("write it on one line, without control characters; it is stored in the XML of the WIM file"),
+        );
     }
 }

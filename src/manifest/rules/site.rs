@@ -1,19 +1,20 @@
-//! What a manifest alone shows to be wrong with its management points and with what media prove themselves with to them.
+//! Checks management points, and the client certificate presented to them.
 //!
-//! Each site is looked at by itself; what sites have to have in common takes their certificates, and is for `resolve`.
+//! Each site is checked by itself. Properties that sites must share depend on their certificates,
+//! and are checked by `resolve`.
 
 use serde_json::Value as Json;
 
 use super::super::address::{self, Address};
 use super::super::base;
 use super::super::source_date;
-use super::present;
+use super::active_entries;
 use crate::problem::{Place, Problem};
 use crate::rule::Rule;
 use authoring::doc::Doc;
 use authoring::secret_ref;
 
-/// Keys of a site that only clients which ask its management points need.
+/// Keys of a site that only clients contacting its management points need.
 const FOR_CLIENTS: [&str; 6] = [
     "/sites/0/http-port",
     "/sites/0/https-port",
@@ -27,11 +28,11 @@ const KIND: &str = "/media/kind";
 const SITE_KIND: &str = "/sites/0/kind";
 const POINTS: &str = "/sites/0/management-points";
 const GATEWAY: &str = "/sites/0/cloud-management-gateway";
-/// The nearer one first.
+/// JSON pointers of certificates; that of the site takes precedence.
 const CERTIFICATES: [&str; 2] = ["/sites/0/certificate", "/certificate"];
 
-/// The paths of files that a site, a base and a certificate name.
-pub(super) fn paths(doc: Doc<'_>) -> Vec<String> {
+/// Returns the JSON pointers of all paths in sites, bases and certificates.
+pub(super) fn path_pointers(doc: Doc<'_>) -> Vec<String> {
     let mut pointers =
         ["/sites/0/data", "/sites/0/root-ca", "/sites/0/signing-certificate"].map(str::to_owned).to_vec();
     let n_issuing = doc.get("/sites/0/issuing-cas").and_then(Json::as_array).map_or(0, Vec::len);
@@ -49,39 +50,39 @@ pub(super) fn paths(doc: Doc<'_>) -> Vec<String> {
 
 pub(super) fn check(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     for base in base::POINTERS {
-        secrets(doc, base, &["password"], problems);
+        check_secret_refs(doc, base, &["password"], problems);
     }
     for certificate in CERTIFICATES {
-        secrets(doc, certificate, &["pfx/password", "self-signed/key"], problems);
+        check_secret_refs(doc, certificate, &["pfx/password", "self-signed/key"], problems);
     }
     match doc.str(KIND) {
-        Some(kind @ ("stand-alone" | "capture")) => return without_site(doc, kind, problems),
+        Some(kind @ ("stand-alone" | "capture")) => return refuse_site_options(doc, kind, problems),
         Some("bootable" | "prestaged") => {}
         _ => return,
     }
     let certificate = CERTIFICATES.into_iter().find(|pointer| doc.spans.has(pointer));
-    let points = points(doc, problems);
+    let points = check_points(doc, problems);
     if let Some(gateway) = doc.str(GATEWAY) {
-        cloud_management_gateway(doc, gateway, problems);
+        check_gateway(doc, gateway, problems);
     }
-    how_they_are_found(doc, certificate, &points, problems);
+    check_mode(doc, certificate, &points, problems);
     if let Some(certificate) = certificate {
-        one_kind(doc, certificate, problems);
-        dates(doc, certificate, problems);
+        check_certificate_source(doc, certificate, problems);
+        check_certificate_dates(doc, certificate, problems);
     }
-    who_asks(doc, certificate, &points, problems);
-    https(doc, &points, problems);
+    check_certificate_scheme(doc, certificate, &points, problems);
+    check_https(doc, &points, problems);
 }
 
-/// A management point that is well written.
-struct Point {
+/// A management point with a valid address.
+struct ManagementPoint {
     place: Place,
     text: String,
     address: Address,
 }
 
-/// Checks the references to secrets at keys of a table.
-fn secrets(doc: Doc<'_>, table: &str, keys: &[&str], problems: &mut Vec<Problem>) {
+/// Checks references to secrets at keys of a table.
+fn check_secret_refs(doc: Doc<'_>, table: &str, keys: &[&str], problems: &mut Vec<Problem>) {
     for key in keys {
         let pointer = format!("{table}/{key}");
         if let Some(table) = doc.get(&pointer).filter(|value| value.is_object()) {
@@ -90,9 +91,9 @@ fn secrets(doc: Doc<'_>, table: &str, keys: &[&str], problems: &mut Vec<Problem>
     }
 }
 
-/// The management points that are well written; the others are complained of.
-fn points(doc: Doc<'_>, problems: &mut Vec<Problem>) -> Vec<Point> {
-    let mut points: Vec<Point> = Vec::new();
+/// Returns the management points with valid addresses, and reports the others.
+fn check_points(doc: Doc<'_>, problems: &mut Vec<Problem>) -> Vec<ManagementPoint> {
+    let mut points: Vec<ManagementPoint> = Vec::new();
     let given = doc.get(POINTS).and_then(Json::as_array).map_or(0, Vec::len);
     for at in 0..given {
         let pointer = format!("{POINTS}/{at}");
@@ -105,12 +106,12 @@ fn points(doc: Doc<'_>, problems: &mut Vec<Problem>) -> Vec<Point> {
             Ok(address) if address.is_gateway() => problems.push(
                 Problem::new(Rule::UnusableGateway, format!("`{text}` is the address of a cloud management gateway"))
                     .at(place, "")
-                    .help(format!("write `cloud-management-gateway = \"{text}\"` in place of `management-points`")),
+                    .help(format!("write `cloud-management-gateway = \"{text}\"` instead of `management-points`")),
             ),
             Ok(address) if !matches!(address.path.as_str(), "" | "/") => problems.push(
                 Problem::new(
                     Rule::InvalidManagementPoint,
-                    format!("the address `{text}` has a path, and the client adds its own"),
+                    format!("the address `{text}` has a path, but the client adds its own"),
                 )
                 .at(place, "")
                 .help(format!("write `{}`", text.trim_end_matches(address.path.as_str()))),
@@ -123,38 +124,38 @@ fn points(doc: Doc<'_>, problems: &mut Vec<Problem>) -> Vec<Point> {
                     )
                     .at(place, "again")
                     .at(first.place.clone(), "first")
-                    .help("leave one of them out"),
+                    .help("remove one of them"),
                 ),
-                None => points.push(Point { place, text, address }),
+                None => points.push(ManagementPoint { place, text, address }),
             },
         }
     }
     points
 }
 
-/// R37 and R38: there is a mode as soon as there is whom to ask, and the other way round.
-fn how_they_are_found(doc: Doc<'_>, certificate: Option<&str>, points: &[Point], problems: &mut Vec<Problem>) {
+/// Checks that media with a management point have a mode, and the other way round (R37, R38).
+fn check_mode(doc: Doc<'_>, certificate: Option<&str>, points: &[ManagementPoint], problems: &mut Vec<Problem>) {
     let asks = [POINTS, GATEWAY].into_iter().find(|pointer| doc.spans.has(pointer));
     let is_empty = doc.get(POINTS).and_then(Json::as_array).is_some_and(Vec::is_empty) && !doc.spans.has(GATEWAY);
     let wants = [MODE].into_iter().chain(certificate).find(|pointer| doc.spans.has(pointer));
     match (asks.filter(|_| !is_empty), wants) {
-        // A base has them.
-        (None, Some(_)) if base::is_named(doc) => {}
+        // Supplied by the base.
+        (None, Some(_)) if base::is_present(doc) => {}
         (None, Some(wants)) => {
             let message = match doc.str("/sites/0/code") {
-                Some(code) => format!("the site `{code}` has no management point to ask"),
-                None => "there is no site with a management point to ask".into(),
+                Some(code) => format!("the site `{code}` has no management point"),
+                None => "no site has a management point".into(),
             };
             let whose = if doc.spans.has("/sites/0") { "/sites/0" } else { wants };
             let mut problem = Problem::new(Rule::InvalidManagementPoint, message).at(doc.place(whose), "");
             if whose != wants {
-                problem = problem.at(doc.place(wants), "this is for asking one");
+                problem = problem.at(doc.place(wants), "requires one");
             }
             problems.push(problem.help("write `management-points = [\"https://mp1.example.com\"]` in `[[sites]]`"));
         }
         (Some(asks), _) if !doc.spans.has(MODE) => problems.push(
-            Problem::new(Rule::MissingMode, "how the client finds its management point is not said")
-                .at(doc.place(asks), "to be asked")
+            Problem::new(Rule::MissingMode, "the mode for finding a management point is missing")
+                .at(doc.place(asks), "management points")
                 .help("write `mode = \"dynamic\"` or `mode = \"site-based\"` in `[media]`"),
         ),
         _ => {}
@@ -166,47 +167,50 @@ fn how_they_are_found(doc: Doc<'_>, certificate: Option<&str>, points: &[Point],
         problems.push(
             Problem::new(
                 Rule::InvalidManagementPoint,
-                format!("site-based media ask one management point, and there are {}", points.len()),
+                format!("site-based media use one management point, but {} are listed", points.len()),
             )
-            .at(second.place.clone(), "one too many")
+            .at(second.place.clone(), "extra")
             .at(doc.place(MODE), "the mode")
-            .help("keep one of them, or write `mode = \"dynamic\"`"),
+            .help("keep one, or write `mode = \"dynamic\"`"),
         );
     }
     if let Some(point) = points.first().filter(|_| doc.str(SITE_KIND) == Some("central")) {
         problems.push(
             Problem::new(
                 Rule::InvalidManagementPoint,
-                "site-based media ask a management point of a primary site, and a central one has none",
+                "site-based media need a management point of a primary site; a central administration site has none",
             )
             .at(point.place.clone(), "")
             .at(doc.place(SITE_KIND), "the kind of the site")
-            .help("list the primary site, and make its medium there; or write `mode = \"dynamic\"`"),
+            .help("list the primary site instead, or write `mode = \"dynamic\"`"),
         );
     }
 }
 
-/// R43: one kind of certificate, and not both.
-fn one_kind(doc: Doc<'_>, certificate: &str, problems: &mut Vec<Problem>) {
+/// Checks that a certificate has exactly one source (R43).
+fn check_certificate_source(doc: Doc<'_>, certificate: &str, problems: &mut Vec<Problem>) {
     let [pfx, own] = ["pfx", "self-signed"].map(|key| format!("{certificate}/{key}"));
     match (doc.spans.has(&pfx), doc.spans.has(&own)) {
         (true, true) => problems.push(
-            Problem::new(Rule::InvalidCertificateSource, "the certificate is taken from a PFX file, and signs itself")
-                .at(doc.place(&own), "this")
-                .at(doc.place(&pfx), "or this")
-                .help("leave out `self-signed` for HTTPS, or `pfx` for HTTP"),
+            Problem::new(Rule::InvalidCertificateSource, "the certificate has two sources: `pfx` and `self-signed`")
+                .at(doc.place(&own), "this one")
+                .at(doc.place(&pfx), "and this one")
+                .help("keep `pfx` for HTTPS, or `self-signed` for HTTP"),
         ),
         (false, false) if doc.get(certificate).is_some_and(Json::is_object) => problems.push(
-            Problem::new(Rule::InvalidCertificateSource, "where the certificate comes from is not said")
+            Problem::new(Rule::InvalidCertificateSource, "the certificate has no source")
                 .at(doc.place(certificate), "")
-                .help("write `pfx = { file = \"certs/media.pfx\", password = { env = \"PFX_PASSWORD\" } }`, or `self-signed = {}`"),
+                .help(
+                    "write `pfx = { file = \"certs/media.pfx\", password = { env = \"PFX_PASSWORD\" } }`, or \
+                       `self-signed = {}`",
+                ),
         ),
         _ => {}
     }
 }
 
-/// R44: what expires has begun before.
-fn dates(doc: Doc<'_>, certificate: &str, problems: &mut Vec<Problem>) {
+/// Checks that a self-signed certificate expires after it starts (R44).
+fn check_certificate_dates(doc: Doc<'_>, certificate: &str, problems: &mut Vec<Problem>) {
     let pointers = ["start", "expires"].map(|key| format!("{certificate}/self-signed/{key}"));
     let mut moments = Vec::new();
     for pointer in &pointers {
@@ -214,12 +218,9 @@ fn dates(doc: Doc<'_>, certificate: &str, problems: &mut Vec<Problem>) {
         match source_date::parse(text) {
             Some(moment) => moments.push(moment),
             None if text.len() >= 10 && text.is_ascii() && text.as_bytes()[4] == b'-' => problems.push(
-                Problem::new(
-                    Rule::InvalidCertificateDates,
-                    format!("`{text}` is no date that a certificate can have here"),
-                )
-                .at(doc.place(pointer), "")
-                .help("write a day of the calendar from 1980-01-01 to 2099-12-31"),
+                Problem::new(Rule::InvalidCertificateDates, format!("`{text}` is not a valid date"))
+                    .at(doc.place(pointer), "")
+                    .help("write a date from 1980-01-01 to 2099-12-31"),
             ),
             None => {}
         }
@@ -231,32 +232,39 @@ fn dates(doc: Doc<'_>, certificate: &str, problems: &mut Vec<Problem>) {
             Problem::new(Rule::InvalidCertificateDates, "the certificate expires before it starts")
                 .at(doc.place(&pointers[1]), "expires")
                 .at(doc.place(&pointers[0]), "starts")
-                .help("let it expire later"),
+                .help("set a later `expires`"),
         );
     }
 }
 
-/// R47: media with management points have a certificate. What else is wrong with their sites does not depend on it.
+/// Returns the problem of media with management points but no certificate (R47). It doesn't prevent
+/// other checks of the sites.
 pub(in crate::manifest) fn missing_certificate(doc: Doc<'_>) -> Option<Problem> {
     let asks = matches!(doc.str(KIND), Some("bootable" | "prestaged"));
-    if !asks || base::is_named(doc) || CERTIFICATES.iter().any(|pointer| doc.spans.has(pointer)) {
+    if !asks || base::is_present(doc) || CERTIFICATES.iter().any(|pointer| doc.spans.has(pointer)) {
         return None;
     }
-    let point = points(doc, &mut Vec::new()).into_iter().next()?;
+    let point = check_points(doc, &mut Vec::new()).into_iter().next()?;
     let (with, what) = match point.address.is_https {
         true => (
             "pfx = { file = \"certs/media.pfx\", password = { env = \"PFX_PASSWORD\" } }",
             "a certificate from a PFX file",
         ),
-        false => ("self-signed = {}", "a certificate that signs itself"),
+        false => ("self-signed = {}", "a self-signed certificate"),
     };
-    let message = format!("the client proves itself to `{}` with {what}, and there is none", point.text);
+    let message = format!("the client needs {what} for `{}`, but there is none", point.text);
     let problem = Problem::new(Rule::MismatchedCertificate, message).at(point.place, "");
     Some(problem.help(format!("add a table `[certificate]` with `{with}`")))
 }
 
-/// R42 and R47: a certificate that signs itself is for HTTP, and one from a PFX file for HTTPS.
-fn who_asks(doc: Doc<'_>, certificate: Option<&str>, points: &[Point], problems: &mut Vec<Problem>) {
+/// Checks that self-signed certificates are used with HTTP, and those from a PFX file with HTTPS
+/// (R42, R47).
+fn check_certificate_scheme(
+    doc: Doc<'_>,
+    certificate: Option<&str>,
+    points: &[ManagementPoint],
+    problems: &mut Vec<Problem>,
+) {
     let Some(certificate) = certificate else { return };
     let [pfx, own] = ["pfx", "self-signed"].map(|key| format!("{certificate}/{key}"));
     let (is_pfx, is_own) = (doc.spans.has(&pfx), doc.spans.has(&own));
@@ -264,12 +272,12 @@ fn who_asks(doc: Doc<'_>, certificate: Option<&str>, points: &[Point], problems:
         return;
     }
     let (kind, pointer, wanted) = if is_pfx {
-        ("from a PFX file is for HTTPS", pfx, "https")
+        ("a certificate from a PFX file requires HTTPS", pfx, "https")
     } else {
-        ("that signs itself is for HTTP", own, "http")
+        ("a self-signed certificate requires HTTP", own, "http")
     };
     for point in points.iter().filter(|point| point.address.is_https != is_pfx) {
-        let is_said = format!("a certificate {kind}, and `{}` is not", point.text);
+        let is_said = format!("{kind}, but `{}` uses another scheme", point.text);
         let other = if is_pfx { "self-signed = {}" } else { "pfx = { … }" };
         problems.push(
             Problem::new(
@@ -278,145 +286,148 @@ fn who_asks(doc: Doc<'_>, certificate: Option<&str>, points: &[Point], problems:
             )
             .at(point.place.clone(), "")
             .at(doc.place(&pointer), "the certificate")
-            .help(format!("ask it by `{wanted}://`, or write `{other}` in `[certificate]`")),
+            .help(format!("write its address with `{wanted}://`, or write `{other}` in `[certificate]`")),
         );
     }
 }
 
-/// R39 and R40: HTTPS media are made at a primary site that has a root authority.
-fn https(doc: Doc<'_>, points: &[Point], problems: &mut Vec<Problem>) {
+/// Checks that media with HTTPS management points are made for a primary site with a root
+/// certificate (R39, R40).
+fn check_https(doc: Doc<'_>, points: &[ManagementPoint], problems: &mut Vec<Problem>) {
     let Some(point) = points.iter().find(|point| point.address.is_https) else { return };
     if doc.str(SITE_KIND) == Some("central") {
         problems.push(
             Problem::new(
                 Rule::HttpsMediaFromCentralSite,
-                "media that ask by HTTPS are made at a primary site, and this is a central one",
+                "media with HTTPS management points need a primary site; this is a central administration site",
             )
             .at(doc.place(SITE_KIND), "the kind of the site")
-            .at(point.place.clone(), "asked by HTTPS")
-            .help("make the medium for a primary site"),
+            .at(point.place.clone(), "uses HTTPS")
+            .help("list a primary site instead"),
         );
-    } else if !doc.spans.has("/sites/0/root-ca") && !base::is_named(doc) {
+    } else if !doc.spans.has("/sites/0/root-ca") && !base::is_present(doc) {
         problems.push(
-            Problem::new(Rule::InvalidRootCa, format!("the client can't tell whether `{}` is the right one: the site has no root authority", point.text))
-                .at(point.place.clone(), "asked by HTTPS")
-                .help("write `root-ca = \"certs/root.cer\"` for this site: the certificate that those of its servers come from"),
+            Problem::new(
+                Rule::InvalidRootCa,
+                format!("the client can't verify `{}`: the site has no root certificate", point.text),
+            )
+            .at(point.place.clone(), "uses HTTPS")
+            .help("write `root-ca = \"certs/root.cer\"` in this site, the root of its server certificates"),
         );
     }
-    if !doc.spans.has(SITE_KIND) && !base::is_named(doc) {
+    if !doc.spans.has(SITE_KIND) && !base::is_present(doc) {
         let code = doc.str("/sites/0/code").unwrap_or_default();
-        let message = format!(
-            "the site `{code}` is taken for a primary one: media that ask by HTTPS are not made at a central one"
-        );
+        let message = format!("the site `{code}` is assumed to be a primary site, as HTTPS management points require");
         let problem = Problem::note(message).at(doc.place("/sites/0"), "has no `kind`");
         problems.push(problem.help("write `kind = \"primary\"`"));
     }
 }
 
-/// R48: what a cloud management gateway asks for, as far as a manifest says it.
-fn cloud_management_gateway(doc: Doc<'_>, text: &str, problems: &mut Vec<Problem>) {
+/// Checks the requirements of a cloud management gateway that a manifest can show (R48).
+fn check_gateway(doc: Doc<'_>, text: &str, problems: &mut Vec<Problem>) {
     let place = doc.place(GATEWAY);
     let problem = |message: String| Problem::new(Rule::UnusableGateway, message).at(place.clone(), "");
     match address::parse(text) {
         Err((message, help)) => return problems.push(problem(message).help(help)),
         Ok(address) if !address.is_https || !address.is_gateway() => {
             let help = "write it like `https://gateway.example.com/CCM_Proxy_MutualAuth/72057594037927941`";
-            problems.push(problem(format!("`{text}` is no address of a cloud management gateway")).help(help));
+            problems.push(problem(format!("`{text}` is not the address of a cloud management gateway")).help(help));
         }
         Ok(_) => {}
     }
     if doc.str(KIND) == Some("prestaged") {
-        let problem = problem("prestaged media can't ask a cloud management gateway".into());
+        let problem = problem("prestaged media can't use a cloud management gateway".into());
         problems.push(
-            problem.at(doc.place(KIND), "the kind").help("list `management-points`, or make the medium `bootable`"),
+            problem.at(doc.place(KIND), "the kind").help("list `management-points`, or write `kind = \"bootable\"`"),
         );
     }
     if doc.get(POINTS).and_then(Json::as_array).is_some_and(|points| !points.is_empty()) {
-        let problem =
-            problem("a cloud management gateway stands in place of management points, and there are both".into());
-        problems.push(problem.at(doc.place(POINTS), "and these").help("leave one of them out"));
+        let problem = problem("a cloud management gateway replaces management points, but both are listed".into());
+        problems.push(problem.at(doc.place(POINTS), "management points").help("remove one of them"));
     }
     if doc.str(MODE) == Some("dynamic") {
-        let problem = problem("media that ask a cloud management gateway are site-based".into());
+        let problem = problem("a cloud management gateway requires site-based media".into());
         problems.push(problem.at(doc.place(MODE), "the mode").help("write `mode = \"site-based\"`"));
     }
     if !doc.spans.has("/security/password") {
-        let problem = problem("media that ask a cloud management gateway have a password, and there is none".into());
+        let problem = problem("a cloud management gateway requires a media password, but there is none".into());
         problems.push(problem.help("add `[security]` with `password = { env = \"MEDIA_PASSWORD\" }`"));
     }
     problems.push(
-        Problem::new(Rule::GatewayRequirements, "a cloud management gateway needs more than a manifest says")
+        Problem::new(Rule::GatewayRequirements, "a cloud management gateway has requirements outside the manifest")
             .at(place.clone(), "")
             .help(
-                "allow the deployment for clients on the internet, join a workgroup, start on a wired network; and if \
-                 the gateway's certificate is your own authority's, have its root certificate in the boot image",
+                "allow the deployment for internet clients, join a workgroup, and start on a wired network; if your \
+                 own authority issued the gateway's certificate, add its root certificate to the boot image",
             ),
     );
 }
 
-/// R18 and R43: stand-alone media have a certificate of a public key infrastructure, or none (`CertificatePath` of
-/// `New-CMStandaloneMedia`).
-fn certificate_of_stand_alone(doc: Doc<'_>, problems: &mut Vec<Problem>) {
+/// Checks the certificate of stand-alone media, which is issued by a public key infrastructure or
+/// missing (R18, R43; `CertificatePath` of `New-CMStandaloneMedia`).
+fn check_stand_alone_certificate(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     let Some(certificate) = CERTIFICATES.into_iter().find(|pointer| doc.spans.has(pointer)) else { return };
     let own = format!("{certificate}/self-signed");
     if !doc.spans.has(&own) {
-        return one_kind(doc, certificate, problems);
+        return check_certificate_source(doc, certificate, problems);
     }
-    let message =
-        "stand-alone media have no certificate that signs itself: it is for asking a management point by HTTP";
+    let message = "stand-alone media can't have a self-signed certificate: it is for HTTP management points";
     let problem = Problem::new(Rule::OptionOfOtherKind, message).at(doc.place(&own), "");
     let problem = problem.at(doc.place(KIND), "the kind");
-    problems.push(problem.help("leave it out, or name a PFX file: `pfx = { file = \"certs/media.pfx\", password = { env = \"PFX_PASSWORD\" } }`"));
+    problems.push(problem.help(
+        "remove it, or name a PFX file: `pfx = { file = \"certs/media.pfx\", password = { env = \"PFX_PASSWORD\" } }`",
+    ));
 }
 
-/// R18, R49 and R50: media that carry their sequence ask nobody.
-fn without_site(doc: Doc<'_>, kind: &str, problems: &mut Vec<Problem>) {
+/// Reports site options on media that carry their task sequence and don't contact a site (R18, R49,
+/// R50).
+fn refuse_site_options(doc: Doc<'_>, kind: &str, problems: &mut Vec<Problem>) {
     let root = doc.place("").source;
     if kind == "stand-alone" {
-        certificate_of_stand_alone(doc, problems);
+        check_stand_alone_certificate(doc, problems);
     }
     let certificates = CERTIFICATES.into_iter().filter(|_| kind != "stand-alone");
     let pointers = [MODE, POINTS, GATEWAY, "/boot/package"].into_iter().chain(certificates).chain(FOR_CLIENTS);
     for pointer in pointers.filter(|pointer| doc.spans.has(pointer)) {
         let place = doc.place(pointer);
-        // Sites that stand in a profile are an inventory for media of all kinds.
+        // Sites in a profile are an inventory for media of all kinds.
         if pointer.starts_with("/sites") && place.source != root {
             continue;
         }
         problems.push(
             Problem::new(
                 Rule::OptionOfOtherKind,
-                format!("{kind} media ask no management point, and `{}` is for asking one", super::dotted(pointer)),
+                format!("`{}` has no effect: {kind} media do not contact a management point", super::dotted(pointer)),
             )
             .at(place, "")
             .at(doc.place(KIND), "the kind")
-            .help("leave it out, or make the medium `bootable`"),
+            .help("remove it, or write `kind = \"bootable\"`"),
         );
     }
     if doc.str(SITE_KIND) != Some("central") {
         return;
     }
     let place = doc.place(SITE_KIND);
-    if let Some((pointer, _)) = present(doc, "package").first() {
+    if let Some((pointer, _)) = active_entries(doc, "package").first() {
         problems.push(
             Problem::new(
                 Rule::PackagesFromCentralSite,
-                "`Install Package` fails on stand-alone media that are made at a central site",
+                "`Install Package` fails on stand-alone media of a central administration site",
             )
             .at(place.clone(), "the kind of the site")
             .at(doc.place(pointer), "a package")
             .help(
-                "make the medium for a primary site, or let a script before that step turn the software \
-                     distribution agent on",
+                "list a primary site instead, or enable the software distribution agent with a script \
+                     before that step",
             ),
         );
     }
     problems.push(
         Problem::new(
             Rule::SiteCodeFromDirectory,
-            "clients of stand-alone media that are made at a central site find their site in Active Directory",
+            "clients of stand-alone media of a central administration site look up their site in Active Directory",
         )
         .at(place, "")
-        .help("make the medium for a primary site if there is no Active Directory to ask"),
+        .help("list a primary site instead if there is no Active Directory"),
     );
 }

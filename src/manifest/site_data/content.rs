@@ -1,4 +1,4 @@
-//! Packages of a site compared with those that a manifest puts on media.
+//! Compares the packages of a site with those in a manifest.
 
 use std::collections::HashMap;
 
@@ -8,10 +8,10 @@ use super::{PackageKind, SiteFile};
 use crate::problem::{Problem, Problems};
 use authoring::doc::Doc;
 
-/// Boot images that a message names.
+/// Maximum number of boot images that a message names.
 const MAX_NAMED: usize = 8;
 
-/// Adds a problem for each ID that a site file has twice.
+/// Reports IDs that occur twice in a site file.
 pub(super) fn check_ids(file: &SiteFile, problems: &mut Problems) {
     let data = &file.data;
     let images = data.boot_images.iter().enumerate().map(|(at, image)| (&image.id, format!("/boot-images/{at}/id")));
@@ -24,12 +24,12 @@ pub(super) fn check_ids(file: &SiteFile, problems: &mut Problems) {
         if *known != pointer {
             let problem = Problem::error(format!("the site file has the ID `{id}` twice"));
             let problem = problem.at(file.place(&pointer), "again").at(file.place(known), "first");
-            problems.add(problem.help("export the site again, or leave one of them out"));
+            problems.add(problem.help("export the site again, or remove one of them"));
         }
     }
 }
 
-/// Compares the packages that a rendered manifest names with those of its site.
+/// Compares the packages in a rendered manifest with those of its site.
 pub fn check(doc: Doc<'_>, file: &SiteFile) -> Vec<Problem> {
     let mut problems = Vec::new();
     let tables = [
@@ -47,7 +47,7 @@ pub fn check(doc: Doc<'_>, file: &SiteFile) -> Vec<Problem> {
     problems
 }
 
-/// Returns the problem of an ID that is not that of a package of the wanted kind.
+/// Reports an ID that is not a package of the wanted kind at the site.
 fn check_package(doc: Doc<'_>, file: &SiteFile, pointer: &str, wanted: PackageKind) -> Option<Problem> {
     let (id, packages) = (doc.str(pointer)?, &file.data.packages);
     if packages.is_empty() {
@@ -69,7 +69,8 @@ fn check_package(doc: Doc<'_>, file: &SiteFile, pointer: &str, wanted: PackageKi
     Some(problem.help("move it to the table of its kind, or correct the ID"))
 }
 
-/// Returns the problem of a boot image package that the site does not have, or that can't be told from others.
+/// Reports a boot image package that the site does not have, or that is missing although the site
+/// has several.
 fn check_boot_package(doc: Doc<'_>, file: &SiteFile) -> Option<Problem> {
     const POINTER: &str = "/boot/package";
     let images = &file.data.boot_images;
@@ -82,19 +83,19 @@ fn check_boot_package(doc: Doc<'_>, file: &SiteFile) -> Option<Problem> {
     }
     let site = &file.data.code;
     let Some(id) = doc.str(POINTER) else {
-        let has_base = super::super::base::is_named(doc);
-        let message = format!("the site `{site}` has {} boot images, and `boot.package` names none", images.len());
+        let has_base = super::super::base::is_present(doc);
+        let message = format!("the site `{site}` has {} boot images, but `boot.package` is not set", images.len());
         let problem = Problem::note(message).at(doc.place("/boot"), "").at(file.key("/boot-images"), "these");
-        return (!has_base).then(|| problem.help(format!("write `package` in `[boot]`; there are {list}")));
+        return (!has_base).then(|| problem.help(format!("set `package` in `[boot]` to one of {list}")));
     };
     let is_there = images.iter().any(|image| image.id == id);
     let problem = Problem::warning(format!("the site `{site}` has no boot image package `{id}`"));
     let problem = problem.at(doc.place(POINTER), "").at(file.key("/boot-images"), "the boot images of the site");
-    (!is_there).then(|| problem.help(format!("there are {list}")))
+    (!is_there).then(|| problem.help(format!("use one of {list}")))
 }
 
 impl PackageKind {
-    /// Returns the kind as messages have it, with an article.
+    /// Returns the kind with an article, for messages.
     fn phrase(self) -> &'static str {
         match self {
             Self::Package => "a package",

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::super::model::{SiteKind, UnknownComputers};
+use super::super::model::{PackageIdSchema, SiteKind, UnknownComputers};
 
 /// Public facts about a Configuration Manager site, as exported by `Export-TsmediaSite.ps1`. They include no secrets.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -57,15 +57,15 @@ pub struct SiteData {
     pub root_key: Option<String>,
     /// Certificate that the site signs policies with, as PEM.
     #[serde(default)]
-    #[schemars(with = "Option<Pem>", example = &"-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n")]
+    #[schemars(with = "Option<PemSchema>", example = &"-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n")]
     pub signing_certificate: Option<String>,
     /// Certificate of the root authority for HTTPS management points, as PEM.
     #[serde(default)]
-    #[schemars(with = "Option<Pem>", example = &"-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n")]
+    #[schemars(with = "Option<PemSchema>", example = &"-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n")]
     pub root_ca: Option<String>,
     /// Certificates of the issuing authorities below the root authority, as PEM.
     #[serde(default)]
-    #[schemars(with = "Vec<Pem>", example = ["-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n"])]
+    #[schemars(with = "Vec<PemSchema>", example = ["-----BEGIN CERTIFICATE-----\nMIIB…\n-----END CERTIFICATE-----\n"])]
     pub issuing_cas: Vec<String>,
     /// GUIDs of the site's unknown-computer objects. Media use them with `unknown-computers = true`.
     #[serde(default)]
@@ -87,7 +87,7 @@ pub struct SiteData {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct BootImagePackage {
     /// Package ID.
-    #[schemars(with = "PackageId", example = &"BER00005")]
+    #[schemars(with = "PackageIdSchema", example = &"BER00005")]
     pub id: String,
     /// Name in the console.
     #[schemars(example = &"Boot image (x64)")]
@@ -110,7 +110,7 @@ pub struct BootImagePackage {
     pub architecture: Option<SiteArchitecture>,
     /// Hash of the content, as computed by the site.
     #[serde(default)]
-    #[schemars(with = "Option<Hash>", example = &"B94D27B9934D3E08A52E52D7DA7DABFAC484EFE37A5380EE9088F7ACE2EFCDE9")]
+    #[schemars(with = "Option<HashSchema>", example = &"B94D27B9934D3E08A52E52D7DA7DABFAC484EFE37A5380EE9088F7ACE2EFCDE9")]
     pub hash: Option<String>,
 }
 
@@ -119,7 +119,7 @@ pub struct BootImagePackage {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SitePackage {
     /// Package ID.
-    #[schemars(with = "PackageId", example = &"BER00021")]
+    #[schemars(with = "PackageIdSchema", example = &"BER00021")]
     pub id: String,
     /// Kind of package.
     #[schemars(example = &"package")]
@@ -141,7 +141,7 @@ pub struct SitePackage {
     pub source: Option<String>,
     /// Hash of the content, as computed by the site.
     #[serde(default)]
-    #[schemars(with = "Option<Hash>", example = &"B94D27B9934D3E08A52E52D7DA7DABFAC484EFE37A5380EE9088F7ACE2EFCDE9")]
+    #[schemars(with = "Option<HashSchema>", example = &"B94D27B9934D3E08A52E52D7DA7DABFAC484EFE37A5380EE9088F7ACE2EFCDE9")]
     pub hash: Option<String>,
 }
 
@@ -203,9 +203,9 @@ impl SiteArchitecture {
 }
 
 /// Schema of a certificate.
-struct Pem;
+struct PemSchema;
 
-impl JsonSchema for Pem {
+impl JsonSchema for PemSchema {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Pem".into()
     }
@@ -219,27 +219,10 @@ impl JsonSchema for Pem {
     }
 }
 
-/// Schema of a package ID.
-struct PackageId;
-
-impl JsonSchema for PackageId {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "PackageId".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({
-            "type": "string",
-            "pattern": r"^[A-Z0-9]{3}[0-9A-F]{5}$",
-            "patternErrorMessage": "a package ID is a site code and five hexadecimal digits, in capitals",
-        })
-    }
-}
-
 /// Schema of a hash.
-struct Hash;
+struct HashSchema;
 
-impl JsonSchema for Hash {
+impl JsonSchema for HashSchema {
     fn schema_name() -> std::borrow::Cow<'static, str> {
         "Hash".into()
     }

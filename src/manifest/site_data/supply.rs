@@ -1,10 +1,10 @@
-//! Values of a site file in a rendered manifest, where the manifest leaves them out.
+//! Adds the values of a site file to a rendered manifest that does not set them.
 
 use super::super::base;
 use super::SiteFile;
 use authoring::spanned::{Entry, Node, Table, Value};
 
-/// Keys of a site that a site file may supply as they are.
+/// Keys of a site that a site file supplies unchanged.
 const SITE_KEYS: [&str; 8] = [
     "http-port",
     "https-port",
@@ -16,13 +16,14 @@ const SITE_KEYS: [&str; 8] = [
     "issuing-cas",
 ];
 
-/// Those of them that a certificate needs, also on media that ask nobody.
+/// Those of them that certificates need, even on media that don't contact a site.
 const AUTHORITY_KEYS: [&str; 2] = ["root-ca", "issuing-cas"];
 
-/// Puts the values of a site file into a rendered manifest for one site. Returns their names.
+/// Adds the values of a site file to a manifest rendered for one site. Returns the names of the
+/// added keys.
 ///
-/// Media that ask management points use all of them, others the site code, the kind of the site, and the authorities if they
-/// have a certificate.
+/// Media that contact management points use all values; others use the site code, the kind of the
+/// site, and the authorities if they have a certificate.
 pub fn supply(manifest: &mut Node, file: &SiteFile) -> Vec<String> {
     let mut supplied = Vec::new();
     let Value::Table(root) = &mut manifest.value else { return supplied };
@@ -30,16 +31,16 @@ pub fn supply(manifest: &mut Node, file: &SiteFile) -> Vec<String> {
     let text = |key: &str| media.and_then(|media| media.get(key)).and_then(Node::as_str).map(str::to_owned);
     let (kind, mode) = (text("kind"), text("mode"));
     let asks = matches!(kind.as_deref(), Some("bootable" | "prestaged"));
-    let has_base = base::of(root).is_some();
-    let scheme = scheme(root);
+    let has_base = base::find_base(root).is_some();
+    let scheme = certificate_scheme(root);
     if let Some(site) = first_site(root) {
         let is_needed = |key: &&str| asks || (scheme.is_some() && AUTHORITY_KEYS.contains(key));
         let keys = ["kind"].into_iter().chain(SITE_KEYS.into_iter().filter(is_needed));
         let mut values: Vec<_> = keys.filter_map(|key| Some((key, file.node(key)?.clone()))).collect();
-        // A base has management points of its own, and a mode that goes with them.
+        // A base has its own management points, and a mode that belongs to them.
         if asks && (mode.is_some() || !has_base) && site.get("cloud-management-gateway").is_none() {
             let all = file.node("management-points");
-            values.extend(all.map(|all| ("management-points", points(all, scheme, mode.as_deref()))));
+            values.extend(all.map(|all| ("management-points", select_points(all, scheme, mode.as_deref()))));
         }
         for (name, node) in values.into_iter().filter(|(name, _)| site.get(name).is_none()).collect::<Vec<_>>() {
             site.0.push(Entry { name: name.to_owned(), key: node.place.clone(), node });
@@ -53,7 +54,7 @@ pub fn supply(manifest: &mut Node, file: &SiteFile) -> Vec<String> {
     supplied
 }
 
-/// Returns the one site of a rendered manifest.
+/// Returns the single site of a rendered manifest.
 fn first_site(root: &mut Table) -> Option<&mut Table> {
     let sites = root.0.iter_mut().find(|entry| entry.name == "sites")?;
     match &mut sites.node.value {
@@ -65,8 +66,8 @@ fn first_site(root: &mut Table) -> Option<&mut Table> {
     }
 }
 
-/// Returns the scheme of the management points that the medium's certificate is for; `None` without one.
-fn scheme(root: &Table) -> Option<&'static str> {
+/// Returns the URL scheme that suits the medium's certificate; `None` without a certificate.
+fn certificate_scheme(root: &Table) -> Option<&'static str> {
     let site = match root.get("sites").map(|sites| &sites.value) {
         Some(Value::Array(sites)) => sites.first().and_then(Node::as_table),
         _ => None,
@@ -79,9 +80,10 @@ fn scheme(root: &Table) -> Option<&'static str> {
     }
 }
 
-/// Selects the management points that a medium can ask: those that take its certificate, and one for site-based media.
-/// All of them if none is left, so that a message can name them.
-fn points(node: &Node, scheme: Option<&str>, mode: Option<&str>) -> Node {
+/// Selects the management points that a medium can contact: those that suit its certificate, and
+/// only one for site-based media. If none is suitable, all are kept, so that a message can name
+/// them.
+fn select_points(node: &Node, scheme: Option<&str>, mode: Option<&str>) -> Node {
     let Value::Array(all) = &node.value else { return node.clone() };
     let starts = |point: &&Node| {
         let text = point.as_str().unwrap_or_default().to_ascii_lowercase();
@@ -97,7 +99,7 @@ fn points(node: &Node, scheme: Option<&str>, mode: Option<&str>) -> Node {
     Node { value: Value::Array(chosen), place: node.place.clone() }
 }
 
-/// Names the boot image package of the site in `[boot]` if the site has only one.
+/// Sets `boot.package` to the boot image package of the site if there is only one.
 fn supply_boot_package(root: &mut Table, file: &SiteFile, supplied: &mut Vec<String>) {
     let [only] = file.data.boot_images.as_slice() else { return };
     let boot = root.0.iter_mut().find(|entry| entry.name == "boot").map(|entry| &mut entry.node.value);

@@ -48,7 +48,7 @@ pub(super) fn find_on_medium(
     wanted: &BootOptions,
 ) -> Result<Candidates, NoBootFiles> {
     let names = |folder: &Folder| folder.iter().map(|(name, _)| name.to_string()).collect::<Vec<_>>();
-    if !list_names(folder).iter().any(|name| is_boot_folder(name)) {
+    if !names(folder).iter().any(|name| is_boot_folder(name)) {
         let is_media =
             |node: &Node| matches!(node, Node::Folder(below) if names(below).iter().any(|name| is_boot_folder(name)));
         let within = folder.iter().find(|(_, node)| is_media(node)).map(|(name, _)| name.to_string());

@@ -22,11 +22,11 @@ const VERSION: u64 = 2;
 #[derive(Clone, Debug)]
 pub enum DerivedImage {
     /// The file is a boot image already.
-    AsItIs,
+    Unchanged,
     /// The derived file.
     Made(Content),
     /// The file has to be recompressed, but the cache is read-only.
-    Later,
+    Deferred,
 }
 
 /// Derives a boot image that starts the image `index`, with files added.

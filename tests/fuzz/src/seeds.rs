@@ -198,7 +198,7 @@ fn documents() -> Vec<String> {
         let mut problems = tsmedia::problem::Problems::default();
         let path = file("seed.toml", &text);
         let options = tsmedia::manifest::Options::default();
-        let sequence = tsmedia::manifest::task_sequence::alone(&path, &options, None, &mut problems);
+        let sequence = tsmedia::manifest::task_sequence::check_standalone(&path, &options, None, &mut problems);
         sequence.ok().flatten().and_then(|sequence| xml::write(&sequence).ok())
     };
     sequences().into_iter().filter_map(document).collect()

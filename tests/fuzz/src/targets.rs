@@ -236,7 +236,7 @@ fn read_sequence_xml(bytes: &[u8]) -> bool {
     }
     let path = file("sequence.toml", toml.as_bytes());
     let mut problems = Problems::default();
-    let again = task_sequence::alone(&path, &Options::default(), None, &mut problems).expect("a file that is there");
+    let again = task_sequence::check_standalone(&path, &Options::default(), None, &mut problems).expect("a file that is there");
     if let Some(again) = again {
         assert_eq!(again, exported.sequence, "{toml}");
         let _ = xml::write(&again);
@@ -361,7 +361,7 @@ fn read_site_file(bytes: &[u8]) -> bool {
 fn read_sequence(bytes: &[u8]) -> bool {
     let mut problems = Problems::default();
     let path = file("sequence.toml", bytes);
-    let sequence = task_sequence::alone(&path, &Options::default(), None, &mut problems);
+    let sequence = task_sequence::check_standalone(&path, &Options::default(), None, &mut problems);
     report::json(&problems);
     let Ok(Some(sequence)) = sequence else { return false };
     let _ = xml::write(&sequence);

@@ -182,7 +182,7 @@ fn texts_that_multiply_come_to_an_end() {
     desk.put("p40.toml", "[media]\n");
     desk.put("media.toml", MANIFEST.replace("[media]\n", "[media]\nprofile = \"p0.toml\"\n"));
     let said = refusal(&desk, &["check"]);
-    assert!(said.contains("more than 100 profiles are laid under the manifest"), "{said}");
+    assert!(said.contains("the manifest inherits from more than 100 profiles"), "{said}");
 }
 
 #[test]

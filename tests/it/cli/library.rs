@@ -3,7 +3,7 @@
 use std::fs;
 
 use tsmedia::inputs::Inputs;
-use tsmedia::manifest::{Options, load_noting};
+use tsmedia::manifest::{Options, load_with_inputs};
 use tsmedia::problem::Problems;
 
 use crate::fixtures::desk::Desk;
@@ -320,7 +320,7 @@ fn libraries_and_child_task_sequences_are_inputs() {
     let desk = desk();
     let mut inputs = Inputs::default();
     let (options, mut problems) = (Options::default(), Problems::default());
-    load_noting(&desk.path("media/media.toml"), &options, &mut problems, &mut inputs).unwrap();
+    load_with_inputs(&desk.path("media/media.toml"), &options, &mut problems, &mut inputs).unwrap();
     assert!(!problems.has_errors());
     for path in
         ["media/media.toml", "media/deploy.toml", "media/../shared/library.toml", "media/../shared/programs.toml"]

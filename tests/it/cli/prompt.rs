@@ -59,7 +59,10 @@ fn files_that_are_put_on_the_disc_decide_as_well() {
     desk.put("own/bootfix.bin", "asks");
     desk.edit("[[file]]\n", "[[file]]\nsource = \"own/bootfix.bin\"\npath = \"boot/bootfix.bin\"\n\n[[file]]\n");
     let checked = desk.see("check");
-    assert!(checked.contains("BIOS will wait for a key press because `boot/bootfix.bin` is on the medium"), "{checked}");
+    assert!(
+        checked.contains("BIOS will wait for a key press because `boot/bootfix.bin` is on the medium"),
+        "{checked}"
+    );
     assert_prompts(&desk, [true, false], "asks for a key at start under BIOS");
 }
 

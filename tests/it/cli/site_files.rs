@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 use tsmedia::inputs::Inputs;
-use tsmedia::manifest::{Options, load_noting};
+use tsmedia::manifest::{Options, load_with_inputs};
 use tsmedia::problem::Problems;
 
 use super::data::{DEFAULT_PASSWORD, extract, read};
@@ -358,7 +358,7 @@ fn a_site_file_is_an_input_also_where_it_is_not_there() {
     for is_there in [false, true] {
         let (mut problems, mut inputs) = (Problems::default(), Inputs::default());
         let manifest = desk.path("media.toml");
-        load_noting(&manifest, &Options::default(), &mut problems, &mut inputs).unwrap();
+        load_with_inputs(&manifest, &Options::default(), &mut problems, &mut inputs).unwrap();
         assert!(inputs.paths().any(|path| path == desk.path("sites/north-HAM.json")), "{inputs:?}");
         assert_eq!(problems.has_errors(), !is_there);
         let mut site = site(&desk);

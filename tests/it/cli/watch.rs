@@ -153,7 +153,7 @@ fn what_is_wrong_is_said_once_and_mended_manifests_are_built() {
     desk.put("values/mine.toml", "name = \"value of a file\"");
     watching.until("kind = \"stand-alne\"");
     desk.put("media.toml", manifest.replace("kind =", "profile = \"profiles/own.toml\"\nkind ="));
-    watching.until("there is no profile file `profiles/own.toml`");
+    watching.until("the profile file `profiles/own.toml` does not exist");
     desk.put("profiles/own.toml", "[boot]\nprompt = tru");
     watching.until("own.toml:2");
     desk.put("profiles/own.toml", "[media]\nlabel = \"{{ vars.name }}\"");

@@ -1,21 +1,22 @@
-//! What keys of a manifest have a medium tell the client, as variables; what files or secrets hold is not among it.
+//! Converts keys of a manifest to variables of the medium; values from files and secrets are added
+//! elsewhere.
 //!
-//! Names are as public readers of media know them, or as documented.
+//! Names follow Microsoft's documentation or public readers of media.
 
 use super::address::{self, Address};
 use super::{DeviceAffinity, Kind, Manifest, Mode};
 
 impl Manifest {
-    /// The variables that keys stand for, in the order in which they are on the medium.
-    pub fn told(&self) -> Vec<(&'static str, String)> {
-        let mut told = self.options();
-        told.extend(self.contact());
-        told.extend(self.site_options());
+    /// Returns the variables set by keys, in their order on the medium.
+    pub fn media_variables(&self) -> Vec<(&'static str, String)> {
+        let mut told = self.option_variables();
+        told.extend(self.contact_variables());
+        told.extend(self.site_variables());
         told
     }
 
-    /// Those of `[media]`.
-    fn options(&self) -> Vec<(&'static str, String)> {
+    /// Returns the variables set by `[media]` and `[boot]`.
+    fn option_variables(&self) -> Vec<(&'static str, String)> {
         let media = &self.media;
         let affinity = media.device_affinity.map(|affinity| match affinity {
             DeviceAffinity::DoNotAllow => "Disabled".to_owned(),
@@ -36,8 +37,9 @@ impl Manifest {
         all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
 
-    /// Variables of the site. Stand-alone media name the site that their clients are assigned to.
-    fn site_options(&self) -> Vec<(&'static str, String)> {
+    /// Returns the variables of the site. On stand-alone media they include the site that clients
+    /// are assigned to.
+    fn site_variables(&self) -> Vec<(&'static str, String)> {
         let Some(site) = self.sites.first() else { return Vec::new() };
         let code = Some(site.code.clone()).filter(|_| self.media.kind == Kind::StandAlone);
         let all = [
@@ -51,8 +53,9 @@ impl Manifest {
         all.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
 
-    /// Whom the client asks at its site; nobody from media that carry their sequence.
-    pub fn contact(&self) -> Vec<(&'static str, String)> {
+    /// Returns the variables for contacting a management point; none for media that carry their
+    /// task sequence.
+    pub fn contact_variables(&self) -> Vec<(&'static str, String)> {
         let (Some(site), Some(mode)) = (self.sites.first(), self.media.mode) else { return Vec::new() };
         let asked: Vec<&String> = site.cloud_management_gateway.iter().chain(&site.management_points).collect();
         let mut addresses = asked.iter().filter_map(|text| address::parse(text).ok());

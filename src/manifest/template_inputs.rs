@@ -1,7 +1,8 @@
-//! The template values that one medium is made with: what its templates name, and what those values name in turn.
+//! Finds the template values that a medium depends on: those that its templates name, and those
+//! that these values name in turn.
 //!
-//! What a template names is read off it, not observed while it is rendered: both branches of an `if` count. What an
-//! entry names that `when` leaves out does not count, but for the `when` itself.
+//! Names are read from the templates, not observed during rendering, so both branches of an `if`
+//! count. For entries excluded by `when`, only the `when` itself counts.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,12 +11,13 @@ use crate::output::TemplateValue;
 use authoring::spanned::{Node, Table, Value};
 use authoring::template::Templates;
 
-/// The name below which templates find values.
+/// Namespace of values in templates.
 const SPACE: &str = "vars";
 
-/// The values, by name. `written` is the manifest over its profiles and what it takes from libraries, `rendered` the
-/// manifest for one site, and `vars` are the values of that site before they were rendered.
-pub fn used(
+/// Returns the values by name. `written` is the manifest merged with its profiles, `taken` are
+/// library entries before rendering, `rendered` is the manifest for one site, and `vars` are the
+/// values of that site before rendering.
+pub fn template_inputs(
     (written, taken): (&Node, &[Node]),
     rendered: &Node,
     vars: &Table,
@@ -23,10 +25,10 @@ pub fn used(
 ) -> Vec<TemplateValue> {
     let mut waiting: BTreeSet<_> = taken.iter().flat_map(|entry| templates.names_in(entry)).collect();
     for entry in written.as_table().iter().flat_map(|root| &root.0) {
-        // Values count when something names them, and the code of a site is told as such.
+        // Values only count if they are named; the site code is recorded separately.
         if ![SPACE, "sites"].contains(&entry.name.as_str()) {
             let rendered = rendered.as_table().and_then(|root| root.get(&entry.name));
-            names_that_count(&entry.node, rendered, templates, &mut waiting);
+            collect_names(&entry.node, rendered, templates, &mut waiting);
         }
     }
     let rendered = rendered.as_table().and_then(|root| root.get(SPACE)).and_then(Node::as_table);
@@ -40,14 +42,14 @@ pub fn used(
             continue;
         };
         if path.is_empty() {
-            // Somebody goes through all of them.
+            // A template uses `vars` as a whole.
             waiting.extend(vars.0.iter().map(|entry| format!("{SPACE}.{}", entry.name)));
             continue;
         }
-        if let Some((_, node)) = nearest(vars, &path[1..]) {
+        if let Some((_, node)) = find_value(vars, &path[1..]) {
             waiting.extend(templates.names_in(node));
         }
-        if let Some((name, node)) = rendered.and_then(|vars| nearest(vars, &path[1..])) {
+        if let Some((name, node)) = rendered.and_then(|vars| find_value(vars, &path[1..])) {
             values.insert(name, node.to_json());
         }
     }
@@ -56,27 +58,28 @@ pub fn used(
     whole.map(|(name, value)| TemplateValue { name: name.clone(), value: value.clone() }).collect()
 }
 
-/// The names in all templates of a tree, but for entries that `when` leaves out.
-fn names_that_count(node: &Node, rendered: Option<&Node>, templates: &Templates, names: &mut BTreeSet<String>) {
+/// Collects the names in all templates of a tree, except entries excluded by `when`.
+fn collect_names(node: &Node, rendered: Option<&Node>, templates: &Templates, names: &mut BTreeSet<String>) {
     match (&node.value, rendered.map(|rendered| &rendered.value)) {
         (Value::Array(nodes), Some(Value::Array(rendered))) => {
             for (node, rendered) in nodes.iter().zip(rendered) {
-                names_that_count(node, Some(rendered), templates, names);
+                collect_names(node, Some(rendered), templates, names);
             }
         }
         (Value::Table(table), Some(Value::Table(rendered))) => {
             let when = rendered.get("when").map(|when| &when.value);
             let is_out = matches!(when, Some(Value::Boolean(false)));
             for entry in table.0.iter().filter(|entry| !is_out || entry.name == "when") {
-                names_that_count(&entry.node, rendered.get(&entry.name), templates, names);
+                collect_names(&entry.node, rendered.get(&entry.name), templates, names);
             }
         }
         _ => names.extend(templates.names_in(node)),
     }
 }
 
-/// The value at a dotted path, or the last one on the way there: of `net.dns is defined` that may be `net`.
-fn nearest<'a>(vars: &'a Table, path: &str) -> Option<(String, &'a Node)> {
+/// Returns the value at a dotted path, or the deepest existing one on the way: for `net.dns is
+/// defined` it may be `net`.
+fn find_value<'a>(vars: &'a Table, path: &str) -> Option<(String, &'a Node)> {
     let mut parts = path.split('.');
     let mut name = parts.next()?.to_owned();
     let mut node = vars.get(&name)?;
@@ -93,7 +96,7 @@ mod tests {
     use crate::manifest::{Options, load};
     use crate::problem::Problems;
 
-    /// The values of each site, as `name=value`.
+    /// Returns the values of each site, as `name=value`.
     fn values(body: &str, options: &Options) -> Vec<String> {
         let folder = tempfile::tempdir().unwrap();
         let path = camino::Utf8PathBuf::try_from(folder.path().join("media.toml")).unwrap();
@@ -115,7 +118,8 @@ mod tests {
             "{MEDIA}when = \"{{{{ vars.with == 'vpn' }}}}\"\n\
              [vars]\nwith = 'vpn'\nunused = 'u'\nlanguage = '{{{{ vars.country }}}}-X'\ncountry = 'de'\n\
              [[sites]]\ncode = 'BER'\n[[sites]]\ncode = 'PAR'\nvars = {{ country = 'fr' }}\n\
-             [[file]]\nsource = 'readme-{{{{ vars.language | lower if site.code else vars.never.there }}}}.txt'\npath = 'a'\n"
+             [[file]]\nsource = 'readme-{{{{ vars.language | lower if site.code else vars.never.there }}}}.txt'\npath \
+             = 'a'\n"
         );
         assert_eq!(
             values(&body, &Options::default()),
@@ -128,7 +132,8 @@ mod tests {
     #[test]
     fn values_that_are_named_in_brackets_are_rendered_before_they_are_used() {
         let body = format!(
-            "{MEDIA}[vars]\nfirst = \"{{{{ vars['second-one'] }}}}\"\nsecond-one = '{{{{ vars.third }}}}'\nthird = 'x'\n\
+            "{MEDIA}[vars]\nfirst = \"{{{{ vars['second-one'] }}}}\"\nsecond-one = '{{{{ vars.third }}}}'\nthird = \
+             'x'\n\
              [[sites]]\ncode = 'BER'\n[[file]]\nsource = '{{{{ vars.first }}}}'\npath = 'a'\n"
         );
         assert_eq!(values(&body, &Options::default()), [r#"first="x" second-one="x" third="x""#]);
