@@ -1,6 +1,6 @@
 <#
 .SYNOPSIS
-    Exports what a Configuration Manager site knows of itself to a file for tsmedia.
+    Exports the data of a Configuration Manager site that media need into a site file for tsmedia.
 
 .DESCRIPTION
     Writes a site file (JSON) with the site code, management points, ports, SSL state, trusted root key, certificates,
@@ -10,9 +10,9 @@
     With -TaskSequence, it also asks the site for the policies of stand-alone media and writes them into -PolicyFile
     (JSON), which manifests name in `[policy]`. They can hold secrets: never commit that file.
 
-    With -MediaCertificate, it registers a certificate that tsmedia made with the site.
+    With -MediaCertificate, it registers at the site a certificate that tsmedia made.
 
-    This script has not been run by the authors of tsmedia, who have no site. Each class, property and cmdlet is marked:
+    The authors of tsmedia have no site and have not run this script. Each class, property and cmdlet is marked:
       [doc]     documented by Microsoft
       [public]  used by public scripts, not documented
     Read it before you run it. It changes nothing unless -MediaCertificate is given.
@@ -43,7 +43,7 @@
     File for the policies. Keep it out of the repository.
 
 .PARAMETER MediaCertificate
-    Certificate file to register with the site.
+    Certificate file to register at the site.
 
 .EXAMPLE
     .\Export-TsmediaSite.ps1 -SiteServer cm1.example.com -Path BER.json
@@ -174,7 +174,7 @@ function Get-PackageHash {
     }
 }
 
-# Values that are not there are left out.
+# Adds a value unless it is empty.
 function Add-Value {
     param([Parameter(Mandatory)] $To, [Parameter(Mandatory)] [string] $Name, $Value)
     if ($null -ne $Value -and "$Value" -ne '') { $To[$Name] = $Value }
@@ -257,8 +257,8 @@ if ($TaskSequence) {
     Write-Warning "$PolicyFile can hold secrets: do not commit it."
 }
 
-# Import-CMCertificate [doc] runs on the drive of the site. Whether the site takes the certificate as one of type Boot
-# media is not documented: look at Administration, Security, Certificates in the console.
+# Import-CMCertificate [doc] runs on the drive of the site. It is not documented whether the site accepts the
+# certificate as one of type Boot media: look at Administration, Security, Certificates in the console.
 if ($MediaCertificate -and $PSCmdlet.ShouldProcess($code, "Register $MediaCertificate")) {
     $file = (Resolve-Path -LiteralPath $MediaCertificate).ProviderPath
     Import-Module (Join-Path (Split-Path $env:SMS_ADMIN_UI_PATH) 'ConfigurationManager.psd1')

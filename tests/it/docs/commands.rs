@@ -151,7 +151,7 @@ fn steps(block: &Block) -> Vec<Step> {
     steps
 }
 
-/// What running a page found.
+/// Result of running a page.
 struct Findings {
     failures: Vec<String>,
     /// Outputs that the page shows differently.
