@@ -17,25 +17,25 @@ use camino::Utf8Path;
 
 use crate::capture::Captured;
 use crate::content::Stat;
-use crate::digest::Asked;
+use crate::digest::DigestKinds;
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::Sealed;
 use crate::plan::saved::SavedManifest;
-use crate::plan::{self, Action, Change, Claim, Plan};
+use crate::plan::{self, Action, Claim, Plan, PlannedChange};
 use crate::progress::Progress;
 use crate::record::{Record, Recorded, RecordedFile, RecordedMedium};
 use crate::store::Store;
 use crate::target::{self, Recipe, Target};
-use crate::write::{self, Journal, Means, open};
+use crate::write::{self, Journal, WriteOptions, open};
 
-use existing_output::{Looked, look_at, path_of};
+use existing_output::{FoundOutput, look_at, path_of};
 pub use lock::Lock;
 use patch::{Patcher, recover};
 pub use saved::{moved, survey_to_save};
 
 /// The targets of one manifest, and where what is known of them is kept.
 #[derive(Clone, Debug)]
-pub struct Work<'a> {
+pub struct ApplyContext<'a> {
     /// The targets to make.
     pub targets: &'a [Target],
     /// The names of targets that the manifest makes too and that are left alone this time.
@@ -47,18 +47,22 @@ pub struct Work<'a> {
     /// Where the system describes its devices.
     pub sysfs: &'a Utf8Path,
     /// How they are written.
-    pub means: Means,
+    pub options: WriteOptions,
     /// Whether files that tsmedia did not make may be replaced.
     pub force: bool,
     /// Whether what changed may be built anew only, and never patched.
     pub no_patch: bool,
 }
 
-impl Work<'_> {
+impl ApplyContext<'_> {
     /// The digests of sources that the targets need.
-    fn asked(&self) -> Asked {
+    fn digest_kinds(&self) -> DigestKinds {
         let mut media = self.targets.iter().filter_map(Target::medium);
-        if media.any(|output| output.form.asked() == Asked::Sha1Too) { Asked::Sha1Too } else { Asked::Lists }
+        if media.any(|output| output.form.digest_kinds() == DigestKinds::Sha1Too) {
+            DigestKinds::Sha1Too
+        } else {
+            DigestKinds::Lists
+        }
     }
 }
 
@@ -75,12 +79,12 @@ pub struct Applied {
 
 /// What there is to do. Reads sources whose digests decide it and are not known, and remembers them in the cache;
 /// nothing else is written.
-pub fn survey(work: &Work, store: &mut Store, progress: &Progress) -> Result<Plan> {
+pub fn survey(work: &ApplyContext, store: &mut Store, progress: &Progress) -> Result<Plan> {
     let (record, _) = Record::load_or_empty(work.record)?;
     let (Decided { plan, .. }, n_read) = decide(work, store, &record, &Patcher::default(), progress)?;
     if n_read > 0 {
         // A plan is none the worse for a cache that can't be written.
-        let _ = store.save(&work.means.disk);
+        let _ = store.save(&work.options.disk);
     }
     Ok(plan)
 }
@@ -91,16 +95,26 @@ pub fn survey(work: &Work, store: &mut Store, progress: &Progress) -> Result<Pla
 ///
 /// Before anything is written when another run is at work, when something is wrong with any target, or when a file
 /// that tsmedia did not make is in the way. After that at the first target that fails; those before it are finished.
-pub fn apply(work: &Work, store: &mut Store, progress: &Progress) -> Result<Applied> {
+pub fn apply(work: &ApplyContext, store: &mut Store, progress: &Progress) -> Result<Applied> {
     apply_if(work, None, store, progress)
 }
 
 /// Does what a saved plan says, or nothing if it holds no more: ask [`moved`] for the reasons.
-pub fn apply_saved(work: &Work, planned: &SavedManifest, store: &mut Store, progress: &Progress) -> Result<Applied> {
+pub fn apply_saved(
+    work: &ApplyContext,
+    planned: &SavedManifest,
+    store: &mut Store,
+    progress: &Progress,
+) -> Result<Applied> {
     apply_if(work, Some(planned), store, progress)
 }
 
-fn apply_if(work: &Work, planned: Option<&SavedManifest>, store: &mut Store, progress: &Progress) -> Result<Applied> {
+fn apply_if(
+    work: &ApplyContext,
+    planned: Option<&SavedManifest>,
+    store: &mut Store,
+    progress: &Progress,
+) -> Result<Applied> {
     let names: Vec<_> = work.targets.iter().map(|target| target.name.as_str()).collect();
     let _lock = Lock::take(store.root(), &format!("building `{}`", names.join("`, `")))?;
     // That it is damaged was told when the manifest was loaded.
@@ -114,24 +128,25 @@ fn apply_if(work: &Work, planned: Option<&SavedManifest>, store: &mut Store, pro
     refuse_strangers(work, &plan)?;
     refuse_unreadable(work, &plan)?;
     store.start_reading();
-    let mut run = Run { work, store, record, patcher, progress, applied: Applied { n_read, ..Applied::default() } };
+    let mut run =
+        ApplyRun { work, store, record, patcher, progress, applied: Applied { n_read, ..Applied::default() } };
     let mut plan = plan;
     let mut is_saved = false;
     for change in &mut plan.changes {
-        progress.go_on()?;
+        progress.check_cancelled()?;
         progress.on(&change.name);
         let stat = looked.get(&change.name).and_then(|looked| looked.stat);
         is_saved |= run.carry_out(change, stat)?;
     }
     if (n_read > 0 || n_recovered > 0) && !is_saved {
-        run.store.save(&work.means.disk)?;
+        run.store.save(&work.options.disk)?;
     }
     Ok(Applied { plan, ..run.applied })
 }
 
 /// Everything that is changed while a plan is done.
-struct Run<'a> {
-    work: &'a Work<'a>,
+struct ApplyRun<'a> {
+    work: &'a ApplyContext<'a>,
     store: &'a mut Store,
     record: Record,
     patcher: Patcher,
@@ -139,10 +154,10 @@ struct Run<'a> {
     applied: Applied,
 }
 
-impl Run<'_> {
+impl ApplyRun<'_> {
     /// Does what is to be done with one target and records it; `false` if there was nothing to record. `looked` is what
     /// the file system said of its file when the plan was made.
-    fn carry_out(&mut self, change: &mut Change, looked: Option<Stat>) -> Result<bool> {
+    fn carry_out(&mut self, change: &mut PlannedChange, looked: Option<Stat>) -> Result<bool> {
         let mut journal = None;
         let is_news = match (change.action, target::named(self.work.targets, &change.name)) {
             (Action::Keep, Some(target)) => self.keep(target, looked)?,
@@ -157,8 +172,8 @@ impl Run<'_> {
             (_, None) => false,
         };
         if is_news {
-            self.record.save(self.work.record, &self.work.means.disk)?;
-            self.store.save(&self.work.means.disk)?;
+            self.record.save(self.work.record, &self.work.options.disk)?;
+            self.store.save(&self.work.options.disk)?;
         }
         journal.map_or(Ok(()), Journal::settle)?;
         Ok(is_news)
@@ -172,7 +187,7 @@ impl Run<'_> {
     }
 
     /// Makes a target. Returns the journal of a patch, which is settled when record and cache are saved.
-    fn make(&mut self, target: &Target, change: &mut Change, looked: Option<Stat>) -> Result<Option<Journal>> {
+    fn make(&mut self, target: &Target, change: &mut PlannedChange, looked: Option<Stat>) -> Result<Option<Journal>> {
         match &target.recipe {
             Recipe::Medium(output) => {
                 refuse_replaced(&target.path, looked)?;
@@ -197,7 +212,7 @@ impl Run<'_> {
         let found = look_at(self.work, name, self.store, &self.record)?;
         let is_ours = self.record.get(name).is_some_and(|recorded| found.existing.is_recorded(recorded));
         if let Some(path) = path_of(self.work, name).filter(|_| is_ours && found.claim == Claim::Made) {
-            self.work.means.disk.remove(&path).map_err(|error| Error::io("removing", &path, error))?;
+            self.work.options.disk.remove(&path).map_err(|error| Error::io("removing", &path, error))?;
         }
         self.store.forget_finished(name);
         self.record.remove(name);
@@ -208,11 +223,11 @@ impl Run<'_> {
 /// A plan, and what was found under the names that it decides on.
 struct Decided {
     plan: Plan,
-    looked: BTreeMap<String, Looked>,
+    looked: BTreeMap<String, FoundOutput>,
 }
 
 fn decide(
-    work: &Work,
+    work: &ApplyContext,
     store: &mut Store,
     record: &Record,
     patcher: &Patcher,
@@ -221,7 +236,7 @@ fn decide(
     let mut n_read = 0;
     refuse_links(work)?;
     let looked = look_at_all(work, record, store)?;
-    let found = |name: &str| looked.get(name).copied().unwrap_or(Looked::missing());
+    let found = |name: &str| looked.get(name).copied().unwrap_or(FoundOutput::missing());
     loop {
         let unknown = {
             let store = &*store;
@@ -232,7 +247,7 @@ fn decide(
             let inputs = plan::Inputs {
                 targets: work.targets,
                 others: work.others,
-                digests: &store.known(work.asked()),
+                digests: &store.known(work.digest_kinds()),
                 record,
                 existing: &|name| found(name).existing,
                 claim: &|name| found(name).claim,
@@ -246,7 +261,7 @@ fn decide(
             unknown
         };
         store.start_reading();
-        let digests = write::hash(&unknown, work.asked(), &work.means, progress)?;
+        let digests = write::hash(&unknown, work.digest_kinds(), &work.options, progress)?;
         for (file, digests) in unknown.iter().zip(digests) {
             n_read += file.len();
             store.remember(file, digests);
@@ -255,7 +270,7 @@ fn decide(
 }
 
 /// Looks at every file that the manifest makes, and at those that the record names and the manifest makes no longer.
-fn look_at_all(work: &Work, record: &Record, store: &Store) -> Result<BTreeMap<String, Looked>> {
+fn look_at_all(work: &ApplyContext, record: &Record, store: &Store) -> Result<BTreeMap<String, FoundOutput>> {
     let targets = work.targets.iter().map(|target| target.name.as_str());
     let names = targets.chain(record.targets().map(Recorded::name));
     let mut looked = BTreeMap::new();
@@ -268,13 +283,13 @@ fn look_at_all(work: &Work, record: &Record, store: &Store) -> Result<BTreeMap<S
 }
 
 /// Fails if a file to be written is a link: a rename would take its place, and what it leads to would stay as it is.
-fn refuse_links(work: &Work) -> Result<()> {
+fn refuse_links(work: &ApplyContext) -> Result<()> {
     let targets = work.targets.iter().map(|target| target.path.as_path());
     targets.chain([work.record]).try_for_each(open::refuse_link)
 }
 
-fn refuse_strangers(work: &Work, plan: &Plan) -> Result<()> {
-    let stranger = |change: &&Change| change.in_the_way && change.action != Action::Delete;
+fn refuse_strangers(work: &ApplyContext, plan: &Plan) -> Result<()> {
+    let stranger = |change: &&PlannedChange| change.in_the_way && change.action != Action::Delete;
     match plan.changes.iter().find(stranger) {
         Some(change) if !work.force => {
             let name = &change.name;
@@ -288,7 +303,7 @@ fn refuse_strangers(work: &Work, plan: &Plan) -> Result<()> {
     }
 }
 
-fn refuse_unreadable(work: &Work, plan: &Plan) -> Result<()> {
+fn refuse_unreadable(work: &ApplyContext, plan: &Plan) -> Result<()> {
     for change in plan.changes.iter().filter(|change| change.action != Action::Keep) {
         let output = target::named(work.targets, &change.name).and_then(Target::medium);
         output.map_or(Ok(()), medium::refuse_unreadable)?;
@@ -309,7 +324,7 @@ fn refuse_replaced(path: &Utf8Path, looked: Option<Stat>) -> Result<()> {
 /// What the file system says of a file, which has to be the one that was looked at: it may have been hours ago.
 fn unchanged(path: &Utf8Path, looked: Option<Stat>) -> Result<Stat> {
     let metadata = fs::symlink_metadata(path).map_err(|error| Error::io("looking at", path, error))?;
-    let stat = Stat::of(&metadata);
+    let stat = Stat::from_metadata(&metadata);
     if looked == Some(stat) {
         return Ok(stat);
     }

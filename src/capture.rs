@@ -4,12 +4,12 @@
 //! device: nothing is mounted, and nothing needs root. NTFS and FAT volumes are captured; all others, and what is on
 //! USB, are skipped, with the reason (rule R92). The WIM file gets its name when it is whole.
 
+mod change_guard;
 mod disk;
 mod fat;
 mod names;
 mod placeholders;
 mod source;
-mod still;
 mod usb;
 
 use std::collections::BTreeSet;
@@ -30,19 +30,19 @@ pub use crate::format::wim::capture::{Exclusions, LeftOut, Packing, WhyLeftOut};
 use crate::manifest::Placeholders;
 use crate::progress::Progress;
 use crate::rule::Rule;
-use crate::write::{self, Disk, IfBusy, Temporary, open, temporary_path};
+use crate::write::{self, DiskOps, IfBusy, Temporary, open, temporary_path};
 
-use source::{Kind, Source};
+use source::{CaptureSource, CaptureSourceKind};
 
 /// What to capture, and how.
 #[derive(Clone, Debug)]
-pub struct Work<'a> {
+pub struct CaptureJob<'a> {
     /// Folders, volumes and disks.
     pub sources: &'a [SourceOptions],
     /// The WIM file to make.
     pub target: &'a Utf8Path,
     /// What else the images say of themselves.
-    pub about: About,
+    pub about: ImageDescription,
     /// How contents are compressed. Images that are appended to others are compressed as those are.
     pub packing: Packing,
     /// How many threads compress; 0 for as many as there are processors.
@@ -60,13 +60,13 @@ pub struct Work<'a> {
     /// When the images are said to be made.
     pub date: Date,
     /// What happens to a file that is there already.
-    pub existing: Existing,
+    pub existing: IfExists,
     /// A WIM file of an earlier capture: what has the same size and times as there is taken from it, unread.
     pub update_from: Option<&'a Utf8Path>,
     /// Where the system describes its devices.
     pub sysfs: &'a Utf8Path,
     /// The calls that change the disk.
-    pub disk: Disk,
+    pub disk: DiskOps,
 }
 
 /// Source of a capture.
@@ -84,7 +84,7 @@ pub struct SourceOptions {
 
 /// What an image says of itself beside its name.
 #[derive(Clone, Debug, Default)]
-pub struct About {
+pub struct ImageDescription {
     /// What it is; up to 255 characters (rule R91).
     pub description: Option<String>,
     /// Who made it; up to 255 characters (rule R91).
@@ -95,7 +95,7 @@ pub struct About {
 
 /// What happens to a file that is there already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Existing {
+pub enum IfExists {
     /// It is an error.
     Refuse,
     /// The new file takes its place.
@@ -108,7 +108,7 @@ pub enum Existing {
 #[derive(Clone, Debug)]
 pub struct Captured {
     /// The images.
-    pub images: Vec<Image>,
+    pub images: Vec<CapturedImage>,
     /// The volumes that are not among them.
     pub skipped: Vec<Skipped>,
     /// The length of the WIM file in bytes.
@@ -119,7 +119,7 @@ pub struct Captured {
 
 /// An image that was made.
 #[derive(Clone, Debug)]
-pub struct Image {
+pub struct CapturedImage {
     /// Its place in the file, from 1.
     pub index: u32,
     /// Its name.
@@ -161,15 +161,15 @@ impl Captured {
 /// Before anything is written: a source that is not there or is none, a volume that was not left in order, names that
 /// Windows can't hold, files whose contents are not on their volume, nothing to capture, a file in the way. Afterwards:
 /// what can't be read, a source that changed meanwhile, a full disk. The target is then as it was.
-pub fn capture(work: &Work, progress: &Progress) -> Result<Captured> {
+pub fn capture(work: &CaptureJob, progress: &Progress) -> Result<Captured> {
     work.about.check()?;
     check_target(work)?;
     let temporary = Temporary::create(&work.disk, work.target, IfBusy::Fail)?;
     let mut found = source::find(work, progress)?;
     name_all(&mut found.sources, work)?;
     let mut capture = match work.existing {
-        Existing::Append => Capture::extend(work.target, progress)?,
-        Existing::Refuse | Existing::Replace => Capture::new(work.packing, progress)?,
+        IfExists::Append => Capture::extend(work.target, progress)?,
+        IfExists::Refuse | IfExists::Replace => Capture::new(work.packing, progress)?,
     };
     let old = work.update_from.map(|path| OldImages::open(&mut capture, path)).transpose()?;
     let n_sources = found.sources.len();
@@ -204,12 +204,12 @@ pub fn capture(work: &Work, progress: &Progress) -> Result<Captured> {
 /// Describes an image that was added with this index and without these files.
 fn describe(
     capture: &mut Capture,
-    source: &Source,
+    source: &CaptureSource,
     (index, left_out): (u32, Vec<LeftOut>),
     n_sources: usize,
     old: Option<&OldImages>,
-    work: &Work,
-) -> Result<Image> {
+    work: &CaptureJob,
+) -> Result<CapturedImage> {
     let about = &work.about;
     let values = [("DESCRIPTION", &about.description), ("CREATEDBY", &about.created_by), ("VERSION", &about.version)];
     for (key, value) in values {
@@ -221,7 +221,7 @@ fn describe(
     if let (Some(old), Some(old_index)) = (old, updated_from) {
         capture.compare(index, &old.old, old_index)?;
     }
-    Ok(Image {
+    Ok(CapturedImage {
         index,
         name: source.name.clone(),
         source: source.place.clone(),
@@ -232,9 +232,14 @@ fn describe(
 }
 
 /// Refuses what an image would hold in name only. A volume is not left out for that.
-fn check_files(capture: &mut Capture, source: &Source, image: &mut Image, work: &Work) -> Result<()> {
+fn check_files(
+    capture: &mut Capture,
+    source: &CaptureSource,
+    image: &mut CapturedImage,
+    work: &CaptureJob,
+) -> Result<()> {
     let place = format!("`{}`", source.place);
-    if let Kind::Volume(FileSystem::Ntfs) = source.kind {
+    if let CaptureSourceKind::Volume(FileSystem::Ntfs) = source.kind {
         return placeholders::check(capture, image.index, &place, work.placeholders, &mut image.left_out);
     }
     let mut paths = Vec::new();
@@ -257,14 +262,14 @@ impl OldImages {
     }
 
     /// The image of the same name; or the only one, for the only source.
-    fn image_of(&self, source: &Source, n_sources: usize) -> Option<u32> {
+    fn image_of(&self, source: &CaptureSource, n_sources: usize) -> Option<u32> {
         let same = self.names.iter().position(|name| name.as_ref() == Some(&source.name));
         let only = (self.names.len() == 1 && n_sources == 1).then_some(0);
         same.or(only).map(|at| at as u32 + 1)
     }
 }
 
-impl About {
+impl ImageDescription {
     /// Rule R91.
     fn check(&self) -> Result<()> {
         let rule = Rule::InvalidImageDescription;
@@ -289,7 +294,7 @@ impl About {
     }
 }
 
-fn check_target(work: &Work) -> Result<()> {
+fn check_target(work: &CaptureJob) -> Result<()> {
     let target = work.target;
     open::refuse_link(target)?;
     write::refuse_cut_off(target)?;
@@ -301,15 +306,15 @@ fn check_target(work: &Work) -> Result<()> {
         (Some(found), _) if !found.is_file() => {
             Err(Error::new(format!("`{target}` is there already, and is not a file")).help("choose another `--output`"))
         }
-        (Some(_), Existing::Refuse) => Err(Error::new(format!("`{target}` is there already"))
+        (Some(_), IfExists::Refuse) => Err(Error::new(format!("`{target}` is there already"))
             .help("use `--force` to replace it, `--append` to add to it, or choose another `--output`")),
-        (None, Existing::Append) => {
+        (None, IfExists::Append) => {
             Err(Error::new(format!("`{target}` is not there to be appended to"))
                 .help("leave `--append` out to make it"))
         }
         _ => Ok(()),
     }?;
-    if work.existing != Existing::Append && !wim::fits_name(target.as_str(), work.packing) {
+    if work.existing != IfExists::Append && !wim::fits_name(target.as_str(), work.packing) {
         let right = target.with_file_name(wim::fitting_name(target.file_name().unwrap_or_default()));
         return Err(Error::new(format!("`{target}` is not a name for a WIM file: those end in `.wim`"))
             .help(format!("use `--output {right}`")));
@@ -331,7 +336,7 @@ fn check_target(work: &Work) -> Result<()> {
 }
 
 /// Gives every source the name that was asked for or its own, and sees that no two images have the same.
-fn name_all(sources: &mut [Source], work: &Work) -> Result<()> {
+fn name_all(sources: &mut [CaptureSource], work: &CaptureJob) -> Result<()> {
     for source in sources.iter_mut() {
         if let Some(name) = &work.sources[source.number].name {
             source.name = match source.partition {
@@ -341,7 +346,7 @@ fn name_all(sources: &mut [Source], work: &Work) -> Result<()> {
         }
     }
     let mut taken: BTreeSet<String> = match work.existing {
-        Existing::Append => Wim::open(work.target)?.images().into_iter().filter_map(|image| image.name).collect(),
+        IfExists::Append => Wim::open(work.target)?.images().into_iter().filter_map(|image| image.name).collect(),
         _ => BTreeSet::new(),
     };
     for source in sources.iter() {
@@ -354,7 +359,7 @@ fn name_all(sources: &mut [Source], work: &Work) -> Result<()> {
 }
 
 /// What is captured, in a word.
-impl std::fmt::Display for Kind {
+impl std::fmt::Display for CaptureSourceKind {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Folder => f.write_str("folder"),

@@ -1,6 +1,6 @@
 //! What two media differ in, whether they are finished or not: label and description, what firmware starts, files.
 //!
-//! [`Contents`] is what a manifest, a record and a finished medium have in common; [`diff`] compares two of them.
+//! [`MediumContents`] is what a manifest, a record and a finished medium have in common; [`diff`] compares two of them.
 //! What one side can't know is not compared. The lists that a medium carries of itself are left out: they follow
 //! from the rest. A file that is gone and is found elsewhere with the same bytes has moved.
 
@@ -11,14 +11,14 @@ use serde_json::Value as Json;
 
 use crate::date::Date;
 use crate::digest::Digest;
-use crate::output::{BootImage, Entry, Identity, Output, TemplateValue, entry_of, lists};
-use crate::plan::{BootChange, Tally, value_changes};
+use crate::output::{BootImage, ContentEntry, Identity, Output, TemplateValue, find_entry, lists};
+use crate::plan::{BootChange, FileCount, value_changes};
 use crate::record::{RecordedFile, RecordedMedium};
 use crate::target::Target;
 
 /// What a medium holds and says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Contents {
+pub struct MediumContents {
     /// The digest of everything that decided its bytes, if tsmedia made it or would.
     pub id: Option<Digest>,
     /// The volume label.
@@ -32,18 +32,18 @@ pub struct Contents {
     /// The template values that it was made with, if they are known.
     pub values: Option<Vec<TemplateValue>>,
     /// What firmware starts, in the order of the boot catalog.
-    pub boot: Vec<Boot>,
+    pub boot: Vec<BootContent>,
     /// The files by path.
-    pub files: BTreeMap<String, File>,
+    pub files: BTreeMap<String, FileContent>,
     /// The content entries of the manifest, if it is known.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<ContentEntry>,
     /// The digest of the files that depend on secrets, where it is known. It is compared, and told to nobody.
     pub secrets: Option<Digest>,
 }
 
 /// A boot image.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Boot {
+pub struct BootContent {
     /// The firmware that it is for, as people write it.
     pub firmware: String,
     /// The digest of its bytes, if they are known.
@@ -54,7 +54,7 @@ pub struct Boot {
 
 /// A file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct File {
+pub struct FileContent {
     /// Its length in bytes.
     pub len: u64,
     /// Its digest; `None` if its bytes depend on secrets, since guesses could be tested with it.
@@ -104,7 +104,7 @@ pub struct Group {
     /// The folder or file on the medium; empty for the root.
     pub path: String,
     /// What it is: files and bytes on the old medium and on the new one.
-    pub tallies: [Tally; 2],
+    pub tallies: [FileCount; 2],
     /// What became of its files, by path.
     pub files: Vec<FileDiff>,
 }
@@ -115,39 +115,39 @@ pub struct FileDiff {
     /// Its path; if it was moved, the new one.
     pub path: String,
     /// What became of it.
-    pub change: Change,
+    pub change: FileDifference,
 }
 
 /// What became of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum FileDifference {
     /// It is on the new medium only.
-    Added(File),
+    Added(FileContent),
     /// It is on the old medium only.
-    Removed(File),
+    Removed(FileContent),
     /// It has other bytes.
-    Changed(File, File),
+    Changed(FileContent, FileContent),
     /// It has the same bytes and another path.
     Moved {
         /// The old path.
         from: String,
         /// What it is.
-        file: File,
+        file: FileContent,
     },
 }
 
-impl Contents {
+impl MediumContents {
     /// What an output will hold: its identity, and the digests of its boot images' bytes. Every digest is known.
-    pub fn of_medium(target: &Target, output: &Output, identity: &Identity, boot: &[Digest]) -> Self {
+    pub fn from_output(target: &Target, output: &Output, identity: &Identity, boot: &[Digest]) -> Self {
         let made_of = identity.boot.iter().map(|image| (image.firmware.to_string(), image.blake3));
-        let boot = made_of.zip(boot).map(|((firmware, made_of), bytes)| Boot {
+        let boot = made_of.zip(boot).map(|((firmware, made_of), bytes)| BootContent {
             firmware,
             bytes: Some(*bytes),
             made_of: Some(made_of),
         });
         let files = identity.files.iter().filter_map(|held| {
-            let blake3 = if output.is_veiled(&held.path) { None } else { Some(held.blake3?) };
-            Some((held.path.clone(), File { len: held.len, blake3 }))
+            let blake3 = if output.depends_on_secrets(&held.path) { None } else { Some(held.blake3?) };
+            Some((held.path.clone(), FileContent { len: held.len, blake3 }))
         });
         Self {
             id: identity.id,
@@ -164,17 +164,17 @@ impl Contents {
     }
 
     /// What a recorded output held.
-    pub fn of_record(recorded: &RecordedMedium, files: &[RecordedFile]) -> Self {
-        let boot = recorded.boot.iter().map(|image| Boot {
+    pub fn from_record(recorded: &RecordedMedium, files: &[RecordedFile]) -> Self {
+        let boot = recorded.boot.iter().map(|image| BootContent {
             firmware: image.firmware.to_string(),
             bytes: None,
             made_of: Some(image.blake3),
         });
         let entries = recorded.entries.iter();
-        let is_veiled = |path: &String| recorded.secrets.iter().any(|secrets| secrets.files.contains(path));
+        let depends_on_secrets = |path: &String| recorded.secrets.iter().any(|secrets| secrets.files.contains(path));
         let file = |file: &RecordedFile| {
-            let blake3 = (!is_veiled(&file.path)).then_some(file.blake3);
-            (file.path.clone(), File { len: file.len, blake3 })
+            let blake3 = (!depends_on_secrets(&file.path)).then_some(file.blake3);
+            (file.path.clone(), FileContent { len: file.len, blake3 })
         };
         Self {
             id: Some(recorded.id),
@@ -185,16 +185,16 @@ impl Contents {
             values: recorded.values.clone(),
             boot: boot.collect(),
             files: files.iter().map(file).collect(),
-            entries: entries.map(|entry| Entry::new(&entry.title, &entry.path)).collect(),
+            entries: entries.map(|entry| ContentEntry::new(&entry.title, &entry.path)).collect(),
             secrets: None,
         }
     }
 }
 
-impl Contents {
+impl MediumContents {
     /// What the discs of a set hold together. What each of them says of itself is that of the first, but for its
     /// number; of a file that each has (its label) the first disc's counts.
-    pub fn of_set(discs: Vec<Self>) -> Self {
+    pub fn from_discs(discs: Vec<Self>) -> Self {
         let n_discs = discs.len();
         let mut discs = discs.into_iter();
         let mut whole = discs.next().unwrap_or_default();
@@ -217,9 +217,9 @@ impl Contents {
     }
 }
 
-impl Boot {
+impl BootContent {
     /// A boot image that is a file of the medium.
-    pub fn of_file(firmware: String, file: File) -> Self {
+    pub fn of_file(firmware: String, file: FileContent) -> Self {
         let made_of = file.blake3.map(|blake3| BootImage::digest_of_file(file.len, blake3));
         Self { firmware, bytes: file.blake3, made_of }
     }
@@ -275,10 +275,10 @@ impl Group {
         let mut counts = Counts::default();
         for file in &self.files {
             match file.change {
-                Change::Added(_) => counts.added += 1,
-                Change::Removed(_) => counts.removed += 1,
-                Change::Changed(..) => counts.changed += 1,
-                Change::Moved { .. } => counts.moved += 1,
+                FileDifference::Added(_) => counts.added += 1,
+                FileDifference::Removed(_) => counts.removed += 1,
+                FileDifference::Changed(..) => counts.changed += 1,
+                FileDifference::Moved { .. } => counts.moved += 1,
             }
         }
         counts
@@ -286,16 +286,16 @@ impl Group {
 }
 
 /// Everything in which `new` differs from `old`.
-pub fn diff(old: &Contents, new: &Contents) -> Diff {
+pub fn diff(old: &MediumContents, new: &MediumContents) -> Diff {
     // Of one identity are the same boot images, even where neither side has a digest that the other has too.
     let is_one = old.id.is_some() && old.id == new.id;
     let boot = if is_one { Vec::new() } else { boot(&old.boot, &new.boot) };
-    let has_secrets = |contents: &Contents| contents.files.values().any(|file| file.blake3.is_none());
+    let has_secrets = |contents: &MediumContents| contents.files.values().any(|file| file.blake3.is_none());
     let has_unknown_secrets = has_secrets(old) && has_secrets(new) && old.secrets.zip(new.secrets).is_none();
     Diff { values: values(old, new), boot, groups: groups(old, new), has_unknown_secrets }
 }
 
-fn values(old: &Contents, new: &Contents) -> Vec<ValueChange> {
+fn values(old: &MediumContents, new: &MediumContents) -> Vec<ValueChange> {
     let mut changes = Vec::new();
     let mut compare = |key: &str, old: Option<String>, new: Option<String>| {
         if old != new {
@@ -319,7 +319,7 @@ fn values(old: &Contents, new: &Contents) -> Vec<ValueChange> {
     changes
 }
 
-fn template_values(old: &Contents, new: &Contents, changes: &mut Vec<ValueChange>) {
+fn template_values(old: &MediumContents, new: &MediumContents, changes: &mut Vec<ValueChange>) {
     if let (Some(old), Some(new)) = (&old.values, &new.values) {
         // A text as it is, everything else as JSON has it.
         let text = |value: Json| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -331,10 +331,11 @@ fn template_values(old: &Contents, new: &Contents, changes: &mut Vec<ValueChange
 }
 
 /// Boot images of one firmware are compared in the order of the boot catalog.
-fn boot(old: &[Boot], new: &[Boot]) -> Vec<BootDiff> {
+fn boot(old: &[BootContent], new: &[BootContent]) -> Vec<BootDiff> {
     let mut changes = Vec::new();
     for firmware in old.iter().chain(new).map(|boot| boot.firmware.as_str()).collect::<BTreeSet<_>>() {
-        let of = |boot: &'_ [Boot]| boot.iter().filter(|boot| boot.firmware == firmware).cloned().collect::<Vec<_>>();
+        let of =
+            |boot: &'_ [BootContent]| boot.iter().filter(|boot| boot.firmware == firmware).cloned().collect::<Vec<_>>();
         let (old, new) = (of(old), of(new));
         for n in 0..old.len().max(new.len()) {
             let (old, new) = (old.get(n), new.get(n));
@@ -355,10 +356,10 @@ fn boot(old: &[Boot], new: &[Boot]) -> Vec<BootDiff> {
 }
 
 /// Files by content entry, in the order of the manifest; then those of no entry, by folder.
-fn groups(old: &Contents, new: &Contents) -> Vec<Group> {
-    let is_new = |entry: &&Entry| new.entries.iter().all(|other| other.path != entry.path);
+fn groups(old: &MediumContents, new: &MediumContents) -> Vec<Group> {
+    let is_new = |entry: &&ContentEntry| new.entries.iter().all(|other| other.path != entry.path);
     let entries: Vec<_> = new.entries.iter().chain(old.entries.iter().filter(is_new)).cloned().collect();
-    let key = |path: &str| match entry_of(&entries, path) {
+    let key = |path: &str| match find_entry(&entries, path) {
         Some(entry) => (entries.iter().position(|other| std::ptr::eq(other, entry)), entry.path.clone()),
         None => (None, content_folder(path).to_owned()),
     };
@@ -385,13 +386,13 @@ fn groups(old: &Contents, new: &Contents) -> Vec<Group> {
 }
 
 /// What became of the files, by path.
-fn file_changes(old: &BTreeMap<String, File>, new: &BTreeMap<String, File>) -> Vec<FileDiff> {
+fn file_changes(old: &BTreeMap<String, FileContent>, new: &BTreeMap<String, FileContent>) -> Vec<FileDiff> {
     let mut changes = BTreeMap::new();
-    let mut gone: HashMap<File, Vec<&str>> = HashMap::new();
+    let mut gone: HashMap<FileContent, Vec<&str>> = HashMap::new();
     for (path, file) in old.iter().filter(|(path, _)| !is_own(path)) {
         match new.get(path) {
             None => gone.entry(*file).or_default().push(path),
-            Some(other) if other != file => drop(changes.insert(path.clone(), Change::Changed(*file, *other))),
+            Some(other) if other != file => drop(changes.insert(path.clone(), FileDifference::Changed(*file, *other))),
             Some(_) => {}
         }
     }
@@ -403,13 +404,13 @@ fn file_changes(old: &BTreeMap<String, File>, new: &BTreeMap<String, File>) -> V
             (!from.is_empty()).then(|| from.remove(same_name.unwrap_or(0)).to_owned())
         });
         let change = match from {
-            Some(from) => Change::Moved { from, file: *file },
-            None => Change::Added(*file),
+            Some(from) => FileDifference::Moved { from, file: *file },
+            None => FileDifference::Added(*file),
         };
         changes.insert(path.clone(), change);
     }
     for (file, paths) in gone {
-        changes.extend(paths.into_iter().map(|path| (path.to_owned(), Change::Removed(file))));
+        changes.extend(paths.into_iter().map(|path| (path.to_owned(), FileDifference::Removed(file))));
     }
     changes.into_iter().map(|(path, change)| FileDiff { path, change }).collect()
 }

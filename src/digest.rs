@@ -17,7 +17,7 @@ pub struct Digests {
 
 /// Which digests are asked for. SHA-1 takes time that only WIM files are worth.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Asked {
+pub enum DigestKinds {
     /// What media list.
     #[default]
     Lists,
@@ -30,20 +30,20 @@ impl Digests {
     pub const NOT_YET: Self = Self { blake3: Digest([0; 32]), sha256: Sha256([0; 32]), sha1: None };
 
     /// The digests of bytes in memory.
-    pub fn of(bytes: &[u8]) -> Self {
-        Self::asked(bytes, Asked::Lists)
+    pub fn hash(bytes: &[u8]) -> Self {
+        Self::hash_kinds(bytes, DigestKinds::Lists)
     }
 
     /// The digests of bytes in memory that are asked for.
-    pub fn asked(bytes: &[u8], asked: Asked) -> Self {
+    pub fn hash_kinds(bytes: &[u8], asked: DigestKinds) -> Self {
         let mut hasher = Hasher::new(asked);
         hasher.update(bytes);
         hasher.finish()
     }
 
     /// Whether what is asked for is among them.
-    pub fn answer(&self, asked: Asked) -> bool {
-        asked == Asked::Lists || self.sha1.is_some()
+    pub fn answer(&self, asked: DigestKinds) -> bool {
+        asked == DigestKinds::Lists || self.sha1.is_some()
     }
 }
 
@@ -57,7 +57,7 @@ pub struct Sha1(pub [u8; 20]);
 
 impl Sha1 {
     /// The digest of bytes in memory.
-    pub fn of(bytes: &[u8]) -> Self {
+    pub fn hash(bytes: &[u8]) -> Self {
         Self(sha1::Sha1::digest(bytes).into())
     }
 }
@@ -80,7 +80,7 @@ pub struct ShaHasher {
 
 impl Hasher {
     /// A hasher that has seen no byte yet.
-    pub fn new(asked: Asked) -> Self {
+    pub fn new(asked: DigestKinds) -> Self {
         Self { blake3: Blake3Hasher::default(), sha: ShaHasher::new(asked) }
     }
 
@@ -111,8 +111,8 @@ impl Blake3Hasher {
 
 impl ShaHasher {
     /// A hasher that has seen no byte yet.
-    pub fn new(asked: Asked) -> Self {
-        let sha1 = (asked == Asked::Sha1Too).then(sha1::Sha1::new);
+    pub fn new(asked: DigestKinds) -> Self {
+        let sha1 = (asked == DigestKinds::Sha1Too).then(sha1::Sha1::new);
         Self { sha256: sha2::Sha256::new(), sha1 }
     }
 
@@ -138,17 +138,17 @@ mod tests {
 
     #[test]
     fn digests_of_nothing_are_the_published_ones() {
-        let digests = Digests::of(b"");
+        let digests = Digests::hash(b"");
         assert_eq!(digests.blake3.to_string(), "af1349b9f5f9a1a6a0404dea36dcc9499bcb25c9adc112b7cc9a93cae41f3262");
         assert_eq!(digests.sha256.to_string(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     }
 
     #[test]
     fn sha1_is_made_where_it_is_asked_for() {
-        let digests = Digests::asked(b"abc", Asked::Sha1Too);
-        assert_eq!(digests.sha1, Some(Sha1::of(b"abc")));
-        assert_eq!(Sha1::of(b"abc").0[..4], [0xA9, 0x99, 0x3E, 0x36]);
-        assert_eq!(Digests::of(b"abc"), Digests { sha1: None, ..digests });
-        assert!(digests.answer(Asked::Lists) && !Digests::of(b"abc").answer(Asked::Sha1Too));
+        let digests = Digests::hash_kinds(b"abc", DigestKinds::Sha1Too);
+        assert_eq!(digests.sha1, Some(Sha1::hash(b"abc")));
+        assert_eq!(Sha1::hash(b"abc").0[..4], [0xA9, 0x99, 0x3E, 0x36]);
+        assert_eq!(Digests::hash(b"abc"), Digests { sha1: None, ..digests });
+        assert!(digests.answer(DigestKinds::Lists) && !Digests::hash(b"abc").answer(DigestKinds::Sha1Too));
     }
 }

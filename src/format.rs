@@ -1,7 +1,7 @@
 //! Formats: pure functions from a [`Volume`](crate::volume::Volume) to a [`Layout`](crate::layout::Layout), and
 //! readers of what others (and we) wrote.
 
-pub use disc_layout::{fat, file_system, found, iso, ntfs, partitions};
+pub use disc_layout::{fat, file_system, iso, ntfs, partitions, volume_entry};
 use disc_layout::{slack, tree};
 
 mod asn1;

@@ -10,13 +10,13 @@ use std::collections::BTreeSet;
 use std::ops::Range;
 
 use crate::diff::content_folder;
-use crate::format::iso::{Disc, Part};
+use crate::format::iso::{IsoDisc, IsoPart};
 use crate::format::stick::{self, Stick};
 use crate::format::wim::stored;
 use crate::format::wim::stored::Stored;
-use crate::output::{Carrier, lists};
+use crate::output::{ParsedMedium, lists};
 
-pub use marks::{Marks, Reads, State, marks};
+pub use marks::{Marks, Reads, RegionState, marks};
 
 /// A medium as regions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,14 +24,14 @@ pub struct Map {
     /// How long the medium is.
     pub len: u64,
     /// Its regions, ascending; together they are the whole medium.
-    pub regions: Vec<Region>,
+    pub regions: Vec<MapRegion>,
 }
 
 /// A part of a medium.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Region {
+pub struct MapRegion {
     /// What it is.
-    pub kind: Kind,
+    pub kind: RegionKind,
     /// Which: the path of a large file, the folder of small files, the names of structures.
     pub name: String,
     /// Where it starts.
@@ -50,7 +50,7 @@ pub struct Region {
 
 /// What a region is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Kind {
+pub enum RegionKind {
     /// Descriptors, boot catalog, path tables, anchors; partition tables and boot sectors.
     Head,
     /// A file of 1 MiB or more, or a piece of it.
@@ -67,7 +67,7 @@ pub enum Kind {
     Lists,
 }
 
-impl Kind {
+impl RegionKind {
     /// All of them, in the order of a legend.
     pub const ALL: [Self; 7] = [
         Self::Head,
@@ -111,7 +111,7 @@ pub struct Totals {
     pub slack: u64,
 }
 
-impl Region {
+impl MapRegion {
     /// What it does not use.
     pub fn slack(&self) -> u64 {
         self.len - self.used
@@ -136,28 +136,28 @@ const LARGE: u64 = 1 << 20;
 const MAX_TURNS: usize = 6;
 
 /// Something on the medium, and what it is part of.
-struct Item {
+struct MapItem {
     place: Range<u64>,
-    kind: Kind,
+    kind: RegionKind,
     name: String,
     file: Option<(String, bool)>,
 }
 
 impl Map {
     /// The regions of a medium.
-    pub fn of(carrier: &Carrier) -> Self {
-        let mut items = match carrier {
-            Carrier::Disc(disc) => items_of_disc(disc),
-            Carrier::Wim(wim) => items_of_wim(wim),
-            Carrier::Stick(stick) => items_of_stick(stick),
+    pub fn new(parsed: &ParsedMedium) -> Self {
+        let mut items = match parsed {
+            ParsedMedium::Disc(disc) => items_of_disc(disc),
+            ParsedMedium::Wim(wim) => items_of_wim(wim),
+            ParsedMedium::Stick(stick) => items_of_stick(stick),
         };
         // What claims to be beyond the end of the medium is not on it.
-        let len = carrier.len();
+        let len = parsed.len();
         items.iter_mut().for_each(|item| item.place = item.place.start.min(len)..item.place.end.min(len));
         items.sort_by_key(|item| (item.place.start, item.place.end));
-        let mut regions: Vec<Region> = Vec::new();
+        let mut regions: Vec<MapRegion> = Vec::new();
         let mut at = 0;
-        for Item { place, kind, name, file } in items {
+        for MapItem { place, kind, name, file } in items {
             // Files may share bytes, and a small one may be in its UDF entry: bytes are counted once.
             let used = place.start.max(at)..place.end.max(at);
             at = used.end;
@@ -167,10 +167,19 @@ impl Map {
             }
             if is_next && !used.is_empty() || regions.is_empty() {
                 let (offset, files) = (used.start, Vec::new());
-                regions.push(Region { kind, name: name.clone(), offset, len: 0, span: 0, used: 0, files, n_files: 0 });
+                regions.push(MapRegion {
+                    kind,
+                    name: name.clone(),
+                    offset,
+                    len: 0,
+                    span: 0,
+                    used: 0,
+                    files,
+                    n_files: 0,
+                });
             }
             let Some(last) = regions.last_mut() else { continue };
-            if kind == Kind::Head && last.kind == kind && !last.name.contains(&name) {
+            if kind == RegionKind::Head && last.kind == kind && !last.name.contains(&name) {
                 last.name += &format!(", {name}");
             }
             last.used += used.end - used.start;
@@ -196,93 +205,93 @@ impl Map {
 }
 
 /// Whether something belongs to the region before it.
-fn belongs(last: &Region, kind: Kind, name: &str) -> bool {
+fn belongs(last: &MapRegion, kind: RegionKind, name: &str) -> bool {
     match kind {
         _ if last.kind != kind => false,
-        Kind::Head => true,
+        RegionKind::Head => true,
         // Pieces of a large file that touch are one already.
-        Kind::LargeFile | Kind::BootProgram => false,
-        Kind::SmallFiles | Kind::Folders | Kind::FileEntries | Kind::Lists => last.name == name,
+        RegionKind::LargeFile | RegionKind::BootProgram => false,
+        RegionKind::SmallFiles | RegionKind::Folders | RegionKind::FileEntries | RegionKind::Lists => last.name == name,
     }
 }
 
-fn items_of_stick(stick: &Stick) -> Vec<Item> {
+fn items_of_stick(stick: &Stick) -> Vec<MapItem> {
     let files = stick.files.iter().filter(|file| !file.is_folder);
     let mut items: Vec<_> = files.flat_map(|file| items_of_file(&file.path, file.len, &file.extents)).collect();
     for structure in &stick.structures {
         let (kind, name) = match structure.part {
-            stick::Part::PartitionTable => (Kind::Head, "partition table"),
-            stick::Part::BootSector => (Kind::Head, "boot sector"),
-            stick::Part::AllocationTable => (Kind::FileEntries, "FAT"),
-            stick::Part::Folders => (Kind::Folders, "FAT"),
-            stick::Part::NtfsTables => (Kind::FileEntries, "NTFS"),
+            stick::Part::PartitionTable => (RegionKind::Head, "partition table"),
+            stick::Part::BootSector => (RegionKind::Head, "boot sector"),
+            stick::Part::AllocationTable => (RegionKind::FileEntries, "FAT"),
+            stick::Part::Folders => (RegionKind::Folders, "FAT"),
+            stick::Part::NtfsTables => (RegionKind::FileEntries, "NTFS"),
         };
-        items.push(Item { place: structure.range.clone(), kind, name: name.into(), file: None });
+        items.push(MapItem { place: structure.range.clone(), kind, name: name.into(), file: None });
     }
     items
 }
 
 /// The pieces of a file.
-fn items_of_file<'a>(path: &'a str, len: u64, places: &'a [Range<u64>]) -> impl Iterator<Item = Item> + 'a {
+fn items_of_file<'a>(path: &'a str, len: u64, places: &'a [Range<u64>]) -> impl Iterator<Item = MapItem> + 'a {
     let folder = content_folder(path);
     let (kind, name) = match len {
-        _ if folder == lists::FOLDER => (Kind::Lists, folder),
-        len if len >= LARGE => (Kind::LargeFile, path),
-        _ => (Kind::SmallFiles, folder),
+        _ if folder == lists::FOLDER => (RegionKind::Lists, folder),
+        len if len >= LARGE => (RegionKind::LargeFile, path),
+        _ => (RegionKind::SmallFiles, folder),
     };
     let item = move |(n, place): (usize, &Range<u64>)| {
         let (name, file) = (name.to_owned(), Some((path.to_owned(), n == 0)));
-        Item { place: place.clone(), kind, name, file }
+        MapItem { place: place.clone(), kind, name, file }
     };
     places.iter().enumerate().map(item)
 }
 
-fn items_of_wim(wim: &Stored) -> Vec<Item> {
+fn items_of_wim(wim: &Stored) -> Vec<MapItem> {
     let files = wim.files.iter();
     let mut items: Vec<_> = files.flat_map(|file| items_of_file(&file.path, file.len, file.place.as_slice())).collect();
     for (part, place) in &wim.structures {
         let (kind, name) = match part {
-            stored::Part::Header => (Kind::Head, "header"),
-            stored::Part::Metadata => (Kind::Folders, "the image"),
-            stored::Part::BlobTable => (Kind::Head, "blob table"),
-            stored::Part::Xml => (Kind::Head, "XML"),
-            stored::Part::Integrity => (Kind::Head, "integrity table"),
+            stored::Part::Header => (RegionKind::Head, "header"),
+            stored::Part::Metadata => (RegionKind::Folders, "the image"),
+            stored::Part::BlobTable => (RegionKind::Head, "blob table"),
+            stored::Part::Xml => (RegionKind::Head, "XML"),
+            stored::Part::Integrity => (RegionKind::Head, "integrity table"),
         };
-        items.push(Item { place: place.clone(), kind, name: name.into(), file: None });
+        items.push(MapItem { place: place.clone(), kind, name: name.into(), file: None });
     }
     items
 }
 
-fn items_of_disc(disc: &Disc) -> Vec<Item> {
+fn items_of_disc(disc: &IsoDisc) -> Vec<MapItem> {
     let files = disc.files().iter().filter(|file| !file.is_folder);
     let mut items: Vec<_> = files.flat_map(|file| items_of_file(&file.path, file.len, &file.extents)).collect();
     let starts: BTreeSet<_> = items.iter().map(|item| item.place.start).collect();
     for structure in &disc.structures {
         let (kind, name) = match structure.part {
-            Part::Descriptors => (Kind::Head, "descriptors"),
-            Part::BootCatalog => (Kind::Head, "boot catalog"),
-            Part::PathTables => (Kind::Head, "path tables"),
-            Part::Anchor => (Kind::Head, "anchor"),
-            Part::IsoFolders => (Kind::Folders, "ISO 9660"),
-            Part::JolietFolders => (Kind::Folders, "Joliet"),
-            Part::UdfFolders => (Kind::Folders, "UDF"),
-            Part::FileEntries => (Kind::FileEntries, "UDF"),
+            IsoPart::Descriptors => (RegionKind::Head, "descriptors"),
+            IsoPart::BootCatalog => (RegionKind::Head, "boot catalog"),
+            IsoPart::PathTables => (RegionKind::Head, "path tables"),
+            IsoPart::Anchor => (RegionKind::Head, "anchor"),
+            IsoPart::IsoFolders => (RegionKind::Folders, "ISO 9660"),
+            IsoPart::JolietFolders => (RegionKind::Folders, "Joliet"),
+            IsoPart::UdfFolders => (RegionKind::Folders, "UDF"),
+            IsoPart::FileEntries => (RegionKind::FileEntries, "UDF"),
         };
-        items.push(Item { place: structure.range.clone(), kind, name: name.into(), file: None });
+        items.push(MapItem { place: structure.range.clone(), kind, name: name.into(), file: None });
     }
     for program in disc.boot.iter().filter(|program| !starts.contains(&program.offset)) {
         // Where the catalog leaves the length to the firmware, no more than the start is sure.
         let end = program.offset.saturating_add(program.loaded_len().unwrap_or(512)).min(disc.len);
         let name = program.firmware();
-        items.push(Item { place: program.offset..end, kind: Kind::BootProgram, name, file: None });
+        items.push(MapItem { place: program.offset..end, kind: RegionKind::BootProgram, name, file: None });
     }
     items
 }
 
 /// Joins structures that take turns.
-fn join_turns(regions: Vec<Region>) -> Vec<Region> {
-    let is_structure = |region: &Region| matches!(region.kind, Kind::Folders | Kind::FileEntries);
-    let mut joined: Vec<Region> = Vec::new();
+fn join_turns(regions: Vec<MapRegion>) -> Vec<MapRegion> {
+    let is_structure = |region: &MapRegion| matches!(region.kind, RegionKind::Folders | RegionKind::FileEntries);
+    let mut joined: Vec<MapRegion> = Vec::new();
     for turns in regions.chunk_by(|a, b| is_structure(a) && is_structure(b)) {
         if turns.len() <= MAX_TURNS {
             joined.extend_from_slice(turns);
@@ -290,9 +299,9 @@ fn join_turns(regions: Vec<Region>) -> Vec<Region> {
         }
         let mut whole = turns[0].clone();
         let names: BTreeSet<_> = turns.iter().map(|region| region.name.as_str()).collect();
-        whole.kind = Kind::Folders;
+        whole.kind = RegionKind::Folders;
         whole.name = names.into_iter().collect::<Vec<_>>().join(", ");
-        if turns.iter().any(|region| region.kind == Kind::FileEntries) {
+        if turns.iter().any(|region| region.kind == RegionKind::FileEntries) {
             whole.name += ", with file entries";
         }
         for region in &turns[1..] {
@@ -305,7 +314,7 @@ fn join_turns(regions: Vec<Region>) -> Vec<Region> {
 }
 
 /// Makes each region reach to the next: the first from the start of the medium, the last to its end.
-fn close(mut regions: Vec<Region>, len: u64) -> Vec<Region> {
+fn close(mut regions: Vec<MapRegion>, len: u64) -> Vec<MapRegion> {
     if let Some(first) = regions.first_mut() {
         first.span += first.offset;
         first.offset = 0;

@@ -13,9 +13,9 @@ pub use windows_text::windows_text;
 
 use crate::content::Content;
 use crate::date::Date;
-use crate::format::partitions::Scheme;
+use crate::format::partitions::PartitionScheme;
 use crate::manifest::{Capacity, Kind};
-use crate::output::{Entry, Form, Output, TemplateValue, Veiled};
+use crate::output::{ContentEntry, Form, Output, SecretContent, TemplateValue};
 use crate::target::{Recipe, Target};
 use crate::volume::{BootEntry, Folder};
 
@@ -49,11 +49,11 @@ pub struct Media {
     /// How it starts.
     pub boot: Vec<BootEntry>,
     /// The content entries of the manifest, in its order.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<ContentEntry>,
     /// The template values that it is made with, by name.
     pub values: Vec<TemplateValue>,
     /// What of it depends on secrets, if anything does.
-    pub veiled: Option<Veiled>,
+    pub secret_content: Option<SecretContent>,
     /// The discs that it is a set of, where one does not hold it.
     pub discs: Vec<Output>,
 }
@@ -124,8 +124,8 @@ impl From<Media> for Output {
         description.extend(media.site.map(|site| ("site", site)));
         if let Form::Stick(scheme) | Form::StickWithNtfs(scheme) = media.form {
             let table = match scheme {
-                Scheme::Mbr => "mbr",
-                Scheme::Gpt => "gpt",
+                PartitionScheme::Mbr => "mbr",
+                PartitionScheme::Gpt => "gpt",
             };
             description.extend([("format", "usb".into()), ("partition-table", table.into())]);
             if let Form::StickWithNtfs(_) = media.form {
@@ -148,7 +148,7 @@ impl From<Media> for Output {
             boot: media.boot,
             capacity,
             entries: media.entries,
-            veiled: media.veiled,
+            secret_content: media.secret_content,
             disc: None,
         }
     }

@@ -1,33 +1,33 @@
-//! The recipe of a medium: everything that decides its bytes, but for the digests of sources that nobody has read yet.
+//! Recipe of a medium: everything that decides its bytes, except the digests of sources that have not been read yet.
 //!
-//! A medium carries its own lists in the folder `tsmedia`: `medium.toml` says what it is and holds the digest of
-//! every byte outside files; `BLAKE3SUMS` and `SHA256SUMS` are what `b3sum` and `sha256sum` write and check. Their
-//! lengths depend on names alone, so an output is laid out before its sources are read ([`Draft`]) and stays where
-//! it is when their digests are known ([`Sealed`]).
+//! A medium carries its own lists in the folder `tsmedia`. `medium.toml` describes the medium and holds the digest of
+//! every byte outside files; `b3sum` and `sha256sum` can check `BLAKE3SUMS` and `SHA256SUMS`. The lengths of all three
+//! depend on names alone, so an output is laid out before its sources are read ([`Draft`]) and keeps that layout once
+//! their digests are known ([`Sealed`]).
 
-mod carrier;
+mod capacity;
 mod draft;
-mod fit;
 mod form;
 mod identity;
 pub mod lists;
+mod parsed_medium;
 mod prompt;
+mod secret_fingerprint;
 pub mod size_bound;
-mod structure;
-mod veiled;
+mod structure_digest;
 
 use std::io::{self, Read, Seek, SeekFrom};
 
 use serde::{Deserialize, Serialize};
 
-pub use carrier::Carrier;
-pub use draft::{Draft, Job, Placed, Sealed};
-pub use fit::Overflow;
+pub use capacity::Overflow;
+pub use draft::{CopyJob, Draft, PlacedFile, Sealed};
 pub use form::{Form, WIM_MAGIC, read, starts_with};
-pub use identity::{BootImage, Held, Identity};
+pub use identity::{BootImage, Identity, IdentityFile};
+pub use parsed_medium::ParsedMedium;
 pub use prompt::Prompt;
-pub use structure::{Structure, outside};
-pub use veiled::{KeptSecrets, Veiled, VeiledValue};
+pub use secret_fingerprint::{RecordedSecrets, SecretContent, SecretFingerprint};
+pub use structure_digest::{StructureHasher, outside};
 
 use crate::date::Date;
 use crate::digest::Digest;
@@ -37,158 +37,164 @@ use crate::limits::MAX_MEDIUM_TEXT_LEN;
 use crate::size::Size;
 use crate::volume::{BootEntry, Folder};
 
-/// Raised whenever the same inputs give other bytes than before.
+/// Version of the media format; bump it when the same inputs produce different bytes.
 pub const FORMAT_VERSION: u32 = 5;
 
-/// A medium as one file.
+/// A medium to be written as one file.
 #[derive(Clone, Debug)]
 pub struct Output {
-    /// What it is as a file.
+    /// File format: disc image, WIM file or stick image.
     pub form: Form,
-    /// What it says of itself in `tsmedia/medium.toml`, in this order: key and value.
+    /// Keys and values of `tsmedia/medium.toml`, in the order written.
     pub description: Vec<(&'static str, String)>,
-    /// The volume label.
+    /// Volume label.
     pub label: String,
-    /// Every time on the medium.
+    /// Timestamp of everything on the medium.
     pub date: Date,
-    /// What the medium holds, but for its lists of digests.
+    /// Files and folders of the medium, without its own lists in `tsmedia`.
     pub root: Folder,
-    /// How it starts.
+    /// Boot images for each firmware.
     pub boot: Vec<BootEntry>,
-    /// The most bytes that it may have.
+    /// Maximum length of the medium. `None` if unlimited.
     pub capacity: Option<Size>,
-    /// The content entries of the manifest, in its order.
-    pub entries: Vec<Entry>,
-    /// What of it depends on secrets, if anything does.
-    pub veiled: Option<Veiled>,
-    /// Which disc of a set it is, if it is one.
-    pub disc: Option<Disc>,
+    /// Content entries, in the order of the manifest.
+    pub entries: Vec<ContentEntry>,
+    /// Files and values that depend on secrets. `None` if nothing does.
+    pub secret_content: Option<SecretContent>,
+    /// Position in a disc set. `None` for a single medium.
+    pub disc: Option<SetDisc>,
 }
 
-/// A disc of a set, for people. It decides nothing: what the disc says of itself is in its description.
+/// Summary of one disc of a set, for reports. It does not affect any byte; `medium.toml` gets its values from the
+/// description.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Disc {
-    /// What tells the set from others.
+pub struct SetDisc {
+    /// Identifier of the set.
     pub set: String,
-    /// Its number, from 1.
+    /// Number of the disc, from 1.
     pub number: usize,
-    /// How many discs there are.
+    /// Number of discs in the set.
     pub n_discs: usize,
-    /// What it holds at most.
+    /// Maximum length of the disc.
     pub capacity: Size,
-    /// How many files are on it, but for its own lists.
+    /// Number of files on the disc, without its own lists.
     pub n_files: u64,
-    /// How many bytes they have.
+    /// Total length of these files in bytes.
     pub len: u64,
-    /// What it has of the manifest's entries, in their order. An entry may be on several discs.
-    pub parts: Vec<Part>,
+    /// Content entries on the disc, in the order of the manifest. An entry may span several discs.
+    pub parts: Vec<DiscPart>,
 }
 
-/// What a disc has of a content entry.
+/// Share of a content entry on one disc.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
-    /// What the manifest calls the entry.
+pub struct DiscPart {
+    /// Title of the entry in the manifest.
     pub title: String,
-    /// How many of its files are on the disc.
+    /// Number of the entry's files on this disc.
     pub n_files: u64,
-    /// How many bytes they have.
+    /// Total length of these files in bytes.
     pub len: u64,
-    /// Whether that is all of it.
+    /// `true` if the whole entry is on this disc.
     pub is_whole: bool,
 }
 
-/// A content entry of the manifest: the unit in which plans and records speak.
+/// Content entry of the manifest: the unit that plans and records report on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// What the manifest calls it, such as ``package `BER00021` ``.
+pub struct ContentEntry {
+    /// Title for messages, such as ``package `BER00021` ``.
     pub title: String,
-    /// The folder or file on the medium, from its root.
+    /// Path of the folder or file on the medium.
     pub path: String,
-    /// What needs it, if it was taken from a library. It decides nothing.
+    /// Title of the entry that requires this one, if it was taken from a library. For reports only.
     pub needed_by: Option<String>,
 }
 
-impl Entry {
-    /// An entry of the manifest.
+impl ContentEntry {
+    /// Creates an entry that no other entry requires.
     pub fn new(title: impl Into<String>, path: impl Into<String>) -> Self {
         Self { title: title.into(), path: path.into(), needed_by: None }
     }
 }
 
-/// Which entry a file belongs to: the one whose path is the longest that holds it.
-pub fn entry_of<'a>(entries: &'a [Entry], path: &str) -> Option<&'a Entry> {
-    let holds = |entry: &&Entry| match entry.path.as_str() {
+/// Finds the entry that a file belongs to: the one with the longest path that contains it.
+pub fn find_entry<'a>(entries: &'a [ContentEntry], path: &str) -> Option<&'a ContentEntry> {
+    let holds = |entry: &&ContentEntry| match entry.path.as_str() {
         "" | "." => true,
         folder => path.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
     };
     entries.iter().filter(holds).max_by_key(|entry| entry.path.len())
 }
 
-/// A template value that an output is made with: what plans and records name as the reason of a change.
+/// Template value that an output was rendered with. Plans name it as the reason for a change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TemplateValue {
-    /// Its name as templates have it below `vars`, such as `language`.
+    /// Name below `vars`, such as `language`.
     pub name: String,
-    /// What it is.
+    /// Value after rendering.
     pub value: serde_json::Value,
 }
 
-/// A finished output, open.
-pub trait Image: Read + Seek {}
+/// Open medium that can be read at any position.
+pub trait ReadSeek: Read + Seek {}
 
-impl<T: Read + Seek> Image for T {}
+impl<T: Read + Seek> ReadSeek for T {}
 
-/// The files of a finished output.
+/// Files of a finished output.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
-    /// The volume label.
+    /// Volume label.
     pub label: String,
-    /// The files, in any order. Those with the same contents may share places.
-    pub files: Vec<Listed>,
-    /// Where it carries the digest of its own structure, if that is not in `tsmedia/medium.toml`.
+    /// Files in any order. Files with the same contents may share regions.
+    pub files: Vec<ListedFile>,
+    /// Digest of the structure, if it is stored outside of `tsmedia/medium.toml`.
     pub seal: Option<Seal>,
 }
 
-/// The digest of the structure of a medium, carried by the structure itself. All but its own bytes are covered by it.
+/// Digest of a medium's structure that is stored in the structure itself. It covers everything but its own bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seal {
-    /// Where it is.
+    /// Region that holds the digest.
     pub place: Region,
-    /// What is there, if it is a digest.
+    /// The stored digest; `None` if the region does not hold a valid one.
     pub structure: Option<Digest>,
 }
 
-/// A file of a finished output.
+/// File of a finished output.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
-    /// Its path from the root, parts separated by `/`.
+pub struct ListedFile {
+    /// Path from the root, separated by `/`.
     pub path: String,
-    /// Its length in bytes.
+    /// Length in bytes.
     pub len: u64,
-    /// Where its bytes are, from the first.
+    /// Regions of its bytes, in file order.
     pub places: Vec<Region>,
 }
 
 impl Listing {
-    /// What the medium says of itself, if it is one that tsmedia made.
-    pub fn medium(&self, image: &mut dyn Image) -> Option<lists::Medium> {
+    /// Reads `medium.toml`. `None` if the medium was not made by tsmedia.
+    pub fn medium(&self, image: &mut dyn ReadSeek) -> Option<lists::MediumToml> {
         let file = self.files.iter().find(|file| file.path.eq_ignore_ascii_case(lists::MEDIUM))?;
-        lists::Medium::parse(&file.read_text(image).ok()?)
+        lists::MediumToml::parse(&file.read_text(image).ok()?)
     }
 }
 
-impl Listed {
-    /// Reads a text of the medium into memory.
-    pub fn read_text(&self, image: &mut dyn Image) -> Result<String> {
+impl ListedFile {
+    /// Reads a text file of the medium into memory.
+    pub fn read_text(&self, image: &mut dyn ReadSeek) -> Result<String> {
         let text = String::from_utf8(self.read_bytes(image, MAX_MEDIUM_TEXT_LEN)?);
         text.map_err(|error| self.failed(io::Error::new(io::ErrorKind::InvalidData, error)))
     }
 
-    /// Reads a file of the medium into memory, which may have so many bytes.
-    pub fn read_bytes(&self, image: &mut dyn Image, max_len: u64) -> Result<Vec<u8>> {
+    /// Reads a file of at most `max_len` bytes into memory.
+    pub fn read_bytes(&self, image: &mut dyn ReadSeek, max_len: u64) -> Result<Vec<u8>> {
         if self.len > max_len {
-            return Err(Error::new(format!("`{}` is too long for what it should be: {}", self.path, Size(self.len))));
+            return Err(Error::new(format!(
+                "`{}` is {}; at most {} was expected",
+                self.path,
+                Size(self.len),
+                Size(max_len)
+            )));
         }
         let mut bytes = Vec::new();
         for place in &self.places {
@@ -209,6 +215,4 @@ impl Listed {
 }
 
 #[cfg(test)]
-pub(crate) mod desk;
-#[cfg(test)]
-pub(crate) mod shelf;
+pub(crate) mod fixtures;

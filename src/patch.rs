@@ -15,7 +15,7 @@ pub const BLOCK: u64 = 4_096;
 
 /// A file in an output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Part {
+pub struct PlacedPart {
     /// Where its bytes are.
     pub region: Region,
     /// Their digest.
@@ -84,7 +84,7 @@ impl Patch {
     /// What has to change in an output of `old_len` bytes that holds the files `old`, so that it holds the files
     /// `new` and has `new_len` bytes. Two files of one output share
     /// a place or do not overlap.
-    pub fn new(old_len: u64, old: &[Part], new_len: u64, new: &[Part], ability: Ability) -> Self {
+    pub fn new(old_len: u64, old: &[PlacedPart], new_len: u64, new: &[PlacedPart], ability: Ability) -> Self {
         Self::of(old_len, new_len, &keep::kept(old, new, ability), &|_| false)
     }
 

@@ -1,7 +1,7 @@
-//! What to do, and why: decided from values alone.
+//! Decides what to do with each target, and why, without reading or writing anything.
 //!
-//! A target is kept when the finished file has the identity that the manifest asks for now. A medium that has not is
-//! patched if it is the recorded one and much of it can stay; otherwise the record only says why it is built anew.
+//! A target is kept if the finished file has the identity that the manifest asks for. Otherwise, a medium is patched if
+//! it is the recorded one and enough of it can be kept, and rebuilt if not. The record supplies the reasons.
 
 mod capture;
 mod finished_file;
@@ -16,75 +16,75 @@ use serde::{Deserialize, Serialize};
 use crate::content::{Source, SourceKey};
 use crate::digest::{Digest, Digests};
 use crate::error::Result;
-use crate::output::{Disc, Prompt, Sealed};
+use crate::output::{Prompt, Sealed, SetDisc};
 use crate::record::{Record, Recorded, RecordedFile, RecordedMedium};
 use crate::target::{self, Recipe, Target};
-use crate::write::Patching;
+use crate::write::PatchEstimate;
 
-pub use reason::{BootChange, EntryChange, Fate, FileChange, Reason, Tally, value_changes};
+pub use reason::{BootChange, EntryChange, FileChange, FileCount, FileStatus, Reason, value_changes};
 
-/// What to do with each output, in the order of the manifest; those to be deleted last.
+/// Planned changes of all targets.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
-    /// One for each output.
-    pub changes: Vec<Change>,
+    /// One change per target, in the order of the manifest. Deletions come last.
+    pub changes: Vec<PlannedChange>,
 }
 
-/// What to do with one output.
+/// Planned change of one target.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// The output, as its author sees it.
+pub struct PlannedChange {
+    /// Name of the target, as in the manifest.
     pub name: String,
-    /// What to do.
+    /// Action to take.
     pub action: Action,
-    /// How long the output will be, or is if it is kept or deleted.
+    /// Length of the output in bytes; the current one if it is kept or deleted.
     pub len: u64,
-    /// How many bytes have to be written.
+    /// Number of bytes to write.
     pub n_write: u64,
-    /// How many bytes of what is there stay in an output that is patched.
+    /// Number of bytes that a patch keeps.
     pub n_keep: u64,
-    /// Why; empty for an output that is kept.
+    /// Reasons for the action; empty if the output is kept.
     pub reasons: Vec<Reason>,
-    /// Whether a file that tsmedia did not make bears the name.
+    /// `true` if a file that tsmedia did not make has the name.
     pub in_the_way: bool,
-    /// Which disc of a set it is, and how that is filled; nothing for what is no disc of a set, or is to be deleted.
-    pub disc: Option<Disc>,
-    /// Firmware under which it waits for a key; `None` if it is not started as a disc, or is to be deleted.
+    /// Position in a disc set. `None` for a single medium or a deletion.
+    pub disc: Option<SetDisc>,
+    /// Firmware under which it waits for a key press. `None` if it does not start as a disc, or is deleted.
     pub prompt: Option<Prompt>,
-    /// How many bytes of sources are captured, if it is a WIM file that is made so. What they come to is not known
-    /// before: `len` and `n_write` are 0 then.
+    /// Number of source bytes to capture. `None` if this is not a capture. The length of a captured file is not known
+    /// beforehand, so `len` and `n_write` are 0.
     pub n_capture: Option<u64>,
-    /// Content that it takes from libraries.
-    pub taken: Vec<TakenContent>,
+    /// Content taken from libraries.
+    pub taken: Vec<LibraryContent>,
 }
 
 /// Content that a medium takes from a library.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TakenContent {
-    /// The entry, such as ``package `BER00021` ``.
+pub struct LibraryContent {
+    /// Title of the entry, such as ``package `BER00021` ``.
     pub title: String,
-    /// Steps and applications that need it.
+    /// Steps and applications that require it.
     pub needed_by: String,
 }
 
-/// What can be done with an output.
+/// Action on a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Action {
-    /// It is what it should be.
+    /// Leave it alone: it is up to date.
     Keep,
-    /// It is not there.
+    /// Create it: it does not exist.
     Create,
-    /// It is there, and a part of it other than it should be.
+    /// Change the parts that are out of date.
     Patch,
-    /// It is there, and other than it should be.
+    /// Replace it as a whole.
     Rebuild,
-    /// No manifest makes it any more.
+    /// Delete it: the manifest no longer makes it.
     Delete,
 }
 
 impl Action {
-    /// The word for it.
+    /// Name of the action.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Keep => "keep",
@@ -96,36 +96,37 @@ impl Action {
     }
 }
 
-/// What there is under the name of an output.
+/// File that has the name of a target.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Existing {
-    /// Nothing.
+pub enum ExistingFile {
+    /// No file.
     Missing,
-    /// A medium that tsmedia made and nobody wrote to since, as far as can be told.
+    /// Output made by tsmedia and, as far as can be told, not written to since.
     Medium {
-        /// Its identity.
+        /// Identity of the output.
         id: Digest,
-        /// What is kept of its secrets, if it has any.
+        /// Keyed digest of its secrets, if it has any.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         secrets: Option<Digest>,
-        /// Its length in bytes.
+        /// Length in bytes.
         len: u64,
     },
-    /// A medium that tsmedia made, and somebody wrote to.
+    /// Output made by tsmedia that was modified since.
     Touched {
-        /// Its length in bytes.
+        /// Length in bytes.
         len: u64,
     },
-    /// Anything else.
+    /// Any other file.
     Foreign {
-        /// Its length in bytes.
+        /// Length in bytes.
         len: u64,
     },
 }
 
-impl Existing {
-    /// Returns whether it is the recorded target. The identity of a captured WIM file depends on who knows it.
+impl ExistingFile {
+    /// Returns `true` if it is the recorded target. The identity of a captured WIM file depends on the cache, so any
+    /// will do.
     pub fn is_recorded(self, recorded: &Recorded) -> bool {
         match recorded {
             Recorded::Medium(medium) => matches!(self, Self::Medium { id, .. } if id == medium.id),
@@ -141,43 +142,43 @@ impl Existing {
     }
 }
 
-/// By which right a recorded file that no manifest makes any more is removed.
+/// Authority to delete a recorded file that the manifest no longer makes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Claim {
-    /// The cache knows that this manifest made it.
+    /// The cache confirms that this manifest made it.
     Made,
-    /// The cache does not know it: only the record does, which may come from elsewhere.
+    /// Only the record names it, and that may come from elsewhere.
     Unknown,
-    /// It is outside of the manifest's folder, or reached over a link.
+    /// It is outside of the manifest's folder, or reached through a link.
     Outside,
 }
 
-/// Everything that a plan is decided from.
+/// Inputs of a plan.
 pub struct Inputs<'a> {
-    /// The targets to decide on.
+    /// Targets to plan.
     pub targets: &'a [Target],
-    /// The names of targets that the manifest makes too and that are left alone this time.
+    /// Names of further targets of the manifest that are left alone this time.
     pub others: &'a [String],
-    /// What is known of sources.
+    /// Returns the known digests of sources.
     pub digests: &'a dyn Fn(&SourceKey) -> Option<Digests>,
-    /// What was built.
+    /// Record of the manifest.
     pub record: &'a Record,
-    /// What there is under a name: of `targets` and of what is recorded. The identity of a captured WIM file is
-    /// [`id_here`](crate::target::CaptureRequest::id_here) where the cache knows it, and otherwise the recorded one.
-    pub existing: &'a dyn Fn(&str) -> Existing,
-    /// By which right what is recorded and not made any more is removed.
+    /// File that has the name of a planned or recorded target. A captured WIM file has the identity
+    /// [`id_here`](crate::target::CaptureRequest::id_here) if the cache knows it, and the recorded one otherwise.
+    pub existing: &'a dyn Fn(&str) -> ExistingFile,
+    /// Authority to delete a recorded file that the manifest no longer makes.
     pub claim: &'a dyn Fn(&str) -> Claim,
-    /// Whether a patch of an output was cut off. Then `existing` is what it will be when that is finished or taken back.
+    /// `true` if a patch of the output was interrupted. `existing` then describes the output after recovery.
     pub is_cut_off: &'a dyn Fn(&str) -> bool,
-    /// What it would take to make a medium of the recorded one; nothing where nothing is to be patched.
+    /// Estimates the cost of a patch. `None` if patching is disabled.
     pub patching: Option<&'a PatchCost<'a>>,
 }
 
-/// Says what it would take to make a medium of the one that is there, of which these files are recorded.
-pub type PatchCost<'a> = dyn Fn(&Target, Sealed, &RecordedMedium, &[RecordedFile]) -> Result<Patching> + 'a;
+/// Estimates the cost of patching the recorded medium, with these recorded files, into a new one.
+pub type PatchCost<'a> = dyn Fn(&Target, Sealed, &RecordedMedium, &[RecordedFile]) -> Result<PatchEstimate> + 'a;
 
-impl Change {
-    /// A change of so many bytes that writes none of them.
+impl PlannedChange {
+    /// Creates a change that writes nothing.
     fn new(name: &str, action: Action, len: u64, reasons: Vec<Reason>) -> Self {
         Self {
             name: name.to_owned(),
@@ -196,28 +197,28 @@ impl Change {
 }
 
 impl Plan {
-    /// Whether there is nothing to do.
-    pub fn is_all_keep(&self) -> bool {
+    /// Returns `true` if every target is up to date.
+    pub fn is_up_to_date(&self) -> bool {
         self.changes.iter().all(|change| change.action == Action::Keep)
     }
 
-    /// How many outputs are to be treated so.
+    /// Number of targets with this action.
     pub fn count(&self, action: Action) -> usize {
         self.changes.iter().filter(|change| change.action == action).count()
     }
 
-    /// How many bytes have to be written in all.
+    /// Total number of bytes to write.
     pub fn n_write(&self) -> u64 {
         self.changes.iter().map(|change| change.n_write).sum()
     }
 
-    /// How many bytes of sources have to be captured in all; nothing if nothing is.
+    /// Total number of source bytes to capture. `None` if nothing is captured.
     pub fn n_capture(&self) -> Option<u64> {
         self.changes.iter().filter_map(|change| change.n_capture).reduce(|all, one| all + one)
     }
 }
 
-/// Decides what to do.
+/// Plans all targets.
 pub fn plan(inputs: &Inputs) -> Result<Plan> {
     let mut changes = Vec::new();
     for target in inputs.targets {
@@ -232,14 +233,13 @@ pub fn plan(inputs: &Inputs) -> Result<Plan> {
         let existing = (inputs.existing)(recorded.name());
         let reason = finished_file::unclaimed(existing, recorded, (inputs.claim)(recorded.name()));
         let in_the_way = reason != Reason::Unclaimed && reason != Reason::Gone;
-        let change = Change::new(recorded.name(), Action::Delete, existing.len(), vec![reason]);
-        changes.push(Change { in_the_way, ..change });
+        let change = PlannedChange::new(recorded.name(), Action::Delete, existing.len(), vec![reason]);
+        changes.push(PlannedChange { in_the_way, ..change });
     }
     Ok(Plan { changes })
 }
 
-/// The sources whose digests decide something and are not known: of media only, as a capture is decided by sizes and
-/// times.
+/// Lists the sources whose digests are needed but not known. Only media need any, since captures go by sizes and times.
 pub fn to_hash(inputs: &Inputs) -> Result<Vec<Arc<Source>>> {
     medium::to_hash(inputs)
 }

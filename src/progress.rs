@@ -67,7 +67,7 @@ impl Progress {
     }
 
     /// Fails when somebody asked the deed to stop: to be called at every step.
-    pub fn go_on(&self) -> Result<()> {
+    pub fn check_cancelled(&self) -> Result<()> {
         if self.is_cancelled() { Err(Error::interrupted()) } else { Ok(()) }
     }
 }

@@ -11,14 +11,14 @@ use std::mem;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::apply::{self, Applied, Work};
+use crate::apply::{self, Applied, ApplyContext};
 use crate::date::Date;
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
 use crate::manifest::{self, Loaded};
 use crate::output::Output;
 use crate::plan;
-use crate::plan::saved::{Moved, SavedManifest};
+use crate::plan::saved::{SavedManifest, StaleTarget};
 use crate::problem::{Problem, Problems, Severity};
 use crate::progress::{Audience, Progress};
 use crate::record::Record;
@@ -27,7 +27,7 @@ use crate::resolve::{Clock, Resolver};
 use crate::size::Size;
 use crate::store::{Objects, Store};
 use crate::target::Target;
-use crate::write::{self, Means, Unsettled};
+use crate::write::{self, Unsettled, WriteOptions};
 
 pub use certificate::certificate;
 
@@ -135,7 +135,7 @@ impl Project {
         resolve(&mut resolver, request, environment, problems, inputs, Objects::read_only)
     }
 
-    fn new(manifest: &Utf8Path, made: Made, sites: &[String], problems: &mut Problems) -> Self {
+    fn new(manifest: &Utf8Path, made: ManifestOutputs, sites: &[String], problems: &mut Problems) -> Self {
         let folder = folder(manifest).to_owned();
         let record = Record::path_beside(manifest);
         // Where some sites are chosen, outputs of the others must not be taken for outputs of none.
@@ -149,7 +149,7 @@ impl Project {
         }
         let others = recorded.targets().filter(|recorded| is_other(recorded.site()));
         let others = others.map(|recorded| recorded.name().to_owned()).collect();
-        let Made { targets, awaited } = made;
+        let ManifestOutputs { targets, awaited } = made;
         Self { manifest: manifest.to_owned(), folder, record, targets, others, awaited }
     }
 
@@ -249,7 +249,7 @@ impl Project {
     }
 
     /// The targets for which a saved plan is out of date.
-    pub fn moved(&self, saved: &SavedManifest, options: BuildOptions, progress: &Progress) -> Result<Vec<Moved>> {
+    pub fn moved(&self, saved: &SavedManifest, options: BuildOptions, progress: &Progress) -> Result<Vec<StaleTarget>> {
         apply::moved(&self.work(options), saved, &mut self.open_store()?, progress)
     }
 
@@ -263,14 +263,14 @@ impl Project {
         apply::apply_saved(&self.work(options), saved, &mut self.open_store()?, progress)
     }
 
-    fn work(&self, BuildOptions { force, no_patch }: BuildOptions) -> Work<'_> {
-        Work {
+    fn work(&self, BuildOptions { force, no_patch }: BuildOptions) -> ApplyContext<'_> {
+        ApplyContext {
             targets: &self.targets,
             sysfs: Utf8Path::new("/sys"),
             others: &self.others,
             base: &self.folder,
             record: &self.record,
-            means: Means::default(),
+            options: WriteOptions::default(),
             force,
             no_patch,
         }
@@ -279,7 +279,7 @@ impl Project {
 
 /// What a manifest makes.
 #[derive(Default)]
-struct Made {
+struct ManifestOutputs {
     targets: Vec<Target>,
     awaited: BTreeSet<Utf8PathBuf>,
 }
@@ -317,8 +317,8 @@ fn resolve(
     for (at, (manifest, loaded)) in request.manifests.iter().zip(all).enumerate() {
         let cache = cache_beside(manifest);
         resolver.use_veil_of(&cache);
-        resolver.use_cache(opened(Objects::open(&cache, limit, &Means::default().disk)));
-        let mut made = Made::default();
+        resolver.use_cache(opened(Objects::open(&cache, limit, &WriteOptions::default().disk)));
+        let mut made = ManifestOutputs::default();
         let rendered = match loaded {
             Loaded::Media(rendered) => rendered,
             Loaded::Captures(rendered) => {

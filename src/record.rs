@@ -18,7 +18,7 @@ use crate::limits;
 use crate::merge_conflict;
 use crate::output::{Output, Sealed};
 use crate::target::Target;
-use crate::write::{Disk, replace};
+use crate::write::{DiskOps, replace};
 
 pub use recorded::{
     Recorded, RecordedBoot, RecordedCapture, RecordedEntry, RecordedFile, RecordedMedium, RecordedSource,
@@ -41,7 +41,7 @@ pub struct Record {
 }
 
 /// Why a record can't be used.
-struct Fault {
+struct RecordFault {
     error: Error,
     /// Set if nothing is lost by writing another one in its place.
     is_damaged: bool,
@@ -49,7 +49,7 @@ struct Fault {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
-struct Version {
+struct RecordVersion {
     record_version: u32,
 }
 
@@ -70,13 +70,13 @@ struct Summary {
 }
 
 #[derive(Deserialize)]
-struct Details {
-    summary: Name,
+struct RecordDetails {
+    summary: RecordName,
     files: Vec<RecordedFile>,
 }
 
 #[derive(Deserialize)]
-struct Name {
+struct RecordName {
     name: String,
 }
 
@@ -88,7 +88,7 @@ impl Record {
 
     /// Reads a record; one that is not there is empty.
     pub fn load(path: &Utf8Path) -> Result<Self> {
-        Self::read(path).map_err(|Fault { error, .. }| error)
+        Self::read(path).map_err(|RecordFault { error, .. }| error)
     }
 
     /// Reads a record; one that is damaged counts as empty, and what is wrong with it is returned as well.
@@ -99,25 +99,25 @@ impl Record {
     pub fn load_or_empty(path: &Utf8Path) -> Result<(Self, Option<Error>)> {
         match Self::read(path) {
             Ok(record) => Ok((record, None)),
-            Err(Fault { error, is_damaged: true }) => Ok((Self::default(), Some(error))),
-            Err(Fault { error, is_damaged: false }) => Err(error),
+            Err(RecordFault { error, is_damaged: true }) => Ok((Self::default(), Some(error))),
+            Err(RecordFault { error, is_damaged: false }) => Err(error),
         }
     }
 
-    fn read(path: &Utf8Path) -> std::result::Result<Self, Fault> {
+    fn read(path: &Utf8Path) -> std::result::Result<Self, RecordFault> {
         let text = match limits::read_text(path, limits::MAX_RECORD_LEN) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(error) => {
                 let is_damaged = error.kind() == io::ErrorKind::InvalidData;
-                return Err(Fault { error: Error::io("reading", path, error), is_damaged });
+                return Err(RecordFault { error: Error::io("reading", path, error), is_damaged });
             }
             Ok(text) => text,
         };
         Self::parse(text, path)
     }
 
-    fn parse(text: String, path: &Utf8Path) -> std::result::Result<Self, Fault> {
-        let fault = |error| Fault { error, is_damaged: true };
+    fn parse(text: String, path: &Utf8Path) -> std::result::Result<Self, RecordFault> {
+        let fault = |error| RecordFault { error, is_damaged: true };
         let conflicts = merge_conflict::find(&text);
         if let Some(first) = conflicts.first() {
             let line = text[..first.start].matches('\n').count() + 1;
@@ -133,7 +133,7 @@ impl Record {
         let outputs = match serde_json::from_str::<Outputs<Summary>>(&text) {
             Ok(outputs) => outputs,
             // What a newer version writes need not parse; the version is told first.
-            Err(error) => match serde_json::from_str::<Version>(&text) {
+            Err(error) => match serde_json::from_str::<RecordVersion>(&text) {
                 Ok(version) if version.record_version > RECORD_VERSION => {
                     Outputs { outputs: Vec::new(), captures: Vec::new() }
                 }
@@ -150,7 +150,7 @@ impl Record {
                     "`{path}` is a record of version {newer}, and this tsmedia reads up to {RECORD_VERSION}"
                 ));
                 let error = error.help("use the tsmedia that wrote it, or a newer one");
-                return Err(Fault { error, is_damaged: false });
+                return Err(RecordFault { error, is_damaged: false });
             }
             _ => {
                 let error = Error::new(format!("`{path}` has no record version"));
@@ -198,7 +198,7 @@ impl Record {
             return Ok(files);
         }
         if self.parsed.get().is_none() {
-            let details: Outputs<Details> = serde_json::from_str(&self.text).map_err(|error| {
+            let details: Outputs<RecordDetails> = serde_json::from_str(&self.text).map_err(|error| {
                 Error::new("the record is damaged").because(error).help("restore it from Git, or remove it")
             })?;
             let files = details.outputs.into_iter().map(|output| (output.summary.name, output.files)).collect();
@@ -232,7 +232,7 @@ impl Record {
     }
 
     /// Writes the record in one step.
-    pub fn save(&self, path: &Utf8Path, disk: &Disk) -> Result<()> {
+    pub fn save(&self, path: &Utf8Path, disk: &DiskOps) -> Result<()> {
         replace(disk, path, self.to_json()?.as_bytes())
     }
 

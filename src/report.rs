@@ -37,7 +37,7 @@ pub use captured::{captured, captured_json, images};
 pub use certificate::certificate_json;
 pub use conversion::{conversion, conversion_json};
 pub use failure::{failure, warning};
-pub use medium::{Said, WimDetails, carrier, carrier_json, wim, wim_json};
+pub use medium::{Said, WimDetails, parsed_medium, parsed_medium_json, wim, wim_json};
 pub use moved::{moved, moved_json};
 pub use page::Page;
 pub use problems::{graphical, json, summary};

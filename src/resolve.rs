@@ -60,12 +60,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::date::Date;
 use crate::file_identity::FileIdentity;
 use crate::format::certificate::Certificate;
-use crate::format::partitions::Scheme;
+use crate::format::partitions::PartitionScheme;
 use crate::inputs::Inputs;
 use crate::manifest::{Capacity, LargeFiles, Manifest, OutputFormat, PartitionTable, Rendered};
 use crate::media::Media;
 use crate::media::data::MediaData;
-use crate::output::{Form, Prompt, Veiled, lists};
+use crate::output::{Form, Prompt, SecretContent, lists};
 use crate::problem::{Problem, Problems};
 use crate::progress::Audience;
 use crate::store::Objects;
@@ -188,8 +188,8 @@ impl Resolver {
     pub fn use_veil_of(&mut self, cache: &Utf8Path) {
         // `check` must not write, so it never creates the key file.
         let is_kept = !self.sources.secrets.get_mut().are_only_present();
-        self.sources.veil_folder = is_kept.then(|| cache.to_owned());
-        self.sources.veil.take();
+        self.sources.fingerprint_key_folder = is_kept.then(|| cache.to_owned());
+        self.sources.fingerprint_key.take();
     }
 
     /// Returns the files and folders examined so far, existing or not, and the outputs.
@@ -226,7 +226,7 @@ fn resolve(request: &MediumRequest<'_>, problems: &mut Problems) -> Option<Media
     let windows_pe = boot_image.as_ref().and_then(|image| image.windows_pe.as_ref());
     let start = boot_files::find(request, windows_pe, problems);
     let content = content::collect(request, windows_pe, problems);
-    let DataFiles { files, veiled, supplied } = media_data::build(request, base.as_ref(), problems);
+    let DataFiles { files, secret_content, supplied } = media_data::build(request, base.as_ref(), problems);
     if let (Some(base), Some(supplied)) = (&base, supplied) {
         let problem = Problem::note(supplied.summary()).at(request.place(&base.pointer), "");
         problems.add(problem.help(supplied.details().join("; ")));
@@ -241,7 +241,7 @@ fn resolve(request: &MediumRequest<'_>, problems: &mut Problems) -> Option<Media
         return None;
     }
     let origins = mem::take(&mut medium.origins);
-    let mut media = to_media(request, medium, &origins, veiled);
+    let mut media = to_media(request, medium, &origins, secret_content);
     capacity::fit_capacity(request, &origins, &mut media, problems);
     if !is_wrong(problems) {
         capacity::check_layout(request, &origins, &media, problems);
@@ -254,7 +254,7 @@ fn to_media(
     request: &MediumRequest<'_>,
     medium: AssembledMedium,
     origins: &ContentOrigins,
-    veiled: Option<Veiled>,
+    secret_content: Option<SecretContent>,
 ) -> Media {
     let rendered = request.rendered;
     let manifest = &rendered.manifest;
@@ -276,7 +276,7 @@ fn to_media(
         boot: medium.start.entries,
         entries: origins.entries(),
         values: rendered.values().to_vec(),
-        veiled,
+        secret_content,
         discs: Vec::new(),
     }
 }
@@ -288,8 +288,8 @@ impl From<&Manifest> for Form {
             OutputFormat::Wim => Self::Wim,
             OutputFormat::Usb => {
                 let scheme = match manifest.output.partition_table {
-                    PartitionTable::Mbr => Scheme::Mbr,
-                    PartitionTable::Gpt => Scheme::Gpt,
+                    PartitionTable::Mbr => PartitionScheme::Mbr,
+                    PartitionTable::Gpt => PartitionScheme::Gpt,
                 };
                 match manifest.output.large_files {
                     None | Some(LargeFiles::Split) => Self::Stick(scheme),

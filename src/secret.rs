@@ -2,7 +2,7 @@
 //! them.
 //!
 //! A [`Secret`] is neither shown nor written: it has no `Display`, no `Serialize`, and its `Debug` says nothing. What
-//! depends on one is kept as a digest that is keyed with a [`Veil`], since a plain digest lets anybody test guesses.
+//! depends on one is kept as a digest that is keyed with a [`FingerprintKey`], since a plain digest lets anybody test guesses.
 
 pub use authoring::secret_names as names;
 
@@ -103,9 +103,9 @@ impl fmt::Debug for Secret {
 }
 
 /// A random key that makes digests of what depends on secrets: only who has it can tell whether a guess is right.
-pub struct Veil(Zeroizing<[u8; Veil::LEN]>);
+pub struct FingerprintKey(Zeroizing<[u8; FingerprintKey::LEN]>);
 
-impl Veil {
+impl FingerprintKey {
     /// The length of its key in bytes.
     pub const LEN: usize = 32;
 
@@ -151,7 +151,7 @@ impl Veil {
     }
 }
 
-impl fmt::Debug for Veil {
+impl fmt::Debug for FingerprintKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Veil(…)")
     }
@@ -165,7 +165,7 @@ mod tests {
     fn a_secret_shows_nothing_of_itself() {
         let secret = Secret::from("hunter2".to_owned());
         assert_eq!(format!("{secret:?} {:#?}", Some(&secret)), "Secret(…) Some(\n    Secret(…),\n)");
-        assert_eq!(format!("{:?}", Veil::new([7; 32])), "Veil(…)");
+        assert_eq!(format!("{:?}", FingerprintKey::new([7; 32])), "Veil(…)");
     }
 
     #[test]
@@ -189,12 +189,12 @@ mod tests {
 
     #[test]
     fn a_digest_depends_on_veil_name_and_value() {
-        let veil = Veil::new([1; 32]);
+        let veil = FingerprintKey::new([1; 32]);
         let digest = veil.digest("a", b"b");
-        assert_eq!(Veil::new([1; 32]).digest("a", b"b"), digest);
-        assert_ne!(Veil::new([2; 32]).digest("a", b"b"), digest);
+        assert_eq!(FingerprintKey::new([1; 32]).digest("a", b"b"), digest);
+        assert_ne!(FingerprintKey::new([2; 32]).digest("a", b"b"), digest);
         assert_ne!(veil.digest("ab", b""), digest);
         assert_ne!(veil.digest("a", b"c"), digest);
-        assert_ne!(Veil::random().unwrap().id(), Veil::random().unwrap().id());
+        assert_ne!(FingerprintKey::random().unwrap().id(), FingerprintKey::random().unwrap().id());
     }
 }

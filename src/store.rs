@@ -30,15 +30,15 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::content::{Source, SourceKey, Stat};
-use crate::digest::{Asked, Digest, Digests};
+use crate::digest::{Digest, DigestKinds, Digests};
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::size::Size;
-use crate::write::{Disk, JournalKey, open, replace};
-use memo::{Finished, Memo};
+use crate::write::{DiskOps, JournalKey, open, replace};
+use memo::{FinishedOutput, Memo};
 
-pub use keys::{certificate_key, veil};
-pub use objects::{DEFAULT_LIMIT, Held, Key, Kind, Object, Objects, ReadingSince};
+pub use keys::{certificate_key, fingerprint_key};
+pub use objects::{DEFAULT_LIMIT, KindUsage, Object, ObjectKey, ObjectKind, Objects, ReadingSince};
 
 /// The cache of one folder of manifests.
 #[derive(Debug)]
@@ -50,15 +50,15 @@ pub struct Store {
     used: RefCell<Vec<bool>>,
     /// What was learnt in this run, and whether it holds beyond it.
     learnt: HashMap<SourceKey, (Digests, bool)>,
-    finished: BTreeMap<Digest, Finished>,
+    finished: BTreeMap<Digest, FinishedOutput>,
     /// The finished outputs that were remembered or forgotten in this run.
     touched: BTreeSet<Digest>,
-    now: Option<Now>,
+    now: Option<FileSystemTime>,
 }
 
 /// The time, as a file system tells it.
 #[derive(Clone, Copy, Debug)]
-struct Now {
+struct FileSystemTime {
     device: u64,
     ns: i64,
 }
@@ -94,7 +94,7 @@ impl Store {
     /// What an output is remembered by.
     fn output_key(&self, name: &str) -> Digest {
         let scope = &self.scope;
-        Digest::of(format!("{} {scope} {name}", scope.len()).as_bytes())
+        Digest::hash(format!("{} {scope} {name}", scope.len()).as_bytes())
     }
 
     /// The key that the journal of an output is sealed with, if there is one: what is sealed with another key came
@@ -128,8 +128,8 @@ impl Store {
     }
 
     /// The [digests](Store::digests) of files of which what is asked for is known.
-    pub fn known(&self, asked: Asked) -> impl Fn(&SourceKey) -> Option<Digests> {
-        move |key| self.digests(key).filter(|digests| digests.answer(asked))
+    pub fn known(&self, digest_kinds: DigestKinds) -> impl Fn(&SourceKey) -> Option<Digests> {
+        move |key| self.digests(key).filter(|digests| digests.answer(digest_kinds))
     }
 
     /// Asks the file system for the time: to be called before sources are read. Without it nothing that is
@@ -172,7 +172,7 @@ impl Store {
         let mut waited = Duration::ZERO;
         while waited < MAX_WAIT {
             if ask_time(&self.root).is_some_and(|now| stat.changed_ns < now.ns) {
-                self.finished.insert(key, Finished { name: key, id, secrets, stat });
+                self.finished.insert(key, FinishedOutput { name: key, id, secrets, stat });
                 return;
             }
             std::thread::sleep(step);
@@ -189,7 +189,7 @@ impl Store {
 
     /// Writes the memo, with what others have learnt since it was opened. What was not asked for in many runs is
     /// dropped.
-    pub fn save(&self, disk: &Disk) -> Result<()> {
+    pub fn save(&self, disk: &DiskOps) -> Result<()> {
         prepare(&self.root)?;
         let path = memo_path(&self.root);
         let others = read_memo(&self.root);
@@ -210,7 +210,7 @@ impl Store {
 
 /// What is in a cache.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Contents {
+pub struct CacheContents {
     /// Its folder.
     pub root: Utf8PathBuf,
     /// How many files the memo knows the digests of.
@@ -220,12 +220,12 @@ pub struct Contents {
     /// How many bytes the memo has.
     pub memo_len: u64,
     /// The objects, by their kinds.
-    pub objects: Vec<Held>,
+    pub objects: Vec<KindUsage>,
     /// How many bytes objects may have.
     pub limit: Size,
 }
 
-impl Contents {
+impl CacheContents {
     /// What is in the cache of a folder now.
     pub fn of(root: &Utf8Path, limit: Size) -> Self {
         let memo = read_memo(root);
@@ -235,7 +235,7 @@ impl Contents {
             n_files: memo.n_files(),
             n_outputs: memo.finished().len(),
             memo_len,
-            objects: Objects::open(root, limit, &Disk::default()).held(),
+            objects: Objects::open(root, limit, &DiskOps::default()).held(),
             limit,
         }
     }
@@ -290,7 +290,7 @@ fn is_line_of(line: &[u8], text: &[u8]) -> bool {
 }
 
 /// What the clock of a cache's file system says.
-fn ask_time(root: &Utf8Path) -> Option<Now> {
+fn ask_time(root: &Utf8Path) -> Option<FileSystemTime> {
     prepare(root).ok()?;
     let path = root.join("now");
     let mut file = match open::open_own(&path) {
@@ -298,12 +298,12 @@ fn ask_time(root: &Utf8Path) -> Option<Now> {
         Err(_) => open::remove(&path).and_then(|()| open::create_new(&path)).ok()?,
     };
     file.write_all(b".").ok()?;
-    let stat = Stat::of(&file.metadata().ok()?);
-    Some(Now { device: stat.device, ns: stat.modified_ns })
+    let stat = Stat::from_metadata(&file.metadata().ok()?);
+    Some(FileSystemTime { device: stat.device, ns: stat.modified_ns })
 }
 
 /// Whether a file was last changed before a moment. Writing to a file sets this time, and nobody can set it back.
-fn is_before(stat: &Stat, now: &Now) -> bool {
+fn is_before(stat: &Stat, now: &FileSystemTime) -> bool {
     let margin = if stat.device == now.device { 0 } else { FOREIGN_CLOCK_NS };
     stat.changed_ns < now.ns.saturating_sub(margin)
 }

@@ -66,11 +66,11 @@ pub fn named<'a>(targets: &'a [Target], name: &str) -> Option<&'a Target> {
 #[cfg(test)]
 pub(crate) mod fixtures {
     use super::{Recipe, Target};
-    use crate::output::desk::Desk;
+    use crate::output::fixtures::MediumFixture;
 
     /// The medium of a desk.
-    pub(crate) fn target(desk: &Desk) -> Target {
-        let recipe = Recipe::Medium(Box::new(desk.output()));
-        Target { path: desk.path(), name: "out/medium.iso".into(), values: Vec::new(), recipe }
+    pub(crate) fn target(fixture: &MediumFixture) -> Target {
+        let recipe = Recipe::Medium(Box::new(fixture.output()));
+        Target { path: fixture.path(), name: "out/medium.iso".into(), values: Vec::new(), recipe }
     }
 }

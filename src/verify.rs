@@ -13,13 +13,13 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::content::Content;
-use crate::digest::{Asked, Digest, Digests, Sha256};
+use crate::digest::{Digest, DigestKinds, Digests, Sha256};
 use crate::error::{Error, Result};
-use crate::output::lists::{self, Medium};
-use crate::output::{Identity, Image, Listing, Output};
+use crate::output::lists::{self, MediumToml};
+use crate::output::{Identity, Listing, Output, ReadSeek};
 use crate::progress::Progress;
 use crate::store::Store;
-use crate::write::{self, Means};
+use crate::write::{self, WriteOptions};
 
 /// What was found.
 #[derive(Clone, Debug)]
@@ -27,20 +27,20 @@ pub struct Verified {
     /// The volume label.
     pub label: String,
     /// What the medium says of itself, if that can be read.
-    pub medium: Option<Medium>,
+    pub medium: Option<MediumToml>,
     /// Its files by path, with the digests that they have now.
-    pub files: BTreeMap<String, Found>,
+    pub files: BTreeMap<String, VerifiedFile>,
     /// Its boot programs, if they were [looked at](programs::add).
     pub programs: Vec<programs::Program>,
     /// How many bytes it has.
     pub len: u64,
     /// What is wrong with it; nothing if it is sound.
-    pub faults: Vec<Fault>,
+    pub faults: Vec<MediumFault>,
 }
 
 /// A file as it is on the medium.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Found {
+pub struct VerifiedFile {
     /// Its length in bytes.
     pub len: u64,
     /// Its digests; none if it can't be read.
@@ -49,7 +49,7 @@ pub struct Found {
 
 /// One thing that is wrong with a medium.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fault {
+pub enum MediumFault {
     /// The medium ends before what is on it does: its length, and what it should be at least.
     CutOff {
         /// How long it is, in bytes.
@@ -100,7 +100,7 @@ pub enum Fault {
     OtherIdentity,
 }
 
-impl Fault {
+impl MediumFault {
     /// Whether the medium is not what its manifest makes now, sound as it may be.
     pub fn is_difference(&self) -> bool {
         match self {
@@ -126,7 +126,7 @@ impl Fault {
 /// # Errors
 ///
 /// When it can't be read at all, was not made by tsmedia, or somebody asked to stop.
-pub fn verify(image: &mut dyn Image, listing: &Listing, progress: &Progress) -> Result<Verified> {
+pub fn verify(image: &mut dyn ReadSeek, listing: &Listing, progress: &Progress) -> Result<Verified> {
     let len = read::len(image)?;
     let mut faults = Vec::new();
     let mut text = |path: &str| {
@@ -135,7 +135,7 @@ pub fn verify(image: &mut dyn Image, listing: &Listing, progress: &Progress) -> 
             Ok(text) => Some(text),
             Err(error) => {
                 let why = format!("it can't be read: {}", cause(&error));
-                faults.push(Fault::List { path: path.to_owned(), why });
+                faults.push(MediumFault::List { path: path.to_owned(), why });
                 None
             }
         }
@@ -148,14 +148,14 @@ pub fn verify(image: &mut dyn Image, listing: &Listing, progress: &Progress) -> 
     }
     let needed = listing.files.iter().flat_map(|file| &file.places).map(|place| place.offset.saturating_add(place.len));
     if let Some(needed) = needed.max().filter(|needed| *needed > len) {
-        faults.push(Fault::CutOff { len, needed });
+        faults.push(MediumFault::CutOff { len, needed });
     }
     let (files, structure) = read::hash(image, len, listing, progress)?;
 
-    let medium = medium_text.as_deref().and_then(Medium::parse);
+    let medium = medium_text.as_deref().and_then(MediumToml::parse);
     match &medium {
         None if medium_text.is_some() => {
-            faults.push(Fault::List { path: lists::MEDIUM.into(), why: "it does not say what it should".into() });
+            faults.push(MediumFault::List { path: lists::MEDIUM.into(), why: "it does not say what it should".into() });
         }
         _ => {}
     }
@@ -165,17 +165,17 @@ pub fn verify(image: &mut dyn Image, listing: &Listing, progress: &Progress) -> 
         (None, None) => None,
     };
     if sealed.is_some_and(|sealed| sealed.is_none() || sealed != structure) {
-        faults.push(Fault::Structure);
+        faults.push(MediumFault::Structure);
     }
-    Lists::parse(blake3sums.as_deref(), sha256sums.as_deref(), &mut faults).check(&files, &mut faults);
+    ListedDigests::parse(blake3sums.as_deref(), sha256sums.as_deref(), &mut faults).check(&files, &mut faults);
     if !files.contains_key(lists::SHA256SUMS) {
-        faults.push(Fault::Missing(lists::SHA256SUMS.into()));
+        faults.push(MediumFault::Missing(lists::SHA256SUMS.into()));
     }
     // A `medium.toml` with other bytes than it had says nothing about the rest.
-    if faults.contains(&Fault::Damaged(lists::MEDIUM.into())) {
-        let follows = |fault: &Fault| match fault {
-            Fault::List { path, .. } => path == lists::MEDIUM,
-            fault => *fault == Fault::Structure && listing.seal.is_none(),
+    if faults.contains(&MediumFault::Damaged(lists::MEDIUM.into())) {
+        let follows = |fault: &MediumFault| match fault {
+            MediumFault::List { path, .. } => path == lists::MEDIUM,
+            fault => *fault == MediumFault::Structure && listing.seal.is_none(),
         };
         faults.retain(|fault| !follows(fault));
     }
@@ -185,7 +185,7 @@ pub fn verify(image: &mut dyn Image, listing: &Listing, progress: &Progress) -> 
 }
 
 /// What the manifest would make now, with the digests of sources that are not known read.
-pub fn wanted(output: &Output, store: &mut Store, means: &Means, progress: &Progress) -> Result<Identity> {
+pub fn wanted(output: &Output, store: &mut Store, options: &WriteOptions, progress: &Progress) -> Result<Identity> {
     let files = output.root.files();
     let unknown = files.into_iter().filter_map(|(_, content)| match content {
         Content::Source(source) if store.digests(&source.key()).is_none() => Some((source.key(), Arc::clone(source))),
@@ -194,7 +194,7 @@ pub fn wanted(output: &Output, store: &mut Store, means: &Means, progress: &Prog
     // A file that is on the medium twice is read once.
     let unknown: Vec<_> = unknown.collect::<HashMap<_, _>>().into_values().collect();
     store.start_reading();
-    let digests = write::hash(&unknown, Asked::Lists, means, progress)?;
+    let digests = write::hash(&unknown, DigestKinds::Lists, options, progress)?;
     let found: HashMap<_, _> = unknown.iter().map(|source| source.key()).zip(digests.iter().copied()).collect();
     for (source, digests) in unknown.iter().zip(digests) {
         store.remember(source, digests);
@@ -204,7 +204,7 @@ pub fn wanted(output: &Output, store: &mut Store, means: &Means, progress: &Prog
 }
 
 /// Compares a medium that was verified with what the manifest would make now; every digest has to be known.
-pub fn compare(verified: &Verified, output: &Output, wanted: &Identity) -> Vec<Fault> {
+pub fn compare(verified: &Verified, output: &Output, wanted: &Identity) -> Vec<MediumFault> {
     let mut faults = Vec::new();
     if let Some(medium) = &verified.medium {
         let said = medium.description.iter().map(|(key, value)| (key.as_str(), value));
@@ -215,14 +215,17 @@ pub fn compare(verified: &Verified, output: &Output, wanted: &Identity) -> Vec<F
             let value = |of: &BTreeMap<&str, &String>| of.get(key).map(|value| (*value).clone());
             if said.get(key) != asked.get(key) {
                 let (medium, manifest) = (value(&said), value(&asked));
-                faults.push(Fault::OtherValue { key: (*key).to_owned(), medium, manifest });
+                faults.push(MediumFault::OtherValue { key: (*key).to_owned(), medium, manifest });
             }
         }
     }
     // What the medium's own lists told of a file is not told twice.
     let is_told = |path: &str| {
         verified.faults.iter().any(|fault| match fault {
-            Fault::Damaged(told) | Fault::Unreadable(told) | Fault::Missing(told) | Fault::Extra(told) => told == path,
+            MediumFault::Damaged(told)
+            | MediumFault::Unreadable(told)
+            | MediumFault::Missing(told)
+            | MediumFault::Extra(told) => told == path,
             _ => false,
         })
     };
@@ -230,24 +233,24 @@ pub fn compare(verified: &Verified, output: &Output, wanted: &Identity) -> Vec<F
     let wanted_files: BTreeMap<_, _> = wanted.files.iter().map(|file| (file.path.as_str(), file)).collect();
     for (path, file) in &wanted_files {
         match verified.files.get(*path) {
-            None => faults.push(Fault::NotThere((*path).to_owned())),
+            None => faults.push(MediumFault::NotThere((*path).to_owned())),
             Some(found) if found.digests.map(|digests| digests.blake3) != file.blake3 || found.len != file.len => {
-                faults.push(Fault::Differs((*path).to_owned()));
+                faults.push(MediumFault::Differs((*path).to_owned()));
             }
             Some(_) => {}
         }
     }
     let own = [lists::MEDIUM, lists::BLAKE3SUMS, lists::SHA256SUMS];
     let extra = verified.files.keys().filter(|path| !wanted_files.contains_key(path.as_str()));
-    faults.extend(extra.filter(|path| !own.contains(&path.as_str())).cloned().map(Fault::NotInManifest));
+    faults.extend(extra.filter(|path| !own.contains(&path.as_str())).cloned().map(MediumFault::NotInManifest));
     let is_whole = faults.len() == n_values;
     faults.retain(|fault| match fault {
-        Fault::Differs(path) | Fault::NotThere(path) | Fault::NotInManifest(path) => !is_told(path),
+        MediumFault::Differs(path) | MediumFault::NotThere(path) | MediumFault::NotInManifest(path) => !is_told(path),
         _ => true,
     });
     let is_same = verified.medium.as_ref().is_some_and(|medium| Some(medium.id) == wanted.id);
     if is_whole && n_values == 0 && !is_same {
-        faults.push(Fault::OtherIdentity);
+        faults.push(MediumFault::OtherIdentity);
     }
     faults
 }
@@ -257,13 +260,13 @@ fn cause(error: &Error) -> String {
 }
 
 /// What the two lists say, by path; a list that can't be read is none.
-struct Lists<'a> {
+struct ListedDigests<'a> {
     blake3: Option<BTreeMap<&'a str, Digest>>,
     sha256: Option<BTreeMap<&'a str, Sha256>>,
 }
 
-impl<'a> Lists<'a> {
-    fn parse(blake3sums: Option<&'a str>, sha256sums: Option<&'a str>, faults: &mut Vec<Fault>) -> Self {
+impl<'a> ListedDigests<'a> {
+    fn parse(blake3sums: Option<&'a str>, sha256sums: Option<&'a str>, faults: &mut Vec<MediumFault>) -> Self {
         Self {
             blake3: blake3sums.map(|text| parse(lists::BLAKE3SUMS, text, faults)),
             sha256: sha256sums.map(|text| parse(lists::SHA256SUMS, text, faults)),
@@ -272,11 +275,11 @@ impl<'a> Lists<'a> {
 
     /// Names what is damaged, missing or extra. Where the lists disagree about a file, the file itself decides which
     /// of them is wrong: no damage makes a digest fit.
-    fn check(&self, files: &BTreeMap<String, Found>, faults: &mut Vec<Fault>) {
+    fn check(&self, files: &BTreeMap<String, VerifiedFile>, faults: &mut Vec<MediumFault>) {
         let mut wrong_in: [Vec<&str>; 2] = [Vec::new(), Vec::new()];
         for (path, found) in files.iter().filter(|(path, _)| *path != lists::SHA256SUMS) {
             let Some(digests) = found.digests else {
-                faults.push(Fault::Unreadable(path.clone()));
+                faults.push(MediumFault::Unreadable(path.clone()));
                 continue;
             };
             if path == lists::BLAKE3SUMS {
@@ -284,7 +287,7 @@ impl<'a> Lists<'a> {
                 let fits = self.sha256.as_ref().is_none_or(|list| list.get(path.as_str()) == Some(&digests.sha256));
                 if !fits && self.blake3.is_some() {
                     let why = format!("`{}` says that it had other bytes", lists::SHA256SUMS);
-                    faults.push(Fault::List { path: path.clone(), why });
+                    faults.push(MediumFault::List { path: path.clone(), why });
                 }
                 continue;
             }
@@ -297,8 +300,8 @@ impl<'a> Lists<'a> {
                 (Some(Some(true)) | None, Some(Some(true)) | None) => {}
                 (Some(Some(true)), Some(_)) => wrong_in[1].push(path),
                 (Some(_), Some(Some(true))) => wrong_in[0].push(path),
-                (Some(None) | None, Some(None) | None) => faults.push(Fault::Extra(path.clone())),
-                _ => faults.push(Fault::Damaged(path.clone())),
+                (Some(None) | None, Some(None) | None) => faults.push(MediumFault::Extra(path.clone())),
+                _ => faults.push(MediumFault::Damaged(path.clone())),
             }
         }
         for (list, paths) in [lists::BLAKE3SUMS, lists::SHA256SUMS].into_iter().zip(wrong_in) {
@@ -306,14 +309,14 @@ impl<'a> Lists<'a> {
                 let why = format!("it is wrong about `{path}`, which the other list says is as it was");
                 let why =
                     if paths.len() == 1 { why } else { format!("{why}, and about {} more files", paths.len() - 1) };
-                faults.push(Fault::List { path: list.into(), why });
+                faults.push(MediumFault::List { path: list.into(), why });
             }
         }
         self.check_listed(files, faults);
     }
 
     /// Names the files that are listed and not there. One that only one of two lists has is a fault of that list.
-    fn check_listed(&self, files: &BTreeMap<String, Found>, faults: &mut Vec<Fault>) {
+    fn check_listed(&self, files: &BTreeMap<String, VerifiedFile>, faults: &mut Vec<MediumFault>) {
         let blake3 = self.blake3.as_ref().map(|list| list.keys().copied().collect::<BTreeSet<_>>());
         let sha256 = self.sha256.as_ref().map(|list| list.keys().copied().collect::<BTreeSet<_>>());
         let pairs = [(lists::BLAKE3SUMS, &blake3, &sha256), (lists::SHA256SUMS, &sha256, &blake3)];
@@ -322,16 +325,16 @@ impl<'a> Lists<'a> {
                 faults.push(match other {
                     Some(other) if !other.contains(path) && *path != lists::BLAKE3SUMS => {
                         let why = format!("it has `{path}`, which is neither on the medium nor in the other list");
-                        Fault::List { path: name.into(), why }
+                        MediumFault::List { path: name.into(), why }
                     }
-                    _ => Fault::Missing((*path).to_owned()),
+                    _ => MediumFault::Missing((*path).to_owned()),
                 });
             }
         }
     }
 }
 
-fn parse<'a, T: FromStr>(name: &str, text: &'a str, faults: &mut Vec<Fault>) -> BTreeMap<&'a str, T> {
+fn parse<'a, T: FromStr>(name: &str, text: &'a str, faults: &mut Vec<MediumFault>) -> BTreeMap<&'a str, T> {
     let mut list = BTreeMap::new();
     for line in lists::parse_sums(text) {
         match line.map(|(path, digest)| (path, digest.parse())) {
@@ -339,10 +342,13 @@ fn parse<'a, T: FromStr>(name: &str, text: &'a str, faults: &mut Vec<Fault>) -> 
                 list.insert(path, digest);
             }
             Ok((path, Err(_))) => {
-                faults.push(Fault::List { path: name.into(), why: format!("it has no digest of `{path}`") });
+                faults.push(MediumFault::List { path: name.into(), why: format!("it has no digest of `{path}`") });
             }
             Err(line) => {
-                faults.push(Fault::List { path: name.into(), why: format!("its line {line} is no digest and path") });
+                faults.push(MediumFault::List {
+                    path: name.into(),
+                    why: format!("its line {line} is no digest and path"),
+                });
             }
         }
     }

@@ -26,7 +26,7 @@ use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::inputs::Inputs;
 use crate::progress::Progress;
-use places::Places;
+use places::WatchedPlaces;
 
 /// How long nothing may have changed before it is time to look.
 const QUIET: Duration = Duration::from_millis(300);
@@ -40,7 +40,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 /// Knows when inputs change.
 pub struct Watch {
     sight: Sight,
-    places: Places,
+    places: WatchedPlaces,
     notice: Option<Error>,
 }
 
@@ -64,13 +64,13 @@ impl Watch {
                 Err(error) => (looks(LOOK_EVERY), Some(blind(&error))),
             },
         };
-        Self { sight, places: Places::default(), notice }
+        Self { sight, places: WatchedPlaces::default(), notice }
     }
 
     /// Watches these inputs from now on. Says whether something is watched that was not before: then it may have
     /// changed unseen, and has to be read once more.
     pub fn arm(&mut self, inputs: &Inputs) -> bool {
-        let places = Places::of(inputs);
+        let places = WatchedPlaces::of(inputs);
         let are_same = places == self.places;
         self.places = places;
         if let Sight::Hints(hints) = &mut self.sight {
@@ -115,7 +115,7 @@ impl Watch {
                 loop {
                     let start = Instant::now();
                     while start.elapsed() < *every {
-                        progress.go_on()?;
+                        progress.check_cancelled()?;
                         thread::sleep(TICK.min(*every));
                     }
                     let now = look(&self.places, &BTreeSet::new());
@@ -131,13 +131,13 @@ impl Watch {
 }
 
 /// What everything looks like, but for these paths: paths and stats, read from nothing but folders.
-fn look(places: &Places, without: &BTreeSet<PathBuf>) -> Digest {
+fn look(places: &WatchedPlaces, without: &BTreeSet<PathBuf>) -> Digest {
     let mut hasher = blake3::Hasher::new();
     places.visit(&mut |path, metadata| {
         if without.contains(path) {
             return;
         }
-        let Stat { device, inode, len, modified_ns, changed_ns } = Stat::of(metadata);
+        let Stat { device, inode, len, modified_ns, changed_ns } = Stat::from_metadata(metadata);
         hasher.update(path.as_os_str().as_encoded_bytes());
         hasher.update(
             [0, device, inode, len, modified_ns as u64, changed_ns as u64].map(u64::to_le_bytes).as_flattened(),
@@ -151,10 +151,10 @@ struct Hints {
     watcher: RecommendedWatcher,
     hints: Receiver<notify::Result<Event>>,
     /// The folders that are watched, each with what tells it from another one of its name.
-    watched: BTreeMap<PathBuf, Identity>,
+    watched: BTreeMap<PathBuf, PlaceIdentity>,
 }
 
-type Identity = (u64, u64, Option<SystemTime>);
+type PlaceIdentity = (u64, u64, Option<SystemTime>);
 
 impl Hints {
     fn new() -> notify::Result<Self> {
@@ -171,8 +171,8 @@ impl Hints {
     }
 
     /// Watches what has to be watched and nothing else; says whether anything is new.
-    fn watch(&mut self, places: &Places) -> notify::Result<bool> {
-        let identity = |folder: &Path| -> Option<Identity> {
+    fn watch(&mut self, places: &WatchedPlaces) -> notify::Result<bool> {
+        let identity = |folder: &Path| -> Option<PlaceIdentity> {
             let metadata = fs::metadata(folder).ok()?;
             Some((metadata.dev(), metadata.ino(), metadata.created().ok()))
         };
@@ -209,10 +209,10 @@ impl Hints {
         self.watched.remove(folder);
     }
 
-    fn wait(&mut self, places: &Places, progress: &Progress) -> Result<()> {
+    fn wait(&mut self, places: &WatchedPlaces, progress: &Progress) -> Result<()> {
         let mut first_and_last: Option<(Instant, Instant)> = None;
         loop {
-            progress.go_on()?;
+            progress.check_cancelled()?;
             match self.hints.recv_timeout(TICK) {
                 Ok(hint) => {
                     if self.take(hint, places) {
@@ -230,7 +230,7 @@ impl Hints {
     }
 
     /// Whether a hint is of an input.
-    fn take(&mut self, hint: notify::Result<Event>, places: &Places) -> bool {
+    fn take(&mut self, hint: notify::Result<Event>, places: &WatchedPlaces) -> bool {
         let Ok(event) = hint else { return true };
         // A folder that went may come again under the same name, even with the same number, and nobody watches it.
         if matches!(event.kind, EventKind::Remove(_) | EventKind::Modify(ModifyKind::Name(_))) {

@@ -1,8 +1,8 @@
-//! The one place that makes bytes of an output.
+//! Writes outputs to disk.
 //!
-//! [`write`] makes a file of a [`Draft`]: first the sources, each read once and hashed on the way, then, with every
-//! digest known, all the rest. The file gets its name when it is whole and on the disk; until then, and after any
-//! failure, what bore the name before is untouched. Gaps are left sparse.
+//! [`write`] turns a [`Draft`] into a file. It copies the sources first, hashing each on the way, and then writes
+//! everything that depends on their digests. The file gets its final name once it is complete and synced. Until then,
+//! and after any failure, an older file of that name is untouched. Gaps are left sparse.
 
 mod copy;
 mod disk;
@@ -16,110 +16,118 @@ use std::sync::Arc;
 use camino::Utf8Path;
 
 pub use copy::{copy_source, n_lanes};
-pub use disk::{Call, Disk};
+pub use disk::{Call, DiskOps};
 #[cfg(test)]
 pub(crate) use journal::reseal_as_of_another_boot;
 pub use journal::{Journal, JournalKey, journal_path};
 #[cfg(test)]
 pub(crate) use patch::can;
 pub use patch::{
-    NewKey, Old, Patched, Patching, Recovered, Unsettled, cost, has_journal, open_finished, patch, recover,
+    NewKey, OldOutput, PatchEstimate, Patched, Recovered, Unsettled, cost, has_journal, open_finished, patch, recover,
     refuse_cut_off, unsettled,
 };
 pub use temporary::{IfBusy, Temporary, replace, temporary_path};
 
 use crate::content::{Source, SourceKey, Stat};
-use crate::digest::{Asked, Digests};
+use crate::digest::{DigestKinds, Digests};
 use crate::error::{Error, Result};
-use crate::output::{Draft, Job, Sealed};
+use crate::output::{CopyJob, Draft, Sealed};
 use crate::patch::Ability;
 use crate::progress::Progress;
 use crate::size::Size;
 use crate::source::visit_piece;
 
-/// How to write.
+/// Options of a write.
 #[derive(Clone, Debug)]
-pub struct Means {
-    /// The calls that change the disk.
-    pub disk: Disk,
-    /// How many large files are read at a time; each takes two threads.
+pub struct WriteOptions {
+    /// Calls that change the disk.
+    pub disk: DiskOps,
+    /// Number of large files that are read at a time. Each takes two threads.
     pub n_lanes: usize,
-    /// What the file system can do for a patch, where that is not to be found out.
+    /// Patch operations that the file system supports. `None` to probe for them.
     pub ability: Option<Ability>,
 }
 
-impl Default for Means {
+impl Default for WriteOptions {
     fn default() -> Self {
-        Self { disk: Disk::default(), n_lanes: n_lanes(), ability: None }
+        Self { disk: DiskOps::default(), n_lanes: n_lanes(), ability: None }
     }
 }
 
-/// What was written.
+/// Result of a write.
 #[derive(Clone, Debug)]
-pub struct Written {
-    /// What it holds, and where.
+pub struct WrittenMedium {
+    /// Layout and digests of the medium.
     pub sealed: Sealed,
-    /// What the file system says of the finished file.
+    /// Metadata of the finished file.
     pub stat: Stat,
-    /// The sources of its files with their digests, which are known now.
+    /// Sources of the medium's files, with their digests.
     pub digests: Vec<(Arc<Source>, Digests)>,
-    /// How many bytes of sources were read here: those that the kernel copied are not among them.
+    /// Number of source bytes read. Files copied within the kernel don't count.
     pub n_read: u64,
 }
 
-/// Writes a draft to `target`. `known` are digests of sources that need not be hashed again.
+/// Writes a draft to `target`. Sources whose digests are `known` are not hashed again.
 pub fn write(
     draft: Draft,
     target: &Utf8Path,
     known: &dyn Fn(&SourceKey) -> Option<Digests>,
-    means: &Means,
+    options: &WriteOptions,
     progress: &Progress,
-) -> Result<Written> {
+) -> Result<WrittenMedium> {
     let jobs = draft.jobs(known);
     progress.start(draft.n_write());
-    let temporary = Temporary::create(&means.disk, target, IfBusy::Fail)?;
+    let temporary = Temporary::create(&options.disk, target, IfBusy::Fail)?;
     check_room(&temporary, draft.n_write())?;
     temporary.set_len(draft.len())?;
-    let digests = copy::copy(&jobs, Some(&temporary), means.n_lanes, progress)?;
+    let digests = copy::copy(&jobs, Some(&temporary), options.n_lanes, progress)?;
     let n_read = jobs.iter().filter(|job| job.known.is_none()).map(|job| job.file.len()).sum();
     let sources: Vec<_> = jobs.iter().map(|job| Arc::clone(&job.file)).collect();
     drop(jobs);
     let sealed = draft.seal(&digests)?;
     write_rest(&sealed, &temporary, progress)?;
-    progress.go_on()?;
+    progress.check_cancelled()?;
     let stat = temporary.finish()?;
-    Ok(Written { sealed, stat, digests: sources.into_iter().zip(digests).collect(), n_read })
+    Ok(WrittenMedium { sealed, stat, digests: sources.into_iter().zip(digests).collect(), n_read })
 }
 
-/// The digests of sources, each read once, in the same order.
-pub fn hash(files: &[Arc<Source>], asked: Asked, means: &Means, progress: &Progress) -> Result<Vec<Digests>> {
+/// Hashes sources, reading each once. Returns the digests in the order of `files`.
+pub fn hash(
+    files: &[Arc<Source>],
+    digest_kinds: DigestKinds,
+    options: &WriteOptions,
+    progress: &Progress,
+) -> Result<Vec<Digests>> {
     progress.start(files.iter().map(|file| file.len()).sum());
-    let job = |file: &Arc<Source>| Job { file: Arc::clone(file), places: Vec::new(), asked, known: None };
-    copy::copy(&files.iter().map(job).collect::<Vec<_>>(), None, means.n_lanes, progress)
+    let job = |file: &Arc<Source>| CopyJob { file: Arc::clone(file), places: Vec::new(), digest_kinds, known: None };
+    copy::copy(&files.iter().map(job).collect::<Vec<_>>(), None, options.n_lanes, progress)
 }
 
-/// Fails early when the file system has less room than the output takes.
+/// Fails early if the file system has less free space than the output needs.
 fn check_room(temporary: &Temporary, needed: u64) -> Result<()> {
-    // A file system that does not say is not one to fail on.
+    // Some file systems don't report free space; the write itself fails if there is none.
     let Ok(room) = rustix::fs::fstatvfs(temporary.file()) else { return Ok(()) };
     let free = room.f_bavail.saturating_mul(room.f_frsize);
     if room.f_blocks == 0 || needed <= free {
         return Ok(());
     }
     let (needed, free) = (Size(needed), Size(free));
-    Err(Error::new(format!("`{}` takes {needed}, and there is room for {free} where it is put", temporary.target()))
-        .help("the medium that is there now is kept until the new one is whole, so both need room at once"))
+    Err(Error::new(format!(
+        "`{}` takes {needed}, but its file system has only {free} of free space",
+        temporary.target()
+    ))
+    .help("free some space: the old medium is kept until the new one is complete, so both need room at once"))
 }
 
-/// How many bytes of neighbouring extents are written at once.
+/// Number of bytes of neighbouring extents that are written at once.
 const RUN_LEN: usize = 1 << 20;
 
-/// Writes whatever of an output is not the content of a source's file.
+/// Writes everything that the copy jobs don't: all extents but the contents of sources.
 fn write_rest(sealed: &Sealed, temporary: &Temporary, progress: &Progress) -> Result<()> {
     let mut run = Vec::new();
     let mut run_at = 0;
     for extent in sealed.rest() {
-        progress.go_on()?;
+        progress.check_cancelled()?;
         if run_at + run.len() as u64 != extent.offset || run.len() >= RUN_LEN {
             temporary.write(&run, run_at)?;
             run.clear();

@@ -8,8 +8,8 @@ use std::io::Read;
 
 use camino::Utf8Path;
 
-use super::{Run, unchanged};
-use crate::capture::{self, About, Captured, SourceOptions};
+use super::{ApplyRun, unchanged};
+use crate::capture::{self, Captured, ImageDescription, SourceOptions};
 use crate::content::Stat;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::fat::CodePage;
@@ -19,7 +19,7 @@ use crate::target::{CaptureRequest, CaptureSource, Target};
 use crate::write::open;
 
 /// Captures a WIM file and records it.
-pub(super) fn make(run: &mut Run, target: &Target, request: &CaptureRequest) -> Result<Captured> {
+pub(super) fn make(run: &mut ApplyRun, target: &Target, request: &CaptureRequest) -> Result<Captured> {
     // What changes from now on shows, also where the clock of the file system is coarse.
     run.store.wait_past(request.newest_ns());
     let mut request = request.look_again().map_err(|error| {
@@ -34,10 +34,10 @@ pub(super) fn make(run: &mut Run, target: &Target, request: &CaptureRequest) -> 
     let sources: Vec<_> = request.sources.iter().map(options).collect();
     let table = &request.table;
     let captured = capture::capture(
-        &capture::Work {
+        &capture::CaptureJob {
             sources: &sources,
             target: &target.path,
-            about: About {
+            about: ImageDescription {
                 description: table.description.clone(),
                 created_by: table.created_by.clone(),
                 version: table.version.clone(),
@@ -50,10 +50,10 @@ pub(super) fn make(run: &mut Run, target: &Target, request: &CaptureRequest) -> 
             with_check: table.check,
             strict: table.strict,
             date: request.date,
-            existing: capture::Existing::Replace,
+            existing: capture::IfExists::Replace,
             update_from: request.update_from.as_ref().map(|source| source.path.as_path()),
             sysfs: run.work.sysfs,
-            disk: run.work.means.disk.clone(),
+            disk: run.work.options.disk.clone(),
         },
         run.progress,
     )?;
@@ -68,7 +68,12 @@ pub(super) fn make(run: &mut Run, target: &Target, request: &CaptureRequest) -> 
 
 /// Records a finished WIM file and takes it into the cache; `false` if it was there. `looked` is what the file system
 /// said of it when it was found to be as it should be.
-pub(super) fn keep(run: &mut Run, target: &Target, request: &CaptureRequest, looked: Option<Stat>) -> Result<bool> {
+pub(super) fn keep(
+    run: &mut ApplyRun,
+    target: &Target,
+    request: &CaptureRequest,
+    looked: Option<Stat>,
+) -> Result<bool> {
     let stat = unchanged(&target.path, looked)?;
     let is_known = run.store.finished(&target.name) == Some((stat, request.id_here(), None));
     if is_known && run.record.capture(&target.name).is_some_and(|recorded| recorded.values == target.values) {
@@ -78,7 +83,7 @@ pub(super) fn keep(run: &mut Run, target: &Target, request: &CaptureRequest, loo
     Ok(true)
 }
 
-fn remember(run: &mut Run, target: &Target, request: &CaptureRequest, stat: Stat) -> Result<()> {
+fn remember(run: &mut ApplyRun, target: &Target, request: &CaptureRequest, stat: Stat) -> Result<()> {
     let Some((guid, _)) = guid_at(&target.path).filter(|(_, found)| *found == stat) else {
         return Err(Error::new(format!("another process wrote `{}` meanwhile", target.path))
             .of_kind(ErrorKind::Stale)
@@ -90,8 +95,8 @@ fn remember(run: &mut Run, target: &Target, request: &CaptureRequest, stat: Stat
 }
 
 fn guid_at(path: &Utf8Path) -> Option<(String, Stat)> {
-    let mut file = open::open_to_look(path).ok()?;
-    Some((guid(&mut file)?, Stat::of(&file.metadata().ok()?)))
+    let mut file = open::open_to_inspect(path).ok()?;
+    Some((guid(&mut file)?, Stat::from_metadata(&file.metadata().ok()?)))
 }
 
 /// The GUID of a WIM file, in hexadecimal digits; `None` if it is not one.

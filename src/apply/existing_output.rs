@@ -8,14 +8,14 @@ use std::io;
 
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 
-use super::Work;
+use super::ApplyContext;
 use super::capture::guid;
 use crate::content::Stat;
 use crate::digest::Digest;
 use crate::error::Result;
-use crate::output::lists::Medium;
-use crate::output::{self, Image, Output};
-use crate::plan::{Claim, Existing};
+use crate::output::lists::MediumToml;
+use crate::output::{self, Output, ReadSeek};
+use crate::plan::{Claim, ExistingFile};
 use crate::record::{Record, Recorded, RecordedCapture};
 use crate::store::Store;
 use crate::target::{self, Recipe};
@@ -26,8 +26,8 @@ const NOT_KNOWN: Digest = Digest([0; 32]);
 
 /// What was found under the name of a target.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Looked {
-    pub(super) existing: Existing,
+pub(super) struct FoundOutput {
+    pub(super) existing: ExistingFile,
     /// What the file system said of the file that was looked at.
     pub(super) stat: Option<Stat>,
     /// By which right a file that no manifest makes any more is removed.
@@ -36,19 +36,19 @@ pub(super) struct Looked {
     pub(super) is_cut_off: bool,
 }
 
-impl Looked {
-    fn new(existing: Existing, stat: Stat, claim: Claim) -> Self {
+impl FoundOutput {
+    fn new(existing: ExistingFile, stat: Stat, claim: Claim) -> Self {
         Self { existing, stat: Some(stat), claim, is_cut_off: false }
     }
 
     /// Nothing.
     pub(super) fn missing() -> Self {
-        Self { existing: Existing::Missing, stat: None, claim: Claim::Unknown, is_cut_off: false }
+        Self { existing: ExistingFile::Missing, stat: None, claim: Claim::Unknown, is_cut_off: false }
     }
 
     /// A file that the record names and that it may not speak for. It is not looked at.
     fn outside() -> Self {
-        let existing = Existing::Foreign { len: 0 };
+        let existing = ExistingFile::Foreign { len: 0 };
         Self { existing, stat: None, claim: Claim::Outside, is_cut_off: false }
     }
 }
@@ -58,8 +58,8 @@ impl Looked {
 /// # Errors
 ///
 /// When another process is patching it.
-pub(super) fn look_at(work: &Work, name: &str, store: &Store, record: &Record) -> Result<Looked> {
-    let Some(path) = path_of(work, name) else { return Ok(Looked::outside()) };
+pub(super) fn look_at(work: &ApplyContext, name: &str, store: &Store, record: &Record) -> Result<FoundOutput> {
+    let Some(path) = path_of(work, name) else { return Ok(FoundOutput::outside()) };
     let recorded = record.get(name);
     let expected = match target::named(work.targets, name).map(|target| &target.recipe) {
         Some(Recipe::Medium(output)) => Expected::Medium(Some(output)),
@@ -82,56 +82,57 @@ enum Expected<'a> {
 
 impl Expected<'_> {
     /// What an open file of so many bytes is.
-    fn identify(&self, file: &mut File, len: u64) -> Option<Existing> {
+    fn identify(&self, file: &mut File, len: u64) -> Option<ExistingFile> {
         match self {
             Self::Medium(output) => {
                 let medium = probe(file)?;
                 // Where nothing is secret now there is no veil, and whatever is secret there differs from it.
-                let veiled = |secrets| output.and_then(|output| output.under_veil(secrets)).unwrap_or(NOT_KNOWN);
-                Some(Existing::Medium { id: medium.id, secrets: medium.secrets.map(veiled), len })
+                let secret_content =
+                    |secrets| output.and_then(|output| output.fingerprint_of(secrets)).unwrap_or(NOT_KNOWN);
+                Some(ExistingFile::Medium { id: medium.id, secrets: medium.secrets.map(secret_content), len })
             }
             Self::Capture(recorded) => {
                 let recorded = (*recorded)?;
                 let is_recorded = guid(file)? == recorded.guid;
-                is_recorded.then_some(Existing::Medium { id: recorded.id, secrets: None, len })
+                is_recorded.then_some(ExistingFile::Medium { id: recorded.id, secrets: None, len })
             }
         }
     }
 }
 
-fn look(path: &Utf8Path, name: &str, expected: Expected, store: &Store) -> Result<Looked> {
+fn look(path: &Utf8Path, name: &str, expected: Expected, store: &Store) -> Result<FoundOutput> {
     let unsettled = match expected {
         Expected::Medium(_) => write::unsettled(path, store.journal_key(name).as_ref())?,
         // It is never patched.
         Expected::Capture(_) => None,
     };
     if let Some(Unsettled::CutOff { id, len }) = unsettled {
-        let existing = Existing::Medium { id, secrets: None, len };
-        return Ok(Looked { existing, stat: None, claim: Claim::Made, is_cut_off: true });
+        let existing = ExistingFile::Medium { id, secrets: None, len };
+        return Ok(FoundOutput { existing, stat: None, claim: Claim::Made, is_cut_off: true });
     }
-    let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(Looked::missing()) };
-    let stat = Stat::of(&metadata);
+    let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(FoundOutput::missing()) };
+    let stat = Stat::from_metadata(&metadata);
     let len = stat.len;
     let is_patched = unsettled == Some(Unsettled::Ended);
     // What was patched is not what the memo knows, and its journal says that it was finished.
     if let Some((known, id, secrets)) = store.finished(name).filter(|_| !is_patched) {
         if known == stat {
-            return Ok(Looked::new(Existing::Medium { id, secrets, len }, stat, Claim::Made));
+            return Ok(FoundOutput::new(ExistingFile::Medium { id, secrets, len }, stat, Claim::Made));
         }
         if (known.device, known.inode) == (stat.device, stat.inode) {
-            return Ok(Looked::new(Existing::Touched { len }, stat, Claim::Unknown));
+            return Ok(FoundOutput::new(ExistingFile::Touched { len }, stat, Claim::Unknown));
         }
     }
-    let file = if metadata.is_file() { open::open_to_look(path) } else { Err(io::ErrorKind::InvalidInput.into()) };
-    let Ok(mut file) = file else { return Ok(Looked::new(Existing::Foreign { len }, stat, Claim::Unknown)) };
+    let file = if metadata.is_file() { open::open_to_inspect(path) } else { Err(io::ErrorKind::InvalidInput.into()) };
+    let Ok(mut file) = file else { return Ok(FoundOutput::new(ExistingFile::Foreign { len }, stat, Claim::Unknown)) };
     // Another file may have come to this name since.
-    let stat = file.metadata().map_or(stat, |metadata| Stat::of(&metadata));
-    let existing = expected.identify(&mut file, stat.len).unwrap_or(Existing::Foreign { len: stat.len });
-    Ok(Looked::new(existing, stat, if is_patched { Claim::Made } else { Claim::Unknown }))
+    let stat = file.metadata().map_or(stat, |metadata| Stat::from_metadata(&metadata));
+    let existing = expected.identify(&mut file, stat.len).unwrap_or(ExistingFile::Foreign { len: stat.len });
+    Ok(FoundOutput::new(existing, stat, if is_patched { Claim::Made } else { Claim::Unknown }))
 }
 
 /// Path of a target; `None` for one that only the record names, and that it may not speak for.
-pub(super) fn path_of(work: &Work, name: &str) -> Option<Utf8PathBuf> {
+pub(super) fn path_of(work: &ApplyContext, name: &str) -> Option<Utf8PathBuf> {
     match target::named(work.targets, name) {
         Some(target) => Some(target.path.clone()),
         None => recorded_path(work, name),
@@ -140,7 +141,7 @@ pub(super) fn path_of(work: &Work, name: &str) -> Option<Utf8PathBuf> {
 
 /// Path of a recorded target that the manifest makes no longer. None if the record may not speak for it: a record
 /// comes with a Git clone, so it names files below the manifest's folder only, and over no link.
-fn recorded_path(work: &Work, name: &str) -> Option<Utf8PathBuf> {
+fn recorded_path(work: &ApplyContext, name: &str) -> Option<Utf8PathBuf> {
     let mut path = work.base.to_owned();
     let mut parts = Utf8Path::new(name).components().peekable();
     while let Some(part) = parts.next() {
@@ -158,6 +159,6 @@ fn recorded_path(work: &Work, name: &str) -> Option<Utf8PathBuf> {
 }
 
 /// What a medium says of itself, if it is one that tsmedia made.
-pub(super) fn probe(image: &mut dyn Image) -> Option<Medium> {
+pub(super) fn probe(image: &mut dyn ReadSeek) -> Option<MediumToml> {
     output::read(image).ok()?.medium(image)
 }

@@ -2,7 +2,7 @@
 
 use rustix::fs::{Access, access};
 
-use super::{Run, unchanged};
+use super::{ApplyRun, unchanged};
 use crate::content::{Content, Stat};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
@@ -11,12 +11,12 @@ use crate::target::Target;
 use crate::write;
 
 /// Writes a medium and records it. Returns how many bytes of sources were read for it.
-pub(super) fn build(run: &mut Run, target: &Target, output: &Output) -> Result<u64> {
-    let known = run.store.known(run.work.asked());
+pub(super) fn build(run: &mut ApplyRun, target: &Target, output: &Output) -> Result<u64> {
+    let known = run.store.known(run.work.digest_kinds());
     let draft = output.draft(&known)?;
-    let written = write::write(draft, &target.path, &known, &run.work.means, run.progress)?;
+    let written = write::write(draft, &target.path, &known, &run.work.options, run.progress)?;
     drop(known);
-    let write::Written { sealed, stat, digests, n_read } = written;
+    let write::WrittenMedium { sealed, stat, digests, n_read } = written;
     run.record.put_medium(target, output, &sealed);
     let id = sealed.id;
     // A large medium's layout has as much room as all that is remembered.
@@ -30,19 +30,19 @@ pub(super) fn build(run: &mut Run, target: &Target, output: &Output) -> Result<u
 
 /// Records a finished medium and takes it into the cache; `false` if it was there. `looked` is what the file system said
 /// of it when it was found to be as it should be.
-pub(super) fn keep(run: &mut Run, target: &Target, output: &Output, looked: Option<Stat>) -> Result<bool> {
+pub(super) fn keep(run: &mut ApplyRun, target: &Target, output: &Output, looked: Option<Stat>) -> Result<bool> {
     let stat = unchanged(&target.path, looked)?;
     let recorded = run.record.medium(&target.name);
     let is_known = run.store.finished(&target.name).is_some_and(|(known, id, secrets)| {
         known == stat
-            && recorded.is_some_and(|recorded| recorded.id == id && recorded.secrets == output.kept_secrets())
+            && recorded.is_some_and(|recorded| recorded.id == id && recorded.secrets == output.recorded_secrets())
             && secrets == kept(output)
     });
     if is_known {
         // The values may be others all the same: then they came to the same bytes.
         return Ok(run.record.renew_values(target));
     }
-    let known = run.store.known(output.form.asked());
+    let known = run.store.known(output.form.digest_kinds());
     let sealed = output.draft(&known)?.seal_known(&known)?;
     drop(known);
     run.store.remember_finished(&target.name, stat, sealed.id, kept(output));
@@ -52,7 +52,7 @@ pub(super) fn keep(run: &mut Run, target: &Target, output: &Output, looked: Opti
 
 /// Digest that is kept of the secrets of a medium.
 pub(super) fn kept(output: &Output) -> Option<Digest> {
-    output.secrets().and_then(|secrets| output.under_veil(secrets))
+    output.secrets().and_then(|secrets| output.fingerprint_of(secrets))
 }
 
 /// Fails if a source of a medium can't be read: better now than after hours of copying what is before it.

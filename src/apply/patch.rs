@@ -7,18 +7,18 @@ use std::fs::File;
 use camino::Utf8Path;
 
 use super::medium::kept;
-use super::{Run, Work, path_of};
+use super::{ApplyContext, ApplyRun, path_of};
 use crate::content::Stat;
 use crate::error::{Error, Result};
 use crate::layout::Region;
 use crate::output::{self, Output, Sealed};
-use crate::patch::Part;
+use crate::patch::PlacedPart;
 use crate::progress::Progress;
 use crate::record::{Record, RecordedFile, RecordedMedium};
 use crate::store::Store;
 use crate::target::{self, Target};
 use crate::verify::verify;
-use crate::write::{self, Journal, Old, Patching, Recovered};
+use crate::write::{self, Journal, OldOutput, PatchEstimate, Recovered};
 
 /// Patches media. The one that the plan looked at last is known byte for byte, and most plans look at one only.
 #[derive(Default)]
@@ -35,10 +35,10 @@ impl Patcher {
         sealed: Sealed,
         recorded: &RecordedMedium,
         files: &[RecordedFile],
-        work: &Work,
-    ) -> Result<Patching> {
-        let Some(old) = old(recorded, files, looked) else { return Ok(Patching::Impossible) };
-        let patching = write::cost(&target.path, &old, &sealed, &work.means)?;
+        work: &ApplyContext,
+    ) -> Result<PatchEstimate> {
+        let Some(old) = old(recorded, files, looked) else { return Ok(PatchEstimate::Impossible) };
+        let patching = write::cost(&target.path, &old, &sealed, &work.options)?;
         *self.latest.borrow_mut() = Some((target.name.clone(), sealed));
         Ok(patching)
     }
@@ -47,7 +47,7 @@ impl Patcher {
 /// Makes a medium of the one that is there and records it. Returns its journal, which is to be settled when record and
 /// cache are saved; `None` if it can't be patched any more.
 pub(super) fn patch(
-    run: &mut Run,
+    run: &mut ApplyRun,
     target: &Target,
     output: &Output,
     looked: Option<Stat>,
@@ -57,12 +57,12 @@ pub(super) fn patch(
     let sealed = match run.patcher.latest.take().filter(|(name, _)| *name == target.name) {
         Some((_, sealed)) => sealed,
         None => {
-            let known = run.store.known(run.work.asked());
+            let known = run.store.known(run.work.digest_kinds());
             output.draft(&known)?.seal_known(&known)?
         }
     };
     let new_key = || run.store.new_journal_key(&target.name);
-    let patched = write::patch(&target.path, &old, &sealed, &run.work.means, &new_key, run.progress)?;
+    let patched = write::patch(&target.path, &old, &sealed, &run.work.options, &new_key, run.progress)?;
     let Some(patched) = patched else { return Ok(None) };
     run.record.put_medium(target, output, &sealed);
     run.store.remember_finished(&target.name, patched.stat, sealed.id, kept(output));
@@ -71,33 +71,33 @@ pub(super) fn patch(
 
 /// What the record knows of a medium; nothing if it can't be so. `looked` is what the file system said of the file
 /// when it was found to be the recorded one.
-fn old(recorded: &RecordedMedium, files: &[RecordedFile], looked: Option<Stat>) -> Option<Old> {
+fn old(recorded: &RecordedMedium, files: &[RecordedFile], looked: Option<Stat>) -> Option<OldOutput> {
     let part = |file: &RecordedFile| {
         let is_within = file.offset.checked_add(file.len).is_some_and(|end| end <= recorded.len);
-        is_within.then_some(Part { region: Region { offset: file.offset, len: file.len }, blake3: file.blake3 })
+        is_within.then_some(PlacedPart { region: Region { offset: file.offset, len: file.len }, blake3: file.blake3 })
     };
     let parts = files.iter().map(part).collect::<Option<_>>()?;
-    Some(Old { id: recorded.id, len: recorded.len, stat: looked?, parts })
+    Some(OldOutput { id: recorded.id, len: recorded.len, stat: looked?, parts })
 }
 
 /// Finishes or takes back what a run that was cut off left of its patches, and says how many there were.
-pub(super) fn recover(work: &Work, store: &mut Store, record: &Record, progress: &Progress) -> Result<usize> {
+pub(super) fn recover(work: &ApplyContext, store: &mut Store, record: &Record, progress: &Progress) -> Result<usize> {
     let mut n_recovered = 0;
     let media = work.targets.iter().filter(|target| !target.is_capture());
     let names = media.map(|target| &target.name).chain(record.media().map(|recorded| &recorded.name));
     for name in names.collect::<BTreeSet<_>>() {
         let Some(path) = path_of(work, name) else { continue };
-        let recovered = write::recover(&path, store.journal_key(name).as_ref(), &work.means.disk)?;
+        let recovered = write::recover(&path, store.journal_key(name).as_ref(), &work.options.disk)?;
         let Some(Recovered { id, stat, is_doubtful }) = recovered else { continue };
         n_recovered += 1;
         if is_doubtful && !is_sound(&path, progress)? {
             // It is neither the old medium nor the new one, and the manifest makes it again.
-            work.means.disk.remove(&path).map_err(|error| Error::io("removing", &path, error))?;
+            work.options.disk.remove(&path).map_err(|error| Error::io("removing", &path, error))?;
             continue;
         }
         // What a medium says of its secrets is on the medium, where one has any.
         let output = target::named(work.targets, name).and_then(Target::medium);
-        let may_have_secrets = output.is_some_and(|output| output.veiled.is_some())
+        let may_have_secrets = output.is_some_and(|output| output.secret_content.is_some())
             || record.medium(name).is_some_and(|recorded| recorded.secrets.is_some());
         match may_have_secrets {
             true => store.forget_finished(name),

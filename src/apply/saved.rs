@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use camino::Utf8Path;
 
-use super::{Work, look_at, survey};
+use super::{ApplyContext, look_at, survey};
 use crate::content::Content;
 use crate::error::{Error, ErrorKind, Result};
 use crate::output::Output;
-use crate::plan::saved::{self, Moved, Now, Planned, PlannedCapture, PlannedMedium, SavedManifest, WantedMedium};
-use crate::plan::{Change, Existing, Plan};
+use crate::plan::saved::{
+    self, CurrentState, Planned, PlannedCapture, PlannedMedium, SavedManifest, StaleTarget, WantedMedium,
+};
+use crate::plan::{ExistingFile, Plan, PlannedChange};
 use crate::progress::Progress;
 use crate::record::{Record, RecordedCapture, RecordedMedium};
 use crate::store::Store;
@@ -19,7 +21,7 @@ use crate::write;
 
 /// What there is to do, and the same to be saved. Reads every source that is not known, and remembers it.
 pub fn survey_to_save(
-    work: &Work,
+    work: &ApplyContext,
     manifest: &Utf8Path,
     store: &mut Store,
     progress: &Progress,
@@ -32,7 +34,7 @@ pub fn survey_to_save(
 }
 
 /// What a saved plan holds of a change. One of a target that is to be deleted is of the recorded kind.
-fn planned(change: &Change, work: &Work, store: &Store, record: &Record) -> Result<Planned> {
+fn planned(change: &PlannedChange, work: &ApplyContext, store: &Store, record: &Record) -> Result<Planned> {
     let target = target::named(work.targets, &change.name);
     let is_capture = target.map_or_else(|| record.capture(&change.name).is_some(), |target| target.is_capture());
     let (name, action) = (change.name.clone(), change.action);
@@ -53,7 +55,12 @@ fn planned(change: &Change, work: &Work, store: &Store, record: &Record) -> Resu
 }
 
 /// The targets for which a saved plan holds no more.
-pub fn moved(work: &Work, planned: &SavedManifest, store: &mut Store, progress: &Progress) -> Result<Vec<Moved>> {
+pub fn moved(
+    work: &ApplyContext,
+    planned: &SavedManifest,
+    store: &mut Store,
+    progress: &Progress,
+) -> Result<Vec<StaleTarget>> {
     learn(work, store, progress)?;
     let plan = survey(work, store, progress)?;
     let (record, _) = Record::load_or_empty(work.record)?;
@@ -61,7 +68,13 @@ pub fn moved(work: &Work, planned: &SavedManifest, store: &mut Store, progress: 
 }
 
 /// Fails if the plan that is about to be done is not the saved one: somebody was faster than [`moved`] could tell.
-pub(super) fn check(work: &Work, planned: &SavedManifest, store: &Store, record: &Record, plan: &Plan) -> Result<()> {
+pub(super) fn check(
+    work: &ApplyContext,
+    planned: &SavedManifest,
+    store: &Store,
+    record: &Record,
+    plan: &Plan,
+) -> Result<()> {
     match moved_since(work, planned, store, record, plan)?.first() {
         None => Ok(()),
         Some(moved) => Err(Error::new(format!("`{}` has moved on while the plan was being looked at", moved.name))
@@ -71,32 +84,38 @@ pub(super) fn check(work: &Work, planned: &SavedManifest, store: &Store, record:
 }
 
 fn moved_since(
-    work: &Work,
+    work: &ApplyContext,
     planned: &SavedManifest,
     store: &Store,
     record: &Record,
     plan: &Plan,
-) -> Result<Vec<Moved>> {
+) -> Result<Vec<StaleTarget>> {
     let names = planned.targets.iter().map(Planned::name);
-    let existing: HashMap<&str, Existing> =
+    let existing: HashMap<&str, ExistingFile> =
         names.map(|name| Ok((name, look_at(work, name, store, record)?.existing))).collect::<Result<_>>()?;
-    let existing = |name: &str| existing.get(name).copied().unwrap_or(Existing::Missing);
-    let now = Now { plan, targets: work.targets, digests: &store.known(work.asked()), record, existing: &existing };
-    saved::moved(&planned.targets, &now)
+    let existing = |name: &str| existing.get(name).copied().unwrap_or(ExistingFile::Missing);
+    let now = CurrentState {
+        plan,
+        targets: work.targets,
+        digests: &store.known(work.digest_kinds()),
+        record,
+        existing: &existing,
+    };
+    saved::find_stale(&planned.targets, &now)
 }
 
 /// What the record will say of a medium.
 fn wanted(target: &Target, output: &Output, store: &Store) -> Result<WantedMedium> {
-    let known = store.known(output.form.asked());
+    let known = store.known(output.form.digest_kinds());
     let (summary, files) = RecordedMedium::new(target, output, &output.draft(&known)?.seal_known(&known)?);
     Ok(WantedMedium { summary, files })
 }
 
 /// Reads every source whose digests are not known.
-fn learn(work: &Work, store: &mut Store, progress: &Progress) -> Result<()> {
+fn learn(work: &ApplyContext, store: &mut Store, progress: &Progress) -> Result<()> {
     let media = work.targets.iter().filter_map(Target::medium);
     let files = media.flat_map(|output| output.root.files());
-    let known = store.known(work.asked());
+    let known = store.known(work.digest_kinds());
     let unknown = files.filter_map(|(_, content)| match content {
         Content::Source(source) if known(&source.key()).is_none() => Some((source.key(), Arc::clone(source))),
         _ => None,
@@ -109,11 +128,11 @@ fn learn(work: &Work, store: &mut Store, progress: &Progress) -> Result<()> {
     }
     unknown.sort_by(|a, b| (a.path(), a.key()).cmp(&(b.path(), b.key())));
     store.start_reading();
-    let digests = write::hash(&unknown, work.asked(), &work.means, progress)?;
+    let digests = write::hash(&unknown, work.digest_kinds(), &work.options, progress)?;
     for (file, digests) in unknown.iter().zip(digests) {
         store.remember(file, digests);
     }
     // A plan is none the worse for a cache that can't be written.
-    let _ = store.save(&work.means.disk);
+    let _ = store.save(&work.options.disk);
     Ok(())
 }

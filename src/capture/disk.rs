@@ -5,14 +5,14 @@
 
 use std::fs::File;
 
-use super::Work;
+use super::CaptureJob;
 use crate::error::{Error, Result};
 use crate::format::virtual_disk::VirtualDisk;
 use crate::progress::Progress;
 use crate::write::open;
 
 /// Makes the raw copy of a disk, which is source `number` of the capture.
-pub(super) fn make_raw(disk: &VirtualDisk, work: &Work, number: usize, progress: &Progress) -> Result<File> {
+pub(super) fn make_raw(disk: &VirtualDisk, work: &CaptureJob, number: usize, progress: &Progress) -> Result<File> {
     let name = format!(".{}.tsmedia-disk{number}", work.target.file_name().unwrap_or_default());
     let path = work.target.with_file_name(name);
     let removed = |path| work.disk.remove(path).map_err(|error| Error::io("removing", path, error));

@@ -51,7 +51,7 @@ impl Staged {
         make_folder(&folder)?;
         let mut staged = Self { folder, marks: BTreeMap::new() };
         for entry in entries {
-            progress.go_on()?;
+            progress.check_cancelled()?;
             let target = staged.folder.join(&entry.file.path);
             if entry.file.is_folder {
                 make_folder(&target)?;
@@ -91,7 +91,7 @@ fn copy(volume: &Window, extents: &[Range<u64>], to: &Utf8Path, progress: &Progr
     for extent in extents {
         let mut at = extent.start;
         while at < extent.end {
-            progress.go_on()?;
+            progress.check_cancelled()?;
             buffer.resize((extent.end - at).min(COPY_LEN) as usize, 0);
             volume.read_exact_at(&mut buffer, at).map_err(|error| Error::io("reading the source of", to, error))?;
             target.write_all(&buffer).map_err(failed)?;
@@ -101,7 +101,7 @@ fn copy(volume: &Window, extents: &[Range<u64>], to: &Utf8Path, progress: &Progr
     Ok(())
 }
 
-fn marks(entry: &fat::Entry) -> Marks {
+fn marks(entry: &fat::FatEntry) -> Marks {
     let exact = |(date, hundredths): (Date, u8)| {
         let FileTime(time) = date.into();
         FileTime(time + u64::from(hundredths) * 100_000)
@@ -134,7 +134,7 @@ mod tests {
     fn the_copy_of_a_volume_can_be_read_by_its_owner_only() {
         let mut root = Folder::default();
         root.insert("EFI/Boot/bootx64.efi", Content::bytes(vec![7; 3_000_000])).unwrap();
-        let (label, id, parts, boot) = ("ESP".into(), Digest::of(b"volume"), Vec::new(), Vec::new());
+        let (label, id, parts, boot) = ("ESP".into(), Digest::hash(b"volume"), Vec::new(), Vec::new());
         let layout = fat::layout(&Volume { label, id, date: Date::EARLIEST, root, parts, boot }).unwrap();
         let mut file = tempfile::tempfile().unwrap();
         visit(&layout, &[Region { offset: 0, len: layout.len() }], &mut |bytes| {

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 use crate::error::{Error, Result};
-use crate::volume::{BadName, fold, windows_complaint};
+use crate::volume::{BadName, check_windows_name, fold};
 
 /// Longest name on NTFS, in UTF-16 units.
 const MAX_NAME_LEN: usize = 255;
@@ -56,7 +56,7 @@ fn complaint(name: &str) -> Option<String> {
         return Some("is not valid Unicode".into());
     }
     let len = name.encode_utf16().count();
-    windows_complaint(name).or_else(|| {
+    check_windows_name(name).or_else(|| {
         (len > MAX_NAME_LEN).then(|| format!("has {len} UTF-16 units, and NTFS holds {MAX_NAME_LEN} in a name"))
     })
 }

@@ -107,13 +107,13 @@ mod tests {
     use camino::Utf8Path;
 
     use super::*;
-    use crate::capture::{About, Exclusions, Existing, Packing, SourceOptions, Work};
+    use crate::capture::{CaptureJob, Exclusions, IfExists, ImageDescription, Packing, SourceOptions};
     use crate::date::Date;
     use crate::format::fat::CodePage;
     use crate::format::overlay_filter::fixtures::{Fixture, reparse};
     use crate::format::wim::Wim;
     use crate::progress::Progress;
-    use crate::write::Disk;
+    use crate::write::DiskOps;
 
     const ARCHIVE: u32 = 0x20;
 
@@ -163,10 +163,10 @@ mod tests {
         let root = Utf8Path::from_path(scratch.path()).unwrap();
         let (source, target) = (root.join("volume.img"), root.join("out.wim"));
         std::fs::write(&source, &volume.bytes).unwrap();
-        let work = Work {
+        let work = CaptureJob {
             sources: &[SourceOptions { path: source, ..SourceOptions::default() }],
             target: &target,
-            about: About::default(),
+            about: ImageDescription::default(),
             packing: Packing::None,
             n_threads: 1,
             exclusions: Exclusions::None,
@@ -175,10 +175,10 @@ mod tests {
             with_check: false,
             strict: false,
             date: Date::EARLIEST,
-            existing: Existing::Refuse,
+            existing: IfExists::Refuse,
             update_from: None,
             sysfs: Utf8Path::new("/sys"),
-            disk: Disk::default(),
+            disk: DiskOps::default(),
         };
         let captured = crate::capture::capture(&work, &Progress::default())?;
         Ok((captured, Wim::open(&target)?, scratch))

@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::change_guard::ChangeGuard;
 use super::fat::Staged;
-use super::still::Still;
-use super::{Skipped, SourceOptions, Work, disk, usb};
+use super::{CaptureJob, Skipped, SourceOptions, disk, usb};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::file_system::{FileSystem, recognise};
 use crate::format::ntfs;
@@ -20,7 +20,7 @@ use crate::progress::Progress;
 use crate::rule::Rule;
 
 /// Something that becomes an image.
-pub(super) struct Source {
+pub(super) struct CaptureSource {
     /// Which of the sources that were asked for it is, or is on; from 0.
     pub number: usize,
     /// The number of its partition, if it is one of a disk.
@@ -33,25 +33,25 @@ pub(super) struct Source {
     pub place: String,
     /// What the image is called.
     pub name: String,
-    pub kind: Kind,
+    pub kind: CaptureSourceKind,
     origin: Origin,
 }
 
-pub(super) enum Kind {
+pub(super) enum CaptureSourceKind {
     Folder,
     Volume(FileSystem),
 }
 
 enum Origin {
-    Folder(Utf8PathBuf, Still),
-    Ntfs(Window, Still),
-    Fat(Window, Still, Option<Staged>),
+    Folder(Utf8PathBuf, ChangeGuard),
+    Ntfs(Window, ChangeGuard),
+    Fat(Window, ChangeGuard, Option<Staged>),
 }
 
 /// What the sources came to.
 #[derive(Default)]
-pub(super) struct Found {
-    pub sources: Vec<Source>,
+pub(super) struct CaptureSources {
+    pub sources: Vec<CaptureSource>,
     skipped: Vec<Skipped>,
     /// Volumes that can't be read, and why.
     unreadable: Vec<(String, Error)>,
@@ -59,18 +59,18 @@ pub(super) struct Found {
 
 /// A disk or a volume that is looked at.
 #[derive(Clone, Copy)]
-struct Disk<'a> {
+struct SourceDisk<'a> {
     /// The source that it is, and the number of that.
     number: usize,
     options: &'a SourceOptions,
     /// The bytes of the disk.
     whole: &'a Window,
-    still: &'a Still,
+    still: &'a ChangeGuard,
     /// Fails for a volume that can't be read.
     strict: bool,
 }
 
-impl Source {
+impl CaptureSource {
     /// What the image is made of.
     pub(super) fn tree(&self) -> Result<Tree<'_>> {
         Ok(match &self.origin {
@@ -82,7 +82,7 @@ impl Source {
     }
 
     /// Takes the files of a FAT volume out of it, into a folder beside the output that goes with this.
-    pub(super) fn take_out(&mut self, work: &Work, at: usize, progress: &Progress) -> Result<()> {
+    pub(super) fn take_out(&mut self, work: &CaptureJob, at: usize, progress: &Progress) -> Result<()> {
         if let Origin::Fat(window, _, staged) = &mut self.origin {
             let name = format!(".{}.tsmedia-fat{at}", work.target.file_name().unwrap_or_default());
             *staged = Some({
@@ -101,10 +101,10 @@ impl Source {
 }
 
 /// Looks at every source. There is at least one to capture.
-pub(super) fn find(work: &Work, progress: &Progress) -> Result<Found> {
-    let mut found = Found::default();
+pub(super) fn find(work: &CaptureJob, progress: &Progress) -> Result<CaptureSources> {
+    let mut found = CaptureSources::default();
     for (number, options) in work.sources.iter().enumerate() {
-        progress.go_on()?;
+        progress.check_cancelled()?;
         let path = &options.path;
         let metadata = fs::metadata(path).map_err(|error| Error::io("looking at", path, error))?;
         if metadata.is_dir() {
@@ -120,7 +120,7 @@ pub(super) fn find(work: &Work, progress: &Progress) -> Result<Found> {
     if found.sources.is_empty() { Err(found.nothing()) } else { Ok(found) }
 }
 
-impl Found {
+impl CaptureSources {
     /// Returns the volumes that were not captured.
     pub(super) fn skipped(self) -> Vec<Skipped> {
         let unreadable = self.unreadable.into_iter().map(|(source, error)| Skipped {
@@ -133,7 +133,7 @@ impl Found {
     }
 
     /// Leaves out a source that can't be read, or fails if it may not be left out.
-    pub(super) fn leave_out(&mut self, source: &Source, error: Error) -> Result<()> {
+    pub(super) fn leave_out(&mut self, source: &CaptureSource, error: Error) -> Result<()> {
         if !source.may_be_left_out || error.kind() == ErrorKind::Interrupted || is_of_output(&error) {
             return Err(error);
         }
@@ -158,23 +158,23 @@ impl Found {
     }
 
     fn folder(&mut self, number: usize, path: &Utf8Path) -> Result<()> {
-        let still = Still::folder(path)?;
+        let still = ChangeGuard::folder(path)?;
         let name = fs::canonicalize(path).ok().and_then(|path| path.file_name()?.to_str().map(str::to_owned));
-        self.sources.push(Source {
+        self.sources.push(CaptureSource {
             number,
             partition: None,
             is_one_of_many: false,
             may_be_left_out: false,
             place: path.to_string(),
             name: name.unwrap_or_else(|| "folder".into()),
-            kind: Kind::Folder,
+            kind: CaptureSourceKind::Folder,
             origin: Origin::Folder(path.to_owned(), still),
         });
         Ok(())
     }
 
     /// An image file or a block device.
-    fn file(&mut self, number: usize, metadata: &Metadata, work: &Work, progress: &Progress) -> Result<()> {
+    fn file(&mut self, number: usize, metadata: &Metadata, work: &CaptureJob, progress: &Progress) -> Result<()> {
         let options = &work.sources[number];
         let path = options.path.as_path();
         if let Some(why) = usb::is_on_usb(metadata, work.sysfs) {
@@ -183,18 +183,18 @@ impl Found {
         }
         let file = File::open(path).map_err(|error| Error::io("opening", path, error))?;
         let disk = VirtualDisk::open(path, Arc::new(file), &options.references)?;
-        let mut still = Still::disk(path, metadata, disk.named())?;
+        let mut still = ChangeGuard::disk(path, metadata, disk.named())?;
         let whole = match disk.in_place() {
             Some(whole) => whole,
             None => {
                 let raw = disk::make_raw(&disk, work, number, progress)?;
                 // Nobody else can change the copy, and the disk was looked at before and after.
                 still.check()?;
-                still = Still::nothing();
+                still = ChangeGuard::nothing();
                 Window::new(Arc::new(raw), 0, disk.len())
             }
         };
-        let disk = Disk { number, options, whole: &whole, still: &still, strict: work.strict };
+        let disk = SourceDisk { number, options, whole: &whole, still: &still, strict: work.strict };
         let system = recognise(&mut whole.clone()).map_err(|error| Error::io("reading", path, error))?;
         let is_volume = matches!(system, FileSystem::Ntfs | FileSystem::Fat(_) | FileSystem::BitLocker);
         if is_volume {
@@ -216,7 +216,7 @@ impl Found {
         }
     }
 
-    fn disk(&mut self, disk: &Disk, system: FileSystem) -> Result<()> {
+    fn disk(&mut self, disk: &SourceDisk, system: FileSystem) -> Result<()> {
         let path = disk.options.path.as_path();
         let table = partitions::read(&mut disk.whole.clone())
             .map_err(|fault| Error::new(format!("the partition table of `{path}` can't be read: {fault}")))?;
@@ -269,9 +269,9 @@ impl Found {
     }
 
     /// Adds a volume, or what keeps it from being read.
-    fn add(&mut self, volume: Result<Source>, place: &str, may_be_left_out: bool) -> Result<()> {
+    fn add(&mut self, volume: Result<CaptureSource>, place: &str, may_be_left_out: bool) -> Result<()> {
         match volume {
-            Ok(source) => self.sources.push(Source { may_be_left_out, ..source }),
+            Ok(source) => self.sources.push(CaptureSource { may_be_left_out, ..source }),
             Err(error) if may_be_left_out => self.unreadable.push((place.to_owned(), error)),
             Err(error) => return Err(error),
         }
@@ -289,7 +289,11 @@ fn check_no_choice(options: &SourceOptions, what: &str) -> Result<()> {
 }
 
 /// Looks at a partition. Returns its volume, or the reason for which it is skipped.
-fn look(disk: &Disk, partition: &Partition, place: &str) -> Result<std::result::Result<(Window, FileSystem), String>> {
+fn look(
+    disk: &SourceDisk,
+    partition: &Partition,
+    place: &str,
+) -> Result<std::result::Result<(Window, FileSystem), String>> {
     let volume = Window::new(disk.whole.file(), disk.whole.offset().saturating_add(partition.offset), partition.len);
     if partition.offset.saturating_add(partition.len) > disk.whole.len() {
         return Err(Error::new(format!("`{place}` reaches past the end of the disk at {}", disk.whole.len()))
@@ -304,13 +308,13 @@ fn look(disk: &Disk, partition: &Partition, place: &str) -> Result<std::result::
 
 /// A volume that can be captured.
 fn volume(
-    disk: &Disk,
+    disk: &SourceDisk,
     partition: Option<u32>,
     place: String,
     name: String,
     volume: &Window,
     system: FileSystem,
-) -> Result<Source> {
+) -> Result<CaptureSource> {
     let still = disk.still.clone();
     let origin = if system == FileSystem::Ntfs {
         check_ntfs(volume, &place)?;
@@ -318,8 +322,8 @@ fn volume(
     } else {
         Origin::Fat(volume.clone(), still, None)
     };
-    let (number, kind) = (disk.number, Kind::Volume(system));
-    Ok(Source { number, partition, is_one_of_many: false, may_be_left_out: false, place, name, kind, origin })
+    let (number, kind) = (disk.number, CaptureSourceKind::Volume(system));
+    Ok(CaptureSource { number, partition, is_one_of_many: false, may_be_left_out: false, place, name, kind, origin })
 }
 
 /// Returns whether a failure is of the output, and not of the source.
@@ -346,9 +350,9 @@ fn check_ntfs(volume: &Window, place: &str) -> Result<()> {
             .help("copy it again: its end is missing"));
     }
     let why = match facts.state {
-        ntfs::State::Clean => return Ok(()),
-        ntfs::State::Dirty => "is marked as dirty",
-        ntfs::State::Unfinished => "was not unmounted, and its log holds changes that are not in their places",
+        ntfs::VolumeState::Clean => return Ok(()),
+        ntfs::VolumeState::Dirty => "is marked as dirty",
+        ntfs::VolumeState::Unfinished => "was not unmounted, and its log holds changes that are not in their places",
     };
     Err(Error::new(format!("the NTFS volume `{place}` {why}")).help(
         "start its Windows and shut it down fully with `shutdown /s /t 0`, or repair the volume with `chkdsk /f` \

@@ -8,7 +8,7 @@ use super::screen::Screen;
 use super::{BuildArguments, ManifestArguments, Outcome, project, saved};
 use crate::apply::Applied;
 use crate::error::{Error, ErrorKind, Result};
-use crate::plan::saved::Saved;
+use crate::plan::saved::SavedPlan;
 use crate::plan::{Action, Plan};
 use crate::project::Project;
 use crate::report;
@@ -28,7 +28,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let path = match saved::named_in(&arguments.manifests)? {
         Named::Manifests => None,
-        Named::Saved(path) => Some(path),
+        Named::SavedPlan(path) => Some(path),
         Named::Both(message) => return Ok(saved::wrong_usage(&message)),
     };
     let saved = path.map(saved::load).transpose()?;
@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
             whole.changes.extend(applied.plan.changes);
         }
     }
-    if let Some(path) = path.filter(|_| whole.is_all_keep()) {
+    if let Some(path) = path.filter(|_| whole.is_up_to_date()) {
         screen.say(&format!("nothing is left to do of the saved plan `{path}`"));
     }
     if screen.json {
@@ -74,7 +74,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
 }
 
 /// What was asked for: by the saved plan, or else by the command line.
-fn of_saved_or(saved: Option<&Saved>, arguments: &Arguments) -> ManifestArguments {
+fn of_saved_or(saved: Option<&SavedPlan>, arguments: &Arguments) -> ManifestArguments {
     match saved {
         Some(saved) => saved::arguments(saved),
         None => arguments.manifests.clone(),
@@ -87,7 +87,7 @@ const N_VERDICT: usize = 3;
 /// Fails, and says in what, if a saved plan holds no more.
 fn refuse_moved(
     path: &Utf8Path,
-    saved: &Saved,
+    saved: &SavedPlan,
     projects: &[Project],
     arguments: &Arguments,
     screen: &Screen,

@@ -10,8 +10,8 @@ use crate::error::Result;
 use crate::project::{DEFAULT_MANIFEST, cache_beside};
 use crate::report;
 use crate::size::Size;
-use crate::store::{self, Contents, Objects};
-use crate::write::Disk;
+use crate::store::{self, CacheContents, Objects};
+use crate::write::DiskOps;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -38,18 +38,18 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         if !arguments.clear && arguments.limit.is_none() {
             continue;
         }
-        let before = Contents::of(cache, limit).len();
+        let before = CacheContents::of(cache, limit).len();
         // Whoever builds needs what is there.
         let _lock = Lock::take(cache, "clearing the cache")?;
         if arguments.clear {
             store::clear(cache)?;
         } else {
-            Objects::open(cache, limit, &Disk::default()).prune();
+            Objects::open(cache, limit, &DiskOps::default()).prune();
         }
-        let n_removed = before - Contents::of(cache, limit).len().min(before);
+        let n_removed = before - CacheContents::of(cache, limit).len().min(before);
         screen.say(&format!("removed {} from `{cache}`", Size(n_removed)));
     }
-    let caches: Vec<_> = caches.iter().map(|cache| Contents::of(cache, limit)).collect();
+    let caches: Vec<_> = caches.iter().map(|cache| CacheContents::of(cache, limit)).collect();
     if screen.json {
         screen.json(&report::cache_json(&caches))
     } else if arguments.clear {

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use super::file_kind::{self, FileKind};
 use super::screen::Screen;
 use super::{Outcome, project};
-use crate::capture::{self, About, Exclusions, Existing, Packing, SourceOptions, Work};
+use crate::capture::{self, CaptureJob, Exclusions, IfExists, ImageDescription, Packing, SourceOptions};
 use crate::date::Date;
 use crate::error::{Error, Result};
 use crate::format::fat::CodePage;
@@ -16,7 +16,7 @@ use crate::inputs::Inputs;
 use crate::manifest::Placeholders;
 use crate::project::refuse_input;
 use crate::report;
-use crate::write::Disk;
+use crate::write::DiskOps;
 
 const AFTER_HELP: &str = "\
 Left out, unless --config or --no-exclusions says otherwise, is what Windows' own capture leaves
@@ -166,10 +166,10 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         references: arguments.references.clone(),
     };
     let sources: Vec<_> = arguments.sources.iter().enumerate().map(options).collect();
-    let work = Work {
+    let work = CaptureJob {
         sources: &sources,
         target: &arguments.output,
-        about: About {
+        about: ImageDescription {
             description: arguments.description.clone(),
             created_by: arguments.created_by.clone(),
             version: arguments.image_version.clone(),
@@ -188,13 +188,13 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         strict: arguments.strict,
         date,
         existing: match (arguments.force, arguments.append) {
-            (_, true) => Existing::Append,
-            (true, _) => Existing::Replace,
-            _ => Existing::Refuse,
+            (_, true) => IfExists::Append,
+            (true, _) => IfExists::Replace,
+            _ => IfExists::Refuse,
         },
         update_from: arguments.update_from.as_deref(),
         sysfs: Utf8Path::new("/sys"),
-        disk: Disk::default(),
+        disk: DiskOps::default(),
     };
     let mut inputs = Inputs::default();
     arguments.config.iter().for_each(|path| inputs.note(path));

@@ -12,15 +12,15 @@ use super::project;
 use super::screen::Screen;
 use super::sequence;
 use super::{ManifestArguments, Outcome, parse_var};
-use crate::diff::{Contents, diff};
+use crate::diff::{MediumContents, diff};
 use crate::error::{Error, Result};
-use crate::gather::{self, Finished};
-use crate::output::lists::Medium;
+use crate::gather::{self, FinishedMedium};
+use crate::output::lists::MediumToml;
 use crate::project::{DEFAULT_MANIFEST, Project};
 use crate::record::Record;
 use crate::report;
 use crate::sequence::difference::differences;
-use crate::write::Means;
+use crate::write::WriteOptions;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -62,7 +62,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let chosen = choose([&old, &new])?;
     let [old, new] = [(old, &chosen[0]), (new, &chosen[1])].map(|(mut side, chosen)| -> Result<_> {
         let contents: Result<Vec<_>> = chosen.iter().map(|candidate| side.contents(candidate, screen)).collect();
-        Ok::<_, Error>((side.title(chosen), side.json(chosen), Contents::of_set(contents?)))
+        Ok::<_, Error>((side.title(chosen), side.json(chosen), MediumContents::from_discs(contents?)))
     });
     let ((old_title, old_json, old), (new_title, new_json, new)) = (old?, new?);
     let diff = diff(&old, &new);
@@ -102,7 +102,7 @@ struct Side {
 enum Kind {
     Manifest(Project),
     Record(Record),
-    Medium(Box<Finished>),
+    Medium(Box<FinishedMedium>),
 }
 
 /// An output that may be meant.
@@ -171,7 +171,7 @@ impl Side {
                 let medium = gather::open(path)?;
                 let said = medium.medium.iter().flat_map(|medium| &medium.description);
                 let site = site(said.map(|(key, value)| (key.as_str(), value.as_str())));
-                let disc = medium.medium.as_ref().and_then(Medium::disc).map(|disc| disc.number);
+                let disc = medium.medium.as_ref().and_then(MediumToml::disc).map(|disc| disc.number);
                 let candidate = Candidate { name: path.to_string(), path: path.to_owned(), site, disc };
                 (Kind::Medium(Box::new(medium)), vec![candidate])
             }
@@ -191,7 +191,7 @@ impl Side {
         Ok(Some(Self { path: path.to_owned(), kind, candidates }))
     }
 
-    fn contents(&mut self, candidate: &Candidate, screen: &Screen) -> Result<Contents> {
+    fn contents(&mut self, candidate: &Candidate, screen: &Screen) -> Result<MediumContents> {
         let missing = || Error::new(format!("`{}` has no output `{}`", self.path, candidate.name));
         match &mut self.kind {
             Kind::Manifest(project) => {
@@ -199,12 +199,12 @@ impl Side {
                 let (target, output) = media.find(|(target, _)| target.name == candidate.name).ok_or_else(missing)?;
                 let mut store = project.open_store()?;
                 screen.watch(&project.reading(), |progress| {
-                    gather::output(target, output, &mut store, &Means::default(), progress)
+                    gather::output(target, output, &mut store, &WriteOptions::default(), progress)
                 })
             }
             Kind::Record(record) => {
                 let recorded = record.medium(&candidate.name).ok_or_else(missing)?;
-                Ok(Contents::of_record(recorded, record.files(&candidate.name)?))
+                Ok(MediumContents::from_record(recorded, record.files(&candidate.name)?))
             }
             Kind::Medium(medium) => {
                 screen.watch(&format!("reading {}", self.path), |progress| medium.contents(progress))

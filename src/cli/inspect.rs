@@ -26,7 +26,7 @@ use crate::format::wim::{Wim, WimImageFacts};
 use crate::format::windows::{self, Windows};
 use crate::limits::{self, MAX_BOOT_STORE_LEN, MAX_BOOTSTRAP_LEN, MAX_PROGRAM_LEN};
 use crate::media::data::{self, Bootstrap};
-use crate::output::{Carrier, Image, Listing, WIM_MAGIC, starts_with};
+use crate::output::{Listing, ParsedMedium, ReadSeek, WIM_MAGIC, starts_with};
 use crate::report;
 
 #[derive(Debug, Args)]
@@ -77,9 +77,9 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     if starts_with(&mut file, b"MZ").map_err(|error| Error::io("reading", path, error))? {
         return program(path, screen);
     }
-    let carrier = Carrier::read(&mut file).map_err(|error| Error::new(format!("reading `{path}`")).because(error));
-    let is_medium = |carrier: &Carrier| Listing::from(carrier).seal.is_some();
-    if is_wim && !carrier.as_ref().is_ok_and(is_medium) {
+    let parsed = ParsedMedium::read(&mut file).map_err(|error| Error::new(format!("reading `{path}`")).because(error));
+    let is_medium = |parsed: &ParsedMedium| Listing::from(parsed).seal.is_some();
+    if is_wim && !parsed.as_ref().is_ok_and(is_medium) {
         let wim = Wim::open(path)?;
         let details = details(&wim)?;
         return match screen.json {
@@ -87,25 +87,25 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
             false => screen.data(&report::wim(&wim, &details)),
         };
     }
-    let carrier = carrier?;
-    let medium = Listing::from(&carrier).medium(&mut file);
+    let parsed = parsed?;
+    let medium = Listing::from(&parsed).medium(&mut file);
     let description = medium.map(|medium| medium.description).unwrap_or_default();
     let said = report::Said {
-        prompts: prompt::of(&carrier, &description, &mut file),
+        prompts: prompt::of(&parsed, &description, &mut file),
         description,
-        stores: stores::of(&carrier, &mut file),
-        asks_for_password: bootstrap(&carrier, &mut file).and_then(|bootstrap| bootstrap.requires_password()),
+        stores: stores::of(&parsed, &mut file),
+        asks_for_password: bootstrap(&parsed, &mut file).and_then(|bootstrap| bootstrap.requires_password()),
     };
     if screen.json {
-        screen.json(&report::carrier_json(&carrier, &said))
+        screen.json(&report::parsed_medium_json(&parsed, &said))
     } else {
-        screen.data(&report::carrier(&carrier, &said, arguments.files))
+        screen.data(&report::parsed_medium(&parsed, &said, arguments.files))
     }
 }
 
 /// What a medium tells the client in clear.
-fn bootstrap(carrier: &Carrier, image: &mut dyn Image) -> Option<Bootstrap> {
-    let files = Listing::from(carrier).files;
+fn bootstrap(parsed: &ParsedMedium, image: &mut dyn ReadSeek) -> Option<Bootstrap> {
+    let files = Listing::from(parsed).files;
     let file = files.iter().find(|file| file.path.eq_ignore_ascii_case(data::BOOTSTRAP_FILE))?;
     Bootstrap::read(&file.read_bytes(image, MAX_BOOTSTRAP_LEN).ok()?)
 }

@@ -81,7 +81,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     if let Some(path) = &arguments.out {
         screen.say(&format!("saved: `tsmedia apply {path}` does it"));
     }
-    let is_done = whole.is_all_keep() || !arguments.detailed_exitcode;
+    let is_done = whole.is_up_to_date() || !arguments.detailed_exitcode;
     Ok(if is_done { Outcome::Done } else { Outcome::Changes })
 }
 

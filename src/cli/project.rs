@@ -82,7 +82,7 @@ pub(super) fn resolve_noting(
     arguments.manifests.iter().try_for_each(|path| file_kind::expect_manifest(path))?;
     let projects = Project::load(&arguments.into(), &environment, secrets, problems, inputs);
     // What was stopped is no fault of the manifest.
-    screen.progress().go_on()?;
+    screen.progress().check_cancelled()?;
     projects
 }
 

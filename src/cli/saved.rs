@@ -16,13 +16,13 @@ use super::{Cli, ManifestArguments, Outcome};
 use crate::error::{Error, Result};
 use crate::foreign_text;
 use crate::limits;
-use crate::plan::saved::{Saved, SavedManifest};
-use crate::write::{Disk, open, replace};
+use crate::plan::saved::{SavedManifest, SavedPlan};
+use crate::write::{DiskOps, open, replace};
 
 /// What the arguments of `apply` name.
 pub(super) enum Named<'a> {
     Manifests,
-    Saved(&'a Utf8Path),
+    SavedPlan(&'a Utf8Path),
     /// A saved plan and something that does not go with it: what is wrong.
     Both(String),
 }
@@ -38,7 +38,7 @@ pub(super) fn named_in(arguments: &ManifestArguments) -> Result<Named<'_>> {
     let given = [("--site", sites.is_empty()), ("--vars", vars_files.is_empty()), ("--var", vars.is_empty())];
     Ok(match given.iter().find(|(_, is_empty)| !is_empty) {
         Some((option, _)) => Named::Both(format!("`{path}` is a saved plan, which `{option}` can't change any more")),
-        None => Named::Saved(path),
+        None => Named::SavedPlan(path),
     })
 }
 
@@ -54,7 +54,7 @@ pub(super) fn wrong_usage(message: &str) -> Outcome {
 
 /// Whether a file is meant to be a saved plan. One that can't be read is for others to complain of.
 pub(super) fn is_meant(path: &Utf8Path) -> bool {
-    start(path).is_some_and(|start| Saved::is_meant(&start))
+    start(path).is_some_and(|start| SavedPlan::looks_like_one(&start))
 }
 
 /// The first bytes of a file.
@@ -83,14 +83,14 @@ pub(super) fn save(
     manifests: Vec<SavedManifest>,
 ) -> Result<()> {
     let ManifestArguments { sites, vars_files, vars, .. } = arguments;
-    let saved = Saved::new(sites.clone(), vars_files.clone(), vars.clone(), no_patch, manifests);
-    replace(&Disk::default(), path, saved.to_json()?.as_bytes())
+    let saved = SavedPlan::new(sites.clone(), vars_files.clone(), vars.clone(), no_patch, manifests);
+    replace(&DiskOps::default(), path, saved.to_json()?.as_bytes())
 }
 
 /// Reads a saved plan.
-pub(super) fn load(path: &Utf8Path) -> Result<Saved> {
+pub(super) fn load(path: &Utf8Path) -> Result<SavedPlan> {
     let text = limits::read_text(path, limits::MAX_RECORD_LEN).map_err(|error| Error::io("reading", path, error))?;
-    let saved = Saved::parse(&text, path)?;
+    let saved = SavedPlan::parse(&text, path)?;
     let mut files = saved.manifests.iter().map(|of| &of.manifest).chain(&saved.vars_files);
     match files.find(|file| !file.exists()) {
         None => Ok(saved),
@@ -100,8 +100,8 @@ pub(super) fn load(path: &Utf8Path) -> Result<Saved> {
 }
 
 /// What a saved plan was asked with.
-pub(super) fn arguments(saved: &Saved) -> ManifestArguments {
+pub(super) fn arguments(saved: &SavedPlan) -> ManifestArguments {
     let manifests: Vec<Utf8PathBuf> = saved.manifests.iter().map(|of| of.manifest.clone()).collect();
-    let Saved { sites, vars_files, vars, .. } = saved;
+    let SavedPlan { sites, vars_files, vars, .. } = saved;
     ManifestArguments { manifests, sites: sites.clone(), vars_files: vars_files.clone(), vars: vars.clone() }
 }

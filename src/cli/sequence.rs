@@ -17,7 +17,7 @@ use crate::problem::Problems;
 use crate::project::refuse_input;
 use crate::report;
 use crate::sequence::{self, Sequence};
-use crate::write::{Disk, open, replace};
+use crate::write::{DiskOps, open, replace};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -118,7 +118,7 @@ fn refuse_existing(path: &Utf8Path, force: bool) -> Result<()> {
 /// Writes a file whole or not at all. A file that is there stays, unless it may be replaced.
 fn put(path: &Utf8Path, text: &str, force: bool) -> Result<()> {
     refuse_existing(path, force)?;
-    replace(&Disk::default(), path, text.as_bytes())
+    replace(&DiskOps::default(), path, text.as_bytes())
 }
 
 fn show(arguments: &ShowArguments, screen: &Screen) -> Result<Outcome> {

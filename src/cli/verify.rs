@@ -11,14 +11,14 @@ use crate::device;
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::revocations::Revocations;
 use crate::limits;
-use crate::output::lists::{Medium, SaidDisc};
-use crate::output::{Carrier, Listing, Output};
+use crate::output::lists::{DiscOfSet, MediumToml};
+use crate::output::{Listing, Output, ParsedMedium};
 use crate::project::Project;
 use crate::report;
 use crate::verify::programs;
 use crate::verify::set::{self, SetFault};
 use crate::verify::{self, Verified, verify};
-use crate::write::{self, Means};
+use crate::write::{self, WriteOptions};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -109,9 +109,9 @@ fn read(path: &Utf8Path, revocations: &Revocations, screen: &Screen) -> Result<V
     let failed = |error| Error::io("looking at", path, error);
     let before = image.version().map_err(failed)?;
     let verified: Result<Verified> = screen.watch(&format!("verifying {path}"), |progress| {
-        let carrier = Carrier::read(&mut image)?;
-        let mut verified = verify(&mut image, &Listing::from(&carrier), progress)?;
-        programs::add(&mut verified, &mut image, &carrier, revocations);
+        let parsed = ParsedMedium::read(&mut image)?;
+        let mut verified = verify(&mut image, &Listing::from(&parsed), progress)?;
+        programs::add(&mut verified, &mut image, &parsed, revocations);
         Ok(verified)
     });
     // What was read of a medium that is being patched is neither the old one nor the new one.
@@ -126,8 +126,8 @@ fn read(path: &Utf8Path, revocations: &Revocations, screen: &Screen) -> Result<V
     verified.map_err(|error| Error::new(format!("verifying `{path}`")).because(error))
 }
 
-fn said_disc(verified: &Verified) -> Option<SaidDisc> {
-    verified.medium.as_ref().and_then(Medium::disc)
+fn said_disc(verified: &Verified) -> Option<DiscOfSet> {
+    verified.medium.as_ref().and_then(MediumToml::disc)
 }
 
 fn of_manifest(arguments: &Arguments, manifest: &Utf8Path) -> ManifestArguments {
@@ -144,10 +144,10 @@ fn compare(verified: &mut Verified, project: &Project, screen: &Screen) -> Resul
     let outputs: Vec<_> = project.media().map(|(_, output)| output).collect();
     let output = meant(verified, &outputs)?;
     let mut store = project.open_store()?;
-    let means = Means::default();
-    let wanted = screen.watch(&project.reading(), |progress| verify::wanted(output, &mut store, &means, progress))?;
+    let options = WriteOptions::default();
+    let wanted = screen.watch(&project.reading(), |progress| verify::wanted(output, &mut store, &options, progress))?;
     // The verdict is none the worse for a cache that can't be written.
-    let _ = store.save(&means.disk);
+    let _ = store.save(&options.disk);
     let faults = verify::compare(verified, output, &wanted);
     verified.faults.extend(faults);
     Ok(())
@@ -195,8 +195,8 @@ fn say(verified: &Verified, path: &Utf8Path, manifest: Option<&Utf8Path>, screen
     }
     let files = report::counted(verified.files.len(), "file");
     let disc = match said_disc(verified) {
-        Some(SaidDisc { set, number, n_discs: None }) => format!(", disc {number} of the set {set}"),
-        Some(SaidDisc { set, number, .. }) => format!(", disc {number} of the set {set}, the last"),
+        Some(DiscOfSet { set, number, n_discs: None }) => format!(", disc {number} of the set {set}"),
+        Some(DiscOfSet { set, number, .. }) => format!(", disc {number} of the set {set}, the last"),
         None => String::new(),
     };
     let n_differences = verified.faults.iter().filter(|fault| fault.is_difference()).count();
@@ -219,7 +219,7 @@ fn say_of_sets(all: &[(String, Verified)], faults: &[SetFault], screen: &Screen)
     }
     let discs: Vec<_> = all.iter().filter_map(|(_, verified)| said_disc(verified)).collect();
     if faults.is_empty() {
-        for SaidDisc { set, n_discs, .. } in discs.iter().filter(|disc| disc.n_discs.is_some()) {
+        for DiscOfSet { set, n_discs, .. } in discs.iter().filter(|disc| disc.n_discs.is_some()) {
             screen.say(&format!("whole: {} of the set {set}", report::counted(n_discs.unwrap_or(0), "disc")));
         }
     } else {

@@ -111,7 +111,9 @@ impl Finished {
 
     /// Whether nobody has touched them.
     fn stands(&self) -> bool {
-        self.0.iter().all(|(path, stat)| fs::metadata(path).is_ok_and(|metadata| Stat::of(&metadata) == *stat))
+        self.0
+            .iter()
+            .all(|(path, stat)| fs::metadata(path).is_ok_and(|metadata| Stat::from_metadata(&metadata) == *stat))
     }
 }
 
@@ -184,7 +186,7 @@ impl Round {
         }
         if !matches!(last, Said::Right(_)) {
             let n_inputs = self.inputs.paths().count();
-            if whole.is_all_keep() {
+            if whole.is_up_to_date() {
                 screen.say(&report::plan::summary(&whole));
             }
             screen.say(&format!("watching {}; Ctrl-C ends it", report::counted(n_inputs, "input")));
@@ -209,7 +211,7 @@ fn failed(error: &Error, last: &Said, screen: &Screen) -> Result<Said> {
 fn build(project: &Project, arguments: &Arguments, screen: &Screen) -> Result<Plan> {
     let options = arguments.build.options();
     let planned = screen.watch(&project.reading(), |progress| project.plan(options, progress))?;
-    if planned.plan.is_all_keep() {
+    if planned.plan.is_up_to_date() {
         return Ok(planned.plan);
     }
     project::tell_of_foreign_journals(project, screen)?;
@@ -247,7 +249,7 @@ fn wait_for_others(project: &Project, screen: &Screen) -> Result<()> {
             }
             Err(_) => {}
         }
-        screen.progress().go_on()?;
+        screen.progress().check_cancelled()?;
         std::thread::sleep(ASK_AGAIN);
     }
 }

@@ -6,7 +6,10 @@ use clap::Args;
 use super::Outcome;
 use super::file_kind;
 use super::screen::Screen;
-use crate::device::{Contents, Done, How, Image, Opened, Refusal, Standing, System, Target, Transfer};
+use crate::device::{
+    DeviceTarget, DiskRefusal, DriveContents, DriveStatus, MediumFile, OpenDrive, System, Transfer, TransferMode,
+    TransferResult,
+};
 use crate::error::{Error, Result};
 use crate::report::device as report;
 
@@ -26,28 +29,28 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     file_kind::expect_medium(&arguments.medium)?;
-    let image = Image::open(&arguments.medium)?;
+    let image = MediumFile::open(&arguments.medium)?;
     screen.tell_of_journal(&arguments.medium);
     let system = System::at("/");
-    let target = Target::find(&arguments.device, &system)?;
+    let target = DeviceTarget::find(&arguments.device, &system)?;
     image.check_target(&target)?;
     let mut refusals = target.refusals(image.len);
-    let (mut contents, mut standing, mut drive) = (None, None, None);
+    let (mut contents, mut status, mut drive) = (None, None, None);
     if refusals.is_empty() {
         // What is looked at is what is written to: nobody else writes to it from here on.
         drive = if arguments.dry_run { None } else { Some(target.open(&system)?) };
         let found =
-            screen.watch(&format!("looking at {}", target.path), |progress| Contents::read(&target, progress))?;
-        let found_standing = found.standing(image.medium.as_ref(), image.n_partitions);
+            screen.watch(&format!("looking at {}", target.path), |progress| DriveContents::read(&target, progress))?;
+        let found_standing = found.status(image.medium.as_ref(), image.n_partitions);
         refusals.extend(match &arguments.erase {
-            Some(named) if *named != target.disk.title() => Some(Refusal::OtherName { named: named.clone() }),
-            None if found_standing == Standing::Other => Some(Refusal::HoldsData),
+            Some(named) if *named != target.disk.title() => Some(DiskRefusal::OtherName { named: named.clone() }),
+            None if found_standing == DriveStatus::Other => Some(DiskRefusal::HoldsData),
             _ => None,
         });
-        (contents, standing) = (Some(found), Some(found_standing));
+        (contents, status) = (Some(found), Some(found_standing));
     }
-    let tell = |outcome: &report::Outcome| report::json(&target, contents.as_ref(), standing, outcome);
-    let Some((standing, contents)) = standing.zip(contents.as_ref()).filter(|_| refusals.is_empty()) else {
+    let tell = |outcome: &report::Outcome| report::json(&target, contents.as_ref(), status, outcome);
+    let Some((status, contents)) = status.zip(contents.as_ref()).filter(|_| refusals.is_empty()) else {
         if screen.json {
             screen.json(&tell(&report::Outcome::Refused(refusals)))?;
         } else {
@@ -60,17 +63,17 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     if arguments.dry_run {
         return match screen.json {
             true => screen.json(&tell(&report::Outcome::Planned)),
-            false => screen.data(&report::intent(standing, image.len, &target, contents)),
+            false => screen.data(&report::intent(status, image.len, &target, contents)),
         };
     }
     let mut drive = match drive {
         Some(drive) => drive,
         None => target.open(&system)?,
     };
-    let how = match standing {
-        Standing::Same | Standing::OtherBuild => How::Differences,
-        Standing::Blank if arguments.erase.is_none() => How::Empty,
-        Standing::Blank | Standing::Other => How::Whole,
+    let how = match status {
+        DriveStatus::Same | DriveStatus::OtherBuild => TransferMode::Differences,
+        DriveStatus::Blank if arguments.erase.is_none() => TransferMode::Empty,
+        DriveStatus::Blank | DriveStatus::Other => TransferMode::Whole,
     };
     let done = copy(&image, &target, &mut drive, how, screen)?;
     if screen.json {
@@ -82,7 +85,13 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
 }
 
 /// Writes, reads back, and makes the stick bootable.
-fn copy(image: &Image, target: &Target, drive: &mut Opened, how: How, screen: &Screen) -> Result<Done> {
+fn copy(
+    image: &MediumFile,
+    target: &DeviceTarget,
+    drive: &mut OpenDrive,
+    how: TransferMode,
+    screen: &Screen,
+) -> Result<TransferResult> {
     let mut transfer = Transfer::new(image, drive, &target.path, how)?;
     let done = screen
         .watch(&format!("writing {}", target.path), |progress| transfer.write(progress))
@@ -92,10 +101,10 @@ fn copy(image: &Image, target: &Target, drive: &mut Opened, how: How, screen: &S
 }
 
 /// What is said when it went wrong, or was ended, after the first byte.
-fn unfinished(target: &Target, how: How, error: Error) -> Error {
+fn unfinished(target: &DeviceTarget, how: TransferMode, error: Error) -> Error {
     let has_advice = error.advice().is_some();
     let path = &target.path;
-    let lost = if how == How::Empty { "" } else { ", and what it held is lost" };
+    let lost = if how == TransferMode::Empty { "" } else { ", and what it held is lost" };
     let failed = Error::new(format!("`{path}` is unfinished: nothing starts from it{lost}"));
     let failed = failed.because(error);
     if has_advice { failed } else { failed.help("write it again before it is used") }

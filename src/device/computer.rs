@@ -1,4 +1,4 @@
-//! A computer for tests: a folder with `sys` and `proc` as the kernel has them.
+//! Simulated computer for tests: a folder with `sys` and `proc` as the kernel shows them.
 
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
@@ -6,20 +6,20 @@ use std::os::unix::fs::symlink;
 use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::TempDir;
 
-use super::{Number, System, Target};
+use super::{DeviceNumber, DeviceTarget, System};
 
 pub(crate) struct Computer {
     folder: TempDir,
 }
 
-/// The number of the stick.
-pub(crate) const STICK: Number = (8, 16);
+/// Device number of the stick.
+pub(crate) const STICK: DeviceNumber = (8, 16);
 
 const USB: &str = "sys/devices/pci0000:00/0000:00:14.0/usb1/1-2";
 const SCSI: &str = "1-2:1.0/host6/target6:0:0/6:0:0:0";
 
 impl Computer {
-    /// One with a stick of 32 GB with a partition in it, which is not used.
+    /// Creates a computer with an unused stick of 32 GB that has one partition.
     pub fn with_stick() -> Self {
         let computer = Self { folder: tempfile::tempdir().unwrap() };
         computer.put("proc/self/mountinfo", "27 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n");
@@ -39,7 +39,7 @@ impl Computer {
         computer
     }
 
-    /// The folder of the stick.
+    /// Folder of the stick in `sys`.
     pub fn stick(&self) -> String {
         format!("{USB}/{SCSI}/block/sdb")
     }
@@ -54,7 +54,7 @@ impl Computer {
         fs::write(path, text).unwrap();
     }
 
-    /// Adds to a file that is there.
+    /// Appends a line to a file.
     pub fn add(&self, path: &str, line: &str) {
         let text = fs::read_to_string(self.path(path)).unwrap();
         self.put(path, &(text + line + "\n"));
@@ -70,7 +70,7 @@ impl Computer {
         symlink(target, self.path(&format!("sys/dev/block/{number}"))).unwrap();
     }
 
-    /// Has a device of the mapper be made of the stick's partition.
+    /// Puts a device mapper device on top of the stick's partition.
     pub fn hold(&self, name: &str, mapped: &str) {
         self.put_all(&format!("sys/devices/virtual/block/{name}"), &[("dm/name", mapped), ("dev", "253:0")]);
         let holders = self.path(&format!("{}/sdb1/holders", self.stick()));
@@ -82,9 +82,9 @@ impl Computer {
         System::at(self.path(""))
     }
 
-    /// What a number stands for there, to be called `/dev/sdb`.
-    pub fn target(&self, number: Number) -> crate::error::Result<Target> {
+    /// Examines the device with this number as `/dev/sdb`.
+    pub fn target(&self, number: DeviceNumber) -> crate::error::Result<DeviceTarget> {
         let place = File::open(self.folder.path()).unwrap().into();
-        Target::of_number("/dev/sdb".into(), number, &self.system(), place)
+        DeviceTarget::from_number("/dev/sdb".into(), number, &self.system(), place)
     }
 }

@@ -1,8 +1,8 @@
-//! A disk, or a file that stands for one, open for nobody else.
+//! Disk, or file in place of one, opened exclusively.
 //!
-//! Reads and writes go past the page cache where the system lets them (`O_DIRECT`): what is read back comes from the
-//! disk then, what was written is on it, and the memory of the computer is not filled with what waits to be written.
-//! Elsewhere what is written is forced to the disk every few megabytes, and dropped from the cache.
+//! Reads and writes bypass the page cache if the system allows it (`O_DIRECT`). Bytes that are read back then come from
+//! the disk, written bytes are on it, and memory does not fill with unwritten data. Otherwise, writes are synced every
+//! few megabytes and dropped from the cache.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -12,30 +12,30 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use rustix::fs::{Advice, OFlags};
 use rustix::io::Errno;
 
-/// What a medium is copied to.
+/// Destination of a medium.
 pub trait Drive {
-    /// Its length in bytes.
+    /// Length in bytes.
     fn len(&self) -> u64;
 
-    /// Whether it holds no byte.
+    /// Returns `true` if it has no bytes.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Fills `bytes` from a byte of it on.
+    /// Fills `bytes` from offset `at`.
     fn read(&mut self, bytes: &mut [u8], at: u64) -> io::Result<()>;
 
     /// Writes whole sectors.
     fn write(&mut self, bytes: &[u8], at: u64) -> io::Result<()>;
 
-    /// Has the disk take everything that was written.
+    /// Syncs everything that was written.
     fn sync(&mut self) -> io::Result<()>;
 }
 
-/// A drive that is open.
+/// Open drive.
 #[derive(Debug)]
-pub struct Opened {
-    /// Kept as long as it is used: a second program that wants it for itself is refused.
+pub struct OpenDrive {
+    /// Kept open while the drive is in use, so that other programs can't open it exclusively.
     file: File,
     direct: Option<File>,
     len: u64,
@@ -43,17 +43,17 @@ pub struct Opened {
     n_unsynced: usize,
 }
 
-/// What direct reads and writes begin and end at, in bytes: a multiple of the sectors of any disk that there is.
+/// Alignment of direct reads and writes in bytes: a multiple of any disk's sector length.
 const ALIGNMENT: usize = 4_096;
 
-/// How much is read or written at once.
+/// Number of bytes read or written at once.
 pub(super) const CHUNK_LEN: usize = 4 << 20;
 
-/// How much waits to be written where it can't be written directly.
+/// Maximum number of unsynced bytes when not writing directly.
 const MAX_UNSYNCED: usize = 16 << 20;
 
-impl Opened {
-    /// Opens a disk, or a file that stands for one, of `len` bytes. `open` opens it in a way that is given.
+impl OpenDrive {
+    /// Opens a disk, or a file in place of one, of `len` bytes. `open` opens it with the given options.
     pub(super) fn open(open: impl Fn(&OpenOptions) -> io::Result<File>, is_device: bool, len: u64) -> io::Result<Self> {
         let options = |flags: OFlags| {
             let mut options = File::options();
@@ -64,12 +64,12 @@ impl Opened {
         if !is_device {
             file.try_lock().map_err(io::Error::from)?;
         }
-        // Some file systems can't; then it goes through the page cache.
+        // Some file systems don't support it; then everything goes through the page cache.
         let direct = open(&options(OFlags::DIRECT)).ok();
         Ok(Self { file, direct, len, buffer: Aligned::new(CHUNK_LEN), n_unsynced: 0 })
     }
 
-    /// Does a step directly, and for ever after in the other way when the system will not have it.
+    /// Does a step with direct I/O. `None` if the system refuses it, now and for all later steps.
     fn directly(&mut self, step: impl FnOnce(&File, &mut [u8]) -> io::Result<()>) -> Option<io::Result<()>> {
         let done = step(self.direct.as_ref()?, self.buffer.bytes());
         if done.as_ref().is_err_and(|error| error.raw_os_error() == Some(Errno::INVAL.raw_os_error())) {
@@ -79,19 +79,19 @@ impl Opened {
         Some(done)
     }
 
-    /// Whether it goes past the page cache.
+    /// Returns `true` if it bypasses the page cache.
     #[cfg(test)]
     pub(super) fn is_direct(&self) -> bool {
         self.direct.is_some()
     }
 
     fn drop_cache(&self) {
-        // It is advice: where it is not taken, bytes are read that the disk was told to hold.
+        // This is advice. If it is ignored, reading back yields the bytes that were sent to the disk.
         let _ = rustix::fs::fadvise(&self.file, 0, None::<NonZeroU64>, Advice::DontNeed);
     }
 }
 
-impl Drive for Opened {
+impl Drive for OpenDrive {
     fn len(&self) -> u64 {
         self.len
     }
@@ -151,7 +151,7 @@ impl Drive for Opened {
     }
 }
 
-/// Memory that direct reads and writes take.
+/// Buffer aligned for direct reads and writes.
 #[derive(Debug)]
 struct Aligned {
     memory: Vec<u8>,

@@ -1,4 +1,4 @@
-//! What is mounted, and what memory is swapped to: `/proc/self/mountinfo` and `/proc/swaps`.
+//! Mount points and swap devices, from `/proc/self/mountinfo` and `/proc/swaps`.
 
 use std::fs;
 
@@ -6,28 +6,29 @@ use camino::Utf8Path;
 
 use crate::error::{Error, Result};
 
-/// A line of `mountinfo`.
+/// Line of `mountinfo`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Mount {
-    /// The number of the device, as `8:17`; one that no device has for file systems that span several.
+    /// Device number, such as `8:17`. File systems that span several devices have one that no device has.
     pub number: String,
-    /// Where it is mounted.
+    /// Mount point.
     pub at: String,
-    /// What is mounted, as whoever did it called it.
+    /// Source, as given to `mount`.
     pub source: String,
 }
 
-/// Everything that is mounted.
+/// Lists all mounts.
 ///
 /// # Errors
 ///
-/// When that can't be found out: then nothing may be taken for free.
+/// If the list can't be read, since nothing may then be assumed to be unused.
 pub(super) fn mounts(path: &Utf8Path) -> Result<Vec<Mount>> {
     let text = fs::read(path).map_err(|error| Error::io("reading", path, error))?;
     Ok(String::from_utf8_lossy(&text).lines().filter_map(mount).collect())
 }
 
-/// `36 35 8:17 / /media/stick rw,noatime shared:1 - vfat /dev/sdb1 rw`, with any number of fields before the dash.
+/// Parses `36 35 8:17 / /media/stick rw,noatime shared:1 - vfat /dev/sdb1 rw`, with any number of fields before the
+/// dash.
 fn mount(line: &str) -> Option<Mount> {
     let mut fields = line.split(' ');
     let (number, at) = (fields.nth(2)?, fields.nth(1)?);
@@ -35,7 +36,7 @@ fn mount(line: &str) -> Option<Mount> {
     Some(Mount { number: number.to_owned(), at: unescape(at), source: unescape(source) })
 }
 
-/// The devices that memory is swapped to. A kernel without swapping has no such list.
+/// Lists the swap devices. A kernel without swap has no such list.
 pub(super) fn swaps(path: &Utf8Path) -> Vec<String> {
     let text = fs::read(path).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
@@ -43,7 +44,7 @@ pub(super) fn swaps(path: &Utf8Path) -> Vec<String> {
     paths.filter(|path| path.starts_with("/dev/")).map(unescape).collect()
 }
 
-/// Spaces and the like are written as `\040`.
+/// Decodes escapes such as `\040` for a space.
 fn unescape(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

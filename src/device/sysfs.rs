@@ -1,8 +1,8 @@
-//! What the kernel says of a disk: below `/sys/dev/block`, `/proc/self/mountinfo` and `/proc/swaps`.
+//! Information about disks from `/sys/dev/block`, `/proc/self/mountinfo` and `/proc/swaps`.
 //!
-//! Follows the kernel's `Documentation/ABI/testing/sysfs-block` and `Documentation/filesystems/proc.rst`. Everything
-//! is read below a root folder that the caller names, so that tests can show other computers. Mounts of other mount
-//! namespaces are not seen: opening the disk for oneself is what keeps those apart.
+//! Follows the kernel's `Documentation/ABI/testing/sysfs-block` and `Documentation/filesystems/proc.rst`. Everything is
+//! read below a given root folder, so that tests can simulate computers. Mounts in other mount namespaces are not
+//! visible here; opening the disk exclusively catches those.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,115 +13,115 @@ use super::mounts::{self, Mount};
 use crate::error::{Error, Result};
 use crate::layout::Region;
 
-/// The computer: where `sys` and `proc` are found.
+/// Root folder that contains `sys` and `proc`.
 #[derive(Clone, Debug)]
 pub struct System {
     root: Utf8PathBuf,
 }
 
-/// The number of a device: major and minor.
-pub type Number = (u32, u32);
+/// Major and minor number of a device.
+pub type DeviceNumber = (u32, u32);
 
-/// A disk as the kernel has it.
+/// Disk, as described by the kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Disk {
-    /// What the kernel calls it, such as `sdb`.
+pub struct KernelDisk {
+    /// Kernel name, such as `sdb`.
     pub name: String,
-    /// Maker and model, such as `SanDisk Ultra`; empty if it does not say.
+    /// Vendor and model, such as `SanDisk Ultra`; empty if unknown.
     pub model: String,
-    /// Its serial number, if it says one.
+    /// Serial number, if the disk reports one.
     pub serial: Option<String>,
-    /// Its length in bytes; zero for a reader without a card.
+    /// Length in bytes; 0 for a card reader without a card.
     pub len: u64,
-    /// The length of its sectors in bytes.
+    /// Sector length in bytes.
     pub sector_len: u64,
-    /// Whether it takes no writes.
+    /// `true` if it is write-protected.
     pub is_read_only: bool,
-    /// Whether it can be taken out: a stick, a card, or whatever is on USB.
+    /// `true` if it can be removed: sticks, cards, and everything on USB.
     pub is_removable: bool,
-    /// Its partitions, in the order of their places.
-    pub parts: Vec<Part>,
-    /// Who uses it or a partition of it.
-    pub uses: Vec<Use>,
+    /// Partitions, by offset.
+    pub parts: Vec<KernelPartition>,
+    /// Uses of the disk and its partitions.
+    pub uses: Vec<DeviceUse>,
 }
 
-/// A partition as the kernel has it.
+/// Partition, as described by the kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Part {
-    /// What the kernel calls it, such as `sdb1`.
+pub struct KernelPartition {
+    /// Kernel name, such as `sdb1`.
     pub name: String,
-    /// Where it is.
+    /// Range on the disk.
     pub place: Region,
 }
 
-/// Somebody who uses a disk or a partition.
+/// Use of a disk or a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Use {
-    /// What is used: the name of the disk, of a partition, or of what is made of it.
+pub struct DeviceUse {
+    /// Kernel name of the disk, the partition, or a device on top of it.
     pub name: String,
-    /// How.
-    pub by: User,
+    /// Kind of use.
+    pub by: UseKind,
 }
 
-/// How a disk or a partition is used.
+/// Kind of a use.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum User {
-    /// It is mounted there.
+pub enum UseKind {
+    /// Mounted; holds the mount point.
     Mount(String),
-    /// Memory is swapped to it.
+    /// Swap space.
     Swap,
-    /// Another device is made of it: its name (`dm-0`), and what the device mapper calls it.
+    /// Part of another device; holds its kernel name (`dm-0`) and its device mapper name.
     Device(String, Option<String>),
 }
 
-/// What a number stands for.
+/// Kind of a block device.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
-    /// A disk.
-    Disk(Disk),
-    /// A partition of the disk with this name.
+pub enum DeviceKind {
+    /// Whole disk.
+    Disk(KernelDisk),
+    /// Partition of a disk.
     Partition {
-        /// The disk.
+        /// Kernel name of the disk.
         disk: String,
     },
 }
 
-/// The kernel counts in these, whatever the length of the disk's own sectors.
+/// Unit of lengths in sysfs, whatever the sector length of the disk.
 const SECTOR: u64 = 512;
 
-/// What a SCSI device says that is a disk, and not a tape or an optical drive.
+/// SCSI device type of disks, as opposed to tapes or optical drives.
 const SCSI_DISK: &str = "0";
 
 impl System {
-    /// The computer whose `sys` and `proc` are below a folder: `/`, but for tests.
+    /// Uses the `sys` and `proc` below a root folder: `/`, except in tests.
     pub fn at(root: impl Into<Utf8PathBuf>) -> Self {
         Self { root: root.into() }
     }
 
-    /// What has a number.
+    /// Looks up a device by its number.
     ///
     /// # Errors
     ///
-    /// When `/sys` has nothing of that number.
-    pub fn device(&self, (major, minor): Number) -> Result<Found> {
+    /// If `/sys` has no device of this number.
+    pub fn device(&self, (major, minor): DeviceNumber) -> Result<DeviceKind> {
         let link = self.root.join(format!("sys/dev/block/{major}:{minor}"));
         let folder = link.canonicalize_utf8().map_err(|error| Error::io("reading", &link, error))?;
         let name = |folder: &Utf8Path| folder.file_name().unwrap_or_default().to_owned();
         if folder.join("partition").exists() {
-            return Ok(Found::Partition { disk: folder.parent().map(name).unwrap_or_default() });
+            return Ok(DeviceKind::Partition { disk: folder.parent().map(name).unwrap_or_default() });
         }
         let usb = folder.ancestors().find(|folder| folder.join("idVendor").exists());
         let device = folder.join("device");
-        // Cards in a reader of their own are not removable to the kernel, and soldered ones are `MMC`.
+        // The kernel does not call cards in built-in readers removable. Soldered ones have the type `MMC`.
         let kind = text(&device.join("type"));
         let is_disk = kind.as_deref().is_none_or(|kind| [SCSI_DISK, "SD", "MMC"].contains(&kind));
         let is_card = kind.as_deref() == Some("SD");
         let model = [text(&device.join("vendor")), text(&device.join("model")).or_else(|| text(&device.join("name")))];
         let serial = usb.and_then(|usb| text(&usb.join("serial")));
         let parts = self.parts(&folder);
-        Ok(Found::Disk(Disk {
+        Ok(DeviceKind::Disk(KernelDisk {
             name: name(&folder),
-            // What virtio calls its vendor is a number.
+            // virtio reports a number as its vendor.
             model: model.into_iter().flatten().filter(|word| !word.starts_with("0x")).collect::<Vec<_>>().join(" "),
             serial: serial.or_else(|| text(&device.join("serial"))).or_else(|| text(&folder.join("serial"))),
             len: number(&folder.join("size")).saturating_mul(SECTOR),
@@ -133,21 +133,21 @@ impl System {
         }))
     }
 
-    fn parts(&self, disk: &Utf8Path) -> Vec<Part> {
+    fn parts(&self, disk: &Utf8Path) -> Vec<KernelPartition> {
         let mut parts: Vec<_> = folders(disk)
             .filter(|folder| folder.join("partition").exists())
             .map(|folder| {
                 let sectors = |name: &str| number(&folder.join(name)).saturating_mul(SECTOR);
                 let place = Region { offset: sectors("start"), len: sectors("size") };
-                Part { name: folder.file_name().unwrap_or_default().to_owned(), place }
+                KernelPartition { name: folder.file_name().unwrap_or_default().to_owned(), place }
             })
             .collect();
         parts.sort_by(|a, b| (a.place.offset, &a.name).cmp(&(b.place.offset, &b.name)));
         parts
     }
 
-    /// Who uses a disk, its partitions, and what is made of those.
-    fn uses(&self, disk: &Utf8Path, parts: &[Part]) -> Result<Vec<Use>> {
+    /// Lists the uses of a disk, its partitions, and the devices on top of them.
+    fn uses(&self, disk: &Utf8Path, parts: &[KernelPartition]) -> Result<Vec<DeviceUse>> {
         let mounts = mounts::mounts(&self.root.join("proc/self/mountinfo"))?;
         let swaps = mounts::swaps(&self.root.join("proc/swaps"));
         let mut left: Vec<Utf8PathBuf> = parts.iter().rev().map(|part| disk.join(&part.name)).collect();
@@ -166,14 +166,14 @@ impl System {
                 last == Some(&name) || (mapped.is_some() && last == mapped.as_deref())
             };
             let is_it = |mount: &&Mount| Some(&mount.number) == number.as_ref() || own(&mount.source);
-            let mut used = |by| uses.push(Use { name: name.clone(), by });
-            mounts.iter().filter(is_it).for_each(|mount| used(User::Mount(mount.at.clone())));
-            swaps.iter().filter(|path| own(path)).for_each(|_| used(User::Swap));
+            let mut used = |by| uses.push(DeviceUse { name: name.clone(), by });
+            mounts.iter().filter(is_it).for_each(|mount| used(UseKind::Mount(mount.at.clone())));
+            swaps.iter().filter(|path| own(path)).for_each(|_| used(UseKind::Swap));
             for holder in folders(&folder.join("holders")) {
-                // What `holders` has are links to where the holders are.
+                // Entries of `holders` are links to the folders of the holders.
                 let holder = holder.canonicalize_utf8().unwrap_or(holder);
                 let by = holder.file_name().unwrap_or_default().to_owned();
-                used(User::Device(by, text(&holder.join("dm/name"))));
+                used(UseKind::Device(by, text(&holder.join("dm/name"))));
                 left.push(holder);
             }
         }
@@ -181,8 +181,8 @@ impl System {
     }
 }
 
-impl Disk {
-    /// What it is called where one has to be told from another: model and serial number, without spaces.
+impl KernelDisk {
+    /// Name that identifies the disk to people: model and serial number, without spaces.
     pub fn title(&self) -> String {
         let words = [Some(self.model.as_str()), self.serial.as_deref()];
         let title = words.into_iter().flatten().flat_map(str::split_whitespace).collect::<Vec<_>>().join("_");
@@ -198,7 +198,7 @@ fn folders(folder: &Utf8Path) -> impl Iterator<Item = Utf8PathBuf> {
     found.into_iter().map(|entry| entry.path().to_owned()).filter(|path| path.is_dir())
 }
 
-/// A value of sysfs, if it is there and says anything.
+/// Text of a sysfs file. `None` if it is missing or empty.
 fn text(path: &Utf8Path) -> Option<String> {
     let text = fs::read(path).ok()?;
     let text = String::from_utf8_lossy(&text);

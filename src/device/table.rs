@@ -1,9 +1,9 @@
-//! Partition tables on a drive that is larger than the medium.
+//! Adapts partition tables to a drive that is larger than the medium.
 //!
-//! Follows UEFI 2.10, 5.3 (GUID partition table): the second table is at the end of the disk, and the first says where
-//! that is. So the second one is written there, and the header of the first says so; the second one of the medium
-//! stays where it was too, in no partition, from which [`Original`] knows the medium again. A table of another
-//! medium that the end of the drive still holds is cleared: firmware would look there once the first is bad.
+//! Follows UEFI 2.10, 5.3 (GUID partition table): the backup table is at the end of the disk, and the primary one holds
+//! its position. So the backup is written to the end of the drive, and the primary header is updated. The medium's own
+//! backup stays in place, outside of any partition; [`Original`] uses it to recognise the medium. A backup of another
+//! medium at the end of the drive is cleared, since firmware would use it if the primary were damaged.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -14,32 +14,32 @@ use camino::Utf8Path;
 use crate::content::Stat;
 use crate::error::{Error, Result};
 use crate::format::file_system::{self, FileSystem};
-use crate::format::partitions::{self, Scheme, Table, crc32};
+use crate::format::partitions::{self, PartitionScheme, PartitionTable, crc32};
 use crate::git_lfs;
 use crate::layout::Region;
 use crate::limits;
 use crate::write;
 use authoring::file::is_lfs_pointer;
 
-/// What is written at the ends of a drive.
+/// Bytes to write at the ends of a drive.
 #[derive(Clone, Debug)]
-pub(super) struct Ends {
-    /// From its first byte on.
+pub(super) struct DriveEnds {
+    /// Bytes from the start of the drive.
     pub head: Vec<u8>,
-    /// Up to its last byte, and where that begins; empty if nothing belongs there.
+    /// Offset and bytes at the end of the drive; empty if nothing belongs there.
     pub tail: (u64, Vec<u8>),
 }
 
 const SECTOR: u64 = 512;
 
-/// The second table: 32 sectors of entries, and the header.
+/// Length of the backup table: 32 sectors of entries and the header.
 const TABLE_LEN: u64 = 33 * SECTOR;
 
 const SIGNATURE: &[u8] = b"EFI PART";
 const HEADER: usize = SECTOR as usize;
 const ENTRIES: Range<usize> = 2 * HEADER..34 * HEADER;
 
-// Fields of the header, 5.3.2.
+// Offsets of the header's fields (5.3.2).
 const HEADER_LEN: usize = 12;
 const HEADER_CRC: Range<usize> = 16..20;
 const MY_LBA: usize = 24;
@@ -47,13 +47,13 @@ const ALTERNATE_LBA: usize = 32;
 const LAST_USABLE_LBA: usize = 48;
 const ENTRIES_LBA: usize = 72;
 
-/// The number of sectors in the first entry of the protective MBR, 5.2.3.
+/// Offset of the number of sectors in the first entry of the protective MBR (5.2.3).
 const PROTECTED_LEN: usize = 446 + 12;
 
-/// What the ends of a drive are to be, given the start of a medium.
-pub(super) fn ends(mut head: Vec<u8>, medium_len: u64, drive_len: u64) -> Ends {
-    if !has_gpt(&head) || end_of(drive_len, medium_len).len < TABLE_LEN {
-        return Ends { head, tail: (0, Vec::new()) };
+/// Adapts the start of a medium to a drive, and makes the backup table for its end.
+pub(super) fn drive_ends(mut head: Vec<u8>, medium_len: u64, drive_len: u64) -> DriveEnds {
+    if !has_gpt(&head) || backup_region(drive_len, medium_len).len < TABLE_LEN {
+        return DriveEnds { head, tail: (0, Vec::new()) };
     }
     let last = drive_len / SECTOR - 1;
     protect(&mut head, last);
@@ -67,11 +67,11 @@ pub(super) fn ends(mut head: Vec<u8>, medium_len: u64, drive_len: u64) -> Ends {
     put(&mut second, ENTRIES_LBA, last - 32);
     seal(&mut second);
     let tail = [&head[ENTRIES], &second].concat();
-    Ends { head, tail: (drive_len - TABLE_LEN, tail) }
+    DriveEnds { head, tail: (drive_len - TABLE_LEN, tail) }
 }
 
-/// Where a second table is on a drive that holds more than the medium: nowhere if the medium reaches that far.
-pub(super) fn end_of(drive_len: u64, medium_len: u64) -> Region {
+/// Region of a backup table at the end of a drive; empty if the medium extends into it.
+pub(super) fn backup_region(drive_len: u64, medium_len: u64) -> Region {
     let end = drive_len / SECTOR * SECTOR;
     let has_room = end >= medium_len + TABLE_LEN;
     Region { offset: end.saturating_sub(TABLE_LEN), len: if has_room { TABLE_LEN } else { 0 } }
@@ -94,7 +94,7 @@ fn get(header: &[u8], at: usize) -> u64 {
     header[at..at + 8].iter().rev().fold(0, |value, byte| value << 8 | u64::from(*byte))
 }
 
-/// Gives a header its sum.
+/// Updates the checksum of a header.
 fn seal(header: &mut [u8]) {
     let len = get(header, HEADER_LEN) as u32 as usize;
     header[HEADER_CRC].fill(0);
@@ -102,18 +102,18 @@ fn seal(header: &mut [u8]) {
     header[HEADER_CRC].copy_from_slice(&sum.to_le_bytes());
 }
 
-/// A medium on a drive as it was made: without what was done to its partition table because the drive is larger, and
-/// without what follows it there. Any other image is what it is.
+/// Reads a medium on a larger drive as it was built: without the changes to its partition table, and without what
+/// follows it on the drive. Any other image is read unchanged.
 #[derive(Debug)]
 pub struct Original<I> {
     image: I,
     len: u64,
     at: u64,
-    /// The sectors that are not what they were made as: those from the first byte on.
+    /// Replaced bytes at the start.
     start: Vec<u8>,
 }
 
-/// Opens a finished medium: in a file, or on a stick.
+/// Opens a finished medium, in a file or on a stick.
 pub fn open(path: &Utf8Path) -> Result<Original<File>> {
     write::refuse_cut_off(path)?;
     limits::check_image(path).map_err(|error| Error::io("opening", path, error))?;
@@ -123,14 +123,14 @@ pub fn open(path: &Utf8Path) -> Result<Original<File>> {
     Original::find(write::open_finished(path)?).map_err(|error| Error::io("reading", path, error))
 }
 
-/// How far behind the last partition the medium's own second table is looked for.
+/// Length after the last partition in which the medium's own backup table is searched.
 const SEARCH_LEN: u64 = 4 << 20;
 
 impl Original<File> {
-    /// What changes when the file is written to: its length and the time of its last change. None for a device.
+    /// Length and modification time of a file, which change when it is written. `None` for a device.
     pub fn version(&self) -> io::Result<Option<(u64, i64)>> {
         let metadata = self.image.metadata()?;
-        let stat = Stat::of(&metadata);
+        let stat = Stat::from_metadata(&metadata);
         Ok(metadata.is_file().then_some((stat.len, stat.modified_ns)))
     }
 }
@@ -147,7 +147,7 @@ impl<I: Read + Seek> Original<I> {
             original.len = original.end_of_mbr()?.unwrap_or(len);
             return Ok(original);
         }
-        if let Some(last) = original.second_table(&head)?.filter(|last| (last + 1) * SECTOR < len) {
+        if let Some(last) = original.find_backup(&head)?.filter(|last| (last + 1) * SECTOR < len) {
             protect(&mut head, last);
             let header = &mut head[HEADER..2 * HEADER];
             put(header, ALTERNATE_LBA, last);
@@ -159,10 +159,12 @@ impl<I: Read + Seek> Original<I> {
         Ok(original)
     }
 
-    /// Where the last partition of an MBR ends that begins with a FAT volume, as the media of sticks do. Discs may
-    /// have an MBR too, and are what they are.
+    /// End of the last partition of an MBR whose first partition is a FAT volume, as on media for sticks. Discs may
+    /// have an MBR too, but are read unchanged.
     fn end_of_mbr(&mut self) -> io::Result<Option<u64>> {
-        let Ok(Some(Table { scheme: Scheme::Mbr, partitions, .. })) = partitions::read(&mut self.image) else {
+        let Ok(Some(PartitionTable { scheme: PartitionScheme::Mbr, partitions, .. })) =
+            partitions::read(&mut self.image)
+        else {
             return Ok(None);
         };
         let Some(first) = partitions.iter().min_by_key(|partition| partition.offset) else { return Ok(None) };
@@ -172,8 +174,8 @@ impl<I: Read + Seek> Original<I> {
         Ok(end.filter(|end| matches!(found, FileSystem::Fat(_)) && *end < self.len))
     }
 
-    /// The sector of the header that was the last of the medium: it says so itself.
-    fn second_table(&mut self, head: &[u8]) -> io::Result<Option<u64>> {
+    /// Finds the header of the medium's own backup table: it contains its own sector number.
+    fn find_backup(&mut self, head: &[u8]) -> io::Result<Option<u64>> {
         let ends = head[ENTRIES].chunks_exact(128).filter(|entry| entry[..16] != [0; 16]).map(|entry| get(entry, 40));
         let Some(end) = ends.max().and_then(|last| last.checked_add(1)) else { return Ok(None) };
         let mut sectors = Vec::new();

@@ -1,90 +1,95 @@
-//! Copying a medium to a drive and reading back what was written.
+//! Copies a medium to a drive and reads back what was written.
 //!
-//! Before the first byte is written the start of the drive is cleared, where firmware looks first, and it is written
-//! last, when all else was read back and is right: a drive that is pulled out, fails or lies starts nothing. What is
-//! zero on the medium is read, and cleared where it is anything else: drives read faster than they write, and
-//! `verify` covers those bytes too. So does the rest where the drive holds an older build of the medium.
+//! The start of the drive, where firmware looks first, is cleared before anything else is written. It is written last,
+//! after everything else has been read back correctly, so a drive that is unplugged, fails or lies is never bootable.
+//! Where the medium has zeros, the drive is read, and only written if it has something else: reading is faster than
+//! writing, and `verify` covers these bytes too. The same goes for everything if the drive holds an older build.
 
 use std::io;
 
 use camino::Utf8Path;
 
 use super::drive::{CHUNK_LEN, Drive};
-use super::image::Image;
-use super::table::{self, Ends};
+use super::image::MediumFile;
+use super::table::{self, DriveEnds};
 use crate::error::{Error, Result};
 use crate::layout::Region;
 use crate::progress::Progress;
 
-/// How a medium is copied.
+/// Extent of a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum How {
-    /// All of it.
+pub enum TransferMode {
+    /// Copy everything.
     Whole,
-    /// What differs from what the drive holds.
+    /// Copy the differences from an older build on the drive.
     Differences,
-    /// All of it, to a drive that was found to be empty: what is written over is looked at before.
+    /// Copy everything to a drive that was found empty, checking each range before overwriting it.
     Empty,
 }
 
-/// What was done.
+/// Result of a transfer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Done {
-    /// How many bytes were written, and read back.
+pub struct TransferResult {
+    /// Number of bytes written and read back.
     pub n_written: u64,
-    /// How many were there already.
+    /// Number of bytes that were on the drive already.
     pub n_kept: u64,
 }
 
-/// A medium on its way to a drive: [written](Transfer::write), then [checked](Transfer::check), then
-/// [finished](Transfer::finish).
+/// Transfer of a medium to a drive. Call [`write`](Transfer::write), then [`check`](Transfer::check), then
+/// [`finish`](Transfer::finish).
 pub struct Transfer<'a> {
-    medium: &'a Image,
-    /// The range that is no hole at or after the place that was looked at last. Places are looked at in order.
+    medium: &'a MediumFile,
+    /// Last range found that is not a hole. Ranges are visited in order.
     data: Region,
     drive: &'a mut dyn Drive,
     name: &'a Utf8Path,
-    how: How,
-    ends: Ends,
+    mode: TransferMode,
+    ends: DriveEnds,
     is_begun: bool,
     written: Vec<Region>,
     buffers: [Vec<u8>; 2],
 }
 
-/// How many bytes at the start of the drive are written last: partition tables and whatever precedes the first
+/// Number of bytes at the start of the drive that are written last: partition tables, and everything before the first
 /// partition.
 pub(super) const HEAD_LEN: u64 = 1 << 20;
 
 const NOTHING: Region = Region { offset: 0, len: 0 };
 
-/// In what units what differs is written.
+/// Number of bytes in which differences are written.
 const BLOCK_LEN: usize = 64 << 10;
 
 impl<'a> Transfer<'a> {
-    /// Begins, writing nothing. `name` is what the drive is called in errors.
-    pub fn new(medium: &'a Image, drive: &'a mut dyn Drive, name: &'a Utf8Path, how: How) -> Result<Self> {
+    /// Prepares a transfer without writing anything. `name` is the drive's name in errors.
+    pub fn new(
+        medium: &'a MediumFile,
+        drive: &'a mut dyn Drive,
+        name: &'a Utf8Path,
+        mode: TransferMode,
+    ) -> Result<Self> {
         let mut head = vec![0; HEAD_LEN.min(medium.len) as usize];
         medium.read(&mut head, 0)?;
-        let ends = table::ends(head, medium.len, drive.len());
+        let ends = table::drive_ends(head, medium.len, drive.len());
         let buffers = [vec![0; CHUNK_LEN], vec![0; CHUNK_LEN]];
-        Ok(Self { medium, data: NOTHING, drive, name, how, ends, is_begun: false, written: Vec::new(), buffers })
+        Ok(Self { medium, data: NOTHING, drive, name, mode, ends, is_begun: false, written: Vec::new(), buffers })
     }
 
-    /// Writes all but the start of the drive.
+    /// Writes everything but the start of the drive.
     pub fn write(&mut self, progress: &Progress) -> Result<()> {
         progress.start(self.medium.len);
         let [mut wanted, mut there] = std::mem::take(&mut self.buffers);
-        if self.how != How::Differences {
+        if self.mode != TransferMode::Differences {
             self.begin()?;
         }
         let mut at = self.ends.head.len() as u64;
         progress.add(at);
         while at < self.medium.len {
-            progress.go_on()?;
+            progress.check_cancelled()?;
             let len = self.chunk_len(at)?;
             let wanted = &mut wanted[..len];
             let is_zero = self.wanted(wanted, at)?;
-            if is_zero || self.how != How::Whole {
+            if is_zero || self.mode != TransferMode::Whole {
                 let there = &mut there[..len];
                 self.drive.read(there, at).map_err(|error| self.cannot_read(error))?;
                 self.check_empty(there, at)?;
@@ -105,7 +110,7 @@ impl<'a> Transfer<'a> {
     ///
     /// # Errors
     ///
-    /// When anything reads otherwise than it was written: then the drive is left without its start.
+    /// If a byte differs from the one written. The drive is then left without its start, so it is not bootable.
     pub fn check(&mut self, progress: &Progress) -> Result<()> {
         progress.start(self.written.iter().map(|region| region.len).sum());
         self.data = NOTHING;
@@ -113,7 +118,7 @@ impl<'a> Transfer<'a> {
         for region in self.written.clone() {
             let mut at = region.offset;
             while at < region.end() {
-                progress.go_on()?;
+                progress.check_cancelled()?;
                 let len = self.chunk_len(at)?.min((region.end() - at) as usize);
                 self.wanted(&mut wanted[..len], at)?;
                 self.compare(&wanted[..len], &mut there[..len], at)?;
@@ -125,14 +130,14 @@ impl<'a> Transfer<'a> {
         Ok(())
     }
 
-    /// Writes the start, which makes the drive a medium.
-    pub fn finish(&mut self) -> Result<Done> {
+    /// Writes the start, which makes the drive bootable.
+    pub fn finish(&mut self) -> Result<TransferResult> {
         self.medium.check()?;
         let mut n_written: u64 = self.written.iter().map(|region| region.len).sum();
         let ends = [(0, std::mem::take(&mut self.ends.head)), std::mem::take(&mut self.ends.tail)];
         let [_, there] = &mut std::mem::take(&mut self.buffers);
         let mut differ = Vec::new();
-        // The start is the last to be written of these too.
+        // The end comes first, so that the start is written last of all.
         for (at, bytes) in ends.iter().rev().filter(|(_, bytes)| !bytes.is_empty()) {
             let there = &mut there[..bytes.len()];
             self.drive.read(there, *at).map_err(|error| self.cannot_read(error))?;
@@ -150,15 +155,15 @@ impl<'a> Transfer<'a> {
             n_written += bytes.len() as u64;
         }
         let whole = self.medium.len + ends[1].1.len() as u64;
-        Ok(Done { n_written, n_kept: whole.saturating_sub(n_written) })
+        Ok(TransferResult { n_written, n_kept: whole.saturating_sub(n_written) })
     }
 
-    /// Whether the drive is not what it was any more, and not the medium yet either.
+    /// Returns `true` if the drive was changed and is not a complete medium yet.
     pub fn is_begun(&self) -> bool {
         self.is_begun
     }
 
-    /// Clears both ends of the drive, where partition tables are, unless that is done.
+    /// Clears the places of both partition tables, unless this was done before.
     fn begin(&mut self) -> Result<()> {
         if self.is_begun {
             return Ok(());
@@ -166,9 +171,9 @@ impl<'a> Transfer<'a> {
         let mut zeros = vec![0; HEAD_LEN as usize];
         let places = [
             Region { offset: 0, len: HEAD_LEN.min(self.medium.len) },
-            table::end_of(self.drive.len(), self.medium.len),
+            table::backup_region(self.drive.len(), self.medium.len),
         ];
-        for place in places.iter().filter(|_| self.how == How::Empty) {
+        for place in places.iter().filter(|_| self.mode == TransferMode::Empty) {
             let there = &mut zeros[..place.len as usize];
             self.drive.read(there, place.offset).map_err(|error| self.cannot_read(error))?;
             self.check_empty(there, place.offset)?;
@@ -181,7 +186,7 @@ impl<'a> Transfer<'a> {
         self.sync()
     }
 
-    /// How many bytes from a place on are looked at together: they are all in a hole of the file, or none of them is.
+    /// Length of the chunk at `at`, which is either all hole or all data.
     fn chunk_len(&mut self, at: u64) -> Result<usize> {
         if at >= self.data.end() {
             self.data = self.medium.next_data(at)?;
@@ -190,7 +195,7 @@ impl<'a> Transfer<'a> {
         Ok((end - at).min(CHUNK_LEN as u64) as usize)
     }
 
-    /// Fills `bytes`, a chunk, with what the medium holds there, and says whether that is nothing but zeros.
+    /// Fills `bytes` with a chunk of the medium. Returns `true` if it is all zero.
     fn wanted(&mut self, bytes: &mut [u8], at: u64) -> Result<bool> {
         if at < self.data.offset {
             bytes.fill(0);
@@ -200,13 +205,13 @@ impl<'a> Transfer<'a> {
         Ok(is_zero(bytes))
     }
 
-    /// Fails if a drive that was found to be empty holds data where it is to be written.
+    /// Fails if a drive that was found empty holds data where it is about to be written.
     fn check_empty(&self, there: &[u8], at: u64) -> Result<()> {
-        match there.iter().position(|byte| *byte != 0).filter(|_| self.how == How::Empty) {
+        match there.iter().position(|byte| *byte != 0).filter(|_| self.mode == TransferMode::Empty) {
             Some(n) => {
                 let at = at + n as u64;
-                Err(Error::new(format!("`{}` was found to be empty, and holds data from byte {at} on", self.name))
-                    .help("they are as they were; to have them erased, give the stick's name with `--erase`"))
+                Err(Error::new(format!("`{}` seemed to be empty, but holds data from byte {at} on", self.name))
+                    .help("the data is untouched; to erase it, give the stick's name with `--erase`"))
             }
             None => Ok(()),
         }
@@ -234,8 +239,8 @@ impl<'a> Transfer<'a> {
         }
         let first = wanted.iter().zip(there.iter()).take_while(|(wanted, there)| wanted == there).count();
         let at = at + first as u64;
-        Err(Error::new(format!("`{}` gives back other bytes than were written, from byte {at} on", self.name))
-            .help("it is worn out, or holds less than it says: take another one"))
+        Err(Error::new(format!("`{}` returned different bytes than were written, from byte {at} on", self.name))
+            .help("use another stick: this one is worn out, or smaller than it claims"))
     }
 
     fn cannot_read(&self, error: io::Error) -> Error {
@@ -247,13 +252,12 @@ impl<'a> Transfer<'a> {
     }
 }
 
-/// Whether there is nothing but zeros: the first is, and each is like the one before it. Comparing is the fastest that
-/// there is.
+/// Returns `true` if all bytes are zero. Comparing a slice with itself, shifted by one, is the fastest way.
 fn is_zero(bytes: &[u8]) -> bool {
     bytes.first().is_none_or(|first| *first == 0 && bytes[1..] == bytes[..bytes.len() - 1])
 }
 
-/// Where two runs of bytes differ, in whole blocks; neighbours are one range.
+/// Ranges of whole blocks in which two slices differ; adjacent blocks are joined.
 fn differing(wanted: &[u8], there: &[u8]) -> Vec<std::ops::Range<usize>> {
     let mut ranges: Vec<std::ops::Range<usize>> = Vec::new();
     let blocks = wanted.chunks(BLOCK_LEN).zip(there.chunks(BLOCK_LEN)).enumerate();

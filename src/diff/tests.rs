@@ -1,14 +1,14 @@
 use super::*;
 
-fn file(bytes: &str) -> File {
-    File { len: bytes.len() as u64, blake3: Some(Digest::of(bytes.as_bytes())) }
+fn file(bytes: &str) -> FileContent {
+    FileContent { len: bytes.len() as u64, blake3: Some(Digest::hash(bytes.as_bytes())) }
 }
 
-fn contents(files: &[(&str, &str)]) -> Contents {
-    Contents {
+fn contents(files: &[(&str, &str)]) -> MediumContents {
+    MediumContents {
         label: "WIN11".into(),
         files: files.iter().map(|(path, bytes)| ((*path).to_owned(), file(bytes))).collect(),
-        ..Contents::default()
+        ..MediumContents::default()
     }
 }
 
@@ -16,10 +16,10 @@ fn changes(old: &[(&str, &str)], new: &[(&str, &str)]) -> Vec<String> {
     let diff = diff(&contents(old), &contents(new));
     let files = diff.groups.iter().flat_map(|group| &group.files);
     let line = |file: &FileDiff| match &file.change {
-        Change::Added(_) => format!("+ {}", file.path),
-        Change::Removed(_) => format!("- {}", file.path),
-        Change::Changed(old, new) => format!("~ {} {} {}", file.path, old.len, new.len),
-        Change::Moved { from, .. } => format!("> {from} {}", file.path),
+        FileDifference::Added(_) => format!("+ {}", file.path),
+        FileDifference::Removed(_) => format!("- {}", file.path),
+        FileDifference::Changed(old, new) => format!("~ {} {} {}", file.path, old.len, new.len),
+        FileDifference::Moved { from, .. } => format!("> {from} {}", file.path),
     };
     files.map(line).collect()
 }
@@ -54,9 +54,9 @@ fn the_lists_of_a_medium_are_no_difference() {
 fn files_are_grouped_by_entry_and_then_by_folder() {
     let mut old = contents(&[("SMS/PKG/A/1", "1"), ("SMS/PKG/A/2", "2"), ("sources/boot.wim", "wim"), ("root", "1")]);
     let mut new = contents(&[("SMS/PKG/A/1", "0"), ("SMS/PKG/A/2", "2"), ("SMS/PKG/B/3", "33"), ("boot/bcd", "b")]);
-    let entry = |id: &str| Entry::new(format!("package `{id}`"), format!("SMS/PKG/{id}"));
+    let entry = |id: &str| ContentEntry::new(format!("package `{id}`"), format!("SMS/PKG/{id}"));
     old.entries = vec![entry("A")];
-    let groups = |old: &Contents, new: &Contents| -> Vec<_> {
+    let groups = |old: &MediumContents, new: &MediumContents| -> Vec<_> {
         let groups = diff(old, new).groups.into_iter();
         groups
             .map(|group| (group.title.unwrap_or_default(), group.path, group.tallies.map(|tally| tally.len)))
@@ -84,9 +84,10 @@ fn a_package_is_a_folder_of_its_own() {
 #[test]
 fn values_that_one_side_cannot_know_are_not_compared() {
     let description = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).into(), (*v).into())).collect();
-    let mut old = Contents { description: description(&[("kind", "bootable"), ("site", "BER")]), ..contents(&[]) };
+    let mut old =
+        MediumContents { description: description(&[("kind", "bootable"), ("site", "BER")]), ..contents(&[]) };
     old.format_version = Some(1);
-    let mut new = Contents { description: description(&[("kind", "stand-alone")]), ..contents(&[]) };
+    let mut new = MediumContents { description: description(&[("kind", "stand-alone")]), ..contents(&[]) };
     new.label = "W11".into();
     new.date = Some(Date::EARLIEST);
     let line = |change: &ValueChange| format!("{} {:?} {:?}", change.key, change.old, change.new);
@@ -106,10 +107,10 @@ fn values_that_one_side_cannot_know_are_not_compared() {
 
 #[test]
 fn boot_images_are_compared_by_whatever_digest_both_sides_know() {
-    let on_medium = |bytes: &str| Boot::of_file("BIOS".into(), file(bytes));
-    let in_record = |bytes: &str| Boot { bytes: None, ..on_medium(bytes) };
-    let raw = |bytes: &str| Boot { made_of: None, ..on_medium(bytes) };
-    let found = |old: &[Boot], new: &[Boot]| -> Vec<_> {
+    let on_medium = |bytes: &str| BootContent::of_file("BIOS".into(), file(bytes));
+    let in_record = |bytes: &str| BootContent { bytes: None, ..on_medium(bytes) };
+    let raw = |bytes: &str| BootContent { made_of: None, ..on_medium(bytes) };
+    let found = |old: &[BootContent], new: &[BootContent]| -> Vec<_> {
         boot(old, new).into_iter().map(|boot| (boot.firmware, boot.change)).collect()
     };
     let bios = |change| vec![("BIOS".to_owned(), change)];
@@ -118,20 +119,22 @@ fn boot_images_are_compared_by_whatever_digest_both_sides_know() {
     assert_eq!(found(&[on_medium("a")], &[in_record("b")]), bios(Some(BootChange::Changed)));
     assert_eq!(found(&[raw("a")], &[in_record("a")]), bios(None));
     assert_eq!(found(&[], &[raw("a")]), bios(Some(BootChange::Added)));
-    let second = Boot { firmware: "UEFI".into(), ..raw("a") };
+    let second = BootContent { firmware: "UEFI".into(), ..raw("a") };
     let both = [raw("a"), second];
     assert_eq!(found(&both, &both[..1]), [("UEFI".to_owned(), Some(BootChange::Removed))]);
-    let unknown = Contents { boot: vec![raw("a")], ..contents(&[]) };
-    let recorded = Contents { boot: vec![in_record("a")], ..contents(&[]) };
-    let diff_of = |id: Option<Digest>| diff(&Contents { id, ..unknown.clone() }, &Contents { id, ..recorded.clone() });
+    let unknown = MediumContents { boot: vec![raw("a")], ..contents(&[]) };
+    let recorded = MediumContents { boot: vec![in_record("a")], ..contents(&[]) };
+    let diff_of = |id: Option<Digest>| {
+        diff(&MediumContents { id, ..unknown.clone() }, &MediumContents { id, ..recorded.clone() })
+    };
     assert!(diff_of(None).is_empty() && diff_of(None).boot.len() == 1);
-    assert_eq!(diff_of(Some(Digest::of(b"one"))).boot, []);
+    assert_eq!(diff_of(Some(Digest::hash(b"one"))).boot, []);
 }
 
 #[test]
 fn template_values_are_compared_by_name_where_both_sides_know_them() {
     let value = |name: &str, value: serde_json::Value| TemplateValue { name: name.into(), value };
-    let with = |values: Option<Vec<TemplateValue>>| Contents { values, ..contents(&[]) };
+    let with = |values: Option<Vec<TemplateValue>>| MediumContents { values, ..contents(&[]) };
     let old = with(Some(vec![value("language", "de-DE".into()), value("n", 1.into())]));
     let new = with(Some(vec![value("language", "fr-FR".into()), value("n", 1.into()), value("vpn", true.into())]));
     let changed: Vec<_> = diff(&old, &new).values.into_iter().map(|value| (value.key, value.old, value.new)).collect();

@@ -166,7 +166,7 @@ impl Certificate {
 
     /// The SHA-1 digest of the encoding, which Windows calls the thumbprint.
     pub fn thumbprint(&self) -> Sha1 {
-        Sha1::of(&self.der)
+        Sha1::hash(&self.der)
     }
 
     /// Returns whether it names itself as its issuer, as [`name`] compares names.

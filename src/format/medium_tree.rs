@@ -18,12 +18,12 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::file_system::{self, FileSystem};
-use super::found;
 use super::iso::{self, BootProgram};
 use super::partitions::{self, Partition};
+use super::volume_entry;
 use super::wim::{self, PlacedBytes, header};
 use super::{fat, ntfs};
-use crate::content::{Content, Pieced, Run, Source, SourceFile, Stat};
+use crate::content::{ByteRun, Content, Pieced, Source, SourceFile, Stat};
 use crate::error::{Error, Result};
 use crate::firmware::Firmware;
 use crate::git_lfs;
@@ -83,7 +83,7 @@ impl From<ntfs::Unplaced> for Unplaced {
 /// A volume of a medium.
 struct FoundVolume {
     label: String,
-    files: Vec<found::File>,
+    files: Vec<volume_entry::VolumeEntry>,
     unplaced: HashMap<String, Unplaced>,
     boot: Vec<BootProgram>,
 }
@@ -97,7 +97,7 @@ impl MediumTree {
     pub fn open(path: &Utf8Path) -> Result<Self> {
         let failed = |error| Error::io("reading", path, error);
         let mut file = limits::open(path).map_err(|error| Error::io("opening", path, error))?;
-        let image = SourceFile { path: path.to_owned(), stat: Stat::of(&file.metadata().map_err(failed)?) };
+        let image = SourceFile { path: path.to_owned(), stat: Stat::from_metadata(&file.metadata().map_err(failed)?) };
         if git_lfs::is_pointer(&start_of(&mut file, git_lfs::LIMIT).map_err(failed)?) {
             return Err(git_lfs::error(path));
         }
@@ -106,7 +106,7 @@ impl MediumTree {
             Unreadable::NotMedium(error) => error,
             Unreadable::Failed(error) => damaged(error),
         })?;
-        let is_disc = iso::is_one(&mut file).map_err(failed)?;
+        let is_disc = iso::is_disc(&mut file).map_err(failed)?;
         let mut tree =
             Self { image, is_disc, label: String::new(), root: Arc::default(), faults: Vec::new(), boot: Vec::new() };
         for (volume, number) in volumes.into_iter().zip(0..) {
@@ -130,7 +130,7 @@ impl MediumTree {
     }
 
     /// Adds the files of a volume. Those that are there already stay.
-    fn add(&mut self, files: Vec<found::File>, unplaced: &HashMap<String, Unplaced>) {
+    fn add(&mut self, files: Vec<volume_entry::VolumeEntry>, unplaced: &HashMap<String, Unplaced>) {
         let image = Arc::new(self.image.clone());
         let mut folder = Folder::default();
         for file in files {
@@ -158,7 +158,7 @@ impl MediumTree {
     /// Returns the content of a file, or `None` for a folder.
     fn content(
         &self,
-        file: &found::File,
+        file: &volume_entry::VolumeEntry,
         unplaced: Option<&Unplaced>,
         image: &Arc<SourceFile>,
     ) -> std::result::Result<Option<Content>, String> {
@@ -170,7 +170,7 @@ impl MediumTree {
         }
         let path = path_on(&image.path, &file.path);
         if let Some(Unplaced::InMemory(bytes)) = unplaced {
-            return Ok(Some(Content::pieced(Pieced::new(&path, [Run::Bytes(Arc::clone(bytes))]))));
+            return Ok(Some(Content::pieced(Pieced::new(&path, [ByteRun::Bytes(Arc::clone(bytes))]))));
         }
         // FAT gives whole clusters.
         let mut left = file.len;
@@ -180,7 +180,7 @@ impl MediumTree {
             if start.checked_add(len).is_none_or(|end| end > image.stat.len) {
                 return Err(format!("it lies beyond the end of the image at byte {}", image.stat.len));
             }
-            runs.push(Run::Range { file: Arc::clone(image), start, len });
+            runs.push(ByteRun::Range { file: Arc::clone(image), start, len });
             left -= len;
         }
         if left > 0 {
@@ -227,7 +227,7 @@ fn boot_image(file: &mut File, program: &BootProgram, image: &SourceFile) -> io:
     if len == 0 || len > limits::MAX_EFISYS_LEN || !is_there {
         return Ok(None);
     }
-    let run = Run::Range { file: Arc::new(image.clone()), start: program.offset, len };
+    let run = ByteRun::Range { file: Arc::new(image.clone()), start: program.offset, len };
     Ok(Some((firmware, Content::pieced(Pieced::new(&image.path, [run])))))
 }
 
@@ -237,7 +237,7 @@ fn volumes(file: &mut File, path: &Utf8Path) -> std::result::Result<Vec<FoundVol
     if [&header::MAGIC[..], &header::PIPABLE_MAGIC].contains(&&start[..]) {
         return wim_volume(path).map(|volume| vec![volume]).map_err(Unreadable::NotMedium);
     }
-    if iso::is_one(file).map_err(failed)? {
+    if iso::is_disc(file).map_err(failed)? {
         let disc = iso::read(file)?;
         let files = disc.files().to_vec();
         let label = disc.label.best().to_owned();
@@ -298,7 +298,7 @@ fn volumes(file: &mut File, path: &Utf8Path) -> std::result::Result<Vec<FoundVol
 /// Finds the files of a medium in a WIM file.
 fn wim_volume(path: &Utf8Path) -> Result<FoundVolume> {
     let metadata = std::fs::metadata(path).map_err(|error| Error::io("reading", path, error))?;
-    let source = Arc::new(Source::File(SourceFile { path: path.to_owned(), stat: Stat::of(&metadata) }));
+    let source = Arc::new(Source::File(SourceFile { path: path.to_owned(), stat: Stat::from_metadata(&metadata) }));
     let wim::PlacedFiles { label, files: placed } = wim::placed_files(&source)?;
     let (mut files, mut unplaced) = (Vec::with_capacity(placed.len()), HashMap::new());
     for file in placed {
@@ -314,7 +314,7 @@ fn wim_volume(path: &Utf8Path) -> Result<FoundVolume> {
                 Vec::new()
             }
         };
-        files.push(found::File { path: file.path, is_folder: file.is_folder, len: file.len, extents });
+        files.push(volume_entry::VolumeEntry { path: file.path, is_folder: file.is_folder, len: file.len, extents });
     }
     Ok(FoundVolume { label, files, unplaced, boot: Vec::new() })
 }
@@ -338,7 +338,7 @@ mod tests {
     use std::process::Command;
 
     use super::*;
-    use crate::format::partitions::Scheme;
+    use crate::format::partitions::PartitionScheme;
     use crate::format::stick;
     use crate::layout::{Layout, Slack};
     use crate::source::{self, OpenSource};
@@ -378,9 +378,9 @@ mod tests {
         let image = |scheme| stick::layout(&volume(), Slack::Ample, scheme, None).unwrap();
         for (name, layout) in [
             ("disc.iso", iso::layout(&volume(), Slack::Ample).unwrap()),
-            ("mbr.img", image(Scheme::Mbr)),
-            ("gpt.img", image(Scheme::Gpt)),
-            ("ntfs.img", stick::layout_with_ntfs(&volume(), Slack::Ample, Scheme::Gpt, None).unwrap()),
+            ("mbr.img", image(PartitionScheme::Mbr)),
+            ("gpt.img", image(PartitionScheme::Gpt)),
+            ("ntfs.img", stick::layout_with_ntfs(&volume(), Slack::Ample, PartitionScheme::Gpt, None).unwrap()),
             ("fat.img", fat::layout(&volume()).unwrap()),
         ] {
             let (_root, path) = written(name, &layout);
@@ -441,7 +441,8 @@ mod tests {
             refusal(&path("a.iso")).split(';').next().unwrap(),
             "`/a.iso` is a Git LFS pointer, not the file itself"
         );
-        let (_root, cut) = written("cut.img", &stick::layout(&volume(), Slack::Ample, Scheme::Mbr, None).unwrap());
+        let (_root, cut) =
+            written("cut.img", &stick::layout(&volume(), Slack::Ample, PartitionScheme::Mbr, None).unwrap());
         File::options().write(true).open(&cut).unwrap().set_len(2 << 20).unwrap();
         assert!(refusal(&cut).starts_with("`/cut.img` can't be read as a medium: partition 1 ends at byte "));
         assert!(MediumTree::open(&path("none.iso")).unwrap_err().with_causes().contains("No such file"));

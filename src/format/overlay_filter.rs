@@ -13,8 +13,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Read, Seek, SeekFrom};
 
 use disc_layout::ntfs::attributes::Stream;
-use disc_layout::ntfs::mft::Table;
-use disc_layout::ntfs::record::Run;
+use disc_layout::ntfs::mft::MasterFileTable;
+use disc_layout::ntfs::record::NtfsRun;
 
 use self::compressed::Compressed;
 use crate::error::Result;
@@ -27,7 +27,7 @@ use crate::progress::Progress;
 pub struct Unfiltered {
     volume: Window,
     /// `None` if it can't be read.
-    table: Option<Table>,
+    table: Option<MasterFileTable>,
     /// Bytes that stand for those of the volume, by their places. None overlap.
     patches: BTreeMap<u64, Vec<u8>>,
     /// By the place of their contents.
@@ -82,10 +82,10 @@ impl Unfiltered {
             position: 0,
             fault: None,
         };
-        let Ok(table) = Table::open(&unfiltered.volume) else { return Ok(unfiltered) };
+        let Ok(table) = MasterFileTable::open(&unfiltered.volume) else { return Ok(unfiltered) };
         let mut numbers = Vec::new();
         let hollow = &mut unfiltered.hollow;
-        table.visit(&unfiltered.volume, &mut || progress.go_on(), &mut |number, record| {
+        table.visit(&unfiltered.volume, &mut || progress.check_cancelled(), &mut |number, record| {
             numbers.extend(compressed::file_of(record, number));
             if table.is_hollow(record) {
                 hollow.insert(number);
@@ -95,7 +95,7 @@ impl Unfiltered {
         numbers.dedup();
         let mut end = unfiltered.volume_len().max(table.volume_len()).next_multiple_of(table.cluster_len());
         for number in numbers {
-            progress.go_on()?;
+            progress.check_cancelled()?;
             if let Ok(len) = unfiltered.add(&table, number, end) {
                 end += len;
                 unfiltered.hollow.remove(&number);
@@ -106,14 +106,14 @@ impl Unfiltered {
     }
 
     /// Adds a file with its contents at a place, and returns how many bytes of clusters they take.
-    fn add(&mut self, table: &Table, number: u64, at: u64) -> std::result::Result<u64, String> {
+    fn add(&mut self, table: &MasterFileTable, number: u64, at: u64) -> std::result::Result<u64, String> {
         let file = Compressed::read(&self.volume, table, number)?;
         let n_clusters = file.len.div_ceil(table.cluster_len());
         // Offsets in libntfs-3g are signed.
         let end = n_clusters.checked_mul(table.cluster_len()).and_then(|len| at.checked_add(len));
         end.filter(|end| i64::try_from(*end).is_ok()).ok_or("it is too long")?;
         ChunkReader::new(file.packing, file.stream.len(), file.len)?;
-        let run = Run { start: at / table.cluster_len(), n_clusters };
+        let run = NtfsRun { start: at / table.cluster_len(), n_clusters };
         self.patches.extend(file.rewrite(&self.volume, table, run)?);
         let Compressed { len, packing, stream, .. } = file;
         self.files.push(File { at, len, packing, stream, number });

@@ -19,9 +19,9 @@ use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 
 use super::fat::{self, MAX_FILE_LEN};
-use super::found::File;
 use super::ntfs;
-use super::partitions::{self, GPT_END_LEN, Guid, Kind, Partition, Scheme};
+use super::partitions::{self, GPT_END_LEN, Guid, Partition, PartitionKind, PartitionScheme};
+use super::volume_entry::VolumeEntry;
 use crate::date::Date;
 use crate::error::{Error, Result};
 use crate::layout::{Layout, Slack};
@@ -55,13 +55,18 @@ const BASIC_DATA: Guid =
 const ALIGNMENT: u64 = 4_096;
 
 /// The image of a stick with this capacity in bytes, if it has one: that decides the size of clusters and tables.
-pub fn layout(volume: &Volume, slack: Slack, scheme: Scheme, capacity: Option<u64>) -> Result<Layout> {
+pub fn layout(volume: &Volume, slack: Slack, scheme: PartitionScheme, capacity: Option<u64>) -> Result<Layout> {
     let partition = fat::partition(volume, slack, START / SECTOR_LEN, capacity)?;
     image(volume, scheme, &[(START, FAT32_LBA, partition)])
 }
 
 /// The same, with a second partition if the volume holds a file that FAT32 can't hold.
-pub fn layout_with_ntfs(volume: &Volume, slack: Slack, scheme: Scheme, capacity: Option<u64>) -> Result<Layout> {
+pub fn layout_with_ntfs(
+    volume: &Volume,
+    slack: Slack,
+    scheme: PartitionScheme,
+    capacity: Option<u64>,
+) -> Result<Layout> {
     if !volume.root.files().iter().any(|(path, content)| is_too_large(path, content.len())) {
         return layout(volume, slack, scheme, capacity);
     }
@@ -106,11 +111,11 @@ fn apart(volume: &Volume) -> Result<[Volume; 2]> {
 }
 
 /// A disk with these partitions: where each starts, its type under MBR, and what it holds.
-fn image(volume: &Volume, scheme: Scheme, volumes: &[(u64, u8, Layout)]) -> Result<Layout> {
+fn image(volume: &Volume, scheme: PartitionScheme, volumes: &[(u64, u8, Layout)]) -> Result<Layout> {
     let end = volumes.iter().map(|(start, _, layout)| start + layout.len()).max().unwrap_or(START);
     let len = match scheme {
-        Scheme::Mbr => end,
-        Scheme::Gpt => (end + GPT_END_LEN).next_multiple_of(ALIGNMENT),
+        PartitionScheme::Mbr => end,
+        PartitionScheme::Gpt => (end + GPT_END_LEN).next_multiple_of(ALIGNMENT),
     };
     if u32::try_from(len / SECTOR_LEN).is_err() {
         return Err(Error::new(format!("the stick would have {len} bytes, and its sectors are numbered with 32 bits"))
@@ -121,11 +126,11 @@ fn image(volume: &Volume, scheme: Scheme, volumes: &[(u64, u8, Layout)]) -> Resu
         offset: *start,
         len: layout.len(),
         kind: match scheme {
-            Scheme::Mbr => Kind::Mbr(*kind),
-            Scheme::Gpt => Kind::Gpt(BASIC_DATA),
+            PartitionScheme::Mbr => PartitionKind::Mbr(*kind),
+            PartitionScheme::Gpt => PartitionKind::Gpt(BASIC_DATA),
         },
         name: volume.label.clone(),
-        is_active: scheme == Scheme::Mbr && *start == START,
+        is_active: scheme == PartitionScheme::Mbr && *start == START,
     });
     let mut extents = partitions::extents(scheme, volume.id, len, &entries.collect::<Vec<_>>());
     volumes.iter().for_each(|(start, _, layout)| extents.extend(layout.shifted(*start)));
@@ -138,7 +143,7 @@ pub struct Stick {
     /// Its length in bytes.
     pub len: u64,
     /// How its partitions are written down.
-    pub scheme: Scheme,
+    pub scheme: PartitionScheme,
     /// What is wrong with one of the copies of a GPT.
     pub damage: Option<&'static str>,
     /// The partition whose volume was read.
@@ -154,7 +159,7 @@ pub struct Stick {
     /// The date of the label.
     pub date: Option<Date>,
     /// Its files and folders.
-    pub files: Vec<File>,
+    pub files: Vec<VolumeEntry>,
     /// What of it is no file, and where, ascending.
     pub structures: Vec<Structure>,
 }
@@ -192,9 +197,9 @@ pub fn read(medium: &mut (impl Read + Seek)) -> Result<Option<Stick>> {
     for partition in table.partitions {
         let mut sector = [0; SECTOR_LEN as usize];
         let read = medium.seek(SeekFrom::Start(partition.offset)).and_then(|_| medium.read_exact(&mut sector));
-        if found.is_none() && read.is_ok() && fat::is_one(&sector) {
+        if found.is_none() && read.is_ok() && fat::is_boot_sector(&sector) {
             found = Some(partition);
-        } else if second.is_none() && read.is_ok() && ntfs::is_one(&sector) {
+        } else if second.is_none() && read.is_ok() && ntfs::is_boot_sector(&sector) {
             second = Some(partition);
         }
     }
@@ -216,7 +221,7 @@ pub fn read(medium: &mut (impl Read + Seek)) -> Result<Option<Stick>> {
     let end = second.iter().map(|(partition, _)| partition).chain([&partition]).map(|it| place(it).end).max();
     let end = end.unwrap_or(len);
     let mut structures = vec![Structure { part: Part::PartitionTable, range: 0..SECTOR_LEN }];
-    if table.scheme == Scheme::Gpt {
+    if table.scheme == PartitionScheme::Gpt {
         let first = SECTOR_LEN + GPT_END_LEN;
         structures[0].range.end = first.min(partition.offset);
         let second = len.saturating_sub(GPT_END_LEN).max(end)..len;
@@ -224,9 +229,9 @@ pub fn read(medium: &mut (impl Read + Seek)) -> Result<Option<Stick>> {
     }
     structures.extend(volume.structures.into_iter().map(|structure| {
         let part = match structure.part {
-            fat::Part::BootSector => Part::BootSector,
-            fat::Part::Table => Part::AllocationTable,
-            fat::Part::Folders => Part::Folders,
+            fat::FatPart::BootSector => Part::BootSector,
+            fat::FatPart::Table => Part::AllocationTable,
+            fat::FatPart::Folders => Part::Folders,
         };
         Structure { part, range: structure.range }
     }));

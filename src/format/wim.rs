@@ -256,7 +256,7 @@ impl Wim {
             Reader::View(view) => return Ok(view.structure().clone()),
         };
         let metadata = library.file.metadata().map_err(|cause| Error::io("reading", &self.path, cause))?;
-        let file = SourceFile { path: self.path.clone(), stat: Stat::of(&metadata) };
+        let file = SourceFile { path: self.path.clone(), stat: Stat::from_metadata(&metadata) };
         Structure::read(Arc::new(Source::File(file)))
     }
 

@@ -8,44 +8,44 @@ use std::ops::Range;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::device::{self, Original};
-use crate::diff::{self, Boot, Contents};
+use crate::diff::{self, BootContent, MediumContents};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::format::iso::BootProgram;
 use crate::format::wim::header::PIPABLE_MAGIC;
 use crate::layout::Region;
 use crate::media::data;
-use crate::output::lists::{self, Medium};
-use crate::output::{Carrier, Image, Listed, Listing, WIM_MAGIC, starts_with};
+use crate::output::lists::{self, MediumToml};
+use crate::output::{ListedFile, Listing, ParsedMedium, ReadSeek, WIM_MAGIC, starts_with};
 use crate::progress::Progress;
 
 /// A finished medium, open.
 #[derive(Debug)]
-pub struct Finished {
+pub struct FinishedMedium {
     /// Where it is.
     pub path: Utf8PathBuf,
     /// What its structures say.
-    pub carrier: Carrier,
+    pub parsed: ParsedMedium,
     /// What it says of itself, if tsmedia made it.
-    pub medium: Option<Medium>,
+    pub medium: Option<MediumToml>,
     file: Original<File>,
     listing: Listing,
 }
 
 /// Opens a medium and reads its structures.
-pub fn open(path: &Utf8Path) -> Result<Finished> {
+pub fn open(path: &Utf8Path) -> Result<FinishedMedium> {
     let mut file = device::open(path)?;
     let mut begins = |magic: &[u8; 8]| starts_with(&mut file, magic).map_err(|error| Error::io("reading", path, error));
     let is_wim = begins(WIM_MAGIC)? || begins(&PIPABLE_MAGIC)?;
-    let carrier = Carrier::read(&mut file).map_err(|error| Error::new(format!("reading `{path}`")).because(error));
-    let carrier = match carrier {
-        Ok(Carrier::Wim(wim)) if wim.seal.is_none() => return Err(refused_wim(path)),
+    let parsed = ParsedMedium::read(&mut file).map_err(|error| Error::new(format!("reading `{path}`")).because(error));
+    let parsed = match parsed {
+        Ok(ParsedMedium::Wim(wim)) if wim.seal.is_none() => return Err(refused_wim(path)),
         Err(why) if is_wim => return Err(refused_wim(path).because(why)),
-        carrier => carrier?,
+        parsed => parsed?,
     };
-    let listing = Listing::from(&carrier);
+    let listing = Listing::from(&parsed);
     let medium = listing.medium(&mut file);
-    Ok(Finished { path: path.to_owned(), carrier, medium, file, listing })
+    Ok(FinishedMedium { path: path.to_owned(), parsed, medium, file, listing })
 }
 
 fn refused_wim(path: &Utf8Path) -> Error {
@@ -53,9 +53,9 @@ fn refused_wim(path: &Utf8Path) -> Error {
         .help(format!("give a medium; `tsmedia inspect {path}` shows what the WIM file holds"))
 }
 
-impl Finished {
+impl FinishedMedium {
     /// What it holds and says of itself.
-    pub fn contents(&mut self, progress: &Progress) -> Result<Contents> {
+    pub fn contents(&mut self, progress: &Progress) -> Result<MediumContents> {
         let digests = self.digests(progress)?;
         let has_secrets = self.medium.as_ref().is_some_and(|medium| medium.secrets.is_some());
         let files: BTreeMap<_, _> = self
@@ -63,19 +63,19 @@ impl Finished {
             .files
             .iter()
             .filter_map(|file| {
-                let is_veiled = has_secrets && data::may_hold_secrets(&file.path);
-                let blake3 = if is_veiled { None } else { Some(*digests.get(&file.path)?) };
-                Some((file.path.clone(), diff::File { len: file.len, blake3 }))
+                let depends_on_secrets = has_secrets && data::may_hold_secrets(&file.path);
+                let blake3 = if depends_on_secrets { None } else { Some(*digests.get(&file.path)?) };
+                Some((file.path.clone(), diff::FileContent { len: file.len, blake3 }))
             })
             .collect();
         let mut boot = Vec::new();
-        for program in self.carrier.boot().to_vec().into_iter().filter(|program| program.is_bootable) {
+        for program in self.parsed.boot().to_vec().into_iter().filter(|program| program.is_bootable) {
             boot.push(self.boot(&program, &files)?);
         }
-        Ok(Contents {
+        Ok(MediumContents {
             id: self.medium.as_ref().map(|medium| medium.id),
-            label: self.carrier.label().to_owned(),
-            date: self.carrier.date(),
+            label: self.parsed.label().to_owned(),
+            date: self.parsed.date(),
             format_version: self.medium.as_ref().map(|medium| medium.format_version),
             description: self.medium.iter().flat_map(|medium| medium.description.iter().cloned()).collect(),
             values: None,
@@ -89,7 +89,7 @@ impl Finished {
     /// The digests of its files by path: as it lists them, or else read.
     pub fn digests(&mut self, progress: &Progress) -> Result<HashMap<String, Digest>> {
         let mut digests = self.listed();
-        let mut unknown: Vec<&Listed> =
+        let mut unknown: Vec<&ListedFile> =
             self.listing.files.iter().filter(|file| !digests.contains_key(&file.path)).collect();
         unknown.sort_by_key(|file| file.places.first().map(|place| place.offset));
         progress.start(unknown.iter().map(|file| file.len).sum());
@@ -115,34 +115,34 @@ impl Finished {
 
     /// A boot image: the file of the medium that starts at the same byte, or else what the boot catalog says is
     /// loaded. Where the catalog leaves the length to the firmware, the bytes are not known.
-    fn boot(&mut self, program: &BootProgram, files: &BTreeMap<String, diff::File>) -> Result<Boot> {
+    fn boot(&mut self, program: &BootProgram, files: &BTreeMap<String, diff::FileContent>) -> Result<BootContent> {
         let firmware = program.firmware();
-        let starts_there = |file: &&Listed| file.places.first().is_some_and(|place| place.offset == program.offset);
+        let starts_there = |file: &&ListedFile| file.places.first().is_some_and(|place| place.offset == program.offset);
         let file = self.listing.files.iter().find(starts_there).and_then(|file| files.get(&file.path));
         if let Some(file) = file {
-            return Ok(Boot::of_file(firmware, *file));
+            return Ok(BootContent::of_file(firmware, *file));
         }
         let bytes = match program.loaded_len() {
             Some(len) => {
-                let place = Region { offset: program.offset, len: len.min(self.carrier.len() - program.offset) };
+                let place = Region { offset: program.offset, len: len.min(self.parsed.len() - program.offset) };
                 Some(hash(&mut self.file, &[place], &Progress::default())?)
             }
             None => None,
         };
-        Ok(Boot { firmware, bytes, made_of: None })
+        Ok(BootContent { firmware, bytes, made_of: None })
     }
 }
 
 const BLOCK_LEN: u64 = 1 << 20;
 
 /// The digest of the bytes in these places.
-fn hash(image: &mut dyn Image, places: &[Region], progress: &Progress) -> Result<Digest> {
+fn hash(image: &mut dyn ReadSeek, places: &[Region], progress: &Progress) -> Result<Digest> {
     let mut hasher = blake3::Hasher::new();
     let mut block = vec![0; BLOCK_LEN as usize];
     for place in places {
         let mut at = place.offset;
         while at < place.offset + place.len {
-            progress.go_on()?;
+            progress.check_cancelled()?;
             let bytes = &mut block[..(place.offset + place.len - at).min(BLOCK_LEN) as usize];
             read(image, at, bytes)?;
             hasher.update(bytes);
@@ -153,7 +153,7 @@ fn hash(image: &mut dyn Image, places: &[Region], progress: &Progress) -> Result
     Ok(Digest(*hasher.finalize().as_bytes()))
 }
 
-fn read(image: &mut dyn Image, at: u64, bytes: &mut [u8]) -> Result<()> {
+fn read(image: &mut dyn ReadSeek, at: u64, bytes: &mut [u8]) -> Result<()> {
     let read = image.seek(SeekFrom::Start(at)).and_then(|_| image.read_exact(bytes));
     read.map_err(|error| Error::new(format!("reading {} bytes at byte {at}", bytes.len())).because(error))
 }
@@ -163,8 +163,8 @@ const SECTOR: usize = 2_048;
 
 /// How many bytes of a range of `new` are in sectors that are the same from a byte of `old` on.
 pub fn same_len(
-    old: &mut Finished,
-    new: &mut Finished,
+    old: &mut FinishedMedium,
+    new: &mut FinishedMedium,
     from: u64,
     range: Range<u64>,
     progress: &Progress,
@@ -174,7 +174,7 @@ pub fn same_len(
     let mut n_same = 0;
     let mut at = range.start;
     while at < range.end {
-        progress.go_on()?;
+        progress.check_cancelled()?;
         let len = (range.end - at).min(BLOCK_LEN) as usize;
         let [of_old, of_new] = blocks.each_mut().map(|block| &mut block[..len]);
         read(&mut old.file, from + (at - range.start), of_old)?;

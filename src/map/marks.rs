@@ -7,13 +7,13 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::{Kind, Map, Region};
+use super::{Map, MapRegion, RegionKind};
 use crate::digest::Digest;
 use crate::error::Result;
 
 /// What became of a region, seen from either medium.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum RegionState {
     /// It has the same bytes at the same place.
     Same,
     /// It has other bytes at the same place.
@@ -33,9 +33,9 @@ pub enum State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Marks {
     /// Of each region of the old medium.
-    pub old: Vec<State>,
+    pub old: Vec<RegionState>,
     /// Of each region of the new medium.
-    pub new: Vec<State>,
+    pub new: Vec<RegionState>,
     /// How many bytes of each region of the new medium are the same at the same place, slack included.
     pub same: Vec<u64>,
 }
@@ -51,18 +51,18 @@ pub struct Reads<'a> {
 /// Compares two media region by region.
 pub fn marks(old: &Map, new: &Map, reads: &mut Reads) -> Result<Marks> {
     let there: HashMap<_, _> = keys(&old.regions).into_iter().zip(0..).collect();
-    let mut marks = Marks { old: vec![State::Alone; old.regions.len()], new: Vec::new(), same: Vec::new() };
+    let mut marks = Marks { old: vec![RegionState::Alone; old.regions.len()], new: Vec::new(), same: Vec::new() };
     for (region, key) in new.regions.iter().zip(keys(&new.regions)) {
         let state = match there.get(&key) {
-            None => State::Alone,
+            None => RegionState::Alone,
             Some(index) => {
-                let counterpart: &Region = &old.regions[*index];
+                let counterpart: &MapRegion = &old.regions[*index];
                 let changed = !is_same(counterpart, region, reads)?;
                 let (here, there) = (region.offset, counterpart.offset);
                 let state = |there| match (here == counterpart.offset, changed) {
-                    (true, false) => State::Same,
-                    (true, true) => State::Changed,
-                    (false, changed) => State::Moved { there, changed },
+                    (true, false) => RegionState::Same,
+                    (true, true) => RegionState::Changed,
+                    (false, changed) => RegionState::Moved { there, changed },
                 };
                 marks.old[*index] = state(here);
                 state(there)
@@ -75,12 +75,12 @@ pub fn marks(old: &Map, new: &Map, reads: &mut Reads) -> Result<Marks> {
 }
 
 /// What tells each region from all others of its medium.
-fn keys(regions: &[Region]) -> Vec<(Kind, &str, usize)> {
-    let mut seen: HashMap<(Kind, &str), usize> = HashMap::new();
+fn keys(regions: &[MapRegion]) -> Vec<(RegionKind, &str, usize)> {
+    let mut seen: HashMap<(RegionKind, &str), usize> = HashMap::new();
     let mut keys = Vec::with_capacity(regions.len());
-    for Region { kind, name, .. } in regions {
+    for MapRegion { kind, name, .. } in regions {
         // The name of a head is its parts, which may be more or fewer.
-        let name = if *kind == Kind::Head { "" } else { name.as_str() };
+        let name = if *kind == RegionKind::Head { "" } else { name.as_str() };
         let n = seen.entry((*kind, name)).or_default();
         keys.push((*kind, name, *n));
         *n += 1;
@@ -89,9 +89,9 @@ fn keys(regions: &[Region]) -> Vec<(Kind, &str, usize)> {
 }
 
 /// Whether a region has the same bytes, wherever it is.
-fn is_same(old: &Region, new: &Region, reads: &mut Reads) -> Result<bool> {
+fn is_same(old: &MapRegion, new: &MapRegion, reads: &mut Reads) -> Result<bool> {
     if new.kind.is_content() {
-        let files = |region: &Region, digests: &HashMap<String, Digest>| -> Vec<_> {
+        let files = |region: &MapRegion, digests: &HashMap<String, Digest>| -> Vec<_> {
             let file = |(path, place): &(String, Range<u64>)| {
                 (
                     path.clone(),

@@ -4,29 +4,29 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::digest::Digest;
-use crate::format::iso::{BootProgram, File, Structure};
+use crate::format::iso::{BootProgram, IsoStructure, VolumeEntry};
 
 const MIB: u64 = 1 << 20;
 
-fn file(path: &str, offset: u64, len: u64) -> File {
+fn file(path: &str, offset: u64, len: u64) -> VolumeEntry {
     let extents = if len == 0 { Vec::new() } else { std::iter::once(offset..offset + len).collect() };
-    File { path: path.into(), is_folder: false, len, extents }
+    VolumeEntry { path: path.into(), is_folder: false, len, extents }
 }
 
 /// A disc with a head of 600,000 bytes, these files, and folders behind them.
-fn disc(files: Vec<File>, len: u64) -> Disc {
+fn disc(files: Vec<VolumeEntry>, len: u64) -> IsoDisc {
     let end = files.iter().flat_map(|file| &file.extents).map(|place| place.end).max().unwrap_or(600_000);
     let folders = end.next_multiple_of(2_048);
     let structures = [
-        (Part::Descriptors, 32_768..40_960),
-        (Part::BootCatalog, 139_264..141_312),
-        (Part::Anchor, 524_288..526_336),
-        (Part::IsoFolders, folders..folders + 2_048),
-        (Part::UdfFolders, folders + 2_048..folders + 2_148),
-        (Part::FileEntries, folders + 4_096..folders + 10_240),
-        (Part::Anchor, len - 2_048..len),
+        (IsoPart::Descriptors, 32_768..40_960),
+        (IsoPart::BootCatalog, 139_264..141_312),
+        (IsoPart::Anchor, 524_288..526_336),
+        (IsoPart::IsoFolders, folders..folders + 2_048),
+        (IsoPart::UdfFolders, folders + 2_048..folders + 2_148),
+        (IsoPart::FileEntries, folders + 4_096..folders + 10_240),
+        (IsoPart::Anchor, len - 2_048..len),
     ];
-    Disc {
+    IsoDisc {
         len,
         label: Default::default(),
         id: String::new(),
@@ -35,21 +35,21 @@ fn disc(files: Vec<File>, len: u64) -> Disc {
         udf: Some(files),
         iso: None,
         joliet: None,
-        structures: structures.map(|(part, range)| Structure { part, range }).into(),
+        structures: structures.map(|(part, range)| IsoStructure { part, range }).into(),
     }
 }
 
 fn rows(map: &Map) -> Vec<String> {
     let regions = map.regions.iter();
-    let row = |region: &Region| {
-        let Region { kind, name, offset, len, used, n_files, .. } = region;
+    let row = |region: &MapRegion| {
+        let MapRegion { kind, name, offset, len, used, n_files, .. } = region;
         let name = if name.is_empty() { "(root)" } else { name };
         format!("{offset} +{len} {used} {n_files} {}: {name}", kind.as_str())
     };
     regions.map(row).collect()
 }
 
-fn small() -> Vec<File> {
+fn small() -> Vec<VolumeEntry> {
     vec![
         file("sources/install.wim", 600_064, 2 * MIB),
         file("SMS/PKG/A/1", 2_699_264, 100),
@@ -111,8 +111,8 @@ fn structures_that_take_turns_are_one_region() {
     let mut disc = disc(vec![file("a", 600_064, 10)], 1 << 20);
     for n in 0..10 {
         let at = 700_416 + n * 4_096;
-        disc.structures.push(Structure { part: Part::UdfFolders, range: at..at + 200 });
-        disc.structures.push(Structure { part: Part::FileEntries, range: at + 2_048..at + 4_096 });
+        disc.structures.push(IsoStructure { part: IsoPart::UdfFolders, range: at..at + 200 });
+        disc.structures.push(IsoStructure { part: IsoPart::FileEntries, range: at + 2_048..at + 4_096 });
     }
     disc.structures.sort_by_key(|structure| structure.range.start);
     let rows = rows(&map_of(&disc));
@@ -120,11 +120,11 @@ fn structures_that_take_turns_are_one_region() {
 }
 
 /// The bytes of a disc: its structures are what `fill` says. Nobody looks at those of files.
-fn map_of(disc: &Disc) -> Map {
-    Map::of(&Carrier::Disc(disc.clone()))
+fn map_of(disc: &IsoDisc) -> Map {
+    Map::new(&ParsedMedium::Disc(disc.clone()))
 }
 
-fn bytes(disc: &Disc, fill: u8) -> Vec<u8> {
+fn bytes(disc: &IsoDisc, fill: u8) -> Vec<u8> {
     let mut bytes = vec![0; disc.len as usize];
     for structure in &disc.structures {
         bytes[structure.range.start as usize..structure.range.end as usize].fill(fill);
@@ -132,9 +132,10 @@ fn bytes(disc: &Disc, fill: u8) -> Vec<u8> {
     bytes
 }
 
-fn compared(old: &Disc, new: &Disc, fills: [u8; 2], changed: &str) -> (Map, Map, Marks) {
-    let digests = |disc: &Disc, is_new: bool| -> HashMap<String, Digest> {
-        let digest = |file: &File| Digest::of(format!("{} {}", file.path, is_new && file.path == changed).as_bytes());
+fn compared(old: &IsoDisc, new: &IsoDisc, fills: [u8; 2], changed: &str) -> (Map, Map, Marks) {
+    let digests = |disc: &IsoDisc, is_new: bool| -> HashMap<String, Digest> {
+        let digest =
+            |file: &VolumeEntry| Digest::hash(format!("{} {}", file.path, is_new && file.path == changed).as_bytes());
         disc.files().iter().map(|file| (file.path.clone(), digest(file))).collect()
     };
     let (of_old, of_new) = (digests(old, false), digests(new, true));
@@ -153,7 +154,7 @@ fn compared(old: &Disc, new: &Disc, fills: [u8; 2], changed: &str) -> (Map, Map,
 fn a_medium_and_itself_are_all_the_same() {
     let disc = disc(small(), 3_000_320);
     let (map, _, marks) = compared(&disc, &disc, [1, 1], "");
-    assert!(marks.new.iter().chain(&marks.old).all(|state| *state == State::Same), "{marks:?}");
+    assert!(marks.new.iter().chain(&marks.old).all(|state| *state == RegionState::Same), "{marks:?}");
     assert_eq!(marks.same.iter().sum::<u64>(), map.len);
 }
 
@@ -168,7 +169,7 @@ fn regions_stay_change_move_come_and_go() {
     files[4].extents = std::iter::once(2_705_408..2_705_418).collect();
     let new = disc(files, 3_000_320);
     let (of_old, of_new, marks) = compared(&old, &new, [1, 2], "readme.txt");
-    let words = |map: &Map, states: &[State]| -> Vec<_> {
+    let words = |map: &Map, states: &[RegionState]| -> Vec<_> {
         let named = map.regions.iter().zip(states);
         named.map(|(region, state)| format!("{}: {state:?}", region.name)).collect()
     };
@@ -203,7 +204,7 @@ fn a_longer_medium_is_compared_as_far_as_the_other_reaches() {
     let (short, long) = (disc(small(), 3_000_320), disc(small(), 9_000_960));
     for (old, new) in [(&short, &long), (&long, &short)] {
         let (_, map, marks) = compared(old, new, [1, 1], "");
-        assert_eq!(marks.new.iter().filter(|state| **state == State::Same).count(), map.regions.len() - 1);
+        assert_eq!(marks.new.iter().filter(|state| **state == RegionState::Same).count(), map.regions.len() - 1);
         assert_eq!(marks.same.iter().sum::<u64>(), 3_000_320 - 2_048);
     }
 }
@@ -217,7 +218,7 @@ proptest! {
         const UNIT: u64 = 4_096;
         let len = 1_000 * UNIT;
         let mut disc = disc(Vec::new(), len);
-        let mut files: Vec<File> = Vec::new();
+        let mut files: Vec<VolumeEntry> = Vec::new();
         for (folder, start, n_units, continues) in pieces {
             let place = start * UNIT..((start + n_units) * UNIT + 17).min(len);
             match files.last_mut().filter(|_| continues == 0) {
@@ -249,7 +250,7 @@ proptest! {
         // Counted in pieces of 512 bytes: of each file the last is not full.
         prop_assert!(totals.content + totals.structures <= used && used < totals.content + totals.structures + 130 * 512);
         let (old, _, marks) = compared(&disc, &disc, [1, 1], "");
-        prop_assert!(marks.new.iter().all(|state| *state == State::Same));
+        prop_assert!(marks.new.iter().all(|state| *state == RegionState::Same));
         prop_assert_eq!(marks.same.len(), old.regions.len());
     }
 }

@@ -309,7 +309,7 @@ fn media_type(kind: Kind) -> &'static str {
 fn guid(kind: Kind, name: &str, site: Option<&str>) -> String {
     let named = [kind.as_str(), name, site.unwrap_or_default()];
     let lens = named.map(|part| part.len().to_string()).join(",");
-    Digest::of(format!("tsmedia media GUID {lens} {}", named.concat()).as_bytes()).guid()
+    Digest::hash(format!("tsmedia media GUID {lens} {}", named.concat()).as_bytes()).guid()
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ use std::sync::Arc;
 use super::{LABEL_FILE, Media, PACKAGES, own_files};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::output::{Disc, Output, Overflow, Part, lists, size_bound};
+use crate::output::{DiscPart, Output, Overflow, SetDisc, lists, size_bound};
 use crate::size::Size;
 use crate::volume::{Folder, Misplaced, Node};
 use fill::{Room, Shared, Thing, fill};
@@ -162,7 +162,7 @@ impl<'a> Set<'a> {
             boot: if number == 1 { whole.boot.clone() } else { Vec::new() },
             capacity: Some(self.capacity),
             entries: Vec::new(),
-            veiled: whole.veiled.clone(),
+            secret_content: whole.secret_content.clone(),
             disc: None,
         };
         if number > 1 {
@@ -186,11 +186,12 @@ impl<'a> Set<'a> {
             disc.entries.push(entry.clone());
             if let (Some(here), Some(whole)) = (is_here, self.media.root.get(&entry.path)) {
                 let ((n_files, len), all) = (tally(here), tally(whole));
-                parts.push(Part { title: entry.title.clone(), n_files, len, is_whole: (n_files, len) == all });
+                parts.push(DiscPart { title: entry.title.clone(), n_files, len, is_whole: (n_files, len) == all });
             }
         }
         let (n_files, len) = tally_of(&disc.root);
-        disc.disc = Some(Disc { set: self.id.clone(), number, n_discs, capacity: self.capacity, n_files, len, parts });
+        disc.disc =
+            Some(SetDisc { set: self.id.clone(), number, n_discs, capacity: self.capacity, n_files, len, parts });
         Ok(disc)
     }
 }
@@ -208,7 +209,7 @@ fn id(whole: &Output) -> String {
     let mut text = format!("tsmedia set\n{}\n{}\n", whole.label, whole.date.unix());
     let lasting = whole.description.iter().filter(|(key, _)| *key != lists::PROMPT);
     lasting.for_each(|(key, value)| text += &format!("{key}\n{value}\n"));
-    Digest::of(text.as_bytes()).to_string()[..16].to_owned()
+    Digest::hash(text.as_bytes()).to_string()[..16].to_owned()
 }
 
 /// `win11.iso` as `win11.2.iso`.
@@ -345,7 +346,7 @@ impl<'a> Packages<'a> {
 }
 
 fn thing(path: &str, len: u64, folder: Option<usize>, room: &Room) -> Thing {
-    let hash = u64::from_le_bytes(Digest::of(path.as_bytes()).0[..8].try_into().unwrap_or_default());
+    let hash = u64::from_le_bytes(Digest::hash(path.as_bytes()).0[..8].try_into().unwrap_or_default());
     Thing { len, folder, floats: len > room.flow(), ends: len, hash }
 }
 

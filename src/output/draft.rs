@@ -1,20 +1,20 @@
-//! An output with a place for every byte: before its sources are read, and after.
+//! Layout of an output before its sources are read ([`Draft`]) and after ([`Sealed`]).
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::fit;
-use super::identity::Fields;
-use super::lists::{self, Medium, NOT_YET};
-use super::structure::structure_digest;
+use super::capacity;
+use super::identity::FieldHasher;
+use super::lists::{self, MediumToml, NOT_YET};
+use super::structure_digest::structure_digest;
 use super::{BootImage, FORMAT_VERSION, Output};
 use crate::content::{Content, Source, SourceKey};
-use crate::digest::{Asked, Digest, Digests, Sha1};
+use crate::digest::{Digest, DigestKinds, Digests, Sha1};
 use crate::error::{Error, Result};
 use crate::layout::{Extent, Layout, Piece, Region, Slack};
 use crate::volume::{Folder, Misplaced, Volume};
 
-/// An output that is laid out, with digests of zeros where the real ones are not known yet.
+/// Output that is laid out, with zeros in place of unknown digests.
 #[derive(Clone, Debug)]
 pub struct Draft<'a> {
     output: &'a Output,
@@ -22,12 +22,12 @@ pub struct Draft<'a> {
     slack: Slack,
     len: u64,
     n_write: u64,
-    /// Tells one way of placing the extents from every other.
+    /// Digest of all extents' offsets and lengths.
     places: Digest,
     files: Vec<DraftFile>,
 }
 
-/// A file of a draft, in the order of the lists.
+/// File of a draft. Files are in the order of the lists.
 #[derive(Clone, Debug)]
 struct DraftFile {
     path: String,
@@ -35,74 +35,74 @@ struct DraftFile {
     places: Vec<Region>,
 }
 
-/// A source to read from its first byte to its last.
+/// Source to read in full, to copy it, hash it, or both.
 #[derive(Clone, Debug)]
-pub struct Job {
-    /// The source.
+pub struct CopyJob {
+    /// Source to read.
     pub file: Arc<Source>,
-    /// Where its bytes go, from the first: ranges of the output that together are as long as the source. Empty for
-    /// a source that is only hashed.
+    /// Regions of the output that the bytes go to, in order; together they are as long as the source. Empty if the
+    /// source is only hashed.
     pub places: Vec<Region>,
-    /// Which digests are needed.
-    pub asked: Asked,
-    /// Its digests, if they are known: then it is copied without being hashed.
+    /// Digests to compute.
+    pub digest_kinds: DigestKinds,
+    /// Digests if they are known; the source is then copied without hashing.
     pub known: Option<Digests>,
 }
 
-/// An output whose every byte is decided.
+/// Output whose every byte is decided.
 #[derive(Clone, Debug)]
 pub struct Sealed {
-    /// Where each byte goes.
+    /// Layout with all digests in place.
     pub layout: Layout,
-    /// The medium's identity.
+    /// Identity of the medium.
     pub id: Digest,
-    /// Its boot images.
+    /// Boot images of the medium.
     pub boot: Vec<BootImage>,
-    /// Its files, those in `tsmedia` last.
-    pub files: Vec<Placed>,
+    /// Files of the medium, those in `tsmedia` last.
+    pub files: Vec<PlacedFile>,
     sources: HashSet<usize>,
 }
 
-/// A file of a sealed output.
+/// File of a sealed output.
 #[derive(Clone, Debug)]
-pub struct Placed {
-    /// Its path from the root.
+pub struct PlacedFile {
+    /// Path from the root.
     pub path: String,
-    /// Its length in bytes.
+    /// Length in bytes.
     pub len: u64,
-    /// Its digests.
+    /// Digests of its contents.
     pub digests: Digests,
-    /// Where its bytes are, from the first.
+    /// Regions of its bytes, in file order.
     pub places: Vec<Region>,
 }
 
 impl Output {
-    /// Lays the output out. `known` are digests of sources: those of the sources [to tell apart](Output::to_tell_apart)
-    /// have to be among them if it is to be sealed.
+    /// Lays the output out. `known` returns the known digests of sources. To seal the draft later, it must know all
+    /// [sources to compare](Output::sources_to_compare).
     ///
     /// # Errors
     ///
-    /// When it passes its capacity, or content lies where the medium's own lists go.
+    /// If the output exceeds its capacity, or content has the path of one of the medium's own lists.
     pub fn draft(&self, known: &dyn Fn(&SourceKey) -> Option<Digests>) -> Result<Draft<'_>> {
         let (volume, contents) = self.volume(known)?;
-        let (slack, layout) = fit::fit(self, &volume)?.map_err(|overflow| {
+        let (slack, layout) = capacity::layout_within_capacity(self, &volume)?.map_err(|overflow| {
             Error::new(overflow.message(&self.label))
                 .help("leave something out, or choose a larger `capacity` in `[output]`")
         })?;
         let files = find_places(&layout, contents);
-        // The layout itself is made again when the digests are known: until then only its measures are kept.
+        // Keep only the measures: sealing makes the layout again, with the digests in place.
         let (len, n_write) = (layout.len(), layout.extents().iter().map(|extent| extent.len).sum());
         Ok(Draft { output: self, volume, slack, len, n_write, places: places_digest(&layout), files })
     }
 
-    /// The sources that have to be told apart before the output can be laid out, and are not known: where files with
-    /// the same contents share them, all those of the same length.
-    pub fn to_tell_apart(&self, known: &dyn Fn(&SourceKey) -> Option<Digests>) -> Vec<Arc<Source>> {
+    /// Lists the sources whose digests must be known before the layout. For formats that store equal contents once,
+    /// these are the sources that have the length of another file.
+    pub fn sources_to_compare(&self, known: &dyn Fn(&SourceKey) -> Option<Digests>) -> Vec<Arc<Source>> {
         if !self.form.shares_contents() {
             return Vec::new();
         }
         let contents: Vec<_> = self.root.files().into_iter().map(|(path, content)| (path, content.clone())).collect();
-        let doubtful = doubtful_lens(&contents);
+        let doubtful = ambiguous_lens(&contents);
         let unknown = contents.into_iter().filter_map(|(_, content)| match content {
             Content::Source(source) if doubtful.contains(&source.len()) => Some(source),
             _ => None,
@@ -110,17 +110,18 @@ impl Output {
         unknown.filter(|source| known(&source.key()).is_none()).collect()
     }
 
-    /// What is laid out, with lists that have digests of zeros, and its files in the order of the lists.
+    /// Builds the volume to lay out, with lists of zero digests, and its files in the order of the lists.
     pub(crate) fn volume(
         &self,
         known: &dyn Fn(&SourceKey) -> Option<Digests>,
     ) -> Result<(Volume, Vec<(String, Content)>)> {
-        let (mut root, mut contents) = if self.form.shares_contents() { shared(self, known) } else { told_apart(self) };
+        let (mut root, mut contents) =
+            if self.form.shares_contents() { shared_contents(self, known) } else { distinct_contents(self) };
         let structure = if self.form.seal().is_some() { None } else { Some(NOT_YET) };
         let own = own_lists(self, NOT_YET, structure, contents.iter().map(|(path, _)| (path.as_str(), None)));
         for (path, text) in own {
             let content = Content::bytes(text.into_bytes());
-            root.insert(path, content.clone()).map_err(|misplaced| taken(path, &misplaced))?;
+            root.insert(path, content.clone()).map_err(|misplaced| path_taken(path, &misplaced))?;
             contents.push((path.to_owned(), content));
         }
         let volume = Volume {
@@ -136,33 +137,34 @@ impl Output {
 }
 
 impl Draft<'_> {
-    /// How long the output will be.
+    /// Length of the output in bytes.
     pub fn len(&self) -> u64 {
         self.len
     }
 
-    /// Whether it will hold no byte.
+    /// Returns `true` if the output has no bytes.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// How many of its bytes have to be written: what lies between is zero.
+    /// Number of bytes to write; the rest of the output is zero.
     pub fn n_write(&self) -> u64 {
         self.n_write
     }
 
-    /// The sources to read, in the order of their places.
-    pub fn jobs(&self, known: &dyn Fn(&SourceKey) -> Option<Digests>) -> Vec<Job> {
-        let job = |(_, source, places): (usize, &Arc<Source>, &[Region])| Job {
+    /// Sources to read, in the order of their regions.
+    pub fn jobs(&self, known: &dyn Fn(&SourceKey) -> Option<Digests>) -> Vec<CopyJob> {
+        let job = |(_, source, places): (usize, &Arc<Source>, &[Region])| CopyJob {
             file: Arc::clone(source),
             places: places.to_vec(),
-            asked: self.output.form.asked(),
+            digest_kinds: self.output.form.digest_kinds(),
             known: known(&source.key()),
         };
         self.sources().into_iter().map(job).collect()
     }
 
-    /// The files that come from sources, by number, in the order of their places: of those that share one, one.
+    /// Files that come from sources, with their index, in the order of their regions. Of files that share a source,
+    /// only one is listed.
     fn sources(&self) -> Vec<(usize, &Arc<Source>, &[Region])> {
         let sources = self.files.iter().enumerate().filter_map(|(index, file)| match &file.content {
             Content::Source(source) => Some((index, source, file.places.as_slice())),
@@ -170,21 +172,22 @@ impl Draft<'_> {
         });
         let mut sources: Vec<_> = sources.collect();
         sources.sort_by_key(|(_, _, places)| places.first().map(|place| place.offset));
+        // Empty files have no region, so each is listed: only a shared region shows that one read is enough.
         sources.dedup_by(|(_, a, places), (_, b, _)| Arc::ptr_eq(a, b) && !places.is_empty());
         sources
     }
 
-    /// Decides the rest, when the digests of all sources are known.
+    /// Seals the draft if the digests of all sources are known.
     pub fn seal_known(self, known: &dyn Fn(&SourceKey) -> Option<Digests>) -> Result<Sealed> {
         let digests: Option<Vec<_>> = self.jobs(known).iter().map(|job| job.known).collect();
         self.seal(&digests.ok_or_else(|| Error::new("the digest of a source is missing"))?)
     }
 
-    /// Decides the rest, given the digests of the [jobs](Draft::jobs) in their order.
+    /// Seals the draft, given the digests of its [jobs](Draft::jobs) in their order.
     ///
     /// # Panics
     ///
-    /// If the format places anything elsewhere when only digests differ: it would be wrong for every input.
+    /// If the layout depends on a digest. That would be a bug in the format for every input.
     pub fn seal(mut self, digests: &[Digests]) -> Result<Sealed> {
         let (id, boot) = self.identity(digests)?;
         self.volume.id = id.ok_or_else(|| Error::new("the digest of a source is missing"))?;
@@ -197,12 +200,12 @@ impl Draft<'_> {
         }
     }
 
-    /// Decides the rest of a form whose structure has its digest in `medium.toml`: the lists come last.
+    /// Seals a format whose digest of the structure is in `medium.toml`, so the lists come last.
     fn seal_lists(mut self, boot: Vec<BootImage>, digests: Vec<Digests>) -> Result<Sealed> {
         let layout = self.layout(&HashMap::new(), None)?;
         let structure = structure_digest(&layout, self.files.iter().flat_map(|file| &file.places))?;
 
-        // What stood in for the lists goes before they are made: of many files they are long.
+        // Drop the placeholders before the real lists are made: with many files both are large.
         let own = self.files.split_off(self.files.len() - N_OWN);
         let stand_ins: HashSet<_> = own.iter().map(|file| address(&file.content)).collect();
         let len = layout.len();
@@ -215,16 +218,17 @@ impl Draft<'_> {
         let texts = own_lists(self.output, id, Some(structure), lines);
         let (mut files, sources) = placed(self.files, digests);
         for ((path, places), (_, text)) in own.into_iter().zip(texts) {
-            let (digests, content) = (Digests::of(text.as_bytes()), Content::bytes(text.into_bytes()));
+            let (digests, content) = (Digests::hash(text.as_bytes()), Content::bytes(text.into_bytes()));
             let [place] = places[..] else { return Err(Error::new(format!("`{path}` is not in one place"))) };
             assert_eq!(content.len(), place.len, "the length of `{path}` depends on a digest");
-            extents.push(Extent::of(&content, place.offset));
-            files.push(Placed { path, len: place.len, digests, places });
+            extents.push(Extent::new(&content, place.offset));
+            files.push(PlacedFile { path, len: place.len, digests, places });
         }
         Ok(Sealed { layout: Layout::new(len, extents), id, boot, files, sources })
     }
 
-    /// Decides the rest of a form whose structure carries its own digest, and digests of the lists too: it comes last.
+    /// Seals a format that stores the digest of its structure itself. The structure includes digests of the lists, so
+    /// it comes last.
     fn seal_structure(
         mut self,
         boot: Vec<BootImage>,
@@ -241,7 +245,9 @@ impl Draft<'_> {
             self.volume.root.replace(path, content.clone());
             file.content = content;
         }
-        let stand_in = fit::seal(self.output, NOT_YET);
+        let stand_in = capacity::seal(self.output, NOT_YET);
+        // The seal is found by the address of its placeholder. It is left out of the digest, as it can't contain
+        // itself.
         let layout = self.layout(sha1s, stand_in.as_ref())?;
         let stand_in = stand_in.as_ref().map(address);
         let is_seal = |extent: &Extent| Some(piece_address(&extent.piece)) == stand_in;
@@ -253,31 +259,31 @@ impl Draft<'_> {
         let len = layout.len();
         let mut extents = layout.into_extents();
         extents.retain(|extent| !is_seal(extent));
-        extents.extend(fit::seal(self.output, structure).map(|seal| Extent::of(&seal, place.offset)));
+        extents.extend(capacity::seal(self.output, structure).map(|seal| Extent::new(&seal, place.offset)));
         for file in &self.files[digests.len()..] {
             if let Content::Bytes(bytes) = &file.content {
-                digests.push(Digests::of(bytes));
+                digests.push(Digests::hash(bytes));
             }
         }
         let (files, sources) = placed(self.files, digests);
         Ok(Sealed { layout: Layout::new(len, extents), id, boot, files, sources })
     }
 
-    /// The layout that it was drafted with, of what is in it now.
+    /// Lays the current contents out again, in the layout of the draft.
     fn layout(&self, sha1s: &HashMap<SourceKey, Sha1>, seal: Option<&Content>) -> Result<Layout> {
-        let layout = fit::layout(self.output, &self.volume, self.slack, sha1s, seal)?;
+        let layout = capacity::layout(self.output, &self.volume, self.slack, sha1s, seal)?;
         let label = &self.output.label;
         assert!(places_digest(&layout) == self.places, "the layout of `{label}` depends on a digest");
         Ok(layout)
     }
 
-    /// The identity of the output and of its boot images, given the digests of the jobs.
+    /// Computes the identity and the boot images, given the digests of the jobs.
     fn identity(&self, digests: &[Digests]) -> Result<(Option<Digest>, Vec<BootImage>)> {
         let sources = self.sources();
         let mut known: HashMap<SourceKey, Digests> =
             sources.iter().zip(digests).map(|((_, source, _), digests)| (source.key(), *digests)).collect();
         if self.output.form.shares_contents() {
-            // Of sources with the same bytes only one is read; the output names each.
+            // Sources with equal bytes share one job, but the identity asks for the digest of each.
             let files = self.output.root.files().into_iter().zip(self.digests(digests));
             known.extend(files.filter_map(|((_, content), digests)| match content {
                 Content::Source(source) => Some((source.key(), digests)),
@@ -289,7 +295,7 @@ impl Draft<'_> {
         Ok((self.output.id(&boot, &known), boot))
     }
 
-    /// The digests of all files but the medium's own lists, in their order, given those of the jobs.
+    /// Digests of all files but the medium's own lists, in their order, given those of the jobs.
     fn digests(&self, of_jobs: &[Digests]) -> Vec<Digests> {
         let of_jobs: HashMap<_, _> = self
             .sources()
@@ -299,13 +305,13 @@ impl Draft<'_> {
             .collect();
         let others = self.files[..self.files.len() - N_OWN].iter();
         let digests = others.map(|file| match &file.content {
-            Content::Bytes(bytes) => Digests::of(bytes),
+            Content::Bytes(bytes) => Digests::hash(bytes),
             Content::Source(source) => of_jobs.get(&Arc::as_ptr(source)).copied().unwrap_or(Digests::NOT_YET),
         });
         digests.collect()
     }
 
-    /// The SHA-1 of sources, given the digests of the jobs.
+    /// SHA-1 digests of sources, given the digests of the jobs.
     fn sha1s(&self, of_jobs: &[Digests]) -> HashMap<SourceKey, Sha1> {
         let sources = self.sources();
         sources
@@ -316,37 +322,37 @@ impl Draft<'_> {
     }
 }
 
-/// The files of a draft with their digests, and the addresses of their sources.
-fn placed(files: Vec<DraftFile>, digests: Vec<Digests>) -> (Vec<Placed>, HashSet<usize>) {
+/// Combines files with their digests. Also returns the addresses of their sources.
+fn placed(files: Vec<DraftFile>, digests: Vec<Digests>) -> (Vec<PlacedFile>, HashSet<usize>) {
     let mut sources = HashSet::with_capacity(files.len());
     let mut placed = Vec::with_capacity(files.len() + N_OWN);
     for (DraftFile { path, content, places }, digests) in files.into_iter().zip(digests) {
         if let Content::Source(_) = content {
             sources.insert(address(&content));
         }
-        placed.push(Placed { path, len: content.len(), digests, places });
+        placed.push(PlacedFile { path, len: content.len(), digests, places });
     }
     (placed, sources)
 }
 
 impl Sealed {
-    /// The extents that are not content of a source's file: what [jobs](Draft::jobs) do not write.
+    /// Extents that are not written by [jobs](Draft::jobs): everything but the contents of sources.
     pub fn rest(&self) -> impl Iterator<Item = &Extent> {
         self.layout.extents().iter().filter(|extent| !self.sources.contains(&piece_address(&extent.piece)))
     }
 }
 
-/// How many lists a medium carries of itself.
+/// Number of lists that a medium carries of itself.
 const N_OWN: usize = 3;
 
-/// The texts in `tsmedia`, in the order of dependence: each but the last has its digest in those after it.
+/// Formats the texts in `tsmedia`. Each list contains the digest of those before it.
 fn own_lists<'a, 'b>(
     output: &Output,
     id: Digest,
     structure: Option<Digest>,
     files: impl Iterator<Item = (&'b str, Option<Digests>)> + Clone,
 ) -> [(&'a str, String); N_OWN] {
-    let medium = Medium {
+    let medium = MediumToml {
         format_version: FORMAT_VERSION,
         label: output.label.clone(),
         description: output.description.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),
@@ -355,19 +361,19 @@ fn own_lists<'a, 'b>(
         structure,
     }
     .to_toml();
-    let of_medium = Digests::of(medium.as_bytes());
+    let of_medium = Digests::hash(medium.as_bytes());
     let files = files.map(|(path, known)| (path, known.unwrap_or(Digests::NOT_YET)));
     let files = files.chain([(lists::MEDIUM, of_medium)]);
     let blake3sums = lists::sums(files.clone().map(|(path, digests)| (path, digests.blake3)));
-    let of_blake3sums = Digests::of(blake3sums.as_bytes());
+    let of_blake3sums = Digests::hash(blake3sums.as_bytes());
     let files = files.chain([(lists::BLAKE3SUMS, of_blake3sums)]);
     let sha256sums = lists::sums(files.map(|(path, digests)| (path, digests.sha256)));
     [(lists::MEDIUM, medium), (lists::BLAKE3SUMS, blake3sums), (lists::SHA256SUMS, sha256sums)]
 }
 
-/// The tree of an output and its files in their order. A content that is there more than once gets an `Arc` of its
-/// own each time, and so does one that a boot image holds: that is how it is recognised in the layout.
-fn told_apart(output: &Output) -> (Folder, Vec<(String, Content)>) {
+/// Returns the tree and the files in order, with a separate `Arc` for every content. Contents that occur twice, or in a
+/// boot image, are copied, since the layout is searched by address.
+fn distinct_contents(output: &Output) -> (Folder, Vec<(String, Content)>) {
     let mut root = output.root.clone();
     let mut contents: Vec<_> = output.root.files().into_iter().map(|(path, content)| (path, content.clone())).collect();
     let in_boot_images = output.boot.iter().flat_map(|entry| entry.image.extents());
@@ -384,16 +390,15 @@ fn told_apart(output: &Output) -> (Folder, Vec<(String, Content)>) {
     (root, contents)
 }
 
-/// The tree of an output and its files in their order, with the same content wherever the bytes are the same, as far as
-/// that is known.
-fn shared(output: &Output, known: &dyn Fn(&SourceKey) -> Option<Digests>) -> (Folder, Vec<(String, Content)>) {
+/// Returns the tree and the files in order, with one `Arc` for all files whose bytes are known to be equal.
+fn shared_contents(output: &Output, known: &dyn Fn(&SourceKey) -> Option<Digests>) -> (Folder, Vec<(String, Content)>) {
     let mut root = output.root.clone();
     let mut contents: Vec<_> = output.root.files().into_iter().map(|(path, content)| (path, content.clone())).collect();
-    let doubtful = doubtful_lens(&contents);
+    let doubtful = ambiguous_lens(&contents);
     let mut seen: HashMap<(u64, std::result::Result<Digest, SourceKey>), Content> = HashMap::new();
     for (path, content) in contents.iter_mut().filter(|(_, content)| doubtful.contains(&content.len())) {
         let bytes = match &*content {
-            Content::Bytes(bytes) => Ok(Digest::of(bytes)),
+            Content::Bytes(bytes) => Ok(Digest::hash(bytes)),
             Content::Source(source) => known(&source.key()).map(|digests| digests.blake3).ok_or(source.key()),
         };
         let first = seen.entry((content.len(), bytes)).or_insert_with(|| content.clone());
@@ -405,8 +410,8 @@ fn shared(output: &Output, known: &dyn Fn(&SourceKey) -> Option<Digests>) -> (Fo
     (root, contents)
 }
 
-/// The lengths that several contents have.
-fn doubtful_lens(contents: &[(String, Content)]) -> HashSet<u64> {
+/// Lengths that more than one content has.
+fn ambiguous_lens(contents: &[(String, Content)]) -> HashSet<u64> {
     let mut first: HashMap<u64, usize> = HashMap::with_capacity(contents.len());
     let lens = contents.iter().filter(|(_, content)| !content.is_empty()).filter_map(|(_, content)| {
         let is_other = *first.entry(content.len()).or_insert(address(content)) != address(content);
@@ -415,21 +420,21 @@ fn doubtful_lens(contents: &[(String, Content)]) -> HashSet<u64> {
     lens.collect()
 }
 
-fn taken(path: &str, misplaced: &Misplaced) -> Error {
+fn path_taken(path: &str, misplaced: &Misplaced) -> Error {
     match misplaced {
-        Misplaced::Taken(by) => Error::new(format!("`{path}` has no place on the medium: `{by}` is there already"))
-            .help("the folder `tsmedia` on a medium is for its own lists"),
+        Misplaced::Taken(by) => Error::new(format!("content has the path `{path}`: `{by}` is on the medium already"))
+            .help("move the content out of the folder `tsmedia`, which tsmedia keeps for the medium's own lists"),
         Misplaced::BadName(bad) => Error::new(bad.to_string()),
     }
 }
 
-/// Finds each content in the layout.
+/// Finds the regions of each content in the layout.
 ///
 /// # Panics
 ///
-/// If the format left out a byte of one: it would be wrong for every input.
+/// If the layout lacks a byte of some content. That would be a bug in the format for every input.
 fn find_places(layout: &Layout, contents: Vec<(String, Content)>) -> Vec<DraftFile> {
-    // Nearly every file is in one piece: lists are made for one.
+    // Nearly every file is in one piece, so start with room for one region.
     let mut found: HashMap<usize, Vec<(u64, Region)>> = HashMap::with_capacity(contents.len());
     for extent in layout.extents() {
         let start = match extent.piece {
@@ -468,9 +473,9 @@ fn piece_address(piece: &Piece) -> usize {
     }
 }
 
-/// The digest of where the extents of a layout are.
+/// Digest of the offsets and lengths of all extents.
 fn places_digest(layout: &Layout) -> Digest {
-    let mut hasher = Fields::default();
+    let mut hasher = FieldHasher::default();
     hasher.bytes(&layout.len().to_le_bytes());
     for extent in layout.extents() {
         hasher.region(&Region { offset: extent.offset, len: extent.len });

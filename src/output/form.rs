@@ -1,19 +1,19 @@
-//! The forms that an output can have: what a volume becomes as a file, and what a finished file is.
+//! File formats of an output: layout of a volume, and detection of finished media.
 //!
-//! An [`Output`](super::Output) knows its form, and is laid out by it. A finished file says by its bytes what it is:
-//! neither its name nor the manifest is asked. A form that is added has its place in each `match` here.
+//! An [`Output`](super::Output) knows its format. A finished file is recognised by its bytes; its name and the manifest
+//! are not consulted. To add a format, extend each `match` in this file.
 
 use std::collections::HashMap;
 use std::io::{self, ErrorKind, SeekFrom};
 
-use super::carrier::Carrier;
 use super::lists::{COMMENT, CREATED_BY, VERSION};
-use super::{Image, Listing};
+use super::parsed_medium::ParsedMedium;
+use super::{Listing, ReadSeek};
 use crate::content::{Content, SourceKey};
-use crate::digest::{Asked, Digest, Sha1};
+use crate::digest::{Digest, DigestKinds, Sha1};
 use crate::error::{Error, Result};
 use crate::format::iso;
-use crate::format::partitions::Scheme;
+use crate::format::partitions::PartitionScheme;
 use crate::format::stick;
 use crate::format::wim::header::PIPABLE_MAGIC;
 use crate::format::wim::stored;
@@ -21,82 +21,83 @@ use crate::layout::{Layout, Slack};
 use crate::size::Size;
 use crate::volume::Volume;
 
-/// What an output is as a file.
+/// File format of an output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
-    /// A disc image.
+    /// Disc image (ISO 9660 and UDF).
     Disc,
-    /// A WIM file.
+    /// WIM file.
     Wim,
-    /// The image of a stick with such a partition table.
-    Stick(Scheme),
-    /// The same with an NTFS volume for what is too large for FAT32, if there is anything.
-    StickWithNtfs(Scheme),
-    /// What tests of everything around the formats make.
+    /// Image of a USB stick with this partition table and one FAT32 volume.
+    Stick(PartitionScheme),
+    /// Image of a USB stick with a FAT32 volume, and an NTFS volume if there are files that FAT32 can't hold.
+    StickWithNtfs(PartitionScheme),
+    /// Toy format for tests of everything around the formats.
     #[cfg(test)]
-    Shelf,
+    Toy,
 }
 
-/// What forms need to know beside the volume.
-pub(super) struct Terms<'a> {
-    /// The capacity of the medium, if it has one: it may decide where things go. Whether it is kept is for the caller
-    /// to see.
+/// Inputs of a layout besides the volume.
+pub(super) struct FormContext<'a> {
+    /// Capacity of the medium, if it has one. It may affect placement; the caller checks that it is kept.
     pub capacity: Option<Size>,
-    /// What the medium says of itself.
+    /// Keys and values of `medium.toml`.
     pub description: &'a [(&'static str, String)],
-    /// The SHA-1 of sources, as far as they are known. Nothing has another place when they are.
+    /// SHA-1 digests of sources, as far as known. They never affect placement.
     pub sha1s: &'a HashMap<SourceKey, Sha1>,
-    /// What a form that [carries](Form::seal) the digest of its structure puts where that goes.
+    /// Content that stores the digest of the structure, for formats that [carry it themselves](Form::seal).
     pub seal: Option<&'a Content>,
 }
 
-impl Terms<'_> {
-    /// What a medium as a WIM file says beside what its volume does.
+impl FormContext<'_> {
+    /// Metadata of a WIM file besides that of its volume.
     fn words(&self) -> Result<stored::Words<'_>> {
         let said = |key: &str| self.description.iter().find(|(said, _)| *said == key).map(|(_, value)| value.as_str());
-        let seal = self.seal.ok_or_else(|| Error::new("nothing stands for the digest of the structure"))?;
+        let seal = self.seal.ok_or_else(|| Error::new("the digest of the structure has no placeholder"))?;
         let [created_by, version, comment] = [CREATED_BY, VERSION, COMMENT].map(said);
         Ok(stored::Words { created_by, version, comment, sha1s: self.sha1s, seal })
     }
 }
 
-/// What a WIM file starts with.
+/// Magic number of WIM files.
 pub const WIM_MAGIC: &[u8; 8] = b"MSWIM\0\0\0";
 
 impl Form {
-    /// Which digests of sources are needed to seal it.
-    pub fn asked(self) -> Asked {
+    /// Digests of sources that the format needs.
+    pub fn digest_kinds(self) -> DigestKinds {
         match self {
-            Self::Disc | Self::Stick(_) | Self::StickWithNtfs(_) => Asked::Lists,
-            Self::Wim => Asked::Sha1Too,
+            Self::Disc | Self::Stick(_) | Self::StickWithNtfs(_) => DigestKinds::Lists,
+            Self::Wim => DigestKinds::Sha1Too,
             #[cfg(test)]
-            Self::Shelf => Asked::Lists,
+            Self::Toy => DigestKinds::Lists,
         }
     }
 
-    /// Whether files with the same contents share them, so that contents have to be told apart before it is laid out.
+    /// Returns `true` if files with the same contents are stored once. Their contents must be compared before the
+    /// layout.
     pub(super) fn shares_contents(self) -> bool {
         match self {
             Self::Disc | Self::Stick(_) | Self::StickWithNtfs(_) => false,
             Self::Wim => true,
             #[cfg(test)]
-            Self::Shelf => false,
+            Self::Toy => false,
         }
     }
 
-    /// How it spells the digest of its structure where it carries that itself: in as many bytes for any digest. Other
-    /// forms have it in `tsmedia/medium.toml`; one that names even its lists by digests can't.
+    /// Encodes the digest of the structure, if the format stores it itself. The encoded length must not depend on the
+    /// digest. Other formats store it in `tsmedia/medium.toml`, which is impossible for a format whose structure
+    /// contains the digests of all files.
     pub(super) fn seal(self) -> Option<fn(Digest) -> Vec<u8>> {
         match self {
             Self::Disc | Self::Stick(_) | Self::StickWithNtfs(_) => None,
             Self::Wim => Some(stored::seal),
             #[cfg(test)]
-            Self::Shelf => None,
+            Self::Toy => None,
         }
     }
 
-    /// Places a volume.
-    pub(super) fn layout(self, volume: &Volume, slack: Slack, terms: &Terms) -> Result<Layout> {
+    /// Lays a volume out.
+    pub(super) fn layout(self, volume: &Volume, slack: Slack, terms: &FormContext) -> Result<Layout> {
         match self {
             Self::Disc => Ok(iso::layout(volume, slack)?),
             Self::Wim => stored::layout(volume, slack, &terms.words()?),
@@ -105,45 +106,46 @@ impl Form {
                 stick::layout_with_ntfs(volume, slack, scheme, terms.capacity.map(|capacity| capacity.0))
             }
             #[cfg(test)]
-            Self::Shelf => super::shelf::layout(volume, slack),
+            Self::Toy => super::fixtures::toy_format::layout(volume, slack),
         }
     }
 }
 
-/// Finds the files of a finished output, whatever form it has.
-pub fn read(image: &mut dyn Image) -> Result<Listing> {
+/// Lists the files of a finished output of any format.
+pub fn read(image: &mut dyn ReadSeek) -> Result<Listing> {
     #[cfg(test)]
-    if super::shelf::is_one(image) {
-        return super::shelf::read(image);
+    if super::fixtures::toy_format::is_one(image) {
+        return super::fixtures::toy_format::read(image);
     }
-    Ok(Listing::from(&Carrier::read(image)?))
+    Ok(Listing::from(&ParsedMedium::read(image)?))
 }
 
-impl Carrier {
-    /// Reads the structures of a finished medium, whatever form it has.
-    pub fn read(mut image: &mut dyn Image) -> Result<Self> {
-        let is_wim = starts_with(image, WIM_MAGIC).map_err(|error| Error::new("it can't be read").because(error))?;
+impl ParsedMedium {
+    /// Parses the structures of a finished medium of any format.
+    pub fn read(mut image: &mut dyn ReadSeek) -> Result<Self> {
+        let is_wim =
+            starts_with(image, WIM_MAGIC).map_err(|error| Error::new("reading the first bytes").because(error))?;
         if is_wim {
             return Ok(Self::Wim(stored::read(image)?));
         }
-        if starts_with(image, &PIPABLE_MAGIC).map_err(|error| Error::new("it can't be read").because(error))? {
-            return Err(Error::new("this is a pipable WIM, which is not a medium")
-                .help("`tsmedia inspect` shows the command that converts it"));
+        if starts_with(image, &PIPABLE_MAGIC).map_err(|error| Error::new("reading the first bytes").because(error))? {
+            return Err(Error::new("this is a pipable WIM, not a medium")
+                .help("run `tsmedia inspect` to see the command that converts it"));
         }
-        // A disc may be made to start from a stick as well, and has a partition table then.
-        let is_disc = iso::is_one(&mut image);
+        // Hybrid discs have a partition table too, so check for a disc before looking for partitions.
+        let is_disc = iso::is_disc(&mut image);
         if !is_disc.map_err(|error| Error::new("reading the first descriptor").because(error))?
             && let Some(stick) = stick::read(&mut image)?
         {
             return Ok(Self::Stick(stick));
         }
-        // The first bytes of a disc image say nothing, so it is what all else is taken for.
+        // The first 32 KiB of a disc image are undefined, so anything unrecognised is read as one.
         Ok(Self::Disc(iso::read(&mut image)?))
     }
 }
 
-/// Whether an image starts with these bytes.
-pub fn starts_with(image: &mut dyn Image, magic: &[u8]) -> io::Result<bool> {
+/// Returns `true` if an image starts with `magic`.
+pub fn starts_with(image: &mut dyn ReadSeek, magic: &[u8]) -> io::Result<bool> {
     let mut start = vec![0; magic.len()];
     image.seek(SeekFrom::Start(0))?;
     let read = image.read_exact(&mut start);

@@ -1,10 +1,10 @@
-//! What decides an output's bytes, as one digest.
+//! Identity of an output: one digest of everything that decides its bytes.
 //!
-//! The identity of a medium covers the format version, label, date, description, every file's path, length and
-//! digest, empty folders, which folders are kept together, the capacity and the boot images. Of files that depend on
-//! secrets it covers the length only, so that it may be kept and shown: [`Output::secrets`] covers the rest. Equal
-//! identities and equal secrets mean equal bytes, so they decide whether there is anything to do; the medium bears the
-//! identity as its volume identifier, and both in `tsmedia/medium.toml`.
+//! The identity of a medium covers the format version, label, date, description, every file's path, length and digest,
+//! empty folders, the folders that are kept together, the capacity and the boot images. For files that depend on
+//! secrets it covers only the length, so that it can be stored and shown; [`Output::secrets`] covers the rest. Equal
+//! identities and equal secrets mean equal bytes, which is how a plan decides to keep a medium. The medium stores the
+//! identity as its volume identifier, and both digests in `tsmedia/medium.toml`.
 
 use std::collections::BTreeSet;
 
@@ -17,41 +17,41 @@ use crate::layout::{Extent, Layout, Piece, Region};
 use crate::source::hash_layout;
 use crate::volume::{BootEntry, Node};
 
-/// What an output holds, by digest as far as they are known.
+/// Digests of an output's files and boot images, as far as known.
 #[derive(Clone, Debug)]
 pub struct Identity {
-    /// The digest of everything that decides the bytes, if all of it is known.
+    /// Digest of everything that decides the bytes. `None` while the digest of a source is missing.
     pub id: Option<Digest>,
-    /// The files, in the order of [`Folder::files`](crate::volume::Folder::files).
-    pub files: Vec<Held>,
-    /// The boot images, in the order of the boot catalog.
+    /// Files, in the order of [`Folder::files`](crate::volume::Folder::files).
+    pub files: Vec<IdentityFile>,
+    /// Boot images, in the order of the boot catalog.
     pub boot: Vec<BootImage>,
 }
 
-/// A file that an output holds.
+/// File of an output.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// Its path on the medium, from the root.
+pub struct IdentityFile {
+    /// Path on the medium, from the root.
     pub path: String,
-    /// Its length in bytes.
+    /// Length in bytes.
     pub len: u64,
-    /// Its digest, if it is known.
+    /// BLAKE3 digest, if known.
     pub blake3: Option<Digest>,
 }
 
-/// A boot image that an output holds.
+/// Boot image of an output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BootImage {
-    /// The firmware that it is for.
+    /// Firmware that it is for.
     pub firmware: Firmware,
-    /// Its digest.
+    /// Digest of its layout and contents.
     pub blake3: Digest,
 }
 
 impl BootImage {
-    /// The digest of a boot image that is one whole file.
+    /// Digest of a boot image that consists of one whole file.
     pub fn digest_of_file(len: u64, blake3: Digest) -> Digest {
-        let mut hasher = Fields::default();
+        let mut hasher = FieldHasher::default();
         hasher.number(len);
         hasher.extent(0, len, blake3);
         hasher.finish()
@@ -59,28 +59,29 @@ impl BootImage {
 }
 
 impl Output {
-    /// What the output holds. `digests` says what is known of sources; boot images are small, and read.
+    /// Computes the identity. `digests` returns the known digests of sources. Boot images are read, since they are
+    /// small.
     pub fn identity(&self, digests: &dyn Fn(&SourceKey) -> Option<Digests>) -> Result<Identity> {
         let held = |(path, content): (String, &Content)| {
             let (len, blake3) = (content.len(), digest_of(content, digests));
-            Held { path, len, blake3 }
+            IdentityFile { path, len, blake3 }
         };
         let boot = self.boot_images(digests)?;
         let files = self.root.files().into_iter().map(held).collect();
         Ok(Identity { id: self.id(&boot, digests), files, boot })
     }
 
-    /// The boot images of its identity.
+    /// Computes the digests of the boot images.
     pub fn boot_images(&self, digests: &dyn Fn(&SourceKey) -> Option<Digests>) -> Result<Vec<BootImage>> {
         let boot_image =
             |entry: &BootEntry| Ok(BootImage { firmware: entry.firmware, blake3: boot_digest(&entry.image, digests)? });
         self.boot.iter().map(boot_image).collect()
     }
 
-    /// The digest of everything in the open that decides the bytes, if all of it is known: `boot` are its boot images. Nothing
-    /// is kept of what it holds: most runs ask no more than this.
+    /// Computes the digest of everything public that decides the bytes, given the boot images. `None` if the digest of
+    /// a source is missing. Allocates no list of files, since most runs need only this digest.
     pub fn id(&self, boot: &[BootImage], digests: &dyn Fn(&SourceKey) -> Option<Digests>) -> Option<Digest> {
-        let mut hasher = Fields::default();
+        let mut hasher = FieldHasher::default();
         hasher.text("tsmedia medium");
         hasher.number(u64::from(FORMAT_VERSION));
         hasher.text(&self.label);
@@ -95,9 +96,9 @@ impl Output {
         let mut empty_folders = Vec::new();
         self.root.visit(&mut |path, node| match node {
             Node::File(content) => {
-                let is_veiled = self.is_veiled(path);
-                let blake3 = if is_veiled { None } else { digest_of(content, digests) };
-                known &= blake3.is_some() || is_veiled;
+                let depends_on_secrets = self.depends_on_secrets(path);
+                let blake3 = if depends_on_secrets { None } else { digest_of(content, digests) };
+                known &= blake3.is_some() || depends_on_secrets;
                 hasher.text(path);
                 hasher.number(content.len());
                 hasher.digest(blake3);
@@ -107,7 +108,7 @@ impl Output {
         });
         hasher.number(empty_folders.len() as u64);
         empty_folders.iter().for_each(|path| hasher.text(path));
-        // Parts and capacity decide places.
+        // The folders kept together and the capacity affect placement.
         let parts: BTreeSet<_> = self.entries.iter().map(|entry| entry.path.as_str()).collect();
         hasher.number(parts.len() as u64);
         parts.iter().for_each(|path| hasher.text(path));
@@ -123,18 +124,18 @@ impl Output {
 
 fn digest_of(content: &Content, digests: &dyn Fn(&SourceKey) -> Option<Digests>) -> Option<Digest> {
     match content {
-        Content::Bytes(bytes) => Some(Digest::of(bytes)),
+        Content::Bytes(bytes) => Some(Digest::hash(bytes)),
         Content::Source(source) => digests(&source.key()).map(|digests| digests.blake3),
     }
 }
 
-/// The digest of a boot image: of the sources in it only what the store knows or a read says, not their places.
+/// Computes the digest of a boot image. It depends on the contents of its sources, not on their paths.
 fn boot_digest(image: &Layout, digests: &dyn Fn(&SourceKey) -> Option<Digests>) -> Result<Digest> {
-    let mut hasher = Fields::default();
+    let mut hasher = FieldHasher::default();
     hasher.number(image.len());
     for extent in image.extents() {
         let digest = match &extent.piece {
-            Piece::Bytes(bytes) => Digest::of(bytes),
+            Piece::Bytes(bytes) => Digest::hash(bytes),
             Piece::Source { file, start } => match whole(file, *start, extent.len).and_then(|key| digests(&key)) {
                 Some(digests) => digests.blake3,
                 None => hash_layout(&Layout::new(extent.len, vec![Extent { offset: 0, ..extent.clone() }]))?,
@@ -149,17 +150,16 @@ fn whole(source: &Source, start: u64, len: u64) -> Option<SourceKey> {
     (start == 0 && len == source.len()).then(|| source.key())
 }
 
-/// Hashes fields so that no two lists of fields are the same bytes. They are gathered first: hashing a few bytes at
-/// a time costs more than hashing them.
+/// Hashes fields with unambiguous boundaries. Fields are buffered, since hashing a few bytes at a time is slow.
 #[derive(Default)]
-pub(super) struct Fields {
+pub(super) struct FieldHasher {
     hasher: blake3::Hasher,
     gathered: Vec<u8>,
 }
 
 const GATHERED_LEN: usize = 64 << 10;
 
-impl Fields {
+impl FieldHasher {
     pub(super) fn bytes(&mut self, bytes: &[u8]) {
         self.gathered.extend_from_slice(bytes);
         if self.gathered.len() >= GATHERED_LEN {

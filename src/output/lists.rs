@@ -1,47 +1,48 @@
-//! The lists that a medium carries of itself, as text.
+//! Lists that a medium carries of itself: `medium.toml`, `BLAKE3SUMS` and `SHA256SUMS`.
 //!
-//! `BLAKE3SUMS` has every file but itself and `SHA256SUMS`; `SHA256SUMS` has every file but itself. With the digest
-//! of the structure in `medium.toml` every byte of the medium is covered, and damage in a list shows as well: the
-//! two lists disagree. The formats are those of `b3sum` and of GNU `sha256sum`, paths from the medium's root; names
-//! on a medium hold no character that they would escape.
+//! `BLAKE3SUMS` lists every file but itself and `SHA256SUMS`; `SHA256SUMS` lists every file but itself. With the digest
+//! of the structure in `medium.toml`, every byte of the medium is covered. Damage in a list shows too, because the two
+//! lists then disagree. The formats are those of `b3sum` and GNU `sha256sum`, with paths from the root of the medium.
+//! Names on a medium contain no character that these tools escape.
 
 use std::fmt::{self, Write};
 
 use crate::digest::{Digest, Digests};
 
-/// Where they are on a medium; nothing else is.
+/// Folder of the lists. It holds nothing else.
 pub const FOLDER: &str = "tsmedia";
-/// What the medium says of itself.
+/// Description of the medium.
 pub const MEDIUM: &str = "tsmedia/medium.toml";
-/// The BLAKE3 digests.
+/// BLAKE3 digests.
 pub const BLAKE3SUMS: &str = "tsmedia/BLAKE3SUMS";
-/// The SHA-256 digests.
+/// SHA-256 digests.
 pub const SHA256SUMS: &str = "tsmedia/SHA256SUMS";
 
-/// What a prestaged medium says of itself in `medium.toml`: who made it.
+/// Key of `medium.toml`: creator of a prestaged medium.
 pub const CREATED_BY: &str = "created-by";
-/// Which version of it this is.
+/// Key of `medium.toml`: version of a prestaged medium.
 pub const VERSION: &str = "version";
-/// What else there is to say of it.
+/// Key of `medium.toml`: comment of a prestaged medium.
 pub const COMMENT: &str = "comment";
 
-/// From when on a stand-alone medium may be used.
+/// Key of `medium.toml`: start of the validity of a stand-alone medium.
 pub const VALID_FROM: &str = "valid-from";
-/// From when on it may not be used any more.
+/// Key of `medium.toml`: end of the validity of a stand-alone medium.
 pub const EXPIRES: &str = "expires";
 
-/// Firmware under which a disc waits for a key before it starts: see [`Prompt`](super::Prompt).
+/// Key of `medium.toml`: firmware under which a disc waits for a key press before it starts; see
+/// [`Prompt`](super::Prompt).
 pub const PROMPT: &str = "prompt";
 
-/// The key for the folder that the prestart command runs in.
+/// Key of `medium.toml`: folder that the prestart command runs in.
 pub const PRESTART: &str = "prestart";
 
-/// The hexadecimal digits of either digest.
+/// Length of a BLAKE3 or SHA-256 digest in hexadecimal digits.
 const DIGEST_LEN: usize = 64;
 
-/// A list of digests: one line per file.
+/// Formats a list of digests, one line per file.
 pub fn sums<'a>(lines: impl Iterator<Item = (&'a str, impl fmt::Display)> + Clone) -> String {
-    // A hundred thousand lines are too much to be moved about while they grow.
+    // Growing the text would move megabytes: a list can have a hundred thousand lines.
     let mut text = String::with_capacity(lines.clone().map(|(path, _)| path.len() + DIGEST_LEN + 3).sum());
     for (path, digest) in lines {
         // Writing to a string does not fail.
@@ -50,7 +51,7 @@ pub fn sums<'a>(lines: impl Iterator<Item = (&'a str, impl fmt::Display)> + Clon
     text
 }
 
-/// The lines of a list, path and digest; for a line that is none, its number.
+/// Parses the lines of a list into path and digest. An invalid line yields its number, from 1.
 pub fn parse_sums(text: &str) -> Vec<Result<(&str, &str), usize>> {
     let mut lines = Vec::new();
     for (index, line) in text.lines().enumerate() {
@@ -62,44 +63,44 @@ pub fn parse_sums(text: &str) -> Vec<Result<(&str, &str), usize>> {
     lines
 }
 
-/// Lower-case digits only: a flipped bit that makes one upper-case has to show.
+/// Accepts lower-case digits only, so that a flipped bit that makes a digit upper-case is found.
 fn is_digest(text: &str) -> bool {
     text.len() == DIGEST_LEN && text.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// What `medium.toml` says.
+/// Contents of `medium.toml`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Medium {
-    /// The version of tsmedia's formats that made it.
+pub struct MediumToml {
+    /// Format version of the tsmedia that made the medium.
     pub format_version: u32,
-    /// The volume label.
+    /// Volume label.
     pub label: String,
-    /// What else it says of itself, in this order.
+    /// Other keys and values, in the order written.
     pub description: Vec<(String, String)>,
-    /// The medium's identity.
+    /// Identity of the medium.
     pub id: Digest,
-    /// The digest of its files that depend on secrets, if it has any.
+    /// Digest of the files that depend on secrets, if there are any.
     pub secrets: Option<Digest>,
-    /// The digest of every byte outside files, unless the medium carries it elsewhere: see [`Seal`](super::Seal).
+    /// Digest of every byte outside files, unless the medium stores it elsewhere: see [`Seal`](super::Seal).
     pub structure: Option<Digest>,
 }
 
-/// Which disc of a set a medium says that it is.
+/// Position in a disc set, as recorded on a medium.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct SaidDisc {
-    /// What tells the set from others.
+pub struct DiscOfSet {
+    /// Identifier of the set.
     pub set: String,
-    /// Its number, from 1.
+    /// Number of the disc, from 1.
     pub number: usize,
-    /// How many there are, if it says that it is the last.
+    /// Number of discs in the set, recorded on the last disc only.
     pub n_discs: Option<usize>,
 }
 
-/// What a digest that is not known yet looks like: as long as any.
+/// Placeholder for a digest that is not known yet. It has the length of a real one.
 pub(super) const NOT_YET: Digest = Digests::NOT_YET.blake3;
 
-impl Medium {
-    /// The text of `medium.toml`.
+impl MediumToml {
+    /// Formats the text of `medium.toml`.
     pub fn to_toml(&self) -> String {
         let mut text = String::from("# This medium was made by tsmedia; `tsmedia verify` checks it.\n");
         let mut line = |key: &str, value: &str| text.push_str(&format!("{key} = {value}\n"));
@@ -118,14 +119,14 @@ impl Medium {
         text
     }
 
-    /// Which disc of a set it is, if it is one.
-    pub fn disc(&self) -> Option<SaidDisc> {
+    /// Position in a disc set, if the medium records one.
+    pub fn disc(&self) -> Option<DiscOfSet> {
         let said = |key: &str| self.description.iter().find(|(said, _)| said == key).map(|(_, value)| value.as_str());
         let n_discs = said("discs").and_then(|n| n.parse().ok());
-        Some(SaidDisc { set: said("set")?.to_owned(), number: said("disc")?.parse().ok()?, n_discs })
+        Some(DiscOfSet { set: said("set")?.to_owned(), number: said("disc")?.parse().ok()?, n_discs })
     }
 
-    /// Reads a `medium.toml`; nothing if it is not one of ours.
+    /// Parses `medium.toml`. `None` if it was not written by tsmedia.
     pub fn parse(text: &str) -> Option<Self> {
         let mut table: toml::Table = text.parse().ok()?;
         let format_version = table.remove("format-version")?.as_integer()?.try_into().ok()?;
@@ -147,25 +148,25 @@ mod tests {
 
     #[test]
     fn a_medium_reads_back_from_its_text() {
-        let medium = Medium {
+        let medium = MediumToml {
             format_version: 1,
             label: "WIN \"11\" \\ ü".into(),
             description: vec![("kind".into(), "stand-alone".into()), ("site".into(), "BER".into())],
-            id: Digest::of(b"id"),
-            secrets: Some(Digest::of(b"secrets")),
-            structure: Some(Digest::of(b"structure")),
+            id: Digest::hash(b"id"),
+            secrets: Some(Digest::hash(b"secrets")),
+            structure: Some(Digest::hash(b"structure")),
         };
         let text = medium.to_toml();
-        assert_eq!(Medium::parse(&text), Some(medium.clone()));
-        let other = Medium { structure: Some(NOT_YET), id: NOT_YET, ..medium.clone() };
+        assert_eq!(MediumToml::parse(&text), Some(medium.clone()));
+        let other = MediumToml { structure: Some(NOT_YET), id: NOT_YET, ..medium.clone() };
         assert_eq!(other.to_toml().len(), text.len(), "the length must not depend on a digest");
-        let without = Medium { secrets: None, structure: None, ..medium };
-        assert_eq!(Medium::parse(&without.to_toml()), Some(without));
-        assert_eq!(Medium::parse("label = 1"), None);
+        let without = MediumToml { secrets: None, structure: None, ..medium };
+        assert_eq!(MediumToml::parse(&without.to_toml()), Some(without));
+        assert_eq!(MediumToml::parse("label = 1"), None);
     }
 
     #[test]
-    fn lines_that_are_none_are_told_by_number() {
+    fn invalid_lines_are_reported_by_number() {
         let digest = "0".repeat(64);
         let text = format!("{digest}  a b.txt\nnonsense\n");
         assert_eq!(parse_sums(&text), [Ok(("a b.txt", digest.as_str())), Err(2)]);

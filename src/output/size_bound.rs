@@ -1,28 +1,28 @@
-//! What an output takes at most as a disc without slack, in bytes: a sum over its files and folders, so that nothing
-//! has to be laid out to choose what goes where. The lists that it carries of itself are part of it.
+//! Bounds of the length of an output as a disc. They are sums over its files and folders, so that a set can be divided
+//! into discs without laying anything out. The medium's own lists are included.
 
 use super::{Output, lists};
-use crate::format::iso::most;
+use crate::format::iso;
 use crate::volume::{BootEntry, Folder, Node};
 
-/// A line of a list without its path: the digest, two spaces and the end.
+/// Length of a line in `BLAKE3SUMS` or `SHA256SUMS` without the path: digest, two spaces and line feed.
 const LINE: u64 = 67;
-/// What `medium.toml` says of every medium, and the ends of the last sectors of three lists.
+/// Room for the fixed keys of `medium.toml`, and for the last, partly used sectors of the three lists.
 const OWN_LISTS: u64 = 1_024 + 3 * 2_048;
-/// The most bytes that TOML writes for one: `\u0000`.
+/// Most bytes that TOML writes for one byte: `\u0000`.
 const ESCAPED: u64 = 6;
 
-/// A file at a path from the root.
+/// Returns a bound for a file at a path from the root, with its lines in the lists.
 pub fn file(path: &str, len: u64) -> u64 {
-    most::file(name(path), len) + 2 * (LINE + path.len() as u64)
+    iso::size_bound::file(name(path), len) + 2 * (LINE + path.len() as u64)
 }
 
-/// A folder at a path from the root, without what is in it.
+/// Returns a bound for a folder at a path from the root, without its contents.
 pub fn folder(path: &str) -> u64 {
-    most::folder(name(path))
+    iso::size_bound::folder(name(path))
 }
 
-/// What is at a path from the root, with all that is in it.
+/// Returns a bound for a file, or for a folder with its contents.
 pub fn node(path: &str, node: &Node) -> u64 {
     match node {
         Node::File(content) => file(path, content.len()),
@@ -30,7 +30,7 @@ pub fn node(path: &str, node: &Node) -> u64 {
     }
 }
 
-/// What is in the folder at a path from the root.
+/// Returns a bound for the contents of the folder at `path`.
 fn content(path: &str, below: &Folder) -> u64 {
     let prefix = if path.is_empty() { String::new() } else { format!("{path}/") };
     let mut sum = 0;
@@ -44,12 +44,12 @@ fn content(path: &str, below: &Folder) -> u64 {
     sum
 }
 
-/// A medium that starts so, holds nothing, and says this of itself.
+/// Returns a bound for a medium with these boot images, label and description, and no content.
 pub fn empty(boot: &[BootEntry], label: &str, description: &[(&'static str, String)]) -> u64 {
     let said = description.iter().map(|(key, value)| (key.len() + value.len()) as u64 * ESCAPED + 8);
     let medium = OWN_LISTS + label.len() as u64 * ESCAPED + said.sum::<u64>();
     let lists = [lists::MEDIUM, lists::BLAKE3SUMS, lists::SHA256SUMS].map(|path| file(path, 0)).iter().sum::<u64>();
-    most::disc(boot) + folder(lists::FOLDER) + lists + medium
+    iso::size_bound::disc(boot) + folder(lists::FOLDER) + lists + medium
 }
 
 /// Returns an upper bound of the length of an output, in bytes.

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::{Ability, BLOCK, Part};
+use super::{Ability, BLOCK, PlacedPart};
 use crate::digest::Digest;
 use crate::layout::Region;
 
@@ -34,7 +34,7 @@ const MIN_MOVED: u64 = 64 << 10;
 const MAX_RUNS: usize = 1_000;
 
 /// The files that stay, ascending in both outputs.
-pub(super) fn kept(old: &[Part], new: &[Part], ability: Ability) -> Vec<Keep> {
+pub(super) fn kept(old: &[PlacedPart], new: &[PlacedPart], ability: Ability) -> Vec<Keep> {
     let mut runs = runs(matches(old, new));
     runs.retain(|run| run.shift == 0 || (ability != Ability::Overwrite && run.len >= MIN_MOVED));
     if runs.len() > MAX_RUNS {
@@ -46,7 +46,7 @@ pub(super) fn kept(old: &[Part], new: &[Part], ability: Ability) -> Vec<Keep> {
 }
 
 /// Neighbours that are moved alike.
-struct Run {
+struct MovedRun {
     pieces: Vec<Keep>,
     shift: i64,
     len: u64,
@@ -54,8 +54,8 @@ struct Run {
 
 /// Each file of the new output that is in the old one, ascending. One that is there several times is taken from its
 /// own place, or else in the same order. Files that share a place are one.
-fn matches(old: &[Part], new: &[Part]) -> Vec<Keep> {
-    let key = |part: &Part| (part.blake3, part.region.len);
+fn matches(old: &[PlacedPart], new: &[PlacedPart]) -> Vec<Keep> {
+    let key = |part: &PlacedPart| (part.blake3, part.region.len);
     let mut places: HashMap<(Digest, u64), VecDeque<u64>> = HashMap::with_capacity(old.len());
     let mut ascending: Vec<_> = old.iter().filter(|part| part.region.len > 0).collect();
     ascending.sort_by_key(|part| part.region.offset);
@@ -77,15 +77,15 @@ fn matches(old: &[Part], new: &[Part]) -> Vec<Keep> {
     for (part, found) in ascending.iter().zip(&mut found).filter(|(_, found)| found.is_none()) {
         *found = places.get_mut(&key(part)).and_then(VecDeque::pop_front);
     }
-    let keep = |(part, found): (&&Part, Option<u64>)| {
+    let keep = |(part, found): (&&PlacedPart, Option<u64>)| {
         let Region { offset: start, len } = part.region;
         found.map(|old| Keep { start, end: start + len, shift: start as i64 - old as i64 })
     };
     ascending.iter().zip(found).filter_map(keep).collect()
 }
 
-fn runs(pieces: Vec<Keep>) -> Vec<Run> {
-    let mut runs: Vec<Run> = Vec::new();
+fn runs(pieces: Vec<Keep>) -> Vec<MovedRun> {
+    let mut runs: Vec<MovedRun> = Vec::new();
     for piece in pieces.into_iter().filter(|piece| piece.shift.unsigned_abs().is_multiple_of(BLOCK)) {
         let len = piece.end - piece.start;
         match runs.last_mut().filter(|run| run.shift == piece.shift) {
@@ -93,17 +93,17 @@ fn runs(pieces: Vec<Keep>) -> Vec<Run> {
                 run.pieces.push(piece);
                 run.len += len;
             }
-            None => runs.push(Run { pieces: vec![piece], shift: piece.shift, len }),
+            None => runs.push(MovedRun { pieces: vec![piece], shift: piece.shift, len }),
         }
     }
     runs
 }
 
 /// The runs that ascend in the old output too and have the most bytes, less what their moves cost.
-fn best(runs: &[Run]) -> Vec<usize> {
-    let old_start = |run: &Run| run.pieces[0].old_start();
-    let old_end = |run: &Run| run.pieces[run.pieces.len() - 1].old_end();
-    let cost = |before: i64, run: &Run| if before == run.shift { 0 } else { MOVE_COST as i64 };
+fn best(runs: &[MovedRun]) -> Vec<usize> {
+    let old_start = |run: &MovedRun| run.pieces[0].old_start();
+    let old_end = |run: &MovedRun| run.pieces[run.pieces.len() - 1].old_end();
+    let cost = |before: i64, run: &MovedRun| if before == run.shift { 0 } else { MOVE_COST as i64 };
     // Of each run: what the best choice that ends with it is worth, and the run before it.
     let mut worth: Vec<(i64, Option<usize>)> = Vec::with_capacity(runs.len());
     for (index, run) in runs.iter().enumerate() {

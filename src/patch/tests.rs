@@ -1,8 +1,8 @@
 use super::*;
 
 /// A file with a content of its own, named by a number.
-fn part(offset: u64, len: u64, name: u8) -> Part {
-    Part { region: Region { offset, len }, blake3: Digest::of(&[name]) }
+fn part(offset: u64, len: u64, name: u8) -> PlacedPart {
+    PlacedPart { region: Region { offset, len }, blake3: Digest::hash(&[name]) }
 }
 
 const K: u64 = 1 << 10;
@@ -108,12 +108,12 @@ fn every_byte_of_both_outputs_is_kept_or_in_a_gap() {
     }
 }
 
-fn check(patch: &Patch, old: &[Part], new: &[Part], ability: Ability) {
+fn check(patch: &Patch, old: &[PlacedPart], new: &[PlacedPart], ability: Ability) {
     let (mut old_at, mut new_at) = (0, 0);
     for (index, gap) in patch.gaps.iter().enumerate() {
         let kept = gap.new.offset - new_at;
         assert_eq!(gap.old.offset - old_at, kept, "the same length is kept on both sides");
-        let whole = |parts: &[Part], at: u64| {
+        let whole = |parts: &[PlacedPart], at: u64| {
             let part = parts.iter().find(|part| part.region.offset <= at && at < part.region.offset + part.region.len);
             part.map(|part| (part.blake3, at - part.region.offset))
         };

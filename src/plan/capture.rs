@@ -1,27 +1,27 @@
-//! What to do with the WIM files that manifests capture, and why.
+//! Plans captured WIM files.
 //!
-//! One is kept when nothing that it was made of looks other than it did. Looking is all that is done: what a source
-//! holds is known by its sizes and times. What is not kept is captured anew as a whole.
+//! A capture is kept if all its sources look unchanged, by their sizes and times. Otherwise everything is captured
+//! again.
 
 use std::collections::BTreeMap;
 
-use super::reason::{self, Fields};
-use super::{Action, Change, EntryChange, Existing, Inputs, Reason, Tally, finished_file};
+use super::reason::{self, TargetFields};
+use super::{Action, EntryChange, ExistingFile, FileCount, Inputs, PlannedChange, Reason, finished_file};
 use crate::record::{RecordedCapture, RecordedSource};
 use crate::target::{CaptureRequest, Target};
 
-pub(super) fn change(inputs: &Inputs, target: &Target, request: &CaptureRequest) -> Change {
+pub(super) fn change(inputs: &Inputs, target: &Target, request: &CaptureRequest) -> PlannedChange {
     let existing = (inputs.existing)(&target.name);
     let recorded = inputs.record.capture(&target.name);
     let reasons = reasons(target, request, recorded, existing);
     if reasons.is_empty() {
-        return Change::new(&target.name, Action::Keep, existing.len(), reasons);
+        return PlannedChange::new(&target.name, Action::Keep, existing.len(), reasons);
     }
-    let action = if existing == Existing::Missing { Action::Create } else { Action::Rebuild };
-    Change {
-        in_the_way: matches!(existing, Existing::Foreign { .. }) && recorded.is_none(),
+    let action = if existing == ExistingFile::Missing { Action::Create } else { Action::Rebuild };
+    PlannedChange {
+        in_the_way: matches!(existing, ExistingFile::Foreign { .. }) && recorded.is_none(),
         n_capture: Some(request.len()),
-        ..Change::new(&target.name, action, 0, reasons)
+        ..PlannedChange::new(&target.name, action, 0, reasons)
     }
 }
 
@@ -29,45 +29,45 @@ fn reasons(
     target: &Target,
     request: &CaptureRequest,
     recorded: Option<&RecordedCapture>,
-    existing: Existing,
+    existing: ExistingFile,
 ) -> Vec<Reason> {
     let device = request.all().find(|source| source.seen.is_device).map(|source| Reason::Device(source.title.clone()));
-    let is_as_here = matches!(existing, Existing::Medium { id, .. } if id == request.id_here());
+    let is_as_here = matches!(existing, ExistingFile::Medium { id, .. } if id == request.id_here());
     let Some(recorded) = recorded else {
         return match existing {
-            // The record was lost, and the cache knows it.
-            Existing::Medium { .. } if is_as_here => device.into_iter().collect(),
+            // The record was lost, but the cache knows the file.
+            ExistingFile::Medium { .. } if is_as_here => device.into_iter().collect(),
             _ => vec![finished_file::unrecorded(existing)],
         };
     };
     let mut reasons: Vec<_> = finished_file::since_recorded(existing, recorded.len).into_iter().collect();
     reasons.extend(differences(target, request, recorded));
-    // The cache of this machine knows more of the sources than a record can say.
-    if reasons.is_empty() && matches!(existing, Existing::Medium { id, .. } if id != recorded.id) && !is_as_here {
+    // The cache of this machine has details of the sources that the record lacks.
+    if reasons.is_empty() && matches!(existing, ExistingFile::Medium { id, .. } if id != recorded.id) && !is_as_here {
         reasons.push(Reason::Unseen);
     }
     reasons.extend(device);
     reasons
 }
 
-/// Everything in which a capture differs from the recorded one.
+/// Lists the differences between a capture and the recorded one.
 pub(super) fn differences(target: &Target, request: &CaptureRequest, recorded: &RecordedCapture) -> Vec<Reason> {
     if request.id() == recorded.id {
         return Vec::new();
     }
-    let fields = |date, description, values| Fields { label: None, date, description, values: Some(values) };
+    let fields = |date, description, values| TargetFields { label: None, date, description, values: Some(values) };
     let old = fields(recorded.date, texts(&recorded.description), &recorded.values[..]);
     let new = fields(request.date.unix(), texts(&request.description), &target.values[..]);
     let mut reasons = reason::field_changes(recorded.format_version, &old, &new);
     let old_of = |title: &str| recorded.sources.iter().find(|source| source.title == title);
-    let entry = |title: &str, old: Option<&RecordedSource>, new: Option<Tally>| {
-        let old = old.map(|old| Tally { n_files: old.n_files, len: old.len });
+    let entry = |title: &str, old: Option<&RecordedSource>, new: Option<FileCount>| {
+        let old = old.map(|old| FileCount { n_files: old.n_files, len: old.len });
         Reason::Entry(EntryChange { title: Some(title.to_owned()), path: None, old, new, files: Vec::new() })
     };
     for source in request.all() {
         let old = old_of(&source.title);
         if old.is_none_or(|old| old.listing != source.seen.listing) {
-            let new = Tally { n_files: source.seen.n_files, len: source.seen.len };
+            let new = FileCount { n_files: source.seen.n_files, len: source.seen.len };
             reasons.push(entry(&source.title, old, Some(new)));
         }
     }
@@ -102,8 +102,8 @@ mod tests {
         let seen = SourceSnapshot {
             n_files: 1,
             len: 9,
-            listing: Digest::of(b"listing"),
-            stats: Digest::of(b"stats"),
+            listing: Digest::hash(b"listing"),
+            stats: Digest::hash(b"stats"),
             newest_ns: 0,
             is_device,
         };
@@ -138,7 +138,7 @@ mod tests {
     fn reasons_of(request: &CaptureRequest) -> Vec<Reason> {
         let mut record = Record::default();
         record.put_capture(recorded(request));
-        let existing = |_: &str| Existing::Medium { id: request.id_here(), secrets: None, len: 50 };
+        let existing = |_: &str| ExistingFile::Medium { id: request.id_here(), secrets: None, len: 50 };
         let plan = plan(&Inputs {
             targets: &[target(request)],
             others: &[],

@@ -1,27 +1,27 @@
-//! What to do with media, and why.
+//! Plans media.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::{Action, Change, Existing, Inputs, Reason, TakenContent, finished_file, reason};
+use super::{Action, ExistingFile, Inputs, LibraryContent, PlannedChange, Reason, finished_file, reason};
 use crate::content::{Content, Source, SourceKey};
 use crate::digest::{Digest, Digests};
 use crate::error::Result;
 use crate::output::Output;
 use crate::target::Target;
 use crate::volume::{Folder, Node};
-use crate::write::Patching;
+use crate::write::PatchEstimate;
 
-/// The sources whose digests decide something and are not known. An output that was never built is built whatever
-/// they are, and a file whose length is not the recorded one has changed; but what is to be patched is known first,
-/// and so is what can't be laid out otherwise.
+/// Lists the sources whose digests are needed but not known. A medium that was never built is built whatever the
+/// digests are, and a file whose length differs from the recorded one has changed in any case. All digests are needed
+/// to estimate a patch, and some formats need them for the layout.
 pub(super) fn to_hash(inputs: &Inputs) -> Result<Vec<Arc<Source>>> {
     let mut wanted: HashMap<SourceKey, Arc<Source>> = HashMap::new();
     for (target, output) in inputs.targets.iter().filter_map(|target| Some((target, target.medium()?))) {
-        for source in output.to_tell_apart(inputs.digests) {
+        for source in output.sources_to_compare(inputs.digests) {
             wanted.insert(source.key(), source);
         }
-        if inputs.record.medium(&target.name).is_none() || (inputs.existing)(&target.name) == Existing::Missing {
+        if inputs.record.medium(&target.name).is_none() || (inputs.existing)(&target.name) == ExistingFile::Missing {
             continue;
         }
         if !has_unknown(&output.root, inputs.digests) {
@@ -52,7 +52,8 @@ pub(super) fn to_hash(inputs: &Inputs) -> Result<Vec<Arc<Source>>> {
     Ok(wanted)
 }
 
-/// Whether a source below a folder has no known digest. In most runs none has, and no path need be made to see it.
+/// Returns `true` if the digest of a source below a folder is unknown. Usually none is, and this finds out without
+/// building any path.
 fn has_unknown(folder: &Folder, digests: &dyn Fn(&SourceKey) -> Option<Digests>) -> bool {
     folder.iter().any(|(_, node)| match node {
         Node::Folder(folder) => has_unknown(folder, digests),
@@ -61,39 +62,39 @@ fn has_unknown(folder: &Folder, digests: &dyn Fn(&SourceKey) -> Option<Digests>)
     })
 }
 
-pub(super) fn change(inputs: &Inputs, target: &Target, output: &Output) -> Result<Change> {
+pub(super) fn change(inputs: &Inputs, target: &Target, output: &Output) -> Result<PlannedChange> {
     let existing = (inputs.existing)(&target.name);
     let wanted_id = output.id(&output.boot_images(inputs.digests)?, inputs.digests);
     let recorded = inputs.record.medium(&target.name);
     let is_cut_off = (inputs.is_cut_off)(&target.name);
-    let change = |action, len, reasons| Change {
+    let change = |action, len, reasons| PlannedChange {
         disc: output.disc.clone(),
         prompt: output.prompt(),
-        taken: taken(output),
-        ..Change::new(&target.name, action, len, reasons)
+        taken: library_content(output),
+        ..PlannedChange::new(&target.name, action, len, reasons)
     };
-    if let (Existing::Medium { id, secrets, len }, Some(wanted)) = (existing, wanted_id) {
+    if let (ExistingFile::Medium { id, secrets, len }, Some(wanted)) = (existing, wanted_id) {
         let is_whole = match recorded.filter(|recorded| recorded.id == wanted) {
             Some(recorded) => recorded.len == len,
             None => output.draft(inputs.digests)?.len() == len,
         };
-        let wanted_secrets = output.kept_secrets().map(|secrets| secrets.digest);
+        let wanted_secrets = output.recorded_secrets().map(|secrets| secrets.digest);
         if id == wanted && secrets == wanted_secrets && is_whole {
             return Ok(match is_cut_off {
-                true => Change { n_keep: len, ..change(Action::Patch, len, vec![Reason::CutOff]) },
+                true => PlannedChange { n_keep: len, ..change(Action::Patch, len, vec![Reason::CutOff]) },
                 false => change(Action::Keep, len, Vec::new()),
             });
         }
     }
     let draft = output.draft(inputs.digests)?;
-    let action = if existing == Existing::Missing { Action::Create } else { Action::Rebuild };
-    let mut change = Change {
+    let action = if existing == ExistingFile::Missing { Action::Create } else { Action::Rebuild };
+    let mut change = PlannedChange {
         n_write: draft.n_write(),
-        in_the_way: matches!(existing, Existing::Foreign { .. }) && recorded.is_none(),
+        in_the_way: matches!(existing, ExistingFile::Foreign { .. }) && recorded.is_none(),
         ..change(action, draft.len(), reasons(inputs, target, output, wanted_id)?)
     };
     if is_cut_off {
-        // What it takes is found out when the file is there again.
+        // The cost of the patch can only be estimated after recovery.
         change.action = Action::Patch;
         change.reasons.insert(0, Reason::CutOff);
         return Ok(change);
@@ -104,41 +105,40 @@ pub(super) fn change(inputs: &Inputs, target: &Target, output: &Output) -> Resul
                 let files = inputs.record.files(&target.name)?;
                 patching(target, draft.seal_known(inputs.digests)?, recorded, files)?
             }
-            // So much is new that nobody read it to find out what a patch would take.
-            None => Patching::NotWorthwhile,
+            // So many sources are new that they were not hashed just to estimate a patch.
+            None => PatchEstimate::NotWorthwhile,
         };
         match patching {
-            Patching::Worthwhile { n_write, n_keep } => {
+            PatchEstimate::Worthwhile { n_write, n_keep } => {
                 change.action = Action::Patch;
                 (change.n_write, change.n_keep) = (n_write, n_keep);
             }
-            Patching::NotWorthwhile => change.reasons.push(Reason::NoGain),
-            Patching::Impossible => change.reasons.push(Reason::NotPatchable),
+            PatchEstimate::NotWorthwhile => change.reasons.push(Reason::NoGain),
+            PatchEstimate::Impossible => change.reasons.push(Reason::NotPatchable),
         }
     }
     Ok(change)
 }
 
-/// Returns the content that a medium takes from libraries; of a disc of a set, the content on the disc.
-fn taken(output: &Output) -> Vec<TakenContent> {
+/// Content that a medium takes from libraries; for a disc of a set, only what is on that disc.
+fn library_content(output: &Output) -> Vec<LibraryContent> {
     let is_here = |title: &str| match &output.disc {
         Some(disc) => disc.parts.iter().any(|part| part.title == title),
         None => true,
     };
-    let taken = output
-        .entries
-        .iter()
-        .filter(|entry| is_here(&entry.title))
-        .filter_map(|entry| Some(TakenContent { title: entry.title.clone(), needed_by: entry.needed_by.clone()? }));
+    let taken =
+        output.entries.iter().filter(|entry| is_here(&entry.title)).filter_map(|entry| {
+            Some(LibraryContent { title: entry.title.clone(), needed_by: entry.needed_by.clone()? })
+        });
     taken.collect()
 }
 
-/// Returns whether the finished file is the recorded one, so that it is known where everything is in it.
+/// Returns `true` if the finished file is the recorded one, so that the position of everything in it is known.
 fn is_patchable(inputs: &Inputs, target: &Target) -> bool {
     let recorded = inputs.record.medium(&target.name);
     let is_recorded = |id: Digest, len: u64| recorded.is_some_and(|recorded| recorded.id == id && recorded.len == len);
     inputs.patching.is_some()
-        && matches!((inputs.existing)(&target.name), Existing::Medium { id, len, .. } if is_recorded(id, len))
+        && matches!((inputs.existing)(&target.name), ExistingFile::Medium { id, len, .. } if is_recorded(id, len))
 }
 
 fn reasons(inputs: &Inputs, target: &Target, output: &Output, id: Option<Digest>) -> Result<Vec<Reason>> {
@@ -148,16 +148,18 @@ fn reasons(inputs: &Inputs, target: &Target, output: &Output, id: Option<Digest>
     };
     let mut reasons = Vec::new();
     reasons.extend(match existing {
-        Existing::Medium { id: found, .. } if found != recorded.id && Some(found) != id => Some(Reason::OtherMedium),
+        ExistingFile::Medium { id: found, .. } if found != recorded.id && Some(found) != id => {
+            Some(Reason::OtherMedium)
+        }
         _ => finished_file::since_recorded(existing, recorded.len),
     });
-    reasons.extend(reason::secret_changes(recorded.secrets.as_ref(), output.kept_secrets().as_ref(), existing));
+    reasons.extend(reason::secret_changes(recorded.secrets.as_ref(), output.recorded_secrets().as_ref(), existing));
     if id != Some(recorded.id) {
         let identity = output.identity(inputs.digests)?;
         let files = inputs.record.files(&target.name)?;
         reasons.extend(reason::differences(target, output, &identity, recorded, files));
     } else {
-        reasons.extend(reason::values_beside_secrets(target, recorded, output.kept_secrets().as_ref()));
+        reasons.extend(reason::values_beside_secrets(target, recorded, output.recorded_secrets().as_ref()));
     }
     Ok(reasons)
 }

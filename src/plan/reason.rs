@@ -1,4 +1,4 @@
-//! Why an output is not what it should be: what it was built from, against what it would be built from now.
+//! Reasons for a planned change: differences between an output's recorded inputs and its current ones.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 
@@ -8,163 +8,165 @@ use crate::content::Content;
 use crate::date::Date;
 use crate::digest::Digest;
 use crate::firmware::Firmware;
-use crate::output::{Entry, FORMAT_VERSION, Held, Identity, KeptSecrets, Output, TemplateValue, entry_of, lists};
+use crate::output::{
+    ContentEntry, FORMAT_VERSION, Identity, IdentityFile, Output, RecordedSecrets, TemplateValue, find_entry, lists,
+};
 use crate::record::{RecordedFile, RecordedMedium};
 use crate::target::Target;
 use crate::volume::Node;
 
-use super::Existing;
+use super::ExistingFile;
 
-/// Why something has to be done.
+/// Reason for a planned change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// It was never built.
+    /// The target was never built.
     New,
-    /// It was built, and the file is not there any more.
+    /// It was built, but the file is gone.
     Gone,
-    /// A medium is there, and nothing says from what it was built.
+    /// A medium is there, but not recorded.
     NotRecorded,
-    /// The finished file was written to since.
+    /// The finished file was modified.
     Touched,
     /// The finished file has another length.
     Length {
-        /// What was recorded, in bytes.
+        /// Recorded length in bytes.
         recorded: u64,
-        /// What is there, in bytes.
+        /// Length found, in bytes.
         found: u64,
     },
     /// The file is another medium than the recorded one.
     OtherMedium,
-    /// The file is none that tsmedia made.
+    /// The file was not made by tsmedia.
     NotOurs,
-    /// No manifest makes it any more.
+    /// The manifest no longer makes it.
     Unclaimed,
-    /// No manifest makes it any more, and the cache does not know that this one did: the file is left alone.
+    /// The manifest no longer makes it, but the cache does not confirm that it ever did. The file is left alone.
     NotMadeHere,
-    /// The record names a file outside of the manifest's folder, or over a link: it is left alone.
+    /// The record names a file outside of the manifest's folder, or through a link. It is left alone.
     Outside,
-    /// A patch of it was cut off, and is finished or taken back first.
+    /// A patch was interrupted, and is finished or rolled back first.
     CutOff,
-    /// To patch it would not write much less than to build it anew, which is done instead.
+    /// A patch would not write much less than a rebuild, so it is rebuilt.
     NoGain,
-    /// The finished file has another name besides, or can't be written to: it is built anew.
+    /// The finished file has another hard link or can't be written, so it is rebuilt.
     NotPatchable,
-    /// tsmedia itself makes other bytes now.
+    /// The format version of tsmedia changed.
     FormatVersion {
-        /// What it was built with.
+        /// Format version it was built with.
         old: u32,
-        /// What it would be built with.
+        /// Current format version.
         new: u32,
     },
-    /// The label, the date or a line of the description.
+    /// The label, the date or a line of the description changed.
     Value {
-        /// What it is called.
+        /// Key of the value.
         key: String,
-        /// What it was.
+        /// Recorded value.
         old: Option<String>,
-        /// What it is now.
+        /// Current value.
         new: Option<String>,
     },
-    /// A template value that it was made with. It may have decided nothing: what it went into is told as well.
+    /// A template value changed. It may not affect the output; changes that it causes are listed separately.
     TemplateValue {
-        /// Its name below `vars`.
+        /// Name below `vars`.
         name: String,
-        /// What it was.
+        /// Recorded value.
         old: Option<Json>,
-        /// What it is now.
+        /// Current value.
         new: Option<Json>,
     },
-    /// The value of a secret that it was made with; what it is, in words.
+    /// A secret changed; holds its description.
     Secret(String),
-    /// It was made with secrets by somebody else, and nobody here can tell whether they are the same.
+    /// The recorded secrets were fingerprinted with another key, so they can't be compared.
     SecretsUnknown,
-    /// A boot image.
+    /// A boot image changed.
     Boot(Firmware, BootChange),
-    /// A content entry of the manifest.
+    /// A content entry changed.
     Entry(EntryChange),
-    /// A source of a capture is a device, which may change without a sign: what it is called.
+    /// A source of a capture is a device, which may change without a trace; holds its title.
     Device(String),
-    /// Something was done to a source of a capture that left sizes and times as they were.
+    /// A source of a capture was modified in a way that kept its sizes and times.
     Unseen,
     /// The sources of a capture are in another order.
     Order,
-    /// The same files are in other entries, or the manifest's empty folders are others.
+    /// Files moved between entries, or the empty folders of the manifest changed.
     Folders,
 }
 
-/// What became of a boot image.
+/// Change of a boot image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BootChange {
     /// There was none for this firmware.
     Added,
-    /// There is none any more.
+    /// There is none for this firmware any more.
     Removed,
-    /// It is another one.
+    /// Its contents changed.
     Changed,
 }
 
-/// What became of a content entry. An entry that was not there before has no `old`, one that is gone no `new`.
+/// Change of a content entry. A new entry has no `old`, a removed one no `new`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntryChange {
-    /// What the manifest calls it; nothing for files that no entry of the manifest brought.
+    /// Title of the entry. `None` for files outside of any entry.
     pub title: Option<String>,
-    /// Its folder or file on the medium; nothing for files that no entry of the manifest brought.
+    /// Path of its folder or file on the medium. `None` for files outside of any entry.
     pub path: Option<String>,
-    /// What it was.
-    pub old: Option<Tally>,
-    /// What it is now.
-    pub new: Option<Tally>,
-    /// The files that are not as they were, by path.
+    /// Recorded size.
+    pub old: Option<FileCount>,
+    /// Current size.
+    pub new: Option<FileCount>,
+    /// Changed files, by path.
     pub files: Vec<FileChange>,
 }
 
 impl EntryChange {
-    /// How many files became this.
-    pub fn count(&self, fate: Fate) -> usize {
-        self.files.iter().filter(|file| file.fate() == fate).count()
+    /// Number of files with this status.
+    pub fn count(&self, status: FileStatus) -> usize {
+        self.files.iter().filter(|file| file.status() == status).count()
     }
 }
 
-/// How much an entry is.
+/// Number and total length of files.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// How many files.
+pub struct FileCount {
+    /// Number of files.
     pub n_files: u64,
-    /// How many bytes.
+    /// Total length in bytes.
     pub len: u64,
 }
 
-/// What became of a file.
+/// Change of a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FileChange {
-    /// Its path on the medium.
+    /// Path on the medium.
     pub path: String,
-    /// Where it was, if it was moved.
+    /// Previous path, if it was moved.
     pub from: Option<String>,
-    /// How long it was, if it was there.
+    /// Previous length in bytes, if it existed.
     pub old: Option<u64>,
-    /// How long it is, if it is there.
+    /// Current length in bytes, if it exists.
     pub new: Option<u64>,
 }
 
-/// The ways in which a file can be other than it was.
+/// Kind of a file's change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Fate {
-    /// It was not there.
+pub enum FileStatus {
+    /// It did not exist before.
     Added,
-    /// It is not there any more.
+    /// It no longer exists.
     Removed,
-    /// It has other bytes.
+    /// Its bytes changed.
     Changed,
-    /// It has the bytes of one that is not there any more.
+    /// It has the bytes of a file that no longer exists.
     Moved,
 }
 
-impl Fate {
-    /// All of them, in the order in which they are told.
+impl FileStatus {
+    /// All kinds, in the order of reports.
     pub const ALL: [Self; 4] = [Self::Added, Self::Removed, Self::Changed, Self::Moved];
 
-    /// The word for it.
+    /// Name of the kind.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Added => "added",
@@ -176,18 +178,18 @@ impl Fate {
 }
 
 impl FileChange {
-    /// Which way it went.
-    pub fn fate(&self) -> Fate {
+    /// Kind of the change.
+    pub fn status(&self) -> FileStatus {
         match (&self.from, self.old, self.new) {
-            (Some(_), ..) => Fate::Moved,
-            (None, None, _) => Fate::Added,
-            (None, _, None) => Fate::Removed,
-            (None, Some(_), Some(_)) => Fate::Changed,
+            (Some(_), ..) => FileStatus::Moved,
+            (None, None, _) => FileStatus::Added,
+            (None, _, None) => FileStatus::Removed,
+            (None, Some(_), Some(_)) => FileStatus::Changed,
         }
     }
 }
 
-/// Everything in which a medium differs from the recorded one.
+/// Lists the differences between a medium and the recorded one.
 pub(super) fn differences(
     target: &Target,
     output: &Output,
@@ -195,13 +197,13 @@ pub(super) fn differences(
     recorded: &RecordedMedium,
     files: &[RecordedFile],
 ) -> Vec<Reason> {
-    let old = Fields {
+    let old = TargetFields {
         label: Some(&recorded.label),
         date: recorded.date,
         description: recorded.description.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect(),
         values: recorded.values.as_deref(),
     };
-    let new = Fields {
+    let new = TargetFields {
         label: Some(&output.label),
         date: output.date.unix(),
         description: output.description.iter().map(|(key, value)| (*key, value.as_str())).collect(),
@@ -222,7 +224,7 @@ pub(super) fn differences(
             reasons.push(Reason::Boot(firmware, change));
         }
     }
-    // What tsmedia writes itself follows from what is told above, if anything is.
+    // Files written by tsmedia follow from the reasons above, so list them only if there are none.
     let with_own = reasons.is_empty();
     reasons.extend(entry_changes(output, identity, recorded, files, with_own).into_iter().map(Reason::Entry));
     if reasons.is_empty() && identity.id.is_some() {
@@ -231,20 +233,20 @@ pub(super) fn differences(
     reasons
 }
 
-/// What targets say of themselves, whichever their recipe.
-pub(super) struct Fields<'a> {
-    /// The volume label, if it has one.
+/// Fields that media and captures have in common.
+pub(super) struct TargetFields<'a> {
+    /// Volume label, if it has one.
     pub(super) label: Option<&'a str>,
-    /// Its date in seconds since 1970.
+    /// Date in seconds since 1970.
     pub(super) date: u64,
-    /// What else it says: key and value.
+    /// Further keys and values.
     pub(super) description: BTreeMap<&'a str, &'a str>,
-    /// Its template values; a record of version 1 has none.
+    /// Template values. `None` in records of version 1.
     pub(super) values: Option<&'a [TemplateValue]>,
 }
 
-/// Everything that a target says of itself other than it did when it was made in this version of our formats.
-pub(super) fn field_changes(format_version: u32, old: &Fields, new: &Fields) -> Vec<Reason> {
+/// Lists the changed fields of a target, and a change of the format version.
+pub(super) fn field_changes(format_version: u32, old: &TargetFields, new: &TargetFields) -> Vec<Reason> {
     let mut reasons = Vec::new();
     if format_version != FORMAT_VERSION {
         reasons.push(Reason::FormatVersion { old: format_version, new: FORMAT_VERSION });
@@ -264,36 +266,36 @@ pub(super) fn field_changes(format_version: u32, old: &Fields, new: &Fields) -> 
     reasons
 }
 
-/// Returns the values that are not those of the record, as reasons; none if the record has no values.
+/// Lists the changed template values. Empty if the record has none.
 fn named_values(old: Option<&[TemplateValue]>, new: Option<&[TemplateValue]>) -> Vec<Reason> {
     let Some((old, new)) = old.zip(new) else { return Vec::new() };
     value_changes(old, new).map(|(name, old, new)| Reason::TemplateValue { name, old, new }).collect()
 }
 
-/// Returns the values by which files with secrets differ from the recorded ones. Nothing else of them is recorded in
-/// clear.
+/// Lists the changed template values of a medium whose secrets changed. They are all that is recorded in clear of its
+/// files with secrets.
 pub(super) fn values_beside_secrets(
     target: &Target,
     recorded: &RecordedMedium,
-    wanted: Option<&KeptSecrets>,
+    wanted: Option<&RecordedSecrets>,
 ) -> Vec<Reason> {
-    let digest = |secrets: Option<&KeptSecrets>| secrets.map(|secrets| secrets.digest);
+    let digest = |secrets: Option<&RecordedSecrets>| secrets.map(|secrets| secrets.digest);
     match digest(recorded.secrets.as_ref()) == digest(wanted) {
         true => Vec::new(),
         false => named_values(recorded.values.as_deref(), Some(&target.values)),
     }
 }
 
-/// In which secrets an output differs from the recorded one, and from what is there.
+/// Lists the secrets that differ from the record or from the existing medium.
 pub(super) fn secret_changes(
-    recorded: Option<&KeptSecrets>,
-    wanted: Option<&KeptSecrets>,
-    existing: Existing,
+    recorded: Option<&RecordedSecrets>,
+    wanted: Option<&RecordedSecrets>,
+    existing: ExistingFile,
 ) -> Vec<Reason> {
-    let digest = |secrets: Option<&KeptSecrets>| secrets.map(|secrets| secrets.digest);
-    let is_there = matches!(existing, Existing::Medium { secrets, .. } if secrets == digest(wanted));
+    let digest = |secrets: Option<&RecordedSecrets>| secrets.map(|secrets| secrets.digest);
+    let is_there = matches!(existing, ExistingFile::Medium { secrets, .. } if secrets == digest(wanted));
     match (recorded, wanted) {
-        (Some(recorded), Some(wanted)) if recorded.veil != wanted.veil => {
+        (Some(recorded), Some(wanted)) if recorded.key != wanted.key => {
             if is_there {
                 Vec::new()
             } else {
@@ -301,7 +303,7 @@ pub(super) fn secret_changes(
             }
         }
         _ => {
-            let values = |secrets: Option<&KeptSecrets>| -> BTreeMap<String, Digest> {
+            let values = |secrets: Option<&RecordedSecrets>| -> BTreeMap<String, Digest> {
                 let values = secrets.iter().flat_map(|secrets| &secrets.values);
                 values.map(|value| (value.name.clone(), value.digest)).collect()
             };
@@ -310,11 +312,11 @@ pub(super) fn secret_changes(
             let changed = names.into_iter().filter(|name| old.get(*name) != new.get(*name));
             let mut changed: Vec<_> = changed.map(|name| Reason::Secret(name.clone())).collect();
             if changed.is_empty()
-                && matches!(existing, Existing::Medium { .. })
+                && matches!(existing, ExistingFile::Medium { .. })
                 && !is_there
                 && digest(recorded) == digest(wanted)
             {
-                // The record says what is to be, and the medium has others.
+                // The record agrees with the manifest, but the medium has other secrets.
                 changed.push(Reason::SecretsUnknown);
             }
             changed
@@ -322,12 +324,12 @@ pub(super) fn secret_changes(
     }
 }
 
-/// Seconds since 1970 as text.
+/// Formats seconds since 1970.
 fn day(seconds: u64) -> String {
     Date::from_unix(seconds).map_or_else(|| seconds.to_string(), |date| date.to_string())
 }
 
-/// The template values that are other ones: name, what it was and what it is.
+/// Lists the changed template values, each with its name, old value and new value.
 pub fn value_changes(
     old: &[TemplateValue],
     new: &[TemplateValue],
@@ -343,12 +345,12 @@ pub fn value_changes(
     })
 }
 
-/// An entry while its files are gathered.
+/// Files of an entry while they are collected.
 #[derive(Default)]
-struct Gathered<'a> {
+struct EntryFiles<'a> {
     path: Option<&'a str>,
-    old: Option<Tally>,
-    new: Option<Tally>,
+    old: Option<FileCount>,
+    new: Option<FileCount>,
     files: Vec<(FileChange, Option<Digest>)>,
 }
 
@@ -359,30 +361,31 @@ fn entry_changes(
     files: &[RecordedFile],
     with_own: bool,
 ) -> Vec<EntryChange> {
-    let old_entries: Vec<_> = recorded.entries.iter().map(|entry| Entry::new(&entry.title, &entry.path)).collect();
+    let old_entries: Vec<_> =
+        recorded.entries.iter().map(|entry| ContentEntry::new(&entry.title, &entry.path)).collect();
     let is_list = |path: &str| [lists::MEDIUM, lists::BLAKE3SUMS, lists::SHA256SUMS].contains(&path);
     let old: BTreeMap<&str, &RecordedFile> =
         files.iter().filter(|file| !is_list(&file.path)).map(|file| (file.path.as_str(), file)).collect();
-    let new: BTreeMap<&str, &Held> = identity.files.iter().map(|file| (file.path.as_str(), file)).collect();
+    let new: BTreeMap<&str, &IdentityFile> = identity.files.iter().map(|file| (file.path.as_str(), file)).collect();
     let is_own = |path: &str| matches!(output.root.get(path), Some(Node::File(Content::Bytes(_))));
 
-    // In the order of the manifest; entries that are gone after it, and files of no entry last.
+    // Entries of the manifest come first, then removed entries, then files outside of any entry.
     let mut titles: Vec<Option<&str>> = output.entries.iter().map(|entry| Some(entry.title.as_str())).collect();
     titles.extend(old_entries.iter().map(|entry| Some(entry.title.as_str())));
     titles.push(None);
-    let mut gathered: BTreeMap<Option<&str>, Gathered> = BTreeMap::new();
+    let mut gathered: BTreeMap<Option<&str>, EntryFiles> = BTreeMap::new();
     for entry in &old_entries {
         let gathered = gathered.entry(Some(&entry.title)).or_default();
-        (gathered.old, gathered.path) = (Some(Tally::default()), Some(entry.path.as_str()));
+        (gathered.old, gathered.path) = (Some(FileCount::default()), Some(entry.path.as_str()));
     }
     for entry in &output.entries {
         let gathered = gathered.entry(Some(&entry.title)).or_default();
-        (gathered.new, gathered.path) = (Some(Tally::default()), Some(entry.path.as_str()));
+        (gathered.new, gathered.path) = (Some(FileCount::default()), Some(entry.path.as_str()));
     }
     for path in old.keys().chain(new.keys()).copied().collect::<BTreeSet<_>>() {
         let (old, new) = (old.get(path), new.get(path));
         let title = |entries, is_there| {
-            if is_there { entry_of(entries, path).map(|entry: &Entry| &*entry.title) } else { None }
+            if is_there { find_entry(entries, path).map(|entry: &ContentEntry| &*entry.title) } else { None }
         };
         let (old_title, new_title) = (title(&old_entries, old.is_some()), title(&output.entries, new.is_some()));
         let (old_len, new_len) = (old.map(|file| file.len), new.map(|file| file.len));
@@ -396,10 +399,10 @@ fn entry_changes(
                 add(old_title, old_len, None, Some(old.blake3));
                 add(new_title, None, new_len, new.blake3);
             }
-            // What nobody had to read to decide anything is taken to be what it was.
+            // A file that was not hashed is assumed to be unchanged if its length is.
             (Some(old), Some(new))
                 if old.len == new.len
-                    && (output.is_veiled(path) || new.blake3.is_none_or(|blake3| blake3 == old.blake3)) => {}
+                    && (output.depends_on_secrets(path) || new.blake3.is_none_or(|blake3| blake3 == old.blake3)) => {}
             (Some(_), Some(_)) if is_own(path) && !with_own => {}
             (Some(_), Some(_)) => add(new_title, old_len, new_len, None),
             (Some(old), None) => add(old_title, old_len, None, Some(old.blake3)),
@@ -415,27 +418,27 @@ fn entry_changes(
     }
     let mut changes = Vec::new();
     for title in titles {
-        let Some(Gathered { path, old, new, files }) = gathered.remove(&title) else { continue };
+        let Some(EntryFiles { path, old, new, files }) = gathered.remove(&title) else { continue };
         if files.is_empty() && old.is_some() == new.is_some() {
             continue;
         }
         let (title, path) = (title.map(str::to_owned), path.map(str::to_owned));
-        changes.push(EntryChange { title, path, old, new, files: moved(files) });
+        changes.push(EntryChange { title, path, old, new, files: merge_moves(files) });
     }
     changes
 }
 
-fn count(tally: &mut Option<Tally>, len: u64) {
-    let tally = tally.get_or_insert_default();
-    tally.n_files += 1;
-    tally.len += len;
+fn count(total: &mut Option<FileCount>, len: u64) {
+    let total = total.get_or_insert_default();
+    total.n_files += 1;
+    total.len += len;
 }
 
-/// Files that are gone and others that came with their bytes are files that were moved. Empty ones are too much alike.
-fn moved(files: Vec<(FileChange, Option<Digest>)>) -> Vec<FileChange> {
+/// Merges a removed file and an added one with the same bytes into a move. Empty files are never merged.
+fn merge_moves(files: Vec<(FileChange, Option<Digest>)>) -> Vec<FileChange> {
     let mut gone: HashMap<Digest, VecDeque<usize>> = HashMap::new();
     for (index, (file, blake3)) in files.iter().enumerate() {
-        if let (Fate::Removed, Some(blake3)) = (file.fate(), blake3)
+        if let (FileStatus::Removed, Some(blake3)) = (file.status(), blake3)
             && file.old > Some(0)
         {
             gone.entry(*blake3).or_default().push_back(index);
@@ -443,7 +446,8 @@ fn moved(files: Vec<(FileChange, Option<Digest>)>) -> Vec<FileChange> {
     }
     let mut from = BTreeMap::new();
     for (index, (file, blake3)) in files.iter().enumerate() {
-        let gone = blake3.filter(|_| file.fate() == Fate::Added).and_then(|blake3| gone.get_mut(&blake3)?.pop_front());
+        let gone =
+            blake3.filter(|_| file.status() == FileStatus::Added).and_then(|blake3| gone.get_mut(&blake3)?.pop_front());
         from.extend(gone.map(|gone| (index, gone)));
     }
     let is_source: HashSet<usize> = from.values().copied().collect();

@@ -1,14 +1,14 @@
-//! A plan that is kept, to be looked at and then done, and whether what it was decided from is still as it was.
+//! Saved plans, and the check that they still apply.
 //!
-//! A saved plan holds what it was asked with, and of each output what was there, what was recorded and what is to
-//! be, file by file: enough to say what has moved since. It is JSON without times and without paths of the machine but
-//! those that it was asked with.
+//! A saved plan holds the options that it was made with, and for each output the file that was there, the recorded
+//! state and the planned one, file by file. That is enough to report what changed since. It is JSON, without times, and
+//! without paths of the machine other than those in the options.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize, Serializer};
 
 use super::reason::{self, Reason};
-use super::{Action, Existing, Plan, capture};
+use super::{Action, ExistingFile, Plan, capture};
 use crate::content::SourceKey;
 use crate::digest::{Digest, Digests};
 use crate::error::{Error, Result};
@@ -16,41 +16,41 @@ use crate::merge_conflict;
 use crate::record::{Record, RecordedCapture, RecordedFile, RecordedMedium};
 use crate::target::{self, Target};
 
-/// The version of the file that is written here, and the newest that is read.
+/// Newest version of the file that is read, and the one that is written.
 const PLAN_VERSION: u32 = 1;
 
-/// A saved plan.
+/// Saved plan.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Saved {
+pub struct SavedPlan {
     plan_version: u32,
-    /// The sites that were asked for; all of them if none is here.
+    /// Names of the sites that were requested; empty for all sites.
     pub sites: Vec<String>,
-    /// The files of template values, as they were named.
+    /// Paths of the template value files, as given.
     pub vars_files: Vec<Utf8PathBuf>,
-    /// Single template values.
+    /// Template values given one by one.
     pub vars: Vec<(String, String)>,
-    /// Whether media are built anew rather than patched.
+    /// `true` if media are rebuilt rather than patched.
     pub no_patch: bool,
-    /// The manifests, as they were named, each with what is to be done for it.
+    /// Manifests and their planned changes.
     pub manifests: Vec<SavedManifest>,
 }
 
-/// What is to be done for one manifest.
+/// Planned changes of one manifest.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(from = "Lists<PlannedMedium, PlannedCapture>")]
+#[serde(from = "SavedLists<PlannedMedium, PlannedCapture>")]
 pub struct SavedManifest {
-    /// The manifest, as it was named.
+    /// Path of the manifest, as given.
     pub manifest: Utf8PathBuf,
-    /// What is to be done with each target.
+    /// Planned change of each target.
     pub targets: Vec<Planned>,
 }
 
-/// A saved manifest as the file has it: media and captures in lists of their own. Written from references, since media
-/// list all their files.
+/// Serialised form of a manifest's changes, with separate lists for media and captures. Generic so that it can be
+/// written from references: media list all their files.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Lists<M, C> {
+struct SavedLists<M, C> {
     manifest: Utf8PathBuf,
     outputs: Vec<M>,
     #[serde(default = "Vec::new", skip_serializing_if = "Vec::is_empty")]
@@ -59,7 +59,7 @@ struct Lists<M, C> {
 
 impl Serialize for SavedManifest {
     fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let mut lists = Lists { manifest: self.manifest.clone(), outputs: Vec::new(), captures: Vec::new() };
+        let mut lists = SavedLists { manifest: self.manifest.clone(), outputs: Vec::new(), captures: Vec::new() };
         for planned in &self.targets {
             match planned {
                 Planned::Medium(medium) => lists.outputs.push(medium),
@@ -70,24 +70,24 @@ impl Serialize for SavedManifest {
     }
 }
 
-impl From<Lists<PlannedMedium, PlannedCapture>> for SavedManifest {
-    fn from(Lists { manifest, outputs, captures }: Lists<PlannedMedium, PlannedCapture>) -> Self {
+impl From<SavedLists<PlannedMedium, PlannedCapture>> for SavedManifest {
+    fn from(SavedLists { manifest, outputs, captures }: SavedLists<PlannedMedium, PlannedCapture>) -> Self {
         let media = outputs.into_iter().map(|planned| Planned::Medium(Box::new(planned)));
         Self { manifest, targets: media.chain(captures.into_iter().map(Planned::Capture)).collect() }
     }
 }
 
-/// What is to be done with a target, and what that was decided from.
+/// Planned change of a target, with the state that it is based on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Planned {
-    /// A medium.
+    /// Change of a medium.
     Medium(Box<PlannedMedium>),
-    /// A WIM file that is captured.
+    /// Change of a captured WIM file.
     Capture(PlannedCapture),
 }
 
 impl Planned {
-    /// The target, as its author sees it.
+    /// Name of the target, as in the manifest.
     pub fn name(&self) -> &str {
         match self {
             Self::Medium(medium) => &medium.name,
@@ -96,69 +96,69 @@ impl Planned {
     }
 }
 
-/// What is to be done with a WIM file that is captured, and what that was decided from.
+/// Planned change of a captured WIM file, with the state that it is based on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlannedCapture {
-    /// The WIM file, as its author sees it.
+    /// Name of the WIM file, as in the manifest.
     pub name: String,
-    /// What to do.
+    /// Action to take.
     pub action: Action,
-    /// What it is to be, as the record will have it; nothing for one that is to be deleted.
+    /// Record of the capture after the change. `None` for a deletion.
     pub wanted: Option<RecordedCapture>,
 }
 
-/// What is to be done with a medium, and what that was decided from.
+/// Planned change of a medium, with the state that it is based on.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PlannedMedium {
-    /// The medium, as its author sees it.
+    /// Name of the medium, as in the manifest.
     pub name: String,
-    /// What to do.
+    /// Action to take.
     pub action: Action,
-    /// What there was under its name.
-    pub existing: Existing,
-    /// The medium that was recorded.
+    /// File that had its name.
+    pub existing: ExistingFile,
+    /// Identity of the recorded medium.
     pub recorded: Option<Digest>,
-    /// What it is to be; nothing for one that is to be deleted.
+    /// Record of the medium after the change. `None` for a deletion.
     pub wanted: Option<WantedMedium>,
 }
 
-/// What a medium is to be: what the record will say of it.
+/// Record of a medium after a planned change.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct WantedMedium {
-    /// All of it but its files.
+    /// Everything but the files.
     pub summary: RecordedMedium,
-    /// Its files.
+    /// Files of the medium.
     pub files: Vec<RecordedFile>,
 }
 
-/// A target for which a saved plan holds no more, and why.
+/// Target for which a saved plan is out of date, with the reasons.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Moved {
-    /// The output.
+pub struct StaleTarget {
+    /// Name of the target.
     pub name: String,
-    /// What was to be done, if it was planned.
+    /// Planned action. `None` if the target was not planned.
     pub planned: Option<Action>,
-    /// What would be done now, if there is anything to say of it.
+    /// Action that a new plan would take, if the target is part of it.
     pub now: Option<Action>,
-    /// What there was and what there is under its name, if that is not the same.
-    pub existing: Option<(Existing, Existing)>,
-    /// Whether another medium is recorded than was.
+    /// File under the target's name, then and now, if it changed.
+    pub existing: Option<(ExistingFile, ExistingFile)>,
+    /// `true` if another medium is recorded now.
     pub is_recorded_anew: bool,
-    /// In what it would come out other than planned.
+    /// Differences between the planned result and the current one.
     pub inputs: Vec<Reason>,
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case")]
-struct Version {
+struct SavedVersion {
     plan_version: u32,
 }
 
-impl Saved {
-    /// A plan to save.
+impl SavedPlan {
+    /// Creates a plan to save.
     pub fn new(
         sites: Vec<String>,
         vars_files: Vec<Utf8PathBuf>,
@@ -169,83 +169,85 @@ impl Saved {
         Self { plan_version: PLAN_VERSION, sites, vars_files, vars, no_patch, manifests }
     }
 
-    /// Whether a text is meant to be a saved plan. No manifest starts like this.
-    pub fn is_meant(text: &[u8]) -> bool {
+    /// Returns `true` if a text looks like a saved plan. No manifest starts like one.
+    pub fn looks_like_one(text: &[u8]) -> bool {
         text.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'{')
     }
 
-    /// Reads a saved plan; `path` is where it came from.
+    /// Parses a saved plan. `path` is named in errors.
     pub fn parse(text: &str, path: &Utf8Path) -> Result<Self> {
         if !merge_conflict::find(text).is_empty() {
             return Err(Error::new(format!("the saved plan `{path}` has an unresolved merge conflict"))
-                .help("save it again with `tsmedia plan --out`"));
+                .help("save the plan again with `tsmedia plan --out FILE`"));
         }
         let damaged = |error: serde_json::Error| {
-            Error::new(format!("the saved plan `{path}` is damaged")).because(error).help("save it again")
+            Error::new(format!("the saved plan `{path}` is damaged"))
+                .because(error)
+                .help("save the plan again with `tsmedia plan --out FILE`")
         };
-        let Version { plan_version } = match serde_json::from_str(text) {
+        let SavedVersion { plan_version } = match serde_json::from_str(text) {
             Ok(version) => version,
             Err(error) if !error.is_data() => return Err(damaged(error)),
             Err(_) => {
                 return Err(Error::new(format!("`{path}` is neither a manifest nor a saved plan"))
-                    .help("a saved plan is what `tsmedia plan --out FILE` writes"));
+                    .help("save a plan with `tsmedia plan --out FILE`"));
             }
         };
         if plan_version > PLAN_VERSION {
             return Err(Error::new(format!(
-                "`{path}` is a saved plan of version {plan_version}, and this tsmedia reads up to {PLAN_VERSION}"
+                "`{path}` is a saved plan of version {plan_version}, but this tsmedia reads versions up to {PLAN_VERSION}"
             ))
-            .help("use the tsmedia that wrote it, or save it again with this one"));
+            .help("use the tsmedia that saved it, or save the plan again with `tsmedia plan --out FILE`"));
         }
         serde_json::from_str(text).map_err(damaged)
     }
 
-    /// Returns the text of the file.
+    /// Formats the plan as JSON.
     ///
     /// # Errors
     ///
-    /// Something of it can't be written as JSON.
+    /// If a value can't be represented in JSON.
     pub fn to_json(&self) -> Result<String> {
         let failed = |error: serde_json::Error| Error::new("writing the plan").because(error);
         Ok(serde_json::to_string_pretty(self).map_err(failed)? + "\n")
     }
 }
 
-/// How everything is now that a saved plan was decided from.
-pub struct Now<'a> {
-    /// What would be done.
+/// Current state, to compare with a saved plan.
+pub struct CurrentState<'a> {
+    /// New plan.
     pub plan: &'a Plan,
-    /// What the manifest makes.
+    /// Targets of the manifest.
     pub targets: &'a [Target],
-    /// The digests of sources: all have to be known.
+    /// Digests of sources, all of which must be known.
     pub digests: &'a dyn Fn(&SourceKey) -> Option<Digests>,
-    /// What was built.
+    /// Record of the manifest.
     pub record: &'a Record,
-    /// What there is under a name.
-    pub existing: &'a dyn Fn(&str) -> Existing,
+    /// File that has the name of a target.
+    pub existing: &'a dyn Fn(&str) -> ExistingFile,
 }
 
-impl Now<'_> {
+impl CurrentState<'_> {
     fn action(&self, name: &str) -> Option<Action> {
         self.plan.changes.iter().find(|change| change.name == name).map(|change| change.action)
     }
 }
 
-/// The targets for which a saved plan holds no more.
+/// Lists the targets for which a saved plan is out of date.
 ///
-/// A target that is as it was planned to be already is no reason to refuse: then somebody did it, and doing the plan
-/// again does the rest.
-pub fn moved(planned: &[Planned], now: &Now) -> Result<Vec<Moved>> {
+/// A target that is already in its planned state does not count. It was done by someone else or by an interrupted run,
+/// and applying the plan does the rest.
+pub fn find_stale(planned: &[Planned], now: &CurrentState) -> Result<Vec<StaleTarget>> {
     let mut all = Vec::new();
     for planned in planned {
         all.extend(match planned {
-            Planned::Medium(planned) => moved_medium(planned, now)?,
-            Planned::Capture(planned) => moved_capture(planned, now),
+            Planned::Medium(planned) => check_medium(planned, now)?,
+            Planned::Capture(planned) => check_capture(planned, now),
         });
     }
     let is_planned = |name: &str| planned.iter().any(|planned| planned.name() == name);
     let unplanned = now.plan.changes.iter().filter(|change| change.action != Action::Keep && !is_planned(&change.name));
-    all.extend(unplanned.map(|change| Moved {
+    all.extend(unplanned.map(|change| StaleTarget {
         name: change.name.clone(),
         planned: None,
         now: Some(change.action),
@@ -256,7 +258,7 @@ pub fn moved(planned: &[Planned], now: &Now) -> Result<Vec<Moved>> {
     Ok(all)
 }
 
-fn moved_medium(planned: &PlannedMedium, now: &Now) -> Result<Option<Moved>> {
+fn check_medium(planned: &PlannedMedium, now: &CurrentState) -> Result<Option<StaleTarget>> {
     let target = target::named(now.targets, &planned.name).and_then(|target| Some((target, target.medium()?)));
     let existing = (now.existing)(&planned.name);
     let recorded = now.record.medium(&planned.name).map(|recorded| recorded.id);
@@ -264,15 +266,15 @@ fn moved_medium(planned: &PlannedMedium, now: &Now) -> Result<Option<Moved>> {
     let is_done = match (&planned.wanted, target) {
         (Some(WantedMedium { summary, files }), Some((target, output))) => {
             let identity = output.identity(now.digests)?;
-            let secrets = output.kept_secrets();
+            let secrets = output.recorded_secrets();
             differences.extend(reason::secret_changes(summary.secrets.as_ref(), secrets.as_ref(), planned.existing));
             if identity.id != Some(summary.id) {
                 differences.extend(reason::differences(target, output, &identity, summary, files));
             }
             let secrets = summary.secrets.as_ref().map(|secrets| secrets.digest);
-            existing == Existing::Medium { id: summary.id, secrets, len: summary.len }
+            existing == ExistingFile::Medium { id: summary.id, secrets, len: summary.len }
         }
-        // Deleting is also forgetting, and a file that was left alone may still be there.
+        // A deleted target is no longer recorded, but its file may have been left alone.
         (None, None) => recorded.is_none(),
         (Some(_), None) | (None, Some(_)) => false,
     };
@@ -281,7 +283,7 @@ fn moved_medium(planned: &PlannedMedium, now: &Now) -> Result<Option<Moved>> {
     if is_wanted_as_planned && (is_done || is_as_it_was) {
         return Ok(None);
     }
-    Ok(Some(Moved {
+    Ok(Some(StaleTarget {
         name: planned.name.clone(),
         planned: Some(planned.action),
         now: now.action(&planned.name),
@@ -291,9 +293,9 @@ fn moved_medium(planned: &PlannedMedium, now: &Now) -> Result<Option<Moved>> {
     }))
 }
 
-/// What there is under the name of a capture may have changed: that is what the plan was about, and only what was to be
-/// done with it counts.
-fn moved_capture(planned: &PlannedCapture, now: &Now) -> Option<Moved> {
+/// Checks a planned capture. The file under its name may change, as the planned change replaces it anyway; only the
+/// action counts.
+fn check_capture(planned: &PlannedCapture, now: &CurrentState) -> Option<StaleTarget> {
     let action = now.action(&planned.name);
     let target = target::named(now.targets, &planned.name).and_then(|target| Some((target, target.capture()?)));
     let inputs = match (target, &planned.wanted) {
@@ -301,12 +303,12 @@ fn moved_capture(planned: &PlannedCapture, now: &Now) -> Option<Moved> {
         _ => Vec::new(),
     };
     let is_the_same = target.is_some() == planned.wanted.is_some() && inputs.is_empty();
-    // Somebody may have done it already.
+    // The capture may have been made in the meantime.
     let is_done = matches!(action, Some(Action::Keep) | None);
     if is_the_same && (is_done || action == Some(planned.action)) {
         return None;
     }
-    Some(Moved {
+    Some(StaleTarget {
         name: planned.name.clone(),
         planned: Some(planned.action),
         now: action,
@@ -321,18 +323,22 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_saved_plan_is_told_from_one_that_is_damaged_or_newer() {
-        let saved = Saved::new(vec!["BER".into()], Vec::new(), vec![("a".into(), "b c".into())], true, Vec::new());
+    fn damaged_and_newer_plans_are_distinguished_from_other_files() {
+        let saved = SavedPlan::new(vec!["BER".into()], Vec::new(), vec![("a".into(), "b c".into())], true, Vec::new());
         let text = saved.to_json().unwrap();
-        assert_eq!(Saved::parse(&text, "ci.plan".into()).unwrap(), saved);
-        assert!(Saved::is_meant(text.as_bytes()) && Saved::is_meant(b" \n{") && !Saved::is_meant(b"[media]\n{}"));
-        let refused = |text: &str| Saved::parse(text, "ci.plan".into()).unwrap_err().to_string();
+        assert_eq!(SavedPlan::parse(&text, "ci.plan".into()).unwrap(), saved);
+        assert!(
+            SavedPlan::looks_like_one(text.as_bytes())
+                && SavedPlan::looks_like_one(b" \n{")
+                && !SavedPlan::looks_like_one(b"[media]\n{}")
+        );
+        let refused = |text: &str| SavedPlan::parse(text, "ci.plan".into()).unwrap_err().to_string();
         for cut in 1..text.trim_end().len() {
             assert_eq!(refused(&text[..cut]), "the saved plan `ci.plan` is damaged", "{cut}");
         }
         assert_eq!(refused("{\"plan-version\": 1}"), "the saved plan `ci.plan` is damaged");
         assert_eq!(refused("{\"record-version\": 1}"), "`ci.plan` is neither a manifest nor a saved plan");
         let newer = refused("{\"plan-version\": 2, \"else\": 1}");
-        assert_eq!(newer, "`ci.plan` is a saved plan of version 2, and this tsmedia reads up to 1");
+        assert_eq!(newer, "`ci.plan` is a saved plan of version 2, but this tsmedia reads versions up to 1");
     }
 }

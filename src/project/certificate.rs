@@ -9,7 +9,7 @@ use crate::problem::Problems;
 use crate::resolve::Resolver;
 use crate::resolve::secrets::Secrets;
 use crate::store::Objects;
-use crate::write::Disk;
+use crate::write::DiskOps;
 
 /// Returns the certificate of the one medium that manifests make for the chosen sites. `None` if something is wrong, which
 /// is added to `problems`.
@@ -42,7 +42,7 @@ pub fn certificate(
     let mut resolver = Resolver::new(secrets);
     resolver.use_clock(environment.clock);
     let cache = cache_beside(&rendered.path);
-    resolver.use_cache(Objects::open(&cache, environment.cache_limit, &Disk::default()));
+    resolver.use_cache(Objects::open(&cache, environment.cache_limit, &DiskOps::default()));
     let certificate = resolver.certificate(rendered, environment.source_date, problems);
     if certificate.is_none() && !problems.has_errors() {
         let message = format!("the medium of `{}` has no certificate", rendered.path);

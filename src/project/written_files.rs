@@ -17,10 +17,10 @@ use crate::volume::{Folder, Node};
 use crate::write::{journal_path, temporary_path};
 
 /// A file that a run writes.
-pub(super) struct Written {
+pub(super) struct WrittenFile {
     path: Utf8PathBuf,
     identity: FileIdentity,
-    what: What,
+    what: FileRole,
     /// Place where its author names it.
     place: Place,
     /// Which of the manifests makes it.
@@ -28,7 +28,7 @@ pub(super) struct Written {
 }
 
 /// Role of a written file, with the name of the output that it belongs to.
-enum What {
+enum FileRole {
     Output(String),
     Disc(String),
     Capture(String),
@@ -38,7 +38,7 @@ enum What {
     Record(String),
 }
 
-impl What {
+impl FileRole {
     fn words(&self) -> String {
         match self {
             Self::Output(name) | Self::Disc(name) | Self::Capture(name) => format!("the output `{name}`"),
@@ -59,32 +59,32 @@ impl What {
 
 /// The files that a run writes.
 #[derive(Default)]
-pub(super) struct WrittenFiles(Vec<Written>);
+pub(super) struct WrittenFiles(Vec<WrittenFile>);
 
 impl WrittenFiles {
     /// Adds an output, with the files beside it that it takes to write it.
     pub fn add_output(&mut self, name: &str, path: &Utf8Path, is_disc: bool, place: &Place, manifest: usize) {
         let name = name.to_owned();
-        let what = if is_disc { What::Disc(name.clone()) } else { What::Output(name.clone()) };
+        let what = if is_disc { FileRole::Disc(name.clone()) } else { FileRole::Output(name.clone()) };
         self.add(path.to_owned(), what, place, manifest);
-        self.add(temporary_path(path), What::Unfinished(name.clone()), place, manifest);
-        self.add(journal_path(path), What::Journal(name), place, manifest);
+        self.add(temporary_path(path), FileRole::Unfinished(name.clone()), place, manifest);
+        self.add(journal_path(path), FileRole::Journal(name), place, manifest);
     }
 
     /// Adds a WIM file that is captured.
     pub fn add_capture(&mut self, name: &str, path: &Utf8Path, place: &Place, manifest: usize) {
-        self.add(path.to_owned(), What::Capture(name.to_owned()), place, manifest);
-        self.add(temporary_path(path), What::Unfinished(name.to_owned()), place, manifest);
+        self.add(path.to_owned(), FileRole::Capture(name.to_owned()), place, manifest);
+        self.add(temporary_path(path), FileRole::Unfinished(name.to_owned()), place, manifest);
     }
 
     /// Adds the record of a manifest.
     pub fn add_record(&mut self, path: &Utf8Path, place: &Place, manifest: usize) {
-        self.add(path.to_owned(), What::Record(path.to_string()), place, manifest);
+        self.add(path.to_owned(), FileRole::Record(path.to_string()), place, manifest);
     }
 
-    fn add(&mut self, path: Utf8PathBuf, what: What, place: &Place, manifest: usize) {
+    fn add(&mut self, path: Utf8PathBuf, what: FileRole, place: &Place, manifest: usize) {
         let identity = FileIdentity::of(&path);
-        self.0.push(Written { path, identity, what, place: place.clone(), manifest });
+        self.0.push(WrittenFile { path, identity, what, place: place.clone(), manifest });
     }
 
     /// Complains of files that are one.
@@ -104,7 +104,7 @@ impl WrittenFiles {
             let identity = FileIdentity::of(path);
             let Some(written) = by_identity.get(&identity).filter(|_| identity.inode().is_some()) else { continue };
             // A medium is built when what is captured for it is there.
-            let is_captured_for_it = matches!(written.what, What::Capture(_)) && path.extension() == Some("wim");
+            let is_captured_for_it = matches!(written.what, FileRole::Capture(_)) && path.extension() == Some("wim");
             if is_captured_for_it || place.is_some_and(|place| is_blamed(place, problems)) {
                 continue;
             }
@@ -133,7 +133,7 @@ impl WrittenFiles {
                 };
                 for file in source.files() {
                     let found = written.remove(&(file.stat.device, file.stat.inode));
-                    if let Some(found) = found.filter(|it| !matches!(it.what, What::Capture(_))) {
+                    if let Some(found) = found.filter(|it| !matches!(it.what, FileRole::Capture(_))) {
                         problems.add(overwrites(found, &file.path, None));
                     }
                 }
@@ -148,7 +148,7 @@ fn is_blamed(place: &Place, problems: &Problems) -> bool {
     problems.sorted().iter().filter(|problem| problem.severity == Severity::Error).any(|problem| is_here(&problem))
 }
 
-fn overwrites(written: &Written, input: &Utf8Path, place: Option<&Place>) -> Problem {
+fn overwrites(written: &WrittenFile, input: &Utf8Path, place: Option<&Place>) -> Problem {
     let message = match written.path == input {
         true => format!("{} is also an input, and building would overwrite it", written.what.words()),
         false => format!("{} is also the input `{input}`, and building would overwrite it", written.what.words()),
@@ -158,15 +158,15 @@ fn overwrites(written: &Written, input: &Utf8Path, place: Option<&Place>) -> Pro
         problem = problem.at(place.clone(), "read");
     }
     problem.help(match written.what {
-        What::Record(_) => "give the manifest or the input another name",
-        What::Capture(_) => "choose another `path` in `[capture]`; `--force` does not replace inputs",
+        FileRole::Record(_) => "give the manifest or the input another name",
+        FileRole::Capture(_) => "choose another `path` in `[capture]`; `--force` does not replace inputs",
         _ => "choose another `path` in `[output]`; `--force` does not replace inputs",
     })
 }
 
 /// Complains of each file that another one before it is.
-fn pairs(all: &[&Written], problems: &mut Problems) {
-    let mut first: HashMap<&FileIdentity, &Written> = HashMap::new();
+fn pairs(all: &[&WrittenFile], problems: &mut Problems) {
+    let mut first: HashMap<&FileIdentity, &WrittenFile> = HashMap::new();
     let mut told: Vec<(usize, usize)> = Vec::new();
     for written in all {
         let Some(other) = first.get(&written.identity) else {
@@ -190,7 +190,7 @@ fn pairs(all: &[&Written], problems: &mut Problems) {
                 format!("two {of} have the same output: `{name}` and `{of_other}` are one file")
             }
             _ => match (&written.what, &other.what) {
-                (What::Record(name), What::Record(_)) => format!("two manifests have the same record `{name}`"),
+                (FileRole::Record(name), FileRole::Record(_)) => format!("two manifests have the same record `{name}`"),
                 (what, of_other) => format!("{} and {} are one file", what.words(), of_other.words()),
             },
         };
@@ -198,9 +198,9 @@ fn pairs(all: &[&Written], problems: &mut Problems) {
         if written.place != other.place {
             problem = problem.at(other.place.clone(), "");
         }
-        let is_disc = |it: &Written| matches!(it.what, What::Disc(_));
+        let is_disc = |it: &WrittenFile| matches!(it.what, FileRole::Disc(_));
         problems.add(problem.help(match &written.what {
-            What::Record(_) => "rename one of the manifests, or name each manifest once",
+            FileRole::Record(_) => "rename one of the manifests, or name each manifest once",
             _ if is_disc(written) || is_disc(other) => {
                 "the discs of a set have numbers in their names: give the other another `path`"
             }

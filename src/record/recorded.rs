@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::digest::Digest;
 use crate::firmware::Firmware;
-use crate::output::{Entry, FORMAT_VERSION, KeptSecrets, Output, Sealed, TemplateValue, entry_of};
+use crate::output::{ContentEntry, FORMAT_VERSION, Output, RecordedSecrets, Sealed, TemplateValue, find_entry};
 use crate::target::{CaptureRequest, CaptureSource, Target};
 
 /// A target as it was made.
@@ -148,7 +148,7 @@ pub struct RecordedMedium {
     pub values: Option<Vec<TemplateValue>>,
     /// What is kept of its secrets, if it depends on any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub secrets: Option<KeptSecrets>,
+    pub secrets: Option<RecordedSecrets>,
 }
 
 /// A boot image as it was built.
@@ -220,7 +220,7 @@ impl RecordedMedium {
         let files = sealed.files.iter().map(|file| RecordedFile {
             path: file.path.clone(),
             len: file.len,
-            blake3: output.kept_digest(&file.path, file.digests.blake3),
+            blake3: output.recordable_digest(&file.path, file.digests.blake3),
             offset: file.places.first().map_or(0, |place| place.offset),
         });
         let files: Vec<_> = files.collect();
@@ -236,16 +236,16 @@ impl RecordedMedium {
             boot: boot.collect(),
             entries: entries_of(&output.entries, &files),
             values: Some(target.values.clone()),
-            secrets: output.kept_secrets(),
+            secrets: output.recorded_secrets(),
         };
         (recorded, files)
     }
 }
 
-fn entries_of(entries: &[Entry], files: &[RecordedFile]) -> Vec<RecordedEntry> {
+fn entries_of(entries: &[ContentEntry], files: &[RecordedFile]) -> Vec<RecordedEntry> {
     let mut hashers: Vec<_> = entries.iter().map(|_| (0, 0, blake3::Hasher::new())).collect();
     for file in files {
-        let Some(entry) = entry_of(entries, &file.path) else { continue };
+        let Some(entry) = find_entry(entries, &file.path) else { continue };
         let Some(index) = entries.iter().position(|other| std::ptr::eq(other, entry)) else { continue };
         let (n_files, len, hasher) = &mut hashers[index];
         *n_files += 1;
@@ -256,7 +256,7 @@ fn entries_of(entries: &[Entry], files: &[RecordedFile]) -> Vec<RecordedEntry> {
         hasher.update(&file.len.to_le_bytes());
         hasher.update(&file.blake3.0);
     }
-    let entry = |(entry, (n_files, len, hasher)): (&Entry, (u64, u64, blake3::Hasher))| RecordedEntry {
+    let entry = |(entry, (n_files, len, hasher)): (&ContentEntry, (u64, u64, blake3::Hasher))| RecordedEntry {
         title: entry.title.clone(),
         path: entry.path.clone(),
         n_files,

@@ -2,8 +2,8 @@ use std::fs;
 
 use super::*;
 use crate::digest::Digests;
-use crate::output::desk::Desk;
-use crate::output::{Entry, TemplateValue, entry_of};
+use crate::output::fixtures::MediumFixture;
+use crate::output::{ContentEntry, TemplateValue, find_entry};
 use crate::target::fixtures::target;
 
 #[test]
@@ -29,21 +29,21 @@ fn the_record_of_a_manifest_is_beside_it() {
 
 #[test]
 fn a_file_belongs_to_the_nearest_entry() {
-    let entry = |path: &str| Entry::new(path, path);
+    let entry = |path: &str| ContentEntry::new(path, path);
     let entries = [entry("."), entry("SMS/PKG"), entry("SMS/PKG/A")];
-    let title = |path| entry_of(&entries, path).map(|entry| entry.title.as_str());
+    let title = |path| find_entry(&entries, path).map(|entry| entry.title.as_str());
     assert_eq!(
         ["x", "SMS/PKG/A/b", "SMS/PKG/AB", "SMS/PKG/A"].map(title),
         [Some("."), Some("SMS/PKG/A"), Some("SMS/PKG"), Some("SMS/PKG/A")]
     );
-    assert_eq!(entry_of(&entries[1..], "boot/bcd"), None);
+    assert_eq!(find_entry(&entries[1..], "boot/bcd"), None);
 }
 
 /// A record of one output, and what it says of the output.
-fn put(desk: &Desk, values: Vec<TemplateValue>) -> (Record, RecordedMedium) {
-    let (target, output) = (Target { values, ..target(desk) }, desk.output());
+fn put(fixture: &MediumFixture, values: Vec<TemplateValue>) -> (Record, RecordedMedium) {
+    let (target, output) = (Target { values, ..target(fixture) }, fixture.output());
     let draft = output.draft(&|_| None).unwrap();
-    let known = |job: crate::output::Job| Digests::of(&fs::read(job.file.path()).unwrap());
+    let known = |job: crate::output::CopyJob| Digests::hash(&fs::read(job.file.path()).unwrap());
     let digests: Vec<_> = draft.jobs(&|_| None).into_iter().map(known).collect();
     let mut record = Record::default();
     record.put_medium(&target, &output, &draft.seal(&digests).unwrap());
@@ -57,26 +57,26 @@ fn value(name: &str, value: impl Into<serde_json::Value>) -> TemplateValue {
 
 #[test]
 fn a_record_is_read_as_it_was_written() {
-    let desk = Desk::new();
-    let path = desk.root.join("media.record.json");
+    let fixture = MediumFixture::new();
+    let path = fixture.root.join("media.record.json");
     let values =
         vec![value("language", "de-DE"), value("net", serde_json::json!({ "dns": [1, true, "ü\n"], "a": 1.5 }))];
-    let (record, recorded) = put(&desk, values);
-    record.save(&path, &Disk::default()).unwrap();
+    let (record, recorded) = put(&fixture, values);
+    record.save(&path, &DiskOps::default()).unwrap();
     let loaded = Record::load(&path).unwrap();
     assert_eq!(loaded.medium(&recorded.name), Some(&recorded));
     assert_eq!(loaded.files(&recorded.name).unwrap(), record.files(&recorded.name).unwrap());
     let text = fs::read_to_string(&path).unwrap();
-    loaded.save(&path, &Disk::default()).unwrap();
+    loaded.save(&path, &DiskOps::default()).unwrap();
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
 }
 
 #[test]
 fn a_record_of_version_1_is_read_and_its_values_are_not_known() {
-    let desk = Desk::new();
-    let path = desk.root.join("media.record.json");
-    let (mut record, recorded) = put(&desk, Vec::new());
-    record.save(&path, &Disk::default()).unwrap();
+    let fixture = MediumFixture::new();
+    let path = fixture.root.join("media.record.json");
+    let (mut record, recorded) = put(&fixture, Vec::new());
+    record.save(&path, &DiskOps::default()).unwrap();
     let text = fs::read_to_string(&path).unwrap();
     let old = text.replace("\"record-version\": 2", "\"record-version\": 1").replace(",\n  \"values\": []", "");
     assert!(!old.contains("values") && text.contains("values"), "{text}");
@@ -84,7 +84,7 @@ fn a_record_of_version_1_is_read_and_its_values_are_not_known() {
     record = Record::load(&path).unwrap();
     assert_eq!(record.medium(&recorded.name), Some(&RecordedMedium { values: None, ..recorded }));
     // What came to the same bytes is taken over.
-    let target = Target { values: vec![value("language", "de-DE")], ..target(&desk) };
+    let target = Target { values: vec![value("language", "de-DE")], ..target(&fixture) };
     assert!(record.renew_values(&target));
     assert!(!record.renew_values(&target));
     assert_eq!(record.medium(&target.name).unwrap().values, Some(target.values));

@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 use super::{Page, counted};
 use crate::size::Size;
-use crate::store::Contents;
+use crate::store::CacheContents;
 
 /// What is in caches, for people.
-pub fn cache(caches: &[Contents]) -> Page {
+pub fn cache(caches: &[CacheContents]) -> Page {
     let mut page = Page::default();
     for cache in caches {
-        let Contents { root, n_files, n_outputs, memo_len, objects, limit } = cache;
+        let CacheContents { root, n_files, n_outputs, memo_len, objects, limit } = cache;
         page.line(format!("{root}: {}, objects at most {limit}", Size(cache.len())));
         let what = format!("{}, {}", counted(*n_files, "file"), counted(*n_outputs, "finished output"));
         page.row(format!("  {:12} ", "digests"), format!("{what} ({})", Size(*memo_len)));
@@ -23,8 +23,8 @@ pub fn cache(caches: &[Contents]) -> Page {
 }
 
 /// The same as data.
-pub fn cache_json(caches: &[Contents]) -> Value {
-    let cache = |cache: &Contents| {
+pub fn cache_json(caches: &[CacheContents]) -> Value {
+    let cache = |cache: &CacheContents| {
         let objects: serde_json::Map<_, _> = cache
             .objects
             .iter()

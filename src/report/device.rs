@@ -3,10 +3,13 @@
 use serde_json::{Value as Json, json};
 
 use super::Page;
-use crate::device::{Contents, Done, Held, Looked, Refusal, Sign, Standing, Target, Use, User};
+use crate::device::{
+    DeviceTarget, DeviceUse, DiskRefusal, DriveContents, DrivePartition, DriveStatus, SearchExtent, TransferResult,
+    UsageSign, UseKind,
+};
 use crate::error::Error;
 use crate::format::file_system::FileSystem;
-use crate::output::lists::Medium;
+use crate::output::lists::MediumToml;
 use crate::rule::Rule;
 use crate::size::Size;
 
@@ -14,7 +17,7 @@ use crate::size::Size;
 const MAX_FOREIGN: usize = 5;
 
 /// What a disk is and what it holds, in lines.
-pub fn target(target: &Target, contents: Option<&Contents>) -> Page {
+pub fn target(target: &DeviceTarget, contents: Option<&DriveContents>) -> Page {
     let disk = &target.disk;
     let nameless = if target.is_device { "a disk that does not say what it is" } else { "a file in place of a disk" };
     let mut words = vec![if disk.model.is_empty() { nameless } else { &disk.model }.to_owned()];
@@ -32,7 +35,7 @@ pub fn target(target: &Target, contents: Option<&Contents>) -> Page {
     for held in &contents.volumes {
         page.line(format!("  {}", volume(held)));
     }
-    for Sign { what, at } in &contents.signs {
+    for UsageSign { what, at } in &contents.signs {
         page.line(format!("  outside of partitions: {what}, at byte {at}"));
     }
     if let Some(at) = contents.first_data {
@@ -48,18 +51,18 @@ pub fn target(target: &Target, contents: Option<&Contents>) -> Page {
 }
 
 /// That a drive is empty, as far as that is known.
-fn nothing(looked: Looked) -> String {
+fn nothing(looked: SearchExtent) -> String {
     match looked {
-        Looked::Sample { end_len, n_places } => format!(
+        SearchExtent::Sample { end_len, n_places } => format!(
             "seems to hold nothing: {} at both ends and {n_places} places between are zero, and the rest is looked at \
              before it is written over",
             Size(end_len)
         ),
-        Looked::All | Looked::Enough => "holds nothing".into(),
+        SearchExtent::All | SearchExtent::Enough => "holds nothing".into(),
     }
 }
 
-fn volume(held: &Held) -> String {
+fn volume(held: &DrivePartition) -> String {
     let what = match held.file_system {
         FileSystem::Empty => "no file system".to_owned(),
         FileSystem::Unknown => "something unknown".to_owned(),
@@ -72,54 +75,54 @@ fn volume(held: &Held) -> String {
     }
 }
 
-fn medium_words(medium: &Medium) -> String {
+fn medium_words(medium: &MediumToml) -> String {
     let said = |wanted: &str| medium.description.iter().find(|(key, _)| key == wanted).map(|(_, value)| value.as_str());
     let site = said("site").map_or_else(String::new, |site| format!(" for the site `{site}`"));
     format!("the medium `{}`{site}, labelled `{}`", said("name").unwrap_or_default(), medium.label)
 }
 
 /// Why a medium is not put on a disk, with the way out. `line` is what was typed.
-pub fn refusal(refusal: &Refusal, target: &Target, line: &str) -> Error {
+pub fn refusal(refusal: &DiskRefusal, target: &DeviceTarget, line: &str) -> Error {
     let (why, help) = words(refusal, target, line);
     let rule = refusal.rule().map_or_else(String::new, |rule| format!(" [{rule}]"));
     Error::new(format!("`{}` is left as it is: {why}{rule}", target.path)).help(help)
 }
 
-fn words(refusal: &Refusal, target: &Target, line: &str) -> (String, String) {
+fn words(refusal: &DiskRefusal, target: &DeviceTarget, line: &str) -> (String, String) {
     let list = "give a stick; `lsblk` lists the disks that there are";
     match refusal {
-        Refusal::Empty => ("there is no card in it".into(), "put one in".into()),
-        Refusal::System(at) => (format!("`{at}` is on it, this computer runs from it"), list.into()),
-        Refusal::Used(Use { name, by: User::Mount(at) }) => {
+        DiskRefusal::Empty => ("there is no card in it".into(), "put one in".into()),
+        DiskRefusal::System(at) => (format!("`{at}` is on it, this computer runs from it"), list.into()),
+        DiskRefusal::Used(DeviceUse { name, by: UseKind::Mount(at) }) => {
             (format!("`{name}` is mounted at `{at}`"), format!("unmount it: `umount '{at}'`"))
         }
-        Refusal::Used(Use { name, by: User::Swap }) => {
+        DiskRefusal::Used(DeviceUse { name, by: UseKind::Swap }) => {
             (format!("memory is swapped to `{name}`"), format!("end that: `swapoff /dev/{name}`"))
         }
-        Refusal::Used(Use { name, by: User::Device(by, mapped) }) => {
+        DiskRefusal::Used(DeviceUse { name, by: UseKind::Device(by, mapped) }) => {
             let mapped = mapped.as_ref().map_or_else(String::new, |mapped| format!(" (`{mapped}`)"));
             let help =
                 "close what is made of it: `cryptsetup close`, `vgchange -an`, `mdadm --stop` or `dmsetup remove`";
             (format!("`{by}`{mapped} is made of `{name}`"), help.into())
         }
-        Refusal::NotRemovable => ("it is neither a removable disk nor one on USB".into(), list.into()),
-        Refusal::ReadOnly => (
+        DiskRefusal::NotRemovable => ("it is neither a removable disk nor one on USB".into(), list.into()),
+        DiskRefusal::ReadOnly => (
             "it takes no writes".into(),
             "some sticks and most cards have a switch for that; a worn out one stays so".into(),
         ),
-        Refusal::OtherSectors(len) => (
+        DiskRefusal::OtherSectors(len) => (
             format!("its sectors have {len} bytes, and media are made for sectors of 512"),
             "take another stick: few have such sectors".into(),
         ),
-        Refusal::TooSmall { len, needed } => (
+        DiskRefusal::TooSmall { len, needed } => (
             format!("it holds {len}, and the medium takes {needed}"),
             "take a larger one, or give `[output]` a `capacity` that the medium is to fit in".into(),
         ),
-        Refusal::OtherName { named } => (
+        DiskRefusal::OtherName { named } => (
             format!("it is `{}`, and `--erase` names `{named}`", target.disk.title()),
             "another stick may have its place by now; see which one is meant".into(),
         ),
-        Refusal::HoldsData => (
+        DiskRefusal::HoldsData => (
             "what it holds would be lost".into(),
             format!("to erase all of it: `{line} --erase {}`", target.disk.title()),
         ),
@@ -127,32 +130,39 @@ fn words(refusal: &Refusal, target: &Target, line: &str) -> (String, String) {
 }
 
 /// What would be done, for people.
-pub fn intent(standing: Standing, len: u64, target: &Target, contents: &Contents) -> Page {
+pub fn intent(status: DriveStatus, len: u64, target: &DeviceTarget, contents: &DriveContents) -> Page {
     let len = Size(len);
-    Page::of_line(match standing {
-        Standing::Blank => format!("{len} would be written to `{}`, which {}", target.path, nothing(contents.looked)),
-        Standing::Same | Standing::OtherBuild => {
+    Page::of_line(match status {
+        DriveStatus::Blank => {
+            format!("{len} would be written to `{}`, which {}", target.path, nothing(contents.looked))
+        }
+        DriveStatus::Same | DriveStatus::OtherBuild => {
             format!("what differs of {len} would be written to `{}`, which holds the medium already", target.path)
         }
-        Standing::Other => format!("{len} would be written to `{}`, and what it holds would be lost", target.path),
+        DriveStatus::Other => format!("{len} would be written to `{}`, and what it holds would be lost", target.path),
     })
 }
 
 /// What was done, in a line.
-pub fn done(target: &Target, done: &Done) -> String {
+pub fn done(target: &DeviceTarget, done: &TransferResult) -> String {
     let (path, written, kept) = (&target.path, Size(done.n_written), Size(done.n_kept));
     match done {
-        Done { n_written: 0, .. } => format!("kept      {path}: all {kept} were there already"),
-        Done { n_kept: 0, .. } => format!("written   {path}: {written}, read back and found right"),
+        TransferResult { n_written: 0, .. } => format!("kept      {path}: all {kept} were there already"),
+        TransferResult { n_kept: 0, .. } => format!("written   {path}: {written}, read back and found right"),
         _ => format!("written   {path}: {written}, read back and found right; {kept} needed no writing"),
     }
 }
 
 /// All of it as data.
-pub fn json(target: &Target, contents: Option<&Contents>, standing: Option<Standing>, outcome: &Outcome) -> Json {
+pub fn json(
+    target: &DeviceTarget,
+    contents: Option<&DriveContents>,
+    status: Option<DriveStatus>,
+    outcome: &Outcome,
+) -> Json {
     let disk = &target.disk;
     let holds = contents.map(|contents| {
-        let volume = |held: &Held| {
+        let volume = |held: &DrivePartition| {
             json!({
                 "partition": held.number,
                 "offset": held.place.offset,
@@ -166,19 +176,19 @@ pub fn json(target: &Target, contents: Option<&Contents>, standing: Option<Stand
             "signs": contents.signs.iter().map(|sign| json!({ "what": sign.what, "offset": sign.at })).collect::<Vec<_>>(),
             "first-data": contents.first_data,
             "looked-at": match contents.looked {
-                Looked::Enough => "enough",
-                Looked::All => "all",
-                Looked::Sample { .. } => "sample",
+                SearchExtent::Enough => "enough",
+                SearchExtent::All => "all",
+                SearchExtent::Sample { .. } => "sample",
             },
             "medium": contents.medium.as_ref().map(|medium| medium.id.to_string()),
             "other-files": contents.foreign,
         })
     });
-    let standing = standing.map(|standing| match standing {
-        Standing::Blank => "blank",
-        Standing::Same => "same",
-        Standing::OtherBuild => "other-build",
-        Standing::Other => "other",
+    let status = status.map(|status| match status {
+        DriveStatus::Blank => "blank",
+        DriveStatus::Same => "same",
+        DriveStatus::OtherBuild => "other-build",
+        DriveStatus::Other => "other",
     });
     let (written, kept) = match outcome {
         Outcome::Done(done) => (Some(done.n_written), Some(done.n_kept)),
@@ -197,7 +207,7 @@ pub fn json(target: &Target, contents: Option<&Contents>, standing: Option<Stand
             "len": disk.len,
         },
         "holds": holds,
-        "standing": standing,
+        "standing": status,
         "refusals": refusals,
         "written": written,
         "kept": kept,
@@ -210,24 +220,24 @@ pub enum Outcome {
     /// It was not to be done.
     Planned,
     /// It was not done, and why.
-    Refused(Vec<Refusal>),
+    Refused(Vec<DiskRefusal>),
     /// It was done.
-    Done(Done),
+    Done(TransferResult),
 }
 
-fn refusal_json(refusal: &Refusal, target: &Target) -> Json {
+fn refusal_json(refusal: &DiskRefusal, target: &DeviceTarget) -> Json {
     let kind = match refusal {
-        Refusal::Empty => "empty",
-        Refusal::System(_) => "system",
-        Refusal::Used(Use { by: User::Mount(_), .. }) => "mounted",
-        Refusal::Used(Use { by: User::Swap, .. }) => "swap",
-        Refusal::Used(Use { by: User::Device(..), .. }) => "in-use",
-        Refusal::NotRemovable => "not-removable",
-        Refusal::ReadOnly => "read-only",
-        Refusal::OtherSectors(_) => "other-sectors",
-        Refusal::TooSmall { .. } => "too-small",
-        Refusal::OtherName { .. } => "other-name",
-        Refusal::HoldsData => "holds-data",
+        DiskRefusal::Empty => "empty",
+        DiskRefusal::System(_) => "system",
+        DiskRefusal::Used(DeviceUse { by: UseKind::Mount(_), .. }) => "mounted",
+        DiskRefusal::Used(DeviceUse { by: UseKind::Swap, .. }) => "swap",
+        DiskRefusal::Used(DeviceUse { by: UseKind::Device(..), .. }) => "in-use",
+        DiskRefusal::NotRemovable => "not-removable",
+        DiskRefusal::ReadOnly => "read-only",
+        DiskRefusal::OtherSectors(_) => "other-sectors",
+        DiskRefusal::TooSmall { .. } => "too-small",
+        DiskRefusal::OtherName { .. } => "other-name",
+        DiskRefusal::HoldsData => "holds-data",
     };
     json!({ "refusal": kind, "rule": refusal.rule().map(Rule::slug), "rule-number": refusal.rule().map(Rule::code), "message": words(refusal, target, "").0 })
 }

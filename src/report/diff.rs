@@ -7,9 +7,9 @@ use serde_json::{Value as Json, json};
 
 use super::reason::boot_change;
 use super::{Page, counted};
-use crate::diff::{Change, Counts, Diff, File, FileDiff, Group, ValueChange};
+use crate::diff::{Counts, Diff, FileContent, FileDiff, FileDifference, Group, ValueChange};
 use crate::digest::Digest;
-use crate::plan::Tally;
+use crate::plan::FileCount;
 use crate::size::Size;
 
 /// How many lines of groups and files there are at most, unless all are asked for.
@@ -110,7 +110,7 @@ fn write_group(page: &mut Page, group: &Group, verbose: bool, n_lines: usize) {
         (None, path) => path,
     };
     let [old, new] = &group.tallies;
-    let tally = |tally: &Tally| format!("{} in {}", Size(tally.len), counted(tally.n_files as usize, "file"));
+    let tally = |tally: &FileCount| format!("{} in {}", Size(tally.len), counted(tally.n_files as usize, "file"));
     let counts = group.counts();
     let is_whole = counts.changed + counts.moved == 0 && (old.n_files == 0 || new.n_files == 0);
     let what = match (old.n_files, new.n_files) {
@@ -138,11 +138,11 @@ fn write_group(page: &mut Page, group: &Group, verbose: bool, n_lines: usize) {
 
 fn write_file(page: &mut Page, file: &FileDiff, verbose: bool) {
     let path = &file.path;
-    let digest = |file: &File| if verbose { format!(", {}", shown(file.blake3, true)) } else { String::new() };
+    let digest = |file: &FileContent| if verbose { format!(", {}", shown(file.blake3, true)) } else { String::new() };
     let (mark, words) = match &file.change {
-        Change::Added(new) => ('+', format!("{}{}", Size(new.len), digest(new))),
-        Change::Removed(old) => ('-', format!("{}{}", Size(old.len), digest(old))),
-        Change::Changed(old, new) => {
+        FileDifference::Added(new) => ('+', format!("{}{}", Size(new.len), digest(new))),
+        FileDifference::Removed(old) => ('-', format!("{}{}", Size(old.len), digest(old))),
+        FileDifference::Changed(old, new) => {
             let lens = if old.len == new.len {
                 Size(new.len).to_string()
             } else {
@@ -154,7 +154,7 @@ fn write_file(page: &mut Page, file: &FileDiff, verbose: bool) {
             };
             ('~', format!("{lens}, {digests}"))
         }
-        Change::Moved { from, file } => ('>', format!("{}, from {from}{}", Size(file.len), digest(file))),
+        FileDifference::Moved { from, file } => ('>', format!("{}, from {from}{}", Size(file.len), digest(file))),
     };
     page.row(format!("  {mark} "), format!("{path} ({words})"));
 }
@@ -199,12 +199,12 @@ pub fn json(diff: &Diff, sides: [Json; 2]) -> Json {
 
 fn file_json(file: &FileDiff, group: &Group) -> Json {
     let (change, from, old, new) = match &file.change {
-        Change::Added(new) => ("added", None, None, Some(new)),
-        Change::Removed(old) => ("removed", None, Some(old), None),
-        Change::Changed(old, new) => ("changed", None, Some(old), Some(new)),
-        Change::Moved { from, file } => ("moved", Some(from), Some(file), Some(file)),
+        FileDifference::Added(new) => ("added", None, None, Some(new)),
+        FileDifference::Removed(old) => ("removed", None, Some(old), None),
+        FileDifference::Changed(old, new) => ("changed", None, Some(old), Some(new)),
+        FileDifference::Moved { from, file } => ("moved", Some(from), Some(file), Some(file)),
     };
-    let side = |file: Option<&File>| file.map(|file| json!({ "len": file.len, "blake3": file.blake3 }));
+    let side = |file: Option<&FileContent>| file.map(|file| json!({ "len": file.len, "blake3": file.blake3 }));
     json!({
         "path": file.path,
         "change": change,

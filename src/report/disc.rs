@@ -5,33 +5,33 @@ use serde_json::{Value, json};
 use super::counted;
 use super::map::share;
 use super::screen::Point;
-use crate::output::{Disc, Part};
+use crate::output::{DiscPart, SetDisc};
 use crate::size::Size;
 
 /// A disc that has so many bytes in all.
-pub(super) fn point(disc: &Disc, len: u64) -> Point {
-    let Disc { number, n_discs, capacity, .. } = disc;
+pub(super) fn point(disc: &SetDisc, len: u64) -> Point {
+    let SetDisc { number, n_discs, capacity, .. } = disc;
     let full = share(len, capacity.0);
     let details: Vec<_> = own(disc).iter().chain(&disc.parts).map(line).collect();
     Point { line: format!("disc {number} of {n_discs}, full to {full} of {capacity}"), brief: details.clone(), details }
 }
 
-fn line(part: &Part) -> String {
-    let Part { title, n_files, len, is_whole } = part;
+fn line(part: &DiscPart) -> String {
+    let DiscPart { title, n_files, len, is_whole } = part;
     let a_part = if *is_whole { "" } else { "a part of " };
     format!("{a_part}{title}: {} in {}", Size(*len), counted(*n_files as usize, "file"))
 }
 
 /// What is of no entry: boot files, the label and the like.
-fn own(disc: &Disc) -> Option<Part> {
-    let sum = |of: fn(&Part) -> u64| disc.parts.iter().map(of).sum::<u64>();
+fn own(disc: &SetDisc) -> Option<DiscPart> {
+    let sum = |of: fn(&DiscPart) -> u64| disc.parts.iter().map(of).sum::<u64>();
     let n_files = disc.n_files.saturating_sub(sum(|part| part.n_files));
     let len = disc.len.saturating_sub(sum(|part| part.len));
-    (n_files > 0).then(|| Part { title: "files of the medium itself".into(), n_files, len, is_whole: true })
+    (n_files > 0).then(|| DiscPart { title: "files of the medium itself".into(), n_files, len, is_whole: true })
 }
 
 /// The same as data.
-pub(super) fn json(disc: &Disc, len: u64) -> Value {
+pub(super) fn json(disc: &SetDisc, len: u64) -> Value {
     let parts = disc
         .parts
         .iter()

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::counted;
-use crate::plan::{Fate, FileChange};
+use crate::plan::{FileChange, FileStatus};
 use crate::size::Size;
 
 /// Folders are told apart as deep as it makes no more lines than these, or than less deep.
@@ -15,7 +15,7 @@ const MIN_FILES: usize = 3;
 
 /// Files of one folder with the same fate.
 struct Group<'a> {
-    fate: Fate,
+    status: FileStatus,
     folder: &'a str,
     /// Where the folder was, if its files were moved together.
     from: Option<&'a str>,
@@ -57,11 +57,11 @@ fn groups<'a>(files: &'a [FileChange], within: &dyn Fn(&'a str) -> &'a str, dept
         let from = file.from.as_deref().and_then(|from| within(from).strip_suffix(rest));
         // What was moved to another name too is told by itself.
         let folder = if file.from.is_some() && from.is_none() { "" } else { folder };
-        let fate = file.fate();
-        let index = *by_key.entry((fate, folder, from)).or_insert(groups.len());
+        let status = file.status();
+        let index = *by_key.entry((status, folder, from)).or_insert(groups.len());
         match groups.get_mut(index) {
             Some(group) => group.files.push(file),
-            None => groups.push(Group { fate, folder, from, files: vec![file] }),
+            None => groups.push(Group { status, folder, from, files: vec![file] }),
         }
     }
     groups
@@ -70,23 +70,23 @@ fn groups<'a>(files: &'a [FileChange], within: &dyn Fn(&'a str) -> &'a str, dept
 fn line_of(group: &Group) -> String {
     let sum = |len: fn(&FileChange) -> Option<u64>| Size(group.files.iter().filter_map(|file| len(file)).sum());
     let (old, new) = (sum(|file| file.old), sum(|file| file.new));
-    let what = match group.fate {
-        Fate::Added => new.to_string(),
-        Fate::Removed => old.to_string(),
-        Fate::Changed if old.to_string() == new.to_string() => format!("{new}, other bytes"),
-        Fate::Changed => format!("{old} → {new}"),
-        Fate::Moved => format!("{new}, they were in `{}/`", group.from.unwrap_or_default()),
+    let what = match group.status {
+        FileStatus::Added => new.to_string(),
+        FileStatus::Removed => old.to_string(),
+        FileStatus::Changed if old.to_string() == new.to_string() => format!("{new}, other bytes"),
+        FileStatus::Changed => format!("{old} → {new}"),
+        FileStatus::Moved => format!("{new}, they were in `{}/`", group.from.unwrap_or_default()),
     };
-    format!("{} {} in {}/ ({what})", mark(group.fate), counted(group.files.len(), "file"), group.folder)
+    format!("{} {} in {}/ ({what})", mark(group.status), counted(group.files.len(), "file"), group.folder)
 }
 
 /// The sign that a line starts with.
-pub(super) fn mark(fate: Fate) -> char {
-    match fate {
-        Fate::Added => '+',
-        Fate::Removed => '-',
-        Fate::Changed => '~',
-        Fate::Moved => '>',
+pub(super) fn mark(status: FileStatus) -> char {
+    match status {
+        FileStatus::Added => '+',
+        FileStatus::Removed => '-',
+        FileStatus::Changed => '~',
+        FileStatus::Moved => '>',
     }
 }
 
@@ -106,7 +106,7 @@ mod tests {
         };
         let files: Vec<_> = files.iter().map(change).collect();
         let within = |path| str::strip_prefix(path, "PKG/").unwrap_or(path);
-        lines(&files, &within, &|file| format!("{} {}", mark(file.fate()), within(&file.path))).join("\n")
+        lines(&files, &within, &|file| format!("{} {}", mark(file.status()), within(&file.path))).join("\n")
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use super::{Page, counted};
-use crate::map::{Kind, Map, Marks, Region, State, Totals};
+use crate::map::{Map, MapRegion, Marks, RegionKind, RegionState, Totals};
 use crate::size::Size;
 
 /// Another medium that a map is compared with.
@@ -64,46 +64,46 @@ fn write_other(page: &mut Page, map: &Map, Other { name: other, map: old, marks 
 }
 
 /// The regions that only the other medium has.
-fn gone<'a>(old: &'a Map, marks: &'a Marks) -> impl Iterator<Item = &'a Region> {
-    let alone = old.regions.iter().zip(&marks.old).filter(|(_, state)| **state == State::Alone);
+fn gone<'a>(old: &'a Map, marks: &'a Marks) -> impl Iterator<Item = &'a MapRegion> {
+    let alone = old.regions.iter().zip(&marks.old).filter(|(_, state)| **state == RegionState::Alone);
     alone.map(|(region, _)| region)
 }
 
 fn counts(marks: &Marks) -> [(&'static str, usize); 6] {
-    let of = |is: &dyn Fn(&State) -> bool| marks.new.iter().filter(|state| is(state)).count();
+    let of = |is: &dyn Fn(&RegionState) -> bool| marks.new.iter().filter(|state| is(state)).count();
     [
-        ("the same", of(&|state| *state == State::Same)),
-        ("changed", of(&|state| *state == State::Changed)),
-        ("moved", of(&|state| matches!(state, State::Moved { changed: false, .. }))),
-        ("moved and changed", of(&|state| matches!(state, State::Moved { changed: true, .. }))),
-        ("new", of(&|state| *state == State::Alone)),
-        ("gone", marks.old.iter().filter(|state| **state == State::Alone).count()),
+        ("the same", of(&|state| *state == RegionState::Same)),
+        ("changed", of(&|state| *state == RegionState::Changed)),
+        ("moved", of(&|state| matches!(state, RegionState::Moved { changed: false, .. }))),
+        ("moved and changed", of(&|state| matches!(state, RegionState::Moved { changed: true, .. }))),
+        ("new", of(&|state| *state == RegionState::Alone)),
+        ("gone", marks.old.iter().filter(|state| **state == RegionState::Alone).count()),
     ]
 }
 
 /// What a region is called.
-pub(super) fn name(region: &Region) -> String {
+pub(super) fn name(region: &MapRegion) -> String {
     let name = region.name.as_str();
     match region.kind {
-        Kind::Head | Kind::LargeFile => name.to_owned(),
-        Kind::SmallFiles if name.is_empty() => "small files in the root".into(),
-        Kind::SmallFiles => format!("small files in {name}"),
-        Kind::BootProgram => format!("boot program for {name}"),
-        Kind::Folders => format!("folders of {name}"),
-        Kind::FileEntries if name == "FAT" => "allocation tables".into(),
-        Kind::FileEntries => format!("file entries of {name}"),
-        Kind::Lists => format!("lists in {name}"),
+        RegionKind::Head | RegionKind::LargeFile => name.to_owned(),
+        RegionKind::SmallFiles if name.is_empty() => "small files in the root".into(),
+        RegionKind::SmallFiles => format!("small files in {name}"),
+        RegionKind::BootProgram => format!("boot program for {name}"),
+        RegionKind::Folders => format!("folders of {name}"),
+        RegionKind::FileEntries if name == "FAT" => "allocation tables".into(),
+        RegionKind::FileEntries => format!("file entries of {name}"),
+        RegionKind::Lists => format!("lists in {name}"),
     }
 }
 
 /// What became of a region of the new medium.
-pub(super) fn state(state: &State) -> String {
+pub(super) fn state(state: &RegionState) -> String {
     match state {
-        State::Same => "same".into(),
-        State::Changed => "changed".into(),
-        State::Moved { there, changed: false } => format!("moved from {there}"),
-        State::Moved { there, changed: true } => format!("moved from {there}, changed"),
-        State::Alone => "new".into(),
+        RegionState::Same => "same".into(),
+        RegionState::Changed => "changed".into(),
+        RegionState::Moved { there, changed: false } => format!("moved from {there}"),
+        RegionState::Moved { there, changed: true } => format!("moved from {there}, changed"),
+        RegionState::Alone => "new".into(),
     }
 }
 
@@ -120,11 +120,11 @@ pub fn json(map: &Map, other: Option<&Other>) -> Json {
         let mut value = region_json(region);
         if let Some(Other { marks, .. }) = other {
             let (state, from) = match marks.new[n] {
-                State::Same => ("same", None),
-                State::Changed => ("changed", None),
-                State::Moved { there, changed: false } => ("moved", Some(there)),
-                State::Moved { there, changed: true } => ("moved-changed", Some(there)),
-                State::Alone => ("new", None),
+                RegionState::Same => ("same", None),
+                RegionState::Changed => ("changed", None),
+                RegionState::Moved { there, changed: false } => ("moved", Some(there)),
+                RegionState::Moved { there, changed: true } => ("moved-changed", Some(there)),
+                RegionState::Alone => ("new", None),
             };
             value["state"] = state.into();
             value["from"] = from.into();
@@ -149,7 +149,7 @@ pub fn json(map: &Map, other: Option<&Other>) -> Json {
     value
 }
 
-fn region_json(region: &Region) -> Json {
+fn region_json(region: &MapRegion) -> Json {
     json!({
         "offset": region.offset,
         "len": region.len,

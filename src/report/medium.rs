@@ -7,14 +7,14 @@ use serde_json::{Value as Json, json};
 use super::bcd::StoreFound;
 use super::{Page, counted};
 use crate::format::bcd::Store;
-use crate::format::found::File;
-use crate::format::iso::{BootProgram, Disc};
-use crate::format::partitions::Scheme;
+use crate::format::iso::{BootProgram, IsoDisc};
+use crate::format::partitions::PartitionScheme;
 use crate::format::stick::Stick;
+use crate::format::volume_entry::VolumeEntry;
 use crate::format::wim::stored::Stored;
 use crate::format::wim::{Incompatibility, MissingContents, Wim};
 use crate::format::windows::Windows;
-use crate::output::{Carrier, lists};
+use crate::output::{ParsedMedium, lists};
 use crate::size::Size;
 
 /// How many files that the file systems of a disc show differently are named.
@@ -46,20 +46,20 @@ impl Said {
 }
 
 /// A finished medium for people; `with_files` lists every file.
-pub fn carrier(carrier: &Carrier, said: &Said, with_files: bool) -> Page {
-    match carrier {
-        Carrier::Disc(disc) => disc_text(disc, said, with_files),
-        Carrier::Wim(wim) => stored_text(wim, said, with_files),
-        Carrier::Stick(stick) => stick_text(stick, said, with_files),
+pub fn parsed_medium(parsed: &ParsedMedium, said: &Said, with_files: bool) -> Page {
+    match parsed {
+        ParsedMedium::Disc(disc) => disc_text(disc, said, with_files),
+        ParsedMedium::Wim(wim) => stored_text(wim, said, with_files),
+        ParsedMedium::Stick(stick) => stick_text(stick, said, with_files),
     }
 }
 
 /// A finished medium as data.
-pub fn carrier_json(carrier: &Carrier, said: &Said) -> Json {
-    let mut json = match carrier {
-        Carrier::Disc(disc) => disc_json(disc, said),
-        Carrier::Wim(wim) => stored_json(wim, &said.description),
-        Carrier::Stick(stick) => stick_json(stick, &said.description),
+pub fn parsed_medium_json(parsed: &ParsedMedium, said: &Said) -> Json {
+    let mut json = match parsed {
+        ParsedMedium::Disc(disc) => disc_json(disc, said),
+        ParsedMedium::Wim(wim) => stored_json(wim, &said.description),
+        ParsedMedium::Stick(stick) => stick_json(stick, &said.description),
     };
     json["boot-stores"] = said.stores.iter().map(store_json).collect();
     json["asks-for-password"] = json!(said.asks_for_password);
@@ -89,7 +89,7 @@ fn store_json(found: &StoreFound) -> Json {
     })
 }
 
-fn disc_text(disc: &Disc, said: &Said, with_files: bool) -> Page {
+fn disc_text(disc: &IsoDisc, said: &Said, with_files: bool) -> Page {
     let systems = [("UDF", disc.udf.is_some()), ("ISO 9660", disc.iso.is_some()), ("Joliet", disc.joliet.is_some())];
     let systems: Vec<_> = systems.into_iter().filter_map(|(name, is_there)| is_there.then_some(name)).collect();
     let mut rows = vec![
@@ -147,15 +147,15 @@ fn stick_text(stick: &Stick, said: &Said, with_files: bool) -> Page {
 /// What the medium says of itself and its structures say, too.
 const OF_FORM: [&str; 3] = ["label", "format", "partition-table"];
 
-fn scheme_name(scheme: Scheme) -> &'static str {
+fn scheme_name(scheme: PartitionScheme) -> &'static str {
     match scheme {
-        Scheme::Mbr => "MBR",
-        Scheme::Gpt => "GPT",
+        PartitionScheme::Mbr => "MBR",
+        PartitionScheme::Gpt => "GPT",
     }
 }
 
 /// What UEFI looks for on a removable disk: one program for each kind of processor.
-fn boot_programs(files: &[File]) -> impl Iterator<Item = &str> {
+fn boot_programs(files: &[VolumeEntry]) -> impl Iterator<Item = &str> {
     let paths = files.iter().filter(|file| !file.is_folder).map(|file| file.path.as_str());
     paths.filter(|path| {
         let path = path.to_ascii_lowercase();
@@ -163,7 +163,7 @@ fn boot_programs(files: &[File]) -> impl Iterator<Item = &str> {
     })
 }
 
-fn holds(files: &[File]) -> String {
+fn holds(files: &[VolumeEntry]) -> String {
     let n_folders = files.iter().filter(|file| file.is_folder).count();
     let bytes = Size(files.iter().map(|file| file.len).sum());
     [counted(files.len() - n_folders, "file"), counted(n_folders, "folder"), bytes.to_string()].join(", ")
@@ -206,7 +206,7 @@ fn stick_json(stick: &Stick, description: &[(String, String)]) -> Json {
     })
 }
 
-fn files_json(files: &[File]) -> Vec<Json> {
+fn files_json(files: &[VolumeEntry]) -> Vec<Json> {
     let files = files.iter().filter(|file| !file.is_folder).map(|file| {
         let extents: Vec<_> = file.extents.iter().map(|extent| [extent.start, extent.end - extent.start]).collect();
         json!({ "path": file.path, "len": file.len, "extents": extents })
@@ -214,7 +214,7 @@ fn files_json(files: &[File]) -> Vec<Json> {
     files.collect()
 }
 
-fn disc_json(disc: &Disc, said: &Said) -> Json {
+fn disc_json(disc: &IsoDisc, said: &Said) -> Json {
     let prompts = said.prompts.iter().copied().chain(std::iter::repeat(None));
     let boot = disc.boot.iter().zip(prompts).map(|(program, prompt)| {
         json!({

@@ -4,16 +4,16 @@ use serde_json::{Value, json};
 
 use super::screen::{Block, Point, fit};
 use super::{Page, reason};
-use crate::plan::Existing;
-use crate::plan::saved::Moved;
+use crate::plan::ExistingFile;
+use crate::plan::saved::StaleTarget;
 use crate::size::Size;
 
 /// What has moved, in no more lines than `n_lines`; all of it if that is nothing.
-pub fn moved(moved: &[Moved], n_lines: Option<usize>) -> Page {
-    let mut blocks: Vec<(&Moved, Block)> = Vec::new();
+pub fn moved(moved: &[StaleTarget], n_lines: Option<usize>) -> Page {
+    let mut blocks: Vec<(&StaleTarget, Block)> = Vec::new();
     for moved in moved {
-        let is_alike = |first: &Moved| {
-            let what = |of: &Moved| (of.planned, of.now, of.existing, of.is_recorded_anew);
+        let is_alike = |first: &StaleTarget| {
+            let what = |of: &StaleTarget| (of.planned, of.now, of.existing, of.is_recorded_anew);
             what(first) == what(moved) && first.inputs == moved.inputs
         };
         match blocks.iter_mut().find(|(first, _)| is_alike(first)) {
@@ -25,7 +25,7 @@ pub fn moved(moved: &[Moved], n_lines: Option<usize>) -> Page {
     fit(&blocks, n_lines)
 }
 
-fn head(moved: &Moved) -> String {
+fn head(moved: &StaleTarget) -> String {
     let name = &moved.name;
     match (moved.planned, moved.now) {
         (Some(planned), Some(now)) if planned == now => format!("{name}: to {} as planned, but", now.as_str()),
@@ -36,10 +36,12 @@ fn head(moved: &Moved) -> String {
     }
 }
 
-fn points(moved: &Moved) -> Vec<Point> {
+fn points(moved: &StaleTarget) -> Vec<Point> {
     let line = |line: String| Point { line, ..Point::default() };
     let existing = moved.existing.map(|(old, new)| match (old, new) {
-        (Existing::Medium { .. }, Existing::Medium { .. }) => line("there is another medium than there was".into()),
+        (ExistingFile::Medium { .. }, ExistingFile::Medium { .. }) => {
+            line("there is another medium than there was".into())
+        }
         _ => line(format!("there was {}, and there is {} now", noun(old), noun(new))),
     });
     let recorded = moved.is_recorded_anew.then(|| line("the record is not what it was".into()));
@@ -47,17 +49,17 @@ fn points(moved: &Moved) -> Vec<Point> {
     existing.into_iter().chain(recorded).chain(inputs).collect()
 }
 
-fn noun(existing: Existing) -> String {
+fn noun(existing: ExistingFile) -> String {
     match existing {
-        Existing::Missing => "no file".into(),
-        Existing::Medium { len, .. } => format!("a medium ({})", Size(len)),
-        Existing::Touched { len } => format!("a medium that somebody wrote to ({})", Size(len)),
-        Existing::Foreign { len } => format!("a file that tsmedia did not make ({})", Size(len)),
+        ExistingFile::Missing => "no file".into(),
+        ExistingFile::Medium { len, .. } => format!("a medium ({})", Size(len)),
+        ExistingFile::Touched { len } => format!("a medium that somebody wrote to ({})", Size(len)),
+        ExistingFile::Foreign { len } => format!("a file that tsmedia did not make ({})", Size(len)),
     }
 }
 
 /// What has moved, as data.
-pub fn moved_json(moved: &[Moved]) -> Value {
+pub fn moved_json(moved: &[StaleTarget]) -> Value {
     let moved = moved.iter().map(|moved| {
         json!({
             "output": moved.name,

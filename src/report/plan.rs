@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 use super::screen::{Block, Point, fit};
 use super::{Page, disc, reason};
 use crate::output::Prompt;
-use crate::plan::{Action, Change, Plan};
+use crate::plan::{Action, Plan, PlannedChange};
 use crate::size::Size;
 
 /// The plan as text for people, in no more lines than `n_lines`; all of it if that is nothing.
 pub fn text(plan: &Plan, n_lines: Option<usize>) -> Page {
-    let mut blocks: Vec<(&Change, Block)> = Vec::new();
+    let mut blocks: Vec<(&PlannedChange, Block)> = Vec::new();
     for change in &plan.changes {
-        let is_alike = |first: &Change| {
+        let is_alike = |first: &PlannedChange| {
             first.action == change.action
                 && first.reasons == change.reasons
                 && first.in_the_way == change.in_the_way
@@ -47,7 +47,7 @@ pub fn text(plan: &Plan, n_lines: Option<usize>) -> Page {
     page
 }
 
-fn head(change: &Change) -> String {
+fn head(change: &PlannedChange) -> String {
     let (action, name, len) = (change.action.as_str(), &change.name, Size(change.len));
     if let Some(n_capture) = change.n_capture {
         return format!("{action:8} {name} ({} to capture)", Size(n_capture));
@@ -62,7 +62,7 @@ fn head(change: &Change) -> String {
 }
 
 /// Content that a medium takes from libraries, unless the medium is kept.
-fn taken(change: &Change) -> Option<Point> {
+fn taken(change: &PlannedChange) -> Option<Point> {
     if change.taken.is_empty() || change.action == Action::Keep {
         return None;
     }
@@ -135,7 +135,7 @@ pub fn json(plan: &Plan) -> Value {
 
 /// One line: how many outputs are treated how.
 pub fn summary(plan: &Plan) -> String {
-    if plan.is_all_keep() {
+    if plan.is_up_to_date() {
         return match plan.changes.len() {
             0 => "nothing to do: there are no outputs".into(),
             1 => "nothing to do: the output is as it should be".into(),
@@ -157,7 +157,7 @@ pub fn summary(plan: &Plan) -> String {
 }
 
 /// The first reason for a change, in a few words.
-pub fn gist(change: &Change) -> Option<String> {
+pub fn gist(change: &PlannedChange) -> Option<String> {
     let first = reason::point(change.reasons.first()?, change).line;
     let n_more = change.reasons.len() - 1;
     Some(if n_more > 0 { format!("{first}, and {n_more} more") } else { first })

@@ -6,11 +6,11 @@ use super::counted;
 use super::folders::{self, mark};
 use super::screen::Point;
 use crate::manifest;
-use crate::plan::{Action, BootChange, Change, EntryChange, Fate, FileChange, Reason, Tally};
+use crate::plan::{Action, BootChange, EntryChange, FileChange, FileCount, FileStatus, PlannedChange, Reason};
 use crate::size::Size;
 
 /// A reason for what is done to an output.
-pub(super) fn point(reason: &Reason, change: &Change) -> Point {
+pub(super) fn point(reason: &Reason, change: &PlannedChange) -> Point {
     let line = match reason {
         Reason::New => "never built".into(),
         Reason::Gone if change.action == Action::Delete => "not there any more: only forgotten".into(),
@@ -105,7 +105,7 @@ fn quoted(value: &str) -> String {
 
 fn of_entry(entry: &EntryChange) -> Point {
     let title = entry.title.as_deref().unwrap_or("files of the medium itself");
-    let tally = |tally: &Tally| format!("{} in {}", Size(tally.len), counted(tally.n_files as usize, "file"));
+    let tally = |tally: &FileCount| format!("{} in {}", Size(tally.len), counted(tally.n_files as usize, "file"));
     let (old, new) = match (&entry.old, &entry.new) {
         (Some(old), Some(new)) => (old, new),
         // Of an entry that came or went as a whole, its files are no news.
@@ -115,25 +115,26 @@ fn of_entry(entry: &EntryChange) -> Point {
         }
     };
     if let [file] = &entry.files[..] {
-        let what = match (file.fate(), within(&file.path, entry)) {
+        let what = match (file.status(), within(&file.path, entry)) {
             // The title names it already.
-            (fate, "") => format!("{}, {}", fate.as_str(), lens(file, entry)),
-            (fate, name) => format!("`{name}` {}, {}", fate.as_str(), lens(file, entry)),
+            (status, "") => format!("{}, {}", status.as_str(), lens(file, entry)),
+            (status, name) => format!("`{name}` {}, {}", status.as_str(), lens(file, entry)),
         };
         return Point { line: format!("{title}: {what}"), ..Point::default() };
     }
-    let counts = Fate::ALL.map(|fate| (entry.count(fate), fate.as_str()));
+    let counts = FileStatus::ALL.map(|status| (entry.count(status), status.as_str()));
     let mut counts = counts.iter().filter(|(n, _)| *n > 0);
-    let mut what = counts.next().map_or("changed".into(), |(n, fate)| format!("{} {fate}", counted(*n, "file")));
-    counts.for_each(|(n, fate)| what += &format!(", {n} {fate}"));
-    let n_other: usize = [Fate::Removed, Fate::Changed, Fate::Moved].map(|fate| entry.count(fate)).iter().sum();
+    let mut what = counts.next().map_or("changed".into(), |(n, status)| format!("{} {status}", counted(*n, "file")));
+    counts.for_each(|(n, status)| what += &format!(", {n} {status}"));
+    let n_other: usize =
+        [FileStatus::Removed, FileStatus::Changed, FileStatus::Moved].map(|status| entry.count(status)).iter().sum();
     if n_other as u64 == old.n_files && n_other > 1 {
         what += ", none as it was";
     }
     let (old, new) = (Size(old.len).to_string(), Size(new.len).to_string());
     let sizes = if old == new { format!("{new} in all") } else { format!("{old} → {new}") };
     let detail =
-        |file: &FileChange| format!("{} {} ({})", mark(file.fate()), within(&file.path, entry), lens(file, entry));
+        |file: &FileChange| format!("{} {} ({})", mark(file.status()), within(&file.path, entry), lens(file, entry));
     Point {
         line: format!("{title}: {what}; {sizes}"),
         details: entry.files.iter().map(detail).collect(),
@@ -202,11 +203,11 @@ pub(super) fn json(reason: &Reason) -> Value {
         Reason::Order => json!({ "reason": "order" }),
         Reason::Folders => json!({ "reason": "folders" }),
         Reason::Entry(entry) => {
-            let tally = |tally: &Tally| json!({ "files": tally.n_files, "len": tally.len });
+            let tally = |tally: &FileCount| json!({ "files": tally.n_files, "len": tally.len });
             let file = |file: &FileChange| {
                 json!({
                     "path": file.path,
-                    "change": file.fate().as_str(),
+                    "change": file.status().as_str(),
                     "from": file.from,
                     "old": file.old,
                     "new": file.new,

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 
 use super::map::{Other, name, share, state};
 use crate::foreign_text;
-use crate::map::{Kind, Map, Region, State};
+use crate::map::{Map, MapRegion, RegionKind, RegionState};
 use crate::size::Size;
 use scale::{Piece, Scale};
 
@@ -29,7 +29,7 @@ const TITLE_LETTER: f64 = 9.0;
 
 const WIDTH: f64 = MARGIN + LEFT + scale::ROW + MARGIN;
 
-/// Colours of light pages and of dark ones, in the order of [`Kind::ALL`]; then slack.
+/// Colours of light pages and of dark ones, in the order of [`RegionKind::ALL`]; then slack.
 const COLOURS: [(&str, &str); 8] = [
     ("#c9b8f2", "#5b45a0"),
     ("#a9cdf5", "#1f5a96"),
@@ -129,8 +129,8 @@ fn facts(map: &Map, other: Option<&Other>) -> String {
 
 fn write_region(
     out: &mut String,
-    region: &Region,
-    mark: Option<(State, bool)>,
+    region: &MapRegion,
+    mark: Option<(RegionState, bool)>,
     scale: &Scale,
     at: &dyn Fn(&Piece) -> (f64, f64),
 ) {
@@ -153,7 +153,7 @@ fn write_region(
     let widest = pieces.iter().rev().max_by(|a, b| a.width.total_cmp(&b.width));
     if let Some((piece, label)) = widest.and_then(|piece| Some((piece, label(region, piece.width)?))) {
         let (x, y) = at(piece);
-        let has_pattern = mark.is_some_and(|(mark, _)| mark != State::Same);
+        let has_pattern = mark.is_some_and(|(mark, _)| mark != RegionState::Same);
         if has_pattern {
             // What is written on lines can't be read.
             let width = (label.chars().count() as f64 * LETTER + 8.0).min(piece.width - 4.0);
@@ -176,37 +176,37 @@ fn write_rect(out: &mut String, (x, y): (f64, f64), width: f64, class: &str, pat
     let _ = writeln!(out, "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" {size}{fill}/>");
 }
 
-fn colour(kind: Kind) -> usize {
-    Kind::ALL.iter().position(|other| *other == kind).unwrap_or_default()
+fn colour(kind: RegionKind) -> usize {
+    RegionKind::ALL.iter().position(|other| *other == kind).unwrap_or_default()
 }
 
-fn patterns(state: &State) -> &'static [&'static str] {
+fn patterns(state: &RegionState) -> &'static [&'static str] {
     match state {
-        State::Same => &[],
-        State::Changed => &["changed"],
-        State::Moved { changed: false, .. } => &["moved"],
-        State::Moved { changed: true, .. } => &["moved", "changed"],
-        State::Alone => &["alone"],
+        RegionState::Same => &[],
+        RegionState::Changed => &["changed"],
+        RegionState::Moved { changed: false, .. } => &["moved"],
+        RegionState::Moved { changed: true, .. } => &["moved", "changed"],
+        RegionState::Alone => &["alone"],
     }
 }
 
-fn state_of_old(state: &State) -> String {
+fn state_of_old(state: &RegionState) -> String {
     match state {
-        State::Moved { there, changed } => {
+        RegionState::Moved { there, changed } => {
             format!("moved to {there}{}", if *changed { ", changed" } else { "" })
         }
-        State::Alone => "gone".into(),
-        State::Same => "same".into(),
-        State::Changed => "changed".into(),
+        RegionState::Alone => "gone".into(),
+        RegionState::Same => "same".into(),
+        RegionState::Changed => "changed".into(),
     }
 }
 
 /// What is written on a region, safe to print: as much of its name as there is room for, or a letter for what it is.
-fn label(region: &Region, width: f64) -> Option<String> {
+fn label(region: &MapRegion, width: f64) -> Option<String> {
     const MIN_LETTERS: usize = 5;
     let room = ((width - 8.0) / LETTER).max(0.0) as usize;
     let whole = match region.kind {
-        Kind::LargeFile | Kind::SmallFiles if !region.name.is_empty() => {
+        RegionKind::LargeFile | RegionKind::SmallFiles if !region.name.is_empty() => {
             foreign_text::line(region.name.rsplit('/').next().unwrap_or_default()).into_owned()
         }
         kind => kind.as_str().to_owned(),
@@ -220,15 +220,15 @@ fn label(region: &Region, width: f64) -> Option<String> {
 }
 
 /// The letter that stands for a kind.
-fn letter(kind: Kind) -> &'static str {
+fn letter(kind: RegionKind) -> &'static str {
     match kind {
-        Kind::Head => "H",
-        Kind::LargeFile => "F",
-        Kind::SmallFiles => "S",
-        Kind::BootProgram => "B",
-        Kind::Folders => "D",
-        Kind::FileEntries => "E",
-        Kind::Lists => "L",
+        RegionKind::Head => "H",
+        RegionKind::LargeFile => "F",
+        RegionKind::SmallFiles => "S",
+        RegionKind::BootProgram => "B",
+        RegionKind::Folders => "D",
+        RegionKind::FileEntries => "E",
+        RegionKind::Lists => "L",
     }
 }
 
@@ -246,8 +246,8 @@ fn legend(maps: &[&Map], has_patterns: bool) -> Vec<LegendEntry> {
     const BEFORE_WORDS: f64 = 31.0;
     const BEHIND: f64 = 14.0;
     const LEGEND_ROW: f64 = 32.0;
-    let is_there = |kind: &Kind| maps.iter().any(|map| map.regions.iter().any(|region| region.kind == *kind));
-    let mut entries: Vec<(String, Option<&'static str>, String)> = Kind::ALL
+    let is_there = |kind: &RegionKind| maps.iter().any(|map| map.regions.iter().any(|region| region.kind == *kind));
+    let mut entries: Vec<(String, Option<&'static str>, String)> = RegionKind::ALL
         .into_iter()
         .filter(is_there)
         .map(|kind| (format!("k{} edge", colour(kind)), None, format!("{} {}", letter(kind), kind.as_str())))

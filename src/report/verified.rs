@@ -4,35 +4,35 @@ use serde_json::{Value as Json, json};
 
 use super::Page;
 use super::program::programs_json;
-use crate::output::lists::SaidDisc;
+use crate::output::lists::DiscOfSet;
 use crate::size::Size;
 use crate::verify::set::SetFault;
-use crate::verify::{Fault, Verified};
+use crate::verify::{MediumFault, Verified};
 
 /// A fault in a line.
-pub fn fault(fault: &Fault) -> Page {
+pub fn fault(fault: &MediumFault) -> Page {
     let (word, text) = match fault {
-        Fault::CutOff { len, needed } => {
+        MediumFault::CutOff { len, needed } => {
             ("cut off", format!("the medium has {}, and its files need {}", Size(*len), Size(*needed)))
         }
-        Fault::Structure => ("damaged", "directories, boot programs or the space between files".into()),
-        Fault::List { path, why } => ("damaged", format!("{path}: {why}")),
-        Fault::Damaged(path) => ("damaged", path.clone()),
-        Fault::Unreadable(path) => ("unreadable", path.clone()),
-        Fault::Missing(path) => ("missing", path.clone()),
-        Fault::Extra(path) => ("extra", path.clone()),
-        Fault::Refused { path, why } => ("refused", format!("{path}: {why}")),
-        Fault::Differs(path) => ("differs", format!("{path} is not what the manifest makes of it")),
-        Fault::NotThere(path) => ("differs", format!("{path} is in the manifest and not on the medium")),
-        Fault::NotInManifest(path) => ("differs", format!("{path} is on the medium and not in the manifest")),
-        Fault::OtherValue { key, medium, manifest } => {
+        MediumFault::Structure => ("damaged", "directories, boot programs or the space between files".into()),
+        MediumFault::List { path, why } => ("damaged", format!("{path}: {why}")),
+        MediumFault::Damaged(path) => ("damaged", path.clone()),
+        MediumFault::Unreadable(path) => ("unreadable", path.clone()),
+        MediumFault::Missing(path) => ("missing", path.clone()),
+        MediumFault::Extra(path) => ("extra", path.clone()),
+        MediumFault::Refused { path, why } => ("refused", format!("{path}: {why}")),
+        MediumFault::Differs(path) => ("differs", format!("{path} is not what the manifest makes of it")),
+        MediumFault::NotThere(path) => ("differs", format!("{path} is in the manifest and not on the medium")),
+        MediumFault::NotInManifest(path) => ("differs", format!("{path} is on the medium and not in the manifest")),
+        MediumFault::OtherValue { key, medium, manifest } => {
             let value = |value: &Option<String>| match value {
                 Some(value) => format!("`{value}`"),
                 None => "nothing".into(),
             };
             ("differs", format!("{key}: {} on the medium, {} in the manifest", value(medium), value(manifest)))
         }
-        Fault::OtherIdentity => (
+        MediumFault::OtherIdentity => (
             "differs",
             "date, boot programs or empty folders are not the manifest's, or another tsmedia made it".into(),
         ),
@@ -55,7 +55,7 @@ pub fn set_fault(fault: &SetFault) -> Page {
         SetFault::NotLast { name, n_discs, highest } => {
             ("old", format!("`{name}` says that there are {n_discs} discs, and there is a disc {highest}"))
         }
-        SetFault::Foreign { name, disc: Some(SaidDisc { set, number, .. }) } => {
+        SetFault::Foreign { name, disc: Some(DiscOfSet { set, number, .. }) } => {
             ("foreign", format!("`{name}` is disc {number} of another set, {set}"))
         }
         SetFault::Foreign { name, disc: None } => ("foreign", format!("`{name}` is no disc of a set")),
@@ -91,29 +91,29 @@ pub fn set_json(media: &[(String, &Verified)], faults: &[SetFault]) -> Json {
 
 /// What was found, as data.
 pub fn verified_json(verified: &Verified) -> Json {
-    let fault = |fault: &Fault| match fault {
-        Fault::CutOff { len, needed } => json!({ "fault": "cut-off", "len": len, "needed": needed }),
-        Fault::Structure => json!({ "fault": "structure" }),
-        Fault::List { path, why } => json!({ "fault": "list", "path": path, "why": why }),
-        Fault::Damaged(path) => json!({ "fault": "damaged", "path": path }),
-        Fault::Unreadable(path) => json!({ "fault": "unreadable", "path": path }),
-        Fault::Missing(path) => json!({ "fault": "missing", "path": path }),
-        Fault::Extra(path) => json!({ "fault": "extra", "path": path }),
-        Fault::Refused { path, why } => json!({ "fault": "refused", "path": path, "why": why }),
-        Fault::Differs(path) => json!({ "fault": "differs", "path": path }),
-        Fault::NotThere(path) => json!({ "fault": "not-there", "path": path }),
-        Fault::NotInManifest(path) => json!({ "fault": "not-in-manifest", "path": path }),
-        Fault::OtherValue { key, medium, manifest } => {
+    let fault = |fault: &MediumFault| match fault {
+        MediumFault::CutOff { len, needed } => json!({ "fault": "cut-off", "len": len, "needed": needed }),
+        MediumFault::Structure => json!({ "fault": "structure" }),
+        MediumFault::List { path, why } => json!({ "fault": "list", "path": path, "why": why }),
+        MediumFault::Damaged(path) => json!({ "fault": "damaged", "path": path }),
+        MediumFault::Unreadable(path) => json!({ "fault": "unreadable", "path": path }),
+        MediumFault::Missing(path) => json!({ "fault": "missing", "path": path }),
+        MediumFault::Extra(path) => json!({ "fault": "extra", "path": path }),
+        MediumFault::Refused { path, why } => json!({ "fault": "refused", "path": path, "why": why }),
+        MediumFault::Differs(path) => json!({ "fault": "differs", "path": path }),
+        MediumFault::NotThere(path) => json!({ "fault": "not-there", "path": path }),
+        MediumFault::NotInManifest(path) => json!({ "fault": "not-in-manifest", "path": path }),
+        MediumFault::OtherValue { key, medium, manifest } => {
             json!({ "fault": "other-value", "key": key, "medium": medium, "manifest": manifest })
         }
-        Fault::OtherIdentity => json!({ "fault": "other-identity" }),
+        MediumFault::OtherIdentity => json!({ "fault": "other-identity" }),
     };
     let mut value = json!({
         "label": verified.label,
         "len": verified.len,
         "files": verified.files.len(),
         "programs": programs_json(&verified.programs),
-        "sound": verified.faults.iter().all(Fault::is_difference),
+        "sound": verified.faults.iter().all(MediumFault::is_difference),
         "faults": verified.faults.iter().map(fault).collect::<Vec<_>>(),
     });
     if let Some(disc) = verified.medium.as_ref().and_then(|medium| medium.disc()) {

@@ -425,7 +425,7 @@ fn make_efi_image(root: &Folder, date: Date) -> Result<Layout, NoBootFiles> {
     // Files on disk are not read here, so the serial number of the volume comes from names and lengths.
     let volume = Volume {
         label: "EFI BOOT".into(),
-        id: Digest::of(listing.as_bytes()),
+        id: Digest::hash(listing.as_bytes()),
         date,
         root: efi,
         parts: Vec::new(),

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::manifest::{Capacity, Kind};
 use crate::media::Media;
 use crate::media::set::{self, MAX_DISCS, TooLarge};
-use crate::output::{Entry, Form, Output, Overflow, size_bound};
+use crate::output::{ContentEntry, Form, Output, Overflow, size_bound};
 use crate::problem::{Problem, Problems};
 use crate::rule::Rule;
 use crate::size::Size;
@@ -212,7 +212,7 @@ fn exact_bytes(capacity: Size) -> String {
 }
 
 /// Lists the largest entries for a help text, or returns an empty string.
-fn describe_largest(root: &Folder, entries: &[Entry]) -> String {
+fn describe_largest(root: &Folder, entries: &[ContentEntry]) -> String {
     let mut sizes: Vec<_> = entries.iter().map(|entry| (entry_len(root, entry), &entry.title)).collect();
     sizes.sort_by_key(|(len, _)| std::cmp::Reverse(*len));
     let largest = sizes.iter().take(N_NAMED).map(|(len, title)| format!("{title} with {}", Size(*len)));
@@ -230,7 +230,7 @@ fn boot_image_len(root: &Folder) -> u64 {
 }
 
 /// Returns the length of an entry's files on the medium in bytes.
-fn entry_len(root: &Folder, entry: &Entry) -> u64 {
+fn entry_len(root: &Folder, entry: &ContentEntry) -> u64 {
     fn folder_len(folder: &Folder) -> u64 {
         let each = folder.iter().map(|(_, node)| match node {
             Node::Folder(folder) => folder_len(folder),

@@ -144,7 +144,7 @@ impl Resolver {
         }
         match limits::read(&path, limits::MAX_EXCLUSIONS_LEN) {
             Ok(list) => {
-                let said = format!("{written} ({})", &Digest::of(&list).to_string()[..16]);
+                let said = format!("{written} ({})", &Digest::hash(&list).to_string()[..16]);
                 Some((ExclusionList::Listed(path), said))
             }
             Err(error) => {

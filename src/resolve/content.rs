@@ -16,7 +16,7 @@ use super::windows_pe::WindowsPe;
 use crate::format::wim::{Architecture, Use, WindowsVersion};
 use crate::manifest::{OperatingSystem, Package, Rendered, TakenEntry};
 use crate::media::PACKAGES;
-use crate::output::Entry;
+use crate::output::ContentEntry;
 use crate::problem::{Problem, Problems};
 use crate::rule::Rule;
 
@@ -30,7 +30,7 @@ pub(super) struct CollectedContent {
 
 /// The content entries on a medium, each with the JSON pointer of its source.
 #[derive(Default)]
-pub(super) struct ContentOrigins(Vec<(Entry, String)>);
+pub(super) struct ContentOrigins(Vec<(ContentEntry, String)>);
 
 impl ContentOrigins {
     /// Adds an entry of the manifest or of a content library, whose source is at a JSON pointer.
@@ -38,11 +38,11 @@ impl ContentOrigins {
         let is_it =
             |taken: &&TakenEntry| pointer.strip_prefix(&taken.pointer).is_some_and(|rest| rest.starts_with('/'));
         let needed_by = rendered.library_entries().iter().find(is_it).map(|taken| taken.needed_by.clone());
-        self.0.push((Entry { needed_by, ..Entry::new(title, path) }, pointer));
+        self.0.push((ContentEntry { needed_by, ..ContentEntry::new(title, path) }, pointer));
     }
 
     /// Returns the entries in the order of the manifest.
-    pub fn entries(&self) -> Vec<Entry> {
+    pub fn entries(&self) -> Vec<ContentEntry> {
         self.0.iter().map(|(entry, _)| entry.clone()).collect()
     }
 
@@ -302,7 +302,7 @@ mod tests {
     use crate::resolve::sources::Sources;
     use crate::resolve::tree::{ContentFault, ListedFolder};
     use crate::resolve::written_paths::WrittenPaths;
-    use crate::secret::{Secret, Veil};
+    use crate::secret::{Secret, FingerprintKey};
 
     /// Sources held in memory, by their paths relative to the manifest.
     struct Listing {
@@ -371,7 +371,7 @@ mod tests {
             Err(Error::new("there is none"))
         }
 
-        fn veil(&self) -> Result<Option<Arc<Veil>>> {
+        fn fingerprint_key(&self) -> Result<Option<Arc<FingerprintKey>>> {
             Ok(None)
         }
 

@@ -13,7 +13,7 @@ use crate::content::{Content, Source, SourceKey, Stat};
 use crate::error::Error;
 use crate::git_lfs;
 use crate::source::read_start;
-use crate::store::{Key, Kind, Objects};
+use crate::store::{ObjectKey, ObjectKind, Objects};
 use authoring::file::is_lfs_pointer;
 
 /// Version of the cache entry; bump it when other files are checked or the test changes.
@@ -81,7 +81,7 @@ pub(super) fn error_for(folder: &Utf8Path, found: &[Utf8PathBuf]) -> Option<Erro
     Some(Error::new(message).help(git_lfs::help(folder)))
 }
 
-fn key(sources: &[Arc<Source>]) -> Key {
+fn key(sources: &[Arc<Source>]) -> ObjectKey {
     let mut stats = VERSION.to_le_bytes().to_vec();
     for source in sources {
         match source.key() {
@@ -92,7 +92,7 @@ fn key(sources: &[Arc<Source>]) -> Key {
             SourceKey::Pieced(digest) => stats.extend(digest.0),
         }
     }
-    Key::new(Kind::Pointers, &stats)
+    ObjectKey::new(ObjectKind::Pointers, &stats)
 }
 
 #[cfg(test)]
@@ -103,7 +103,7 @@ mod tests {
     use super::*;
     use crate::resolve::tree;
     use crate::size::Size;
-    use crate::write::Disk;
+    use crate::write::DiskOps;
 
     #[test]
     fn a_folder_that_did_not_change_is_not_read_for_pointers_again() {
@@ -115,8 +115,8 @@ mod tests {
             format!("version https://git-lfs.github.com/spec/v1\noid sha256:{}\nsize 12345\n", "4d".repeat(32));
         let other = "x".repeat(pointer.len());
         (0..FEW).for_each(|n| fs::write(folder.join(n.to_string()), &other).unwrap());
-        let cache = Objects::open(&root.join(".tsmedia"), Size(1_000_000), &Disk::default());
-        let last = Stat::of(&fs::metadata(folder.join((FEW - 1).to_string())).unwrap());
+        let cache = Objects::open(&root.join(".tsmedia"), Size(1_000_000), &DiskOps::default());
+        let last = Stat::from_metadata(&fs::metadata(folder.join((FEW - 1).to_string())).unwrap());
         while !cache.start_reading().unwrap().is_lasting(&last) {
             std::thread::sleep(Duration::from_millis(2));
         }

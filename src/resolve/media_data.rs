@@ -13,7 +13,7 @@ use super::supplied::SuppliedByBase;
 use crate::format::container::Algorithm;
 use crate::manifest::{Encryption, Kind, MAX_VALUE, Manifest, Mode, VariableValue};
 use crate::media::data::{self, DataFile, MediaData, Policy, Value};
-use crate::output::Veiled;
+use crate::output::SecretContent;
 use crate::problem::{Problem, Problems};
 use crate::rule::Rule;
 use crate::secret::Secret;
@@ -27,7 +27,7 @@ pub(super) const SEQUENCE: &str = "/task-sequence/file";
 pub(super) struct DataFiles {
     pub files: Vec<DataFile>,
     /// Fingerprints of the secrets in them; `None` without secrets.
-    pub veiled: Option<Veiled>,
+    pub secret_content: Option<SecretContent>,
     /// Names of the values that come from the base.
     pub supplied: Option<SuppliedByBase>,
 }
@@ -104,8 +104,8 @@ pub(super) fn build(request: &MediumRequest<'_>, base: Option<&Base>, problems: 
     let supplied = base.zip(base_data).map(|(base, base_data)| SuppliedByBase::new(base, base_data, &data));
     match data.files() {
         Ok(files) => {
-            let veiled = fingerprint_secrets(request, &files, &secrets, problems);
-            DataFiles { files, veiled, supplied }
+            let secret_content = fingerprint_secrets(request, &files, &secrets, problems);
+            DataFiles { files, secret_content, supplied }
         }
         Err(bad) => {
             // Can't happen for single variables, which were checked before.
@@ -135,21 +135,21 @@ fn fingerprint_secrets(
     files: &[DataFile],
     secrets: &[(String, Arc<Secret>)],
     problems: &mut Problems,
-) -> Option<Veiled> {
+) -> Option<SecretContent> {
     if !files.iter().any(|file| file.is_secret) {
         return None;
     }
-    let veil = match request.sources.veil() {
-        Ok(veil) => veil?,
+    let fingerprint_key = match request.sources.fingerprint_key() {
+        Ok(fingerprint_key) => fingerprint_key?,
         Err(error) => {
             request.failed(&error, "/media", problems);
             return None;
         }
     };
-    let mut veiled = Veiled::new(veil);
-    secrets.iter().for_each(|(name, value)| veiled.add_value(name, value));
-    files.iter().filter(|file| file.is_secret).for_each(|file| veiled.add_file(&file.path));
-    Some(veiled)
+    let mut secret_content = SecretContent::new(fingerprint_key);
+    secrets.iter().for_each(|(name, value)| secret_content.add_value(name, value));
+    files.iter().filter(|file| file.is_secret).for_each(|file| secret_content.add_file(&file.path));
+    Some(secret_content)
 }
 
 /// Returns the password if there is one and it is usable, and warns of a weak one.

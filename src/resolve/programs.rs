@@ -18,7 +18,7 @@ use crate::format::boot_program::{self, BootProgram};
 use crate::format::fat;
 use crate::limits::MAX_PROGRAM_LEN;
 use crate::source::read_start;
-use crate::store::{Key, Kind, Objects};
+use crate::store::{ObjectKey, ObjectKind, Objects};
 
 /// Interpretation of a content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -81,7 +81,7 @@ impl ProgramCache {
         cache: Option<&Objects>,
     ) -> Result<Rc<Vec<ReadProgram>>> {
         let identity = match content {
-            Content::Bytes(bytes) => ContentId::Bytes(Digest::of(bytes)),
+            Content::Bytes(bytes) => ContentId::Bytes(Digest::hash(bytes)),
             Content::Source(source) => ContentId::Source(source.key()),
         };
         if let Some(known) = self.known.borrow().get(&(identity, read_as)) {
@@ -111,16 +111,16 @@ impl ProgramCache {
     }
 }
 
-fn key(identity: &ContentId, read_as: ReadAs) -> Key {
+fn key(identity: &ContentId, read_as: ReadAs) -> ObjectKey {
     // The hashed fields have no separators, so the version must have a fixed length and come first.
     let version = VERSION * 2 + u32::from(read_as == ReadAs::Volume);
     match identity {
-        ContentId::Source(SourceKey::File(stat)) => Key::of_file(Kind::Programs, version, stat),
+        ContentId::Source(SourceKey::File(stat)) => ObjectKey::of_file(ObjectKind::Programs, version, stat),
         ContentId::Source(SourceKey::Pieced(digest)) => {
-            Key::new(Kind::Programs, &[b"pieced", &version.to_le_bytes()[..], &digest.0].concat())
+            ObjectKey::new(ObjectKind::Programs, &[b"pieced", &version.to_le_bytes()[..], &digest.0].concat())
         }
         ContentId::Bytes(digest) => {
-            Key::new(Kind::Programs, &[b"bytes", &version.to_le_bytes()[..], &digest.0].concat())
+            ObjectKey::new(ObjectKind::Programs, &[b"bytes", &version.to_le_bytes()[..], &digest.0].concat())
         }
     }
 }

@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::format::certificate::private_key::PrivateKey;
 use crate::limits;
 use crate::progress::Audience;
-use crate::secret::{Secret, Veil};
+use crate::secret::{Secret, FingerprintKey};
 use crate::source::read_start;
 use crate::store::{self, Objects};
 use crate::volume::Node;
@@ -70,7 +70,7 @@ pub(super) trait Sources {
     fn read_content(&self, content: &Content, max_len: usize) -> Result<Secret>;
 
     /// Returns the key for fingerprints of secrets; `None` if no randomness is available for one.
-    fn veil(&self) -> Result<Option<Arc<Veil>>>;
+    fn fingerprint_key(&self) -> Result<Option<Arc<FingerprintKey>>>;
 
     /// Returns the kept private key of self-signed certificates; `None` without a cache.
     fn certificate_key(&self) -> Result<Option<PrivateKey>>;
@@ -88,8 +88,8 @@ pub(super) struct SourceIndex {
     pub cache: Option<Rc<Objects>>,
     pub audience: Audience,
     /// Folder of the key for fingerprints of secrets.
-    pub veil_folder: Option<Utf8PathBuf>,
-    pub veil: RefCell<Option<Arc<Veil>>>,
+    pub fingerprint_key_folder: Option<Utf8PathBuf>,
+    pub fingerprint_key: RefCell<Option<Arc<FingerprintKey>>>,
 }
 
 impl SourceIndex {
@@ -193,12 +193,12 @@ impl Sources for SourceIndex {
         Ok(Secret::new(read_start(source, source.len() as usize)?))
     }
 
-    fn veil(&self) -> Result<Option<Arc<Veil>>> {
-        if self.veil.borrow().is_none() {
-            let kept = self.veil_folder.as_ref().map(|folder| store::veil(folder)).transpose()?;
-            *self.veil.borrow_mut() = kept.or_else(|| Veil::random().ok()).map(Arc::new);
+    fn fingerprint_key(&self) -> Result<Option<Arc<FingerprintKey>>> {
+        if self.fingerprint_key.borrow().is_none() {
+            let kept = self.fingerprint_key_folder.as_ref().map(|folder| store::fingerprint_key(folder)).transpose()?;
+            *self.fingerprint_key.borrow_mut() = kept.or_else(|| FingerprintKey::random().ok()).map(Arc::new);
         }
-        Ok(self.veil.borrow().clone())
+        Ok(self.fingerprint_key.borrow().clone())
     }
 
     fn certificate_key(&self) -> Result<Option<PrivateKey>> {

@@ -69,7 +69,7 @@ pub fn find_file(path: &Utf8Path) -> io::Result<Content> {
 }
 
 fn to_content(path: Utf8PathBuf, metadata: &fs::Metadata) -> Content {
-    Content::file(SourceFile { path, stat: Stat::of(metadata) })
+    Content::file(SourceFile { path, stat: Stat::from_metadata(metadata) })
 }
 
 /// State shared by all threads of a walk.

@@ -28,7 +28,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::format::wim::{Incompatibility, MissingContents, Wim, WimImageFacts};
 use crate::format::windows::{self, Windows};
 use crate::progress::Audience;
-use crate::store::{Key, Kind, Objects, ReadingSince};
+use crate::store::{ObjectKey, ObjectKind, Objects, ReadingSince};
 
 use reexported::read_structure;
 
@@ -99,7 +99,7 @@ impl KnownWim {
     pub fn open(path: &Utf8Path, cache: Option<Rc<Objects>>) -> Result<Self> {
         // Let `Wim::open` report anything that isn't a file.
         let stat = match fs::metadata(path) {
-            Ok(metadata) if metadata.is_file() => Stat::of(&metadata),
+            Ok(metadata) if metadata.is_file() => Stat::from_metadata(&metadata),
             _ => return Err(Wim::open(path).err().unwrap_or_else(|| changed(path))),
         };
         Self::open_source(Arc::new(Source::File(SourceFile { path: path.to_owned(), stat })), cache)
@@ -276,13 +276,14 @@ impl KnownWim {
     }
 }
 
-fn key(source: &Source) -> Key {
-    Key::of_source(Kind::WimReads, VERSION, source)
+fn key(source: &Source) -> ObjectKey {
+    ObjectKey::of_source(ObjectKind::WimReads, VERSION, source)
 }
 
 /// Returns `true` if the files of a source have not changed since it was found.
 fn is_unchanged(source: &Source) -> bool {
-    let is_same = |file: &SourceFile| fs::metadata(&file.path).is_ok_and(|metadata| Stat::of(&metadata) == file.stat);
+    let is_same =
+        |file: &SourceFile| fs::metadata(&file.path).is_ok_and(|metadata| Stat::from_metadata(&metadata) == file.stat);
     source.files().iter().all(is_same)
 }
 
@@ -323,7 +324,7 @@ mod tests {
 
     use super::*;
     use crate::size::Size;
-    use crate::write::Disk;
+    use crate::write::DiskOps;
 
     struct Scratch {
         _folder: tempfile::TempDir,
@@ -352,13 +353,13 @@ mod tests {
         }
 
         fn cache(&self) -> Rc<Objects> {
-            Rc::new(Objects::open(&self.root.join(".tsmedia"), Size(10_000_000), &Disk::default()))
+            Rc::new(Objects::open(&self.root.join(".tsmedia"), Size(10_000_000), &DiskOps::default()))
         }
 
         /// Opens the file, once the clock has advanced far enough for its facts to be cached.
         fn open(&self) -> KnownWim {
             let cache = self.cache();
-            let stat = Stat::of(&fs::metadata(self.wim()).unwrap());
+            let stat = Stat::from_metadata(&fs::metadata(self.wim()).unwrap());
             while !cache.start_reading().unwrap().is_lasting(&stat) {
                 std::thread::sleep(Duration::from_millis(2));
             }
@@ -406,7 +407,7 @@ mod tests {
         let date = crate::date::Date::EARLIEST;
         let additions = |path: &str| {
             let mut additions = crate::volume::Folder::default();
-            let stat = Stat::of(&fs::metadata(scratch.root.join("put in")).unwrap());
+            let stat = Stat::from_metadata(&fs::metadata(scratch.root.join("put in")).unwrap());
             let file = crate::content::SourceFile { path: scratch.root.join("put in"), stat };
             additions.insert(path, Content::file(file)).unwrap();
             additions
@@ -422,7 +423,7 @@ mod tests {
             .cache()
             .start_reading()
             .unwrap()
-            .is_lasting(&Stat::of(&fs::metadata(scratch.root.join("put in")).unwrap()))
+            .is_lasting(&Stat::from_metadata(&fs::metadata(scratch.root.join("put in")).unwrap()))
         {
             std::thread::sleep(Duration::from_millis(2));
         }
@@ -462,7 +463,7 @@ mod tests {
         let wim = scratch.open();
         let since = wim.opened.get().unwrap().1.unwrap();
         fs::write(scratch.root.join(".tsmedia/later"), b"").unwrap();
-        let later = Stat::of(&fs::metadata(scratch.root.join(".tsmedia/later")).unwrap());
+        let later = Stat::from_metadata(&fs::metadata(scratch.root.join(".tsmedia/later")).unwrap());
         assert!(since.is_lasting_of(&wim.source) && !since.is_lasting(&later));
     }
 

@@ -9,7 +9,7 @@ use crate::content::Stat;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::format::certificate::private_key::PrivateKey;
-use crate::secret::{Secret, Veil};
+use crate::secret::{FingerprintKey, Secret};
 use crate::write::{JournalKey, open};
 
 /// The private key of certificates that are given none: the one in the folder of a cache, or a new one, which stays
@@ -38,24 +38,25 @@ pub fn certificate_key(root: &Utf8Path) -> Result<PrivateKey> {
 /// # Errors
 ///
 /// When other users may read or write it, or the system has no random bytes.
-pub fn veil(root: &Utf8Path) -> Result<Veil> {
+pub fn fingerprint_key(root: &Utf8Path) -> Result<FingerprintKey> {
     let path = root.join("veil");
-    let parse = |secret: Secret| secret.bytes().try_into().ok().map(Veil::new);
+    let parse = |secret: Secret| secret.bytes().try_into().ok().map(FingerprintKey::new);
     let found = read(root, &path)?;
     let is_damaged = found.is_some();
-    if let Some(veil) = found.and_then(parse) {
-        return Ok(veil);
+    if let Some(key) = found.and_then(parse) {
+        return Ok(key);
     }
-    let veil = Veil::random().map_err(|error| Error::new("asking the system for random bytes").because(error))?;
+    let key =
+        FingerprintKey::random().map_err(|error| Error::new("asking the system for random bytes").because(error))?;
     // Where it can't be written, nothing that depends on it is kept either.
     let written = prepare(root).and_then(|()| {
         let removed = if is_damaged { open::remove(&path) } else { Ok(()) };
-        removed.and_then(|()| create(&path, veil.key())).map_err(|error| Error::io("writing", &path, error))
+        removed.and_then(|()| create(&path, key.key())).map_err(|error| Error::io("writing", &path, error))
     });
     if written.is_err() {
-        return Ok(veil);
+        return Ok(key);
     }
-    Ok(read(root, &path)?.and_then(parse).unwrap_or(veil))
+    Ok(read(root, &path)?.and_then(parse).unwrap_or(key))
 }
 
 /// Reads a key; none if there is none, or the cache is one that this user can't use.
@@ -95,7 +96,7 @@ fn journal_key_path(root: &Utf8Path) -> Utf8PathBuf {
 pub(super) fn find_journal_key(root: &Utf8Path, output: Digest) -> Option<JournalKey> {
     open::check_folder(root).ok()?;
     let file = open::open_private(&journal_key_path(root)).ok()?;
-    let stat = Stat::of(&file.metadata().ok()?);
+    let stat = Stat::from_metadata(&file.metadata().ok()?);
     let secret = Secret::read_to(file, JournalKey::LEN).ok()?;
     let secret: &[u8; JournalKey::LEN] = secret.bytes().try_into().ok()?;
     let mut hasher = blake3::Hasher::new_derive_key("tsmedia 2026-11-29 seals of journals");
@@ -114,7 +115,8 @@ pub(super) fn make_journal_key(root: &Utf8Path, output: Digest) -> Result<Journa
     let path = journal_key_path(root);
     let failed = |error| Error::io("writing", &path, error);
     prepare(root)?;
-    let secret = Veil::random().map_err(|error| Error::new("asking the system for random bytes").because(error))?;
+    let secret =
+        FingerprintKey::random().map_err(|error| Error::new("asking the system for random bytes").because(error))?;
     // It is written under its own name: a rename would change its time of change.
     open::remove(&path).map_err(failed)?;
     let mut file = open::create_private(&path).map_err(failed)?;

@@ -40,7 +40,7 @@ pub(super) struct Memo {
 
 /// A finished output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Finished {
+pub(super) struct FinishedOutput {
     pub(super) name: Digest,
     pub(super) id: Digest,
     /// What is kept of its secrets, which has 20 bytes.
@@ -88,8 +88,8 @@ impl Memo {
         parse_key(&self.entries()[index])
     }
 
-    pub(super) fn finished(&self) -> BTreeMap<Digest, Finished> {
-        let parse = |entry: &[u8; ENTRY_LEN]| Finished {
+    pub(super) fn finished(&self) -> BTreeMap<Digest, FinishedOutput> {
+        let parse = |entry: &[u8; ENTRY_LEN]| FinishedOutput {
             name: Digest(array(&entry[..32])),
             id: Digest(array(&entry[32..64])),
             stat: parse_stat(&entry[64..104]),
@@ -103,7 +103,7 @@ impl Memo {
         &self,
         used: &HashSet<SourceKey>,
         learnt: &HashMap<SourceKey, Digests>,
-        finished: &BTreeMap<Digest, Finished>,
+        finished: &BTreeMap<Digest, FinishedOutput>,
     ) -> Vec<u8> {
         let renewed: HashSet<_> = learnt.keys().map(|key| array::<INODE_LEN>(&key_bytes(key))).collect();
         let mut entries: Vec<_> = self.entries()[..self.n_files]

@@ -17,21 +17,21 @@ use std::fs::{self, File};
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use super::{Now, ask_time, is_before, prepare};
+use super::{FileSystemTime, ask_time, is_before, prepare};
 use crate::content::{Source, SourceFile, SourceKey, Stat};
-use crate::digest::{Asked, Digest, Digests, Hasher, Sha256};
+use crate::digest::{Digest, DigestKinds, Digests, Hasher, Sha256};
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::progress::Progress;
 use crate::size::Size;
-use crate::write::{Disk, IfBusy, Temporary, open, replace};
+use crate::write::{DiskOps, IfBusy, Temporary, open, replace};
 
 /// The objects in the cache of one folder of manifests.
 #[derive(Debug)]
 pub struct Objects {
     root: Utf8PathBuf,
     limit: Size,
-    disk: Disk,
+    disk: DiskOps,
     is_read_only: bool,
     /// The objects that this process used, which it may still need.
     used: RefCell<BTreeSet<Utf8PathBuf>>,
@@ -42,7 +42,7 @@ pub const DEFAULT_LIMIT: Size = Size(20_000_000_000);
 
 /// What an object is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum ObjectKind {
     /// What was read out of a WIM file: what it says of its images, and small files in them.
     WimReads,
     /// A WIM file made of one whose contents are compressed together: what starts, or is split, can't be solid.
@@ -55,7 +55,7 @@ pub enum Kind {
     Pointers,
 }
 
-impl Kind {
+impl ObjectKind {
     /// All of them.
     pub const ALL: [Self; 5] = [Self::WimReads, Self::WimExports, Self::MediumFiles, Self::Programs, Self::Pointers];
 
@@ -73,20 +73,20 @@ impl Kind {
 
 /// What an object is found by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Key {
-    kind: Kind,
+pub struct ObjectKey {
+    kind: ObjectKind,
     digest: Digest,
 }
 
-impl Key {
+impl ObjectKey {
     /// The key of an object that is made from this and nothing else. The fields are told from each other by the
     /// caller.
-    pub fn new(kind: Kind, made_from: &[u8]) -> Self {
-        Self { kind, digest: Digest::of(made_from) }
+    pub fn new(kind: ObjectKind, made_from: &[u8]) -> Self {
+        Self { kind, digest: Digest::hash(made_from) }
     }
 
     /// The key of what is made from a source as it is now, by the `version`-th way of making it.
-    pub fn of_source(kind: Kind, version: u32, source: &Source) -> Self {
+    pub fn of_source(kind: ObjectKind, version: u32, source: &Source) -> Self {
         match source.key() {
             SourceKey::File(stat) => Self::of_file(kind, version, &stat),
             SourceKey::Pieced(digest) => Self::new(kind, &[b"pieced", &version.to_le_bytes()[..], &digest.0].concat()),
@@ -94,7 +94,7 @@ impl Key {
     }
 
     /// The key of what is made from a file as it is now, by the `version`-th way of making it.
-    pub fn of_file(kind: Kind, version: u32, stat: &Stat) -> Self {
+    pub fn of_file(kind: ObjectKind, version: u32, stat: &Stat) -> Self {
         let Stat { device, inode, len, modified_ns, changed_ns } = *stat;
         let fields = [u64::from(version), device, inode, len, modified_ns as u64, changed_ns as u64];
         Self::new(kind, fields.map(u64::to_le_bytes).as_flattened())
@@ -113,7 +113,7 @@ pub struct Object {
 /// What is known of an object beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct Note {
+struct ObjectNote {
     len: u64,
     blake3: Digest,
     sha256: Sha256,
@@ -121,7 +121,7 @@ struct Note {
     stat: (u64, u64, u64, i64, i64),
 }
 
-impl Note {
+impl ObjectNote {
     fn new(stat: &Stat, digests: Digests) -> Self {
         let fields = (stat.device, stat.inode, stat.len, stat.modified_ns, stat.changed_ns);
         Self { len: stat.len, blake3: digests.blake3, sha256: digests.sha256, stat: fields }
@@ -139,9 +139,9 @@ impl Note {
 
 /// How much there is of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Held {
+pub struct KindUsage {
     /// The kind.
-    pub kind: Kind,
+    pub kind: ObjectKind,
     /// How many objects.
     pub n_objects: usize,
     /// How many bytes they have.
@@ -149,8 +149,8 @@ pub struct Held {
 }
 
 /// A file in the folder of objects.
-struct Found {
-    kind: Kind,
+struct ObjectFile {
+    kind: ObjectKind,
     path: Utf8PathBuf,
     len: u64,
     /// When it was last used, in nanoseconds since 1970; what nobody can use comes first.
@@ -159,7 +159,7 @@ struct Found {
 
 impl Objects {
     /// The objects in a cache (`.tsmedia`), which need not exist yet.
-    pub fn open(root: &Utf8Path, limit: Size, disk: &Disk) -> Self {
+    pub fn open(root: &Utf8Path, limit: Size, disk: &DiskOps) -> Self {
         Self { root: root.to_owned(), limit, disk: disk.clone(), is_read_only: false, used: RefCell::default() }
     }
 
@@ -180,12 +180,12 @@ impl Objects {
     }
 
     /// The bytes of a small object, if it is there and whole.
-    pub fn bytes(&self, key: &Key) -> Option<Vec<u8>> {
+    pub fn bytes(&self, key: &ObjectKey) -> Option<Vec<u8>> {
         let path = self.path(key);
         self.check(key).ok()?;
         let note = read_note(&path)?;
         let bytes = open::read_own(&path, note.len).ok()?;
-        if bytes.len() as u64 != note.len || Digest::of(&bytes) != note.blake3 {
+        if bytes.len() as u64 != note.len || Digest::hash(&bytes) != note.blake3 {
             return None;
         }
         self.use_it(&path);
@@ -193,7 +193,7 @@ impl Objects {
     }
 
     /// Keeps the bytes of a small object, if that can be done.
-    pub fn keep(&self, key: &Key, bytes: &[u8]) {
+    pub fn keep(&self, key: &ObjectKey, bytes: &[u8]) {
         if self.is_read_only || bytes.len() as u64 > self.limit.0 {
             return;
         }
@@ -201,7 +201,7 @@ impl Objects {
         let kept = self.prepare(key).and_then(|()| {
             let temporary = Temporary::create(&self.disk, &path, IfBusy::Wait)?;
             temporary.write(bytes, 0)?;
-            self.finish(temporary, Digests::of(bytes))
+            self.finish(temporary, Digests::hash(bytes))
         });
         if kept.is_ok() {
             self.prune();
@@ -218,7 +218,7 @@ impl Objects {
     /// # Errors
     ///
     /// When the disk fails.
-    pub fn find(&self, key: &Key) -> Result<Option<Object>> {
+    pub fn find(&self, key: &ObjectKey) -> Result<Option<Object>> {
         if self.check(key).is_ok() { self.found(&self.path(key)) } else { Ok(None) }
     }
 
@@ -229,7 +229,12 @@ impl Objects {
     /// # Errors
     ///
     /// When `make` fails, or the disk, or somebody asks to stop.
-    pub fn file(&self, key: &Key, progress: &Progress, make: impl FnOnce(&Temporary) -> Result<()>) -> Result<Object> {
+    pub fn file(
+        &self,
+        key: &ObjectKey,
+        progress: &Progress,
+        make: impl FnOnce(&Temporary) -> Result<()>,
+    ) -> Result<Object> {
         let path = self.path(key);
         if let Some(object) = self.find(key)? {
             return Ok(object);
@@ -241,9 +246,9 @@ impl Objects {
             return Ok(object);
         }
         make(&temporary)?;
-        progress.go_on()?;
+        progress.check_cancelled()?;
         let digests = digests_of(temporary.file()).map_err(|error| temporary.failed(error))?;
-        progress.go_on()?;
+        progress.check_cancelled()?;
         self.finish(temporary, digests)?;
         let object = self.found(&path)?;
         self.prune();
@@ -251,14 +256,14 @@ impl Objects {
     }
 
     /// How much there is of each kind.
-    pub fn held(&self) -> Vec<Held> {
+    pub fn held(&self) -> Vec<KindUsage> {
         let found = self.scan();
         let of = |kind| {
             let own: Vec<_> = found.iter().filter(|found| found.kind == kind).collect();
             let n_objects = own.iter().filter(|found| found.used_ns > 0).count();
-            Held { kind, n_objects, len: own.iter().map(|found| found.len).sum() }
+            KindUsage { kind, n_objects, len: own.iter().map(|found| found.len).sum() }
         };
-        Kind::ALL.map(of).into()
+        ObjectKind::ALL.map(of).into()
     }
 
     /// Removes objects until no more than the limit is left, the ones that were not used for longest first. Says how
@@ -283,24 +288,24 @@ impl Objects {
         before - len
     }
 
-    fn path(&self, key: &Key) -> Utf8PathBuf {
+    fn path(&self, key: &ObjectKey) -> Utf8PathBuf {
         self.root.join("objects").join(key.kind.as_str()).join(key.digest.to_string())
     }
 
     /// The folders on the way to an object, from the cache on.
-    fn folders(&self, key: &Key) -> [Utf8PathBuf; 3] {
+    fn folders(&self, key: &ObjectKey) -> [Utf8PathBuf; 3] {
         let objects = self.root.join("objects");
         let kind = objects.join(key.kind.as_str());
         [self.root.clone(), objects, kind]
     }
 
     /// Fails if a folder on the way to an object is a link or belongs to another user.
-    fn check(&self, key: &Key) -> std::io::Result<()> {
+    fn check(&self, key: &ObjectKey) -> std::io::Result<()> {
         self.folders(key).iter().try_for_each(|folder| open::check_folder(folder))
     }
 
     /// Makes the folders on the way to an object.
-    fn prepare(&self, key: &Key) -> Result<()> {
+    fn prepare(&self, key: &ObjectKey) -> Result<()> {
         prepare(&self.root)?;
         self.folders(key).iter().try_for_each(|folder| {
             open::create_own_folder(folder).map_err(|error| open::failed("using", folder, error))
@@ -311,7 +316,7 @@ impl Objects {
     fn finish(&self, temporary: Temporary, digests: Digests) -> Result<()> {
         let path = temporary.target().to_owned();
         let stat = temporary.finish()?;
-        self.write_note(&path, &Note::new(&stat, digests))?;
+        self.write_note(&path, &ObjectNote::new(&stat, digests))?;
         self.use_it(&path);
         Ok(())
     }
@@ -321,21 +326,21 @@ impl Objects {
     fn found(&self, path: &Utf8Path) -> Result<Option<Object>> {
         let (Some(note), Ok(file)) = (read_note(path), open::open_own_to_read(path)) else { return Ok(None) };
         let Ok(metadata) = file.metadata() else { return Ok(None) };
-        let stat = Stat::of(&metadata);
+        let stat = Stat::from_metadata(&metadata);
         if stat != note.stat() {
             let digests = digests_of(&file);
             if stat.len != note.len || digests.ok() != Some(note.digests()) {
                 return Ok(None);
             }
             if !self.is_read_only {
-                self.write_note(path, &Note::new(&stat, note.digests()))?;
+                self.write_note(path, &ObjectNote::new(&stat, note.digests()))?;
             }
         }
         self.use_it(path);
         Ok(Some(Object { file: SourceFile { path: path.to_owned(), stat }, digests: note.digests() }))
     }
 
-    fn write_note(&self, path: &Utf8Path, note: &Note) -> Result<()> {
+    fn write_note(&self, path: &Utf8Path, note: &ObjectNote) -> Result<()> {
         let text = serde_json::to_vec(note).map_err(|error| Error::new("writing a note").because(error))?;
         replace(&self.disk, &note_path(path), &text)
     }
@@ -358,10 +363,10 @@ impl Objects {
     }
 
     /// Everything in the folder of objects but for what is being written.
-    fn scan(&self) -> Vec<Found> {
+    fn scan(&self) -> Vec<ObjectFile> {
         let mut found = Vec::new();
-        for kind in Kind::ALL {
-            let folders = self.folders(&Key { kind, digest: Digest([0; 32]) });
+        for kind in ObjectKind::ALL {
+            let folders = self.folders(&ObjectKey { kind, digest: Digest([0; 32]) });
             if folders.iter().any(|folder| open::check_folder(folder).is_err()) {
                 continue;
             }
@@ -373,9 +378,9 @@ impl Objects {
                 }
                 let Ok(metadata) = entry.metadata() else { continue };
                 let note = fs::symlink_metadata(note_path(&path));
-                let used_ns = note.as_ref().map_or(0, |note| Stat::of(note).modified_ns);
+                let used_ns = note.as_ref().map_or(0, |note| Stat::from_metadata(note).modified_ns);
                 let len = metadata.len() + note.map_or(0, |note| note.len());
-                found.push(Found { kind, path, len, used_ns });
+                found.push(ObjectFile { kind, path, len, used_ns });
             }
         }
         found
@@ -384,7 +389,7 @@ impl Objects {
 
 /// When the reading of a file began, by its file system's clock.
 #[derive(Clone, Copy, Debug)]
-pub struct ReadingSince(Now);
+pub struct ReadingSince(FileSystemTime);
 
 impl ReadingSince {
     /// Whether what was read of a file holds as long as the file system says the same of it: a file that changes
@@ -403,18 +408,18 @@ fn note_path(path: &Utf8Path) -> Utf8PathBuf {
     Utf8PathBuf::from(format!("{path}.note"))
 }
 
-fn read_note(path: &Utf8Path) -> Option<Note> {
+fn read_note(path: &Utf8Path) -> Option<ObjectNote> {
     serde_json::from_slice(&open::read_own(&note_path(path), limits::MAX_LOCK_LEN).ok()?).ok()
 }
 
 /// Whether a file is a temporary one that a living process holds.
 fn is_being_written(path: &Utf8Path) -> bool {
-    path.extension() == Some("tsmedia-part") && open::open_to_look(path).is_ok_and(|file| file.try_lock().is_err())
+    path.extension() == Some("tsmedia-part") && open::open_to_inspect(path).is_ok_and(|file| file.try_lock().is_err())
 }
 
 fn digests_of(mut file: &File) -> std::io::Result<Digests> {
     use std::io::{Read, Seek};
-    let mut hasher = Hasher::new(Asked::Lists);
+    let mut hasher = Hasher::new(DigestKinds::Lists);
     let mut block = vec![0; 1 << 20];
     file.rewind()?;
     loop {

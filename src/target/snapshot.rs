@@ -116,7 +116,7 @@ impl Look {
     }
 
     fn add(&mut self, path: &[u8], metadata: &Metadata, target: Option<&[u8]>) {
-        let Stat { device, inode, len, modified_ns, changed_ns } = Stat::of(metadata);
+        let Stat { device, inode, len, modified_ns, changed_ns } = Stat::from_metadata(metadata);
         let is_folder = metadata.is_dir();
         let kind = match (is_folder, target) {
             (true, _) => 0,

@@ -5,14 +5,14 @@
 
 use std::io::{self, Read, SeekFrom};
 
-use super::{Fault, Verified};
+use super::{MediumFault, Verified};
 use crate::format::authenticode::State;
 use crate::format::boot_program::{self, BootProgram};
 use crate::format::fat;
 use crate::format::revocations::Revocations;
 use crate::layout::Region;
 use crate::limits::MAX_PROGRAM_LEN;
-use crate::output::{Carrier, Image, Listing};
+use crate::output::{Listing, ParsedMedium, ReadSeek};
 
 /// A boot program of a medium.
 #[derive(Clone, Debug)]
@@ -29,9 +29,9 @@ pub struct Program {
 const UEFI: u8 = 0xEF;
 
 /// Adds the boot programs of a medium to what was found, and as faults those that Secure Boot refuses.
-pub fn add(verified: &mut Verified, image: &mut dyn Image, carrier: &Carrier, revocations: &Revocations) {
+pub fn add(verified: &mut Verified, image: &mut dyn ReadSeek, parsed: &ParsedMedium, revocations: &Revocations) {
     let mut programs = Vec::new();
-    for file in Listing::from(carrier).files.iter().filter(|file| boot_program::is_one(&file.path)) {
+    for file in Listing::from(parsed).files.iter().filter(|file| boot_program::is_one(&file.path)) {
         programs.push(Program {
             path: file.path.clone(),
             is_in_boot_image: false,
@@ -39,9 +39,9 @@ pub fn add(verified: &mut Verified, image: &mut dyn Image, carrier: &Carrier, re
         });
     }
     programs.sort_by(|one, other| one.path.cmp(&other.path));
-    for place in carrier.boot().iter().filter(|entry| entry.platform == UEFI) {
+    for place in parsed.boot().iter().filter(|entry| entry.platform == UEFI) {
         // What the catalog says of its length counts for nothing: the volume knows it.
-        let Ok(volume) = fat::read(&mut &mut *image, place.offset..carrier.len()) else { continue };
+        let Ok(volume) = fat::read(&mut &mut *image, place.offset..parsed.len()) else { continue };
         for file in volume.files.iter().filter(|file| !file.is_folder && boot_program::is_one(&file.path)) {
             let places =
                 file.extents.iter().map(|extent| Region { offset: extent.start, len: extent.end - extent.start });
@@ -54,7 +54,7 @@ pub fn add(verified: &mut Verified, image: &mut dyn Image, carrier: &Carrier, re
     }
     verified.faults.extend(programs.iter().filter_map(|program| {
         let why = refused(program, revocations)?;
-        Some(Fault::Refused { path: program.name(), why })
+        Some(MediumFault::Refused { path: program.name(), why })
     }));
     verified.programs = programs;
 }
@@ -88,7 +88,7 @@ fn refused(program: &Program, revocations: &Revocations) -> Option<String> {
     first
 }
 
-fn read(image: &mut dyn Image, places: &[Region], len: u64) -> Result<BootProgram, String> {
+fn read(image: &mut dyn ReadSeek, places: &[Region], len: u64) -> Result<BootProgram, String> {
     if len > MAX_PROGRAM_LEN {
         return Err("no boot program is so long".into());
     }
@@ -96,7 +96,7 @@ fn read(image: &mut dyn Image, places: &[Region], len: u64) -> Result<BootProgra
     BootProgram::read(&bytes).map_err(|why| why.to_string())
 }
 
-fn bytes(image: &mut dyn Image, places: &[Region], len: u64) -> io::Result<Vec<u8>> {
+fn bytes(image: &mut dyn ReadSeek, places: &[Region], len: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     for place in places {
         image.seek(SeekFrom::Start(place.offset))?;

@@ -3,41 +3,41 @@
 use std::collections::BTreeMap;
 use std::io::SeekFrom;
 
-use super::Found;
-use crate::digest::{Asked, Digest, Hasher};
+use super::VerifiedFile;
+use crate::digest::{Digest, DigestKinds, Hasher};
 use crate::error::{Error, Result};
 use crate::layout::Region;
-use crate::output::{Image, Listed, Listing, Structure, outside};
+use crate::output::{ListedFile, Listing, ReadSeek, StructureHasher, outside};
 use crate::progress::Progress;
 
 const BLOCK_LEN: usize = 1 << 20;
 
 /// How long a medium is.
-pub(super) fn len(image: &mut dyn Image) -> Result<u64> {
+pub(super) fn len(image: &mut dyn ReadSeek) -> Result<u64> {
     image.seek(SeekFrom::End(0)).map_err(|error| Error::new("finding the end of the medium").because(error))
 }
 
 /// The digests of the files and of the structure; nothing for what can't be read.
 pub(super) fn hash(
-    image: &mut dyn Image,
+    image: &mut dyn ReadSeek,
     len: u64,
     listing: &Listing,
     progress: &Progress,
-) -> Result<(BTreeMap<String, Found>, Option<Digest>)> {
+) -> Result<(BTreeMap<String, VerifiedFile>, Option<Digest>)> {
     progress.start(len);
     let mut block = vec![0; BLOCK_LEN];
     let mut files = BTreeMap::new();
-    let mut in_order: Vec<&Listed> = listing.files.iter().collect();
+    let mut in_order: Vec<&ListedFile> = listing.files.iter().collect();
     in_order.sort_by_key(|file| file.places.first().map(|place| place.offset));
     for file in in_order {
-        let mut hasher = Hasher::new(Asked::Lists);
+        let mut hasher = Hasher::new(DigestKinds::Lists);
         let mut whole = file.places.iter().map(|place| place.len).sum::<u64>() == file.len;
         for place in &file.places {
             whole = whole && read(image, place, &mut block, progress, &mut |bytes| hasher.update(bytes))?;
         }
-        files.insert(file.path.clone(), Found { len: file.len, digests: whole.then(|| hasher.finish()) });
+        files.insert(file.path.clone(), VerifiedFile { len: file.len, digests: whole.then(|| hasher.finish()) });
     }
-    let mut structure = Structure::default();
+    let mut structure = StructureHasher::default();
     let mut whole = true;
     for range in outside(
         len,
@@ -52,7 +52,7 @@ pub(super) fn hash(
 /// Hands on the bytes of a range, and says whether all of them could be read. Fails only when asked to stop: a bad
 /// sector is a fault of the medium, and the rest of it is read all the same.
 fn read(
-    image: &mut dyn Image,
+    image: &mut dyn ReadSeek,
     place: &Region,
     block: &mut [u8],
     progress: &Progress,
@@ -63,7 +63,7 @@ fn read(
     }
     let mut left = place.len;
     while left > 0 {
-        progress.go_on()?;
+        progress.check_cancelled()?;
         let len = left.min(block.len() as u64) as usize;
         if image.read_exact(&mut block[..len]).is_err() {
             return Ok(false);

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::output::lists::SaidDisc;
+use crate::output::lists::DiscOfSet;
 
 /// What is wrong with several media as sets.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,14 +47,14 @@ pub enum SetFault {
         /// The medium.
         name: String,
         /// What it says that it is; nothing if it is no disc of a set.
-        disc: Option<SaidDisc>,
+        disc: Option<DiscOfSet>,
     },
 }
 
 /// What is wrong with media of these names as sets. Nothing is wrong with media of which none is a disc of a set, nor
 /// with several whole sets.
-pub fn check(media: &[(String, Option<SaidDisc>)]) -> Vec<SetFault> {
-    let mut sets: BTreeMap<&str, Vec<(&str, &SaidDisc)>> = BTreeMap::new();
+pub fn check(media: &[(String, Option<DiscOfSet>)]) -> Vec<SetFault> {
+    let mut sets: BTreeMap<&str, Vec<(&str, &DiscOfSet)>> = BTreeMap::new();
     for (name, disc) in media {
         if let Some(disc) = disc {
             sets.entry(&disc.set).or_default().push((name, disc));
@@ -81,7 +81,7 @@ pub fn check(media: &[(String, Option<SaidDisc>)]) -> Vec<SetFault> {
     faults
 }
 
-fn faults_of(set: &str, discs: &[(&str, &SaidDisc)]) -> Vec<SetFault> {
+fn faults_of(set: &str, discs: &[(&str, &DiscOfSet)]) -> Vec<SetFault> {
     /// What a damaged medium says must not make a list without end.
     const MAX_MISSING: usize = 99;
     let mut faults = Vec::new();
@@ -112,8 +112,8 @@ fn faults_of(set: &str, discs: &[(&str, &SaidDisc)]) -> Vec<SetFault> {
 mod tests {
     use super::*;
 
-    fn disc(set: &str, number: usize, n_discs: Option<usize>) -> (String, Option<SaidDisc>) {
-        (format!("{set}.{number}"), Some(SaidDisc { set: set.into(), number, n_discs }))
+    fn disc(set: &str, number: usize, n_discs: Option<usize>) -> (String, Option<DiscOfSet>) {
+        (format!("{set}.{number}"), Some(DiscOfSet { set: set.into(), number, n_discs }))
     }
 
     #[test]

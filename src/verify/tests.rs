@@ -2,20 +2,20 @@ use std::io::Cursor;
 
 use super::*;
 use crate::output;
-use crate::output::desk::Desk;
+use crate::output::fixtures::MediumFixture;
 use test_fixtures::is_thorough;
 
 /// A small medium: bytes, and its files as they were listed when it was whole.
-fn medium() -> (Desk, Vec<u8>, Listing) {
-    let desk = Desk::new();
-    desk.put("tool/setup.exe", b"setup");
-    desk.put("image/install.wim", b"image");
-    let bytes = desk.clean_build();
+fn medium() -> (MediumFixture, Vec<u8>, Listing) {
+    let fixture = MediumFixture::new();
+    fixture.put("tool/setup.exe", b"setup");
+    fixture.put("image/install.wim", b"image");
+    let bytes = fixture.clean_build();
     let listing = output::read(&mut Cursor::new(&bytes)).unwrap();
-    (desk, bytes, listing)
+    (fixture, bytes, listing)
 }
 
-fn faults(bytes: &[u8], listing: &Listing) -> Vec<Fault> {
+fn faults(bytes: &[u8], listing: &Listing) -> Vec<MediumFault> {
     verify(&mut Cursor::new(bytes), listing, &Progress::default()).unwrap().faults
 }
 
@@ -42,12 +42,12 @@ fn a_flip_of_any_byte_is_found_and_put_down_to_what_holds_it() {
             let faults = faults(&bytes, &listing);
             bytes[at] ^= bit;
             match holder(at as u64) {
-                None => assert_eq!(faults, [Fault::Structure], "byte {at}"),
+                None => assert_eq!(faults, [MediumFault::Structure], "byte {at}"),
                 Some(list @ (lists::BLAKE3SUMS | lists::SHA256SUMS)) => {
-                    let is_list = |fault: &Fault| matches!(fault, Fault::List { .. });
+                    let is_list = |fault: &MediumFault| matches!(fault, MediumFault::List { .. });
                     assert!(!faults.is_empty() && faults.iter().all(is_list), "byte {at} of {list}: {faults:?}");
                 }
-                Some(path) => assert_eq!(faults, [Fault::Damaged(path.to_owned())], "byte {at}"),
+                Some(path) => assert_eq!(faults, [MediumFault::Damaged(path.to_owned())], "byte {at}"),
             }
         }
     }
@@ -61,24 +61,27 @@ fn missing_extra_and_unreadable_files_are_named() {
     other.files[at].path = "SMS/PKG/BER00001/virus.exe".into();
     assert_eq!(
         faults(&bytes, &other),
-        [Fault::Missing("SMS/PKG/BER00001/setup.exe".into()), Fault::Extra("SMS/PKG/BER00001/virus.exe".into())]
+        [
+            MediumFault::Missing("SMS/PKG/BER00001/setup.exe".into()),
+            MediumFault::Extra("SMS/PKG/BER00001/virus.exe".into())
+        ]
     );
     for list in [lists::BLAKE3SUMS, lists::SHA256SUMS] {
         let mut other = listing.clone();
         other.files.retain(|file| file.path != list);
-        assert!(faults(&bytes, &other).contains(&Fault::Missing(list.into())), "{list}");
+        assert!(faults(&bytes, &other).contains(&MediumFault::Missing(list.into())), "{list}");
     }
     let install = listing.files.iter().find(|file| file.path.ends_with("install.wim")).unwrap();
     let found = faults(&bytes[..install.places[0].offset as usize + 2], &listing);
-    assert!(matches!(found[0], Fault::CutOff { .. }), "{found:?}");
-    assert!(found.contains(&Fault::Unreadable(install.path.clone())), "{found:?}");
+    assert!(matches!(found[0], MediumFault::CutOff { .. }), "{found:?}");
+    assert!(found.contains(&MediumFault::Unreadable(install.path.clone())), "{found:?}");
 }
 
 #[test]
 fn a_longer_medium_is_not_the_same() {
     let (_desk, mut bytes, listing) = medium();
     bytes.extend([0; 2_048]);
-    assert_eq!(faults(&bytes, &listing), [Fault::Structure]);
+    assert_eq!(faults(&bytes, &listing), [MediumFault::Structure]);
 }
 
 #[test]
@@ -90,32 +93,36 @@ fn a_disc_of_someone_else_is_refused() {
 
 #[test]
 fn a_medium_is_compared_with_what_the_manifest_makes_now() {
-    let (desk, bytes, listing) = medium();
+    let (fixture, bytes, listing) = medium();
     let verified = verify(&mut Cursor::new(&bytes), &listing, &Progress::default()).unwrap();
-    let mut store = Store::open(&desk.root.join(".tsmedia")).unwrap();
+    let mut store = Store::open(&fixture.root.join(".tsmedia")).unwrap();
     let mut compare = |output: &Output| {
-        let wanted = wanted(output, &mut store, &Means::default(), &Progress::default()).unwrap();
+        let wanted = wanted(output, &mut store, &WriteOptions::default(), &Progress::default()).unwrap();
         compare(&verified, output, &wanted)
     };
-    assert_eq!(compare(&desk.output()), []);
-    let mut other = desk.output();
+    assert_eq!(compare(&fixture.output()), []);
+    let mut other = fixture.output();
     other.label = "OTHER".into();
     other.description.push(("name", "win11".into()));
-    let value = |key: &str, medium: Option<&str>, manifest: &str| Fault::OtherValue {
+    let value = |key: &str, medium: Option<&str>, manifest: &str| MediumFault::OtherValue {
         key: key.into(),
         medium: medium.map(str::to_owned),
         manifest: Some(manifest.into()),
     };
     assert_eq!(compare(&other), [value("label", Some("WIN11 BER"), "OTHER"), value("name", None, "win11")]);
-    let mut dated = desk.output();
+    let mut dated = fixture.output();
     dated.date = crate::date::Date::LATEST;
-    assert_eq!(compare(&dated), [Fault::OtherIdentity]);
-    desk.put("tool/setup.exe", b"SETUP");
-    desk.put("tool/new", b"new");
-    std::fs::remove_file(desk.root.join("sources/tool/empty")).unwrap();
+    assert_eq!(compare(&dated), [MediumFault::OtherIdentity]);
+    fixture.put("tool/setup.exe", b"SETUP");
+    fixture.put("tool/new", b"new");
+    std::fs::remove_file(fixture.root.join("sources/tool/empty")).unwrap();
     let path = |name: &str| format!("SMS/PKG/BER00001/{name}");
     assert_eq!(
-        compare(&desk.output()),
-        [Fault::NotThere(path("new")), Fault::Differs(path("setup.exe")), Fault::NotInManifest(path("empty"))]
+        compare(&fixture.output()),
+        [
+            MediumFault::NotThere(path("new")),
+            MediumFault::Differs(path("setup.exe")),
+            MediumFault::NotInManifest(path("empty"))
+        ]
     );
 }

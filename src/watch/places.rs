@@ -15,7 +15,7 @@ use crate::inputs::Inputs;
 
 /// Where inputs are at this moment.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Places {
+pub(super) struct WatchedPlaces {
     /// Inputs and links to them; they need not exist.
     pub spots: BTreeSet<PathBuf>,
     own: BTreeSet<PathBuf>,
@@ -24,7 +24,7 @@ pub(super) struct Places {
 /// More links on one way than any system follows.
 const MAX_LINKS: usize = 40;
 
-impl Places {
+impl WatchedPlaces {
     pub fn of(inputs: &Inputs) -> Self {
         let spots = inputs.paths().flat_map(|path| spots(path.as_std_path())).collect();
         let own = inputs.left_out().filter_map(end).collect();
@@ -138,7 +138,7 @@ mod tests {
         inputs.note(root.join("project/../project/not/there.txt"));
         inputs.note(root.join("project"));
         inputs.leave_out(root.join("project/.tsmedia"));
-        let places = Places::of(&inputs);
+        let places = WatchedPlaces::of(&inputs);
         let within = |paths: &BTreeSet<PathBuf>| -> Vec<String> {
             let within = paths.iter().filter_map(|path| path.strip_prefix(&root).ok());
             within.map(|path| path.to_str().unwrap().to_owned()).collect()

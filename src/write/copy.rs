@@ -1,10 +1,10 @@
-//! Copying sources into an output while hashing them, each byte read once.
+//! Copies sources into an output and hashes them, reading each byte once.
 //!
-//! A large file is read, hashed by BLAKE3 and written by one thread while a second one hashes it by SHA, which takes as
-//! long: so even a single huge file keeps two cores busy. There is such a lane for every two cores. Small files, which would only be held up
-//! by a second thread, come after the large ones, with a thread for each core. What a thread does never depends on
-//! the others, so neither do the bytes. A source whose digests are known is copied within the kernel and not read
-//! here at all.
+//! A large file is read, hashed with BLAKE3 and written by one thread, while a second one computes the SHA digests,
+//! which takes as long. So even a single huge file keeps two cores busy. There is one such lane for every two cores.
+//! Small files follow, with one thread per core, since handing them over would cost more than it gains. No thread
+//! depends on another's results, so the bytes written don't depend on scheduling. A source whose digests are known is
+//! copied within the kernel.
 
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -17,32 +17,32 @@ use std::time::Duration;
 
 use super::temporary::Temporary;
 use crate::content::{Source, Stretch};
-use crate::digest::{Asked, Blake3Hasher, Digests, Sha1, Sha256, ShaHasher};
+use crate::digest::{Blake3Hasher, DigestKinds, Digests, Sha1, Sha256, ShaHasher};
 use crate::error::{Error, Result};
 use crate::layout::Region;
-use crate::output::Job;
+use crate::output::CopyJob;
 use crate::progress::Progress;
 use crate::source::OpenSource;
 
-/// What is read, hashed and written at a time. Small enough to stay in a core's cache on its way.
+/// Number of bytes that are read, hashed and written at a time; small enough to stay in a core's cache.
 const BLOCK_LEN: usize = 256 << 10;
-/// How many blocks a lane has under way.
+/// Number of blocks of a lane.
 const N_BLOCKS: usize = 8;
-/// Files from here on are worth a second thread.
+/// Length from which a file is hashed by two threads.
 const LARGE_LEN: u64 = 64 << 10;
-/// What is written between two looks at whether the disk has it.
+/// Number of bytes written between two syncs.
 const FLUSH_LEN: u64 = 32 << 20;
-/// How long to wait before looking again.
+/// Pause between two checks of the progress.
 const FLUSH_PAUSE: Duration = Duration::from_millis(20);
-/// What the kernel copies between two looks at whether to stop.
+/// Number of bytes that the kernel copies between two checks for cancellation.
 const COPY_LEN: u64 = 16 << 20;
 
-/// Runs the jobs and returns the digests of their sources in the same order.
+/// Runs the jobs and returns the digests of their sources in the same order. Without a target, sources are only hashed.
 ///
 /// # Errors
 ///
-/// The first failure stops all threads. A source that is not what its `Source` says, before or after, is one.
-pub fn copy(jobs: &[Job], target: Option<&Temporary>, n_lanes: usize, progress: &Progress) -> Result<Vec<Digests>> {
+/// The first error of any thread stops all of them. A source that changed since it was found is an error.
+pub fn copy(jobs: &[CopyJob], target: Option<&Temporary>, n_lanes: usize, progress: &Progress) -> Result<Vec<Digests>> {
     let is_large = |index: &usize| jobs[*index].file.len() >= LARGE_LEN;
     let (large, small): (Vec<_>, Vec<_>) = (0..jobs.len()).partition(is_large);
     let results = Mutex::new((vec![None; jobs.len()], None));
@@ -62,12 +62,12 @@ pub fn copy(jobs: &[Job], target: Option<&Temporary>, n_lanes: usize, progress: 
     }
 }
 
-/// How many lanes suit this machine.
+/// Default number of lanes for this machine.
 pub fn n_lanes() -> usize {
     thread::available_parallelism().map_or(1, |cores| (cores.get() / 2).clamp(1, 4))
 }
 
-/// Does the same on so many threads, of which this is one. What they share counts the jobs that are taken.
+/// Runs `work` on `n_threads` threads, the current one included. They share the counter of jobs taken.
 fn on_threads(n_threads: usize, work: &(dyn Fn(&AtomicUsize) + Sync)) {
     let next = AtomicUsize::new(0);
     thread::scope(|scope| {
@@ -78,9 +78,9 @@ fn on_threads(n_threads: usize, work: &(dyn Fn(&AtomicUsize) + Sync)) {
     });
 }
 
-/// What all threads share.
+/// State shared by all threads.
 struct Copying<'a> {
-    jobs: &'a [Job],
+    jobs: &'a [CopyJob],
     target: Option<&'a Temporary<'a>>,
     progress: &'a Progress,
     failed: AtomicBool,
@@ -88,8 +88,8 @@ struct Copying<'a> {
 }
 
 impl Copying<'_> {
-    /// Has the disk take what is written while the rest is still being read and hashed. The file is synced before it
-    /// gets its name, and would be waited for then.
+    /// Syncs the target while sources are still being read and hashed. It has to be synced before it gets its name, and
+    /// this way the final sync has little left to write.
     fn flush(&self, target: &Temporary, is_done: &AtomicBool) {
         let mut n_flushed = 0;
         while !is_done.load(Ordering::Acquire) {
@@ -99,7 +99,7 @@ impl Copying<'_> {
                 continue;
             }
             n_flushed = n_written;
-            // The system tells of a failed write once, and the sync at the end would not hear of it.
+            // The kernel reports a failed write-back only once, so the final sync would not see it.
             if let Err(error) = target.file().sync_data() {
                 self.failed.store(true, Ordering::Relaxed);
                 let mut results = self.results.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -109,7 +109,7 @@ impl Copying<'_> {
         }
     }
 
-    /// Copies files with a second thread that hashes.
+    /// Copies large files, with a second thread for the SHA digests.
     fn lane(&self, indices: &[usize], next: &AtomicUsize) {
         thread::scope(|scope| {
             let (mut pipe, blocks, hashed) = Pipe::new();
@@ -118,24 +118,24 @@ impl Copying<'_> {
         });
     }
 
-    /// Copies files on this thread alone.
+    /// Copies small files on this thread alone.
     fn small_files(&self, indices: &[usize], next: &AtomicUsize) {
         let mut block = vec![0; LARGE_LEN as usize];
         self.take_jobs(indices, next, &mut |source, job| {
             let bytes = &mut block[..job.file.len() as usize];
             source.read(bytes, 0)?;
             self.put(bytes, 0, job)?;
-            Ok(Digests::asked(bytes, job.asked))
+            Ok(Digests::hash_kinds(bytes, job.digest_kinds))
         });
     }
 
-    /// Does one job after the other until none is left, or one has failed. `hash` reads a source whose digests are
-    /// not known, writes it, and returns them.
+    /// Takes jobs until none is left or one has failed. `hash` reads, hashes and writes a source whose digests are not
+    /// known.
     fn take_jobs(
         &self,
         indices: &[usize],
         next: &AtomicUsize,
-        hash: &mut dyn FnMut(&OpenSource, &Job) -> Result<Digests>,
+        hash: &mut dyn FnMut(&OpenSource, &CopyJob) -> Result<Digests>,
     ) {
         while let Some(&index) = indices.get(next.fetch_add(1, Ordering::Relaxed))
             && !self.failed.load(Ordering::Relaxed)
@@ -152,8 +152,8 @@ impl Copying<'_> {
         }
     }
 
-    fn run(&self, job: &Job, hash: &mut dyn FnMut(&OpenSource, &Job) -> Result<Digests>) -> Result<Digests> {
-        self.go_on()?;
+    fn run(&self, job: &CopyJob, hash: &mut dyn FnMut(&OpenSource, &CopyJob) -> Result<Digests>) -> Result<Digests> {
+        self.check_cancelled()?;
         let source = OpenSource::open(&job.file)?;
         let digests = match (job.known, self.target) {
             (Some(digests), Some(target)) => {
@@ -166,50 +166,50 @@ impl Copying<'_> {
         Ok(digests)
     }
 
-    fn go_on(&self) -> Result<()> {
-        self.progress.go_on()?;
-        // Another thread's error is the one that is told.
+    fn check_cancelled(&self) -> Result<()> {
+        self.progress.check_cancelled()?;
+        // This error is never shown: the other thread has reported its own.
         if self.failed.load(Ordering::Relaxed) { Err(Error::new("stopped")) } else { Ok(()) }
     }
 
-    fn copy_known(&self, source: &OpenSource, job: &Job, target: &Temporary) -> Result<()> {
+    fn copy_known(&self, source: &OpenSource, job: &CopyJob, target: &Temporary) -> Result<()> {
         let mut start = 0;
         for place in &job.places {
             copy_range(source, start, target, *place, &mut |len| {
                 self.progress.add(len);
-                self.go_on()
+                self.check_cancelled()
             })?;
             start += place.len;
         }
         Ok(())
     }
 
-    fn hash_large(&self, source: &OpenSource, job: &Job, pipe: &mut Pipe) -> Result<Digests> {
+    fn hash_large(&self, source: &OpenSource, job: &CopyJob, pipe: &mut Pipe) -> Result<Digests> {
         let len = job.file.len();
-        pipe.send(ToHash::Start(job.asked))?;
+        pipe.send(HashRequest::Start(job.digest_kinds))?;
         let mut blake3 = Blake3Hasher::default();
         let mut at = 0;
         while at < len {
             let mut block = pipe.take()?;
             let block_len = (len - at).min(BLOCK_LEN as u64) as usize;
             source.read(&mut exclusive(&mut block)?[..block_len], at)?;
-            pipe.send(ToHash::Block(Arc::clone(&block), block_len))?;
+            pipe.send(HashRequest::Block(Arc::clone(&block), block_len))?;
             blake3.update(&block[..block_len]);
             self.put(&block[..block_len], at, job)?;
             at += block_len as u64;
-            self.go_on()?;
+            self.check_cancelled()?;
         }
-        pipe.send(ToHash::End)?;
+        pipe.send(HashRequest::End)?;
         loop {
             match pipe.receive()? {
-                Hashed::Free(block) => pipe.free.push(block),
-                Hashed::Sha(sha256, sha1) => return Ok(Digests { blake3: blake3.finish(), sha256, sha1 }),
+                HashReply::Free(block) => pipe.free.push(block),
+                HashReply::Sha(sha256, sha1) => return Ok(Digests { blake3: blake3.finish(), sha256, sha1 }),
             }
         }
     }
 
-    /// Writes a part of the source, from its byte `start`, to where it belongs.
-    fn put(&self, bytes: &[u8], start: u64, job: &Job) -> Result<()> {
+    /// Writes part of a source, from its byte `start`, to its regions of the target.
+    fn put(&self, bytes: &[u8], start: u64, job: &CopyJob) -> Result<()> {
         self.progress.add(bytes.len() as u64);
         let Some(target) = self.target else { return Ok(()) };
         let end = start + bytes.len() as u64;
@@ -230,34 +230,34 @@ impl Copying<'_> {
     }
 }
 
-/// What goes to the second thread: the start of a file, a block with the number of bytes in it, or the end of a file.
-enum ToHash {
-    Start(Asked),
+/// Message to the SHA thread: start of a file, block with the number of bytes in it, or end of a file.
+enum HashRequest {
+    Start(DigestKinds),
     Block(Arc<Vec<u8>>, usize),
     End,
 }
 
-/// What comes back: a block that is free again, or the digests of a file.
-enum Hashed {
+/// Reply of the SHA thread: block that can be reused, or digests of a file.
+enum HashReply {
     Free(Arc<Vec<u8>>),
     Sha(Sha256, Option<Sha1>),
 }
 
-fn hash_blocks(blocks: &Receiver<ToHash>, hashed: &SyncSender<Hashed>) {
-    let mut hasher = ShaHasher::new(Asked::Lists);
+fn hash_blocks(blocks: &Receiver<HashRequest>, hashed: &SyncSender<HashReply>) {
+    let mut hasher = ShaHasher::new(DigestKinds::Lists);
     for message in blocks {
         let answer = match message {
-            ToHash::Start(asked) => {
-                hasher = ShaHasher::new(asked);
+            HashRequest::Start(digest_kinds) => {
+                hasher = ShaHasher::new(digest_kinds);
                 continue;
             }
-            ToHash::Block(block, len) => {
+            HashRequest::Block(block, len) => {
                 hasher.update(&block[..len]);
-                Hashed::Free(block)
+                HashReply::Free(block)
             }
-            ToHash::End => {
-                let (sha256, sha1) = std::mem::replace(&mut hasher, ShaHasher::new(Asked::Lists)).finish();
-                Hashed::Sha(sha256, sha1)
+            HashRequest::End => {
+                let (sha256, sha1) = std::mem::replace(&mut hasher, ShaHasher::new(DigestKinds::Lists)).finish();
+                HashReply::Sha(sha256, sha1)
             }
         };
         if hashed.send(answer).is_err() {
@@ -266,38 +266,39 @@ fn hash_blocks(blocks: &Receiver<ToHash>, hashed: &SyncSender<Hashed>) {
     }
 }
 
-/// The first thread's end of a lane.
+/// Reading thread's end of a lane.
 struct Pipe {
     free: Vec<Arc<Vec<u8>>>,
-    to_hash: SyncSender<ToHash>,
-    hashed: Receiver<Hashed>,
+    to_hash: SyncSender<HashRequest>,
+    hashed: Receiver<HashReply>,
 }
 
 impl Pipe {
-    /// This end, and what the second thread holds. No channel ever fills up: there is room for every block.
-    fn new() -> (Self, Receiver<ToHash>, SyncSender<Hashed>) {
+    /// Creates a lane. Returns this end and the channels of the SHA thread. Sending never blocks, since each channel
+    /// has room for every block.
+    fn new() -> (Self, Receiver<HashRequest>, SyncSender<HashReply>) {
         let (to_hash, blocks) = sync_channel(N_BLOCKS + 2);
         let (answer, hashed) = sync_channel(N_BLOCKS + 1);
         let free = (0..N_BLOCKS).map(|_| Arc::new(vec![0; BLOCK_LEN])).collect();
         (Self { free, to_hash, hashed }, blocks, answer)
     }
 
-    /// A block that nobody else holds.
+    /// Takes a free block, waiting for one if necessary.
     fn take(&mut self) -> Result<Arc<Vec<u8>>> {
         match self.free.pop() {
             Some(block) => Ok(block),
             None => match self.receive()? {
-                Hashed::Free(block) => Ok(block),
-                Hashed::Sha(..) => Err(out_of_step()),
+                HashReply::Free(block) => Ok(block),
+                HashReply::Sha(..) => Err(out_of_step()),
             },
         }
     }
 
-    fn send(&self, message: ToHash) -> Result<()> {
+    fn send(&self, message: HashRequest) -> Result<()> {
         self.to_hash.send(message).map_err(|_| out_of_step())
     }
 
-    fn receive(&self) -> Result<Hashed> {
+    fn receive(&self) -> Result<HashReply> {
         self.hashed.recv().map_err(|_| out_of_step())
     }
 }
@@ -307,24 +308,25 @@ fn exclusive(block: &mut Arc<Vec<u8>>) -> Result<&mut Vec<u8>> {
 }
 
 fn out_of_step() -> Error {
-    Error::new("the hashing threads lost step with each other")
+    Error::new("the hashing thread stopped unexpectedly")
 }
 
-/// Copies a whole source to the start of the target within the kernel, which shares blocks where the file system can.
+/// Copies a whole source to the start of the target within the kernel. Blocks are shared if the file system supports
+/// it.
 ///
 /// # Errors
 ///
-/// If a file of the source is not what it was, can't be read, or the target can't be written.
+/// If a file of the source has changed or can't be read, or the target can't be written.
 pub fn copy_source(source: &Source, target: &Temporary, progress: &Progress) -> Result<()> {
     let open = OpenSource::open(source)?;
     copy_range(&open, 0, target, Region { offset: 0, len: source.len() }, &mut |len| {
         progress.add(len);
-        progress.go_on()
+        progress.check_cancelled()
     })?;
     Ok(open.check()?)
 }
 
-/// Copies a range of a source into the target within the kernel, or through memory where the kernel can't.
+/// Copies a range of a source into the target within the kernel, or through memory if the kernel can't.
 pub(super) fn copy_range(
     source: &OpenSource,
     start: u64,
@@ -372,6 +374,7 @@ fn copy_file(
             Err(error) => return Err(target.failed(error)),
         }
     }
+    // Reached at once if the kernel can't copy between these files, or after a part if it gave up midway.
     let mut block = vec![0; if done < place.len { BLOCK_LEN } else { 0 }];
     while done < place.len {
         let len = (place.len - done).min(BLOCK_LEN as u64) as usize;
@@ -386,7 +389,7 @@ fn copy_file(
     Ok(())
 }
 
-/// Whether this pair of files, and not this copy, is what the kernel objects to.
+/// Returns `true` if the kernel can't copy between these two files at all.
 fn cannot_copy(error: &std::io::Error) -> bool {
     use rustix::io::Errno;
     let errnos = [Errno::XDEV, Errno::INVAL, Errno::NOSYS, Errno::OPNOTSUPP, Errno::PERM, Errno::BADF];

@@ -1,7 +1,7 @@
-//! Every call that changes a disk, in one place, so that a test can make the n-th of them fail.
+//! Every call that changes the disk, so that tests can make the n-th of them fail.
 //!
-//! A [`Disk`] does what the standard library does. One that [watches](Disk::watched) asks a function before each
-//! call; when the function fails, the call fails and is not made.
+//! [`DiskOps`] calls the standard library. With a [watcher](DiskOps::watched), it calls that first, and fails without
+//! touching the disk if the watcher does.
 
 use std::fmt;
 use std::fs::{self, File};
@@ -15,41 +15,41 @@ use rustix::fs::FallocateFlags;
 use super::open;
 use crate::layout::Region;
 
-/// The calls that change a disk.
+/// Calls that change the disk.
 #[derive(Clone, Default)]
-pub struct Disk {
+pub struct DiskOps {
     watcher: Option<Arc<Watcher>>,
 }
 
 type Watcher = dyn Fn(Call) -> io::Result<()> + Send + Sync;
 
-/// What is about to be done.
+/// Kind of a call, as seen by a watcher.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Call {
-    /// Making a file or a folder.
+    /// Create a file or a folder.
     Create,
-    /// Giving a file a length.
+    /// Set the length of a file.
     SetLen,
-    /// Writing or copying bytes into a file, or clearing some.
+    /// Write or copy bytes into a file, or clear some.
     Write,
-    /// Inserting blocks into a file, or dropping some.
+    /// Insert blocks into a file, or remove some.
     Move,
-    /// Forcing a file or a folder to the disk.
+    /// Sync a file or a folder.
     Sync,
-    /// Renaming a file over another.
+    /// Rename a file over another.
     Rename,
-    /// Removing a file.
+    /// Remove a file.
     Remove,
 }
 
-impl fmt::Debug for Disk {
+impl fmt::Debug for DiskOps {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.watcher.is_some() { "Disk(watched)" } else { "Disk" })
+        f.write_str(if self.watcher.is_some() { "DiskOps(watched)" } else { "DiskOps" })
     }
 }
 
-impl Disk {
-    /// A disk that asks `watcher` before each call, and fails where it fails.
+impl DiskOps {
+    /// Creates operations that call `watcher` first, and fail if it does.
     pub fn watched(watcher: impl Fn(Call) -> io::Result<()> + Send + Sync + 'static) -> Self {
         Self { watcher: Some(Arc::new(watcher)) }
     }
@@ -58,13 +58,13 @@ impl Disk {
         self.watcher.as_ref().map_or(Ok(()), |watcher| watcher(call))
     }
 
-    /// Makes a file that is not there yet, open to read and write.
+    /// Creates a file that must not exist, open for reading and writing.
     pub(super) fn create(&self, path: &Utf8Path) -> io::Result<File> {
         self.about_to(Call::Create)?;
         open::create_new(path)
     }
 
-    /// Makes the folders on the way to a file.
+    /// Creates the parent folders of a file.
     pub(super) fn create_parent(&self, path: &Utf8Path) -> io::Result<()> {
         match path.parent().filter(|parent| !parent.as_str().is_empty()) {
             Some(parent) if !parent.is_dir() => {
@@ -85,8 +85,8 @@ impl Disk {
         file.write_all_at(bytes, offset)
     }
 
-    /// Copies bytes from file to file within the kernel, as reflinks where the file system has them, and says how
-    /// many: fewer than wanted at the end of the source.
+    /// Copies bytes between files within the kernel, as reflinks if the file system supports them. Returns the number
+    /// of bytes copied, which may be less than `len`, and is 0 at the end of the source.
     pub(super) fn copy(&self, from: &File, start: u64, to: &File, offset: u64, len: u64) -> io::Result<u64> {
         self.about_to(Call::Write)?;
         let (mut from_at, mut to_at) = (start, offset);
@@ -94,7 +94,7 @@ impl Disk {
         Ok(rustix::fs::copy_file_range(from, Some(&mut from_at), to, Some(&mut to_at), len)? as u64)
     }
 
-    /// Makes a range read as zero.
+    /// Fills a range with zeros, as a hole if the file system supports it.
     pub(super) fn clear(&self, file: &File, range: Region) -> io::Result<()> {
         self.about_to(Call::Write)?;
         let punched = fallocate(file, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, range);
@@ -104,13 +104,15 @@ impl Disk {
         }
     }
 
-    /// Inserts zeros, which moves everything behind them: whole blocks, within the file.
+    /// Inserts zeros before the end of a file and moves everything after them. Offset and length must be multiples of
+    /// the block size.
     pub(super) fn insert(&self, file: &File, range: Region) -> io::Result<()> {
         self.about_to(Call::Move)?;
         fallocate(file, FallocateFlags::INSERT_RANGE, range)
     }
 
-    /// Takes a range out, so that everything behind it moves: whole blocks, not up to the end of the file.
+    /// Removes a range before the end of a file and moves everything after it. Offset and length must be multiples of
+    /// the block size.
     pub(super) fn drop_range(&self, file: &File, range: Region) -> io::Result<()> {
         self.about_to(Call::Move)?;
         fallocate(file, FallocateFlags::COLLAPSE_RANGE, range)
@@ -126,7 +128,7 @@ impl Disk {
         fs::rename(from, to)
     }
 
-    /// Removes a file, which need not exist.
+    /// Removes a file if it exists.
     pub fn remove(&self, path: &Utf8Path) -> io::Result<()> {
         self.about_to(Call::Remove)?;
         open::remove(path)

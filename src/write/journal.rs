@@ -1,21 +1,22 @@
-//! The journal of an output that is being patched in place: `.<name>.tsmedia-journal`, beside it.
+//! Journal of an output that is being patched in place: `.<name>.tsmedia-journal` beside it.
 //!
 //! ```text
 //! tsmedia journal 2
-//! {…}                       what is inserted and filled, and the lengths: an [`Outline`]
-//! sealed <seal>             of all above; only then the output leaves its name
-//! {…}                       what is written over, cleared and dropped: a [`Decision`]
-//! <bytes>                   those to be written over, one after the other
-//! decided <seal>            of the decision and its bytes: from here on there is only forward
-//! written <seal>            all of them are
-//! is <seal> <identity> {…}  what bears the name again, and what the file system says of it
+//! {…}                       ranges to insert and fill, and the lengths: an [`Outline`]
+//! sealed <seal>             of all above; only then the output is renamed
+//! {…}                       ranges to overwrite, clear and remove: a [`Decision`]
+//! <bytes>                   new bytes of the overwritten ranges, in order
+//! decided <seal>            of the decision and its bytes; from here on the patch is finished
+//! written <seal>            all bytes are written
+//! is <seal> <identity> {…}  output that has its name back, with its metadata
 //! ```
 //!
-//! Up to `decided` nothing of the old output is lost, and an unfinished patch is taken back; after it everything that
-//! is needed is in the journal and in the output itself. How many ranges are inserted or dropped the length tells.
+//! Until `decided`, no byte of the old output is lost, and an unfinished patch is rolled back. After it, the journal
+//! and the output hold everything needed to finish. The length of the output tells how many ranges were inserted or
+//! removed.
 //!
-//! Seals are digests under a [`JournalKey`] that the cache keeps. A journal that is not sealed with it came from
-//! elsewhere and is never acted on.
+//! Seals are digests keyed with a [`JournalKey`] that the cache stores. A journal that is not sealed with this key
+//! comes from elsewhere and is never acted on.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -24,7 +25,7 @@ use std::os::unix::fs::FileExt;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use super::disk::Disk;
+use super::disk::DiskOps;
 use super::open;
 use super::temporary::sync_folder;
 use crate::content::Stat;
@@ -34,18 +35,18 @@ use crate::layout::Region;
 
 const TITLE: &str = "tsmedia journal 2\n";
 
-/// The longest journal that is read, in bytes: twice what a patch may write over, and its regions.
+/// Maximum length of a journal that is read, in bytes: twice the bytes that a patch may overwrite, and its regions.
 const MAX_LEN: u64 = 192 << 20;
 
-/// The key that the journals of one output are sealed with.
+/// Key that seals the journals of one output.
 #[derive(Clone, Copy)]
 pub struct JournalKey([u8; JournalKey::LEN]);
 
 impl JournalKey {
-    /// Its length in bytes.
+    /// Length in bytes.
     pub const LEN: usize = 32;
 
-    /// Takes the bytes of a key.
+    /// Creates a key from its bytes.
     pub fn new(bytes: [u8; Self::LEN]) -> Self {
         Self(bytes)
     }
@@ -71,105 +72,105 @@ impl std::fmt::Debug for JournalKey {
     }
 }
 
-/// What can be taken back.
+/// Reversible part of a patch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Outline {
-    /// The identities and lengths of the old output and the new one.
+    /// Identities and lengths of the old output and the new one.
     pub(super) old_id: Digest,
     pub(super) new_id: Digest,
     pub(super) old_len: u64,
     pub(super) new_len: u64,
-    /// The length when everything is inserted and nothing dropped.
+    /// Length once everything is inserted and nothing is removed yet.
     pub(super) widest: u64,
-    /// What is inserted, by place in the old output; done from the last to the first.
+    /// Ranges to insert, by offset in the old output; processed from last to first.
     pub(super) inserts: Vec<Region>,
-    /// What was zero and is written to, by place when everything is inserted.
+    /// Ranges of zeros to overwrite, by offset after the insertions.
     pub(super) fills: Vec<Region>,
-    /// The file that is patched, by its inode.
+    /// Inode of the patched file.
     pub(super) inode: u64,
-    /// The run of the system, which a power cut ends.
+    /// Boot ID of the system, which changes when it restarts.
     pub(super) boot: String,
 }
 
 impl Outline {
-    /// Whether nothing is inserted or filled: then the decision is all there is.
+    /// Returns `true` if nothing is inserted or filled, so that the patch consists of its decision alone.
     pub(super) fn is_empty(&self) -> bool {
         self.inserts.is_empty() && self.fills.is_empty() && self.widest == self.old_len
     }
 }
 
-/// What can't be taken back, by place when everything is inserted.
+/// Irreversible part of a patch, by offset after the insertions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Decision {
-    /// What is written over; the bytes are in the journal.
+    /// Ranges to overwrite; the journal holds their bytes.
     pub(super) writes: Vec<Region>,
-    /// What becomes zero.
+    /// Ranges to fill with zeros.
     pub(super) zeros: Vec<Region>,
-    /// What is dropped; done from the last to the first.
+    /// Ranges to remove; processed from last to first.
     pub(super) drops: Vec<Region>,
 }
 
-/// How far a patch had come.
+/// Progress of a patch, as recorded in its journal.
 #[derive(Debug, Default)]
-pub(super) struct Progressed {
-    /// The decision, and where its bytes are in the journal.
+pub(super) struct PatchStage {
+    /// Decision, and the offset of its bytes in the journal.
     pub(super) decided: Option<(Decision, u64)>,
     pub(super) is_written: bool,
-    /// What bears the name again.
+    /// Identity and metadata of the output that has its name back.
     pub(super) ended: Option<(Digest, Stat)>,
 }
 
-/// An open journal.
+/// Open journal.
 #[derive(Debug)]
 pub struct Journal {
-    disk: Disk,
+    disk: DiskOps,
     path: Utf8PathBuf,
     file: File,
     key: JournalKey,
     len: u64,
-    /// How long it is up to its decision.
+    /// Length up to the decision.
     head_len: u64,
-    /// The seal of its head.
+    /// Seal of the outline.
     head: Digest,
-    /// The decision while it is being written.
+    /// Hasher of the decision while it is being written.
     staged: blake3::Hasher,
 }
 
-/// A journal that was found beside an output.
-pub(super) enum Found {
-    /// It never became whole, and nothing was done yet.
+/// Journal found beside an output.
+pub(super) enum FoundJournal {
+    /// Incomplete journal of a patch that has not changed anything yet.
     Torn,
-    /// It is not a regular file of this user, or not sealed with the key.
+    /// Not a regular file of this user, or not sealed with the key.
     Foreign,
-    /// It is ours.
-    Ours(Box<Told>),
+    /// Journal sealed with the key.
+    Ours(Box<JournalState>),
 }
 
-/// What a journal of ours says.
-pub(super) struct Told {
+/// Contents of a journal that is sealed with the key.
+pub(super) struct JournalState {
     pub(super) outline: Outline,
-    pub(super) progressed: Progressed,
+    pub(super) progressed: PatchStage,
     head: Digest,
     len: u64,
     head_len: u64,
 }
 
-/// Hands bytes on to whoever takes them.
+/// Passes bytes on to the given function, block by block.
 type HandOn<'a> = dyn FnMut(&mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()> + 'a;
 
-/// Where the journal of an output is.
+/// Path of an output's journal.
 pub fn journal_path(target: &Utf8Path) -> Utf8PathBuf {
     target.with_file_name(format!(".{}.tsmedia-journal", target.file_name().unwrap_or_default()))
 }
 
-/// Names this run of the system, as far as it says.
-pub(super) fn boot() -> String {
+/// Returns the boot ID of the system; empty if it can't be read.
+pub(super) fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }
 
 impl Journal {
-    /// Starts the journal of an output and puts the outline in it.
-    pub(super) fn begin(disk: &Disk, target: &Utf8Path, outline: &Outline, key: &JournalKey) -> Result<Self> {
+    /// Creates the journal of an output and writes the outline to it.
+    pub(super) fn begin(disk: &DiskOps, target: &Utf8Path, outline: &Outline, key: &JournalKey) -> Result<Self> {
         let path = journal_path(target);
         let failed = |error| Error::io("creating", &path, error);
         disk.remove(&path).map_err(failed)?;
@@ -179,17 +180,17 @@ impl Journal {
         let mut journal = Self { disk: disk.clone(), path: path.clone(), file, key: *key, len, head_len, head, staged };
         let begun = journal.write_outline(outline);
         if begun.is_err() {
-            // Nothing was done yet that it would have to take back.
+            // Nothing was changed yet, so the journal is not needed.
             let _ = journal.disk.remove(&path);
         }
         begun.map(|()| journal)
     }
 
-    /// Opens a journal of ours that was found beside an output, to go on with it.
-    pub(super) fn resume(disk: &Disk, target: &Utf8Path, key: &JournalKey, told: &Told) -> Result<Self> {
+    /// Opens a journal that was found beside an output, to continue its patch.
+    pub(super) fn resume(disk: &DiskOps, target: &Utf8Path, key: &JournalKey, state: &JournalState) -> Result<Self> {
         let path = journal_path(target);
         let file = open::open_own(&path).map_err(|error| open::failed("opening", &path, error))?;
-        let Told { len, head_len, head, .. } = *told;
+        let JournalState { len, head_len, head, .. } = *state;
         let staged = key.hasher("decided");
         Ok(Self { disk: disk.clone(), path, file, key: *key, len, head_len, head, staged })
     }
@@ -204,8 +205,8 @@ impl Journal {
         sync_folder(&self.disk, &self.path)
     }
 
-    /// Puts the decision in it, and says where its bytes are; `bytes` hands on what is to be written over, in order.
-    /// It counts when it is [decided](Self::decide).
+    /// Appends the decision and returns the offset of its bytes, which `bytes` supplies in order. It takes effect once
+    /// it is [decided](Self::decide).
     pub(super) fn stage(&mut self, decision: &Decision, bytes: &mut HandOn) -> Result<u64> {
         let line = format!("{}\n", as_line(decision)?);
         self.staged.update(self.head.0.as_slice());
@@ -225,26 +226,26 @@ impl Journal {
         self.note(&format!("decided {}\n", Digest(*self.staged.finalize().as_bytes())))
     }
 
-    /// Takes a decision out of it that failed, whatever of it is on the disk: from here on there is only back. That
-    /// leaves room to say so, too, where the disk is full.
+    /// Removes a decision after a failure, so that the patch can only be rolled back. This also frees space for the
+    /// final record if the disk is full.
     pub(super) fn undecide(&mut self) -> Result<()> {
         self.disk.set_len(&self.file, self.head_len).map_err(|error| self.failed(error))?;
         self.len = self.head_len;
         self.sync()
     }
 
-    /// Announces that everything is written over.
+    /// Records that all bytes are written.
     pub(super) fn written(&mut self) -> Result<()> {
         self.note(&format!("written {}\n", self.key.seal("written", &[&self.head.0])))
     }
 
-    /// Says what bears the name again.
+    /// Records the output that has its name back.
     pub(super) fn ended(&mut self, id: Digest, stat: &Stat) -> Result<()> {
         let said = format!("{id} {}", as_line(stat)?);
         self.note(&format!("is {} {said}\n", self.key.seal("is", &[&self.head.0, said.as_bytes()])))
     }
 
-    /// Hands on bytes of a decision, from byte `at` of the journal.
+    /// Reads bytes of a decision, from byte `at` of the journal. `take` gets each block and its offset from `at`.
     pub(super) fn read(&self, at: u64, len: u64, take: &mut dyn FnMut(u64, &[u8]) -> Result<()>) -> Result<()> {
         let mut block = vec![0; BLOCK_LEN.min(len as usize)];
         let mut done = 0;
@@ -257,7 +258,7 @@ impl Journal {
         Ok(())
     }
 
-    /// Removes it: whatever it was for is settled.
+    /// Removes the journal of a patch that is done or rolled back.
     pub fn settle(self) -> Result<()> {
         self.disk.remove(&self.path).map_err(|error| Error::io("removing", &self.path, error))
     }
@@ -282,36 +283,36 @@ impl Journal {
     }
 }
 
-/// How much of it is held in memory at a time.
+/// Number of bytes of a journal that are held in memory at a time.
 const BLOCK_LEN: usize = 256 << 10;
 
 fn as_line(value: &impl Serialize) -> Result<String> {
     serde_json::to_string(value).map_err(|error| Error::new("writing a journal").because(error))
 }
 
-/// Reads the journal of an output, if there is one.
+/// Reads the journal of an output. `None` if there is none.
 ///
 /// # Errors
 ///
-/// Those of reading one that is ours by its looks.
-pub(super) fn find(target: &Utf8Path, key: Option<&JournalKey>) -> Result<Option<Found>> {
+/// If the file belongs to this user but can't be read.
+pub(super) fn find(target: &Utf8Path, key: Option<&JournalKey>) -> Result<Option<FoundJournal>> {
     let path = journal_path(target);
     let file = match open::open_own_to_read(&path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(_) => return Ok(Some(Found::Foreign)),
+        Err(_) => return Ok(Some(FoundJournal::Foreign)),
         Ok(file) => file,
     };
     let mut bytes = Vec::new();
     file.take(MAX_LEN + 1).read_to_end(&mut bytes).map_err(|error| Error::io("reading", &path, error))?;
-    Ok(Some(if bytes.len() as u64 > MAX_LEN { Found::Foreign } else { parse(&bytes, key) }))
+    Ok(Some(if bytes.len() as u64 > MAX_LEN { FoundJournal::Foreign } else { parse(&bytes, key) }))
 }
 
-/// Whether there is anything at the place of an output's journal.
+/// Returns `true` if anything has the name of the output's journal.
 pub(super) fn is_there(target: &Utf8Path) -> bool {
     fs::symlink_metadata(journal_path(target)).is_ok()
 }
 
-fn parse(bytes: &[u8], key: Option<&JournalKey>) -> Found {
+fn parse(bytes: &[u8], key: Option<&JournalKey>) -> FoundJournal {
     let mut lines = Lines { bytes, at: 0 };
     let is_ours = bytes.starts_with(TITLE.as_bytes()) || TITLE.as_bytes().starts_with(bytes);
     let mut head_line = || {
@@ -320,15 +321,16 @@ fn parse(bytes: &[u8], key: Option<&JournalKey>) -> Found {
     };
     let (Some(_), Some((outline, outline_end)), Some((sealed, head_end))) = (head_line(), head_line(), head_line())
     else {
-        return if is_ours { Found::Torn } else { Found::Foreign };
+        return if is_ours { FoundJournal::Torn } else { FoundJournal::Foreign };
     };
-    let Some(key) = key.filter(|_| is_ours) else { return Found::Foreign };
+    // From here on every line must carry a valid seal. The first that doesn't is where a crash cut the journal off.
+    let Some(key) = key.filter(|_| is_ours) else { return FoundJournal::Foreign };
     let head = key.seal("sealed", &[&bytes[..outline_end]]);
     if sealed != format!("sealed {head}").as_bytes() {
-        return Found::Foreign;
+        return FoundJournal::Foreign;
     }
-    let Ok(outline) = serde_json::from_slice(outline) else { return Found::Foreign };
-    let mut progressed = Progressed::default();
+    let Ok(outline) = serde_json::from_slice(outline) else { return FoundJournal::Foreign };
+    let mut progressed = PatchStage::default();
     let mut whole = head_end;
     while let Some(line) = lines.next() {
         if let Some(seal) = line.strip_prefix("written ") {
@@ -347,10 +349,16 @@ fn parse(bytes: &[u8], key: Option<&JournalKey>) -> Found {
         }
         whole = lines.at;
     }
-    Found::Ours(Box::new(Told { outline, progressed, head, len: whole as u64, head_len: head_end as u64 }))
+    FoundJournal::Ours(Box::new(JournalState {
+        outline,
+        progressed,
+        head,
+        len: whole as u64,
+        head_len: head_end as u64,
+    }))
 }
 
-/// A decision that is whole, and where its bytes start; `start` is where its line does.
+/// Parses a complete decision, whose line begins at `start`. Also returns the offset of its bytes.
 fn parse_decision(
     line: &str,
     lines: &mut Lines,
@@ -377,7 +385,7 @@ fn parse_ended(line: &str, key: &JournalKey, head: &Digest) -> Option<(Digest, S
     Some((id.parse().ok()?, serde_json::from_str(stat).ok()?))
 }
 
-/// Lines that are whole.
+/// Iterates over complete lines.
 struct Lines<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -396,12 +404,12 @@ impl<'a> Lines<'a> {
     }
 }
 
-/// Has a journal say that the system was started again since it was begun.
+/// Rewrites a journal as if the system had restarted since.
 #[cfg(test)]
 pub(crate) fn reseal_as_of_another_boot(path: &Utf8Path, key: &JournalKey) {
     let bytes = fs::read(path).unwrap();
-    let Found::Ours(told) = parse(&bytes, Some(key)) else { panic!("another key") };
-    let outline = Outline { boot: "before".into(), ..told.outline };
+    let FoundJournal::Ours(state) = parse(&bytes, Some(key)) else { panic!("another key") };
+    let outline = Outline { boot: "before".into(), ..state.outline };
     let head = format!("{TITLE}{}\n", as_line(&outline).unwrap());
     let seal = key.seal("sealed", &[head.as_bytes()]);
     fs::write(path, format!("{head}sealed {seal}\n")).unwrap();

@@ -1,10 +1,10 @@
-//! The only module that opens files for writing, makes folders and removes trees.
+//! Opens files for writing, creates folders and removes trees. No other module does.
 //!
-//! Folders come from archives, Git clones, sticks and other users, so nothing found in them is trusted with our bytes.
-//! A new file is made with `O_EXCL`. A file that exists is written to only if it is regular, belongs to the user who
-//! runs tsmedia, has no second hard link and is not reached over a symbolic link. A file system without owners (FAT,
-//! CIFS, 9P, FUSE …) is not asked for them. Links among the folders on the way to an output are followed, since its
-//! author named that path; those of the cache have to be [folders of their own](check_folder).
+//! Folders come from archives, Git clones, USB sticks and other users, so nothing found in them is trusted with our
+//! bytes. New files are created with `O_EXCL`. An existing file is written to only if it is regular, belongs to the
+//! user who runs tsmedia, has no second hard link and is not reached through a symbolic link. Owners are not checked on
+//! file systems without them (FAT, CIFS, 9P, FUSE …). Links among the parent folders of an output are followed, since
+//! its author named that path; folders of the cache must be [real folders of this user](check_folder).
 
 use std::fmt;
 use std::fs::{self, File, Metadata};
@@ -18,24 +18,24 @@ use rustix::io::Errno;
 
 use crate::error::Error;
 
-/// Why a file or folder that exists is not written to.
+/// Reason for not writing to an existing file or folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// A symbolic link.
+pub enum OpenRefusal {
+    /// Symbolic link.
     Link,
-    /// A folder, a device, a pipe or a socket.
+    /// Folder, device, pipe or socket.
     NotAFile,
     /// Anything but a folder.
     NotAFolder,
-    /// It has another hard link.
+    /// File with another hard link.
     SecondName,
-    /// It belongs to the user with this UID.
+    /// File of another user, by UID.
     Owner(u32),
-    /// Users other than its owner may read or write it; the permission bits.
+    /// File that other users may read or write, by its permission bits.
     Permissions(u32),
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for OpenRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Link => f.write_str("it is a symbolic link"),
@@ -48,25 +48,25 @@ impl fmt::Display for Refusal {
     }
 }
 
-impl std::error::Error for Refusal {}
+impl std::error::Error for OpenRefusal {}
 
-impl From<Refusal> for io::Error {
-    fn from(refusal: Refusal) -> Self {
+impl From<OpenRefusal> for io::Error {
+    fn from(refusal: OpenRefusal) -> Self {
         Self::new(io::ErrorKind::PermissionDenied, refusal)
     }
 }
 
-/// Returns the refusal that an error stands for, if it does.
-pub fn refusal(error: &io::Error) -> Option<Refusal> {
+/// Returns the refusal inside an error, if there is one.
+pub fn refusal(error: &io::Error) -> Option<OpenRefusal> {
     error.get_ref()?.downcast_ref().copied()
 }
 
-/// Error of a failed operation on a file, with help where it was refused; `doing` is a present participle.
+/// Creates the error of a failed operation, with help if it was refused. `doing` is a present participle.
 pub fn failed(doing: &str, path: &Utf8Path, error: io::Error) -> Error {
     let help = match refusal(&error) {
-        Some(Refusal::Permissions(_)) => Some(format!("`chmod 600 {path}`")),
-        Some(Refusal::Owner(_)) => Some(format!("run tsmedia as its owner, or remove it: `rm -r {path}`")),
-        Some(_) => Some(format!("look at what it is, then remove it: `rm {path}`")),
+        Some(OpenRefusal::Permissions(_)) => Some(format!("run `chmod 600 {path}`")),
+        Some(OpenRefusal::Owner(_)) => Some(format!("run tsmedia as the owner, or remove it with `rm -r {path}`")),
+        Some(_) => Some(format!("check what it is, then remove it with `rm {path}`")),
         None => None,
     };
     let failed = Error::io(doing, path, error);
@@ -76,12 +76,12 @@ pub fn failed(doing: &str, path: &Utf8Path, error: io::Error) -> Error {
     }
 }
 
-/// Makes a file that is not there yet, open to read and write. The umask decides who may read it.
+/// Creates a file that must not exist, open for reading and writing. The umask applies.
 pub fn create_new(path: &Utf8Path) -> io::Result<File> {
     create_with(path, 0o666)
 }
 
-/// Makes a file that is not there yet and that only its owner can read, open to read and write.
+/// Creates a file that must not exist and that only its owner can access, open for reading and writing.
 pub fn create_private(path: &Utf8Path) -> io::Result<File> {
     create_with(path, 0o600)
 }
@@ -90,20 +90,20 @@ fn create_with(path: &Utf8Path, mode: u32) -> io::Result<File> {
     File::options().read(true).write(true).create_new(true).mode(mode).open(path)
 }
 
-/// Opens an existing file of ours to read and write.
+/// Opens an existing file of this user for reading and writing.
 ///
 /// # Errors
 ///
-/// Those of opening, and a [`Refusal`].
+/// If it can't be opened, or is [refused](OpenRefusal).
 pub fn open_own(path: &Utf8Path) -> io::Result<File> {
     open(path, OFlags::RDWR)
 }
 
-/// Opens a file of ours to read and write, and makes it if it does not exist.
+/// Opens a file of this user for reading and writing, and creates it if it does not exist.
 ///
 /// # Errors
 ///
-/// Those of opening, and a [`Refusal`].
+/// If it can't be opened, or is [refused](OpenRefusal).
 pub fn open_or_create(path: &Utf8Path) -> io::Result<File> {
     loop {
         match create_new(path) {
@@ -111,37 +111,37 @@ pub fn open_or_create(path: &Utf8Path) -> io::Result<File> {
             created => return created,
         }
         match open_own(path) {
-            // It was removed meanwhile.
+            // Another process removed it in between.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             opened => return opened,
         }
     }
 }
 
-/// Opens a file of ours to read it: one of the cache, whose content is believed.
+/// Opens a file of this user for reading, such as one of the cache, whose content is trusted.
 ///
 /// # Errors
 ///
-/// Those of opening, and a [`Refusal`].
+/// If it can't be opened, or is [refused](OpenRefusal).
 pub fn open_own_to_read(path: &Utf8Path) -> io::Result<File> {
     open(path, OFlags::RDONLY)
 }
 
-/// Opens a file of ours that nobody else may read or write.
+/// Opens a file of this user that no other user may access.
 ///
 /// # Errors
 ///
-/// Those of opening, and a [`Refusal`].
+/// If it can't be opened, or is [refused](OpenRefusal).
 pub fn open_private(path: &Utf8Path) -> io::Result<File> {
     let file = open_own_to_read(path)?;
     let mode = file.metadata()?.mode() & 0o777;
-    if mode & 0o077 != 0 && keeps_owners(&file) { Err(Refusal::Permissions(mode).into()) } else { Ok(file) }
+    if mode & 0o077 != 0 && keeps_owners(&file) { Err(OpenRefusal::Permissions(mode).into()) } else { Ok(file) }
 }
 
-/// Opens a regular file to read it, whoever it belongs to. Symbolic links are not followed.
-pub fn open_to_look(path: &Utf8Path) -> io::Result<File> {
+/// Opens a regular file of any user for reading. Symbolic links are not followed.
+pub fn open_to_inspect(path: &Utf8Path) -> io::Result<File> {
     let file = open_no_follow(path, OFlags::RDONLY)?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(Refusal::NotAFile.into()) }
+    if file.metadata()?.is_file() { Ok(file) } else { Err(OpenRefusal::NotAFile.into()) }
 }
 
 fn open(path: &Utf8Path, access: OFlags) -> io::Result<File> {
@@ -151,22 +151,22 @@ fn open(path: &Utf8Path, access: OFlags) -> io::Result<File> {
 }
 
 fn open_no_follow(path: &Utf8Path, access: OFlags) -> io::Result<File> {
-    // Opening a pipe would otherwise wait for its other end.
+    // Without `NONBLOCK`, opening a pipe waits for its other end.
     let flags = access | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     match rustix::fs::open(path.as_std_path(), flags, Mode::empty()) {
         Ok(file) => Ok(File::from(file)),
-        Err(Errno::LOOP) if is_link(path) => Err(Refusal::Link.into()),
-        Err(Errno::ISDIR | Errno::NXIO) => Err(Refusal::NotAFile.into()),
+        Err(Errno::LOOP) if is_link(path) => Err(OpenRefusal::Link.into()),
+        Err(Errno::ISDIR | Errno::NXIO) => Err(OpenRefusal::NotAFile.into()),
         Err(error) => Err(error.into()),
     }
 }
 
 fn check(file: &File, metadata: &Metadata) -> io::Result<()> {
     if !metadata.is_file() {
-        return Err(Refusal::NotAFile.into());
+        return Err(OpenRefusal::NotAFile.into());
     }
     if metadata.nlink() > 1 {
-        return Err(Refusal::SecondName.into());
+        return Err(OpenRefusal::SecondName.into());
     }
     check_owner(file, metadata)
 }
@@ -174,11 +174,11 @@ fn check(file: &File, metadata: &Metadata) -> io::Result<()> {
 fn check_owner(file: impl AsFd, metadata: &Metadata) -> io::Result<()> {
     match metadata.uid() {
         uid if uid == rustix::process::geteuid().as_raw() || !keeps_owners(file) => Ok(()),
-        uid => Err(Refusal::Owner(uid).into()),
+        uid => Err(OpenRefusal::Owner(uid).into()),
     }
 }
 
-/// Whether the file system of a file stores owners and permissions itself, rather than showing those of a mount option
+/// Returns `true` if the file system stores owners and permissions itself, rather than showing those of a mount option
 /// or of another system.
 fn keeps_owners(file: impl AsFd) -> bool {
     /// Magic numbers of file systems: FAT, exFAT, NTFS, SMB, CIFS, SMB2, FUSE, 9P, shared folders of VirtualBox.
@@ -187,35 +187,35 @@ fn keeps_owners(file: impl AsFd) -> bool {
     rustix::fs::fstatfs(file).map_or(true, |system| !WITHOUT.contains(&(system.f_type as u32)))
 }
 
-/// Whether a path is a symbolic link, also one that leads nowhere.
+/// Returns `true` if a path is a symbolic link, even a dangling one.
 pub fn is_link(path: &Utf8Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| metadata.is_symlink())
 }
 
-/// Fails if a path is a symbolic link: nothing is written through one, and none is replaced by a file.
+/// Fails if a path is a symbolic link: nothing is written through a link, and no link is replaced by a file.
 pub fn refuse_link(path: &Utf8Path) -> crate::error::Result<()> {
     if !is_link(path) {
         return Ok(());
     }
-    Err(Error::new(format!("`{path}` is a symbolic link, and no file is written through one"))
-        .help(format!("give the file's own path, or remove the link: `rm {path}`")))
+    Err(Error::new(format!("`{path}` is a symbolic link, which tsmedia does not write through"))
+        .help(format!("give the path that it points to, or remove it with `rm {path}`")))
 }
 
-/// Device and inode of what is at a path, which is not followed if it is a link; none if nothing is.
+/// Device and inode at a path, without following links. `None` if nothing is there.
 pub fn identity(path: &Utf8Path) -> Option<(u64, u64)> {
     fs::symlink_metadata(path).ok().map(|metadata| (metadata.dev(), metadata.ino()))
 }
 
-/// Whether a path names this open file, and not another one or a link to it.
+/// Returns `true` if a path names this open file itself, rather than another file or a link to it.
 pub fn is_named(file: &File, path: &Utf8Path) -> bool {
     file.metadata().is_ok_and(|own| identity(path) == Some((own.dev(), own.ino())))
 }
 
-/// Reads a file of ours into memory, at most `max_len` bytes.
+/// Reads a file of this user into memory, at most `max_len` bytes.
 ///
 /// # Errors
 ///
-/// Those of opening and reading, a [`Refusal`], and `FileTooLarge`.
+/// If it can't be opened or read, is [refused](OpenRefusal), or is too large (`FileTooLarge`).
 pub fn read_own(path: &Utf8Path, max_len: u64) -> io::Result<Vec<u8>> {
     let file = open_own_to_read(path)?;
     if file.metadata()?.len() > max_len {
@@ -226,34 +226,34 @@ pub fn read_own(path: &Utf8Path, max_len: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Sets both times of a file of ours to now.
+/// Sets the access and modification times of a file to now.
 pub fn touch(path: &Utf8Path) -> io::Result<()> {
     let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
     let times = Timestamps { last_access: now, last_modification: now };
     Ok(rustix::fs::utimensat(CWD, path.as_std_path(), &times, AtFlags::SYMLINK_NOFOLLOW)?)
 }
 
-/// Makes a file without a name in a folder, open to read and write; it is gone when it is closed.
+/// Creates a file without a name in a folder, open for reading and writing. It disappears when closed.
 pub fn create_unnamed(folder: &Utf8Path) -> io::Result<File> {
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
     Ok(rustix::fs::open(folder.as_std_path(), flags, Mode::RUSR | Mode::WUSR)?.into())
 }
 
-/// Makes the folders on the way to a file that the user named.
+/// Creates the parent folders of a file that the user named.
 pub fn create_folders(path: &Utf8Path) -> io::Result<()> {
     fs::create_dir_all(path)
 }
 
-/// Makes a folder that is not there yet and that only its owner can enter.
+/// Creates a folder that must not exist and that only its owner can enter.
 pub fn create_private_folder(path: &Utf8Path) -> io::Result<()> {
     fs::DirBuilder::new().mode(0o700).create(path)
 }
 
-/// Makes a folder of our own, unless it exists; folders above it are made as well.
+/// Creates a folder for tsmedia itself, with its parents, unless it exists.
 ///
 /// # Errors
 ///
-/// Those of making it, and a [`Refusal`] if what exists is a link or belongs to another user.
+/// If it can't be created, or what exists is a link or belongs to another user.
 pub fn create_own_folder(path: &Utf8Path) -> io::Result<()> {
     if let Some(parent) = path.parent().filter(|parent| !parent.as_str().is_empty()) {
         fs::create_dir_all(parent)?;
@@ -264,7 +264,7 @@ pub fn create_own_folder(path: &Utf8Path) -> io::Result<()> {
     }
 }
 
-/// Fails unless a path is a folder of ours, and not a link to one.
+/// Fails unless a path is a folder of this user, and not a link to one.
 pub fn check_folder(path: &Utf8Path) -> io::Result<()> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     match rustix::fs::open(path.as_std_path(), flags, Mode::empty()) {
@@ -273,18 +273,18 @@ pub fn check_folder(path: &Utf8Path) -> io::Result<()> {
             let metadata = folder.metadata()?;
             check_owner(&folder, &metadata)
         }
-        Err(Errno::NOTDIR | Errno::LOOP) if is_link(path) => Err(Refusal::Link.into()),
-        Err(Errno::NOTDIR) if fs::symlink_metadata(path).is_ok() => Err(Refusal::NotAFolder.into()),
+        Err(Errno::NOTDIR | Errno::LOOP) if is_link(path) => Err(OpenRefusal::Link.into()),
+        Err(Errno::NOTDIR) if fs::symlink_metadata(path).is_ok() => Err(OpenRefusal::NotAFolder.into()),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Renames a file, unless there is one of the new name already; says whether it did.
+/// Renames a file unless the new name is taken. Returns `true` if it did.
 pub fn rename_new(from: &Utf8Path, to: &Utf8Path) -> io::Result<bool> {
     match rustix::fs::renameat_with(CWD, from.as_std_path(), CWD, to.as_std_path(), RenameFlags::NOREPLACE) {
         Ok(()) => Ok(true),
         Err(Errno::EXIST) => Ok(false),
-        // The file system can't do it in one step.
+        // The file system can't do both atomically; a file that appears in between is replaced.
         Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => match fs::symlink_metadata(to) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => fs::rename(from, to).map(|()| true),
             found => found.map(|_| false),
@@ -293,12 +293,12 @@ pub fn rename_new(from: &Utf8Path, to: &Utf8Path) -> io::Result<bool> {
     }
 }
 
-/// Has the disk take what was created, renamed or removed in a folder.
+/// Syncs a folder, so that files created, renamed or removed in it stay so.
 pub fn sync_folder(path: &Utf8Path) -> io::Result<()> {
     File::open(path)?.sync_all()
 }
 
-/// Removes a folder with all that is in it, if it exists. A link in its place is removed, and not what it leads to.
+/// Removes a folder and its contents if it exists. A link at the path is removed, but not its target.
 pub fn remove_tree(path: &Utf8Path) -> io::Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -306,7 +306,7 @@ pub fn remove_tree(path: &Utf8Path) -> io::Result<()> {
     }
 }
 
-/// Removes a file or a link, if it exists.
+/// Removes a file or a link if it exists.
 pub fn remove(path: &Utf8Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),

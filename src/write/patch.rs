@@ -1,15 +1,15 @@
-//! Making an output of the one that is there, writing little more than what changed.
+//! Patches an existing output into a new one, writing little more than the differences.
 //!
-//! Where blocks can be shared, the new output is a file of its own that shares what is kept, and gets its name when it
-//! is whole. Elsewhere the old output itself is taken, under the temporary name. First room is inserted, and written
-//! to; the old bytes are all still there, so any failure takes it back. Then what has to go over old bytes is put in
-//! the journal; when that is on the disk there is only forward, and [`recover`] can do it without any source. Until a
-//! patch ends the output has no name, so as much as can be is done before: the bytes of the journal are put there first.
+//! On a file system that can share blocks, the new output is a new file that shares what both have in common. Elsewhere
+//! the old file itself is changed, under its temporary name. First, room is inserted and filled; all old bytes still
+//! exist, so any failure is rolled back. Then the bytes that replace old ones go into the journal, and once that is
+//! synced the patch can only go forward: [`recover`] can finish it without any source. The output has no name while it
+//! is patched, so as much as possible happens before, including writing the bytes of the journal.
 
 mod clone;
+mod contents;
 mod in_place;
 mod recover;
-mod scheme;
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -17,7 +17,7 @@ use std::os::unix::fs::FileExt;
 use camino::Utf8Path;
 use rustix::fs::FallocateFlags;
 
-use super::Means;
+use super::WriteOptions;
 use super::copy::copy_range;
 use super::disk::fallocate;
 use super::journal::{Journal, JournalKey};
@@ -28,116 +28,116 @@ use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::layout::{Layout, Piece, Region};
 use crate::output::Sealed;
-use crate::patch::{Ability, BLOCK, Part};
+use crate::patch::{Ability, BLOCK, PlacedPart};
 use crate::progress::Progress;
 use crate::source::{OpenSource, visit_piece};
 use clone::clone;
-use in_place::{Opened, in_place};
-use scheme::{Scheme, WINDOW_LEN, lens, within};
+use contents::{PatchContents, WINDOW_LEN, lens, within};
+use in_place::{OpenOutput, in_place};
 
 pub use recover::{Recovered, Unsettled, has_journal, open_finished, recover, refuse_cut_off, unsettled};
 
-/// A finished output, as far as the record knows it.
+/// Finished output, as described by the record.
 #[derive(Clone, Debug)]
-pub struct Old {
-    /// Its identity.
+pub struct OldOutput {
+    /// Identity of the medium.
     pub id: Digest,
-    /// Its length in bytes.
+    /// Length in bytes.
     pub len: u64,
-    /// What the file system said of it when it was found to be this output.
+    /// Metadata of the file when it was last identified as this output.
     pub stat: Stat,
-    /// Its files.
-    pub parts: Vec<Part>,
+    /// Files of the output.
+    pub parts: Vec<PlacedPart>,
 }
 
-/// Returns the key that the journal of an output is sealed with, which lasts: it is on the disk.
+/// Returns the key for a new journal of an output. It must be synced to disk before it is returned.
 pub type NewKey<'a> = dyn Fn() -> Result<JournalKey> + 'a;
 
-/// What a patch would take.
+/// Estimated cost of a patch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Patching {
-    /// Much less than to build the output anew.
+pub enum PatchEstimate {
+    /// Much cheaper than a rebuild.
     Worthwhile {
-        /// How many bytes are written, the journal's included.
+        /// Number of bytes to write, including the journal.
         n_write: u64,
-        /// How many bytes of the new output need not be.
+        /// Number of bytes of the new output that are kept.
         n_keep: u64,
     },
-    /// Not much less, or more.
+    /// Not much cheaper than a rebuild, or more expensive.
     NotWorthwhile,
-    /// The file has another name besides, or can't be written to.
+    /// The file has another hard link, or can't be written.
     Impossible,
 }
 
-/// An output that was patched.
+/// Result of a patch.
 #[derive(Debug)]
 pub struct Patched {
-    /// What the file system says of it.
+    /// Metadata of the patched file.
     pub stat: Stat,
-    /// To be settled when it is known what the output is now.
+    /// Journal to settle once the new state is recorded.
     pub journal: Option<Journal>,
 }
 
-/// What a patch may put in the journal. More is built anew.
+/// Maximum number of bytes that a patch may overwrite through the journal. Beyond that, the output is rebuilt.
 const MAX_OVER: u64 = 64 << 20;
 
-/// What it would take to make an output of the one at `target`.
-pub fn cost(target: &Utf8Path, old: &Old, sealed: &Sealed, means: &Means) -> Result<Patching> {
-    let Some(ability) = ability(target, means) else { return Ok(Patching::Impossible) };
-    let file = open::open_to_look(target).map_err(|error| open::failed("opening", target, error))?;
-    let scheme = Scheme::new(target, &file, old, sealed, ability)?;
+/// Estimates the cost of patching the output at `target`.
+pub fn cost(target: &Utf8Path, old: &OldOutput, sealed: &Sealed, options: &WriteOptions) -> Result<PatchEstimate> {
+    let Some(ability) = ability(target, options) else { return Ok(PatchEstimate::Impossible) };
+    let file = open::open_to_inspect(target).map_err(|error| open::failed("opening", target, error))?;
+    let contents = PatchContents::new(target, &file, old, sealed, ability)?;
     let n_whole = sealed.layout.extents().iter().map(|extent| extent.len).sum::<u64>();
-    let over = lens(&scheme.over);
-    let once = lens(&scheme.fresh) + lens(&scheme.fills);
+    let over = lens(&contents.over);
+    let once = lens(&contents.fresh) + lens(&contents.fills);
     let n_write = once + if ability == Ability::Clone { over } else { 2 * over };
     let is_worth_it = n_write < n_whole / 4 * 3 && (over <= MAX_OVER || ability == Ability::Clone);
     let n_keep = n_whole.saturating_sub(once + over);
-    Ok(if is_worth_it { Patching::Worthwhile { n_write, n_keep } } else { Patching::NotWorthwhile })
+    Ok(if is_worth_it { PatchEstimate::Worthwhile { n_write, n_keep } } else { PatchEstimate::NotWorthwhile })
 }
 
-/// Makes an output of the one at `target`.
+/// Patches the output at `target`. `None` if the file can't be patched after all.
 ///
 /// # Errors
 ///
-/// Up to the decision the old output is there afterwards. After it the output has not got its name back, and
-/// [`recover`] finishes it.
+/// Before the decision, the old output is restored. After it, the output has no name until [`recover`] finishes the
+/// patch.
 pub fn patch(
     target: &Utf8Path,
-    old: &Old,
+    old: &OldOutput,
     sealed: &Sealed,
-    means: &Means,
+    options: &WriteOptions,
     new_key: &NewKey,
     progress: &Progress,
 ) -> Result<Option<Patched>> {
-    let Some(ability) = ability(target, means) else { return Ok(None) };
+    let Some(ability) = ability(target, options) else { return Ok(None) };
     let failed = |error| open::failed("opening", target, error);
     let is_clone = ability == Ability::Clone;
-    let file = if is_clone { open::open_to_look(target) } else { open::open_own(target) }.map_err(failed)?;
+    let file = if is_clone { open::open_to_inspect(target) } else { open::open_own(target) }.map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     if metadata.len() != old.len {
         return Ok(None);
     }
-    if Stat::of(&metadata) != old.stat {
+    if Stat::from_metadata(&metadata) != old.stat {
         return Err(super::temporary::replaced(target));
     }
-    let scheme = Scheme::new(target, &file, old, sealed, ability)?;
+    let contents = PatchContents::new(target, &file, old, sealed, ability)?;
     if is_clone {
-        return clone(target, &file, &scheme, sealed, means, progress).map(Some);
+        return clone(target, &file, &contents, sealed, options, progress).map(Some);
     }
-    if lens(&scheme.over) > MAX_OVER {
+    if lens(&contents.over) > MAX_OVER {
         return Ok(None);
     }
-    in_place(Opened { target, file, id: old.id }, &scheme, sealed, means, new_key, progress).map(Some)
+    in_place(OpenOutput { target, file, id: old.id }, &contents, sealed, options, new_key, progress).map(Some)
 }
 
-/// What the file system of an output can do for a patch; nothing if the file is not to be written to.
-fn ability(target: &Utf8Path, means: &Means) -> Option<Ability> {
-    let ability = means.ability.unwrap_or_else(|| probe(target.parent().unwrap_or(Utf8Path::new("."))));
-    // What has another name too, or can't be opened to write, is not ours to change.
+/// Patch operations supported by the file system of an output. `None` if the file must not be written to.
+fn ability(target: &Utf8Path, options: &WriteOptions) -> Option<Ability> {
+    let ability = options.ability.unwrap_or_else(|| probe(target.parent().unwrap_or(Utf8Path::new("."))));
+    // A file with another hard link is not ours to change.
     (ability == Ability::Clone || open::open_own(target).is_ok()).then_some(ability)
 }
 
-/// Tries it, on files without a name.
+/// Probes a folder's file system with unnamed files.
 fn probe(folder: &Utf8Path) -> Ability {
     if can(Ability::Clone, folder) {
         Ability::Clone
@@ -148,7 +148,7 @@ fn probe(folder: &Utf8Path) -> Ability {
     }
 }
 
-/// Whether the file system of a folder has this to offer.
+/// Returns `true` if the file system of a folder supports these operations.
 pub(crate) fn can(ability: Ability, folder: &Utf8Path) -> bool {
     let folder = if folder.as_str().is_empty() { Utf8Path::new(".") } else { folder };
     let block = Region { offset: BLOCK, len: BLOCK };
@@ -170,12 +170,12 @@ pub(crate) fn can(ability: Ability, folder: &Utf8Path) -> bool {
     }
 }
 
-/// Writes a range of the new output, whose first byte belongs at `place`.
+/// Writes a range of the new output. `place` is the offset of its first byte in the file.
 fn write_range(layout: &Layout, range: Region, place: u64, temporary: &Temporary, progress: &Progress) -> Result<()> {
     let mut gathered = Vec::new();
     let mut gathered_at = place;
     for extent in within(layout, range) {
-        progress.go_on()?;
+        progress.check_cancelled()?;
         let at = place + (extent.offset - range.offset);
         if at != gathered_at + gathered.len() as u64 || gathered.len() as u64 >= WINDOW_LEN {
             if !gathered.is_empty() {
@@ -194,7 +194,7 @@ fn write_range(layout: &Layout, range: Region, place: u64, temporary: &Temporary
             let source = OpenSource::open(file)?;
             copy_range(&source, *start, temporary, Region { offset: at, len: extent.len }, &mut |len| {
                 progress.add(len);
-                progress.go_on()
+                progress.check_cancelled()
             })?;
             source.check()?;
             gathered_at = at + extent.len;

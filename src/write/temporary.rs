@@ -1,8 +1,8 @@
-//! A file that gets its final name only when it is whole.
+//! File that gets its final name only when it is complete.
 //!
-//! It is written beside the target as `.<name>.tsmedia-part`, forced to the disk, and renamed. The name is always
-//! the same, so what a killed process left behind is removed by the next one; a lock keeps two processes apart. A
-//! leftover is never written to, since anybody may have put it there.
+//! It is written beside the target as `.<name>.tsmedia-part`, synced, and renamed. The temporary name is always the
+//! same, so the next run removes what a killed process left; a lock keeps two processes apart. A leftover is never
+//! written to, since it may have been planted.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -10,54 +10,54 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::disk::Disk;
+use super::disk::DiskOps;
 use super::open;
 use crate::content::Stat;
 use crate::error::{Error, ErrorKind, Result};
 use crate::progress::Progress;
 
-/// A file being written, removed when dropped before it was [finished](Temporary::finish).
+/// File being written; removed when dropped before it is [finished](Temporary::finish).
 #[derive(Debug)]
 pub struct Temporary<'a> {
-    disk: &'a Disk,
+    disk: &'a DiskOps,
     target: Utf8PathBuf,
     path: Utf8PathBuf,
     file: File,
-    /// The file that it takes the place of, by device and inode.
+    /// Device and inode of the file that it will replace.
     over: Option<(u64, u64)>,
-    /// Whether it stays when it is dropped.
+    /// `true` to keep the file when dropped.
     stays: bool,
 }
 
-/// What to do when another process is writing the same file.
+/// Reaction to another process that is writing the same file.
 #[derive(Clone, Copy, Debug)]
 pub enum IfBusy<'p> {
-    /// Wait for it: it writes a small file.
+    /// Wait for it, as it writes a small file.
     Wait,
-    /// Wait until it is done, or somebody asks to stop: it makes what is wanted here too.
+    /// Wait for it unless cancelled, as it makes the file that is wanted here too.
     WaitUnless(&'p Progress),
-    /// Fail: it writes a large one.
+    /// Fail, as it writes a large file.
     Fail,
 }
 
-/// How often to see whether another process is done.
+/// Interval between attempts to take the lock.
 const ASK_AGAIN: Duration = Duration::from_millis(50);
 
-/// Where a target is written until it is whole.
+/// Path of a target until it is complete.
 pub fn temporary_path(target: &Utf8Path) -> Utf8PathBuf {
     target.with_file_name(format!(".{}.tsmedia-part", target.file_name().unwrap_or_default()))
 }
 
-/// Replaces a small file in one step: afterwards it holds either what it held or these bytes.
-pub fn replace(disk: &Disk, target: &Utf8Path, bytes: &[u8]) -> Result<()> {
+/// Replaces a small file atomically: it then holds either its old contents or the new ones.
+pub fn replace(disk: &DiskOps, target: &Utf8Path, bytes: &[u8]) -> Result<()> {
     let temporary = Temporary::create(disk, target, IfBusy::Wait)?;
     temporary.write(bytes, 0)?;
     temporary.finish().map(drop)
 }
 
 impl<'a> Temporary<'a> {
-    /// Starts an empty file that will become `target`; makes the folders on the way.
-    pub fn create(disk: &'a Disk, target: &Utf8Path, if_busy: IfBusy) -> Result<Self> {
+    /// Creates an empty file that will become `target`, and the parent folders.
+    pub fn create(disk: &'a DiskOps, target: &Utf8Path, if_busy: IfBusy) -> Result<Self> {
         let path = temporary_path(target);
         let failed = |error| Error::io("creating", &path, error);
         disk.create_parent(target).map_err(failed)?;
@@ -65,7 +65,7 @@ impl<'a> Temporary<'a> {
             match disk.create(&path) {
                 Ok(file) => {
                     lock(&file, target, if_busy)?;
-                    // Another process may have taken it for a leftover before it was locked.
+                    // Another process may have removed it as a leftover before it was locked.
                     if open::is_named(&file, &path) {
                         break file;
                     }
@@ -80,8 +80,8 @@ impl<'a> Temporary<'a> {
         Ok(Self { disk, target: target.to_owned(), path, file, over, stays: false })
     }
 
-    /// Takes the target itself, open to read and write, in place of the empty file: it is there under the name of the
-    /// temporary one until it is [finished](Temporary::finish), and not removed when it is not.
+    /// Replaces the empty file by the target itself, open for reading and writing. The target keeps the temporary name
+    /// until it is [finished](Temporary::finish), and is not removed if that fails.
     pub(super) fn take_target(&mut self, file: File) -> Result<()> {
         let failed = |error| Error::io("renaming", &self.target, error);
         if !open::is_named(&file, &self.target) {
@@ -94,9 +94,9 @@ impl<'a> Temporary<'a> {
         Ok(())
     }
 
-    /// Takes up what a patch left under the temporary name, to remove it unless it is to [stay](Temporary::stay);
-    /// nothing if there is nothing.
-    pub(super) fn resume(disk: &'a Disk, target: &Utf8Path) -> Result<Option<Self>> {
+    /// Opens the file that an interrupted patch left under the temporary name; `None` if there is none. It is removed
+    /// when dropped unless told to [stay](Temporary::stay).
+    pub(super) fn resume(disk: &'a DiskOps, target: &Utf8Path) -> Result<Option<Self>> {
         let path = temporary_path(target);
         let file = match open::open_own(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -106,27 +106,27 @@ impl<'a> Temporary<'a> {
         Ok(Some(Self { disk, target: target.to_owned(), path, file, over: None, stays: false }))
     }
 
-    /// Leaves it where it is when it is dropped.
+    /// Keeps the file under its temporary name when dropped.
     pub(super) fn stay(&mut self) {
         self.stays = true;
     }
 
-    /// The open file, for reading what was written.
+    /// Open file, for reading back.
     pub fn file(&self) -> &File {
         &self.file
     }
 
-    /// The calls that it is written with.
-    pub fn disk(&self) -> &Disk {
+    /// Calls used to write the file.
+    pub fn disk(&self) -> &DiskOps {
         self.disk
     }
 
-    /// What it will be called.
+    /// Final path.
     pub fn target(&self) -> &Utf8Path {
         &self.target
     }
 
-    /// Gives it a length; what is not written reads as zero.
+    /// Sets the length. Bytes that are not written are zero.
     pub fn set_len(&self, len: u64) -> Result<()> {
         self.disk.set_len(&self.file, len).map_err(|error| self.failed(error))
     }
@@ -136,16 +136,17 @@ impl<'a> Temporary<'a> {
         self.disk.write_at(&self.file, bytes, offset).map_err(|error| self.failed(error))
     }
 
-    /// The error of a failed write, with advice where there is any.
+    /// Creates the error of a failed write, with help for known causes.
     pub fn failed(&self, error: io::Error) -> Error {
         failed_write(&self.path, error)
     }
 
-    /// Forces it to the disk and gives it its final name. Returns what the file system then says of it.
+    /// Syncs the file and gives it its final name. Returns its metadata.
     ///
     /// # Errors
     ///
-    /// Those of the disk, and when another process put a file in the place of the target meanwhile: it is kept.
+    /// If syncing or renaming fails, or another process created or replaced the target in the meantime; its file is
+    /// kept.
     pub fn finish(mut self) -> Result<Stat> {
         let failed = |error| Error::io("finishing", &self.target, error);
         self.disk.sync(&self.file).map_err(failed)?;
@@ -157,18 +158,18 @@ impl<'a> Temporary<'a> {
         }
         self.disk.rename(&self.path, &self.target).map_err(failed)?;
         self.stays = true;
-        // The rename itself is on the disk only when the folder is.
+        // The rename survives a power cut only once the folder is synced.
         sync_folder(self.disk, &self.target)?;
-        Ok(Stat::of(&self.file.metadata().map_err(failed)?))
+        Ok(Stat::from_metadata(&self.file.metadata().map_err(failed)?))
     }
 }
 
-/// Removes what another run left under a temporary name, unless that run is still at work.
-fn remove_leftover(disk: &Disk, path: &Utf8Path, target: &Utf8Path, if_busy: IfBusy) -> Result<()> {
+/// Removes a leftover under a temporary name, unless another run is still writing it.
+fn remove_leftover(disk: &DiskOps, path: &Utf8Path, target: &Utf8Path, if_busy: IfBusy) -> Result<()> {
     match open::open_own(path) {
         Ok(file) => {
             lock(&file, target, if_busy)?;
-            // While the lock was waited for, the other run gave it its name, and may have started the next one.
+            // While this run waited for the lock, the other one may have finished the file, and started the next.
             if !open::is_named(&file, path) {
                 return Ok(());
             }
@@ -177,23 +178,23 @@ fn remove_leftover(disk: &Disk, path: &Utf8Path, target: &Utf8Path, if_busy: IfB
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         Err(_) => {}
     }
-    // Of another user: it may be at work, too. Any other failure to lock is no sign of that.
+    // It belongs to another user, whose run may still hold the lock. No other failure to lock means that.
     let is_busy = |file: File| matches!(file.try_lock(), Err(TryLockError::WouldBlock));
-    if open::open_to_look(path).is_ok_and(is_busy) {
+    if open::open_to_inspect(path).is_ok_and(is_busy) {
         return Err(busy(target));
     }
     remove(disk, path)
 }
 
-fn remove(disk: &Disk, path: &Utf8Path) -> Result<()> {
+fn remove(disk: &DiskOps, path: &Utf8Path) -> Result<()> {
     disk.remove(path).map_err(|error| Error::io("removing", path, error))
 }
 
-/// The error of a file that another process put something else in the place of.
+/// Error of a file that another process replaced.
 pub(super) fn replaced(path: &Utf8Path) -> Error {
-    Error::new(format!("another process replaced `{path}` meanwhile"))
+    Error::new(format!("another process replaced `{path}`"))
         .of_kind(ErrorKind::Stale)
-        .help("run it again when it is done")
+        .help("wait until that process is done, then try again")
 }
 
 fn busy(target: &Utf8Path) -> Error {
@@ -202,25 +203,25 @@ fn busy(target: &Utf8Path) -> Error {
         .help("wait until it is done, or stop it")
 }
 
-/// The error of a failed write to a file on the way to an output, with advice where there is any.
+/// Error of a failed write to a temporary file, with help for known causes.
 pub(super) fn failed_write(path: &Utf8Path, error: io::Error) -> Error {
     let is_full = matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
     let is_too_large = error.kind() == io::ErrorKind::FileTooLarge;
     let failed = Error::io("writing", path, error);
     if is_full {
-        failed.help("make room there, then run it again: nothing under the final name has changed")
+        failed.help("free some space there and try again; nothing under the final name has changed")
     } else if is_too_large {
-        failed.help("raise the limit of file sizes (`ulimit -f`), or choose a file system for larger files")
+        failed.help("raise the file size limit (`ulimit -f`), or use a file system that allows larger files")
     } else {
         failed
     }
 }
 
-/// How long a lock is asked for before it counts as another writer's: a reader that looks whether anybody writes holds
-/// it for a moment.
+/// Time to wait for a lock before assuming another writer. A reader that checks for writers holds the lock for a
+/// moment.
 const PATIENCE: Duration = Duration::from_millis(300);
 
-/// Takes the lock of a file that will be `target`; it goes with the open file.
+/// Locks a file that will become `target`. The lock lasts until the file is closed.
 pub(super) fn lock(file: &File, target: &Utf8Path, if_busy: IfBusy) -> Result<()> {
     let failed = |error| Error::io("locking", target, error);
     let start = Instant::now();
@@ -228,10 +229,10 @@ pub(super) fn lock(file: &File, target: &Utf8Path, if_busy: IfBusy) -> Result<()
         match (file.try_lock(), if_busy) {
             (Ok(()), _) => return Ok(()),
             (Err(TryLockError::WouldBlock), IfBusy::Wait) => return file.lock().map_err(failed),
-            (Err(TryLockError::WouldBlock), IfBusy::WaitUnless(progress)) => progress.go_on()?,
+            (Err(TryLockError::WouldBlock), IfBusy::WaitUnless(progress)) => progress.check_cancelled()?,
             (Err(TryLockError::WouldBlock), IfBusy::Fail) if start.elapsed() > PATIENCE => return Err(busy(target)),
             (Err(TryLockError::WouldBlock), IfBusy::Fail) => {}
-            // A file system without locks: then nobody else's lock is there to be seen either.
+            // On a file system without locks, no other process can hold one either.
             (Err(TryLockError::Error(error)), _) if error.kind() == io::ErrorKind::Unsupported => return Ok(()),
             (Err(TryLockError::Error(error)), _) => return Err(failed(error)),
         }
@@ -239,8 +240,8 @@ pub(super) fn lock(file: &File, target: &Utf8Path, if_busy: IfBusy) -> Result<()
     }
 }
 
-/// Has the disk take what was created, renamed or removed in the folder of a file.
-pub(super) fn sync_folder(disk: &Disk, path: &Utf8Path) -> Result<()> {
+/// Syncs the folder of a file, so that its creation, renaming or removal lasts.
+pub(super) fn sync_folder(disk: &DiskOps, path: &Utf8Path) -> Result<()> {
     let parent = path.parent().filter(|parent| !parent.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
     let synced = File::open(parent).and_then(|folder| disk.sync(&folder));
     synced.map_err(|error| Error::io("finishing", path, error))
@@ -252,7 +253,8 @@ impl Drop for Temporary<'_> {
             // The error was already reported; the next run removes leftovers.
             let _ = self.disk.remove(&self.path);
         }
-        // A child that is just being started holds a copy of the file, which would keep the lock a moment longer.
+        // A child process that is just starting holds a copy of the descriptor, which would keep the lock a moment
+        // longer.
         let _ = self.file.unlock();
     }
 }

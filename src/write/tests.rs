@@ -9,21 +9,21 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use camino::Utf8PathBuf;
 
 use super::*;
-use crate::output::desk::{Desk, noise};
+use crate::output::fixtures::{MediumFixture, noise};
 use crate::output::lists;
 
-fn write_medium(desk: &Desk, means: &Means) -> Result<Written> {
-    let output = desk.output();
-    write(output.draft(&|_| None)?, &desk.path(), &|_| None, means, &Progress::default())
+fn write_medium(fixture: &MediumFixture, options: &WriteOptions) -> Result<WrittenMedium> {
+    let output = fixture.output();
+    write(output.draft(&|_| None)?, &fixture.path(), &|_| None, options, &Progress::default())
 }
 
 #[test]
 fn every_file_is_where_the_layout_says_and_the_lists_are_right() {
-    let desk = Desk::new();
-    let written = write_medium(&desk, &Means::default()).unwrap();
-    let medium = desk.medium().unwrap();
+    let fixture = MediumFixture::new();
+    let written = write_medium(&fixture, &WriteOptions::default()).unwrap();
+    let medium = fixture.medium().unwrap();
     assert_eq!(medium.len() as u64, written.sealed.layout.len());
-    assert_eq!(desk.finished_names(), ["medium.iso"]);
+    assert_eq!(fixture.finished_names(), ["medium.iso"]);
     let mut n_bytes = 0;
     for file in &written.sealed.files {
         let bytes: Vec<u8> = file
@@ -32,7 +32,7 @@ fn every_file_is_where_the_layout_says_and_the_lists_are_right() {
             .flat_map(|place| &medium[place.offset as usize..(place.offset + place.len) as usize])
             .copied()
             .collect();
-        assert_eq!(Digests::of(&bytes), file.digests, "{}", file.path);
+        assert_eq!(Digests::hash(&bytes), file.digests, "{}", file.path);
         n_bytes += bytes.len();
     }
     assert!(n_bytes > 1_700_000);
@@ -41,17 +41,17 @@ fn every_file_is_where_the_layout_says_and_the_lists_are_right() {
     let text = std::str::from_utf8(&medium[at..at + sums.len as usize]).unwrap();
     assert_eq!(text.lines().count(), written.sealed.files.len() - 1);
     assert!(text.contains("  SMS/PKG/BER00001/read me.txt\n"));
-    // Each source was read once: the boot program is counted apart.
+    // Each source was read once; the boot program counts separately.
     assert_eq!(written.n_read, 1_700_005);
 }
 
 #[test]
 fn sha256sum_checks_a_medium_without_tsmedia() {
-    let desk = Desk::new();
-    desk.put("tool/größe \u{1f4c0} 'a'.txt", b"name");
-    let written = write_medium(&desk, &Means::default()).unwrap();
-    let medium = desk.medium().unwrap();
-    let root = desk.root.join("extracted");
+    let fixture = MediumFixture::new();
+    fixture.put("tool/größe \u{1f4c0} 'a'.txt", b"name");
+    let written = write_medium(&fixture, &WriteOptions::default()).unwrap();
+    let medium = fixture.medium().unwrap();
+    let root = fixture.root.join("extracted");
     for file in &written.sealed.files {
         let path = root.join(&file.path);
         let at = file.places.first().map_or(0, |place| place.offset as usize);
@@ -70,170 +70,174 @@ fn sha256sum_checks_a_medium_without_tsmedia() {
 
 #[test]
 fn the_bytes_do_not_depend_on_threads_or_on_what_was_known() {
-    let desk = Desk::new();
+    let fixture = MediumFixture::new();
     for index in 0..40 {
-        desk.put(&format!("tool/part {index}"), &noise(1 + index * 7_001, index as u64));
+        fixture.put(&format!("tool/part {index}"), &noise(1 + index * 7_001, index as u64));
     }
-    let first = write_medium(&desk, &Means { n_lanes: 1, ..Means::default() }).unwrap();
-    let medium = desk.medium();
+    let first = write_medium(&fixture, &WriteOptions { n_lanes: 1, ..WriteOptions::default() }).unwrap();
+    let medium = fixture.medium();
     for n_lanes in [2, 3, 8] {
-        let again = write_medium(&desk, &Means { n_lanes, ..Means::default() }).unwrap();
-        assert_eq!(desk.medium(), medium, "{n_lanes} lanes");
+        let again = write_medium(&fixture, &WriteOptions { n_lanes, ..WriteOptions::default() }).unwrap();
+        assert_eq!(fixture.medium(), medium, "{n_lanes} lanes");
         assert_eq!(again.sealed.id, first.sealed.id);
     }
-    let output = desk.output();
+    let output = fixture.output();
     let known =
         |key: &SourceKey| first.digests.iter().find(|(known, _)| known.key() == *key).map(|(_, digests)| *digests);
     let draft = output.draft(&|_| None).unwrap();
-    let again = write(draft, &desk.path(), &known, &Means::default(), &Progress::default()).unwrap();
-    assert_eq!((desk.medium(), again.n_read), (medium, 0));
+    let again = write(draft, &fixture.path(), &known, &WriteOptions::default(), &Progress::default()).unwrap();
+    assert_eq!((fixture.medium(), again.n_read), (medium, 0));
 }
 
 #[test]
 fn a_file_system_that_cannot_copy_gets_the_same_bytes() {
-    let desk = Desk::new();
-    let first = write_medium(&desk, &Means::default()).unwrap();
-    let medium = desk.medium();
+    let fixture = MediumFixture::new();
+    let first = write_medium(&fixture, &WriteOptions::default()).unwrap();
+    let medium = fixture.medium();
     let known =
         |key: &SourceKey| first.digests.iter().find(|(known, _)| known.key() == *key).map(|(_, digests)| *digests);
-    // The first write of each run is the copy of a source.
+    // The first write of each run copies a source.
     let n_writes = Arc::new(AtomicUsize::new(0));
-    let disk = Disk::watched(move |call| {
+    let disk = DiskOps::watched(move |call| {
         match (call, n_writes.fetch_add(usize::from(call == Call::Write), Ordering::Relaxed)) {
             (Call::Write, 0) => Err(rustix::io::Errno::XDEV.into()),
             _ => Ok(()),
         }
     });
-    let output = desk.output();
-    let means = Means { disk, ..Means::default() };
-    write(output.draft(&|_| None).unwrap(), &desk.path(), &known, &means, &Progress::default()).unwrap();
-    assert_eq!(desk.medium(), medium);
+    let output = fixture.output();
+    let options = WriteOptions { disk, ..WriteOptions::default() };
+    write(output.draft(&|_| None).unwrap(), &fixture.path(), &known, &options, &Progress::default()).unwrap();
+    assert_eq!(fixture.medium(), medium);
 }
 
 #[test]
 fn a_source_that_changed_since_it_was_found_fails_and_the_target_stays() {
-    let desk = Desk::new();
-    write_medium(&desk, &Means::default()).unwrap();
-    let before = desk.medium();
+    let fixture = MediumFixture::new();
+    write_medium(&fixture, &WriteOptions::default()).unwrap();
+    let before = fixture.medium();
     for changed in [&b"jello"[..], b"longer than it was", b""] {
-        let output = desk.output();
+        let output = fixture.output();
         let draft = output.draft(&|_| None).unwrap();
-        desk.put("tool/read me.txt", changed);
-        let error = write(draft, &desk.path(), &|_| None, &Means::default(), &Progress::default()).unwrap_err();
+        fixture.put("tool/read me.txt", changed);
+        let error =
+            write(draft, &fixture.path(), &|_| None, &WriteOptions::default(), &Progress::default()).unwrap_err();
         assert!(error.to_string().ends_with("read me.txt` changed while the medium was being built"), "{error}");
-        assert_eq!((desk.medium(), desk.finished_names()), (before.clone(), vec!["medium.iso".to_owned()]));
+        assert_eq!((fixture.medium(), fixture.finished_names()), (before.clone(), vec!["medium.iso".to_owned()]));
     }
 }
 
 #[test]
 fn a_source_that_changes_while_it_is_read_fails() {
-    let desk = Desk::new();
-    // So that the change is in another tick of the clock than the making.
+    let fixture = MediumFixture::new();
+    // Changes the file in another tick of the file system's clock than it was made in.
     std::thread::sleep(std::time::Duration::from_millis(30));
-    let path = desk.root.join("sources/image/install.wim");
+    let path = fixture.root.join("sources/image/install.wim");
     let n_writes = AtomicUsize::new(0);
-    // A byte that was read already, when the second block is written.
-    let disk = Disk::watched(move |call| {
+    // Changes a byte that was already read, when the second block is written.
+    let disk = DiskOps::watched(move |call| {
         if call == Call::Write && n_writes.fetch_add(1, Ordering::Relaxed) == 3 {
             fs::File::options().write(true).open(&path)?.write_all_at(b"!", 10)?;
         }
         Ok(())
     });
-    let error = write_medium(&desk, &Means { disk, n_lanes: 1, ability: None }).unwrap_err();
+    let error = write_medium(&fixture, &WriteOptions { disk, n_lanes: 1, ability: None }).unwrap_err();
     assert!(error.to_string().contains("install.wim` changed"), "{error}");
-    assert_eq!(desk.medium(), None);
+    assert_eq!(fixture.medium(), None);
 }
 
 #[test]
 fn a_disk_that_fills_up_leaves_what_was_there() {
-    let desk = Desk::new();
-    write_medium(&desk, &Means::default()).unwrap();
-    let before = desk.medium();
+    let fixture = MediumFixture::new();
+    write_medium(&fixture, &WriteOptions::default()).unwrap();
+    let before = fixture.medium();
     let n_writes = AtomicUsize::new(0);
-    let disk = Disk::watched(move |call| match call {
+    let disk = DiskOps::watched(move |call| match call {
         Call::Write if n_writes.fetch_add(1, Ordering::Relaxed) > 2 => Err(io::ErrorKind::StorageFull.into()),
         _ => Ok(()),
     });
-    desk.put("tool/setup.exe", b"other");
-    let error = write_medium(&desk, &Means { disk, ..Means::default() }).unwrap_err();
-    assert!(error.advice().unwrap().contains("make room"), "{error}");
-    assert_eq!((desk.medium(), desk.finished_names()), (before, vec!["medium.iso".to_owned()]));
+    fixture.put("tool/setup.exe", b"other");
+    let error = write_medium(&fixture, &WriteOptions { disk, ..WriteOptions::default() }).unwrap_err();
+    assert!(error.advice().unwrap().contains("free some space"), "{error}");
+    assert_eq!((fixture.medium(), fixture.finished_names()), (before, vec!["medium.iso".to_owned()]));
 }
 
 #[test]
 fn a_file_that_comes_to_the_name_while_a_medium_is_written_is_kept() {
-    let desk = Desk::new();
-    let target = desk.root.join("out/medium.iso");
-    let disk = Disk::watched(move |call| match call {
+    let fixture = MediumFixture::new();
+    let target = fixture.root.join("out/medium.iso");
+    let disk = DiskOps::watched(move |call| match call {
         Call::Sync => fs::write(&target, b"thesis"),
         _ => Ok(()),
     });
-    let error = write_medium(&desk, &Means { disk, ..Means::default() }).unwrap_err();
+    let error = write_medium(&fixture, &WriteOptions { disk, ..WriteOptions::default() }).unwrap_err();
     assert!(error.to_string().starts_with("another process replaced"), "{error}");
-    assert_eq!((desk.medium().unwrap(), desk.finished_names()), (b"thesis".to_vec(), vec!["medium.iso".to_owned()]));
+    assert_eq!(
+        (fixture.medium().unwrap(), fixture.finished_names()),
+        (b"thesis".to_vec(), vec!["medium.iso".to_owned()])
+    );
 }
 
 #[test]
-fn whoever_asks_to_stop_is_heard_and_leaves_nothing() {
-    let desk = Desk::new();
-    let output = desk.output();
+fn an_interrupted_build_leaves_nothing() {
+    let fixture = MediumFixture::new();
+    let output = fixture.output();
     let progress = Progress::default();
     progress.cancel();
     let draft = output.draft(&|_| None).unwrap();
-    let error = write(draft, &desk.path(), &|_| None, &Means::default(), &progress).unwrap_err();
+    let error = write(draft, &fixture.path(), &|_| None, &WriteOptions::default(), &progress).unwrap_err();
     assert_eq!(error.to_string(), "interrupted");
-    assert!(desk.finished_names().is_empty());
+    assert!(fixture.finished_names().is_empty());
 }
 
 #[test]
 fn a_leftover_is_used_up_and_one_in_use_is_not() {
-    let desk = Desk::new();
-    let target = desk.root.join("out/medium.iso");
-    fs::create_dir_all(desk.root.join("out")).unwrap();
+    let fixture = MediumFixture::new();
+    let target = fixture.root.join("out/medium.iso");
+    fs::create_dir_all(fixture.root.join("out")).unwrap();
     fs::write(temporary_path(&target), noise(5_000_000, 9)).unwrap();
-    let disk = Disk::default();
+    let disk = DiskOps::default();
     let held = Temporary::create(&disk, &target, IfBusy::Fail).unwrap();
-    let error = write_medium(&desk, &Means::default()).unwrap_err();
+    let error = write_medium(&fixture, &WriteOptions::default()).unwrap_err();
     assert!(error.to_string().starts_with("another process is writing"), "{error}");
     drop(held);
-    write_medium(&desk, &Means::default()).unwrap();
-    assert_eq!(desk.finished_names(), ["medium.iso"]);
-    assert_eq!(desk.medium().unwrap(), desk.clean_build());
+    write_medium(&fixture, &WriteOptions::default()).unwrap();
+    assert_eq!(fixture.finished_names(), ["medium.iso"]);
+    assert_eq!(fixture.medium().unwrap(), fixture.clean_build());
 }
 
 #[test]
 fn a_link_in_place_of_the_temporary_file_is_not_followed() {
-    let desk = Desk::new();
-    let victim: Utf8PathBuf = desk.root.join("victim");
+    let fixture = MediumFixture::new();
+    let victim: Utf8PathBuf = fixture.root.join("victim");
     fs::write(&victim, b"precious").unwrap();
-    fs::create_dir_all(desk.root.join("out")).unwrap();
-    std::os::unix::fs::symlink(&victim, temporary_path(&desk.root.join("out/medium.iso"))).unwrap();
-    write_medium(&desk, &Means::default()).unwrap();
+    fs::create_dir_all(fixture.root.join("out")).unwrap();
+    std::os::unix::fs::symlink(&victim, temporary_path(&fixture.root.join("out/medium.iso"))).unwrap();
+    write_medium(&fixture, &WriteOptions::default()).unwrap();
     assert_eq!(fs::read(victim).unwrap(), b"precious");
-    assert!(desk.medium().unwrap() == desk.clean_build());
+    assert!(fixture.medium().unwrap() == fixture.clean_build());
 }
 
 #[test]
 fn a_leftover_is_never_written_to() {
     use std::os::unix::fs::PermissionsExt;
-    let desk = Desk::new();
-    let (target, other) = (desk.root.join("out/medium.iso"), desk.root.join("other"));
-    fs::create_dir_all(desk.root.join("out")).unwrap();
+    let fixture = MediumFixture::new();
+    let (target, other) = (fixture.root.join("out/medium.iso"), fixture.root.join("other"));
+    fs::create_dir_all(fixture.root.join("out")).unwrap();
     fs::write(&other, b"precious").unwrap();
     fs::hard_link(&other, temporary_path(&target)).unwrap();
-    write_medium(&desk, &Means::default()).unwrap();
+    write_medium(&fixture, &WriteOptions::default()).unwrap();
     assert_eq!(fs::read(&other).unwrap(), b"precious");
-    // Nor does the medium get its permissions.
+    // The medium does not get the leftover's permissions either.
     fs::write(temporary_path(&target), b"").unwrap();
     fs::set_permissions(temporary_path(&target), fs::Permissions::from_mode(0o4777)).unwrap();
-    write_medium(&desk, &Means::default()).unwrap();
+    write_medium(&fixture, &WriteOptions::default()).unwrap();
     assert_eq!(fs::metadata(&target).unwrap().permissions().mode() & 0o4002, 0);
 }
 
 #[test]
 fn a_medium_that_passes_its_capacity_is_refused_with_both_numbers() {
-    let desk = Desk::new();
-    let mut output = desk.output();
+    let fixture = MediumFixture::new();
+    let mut output = fixture.output();
     output.capacity = Some(Size(1_000_000));
     let error = output.draft(&|_| None).unwrap_err().to_string();
     assert!(error.contains("takes 1.7") && error.contains("the medium holds 1.00 MB"), "{error}");
@@ -241,9 +245,9 @@ fn a_medium_that_passes_its_capacity_is_refused_with_both_numbers() {
 
 #[test]
 fn content_cannot_take_the_place_of_the_lists() {
-    let desk = Desk::new();
-    let mut output = desk.output();
+    let fixture = MediumFixture::new();
+    let mut output = fixture.output();
     output.root.insert("TSMEDIA/medium.TOML", crate::content::Content::bytes(*b"mine")).unwrap();
     let error = output.draft(&|_| None).unwrap_err();
-    assert!(error.to_string().contains("`TSMEDIA/medium.TOML` is there already"), "{error}");
+    assert!(error.to_string().contains("`TSMEDIA/medium.TOML` is on the medium already"), "{error}");
 }

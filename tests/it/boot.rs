@@ -17,7 +17,7 @@ use tsmedia::date::Date;
 use tsmedia::digest::Digest;
 use tsmedia::firmware;
 use tsmedia::format::fat;
-use tsmedia::format::partitions::Scheme;
+use tsmedia::format::partitions::PartitionScheme;
 use tsmedia::format::stick;
 use tsmedia::format::wim::Architecture;
 use tsmedia::layout::{Layout, Piece, Slack};
@@ -198,12 +198,12 @@ fn uefi_reads_fat_volumes_of_every_width() {
         let mut root = Folder::default();
         root.insert("EFI/BOOT/BOOTX64.EFI", Content::bytes(program.clone())).unwrap();
         root.insert("tsmedia/medium.toml", Content::bytes(MEDIUM.as_bytes())).unwrap();
-        let id = Digest::of(b"stick");
+        let id = Digest::hash(b"stick");
         let volume =
             Volume { label: "WIN11 BER".into(), id, date: Date::EARLIEST, root, parts: Vec::new(), boot: Vec::new() };
         // The padding is never written: the extents are those of a volume that has it.
         let mut with_padding = volume.clone();
-        let stat = tsmedia::content::Stat::of(&fs::metadata(&padding).unwrap());
+        let stat = tsmedia::content::Stat::from_metadata(&fs::metadata(&padding).unwrap());
         let path = camino::Utf8PathBuf::try_from(padding.clone()).unwrap();
         let source = tsmedia::content::SourceFile { path, stat };
         with_padding.root.insert("sources/padding", Content::file(source)).unwrap();
@@ -223,8 +223,8 @@ fn a_stick_starts_under_uefi_whatever_its_partition_table() {
     }
     for (machine, folder, name, scheme) in [
         // The example starts the other way round.
-        (Firmware::Ovmf, "x64", "BOOTX64.EFI", Scheme::Gpt),
-        (Firmware::Aavmf, "arm64", "BOOTAA64.EFI", Scheme::Mbr),
+        (Firmware::Ovmf, "x64", "BOOTX64.EFI", PartitionScheme::Gpt),
+        (Firmware::Aavmf, "arm64", "BOOTAA64.EFI", PartitionScheme::Mbr),
     ] {
         let scratch = tempfile::tempdir().unwrap();
         let program = format!("{folder}/media/efi/boot/{}", name.to_lowercase());
@@ -235,7 +235,7 @@ fn a_stick_starts_under_uefi_whatever_its_partition_table() {
         )
         .unwrap();
         root.insert("tsmedia/medium.toml", Content::bytes(MEDIUM.as_bytes())).unwrap();
-        let id = Digest::of(b"stick");
+        let id = Digest::hash(b"stick");
         let volume =
             Volume { label: "WIN11 BER".into(), id, date: Date::EARLIEST, root, parts: Vec::new(), boot: Vec::new() };
         // As on a stick of 8 GB: with clusters of 16 KiB.

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use tsmedia::apply::{Work, apply};
+use tsmedia::apply::{ApplyContext, apply};
 use tsmedia::content::{Content, SourceFile, Stat};
 use tsmedia::date::Date;
 use tsmedia::output::{Form, Output};
@@ -11,7 +11,7 @@ use tsmedia::progress::Progress;
 use tsmedia::store::Store;
 use tsmedia::target::{Recipe, Target};
 use tsmedia::volume::Folder;
-use tsmedia::write::Means;
+use tsmedia::write::WriteOptions;
 
 use crate::fixtures::alone::alone;
 
@@ -23,7 +23,7 @@ fn own(file: &str, name: &str) -> u64 {
 }
 
 fn source(path: Utf8PathBuf) -> Content {
-    let stat = Stat::of(&fs::metadata(&path).unwrap());
+    let stat = Stat::from_metadata(&fs::metadata(&path).unwrap());
     Content::file(SourceFile { path, stat })
 }
 
@@ -48,7 +48,7 @@ fn output(folder: &Utf8Path, len: u64) -> Output {
         boot: vec![],
         capacity: None,
         entries: vec![],
-        veiled: None,
+        secret_content: None,
         disc: None,
     }
 }
@@ -63,14 +63,14 @@ fn build(len: u64) -> (u64, u64, u64, u64) {
     let (path, name, values) = (folder.join("medium.iso"), "medium.iso".into(), Vec::new());
     let targets = [Target { path, name, values, recipe: Recipe::Medium(Box::new(output)) }];
     let mut store = Store::open(&folder.join(".tsmedia")).unwrap();
-    let (record, means) = (folder.join("media.record.json"), Means::default());
-    let work = Work {
+    let (record, options) = (folder.join("media.record.json"), WriteOptions::default());
+    let work = ApplyContext {
         targets: &targets,
         sysfs: "/sys".into(),
         others: &[],
         base: folder,
         record: &record,
-        means,
+        options,
         force: false,
         no_patch: false,
     };

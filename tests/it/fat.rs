@@ -20,7 +20,7 @@ use tsmedia::volume::{Folder, Node, Volume};
 
 fn volume(label: &str, root: Folder) -> Volume {
     let date = Date::from_unix(1_767_225_599).unwrap();
-    Volume { label: label.into(), id: Digest::of(label.as_bytes()), date, root, parts: Vec::new(), boot: Vec::new() }
+    Volume { label: label.into(), id: Digest::hash(label.as_bytes()), date, root, parts: Vec::new(), boot: Vec::new() }
 }
 
 /// Writes a layout over a file full of other bytes, so that what nobody wrote shows. Large ones start out empty.
@@ -197,7 +197,7 @@ fn a_large_file_makes_a_fat32_volume() {
         file.seek(SeekFrom::Start(at)).unwrap();
         write!(file, "at {at}").unwrap();
     }
-    let stat = Stat::of(&file.metadata().unwrap());
+    let stat = Stat::from_metadata(&file.metadata().unwrap());
     let mut root = boot_folder(100_000);
     root.insert("sources/install.swm", Content::file(SourceFile { path: source.clone(), stat })).unwrap();
     let path = scratch.path("stick.img");
@@ -296,7 +296,7 @@ fn what_fat_cannot_hold_is_refused_with_a_way_out() {
     let error = fat::layout(&volume("X", root)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "the file `sources/install.wim` has 4294967296 bytes, and a FAT volume holds files of at most 4294967295 bytes"
+        "the file `sources/install.wim` has 4294967296 bytes; FAT32 limits files to 4294967295 bytes"
     );
     assert!(error.help().unwrap().contains("split"));
 
@@ -305,7 +305,7 @@ fn what_fat_cannot_hold_is_refused_with_a_way_out() {
         root.insert(&format!("drivers/a name of three entries {n:08}.inf"), bytes(0, 0)).unwrap();
     }
     let error = fat::layout(&volume("X", root)).unwrap_err();
-    assert_eq!(error.to_string(), "the folder `/drivers/` needs 88002 FAT directory entries, and FAT holds 65536");
+    assert_eq!(error.to_string(), "the folder `/drivers/` needs 88002 FAT directory entries; FAT allows 65536");
 }
 
 /// Names that collide when shortened, that are short already, and that are neither.

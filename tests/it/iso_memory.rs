@@ -47,7 +47,7 @@ fn lay_out_and_record() {
         boot: vec![],
         capacity: None,
         entries: vec![],
-        veiled: None,
+        secret_content: None,
         disc: None,
     };
     let (path, name, values) = ("/srv/out/many.iso".into(), "out/many.iso".into(), Vec::new());
@@ -59,7 +59,7 @@ fn lay_out_and_record() {
     let of_draft = peak();
     // The sources are not there: their digests are all that the rest is made from.
     let digests: Vec<_> =
-        draft.jobs(&|_| None).iter().map(|job| Digests::of(job.file.path().as_str().as_bytes())).collect();
+        draft.jobs(&|_| None).iter().map(|job| Digests::hash(job.file.path().as_str().as_bytes())).collect();
     let sealed = draft.seal(&digests).unwrap();
     let mut record = Record::default();
     record.put_medium(&target, output, &sealed);

@@ -19,7 +19,7 @@ fn with_all(sample: &Sample) -> String {
     readers::with_all(sample, &sample.image())
 }
 
-fn iso_read(image: &std::path::Path) -> tsmedia::format::iso::Disc {
+fn iso_read(image: &std::path::Path) -> tsmedia::format::iso::IsoDisc {
     tsmedia::format::iso::read(&mut fs::File::open(image).unwrap()).unwrap()
 }
 
@@ -372,7 +372,7 @@ fn images_by_genisoimage_and_xorriso_are_read() {
     fs::write(tree.join("boot.img"), [0xFA; 2_048]).unwrap();
     let image = sample.folder.path().join("other.iso");
     let read = || tsmedia::format::iso::read(&mut fs::File::open(&image).unwrap()).unwrap();
-    let bytes_at = |disc: &tsmedia::format::iso::Disc, path: &str| {
+    let bytes_at = |disc: &tsmedia::format::iso::IsoDisc, path: &str| {
         let file = disc.files().iter().find(|file| file.path == path).unwrap_or_else(|| panic!("no {path}: {disc:?}"));
         let mut bytes = vec![0; file.len as usize];
         if let [range] = &file.extents[..] {

@@ -13,19 +13,19 @@ use std::fs::File;
 use camino::Utf8Path;
 use project::{Kind, Project};
 use rustix::fs::{FallocateFlags, fallocate};
-use tsmedia::apply::{Work, apply, survey};
+use tsmedia::apply::{ApplyContext, apply, survey};
 use tsmedia::content::SourceKey;
 use tsmedia::digest::Digest;
-use tsmedia::format::partitions::Scheme;
+use tsmedia::format::partitions::PartitionScheme;
 use tsmedia::output::{self, Output};
 use tsmedia::patch::Ability;
-use tsmedia::plan::{Action, Change};
+use tsmedia::plan::{Action, PlannedChange};
 use tsmedia::progress::Progress;
 use tsmedia::record::Record;
 use tsmedia::store::Store;
 use tsmedia::target::Target;
 use tsmedia::verify::verify;
-use tsmedia::write::{self, Means};
+use tsmedia::write::{self, WriteOptions};
 
 use crate::fixtures::desk::wimlib;
 use crate::fixtures::disc::{readers, same_bytes};
@@ -58,8 +58,8 @@ fn patched_by(ability: Ability, kind: Kind) -> Count {
 /// Of the media that start, every other one is a stick.
 fn kind_of(kind: Kind, seed: u64) -> Kind {
     match (kind, seed % 4) {
-        (Kind::StandAlone, 1) => Kind::Stick(Scheme::Mbr),
-        (Kind::StandAlone, 3) => Kind::Stick(Scheme::Gpt),
+        (Kind::StandAlone, 1) => Kind::Stick(PartitionScheme::Mbr),
+        (Kind::StandAlone, 3) => Kind::Stick(PartitionScheme::Gpt),
         _ => kind,
     }
 }
@@ -92,7 +92,7 @@ fn sequence(ability: Ability, kind: Kind, seed: u64, count: &mut Count) {
         assert_eq!(project.desk.list("out"), [kind.output().trim_start_matches("out/")], "{context}");
         let mut store = Store::open(&project.desk.path(".tsmedia")).unwrap();
         let plan = with_work(&project, ability, |work| survey(work, &mut store, &Progress::default()).unwrap());
-        assert!(plan.is_all_keep(), "{context}: then {plan:?}");
+        assert!(plan.is_up_to_date(), "{context}: then {plan:?}");
     }
     // The readers take longer than all the rest, and this medium has been patched again and again.
     let medium = project.target().path;
@@ -105,12 +105,12 @@ fn sequence(ability: Ability, kind: Kind, seed: u64, count: &mut Count) {
 
 /// Builds a medium of which nothing is known.
 fn build_clean(output: &Output, target: &Utf8Path) {
-    let (means, progress) = (Means::default(), Progress::default());
-    let unknown = output.to_tell_apart(&|_| None);
-    let digests = write::hash(&unknown, output.form.asked(), &means, &progress).unwrap();
+    let (options, progress) = (WriteOptions::default(), Progress::default());
+    let unknown = output.sources_to_compare(&|_| None);
+    let digests = write::hash(&unknown, output.form.digest_kinds(), &options, &progress).unwrap();
     let known: HashMap<_, _> = unknown.iter().map(|source| source.key()).zip(digests).collect();
     let known = |key: &SourceKey| known.get(key).copied();
-    write::write(output.draft(&known).unwrap(), target, &known, &means, &progress).unwrap();
+    write::write(output.draft(&known).unwrap(), target, &known, &options, &progress).unwrap();
 }
 
 /// What wimlib applies is what the project holds.
@@ -129,20 +129,20 @@ fn large(project: &Project) -> BTreeMap<Digest, (u64, u64)> {
     files.iter().filter(|file| file.len >= 4 << 20).map(|file| (file.blake3, (file.offset, file.len))).collect()
 }
 
-fn applied(project: &Project, ability: Ability) -> Change {
+fn applied(project: &Project, ability: Ability) -> PlannedChange {
     let mut store = Store::open(&project.desk.path(".tsmedia")).unwrap();
     let mut applied = with_work(project, ability, |work| apply(work, &mut store, &Progress::default()).unwrap());
     applied.plan.changes.remove(0)
 }
 
-fn with_work<T>(project: &Project, ability: Ability, deed: impl FnOnce(&Work) -> T) -> T {
-    deed(&Work {
+fn with_work<T>(project: &Project, ability: Ability, deed: impl FnOnce(&ApplyContext) -> T) -> T {
+    deed(&ApplyContext {
         targets: &[project.target()],
         sysfs: "/sys".into(),
         others: &[],
         base: &project.desk.root,
         record: &project.desk.path("media.record.json"),
-        means: Means { ability: Some(ability), ..Means::default() },
+        options: WriteOptions { ability: Some(ability), ..WriteOptions::default() },
         force: false,
         no_patch: false,
     })

@@ -1,4 +1,4 @@
-//! Where the bytes of a file come from.
+//! Contents of files: bytes in memory, or sources on disk.
 
 mod pieced;
 
@@ -7,36 +7,36 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-pub use pieced::{Pieced, Run, Stretch};
+pub use pieced::{ByteRun, Pieced, Stretch};
 
 use crate::digest::Digest;
 
-/// The bytes of a file: in memory, or those of a source.
+/// Contents of a file.
 #[derive(Clone, Debug)]
 pub enum Content {
-    /// Bytes that we made.
+    /// Bytes in memory.
     Bytes(Arc<[u8]>),
-    /// The whole of a source.
+    /// Whole source.
     Source(Arc<Source>),
 }
 
 impl Content {
-    /// Bytes in memory.
+    /// Creates contents from bytes in memory.
     pub fn bytes(bytes: impl Into<Arc<[u8]>>) -> Self {
         Self::Bytes(bytes.into())
     }
 
-    /// The whole of an existing file.
+    /// Creates contents from a whole existing file.
     pub fn file(file: SourceFile) -> Self {
         Self::Source(Arc::new(Source::File(file)))
     }
 
-    /// Ranges of existing files, one after the other.
+    /// Creates contents from ranges of existing files.
     pub fn pieced(pieced: Pieced) -> Self {
         Self::Source(Arc::new(Source::Pieced(pieced)))
     }
 
-    /// Its length in bytes.
+    /// Length in bytes.
     pub fn len(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
@@ -44,7 +44,7 @@ impl Content {
         }
     }
 
-    /// Whether it holds no byte.
+    /// Returns `true` if there are no bytes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -53,14 +53,14 @@ impl Content {
 /// Bytes that are read from existing files when they are needed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// The whole of a file.
+    /// Whole file.
     File(SourceFile),
-    /// What was put together of several, or of parts of one: nothing of it is on the disk under its own name.
+    /// Assembled from ranges of files; it does not exist as a file.
     Pieced(Pieced),
 }
 
 impl Source {
-    /// Its length in bytes.
+    /// Length in bytes.
     pub fn len(&self) -> u64 {
         match self {
             Self::File(file) => file.stat.len,
@@ -68,12 +68,12 @@ impl Source {
         }
     }
 
-    /// Whether it holds no byte.
+    /// Returns `true` if there are no bytes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The file that it is, or is made of for the most part: what messages call it.
+    /// Path of the file, or of the one that an assembled source is named after, for messages.
     pub fn path(&self) -> &Utf8Path {
         match self {
             Self::File(file) => &file.path,
@@ -81,7 +81,7 @@ impl Source {
         }
     }
 
-    /// Tells its bytes from all others.
+    /// Key that identifies the bytes.
     pub fn key(&self) -> SourceKey {
         match self {
             Self::File(file) => SourceKey::File(file.stat),
@@ -89,7 +89,7 @@ impl Source {
         }
     }
 
-    /// The files that it is read from, each once.
+    /// Files that are read, each listed once.
     pub fn files(&self) -> &[SourceFile] {
         match self {
             Self::File(file) => std::slice::from_ref(file),
@@ -98,42 +98,42 @@ impl Source {
     }
 }
 
-/// What the bytes of a source are known by: two sources with the same key have the same bytes.
+/// Key of a source. Sources with the same key have the same bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SourceKey {
-    /// A whole file, while the file system says this of it.
+    /// Metadata of a whole file.
     File(Stat),
-    /// The digest of what it is put together of.
+    /// Digest of the metadata and ranges that a source is assembled from.
     Pieced(Digest),
 }
 
-/// An existing regular file as it was when it was found. Whoever reads it must find it so again.
+/// Existing regular file, as it was when it was found. Readers check that it is unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceFile {
-    /// Where it is.
+    /// Path of the file.
     pub path: Utf8PathBuf,
-    /// What it was.
+    /// Metadata when it was found.
     pub stat: Stat,
 }
 
-/// What a file system says of a file: while it says the same, the bytes are the same.
+/// Metadata that identifies a file's bytes: as long as it is unchanged, so are they.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Stat {
-    /// The file system it is on.
+    /// Device number of the file system.
     pub device: u64,
-    /// The file within its file system.
+    /// Inode number.
     pub inode: u64,
-    /// Its length in bytes.
+    /// Length in bytes.
     pub len: u64,
-    /// When its bytes last changed, in nanoseconds since 1970.
+    /// Modification time of the bytes, in nanoseconds since 1970.
     pub modified_ns: i64,
-    /// When anything about it last changed, in nanoseconds since 1970.
+    /// Change time of the bytes or the metadata, in nanoseconds since 1970.
     pub changed_ns: i64,
 }
 
 impl Stat {
-    /// What the file system says.
-    pub fn of(metadata: &std::fs::Metadata) -> Self {
+    /// Takes the metadata of an open or named file.
+    pub fn from_metadata(metadata: &std::fs::Metadata) -> Self {
         use std::os::unix::fs::MetadataExt;
         let ns = |seconds: i64, ns: i64| seconds.saturating_mul(1_000_000_000).saturating_add(ns);
         Self {

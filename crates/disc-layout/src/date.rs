@@ -1,24 +1,24 @@
-//! Dates as media carry them.
+//! Dates on media.
 
 use std::fmt;
 
-/// A moment in seconds since 1970-01-01 00:00:00 UTC, between [`Date::EARLIEST`] and [`Date::LATEST`].
+/// Point in time in seconds since 1970-01-01 00:00:00 UTC, from [`Date::EARLIEST`] to [`Date::LATEST`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Date(u64);
 
 impl Date {
-    /// 1980-01-01, the first day that FAT can write. Also the date of media that are given none.
+    /// 1980-01-01, the first day that FAT can represent, and the default date of media.
     pub const EARLIEST: Self = Self(315_532_800);
-    /// The end of 2099: what every format here can write.
+    /// End of 2099. Every format can represent dates up to this one.
     pub const LATEST: Self = Self(4_102_444_799);
 
-    /// The moment so many seconds after 1970, if every format can write it.
+    /// Creates a date from seconds since 1970. `None` if a format can't represent it.
     pub fn from_unix(seconds: u64) -> Option<Self> {
         Some(Self(seconds)).filter(|date| (Self::EARLIEST..=Self::LATEST).contains(date))
     }
 
-    /// The moment that a clock shows as [`civil`](Date::civil) has it, so many seconds east of Greenwich. None if there
-    /// is no such moment, or if it is one that not every format can write.
+    /// Creates a date from the fields of [`civil`](Date::civil) and an offset in seconds east of UTC. `None` if there
+    /// is no such date, or a format can't represent it.
     pub fn from_civil(civil: (u16, u8, u8, u8, u8, u8), east: i64) -> Option<Self> {
         let (year, month, day, hour, minute, second) = civil;
         let is_leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
@@ -29,7 +29,7 @@ impl Date {
         }
         let [year, month, day, hour, minute, second] =
             [year.into(), month.into(), day.into(), hour.into(), minute.into(), i64::from(second)];
-        // Days since 0000-03-01, so that leap days end their years; the opposite of `civil`.
+        // Days since 0000-03-01, so that leap days end their years; the inverse of `civil`.
         let shifted_year = if month <= 2 { year - 1 } else { year };
         let shifted_month = (month + 9) % 12;
         let days = 365 * shifted_year + shifted_year / 4 - shifted_year / 100
@@ -47,20 +47,20 @@ impl Date {
         self.0
     }
 
-    /// Year, month and day (1 based), hour, minute and second, all in UTC.
+    /// Year, month and day (from 1), hour, minute and second, in UTC.
     pub fn civil(self) -> (u16, u8, u8, u8, u8, u8) {
         civil(self.0)
     }
 }
 
-/// The day, in UTC, that a moment of any time is in: `2026-01-31`. Certificates may be older and last longer than what
-/// media carry.
+/// Formats the UTC day of any time in seconds since 1970, such as `2026-01-31`. Certificates have dates outside the
+/// range of [`Date`].
 pub fn day(unix: u64) -> String {
     let (year, month, day, ..) = civil(unix);
     format!("{year}-{month:02}-{day:02}")
 }
 
-/// Year, month and day (1 based), hour, minute and second of a moment in seconds since 1970.
+/// Year, month and day (from 1), hour, minute and second of a time in seconds since 1970.
 fn civil(unix: u64) -> (u16, u8, u8, u8, u8, u8) {
     let (days, seconds) = (unix / 86_400, unix % 86_400);
     // Days since 0000-03-01 in the proleptic Gregorian calendar, so that leap days end their years.
@@ -76,7 +76,7 @@ fn civil(unix: u64) -> (u16, u8, u8, u8, u8, u8) {
     (year as u16, month as u8, day as u8, hour as u8, minute as u8, second as u8)
 }
 
-/// As RFC 3339 writes it, in UTC.
+/// Formats the date as in RFC 3339, in UTC.
 impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (year, month, day, hour, minute, second) = self.civil();

@@ -1,10 +1,8 @@
-//! Names in UTF-8 and UTF-16 as text, without loss: what is not text becomes an escape, so names that differ stay
-//! different.
+//! Lossless decoding of names in UTF-8 and UTF-16: invalid sequences become escapes, so different names stay different.
 
 use std::fmt::Write as _;
 
-/// Decodes a name in UTF-16. Surrogates without their other half become escapes, as they are in no text: names that differ
-/// in them stay different ones.
+/// Decodes a name in UTF-16. Unpaired surrogates become escapes, such as `\u{d800}`.
 pub fn from_utf16(units: impl IntoIterator<Item = u16>) -> String {
     let mut text = String::new();
     for decoded in char::decode_utf16(units) {
@@ -18,7 +16,7 @@ pub fn from_utf16(units: impl IntoIterator<Item = u16>) -> String {
     text
 }
 
-/// Decodes a name in UTF-8. Bytes that are not become escapes, such as `\xff`.
+/// Decodes a name in UTF-8. Invalid bytes become escapes, such as `\xff`.
 pub fn from_utf8(bytes: &[u8]) -> String {
     let mut text = String::new();
     for chunk in bytes.utf8_chunks() {

@@ -1,18 +1,18 @@
-//! BLAKE3 digests: the identity of content, from which identifiers of volumes follow.
+//! BLAKE3 digests, which identify contents and from which volume identifiers are derived.
 
 use std::fmt;
 
-/// A BLAKE3 digest, 256 bits: two contents with the same digest are the same content.
+/// BLAKE3 digest of 256 bits. Contents with equal digests are equal.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(pub [u8; 32]);
 
 impl Digest {
-    /// The digest of bytes in memory.
-    pub fn of(bytes: &[u8]) -> Self {
+    /// Hashes bytes in memory.
+    pub fn hash(bytes: &[u8]) -> Self {
         Self(*blake3::hash(bytes).as_bytes())
     }
 
-    /// A GUID that follows from it: version 8 of RFC 9562 (5.8), in lower case and without braces.
+    /// Derives a GUID: version 8 of RFC 9562 (5.8), in lower case and without braces.
     pub fn guid(&self) -> String {
         let mut bytes = self.0;
         bytes[6] = bytes[6] & 0x0F | 0x80;
@@ -22,7 +22,7 @@ impl Digest {
     }
 }
 
-/// Why a text is not a digest.
+/// Error of a text that is not a digest.
 #[derive(Debug, PartialEq, Eq)]
 pub struct NotADigest;
 
@@ -45,7 +45,7 @@ pub fn write_hex(bytes: &[u8; 32], f: &mut fmt::Formatter<'_>) -> fmt::Result {
 ///
 /// # Errors
 ///
-/// Another number of characters, or one that is not a hexadecimal digit.
+/// If the text does not have 64 characters, or one is not a hexadecimal digit.
 pub fn parse_hex(text: &str) -> Result<[u8; 32], NotADigest> {
     let digits = text.as_bytes();
     if digits.len() != 64 {
@@ -59,7 +59,7 @@ pub fn parse_hex(text: &str) -> Result<[u8; 32], NotADigest> {
     Ok(bytes)
 }
 
-/// Implements the text of a 256-bit digest, in messages and in JSON: 64 lower-case hexadecimal digits.
+/// Implements the text form of a 256-bit digest, in messages and in JSON: 64 lower-case hexadecimal digits.
 #[macro_export]
 macro_rules! hexadecimal {
     ($digest:ident) => {
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn a_digest_reads_back_from_its_text() {
-        let digest = Digest::of(b"medium");
+        let digest = Digest::hash(b"medium");
         assert_eq!(digest.to_string().parse(), Ok(digest));
         assert_eq!("abc".parse::<Digest>(), Err(NotADigest));
         assert_eq!("zz".repeat(32).parse::<Digest>(), Err(NotADigest));

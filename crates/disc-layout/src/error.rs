@@ -1,4 +1,4 @@
-//! Errors of layouts and readers, by what a caller can do about them.
+//! Errors of layouts and readers, grouped by what a caller can do about them.
 
 use std::fmt;
 use std::io;
@@ -8,39 +8,39 @@ use camino::{Utf8Path, Utf8PathBuf};
 /// Result of a layout or a reader.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Reason for which a volume can't be laid out, or a medium can't be read.
+/// Reason why a volume can't be laid out or a medium can't be read.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// Reading or opening a file failed.
+    /// A file can't be opened or read.
     Io {
-        /// Present participle with its object, such as "reading the boot sector at byte 0".
+        /// Failed operation as a present participle, such as "reading the boot sector at byte 0".
         doing: String,
-        /// The failure itself.
+        /// Error of the operating system.
         cause: io::Error,
     },
-    /// A source was changed after it was added to the volume.
+    /// A source changed after it was added to the volume.
     Changed {
         /// Path of the source.
         path: Utf8PathBuf,
     },
-    /// The bytes are of another format.
+    /// The data is in another format.
     NotRecognized(Details),
-    /// A structure contradicts itself or another one, or is cut off.
+    /// A structure contradicts itself or another one, or is truncated.
     Damaged(Details),
-    /// A structure is valid, but of a kind that this crate does not read.
+    /// A structure is valid, but of a kind that this crate can't read.
     Unsupported(Details),
     /// The format can't hold a file, folder or volume of this size.
     TooLarge(Details),
-    /// The reader's budget for untrusted input is used up (see [`limits`](crate::limits)).
+    /// The input exceeds a limit for untrusted input (see [`limits`](crate::limits)).
     OverLimit(Details),
-    /// A name or label that the format can't hold, or that can't be a file's.
+    /// The format can't hold a name or label, or it is not valid on Windows.
     BadName(Details),
-    /// A boot catalog without room, or an empty boot program.
+    /// The boot catalog has no room, or a boot program is empty.
     BadBootEntry(Details),
 }
 
-/// Facts of an [`Error`].
+/// Message, path, help and cause of an [`Error`].
 #[derive(Debug)]
 pub struct Details {
     message: String,
@@ -50,7 +50,7 @@ pub struct Details {
 }
 
 impl Details {
-    /// Creates details from a message: a lower-case fragment without a final stop.
+    /// Creates details from a message: a lower-case fragment without a final full stop.
     pub(crate) fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), path: None, help: None, cause: None }
     }
@@ -60,12 +60,12 @@ impl Details {
         Self { path: Some(path.into()), ..self }
     }
 
-    /// Adds advice, in the imperative.
+    /// Adds help in the imperative.
     pub(crate) fn help(self, help: &'static str) -> Self {
         Self { help: Some(help), ..self }
     }
 
-    /// Adds the error that led to this one.
+    /// Adds the underlying error.
     pub(crate) fn because(self, cause: Error) -> Self {
         Self { cause: Some(Box::new(cause)), ..self }
     }
@@ -109,20 +109,20 @@ impl Error {
         }
     }
 
-    /// Path on the volume of the file or folder that the error is about, if it is about one.
+    /// Path on the volume of the file or folder concerned, if there is one.
     pub fn path(&self) -> Option<&str> {
         self.details()?.path.as_deref()
     }
 
-    /// Advice for the user, in the imperative.
+    /// Help in the imperative.
     pub fn help(&self) -> Option<&str> {
         match self {
-            Self::Changed { .. } => Some("run it again when nobody is writing to it any more"),
+            Self::Changed { .. } => Some("try again when no other process is writing to it"),
             error => error.details()?.help,
         }
     }
 
-    /// Takes the error that led to this one.
+    /// Takes the underlying error.
     pub fn into_cause(self) -> Option<Box<dyn std::error::Error + Send + Sync>> {
         match self {
             Self::Io { cause, .. } => Some(cause.into()),

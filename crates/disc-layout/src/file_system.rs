@@ -1,35 +1,35 @@
-//! Which file system a volume holds, by the marks in its first 64 KiB and a few more.
+//! Detects the file system of a volume by the signatures in its first 64 KiB and a few more bytes.
 //!
-//! NTFS, FAT (FAT32 by the length of its table, the others by the number of clusters), exFAT, ReFS and BitLocker by
-//! their boot sectors; what Linux machines have beside them by the magic numbers that `file` and `blkid` know. A
-//! volume that is recognised is not thereby whole: its own reader says so.
+//! NTFS, FAT, exFAT, ReFS and BitLocker are recognised by their boot sectors (FAT32 by the length of its table, FAT12
+//! and FAT16 by the number of clusters), and the file systems of Linux by the magic numbers that `file` and `blkid`
+//! use. A recognised volume may still be damaged; only its reader can tell.
 
 use std::fmt;
 use std::io::{self, Read};
 
 use crate::little_endian;
 
-/// What a volume holds.
+/// Detected contents of a volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FileSystem {
     /// NTFS.
     Ntfs,
-    /// FAT, with 12, 16 or 32 bits for each cluster.
+    /// FAT with 12, 16 or 32 bits per cluster.
     Fat(u8),
-    /// Anything else that is recognised, by its name.
+    /// Other file system, by its name.
     Other(&'static str),
-    /// A volume that BitLocker encrypts.
+    /// Volume encrypted by BitLocker.
     BitLocker,
-    /// Only zeros where marks would be.
+    /// Zeros wherever signatures would be.
     Empty,
-    /// Nothing that is recognised.
+    /// Unknown contents.
     Unknown,
 }
 
-/// How many bytes from the beginning of a volume are looked at: Btrfs has its mark at 64 KiB.
+/// Number of bytes that are examined. Btrfs has its signature at 64 KiB.
 const LOOK_LEN: usize = (64 << 10) + 512;
 
-/// What has its mark where: in the order of how sure the marks are.
+/// Name, offset and bytes of each signature, the most reliable ones first.
 const MARKS: [(&str, usize, &[u8]); 13] = [
     ("exFAT", 3, b"EXFAT   "),
     ("ReFS", 3, b"ReFS\0\0\0\0"),
@@ -46,7 +46,7 @@ const MARKS: [(&str, usize, &[u8]); 13] = [
     ("SquashFS", 0, b"hsqs"),
 ];
 
-/// Says what a volume holds, which is read from its beginning.
+/// Detects the file system of a volume that is read from its beginning.
 pub fn recognise(volume: &mut impl Read) -> io::Result<FileSystem> {
     let mut bytes = Vec::with_capacity(LOOK_LEN);
     volume.take(LOOK_LEN as u64).read_to_end(&mut bytes)?;
@@ -66,11 +66,11 @@ pub fn recognise(volume: &mut impl Read) -> io::Result<FileSystem> {
     Ok(if bytes.iter().all(|byte| *byte == 0) { FileSystem::Empty } else { FileSystem::Unknown })
 }
 
-/// The GUID in the boot sector of a stick that BitLocker encrypts, which looks like FAT32 otherwise.
+/// GUID in the boot sector of a stick encrypted by BitLocker, which otherwise looks like FAT32.
 const BITLOCKER_TO_GO: &[u8] = b"\x3b\xd6\x67\x49\x29\x2e\xd8\x4a\x83\x99\xf6\xa3\x39\xe3\xd0\x01";
 
-/// The width of a FAT, if the bytes begin with the boot sector of one. Also a master boot record has bytes there, so
-/// every field has to be one that a FAT can have.
+/// Number of bits per cluster if the bytes start with a FAT boot sector. A master boot record has other data in the
+/// same place, so every field must be valid for FAT.
 fn fat_width(bytes: &[u8]) -> Option<u8> {
     let boot = bytes.get(..512)?;
     let u16_at = |at: usize| little_endian::u16_at(boot, at);
@@ -120,7 +120,7 @@ mod tests {
 
     use super::*;
 
-    /// What a volume holds that a tool of the system has made. None if there is no such tool.
+    /// Detects a volume made by a system tool. `None` if the tool is missing.
     fn made(tool: &str, arguments: &[&str], len: u64) -> Option<FileSystem> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("volume");

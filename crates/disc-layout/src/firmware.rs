@@ -1,4 +1,4 @@
-//! The firmware that starts a computer.
+//! Firmware that starts a computer.
 
 use std::fmt;
 
@@ -15,7 +15,6 @@ pub enum Firmware {
     Bios,
 }
 
-/// As people write it.
 impl fmt::Display for Firmware {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -72,19 +72,19 @@
 mod bytes;
 mod catalog;
 mod ecma119;
-pub mod most;
+mod emitter;
 mod name;
 mod place;
 mod places;
 mod read;
-mod sheet;
+pub mod size_bound;
 mod udf;
 mod unicode;
 
 #[cfg(test)]
 mod tests;
 
-pub use read::{BootProgram, Disagreement, Disc, File, Label, Part, Structure, is_one, read};
+pub use read::{BootProgram, Disagreement, DiscLabel, IsoDisc, IsoPart, IsoStructure, VolumeEntry, is_disc, read};
 
 use crate::error::Result;
 use crate::layout::{Layout, Slack};

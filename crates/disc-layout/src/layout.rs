@@ -1,8 +1,7 @@
-//! Where each byte of an output goes.
+//! Positions of all bytes of an output.
 //!
-//! A [`Layout`] is what every format makes of a [`Volume`](crate::volume::Volume) and the only thing that `write`
-//! reads: extents in ascending order that do not overlap; whatever lies between them is zero. Making one opens no
-//! file and writes nothing.
+//! Every format turns a [`Volume`](crate::volume::Volume) into a [`Layout`]: extents in ascending order that do not
+//! overlap, with zeros in between. Making a layout opens no file and writes nothing.
 
 use std::sync::Arc;
 
@@ -10,76 +9,76 @@ use serde::{Deserialize, Serialize};
 
 use crate::content::{Content, Source};
 
-/// How much room a layout leaves between things, so that they may grow without moving others.
+/// Amount of room between items of a layout, so that they can grow without moving others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Slack {
-    /// As much as the format thinks good.
+    /// Format-specific amount for media that are patched.
     Ample,
-    /// None: the shortest layout that the format makes.
+    /// None: the shortest layout that the format supports.
     None,
 }
 
-/// An output as a list of extents.
+/// Output as a list of extents.
 #[derive(Clone, Debug, Default)]
 pub struct Layout {
     len: u64,
     extents: Vec<Extent>,
 }
 
-/// A run of bytes in an output.
+/// Run of bytes in an output.
 #[derive(Clone, Debug)]
 pub struct Extent {
-    /// Where it starts, in bytes from the start of the output.
+    /// Offset in the output, in bytes.
     pub offset: u64,
-    /// How long it is, in bytes; never zero.
+    /// Length in bytes; never zero.
     pub len: u64,
-    /// What it holds.
+    /// Bytes of the extent.
     pub piece: Piece,
 }
 
 impl Extent {
-    /// The first byte after it.
+    /// Offset of the first byte after it.
     pub fn end(&self) -> u64 {
         self.offset + self.len
     }
 }
 
-/// A range of an output.
+/// Range of an output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Region {
-    /// Where it starts.
+    /// Offset in bytes.
     pub offset: u64,
-    /// How long it is.
+    /// Length in bytes.
     pub len: u64,
 }
 
 impl Region {
-    /// The first byte after it.
+    /// Offset of the first byte after it.
     pub fn end(&self) -> u64 {
         self.offset + self.len
     }
 }
 
-/// What an extent holds.
+/// Bytes of an extent.
 #[derive(Clone, Debug)]
 pub enum Piece {
     /// Bytes in memory.
     Bytes(Arc<[u8]>),
-    /// A range of a source, from its byte `start`.
+    /// Range of a source.
     Source {
-        /// The source.
+        /// Source.
         file: Arc<Source>,
-        /// Where in it the range starts, in bytes.
+        /// Offset in the source, in bytes.
         start: u64,
     },
 }
 
 impl Layout {
-    /// An output of `len` bytes made of these extents, in any order.
+    /// Creates a layout of `len` bytes from extents in any order. Empty extents are dropped.
     ///
     /// # Panics
     ///
-    /// If two extents overlap or one passes the end: a format that does so is wrong for every input.
+    /// If two extents overlap or one extends past the end. That would be a bug in the format for every input.
     pub fn new(len: u64, mut extents: Vec<Extent>) -> Self {
         extents.retain(|extent| extent.len > 0);
         extents.sort_unstable_by_key(|extent| extent.offset);
@@ -92,41 +91,41 @@ impl Layout {
         Self { len, extents }
     }
 
-    /// Its length in bytes.
+    /// Length in bytes.
     pub fn len(&self) -> u64 {
         self.len
     }
 
-    /// Whether it holds no byte.
+    /// Returns `true` if it has no bytes.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Its extents, ascending.
+    /// Extents in ascending order.
     pub fn extents(&self) -> &[Extent] {
         &self.extents
     }
 
-    /// Its extents, ascending, without the rest.
+    /// Takes the extents in ascending order.
     pub fn into_extents(self) -> Vec<Extent> {
         self.extents
     }
 
-    /// Its extents moved by `offset`: a volume inside a partition, a boot image inside a disc.
+    /// Extents moved by `offset`, to embed a volume in a partition or a boot image in a disc.
     pub fn shifted(&self, offset: u64) -> impl Iterator<Item = Extent> + '_ {
         self.extents.iter().map(move |extent| Extent { offset: extent.offset + offset, ..extent.clone() })
     }
 }
 
-/// A content on its own, from the first byte.
+/// Lays contents out from the first byte.
 impl From<&Content> for Layout {
     fn from(content: &Content) -> Self {
-        Self::new(content.len(), vec![Extent::of(content, 0)])
+        Self::new(content.len(), vec![Extent::new(content, 0)])
     }
 }
 
 impl Extent {
-    /// A part of it, from `offset` in the output.
+    /// Cuts out `len` bytes from `offset` in the output.
     #[must_use]
     pub fn part(&self, offset: u64, len: u64) -> Self {
         let skip = offset - self.offset;
@@ -138,8 +137,8 @@ impl Extent {
         Self { offset, len, piece }
     }
 
-    /// The whole of a content, placed at `offset`.
-    pub fn of(content: &Content, offset: u64) -> Self {
+    /// Places whole contents at `offset`.
+    pub fn new(content: &Content, offset: u64) -> Self {
         let piece = match content {
             Content::Bytes(bytes) => Piece::Bytes(Arc::clone(bytes)),
             Content::Source(file) => Piece::Source { file: Arc::clone(file), start: 0 },
@@ -153,7 +152,7 @@ mod tests {
     use super::*;
 
     fn extent(offset: u64, len: usize) -> Extent {
-        Extent::of(&Content::bytes(vec![1; len]), offset)
+        Extent::new(&Content::bytes(vec![1; len]), offset)
     }
 
     #[test]

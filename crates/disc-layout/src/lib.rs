@@ -1,11 +1,11 @@
-//! Layouts of discs, volumes and disks: where each byte goes, before any is written.
+//! Layouts of discs, volumes and disks: the position of every byte, before any is written.
 //!
 //! A format is a pure function from a [`Volume`](volume::Volume), a tree of files and their contents, to a
-//! [`Layout`](layout::Layout): extents of bytes in memory and of existing files, in ascending order. Making one opens no
-//! file and writes nothing; the same volume yields the same bytes, without clock, randomness or order of a hash table.
-//! Files are read while the layout is written, and the source is checked to be what it was.
+//! [`Layout`](layout::Layout): extents of bytes in memory and of existing files, in ascending order. It opens no file
+//! and writes nothing. The same volume always yields the same bytes: no clock, randomness or hash table order is
+//! involved. Files are read when the layout is written, and checked to be unchanged.
 //!
-//! Paths are text throughout, and names are those that Windows can hold.
+//! Paths are UTF-8 text with `/` as separator. Names are restricted to those that Windows allows.
 
 pub mod content;
 pub mod date;
@@ -15,7 +15,6 @@ pub mod error;
 pub mod fat;
 pub mod file_system;
 pub mod firmware;
-pub mod found;
 pub mod iso;
 pub mod layout;
 pub mod limits;
@@ -26,6 +25,7 @@ pub mod slack;
 pub mod source;
 pub mod tree;
 pub mod volume;
+pub mod volume_entry;
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

@@ -22,19 +22,19 @@ mod upcase;
 
 use std::sync::Arc;
 
-pub use facts::{Boot, Fault, NtfsFacts, State, read};
-pub use files::{Contents, Unplaced, files, is_one};
+pub use facts::{NtfsBootSector, NtfsFacts, NtfsFault, VolumeState, read};
+pub use files::{NtfsContents, Unplaced, files, is_boot_sector};
 
 use crate::content::Content;
 use crate::date::Date;
 use crate::error::{Details, Error, Result};
 use crate::layout::{Extent, Layout, Piece, Slack};
-use crate::slack::{Order, Rooms, Thing};
-use crate::tree::{Tree, What};
+use crate::slack::{ArrangedItem, ArrangementOrder, Rooms};
+use crate::tree::{ItemKind, Tree};
 use crate::volume::Volume;
 use index::BLOCK_LEN;
-use record::{RECORD_LEN, Record, Run, Use};
-use system::Named;
+use record::{MftRecord, NtfsRun, RECORD_LEN, RecordUse};
+use system::FileNameFields;
 use upcase::UpCase;
 
 const SECTOR_LEN: u64 = 512;
@@ -45,12 +45,12 @@ pub const CLUSTER_LEN: u64 = 4_096;
 const LARGE: u64 = 1 << 20;
 
 // Where the parts are that are the same on every volume, in clusters.
-const BOOT: Run = Run { start: 0, n_clusters: 2 };
-const DEFINITIONS: Run = Run { start: 2, n_clusters: 1 };
-const MIRROR: Run = Run { start: 3, n_clusters: 1 };
-const DESCRIPTORS: Run = Run { start: 4, n_clusters: 65 };
-const CAPITALS: Run = Run { start: 69, n_clusters: 32 };
-const JOURNAL: Run = Run { start: 128, n_clusters: 1_024 };
+const BOOT: NtfsRun = NtfsRun { start: 0, n_clusters: 2 };
+const DEFINITIONS: NtfsRun = NtfsRun { start: 2, n_clusters: 1 };
+const MIRROR: NtfsRun = NtfsRun { start: 3, n_clusters: 1 };
+const DESCRIPTORS: NtfsRun = NtfsRun { start: 4, n_clusters: 65 };
+const CAPITALS: NtfsRun = NtfsRun { start: 69, n_clusters: 32 };
+const JOURNAL: NtfsRun = NtfsRun { start: 128, n_clusters: 1_024 };
 const FIXED_END: u64 = 1_152;
 
 // Numbers of records.
@@ -75,9 +75,10 @@ const MAX_LABEL_LEN: usize = 32;
 /// A volume that is to lie behind `n_hidden` sectors of a medium.
 pub fn partition(volume: &Volume, slack: Slack, n_hidden: u64) -> Result<Layout> {
     let tree = Tree::new(&volume.root);
-    let mut draft = Draft { tree: &tree, date: volume.date, upcase: UpCase::new(), lens: [(0, 0); SYSTEM_FILES.len()] };
-    let indexes: Vec<index::Tree> = tree.items().iter().enumerate().map(|(item, _)| draft.index(item)).collect();
-    let places = Places::of(volume, &tree, &indexes, slack);
+    let mut draft =
+        NtfsDraft { tree: &tree, date: volume.date, upcase: UpCase::new(), lens: [(0, 0); SYSTEM_FILES.len()] };
+    let indexes: Vec<index::IndexTree> = tree.items().iter().enumerate().map(|(item, _)| draft.index(item)).collect();
+    let places = NtfsPlaces::new(volume, &tree, &indexes, slack);
     if places.n_clusters > u64::from(u32::MAX) {
         return Err(Error::TooLarge(Details::new("an NTFS volume of these files would have more than 2^32 clusters")));
     }
@@ -86,12 +87,12 @@ pub fn partition(volume: &Volume, slack: Slack, n_hidden: u64) -> Result<Layout>
 }
 
 /// Where everything is.
-struct Places {
+struct NtfsPlaces {
     /// By the number of the item: the clusters of a file, or the blocks of a folder and its bitmap behind them.
-    runs: Vec<Option<Run>>,
-    mft: Run,
-    mft_bitmap: Run,
-    bitmap: Run,
+    runs: Vec<Option<NtfsRun>>,
+    mft: NtfsRun,
+    mft_bitmap: NtfsRun,
+    bitmap: NtfsRun,
     n_clusters: u64,
 }
 
@@ -99,25 +100,27 @@ fn clusters(len: u64) -> u64 {
     len.div_ceil(CLUSTER_LEN)
 }
 
-impl Places {
-    fn of(volume: &Volume, tree: &Tree, indexes: &[index::Tree], slack: Slack) -> Self {
+impl NtfsPlaces {
+    fn new(volume: &Volume, tree: &Tree, indexes: &[index::IndexTree], slack: Slack) -> Self {
         let rooms = Rooms::new(slack, CLUSTER_LEN);
-        let order = Order::new(tree, &volume.parts, rooms);
+        let order = ArrangementOrder::new(tree, &volume.parts, rooms);
         let mut runs = vec![None; tree.items().len()];
-        let mut arrange = |start: u64, things: Vec<Thing>| {
+        let mut arrange = |start: u64, things: Vec<ArrangedItem>| {
             let lens: std::collections::HashMap<_, _> =
                 things.iter().map(|thing| (thing.item, thing.n_units)).collect();
             let arrangement = order.arrange(things.into_iter().filter(|thing| thing.n_units > 0));
             for (item, place) in arrangement.places {
-                runs[item] = Some(Run { start: start + place, n_clusters: lens[&item] });
+                runs[item] = Some(NtfsRun { start: start + place, n_clusters: lens[&item] });
             }
-            start + rooms.of(arrangement.n_units)
+            start + rooms.room_for(arrangement.n_units)
         };
-        let files = |is_ours: bool| -> Vec<Thing> {
-            let file = |(item, it): (usize, &crate::tree::Item)| match it.what {
-                What::File(content) if matches!(content, Content::Bytes(_)) == is_ours => {
-                    Some(Thing { item, n_units: clusters(content.len()), is_alone: is_ours || content.len() >= LARGE })
-                }
+        let files = |is_ours: bool| -> Vec<ArrangedItem> {
+            let file = |(item, it): (usize, &crate::tree::TreeItem)| match it.what {
+                ItemKind::File(content) if matches!(content, Content::Bytes(_)) == is_ours => Some(ArrangedItem {
+                    item,
+                    n_units: clusters(content.len()),
+                    is_alone: is_ours || content.len() >= LARGE,
+                }),
                 _ => None,
             };
             tree.items().iter().enumerate().filter_map(file).collect()
@@ -128,17 +131,17 @@ impl Places {
         }
         let folders = (0..indexes.len()).map(|item| {
             let n_blocks = (indexes[item].blocks.len() / BLOCK_LEN) as u64;
-            Thing { item, n_units: n_blocks + u64::from(has_bitmap_outside(n_blocks)), is_alone: false }
+            ArrangedItem { item, n_units: n_blocks + u64::from(has_bitmap_outside(n_blocks)), is_alone: false }
         });
         at = arrange(at, folders.collect());
         at = arrange(at, files(true));
         let mut take = |n_clusters: u64| {
-            let run = Run { start: at, n_clusters };
+            let run = NtfsRun { start: at, n_clusters };
             at += n_clusters;
             run
         };
         let n_records = FIRST + tree.items().len() as u64;
-        let mft = take(rooms.of(clusters(n_records * RECORD_LEN as u64)));
+        let mft = take(rooms.room_for(clusters(n_records * RECORD_LEN as u64)));
         let mft_bitmap = take(clusters(bitmap_len(mft.n_clusters * CLUSTER_LEN / RECORD_LEN as u64)));
         // The bitmap counts itself, and the spare clusters that make the volume a whole number of blocks of 64 KiB.
         let mut n_clusters = at;
@@ -146,7 +149,7 @@ impl Places {
             let own = clusters(bitmap_len(n_clusters));
             let end = (at + own + 1).next_multiple_of(16) - 1;
             if end == n_clusters {
-                break Run { start: at, n_clusters: own };
+                break NtfsRun { start: at, n_clusters: own };
             }
             n_clusters = end;
         };
@@ -172,7 +175,7 @@ impl Places {
     }
 
     /// Every cluster that is in use.
-    fn used(&self) -> impl Iterator<Item = Run> + '_ {
+    fn used(&self) -> impl Iterator<Item = NtfsRun> + '_ {
         let fixed = [BOOT, DEFINITIONS, MIRROR, DESCRIPTORS, CAPITALS, JOURNAL];
         let of_volume = [self.mft, self.mft_bitmap, self.bitmap];
         fixed.into_iter().chain(of_volume).chain(self.runs.iter().copied().flatten())
@@ -195,9 +198,9 @@ fn bitmap_len(n_bits: u64) -> u64 {
 }
 
 /// A bitmap in which so many bits count, and those of some ranges and behind the end are set.
-fn bitmap(n_bits: u64, used: impl Iterator<Item = Run>) -> Vec<u8> {
+fn bitmap(n_bits: u64, used: impl Iterator<Item = NtfsRun>) -> Vec<u8> {
     let mut bytes = vec![0u8; bitmap_len(n_bits) as usize];
-    let behind = Run { start: n_bits, n_clusters: bitmap_len(n_bits) * 8 - n_bits };
+    let behind = NtfsRun { start: n_bits, n_clusters: bitmap_len(n_bits) * 8 - n_bits };
     for run in used.chain([behind]) {
         let mut bit = run.start;
         let end = run.start + run.n_clusters;
@@ -216,7 +219,7 @@ fn bitmap(n_bits: u64, used: impl Iterator<Item = Run>) -> Vec<u8> {
 }
 
 /// What follows from the tree alone, and the lengths of the system's files.
-struct Draft<'a> {
+struct NtfsDraft<'a> {
     tree: &'a Tree<'a>,
     date: Date,
     upcase: UpCase,
@@ -242,13 +245,13 @@ fn units(name: &str) -> Vec<u16> {
     name.encode_utf16().collect()
 }
 
-impl Draft<'_> {
+impl NtfsDraft<'_> {
     /// What the name of an item says.
-    fn named(&self, item: usize) -> Named {
+    fn named(&self, item: usize) -> FileNameFields {
         let len = self.tree.file_len(item);
         let flags = if self.tree.is_folder(item) { system::IS_FOLDER } else { system::ARCHIVE };
         let parent = reference(number(self.tree.items()[item].parent));
-        Named { parent, flags, allocated: clusters(len) * CLUSTER_LEN, len }
+        FileNameFields { parent, flags, allocated: clusters(len) * CLUSTER_LEN, len }
     }
 
     /// The name of an item, as its record and its folder have it.
@@ -272,14 +275,14 @@ impl Draft<'_> {
                 (ROOT, SYSTEM_FILES[number as usize], system::HIDDEN_SYSTEM | kind, self.lens[number as usize])
             }
         };
-        let named = Named { parent: reference(parent), flags, allocated: lens.0, len: lens.1 };
+        let named = FileNameFields { parent: reference(parent), flags, allocated: lens.0, len: lens.1 };
         system::file_name(&units(name), self.date, named)
     }
 
     /// The index of a folder; nothing for a file.
-    fn index(&self, item: usize) -> index::Tree {
+    fn index(&self, item: usize) -> index::IndexTree {
         if !self.tree.is_folder(item) {
-            return index::Tree { root: Vec::new(), blocks: Vec::new() };
+            return index::IndexTree { root: Vec::new(), blocks: Vec::new() };
         }
         let items = self.tree.items_in(item);
         let mut entries: Vec<_> =
@@ -292,7 +295,7 @@ impl Draft<'_> {
         self.sorted(entries, self.head(item).room())
     }
 
-    fn sorted(&self, mut entries: Vec<(Vec<u16>, u64, Vec<u8>)>, room: usize) -> index::Tree {
+    fn sorted(&self, mut entries: Vec<(Vec<u16>, u64, Vec<u8>)>, room: usize) -> index::IndexTree {
         entries.sort_by(|(a, ..), (b, ..)| self.upcase.compare(a, b));
         let entries = entries.iter().map(|(_, number, name)| index::entry(reference(*number), name)).collect();
         // The heads of the attribute and of the index; and with blocks two more attributes.
@@ -300,8 +303,8 @@ impl Draft<'_> {
     }
 
     /// The record of an item as far as its names go.
-    fn head(&self, item: usize) -> Record {
-        let mut record = Record::new();
+    fn head(&self, item: usize) -> MftRecord {
+        let mut record = MftRecord::new();
         let is_folder = self.tree.is_folder(item);
         let (flags, security) = match is_folder {
             true if item == 0 => (system::HIDDEN_SYSTEM, system::OF_FOLDERS),
@@ -315,7 +318,7 @@ impl Draft<'_> {
     }
 
     /// The record of an item.
-    fn record(&self, item: usize, index: &index::Tree, run: Option<Run>) -> Vec<u8> {
+    fn record(&self, item: usize, index: &index::IndexTree, run: Option<NtfsRun>) -> Vec<u8> {
         let mut record = self.head(item);
         let number = number(item);
         let sequence = (reference(number) >> 48) as u16;
@@ -324,32 +327,32 @@ impl Draft<'_> {
                 Some(run) => record.outside(record::DATA, "", self.tree.file_len(item), Ok(run), CLUSTER_LEN),
                 None => record.resident(record::DATA, "", &[]),
             }
-            return record.finish(number, sequence, Use::File);
+            return record.finish(number, sequence, RecordUse::File);
         }
         record.resident(record::INDEX_ROOT, "$I30", &index.root);
         if let Some(run) = run {
             let n_blocks = (index.blocks.len() / BLOCK_LEN) as u64;
-            let of_blocks = Run { n_clusters: n_blocks, ..run };
+            let of_blocks = NtfsRun { n_clusters: n_blocks, ..run };
             record.outside(record::INDEX_ALLOCATION, "$I30", index.blocks.len() as u64, Ok(of_blocks), CLUSTER_LEN);
             if has_bitmap_outside(n_blocks) {
-                let of_bitmap = Run { start: run.start + n_blocks, n_clusters: 1 };
+                let of_bitmap = NtfsRun { start: run.start + n_blocks, n_clusters: 1 };
                 record.outside(record::BITMAP, "$I30", bitmap_len(n_blocks), Ok(of_bitmap), CLUSTER_LEN);
             } else {
                 record.resident(record::BITMAP, "$I30", &blocks_bitmap(n_blocks));
             }
         }
-        record.finish(number, sequence, Use::Folder)
+        record.finish(number, sequence, RecordUse::Folder)
     }
 
     /// The record of a file of the system other than the root folder; of a number that nothing has, an unused one.
-    fn system_record(&self, number: u64, places: &Places, label: &str) -> Vec<u8> {
+    fn system_record(&self, number: u64, places: &NtfsPlaces, label: &str) -> Vec<u8> {
         use system::{ARCHIVE, HAS_INDEXES, HIDDEN_SYSTEM, OF_INDEXES, OF_METADATA};
         let sequence = (reference(number) >> 48) as u16;
-        let mut record = Record::new();
+        let mut record = MftRecord::new();
         let is_unused = matches!(number, 16..24 | 27..);
         let has_own_descriptor = matches!(number, 3 | 4 | 7 | 12..16);
         if is_unused {
-            return record.finish(number, sequence, Use::Unused);
+            return record.finish(number, sequence, RecordUse::Unused);
         }
         let information = if has_own_descriptor {
             system::old_information(self.date, HIDDEN_SYSTEM)
@@ -370,8 +373,8 @@ impl Draft<'_> {
             record.resident(record::SECURITY_DESCRIPTOR, "", &descriptor);
         }
         let len = self.lens.get(number as usize).map_or(0, |(_, len)| *len);
-        let mut data = |run: Run| record.outside(record::DATA, "", len, Ok(run), CLUSTER_LEN);
-        let mut kind = Use::File;
+        let mut data = |run: NtfsRun| record.outside(record::DATA, "", len, Ok(run), CLUSTER_LEN);
+        let mut kind = RecordUse::File;
         match number {
             MFT => {
                 data(places.mft);
@@ -399,7 +402,7 @@ impl Draft<'_> {
                 record.outside(record::DATA, "$SDS", system::sds_len(), Ok(DESCRIPTORS), CLUSTER_LEN);
                 record.resident(record::INDEX_ROOT, "$SDH", &system::sdh());
                 record.resident(record::INDEX_ROOT, "$SII", &system::sii());
-                kind = Use::Indexes;
+                kind = RecordUse::Indexes;
             }
             10 => data(CAPITALS),
             EXTEND => {
@@ -407,17 +410,17 @@ impl Draft<'_> {
                     (24..).zip(EXTENSIONS).map(|(number, name)| (units(name), number, self.system_name(number)));
                 let index = self.sorted(entries.collect(), record.room());
                 record.resident(record::INDEX_ROOT, "$I30", &index.root);
-                kind = Use::Folder;
+                kind = RecordUse::Folder;
             }
             24 => {
                 let [by_owner, by_number] = system::quotas(self.date);
                 record.resident(record::INDEX_ROOT, "$O", &by_owner);
                 record.resident(record::INDEX_ROOT, "$Q", &by_number);
-                kind = Use::Extension;
+                kind = RecordUse::Extension;
             }
             25 | 26 => {
                 record.resident(record::INDEX_ROOT, if number == 25 { "$O" } else { "$R" }, &system::empty_view());
-                kind = Use::Extension;
+                kind = RecordUse::Extension;
             }
             _ => record.resident(record::DATA, "", &[]),
         }
@@ -433,12 +436,18 @@ fn blocks_bitmap(n_blocks: u64) -> Vec<u8> {
 }
 
 /// Everything on the volume.
-fn extents(volume: &Volume, draft: &Draft, places: &Places, indexes: Vec<index::Tree>, n_hidden: u64) -> Vec<Extent> {
+fn extents(
+    volume: &Volume,
+    draft: &NtfsDraft,
+    places: &NtfsPlaces,
+    indexes: Vec<index::IndexTree>,
+    n_hidden: u64,
+) -> Vec<Extent> {
     let mut extents = Vec::new();
     let mut put = |offset: u64, bytes: Vec<u8>| {
         extents.push(Extent { offset, len: bytes.len() as u64, piece: Piece::Bytes(Arc::from(bytes)) });
     };
-    let start = |run: Run| run.start * CLUSTER_LEN;
+    let start = |run: NtfsRun| run.start * CLUSTER_LEN;
     let boot = boot_sector(volume, places, n_hidden);
     // The spare copy is the last sector of the partition, behind the last cluster.
     put((places.n_clusters + 1) * CLUSTER_LEN - SECTOR_LEN, boot.clone());
@@ -452,7 +461,7 @@ fn extents(volume: &Volume, draft: &Draft, places: &Places, indexes: Vec<index::
 
     let n_items = draft.tree.items().len() as u64;
     let n_records = places.n_records();
-    let in_use = [(0, 16), (24, 3), (FIRST, n_items - 1)].map(|(start, n_clusters)| Run { start, n_clusters });
+    let in_use = [(0, 16), (24, 3), (FIRST, n_items - 1)].map(|(start, n_clusters)| NtfsRun { start, n_clusters });
     put(start(places.mft_bitmap), bitmap(n_records, in_use.into_iter()));
 
     let mut records = Vec::with_capacity(n_records as usize * RECORD_LEN);
@@ -476,8 +485,8 @@ fn extents(volume: &Volume, draft: &Draft, places: &Places, indexes: Vec<index::
     for (item, index) in indexes.into_iter().enumerate() {
         let Some(run) = places.runs[item] else { continue };
         match &draft.tree.items()[item].what {
-            What::File(content) => extents.push(Extent::of(content, start(run))),
-            What::Folder { .. } => {
+            ItemKind::File(content) => extents.push(Extent::new(content, start(run))),
+            ItemKind::Folder { .. } => {
                 let mut bytes = if item == 0 { root.blocks.clone() } else { index.blocks };
                 let n_blocks = (bytes.len() / BLOCK_LEN) as u64;
                 if has_bitmap_outside(n_blocks) {
@@ -491,7 +500,7 @@ fn extents(volume: &Volume, draft: &Draft, places: &Places, indexes: Vec<index::
     extents
 }
 
-fn boot_sector(volume: &Volume, places: &Places, n_hidden: u64) -> Vec<u8> {
+fn boot_sector(volume: &Volume, places: &NtfsPlaces, n_hidden: u64) -> Vec<u8> {
     let mut sector = vec![0; SECTOR_LEN as usize];
     let mut put = |at: usize, bytes: &[u8]| sector[at..at + bytes.len()].copy_from_slice(bytes);
     put(0, &[0xeb, 0x52, 0x90]);

@@ -7,23 +7,23 @@
 //! partitions, LDM (dynamic disks).
 
 mod gpt;
-mod made;
 mod mbr;
 mod window;
+mod write;
 
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
 
 pub use gpt::{Guid, crc32};
-pub use made::{GPT_END_LEN, extents};
 pub use window::Window;
+pub use write::{GPT_END_LEN, extents};
 
 /// The partitions of a disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Table {
+pub struct PartitionTable {
     /// How they are written down.
-    pub scheme: Scheme,
+    pub scheme: PartitionScheme,
     /// The length of a sector in bytes: what offsets are multiples of.
     pub sector_len: u64,
     /// In the order of their numbers. None of them is extended.
@@ -34,7 +34,7 @@ pub struct Table {
 
 /// How partitions are written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scheme {
+pub enum PartitionScheme {
     /// In a master boot record.
     Mbr,
     /// In a GUID partition table.
@@ -51,7 +51,7 @@ pub struct Partition {
     /// Its length in bytes.
     pub len: u64,
     /// What it says that it holds.
-    pub kind: Kind,
+    pub kind: PartitionKind,
     /// Its name, where GPT has one.
     pub name: String,
     /// Whether an MBR marks it as the one to boot.
@@ -60,7 +60,7 @@ pub struct Partition {
 
 /// What a partition says that it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum PartitionKind {
     /// The type byte of an MBR.
     Mbr(u8),
     /// The type of a GPT.
@@ -81,7 +81,7 @@ pub enum Selection {
 
 /// Why a partition table can't be read.
 #[derive(Debug)]
-pub enum Fault {
+pub enum PartitionFault {
     /// It can't be read at all.
     Io(io::Error),
     /// It contradicts itself.
@@ -135,11 +135,11 @@ impl fmt::Display for Selection {
 }
 
 /// Reads the partition table of a disk. None if it has none.
-pub fn read(disk: &mut (impl Read + Seek)) -> Result<Option<Table>, Fault> {
+pub fn read(disk: &mut (impl Read + Seek)) -> Result<Option<PartitionTable>, PartitionFault> {
     let len = disk.seek(SeekFrom::End(0))?;
     let Some(first) = read_at(disk, 0, mbr::LEN, len)? else { return Ok(None) };
-    let record = mbr::Record::parse(&first);
-    let is_protective = record.as_ref().is_some_and(mbr::Record::is_protective);
+    let record = mbr::MasterBootRecord::parse(&first);
+    let is_protective = record.as_ref().is_some_and(mbr::MasterBootRecord::is_protective);
     if let Some(table) = gpt::read(disk, len, is_protective)? {
         return Ok(Some(table));
     }
@@ -157,13 +157,13 @@ fn read_at(disk: &mut (impl Read + Seek), offset: u64, n: usize, disk_len: u64) 
     Ok(Some(bytes))
 }
 
-impl From<io::Error> for Fault {
+impl From<io::Error> for PartitionFault {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for PartitionFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => write!(f, "{error}"),
@@ -173,7 +173,7 @@ impl fmt::Display for Fault {
 }
 
 /// The field's name for what a partition is for, or its number where it has none.
-impl fmt::Display for Kind {
+impl fmt::Display for PartitionKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Mbr(number) => match mbr::name(*number) {

@@ -1,68 +1,67 @@
-//! Which thing comes after which, and how much room is left behind it, so that a small change moves little.
+//! Order of the items on a medium, and the room behind them, so that a small change moves little.
 //!
-//! [`Order::arrange`] is used for every kind of thing on a medium: files, folders of each file system, file entries.
-//! The documentation of [`iso`](crate::iso) says what groups, regions and slots are. Room is counted in units, which
-//! are the sectors of a disc and the clusters of a FAT volume. Places follow from paths and lengths
-//! alone: that something was elsewhere before is not known here.
+//! [`ArrangementOrder::arrange`] places all kinds of items: files, folders of each file system, and file entries. The
+//! documentation of [`iso`](crate::iso) explains groups, regions and slots. Room is counted in units: sectors of a
+//! disc, or clusters of a FAT volume. Positions follow from paths and lengths alone, not from where items were before.
 
 use crate::layout::Slack;
-use crate::tree::{Item, Tree};
+use crate::tree::{Tree, TreeItem};
 
-/// Things of so many bytes and more are groups of their own, and start at a multiple of [`ALIGNMENT`] in any case.
+/// Items of at least this many bytes form groups of their own and are always aligned to [`ALIGNMENT`].
 const BIG: u64 = 64 << 10;
 
-/// Everything that has slack starts at a multiple of so many bytes: a file system can share the blocks there, and move
-/// them without copying.
+/// Alignment in bytes of everything that has slack, so that file systems can share these blocks, or move them without
+/// copying.
 const ALIGNMENT: u64 = 4_096;
 
-/// How many levels of groups there are.
+/// Number of levels of groups.
 const N_LEVELS: usize = 3;
-/// So many things make a group on average, and so many groups of one level one of the next: a power of two.
+/// Logarithm of the average number of items in a group, and of groups in a group of the next level.
 const GROUP_BITS: u32 = 5;
-/// Room comes in shares of a power of two: in eighths for the groups of the first level, and in thirty-seconds for
-/// those of the others, for slots and for all larger parts of the medium.
+/// Denominators of room: the length of a group is rounded up to a multiple of an eighth of its power of two on the
+/// first level, and of a thirty-second on the others, as for slots and larger parts of the medium.
 const GROUP_SHARES: [u64; N_LEVELS] = [8, 32, 32];
 const SLOT_SHARES: u64 = 32;
 
-/// How much room is left behind things that are counted in units of so many bytes.
+/// Calculates the room behind items that are counted in units.
 #[derive(Clone, Copy, Debug)]
 pub struct Rooms {
     slack: Slack,
     unit_len: u64,
 }
 
-/// The order of a tree's things, and where groups start.
-pub struct Order {
+/// Order of a tree's items and boundaries of its groups.
+pub struct ArrangementOrder {
     rooms: Rooms,
-    /// Of each item: its place in the tree, depth first.
+    /// Position of each item in the tree, depth first.
     ranks: Vec<u32>,
-    /// Of each item: the rank of the part that it belongs to.
+    /// Rank of the part that each item belongs to.
     parts: Vec<u32>,
-    /// Of each item: up to which level groups start with it.
+    /// Number of group levels that start with each item.
     levels: Vec<u8>,
 }
 
-/// What is to be arranged.
+/// Item to arrange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Thing {
-    /// Its number in the tree, or beyond the tree's.
+pub struct ArrangedItem {
+    /// Number in the tree, or a larger one for an item outside of the tree.
     pub item: usize,
-    /// Its length in units.
+    /// Length in units.
     pub n_units: u64,
-    /// Whether it has a slot of its own, rather than a place in the region of its part.
+    /// `true` if it has a slot of its own rather than a place in the region of its part.
     pub is_alone: bool,
 }
 
-/// Things with their places, which count from the start of the arrangement.
+/// Arranged items, with positions counted from the start of the arrangement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Arrangement {
-    /// The number of each thing and its first unit, ascending.
+    /// Number and first unit of each item, ascending.
     pub places: Vec<(usize, u64)>,
-    /// Its length in units, with the room behind the last thing.
+    /// Length in units, with the room behind the last item.
     pub n_units: u64,
 }
 
-/// A thing alone, or the things of a region.
+/// Single item, or all items of a region.
 struct Slot {
     rank: u32,
     start: usize,
@@ -70,8 +69,8 @@ struct Slot {
     n_units: u64,
 }
 
-impl Order {
-    /// The order of a tree, the folders and files at the paths `parts` being kept together.
+impl ArrangementOrder {
+    /// Determines the order of a tree. The folders and files at `parts` are each kept together.
     pub fn new(tree: &Tree, parts: &[String], rooms: Rooms) -> Self {
         let n_items = tree.items().len();
         let mut ranks = vec![0; n_items];
@@ -82,10 +81,10 @@ impl Order {
         for item in parts.iter().filter_map(|path| tree.find(path)) {
             is_part[item] = true;
         }
-        // A folder comes before what is in it.
+        // A folder precedes its contents, so its parent's values are known.
         let mut hashes: Vec<u64> = vec![PathHash::default().0; n_items];
         let mut parts = vec![0; n_items];
-        for (item, Item { name, parent, .. }) in tree.items().iter().enumerate().skip(1) {
+        for (item, TreeItem { name, parent, .. }) in tree.items().iter().enumerate().skip(1) {
             hashes[item] = PathHash(hashes[*parent]).then(name).0;
             parts[item] = if is_part[item] { ranks[item] } else { parts[*parent] };
         }
@@ -93,15 +92,15 @@ impl Order {
         Self { rooms, ranks, parts, levels }
     }
 
-    /// How much room it leaves.
+    /// Room that it leaves.
     pub fn rooms(&self) -> Rooms {
         self.rooms
     }
 
-    /// Gives things their places.
-    pub fn arrange(&self, things: impl IntoIterator<Item = Thing>) -> Arrangement {
+    /// Arranges items.
+    pub fn arrange(&self, things: impl IntoIterator<Item = ArrangedItem>) -> Arrangement {
         let mut things: Vec<_> = things.into_iter().collect();
-        // What is not of the tree comes first.
+        // Items outside of the tree come first.
         let rank = |item: usize| self.ranks.get(item).copied().unwrap_or_default();
         things.sort_by_cached_key(|thing| (self.slot_rank(thing), thing.is_alone, rank(thing.item), thing.item));
         let mut slots: Vec<Slot> = Vec::new();
@@ -115,7 +114,7 @@ impl Order {
                 _ => slots.push(Slot { rank, start: n, end: n + 1, n_units: thing.n_units }),
             }
         }
-        // A stable sort: within a power of two, slots stay in the order of the tree.
+        // A stable sort: slots within the same power of two stay in the order of the tree.
         slots.sort_by_key(|slot| slot.n_units.leading_zeros());
         let mut arrangement = Arrangement { places: Vec::with_capacity(things.len()), n_units: 0 };
         for slot in slots {
@@ -124,13 +123,13 @@ impl Order {
         arrangement
     }
 
-    fn slot_rank(&self, thing: &Thing) -> u32 {
+    fn slot_rank(&self, thing: &ArrangedItem) -> u32 {
         let ranks = if thing.is_alone { &self.ranks } else { &self.parts };
         ranks.get(thing.item).copied().unwrap_or_default()
     }
 
-    /// Puts the things of a slot behind those that have their places.
-    fn fill(&self, things: &[Thing], arrangement: &mut Arrangement) {
+    /// Appends the items of a slot to an arrangement.
+    fn fill(&self, things: &[ArrangedItem], arrangement: &mut Arrangement) {
         let start = arrangement.n_units;
         let mut at = start;
         let mut groups = [start; N_LEVELS];
@@ -138,7 +137,8 @@ impl Order {
         for thing in things {
             let is_big = thing.n_units >= BIG.div_ceil(self.rooms.unit_len);
             let level = self.levels.get(thing.item).map_or(0, |level| usize::from(*level));
-            // What is big is a group of the first level, so what starts a group of things starts one of groups.
+            // A big item ends a group on the first level, whatever the hash of its path says, so that the items around
+            // it are independent of its length.
             let n_levels = (level + usize::from(is_big)).max(usize::from(is_after_big)).min(N_LEVELS);
             self.close(&groups[..n_levels], &mut at);
             groups[..n_levels].fill(at);
@@ -152,10 +152,10 @@ impl Order {
         if !things.iter().all(|thing| thing.is_alone) {
             self.close(&groups, &mut at);
         }
-        arrangement.n_units = start + self.rooms.of(at - start);
+        arrangement.n_units = start + self.rooms.room_for(at - start);
     }
 
-    /// Leaves room behind the groups that end here, the first level first.
+    /// Adds the room behind the groups that end here, from the first level up.
     fn close(&self, groups: &[u64], at: &mut u64) {
         for (start, shares) in groups.iter().zip(GROUP_SHARES) {
             *at = start + self.rooms.in_shares(*at - start, shares);
@@ -164,7 +164,7 @@ impl Order {
 }
 
 impl Rooms {
-    /// Room in units of `unit_len` bytes.
+    /// Calculates room in units of `unit_len` bytes.
     pub fn new(slack: Slack, unit_len: u64) -> Self {
         Self { slack, unit_len }
     }
@@ -174,17 +174,17 @@ impl Rooms {
         self.slack
     }
 
-    /// Everything that has slack starts at a multiple of so many units.
+    /// Alignment in units of everything that has slack.
     pub fn alignment(self) -> u64 {
         ALIGNMENT.div_ceil(self.unit_len)
     }
 
-    /// The room for a slot, or for a larger part of the medium, that takes so many units.
-    pub fn of(self, n_units: u64) -> u64 {
+    /// Rounds a length in units up to include the room behind a slot or a larger part of the medium.
+    pub fn room_for(self, n_units: u64) -> u64 {
         self.in_shares(n_units, SLOT_SHARES)
     }
 
-    /// So many units with the room behind them: a multiple of so small a share of their power of two.
+    /// Rounds a length up to a multiple of `1 / shares` of its power of two.
     fn in_shares(self, n_units: u64, shares: u64) -> u64 {
         match self.slack {
             Slack::None => n_units,
@@ -194,7 +194,7 @@ impl Rooms {
     }
 }
 
-/// Tells paths apart: FNV-1a with 64 bits. Media have the places that follow from it, so it must not change.
+/// Hash of a path: FNV-1a with 64 bits. It determines positions on media, so it must never change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct PathHash(u64);
 
@@ -210,7 +210,7 @@ impl PathHash {
         Self(bytes.fold(self.0, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)))
     }
 
-    /// Up to which level groups start with this path. The high bits of the hash are those that all bytes reach.
+    /// Number of group levels that start with this path. Only the high bits of the hash depend on all bytes.
     fn level(self) -> u8 {
         let mixed = (self.0 ^ self.0 >> 32).wrapping_mul(0x9E37_79B9_7F4A_7C15);
         (mixed.leading_zeros() / GROUP_BITS).min(N_LEVELS as u32) as u8
@@ -239,7 +239,7 @@ mod tests {
     fn where_groups_start_depends_on_each_path_alone() {
         let levels = |root: &Folder, path: &str| {
             let tree = Tree::new(root);
-            Order::new(&tree, &[], Rooms::new(Slack::Ample, 2_048)).levels[tree.find(path).unwrap()]
+            ArrangementOrder::new(&tree, &[], Rooms::new(Slack::Ample, 2_048)).levels[tree.find(path).unwrap()]
         };
         let all = folder(many());
         let n_starts = many().iter().filter(|path| levels(&all, path) > 0).count();
@@ -259,11 +259,11 @@ mod tests {
         for unit_len in [512, 2_048, 16_384] {
             let (ample, none) = (Rooms::new(Slack::Ample, unit_len), Rooms::new(Slack::None, unit_len));
             for n_units in (0..3_000).chain([100_000, 1 << 31, (1 << 31) + 1]) {
-                let (with_room, most) = (ample.of(n_units), (n_units / SLOT_SHARES).max(ample.alignment() - 1));
+                let (with_room, most) = (ample.room_for(n_units), (n_units / SLOT_SHARES).max(ample.alignment() - 1));
                 assert!(with_room >= n_units && (with_room * unit_len).is_multiple_of(ALIGNMENT));
                 assert!(with_room <= n_units + most, "{n_units}: {with_room}");
-                assert_eq!(ample.of(with_room), with_room, "room for what has room is no more");
-                assert_eq!(none.of(n_units), n_units);
+                assert_eq!(ample.room_for(with_room), with_room, "room for what has room is no more");
+                assert_eq!(none.room_for(n_units), n_units);
             }
         }
     }
@@ -273,8 +273,8 @@ mod tests {
         let tree = Tree::new(&root);
         let parts: Vec<_> = parts.iter().map(|path| (*path).to_owned()).collect();
         let files = (0..tree.items().len()).filter(|item| !tree.is_folder(*item));
-        let thing = |item| Thing { item, n_units: n_units(&tree.path(item)), is_alone: false };
-        let arrangement = Order::new(&tree, &parts, Rooms::new(slack, 2_048)).arrange(files.map(thing));
+        let thing = |item| ArrangedItem { item, n_units: n_units(&tree.path(item)), is_alone: false };
+        let arrangement = ArrangementOrder::new(&tree, &parts, Rooms::new(slack, 2_048)).arrange(files.map(thing));
         let mut places: Vec<_> = arrangement.places.iter().map(|(item, at)| (tree.path(*item), *at)).collect();
         places.push(("end".into(), arrangement.n_units));
         places

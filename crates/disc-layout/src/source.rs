@@ -1,5 +1,4 @@
-//! Reading what a layout holds: sources, of which it is made sure that they are what they were when they were found,
-//! bytes in memory, and the zeros between.
+//! Reads the bytes of a layout: unchanged sources, bytes in memory, and zeros in between.
 
 use std::cell::RefCell;
 use std::fs::File;
@@ -12,7 +11,7 @@ use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::layout::{Extent, Layout, Piece, Region};
 
-/// A source that is being read. Of one that is put together only the file that was read last is open.
+/// Source that is being read. Of an assembled one, only the last file read is open.
 #[derive(Debug)]
 pub struct OpenSource<'a> {
     what: &'a Source,
@@ -20,7 +19,7 @@ pub struct OpenSource<'a> {
 }
 
 impl<'a> OpenSource<'a> {
-    /// Opens a source and makes sure that it is what it was.
+    /// Opens a source and checks that it is unchanged.
     pub fn open(what: &'a Source) -> Result<Self> {
         let source = Self { what, last: RefCell::new(None) };
         if let Source::File(_) = what {
@@ -29,12 +28,12 @@ impl<'a> OpenSource<'a> {
         Ok(source)
     }
 
-    /// The source.
+    /// Source that was opened.
     pub fn what(&self) -> &'a Source {
         self.what
     }
 
-    /// What its bytes from `start` on are read from.
+    /// Parts of files and memory that `len` bytes from `start` are read from.
     pub fn stretches(&self, start: u64, len: u64) -> Box<dyn Iterator<Item = Stretch<'a>> + 'a> {
         match self.what {
             Source::File(_) => Box::new(std::iter::once(Stretch::File { file: 0, start, len })),
@@ -42,7 +41,8 @@ impl<'a> OpenSource<'a> {
         }
     }
 
-    /// The `number`-th of its files, found to be what it was. The one that was open before is checked a last time.
+    /// Opens the `number`-th file of the source and checks that it is unchanged. The previously open file is checked
+    /// once more.
     pub fn file(&self, number: usize) -> Result<Rc<File>> {
         if let Some((last, file)) = &*self.last.borrow()
             && *last == number
@@ -57,15 +57,15 @@ impl<'a> OpenSource<'a> {
         Ok(file)
     }
 
-    /// Fails when a file is not what it was: to be called before the first byte is read and after the last.
+    /// Fails if the open file has changed. Call it before the first byte is read and after the last.
     pub fn check(&self) -> Result<()> {
         let last = self.last.borrow();
         let Some((number, file)) = &*last else { return Ok(()) };
         let metadata = file.metadata().map_err(|error| self.failed(*number, error))?;
-        if Stat::of(&metadata) == self.at(*number).stat { Ok(()) } else { Err(self.changed(*number)) }
+        if Stat::from_metadata(&metadata) == self.at(*number).stat { Ok(()) } else { Err(self.changed(*number)) }
     }
 
-    /// Fills `bytes` from the byte `start` on.
+    /// Fills `bytes` from offset `start`.
     pub fn read(&self, mut bytes: &mut [u8], start: u64) -> Result<()> {
         for stretch in self.stretches(start, bytes.len() as u64) {
             match stretch {
@@ -87,12 +87,12 @@ impl<'a> OpenSource<'a> {
         Ok(())
     }
 
-    /// The error of a failed read of the `number`-th of its files.
+    /// Error of a failed read of the `number`-th file.
     pub fn failed(&self, number: usize, error: io::Error) -> Error {
         Error::io_at("reading", &self.at(number).path, error)
     }
 
-    /// The error of a file that is not what it was.
+    /// Error of a changed file.
     pub fn changed(&self, number: usize) -> Error {
         Error::Changed { path: self.at(number).path.clone() }
     }
@@ -102,11 +102,11 @@ impl<'a> OpenSource<'a> {
     }
 }
 
-/// Reads the first bytes of a source into memory: `len` of them, which it must have.
+/// Reads the first `len` bytes of a source into memory. The source must be that long.
 ///
 /// # Errors
 ///
-/// [`Error::Io`] if reading fails, [`Error::Changed`] if a file of the source is not what it was.
+/// [`Error::Io`] if reading fails, [`Error::Changed`] if a file of the source has changed.
 pub fn read_start(source: &Source, len: usize) -> Result<Vec<u8>> {
     let open = OpenSource::open(source)?;
     let mut bytes = vec![0; len];
@@ -115,18 +115,18 @@ pub fn read_start(source: &Source, len: usize) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Writes all bytes of a layout in order, each source being read as its turn comes.
+/// Writes all bytes of a layout in order.
 ///
 /// # Errors
 ///
-/// [`Error::Io`] if reading or writing fails, [`Error::Changed`] if a source is not what it was.
+/// [`Error::Io`] if reading or writing fails, [`Error::Changed`] if a source has changed.
 pub fn write(layout: &Layout, output: &mut impl Write) -> Result<()> {
     visit(layout, &[Region { offset: 0, len: layout.len() }], &mut |bytes| {
         output.write_all(bytes).map_err(|error| Error::io("writing the layout", error))
     })
 }
 
-/// The digest of a layout on its own, such as a boot image.
+/// Hashes all bytes of a layout, such as a boot image.
 pub fn hash_layout(layout: &Layout) -> Result<Digest> {
     let mut hasher = blake3::Hasher::new();
     visit(layout, &[Region { offset: 0, len: layout.len() }], &mut |bytes| {
@@ -136,10 +136,10 @@ pub fn hash_layout(layout: &Layout) -> Result<Digest> {
     Ok(Digest(*hasher.finalize().as_bytes()))
 }
 
-/// Zeros for the gaps, and the size in which sources are read.
+/// Number of bytes read at a time, and number of zeros passed on at a time.
 const BLOCK_LEN: usize = 64 << 10;
 
-/// Reads ranges of a layout, ascending, and hands their bytes on: those in memory, of sources, and the zeros between.
+/// Reads ranges of a layout in ascending order and passes their bytes to `take`, zeros in between included.
 pub fn visit<E: From<Error>>(
     layout: &Layout,
     ranges: &[Region],
@@ -170,7 +170,7 @@ pub fn visit<E: From<Error>>(
     Ok(())
 }
 
-/// Hands on `len` bytes of an extent, from its byte `skip`.
+/// Passes `len` bytes of an extent to `take`, from its byte `skip`.
 pub fn visit_piece<E: From<Error>>(
     extent: &Extent,
     skip: u64,

@@ -1,7 +1,7 @@
-//! What a medium holds and how it starts, before any byte has a place.
+//! Contents of a volume and its boot programs, before any byte has a position.
 //!
-//! A [`Volume`] is the one input of every format (ISO 9660, Joliet, UDF, FAT): a tree of [`Folder`]s whose names
-//! Windows can hold, the [`Content`] of its files, and its boot programs. It holds no offset and opens no file.
+//! A [`Volume`] is the input of every format: a tree of [`Folder`]s with names that Windows allows, the [`Content`] of
+//! its files, and its boot programs. It has no offsets and opens no file.
 
 mod name;
 
@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-pub use name::{BadName, Name, fold, windows_complaint};
+pub use name::{BadName, Name, check_windows_name, fold};
 
 use crate::content::Content;
 use crate::date::Date;
@@ -17,30 +17,29 @@ use crate::digest::Digest;
 use crate::firmware::Firmware;
 use crate::layout::Layout;
 
-/// One volume: what a disc, a partition or a boot image holds.
+/// Contents of a disc, a partition or a boot image.
 #[derive(Clone, Debug)]
 pub struct Volume {
-    /// The volume label, as Windows shows it.
+    /// Volume label, as shown by Windows.
     pub label: String,
-    /// Tells this volume from every other one; derived from what it holds.
+    /// Identifier, derived from the contents.
     pub id: Digest,
-    /// Every time on the medium.
+    /// Timestamp of everything on the volume.
     pub date: Date,
-    /// What it holds.
+    /// Root folder.
     pub root: Folder,
-    /// The folders and files of which each is kept together, as paths from the root: a change of one is not to move
-    /// the others.
+    /// Paths of folders and files that are each kept together, so that a change of one does not move the others.
     pub parts: Vec<String>,
-    /// How it starts, in the order of the boot catalog. Empty for a volume that does not.
+    /// Boot programs, in the order of the boot catalog. Empty if the volume does not start.
     pub boot: Vec<BootEntry>,
 }
 
 impl Volume {
-    /// Creates a volume that does not start, with the earliest date and an identifier that follows from the label.
+    /// Creates a volume that does not start, with the earliest date and an identifier derived from the label.
     pub fn new(label: &str, root: Folder) -> Self {
         Self {
             label: label.to_owned(),
-            id: Digest::of(label.as_bytes()),
+            id: Digest::hash(label.as_bytes()),
             date: Date::EARLIEST,
             root,
             parts: Vec::new(),
@@ -49,54 +48,53 @@ impl Volume {
     }
 }
 
-/// What firmware starts from the medium.
+/// Boot program of a volume.
 #[derive(Clone, Debug)]
 pub struct BootEntry {
-    /// The firmware that reads it.
+    /// Firmware that loads it.
     pub firmware: Firmware,
-    /// The program (BIOS) or the FAT volume (UEFI) that firmware loads.
+    /// Program (BIOS) or FAT volume (UEFI) that firmware loads.
     pub image: Layout,
 }
 
-/// A folder: names to what bears them. Names that differ only in case are the same name. Clones share the folders
-/// below, which are copied when one of the clones changes: media of many sites hold the same packages.
+/// Folder with unique names, ignoring case. Clones share subfolders until one of them changes, since media of many
+/// sites hold the same packages.
 #[derive(Clone, Debug, Default)]
 pub struct Folder {
     entries: BTreeMap<Name, Node>,
 }
 
-/// What a name in a folder stands for.
+/// Folder or file.
 #[derive(Clone, Debug)]
 pub enum Node {
-    /// A folder.
+    /// Folder.
     Folder(Arc<Folder>),
-    /// A file.
+    /// File.
     File(Content),
 }
 
-/// Why a file can't have its place in the tree.
+/// Reason why a file can't be placed in the tree.
 #[derive(Debug)]
 pub enum Misplaced {
-    /// A part of the path is a name that the medium can't hold.
+    /// Part of the path is not a valid name.
     BadName(BadName),
-    /// The place is taken: by a file, or by a folder where a file should go, or the other way round. The path is
-    /// that of what is there already, in its own spelling.
+    /// Path of the existing file or folder that is in the way, as spelled there.
     Taken(String),
 }
 
 impl Folder {
-    /// Puts a file at a path relative to this folder, its parts separated by `/`, and makes the folders on the way.
+    /// Adds a file at a path relative to this folder, separated by `/`, and creates missing folders.
     pub fn insert(&mut self, path: &str, content: Content) -> Result<(), Misplaced> {
         self.insert_node(path, Node::File(content))
     }
 
-    /// Makes a folder, and those on the way to it, where they aren't there yet.
+    /// Adds a folder at a path relative to this folder, unless it exists, and creates missing folders.
     pub fn insert_folder(&mut self, path: &str) -> Result<(), Misplaced> {
         self.insert_node(path, Node::Folder(Arc::default()))
     }
 
-    /// Puts everything in `other` at a path relative to this folder (`.` is this folder itself). What finds its place
-    /// taken is left out and returned: the path that was wanted and what is there.
+    /// Adds everything in `other` at a path relative to this folder (`.` for this folder). Returns the files that were
+    /// left out because their path is taken.
     pub fn merge(&mut self, path: &str, other: impl Into<Arc<Self>>) -> Result<Vec<(String, Misplaced)>, Misplaced> {
         let other = other.into();
         if path == "." {
@@ -132,7 +130,7 @@ impl Folder {
         refused
     }
 
-    /// Gives the file at a path other content; says whether there is one.
+    /// Replaces the contents of the file at a path. Returns `false` if there is no such file.
     pub fn replace(&mut self, path: &str, content: Content) -> bool {
         let (folder, name) = path.rsplit_once('/').map_or((None, path), |(folder, name)| (Some(folder), name));
         let folder = match folder {
@@ -151,7 +149,7 @@ impl Folder {
         }
     }
 
-    /// Takes away what bears a path relative to this folder, if anything does; case does not matter.
+    /// Removes the file or folder at a path relative to this folder, ignoring case.
     pub fn remove(&mut self, path: &str) -> Option<Node> {
         let (folder, name) = path.rsplit_once('/').map_or((None, path), |(folder, name)| (Some(folder), name));
         let folder = match folder {
@@ -161,7 +159,7 @@ impl Folder {
         folder.entries.remove(&Name::new(name).ok()?)
     }
 
-    /// Puts something directly into this folder, in place of what bears the name.
+    /// Adds a node directly to this folder, replacing an existing one of that name.
     pub fn put(&mut self, name: Name, node: Node) {
         self.entries.insert(name, node);
     }
@@ -198,7 +196,7 @@ impl Folder {
         }
     }
 
-    /// What bears a path relative to this folder; case does not matter.
+    /// Finds the file or folder at a path relative to this folder, ignoring case.
     pub fn get(&self, path: &str) -> Option<&Node> {
         let (first, rest) = split_first(path);
         let node = self.entries.get(&Name::new(first).ok()?)?;
@@ -209,18 +207,18 @@ impl Folder {
         }
     }
 
-    /// How a name is spelled in this folder, if it is there; case does not matter.
+    /// Spelling of a name in this folder, ignoring case. `None` if there is no such name.
     pub fn spelling(&self, name: &str) -> Option<String> {
         let (name, _) = self.entries.get_key_value(&Name::new(name).ok()?)?;
         Some(name.to_string())
     }
 
-    /// The names in this folder and what bears them, in the order of their upper-case spelling.
+    /// Names and nodes of this folder, ordered by upper-case name.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Name, &Node)> {
         self.entries.iter()
     }
 
-    /// How many files there are below this folder.
+    /// Number of files below this folder.
     pub fn n_files(&self) -> u64 {
         let n_files = self.entries.values().map(|node| match node {
             Node::File(_) => 1,
@@ -229,7 +227,7 @@ impl Folder {
         n_files.sum()
     }
 
-    /// Every file below this folder with its path, folders in the order of [`Folder::iter`].
+    /// Files below this folder with their paths, in the order of [`Folder::visit`].
     pub fn files(&self) -> Vec<(String, &Content)> {
         let mut files = Vec::new();
         self.visit(&mut |path, node| {
@@ -240,7 +238,7 @@ impl Folder {
         files
     }
 
-    /// Shows everything below this folder with its path, a folder before what is in it, in the order of
+    /// Visits everything below this folder with its path: folders before their contents, in the order of
     /// [`Folder::iter`].
     pub fn visit<'a>(&'a self, see: &mut dyn FnMut(&str, &'a Node)) {
         fn below<'a>(folder: &'a Folder, path: &mut String, see: &mut dyn FnMut(&str, &'a Node)) {
@@ -259,7 +257,7 @@ impl Folder {
     }
 }
 
-/// The first name of a path, and what follows it.
+/// Splits a path after its first name.
 fn split_first(path: &str) -> (&str, Option<&str>) {
     path.split_once('/').map_or((path, None), |(first, rest)| (first, Some(rest)))
 }

@@ -10,18 +10,18 @@ use crate::gather;
 use crate::map::Map;
 use crate::report;
 use crate::report::map::Other;
-use crate::write::{Disk, open, replace};
+use crate::write::{DiskOps, open, replace};
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let path = &arguments.medium;
     let mut medium = gather::open(path)?;
     screen.tell_of_journal(path);
-    let map = Map::of(&medium.carrier);
+    let map = Map::new(&medium.parsed);
     let found = match &arguments.other {
         None => None,
         Some(other) => {
             let mut old = gather::open(other)?;
-            let of_old = Map::of(&old.carrier);
+            let of_old = Map::new(&old.parsed);
             let marks = screen.watch(&format!("comparing {path} with {other}"), |progress| {
                 gather::marks(&mut old, &mut medium, [&of_old, &map], progress)
             })?;
@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     };
     let other = found.as_ref().map(|(name, map, marks)| Other { name: name.as_str(), map, marks });
     if let Some(target) = &arguments.svg {
-        let svg = report::svg::map(&map, &format!("{} ({path})", medium.carrier.label()), other.as_ref());
+        let svg = report::svg::map(&map, &format!("{} ({path})", medium.parsed.label()), other.as_ref());
         write(target, &svg)?;
         screen.say(&format!("wrote `{target}`"));
     }
@@ -47,5 +47,5 @@ fn write(target: &Utf8Path, svg: &str) -> Result<()> {
         return Err(Error::new(format!("`{target}` is not the name of an SVG file")).help("let it end in `.svg`"));
     }
     open::refuse_link(target)?;
-    replace(&Disk::default(), target, svg.as_bytes())
+    replace(&DiskOps::default(), target, svg.as_bytes())
 }

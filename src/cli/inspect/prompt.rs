@@ -11,17 +11,21 @@ use crate::format::fat;
 use crate::format::iso::BootProgram;
 use crate::layout::Region;
 use crate::limits::{MAX_EFISYS_FILES, MAX_EFISYS_LEN};
-use crate::output::{Carrier, Image, Listed, Listing, Prompt};
+use crate::output::{ListedFile, Listing, ParsedMedium, Prompt, ReadSeek};
 
 /// The platforms of the boot catalog.
 const BIOS: u8 = 0x00;
 const UEFI: u8 = 0xEF;
 
 /// For each boot program, in the order of the boot catalog: `true` if it asks for a key, `None` if that can't be told.
-pub(super) fn of(carrier: &Carrier, description: &[(String, String)], image: &mut dyn Image) -> Vec<Option<bool>> {
+pub(super) fn of(
+    parsed: &ParsedMedium,
+    description: &[(String, String)],
+    image: &mut dyn ReadSeek,
+) -> Vec<Option<bool>> {
     let said = Prompt::from_description(description);
-    let (files, end) = (Listing::from(carrier).files, carrier.len());
-    let prompts = carrier.boot().iter().map(|program| match (program.platform, said) {
+    let (files, end) = (Listing::from(parsed).files, parsed.len());
+    let prompts = parsed.boot().iter().map(|program| match (program.platform, said) {
         (BIOS, Some(said)) => Some(said.bios),
         (UEFI, Some(said)) => Some(said.uefi),
         (BIOS, None) => bios(&files),
@@ -32,13 +36,13 @@ pub(super) fn of(carrier: &Carrier, description: &[(String, String)], image: &mu
 }
 
 /// Only the boot sector of Windows discs starts a `bootmgr`.
-fn bios(files: &[Listed]) -> Option<bool> {
+fn bios(files: &[ListedFile]) -> Option<bool> {
     let has = |path: &str| files.iter().any(|file| file.path.eq_ignore_ascii_case(path));
     (has("bootmgr") || has("boot/bootmgr")).then(|| has("boot/bootfix.bin"))
 }
 
-fn uefi(program: &BootProgram, end: u64, files: &[Listed], image: &mut dyn Image) -> Option<bool> {
-    let named = |stem: &str| -> Vec<(&Listed, bool)> {
+fn uefi(program: &BootProgram, end: u64, files: &[ListedFile], image: &mut dyn ReadSeek) -> Option<bool> {
+    let named = |stem: &str| -> Vec<(&ListedFile, bool)> {
         let files = files.iter().filter_map(|file| {
             let name = file.path.rsplit('/').next()?.to_ascii_lowercase();
             let rest = name.strip_prefix(stem)?;
@@ -51,7 +55,8 @@ fn uefi(program: &BootProgram, end: u64, files: &[Listed], image: &mut dyn Image
     let longest = volumes.iter().map(|(file, _)| file.len).max().or(program.loaded_len()).unwrap_or(MAX_EFISYS_LEN);
     let len = longest.min(MAX_EFISYS_LEN).min(end.saturating_sub(program.offset));
     let places = vec![Region { offset: program.offset, len }];
-    let volume = Listed { path: "the EFI boot image".into(), len, places }.read_bytes(image, MAX_EFISYS_LEN).ok()?;
+    let volume =
+        ListedFile { path: "the EFI boot image".into(), len, places }.read_bytes(image, MAX_EFISYS_LEN).ok()?;
     let mut same = Vec::new();
     for (file, prompts) in volumes {
         if volume.starts_with(&file.read_bytes(image, MAX_EFISYS_LEN).ok()?) {

@@ -8,11 +8,11 @@
 //! (WIMBoot).
 
 use disc_layout::little_endian::{u16_at, u32_at};
-use disc_layout::ntfs::attribute_list::{self, Listed};
+use disc_layout::ntfs::attribute_list::{self, AttributeListEntry};
 use disc_layout::ntfs::attributes::{Attribute, Stream, attributes};
 use disc_layout::ntfs::fixups;
-use disc_layout::ntfs::mft::{self, Table};
-use disc_layout::ntfs::record::{self, Run};
+use disc_layout::ntfs::mft::{self, MasterFileTable};
+use disc_layout::ntfs::record::{self, NtfsRun};
 
 use crate::format::partitions::Window;
 use crate::format::wim::{Compression, Packing};
@@ -91,7 +91,7 @@ impl Compressed {
     /// # Errors
     ///
     /// A file that isn't compressed in one of the four known ways, or contradicts itself.
-    pub fn read(volume: &Window, table: &Table, number: u64) -> Result<Self, String> {
+    pub fn read(volume: &Window, table: &MasterFileTable, number: u64) -> Result<Self, String> {
         let base = table.record(volume, number)?.ok_or("its record is not in use")?;
         let mut records = vec![(number, base)];
         for other in attribute_list::others(&records[0].1, volume, table.boot())? {
@@ -125,7 +125,12 @@ impl Compressed {
     /// # Errors
     ///
     /// Records that don't hold what they have to.
-    pub fn rewrite(&self, volume: &Window, table: &Table, run: Run) -> Result<Vec<(u64, Vec<u8>)>, String> {
+    pub fn rewrite(
+        &self,
+        volume: &Window,
+        table: &MasterFileTable,
+        run: NtfsRun,
+    ) -> Result<Vec<(u64, Vec<u8>)>, String> {
         let mut patches = Vec::new();
         for (number, record) in &self.records {
             let bytes = self.rewrite_record(record, volume, table, run, &mut patches)?;
@@ -138,8 +143,8 @@ impl Compressed {
         &self,
         record: &[u8],
         volume: &Window,
-        table: &Table,
-        run: Run,
+        table: &MasterFileTable,
+        run: NtfsRun,
         patches: &mut Vec<(u64, Vec<u8>)>,
     ) -> Result<Vec<u8>, String> {
         let attributes_at = usize::from(u16_at(record, 20));
@@ -185,11 +190,11 @@ impl Compressed {
 fn shorten_list(
     attribute: Attribute<'_>,
     volume: &Window,
-    table: &Table,
+    table: &MasterFileTable,
     patches: &mut Vec<(u64, Vec<u8>)>,
 ) -> Result<Vec<u8>, String> {
     let (stream, old) = attribute_list::read(attribute, volume, table.boot())?;
-    let is_kept = |entry: &&Listed| {
+    let is_kept = |entry: &&AttributeListEntry| {
         let is_rest = entry.kind == record::DATA && entry.name.is_empty() && entry.first_cluster > 0;
         entry.kind != record::REPARSE_POINT && !is_rest && !is_packed_stream(entry.kind, entry.name)
     };

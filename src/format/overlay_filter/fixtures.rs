@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use disc_layout::little_endian::{u32_at, u64_at};
 use disc_layout::ntfs::attributes::{Stream, attributes};
-use disc_layout::ntfs::mft::Table;
-use disc_layout::ntfs::record::{self, RECORD_LEN, Record, Run, Use};
+use disc_layout::ntfs::mft::MasterFileTable;
+use disc_layout::ntfs::record::{self, MftRecord, NtfsRun, RECORD_LEN, RecordUse};
 use disc_layout::ntfs::{CLUSTER_LEN, partition};
 
 use crate::content::Content;
@@ -33,7 +33,7 @@ impl Fixture {
             root.insert(path, Content::bytes(*bytes)).unwrap();
         }
         let date = Date::from_unix(1_767_225_600).unwrap();
-        let (label, id, parts, boot) = ("TEST".into(), Digest::of(b"volume"), Vec::new(), Vec::new());
+        let (label, id, parts, boot) = ("TEST".into(), Digest::hash(b"volume"), Vec::new(), Vec::new());
         let layout = partition(&Volume { label, id, date, root, parts, boot }, Slack::Ample, 0).unwrap();
         let mut bytes = Vec::new();
         visit(&layout, &[Region { offset: 0, len: layout.len() }], &mut |part| {
@@ -54,7 +54,7 @@ impl Fixture {
     /// Number of the record of a file.
     pub fn number(&self, path: &str) -> u64 {
         let volume = self.window();
-        let table = Table::open(&volume).unwrap();
+        let table = MasterFileTable::open(&volume).unwrap();
         let mut found = None;
         table
             .visit(&volume, &mut || Ok::<_, Error>(()), &mut |number, _| {
@@ -74,12 +74,12 @@ impl Fixture {
 
     /// A record.
     pub fn record(&self, number: u64) -> Vec<u8> {
-        Table::open(&self.window()).unwrap().record(&self.window(), number).unwrap().unwrap()
+        MasterFileTable::open(&self.window()).unwrap().record(&self.window(), number).unwrap().unwrap()
     }
 
     /// Replaces a record; `base` is the first one of its file, if it is another.
-    pub fn put_record(&mut self, number: u64, base: Option<u64>, record: Record) {
-        let mut bytes = record.finish(number, 1, Use::File);
+    pub fn put_record(&mut self, number: u64, base: Option<u64>, record: MftRecord) {
+        let mut bytes = record.finish(number, 1, RecordUse::File);
         bytes[32..40].copy_from_slice(&base.map_or(0, |base| base | 1 << 48).to_le_bytes());
         let at = self.record_at(number);
         self.bytes[at..at + RECORD_LEN].copy_from_slice(&bytes);
@@ -100,18 +100,18 @@ impl Fixture {
     }
 
     /// Clusters of the contents of a file, and their length in bytes.
-    pub fn run(&self, path: &str) -> (Run, u64) {
+    pub fn run(&self, path: &str) -> (NtfsRun, u64) {
         let record = self.record(self.number(path));
         let data = attributes(&record).flatten().find(|it| it.kind() == record::DATA).unwrap();
         let stream = Stream::new(vec![data], CLUSTER_LEN, self.bytes.len() as u64).unwrap();
         let (_, place) = stream.places(0..1).next().unwrap();
         let start = place.unwrap() / CLUSTER_LEN;
-        (Run { start, n_clusters: stream.len().div_ceil(CLUSTER_LEN) }, stream.len())
+        (NtfsRun { start, n_clusters: stream.len().div_ceil(CLUSTER_LEN) }, stream.len())
     }
 
     /// Makes a file of `len` bytes a hole with a reparse point, as files are whose contents are elsewhere.
     pub fn hollow(&mut self, path: &str, len: u64, flags: u32, reparse: &[u8]) {
-        let mut record = Record::new();
+        let mut record = MftRecord::new();
         record.resident(record::STANDARD_INFORMATION, "", &self.information(path, flags));
         record.resident(record::FILE_NAME, "", &self.value(path, record::FILE_NAME));
         record.outside(record::DATA, "", len, Err(len.div_ceil(CLUSTER_LEN)), CLUSTER_LEN);

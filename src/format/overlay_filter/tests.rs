@@ -3,7 +3,7 @@ use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use disc_layout::ntfs::CLUSTER_LEN;
-use disc_layout::ntfs::record::{self, RECORD_LEN, Record};
+use disc_layout::ntfs::record::{self, MftRecord, RECORD_LEN};
 use tempfile::TempDir;
 
 use super::fixtures::{Fixture, reparse};
@@ -75,7 +75,7 @@ impl Desk {
     fn compact(&mut self, path: &str, len: u64, words: [u32; 4]) {
         let volume = &mut self.volume;
         let (run, packed_len) = volume.run(&format!("{path}.packed"));
-        let mut record = Record::new();
+        let mut record = MftRecord::new();
         record.resident(record::STANDARD_INFORMATION, "", &volume.information(path, SPARSE_AND_REPARSE));
         record.resident(record::FILE_NAME, "", &volume.value(path, record::FILE_NAME));
         record.outside(record::DATA, "", len, Err(len.div_ceil(CLUSTER_LEN)), CLUSTER_LEN);
@@ -168,16 +168,16 @@ fn check_several_records(has_list_in_record: bool) {
     let n_first = run.n_clusters / 2;
     // The last records of the table are free.
     let further = [number + 2, number + 3];
-    let outside = |record: &mut Record, name: &str, part: std::result::Result<Run, u64>, len: u64| {
+    let outside = |record: &mut MftRecord, name: &str, part: std::result::Result<NtfsRun, u64>, len: u64| {
         record.outside(record::DATA, name, len, part, CLUSTER_LEN);
     };
-    let mut first = Record::new();
+    let mut first = MftRecord::new();
     outside(&mut first, "", Err(220), 900_000);
-    outside(&mut first, "WofCompressedData", Ok(Run { n_clusters: n_first, ..run }), packed_len);
+    outside(&mut first, "WofCompressedData", Ok(NtfsRun { n_clusters: n_first, ..run }), packed_len);
     first.resident(record::REPARSE_POINT, "", &filter(words(LZX)));
     desk.volume.put_record(further[0], Some(number), first);
-    let rest = Run { start: run.start + n_first, n_clusters: run.n_clusters - n_first };
-    let mut second = Record::new();
+    let rest = NtfsRun { start: run.start + n_first, n_clusters: run.n_clusters - n_first };
+    let mut second = MftRecord::new();
     outside(&mut second, "WofCompressedData", Ok(rest), 0);
     desk.volume.put_record(further[1], Some(number), second);
     // The clusters of the stream at which its second part begins and ends.
@@ -204,7 +204,7 @@ fn check_several_records(has_list_in_record: bool) {
         entry.resize(entry.len().next_multiple_of(8), 0);
         list.extend(entry);
     }
-    let mut base = Record::new();
+    let mut base = MftRecord::new();
     base.resident(record::STANDARD_INFORMATION, "", &information);
     if has_list_in_record {
         base.resident(record::ATTRIBUTE_LIST, "", &list);
@@ -212,7 +212,7 @@ fn check_several_records(has_list_in_record: bool) {
         // Where the contents of the file were.
         let at = (place.start * CLUSTER_LEN) as usize;
         desk.volume.bytes[at..at + list.len()].copy_from_slice(&list);
-        let run = Run { n_clusters: 1, ..place };
+        let run = NtfsRun { n_clusters: 1, ..place };
         base.outside(record::ATTRIBUTE_LIST, "", list.len() as u64, Ok(run), CLUSTER_LEN);
     }
     base.resident(record::FILE_NAME, "", &name);

@@ -45,7 +45,7 @@ impl<'a> Target<'a> {
         match run.from {
             From::File(offset) => self.copy(source, offset, at, len),
             From::Packed { offset, len: packed_len, packing } => {
-                self.progress.go_on()?;
+                self.progress.check_cancelled()?;
                 let bytes = unpack(source, offset, packed_len, packing, run.len)?;
                 self.put(&bytes[..len as usize], at)
             }
@@ -81,7 +81,7 @@ impl<'a> Target<'a> {
         let mut buffer = std::mem::take(&mut self.buffer);
         let mut done = 0;
         while done < len {
-            self.progress.go_on()?;
+            self.progress.check_cancelled()?;
             let bytes = &mut buffer[..(len - done).min(COPY_LEN) as usize];
             let n_read = read_most(source, bytes, offset + done)
                 .map_err(|error| Error::new(format!("reading at byte {}", offset + done)).because(error))?;
@@ -123,7 +123,7 @@ impl<'a> Target<'a> {
         let zeros = vec![0; COPY_LEN as usize];
         let mut done = 0;
         while done < len {
-            self.progress.go_on()?;
+            self.progress.check_cancelled()?;
             let step = (len - done).min(COPY_LEN);
             self.file.write_all_at(&zeros[..step as usize], at + done).map_err(failed_write)?;
             done += step;

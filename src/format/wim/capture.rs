@@ -121,7 +121,7 @@ impl<'p> Capture<'p> {
             Tree::Ntfs(volume) => (library::Tree::Ntfs(volume), None),
             Tree::Staged(path, marks) => (library::Tree::Folder(path), Some(Edit::Marks(marks.clone()))),
         };
-        self.progress.go_on()?;
+        self.progress.check_cancelled()?;
         let mut left_out = self.builder.add(tree, name, exclusions).map_err(|ended| words(ended, &reading))?;
         // Folders list their files in an order of their own.
         left_out.sort_by(|a, b| a.path.cmp(&b.path));
@@ -155,10 +155,10 @@ impl<'p> Capture<'p> {
     pub fn write(mut self, path: &Utf8Path, means: &Means) -> Result<()> {
         let writing = "capturing";
         let n_images = self.builder.n_images().map_err(|ended| words(ended, writing))?;
-        self.progress.go_on()?;
+        self.progress.check_cancelled()?;
         self.builder.write(path, self.packing, means.n_threads).map_err(|ended| words(ended, writing))?;
         drop(self.builder);
-        self.progress.go_on()?;
+        self.progress.check_cancelled()?;
         let edit = |index: u32, metadata: &mut Metadata| match self.edits.get(&index) {
             // Written anew even where nothing is another: the order of its parts is ours, not wimlib's.
             Some(edit) => {

@@ -26,7 +26,7 @@ pub(super) fn sha1_of_source(source: &Source, range: Range<u64>, progress: &Prog
         hasher.update(&block[..len]);
         at += len as u64;
         progress.add(len as u64);
-        progress.go_on()?;
+        progress.check_cancelled()?;
     }
     open.check()?;
     Ok(hasher.finalize().into())

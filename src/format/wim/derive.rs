@@ -20,7 +20,7 @@ use super::metadata::{FileTime, Metadata};
 use super::structure::Structure;
 use super::table::{Blob, table_to_bytes};
 use super::xml::ImageText;
-use crate::content::{Content, Pieced, Run, Source};
+use crate::content::{ByteRun, Content, Pieced, Source};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::progress::Progress;
@@ -67,7 +67,7 @@ fn with_boot_index(wim: &Structure, boot: Option<u32>) -> Result<Pieced> {
     header.boot_index = boot.unwrap_or(0);
     header.boot_metadata = boot.map(|index| wim.metadata_blob(index)).transpose()?.unwrap_or(NO_BLOB).resource;
     header.guid = guid(&[&wim.header.guid, &header.boot_index.to_le_bytes()]);
-    let head = Run::Bytes(header.to_bytes().as_slice().into());
+    let head = ByteRun::Bytes(header.to_bytes().as_slice().into());
     let rest = wim.runs(HEADER_LEN as u64..wim.source().len());
     Ok(Pieced::new(wim.source().path(), [head].into_iter().chain(rest)))
 }
@@ -233,15 +233,15 @@ fn count(metadata: &Metadata, lens: &HashMap<[u8; 20], u64>, text: &mut ImageTex
 
 /// The identity of a WIM that is made of this: the same each time.
 pub(super) fn guid(made_of: &[&[u8]]) -> [u8; 16] {
-    let digests: Vec<u8> = made_of.iter().flat_map(|bytes| Digest::of(bytes).0).collect();
+    let digests: Vec<u8> = made_of.iter().flat_map(|bytes| Digest::hash(bytes).0).collect();
     let mut guid = [0; 16];
-    guid.copy_from_slice(&Digest::of(&digests).0[..16]);
+    guid.copy_from_slice(&Digest::hash(&digests).0[..16]);
     guid
 }
 
 /// A WIM that is being put together, but for its header.
 pub(super) struct Assembly {
-    runs: Vec<Run>,
+    runs: Vec<ByteRun>,
     /// Where the next byte goes.
     pub(super) at: u64,
     /// Ranges of the old WIM, and where they are now; ascending in both.
@@ -282,10 +282,10 @@ impl Assembly {
     fn add(&mut self, content: &Content) {
         self.at += content.len();
         match content {
-            Content::Bytes(bytes) => self.runs.push(Run::Bytes(bytes.clone())),
+            Content::Bytes(bytes) => self.runs.push(ByteRun::Bytes(bytes.clone())),
             Content::Source(source) => match &**source {
                 Source::File(file) => {
-                    self.runs.push(Run::Range { file: file.clone().into(), start: 0, len: file.stat.len });
+                    self.runs.push(ByteRun::Range { file: file.clone().into(), start: 0, len: file.stat.len });
                 }
                 Source::Pieced(pieced) => self.runs.extend(pieced.runs(0..pieced.len())),
             },
@@ -295,13 +295,13 @@ impl Assembly {
     pub(super) fn add_bytes(&mut self, bytes: Vec<u8>) -> Resource {
         let resource = Resource::stored(self.at, bytes.len() as u64, 0);
         self.at += resource.len;
-        self.runs.push(Run::Bytes(bytes.into()));
+        self.runs.push(ByteRun::Bytes(bytes.into()));
         resource
     }
 
     /// What is put together so far, with a header.
     pub(super) fn pieced(&self, wim: &Structure, header: &Header) -> Pieced {
-        let head = Run::Bytes(header.to_bytes().as_slice().into());
+        let head = ByteRun::Bytes(header.to_bytes().as_slice().into());
         Pieced::new(wim.source().path(), [head].into_iter().chain(self.runs.iter().cloned()))
     }
 }

@@ -43,7 +43,7 @@ pub fn reexport(
         Ended::Failed(failure @ (Failure::Damaged(_) | Failure::NotAWim), _) => failed(from, "reading", failure),
         ended => words(ended, &format!("re-exporting `{from}`")),
     };
-    progress.go_on()?;
+    progress.check_cancelled()?;
     let mut builder = Builder::new(Packing::Lzx, progress).map_err(say)?;
     builder.take(from, index).map_err(say)?;
     builder.write(to, Some(Packing::Lzx), 0).map_err(say)?;

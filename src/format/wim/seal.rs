@@ -58,7 +58,7 @@ pub(super) fn seal(path: &Utf8Path, sealing: &Sealing, progress: &Progress) -> R
     let mut edited = Vec::new();
     for (&at, index) in images.iter().zip(1..) {
         if sealing.images.contains(&index) {
-            progress.go_on()?;
+            progress.check_cancelled()?;
             let unpacked = unpack(&file, packing, &blobs[at]).map_err(wrong)?;
             let mut metadata = Metadata::parse(&unpacked).map_err(wrong)?;
             if (sealing.edit)(index, &mut metadata) {
@@ -159,7 +159,7 @@ fn integrity(file: &File, end: u64, progress: &Progress, failed: &dyn Fn(std::io
     let mut table = Integrity { chunk_len: CHUNK_LEN, chunks: Vec::new() };
     let mut buffer = vec![0; CHUNK_LEN as usize];
     for chunk in integrity::chunks(CHUNK_LEN, end) {
-        progress.go_on()?;
+        progress.check_cancelled()?;
         let bytes = &mut buffer[..(chunk.end - chunk.start) as usize];
         file.read_exact_at(bytes, chunk.start).map_err(failed)?;
         table.chunks.push(Sha1::digest(&*bytes).into());

@@ -15,7 +15,7 @@ use super::resource::{self, Packing, ReadAt};
 use super::table::{Blob, parse_table, table_to_bytes};
 use super::xml::Xml;
 use super::{Compression, command, verify_it};
-use crate::content::{Run, Source, SourceFile};
+use crate::content::{ByteRun, Source, SourceFile};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::source::OpenSource;
@@ -71,8 +71,8 @@ impl Structure {
     pub fn identity(&self) -> Digest {
         let numbers = [self.header.version, self.header.flags, self.header.boot_index, self.integrity.is_some().into()];
         let parts = [numbers.map(u32::to_le_bytes).concat(), table_to_bytes(&self.blobs), self.xml.to_bytes()];
-        let digests: Vec<u8> = parts.iter().flat_map(|part| Digest::of(part).0).collect();
-        Digest::of(&digests)
+        let digests: Vec<u8> = parts.iter().flat_map(|part| Digest::hash(part).0).collect();
+        Digest::hash(&digests)
     }
 
     /// Length in bytes of the longest chunks that contents are compressed together in; `None` if it is not solid.
@@ -119,11 +119,11 @@ impl Structure {
     }
 
     /// A range of the WIM, to put something else together of.
-    pub(super) fn runs(&self, range: Range<u64>) -> Vec<Run> {
+    pub(super) fn runs(&self, range: Range<u64>) -> Vec<ByteRun> {
         match &*self.source {
             Source::File(file) => {
                 let file: Arc<SourceFile> = Arc::new(file.clone());
-                vec![Run::Range { file, start: range.start, len: range.end - range.start }]
+                vec![ByteRun::Range { file, start: range.start, len: range.end - range.start }]
             }
             Source::Pieced(pieced) => pieced.runs(range),
         }

@@ -208,7 +208,7 @@ mod tests {
 
     use super::super::Wim;
     use super::*;
-    use crate::content::{Pieced, Run, SourceFile, Stat};
+    use crate::content::{ByteRun, Pieced, SourceFile, Stat};
 
     /// Bytes that no compression makes much shorter.
     fn noise(seed: u8, len: usize) -> Vec<u8> {
@@ -235,10 +235,10 @@ mod tests {
         let (start, cut) = (bytes.len() / 3, bytes.len() / 2);
         let other = [&[1; 2_048][..], &bytes[start..], &[2; 2_048], &bytes[..start], &[3; 100]].concat();
         fs::write(&holder, other).unwrap();
-        let stat = Stat::of(&fs::metadata(&holder).unwrap());
+        let stat = Stat::from_metadata(&fs::metadata(&holder).unwrap());
         let file = Arc::new(SourceFile { path: holder.clone(), stat });
         let range =
-            |start: usize, len: usize| Run::Range { file: Arc::clone(&file), start: start as u64, len: len as u64 };
+            |start: usize, len: usize| ByteRun::Range { file: Arc::clone(&file), start: start as u64, len: len as u64 };
         let len = bytes.len() - start;
         let runs = [range(2_048 + len + 2_048, start), range(2_048, cut), range(2_048 + cut, len - cut)];
         let source = Source::Pieced(Pieced::new(&Utf8PathBuf::from("a.iso!/a.wim"), runs));
@@ -290,8 +290,8 @@ mod tests {
         let path = Utf8PathBuf::from_path_buf(root.path().join("a.iso")).unwrap();
         let refusal = |bytes: &[u8]| {
             fs::write(&path, [&[0; 100], bytes].concat()).unwrap();
-            let file = SourceFile { path: path.clone(), stat: Stat::of(&fs::metadata(&path).unwrap()) };
-            let run = Run::Range { file: Arc::new(file), start: 100, len: bytes.len() as u64 };
+            let file = SourceFile { path: path.clone(), stat: Stat::from_metadata(&fs::metadata(&path).unwrap()) };
+            let run = ByteRun::Range { file: Arc::new(file), start: 100, len: bytes.len() as u64 };
             let source = Source::Pieced(Pieced::new(Utf8Path::new("a.iso!/a.wim"), [run]));
             Wim::open_source(&Arc::new(source)).unwrap_err().to_string()
         };

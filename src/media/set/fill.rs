@@ -60,9 +60,9 @@ pub fn fill(things: &[Thing], folders: &[Shared], room: &Room) -> Vec<Vec<usize>
     let mut discs = Vec::new();
     while discs.is_empty() || next < things.len() || !passed.is_empty() {
         let used = if discs.is_empty() { room.first } else { room.others };
-        let mut disc = Disc { used, folders: vec![false; folders.len()], things: Vec::new() };
-        let is_empty = |disc: &Disc| !discs.is_empty() && disc.things.is_empty();
-        let take = |disc: &mut Disc, number: usize, end: u64| {
+        let mut disc = SetDisc { used, folders: vec![false; folders.len()], things: Vec::new() };
+        let is_empty = |disc: &SetDisc| !discs.is_empty() && disc.things.is_empty();
+        let take = |disc: &mut SetDisc, number: usize, end: u64| {
             let needed = disc.needed(&things[number], folders);
             let fits = disc.used + needed <= end || is_empty(disc);
             if fits {
@@ -95,14 +95,14 @@ fn is_an_end(thing: &Thing, mean: u64) -> bool {
 }
 
 /// A disc that is being filled.
-struct Disc {
+struct SetDisc {
     used: u64,
     /// Of each folder: whether it is there.
     folders: Vec<bool>,
     things: Vec<usize>,
 }
 
-impl Disc {
+impl SetDisc {
     /// What a thing takes here: itself, and those of its folders that are not there yet.
     fn needed(&self, thing: &Thing, folders: &[Shared]) -> u64 {
         let mut needed = thing.len;

@@ -7,7 +7,7 @@ use crate::date::Date;
 use crate::firmware::Firmware;
 use crate::layout::Layout;
 use crate::manifest::{Capacity, Kind};
-use crate::output::{Entry, Form};
+use crate::output::{ContentEntry, Form};
 use crate::volume::BootEntry;
 
 /// A file that is not there, of which only the length matters.
@@ -24,11 +24,11 @@ fn media<'a>(files: impl IntoIterator<Item = (&'a str, u64)>) -> Media {
     for (path, content) in own_files("WIN11 BER", false, &root) {
         root.insert(path, content).unwrap();
     }
-    let mut entries = vec![Entry::new("file `readme.txt`", "readme.txt")];
+    let mut entries = vec![ContentEntry::new("file `readme.txt`", "readme.txt")];
     for (path, len) in files {
         root.insert(&format!("{PACKAGES}/{path}"), file(len)).unwrap();
         let id = path.split('/').next().unwrap();
-        let entry = Entry::new(format!("package `{id}`"), format!("{PACKAGES}/{id}"));
+        let entry = ContentEntry::new(format!("package `{id}`"), format!("{PACKAGES}/{id}"));
         if !entries.contains(&entry) {
             entries.push(entry);
         }
@@ -49,7 +49,7 @@ fn media<'a>(files: impl IntoIterator<Item = (&'a str, u64)>) -> Media {
         boot: vec![BootEntry { firmware: Firmware::Bios, image: Layout::from(&Content::bytes([1; 2_048])) }],
         entries,
         values: Vec::new(),
-        veiled: None,
+        secret_content: None,
         discs: Vec::new(),
     }
 }
@@ -62,7 +62,7 @@ fn made(media: &Media, capacity: u64) -> Vec<Output> {
 fn packages(discs: &[Output]) -> Vec<String> {
     let of = |disc: &Output| {
         let parts = disc.disc.as_ref().unwrap().parts.iter().filter(|part| part.title.starts_with("package"));
-        let part = |part: &Part| {
+        let part = |part: &DiscPart| {
             let id = part.title.trim_start_matches("package ").trim_matches('`');
             if part.is_whole { id.to_owned() } else { format!("{id} ({} files)", part.n_files) }
         };

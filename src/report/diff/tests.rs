@@ -1,12 +1,12 @@
 use super::*;
-use crate::diff::{Contents, diff};
+use crate::diff::{MediumContents, diff};
 
-fn file(bytes: &str) -> File {
-    File { len: bytes.len() as u64, blake3: Some(Digest::of(bytes.as_bytes())) }
+fn file(bytes: &str) -> FileContent {
+    FileContent { len: bytes.len() as u64, blake3: Some(Digest::hash(bytes.as_bytes())) }
 }
 
-fn contents(paths: impl Iterator<Item = String>, bytes: &str) -> Contents {
-    Contents { files: paths.map(|path| (path, file(bytes))).collect(), ..Contents::default() }
+fn contents(paths: impl Iterator<Item = String>, bytes: &str) -> MediumContents {
+    MediumContents { files: paths.map(|path| (path, file(bytes))).collect(), ..MediumContents::default() }
 }
 
 /// Two media of so many packages with so many files each, every one of which has other bytes.
@@ -64,9 +64,9 @@ fn what_is_not_shown_is_counted() {
 
 #[test]
 fn a_boot_program_that_cannot_be_compared_is_told_and_is_no_difference() {
-    let boot = |bytes, made_of| crate::diff::Boot { firmware: "UEFI".into(), bytes, made_of };
-    let old = Contents { boot: vec![boot(Some(Digest::of(b"a")), None)], ..Contents::default() };
-    let new = Contents { boot: vec![boot(None, Some(Digest::of(b"a")))], ..Contents::default() };
+    let boot = |bytes, made_of| crate::diff::BootContent { firmware: "UEFI".into(), bytes, made_of };
+    let old = MediumContents { boot: vec![boot(Some(Digest::hash(b"a")), None)], ..MediumContents::default() };
+    let new = MediumContents { boot: vec![boot(None, Some(Digest::hash(b"a")))], ..MediumContents::default() };
     insta::assert_snapshot!(text(&diff(&old, &new), ["a.iso", "media.record.json"], false), @"
     nothing differs that both sides know
 

@@ -1,31 +1,31 @@
 use super::*;
 use crate::content::{Content, SourceKey};
-use crate::output::desk::{Desk, noise};
-use crate::plan::{Claim, Existing, Inputs, plan};
+use crate::output::fixtures::{MediumFixture, noise};
+use crate::plan::{Claim, ExistingFile, Inputs, plan};
 use crate::record::Record;
 use crate::target::fixtures::target;
 use crate::target::{Recipe, Target};
-use crate::write::{Means, write};
+use crate::write::{WriteOptions, write};
 
 /// A built medium and its record.
-fn built() -> (Desk, Record, crate::digest::Digest) {
-    let desk = Desk::new();
-    let (target, output) = (target(&desk), desk.output());
+fn built() -> (MediumFixture, Record, crate::digest::Digest) {
+    let fixture = MediumFixture::new();
+    let (target, output) = (target(&fixture), fixture.output());
     let draft = output.draft(&|_| None).unwrap();
-    let written = write(draft, &target.path, &|_| None, &Means::default(), &Default::default()).unwrap();
+    let written = write(draft, &target.path, &|_| None, &WriteOptions::default(), &Default::default()).unwrap();
     let mut record = Record::default();
     record.put_medium(&target, &output, &written.sealed);
-    (desk, record, written.sealed.id)
+    (fixture, record, written.sealed.id)
 }
 
-fn planned(targets: &[Target], record: &Record, existing: &dyn Fn(&str) -> Existing) -> Plan {
+fn planned(targets: &[Target], record: &Record, existing: &dyn Fn(&str) -> ExistingFile) -> Plan {
     let digests = |key: &SourceKey| {
         let files = targets.iter().filter_map(Target::medium).flat_map(|output| output.root.files());
         let path = files.into_iter().find_map(|(_, content)| match content {
             Content::Source(file) if file.key() == *key => Some(file.path().to_owned()),
             _ => None,
         });
-        Some(crate::digest::Digests::of(&std::fs::read(path?).unwrap()))
+        Some(crate::digest::Digests::hash(&std::fs::read(path?).unwrap()))
     };
     plan(&Inputs {
         targets,
@@ -42,8 +42,8 @@ fn planned(targets: &[Target], record: &Record, existing: &dyn Fn(&str) -> Exist
 
 #[test]
 fn a_first_plan_creates() {
-    let desk = Desk::new();
-    let plan = planned(&[target(&desk)], &Record::default(), &|_| Existing::Missing);
+    let fixture = MediumFixture::new();
+    let plan = planned(&[target(&fixture)], &Record::default(), &|_| ExistingFile::Missing);
     insta::assert_snapshot!(text(&plan, None), @"
     1 to create; 1.70 MB to write
 
@@ -54,9 +54,9 @@ fn a_first_plan_creates() {
 
 #[test]
 fn nothing_changed_is_one_line_and_what_is_kept() {
-    let (desk, record, id) = built();
+    let (fixture, record, id) = built();
     let len = record.medium("out/medium.iso").unwrap().len;
-    let plan = planned(&[target(&desk)], &record, &|_| Existing::Medium { id, secrets: None, len });
+    let plan = planned(&[target(&fixture)], &record, &|_| ExistingFile::Medium { id, secrets: None, len });
     insta::assert_snapshot!(text(&plan, None), @r#"
     nothing to do: the output is as it should be
 
@@ -66,21 +66,21 @@ fn nothing_changed_is_one_line_and_what_is_kept() {
 
 #[test]
 fn reasons_come_entry_by_entry() {
-    let (desk, record, id) = built();
+    let (fixture, record, id) = built();
     let len = record.medium("out/medium.iso").unwrap().len;
-    desk.put("tool/setup.exe", &noise(203_000, 5));
-    desk.put("tool/read me.txt", b"jello");
-    std::fs::remove_file(desk.root.join("sources/tool/empty")).unwrap();
+    fixture.put("tool/setup.exe", &noise(203_000, 5));
+    fixture.put("tool/read me.txt", b"jello");
+    std::fs::remove_file(fixture.root.join("sources/tool/empty")).unwrap();
     for index in 0..8 {
-        desk.put(&format!("tool/part {index}.cab"), &noise(1_000, index));
+        fixture.put(&format!("tool/part {index}.cab"), &noise(1_000, index));
     }
-    let mut output = desk.output();
+    let mut output = fixture.output();
     output.label = "WIN11 MUC".into();
     output.description = vec![("kind", "stand-alone".into()), ("password", "set".into())];
     output.root.insert("boot/fonts/wgl4_boot.ttf", Content::bytes(*b"font")).unwrap();
     output.entries.remove(1);
-    let plan = planned(&[Target { recipe: Recipe::Medium(Box::new(output)), ..target(&desk) }], &record, &|_| {
-        Existing::Medium { id, secrets: None, len }
+    let plan = planned(&[Target { recipe: Recipe::Medium(Box::new(output)), ..target(&fixture) }], &record, &|_| {
+        ExistingFile::Medium { id, secrets: None, len }
     });
     insta::assert_snapshot!(text(&plan, None), @"
     1 to rebuild; 1.72 MB to write
@@ -298,26 +298,28 @@ fn reasons_come_entry_by_entry() {
 
 #[test]
 fn what_became_of_the_finished_file_is_a_reason() {
-    let (desk, record, id) = built();
+    let (fixture, record, id) = built();
     let len = record.medium("out/medium.iso").unwrap().len;
-    let other = crate::digest::Digest::of(b"other");
+    let other = crate::digest::Digest::hash(b"other");
     let mut all = String::new();
     for existing in [
-        Existing::Missing,
-        Existing::Touched { len },
-        Existing::Touched { len: 5 },
-        Existing::Medium { id, secrets: None, len: 2_048 },
-        Existing::Medium { id: other, secrets: None, len },
-        Existing::Foreign { len: 5 },
+        ExistingFile::Missing,
+        ExistingFile::Touched { len },
+        ExistingFile::Touched { len: 5 },
+        ExistingFile::Medium { id, secrets: None, len: 2_048 },
+        ExistingFile::Medium { id: other, secrets: None, len },
+        ExistingFile::Foreign { len: 5 },
     ] {
-        all += &text(&planned(&[target(&desk)], &record, &|_| existing), None).to_string();
+        all += &text(&planned(&[target(&fixture)], &record, &|_| existing), None).to_string();
         all += "--\n";
     }
-    for existing in [Existing::Medium { id: other, secrets: None, len }, Existing::Foreign { len: 5 }] {
-        all += &text(&planned(&[target(&desk)], &Record::default(), &|_| existing), None).to_string();
+    for existing in [ExistingFile::Medium { id: other, secrets: None, len }, ExistingFile::Foreign { len: 5 }] {
+        all += &text(&planned(&[target(&fixture)], &Record::default(), &|_| existing), None).to_string();
         all += "--\n";
     }
-    for existing in [Existing::Missing, Existing::Medium { id, secrets: None, len }, Existing::Foreign { len: 5 }] {
+    for existing in
+        [ExistingFile::Missing, ExistingFile::Medium { id, secrets: None, len }, ExistingFile::Foreign { len: 5 }]
+    {
         all += &text(&planned(&[], &record, &|_| existing), None).to_string();
         all += "--\n";
     }

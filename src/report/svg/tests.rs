@@ -6,8 +6,8 @@ fn map_of(lens: &[u64], slack: u64) -> Map {
     let region = |(n, len): (usize, &u64)| {
         let offset = at;
         at += len;
-        let (kind, name) = (Kind::LargeFile, format!("file {n}"));
-        Region { kind, name, offset, len: *len, span: len - slack, used: len - slack, files: Vec::new(), n_files: 1 }
+        let (kind, name) = (RegionKind::LargeFile, format!("file {n}"));
+        MapRegion { kind, name, offset, len: *len, span: len - slack, used: len - slack, files: Vec::new(), n_files: 1 }
     };
     let regions = lens.iter().enumerate().map(region).collect();
     Map { len: lens.iter().sum(), regions }
@@ -15,7 +15,7 @@ fn map_of(lens: &[u64], slack: u64) -> Map {
 
 /// Where each region is on the strip, and how wide.
 fn places(scale: &Scale, map: &Map) -> Vec<(f64, f64)> {
-    let place = |region: &Region| {
+    let place = |region: &MapRegion| {
         let pieces = scale.pieces(region.offset, region.span().end);
         let first = pieces[0];
         (first.row as f64 * scale::ROW + first.x, pieces.iter().map(|piece| piece.width).sum())
@@ -63,7 +63,7 @@ fn slack_that_would_not_be_seen_is_not_drawn() {
 
 #[test]
 fn names_are_shortened_to_their_room_and_escaped() {
-    let region = |name: &str| Region { name: name.into(), ..map_of(&[10], 0).regions.remove(0) };
+    let region = |name: &str| MapRegion { name: name.into(), ..map_of(&[10], 0).regions.remove(0) };
     let region = region("SMS/PKG/A/a long name & more.cab");
     let labels = [300.0, 80.0, 20.0, 4.0].map(|width| label(&region, width));
     let expected = [Some("a long name & more.cab"), Some("a long na…"), Some("F"), None];
@@ -74,7 +74,7 @@ fn names_are_shortened_to_their_room_and_escaped() {
 #[test]
 fn the_legend_and_long_titles_stay_within_the_picture() {
     let mut map = map_of(&[1 << 20; 7], 100);
-    map.regions.iter_mut().zip(Kind::ALL).for_each(|(region, kind)| region.kind = kind);
+    map.regions.iter_mut().zip(RegionKind::ALL).for_each(|(region, kind)| region.kind = kind);
     let legend = legend(&[&map], true);
     let end = |entry: &LegendEntry| entry.x + 31.0 + entry.words.chars().count() as f64 * LETTER;
     assert!(legend.iter().all(|entry| end(entry) <= WIDTH - MARGIN) && legend.len() == 11);

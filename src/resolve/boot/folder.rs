@@ -214,7 +214,7 @@ impl FolderWalk {
             if is_lfs_pointer(path).map_err(failed)? {
                 return Err(git_lfs::error(path).into());
             }
-            let source = SourceFile { path: path.to_owned(), stat: Stat::of(&metadata) };
+            let source = SourceFile { path: path.to_owned(), stat: Stat::from_metadata(&metadata) };
             self.files.push((place.to_owned(), Content::file(source)));
         } else {
             return Err(Error::new(format!("`{path}` is neither a file nor a folder")).into());

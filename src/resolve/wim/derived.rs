@@ -12,7 +12,7 @@ use crate::digest::Digest;
 use crate::error::Result;
 use crate::format::wim::{Edit, Structure};
 use crate::progress::Progress;
-use crate::store::{Key, Kind};
+use crate::store::{ObjectKey, ObjectKind};
 use crate::volume::{Folder, Node};
 
 /// Version of the cache entry; bump it when the derivation, encoding or meaning changes.
@@ -56,7 +56,7 @@ pub fn derive_boot_image(known: &KnownWim, index: u32, additions: &Folder, date:
         return Ok(DerivedImage::Unchanged);
     }
     let (made_of, inputs) = recipe_key(&source, index, is_marked, additions, date);
-    let key = Key::new(Kind::WimReads, &made_of);
+    let key = ObjectKey::new(ObjectKind::WimReads, &made_of);
     let remembered = known.cache.as_ref().and_then(|cache| recipe::parse(&cache.bytes(&key)?, &inputs, known.path()));
     if let Some(derived) = remembered.and_then(|sources| sources.into_iter().next()) {
         return Ok(DerivedImage::Made(Content::pieced(derived)));
@@ -116,7 +116,7 @@ fn recipe_key(
         made_of.extend(path.as_bytes());
         let digest = match node {
             Node::Folder(_) => Digest([0; 32]),
-            Node::File(Content::Bytes(bytes)) => Digest::of(bytes),
+            Node::File(Content::Bytes(bytes)) => Digest::hash(bytes),
             Node::File(Content::Source(source)) => {
                 inputs.extend_from_slice(source.files());
                 key_digest(source.key())
@@ -132,7 +132,7 @@ pub(super) fn key_digest(key: SourceKey) -> Digest {
         SourceKey::Pieced(digest) => digest,
         SourceKey::File(Stat { device, inode, len, modified_ns, changed_ns }) => {
             let fields = [device, inode, len, modified_ns as u64, changed_ns as u64];
-            Digest::of(fields.map(u64::to_le_bytes).as_flattened())
+            Digest::hash(fields.map(u64::to_le_bytes).as_flattened())
         }
     }
 }

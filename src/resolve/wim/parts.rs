@@ -9,7 +9,7 @@ use super::recipe;
 use super::reexported::{ensure_reexported, read_structure};
 use crate::content::{Pieced, Source};
 use crate::error::Result;
-use crate::store::{Key, Kind};
+use crate::store::{ObjectKey, ObjectKind};
 
 /// Version of the cache entry; bump it when the splitting, encoding or meaning changes.
 const VERSION: u64 = 3;
@@ -30,7 +30,7 @@ pub fn split(known: &KnownWim, part_len: u64) -> Result<Option<Vec<Pieced>>> {
     };
     let fields = [VERSION, part_len].map(u64::to_le_bytes);
     let made_of = [b"wim parts", fields.as_flattened(), &key_digest(source.key()).0].concat();
-    let key = Key::new(Kind::WimReads, &made_of);
+    let key = ObjectKey::new(ObjectKind::WimReads, &made_of);
     let inputs = source.files();
     let remembered = known.cache.as_ref().and_then(|cache| recipe::parse(&cache.bytes(&key)?, inputs, known.path()));
     if let Some(parts) = remembered {

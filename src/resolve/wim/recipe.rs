@@ -9,7 +9,7 @@ use std::sync::Arc;
 use camino::Utf8Path;
 
 use super::PREFIX_LEN;
-use crate::content::{Pieced, Run, SourceFile, Stretch};
+use crate::content::{ByteRun, Pieced, SourceFile, Stretch};
 
 /// For each run of each source: number of the input, start and length; `None` for literal bytes.
 type CachedRuns = Vec<Vec<(Option<usize>, u64, u64)>>;
@@ -55,12 +55,12 @@ pub(super) fn parse(bytes: &[u8], inputs: &[SourceFile], path: &Utf8Path) -> Opt
                 Some(input) => {
                     let file = Arc::clone(inputs.get(input)?);
                     start.checked_add(len).filter(|end| *end <= file.stat.len)?;
-                    Run::Range { file, start, len }
+                    ByteRun::Range { file, start, len }
                 }
                 None => {
                     let (bytes, rest) = own.split_at_checked(usize::try_from(len).ok()?)?;
                     own = rest;
-                    Run::Bytes(bytes.into())
+                    ByteRun::Bytes(bytes.into())
                 }
             });
         }

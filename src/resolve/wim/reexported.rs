@@ -13,12 +13,12 @@ use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{KnownWim, changed, is_unchanged};
-use crate::content::{Pieced, Run, Source, SourceFile, Stat};
+use crate::content::{Pieced, ByteRun, Source, SourceFile, Stat};
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::format::wim::{Compression, Structure, Wim, recipe, reexport};
 use crate::progress::Progress;
-use crate::store::{Key, Kind, Objects};
+use crate::store::{ObjectKey, ObjectKind, Objects};
 use crate::write::{copy_source, temporary_path};
 
 /// Version of the cache entry for copies of WIM files on media.
@@ -92,7 +92,7 @@ fn local_path(known: &KnownWim, cache: &Objects, progress: &Progress) -> Result<
     if let Source::File(file) = &*known.source {
         return Ok(file.path.clone());
     }
-    let key = Key::of_source(Kind::MediumFiles, COPY_VERSION, &known.source);
+    let key = ObjectKey::of_source(ObjectKind::MediumFiles, COPY_VERSION, &known.source);
     let copy = cache.file(&key, progress, |temporary| copy_source(&known.source, temporary, progress))?;
     Ok(copy.file.path)
 }
@@ -102,7 +102,7 @@ pub(super) fn as_pieced(known: &KnownWim, source: &Source) -> Pieced {
     match source {
         Source::Pieced(pieced) => pieced.clone(),
         Source::File(file) => {
-            Pieced::new(known.path(), [Run::Range { file: Arc::new(file.clone()), start: 0, len: file.stat.len }])
+            Pieced::new(known.path(), [ByteRun::Range { file: Arc::new(file.clone()), start: 0, len: file.stat.len }])
         }
     }
 }
@@ -117,11 +117,11 @@ fn note_made(known: &KnownWim, index: Option<u32>, file: SourceFile) -> SourceFi
     file
 }
 
-fn key(packed: &PackedWim, index: Option<u32>) -> Key {
+fn key(packed: &PackedWim, index: Option<u32>) -> ObjectKey {
     let [version, library] = recipe();
     // Image indexes start at 1.
     let numbers = [version, library, index.unwrap_or(0)].map(u32::to_le_bytes);
-    Key::new(Kind::WimExports, &[numbers.as_flattened(), &packed.identity.0].concat())
+    ObjectKey::new(ObjectKind::WimExports, &[numbers.as_flattened(), &packed.identity.0].concat())
 }
 
 /// Waits until facts about a new file can be cached, or the clock proves too coarse: otherwise the

@@ -39,7 +39,7 @@ pub fn write<'a>(sequence: &Sequence, site: Option<&str>, values: impl Iterator<
     let steps = steps(sequence, values)?;
     let site = site.unwrap_or(NO_SITE);
     let guid =
-        |what: &str| Digest::of(format!("tsmedia {what} of the policy {site} {}", sequence.name).as_bytes()).guid();
+        |what: &str| Digest::hash(format!("tsmedia {what} of the policy {site} {}", sequence.name).as_bytes()).guid();
     // IDs of packages and deployments are the code of the site and five hexadecimal digits.
     let id = |what: &str| format!("{site}{}", guid(what)[..5].to_uppercase());
     let mut start = format!(

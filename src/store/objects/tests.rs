@@ -6,12 +6,12 @@ use std::time::{Duration, SystemTime};
 
 use super::*;
 
-struct Scratch {
+struct CacheScratch {
     _folder: tempfile::TempDir,
     root: Utf8PathBuf,
 }
 
-impl Scratch {
+impl CacheScratch {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = Utf8PathBuf::from_path_buf(folder.path().join(".tsmedia")).unwrap();
@@ -19,16 +19,16 @@ impl Scratch {
     }
 
     fn open(&self, limit: u64) -> Objects {
-        Objects::open(&self.root, Size(limit), &Disk::default())
+        Objects::open(&self.root, Size(limit), &DiskOps::default())
     }
 }
 
-fn key(made_from: &str) -> Key {
-    Key::new(Kind::WimReads, made_from.as_bytes())
+fn key(made_from: &str) -> ObjectKey {
+    ObjectKey::new(ObjectKind::WimReads, made_from.as_bytes())
 }
 
 /// Makes an object the one that was used so many hours ago.
-fn age(objects: &Objects, key: &Key, hours: u64) {
+fn age(objects: &Objects, key: &ObjectKey, hours: u64) {
     let note = File::options().append(true).open(note_path(&objects.path(key))).unwrap();
     note.set_modified(SystemTime::now() - Duration::from_secs(hours * 3_600)).unwrap();
 }
@@ -39,13 +39,13 @@ fn make(text: &'static str) -> impl FnOnce(&Temporary) -> Result<()> {
 
 #[test]
 fn what_is_kept_is_found_by_what_it_was_made_from() {
-    let scratch = Scratch::new();
+    let scratch = CacheScratch::new();
     scratch.open(10_000).keep(&key("a"), b"made from a");
     let objects = scratch.open(10_000);
     assert_eq!(objects.bytes(&key("a")).unwrap(), b"made from a");
     assert_eq!(objects.bytes(&key("b")), None);
     let file = objects.file(&key("c"), &Progress::default(), make("made from c")).unwrap();
-    assert_eq!(file.digests, Digests::of(b"made from c"));
+    assert_eq!(file.digests, Digests::hash(b"made from c"));
     let again = scratch.open(10_000).file(&key("c"), &Progress::default(), |_| panic!("it is there")).unwrap();
     assert_eq!((again.file, again.digests), (file.file, file.digests));
     assert_eq!(objects.held()[0].n_objects, 2);
@@ -55,19 +55,19 @@ fn what_is_kept_is_found_by_what_it_was_made_from() {
 
 #[test]
 fn a_library_may_write_over_the_bytes_at_the_temporary_path() {
-    let scratch = Scratch::new();
+    let scratch = CacheScratch::new();
     let by_path = |temporary: &Temporary| {
         fs::write(crate::write::temporary_path(temporary.target()), b"by path").unwrap();
         Ok(())
     };
     let object = scratch.open(10_000).file(&key("a"), &Progress::default(), by_path).unwrap();
     assert_eq!(fs::read(&object.file.path).unwrap(), b"by path");
-    assert_eq!(object.digests, Digests::of(b"by path"));
+    assert_eq!(object.digests, Digests::hash(b"by path"));
 }
 
 #[test]
 fn what_was_not_used_for_longest_goes_first_and_what_is_in_use_stays() {
-    let scratch = Scratch::new();
+    let scratch = CacheScratch::new();
     let objects = scratch.open(u64::MAX);
     for (hours, name) in [(3, "a"), (2, "b"), (1, "c")] {
         objects.keep(&key(name), &[7; 10_000]);
@@ -88,7 +88,7 @@ fn what_was_not_used_for_longest_goes_first_and_what_is_in_use_stays() {
 
 #[test]
 fn what_passes_the_limit_by_itself_is_not_kept_unless_a_file_is_needed() {
-    let scratch = Scratch::new();
+    let scratch = CacheScratch::new();
     let objects = scratch.open(5);
     objects.keep(&key("a"), b"too long");
     assert_eq!(objects.held()[0].n_objects, 0);
@@ -104,7 +104,7 @@ fn what_passes_the_limit_by_itself_is_not_kept_unless_a_file_is_needed() {
 
 #[test]
 fn a_damaged_object_is_made_anew() {
-    let scratch = Scratch::new();
+    let scratch = CacheScratch::new();
     let path = scratch.open(10_000).path(&key("a"));
     let damages: [(&str, &dyn Fn()); 5] = [
         ("other bytes", &|| fs::write(&path, b"xriginal").unwrap()),
@@ -128,7 +128,7 @@ fn a_damaged_object_is_made_anew() {
 
 #[test]
 fn an_object_that_came_by_other_ways_is_read_once_and_then_known() {
-    let scratch = Scratch::new();
+    let scratch = CacheScratch::new();
     let objects = scratch.open(10_000);
     let made = objects.file(&key("a"), &Progress::default(), make("original")).unwrap();
     fs::copy(&made.file.path, scratch.root.join("copy")).unwrap();
@@ -143,10 +143,10 @@ fn whichever_call_fails_nothing_but_the_right_bytes_is_ever_found() {
     let text = "made from a";
     let mut n_failed = 0;
     for fail_at in 0..100 {
-        let scratch = Scratch::new();
+        let scratch = CacheScratch::new();
         let n_calls = Arc::new(AtomicUsize::new(0));
         let counted = Arc::clone(&n_calls);
-        let disk = Disk::watched(move |_| match counted.fetch_add(1, Ordering::Relaxed) {
+        let disk = DiskOps::watched(move |_| match counted.fetch_add(1, Ordering::Relaxed) {
             n if n == fail_at => Err(io::ErrorKind::StorageFull.into()),
             _ => Ok(()),
         });
@@ -176,7 +176,7 @@ const OTHER_PROCESS: &str = "TSMEDIA_TEST_OBJECTS";
 fn works_beside() {
     let Ok(root) = std::env::var(OTHER_PROCESS) else { return };
     for round in 0..20 {
-        let objects = Objects::open(Utf8Path::new(&root), Size(60_000), &Disk::default());
+        let objects = Objects::open(Utf8Path::new(&root), Size(60_000), &DiskOps::default());
         for n in 0..6u8 {
             let name = format!("{}", (n as usize + round) % 6);
             let bytes = vec![name.as_bytes()[0]; 9_000];
@@ -185,16 +185,16 @@ fn works_beside() {
             // It may have been pruned by the others as soon as it was there, but never be anything else.
             if let Ok(object) = objects.file(&key(&name), &Progress::default(), |temporary| temporary.write(&bytes, 0))
             {
-                assert_eq!(object.digests, Digests::of(&bytes));
+                assert_eq!(object.digests, Digests::hash(&bytes));
             }
         }
-        Objects::open(Utf8Path::new(&root), Size(20_000), &Disk::default()).prune();
+        Objects::open(Utf8Path::new(&root), Size(20_000), &DiskOps::default()).prune();
     }
 }
 
 #[test]
 fn processes_at_once_find_whole_objects_only() {
-    let scratch = Scratch::new();
+    let scratch = CacheScratch::new();
     let start = || {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", "store::objects::tests::works_beside"]).env(OTHER_PROCESS, scratch.root.as_str());

@@ -1,11 +1,11 @@
-//! Changing the old output itself, in steps that are taken back or finished wherever they are cut off.
+//! Patches the old output itself, in steps that can be rolled back or finished after any interruption.
 
 use std::fs::File;
 use std::os::unix::fs::MetadataExt;
 
 use camino::Utf8Path;
 
-use super::scheme::{Scheme, lens};
+use super::contents::{PatchContents, lens};
 use super::{NewKey, Patched, write_range};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
@@ -13,31 +13,31 @@ use crate::layout::Region;
 use crate::output::Sealed;
 use crate::progress::Progress;
 use crate::source::visit;
-use crate::write::Means;
+use crate::write::WriteOptions;
 use crate::write::journal::{self, Decision, Journal, Outline};
 use crate::write::temporary::{IfBusy, Temporary, lock, sync_folder};
 
-/// The old output, open to be changed.
-pub(super) struct Opened<'a> {
+/// Old output, open for writing.
+pub(super) struct OpenOutput<'a> {
     pub(super) target: &'a Utf8Path,
     pub(super) file: File,
     pub(super) id: Digest,
 }
 
-/// Changes the old file.
+/// Patches the old file.
 pub(super) fn in_place(
-    old: Opened,
-    scheme: &Scheme,
+    old: OpenOutput,
+    contents: &PatchContents,
     sealed: &Sealed,
-    means: &Means,
+    options: &WriteOptions,
     new_key: &NewKey,
     progress: &Progress,
 ) -> Result<Patched> {
-    let Opened { target, file, id } = old;
-    let (disk, patch) = (&means.disk, &scheme.patch);
-    // It is on the disk before there is a journal that only it can open.
+    let OpenOutput { target, file, id } = old;
+    let (disk, patch) = (&options.disk, &contents.patch);
+    // Sync the key first: without it, nothing could finish the patch that the journal describes.
     let key = new_key()?;
-    progress.start(lens(&scheme.fresh) + lens(&scheme.fills) + 2 * lens(&scheme.over));
+    progress.start(lens(&contents.fresh) + lens(&contents.fills) + 2 * lens(&contents.over));
     let mut temporary = Temporary::create(disk, target, IfBusy::Fail)?;
     lock(&file, target, IfBusy::Fail)?;
     let moved = |at: u64, len: u64| (len > 0).then_some(Region { offset: at, len });
@@ -51,28 +51,28 @@ pub(super) fn in_place(
         new_len: patch.new_len,
         widest: patch.widest(),
         inserts: inserts.filter_map(|gap| moved(gap.insert_at(), gap.n_insert())).collect(),
-        fills: scheme.fills.iter().map(|range| patch.place(range)).collect(),
+        fills: contents.fills.iter().map(|range| patch.place(range)).collect(),
         inode: file.metadata().map_err(|error| Error::io("looking at", target, error))?.ino(),
-        boot: journal::boot(),
+        boot: journal::boot_id(),
     };
     let decision = Decision {
-        writes: scheme.over.iter().map(|range| patch.place(range)).collect(),
-        zeros: scheme.zeros.iter().map(|range| patch.place(range)).collect(),
+        writes: contents.over.iter().map(|range| patch.place(range)).collect(),
+        zeros: contents.zeros.iter().map(|range| patch.place(range)).collect(),
         drops: drops.collect(),
     };
     let mut journal = Journal::begin(disk, target, &outline, &key)?;
-    // The output is without its name from here to `finish`: what can be done before is.
-    let renamed = stage(&mut journal, &outline, &decision, scheme, sealed, progress)
+    // From here to `finish` the output has no name, so do everything that is possible before.
+    let renamed = stage(&mut journal, &outline, &decision, contents, sealed, progress)
         .and_then(|at| temporary.take_target(file).map(|()| at));
     let at = match renamed {
         Ok(at) => at,
         Err(error) => {
-            // It still has its name.
+            // It still has its name, so there is nothing to roll back.
             let _ = journal.settle();
             return Err(error);
         }
     };
-    match prepare(&temporary, &mut journal, &outline, scheme, sealed, progress) {
+    match prepare(&temporary, &mut journal, &outline, contents, sealed, progress) {
         Ok(()) => {
             forward(&temporary, &outline, &decision, at, false, &mut journal)?;
             let stat = temporary.finish()?;
@@ -80,7 +80,7 @@ pub(super) fn in_place(
             Ok(Patched { stat, journal: Some(journal) })
         }
         Err(error) => {
-            // If even this fails, the next run does it. It must not find a decision in the journal by then.
+            // If this fails too, the next run rolls back. By then the journal must not contain a decision.
             if journal.undecide().is_ok()
                 && take_back(&temporary, &outline).is_ok()
                 && let Ok(stat) = temporary.finish()
@@ -92,26 +92,26 @@ pub(super) fn in_place(
     }
 }
 
-/// Puts the decision in the journal, where it does not count yet. Says where its bytes are.
+/// Writes the decision to the journal, where it has no effect yet. Returns the offset of its bytes.
 fn stage(
     journal: &mut Journal,
     outline: &Outline,
     decision: &Decision,
-    scheme: &Scheme,
+    contents: &PatchContents,
     sealed: &Sealed,
     progress: &Progress,
 ) -> Result<u64> {
     let at = journal.stage(decision, &mut |take| {
-        for range in &scheme.over {
+        for range in &contents.over {
             visit(&sealed.layout, std::slice::from_ref(range), &mut |bytes| {
                 progress.add(bytes.len() as u64);
-                progress.go_on()?;
+                progress.check_cancelled()?;
                 take(bytes)
             })?;
         }
         Ok(())
     })?;
-    progress.go_on()?;
+    progress.check_cancelled()?;
     if outline.is_empty() {
         // There is nothing to prepare that could fail.
         journal.decide()?;
@@ -119,12 +119,12 @@ fn stage(
     Ok(at)
 }
 
-/// Everything that can be taken back, and the decision.
+/// Does the reversible part, then makes the decision final.
 fn prepare(
     temporary: &Temporary,
     journal: &mut Journal,
     outline: &Outline,
-    scheme: &Scheme,
+    contents: &PatchContents,
     sealed: &Sealed,
     progress: &Progress,
 ) -> Result<()> {
@@ -134,21 +134,21 @@ fn prepare(
         return Ok(());
     }
     for insert in outline.inserts.iter().rev() {
-        progress.go_on()?;
+        progress.check_cancelled()?;
         disk.insert(file, *insert).map_err(|error| temporary.failed(error))?;
     }
     if outline.widest > outline.old_len + lens(&outline.inserts) {
         temporary.set_len(outline.widest)?;
     }
-    for range in scheme.fresh.iter().chain(&scheme.fills) {
-        write_range(&sealed.layout, *range, scheme.patch.place(range).offset, temporary, progress)?;
+    for range in contents.fresh.iter().chain(&contents.fills) {
+        write_range(&sealed.layout, *range, contents.patch.place(range).offset, temporary, progress)?;
     }
     disk.sync(file).map_err(|error| temporary.failed(error))?;
-    progress.go_on()?;
+    progress.check_cancelled()?;
     journal.decide()
 }
 
-/// Does what is decided, from wherever it was left off, up to the name.
+/// Does the irreversible part, from wherever an earlier run stopped, up to renaming.
 pub(super) fn forward(
     temporary: &Temporary,
     outline: &Outline,
@@ -160,6 +160,7 @@ pub(super) fn forward(
     let (disk, file) = (temporary.disk(), temporary.file());
     let failed = |error| temporary.failed(error);
     if !is_written {
+        // Writing again is harmless, so an interrupted run starts over. Only removed ranges must not be removed twice.
         let mut at = bytes_at;
         for region in &decision.writes {
             journal.read(at, region.len, &mut |skip, bytes| temporary.write(bytes, region.offset + skip))?;
@@ -169,11 +170,12 @@ pub(super) fn forward(
             disk.clear(file, *region).map_err(failed)?;
         }
         disk.sync(file).map_err(failed)?;
-        // Dropping moves what was written; without any, it can be written again.
+        // Removing ranges moves bytes that were written. Without removals, writing can be repeated.
         if !decision.drops.is_empty() {
             journal.written()?;
         }
     }
+    // The length tells how many ranges an earlier run removed, since they go from last to first.
     let mut len = file.metadata().map_err(failed)?.len();
     let mut dropped = outline.widest;
     for drop in decision.drops.iter().rev() {
@@ -186,12 +188,13 @@ pub(super) fn forward(
     temporary.set_len(outline.new_len)
 }
 
-/// Makes the old output again of whatever was prepared.
+/// Restores the old output from any stage of the reversible part.
 pub(super) fn take_back(temporary: &Temporary, outline: &Outline) -> Result<()> {
     let (disk, file) = (temporary.disk(), temporary.file());
     let failed = |error| temporary.failed(error);
     let mut len = file.metadata().map_err(failed)?.len();
     let inserted = outline.old_len + lens(&outline.inserts);
+    // Room is inserted from last to first, so the length tells how many ranges are in place.
     if len >= inserted {
         for region in &outline.fills {
             disk.clear(file, *region).map_err(failed)?;

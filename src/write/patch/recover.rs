@@ -1,4 +1,4 @@
-//! Patches that were cut off: seen by whoever reads, finished or taken back by whoever writes.
+//! Interrupted patches: detected by every reader, finished or rolled back by the next writer.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
@@ -10,43 +10,43 @@ use super::in_place::{forward, take_back};
 use crate::content::Stat;
 use crate::digest::Digest;
 use crate::error::{Error, ErrorKind, Result};
-use crate::write::disk::Disk;
-use crate::write::journal::{self, Found, Journal, JournalKey, journal_path};
+use crate::write::disk::DiskOps;
+use crate::write::journal::{self, FoundJournal, Journal, JournalKey, journal_path};
 use crate::write::open;
 use crate::write::temporary::{Temporary, temporary_path};
 
-/// What a patch left beside an output.
+/// Journal that a patch left beside an output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsettled {
-    /// A journal that was not sealed with the key: it says nothing.
+    /// Not sealed with the key, so nothing is known of the patch.
     Foreign,
-    /// The journal of a patch that ended; the output is whole under its name.
+    /// Patch that ended; the output has its name.
     Ended,
-    /// The output has lost its name, and a writer can bring it back.
+    /// Interrupted patch; the output has no name until a writer finishes or rolls it back.
     CutOff {
-        /// What it will be: the old output or the new one.
+        /// Identity after recovery: that of the old output or of the new one.
         id: Digest,
-        /// How long it will be, in bytes.
+        /// Length after recovery, in bytes.
         len: u64,
     },
 }
 
-/// Looks at what a patch left beside an output. Nothing is written.
+/// Returns the state of a patch beside an output. Writes nothing.
 ///
 /// # Errors
 ///
-/// When another process is patching it, or the journal can't be read.
+/// If another process is patching the output, or the journal can't be read.
 pub fn unsettled(target: &Utf8Path, key: Option<&JournalKey>) -> Result<Option<Unsettled>> {
-    let told = match journal::find(target, key)? {
-        None | Some(Found::Torn) => return Ok(None),
-        Some(Found::Foreign) => return Ok(Some(Unsettled::Foreign)),
-        Some(Found::Ours(told)) => told,
+    let state = match journal::find(target, key)? {
+        None | Some(FoundJournal::Torn) => return Ok(None),
+        Some(FoundJournal::Foreign) => return Ok(Some(Unsettled::Foreign)),
+        Some(FoundJournal::Ours(state)) => state,
     };
-    let existing = fs::symlink_metadata(target).ok().map(|metadata| Stat::of(&metadata));
-    let outline = &told.outline;
-    Ok(match (existing, told.progressed.ended) {
+    let existing = fs::symlink_metadata(target).ok().map(|metadata| Stat::from_metadata(&metadata));
+    let outline = &state.outline;
+    Ok(match (existing, state.progressed.ended) {
         (Some(existing), Some((_, stat))) if stat == existing => Some(Unsettled::Ended),
-        (None, _) if is_part(target, outline.inode)? => Some(match told.progressed.decided {
+        (None, _) if is_part(target, outline.inode)? => Some(match state.progressed.decided {
             Some(_) => Unsettled::CutOff { id: outline.new_id, len: outline.new_len },
             None => Unsettled::CutOff { id: outline.old_id, len: outline.old_len },
         }),
@@ -54,7 +54,7 @@ pub fn unsettled(target: &Utf8Path, key: Option<&JournalKey>) -> Result<Option<U
     })
 }
 
-/// Whether what is under the temporary name of an output is the file that was patched.
+/// Returns `true` if the file under the temporary name is the one that was patched.
 fn is_part(target: &Utf8Path, inode: u64) -> Result<bool> {
     let Ok(part) = open::open_own_to_read(&temporary_path(target)) else { return Ok(false) };
     refuse_if_locked(&part, target)?;
@@ -65,85 +65,88 @@ fn refuse_if_locked(part: &File, target: &Utf8Path) -> Result<()> {
     match part.try_lock_shared() {
         Err(TryLockError::WouldBlock) => Err(Error::new(format!("another process is patching `{target}`"))
             .of_kind(ErrorKind::Locked)
-            .help("wait until it is done, then run it again")),
+            .help("wait until it is done, then try again")),
         _ => Ok(()),
     }
 }
 
-/// Whether the journal of a patch is beside an output, whoever put it there.
+/// Returns `true` if the journal of a patch is beside an output, whether it is valid or not.
 pub fn has_journal(target: &Utf8Path) -> bool {
     journal::is_there(target)
 }
 
-/// Opens a finished output to read it. Under its name it is whole, whatever a patch left beside it.
+/// Opens a finished output for reading. An output that has its name is complete, whatever a patch left beside it.
 ///
 /// # Errors
 ///
-/// Those of opening a file; where it has no name because of a patch, the error says so.
+/// If it can't be opened. If a patch took its name, the error says so.
 pub fn open_finished(target: &Utf8Path) -> Result<File> {
     refuse_cut_off(target)?;
     File::open(target).map_err(|error| Error::io("opening", target, error))
 }
 
-/// Fails for an output that has lost its name to a patch which is at work, or was cut off.
+/// Fails if an output has no name because of a running or interrupted patch.
 pub fn refuse_cut_off(target: &Utf8Path) -> Result<()> {
     let is_missing = fs::symlink_metadata(target).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
     if !is_missing || !has_journal(target) {
         return Ok(());
     }
-    let Ok(part) = open::open_to_look(&temporary_path(target)) else { return Ok(()) };
+    let Ok(part) = open::open_to_inspect(&temporary_path(target)) else { return Ok(()) };
     refuse_if_locked(&part, target)?;
-    Err(Error::new(format!("`{target}` has no name now: a patch of it was interrupted"))
-        .help("`tsmedia apply MANIFEST`, with the manifest that makes it, finishes the patch or takes it back"))
+    Err(Error::new(format!("a patch of `{target}` was interrupted, so the file is not there now"))
+        .help("run `tsmedia apply MANIFEST` with the manifest that makes it, to finish or undo the patch"))
 }
 
-/// What became of an output whose patch was cut off.
+/// Result of recovering an interrupted patch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recovered {
-    /// What it is now: the old output or the new one.
+    /// Identity of the recovered output: that of the old output or of the new one.
     pub id: Digest,
-    /// What the file system says of it.
+    /// Metadata of the recovered file.
     pub stat: Stat,
-    /// Whether the system stopped while blocks were being moved, which not every file system does in one step: the
-    /// output is to be verified.
+    /// `true` if the system went down while blocks were being moved, which some file systems don't do atomically. The
+    /// output must be verified.
     pub is_doubtful: bool,
 }
 
-/// Finishes a patch that was cut off, or takes it back, and removes its journal. One that is not sealed with the key is
+/// Finishes or rolls back an interrupted patch, and removes its journal. A journal that is not sealed with the key is
 /// removed and otherwise ignored.
 ///
 /// # Errors
 ///
-/// When another process is at it, or a call fails: then it is left as it is for the next time.
-pub fn recover(target: &Utf8Path, key: Option<&JournalKey>, disk: &Disk) -> Result<Option<Recovered>> {
+/// If another process is working on the output, or a call fails; the state is then left for the next attempt.
+pub fn recover(target: &Utf8Path, key: Option<&JournalKey>, disk: &DiskOps) -> Result<Option<Recovered>> {
     let Some(found) = journal::find(target, key)? else { return Ok(None) };
-    // Its lock tells that another process is at work, also one with another cache or of another user.
-    if let Ok(part) = open::open_to_look(&temporary_path(target)) {
+    // The lock shows any process that is at work, even one of another user or with another cache.
+    if let Ok(part) = open::open_to_inspect(&temporary_path(target)) {
         refuse_if_locked(&part, target)?;
     }
-    let (Found::Ours(told), Some(key)) = (found, key) else { return remove_journal(target, disk).map(|()| None) };
-    let drops = told.progressed.decided.as_ref().map_or(&[][..], |(decision, _)| &decision.drops);
-    let is_doubtful = !(told.outline.inserts.is_empty() && drops.is_empty()) && told.outline.boot != journal::boot();
-    let existing = fs::symlink_metadata(target).ok().map(|metadata| Stat::of(&metadata));
+    let (FoundJournal::Ours(state), Some(key)) = (found, key) else {
+        return remove_journal(target, disk).map(|()| None);
+    };
+    let drops = state.progressed.decided.as_ref().map_or(&[][..], |(decision, _)| &decision.drops);
+    let is_doubtful =
+        !(state.outline.inserts.is_empty() && drops.is_empty()) && state.outline.boot != journal::boot_id();
+    let existing = fs::symlink_metadata(target).ok().map(|metadata| Stat::from_metadata(&metadata));
     let is_patched =
-        |part: &Temporary| part.file().metadata().is_ok_and(|metadata| metadata.ino() == told.outline.inode);
+        |part: &Temporary| part.file().metadata().is_ok_and(|metadata| metadata.ino() == state.outline.inode);
     let part = if existing.is_none() { Temporary::resume(disk, target)? } else { None };
     let Some(mut part) = part.filter(is_patched) else {
-        // It has its name back, or something else has it.
-        let ended = told.progressed.ended.filter(|(_, stat)| Some(*stat) == existing);
+        // It has its name back, or another file has taken it.
+        let ended = state.progressed.ended.filter(|(_, stat)| Some(*stat) == existing);
         remove_journal(target, disk)?;
         return Ok(ended.map(|(id, stat)| Recovered { id, stat, is_doubtful }));
     };
     part.stay();
-    let mut journal = Journal::resume(disk, target, key, &told)?;
-    let id = match &told.progressed.decided {
+    let mut journal = Journal::resume(disk, target, key, &state)?;
+    let id = match &state.progressed.decided {
         Some((decision, at)) => {
-            forward(&part, &told.outline, decision, *at, told.progressed.is_written, &mut journal)?;
-            told.outline.new_id
+            forward(&part, &state.outline, decision, *at, state.progressed.is_written, &mut journal)?;
+            state.outline.new_id
         }
         None => {
-            take_back(&part, &told.outline)?;
-            told.outline.old_id
+            take_back(&part, &state.outline)?;
+            state.outline.old_id
         }
     };
     let stat = part.finish()?;
@@ -152,7 +155,7 @@ pub fn recover(target: &Utf8Path, key: Option<&JournalKey>, disk: &Disk) -> Resu
     Ok(Some(Recovered { id, stat, is_doubtful }))
 }
 
-fn remove_journal(target: &Utf8Path, disk: &Disk) -> Result<()> {
+fn remove_journal(target: &Utf8Path, disk: &DiskOps) -> Result<()> {
     let path = journal_path(target);
     disk.remove(&path).map_err(|error| Error::io("removing", &path, error))
 }

@@ -9,13 +9,13 @@ use tsmedia::digest::Digest;
 use tsmedia::firmware::Firmware;
 use tsmedia::format::bcd::{self, Start};
 use tsmedia::format::certificate::{Certificate, pfx, private_key::PrivateKey, self_signed::self_signed};
-use tsmedia::format::partitions::Scheme;
+use tsmedia::format::partitions::PartitionScheme;
 use tsmedia::format::regf::{Data, Tree};
 use tsmedia::format::wim::header::{HEADER_LEN, Header};
 use tsmedia::format::wim::stored::{self, Words};
 use tsmedia::format::{container, fat, iso, ntfs, stick};
 use tsmedia::layout::{Layout, Region, Slack};
-use tsmedia::plan::saved::Saved;
+use tsmedia::plan::saved::SavedPlan;
 use tsmedia::sequence::xml;
 use tsmedia::source;
 use tsmedia::volume::{BootEntry, Folder, Volume};
@@ -44,7 +44,7 @@ fn volume(boot: bool) -> Volume {
     let image = Layout::new(4_096, Vec::new());
     let entry = |firmware| BootEntry { firmware, image: image.clone() };
     let boot = if boot { vec![entry(Firmware::Bios), entry(Firmware::Uefi)] } else { Vec::new() };
-    let id = Digest::of(b"fuzz");
+    let id = Digest::hash(b"fuzz");
     Volume { label: "FUZZ".into(), id, date: date(), root, parts: vec!["SMS".into()], boot }
 }
 
@@ -91,11 +91,11 @@ pub fn media() -> Vec<Vec<u8>> {
 
 pub fn sticks() -> Vec<Vec<u8>> {
     let stick = |scheme| bytes(&stick::layout(&volume(false), Slack::None, scheme, None).expect("a stick"));
-    vec![stick(Scheme::Mbr), stick(Scheme::Gpt)]
+    vec![stick(PartitionScheme::Mbr), stick(PartitionScheme::Gpt)]
 }
 
 pub fn wims() -> Vec<Vec<u8>> {
-    let seal = Content::bytes(stored::seal(Digest::of(b"fuzz")));
+    let seal = Content::bytes(stored::seal(Digest::hash(b"fuzz")));
     let sha1s = HashMap::new();
     let words = Words { created_by: Some("fuzz"), version: Some("1"), comment: None, sha1s: &sha1s, seal: &seal };
     vec![bytes(&stored::layout(&volume(false), Slack::None, &words).expect("a WIM"))]
@@ -313,7 +313,7 @@ pub const KEY: [u8; 32] = [7; 32];
 
 /// A patch that has begun and one that is decided.
 pub fn journals() -> Vec<Vec<u8>> {
-    let id = Digest::of(b"fuzz");
+    let id = Digest::hash(b"fuzz");
     let mut journal = format!(
         "tsmedia journal 2\n{{\"old_id\":\"{id}\",\"new_id\":\"{id}\",\"old_len\":512,\"new_len\":512,\"widest\":512,\
          \"inserts\":[],\"fills\":[],\"inode\":1,\"boot\":\"fuzz\"}}\n"
@@ -338,6 +338,6 @@ pub fn records() -> Vec<Vec<u8>> {
 }
 
 pub fn saved_plans() -> Vec<Vec<u8>> {
-    let saved = Saved::new(vec!["BER".into()], Vec::new(), vec![("a".into(), "b".into())], false, Vec::new());
+    let saved = SavedPlan::new(vec!["BER".into()], Vec::new(), vec![("a".into(), "b".into())], false, Vec::new());
     vec![saved.to_json().expect("a plan").into_bytes()]
 }

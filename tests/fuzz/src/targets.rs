@@ -31,8 +31,8 @@ use tsmedia::format::{authenticode, container, fat, iso, ntfs, partitions, stick
 use tsmedia::inputs::Inputs;
 use tsmedia::manifest::{self, Options, task_sequence};
 use tsmedia::map::Map;
-use tsmedia::output::Carrier;
-use tsmedia::plan::saved::Saved;
+use tsmedia::output::ParsedMedium;
+use tsmedia::plan::saved::SavedPlan;
 use tsmedia::problem::Problems;
 use tsmedia::progress::Progress;
 use tsmedia::record::Record;
@@ -106,8 +106,8 @@ fn text(bytes: &[u8]) -> &str {
 
 /// The regions of a medium cover it from its first byte to its last, whatever it says of itself.
 fn check_map(bytes: &[u8]) {
-    let Ok(carrier) = Carrier::read(&mut Cursor::new(bytes)) else { return };
-    let map = Map::of(&carrier);
+    let Ok(parsed) = ParsedMedium::read(&mut Cursor::new(bytes)) else { return };
+    let map = Map::new(&parsed);
     let mut at = 0;
     for region in &map.regions {
         assert_eq!(region.offset, at);
@@ -324,9 +324,9 @@ fn read_record(bytes: &[u8]) -> bool {
 }
 
 fn read_saved(bytes: &[u8]) -> bool {
-    let Ok(saved) = Saved::parse(text(bytes), Utf8Path::new("plan.json")) else { return false };
+    let Ok(saved) = SavedPlan::parse(text(bytes), Utf8Path::new("plan.json")) else { return false };
     let written = saved.to_json().expect("a plan that was read");
-    Saved::parse(&written, Utf8Path::new("plan.json")).expect("a plan that was written");
+    SavedPlan::parse(&written, Utf8Path::new("plan.json")).expect("a plan that was written");
     true
 }
 

@@ -42,7 +42,7 @@ fn disc(len: u64, slack: Slack, scratch: &Path) -> PathBuf {
     }
     let volume = Volume {
         label: "WIN11 BER".into(),
-        id: Digest::of(b"large"),
+        id: Digest::hash(b"large"),
         date: Date::EARLIEST,
         root,
         parts: Vec::new(),
@@ -59,7 +59,7 @@ fn large_efi_image(scratch: &Path) -> Layout {
     let mut root = Folder::default();
     root.insert("EFI/BOOT/BOOTX64.EFI", Content::bytes(program)).unwrap();
     root.insert("padding", hole(40 << 20, scratch)).unwrap();
-    let id = Digest::of(b"image");
+    let id = Digest::hash(b"image");
     let label = "EFI BOOT".into();
     let volume = Volume { label, id, date: Date::EARLIEST, root, parts: Vec::new(), boot: Vec::new() };
     fat::layout(&volume).unwrap()
@@ -68,7 +68,7 @@ fn large_efi_image(scratch: &Path) -> Layout {
 fn hole(len: u64, scratch: &Path) -> Content {
     let path = Utf8PathBuf::try_from(scratch.join(format!("hole-{len}"))).unwrap();
     fs::File::create(&path).unwrap().set_len(len).unwrap();
-    let stat = Stat::of(&fs::metadata(&path).unwrap());
+    let stat = Stat::from_metadata(&fs::metadata(&path).unwrap());
     Content::file(SourceFile { path, stat })
 }
 

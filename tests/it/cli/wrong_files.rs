@@ -127,7 +127,7 @@ fn a_failure_is_among_the_problems_of_the_json() {
     for command in ["check --json", "plan --json", "apply --json"] {
         let errors = errors(command);
         let message = errors[0]["message"].as_str().unwrap();
-        assert!(message.contains("UDF holds 1023") && message.len() < 250, "{message}");
+        assert!(message.contains("UDF allows 1023") && message.len() < 250, "{message}");
         assert_eq!(errors[0]["labels"][0]["line"], line, "{command}");
     }
     insta::assert_snapshot!(desk.see("check"));

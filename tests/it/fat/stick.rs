@@ -2,16 +2,22 @@
 
 use std::io::BufReader;
 
-use tsmedia::format::partitions::Scheme;
+use tsmedia::format::partitions::PartitionScheme;
 use tsmedia::format::stick;
 use tsmedia::format::stick::Stick;
 use tsmedia::layout::{Extent, Slack};
-use tsmedia::output::Carrier;
+use tsmedia::output::ParsedMedium;
 
 use super::*;
 
 /// Writes the image of a stick, and its partition alone beside it; gives both.
-fn made(scratch: &Scratch, root: &Folder, scheme: Scheme, slack: Slack, capacity: Option<u64>) -> (PathBuf, PathBuf) {
+fn made(
+    scratch: &Scratch,
+    root: &Folder,
+    scheme: PartitionScheme,
+    slack: Slack,
+    capacity: Option<u64>,
+) -> (PathBuf, PathBuf) {
     let volume = volume("WIN11 BER", root.clone());
     let (image, partition) = (scratch.path("stick.img"), scratch.path("partition.img"));
     write(&stick::layout(&volume, slack, scheme, capacity).unwrap(), &image);
@@ -37,8 +43,8 @@ fn read_by_us(image: &Path) -> (Stick, BTreeMap<String, Option<Vec<u8>>>) {
 }
 
 fn read(image: &mut (impl Read + Seek)) -> tsmedia::error::Result<Stick> {
-    match Carrier::read(image)? {
-        Carrier::Stick(stick) => Ok(stick),
+    match ParsedMedium::read(image)? {
+        ParsedMedium::Stick(stick) => Ok(stick),
         other => panic!("{other:?}"),
     }
 }
@@ -66,7 +72,7 @@ fn awkward() -> Folder {
 #[test]
 fn every_reader_sees_a_stick_as_it_is_meant() {
     let root = awkward();
-    for (scheme, slack) in [(Scheme::Mbr, Slack::Ample), (Scheme::Gpt, Slack::None)] {
+    for (scheme, slack) in [(PartitionScheme::Mbr, Slack::Ample), (PartitionScheme::Gpt, Slack::None)] {
         let scratch = Scratch::new();
         let (image, partition) = made(&scratch, &root, scheme, slack, None);
         let report = run(Command::new("sfdisk").arg("--verify").arg(&image));
@@ -74,11 +80,11 @@ fn every_reader_sees_a_stick_as_it_is_meant() {
         let table = run(Command::new("sfdisk").arg("--dump").arg(&image));
         let sectors = fs::metadata(&partition).unwrap().len() / 512;
         match scheme {
-            Scheme::Mbr => {
+            PartitionScheme::Mbr => {
                 let line = format!("start=        2048, size= {sectors:>11}, type=c, bootable");
                 assert!(table.contains(&line), "{table}");
             }
-            Scheme::Gpt => {
+            PartitionScheme::Gpt => {
                 let report = run(Command::new("sgdisk").arg("--verify").arg(&image));
                 assert!(report.contains("No problems found"), "{report}");
                 let line =
@@ -121,7 +127,7 @@ fn assert_holds_one_of(len: u64, is_for_fsck: bool) {
     let scratch = Scratch::new();
     let source = Utf8PathBuf::try_from(scratch.path("install.swm")).unwrap();
     File::create(&source).unwrap().set_len(len).unwrap();
-    let stat = Stat::of(&fs::metadata(&source).unwrap());
+    let stat = Stat::from_metadata(&fs::metadata(&source).unwrap());
     let mut root = boot_folder(9_000);
     let install = Content::file(SourceFile { path: source, stat });
     root.insert("sources/install.swm", install.clone()).unwrap();
@@ -133,7 +139,7 @@ fn assert_holds_one_of(len: u64, is_for_fsck: bool) {
         write(&Layout::new(layout.len(), rest.collect()), path);
     };
     let (image, partition) = (scratch.path("stick.img"), scratch.path("partition.img"));
-    write_rest(&stick::layout(&volume, Slack::Ample, Scheme::Gpt, None).unwrap(), &image);
+    write_rest(&stick::layout(&volume, Slack::Ample, PartitionScheme::Gpt, None).unwrap(), &image);
     write_rest(&fat::partition(&volume, Slack::Ample, 2_048, None).unwrap(), &partition);
     if is_for_fsck {
         assert_eq!(fsck(&partition), [""; 0]);
@@ -158,7 +164,7 @@ fn what_fat_can_not_hold_is_on_ntfs_with_all_content() {
     let source = Utf8PathBuf::try_from(scratch.path("install.wim")).unwrap();
     let len = (5 << 30) + 77;
     File::create(&source).unwrap().set_len(len).unwrap();
-    let stat = Stat::of(&fs::metadata(&source).unwrap());
+    let stat = Stat::from_metadata(&fs::metadata(&source).unwrap());
     let mut root = boot_folder(9_000);
     for n in 0..100 {
         root.insert(&format!("SMS/PKG/BER{:05}/{n}.inf", n % 9), bytes(n * 70, n as u8)).unwrap();
@@ -167,7 +173,7 @@ fn what_fat_can_not_hold_is_on_ntfs_with_all_content() {
     root.insert("SMS/PKG/BER00010/install.wim", large()).unwrap();
     root.insert("names/large.vhdx", large()).unwrap();
     let volume = volume("WIN11 BER", root.clone());
-    for scheme in [Scheme::Mbr, Scheme::Gpt] {
+    for scheme in [PartitionScheme::Mbr, PartitionScheme::Gpt] {
         let layout = stick::layout_with_ntfs(&volume, Slack::Ample, scheme, None).unwrap();
         let image = scratch.path("stick.img");
         let rest = layout.extents().iter().filter(|extent| !matches!(extent.piece, Piece::Source { .. })).cloned();
@@ -175,8 +181,8 @@ fn what_fat_can_not_hold_is_on_ntfs_with_all_content() {
         let report = run(Command::new("sfdisk").arg("--dump").arg(&image));
         let types: Vec<_> = report.lines().filter_map(|line| line.split("type=").nth(1)?.split(',').next()).collect();
         match scheme {
-            Scheme::Mbr => assert_eq!(types, ["c", "7"]),
-            Scheme::Gpt => {
+            PartitionScheme::Mbr => assert_eq!(types, ["c", "7"]),
+            PartitionScheme::Gpt => {
                 assert_eq!(types, ["EBD0A0A2-B9E5-4433-87C0-68B6B72699C7"; 2]);
                 let report = run(Command::new("sgdisk").arg("--verify").arg(&image));
                 assert!(report.contains("No problems found"), "{report}");
@@ -194,7 +200,7 @@ fn what_fat_can_not_hold_is_on_ntfs_with_all_content() {
             let is_on_ntfs = file.extents[0].start >= second.offset;
             assert_eq!(is_on_ntfs, file.path.starts_with("SMS/") || file.len == len, "{}", file.path);
         }
-        if scheme == Scheme::Mbr {
+        if scheme == PartitionScheme::Mbr {
             let ntfs = scratch.path("ntfs.img");
             let is_on_it = |extent: &&Extent| extent.offset >= second.offset && matches!(extent.piece, Piece::Bytes(_));
             let own = layout.extents().iter().filter(is_on_it);
@@ -210,7 +216,7 @@ fn what_fat_can_not_hold_is_on_ntfs_with_all_content() {
     // Where nothing is too large there is one partition.
     let plain = super::volume("WIN11 BER", boot_folder(9_000));
     let [with, without] = [stick::layout_with_ntfs, stick::layout].map(|layout| {
-        let layout = layout(&plain, Slack::Ample, Scheme::Mbr, None).unwrap();
+        let layout = layout(&plain, Slack::Ample, PartitionScheme::Mbr, None).unwrap();
         write(&layout, &scratch.path("plain.img"));
         fs::read(scratch.path("plain.img")).unwrap()
     });
@@ -220,26 +226,26 @@ fn what_fat_can_not_hold_is_on_ntfs_with_all_content() {
 #[test]
 fn a_damaged_stick_is_refused_and_never_believed() {
     let scratch = Scratch::new();
-    let (image, _) = made(&scratch, &boot_folder(9_000), Scheme::Mbr, Slack::Ample, None);
+    let (image, _) = made(&scratch, &boot_folder(9_000), PartitionScheme::Mbr, Slack::Ample, None);
     let sound = fs::read(&image).unwrap();
     let (table, root) = ((2 << 20), (3 << 20));
-    let read = |bytes: &[u8]| Carrier::read(&mut std::io::Cursor::new(bytes)).map_err(|error| error.to_string());
+    let read = |bytes: &[u8]| ParsedMedium::read(&mut std::io::Cursor::new(bytes)).map_err(|error| error.to_string());
     assert!(read(&sound).is_ok());
     // A folder that leads back to itself, and a chain that leaves the volume.
     let mut circle = sound.clone();
     let root_cluster = 2;
     circle[table + 4 * root_cluster..][..4].copy_from_slice(&2u32.to_le_bytes());
-    assert_eq!(read(&circle).unwrap_err(), "the root folder has more clusters than it can have");
+    assert_eq!(read(&circle).unwrap_err(), "the root folder has more clusters than possible");
     let mut outside = sound.clone();
     outside[table + 4 * root_cluster..][..4].copy_from_slice(&0x00FF_FFFFu32.to_le_bytes());
-    assert_eq!(read(&outside).unwrap_err(), "the root folder goes on in cluster 16777215, and there is none");
+    assert_eq!(read(&outside).unwrap_err(), "the root folder continues in cluster 16777215, which does not exist");
     let error = read(&sound[..20 << 20]).unwrap_err();
     assert!(error.starts_with("partition 1 ends at byte"), "{error}");
     // Whatever byte is another one: no panic, and no file outside of the stick.
     let mut other = sound;
     for at in (0..64).map(|n| 446 + n).chain((1 << 20)..(1 << 20) + 96).chain(root..root + 640) {
         other[at] ^= 0x5A;
-        if let Ok(Carrier::Stick(stick)) = read(&other) {
+        if let Ok(ParsedMedium::Stick(stick)) = read(&other) {
             let ends = stick.files.iter().flat_map(|file| &file.extents).map(|extent| extent.end);
             assert!(ends.max().is_none_or(|end| end <= other.len() as u64), "byte {at}");
         }
@@ -253,7 +259,7 @@ proptest! {
     #[test]
     fn any_tree_comes_back_from_a_stick_as_it_was(root in tree(), is_gpt: bool, is_tight: bool) {
         let scratch = Scratch::new();
-        let scheme = if is_gpt { Scheme::Gpt } else { Scheme::Mbr };
+        let scheme = if is_gpt { PartitionScheme::Gpt } else { PartitionScheme::Mbr };
         let slack = if is_tight { Slack::None } else { Slack::Ample };
         let (image, partition) = made(&scratch, &root, scheme, slack, None);
         prop_assert_eq!(fsck(&partition), [""; 0]);

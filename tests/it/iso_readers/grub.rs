@@ -86,7 +86,7 @@ fn read_by_grub(file_system: &str, name: &str) {
     let mut expected = Vec::new();
     for (path, source) in sample.files.iter().filter(|(path, _)| *path != "sources/large.wim") {
         script += &format!("hashsum --hash sha256 '(cd)/{path}'\n");
-        expected.push(tsmedia::digest::Digests::of(&fs::read(source).unwrap()).sha256.to_string());
+        expected.push(tsmedia::digest::Digests::hash(&fs::read(source).unwrap()).sha256.to_string());
     }
     for at in marks {
         script += &format!("hexdump --skip={at} --length=8 (cd)/sources/large.wim\n");

@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 use camino::Utf8PathBuf;
 use tsmedia::content::Content;
 use tsmedia::date::Date;
-use tsmedia::format::partitions::Scheme;
+use tsmedia::format::partitions::PartitionScheme;
 use tsmedia::manifest::{self, Options};
 use tsmedia::media::data;
 use tsmedia::output;
@@ -42,7 +42,7 @@ const BOOT_FILES: [&str; 7] = [
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     StandAlone,
-    Stick(Scheme),
+    Stick(PartitionScheme),
     Prestaged,
 }
 
@@ -142,8 +142,8 @@ files = "boot-files"
             self.edition,
             self.has_tools,
             match self.kind {
-                Kind::Stick(Scheme::Mbr) => "format = \"usb\"\n",
-                Kind::Stick(Scheme::Gpt) => "format = \"usb\"\npartition-table = \"gpt\"\n",
+                Kind::Stick(PartitionScheme::Mbr) => "format = \"usb\"\n",
+                Kind::Stick(PartitionScheme::Gpt) => "format = \"usb\"\npartition-table = \"gpt\"\n",
                 _ => "",
             },
             self.kind.output()

@@ -1,7 +1,7 @@
-//! A source that is put together: ranges of existing files and a few bytes of our own, one after the other.
+//! Sources assembled from ranges of existing files and bytes in memory.
 //!
-//! So a derived file (an edited boot image, a part of a split WIM) is a list that refers to what is there already.
-//! Nothing is copied until it is written to where it belongs, and its key is known without reading anything.
+//! A derived file, such as an edited boot image or a part of a split WIM, is just a list of runs. Nothing is copied
+//! until the output is written, and the key is known without reading anything.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -12,49 +12,49 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::{SourceFile, Stat};
 use crate::digest::Digest;
 
-/// Bytes that are put together of runs. A copy shares them.
+/// Sequence of byte runs. Clones share it.
 #[derive(Clone)]
-pub struct Pieced(Arc<Inner>);
+pub struct Pieced(Arc<PiecedInner>);
 
-struct Inner {
+struct PiecedInner {
     path: Utf8PathBuf,
     files: Vec<SourceFile>,
-    runs: Vec<Placed>,
+    runs: Vec<PlacedRun>,
     len: u64,
     key: Digest,
 }
 
-/// A run at its place.
-struct Placed {
-    /// Where it starts in the whole.
+/// Run with its position.
+struct PlacedRun {
+    /// Offset in the source.
     at: u64,
-    from: From,
+    from: RunOrigin,
 }
 
-enum From {
+enum RunOrigin {
     Bytes(Arc<[u8]>),
-    /// A file by its number, and the byte at which the run starts in it.
+    /// Number of the file, and offset in it.
     File(usize, u64),
 }
 
-/// A run of bytes that something is put together of.
+/// Run of bytes to assemble a source from.
 #[derive(Clone, Debug)]
-pub enum Run {
+pub enum ByteRun {
     /// Bytes in memory.
     Bytes(Arc<[u8]>),
-    /// `len` bytes of a file from its byte `start`.
+    /// Range of a file.
     Range {
-        /// The file.
+        /// File.
         file: Arc<SourceFile>,
-        /// Where in it they start.
+        /// Offset in the file.
         start: u64,
-        /// How many they are.
+        /// Length in bytes.
         len: u64,
     },
 }
 
-impl Run {
-    /// Its length in bytes.
+impl ByteRun {
+    /// Length in bytes.
     pub fn len(&self) -> u64 {
         match self {
             Self::Bytes(bytes) => bytes.len() as u64,
@@ -62,98 +62,100 @@ impl Run {
         }
     }
 
-    /// Whether it holds no byte.
+    /// Returns `true` if there are no bytes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// A part of one run, as it is read.
+/// Part of one run, as it is read.
 #[derive(Clone, Copy, Debug)]
 pub enum Stretch<'a> {
     /// Bytes in memory.
     Bytes(&'a [u8]),
-    /// `len` bytes of the `file`-th of the [files](Pieced::files), from its byte `start`.
+    /// Range of one of the [files](Pieced::files).
     File {
-        /// The number of the file.
+        /// Index of the file.
         file: usize,
-        /// Where in it they start.
+        /// Offset in the file.
         start: u64,
-        /// How many they are.
+        /// Length in bytes.
         len: u64,
     },
 }
 
 impl Pieced {
-    /// These runs, one after the other. `path` is what messages call the whole.
+    /// Assembles a source from runs. `path` is its name in messages.
     ///
     /// # Panics
     ///
-    /// If a run passes the end of its file.
-    pub fn new(path: &Utf8Path, runs: impl IntoIterator<Item = Run>) -> Self {
+    /// If a run extends past the end of its file.
+    pub fn new(path: &Utf8Path, runs: impl IntoIterator<Item = ByteRun>) -> Self {
         let mut files: Vec<SourceFile> = Vec::new();
         let mut numbers: HashMap<Stat, usize> = HashMap::new();
-        let mut placed: Vec<Placed> = Vec::new();
+        let mut placed: Vec<PlacedRun> = Vec::new();
         let mut len = 0;
         for run in runs.into_iter().filter(|run| !run.is_empty()) {
             let at = len;
             len += run.len();
             let from = match run {
-                Run::Bytes(bytes) => From::Bytes(bytes),
-                Run::Range { file, start, len } => {
+                ByteRun::Bytes(bytes) => RunOrigin::Bytes(bytes),
+                ByteRun::Range { file, start, len } => {
                     let fits = start.checked_add(len).is_some_and(|end| end <= file.stat.len);
                     assert!(fits, "a run of {len} bytes from {start} passes the end of `{}`", file.path);
                     let number = *numbers.entry(file.stat).or_insert_with(|| {
                         files.push(SourceFile::clone(&file));
                         files.len() - 1
                     });
-                    From::File(number, start)
+                    RunOrigin::File(number, start)
                 }
             };
-            // What goes on where the last run ended is the same run: so the key does not hang on how it was cut.
-            if let (From::File(file, start), Some(Placed { at: last_at, from: From::File(last_file, last_start) })) =
-                (&from, placed.last())
+            // Join runs that are contiguous in a file, so that the key does not depend on how the source was cut.
+            if let (
+                RunOrigin::File(file, start),
+                Some(PlacedRun { at: last_at, from: RunOrigin::File(last_file, last_start) }),
+            ) = (&from, placed.last())
                 && file == last_file
                 && *start == last_start + (at - last_at)
             {
                 continue;
             }
-            placed.push(Placed { at, from });
+            placed.push(PlacedRun { at, from });
         }
         let key = key(&files, &placed, len);
-        Self(Arc::new(Inner { path: path.to_owned(), files, runs: placed, len, key }))
+        Self(Arc::new(PiecedInner { path: path.to_owned(), files, runs: placed, len, key }))
     }
 
-    /// What messages call it.
+    /// Name for messages.
     pub fn path(&self) -> &Utf8Path {
         &self.0.path
     }
 
-    /// Its length in bytes.
+    /// Length in bytes.
     pub fn len(&self) -> u64 {
         self.0.len
     }
 
-    /// Whether it holds no byte.
+    /// Returns `true` if there are no bytes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The digest of what it is put together of: what the file systems say of the files, ranges, and bytes.
+    /// Digest of the metadata of the files, the ranges and the bytes in memory.
     pub fn key(&self) -> Digest {
         self.0.key
     }
 
-    /// The files that it is read from, each once.
+    /// Files that are read, each listed once.
     pub fn files(&self) -> &[SourceFile] {
         &self.0.files
     }
 
-    /// What a range of it is read from, in order.
+    /// Parts of runs that make up a range, in order.
     ///
     /// # Panics
     ///
-    /// If the range passes the end.
+    /// If the range extends past the end.
     pub fn stretches(&self, range: Range<u64>) -> impl Iterator<Item = Stretch<'_>> {
         assert!(range.start <= range.end && range.end <= self.len(), "{range:?} passes the end at {}", self.len());
         let runs = &self.0.runs;
@@ -163,28 +165,28 @@ impl Pieced {
             let (from, to) = (run.at.max(range.start), end.min(range.end));
             let (skip, len) = (from - run.at, to.checked_sub(from).filter(|len| *len > 0)?);
             Some(match &run.from {
-                From::Bytes(bytes) => Stretch::Bytes(&bytes[skip as usize..(skip + len) as usize]),
-                From::File(file, start) => Stretch::File { file: *file, start: start + skip, len },
+                RunOrigin::Bytes(bytes) => Stretch::Bytes(&bytes[skip as usize..(skip + len) as usize]),
+                RunOrigin::File(file, start) => Stretch::File { file: *file, start: start + skip, len },
             })
         })
     }
 
-    /// A range of it as runs, to put something else together of.
+    /// Runs that make up a range, to assemble another source from.
     ///
     /// # Panics
     ///
-    /// If the range passes the end.
-    pub fn runs(&self, range: Range<u64>) -> Vec<Run> {
+    /// If the range extends past the end.
+    pub fn runs(&self, range: Range<u64>) -> Vec<ByteRun> {
         let files: Vec<_> = self.0.files.iter().map(|file| Arc::new(file.clone())).collect();
         let run = |stretch| match stretch {
-            Stretch::Bytes(bytes) => Run::Bytes(bytes.into()),
-            Stretch::File { file, start, len } => Run::Range { file: Arc::clone(&files[file]), start, len },
+            Stretch::Bytes(bytes) => ByteRun::Bytes(bytes.into()),
+            Stretch::File { file, start, len } => ByteRun::Range { file: Arc::clone(&files[file]), start, len },
         };
         self.stretches(range).map(run).collect()
     }
 }
 
-fn key(files: &[SourceFile], runs: &[Placed], len: u64) -> Digest {
+fn key(files: &[SourceFile], runs: &[PlacedRun], len: u64) -> Digest {
     let mut fields: Vec<u8> = Vec::new();
     let mut number = |number: u64| fields.extend(number.to_le_bytes());
     number(len);
@@ -196,17 +198,23 @@ fn key(files: &[SourceFile], runs: &[Placed], len: u64) -> Digest {
     for run in runs {
         number(run.at);
         match &run.from {
-            From::File(file, start) => [0, *file as u64, *start].into_iter().for_each(&mut number),
-            From::Bytes(bytes) => {
+            RunOrigin::File(file, start) => [0, *file as u64, *start].into_iter().for_each(&mut number),
+            RunOrigin::Bytes(bytes) => {
                 number(1);
-                Digest::of(bytes).0.as_chunks().0.iter().map(|eight| u64::from_le_bytes(*eight)).for_each(&mut number);
+                Digest::hash(bytes)
+                    .0
+                    .as_chunks()
+                    .0
+                    .iter()
+                    .map(|eight| u64::from_le_bytes(*eight))
+                    .for_each(&mut number);
             }
         }
     }
-    Digest::of(&fields)
+    Digest::hash(&fields)
 }
 
-/// Two that are put together alike are the same bytes.
+/// Compares keys: sources assembled from the same runs have the same bytes.
 impl PartialEq for Pieced {
     fn eq(&self, other: &Self) -> bool {
         self.key() == other.key()
@@ -217,7 +225,7 @@ impl Eq for Pieced {}
 
 impl std::fmt::Debug for Pieced {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Inner { path, files, runs, len, .. } = &*self.0;
+        let PiecedInner { path, files, runs, len, .. } = &*self.0;
         write!(f, "Pieced(`{path}`, {len} bytes, {} runs of {} files)", runs.len(), files.len())
     }
 }

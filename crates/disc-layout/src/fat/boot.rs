@@ -1,9 +1,9 @@
-//! Boot sectors that any formatter may have written: where the parts of a volume are.
+//! Boot sectors written by any formatter, and the positions of a volume's parts.
 //!
-//! FAT32 is told from the others by its table, whose length in 16 bits is zero, as Windows, Linux and UEFI do it; FAT12
-//! from FAT16 by the number of clusters. The specification tells all three by the number of clusters, but small FAT32
-//! volumes with too few of them are common: `mkfs.fat -F 32` makes such EFI system partitions. Sectors of 512 to 4,096
-//! bytes are read.
+//! A volume is FAT32 if the 16-bit length of its table is zero, as in Windows, Linux and UEFI; otherwise, the number of
+//! clusters tells FAT12 and FAT16 apart. The specification goes by the number of clusters alone, but small FAT32
+//! volumes with too few clusters are common: `mkfs.fat -F 32` makes such EFI system partitions. Sectors of 512 to 4,096
+//! bytes are supported.
 
 use std::ops::Range;
 
@@ -13,34 +13,34 @@ use crate::little_endian;
 use super::geometry::Width;
 use super::tree::ENTRY_LEN;
 
-/// Bytes of a boot sector that are looked at, however long a sector is.
+/// Number of bytes of a boot sector that are examined, whatever the sector length.
 pub(super) const BOOT_LEN: u64 = 512;
 
-/// Places of the parts of a volume, in bytes from the start of the medium.
-pub(super) struct Boot {
-    /// Bits of an entry of the allocation table.
+/// Positions of a volume's parts, in bytes from the start of the medium.
+pub(super) struct FatBootSector {
+    /// Width of the entries of the allocation table.
     pub width: Width,
-    /// First byte of the volume.
+    /// Offset of the volume.
     pub start: u64,
-    /// Bytes of the volume.
+    /// Length of the volume.
     pub len: u64,
-    /// Bytes of a sector.
+    /// Length of a sector.
     pub sector_len: u64,
-    /// First allocation table.
+    /// Offset of the first allocation table.
     pub first_table: u64,
-    /// Allocation table that is in use: FAT32 may have switched mirroring off (BPB_ExtFlags).
+    /// Offset of the active allocation table. FAT32 can switch mirroring off (BPB_ExtFlags).
     pub table: u64,
-    /// Bytes of an allocation table.
+    /// Length of an allocation table.
     pub table_len: u64,
     /// Number of allocation tables.
     pub n_tables: u64,
-    /// Root folder of FAT12 and FAT16.
+    /// Range of the root folder of FAT12 and FAT16.
     pub root: Range<u64>,
     /// First cluster of the root folder of FAT32.
     pub root_cluster: u64,
-    /// First cluster.
+    /// Offset of the first cluster.
     pub data: u64,
-    /// Bytes of a cluster.
+    /// Length of a cluster.
     pub cluster_len: u64,
     /// Number of clusters.
     pub n_clusters: u64,
@@ -48,17 +48,17 @@ pub(super) struct Boot {
     pub label: [u8; 11],
 }
 
-impl Boot {
-    /// Returns whether a sector ends as a boot sector does.
+impl FatBootSector {
+    /// Returns `true` if a sector has the signature of a boot sector.
     pub fn has_signature(sector: &[u8]) -> bool {
         sector.get(510..512) == Some(&[0x55, 0xAA])
     }
 
-    /// Reads the boot sector of a volume in a range of a medium.
+    /// Parses the boot sector of a volume in a range of a medium.
     ///
     /// # Errors
     ///
-    /// Values that no formatter writes, and a volume that is longer than the range.
+    /// If a value is impossible, or the volume is longer than the range.
     pub fn parse(sector: &[u8], place: Range<u64>) -> Result<Self> {
         let wrong = |why: &str| Details::new(format!("this is not a FAT volume: {why}"));
         if sector.len() < BOOT_LEN as usize || !matches!(sector[0], 0xEB | 0xE9) {
@@ -79,7 +79,7 @@ impl Boot {
         let root = n_reserved + n_tables * table_sectors;
         let data = root + (n_root_entries * ENTRY_LEN).div_ceil(sector_len);
         let n_clusters =
-            n_sectors.checked_sub(data).ok_or_else(|| Error::NotRecognized(wrong("it ends before its data begin")))?;
+            n_sectors.checked_sub(data).ok_or_else(|| Error::NotRecognized(wrong("it ends before its data begins")))?;
         let n_clusters = n_clusters / cluster_sectors;
         let width = match n_clusters {
             _ if u16_at(22) == 0 => Width::Fat32,
@@ -89,7 +89,7 @@ impl Boot {
         if (place.end - place.start) / sector_len < n_sectors {
             return Err(Error::Damaged(
                 Details::new("the FAT volume is longer than its partition")
-                    .help("the image may be cut off: compare its size with that of the original"),
+                    .help("the image may be truncated: compare its size with that of the original"),
             ));
         }
         let table_len = table_sectors * sector_len;
@@ -102,7 +102,7 @@ impl Boot {
             _ => 0,
         };
         if active >= n_tables {
-            return Err(Error::Damaged(wrong("the allocation table that is in use is missing")));
+            return Err(Error::Damaged(wrong("its active allocation table is missing")));
         }
         let label_at = if width == Width::Fat32 { 71 } else { 43 };
         let mut label = [0; 11];
@@ -125,12 +125,12 @@ impl Boot {
         })
     }
 
-    /// Returns the place of a cluster's entry in the allocation table that is in use.
+    /// Offset of a cluster's entry in the active allocation table.
     pub fn entry_offset(&self, cluster: u64) -> u64 {
         self.table + cluster * self.width.bits() / 8
     }
 
-    /// Returns whether there is a cluster of this number.
+    /// Returns `true` if the cluster exists.
     pub fn holds(&self, cluster: u64) -> bool {
         (2..self.n_clusters + 2).contains(&cluster)
     }

@@ -1,13 +1,13 @@
-//! OEM code pages: the characters of short names beyond ASCII. No volume names its own.
+//! OEM code pages: the characters beyond ASCII in short names. A volume does not record its code page.
 //!
-//! The tables are those of the Unicode Consortium (`MAPPINGS/VENDORS/MICSFT/PC`). Not supported: code pages of two bytes
-//! (932, 936, 949, 950).
+//! The tables are those of the Unicode Consortium (`MAPPINGS/VENDORS/MICSFT/PC`). Double-byte code pages (932, 936,
+//! 949, 950) are not supported.
 
-/// A code page of DOS with one byte for each character.
+/// Single-byte code page of DOS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CodePage(usize);
 
-/// For each code page, the region that it is used in and the characters of the bytes from 80 on.
+/// Number and region of each code page, and the characters of the bytes from 0x80 on.
 #[rustfmt::skip]
 const PAGES: [(u16, &str, &str); 18] = [
     (437, "United States", "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u{a0}"),
@@ -31,34 +31,34 @@ const PAGES: [(u16, &str, &str); 18] = [
 ];
 
 impl Default for CodePage {
-    /// 437, that of the United States.
+    /// Returns 437 (United States).
     fn default() -> Self {
         Self(0)
     }
 }
 
 impl CodePage {
-    /// The code page with a number, such as 850.
+    /// Looks up a code page by its number, such as 850.
     pub fn new(number: u16) -> Option<Self> {
         PAGES.iter().position(|(own, ..)| *own == number).map(Self)
     }
 
-    /// All code pages, ascending.
+    /// All code pages in ascending order.
     pub fn all() -> impl Iterator<Item = Self> {
         (0..PAGES.len()).map(Self)
     }
 
-    /// Region that it is used in, such as `Western Europe`.
+    /// Region of use, such as `Western Europe`.
     pub fn region(self) -> &'static str {
         PAGES[self.0].1
     }
 
-    /// Its number.
+    /// Number of the code page.
     pub fn number(self) -> u16 {
         PAGES[self.0].0
     }
 
-    /// The character that a byte stands for; U+FFFD if it stands for none.
+    /// Decodes a byte. Undefined bytes become U+FFFD.
     pub fn decode(self, byte: u8) -> char {
         match byte.checked_sub(0x80) {
             None => byte.into(),

@@ -1,22 +1,22 @@
-//! The entries of a folder ("FAT Directory Structure", "FAT Long Directory Entries").
+//! Writer of directory entries ("FAT Directory Structure", "FAT Long Directory Entries").
 
 use crate::date::Date;
-use crate::tree::What;
+use crate::tree::ItemKind;
 
 use super::short_name::ShortName;
 use super::tree::{ENTRY_LEN, FatTree, LONG_NAME_UNITS};
-use super::{Placement, Run};
+use super::{FatPlacement, FatRun};
 
 const ATTR_VOLUME_ID: u8 = 0x08;
 const ATTR_DIRECTORY: u8 = 0x10;
 const ATTR_ARCHIVE: u8 = 0x20;
 const ATTR_LONG_NAME: u8 = 0x0F;
 
-/// Marks the last piece of a long name, which stands first.
+/// Flag of the last piece of a long name, which is stored first.
 const LAST_LONG_ENTRY: u8 = 0x40;
 
-/// The bytes of a folder.
-pub(super) fn directory(tree: &FatTree, folder: usize, placement: &Placement, date: Date) -> Vec<u8> {
+/// Formats the entries of a folder.
+pub(super) fn directory(tree: &FatTree, folder: usize, placement: &FatPlacement, date: Date) -> Vec<u8> {
     let items = tree.items.items();
     let mut bytes = Vec::with_capacity(tree.len(folder) as usize);
     if folder == 0 {
@@ -24,7 +24,7 @@ pub(super) fn directory(tree: &FatTree, folder: usize, placement: &Placement, da
             bytes.extend(short_entry(label, ATTR_VOLUME_ID, None, 0, date));
         }
     } else {
-        // A parent that is the root folder is written as cluster 0, also on FAT32.
+        // A parent that is the root folder is written as cluster 0, even on FAT32.
         let parent = items[folder].parent;
         let parent = if parent == 0 { None } else { placement.runs[parent] };
         bytes.extend(short_entry(*b".          ", ATTR_DIRECTORY, placement.runs[folder], 0, date));
@@ -34,16 +34,16 @@ pub(super) fn directory(tree: &FatTree, folder: usize, placement: &Placement, da
         long_entries(tree, item, &mut bytes);
         let (ShortName(short), run) = (tree.short(item), placement.runs[item]);
         bytes.extend(match items[item].what {
-            What::Folder { .. } => short_entry(short, ATTR_DIRECTORY, run, 0, date),
-            // The tree holds no file whose length passes 32 bits.
-            What::File(content) => short_entry(short, ATTR_ARCHIVE, run, content.len() as u32, date),
+            ItemKind::Folder { .. } => short_entry(short, ATTR_DIRECTORY, run, 0, date),
+            // The tree contains no file of 4 GiB or more.
+            ItemKind::File(content) => short_entry(short, ATTR_ARCHIVE, run, content.len() as u32, date),
         });
     }
     assert_eq!(bytes.len() as u64, tree.len(folder), "a folder has the length that it was given a place for");
     bytes
 }
 
-fn short_entry(name: [u8; 11], attributes: u8, run: Option<Run>, len: u32, date: Date) -> [u8; ENTRY_LEN as usize] {
+fn short_entry(name: [u8; 11], attributes: u8, run: Option<FatRun>, len: u32, date: Date) -> [u8; ENTRY_LEN as usize] {
     let mut entry = [0; ENTRY_LEN as usize];
     let cluster = run.map_or(0, |run| run.start.number() as u32);
     let (day, time, hundredths) = moment(date);
@@ -61,7 +61,7 @@ fn short_entry(name: [u8; 11], attributes: u8, run: Option<Run>, len: u32, date:
     entry
 }
 
-/// "Date and Time Formats": day, time in steps of two seconds, and hundredths of a second for the odd one.
+/// Formats a time ("Date and Time Formats") as day, seconds in steps of two, and hundredths for odd seconds.
 fn moment(date: Date) -> (u16, u16, u8) {
     let (year, month, day, hour, minute, second) = date.civil();
     let date = (year - 1980) << 9 | u16::from(month) << 5 | u16::from(day);
@@ -69,7 +69,7 @@ fn moment(date: Date) -> (u16, u16, u8) {
     (date, time, second % 2 * 100)
 }
 
-/// The pieces of a long name, the last one first; none for a name that is a short one.
+/// Appends the pieces of a long name, the last one first. Adds nothing if the name is a short one.
 fn long_entries(tree: &FatTree, item: usize, bytes: &mut Vec<u8>) {
     if tree.is_short(item) {
         return;
@@ -77,7 +77,7 @@ fn long_entries(tree: &FatTree, item: usize, bytes: &mut Vec<u8>) {
     let units: Vec<u16> = tree.items.items()[item].name.encode_utf16().collect();
     for (n, piece) in units.chunks(LONG_NAME_UNITS).enumerate().rev() {
         let is_last = (n + 1) * LONG_NAME_UNITS >= units.len();
-        // After the name comes a zero, unless the piece is full, and then ones.
+        // The name is terminated by a zero and padded with 0xFFFF, unless it fills the piece.
         let mut padded = [0xFFFF_u16; LONG_NAME_UNITS];
         padded[..piece.len()].copy_from_slice(piece);
         if let Some(end) = padded.get_mut(piece.len()) {

@@ -1,4 +1,4 @@
-//! Entries of folders, as any driver may have written them: names, attributes and times.
+//! Reader of directory entries written by any driver: names, attributes and times.
 
 use crate::date::Date;
 use crate::decode::from_utf16;
@@ -9,27 +9,27 @@ use super::code_page::CodePage;
 use super::short_name::ShortName;
 use super::tree::LONG_NAME_UNITS;
 
-/// DIR_Attr: the volume label, or a piece of a long name.
+/// Attribute (DIR_Attr) of the volume label and of pieces of long names.
 pub(super) const ATTR_VOLUME_ID: u8 = 0x08;
-/// DIR_Attr: a folder.
+/// Attribute (DIR_Attr) of a folder.
 pub(super) const ATTR_DIRECTORY: u8 = 0x10;
 const ATTR_LONG_NAME: u8 = 0x0F;
 
-/// DIR_Name[0] of an entry that is not in use.
+/// First byte (DIR_Name) of a deleted entry.
 const DELETED: u8 = 0xE5;
 
-/// Entry of a folder with its name, without deleted ones.
-pub(super) struct Named<'a> {
-    /// Long name, or else the short one as Windows shows it.
+/// Directory entry with its name.
+pub(super) struct FatDirEntry<'a> {
+    /// Long name, or else the short name as Windows shows it.
     pub name: String,
-    /// Short name as it is stored.
+    /// Short name as stored.
     pub short_name: String,
-    /// The 32 bytes of the short entry.
+    /// Bytes of the short entry.
     pub bytes: &'a [u8],
 }
 
-/// Lists the entries of a folder: files, folders, the label, and the two that lead to the folder itself and above.
-pub(super) fn entries(folder: &[u8], code_page: CodePage) -> impl Iterator<Item = Named<'_>> {
+/// Lists the entries of a folder, including the volume label, `.` and `..`, but no deleted ones.
+pub(super) fn entries(folder: &[u8], code_page: CodePage) -> impl Iterator<Item = FatDirEntry<'_>> {
     let mut long = LongName::default();
     folder.as_chunks::<32>().0.iter().take_while(|bytes| bytes[0] != 0).filter_map(move |bytes| {
         if bytes[0] == DELETED {
@@ -43,11 +43,11 @@ pub(super) fn entries(folder: &[u8], code_page: CodePage) -> impl Iterator<Item 
         let short_name = short_name(bytes, code_page, 0);
         let long = std::mem::take(&mut long).finish(bytes);
         let name = long.unwrap_or_else(|| self::short_name(bytes, code_page, bytes[12]));
-        Some(Named { name, short_name, bytes })
+        Some(FatDirEntry { name, short_name, bytes })
     })
 }
 
-impl Named<'_> {
+impl FatDirEntry<'_> {
     /// DIR_Attr.
     pub fn attributes(&self) -> u8 {
         self.bytes[11]
@@ -63,7 +63,7 @@ impl Named<'_> {
         u64::from(u16_at(self.bytes, 28)) | u64::from(u16_at(self.bytes, 30)) << 16
     }
 
-    /// The short name, if it is another than the name but for case.
+    /// Short name, if it differs from the name by more than case.
     pub fn other_name(&self) -> Option<String> {
         (!fold(&self.name).eq(fold(&self.short_name))).then(|| self.short_name.clone())
     }
@@ -73,7 +73,7 @@ impl Named<'_> {
         date(u16_at(self.bytes, 24), u16_at(self.bytes, 22), 0)
     }
 
-    /// Time of creation: the second, and hundredths within it.
+    /// Time of creation, with hundredths of a second.
     pub fn created(&self) -> Option<(Date, u8)> {
         let hundredths = self.bytes[13];
         let date = date(u16_at(self.bytes, 16), u16_at(self.bytes, 14), hundredths / 100)?;
@@ -81,18 +81,18 @@ impl Named<'_> {
     }
 }
 
-/// "Date and Time Formats". `None` for what is not a moment, such as the zeros of a file that has none.
+/// Parses a date and a time ("Date and Time Formats"). `None` if they are invalid, such as zeros for an unset time.
 fn date(day: u16, time: u16, extra_seconds: u8) -> Option<Date> {
     let second = (time & 0x1F) as u8 * 2 + extra_seconds.min(1);
     let civil = (1980 + (day >> 9), (day >> 5 & 0xF) as u8, (day & 0x1F) as u8);
     Date::from_civil((civil.0, civil.1, civil.2, (time >> 11) as u8, (time >> 5 & 0x3F) as u8, second), 0)
 }
 
-/// The pieces of a long name, which stand before their short one, the last piece first.
+/// Pieces of a long name, which precede the short entry with the last piece first.
 #[derive(Default)]
 struct LongName {
     units: Vec<u16>,
-    /// Number of the piece that is expected next; 0 when the name is whole.
+    /// Number of the piece expected next; 0 once the name is complete.
     next: u8,
     checksum: u8,
 }
@@ -116,7 +116,7 @@ impl LongName {
         }
     }
 
-    /// The name, if it is whole and belongs to this short one.
+    /// Returns the name if it is complete and belongs to this short entry.
     fn finish(self, entry: &[u8]) -> Option<String> {
         let short = ShortName(entry[..11].try_into().ok()?);
         if self.next != 0 || short.checksum() != self.checksum {
@@ -127,13 +127,13 @@ impl LongName {
     }
 }
 
-/// A short name. `lower` marks parts that Windows shows in lower case (DIR_NTRes).
+/// Formats a short name. `lower` marks parts that Windows shows in lower case (DIR_NTRes).
 fn short_name(entry: &[u8], code_page: CodePage, lower: u8) -> String {
     let part = |bytes: &[u8], is_lower: bool| {
         let text = text(bytes, code_page);
         if is_lower { text.to_lowercase() } else { text }
     };
-    // A name that starts with the mark of deleted entries has 05 in its place.
+    // A name whose first byte would mark it as deleted has 0x05 there instead.
     let mut stem = [0; 8];
     stem.copy_from_slice(&entry[..8]);
     if stem[0] == 0x05 {
@@ -144,7 +144,7 @@ fn short_name(entry: &[u8], code_page: CodePage, lower: u8) -> String {
     if extension.is_empty() { stem } else { format!("{stem}.{extension}") }
 }
 
-/// The characters of a name that is padded with blanks.
+/// Decodes a name padded with spaces.
 pub(super) fn text(bytes: &[u8], code_page: CodePage) -> String {
     let text: String = bytes.iter().map(|byte| code_page.decode(*byte)).collect();
     text.trim_end_matches(' ').to_owned()

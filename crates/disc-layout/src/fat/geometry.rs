@@ -1,20 +1,20 @@
-//! The parts of a FAT volume: how wide its table entries are, how large its clusters, where each part begins.
+//! Geometry of a FAT volume: width of table entries, size of clusters, and positions of its parts.
 
 use crate::digest::Digest;
 
 pub(super) const SECTOR_LEN: u64 = 512;
 
-/// A medium without tracks: BPB_Media, repeated in the first entry of the table.
+/// Media type of a medium without tracks (BPB_Media), repeated in the first table entry.
 pub(super) const MEDIA: u8 = 0xF8;
 
-/// What data areas are aligned to: a sector of a disc twice over, and the block of most file systems, so that files
-/// can share blocks with their sources.
+/// Alignment of the data area in sectors: two sectors of a disc, and one block of most file systems, so that files can
+/// share blocks with their sources.
 const ALIGNMENT: u64 = 4_096 / SECTOR_LEN;
 
-/// What lengths are a multiple of: a sector of a disc, for boot images live on discs.
+/// Unit of a volume's length in sectors: one sector of a disc, since boot images are placed on discs.
 const DISC_SECTOR: u64 = 2_048 / SECTOR_LEN;
 
-/// A sector of the volume, counted from 0.
+/// Sector number within the volume.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Sector(pub u64);
 
@@ -24,7 +24,7 @@ impl Sector {
     }
 }
 
-/// A cluster by its number in the table; the first is 2.
+/// Cluster number, as used in the table; the first cluster is 2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Cluster(u64);
 
@@ -40,7 +40,7 @@ impl Cluster {
     }
 }
 
-/// How many bits an entry of the table has.
+/// Width of table entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Width {
     Fat12,
@@ -49,13 +49,13 @@ pub(super) enum Width {
 }
 
 impl Width {
-    /// The fewest and the most clusters of a volume of this width. The limits of the specification are 4085 and
-    /// 65525; it asks to stay 16 away from them, because many programs get them wrong by a few.
+    /// Minimum and maximum number of clusters. The limits of the specification are 4,085 and 65,525; it recommends
+    /// staying 16 away from them, because many programs get them wrong by a few.
     fn n_clusters(self) -> (u64, u64) {
         match self {
             Self::Fat12 => (1, 4_085 - 17),
             Self::Fat16 => (4_085 + 16, 65_525 - 17),
-            Self::Fat32 => (Geometry::FEWEST_OF_FAT32, 0x0FFF_FFF5),
+            Self::Fat32 => (FatGeometry::FEWEST_OF_FAT32, 0x0FFF_FFF5),
         }
     }
 
@@ -68,12 +68,12 @@ impl Width {
     }
 }
 
-/// A way to make a volume.
+/// Width and cluster size of a volume.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
     pub width: Width,
     pub sectors_per_cluster: u64,
-    /// From how many clusters on the next shape is better, if before the limit of the width.
+    /// Number of clusters above which the next shape is preferred.
     max_clusters: u64,
 }
 
@@ -87,8 +87,8 @@ impl Shape {
     }
 }
 
-/// From the smallest on; the first that can hold a tree is taken. The clusters of FAT32 are those of the table in the
-/// specification: 4 KiB up to 8 GiB, and so on to 32 KiB.
+/// Shapes from small to large; the first that can hold a tree is used. The cluster sizes of FAT32 follow the table in
+/// the specification: 4 KiB up to 8 GiB, and so on up to 32 KiB.
 pub(super) const SHAPES: [Shape; 10] = [
     Shape::new(Width::Fat12, 1, u64::MAX),
     Shape::new(Width::Fat12, 2, u64::MAX),
@@ -102,22 +102,23 @@ pub(super) const SHAPES: [Shape; 10] = [
     Shape::new(Width::Fat32, 64, u64::MAX),
 ];
 
-/// Where each part of a volume begins: reserved sectors, tables, root folder (unless FAT32), clusters.
+/// Positions of a volume's parts: reserved sectors, tables, root folder (except on FAT32), clusters.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Geometry {
+pub(super) struct FatGeometry {
     pub shape: Shape,
     pub n_clusters: u64,
     n_reserved: u64,
     n_table_sectors: u64,
     n_root_entries: u64,
-    /// The sectors of the medium before the volume.
+    /// Number of sectors of the medium before the volume.
     n_hidden: u64,
 }
 
-impl Geometry {
+impl FatGeometry {
     pub(super) const N_TABLES: u64 = 2;
 
-    /// The smallest volume of a shape with so many clusters in use and entries in its root folder, if there is one.
+    /// Returns the smallest volume of a shape for this number of used clusters and root folder entries. `None` if there
+    /// is none.
     pub(super) fn holding(shape: Shape, n_used: u64, n_root_entries: u64) -> Option<Self> {
         let (fewest, most) = shape.width.n_clusters();
         let clusters_per_disc_sector = DISC_SECTOR.div_ceil(shape.sectors_per_cluster);
@@ -126,7 +127,7 @@ impl Geometry {
             return None;
         }
         let n_table_sectors = ((n_clusters + 2) * shape.width.bits()).div_ceil(8 * SECTOR_LEN);
-        // 512 entries are what old readers expect of a root folder with a place of its own; it may be larger.
+        // Old readers expect 512 entries in a separate root folder; it may be larger.
         let n_root_entries = match shape.width {
             Width::Fat32 => 0,
             Width::Fat12 | Width::Fat16 => n_root_entries.max(512).next_multiple_of(16),
@@ -143,11 +144,12 @@ impl Geometry {
         u32::try_from(geometry.n_sectors()).is_ok().then_some(geometry)
     }
 
-    /// The fewest clusters of a FAT32 volume.
+    /// Minimum number of clusters of a FAT32 volume.
     pub(super) const FEWEST_OF_FAT32: u64 = 65_525 + 16;
 
-    /// A FAT32 volume of so many clusters, whose tables have so many entries at least, behind so many sectors of a
-    /// medium, if there is one. Its data begins at a multiple of 4,096 bytes and of a cluster.
+    /// Returns a FAT32 volume with this number of clusters, and with at least `n_entries` table entries, behind
+    /// `n_hidden` sectors of a medium. `None` if it would be too large. Its data area is aligned to 4,096 bytes and to
+    /// clusters.
     pub(super) fn of_partition(
         shape: Shape,
         n_clusters: u64,
@@ -170,7 +172,7 @@ impl Geometry {
         self.n_table_sectors * SECTOR_LEN
     }
 
-    /// Where the root folder of FAT12 and FAT16 is.
+    /// First sector of the root folder of FAT12 and FAT16.
     pub(super) fn root(&self) -> Sector {
         self.table(Self::N_TABLES)
     }
@@ -191,7 +193,7 @@ impl Geometry {
         self.n_sectors() * SECTOR_LEN
     }
 
-    /// Sector 0: the BIOS parameter block ("Boot Sector and BPB").
+    /// Formats sector 0: the BIOS parameter block ("Boot Sector and BPB").
     pub(super) fn boot_sector(&self, id: Digest, label: [u8; 11]) -> Vec<u8> {
         let mut sector = vec![0; SECTOR_LEN as usize];
         let mut put = |offset: usize, bytes: &[u8]| sector[offset..offset + bytes.len()].copy_from_slice(bytes);
@@ -233,13 +235,14 @@ impl Geometry {
         put(drive_at + 3, &id.0[..4]); // BS_VolID
         put(drive_at + 7, &label); // BS_VolLab
         put(drive_at + 18, kind); // BS_FilSysType: for people; readers count clusters
-        // No program is in here. A BIOS that starts it anyway is told to try the next device (INT 18h), or stops.
+        // There is no boot program. If a BIOS starts this sector anyway, it tries the next device (INT 18h) or stops.
         put(usize::from(code_at), &[0xCD, 0x18, 0xEB, 0xFE]);
         put(510, &[0x55, 0xAA]);
         sector
     }
 
-    /// Sector 1 of FAT32 ("FAT32 FSInfo Sector Structure"): how many clusters are free, and from where on all are.
+    /// Formats sector 1 of FAT32 ("FAT32 FSInfo Sector Structure"): the number of free clusters, and the first one
+    /// after which all are free.
     pub(super) fn fs_info(&self, n_used: u64, end: u64) -> Vec<u8> {
         let mut sector = vec![0; SECTOR_LEN as usize];
         let mut put = |offset: usize, bytes: &[u8]| sector[offset..offset + bytes.len()].copy_from_slice(bytes);

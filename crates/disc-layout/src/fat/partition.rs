@@ -1,45 +1,45 @@
-//! FAT32 volumes that change little when what they hold changes little: the partition of a stick.
+//! FAT32 volumes whose layout changes little when their contents change little: the partition of a stick.
 //!
-//! Things are arranged as on a disc (see [`iso`](crate::iso) for slots, regions, groups and slack), counted in
-//! clusters:
+//! Items are arranged as on a disc (see [`iso`](crate::iso) for slots, regions, groups and slack), counted in clusters:
 //!
-//! 1. Boot sector and its copies in a mebibyte of reserved sectors, then the two allocation tables. Both are as long as
-//!    the largest volume of the [`Class`] needs them, so the data never moves for them. What they do not use is zero.
-//! 2. The root folder, from the first cluster on, in 128 KiB or else the next power of two.
-//! 3. The files that come from sources.
-//! 4. The other folders, from a multiple of a generous power of two on.
-//! 5. The files that we made, such as lists of digests.
+//! 1. Boot sector and its copies in 1 MiB of reserved sectors, then the two allocation tables. Both are as long as the
+//! largest volume of the [`SizeClass`] needs, so they never move the data. Unused parts are zero.
+//! 2. The root folder, from the first cluster, in 128 KiB or else the next power of two.
+//! 3. Files that come from sources.
+//! 4. Other folders, aligned to a generous power of two.
+//! 5. Files made by tsmedia, such as lists of digests.
 //!
-//! The size of clusters follows from the [`Class`] alone. The classes end where media seldom do, and a capacity decides
-//! the class from the start. Without slack ([`Slack::None`]) the order is the same, and tables and data have no gaps.
+//! The cluster size follows from the [`SizeClass`] alone. The limits of the classes are sizes that media seldom have,
+//! and a given capacity decides the class from the start. Without slack ([`Slack::None`]), the order is the same, but
+//! tables and data have no gaps.
 
-use super::geometry::{Geometry, SECTOR_LEN, Shape, Width};
+use super::geometry::{FatGeometry, SECTOR_LEN, Shape, Width};
 use super::short_name::label;
 use super::tree::FatTree;
-use super::{Placement, extents};
+use super::{FatPlacement, extents};
 use crate::content::Content;
 use crate::error::{Details, Error, Result};
 use crate::layout::{Layout, Slack};
-use crate::slack::{Order, Rooms, Thing};
+use crate::slack::{ArrangedItem, ArrangementOrder, Rooms};
 use crate::volume::Volume;
 
-/// Files from here on are large: each has a slot.
+/// Length from which a file is large and gets its own slot.
 const LARGE: u64 = 1 << 20;
 
-/// The room of a root folder, in bytes: 4,096 entries.
+/// Room of a root folder in bytes: 4,096 entries.
 const ROOT_ROOM: u64 = 128 << 10;
 
-/// How a volume up to a certain size is made.
+/// Class of volumes with the same cluster size and table length.
 #[derive(Clone, Copy, Debug)]
-struct Class {
+struct SizeClass {
     sectors_per_cluster: u64,
-    /// The most bytes that a capacity of this class has.
+    /// Maximum capacity of the class in bytes.
     max_len: u64,
-    /// The most entries of a table, a power of two.
+    /// Maximum number of table entries, a power of two.
     max_entries: u64,
 }
 
-impl Class {
+impl SizeClass {
     const fn new(cluster_len: u64, max_len: u64) -> Self {
         Self { sectors_per_cluster: cluster_len / SECTOR_LEN, max_len, max_entries: max_len / cluster_len }
     }
@@ -49,47 +49,47 @@ impl Class {
     }
 }
 
-/// FAT32 has 65,541 clusters at least, which is 32 MiB of the first class, 256 MiB of the second and 1 GiB of the third.
-/// Media that start a computer and no more end well before 2 GiB, and those that deploy Windows begin well behind it;
-/// 64 GiB is twice what Windows formats as FAT32. 4 KiB are what Windows takes up to 8 GB, 16 KiB from 16 GB on.
-const CLASSES: [Class; 4] = [
-    Class::new(512, 64 << 20),
-    Class::new(4 << 10, 2 << 30),
-    Class::new(16 << 10, 64 << 30),
-    Class::new(32 << 10, 2 << 40),
+/// FAT32 has at least 65,541 clusters: 32 MiB in the first class, 256 MiB in the second and 1 GiB in the third. Media
+/// that only start a computer are well below 2 GiB, and those that deploy Windows well above; 64 GiB is twice what
+/// Windows formats as FAT32. Windows uses 4 KiB up to 8 GB and 16 KiB from 16 GB.
+const CLASSES: [SizeClass; 4] = [
+    SizeClass::new(512, 64 << 20),
+    SizeClass::new(4 << 10, 2 << 30),
+    SizeClass::new(16 << 10, 64 << 30),
+    SizeClass::new(32 << 10, 2 << 40),
 ];
 
-/// A FAT32 volume that is to lie behind `n_hidden` sectors of a medium with this capacity in bytes, if it has one.
+/// Lays out a FAT32 volume behind `n_hidden` sectors of a medium. `capacity` is that of the medium in bytes.
 pub fn partition(volume: &Volume, slack: Slack, n_hidden: u64, capacity: Option<u64>) -> Result<Layout> {
-    let tree = FatTree::of(&volume.root, label(&volume.label))?;
-    let fits = |class: &&Class| capacity.is_none_or(|capacity| capacity <= class.max_len);
+    let tree = FatTree::new(&volume.root, label(&volume.label))?;
+    let fits = |class: &&SizeClass| capacity.is_none_or(|capacity| capacity <= class.max_len);
     let first = CLASSES.iter().position(|class| fits(&class)).unwrap_or(CLASSES.len() - 1);
-    // Without a capacity every class fits, and what is in the volume decides.
+    // Without a capacity, every class fits, and the contents decide.
     for class in &CLASSES[first..] {
         let shape = class.shape();
         let rooms = Rooms::new(slack, shape.cluster_len());
         let placement = placement(volume, &tree, rooms, shape.cluster_len());
-        let Some(geometry) = geometry(*class, slack, rooms.of(placement.end), n_hidden) else { continue };
+        let Some(geometry) = geometry(*class, slack, rooms.room_for(placement.end), n_hidden) else { continue };
         let table_len = table_len(&placement);
         return Ok(Layout::new(geometry.len(), extents(volume, &tree, &geometry, &placement, table_len)));
     }
     Err(Error::TooLarge(
         Details::new(format!("a FAT volume can't hold {} bytes of files", tree.content_len()))
-            .help("FAT32 ends at 2 TiB, with some room for its tables"),
+            .help("use less than 2 TiB, the limit of FAT32"),
     ))
 }
 
-/// The parts of a volume with so many clusters in use, unless the class has fewer.
-fn geometry(class: Class, slack: Slack, n_used: u64, n_hidden: u64) -> Option<Geometry> {
-    // The partition of a stick ends where the next one could start.
+/// Returns the geometry for this number of used clusters. `None` if they exceed the class.
+fn geometry(class: SizeClass, slack: Slack, n_used: u64, n_hidden: u64) -> Option<FatGeometry> {
+    // The end of the partition is aligned, so that another one could follow.
     let alignment = match slack {
         Slack::Ample => (1 << 20) / class.shape().cluster_len(),
         Slack::None => Rooms::new(slack, class.shape().cluster_len()).alignment(),
     };
-    let n_clusters = n_used.max(Geometry::FEWEST_OF_FAT32).next_multiple_of(alignment);
+    let n_clusters = n_used.max(FatGeometry::FEWEST_OF_FAT32).next_multiple_of(alignment);
     let n_entries = (n_clusters + 2).next_power_of_two().min(class.max_entries);
     let n_entries = match slack {
-        // The last class has room for what nobody puts on a stick: its tables double instead.
+        // Tables of the largest class would be huge, so they only double as needed.
         Slack::Ample if class.max_len <= 64 << 30 => class.max_entries,
         Slack::Ample => n_entries,
         Slack::None => n_clusters + 2,
@@ -101,31 +101,31 @@ fn geometry(class: Class, slack: Slack, n_used: u64, n_hidden: u64) -> Option<Ge
         Slack::Ample => (1 << 20) / SECTOR_LEN,
         Slack::None => 32,
     };
-    Geometry::of_partition(class.shape(), n_clusters, n_entries, n_reserved, n_hidden)
+    FatGeometry::of_partition(class.shape(), n_clusters, n_entries, n_reserved, n_hidden)
 }
 
-/// How many bytes of a table are not zero at most, in whole sectors.
-fn table_len(placement: &Placement) -> u64 {
+/// Maximum number of bytes of a table that are not zero, in whole sectors.
+fn table_len(placement: &FatPlacement) -> u64 {
     ((placement.end + 2) * 4).next_multiple_of(SECTOR_LEN)
 }
 
-fn placement(volume: &Volume, tree: &FatTree, rooms: Rooms, cluster_len: u64) -> Placement {
+fn placement(volume: &Volume, tree: &FatTree, rooms: Rooms, cluster_len: u64) -> FatPlacement {
     let clusters = |item: usize| tree.len(item).div_ceil(cluster_len);
-    let order = Order::new(&tree.items, &volume.parts, rooms);
-    let mut placement = Placement::empty(tree);
-    // FAT32 has a root folder of one cluster even if nothing is in it.
+    let order = ArrangementOrder::new(&tree.items, &volume.parts, rooms);
+    let mut placement = FatPlacement::empty(tree);
+    // FAT32 has at least one cluster for the root folder, even if it is empty.
     placement.put(0, 0, clusters(0).max(1));
     let mut at = match rooms.slack() {
         Slack::Ample => ROOT_ROOM.div_ceil(cluster_len).max(placement.end.next_power_of_two()),
         Slack::None => placement.end,
     };
     let mut arrange = |start: u64, things: &mut dyn Iterator<Item = (usize, bool)>| {
-        let thing = |(item, is_alone)| Thing { item, n_units: clusters(item), is_alone };
+        let thing = |(item, is_alone)| ArrangedItem { item, n_units: clusters(item), is_alone };
         let arrangement = order.arrange(things.map(thing).filter(|thing| thing.n_units > 0));
         for (item, place) in arrangement.places {
             placement.put(item, start + place, clusters(item));
         }
-        start + rooms.of(arrangement.n_units)
+        start + rooms.room_for(arrangement.n_units)
     };
     let is_ours = |content: &Content| matches!(content, Content::Bytes(_));
     let sources = tree.files().filter(|(_, content)| !is_ours(content));
@@ -138,8 +138,8 @@ fn placement(volume: &Volume, tree: &FatTree, rooms: Rooms, cluster_len: u64) ->
     placement
 }
 
-/// The folders start at a multiple of so many clusters: between 64 KiB and 16 MiB, more with more data before them, so
-/// that little is lost and few changes of the data reach them.
+/// Alignment of the folders in clusters, between 64 KiB and 16 MiB. It grows with the data before them, so that few
+/// changes of the data move them at little cost.
 fn structure_granule(data_end: u64, cluster_len: u64) -> u64 {
     let clusters = |len: u64| len.div_ceil(cluster_len);
     (data_end / 256).next_power_of_two().clamp(clusters(64 << 10), clusters(16 << 20))
@@ -157,7 +157,7 @@ mod tests {
     use crate::layout::Piece;
     use crate::volume::Folder;
 
-    /// Files that nobody reads, with their lengths.
+    /// Creates a volume with files of these lengths that are never read.
     fn volume(files: &BTreeMap<String, u64>, parts: &[&str]) -> Volume {
         let mut root = Folder::default();
         for (path, len) in files {
@@ -167,11 +167,11 @@ mod tests {
         }
         root.insert("tsmedia/BLAKE3SUMS", Content::bytes(vec![b'x'; files.len() * 90])).unwrap();
         let parts = parts.iter().map(|part| (*part).to_owned()).collect();
-        let (label, id) = ("STICK".into(), Digest::of(b"stick"));
+        let (label, id) = ("STICK".into(), Digest::hash(b"stick"));
         Volume { label, id, date: Date::EARLIEST, root, parts, boot: Vec::new() }
     }
 
-    /// Where files are, by path, and every other extent with its bytes.
+    /// Offsets of the files by path, and all other extents with their bytes.
     type Found = (BTreeMap<String, u64>, BTreeMap<u64, Arc<[u8]>>);
 
     fn found(files: &BTreeMap<String, u64>, slack: Slack, capacity: Option<u64>) -> (u64, Found) {
@@ -214,7 +214,7 @@ mod tests {
         assert!(most_written < 100, "{most_written} blocks of structures written");
     }
 
-    /// How many blocks of 4,096 bytes differ.
+    /// Number of blocks of 4,096 bytes that differ.
     fn n_differing(old: Option<&Arc<[u8]>>, new: &[u8]) -> usize {
         let old = old.map_or(&[][..], |old| old);
         new.chunks(4_096).enumerate().filter(|(n, block)| old.chunks(4_096).nth(*n) != Some(block)).count()
@@ -227,7 +227,7 @@ mod tests {
             found(&files, Slack::Ample, capacity).1.0["a.bin"]
         };
         let gib = |n: u64| n << 30;
-        // Reserved sectors, two tables and the room of the root folder.
+        // Reserved sectors, two tables, and the room of the root folder.
         let expected = |table: u64| (1 << 20) + 2 * table + (128 << 10);
         for (len, capacity, table) in [
             (1, None, 512 << 10),
@@ -242,7 +242,7 @@ mod tests {
         ] {
             assert_eq!(start(len, capacity), expected(table), "{len} bytes on {capacity:?}");
         }
-        // Several files pass 8, 16 and 32 GiB, and the first one stays where it is.
+        // With several files, the length passes 8, 16 and 32 GiB, and the first one stays in place.
         for n in [2, 5, 9, 15] {
             let files: BTreeMap<_, _> = (0..n).map(|n| (format!("{n}.bin"), gib(4) - 1)).collect();
             assert_eq!(found(&files, Slack::Ample, None).1.0["0.bin"], expected(16 << 20), "{n} files");

@@ -1,8 +1,8 @@
-//! Reads the tree of a FAT volume that any driver may have written: FAT12, FAT16 and FAT32 with sectors of 512 to 4,096 bytes.
+//! Reads the tree of a FAT volume written by any driver: FAT12, FAT16 and FAT32, with sectors of 512 to 4,096 bytes.
 //!
-//! Nothing is believed: a chain that leads in a circle or out of the volume, a folder that is found twice, a file that is
-//! longer than its chain is an error. Long names count where they belong to their short one. Short names beyond ASCII
-//! are in a [code page](CodePage) that the volume does not name.
+//! The volume is untrusted: a chain that loops or leaves the volume, a folder with two parents, or a file longer than
+//! its chain is an error. A long name counts only if it belongs to its short name. Short names beyond ASCII are in a
+//! [code page](CodePage) that the volume does not record.
 
 use std::collections::HashSet;
 use std::io::{Read, Seek, SeekFrom};
@@ -10,115 +10,119 @@ use std::ops::Range;
 
 use crate::date::Date;
 use crate::error::{Error, Result};
-use crate::found::File;
 use crate::limits::{MAX_ITEMS, MAX_PATH_LEN, MAX_PATHS_LEN};
 use crate::volume::fold;
+use crate::volume_entry::VolumeEntry;
 
-use super::boot::{BOOT_LEN, Boot};
+use super::boot::{BOOT_LEN, FatBootSector};
 use super::code_page::CodePage;
 use super::entry::{self, ATTR_DIRECTORY, ATTR_VOLUME_ID};
 use super::geometry::Width;
 use super::tree::ENTRY_LEN;
 
-/// What a FAT volume holds. All places count from the start of the medium.
+/// Contents of a FAT volume. Offsets count from the start of the medium.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Contents {
-    /// The volume label: as the root folder has it, or else as the boot sector has it.
+pub struct FatContents {
+    /// Volume label of the root folder, or else of the boot sector.
     pub label: String,
-    /// The date of the label in the root folder, which is that of the volume.
+    /// Date of the label in the root folder, which is that of the volume.
     pub date: Option<Date>,
-    /// The bits of an entry of the table: 12, 16 or 32.
+    /// Width of table entries in bits: 12, 16 or 32.
     pub n_bits: u8,
-    /// The length of a cluster in bytes.
+    /// Length of a cluster in bytes.
     pub cluster_len: u64,
-    /// Its files and folders.
-    pub files: Vec<File>,
-    /// What is no file, ascending.
-    pub structures: Vec<Structure>,
+    /// Files and folders.
+    pub files: Vec<VolumeEntry>,
+    /// Ranges outside of files, ascending.
+    pub structures: Vec<FatStructure>,
 }
 
-/// A run of bytes that is no file's.
+/// Range of bytes outside of files.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Structure {
-    /// What it is for.
-    pub part: Part,
-    /// Where it is, in bytes from the start of the medium.
+pub struct FatStructure {
+    /// Purpose of the bytes.
+    pub part: FatPart,
+    /// Range in bytes from the start of the medium.
     pub range: Range<u64>,
 }
 
-/// What bytes that are no file's are for.
+/// Purpose of bytes outside of files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
-    /// The boot sector, and what else is in the reserved sectors.
+pub enum FatPart {
+    /// Boot sector and the rest of the reserved sectors.
     BootSector,
-    /// An allocation table, as far as it is used.
+    /// Used part of an allocation table.
     Table,
-    /// Folders.
+    /// Folder.
     Folders,
 }
 
-/// File or folder with what FAT says of it beside its contents.
+/// File or folder with its FAT metadata.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// Path and place.
-    pub file: File,
-    /// DIR_Attr: read-only, hidden, system, folder, archive.
+pub struct FatEntry {
+    /// Path and ranges.
+    pub file: VolumeEntry,
+    /// Attributes (DIR_Attr): read-only, hidden, system, folder, archive.
     pub attributes: u8,
-    /// Its short name, if that is another than its name but for case.
+    /// Short name, if it differs from the name by more than case.
     pub short_name: Option<String>,
-    /// Time of creation: the second, and hundredths within it.
+    /// Time of creation, with hundredths of a second.
     pub created: Option<(Date, u8)>,
     /// Time of the last write.
     pub written: Option<Date>,
 }
 
-/// Whether a boot sector is one of FAT: it looks like one, and names no other file system.
-pub fn is_one(sector: &[u8]) -> bool {
+/// Returns `true` for a FAT boot sector that names no other file system.
+pub fn is_boot_sector(sector: &[u8]) -> bool {
     volume_len(sector).is_some()
 }
 
-/// Returns the length in bytes of the volume that begins with a boot sector of FAT; `None` for any other sector.
+/// Length in bytes of the volume that begins with this boot sector. `None` if it is not FAT.
 pub fn volume_len(sector: &[u8]) -> Option<u64> {
-    let boot = Boot::has_signature(sector).then(|| Boot::parse(sector, 0..u64::MAX).ok())?;
+    let boot = FatBootSector::has_signature(sector).then(|| FatBootSector::parse(sector, 0..u64::MAX).ok())?;
     boot.map(|boot| boot.len)
 }
 
 /// Reads the volume in a range of a medium.
-pub fn read(medium: &mut (impl Read + Seek), place: Range<u64>) -> Result<Contents> {
+pub fn read(medium: &mut (impl Read + Seek), place: Range<u64>) -> Result<FatContents> {
     let (boot, tree, last_cluster) = walk(medium, place, CodePage::default())?;
     let used_len = boot.entry_offset(last_cluster + 1) - boot.table;
     let tables = (0..boot.n_tables).map(|n| boot.first_table + n * boot.table_len);
     let reserved = boot.start..boot.start + (8 * boot.sector_len).min(boot.first_table - boot.start);
-    let mut structures = vec![Structure { part: Part::BootSector, range: reserved }];
-    structures.extend(tables.map(|table| Structure { part: Part::Table, range: table..table + used_len }));
+    let mut structures = vec![FatStructure { part: FatPart::BootSector, range: reserved }];
+    structures.extend(tables.map(|table| FatStructure { part: FatPart::Table, range: table..table + used_len }));
     let folders = tree.folders.into_iter().filter(|range| !range.is_empty());
-    structures.extend(folders.map(|range| Structure { part: Part::Folders, range }));
+    structures.extend(folders.map(|range| FatStructure { part: FatPart::Folders, range }));
     structures.sort_by_key(|structure| structure.range.start);
     let in_boot = entry::text(&boot.label, CodePage::default());
     let in_boot = Some(in_boot).filter(|label| label != "NO NAME");
     let label = tree.label.or(in_boot).unwrap_or_default();
     let (n_bits, cluster_len) = (boot.width.bits() as u8, boot.cluster_len);
     let files = tree.entries.into_iter().map(|entry| entry.file).collect();
-    Ok(Contents { label, date: tree.date, n_bits, cluster_len, files, structures })
+    Ok(FatContents { label, date: tree.date, n_bits, cluster_len, files, structures })
 }
 
-/// Lists the files and folders of the volume in a range of a medium, each folder before what is in it. Short names are in
+/// Lists the files and folders of the volume in a range of a medium, folders before their contents. Short names are in
 /// `code_page`.
 ///
 /// # Errors
 ///
-/// A volume that contradicts itself, is cut off or can't be read.
-pub fn entries(medium: &mut (impl Read + Seek), place: Range<u64>, code_page: CodePage) -> Result<Vec<Entry>> {
+/// If the volume contradicts itself, is truncated or can't be read.
+pub fn entries(medium: &mut (impl Read + Seek), place: Range<u64>, code_page: CodePage) -> Result<Vec<FatEntry>> {
     walk(medium, place, code_page).map(|(_, tree, _)| tree.entries)
 }
 
-/// Reads all folders. Returns the last cluster in use, too.
-fn walk(medium: &mut (impl Read + Seek), place: Range<u64>, code_page: CodePage) -> Result<(Boot, Tree, u64)> {
+/// Reads all folders. Also returns the last cluster in use.
+fn walk(
+    medium: &mut (impl Read + Seek),
+    place: Range<u64>,
+    code_page: CodePage,
+) -> Result<(FatBootSector, FatTreeReader, u64)> {
     let sector = read_at(medium, "the boot sector", place.start, BOOT_LEN)?;
-    let boot = Boot::parse(&sector, place)?;
+    let boot = FatBootSector::parse(&sector, place)?;
     let mut reader =
         Reader { medium, boot: &boot, code_page, page: (u64::MAX, Vec::new()), last_cluster: 2, n_taken: 0 };
-    let mut tree = Tree::default();
+    let mut tree = FatTreeReader::default();
     let root = match boot.width {
         Width::Fat32 => reader.chain("the root folder", boot.root_cluster, boot.n_clusters)?,
         Width::Fat12 | Width::Fat16 => vec![boot.root.clone()],
@@ -134,48 +138,49 @@ fn walk(medium: &mut (impl Read + Seek), place: Range<u64>, code_page: CodePage)
     Ok((boot, tree, last_cluster))
 }
 
-/// What was found so far.
+/// State of the walk through the tree.
 #[derive(Default)]
-struct Tree {
+struct FatTreeReader {
     label: Option<String>,
     date: Option<Date>,
-    entries: Vec<Entry>,
+    entries: Vec<FatEntry>,
     folders: Vec<Range<u64>>,
-    /// First clusters of the folders.
+    /// First clusters of the folders found, to detect loops.
     first_clusters: HashSet<u64>,
     paths_len: usize,
 }
 
-/// A folder has 65,536 entries at most.
+/// Maximum length of a folder: 65,536 entries.
 const MAX_FOLDER_LEN: u64 = 65_536 * ENTRY_LEN;
 
-/// Pages of the table are read when they are needed.
+/// Length of the pages in which the table is read, when needed.
 const PAGE_LEN: u64 = 64 << 10;
 
 struct Reader<'a, R> {
     medium: &'a mut R,
-    boot: &'a Boot,
+    boot: &'a FatBootSector,
     code_page: CodePage,
-    /// The page of the table that was read last: its number, and its bytes.
+    /// Last page of the table read, with its number.
     page: (u64, Vec<u8>),
     last_cluster: u64,
-    /// How many clusters all chains have: more than there are means that some are in two of them, or in a circle.
+    /// Number of clusters in all chains. If it exceeds those of the volume, a cluster is in two chains or a chain
+    /// loops.
     n_taken: u64,
 }
 
 impl<R: Read + Seek> Reader<'_, R> {
-    /// The places of a chain that has no more than so many clusters; those that touch are one.
+    /// Follows a chain of at most `most` clusters. Adjacent clusters are joined.
     fn chain(&mut self, what: &str, first: u64, most: u64) -> Result<Vec<Range<u64>>> {
-        let Boot { data, cluster_len, n_clusters, .. } = *self.boot;
+        let FatBootSector { data, cluster_len, n_clusters, .. } = *self.boot;
         let mut places: Vec<Range<u64>> = Vec::new();
         let (mut cluster, mut n) = (first, 0);
         loop {
             if !self.boot.holds(cluster) {
-                return Err(Error::damaged(format!("{what} goes on in cluster {cluster}, and there is none")));
+                return Err(Error::damaged(format!("{what} continues in cluster {cluster}, which does not exist")));
             }
             (n, self.n_taken) = (n + 1, self.n_taken + 1);
             if n > most || self.n_taken > n_clusters {
-                return Err(Error::damaged(format!("{what} has more clusters than it can have")));
+                return Err(Error::damaged(format!("{what} has more clusters than possible")));
             }
             self.last_cluster = self.last_cluster.max(cluster);
             let start = data + (cluster - 2) * cluster_len;
@@ -190,7 +195,7 @@ impl<R: Read + Seek> Reader<'_, R> {
         }
     }
 
-    /// The cluster after one; none at the end of a chain.
+    /// Next cluster of a chain. `None` at its end.
     fn next(&mut self, cluster: u64) -> Result<Option<u64>> {
         let at = self.boot.entry_offset(cluster);
         let (value, end) = match self.boot.width {
@@ -211,7 +216,7 @@ impl<R: Read + Seek> Reader<'_, R> {
     }
 
     fn table_byte(&mut self, at: u64) -> Result<u8> {
-        let Boot { table, table_len, .. } = *self.boot;
+        let FatBootSector { table, table_len, .. } = *self.boot;
         let (page, within) = ((at - table) / PAGE_LEN, (at - table) % PAGE_LEN);
         if self.page.0 != page {
             let start = page * PAGE_LEN;
@@ -225,14 +230,14 @@ impl<R: Read + Seek> Reader<'_, R> {
         &mut self,
         folder: &str,
         places: &[Range<u64>],
-        tree: &mut Tree,
+        tree: &mut FatTreeReader,
         waiting: &mut Vec<(String, Vec<Range<u64>>)>,
     ) -> Result<()> {
         let what = format!("the folder `/{folder}`");
         let len: u64 = places.iter().map(|place| place.end - place.start).sum();
-        // The last cluster need not be full.
+        // The last cluster may be partly used.
         if len > MAX_FOLDER_LEN.next_multiple_of(self.boot.cluster_len) {
-            return Err(Error::damaged(format!("{what} has {len} bytes, and FAT holds {MAX_FOLDER_LEN}")));
+            return Err(Error::damaged(format!("{what} has {len} bytes; FAT allows {MAX_FOLDER_LEN}")));
         }
         let mut bytes = Vec::new();
         for place in places {
@@ -254,16 +259,16 @@ impl<R: Read + Seek> Reader<'_, R> {
                 continue;
             }
             if !names.insert(fold(&entry.name).collect::<String>()) {
-                return Err(Error::damaged(format!("{what} has the name `{}` twice", entry.name)));
+                return Err(Error::damaged(format!("{what} contains the name `{}` twice", entry.name)));
             }
             let path = tree.path(folder, &entry.name)?;
             let first = entry.first_cluster();
             let is_folder = attributes & ATTR_DIRECTORY != 0;
-            let mut file = File { path, is_folder, len: 0, extents: Vec::new() };
+            let mut file = VolumeEntry { path, is_folder, len: 0, extents: Vec::new() };
             if is_folder {
                 let what = format!("the folder `/{}`", file.path);
                 if !tree.first_clusters.insert(first) {
-                    return Err(Error::damaged(format!("{what} has its clusters in common with another folder")));
+                    return Err(Error::damaged(format!("{what} shares its clusters with another folder")));
                 }
                 let most = MAX_FOLDER_LEN.div_ceil(self.boot.cluster_len);
                 waiting.push((file.path.clone(), self.chain(&what, first, most)?));
@@ -271,7 +276,7 @@ impl<R: Read + Seek> Reader<'_, R> {
                 file.len = entry.len();
                 file.extents = self.file(&file.path, first, file.len)?;
             }
-            tree.entries.push(Entry {
+            tree.entries.push(FatEntry {
                 file,
                 attributes,
                 short_name: entry.other_name(),
@@ -289,9 +294,11 @@ impl<R: Read + Seek> Reader<'_, R> {
         let mut extents = self.chain(&format!("the file `{path}`"), first, self.boot.n_clusters)?;
         let chain_len: u64 = extents.iter().map(|extent| extent.end - extent.start).sum();
         if chain_len < len {
-            return Err(Error::damaged(format!("the file `{path}` has {len} bytes, and clusters for {chain_len}")));
+            return Err(Error::damaged(format!(
+                "the file `{path}` has {len} bytes, but clusters for only {chain_len}"
+            )));
         }
-        // Clusters may have been set aside for more.
+        // A chain may be longer than the file.
         let mut left = len;
         for extent in &mut extents {
             extent.end = extent.end.min(extent.start + left);
@@ -302,15 +309,17 @@ impl<R: Read + Seek> Reader<'_, R> {
     }
 }
 
-impl Tree {
+impl FatTreeReader {
     fn path(&mut self, folder: &str, name: &str) -> Result<String> {
         if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) {
-            return Err(Error::bad_name(format!("`{name}` in the folder `/{folder}` is not a name")));
+            return Err(Error::bad_name(format!("`{name}` in the folder `/{folder}` is not a valid name")));
         }
         let path = if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
         self.paths_len += path.len();
         if path.len() > MAX_PATH_LEN || self.entries.len() >= MAX_ITEMS || self.paths_len as u64 > MAX_PATHS_LEN {
-            return Err(Error::over_limit(format!("the volume holds more than can be read: `{folder}`")));
+            return Err(Error::over_limit(format!(
+                "the volume has more files than can be read, at the folder `/{folder}`"
+            )));
         }
         Ok(path)
     }

@@ -1,36 +1,37 @@
-//! Short names: eight characters, a stop and three more ("Short Directory Entries", "Name Limits and Character Sets").
+//! Short names: eight characters, a full stop and three more ("Short Directory Entries", "Name Limits and Character
+//! Sets").
 //!
-//! A name that is a short one in upper case is left as it is, and one that is so but for its case has it as its short
-//! name. All others get a short name with a numeric tail, made the way Windows does: `~1` to `~4`, then four digits of
-//! a digest of the name, so that one more file in a large folder renames no other.
+//! A name whose upper case is a valid short name gets that as its short name. All others get a numeric tail as Windows
+//! makes them: `~1` to `~4`, then four digits of a digest of the name, so that a new file in a large folder does not
+//! rename others.
 
 use std::collections::HashSet;
 use std::fmt;
 
 use crate::digest::Digest;
 
-/// A short name as it stands in a folder: padded with spaces, without the stop.
+/// Short name as stored in a folder: padded with spaces, without the full stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct ShortName(pub [u8; 11]);
 
 impl ShortName {
-    /// The name itself, if it is a short one.
+    /// Converts a name that is a valid short name.
     pub(super) fn exact(name: &str) -> Option<Self> {
         let (stem, extension) = name.split_once('.').unwrap_or((name, ""));
         let is_plain = |part: &str| part.bytes().all(is_allowed);
         let fits = (1..=8).contains(&stem.len()) && extension.len() <= 3 && !name.ends_with('.');
-        (fits && is_plain(stem) && is_plain(extension)).then(|| Self::of(stem, extension))
+        (fits && is_plain(stem) && is_plain(extension)).then(|| Self::from_parts(stem, extension))
     }
 
-    /// Of parts that fit.
-    fn of(stem: &str, extension: &str) -> Self {
+    /// Creates a short name from a stem and an extension that fit.
+    fn from_parts(stem: &str, extension: &str) -> Self {
         let mut bytes = [b' '; 11];
         bytes[..stem.len()].copy_from_slice(stem.as_bytes());
         bytes[8..8 + extension.len()].copy_from_slice(extension.as_bytes());
         Self(bytes)
     }
 
-    /// What ties the entries of a long name to their short one.
+    /// Checksum that links the entries of a long name to their short name.
     pub(super) fn checksum(self) -> u8 {
         self.0.iter().fold(0, |sum: u8, byte| sum.rotate_right(1).wrapping_add(*byte))
     }
@@ -44,27 +45,27 @@ impl fmt::Display for ShortName {
     }
 }
 
-/// A short name for a name that is none, other than those taken.
+/// Makes an unused short name for a name that isn't a valid one.
 pub(super) fn short_name(name: &str, taken: &HashSet<ShortName>) -> ShortName {
     let name_without_lead = name.trim_start_matches(['.', ' ']);
     let (stem, extension) = name_without_lead.rsplit_once('.').unwrap_or((name_without_lead, ""));
     let (stem, extension) = (shortened(stem, 8), shortened(extension, 3));
     let stem = if stem.is_empty() { "_".to_owned() } else { stem };
-    let digest = Digest::of(name.as_bytes()).0;
+    let digest = Digest::hash(name.as_bytes()).0;
     let hashed = format!("{}{:02X}{:02X}", &stem[..stem.len().min(2)], digest[0], digest[1]);
     let with_tail = |stem: &str, n: u32| {
         let tail = format!("~{n}");
-        ShortName::of(&format!("{}{tail}", &stem[..stem.len().min(8 - tail.len())]), &extension)
+        ShortName::from_parts(&format!("{}{tail}", &stem[..stem.len().min(8 - tail.len())]), &extension)
     };
     let plain = (1..=4).map(|n| with_tail(&stem, n));
-    // There are more tails than a folder has entries, so one is free.
+    // There are more tails than entries in a folder, so one of them is free.
     plain
         .chain((1..=999_999).map(|n| with_tail(&hashed, n)))
         .find(|short| !taken.contains(short))
         .unwrap_or_else(|| with_tail(&hashed, 0))
 }
 
-/// The label as a FAT volume bears it: the first eleven characters in upper case; none if nothing is left.
+/// Converts a volume label: the first eleven characters in upper case. `None` if nothing is left.
 pub fn label(text: &str) -> Option<[u8; 11]> {
     let kept: String = text
         .trim()

@@ -1,12 +1,12 @@
-//! The file allocation table ("FAT Data Structure"): for each cluster, the next one of the same file.
+//! File allocation table ("FAT Data Structure"): the next cluster of the same file, for each cluster.
 
-use super::Run;
-use super::geometry::{Geometry, MEDIA, Width};
+use super::FatRun;
+use super::geometry::{FatGeometry, MEDIA, Width};
 
-/// One copy of the table, or its first `len` bytes. Every run is a chain of its clusters in order.
-pub(super) fn table(geometry: &Geometry, len: u64, runs: impl Iterator<Item = Run>) -> Vec<u8> {
+/// Formats the first `len` bytes of a table in which each run is one chain.
+pub(super) fn table(geometry: &FatGeometry, len: u64, runs: impl Iterator<Item = FatRun>) -> Vec<u8> {
     let width = geometry.shape.width;
-    // Entries of FAT32 have 28 bits; the upper four stay zero.
+    // FAT32 entries have 28 bits; the upper four stay zero.
     let end: u32 = match width {
         Width::Fat12 => 0xFFF,
         Width::Fat16 => 0xFFFF,
@@ -15,7 +15,7 @@ pub(super) fn table(geometry: &Geometry, len: u64, runs: impl Iterator<Item = Ru
     let mut bytes = vec![0; len as usize];
     let mut put = |number: u64, value: u32| match width {
         Width::Fat12 => {
-            // Two entries share three bytes, the even one in the lower twelve bits.
+            // Two entries share three bytes; the even one has the lower twelve bits.
             let at = (number * 3 / 2) as usize;
             if number.is_multiple_of(2) {
                 bytes[at] = value as u8;
@@ -28,7 +28,7 @@ pub(super) fn table(geometry: &Geometry, len: u64, runs: impl Iterator<Item = Ru
         Width::Fat16 => bytes[number as usize * 2..][..2].copy_from_slice(&(value as u16).to_le_bytes()),
         Width::Fat32 => bytes[number as usize * 4..][..4].copy_from_slice(&value.to_le_bytes()),
     };
-    // The second entry says with its upper bits that the volume was left in order.
+    // The upper bits of the second entry mark the volume as cleanly unmounted.
     put(0, end & !0xFF | u32::from(MEDIA));
     put(1, end);
     for run in runs {

@@ -1,71 +1,71 @@
-//! A tree of folders as FAT sees it: each entry with its short name, each folder with its length.
+//! Tree of a FAT volume: short names of all entries, and lengths of all folders.
 
 use std::collections::HashSet;
 
 use crate::content::Content;
 use crate::error::{Details, Error, Result};
-use crate::tree::{Item, Tree, What};
+use crate::tree::{ItemKind, Tree, TreeItem};
 use crate::volume::Folder;
 
 use super::short_name::{ShortName, short_name};
 
-/// Bytes of an entry of a folder.
+/// Length of a directory entry in bytes.
 pub(super) const ENTRY_LEN: u64 = 32;
 
-/// UTF-16 units that an entry of a long name holds.
+/// Number of UTF-16 units in one entry of a long name.
 pub(super) const LONG_NAME_UNITS: usize = 13;
 
-/// A folder is at most 65,536 entries long: 2 MiB ("FAT Directory Structure").
+/// Maximum number of entries in a folder, which makes 2 MiB ("FAT Directory Structure").
 const MAX_ENTRIES: u64 = 1 << 16;
 
-/// Folders and files of a volume by their numbers in the tree.
+/// Folders and files of a volume, by their numbers in the tree.
 pub(super) struct FatTree<'a> {
     pub(super) items: Tree<'a>,
     label: Option<[u8; 11]>,
     shorts: Vec<ShortName>,
-    /// Of each folder: the entries of 32 bytes that it takes.
+    /// Number of 32-byte entries in each folder.
     n_slots: Vec<u64>,
 }
 
 impl<'a> FatTree<'a> {
-    /// The tree below a root, if a FAT volume can hold it.
-    pub(super) fn of(root: &'a Folder, label: Option<[u8; 11]>) -> Result<Self> {
+    /// Builds the tree of a folder. Fails if a FAT volume can't hold it.
+    pub(super) fn new(root: &'a Folder, label: Option<[u8; 11]>) -> Result<Self> {
         let items = Tree::new(root);
         let n_items = items.items().len();
         let root_name = ShortName([b' '; 11]);
         let mut tree = Self { items, label, shorts: vec![root_name; n_items], n_slots: vec![0; n_items] };
         for number in 0..n_items {
             match tree.items.items()[number].what {
-                What::Folder { .. } => tree.enter(number)?,
-                What::File(content) => check_len(content, || tree.items.path(number))?,
+                ItemKind::Folder { .. } => tree.enter(number)?,
+                ItemKind::File(content) => check_len(content, || tree.items.path(number))?,
             }
         }
         Ok(tree)
     }
 
-    /// Gives what is in a folder its short names, and the folder its length.
+    /// Assigns short names to the items of a folder and calculates its length.
     fn enter(&mut self, folder: usize) -> Result<()> {
         let within = self.items.items_in(folder);
         let shorts = short_names(&self.items.items()[within.clone()]);
         self.shorts[within.clone()].copy_from_slice(&shorts);
-        // The root has the label, every other folder itself and its parent.
+        // The root has an entry for the label, every other folder has `.` and `..`.
         let n_own = if folder == 0 { u64::from(self.label.is_some()) } else { 2 };
         let n_slots = n_own + within.map(|item| self.n_slots_of_entry(item)).sum::<u64>();
         if n_slots > MAX_ENTRIES {
             let path = if folder == 0 { "/".into() } else { format!("/{}/", self.items.path(folder)) };
             return Err(Error::TooLarge(
                 Details::new(format!(
-                    "the folder `{path}` needs {n_slots} FAT directory entries, and FAT holds {MAX_ENTRIES}"
+                    "the folder `{path}` needs {n_slots} FAT directory entries; FAT allows {MAX_ENTRIES}"
                 ))
                 .path(path.trim_matches('/'))
-                .help("spread its files over sub-folders; a long name takes an entry for each 13 characters"),
+                .help("move some files into subfolders, or shorten long names: they take one entry per 13 characters"),
             ));
         }
         self.n_slots[folder] = n_slots;
         Ok(())
     }
 
-    /// Whether the short name of an item says it all: it is the name.
+    /// Returns `true` if the name is a short name, so that it needs no long one.
     pub(super) fn is_short(&self, item: usize) -> bool {
         self.shorts[item].to_string() == self.items.items()[item].name
     }
@@ -80,20 +80,20 @@ impl<'a> FatTree<'a> {
         1 + n_long as u64
     }
 
-    /// The length in bytes of a folder or file.
+    /// Length of a folder or file in bytes.
     pub(super) fn len(&self, item: usize) -> u64 {
         match self.items.items()[item].what {
-            What::Folder { .. } => self.n_slots[item] * ENTRY_LEN,
-            What::File(content) => content.len(),
+            ItemKind::Folder { .. } => self.n_slots[item] * ENTRY_LEN,
+            ItemKind::File(content) => content.len(),
         }
     }
 
-    /// The label as the boot sector has it.
+    /// Label for the boot sector.
     pub(super) fn label(&self) -> [u8; 11] {
         self.label.unwrap_or(*b"NO NAME    ")
     }
 
-    /// The label as the root folder has it: none if there is none.
+    /// Label for the root folder. `None` if the volume has none.
     pub(super) fn label_entry(&self) -> Option<[u8; 11]> {
         self.label
     }
@@ -102,17 +102,17 @@ impl<'a> FatTree<'a> {
         self.n_slots[0]
     }
 
-    /// The numbers of the folders, the root first.
+    /// Numbers of the folders, the root first.
     pub(super) fn folders(&self) -> impl Iterator<Item = usize> + '_ {
         (0..self.items.items().len()).filter(|item| self.items.is_folder(*item))
     }
 
-    /// The numbers of the files, with their contents.
+    /// Numbers and contents of the files.
     pub(super) fn files(&self) -> impl Iterator<Item = (usize, &'a Content)> + '_ {
         let items = self.items.items().iter().enumerate();
         items.filter_map(|(number, item)| match item.what {
-            What::File(content) => Some((number, content)),
-            What::Folder { .. } => None,
+            ItemKind::File(content) => Some((number, content)),
+            ItemKind::Folder { .. } => None,
         })
     }
 
@@ -121,9 +121,9 @@ impl<'a> FatTree<'a> {
     }
 }
 
-/// The short names of a folder's entries in their order. Names that are short ones but for their case keep them
-/// whoever comes first: firmware may know no long names, and looks for `EFI\BOOT` however it is spelled.
-fn short_names(entries: &[Item]) -> Vec<ShortName> {
+/// Makes the short names of a folder's entries. Names that are short names apart from their case keep them regardless
+/// of the order: firmware may not know long names, and looks for `EFI\BOOT` however it is spelled.
+fn short_names(entries: &[TreeItem]) -> Vec<ShortName> {
     let exact: Vec<_> = entries.iter().map(|entry| ShortName::exact(&entry.name.to_ascii_uppercase())).collect();
     let mut taken: HashSet<_> = HashSet::with_capacity(entries.len());
     taken.extend(exact.iter().flatten());
@@ -137,7 +137,7 @@ fn short_names(entries: &[Item]) -> Vec<ShortName> {
     names.collect()
 }
 
-/// The longest file of a FAT volume, in bytes.
+/// Maximum length of a file on a FAT volume, in bytes.
 pub const MAX_FILE_LEN: u64 = u32::MAX as u64;
 
 fn check_len(content: &Content, path: impl FnOnce() -> String) -> Result<()> {
@@ -146,10 +146,8 @@ fn check_len(content: &Content, path: impl FnOnce() -> String) -> Result<()> {
     }
     let (path, len) = (path(), content.len());
     Err(Error::TooLarge(
-        Details::new(format!(
-            "the file `{path}` has {len} bytes, and a FAT volume holds files of at most {MAX_FILE_LEN} bytes"
-        ))
-        .path(path)
-        .help("split the file if it is a WIM, or use another form of medium"),
+        Details::new(format!("the file `{path}` has {len} bytes; FAT32 limits files to {MAX_FILE_LEN} bytes"))
+            .path(path)
+            .help("split the file if it is a WIM, or use another medium format"),
     ))
 }

@@ -2,11 +2,11 @@
 
 use crate::little_endian::u32_at;
 
-/// A structure being made: zeros that fields are put into.
-pub struct Bytes(Vec<u8>);
+/// Structure under construction: zeros into which fields are written.
+pub struct FieldBuffer(Vec<u8>);
 
-impl Bytes {
-    /// So many zeros.
+impl FieldBuffer {
+    /// Creates a structure of zeros.
     pub fn zeroed(len: usize) -> Self {
         Self(vec![0; len])
     }
@@ -23,7 +23,7 @@ impl Bytes {
         self.0[at..at + bytes.len()].copy_from_slice(bytes);
     }
 
-    /// A text in a field of `len` bytes, the rest of which is `fill`.
+    /// Writes a text into a field of `len` bytes and pads it with `fill`.
     pub fn put_filled(&mut self, at: usize, len: usize, text: &[u8], fill: u8) {
         self.0[at..at + len].fill(fill);
         self.put(at, &text[..text.len().min(len)]);
@@ -49,13 +49,13 @@ impl Bytes {
         self.put(at, &value.to_be_bytes());
     }
 
-    /// A number in both byte orders (ECMA-119 7.2.3).
+    /// Writes a number in both byte orders (ECMA-119 7.2.3).
     pub fn both16(&mut self, at: usize, value: u16) {
         self.le16(at, value);
         self.put(at + 2, &value.to_be_bytes());
     }
 
-    /// A number in both byte orders (ECMA-119 7.3.3).
+    /// Writes a number in both byte orders (ECMA-119 7.3.3).
     pub fn both32(&mut self, at: usize, value: u32) {
         self.le32(at, value);
         self.be32(at + 4, value);

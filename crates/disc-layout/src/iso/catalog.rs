@@ -1,23 +1,24 @@
 //! El Torito 1.0: the boot record and the boot catalog, from which firmware starts the disc.
 //!
-//! The first boot program is the initial entry; each other one has a section of its own. BIOS programs are not
-//! emulated disks, and their first 4,096 bytes are loaded. Of UEFI images the catalog says the size.
+//! The first boot program is the initial entry; every other one has a section of its own. BIOS programs use no disk
+//! emulation, and their first 4,096 bytes are loaded. For UEFI images, the catalog records the size.
 
 use super::SECTOR;
-use super::bytes::Bytes;
+use super::bytes::FieldBuffer;
 use crate::error::{Details, Error, Result};
 use crate::firmware::Firmware;
 use crate::volume::BootEntry;
 
-/// 2.2 with 2.3 and 2.4: after the validation and the initial entry, two slots of 32 bytes for each boot program.
+/// Maximum number of boot programs (2.2 to 2.4): after the validation and initial entries, each takes two slots of 32
+/// bytes.
 const MAX_PROGRAMS: usize = 1 + (SECTOR as usize / 32 - 2) / 2;
 
-/// What a BIOS loads of a program, in virtual sectors of 512 bytes.
+/// Number of virtual sectors of 512 bytes that a BIOS loads.
 const BIOS_SECTORS: u16 = 8;
 
-/// 2.0 figure 7: the boot record, which stands in sector 17.
+/// Formats the boot record for sector 17 (2.0, figure 7).
 pub fn boot_record(catalog: u64) -> Vec<u8> {
-    let mut sector = Bytes::zeroed(SECTOR as usize);
+    let mut sector = FieldBuffer::zeroed(SECTOR as usize);
     sector.put(1, b"CD001");
     sector.u8(6, 1); // version
     sector.put(7, b"EL TORITO SPECIFICATION");
@@ -25,12 +26,12 @@ pub fn boot_record(catalog: u64) -> Vec<u8> {
     sector.into_vec()
 }
 
-/// Refuses more boot programs than the catalog holds.
+/// Fails if the catalog can't hold the boot programs, or one is empty.
 pub fn check(boot: &[BootEntry]) -> Result<()> {
     if boot.len() > MAX_PROGRAMS {
         let n_programs = boot.len();
         return Err(Error::BadBootEntry(Details::new(format!(
-            "the disc has {n_programs} boot programs, and a boot catalog holds {MAX_PROGRAMS}"
+            "the disc has {n_programs} boot programs; a boot catalog holds {MAX_PROGRAMS}"
         ))));
     }
     match boot.iter().find(|entry| entry.image.is_empty()) {
@@ -39,7 +40,7 @@ pub fn check(boot: &[BootEntry]) -> Result<()> {
     }
 }
 
-/// The room that a boot program takes, in bytes: firmware reads as many sectors as the catalog says.
+/// Room of a boot program in bytes. Firmware reads as many sectors as the catalog says.
 pub fn room(entry: &BootEntry) -> u64 {
     match entry.firmware {
         Firmware::Bios => entry.image.len().max(u64::from(BIOS_SECTORS) * 512),
@@ -47,9 +48,9 @@ pub fn room(entry: &BootEntry) -> u64 {
     }
 }
 
-/// The boot catalog, for programs that start at these sectors.
+/// Formats the boot catalog for programs that start at these sectors.
 pub fn catalog(boot: &[BootEntry], sectors: &[u64]) -> Vec<u8> {
-    let mut catalog = Bytes::zeroed(SECTOR as usize);
+    let mut catalog = FieldBuffer::zeroed(SECTOR as usize);
     let Some(initial) = boot.first() else { return catalog.into_vec() };
     // 2.1: validation entry.
     catalog.u8(0, 1); // header
@@ -71,12 +72,12 @@ pub fn catalog(boot: &[BootEntry], sectors: &[u64]) -> Vec<u8> {
     catalog.into_vec()
 }
 
-/// 2.2 and 2.4: an initial or section entry.
-fn put_entry(catalog: &mut Bytes, at: usize, entry: &BootEntry, sector: u64) {
+/// Writes an initial or section entry (2.2, 2.4).
+fn put_entry(catalog: &mut FieldBuffer, at: usize, entry: &BootEntry, sector: u64) {
     catalog.u8(at, 0x88); // bootable; media type 0: no emulation, load segment 0: the usual one
     let n_sectors = match entry.firmware {
         Firmware::Bios => BIOS_SECTORS,
-        // UEFI 2.11, 13.3.2.1: 0 and 1 are "to the end of the disc"; how long it is says the FAT volume itself.
+        // UEFI 2.11, 13.3.2.1: 0 and 1 mean "to the end of the disc". The FAT volume itself has the length.
         Firmware::Uefi => u16::try_from(entry.image.len().div_ceil(512)).unwrap_or(1),
     };
     catalog.le16(at + 6, n_sectors);

@@ -1,33 +1,33 @@
 //! ISO 9660 (ECMA-119, level 3) and Joliet: volume descriptors, path tables and folders.
 //!
-//! Both are the same structures with other letters: a [`View`] is one of them. Files beyond 4 GiB are several
-//! records (6.5.1, 9.1.6); empty files have extent 0.
+//! Both use the same structures with different characters; a [`View`] is either of them. Files of more than 4 GiB have
+//! several records (6.5.1, 9.1.6). Empty files have extent 0.
 
 use super::SECTOR;
-use super::bytes::Bytes;
+use super::bytes::FieldBuffer;
 use super::name::{self, Charset};
-use super::places::{Places, Run};
+use super::places::{DiscPlaces, SectorRun};
 use crate::date::Date;
-use crate::tree::{Tree, What};
+use crate::tree::{ItemKind, Tree};
 use crate::volume::Volume;
 
-/// The most bytes that one record of a file holds in whole sectors.
+/// Maximum number of bytes in a record of a file, in whole sectors.
 pub const MAX_RECORD_DATA: u64 = 0xFFFF_F800;
 
-/// 9.1.6: file flags.
+/// File flags (9.1.6).
 const FLAG_FOLDER: u8 = 0x02;
 const FLAG_MORE_EXTENTS: u8 = 0x80;
 
-/// The tree as one of the two sets of names shows it.
+/// Tree with the names of ISO 9660 or of Joliet.
 pub struct View {
     pub charset: Charset,
-    /// The identifier of each item of the tree.
+    /// Identifier of each item of the tree.
     identifiers: Vec<Box<[u8]>>,
-    /// Item numbers; where the tree has the items of a folder, here are the same in the order of their records (9.3).
+    /// Item numbers. Within the range of a folder's items, they are in the order of their records (9.3).
     order: Vec<u32>,
-    /// The item numbers of the folders in the order of the path table (6.9.1).
+    /// Item numbers of the folders, in the order of the path table (6.9.1).
     pub folders: Vec<u32>,
-    /// Of each item that is a folder, its place in `folders`.
+    /// Position of each folder in `folders`, by item number.
     position: Vec<u32>,
 }
 
@@ -38,7 +38,7 @@ impl View {
         let mut order: Vec<u32> = (0..n_items as u32).collect();
         let mut folders = vec![0];
         let mut position = vec![0; n_items];
-        // Breadth first, the items of each folder sorted: this is the order of the path table.
+        // Breadth first, with the items of each folder sorted: this is the order of the path table.
         let mut next = 0;
         while let Some(&folder) = folders.get(next) {
             position[folder as usize] = next as u32;
@@ -55,9 +55,9 @@ impl View {
         Self { charset, identifiers, order, folders, position }
     }
 
-    /// The volume descriptor (8.4; 8.5 with the escape sequence of Joliet level 3).
-    pub fn descriptor(&self, volume: &Volume, known: &Places) -> Vec<u8> {
-        let mut sector = Bytes::zeroed(SECTOR as usize);
+    /// Formats the volume descriptor (8.4; for Joliet 8.5, with the escape sequence of level 3).
+    pub fn descriptor(&self, volume: &Volume, known: &DiscPlaces) -> Vec<u8> {
+        let mut sector = FieldBuffer::zeroed(SECTOR as usize);
         let run = &known.views[self.index()];
         let is_joliet = self.charset == Charset::Joliet;
         sector.u8(0, if is_joliet { 2 } else { 1 }); // 8.4.1 type: primary or supplementary
@@ -92,8 +92,8 @@ impl View {
         sector.into_vec()
     }
 
-    /// The path table (9.4) with numbers in little-endian (type L) or big-endian order (type M).
-    pub fn path_table(&self, tree: &Tree, known: &Places, is_big_endian: bool) -> Vec<u8> {
+    /// Formats the path table (9.4), with numbers in little-endian (type L) or big-endian order (type M).
+    pub fn path_table(&self, tree: &Tree, known: &DiscPlaces, is_big_endian: bool) -> Vec<u8> {
         let mut table = Vec::new();
         for (position, &folder) in self.folders.iter().enumerate() {
             let identifier: &[u8] = if folder == 0 { b"\0" } else { &self.identifiers[folder as usize] };
@@ -111,8 +111,8 @@ impl View {
         table
     }
 
-    /// The records of a folder (6.8.1), none of which crosses a sector.
-    pub fn folder(&self, tree: &Tree, folder: usize, date: Date, known: &Places) -> Vec<u8> {
+    /// Formats the records of a folder (6.8.1). No record crosses a sector boundary.
+    pub fn folder(&self, tree: &Tree, folder: usize, date: Date, known: &DiscPlaces) -> Vec<u8> {
         let folders = &known.views[self.index()].folders;
         let run_of = |item: usize| folders[self.position[item] as usize];
         let mut records = record(b"\0", run_of(folder), FLAG_FOLDER, date);
@@ -128,47 +128,47 @@ impl View {
             let item = item as usize;
             let identifier = &self.identifiers[item];
             match &tree.items()[item].what {
-                What::Folder { .. } => add(record(identifier, run_of(item), FLAG_FOLDER, date)),
-                What::File(_) => {
-                    // How many records it takes is not to depend on whether its place is known yet.
+                ItemKind::Folder { .. } => add(record(identifier, run_of(item), FLAG_FOLDER, date)),
+                ItemKind::File(_) => {
+                    // The number of records must not depend on whether the position of the file is known yet.
                     let (mut sector, mut len) = (known.data[item].sector, tree.file_len(item));
                     while len > MAX_RECORD_DATA {
-                        let part = Run { sector, len: MAX_RECORD_DATA };
+                        let part = SectorRun { sector, len: MAX_RECORD_DATA };
                         add(record(identifier, part, FLAG_MORE_EXTENTS, date));
                         sector += MAX_RECORD_DATA / SECTOR;
                         len -= MAX_RECORD_DATA;
                     }
-                    add(record(identifier, Run { sector, len }, 0, date));
+                    add(record(identifier, SectorRun { sector, len }, 0, date));
                 }
             }
         }
-        // 6.8.1.3: the length of a folder counts whole sectors.
+        // The length of a folder counts whole sectors (6.8.1.3).
         records.resize(records.len().next_multiple_of(SECTOR as usize), 0);
         records
     }
 
-    /// The place of a folder in the path table, counted from 0.
+    /// Position of a folder in the path table, from 0.
     pub fn position(&self, folder: usize) -> usize {
         self.position[folder] as usize
     }
 
-    /// Which of the two views of a disc it is.
+    /// Index of this view among the two of a disc.
     pub fn index(&self) -> usize {
         usize::from(self.charset == Charset::Joliet)
     }
 
-    /// The volume label in the view's letters; what is too long is cut off.
+    /// Volume label in the view's characters, cut to its maximum length.
     fn label(&self, label: &str) -> String {
         let max_len = if self.charset == Charset::Iso { 32 } else { 16 };
         label.chars().take(max_len).map(|c| self.charset.letter(c)).collect()
     }
 
-    /// A text in a field that is filled up with spaces.
-    fn put_text(&self, sector: &mut Bytes, at: usize, len: usize, text: &str) {
+    /// Writes a text into a field and pads it with spaces.
+    fn put_text(&self, sector: &mut FieldBuffer, at: usize, len: usize, text: &str) {
         match self.charset {
             Charset::Iso => sector.put_filled(at, len, text.as_bytes(), b' '),
             Charset::Joliet => {
-                // A field of odd length ends in a zero byte.
+                // A field of odd length ends with a zero byte.
                 let spaces = std::iter::repeat(u16::from(b' '));
                 let units = text.encode_utf16().chain(spaces).take(len / 2);
                 sector.put(at, &units.flat_map(u16::to_be_bytes).collect::<Vec<_>>());
@@ -177,19 +177,19 @@ impl View {
     }
 }
 
-/// 8.3: what ends the volume descriptors.
+/// Formats the descriptor that terminates the volume descriptors (8.3).
 pub fn terminator() -> Vec<u8> {
-    let mut sector = Bytes::zeroed(SECTOR as usize);
+    let mut sector = FieldBuffer::zeroed(SECTOR as usize);
     sector.u8(0, 255); // 8.3.1 type
     sector.put(1, b"CD001"); // 8.3.2
     sector.u8(6, 1); // 8.3.3 version
     sector.into_vec()
 }
 
-/// 9.1: a directory record.
-fn record(identifier: &[u8], run: Run, flags: u8, date: Date) -> Vec<u8> {
+/// Formats a directory record (9.1).
+fn record(identifier: &[u8], run: SectorRun, flags: u8, date: Date) -> Vec<u8> {
     let len = (33 + identifier.len()).next_multiple_of(2);
-    let mut record = Bytes::zeroed(len);
+    let mut record = FieldBuffer::zeroed(len);
     record.u8(0, len as u8); // 9.1.1
     record.both32(2, run.sector as u32); // 9.1.3 location of extent
     record.both32(10, run.len as u32); // 9.1.4 data length
@@ -202,7 +202,7 @@ fn record(identifier: &[u8], run: Run, flags: u8, date: Date) -> Vec<u8> {
     record.into_vec()
 }
 
-/// 8.4.26.1: digits to hundredths of a second, then the offset from UTC.
+/// Formats a date as digits down to hundredths of a second, and the offset from UTC (8.4.26.1).
 fn long_date(date: Date) -> Vec<u8> {
     let (year, month, day, hour, minute, second) = date.civil();
     format!("{year:04}{month:02}{day:02}{hour:02}{minute:02}{second:02}00\0").into_bytes()

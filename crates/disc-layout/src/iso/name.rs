@@ -1,17 +1,17 @@
-//! Names for ISO 9660 and Joliet, made of the true ones: those that don't fit are shortened, and those that
-//! would be the same are told apart by a digest of the true name, so that the result depends on no order.
+//! Names for ISO 9660 and Joliet. Names that don't fit are shortened, and names that would then collide get a digest of
+//! the original name, so the result does not depend on their order.
 
 use std::collections::{HashMap, HashSet};
 
 use crate::digest::Digest;
 
-/// The two sets of names that ECMA-119 structures carry.
+/// Character set of an ECMA-119 structure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Charset {
-    /// ECMA-119 7.4.1 d-characters (`A`–`Z`, `0`–`9`, `_`), 31 with the separating full stop (10.2, 7.6.3).
+    /// ECMA-119 7.4.1 d-characters (`A`–`Z`, `0`–`9`, `_`), up to 31 including the full stop (10.2, 7.6.3).
     Iso,
-    /// UCS-2, big-endian, 103 characters. It has no letters beyond the basic plane: the two surrogates of UTF-16 would
-    /// fit, and Windows would take them, but xorriso warns of them.
+    /// Big-endian UCS-2, up to 103 characters. Characters beyond the basic plane are replaced: Windows would accept
+    /// surrogates, but xorriso warns about them.
     Joliet,
 }
 
@@ -23,29 +23,29 @@ impl Charset {
         }
     }
 
-    /// The letter, or what stands for it where the charset doesn't have it.
+    /// Replaces a character that is not in the set.
     pub fn letter(self, c: char) -> char {
         match self {
             Self::Iso if c.is_ascii_alphanumeric() => c.to_ascii_uppercase(),
             Self::Iso => '_',
-            // "Joliet Character Set": `;` separates the version; the other forbidden ones are in no name of ours.
+            // "Joliet Character Set": `;` separates the version. Windows forbids the other excluded characters anyway.
             Self::Joliet if c == ';' || u32::from(c) > 0xFFFF => '_',
             Self::Joliet => c,
         }
     }
 }
 
-/// The longest extension that is kept whole; a longer one is cut rather than the stem.
+/// Maximum length of an extension that is kept whole. Of longer ones, the extension is cut rather than the stem.
 const MAX_EXTENSION: usize = 8;
 
-/// The identifiers of what is in one folder, given as name and whether it is a folder. The order is kept.
+/// Makes the identifiers of a folder's items, given as name and folder flag, in the same order.
 pub fn identifiers(charset: Charset, names: &[(&str, bool)]) -> Vec<Box<[u8]>> {
     let plain: Vec<_> = names.iter().map(|(name, is_folder)| shortened(charset, name, *is_folder, "")).collect();
     let mut n_alike = HashMap::new();
     for name in &plain {
         *n_alike.entry(name.to_uppercase()).or_insert(0) += 1;
     }
-    // A name that is as good as the true one keeps it, whoever else would like to have it.
+    // A name that needs no change keeps its identifier, even if others would be shortened to it.
     let keeps = |plain: &str, name: &str| n_alike[&plain.to_uppercase()] == 1 || plain.eq_ignore_ascii_case(name);
     let mut taken: HashSet<_> = HashSet::new();
     for (plain, (name, _)) in plain.iter().zip(names) {
@@ -58,7 +58,7 @@ pub fn identifiers(charset: Charset, names: &[(&str, bool)]) -> Vec<Box<[u8]>> {
         let mut own = plain.clone();
         let mut n_tries = 0;
         while !keeps(plain, name) {
-            let digest = Digest::of(format!("{n_tries}/{name}").as_bytes()).to_string();
+            let digest = Digest::hash(format!("{n_tries}/{name}").as_bytes()).to_string();
             own = shortened(charset, name, *is_folder, &format!("_{}", digest[..8].to_uppercase()));
             if taken.insert(own.to_uppercase()) {
                 break;
@@ -70,10 +70,10 @@ pub fn identifiers(charset: Charset, names: &[(&str, bool)]) -> Vec<Box<[u8]>> {
     identifiers
 }
 
-/// The name in the charset's letters, its stem cut so that it fits with `mark` behind it.
+/// Converts a name to the character set, and cuts its stem so that it fits with `mark` appended.
 fn shortened(charset: Charset, name: &str, is_folder: bool, mark: &str) -> String {
     let (stem, extension) = match name.rsplit_once('.') {
-        // In ISO 9660 only files have extensions; in Joliet a full stop is a letter as any other.
+        // In ISO 9660, only files have extensions; in Joliet, a full stop is an ordinary character.
         Some((stem, extension)) if !is_folder || charset == Charset::Joliet => (stem, Some(extension)),
         _ => (name, None),
     };
@@ -83,7 +83,7 @@ fn shortened(charset: Charset, name: &str, is_folder: bool, mark: &str) -> Strin
         return cut(name, max_len);
     }
     let extension = extension.map(|extension| format!(".{}", cut(extension, MAX_EXTENSION))).unwrap_or_default();
-    // Files of ISO 9660 have a full stop in any case (7.5.1).
+    // Files in ISO 9660 always have a full stop (7.5.1).
     let dot_len = usize::from(charset == Charset::Iso && !is_folder && extension.is_empty());
     format!("{}{mark}{extension}", cut(stem, max_len - extension.chars().count() - dot_len - mark.len()))
 }

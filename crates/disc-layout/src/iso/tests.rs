@@ -10,7 +10,7 @@ use camino::Utf8PathBuf;
 use proptest::prelude::*;
 
 use super::udf::{checksum, crc, tag};
-use super::{Disc, SECTOR, layout, read};
+use super::{IsoDisc, SECTOR, layout, read};
 use crate::content::{Content, SourceFile, Stat};
 use crate::date::Date;
 use crate::digest::Digest;
@@ -22,7 +22,7 @@ use crate::volume::{BootEntry, Folder, Volume};
 fn volume(label: &str) -> Volume {
     Volume {
         label: label.into(),
-        id: Digest::of(label.as_bytes()),
+        id: Digest::hash(label.as_bytes()),
         date: Date::from_unix(1_767_225_600).unwrap(),
         root: Folder::default(),
         parts: Vec::new(),
@@ -48,7 +48,7 @@ fn bytes_of(layout: &Layout) -> Vec<u8> {
     bytes
 }
 
-fn disc_of(volume: &Volume) -> Disc {
+fn disc_of(volume: &Volume) -> IsoDisc {
     read(&mut Cursor::new(bytes_of(&layout(volume, Slack::Ample).unwrap()))).unwrap()
 }
 
@@ -80,7 +80,7 @@ fn a_small_disc_reads_back_with_its_labels_and_boot_programs() {
     assert_eq!(disc.id, small().id.to_string());
     let boot: Vec<_> = disc.boot.iter().map(|boot| (boot.platform, boot.is_bootable, boot.n_sectors)).collect();
     assert_eq!(boot, [(0x00, true, 8), (0xEF, true, 6)]);
-    let names = |files: &Option<Vec<super::File>>| -> Vec<_> {
+    let names = |files: &Option<Vec<super::VolumeEntry>>| -> Vec<_> {
         files.as_ref().unwrap().iter().map(|file| file.path.clone()).collect()
     };
     let mut udf = names(&disc.udf);
@@ -209,28 +209,31 @@ fn what_a_disc_cannot_hold_is_refused() {
     let mut deep = volume("DEEP");
     deep.root.insert(&"folder-of-20-letters/".repeat(50)[..1_049], source(1, b'd')).unwrap();
     let message = complaint(&deep);
-    assert!(message.contains("and UDF holds 1023"), "{message}");
+    assert!(message.contains("UDF allows 1023"), "{message}");
 
     let mut large = volume("LARGE");
     large.root.insert("a/huge.bin", source(1 << 40, b'l')).unwrap();
     let message = complaint(&large);
-    assert!(message.starts_with("`a/huge.bin` has 1099511627776 bytes, and a disc holds 251"), "{message}");
+    assert!(
+        message.starts_with("`a/huge.bin` has 1099511627776 bytes; a disc holds files of at most 251"),
+        "{message}"
+    );
 
     let mut many = volume("FULL");
     for n in 0..40 {
         many.root.insert(&format!("{n}.bin"), source(230 << 30, b'm')).unwrap();
     }
     let message = complaint(&many);
-    assert!(message.contains("its sectors are numbered with 32 bits"), "{message}");
+    assert!(message.contains("more than 32-bit sector numbers can address"), "{message}");
 
     let message = complaint(&volume(&"L".repeat(200)));
-    assert!(message.contains("takes 201 bytes on the disc, and UDF holds 127"), "{message}");
+    assert!(message.contains("takes 201 bytes on the disc; UDF allows 127"), "{message}");
 
     let mut wide = volume("WIDE");
     for n in 0..65_535 {
         wide.root.insert_folder(&n.to_string()).unwrap();
     }
-    assert_eq!(complaint(&wide), "the volume has 65536 folders, and a disc holds 65535");
+    assert_eq!(complaint(&wide), "the volume has 65536 folders; a disc holds 65535");
 }
 
 #[test]
@@ -304,8 +307,8 @@ fn other_bytes_in_iso_9660_or_joliet_are_noticed() {
     assert_eq!(
         found,
         [
-            "ISO 9660: `readme.txt` has other bytes than in UDF",
-            "ISO 9660: `README.TXT` has bytes that are no file of UDF",
+            "ISO 9660: `readme.txt` differs from the file in UDF",
+            "ISO 9660: `README.TXT` does not match any file in UDF",
             "Joliet: `sources/ж.ini` is in UDF only",
             "Joliet: `/` is not the only file: their number differs",
         ]

@@ -4,13 +4,13 @@
 //! attributes. The unique id of a file follows from its logical block, so that it changes only when the file entry
 //! moves.
 
-use super::bytes::Bytes;
-use super::places::{PARTITION, Places, Run};
+use super::bytes::FieldBuffer;
+use super::places::{DiscPlaces, PARTITION, SectorRun};
 use super::unicode::{compressed, compressed_len};
 use super::{SECTOR, sectors};
 use crate::date::Date;
 use crate::error::{Details, Error, Result};
-use crate::tree::{Tree, What};
+use crate::tree::{ItemKind, Tree};
 use crate::volume::Volume;
 
 /// OSTA UDF 1.02, 2.1.5.3: the revision in the suffixes of identifiers.
@@ -60,7 +60,7 @@ pub fn check_label(label: &str) -> Result<()> {
 /// ECMA-167 2/9.1: the volume recognition sequence, one sector each.
 pub fn recognition() -> Vec<u8> {
     let structure = |identifier: &[u8]| {
-        let mut sector = Bytes::zeroed(SECTOR as usize);
+        let mut sector = FieldBuffer::zeroed(SECTOR as usize);
         sector.put(1, identifier);
         sector.u8(6, 1); // structure version
         sector.into_vec()
@@ -69,7 +69,7 @@ pub fn recognition() -> Vec<u8> {
 }
 
 /// ECMA-167 3/8.4.2: the volume descriptor sequence, one sector each.
-pub fn volume_descriptors(volume: &Volume, known: &Places, at: u64) -> Vec<u8> {
+pub fn volume_descriptors(volume: &Volume, known: &DiscPlaces, at: u64) -> Vec<u8> {
     let descriptors = [
         primary_volume(volume),
         implementation_use(volume),
@@ -90,8 +90,8 @@ pub fn volume_descriptors(volume: &Volume, known: &Places, at: u64) -> Vec<u8> {
 }
 
 /// ECMA-167 3/10.1: primary volume descriptor.
-fn primary_volume(volume: &Volume) -> (u16, Bytes) {
-    let mut d = Bytes::zeroed(512);
+fn primary_volume(volume: &Volume) -> (u16, FieldBuffer) {
+    let mut d = FieldBuffer::zeroed(512);
     put_dstring(&mut d, 24, 32, &volume.label); // 3/10.1.4 volume identifier
     d.le16(56, 1); // 3/10.1.5 volume sequence number
     d.le16(58, 1); // 3/10.1.6 maximum volume sequence number
@@ -111,8 +111,8 @@ fn primary_volume(volume: &Volume) -> (u16, Bytes) {
 }
 
 /// ECMA-167 3/10.4 and OSTA UDF 1.02, 2.2.7: implementation use volume descriptor.
-fn implementation_use(volume: &Volume) -> (u16, Bytes) {
-    let mut d = Bytes::zeroed(512);
+fn implementation_use(volume: &Volume) -> (u16, FieldBuffer) {
+    let mut d = FieldBuffer::zeroed(512);
     put_identifier(&mut d, 20, b"*UDF LV Info", &REVISION.to_le_bytes());
     put_charset(&mut d, 52); // 2.2.7.2.1 LVI charset
     put_dstring(&mut d, 116, 128, &volume.label); // 2.2.7.2.2 logical volume identifier
@@ -121,8 +121,8 @@ fn implementation_use(volume: &Volume) -> (u16, Bytes) {
 }
 
 /// ECMA-167 3/10.5: partition descriptor.
-fn partition(known: &Places) -> (u16, Bytes) {
-    let mut d = Bytes::zeroed(512);
+fn partition(known: &DiscPlaces) -> (u16, FieldBuffer) {
+    let mut d = FieldBuffer::zeroed(512);
     d.le16(20, 1); // 3/10.5.3 flags: space is allocated
     put_identifier(&mut d, 24, b"+NSR02", &[]); // 3/10.5.5 contents
     d.le32(184, 1); // 3/10.5.7 access type: read only
@@ -133,34 +133,34 @@ fn partition(known: &Places) -> (u16, Bytes) {
 }
 
 /// ECMA-167 3/10.6: logical volume descriptor.
-fn logical_volume(volume: &Volume) -> (u16, Bytes) {
-    let mut d = Bytes::zeroed(446);
+fn logical_volume(volume: &Volume) -> (u16, FieldBuffer) {
+    let mut d = FieldBuffer::zeroed(446);
     put_charset(&mut d, 20); // 3/10.6.3 descriptor character set
     put_dstring(&mut d, 84, 128, &volume.label); // 3/10.6.4 logical volume identifier
     d.le32(212, SECTOR as u32); // 3/10.6.5 logical block size
     put_domain(&mut d, 216); // 3/10.6.6 domain identifier
-    put_long_ad(&mut d, 248, Run { sector: PARTITION, len: 2 * SECTOR }); // 4/3.1 file set descriptor sequence
+    put_long_ad(&mut d, 248, SectorRun { sector: PARTITION, len: 2 * SECTOR }); // 4/3.1 file set descriptor sequence
     d.le32(264, 6); // 3/10.6.8 map table length
     d.le32(268, 1); // 3/10.6.9 number of partition maps
     put_implementation(&mut d, 272); // 3/10.6.10 implementation identifier
-    put_extent(&mut d, 432, Places::INTEGRITY); // 3/10.6.12 integrity sequence extent
+    put_extent(&mut d, 432, DiscPlaces::INTEGRITY); // 3/10.6.12 integrity sequence extent
     d.put(440, &[1, 6, 1, 0, 0, 0]); // 3/10.7.2 type 1 map: length 6, volume 1, partition 0
     (tag::LOGICAL_VOLUME, d)
 }
 
 /// ECMA-167 3/10.8: unallocated space descriptor without extents.
-fn unallocated_space() -> (u16, Bytes) {
-    (tag::UNALLOCATED_SPACE, Bytes::zeroed(24))
+fn unallocated_space() -> (u16, FieldBuffer) {
+    (tag::UNALLOCATED_SPACE, FieldBuffer::zeroed(24))
 }
 
 /// ECMA-167 3/10.9 and 4/14.2: terminating descriptor.
-fn terminating() -> (u16, Bytes) {
-    (tag::TERMINATING, Bytes::zeroed(512))
+fn terminating() -> (u16, FieldBuffer) {
+    (tag::TERMINATING, FieldBuffer::zeroed(512))
 }
 
 /// ECMA-167 3/10.10 and OSTA UDF 1.02, 2.2.6: the logical volume integrity sequence.
-pub fn integrity(volume: &Volume, tree: &Tree, known: &Places) -> Vec<u8> {
-    let mut d = Bytes::zeroed(134);
+pub fn integrity(volume: &Volume, tree: &Tree, known: &DiscPlaces) -> Vec<u8> {
+    let mut d = FieldBuffer::zeroed(134);
     put_timestamp(&mut d, 16, volume.date); // 3/10.10.2 recording date and time
     d.le32(28, 1); // 3/10.10.3 integrity type: closed
     d.le64(40, known.partition_len() + FIRST_UNIQUE_ID); // 4/14.15 the next unique id
@@ -173,7 +173,7 @@ pub fn integrity(volume: &Volume, tree: &Tree, known: &Places) -> Vec<u8> {
     d.le16(128, REVISION); // minimum UDF read revision
     d.le16(130, REVISION); // minimum UDF write revision
     d.le16(132, REVISION); // maximum UDF write revision
-    let at = Places::INTEGRITY.sector;
+    let at = DiscPlaces::INTEGRITY.sector;
     let mut sequence = tagged(tag::LOGICAL_VOLUME_INTEGRITY, at, d);
     sequence.resize(SECTOR as usize, 0);
     sequence.extend(tagged(tag::TERMINATING, at + 1, terminating().1));
@@ -182,15 +182,15 @@ pub fn integrity(volume: &Volume, tree: &Tree, known: &Places) -> Vec<u8> {
 
 /// ECMA-167 3/10.2: an anchor volume descriptor pointer.
 pub fn anchor(at: u64) -> Vec<u8> {
-    let mut d = Bytes::zeroed(512);
-    put_extent(&mut d, 16, Places::MAIN_SEQUENCE); // 3/10.2.2
-    put_extent(&mut d, 24, Places::RESERVE_SEQUENCE); // 3/10.2.3
+    let mut d = FieldBuffer::zeroed(512);
+    put_extent(&mut d, 16, DiscPlaces::MAIN_SEQUENCE); // 3/10.2.2
+    put_extent(&mut d, 24, DiscPlaces::RESERVE_SEQUENCE); // 3/10.2.3
     tagged(tag::ANCHOR, at, d)
 }
 
 /// ECMA-167 4/14.1: the file set descriptor and the descriptor that ends its sequence, at the start of the partition.
-pub fn file_set(volume: &Volume, known: &Places) -> Vec<u8> {
-    let mut d = Bytes::zeroed(512);
+pub fn file_set(volume: &Volume, known: &DiscPlaces) -> Vec<u8> {
+    let mut d = FieldBuffer::zeroed(512);
     put_timestamp(&mut d, 16, volume.date); // 4/14.1.2 recording date and time
     d.le16(28, 3); // 4/14.1.3 interchange level
     d.le16(30, 3); // 4/14.1.4 maximum interchange level
@@ -200,7 +200,7 @@ pub fn file_set(volume: &Volume, known: &Places) -> Vec<u8> {
     put_dstring(&mut d, 112, 128, &volume.label); // 4/14.1.10 logical volume identifier
     put_charset(&mut d, 240); // 4/14.1.11 file set character set
     put_dstring(&mut d, 304, 32, &volume.label); // 4/14.1.12 file set identifier
-    put_long_ad(&mut d, 400, Run { sector: known.entries[0], len: SECTOR }); // 4/14.1.15 root directory
+    put_long_ad(&mut d, 400, SectorRun { sector: known.entries[0], len: SECTOR }); // 4/14.1.15 root directory
     put_domain(&mut d, 416); // 4/14.1.16 domain identifier
     let mut sequence = tagged(tag::FILE_SET, 0, d);
     sequence.resize(SECTOR as usize, 0);
@@ -209,17 +209,17 @@ pub fn file_set(volume: &Volume, known: &Places) -> Vec<u8> {
 }
 
 /// ECMA-167 4/8.6 and 4/14.4: the file identifier descriptors of a folder, which stand at this sector.
-pub fn folder(tree: &Tree, folder: usize, known: &Places) -> Vec<u8> {
+pub fn folder(tree: &Tree, folder: usize, known: &DiscPlaces) -> Vec<u8> {
     const IS_FOLDER: u8 = 0x02;
     const IS_PARENT: u8 = 0x08;
     let start = known.data[folder].sector;
     let mut descriptors = Vec::new();
     let mut add = |item: usize, characteristics: u8, name: &[u8]| {
-        let mut d = Bytes::zeroed((38 + name.len()).next_multiple_of(4));
+        let mut d = FieldBuffer::zeroed((38 + name.len()).next_multiple_of(4));
         d.le16(16, 1); // 4/14.4.2 file version number
         d.u8(18, characteristics); // 4/14.4.3
         d.u8(19, name.len() as u8); // 4/14.4.4
-        put_long_ad(&mut d, 20, Run { sector: known.entries[item], len: SECTOR }); // 4/14.4.5
+        put_long_ad(&mut d, 20, SectorRun { sector: known.entries[item], len: SECTOR }); // 4/14.4.5
         d.put(38, name); // 4/14.4.8
         let at = start + descriptors.len() as u64 / SECTOR;
         descriptors.extend(tagged(tag::FILE_IDENTIFIER, block(at).into(), d));
@@ -234,17 +234,17 @@ pub fn folder(tree: &Tree, folder: usize, known: &Places) -> Vec<u8> {
 
 /// ECMA-167 4/14.9: the file entry of a file or folder, without the zeros that fill its block. Of an empty file it has
 /// an allocation descriptor only if it is read by boot sectors (`is_early`), which ask for exactly one.
-pub fn file_entry(tree: &Tree, item: usize, date: Date, is_early: bool, known: &Places) -> Vec<u8> {
+pub fn file_entry(tree: &Tree, item: usize, date: Date, is_early: bool, known: &DiscPlaces) -> Vec<u8> {
     const FOLDER: u8 = 4;
     const FILE: u8 = 5;
     const READ_AND_EXECUTE: u32 = 0b101;
-    let Run { sector, len } = known.data[item];
+    let SectorRun { sector, len } = known.data[item];
     let n_extents = len.div_ceil(MAX_EXTENT).max(u64::from(is_early));
-    let mut d = Bytes::zeroed(FILE_ENTRY + 8 * n_extents as usize);
+    let mut d = FieldBuffer::zeroed(FILE_ENTRY + 8 * n_extents as usize);
     let (file_type, n_links) = match &tree.items()[item].what {
         // Each folder has a link from the one that it is in (the root: from itself) and from each folder in it.
-        What::Folder { items } => (FOLDER, 1 + items.clone().filter(|item| tree.is_folder(*item)).count() as u16),
-        What::File(_) => (FILE, 1),
+        ItemKind::Folder { items } => (FOLDER, 1 + items.clone().filter(|item| tree.is_folder(*item)).count() as u16),
+        ItemKind::File(_) => (FILE, 1),
     };
     d.le16(20, 4); // 4/14.6.2 ICB strategy 4
     d.le16(24, 1); // 4/14.6.4 maximum number of entries
@@ -277,7 +277,7 @@ fn block(sector: u64) -> u32 {
 }
 
 /// ECMA-167 3/7.2: a descriptor with its tag, for the place where it stands.
-fn tagged(id: u16, location: u64, mut d: Bytes) -> Vec<u8> {
+fn tagged(id: u16, location: u64, mut d: FieldBuffer) -> Vec<u8> {
     d.le16(0, id); // 3/7.2.1
     d.le16(2, 2); // 3/7.2.2 descriptor version
     d.le16(6, 1); // 3/7.2.4 tag serial number
@@ -317,12 +317,12 @@ pub fn crc(bytes: &[u8]) -> u16 {
 }
 
 /// ECMA-167 1/7.2.1, OSTA UDF 1.02, 2.1.2: the only character set.
-fn put_charset(d: &mut Bytes, at: usize) {
+fn put_charset(d: &mut FieldBuffer, at: usize) {
     d.put(at + 1, b"OSTA Compressed Unicode");
 }
 
 /// ECMA-167 1/7.2.12: a text whose length is in the last byte of its field. What is too long is cut off.
-fn put_dstring(d: &mut Bytes, at: usize, len: usize, text: &str) {
+fn put_dstring(d: &mut FieldBuffer, at: usize, len: usize, text: &str) {
     if text.is_empty() {
         return;
     }
@@ -336,7 +336,7 @@ fn put_dstring(d: &mut Bytes, at: usize, len: usize, text: &str) {
 }
 
 /// ECMA-167 1/7.3: a timestamp of local time type whose offset from UTC is 0.
-fn put_timestamp(d: &mut Bytes, at: usize, date: Date) {
+fn put_timestamp(d: &mut FieldBuffer, at: usize, date: Date) {
     let (year, month, day, hour, minute, second) = date.civil();
     d.le16(at, 0x1000);
     d.le16(at + 2, year);
@@ -344,30 +344,30 @@ fn put_timestamp(d: &mut Bytes, at: usize, date: Date) {
 }
 
 /// ECMA-167 1/7.4: an entity identifier.
-fn put_identifier(d: &mut Bytes, at: usize, identifier: &[u8], suffix: &[u8]) {
+fn put_identifier(d: &mut FieldBuffer, at: usize, identifier: &[u8], suffix: &[u8]) {
     d.put(at + 1, identifier);
     d.put(at + 24, suffix);
 }
 
 /// OSTA UDF 1.02, 2.1.5.2: the developer of what made the structure. No operating system: the bytes don't depend on it.
-fn put_implementation(d: &mut Bytes, at: usize) {
+fn put_implementation(d: &mut FieldBuffer, at: usize) {
     put_identifier(d, at, b"*tsmedia", &[]);
 }
 
 /// OSTA UDF 1.02, 2.1.5.3: the domain, with hard and soft write protection.
-fn put_domain(d: &mut Bytes, at: usize) {
+fn put_domain(d: &mut FieldBuffer, at: usize) {
     let [low, high] = REVISION.to_le_bytes();
     put_identifier(d, at, b"*OSTA UDF Compliant", &[low, high, 3]);
 }
 
 /// ECMA-167 3/7.1: an extent of the volume.
-fn put_extent(d: &mut Bytes, at: usize, run: Run) {
+fn put_extent(d: &mut FieldBuffer, at: usize, run: SectorRun) {
     d.le32(at, run.len as u32);
     d.le32(at + 4, run.sector as u32);
 }
 
 /// ECMA-167 4/14.14.2: an extent of partition 0.
-fn put_long_ad(d: &mut Bytes, at: usize, run: Run) {
+fn put_long_ad(d: &mut FieldBuffer, at: usize, run: SectorRun) {
     d.le32(at, run.len as u32);
     d.le32(at + 4, block(run.sector));
 }

@@ -1,6 +1,6 @@
-//! OSTA Compressed Unicode (OSTA UDF 1.02, 2.1.1): names and labels as UDF has them.
+//! OSTA Compressed Unicode (OSTA UDF 1.02, 2.1.1), the encoding of names and labels in UDF.
 
-/// The bytes that a name takes.
+/// Length of an encoded name in bytes.
 pub fn compressed_len(name: &str) -> usize {
     match is_latin1(name) {
         true => 1 + name.chars().count(),
@@ -8,7 +8,7 @@ pub fn compressed_len(name: &str) -> usize {
     }
 }
 
-/// A compression id, then a byte for each Latin-1 character, or else UTF-16, big-endian.
+/// Encodes a name: a compression ID, then one byte per Latin-1 character, or else big-endian UTF-16.
 pub fn compressed(name: &str) -> Vec<u8> {
     match is_latin1(name) {
         true => std::iter::once(8).chain(name.chars().map(|c| c as u8)).collect(),

@@ -1,7 +1,7 @@
 //! Lists of attributes of files that have too many for one record: which attribute is in which record.
 
 use super::attributes::{Attribute, Stream, attributes, number_of};
-use super::{Boot, record};
+use super::{NtfsBootSector, record};
 use crate::little_endian::{u16_at, u32_at, u64_at};
 use crate::partitions::Window;
 
@@ -9,7 +9,7 @@ use crate::partitions::Window;
 const MAX_LIST_LEN: u64 = 256 << 10;
 
 /// Entry of an attribute list: which attribute is in which record.
-pub struct Listed<'a> {
+pub struct AttributeListEntry<'a> {
     /// The whole entry.
     pub bytes: &'a [u8],
     /// Type of the attribute.
@@ -27,7 +27,7 @@ pub struct Listed<'a> {
 /// # Errors
 ///
 /// An entry of an impossible length.
-pub fn entries(list: &[u8]) -> Result<Vec<Listed<'_>>, String> {
+pub fn entries(list: &[u8]) -> Result<Vec<AttributeListEntry<'_>>, String> {
     let broken = || "its list of attributes is broken".to_owned();
     let mut entries = Vec::new();
     let mut rest = list;
@@ -35,7 +35,7 @@ pub fn entries(list: &[u8]) -> Result<Vec<Listed<'_>>, String> {
         let len = if rest.len() < 26 { 0 } else { usize::from(u16_at(rest, 4)) };
         let (bytes, behind) = rest.split_at_checked(len).filter(|_| len >= 26).ok_or_else(broken)?;
         let (name_len, name_at) = (2 * usize::from(bytes[6]), usize::from(bytes[7]));
-        entries.push(Listed {
+        entries.push(AttributeListEntry {
             bytes,
             kind: u32_at(bytes, 0),
             name: bytes.get(name_at..name_at + name_len).ok_or_else(broken)?,
@@ -52,7 +52,7 @@ pub fn entries(list: &[u8]) -> Result<Vec<Listed<'_>>, String> {
 /// # Errors
 ///
 /// A list that is too long, and what can't be read.
-pub fn read(attribute: Attribute<'_>, volume: &Window, boot: &Boot) -> Result<(Stream, Vec<u8>), String> {
+pub fn read(attribute: Attribute<'_>, volume: &Window, boot: &NtfsBootSector) -> Result<(Stream, Vec<u8>), String> {
     let stream = Stream::new(vec![attribute], boot.cluster_len, boot.len)?;
     if stream.len() > MAX_LIST_LEN {
         return Err("its list of attributes is too long".into());
@@ -67,7 +67,7 @@ pub fn read(attribute: Attribute<'_>, volume: &Window, boot: &Boot) -> Result<(S
 /// # Errors
 ///
 /// A list that is broken, and what can't be read.
-pub fn others(base: &[u8], volume: &Window, boot: &Boot) -> Result<Vec<u64>, String> {
+pub fn others(base: &[u8], volume: &Window, boot: &NtfsBootSector) -> Result<Vec<u64>, String> {
     let mut others = Vec::new();
     for attribute in attributes(base) {
         let attribute = attribute?;

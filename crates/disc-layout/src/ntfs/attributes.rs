@@ -111,7 +111,7 @@ pub enum Stream {
     /// In clusters.
     Clusters {
         /// Without gaps, from the first byte of the stream on.
-        extents: Vec<Extent>,
+        extents: Vec<StreamExtent>,
         /// Bytes of the stream.
         len: u64,
         /// Bytes from where on it is zeros, whatever its clusters hold.
@@ -121,7 +121,7 @@ pub enum Stream {
 
 /// Consecutive clusters of a stream.
 #[derive(Clone, Copy, Debug)]
-pub struct Extent {
+pub struct StreamExtent {
     /// Its first byte within the stream.
     at: u64,
     /// Its length in bytes.
@@ -243,7 +243,7 @@ fn take_runs(
     mut at: u64,
     cluster_len: u64,
     volume_len: u64,
-    extents: &mut Vec<Extent>,
+    extents: &mut Vec<StreamExtent>,
 ) -> Result<u64, String> {
     let broken = || "a stream has impossible clusters".to_owned();
     let mut cluster = 0i64;
@@ -268,7 +268,7 @@ fn take_runs(
         };
         match extents.last_mut() {
             Some(last) if last.place.map(|place| place + last.len) == place && last.place.is_some() => last.len += len,
-            _ => extents.push(Extent { at, len, place }),
+            _ => extents.push(StreamExtent { at, len, place }),
         }
         at = at.checked_add(len).ok_or_else(broken)?;
     }

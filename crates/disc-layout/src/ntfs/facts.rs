@@ -21,12 +21,12 @@ pub struct NtfsFacts {
     /// Its length in bytes, without the spare boot sector behind it.
     pub len: u64,
     /// Whether it was left in order.
-    pub state: State,
+    pub state: VolumeState,
 }
 
 /// Whether a volume was left in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum VolumeState {
     /// It was.
     Clean,
     /// It is marked to be checked.
@@ -37,7 +37,7 @@ pub enum State {
 
 /// Why a volume can't be read.
 #[derive(Debug)]
-pub enum Fault {
+pub enum NtfsFault {
     /// It can't be read at all.
     Io(io::Error),
     /// It contradicts itself.
@@ -63,8 +63,8 @@ const NO_CLIENT: u16 = 0xffff;
 const LOG_PAGE: usize = 4096;
 
 /// Reads what a volume says of itself.
-pub fn read(volume: &mut (impl Read + Seek)) -> Result<NtfsFacts, Fault> {
-    let boot = Boot::read(volume)?;
+pub fn read(volume: &mut (impl Read + Seek)) -> Result<NtfsFacts, NtfsFault> {
+    let boot = NtfsBootSector::read(volume)?;
     let record = boot.record(volume, VOLUME)?;
     let label = attribute(&record, ATTRIBUTE_VOLUME_NAME)
         .and_then(resident)
@@ -72,19 +72,19 @@ pub fn read(volume: &mut (impl Read + Seek)) -> Result<NtfsFacts, Fault> {
     let information = attribute(&record, ATTRIBUTE_VOLUME_INFORMATION)
         .and_then(resident)
         .filter(|information| information.len() >= 12)
-        .ok_or(Fault::Damaged("`$Volume` says nothing of the volume"))?;
+        .ok_or(NtfsFault::Damaged("`$Volume` says nothing of the volume"))?;
     let state = if u16_at(information, 10) & IS_DIRTY != 0 {
-        State::Dirty
+        VolumeState::Dirty
     } else if boot.log_is_clean(volume)? {
-        State::Clean
+        VolumeState::Clean
     } else {
-        State::Unfinished
+        VolumeState::Unfinished
     };
     Ok(NtfsFacts { label, len: boot.len, state })
 }
 
 /// The geometry of a volume, as its boot sector says.
-pub struct Boot {
+pub struct NtfsBootSector {
     /// Bytes of a cluster.
     pub cluster_len: u64,
     /// Bytes of a record of the master file table.
@@ -95,13 +95,13 @@ pub struct Boot {
     pub len: u64,
 }
 
-impl Boot {
+impl NtfsBootSector {
     /// Reads the boot sector of a volume.
     ///
     /// # Errors
     ///
     /// Values that no formatter writes, and what can't be read.
-    pub fn read(volume: &mut (impl Read + Seek)) -> Result<Self, Fault> {
+    pub fn read(volume: &mut (impl Read + Seek)) -> Result<Self, NtfsFault> {
         let boot = read_at(volume, 0, 512)?;
         let sector_len = u64::from(u16_at(&boot, 11));
         // Values beyond 128 are negated logarithms: clusters of more than 64 KiB, records of less than a cluster.
@@ -120,7 +120,7 @@ impl Boot {
             && record_len >= STRIDE as u64
             && record_len <= MAX_NTFS_RECORD_LEN as u64;
         if !is_possible {
-            return Err(Fault::Damaged("the boot sector is impossible"));
+            return Err(NtfsFault::Damaged("the boot sector is impossible"));
         }
         Ok(Self {
             cluster_len,
@@ -131,20 +131,20 @@ impl Boot {
     }
 
     /// A record of the MFT's first run.
-    pub fn record(&self, volume: &mut (impl Read + Seek), number: u64) -> Result<Vec<u8>, Fault> {
+    pub fn record(&self, volume: &mut (impl Read + Seek), number: u64) -> Result<Vec<u8>, NtfsFault> {
         let at = self.mft_at.saturating_add(number * self.record_len as u64);
         let mut record = read_at(volume, at, self.record_len)?;
         if &record[..4] != b"FILE" || !fixups::apply(&mut record) {
-            return Err(Fault::Damaged("a record of the MFT is broken"));
+            return Err(NtfsFault::Damaged("a record of the MFT is broken"));
         }
         Ok(record)
     }
 
     /// What the newer of the two restart pages says. A log that was never used, as mkntfs leaves it, is clean.
-    fn log_is_clean(&self, volume: &mut (impl Read + Seek)) -> Result<bool, Fault> {
+    fn log_is_clean(&self, volume: &mut (impl Read + Seek)) -> Result<bool, NtfsFault> {
         let record = self.record(volume, LOG_FILE)?;
         let place =
-            attribute(&record, ATTRIBUTE_DATA).and_then(first_run).ok_or(Fault::Damaged("`$LogFile` is empty"))?;
+            attribute(&record, ATTRIBUTE_DATA).and_then(first_run).ok_or(NtfsFault::Damaged("`$LogFile` is empty"))?;
         let pages = read_at(volume, place.saturating_mul(self.cluster_len), 2 * LOG_PAGE)?;
         if pages.iter().all(|byte| *byte == 0xff) {
             return Ok(true);
@@ -205,18 +205,18 @@ fn first_run(attribute: &[u8]) -> Option<u64> {
     Some(place.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
 }
 
-fn read_at(volume: &mut (impl Read + Seek), at: u64, n: usize) -> Result<Vec<u8>, Fault> {
+fn read_at(volume: &mut (impl Read + Seek), at: u64, n: usize) -> Result<Vec<u8>, NtfsFault> {
     let mut bytes = vec![0; n];
     volume.seek(SeekFrom::Start(at)).and_then(|_| volume.read_exact(&mut bytes)).map_err(|error| {
         match error.kind() {
-            io::ErrorKind::UnexpectedEof => Fault::Damaged("it is cut short"),
-            _ => Fault::Io(error),
+            io::ErrorKind::UnexpectedEof => NtfsFault::Damaged("it is cut short"),
+            _ => NtfsFault::Io(error),
         }
     })?;
     Ok(bytes)
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for NtfsFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => write!(f, "{error}"),
@@ -251,15 +251,15 @@ mod tests {
         read(&mut Cursor::new(volume)).unwrap()
     }
 
-    fn boot(volume: &[u8]) -> Boot {
-        Boot::read(&mut Cursor::new(volume)).unwrap()
+    fn boot(volume: &[u8]) -> NtfsBootSector {
+        NtfsBootSector::read(&mut Cursor::new(volume)).unwrap()
     }
 
     #[test]
     fn a_new_volume_is_clean_and_has_its_label() {
         let Some(volume) = volume() else { return };
         let facts = facts(&volume);
-        assert_eq!((facts.label.as_str(), facts.state), ("Größe", State::Clean));
+        assert_eq!((facts.label.as_str(), facts.state), ("Größe", VolumeState::Clean));
         assert!(facts.len <= 2 << 20 && facts.len > (2 << 20) - 8192);
     }
 
@@ -273,7 +273,7 @@ mod tests {
             attribute(record, ATTRIBUTE_VOLUME_INFORMATION).unwrap().as_ptr() as usize - record.as_ptr() as usize;
         let value = usize::from(u16_at(record, start + 20));
         volume[at + start + value + 10] |= IS_DIRTY as u8;
-        assert_eq!(facts(&volume).state, State::Dirty);
+        assert_eq!(facts(&volume).state, VolumeState::Dirty);
     }
 
     #[test]
@@ -283,7 +283,7 @@ mod tests {
         let record = boot.record(&mut Cursor::new(&volume), LOG_FILE).unwrap();
         let at = (attribute(&record, ATTRIBUTE_DATA).and_then(first_run).unwrap() * boot.cluster_len) as usize;
         for (client, flags, state) in
-            [(0, 0, State::Unfinished), (0, IS_CLEAN, State::Clean), (NO_CLIENT, 0, State::Clean)]
+            [(0, 0, VolumeState::Unfinished), (0, IS_CLEAN, VolumeState::Clean), (NO_CLIENT, 0, VolumeState::Clean)]
         {
             let page = &mut volume[at..at + LOG_PAGE];
             page.fill(0);

@@ -2,7 +2,7 @@
 //!
 //! Every record is looked at once; folders need not be entered, for each file names the folder that it is in. Nothing
 //! is believed. Files that are compressed, in holes, in their record, or described by several records are listed
-//! without places, and [`Contents::unplaced`] says which of them can be read; the table itself must be one that its first
+//! without places, and [`NtfsContents::unplaced`] says which of them can be read; the table itself must be one that its first
 //! record describes.
 
 use std::collections::HashMap;
@@ -14,19 +14,19 @@ use super::record::{self, RECORD_LEN};
 use super::{ROOT, SECTOR_LEN};
 use crate::decode::from_utf16;
 use crate::error::{Details, Error, Result};
-use crate::found::File;
 use crate::limits::{MAX_NTFS_DEPTH, MAX_NTFS_RECORDS, MAX_PATHS_LEN};
 use crate::little_endian::{u16_at, u32_at, u64_at};
+use crate::volume_entry::VolumeEntry;
 
 /// What an NTFS volume holds. All places count from the start of the medium.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Contents {
+pub struct NtfsContents {
     /// Its name.
     pub label: String,
     /// The length of a cluster in bytes.
     pub cluster_len: u64,
     /// Its files and folders, in the order of their records, but for those of the system.
-    pub files: Vec<File>,
+    pub files: Vec<VolumeEntry>,
     /// The files that have no places and are not empty, by path.
     pub unplaced: HashMap<String, Unplaced>,
     /// Where its structures are, ascending: boot sectors, files of the system, blocks of folders.
@@ -43,7 +43,7 @@ pub enum Unplaced {
 }
 
 /// Whether a boot sector is one of NTFS.
-pub fn is_one(sector: &[u8]) -> bool {
+pub fn is_boot_sector(sector: &[u8]) -> bool {
     sector.get(3..11) == Some(b"NTFS    ")
 }
 
@@ -52,7 +52,7 @@ const N_SYSTEM_FILES: u64 = 24;
 
 /// A record as far as it matters.
 #[derive(Default)]
-struct Found {
+struct FoundRecord {
     name: Option<(u64, String)>,
     is_folder: bool,
     len: u64,
@@ -64,16 +64,16 @@ struct Found {
     structures: Vec<Range<u64>>,
 }
 
-struct Geometry {
+struct NtfsGeometry {
     place: Range<u64>,
     cluster_len: u64,
     n_clusters: u64,
 }
 
 /// What the volume in a range of a medium holds.
-pub fn files(medium: &mut (impl Read + Seek), place: Range<u64>) -> Result<Contents> {
+pub fn files(medium: &mut (impl Read + Seek), place: Range<u64>) -> Result<NtfsContents> {
     let sector = read_at(medium, place.start, SECTOR_LEN as usize)?;
-    if !is_one(&sector) {
+    if !is_boot_sector(&sector) {
         return Err(Error::NotRecognized(wrong("it has no boot sector")));
     }
     let n_sectors = u64_at(&sector, 0x28);
@@ -87,7 +87,7 @@ pub fn files(medium: &mut (impl Read + Seek), place: Range<u64>) -> Result<Conte
                 .help("the image may be cut off: compare its size with that of the original"),
         ));
     }
-    let geometry = Geometry { place: place.clone(), cluster_len, n_clusters: n_sectors * SECTOR_LEN / cluster_len };
+    let geometry = NtfsGeometry { place: place.clone(), cluster_len, n_clusters: n_sectors * SECTOR_LEN / cluster_len };
     let mft_at = geometry.place.start + u64_at(&sector, 0x30).saturating_mul(cluster_len);
     let first = parse(&read_at(medium, mft_at, RECORD_LEN)?, 0, &geometry)?
         .ok_or_else(|| Error::Damaged(wrong("it has no files")))?;
@@ -109,9 +109,14 @@ pub fn files(medium: &mut (impl Read + Seek), place: Range<u64>) -> Result<Conte
     contents(found, label, &geometry, n_sectors * SECTOR_LEN)
 }
 
-fn contents(found: HashMap<u64, Found>, label: String, geometry: &Geometry, len: u64) -> Result<Contents> {
+fn contents(
+    found: HashMap<u64, FoundRecord>,
+    label: String,
+    geometry: &NtfsGeometry,
+    len: u64,
+) -> Result<NtfsContents> {
     let start = geometry.place.start;
-    let mut contents = Contents { label, cluster_len: geometry.cluster_len, ..Contents::default() };
+    let mut contents = NtfsContents { label, cluster_len: geometry.cluster_len, ..NtfsContents::default() };
     let spare = start + len..(start + len + SECTOR_LEN).min(geometry.place.end);
     contents.structures.extend([spare].into_iter().filter(|spare| !spare.is_empty()));
     let mut numbers: Vec<_> = found.keys().copied().collect();
@@ -137,14 +142,14 @@ fn contents(found: HashMap<u64, Found>, label: String, geometry: &Geometry, len:
         } else if is_special && !is_folder {
             contents.unplaced.insert(path.clone(), Unplaced::Special);
         }
-        contents.files.push(File { path, is_folder, len, extents });
+        contents.files.push(VolumeEntry { path, is_folder, len, extents });
     }
     contents.structures.sort_by_key(|range| range.start);
     Ok(contents)
 }
 
 /// Where a file is in the tree; none for what is of the system, or in a folder that is not there.
-fn path(found: &HashMap<u64, Found>, number: u64) -> Result<Option<String>> {
+fn path(found: &HashMap<u64, FoundRecord>, number: u64) -> Result<Option<String>> {
     let mut names = Vec::new();
     let mut at = number;
     while at != ROOT {
@@ -166,7 +171,7 @@ fn path(found: &HashMap<u64, Found>, number: u64) -> Result<Option<String>> {
 }
 
 /// A record; none if it is not in use, or continues another one.
-fn parse(sectors: &[u8], number: u64, geometry: &Geometry) -> Result<Option<Found>> {
+fn parse(sectors: &[u8], number: u64, geometry: &NtfsGeometry) -> Result<Option<FoundRecord>> {
     let damaged = || Error::Damaged(wrong(&format!("record {number} of its table of files is damaged")));
     if &sectors[..4] != b"FILE" || u16_at(sectors, 22) & 1 == 0 || u64_at(sectors, 32) != 0 {
         return Ok(None);
@@ -183,7 +188,7 @@ fn parse(sectors: &[u8], number: u64, geometry: &Geometry) -> Result<Option<Foun
         }
         bytes.copy_within(fixups + 2 * sector..fixups + 2 * sector + 2, end);
     }
-    let mut found = Found { is_folder: u16_at(&bytes, 22) & 2 != 0, ..Found::default() };
+    let mut found = FoundRecord { is_folder: u16_at(&bytes, 22) & 2 != 0, ..FoundRecord::default() };
     let mut at = u16_at(&bytes, 20) as usize;
     let mut has_list = false;
     while at + 24 <= RECORD_LEN && u32_at(&bytes, at) != u32::MAX {
@@ -206,7 +211,7 @@ const IS_SPECIAL: u16 = 0xc0ff;
 /// The namespace of short names that are not the only ones.
 const DOS: u8 = 2;
 
-fn take(attribute: &[u8], found: &mut Found, geometry: &Geometry) -> Option<()> {
+fn take(attribute: &[u8], found: &mut FoundRecord, geometry: &NtfsGeometry) -> Option<()> {
     let (kind, is_outside, is_named) = (u32_at(attribute, 0), attribute[8] != 0, attribute[9] != 0);
     if is_outside {
         if attribute.len() < 64 {
@@ -241,7 +246,7 @@ fn take(attribute: &[u8], found: &mut Found, geometry: &Geometry) -> Option<()> 
 }
 
 /// The clusters of an attribute as ranges of the medium; those that touch are one. The inner none: some are in a hole.
-fn runs(mut pairs: &[u8], geometry: &Geometry) -> Option<Option<Vec<Range<u64>>>> {
+fn runs(mut pairs: &[u8], geometry: &NtfsGeometry) -> Option<Option<Vec<Range<u64>>>> {
     let mut ranges: Vec<Range<u64>> = Vec::new();
     let mut start = 0i64;
     let mut has_holes = false;

@@ -22,10 +22,10 @@ const END_LEN: usize = 16;
 const CHILD_LEN: usize = 8;
 
 /// An entry as it is in a leaf.
-pub(super) type Entry = Vec<u8>;
+pub(super) type IndexEntry = Vec<u8>;
 
 /// The entry of a file: where its record is, and its name attribute.
-pub(super) fn entry(reference: u64, file_name: &[u8]) -> Entry {
+pub(super) fn entry(reference: u64, file_name: &[u8]) -> IndexEntry {
     let mut bytes = vec![0; (16 + file_name.len()).next_multiple_of(8)];
     let len = bytes.len() as u16;
     bytes[..8].copy_from_slice(&reference.to_le_bytes());
@@ -36,7 +36,7 @@ pub(super) fn entry(reference: u64, file_name: &[u8]) -> Entry {
 }
 
 /// A tree: what is in the record, and the blocks.
-pub(super) struct Tree {
+pub(super) struct IndexTree {
     /// The value of the attribute `$INDEX_ROOT`.
     pub root: Vec<u8>,
     /// The blocks, one after the other.
@@ -44,12 +44,12 @@ pub(super) struct Tree {
 }
 
 /// Entries of one level, each with the number of the block of what comes before it, and the block of what comes last.
-struct Level {
-    entries: Vec<(Entry, Option<u64>)>,
+struct IndexLevel {
+    entries: Vec<(IndexEntry, Option<u64>)>,
     last: Option<u64>,
 }
 
-impl Level {
+impl IndexLevel {
     fn len(&self) -> usize {
         let child = if self.last.is_some() { CHILD_LEN } else { 0 };
         self.entries.iter().map(|(entry, _)| entry.len() + child).sum::<usize>() + END_LEN + child
@@ -74,9 +74,9 @@ impl Level {
 
 /// The tree of these entries, which are in order. `room` says how many bytes the entries in the record may take, with
 /// and without blocks.
-pub(super) fn tree(entries: Vec<Entry>, room: impl Fn(bool) -> usize) -> Tree {
+pub(super) fn tree(entries: Vec<IndexEntry>, room: impl Fn(bool) -> usize) -> IndexTree {
     let mut blocks = Vec::new();
-    let mut level = Level { entries: entries.into_iter().map(|entry| (entry, None)).collect(), last: None };
+    let mut level = IndexLevel { entries: entries.into_iter().map(|entry| (entry, None)).collect(), last: None };
     while level.len() > room(!blocks.is_empty()) {
         level = split(level, &mut blocks);
     }
@@ -91,13 +91,13 @@ pub(super) fn tree(entries: Vec<Entry>, room: impl Fn(bool) -> usize) -> Tree {
     root.extend((16 + entries.len() as u32).to_le_bytes());
     root.extend(u32::from(!blocks.is_empty()).to_le_bytes());
     root.extend(entries);
-    Tree { root, blocks }
+    IndexTree { root, blocks }
 }
 
 /// Puts a level into blocks, and gives back the one above: what is between the blocks.
-fn split(level: Level, blocks: &mut Vec<u8>) -> Level {
+fn split(level: IndexLevel, blocks: &mut Vec<u8>) -> IndexLevel {
     let mut above = Vec::new();
-    let mut node = Level { entries: Vec::new(), last: level.last };
+    let mut node = IndexLevel { entries: Vec::new(), last: level.last };
     let mut left = level.entries.into_iter().peekable();
     while let Some((entry, child)) = left.next() {
         let child_len = if child.is_some() { CHILD_LEN } else { 0 };
@@ -114,16 +114,16 @@ fn split(level: Level, blocks: &mut Vec<u8>) -> Level {
                 ((entry, child), None)
             }
         };
-        let full = Level { entries: std::mem::take(&mut node.entries), last: up.1 };
+        let full = IndexLevel { entries: std::mem::take(&mut node.entries), last: up.1 };
         above.push((up.0, Some(put(&full, blocks))));
         node.entries.extend(below);
     }
     let last = put(&node, blocks);
-    Level { entries: above, last: Some(last) }
+    IndexLevel { entries: above, last: Some(last) }
 }
 
 /// Adds a block, and says its number.
-fn put(node: &Level, blocks: &mut Vec<u8>) -> u64 {
+fn put(node: &IndexLevel, blocks: &mut Vec<u8>) -> u64 {
     let number = (blocks.len() / BLOCK_LEN) as u64;
     let entries = node.bytes();
     let mut block = vec![0; BLOCK_LEN];

@@ -1,7 +1,7 @@
 //! The master file table of a volume that any driver may have written: its records one by one.
 
 use super::attributes::{Attribute, Stream, attributes, number_of};
-use super::facts::Boot;
+use super::facts::NtfsBootSector;
 use super::{ROOT, attribute_list, fixups, record};
 use crate::decode::from_utf16;
 use crate::error::Error;
@@ -19,9 +19,9 @@ const IN_USE: u16 = 1;
 const DOS: u8 = 2;
 
 /// Master file table: the places of its records.
-pub struct Table {
+pub struct MasterFileTable {
     stream: Stream,
-    boot: Boot,
+    boot: NtfsBootSector,
 }
 
 /// The first record of a file, as a further one names it; `None` for a first one.
@@ -44,14 +44,14 @@ fn names(record: &[u8]) -> impl Iterator<Item = (u64, String)> {
     })
 }
 
-impl Table {
+impl MasterFileTable {
     /// Finds the table, which its own first record describes.
     ///
     /// # Errors
     ///
     /// A table that contradicts itself or can't be read.
     pub fn open(volume: &Window) -> Result<Self, String> {
-        let boot = Boot::read(&mut volume.clone()).map_err(|fault| fault.to_string())?;
+        let boot = NtfsBootSector::read(&mut volume.clone()).map_err(|fault| fault.to_string())?;
         let first = boot.record(&mut volume.clone(), 0).map_err(|fault| fault.to_string())?;
         let stream = Stream::beginning(data(&first)?, boot.cluster_len, boot.len)?;
         let mut table = Self { stream, boot };
@@ -75,7 +75,7 @@ impl Table {
     }
 
     /// Geometry of the volume.
-    pub fn boot(&self) -> &Boot {
+    pub fn boot(&self) -> &NtfsBootSector {
         &self.boot
     }
 
@@ -151,16 +151,16 @@ impl Table {
         Some(parts.join("/"))
     }
 
-    /// Shows every record that is in use and whole, with its number. Before each mebibyte of the table, `go_on` is asked
+    /// Shows every record that is in use and whole, with its number. Before each mebibyte of the table, `check_cancelled` is asked
     /// whether to go on.
     ///
     /// # Errors
     ///
-    /// A table that can't be read, and what `go_on` returns.
+    /// A table that can't be read, and what `check_cancelled` returns.
     pub fn visit<E: From<Error>>(
         &self,
         volume: &Window,
-        go_on: &mut dyn FnMut() -> Result<(), E>,
+        check_cancelled: &mut dyn FnMut() -> Result<(), E>,
         show: &mut dyn FnMut(u64, &[u8]),
     ) -> Result<(), E> {
         let record_len = self.boot.record_len;
@@ -168,7 +168,7 @@ impl Table {
         let mut block = vec![0; BLOCK_LEN / record_len * record_len];
         let mut at = 0;
         while at < end {
-            go_on()?;
+            check_cancelled()?;
             let len = block.len().min((end - at) as usize);
             let bytes = &mut block[..len];
             self.stream.fill(volume, bytes, at).map_err(|why| {

@@ -44,7 +44,7 @@ pub const REPARSE_POINT: u32 = 0xc0;
 
 /// Consecutive clusters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Run {
+pub struct NtfsRun {
     /// The first of them.
     pub start: u64,
     /// Number of them.
@@ -53,7 +53,7 @@ pub struct Run {
 
 /// What a record is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Use {
+pub enum RecordUse {
     /// Nothing.
     Unused = 0,
     /// A file.
@@ -67,13 +67,13 @@ pub enum Use {
 }
 
 /// A record while its attributes are added, in the order of their types and then of their names.
-pub struct Record {
+pub struct MftRecord {
     bytes: Vec<u8>,
     n_attributes: u16,
     n_names: u16,
 }
 
-impl Record {
+impl MftRecord {
     /// Creates a record without attributes.
     #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
@@ -103,7 +103,7 @@ impl Record {
 
     /// Adds an attribute whose `len` bytes are in clusters; without a run they are zeros that are nowhere, in a hole of
     /// so many clusters.
-    pub fn outside(&mut self, kind: u32, name: &str, len: u64, run: Result<Run, u64>, cluster_len: u64) {
+    pub fn outside(&mut self, kind: u32, name: &str, len: u64, run: Result<NtfsRun, u64>, cluster_len: u64) {
         let name: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let runs_at = (64 + name.len()).next_multiple_of(8);
         let runs = mapping_pairs(run);
@@ -140,7 +140,7 @@ impl Record {
     /// # Panics
     ///
     /// If the attributes don't fit: those that may be long are to be measured before.
-    pub fn finish(mut self, number: u64, sequence: u16, what: Use) -> Vec<u8> {
+    pub fn finish(mut self, number: u64, sequence: u16, what: RecordUse) -> Vec<u8> {
         self.bytes.extend(END.to_le_bytes());
         self.bytes.extend([0; 4]);
         let used = self.bytes.len();
@@ -164,8 +164,8 @@ impl Record {
 }
 
 /// An unnamed attribute of a type whose `len` bytes are in a run of clusters.
-pub fn outside(kind: u32, len: u64, run: Run, cluster_len: u64, instance: u16) -> Vec<u8> {
-    let mut record = Record { bytes: Vec::new(), n_attributes: instance, n_names: 0 };
+pub fn outside(kind: u32, len: u64, run: NtfsRun, cluster_len: u64, instance: u16) -> Vec<u8> {
+    let mut record = MftRecord { bytes: Vec::new(), n_attributes: instance, n_names: 0 };
     record.outside(kind, "", len, Ok(run), cluster_len);
     record.bytes
 }
@@ -181,7 +181,7 @@ pub fn protect(bytes: &mut [u8], at: usize) {
 }
 
 /// Where the clusters of an attribute are: lengths and starts in as few bytes as they need.
-fn mapping_pairs(run: Result<Run, u64>) -> Vec<u8> {
+fn mapping_pairs(run: Result<NtfsRun, u64>) -> Vec<u8> {
     // Both numbers are signed.
     let short = |number: u64| {
         let bytes = (number as i64).to_le_bytes();
@@ -204,6 +204,6 @@ pub(super) mod tests {
     use super::*;
 
     pub fn pairs(start: u64, n_clusters: u64) -> Vec<u8> {
-        mapping_pairs(Ok(Run { start, n_clusters }))
+        mapping_pairs(Ok(NtfsRun { start, n_clusters }))
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn old_information(date: Date, flags: u32) -> Vec<u8> {
 
 /// What a name says of its file.
 #[derive(Clone, Copy)]
-pub(super) struct Named {
+pub(super) struct FileNameFields {
     /// The record of the folder.
     pub parent: u64,
     pub flags: u32,
@@ -53,7 +53,7 @@ pub(super) struct Named {
 }
 
 /// `$FILE_NAME`. Names that DOS could have too are marked as both: they have no other.
-pub(super) fn file_name(name: &[u16], date: Date, named: Named) -> Vec<u8> {
+pub(super) fn file_name(name: &[u16], date: Date, named: FileNameFields) -> Vec<u8> {
     let mut value = named.parent.to_le_bytes().to_vec();
     value.extend(time(date).repeat(4));
     value.extend(named.allocated.to_le_bytes());

@@ -12,11 +12,11 @@ use crate::source::visit;
 use crate::volume::Folder;
 
 /// A folder with volumes in it.
-struct Desk {
+struct VolumeFixture {
     folder: TempDir,
 }
 
-impl Desk {
+impl VolumeFixture {
     fn new() -> Self {
         Self { folder: tempfile::tempdir().unwrap() }
     }
@@ -60,7 +60,7 @@ impl Desk {
 fn volume(root: Folder) -> Volume {
     Volume {
         label: "DATEN für BER".into(),
-        id: Digest::of(b"volume"),
+        id: Digest::hash(b"volume"),
         date: Date::from_unix(1_767_225_600).unwrap(),
         root,
         parts: Vec::new(),
@@ -94,38 +94,38 @@ fn paths(root: &Folder) -> Vec<String> {
 }
 
 /// Has every reader that there is look at a volume and compare it with the tree.
-fn check(desk: &Desk, root: &Folder, slack: Slack) {
+fn check(fixture: &VolumeFixture, root: &Folder, slack: Slack) {
     let layout = partition(&volume(root.clone()), slack, 2_048).unwrap();
-    let path = desk.write("volume", &layout);
-    if let Some(said) = desk.run("ntfsfix", &["--no-action", "volume"]) {
+    let path = fixture.write("volume", &layout);
+    if let Some(said) = fixture.run("ntfsfix", &["--no-action", "volume"]) {
         assert!(said.contains("processed successfully"), "{said}");
         assert!(!said.contains("FAILED"), "{said}");
     }
-    if let Some(said) = desk.run("ntfsinfo", &["--mft", "volume"]) {
+    if let Some(said) = fixture.run("ntfsinfo", &["--mft", "volume"]) {
         assert!(said.contains("Volume Version: 3.1") && said.contains("Volume Name: DATEN für BER"), "{said}");
     }
     // Through the folders' indexes, with libntfs-3g.
-    desk.run("wimlib-imagex", &["capture", "volume", "volume.wim", "--compress=none"]);
-    fs::create_dir(desk.path("applied")).unwrap();
-    desk.run("wimlib-imagex", &["apply", "volume.wim", "applied", "--no-acls"]);
-    desk.run("7z", &["x", "-bso0", "-bsp0", "-o7z", "volume"]);
+    fixture.run("wimlib-imagex", &["capture", "volume", "volume.wim", "--compress=none"]);
+    fs::create_dir(fixture.path("applied")).unwrap();
+    fixture.run("wimlib-imagex", &["apply", "volume.wim", "applied", "--no-acls"]);
+    fixture.run("7z", &["x", "-bso0", "-bsp0", "-o7z", "volume"]);
     for reader in ["applied", "7z"] {
         for (path, content) in root.files() {
             let Content::Bytes(bytes) = content else { panic!("{path}") };
             let read =
-                fs::read(desk.path(reader).join(&path)).unwrap_or_else(|error| panic!("{reader}, {path}: {error}"));
+                fs::read(fixture.path(reader).join(&path)).unwrap_or_else(|error| panic!("{reader}, {path}: {error}"));
             assert!(read == **bytes, "{reader}: {path} has other bytes");
         }
-        assert!(desk.path(reader).join("empty folder").is_dir(), "{reader}");
-        fs::remove_dir_all(desk.path(reader)).unwrap();
+        assert!(fixture.path(reader).join("empty folder").is_dir(), "{reader}");
+        fs::remove_dir_all(fixture.path(reader)).unwrap();
     }
-    fs::remove_file(desk.path("volume.wim")).unwrap();
+    fs::remove_file(fixture.path("volume.wim")).unwrap();
 
     let mut file = fs::File::open(&path).unwrap();
     let found = files(&mut file, 0..layout.len()).unwrap();
     assert_eq!(found.label, "DATEN für BER");
     let facts = super::read(&mut file).unwrap();
-    assert_eq!((facts.label.as_str(), facts.state), ("DATEN für BER", State::Clean));
+    assert_eq!((facts.label.as_str(), facts.state), ("DATEN für BER", VolumeState::Clean));
     let mut files: Vec<_> = found.files.iter().filter(|file| !file.is_folder).map(|file| file.path.clone()).collect();
     files.sort();
     assert_eq!(files, paths(root));
@@ -144,7 +144,7 @@ fn check(desk: &Desk, root: &Folder, slack: Slack) {
 #[test]
 fn every_reader_finds_what_was_put_on_a_volume() {
     for slack in [Slack::Ample, Slack::None] {
-        check(&Desk::new(), &tree(), slack);
+        check(&VolumeFixture::new(), &tree(), slack);
     }
 }
 
@@ -161,7 +161,7 @@ fn folders_of_many_files_are_trees_that_readers_walk() {
     for n_files in (1..6).chain(42..50) {
         (0..n_files).for_each(|n| root.insert(&format!("some/{n_files}/{n:03}"), content(1)).unwrap());
     }
-    check(&Desk::new(), &root, Slack::Ample);
+    check(&VolumeFixture::new(), &root, Slack::Ample);
 }
 
 /// A record of a volume without its fixups.
@@ -201,15 +201,15 @@ fn attributes(record: &[u8]) -> Vec<(u32, String, Vec<u8>)> {
 
 #[test]
 fn the_files_of_the_system_are_those_that_mkntfs_makes() {
-    let desk = Desk::new();
+    let fixture = VolumeFixture::new();
     let ours = partition(&volume(Folder::default()), Slack::None, 2_048).unwrap();
-    let ours = fs::read(desk.write("ours", &ours)).unwrap();
-    fs::write(desk.path("theirs"), vec![0; 64 << 20]).unwrap();
+    let ours = fs::read(fixture.write("ours", &ours)).unwrap();
+    fs::write(fixture.path("theirs"), vec![0; 64 << 20]).unwrap();
     let arguments = ["-F", "-Q", "-T", "-q", "-p", "2048", "-H", "255", "-S", "63", "-L", "DATEN für BER", "theirs"];
-    if desk.run("mkntfs", &arguments).is_none() {
+    if fixture.run("mkntfs", &arguments).is_none() {
         return;
     }
-    let theirs = fs::read(desk.path("theirs")).unwrap();
+    let theirs = fs::read(fixture.path("theirs")).unwrap();
     // Code, length, serial number and places are each their own.
     for range in [0..0x28, 0x40..0x48, 0x1fe..0x200] {
         assert_eq!(ours[range.clone()], theirs[range.clone()], "boot sector, {range:x?}");
@@ -244,15 +244,15 @@ fn the_files_of_the_system_are_those_that_mkntfs_makes() {
         }
     }
     let contents = |name: &str| {
-        let ran = Command::new("ntfscat").arg(desk.path("theirs")).arg(name).output().unwrap();
+        let ran = Command::new("ntfscat").arg(fixture.path("theirs")).arg(name).output().unwrap();
         ran.stdout
     };
-    let at = |run: Run, len: usize| &ours[(run.start * CLUSTER_LEN) as usize..][..len];
+    let at = |run: NtfsRun, len: usize| &ours[(run.start * CLUSTER_LEN) as usize..][..len];
     assert!(contents("$UpCase") == at(CAPITALS, 131_072));
     assert!(contents("$AttrDef") == at(DEFINITIONS, 2_560));
     // Descriptors of files are ours, those before are everybody's.
     let ran =
-        Command::new("ntfscat").args(["-a", "0x80", "-n", "$SDS"]).arg(desk.path("theirs")).arg("$Secure").output();
+        Command::new("ntfscat").args(["-a", "0x80", "-n", "$SDS"]).arg(fixture.path("theirs")).arg("$Secure").output();
     let sds = ran.unwrap().stdout;
     assert!(sds.len() > 0xfc && sds[..0xfc] == *at(DESCRIPTORS, 0xfc), "{:x?}", &sds[..sds.len().min(0xfc)]);
 }
@@ -265,8 +265,8 @@ fn the_same_tree_makes_the_same_bytes_and_a_small_change_few_others() {
             root.insert(&format!("SMS/PKG/BER{:05}/{n}.bin", n / 20), content(20_000 + n)).unwrap();
         }
         root.insert("SMS/PKG/BER00021/changing", content(changed)).unwrap();
-        let desk = Desk::new();
-        fs::read(desk.write("volume", &partition(&volume(root), Slack::Ample, 2_048).unwrap())).unwrap()
+        let fixture = VolumeFixture::new();
+        fs::read(fixture.write("volume", &partition(&volume(root), Slack::Ample, 2_048).unwrap())).unwrap()
     };
     let before = files(500);
     assert!(before == files(500));
@@ -292,8 +292,8 @@ proptest::proptest! {
         static MADE: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
         let made = MADE.get_or_init(|| {
             let layout = partition(&volume(tree()), Slack::None, 2_048).unwrap();
-            let desk = Desk::new();
-            fs::read(desk.write("volume", &layout)).unwrap()
+            let fixture = VolumeFixture::new();
+            fs::read(fixture.write("volume", &layout)).unwrap()
         });
         let mut volume = made.clone();
         // The boot sector, or the table of files.

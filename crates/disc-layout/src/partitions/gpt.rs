@@ -6,7 +6,7 @@ use std::io::{Read, Seek};
 use crate::decode::from_utf16;
 use crate::limits::MAX_PARTITION_ENTRIES_LEN;
 
-use super::{Fault, Kind, Partition, Scheme, Table, read_at};
+use super::{Partition, PartitionFault, PartitionKind, PartitionScheme, PartitionTable, read_at};
 use crate::little_endian::{u16_at, u32_at, u64_at};
 
 /// A GUID as it lies on a disk: the first three of its fields are little-endian.
@@ -21,7 +21,7 @@ const HEADER_LEN: usize = 92;
 const MIN_ENTRY_LEN: u64 = 128;
 
 /// One of the two headers, checked.
-struct Header {
+struct GptHeader {
     /// Where the other one is.
     other: u64,
     entries_at: u64,
@@ -31,7 +31,11 @@ struct Header {
 }
 
 /// Reads a GPT. None if there is none; a disk that says in its MBR that it has one must have one.
-pub(super) fn read(disk: &mut (impl Read + Seek), len: u64, is_expected: bool) -> Result<Option<Table>, Fault> {
+pub(super) fn read(
+    disk: &mut (impl Read + Seek),
+    len: u64,
+    is_expected: bool,
+) -> Result<Option<PartitionTable>, PartitionFault> {
     let mut fault = None;
     for sector_len in SECTOR_LENS {
         let last = (len / sector_len).saturating_sub(1);
@@ -52,22 +56,22 @@ pub(super) fn read(disk: &mut (impl Read + Seek), len: u64, is_expected: bool) -
                 continue;
             }
         };
-        return Ok(Some(Table { scheme: Scheme::Gpt, sector_len, partitions, damage }));
+        return Ok(Some(PartitionTable { scheme: PartitionScheme::Gpt, sector_len, partitions, damage }));
     }
     match fault {
-        Some(why) => Err(Fault::Damaged(why)),
-        None if is_expected => Err(Fault::Damaged("the MBR speaks of a GPT, and there is none")),
+        Some(why) => Err(PartitionFault::Damaged(why)),
+        None if is_expected => Err(PartitionFault::Damaged("the MBR speaks of a GPT, and there is none")),
         None => Ok(None),
     }
 }
 
 /// What is wrong with a copy, or nothing to say if there is no mark of one.
-type Copy = Result<(Header, Vec<Partition>), Option<&'static str>>;
+type GptCopy = Result<(GptHeader, Vec<Partition>), Option<&'static str>>;
 
-fn copy(disk: &mut (impl Read + Seek), len: u64, sector_len: u64, place: u64) -> Result<Copy, Fault> {
+fn copy(disk: &mut (impl Read + Seek), len: u64, sector_len: u64, place: u64) -> Result<GptCopy, PartitionFault> {
     let at = place.saturating_mul(sector_len);
     let Some(sector) = read_at(disk, at, sector_len as usize, len)? else { return Ok(Err(None)) };
-    let header = match Header::parse(&sector, place) {
+    let header = match GptHeader::parse(&sector, place) {
         Ok(header) => header,
         Err(why) => return Ok(Err(why)),
     };
@@ -84,7 +88,7 @@ fn copy(disk: &mut (impl Read + Seek), len: u64, sector_len: u64, place: u64) ->
     Ok(Ok((header, partitions)))
 }
 
-impl Header {
+impl GptHeader {
     fn parse(sector: &[u8], place: u64) -> Result<Self, Option<&'static str>> {
         if &sector[..8] != MARK {
             return Err(None);
@@ -128,7 +132,7 @@ fn partition(entry: &[u8], number: u32, sector_len: u64) -> Option<Partition> {
         number,
         offset: first.checked_mul(sector_len)?,
         len: (last - first + 1).checked_mul(sector_len)?,
-        kind: Kind::Gpt(kind),
+        kind: PartitionKind::Gpt(kind),
         name: from_utf16(name),
         is_active: false,
     })

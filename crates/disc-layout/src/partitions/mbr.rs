@@ -4,7 +4,7 @@ use std::io::{Read, Seek, SeekFrom};
 
 use crate::limits::MAX_LOGICAL_PARTITIONS;
 
-use super::{Fault, Kind, Partition, Scheme, Table, read_at};
+use super::{Partition, PartitionFault, PartitionKind, PartitionScheme, PartitionTable, read_at};
 use crate::file_system::{self, FileSystem};
 use crate::little_endian::{u16_at, u32_at};
 
@@ -21,28 +21,28 @@ const FIRST_LOGICAL: u32 = 5;
 const PROTECTIVE: u8 = 0xee;
 
 /// The four entries of a record.
-pub(super) struct Record([Entry; 4]);
+pub(super) struct MasterBootRecord([MbrEntry; 4]);
 
 #[derive(Clone, Copy)]
-struct Entry {
+struct MbrEntry {
     is_active: bool,
     kind: u8,
     start: u64,
     n_sectors: u64,
 }
 
-impl Record {
+impl MasterBootRecord {
     /// None if the sector is not one: without its mark, or with status bytes that no partition has.
     pub(super) fn parse(sector: &[u8]) -> Option<Self> {
         if sector[510..512] != [0x55, 0xaa] {
             return None;
         }
-        let mut entries = [Entry { is_active: false, kind: 0, start: 0, n_sectors: 0 }; 4];
+        let mut entries = [MbrEntry { is_active: false, kind: 0, start: 0, n_sectors: 0 }; 4];
         for (entry, bytes) in entries.iter_mut().zip(sector[ENTRIES_AT..].chunks_exact(ENTRY_LEN)) {
             if bytes[0] & 0x7f != 0 {
                 return None;
             }
-            *entry = Entry {
+            *entry = MbrEntry {
                 is_active: bytes[0] == 0x80,
                 kind: bytes[4],
                 start: u32_at(bytes, 8).into(),
@@ -58,7 +58,7 @@ impl Record {
     }
 }
 
-impl Entry {
+impl MbrEntry {
     fn is_used(&self) -> bool {
         self.kind != 0 && self.n_sectors != 0
     }
@@ -72,14 +72,18 @@ impl Entry {
             number,
             offset: (base + self.start) * sector_len,
             len: self.n_sectors * sector_len,
-            kind: Kind::Mbr(self.kind),
+            kind: PartitionKind::Mbr(self.kind),
             name: String::new(),
             is_active: self.is_active,
         }
     }
 }
 
-pub(super) fn read(disk: &mut (impl Read + Seek), disk_len: u64, record: &Record) -> Result<Table, Fault> {
+pub(super) fn read(
+    disk: &mut (impl Read + Seek),
+    disk_len: u64,
+    record: &MasterBootRecord,
+) -> Result<PartitionTable, PartitionFault> {
     let sector_len = sector_len(disk, disk_len, record)?;
     let mut partitions = Vec::new();
     let mut logical = Vec::new();
@@ -91,11 +95,11 @@ pub(super) fn read(disk: &mut (impl Read + Seek), disk_len: u64, record: &Record
         }
     }
     partitions.append(&mut logical);
-    Ok(Table { scheme: Scheme::Mbr, sector_len, partitions, damage: None })
+    Ok(PartitionTable { scheme: PartitionScheme::Mbr, sector_len, partitions, damage: None })
 }
 
 /// The length of the sectors that a record counts in. It does not say; what begins where its partitions would be does.
-fn sector_len(disk: &mut (impl Read + Seek), disk_len: u64, record: &Record) -> Result<u64, Fault> {
+fn sector_len(disk: &mut (impl Read + Seek), disk_len: u64, record: &MasterBootRecord) -> Result<u64, PartitionFault> {
     let mut counts = [0; 2];
     for (count, sector_len) in counts.iter_mut().zip([512, 4096]) {
         for entry in record.0.iter().filter(|entry| entry.is_used()) {
@@ -107,11 +111,16 @@ fn sector_len(disk: &mut (impl Read + Seek), disk_len: u64, record: &Record) -> 
 
 /// Returns whether a partition begins at the place of an entry if sectors have this length: a volume whose own sectors
 /// are not of another length, or a record.
-fn begins_at(disk: &mut (impl Read + Seek), disk_len: u64, entry: &Entry, sector_len: u64) -> Result<bool, Fault> {
+fn begins_at(
+    disk: &mut (impl Read + Seek),
+    disk_len: u64,
+    entry: &MbrEntry,
+    sector_len: u64,
+) -> Result<bool, PartitionFault> {
     let at = entry.start * sector_len;
     let Some(sector) = read_at(disk, at, LEN, disk_len)? else { return Ok(false) };
     if entry.is_extended() {
-        return Ok(Record::parse(&sector).is_some());
+        return Ok(MasterBootRecord::parse(&sector).is_some());
     }
     disk.seek(SeekFrom::Start(at))?;
     Ok(match file_system::recognise(&mut disk.by_ref().take(disk_len - at))? {
@@ -130,12 +139,13 @@ fn chain(
     sector_len: u64,
     extended: u64,
     found: &mut Vec<Partition>,
-) -> Result<(), Fault> {
+) -> Result<(), PartitionFault> {
     let mut at = extended;
     loop {
         let sector = read_at(disk, at * sector_len, LEN, disk_len)?
-            .ok_or(Fault::Damaged("the chain of logical partitions leaves the disk"))?;
-        let record = Record::parse(&sector).ok_or(Fault::Damaged("the chain of logical partitions is broken"))?;
+            .ok_or(PartitionFault::Damaged("the chain of logical partitions leaves the disk"))?;
+        let record = MasterBootRecord::parse(&sector)
+            .ok_or(PartitionFault::Damaged("the chain of logical partitions is broken"))?;
         let [own, next, ..] = record.0;
         if own.is_used() && !own.is_extended() {
             let number = FIRST_LOGICAL + found.len() as u32;
@@ -145,7 +155,7 @@ fn chain(
             return Ok(());
         }
         if found.len() as u32 >= MAX_LOGICAL_PARTITIONS || next.start == 0 {
-            return Err(Fault::Damaged("the chain of logical partitions goes in a circle"));
+            return Err(PartitionFault::Damaged("the chain of logical partitions goes in a circle"));
         }
         at = extended + next.start;
     }

@@ -18,12 +18,12 @@ fn disk(len: u64, script: &str) -> Option<Vec<u8>> {
     Some(std::fs::read(&path).unwrap())
 }
 
-fn table(disk: &[u8]) -> Result<Option<Table>, Fault> {
+fn table(disk: &[u8]) -> Result<Option<PartitionTable>, PartitionFault> {
     read(&mut Cursor::new(disk))
 }
 
 /// Number, first sector and number of sectors of each partition.
-fn places(table: &Table) -> Vec<(u32, u64, u64)> {
+fn places(table: &PartitionTable) -> Vec<(u32, u64, u64)> {
     table.partitions.iter().map(|p| (p.number, p.offset / 512, p.len / 512)).collect()
 }
 
@@ -45,7 +45,7 @@ start=6144, size=8192, type=EBD0A0A2-B9E5-4433-87C0-68B6B72699C7, name=\"Grüße
 fn an_mbr_has_its_primary_and_then_its_logical_partitions() {
     let Some(disk) = disk(16 << 20, MBR) else { return };
     let table = table(&disk).unwrap().unwrap();
-    assert_eq!(table.scheme, Scheme::Mbr);
+    assert_eq!(table.scheme, PartitionScheme::Mbr);
     assert_eq!(places(&table), [(1, 2048, 4096), (5, 10240, 2048), (6, 14336, 2048), (7, 18432, 1024)]);
     assert!(table.partitions[0].is_active && !table.partitions[1].is_active);
     assert_eq!(table.partitions[2].kind.to_string(), "Linux");
@@ -55,7 +55,7 @@ fn an_mbr_has_its_primary_and_then_its_logical_partitions() {
 fn a_gpt_has_names_and_types() {
     let Some(disk) = disk(16 << 20, GPT) else { return };
     let table = table(&disk).unwrap().unwrap();
-    assert_eq!((table.scheme, table.damage), (Scheme::Gpt, None));
+    assert_eq!((table.scheme, table.damage), (PartitionScheme::Gpt, None));
     assert_eq!(places(&table), [(1, 2048, 2048), (2, 4096, 2048), (3, 6144, 8192)]);
     let said: Vec<_> = table.partitions.iter().map(|p| (p.kind.to_string(), p.name.as_str())).collect();
     assert_eq!(said[0], ("EFI system".into(), "EFI system partition"));
@@ -85,10 +85,10 @@ fn a_gpt_with_one_good_copy_is_read_from_that() {
     assert_eq!(places_of(&whole[..last]), (good.clone(), "the backup GPT is missing"));
     let mut both = with(512 + 60);
     both[last + 60] ^= 1;
-    assert!(matches!(table(&both), Err(Fault::Damaged("the CRC of a GPT header is wrong"))));
+    assert!(matches!(table(&both), Err(PartitionFault::Damaged("the CRC of a GPT header is wrong"))));
     both[512..1024].fill(0);
     both[last..].fill(0);
-    assert!(matches!(table(&both), Err(Fault::Damaged(_))));
+    assert!(matches!(table(&both), Err(PartitionFault::Damaged(_))));
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_chain_of_logical_partitions_that_never_ends_is_an_error() {
     let second = (14336 - 2048) * 512;
     let own = (14336u32 - 2048 - 8192).to_le_bytes();
     disk[second + 446 + 16 + 8..][..4].copy_from_slice(&own);
-    assert!(matches!(table(&disk), Err(Fault::Damaged("the chain of logical partitions goes in a circle"))));
+    assert!(matches!(table(&disk), Err(PartitionFault::Damaged("the chain of logical partitions goes in a circle"))));
 }
 
 #[test]

@@ -1,44 +1,44 @@
-//! Names that every file system of a medium, and Windows, can hold.
+//! Names that Windows and every file system of a medium can hold.
 //!
 //! Follows "Naming Files, Paths, and Namespaces" of the Windows documentation and, for the length, ECMA-167 1/7.2.12
-//! and 4/14.4 as UDF 1.02 (2.3.4) uses them. Short names are not a concern here: formats that need them make them.
+//! and 4/14.4 as restricted by UDF 1.02 (2.3.4). Short names are up to the formats that need them.
 
 use std::cmp::Ordering;
 use std::fmt;
 
-/// A name that Windows and UDF can hold. Names that differ only in case compare as equal.
+/// Name that Windows and UDF can hold. Names that differ only in case are equal.
 #[derive(Clone, Debug)]
 pub struct Name(String);
 
-/// Why a text can't be a name on the medium.
+/// Error of a text that is not a valid name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadName {
-    /// The text.
+    /// Invalid name.
     pub name: String,
-    /// What is wrong with it: a fragment that follows "the name `…` ".
+    /// Reason, as a fragment that follows "the name `…`".
     pub why: String,
 }
 
-/// What Windows keeps for devices, with any extension and in any case.
+/// Device names of Windows, which are reserved with any extension and in any case.
 const RESERVED: [&str; 22] = [
     "CON", "PRN", "AUX", "NUL", "COM1", "COM2", "COM3", "COM4", "COM5", "COM6", "COM7", "COM8", "COM9", "LPT1", "LPT2",
     "LPT3", "LPT4", "LPT5", "LPT6", "LPT7", "LPT8", "LPT9",
 ];
 
-/// Bytes of a UDF file identifier, without the one that tells its width.
+/// Maximum length of a UDF file identifier, without its compression ID.
 const MAX_LATIN1: usize = 254;
 const MAX_UTF16: usize = 127;
 
 impl Name {
-    /// The name, if Windows and UDF can hold it.
+    /// Creates a name if Windows and UDF can hold it.
     pub fn new(name: &str) -> Result<Self, BadName> {
-        match complaint(name) {
+        match check_name(name) {
             None => Ok(Self(name.to_owned())),
             Some(why) => Err(BadName { name: name.to_owned(), why }),
         }
     }
 
-    /// The name as it is spelled.
+    /// Name as spelled.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -49,26 +49,26 @@ impl Name {
     }
 }
 
-/// Returns a name as Windows compares it: in upper case, character by character.
+/// Characters of a name as Windows compares them: in upper case, one by one.
 pub fn fold(name: &str) -> impl Iterator<Item = char> + '_ {
     name.chars().map(|c| {
         let mut upper = c.to_uppercase();
         match (upper.next(), upper.next()) {
             (Some(single), None) => single,
-            // A letter whose upper case is several (`ß`) has none on Windows.
+            // A letter with several upper-case letters (`ß`) has none on Windows.
             _ => c,
         }
     })
 }
 
-/// Returns the reason for which no file system of Windows can hold a name, as a fragment that follows "the name `…` ".
-/// Length is not checked.
-pub fn windows_complaint(name: &str) -> Option<String> {
+/// Returns the reason why no Windows file system can hold a name, as a fragment that follows "the name `…`". The length
+/// is not checked.
+pub fn check_windows_name(name: &str) -> Option<String> {
     if name.is_empty() {
         return Some("is empty".into());
     }
     if name == "." || name == ".." {
-        return Some("means a folder, not a file".into());
+        return Some("refers to a folder, not a file".into());
     }
     if let Some(c) = name.chars().find(|c| c.is_control() || r#"<>:"/\|?*"#.contains(*c)) {
         return Some(format!("has the character `{}`, which Windows does not allow", c));
@@ -84,19 +84,19 @@ pub fn windows_complaint(name: &str) -> Option<String> {
     None
 }
 
-fn complaint(name: &str) -> Option<String> {
-    if let Some(why) = windows_complaint(name) {
+fn check_name(name: &str) -> Option<String> {
+    if let Some(why) = check_windows_name(name) {
         return Some(why);
     }
     let utf16_len = name.encode_utf16().count();
     let is_latin1 = name.chars().all(|c| u32::from(c) < 0x100);
     match is_latin1 {
         true if utf16_len > MAX_LATIN1 => {
-            Some(format!("has {utf16_len} characters, and UDF holds {MAX_LATIN1} in a name"))
+            Some(format!("has {utf16_len} characters; UDF allows {MAX_LATIN1} in a name"))
         }
-        false if utf16_len > MAX_UTF16 => Some(format!(
-            "has {utf16_len} UTF-16 units, and UDF holds {MAX_UTF16} in a name with letters beyond Latin-1"
-        )),
+        false if utf16_len > MAX_UTF16 => {
+            Some(format!("has {utf16_len} UTF-16 units; UDF allows {MAX_UTF16} in a name with letters beyond Latin-1"))
+        }
         _ => None,
     }
 }
@@ -115,7 +115,7 @@ impl fmt::Display for BadName {
 
 impl Ord for Name {
     fn cmp(&self, other: &Self) -> Ordering {
-        // Most names are ASCII up to where they differ, and large trees compare them millions of times.
+        // Most names are ASCII up to where they differ, and large trees compare millions of them.
         for (one, two) in self.0.bytes().zip(other.0.bytes()) {
             if !one.is_ascii() || !two.is_ascii() {
                 return self.folded().cmp(other.folded());
@@ -151,15 +151,15 @@ mod tests {
     fn names_that_windows_cannot_hold_are_refused_with_the_reason() {
         for (name, why) in [
             ("", "is empty"),
-            ("..", "means a folder, not a file"),
+            ("..", "refers to a folder, not a file"),
             ("a:b", "has the character `:`, which Windows does not allow"),
             ("a\u{7}", "has the character `\u{7}`, which Windows does not allow"),
             ("note.", "ends in a full stop, which Windows cuts off"),
             ("note ", "ends in a space, which Windows cuts off"),
             ("aux.h", "stands for the device AUX on Windows"),
             ("Com1", "stands for the device COM1 on Windows"),
-            (&"x".repeat(255), "has 255 characters, and UDF holds 254 in a name"),
-            (&"ж".repeat(128), "has 128 UTF-16 units, and UDF holds 127 in a name with letters beyond Latin-1"),
+            (&"x".repeat(255), "has 255 characters; UDF allows 254 in a name"),
+            (&"ж".repeat(128), "has 128 UTF-16 units; UDF allows 127 in a name with letters beyond Latin-1"),
         ] {
             assert_eq!(Name::new(name).unwrap_err().why, why, "{name}");
         }
@@ -176,7 +176,7 @@ mod tests {
         assert_eq!(name("ÄÖÜ"), name("äöü"));
         assert_ne!(name("ß"), name("SS"));
         assert!(name("b") > name("A"));
-        // Letters beyond ASCII whose upper case is within it.
+        // Letters beyond ASCII whose upper case is ASCII.
         assert_eq!(name("ſıx"), name("SIX"));
         assert!(name("six") < name("ſixth") && name("sIx") > name("ſıw"));
     }

@@ -12,7 +12,7 @@ use crate::content::{SourceFile, Stat};
 use crate::date::Date;
 use crate::format::wim::PartNames;
 use crate::layout::Extent;
-use crate::output::desk::noise;
+use crate::output::fixtures::noise;
 use crate::source::visit_piece;
 use crate::volume::Folder;
 
@@ -61,14 +61,14 @@ impl Scratch {
 
     fn structure(&self, name: &str) -> Structure {
         let path = self.root.join(name);
-        let stat = Stat::of(&fs::metadata(&path).unwrap());
+        let stat = Stat::from_metadata(&fs::metadata(&path).unwrap());
         Structure::read(Arc::new(Source::File(SourceFile { path, stat }))).unwrap()
     }
 
     /// Writes something that was put together, and has wimlib look at the whole of it.
     fn write(&self, pieced: &Pieced, name: &str) {
         let mut bytes = Vec::new();
-        visit_piece(&Extent::of(&Content::pieced(pieced.clone()), 0), 0, pieced.len(), &mut |piece| {
+        visit_piece(&Extent::new(&Content::pieced(pieced.clone()), 0), 0, pieced.len(), &mut |piece| {
             bytes.extend_from_slice(piece);
             Ok::<_, Error>(())
         })
@@ -309,7 +309,7 @@ fn a_damaged_wim_is_an_error_or_another_wim() {
             bytes[at as usize] ^= 0x5F;
             scratch.put("bad.wim", &bytes);
             let path = scratch.root.join("bad.wim");
-            let stat = Stat::of(&fs::metadata(&path).unwrap());
+            let stat = Stat::from_metadata(&fs::metadata(&path).unwrap());
             let source = Arc::new(Source::File(SourceFile { path, stat }));
             let edit = Edit { additions: &Folder::default(), removals: &[], date: DATE };
             let tried = Structure::read(source).and_then(|wim| {

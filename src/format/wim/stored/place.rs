@@ -10,8 +10,8 @@ use super::{CREATED_BY, SEAL, VERSION, Words, seal, utf16};
 use crate::content::Content;
 use crate::digest::{Digests, Sha1};
 use crate::error::{Error, Result};
-use crate::format::slack::{Order, Rooms, Thing};
-use crate::format::tree::{Tree, What};
+use crate::format::slack::{ArrangedItem, ArrangementOrder, Rooms};
+use crate::format::tree::{ItemKind, Tree};
 use crate::layout::{Extent, Layout, Slack};
 use crate::limits::MAX_WIM_DEPTH;
 use crate::volume::{Folder, Node, Volume};
@@ -42,7 +42,7 @@ struct Stored<'a> {
 pub fn layout(volume: &Volume, slack: Slack, words: &Words) -> Result<Layout> {
     let rooms = Rooms::new(slack, UNIT);
     let tree = Tree::new(&volume.root);
-    let order = Order::new(&tree, &volume.parts, rooms);
+    let order = ArrangementOrder::new(&tree, &volume.parts, rooms);
     let mut end = CONTENTS;
     let mut blobs = Vec::new();
     place(&tree, &order, Made::Elsewhere, &mut end, &mut blobs);
@@ -53,12 +53,12 @@ pub fn layout(volume: &Volume, slack: Slack, words: &Words) -> Result<Layout> {
 
     let sha1s = sha1s(&blobs, words)?;
     let metadata = metadata(volume, &sha1s)?.to_bytes();
-    let mut extents: Vec<_> = blobs.iter().map(|blob| Extent::of(blob.content, blob.offset)).collect();
+    let mut extents: Vec<_> = blobs.iter().map(|blob| Extent::new(blob.content, blob.offset)).collect();
     let stored = |offset: u64, bytes: &[u8], flags: u8| Resource::stored(offset, bytes.len() as u64, flags);
     let of_metadata = stored(end, &metadata, Resource::METADATA);
     end += with_room(rooms, of_metadata.len);
     let mut table: Vec<_> = blobs.iter().map(|blob| entry(blob, &sha1s)).collect();
-    table.push(Blob { resource: of_metadata, part: 1, n_refs: 1, sha1: Sha1::of(&metadata).0 });
+    table.push(Blob { resource: of_metadata, part: 1, n_refs: 1, sha1: Sha1::hash(&metadata).0 });
     let table = table_to_bytes(&table);
     let of_table = stored(end, &table, 0);
     end += with_room(rooms, of_table.len);
@@ -81,7 +81,7 @@ pub fn layout(volume: &Volume, slack: Slack, words: &Words) -> Result<Layout> {
         boot_index: 0,
         integrity: Resource::default(),
     };
-    let mut put = |bytes: &[u8], offset: u64| extents.push(Extent::of(&Content::bytes(bytes), offset));
+    let mut put = |bytes: &[u8], offset: u64| extents.push(Extent::new(&Content::bytes(bytes), offset));
     put(&header.to_bytes(), 0);
     put(&metadata, of_metadata.offset);
     put(&table, of_table.offset);
@@ -90,7 +90,7 @@ pub fn layout(volume: &Volume, slack: Slack, words: &Words) -> Result<Layout> {
     let (before, after) = (&xml[..at], &xml[at + words.seal.len() as usize..]);
     put(before, of_xml.offset);
     put(after, of_xml.offset + at as u64 + words.seal.len());
-    extents.push(Extent::of(words.seal, of_xml.offset + at as u64));
+    extents.push(Extent::new(words.seal, of_xml.offset + at as u64));
     Ok(Layout::new(of_xml.offset + of_xml.len, extents))
 }
 
@@ -104,7 +104,7 @@ enum Made {
 }
 
 /// Gives the contents that are made here, or the others, their places from `end` on.
-fn place<'a>(tree: &Tree<'a>, order: &Order, made: Made, end: &mut u64, blobs: &mut Vec<Stored<'a>>) {
+fn place<'a>(tree: &Tree<'a>, order: &ArrangementOrder, made: Made, end: &mut u64, blobs: &mut Vec<Stored<'a>>) {
     let mut first: HashMap<usize, usize> = HashMap::new();
     let mut n_refs: HashMap<usize, u32> = HashMap::new();
     let mut things = Vec::new();
@@ -117,7 +117,7 @@ fn place<'a>(tree: &Tree<'a>, order: &Order, made: Made, end: &mut u64, blobs: &
         *n_refs.entry(first).or_insert(0) += 1;
         if first == item {
             let is_alone = is_here || content.len() >= LARGE;
-            things.push(Thing { item, n_units: content.len().div_ceil(UNIT), is_alone });
+            things.push(ArrangedItem { item, n_units: content.len().div_ceil(UNIT), is_alone });
         }
     }
     let contents: HashMap<usize, &Content> = files(tree).collect();
@@ -127,14 +127,14 @@ fn place<'a>(tree: &Tree<'a>, order: &Order, made: Made, end: &mut u64, blobs: &
             blobs.push(Stored { content, offset: *end + unit * UNIT, n_refs: *n_refs });
         }
     }
-    *end += order.rooms().of(arrangement.n_units) * UNIT;
+    *end += order.rooms().room_for(arrangement.n_units) * UNIT;
 }
 
 /// The files of a tree by number.
 fn files<'a>(tree: &Tree<'a>) -> impl Iterator<Item = (usize, &'a Content)> {
     tree.items().iter().enumerate().filter_map(|(item, it)| match it.what {
-        What::File(content) => Some((item, content)),
-        What::Folder { .. } => None,
+        ItemKind::File(content) => Some((item, content)),
+        ItemKind::Folder { .. } => None,
     })
 }
 
@@ -145,7 +145,7 @@ fn structure_granule(contents_end: u64) -> u64 {
 }
 
 fn with_room(rooms: Rooms, len: u64) -> u64 {
-    rooms.of(len.div_ceil(UNIT)) * UNIT
+    rooms.room_for(len.div_ceil(UNIT)) * UNIT
 }
 
 /// The SHA-1 of each content, by its address.
@@ -154,7 +154,7 @@ fn sha1s(blobs: &[Stored], words: &Words) -> Result<HashMap<usize, Sha1>> {
     let mut seen = HashSet::with_capacity(blobs.len());
     for Stored { content, .. } in blobs {
         let sha1 = match content {
-            Content::Bytes(bytes) => Sha1::of(bytes),
+            Content::Bytes(bytes) => Sha1::hash(bytes),
             Content::Source(source) => words.sha1s.get(&source.key()).copied().unwrap_or(Sha1([0; 20])),
         };
         if sha1 != Sha1([0; 20]) && !seen.insert(sha1) {

@@ -14,7 +14,7 @@ fn volume(files: &[(&str, Content)]) -> Volume {
     root.insert_folder("empty/folder").unwrap();
     Volume {
         label: "a <medium> & more".into(),
-        id: Digest::of(b"id"),
+        id: Digest::hash(b"id"),
         date: Date::EARLIEST,
         root,
         parts: Vec::new(),
@@ -55,7 +55,7 @@ fn what_is_laid_out_is_read_and_the_same_content_is_there_once() {
         assert_eq!((found.created_by.as_deref(), found.version), (Some("Ö. Who"), None));
         assert_eq!(found.comment.as_deref(), Some("a <TSMEDIA> of another's"));
         assert_eq!((found.date, found.len), (Some(Date::EARLIEST), bytes.len() as u64));
-        assert_eq!(found.guid, Digest::of(b"id").0[..16]);
+        assert_eq!(found.guid, Digest::hash(b"id").0[..16]);
         let (seal, structure) = found.seal.unwrap();
         assert_eq!((seal.end - seal.start, structure), (128, Some(Digests::NOT_YET.blake3)));
         let listed: Vec<_> = found.files.iter().map(|file| (file.path.as_str(), file.is_folder, file.len)).collect();
@@ -107,7 +107,7 @@ fn files_beyond_4_gib_are_stored_in_one_piece() {
     let folder = tempfile::tempdir().unwrap();
     let path = camino::Utf8PathBuf::from_path_buf(folder.path().join("large")).unwrap();
     std::fs::File::create(&path).unwrap().set_len((5 << 30) + 3).unwrap();
-    let stat = crate::content::Stat::of(&std::fs::metadata(&path).unwrap());
+    let stat = crate::content::Stat::from_metadata(&std::fs::metadata(&path).unwrap());
     let large = Content::file(crate::content::SourceFile { path, stat });
     let layout = lay_out(&volume(&[("large.bin", large), ("small", Content::bytes(*b"x"))]), Slack::Ample);
     let mut medium = tempfile::tempfile().unwrap();

@@ -3,15 +3,15 @@
 use std::io::{Read, Seek};
 
 use super::super::SECTOR;
-use super::source::Source;
-use super::{BootProgram, Part};
+use super::source::DiscReader;
+use super::{BootProgram, IsoPart};
 use crate::error::{Error, Result};
 use crate::little_endian::{u16_at, u32_at};
 
 /// The boot programs of the catalog in a sector.
-pub fn programs(source: &mut Source<impl Read + Seek>, sector: u64) -> Result<Vec<BootProgram>> {
+pub fn programs(source: &mut DiscReader<impl Read + Seek>, sector: u64) -> Result<Vec<BootProgram>> {
     let catalog = source.sector("the boot catalog", sector)?;
-    source.note(Part::BootCatalog, sector * SECTOR, SECTOR);
+    source.note(IsoPart::BootCatalog, sector * SECTOR, SECTOR);
     let mut slots = catalog.chunks_exact(32);
     let validation = slots.next().unwrap_or_default();
     let sum = (0..32).step_by(2).fold(0u16, |sum, at| sum.wrapping_add(u16_at(validation, at)));

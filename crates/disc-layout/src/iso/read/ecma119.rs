@@ -7,8 +7,8 @@ use std::ops::Range;
 
 use super::super::SECTOR;
 use super::super::bytes::be32;
-use super::source::Source;
-use super::{File, Part, Tree};
+use super::source::DiscReader;
+use super::{IsoPart, IsoTreeReader, VolumeEntry};
 use crate::date::Date;
 use crate::decode::from_utf16;
 use crate::error::{Details, Error, Result};
@@ -17,13 +17,13 @@ use crate::little_endian::{u16_at, u32_at};
 /// What the volume descriptors say.
 #[derive(Default)]
 pub struct Descriptors {
-    pub iso: Option<Volume>,
-    pub joliet: Option<Volume>,
+    pub iso: Option<VolumeDescriptor>,
+    pub joliet: Option<VolumeDescriptor>,
     /// The sector of the boot catalog.
     pub catalog: Option<u64>,
 }
 
-pub struct Volume {
+pub struct VolumeDescriptor {
     is_joliet: bool,
     pub label: String,
     pub set: String,
@@ -36,7 +36,7 @@ const FIRST: u64 = 16;
 const MAX_DESCRIPTORS: u64 = 64;
 
 /// The volume descriptors; none if this is not ISO 9660.
-pub fn descriptors(source: &mut Source<impl Read + Seek>) -> Result<Descriptors> {
+pub fn descriptors(source: &mut DiscReader<impl Read + Seek>) -> Result<Descriptors> {
     let mut found = Descriptors::default();
     if source.len() < (FIRST + 1) * SECTOR {
         return Ok(found);
@@ -47,7 +47,7 @@ pub fn descriptors(source: &mut Source<impl Read + Seek>) -> Result<Descriptors>
             // A disc with UDF alone starts like this.
             return if n == FIRST { Ok(found) } else { Err(Error::damaged("the volume descriptors have no end")) };
         }
-        source.note(Part::Descriptors, n * SECTOR, SECTOR);
+        source.note(IsoPart::Descriptors, n * SECTOR, SECTOR);
         match sector[0] {
             0 if sector[7..].starts_with(b"EL TORITO SPECIFICATION") => {
                 found.catalog = Some(u32_at(&sector, 71).into())
@@ -66,7 +66,7 @@ fn is_joliet(sector: &[u8]) -> bool {
     [b"%/@", b"%/C", b"%/E"].iter().any(|level| sector[88..].starts_with(*level))
 }
 
-fn volume(source: &mut Source<impl Read + Seek>, sector: &[u8], is_joliet: bool) -> Result<Volume> {
+fn volume(source: &mut DiscReader<impl Read + Seek>, sector: &[u8], is_joliet: bool) -> Result<VolumeDescriptor> {
     let block_len = both16(sector, 128, "the logical block size")?;
     if u64::from(block_len) != SECTOR {
         return Err(Error::unsupported(format!(
@@ -77,17 +77,17 @@ fn volume(source: &mut Source<impl Read + Seek>, sector: &[u8], is_joliet: bool)
         let text = decoded(&sector[at..at + len], is_joliet);
         text.trim_end_matches([' ', '\0']).to_owned()
     };
-    let root =
-        Record::new(&sector[156..190])?.ok_or_else(|| Error::damaged("the volume descriptor has no root folder"))?;
+    let root = DirectoryRecord::new(&sector[156..190])?
+        .ok_or_else(|| Error::damaged("the volume descriptor has no root folder"))?;
     let root = root.range(source, "the root folder")?;
     // 8.4.14 to 8.4.19: the path tables, of which there may be one more in each byte order.
     let table_len = u32_at(sector, 132).into();
     for table in [u32_at(sector, 140), u32_at(sector, 144), be32(sector, 148), be32(sector, 152)] {
         if table != 0 {
-            source.note(Part::PathTables, u64::from(table) * SECTOR, table_len);
+            source.note(IsoPart::PathTables, u64::from(table) * SECTOR, table_len);
         }
     }
-    Ok(Volume { is_joliet, label: text(40, 32), set: text(190, 128), created: date(&sector[813..830]), root })
+    Ok(VolumeDescriptor { is_joliet, label: text(40, 32), set: text(190, 128), created: date(&sector[813..830]), root })
 }
 
 /// 8.4.26.1: year, month, day, hour, minute, second and hundredths as digits, and quarters of an hour from Greenwich.
@@ -101,11 +101,11 @@ fn date(field: &[u8]) -> Option<Date> {
 }
 
 /// Every file and folder of a volume, folder by folder.
-pub fn tree(source: &mut Source<impl Read + Seek>, volume: &Volume) -> Result<Vec<File>> {
-    let mut tree = Tree::new(source.len());
+pub fn tree(source: &mut DiscReader<impl Read + Seek>, volume: &VolumeDescriptor) -> Result<Vec<VolumeEntry>> {
+    let mut tree = IsoTreeReader::new(source.len());
     let mut folders = VecDeque::from([(String::new(), volume.root.clone())]);
     let mut seen = HashSet::from([volume.root.start]);
-    let part = if volume.is_joliet { Part::JolietFolders } else { Part::IsoFolders };
+    let part = if volume.is_joliet { IsoPart::JolietFolders } else { IsoPart::IsoFolders };
     while let Some((path, range)) = folders.pop_front() {
         let what = format!("the folder `/{path}`");
         tree.enter(&what, range.end - range.start)?;
@@ -141,11 +141,11 @@ pub fn tree(source: &mut Source<impl Read + Seek>, volume: &Volume) -> Result<Ve
 }
 
 /// The records of a folder, itself and its parent among them.
-fn records<'a>(bytes: &'a [u8], what: &str) -> Result<Vec<Record<'a>>> {
+fn records<'a>(bytes: &'a [u8], what: &str) -> Result<Vec<DirectoryRecord<'a>>> {
     let mut records = Vec::new();
     for sector in bytes.chunks(SECTOR as usize) {
         let mut rest = sector;
-        while let Some(record) = Record::new(rest)
+        while let Some(record) = DirectoryRecord::new(rest)
             .map_err(|error| Error::Damaged(Details::new(format!("{what} is damaged")).because(error)))?
         {
             rest = &rest[record.0.len()..];
@@ -160,9 +160,9 @@ fn records<'a>(bytes: &'a [u8], what: &str) -> Result<Vec<Record<'a>>> {
 }
 
 /// 9.1: a directory record that is long enough for its identifier.
-struct Record<'a>(&'a [u8]);
+struct DirectoryRecord<'a>(&'a [u8]);
 
-impl<'a> Record<'a> {
+impl<'a> DirectoryRecord<'a> {
     /// The record at the start of these bytes; none where a zero says that the sector has no more (6.8.1.1).
     fn new(bytes: &'a [u8]) -> Result<Option<Self>> {
         let len = match bytes.first() {
@@ -206,7 +206,7 @@ impl<'a> Record<'a> {
         name.strip_suffix('.').filter(|name| !name.is_empty()).unwrap_or(name).to_owned()
     }
 
-    fn range(&self, source: &Source<impl Read + Seek>, what: &str) -> Result<Range<u64>> {
+    fn range(&self, source: &DiscReader<impl Read + Seek>, what: &str) -> Result<Range<u64>> {
         let sector = u64::from(both32(self.0, 2, what)?);
         let len = u64::from(both32(self.0, 10, what)?);
         // Where a file has no bytes, its place means nothing.

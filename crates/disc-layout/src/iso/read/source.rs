@@ -4,17 +4,17 @@ use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 
 use super::super::SECTOR;
-use super::{Part, Structure};
+use super::{IsoPart, IsoStructure};
 use crate::error::{Details, Error, Result};
 use crate::limits::MAX_DISC_FOLDER_LEN;
 
-pub struct Source<'a, R> {
+pub struct DiscReader<'a, R> {
     reader: &'a mut R,
     len: u64,
-    structures: Vec<Structure>,
+    structures: Vec<IsoStructure>,
 }
 
-impl<'a, R: Read + Seek> Source<'a, R> {
+impl<'a, R: Read + Seek> DiscReader<'a, R> {
     pub fn new(reader: &'a mut R) -> Result<Self> {
         let len = reader.seek(SeekFrom::End(0)).map_err(|error| Error::io("finding the end of the disc", error))?;
         Ok(Self { reader, len, structures: Vec::new() })
@@ -25,25 +25,25 @@ impl<'a, R: Read + Seek> Source<'a, R> {
     }
 
     /// Notes what a run of bytes is for. What lies outside of the disc is none of it.
-    pub fn note(&mut self, part: Part, start: u64, len: u64) {
+    pub fn note(&mut self, part: IsoPart, start: u64, len: u64) {
         let end = start.saturating_add(len).min(self.len);
         match self.structures.last_mut() {
             _ if start >= end => {}
             Some(last) if last.part == part && last.range.end == start => last.range.end = end,
-            _ => self.structures.push(Structure { part, range: start..end }),
+            _ => self.structures.push(IsoStructure { part, range: start..end }),
         }
     }
 
     /// What was noted, ascending; what is for the same and touches is one.
-    pub fn into_structures(mut self) -> Vec<Structure> {
+    pub fn into_structures(mut self) -> Vec<IsoStructure> {
         self.structures.sort_by_key(|structure| (structure.range.start, structure.range.end));
-        let mut merged: Vec<Structure> = Vec::new();
-        for Structure { part, range } in self.structures {
+        let mut merged: Vec<IsoStructure> = Vec::new();
+        for IsoStructure { part, range } in self.structures {
             match merged.last_mut() {
                 Some(last) if last.part == part && range.start <= last.range.end => {
                     last.range.end = last.range.end.max(range.end);
                 }
-                _ => merged.push(Structure { part, range }),
+                _ => merged.push(IsoStructure { part, range }),
             }
         }
         merged

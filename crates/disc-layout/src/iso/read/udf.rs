@@ -6,8 +6,8 @@ use std::ops::Range;
 
 use super::super::SECTOR;
 use super::super::udf::{checksum, crc, tag};
-use super::source::Source;
-use super::{File, Part, Tree};
+use super::source::DiscReader;
+use super::{IsoPart, IsoTreeReader, VolumeEntry};
 use crate::decode::from_utf16;
 use crate::error::{Details, Error, Result};
 use crate::little_endian::{u16_at, u32_at, u64_at};
@@ -21,23 +21,23 @@ const IS_DELETED: u8 = 0x04;
 const IS_PARENT: u8 = 0x08;
 
 /// The one partition that everything is in.
-struct Partition {
+struct UdfPartition {
     number: u16,
     range: Range<u64>,
 }
 
 /// The label and every file and folder, folder by folder; nothing if this is not UDF.
-pub fn read(source: &mut Source<impl Read + Seek>) -> Result<Option<(String, Vec<File>)>> {
+pub fn read(source: &mut DiscReader<impl Read + Seek>) -> Result<Option<(String, Vec<VolumeEntry>)>> {
     if !is_recognised(source)? {
         return Ok(None);
     }
     let volume = anchors(source)?;
     let partition = volume.partition;
     let file_set = partition.range(source, "the file set descriptor", volume.file_set, SECTOR)?;
-    source.note(Part::Descriptors, file_set.start, volume.file_sets_len.into());
+    source.note(IsoPart::Descriptors, file_set.start, volume.file_sets_len.into());
     let file_set = tagged(source, "the file set descriptor", file_set.start, volume.file_set, tag::FILE_SET)?;
     let root = u32_at(&file_set, 404);
-    let mut tree = Tree::new(source.len());
+    let mut tree = IsoTreeReader::new(source.len());
     let mut folders = VecDeque::from([(String::new(), root)]);
     let mut seen = HashSet::from([root]);
     while let Some((path, block)) = folders.pop_front() {
@@ -47,7 +47,7 @@ pub fn read(source: &mut Source<impl Read + Seek>) -> Result<Option<(String, Vec
             return Err(Error::damaged(format!("{what} is not described as a folder")));
         }
         for extent in &entry.extents {
-            source.note(Part::UdfFolders, extent.start, extent.end - extent.start);
+            source.note(IsoPart::UdfFolders, extent.start, extent.end - extent.start);
         }
         tree.enter(&what, entry.extents.iter().map(|extent| extent.end - extent.start).sum())?;
         for identifier in identifiers(source, &partition, &what, &entry.extents)? {
@@ -73,7 +73,7 @@ pub fn read(source: &mut Source<impl Read + Seek>) -> Result<Option<(String, Vec
 }
 
 /// ECMA-167 2/8.3: whether the volume recognition sequence speaks of UDF.
-fn is_recognised(source: &mut Source<impl Read + Seek>) -> Result<bool> {
+fn is_recognised(source: &mut DiscReader<impl Read + Seek>) -> Result<bool> {
     const MAX_STRUCTURES: u64 = 64;
     for n in 16..16 + MAX_STRUCTURES {
         if (n + 1) * SECTOR > source.len() {
@@ -83,10 +83,10 @@ fn is_recognised(source: &mut Source<impl Read + Seek>) -> Result<bool> {
         match &sector[1..6] {
             // The structure that ends the sequence follows it.
             b"NSR02" | b"NSR03" => {
-                source.note(Part::Descriptors, n * SECTOR, 2 * SECTOR);
+                source.note(IsoPart::Descriptors, n * SECTOR, 2 * SECTOR);
                 return Ok(true);
             }
-            b"CD001" | b"BEA01" | b"BOOT2" | b"CDW02" => source.note(Part::Descriptors, n * SECTOR, SECTOR),
+            b"CD001" | b"BEA01" | b"BOOT2" | b"CDW02" => source.note(IsoPart::Descriptors, n * SECTOR, SECTOR),
             _ => break,
         }
     }
@@ -94,9 +94,9 @@ fn is_recognised(source: &mut Source<impl Read + Seek>) -> Result<bool> {
 }
 
 /// What the volume descriptor sequence says.
-struct Volume {
+struct UdfVolume {
     label: String,
-    partition: Partition,
+    partition: UdfPartition,
     /// The logical block of the file set descriptor.
     file_set: u32,
     /// How many bytes it and what follows it have.
@@ -104,12 +104,12 @@ struct Volume {
 }
 
 /// ECMA-167 3/8.4.2.1: the volume, by the first anchor and the first sequence that can be read.
-fn anchors(source: &mut Source<impl Read + Seek>) -> Result<Volume> {
+fn anchors(source: &mut DiscReader<impl Read + Seek>) -> Result<UdfVolume> {
     let last = (source.len() / SECTOR).saturating_sub(1);
     let places = [256, last, last.saturating_sub(256)];
     for at in places {
         if tagged(source, "the anchor", at * SECTOR, at as u32, tag::ANCHOR).is_ok() {
-            source.note(Part::Anchor, at * SECTOR, SECTOR);
+            source.note(IsoPart::Anchor, at * SECTOR, SECTOR);
         }
     }
     let mut failure = None;
@@ -127,7 +127,7 @@ fn anchors(source: &mut Source<impl Read + Seek>) -> Result<Volume> {
             match sequence(source, sector, len / SECTOR) {
                 Ok(volume) => {
                     for (sector, len) in sequences {
-                        source.note(Part::Descriptors, sector.saturating_mul(SECTOR), len);
+                        source.note(IsoPart::Descriptors, sector.saturating_mul(SECTOR), len);
                     }
                     return Ok(volume);
                 }
@@ -144,7 +144,7 @@ fn anchors(source: &mut Source<impl Read + Seek>) -> Result<Volume> {
 }
 
 /// ECMA-167 3/8.4.2: a volume descriptor sequence.
-fn sequence(source: &mut Source<impl Read + Seek>, start: u64, n_sectors: u64) -> Result<Volume> {
+fn sequence(source: &mut DiscReader<impl Read + Seek>, start: u64, n_sectors: u64) -> Result<UdfVolume> {
     const MAX_DESCRIPTORS: u64 = 256;
     // ECMA-167 3/8.4.3: of descriptors of a kind, the one with the highest number prevails.
     let (mut partition, mut logical): (Option<Vec<u8>>, Option<Vec<u8>>) = (None, None);
@@ -177,7 +177,7 @@ fn sequence(source: &mut Source<impl Read + Seek>, start: u64, n_sectors: u64) -
     }
     // 3/10.6.12: the integrity sequence.
     let (integrity_len, integrity) = (u32_at(&logical, 432), u64::from(u32_at(&logical, 436)));
-    source.note(Part::Descriptors, integrity * SECTOR, integrity_len.into());
+    source.note(IsoPart::Descriptors, integrity * SECTOR, integrity_len.into());
     let number = u16_at(&partition, 22);
     if u16_at(map, 4) != number {
         return Err(Error::damaged(format!("the partition {} of the volume is missing", u16_at(map, 4))));
@@ -189,16 +189,16 @@ fn sequence(source: &mut Source<impl Read + Seek>, start: u64, n_sectors: u64) -
     }
     // 4/3.1: the file set descriptor sequence.
     let (file_sets_len, file_set) = (u32_at(&logical, 248) & 0x3FFF_FFFF, u32_at(&logical, 252));
-    Ok(Volume {
+    Ok(UdfVolume {
         label: dstring(&logical[84..212])?,
-        partition: Partition { number: 0, range },
+        partition: UdfPartition { number: 0, range },
         file_set,
         file_sets_len,
     })
 }
 
 /// A structure of one sector whose tag is as it should be, for the place where it stands.
-fn tagged(source: &mut Source<impl Read + Seek>, what: &str, at: u64, location: u32, id: u16) -> Result<Vec<u8>> {
+fn tagged(source: &mut DiscReader<impl Read + Seek>, what: &str, at: u64, location: u32, id: u16) -> Result<Vec<u8>> {
     let start = source.range(what, at, SECTOR)?;
     let sector = source.read(what, start)?;
     check_tag(what, sector, location, Some(id))
@@ -224,14 +224,14 @@ fn check_tag(what: &str, d: Vec<u8>, location: u32, id: Option<u16>) -> Result<V
 }
 
 /// What a file entry says.
-struct FileEntry {
+struct UdfFileEntry {
     is_folder: bool,
     extents: Vec<Range<u64>>,
 }
 
-impl Partition {
+impl UdfPartition {
     /// A range of bytes from a logical block on.
-    fn range(&self, source: &Source<impl Read + Seek>, what: &str, block: u32, len: u64) -> Result<Range<u64>> {
+    fn range(&self, source: &DiscReader<impl Read + Seek>, what: &str, block: u32, len: u64) -> Result<Range<u64>> {
         let range = source.range(what, self.range.start + u64::from(block) * SECTOR, len)?;
         if range.end > self.range.end {
             return Err(Error::damaged(format!(
@@ -242,9 +242,9 @@ impl Partition {
     }
 
     /// ECMA-167 4/14.9: a file entry, with its allocation descriptors resolved.
-    fn file_entry(&self, source: &mut Source<impl Read + Seek>, what: &str, block: u32) -> Result<FileEntry> {
+    fn file_entry(&self, source: &mut DiscReader<impl Read + Seek>, what: &str, block: u32) -> Result<UdfFileEntry> {
         let start = self.range(source, what, block, SECTOR)?.start;
-        source.note(Part::FileEntries, start, SECTOR);
+        source.note(IsoPart::FileEntries, start, SECTOR);
         let entry = tagged(source, what, start, block, tag::FILE_ENTRY)?;
         let about = |why: &str| Details::new(format!("{what} {why}"));
         if u16_at(&entry, 20) != 4 {
@@ -281,12 +281,12 @@ impl Partition {
         if found != len {
             return Err(Error::Damaged(about(&format!("has {len} bytes, and extents of {found}"))));
         }
-        Ok(FileEntry { is_folder: entry[27] == FOLDER, extents })
+        Ok(UdfFileEntry { is_folder: entry[27] == FOLDER, extents })
     }
 }
 
 /// What a file identifier descriptor says.
-struct Identifier {
+struct FileIdentifier {
     name: String,
     is_folder: bool,
     block: u32,
@@ -294,11 +294,11 @@ struct Identifier {
 
 /// ECMA-167 4/14.4: what is in a folder, but for its parent.
 fn identifiers(
-    source: &mut Source<impl Read + Seek>,
-    partition: &Partition,
+    source: &mut DiscReader<impl Read + Seek>,
+    partition: &UdfPartition,
     what: &str,
     extents: &[Range<u64>],
-) -> Result<Vec<Identifier>> {
+) -> Result<Vec<FileIdentifier>> {
     let mut bytes = Vec::new();
     // The logical block of each sector of the folder; embedded ones are in that of the file entry.
     let mut blocks = Vec::new();
@@ -331,7 +331,7 @@ fn identifiers(
         if u16_at(&d, 28) != partition.number {
             return Err(Error::damaged(format!("`{name}` in {what} is in a partition that is not there")));
         }
-        found.push(Identifier { name, is_folder: d[18] & IS_FOLDER != 0, block: u32_at(&d, 24) });
+        found.push(FileIdentifier { name, is_folder: d[18] & IS_FOLDER != 0, block: u32_at(&d, 24) });
     }
     Ok(found)
 }

@@ -1,10 +1,10 @@
-//! The digest of every byte of an output outside its files.
+//! Digest of every byte of an output outside its files.
 //!
-//! It is that of each range outside files, ascending: its place and length, and each block of 4,096 bytes in it,
-//! counted from its start, that is not all zero, with its place. So slack costs nothing to hash, and a byte that turns
-//! up in it shows all the same.
+//! Each range outside files is hashed in ascending order: its offset and length, then every block of 4,096 bytes that
+//! is not all zero, with its offset. Blocks count from the start of the range. Slack costs nothing to hash this way,
+//! and a stray byte in it still changes the digest.
 
-use super::identity::Fields;
+use super::identity::FieldHasher;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
 use crate::layout::{Layout, Region};
@@ -13,16 +13,17 @@ use crate::source::visit;
 const BLOCK_LEN: usize = 4_096;
 static ZEROS: [u8; BLOCK_LEN] = [0; BLOCK_LEN];
 
-/// The digest while it is being made: each range is [started](Structure::start), and then taken in order.
+/// Computes the digest of a structure. [Start](StructureHasher::start) each range in ascending order, then
+/// [take](StructureHasher::take) its bytes.
 #[derive(Default)]
-pub struct Structure {
-    fields: Fields,
-    /// The start of the block that is being gathered.
+pub struct StructureHasher {
+    fields: FieldHasher,
+    /// Offset of the current block.
     at: u64,
     gathered: Vec<u8>,
 }
 
-impl Structure {
+impl StructureHasher {
     /// Starts the next range.
     pub fn start(&mut self, range: &Region) {
         self.end_block();
@@ -30,7 +31,7 @@ impl Structure {
         self.fields.region(range);
     }
 
-    /// Takes the next bytes of the range.
+    /// Takes the next bytes of the current range.
     pub fn take(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             if self.gathered.is_empty()
@@ -49,7 +50,7 @@ impl Structure {
         }
     }
 
-    /// The digest, all ranges being taken.
+    /// Returns the digest after the last range.
     pub fn finish(mut self) -> Digest {
         self.end_block();
         self.fields.finish()
@@ -71,9 +72,9 @@ impl Structure {
     }
 }
 
-/// The digest of the structure of a layout with files at these places.
+/// Computes the digest of a layout's structure, given the regions of its files.
 pub(super) fn structure_digest<'a>(layout: &Layout, files: impl Iterator<Item = &'a Region>) -> Result<Digest> {
-    let mut structure = Structure::default();
+    let mut structure = StructureHasher::default();
     for range in outside(layout.len(), files) {
         structure.start(&range);
         visit(layout, &[range], &mut |bytes| {
@@ -114,7 +115,7 @@ mod tests {
     }
 
     fn digest(ranges: &[(u64, &[u8])], step: usize) -> Digest {
-        let mut structure = Structure::default();
+        let mut structure = StructureHasher::default();
         for (offset, bytes) in ranges {
             structure.start(&Region { offset: *offset, len: bytes.len() as u64 });
             bytes.chunks(step).for_each(|bytes| structure.take(bytes));

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use super::gpt::crc32;
-use super::{Guid, Kind, Partition, Scheme};
+use super::{Guid, Partition, PartitionKind, PartitionScheme};
 use crate::digest::Digest;
 use crate::layout::{Extent, Piece};
 
@@ -22,25 +22,25 @@ const HEADER_LEN: u32 = 92;
 pub const GPT_END_LEN: u64 = (ENTRIES_SECTORS + 1) * SECTOR_LEN;
 
 /// The table of a disk of `disk_len` bytes. `id` tells the disk from every other.
-pub fn extents(scheme: Scheme, id: Digest, disk_len: u64, partitions: &[Partition]) -> Vec<Extent> {
+pub fn extents(scheme: PartitionScheme, id: Digest, disk_len: u64, partitions: &[Partition]) -> Vec<Extent> {
     let extent = |sector: u64, bytes: Vec<u8>| {
         let piece = Piece::Bytes(Arc::from(bytes));
         Extent { offset: sector * SECTOR_LEN, len: SECTOR_LEN, piece }
     };
     let n_sectors = disk_len / SECTOR_LEN;
     match scheme {
-        Scheme::Mbr => {
+        PartitionScheme::Mbr => {
             let entries = partitions.iter().map(|partition| {
                 let kind = match partition.kind {
-                    Kind::Mbr(kind) => kind,
-                    Kind::Gpt(_) => 0,
+                    PartitionKind::Mbr(kind) => kind,
+                    PartitionKind::Gpt(_) => 0,
                 };
                 let (start, len) = (partition.offset / SECTOR_LEN, partition.len / SECTOR_LEN);
                 mbr_entry(partition.is_active, kind, start, len, cylinder_head_sector)
             });
             vec![extent(0, mbr(&id.0[4..8], entries))]
         }
-        Scheme::Gpt => {
+        PartitionScheme::Gpt => {
             // 5.2.3: the protective partition starts where the header is, and is as long as its field can say.
             let protective = mbr_entry(false, 0xEE, 1, (n_sectors - 1).min(u32::MAX.into()), |sector| match sector {
                 1 => [0, 2, 0],
@@ -120,7 +120,7 @@ fn gpt_header(id: Digest, n_sectors: u64, own: u64, other: u64, entries_at: u64,
 fn gpt_entries(id: Digest, partitions: &[Partition]) -> Vec<u8> {
     let mut bytes = vec![0; (N_ENTRIES * ENTRY_LEN) as usize];
     for (entry, partition) in bytes.chunks_exact_mut(ENTRY_LEN as usize).zip(partitions) {
-        let Kind::Gpt(kind) = partition.kind else { continue };
+        let PartitionKind::Gpt(kind) = partition.kind else { continue };
         let (first, end) = (partition.offset / SECTOR_LEN, (partition.offset + partition.len) / SECTOR_LEN);
         entry[..16].copy_from_slice(&kind.0);
         entry[16..32].copy_from_slice(&guid(id, partition.number).0);
@@ -144,7 +144,7 @@ fn gpt_entries(id: Digest, partitions: &[Partition]) -> Vec<u8> {
 
 /// A GUID of the disk (0) or of one of its partitions, marked as one that was drawn by lot (RFC 9562, 5.4).
 fn guid(id: Digest, number: u32) -> Guid {
-    let digest = Digest::of(&[id.0.as_slice(), &number.to_le_bytes()].concat());
+    let digest = Digest::hash(&[id.0.as_slice(), &number.to_le_bytes()].concat());
     let mut bytes: [u8; 16] = std::array::from_fn(|n| digest.0[n]);
     // The third field is little-endian on a disk.
     bytes[7] = bytes[7] & 0x0F | 0x40;

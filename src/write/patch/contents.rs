@@ -1,4 +1,4 @@
-//! What is to be written in the gaps of a patch, and in which way: found by setting the new bytes against the old ones.
+//! Compares the new bytes of a patch's gaps with the old ones, and sorts the differences by how they are written.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -6,70 +6,70 @@ use std::os::unix::fs::FileExt;
 use camino::Utf8Path;
 use rustix::fs::SeekFrom;
 
-use super::Old;
+use super::OldOutput;
 use crate::content::Source;
 use crate::error::{Error, Result};
 use crate::layout::{Extent, Layout, Piece, Region};
 use crate::output::Sealed;
-use crate::patch::{Ability, BLOCK, Gap, Part, Patch};
+use crate::patch::{Ability, BLOCK, Gap, Patch, PlacedPart};
 use crate::source::visit_piece;
 
-/// Gaps in which more than this would go through the journal get room of their own.
+/// Gaps that would put more than this into the journal get newly inserted room instead.
 const MAX_OVER_IN_GAP: u64 = 1 << 20;
-/// How many of them: each makes the file system move what is behind it.
+/// Maximum number of such gaps: for each, the file system moves everything after it.
 const MAX_ROOMS: usize = 32;
 
-/// A patch, and what is to be written in its gaps, by place in the new output.
-pub(super) struct Scheme {
+/// Patch with the ranges to write in its gaps, by offset in the new output.
+pub(super) struct PatchContents {
     pub(super) patch: Patch,
-    /// Ranges that get room of their own.
+    /// Ranges in newly inserted room.
     pub(super) fresh: Vec<Region>,
     /// Ranges where the old output has zeros.
     pub(super) fills: Vec<Region>,
-    /// Ranges where it has other bytes.
+    /// Ranges where the old output has other bytes.
     pub(super) over: Vec<Region>,
     /// Ranges that become zero.
     pub(super) zeros: Vec<Region>,
 }
 
-impl Scheme {
+impl PatchContents {
     pub(super) fn new(
         target: &Utf8Path,
         old_file: &File,
-        old: &Old,
+        old: &OldOutput,
         sealed: &Sealed,
         ability: Ability,
     ) -> Result<Self> {
         let layout = &sealed.layout;
         let new: Vec<_> = sealed.files.iter().filter_map(part).collect();
         let patch = Patch::new(old.len, &old.parts, layout.len(), &new, ability);
-        let scheme = Self::of(patch, target, old_file, layout)?;
+        let contents = Self::from_patch(patch, target, old_file, layout)?;
         if ability != Ability::Shift {
-            return Ok(scheme);
+            return Ok(contents);
         }
-        let mut large: Vec<_> = scheme.patch.gaps.iter().map(|gap| (scheme.n_over(gap), gap.new)).collect();
+        let mut large: Vec<_> = contents.patch.gaps.iter().map(|gap| (contents.n_over(gap), gap.new)).collect();
         large.retain(|(n_over, _)| *n_over > MAX_OVER_IN_GAP);
         large.sort_by_key(|(n_over, _)| std::cmp::Reverse(*n_over));
         large.truncate(MAX_ROOMS);
         if large.is_empty() {
-            return Ok(scheme);
+            return Ok(contents);
         }
         let replaces =
             |range: &Region| large.iter().any(|(_, gap)| gap.offset < range.end() && range.offset < gap.end());
-        Self::of(scheme.patch.with_room(&replaces), target, old_file, layout)
+        Self::from_patch(contents.patch.with_room(&replaces), target, old_file, layout)
     }
 
-    /// Sets the new bytes of each gap against the old ones that they go over.
-    fn of(patch: Patch, target: &Utf8Path, old_file: &File, layout: &Layout) -> Result<Self> {
-        let mut scheme = Self { patch, fresh: Vec::new(), fills: Vec::new(), over: Vec::new(), zeros: Vec::new() };
-        for gap in scheme.patch.gaps.clone() {
-            scheme.compare(&gap, target, old_file, layout)?;
+    /// Compares the new bytes of each gap with the old ones.
+    fn from_patch(patch: Patch, target: &Utf8Path, old_file: &File, layout: &Layout) -> Result<Self> {
+        let mut contents = Self { patch, fresh: Vec::new(), fills: Vec::new(), over: Vec::new(), zeros: Vec::new() };
+        for gap in contents.patch.gaps.clone() {
+            contents.compare(&gap, target, old_file, layout)?;
             let from = gap.new.offset + gap.n_over();
             for extent in within(layout, Region { offset: from, len: gap.new.end() - from }) {
-                add(&mut scheme.fresh, extent.offset, extent.len);
+                add(&mut contents.fresh, extent.offset, extent.len);
             }
         }
-        Ok(scheme)
+        Ok(contents)
     }
 
     fn compare(&mut self, gap: &Gap, target: &Utf8Path, old_file: &File, layout: &Layout) -> Result<()> {
@@ -77,7 +77,7 @@ impl Scheme {
         let (mut new, mut old) = (Vec::new(), Vec::new());
         let mut at = gap.new.offset;
         while at < end {
-            // Where neither has anything there is nothing to compare: slack is most of what is between files.
+            // Skip what is a hole in both: most of the space between files is slack.
             let next_new = within(layout, Region { offset: at, len: end - at }).next().map_or(end, |next| next.offset);
             let old_at = at - gap.new.offset + gap.old.offset;
             at = next_new.min(at + next_data(old_file, old_at, end - at));
@@ -85,6 +85,7 @@ impl Scheme {
                 break;
             }
             let to = (at + 1).next_multiple_of(WINDOW_LEN).min(end);
+            // A window full of unread source is written without comparing: reading it costs as much as writing it.
             let window = Region { offset: at, len: to - at };
             if let Some(Extent { piece: Piece::Source { file, .. }, len, .. }) = within(layout, window).next()
                 && len == window.len
@@ -108,7 +109,7 @@ impl Scheme {
                             Ok::<_, Error>(())
                         })?;
                     }
-                    // Nobody reads a file to see whether the old output happens to have its bytes here.
+                    // Don't read new content just to see whether the old bytes match.
                     Piece::Source { .. } => unknown.push(Region { offset: extent.offset, len: extent.len }),
                 }
             }
@@ -146,7 +147,7 @@ impl Scheme {
         }
     }
 
-    /// How many bytes of a gap go over others.
+    /// Number of bytes in a gap that replace others.
     fn n_over(&self, gap: &Gap) -> u64 {
         let first = self.over.partition_point(|region| region.end() <= gap.new.offset);
         let own = self.over[first..].iter().take_while(|region| region.offset < gap.new.end());
@@ -154,8 +155,7 @@ impl Scheme {
     }
 }
 
-/// How many bytes from `at` on a file has nothing in, of the next `len`. A file system that can't tell has something
-/// everywhere.
+/// Length of the hole at `at`, at most `len`. On a file system without `SEEK_DATA`, holes are not found.
 fn next_data(file: &File, at: u64, len: u64) -> u64 {
     match rustix::fs::seek(file, SeekFrom::Data(at)) {
         Ok(data) => (data - at).min(len),
@@ -164,16 +164,16 @@ fn next_data(file: &File, at: u64, len: u64) -> u64 {
     }
 }
 
-/// Whether a source is put together of others. Then most of it is what it was, and worth reading to be left alone.
+/// Returns `true` if a source is assembled from others. Most of it is usually unchanged, so reading it pays off.
 fn is_derived(source: &Source) -> bool {
     matches!(source, Source::Pieced(_))
 }
 
-/// What is compared, and written, at a time.
+/// Number of bytes that are compared and written at a time.
 pub(super) const WINDOW_LEN: u64 = 1 << 20;
 
-/// A file that is in one piece.
-fn part(file: &crate::output::Placed) -> Option<Part> {
+/// Converts a file that is in one piece. `None` for others.
+fn part(file: &crate::output::PlacedFile) -> Option<PlacedPart> {
     let first = file.places.first()?;
     let mut end = first.offset;
     for place in &file.places {
@@ -182,10 +182,10 @@ fn part(file: &crate::output::Placed) -> Option<Part> {
         }
         end = place.end();
     }
-    Some(Part { region: Region { offset: first.offset, len: file.len }, blake3: file.digests.blake3 })
+    Some(PlacedPart { region: Region { offset: first.offset, len: file.len }, blake3: file.digests.blake3 })
 }
 
-/// The extents of a range, cut to it.
+/// Extents of a range, cut to it.
 pub(super) fn within(layout: &Layout, range: Region) -> impl Iterator<Item = Extent> + '_ {
     let first = layout.extents().partition_point(|extent| extent.end() <= range.offset);
     layout.extents()[first..].iter().take_while(move |extent| extent.offset < range.end()).map(move |extent| {
@@ -194,7 +194,7 @@ pub(super) fn within(layout: &Layout, range: Region) -> impl Iterator<Item = Ext
     })
 }
 
-/// Adds a range, to the last one where it follows that.
+/// Adds a range, joining it to the last one if they touch.
 fn add(regions: &mut Vec<Region>, offset: u64, len: u64) {
     match regions.last_mut().filter(|last| last.end() == offset) {
         Some(last) => last.len += len,

@@ -1,12 +1,12 @@
-//! Whether an output fits its capacity, and how much slack it has then.
+//! Checks an output against its capacity and chooses its slack.
 //!
-//! It has ample slack where that fits, and otherwise none at all: a medium near its capacity loses its slack as a
-//! whole, and the next change of it moves more. What does not fit without slack does not fit.
+//! An output gets ample slack if that fits, and otherwise none at all: a medium near its capacity loses all its slack
+//! at once, so its next change moves more bytes. An output that does not fit without slack is refused.
 
 use std::collections::HashMap;
 
 use super::Output;
-use super::form::Terms;
+use super::form::FormContext;
 use super::lists::NOT_YET;
 use crate::content::{Content, SourceKey};
 use crate::digest::{Digest, Sha1};
@@ -15,17 +15,17 @@ use crate::layout::{Layout, Slack};
 use crate::size::Size;
 use crate::volume::Volume;
 
-/// More is put on a medium than it holds.
+/// Error of an output that is larger than its capacity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Overflow {
-    /// What it takes without slack.
+    /// Length without slack.
     pub len: Size,
-    /// What the medium holds.
+    /// Capacity of the medium.
     pub capacity: Size,
 }
 
 impl Overflow {
-    /// What a complaint of the output with this name says.
+    /// Message for the output of this name.
     pub fn message(&self, name: &str) -> String {
         let (Self { len, capacity }, over) = (self, Size(self.len.0 - self.capacity.0));
         format!("`{name}` takes {len}, and the medium holds {capacity}: {over} too much")
@@ -33,14 +33,14 @@ impl Overflow {
 }
 
 impl Output {
-    /// By how much the output passes its capacity, if it does.
+    /// Returns the overflow if the output exceeds its capacity.
     pub fn overflow(&self) -> Result<Option<Overflow>> {
         let (volume, _) = self.volume(&|_| None)?;
-        Ok(fit(self, &volume)?.err())
+        Ok(layout_within_capacity(self, &volume)?.err())
     }
 }
 
-/// Lays a volume out with this slack.
+/// Lays a volume out with the given slack.
 pub(super) fn layout(
     output: &Output,
     volume: &Volume,
@@ -48,17 +48,20 @@ pub(super) fn layout(
     sha1s: &HashMap<SourceKey, Sha1>,
     seal: Option<&Content>,
 ) -> Result<Layout> {
-    let terms = Terms { capacity: output.capacity, description: &output.description, sha1s, seal };
+    let terms = FormContext { capacity: output.capacity, description: &output.description, sha1s, seal };
     output.form.layout(volume, slack, &terms)
 }
 
-/// What a form that carries the digest of its structure puts where that goes.
+/// Content that stores the digest of the structure. `None` for formats that keep it in `medium.toml`.
 pub(super) fn seal(output: &Output, structure: Digest) -> Option<Content> {
     output.form.seal().map(|seal| Content::bytes(seal(structure)))
 }
 
-/// Lays a volume out with the slack that its capacity allows.
-pub(super) fn fit(output: &Output, volume: &Volume) -> Result<std::result::Result<(Slack, Layout), Overflow>> {
+/// Lays a volume out with as much slack as the capacity allows.
+pub(super) fn layout_within_capacity(
+    output: &Output,
+    volume: &Volume,
+) -> Result<std::result::Result<(Slack, Layout), Overflow>> {
     let capacity = output.capacity;
     let mut len = 0;
     for slack in [Slack::Ample, Slack::None] {
@@ -73,13 +76,13 @@ pub(super) fn fit(output: &Output, volume: &Volume) -> Result<std::result::Resul
 
 #[cfg(test)]
 mod tests {
-    use super::super::desk::Desk;
+    use super::super::fixtures::MediumFixture;
     use super::*;
 
     #[test]
     fn slack_goes_before_content_is_refused() {
-        let desk = Desk::new();
-        let mut output = desk.output();
+        let fixture = MediumFixture::new();
+        let mut output = fixture.output();
         let (volume, _) = output.volume(&|_| None).unwrap();
         let [ample, tight] = [Slack::Ample, Slack::None]
             .map(|slack| layout(&output, &volume, slack, &HashMap::new(), None).unwrap().len());
@@ -99,20 +102,20 @@ mod tests {
 
     #[test]
     fn a_medium_without_slack_is_sealed_as_it_was_drafted() {
-        let desk = Desk::new();
-        let mut output = desk.output();
+        let fixture = MediumFixture::new();
+        let mut output = fixture.output();
         output.capacity = Some(Size(output.draft(&|_| None).unwrap().len() - 1));
         let draft = output.draft(&|_| None).unwrap();
-        let digests: Vec<_> = draft.jobs(&|_| None).iter().map(|_| crate::digest::Digests::of(b"any")).collect();
+        let digests: Vec<_> = draft.jobs(&|_| None).iter().map(|_| crate::digest::Digests::hash(b"any")).collect();
         let len = draft.len();
         assert_eq!(draft.seal(&digests).unwrap().layout.len(), len);
     }
 
     #[test]
     fn what_decides_places_is_part_of_the_identity() {
-        let desk = Desk::new();
-        let output = desk.output();
-        let known = |_: &crate::content::SourceKey| Some(crate::digest::Digests::of(b"any"));
+        let fixture = MediumFixture::new();
+        let output = fixture.output();
+        let known = |_: &crate::content::SourceKey| Some(crate::digest::Digests::hash(b"any"));
         let id = |output: &Output| output.identity(&known).unwrap().id.unwrap();
         let mut smaller = output.clone();
         smaller.capacity = Some(Size(9_000_000));

@@ -1,27 +1,27 @@
-//! A finished medium as its structures have it: what all forms have in common, and below it what each has of its own.
+//! Parsed structures of a finished medium, with the accessors that all formats share.
 
 use std::ops::Range;
 
-use super::{Form, Listed, Listing, Seal};
+use super::{Form, ListedFile, Listing, Seal};
 use crate::date::Date;
 use crate::format::iso;
 use crate::format::stick;
 use crate::format::wim::stored::Stored;
 use crate::layout::Region;
 
-/// The structures of a finished medium.
+/// Parsed structures of a finished medium.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Carrier {
-    /// Those of a disc image.
-    Disc(iso::Disc),
-    /// Those of a WIM file.
+pub enum ParsedMedium {
+    /// Disc image.
+    Disc(iso::IsoDisc),
+    /// WIM file.
     Wim(Stored),
-    /// Those of a stick.
+    /// Stick image.
     Stick(stick::Stick),
 }
 
-impl Carrier {
-    /// The form of the medium.
+impl ParsedMedium {
+    /// Returns the file format.
     pub fn form(&self) -> Form {
         match self {
             Self::Disc(_) => Form::Disc,
@@ -31,7 +31,7 @@ impl Carrier {
         }
     }
 
-    /// Its length in bytes.
+    /// Length in bytes.
     pub fn len(&self) -> u64 {
         match self {
             Self::Disc(disc) => disc.len,
@@ -40,12 +40,12 @@ impl Carrier {
         }
     }
 
-    /// Whether it has no byte.
+    /// Returns `true` if the medium has no bytes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Its volume label.
+    /// Volume label.
     pub fn label(&self) -> &str {
         match self {
             Self::Disc(disc) => disc.label.best(),
@@ -54,7 +54,7 @@ impl Carrier {
         }
     }
 
-    /// When it was made, if it says that.
+    /// Creation date, if the medium records one.
     pub fn date(&self) -> Option<Date> {
         match self {
             Self::Disc(disc) => disc.date,
@@ -63,13 +63,13 @@ impl Carrier {
         }
     }
 
-    /// What firmware starts that is not in the tree of files or may not be, with where that is.
+    /// Boot images that firmware starts by their position, from the boot catalog of a disc.
     pub fn boot(&self) -> &[iso::BootProgram] {
         match self {
             Self::Disc(disc) => &disc.boot,
-            // The boot manager of a disk starts what is in the tree.
+            // The boot manager of the target disk starts a file of the image.
             Self::Wim(_) => &[],
-            // Firmware starts a file of the tree.
+            // UEFI firmware starts a file of the volume.
             Self::Stick(_) => &[],
         }
     }
@@ -91,7 +91,7 @@ impl Carrier {
         }
     }
 
-    /// Where it carries the digest of its own structure.
+    /// Digest of the structure, if the medium stores it outside of `medium.toml`.
     fn seal(&self) -> Option<Seal> {
         match self {
             Self::Wim(Stored { seal: Some((place, structure)), .. }) => {
@@ -106,13 +106,13 @@ fn region(extent: &Range<u64>) -> Region {
     Region { offset: extent.start, len: extent.end - extent.start }
 }
 
-impl From<&Carrier> for Listing {
-    fn from(carrier: &Carrier) -> Self {
-        let listed = carrier.files().into_iter().map(|(path, len, extents)| Listed {
+impl From<&ParsedMedium> for Listing {
+    fn from(parsed: &ParsedMedium) -> Self {
+        let listed = parsed.files().into_iter().map(|(path, len, extents)| ListedFile {
             path: path.to_owned(),
             len,
             places: extents.iter().map(region).collect(),
         });
-        Self { label: carrier.label().to_owned(), files: listed.collect(), seal: carrier.seal() }
+        Self { label: parsed.label().to_owned(), files: listed.collect(), seal: parsed.seal() }
     }
 }

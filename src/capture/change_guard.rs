@@ -12,7 +12,7 @@ use crate::format::virtual_disk::Named;
 
 /// What a source was.
 #[derive(Clone)]
-pub(super) struct Still {
+pub(super) struct ChangeGuard {
     path: Utf8PathBuf,
     was: Was,
 }
@@ -27,7 +27,7 @@ enum Was {
     Folder(BTreeMap<Utf8PathBuf, Digest>),
 }
 
-impl Still {
+impl ChangeGuard {
     /// Of what nobody else can change.
     pub(super) fn nothing() -> Self {
         Self { path: Utf8PathBuf::new(), was: Was::Nothing }
@@ -37,11 +37,11 @@ impl Still {
     pub(super) fn disk(path: &Utf8Path, metadata: &Metadata, named: &[Named]) -> Result<Self> {
         let mut files = Vec::new();
         if metadata.is_file() {
-            files.push((path.to_owned(), Stat::of(metadata)));
+            files.push((path.to_owned(), Stat::from_metadata(metadata)));
         }
         for named in named {
             let metadata = named.metadata().map_err(|error| Error::io("looking at", &named.path, error))?;
-            files.push((named.path.clone(), Stat::of(&metadata)));
+            files.push((named.path.clone(), Stat::from_metadata(&metadata)));
         }
         Ok(Self { path: path.to_owned(), was: Was::Files(files) })
     }
@@ -59,7 +59,7 @@ impl Still {
                 let mut changed = None;
                 for (path, stat) in files {
                     let metadata = fs::metadata(path).map_err(|error| Error::io("looking at", path, error))?;
-                    changed = changed.or((Stat::of(&metadata) != *stat).then(|| path.clone()));
+                    changed = changed.or((Stat::from_metadata(&metadata) != *stat).then(|| path.clone()));
                 }
                 changed
             }
@@ -93,7 +93,7 @@ fn walk(root: &Utf8Path) -> Result<BTreeMap<Utf8PathBuf, Digest>> {
             let entry = entry.map_err(|error| Error::io("reading", &path, error))?;
             let Ok(metadata) = entry.metadata() else { continue };
             let name = entry.file_name();
-            let stat = Stat::of(&metadata);
+            let stat = Stat::from_metadata(&metadata);
             lines.push(format!("{name:?} {} {} {} {}", stat.inode, stat.len, stat.modified_ns, stat.changed_ns));
             if metadata.is_dir()
                 && let Some(name) = name.to_str()
@@ -102,7 +102,7 @@ fn walk(root: &Utf8Path) -> Result<BTreeMap<Utf8PathBuf, Digest>> {
             }
         }
         lines.sort_unstable();
-        digests.insert(folder, Digest::of(lines.join("\n").as_bytes()));
+        digests.insert(folder, Digest::hash(lines.join("\n").as_bytes()));
     }
     Ok(digests)
 }
@@ -117,13 +117,13 @@ mod tests {
         let root = Utf8Path::from_path(scratch.path()).unwrap();
         fs::create_dir_all(root.join("a/b")).unwrap();
         fs::write(root.join("a/b/file"), "before").unwrap();
-        let still = Still::folder(root).unwrap();
+        let still = ChangeGuard::folder(root).unwrap();
         fs::read(root.join("a/b/file")).unwrap();
         still.check().unwrap();
-        let changed = |still: &Still| still.check().unwrap_err().to_string();
+        let changed = |still: &ChangeGuard| still.check().unwrap_err().to_string();
         fs::write(root.join("a/b/file"), "afterwards").unwrap();
         assert_eq!(changed(&still), format!("`{}` changed while it was captured", root.join("a/b")));
-        let still = Still::folder(root).unwrap();
+        let still = ChangeGuard::folder(root).unwrap();
         fs::create_dir(root.join("new")).unwrap();
         assert_eq!(changed(&still), format!("`{}` changed while it was captured", root));
     }
@@ -133,7 +133,7 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let path = Utf8Path::from_path(scratch.path()).unwrap().join("disk.img");
         fs::write(&path, "before").unwrap();
-        let still = Still::disk(&path, &fs::metadata(&path).unwrap(), &[]).unwrap();
+        let still = ChangeGuard::disk(&path, &fs::metadata(&path).unwrap(), &[]).unwrap();
         still.check().unwrap();
         fs::write(&path, "afterwards").unwrap();
         assert_eq!(still.check().unwrap_err().to_string(), format!("`{path}` changed while it was captured"));

@@ -1,10 +1,12 @@
-//! A folder with sources and an output made of them, for tests.
+//! Test fixture: a temporary folder with sources, and an output built from them.
+
+pub(super) mod toy_format;
 
 use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Entry, Form, Output};
+use super::{ContentEntry, Form, Output};
 use crate::content::{Content, Source, SourceFile, Stat};
 use crate::date::Date;
 use crate::digest::Digests;
@@ -13,25 +15,25 @@ use crate::layout::Layout;
 use crate::source::visit_piece;
 use crate::volume::{BootEntry, Folder};
 
-/// A folder that is removed in the end.
-pub(crate) struct Desk {
+/// Temporary folder with sources, removed when dropped.
+pub(crate) struct MediumFixture {
     _folder: Option<tempfile::TempDir>,
     pub(crate) root: Utf8PathBuf,
 }
 
-impl Desk {
+impl MediumFixture {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
-        let desk = Self { _folder: Some(folder), root };
-        desk.put("tool/setup.exe", &noise(200_000, 1));
-        desk.put("tool/read me.txt", b"hello");
-        desk.put("tool/empty", b"");
-        desk.put("image/install.wim", &noise(1_500_000, 2));
-        desk
+        let fixture = Self { _folder: Some(folder), root };
+        fixture.put("tool/setup.exe", &noise(200_000, 1));
+        fixture.put("tool/read me.txt", b"hello");
+        fixture.put("tool/empty", b"");
+        fixture.put("image/install.wim", &noise(1_500_000, 2));
+        fixture
     }
 
-    /// A desk that another process made, and removes.
+    /// Opens a fixture that belongs to another process, which also removes it.
     pub(crate) fn at(root: &str) -> Self {
         Self { _folder: None, root: root.into() }
     }
@@ -42,7 +44,7 @@ impl Desk {
         fs::write(path, bytes).unwrap();
     }
 
-    /// What the sources are at this moment.
+    /// Builds an output from the current sources.
     pub(crate) fn output(&self) -> Output {
         let sources = self.root.join("sources");
         let mut root = Folder::default();
@@ -50,9 +52,9 @@ impl Desk {
         root.insert_folder("SMS/empty").unwrap();
         add(&sources.join("tool"), "SMS/PKG/BER00001", &mut root);
         add(&sources.join("image"), "SMS/PKG/BER00002", &mut root);
-        let entry = |title: &str, path: &str| Entry::new(title, path);
+        let entry = |title: &str, path: &str| ContentEntry::new(title, path);
         Output {
-            form: Form::Shelf,
+            form: Form::Toy,
             description: vec![("kind", "stand-alone".into()), ("site", "BER".into())],
             label: "WIN11 BER".into(),
             date: Date::EARLIEST,
@@ -66,22 +68,22 @@ impl Desk {
                 entry("package `BER00001`", "SMS/PKG/BER00001"),
                 entry("operating system `BER00002`", "SMS/PKG/BER00002"),
             ],
-            veiled: None,
+            secret_content: None,
             disc: None,
         }
     }
 
-    /// Where the finished file is put.
+    /// Path of the finished medium.
     pub(crate) fn path(&self) -> Utf8PathBuf {
         self.root.join("out/medium.iso")
     }
 
-    /// The finished file.
+    /// Bytes of the finished medium, if it exists.
     pub(crate) fn medium(&self) -> Option<Vec<u8>> {
         fs::read(self.path()).ok()
     }
 
-    /// The bytes of an output as a clean build makes them: every source read, and no old output known.
+    /// Returns the bytes of a clean build: every source is read, and no old output is known.
     pub(crate) fn clean_build(&self) -> Vec<u8> {
         let output = self.output();
         let draft = output.draft(&|_| None).unwrap();
@@ -100,7 +102,7 @@ impl Desk {
         bytes
     }
 
-    /// The names in the folder of the finished file.
+    /// Names in the folder of the finished medium.
     pub(crate) fn finished_names(&self) -> Vec<String> {
         let names = fs::read_dir(self.root.join("out")).into_iter().flatten();
         let mut names: Vec<_> = names.map(|name| name.unwrap().file_name().into_string().unwrap()).collect();
@@ -110,11 +112,11 @@ impl Desk {
 }
 
 fn digests_of(source: &Source) -> Digests {
-    Digests::of(&fs::read(source.path()).unwrap())
+    Digests::hash(&fs::read(source.path()).unwrap())
 }
 
 fn source(path: &Utf8Path) -> Content {
-    let stat = Stat::of(&fs::metadata(path).unwrap());
+    let stat = Stat::from_metadata(&fs::metadata(path).unwrap());
     Content::file(SourceFile { path: path.to_owned(), stat })
 }
 
@@ -125,7 +127,7 @@ fn add(folder: &Utf8Path, on_medium: &str, root: &mut Folder) {
     }
 }
 
-/// Bytes that look like nothing, the same for the same seed.
+/// Returns pseudo-random bytes for a seed.
 pub(crate) fn noise(len: usize, seed: u64) -> Vec<u8> {
     let mut bytes = vec![0; len];
     let mut hasher = blake3::Hasher::new();
