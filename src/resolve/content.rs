@@ -302,7 +302,7 @@ mod tests {
     use crate::resolve::sources::Sources;
     use crate::resolve::tree::{ContentFault, ListedFolder};
     use crate::resolve::written_paths::WrittenPaths;
-    use crate::secret::{Secret, FingerprintKey};
+    use crate::secret::{FingerprintKey, Secret};
 
     /// Sources held in memory, by their paths relative to the manifest.
     struct Listing {

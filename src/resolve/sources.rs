@@ -24,7 +24,7 @@ use crate::error::{Error, Result};
 use crate::format::certificate::private_key::PrivateKey;
 use crate::limits;
 use crate::progress::Audience;
-use crate::secret::{Secret, FingerprintKey};
+use crate::secret::{FingerprintKey, Secret};
 use crate::source::read_start;
 use crate::store::{self, Objects};
 use crate::volume::Node;

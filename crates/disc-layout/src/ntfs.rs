@@ -1,13 +1,13 @@
-//! NTFS volumes: the second partition of a stick, for what is too large for FAT32 ([`partition`], [`files`]), and what a
-//! volume says of itself ([`read`]). Records of any volume are read by [`mft`] and [`attributes`].
+//! NTFS volumes: the second partition of a stick, for files that are too large for FAT32 ([`partition`], [`files`]),
+//! and the label and state of a volume ([`read`]). [`mft`] and [`attributes`] read the records of any volume.
 //!
-//! Written is NTFS 3.1 as `mkntfs` and libntfs-3g (2022.10) do: there is no specification. Clusters and index blocks of
-//! 4,096 bytes, records of 1,024; every file is one run of clusters, none is inside its record, so that each is read
-//! from its source. One name for each file and folder, without short ones; everybody may do everything. Not supported:
-//! starting from the volume, streams, links, compression, more than 2^32 clusters.
+//! The writer produces NTFS 3.1 as `mkntfs` and libntfs-3g (2022.10) do, since there is no public specification.
+//! Clusters and index blocks have 4,096 bytes, and records 1,024. Every file is one run of clusters and never resident,
+//! so that each is read from its source. Files have one name, without short ones, and everyone has full access. Not
+//! supported: starting from the volume, streams, links, compression, more than 2^32 clusters.
 //!
-//! What never changes comes first, then the files that come from sources, arranged as everywhere (see
-//! [`slack`](crate::slack)), then what changes: blocks of folders, the master file table, the bitmap.
+//! Structures that never change come first, then the files that come from sources, arranged as on all media (see
+//! [`slack`](crate::slack)), then structures that do change: blocks of folders, the master file table, and the bitmap.
 
 pub mod attribute_list;
 pub mod attributes;
@@ -38,13 +38,13 @@ use system::FileNameFields;
 use upcase::UpCase;
 
 const SECTOR_LEN: u64 = 512;
-/// Length of a cluster, in bytes.
+/// Length of a cluster in bytes.
 pub const CLUSTER_LEN: u64 = 4_096;
 
-/// Files from here on are large: each has a slot.
+/// Length from which a file is large and gets its own slot.
 const LARGE: u64 = 1 << 20;
 
-// Where the parts are that are the same on every volume, in clusters.
+// Positions of the structures that are the same on every volume, in clusters.
 const BOOT: NtfsRun = NtfsRun { start: 0, n_clusters: 2 };
 const DEFINITIONS: NtfsRun = NtfsRun { start: 2, n_clusters: 1 };
 const MIRROR: NtfsRun = NtfsRun { start: 3, n_clusters: 1 };
@@ -53,26 +53,26 @@ const CAPITALS: NtfsRun = NtfsRun { start: 69, n_clusters: 32 };
 const JOURNAL: NtfsRun = NtfsRun { start: 128, n_clusters: 1_024 };
 const FIXED_END: u64 = 1_152;
 
-// Numbers of records.
+// Record numbers.
 const MFT: u64 = 0;
 const ROOT: u64 = 5;
 const EXTEND: u64 = 11;
-/// Files of users begin here, as Windows has it.
+/// First record of user files, as on Windows.
 const FIRST: u64 = 64;
 
-/// The files of the system that are in the root folder, by the numbers of their records.
+/// Names of the system files in the root folder, by record number.
 const SYSTEM_FILES: [&str; 12] = [
     "$MFT", "$MFTMirr", "$LogFile", "$Volume", "$AttrDef", ".", "$Bitmap", "$Boot", "$BadClus", "$Secure", "$UpCase",
     "$Extend",
 ];
 
-/// Those in `$Extend`, from record 24 on.
+/// Names of the files in `$Extend`, from record 24.
 const EXTENSIONS: [&str; 3] = ["$Quota", "$ObjId", "$Reparse"];
 
-/// The longest name of a volume, in UTF-16 units.
+/// Maximum length of a volume label in UTF-16 units.
 const MAX_LABEL_LEN: usize = 32;
 
-/// A volume that is to lie behind `n_hidden` sectors of a medium.
+/// Lays out a volume behind `n_hidden` sectors of a medium.
 pub fn partition(volume: &Volume, slack: Slack, n_hidden: u64) -> Result<Layout> {
     let tree = Tree::new(&volume.root);
     let mut draft =
@@ -86,9 +86,9 @@ pub fn partition(volume: &Volume, slack: Slack, n_hidden: u64) -> Result<Layout>
     Ok(Layout::new((places.n_clusters + 1) * CLUSTER_LEN, extents(volume, &draft, &places, indexes, n_hidden)))
 }
 
-/// Where everything is.
+/// Positions of all structures.
 struct NtfsPlaces {
-    /// By the number of the item: the clusters of a file, or the blocks of a folder and its bitmap behind them.
+    /// Clusters of each item: those of a file, or the blocks of a folder followed by their bitmap.
     runs: Vec<Option<NtfsRun>>,
     mft: NtfsRun,
     mft_bitmap: NtfsRun,
@@ -143,7 +143,8 @@ impl NtfsPlaces {
         let n_records = FIRST + tree.items().len() as u64;
         let mft = take(rooms.room_for(clusters(n_records * RECORD_LEN as u64)));
         let mft_bitmap = take(clusters(bitmap_len(mft.n_clusters * CLUSTER_LEN / RECORD_LEN as u64)));
-        // The bitmap counts itself, and the spare clusters that make the volume a whole number of blocks of 64 KiB.
+        // The bitmap covers itself, and the padding that rounds the volume up to a multiple of 64 KiB, so its length is
+        // found by iteration.
         let mut n_clusters = at;
         let bitmap = loop {
             let own = clusters(bitmap_len(n_clusters));
@@ -160,7 +161,7 @@ impl NtfsPlaces {
         self.mft.n_clusters * CLUSTER_LEN / RECORD_LEN as u64
     }
 
-    /// What the names of the system's files say of their clusters, and of their own bytes.
+    /// Allocated and actual lengths of the system files, as recorded with their names.
     fn system_lens(&self) -> [(u64, u64); SYSTEM_FILES.len()] {
         let mut lens = [(0, 0); SYSTEM_FILES.len()];
         let mft = self.mft.n_clusters * CLUSTER_LEN;
@@ -174,7 +175,7 @@ impl NtfsPlaces {
         lens
     }
 
-    /// Every cluster that is in use.
+    /// All clusters in use.
     fn used(&self) -> impl Iterator<Item = NtfsRun> + '_ {
         let fixed = [BOOT, DEFINITIONS, MIRROR, DESCRIPTORS, CAPITALS, JOURNAL];
         let of_volume = [self.mft, self.mft_bitmap, self.bitmap];
@@ -182,22 +183,22 @@ impl NtfsPlaces {
     }
 }
 
-/// What changes starts at a multiple of so many clusters: between 64 KiB and 16 MiB, more with more data before it.
+/// Alignment of the structures that change, in clusters, between 64 KiB and 16 MiB. It grows with the data before them.
 fn structure_granule(data_end: u64) -> u64 {
     (data_end / 256).next_power_of_two().clamp(16, 4_096)
 }
 
-/// Whether the bitmap of a folder's blocks is not in its record.
+/// Returns `true` if the bitmap of a folder's blocks does not fit into its record.
 fn has_bitmap_outside(n_blocks: u64) -> bool {
     bitmap_len(n_blocks) > 32
 }
 
-/// The bytes of a bitmap, which come in eights.
+/// Length of a bitmap in bytes, a multiple of eight.
 fn bitmap_len(n_bits: u64) -> u64 {
     n_bits.div_ceil(64) * 8
 }
 
-/// A bitmap in which so many bits count, and those of some ranges and behind the end are set.
+/// Makes a bitmap of `n_bits` bits in which the used runs, and all bits after the end, are set.
 fn bitmap(n_bits: u64, used: impl Iterator<Item = NtfsRun>) -> Vec<u8> {
     let mut bytes = vec![0u8; bitmap_len(n_bits) as usize];
     let behind = NtfsRun { start: n_bits, n_clusters: bitmap_len(n_bits) * 8 - n_bits };
@@ -218,7 +219,7 @@ fn bitmap(n_bits: u64, used: impl Iterator<Item = NtfsRun>) -> Vec<u8> {
     bytes
 }
 
-/// What follows from the tree alone, and the lengths of the system's files.
+/// State that depends only on the tree and on the lengths of the system files.
 struct NtfsDraft<'a> {
     tree: &'a Tree<'a>,
     date: Date,
@@ -226,12 +227,12 @@ struct NtfsDraft<'a> {
     lens: [(u64, u64); SYSTEM_FILES.len()],
 }
 
-/// The record of an item.
+/// Record number of an item.
 fn number(item: usize) -> u64 {
     if item == 0 { ROOT } else { FIRST + item as u64 - 1 }
 }
 
-/// The number of a record with how often it was used.
+/// Reference to a record: its number and its sequence number.
 fn reference(number: u64) -> u64 {
     let sequence = match number {
         MFT => 1,
@@ -246,7 +247,7 @@ fn units(name: &str) -> Vec<u16> {
 }
 
 impl NtfsDraft<'_> {
-    /// What the name of an item says.
+    /// Fields of an item's name attribute.
     fn named(&self, item: usize) -> FileNameFields {
         let len = self.tree.file_len(item);
         let flags = if self.tree.is_folder(item) { system::IS_FOLDER } else { system::ARCHIVE };
@@ -254,12 +255,12 @@ impl NtfsDraft<'_> {
         FileNameFields { parent, flags, allocated: clusters(len) * CLUSTER_LEN, len }
     }
 
-    /// The name of an item, as its record and its folder have it.
+    /// Name attribute of an item, used in its record and in its folder.
     fn name(&self, item: usize) -> Vec<u8> {
         system::file_name(&units(self.tree.items()[item].name), self.date, self.named(item))
     }
 
-    /// The name of a file of the system.
+    /// Name attribute of a system file.
     fn system_name(&self, number: u64) -> Vec<u8> {
         let (parent, name, flags, lens) = match number {
             24.. => {
@@ -279,7 +280,7 @@ impl NtfsDraft<'_> {
         system::file_name(&units(name), self.date, named)
     }
 
-    /// The index of a folder; nothing for a file.
+    /// Index of a folder; empty for a file.
     fn index(&self, item: usize) -> index::IndexTree {
         if !self.tree.is_folder(item) {
             return index::IndexTree { root: Vec::new(), blocks: Vec::new() };
@@ -298,11 +299,11 @@ impl NtfsDraft<'_> {
     fn sorted(&self, mut entries: Vec<(Vec<u16>, u64, Vec<u8>)>, room: usize) -> index::IndexTree {
         entries.sort_by(|(a, ..), (b, ..)| self.upcase.compare(a, b));
         let entries = entries.iter().map(|(_, number, name)| index::entry(reference(*number), name)).collect();
-        // The heads of the attribute and of the index; and with blocks two more attributes.
+        // Reserves room for the headers of the attribute and of the index, and with blocks for two more attributes.
         index::tree(entries, |has_blocks| room - 64 - if has_blocks { 2 * 88 } else { 0 })
     }
 
-    /// The record of an item as far as its names go.
+    /// Record of an item with its information and name only.
     fn head(&self, item: usize) -> MftRecord {
         let mut record = MftRecord::new();
         let is_folder = self.tree.is_folder(item);
@@ -317,7 +318,7 @@ impl NtfsDraft<'_> {
         record
     }
 
-    /// The record of an item.
+    /// Record of an item.
     fn record(&self, item: usize, index: &index::IndexTree, run: Option<NtfsRun>) -> Vec<u8> {
         let mut record = self.head(item);
         let number = number(item);
@@ -344,7 +345,7 @@ impl NtfsDraft<'_> {
         record.finish(number, sequence, RecordUse::Folder)
     }
 
-    /// The record of a file of the system other than the root folder; of a number that nothing has, an unused one.
+    /// Record of a system file other than the root folder. Unassigned numbers yield an unused record.
     fn system_record(&self, number: u64, places: &NtfsPlaces, label: &str) -> Vec<u8> {
         use system::{ARCHIVE, HAS_INDEXES, HIDDEN_SYSTEM, OF_INDEXES, OF_METADATA};
         let sequence = (reference(number) >> 48) as u16;
@@ -428,14 +429,14 @@ impl NtfsDraft<'_> {
     }
 }
 
-/// The bitmap of a folder's blocks. Those that are behind the last block are not set, as in every index.
+/// Bitmap of a folder's blocks. Bits after the last block are clear, as in every index.
 fn blocks_bitmap(n_blocks: u64) -> Vec<u8> {
     let mut bytes = vec![0; bitmap_len(n_blocks) as usize];
     (0..n_blocks).for_each(|bit| bytes[(bit / 8) as usize] |= 1 << (bit % 8));
     bytes
 }
 
-/// Everything on the volume.
+/// Extents of the whole volume.
 fn extents(
     volume: &Volume,
     draft: &NtfsDraft,
@@ -449,13 +450,13 @@ fn extents(
     };
     let start = |run: NtfsRun| run.start * CLUSTER_LEN;
     let boot = boot_sector(volume, places, n_hidden);
-    // The spare copy is the last sector of the partition, behind the last cluster.
+    // The backup of the boot sector is the last sector of the partition, after the last cluster.
     put((places.n_clusters + 1) * CLUSTER_LEN - SECTOR_LEN, boot.clone());
     put(start(BOOT), boot);
     put(start(DEFINITIONS), system::definitions());
     put(start(DESCRIPTORS), system::sds());
     put(start(CAPITALS), draft.upcase.bytes());
-    // A journal of ones is one that nothing was ever written to.
+    // A log filled with ones has never been used.
     put(start(JOURNAL), vec![0xff; (JOURNAL.n_clusters * CLUSTER_LEN) as usize]);
     put(start(places.bitmap), bitmap(places.n_clusters, places.used()));
 
@@ -465,7 +466,7 @@ fn extents(
     put(start(places.mft_bitmap), bitmap(n_records, in_use.into_iter()));
 
     let mut records = Vec::with_capacity(n_records as usize * RECORD_LEN);
-    // The root folder has the names of the system's files, whose lengths are known now.
+    // The root folder lists the system files, whose lengths are known only now.
     let root = draft.index(0);
     for number in 0..n_records {
         let item = match number {
@@ -512,14 +513,14 @@ fn boot_sector(volume: &Volume, places: &NtfsPlaces, n_hidden: u64) -> Vec<u8> {
     put(0x1a, &255u16.to_le_bytes());
     put(0x1c, &(n_hidden as u32).to_le_bytes());
     put(0x24, &[0x80, 0, 0x80, 0]);
-    // All sectors of the partition but the one with the spare copy.
+    // The number of sectors excludes the backup of the boot sector.
     put(0x28, &((places.n_clusters + 1) * (CLUSTER_LEN / SECTOR_LEN) - 1).to_le_bytes());
     put(0x30, &places.mft.start.to_le_bytes());
     put(0x38, &MIRROR.start.to_le_bytes());
     put(0x40, &[0xf6, 0, 0, 0]); // a record has 2^10 bytes
     put(0x44, &[1, 0, 0, 0]); // a block has one cluster
     put(0x48, &volume.id.0[8..16]);
-    // A BIOS that starts it is sent on to the next device.
+    // If a BIOS starts this sector, it tries the next device (INT 18h).
     put(0x54, &[0xcd, 0x18, 0xeb, 0xfe]);
     put(0x1fe, &[0x55, 0xaa]);
     sector

@@ -1,10 +1,10 @@
-//! Partition tables: where the volumes of a disk begin and end.
+//! Partition tables of disks.
 //!
-//! Follows UEFI 2.10, chapter 5 (GPT with 92-byte headers, both copies, their CRCs; 512- and 4096-byte sectors) and,
-//! for MBR, what that chapter and fdisk agree on: four primary entries, extended partitions (types 05, 0F, 85) with
-//! their chain of logical ones, numbered from 5. An MBR does not say how long its sectors are: what begins where its
-//! partitions would be does. A hybrid MBR counts as the GPT that it stands for. Not supported: BSD disklabels within
-//! partitions, LDM (dynamic disks).
+//! Follows UEFI 2.10, chapter 5 (GPT with 92-byte headers, both copies and their CRCs, sectors of 512 and 4,096 bytes),
+//! and for MBR what that chapter and fdisk agree on: four primary entries, and extended partitions (types 05, 0F, 85)
+//! with a chain of logical ones, numbered from 5. An MBR does not record its sector length; it is inferred from what is
+//! found at the start of the partitions. A hybrid MBR is ignored in favour of its GPT. Not supported: BSD disklabels
+//! within partitions, and LDM (dynamic disks).
 
 mod gpt;
 mod mbr;
@@ -19,77 +19,77 @@ pub use gpt::{Guid, crc32};
 pub use window::Window;
 pub use write::{GPT_END_LEN, extents};
 
-/// The partitions of a disk.
+/// Partition table of a disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionTable {
-    /// How they are written down.
+    /// Kind of the table.
     pub scheme: PartitionScheme,
-    /// The length of a sector in bytes: what offsets are multiples of.
+    /// Sector length in bytes.
     pub sector_len: u64,
-    /// In the order of their numbers. None of them is extended.
+    /// Partitions by number, without extended ones.
     pub partitions: Vec<Partition>,
-    /// What is wrong with one of the two copies of a GPT, where the other one was read.
+    /// Damage to one of the two copies of a GPT, if the other one could be read.
     pub damage: Option<&'static str>,
 }
 
-/// How partitions are written down.
+/// Kind of a partition table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PartitionScheme {
-    /// In a master boot record.
+    /// Master boot record.
     Mbr,
-    /// In a GUID partition table.
+    /// GUID partition table.
     Gpt,
 }
 
-/// A range of a disk.
+/// Partition of a disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Partition {
-    /// As Linux counts them, from 1.
+    /// Number as on Linux, from 1.
     pub number: u32,
-    /// Its first byte.
+    /// Offset in bytes.
     pub offset: u64,
-    /// Its length in bytes.
+    /// Length in bytes.
     pub len: u64,
-    /// What it says that it holds.
+    /// Recorded type.
     pub kind: PartitionKind,
-    /// Its name, where GPT has one.
+    /// Name in a GPT; otherwise empty.
     pub name: String,
-    /// Whether an MBR marks it as the one to boot.
+    /// `true` if an MBR marks it as active.
     pub is_active: bool,
 }
 
-/// What a partition says that it holds.
+/// Recorded type of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PartitionKind {
-    /// The type byte of an MBR.
+    /// Type byte in an MBR.
     Mbr(u8),
-    /// The type of a GPT.
+    /// Type GUID in a GPT.
     Gpt(Guid),
 }
 
-/// Choice among the partitions of a disk, by their numbers.
+/// Selection of partitions by number.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Selection {
-    /// All of them.
+    /// All partitions.
     #[default]
     All,
-    /// Only these.
+    /// Only these partitions.
     Only(BTreeSet<u32>),
-    /// All but these.
+    /// All partitions but these.
     Except(BTreeSet<u32>),
 }
 
-/// Why a partition table can't be read.
+/// Reason why a partition table can't be read.
 #[derive(Debug)]
 pub enum PartitionFault {
-    /// It can't be read at all.
+    /// Reading failed.
     Io(io::Error),
-    /// It contradicts itself.
+    /// The table contradicts itself.
     Damaged(&'static str),
 }
 
 impl Selection {
-    /// Makes a choice of two lists, of which one is empty.
+    /// Creates a selection from two lists, one of which must be empty.
     pub fn new(only: &[u32], except: &[u32]) -> Self {
         match (only, except) {
             ([], []) => Self::All,
@@ -98,7 +98,7 @@ impl Selection {
         }
     }
 
-    /// Returns whether a partition is chosen.
+    /// Returns `true` if a partition is selected.
     pub fn takes(&self, number: u32) -> bool {
         match self {
             Self::All => true,
@@ -107,12 +107,12 @@ impl Selection {
         }
     }
 
-    /// Returns whether a partition is chosen by its own number.
+    /// Returns `true` if a partition is selected by its number.
     pub fn names(&self, number: u32) -> bool {
         matches!(self, Self::Only(numbers) if numbers.contains(&number))
     }
 
-    /// The numbers that it gives.
+    /// Numbers in the selection.
     pub fn numbers(&self) -> impl Iterator<Item = u32> {
         let numbers = match self {
             Self::All => None,
@@ -122,7 +122,7 @@ impl Selection {
     }
 }
 
-/// `1, 3`, or `all but 2`.
+/// Formats the selection as `all`, `1, 3`, or `all but 2`.
 impl fmt::Display for Selection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let numbers = self.numbers().map(|number| number.to_string()).collect::<Vec<_>>().join(", ");
@@ -134,7 +134,7 @@ impl fmt::Display for Selection {
     }
 }
 
-/// Reads the partition table of a disk. None if it has none.
+/// Reads the partition table of a disk. `None` if it has none.
 pub fn read(disk: &mut (impl Read + Seek)) -> Result<Option<PartitionTable>, PartitionFault> {
     let len = disk.seek(SeekFrom::End(0))?;
     let Some(first) = read_at(disk, 0, mbr::LEN, len)? else { return Ok(None) };
@@ -146,7 +146,7 @@ pub fn read(disk: &mut (impl Read + Seek)) -> Result<Option<PartitionTable>, Par
     record.map(|record| mbr::read(disk, len, &record)).transpose()
 }
 
-/// So many bytes from an offset, if the disk is that long.
+/// Reads `n` bytes at an offset. `None` if the disk is shorter.
 fn read_at(disk: &mut (impl Read + Seek), offset: u64, n: usize, disk_len: u64) -> io::Result<Option<Vec<u8>>> {
     if offset.checked_add(n as u64).is_none_or(|end| end > disk_len) {
         return Ok(None);
@@ -172,7 +172,7 @@ impl fmt::Display for PartitionFault {
     }
 }
 
-/// The field's name for what a partition is for, or its number where it has none.
+/// Formats the usual name of a partition type, or its number.
 impl fmt::Display for PartitionKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -13,7 +13,7 @@ use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::{KnownWim, changed, is_unchanged};
-use crate::content::{Pieced, ByteRun, Source, SourceFile, Stat};
+use crate::content::{ByteRun, Pieced, Source, SourceFile, Stat};
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::format::wim::{Compression, Structure, Wim, recipe, reexport};

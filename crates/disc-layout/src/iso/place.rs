@@ -318,7 +318,7 @@ fn emit_udf(disc: &DiscInput, known: &DiscPlaces, found: &mut DiscPlaces, out: &
     out.put_arranged(disc.rooms, disc.order.arrange(things), |item, out| emit_entry(disc, item, known, found, out));
 }
 
-/// The file entry of one item.
+/// Emits the file entry of an item.
 fn emit_entry(disc: &DiscInput, item: usize, known: &DiscPlaces, found: &mut DiscPlaces, out: &mut Emitter) {
     found.entries[item] = out.sector;
     let is_early = disc.early.contains(&Some(item));

@@ -1,8 +1,8 @@
-//! UDF 1.02: the structures of ECMA-167 (2nd edition) as OSTA UDF 1.02 restricts them, for a read-only disc.
+//! Writer of UDF 1.02: structures of ECMA-167 (2nd edition), as restricted by OSTA UDF 1.02, for a read-only disc.
 //!
-//! One partition with a type 1 map, file entries with short allocation descriptors, no space tables, no extended
-//! attributes. The unique id of a file follows from its logical block, so that it changes only when the file entry
-//! moves.
+//! There is one partition with a type 1 map. File entries have short allocation descriptors; there are no space tables
+//! and no extended attributes. The unique ID of a file is derived from its logical block, so it changes only when the
+//! file entry moves.
 
 use super::bytes::FieldBuffer;
 use super::places::{DiscPlaces, PARTITION, SectorRun};
@@ -13,24 +13,24 @@ use crate::error::{Details, Error, Result};
 use crate::tree::{ItemKind, Tree};
 use crate::volume::Volume;
 
-/// OSTA UDF 1.02, 2.1.5.3: the revision in the suffixes of identifiers.
+/// Revision in the suffixes of identifiers (OSTA UDF 1.02, 2.1.5.3).
 const REVISION: u16 = 0x0102;
 
-/// ECMA-167 4/14.14.1.1: the most whole blocks in an extent whose length has 30 bits.
+/// Maximum length of an extent in whole blocks; the field has 30 bits (ECMA-167 4/14.14.1.1).
 const MAX_EXTENT: u64 = 0x3FFF_F800;
 
-/// What one block holds of a file entry without its allocation descriptors, of 8 bytes each.
+/// Number of allocation descriptors, of 8 bytes each, that fit into the block of a file entry.
 const FILE_ENTRY: usize = 176;
 const MAX_EXTENTS: u64 = (SECTOR - FILE_ENTRY as u64) / 8;
 
-/// The largest file that its entry, of one block, can describe.
+/// Maximum length of a file whose file entry is one block.
 pub const MAX_FILE_LEN: u64 = MAX_EXTENTS * MAX_EXTENT;
 
-/// OSTA UDF 1.02, 3.2.1: the unique id of the root is 0, and those below this are reserved. Ours are logical blocks
-/// counted from here.
+/// First unique ID: that of the root is 0, and those below this are reserved (OSTA UDF 1.02, 3.2.1). Others are logical
+/// blocks counted from here.
 const FIRST_UNIQUE_ID: u64 = 16;
 
-/// ECMA-167 3/7.2.1 and 4/7.2.1: tag identifiers.
+/// Tag identifiers (ECMA-167 3/7.2.1, 4/7.2.1).
 pub mod tag {
     pub const PRIMARY_VOLUME: u16 = 1;
     pub const ANCHOR: u16 = 2;
@@ -45,19 +45,19 @@ pub mod tag {
     pub const FILE_ENTRY: u16 = 261;
 }
 
-/// Refuses a label that the logical volume descriptor can't hold.
+/// Fails if the logical volume descriptor can't hold the label.
 pub fn check_label(label: &str) -> Result<()> {
     const MAX_LEN: usize = 127;
     match compressed_len(label) {
         len if len > MAX_LEN => Err(Error::BadName(
-            Details::new(format!("the label `{label}` takes {len} bytes on the disc, and UDF holds {MAX_LEN}"))
-                .help("write a label of at most 32 characters, which is what Windows shows"),
+            Details::new(format!("the label `{label}` takes {len} bytes on the disc; UDF allows {MAX_LEN}"))
+                .help("use a label of at most 32 characters, which is what Windows shows"),
         )),
         _ => Ok(()),
     }
 }
 
-/// ECMA-167 2/9.1: the volume recognition sequence, one sector each.
+/// Formats the volume recognition sequence, one sector each (ECMA-167 2/9.1).
 pub fn recognition() -> Vec<u8> {
     let structure = |identifier: &[u8]| {
         let mut sector = FieldBuffer::zeroed(SECTOR as usize);
@@ -68,7 +68,7 @@ pub fn recognition() -> Vec<u8> {
     [b"BEA01", b"NSR02", b"TEA01"].into_iter().flat_map(|identifier| structure(identifier)).collect()
 }
 
-/// ECMA-167 3/8.4.2: the volume descriptor sequence, one sector each.
+/// Formats the volume descriptor sequence, one sector each (ECMA-167 3/8.4.2).
 pub fn volume_descriptors(volume: &Volume, known: &DiscPlaces, at: u64) -> Vec<u8> {
     let descriptors = [
         primary_volume(volume),
@@ -89,7 +89,7 @@ pub fn volume_descriptors(volume: &Volume, known: &DiscPlaces, at: u64) -> Vec<u
     sequence
 }
 
-/// ECMA-167 3/10.1: primary volume descriptor.
+/// Primary volume descriptor (ECMA-167 3/10.1).
 fn primary_volume(volume: &Volume) -> (u16, FieldBuffer) {
     let mut d = FieldBuffer::zeroed(512);
     put_dstring(&mut d, 24, 32, &volume.label); // 3/10.1.4 volume identifier
@@ -99,7 +99,7 @@ fn primary_volume(volume: &Volume) -> (u16, FieldBuffer) {
     d.le16(62, 2); // 3/10.1.8 maximum interchange level
     d.le32(64, 1); // 3/10.1.9 character set list: CS0
     d.le32(68, 1); // 3/10.1.10 maximum character set list
-    // 3/10.1.11 volume set identifier; OSTA UDF 1.02, 2.2.2.5: its first 16 characters are unique.
+    // 3/10.1.11 volume set identifier; its first 16 characters must be unique (OSTA UDF 1.02, 2.2.2.5).
     let set = format!("{}{}", &volume.id.to_string()[..16], volume.label);
     put_dstring(&mut d, 72, 128, &set);
     put_charset(&mut d, 200); // 3/10.1.12 descriptor character set
@@ -110,7 +110,7 @@ fn primary_volume(volume: &Volume) -> (u16, FieldBuffer) {
     (tag::PRIMARY_VOLUME, d)
 }
 
-/// ECMA-167 3/10.4 and OSTA UDF 1.02, 2.2.7: implementation use volume descriptor.
+/// Implementation use volume descriptor (ECMA-167 3/10.4, OSTA UDF 1.02, 2.2.7).
 fn implementation_use(volume: &Volume) -> (u16, FieldBuffer) {
     let mut d = FieldBuffer::zeroed(512);
     put_identifier(&mut d, 20, b"*UDF LV Info", &REVISION.to_le_bytes());
@@ -120,7 +120,7 @@ fn implementation_use(volume: &Volume) -> (u16, FieldBuffer) {
     (tag::IMPLEMENTATION_USE, d)
 }
 
-/// ECMA-167 3/10.5: partition descriptor.
+/// Partition descriptor (ECMA-167 3/10.5).
 fn partition(known: &DiscPlaces) -> (u16, FieldBuffer) {
     let mut d = FieldBuffer::zeroed(512);
     d.le16(20, 1); // 3/10.5.3 flags: space is allocated
@@ -132,7 +132,7 @@ fn partition(known: &DiscPlaces) -> (u16, FieldBuffer) {
     (tag::PARTITION, d)
 }
 
-/// ECMA-167 3/10.6: logical volume descriptor.
+/// Logical volume descriptor (ECMA-167 3/10.6).
 fn logical_volume(volume: &Volume) -> (u16, FieldBuffer) {
     let mut d = FieldBuffer::zeroed(446);
     put_charset(&mut d, 20); // 3/10.6.3 descriptor character set
@@ -148,17 +148,17 @@ fn logical_volume(volume: &Volume) -> (u16, FieldBuffer) {
     (tag::LOGICAL_VOLUME, d)
 }
 
-/// ECMA-167 3/10.8: unallocated space descriptor without extents.
+/// Unallocated space descriptor without extents (ECMA-167 3/10.8).
 fn unallocated_space() -> (u16, FieldBuffer) {
     (tag::UNALLOCATED_SPACE, FieldBuffer::zeroed(24))
 }
 
-/// ECMA-167 3/10.9 and 4/14.2: terminating descriptor.
+/// Terminating descriptor (ECMA-167 3/10.9, 4/14.2).
 fn terminating() -> (u16, FieldBuffer) {
     (tag::TERMINATING, FieldBuffer::zeroed(512))
 }
 
-/// ECMA-167 3/10.10 and OSTA UDF 1.02, 2.2.6: the logical volume integrity sequence.
+/// Formats the logical volume integrity sequence (ECMA-167 3/10.10, OSTA UDF 1.02, 2.2.6).
 pub fn integrity(volume: &Volume, tree: &Tree, known: &DiscPlaces) -> Vec<u8> {
     let mut d = FieldBuffer::zeroed(134);
     put_timestamp(&mut d, 16, volume.date); // 3/10.10.2 recording date and time
@@ -180,7 +180,7 @@ pub fn integrity(volume: &Volume, tree: &Tree, known: &DiscPlaces) -> Vec<u8> {
     sequence
 }
 
-/// ECMA-167 3/10.2: an anchor volume descriptor pointer.
+/// Formats an anchor volume descriptor pointer (ECMA-167 3/10.2).
 pub fn anchor(at: u64) -> Vec<u8> {
     let mut d = FieldBuffer::zeroed(512);
     put_extent(&mut d, 16, DiscPlaces::MAIN_SEQUENCE); // 3/10.2.2
@@ -188,7 +188,8 @@ pub fn anchor(at: u64) -> Vec<u8> {
     tagged(tag::ANCHOR, at, d)
 }
 
-/// ECMA-167 4/14.1: the file set descriptor and the descriptor that ends its sequence, at the start of the partition.
+/// Formats the file set descriptor and the descriptor that ends its sequence, at the start of the partition (ECMA-167
+/// 4/14.1).
 pub fn file_set(volume: &Volume, known: &DiscPlaces) -> Vec<u8> {
     let mut d = FieldBuffer::zeroed(512);
     put_timestamp(&mut d, 16, volume.date); // 4/14.1.2 recording date and time
@@ -208,7 +209,7 @@ pub fn file_set(volume: &Volume, known: &DiscPlaces) -> Vec<u8> {
     sequence
 }
 
-/// ECMA-167 4/8.6 and 4/14.4: the file identifier descriptors of a folder, which stand at this sector.
+/// Formats the file identifier descriptors of a folder (ECMA-167 4/8.6, 4/14.4).
 pub fn folder(tree: &Tree, folder: usize, known: &DiscPlaces) -> Vec<u8> {
     const IS_FOLDER: u8 = 0x02;
     const IS_PARENT: u8 = 0x08;
@@ -232,8 +233,8 @@ pub fn folder(tree: &Tree, folder: usize, known: &DiscPlaces) -> Vec<u8> {
     descriptors
 }
 
-/// ECMA-167 4/14.9: the file entry of a file or folder, without the zeros that fill its block. Of an empty file it has
-/// an allocation descriptor only if it is read by boot sectors (`is_early`), which ask for exactly one.
+/// Formats the file entry of a file or folder, without trailing zeros (ECMA-167 4/14.9). An empty file has an
+/// allocation descriptor only if boot sectors read its entry (`is_early`), since they expect exactly one.
 pub fn file_entry(tree: &Tree, item: usize, date: Date, is_early: bool, known: &DiscPlaces) -> Vec<u8> {
     const FOLDER: u8 = 4;
     const FILE: u8 = 5;
@@ -242,7 +243,7 @@ pub fn file_entry(tree: &Tree, item: usize, date: Date, is_early: bool, known: &
     let n_extents = len.div_ceil(MAX_EXTENT).max(u64::from(is_early));
     let mut d = FieldBuffer::zeroed(FILE_ENTRY + 8 * n_extents as usize);
     let (file_type, n_links) = match &tree.items()[item].what {
-        // Each folder has a link from the one that it is in (the root: from itself) and from each folder in it.
+        // Each folder is linked from its parent (the root from itself) and from each of its subfolders.
         ItemKind::Folder { items } => (FOLDER, 1 + items.clone().filter(|item| tree.is_folder(*item)).count() as u16),
         ItemKind::File(_) => (FILE, 1),
     };
@@ -271,12 +272,12 @@ pub fn file_entry(tree: &Tree, item: usize, date: Date, is_early: bool, known: &
     tagged(tag::FILE_ENTRY, own_block.into(), d)
 }
 
-/// A sector as a logical block of the partition. In the measuring pass places are not known yet.
+/// Converts a sector to a logical block of the partition. In the first pass, sectors are not known yet.
 fn block(sector: u64) -> u32 {
     sector.saturating_sub(PARTITION) as u32
 }
 
-/// ECMA-167 3/7.2: a descriptor with its tag, for the place where it stands.
+/// Adds the tag for its location to a descriptor (ECMA-167 3/7.2).
 fn tagged(id: u16, location: u64, mut d: FieldBuffer) -> Vec<u8> {
     d.le16(0, id); // 3/7.2.1
     d.le16(2, 2); // 3/7.2.2 descriptor version
@@ -291,12 +292,12 @@ fn tagged(id: u16, location: u64, mut d: FieldBuffer) -> Vec<u8> {
     d.into_vec()
 }
 
-/// ECMA-167 3/7.2.3: the sum of the tag's bytes but for that of the sum itself.
+/// Checksum of a tag: the sum of its bytes except the checksum itself (ECMA-167 3/7.2.3).
 pub fn checksum(tag: &[u8]) -> u8 {
     tag[..16].iter().enumerate().filter(|(at, _)| *at != 4).fold(0, |sum, (_, byte)| sum.wrapping_add(*byte))
 }
 
-/// ECMA-167 3/7.2.5: the polynomial x¹⁶ + x¹² + x⁵ + 1.
+/// CRC with the polynomial x¹⁶ + x¹² + x⁵ + 1 (ECMA-167 3/7.2.5).
 pub fn crc(bytes: &[u8]) -> u16 {
     const TABLE: [u16; 256] = {
         let mut table = [0; 256];
@@ -316,12 +317,12 @@ pub fn crc(bytes: &[u8]) -> u16 {
     bytes.iter().fold(0, |crc, byte| crc << 8 ^ TABLE[usize::from((crc >> 8) as u8 ^ byte)])
 }
 
-/// ECMA-167 1/7.2.1, OSTA UDF 1.02, 2.1.2: the only character set.
+/// Writes the only character set (ECMA-167 1/7.2.1, OSTA UDF 1.02, 2.1.2).
 fn put_charset(d: &mut FieldBuffer, at: usize) {
     d.put(at + 1, b"OSTA Compressed Unicode");
 }
 
-/// ECMA-167 1/7.2.12: a text whose length is in the last byte of its field. What is too long is cut off.
+/// Writes a text whose length is in the last byte of its field, cut to fit (ECMA-167 1/7.2.12).
 fn put_dstring(d: &mut FieldBuffer, at: usize, len: usize, text: &str) {
     if text.is_empty() {
         return;
@@ -335,7 +336,7 @@ fn put_dstring(d: &mut FieldBuffer, at: usize, len: usize, text: &str) {
     d.u8(at + len - 1, bytes.len() as u8);
 }
 
-/// ECMA-167 1/7.3: a timestamp of local time type whose offset from UTC is 0.
+/// Writes a timestamp of local time with an offset of 0 from UTC (ECMA-167 1/7.3).
 fn put_timestamp(d: &mut FieldBuffer, at: usize, date: Date) {
     let (year, month, day, hour, minute, second) = date.civil();
     d.le16(at, 0x1000);
@@ -343,30 +344,31 @@ fn put_timestamp(d: &mut FieldBuffer, at: usize, date: Date) {
     d.put(at + 4, &[month, day, hour, minute, second]);
 }
 
-/// ECMA-167 1/7.4: an entity identifier.
+/// Writes an entity identifier (ECMA-167 1/7.4).
 fn put_identifier(d: &mut FieldBuffer, at: usize, identifier: &[u8], suffix: &[u8]) {
     d.put(at + 1, identifier);
     d.put(at + 24, suffix);
 }
 
-/// OSTA UDF 1.02, 2.1.5.2: the developer of what made the structure. No operating system: the bytes don't depend on it.
+/// Writes the identifier of the implementation (OSTA UDF 1.02, 2.1.5.2). The operating system is left unset, so that
+/// the bytes don't depend on it.
 fn put_implementation(d: &mut FieldBuffer, at: usize) {
     put_identifier(d, at, b"*tsmedia", &[]);
 }
 
-/// OSTA UDF 1.02, 2.1.5.3: the domain, with hard and soft write protection.
+/// Writes the domain, with hard and soft write protection (OSTA UDF 1.02, 2.1.5.3).
 fn put_domain(d: &mut FieldBuffer, at: usize) {
     let [low, high] = REVISION.to_le_bytes();
     put_identifier(d, at, b"*OSTA UDF Compliant", &[low, high, 3]);
 }
 
-/// ECMA-167 3/7.1: an extent of the volume.
+/// Writes an extent of the volume (ECMA-167 3/7.1).
 fn put_extent(d: &mut FieldBuffer, at: usize, run: SectorRun) {
     d.le32(at, run.len as u32);
     d.le32(at + 4, run.sector as u32);
 }
 
-/// ECMA-167 4/14.14.2: an extent of partition 0.
+/// Writes an extent of partition 0 (ECMA-167 4/14.14.2).
 fn put_long_ad(d: &mut FieldBuffer, at: usize, run: SectorRun) {
     d.le32(at, run.len as u32);
     d.le32(at + 4, block(run.sector));

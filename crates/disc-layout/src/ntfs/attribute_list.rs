@@ -1,32 +1,32 @@
-//! Lists of attributes of files that have too many for one record: which attribute is in which record.
+//! Attribute lists of files whose attributes need more than one record.
 
 use super::attributes::{Attribute, Stream, attributes, number_of};
 use super::{NtfsBootSector, record};
 use crate::little_endian::{u16_at, u32_at, u64_at};
 use crate::partitions::Window;
 
-/// Longest attribute list, in bytes, that Windows allows.
+/// Maximum length of an attribute list on Windows, in bytes.
 const MAX_LIST_LEN: u64 = 256 << 10;
 
-/// Entry of an attribute list: which attribute is in which record.
+/// Entry of an attribute list, which locates one attribute.
 pub struct AttributeListEntry<'a> {
-    /// The whole entry.
+    /// Bytes of the entry.
     pub bytes: &'a [u8],
     /// Type of the attribute.
     pub kind: u32,
-    /// Its name in UTF-16.
+    /// Name of the attribute in UTF-16.
     pub name: &'a [u8],
-    /// The first of its clusters within the stream.
+    /// First cluster of the attribute within its stream.
     pub first_cluster: u64,
-    /// Number of the record that it is in.
+    /// Number of the record that contains the attribute.
     pub record: u64,
 }
 
-/// Parses a list.
+/// Parses an attribute list.
 ///
 /// # Errors
 ///
-/// An entry of an impossible length.
+/// If an entry has an impossible length.
 pub fn entries(list: &[u8]) -> Result<Vec<AttributeListEntry<'_>>, String> {
     let broken = || "its list of attributes is broken".to_owned();
     let mut entries = Vec::new();
@@ -47,11 +47,11 @@ pub fn entries(list: &[u8]) -> Result<Vec<AttributeListEntry<'_>>, String> {
     Ok(entries)
 }
 
-/// Reads the list of attributes of a file: where it is and its bytes.
+/// Reads an attribute list. Returns its stream and its bytes.
 ///
 /// # Errors
 ///
-/// A list that is too long, and what can't be read.
+/// If the list is too long or can't be read.
 pub fn read(attribute: Attribute<'_>, volume: &Window, boot: &NtfsBootSector) -> Result<(Stream, Vec<u8>), String> {
     let stream = Stream::new(vec![attribute], boot.cluster_len, boot.len)?;
     if stream.len() > MAX_LIST_LEN {
@@ -62,11 +62,11 @@ pub fn read(attribute: Attribute<'_>, volume: &Window, boot: &NtfsBootSector) ->
     Ok((stream, bytes))
 }
 
-/// Returns the records beside the first one that hold attributes of a file, ascending.
+/// Lists the further records with attributes of a file, ascending.
 ///
 /// # Errors
 ///
-/// A list that is broken, and what can't be read.
+/// If the list is broken or can't be read.
 pub fn others(base: &[u8], volume: &Window, boot: &NtfsBootSector) -> Result<Vec<u64>, String> {
     let mut others = Vec::new();
     for attribute in attributes(base) {

@@ -1,37 +1,38 @@
-//! Attributes of records that any driver may have written, and the places of a stream's bytes.
+//! Attributes of records written by any driver, and the clusters of their streams.
 //!
-//! Nothing is believed: what passes the end of its record, or has clusters outside of the volume, is an error.
+//! Records are untrusted: attributes that extend past the end of their record, or clusters outside of the volume, are
+//! errors.
 
 use std::ops::Range;
 
 use crate::little_endian::{u16_at, u32_at, u64_at};
 use crate::partitions::Window;
 
-/// Ends the attributes of a record.
+/// Type that ends the attributes of a record.
 const END: u32 = u32::MAX;
 
-/// Shortest head of an attribute: of one in its record, and of one in clusters.
+/// Minimum length of an attribute: resident, and in clusters.
 const HEAD_LEN: usize = 24;
 const LONG_HEAD_LEN: usize = 64;
 
-/// Flags of an attribute: compressed by NTFS itself, or encrypted.
+/// Attribute flags: compressed by NTFS itself, and encrypted.
 const COMPRESSED: u16 = 0x00ff;
 const ENCRYPTED: u16 = 0x4000;
 
-/// The number of a record in a reference to it.
+/// Extracts the record number from a reference.
 pub fn number_of(reference: u64) -> u64 {
     reference & 0xffff_ffff_ffff
 }
 
-/// Attribute of a record, as it lies there.
+/// Attribute of a record, as stored.
 #[derive(Clone, Copy)]
 pub struct Attribute<'a>(&'a [u8]);
 
-/// Attributes of a record whose update sequence numbers were put back.
+/// Iterates over the attributes of a record whose fixups have been applied.
 ///
 /// # Errors
 ///
-/// One that has an impossible length; it is the last item.
+/// An attribute with an impossible length yields an error as the last item.
 pub fn attributes(record: &[u8]) -> impl Iterator<Item = Result<Attribute<'_>, String>> {
     let mut rest = record.get(usize::from(u16_at(record, 20))..).unwrap_or_default();
     std::iter::from_fn(move || {
@@ -56,65 +57,65 @@ impl<'a> Attribute<'a> {
         at..at + 2 * usize::from(self.0.get(9).copied().unwrap_or_default())
     }
 
-    /// Its bytes, head and value.
+    /// Bytes of the attribute: header and value.
     pub fn bytes(&self) -> &'a [u8] {
         self.0
     }
 
-    /// Its type.
+    /// Type of the attribute.
     pub fn kind(&self) -> u32 {
         u32_at(self.0, 0)
     }
 
-    /// Its name in UTF-16; empty for an unnamed one.
+    /// Name in UTF-16; empty if unnamed.
     pub fn name(&self) -> &'a [u8] {
         &self.0[self.name_range()]
     }
 
-    /// Its number within the file.
+    /// Instance number within the file.
     pub fn instance(&self) -> u16 {
         u16_at(self.0, 14)
     }
 
-    /// Its value, if that lies in the record.
+    /// Value of a resident attribute.
     pub fn value(&self) -> Option<&'a [u8]> {
         let (len, at) = (u32_at(self.0, 16) as usize, usize::from(u16_at(self.0, 20)));
         (self.0[8] == 0).then(|| self.0.get(at..at.checked_add(len)?))?
     }
 
-    /// The first of its clusters within the stream; 0 for one that lies in the record.
+    /// First cluster within the stream; 0 for a resident attribute.
     pub fn first_cluster(&self) -> u64 {
         if self.0[8] == 0 { 0 } else { u64_at(self.0, 16) }
     }
 
-    /// Bytes of the stream, as the first of its attributes says.
+    /// Length of the stream in bytes, as recorded in its first attribute.
     pub fn len(&self) -> u64 {
         if self.0[8] == 0 { u64::from(u32_at(self.0, 16)) } else { u64_at(self.0, 48) }
     }
 
-    /// `true` if it has no bytes.
+    /// Returns `true` if the stream has no bytes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Runs of clusters that it lies in, as mapping pairs.
+    /// Mapping pairs, which encode the runs of clusters.
     fn runs(&self) -> &'a [u8] {
         self.0.get(usize::from(u16_at(self.0, 32))..).unwrap_or_default()
     }
 }
 
-/// Bytes of an attribute, in the record or in clusters.
+/// Bytes of a stream.
 #[derive(Clone, Debug)]
 pub enum Stream {
-    /// In the record.
+    /// Resident in the record.
     Resident(Vec<u8>),
     /// In clusters.
     Clusters {
-        /// Without gaps, from the first byte of the stream on.
+        /// Extents without gaps, from the first byte of the stream.
         extents: Vec<StreamExtent>,
-        /// Bytes of the stream.
+        /// Length of the stream in bytes.
         len: u64,
-        /// Bytes from where on it is zeros, whatever its clusters hold.
+        /// Number of initialised bytes; the rest reads as zero whatever the clusters contain.
         initialized: u64,
     },
 }
@@ -122,34 +123,34 @@ pub enum Stream {
 /// Consecutive clusters of a stream.
 #[derive(Clone, Copy, Debug)]
 pub struct StreamExtent {
-    /// Its first byte within the stream.
+    /// Offset within the stream.
     at: u64,
-    /// Its length in bytes.
+    /// Length in bytes.
     len: u64,
-    /// Its first byte on the volume; `None` for a hole.
+    /// Offset on the volume. `None` for a hole.
     place: Option<u64>,
 }
 
 impl Stream {
-    /// Puts a stream together of its attributes, of which any may come first.
+    /// Assembles a stream from its attributes, in any order.
     ///
     /// # Errors
     ///
-    /// Parts that are missing, compressed or encrypted by NTFS, or outside of the volume.
+    /// If parts are missing, compressed or encrypted by NTFS, or outside of the volume.
     pub fn new(parts: Vec<Attribute<'_>>, cluster_len: u64, volume_len: u64) -> Result<Self, String> {
         let wanted = parts.iter().min_by_key(|part| part.first_cluster()).map_or(0, Attribute::len);
         let stream = Self::beginning(parts, cluster_len, volume_len)?;
         match stream.len() {
-            len if len < wanted => Err(format!("a stream has {wanted} bytes, and clusters for {len}")),
+            len if len < wanted => Err(format!("a stream has {wanted} bytes, but clusters for only {len}")),
             _ => Ok(stream),
         }
     }
 
-    /// Beginning of a stream, as far as these of its attributes go.
+    /// Assembles the beginning of a stream, as far as these attributes cover it.
     ///
     /// # Errors
     ///
-    /// Those of [`new`](Self::new), except for a missing end.
+    /// Those of [`new`](Self::new), except that the end may be missing.
     pub fn beginning(mut parts: Vec<Attribute<'_>>, cluster_len: u64, volume_len: u64) -> Result<Self, String> {
         parts.sort_by_key(Attribute::first_cluster);
         let first = parts.first().ok_or("a stream is missing")?;
@@ -173,7 +174,7 @@ impl Stream {
         Ok(Self::Clusters { extents, len: len.min(at), initialized })
     }
 
-    /// Its length in bytes.
+    /// Length in bytes.
     pub fn len(&self) -> u64 {
         match self {
             Self::Resident(bytes) => bytes.len() as u64,
@@ -181,12 +182,12 @@ impl Stream {
         }
     }
 
-    /// `true` if it has no bytes.
+    /// Returns `true` if there are no bytes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Returns whether some of it is nowhere: in holes, or all of it beyond what was ever written.
+    /// Returns `true` if some bytes are in holes, or none was ever written.
     pub fn is_hollow(&self) -> bool {
         match self {
             Self::Resident(_) => false,
@@ -197,7 +198,7 @@ impl Stream {
         }
     }
 
-    /// Places of a range of it on the volume, piece by piece; nothing for a stream that is not in clusters.
+    /// Positions on the volume of a range of the stream, extent by extent. Empty for a resident stream.
     pub fn places(&self, range: Range<u64>) -> impl Iterator<Item = (Range<u64>, Option<u64>)> {
         let extents = match self {
             Self::Resident(_) => &[],
@@ -210,14 +211,14 @@ impl Stream {
         })
     }
 
-    /// Fills `bytes` from its byte `at` on.
+    /// Fills `bytes` from offset `at`.
     ///
     /// # Errors
     ///
-    /// A range that passes its end, and what can't be read.
+    /// If the range extends past the end, or can't be read.
     pub fn fill(&self, volume: &Window, bytes: &mut [u8], at: u64) -> Result<(), String> {
         let end = at.checked_add(bytes.len() as u64).filter(|end| *end <= self.len());
-        let end = end.ok_or_else(|| format!("a stream of {} bytes has none at {at}", self.len()))?;
+        let end = end.ok_or_else(|| format!("a stream of {} bytes ends before byte {at}", self.len()))?;
         match self {
             Self::Resident(value) => bytes.copy_from_slice(&value[at as usize..end as usize]),
             Self::Clusters { initialized, .. } => {
@@ -237,7 +238,7 @@ impl Stream {
     }
 }
 
-/// Adds the extents of mapping pairs, which go on at byte `at` of their stream, and returns where they end.
+/// Appends the extents of mapping pairs that continue at byte `at` of their stream. Returns their end.
 fn take_runs(
     mut pairs: &[u8],
     mut at: u64,
@@ -274,7 +275,7 @@ fn take_runs(
     }
 }
 
-/// Signed little-endian number of one to eight bytes.
+/// Parses a signed little-endian number of one to eight bytes.
 fn signed(bytes: &[u8]) -> Option<i64> {
     let last = bytes.last().filter(|_| bytes.len() <= 8)?;
     let mut wide = [if *last >= 0x80 { 0xff } else { 0 }; 8];

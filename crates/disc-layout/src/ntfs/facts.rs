@@ -1,8 +1,8 @@
-//! What an NTFS volume says of itself: its label, and whether it was left in order.
+//! Label and state of an NTFS volume.
 //!
-//! Follows the layout that the Linux-NTFS project documents and ntfs-3g reads: boot sector, the records of `$LogFile`
-//! (2) and `$Volume` (3), which lie in the first run of the MFT, and the restart pages of the log. Files and folders are
-//! libntfs-3g's to read. Not supported: NTFS before Windows 2000 (1.x).
+//! Follows the layout documented by the Linux-NTFS project and read by ntfs-3g: boot sector, the records of `$LogFile`
+//! (2) and `$Volume` (3) in the first run of the MFT, and the restart pages of the log. Files and folders are read by
+//! libntfs-3g. NTFS before Windows 2000 (1.x) is not supported.
 
 use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -13,34 +13,34 @@ use crate::decode::from_utf16;
 use crate::limits::MAX_NTFS_RECORD_LEN;
 use crate::little_endian::{u16_at, u32_at, u64_at};
 
-/// What a volume says of itself.
+/// Label, length and state of a volume.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NtfsFacts {
-    /// Its label; empty if it has none.
+    /// Volume label; empty if it has none.
     pub label: String,
-    /// Its length in bytes, without the spare boot sector behind it.
+    /// Length in bytes, without the backup of the boot sector.
     pub len: u64,
-    /// Whether it was left in order.
+    /// State in which it was left.
     pub state: VolumeState,
 }
 
-/// Whether a volume was left in order.
+/// State in which a volume was left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum VolumeState {
-    /// It was.
+    /// Cleanly unmounted.
     Clean,
-    /// It is marked to be checked.
+    /// Marked as dirty, to be checked.
     Dirty,
-    /// Its log holds changes that are not in their places yet.
+    /// The log contains changes that have not been applied.
     Unfinished,
 }
 
-/// Why a volume can't be read.
+/// Reason why a volume can't be read.
 #[derive(Debug)]
 pub enum NtfsFault {
-    /// It can't be read at all.
+    /// Reading failed.
     Io(io::Error),
-    /// It contradicts itself.
+    /// A structure contradicts itself.
     Damaged(&'static str),
 }
 
@@ -52,17 +52,17 @@ const ATTRIBUTE_VOLUME_INFORMATION: u32 = 0x70;
 const ATTRIBUTE_DATA: u32 = 0x80;
 const ATTRIBUTE_END: u32 = 0xffff_ffff;
 
-/// `VOLUME_IS_DIRTY` of the volume's flags.
+/// Volume flag `VOLUME_IS_DIRTY`.
 const IS_DIRTY: u16 = 1;
-/// `RESTART_VOLUME_IS_CLEAN` of a restart area's flags.
+/// Restart area flag `RESTART_VOLUME_IS_CLEAN`.
 const IS_CLEAN: u16 = 2;
-/// The place of a log's client when there is none.
+/// Value of a client index if there is no client.
 const NO_CLIENT: u16 = 0xffff;
 
-/// The pages of a log. Windows writes no others.
+/// Length of a log page in bytes; Windows uses no other.
 const LOG_PAGE: usize = 4096;
 
-/// Reads what a volume says of itself.
+/// Reads the label and the state of a volume.
 pub fn read(volume: &mut (impl Read + Seek)) -> Result<NtfsFacts, NtfsFault> {
     let boot = NtfsBootSector::read(volume)?;
     let record = boot.record(volume, VOLUME)?;
@@ -72,7 +72,7 @@ pub fn read(volume: &mut (impl Read + Seek)) -> Result<NtfsFacts, NtfsFault> {
     let information = attribute(&record, ATTRIBUTE_VOLUME_INFORMATION)
         .and_then(resident)
         .filter(|information| information.len() >= 12)
-        .ok_or(NtfsFault::Damaged("`$Volume` says nothing of the volume"))?;
+        .ok_or(NtfsFault::Damaged("`$Volume` has no volume information"))?;
     let state = if u16_at(information, 10) & IS_DIRTY != 0 {
         VolumeState::Dirty
     } else if boot.log_is_clean(volume)? {
@@ -83,15 +83,15 @@ pub fn read(volume: &mut (impl Read + Seek)) -> Result<NtfsFacts, NtfsFault> {
     Ok(NtfsFacts { label, len: boot.len, state })
 }
 
-/// The geometry of a volume, as its boot sector says.
+/// Geometry of a volume from its boot sector.
 pub struct NtfsBootSector {
-    /// Bytes of a cluster.
+    /// Length of a cluster in bytes.
     pub cluster_len: u64,
-    /// Bytes of a record of the master file table.
+    /// Length of a record of the master file table in bytes.
     pub record_len: usize,
-    /// First byte of the master file table.
+    /// Offset of the master file table in bytes.
     pub mft_at: u64,
-    /// Bytes of the volume, without the spare boot sector.
+    /// Length of the volume in bytes, without the backup of the boot sector.
     pub len: u64,
 }
 
@@ -100,11 +100,11 @@ impl NtfsBootSector {
     ///
     /// # Errors
     ///
-    /// Values that no formatter writes, and what can't be read.
+    /// If a value is impossible, or the sector can't be read.
     pub fn read(volume: &mut (impl Read + Seek)) -> Result<Self, NtfsFault> {
         let boot = read_at(volume, 0, 512)?;
         let sector_len = u64::from(u16_at(&boot, 11));
-        // Values beyond 128 are negated logarithms: clusters of more than 64 KiB, records of less than a cluster.
+        // Larger values are negated logarithms: clusters of more than 64 KiB, records of less than a cluster.
         let n_sectors = match boot[13] {
             n @ 0..=0x80 => u64::from(n),
             n => 1 << (256 - u32::from(n)).min(32),
@@ -120,7 +120,7 @@ impl NtfsBootSector {
             && record_len >= STRIDE as u64
             && record_len <= MAX_NTFS_RECORD_LEN as u64;
         if !is_possible {
-            return Err(NtfsFault::Damaged("the boot sector is impossible"));
+            return Err(NtfsFault::Damaged("the boot sector has impossible values"));
         }
         Ok(Self {
             cluster_len,
@@ -130,17 +130,17 @@ impl NtfsBootSector {
         })
     }
 
-    /// A record of the MFT's first run.
+    /// Reads a record in the first run of the MFT.
     pub fn record(&self, volume: &mut (impl Read + Seek), number: u64) -> Result<Vec<u8>, NtfsFault> {
         let at = self.mft_at.saturating_add(number * self.record_len as u64);
         let mut record = read_at(volume, at, self.record_len)?;
         if &record[..4] != b"FILE" || !fixups::apply(&mut record) {
-            return Err(NtfsFault::Damaged("a record of the MFT is broken"));
+            return Err(NtfsFault::Damaged("a record of the MFT is damaged"));
         }
         Ok(record)
     }
 
-    /// What the newer of the two restart pages says. A log that was never used, as mkntfs leaves it, is clean.
+    /// Returns `true` if the newer restart page is clean. So is a log that was never used, as `mkntfs` leaves it.
     fn log_is_clean(&self, volume: &mut (impl Read + Seek)) -> Result<bool, NtfsFault> {
         let record = self.record(volume, LOG_FILE)?;
         let place =
@@ -154,7 +154,7 @@ impl NtfsBootSector {
     }
 }
 
-/// The part of a restart page that tells whether there is work left.
+/// Part of a restart page that shows whether changes are pending.
 struct Restart {
     lsn: u64,
     is_clean: bool,
@@ -172,7 +172,7 @@ impl Restart {
     }
 }
 
-/// The first attribute of a kind that has no name.
+/// Finds the first unnamed attribute of a type.
 fn attribute(record: &[u8], kind: u32) -> Option<&[u8]> {
     let mut at = usize::from(u16_at(record, 20));
     loop {
@@ -188,13 +188,13 @@ fn attribute(record: &[u8], kind: u32) -> Option<&[u8]> {
     }
 }
 
-/// The value of an attribute that lies in its record.
+/// Value of a resident attribute.
 fn resident(attribute: &[u8]) -> Option<&[u8]> {
     let (len, at) = (u32_at(attribute, 16) as usize, usize::from(u16_at(attribute, 20)));
     (attribute[8] == 0).then(|| attribute.get(at..at.checked_add(len)?))?
 }
 
-/// The first cluster of an attribute that does not.
+/// First cluster of an attribute in clusters.
 fn first_run(attribute: &[u8]) -> Option<u64> {
     if attribute[8] == 0 || attribute.len() < 64 {
         return None;
@@ -209,7 +209,7 @@ fn read_at(volume: &mut (impl Read + Seek), at: u64, n: usize) -> Result<Vec<u8>
     let mut bytes = vec![0; n];
     volume.seek(SeekFrom::Start(at)).and_then(|_| volume.read_exact(&mut bytes)).map_err(|error| {
         match error.kind() {
-            io::ErrorKind::UnexpectedEof => NtfsFault::Damaged("it is cut short"),
+            io::ErrorKind::UnexpectedEof => NtfsFault::Damaged("it is truncated"),
             _ => NtfsFault::Io(error),
         }
     })?;
@@ -232,7 +232,7 @@ mod tests {
 
     use super::*;
 
-    /// A small volume that mkntfs made. None if there is no mkntfs.
+    /// Makes a small volume with `mkntfs`. `None` if the tool is missing.
     fn volume() -> Option<Vec<u8>> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("volume");

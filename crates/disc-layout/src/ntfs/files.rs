@@ -1,9 +1,9 @@
-//! Reads what files an NTFS volume holds, from its master file table alone: whoever wrote it.
+//! Lists the files of an NTFS volume written by any driver, from its master file table.
 //!
-//! Every record is looked at once; folders need not be entered, for each file names the folder that it is in. Nothing
-//! is believed. Files that are compressed, in holes, in their record, or described by several records are listed
-//! without places, and [`NtfsContents::unplaced`] says which of them can be read; the table itself must be one that its first
-//! record describes.
+//! Every record is read once. Folders need not be read, since each file names its parent. The volume is untrusted.
+//! Files that are compressed, have holes, are resident or need several records are listed without ranges;
+//! [`NtfsContents::unplaced`] tells which of them can be read. The table itself must be described by its first record
+//! alone.
 
 use std::collections::HashMap;
 use std::io::{Read, Seek, SeekFrom};
@@ -18,48 +18,48 @@ use crate::limits::{MAX_NTFS_DEPTH, MAX_NTFS_RECORDS, MAX_PATHS_LEN};
 use crate::little_endian::{u16_at, u32_at, u64_at};
 use crate::volume_entry::VolumeEntry;
 
-/// What an NTFS volume holds. All places count from the start of the medium.
+/// Contents of an NTFS volume. Offsets count from the start of the medium.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NtfsContents {
-    /// Its name.
+    /// Volume label.
     pub label: String,
-    /// The length of a cluster in bytes.
+    /// Length of a cluster in bytes.
     pub cluster_len: u64,
-    /// Its files and folders, in the order of their records, but for those of the system.
+    /// Files and folders in the order of their records, without system files.
     pub files: Vec<VolumeEntry>,
-    /// The files that have no places and are not empty, by path.
+    /// Files without ranges that are not empty, by path.
     pub unplaced: HashMap<String, Unplaced>,
-    /// Where its structures are, ascending: boot sectors, files of the system, blocks of folders.
+    /// Ranges of structures, ascending: boot sectors, system files, and blocks of folders.
     pub structures: Vec<Range<u64>>,
 }
 
 /// Storage of a file outside of plain clusters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unplaced {
-    /// Its bytes, which are in its record.
+    /// Resident in the record; holds the bytes.
     InRecord(Arc<[u8]>),
-    /// Compressed, encrypted, with holes, or described by several records: not read here.
+    /// Compressed, encrypted, with holes, or in several records: not supported.
     Special,
 }
 
-/// Whether a boot sector is one of NTFS.
+/// Returns `true` for an NTFS boot sector.
 pub fn is_boot_sector(sector: &[u8]) -> bool {
     sector.get(3..11) == Some(b"NTFS    ")
 }
 
-/// Records below this one are for the system.
+/// Number of records reserved for the system.
 const N_SYSTEM_FILES: u64 = 24;
 
-/// A record as far as it matters.
+/// Relevant fields of a record.
 #[derive(Default)]
 struct FoundRecord {
     name: Option<(u64, String)>,
     is_folder: bool,
     len: u64,
     places: Vec<Range<u64>>,
-    /// The bytes, if they are in the record.
+    /// Bytes of a resident file.
     in_record: Option<Arc<[u8]>>,
-    /// `true` if other records may describe more of it.
+    /// `true` if other records may continue it.
     has_list: bool,
     structures: Vec<Range<u64>>,
 }
@@ -70,7 +70,7 @@ struct NtfsGeometry {
     n_clusters: u64,
 }
 
-/// What the volume in a range of a medium holds.
+/// Lists the contents of the volume in a range of a medium.
 pub fn files(medium: &mut (impl Read + Seek), place: Range<u64>) -> Result<NtfsContents> {
     let sector = read_at(medium, place.start, SECTOR_LEN as usize)?;
     if !is_boot_sector(&sector) {
@@ -79,12 +79,12 @@ pub fn files(medium: &mut (impl Read + Seek), place: Range<u64>) -> Result<NtfsC
     let n_sectors = u64_at(&sector, 0x28);
     let cluster_len = u64::from(sector[0x0d]) * SECTOR_LEN;
     if u64::from(u16_at(&sector, 0x0b)) != SECTOR_LEN || !cluster_len.is_power_of_two() || sector[0x40] != 0xf6 {
-        return Err(Error::Unsupported(wrong("its sectors, clusters or records have a length that is not read here")));
+        return Err(Error::Unsupported(wrong("its sectors, clusters or records have a length that is not supported")));
     }
     if n_sectors.saturating_mul(SECTOR_LEN) > place.end - place.start {
         return Err(Error::Damaged(
             Details::new("the NTFS volume is longer than its partition")
-                .help("the image may be cut off: compare its size with that of the original"),
+                .help("the image may be truncated: compare its size with that of the original"),
         ));
     }
     let geometry = NtfsGeometry { place: place.clone(), cluster_len, n_clusters: n_sectors * SECTOR_LEN / cluster_len };
@@ -93,7 +93,7 @@ pub fn files(medium: &mut (impl Read + Seek), place: Range<u64>) -> Result<NtfsC
         .ok_or_else(|| Error::Damaged(wrong("it has no files")))?;
     let n_records = first.len / RECORD_LEN as u64;
     if first.places.is_empty() || n_records > MAX_NTFS_RECORDS {
-        return Err(Error::Damaged(wrong("its table of files can't be read")));
+        return Err(Error::Damaged(wrong("its master file table can't be read")));
     }
     let mut found = HashMap::new();
     let mut number = 0;
@@ -128,7 +128,7 @@ fn contents(
         if number < N_SYSTEM_FILES {
             contents.structures.extend(record.places.iter().cloned());
         }
-        // Windows puts files of its own below `$Extend`, beside those that the volume was made with.
+        // Windows puts further system files below `$Extend`.
         let Some(path) = path(&found, number)? else { continue };
         paths_len += path.len() as u64;
         if paths_len > MAX_PATHS_LEN {
@@ -148,7 +148,7 @@ fn contents(
     Ok(contents)
 }
 
-/// Where a file is in the tree; none for what is of the system, or in a folder that is not there.
+/// Path of a file. `None` for system files, and for files whose folder does not exist.
 fn path(found: &HashMap<u64, FoundRecord>, number: u64) -> Result<Option<String>> {
     let mut names = Vec::new();
     let mut at = number;
@@ -158,11 +158,11 @@ fn path(found: &HashMap<u64, FoundRecord>, number: u64) -> Result<Option<String>
             return Ok(None);
         }
         if name.is_empty() || name == "." || name == ".." || name.contains(['/', '\0']) {
-            return Err(Error::bad_name(format!("`{name}` on the NTFS volume is no name")));
+            return Err(Error::bad_name(format!("`{name}` on the NTFS volume is not a valid name")));
         }
         names.push(name.as_str());
         if names.len() > MAX_NTFS_DEPTH {
-            return Err(Error::Damaged(wrong("its folders lead in a circle")));
+            return Err(Error::Damaged(wrong("its folders form a loop")));
         }
         at = *parent;
     }
@@ -170,9 +170,9 @@ fn path(found: &HashMap<u64, FoundRecord>, number: u64) -> Result<Option<String>
     Ok((number != ROOT).then(|| names.join("/")))
 }
 
-/// A record; none if it is not in use, or continues another one.
+/// Parses a record. `None` if it is unused, or continues another one.
 fn parse(sectors: &[u8], number: u64, geometry: &NtfsGeometry) -> Result<Option<FoundRecord>> {
-    let damaged = || Error::Damaged(wrong(&format!("record {number} of its table of files is damaged")));
+    let damaged = || Error::Damaged(wrong(&format!("record {number} of its master file table is damaged")));
     if &sectors[..4] != b"FILE" || u16_at(sectors, 22) & 1 == 0 || u64_at(sectors, 32) != 0 {
         return Ok(None);
     }
@@ -205,10 +205,10 @@ fn parse(sectors: &[u8], number: u64, geometry: &NtfsGeometry) -> Result<Option<
     Ok(Some(found))
 }
 
-/// Compressed, encrypted or with holes.
+/// Attribute flags: compressed, encrypted or sparse.
 const IS_SPECIAL: u16 = 0xc0ff;
 
-/// The namespace of short names that are not the only ones.
+/// Namespace of short names that accompany a long one.
 const DOS: u8 = 2;
 
 fn take(attribute: &[u8], found: &mut FoundRecord, geometry: &NtfsGeometry) -> Option<()> {
@@ -238,14 +238,15 @@ fn take(attribute: &[u8], found: &mut FoundRecord, geometry: &NtfsGeometry) -> O
             let name = value.get(66..66 + 2 * usize::from(value[64]))?;
             found.name = Some((u64_at(value, 0) & 0xffff_ffff_ffff, text(name)));
         }
-        // The label takes the place of the name of `$Volume`, which everybody knows.
+        // Store the label in place of the well-known name of `$Volume`.
         record::VOLUME_NAME => found.name = Some((ROOT, text(value))),
         _ => {}
     }
     Some(())
 }
 
-/// The clusters of an attribute as ranges of the medium; those that touch are one. The inner none: some are in a hole.
+/// Converts mapping pairs to ranges of the medium, with adjacent ones joined. The inner `None` means that there are
+/// holes.
 fn runs(mut pairs: &[u8], geometry: &NtfsGeometry) -> Option<Option<Vec<Range<u64>>>> {
     let mut ranges: Vec<Range<u64>> = Vec::new();
     let mut start = 0i64;
@@ -274,7 +275,7 @@ fn runs(mut pairs: &[u8], geometry: &NtfsGeometry) -> Option<Option<Vec<Range<u6
     }
 }
 
-/// Ranges without what is behind the end of a file.
+/// Cuts ranges off after `len` bytes.
 fn cut(mut ranges: Vec<Range<u64>>, len: u64) -> Vec<Range<u64>> {
     let mut left = len;
     for range in &mut ranges {
@@ -298,7 +299,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn wrong(why: &str) -> Details {
-    Details::new(format!("this is no NTFS volume that can be read: {why}"))
+    Details::new(format!("this NTFS volume can't be read: {why}"))
 }
 
 fn read_at(medium: &mut (impl Read + Seek), offset: u64, len: usize) -> Result<Vec<u8>> {

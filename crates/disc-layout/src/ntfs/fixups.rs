@@ -1,13 +1,13 @@
-//! Fixups: the last two bytes of each 512 of a record or page are kept in its header, and an update sequence number
-//! stands in their place, so that a write that was cut off shows.
+//! Fixups: the last two bytes of every 512 in a record or page are moved to its header and replaced by an update
+//! sequence number, so that a partial write is detected.
 
 use crate::little_endian::u16_at;
 
-/// The sectors that update sequence numbers protect, whatever the sectors of the disk are.
+/// Length of the protected units in bytes, whatever the sector length of the disk.
 pub const STRIDE: usize = 512;
 
-/// Puts the last two bytes of each 512 back, which an update sequence number stands for. False if one is another: then
-/// the record was written in part.
+/// Restores the last two bytes of every 512. Returns `false` if an update sequence number differs, which means that the
+/// record was only partly written.
 pub fn apply(record: &mut [u8]) -> bool {
     let (at, n) = (usize::from(u16_at(record, 4)), usize::from(u16_at(record, 6)));
     if n == 0 || at + 2 * n > record.len() || (n - 1) * STRIDE > record.len() {
@@ -24,7 +24,7 @@ pub fn apply(record: &mut [u8]) -> bool {
     true
 }
 
-/// Puts the update sequence number back at the end of each 512 bytes, where [`apply`] took it.
+/// Puts the update sequence numbers back that [`apply`] removed.
 pub fn restore(bytes: &mut [u8]) {
     let (at, n) = (usize::from(u16_at(bytes, 4)), usize::from(u16_at(bytes, 6)));
     for stride in 0..n.saturating_sub(1) {

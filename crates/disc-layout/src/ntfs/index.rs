@@ -1,30 +1,30 @@
-//! Folders: B-trees of file names in the order of `$UpCase`, the root in the folder's record and the rest in blocks of
-//! 4,096 bytes.
+//! Folders as B-trees of file names in the order of `$UpCase`. The root is in the folder's record and the rest in
+//! blocks of 4,096 bytes.
 //!
-//! A tree is filled from its first leaf to its last, so it follows from the names alone. No node is empty.
+//! A tree is filled from its first leaf to its last, so it depends on the names alone. No node is empty.
 
 use super::record::protect;
 
-/// The length of a block, which is that of a cluster.
+/// Length of a block in bytes, which is that of a cluster.
 pub(super) const BLOCK_LEN: usize = 4_096;
 
-/// Where the entries of a block begin: behind the head, and the fixups of eight sectors.
+/// Offset of the first entry in a block, after the header and the fixups of eight sectors.
 const ENTRIES_AT: usize = 64;
 
-/// The head of the index in a block, which offsets count from.
+/// Offset of the index header in a block, from which other offsets count.
 const INDEX_AT: usize = 24;
 
 const HAS_CHILD: u16 = 1;
 const IS_END: u16 = 2;
 
-/// What the end of a node takes, and what a child adds to an entry.
+/// Length of the end entry of a node, and of the child reference in an entry.
 const END_LEN: usize = 16;
 const CHILD_LEN: usize = 8;
 
-/// An entry as it is in a leaf.
+/// Entry in the form of a leaf.
 pub(super) type IndexEntry = Vec<u8>;
 
-/// The entry of a file: where its record is, and its name attribute.
+/// Makes the entry of a file from its record reference and name attribute.
 pub(super) fn entry(reference: u64, file_name: &[u8]) -> IndexEntry {
     let mut bytes = vec![0; (16 + file_name.len()).next_multiple_of(8)];
     let len = bytes.len() as u16;
@@ -35,15 +35,15 @@ pub(super) fn entry(reference: u64, file_name: &[u8]) -> IndexEntry {
     bytes
 }
 
-/// A tree: what is in the record, and the blocks.
+/// Index of a folder.
 pub(super) struct IndexTree {
-    /// The value of the attribute `$INDEX_ROOT`.
+    /// Value of the attribute `$INDEX_ROOT`.
     pub root: Vec<u8>,
-    /// The blocks, one after the other.
+    /// All blocks, one after another.
     pub blocks: Vec<u8>,
 }
 
-/// Entries of one level, each with the number of the block of what comes before it, and the block of what comes last.
+/// Entries of one level, each with the block number of its left child, and the block of the last child.
 struct IndexLevel {
     entries: Vec<(IndexEntry, Option<u64>)>,
     last: Option<u64>,
@@ -72,8 +72,8 @@ impl IndexLevel {
     }
 }
 
-/// The tree of these entries, which are in order. `room` says how many bytes the entries in the record may take, with
-/// and without blocks.
+/// Builds the tree of sorted entries. `room` returns the number of bytes for entries in the record, with or without
+/// blocks.
 pub(super) fn tree(entries: Vec<IndexEntry>, room: impl Fn(bool) -> usize) -> IndexTree {
     let mut blocks = Vec::new();
     let mut level = IndexLevel { entries: entries.into_iter().map(|entry| (entry, None)).collect(), last: None };
@@ -94,7 +94,7 @@ pub(super) fn tree(entries: Vec<IndexEntry>, room: impl Fn(bool) -> usize) -> In
     IndexTree { root, blocks }
 }
 
-/// Puts a level into blocks, and gives back the one above: what is between the blocks.
+/// Writes a level into blocks and returns the level above: the entries between the blocks.
 fn split(level: IndexLevel, blocks: &mut Vec<u8>) -> IndexLevel {
     let mut above = Vec::new();
     let mut node = IndexLevel { entries: Vec::new(), last: level.last };
@@ -105,7 +105,7 @@ fn split(level: IndexLevel, blocks: &mut Vec<u8>) -> IndexLevel {
             node.entries.push((entry, child));
             continue;
         }
-        // The entry goes up, unless it is the last: then the one before it does, so that the next block is not empty.
+        // This entry moves up. If it is the last one, the entry before it does, so that the next block is not empty.
         let is_last = left.peek().is_none();
         let (up, below) = match node.entries.pop() {
             Some(before) if is_last => (before, Some((entry, child))),
@@ -122,7 +122,7 @@ fn split(level: IndexLevel, blocks: &mut Vec<u8>) -> IndexLevel {
     IndexLevel { entries: above, last: Some(last) }
 }
 
-/// Adds a block, and says its number.
+/// Appends a block and returns its number.
 fn put(node: &IndexLevel, blocks: &mut Vec<u8>) -> u64 {
     let number = (blocks.len() / BLOCK_LEN) as u64;
     let entries = node.bytes();

@@ -1,4 +1,4 @@
-//! The master file table of a volume that any driver may have written: its records one by one.
+//! Reads the records of the master file table of a volume written by any driver.
 
 use super::attributes::{Attribute, Stream, attributes, number_of};
 use super::facts::NtfsBootSector;
@@ -9,33 +9,33 @@ use crate::limits::MAX_NTFS_DEPTH;
 use crate::little_endian::{u16_at, u64_at};
 use crate::partitions::Window;
 
-/// Bytes of the table that are read at once; at least those of a record.
+/// Number of bytes of the table that are read at a time; at least one record.
 const BLOCK_LEN: usize = 1 << 20;
 
-/// Flag of a record: it is in use.
+/// Record flag: in use.
 const IN_USE: u16 = 1;
 
-/// Namespace of names for DOS alone.
+/// Namespace of names for DOS only.
 const DOS: u8 = 2;
 
-/// Master file table: the places of its records.
+/// Master file table.
 pub struct MasterFileTable {
     stream: Stream,
     boot: NtfsBootSector,
 }
 
-/// The first record of a file, as a further one names it; `None` for a first one.
+/// Number of the base record that a record continues. `None` for a base record.
 pub fn base_of(record: &[u8]) -> Option<u64> {
     Some(u64_at(record, 32)).filter(|reference| *reference != 0).map(number_of)
 }
 
-/// Attributes of the table's own contents in a record.
+/// Attributes of the unnamed data stream in a record.
 fn data(record: &[u8]) -> Result<Vec<Attribute<'_>>, String> {
     let is_data = |it: &Attribute| it.kind() == record::DATA && it.name().is_empty();
     attributes(record).filter(|it| it.as_ref().map_or(true, is_data)).collect()
 }
 
-/// Names of a file that are not for DOS alone, each with the number of its folder.
+/// Names of a file other than those for DOS only, each with the number of its folder.
 fn names(record: &[u8]) -> impl Iterator<Item = (u64, String)> {
     let values = attributes(record).flatten().filter(|it| it.kind() == record::FILE_NAME).filter_map(|it| it.value());
     values.filter(|value| value.len() >= 66 && value[65] != DOS).map(|value| {
@@ -45,29 +45,29 @@ fn names(record: &[u8]) -> impl Iterator<Item = (u64, String)> {
 }
 
 impl MasterFileTable {
-    /// Finds the table, which its own first record describes.
+    /// Finds the table, which is described by its own first record.
     ///
     /// # Errors
     ///
-    /// A table that contradicts itself or can't be read.
+    /// If the table contradicts itself or can't be read.
     pub fn open(volume: &Window) -> Result<Self, String> {
         let boot = NtfsBootSector::read(&mut volume.clone()).map_err(|fault| fault.to_string())?;
         let first = boot.record(&mut volume.clone(), 0).map_err(|fault| fault.to_string())?;
         let stream = Stream::beginning(data(&first)?, boot.cluster_len, boot.len)?;
         let mut table = Self { stream, boot };
-        // A table in many pieces lists some of them in further records, each within the pieces before.
+        // A fragmented table is continued in further records, each within the fragments before it.
         let mut records = vec![first];
         for other in attribute_list::others(&records[0], volume, &table.boot)? {
             records.push(table.record(volume, other)?.ok_or("a record of the table itself is not in use")?);
             let parts = records.iter().map(|record| data(record)).collect::<Result<Vec<_>, _>>()?;
-            // Records are listed by their numbers, and a later one may describe an earlier piece.
+            // Records are listed by number, and a later one may describe an earlier fragment.
             if let Ok(stream) = Stream::beginning(parts.concat(), table.boot.cluster_len, table.boot.len) {
                 table.stream = stream;
             }
         }
         let parts = records.iter().map(|record| data(record)).collect::<Result<Vec<_>, _>>()?;
         table.stream = Stream::new(parts.concat(), table.boot.cluster_len, table.boot.len)?;
-        // A table that is in holes, or in the same clusters over and over, would have no end.
+        // A table with holes, or with the same clusters over and over, could be endless.
         match table.stream.is_hollow() || table.stream.len() > table.boot.len {
             true => Err("the master file table is longer than its volume".into()),
             false => Ok(table),
@@ -79,17 +79,17 @@ impl MasterFileTable {
         &self.boot
     }
 
-    /// Bytes of a cluster.
+    /// Length of a cluster in bytes.
     pub fn cluster_len(&self) -> u64 {
         self.boot.cluster_len
     }
 
-    /// Bytes of the volume, without the spare boot sector.
+    /// Length of the volume in bytes, without the backup of the boot sector.
     pub fn volume_len(&self) -> u64 {
         self.boot.len
     }
 
-    /// Returns whether a record is of a file with a reparse point whose contents are, at least in part, nowhere on the
+    /// Returns `true` if a record is of a file with a reparse point whose contents are at least partly missing on the
     /// volume.
     pub fn is_hollow(&self, record: &[u8]) -> bool {
         let has_reparse_point = attributes(record).flatten().any(|it| it.kind() == record::REPARSE_POINT);
@@ -99,11 +99,11 @@ impl MasterFileTable {
                 .is_ok_and(|stream| stream.is_hollow())
     }
 
-    /// A record with its update sequence numbers put back; `None` for one that is not in use.
+    /// Reads a record and applies its fixups. `None` if it is not in use.
     ///
     /// # Errors
     ///
-    /// A record outside of the table, one that was written in part, and what can't be read.
+    /// If the record is outside of the table, only partly written, or can't be read.
     pub fn record(&self, volume: &Window, number: u64) -> Result<Option<Vec<u8>>, String> {
         let mut bytes = vec![0; self.boot.record_len];
         let at = number.checked_mul(self.boot.record_len as u64).ok_or("there is no such record")?;
@@ -111,31 +111,33 @@ impl MasterFileTable {
         if !is_in_use(&bytes) {
             return Ok(None);
         }
-        fixups::apply(&mut bytes).then_some(Some(bytes)).ok_or_else(|| format!("record {number} was written in part"))
+        fixups::apply(&mut bytes)
+            .then_some(Some(bytes))
+            .ok_or_else(|| format!("record {number} was only partly written"))
     }
 
-    /// Adds the bytes of a record as patches, at their places on the volume.
+    /// Adds the bytes of a record to `patches`, with their offsets on the volume.
     ///
     /// # Errors
     ///
-    /// A record that lies in a hole.
+    /// If the record is in a hole.
     pub fn place(&self, number: u64, bytes: &[u8], patches: &mut Vec<(u64, Vec<u8>)>) -> Result<(), String> {
         let at = number * self.boot.record_len as u64;
         for (part, place) in self.stream.places(at..at + bytes.len() as u64) {
-            let place = place.ok_or("a record lies in a hole")?;
+            let place = place.ok_or("a record is in a hole")?;
             patches.push((place, bytes[(part.start - at) as usize..(part.end - at) as usize].to_vec()));
         }
         Ok(())
     }
 
-    /// Paths of a file from the root, without a slash before: one for each of its names that is not for DOS alone, if the
-    /// folders on the way can be read.
+    /// Paths of a file from the root, one for each name that is not for DOS only. Paths through folders that can't be
+    /// read are left out.
     pub fn paths(&self, volume: &Window, number: u64) -> Vec<String> {
         let Ok(Some(record)) = self.record(volume, number) else { return Vec::new() };
         names(&record).filter_map(|(parent, name)| self.path_below(volume, parent, name)).collect()
     }
 
-    /// The path of a name in a folder.
+    /// Path of a name below a folder.
     fn path_below(&self, volume: &Window, mut parent: u64, name: String) -> Option<String> {
         let mut parts = vec![name];
         while parent != ROOT {
@@ -151,12 +153,11 @@ impl MasterFileTable {
         Some(parts.join("/"))
     }
 
-    /// Shows every record that is in use and whole, with its number. Before each mebibyte of the table, `check_cancelled` is asked
-    /// whether to go on.
+    /// Shows every valid record in use, with its number. Calls `check_cancelled` before each mebibyte of the table.
     ///
     /// # Errors
     ///
-    /// A table that can't be read, and what `check_cancelled` returns.
+    /// If the table can't be read, or `check_cancelled` fails.
     pub fn visit<E: From<Error>>(
         &self,
         volume: &Window,
@@ -193,7 +194,7 @@ fn is_in_use(record: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    /// A record with one name, in the root.
+    /// Makes a record with one name in the root folder.
     fn record_named(name: &[u16]) -> Vec<u8> {
         let mut value = vec![0; 66];
         value[..8].copy_from_slice(&ROOT.to_le_bytes());

@@ -1,33 +1,33 @@
-//! Records of the master file table and their attributes, as bytes.
+//! Writer of master file table records and their attributes.
 //!
-//! A record has 1,024 bytes and is protected by *fixups*: the last two bytes of each sector are kept in its header, and
-//! an update number stands in their place, so that a write that was cut off shows.
+//! A record has 1,024 bytes and is protected by *fixups*: the last two bytes of each sector are moved to its header and
+//! replaced by an update sequence number, so that a partial write is detected.
 
-/// The length of a record.
+/// Length of a record in bytes.
 pub const RECORD_LEN: usize = 1_024;
 
-/// Where the first attribute of a record is.
+/// Offset of the first attribute.
 const FIRST_ATTRIBUTE: usize = 56;
 
-/// What a record ends with, and what that takes.
+/// End marker of a record, and its length with padding.
 const END: u32 = u32::MAX;
 const END_LEN: usize = 8;
 
 const SECTOR_LEN: usize = 512;
 
-/// The update number of everything that we write.
+/// Update sequence number of all records that tsmedia writes.
 const UPDATE_NUMBER: u16 = 1;
 
-// Types of attributes, in the order in which a record has them.
+// Types of attributes, in their order within a record.
 /// Times, flags and security of a file.
 pub const STANDARD_INFORMATION: u32 = 0x10;
 /// List of attributes in other records.
 pub const ATTRIBUTE_LIST: u32 = 0x20;
 /// Name of a file, with its folder.
 pub const FILE_NAME: u32 = 0x30;
-/// Security descriptor of a file that has one of its own.
+/// Security descriptor of a file that stores its own.
 pub const SECURITY_DESCRIPTOR: u32 = 0x50;
-/// Label of the volume.
+/// Volume label.
 pub const VOLUME_NAME: u32 = 0x60;
 /// Version and flags of the volume.
 pub const VOLUME_INFORMATION: u32 = 0x70;
@@ -45,28 +45,28 @@ pub const REPARSE_POINT: u32 = 0xc0;
 /// Consecutive clusters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NtfsRun {
-    /// The first of them.
+    /// First cluster.
     pub start: u64,
-    /// Number of them.
+    /// Number of clusters.
     pub n_clusters: u64,
 }
 
-/// What a record is for.
+/// Use of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecordUse {
-    /// Nothing.
+    /// Not in use.
     Unused = 0,
-    /// A file.
+    /// File.
     File = 1,
-    /// A folder.
+    /// Folder.
     Folder = 3,
-    /// Indexes that are no folder's.
+    /// Indexes other than a folder's.
     Indexes = 9,
-    /// Such in `$Extend`.
+    /// Indexes of a file in `$Extend`.
     Extension = 13,
 }
 
-/// A record while its attributes are added, in the order of their types and then of their names.
+/// Record under construction. Attributes must be added in the order of their types, and then of their names.
 pub struct MftRecord {
     bytes: Vec<u8>,
     n_attributes: u16,
@@ -80,12 +80,12 @@ impl MftRecord {
         Self { bytes: vec![0; FIRST_ATTRIBUTE], n_attributes: 0, n_names: 0 }
     }
 
-    /// How many bytes are left for attributes.
+    /// Number of bytes left for attributes.
     pub fn room(&self) -> usize {
         RECORD_LEN - END_LEN - self.bytes.len()
     }
 
-    /// Adds an attribute whose value is in the record.
+    /// Adds a resident attribute.
     pub fn resident(&mut self, kind: u32, name: &str, value: &[u8]) {
         let name: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let value_at = (24 + name.len()).next_multiple_of(8);
@@ -101,8 +101,7 @@ impl MftRecord {
         attribute[value_at..value_at + value.len()].copy_from_slice(value);
     }
 
-    /// Adds an attribute whose `len` bytes are in clusters; without a run they are zeros that are nowhere, in a hole of
-    /// so many clusters.
+    /// Adds an attribute whose `len` bytes are in clusters. `Err` makes it a hole of that many clusters.
     pub fn outside(&mut self, kind: u32, name: &str, len: u64, run: Result<NtfsRun, u64>, cluster_len: u64) {
         let name: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let runs_at = (64 + name.len()).next_multiple_of(8);
@@ -120,7 +119,7 @@ impl MftRecord {
         attribute[runs_at..runs_at + runs.len()].copy_from_slice(&runs);
     }
 
-    /// Adds the head of an attribute of `len` bytes, and says where it is.
+    /// Adds the header of an attribute of `len` bytes and returns its offset.
     fn begin(&mut self, kind: u32, len: usize, is_outside: bool, name: &[u8], name_at: u16) -> usize {
         let start = self.bytes.len();
         self.bytes.resize(start + len, 0);
@@ -135,11 +134,11 @@ impl MftRecord {
         start
     }
 
-    /// The record with its number and how often it was used.
+    /// Completes the record with its number and sequence number.
     ///
     /// # Panics
     ///
-    /// If the attributes don't fit: those that may be long are to be measured before.
+    /// If the attributes don't fit. Callers measure those that may be long.
     pub fn finish(mut self, number: u64, sequence: u16, what: RecordUse) -> Vec<u8> {
         self.bytes.extend(END.to_le_bytes());
         self.bytes.extend([0; 4]);
@@ -163,14 +162,14 @@ impl MftRecord {
     }
 }
 
-/// An unnamed attribute of a type whose `len` bytes are in a run of clusters.
+/// Makes an unnamed attribute whose `len` bytes are in a run of clusters.
 pub fn outside(kind: u32, len: u64, run: NtfsRun, cluster_len: u64, instance: u16) -> Vec<u8> {
     let mut record = MftRecord { bytes: Vec::new(), n_attributes: instance, n_names: 0 };
     record.outside(kind, "", len, Ok(run), cluster_len);
     record.bytes
 }
 
-/// Puts an update number at the end of each sector, and what was there behind the number at `at`.
+/// Applies fixups: saves the last two bytes of each sector after `at`, and replaces them by the update sequence number.
 pub fn protect(bytes: &mut [u8], at: usize) {
     bytes[at..at + 2].copy_from_slice(&UPDATE_NUMBER.to_le_bytes());
     for sector in 0..bytes.len() / SECTOR_LEN {
@@ -180,9 +179,9 @@ pub fn protect(bytes: &mut [u8], at: usize) {
     }
 }
 
-/// Where the clusters of an attribute are: lengths and starts in as few bytes as they need.
+/// Encodes a run as mapping pairs, with lengths and starts in as few bytes as possible.
 fn mapping_pairs(run: Result<NtfsRun, u64>) -> Vec<u8> {
-    // Both numbers are signed.
+    // Both numbers are signed, so the top bit must be clear.
     let short = |number: u64| {
         let bytes = (number as i64).to_le_bytes();
         let len = (1..8).find(|len| number < 1 << (8 * len - 1)).unwrap_or(8);

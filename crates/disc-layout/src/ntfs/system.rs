@@ -1,21 +1,21 @@
-//! What every NTFS volume has, whatever it holds: attribute values, security descriptors, the definitions of
-//! attributes, and the indexes of `$Secure` and `$Extend`, as `mkntfs` writes them.
+//! Contents of the system files of every NTFS volume: attribute values, security descriptors, attribute definitions,
+//! and the indexes of `$Secure` and `$Extend`, as written by `mkntfs`.
 
 use crate::date::Date;
 
-/// Seconds from 1601, where NTFS counts from, to 1970.
+/// Seconds from 1601, the epoch of NTFS, to 1970.
 const SINCE_1601: u64 = 11_644_473_600;
 
-/// A moment in the unit of NTFS, 100 ns.
+/// Converts a date to NTFS time in units of 100 ns.
 pub(super) fn time(date: Date) -> [u8; 8] {
     ((date.unix() + SINCE_1601) * 10_000_000).to_le_bytes()
 }
 
 pub(super) const HIDDEN_SYSTEM: u32 = 0x06;
 pub(super) const ARCHIVE: u32 = 0x20;
-/// Only in the attributes of a name.
+/// Flag of folders, in name attributes only.
 pub(super) const IS_FOLDER: u32 = 0x1000_0000;
-/// The same of what holds indexes that are no folder's.
+/// Flag of files with indexes other than a folder's, in name attributes only.
 pub(super) const HAS_INDEXES: u32 = 0x2000_0000;
 
 /// Numbers of security descriptors in `$Secure`.
@@ -24,7 +24,7 @@ pub(super) const OF_INDEXES: u32 = 0x101;
 pub(super) const OF_FOLDERS: u32 = 0x102;
 pub(super) const OF_FILES: u32 = 0x103;
 
-/// `$STANDARD_INFORMATION` of NTFS 3.
+/// Formats `$STANDARD_INFORMATION` of NTFS 3.
 pub(super) fn information(date: Date, flags: u32, security: u32) -> Vec<u8> {
     let mut value = old_information(date, flags);
     value.extend([0; 4]); // the owner, for quotas
@@ -33,7 +33,7 @@ pub(super) fn information(date: Date, flags: u32, security: u32) -> Vec<u8> {
     value
 }
 
-/// The same of NTFS 1.2, whose files carry their security descriptors themselves.
+/// Formats `$STANDARD_INFORMATION` of NTFS 1.2, for files that store their own security descriptor.
 pub(super) fn old_information(date: Date, flags: u32) -> Vec<u8> {
     let mut value = time(date).repeat(4);
     value.extend(flags.to_le_bytes());
@@ -41,18 +41,18 @@ pub(super) fn old_information(date: Date, flags: u32) -> Vec<u8> {
     value
 }
 
-/// What a name says of its file.
+/// Fields of a name attribute besides name and date.
 #[derive(Clone, Copy)]
 pub(super) struct FileNameFields {
-    /// The record of the folder.
+    /// Reference to the record of the folder.
     pub parent: u64,
     pub flags: u32,
-    /// The bytes of its clusters, and its own.
+    /// Allocated and actual length in bytes.
     pub allocated: u64,
     pub len: u64,
 }
 
-/// `$FILE_NAME`. Names that DOS could have too are marked as both: they have no other.
+/// Formats `$FILE_NAME`. A name that is valid in DOS is marked as both a long and a short one.
 pub(super) fn file_name(name: &[u16], date: Date, named: FileNameFields) -> Vec<u8> {
     let mut value = named.parent.to_le_bytes().to_vec();
     value.extend(time(date).repeat(4));
@@ -66,13 +66,13 @@ pub(super) fn file_name(name: &[u16], date: Date, named: FileNameFields) -> Vec<
     value
 }
 
-/// Whether a name is one of eight letters and three, in any case.
+/// Returns `true` for a name of up to eight characters and an extension of up to three, in any case.
 fn is_dos_name(name: &[u16]) -> bool {
     let plain = |unit: &u16| u8::try_from(*unit).is_ok_and(|c| c.is_ascii_alphanumeric() || b"$-_".contains(&c));
     let mut parts = name.split(|unit| *unit == u16::from(b'.'));
     let (stem, extension, rest) = (parts.next().unwrap_or_default(), parts.next(), parts.next());
     let is_part = |part: &[u16], most: usize| (1..=most).contains(&part.len()) && part.iter().all(plain);
-    // The root folder is in itself as a dot.
+    // The root folder contains itself as `.`.
     name == [u16::from(b'.')]
         || rest.is_none() && is_part(stem, 8) && extension.is_none_or(|extension| is_part(extension, 3))
 }
@@ -85,7 +85,7 @@ const READ: u32 = 0x12_0089;
 const READ_AND_WRITE: u32 = 0x12_019f;
 const ALL: u32 = 0x1f_01ff;
 
-/// A self-relative security descriptor (MS-DTYP 2.4.6): who has which rights, and whether what is below inherits them.
+/// Formats a self-relative security descriptor (MS-DTYP 2.4.6) that grants these rights.
 fn descriptor(owner: &[u8], rights: &[(&[u8], u32)], is_inherited: bool) -> Vec<u8> {
     let mut entries = Vec::new();
     for (who, mask) in rights {
@@ -109,28 +109,28 @@ fn descriptor(owner: &[u8], rights: &[(&[u8], u32)], is_inherited: bool) -> Vec<
     bytes
 }
 
-/// The descriptor that `$AttrDef`, `$Boot` and `$Volume` carry themselves.
+/// Security descriptor stored in `$AttrDef`, `$Boot` and `$Volume` themselves.
 pub(super) fn own_descriptor(is_writable: bool) -> Vec<u8> {
     let mask = if is_writable { READ_AND_WRITE } else { READ };
     descriptor(LOCAL_SYSTEM, &[(LOCAL_SYSTEM, mask), (ADMINISTRATORS, mask)], false)
 }
 
-/// The descriptors in `$Secure`, from number 0x100 on.
+/// Security descriptors in `$Secure`, from number 0x100.
 fn descriptors() -> [Vec<u8>; 4] {
     let system = |mask| descriptor(ADMINISTRATORS, &[(LOCAL_SYSTEM, mask), (ADMINISTRATORS, mask)], false);
     let everyone = |is_inherited| descriptor(ADMINISTRATORS, &[(EVERYONE, ALL)], is_inherited);
     [system(READ), system(READ_AND_WRITE), everyone(true), everyone(false)]
 }
 
-/// Where the second copy of the descriptors is in `$SDS`.
+/// Offset of the second copy of the descriptors in `$SDS`.
 const COPY_AT: usize = 256 << 10;
 
-/// The length of `$SDS`.
+/// Length of `$SDS` in bytes.
 pub(super) fn sds_len() -> u64 {
     (COPY_AT + sds_block().len()) as u64
 }
 
-/// The contents of `$SDS`: each descriptor behind its head, and all of them once more.
+/// Contents of `$SDS`: each descriptor with its header, and a second copy of all of them.
 pub(super) fn sds() -> Vec<u8> {
     let block = sds_block();
     let mut bytes = block.clone();
@@ -149,7 +149,7 @@ fn sds_block() -> Vec<u8> {
     block
 }
 
-/// The heads of the descriptors in `$SDS`: hash, number, place, length with the head.
+/// Headers of the descriptors in `$SDS`: hash, number, offset, and length with the header.
 fn heads() -> Vec<[u8; 20]> {
     let mut at = 0;
     let mut heads = Vec::new();
@@ -168,21 +168,21 @@ fn heads() -> Vec<[u8; 20]> {
     heads
 }
 
-/// The descriptors by hash: the value of `$INDEX_ROOT` named `$SDH`.
+/// Index of the descriptors by hash: the value of `$INDEX_ROOT` named `$SDH`.
 pub(super) fn sdh() -> Vec<u8> {
     let mut heads = heads();
     heads.sort_by_key(|head| (u32::from_le_bytes([head[0], head[1], head[2], head[3]]), head[4]));
-    // What is behind the data has said `II` ever since.
+    // Windows pads these entries with `II`.
     let entry = |head: [u8; 20]| view_entry(&head[..8], &[&head[..], b"I\0I\0"].concat(), 20);
     view(0x12, heads.into_iter().map(entry).collect())
 }
 
-/// The descriptors by number: `$SII`.
+/// Index of the descriptors by number: `$SII`.
 pub(super) fn sii() -> Vec<u8> {
     view(0x10, heads().into_iter().map(|head| view_entry(&head[4..8], &head, 20)).collect())
 }
 
-/// The indexes of quotas: by owner, and by number. There are those that every volume has.
+/// Quota indexes by owner and by number, with the entries that every volume has.
 pub(super) fn quotas(date: Date) -> [Vec<u8>; 2] {
     let number = |number: u32| number.to_le_bytes();
     let quota = |flags: u32, who: &[u8]| {
@@ -194,19 +194,19 @@ pub(super) fn quotas(date: Date) -> [Vec<u8>; 2] {
         quota.extend_from_slice(who);
         quota
     };
-    // What is behind the number is 32 on every volume; nobody says why.
+    // Every volume has 32 here, for unknown reasons.
     let by_owner = view_entry(ADMINISTRATORS, &[number(0x100), number(32)].concat(), 4);
     let of_all = view_entry(&number(1), &quota(1, &[]), 48);
     let of_administrators = view_entry(&number(0x100), &quota(1, ADMINISTRATORS), 64);
     [view(0x11, vec![by_owner]), view(0x10, vec![of_all, of_administrators])]
 }
 
-/// An index without entries that compares numbers.
+/// Formats an empty index that is ordered by numbers.
 pub(super) fn empty_view() -> Vec<u8> {
     view(0x13, Vec::new())
 }
 
-/// An entry of an index that is no folder's: a key and data, of which `data_len` bytes count.
+/// Formats an entry of an index other than a folder's: a key and data, of which `data_len` bytes count.
 fn view_entry(key: &[u8], data: &[u8], data_len: u16) -> Vec<u8> {
     let data_at = 16 + key.len();
     let len = (data_at + data.len()).next_multiple_of(8);
@@ -231,7 +231,7 @@ fn view(collation: u32, entries: Vec<Vec<u8>>) -> Vec<u8> {
     root
 }
 
-/// The attributes that there are: name, type, flags, and the least and most bytes of a value.
+/// Attribute definitions: name, type, flags, and minimum and maximum length of a value.
 #[rustfmt::skip]
 const ATTRIBUTES: [(&str, u32, u32, u64, u64); 15] = [
     ("$STANDARD_INFORMATION", 0x10, 0x40, 0x30, 0x48),
@@ -253,10 +253,10 @@ const ATTRIBUTES: [(&str, u32, u32, u64, u64); 15] = [
 
 const DEFINITION_LEN: usize = 160;
 
-/// The length of `$AttrDef`, with an empty definition at its end.
+/// Length of `$AttrDef` in bytes, with the empty definition at its end.
 pub(super) const DEFINITIONS_LEN: u64 = (DEFINITION_LEN * (ATTRIBUTES.len() + 1)) as u64;
 
-/// The contents of `$AttrDef`.
+/// Contents of `$AttrDef`.
 pub(super) fn definitions() -> Vec<u8> {
     let mut bytes = vec![0; DEFINITIONS_LEN as usize];
     for (definition, (name, kind, flags, least, most)) in bytes.chunks_exact_mut(DEFINITION_LEN).zip(ATTRIBUTES) {

@@ -1,10 +1,10 @@
-//! Which letters are the same to an NTFS volume: the table in `$UpCase`, which each volume carries and is sorted by.
+//! Upper-case table of NTFS volumes (`$UpCase`), by which folders are sorted.
 //!
-//! It is the one that Windows 7 and later, and `mkntfs`, give their volumes: 65,536 UTF-16 units.
+//! The table is that of Windows 7 and later, and of `mkntfs`: 65,536 UTF-16 units.
 
 use std::cmp::Ordering;
 
-/// Runs of letters that have a capital: the first, the last, every how many-th, and what to add.
+/// Ranges of letters with an upper case: first letter, last letter, step, and difference.
 #[rustfmt::skip]
 const CAPITALS: [(u16, u16, u16, i32); 134] = [
     (0x0061, 0x007a, 1, -32), (0x00e0, 0x00f6, 1, -32), (0x00f8, 0x00fe, 1, -32), (0x00ff, 0x00ff, 1, 121),
@@ -43,11 +43,11 @@ const CAPITALS: [(u16, u16, u16, i32); 134] = [
     (0xa78c, 0xa78c, 1, -1), (0xff41, 0xff5a, 1, -32),
 ];
 
-/// A table of capitals.
+/// Upper-case table.
 pub(super) struct UpCase(Vec<u16>);
 
 impl UpCase {
-    /// The table of our volumes.
+    /// Creates the table that tsmedia writes.
     pub fn new() -> Self {
         let mut table: Vec<u16> = (0..=u16::MAX).collect();
         for (first, last, step, more) in CAPITALS {
@@ -58,12 +58,12 @@ impl UpCase {
         Self(table)
     }
 
-    /// The contents of `$UpCase`.
+    /// Contents of `$UpCase`.
     pub fn bytes(&self) -> Vec<u8> {
         self.0.iter().flat_map(|unit| unit.to_le_bytes()).collect()
     }
 
-    /// The order of names in a folder: without regard to case.
+    /// Compares names as folders do, ignoring case.
     pub fn compare(&self, a: &[u16], b: &[u16]) -> Ordering {
         let capital = |unit: &u16| self.0[usize::from(*unit)];
         a.iter().map(capital).cmp(b.iter().map(capital)).then_with(|| a.cmp(b))

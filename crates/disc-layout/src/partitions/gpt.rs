@@ -1,4 +1,4 @@
-//! GUID partition tables.
+//! Reader of GUID partition tables.
 
 use std::fmt;
 use std::io::{Read, Seek};
@@ -9,20 +9,20 @@ use crate::limits::MAX_PARTITION_ENTRIES_LEN;
 use super::{Partition, PartitionFault, PartitionKind, PartitionScheme, PartitionTable, read_at};
 use crate::little_endian::{u16_at, u32_at, u64_at};
 
-/// A GUID as it lies on a disk: the first three of its fields are little-endian.
+/// GUID as stored on disk: its first three fields are little-endian.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Guid(pub [u8; 16]);
 
 const MARK: &[u8] = b"EFI PART";
 const SECTOR_LENS: [u64; 2] = [512, 4096];
 
-/// The fields that every header has; longer ones are reserved for later versions and counted in its CRC.
+/// Length of the fields that every header has. Longer headers are reserved for later versions and covered by the CRC.
 const HEADER_LEN: usize = 92;
 const MIN_ENTRY_LEN: u64 = 128;
 
-/// One of the two headers, checked.
+/// One of the two headers, validated.
 struct GptHeader {
-    /// Where the other one is.
+    /// Sector of the other header.
     other: u64,
     entries_at: u64,
     n_entries: u64,
@@ -30,7 +30,7 @@ struct GptHeader {
     entries_crc: u32,
 }
 
-/// Reads a GPT. None if there is none; a disk that says in its MBR that it has one must have one.
+/// Reads a GPT. `None` if there is none. If the MBR announces one, it must exist.
 pub(super) fn read(
     disk: &mut (impl Read + Seek),
     len: u64,
@@ -44,7 +44,7 @@ pub(super) fn read(
             Ok((header, _)) => header.other,
             Err(_) => last,
         };
-        // A backup without an MBR that speaks of it, or a first header, is what an older use of the disk left.
+        // A backup without a primary header, or an MBR that announces it, is left over from an earlier use of the disk.
         let backup =
             if is_expected || !matches!(primary, Err(None)) { copy(disk, len, sector_len, place)? } else { Err(None) };
         let (partitions, damage) = match (primary, backup) {
@@ -60,12 +60,12 @@ pub(super) fn read(
     }
     match fault {
         Some(why) => Err(PartitionFault::Damaged(why)),
-        None if is_expected => Err(PartitionFault::Damaged("the MBR speaks of a GPT, and there is none")),
+        None if is_expected => Err(PartitionFault::Damaged("the MBR announces a GPT, but there is none")),
         None => Ok(None),
     }
 }
 
-/// What is wrong with a copy, or nothing to say if there is no mark of one.
+/// Copy of a GPT, or the reason why it is invalid; `None` if there is no signature.
 type GptCopy = Result<(GptHeader, Vec<Partition>), Option<&'static str>>;
 
 fn copy(disk: &mut (impl Read + Seek), len: u64, sector_len: u64, place: u64) -> Result<GptCopy, PartitionFault> {
@@ -78,7 +78,7 @@ fn copy(disk: &mut (impl Read + Seek), len: u64, sector_len: u64, place: u64) ->
     let entries_at = header.entries_at.saturating_mul(sector_len);
     let entries_len = header.n_entries * header.entry_len;
     let Some(entries) = read_at(disk, entries_at, entries_len as usize, len)? else {
-        return Ok(Err(Some("the GPT's entries lie outside of the disk")));
+        return Ok(Err(Some("the GPT's entries are outside of the disk")));
     };
     if crc32(&entries) != header.entries_crc {
         return Ok(Err(Some("the CRC of the GPT's entries is wrong")));
@@ -97,14 +97,14 @@ impl GptHeader {
         if !(HEADER_LEN..=sector.len()).contains(&len) {
             return Err(Some("a GPT header has an impossible length"));
         }
-        // The CRC counts its own field as zeros.
+        // The CRC is calculated with its own field set to zero.
         let mut counted = sector[..len].to_vec();
         counted[16..20].fill(0);
         if crc32(&counted) != u32_at(sector, 16) {
             return Err(Some("the CRC of a GPT header is wrong"));
         }
         if u64_at(sector, 24) != place {
-            return Err(Some("a GPT header is not where it says that it is"));
+            return Err(Some("a GPT header records another sector than its own"));
         }
         let header = Self {
             other: u64_at(sector, 32),
@@ -120,7 +120,7 @@ impl GptHeader {
     }
 }
 
-/// None if the entry is not used.
+/// Parses an entry. `None` if it is unused.
 fn partition(entry: &[u8], number: u32, sector_len: u64) -> Option<Partition> {
     let kind = Guid(entry[..16].try_into().ok()?);
     let (first, last) = (u64_at(entry, 32), u64_at(entry, 40));
@@ -138,7 +138,7 @@ fn partition(entry: &[u8], number: u32, sector_len: u64) -> Option<Partition> {
     })
 }
 
-/// What the field calls the types that a Windows disk is likely to have.
+/// Usual name of a partition type that is likely on a Windows disk.
 pub(super) fn name(kind: Guid) -> Option<&'static str> {
     Some(match kind.to_string().as_str() {
         "c12a7328-f81f-11d2-ba4b-00a0c93ec93b" => "EFI system",
@@ -175,7 +175,7 @@ impl fmt::Debug for Guid {
     }
 }
 
-/// The CRC of IEEE 802.3. Bit by bit: it runs over 16 KiB a disk.
+/// CRC-32 of IEEE 802.3, calculated bit by bit, since it covers only 16 KiB per disk.
 pub fn crc32(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |crc, byte| {
         (0..8).fold(crc ^ u32::from(*byte), |crc, _| if crc & 1 == 1 { crc >> 1 ^ 0xedb8_8320 } else { crc >> 1 })

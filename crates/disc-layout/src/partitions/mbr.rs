@@ -1,4 +1,4 @@
-//! Master boot records and the chain of records in an extended partition.
+//! Master boot records, and the chain of records in an extended partition.
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -8,19 +8,19 @@ use super::{Partition, PartitionFault, PartitionKind, PartitionScheme, Partition
 use crate::file_system::{self, FileSystem};
 use crate::little_endian::{u16_at, u32_at};
 
-/// The length of a record, whatever the length of the sectors that it counts in.
+/// Length of a record in bytes, whatever the sector length.
 pub(super) const LEN: usize = 512;
 
-/// Where the first of the four entries is, and how long each is.
+/// Offset of the first of four entries, and length of an entry.
 const ENTRIES_AT: usize = 446;
 const ENTRY_LEN: usize = 16;
 
-/// The first of the numbers of logical partitions.
+/// Number of the first logical partition.
 const FIRST_LOGICAL: u32 = 5;
 
 const PROTECTIVE: u8 = 0xee;
 
-/// The four entries of a record.
+/// Master boot record.
 pub(super) struct MasterBootRecord([MbrEntry; 4]);
 
 #[derive(Clone, Copy)]
@@ -32,7 +32,7 @@ struct MbrEntry {
 }
 
 impl MasterBootRecord {
-    /// None if the sector is not one: without its mark, or with status bytes that no partition has.
+    /// Parses a sector. `None` if it has no signature, or an invalid status byte.
     pub(super) fn parse(sector: &[u8]) -> Option<Self> {
         if sector[510..512] != [0x55, 0xaa] {
             return None;
@@ -52,7 +52,7 @@ impl MasterBootRecord {
         Some(Self(entries))
     }
 
-    /// Whether it says that the truth is in a GPT.
+    /// Returns `true` if it announces a GPT.
     pub(super) fn is_protective(&self) -> bool {
         self.0.iter().any(|entry| entry.kind == PROTECTIVE)
     }
@@ -98,7 +98,7 @@ pub(super) fn read(
     Ok(PartitionTable { scheme: PartitionScheme::Mbr, sector_len, partitions, damage: None })
 }
 
-/// The length of the sectors that a record counts in. It does not say; what begins where its partitions would be does.
+/// Infers the sector length of a record from what is found at the start of its partitions.
 fn sector_len(disk: &mut (impl Read + Seek), disk_len: u64, record: &MasterBootRecord) -> Result<u64, PartitionFault> {
     let mut counts = [0; 2];
     for (count, sector_len) in counts.iter_mut().zip([512, 4096]) {
@@ -109,8 +109,8 @@ fn sector_len(disk: &mut (impl Read + Seek), disk_len: u64, record: &MasterBootR
     Ok(if counts[1] > counts[0] { 4096 } else { 512 })
 }
 
-/// Returns whether a partition begins at the place of an entry if sectors have this length: a volume whose own sectors
-/// are not of another length, or a record.
+/// Returns `true` if a partition starts at the position of an entry for this sector length: a volume with the same
+/// sector length, or a boot record.
 fn begins_at(
     disk: &mut (impl Read + Seek),
     disk_len: u64,
@@ -131,8 +131,8 @@ fn begins_at(
     })
 }
 
-/// The logical partitions of an extended one: each record describes one, relative to itself, and says where in the
-/// extended partition the next record is.
+/// Follows the logical partitions of an extended one. Each record describes one partition, relative to itself, and the
+/// position of the next record, relative to the extended partition.
 fn chain(
     disk: &mut (impl Read + Seek),
     disk_len: u64,
@@ -155,13 +155,13 @@ fn chain(
             return Ok(());
         }
         if found.len() as u32 >= MAX_LOGICAL_PARTITIONS || next.start == 0 {
-            return Err(PartitionFault::Damaged("the chain of logical partitions goes in a circle"));
+            return Err(PartitionFault::Damaged("the chain of logical partitions forms a loop"));
         }
         at = extended + next.start;
     }
 }
 
-/// What the field calls the types that a Windows disk is likely to have.
+/// Usual name of a partition type that is likely on a Windows disk.
 pub(super) fn name(kind: u8) -> Option<&'static str> {
     Some(match kind {
         0x01 | 0x11 => "FAT12",

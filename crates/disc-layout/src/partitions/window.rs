@@ -1,12 +1,12 @@
-//! A range of a file as a file of its own.
+//! Range of a file that can be read like a file.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-/// A range of an open file, read from its own beginning: a volume within a disk. Others that read the file are not
-/// disturbed.
+/// Range of an open file with a position of its own, such as a volume within a disk. Other readers of the file are not
+/// affected.
 #[derive(Clone, Debug)]
 pub struct Window {
     file: Arc<File>,
@@ -16,32 +16,32 @@ pub struct Window {
 }
 
 impl Window {
-    /// The range of `len` bytes from `offset`; the file need not reach as far.
+    /// Creates a window of `len` bytes from `offset`. The file may be shorter.
     pub fn new(file: Arc<File>, offset: u64, len: u64) -> Self {
         Self { file, offset, len, position: 0 }
     }
 
-    /// The file that it is a range of.
+    /// Underlying file.
     pub fn file(&self) -> Arc<File> {
         Arc::clone(&self.file)
     }
 
-    /// Its first byte in the file.
+    /// Offset in the file.
     pub fn offset(&self) -> u64 {
         self.offset
     }
 
-    /// Its length in bytes.
+    /// Length in bytes.
     pub fn len(&self) -> u64 {
         self.len
     }
 
-    /// Whether it has no byte.
+    /// Returns `true` if it has no bytes.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// Fills `to` from byte `at` on, whatever the position is.
+    /// Fills `to` from byte `at`, regardless of the position.
     ///
     /// # Errors
     ///

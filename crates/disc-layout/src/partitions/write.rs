@@ -1,7 +1,8 @@
-//! Partition tables of our own: MBR, or GPT (UEFI 2.10, chapter 5) with its protective MBR and both of its copies.
+//! Writer of partition tables: MBR, or GPT (UEFI 2.10, chapter 5) with its protective MBR and both copies.
 //!
-//! Sectors have 512 bytes. Whatever should be chance follows from the digest of what is on the disk: the signature of
-//! an MBR, the GUIDs of a disk and of its partitions. The code of an MBR has a BIOS try the next device (INT 18h).
+//! Sectors have 512 bytes. Values that are normally random are derived from the identity of the contents: the signature
+//! of an MBR, and the GUIDs of a disk and its partitions. The boot code of an MBR makes a BIOS try the next device (INT
+//! 18h).
 
 use std::sync::Arc;
 
@@ -12,16 +13,16 @@ use crate::layout::{Extent, Piece};
 
 const SECTOR_LEN: u64 = 512;
 
-/// 5.3: a GPT has 128 entries of 128 bytes at least, which is what everybody writes.
+/// Number and length of the entries: 128 of 128 bytes, the minimum (5.3) and the usual size.
 const N_ENTRIES: u64 = 128;
 const ENTRY_LEN: u64 = 128;
 const ENTRIES_SECTORS: u64 = N_ENTRIES * ENTRY_LEN / SECTOR_LEN;
 const HEADER_LEN: u32 = 92;
 
-/// What a GPT takes at the end of a disk, in bytes.
+/// Length of the backup at the end of a disk, in bytes.
 pub const GPT_END_LEN: u64 = (ENTRIES_SECTORS + 1) * SECTOR_LEN;
 
-/// The table of a disk of `disk_len` bytes. `id` tells the disk from every other.
+/// Lays out the table of a disk of `disk_len` bytes. `id` is the identity of the disk.
 pub fn extents(scheme: PartitionScheme, id: Digest, disk_len: u64, partitions: &[Partition]) -> Vec<Extent> {
     let extent = |sector: u64, bytes: Vec<u8>| {
         let piece = Piece::Bytes(Arc::from(bytes));
@@ -41,7 +42,7 @@ pub fn extents(scheme: PartitionScheme, id: Digest, disk_len: u64, partitions: &
             vec![extent(0, mbr(&id.0[4..8], entries))]
         }
         PartitionScheme::Gpt => {
-            // 5.2.3: the protective partition starts where the header is, and is as long as its field can say.
+            // 5.2.3: the protective partition starts at the header, and is as long as its field allows.
             let protective = mbr_entry(false, 0xEE, 1, (n_sectors - 1).min(u32::MAX.into()), |sector| match sector {
                 1 => [0, 2, 0],
                 _ => [0xFF; 3],
@@ -88,7 +89,8 @@ fn mbr_entry(is_active: bool, kind: u8, start: u64, n_sectors: u64, address: imp
     entry
 }
 
-/// A sector by the geometry that everybody supposes, 255 heads and 63 sectors; the highest one for what is beyond it.
+/// Address of a sector with the customary geometry of 255 heads and 63 sectors. Sectors beyond it get the highest
+/// address.
 fn cylinder_head_sector(sector: u64) -> [u8; 3] {
     let (cylinder, head, sector) = (sector / (255 * 63), sector / 63 % 255, sector % 63 + 1);
     match cylinder {
@@ -126,7 +128,7 @@ fn gpt_entries(id: Digest, partitions: &[Partition]) -> Vec<u8> {
         entry[16..32].copy_from_slice(&guid(id, partition.number).0);
         entry[32..40].copy_from_slice(&first.to_le_bytes());
         entry[40..48].copy_from_slice(&(end - 1).to_le_bytes());
-        // The name has 36 units, in which no pair is cut in two.
+        // The name has 36 UTF-16 units. Don't cut a surrogate pair in two.
         let mut name = entry[56..].chunks_exact_mut(2);
         let mut n_left = name.len();
         for letter in partition.name.chars() {
@@ -142,11 +144,11 @@ fn gpt_entries(id: Digest, partitions: &[Partition]) -> Vec<u8> {
     bytes
 }
 
-/// A GUID of the disk (0) or of one of its partitions, marked as one that was drawn by lot (RFC 9562, 5.4).
+/// Derives the GUID of the disk (0) or of a partition, marked as random (RFC 9562, 5.4).
 fn guid(id: Digest, number: u32) -> Guid {
     let digest = Digest::hash(&[id.0.as_slice(), &number.to_le_bytes()].concat());
     let mut bytes: [u8; 16] = std::array::from_fn(|n| digest.0[n]);
-    // The third field is little-endian on a disk.
+    // The third field is little-endian on disk.
     bytes[7] = bytes[7] & 0x0F | 0x40;
     bytes[8] = bytes[8] & 0x3F | 0x80;
     Guid(bytes)
