@@ -25,8 +25,8 @@ use crate::format::fat::CodePage;
 use crate::format::file_system::FileSystem;
 use crate::format::partitions::Selection;
 use crate::format::wim::Wim;
-use crate::format::wim::capture::{self as wim, Capture, Means, Old};
-pub use crate::format::wim::capture::{Exclusions, LeftOut, Packing, WhyLeftOut};
+use crate::format::wim::capture::{self as wim, Capture, CaptureOptions, ReusedWim};
+pub use crate::format::wim::capture::{ContentCompression, Exclusions, LeftOut, WhyLeftOut};
 use crate::manifest::Placeholders;
 use crate::progress::Progress;
 use crate::rule::Rule;
@@ -44,7 +44,7 @@ pub struct CaptureJob<'a> {
     /// What else the images say of themselves.
     pub about: ImageDescription,
     /// How contents are compressed. Images that are appended to others are compressed as those are.
-    pub packing: Packing,
+    pub packing: ContentCompression,
     /// How many threads compress; 0 for as many as there are processors.
     pub n_threads: u32,
     /// What is left out.
@@ -192,7 +192,7 @@ pub fn capture(work: &CaptureJob, progress: &Progress) -> Result<Captured> {
     if found.sources.is_empty() {
         return Err(found.nothing());
     }
-    let means = Means { n_threads: work.n_threads, with_check: work.with_check, date: work.date };
+    let means = CaptureOptions { n_threads: work.n_threads, with_check: work.with_check, date: work.date };
     capture.write(&temporary_path(work.target), &means)?;
     for source in &found.sources {
         source.check_unchanged()?;
@@ -214,12 +214,12 @@ fn describe(
     let values = [("DESCRIPTION", &about.description), ("CREATEDBY", &about.created_by), ("VERSION", &about.version)];
     for (key, value) in values {
         if let Some(value) = value {
-            capture.describe(index, key, value)?;
+            capture.set_property(index, key, value)?;
         }
     }
     let updated_from = old.and_then(|old| old.image_of(source, n_sources));
     if let (Some(old), Some(old_index)) = (old, updated_from) {
-        capture.compare(index, &old.old, old_index)?;
+        capture.reuse_unchanged(index, &old.old, old_index)?;
     }
     Ok(CapturedImage {
         index,
@@ -249,7 +249,7 @@ fn check_files(
 
 /// The images of the file that a capture is to be an update of.
 struct OldImages {
-    old: Old,
+    old: ReusedWim,
     names: Vec<Option<String>>,
 }
 
@@ -314,8 +314,8 @@ fn check_target(work: &CaptureJob) -> Result<()> {
         }
         _ => Ok(()),
     }?;
-    if work.existing != IfExists::Append && !wim::fits_name(target.as_str(), work.packing) {
-        let right = target.with_file_name(wim::fitting_name(target.file_name().unwrap_or_default()));
+    if work.existing != IfExists::Append && !wim::has_wim_extension(target.as_str(), work.packing) {
+        let right = target.with_file_name(wim::with_wim_extension(target.file_name().unwrap_or_default()));
         return Err(Error::new(format!("`{target}` is not a name for a WIM file: those end in `.wim`"))
             .help(format!("use `--output {right}`")));
     }

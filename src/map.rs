@@ -12,8 +12,8 @@ use std::ops::Range;
 use crate::diff::content_folder;
 use crate::format::iso::{IsoDisc, IsoPart};
 use crate::format::stick::{self, Stick};
-use crate::format::wim::stored;
-use crate::format::wim::stored::Stored;
+use crate::format::wim::uncompressed;
+use crate::format::wim::uncompressed::UncompressedWim;
 use crate::output::{ParsedMedium, lists};
 
 pub use marks::{Marks, Reads, RegionState, marks};
@@ -220,11 +220,11 @@ fn items_of_stick(stick: &Stick) -> Vec<MapItem> {
     let mut items: Vec<_> = files.flat_map(|file| items_of_file(&file.path, file.len, &file.extents)).collect();
     for structure in &stick.structures {
         let (kind, name) = match structure.part {
-            stick::Part::PartitionTable => (RegionKind::Head, "partition table"),
-            stick::Part::BootSector => (RegionKind::Head, "boot sector"),
-            stick::Part::AllocationTable => (RegionKind::FileEntries, "FAT"),
-            stick::Part::Folders => (RegionKind::Folders, "FAT"),
-            stick::Part::NtfsTables => (RegionKind::FileEntries, "NTFS"),
+            stick::StickPart::PartitionTable => (RegionKind::Head, "partition table"),
+            stick::StickPart::BootSector => (RegionKind::Head, "boot sector"),
+            stick::StickPart::AllocationTable => (RegionKind::FileEntries, "FAT"),
+            stick::StickPart::Folders => (RegionKind::Folders, "FAT"),
+            stick::StickPart::NtfsTables => (RegionKind::FileEntries, "NTFS"),
         };
         items.push(MapItem { place: structure.range.clone(), kind, name: name.into(), file: None });
     }
@@ -246,16 +246,16 @@ fn items_of_file<'a>(path: &'a str, len: u64, places: &'a [Range<u64>]) -> impl 
     places.iter().enumerate().map(item)
 }
 
-fn items_of_wim(wim: &Stored) -> Vec<MapItem> {
+fn items_of_wim(wim: &UncompressedWim) -> Vec<MapItem> {
     let files = wim.files.iter();
     let mut items: Vec<_> = files.flat_map(|file| items_of_file(&file.path, file.len, file.place.as_slice())).collect();
     for (part, place) in &wim.structures {
         let (kind, name) = match part {
-            stored::Part::Header => (RegionKind::Head, "header"),
-            stored::Part::Metadata => (RegionKind::Folders, "the image"),
-            stored::Part::BlobTable => (RegionKind::Head, "blob table"),
-            stored::Part::Xml => (RegionKind::Head, "XML"),
-            stored::Part::Integrity => (RegionKind::Head, "integrity table"),
+            uncompressed::UncompressedPart::Header => (RegionKind::Head, "header"),
+            uncompressed::UncompressedPart::Metadata => (RegionKind::Folders, "the image"),
+            uncompressed::UncompressedPart::BlobTable => (RegionKind::Head, "blob table"),
+            uncompressed::UncompressedPart::Xml => (RegionKind::Head, "XML"),
+            uncompressed::UncompressedPart::Integrity => (RegionKind::Head, "integrity table"),
         };
         items.push(MapItem { place: place.clone(), kind, name: name.into(), file: None });
     }

@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::content::Stat;
 use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::format::virtual_disk::Named;
+use crate::format::virtual_disk::ReferencedFile;
 
 /// What a source was.
 #[derive(Clone)]
@@ -34,7 +34,7 @@ impl ChangeGuard {
     }
 
     /// Of an image file and the files that the disk in it names. A device doesn't say when it was written to.
-    pub(super) fn disk(path: &Utf8Path, metadata: &Metadata, named: &[Named]) -> Result<Self> {
+    pub(super) fn disk(path: &Utf8Path, metadata: &Metadata, named: &[ReferencedFile]) -> Result<Self> {
         let mut files = Vec::new();
         if metadata.is_file() {
             files.push((path.to_owned(), Stat::from_metadata(metadata)));

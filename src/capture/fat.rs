@@ -15,15 +15,15 @@ use crate::date::Date;
 use crate::error::{Error, Result};
 use crate::format::fat::{self, CodePage};
 use crate::format::partitions::Window;
-use crate::format::wim::capture::{Marks, Tree};
-use crate::format::wim::metadata::{Entry as WimEntry, FileTime};
+use crate::format::wim::capture::{CaptureTree, WindowsMetadata};
+use crate::format::wim::metadata::{FileTime, ImageEntry};
 use crate::progress::Progress;
 use crate::write::open;
 
 /// The files of a volume, removed when dropped.
 pub(super) struct Staged {
     folder: Utf8PathBuf,
-    marks: BTreeMap<String, Marks>,
+    marks: BTreeMap<String, WindowsMetadata>,
 }
 
 const COPY_LEN: u64 = 1 << 20;
@@ -63,8 +63,8 @@ impl Staged {
         Ok(staged)
     }
 
-    pub(super) fn tree(&self) -> Tree<'_> {
-        Tree::Staged(&self.folder, &self.marks)
+    pub(super) fn tree(&self) -> CaptureTree<'_> {
+        CaptureTree::Staged(&self.folder, &self.marks)
     }
 }
 
@@ -101,7 +101,7 @@ fn copy(volume: &Window, extents: &[Range<u64>], to: &Utf8Path, progress: &Progr
     Ok(())
 }
 
-fn marks(entry: &fat::FatEntry) -> Marks {
+fn marks(entry: &fat::FatEntry) -> WindowsMetadata {
     let exact = |(date, hundredths): (Date, u8)| {
         let FileTime(time) = date.into();
         FileTime(time + u64::from(hundredths) * 100_000)
@@ -109,8 +109,8 @@ fn marks(entry: &fat::FatEntry) -> Marks {
     let written = entry.written.map(FileTime::from);
     let created = entry.created.map(exact).or(written).unwrap_or(Date::EARLIEST.into());
     let written = written.unwrap_or(created);
-    Marks {
-        attributes: if entry.attributes == 0 { WimEntry::NORMAL } else { entry.attributes.into() },
+    WindowsMetadata {
+        attributes: if entry.attributes == 0 { ImageEntry::NORMAL } else { entry.attributes.into() },
         short_name: entry.short_name.clone(),
         times: [created, written, written],
     }

@@ -107,7 +107,7 @@ mod tests {
     use camino::Utf8Path;
 
     use super::*;
-    use crate::capture::{CaptureJob, Exclusions, IfExists, ImageDescription, Packing, SourceOptions};
+    use crate::capture::{CaptureJob, ContentCompression, Exclusions, IfExists, ImageDescription, SourceOptions};
     use crate::date::Date;
     use crate::format::fat::CodePage;
     use crate::format::overlay_filter::fixtures::{Fixture, reparse};
@@ -167,7 +167,7 @@ mod tests {
             sources: &[SourceOptions { path: source, ..SourceOptions::default() }],
             target: &target,
             about: ImageDescription::default(),
-            packing: Packing::None,
+            packing: ContentCompression::None,
             n_threads: 1,
             exclusions: Exclusions::None,
             placeholders,

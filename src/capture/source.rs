@@ -15,7 +15,7 @@ use crate::format::file_system::{FileSystem, recognise};
 use crate::format::ntfs;
 use crate::format::partitions::{self, Partition, Window};
 use crate::format::virtual_disk::VirtualDisk;
-use crate::format::wim::capture::Tree;
+use crate::format::wim::capture::CaptureTree;
 use crate::progress::Progress;
 use crate::rule::Rule;
 
@@ -72,10 +72,10 @@ struct SourceDisk<'a> {
 
 impl CaptureSource {
     /// What the image is made of.
-    pub(super) fn tree(&self) -> Result<Tree<'_>> {
+    pub(super) fn tree(&self) -> Result<CaptureTree<'_>> {
         Ok(match &self.origin {
-            Origin::Folder(path, _) => Tree::Folder(path),
-            Origin::Ntfs(window, _) => Tree::Ntfs(window.clone()),
+            Origin::Folder(path, _) => CaptureTree::Folder(path),
+            Origin::Ntfs(window, _) => CaptureTree::Ntfs(window.clone()),
             Origin::Fat(_, _, Some(staged)) => staged.tree(),
             Origin::Fat(_, _, None) => return Err(Error::new(format!("`{}` was not taken out", self.place))),
         })
@@ -183,7 +183,7 @@ impl CaptureSources {
         }
         let file = File::open(path).map_err(|error| Error::io("opening", path, error))?;
         let disk = VirtualDisk::open(path, Arc::new(file), &options.references)?;
-        let mut still = ChangeGuard::disk(path, metadata, disk.named())?;
+        let mut still = ChangeGuard::disk(path, metadata, disk.references())?;
         let whole = match disk.in_place() {
             Some(whole) => whole,
             None => {

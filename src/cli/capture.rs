@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 use super::file_kind::{self, FileKind};
 use super::screen::Screen;
 use super::{Outcome, project};
-use crate::capture::{self, CaptureJob, Exclusions, IfExists, ImageDescription, Packing, SourceOptions};
+use crate::capture::{self, CaptureJob, ContentCompression, Exclusions, IfExists, ImageDescription, SourceOptions};
 use crate::date::Date;
 use crate::error::{Error, Result};
 use crate::format::fat::CodePage;
@@ -175,10 +175,10 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
             version: arguments.image_version.clone(),
         },
         packing: match arguments.compression {
-            Compression::None => Packing::None,
-            Compression::Xpress => Packing::Xpress,
-            Compression::Lzx => Packing::Lzx,
-            Compression::Solid => Packing::Solid,
+            Compression::None => ContentCompression::None,
+            Compression::Xpress => ContentCompression::Xpress,
+            Compression::Lzx => ContentCompression::Lzx,
+            Compression::Solid => ContentCompression::Solid,
         },
         n_threads: arguments.threads,
         exclusions,

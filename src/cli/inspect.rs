@@ -18,12 +18,12 @@ use super::password::{self, PasswordFrom};
 use super::screen::Screen;
 use crate::device;
 use crate::error::{Error, Result};
-use crate::format::bcd::Store;
+use crate::format::bcd::BcdStore;
 use crate::format::boot_program::BootProgram;
 use crate::format::regf::{Hive, MAGIC};
 use crate::format::wim::header::PIPABLE_MAGIC;
 use crate::format::wim::{Wim, WimImageFacts};
-use crate::format::windows::{self, Windows};
+use crate::format::windows::{self, WindowsFacts};
 use crate::limits::{self, MAX_BOOT_STORE_LEN, MAX_BOOTSTRAP_LEN, MAX_PROGRAM_LEN};
 use crate::media::data::{self, Bootstrap};
 use crate::output::{Listing, ParsedMedium, ReadSeek, WIM_MAGIC, starts_with};
@@ -117,14 +117,14 @@ fn details(wim: &Wim) -> Result<report::WimDetails> {
     let structure = wim.structure()?;
     let mut missing = BTreeMap::new();
     for index in 1..=wim.facts().n_images {
-        missing.extend(structure.missing(index)?.map(|found| (index, found)));
+        missing.extend(structure.missing_contents(index)?.map(|found| (index, found)));
     }
     Ok(report::WimDetails { incompatibilities, windows, missing })
 }
 
 /// What the images say of their Windows that a computer starts from: in those of an installed Windows there is much more
 /// to read, and nothing of that is asked.
-fn windows_pe(wim: &Wim) -> Result<BTreeMap<u32, Windows>> {
+fn windows_pe(wim: &Wim) -> Result<BTreeMap<u32, WindowsFacts>> {
     let is_windows_pe = |image: &WimImageFacts| {
         wim.facts().boot_index == Some(image.index) || image.edition.as_deref() == Some("WindowsPE")
     };
@@ -138,7 +138,7 @@ fn boot_store(file: &mut impl Read, path: &Utf8Path, screen: &Screen) -> Result<
     if bytes.len() as u64 > MAX_BOOT_STORE_LEN {
         return Err(Error::new(format!("`{path}` is a registry hive of more than 16 MiB, and no boot store")));
     }
-    let read = Hive::read(&bytes).and_then(|hive| Ok((Store::read(&hive)?, hive.is_dirty())));
+    let read = Hive::read(&bytes).and_then(|hive| Ok((BcdStore::read(&hive)?, hive.is_dirty())));
     let (store, is_dirty) = read.map_err(|error| Error::new(format!("reading `{path}`")).because(error))?;
     if screen.json {
         screen.json(&report::boot_store_json(&store, is_dirty))

@@ -1,16 +1,17 @@
-//! The little of DER (X.690) that certificates and signatures take to be walked through: fields one after the other, none of them believed.
+//! Minimal DER reader (X.690) for walking through certificates and signatures.
 //!
-//! Not supported: tags of more than one byte, lengths that are not given beforehand.
+//! Lengths are checked against the input. Not supported: tags of more than one byte, indefinite
+//! lengths.
 
-/// Fields that follow each other.
+/// Consecutive DER fields that have not been read yet.
 #[derive(Clone, Copy, Debug)]
 pub struct Der<'a>(pub &'a [u8]);
 
-/// A field.
+/// A DER field: tag, length and value.
 #[derive(Clone, Copy, Debug)]
 pub struct Field<'a> {
     pub tag: u8,
-    /// With tag and length.
+    /// Complete encoding, including tag and length.
     pub whole: &'a [u8],
     pub value: &'a [u8],
 }
@@ -22,13 +23,13 @@ pub const OCTET_STRING: u8 = 0x04;
 pub const SEQUENCE: u8 = 0x30;
 pub const SET: u8 = 0x31;
 
-/// The tag of a field whose meaning is that of its number where it is; those used here hold fields themselves.
-pub const fn context(number: u8) -> u8 {
+/// Tag of a constructed, context-specific field (X.690, 8.1.2).
+pub const fn context_tag(number: u8) -> u8 {
     0xA0 | number
 }
 
 impl<'a> Der<'a> {
-    /// The next field, if there is a whole one.
+    /// Reads the next field; `None` if the rest does not begin with a complete field.
     pub fn next(&mut self) -> Option<Field<'a>> {
         let (&[tag, first], _) = self.0.split_first_chunk::<2>()?;
         if tag & 0x1F == 0x1F {
@@ -46,20 +47,20 @@ impl<'a> Der<'a> {
         Some(Field { tag, whole, value: &whole[start..] })
     }
 
-    /// The next field, if it has this tag.
-    pub fn next_of(&mut self, tag: u8) -> Option<Field<'a>> {
+    /// Reads the next field; `None` if it has another tag. The field is consumed either way.
+    pub fn next_tagged(&mut self, tag: u8) -> Option<Field<'a>> {
         self.next().filter(|field| field.tag == tag)
     }
 
-    /// The same, passing over nothing where it has another.
+    /// Reads the next field if it has this tag, and otherwise leaves the reader where it is.
     pub fn next_if(&mut self, tag: u8) -> Option<Field<'a>> {
         let mut rest = *self;
-        let field = rest.next_of(tag)?;
+        let field = rest.next_tagged(tag)?;
         *self = rest;
         Some(field)
     }
 
-    /// The field after so many others.
+    /// Skips `n` fields and reads the one after them.
     pub fn nth(&mut self, n: usize) -> Option<Field<'a>> {
         for _ in 0..n {
             self.next()?;

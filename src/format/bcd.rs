@@ -1,104 +1,106 @@
-//! Boot stores (BCD): what a boot manager can start, and how.
+//! Boot configuration data (BCD): the entries of a Windows boot manager.
 //!
-//! A store is a registry hive: `Objects\{GUID}` with `Description\Type`, and `Elements\XXXXXXXX` whose value `Element`
-//! holds the data. After Microsoft's BCD reference (`BcdObject`, `BcdElementType`) and stores that Windows wrote. An
-//! element says in its number who it is for and of which format it is; one whose data are not of that format is kept as
-//! it is. Not supported: changing a store, and settings of firmware, which Windows keeps in no file.
+//! A store is a registry hive: `Objects\{GUID}` with `Description\Type`, and `Elements\XXXXXXXX` whose
+//! value `Element` holds the data. Follows Microsoft's BCD reference (`BcdObject`, `BcdElementType`)
+//! and stores written by Windows. The number of an element includes its format; data that do not match
+//! it are kept as bytes. Not supported: changing a store in place, and firmware settings, which are not
+//! stored in files.
 
-mod built;
+mod default_entry;
 mod device;
 mod names;
-mod started;
 #[cfg(test)]
 mod tests;
+mod write;
 
 use std::fmt;
 use std::str::FromStr;
 
-pub use built::{Start, store};
-pub use device::{Device, Locator, Partition};
-pub use started::{NotStarted, Started};
+pub use default_entry::{DefaultEntry, DefaultEntryFault};
+pub use device::{BcdDevice, BcdPartition, DeviceLocator};
+pub use write::{WindowsPeBoot, windows_pe_store};
 
 use crate::date::Date;
 use crate::error::{Error, Result};
 use crate::limits::{MAX_BOOT_DATA_LEN, MAX_BOOT_ELEMENTS, MAX_BOOT_OBJECTS, MAX_BOOT_STORE_LEN};
 
-use super::regf::{Data, Hive, Key, Tree, Type};
+use super::regf::{Hive, HiveKey, KeyTree, ValueData, ValueType};
 
 /// A boot store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Store {
-    /// Its objects, in the order of their identifiers when read.
-    pub objects: Vec<Object>,
+pub struct BcdStore {
+    /// Objects; sorted by identifier if the store was read.
+    pub objects: Vec<BcdObject>,
 }
 
-/// Something that can be started, or settings that others inherit.
+/// A boot entry, or settings that entries inherit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Object {
-    /// Its identifier.
-    pub id: Guid,
-    /// What it is: `BcdObjectType`.
+pub struct BcdObject {
+    /// Identifier of the object.
+    pub id: BcdGuid,
+    /// Type of the object (`BcdObjectType`).
     pub kind: u32,
-    /// What is said of it, in the order of the numbers.
-    pub elements: Vec<Element>,
+    /// Elements, sorted by number if the object was read.
+    pub elements: Vec<BcdElement>,
 }
 
-/// One setting of an object.
+/// A setting of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Element {
-    /// Which: `BcdElementType`.
+pub struct BcdElement {
+    /// Number of the element (`BcdElementType`).
     pub id: u32,
-    /// To what it is set.
-    pub value: Value,
+    /// Value of the element.
+    pub value: BcdValue,
 }
 
-/// What an element is set to.
+/// Value of an element, by its format.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Value {
+pub enum BcdValue {
     /// Format 1.
-    Device(Device),
+    Device(BcdDevice),
     /// Format 2.
     Text(String),
     /// Format 3.
-    Object(Guid),
+    Object(BcdGuid),
     /// Format 4.
-    Objects(Vec<Guid>),
+    Objects(Vec<BcdGuid>),
     /// Format 5.
     Integer(u64),
     /// Format 6.
     Boolean(bool),
     /// Format 7.
     Integers(Vec<u64>),
-    /// Whatever is not as its format asks for.
-    Other(Data<'static>),
+    /// Data that do not match the element's format.
+    Other(ValueData<'static>),
 }
 
-/// A globally unique identifier.
+/// A GUID, as Windows writes it in text.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Guid(pub u128);
+pub struct BcdGuid(pub u128);
 
-/// Elements whose data have at most [`MAX_BOOT_STORE_LEN`] bytes together, however many share them.
+/// Counts elements and data while a store is read: at most [`MAX_BOOT_ELEMENTS`] and
+/// [`MAX_BOOT_STORE_LEN`] bytes. Hive cells can be shared, so the size of the hive is no bound.
 #[derive(Default)]
-struct Read {
+struct ElementBudget {
     n_elements: usize,
     data_len: u64,
 }
 
-/// An element has one value.
+/// Most registry values of an element's key; Windows writes one.
 const MAX_VALUES: usize = 16;
 
-/// What the root's description calls every store.
+/// Name in the root's description, the same in every store.
 const KEY_NAME: &str = "BCD00000001";
 
-impl Store {
-    /// Reads the store that a hive is.
+impl BcdStore {
+    /// Reads a store from a registry hive.
     pub fn read(hive: &Hive) -> Result<Self> {
         let no_store = || Error::new("this registry hive is no boot store: it has no `Objects`");
         let objects = hive.key("Objects")?.ok_or_else(no_store)?.keys()?;
         let mut store = Self::default();
-        let mut read = Read::default();
+        let mut read = ElementBudget::default();
         for key in objects {
-            let object = Object::read(&key, &mut read).map_err(|error| in_object(&key, error))?;
+            let object = BcdObject::read(&key, &mut read).map_err(|error| in_object(&key, error))?;
             store.objects.push(object);
             if store.objects.len() > MAX_BOOT_OBJECTS {
                 return Err(Error::new(format!("it has more than {MAX_BOOT_OBJECTS} objects; a boot store has fewer")));
@@ -107,35 +109,35 @@ impl Store {
         Ok(store)
     }
 
-    /// The bytes of the store.
+    /// Encodes the store as a registry hive.
     pub fn to_bytes(&self, date: Date) -> Result<Vec<u8>> {
-        let mut objects = Tree::new("Objects");
+        let mut objects = KeyTree::new("Objects");
         for object in &self.objects {
-            let mut elements = Tree::new("Elements");
+            let mut elements = KeyTree::new("Elements");
             for element in &object.elements {
-                let key = Tree::new(format!("{:08x}", element.id));
+                let key = KeyTree::new(format!("{:08x}", element.id));
                 elements.keys.push(key.with_value("Element", element.value.to_data()));
             }
-            let description = Tree::new("Description").with_value("Type", Data::of_u32(object.kind));
-            objects.keys.push(Tree::new(object.id.to_string()).with_key(description).with_key(elements));
+            let description = KeyTree::new("Description").with_value("Type", ValueData::from_u32(object.kind));
+            objects.keys.push(KeyTree::new(object.id.to_string()).with_key(description).with_key(elements));
         }
-        // The root of stores that `bcdedit` makes bears this name, too.
-        let description = Tree::new("Description").with_value("KeyName", Data::of_text(KEY_NAME));
-        Tree::new("NewStoreRoot").with_key(description).with_key(objects).to_hive(date)
+        // `bcdedit` gives the root of its stores this name, too.
+        let description = KeyTree::new("Description").with_value("KeyName", ValueData::from_text(KEY_NAME));
+        KeyTree::new("NewStoreRoot").with_key(description).with_key(objects).to_hive(date)
     }
 
-    /// An object by its identifier.
-    pub fn object(&self, id: Guid) -> Option<&Object> {
+    /// Finds an object by its identifier.
+    pub fn object(&self, id: BcdGuid) -> Option<&BcdObject> {
         self.objects.iter().find(|object| object.id == id)
     }
 }
 
-fn in_object(key: &Key, error: Error) -> Error {
+fn in_object(key: &HiveKey, error: Error) -> Error {
     Error::new(format!("the object `{}` of the boot store can't be read", key.name())).because(error)
 }
 
-impl Object {
-    fn read(key: &Key, read: &mut Read) -> Result<Self> {
+impl BcdObject {
+    fn read(key: &HiveKey, read: &mut ElementBudget) -> Result<Self> {
         let id = key.name().parse().map_err(|()| Error::new("its name is no GUID"))?;
         let kind = match key.key("Description")? {
             Some(description) => description.value("Type")?.and_then(|data| data.number()),
@@ -150,39 +152,40 @@ impl Object {
                 let wrong = |what: &str| Error::new(format!("its element `{name}` {what}"));
                 let id = u32::from_str_radix(&name, 16).map_err(|_| wrong("has a name that is no number"))?;
                 if key.n_values() > MAX_VALUES {
-                    return Err(wrong("has more values than one that Windows writes"));
+                    return Err(wrong(&format!("has more values than one that Windows writes")));
                 }
                 let data = key.value("Element")?.ok_or_else(|| wrong("has no data"))?;
                 read.n_elements += 1;
                 read.data_len += data.bytes.len() as u64;
                 if data.bytes.len() > MAX_BOOT_DATA_LEN {
-                    return Err(wrong("is larger than any that Windows writes"));
+                    let len = data.bytes.len();
+                    return Err(wrong(&format!("has {len} bytes; at most {MAX_BOOT_DATA_LEN} are read")));
                 }
                 if read.n_elements > MAX_BOOT_ELEMENTS || read.data_len > MAX_BOOT_STORE_LEN {
                     return Err(wrong("is one too many: those before it are more than a boot store has"));
                 }
-                elements.push(Element { id, value: Value::parse(id, data) });
+                elements.push(BcdElement { id, value: BcdValue::parse(id, data) });
             }
         }
         Ok(Self { id, kind, elements })
     }
 
-    /// What one of its elements is set to.
-    pub fn get(&self, id: u32) -> Option<&Value> {
+    /// Value of an element of this object.
+    pub fn get(&self, id: u32) -> Option<&BcdValue> {
         self.elements.iter().find(|element| element.id == id).map(|element| &element.value)
     }
 }
 
-impl Value {
-    fn parse(id: u32, data: Data) -> Self {
-        let is_bytes = data.kind == Type::BYTES;
+impl BcdValue {
+    fn parse(id: u32, data: ValueData) -> Self {
+        let is_bytes = data.kind == ValueType::BYTES;
         let bytes = &data.bytes;
         let parsed = match id >> 24 & 0xF {
-            1 if is_bytes => Some(Self::Device(Device::parse(bytes))),
+            1 if is_bytes => Some(Self::Device(BcdDevice::parse(bytes))),
             2 => data.text().map(Self::Text),
             3 => data.text().and_then(|text| text.parse().ok()).map(Self::Object),
             4 => data.texts().and_then(|texts| texts.iter().map(|text| text.parse().ok()).collect()).map(Self::Objects),
-            // Windows writes no more bytes than the number has, and sometimes none that it has not.
+            // Windows writes as few bytes as the number needs.
             5 if is_bytes && (1..=8).contains(&bytes.len()) => {
                 let digits = bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte));
                 Some(Self::Integer(digits))
@@ -193,55 +196,58 @@ impl Value {
             }
             _ => None,
         };
-        parsed.unwrap_or_else(|| Self::Other(Data { kind: data.kind, bytes: data.bytes.into_owned().into() }))
+        parsed.unwrap_or_else(|| Self::Other(ValueData { kind: data.kind, bytes: data.bytes.into_owned().into() }))
     }
 
-    /// The word that `bcdedit` has for a number of this element; none if it writes digits.
-    pub fn word(&self, element: u32) -> Option<&'static str> {
+    /// Name that `bcdedit` shows for an integer value of `element`, such as `OptIn`; `None` if it shows
+    /// the number.
+    pub fn number_name(&self, element: u32) -> Option<&'static str> {
         match self {
-            Self::Integer(number) => names::word(element, *number),
+            Self::Integer(number) => names::number_name(element, *number),
             _ => None,
         }
     }
 
-    fn to_data(&self) -> Data<'static> {
+    fn to_data(&self) -> ValueData<'static> {
         match self {
-            Self::Device(device) => Data::of_bytes(device.to_bytes()),
-            Self::Text(text) => Data::of_text(text),
-            Self::Object(id) => Data::of_text(&id.to_string()),
+            Self::Device(device) => ValueData::from_bytes(device.to_bytes()),
+            Self::Text(text) => ValueData::from_text(text),
+            Self::Object(id) => ValueData::from_text(&id.to_string()),
             Self::Objects(ids) => {
-                let ids: Vec<_> = ids.iter().map(Guid::to_string).collect();
-                Data::of_texts(ids.iter().map(String::as_str))
+                let ids: Vec<_> = ids.iter().map(BcdGuid::to_string).collect();
+                ValueData::from_texts(ids.iter().map(String::as_str))
             }
-            Self::Integer(number) => Data::of_bytes(number.to_le_bytes()),
-            Self::Boolean(is_set) => Data::of_bytes([u8::from(*is_set)]),
-            Self::Integers(numbers) => Data::of_bytes(numbers.iter().flat_map(|n| n.to_le_bytes()).collect::<Vec<_>>()),
+            Self::Integer(number) => ValueData::from_bytes(number.to_le_bytes()),
+            Self::Boolean(is_set) => ValueData::from_bytes([u8::from(*is_set)]),
+            Self::Integers(numbers) => {
+                ValueData::from_bytes(numbers.iter().flat_map(|n| n.to_le_bytes()).collect::<Vec<_>>())
+            }
             Self::Other(data) => data.clone(),
         }
     }
 }
 
-impl Guid {
-    /// From the bytes of a GUID in memory, whose first three parts are little-endian.
+impl BcdGuid {
+    /// Decodes a GUID from its binary form, whose first three fields are little-endian.
     pub fn from_bytes(mut bytes: [u8; 16]) -> Self {
         [0..4, 4..6, 6..8].into_iter().for_each(|part| bytes[part].reverse());
         Self(u128::from_be_bytes(bytes))
     }
 
-    /// Its bytes in memory.
+    /// Encodes the GUID in its binary form.
     pub fn to_bytes(self) -> [u8; 16] {
         let mut bytes = self.0.to_be_bytes();
         [0..4, 4..6, 6..8].into_iter().for_each(|part| bytes[part].reverse());
         bytes
     }
 
-    /// What `bcdedit` calls the object of this identifier wherever it is, such as `{bootmgr}`.
+    /// Well-known name of the object with this identifier in `bcdedit`, such as `{bootmgr}`.
     pub fn alias(self) -> Option<&'static str> {
         names::alias(self)
     }
 }
 
-impl FromStr for Guid {
+impl FromStr for BcdGuid {
     type Err = ();
 
     fn from_str(text: &str) -> std::result::Result<Self, ()> {
@@ -258,7 +264,7 @@ impl FromStr for Guid {
     }
 }
 
-impl fmt::Display for Guid {
+impl fmt::Display for BcdGuid {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = format!("{:032x}", self.0);
         let (a, b, c, d, e) = (&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]);
@@ -266,7 +272,7 @@ impl fmt::Display for Guid {
     }
 }
 
-/// Bytes as hexadecimal digits.
+/// Writes bytes as hexadecimal digits.
 fn write_bytes(f: &mut fmt::Formatter<'_>, bytes: &[u8]) -> fmt::Result {
     bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
 }

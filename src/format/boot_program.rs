@@ -1,8 +1,9 @@
-//! What Secure Boot makes of a program: whom it is for, who signed it, and whether it is revoked.
+//! EFI boot programs as Secure Boot sees them: architecture, signatures and revocation.
 //!
-//! [`BootProgram`] is all that has to be read of the file, once; whose its signatures are and whether they are good is
-//! found out of that ([`BootProgram::signatures`]), and whether a revocation list names it ([`BootProgram::revoked_by`])
-//! as firmware does it (UEFI 2.10, 32.5.3.3, and EDK II's `DxeImageVerificationLib`: one revoked signature is enough).
+//! [`BootProgram`] holds everything that has to be read from the file.
+//! [`BootProgram::signatures`] checks its signatures, and [`BootProgram::revoked_by`] looks for it in a
+//! revocation list, as firmware does (UEFI 2.10, 32.5.3.3, and EDK II's `DxeImageVerificationLib`: one
+//! revoked signature is enough).
 
 use std::fmt;
 
@@ -11,40 +12,40 @@ use sha2::Digest as _;
 
 use crate::digest::Sha256;
 use crate::format::authenticode::{self, Signature};
-use crate::format::pe::{FileVersion, Malformed, Pe, Subsystem};
+use crate::format::pe::{FileVersion, MalformedPe, Pe, Subsystem};
 use crate::format::revocations::{BOOT_MANAGER, Revocations, SecureVersion};
 use crate::format::wim::Architecture;
 
-/// What is read of a program.
+/// An EFI boot program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct BootProgram {
-    /// The processors that it is for, if Windows PE runs on such ones.
+    /// Architecture, if Windows PE exists for it.
     pub architecture: Option<Architecture>,
-    /// The same by its number (PE Format, "Machine Types").
+    /// Architecture as a number (PE Format, "Machine Types").
     pub machine: u16,
-    /// Whether firmware starts it: whether it is an EFI application.
+    /// `true` for an EFI application, which firmware can start.
     pub is_application: bool,
-    /// The digest that Authenticode signs, and that revocation lists hold.
+    /// Authenticode SHA-256 digest, which revocation lists contain, too.
     pub sha256: Sha256,
-    /// The version in its version resource.
+    /// File version from the version resource.
     pub version: Option<[u16; 4]>,
-    /// The Secure Version Number of a Windows boot manager that has one.
+    /// Secure Version Number of a Windows boot manager.
     pub secure_version: Option<SecureVersion>,
-    /// The signatures of its certificate table, as they are there.
+    /// Entries of the certificate table.
     certificate_table: Vec<Vec<u8>>,
 }
 
-/// What a Windows boot manager calls its Secure Version Number, among its resources.
+/// Name of the resource with a boot manager's Secure Version Number.
 const SECURE_VERSION: &str = "BOOTMGRSECURITYVERSIONNUMBER";
 
 impl BootProgram {
-    /// Reads a program.
+    /// Reads a boot program.
     ///
     /// # Errors
     ///
-    /// When it is no PE file, or a damaged one.
-    pub fn read(bytes: &[u8]) -> Result<Self, Malformed> {
+    /// If `bytes` is not a PE file, or is damaged.
+    pub fn read(bytes: &[u8]) -> Result<Self, MalformedPe> {
         let pe = Pe::parse(bytes)?;
         let mut hasher = sha2::Sha256::new();
         pe.signed_bytes().for_each(|bytes| hasher.update(bytes));
@@ -60,67 +61,67 @@ impl BootProgram {
         })
     }
 
-    /// Its signatures, in their order.
-    pub fn signatures(&self) -> Vec<Result<Signature, authenticode::Malformed>> {
+    /// Checks the signatures, in the order of the certificate table.
+    pub fn signatures(&self) -> Vec<Result<Signature, authenticode::MalformedSignature>> {
         self.certificate_table.iter().map(|bytes| Signature::read(bytes, &self.sha256)).collect()
     }
 
-    /// Whether it has any signature.
+    /// Returns `true` if the program has a signature, valid or not.
     pub fn is_signed(&self) -> bool {
         !self.certificate_table.is_empty()
     }
 
-    /// The processors that it is for, in words.
+    /// Name of the architecture, or its number.
     pub fn processors(&self) -> String {
         self.architecture.map_or_else(|| format!("processors of type {:#06x}", self.machine), |known| known.to_string())
     }
 
-    /// The first reason in a revocation list for which it does not start.
-    pub fn revoked_by(&self, revocations: &Revocations) -> Option<Revoked> {
+    /// Finds the first entry of a revocation list that prevents the program from starting.
+    pub fn revoked_by(&self, revocations: &Revocations) -> Option<Revocation> {
         if revocations.images.contains(&self.sha256) {
-            return Some(Revoked::Image(self.sha256));
+            return Some(Revocation::Image(self.sha256));
         }
         let chains = self.signatures().into_iter().flatten().map(|signature| signature.chain);
         for certificate in chains.flatten() {
             let listed = revocations.certificates.iter().find(|revoked| {
                 revoked.der() == certificate.der()
-                    || (certificate.is_issued_by(revoked) && certificate.is_signed_by(revoked).is_ok())
+                    || (certificate.is_issued_by(revoked) && certificate.check_signed_by(revoked).is_ok())
             });
             let by_digest = || {
-                let digest = signed_part_digest(certificate.der());
+                let digest = tbs_digest(certificate.der());
                 revocations.certificate_digests.contains(&digest).then_some(&certificate)
             };
             if let Some(revoked) = listed.or_else(by_digest) {
                 let (subject, _) = revoked.encoded_names();
                 let name = authenticode::common_name(&subject).unwrap_or_else(|| revoked.subject());
-                return Some(Revoked::Certificate(name));
+                return Some(Revocation::Certificate(name));
             }
         }
         let lowest = revocations.versions.get(&BOOT_MANAGER).copied();
         match (self.secure_version, lowest) {
-            (Some(own), Some(lowest)) if own < lowest => Some(Revoked::Version { own, lowest }),
+            (Some(own), Some(lowest)) if own < lowest => Some(Revocation::Version { own, lowest }),
             _ => None,
         }
     }
 }
 
-/// Why a program does not start.
+/// Reason why a boot program is revoked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Revoked {
-    /// Its digest is listed.
+pub enum Revocation {
+    /// The digest of the program is listed.
     Image(Sha256),
-    /// A certificate of its signature, or the one that this is signed by, is listed: the name.
+    /// A certificate in the chain of a signature is listed, or its issuer is: the common name.
     Certificate(String),
-    /// It is a boot manager of too low a Secure Version Number, and refuses to go on.
+    /// The Secure Version Number of the boot manager is too low, so that it stops by itself.
     Version {
-        /// Its own.
+        /// Secure Version Number of the program.
         own: SecureVersion,
-        /// The lowest that may start.
+        /// Lowest Secure Version Number that may start.
         lowest: SecureVersion,
     },
 }
 
-impl fmt::Display for Revoked {
+impl fmt::Display for Revocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Image(digest) => write!(f, "its digest {digest} is revoked"),
@@ -132,14 +133,14 @@ impl fmt::Display for Revoked {
     }
 }
 
-/// The digest of what a certificate's signature is over (RFC 5280, 4.1.1.1): its first part.
-fn signed_part_digest(certificate: &[u8]) -> Sha256 {
-    Sha256(sha2::Sha256::digest(authenticode::first_part(certificate)).into())
+/// Digest of the signed part of a certificate (RFC 5280, 4.1.1.1), its first field.
+fn tbs_digest(certificate: &[u8]) -> Sha256 {
+    Sha256(sha2::Sha256::digest(authenticode::first_field(certificate)).into())
 }
 
-/// The processors of the computers that start a program of this name on a removable medium (UEFI 2.10, 3.5.1.1); none if
-/// the name is no such one.
-pub fn started_on(path: &str) -> Option<Architecture> {
+/// Architecture of the computers that start a program with this path from removable media (UEFI 2.10,
+/// 3.5.1.1); `None` for other paths.
+pub fn removable_media_architecture(path: &str) -> Option<Architecture> {
     let path = path.to_ascii_lowercase();
     match path.strip_prefix("efi/boot/boot")?.strip_suffix(".efi")? {
         "x64" => Some(Architecture::X64),
@@ -150,8 +151,8 @@ pub fn started_on(path: &str) -> Option<Architecture> {
     }
 }
 
-/// Whether a file of a medium is one that Secure Boot looks at, by its path: a program of EFI.
-pub fn is_one(path: &str) -> bool {
+/// Returns `true` if Secure Boot checks the file at this path of a medium: an EFI program.
+pub fn is_boot_program(path: &str) -> bool {
     let path = path.to_ascii_lowercase();
     path.ends_with(".efi") && (path.starts_with("efi/") || !path.contains('/'))
 }

@@ -1,11 +1,11 @@
-//! X.509 certificates (RFC 5280) as they come from others: read, and their signatures checked.
+//! X.509 certificates (RFC 5280), and checking their signatures.
 //!
-//! [`Certificate`] is one that was read, from DER, PEM or PKCS #7 ([`pem`]); [`signature`] checks who signed it, and
-//! [`name`] compares names; [`pfx`] reads and writes the PKCS #12 files that hold one with its private key; [`made`] makes
-//! one that signs itself.
+//! [`Certificate`] is read from DER, PEM or PKCS #7 ([`pem`]); [`signature`] checks who signed it, and
+//! [`name`] compares distinguished names. [`pfx`] reads and writes PKCS #12 files with a certificate and
+//! its private key, and [`self_signed`] creates a self-signed certificate.
 //!
-//! Not supported: lengths of a certificate that are told by an end mark, signatures other than RSA's (RFC 8017),
-//! revocation, name and policy constraints. A certificate that can't be checked is told apart from one that fails.
+//! Not supported: indefinite lengths in a certificate, signatures other than RSA (RFC 8017), revocation,
+//! name and policy constraints. A certificate that can't be checked is not the same as one that fails.
 
 mod ber;
 mod fields;
@@ -24,163 +24,167 @@ use sha1::Digest as _;
 use crate::digest::{Sha1, Sha256};
 use crate::format::asn1::{Der, SEQUENCE};
 use crate::limits::MAX_CERTIFICATE_LEN;
-use fields::Fields;
+use fields::CertificateFields;
 
-/// Client authentication (RFC 5280, 4.2.1.12).
+/// OID of client authentication (RFC 5280, 4.2.1.12).
 pub const CLIENT_AUTHENTICATION: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.2");
-/// Any purpose (RFC 5280, 4.2.1.12).
+/// OID of any purpose (RFC 5280, 4.2.1.12).
 const ANY_PURPOSE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
 
-/// A certificate.
+/// An X.509 certificate.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Certificate {
     der: Vec<u8>,
-    fields: Fields,
+    fields: CertificateFields,
 }
 
-/// Why bytes are no certificate.
+/// Reason why a certificate can't be read.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Malformed {
-    /// The encoding ends before the certificate does.
+pub enum MalformedCertificate {
+    /// The encoding ends early.
     Truncated,
-    /// It is something else, or damaged: what the decoder found.
+    /// The data are damaged or not a certificate, with a fragment that says what was found.
     NotOne(String),
 }
 
-/// The key that a certificate is for.
+/// Public key of a certificate, by type.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Key {
-    /// An RSA key of so many bits.
+pub enum SubjectKey {
+    /// RSA, with the number of bits.
     Rsa(usize),
-    /// A key on an elliptic curve, with the curve's name or number.
+    /// Elliptic curve, by name or OID.
     Elliptic(String),
-    /// Another one: the number of its algorithm.
+    /// Other algorithm, by OID.
     Other(String),
 }
 
 impl Certificate {
-    /// Reads the certificate that begins an encoding; what follows it is not looked at.
+    /// Decodes the certificate at the start of `der` and ignores the rest.
     ///
     /// # Errors
     ///
-    /// When it is none, or ends early.
-    pub fn from_der(der: &[u8]) -> Result<Self, Malformed> {
+    /// If `der` does not start with a certificate.
+    pub fn from_der(der: &[u8]) -> Result<Self, MalformedCertificate> {
         if der.len() > MAX_CERTIFICATE_LEN {
-            return Err(Malformed::NotOne(format!("it has {} bytes, and no certificate is so long", der.len())));
+            return Err(MalformedCertificate::NotOne(format!(
+                "it has {} bytes, and no certificate is so long",
+                der.len()
+            )));
         }
-        let whole = Der(der).next_of(SEQUENCE).ok_or_else(|| match is_cut_off(der) {
-            true => Malformed::Truncated,
-            false => Malformed::NotOne("its encoding is not right: it does not begin as one".into()),
+        let whole = Der(der).next_tagged(SEQUENCE).ok_or_else(|| match is_truncated(der) {
+            true => MalformedCertificate::Truncated,
+            false => MalformedCertificate::NotOne("its encoding is not right: it does not begin as one".into()),
         })?;
-        let fields =
-            Fields::read(whole.whole).map_err(|why| Malformed::NotOne(format!("its encoding is not right: {why}")))?;
+        let fields = CertificateFields::read(whole.whole)
+            .map_err(|why| MalformedCertificate::NotOne(format!("its encoding is not right: {why}")))?;
         Ok(Self { der: whole.whole.to_vec(), fields })
     }
 
-    /// Its DER encoding.
+    /// DER encoding of the certificate.
     pub fn der(&self) -> &[u8] {
         &self.der
     }
 
-    /// Whom it is for, as RFC 4514 writes names.
+    /// Subject in the notation of RFC 4514.
     pub fn subject(&self) -> String {
         self.fields.subject.to_string()
     }
 
-    /// Who signed it, likewise.
+    /// Issuer in the notation of RFC 4514.
     pub fn issuer(&self) -> String {
         self.fields.issuer.to_string()
     }
 
-    /// The encoded names of whom it is for and who signed it, for comparing.
+    /// Encoded subject and issuer, for comparing.
     pub fn encoded_names(&self) -> (Vec<u8>, Vec<u8>) {
         (self.fields.subject.der().to_vec(), self.fields.issuer.der().to_vec())
     }
 
-    /// The serial number, big endian, as it is encoded.
+    /// Serial number as encoded, big-endian.
     pub fn serial(&self) -> &[u8] {
         &self.fields.serial
     }
 
-    /// From when it is valid, in seconds since 1970.
+    /// Start of the validity, in seconds since 1970.
     pub fn not_before(&self) -> u64 {
         self.fields.validity.0
     }
 
-    /// Up to when it is valid, that second included.
+    /// Last second of the validity, since 1970.
     pub fn not_after(&self) -> u64 {
         self.fields.validity.1
     }
 
-    /// Whether it says that it is one of a certificate authority. Those of version 1 say nothing.
+    /// Returns `true` for a certificate authority, by basic constraints. Version 1 certificates have none.
     pub fn is_ca(&self) -> bool {
         self.fields.extensions.is_ca
     }
 
-    /// Whether its key may sign certificates: it says so, or nothing of it.
+    /// Returns `true` if the key usage permits signing certificates, or there is no key usage.
     pub fn may_sign_certificates(&self) -> bool {
         self.fields.extensions.key_usage.is_none_or(|usage| usage & 0x04 != 0)
     }
 
-    /// Whether its key may sign data, as proving who one is takes: it says so, or nothing of it.
+    /// Returns `true` if the key usage permits digital signatures, which client authentication needs, or
+    /// there is no key usage.
     pub fn may_sign(&self) -> bool {
         self.fields.extensions.key_usage.is_none_or(|usage| usage & 0x80 != 0)
     }
 
-    /// What it may be used for, by number; none if it does not say, and any use is meant.
+    /// OIDs of the permitted purposes; `None` if any purpose is permitted.
     pub fn purposes(&self) -> Option<&[ObjectIdentifier]> {
         self.fields.extensions.purposes.as_deref()
     }
 
-    /// Whether it may be used for something: it names that, any purpose, or none at all.
-    pub fn serves(&self, purpose: ObjectIdentifier) -> bool {
+    /// Returns `true` if the certificate may be used for a purpose.
+    pub fn allows(&self, purpose: ObjectIdentifier) -> bool {
         self.purposes().is_none_or(|all| all.iter().any(|one| *one == purpose || *one == ANY_PURPOSE))
     }
 
-    /// The key that it is for.
-    pub fn key(&self) -> Key {
+    /// Public key, by type.
+    pub fn key(&self) -> SubjectKey {
         let info = &self.fields.key;
         let algorithm = info.algorithm.oid;
         if algorithm == signature::RSA {
             return match self.public_key() {
-                Some(signature::PublicKey::Rsa(key)) => Key::Rsa(signature::bits(&key)),
-                _ => Key::Other("RSA, of a length that is not supported".into()),
+                Some(signature::PublicKey::Rsa(key)) => SubjectKey::Rsa(signature::key_bits(&key)),
+                _ => SubjectKey::Other("RSA, of a length that is not supported".into()),
             };
         }
         if algorithm == signature::ELLIPTIC {
             let curve = info.algorithm.parameters.as_ref().and_then(|any| any.decode_as::<ObjectIdentifier>().ok());
-            return Key::Elliptic(curve.map_or("unnamed".into(), signature::curve_name));
+            return SubjectKey::Elliptic(curve.map_or("unnamed".into(), signature::curve_name));
         }
-        Key::Other(algorithm.to_string())
+        SubjectKey::Other(algorithm.to_string())
     }
 
-    /// The algorithm that it is signed with.
-    pub fn signed_with(&self) -> signature::Algorithm {
-        signature::Algorithm::of(&self.fields.algorithm)
+    /// Signature algorithm.
+    pub fn signature_algorithm(&self) -> signature::SignatureAlgorithm {
+        signature::SignatureAlgorithm::from_identifier(&self.fields.algorithm)
     }
 
-    /// The SHA-256 digest of the encoding: the fingerprint that certificates are told apart by.
+    /// SHA-256 digest of the encoding.
     pub fn fingerprint(&self) -> Sha256 {
         Sha256(sha2::Sha256::digest(&self.der).into())
     }
 
-    /// The SHA-1 digest of the encoding, which Windows calls the thumbprint.
+    /// SHA-1 digest of the encoding, called thumbprint in Windows.
     pub fn thumbprint(&self) -> Sha1 {
         Sha1::hash(&self.der)
     }
 
-    /// Returns whether it names itself as its issuer, as [`name`] compares names.
+    /// Returns `true` if subject and issuer are the same, as [`name`] compares names.
     pub fn is_self_issued(&self) -> bool {
         self.fields.subject == self.fields.issuer
     }
 
-    /// Returns whether it names that certificate's subject as its issuer, as [`name`] compares names.
+    /// Returns `true` if `issuer` has the name of this certificate's issuer, as [`name`] compares names.
     pub fn is_issued_by(&self, issuer: &Self) -> bool {
         self.fields.issuer == issuer.fields.subject
     }
 
-    /// Returns whether it says that another key signed it, or that key's other certificate (RFC 5280, 4.2.1.1): programs that
-    /// check chains then don't take this one for the issuer's. It need not say anything.
+    /// Returns `true` if the authority key identifier names another key or certificate than `issuer`
+    /// (RFC 5280, 4.2.1.1). Chain validation then rejects `issuer`. The identifier is optional.
     pub fn names_other_key(&self, issuer: &Self) -> bool {
         let named = &self.fields.extensions.authority;
         let is_other_key = match (&named.key_id, &issuer.fields.extensions.key_id) {
@@ -201,7 +205,7 @@ impl fmt::Debug for Certificate {
     }
 }
 
-impl fmt::Display for Malformed {
+impl fmt::Display for MalformedCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Truncated => f.write_str("it ends before the certificate does"),
@@ -210,7 +214,7 @@ impl fmt::Display for Malformed {
     }
 }
 
-impl fmt::Display for Key {
+impl fmt::Display for SubjectKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Rsa(bits) => write!(f, "RSA, {bits} bits"),
@@ -220,15 +224,15 @@ impl fmt::Display for Key {
     }
 }
 
-/// What a decoder's complaint means.
-fn malformed(error: &der::Error) -> Malformed {
+/// Converts a decoder's error.
+fn from_der_error(error: &der::Error) -> MalformedCertificate {
     match error.kind() {
-        der::ErrorKind::Incomplete { .. } => Malformed::Truncated,
-        kind => Malformed::NotOne(format!("its encoding is not right: {kind}")),
+        der::ErrorKind::Incomplete { .. } => MalformedCertificate::Truncated,
+        kind => MalformedCertificate::NotOne(format!("its encoding is not right: {kind}")),
     }
 }
 
-/// Returns whether a sequence begins an encoding that ends before it does.
-fn is_cut_off(der: &[u8]) -> bool {
-    matches!(ber::definite(der), Err(Malformed::Truncated)) && der.first() == Some(&SEQUENCE)
+/// Returns `true` if `der` begins a sequence and ends before its end.
+fn is_truncated(der: &[u8]) -> bool {
+    matches!(ber::to_der(der), Err(MalformedCertificate::Truncated)) && der.first() == Some(&SEQUENCE)
 }

@@ -1,8 +1,8 @@
-//! INF files: what a driver is for and which processors it is for.
+//! INF files: class, architectures and catalogs of a driver.
 //!
-//! Follows "INF Version Section", "INF Manufacturer Section" and "INF Strings Section" of Microsoft's driver
-//! documentation. Not supported: which devices a driver serves, what it copies, and sections from other files
-//! (`LayoutFile`, `Include`).
+//! Follows "INF Version Section", "INF Manufacturer Section" and "INF Strings Section" of Microsoft's
+//! driver documentation. Not supported: the devices that a driver serves, the files that it copies, and
+//! sections in other files (`LayoutFile`, `Include`).
 
 mod sections;
 
@@ -12,32 +12,36 @@ use crate::format::wim::Architecture;
 use crate::format::windows::DriverClass;
 use crate::limits::MAX_INF_CATALOGS;
 
-pub use sections::text;
+pub use sections::decode_text;
 
 use sections::Sections;
 
-/// What an INF file says of its driver.
+/// Description of a driver in its INF file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inf {
-    /// What it is for.
+    /// Class of devices.
     pub class: DriverClass,
-    /// The name of that class as it is written, such as `Net`; empty if there is none.
+    /// Name of the class, such as `Net`; empty if there is none.
     pub class_name: String,
-    /// The processors that it has models for. Models without any are for x86, as Windows has them.
+    /// Architectures with models. Models without one are for x86, as in Windows.
     pub architectures: BTreeSet<Architecture>,
-    /// The catalogs that sign it, each with the processors it is for; those for all (`None`) follow each other as Windows
+    /// Signed catalogs with their architecture. Those for all (`None`) are in the order in which Windows
     /// prefers them.
     pub catalogs: Vec<(Option<Architecture>, String)>,
 }
 
 impl Inf {
-    /// Reads an INF file, or says why it is none.
+    /// Parses an INF file.
+    ///
+    /// # Errors
+    ///
+    /// If it has no `Signature`, or too many catalogs.
     pub fn parse(bytes: &[u8]) -> Result<Self, &'static str> {
-        let sections = Sections::parse(&text(bytes));
-        let first = |line: &sections::Line| sections.expanded(line.fields.first().map_or("", String::as_str));
+        let sections = Sections::parse(&decode_text(bytes));
+        let first = |line: &sections::InfLine| sections.expand(line.fields.first().map_or("", String::as_str));
         let value = |key: &str| {
             let mut version = sections.lines("version");
-            version.find(|line| sections.expanded(&line.key).eq_ignore_ascii_case(key)).map(first)
+            version.find(|line| sections.expand(&line.key).eq_ignore_ascii_case(key)).map(first)
         };
         if value("signature").is_none() {
             return Err("it has no `Signature` in a section `[Version]`");
@@ -54,27 +58,28 @@ impl Inf {
         let mut architectures = BTreeSet::new();
         for line in sections.lines("manufacturer") {
             // `%Maker% = Models, NTamd64.10.0...16299, NTarm64`.
-            let decorations = line.fields.iter().skip(1).map(|field| sections.expanded(field));
+            let decorations = line.fields.iter().skip(1).map(|field| sections.expand(field));
             let mut decorations = decorations.filter(|decoration| !decoration.is_empty()).peekable();
             if decorations.peek().is_none() {
                 architectures.insert(Architecture::X86);
             }
-            architectures.extend(decorations.filter_map(|decoration| decorated(&decoration)));
+            architectures.extend(decorations.filter_map(|decoration| parse_decoration(&decoration)));
         }
         let mut catalogs = Vec::new();
         for line in sections.lines("version") {
             if catalogs.len() == MAX_INF_CATALOGS {
-                return Err("it names more catalogs than there are processors");
+                return Err("it names more catalogs than there are architectures");
             }
-            let key = sections.expanded(&line.key).to_ascii_lowercase();
+            let key = sections.expand(&line.key).to_ascii_lowercase();
             let Some(decoration) = key.strip_prefix("catalogfile") else { continue };
-            // One for all processors of Windows NT goes before one for all systems.
-            let (rank, of) = match decoration.strip_prefix('.').map(|decoration| (decoration, decorated(decoration))) {
-                Some(("nt", _)) => (1, None),
-                Some((_, Some(architecture))) => (0, Some(architecture)),
-                None if decoration.is_empty() => (2, None),
-                _ => continue,
-            };
+            // `CatalogFile.NT` takes precedence over a plain `CatalogFile`.
+            let (rank, of) =
+                match decoration.strip_prefix('.').map(|decoration| (decoration, parse_decoration(decoration))) {
+                    Some(("nt", _)) => (1, None),
+                    Some((_, Some(architecture))) => (0, Some(architecture)),
+                    None if decoration.is_empty() => (2, None),
+                    _ => continue,
+                };
             catalogs.push((rank, of, first(line)));
         }
         catalogs.sort_by_key(|(rank, ..)| *rank);
@@ -82,15 +87,16 @@ impl Inf {
         Ok(Self { class, class_name, architectures, catalogs })
     }
 
-    /// The catalog that signs it for these processors.
+    /// Catalog that signs the driver for an architecture.
     pub fn catalog(&self, architecture: Architecture) -> Option<&str> {
         let of = |wanted| self.catalogs.iter().find(move |(of, _)| *of == wanted).map(|(_, file)| file.as_str());
         of(Some(architecture)).or_else(|| of(None))
     }
 }
 
-/// The processors of a decoration such as `NTamd64.10.0`; `NT` alone is for x86. Itanium and others are none of ours.
-fn decorated(decoration: &str) -> Option<Architecture> {
+/// Architecture of a decoration such as `NTamd64.10.0`, where plain `NT` means x86; `None` for Itanium and
+/// unknown ones.
+fn parse_decoration(decoration: &str) -> Option<Architecture> {
     let first = decoration.split('.').next().unwrap_or_default().trim().to_ascii_lowercase();
     match first.as_str() {
         "nt" | "ntx86" => Some(Architecture::X86),

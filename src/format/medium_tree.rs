@@ -1,13 +1,14 @@
-//! The files of a medium, each as the ranges of its image that hold it: nothing is extracted, and a copy of a file can
-//! share blocks with the image.
+//! Tree of the files on a medium, each as ranges of the image. Nothing is extracted, and copies can share
+//! blocks with the image.
 //!
-//! Reads images of discs, of sticks and disks with FAT and NTFS partitions, of single FAT and NTFS volumes, and WIM files
-//! with one image, as prestaged media are. Of a disc
-//! the tree of UDF counts, or else that of Joliet, or else that of ISO 9660: so does Windows, and the ISO 9660 tree of its
-//! installation discs holds nothing but a note. Of two partitions with the same file the first counts.
+//! Reads images of discs, of sticks and disks with FAT and NTFS partitions, of single FAT and NTFS
+//! volumes, and WIM files with one image, such as prestaged media. On a disc, the first of UDF, Joliet
+//! and ISO 9660 is used, as in Windows: the ISO 9660 tree of Windows installation discs has nothing but a
+//! note. If two partitions contain the same path, the first one is used.
 //!
-//! Not supported: virtual disks (an error), large files that a WIM file compresses, and files that NTFS compresses,
-//! encrypts, stores with holes or describes by several records (a [fault](MediumTree::faults)).
+//! Not supported: virtual disks (an error), large compressed files in a WIM file, and files that NTFS
+//! compresses, encrypts, stores with holes or describes in several records (a
+//! [fault](MediumTree::faults)).
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -30,46 +31,46 @@ use crate::git_lfs;
 use crate::limits;
 use crate::volume::{Folder, Misplaced, Node};
 
-/// Separates the path of a medium from a path on it.
+/// Separator between the path of a medium and a path on it.
 pub const SEPARATOR: &str = "!/";
 
-/// The tree of files of a medium.
+/// Tree of the files on a medium.
 #[derive(Debug)]
 pub struct MediumTree {
-    /// The image, as it was when it was read.
+    /// Image file, with its metadata when the tree was read.
     pub image: SourceFile,
-    /// `true` for a disc, `false` for the image of a stick or volume.
+    /// `true` for a disc, `false` for a stick, volume or WIM file.
     pub is_disc: bool,
-    /// The volume label; that of the first volume if there are several.
+    /// Label of the first volume.
     pub label: String,
-    /// Files and folders. Names that differ only in case are the same name.
+    /// Files and folders. Names are case-insensitive.
     pub root: Arc<Folder>,
-    /// Files and folders that are missing from `root`.
-    pub faults: Vec<Fault>,
-    /// The boot images in a disc's boot catalog, where their lengths are known.
+    /// Files and folders that could not be added to `root`.
+    pub faults: Vec<MediumFault>,
+    /// Boot images in the boot catalog of a disc, if their lengths are known.
     pub boot: Vec<(Firmware, Content)>,
 }
 
-/// A file or folder that can't be taken from a medium.
+/// File or folder that can't be read from a medium.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// Its path on the medium.
+pub struct MediumFault {
+    /// Path on the medium.
     pub path: String,
-    /// A fragment that says why.
+    /// Reason, as a sentence fragment.
     pub why: String,
-    /// Advice.
+    /// Help text in the imperative.
     pub help: &'static str,
 }
 
-/// Storage of a file outside of plain ranges of the image.
-enum Unplaced {
-    /// Its bytes.
+/// File that is not stored in plain ranges of the image.
+enum UnplacedFile {
+    /// Contents in memory.
     InMemory(Arc<[u8]>),
-    /// Not readable, with a fragment that says why.
+    /// Not readable, with the reason as a sentence fragment.
     Unreadable(String),
 }
 
-impl From<ntfs::Unplaced> for Unplaced {
+impl From<ntfs::Unplaced> for UnplacedFile {
     fn from(unplaced: ntfs::Unplaced) -> Self {
         match unplaced {
             ntfs::Unplaced::InRecord(bytes) => Self::InMemory(bytes),
@@ -80,31 +81,31 @@ impl From<ntfs::Unplaced> for Unplaced {
     }
 }
 
-/// A volume of a medium.
-struct FoundVolume {
+/// Volume of a medium.
+struct MediumVolume {
     label: String,
     files: Vec<volume_entry::VolumeEntry>,
-    unplaced: HashMap<String, Unplaced>,
+    unplaced: HashMap<String, UnplacedFile>,
     boot: Vec<BootProgram>,
 }
 
 impl MediumTree {
-    /// Reads the tree of the medium in a file.
+    /// Reads the tree of the medium in the file at `path`.
     ///
     /// # Errors
     ///
-    /// If the file can't be read, is not an image of a medium, or is damaged.
+    /// If the file can't be read, is not a medium, or is damaged.
     pub fn open(path: &Utf8Path) -> Result<Self> {
         let failed = |error| Error::io("reading", path, error);
         let mut file = limits::open(path).map_err(|error| Error::io("opening", path, error))?;
         let image = SourceFile { path: path.to_owned(), stat: Stat::from_metadata(&file.metadata().map_err(failed)?) };
-        if git_lfs::is_pointer(&start_of(&mut file, git_lfs::LIMIT).map_err(failed)?) {
+        if git_lfs::is_pointer(&read_start(&mut file, git_lfs::LIMIT).map_err(failed)?) {
             return Err(git_lfs::error(path));
         }
         let damaged = |error: Error| Error::new(format!("`{path}` can't be read as a medium")).because(error);
-        let volumes = volumes(&mut file, path).map_err(|found| match found {
-            Unreadable::NotMedium(error) => error,
-            Unreadable::Failed(error) => damaged(error),
+        let volumes = read_volumes(&mut file, path).map_err(|found| match found {
+            OpenError::NotMedium(error) => error,
+            OpenError::Failed(error) => damaged(error),
         })?;
         let is_disc = iso::is_disc(&mut file).map_err(failed)?;
         let mut tree =
@@ -114,14 +115,14 @@ impl MediumTree {
                 tree.label = volume.label;
             }
             for program in volume.boot.iter().filter(|program| program.is_bootable) {
-                tree.boot.extend(boot_image(&mut file, program, &tree.image).map_err(failed)?);
+                tree.boot.extend(find_boot_image(&mut file, program, &tree.image).map_err(failed)?);
             }
             tree.add(volume.files, &volume.unplaced);
         }
         Ok(tree)
     }
 
-    /// Returns the file or folder at a path on the medium, in any case. The empty path is the root.
+    /// Finds a file or folder by path, ignoring case. The empty path is the root.
     pub fn get(&self, path: &str) -> Option<Node> {
         match path.trim_matches('/') {
             "" => Some(Node::Folder(Arc::clone(&self.root))),
@@ -129,17 +130,17 @@ impl MediumTree {
         }
     }
 
-    /// Adds the files of a volume. Those that are there already stay.
-    fn add(&mut self, files: Vec<volume_entry::VolumeEntry>, unplaced: &HashMap<String, Unplaced>) {
+    /// Adds the files of a volume. Existing files are kept.
+    fn add(&mut self, files: Vec<volume_entry::VolumeEntry>, unplaced: &HashMap<String, UnplacedFile>) {
         let image = Arc::new(self.image.clone());
         let mut folder = Folder::default();
         for file in files {
-            let put = match self.content(&file, unplaced.get(&file.path), &image) {
+            let put = match self.file_content(&file, unplaced.get(&file.path), &image) {
                 Ok(None) => folder.insert_folder(&file.path),
                 Ok(Some(content)) => folder.insert(&file.path, content),
                 Err(why) => {
                     let help = "copy the file out of the medium, and name the copy";
-                    self.faults.push(Fault { path: file.path, why, help });
+                    self.faults.push(MediumFault { path: file.path, why, help });
                     continue;
                 }
             };
@@ -148,31 +149,31 @@ impl MediumTree {
                     Misplaced::BadName(bad) => bad.to_string(),
                     Misplaced::Taken(twin) => format!("has the name of `{twin}`, but for case"),
                 };
-                self.faults.push(Fault { path: file.path, why, help: "rename it on the medium" });
+                self.faults.push(MediumFault { path: file.path, why, help: "rename it on the medium" });
             }
         }
-        // The root can always be merged with; what is refused is there from a volume before this one.
+        // The root can always be merged; conflicting files come from an earlier volume, which takes precedence.
         let _ = Arc::make_mut(&mut self.root).merge(".", folder);
     }
 
-    /// Returns the content of a file, or `None` for a folder.
-    fn content(
+    /// Content of a file; `None` for a folder.
+    fn file_content(
         &self,
         file: &volume_entry::VolumeEntry,
-        unplaced: Option<&Unplaced>,
+        unplaced: Option<&UnplacedFile>,
         image: &Arc<SourceFile>,
     ) -> std::result::Result<Option<Content>, String> {
-        if let Some(Unplaced::Unreadable(why)) = unplaced {
+        if let Some(UnplacedFile::Unreadable(why)) = unplaced {
             return Err(why.clone());
         }
         if file.is_folder {
             return Ok(None);
         }
-        let path = path_on(&image.path, &file.path);
-        if let Some(Unplaced::InMemory(bytes)) = unplaced {
+        let path = path_on_medium(&image.path, &file.path);
+        if let Some(UnplacedFile::InMemory(bytes)) = unplaced {
             return Ok(Some(Content::pieced(Pieced::new(&path, [ByteRun::Bytes(Arc::clone(bytes))]))));
         }
-        // FAT gives whole clusters.
+        // The extents of FAT files end with a whole cluster.
         let mut left = file.len;
         let mut runs = Vec::with_capacity(file.extents.len());
         for Range { start, end } in file.extents.iter().cloned() {
@@ -190,28 +191,32 @@ impl MediumTree {
     }
 }
 
-/// Returns the path of a file on a medium as authors write it: `Win11.iso!/sources/install.wim`.
-pub fn path_on(medium: &Utf8Path, path: &str) -> Utf8PathBuf {
+/// Joins the path of a medium and a path on it: `Win11.iso!/sources/install.wim`.
+pub fn path_on_medium(medium: &Utf8Path, path: &str) -> Utf8PathBuf {
     Utf8PathBuf::from(format!("{medium}{SEPARATOR}{path}"))
 }
 
-/// Why there is no tree.
-enum Unreadable {
-    /// The file is not an image of a medium.
+/// Reason why a medium has no tree.
+enum OpenError {
+    /// The file is not a medium.
     NotMedium(Error),
-    /// It is damaged, or can't be read.
+    /// The medium is damaged or can't be read.
     Failed(Error),
 }
 
-impl<T: Into<Error>> From<T> for Unreadable {
+impl<T: Into<Error>> From<T> for OpenError {
     fn from(error: T) -> Self {
         Self::Failed(error.into())
     }
 }
 
-/// Finds the bytes of a boot image. How long that of UEFI is says the FAT volume in it; catalogs leave it to the
-/// firmware.
-fn boot_image(file: &mut File, program: &BootProgram, image: &SourceFile) -> io::Result<Option<(Firmware, Content)>> {
+/// Locates a boot image. Boot catalogs don't give the length of UEFI images, so it is read from the
+/// FAT volume inside.
+fn find_boot_image(
+    file: &mut File,
+    program: &BootProgram,
+    image: &SourceFile,
+) -> io::Result<Option<(Firmware, Content)>> {
     const SECTOR_LEN: u64 = 512;
     let (firmware, len) = match program.platform {
         0x00 => (Firmware::Bios, u64::from(program.n_sectors) * SECTOR_LEN),
@@ -231,20 +236,21 @@ fn boot_image(file: &mut File, program: &BootProgram, image: &SourceFile) -> io:
     Ok(Some((firmware, Content::pieced(Pieced::new(&image.path, [run])))))
 }
 
-fn volumes(file: &mut File, path: &Utf8Path) -> std::result::Result<Vec<FoundVolume>, Unreadable> {
+/// Reads the volumes of a medium.
+fn read_volumes(file: &mut File, path: &Utf8Path) -> std::result::Result<Vec<MediumVolume>, OpenError> {
     let failed = |error| Error::new("reading its start").because(error);
-    let start = start_of(file, header::MAGIC.len() as u64).map_err(failed)?;
+    let start = read_start(file, header::MAGIC.len() as u64).map_err(failed)?;
     if [&header::MAGIC[..], &header::PIPABLE_MAGIC].contains(&&start[..]) {
-        return wim_volume(path).map(|volume| vec![volume]).map_err(Unreadable::NotMedium);
+        return read_wim_volume(path).map(|volume| vec![volume]).map_err(OpenError::NotMedium);
     }
     if iso::is_disc(file).map_err(failed)? {
         let disc = iso::read(file)?;
         let files = disc.files().to_vec();
         let label = disc.label.best().to_owned();
-        return Ok(vec![FoundVolume { label, files, unplaced: HashMap::new(), boot: disc.boot }]);
+        return Ok(vec![MediumVolume { label, files, unplaced: HashMap::new(), boot: disc.boot }]);
     }
     let len = file.metadata().map_err(failed)?.len();
-    // The boot sector of a volume without partitions ends like a master boot record.
+    // Checked before partitions: the boot sector of a plain volume ends like a master boot record.
     let whole = recognise(file, &(0..len)).map_err(failed)?;
     let table = match whole {
         FileSystem::Fat(_) | FileSystem::Ntfs => None,
@@ -281,7 +287,7 @@ fn volumes(file: &mut File, path: &Utf8Path) -> std::result::Result<Vec<FoundVol
                 continue;
             }
         };
-        volumes.push(FoundVolume { label, files, unplaced, boot: Vec::new() });
+        volumes.push(MediumVolume { label, files, unplaced, boot: Vec::new() });
     }
     if volumes.is_empty() {
         let error = match table {
@@ -290,13 +296,13 @@ fn volumes(file: &mut File, path: &Utf8Path) -> std::result::Result<Vec<FoundVol
             }
             _ => Error::new(format!("`{path}` is not an image of a disc, or of a stick or volume with FAT or NTFS")),
         };
-        return Err(Unreadable::NotMedium(error.help("give an ISO file, or a raw image of a stick")));
+        return Err(OpenError::NotMedium(error.help("give an ISO file, or a raw image of a stick")));
     }
     Ok(volumes)
 }
 
-/// Finds the files of a medium in a WIM file.
-fn wim_volume(path: &Utf8Path) -> Result<FoundVolume> {
+/// Reads the files of a prestaged medium.
+fn read_wim_volume(path: &Utf8Path) -> Result<MediumVolume> {
     let metadata = std::fs::metadata(path).map_err(|error| Error::io("reading", path, error))?;
     let source = Arc::new(Source::File(SourceFile { path: path.to_owned(), stat: Stat::from_metadata(&metadata) }));
     let wim::PlacedFiles { label, files: placed } = wim::placed_files(&source)?;
@@ -306,26 +312,27 @@ fn wim_volume(path: &Utf8Path) -> Result<FoundVolume> {
             PlacedBytes::Range(range) if !range.is_empty() => vec![range],
             PlacedBytes::Range(_) => Vec::new(),
             PlacedBytes::Unpacked(bytes) => {
-                unplaced.insert(file.path.clone(), Unplaced::InMemory(bytes));
+                unplaced.insert(file.path.clone(), UnplacedFile::InMemory(bytes));
                 Vec::new()
             }
             PlacedBytes::Unreadable(why) => {
-                unplaced.insert(file.path.clone(), Unplaced::Unreadable(why));
+                unplaced.insert(file.path.clone(), UnplacedFile::Unreadable(why));
                 Vec::new()
             }
         };
         files.push(volume_entry::VolumeEntry { path: file.path, is_folder: file.is_folder, len: file.len, extents });
     }
-    Ok(FoundVolume { label, files, unplaced, boot: Vec::new() })
+    Ok(MediumVolume { label, files, unplaced, boot: Vec::new() })
 }
 
+/// Detects the file system in a range of an image.
 fn recognise(file: &mut File, place: &Range<u64>) -> std::io::Result<FileSystem> {
     file.seek(SeekFrom::Start(place.start))?;
     file_system::recognise(&mut (&*file).take(place.end - place.start))
 }
 
-/// The first `len` bytes of a file, or all if there are fewer.
-fn start_of(file: &mut File, len: u64) -> std::io::Result<Vec<u8>> {
+/// Reads the first `len` bytes of a file, or all of a shorter one.
+fn read_start(file: &mut File, len: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.seek(SeekFrom::Start(0))?;
     file.take(len).read_to_end(&mut bytes)?;
@@ -393,12 +400,12 @@ mod tests {
             assert!(matches!(tree.get(""), Some(Node::Folder(root)) if root.n_files() == 3), "{name}");
             assert!(tree.get("sources/none.wim").is_none() && tree.get("empty/below").is_none(), "{name}");
             let Some(Node::File(Content::Source(file))) = tree.get("sources/install.wim") else { panic!("{name}") };
-            assert_eq!(file.path(), path_on(&path, "sources/install.wim"));
+            assert_eq!(file.path(), path_on_medium(&path, "sources/install.wim"));
             assert_eq!(file.files(), std::slice::from_ref(&tree.image), "{name}");
         }
     }
 
-    /// NTFS as ntfs-3g writes it: short files are in their records.
+    /// NTFS volumes made by ntfs-3g, where short files are resident.
     #[test]
     fn files_in_their_records_and_in_clusters_are_read_from_an_ntfs_volume() {
         let root = tempfile::tempdir().unwrap();

@@ -1,13 +1,13 @@
-//! An NTFS volume as it is seen through the Windows Overlay Filter: files that the filter compresses are plain ones.
+//! Transparent decompression of files under the Windows Overlay Filter (CompactOS) on an NTFS volume.
 //!
-//! Nothing is copied and nothing is written. The records of such files are replaced while they are read, and their
-//! contents are decompressed from clusters behind the end of the volume, which exist only here. So whatever reads the
-//! volume gets their names, times, security descriptors, other streams and hard links as they are. Memory grows with the
-//! number of such files by about one record each; of contents one chunk is kept.
+//! Nothing is copied or written. File records of compressed files are replaced while they are read, so
+//! that the files look like plain ones whose clusters lie past the end of the volume; reads from there
+//! decompress. Readers of the volume still see names, times, security descriptors, other streams and hard
+//! links as they are. Uses memory for about one file record per compressed file, and for one chunk.
 
-mod compressed;
 #[cfg(test)]
 pub(crate) mod fixtures;
+mod wof_file;
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -16,43 +16,44 @@ use disc_layout::ntfs::attributes::Stream;
 use disc_layout::ntfs::mft::MasterFileTable;
 use disc_layout::ntfs::record::NtfsRun;
 
-use self::compressed::Compressed;
+use self::wof_file::WofFile;
 use crate::error::Result;
 use crate::format::partitions::Window;
-use crate::format::wim::{ChunkReader, Packing, ReadAt};
+use crate::format::wim::{ChunkReader, ReadAt, ResourceCompression};
 use crate::limits::MAX_PATHS_LEN;
 use crate::progress::Progress;
 
-/// Volume on which the Windows Overlay Filter was applied. Reading goes beyond [`volume_len`](Self::volume_len).
-pub struct Unfiltered {
+/// NTFS volume with compressed files decompressed. Reads may go past
+/// [`volume_len`](Self::volume_len).
+pub struct UnfilteredVolume {
     volume: Window,
-    /// `None` if it can't be read.
+    /// Master file table; `None` if it can't be read.
     table: Option<MasterFileTable>,
-    /// Bytes that stand for those of the volume, by their places. None overlap.
+    /// Replacement bytes by offset on the volume. They don't overlap.
     patches: BTreeMap<u64, Vec<u8>>,
-    /// By the place of their contents.
-    files: Vec<File>,
-    /// Records of other files with a reparse point whose contents are nowhere on the volume.
+    /// Compressed files, sorted by offset of their contents.
+    files: Vec<CompressedFile>,
+    /// MftRecord numbers of other files with a reparse point whose contents are not on the volume.
     hollow: HashSet<u64>,
-    /// The file that was read last.
+    /// Reader of the last file, with its index.
     reader: Option<(usize, ChunkReader)>,
     position: u64,
     fault: Option<String>,
 }
 
-/// Contents behind the end of the volume.
-struct File {
+/// Compressed file with its place past the end of the volume.
+struct CompressedFile {
     at: u64,
     len: u64,
-    packing: Packing,
+    packing: ResourceCompression,
     stream: Stream,
     number: u64,
 }
 
-/// Compressed contents of a file on its volume.
-struct Packed<'a>(&'a Stream, &'a Window);
+/// Compressed contents of a file, and their volume.
+struct CompressedStream<'a>(&'a Stream, &'a Window);
 
-impl ReadAt for Packed<'_> {
+impl ReadAt for CompressedStream<'_> {
     fn len(&self) -> std::result::Result<u64, String> {
         Ok(self.0.len())
     }
@@ -62,15 +63,15 @@ impl ReadAt for Packed<'_> {
     }
 }
 
-impl Unfiltered {
+impl UnfilteredVolume {
     /// Finds the compressed files of a volume.
     ///
-    /// A file whose contents can't be found stays as it is, with its reparse point: nothing else tells it from an empty
-    /// one. So does everything on a volume whose master file table can't be read; its reader will say so.
+    /// Files that can't be decompressed keep their reparse point, since without it they would look empty. If
+    /// the master file table can't be read, nothing is replaced, and the reader of the volume reports it.
     ///
     /// # Errors
     ///
-    /// A master file table that can't be read, and an interrupt.
+    /// If reading the table fails, or the user interrupts.
     pub fn new(volume: Window, progress: &Progress) -> Result<Self> {
         let mut unfiltered = Self {
             volume,
@@ -86,7 +87,7 @@ impl Unfiltered {
         let mut numbers = Vec::new();
         let hollow = &mut unfiltered.hollow;
         table.visit(&unfiltered.volume, &mut || progress.check_cancelled(), &mut |number, record| {
-            numbers.extend(compressed::file_of(record, number));
+            numbers.extend(wof_file::owner_of_wof_record(record, number));
             if table.is_hollow(record) {
                 hollow.insert(number);
             }
@@ -96,7 +97,7 @@ impl Unfiltered {
         let mut end = unfiltered.volume_len().max(table.volume_len()).next_multiple_of(table.cluster_len());
         for number in numbers {
             progress.check_cancelled()?;
-            if let Ok(len) = unfiltered.add(&table, number, end) {
+            if let Ok(len) = unfiltered.add_file(&table, number, end) {
                 end += len;
                 unfiltered.hollow.remove(&number);
             }
@@ -105,28 +106,28 @@ impl Unfiltered {
         Ok(unfiltered)
     }
 
-    /// Adds a file with its contents at a place, and returns how many bytes of clusters they take.
-    fn add(&mut self, table: &MasterFileTable, number: u64, at: u64) -> std::result::Result<u64, String> {
-        let file = Compressed::read(&self.volume, table, number)?;
+    /// Adds a file with its contents at offset `at`. Returns the length of its clusters in bytes.
+    fn add_file(&mut self, table: &MasterFileTable, number: u64, at: u64) -> std::result::Result<u64, String> {
+        let file = WofFile::read(&self.volume, table, number)?;
         let n_clusters = file.len.div_ceil(table.cluster_len());
-        // Offsets in libntfs-3g are signed.
+        // libntfs-3g uses signed offsets.
         let end = n_clusters.checked_mul(table.cluster_len()).and_then(|len| at.checked_add(len));
         end.filter(|end| i64::try_from(*end).is_ok()).ok_or("it is too long")?;
         ChunkReader::new(file.packing, file.stream.len(), file.len)?;
         let run = NtfsRun { start: at / table.cluster_len(), n_clusters };
         self.patches.extend(file.rewrite(&self.volume, table, run)?);
-        let Compressed { len, packing, stream, .. } = file;
-        self.files.push(File { at, len, packing, stream, number });
+        let WofFile { len, packing, stream, .. } = file;
+        self.files.push(CompressedFile { at, len, packing, stream, number });
         Ok(n_clusters * table.cluster_len())
     }
 
-    /// Length of the volume itself in bytes.
+    /// Length of the volume in bytes.
     pub fn volume_len(&self) -> u64 {
         self.volume.len()
     }
 
-    /// Paths of files that have a reparse point, and contents that are nowhere on the volume: from the root, without a
-    /// slash before. Those beyond [`MAX_PATHS_LEN`] are not listed.
+    /// Paths of files with a reparse point whose contents are not on the volume, relative to its root. The
+    /// list ends at [`MAX_PATHS_LEN`] bytes.
     pub fn hollow_paths(&self) -> HashSet<String> {
         let Some(table) = &self.table else { return HashSet::new() };
         let mut len = 0;
@@ -138,14 +139,13 @@ impl Unfiltered {
         paths.take_while(fits).collect()
     }
 
-    /// Takes the reason for which contents could not be decompressed, if that was why a read failed.
+    /// Takes the reason why the last read could not decompress a file.
     pub fn take_fault(&mut self) -> Option<String> {
         self.fault.take()
     }
 
-    /// Reads contents behind the end of the volume, up to the end of the file they belong to. Its last cluster is filled up
-    /// with zeros.
-    fn read_file(&mut self, to: &mut [u8]) -> io::Result<usize> {
+    /// Reads decompressed contents, up to the end of a file. The last cluster is padded with zeros.
+    fn read_contents(&mut self, to: &mut [u8]) -> io::Result<usize> {
         let Some(number) = self.files.partition_point(|file| file.at <= self.position).checked_sub(1) else {
             return Ok(0);
         };
@@ -168,19 +168,20 @@ impl Unfiltered {
         Ok(n)
     }
 
+    /// Decompresses part of a file, which has the index `number`.
     fn decompress(&mut self, number: usize, to: &mut [u8], start: u64) -> std::result::Result<(), String> {
         let file = &self.files[number];
         let mut reader = match self.reader.take().filter(|(last, _)| *last == number) {
             Some((_, reader)) => reader,
             None => ChunkReader::new(file.packing, file.stream.len(), file.len)?,
         };
-        reader.read(&Packed(&file.stream, &self.volume), to, start)?;
+        reader.read(&CompressedStream(&file.stream, &self.volume), to, start)?;
         self.reader = Some((number, reader));
         Ok(())
     }
 
-    /// Puts the patches into what was read from byte `at` on.
-    fn patch(&self, bytes: &mut [u8], at: u64) {
+    /// Replaces bytes that were read from offset `at`.
+    fn apply_patches(&self, bytes: &mut [u8], at: u64) {
         let end = at + bytes.len() as u64;
         for (place, patch) in self.patches.range(..end).rev() {
             let patch_end = place + patch.len() as u64;
@@ -194,20 +195,20 @@ impl Unfiltered {
     }
 }
 
-impl Read for Unfiltered {
+impl Read for UnfilteredVolume {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
         if self.files.first().is_some_and(|first| self.position >= first.at) {
-            return self.read_file(to);
+            return self.read_contents(to);
         }
         self.volume.seek(SeekFrom::Start(self.position))?;
         let n = self.volume.read(to)?;
-        self.patch(&mut to[..n], self.position);
+        self.apply_patches(&mut to[..n], self.position);
         self.position += n as u64;
         Ok(n)
     }
 }
 
-impl Seek for Unfiltered {
+impl Seek for UnfilteredVolume {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         let place = match to {
             SeekFrom::Start(at) => Some(at),

@@ -1,9 +1,9 @@
-//! PE files, the form of EFI boot programs and of everything that Windows executes: headers, sections, resources, the
-//! certificate table and the digest that Authenticode signs.
+//! PE files (EFI boot programs and Windows executables): headers, sections, resources, the certificate
+//! table, and the digest that Authenticode signs.
 //!
-//! Follows Microsoft's "PE Format" (PE32 and PE32+) and "Windows Authenticode Portable Executable Signature Format" 1.0
-//! (2008). Reads files of others: nothing is believed, and what leads out of the file is malformed. Not supported:
-//! object files, symbols, imports, page hashes; of resources only what is asked for by type and name.
+//! Follows Microsoft's "PE Format" (PE32 and PE32+) and "Windows Authenticode Portable Executable Signature
+//! Format" 1.0 (2008). Files are untrusted: every offset is checked. Not supported: object files, symbols,
+//! imports, page hashes, and listing resources.
 
 mod resource;
 
@@ -23,7 +23,7 @@ use crate::limits::MAX_SIGNATURES;
 
 pub use resource::{FileVersion, ResourceName};
 
-/// A PE file in memory whose headers make sense.
+/// A PE file in memory with valid headers.
 #[derive(Clone, Debug)]
 pub struct Pe<'a> {
     bytes: &'a [u8],
@@ -37,18 +37,18 @@ pub struct Pe<'a> {
     certificates: Range<usize>,
 }
 
-/// A section (PE Format, "Section Table").
+/// Section of a PE file (PE Format, "Section Table").
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Section {
-    /// Its name, up to eight bytes; what is not ASCII is shown as `?`.
+    /// Name of up to eight bytes; non-ASCII bytes are shown as `?`.
     pub name: String,
-    /// Where it is in memory, from the start of the program, and how long.
+    /// Addresses in memory, relative to the start of the program.
     pub in_memory: Range<u64>,
-    /// Where it is in the file; empty if nothing of it is.
+    /// Range in the file; empty if the section is not stored.
     pub in_file: Range<usize>,
 }
 
-/// What a program runs in (PE Format, "Windows Subsystem").
+/// Subsystem of a program (PE Format, "Windows Subsystem").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subsystem {
     /// 10: an EFI application, as boot programs are.
@@ -57,26 +57,26 @@ pub enum Subsystem {
     EfiDriver,
     /// 16: a Windows boot application, which the boot manager starts.
     BootApplication,
-    /// Another one, by its number.
+    /// Other subsystem, by number.
     Other(u16),
 }
 
-/// Why bytes are no PE file, as a fragment about "it".
+/// Reason why a PE file can't be read. Completes a sentence about "it".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Malformed(pub &'static str);
+pub struct MalformedPe(pub &'static str);
 
-impl fmt::Display for Malformed {
+impl fmt::Display for MalformedPe {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
     }
 }
 
-const CUT_OFF: Malformed = Malformed("it is cut off");
+const CUT_OFF: MalformedPe = MalformedPe("it is cut off");
 
-/// Sections of 40 bytes; the format's own limit is 65,535, the loader's of Windows 96.
+/// Most sections that Windows loads; the format permits 65,535.
 const MAX_SECTIONS: usize = 96;
 
-/// An entry of the certificate table is a length, a revision and a type, and what it holds.
+/// Header of an entry of the certificate table: length, revision and type.
 const CERTIFICATE_HEADER_LEN: usize = 8;
 /// `WIN_CERT_TYPE_PKCS_SIGNED_DATA`.
 const PKCS_SIGNED_DATA: u16 = 2;
@@ -86,42 +86,46 @@ impl<'a> Pe<'a> {
     ///
     /// # Errors
     ///
-    /// `bytes` is not a PE file, or its headers lead out of it.
-    pub fn parse(bytes: &'a [u8]) -> Result<Self, Malformed> {
+    /// If `bytes` is not a PE file, or its headers lead out of it.
+    pub fn parse(bytes: &'a [u8]) -> Result<Self, MalformedPe> {
         if !bytes.starts_with(b"MZ") {
-            return Err(Malformed("it does not begin with `MZ`"));
+            return Err(MalformedPe("it does not begin with `MZ`"));
         }
         let at = ImageDosHeader::parse(bytes).map_err(|_| CUT_OFF)?.nt_headers_offset() as usize;
         if slice(bytes, at, 4).ok_or(CUT_OFF)? != b"PE\0\0" {
-            return Err(Malformed("it is a DOS program and no PE file"));
+            return Err(MalformedPe("it is a DOS program and no PE file"));
         }
-        // The directories come 16 bytes later in PE32+, whose addresses are of 64 bits.
+        // In PE32+ the directories are 16 bytes further on: its addresses have 64 bits.
         match optional_header_magic(bytes).map_err(|_| CUT_OFF)? {
-            0x10B => Self::with_headers::<ImageNtHeaders32>(bytes, at, 96),
-            0x20B => Self::with_headers::<ImageNtHeaders64>(bytes, at, 112),
-            _ => Err(Malformed("its optional header is neither PE32 nor PE32+")),
+            0x10B => Self::parse_headers::<ImageNtHeaders32>(bytes, at, 96),
+            0x20B => Self::parse_headers::<ImageNtHeaders64>(bytes, at, 112),
+            _ => Err(MalformedPe("its optional header is neither PE32 nor PE32+")),
         }
     }
 
-    /// Reads the headers at offset `at`, whose directories begin `directories_at` bytes into the optional header.
-    fn with_headers<H: ImageNtHeaders>(bytes: &'a [u8], at: usize, directories_at: usize) -> Result<Self, Malformed> {
+    /// Reads the headers at offset `at`, with the directories at `directories_at` of the optional header.
+    fn parse_headers<H: ImageNtHeaders>(
+        bytes: &'a [u8],
+        at: usize,
+        directories_at: usize,
+    ) -> Result<Self, MalformedPe> {
         let mut offset = at as u64;
         let (headers, directories) = H::parse(bytes, &mut offset)
-            .map_err(|_| Malformed("its optional header is cut off, or too short for its directories"))?;
+            .map_err(|_| MalformedPe("its optional header is cut off, or too short for its directories"))?;
         let table = headers.sections(bytes, offset).map_err(|_| CUT_OFF)?;
-        let sections = table.iter().map(|header| section(bytes, header)).collect::<Result<Vec<_>, _>>()?;
+        let sections = table.iter().map(|header| parse_section(bytes, header)).collect::<Result<Vec<_>, _>>()?;
         if sections.len() > MAX_SECTIONS {
-            return Err(Malformed("it has more sections than Windows loads"));
+            return Err(MalformedPe("it has more sections than Windows loads"));
         }
         let headers_len = headers.optional_header().size_of_headers() as usize;
         let table_end = offset as usize + sections.len() * IMAGE_SIZEOF_SECTION_HEADER;
         if headers_len > bytes.len() || headers_len < table_end {
-            return Err(Malformed("its headers have a length that can't be"));
+            return Err(MalformedPe("its headers have a length that can't be"));
         }
         let (start, len) = directories.get(CERTIFICATES).map_or((0, 0), |entry| entry.address_range());
         let (start, len) = (start as usize, len as usize);
         if len > 0 && (start < headers_len || start.checked_add(len).is_none_or(|end| end > bytes.len())) {
-            return Err(Malformed("its certificate table is not where it can be"));
+            return Err(MalformedPe("its certificate table is not where it can be"));
         }
         let optional = at + 4 + size_of::<ImageFileHeader>();
         Ok(Self {
@@ -137,12 +141,12 @@ impl<'a> Pe<'a> {
         })
     }
 
-    /// The processors that it is for, by its number (PE Format, "Machine Types").
+    /// Architecture as a number (PE Format, "Machine Types").
     pub fn machine(&self) -> u16 {
         self.machine
     }
 
-    /// The processors that it is for, if Windows PE runs on such ones.
+    /// Architecture, if Windows PE exists for it.
     pub fn architecture(&self) -> Option<Architecture> {
         match self.machine {
             0x014C => Some(Architecture::X86),
@@ -153,7 +157,7 @@ impl<'a> Pe<'a> {
         }
     }
 
-    /// What it runs in.
+    /// Subsystem of the program.
     pub fn subsystem(&self) -> Subsystem {
         match self.subsystem {
             10 => Subsystem::EfiApplication,
@@ -163,13 +167,13 @@ impl<'a> Pe<'a> {
         }
     }
 
-    /// Its sections, in the order of their table.
+    /// Sections in the order of their table.
     pub fn sections(&self) -> &[Section] {
         &self.sections
     }
 
-    /// The parts of the file that an Authenticode digest is over, in their order: all but the checksum, the entry of the
-    /// certificate table, and that table (Authenticode, "Calculating the PE Image Hash").
+    /// Ranges of the file that an Authenticode digest covers: everything but the checksum, the certificate
+    /// table and its directory entry (Authenticode, "Calculating the PE Image Hash").
     pub fn signed_ranges(&self) -> Vec<Range<usize>> {
         let entry = self.directories_at + CERTIFICATES * 8;
         let mut ranges: Vec<_> = std::iter::once(0..self.checksum_at).collect();
@@ -183,7 +187,7 @@ impl<'a> Pe<'a> {
         sections.sort_by_key(|range| range.start);
         let hashed = sections.iter().fold(self.headers_len, |sum, range| sum.saturating_add(range.len()));
         ranges.extend(sections);
-        // What follows the sections. In a file as linkers make it that is up to the certificate table.
+        // Data after the sections; linkers leave nothing there but the certificate table.
         let end = self.bytes.len() - self.certificates.len();
         if end > hashed {
             ranges.push(hashed..end);
@@ -191,20 +195,20 @@ impl<'a> Pe<'a> {
         ranges
     }
 
-    /// The bytes that an Authenticode digest is over, in their order.
+    /// Bytes that an Authenticode digest covers.
     pub fn signed_bytes(&self) -> impl Iterator<Item = &'a [u8]> {
         let bytes = self.bytes;
         self.signed_ranges().into_iter().map(move |range| &bytes[range])
     }
 
-    /// The PKCS #7 signatures of the certificate table, in their order (Authenticode, "The Attribute Certificate Table").
-    /// Entries of other types are left out.
+    /// PKCS #7 signatures in the certificate table (Authenticode, "The Attribute Certificate Table"). Entries of
+    /// other types are skipped.
     ///
     /// # Errors
     ///
-    /// When an entry has a length that can't be.
-    pub fn signatures(&self) -> Result<Vec<&'a [u8]>, Malformed> {
-        const WRONG: Malformed = Malformed("its certificate table has an entry of a length that can't be");
+    /// If an entry has an impossible length, or there are more than [`MAX_SIGNATURES`].
+    pub fn signatures(&self) -> Result<Vec<&'a [u8]>, MalformedPe> {
+        const WRONG: MalformedPe = MalformedPe("its certificate table has an entry of a length that can't be");
         let mut rest = &self.bytes[self.certificates.clone()];
         let mut signatures = Vec::new();
         while rest.len() >= CERTIFICATE_HEADER_LEN {
@@ -215,15 +219,15 @@ impl<'a> Pe<'a> {
                 signatures.push(signature);
             }
             if signatures.len() > MAX_SIGNATURES {
-                return Err(Malformed("it has more signatures than are checked"));
+                return Err(MalformedPe("it has more signatures than are checked"));
             }
-            // Entries begin at multiples of eight bytes.
+            // Entries are aligned to eight bytes.
             rest = rest.get(len.next_multiple_of(8)..).unwrap_or_default();
         }
         Ok(signatures)
     }
 
-    /// The bytes of the file that are at an address in memory, up to the end of their section.
+    /// Bytes in the file for an address in memory, up to the end of the section.
     fn at_address(&self, address: u32) -> Option<&'a [u8]> {
         let address = u64::from(address);
         let section = self.sections.iter().find(|section| section.in_memory.contains(&address))?;
@@ -232,13 +236,14 @@ impl<'a> Pe<'a> {
     }
 }
 
-fn section(bytes: &[u8], header: &ImageSectionHeader) -> Result<Section, Malformed> {
+/// Parses a section header.
+fn parse_section(bytes: &[u8], header: &ImageSectionHeader) -> Result<Section, MalformedPe> {
     let (start, len) = (header.pointer_to_raw_data.get(LE) as usize, header.size_of_raw_data.get(LE) as usize);
     let end = start.checked_add(len).filter(|end| *end <= bytes.len());
     let in_file = match (len, end) {
         (0, _) => 0..0,
         (_, Some(end)) => start..end,
-        (_, None) => return Err(Malformed("one of its sections leads out of it")),
+        (_, None) => return Err(MalformedPe("one of its sections leads out of it")),
     };
     let show = |byte: &u8| if byte.is_ascii_graphic() { char::from(*byte) } else { '?' };
     let name = header.raw_name().iter().map(show).collect();

@@ -1,11 +1,11 @@
-//! Revocation lists of Secure Boot (`dbx`): what firmware refuses to start, and below which versions boot managers of
-//! Microsoft refuse to go on.
+//! Secure Boot revocation lists (`dbx`): programs and certificates that firmware rejects, and minimum
+//! versions of Microsoft boot managers.
 //!
-//! Follows UEFI 2.10, 32.4.1 (`EFI_SIGNATURE_LIST`): digests of images, certificates, digests of certificates. Read are
-//! lists as they are, as an update that is signed (8.2.2, `EFI_VARIABLE_AUTHENTICATION_2`; that signature is not checked:
-//! who gives the file answers for it), and as Linux shows the variable, after four bytes of attributes. Secure Version
-//! Numbers are entries of an owner of their own, as Microsoft's `secureboot_objects` has them. Not supported: entries of
-//! other types, which are counted.
+//! Follows UEFI 2.10, 32.4.1 (`EFI_SIGNATURE_LIST`): digests of images, certificates, digests of
+//! certificates. Reads plain lists, signed updates (8.2.2, `EFI_VARIABLE_AUTHENTICATION_2`; the signature
+//! is not checked, since the user chooses the file), and the variable as Linux shows it, after four bytes of
+//! attributes. Secure Version Numbers are entries with an owner of their own, as in Microsoft's
+//! `secureboot_objects`. Not supported: other entry types, which are counted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -16,32 +16,32 @@ use serde::{Deserialize, Serialize};
 use crate::digest::Sha256;
 use crate::format::certificate::Certificate;
 
-/// What is revoked.
+/// Contents of a revocation list.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Revocations {
-    /// Digests of images, as Authenticode calculates them.
+    /// Authenticode digests of revoked images.
     pub images: BTreeSet<Sha256>,
-    /// Certificates: whatever they signed, themselves or by others, is revoked.
+    /// Revoked certificates. Programs signed with them, directly or through a chain, are revoked.
     pub certificates: Vec<Certificate>,
-    /// Digests of the signed part of certificates.
+    /// Digests of the signed parts of revoked certificates.
     pub certificate_digests: BTreeSet<Sha256>,
-    /// The lowest Secure Version Number of each program of Microsoft's that has one, by the number of the program.
-    pub versions: BTreeMap<Guid, SecureVersion>,
-    /// How many entries are of types that are not read.
+    /// Lowest permitted Secure Version Number by program.
+    pub versions: BTreeMap<EfiGuid, SecureVersion>,
+    /// Number of entries of unsupported types.
     pub n_others: usize,
 }
 
-/// A Secure Version Number: a boot manager does not start where the firmware's is higher than its own.
+/// Secure Version Number. A boot manager stops if the number in the firmware is higher than its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SecureVersion {
-    /// Counted up with each revocation.
+    /// Incremented with each revocation.
     pub major: u16,
-    /// 0 so far.
+    /// Has been 0 so far.
     pub minor: u16,
 }
 
 impl SecureVersion {
-    /// As programs and lists have it: the major number in the upper half.
+    /// Splits the number as programs and lists store it: the major part is the upper half.
     pub fn from_number(number: u32) -> Self {
         Self { major: (number >> 16) as u16, minor: number as u16 }
     }
@@ -53,7 +53,7 @@ impl fmt::Display for SecureVersion {
     }
 }
 
-/// `7.0`, or `7`.
+/// Parses `7.0` or `7`.
 impl FromStr for SecureVersion {
     type Err = std::num::ParseIntError;
 
@@ -63,12 +63,12 @@ impl FromStr for SecureVersion {
     }
 }
 
-/// A number that tells types, owners and programs apart, as its bytes are on disk: the first three parts little endian.
+/// GUID in its binary form, whose first three fields are little-endian.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Guid(pub [u8; 16]);
+pub struct EfiGuid(pub [u8; 16]);
 
-impl Guid {
-    /// From the parts as they are written.
+impl EfiGuid {
+    /// Creates a GUID from its fields.
     const fn new(a: u32, b: u16, c: u16, rest: [u8; 8]) -> Self {
         let ([a0, a1, a2, a3], [b0, b1], [c0, c1]) = (a.to_le_bytes(), b.to_le_bytes(), c.to_le_bytes());
         let [d0, d1, d2, d3, d4, d5, d6, d7] = rest;
@@ -76,64 +76,67 @@ impl Guid {
     }
 }
 
-/// The Windows boot manager among the programs that have Secure Version Numbers (`EFI_BOOTMGR_DBXSVN_GUID`).
-pub const BOOT_MANAGER: Guid = Guid::new(0x9d13_2b61, 0x59d5, 0x4388, [0xab, 0x1c, 0x18, 0x5c, 0x3c, 0xb2, 0xeb, 0x92]);
-/// The owner of entries that are Secure Version Numbers.
-const VERSION_OWNER: Guid = Guid::new(0x9d13_2b6c, 0x59d5, 0x4388, [0xab, 0x1c, 0x18, 0x5c, 0xfc, 0xb2, 0xeb, 0x92]);
+/// Windows boot manager, as a program with a Secure Version Number (`EFI_BOOTMGR_DBXSVN_GUID`).
+pub const BOOT_MANAGER: EfiGuid =
+    EfiGuid::new(0x9d13_2b61, 0x59d5, 0x4388, [0xab, 0x1c, 0x18, 0x5c, 0x3c, 0xb2, 0xeb, 0x92]);
+/// Owner of Secure Version Numbers.
+const VERSION_OWNER: EfiGuid =
+    EfiGuid::new(0x9d13_2b6c, 0x59d5, 0x4388, [0xab, 0x1c, 0x18, 0x5c, 0xfc, 0xb2, 0xeb, 0x92]);
 /// `EFI_CERT_SHA256_GUID`.
-const SHA256: Guid = Guid::new(0xc1c4_1626, 0x504c, 0x4092, [0xac, 0xa9, 0x41, 0xf9, 0x36, 0x93, 0x43, 0x28]);
+const SHA256: EfiGuid = EfiGuid::new(0xc1c4_1626, 0x504c, 0x4092, [0xac, 0xa9, 0x41, 0xf9, 0x36, 0x93, 0x43, 0x28]);
 /// `EFI_CERT_X509_GUID`.
-const X509: Guid = Guid::new(0xa5c0_59a1, 0x94e4, 0x4aa7, [0x87, 0xb5, 0xab, 0x15, 0x5c, 0x2b, 0xf0, 0x72]);
+const X509: EfiGuid = EfiGuid::new(0xa5c0_59a1, 0x94e4, 0x4aa7, [0x87, 0xb5, 0xab, 0x15, 0x5c, 0x2b, 0xf0, 0x72]);
 /// `EFI_CERT_X509_SHA256_GUID`.
-const X509_SHA256: Guid = Guid::new(0x3bd2_a492, 0x96c0, 0x4079, [0xb4, 0x20, 0xfc, 0xf9, 0x8e, 0xf1, 0x03, 0xed]);
-/// `EFI_CERT_TYPE_PKCS7_GUID`: what an update is signed by.
-const PKCS7: Guid = Guid::new(0x4aaf_d29d, 0x68df, 0x49ee, [0x8a, 0xa9, 0x34, 0x7d, 0x37, 0x56, 0x65, 0xa7]);
+const X509_SHA256: EfiGuid =
+    EfiGuid::new(0x3bd2_a492, 0x96c0, 0x4079, [0xb4, 0x20, 0xfc, 0xf9, 0x8e, 0xf1, 0x03, 0xed]);
+/// `EFI_CERT_TYPE_PKCS7_GUID`: signature type of an update.
+const PKCS7: EfiGuid = EfiGuid::new(0x4aaf_d29d, 0x68df, 0x49ee, [0x8a, 0xa9, 0x34, 0x7d, 0x37, 0x56, 0x65, 0xa7]);
 
-/// All types of entries (UEFI 2.10, 32.4.1), by which a list is told from anything else.
-const TYPES: [Guid; 11] = [
+/// All entry types (UEFI 2.10, 32.4.1), to recognise a list.
+const TYPES: [EfiGuid; 11] = [
     SHA256,
     X509,
     X509_SHA256,
     // RSA2048, RSA2048_SHA256, SHA1, RSA2048_SHA1
-    Guid::new(0x3c57_66e8, 0x269c, 0x4e34, [0xaa, 0x14, 0xed, 0x77, 0x6e, 0x85, 0xb3, 0xb6]),
-    Guid::new(0xe2b3_6190, 0x879b, 0x4a3d, [0xad, 0x8d, 0xf2, 0xe7, 0xbb, 0xa3, 0x27, 0x84]),
-    Guid::new(0x826c_a512, 0xcf10, 0x4ac9, [0xb1, 0x87, 0xbe, 0x01, 0x49, 0x66, 0x31, 0xbd]),
-    Guid::new(0x67f8_444f, 0x8743, 0x48f1, [0xa3, 0x28, 0x1e, 0xaa, 0xb8, 0x73, 0x60, 0x80]),
+    EfiGuid::new(0x3c57_66e8, 0x269c, 0x4e34, [0xaa, 0x14, 0xed, 0x77, 0x6e, 0x85, 0xb3, 0xb6]),
+    EfiGuid::new(0xe2b3_6190, 0x879b, 0x4a3d, [0xad, 0x8d, 0xf2, 0xe7, 0xbb, 0xa3, 0x27, 0x84]),
+    EfiGuid::new(0x826c_a512, 0xcf10, 0x4ac9, [0xb1, 0x87, 0xbe, 0x01, 0x49, 0x66, 0x31, 0xbd]),
+    EfiGuid::new(0x67f8_444f, 0x8743, 0x48f1, [0xa3, 0x28, 0x1e, 0xaa, 0xb8, 0x73, 0x60, 0x80]),
     // SHA384, SHA512
-    Guid::new(0xff3e_5307, 0x9fd0, 0x48c9, [0x85, 0xf1, 0x8a, 0xd5, 0x6c, 0x70, 0x1e, 0x01]),
-    Guid::new(0x093e_0fae, 0xa6c4, 0x4f50, [0x9f, 0x1b, 0xd4, 0x1e, 0x2b, 0x89, 0xc1, 0x9a]),
+    EfiGuid::new(0xff3e_5307, 0x9fd0, 0x48c9, [0x85, 0xf1, 0x8a, 0xd5, 0x6c, 0x70, 0x1e, 0x01]),
+    EfiGuid::new(0x093e_0fae, 0xa6c4, 0x4f50, [0x9f, 0x1b, 0xd4, 0x1e, 0x2b, 0x89, 0xc1, 0x9a]),
     // X509_SHA384, X509_SHA512
-    Guid::new(0x7076_876e, 0x80c2, 0x4ee6, [0xaa, 0xd2, 0x28, 0xb3, 0x49, 0xa6, 0x86, 0x5b]),
-    Guid::new(0x446d_bf63, 0x2502, 0x4cda, [0xbc, 0xfa, 0x24, 0x65, 0xd2, 0xb0, 0xfe, 0x9d]),
+    EfiGuid::new(0x7076_876e, 0x80c2, 0x4ee6, [0xaa, 0xd2, 0x28, 0xb3, 0x49, 0xa6, 0x86, 0x5b]),
+    EfiGuid::new(0x446d_bf63, 0x2502, 0x4cda, [0xbc, 0xfa, 0x24, 0x65, 0xd2, 0xb0, 0xfe, 0x9d]),
 ];
 
-/// Why bytes are no revocation list, as a fragment about "it".
+/// Reason why a revocation list can't be read. Completes a sentence about "it".
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Malformed(&'static str);
+pub struct MalformedRevocations(&'static str);
 
-impl fmt::Display for Malformed {
+impl fmt::Display for MalformedRevocations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
     }
 }
 
-const CUT_OFF: Malformed = Malformed("it is cut off");
+const CUT_OFF: MalformedRevocations = MalformedRevocations("it is cut off");
 
 impl Revocations {
-    /// Reads a revocation list.
+    /// Parses a revocation list.
     ///
     /// # Errors
     ///
-    /// When it is none, or is damaged.
-    pub fn parse(bytes: &[u8]) -> Result<Self, Malformed> {
-        let mut rest = lists(bytes)?;
+    /// If `bytes` is not a revocation list, or is damaged.
+    pub fn parse(bytes: &[u8]) -> Result<Self, MalformedRevocations> {
+        let mut rest = unwrap_lists(bytes)?;
         let mut revoked = Self::default();
         while !rest.is_empty() {
-            // UEFI 2.10, 32.4.1: type, length of the list, of its header, of an entry.
+            // UEFI 2.10, 32.4.1: type, length of the list, of its header, and of an entry.
             let (head, _) = rest.split_first_chunk::<28>().ok_or(CUT_OFF)?;
             let word = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]) as usize;
             let (kind, len, header_len, entry_len) = (guid(head), word(16), word(20), word(24));
-            const WRONG: Malformed = Malformed("one of its lists has lengths that can't be");
+            const WRONG: MalformedRevocations = MalformedRevocations("one of its lists has lengths that can't be");
             if len < 28 {
                 return Err(WRONG);
             }
@@ -143,34 +146,35 @@ impl Revocations {
                 return Err(WRONG);
             }
             for entry in entries.chunks_exact(entry_len) {
-                revoked.add(kind, guid(entry), &entry[16..])?;
+                revoked.add_entry(kind, guid(entry), &entry[16..])?;
             }
             rest = &rest[len..];
         }
         Ok(revoked)
     }
 
-    fn add(&mut self, kind: Guid, owner: Guid, data: &[u8]) -> Result<(), Malformed> {
-        const SHORT: Malformed = Malformed("one of its entries is too short for its type");
+    fn add_entry(&mut self, kind: EfiGuid, owner: EfiGuid, data: &[u8]) -> Result<(), MalformedRevocations> {
+        const SHORT: MalformedRevocations = MalformedRevocations("one of its entries is too short for its type");
         if kind == SHA256 && owner == VERSION_OWNER {
-            // A byte that says which form it is, the program, the number; the rest is reserved.
+            // Version of the format, program, number; the rest is reserved.
             let (&[1, ref program @ .., a, b, c, d], _) = data.split_first_chunk::<21>().ok_or(SHORT)? else {
                 self.n_others += 1;
                 return Ok(());
             };
             let version = SecureVersion::from_number(u32::from_le_bytes([a, b, c, d]));
-            let known = self.versions.entry(Guid(*program)).or_insert(version);
+            let known = self.versions.entry(EfiGuid(*program)).or_insert(version);
             *known = version.max(*known);
         } else if kind == SHA256 {
             let (digest, _) = data.split_first_chunk().ok_or(SHORT)?;
             self.images.insert(Sha256(*digest));
         } else if kind == X509_SHA256 {
-            // The time after which it is revoked follows. Time stamps prove nothing here, so it counts as revoked.
+            // A time follows, after which signatures are revoked. Time stamps are not verified, so all are.
             let (digest, _) = data.split_first_chunk().ok_or(SHORT)?;
             self.certificate_digests.insert(Sha256(*digest));
         } else if kind == X509 {
             let certificate = Certificate::from_der(data);
-            self.certificates.push(certificate.map_err(|_| Malformed("one of its certificates can't be read"))?);
+            self.certificates
+                .push(certificate.map_err(|_| MalformedRevocations("one of its certificates can't be read"))?);
         } else {
             self.n_others += 1;
         }
@@ -178,11 +182,11 @@ impl Revocations {
     }
 }
 
-/// The lists themselves, without what they are wrapped in.
-fn lists(bytes: &[u8]) -> Result<&[u8], Malformed> {
+/// Strips the header of an update or a variable.
+fn unwrap_lists(bytes: &[u8]) -> Result<&[u8], MalformedRevocations> {
     let begins = |bytes: &[u8]| bytes.len() >= 28 && TYPES.contains(&guid(bytes));
     if bytes.is_empty() {
-        return Err(Malformed("it is empty"));
+        return Err(MalformedRevocations("it is empty"));
     }
     if begins(bytes) {
         return Ok(bytes);
@@ -190,7 +194,7 @@ fn lists(bytes: &[u8]) -> Result<&[u8], Malformed> {
     if let Some(rest) = bytes.get(4..).filter(|rest| begins(rest)) {
         return Ok(rest);
     }
-    // A time of 16 bytes; then the length of what follows, its revision, its type, and the kind of signature.
+    // A time of 16 bytes, then length, revision and type of the certificate, and the signature type.
     if bytes.get(24..40).is_some_and(|kind| guid(kind) == PKCS7) && bytes[20..24] == [0x00, 0x02, 0xF1, 0x0E] {
         let len = u32::from_le_bytes([bytes[16], bytes[17], bytes[18], bytes[19]]) as usize;
         let rest = bytes.get(16usize.saturating_add(len)..).ok_or(CUT_OFF)?;
@@ -198,12 +202,12 @@ fn lists(bytes: &[u8]) -> Result<&[u8], Malformed> {
             return Ok(rest);
         }
     }
-    Err(Malformed("it does not begin as a list of signatures or an update of one does"))
+    Err(MalformedRevocations("it does not begin as a list of signatures or an update of one does"))
 }
 
-/// The first 16 bytes, of which there must be as many.
-fn guid(bytes: &[u8]) -> Guid {
+/// First 16 bytes. Panics if there are fewer.
+fn guid(bytes: &[u8]) -> EfiGuid {
     let mut guid = [0; 16];
     guid.copy_from_slice(&bytes[..16]);
-    Guid(guid)
+    EfiGuid(guid)
 }

@@ -1,18 +1,18 @@
-//! Images of sticks: a partition table and, from the first mebibyte on, a FAT32 volume; behind it, for what is too large
-//! for that, an NTFS volume.
+//! Images of sticks: a partition table, a FAT32 volume at 1 MiB, and behind it an NTFS volume for files
+//! that are too large for FAT32.
 //!
-//! Firmware starts `EFI\BOOT\BOOT<arch>.EFI` from any FAT volume of a removable disk (UEFI specification, 3.5.1.1), so
-//! nothing but the tree of files makes a stick start. Under MBR the partition is active and of type 0C (FAT32, LBA).
-//! Under GPT it is one of *basic data*: Windows PE gives an EFI system partition no drive letter, and programs on the
-//! medium look for their files by letter. Not supported: starting from a BIOS, for which there would have to be boot
+//! Firmware starts `EFI\BOOT\BOOT<arch>.EFI` from any FAT volume of a removable disk (UEFI, 3.5.1.1), so the
+//! files alone make a stick bootable. With an MBR, the partition is active and has type 0C (FAT32, LBA).
+//! With a GPT it is a *basic data* partition: Windows PE gives EFI system partitions no drive letter, and
+//! programs on the medium find their files by letter. Not supported: starting from a BIOS, which needs boot
 //! code.
 //!
-//! On the NTFS volume is all of `SMS`, whole packages with all that is beside them, and any other file that FAT32 can't
-//! hold: Windows PE gives both volumes a letter. What starts has to be on FAT32.
+//! The NTFS volume contains all of `SMS`, with whole packages, and any other file that FAT32 can't hold;
+//! Windows PE gives both volumes a letter. Files that firmware or the boot manager read must be on FAT32.
 //!
-//! The image is as long as its content needs, not as its capacity: sticks are often some per cent smaller than what is
-//! printed on them. What changes when it becomes longer is a few sectors: the partition table, the boot sector, and the
-//! second copy of a GPT, which is at its end.
+//! The image is as long as its content, not as the stick: real capacities are often some per cent below the
+//! printed one. Extending the content changes few sectors: the partition table, the boot sector, and the
+//! second copy of a GPT at the end.
 
 use std::collections::HashSet;
 use std::io::{Read, Seek, SeekFrom};
@@ -29,67 +29,67 @@ use crate::volume::{Folder, Node, Volume};
 
 const SECTOR_LEN: u64 = 512;
 
-/// Where the partition starts: as every tool of today has it, and a multiple of what flash memory is erased by.
+/// Offset of the first partition: the usual one, and a multiple of flash erase blocks.
 const START: u64 = 1 << 20;
 
-/// FAT32 whose sectors are counted, not addressed by cylinder.
+/// MBR type of FAT32 with LBA addressing.
 const FAT32_LBA: u8 = 0x0C;
 
-/// NTFS under MBR.
+/// MBR type of NTFS.
 const NTFS: u8 = 0x07;
 
-/// What the second partition starts at a multiple of, so that it stays where it is when the first one grows a little.
+/// Alignment of the second partition, so that it stays in place if the first one grows a little.
 const SECOND_GRANULE: u64 = 64 << 20;
 
-/// What is on the second partition as a whole, if there is one.
+/// Folder that is on the second partition as a whole, if there is one.
 const CONTENT: &str = "SMS";
 
-/// What is started, and so never on the second partition, however large it is.
+/// Boot image, which is never on the second partition.
 const STARTED: &str = "sources/boot.wim";
 
 /// Microsoft basic data: EBD0A0A2-B9E5-4433-87C0-68B6B72699C7.
 const BASIC_DATA: Guid =
     Guid([0xA2, 0xA0, 0xD0, 0xEB, 0xE5, 0xB9, 0x33, 0x44, 0x87, 0xC0, 0x68, 0xB6, 0xB7, 0x26, 0x99, 0xC7]);
 
-/// What lengths are a multiple of.
+/// Alignment of the image length.
 const ALIGNMENT: u64 = 4_096;
 
-/// The image of a stick with this capacity in bytes, if it has one: that decides the size of clusters and tables.
+/// Lays out a stick. `capacity` in bytes determines the sizes of clusters and tables, if it is known.
 pub fn layout(volume: &Volume, slack: Slack, scheme: PartitionScheme, capacity: Option<u64>) -> Result<Layout> {
     let partition = fat::partition(volume, slack, START / SECTOR_LEN, capacity)?;
-    image(volume, scheme, &[(START, FAT32_LBA, partition)])
+    disk_layout(volume, scheme, &[(START, FAT32_LBA, partition)])
 }
 
-/// The same, with a second partition if the volume holds a file that FAT32 can't hold.
+/// Lays out a stick with a second partition, if a file is too large for FAT32.
 pub fn layout_with_ntfs(
     volume: &Volume,
     slack: Slack,
     scheme: PartitionScheme,
     capacity: Option<u64>,
 ) -> Result<Layout> {
-    if !volume.root.files().iter().any(|(path, content)| is_too_large(path, content.len())) {
+    if !volume.root.files().iter().any(|(path, content)| needs_ntfs(path, content.len())) {
         return layout(volume, slack, scheme, capacity);
     }
-    let [first, second] = apart(volume)?;
-    // What would be a stick's capacity is no FAT volume's here.
+    let [first, second] = split_volume(volume)?;
+    // The stick is shared with NTFS, so its capacity is not that of the FAT volume.
     let first = fat::partition(&first, slack, START / SECTOR_LEN, None)?;
     let start = (START + first.len()).next_multiple_of(if slack == Slack::Ample { SECOND_GRANULE } else { START });
     let second = ntfs::partition(&second, slack, start / SECTOR_LEN)?;
-    image(volume, scheme, &[(START, FAT32_LBA, first), (start, NTFS, second)])
+    disk_layout(volume, scheme, &[(START, FAT32_LBA, first), (start, NTFS, second)])
 }
 
-/// Whether a file has to be on NTFS, and may be.
-pub fn is_too_large(path: &str, len: u64) -> bool {
+/// Returns `true` if a file is too large for FAT32 and may be on NTFS.
+pub fn needs_ntfs(path: &str, len: u64) -> bool {
     len > MAX_FILE_LEN && !path.eq_ignore_ascii_case(STARTED)
 }
 
-/// Whether a path is on NTFS wherever there is NTFS.
+/// Returns `true` if a path is in the folder that is on NTFS as a whole.
 pub fn is_content(path: &str) -> bool {
     path.split('/').next().is_some_and(|top| top.eq_ignore_ascii_case(CONTENT))
 }
 
-/// What is on FAT32, and what on NTFS.
-fn apart(volume: &Volume) -> Result<[Volume; 2]> {
+/// Divides the files of a volume between FAT32 and NTFS.
+fn split_volume(volume: &Volume) -> Result<[Volume; 2]> {
     let [mut first, mut second] = [Folder::default(), Folder::default()];
     let mut failed = None;
     volume.root.visit(&mut |path, node| {
@@ -97,7 +97,7 @@ fn apart(volume: &Volume) -> Result<[Volume; 2]> {
         let put = match node {
             Node::Folder(_) if is_content => second.insert_folder(path),
             Node::Folder(_) => first.insert_folder(path),
-            Node::File(content) if is_content || is_too_large(path, content.len()) => {
+            Node::File(content) if is_content || needs_ntfs(path, content.len()) => {
                 second.insert(path, content.clone())
             }
             Node::File(content) => first.insert(path, content.clone()),
@@ -110,8 +110,8 @@ fn apart(volume: &Volume) -> Result<[Volume; 2]> {
     }
 }
 
-/// A disk with these partitions: where each starts, its type under MBR, and what it holds.
-fn image(volume: &Volume, scheme: PartitionScheme, volumes: &[(u64, u8, Layout)]) -> Result<Layout> {
+/// Lays out a disk with partitions: the offset, MBR type and contents of each.
+fn disk_layout(volume: &Volume, scheme: PartitionScheme, volumes: &[(u64, u8, Layout)]) -> Result<Layout> {
     let end = volumes.iter().map(|(start, _, layout)| start + layout.len()).max().unwrap_or(START);
     let len = match scheme {
         PartitionScheme::Mbr => end,
@@ -137,58 +137,59 @@ fn image(volume: &Volume, scheme: PartitionScheme, volumes: &[(u64, u8, Layout)]
     Ok(Layout::new(len, extents))
 }
 
-/// What the structures of a stick say.
+/// Structures of a stick.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stick {
-    /// Its length in bytes.
+    /// Length of the image in bytes.
     pub len: u64,
-    /// How its partitions are written down.
+    /// Partitioning scheme.
     pub scheme: PartitionScheme,
-    /// What is wrong with one of the copies of a GPT.
+    /// Damage to one of the copies of a GPT.
     pub damage: Option<&'static str>,
-    /// The partition whose volume was read.
+    /// Partition with the FAT volume.
     pub partition: Partition,
-    /// The bits of an entry of its allocation table: 12, 16 or 32.
+    /// Bits per entry of the allocation table: 12, 16 or 32.
     pub n_bits: u8,
-    /// The length of its clusters in bytes.
+    /// Length of a FAT cluster in bytes.
     pub cluster_len: u64,
-    /// The second partition, if it holds NTFS, and the length of its clusters in bytes.
+    /// NTFS partition and its cluster length in bytes, if there is one.
     pub second: Option<(Partition, u64)>,
-    /// The volume label.
+    /// Label of the FAT volume.
     pub label: String,
-    /// The date of the label.
+    /// Date of the label.
     pub date: Option<Date>,
-    /// Its files and folders.
+    /// Files and folders of both volumes.
     pub files: Vec<VolumeEntry>,
-    /// What of it is no file, and where, ascending.
-    pub structures: Vec<Structure>,
+    /// Ranges outside of files, ascending.
+    pub structures: Vec<StickStructure>,
 }
 
-/// A run of bytes that is no file's.
+/// A range of a stick outside of files.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Structure {
-    /// What it is for.
-    pub part: Part,
-    /// Where it is, in bytes from the start of the stick.
+pub struct StickStructure {
+    /// Purpose of the range.
+    pub part: StickPart,
+    /// Range in bytes, from the start of the stick.
     pub range: Range<u64>,
 }
 
-/// What bytes that are no file's are for.
+/// Purpose of a range outside of files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
-    /// The partition table, or its second copy.
+pub enum StickPart {
+    /// Partition table, or its second copy.
     PartitionTable,
-    /// The boot sector of the volume, and what belongs to it.
+    /// Boot sector of a volume and the reserved sectors.
     BootSector,
-    /// An allocation table of the volume.
+    /// Allocation table of the FAT volume.
     AllocationTable,
-    /// Folders.
+    /// Folders of the FAT volume.
     Folders,
-    /// Whatever of an NTFS volume is no file's.
+    /// Metadata of the NTFS volume.
     NtfsTables,
 }
 
-/// Reads a stick, if the medium is one: a disk with a partition that holds FAT. The first such partition is read.
+/// Reads a stick: a disk with a FAT partition, of which the first is used, and optionally one with NTFS.
+/// `None` if the medium is not a stick.
 pub fn read(medium: &mut (impl Read + Seek)) -> Result<Option<Stick>> {
     let failed = |error| Error::new("finding the end of the medium").because(error);
     let len = medium.seek(SeekFrom::End(0)).map_err(failed)?;
@@ -220,25 +221,25 @@ pub fn read(medium: &mut (impl Read + Seek)) -> Result<Option<Stick>> {
     let second = second.zip(on_ntfs.as_ref().map(|volume| volume.cluster_len));
     let end = second.iter().map(|(partition, _)| partition).chain([&partition]).map(|it| place(it).end).max();
     let end = end.unwrap_or(len);
-    let mut structures = vec![Structure { part: Part::PartitionTable, range: 0..SECTOR_LEN }];
+    let mut structures = vec![StickStructure { part: StickPart::PartitionTable, range: 0..SECTOR_LEN }];
     if table.scheme == PartitionScheme::Gpt {
         let first = SECTOR_LEN + GPT_END_LEN;
         structures[0].range.end = first.min(partition.offset);
         let second = len.saturating_sub(GPT_END_LEN).max(end)..len;
-        structures.push(Structure { part: Part::PartitionTable, range: second });
+        structures.push(StickStructure { part: StickPart::PartitionTable, range: second });
     }
     structures.extend(volume.structures.into_iter().map(|structure| {
         let part = match structure.part {
-            fat::FatPart::BootSector => Part::BootSector,
-            fat::FatPart::Table => Part::AllocationTable,
-            fat::FatPart::Folders => Part::Folders,
+            fat::FatPart::BootSector => StickPart::BootSector,
+            fat::FatPart::Table => StickPart::AllocationTable,
+            fat::FatPart::Folders => StickPart::Folders,
         };
-        Structure { part, range: structure.range }
+        StickStructure { part, range: structure.range }
     }));
     if let Some(on_ntfs) = on_ntfs {
         let tables = on_ntfs.structures.into_iter();
-        structures.extend(tables.map(|range| Structure { part: Part::NtfsTables, range }));
-        // Folders may be on both.
+        structures.extend(tables.map(|range| StickStructure { part: StickPart::NtfsTables, range }));
+        // Folders may be on both volumes: list them once.
         let folders: HashSet<_> =
             volume.files.iter().filter(|file| file.is_folder).map(|file| file.path.clone()).collect();
         let files = on_ntfs.files.into_iter().filter(|file| !file.is_folder || !folders.contains(&file.path));

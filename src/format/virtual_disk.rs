@@ -1,19 +1,19 @@
-//! Virtual disks: QCOW2, VHD, VHDX, VMDK and VDI, and the raw disks below them.
+//! Virtual disks (QCOW2, VHD, VHDX, VMDK, VDI) and raw disks.
 //!
-//! A virtual disk may be made of several files, and names them itself: a backing file or parent below it, a data file,
-//! the extents of a VMDK. Whoever wrote the disk chose these names, so they are opened only if they are regular files
-//! that are allowed by name, or extents in the folder of their descriptor. No other name is opened or even looked at,
-//! and names that stand for protocols (`nbd:…`, `json:{…}`) never are. What is open is what was checked: nothing is
-//! opened twice.
+//! A virtual disk may consist of several files and refer to them by name: a backing file or parent, a data
+//! file, VMDK extents. The author of the disk chose these names, so they are untrusted: a file is opened only
+//! if it is a regular file that the user allowed by name, or an extent in the folder of its descriptor. Other
+//! names are not even looked up, and names of protocols (`nbd:…`, `json:{…}`) are never used. Files are
+//! opened once, and the checked handle is the one that is read.
 //!
-//! Each format has a module that reads its header and maps the disk to ranges of files; [`copy`](VirtualDisk::copy)
-//! makes it raw. The modules say what they do not support.
+//! Each format has a module that reads the header and maps the disk to ranges of files;
+//! [`copy`](VirtualDisk::copy) converts it to a raw disk. Unsupported features are listed there.
 
 mod copy;
 mod descriptor;
 mod map;
-mod names;
 mod qcow2;
+mod references;
 mod vdi;
 mod vhd;
 mod vhdx;
@@ -26,82 +26,84 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use self::copy::Target;
-use self::descriptor::{Descriptor, Kind};
+use self::copy::RawCopy;
+use self::descriptor::{Descriptor, ExtentKind};
 use self::map::SECTOR_LEN;
-use self::names::{Allowed, Refusals, Role};
 use self::qcow2::Qcow2;
+use self::references::{AllowedReferences, ReferenceOpener, ReferenceRole};
 use self::vdi::Vdi;
 use self::vhd::Vhd;
 use self::vhdx::Vhdx;
-use self::vmdk::Sparse;
+use self::vmdk::SparseExtent;
 use super::partitions::Window;
 use crate::error::{Error, ErrorKind, Result};
 use crate::foreign_text::from_utf16;
 use crate::limits::MAX_DISK_CHAIN;
 use crate::progress::Progress;
 
-/// Disk in a file or in several, open.
+/// An open disk, in one file or several.
 #[derive(Debug)]
 pub struct VirtualDisk {
-    /// From the disk that was opened down to the lowest one.
-    layers: Vec<Layer>,
-    /// Files that the disk names, in the order in which they were found.
-    named: Vec<Named>,
+    /// Chain of disks, from the opened one to the lowest.
+    layers: Vec<DiskLayer>,
+    /// Referenced files, in the order in which they were found.
+    named: Vec<ReferencedFile>,
 }
 
-/// File that a virtual disk names.
+/// A file that a virtual disk refers to.
 #[derive(Clone, Debug)]
-pub struct Named {
-    /// Its name in the disk.
+pub struct ReferencedFile {
+    /// Name in the disk.
     pub name: String,
-    /// The file that this stands for.
+    /// Path of the file.
     pub path: Utf8PathBuf,
     file: Arc<File>,
 }
 
-/// One disk of a chain.
+/// A disk in a chain.
 #[derive(Debug)]
-struct Layer {
+struct DiskLayer {
     path: Utf8PathBuf,
     file: Arc<File>,
     file_len: u64,
-    format: Format,
+    format: LayerFormat,
 }
 
+/// Format of a disk in a chain, with its header.
 #[derive(Debug)]
-enum Format {
-    /// The bytes of the disk, of which there are so many. A fixed VHD has its footer behind them.
+enum LayerFormat {
+    /// Raw disk with its length in bytes. Fixed VHDs are raw disks with a footer.
     Raw(u64),
-    /// With its data file, if that is another one.
+    /// QCOW2, with its data file if that is separate.
     Qcow2(Qcow2, Option<Arc<File>>),
     Vhd(Vhd),
     Vhdx(Vhdx),
     Vdi(Vdi),
-    Vmdk(Vec<Extent>),
+    Vmdk(Vec<DiskExtent>),
 }
 
 /// Part of a VMDK.
 #[derive(Debug)]
-struct Extent {
+struct DiskExtent {
     /// First byte on the disk.
     at: u64,
     /// Length in bytes.
     len: u64,
-    data: Data,
+    data: ExtentData,
 }
 
+/// Storage of an extent.
 #[derive(Debug)]
-enum Data {
-    /// A range of the file that begins at this byte.
+enum ExtentData {
+    /// Range of a file that starts at this offset.
     Flat(Arc<File>, u64),
-    Sparse(Arc<File>, Sparse),
+    Sparse(Arc<File>, SparseExtent),
     Zero,
 }
 
-/// Format of a file, by its mark.
+/// Format of a file, detected by its signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mark {
+enum DiskFormat {
     Raw,
     FixedVhd,
     Qcow2,
@@ -112,23 +114,25 @@ enum Mark {
     Descriptor,
 }
 
-const MARKS: [(Mark, u64, &[u8]); 6] = [
-    (Mark::Qcow2, 0, qcow2::MAGIC),
-    (Mark::Vhdx, 0, vhdx::SIGNATURE),
-    (Mark::Vhd, 0, vhd::COOKIE),
-    (Mark::Vmdk, 0, vmdk::MAGIC),
-    (Mark::Vmdk, 0, vmdk::ESX_MAGIC),
-    (Mark::Vdi, vdi::SIGNATURE.0, vdi::SIGNATURE.1),
+/// Signatures of the formats, by offset.
+const MARKS: [(DiskFormat, u64, &[u8]); 6] = [
+    (DiskFormat::Qcow2, 0, qcow2::MAGIC),
+    (DiskFormat::Vhdx, 0, vhdx::SIGNATURE),
+    (DiskFormat::Vhd, 0, vhd::COOKIE),
+    (DiskFormat::Vmdk, 0, vmdk::MAGIC),
+    (DiskFormat::Vmdk, 0, vmdk::ESX_MAGIC),
+    (DiskFormat::Vdi, vdi::SIGNATURE.0, vdi::SIGNATURE.1),
 ];
 
 impl VirtualDisk {
-    /// Opens a disk with all files that it is made of. `allowed` are files that it may name.
+    /// Opens a disk with all its files. `allowed` lists the files that it may refer to.
     ///
     /// # Errors
     ///
-    /// A file that is named and not allowed, missing or not a regular file; a damaged header; what is not supported.
+    /// If a referenced file is not allowed, missing or not a regular file, a header is damaged, or a feature is
+    /// not supported.
     pub fn open(path: &Utf8Path, file: Arc<File>, allowed: &[Utf8PathBuf]) -> Result<Self> {
-        let allowed = Allowed::new(allowed)?;
+        let allowed = AllowedReferences::new(allowed)?;
         let mut disk = Self { layers: Vec::new(), named: Vec::new() };
         let mut next = Some((path.to_owned(), file, None));
         while let Some((path, file, format)) = next {
@@ -138,7 +142,7 @@ impl VirtualDisk {
                     disk.layers[0].path
                 )));
             }
-            next = disk.add(&path, file, format.as_deref(), &allowed)?.map(|(named, format)| {
+            next = disk.add_layer(&path, file, format.as_deref(), &allowed)?.map(|(named, format)| {
                 disk.named.push(named.clone());
                 (named.path, named.file, format)
             });
@@ -151,23 +155,23 @@ impl VirtualDisk {
         self.layers.first().map_or(0, |layer| layer.format.len())
     }
 
-    /// Whether the disk has no bytes.
+    /// Returns `true` if the disk has no bytes.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The files that the disk names, without the one that was opened.
-    pub fn named(&self) -> &[Named] {
+    /// Files that the disk refers to, without the one that was opened.
+    pub fn references(&self) -> &[ReferencedFile] {
         &self.named
     }
 
-    /// The disk as a range of a file, if it can be read where it is.
+    /// Range of a file that contains the disk, if it can be read without conversion.
     pub fn in_place(&self) -> Option<Window> {
         let [layer] = self.layers.as_slice() else { return None };
         match &layer.format {
-            Format::Raw(len) => Some(Window::new(Arc::clone(&layer.file), 0, *len)),
-            Format::Vmdk(extents) => match extents.as_slice() {
-                [Extent { len, data: Data::Flat(file, start), .. }] => {
+            LayerFormat::Raw(len) => Some(Window::new(Arc::clone(&layer.file), 0, *len)),
+            LayerFormat::Vmdk(extents) => match extents.as_slice() {
+                [DiskExtent { len, data: ExtentData::Flat(file, start), .. }] => {
                     Some(Window::new(Arc::clone(file), *start, *len))
                 }
                 _ => None,
@@ -176,128 +180,131 @@ impl VirtualDisk {
         }
     }
 
-    /// Writes the disk to an empty file, in which zeros are holes.
+    /// Writes the disk to an empty file, with holes for zeros.
     pub fn copy(&self, to: &File, progress: &Progress) -> Result<()> {
-        let mut target = Target::new(to, self.len(), progress)?;
+        let mut target = RawCopy::new(to, self.len(), progress)?;
         for layer in self.layers.iter().rev() {
             layer.write(&mut target).map_err(|error| match error.kind() {
                 ErrorKind::Interrupted => error,
-                _ => names::making(&layer.path, error),
+                _ => references::conversion_error(&layer.path, error),
             })?;
             target.is_blank = false;
         }
         Ok(())
     }
 
-    /// Adds a disk, whose format another disk may have given. Returns the one below it, and its format likewise.
-    fn add(
+    /// Adds a disk. `format` is its format according to the disk above. Returns the disk below, with its format.
+    fn add_layer(
         &mut self,
         path: &Utf8Path,
         file: Arc<File>,
         format: Option<&str>,
-        allowed: &Allowed,
-    ) -> Result<Option<(Named, Option<String>)>> {
-        let of_disk = |error: Error| names::about(path, error);
+        allowed: &AllowedReferences,
+    ) -> Result<Option<(ReferencedFile, Option<String>)>> {
+        let of_disk = |error: Error| references::reading_error(path, error);
         let identity = |file: &File| file.metadata().map(|metadata| (metadata.dev(), metadata.ino())).ok();
         if self.layers.iter().any(|layer| identity(&layer.file) == identity(&file)) {
             return Err(of_disk(Error::new("it is below itself")));
         }
         let file_len = (&*file).seek(SeekFrom::End(0)).map_err(|error| Error::io("reading", path, error))?;
-        let folder = names::folder_of(&file, path);
-        let mut refusals = Refusals::new(path, &folder, allowed);
+        let folder = references::folder_of(&file, path);
+        let mut refusals = ReferenceOpener::new(path, &folder, allowed);
         let mut below = None;
-        let format = match Mark::read(&file, file_len, format).map_err(of_disk)? {
-            Mark::Raw if names::is_piece(path) => return Err(names::lone_extent(path, &folder)),
-            Mark::Raw => Format::Raw(file_len),
-            Mark::FixedVhd => Format::Raw(file_len - vhd::FOOTER_LEN),
-            Mark::Vhd => Format::Vhd(Vhd::read(&mut &*file).map_err(of_disk)?),
-            Mark::Vhdx => Format::Vhdx(Vhdx::read(&mut &*file).map_err(of_disk)?),
-            Mark::Vdi => Format::Vdi(Vdi::read(&mut &*file).map_err(of_disk)?),
-            Mark::Qcow2 => {
+        let format = match DiskFormat::detect_expected(&file, file_len, format).map_err(of_disk)? {
+            DiskFormat::Raw if references::is_flat_extent_name(path) => {
+                return Err(references::lone_extent_error(path, &folder));
+            }
+            DiskFormat::Raw => LayerFormat::Raw(file_len),
+            DiskFormat::FixedVhd => LayerFormat::Raw(file_len - vhd::FOOTER_LEN),
+            DiskFormat::Vhd => LayerFormat::Vhd(Vhd::read(&mut &*file).map_err(of_disk)?),
+            DiskFormat::Vhdx => LayerFormat::Vhdx(Vhdx::read(&mut &*file).map_err(of_disk)?),
+            DiskFormat::Vdi => LayerFormat::Vdi(Vdi::read(&mut &*file).map_err(of_disk)?),
+            DiskFormat::Qcow2 => {
                 let header = Qcow2::read(&mut &*file).map_err(of_disk)?;
-                let data = header.data_file.as_ref().and_then(|name| refusals.open(Role::DataFile, name));
-                let backing = header.backing.as_ref().and_then(|name| refusals.open(Role::BackingFile, name));
+                let data = header.data_file.as_ref().and_then(|name| refusals.open(ReferenceRole::DataFile, name));
+                let backing = header.backing.as_ref().and_then(|name| refusals.open(ReferenceRole::BackingFile, name));
                 below = backing.map(|named| (named, header.backing_format.clone()));
                 self.named.extend(data.clone());
-                Format::Qcow2(header, data.map(|named| named.file))
+                LayerFormat::Qcow2(header, data.map(|named| named.file))
             }
-            Mark::Vmdk => {
-                let (sparse, text) = Sparse::read(&mut &*file).map_err(of_disk)?;
-                let text = text.filter(|text| descriptor::is_one(text));
-                let descriptor = Descriptor::parse(&text.ok_or_else(|| names::lone_extent(path, &folder))?);
-                below = parent(&descriptor.map_err(of_disk)?, &mut refusals).map_err(of_disk)?;
-                let data = Data::Sparse(Arc::clone(&file), sparse.clone());
-                Format::Vmdk(vec![Extent { at: 0, len: sparse.len, data }])
+            DiskFormat::Vmdk => {
+                let (sparse, text) = SparseExtent::read(&mut &*file).map_err(of_disk)?;
+                let text = text.filter(|text| descriptor::is_descriptor(text));
+                let descriptor = Descriptor::parse(&text.ok_or_else(|| references::lone_extent_error(path, &folder))?);
+                below = open_parent(&descriptor.map_err(of_disk)?, &mut refusals).map_err(of_disk)?;
+                let data = ExtentData::Sparse(Arc::clone(&file), sparse.clone());
+                LayerFormat::Vmdk(vec![DiskExtent { at: 0, len: sparse.len, data }])
             }
-            Mark::Descriptor => {
-                let text = names::read_text(&file, file_len);
+            DiskFormat::Descriptor => {
+                let text = references::read_text(&file, file_len);
                 let descriptor = text.and_then(|text| Descriptor::parse(&text)).map_err(of_disk)?;
-                below = parent(&descriptor, &mut refusals).map_err(of_disk)?;
-                Format::Vmdk(self.extents(&descriptor, &mut refusals)?)
+                below = open_parent(&descriptor, &mut refusals).map_err(of_disk)?;
+                LayerFormat::Vmdk(self.open_extents(&descriptor, &mut refusals)?)
             }
         };
         refusals.finish()?;
-        self.layers.push(Layer { path: path.to_owned(), file, file_len, format });
+        self.layers.push(DiskLayer { path: path.to_owned(), file, file_len, format });
         Ok(below)
     }
 
-    /// Opens the extents of a descriptor. Those that are refused are left out.
-    fn extents(&mut self, descriptor: &Descriptor, refusals: &mut Refusals) -> Result<Vec<Extent>> {
+    /// Opens the extents of a descriptor, except refused ones.
+    fn open_extents(&mut self, descriptor: &Descriptor, refusals: &mut ReferenceOpener) -> Result<Vec<DiskExtent>> {
         let mut extents = Vec::new();
         let mut at: u64 = 0;
         for listed in &descriptor.extents {
             let too_long = || Error::new("its extents have more sectors than there can be");
             let len = listed.n_sectors.checked_mul(SECTOR_LEN).ok_or_else(too_long)?;
             let data = match listed.kind {
-                Kind::Zero => Data::Zero,
-                Kind::Flat | Kind::Sparse => {
+                ExtentKind::Zero => ExtentData::Zero,
+                ExtentKind::Flat | ExtentKind::Sparse => {
                     let Some(named) = refusals.open_extent(&listed.name)? else { continue };
                     let file = Arc::clone(&named.file);
                     self.named.push(named);
-                    open_extent(file, listed, len).map_err(|error| names::about(Utf8Path::new(&listed.name), error))?
+                    open_extent(file, listed, len)
+                        .map_err(|error| references::reading_error(Utf8Path::new(&listed.name), error))?
                 }
             };
-            extents.push(Extent { at, len, data });
+            extents.push(DiskExtent { at, len, data });
             at = at.checked_add(len).ok_or_else(too_long)?;
         }
         Ok(extents)
     }
 }
 
-impl Named {
-    /// Metadata of the file that is open.
+impl ReferencedFile {
+    /// Metadata of the open file.
     pub fn metadata(&self) -> std::io::Result<std::fs::Metadata> {
         self.file.metadata()
     }
 }
 
-/// Checks that an extent has as many bytes as its descriptor says.
-fn open_extent(file: Arc<File>, listed: &descriptor::Listed, len: u64) -> Result<Data> {
+/// Opens an extent and checks that it is as long as its descriptor says.
+fn open_extent(file: Arc<File>, listed: &descriptor::ListedExtent, len: u64) -> Result<ExtentData> {
     let file_len = file.metadata().map_err(|error| Error::new("looking at it").because(error))?.len();
-    if listed.kind == Kind::Flat {
+    if listed.kind == ExtentKind::Flat {
         let start = listed.start.checked_mul(SECTOR_LEN);
         return match start.filter(|start| start.checked_add(len).is_some_and(|end| end <= file_len)) {
-            Some(start) => Ok(Data::Flat(file, start)),
+            Some(start) => Ok(ExtentData::Flat(file, start)),
             None => Err(Error::new(format!("it has {file_len} bytes, and its descriptor expects {len}"))
                 .help("copy it again: its end is missing")),
         };
     }
-    let (sparse, _) = Sparse::read(&mut &*file)?;
+    let (sparse, _) = SparseExtent::read(&mut &*file)?;
     if sparse.len < len {
         return Err(Error::new(format!("it holds {} bytes of the disk, and its descriptor expects {len}", sparse.len)));
     }
-    Ok(Data::Sparse(file, sparse))
+    Ok(ExtentData::Sparse(file, sparse))
 }
 
-/// Opens the parent of a VMDK, which must be the one that it was made of, as it was then.
-fn parent(child: &Descriptor, refusals: &mut Refusals) -> Result<Option<(Named, Option<String>)>> {
-    let Some(parent) = child.parent.as_ref().and_then(|name| refusals.open(Role::Parent, name)) else {
+/// Opens the parent of a VMDK. It must not have changed since the VMDK was made.
+fn open_parent(child: &Descriptor, refusals: &mut ReferenceOpener) -> Result<Option<(ReferencedFile, Option<String>)>> {
+    let Some(parent) = child.parent.as_ref().and_then(|name| refusals.open(ReferenceRole::Parent, name)) else {
         return Ok(None);
     };
     let len = parent.metadata().map_err(|error| Error::io("looking at", &parent.path, error))?.len();
-    let text = match Mark::of(&parent.file, len)? {
-        Mark::Descriptor => Some(names::read_text(&parent.file, len)?),
-        Mark::Vmdk => Sparse::read(&mut &*parent.file)?.1,
+    let text = match DiskFormat::detect(&parent.file, len)? {
+        DiskFormat::Descriptor => Some(references::read_text(&parent.file, len)?),
+        DiskFormat::Vmdk => SparseExtent::read(&mut &*parent.file)?.1,
         _ => None,
     };
     let named = &parent.name;
@@ -309,9 +316,9 @@ fn parent(child: &Descriptor, refusals: &mut Refusals) -> Result<Option<(Named, 
     Ok(Some((parent, None)))
 }
 
-impl Mark {
-    /// Recognises the format of a disk. What is not recognised is raw.
-    fn of(file: &File, len: u64) -> Result<Self> {
+impl DiskFormat {
+    /// Detects the format of a disk. Unknown files are raw.
+    fn detect(file: &File, len: u64) -> Result<Self> {
         let read = |at: u64, n: usize| -> Result<Vec<u8>> {
             let mut bytes = vec![0; if at + n as u64 > len { 0 } else { n }];
             let read = file.read_exact_at(&mut bytes, at);
@@ -322,7 +329,7 @@ impl Mark {
                 return Ok(mark);
             }
         }
-        if descriptor::is_one(&read(0, descriptor::FIRST_LINE.len())?) {
+        if descriptor::is_descriptor(&read(0, descriptor::FIRST_LINE.len())?) {
             return Ok(Self::Descriptor);
         }
         match len.checked_sub(vhd::FOOTER_LEN) {
@@ -331,13 +338,13 @@ impl Mark {
         }
     }
 
-    /// Recognises the format of a disk that another one says to have a format. A raw disk is raw whatever it begins
-    /// with: its user could write the mark of another format there.
-    fn read(file: &File, len: u64, format: Option<&str>) -> Result<Self> {
+    /// Detects the format of a disk and compares it with the format that the disk above gives. A disk that should be
+    /// raw is not inspected: its guest could have written the signature of another format.
+    fn detect_expected(file: &File, len: u64, format: Option<&str>) -> Result<Self> {
         if let Some("raw" | "file" | "host_device") = format {
             return Ok(Self::Raw);
         }
-        let mark = Self::of(file, len)?;
+        let mark = Self::detect(file, len)?;
         let name = match mark {
             Self::Raw => "raw",
             Self::FixedVhd | Self::Vhd => "vpc",
@@ -354,7 +361,7 @@ impl Mark {
     }
 }
 
-impl Format {
+impl LayerFormat {
     fn len(&self) -> u64 {
         match self {
             Self::Raw(len) => *len,
@@ -367,48 +374,48 @@ impl Format {
     }
 }
 
-impl Layer {
-    fn write(&self, target: &mut Target) -> Result<()> {
+impl DiskLayer {
+    fn write(&self, target: &mut RawCopy) -> Result<()> {
         let (mut file, file_len) = (&*self.file, self.file_len);
         match &self.format {
-            Format::Raw(len) => target.write_raw(file, 0, 0, *len),
-            Format::Qcow2(disk, data) => {
+            LayerFormat::Raw(len) => target.write_raw(file, 0, 0, *len),
+            LayerFormat::Qcow2(disk, data) => {
                 let data = data.as_deref().unwrap_or(file);
                 let data_len = data.metadata().map_err(|error| Error::new("looking at its data").because(error))?.len();
                 let data_len = if std::ptr::eq(data, file) { file_len } else { data_len };
                 disk.map(&mut file, data_len, &mut |run| target.write(data, run, 0))
             }
-            Format::Vhd(disk) => disk.map(&mut file, file_len, &mut |run| target.write(&self.file, run, 0)),
-            Format::Vhdx(disk) => disk.map(&mut file, file_len, &mut |run| target.write(&self.file, run, 0)),
-            Format::Vdi(disk) => disk.map(&mut file, file_len, &mut |run| target.write(&self.file, run, 0)),
-            Format::Vmdk(extents) => extents.iter().try_for_each(|extent| extent.write(target)),
+            LayerFormat::Vhd(disk) => disk.map(&mut file, file_len, &mut |run| target.write(&self.file, run, 0)),
+            LayerFormat::Vhdx(disk) => disk.map(&mut file, file_len, &mut |run| target.write(&self.file, run, 0)),
+            LayerFormat::Vdi(disk) => disk.map(&mut file, file_len, &mut |run| target.write(&self.file, run, 0)),
+            LayerFormat::Vmdk(extents) => extents.iter().try_for_each(|extent| extent.write(target)),
         }
     }
 }
 
-impl Extent {
-    fn write(&self, target: &mut Target) -> Result<()> {
+impl DiskExtent {
+    fn write(&self, target: &mut RawCopy) -> Result<()> {
         match &self.data {
-            Data::Flat(file, start) => target.write_raw(file, *start, self.at, self.len),
-            Data::Sparse(file, sparse) => {
+            ExtentData::Flat(file, start) => target.write_raw(file, *start, self.at, self.len),
+            ExtentData::Sparse(file, sparse) => {
                 let len = (&**file).seek(SeekFrom::End(0)).map_err(|error| Error::new("reading").because(error))?;
                 sparse.map(&mut &**file, len, &mut |run| {
                     let len = run.len.min(self.len.saturating_sub(run.at));
-                    target.write(file, map::Run { len, ..run }, self.at)
+                    target.write(file, map::DiskRun { len, ..run }, self.at)
                 })
             }
-            Data::Zero => Ok(()),
+            ExtentData::Zero => Ok(()),
         }
     }
 }
 
-/// Text of UTF-16 units up to the first zero.
-fn text_of(units: &[u16]) -> String {
+/// Text up to the first NUL.
+fn utf16_until_nul(units: &[u16]) -> String {
     from_utf16(units.iter().copied().take_while(|unit| *unit != 0))
 }
 
-/// The error of a differencing disk of Windows. `command` merges it there.
-fn differencing(parent: &str, command: &str) -> Error {
+/// Error for a differencing disk of Windows; `command` merges it there.
+fn differencing_disk_error(parent: &str, command: &str) -> Error {
     Error::new(format!("it is a differencing disk: most of it is in its parent `{parent}`"))
         .help(format!("merge the two in Windows first, with `{command}`, or export the machine"))
 }

@@ -1,10 +1,10 @@
-//! WIM files: what images a file holds, what they say of themselves, and single small files out of them, read through
-//! wimlib; and other WIMs made of one, which are put together by us of its [structures](Structure) and ranges of it.
+//! WIM files: images, their properties, and single small files, read with wimlib; and WIMs derived from
+//! others, which are assembled from [structures](WimStructure) and ranges of the original.
 //!
-//! Follows the Windows Imaging File Format 1.13 (stand-alone files, every compression) and solid resources (3.584,
-//! `.esd`). wimlib reads header, blob table, XML and metadata; contents are read here, straight into memory, and
-//! checked against their SHA-1. Not supported, each with an error that says so: split, encrypted and pipable files;
-//! contents behind reparse points. A [`Wim`] belongs to one thread, for wimlib does.
+//! Follows the Windows Imaging File Format 1.13 (stand-alone files, every compression) and solid resources
+//! (3.584, `.esd`). wimlib reads header, blob table, XML and metadata. Contents are read here, into memory,
+//! and verified by SHA-1. Not supported, with an error for each: split, encrypted and pipable files,
+//! contents of reparse points. A [`Wim`] belongs to one thread, as wimlib handles do.
 
 pub mod capture;
 pub mod command;
@@ -19,14 +19,14 @@ pub mod integrity;
 mod library;
 pub mod metadata;
 mod missing;
+mod normalize;
 mod placed;
 mod reexport;
 mod resource;
-mod seal;
 mod split;
-pub mod stored;
 mod structure;
 pub mod table;
+pub mod uncompressed;
 mod view;
 pub mod xml;
 
@@ -46,79 +46,80 @@ use crate::git_lfs;
 use crate::limits;
 use authoring::file::is_lfs_pointer;
 
-pub use compatibility::{Incompatibility, Use};
-pub use edit::Edit;
+pub use compatibility::{Incompatibility, WimUse};
+pub use edit::ImageEdit;
 pub use missing::MissingContents;
 pub use placed::{PlacedBytes, PlacedFiles, placed_files};
 pub use reexport::{recipe, reexport};
 pub use split::PartNames;
-pub use structure::Structure;
+pub use structure::WimStructure;
 
 #[cfg(test)]
 pub(in crate::format) use resource::pack;
-pub(in crate::format) use resource::{ChunkReader, Packing, ReadAt};
+pub(in crate::format) use resource::{ChunkReader, ReadAt, ResourceCompression};
 
 use guard::Guard;
-use library::{Failure, Handle, Kind};
-use view::View;
+use library::{LibraryError, WimEntryKind, WimHandle};
+use view::WimView;
 
-/// An opened WIM.
+/// An open WIM.
 pub struct Wim {
     path: Utf8PathBuf,
     facts: WimFacts,
-    reader: Reader,
+    reader: WimReader,
 }
 
-/// Means to read a WIM.
-enum Reader {
-    /// wimlib, which reads files.
-    Library(Library),
-    /// Its structures, wherever they are.
-    View(Box<View>),
+/// Backend that reads a WIM.
+enum WimReader {
+    /// wimlib, for files.
+    Library(LibraryReader),
+    /// Parsed structures, for WIMs within other files.
+    View(Box<WimView>),
 }
 
-struct Library {
-    handle: Handle,
+/// A WIM file opened with wimlib.
+struct LibraryReader {
+    handle: WimHandle,
     file: File,
     guard: Guard,
-    /// The images whose folders were found to be a tree.
+    /// Images whose metadata were checked to be a tree.
     checked: RefCell<BTreeSet<u32>>,
 }
 
-/// What the header of a WIM file says.
+/// Properties in the header of a WIM.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WimFacts {
-    /// How its contents are compressed.
-    pub compression: Compression,
-    /// Bytes that are compressed together.
+    /// Compression of the contents.
+    pub compression: WimCompression,
+    /// Length of a compressed chunk in bytes, before compression.
     pub chunk_len: u32,
-    /// How many images it holds; they are counted from 1.
+    /// Number of images. Their indexes start at 1.
     pub n_images: u32,
-    /// The image that firmware starts, if there is one.
+    /// Index of the boot image, if there is one.
     pub boot_index: Option<u32>,
-    /// Tells it from other WIM files.
+    /// Identifier of the file.
     pub guid: [u8; 16],
 }
 
-/// How a WIM file is compressed.
+/// Compression of a WIM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Compression {
-    /// Not at all.
+pub enum WimCompression {
+    /// Uncompressed.
     None,
-    /// XPRESS: fast.
+    /// XPRESS, which is fast.
     Xpress,
-    /// LZX: what Windows boots.
+    /// LZX, which boot managers can read.
     Lzx,
-    /// LZMS: solid files (`.esd`). Boot managers can't read it.
+    /// LZMS, used by solid files (`.esd`). Boot managers can't read it.
     Lzms,
 }
 
-/// What an image in a WIM file says of itself in the XML. Whatever it does not say is none.
+/// Properties of an image in the XML. Missing ones are `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct WimImageFacts {
-    /// Its place in the file, from 1.
+    /// Index of the image, from 1.
     pub index: u32,
     /// `NAME`, such as `Microsoft Windows PE (x64)`.
     pub name: Option<String>,
@@ -134,7 +135,7 @@ pub struct WimImageFacts {
     pub language: Option<String>,
 }
 
-/// The processors that an image is for (`PROCESSOR_ARCHITECTURE_…`).
+/// Processor architecture (`PROCESSOR_ARCHITECTURE_…`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Architecture {
@@ -148,7 +149,7 @@ pub enum Architecture {
     Arm64,
 }
 
-/// A version of Windows.
+/// Version of Windows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct WindowsVersion {
@@ -156,20 +157,20 @@ pub struct WindowsVersion {
     pub major: u32,
     /// 0 for Windows 10 and 11.
     pub minor: u32,
-    /// Such as 26100.
+    /// Build, such as 26100.
     pub build: u32,
-    /// The number that updates count up (`SPBUILD`).
+    /// Update build revision (`SPBUILD`).
     pub revision: u32,
 }
 
 /// A file or folder in an image.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Found {
-    /// Where it is, as spelled in the image, from its root, with `/` between the parts and none before.
+pub struct WimEntry {
+    /// Path from the root of the image, as spelled there, separated by `/`.
     pub path: String,
-    /// Whether it is a folder.
+    /// `true` for a folder.
     pub is_folder: bool,
-    /// How many bytes a file has.
+    /// Length of a file in bytes.
     pub len: u64,
 }
 
@@ -178,9 +179,9 @@ impl Wim {
     pub fn open(path: &Utf8Path) -> Result<Self> {
         let metadata = std::fs::metadata(path).map_err(|cause| Error::io("opening", path, cause))?;
         if !metadata.is_file() {
-            return Err(Error::new(format!("`{path}` is not a WIM file but {}", kind_of(&metadata))));
+            return Err(Error::new(format!("`{path}` is not a WIM file but {}", file_kind(&metadata))));
         }
-        // Opened here first: the system's own words are better than the library's, and contents are read from it.
+        // Opened here before wimlib does: the system's errors are more precise, and contents are read from it.
         let file = limits::open(path).map_err(|cause| Error::io("opening", path, cause))?;
         if metadata.len() == 0 {
             return Err(Error::new(format!("`{path}` is empty")).help("copy the file again"));
@@ -188,22 +189,22 @@ impl Wim {
         if is_lfs_pointer(path).map_err(|cause| Error::io("reading", path, cause))? {
             return Err(git_lfs::error(path));
         }
-        // The library calls a text that is shorter than a header a damaged file.
+        // wimlib reports a file shorter than a header as damaged.
         let mut magic = [0; header::MAGIC.len()];
         let is_read = file.read_exact_at(&mut magic, 0).is_ok();
         if !is_read || ![header::MAGIC, header::PIPABLE_MAGIC].contains(&magic) {
-            return Err(failed(path, "opening", Failure::NotAWim));
+            return Err(library_error(path, "opening", LibraryError::NotAWim));
         }
-        let handle = Handle::open(path).map_err(|failure| failed(path, "opening", failure))?;
-        let info = handle.info().map_err(|failure| failed(path, "reading", failure))?;
+        let handle = WimHandle::open(path).map_err(|failure| library_error(path, "opening", failure))?;
+        let info = handle.info().map_err(|failure| library_error(path, "reading", failure))?;
         if info.n_parts > 1 {
-            return Err(part_of_split(path, info.part, info.n_parts));
+            return Err(split_part_error(path, info.part, info.n_parts));
         }
         if info.is_pipable {
-            return Err(pipable(path));
+            return Err(pipable_error(path));
         }
-        let guard = Guard::new(&file).map_err(|why| failed(path, "reading", Failure::Damaged(why)))?;
-        let reader = Reader::Library(Library { handle, file, guard, checked: RefCell::default() });
+        let guard = Guard::new(&file).map_err(|why| library_error(path, "reading", LibraryError::Damaged(why)))?;
+        let reader = WimReader::Library(LibraryReader { handle, file, guard, checked: RefCell::default() });
         Ok(Self { path: path.to_owned(), facts: info.facts, reader })
     }
 
@@ -216,80 +217,80 @@ impl Wim {
         match &**source {
             Source::File(file) => Self::open(&file.path),
             Source::Pieced(pieced) => {
-                let (view, facts) = View::open(source)?;
-                Ok(Self { path: pieced.path().to_owned(), facts, reader: Reader::View(Box::new(view)) })
+                let (view, facts) = WimView::open(source)?;
+                Ok(Self { path: pieced.path().to_owned(), facts, reader: WimReader::View(Box::new(view)) })
             }
         }
     }
 
-    /// The path that it was opened by.
+    /// Path that the WIM was opened with.
     pub fn path(&self) -> &Utf8Path {
         &self.path
     }
 
-    /// Whether its header says that contents may be compressed together.
+    /// Returns `true` if the header permits solid resources.
     pub fn may_be_solid(&self) -> Result<bool> {
         Ok(self.header()?.is_some_and(|header| header.version != header::VERSION))
     }
 
-    /// Reads its header.
-    fn header(&self) -> Result<Option<header::Header>> {
+    /// Reads the header; `None` if it is malformed.
+    fn header(&self) -> Result<Option<header::WimHeader>> {
         let mut bytes = [0; header::HEADER_LEN];
         match &self.reader {
-            Reader::Library(library) => {
+            WimReader::Library(library) => {
                 let read = library.file.read_exact_at(&mut bytes, 0);
                 read.map_err(|cause| Error::io("reading", &self.path, cause))?;
             }
-            Reader::View(view) => view.fill(&mut bytes, 0)?,
+            WimReader::View(view) => view.fill(&mut bytes, 0)?,
         }
-        Ok(header::Header::parse(&bytes))
+        Ok(header::WimHeader::parse(&bytes))
     }
 
-    /// Its structures.
+    /// Reads the structures of the WIM.
     ///
     /// # Errors
     ///
-    /// If it is damaged.
-    pub fn structure(&self) -> Result<Structure> {
+    /// If the WIM is damaged.
+    pub fn structure(&self) -> Result<WimStructure> {
         let library = match &self.reader {
-            Reader::Library(library) => library,
-            Reader::View(view) => return Ok(view.structure().clone()),
+            WimReader::Library(library) => library,
+            WimReader::View(view) => return Ok(view.structure().clone()),
         };
         let metadata = library.file.metadata().map_err(|cause| Error::io("reading", &self.path, cause))?;
         let file = SourceFile { path: self.path.clone(), stat: Stat::from_metadata(&metadata) };
-        Structure::read(Arc::new(Source::File(file)))
+        WimStructure::read(Arc::new(Source::File(file)))
     }
 
-    /// What its header says.
+    /// Properties in the header.
     pub fn facts(&self) -> &WimFacts {
         &self.facts
     }
 
-    /// What each image says of itself, in their order.
+    /// Properties of all images, in order.
     pub fn images(&self) -> Vec<WimImageFacts> {
         (1..=self.facts.n_images).map(|index| self.image_facts(index)).collect()
     }
 
-    /// What an image says of itself.
+    /// Properties of an image.
     pub fn image(&self, index: u32) -> Result<WimImageFacts> {
-        self.check(index)?;
+        self.check_index(index)?;
         Ok(self.image_facts(index))
     }
 
-    /// The file or folder at a path in an image, if there is one. Case does not matter; parts are separated by `/`.
-    pub fn find(&self, index: u32, path: &str) -> Result<Option<Found>> {
+    /// Finds a file or folder in an image. Paths are case-insensitive and separated by `/`.
+    pub fn find(&self, index: u32, path: &str) -> Result<Option<WimEntry>> {
         Ok(self.entry(index, path)?.map(|entry| entry.found))
     }
 
-    /// What is in a folder of an image, in no particular order; none if there is no such folder.
-    pub fn list(&self, index: u32, folder: &str) -> Result<Option<Vec<Found>>> {
+    /// Lists a folder in an image, in no particular order; `None` if there is no such folder.
+    pub fn list(&self, index: u32, folder: &str) -> Result<Option<Vec<WimEntry>>> {
         match self.entry(index, folder)? {
             Some(entry) if entry.found.is_folder => {
                 let entries = match &self.reader {
-                    Reader::Library(library) => {
-                        library.handle.children(index, folder).map_err(|failure| self.failed(index, failure))?
+                    WimReader::Library(library) => {
+                        library.handle.children(index, folder).map_err(|failure| self.image_error(index, failure))?
                     }
-                    Reader::View(view) => view.children(index, folder)?,
+                    WimReader::View(view) => view.children(index, folder)?,
                 };
                 Ok(Some(entries.into_iter().map(|entry| entry.found).collect()))
             }
@@ -297,51 +298,54 @@ impl Wim {
         }
     }
 
-    /// The bytes of a file in an image; none if there is no such file. A file of more than `limit` bytes is an error.
+    /// Reads a file in an image; `None` if there is no such file. More than `limit` bytes are an error.
     pub fn extract(&self, index: u32, path: &str, limit: u64) -> Result<Option<Vec<u8>>> {
         let Some(entry) = self.entry(index, path)?.filter(|entry| !entry.found.is_folder) else { return Ok(None) };
         let what = format!("`{}` in image {index} of `{}`", entry.found.path, self.path);
         match entry.kind {
-            Kind::Link => return Err(Error::new(format!("{what} is a link, not a file"))),
-            Kind::Encrypted => return Err(Error::new(format!("{what} is encrypted"))),
-            Kind::Plain => {}
+            WimEntryKind::Link => return Err(Error::new(format!("{what} is a link, not a file"))),
+            WimEntryKind::Encrypted => return Err(Error::new(format!("{what} is encrypted"))),
+            WimEntryKind::Plain => {}
         }
         if entry.found.len > limit {
             return Err(Error::new(format!("{what} has {} bytes, and at most {limit} are expected", entry.found.len))
                 .help("see whether it is the file that its name says"));
         }
         let read = match &self.reader {
-            Reader::Library(library) => {
-                let packing = Packing { compression: self.facts.compression, chunk_len: self.facts.chunk_len };
+            WimReader::Library(library) => {
+                let packing =
+                    ResourceCompression { compression: self.facts.compression, chunk_len: self.facts.chunk_len };
                 resource::read(&library.file, packing, &entry.blob)
             }
-            Reader::View(view) => view.read(&entry.blob)?,
+            WimReader::View(view) => view.read(&entry.blob)?,
         };
         let bytes =
-            read.map_err(|why| Error::new(format!("{what} can't be read: {why}")).help(verify_it(&self.path)))?;
+            read.map_err(|why| Error::new(format!("{what} can't be read: {why}")).help(verify_help(&self.path)))?;
         Ok(Some(bytes))
     }
 
-    fn entry(&self, index: u32, path: &str) -> Result<Option<library::Entry>> {
-        self.check(index)?;
+    /// Finds an entry. The metadata of its image are checked before wimlib reads them.
+    fn entry(&self, index: u32, path: &str) -> Result<Option<library::LocatedEntry>> {
+        self.check_index(index)?;
         let library = match &self.reader {
-            Reader::Library(library) => library,
-            Reader::View(view) => return view.entry(index, path),
+            WimReader::Library(library) => library,
+            WimReader::View(view) => return view.entry(index, path),
         };
         if !library.checked.borrow().contains(&index) {
-            let damaged = |why| self.failed(index, Failure::Damaged(why));
+            let damaged = |why| self.image_error(index, LibraryError::Damaged(why));
             library.guard.check_image(&library.file, index).map_err(damaged)?;
             library.checked.borrow_mut().insert(index);
         }
-        library.handle.entry(index, path).map_err(|failure| self.failed(index, failure))
+        library.handle.entry(index, path).map_err(|failure| self.image_error(index, failure))
     }
 
-    fn check(&self, index: u32) -> Result<()> {
+    /// Checks the index of an image.
+    fn check_index(&self, index: u32) -> Result<()> {
         if (1..=self.facts.n_images).contains(&index) {
             return Ok(());
         }
         let n_images = self.facts.n_images;
-        let error = Error::new(format!("`{}` has no image {index}: it holds {n_images}", self.path));
+        let error = Error::new(format!("`{}` has no image {index}; it contains {n_images}", self.path));
         Err(match n_images {
             0 => error,
             1 => error.help("its only image is 1"),
@@ -349,14 +353,14 @@ impl Wim {
         })
     }
 
-    fn failed(&self, index: u32, failure: Failure) -> Error {
-        failed(&self.path, &format!("reading image {index} of"), failure)
+    fn image_error(&self, index: u32, failure: LibraryError) -> Error {
+        library_error(&self.path, &format!("reading image {index} of"), failure)
     }
 
     fn image_facts(&self, index: u32) -> WimImageFacts {
         let property = |name: &str| match &self.reader {
-            Reader::Library(library) => library.handle.property(index, name),
-            Reader::View(view) => view.property(index, name),
+            WimReader::Library(library) => library.handle.property(index, name),
+            WimReader::View(view) => view.property(index, name),
         };
         let text = |name: &str| property(name).filter(|text| !text.is_empty());
         let number = |property: &str| text(property).and_then(|text| text.parse::<u32>().ok());
@@ -378,44 +382,46 @@ impl Wim {
     }
 }
 
-fn kind_of(metadata: &std::fs::Metadata) -> &'static str {
+fn file_kind(metadata: &std::fs::Metadata) -> &'static str {
     if metadata.is_dir() { "a folder" } else { "a device or pipe" }
 }
 
-/// The error for a part of a split WIM.
-fn part_of_split(path: &Utf8Path, part: u16, n_parts: u16) -> Error {
+/// Error for a part of a split WIM.
+fn split_part_error(path: &Utf8Path, part: u16, n_parts: u16) -> Error {
     Error::new(format!("`{path}` is part {part} of {n_parts} of a split WIM"))
         .help(format!("join the parts first: `{}`", command::join(path)))
 }
 
-/// The error for a WIM file that only wimlib reads: one that it wrote to a pipe.
-pub fn pipable(path: &Utf8Path) -> Error {
+/// Error for a pipable WIM, which only wimlib can read.
+pub fn pipable_error(path: &Utf8Path) -> Error {
     Error::new(format!("`{path}` is a pipable WIM, which Windows can't read"))
         .help(format!("convert it: `{}`", command::export(path, None, "--not-pipable")))
 }
 
-/// The words for what wimlib could not do.
-fn failed(path: &Utf8Path, doing: &str, failure: Failure) -> Error {
+/// Converts an error of wimlib.
+fn library_error(path: &Utf8Path, doing: &str, failure: LibraryError) -> Error {
     match failure {
-        Failure::NotAWim => Error::new(format!("`{path}` is not a WIM file"))
+        LibraryError::NotAWim => Error::new(format!("`{path}` is not a WIM file"))
             .help("a WIM file begins with `MSWIM`; see whether the path is right and the file was copied whole"),
-        Failure::Encrypted => Error::new(format!("`{path}` is encrypted"))
+        LibraryError::Encrypted => Error::new(format!("`{path}` is encrypted"))
             .help("convert the `.esd` file to a WIM first, or take the WIM from an installation disc"),
-        Failure::Damaged(why) => Error::new(format!("`{path}` is damaged: {}", fragment(&why))).help(verify_it(path)),
-        Failure::Other(why) => Error::new(format!("{doing} `{path}`: {}", fragment(&why))),
+        LibraryError::Damaged(why) => {
+            Error::new(format!("`{path}` is damaged: {}", to_fragment(&why))).help(verify_help(path))
+        }
+        LibraryError::Other(why) => Error::new(format!("{doing} `{path}`: {}", to_fragment(&why))),
     }
 }
 
-fn verify_it(path: &Utf8Path) -> String {
+fn verify_help(path: &Utf8Path) -> String {
     format!("copy the file again; `{}` checks the whole of it", command::verify(path))
 }
 
-/// A sentence of the library as a part of one of ours.
-fn fragment(sentence: &str) -> String {
+/// Makes a sentence of wimlib a fragment: lower-case, without its full stop.
+fn to_fragment(sentence: &str) -> String {
     let sentence = sentence.trim_end_matches('.');
     let mut chars = sentence.chars();
     match (chars.next(), chars.clone().next()) {
-        // Abbreviations stay as they are.
+        // Abbreviations keep their capitals.
         (Some(first), Some(second)) if second.is_lowercase() || second == ' ' => {
             format!("{}{}", first.to_lowercase(), chars.as_str())
         }
@@ -446,7 +452,7 @@ impl fmt::Display for Architecture {
     }
 }
 
-impl fmt::Display for Compression {
+impl fmt::Display for WimCompression {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::None => "none",

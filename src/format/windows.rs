@@ -24,7 +24,7 @@ pub use read::read;
 /// What is known of a Windows in an image. What could not be read, or is not there, is none.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Windows {
+pub struct WindowsFacts {
     /// The processors that its kernel is for.
     pub architecture: Option<Architecture>,
     /// Its version: that of the registry, or else of the kernel.
@@ -79,27 +79,27 @@ impl DriverClass {
 /// The components that PowerShell in Windows PE needs (Microsoft, "Adding Windows PowerShell support to Windows PE").
 pub const POWERSHELL: [&str; 4] = ["WinPE-WMI", "WinPE-NetFX", "WinPE-Scripting", "WinPE-PowerShell"];
 
-impl Windows {
+impl WindowsFacts {
     /// Whether anything in the image says that it is a Windows.
-    pub fn is_there(&self) -> bool {
+    pub fn is_windows(&self) -> bool {
         self.architecture.is_some() || self.version.is_some() || self.components.is_some() || self.drivers.is_some()
     }
 
     /// Which of these components are not installed; none where nothing tells which ones are. Case does not matter.
-    pub fn lacking<'a>(&self, components: &[&'a str]) -> Option<Vec<&'a str>> {
+    pub fn missing_components<'a>(&self, components: &[&'a str]) -> Option<Vec<&'a str>> {
         let installed = self.components.as_ref()?;
         let is_there = |name: &&str| installed.iter().any(|other| other.eq_ignore_ascii_case(name));
         Some(components.iter().filter(|name| !is_there(name)).copied().collect())
     }
 
     /// The components that Windows PE lacks to run PowerShell scripts (R108); none where nothing tells.
-    pub fn lacking_for_powershell(&self) -> Option<Vec<&'static str>> {
+    pub fn missing_for_powershell(&self) -> Option<Vec<&'static str>> {
         // The program without its components would be somebody's own work.
-        self.lacking(&POWERSHELL).or_else(|| self.has_powershell_program.then(Vec::new))
+        self.missing_components(&POWERSHELL).or_else(|| self.has_powershell_program.then(Vec::new))
     }
 
     /// Whether Windows PE can run PowerShell scripts; none where nothing tells.
     pub fn has_powershell(&self) -> Option<bool> {
-        Some(self.lacking_for_powershell()?.is_empty())
+        Some(self.missing_for_powershell()?.is_empty())
     }
 }

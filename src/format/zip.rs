@@ -44,23 +44,23 @@ impl<R: Read + Seek> Archive<R> {
     /// `source` is not an archive, is damaged, or holds something that this module refuses.
     pub fn open(source: R) -> Result<Self> {
         let budget = Rc::new(Cell::new(MAX_ZIP_DIRECTORY_LEN));
-        let mut zip = ZipArchive::new(Metered { source, budget: budget.clone() }).map_err(unread)?;
+        let mut zip = ZipArchive::new(Metered { source, budget: budget.clone() }).map_err(zip_error)?;
         // From here on the limits of members apply.
         budget.set(u64::MAX);
         if zip.len() > usize::from(MAX_ZIP_MEMBERS) {
-            return Err(damaged(&format!("it has more than {MAX_ZIP_MEMBERS} files")));
+            return Err(damaged_error(&format!("it has more than {MAX_ZIP_MEMBERS} files")));
         }
         if zip.has_duplicate_names() {
-            return Err(damaged("it has two files of the same name"));
+            return Err(damaged_error("it has two files of the same name"));
         }
-        if zip.has_overlapping_entries().map_err(unread)? {
-            return Err(damaged("two of its files overlap"));
+        if zip.has_overlapping_entries().map_err(zip_error)? {
+            return Err(damaged_error("two of its files overlap"));
         }
-        let members = (0..zip.len()).map(|index| member(&zip, index)).collect::<Result<Vec<_>>>()?;
+        let members = (0..zip.len()).map(|index| check_member(&zip, index)).collect::<Result<Vec<_>>>()?;
         let members: Vec<_> = members.into_iter().flatten().collect();
         let mut names = BTreeSet::new();
         if let Some(twice) = members.iter().find(|member| !names.insert(member.name.to_lowercase())) {
-            return Err(damaged(&format!("it has the file `{}` twice", twice.name)));
+            return Err(damaged_error(&format!("it has the file `{}` twice", twice.name)));
         }
         Ok(Self { zip, members, len_left: MAX_ZIP_UNPACKED_LEN })
     }
@@ -80,58 +80,58 @@ impl<R: Read + Seek> Archive<R> {
         let Some(member) = member else { return Err(Error::new(format!("the archive has no file `{name}`"))) };
         // Empty blocks make the packed form as long as its author likes.
         if member.packed_len > limit.saturating_add(limit / 100 + 1024) {
-            return Err(damaged(&format!("`{name}` is longer packed than unpacked")));
+            return Err(damaged_error(&format!("`{name}` is longer packed than unpacked")));
         }
         if member.len > limit {
             return Err(Error::new(format!("`{name}` has {} bytes; at most {limit} are read", member.len)));
         }
         self.len_left = self.len_left.checked_sub(member.len.max(member.packed_len)).ok_or_else(|| {
-            damaged(&format!("with `{name}` more than {MAX_ZIP_UNPACKED_LEN} bytes would be unpacked"))
+            damaged_error(&format!("with `{name}` more than {MAX_ZIP_UNPACKED_LEN} bytes would be unpacked"))
         })?;
         let options = ZipReadOptions::new().enforce_header_consistency(true);
-        let differs = |_| damaged(&format!("`{name}` is not what the directory says"));
+        let differs = |_| damaged_error(&format!("`{name}` is not what the directory says"));
         let file = self.zip.by_index_with_options(member.index, options).map_err(differs)?;
         let mut content = Vec::new();
         // One byte more than the directory says shows that there is more. At the end, the crate checks the CRC-32.
         file.take(member.len + 1)
             .read_to_end(&mut content)
-            .map_err(|_| damaged(&format!("`{name}` can't be unpacked, or is not what the directory says")))?;
+            .map_err(|_| damaged_error(&format!("`{name}` can't be unpacked, or is not what the directory says")))?;
         if content.len() as u64 != member.len {
-            return Err(damaged(&format!("`{name}` is not what the directory says")));
+            return Err(damaged_error(&format!("`{name}` is not what the directory says")));
         }
         Ok(content)
     }
 }
 
 /// Checks an entry of the directory; `None` for a folder.
-fn member<R: Read + Seek>(zip: &ZipArchive<R>, index: usize) -> Result<Option<Member>> {
-    let entry = zip.by_index_data(index).map_err(unread)?;
-    let name = entry.name().map_err(unread)?.replace('\\', "/");
+fn check_member<R: Read + Seek>(zip: &ZipArchive<R>, index: usize) -> Result<Option<Member>> {
+    let entry = zip.by_index_data(index).map_err(zip_error)?;
+    let name = entry.name().map_err(zip_error)?.replace('\\', "/");
     let is_folder = name.ends_with('/');
     let is_wrong = |part: &str| matches!(part, "" | "." | "..") || part.contains([':', '\0']);
     if name.strip_suffix('/').unwrap_or(&name).split('/').any(is_wrong) {
-        return Err(damaged(&format!("the name `{name}` leads out of it")));
+        return Err(damaged_error(&format!("the name `{name}` leads out of it")));
     }
     if entry.encrypted() {
-        return Err(damaged(&format!("`{name}` is encrypted")));
+        return Err(damaged_error(&format!("`{name}` is encrypted")));
     }
     if !matches!(entry.compression(), CompressionMethod::Stored | CompressionMethod::Deflated) {
         let method = entry.compression();
-        return Err(damaged(&format!("`{name}` is packed by a method that is not supported ({method})")));
+        return Err(damaged_error(&format!("`{name}` is packed by a method that is not supported ({method})")));
     }
     let (len, packed_len) = (entry.size(), entry.compressed_size());
     Ok((!is_folder).then_some(Member { name, len, packed_len, index }))
 }
 
-fn unread(error: ZipError) -> Error {
+fn zip_error(error: ZipError) -> Error {
     match error {
         ZipError::Io(error) if error.get_ref().is_none() => Error::new("the archive can't be read").because(error),
-        ZipError::Io(error) => damaged(&error.to_string()),
-        _ => damaged("it is not a ZIP archive, or it is damaged"),
+        ZipError::Io(error) => damaged_error(&error.to_string()),
+        _ => damaged_error("it is not a ZIP archive, or it is damaged"),
     }
 }
 
-fn damaged(why: &str) -> Error {
+fn damaged_error(why: &str) -> Error {
     Error::new(format!("the archive can't be read: {why}"))
 }
 

@@ -3,7 +3,7 @@
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::model::BOOT_IMAGE_PATH;
-use crate::format::medium_tree::path_on;
+use crate::format::medium_tree::path_on_medium;
 use authoring::doc::Doc;
 use authoring::spanned::{Entry, Node, Table, Value};
 
@@ -57,6 +57,6 @@ fn path_in_medium(medium: &Utf8Path, path: &str, is_folder: bool) -> String {
     match (is_folder, path) {
         (true, "") => medium.to_string(),
         (true, path) => medium.join(path).into(),
-        (false, path) => path_on(medium, path).into(),
+        (false, path) => path_on_medium(medium, path).into(),
     }
 }

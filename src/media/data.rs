@@ -1,7 +1,7 @@
 //! What a medium tells the client that starts from it: `SMS\data`.
 //!
 //! All media have `TsmBootstrap.ini` (in clear) and `Variables.dat`, those that carry their sequence `Policy.xml` too;
-//! both are [containers](crate::format::container). A [`MediaData`] is all of it as values, and
+//! both are [containers](crate::format::media_variables_file). A [`MediaData`] is all of it as values, and
 //! [`MediaData::files`] is the bytes: pure, so the same values are the same bytes.
 //!
 //! Microsoft documents none of this. What is known comes from public readers and logs, and no client has read what is
@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use crate::content::Content;
 use crate::digest::Digest;
-use crate::format::container::{self, Algorithm, DEFAULT_PASSWORD};
+use crate::format::media_variables_file::{self, DEFAULT_PASSWORD, VariablesCipher};
 use crate::manifest::Kind;
 use crate::secret::Secret;
 
@@ -57,7 +57,7 @@ pub struct MediaData {
     /// The password; everybody knows the one of media that are given none.
     pub password: Option<Arc<Secret>>,
     /// How variables and policy are encrypted.
-    pub algorithm: Algorithm,
+    pub algorithm: VariablesCipher,
     /// What holds the sequence.
     pub policy: Option<Policy>,
     /// Encrypted files of the base beside its variables and `Policy.xml`: paths and texts.
@@ -144,7 +144,7 @@ impl MediaData {
             kind,
             is_unattended: false,
             password: None,
-            algorithm: Algorithm::Aes128,
+            algorithm: VariablesCipher::Aes128,
             policy: None,
             others: Vec::new(),
             bootstrap: Bootstrap::new(media_type(kind)),
@@ -235,7 +235,8 @@ impl MediaData {
             content: Content::bytes(bytes),
             is_secret,
         };
-        let variables = container::encode(&self.to_xml()?, password.unwrap_or(DEFAULT_PASSWORD), self.algorithm);
+        let variables =
+            media_variables_file::encode(&self.to_xml()?, password.unwrap_or(DEFAULT_PASSWORD), self.algorithm);
         let mut files = vec![
             file(BOOTSTRAP_FILE, self.bootstrap(), false),
             file(VARIABLES_FILE, variables, has_password || has_secrets),
@@ -243,12 +244,16 @@ impl MediaData {
         if let Some(policy) = &self.policy {
             // Whoever can read the variables of a medium without a password can read its policy.
             let text = policy.text.text().unwrap_or_default();
-            let bytes = container::encode(text, password.unwrap_or(&self.guid), self.algorithm);
+            let bytes = media_variables_file::encode(text, password.unwrap_or(&self.guid), self.algorithm);
             files.push(file(POLICY_FILE, bytes, has_password || policy.has_secrets));
         }
         for (path, text) in &self.others {
             let text = text.text().unwrap_or_default();
-            files.push(file(path, container::encode(text, password.unwrap_or(&self.guid), self.algorithm), true));
+            files.push(file(
+                path,
+                media_variables_file::encode(text, password.unwrap_or(&self.guid), self.algorithm),
+                true,
+            ));
         }
         Ok(files)
     }
@@ -320,7 +325,7 @@ mod tests {
         let files = data.files().unwrap();
         let file = files.iter().find(|file| file.path == path).unwrap();
         let Content::Bytes(bytes) = &file.content else { panic!("not in memory") };
-        container::decode(bytes, password).unwrap().to_string()
+        media_variables_file::decode(bytes, password).unwrap().to_string()
     }
 
     #[test]

@@ -16,7 +16,7 @@ use crate::format::iso;
 use crate::format::partitions::PartitionScheme;
 use crate::format::stick;
 use crate::format::wim::header::PIPABLE_MAGIC;
-use crate::format::wim::stored;
+use crate::format::wim::uncompressed;
 use crate::layout::{Layout, Slack};
 use crate::size::Size;
 use crate::volume::Volume;
@@ -51,11 +51,11 @@ pub(super) struct FormContext<'a> {
 
 impl FormContext<'_> {
     /// Metadata of a WIM file besides that of its volume.
-    fn words(&self) -> Result<stored::Words<'_>> {
+    fn words(&self) -> Result<uncompressed::MediumText<'_>> {
         let said = |key: &str| self.description.iter().find(|(said, _)| *said == key).map(|(_, value)| value.as_str());
         let seal = self.seal.ok_or_else(|| Error::new("the digest of the structure has no placeholder"))?;
         let [created_by, version, comment] = [CREATED_BY, VERSION, COMMENT].map(said);
-        Ok(stored::Words { created_by, version, comment, sha1s: self.sha1s, seal })
+        Ok(uncompressed::MediumText { created_by, version, comment, sha1s: self.sha1s, seal })
     }
 }
 
@@ -90,7 +90,7 @@ impl Form {
     pub(super) fn seal(self) -> Option<fn(Digest) -> Vec<u8>> {
         match self {
             Self::Disc | Self::Stick(_) | Self::StickWithNtfs(_) => None,
-            Self::Wim => Some(stored::seal),
+            Self::Wim => Some(uncompressed::encode_seal),
             #[cfg(test)]
             Self::Toy => None,
         }
@@ -100,7 +100,7 @@ impl Form {
     pub(super) fn layout(self, volume: &Volume, slack: Slack, terms: &FormContext) -> Result<Layout> {
         match self {
             Self::Disc => Ok(iso::layout(volume, slack)?),
-            Self::Wim => stored::layout(volume, slack, &terms.words()?),
+            Self::Wim => uncompressed::layout(volume, slack, &terms.words()?),
             Self::Stick(scheme) => stick::layout(volume, slack, scheme, terms.capacity.map(|capacity| capacity.0)),
             Self::StickWithNtfs(scheme) => {
                 stick::layout_with_ntfs(volume, slack, scheme, terms.capacity.map(|capacity| capacity.0))
@@ -126,7 +126,7 @@ impl ParsedMedium {
         let is_wim =
             starts_with(image, WIM_MAGIC).map_err(|error| Error::new("reading the first bytes").because(error))?;
         if is_wim {
-            return Ok(Self::Wim(stored::read(image)?));
+            return Ok(Self::Wim(uncompressed::read(image)?));
         }
         if starts_with(image, &PIPABLE_MAGIC).map_err(|error| Error::new("reading the first bytes").because(error))? {
             return Err(Error::new("this is a pipable WIM, not a medium")

@@ -6,7 +6,7 @@ use super::{Form, ListedFile, Listing, Seal};
 use crate::date::Date;
 use crate::format::iso;
 use crate::format::stick;
-use crate::format::wim::stored::Stored;
+use crate::format::wim::uncompressed::UncompressedWim;
 use crate::layout::Region;
 
 /// Parsed structures of a finished medium.
@@ -15,7 +15,7 @@ pub enum ParsedMedium {
     /// Disc image.
     Disc(iso::IsoDisc),
     /// WIM file.
-    Wim(Stored),
+    Wim(UncompressedWim),
     /// Stick image.
     Stick(stick::Stick),
 }
@@ -94,7 +94,7 @@ impl ParsedMedium {
     /// Digest of the structure, if the medium stores it outside of `medium.toml`.
     fn seal(&self) -> Option<Seal> {
         match self {
-            Self::Wim(Stored { seal: Some((place, structure)), .. }) => {
+            Self::Wim(UncompressedWim { seal: Some((place, structure)), .. }) => {
                 Some(Seal { place: region(place), structure: *structure })
             }
             Self::Disc(_) | Self::Stick(_) | Self::Wim(_) => None,

@@ -93,7 +93,7 @@ mod tests {
     use crate::date::Date;
     use crate::digest::Digest;
     use crate::format::partitions::Selection;
-    use crate::format::wim::capture::Packing;
+    use crate::format::wim::capture::ContentCompression;
     use crate::record::Record;
     use crate::target::{CaptureSource, ExclusionList, Recipe, SourceSnapshot};
 
@@ -118,7 +118,7 @@ mod tests {
                 seen,
             }],
             table: serde_json::from_value(table).unwrap(),
-            packing: Packing::None,
+            packing: ContentCompression::None,
             exclusions: ExclusionList::Windows,
             update_from: None,
             date: Date::EARLIEST,

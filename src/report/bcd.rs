@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use super::Page;
 use crate::error::Result;
 use crate::firmware::Firmware;
-use crate::format::bcd::{Device, Element, Locator, Object, Store, Value};
+use crate::format::bcd::{BcdDevice, BcdElement, BcdObject, BcdStore, BcdValue, DeviceLocator};
 
 /// The column in which values begin.
 const INDENT: usize = 24;
@@ -20,11 +20,11 @@ pub struct StoreFound {
     /// Its path.
     pub path: String,
     /// What was read of it.
-    pub read: Result<Store>,
+    pub read: Result<BcdStore>,
 }
 
 /// A boot store for people: objects in the order in which `bcdedit` has them, applications first.
-pub fn boot_store(store: &Store, is_dirty: bool) -> Page {
+pub fn boot_store(store: &BcdStore, is_dirty: bool) -> Page {
     let mut page = Page::default();
     for (n, object) in sorted(store).into_iter().enumerate() {
         let heading = object.heading();
@@ -34,7 +34,7 @@ pub fn boot_store(store: &Store, is_dirty: bool) -> Page {
         page.line(&heading);
         page.line("-".repeat(heading.len()));
         row(&mut page, "identifier", &[store.name(object.id)]);
-        for (name, element) in object.named() {
+        for (name, element) in object.named_elements() {
             row(&mut page, &name, &words(store, object, element));
         }
     }
@@ -46,9 +46,9 @@ pub fn boot_store(store: &Store, is_dirty: bool) -> Page {
 }
 
 /// A boot store as data.
-pub fn boot_store_json(store: &Store, is_dirty: bool) -> Json {
+pub fn boot_store_json(store: &BcdStore, is_dirty: bool) -> Json {
     let objects = sorted(store).into_iter().map(|object| {
-        let elements = object.named().map(|(name, element)| {
+        let elements = object.named_elements().map(|(name, element)| {
             json!({
                 "type": format!("{:08x}", element.id),
                 "name": name,
@@ -68,11 +68,11 @@ pub fn boot_store_json(store: &Store, is_dirty: bool) -> Json {
 }
 
 /// The boot manager, what it starts in the order of its menu, then all else by type and identifier.
-fn sorted(store: &Store) -> Vec<&Object> {
+fn sorted(store: &BcdStore) -> Vec<&BcdObject> {
     let mut objects: Vec<_> = store.objects.iter().collect();
     let manager = store.objects.iter().find(|object| object.id.alias() == Some("{bootmgr}"));
     let order = match manager.and_then(|manager| manager.get(0x2400_0001)) {
-        Some(Value::Objects(order)) => &order[..],
+        Some(BcdValue::Objects(order)) => &order[..],
         _ => &[],
     };
     objects.sort_by_key(|object| {
@@ -95,23 +95,23 @@ fn row(page: &mut Page, key: &str, values: &[String]) {
 }
 
 /// The lines of a value.
-fn words(store: &Store, object: &Object, element: &Element) -> Vec<String> {
+fn words(store: &BcdStore, object: &BcdObject, element: &BcdElement) -> Vec<String> {
     match &element.value {
-        Value::Device(Device::Other(bytes)) => bytes_lines(bytes),
-        Value::Device(device) => {
+        BcdValue::Device(BcdDevice::Other(bytes)) => bytes_lines(bytes),
+        BcdValue::Device(device) => {
             let path = located_by(object, device).map_or_else(String::new, |path| format!(" ({path})"));
             vec![format!("{device}{path}")]
         }
-        Value::Text(text) => vec![text.clone()],
-        Value::Object(id) => vec![store.name(*id)],
-        Value::Objects(ids) => ids.iter().map(|id| store.name(*id)).collect(),
-        Value::Integer(number) => vec![match element.value.word(element.id) {
+        BcdValue::Text(text) => vec![text.clone()],
+        BcdValue::Object(id) => vec![store.name(*id)],
+        BcdValue::Objects(ids) => ids.iter().map(|id| store.name(*id)).collect(),
+        BcdValue::Integer(number) => vec![match element.value.number_name(element.id) {
             Some(word) => word.to_owned(),
             None => number.to_string(),
         }],
-        Value::Boolean(is_set) => vec![if *is_set { "Yes" } else { "No" }.to_owned()],
-        Value::Integers(numbers) => numbers.iter().map(|number| format!("{number:#x}")).collect(),
-        Value::Other(data) => {
+        BcdValue::Boolean(is_set) => vec![if *is_set { "Yes" } else { "No" }.to_owned()],
+        BcdValue::Integers(numbers) => numbers.iter().map(|number| format!("{number:#x}")).collect(),
+        BcdValue::Other(data) => {
             let mut lines = bytes_lines(&data.bytes);
             lines.insert(0, format!("({}, {})", data.kind, super::counted(data.bytes.len(), "byte")));
             lines
@@ -120,10 +120,10 @@ fn words(store: &Store, object: &Object, element: &Element) -> Vec<String> {
 }
 
 /// Path by which a device is searched for, if another element of its object holds that path.
-fn located_by<'a>(object: &'a Object, device: &Device) -> Option<&'a str> {
+fn located_by<'a>(object: &'a BcdObject, device: &BcdDevice) -> Option<&'a str> {
     match device {
-        Device::Locate { by: Locator::Element(number), .. } => match object.get(*number)? {
-            Value::Text(path) => Some(path),
+        BcdDevice::Locate { by: DeviceLocator::Element(number), .. } => match object.get(*number)? {
+            BcdValue::Text(path) => Some(path),
             _ => None,
         },
         _ => None,
@@ -138,16 +138,16 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn value_json(object: &Object, element: &Element) -> Json {
+fn value_json(object: &BcdObject, element: &BcdElement) -> Json {
     match &element.value {
-        Value::Device(device) => {
+        BcdValue::Device(device) => {
             let mut json = json!({ "device": device.to_string(), "bytes": hex(&device.to_bytes()) });
-            if let Device::Locate { by, within } = device {
+            if let BcdDevice::Locate { by, within } = device {
                 json["locate"] = match by {
-                    Locator::Path(path) => json!({ "path": path }),
-                    Locator::Element(number) => json!({
+                    DeviceLocator::Path(path) => json!({ "path": path }),
+                    DeviceLocator::Element(number) => json!({
                         "element": format!("{number:08x}"),
-                        "element-name": object.name_of(*number),
+                        "element-name": object.element_name(*number),
                         "path": located_by(object, device),
                     }),
                 };
@@ -155,12 +155,12 @@ fn value_json(object: &Object, element: &Element) -> Json {
             }
             json
         }
-        Value::Text(text) => json!(text),
-        Value::Object(id) => json!(id.to_string()),
-        Value::Objects(ids) => ids.iter().map(|id| id.to_string()).collect(),
-        Value::Integer(number) => json!(number),
-        Value::Boolean(is_set) => json!(is_set),
-        Value::Integers(numbers) => json!(numbers),
-        Value::Other(data) => json!({ "registry-type": data.kind.to_string(), "bytes": hex(&data.bytes) }),
+        BcdValue::Text(text) => json!(text),
+        BcdValue::Object(id) => json!(id.to_string()),
+        BcdValue::Objects(ids) => ids.iter().map(|id| id.to_string()).collect(),
+        BcdValue::Integer(number) => json!(number),
+        BcdValue::Boolean(is_set) => json!(is_set),
+        BcdValue::Integers(numbers) => json!(numbers),
+        BcdValue::Other(data) => json!({ "registry-type": data.kind.to_string(), "bytes": hex(&data.bytes) }),
     }
 }

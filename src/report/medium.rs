@@ -6,14 +6,14 @@ use serde_json::{Value as Json, json};
 
 use super::bcd::StoreFound;
 use super::{Page, counted};
-use crate::format::bcd::Store;
+use crate::format::bcd::BcdStore;
 use crate::format::iso::{BootProgram, IsoDisc};
 use crate::format::partitions::PartitionScheme;
 use crate::format::stick::Stick;
 use crate::format::volume_entry::VolumeEntry;
-use crate::format::wim::stored::Stored;
+use crate::format::wim::uncompressed::UncompressedWim;
 use crate::format::wim::{Incompatibility, MissingContents, Wim};
-use crate::format::windows::Windows;
+use crate::format::windows::WindowsFacts;
 use crate::output::{ParsedMedium, lists};
 use crate::size::Size;
 
@@ -69,14 +69,14 @@ pub fn parsed_medium_json(parsed: &ParsedMedium, said: &Said) -> Json {
 /// A boot store in one line.
 fn store_row(found: &StoreFound) -> (String, String) {
     let said = match &found.read {
-        Ok(store) => store.started().map_or_else(|| "starts nothing".into(), |started| started.to_string()),
+        Ok(store) => store.default_entry().map_or_else(|| "starts nothing".into(), |started| started.to_string()),
         Err(error) => format!("can't be read: {error}"),
     };
     ("boot store".into(), format!("{}: {}: {said}", found.firmware, found.path))
 }
 
 fn store_json(found: &StoreFound) -> Json {
-    let started = found.read.as_ref().ok().and_then(Store::started);
+    let started = found.read.as_ref().ok().and_then(BcdStore::default_entry);
     json!({
         "platform": found.firmware.to_string(),
         "path": found.path,
@@ -236,7 +236,7 @@ fn disc_json(disc: &IsoDisc, said: &Said) -> Json {
     })
 }
 
-fn stored_text(wim: &Stored, said: &Said, with_files: bool) -> Page {
+fn stored_text(wim: &UncompressedWim, said: &Said, with_files: bool) -> Page {
     let files: Vec<_> = wim.files.iter().filter(|file| !file.is_folder).collect();
     let n_folders = wim.files.len() - files.len();
     let bytes = Size(files.iter().map(|file| file.len).sum());
@@ -255,7 +255,7 @@ fn stored_text(wim: &Stored, said: &Said, with_files: bool) -> Page {
     page
 }
 
-fn stored_json(wim: &Stored, description: &[(String, String)]) -> Json {
+fn stored_json(wim: &UncompressedWim, description: &[(String, String)]) -> Json {
     let files = wim.files.iter().filter(|file| !file.is_folder).map(|file| {
         let extents: Vec<_> = file.place.iter().map(|place| [place.start, place.end - place.start]).collect();
         json!({ "path": file.path, "len": file.len, "extents": extents })
@@ -287,7 +287,7 @@ pub struct WimDetails {
     /// Properties that Microsoft's programs may not read.
     pub incompatibilities: Vec<Incompatibility>,
     /// The Windows in images that start, by index.
-    pub windows: BTreeMap<u32, Windows>,
+    pub windows: BTreeMap<u32, WindowsFacts>,
     /// Contents that are not in the file, by index of the image.
     pub missing: BTreeMap<u32, MissingContents>,
 }

@@ -5,7 +5,7 @@ use serde_json::{Value as Json, json};
 use super::Page;
 use super::medium::table;
 use crate::date;
-use crate::format::authenticode::{By, Signature, State};
+use crate::format::authenticode::{AuthorityMatch, Signature, SignatureState};
 use crate::format::boot_program::BootProgram;
 use crate::format::pe::FileVersion;
 use crate::verify::programs::Program;
@@ -29,10 +29,10 @@ fn words(program: &BootProgram) -> Vec<String> {
     }
     words.extend(program.signatures().into_iter().map(|signature| match signature {
         Ok(signature) => match &signature.state {
-            State::Good => format!("signed by {}", whose(&signature)),
-            State::Altered => format!("altered after it was signed by {}", whose(&signature)),
-            State::Forged(_) => format!("with a signature that is not {}'s", whose(&signature)),
-            State::Unchecked(why) => format!("signed by {} (not checked: {why})", whose(&signature)),
+            SignatureState::Good => format!("signed by {}", whose(&signature)),
+            SignatureState::Altered => format!("altered after it was signed by {}", whose(&signature)),
+            SignatureState::Forged(_) => format!("with a signature that is not {}'s", whose(&signature)),
+            SignatureState::Unchecked(why) => format!("signed by {} (not checked: {why})", whose(&signature)),
         },
         Err(_) => "with a signature that can't be read".into(),
     }));
@@ -42,10 +42,10 @@ fn words(program: &BootProgram) -> Vec<String> {
 /// The authority of a signature, or who signed the signer's certificate.
 fn whose(signature: &Signature) -> String {
     match signature.authority() {
-        Some(known) => match known.by {
-            By::Fingerprint => known.authority.to_string(),
-            By::IssuerName => format!("{}, by name", known.authority),
-            By::OtherCertificate => format!("a {} that is not Microsoft's", known.authority),
+        Some(known) => match known.matched_by {
+            AuthorityMatch::Fingerprint => known.authority.to_string(),
+            AuthorityMatch::IssuerName => format!("{}, by name", known.authority),
+            AuthorityMatch::OtherCertificate => format!("a {} that is not Microsoft's", known.authority),
         },
         None => signature.issuer(),
     }
@@ -74,10 +74,10 @@ pub fn program(program: &BootProgram) -> Page {
             None => String::new(),
         };
         let state = match &signature.state {
-            State::Good => "good".to_owned(),
-            State::Altered => "not of this file, which was altered".to_owned(),
-            State::Forged(why) => format!("not good: {why}"),
-            State::Unchecked(why) => format!("not checked: {why}"),
+            SignatureState::Good => "good".to_owned(),
+            SignatureState::Altered => "not of this file, which was altered".to_owned(),
+            SignatureState::Forged(why) => format!("not good: {why}"),
+            SignatureState::Unchecked(why) => format!("not checked: {why}"),
         };
         rows.push(("signature", format!("{state}, {}: {}{stamped}", signature.digest, whose(&signature))));
         rows.extend(signature.chain.iter().map(|certificate| {
@@ -91,19 +91,19 @@ pub fn program(program: &BootProgram) -> Page {
 
 /// A program as data.
 pub fn program_json(program: &BootProgram) -> Json {
-    let signature = |signature: Result<Signature, crate::format::authenticode::Malformed>| match signature {
+    let signature = |signature: Result<Signature, crate::format::authenticode::MalformedSignature>| match signature {
         Err(why) => json!({ "state": "unreadable", "why": why.to_string() }),
         Ok(signature) => {
             let (state, why) = match &signature.state {
-                State::Good => ("good", None),
-                State::Altered => ("altered", None),
-                State::Forged(why) => ("forged", Some((*why).to_owned())),
-                State::Unchecked(why) => ("unchecked", Some(why.clone())),
+                SignatureState::Good => ("good", None),
+                SignatureState::Altered => ("altered", None),
+                SignatureState::Forged(why) => ("forged", Some((*why).to_owned())),
+                SignatureState::Unchecked(why) => ("unchecked", Some(why.clone())),
             };
-            let by = signature.authority().map(|known| match known.by {
-                By::Fingerprint => "fingerprint",
-                By::IssuerName => "issuer-name",
-                By::OtherCertificate => "other-certificate",
+            let by = signature.authority().map(|known| match known.matched_by {
+                AuthorityMatch::Fingerprint => "fingerprint",
+                AuthorityMatch::IssuerName => "issuer-name",
+                AuthorityMatch::OtherCertificate => "other-certificate",
             });
             let chain = signature.chain.iter().map(|certificate| {
                 json!({

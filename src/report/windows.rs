@@ -2,14 +2,14 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::format::windows::Windows;
+use crate::format::windows::WindowsFacts;
 
 /// How many drivers that were added are named.
 const MAX_NAMES: usize = 10;
 
 /// The rows of a table; none where nothing is known.
-pub(super) fn rows(windows: &Windows) -> Vec<(&'static str, String)> {
-    if *windows == Windows::default() {
+pub(super) fn rows(windows: &WindowsFacts) -> Vec<(&'static str, String)> {
+    if *windows == WindowsFacts::default() {
         return Vec::new();
     }
     let architecture = windows.architecture.map(|architecture| format!("kernel for {architecture}"));
@@ -61,8 +61,8 @@ fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// The same as data; null where nothing is known.
-pub(super) fn json(windows: &Windows) -> Json {
-    if *windows == Windows::default() {
+pub(super) fn json(windows: &WindowsFacts) -> Json {
+    if *windows == WindowsFacts::default() {
         return Json::Null;
     }
     let unread = windows.unread.iter().map(|(path, why)| json!({ "path": path, "why": why }));

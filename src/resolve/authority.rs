@@ -5,9 +5,9 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::expiry::check_validity;
 use super::request::MediumRequest;
-use crate::format::certificate::pem::{self, Unreadable};
-use crate::format::certificate::signature::Unchecked;
-use crate::format::certificate::{Certificate, Key, Malformed};
+use crate::format::certificate::pem::{self, PemError};
+use crate::format::certificate::signature::SignatureError;
+use crate::format::certificate::{Certificate, MalformedCertificate, SubjectKey};
 use crate::limits::MAX_CERTIFICATE_LEN;
 use crate::manifest::{Mode, is_pem};
 use crate::problem::{Place, Problem, Problems};
@@ -121,7 +121,7 @@ fn check_authority(
         let problem = Problem::error(message).at(request.place(pointer), "may not sign certificates");
         problems.add(problem.help("name the certificate of its issuer instead"));
     }
-    if let Key::Rsa(bits @ 0..MIN_BITS) = certificate.key() {
+    if let SubjectKey::Rsa(bits @ 0..MIN_BITS) = certificate.key() {
         let message = format!("the key of the authority `{subject}` is weak: {bits} bits");
         let problem = Problem::warning(message).at(request.place(pointer), "");
         problems.add(problem.help(format!("renew the authority with a key of at least {MIN_BITS} bits")));
@@ -145,16 +145,16 @@ fn check_root(request: &MediumRequest<'_>, root: &Certificate, path: &Utf8Path, 
         let help = "name the issuer's certificate in `root-ca`, and this one in `issuing-cas`";
         Problem::new(Rule::InvalidRootCa, message).help(help)
     } else {
-        match root.is_signed_by(root) {
+        match root.check_signed_by(root) {
             Ok(()) => {
                 check_key_ids(request, root, root, &format!("`{path}`"), ROOT, problems);
                 return;
             }
-            Err(Unchecked::Wrong) => {
+            Err(SignatureError::Wrong) => {
                 Problem::new(Rule::InvalidRootCa, format!("the signature of `{path}` does not match its own key"))
                     .help("export it again; it was changed after it was signed")
             }
-            Err(Unchecked::Unsupported) => unverified_signature(root, path),
+            Err(SignatureError::Unsupported) => unverified_signature(root, path),
         }
     };
     problems.add(problem.at(request.place(ROOT), ""));
@@ -170,13 +170,14 @@ fn check_issuing(
     problems: &mut Problems,
 ) {
     let place = request.place(pointer);
-    if !certificate.signed_with().is_sha2() {
-        let message = format!("`{path}` is signed with {}, which Windows no longer accepts", certificate.signed_with());
+    if !certificate.signature_algorithm().is_sha2() {
+        let message =
+            format!("`{path}` is signed with {}, which Windows no longer accepts", certificate.signature_algorithm());
         let problem = Problem::warning(message).at(place.clone(), "");
         problems.add(problem.help("have it reissued with SHA-256"));
     }
     let signers: Vec<_> = all.all().filter(|signer| certificate.is_issued_by(signer)).collect();
-    let checked: Vec<_> = signers.iter().map(|signer| certificate.is_signed_by(signer)).collect();
+    let checked: Vec<_> = signers.iter().map(|signer| certificate.check_signed_by(signer)).collect();
     let problem = if certificate.is_self_issued() {
         let message = format!("`{path}` is a root certificate, listed in `issuing-cas`");
         Problem::error(message).help("move it to `root-ca`, or remove it")
@@ -190,7 +191,7 @@ fn check_issuing(
             Some(_) => problem.at(place, "").at(request.place(ROOT), "the root"),
             None => problem.at(place, ""),
         }
-    } else if checked.contains(&Err(Unchecked::Unsupported)) {
+    } else if checked.contains(&Err(SignatureError::Unsupported)) {
         unverified_signature(certificate, path).at(place, "")
     } else {
         let message = format!("the signature of `{path}` does not match the key of `{}`", certificate.issuer());
@@ -291,14 +292,14 @@ fn is_https(point: &str) -> bool {
 fn unverified_signature(certificate: &Certificate, path: &Utf8Path) -> Problem {
     Problem::new(
         Rule::UnverifiedSignature,
-        format!("the signature of `{path}` was not verified: its algorithm is {}", certificate.signed_with()),
+        format!("the signature of `{path}` was not verified: its algorithm is {}", certificate.signature_algorithm()),
     )
     .help("verify it with `openssl verify`")
 }
 
 /// Parses a file that holds one certificate; the error is a message with help.
 fn parse_single(bytes: &[u8], path: &Utf8Path) -> Result<Certificate, (String, String)> {
-    let (message, help) = match pem::certificates(bytes) {
+    let (message, help) = match pem::read_certificates(bytes) {
         Ok(certificates) => match <[Certificate; 1]>::try_from(certificates) {
             Ok([certificate]) => return Ok(certificate),
             Err(several) => (
@@ -306,8 +307,8 @@ fn parse_single(bytes: &[u8], path: &Utf8Path) -> Result<Certificate, (String, S
                 "put each into its own file: the root in `root-ca`, the others in `issuing-cas`".to_owned(),
             ),
         },
-        Err(Unreadable::Empty) => (format!("`{path}` is empty"), "export the certificate again".into()),
-        Err(Unreadable::Others(labels)) => {
+        Err(PemError::Empty) => (format!("`{path}` is empty"), "export the certificate again".into()),
+        Err(PemError::Others(labels)) => {
             let what = labels.first().map(String::as_str).unwrap_or("nothing");
             let help = if what.contains("PRIVATE KEY") {
                 "name the certificate; keep the private key of an authority away from media"
@@ -316,22 +317,22 @@ fn parse_single(bytes: &[u8], path: &Utf8Path) -> Result<Certificate, (String, S
             };
             (format!("`{path}` holds `{what}`, not a certificate"), help.into())
         }
-        Err(Unreadable::Armour(number)) => (
+        Err(PemError::Armour(number)) => (
             format!("the {} PEM block of `{path}` is damaged or not closed", ordinal(number)),
             "export it again".into(),
         ),
-        Err(Unreadable::Malformed(_, Malformed::Truncated)) => {
+        Err(PemError::Malformed(_, MalformedCertificate::Truncated)) => {
             (format!("`{path}` is truncated"), "copy it again".into())
         }
-        Err(Unreadable::Malformed(_, Malformed::NotOne(why))) => (
+        Err(PemError::Malformed(_, MalformedCertificate::NotOne(why))) => (
             format!("`{path}` is not a certificate: {why}"),
             "name a certificate in PEM or DER (`.cer`, `.crt`, `.pem`)".into(),
         ),
-        Err(Unreadable::Pfx) => (
+        Err(PemError::Pfx) => (
             format!("`{path}` is a PFX file; expected a certificate without a key"),
             format!("extract the certificate: `openssl pkcs12 -in {path} -cacerts -nokeys -out root.pem`"),
         ),
-        Err(Unreadable::Pkcs7) => (
+        Err(PemError::Pkcs7) => (
             format!("`{path}` is a PKCS #7 file without a certificate"),
             "export the certificate as PEM or DER (`.cer`, `.crt`, `.pem`)".into(),
         ),

@@ -14,8 +14,8 @@ use super::secret_refs::fetch_secret_text;
 use super::sources::Sources;
 use crate::content::Content;
 use crate::error::Result;
-use crate::format::container::{Header, Unreadable};
-use crate::format::medium_tree::path_on;
+use crate::format::media_variables_file::{VariablesError, VariablesHeader};
+use crate::format::medium_tree::path_on_medium;
 use crate::limits::{MAX_BASE_DATA_LEN, MAX_SCRIPT_LEN};
 use crate::manifest::{BaseTable, CONTENT, Kind, MAX_LABEL};
 use crate::media::data::{self, BaseData, Bootstrap, Encrypted, NoBase};
@@ -51,7 +51,7 @@ pub(super) fn open(request: &MediumRequest<'_>, problems: &mut Problems) -> Opti
     let pointer = format!("{table_at}/medium");
     let path = request.input(&pointer, &table.medium);
     let is_folder = request.readable(request.sources.is_folder(&path), &path, &pointer, problems)?;
-    let root = if is_folder { path } else { path_on(&path, "") };
+    let root = if is_folder { path } else { path_on_medium(&path, "") };
     let found = find_folder(request, &root, ".", &pointer, Location::Medium, problems)?;
     let Node::Folder(folder) = found.node else { return None };
     let bootstrap = read_bootstrap(request, table, &folder, &pointer, problems)?;
@@ -173,7 +173,7 @@ fn decrypt_data(
         Err(failed) => failed,
     };
     let problem = match why {
-        NoBase::Unreadable(Unreadable::Password) if password.is_some() => {
+        NoBase::Unreadable(VariablesError::Password) if password.is_some() => {
             Problem::error(format!("the password does not open `{}` of the base", windows_path(&path)))
                 .at(request.place(&password_at), "")
                 .at(request.place(&medium_at), "the base")
@@ -207,7 +207,7 @@ pub(super) fn read_encrypted_files(
             }
         }
     }
-    others.retain(|file| Header::begins(file.bytes.bytes()));
+    others.retain(|file| VariablesHeader::matches(file.bytes.bytes()));
     Ok((read(data::VARIABLES_FILE, variables)?, others))
 }
 

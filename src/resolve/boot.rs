@@ -297,7 +297,8 @@ fn add_stores(root: &mut Folder, wanted: &BootOptions) -> Result<Option<BootNote
         if !wanted.firmware.contains(&firmware) || !is_built {
             continue;
         }
-        let store = bcd::store(&bcd::Start { firmware, boot_image: &boot_image, boot_sdi: &boot_sdi });
+        let store =
+            bcd::windows_pe_store(&bcd::WindowsPeBoot { firmware, boot_image: &boot_image, boot_sdi: &boot_sdi });
         let content = Content::bytes(store.to_bytes(wanted.date)?);
         if !root.replace(path, content.clone()) {
             root.insert(path, content).map_err(|why| NoBootFiles::Misplaced { path: path.to_owned(), why })?;

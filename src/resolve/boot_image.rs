@@ -18,8 +18,8 @@ use super::volume_tree::VolumeTree;
 use super::wim::{self, DerivedImage, KnownWim};
 use super::windows_pe::WindowsPe;
 use crate::content::Content;
-use crate::format::wim::Use;
-use crate::format::windows::Windows;
+use crate::format::wim::WimUse;
+use crate::format::windows::WindowsFacts;
 use crate::manifest::SiteArchitecture;
 use crate::problem::{Problem, Problems};
 use crate::rule::Rule;
@@ -68,7 +68,7 @@ pub(super) fn prepare(request: &MediumRequest<'_>, problems: &mut Problems) -> O
     let Some((wim, index)) = open_wim(request, &path, image.index, IMAGE, "/boot/image/index", problems) else {
         return Some(unusable);
     };
-    if !check_image(request, &wim, index, Use::Start, IMAGE, problems) {
+    if !check_image(request, &wim, index, WimUse::Start, IMAGE, problems) {
         return Some(unusable);
     }
     let windows = boot_image_checks::read_windows(request, &wim, index, problems);
@@ -116,7 +116,7 @@ fn check_package(request: &MediumRequest<'_>, windows_pe: &WindowsPe, problems: 
 fn collect_additions(
     request: &MediumRequest<'_>,
     windows_pe: &WindowsPe,
-    windows: &Windows,
+    windows: &WindowsFacts,
     problems: &mut Problems,
 ) -> Option<Folder> {
     let n_errors = problems.n_errors_told();

@@ -10,7 +10,7 @@ use super::manifest_pointers::IMAGE;
 use super::request::MediumRequest;
 use super::wim::KnownWim;
 use super::windows_pe::WindowsPe;
-use crate::format::windows::{DriverClass, Windows};
+use crate::format::windows::{DriverClass, WindowsFacts};
 use crate::problem::{Problem, Problems};
 use crate::rule::Rule;
 use crate::sequence::rules::{self, BootImage};
@@ -26,12 +26,12 @@ pub(super) fn read_windows(
     wim: &KnownWim,
     index: u32,
     problems: &mut Problems,
-) -> Windows {
+) -> WindowsFacts {
     let windows = match wim.windows(index) {
         Ok(windows) => windows,
         Err(error) => {
             request.failed(&error, IMAGE, problems);
-            return Windows::default();
+            return WindowsFacts::default();
         }
     };
     for (path, why) in &windows.unread {
@@ -57,7 +57,7 @@ pub(super) fn read_windows(
 pub(super) fn check(
     request: &MediumRequest<'_>,
     windows_pe: &WindowsPe,
-    windows: &Windows,
+    windows: &WindowsFacts,
     additions: &Folder,
     added: &BTreeSet<DriverClass>,
     problems: &mut Problems,
@@ -86,7 +86,7 @@ pub(super) fn check(
 fn check_sequence(
     request: &MediumRequest<'_>,
     wim: &KnownWim,
-    windows: &Windows,
+    windows: &WindowsFacts,
     additions: &Folder,
     problems: &mut Problems,
 ) {
@@ -94,7 +94,7 @@ fn check_sequence(
     let Some(sequence) = rendered.sequence() else { return };
     // PowerShell files added by the manifest may be complete, so don't judge the image then.
     let is_own = additions.get(POWERSHELL_FOLDER).is_some();
-    let lacking_for_powershell = windows.lacking_for_powershell().filter(|lacking| lacking.is_empty() || !is_own);
+    let lacking_for_powershell = windows.missing_for_powershell().filter(|lacking| lacking.is_empty() || !is_own);
     let image = BootImage { path: wim.path().to_string(), place: request.place(IMAGE), lacking_for_powershell };
     for problem in rules::check_boot_image(sequence, rendered.manifest.media.kind, &image) {
         rendered.add_lowered(problem, problems);
@@ -106,11 +106,11 @@ fn check_sequence(
 fn check_client_programs(
     request: &MediumRequest<'_>,
     windows_pe: &WindowsPe,
-    windows: &Windows,
+    windows: &WindowsFacts,
     additions: &Folder,
     problems: &mut Problems,
 ) {
-    if !windows.is_there() || has_client(additions) {
+    if !windows.is_windows() || has_client(additions) {
         return;
     }
     if windows.clients.is_empty() {

@@ -13,7 +13,7 @@ use super::request::MediumRequest;
 use crate::content::Content;
 use crate::error::Result;
 use crate::firmware::Firmware;
-use crate::format::bcd::{NotStarted, Store};
+use crate::format::bcd::{BcdStore, DefaultEntryFault};
 use crate::format::regf::{self, Hive};
 use crate::limits::MAX_BOOT_STORE_LEN;
 use crate::manifest::BOOT_IMAGE_PATH;
@@ -44,7 +44,7 @@ pub(super) fn check_stores(request: &MediumRequest<'_>, medium: &AssembledMedium
             no_stores.push(format!("`{path}`"));
             continue;
         }
-        match Hive::read(&bytes).and_then(|hive| Store::read(&hive)) {
+        match Hive::read(&bytes).and_then(|hive| BcdStore::read(&hive)) {
             Ok(store) => sdis.extend(check_store(request, medium, path, *firmware, &store, problems)),
             Err(error) => {
                 let mut why = error.to_string();
@@ -85,10 +85,10 @@ fn check_store(
     medium: &AssembledMedium,
     path: &str,
     firmware: Firmware,
-    store: &Store,
+    store: &BcdStore,
     problems: &mut Problems,
 ) -> Option<String> {
-    let started = store.started().ok_or(NotStarted::NoEntry);
+    let started = store.default_entry().ok_or(DefaultEntryFault::NoEntry);
     let [boot_image, sdi] = match started.and_then(|started| started.files(firmware)) {
         Ok(files) => files,
         Err(not) => {

@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::format::fat::CodePage;
 use crate::format::partitions::Selection;
 use crate::format::wim::Wim;
-use crate::format::wim::capture::Packing;
+use crate::format::wim::capture::ContentCompression;
 use crate::git_lfs;
 use crate::limits;
 use crate::manifest::{CaptureCompression, CaptureManifest, NONE, Placeholders, Rendered, WINDOWS};
@@ -109,10 +109,10 @@ impl Resolver {
             sources,
             table: table.clone(),
             packing: match table.compression {
-                CaptureCompression::None => Packing::None,
-                CaptureCompression::Xpress => Packing::Xpress,
-                CaptureCompression::Lzx => Packing::Lzx,
-                CaptureCompression::Solid => Packing::Solid,
+                CaptureCompression::None => ContentCompression::None,
+                CaptureCompression::Xpress => ContentCompression::Xpress,
+                CaptureCompression::Lzx => ContentCompression::Lzx,
+                CaptureCompression::Solid => ContentCompression::Solid,
             },
             exclusions,
             update_from,

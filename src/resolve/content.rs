@@ -13,7 +13,7 @@ use super::prestart;
 use super::request::MediumRequest;
 use super::wim::KnownWim;
 use super::windows_pe::WindowsPe;
-use crate::format::wim::{Architecture, Use, WindowsVersion};
+use crate::format::wim::{Architecture, WimUse, WindowsVersion};
 use crate::manifest::{OperatingSystem, Package, Rendered, TakenEntry};
 use crate::media::PACKAGES;
 use crate::output::ContentEntry;
@@ -119,7 +119,7 @@ fn find_system(
             Some(opened) => opened,
             None => return Some(found),
         };
-    if check_image(request, &wim, index, Use::Apply, &pointer, problems) {
+    if check_image(request, &wim, index, WimUse::Apply, &pointer, problems) {
         check_architecture(request, windows_pe, &wim, index, &pointer, problems);
         check_version(request, windows_pe, &wim, index, &pointer, problems);
         check_applied(request, &wim, &system.id, &pointer, problems);
@@ -211,7 +211,7 @@ fn check_applied(request: &MediumRequest<'_>, wim: &KnownWim, id: &str, pointer:
         let index = action.integer("index").and_then(|index| u32::try_from(index).ok());
         let Some(index) = index else { continue };
         if wim.image(index).is_some() {
-            check_image(request, wim, index, Use::Apply, pointer, problems);
+            check_image(request, wim, index, WimUse::Apply, pointer, problems);
             continue;
         }
         let message = format!("`{}` has no image {index}, which the step `{}` applies", wim.path(), step.name);

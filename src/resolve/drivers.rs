@@ -22,7 +22,7 @@ use super::windows_pe::WindowsPe;
 use crate::content::Content;
 use crate::format::inf::Inf;
 use crate::format::wim::Architecture;
-use crate::format::windows::{DriverClass, Windows};
+use crate::format::windows::{DriverClass, WindowsFacts};
 use crate::limits::MAX_INF_LEN;
 use crate::problem::{Problem, Problems};
 use crate::rule::Rule;
@@ -53,7 +53,7 @@ struct Driver {
 pub(super) fn add_drivers(
     request: &MediumRequest<'_>,
     windows_pe: &WindowsPe,
-    windows: &Windows,
+    windows: &WindowsFacts,
     boot_image: &mut VolumeTree,
     problems: &mut Problems,
 ) -> BTreeSet<DriverClass> {
@@ -106,7 +106,7 @@ pub(super) fn add_drivers(
         "drivers that Windows PE needs during startup have to be added on Windows: \
          `dism /image:MOUNTED /add-driver /driver:FOLDER /recurse`",
     ));
-    if windows.is_there() && !windows.has_drvload {
+    if windows.is_windows() && !windows.has_drvload {
         let problem = Problem::new(
             Rule::UnsuitableBootDrivers,
             "the boot image has no `Windows\\System32\\drvload.exe`, which loads the drivers",

@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use super::base::read_encrypted_files;
 use super::sources::{SourceIndex, Sources};
 use crate::error::{Error, Result};
-use crate::format::medium_tree::{MediumTree, path_on};
+use crate::format::medium_tree::{MediumTree, path_on_medium};
 use crate::limits::MAX_SCRIPT_LEN;
 use crate::media::data::{self, BaseData, Bootstrap};
 use crate::volume::{Folder, Node};
@@ -98,7 +98,7 @@ impl ForeignMedium {
     ///
     /// The file can't be read, or is not a WIM file.
     pub fn images(&self, path: &str) -> Result<Vec<ImageOnMedium>> {
-        let path = if self.is_folder { self.path.join(path) } else { path_on(&self.path, path) };
+        let path = if self.is_folder { self.path.join(path) } else { path_on_medium(&self.path, path) };
         let wim = self.sources.wim(&path)?;
         let images = wim.facts().images.iter();
         Ok(images.map(|image| ImageOnMedium { index: image.index, name: image.name.clone() }).collect())

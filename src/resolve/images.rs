@@ -16,8 +16,8 @@ use super::request::MediumRequest;
 use super::sources::Sources;
 use super::wim::KnownWim;
 use crate::content::{Content, Source};
-use crate::format::wim::header::{HEADER_LEN, Header, MAGIC, PIPABLE_MAGIC};
-use crate::format::wim::{Compression, Incompatibility, MissingContents, Use, command, pipable};
+use crate::format::wim::header::{HEADER_LEN, MAGIC, PIPABLE_MAGIC, WimHeader};
+use crate::format::wim::{Incompatibility, MissingContents, WimCompression, WimUse, command, pipable_error};
 use crate::limits;
 use crate::problem::{Problem, Problems, Severity};
 use crate::shell;
@@ -28,13 +28,13 @@ pub(super) fn check_image(
     request: &MediumRequest<'_>,
     wim: &KnownWim,
     index: u32,
-    wanted: Use,
+    wanted: WimUse,
     pointer: &str,
     problems: &mut Problems,
 ) -> bool {
     let n_errors = problems.n_errors_told();
     check_compatibility(request, wim, Some(wanted), pointer, problems);
-    match wim.missing(index) {
+    match wim.missing_contents(index) {
         Ok(None) => {}
         Ok(Some(missing)) => {
             let message = missing_message(wim, index, &missing);
@@ -50,12 +50,12 @@ pub(super) fn check_image(
 fn check_compatibility(
     request: &MediumRequest<'_>,
     wim: &KnownWim,
-    wanted: Option<Use>,
+    wanted: Option<WimUse>,
     pointer: &str,
     problems: &mut Problems,
 ) {
     for found in &wim.facts().incompatibilities {
-        let Some(severity) = found.severity(wanted.unwrap_or(Use::Apply)) else { continue };
+        let Some(severity) = found.severity(wanted.unwrap_or(WimUse::Apply)) else { continue };
         let path = wim.path();
         let (words, help) = match found {
             Incompatibility::Unfinished => {
@@ -70,7 +70,7 @@ fn check_compatibility(
         };
         let options = match found {
             Incompatibility::Unfinished => "",
-            Incompatibility::Chunks { compression: Compression::Xpress, .. } => "--compress=XPRESS --chunk-size=32K",
+            Incompatibility::Chunks { compression: WimCompression::Xpress, .. } => "--compress=XPRESS --chunk-size=32K",
             Incompatibility::Chunks { .. } | Incompatibility::SolidChunks { .. } => "--compress=LZX --chunk-size=32K",
         };
         let message = format!("`{path}` {found}{words}");
@@ -85,14 +85,14 @@ fn check_compatibility(
 pub(super) fn check_package_wims(request: &MediumRequest<'_>, package: &Placement, problems: &mut Problems) {
     let pointer = &package.pointer;
     let files = wim_files(package);
-    let mut sets: BTreeMap<[u8; 16], Vec<(Header, Utf8PathBuf)>> = BTreeMap::new();
+    let mut sets: BTreeMap<[u8; 16], Vec<(WimHeader, Utf8PathBuf)>> = BTreeMap::new();
     for source in &files {
         let path = source.path();
         match wim_kind(request.sources, path) {
             Kind::Whole => check_package_wim(request, path, &files, pointer, problems),
             Kind::Part(header) => sets.entry(header.guid).or_default().push((header, path.to_owned())),
             Kind::Pipable => {
-                let error = pipable(path);
+                let error = pipable_error(path);
                 let problem = Problem::warning(error.to_string()).at(request.place(pointer), "in this folder");
                 problems.add(problem.help(error.advice().unwrap_or_default()));
             }
@@ -117,9 +117,9 @@ fn check_package_wim(
     let Ok(wim) = request.sources.wim(path) else { return };
     check_compatibility(request, &wim, None, pointer, problems);
     for index in 1..=wim.facts().images.len() as u32 {
-        let Ok(Some(missing)) = wim.missing(index) else { continue };
+        let Ok(Some(missing)) = wim.missing_contents(index) else { continue };
         let others = beside.iter().filter(|other| other.path() != path).cloned().collect();
-        if matches!(wim.complemented_by(index, others), Ok((_, true))) {
+        if matches!(wim.select_complements(index, others), Ok((_, true))) {
             continue;
         }
         let problem = Problem::warning(missing_message(&wim, index, &missing));
@@ -131,14 +131,14 @@ fn check_package_wim(
 /// Kinds of files with the extension of a WIM file.
 enum Kind {
     Whole,
-    Part(Header),
+    Part(WimHeader),
     Pipable,
     Other,
 }
 
 fn wim_kind(sources: &dyn Sources, path: &Utf8Path) -> Kind {
     let Ok(bytes) = sources.read_start(path, HEADER_LEN) else { return Kind::Other };
-    match Header::parse(&bytes) {
+    match WimHeader::parse(&bytes) {
         Some(header) if header.n_parts > 1 => Kind::Part(header),
         Some(_) => Kind::Whole,
         None if bytes.starts_with(&PIPABLE_MAGIC) => Kind::Pipable,
@@ -147,11 +147,11 @@ fn wim_kind(sources: &dyn Sources, path: &Utf8Path) -> Kind {
 }
 
 /// Returns the header with the number of a missing part, and the path of a part that is present.
-fn find_missing_part(set: &[(Header, Utf8PathBuf)]) -> Option<(Header, Utf8PathBuf)> {
+fn find_missing_part(set: &[(WimHeader, Utf8PathBuf)]) -> Option<(WimHeader, Utf8PathBuf)> {
     let (header, path) = set.iter().min_by_key(|(header, _)| header.part)?;
     let is_there = |part: &u16| set.iter().any(|(header, _)| header.part == *part);
     let part = (1..=header.n_parts).find(|part| !is_there(part))?;
-    Some((Header { part, ..header.clone() }, path.clone()))
+    Some((WimHeader { part, ..header.clone() }, path.clone()))
 }
 
 /// Returns the files of a package with the extension of a WIM file.
@@ -190,7 +190,7 @@ fn missing_help(sources: &dyn Sources, wim: &KnownWim, index: u32) -> String {
     let entries = folder.read_dir_utf8().into_iter().flatten().flatten();
     let mut beside: Vec<_> = entries
         .map(|entry| path.with_file_name(entry.file_name()))
-        .filter(|other| other != path && *other != command::renewed(path))
+        .filter(|other| other != path && *other != command::exported_path(path))
         .filter(|other| {
             is_named_like_wim(other) && sources.read_start(other, MAGIC.len()).is_ok_and(|start| start == MAGIC)
         })
@@ -202,7 +202,7 @@ fn missing_help(sources: &dyn Sources, wim: &KnownWim, index: u32) -> String {
         Ok(Content::Source(source)) => Some(source),
         _ => None,
     });
-    match wim.complemented_by(index, beside.collect()) {
+    match wim.select_complements(index, beside.collect()) {
         Ok((others, true)) => {
             let refs: Vec<_> = others.iter().map(|other| format!("--ref={}", shell::word(other.as_str()))).collect();
             let options = format!("{}{compress}", refs.join(" "));

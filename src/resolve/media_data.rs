@@ -10,7 +10,7 @@ use super::request::MediumRequest;
 use super::secret_refs::{fetch_secret_text, fetch_step_secret};
 use super::site::add_site;
 use super::supplied::SuppliedByBase;
-use crate::format::container::Algorithm;
+use crate::format::media_variables_file::VariablesCipher;
 use crate::manifest::{Encryption, Kind, MAX_VALUE, Manifest, Mode, VariableValue};
 use crate::media::data::{self, DataFile, MediaData, Policy, Value};
 use crate::output::SecretContent;
@@ -63,8 +63,8 @@ pub(super) fn build(request: &MediumRequest<'_>, base: Option<&Base>, problems: 
     }
     if base_data.is_none() || rendered.is_written("/security/encryption") {
         data.algorithm = match rendered.manifest.security.encryption {
-            Encryption::Aes128 => Algorithm::Aes128,
-            Encryption::Aes256 => Algorithm::Aes256,
+            Encryption::Aes128 => VariablesCipher::Aes128,
+            Encryption::Aes256 => VariablesCipher::Aes256,
         };
     }
     if let Some(password) = check_password(request, problems) {

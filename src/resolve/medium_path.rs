@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 use super::tree::{ContentFault, ListedFolder};
 use crate::content::{Content, Source};
 use crate::error::Error;
-use crate::format::medium_tree::{MediumTree, SEPARATOR, path_on};
+use crate::format::medium_tree::{MediumTree, SEPARATOR, path_on_medium};
 use crate::limits::check_len;
 use crate::problem::Problem;
 use crate::source;
@@ -121,8 +121,8 @@ impl MediumTrees {
         };
         let tree = self.tree(medium)?;
         let faults = tree.faults.iter().filter(|fault| is_within(&fault.path));
-        let fault = |fault: &crate::format::medium_tree::Fault| ContentFault {
-            path: path_on(medium, &fault.path),
+        let fault = |fault: &crate::format::medium_tree::MediumFault| ContentFault {
+            path: path_on_medium(medium, &fault.path),
             why: fault.why.clone(),
             help: fault.help,
         };
@@ -157,7 +157,7 @@ fn size(folder: &Folder) -> (u64, u64) {
 /// Returns the error for a path that does not exist on a medium, with the part that does as help.
 fn not_found_error(tree: &MediumTree, medium: &Utf8Path, within: &str) -> io::Error {
     if let Some(fault) = tree.faults.iter().find(|fault| fault.path.eq_ignore_ascii_case(within)) {
-        let message = format!("`{}` can't be used: {}", path_on(medium, &fault.path), fault.why);
+        let message = format!("`{}` can't be used: {}", path_on_medium(medium, &fault.path), fault.why);
         return io::Error::other(Error::new(message).help(fault.help));
     }
     let error = Error::new(format!("`{within}` is not on the medium `{medium}`"));

@@ -151,7 +151,7 @@ fn read_programs(bytes: &[u8], read_as: ReadAs) -> Vec<ReadProgram> {
     }
     // Anything but an intact FAT volume has no programs to check.
     let Ok(volume) = fat::read(&mut Cursor::new(bytes), 0..bytes.len() as u64) else { return Vec::new() };
-    let programs = volume.files.iter().filter(|file| !file.is_folder && boot_program::is_one(&file.path));
+    let programs = volume.files.iter().filter(|file| !file.is_folder && boot_program::is_boot_program(&file.path));
     let read = programs.map(|file| {
         let extents = file.extents.iter().map(|extent| bytes.get(extent.start as usize..extent.end as usize));
         let whole = extents.collect::<Option<Vec<_>>>().unwrap_or_default().concat();

@@ -8,7 +8,7 @@ use super::programs::{NotAProgram, ReadAs};
 use super::request::MediumRequest;
 use crate::content::Content;
 use crate::firmware::Firmware;
-use crate::format::authenticode::{Authority, By, Recognised, Signature, State};
+use crate::format::authenticode::{Authority, AuthorityMatch, RecognisedAuthority, Signature, SignatureState};
 use crate::format::boot_program::{self, BootProgram};
 use crate::format::revocations::{BOOT_MANAGER, Revocations, SecureVersion};
 use crate::limits;
@@ -52,7 +52,7 @@ struct PlacedProgram<'a> {
 impl PlacedProgram<'_> {
     /// Returns `true` if firmware starts the program, rather than a boot manager.
     fn is_first(&self) -> bool {
-        boot_program::started_on(self.path).is_some()
+        boot_program::removable_media_architecture(self.path).is_some()
     }
 }
 
@@ -78,7 +78,7 @@ pub(super) fn check_programs(
     if !wanted.firmware.contains(&Firmware::Uefi) {
         return false;
     }
-    let of_tree = found.files.iter().filter(|(path, _)| boot_program::is_one(path));
+    let of_tree = found.files.iter().filter(|(path, _)| boot_program::is_boot_program(path));
     let mut contents: Vec<(&str, &Content, ReadAs)> =
         of_tree.map(|(path, content)| (path.as_str(), content, ReadAs::Program)).collect();
     // Only discs start from the EFI boot image.
@@ -176,7 +176,7 @@ fn check_program(
     problems: &mut Problems,
 ) {
     let PlacedProgram { path, name, program } = placed;
-    let meant = boot_program::started_on(path);
+    let meant = boot_program::removable_media_architecture(path);
     let for_whom = program.processors();
     if let Some(meant) = meant.filter(|meant| program.architecture != Some(*meant)) {
         let problem =
@@ -209,15 +209,15 @@ fn check_program(
     for signature in program.signatures() {
         let problem = match signature {
             Ok(signature) => match &signature.state {
-                State::Good => {
+                SignatureState::Good => {
                     good.push(signature);
                     continue;
                 }
-                State::Altered => {
+                SignatureState::Altered => {
                     Problem::error(format!("{name} was changed after it was signed, so Secure Boot refuses it"))
                 }
-                State::Forged(why) => Problem::error(format!("the signature of {name} is invalid: {why}")),
-                State::Unchecked(why) => {
+                SignatureState::Forged(why) => Problem::error(format!("the signature of {name} is invalid: {why}")),
+                SignatureState::Unchecked(why) => {
                     let message = format!("the signature of {name} can't be verified: {why}");
                     good.push(signature);
                     Problem::warning(message)
@@ -228,7 +228,7 @@ fn check_program(
         bad.get_or_insert(problem);
     }
     // One valid signature is enough for firmware.
-    if let Some(problem) = bad.filter(|_| good.iter().all(|signature| signature.state != State::Good)) {
+    if let Some(problem) = bad.filter(|_| good.iter().all(|signature| signature.state != SignatureState::Good)) {
         let problem = problem.at(request.place(FILES), "comes from here");
         problems.add(problem.help("copy the file again from its source"));
     }
@@ -250,9 +250,9 @@ fn check_signer(
     let known: Vec<_> = good.iter().filter_map(Signature::authority).collect();
     let own = wanted.secure_boot_ca.authority();
     let (other, other_authority) = wanted.secure_boot_ca.other();
-    if let Some(Recognised { by, .. }) = known.iter().find(|known| known.authority == own) {
+    if let Some(RecognisedAuthority { matched_by, .. }) = known.iter().find(|known| known.authority == own) {
         findings.is_as_wanted |= placed.is_first();
-        if *by == By::OtherCertificate {
+        if *matched_by == AuthorityMatch::OtherCertificate {
             findings.by_other_certificate.insert(name.clone());
         }
         return;

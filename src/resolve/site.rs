@@ -13,10 +13,10 @@ use super::expiry::{check_medium_expiry, check_validity};
 use super::request::MediumRequest;
 use super::secret_refs::{fetch_secret, fetch_secret_text};
 use crate::date::Date;
-use crate::format::certificate::pfx::{self, NotOpened, Opened};
-use crate::format::certificate::private_key::{KEY_BITS, NotAKey, PrivateKey};
-use crate::format::certificate::signature::Unchecked;
-use crate::format::certificate::{self, CLIENT_AUTHENTICATION, Certificate, Key};
+use crate::format::certificate::pfx::{self, PfxContents, PfxError};
+use crate::format::certificate::private_key::{KEY_BITS, PrivateKey, PrivateKeyError};
+use crate::format::certificate::signature::SignatureError;
+use crate::format::certificate::{self, CLIENT_AUTHENTICATION, Certificate, SubjectKey};
 use crate::limits;
 use crate::manifest::{CertificateTable, Kind, PfxFile, SelfSigned, parse_date};
 use crate::media::data::{MediaData, Value};
@@ -80,7 +80,7 @@ pub(super) fn add_site(
         }
         _ => None,
     };
-    let Opened { certificate, mut others, key } = opened?;
+    let PfxContents { certificate, mut others, key } = opened?;
     // Servers need the chain to a root that they know; a self-signed certificate has none.
     let is_issued = !certificate.is_self_issued();
     for issuing in authorities.issuing.into_iter().filter(|_| is_issued) {
@@ -89,7 +89,7 @@ pub(super) fn add_site(
         }
     }
     let password: String = data.guid().chars().take(PASSWORD_LEN).collect();
-    let file = pfx::protected(&key, &certificate, &others, &password).ok()?;
+    let file = pfx::encode(&key, &certificate, &others, &password).ok()?;
     let file = Arc::new(Secret::new(hex(&file).into_bytes()));
     data.set("_SMSTSMediaPFX", Value::Secret(Arc::clone(&file)));
     Some((certificate, file))
@@ -102,7 +102,7 @@ fn open_pfx(
     authorities: &Authorities,
     pointer: &str,
     problems: &mut Problems,
-) -> Option<Opened> {
+) -> Option<PfxContents> {
     let [file_at, password_at] = ["file", "password"].map(|key| format!("{pointer}/{key}"));
     let path = request.input(&file_at, &pfx.file);
     let bytes = request.read_secret(&path, limits::MAX_SECRET_LEN, &file_at, problems)?;
@@ -121,7 +121,7 @@ fn open_pfx(
 
 fn report_unopened_pfx(
     request: &MediumRequest<'_>,
-    why: &NotOpened,
+    why: &PfxError,
     bytes: &[u8],
     path: &Utf8Path,
     [file, password]: [&str; 2],
@@ -129,25 +129,25 @@ fn report_unopened_pfx(
 ) {
     let is_pem = bytes.starts_with(b"-----BEGIN");
     let message = match why {
-        NotOpened::WrongPassword => format!("the password does not open `{path}`"),
-        NotOpened::NotOne(_) if is_pem => format!("`{path}` is a PEM file; expected a PFX file"),
+        PfxError::WrongPassword => format!("the password does not open `{path}`"),
+        PfxError::NotOne(_) if is_pem => format!("`{path}` is a PEM file; expected a PFX file"),
         why => format!("`{path}` can't be used: {why}"),
     };
     let problem = Problem::new(Rule::UnusableClientCertificate, message);
     let help = match why {
-        NotOpened::WrongPassword => "give the password that the file was exported with",
-        NotOpened::Truncated => "copy it again: it is truncated",
-        NotOpened::NotOne(_) if is_pem => {
+        PfxError::WrongPassword => "give the password that the file was exported with",
+        PfxError::Truncated => "copy it again: it is truncated",
+        PfxError::NotOne(_) if is_pem => {
             "convert it: `openssl pkcs12 -export -in cert.pem -inkey key.pem -out media.pfx`"
         }
-        NotOpened::NotOne(_) => "export the certificate with its private key, as PFX",
-        NotOpened::Unsupported(_) => "export it again, with an RSA key, AES or 3DES, and a password",
-        NotOpened::NoKey => "export the certificate again with its private key, which must be marked exportable",
-        NotOpened::NoCertificate => "export the certificate again together with its key",
-        NotOpened::KeyOfNone => "export the key with the certificate that belongs to it",
+        PfxError::NotOne(_) => "export the certificate with its private key, as PFX",
+        PfxError::Unsupported(_) => "export it again, with an RSA key, AES or 3DES, and a password",
+        PfxError::NoKey => "export the certificate again with its private key, which must be marked exportable",
+        PfxError::NoCertificate => "export the certificate again together with its key",
+        PfxError::KeyOfNone => "export the key with the certificate that belongs to it",
     };
     let problem = match why {
-        NotOpened::WrongPassword => problem.at(request.place(password), "").at(request.place(file), "the file"),
+        PfxError::WrongPassword => problem.at(request.place(password), "").at(request.place(file), "the file"),
         _ => problem.at(request.place(file), ""),
     };
     problems.add(problem.help(help));
@@ -156,7 +156,7 @@ fn report_unopened_pfx(
 /// Checks that a certificate can authenticate a client (R46).
 fn check_client(
     request: &MediumRequest<'_>,
-    opened: &Opened,
+    opened: &PfxContents,
     authorities: &Authorities,
     path: &Utf8Path,
     pointer: &str,
@@ -174,7 +174,7 @@ fn check_client(
             what,
             "export a client certificate; the key of an authority can create any number of clients",
         );
-    } else if !certificate.serves(CLIENT_AUTHENTICATION) {
+    } else if !certificate.allows(CLIENT_AUTHENTICATION) {
         let uses: Vec<_> =
             certificate.purposes().unwrap_or_default().iter().map(|oid| purpose_name(&oid.to_string())).collect();
         let what = format!("the certificate in `{path}` is for {}, not for client authentication", uses.join(", "));
@@ -188,11 +188,11 @@ fn check_client(
         complain(Rule::UnusableClientCertificate, what, "have one issued with the key usage `digitalSignature`");
     }
     match certificate.key() {
-        Key::Rsa(bits @ 0..MIN_BITS) => {
+        SubjectKey::Rsa(bits @ 0..MIN_BITS) => {
             let what = format!("the key of the certificate in `{path}` is weak: {bits} bits");
             complain(Rule::UnusableClientCertificate, what, "have one issued with a key of 2048 bits");
         }
-        Key::Rsa(bits) if bits > KEY_BITS => {
+        SubjectKey::Rsa(bits) if bits > KEY_BITS => {
             let what = format!("the key of the certificate in `{path}` has {bits} bits; the documented size is 2048");
             complain(
                 Rule::QuestionableClientCertificate,
@@ -202,15 +202,15 @@ fn check_client(
         }
         _ => {}
     }
-    let signed_with = certificate.signed_with();
+    let signed_with = certificate.signature_algorithm();
     if !signed_with.is_sha2() {
         let what = format!("the certificate in `{path}` is signed with {signed_with}");
         complain(Rule::UnusableClientCertificate, what, "have one issued with SHA-256, which Windows requires");
     }
     let issuers: Vec<&Certificate> = authorities.all().chain(&opened.others).collect();
     let named = issuers.iter().filter(|issuer| certificate.is_issued_by(issuer));
-    let checked: Vec<_> = named.map(|issuer| certificate.is_signed_by(issuer)).collect();
-    if !checked.is_empty() && checked.iter().all(|checked| *checked == Err(Unchecked::Wrong)) {
+    let checked: Vec<_> = named.map(|issuer| certificate.check_signed_by(issuer)).collect();
+    if !checked.is_empty() && checked.iter().all(|checked| *checked == Err(SignatureError::Wrong)) {
         let what = format!(
             "the signature of the certificate in `{path}` does not match its issuer `{}`",
             certificate.issuer()
@@ -256,7 +256,7 @@ fn make_self_signed(
     name: &str,
     pointer: &str,
     problems: &mut Problems,
-) -> Option<Opened> {
+) -> Option<PfxContents> {
     let Some(start) = own.start.as_deref().and_then(parse_date).or(medium_date(request)) else {
         let problem =
             Problem::new(Rule::InvalidCertificateDates, "the self-signed certificate has no start of validity");
@@ -297,7 +297,7 @@ fn make_self_signed(
         None => cached_key(request, pointer, problems)?,
     };
     match certificate::self_signed::self_signed(&key, name, start, end) {
-        Ok(certificate) => Some(Opened { certificate, others: Vec::new(), key }),
+        Ok(certificate) => Some(PfxContents { certificate, others: Vec::new(), key }),
         Err(error) => {
             let problem = Problem::error(format!("the certificate can't be made: {error}"));
             problems.add(problem.at(request.place(pointer), "").help("give it another key"));
@@ -317,12 +317,12 @@ fn parse_key(request: &MediumRequest<'_>, bytes: &[u8], pointer: &str, problems:
     let (message, help) = match PrivateKey::read(bytes) {
         Ok(key) if key.bits() < MIN_BITS => (format!("the key is weak: {} bits", key.bits()), make.to_owned()),
         Ok(key) => return Some(key),
-        Err(NotAKey::Encrypted) => (
+        Err(PrivateKeyError::Encrypted) => (
             "the key is encrypted with a password".into(),
             "remove the password in a safe place: `openssl pkey -in media.key -out media.key`".into(),
         ),
-        Err(NotAKey::Other(label)) => (format!("the key is `{label}`, not a readable RSA key"), make.into()),
-        Err(NotAKey::Unreadable) => ("the key is not a private key".into(), make.into()),
+        Err(PrivateKeyError::Other(label)) => (format!("the key is `{label}`, not a readable RSA key"), make.into()),
+        Err(PrivateKeyError::Unreadable) => ("the key is not a private key".into(), make.into()),
     };
     let problem = Problem::new(Rule::InvalidCertificateSource, message).at(request.place(pointer), "");
     problems.add(problem.help(help));

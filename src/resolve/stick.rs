@@ -5,7 +5,7 @@ use super::manifest_pointers::IMAGE;
 use super::request::MediumRequest;
 use super::wim_parts::{SplitOutcome, insert_parts, is_wim, report_split};
 use crate::format::fat::MAX_FILE_LEN;
-use crate::format::stick::{is_content, is_too_large};
+use crate::format::stick::{is_content, needs_ntfs};
 use crate::manifest::{LargeFiles, OutputFormat};
 use crate::media::PACKAGES;
 use crate::problem::{Problem, Problems};
@@ -27,7 +27,7 @@ pub(super) fn split_large_files(request: &MediumRequest<'_>, medium: &mut Assemb
     let files = medium.root.files();
     let asked = request.rendered.manifest.output.large_files;
     let has_ntfs = asked == Some(LargeFiles::Ntfs);
-    let is_there = |path: &str, len: u64| has_ntfs && is_too_large(path, len);
+    let is_there = |path: &str, len: u64| has_ntfs && needs_ntfs(path, len);
     let is_split = files.iter().any(|(path, content)| is_there(path, content.len()));
     // Once a file moves to the NTFS partition, all content does, and no longer counts for FAT32.
     let is_on_fat = |path: &str, len: u64| !is_split || !(is_content(path) || is_there(path, len));
@@ -77,7 +77,7 @@ fn report_too_large(
     len: u64,
     problems: &mut Problems,
 ) {
-    let is_startable = !is_too_large(path, len);
+    let is_startable = !needs_ntfs(path, len);
     let message = format!("`{path}` has {len} bytes; FAT32 on the stick limits files to {MAX_FILE_LEN} bytes");
     let problem = Problem::new(Rule::FileTooLargeForFat32, message)
         .at(request.place(&source_pointer(medium, path)), "comes from here");

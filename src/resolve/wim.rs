@@ -26,7 +26,7 @@ pub use reexported::{PackedWim, ensure_reexported};
 use crate::content::{Content, Source, SourceFile, Stat};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::wim::{Incompatibility, MissingContents, Wim, WimImageFacts};
-use crate::format::windows::{self, Windows};
+use crate::format::windows::{self, WindowsFacts};
 use crate::progress::Audience;
 use crate::store::{ObjectKey, ObjectKind, Objects, ReadingSince};
 
@@ -56,7 +56,7 @@ type FileAnswers = BTreeMap<(u32, String), Option<Arc<[u8]>>>;
 /// Names in folders by image and path.
 type FolderAnswers = BTreeMap<(u32, String), Vec<String>>;
 /// Windows installations by image.
-type WindowsAnswers = BTreeMap<u32, Windows>;
+type WindowsAnswers = BTreeMap<u32, WindowsFacts>;
 /// Missing contents by image.
 type MissingAnswers = BTreeMap<u32, Option<MissingContents>>;
 
@@ -84,7 +84,7 @@ struct CachedAnswers {
     /// Image, path, and the names in the folder.
     folders: Vec<(u32, String, Vec<String>)>,
     /// Image and description of its Windows.
-    windows: Vec<(u32, Windows)>,
+    windows: Vec<(u32, WindowsFacts)>,
     /// Image and its missing contents.
     missing: Vec<(u32, Option<MissingContents>)>,
 }
@@ -202,7 +202,7 @@ impl KnownWim {
 
     /// Returns the description of Windows in an image. Only the result is cached, not the files
     /// that it is read from.
-    pub fn windows(&self, index: u32) -> Result<Windows> {
+    pub fn windows(&self, index: u32) -> Result<WindowsFacts> {
         if let Some(answer) = self.windows.borrow().get(&index) {
             return Ok(answer.clone());
         }
@@ -213,13 +213,13 @@ impl KnownWim {
     }
 
     /// Returns the contents that an image lacks.
-    pub fn missing(&self, index: u32) -> Result<Option<MissingContents>> {
+    pub fn missing_contents(&self, index: u32) -> Result<Option<MissingContents>> {
         if let Some(answer) = self.missing.borrow().get(&index) {
             return Ok(answer.clone());
         }
         // Open the file first, to make sure that it is unchanged.
         self.wim()?;
-        let found = read_structure(self, &self.source)?.missing(index)?;
+        let found = read_structure(self, &self.source)?.missing_contents(index)?;
         self.is_news.set(true);
         self.missing.borrow_mut().insert(index, found.clone());
         Ok(found)
@@ -227,8 +227,8 @@ impl KnownWim {
 
     /// Returns those of `others` that have missing contents of an image, and `true` if nothing is
     /// missing then.
-    pub fn complemented_by(&self, index: u32, others: Vec<Arc<Source>>) -> Result<(Vec<Utf8PathBuf>, bool)> {
-        let (found, is_complete) = read_structure(self, &self.source)?.complemented_by(index, others)?;
+    pub fn select_complements(&self, index: u32, others: Vec<Arc<Source>>) -> Result<(Vec<Utf8PathBuf>, bool)> {
+        let (found, is_complete) = read_structure(self, &self.source)?.select_complements(index, others)?;
         Ok((found.iter().map(|source| source.path().to_owned()).collect(), is_complete))
     }
 

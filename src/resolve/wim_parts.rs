@@ -63,7 +63,7 @@ pub(super) fn insert_parts(
     let parts = parts.unwrap_or_default();
     let stem = &path[..path.len() - EXTENSION_LEN];
     for (n, part) in (1..).zip(parts) {
-        let path = PartNames::ConfigurationManager.of(stem, n);
+        let path = PartNames::ConfigurationManager.part_name(stem, n);
         root.insert(&path, Content::pieced(part)).map_err(|_| {
             Error::new(format!("`{path}` exists, but is needed for a part of a split WIM file"))
                 .help("rename the existing file")

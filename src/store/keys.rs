@@ -27,7 +27,7 @@ pub fn certificate_key(root: &Utf8Path) -> Result<PrivateKey> {
         return parse(secret);
     }
     prepare(root)?;
-    let key = PrivateKey::random().map_err(|error| Error::new("making a private key").because(error))?;
+    let key = PrivateKey::generate().map_err(|error| Error::new("making a private key").because(error))?;
     create(&path, key.to_pem().as_bytes()).map_err(|error| Error::io("writing", &path, error))?;
     read(root, &path)?.map_or(Ok(key), parse)
 }

@@ -8,7 +8,7 @@ use crate::date::Date;
 use crate::digest::Digest;
 use crate::error::Result;
 use crate::format::partitions::Selection;
-use crate::format::wim::capture::{Exclusions, Packing};
+use crate::format::wim::capture::{ContentCompression, Exclusions};
 use crate::manifest::CaptureTable;
 use crate::output::FORMAT_VERSION;
 
@@ -22,7 +22,7 @@ pub struct CaptureRequest {
     /// The table of the manifest.
     pub table: CaptureTable,
     /// Compression of contents.
-    pub packing: Packing,
+    pub packing: ContentCompression,
     /// The files that are left out.
     pub exclusions: ExclusionList,
     /// An earlier capture whose unchanged contents are reused.

@@ -50,7 +50,7 @@ impl SourceSnapshot {
             look.folder(path).map_err(failed)?;
         } else if metadata.is_file() {
             let file = limits::open(path).map_err(|error| Error::io("opening", path, error))?;
-            for file in VirtualDisk::open(path, Arc::new(file), references)?.named() {
+            for file in VirtualDisk::open(path, Arc::new(file), references)?.references() {
                 let metadata = file.metadata().map_err(|error| Error::io("looking at", &file.path, error))?;
                 look.add(file.name.as_bytes(), &metadata, None);
                 look.beside.named.push(file.path.clone());

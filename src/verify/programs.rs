@@ -6,7 +6,7 @@
 use std::io::{self, Read, SeekFrom};
 
 use super::{MediumFault, Verified};
-use crate::format::authenticode::State;
+use crate::format::authenticode::SignatureState;
 use crate::format::boot_program::{self, BootProgram};
 use crate::format::fat;
 use crate::format::revocations::Revocations;
@@ -31,7 +31,7 @@ const UEFI: u8 = 0xEF;
 /// Adds the boot programs of a medium to what was found, and as faults those that Secure Boot refuses.
 pub fn add(verified: &mut Verified, image: &mut dyn ReadSeek, parsed: &ParsedMedium, revocations: &Revocations) {
     let mut programs = Vec::new();
-    for file in Listing::from(parsed).files.iter().filter(|file| boot_program::is_one(&file.path)) {
+    for file in Listing::from(parsed).files.iter().filter(|file| boot_program::is_boot_program(&file.path)) {
         programs.push(Program {
             path: file.path.clone(),
             is_in_boot_image: false,
@@ -42,7 +42,7 @@ pub fn add(verified: &mut Verified, image: &mut dyn ReadSeek, parsed: &ParsedMed
     for place in parsed.boot().iter().filter(|entry| entry.platform == UEFI) {
         // What the catalog says of its length counts for nothing: the volume knows it.
         let Ok(volume) = fat::read(&mut &mut *image, place.offset..parsed.len()) else { continue };
-        for file in volume.files.iter().filter(|file| !file.is_folder && boot_program::is_one(&file.path)) {
+        for file in volume.files.iter().filter(|file| !file.is_folder && boot_program::is_boot_program(&file.path)) {
             let places =
                 file.extents.iter().map(|extent| Region { offset: extent.start, len: extent.end - extent.start });
             let read = read(image, &places.collect::<Vec<_>>(), file.len);
@@ -69,7 +69,9 @@ impl Program {
 /// Why Secure Boot does not start a program that was meant for it. One that is not signed was not.
 fn refused(program: &Program, revocations: &Revocations) -> Option<String> {
     let read = program.read.as_ref().ok()?;
-    if let Some(meant) = boot_program::started_on(&program.path).filter(|meant| read.architecture != Some(*meant)) {
+    if let Some(meant) =
+        boot_program::removable_media_architecture(&program.path).filter(|meant| read.architecture != Some(*meant))
+    {
         return Some(format!("it is for {}, and firmware of {meant} looks for that name", read.processors()));
     }
     if let Some(revoked) = read.revoked_by(revocations) {
@@ -78,9 +80,9 @@ fn refused(program: &Program, revocations: &Revocations) -> Option<String> {
     let mut first = None;
     for signature in read.signatures() {
         let why = match signature.map(|signature| signature.state) {
-            Ok(State::Good | State::Unchecked(_)) => return None,
-            Ok(State::Altered) => "it was altered after it was signed".into(),
-            Ok(State::Forged(why)) => format!("its signature is not good: {why}"),
+            Ok(SignatureState::Good | SignatureState::Unchecked(_)) => return None,
+            Ok(SignatureState::Altered) => "it was altered after it was signed".into(),
+            Ok(SignatureState::Forged(why)) => format!("its signature is not good: {why}"),
             Err(why) => format!("its signature can't be read: {why}"),
         };
         first.get_or_insert(why);

@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use tsmedia::content::Content;
 use tsmedia::date::Date;
 use tsmedia::firmware::Firmware::{self, Bios, Uefi};
-use tsmedia::format::bcd::Store;
+use tsmedia::format::bcd::BcdStore;
 use tsmedia::format::regf::Hive;
 use tsmedia::format::wim::Architecture;
 use tsmedia::layout::{Layout, Piece};
@@ -232,9 +232,9 @@ fn the_list_of_signatures_of_the_boot_image_goes_with_uefi_unless_the_boot_files
 fn started(found: &BootFiles, path: &str) -> String {
     let (_, content) = found.files.iter().find(|(at, _)| at.eq_ignore_ascii_case(path)).unwrap();
     let Content::Bytes(bytes) = content else { panic!("{path} is a file of the folder") };
-    let store = Store::read(&Hive::read(bytes).unwrap()).unwrap();
+    let store = BcdStore::read(&Hive::read(bytes).unwrap()).unwrap();
     let loader = store.objects.iter().find(|object| object.kind == 0x1020_0003).unwrap();
-    loader.named().filter(|(name, _)| name == "path").map(|(_, path)| format!("{:?}", path.value)).collect()
+    loader.named_elements().filter(|(name, _)| name == "path").map(|(_, path)| format!("{:?}", path.value)).collect()
 }
 
 #[test]

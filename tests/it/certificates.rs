@@ -4,12 +4,12 @@ use std::fs;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::TempDir;
-use tsmedia::format::certificate::pem::{self, Unreadable};
-use tsmedia::format::certificate::pfx::{self, NotOpened};
-use tsmedia::format::certificate::private_key::{KEY_BITS, NotAKey, PrivateKey};
+use tsmedia::format::certificate::pem::{self, PemError};
+use tsmedia::format::certificate::pfx::{self, PfxError};
+use tsmedia::format::certificate::private_key::{KEY_BITS, PrivateKey, PrivateKeyError};
 use tsmedia::format::certificate::self_signed::self_signed;
-use tsmedia::format::certificate::signature::Unchecked;
-use tsmedia::format::certificate::{CLIENT_AUTHENTICATION, Certificate, Key, Malformed};
+use tsmedia::format::certificate::signature::SignatureError;
+use tsmedia::format::certificate::{CLIENT_AUTHENTICATION, Certificate, MalformedCertificate, SubjectKey};
 
 mod encodings;
 
@@ -22,7 +22,8 @@ fn folder() -> (TempDir, Utf8PathBuf) {
 }
 
 fn read(path: &Utf8Path) -> Certificate {
-    let [certificate] = <[Certificate; 1]>::try_from(pem::certificates(&fs::read(path).unwrap()).unwrap()).unwrap();
+    let [certificate] =
+        <[Certificate; 1]>::try_from(pem::read_certificates(&fs::read(path).unwrap()).unwrap()).unwrap();
     certificate
 }
 
@@ -50,8 +51,8 @@ fn certificates_say_what_openssl_says_of_them() {
             format!("serial={}", hex(certificate.serial()).concat().trim_start_matches("00"))
         );
         assert_eq!((certificate.not_before(), certificate.not_after()), (1_577_836_800, 2_840_140_800));
-        assert_eq!(certificate.key(), Key::Rsa(2_048));
-        assert_eq!(certificate.signed_with().to_string(), "RSA with SHA-256");
+        assert_eq!(certificate.key(), SubjectKey::Rsa(2_048));
+        assert_eq!(certificate.signature_algorithm().to_string(), "RSA with SHA-256");
         assert_eq!((certificate.is_ca(), certificate.may_sign_certificates()), (name != "client", name != "client"));
         assert_eq!(certificate.is_self_issued(), name == "root");
         assert_eq!(certificate.purposes().is_some(), name == "client");
@@ -61,11 +62,11 @@ fn certificates_say_what_openssl_says_of_them() {
         assert_eq!(read(&der), certificate);
     }
     let [root, issuing, client] = ["root", "issuing", "client"].map(|name| read(&folder.join(format!("{name}.pem"))));
-    assert!(client.serves(CLIENT_AUTHENTICATION) && root.serves(CLIENT_AUTHENTICATION));
-    assert_eq!(root.is_signed_by(&root), Ok(()));
-    assert_eq!(issuing.is_signed_by(&root), Ok(()));
-    assert_eq!(client.is_signed_by(&issuing), Ok(()));
-    assert_eq!(client.is_signed_by(&root), Err(Unchecked::Wrong));
+    assert!(client.allows(CLIENT_AUTHENTICATION) && root.allows(CLIENT_AUTHENTICATION));
+    assert_eq!(root.check_signed_by(&root), Ok(()));
+    assert_eq!(issuing.check_signed_by(&root), Ok(()));
+    assert_eq!(client.check_signed_by(&issuing), Ok(()));
+    assert_eq!(client.check_signed_by(&root), Err(SignatureError::Wrong));
     assert!(client.is_issued_by(&issuing) && !client.is_issued_by(&root));
 }
 
@@ -76,27 +77,27 @@ fn signatures_of_every_padding_and_digest_are_checked_and_of_curves_told_as_unch
     for (digest, shown) in [("sha1", "RSA with SHA-1"), ("sha384", "RSA with SHA-384"), ("sha512", "RSA with SHA-512")]
     {
         let certificate = read(&make(&folder, Wanted { digest, ..wanted }));
-        assert_eq!(certificate.signed_with().to_string(), shown);
-        assert_eq!(certificate.is_signed_by(&certificate), Ok(()), "{digest}");
-        assert_eq!(certificate.signed_with().is_sha2(), digest != "sha1");
+        assert_eq!(certificate.signature_algorithm().to_string(), shown);
+        assert_eq!(certificate.check_signed_by(&certificate), Ok(()), "{digest}");
+        assert_eq!(certificate.signature_algorithm().is_sha2(), digest != "sha1");
         let mut damaged = certificate.der().to_vec();
         *damaged.last_mut().unwrap() ^= 1;
         let damaged = Certificate::from_der(&damaged).unwrap();
-        assert_eq!(damaged.is_signed_by(&certificate), Err(Unchecked::Wrong));
+        assert_eq!(damaged.check_signed_by(&certificate), Err(SignatureError::Wrong));
     }
     let (own, out) = (key("other"), folder.join("pss.pem"));
     let pss = ["-sigopt", "rsa_padding_mode:pss", "-sigopt", "rsa_pss_saltlen:digest", "-sha256"];
     let start = ["req", "-x509", "-key", own.as_str(), "-subj", "/CN=pss", "-out", out.as_str()];
     openssl(&[start.as_slice(), &pss].concat());
     let certificate = read(&out);
-    assert_eq!(certificate.signed_with().to_string(), "RSA-PSS with SHA-256");
-    assert_eq!(certificate.is_signed_by(&certificate), Ok(()));
+    assert_eq!(certificate.signature_algorithm().to_string(), "RSA-PSS with SHA-256");
+    assert_eq!(certificate.check_signed_by(&certificate), Ok(()));
     let certificate = read(&make(&folder, Wanted { key: "curve", digest: "sha256", ..wanted }));
     assert_eq!(
-        (certificate.key(), certificate.signed_with().to_string().as_str()),
-        (Key::Elliptic("P-256".into()), "ECDSA with SHA-256")
+        (certificate.key(), certificate.signature_algorithm().to_string().as_str()),
+        (SubjectKey::Elliptic("P-256".into()), "ECDSA with SHA-256")
     );
-    assert_eq!(certificate.is_signed_by(&certificate), Err(Unchecked::Unsupported));
+    assert_eq!(certificate.check_signed_by(&certificate), Err(SignatureError::Unsupported));
 }
 
 #[test]
@@ -104,20 +105,23 @@ fn files_that_hold_no_certificate_or_several_are_told_apart() {
     let (_kept, folder) = folder();
     chain(&folder);
     let [root, issuing] = ["root", "issuing"].map(|name| fs::read(folder.join(format!("{name}.pem"))).unwrap());
-    assert_eq!(pem::certificates(&[root.clone(), b"between\n".to_vec(), issuing].concat()).unwrap().len(), 2);
-    assert_eq!(pem::certificates(b"\r\n "), Err(Unreadable::Empty));
+    assert_eq!(pem::read_certificates(&[root.clone(), b"between\n".to_vec(), issuing].concat()).unwrap().len(), 2);
+    assert_eq!(pem::read_certificates(b"\r\n "), Err(PemError::Empty));
     let own = fs::read(key("root")).unwrap();
-    assert_eq!(pem::certificates(&own), Err(Unreadable::Others(vec!["PRIVATE KEY".into()])));
-    assert_eq!(pem::certificates(&root[..root.len() / 2]), Err(Unreadable::Armour(1)));
+    assert_eq!(pem::read_certificates(&own), Err(PemError::Others(vec!["PRIVATE KEY".into()])));
+    assert_eq!(pem::read_certificates(&root[..root.len() / 2]), Err(PemError::Armour(1)));
     let der = read(&folder.join("root.pem")).der().to_vec();
-    assert_eq!(pem::certificates(&der[..der.len() - 9]), Err(Unreadable::Malformed(1, Malformed::Truncated)));
     assert_eq!(
-        pem::certificates(&fs::read(authority::pfx(&folder, "client", "client", "x", &[])).unwrap()),
-        Err(Unreadable::Pfx)
+        pem::read_certificates(&der[..der.len() - 9]),
+        Err(PemError::Malformed(1, MalformedCertificate::Truncated))
+    );
+    assert_eq!(
+        pem::read_certificates(&fs::read(authority::pfx(&folder, "client", "client", "x", &[])).unwrap()),
+        Err(PemError::Pfx)
     );
     let none = openssl(&["crl2pkcs7", "-nocrl", "-outform", "DER"]);
-    assert_eq!(pem::certificates(&none), Err(Unreadable::Pkcs7));
-    assert!(matches!(pem::certificates(b"no certificate"), Err(Unreadable::Malformed(1, _))));
+    assert_eq!(pem::read_certificates(&none), Err(PemError::Pkcs7));
+    assert!(matches!(pem::read_certificates(b"no certificate"), Err(PemError::Malformed(1, _))));
 }
 
 /// Every way in which openssl and Windows protect them.
@@ -148,7 +152,7 @@ fn pfx_files_are_opened_however_they_are_protected() {
             let opened = pfx::open(&file, password).unwrap_or_else(|error| panic!("{way:?} {password:?}: {error}"));
             assert_eq!((&opened.certificate, opened.others.len()), (&client, 2), "{way:?}");
             assert_eq!(opened.key.bits(), 2_048);
-            assert_eq!(pfx::open(&file, "something else").err(), Some(NotOpened::WrongPassword), "{way:?}");
+            assert_eq!(pfx::open(&file, "something else").err(), Some(PfxError::WrongPassword), "{way:?}");
         }
     }
 }
@@ -158,12 +162,12 @@ fn what_is_wrong_with_a_pfx_file_is_told() {
     let (_kept, folder) = folder();
     chain(&folder);
     let file = fs::read(authority::pfx(&folder, "client", "client", "x", &[])).unwrap();
-    assert_eq!(pfx::open(&file[..file.len() - 40], "x").err(), Some(NotOpened::Truncated));
-    assert!(matches!(pfx::open(read(&folder.join("root.pem")).der(), "x"), Err(NotOpened::NotOne(_))));
+    assert_eq!(pfx::open(&file[..file.len() - 40], "x").err(), Some(PfxError::Truncated));
+    assert!(matches!(pfx::open(read(&folder.join("root.pem")).der(), "x"), Err(PfxError::NotOne(_))));
     let none = fs::read(authority::pfx(&folder, "client", "client", "x", &["-nokeys"])).unwrap();
-    assert_eq!(pfx::open(&none, "x").err(), Some(NotOpened::NoKey));
+    assert_eq!(pfx::open(&none, "x").err(), Some(PfxError::NoKey));
     let none = fs::read(authority::pfx(&folder, "client", "client", "x", &["-nocerts"])).unwrap();
-    assert_eq!(pfx::open(&none, "x").err(), Some(NotOpened::NoCertificate));
+    assert_eq!(pfx::open(&none, "x").err(), Some(PfxError::NoCertificate));
     let out = folder.join("curve.pem");
     make(
         &folder,
@@ -171,7 +175,7 @@ fn what_is_wrong_with_a_pfx_file_is_told() {
     );
     assert!(out.exists());
     let curve = fs::read(authority::pfx(&folder, "curve", "curve", "x", &[])).unwrap();
-    assert!(matches!(pfx::open(&curve, "x"), Err(NotOpened::Unsupported(_))));
+    assert!(matches!(pfx::open(&curve, "x"), Err(PfxError::Unsupported(_))));
 }
 
 #[test]
@@ -182,13 +186,13 @@ fn a_pfx_file_that_is_written_is_the_same_each_time_and_openssl_opens_it() {
     let file = authority::pfx(&folder, "client", "client", "author's own", &["-certfile", authorities.as_str()]);
     let opened = pfx::open(&fs::read(file).unwrap(), "author's own").unwrap();
     let password = "0A1B2C3D-0000-4000-8000-ABCDEF0";
-    let written = pfx::protected(&opened.key, &opened.certificate, &opened.others, password).unwrap();
-    assert_eq!(written, pfx::protected(&opened.key, &opened.certificate, &opened.others, password).unwrap());
+    let written = pfx::encode(&opened.key, &opened.certificate, &opened.others, password).unwrap();
+    assert_eq!(written, pfx::encode(&opened.key, &opened.certificate, &opened.others, password).unwrap());
     let again = pfx::open(&written, password).unwrap();
     assert_eq!((&again.certificate, &again.others), (&opened.certificate, &opened.others));
     assert_eq!(again.key.pkcs8(), opened.key.pkcs8());
     // Whoever has two files sees nothing in common but how they are built, since their salts are of what they hold.
-    let alone = pfx::protected(&opened.key, &opened.certificate, &[], password).unwrap();
+    let alone = pfx::encode(&opened.key, &opened.certificate, &[], password).unwrap();
     assert!(!alone.windows(200).any(|window| written.windows(200).any(|other| other == window)));
 
     let out = folder.join("written.pfx");
@@ -197,7 +201,7 @@ fn a_pfx_file_that_is_written_is_the_same_each_time_and_openssl_opens_it() {
     let said = |more: &[&str]| text(&[given.as_slice(), more].concat());
     assert!(said(&["-nodes", "-nocerts"]).contains("localKeyID: 01 00 00 00"));
     let shown = said(&["-nokeys", "-clcerts"]);
-    assert_eq!(pem::certificates(shown.as_bytes()).unwrap(), [opened.certificate]);
+    assert_eq!(pem::read_certificates(shown.as_bytes()).unwrap(), [opened.certificate]);
     let key_of_it = said(&["-nodes", "-nocerts"]);
     assert_eq!(PrivateKey::read(key_of_it.as_bytes()).unwrap().pkcs8(), opened.key.pkcs8());
     let info =
@@ -218,9 +222,11 @@ fn a_certificate_that_signs_itself_is_the_same_each_time_and_openssl_accepts_it(
     assert_eq!(certificate, self_signed(&own, name, start, end).unwrap());
     assert_ne!(certificate.serial(), self_signed(&own, name, start, end + 1).unwrap().serial());
     assert_eq!((certificate.not_before(), certificate.not_after()), (start, end));
-    assert_eq!(certificate.is_signed_by(&certificate), Ok(()));
-    assert!(own.belongs_to(&certificate) && certificate.serves(CLIENT_AUTHENTICATION) && certificate.may_sign());
-    assert_eq!((certificate.key(), certificate.is_ca()), (Key::Rsa(KEY_BITS), false));
+    assert_eq!(certificate.check_signed_by(&certificate), Ok(()));
+    assert!(
+        own.matches_certificate(&certificate) && certificate.allows(CLIENT_AUTHENTICATION) && certificate.may_sign()
+    );
+    assert_eq!((certificate.key(), certificate.is_ca()), (SubjectKey::Rsa(KEY_BITS), false));
 
     let (der, out) = (folder.join("made.der"), folder.join("made.pem"));
     fs::write(&der, certificate.der()).unwrap();
@@ -252,10 +258,13 @@ fn keys_are_read_in_the_forms_that_openssl_writes_and_those_of_other_kinds_told(
         assert_eq!(PrivateKey::read(&fs::read(&out).unwrap()).unwrap().pkcs8(), given.pkcs8(), "{way:?}");
     }
     openssl(&["pkcs8", "-topk8", "-in", own.as_str(), "-out", out.as_str(), "-passout", "pass:x"]);
-    assert_eq!(PrivateKey::read(&fs::read(&out).unwrap()).err(), Some(NotAKey::Encrypted));
-    assert_eq!(PrivateKey::read(&fs::read(key("curve")).unwrap()).err(), Some(NotAKey::Other("PRIVATE KEY".into())));
-    assert_eq!(PrivateKey::read(b"key").err(), Some(NotAKey::Unreadable));
-    let made = PrivateKey::random().unwrap();
+    assert_eq!(PrivateKey::read(&fs::read(&out).unwrap()).err(), Some(PrivateKeyError::Encrypted));
+    assert_eq!(
+        PrivateKey::read(&fs::read(key("curve")).unwrap()).err(),
+        Some(PrivateKeyError::Other("PRIVATE KEY".into()))
+    );
+    assert_eq!(PrivateKey::read(b"key").err(), Some(PrivateKeyError::Unreadable));
+    let made = PrivateKey::generate().unwrap();
     assert_eq!(made.bits(), KEY_BITS);
     assert_eq!(PrivateKey::read(made.to_pem().as_bytes()).unwrap().pkcs8(), made.pkcs8());
     fs::write(&out, made.to_pem().as_bytes()).unwrap();
@@ -293,10 +302,10 @@ fn damaged_certificates_and_pfx_files_are_refused_or_read_but_end_nothing() {
                     }
                 }
             }
-            let is_read = match pem::certificates(&damaged) {
+            let is_read = match pem::read_certificates(&damaged) {
                 Ok(certificates) => {
                     for certificate in certificates {
-                        let _ = (certificate.subject(), certificate.key(), certificate.is_signed_by(&certificate));
+                        let _ = (certificate.subject(), certificate.key(), certificate.check_signed_by(&certificate));
                     }
                     true
                 }

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use test_fixtures::is_thorough;
-use tsmedia::format::wim::{Architecture, Compression, Wim, WindowsVersion};
+use tsmedia::format::wim::{Architecture, Wim, WimCompression, WindowsVersion};
 
 struct Scratch {
     folder: Utf8PathBuf,
@@ -76,14 +76,14 @@ fn refusal(path: &Utf8Path) -> String {
 fn contents_come_out_of_every_compression() {
     let scratch = Scratch::new();
     for (n, (options, compression)) in [
-        (&["--compress=none"][..], Compression::None),
-        (&["--compress=XPRESS"], Compression::Xpress),
-        (&["--compress=LZX"], Compression::Lzx),
-        (&["--compress=LZX", "--chunk-size=64K"], Compression::Lzx),
-        (&["--compress=LZMS"], Compression::Lzms),
-        (&["--solid"], Compression::Lzms),
-        (&["--solid", "--solid-compress=XPRESS", "--solid-chunk-size=8K"], Compression::Lzms),
-        (&["--solid", "--solid-compress=LZX", "--solid-chunk-size=32K"], Compression::Lzms),
+        (&["--compress=none"][..], WimCompression::None),
+        (&["--compress=XPRESS"], WimCompression::Xpress),
+        (&["--compress=LZX"], WimCompression::Lzx),
+        (&["--compress=LZX", "--chunk-size=64K"], WimCompression::Lzx),
+        (&["--compress=LZMS"], WimCompression::Lzms),
+        (&["--solid"], WimCompression::Lzms),
+        (&["--solid", "--solid-compress=XPRESS", "--solid-chunk-size=8K"], WimCompression::Lzms),
+        (&["--solid", "--solid-compress=LZX", "--solid-chunk-size=32K"], WimCompression::Lzms),
     ]
     .into_iter()
     .enumerate()

@@ -12,7 +12,7 @@ use crate::cli::Outcome;
 use crate::cli::password;
 use crate::cli::screen::Screen;
 use crate::error::{Error, Result};
-use crate::format::container::{self, DEFAULT_PASSWORD, HEADER_LEN, Header};
+use crate::format::media_variables_file::{self, DEFAULT_PASSWORD, HEADER_LEN, VariablesHeader};
 use crate::limits::{self, MAX_VARIABLES_LEN};
 use crate::media::data;
 use crate::report::{self, Page};
@@ -25,18 +25,19 @@ const MAX_LEN: u64 = MAX_VARIABLES_LEN as u64 + 64;
 /// Whether a file begins like a container.
 pub(super) fn is_one(path: &Utf8Path) -> bool {
     let mut start = [0; HEADER_LEN];
-    limits::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && Header::begins(&start)
+    limits::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && VariablesHeader::matches(&start)
 }
 
 pub(super) fn run(path: &Utf8Path, arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let reading = |error| Error::io("reading", path, error);
     let bytes = limits::read(path, MAX_LEN).map_err(reading)?;
-    let unreadable = |bad: container::Unreadable| Error::new(format!("`{path}` can't be read")).because(bad);
-    let header = Header::read(&bytes).map_err(unreadable)?;
+    let unreadable =
+        |bad: media_variables_file::VariablesError| Error::new(format!("`{path}` can't be read")).because(bad);
+    let header = VariablesHeader::read(&bytes).map_err(unreadable)?;
     let given = arguments.password_from.as_ref().map(password::read).transpose()?;
     let password = given.as_ref().and_then(Secret::text).unwrap_or(DEFAULT_PASSWORD);
-    let text = match (container::decode(&bytes, password), &given) {
-        (Err(_), None) => guid_beside(path).and_then(|guid| container::decode(&bytes, &guid).ok()),
+    let text = match (media_variables_file::decode(&bytes, password), &given) {
+        (Err(_), None) => guid_beside(path).and_then(|guid| media_variables_file::decode(&bytes, &guid).ok()),
         (Err(bad), Some(_)) => {
             return Err(unreadable(bad).help("give the password of the medium with `--password-from`"));
         }
@@ -85,6 +86,6 @@ pub(super) fn run(path: &Utf8Path, arguments: &Arguments, screen: &Screen) -> Re
 /// Returns the GUID of a medium without a password, which encrypts its policies, from the variables beside them.
 fn guid_beside(path: &Utf8Path) -> Option<Zeroizing<String>> {
     let bytes = limits::read(path.with_file_name("Variables.dat"), MAX_LEN).ok()?;
-    let variables = data::read_variables(&container::decode(&bytes, DEFAULT_PASSWORD).ok()?);
+    let variables = data::read_variables(&media_variables_file::decode(&bytes, DEFAULT_PASSWORD).ok()?);
     variables.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(data::GUID)).map(|(_, guid)| guid)
 }

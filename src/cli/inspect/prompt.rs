@@ -79,7 +79,9 @@ fn uefi(program: &BootProgram, end: u64, files: &[ListedFile], image: &mut dyn R
 /// The program that firmware starts from a FAT volume.
 fn started(volume: &[u8]) -> Option<Vec<u8>> {
     let files = fat::read(&mut Cursor::new(volume), 0..volume.len() as u64).ok()?.files;
-    let file = files.into_iter().find(|file| !file.is_folder && boot_program::started_on(&file.path).is_some())?;
+    let file = files
+        .into_iter()
+        .find(|file| !file.is_folder && boot_program::removable_media_architecture(&file.path).is_some())?;
     let extents = file.extents.iter().map(|extent| volume.get(extent.start as usize..extent.end as usize));
     let mut bytes = extents.collect::<Option<Vec<_>>>()?.concat();
     bytes.truncate(usize::try_from(file.len).ok()?);

@@ -1,6 +1,6 @@
 //! The boot stores of a finished medium.
 
-use crate::format::bcd::Store;
+use crate::format::bcd::BcdStore;
 use crate::format::regf::{Hive, MAGIC};
 use crate::limits::MAX_BOOT_STORE_LEN;
 use crate::output::{Listing, ParsedMedium, ReadSeek};
@@ -15,7 +15,7 @@ pub(super) fn of(parsed: &ParsedMedium, image: &mut dyn ReadSeek) -> Vec<StoreFo
     for (firmware, path) in STORES {
         let Some(file) = listing.files.iter().find(|file| file.path.eq_ignore_ascii_case(path)) else { continue };
         let read = file.read_bytes(image, MAX_BOOT_STORE_LEN).and_then(|bytes| match bytes.starts_with(MAGIC) {
-            true => Hive::read(&bytes).and_then(|hive| Store::read(&hive)).map(Some),
+            true => Hive::read(&bytes).and_then(|hive| BcdStore::read(&hive)).map(Some),
             false => Ok(None),
         });
         if let Some(read) = read.transpose() {

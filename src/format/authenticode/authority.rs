@@ -1,9 +1,10 @@
-//! The authorities of Microsoft that firmware trusts or not, and how they are told.
+//! Microsoft authorities that sign boot programs, and how a certificate chain is matched to them.
 //!
-//! By the SHA-256 fingerprint of the certificate, which is in every signature of Microsoft's own. The fingerprints are
-//! those of the files in Microsoft's repository `secureboot_objects`; their SHA-1 thumbprints are in its "Windows Secure
-//! Boot Key Creation and Management Guidance" too. By name alone where that certificate is missing or is another: a name
-//! is what anybody can write, and firmware does not go by it.
+//! Every Microsoft signature contains the authority's certificate, which is matched by SHA-256
+//! fingerprint. The fingerprints are those of the files in Microsoft's repository
+//! `secureboot_objects`; "Windows Secure Boot Key Creation and Management Guidance" lists the SHA-1
+//! thumbprints. If the certificate is missing or has another fingerprint, the name alone is matched:
+//! anybody can use that name, and firmware does not trust it.
 
 use std::fmt;
 
@@ -12,45 +13,45 @@ use crate::foreign_text::{from_utf8, from_utf16};
 use crate::format::asn1::{Der, SEQUENCE, SET};
 use crate::format::certificate::Certificate;
 
-/// An authority of Microsoft that signs boot programs.
+/// Microsoft authority that signs boot programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Authority {
-    /// Signs Windows since 2011. Where CVE-2023-24932 is mitigated in full, firmware has revoked it.
+    /// Has signed Windows since 2011. Revoked in firmware with all mitigations of CVE-2023-24932.
     WindowsProductionPca2011,
-    /// Signs Windows since 2023.
+    /// Has signed Windows since 2023.
     WindowsUefiCa2023,
-    /// Signs the programs of others since 2011.
+    /// Has signed third-party programs since 2011.
     UefiCa2011,
-    /// Signs the programs of others since 2023.
+    /// Has signed third-party programs since 2023.
     UefiCa2023,
 }
 
-/// An authority, and how it was told.
+/// Authority of a signature and the property that identified it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Recognised {
-    /// Which.
+pub struct RecognisedAuthority {
+    /// Matched authority.
     pub authority: Authority,
-    /// By what.
-    pub by: By,
+    /// Property that matched.
+    pub matched_by: AuthorityMatch,
 }
 
-/// What an authority was told by.
+/// Property of a certificate chain that identifies an authority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum By {
-    /// Its certificate.
+pub enum AuthorityMatch {
+    /// SHA-256 fingerprint of a certificate in the chain.
     Fingerprint,
-    /// The name that a certificate gives as its issuer's, which is not with the signature.
+    /// Issuer name of the last certificate; the authority's own certificate is missing.
     IssuerName,
-    /// The name of a certificate that is another than Microsoft's.
+    /// Subject name of a certificate with another fingerprint than Microsoft's.
     OtherCertificate,
 }
 
 impl Authority {
-    /// All of them.
+    /// All authorities.
     pub const ALL: [Self; 4] =
         [Self::WindowsProductionPca2011, Self::WindowsUefiCa2023, Self::UefiCa2011, Self::UefiCa2023];
 
-    /// Its common name.
+    /// Common name in the authority's certificate.
     pub fn name(self) -> &'static str {
         match self {
             Self::WindowsProductionPca2011 => "Microsoft Windows Production PCA 2011",
@@ -60,7 +61,7 @@ impl Authority {
         }
     }
 
-    /// The SHA-256 digest of its certificate.
+    /// SHA-256 digest of the authority's certificate.
     pub fn fingerprint(self) -> Sha256 {
         Sha256(match self {
             Self::WindowsProductionPca2011 => hex(b"e8e95f0733a55e8bad7be0a1413ee23c51fcea64b3c8fa6a786935fddcc71961"),
@@ -77,39 +78,41 @@ impl fmt::Display for Authority {
     }
 }
 
-/// The authority that a chain leads to.
-pub(super) fn recognise(chain: &[Certificate]) -> Option<Recognised> {
+/// Finds the authority that a certificate chain leads to.
+pub(super) fn recognise(chain: &[Certificate]) -> Option<RecognisedAuthority> {
     for certificate in chain {
         let fingerprint = certificate.fingerprint();
         if let Some(authority) = Authority::ALL.into_iter().find(|authority| authority.fingerprint() == fingerprint) {
-            return Some(Recognised { authority, by: By::Fingerprint });
+            return Some(RecognisedAuthority { authority, matched_by: AuthorityMatch::Fingerprint });
         }
     }
     let named = |name: &[u8]| {
         let name = common_name(name)?;
         Authority::ALL.into_iter().find(|authority| authority.name() == name)
     };
+    // The signer's own certificate may bear any name.
     let of_subjects = chain.iter().skip(1).find_map(|certificate| named(&certificate.encoded_names().0));
     if let Some(authority) = of_subjects {
-        return Some(Recognised { authority, by: By::OtherCertificate });
+        return Some(RecognisedAuthority { authority, matched_by: AuthorityMatch::OtherCertificate });
     }
     let authority = named(&chain.last()?.encoded_names().1)?;
-    Some(Recognised { authority, by: By::IssuerName })
+    Some(RecognisedAuthority { authority, matched_by: AuthorityMatch::IssuerName })
 }
 
-/// The common name in an encoded name (`2.5.4.3`), if there is one. Of several the last counts, which is the nearest.
+/// Common name (`2.5.4.3`) in an encoded distinguished name. The last one counts if there are
+/// several: it is the most specific.
 pub(crate) fn common_name(name: &[u8]) -> Option<String> {
     const COMMON_NAME: &[u8] = &[0x55, 4, 3];
-    let mut parts = Der(Der(name).next_of(SEQUENCE)?.value);
+    let mut parts = Der(Der(name).next_tagged(SEQUENCE)?.value);
     let mut found = None;
-    while let Some(part) = parts.next_of(SET) {
-        let mut pair = Der(Der(part.value).next_of(SEQUENCE)?.value);
+    while let Some(part) = parts.next_tagged(SET) {
+        let mut pair = Der(Der(part.value).next_tagged(SEQUENCE)?.value);
         if pair.next()?.value != COMMON_NAME {
             continue;
         }
         let text = pair.next()?;
         let name = match text.tag {
-            // BMPString, two bytes a character; all others have one byte or are UTF-8.
+            // BMPString has two bytes per character; the other types have one, or are UTF-8.
             0x1E => {
                 let units = text.value.chunks_exact(2).map(|pair| u16::from_be_bytes([pair[0], pair[1]]));
                 from_utf16(units)
@@ -121,7 +124,7 @@ pub(crate) fn common_name(name: &[u8]) -> Option<String> {
     found
 }
 
-/// Digits as they are published, at compile time.
+/// Decodes a published fingerprint at compile time.
 const fn hex(digits: &[u8; 64]) -> [u8; 32] {
     const fn nibble(digit: u8) -> u8 {
         match digit {

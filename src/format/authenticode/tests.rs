@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use test_fixtures::is_thorough;
 
 use super::*;
-use crate::format::boot_program::{BootProgram, Revoked};
+use crate::format::boot_program::{BootProgram, Revocation};
 use crate::format::revocations::{BOOT_MANAGER, Revocations, SecureVersion};
 use test_fixtures::program::Program;
 use test_fixtures::signers::{NAMED_2011, NAMED_2023, OWN, Signers};
@@ -15,12 +15,12 @@ fn signatures(program: &[u8]) -> Vec<Signature> {
     signatures.into_iter().collect::<Result<_, _>>().unwrap()
 }
 
-fn states(program: &[u8]) -> Vec<State> {
+fn states(program: &[u8]) -> Vec<SignatureState> {
     signatures(program).into_iter().map(|signature| signature.state).collect()
 }
 
-fn authorities(program: &[u8]) -> Vec<Option<(Authority, By)>> {
-    let known = |signature: Signature| signature.authority().map(|known| (known.authority, known.by));
+fn authorities(program: &[u8]) -> Vec<Option<(Authority, AuthorityMatch)>> {
+    let known = |signature: Signature| signature.authority().map(|known| (known.authority, known.matched_by));
     signatures(program).into_iter().map(known).collect()
 }
 
@@ -34,8 +34,8 @@ fn signatures_are_what_those_who_made_them_and_other_readers_say() {
     for signed in [signers.osslsigncode(&program, NAMED_2023, &[]), signers.sbsign(&program, NAMED_2023)] {
         assert!(signers.sbverify(&signed, &signers.path("named-2023.ca.pem")));
         assert_eq!(BootProgram::read(&signed).unwrap().sha256, ours.sha256);
-        assert_eq!(states(&signed), [State::Good]);
-        assert_eq!(authorities(&signed), [Some((Authority::WindowsUefiCa2023, By::OtherCertificate))]);
+        assert_eq!(states(&signed), [SignatureState::Good]);
+        assert_eq!(authorities(&signed), [Some((Authority::WindowsUefiCa2023, AuthorityMatch::OtherCertificate))]);
         let signature = &signatures(&signed)[0];
         assert_eq!((signature.signer().as_str(), signature.issuer().as_str()), ("Test Signer", "Windows UEFI CA 2023"));
         assert_eq!((signature.chain.len(), signature.digest.as_str()), (2, "SHA-256"));
@@ -43,14 +43,14 @@ fn signatures_are_what_those_who_made_them_and_other_readers_say() {
         let mut altered = signed.clone();
         altered[0x234] ^= 1;
         assert!(!signers.sbverify(&altered, &signers.path("named-2023.ca.pem")));
-        assert_eq!(states(&altered), [State::Altered]);
+        assert_eq!(states(&altered), [SignatureState::Altered]);
     }
     let signed = signers.sbsign(&program, OWN);
-    assert_eq!((states(&signed), authorities(&signed)), (vec![State::Good], vec![None]));
+    assert_eq!((states(&signed), authorities(&signed)), (vec![SignatureState::Good], vec![None]));
     let twice = signers.sbsign(&signers.sbsign(&program, NAMED_2011), NAMED_2023);
-    assert_eq!(states(&twice), [State::Good, State::Good]);
+    assert_eq!(states(&twice), [SignatureState::Good, SignatureState::Good]);
     let named = [Authority::WindowsProductionPca2011, Authority::WindowsUefiCa2023];
-    assert_eq!(authorities(&twice), named.map(|authority| Some((authority, By::OtherCertificate))));
+    assert_eq!(authorities(&twice), named.map(|authority| Some((authority, AuthorityMatch::OtherCertificate))));
 
     // Without the authority's certificate its name is all that there is.
     fs::copy(signers.path("signer.key"), signers.path("key")).unwrap();
@@ -58,16 +58,19 @@ fn signatures_are_what_those_who_made_them_and_other_readers_say() {
     fs::write(signers.path("in"), &program).unwrap();
     signers.run("osslsigncode", &alone);
     let alone = fs::read(signers.path("alone")).unwrap();
-    assert_eq!(authorities(&alone), [Some((Authority::WindowsProductionPca2011, By::IssuerName))]);
-    assert_eq!(states(&alone), [State::Good]);
+    assert_eq!(authorities(&alone), [Some((Authority::WindowsProductionPca2011, AuthorityMatch::IssuerName))]);
+    assert_eq!(states(&alone), [SignatureState::Good]);
 
     let sha1 = signers.osslsigncode(&program, OWN, &["-h", "sha1"]);
-    assert_eq!(states(&sha1), [State::Unchecked("its digest is SHA-1".into())]);
+    assert_eq!(states(&sha1), [SignatureState::Unchecked("its digest is SHA-1".into())]);
 
     signers.leaf("own", "signer.key", "Test Stamps", "timeStamping");
     let stamp = ["-TSA-certs", "own.pem", "-TSA-key", "signer.key", "-TSA-time", "1750000000"];
     let stamped = signers.osslsigncode(&program, NAMED_2023, &stamp);
-    assert_eq!((states(&stamped), signatures(&stamped)[0].stamped.as_deref()), (vec![State::Good], Some("2025-06-15")));
+    assert_eq!(
+        (states(&stamped), signatures(&stamped)[0].stamped.as_deref()),
+        (vec![SignatureState::Good], Some("2025-06-15"))
+    );
 
     forged(&signers, &signed, &program);
     revoked(&signers, &twice);
@@ -82,7 +85,7 @@ fn forged(signers: &Signers, signed: &[u8], program: &[u8]) {
     // The signature is the last field where there is no time stamp.
     *wrong.iter_mut().rfind(|byte| **byte != 0).unwrap() ^= 1;
     let state = Signature::read(&wrong, &sha256).unwrap().state;
-    assert_eq!(state, State::Forged("it is not of the key in the signer's certificate"));
+    assert_eq!(state, SignatureState::Forged("it is not of the key in the signer's certificate"));
     signers.openssl(&["genrsa", "-out", "ca.key", "2048"]);
     let subject = "/C=US/O=Microsoft Corporation/CN=Example Boot CA";
     signers.openssl(&[
@@ -99,7 +102,7 @@ fn forged(signers: &Signers, signed: &[u8], program: &[u8]) {
         "own.ca.pem",
     ]);
     let other = signers.osslsigncode(program, OWN, &[]);
-    assert_eq!(states(&other), [State::Forged("a certificate is not signed by the one that it names")]);
+    assert_eq!(states(&other), [SignatureState::Forged("a certificate is not signed by the one that it names")]);
 }
 
 /// Lists made by sbsiglist, alone and signed as an update by sbvarsign.
@@ -124,11 +127,11 @@ fn revoked(signers: &Signers, program: &[u8]) {
     let by_leaf = list("x509", owner, &leaf);
     let by_version = list("sha256", "9d132b6c-59d5-4388-ab1c-185cfcb2eb92", &version);
     let is = |list: &[u8]| program.revoked_by(&Revocations::parse(list).unwrap());
-    assert_eq!(is(&image), Some(Revoked::Image(program.sha256)));
-    assert_eq!(is(&by_authority), Some(Revoked::Certificate("Microsoft Windows Production PCA 2011".into())));
-    assert_eq!(is(&by_leaf), Some(Revoked::Certificate("Test Signer".into())));
+    assert_eq!(is(&image), Some(Revocation::Image(program.sha256)));
+    assert_eq!(is(&by_authority), Some(Revocation::Certificate("Microsoft Windows Production PCA 2011".into())));
+    assert_eq!(is(&by_leaf), Some(Revocation::Certificate("Test Signer".into())));
     let (own, lowest) = (SecureVersion { major: 5, minor: 0 }, SecureVersion { major: 9, minor: 0 });
-    assert_eq!(is(&by_version), Some(Revoked::Version { own, lowest }));
+    assert_eq!(is(&by_version), Some(Revocation::Version { own, lowest }));
     assert_eq!(is(&list("sha256", owner, &[7; 32])), None);
 
     // All of them in one update, and the same as the variable is shown by Linux.
@@ -177,9 +180,9 @@ fn a_program_that_microsoft_signed_twice_is_recognised_by_its_certificates() {
         assert!(std::env::var_os("TSMEDIA_REQUIRE_TOOLS").is_none(), "{} is not there", path.display());
         return;
     };
-    assert_eq!(states(&shim), [State::Good, State::Good]);
+    assert_eq!(states(&shim), [SignatureState::Good, SignatureState::Good]);
     let expected = [Authority::UefiCa2011, Authority::UefiCa2023];
-    assert_eq!(authorities(&shim), expected.map(|authority| Some((authority, By::Fingerprint))));
+    assert_eq!(authorities(&shim), expected.map(|authority| Some((authority, AuthorityMatch::Fingerprint))));
     assert!(signatures(&shim).iter().all(|signature| signature.stamped.as_deref() > Some("2020")));
 }
 

@@ -1,174 +1,176 @@
-//! Devices in boot stores: the bytes of elements of format 1, as `bcdedit` shows them.
+//! Devices in boot stores: binary form of elements of format 1, and their text in `bcdedit`.
 //!
-//! A GUID of an object with options (zero for none), then a descriptor: type, flags and length (all `u32`), four zeros,
-//! and what its type makes of the rest. Offsets below count from the descriptor. Microsoft documents none of the bytes;
-//! they were found by reading stores that Windows wrote, and public programs that read such stores. Read are `boot`,
-//! partitions of GPT and MBR disks, files, files as RAM disks and as virtual hard disks, and devices that are searched
-//! for (`locate`, which Microsoft's BCD reference calls `BcdDeviceLocateData`); the rest is shown by its bytes.
+//! The binary form is the GUID of an object with options (zero for none), then a descriptor: type, flags
+//! and length (all `u32`), four zero bytes, and data that depend on the type. Offsets below count from
+//! the start of the descriptor. Microsoft does not document the format; it was derived from stores that
+//! Windows wrote and from public readers. Decoded are `boot`, partitions of GPT and MBR disks, files,
+//! files as RAM disks and virtual hard disks, and devices found by a search (`locate`,
+//! `BcdDeviceLocateData` in Microsoft's reference). Others are shown as bytes.
 
 use std::fmt;
 
-use super::Guid;
+use super::BcdGuid;
 use crate::limits::MAX_BOOT_DEVICE_DEPTH;
 
-/// A device.
+/// A device that a boot entry refers to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Device {
-    /// What the boot manager was started from.
+pub enum BcdDevice {
+    /// Device that the boot manager was started from.
     Boot,
     /// A partition.
-    Partition(Partition),
-    /// A file of another device that is loaded into memory and becomes a disk.
+    Partition(BcdPartition),
+    /// RAM disk loaded from a file.
     RamDisk {
-        /// The device that the file is on: anything but another RAM disk.
-        on: Box<Device>,
-        /// Where the file is on it, with backslashes.
+        /// Device that contains the file; not another RAM disk.
+        on: Box<BcdDevice>,
+        /// Path of the file on that device, with backslashes.
         path: String,
-        /// The object with further options.
-        options: Option<Guid>,
+        /// Object with further options.
+        options: Option<BcdGuid>,
     },
-    /// A file of another device, taken for a device.
+    /// File used as a device.
     File {
-        /// The device that the file is on.
-        on: Box<Device>,
-        /// Path of the file on it, with backslashes.
+        /// Device that contains the file.
+        on: Box<BcdDevice>,
+        /// Path of the file on that device, with backslashes.
         path: String,
     },
-    /// A virtual hard disk.
+    /// Virtual hard disk.
     VirtualDisk {
-        /// The file that holds it.
-        stored: Box<Device>,
+        /// File that contains the disk.
+        stored: Box<BcdDevice>,
     },
-    /// A device that is searched for: the first one that has a path.
+    /// The first device that contains a given path.
     Locate {
-        /// The path.
-        by: Locator,
-        /// The device whose partitions are searched; `None` if all disks are.
-        within: Option<Box<Device>>,
+        /// Path to search for.
+        by: DeviceLocator,
+        /// Device whose partitions are searched; `None` searches all disks.
+        within: Option<Box<BcdDevice>>,
     },
-    /// What is not understood: its bytes.
+    /// Unknown device, as bytes.
     Other(Vec<u8>),
 }
 
-/// The path that a device is searched for by.
+/// Path that a device is searched for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Locator {
-    /// The text of this element of the same object, such as the path of the program (`0x12000002`).
+pub enum DeviceLocator {
+    /// Text of another element of the same object, such as the path of the program (`0x12000002`).
     Element(u32),
-    /// The path itself, with backslashes.
+    /// Path, with backslashes.
     Path(String),
 }
 
-/// Which partition of which disk.
+/// Partition of a disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Partition {
-    /// Of a disk with a GUID partition table.
+pub enum BcdPartition {
+    /// Partition of a disk with a GUID partition table.
     Gpt {
-        /// The unique GUID of the partition.
-        partition: Guid,
-        /// That of the disk.
-        disk: Guid,
+        /// Unique GUID of the partition.
+        partition: BcdGuid,
+        /// GUID of the disk.
+        disk: BcdGuid,
     },
-    /// Of a disk with a master boot record.
+    /// Partition of a disk with a master boot record.
     Mbr {
-        /// Where it starts, in bytes.
+        /// Offset of the partition in bytes.
         offset: u64,
-        /// The signature of the disk.
+        /// Disk signature.
         signature: u32,
     },
 }
 
 const OPTIONS_LEN: usize = 16;
-/// How long descriptors without a path are, all of their header included.
+/// Length of a descriptor without a path, including its header.
 const DESCRIPTOR_LEN: usize = 72;
 const HEADER_LEN: usize = 16;
-/// Types of descriptors.
+// Types of descriptors.
 const LOCAL: u32 = 0;
 const BOOT: u32 = 5;
 const PARTITION: u32 = 6;
 const LOCATE: u32 = 8;
-/// Kinds of local devices: a file in memory, a file, a virtual hard disk.
+// Types of local devices.
 const RAM_DISK: u32 = 3;
 const FILE: u32 = 5;
 const VIRTUAL_DISK: u32 = 6;
-/// A path whose device follows it.
+/// Path type: a path on the device that is described right after it.
 const PATH_WITH_DEVICE: u32 = 5;
-/// Offset of that device's descriptor in a RAM disk and in a file; before it stand version, length and kind of path.
+/// Offsets of that device's descriptor in a RAM disk and in a file, after version, length and path type.
 const ON_OF_RAM_DISK: usize = 52;
 const ON_OF_FILE: usize = 32;
-/// Offset in a virtual hard disk of the descriptor of the file that holds it.
+/// Offset of the descriptor of a virtual disk's file.
 const STORED: usize = 40;
-/// Kinds of locate devices. With a parent, the BCD reference calls the first one `ElementChild` and gives it a number.
+// Types of locate devices. With a parent, Microsoft's reference calls the first one `ElementChild` and
+// gives it its own number.
 const BY_ELEMENT: u32 = 0;
 const BY_PATH: u32 = 1;
 const BY_ELEMENT_OF_CHILD: u32 = 2;
-/// Offset of the path of a locate device.
+/// Offset of the path in a locate device.
 const LOCATE_PATH: usize = 28;
 
-impl Device {
-    /// What the bytes of an element are.
+impl BcdDevice {
+    /// Decodes the data of an element. Unknown forms are kept as bytes.
     pub fn parse(bytes: &[u8]) -> Self {
         parse(bytes, MAX_BOOT_DEVICE_DEPTH).unwrap_or_else(|| Self::Other(bytes.to_owned()))
     }
 
-    /// The bytes of an element.
+    /// Encodes the data of an element.
     pub fn to_bytes(&self) -> Vec<u8> {
         match self {
             Self::Other(bytes) => bytes.clone(),
             Self::RamDisk { on, path, options } => {
-                let rest = [descriptor(on), terminated(path)].concat();
+                let rest = [descriptor_bytes(on), utf16_with_nul(path)].concat();
                 let len = ON_OF_RAM_DISK + rest.len();
-                // 20: the image starts at 0, has a length of 0 (all of the file) and an offset of 0 in it.
+                // 20: the image starts at 0, its length of 0 means the whole file, at offset 0 in that.
                 let numbers =
                     [LOCAL, 1, len as u32, 0, RAM_DISK, 0, 0, 0, 0, 0, 1, (len - 40) as u32, PATH_WITH_DEVICE];
-                element(*options, &numbers, &rest)
+                element_bytes(*options, &numbers, &rest)
             }
             Self::File { on, path } => {
-                let rest = [descriptor(on), terminated(path)].concat();
+                let rest = [descriptor_bytes(on), utf16_with_nul(path)].concat();
                 let len = ON_OF_FILE + rest.len();
-                element(None, &[LOCAL, 0, len as u32, 0, FILE, 1, (len - 20) as u32, PATH_WITH_DEVICE], &rest)
+                element_bytes(None, &[LOCAL, 0, len as u32, 0, FILE, 1, (len - 20) as u32, PATH_WITH_DEVICE], &rest)
             }
             Self::VirtualDisk { stored } => {
-                let rest = descriptor(stored);
+                let rest = descriptor_bytes(stored);
                 let len = STORED + rest.len();
-                element(None, &[LOCAL, 0, len as u32, 0, VIRTUAL_DISK, 0, 0, 0, 0, 0], &rest)
+                element_bytes(None, &[LOCAL, 0, len as u32, 0, VIRTUAL_DISK, 0, 0, 0, 0, 0], &rest)
             }
             Self::Locate { by, within } => {
                 let (kind, number, path) = match by {
-                    Locator::Element(number) => (BY_ELEMENT, *number, terminated("")),
-                    Locator::Path(path) => (BY_PATH, 0, terminated(path)),
+                    DeviceLocator::Element(number) => (BY_ELEMENT, *number, utf16_with_nul("")),
+                    DeviceLocator::Path(path) => (BY_PATH, 0, utf16_with_nul(path)),
                 };
-                let within = within.as_deref().map(descriptor).unwrap_or_default();
+                let within = within.as_deref().map(descriptor_bytes).unwrap_or_default();
                 let at = LOCATE_PATH + path.len();
                 let (len, at) = (at + within.len(), if within.is_empty() { 0 } else { at });
-                element(None, &[LOCATE, 0, len as u32, 0, kind, number, at as u32], &[path, within].concat())
+                element_bytes(None, &[LOCATE, 0, len as u32, 0, kind, number, at as u32], &[path, within].concat())
             }
-            Self::Boot => plain(BOOT, &[]),
-            Self::Partition(partition) => plain(PARTITION, &partition.to_bytes()),
+            Self::Boot => simple_device_bytes(BOOT, &[]),
+            Self::Partition(partition) => simple_device_bytes(PARTITION, &partition.to_bytes()),
         }
     }
 }
 
-/// The bytes of an element: options, numbers of the descriptor, and the rest of it.
-fn element(options: Option<Guid>, numbers: &[u32], rest: &[u8]) -> Vec<u8> {
-    let mut bytes = options.map(Guid::to_bytes).unwrap_or_default().to_vec();
+/// Joins the options GUID, the `u32` fields of a descriptor and the rest of it.
+fn element_bytes(options: Option<BcdGuid>, numbers: &[u32], rest: &[u8]) -> Vec<u8> {
+    let mut bytes = options.map(BcdGuid::to_bytes).unwrap_or_default().to_vec();
     bytes.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
     bytes.extend(rest);
     bytes
 }
 
-/// The descriptor of a device that another one is on: as if it were alone, but without the object of its options.
-fn descriptor(device: &Device) -> Vec<u8> {
+/// Descriptor of an inner device, which has no options GUID.
+fn descriptor_bytes(device: &BcdDevice) -> Vec<u8> {
     device.to_bytes().split_off(OPTIONS_LEN)
 }
 
-/// UTF-16 with a zero at its end.
-fn terminated(text: &str) -> Vec<u8> {
+/// UTF-16 with a terminating NUL.
+fn utf16_with_nul(text: &str) -> Vec<u8> {
     text.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect()
 }
 
-/// A device without options and path.
-fn plain(kind: u32, rest: &[u8]) -> Vec<u8> {
+/// Data of a device without options and path.
+fn simple_device_bytes(kind: u32, rest: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0; OPTIONS_LEN];
     bytes.extend([kind, 0, DESCRIPTOR_LEN as u32, 0].into_iter().flat_map(u32::to_le_bytes));
     bytes.extend(rest);
@@ -176,33 +178,33 @@ fn plain(kind: u32, rest: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// None where anything is not as it is known to be.
-fn parse(bytes: &[u8], depth: u32) -> Option<Device> {
+/// Decodes a device; `None` if any part of it is not in a known form. `depth` bounds nested devices.
+fn parse(bytes: &[u8], depth: u32) -> Option<BcdDevice> {
     let (options, descriptor) = bytes.split_first_chunk::<OPTIONS_LEN>()?;
     let number = |at: usize| number_at(descriptor, at);
     let len = usize::try_from(number(8)?).ok()?;
     if len != descriptor.len() || len < HEADER_LEN {
         return None;
     }
-    let options = Some(Guid::from_bytes(*options)).filter(|options| *options != Guid::default());
+    let options = Some(BcdGuid::from_bytes(*options)).filter(|options| *options != BcdGuid::default());
     // Only a RAM disk is known to have options.
     match (number(0)?, &options) {
-        (BOOT, None) if len == DESCRIPTOR_LEN => Some(Device::Boot),
+        (BOOT, None) if len == DESCRIPTOR_LEN => Some(BcdDevice::Boot),
         (PARTITION, None) if len == DESCRIPTOR_LEN => {
-            Some(Device::Partition(Partition::parse(&descriptor[HEADER_LEN..])?))
+            Some(BcdDevice::Partition(BcdPartition::parse(&descriptor[HEADER_LEN..])?))
         }
         (LOCATE, None) => parse_locate(descriptor, depth),
         (LOCAL, _) => match (number(16)?, options) {
             (RAM_DISK, options) => {
-                let (on, path) = parse_path(descriptor, ON_OF_RAM_DISK, depth)?;
-                Some(Device::RamDisk { on, path, options })
+                let (on, path) = parse_file(descriptor, ON_OF_RAM_DISK, depth)?;
+                Some(BcdDevice::RamDisk { on, path, options })
             }
             (FILE, None) => {
-                let (on, path) = parse_path(descriptor, ON_OF_FILE, depth)?;
-                Some(Device::File { on, path })
+                let (on, path) = parse_file(descriptor, ON_OF_FILE, depth)?;
+                Some(BcdDevice::File { on, path })
             }
             (VIRTUAL_DISK, None) => {
-                Some(Device::VirtualDisk { stored: parse_inner(descriptor.get(STORED..)?, depth)? })
+                Some(BcdDevice::VirtualDisk { stored: parse_descriptor(descriptor.get(STORED..)?, depth)? })
             }
             _ => None,
         },
@@ -210,57 +212,57 @@ fn parse(bytes: &[u8], depth: u32) -> Option<Device> {
     }
 }
 
-/// A device by its descriptor alone.
-fn parse_inner(descriptor: &[u8], depth: u32) -> Option<Box<Device>> {
+/// Decodes a device from its descriptor alone.
+fn parse_descriptor(descriptor: &[u8], depth: u32) -> Option<Box<BcdDevice>> {
     let bytes = [&[0; OPTIONS_LEN], descriptor].concat();
     parse(&bytes, depth.checked_sub(1)?).map(Box::new)
 }
 
-/// The device whose descriptor is at a place, and the path behind it.
-fn parse_path(descriptor: &[u8], at: usize, depth: u32) -> Option<(Box<Device>, String)> {
+/// Decodes a path and the device that contains it, whose descriptor is at offset `at`.
+fn parse_file(descriptor: &[u8], at: usize, depth: u32) -> Option<(Box<BcdDevice>, String)> {
     if number_at(descriptor, at - 4)? != PATH_WITH_DEVICE {
         return None;
     }
     let path_at = at.checked_add(usize::try_from(number_at(descriptor, at + 8)?).ok()?)?;
-    let on = parse_inner(descriptor.get(at..path_at)?, depth)?;
-    let path = text(descriptor.get(path_at..)?)?;
-    (!matches!(*on, Device::RamDisk { .. })).then_some((on, path))
+    let on = parse_descriptor(descriptor.get(at..path_at)?, depth)?;
+    let path = utf16_until_nul(descriptor.get(path_at..)?)?;
+    (!matches!(*on, BcdDevice::RamDisk { .. })).then_some((on, path))
 }
 
-fn parse_locate(descriptor: &[u8], depth: u32) -> Option<Device> {
+fn parse_locate(descriptor: &[u8], depth: u32) -> Option<BcdDevice> {
     let within_at = usize::try_from(number_at(descriptor, 24)?).ok()?;
     let end = if within_at == 0 { descriptor.len() } else { within_at };
     let path = descriptor.get(LOCATE_PATH..end)?;
-    // Where the path is not used, zeros may fill its room.
+    // An unused path may be filled with zeros.
     let by = match number_at(descriptor, 16)? {
-        BY_PATH => Locator::Path(text(path)?),
+        BY_PATH => DeviceLocator::Path(utf16_until_nul(path)?),
         BY_ELEMENT | BY_ELEMENT_OF_CHILD if path.iter().all(|byte| *byte == 0) => {
-            Locator::Element(number_at(descriptor, 20)?)
+            DeviceLocator::Element(number_at(descriptor, 20)?)
         }
         _ => return None,
     };
     let within = match within_at {
         0 => None,
-        at => Some(parse_inner(descriptor.get(at..)?, depth)?),
+        at => Some(parse_descriptor(descriptor.get(at..)?, depth)?),
     };
-    Some(Device::Locate { by, within })
+    Some(BcdDevice::Locate { by, within })
 }
 
 fn number_at(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..)?.first_chunk().map(|bytes| u32::from_le_bytes(*bytes))
 }
 
-/// UTF-16 up to a zero, behind which nothing but zeros may follow.
-fn text(bytes: &[u8]) -> Option<String> {
+/// Text up to the first NUL; `None` if anything but zeros follows it.
+fn utf16_until_nul(bytes: &[u8]) -> Option<String> {
     let units: Vec<_> = bytes.as_chunks().0.iter().map(|unit| u16::from_le_bytes(*unit)).collect();
     let end = units.iter().position(|unit| *unit == 0)?;
     let (text, rest) = units.split_at(end);
     rest.iter().all(|unit| *unit == 0).then(|| String::from_utf16(text).ok())?
 }
 
-impl Partition {
+impl BcdPartition {
     fn parse(bytes: &[u8]) -> Option<Self> {
-        let guid = |at: usize| bytes.get(at..)?.first_chunk().map(|bytes| Guid::from_bytes(*bytes));
+        let guid = |at: usize| bytes.get(at..)?.first_chunk().map(|bytes| BcdGuid::from_bytes(*bytes));
         let number = |at: usize| number_at(bytes, at);
         match number(20)? {
             0 => Some(Self::Gpt { partition: guid(0)?, disk: guid(24)? }),
@@ -289,23 +291,23 @@ impl Partition {
     }
 }
 
-impl fmt::Display for Device {
+impl fmt::Display for BcdDevice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Boot => f.write_str("boot"),
-            Self::Partition(Partition::Gpt { partition, disk }) => write!(f, "partition={partition} of disk {disk}"),
-            Self::Partition(Partition::Mbr { offset, signature }) => {
+            Self::Partition(BcdPartition::Gpt { partition, disk }) => write!(f, "partition={partition} of disk {disk}"),
+            Self::Partition(BcdPartition::Mbr { offset, signature }) => {
                 write!(f, "partition=at byte {offset} of disk {signature:08x}")
             }
             Self::RamDisk { on, path, options } => {
-                write!(f, "ramdisk=[{}]{path}", Within(on))?;
+                write!(f, "ramdisk=[{}]{path}", ShowHost(on))?;
                 options.map_or(Ok(()), |options| write!(f, ",{options}"))
             }
-            Self::File { on, path } => write!(f, "file=[{}]{path}", Within(on)),
-            Self::VirtualDisk { stored } => write!(f, "vhd={}", Stored(stored)),
+            Self::File { on, path } => write!(f, "file=[{}]{path}", ShowHost(on)),
+            Self::VirtualDisk { stored } => write!(f, "vhd={}", ShowDiskFile(stored)),
             Self::Locate { by, within } => {
                 if let Some(Self::VirtualDisk { stored }) = within.as_deref() {
-                    return write!(f, "vhd={},locate={by}", Stored(stored));
+                    return write!(f, "vhd={},locate={by}", ShowDiskFile(stored));
                 }
                 write!(f, "locate={by}")?;
                 within.as_ref().map_or(Ok(()), |within| write!(f, ",{within}"))
@@ -315,7 +317,7 @@ impl fmt::Display for Device {
     }
 }
 
-impl fmt::Display for Locator {
+impl fmt::Display for DeviceLocator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Element(number) => write!(f, "custom:{number:08x}"),
@@ -324,25 +326,25 @@ impl fmt::Display for Locator {
     }
 }
 
-/// A device before a path: of one that is searched for by that path, only that it is.
-struct Within<'a>(&'a Device);
+/// Shows the device before a path. A device that is searched for by that path is shown as `locate`.
+struct ShowHost<'a>(&'a BcdDevice);
 
-impl fmt::Display for Within<'_> {
+impl fmt::Display for ShowHost<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Device::Locate { by: Locator::Path(_), within: None } => f.write_str("locate"),
+            BcdDevice::Locate { by: DeviceLocator::Path(_), within: None } => f.write_str("locate"),
             device => device.fmt(f),
         }
     }
 }
 
-/// The file that holds a virtual hard disk, without the word `file`.
-struct Stored<'a>(&'a Device);
+/// Shows the file of a virtual disk without the prefix `file=`.
+struct ShowDiskFile<'a>(&'a BcdDevice);
 
-impl fmt::Display for Stored<'_> {
+impl fmt::Display for ShowDiskFile<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Device::File { on, path } => write!(f, "[{}]{path}", Within(on)),
+            BcdDevice::File { on, path } => write!(f, "[{}]{path}", ShowHost(on)),
             device => device.fmt(f),
         }
     }

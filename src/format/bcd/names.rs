@@ -1,12 +1,13 @@
-//! What `bcdedit` calls objects and elements.
+//! Names of objects and elements in `bcdedit`.
 //!
-//! After the enumerations of Microsoft's BCD reference (`BcdLibraryElementTypes`, `BcdBootMgrElementTypes`,
-//! `BcdOSLoaderElementTypes`, `BcdMemDiagElementTypes`, `BcdDeviceObjectElementTypes`, …) and the help of `bcdedit`
-//! (`bcdedit /? types`). Numbers of applications mean something else to each kind of them.
+//! Follows the enumerations in Microsoft's BCD reference (`BcdLibraryElementTypes`,
+//! `BcdBootMgrElementTypes`, `BcdOSLoaderElementTypes`, `BcdMemDiagElementTypes`,
+//! `BcdDeviceObjectElementTypes`, …) and `bcdedit /? types`. Numbers of application elements have
+//! another meaning for each application type.
 
-use super::{Element, Guid, Object, Store, Value};
+use super::{BcdElement, BcdGuid, BcdObject, BcdStore, BcdValue};
 
-/// Objects that are known by the same identifier everywhere.
+/// Names of well-known objects by their identifier.
 const ALIASES: [(u128, &str); 14] = [
     (0xa5a30fa2_3d06_4e9f_b5f4_a01df9d1fcba, "{fwbootmgr}"),
     (0x9dea862c_5cdd_4e70_acc1_f32b344d4795, "{bootmgr}"),
@@ -24,19 +25,19 @@ const ALIASES: [(u128, &str); 14] = [
     (0x313e8eed_7098_4586_a9bf_309c61f8d449, "{kerneldbgsettings}"),
 ];
 
-pub(super) fn alias(id: Guid) -> Option<&'static str> {
+pub(super) fn alias(id: BcdGuid) -> Option<&'static str> {
     ALIASES.iter().find(|(known, _)| *known == id.0).map(|(_, name)| *name)
 }
 
-/// Kinds of applications, as the last digits of an object's type have them.
+// Application types, in the low 20 bits of an object's type.
 const FIRMWARE_MANAGER: u32 = 1;
 const BOOT_MANAGER: u32 = 2;
 const LOADER: u32 = 3;
 const RESUME: u32 = 4;
 const MEMORY_TESTER: u32 = 5;
 
-impl Object {
-    /// The heading under which `bcdedit` shows it.
+impl BcdObject {
+    /// Heading of the object in the output of `bcdedit`.
     pub fn heading(&self) -> String {
         let application = self.kind & 0xF_FFFF;
         let known = match (self.kind >> 28, application) {
@@ -69,33 +70,33 @@ impl Object {
         known.to_owned()
     }
 
-    /// Name that `bcdedit` has for an element of it, such as `path`.
-    pub fn name_of(&self, element: u32) -> Option<&'static str> {
-        element_name(element, self.kind)
+    /// Name of an element of this object in `bcdedit`, such as `path`.
+    pub fn element_name(&self, element: u32) -> Option<&'static str> {
+        find_element_name(element, self.kind)
     }
 
-    /// Its elements, each with what `bcdedit` calls it: `custom:` and the number where it has no name for it.
-    pub fn named(&self) -> impl Iterator<Item = (String, &Element)> {
+    /// Elements with their names in `bcdedit`; unknown ones are called `custom:` and their number.
+    pub fn named_elements(&self) -> impl Iterator<Item = (String, &BcdElement)> {
         self.elements.iter().map(|element| {
-            let name = self.name_of(element.id);
+            let name = self.element_name(element.id);
             (name.map_or_else(|| format!("custom:{:08x}", element.id), str::to_owned), element)
         })
     }
 }
 
-impl Store {
-    /// What `bcdedit` calls an object in this store.
-    pub fn name(&self, id: Guid) -> String {
+impl BcdStore {
+    /// Name of an object in the output of `bcdedit` for this store.
+    pub fn name(&self, id: BcdGuid) -> String {
         let manager = self.objects.iter().find(|object| object.id.alias() == Some("{bootmgr}"));
         match manager.and_then(|manager| manager.get(0x2300_0003)) {
-            Some(Value::Object(default)) if *default == id => "{default}".into(),
+            Some(BcdValue::Object(default)) if *default == id => "{default}".into(),
             _ => id.alias().map_or_else(|| id.to_string(), str::to_owned),
         }
     }
 }
 
-/// What numbers stand for, as far as `bcdedit` writes a word.
-pub(super) fn word(id: u32, number: u64) -> Option<&'static str> {
+/// Name that `bcdedit` shows in place of an integer.
+pub(super) fn number_name(id: u32, number: u64) -> Option<&'static str> {
     let words: &[&str] = match id {
         0x1500_0011 => &["Serial", "1394", "USB", "NET", "Local"],
         0x1500_000c => &["UseNone", "UseAll", "UsePrivate"],
@@ -127,13 +128,13 @@ pub(super) fn word(id: u32, number: u64) -> Option<&'static str> {
     words.get(usize::try_from(number).ok()?).copied()
 }
 
-fn element_name(id: u32, object: u32) -> Option<&'static str> {
+fn find_element_name(id: u32, object: u32) -> Option<&'static str> {
     let table: &[(u32, &str)] = match (id >> 28, object >> 28, object & 0xF_FFFF) {
         (1, _, _) => &OF_LIBRARY,
         (2, 1, FIRMWARE_MANAGER | BOOT_MANAGER) => &OF_BOOT_MANAGER,
         (2, 1, RESUME) | (2, 2, RESUME) => &OF_RESUME,
         (2, 1, MEMORY_TESTER) => &OF_MEMORY_TESTER,
-        // Settings that loaders inherit bear their number; those that everything inherits are of the library.
+        // Inheritable loader settings have the loader's number; those for all applications are library elements.
         (2, _, LOADER) => &OF_LOADER,
         (3, _, _) => &OF_DEVICE,
         (4, _, _) => &OF_SETUP,

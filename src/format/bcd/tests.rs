@@ -6,15 +6,16 @@ use proptest::prelude::*;
 use super::*;
 use crate::firmware::Firmware;
 
-const START: Start = Start { firmware: Firmware::Bios, boot_image: r"\sources\boot.wim", boot_sdi: r"\boot\boot.sdi" };
+const START: WindowsPeBoot =
+    WindowsPeBoot { firmware: Firmware::Bios, boot_image: r"\sources\boot.wim", boot_sdi: r"\boot\boot.sdi" };
 
 fn hex(text: &str) -> Vec<u8> {
     let digits: Vec<_> = text.bytes().filter(|byte| !byte.is_ascii_whitespace()).collect();
     digits.chunks(2).map(|pair| u8::from_str_radix(str::from_utf8(pair).unwrap(), 16).unwrap()).collect()
 }
 
-fn read(bytes: &[u8]) -> Result<Store> {
-    Store::read(&Hive::read(bytes)?)
+fn read(bytes: &[u8]) -> Result<BcdStore> {
+    BcdStore::read(&Hive::read(bytes)?)
 }
 
 /// The RAM disk of `boot.wim` as stores of Windows PE media have it. Those bear a length of 0x8C at byte 44, which is
@@ -28,33 +29,33 @@ const RAM_DISK: &str = "
 
 #[test]
 fn devices_have_the_bytes_that_windows_gives_them() {
-    let ram_disk = Device::parse(&hex(RAM_DISK));
+    let ram_disk = BcdDevice::parse(&hex(RAM_DISK));
     assert_eq!(ram_disk.to_string(), r"ramdisk=[boot]\sources\boot.wim,{7619dcc8-fafe-11d9-b411-000476eba25f}");
     assert_eq!(ram_disk.to_bytes(), hex(RAM_DISK));
-    assert_eq!(store(&START).objects[1].get(0x1100_0001), Some(&Value::Device(ram_disk)));
+    assert_eq!(windows_pe_store(&START).objects[1].get(0x1100_0001), Some(&BcdValue::Device(ram_disk)));
     let mut with_rest = hex(RAM_DISK);
     with_rest[44] = 0x8C;
-    assert_eq!(Device::parse(&with_rest), Device::parse(&hex(RAM_DISK)));
+    assert_eq!(BcdDevice::parse(&with_rest), BcdDevice::parse(&hex(RAM_DISK)));
     let boot = hex(&format!("{:032x} 05000000 00000000 48000000 {:0120x}", 0, 0));
-    assert_eq!((Device::parse(&boot), Device::Boot.to_bytes()), (Device::Boot, boot));
+    assert_eq!((BcdDevice::parse(&boot), BcdDevice::Boot.to_bytes()), (BcdDevice::Boot, boot));
 }
 
 #[test]
 fn partitions_are_shown_by_what_tells_them_from_others() {
-    let guid = |text: &str| text.parse::<Guid>().unwrap();
+    let guid = |text: &str| text.parse::<BcdGuid>().unwrap();
     let (partition, disk) =
         (guid("{0a4f6c6e-7d1b-4a53-9e0f-54d3c8a1b2c3}"), guid("{11223344-5566-7788-99aa-bbccddeeff00}"));
     assert_eq!(disk.to_bytes(), hex("44332211 6655 8877 99aabbccddeeff00").as_slice());
-    let gpt = Device::Partition(Partition::Gpt { partition, disk });
-    let mbr = Device::Partition(Partition::Mbr { offset: 1 << 20, signature: 0x1234_abcd });
+    let gpt = BcdDevice::Partition(BcdPartition::Gpt { partition, disk });
+    let mbr = BcdDevice::Partition(BcdPartition::Mbr { offset: 1 << 20, signature: 0x1234_abcd });
     assert_eq!(gpt.to_string(), format!("partition={partition} of disk {disk}"));
     assert_eq!(mbr.to_string(), "partition=at byte 1048576 of disk 1234abcd");
-    for device in [gpt.clone(), mbr, Device::RamDisk { on: Box::new(gpt), path: r"\ä.wim".into(), options: None }] {
-        assert_eq!(Device::parse(&device.to_bytes()), device);
+    for device in [gpt.clone(), mbr, BcdDevice::RamDisk { on: Box::new(gpt), path: r"\ä.wim".into(), options: None }] {
+        assert_eq!(BcdDevice::parse(&device.to_bytes()), device);
     }
     let unknown = hex(&format!("{:032x} 09000000 00000000 48000000 {:0120x}", 0, 7));
-    assert_eq!(Device::parse(&unknown), Device::Other(unknown.clone()));
-    assert_eq!(Device::parse(&[1, 2]).to_string(), "0102");
+    assert_eq!(BcdDevice::parse(&unknown), BcdDevice::Other(unknown.clone()));
+    assert_eq!(BcdDevice::parse(&[1, 2]).to_string(), "0102");
 }
 
 /// `\windows` as an element has it.
@@ -67,13 +68,13 @@ fn devices_that_are_searched_for_are_shown_by_what_is_searched() {
     let by_element = hex(&format!("{options} 08000000 00000000 1e000000 00000000 00000000 02000012 00000000 0000"));
     let by_path = hex(&format!("{options} 08000000 00000000 2e000000 00000000 01000000 00000000 00000000 {PATH}"));
     for (bytes, expected) in [(&by_element, "locate=custom:12000002"), (&by_path, r"locate=\windows")] {
-        let device = Device::parse(bytes);
+        let device = BcdDevice::parse(bytes);
         assert_eq!((device.to_string().as_str(), &device.to_bytes()), (expected, bytes));
     }
     // Room that is not used.
     let padded = hex(&format!("{options} 08000000 00000000 48000000 00000000 00000000 01000022 {:096x}", 0));
-    assert_eq!(Device::parse(&padded).to_string(), "locate=custom:22000001");
-    assert_eq!(Device::parse(&by_path[..by_path.len() - 1]).to_string(), hex_text(&by_path[..by_path.len() - 1]));
+    assert_eq!(BcdDevice::parse(&padded).to_string(), "locate=custom:22000001");
+    assert_eq!(BcdDevice::parse(&by_path[..by_path.len() - 1]).to_string(), hex_text(&by_path[..by_path.len() - 1]));
 }
 
 fn hex_text(bytes: &[u8]) -> String {
@@ -82,32 +83,35 @@ fn hex_text(bytes: &[u8]) -> String {
 
 #[test]
 fn virtual_disks_are_shown_as_bcdedit_shows_them() {
-    let file = |on: Device| Device::File { on: Box::new(on), path: r"\a.vhdx".into() };
-    let locate = |by: Locator| Device::Locate { by, within: None };
-    let disk = |on: Device| {
-        let within = Device::VirtualDisk { stored: Box::new(file(on)) };
-        Device::Locate { by: Locator::Element(0x1200_0002), within: Some(Box::new(within)) }
+    let file = |on: BcdDevice| BcdDevice::File { on: Box::new(on), path: r"\a.vhdx".into() };
+    let locate = |by: DeviceLocator| BcdDevice::Locate { by, within: None };
+    let disk = |on: BcdDevice| {
+        let within = BcdDevice::VirtualDisk { stored: Box::new(file(on)) };
+        BcdDevice::Locate { by: DeviceLocator::Element(0x1200_0002), within: Some(Box::new(within)) }
     };
-    let by_path = locate(Locator::Path(r"\a.vhdx".into()));
+    let by_path = locate(DeviceLocator::Path(r"\a.vhdx".into()));
     for (device, expected) in [
-        (file(Device::Boot), r"file=[boot]\a.vhdx"),
-        (disk(Device::Boot), r"vhd=[boot]\a.vhdx,locate=custom:12000002"),
+        (file(BcdDevice::Boot), r"file=[boot]\a.vhdx"),
+        (disk(BcdDevice::Boot), r"vhd=[boot]\a.vhdx,locate=custom:12000002"),
         (disk(by_path.clone()), r"vhd=[locate]\a.vhdx,locate=custom:12000002"),
-        (Device::RamDisk { on: Box::new(by_path), path: r"\a.wim".into(), options: None }, r"ramdisk=[locate]\a.wim"),
+        (
+            BcdDevice::RamDisk { on: Box::new(by_path), path: r"\a.wim".into(), options: None },
+            r"ramdisk=[locate]\a.wim",
+        ),
     ] {
         assert_eq!(device.to_string(), expected);
-        assert_eq!(Device::parse(&device.to_bytes()), device);
+        assert_eq!(BcdDevice::parse(&device.to_bytes()), device);
     }
     // The parent is where public readers of such stores find it.
-    assert_eq!(disk(Device::Boot).to_bytes()[40..46], [30, 0, 0, 0, 0, 0]);
-    let nested = (0..9).fold(Device::Boot, |device, _| file(device));
-    assert!(matches!(Device::parse(&nested.to_bytes()), Device::Other(_)));
+    assert_eq!(disk(BcdDevice::Boot).to_bytes()[40..46], [30, 0, 0, 0, 0, 0]);
+    let nested = (0..9).fold(BcdDevice::Boot, |device, _| file(device));
+    assert!(matches!(BcdDevice::parse(&nested.to_bytes()), BcdDevice::Other(_)));
 }
 
 #[test]
 fn the_stores_that_are_built_are_read_back_and_are_always_the_same() {
     for firmware in [Firmware::Bios, Firmware::Uefi] {
-        let built = store(&Start { firmware, ..START });
+        let built = windows_pe_store(&WindowsPeBoot { firmware, ..START });
         let bytes = built.to_bytes(Date::EARLIEST).unwrap();
         assert_eq!(bytes, built.to_bytes(Date::EARLIEST).unwrap());
         assert_eq!(read(&bytes).unwrap(), built);
@@ -132,7 +136,8 @@ fn other_readers_find_the_built_stores() {
     for (firmware, name) in [(Firmware::Bios, "bios"), (Firmware::Uefi, "uefi")] {
         let path = folder.path().join(name);
         let hive = path.to_str().unwrap();
-        fs::write(&path, store(&Start { firmware, ..START }).to_bytes(Date::EARLIEST).unwrap()).unwrap();
+        fs::write(&path, windows_pe_store(&WindowsPeBoot { firmware, ..START }).to_bytes(Date::EARLIEST).unwrap())
+            .unwrap();
         // Debian has it where only administrators look for programs.
         let reged = if fs::exists("/usr/sbin/reged").unwrap() { "/usr/sbin/reged" } else { "reged" };
         let exported = folder.path().join("out.reg");
@@ -152,34 +157,34 @@ fn other_readers_find_the_built_stores() {
 
 #[test]
 fn what_is_not_as_it_should_be_is_kept_by_its_bytes() {
-    let other = |kind: Type, bytes: &[u8]| Value::Other(Data { kind, bytes: bytes.to_vec().into() });
+    let other = |kind: ValueType, bytes: &[u8]| BcdValue::Other(ValueData { kind, bytes: bytes.to_vec().into() });
     let elements = [
-        (0x1200_0004, other(Type::BYTES, b"no text")),
-        (0x1600_0010, other(Type::BYTES, &[1, 0])),
-        (0x1f00_0001, other(Type::U32, &[1, 2, 3, 4])),
-        (0x2300_0003, other(Type::TEXT, &[b'x', 0, 0, 0])),
-        (0x2500_0004, other(Type::BYTES, &[0; 9])),
+        (0x1200_0004, other(ValueType::BYTES, b"no text")),
+        (0x1600_0010, other(ValueType::BYTES, &[1, 0])),
+        (0x1f00_0001, other(ValueType::U32, &[1, 2, 3, 4])),
+        (0x2300_0003, other(ValueType::TEXT, &[b'x', 0, 0, 0])),
+        (0x2500_0004, other(ValueType::BYTES, &[0; 9])),
     ];
-    let elements = elements.into_iter().map(|(id, value)| Element { id, value }).collect();
-    let object = Object { id: Guid(1), kind: 0x1010_0002, elements };
-    let store = Store { objects: vec![object] };
+    let elements = elements.into_iter().map(|(id, value)| BcdElement { id, value }).collect();
+    let object = BcdObject { id: BcdGuid(1), kind: 0x1010_0002, elements };
+    let store = BcdStore { objects: vec![object] };
     assert_eq!(read(&store.to_bytes(Date::EARLIEST).unwrap()).unwrap(), store);
-    let names: Vec<_> = store.objects[0].named().map(|(name, _)| name).collect();
+    let names: Vec<_> = store.objects[0].named_elements().map(|(name, _)| name).collect();
     assert_eq!(names, ["description", "bootdebug", "custom:1f000001", "default", "timeout"]);
 }
 
 #[test]
 fn short_integers_are_read_as_windows_reads_them() {
-    let bytes = Data::of_bytes([0, 0xC2, 1]);
-    assert_eq!(Value::parse(0x1500_0014, bytes), Value::Integer(115_200));
+    let bytes = ValueData::from_bytes([0, 0xC2, 1]);
+    assert_eq!(BcdValue::parse(0x1500_0014, bytes), BcdValue::Integer(115_200));
 }
 
 #[test]
 fn hives_that_are_no_stores_are_told() {
-    let said = |tree: Tree| format!("{:#}", read(&tree.to_hive(Date::EARLIEST).unwrap()).unwrap_err());
-    assert_eq!(said(Tree::new("r")), "this registry hive is no boot store: it has no `Objects`");
-    let with = |object: Tree| Tree::new("r").with_key(Tree::new("Objects").with_key(object));
-    assert_eq!(said(with(Tree::new("x"))), "the object `x` of the boot store can't be read");
+    let said = |tree: KeyTree| format!("{:#}", read(&tree.to_hive(Date::EARLIEST).unwrap()).unwrap_err());
+    assert_eq!(said(KeyTree::new("r")), "this registry hive is no boot store: it has no `Objects`");
+    let with = |object: KeyTree| KeyTree::new("r").with_key(KeyTree::new("Objects").with_key(object));
+    assert_eq!(said(with(KeyTree::new("x"))), "the object `x` of the boot store can't be read");
 }
 
 proptest! {
@@ -189,11 +194,11 @@ proptest! {
     fn no_bytes_make_the_reader_panic(
         places in prop::collection::vec((4_096..12_288_usize, any::<u8>()), 1..30), device in prop::collection::vec(any::<u8>(), 0..30),
     ) {
-        let mut bytes = store(&START).to_bytes(Date::EARLIEST).unwrap();
+        let mut bytes = windows_pe_store(&START).to_bytes(Date::EARLIEST).unwrap();
         places.into_iter().for_each(|(at, byte)| bytes[at] = byte);
         let _ = read(&bytes);
         let mut ram_disk = hex(RAM_DISK);
         device.iter().enumerate().for_each(|(n, byte)| ram_disk[n * 5 + 16] = *byte);
-        let _ = Device::parse(&ram_disk);
+        let _ = BcdDevice::parse(&ram_disk);
     }
 }

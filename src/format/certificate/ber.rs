@@ -1,53 +1,55 @@
-//! BER as DER (X.690), as far as PKCS #7 and PKCS #12 files need it: some programs write these with lengths that are told
-//! by an end mark (8.1.3.6) and strings in pieces (8.7.3). Both are put in one form, and what follows is dropped.
+//! BER to DER conversion (X.690), as far as PKCS #7 and PKCS #12 files need it.
 //!
-//! Not supported: tags of more than one byte. Strings with implicit tags stay in pieces; [`pieces`] joins them.
+//! Some programs write indefinite lengths (8.1.3.6) and strings in pieces (8.7.3). Trailing bytes are
+//! dropped. Not supported: tags of more than one byte. Strings with implicit tags stay in pieces, since
+//! their type is unknown here; [`join_pieces`] joins them.
 
 use zeroize::Zeroizing;
 
-use super::Malformed;
+use super::MalformedCertificate;
 use crate::limits::MAX_BER_DEPTH;
 
 const OCTET_STRING: u8 = 0x04;
 const CONSTRUCTED: u8 = 0x20;
 
-/// The first field of an encoding, with lengths that stand before their contents and octet strings in one piece.
+/// Converts the first field of an encoding: definite lengths, octet strings in one piece.
 ///
 /// # Errors
 ///
-/// If it ends early, or is malformed.
-pub(super) fn definite(bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, Malformed> {
+/// If the encoding ends early or is malformed.
+pub(super) fn to_der(bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, MalformedCertificate> {
     let mut out = Zeroizing::new(Vec::with_capacity(2 * bytes.len()));
-    Reader { rest: bytes }.field(&mut out, MAX_BER_DEPTH)?;
+    BerReader { rest: bytes }.copy_field(&mut out, MAX_BER_DEPTH)?;
     Ok(out)
 }
 
-/// The contents of an octet string in pieces, which are octet strings themselves.
-pub(super) fn pieces(value: &[u8]) -> Result<Zeroizing<Vec<u8>>, Malformed> {
+/// Joins the contents of an octet string in pieces, which are octet strings themselves.
+pub(super) fn join_pieces(value: &[u8]) -> Result<Zeroizing<Vec<u8>>, MalformedCertificate> {
     let mut out = Zeroizing::new(Vec::with_capacity(value.len()));
-    let mut reader = Reader { rest: value };
+    let mut reader = BerReader { rest: value };
     while !reader.rest.is_empty() {
-        reader.piece(&mut out, MAX_BER_DEPTH)?;
+        reader.add_piece(&mut out, MAX_BER_DEPTH)?;
     }
     Ok(out)
 }
 
-struct Reader<'a> {
+/// Rest of a BER encoding.
+struct BerReader<'a> {
     rest: &'a [u8],
 }
 
-/// The header of a field: its tag, and its length if that is told.
-type Header = (u8, Option<usize>);
+/// Header of a field: tag, and length unless that is indefinite.
+type BerHeader = (u8, Option<usize>);
 
-impl<'a> Reader<'a> {
-    fn take(&mut self, len: usize) -> Result<&'a [u8], Malformed> {
-        let (taken, rest) = self.rest.split_at_checked(len).ok_or(Malformed::Truncated)?;
+impl<'a> BerReader<'a> {
+    fn take(&mut self, len: usize) -> Result<&'a [u8], MalformedCertificate> {
+        let (taken, rest) = self.rest.split_at_checked(len).ok_or(MalformedCertificate::Truncated)?;
         self.rest = rest;
         Ok(taken)
     }
 
-    fn header(&mut self) -> Result<Header, Malformed> {
-        let &[tag, first] = self.take(2)? else { return Err(Malformed::Truncated) };
+    fn header(&mut self) -> Result<BerHeader, MalformedCertificate> {
+        let &[tag, first] = self.take(2)? else { return Err(MalformedCertificate::Truncated) };
         if tag & 0x1F == 0x1F {
             return Err(malformed("a tag of several bytes"));
         }
@@ -63,53 +65,53 @@ impl<'a> Reader<'a> {
         Ok((tag, len))
     }
 
-    /// Copies a field.
-    fn field(&mut self, out: &mut Vec<u8>, depth: usize) -> Result<(), Malformed> {
-        let mut at = Reader { rest: self.rest };
+    /// Copies the next field to `out`.
+    fn copy_field(&mut self, out: &mut Vec<u8>, depth: usize) -> Result<(), MalformedCertificate> {
+        let mut at = BerReader { rest: self.rest };
         let (tag, len) = at.header()?;
         if tag == OCTET_STRING | CONSTRUCTED {
             let mut value = Zeroizing::new(Vec::with_capacity(len.unwrap_or(0).min(self.rest.len())));
-            self.piece(&mut value, depth)?;
-            put(OCTET_STRING, &value, out);
+            self.add_piece(&mut value, depth)?;
+            put_field(OCTET_STRING, &value, out);
             return Ok(());
         }
         if tag & CONSTRUCTED == 0 {
-            put(tag, at.take(len.unwrap_or(0))?, out);
+            put_field(tag, at.take(len.unwrap_or(0))?, out);
             self.rest = at.rest;
             return Ok(());
         }
         let mut value = Zeroizing::new(Vec::with_capacity(len.unwrap_or(0).min(self.rest.len())));
         self.rest = at.rest;
-        self.fields(len, depth, &mut |reader, depth| reader.field(&mut value, depth))?;
-        put(tag, &value, out);
+        self.for_each_field(len, depth, &mut |reader, depth| reader.copy_field(&mut value, depth))?;
+        put_field(tag, &value, out);
         Ok(())
     }
 
-    /// Adds the contents of an octet string, whole or in pieces.
-    fn piece(&mut self, out: &mut Vec<u8>, depth: usize) -> Result<(), Malformed> {
+    /// Appends the contents of an octet string, in one piece or several.
+    fn add_piece(&mut self, out: &mut Vec<u8>, depth: usize) -> Result<(), MalformedCertificate> {
         match self.header()? {
             (OCTET_STRING, len) => {
                 out.extend_from_slice(self.take(len.unwrap_or(0))?);
                 Ok(())
             }
             (tag, len) if tag == OCTET_STRING | CONSTRUCTED => {
-                self.fields(len, depth, &mut |reader, depth| reader.piece(out, depth))
+                self.for_each_field(len, depth, &mut |reader, depth| reader.add_piece(out, depth))
             }
             _ => Err(malformed("a piece of a string that is none")),
         }
     }
 
-    /// Goes through the fields of a constructed one, whose length is told or ends with a mark.
-    fn fields(
+    /// Calls `take` for each field of a constructed one, up to `len` or to the end-of-contents mark.
+    fn for_each_field(
         &mut self,
         len: Option<usize>,
         depth: usize,
-        take: &mut dyn FnMut(&mut Self, usize) -> Result<(), Malformed>,
-    ) -> Result<(), Malformed> {
+        take: &mut dyn FnMut(&mut Self, usize) -> Result<(), MalformedCertificate>,
+    ) -> Result<(), MalformedCertificate> {
         let depth = depth.checked_sub(1).ok_or_else(|| malformed("fields too deep in each other"))?;
         match len {
             Some(len) => {
-                let mut inner = Reader { rest: self.take(len)? };
+                let mut inner = BerReader { rest: self.take(len)? };
                 while !inner.rest.is_empty() {
                     take(&mut inner, depth)?;
                 }
@@ -125,8 +127,8 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Writes a field with the shortest length.
-fn put(tag: u8, value: &[u8], out: &mut Vec<u8>) {
+/// Writes a field with the shortest form of its length.
+fn put_field(tag: u8, value: &[u8], out: &mut Vec<u8>) {
     out.push(tag);
     match value.len() {
         len @ 0..=0x7F => out.push(len as u8),
@@ -140,16 +142,16 @@ fn put(tag: u8, value: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(value);
 }
 
-fn malformed(what: &str) -> Malformed {
-    Malformed::NotOne(format!("its encoding is not right: {what}"))
+fn malformed(what: &str) -> MalformedCertificate {
+    MalformedCertificate::NotOne(format!("its encoding is not right: {what}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn of(bytes: &[u8]) -> Option<Vec<u8>> {
-        definite(bytes).ok().map(|definite| definite.to_vec())
+    fn to_der_bytes(bytes: &[u8]) -> Option<Vec<u8>> {
+        to_der(bytes).ok().map(|definite| definite.to_vec())
     }
 
     #[test]
@@ -161,13 +163,13 @@ mod tests {
             (&[0x24, 3, 4, 1, 9], &[4, 1, 9]),
             (&[0x30, 0x80, 0xA0, 0x80, 4, 1, 1, 0, 0, 0, 0], &[0x30, 5, 0xA0, 3, 4, 1, 1]),
         ] {
-            assert_eq!(of(ber).as_deref(), Some(der), "{ber:x?}");
-            // What is in that form already stays so.
-            assert_eq!(of(der).as_deref(), Some(der), "{der:x?}");
+            assert_eq!(to_der_bytes(ber).as_deref(), Some(der), "{ber:x?}");
+            // DER stays as it is.
+            assert_eq!(to_der_bytes(der).as_deref(), Some(der), "{der:x?}");
         }
         let long = [&[0x30, 0x82, 1, 4, 0x04, 0x82, 1, 0][..], &[3; 256]].concat();
-        assert_eq!(of(&long), Some(long));
-        assert_eq!(*pieces(&[4, 1, 1, 0x24, 0x80, 4, 1, 2, 0, 0]).unwrap(), [1, 2]);
+        assert_eq!(to_der_bytes(&long), Some(long));
+        assert_eq!(*join_pieces(&[4, 1, 1, 0x24, 0x80, 4, 1, 2, 0, 0]).unwrap(), [1, 2]);
     }
 
     #[test]
@@ -175,12 +177,12 @@ mod tests {
         for bytes in
             [&[][..], &[0x30], &[0x30, 3, 2, 1], &[0x30, 0x80, 2, 1, 5, 0], &[0x30, 0x84, 0xFF, 0xFF, 0xFF, 0xFF]]
         {
-            assert_eq!(definite(bytes).err(), Some(Malformed::Truncated), "{bytes:x?}");
+            assert_eq!(to_der(bytes).err(), Some(MalformedCertificate::Truncated), "{bytes:x?}");
         }
         for bytes in [&[0x3F, 1, 1][..], &[4, 0x80, 0, 0], &[0x24, 3, 2, 1, 9], &[0x30, 0x88, 0]] {
-            assert!(matches!(definite(bytes), Err(Malformed::NotOne(_))), "{bytes:x?}");
+            assert!(matches!(to_der(bytes), Err(MalformedCertificate::NotOne(_))), "{bytes:x?}");
         }
         let deep = [0x30, 0x80].repeat(100_000);
-        assert!(matches!(definite(&deep), Err(Malformed::NotOne(_))));
+        assert!(matches!(to_der(&deep), Err(MalformedCertificate::NotOne(_))));
     }
 }

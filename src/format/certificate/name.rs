@@ -1,9 +1,9 @@
-//! Names of certificates, compared as RFC 5280 (7.1) asks: without regard to case, to the number of blanks, and to the
-//! type of string that a value is encoded as. Certificate authorities have changed the latter over the years.
+//! Distinguished names, compared as RFC 5280 (7.1) requires: ignoring case, the number of spaces, and the
+//! string type of the encoding, which certificate authorities have changed over the years.
 //!
-//! Values are prepared for comparison as RFC 4518 has it (transcoded, mapped, folded, normalized to NFKC); bidirectional
-//! and unassigned characters are not refused. Values that are not text are compared by their bytes. Names that are equal
-//! say nothing of who signed what: signatures are checked as well.
+//! Values are prepared as in RFC 4518: transcoded, mapped, folded and normalized to NFKC. Bidirectional
+//! and unassigned characters are not rejected. Values that are not text are compared by their bytes.
+//! Equal names don't prove who signed a certificate; signatures are checked separately.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -16,69 +16,71 @@ use crate::format::asn1::{Der, SEQUENCE, SET};
 
 /// A distinguished name (RFC 5280, 4.1.2.4).
 #[derive(Clone, Debug)]
-pub struct Name {
+pub struct DistinguishedName {
     der: Vec<u8>,
-    /// The parts, each a set of attributes, as they are shown.
-    parts: Vec<Vec<Attribute>>,
-    /// The parts as they are compared.
-    prepared: Vec<BTreeSet<(ObjectIdentifier, Value)>>,
+    /// Relative distinguished names in their order, each a set of attributes.
+    parts: Vec<Vec<NameAttribute>>,
+    /// Attributes prepared for comparison.
+    prepared: Vec<BTreeSet<(ObjectIdentifier, AttributeValue)>>,
 }
 
+/// An attribute of a name.
 #[derive(Clone, Debug)]
-struct Attribute {
+struct NameAttribute {
     kind: ObjectIdentifier,
-    value: Value,
+    value: AttributeValue,
 }
 
+/// Value of an attribute.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Value {
+enum AttributeValue {
     Text(String),
-    /// Not text: the whole encoding.
+    /// Encoding of a value that is not text.
     Other(Vec<u8>),
 }
 
-impl PartialEq for Name {
+impl PartialEq for DistinguishedName {
     fn eq(&self, other: &Self) -> bool {
         self.prepared == other.prepared
     }
 }
 
-impl Eq for Name {}
+impl Eq for DistinguishedName {}
 
-impl Name {
-    /// Reads an encoded name; nothing if it isn't one.
+impl DistinguishedName {
+    /// Decodes a name; `None` if it is malformed.
     pub fn read(der: &[u8]) -> Option<Self> {
-        let mut sets = Der(Der(der).next_of(SEQUENCE)?.value);
+        let mut sets = Der(Der(der).next_tagged(SEQUENCE)?.value);
         let mut parts = Vec::new();
         while !sets.0.is_empty() {
-            let mut pairs = Der(sets.next_of(SET)?.value);
+            let mut pairs = Der(sets.next_tagged(SET)?.value);
             let mut part = Vec::new();
             while !pairs.0.is_empty() {
-                let mut pair = Der(pairs.next_of(SEQUENCE)?.value);
+                let mut pair = Der(pairs.next_tagged(SEQUENCE)?.value);
                 let kind: ObjectIdentifier = ObjectIdentifier::from_der(pair.next()?.whole).ok()?;
                 let value = pair.next()?;
-                let value =
-                    text(value.tag, value.value).map_or_else(|| Value::Other(value.whole.to_vec()), Value::Text);
-                part.push(Attribute { kind, value });
+                let value = decode_string(value.tag, value.value)
+                    .map_or_else(|| AttributeValue::Other(value.whole.to_vec()), AttributeValue::Text);
+                part.push(NameAttribute { kind, value });
             }
             parts.push(part);
         }
-        let prepared = |Attribute { kind, value }: &Attribute| match value {
-            Value::Text(text) => (*kind, Value::Text(prepared(text))),
+        let prepared = |NameAttribute { kind, value }: &NameAttribute| match value {
+            AttributeValue::Text(text) => (*kind, AttributeValue::Text(prepare_text(text))),
             other => (*kind, other.clone()),
         };
         let prepared = parts.iter().map(|part| part.iter().map(prepared).collect()).collect();
         Some(Self { der: der.to_vec(), parts, prepared })
     }
 
-    /// Its encoding.
+    /// DER encoding of the name.
     pub fn der(&self) -> &[u8] {
         &self.der
     }
 }
 
-/// As RFC 4514 writes names: the last part first.
-impl fmt::Display for Name {
+/// Shows the name in the notation of RFC 4514, which begins with the last part.
+impl fmt::Display for DistinguishedName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (at, part) in self.parts.iter().rev().enumerate() {
             for (within, attribute) in part.iter().enumerate() {
@@ -94,14 +96,14 @@ impl fmt::Display for Name {
     }
 }
 
-impl fmt::Display for Attribute {
+impl fmt::Display for NameAttribute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = self.kind.to_string();
         let known = KINDS.iter().find(|(number, _)| *number == kind);
         write!(f, "{}=", known.map_or(kind.as_str(), |(_, name)| name))?;
         let text = match &self.value {
-            Value::Text(text) => text,
-            Value::Other(bytes) => {
+            AttributeValue::Text(text) => text,
+            AttributeValue::Other(bytes) => {
                 f.write_str("#")?;
                 return bytes.iter().try_for_each(|byte| write!(f, "{byte:02x}"));
             }
@@ -121,7 +123,7 @@ impl fmt::Display for Attribute {
     }
 }
 
-/// Types of attributes with the names that RFC 4514 (3) and openssl have for them.
+/// Attribute types with their short names in RFC 4514 (3) and openssl.
 const KINDS: [(&str, &str); 12] = [
     ("2.5.4.3", "CN"),
     ("2.5.4.4", "SN"),
@@ -137,12 +139,12 @@ const KINDS: [(&str, &str); 12] = [
     ("1.2.840.113549.1.9.1", "emailAddress"),
 ];
 
-/// The text of a string of a type that names have (X.690, 8.23); nothing of another type, or of one that is malformed.
-fn text(tag: u8, value: &[u8]) -> Option<String> {
+/// Decodes a string of a type that names use (X.690, 8.23); `None` for another type or malformed text.
+fn decode_string(tag: u8, value: &[u8]) -> Option<String> {
     match tag {
         // UTF8String.
         0x0C => String::from_utf8(value.to_vec()).ok(),
-        // NumericString, PrintableString, IA5String, VisibleString; TeletexString, which everybody takes for Latin-1.
+        // NumericString, PrintableString, IA5String, VisibleString; and TeletexString, in practice Latin-1.
         0x12 | 0x13 | 0x14 | 0x16 | 0x1A => Some(value.iter().map(|byte| char::from(*byte)).collect()),
         // UniversalString.
         0x1C => {
@@ -160,15 +162,15 @@ fn text(tag: u8, value: &[u8]) -> Option<String> {
     }
 }
 
-/// A text as it is compared (RFC 4518, 2).
-fn prepared(text: &str) -> String {
-    let mapped: String = text.chars().filter_map(mapped).collect();
+/// Prepares a text for comparison (RFC 4518, 2).
+fn prepare_text(text: &str) -> String {
+    let mapped: String = text.chars().filter_map(map_char).collect();
     let folded: String = mapped.nfkc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect();
     folded.split(' ').filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }
 
-/// A character as RFC 4518 (2.2) maps it: to a blank, to nothing, or to itself.
-fn mapped(c: char) -> Option<char> {
+/// Maps a character as in RFC 4518, 2.2: to a space, to nothing or to itself.
+fn map_char(c: char) -> Option<char> {
     match c {
         '\t' | '\n' | '\x0b' | '\x0c' | '\r' | '\u{85}' => Some(' '),
         '\u{200b}' | '\u{ad}' | '\u{34f}' | '\u{1806}' | '\u{180b}'..='\u{180d}' | '\u{feff}' | '\u{fffc}' => None,
@@ -187,18 +189,18 @@ mod tests {
         [&[tag, u8::try_from(value.len()).unwrap()], value].concat()
     }
 
-    /// A name of parts, which are attributes of the last number of their type below 2.5.4, a tag and a value.
-    fn name(parts: &[&[(u8, u8, &[u8])]]) -> Name {
+    /// Encodes a name. An attribute is the last number of its OID below 2.5.4, a tag and a value.
+    fn name(parts: &[&[(u8, u8, &[u8])]]) -> DistinguishedName {
         let set = |attributes: &&[(u8, u8, &[u8])]| {
             let pair = |(kind, tag, value): &(u8, u8, &[u8])| {
                 field(SEQUENCE, &[field(6, &[0x55, 4, *kind]), field(*tag, value)].concat())
             };
             field(SET, &attributes.iter().map(pair).collect::<Vec<_>>().concat())
         };
-        Name::read(&field(SEQUENCE, &parts.iter().map(set).collect::<Vec<_>>().concat())).unwrap()
+        DistinguishedName::read(&field(SEQUENCE, &parts.iter().map(set).collect::<Vec<_>>().concat())).unwrap()
     }
 
-    fn common(tag: u8, value: &[u8]) -> Name {
+    fn common(tag: u8, value: &[u8]) -> DistinguishedName {
         name(&[&[(3, tag, value)]])
     }
 
@@ -245,14 +247,14 @@ mod tests {
         ] {
             assert_ne!(other, usual, "{other}");
         }
-        // The order of parts counts, and that within a part doesn't.
+        // The order of the parts matters, the order of attributes within a part does not.
         let cn: (u8, u8, &[u8]) = (3, 0x0C, b"a");
         let o: (u8, u8, &[u8]) = (10, 0x13, b"B");
         assert_ne!(name(&[&[cn], &[o]]), name(&[&[o], &[cn]]));
         assert_ne!(name(&[&[cn, o]]), name(&[&[cn], &[o]]));
         assert_eq!(name(&[&[cn, o]]), name(&[&[(10, 0x16, b"b"), (3, 0x13, b"A")]]));
         assert_eq!(common(0x04, b"x"), common(0x04, b"x"));
-        assert_eq!(Name::read(b"\x30\x02\x31\x01"), None);
+        assert_eq!(DistinguishedName::read(b"\x30\x02\x31\x01"), None);
     }
 
     #[test]

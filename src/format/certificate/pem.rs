@@ -1,87 +1,86 @@
-//! Certificates in files: in DER, in PEM armour (RFC 7468), or in PKCS #7 (`.p7b`) of either form; one or many.
+//! Certificate files: DER, PEM (RFC 7468) or PKCS #7 (`.p7b`), with one or more certificates.
 //!
-//! Armour is read as openssl reads it, and more freely: lines of any length, blank lines and blanks, text around the
-//! parts, UTF-16. Bytes that follow a certificate in DER, such as zeros, are not looked at. Private keys and anything else
-//! in armour are told apart from certificates.
+//! PEM is read more leniently than openssl does: lines of any length, blank lines, spaces, text around
+//! the parts, UTF-16. Bytes after a DER certificate, such as zeros, are ignored.
 
 use std::borrow::Cow;
 
 use zeroize::Zeroizing;
 
-use super::{Certificate, Malformed, ber};
-use crate::format::asn1::{Der, INTEGER, SEQUENCE, SET, context};
+use super::{Certificate, MalformedCertificate, ber};
+use crate::format::asn1::{Der, INTEGER, SEQUENCE, SET, context_tag};
 
 const BEGIN: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"-----END ";
 const DASHES: &[u8] = b"-----";
 
-/// Why a file holds no certificates.
+/// Reason why no certificates were read from a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unreadable {
-    /// There is nothing in it.
+pub enum PemError {
+    /// The file is empty.
     Empty,
-    /// It is in PEM armour, and holds other things than certificates: their labels.
+    /// The PEM file contains no certificates, but parts with these labels.
     Others(Vec<String>),
-    /// The armour of a part, counted from 1, is damaged or not closed.
+    /// The PEM part with this number, from 1, is damaged or not closed.
     Armour(usize),
-    /// A certificate, counted from 1, is malformed.
-    Malformed(usize, Malformed),
-    /// It is a PKCS #12 file, which needs a password.
+    /// The certificate with this number, from 1, is malformed.
+    Malformed(usize, MalformedCertificate),
+    /// A PKCS #12 file, which needs a password.
     Pfx,
-    /// It is a PKCS #7 file without certificates.
+    /// A PKCS #7 file without certificates.
     Pkcs7,
 }
 
-/// A part of a file in PEM armour: its label and its bytes.
-pub type Part = (String, Zeroizing<Vec<u8>>);
+/// A part of a PEM file: label and decoded bytes.
+pub type PemPart = (String, Zeroizing<Vec<u8>>);
 
-/// The certificates in a file, at least one.
+/// Reads the certificates in a file. There is at least one.
 ///
 /// # Errors
 ///
-/// When there is none, or one of them is malformed.
-pub fn certificates(bytes: &[u8]) -> Result<Vec<Certificate>, Unreadable> {
+/// If the file contains no certificate, or a malformed one.
+pub fn read_certificates(bytes: &[u8]) -> Result<Vec<Certificate>, PemError> {
     let mut found = Vec::new();
     if bytes.iter().all(u8::is_ascii_whitespace) {
-        return Err(Unreadable::Empty);
+        return Err(PemError::Empty);
     }
     if !is_armoured(bytes) {
-        add(bytes, &mut found)?;
+        add_certificates(bytes, &mut found)?;
         return Ok(found);
     }
     let mut others = Vec::new();
-    for part in parts(bytes) {
+    for part in read_parts(bytes) {
         let (label, der) = part?;
         match label.as_str() {
             "CERTIFICATE" | "X509 CERTIFICATE" | "TRUSTED CERTIFICATE" | "PKCS7" | "PKCS #7 SIGNED DATA" | "CMS" => {
-                add(&der, &mut found)?;
+                add_certificates(&der, &mut found)?;
             }
             _ => others.push(label),
         }
     }
-    if found.is_empty() { Err(Unreadable::Others(others)) } else { Ok(found) }
+    if found.is_empty() { Err(PemError::Others(others)) } else { Ok(found) }
 }
 
-/// Adds the certificates that follow each other in an encoding, or that are in PKCS #7.
-fn add(der: &[u8], found: &mut Vec<Certificate>) -> Result<(), Unreadable> {
-    if let Some(all) = pkcs7(der) {
+/// Adds certificates from consecutive DER encodings or PKCS #7.
+fn add_certificates(der: &[u8], found: &mut Vec<Certificate>) -> Result<(), PemError> {
+    if let Some(all) = pkcs7_certificates(der) {
         let mut all = Der(&all);
         let n_before = found.len();
         while let Some(one) = all.next_if(SEQUENCE) {
             let number = found.len() + 1;
             let read = Certificate::from_der(one.whole);
-            found.push(read.map_err(|malformed| Unreadable::Malformed(number, malformed))?);
+            found.push(read.map_err(|malformed| PemError::Malformed(number, malformed))?);
         }
-        return if found.len() > n_before { Ok(()) } else { Err(Unreadable::Pkcs7) };
+        return if found.len() > n_before { Ok(()) } else { Err(PemError::Pkcs7) };
     }
     let number = found.len() + 1;
     let first = Certificate::from_der(der).map_err(|malformed| match is_pfx(der) {
-        true => Unreadable::Pfx,
-        false => Unreadable::Malformed(number, malformed),
+        true => PemError::Pfx,
+        false => PemError::Malformed(number, malformed),
     })?;
     let mut rest = &der[first.der().len()..];
     found.push(first);
-    // What follows may be another certificate, padding, or what openssl adds to trusted ones.
+    // The rest may be another certificate, padding, or openssl's data of trusted certificates.
     while let Ok(next) = Certificate::from_der(rest) {
         rest = &rest[next.der().len()..];
         found.push(next);
@@ -89,66 +88,66 @@ fn add(der: &[u8], found: &mut Vec<Certificate>) -> Result<(), Unreadable> {
     Ok(())
 }
 
-/// The certificates of PKCS #7 signed data (RFC 2315, 9.1), one after the other; nothing if it is something else.
-fn pkcs7(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+/// Certificates in PKCS #7 signed data (RFC 2315, 9.1), concatenated; `None` for other encodings.
+fn pkcs7_certificates(bytes: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     const SIGNED_DATA: [u8; 9] = [0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x07, 0x02];
-    let whole = ber::definite(bytes).ok()?;
-    let mut info = Der(Der(&whole).next_of(SEQUENCE)?.value);
+    let whole = ber::to_der(bytes).ok()?;
+    let mut info = Der(Der(&whole).next_tagged(SEQUENCE)?.value);
     if info.next()?.value != SIGNED_DATA {
         return None;
     }
-    let mut signed = Der(Der(info.next_of(context(0))?.value).next_of(SEQUENCE)?.value);
-    signed.next_of(INTEGER)?;
-    signed.next_of(SET)?;
-    signed.next_of(SEQUENCE)?;
-    Some(Zeroizing::new(signed.next_if(context(0)).map_or(Vec::new(), |all| all.value.to_vec())))
+    let mut signed = Der(Der(info.next_tagged(context_tag(0))?.value).next_tagged(SEQUENCE)?.value);
+    signed.next_tagged(INTEGER)?;
+    signed.next_tagged(SET)?;
+    signed.next_tagged(SEQUENCE)?;
+    Some(Zeroizing::new(signed.next_if(context_tag(0)).map_or(Vec::new(), |all| all.value.to_vec())))
 }
 
-/// Returns the PEM text of a certificate.
+/// Encodes a certificate as PEM.
 pub fn encode(certificate: &Certificate) -> String {
-    // The only error is a text too long for memory.
+    // Fails only for lengths that overflow.
     der::pem::encode_string("CERTIFICATE", der::pem::LineEnding::LF, certificate.der()).unwrap_or_default()
 }
 
-/// Returns whether bytes begin as a PKCS #12 file of version 3 does (RFC 7292, 4), in DER or BER.
+/// Returns `true` if `bytes` begin like a PKCS #12 file of version 3 (RFC 7292, 4), in DER or BER.
 pub fn is_pfx(bytes: &[u8]) -> bool {
     let has_version_3 = |whole: &[u8]| {
-        let mut fields = Der(Der(whole).next_of(SEQUENCE)?.value);
-        Some(fields.next_of(INTEGER)?.value == [3])
+        let mut fields = Der(Der(whole).next_tagged(SEQUENCE)?.value);
+        Some(fields.next_tagged(INTEGER)?.value == [3])
     };
-    ber::definite(bytes).is_ok_and(|whole| has_version_3(&whole) == Some(true))
+    ber::to_der(bytes).is_ok_and(|whole| has_version_3(&whole) == Some(true))
 }
 
-/// Whether a file is in PEM armour.
+/// Returns `true` for a PEM file.
 pub fn is_armoured(bytes: &[u8]) -> bool {
-    find(&narrow(bytes), BEGIN).is_some()
+    find(&to_single_bytes(bytes), BEGIN).is_some()
 }
 
-/// The parts of a file in PEM armour, each with its label; the bytes are wiped when they are dropped. A key under a
-/// password in the way of RFC 1421 has the label of one in PKCS #8: `ENCRYPTED PRIVATE KEY`.
-pub fn parts(bytes: &[u8]) -> Vec<Result<Part, Unreadable>> {
-    let text = narrow(bytes);
+/// Decodes the parts of a PEM file. The bytes are wiped from memory when they are dropped. Keys
+/// encrypted as in RFC 1421 get the label of encrypted PKCS #8 keys, `ENCRYPTED PRIVATE KEY`.
+pub fn read_parts(bytes: &[u8]) -> Vec<Result<PemPart, PemError>> {
+    let text = to_single_bytes(bytes);
     let mut rest: &[u8] = &text;
     let mut parts = Vec::new();
     while let Some(start) = find(rest, BEGIN) {
         let number = parts.len() + 1;
-        let Some((label, body, end)) = armoured(&rest[start..]) else {
-            parts.push(Err(Unreadable::Armour(number)));
+        let Some((label, body, end)) = split_part(&rest[start..]) else {
+            parts.push(Err(PemError::Armour(number)));
             break;
         };
-        let (headers, body) = without_headers(body);
+        let (headers, body) = split_headers(body);
         let label = match find(headers, b"ENCRYPTED") {
             Some(_) => "ENCRYPTED PRIVATE KEY",
             None => label,
         };
-        parts.push(base64(body).map(|der| (label.to_owned(), der)).ok_or(Unreadable::Armour(number)));
+        parts.push(decode_base64(body).map(|der| (label.to_owned(), der)).ok_or(PemError::Armour(number)));
         rest = &rest[start + end..];
     }
     parts
 }
 
-/// Label and body of the armoured part that a text begins with, and where it ends.
-fn armoured(text: &[u8]) -> Option<(&str, &[u8], usize)> {
+/// Splits off the part at the start of `text`: label, body and length.
+fn split_part(text: &[u8]) -> Option<(&str, &[u8], usize)> {
     let label_len = find(&text[BEGIN.len()..], DASHES)?;
     let label = str::from_utf8(&text[BEGIN.len()..][..label_len]).ok().filter(|label| !label.contains('\n'))?;
     let start = BEGIN.len() + label_len + DASHES.len();
@@ -158,14 +157,14 @@ fn armoured(text: &[u8]) -> Option<(&str, &[u8], usize)> {
     is_closed.then(|| (label, body, start + body.len() + closing.len()))
 }
 
-/// The headers of a body (RFC 1421, 4.4), which end at an empty line, and the rest.
-fn without_headers(body: &[u8]) -> (&[u8], &[u8]) {
+/// Splits a body into headers (RFC 1421, 4.4), which end at an empty line, and data.
+fn split_headers(body: &[u8]) -> (&[u8], &[u8]) {
     if !body.contains(&b':') {
         return (&[], body);
     }
     let mut at = 0;
     for (n, line) in body.split_inclusive(|byte| *byte == b'\n').enumerate() {
-        // The first line is what follows the label.
+        // The first line is the rest of the one with the label.
         if n > 0 && line.iter().all(u8::is_ascii_whitespace) {
             break;
         }
@@ -174,9 +173,9 @@ fn without_headers(body: &[u8]) -> (&[u8], &[u8]) {
     body.split_at(at)
 }
 
-/// The bytes of Base64 (RFC 4648, 4) with blanks and line breaks anywhere.
-fn base64(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
-    // Room for all of it from the start: growing would leave copies behind.
+/// Decodes Base64 (RFC 4648, 4) with white space anywhere.
+fn decode_base64(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    // Allocated in full: growing would leave copies of a key in freed memory.
     let mut bytes = Zeroizing::new(Vec::with_capacity(text.len() / 4 * 3 + 3));
     let (mut group, mut n_digits, mut n_padding) = (0_u32, 0, 0);
     for byte in text.iter().filter(|byte| !byte.is_ascii_whitespace()) {
@@ -192,7 +191,7 @@ fn base64(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
             }
             _ => return None,
         };
-        // Nothing follows padding but padding.
+        // Only padding may follow padding.
         if n_padding > 0 && *byte != b'=' {
             return None;
         }
@@ -206,8 +205,8 @@ fn base64(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     (n_digits == 0 && n_padding <= 2).then_some(bytes)
 }
 
-/// A text of one byte a character: UTF-16 is turned into that, with a question mark for what is not ASCII.
-fn narrow(bytes: &[u8]) -> Cow<'_, [u8]> {
+/// Converts UTF-16 to one byte per character, with `?` for non-ASCII. Other text stays as it is.
+fn to_single_bytes(bytes: &[u8]) -> Cow<'_, [u8]> {
     let unit: fn([u8; 2]) -> u16 = match bytes {
         [0xFF, 0xFE, ..] | [b'-', 0, ..] => u16::from_le_bytes,
         [0xFE, 0xFF, ..] | [0, b'-', ..] => u16::from_be_bytes,
@@ -226,7 +225,10 @@ mod tests {
     use super::*;
 
     fn labelled(text: &str) -> Vec<Option<(String, Vec<u8>)>> {
-        parts(text.as_bytes()).into_iter().map(|part| part.ok().map(|(label, der)| (label, der.to_vec()))).collect()
+        read_parts(text.as_bytes())
+            .into_iter()
+            .map(|part| part.ok().map(|(label, der)| (label, der.to_vec())))
+            .collect()
     }
 
     fn part(label: &str, bytes: &[u8]) -> Option<(String, Vec<u8>)> {

@@ -1,13 +1,13 @@
-//! PKCS #12 files (RFC 7292), the PFX of Windows: a certificate with its private key, under a password.
+//! PKCS #12 files (RFC 7292), also called PFX: a certificate and its private key under a password.
 //!
-//! Read is what openssl and Windows write: PBES1 with 3DES and RC2, PBES2 with AES and 3DES ([`cipher`]), and a MAC by
-//! SHA-1 or SHA-2. Written is the oldest of them, 3DES and SHA-1, which every Windows PE opens: AES in PFX files came with
-//! Windows 10 1709, and what reads the variables of a medium is older. The password of a file on a medium stands on the
-//! same medium, so that nothing is lost by it.
+//! Reads everything that openssl and Windows write: PBES1 with 3DES and RC2, PBES2 with AES and 3DES
+//! ([`cipher`]), and a MAC with SHA-1 or SHA-2, in DER or BER ([`ber`]). Trailing bytes are ignored.
 //!
-//! BER is read too, which other programs write ([`ber`]). What follows the file's own bytes is not looked at.
+//! Writes 3DES and SHA-1, which every Windows PE can open: AES in PFX files came with Windows 10 1709,
+//! and media have to work with older readers. This does not weaken a medium, since the password of the
+//! file is stored next to it.
 //!
-//! Not supported: public-key privacy and integrity modes, PBMAC1, and keys other than RSA's.
+//! Not supported: public-key privacy and integrity modes, PBMAC1, keys other than RSA.
 
 mod cipher;
 mod write;
@@ -18,250 +18,253 @@ use der::asn1::{AnyRef, ObjectIdentifier};
 use der::{Decode, Reader, SliceReader, Tag, Tagged};
 use zeroize::Zeroizing;
 
-use super::{Certificate, Malformed, ber};
+use super::{Certificate, MalformedCertificate, ber};
 use crate::format::asn1::SEQUENCE;
 use crate::format::certificate::private_key::PrivateKey;
 use crate::limits::{MAX_CERTIFICATE_LEN, MAX_PFX_DEPTH};
-use cipher::{Protection, Work};
+use cipher::{IterationBudget, Protection};
 
-pub use write::protected;
+pub use write::encode;
 
-/// Data and encrypted data of PKCS #7 (RFC 2315, 14).
+// Content types of PKCS #7 (RFC 2315, 14).
 const DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");
 const ENCRYPTED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.6");
-/// The bags of RFC 7292, 4.2: a key, an encrypted key, a certificate, a list of bags.
+// Bag types (RFC 7292, 4.2): key, encrypted key, certificate, nested bags.
 const KEY_BAG: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.10.1.1");
 const SHROUDED_KEY_BAG: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.10.1.2");
 const CERTIFICATE_BAG: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.10.1.3");
 const BAGS_BAG: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.10.1.6");
-/// A certificate of X.509 in a bag (RFC 7292, 4.2.3).
+/// Certificate type of a certificate bag (RFC 7292, 4.2.3).
 const X509: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.22.1");
 
-/// What is in a file.
+/// Contents of a PFX file.
 #[derive(Debug)]
-pub struct Opened {
-    /// The certificate that the key belongs to.
+pub struct PfxContents {
+    /// Certificate of the private key.
     pub certificate: Certificate,
-    /// The other certificates, in the order of the file: those of the authorities above it.
+    /// Other certificates in the order of the file, usually those of its issuers.
     pub others: Vec<Certificate>,
-    /// The private key.
+    /// Private key.
     pub key: PrivateKey,
 }
 
-/// Why a file can't be used.
+/// Reason why a PFX file can't be used.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NotOpened {
-    /// It ends early.
+pub enum PfxError {
+    /// The file ends early.
     Truncated,
-    /// It is no such file.
+    /// The file is damaged or not a PFX file.
     NotOne(String),
-    /// The password is not the file's.
+    /// Wrong password.
     WrongPassword,
-    /// It is protected in a way that is not supported.
+    /// Unsupported algorithm or key. Completes the sentence "it is …".
     Unsupported(String),
-    /// There is no private key in it.
+    /// No private key.
     NoKey,
-    /// There is no certificate in it.
+    /// No certificate.
     NoCertificate,
-    /// None of its certificates belongs to its key.
+    /// No certificate matches the private key.
     KeyOfNone,
 }
 
-/// Opens a file with its password.
+/// Opens a PFX file.
 ///
 /// # Errors
 ///
-/// When it can't be opened or used, with the reason.
-pub fn open(bytes: &[u8], password: &str) -> Result<Opened, NotOpened> {
+/// If the file is damaged or not supported, the password is wrong, or there is no key with a matching
+/// certificate.
+pub fn open(bytes: &[u8], password: &str) -> Result<PfxContents, PfxError> {
     if bytes.len() > MAX_CERTIFICATE_LEN {
-        return Err(NotOpened::NotOne(format!("it has {} bytes, and no such file is so long", bytes.len())));
+        return Err(PfxError::NotOne(format!("it has {} bytes, and no such file is so long", bytes.len())));
     }
     if bytes.first() != Some(&SEQUENCE) {
-        return Err(not_one("it does not begin as one"));
+        return Err(malformed("it does not begin as one"));
     }
-    let whole = definite(bytes)?;
-    let whole = AnyRef::from_der(&whole).map_err(|error| not_opened(&error))?;
+    let whole = to_der(bytes)?;
+    let whole = AnyRef::from_der(&whole).map_err(|error| from_der_error(&error))?;
     let parts = fields(whole.value())?;
-    let [version, safes, rest @ ..] = parts.as_slice() else { return Err(not_one("it has no parts")) };
+    let [version, safes, rest @ ..] = parts.as_slice() else { return Err(malformed("it has no parts")) };
     if version.tag() != Tag::Integer || version.value() != [3] {
-        return Err(not_one("it does not begin as one of version 3"));
+        return Err(malformed("it does not begin as one of version 3"));
     }
-    let safes = data(*safes)?;
-    let mut found = Found { work: Work::default(), keys: Vec::new(), certificates: Vec::new() };
+    let safes = data_content(*safes)?;
+    let mut found = PfxReader { work: IterationBudget::default(), keys: Vec::new(), certificates: Vec::new() };
     match rest.first() {
         Some(mac) => {
-            let password = cipher::checked(password, *mac, safes, &mut found.work)?;
-            found.safes(safes, &password)?;
+            let password = cipher::check_password(password, *mac, safes, &mut found.work)?;
+            found.read_safes(safes, &password)?;
         }
-        // Nothing but the padding of what is encrypted tells whether it is the password.
-        None => match found.safes(safes, &cipher::Password::new(password)) {
-            Err(NotOpened::WrongPassword) if password.is_empty() => found.safes(safes, &cipher::Password::none())?,
+        // Without a MAC, a wrong password shows in the padding of decrypted data only.
+        None => match found.read_safes(safes, &cipher::Password::new(password)) {
+            Err(PfxError::WrongPassword) if password.is_empty() => {
+                found.read_safes(safes, &cipher::Password::none())?
+            }
             ended => ended?,
         },
     }
-    found.chosen()
+    found.into_contents()
 }
 
-/// What was found so far.
-struct Found {
-    work: Work,
+/// Keys and certificates read so far.
+struct PfxReader {
+    work: IterationBudget,
     keys: Vec<PrivateKey>,
     certificates: Vec<Certificate>,
 }
 
-impl Found {
-    /// The authenticated safe: content that is in clear or encrypted, each a list of bags.
-    fn safes(&mut self, safes: &[u8], password: &cipher::Password) -> Result<(), NotOpened> {
-        let safes = definite(safes)?;
+impl PfxReader {
+    /// Reads the authenticated safe: plain or encrypted content, each a list of bags.
+    fn read_safes(&mut self, safes: &[u8], password: &cipher::Password) -> Result<(), PfxError> {
+        let safes = to_der(safes)?;
         for safe in fields(sequence(&safes)?)? {
             let parts = fields(safe.value())?;
             let kind = parts.first().and_then(|kind| kind.decode_as::<ObjectIdentifier>().ok());
             match kind {
-                Some(DATA) => self.bags(data(safe)?, password, MAX_PFX_DEPTH)?,
+                Some(DATA) => self.read_bags(data_content(safe)?, password, MAX_PFX_DEPTH)?,
                 Some(ENCRYPTED_DATA) => {
-                    let content = parts.get(1).ok_or_else(|| not_one("a part of it is empty"))?;
-                    let decrypted = self.decrypted(sequence(content.value())?, password)?;
-                    self.bags(&decrypted, password, MAX_PFX_DEPTH)?;
+                    let content = parts.get(1).ok_or_else(|| malformed("a part of it is empty"))?;
+                    let decrypted = self.decrypt(sequence(content.value())?, password)?;
+                    self.read_bags(&decrypted, password, MAX_PFX_DEPTH)?;
                 }
-                Some(other) => return Err(NotOpened::Unsupported(format!("protected by `{other}`"))),
-                None => return Err(not_one("a part of it has no type")),
+                Some(other) => return Err(PfxError::Unsupported(format!("protected by `{other}`"))),
+                None => return Err(malformed("a part of it has no type")),
             }
         }
         Ok(())
     }
 
-    /// Encrypted data (RFC 2315, 13): version, and what is encrypted, how.
-    fn decrypted(&mut self, data: &[u8], password: &cipher::Password) -> Result<Zeroizing<Vec<u8>>, NotOpened> {
+    /// Decrypts encrypted data (RFC 2315, 13).
+    fn decrypt(&mut self, data: &[u8], password: &cipher::Password) -> Result<Zeroizing<Vec<u8>>, PfxError> {
         let parts = fields(data)?;
-        let content = fields(parts.get(1).ok_or_else(|| not_one("encrypted data has no content"))?.value())?;
+        let content = fields(parts.get(1).ok_or_else(|| malformed("encrypted data has no content"))?.value())?;
         let [_, algorithm, encrypted] = content.as_slice() else {
-            return Err(not_one("encrypted data has no content"));
+            return Err(malformed("encrypted data has no content"));
         };
-        // It has a tag of its own, and so it stays in pieces where it is.
+        // The implicit tag hides the string's type from `to_der`, so its pieces have to be joined here.
         let encrypted = match encrypted.tag().is_constructed() {
-            true => ber::pieces(encrypted.value()).map_err(not_whole)?,
+            true => ber::join_pieces(encrypted.value()).map_err(from_malformed)?,
             false => Zeroizing::new(encrypted.value().to_vec()),
         };
-        Protection::of(*algorithm)?.decrypt(&encrypted, password, &mut self.work)
+        Protection::parse(*algorithm)?.decrypt(&encrypted, password, &mut self.work)
     }
 
-    fn bags(&mut self, bags: &[u8], password: &cipher::Password, depth: usize) -> Result<(), NotOpened> {
-        let depth = depth.checked_sub(1).ok_or_else(|| not_one("its bags lie in each other without end"))?;
-        let bags = definite(bags)?;
+    fn read_bags(&mut self, bags: &[u8], password: &cipher::Password, depth: usize) -> Result<(), PfxError> {
+        let depth = depth.checked_sub(1).ok_or_else(|| malformed("its bags lie in each other without end"))?;
+        let bags = to_der(bags)?;
         for bag in fields(sequence(&bags)?)? {
             let parts = fields(bag.value())?;
-            let [kind, value, ..] = parts.as_slice() else { return Err(not_one("a bag is empty")) };
+            let [kind, value, ..] = parts.as_slice() else { return Err(malformed("a bag is empty")) };
             let value = value.value();
             match kind.decode_as::<ObjectIdentifier>() {
                 Ok(KEY_BAG) => self.keys.extend(PrivateKey::from_pkcs8(value)),
                 Ok(SHROUDED_KEY_BAG) => {
                     let shrouded = fields(sequence(value)?)?;
-                    let [algorithm, encrypted] = shrouded.as_slice() else { return Err(not_one("a key is empty")) };
-                    let key = Protection::of(*algorithm)?.decrypt(encrypted.value(), password, &mut self.work)?;
+                    let [algorithm, encrypted] = shrouded.as_slice() else { return Err(malformed("a key is empty")) };
+                    let key = Protection::parse(*algorithm)?.decrypt(encrypted.value(), password, &mut self.work)?;
                     let key = PrivateKey::from_pkcs8(&key);
                     self.keys.push(key.ok_or_else(|| {
-                        NotOpened::Unsupported("with a private key that is not of RSA, or damaged".into())
+                        PfxError::Unsupported("with a private key that is not of RSA, or damaged".into())
                     })?);
                 }
-                Ok(CERTIFICATE_BAG) => self.certificate(value)?,
-                Ok(BAGS_BAG) => self.bags(value, password, depth)?,
-                // Revocation lists and secrets are of no use here.
+                Ok(CERTIFICATE_BAG) => self.read_certificate(value)?,
+                Ok(BAGS_BAG) => self.read_bags(value, password, depth)?,
+                // Revocation lists and secrets are not needed.
                 _ => {}
             }
         }
         Ok(())
     }
 
-    fn certificate(&mut self, bag: &[u8]) -> Result<(), NotOpened> {
+    fn read_certificate(&mut self, bag: &[u8]) -> Result<(), PfxError> {
         let parts = fields(sequence(bag)?)?;
-        let [kind, value] = parts.as_slice() else { return Err(not_one("a certificate is empty")) };
+        let [kind, value] = parts.as_slice() else { return Err(malformed("a certificate is empty")) };
         if !kind.decode_as::<ObjectIdentifier>().is_ok_and(|kind| kind == X509) {
             return Ok(());
         }
-        let der = octets(value.value())?;
-        let certificate = Certificate::from_der(der).map_err(|malformed| match malformed {
-            Malformed::Truncated => not_one("a certificate in it is cut off"),
-            Malformed::NotOne(why) => not_one(&format!("a certificate in it is damaged: {why}")),
+        let der = octet_string(value.value())?;
+        let certificate = Certificate::from_der(der).map_err(|error| match error {
+            MalformedCertificate::Truncated => malformed("a certificate in it is cut off"),
+            MalformedCertificate::NotOne(why) => malformed(&format!("a certificate in it is damaged: {why}")),
         })?;
         self.certificates.push(certificate);
         Ok(())
     }
 
-    /// The first key that one of the certificates belongs to.
-    fn chosen(self) -> Result<Opened, NotOpened> {
+    /// Takes the first key that matches one of the certificates.
+    fn into_contents(self) -> Result<PfxContents, PfxError> {
         let Self { keys, mut certificates, .. } = self;
         if keys.is_empty() {
-            return Err(if certificates.is_empty() { not_one("there is nothing in it") } else { NotOpened::NoKey });
+            return Err(if certificates.is_empty() { malformed("there is nothing in it") } else { PfxError::NoKey });
         }
         if certificates.is_empty() {
-            return Err(NotOpened::NoCertificate);
+            return Err(PfxError::NoCertificate);
         }
         for key in keys {
-            if let Some(at) = certificates.iter().position(|certificate| key.belongs_to(certificate)) {
+            if let Some(at) = certificates.iter().position(|certificate| key.matches_certificate(certificate)) {
                 let certificate = certificates.remove(at);
-                return Ok(Opened { certificate, others: certificates, key });
+                return Ok(PfxContents { certificate, others: certificates, key });
             }
         }
-        Err(NotOpened::KeyOfNone)
+        Err(PfxError::KeyOfNone)
     }
 }
 
-/// The values that follow each other in a constructed one.
-fn fields(value: &[u8]) -> Result<Vec<AnyRef<'_>>, NotOpened> {
-    let mut reader = SliceReader::new(value).map_err(|error| not_opened(&error))?;
+/// Fields of a constructed value.
+fn fields(value: &[u8]) -> Result<Vec<AnyRef<'_>>, PfxError> {
+    let mut reader = SliceReader::new(value).map_err(|error| from_der_error(&error))?;
     let mut fields = Vec::new();
     while !reader.is_finished() {
-        fields.push(AnyRef::decode(&mut reader).map_err(|error| not_opened(&error))?);
+        fields.push(AnyRef::decode(&mut reader).map_err(|error| from_der_error(&error))?);
     }
     Ok(fields)
 }
 
-/// What is in an encoded sequence.
-fn sequence(encoded: &[u8]) -> Result<&[u8], NotOpened> {
+/// Contents of an encoded sequence.
+fn sequence(encoded: &[u8]) -> Result<&[u8], PfxError> {
     tagged(encoded, Tag::Sequence)
 }
 
-/// What is in an encoded octet string.
-fn octets(encoded: &[u8]) -> Result<&[u8], NotOpened> {
+/// Contents of an encoded octet string.
+fn octet_string(encoded: &[u8]) -> Result<&[u8], PfxError> {
     tagged(encoded, Tag::OctetString)
 }
 
-fn tagged(encoded: &[u8], tag: Tag) -> Result<&[u8], NotOpened> {
-    let any = AnyRef::from_der(encoded).map_err(|error| not_opened(&error))?;
-    if any.tag() == tag { Ok(any.value()) } else { Err(not_one(&format!("{} where {tag} belongs", any.tag()))) }
+fn tagged(encoded: &[u8], tag: Tag) -> Result<&[u8], PfxError> {
+    let any = AnyRef::from_der(encoded).map_err(|error| from_der_error(&error))?;
+    if any.tag() == tag { Ok(any.value()) } else { Err(malformed(&format!("{} where {tag} belongs", any.tag()))) }
 }
 
-/// What is in content info of the type data (RFC 2315, 7): an octet string.
-fn data(info: AnyRef<'_>) -> Result<&[u8], NotOpened> {
+/// Octet string in a content info of type data (RFC 2315, 7).
+fn data_content(info: AnyRef<'_>) -> Result<&[u8], PfxError> {
     let parts = fields(info.value())?;
-    let [kind, content] = parts.as_slice() else { return Err(not_one("a part of it is empty")) };
+    let [kind, content] = parts.as_slice() else { return Err(malformed("a part of it is empty")) };
     match kind.decode_as::<ObjectIdentifier>() {
-        Ok(DATA) => octets(content.value()),
-        Ok(other) => Err(NotOpened::Unsupported(format!("protected by `{other}`"))),
-        Err(error) => Err(not_opened(&error)),
+        Ok(DATA) => octet_string(content.value()),
+        Ok(other) => Err(PfxError::Unsupported(format!("protected by `{other}`"))),
+        Err(error) => Err(from_der_error(&error)),
     }
 }
 
-fn not_one(why: &str) -> NotOpened {
-    NotOpened::NotOne(why.into())
+fn malformed(why: &str) -> PfxError {
+    PfxError::NotOne(why.into())
 }
 
-fn definite(bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, NotOpened> {
-    ber::definite(bytes).map_err(not_whole)
+fn to_der(bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, PfxError> {
+    ber::to_der(bytes).map_err(from_malformed)
 }
 
-fn not_opened(error: &der::Error) -> NotOpened {
-    not_whole(super::malformed(error))
+fn from_der_error(error: &der::Error) -> PfxError {
+    from_malformed(super::from_der_error(error))
 }
 
-fn not_whole(malformed: Malformed) -> NotOpened {
+fn from_malformed(malformed: MalformedCertificate) -> PfxError {
     match malformed {
-        Malformed::Truncated => NotOpened::Truncated,
-        Malformed::NotOne(why) => NotOpened::NotOne(why),
+        MalformedCertificate::Truncated => PfxError::Truncated,
+        MalformedCertificate::NotOne(why) => PfxError::NotOne(why),
     }
 }
 
-impl fmt::Display for NotOpened {
+impl fmt::Display for PfxError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Truncated => f.write_str("it is cut off"),

@@ -1,6 +1,6 @@
-//! Private keys of RSA (RFC 8017), read from PEM or DER, as PKCS #8 (RFC 5958) or PKCS #1.
+//! RSA private keys (RFC 8017), read from PEM or DER as PKCS #8 (RFC 5958) or PKCS #1.
 //!
-//! Signatures are PKCS #1 v1.5 over SHA-256, which have no random part. Encrypted keys are not read.
+//! Signs with PKCS #1 v1.5 and SHA-256, which is deterministic. Encrypted keys are not supported.
 
 use std::fmt;
 
@@ -17,75 +17,75 @@ use super::signature::PublicKey;
 use super::{Certificate, pem};
 use crate::limits::MAX_CERTIFICATE_LEN;
 
-/// The bits of keys that are made, and the most that Configuration Manager's documents allow.
+/// Length of generated keys in bits, the longest that Configuration Manager's documentation permits.
 pub const KEY_BITS: usize = 2_048;
 
-/// A private key of RSA. Its bytes are wiped when it is dropped.
+/// An RSA private key. It is wiped from memory when it is dropped.
 pub struct PrivateKey {
     key: RsaPrivateKey,
     pkcs8: Zeroizing<Vec<u8>>,
 }
 
-/// Why a file holds no private key that can be used.
+/// Reason why a file contains no usable private key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NotAKey {
-    /// It is under a password of its own.
+pub enum PrivateKeyError {
+    /// The key is encrypted.
     Encrypted,
-    /// It is a key of another kind, or something else: its PEM label.
+    /// A key of another type, or something else, by its PEM label.
     Other(String),
-    /// It is nothing that could be read.
+    /// Not a key.
     Unreadable,
 }
 
 impl PrivateKey {
-    /// The key in a file: PEM or DER, PKCS #8 or PKCS #1.
+    /// Reads the key in a file: PEM or DER, PKCS #8 or PKCS #1.
     ///
     /// # Errors
     ///
-    /// When there is none that can be used.
-    pub fn read(bytes: &[u8]) -> Result<Self, NotAKey> {
+    /// If the file contains no usable key.
+    pub fn read(bytes: &[u8]) -> Result<Self, PrivateKeyError> {
         if bytes.len() > MAX_CERTIFICATE_LEN {
-            return Err(NotAKey::Unreadable);
+            return Err(PrivateKeyError::Unreadable);
         }
         if !pem::is_armoured(bytes) {
-            return Self::from_der(bytes).ok_or(NotAKey::Unreadable);
+            return Self::from_der(bytes).ok_or(PrivateKeyError::Unreadable);
         }
         let mut other = None;
-        for part in pem::parts(bytes) {
+        for part in pem::read_parts(bytes) {
             let Ok((label, der)) = part else { continue };
             match label.as_str() {
-                "PRIVATE KEY" | "RSA PRIVATE KEY" => return Self::from_der(&der).ok_or(NotAKey::Other(label)),
-                "ENCRYPTED PRIVATE KEY" => return Err(NotAKey::Encrypted),
+                "PRIVATE KEY" | "RSA PRIVATE KEY" => return Self::from_der(&der).ok_or(PrivateKeyError::Other(label)),
+                "ENCRYPTED PRIVATE KEY" => return Err(PrivateKeyError::Encrypted),
                 _ => other = other.or(Some(label)),
             }
         }
-        Err(other.map_or(NotAKey::Unreadable, NotAKey::Other))
+        Err(other.map_or(PrivateKeyError::Unreadable, PrivateKeyError::Other))
     }
 
     fn from_der(der: &[u8]) -> Option<Self> {
         Self::from_pkcs8(der).or_else(|| Self::new(RsaPrivateKey::from_pkcs1_der(der).ok()?))
     }
 
-    /// A new key, of the system's randomness: another one each time.
+    /// Generates a key from the system's random numbers.
     ///
     /// # Errors
     ///
-    /// When the system has no randomness to give.
-    pub fn random() -> Result<Self, String> {
+    /// If the system provides no random numbers.
+    pub fn generate() -> Result<Self, String> {
         let mut random = UnwrapErr(getrandom::SysRng);
-        // A system that can't be asked is told of rather than panicked over.
+        // `UnwrapErr` panics when the system has no random numbers: find out before.
         getrandom::fill(&mut [0; 1]).map_err(|error| error.to_string())?;
         let key = RsaPrivateKey::new(&mut random, KEY_BITS).map_err(|error| error.to_string())?;
         Self::new(key).ok_or_else(|| "the key could not be written down".into())
     }
 
-    /// The same as PEM, for a file.
+    /// Encodes the key as PEM.
     pub fn to_pem(&self) -> Zeroizing<String> {
-        // What was decoded can be encoded.
+        // A decoded key can be encoded again.
         self.key.to_pkcs8_pem(LineEnding::LF).unwrap_or_default()
     }
 
-    /// A key in PKCS #8, if it is one of RSA.
+    /// Decodes a key in PKCS #8; `None` if it is not an RSA key.
     pub fn from_pkcs8(der: &[u8]) -> Option<Self> {
         Self::new(RsaPrivateKey::from_pkcs8_der(der).ok()?)
     }
@@ -95,29 +95,29 @@ impl PrivateKey {
         Some(Self { pkcs8: Zeroizing::new(document.as_bytes().to_vec()), key })
     }
 
-    /// Its PKCS #8 encoding.
+    /// PKCS #8 encoding of the key.
     pub fn pkcs8(&self) -> &[u8] {
         &self.pkcs8
     }
 
-    /// How many bits it has.
+    /// Length of the key in bits.
     pub fn bits(&self) -> usize {
         self.key.n().bits() as usize
     }
 
-    /// Whether a certificate is for this key.
-    pub fn belongs_to(&self, certificate: &Certificate) -> bool {
-        matches!(certificate.public_key(), Some(PublicKey::Rsa(key)) if key == self.public())
+    /// Returns `true` if the certificate is for this key.
+    pub fn matches_certificate(&self, certificate: &Certificate) -> bool {
+        matches!(certificate.public_key(), Some(PublicKey::Rsa(key)) if key == self.public_key())
     }
 
-    /// Signs `message` (PKCS #1 v1.5 over SHA-256).
+    /// Signs `message` with PKCS #1 v1.5 and SHA-256.
     pub(super) fn sign(&self, message: &[u8]) -> der::Result<Vec<u8>> {
         let digest = Sha256::digest(message);
         self.key.sign(Pkcs1v15Sign::new::<Sha256>(), &digest).map_err(|_| der::ErrorKind::Failed.into())
     }
 
-    /// Returns the public key.
-    pub(super) fn public(&self) -> RsaPublicKey {
+    /// Public key.
+    pub(super) fn public_key(&self) -> RsaPublicKey {
         RsaPublicKey::from(&self.key)
     }
 }

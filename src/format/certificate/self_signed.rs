@@ -1,4 +1,4 @@
-//! A certificate that signs itself: the same key, name and times give the same bytes.
+//! Self-signed certificates. Equal keys, names and times give equal bytes.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -18,32 +18,31 @@ use x509_cert::time::{Time, Validity};
 use super::private_key::PrivateKey;
 use super::{CLIENT_AUTHENTICATION, Certificate};
 
-/// Makes the certificate that is for `key` and signed by it, for client authentication, valid between two times in
-/// seconds since 1970.
+/// Creates a self-signed certificate for client authentication. Times are in seconds since 1970.
 ///
 /// # Errors
 ///
-/// The name or a time can't be encoded.
+/// If the name or a time can't be encoded.
 pub fn self_signed(key: &PrivateKey, common_name: &str, not_before: u64, not_after: u64) -> der::Result<Certificate> {
-    let spki = key.public().to_public_key_der().map_err(|_| der::ErrorKind::Failed)?;
+    let spki = key.public_key().to_public_key_der().map_err(|_| der::ErrorKind::Failed)?;
     let name = Name::from_str(&format!("CN={common_name}"))?;
     let algorithm = AlgorithmIdentifierOwned {
         oid: der::asn1::ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11"),
         parameters: Some(der::asn1::Any::null()),
     };
     let key_id = sha1::Sha1::digest(spki.as_bytes());
-    // Two certificates of one issuer never have the same number (RFC 5280, 4.1.2.2).
+    // Serial numbers of an issuer have to be unique (RFC 5280, 4.1.2.2) and positive.
     let mut serial = [0; 16];
     let seed = format!("tsmedia serial number\0{common_name}\0{not_before}\0{not_after}\0");
     serial.copy_from_slice(&Sha256::new().chain_update(seed).chain_update(spki.as_bytes()).finalize()[..16]);
     serial[0] = serial[0] & 0x7F | 0x40;
     let usage = KeyUsages::DigitalSignature | KeyUsages::KeyEncipherment;
-    let tbs = Tbs {
+    let tbs = TbsCertificate {
         version: Version::V3,
         serial: SerialNumber::new(&serial)?,
         algorithm: algorithm.clone(),
         issuer: name.clone(),
-        validity: Validity::new(moment(not_before)?, moment(not_after)?),
+        validity: Validity::new(encode_time(not_before)?, encode_time(not_after)?),
         subject: name,
         key: SubjectPublicKeyInfoOwned::from_der(spki.as_bytes())?,
         extensions: vec![
@@ -54,20 +53,20 @@ pub fn self_signed(key: &PrivateKey, common_name: &str, not_before: u64, not_aft
         ],
     };
     let signature = key.sign(&tbs.to_der()?)?;
-    let whole = Signed { tbs, algorithm, signature: BitString::from_bytes(&signature)? }.to_der()?;
+    let whole = SignedCertificate { tbs, algorithm, signature: BitString::from_bytes(&signature)? }.to_der()?;
     Certificate::from_der(&whole).map_err(|_| der::ErrorKind::Failed.into())
 }
 
 #[derive(Sequence)]
-struct Signed {
-    tbs: Tbs,
+struct SignedCertificate {
+    tbs: TbsCertificate,
     algorithm: AlgorithmIdentifierOwned,
     signature: BitString,
 }
 
-/// RFC 5280, 4.1.
+/// Signed fields of a certificate (RFC 5280, 4.1).
 #[derive(Sequence)]
-struct Tbs {
+struct TbsCertificate {
     #[asn1(context_specific = "0", tag_mode = "EXPLICIT")]
     version: Version,
     serial: SerialNumber,
@@ -84,8 +83,8 @@ fn extension<T: Encode + der::oid::AssociatedOid>(critical: bool, value: &T) -> 
     Ok(Extension { extn_id: T::OID, critical, extn_value: OctetString::new(value.to_der()?)? })
 }
 
-/// Two digits of the year up to 2049, and four from then on (RFC 5280, 4.1.2.5).
-fn moment(unix: u64) -> der::Result<Time> {
+/// Encodes a time: `UTCTime` until 2049, `GeneralizedTime` from then on (RFC 5280, 4.1.2.5).
+fn encode_time(unix: u64) -> der::Result<Time> {
     let duration = Duration::from_secs(unix);
     match UtcTime::from_unix_duration(duration) {
         Ok(time) => Ok(Time::UtcTime(time)),

@@ -1,61 +1,62 @@
-//! The text of INF files as sections of lines ("General Syntax Rules for INF Files" of Microsoft's driver documentation).
+//! Lexer of INF files ("General Syntax Rules for INF Files" in Microsoft's driver documentation).
 //!
-//! A line is a key and fields with commas between them. Quotes, comments and continued lines are resolved; `%token%` is
-//! replaced where a caller asks for it, wherever it stands in a field, and `%%` is a per cent sign. Directory numbers
-//! (`%12%`) and tokens that are not defined stay as they are.
+//! A line is a key and comma-separated fields. Quotes, comments and line continuations are resolved. A
+//! `%token%` is replaced on request, anywhere in a field, and `%%` becomes a percent sign. Directory
+//! numbers (`%12%`) and undefined tokens stay as they are.
 
 use std::collections::HashMap;
 
 use crate::foreign_text::{from_utf8, from_utf16};
 use crate::limits::MAX_INF_STRING_LEN;
 
-/// A line of a section.
+/// A line in a section.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Line {
-    /// Text before the equals sign; empty if there is none.
+pub(super) struct InfLine {
+    /// Text before the equals sign; empty without one.
     pub key: String,
-    /// Fields after it, or of the whole line.
+    /// Fields after the equals sign, or of the whole line without one.
     pub fields: Vec<String>,
 }
 
-/// All sections, and the strings that tokens stand for.
+/// Sections of a file, and the strings that tokens stand for.
 pub(super) struct Sections {
-    sections: Vec<(String, Vec<Line>)>,
+    sections: Vec<(String, Vec<InfLine>)>,
     strings: HashMap<String, String>,
 }
 
-/// Decodes an INF or INI file: UTF-16 of either order and UTF-8 by their byte order marks, UTF-16 without one by its zero
-/// bytes. Anything else is taken for Latin-1, which keeps the ASCII of every code page.
-pub fn text(bytes: &[u8]) -> String {
+/// Decodes an INF or INI file: UTF-8 and UTF-16 by their byte order marks, UTF-16 without one by its zero
+/// bytes. Other text is read as Latin-1, which preserves ASCII in every code page.
+pub fn decode_text(bytes: &[u8]) -> String {
     let units = |bytes: &[u8], unit: fn([u8; 2]) -> u16| from_utf16(bytes.as_chunks().0.iter().map(|two| unit(*two)));
     match bytes {
         [0xFF, 0xFE, rest @ ..] => units(rest, u16::from_le_bytes),
         [0xFE, 0xFF, rest @ ..] => units(rest, u16::from_be_bytes),
         [0xEF, 0xBB, 0xBF, rest @ ..] => from_utf8(rest),
-        // Files begin with ASCII: a bracket, a comment or an empty line.
+        // The first character is ASCII in practice: a bracket, a semicolon or a line break.
         [one, 0, two, 0, ..] if *one > 0 && *two > 0 => units(bytes, u16::from_le_bytes),
         [0, one, 0, two, ..] if *one > 0 && *two > 0 => units(bytes, u16::from_be_bytes),
         _ => bytes.iter().map(|byte| char::from(*byte)).collect(),
     }
 }
 
+/// Splits a text into sections and lines.
 impl Sections {
     pub fn parse(text: &str) -> Self {
-        let mut sections: Vec<(String, Vec<Line>)> = Vec::new();
-        for line in joined_lines(text) {
+        let mut sections: Vec<(String, Vec<InfLine>)> = Vec::new();
+        for line in join_lines(text) {
             if let Some(name) = line.strip_prefix('[') {
-                let name = split(name, ']').next().unwrap_or_default();
-                sections.push((unquoted(name), Vec::new()));
+                let name = split_unquoted(name, ']').next().unwrap_or_default();
+                sections.push((unquote(name), Vec::new()));
             } else if let Some((_, lines)) = sections.last_mut() {
-                let mut halves = split(&line, '=');
+                let mut halves = split_unquoted(&line, '=');
                 let (first, rest) = (halves.next().unwrap_or_default(), line.split_at(halves.at).1);
                 let (key, value) = if halves.is_done { ("", line.as_str()) } else { (first, rest) };
-                lines.push(Line { key: unquoted(key), fields: split(value, ',').map(unquoted).collect() });
+                lines.push(InfLine { key: unquote(key), fields: split_unquoted(value, ',').map(unquote).collect() });
             }
         }
         let mut strings = HashMap::new();
         let is_strings = |name: &str| name.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("strings"));
-        // Of localized strings those of Windows PE in English come first.
+        // Localized strings: neutral ones first, then English (0409), the language of Windows PE.
         let rank =
             |name: &str| [7, 12].iter().position(|len| name.len() == *len && (*len == 7 || name.ends_with("0409")));
         let mut named: Vec<_> = sections.iter().filter(|(name, _)| is_strings(name)).collect();
@@ -67,14 +68,14 @@ impl Sections {
         Self { sections, strings }
     }
 
-    /// The lines of all sections of a name, in any case: Windows takes these for one.
-    pub fn lines<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Line> + Clone {
+    /// Lines of all sections with this name, in any case: Windows merges such sections.
+    pub fn lines<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a InfLine> + Clone {
         let named = self.sections.iter().filter(move |(own, _)| own.eq_ignore_ascii_case(name));
         named.flat_map(|(_, lines)| lines)
     }
 
-    /// Replaces the tokens in a text.
-    pub fn expanded(&self, text: &str) -> String {
+    /// Replaces the tokens in a text. A long result is cut off at [`MAX_INF_STRING_LEN`] characters.
+    pub fn expand(&self, text: &str) -> String {
         let mut expanded = String::new();
         let mut rest = text;
         while let Some((before, after)) = rest.split_once('%') {
@@ -104,13 +105,12 @@ impl Sections {
     }
 }
 
-/// The lines of a text without comments, blanks around them, and empty ones; those that end in a backslash go on in the
-/// next.
-fn joined_lines(text: &str) -> Vec<String> {
+/// Lines without comments, surrounding blanks and empty lines. A backslash at the end continues a line.
+fn join_lines(text: &str) -> Vec<String> {
     let mut lines = Vec::new();
     let mut joined = String::new();
     for line in text.lines() {
-        let line = split(line, ';').next().unwrap_or_default().trim();
+        let line = split_unquoted(line, ';').next().unwrap_or_default().trim();
         match line.strip_suffix('\\').filter(|start| !ends_in_quotes(start)) {
             Some(start) => joined += start,
             None => {
@@ -124,19 +124,21 @@ fn joined_lines(text: &str) -> Vec<String> {
     lines
 }
 
+/// Returns `true` if the end of `text` is inside quotes.
 fn ends_in_quotes(text: &str) -> bool {
     text.matches('"').count() % 2 == 1
 }
 
-/// Splits a text at a character that is not between quotes.
-fn split(text: &str, at: char) -> Split<'_> {
+/// Splits a text at a character outside of quotes.
+fn split_unquoted(text: &str, at: char) -> Split<'_> {
     Split { text, separator: at, at: 0, is_done: false }
 }
 
+/// Parts of a text; see [`split_unquoted`].
 struct Split<'a> {
     text: &'a str,
     separator: char,
-    /// Byte at which the next part starts.
+    /// Offset of the next part.
     at: usize,
     is_done: bool,
 }
@@ -165,8 +167,8 @@ impl<'a> Iterator for Split<'a> {
     }
 }
 
-/// A text without the blanks around it and without quotes; doubled ones within quotes are one.
-fn unquoted(text: &str) -> String {
+/// Trims a text and removes its quotes; a doubled quote inside of quotes stays as one.
+fn unquote(text: &str) -> String {
     let mut unquoted = String::new();
     let mut is_quoted = false;
     let mut chars = text.trim().chars().peekable();
@@ -195,9 +197,9 @@ mod tests {
 
     #[test]
     fn names_that_are_not_text_stay_different() {
-        let name = |unit: u16| text(&[0xfeff, 0x61, unit].map(u16::to_le_bytes).concat());
+        let name = |unit: u16| decode_text(&[0xfeff, 0x61, unit].map(u16::to_le_bytes).concat());
         assert_eq!([name(0xd800), name(0xdfff)], ["a\\u{d800}", "a\\u{dfff}"]);
-        assert_eq!(text(b"\xef\xbb\xbfa\xff"), "a\\xff");
+        assert_eq!(decode_text(b"\xef\xbb\xbfa\xff"), "a\\xff");
     }
 
     #[test]
@@ -240,10 +242,10 @@ mod tests {
             ("%with blank%", "b"),
             ("plain", "plain"),
         ] {
-            assert_eq!(sections.expanded(written), expanded, "{written}");
+            assert_eq!(sections.expand(written), expanded, "{written}");
         }
         let bomb = format!("[Strings]\na={}\n", "x".repeat(10_000));
-        assert_eq!(Sections::parse(&bomb).expanded(&"%a%".repeat(10_000)).len(), MAX_INF_STRING_LEN);
+        assert_eq!(Sections::parse(&bomb).expand(&"%a%".repeat(10_000)).len(), MAX_INF_STRING_LEN);
     }
 
     #[test]
@@ -259,8 +261,8 @@ mod tests {
             marked(&[0xEF, 0xBB, 0xBF], written.as_bytes()),
             written.chars().map(|c| c as u8).collect(),
         ] {
-            assert_eq!(text(&bytes), written, "{bytes:?}");
+            assert_eq!(decode_text(&bytes), written, "{bytes:?}");
         }
-        assert_eq!(text(b""), "");
+        assert_eq!(decode_text(b""), "");
     }
 }

@@ -1,4 +1,4 @@
-//! Volumes for tests, changed by hand as Windows features leave them.
+//! NTFS volumes for tests, edited by hand into states that Windows features leave.
 
 use std::fs::File;
 use std::io::Write;
@@ -21,12 +21,12 @@ use crate::volume::{Folder, Volume};
 
 /// An NTFS volume in memory.
 pub(crate) struct Fixture {
-    /// All of it.
+    /// Bytes of the volume.
     pub bytes: Vec<u8>,
 }
 
 impl Fixture {
-    /// A volume of plain files.
+    /// Creates a volume with plain files.
     pub fn new(files: &[(&str, &[u8])]) -> Self {
         let mut root = Folder::default();
         for (path, bytes) in files {
@@ -44,14 +44,14 @@ impl Fixture {
         Self { bytes }
     }
 
-    /// The volume as a file.
+    /// Copies the volume to a temporary file.
     pub fn window(&self) -> Window {
         let mut file: File = tempfile::tempfile().unwrap();
         file.write_all(&self.bytes).unwrap();
         Window::new(Arc::new(file), 0, self.bytes.len() as u64)
     }
 
-    /// Number of the record of a file.
+    /// MftRecord number of a file.
     pub fn number(&self, path: &str) -> u64 {
         let volume = self.window();
         let table = MasterFileTable::open(&volume).unwrap();
@@ -66,18 +66,18 @@ impl Fixture {
         found.unwrap()
     }
 
-    /// Place of a record.
+    /// Offset of a record.
     pub fn record_at(&self, number: u64) -> usize {
         let mft = u64_at(&self.bytes, 0x30) * CLUSTER_LEN;
         mft as usize + number as usize * RECORD_LEN
     }
 
-    /// A record.
+    /// Reads a record.
     pub fn record(&self, number: u64) -> Vec<u8> {
         MasterFileTable::open(&self.window()).unwrap().record(&self.window(), number).unwrap().unwrap()
     }
 
-    /// Replaces a record; `base` is the first one of its file, if it is another.
+    /// Replaces a record; `base` is the number of its base record, if it is not one itself.
     pub fn put_record(&mut self, number: u64, base: Option<u64>, record: MftRecord) {
         let mut bytes = record.finish(number, 1, RecordUse::File);
         bytes[32..40].copy_from_slice(&base.map_or(0, |base| base | 1 << 48).to_le_bytes());
@@ -91,7 +91,7 @@ impl Fixture {
         attributes(&record).flatten().find(|it| it.kind() == kind).unwrap().value().unwrap().to_vec()
     }
 
-    /// `$STANDARD_INFORMATION` of a file with more `FILE_ATTRIBUTE_…`.
+    /// `$STANDARD_INFORMATION` of a file with additional `FILE_ATTRIBUTE_…` flags.
     pub fn information(&self, path: &str, flags: u32) -> Vec<u8> {
         let mut information = self.value(path, record::STANDARD_INFORMATION);
         let flags = u32_at(&information, 32) | flags;
@@ -109,7 +109,7 @@ impl Fixture {
         (NtfsRun { start, n_clusters: stream.len().div_ceil(CLUSTER_LEN) }, stream.len())
     }
 
-    /// Makes a file of `len` bytes a hole with a reparse point, as files are whose contents are elsewhere.
+    /// Turns a file of `len` bytes into a placeholder: a hole with a reparse point.
     pub fn hollow(&mut self, path: &str, len: u64, flags: u32, reparse: &[u8]) {
         let mut record = MftRecord::new();
         record.resident(record::STANDARD_INFORMATION, "", &self.information(path, flags));
@@ -122,7 +122,7 @@ impl Fixture {
     }
 }
 
-/// `REPARSE_DATA_BUFFER`.
+/// Encodes a `REPARSE_DATA_BUFFER`.
 pub(crate) fn reparse(tag: u32, data: &[u8]) -> Vec<u8> {
     let mut value = tag.to_le_bytes().to_vec();
     value.extend((data.len() as u32).to_le_bytes());

@@ -9,8 +9,8 @@ use tempfile::TempDir;
 use super::fixtures::{Fixture, reparse};
 use super::*;
 use crate::date::Date;
-use crate::format::wim::capture::{Capture, Exclusions, Means, Packing as WimPacking, Tree};
-use crate::format::wim::{Compression, Wim, pack};
+use crate::format::wim::capture::{Capture, CaptureOptions, CaptureTree, ContentCompression, Exclusions};
+use crate::format::wim::{Wim, WimCompression, pack};
 
 /// `FILE_ATTRIBUTE_SPARSE_FILE` and `FILE_ATTRIBUTE_REPARSE_POINT`.
 const SPARSE_AND_REPARSE: u32 = 0x600;
@@ -31,12 +31,12 @@ fn contents(len: usize, mut state: u64) -> Vec<u8> {
 
 fn compress(bytes: &[u8], algorithm: u32) -> Vec<u8> {
     let (compression, chunk_len) = match algorithm {
-        LZX => (Compression::Lzx, 32 << 10),
-        XPRESS_8K => (Compression::Xpress, 8 << 10),
-        XPRESS_16K => (Compression::Xpress, 16 << 10),
-        _ => (Compression::Xpress, 4 << 10),
+        LZX => (WimCompression::Lzx, 32 << 10),
+        XPRESS_8K => (WimCompression::Xpress, 8 << 10),
+        XPRESS_16K => (WimCompression::Xpress, 16 << 10),
+        _ => (WimCompression::Xpress, 4 << 10),
     };
-    let (packed, is_compressed) = pack(bytes.to_vec(), Packing { compression, chunk_len });
+    let (packed, is_compressed) = pack(bytes.to_vec(), ResourceCompression { compression, chunk_len });
     assert!(is_compressed);
     packed
 }
@@ -47,14 +47,14 @@ fn filter(words: [u32; 4]) -> Vec<u8> {
 }
 
 /// A volume that is made by hand, in a folder with what is made of it.
-struct Desk {
+struct WofFixture {
     folder: TempDir,
     volume: Fixture,
     /// Contents of each file as the filter shows them.
     files: Vec<(String, Vec<u8>)>,
 }
 
-impl Desk {
+impl WofFixture {
     /// A volume of plain files: those given, and their compressed contents beside them.
     fn new(files: &[(&str, Vec<u8>, u32)]) -> Self {
         let packed: Vec<_> = files
@@ -94,10 +94,10 @@ impl Desk {
     /// Captures the volume, and returns the WIM file.
     fn capture(&self) -> Result<Wim> {
         let progress = Progress::default();
-        let mut capture = Capture::new(WimPacking::None, &progress)?;
-        capture.add(Tree::Ntfs(self.volume.window()), "WOF", Exclusions::None, "the volume")?;
+        let mut capture = Capture::new(ContentCompression::None, &progress)?;
+        capture.add(CaptureTree::Ntfs(self.volume.window()), "WOF", Exclusions::None, "the volume")?;
         let date = Date::from_unix(1_767_225_600).unwrap();
-        capture.write(&self.path("out.wim"), &Means { n_threads: 1, with_check: false, date })?;
+        capture.write(&self.path("out.wim"), &CaptureOptions { n_threads: 1, with_check: false, date })?;
         Wim::open(&self.path("out.wim"))
     }
 
@@ -141,7 +141,7 @@ fn files_of_every_algorithm_are_plain_ones() {
         let bytes = if n < 4 { vec![7; len] } else { contents(len, n as u64) };
         files.push((name.as_str(), bytes, algorithm));
     }
-    let mut desk = Desk::new(&files);
+    let mut desk = WofFixture::new(&files);
     for (path, bytes, algorithm) in &files {
         desk.compact(path, bytes.len() as u64, words(*algorithm));
     }
@@ -159,7 +159,7 @@ fn a_file_described_by_several_records_is_a_plain_one() {
 /// A file whose list of attributes is in its record or in a cluster.
 fn check_several_records(has_list_in_record: bool) {
     let bytes = contents(900_000, 3);
-    let mut desk = Desk::new(&[("sys.dll", bytes, LZX)]);
+    let mut desk = WofFixture::new(&[("sys.dll", bytes, LZX)]);
     let number = desk.volume.number("sys.dll");
     let information = desk.volume.information("sys.dll", SPARSE_AND_REPARSE);
     let name = desk.volume.value("sys.dll", record::FILE_NAME);
@@ -225,7 +225,7 @@ fn what_is_compressed_otherwise_keeps_its_reparse_point() {
     let bytes = contents(100_000, 5);
     // WIMBoot, an unknown algorithm, an unknown version.
     for words in [[1, 1, 1, 0], [1, 2, 1, 4], [2, 2, 1, 0]] {
-        let mut desk = Desk::new(&[("sys.dll", bytes.clone(), XPRESS_4K)]);
+        let mut desk = WofFixture::new(&[("sys.dll", bytes.clone(), XPRESS_4K)]);
         desk.compact("sys.dll", 100_000, words);
         desk.capture().unwrap();
         let Some(said) = desk.details("sys.dll") else { return };
@@ -236,7 +236,7 @@ fn what_is_compressed_otherwise_keeps_its_reparse_point() {
 #[test]
 fn damaged_contents_are_an_error_that_names_the_file() {
     let bytes = contents(100_000, 5);
-    let mut desk = Desk::new(&[("Windows/sys.dll", bytes, XPRESS_16K)]);
+    let mut desk = WofFixture::new(&[("Windows/sys.dll", bytes, XPRESS_16K)]);
     let (run, _) = desk.volume.run("Windows/sys.dll.packed");
     desk.compact("Windows/sys.dll", 100_000, words(XPRESS_16K));
     // The table says that the second chunk ends before it begins.
@@ -248,7 +248,7 @@ fn damaged_contents_are_an_error_that_names_the_file() {
 
 #[test]
 fn no_bytes_of_records_make_it_panic() {
-    let mut desk = Desk::new(&[("sys.dll", contents(60_000, 5), LZX)]);
+    let mut desk = WofFixture::new(&[("sys.dll", contents(60_000, 5), LZX)]);
     desk.compact("sys.dll", 60_000, words(LZX));
     let at = desk.volume.record_at(desk.volume.number("sys.dll"));
     let volume = desk.volume.window();
@@ -257,7 +257,7 @@ fn no_bytes_of_records_make_it_panic() {
     for n in at..at + RECORD_LEN {
         for value in [0, 1, 0x7f, 0xff] {
             file.write_all_at(&[value], n as u64).unwrap();
-            let mut unfiltered = Unfiltered::new(volume.clone(), &Progress::default()).unwrap();
+            let mut unfiltered = UnfilteredVolume::new(volume.clone(), &Progress::default()).unwrap();
             unfiltered.seek(SeekFrom::Start(desk.volume.bytes.len() as u64)).unwrap();
             let _ = unfiltered.read(&mut read);
         }

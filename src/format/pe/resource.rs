@@ -1,5 +1,5 @@
-//! The resources of a PE file: one by type and name in whatever language comes first (PE Format, "The .rsrc Section"),
-//! and the fixed part of a version resource (`VS_VERSIONINFO`, `VS_FIXEDFILEINFO`).
+//! Resources of a PE file, found by type and name in any language (PE Format, "The .rsrc Section"), and the
+//! file version in the version resource (`VS_VERSIONINFO`, `VS_FIXEDFILEINFO`).
 
 use std::fmt;
 
@@ -9,16 +9,16 @@ use object::read::pe::{ResourceDirectory, ResourceDirectoryTable, ResourceNameOr
 
 use super::{Pe, RESOURCES, slice, u32_at};
 
-/// What a resource is called.
+/// Type or name of a resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResourceName<'a> {
     /// A number.
     Number(u16),
-    /// A text. Case matters: compilers of resources write capitals.
+    /// A text. It is case-sensitive: resource compilers write capitals.
     Text(&'a str),
 }
 
-/// The version of a file, as its version resource has it in numbers.
+/// File version from the version resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileVersion(pub [u16; 4]);
 
@@ -29,13 +29,13 @@ impl fmt::Display for FileVersion {
     }
 }
 
-/// `RT_RCDATA`: bytes that mean something to the program alone.
+/// `RT_RCDATA`: application-defined data.
 pub(super) const RAW: ResourceName<'static> = ResourceName::Number(10);
 /// `RT_VERSION`.
 const VERSION: ResourceName<'static> = ResourceName::Number(16);
 
 impl<'a> Pe<'a> {
-    /// The bytes of a resource, if it is there and whole.
+    /// Finds a resource.
     pub fn resource(&self, kind: ResourceName, name: ResourceName) -> Option<&'a [u8]> {
         let (address, len) = self.directories.get(RESOURCES)?.address_range();
         let all = self.at_address(address)?;
@@ -47,15 +47,15 @@ impl<'a> Pe<'a> {
         slice(self.at_address(address)?, 0, len as usize)
     }
 
-    /// Bytes that mean something to the program alone, by their name (`RT_RCDATA`).
+    /// Finds application-defined data (`RT_RCDATA`) by name.
     pub fn raw_resource(&self, name: &str) -> Option<&'a [u8]> {
         self.resource(RAW, ResourceName::Text(name))
     }
 
-    /// The version of the file, if it has a version resource.
+    /// File version from the version resource, if there is one.
     pub fn file_version(&self) -> Option<FileVersion> {
         let version = self.resource(VERSION, ResourceName::Number(1))?;
-        // Three numbers of 16 bits, then the key in UTF-16 with its end, then up to a multiple of four bytes.
+        // Three 16-bit fields, then the key in UTF-16 with a NUL, padded to four bytes.
         const KEY: &str = "VS_VERSION_INFO";
         let key: Vec<u8> = KEY.encode_utf16().chain([0]).flat_map(u16::to_le_bytes).collect();
         if slice(version, 6, key.len())? != key {
@@ -70,7 +70,7 @@ impl<'a> Pe<'a> {
     }
 }
 
-/// Returns the directory that the entry of this name leads to.
+/// Finds the subdirectory of an entry.
 fn child<'a>(
     all: ResourceDirectory<'a>,
     table: &ResourceDirectoryTable<'a>,

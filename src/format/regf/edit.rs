@@ -1,25 +1,25 @@
-//! Changes one number in a hive and leaves every other byte where it is.
+//! Setting a number in an existing hive without moving other data.
 
 use super::read::u32_at;
-use super::{BLOCK_LEN, Hive, NOWHERE, Type, VALUE_NAME_IS_BYTES, checksum, damaged};
+use super::{BLOCK_LEN, Hive, NO_OFFSET, VALUE_NAME_IS_BYTES, ValueType, checksum, damaged};
 use crate::error::{Error, Result};
 
 /// Length of the header of a bin (section "Hive bin"), in bytes.
 const BIN_HEADER_LEN: usize = 32;
 /// Length of a value record without its name (section "Key value"), in bytes.
 const VALUE_HEADER_LEN: usize = 20;
-/// Flag of the length of a value whose data are in its record instead of a cell of their own.
+/// Flag in the length of inline data, which are stored in the value record.
 const IS_INLINE: u32 = 0x8000_0000;
 
-/// Returns a copy of a hive in which a value of the key at `path` is the `REG_DWORD` `number`. `None` if the hive has
-/// no such key.
+/// Returns a copy of a hive with the value `name` of the key at `path` set to a `REG_DWORD`; `None` if
+/// there is no such key.
 ///
-/// A number that is stored in its value record is overwritten. Any other value is replaced by a new record, and a
-/// missing one is added: both go into a bin at the end, which makes the hive 4 KiB longer. Times of keys stay.
+/// A number stored inline is overwritten. Otherwise a new record in a bin at the end replaces or adds the
+/// value, which makes the hive 4 KiB longer. Key times are not changed.
 ///
 /// # Errors
 ///
-/// If the hive is damaged, or if it was not closed cleanly: Windows would then restore it from its log and lose the
+/// If the hive is damaged, or was not closed cleanly: Windows would restore it from its log and lose the
 /// change.
 pub fn with_number(bytes: &[u8], path: &str, name: &str, number: u32) -> Result<Option<Vec<u8>>> {
     assert!(name.is_ascii(), "a name with one byte for each character");
@@ -30,10 +30,10 @@ pub fn with_number(bytes: &[u8], path: &str, name: &str, number: u32) -> Result<
     let Some(key) = hive.key(path)? else { return Ok(None) };
     let values = key.values()?;
     let found = values.iter().position(|value| value.has_name(name));
-    // Logs and what else follows the bins do not belong to the hive.
+    // Data after the bins are not part of the hive.
     let mut edited = bytes[..BLOCK_LEN + hive.len()].to_vec();
     if let Some(value) = found.map(|at| &values[at])
-        && value.kind() == Type::U32
+        && value.kind() == ValueType::U32
         && u32_at(value.record(), 4) == IS_INLINE | 4
     {
         let at = offset_in(bytes, value.record()) + 8;
@@ -46,7 +46,7 @@ pub fn with_number(bytes: &[u8], path: &str, name: &str, number: u32) -> Result<
     record.extend((name.len() as u16).to_le_bytes());
     record.extend((IS_INLINE | 4).to_le_bytes());
     record.extend(number.to_le_bytes());
-    record.extend(Type::U32.0.to_le_bytes());
+    record.extend(ValueType::U32.0.to_le_bytes());
     record.extend(VALUE_NAME_IS_BYTES.to_le_bytes());
     record.extend([0; 2]);
     record.extend(name.as_bytes());
@@ -62,8 +62,8 @@ pub fn with_number(bytes: &[u8], path: &str, name: &str, number: u32) -> Result<
     let list_offset = bin.add(&list.iter().flat_map(|offset| offset.to_le_bytes()).collect::<Vec<_>>());
     edited.extend(bin.finish());
 
-    // The cells of the old list and record stay in use though nothing refers to them any more. Windows reads that, and
-    // freeing them would change more bytes than the new value needs.
+    // The cells of the old list and record stay allocated, although nothing refers to them. Windows accepts
+    // that, and freeing them would change more bytes.
     let node = offset_in(bytes, key.node());
     put_u32(&mut edited, node + 36, u32::try_from(list.len()).map_err(|_| damaged("it has too many values"))?);
     put_u32(&mut edited, node + 40, list_offset);
@@ -71,7 +71,7 @@ pub fn with_number(bytes: &[u8], path: &str, name: &str, number: u32) -> Result<
     let longest = [(60, 2 * name.len() as u32), (64, 4)];
     for (at, len) in longest {
         let known = u32_at(key.node(), at);
-        put_u32(&mut edited, node + at, if known == NOWHERE { len } else { known.max(len) });
+        put_u32(&mut edited, node + at, if known == NO_OFFSET { len } else { known.max(len) });
     }
     let len = u32::try_from(edited.len() - BLOCK_LEN).map_err(|_| damaged("it has more than 4 GiB"))?;
     put_u32(&mut edited, 40, len);
@@ -80,7 +80,7 @@ pub fn with_number(bytes: &[u8], path: &str, name: &str, number: u32) -> Result<
     Ok(Some(edited))
 }
 
-/// A bin at the end of a hive, while cells are put into it.
+/// A new bin at the end of a hive.
 struct Bin {
     /// Offset of the bin in the hive.
     start: usize,
@@ -103,10 +103,10 @@ impl Bin {
         (self.start + at) as u32
     }
 
-    /// Fills the rest with a free cell, and writes the header.
+    /// Turns the rest into a free cell and writes the header.
     fn finish(mut self) -> Vec<u8> {
         let at = self.bytes.len();
-        let len = (at).next_multiple_of(BLOCK_LEN);
+        let len = at.next_multiple_of(BLOCK_LEN);
         self.bytes.resize(len, 0);
         if len > at {
             put_u32(&mut self.bytes, at, (len - at) as u32);
@@ -118,7 +118,7 @@ impl Bin {
     }
 }
 
-/// Returns the position of a part of `bytes` in them.
+/// Offset of a subslice in `bytes`.
 fn offset_in(bytes: &[u8], part: &[u8]) -> usize {
     part.as_ptr().addr() - bytes.as_ptr().addr()
 }

@@ -1,6 +1,6 @@
-//! Reads hives: lazily, so that a value of a large hive costs the way to it and nothing else.
+//! Reader of hives. Lazy: finding a value reads only the keys on its path.
 //!
-//! Bytes are foreign: every offset, length and number is checked, and nothing is held that is larger than the hive.
+//! Hives are untrusted: every offset, length and count is checked, and no allocation is larger than the hive.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -10,14 +10,14 @@ use crate::foreign_text::from_utf16;
 use crate::limits::MAX_HIVE_DEPTH;
 
 use super::{
-    BLOCK_LEN, Data, IS_HANDLE, MAGIC, NAME_IS_BYTES, NOWHERE, Tree, Type, VALUE_NAME_IS_BYTES, capital, checksum,
-    damaged,
+    BLOCK_LEN, IS_HANDLE, KeyTree, MAGIC, NAME_IS_BYTES, NO_OFFSET, VALUE_NAME_IS_BYTES, ValueData, ValueType,
+    checksum, damaged, uppercase,
 };
 
-/// A hive. It borrows the bytes of its file, and is as cheap to copy as a reference.
+/// A registry hive. Borrows the bytes of its file and is cheap to copy.
 #[derive(Clone, Copy, Debug)]
 pub struct Hive<'a> {
-    /// What offsets count in.
+    /// Bins; all offsets refer to them.
     bins: &'a [u8],
     root: u32,
     minor: u32,
@@ -25,7 +25,7 @@ pub struct Hive<'a> {
 }
 
 impl<'a> Hive<'a> {
-    /// Reads the base block of a hive; the rest is read when it is asked for.
+    /// Reads the base block of a hive. The rest is read on demand.
     pub fn read(bytes: &'a [u8]) -> Result<Self> {
         if !bytes.starts_with(MAGIC) {
             return Err(Error::new("this is no registry hive: it does not begin with `regf`"));
@@ -50,52 +50,52 @@ impl<'a> Hive<'a> {
         Ok(Self { bins, root: u32_at(base, 36), minor, is_dirty })
     }
 
-    /// Whether its last change was not finished: what is in it may lack what is in its log.
+    /// Returns `true` if the last change was not completed, so that data may only be in the log.
     pub fn is_dirty(&self) -> bool {
         self.is_dirty
     }
 
-    /// How long all that is in it is, in bytes.
+    /// Length of the bins in bytes.
     pub fn len(&self) -> usize {
         self.bins.len()
     }
 
-    /// Whether there is nothing in it.
+    /// Returns `true` if there are no bins.
     pub fn is_empty(&self) -> bool {
         self.bins.is_empty()
     }
 
-    /// The key that all others are in.
-    pub fn root(&self) -> Result<Key<'a>> {
-        Key::at(*self, self.root)
+    /// Root key.
+    pub fn root(&self) -> Result<HiveKey<'a>> {
+        HiveKey::at(*self, self.root)
     }
 
-    /// A key by its path from the root, such as `Objects\{9dea862c-…}\Elements`, without regard to case.
-    pub fn key(&self, path: &str) -> Result<Option<Key<'a>>> {
+    /// Finds a key by its path from the root, such as `Objects\{9dea862c-…}\Elements`, ignoring case.
+    pub fn key(&self, path: &str) -> Result<Option<HiveKey<'a>>> {
         self.root()?.key(path)
     }
 
-    /// The bytes of a cell that is in use (section "Cell").
+    /// Data of a cell in use (section "Cell").
     fn cell(&self, offset: u32, what: &str) -> Result<&'a [u8]> {
         let wrong = || damaged(format!("there is no {what} at {offset:#x}"));
         let cell = self.bins.get(offset as usize..).ok_or_else(wrong)?;
         let size = i32::from_le_bytes(*cell.first_chunk().ok_or_else(wrong)?);
-        // The length of a cell in use is written as a negative number.
+        // A negative length marks a cell in use.
         let len = size.checked_neg().and_then(|len| usize::try_from(len).ok()).ok_or_else(wrong)?;
         cell.get(4..len).ok_or_else(wrong)
     }
 }
 
-/// A key of a hive (section "Key node").
+/// A key in a hive (section "Key node").
 #[derive(Clone, Copy, Debug)]
-pub struct Key<'a> {
+pub struct HiveKey<'a> {
     hive: Hive<'a>,
     offset: u32,
     node: &'a [u8],
     name: &'a [u8],
 }
 
-impl<'a> Key<'a> {
+impl<'a> HiveKey<'a> {
     fn at(hive: Hive<'a>, offset: u32) -> Result<Self> {
         let node = hive.cell(offset, "key")?;
         if node.len() < 76 || !node.starts_with(b"nk") {
@@ -107,22 +107,22 @@ impl<'a> Key<'a> {
         Ok(Self { hive, offset, node, name })
     }
 
-    /// Its name.
+    /// Name of the key.
     pub fn name(&self) -> String {
         to_text(self.units())
     }
 
-    /// When it was last changed, in units of 100 ns since 1601.
+    /// Time of the last change, in units of 100 ns since 1601.
     pub fn changed(&self) -> u64 {
         u64::from(u32_at(self.node, 4)) | u64::from(u32_at(self.node, 8)) << 32
     }
 
-    /// The keys in it, in the order of their names.
+    /// Subkeys, sorted by name.
     pub fn keys(&self) -> Result<Vec<Self>> {
         let n_keys = u32_at(self.node, 20) as usize;
         let mut offsets = Vec::new();
         if n_keys > 0 {
-            self.list(u32_at(self.node, 28), n_keys, true, &mut offsets)?;
+            self.add_key_offsets(u32_at(self.node, 28), n_keys, true, &mut offsets)?;
         }
         if offsets.len() != n_keys {
             let message = format!("the key `{}` has {n_keys} keys, and {} are listed", self.name(), offsets.len());
@@ -131,7 +131,7 @@ impl<'a> Key<'a> {
         offsets.into_iter().map(|offset| Self::at(self.hive, offset)).collect()
     }
 
-    /// A key in it, or deeper with a path, without regard to case.
+    /// Finds a subkey by name or path, ignoring case.
     pub fn key(&self, path: &str) -> Result<Option<Self>> {
         let mut key = *self;
         for name in path.split('\\').filter(|name| !name.is_empty()) {
@@ -143,17 +143,17 @@ impl<'a> Key<'a> {
         Ok(Some(key))
     }
 
-    /// How many values it says that it has. They may be more than its hive has room for, and those of other keys too.
+    /// Number of values as stored. It may exceed the size of the hive, and keys may share values.
     pub fn n_values(&self) -> usize {
         u32_at(self.node, 36) as usize
     }
 
-    /// Its values, in their order.
-    pub fn values(&self) -> Result<Vec<Value<'a>>> {
-        self.value_offsets()?.into_iter().map(|offset| Value::at(self.hive, offset)).collect()
+    /// Values in their stored order.
+    pub fn values(&self) -> Result<Vec<HiveValue<'a>>> {
+        self.value_offsets()?.into_iter().map(|offset| HiveValue::at(self.hive, offset)).collect()
     }
 
-    /// Returns the offsets of the records of its values.
+    /// Offsets of the value records.
     pub(super) fn value_offsets(&self) -> Result<Vec<u32>> {
         let n_values = self.n_values();
         if n_values == 0 || u16_at(self.node, 2) & IS_HANDLE != 0 {
@@ -166,31 +166,34 @@ impl<'a> Key<'a> {
         Ok(list.as_chunks().0.iter().map(|offset| u32::from_le_bytes(*offset)).collect())
     }
 
-    /// Returns the data of its cell.
+    /// Data of the key's cell.
     pub(super) fn node(&self) -> &'a [u8] {
         self.node
     }
 
-    /// One of its values, without regard to case; the name of the default value is empty.
-    pub fn value(&self, name: &str) -> Result<Option<Data<'a>>> {
+    /// Finds a value by name, ignoring case; the name of the default value is empty.
+    pub fn value(&self, name: &str) -> Result<Option<ValueData<'a>>> {
         let found = self.values()?.into_iter().find(|value| value.has_name(name));
         found.map(|value| value.data()).transpose()
     }
 
-    /// Everything in it.
+    /// Reads the key with all its contents.
     ///
-    /// Refuses keys that are in two places, and what is larger than its hive can be.
-    pub fn tree(&self) -> Result<Tree> {
-        let mut walk = Walk { known: HashSet::new(), left: self.hive.bins.len().saturating_mul(4) };
-        walk.take(self, 0)
+    /// # Errors
+    ///
+    /// If a key is reachable twice, or the contents are larger than the hive.
+    pub fn tree(&self) -> Result<KeyTree> {
+        let mut walk = TreeWalk { known: HashSet::new(), left: self.hive.bins.len().saturating_mul(4) };
+        walk.read_key(self, 0)
     }
 
-    fn units(&self) -> Units<'a> {
-        Units { bytes: self.name, is_wide: u16_at(self.node, 2) & NAME_IS_BYTES == 0 }
+    fn units(&self) -> NameUnits<'a> {
+        NameUnits { bytes: self.name, is_wide: u16_at(self.node, 2) & NAME_IS_BYTES == 0 }
     }
 
-    /// Adds the offsets of a list of keys: an index leaf, fast leaf or hash leaf, or an index root over some of those.
-    fn list(&self, offset: u32, most: usize, may_be_root: bool, offsets: &mut Vec<u32>) -> Result<()> {
+    /// Collects the offsets of subkeys from a list: an index leaf, fast leaf, hash leaf, or an index root over
+    /// those.
+    fn add_key_offsets(&self, offset: u32, most: usize, may_be_root: bool, offsets: &mut Vec<u32>) -> Result<()> {
         let wrong = || damaged(format!("the keys of `{}` are not well listed at {offset:#x}", self.name()));
         let list = self.hive.cell(offset, "list of keys")?;
         let head = list.first_chunk::<4>().ok_or_else(wrong)?;
@@ -203,9 +206,9 @@ impl<'a> Key<'a> {
         let n = usize::from(u16_at(head, 2));
         let items = list[4..].get(..n * step).ok_or_else(wrong)?.chunks_exact(step).map(|item| u32_at(item, 0));
         if head.starts_with(b"ri") {
-            return items.into_iter().try_for_each(|leaf| self.list(leaf, most, false, offsets));
+            return items.into_iter().try_for_each(|leaf| self.add_key_offsets(leaf, most, false, offsets));
         }
-        // No list can make this one hold more than the hive has bytes for.
+        // Many lists may refer to the same leaf: a hive has no room for more keys than this.
         if offsets.len() + n > most.min(self.hive.bins.len() / 76) {
             return Err(wrong());
         }
@@ -214,15 +217,15 @@ impl<'a> Key<'a> {
     }
 }
 
-/// A value of a key (section "Key value").
+/// A value in a hive (section "Key value").
 #[derive(Clone, Copy, Debug)]
-pub struct Value<'a> {
+pub struct HiveValue<'a> {
     hive: Hive<'a>,
     record: &'a [u8],
     name: &'a [u8],
 }
 
-impl<'a> Value<'a> {
+impl<'a> HiveValue<'a> {
     fn at(hive: Hive<'a>, offset: u32) -> Result<Self> {
         let record = hive.cell(offset, "value")?;
         if record.len() < 20 || !record.starts_with(b"vk") {
@@ -233,51 +236,51 @@ impl<'a> Value<'a> {
         Ok(Self { hive, record, name })
     }
 
-    /// Its name; empty for the default value.
+    /// Name; empty for the default value.
     pub fn name(&self) -> String {
         to_text(self.units())
     }
 
-    /// What its bytes are.
-    pub fn kind(&self) -> Type {
-        Type(u32_at(self.record, 12))
+    /// Data type.
+    pub fn kind(&self) -> ValueType {
+        ValueType(u32_at(self.record, 12))
     }
 
-    /// Returns `true` if this is its name, without regard to case.
+    /// Returns `true` if the value has this name, ignoring case.
     pub(super) fn has_name(&self, name: &str) -> bool {
         is_same_name(self.units(), name)
     }
 
-    /// Returns the data of its cell.
+    /// Data of the value's cell.
     pub(super) fn record(&self) -> &'a [u8] {
         self.record
     }
 
-    /// What it holds.
-    pub fn data(&self) -> Result<Data<'a>> {
+    /// Reads the data.
+    pub fn data(&self) -> Result<ValueData<'a>> {
         const IS_INLINE: u32 = 0x8000_0000;
         let size = u32_at(self.record, 4);
         let (len, offset) = ((size & !IS_INLINE) as usize, u32_at(self.record, 8));
         let wrong = || damaged(format!("the value `{}` has {len} bytes, and they are not there", self.name()));
         let bytes = if size & IS_INLINE != 0 {
             self.record[8..12].get(..len).ok_or_else(wrong)?.into()
-        } else if len == 0 || offset == NOWHERE {
+        } else if len == 0 || offset == NO_OFFSET {
             Cow::Borrowed(&[][..])
         } else {
             let cell = self.hive.cell(offset, "data of a value")?;
             match cell.get(..len) {
                 Some(bytes) => bytes.into(),
                 None if self.hive.minor > 3 && cell.starts_with(b"db") => {
-                    self.segments(cell, len).and_then(|segments| segments.ok_or_else(wrong))?.into()
+                    self.read_segments(cell, len).and_then(|segments| segments.ok_or_else(wrong))?.into()
                 }
                 None => return Err(wrong()),
             }
         };
-        Ok(Data { kind: self.kind(), bytes })
+        Ok(ValueData { kind: self.kind(), bytes })
     }
 
-    /// Data in segments (section "Big data"), if they hold so much.
-    fn segments(&self, head: &[u8], len: usize) -> Result<Option<Vec<u8>>> {
+    /// Joins segmented data (section "Big data"); `None` if they are shorter than `len`.
+    fn read_segments(&self, head: &[u8], len: usize) -> Result<Option<Vec<u8>>> {
         const MAX_SEGMENT_LEN: usize = 16_344;
         if head.len() < 8 || len > self.hive.bins.len() {
             return Ok(None);
@@ -294,19 +297,19 @@ impl<'a> Value<'a> {
         Ok(Some(bytes).filter(|bytes| bytes.len() == len))
     }
 
-    fn units(&self) -> Units<'a> {
-        Units { bytes: self.name, is_wide: u16_at(self.record, 16) & VALUE_NAME_IS_BYTES == 0 }
+    fn units(&self) -> NameUnits<'a> {
+        NameUnits { bytes: self.name, is_wide: u16_at(self.record, 16) & VALUE_NAME_IS_BYTES == 0 }
     }
 }
 
-/// The UTF-16 units of a name.
+/// UTF-16 units of a name.
 #[derive(Clone)]
-struct Units<'a> {
+struct NameUnits<'a> {
     bytes: &'a [u8],
     is_wide: bool,
 }
 
-impl Iterator for Units<'_> {
+impl Iterator for NameUnits<'_> {
     type Item = u16;
 
     fn next(&mut self) -> Option<u16> {
@@ -321,36 +324,36 @@ impl Iterator for Units<'_> {
     }
 }
 
-fn to_text(units: Units) -> String {
+fn to_text(units: NameUnits) -> String {
     from_utf16(units)
 }
 
-fn is_same_name(units: Units, name: &str) -> bool {
-    units.map(capital).eq(name.encode_utf16().map(capital))
+fn is_same_name(units: NameUnits, name: &str) -> bool {
+    units.map(uppercase).eq(name.encode_utf16().map(uppercase))
 }
 
-/// What has been taken into a tree.
-struct Walk {
-    /// Where the keys are.
+/// Bounds the reading of a key with all its contents.
+struct TreeWalk {
+    /// Offsets of the keys read so far.
     known: HashSet<u32>,
-    /// How many bytes more there may be.
+    /// Bytes that may still be read.
     left: usize,
 }
 
-impl Walk {
-    fn take(&mut self, key: &Key, depth: usize) -> Result<Tree> {
+impl TreeWalk {
+    fn read_key(&mut self, key: &HiveKey, depth: usize) -> Result<KeyTree> {
         if !self.known.insert(key.offset) || depth > MAX_HIVE_DEPTH {
             return Err(damaged(format!("the key `{}` is in two places, or too deep", key.name())));
         }
-        let mut tree = Tree::new(key.name());
+        let mut tree = KeyTree::new(key.name());
         for value in key.values()? {
             let (name, data) = (value.name(), value.data()?);
             let left = self.left.checked_sub(20 + name.len() + data.bytes.len());
             self.left = left.ok_or_else(|| damaged(format!("`{}` has more values than fit in it", key.name())))?;
-            tree.values.push((name, Data { kind: data.kind, bytes: data.bytes.into_owned().into() }));
+            tree.values.push((name, ValueData { kind: data.kind, bytes: data.bytes.into_owned().into() }));
         }
         for key in key.keys()? {
-            tree.keys.push(self.take(&key, depth + 1)?);
+            tree.keys.push(self.read_key(&key, depth + 1)?);
         }
         Ok(tree)
     }

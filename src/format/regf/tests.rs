@@ -7,23 +7,23 @@ use super::*;
 use crate::date::Date;
 
 /// Every kind of name and data, and more keys than one list has.
-fn example() -> Tree {
-    let mut many = Tree::new("Many");
-    many.keys = (0..1_203).map(|n| Tree::new(format!("key {n:05}"))).collect();
-    Tree::new("Root")
-        .with_value("", Data::of_text("the default"))
+fn example() -> KeyTree {
+    let mut many = KeyTree::new("Many");
+    many.keys = (0..1_203).map(|n| KeyTree::new(format!("key {n:05}"))).collect();
+    KeyTree::new("Root")
+        .with_value("", ValueData::from_text("the default"))
         .with_key(
-            Tree::new("Datos")
-                .with_value("año", Data::of_text("größer als ein Wort 日本"))
-                .with_value("日本", Data::of_texts(["one", "zwei"]))
-                .with_value("number", Data::of_u32(0xDEAD_BEEF))
-                .with_value("short", Data::of_bytes([1, 2, 3]))
-                .with_value("none", Data { kind: Type(0), bytes: Cow::Borrowed(&[]) })
-                .with_value("odd", Data { kind: Type(0xFFFF_1234), bytes: vec![7; 5].into() })
-                .with_value("large", Data::of_bytes((0..70_000_u32).map(|n| n as u8).collect::<Vec<_>>())),
+            KeyTree::new("Datos")
+                .with_value("año", ValueData::from_text("größer als ein Wort 日本"))
+                .with_value("日本", ValueData::from_texts(["one", "zwei"]))
+                .with_value("number", ValueData::from_u32(0xDEAD_BEEF))
+                .with_value("short", ValueData::from_bytes([1, 2, 3]))
+                .with_value("none", ValueData { kind: ValueType(0), bytes: Cow::Borrowed(&[]) })
+                .with_value("odd", ValueData { kind: ValueType(0xFFFF_1234), bytes: vec![7; 5].into() })
+                .with_value("large", ValueData::from_bytes((0..70_000_u32).map(|n| n as u8).collect::<Vec<_>>())),
         )
         .with_key(many)
-        .with_key(Tree::new("ключ").with_key(Tree::new("inner").with_value("x", Data::of_u32(1))))
+        .with_key(KeyTree::new("ключ").with_key(KeyTree::new("inner").with_value("x", ValueData::from_u32(1))))
 }
 
 fn date() -> Date {
@@ -57,25 +57,25 @@ fn a_tree_is_read_back_and_found_by_path() {
 
 #[test]
 fn texts_that_are_not_utf_16_stay_different() {
-    let text = |kind, unit: u16| Data { kind, bytes: [0x61, unit, 0, 0].map(u16::to_le_bytes).concat().into() };
-    assert_eq!(text(Type::TEXT, 0xd800).text().unwrap(), "a\\u{d800}");
-    assert_eq!(text(Type::TEXT, 0xdfff).text().unwrap(), "a\\u{dfff}");
-    assert_eq!(text(Type::TEXTS, 0xd800).texts().unwrap(), ["a\\u{d800}"]);
+    let text = |kind, unit: u16| ValueData { kind, bytes: [0x61, unit, 0, 0].map(u16::to_le_bytes).concat().into() };
+    assert_eq!(text(ValueType::TEXT, 0xd800).text().unwrap(), "a\\u{d800}");
+    assert_eq!(text(ValueType::TEXT, 0xdfff).text().unwrap(), "a\\u{dfff}");
+    assert_eq!(text(ValueType::TEXTS, 0xd800).texts().unwrap(), ["a\\u{d800}"]);
 }
 
 #[test]
 fn names_that_the_registry_can_not_hold_are_refused() {
-    let mut deep = Tree::new("deep");
+    let mut deep = KeyTree::new("deep");
     for _ in 0..512 {
-        deep = Tree::new("deep").with_key(deep);
+        deep = KeyTree::new("deep").with_key(deep);
     }
-    let twice = Data::of_u32(0);
+    let twice = ValueData::from_u32(0);
     for (tree, message) in [
-        (Tree::new(""), "`` is no name of a registry key"),
-        (Tree::new(r"a\b"), r"`a\b` is no name of a registry key"),
-        (Tree::new("x".repeat(256)), "is no name of a registry key"),
-        (Tree::new("a").with_key(Tree::new("ä")).with_key(Tree::new("Ä")), "has the name `Ä` in it twice"),
-        (Tree::new("a").with_value("v", twice.clone()).with_value("V", twice), "has the name `V` in it twice"),
+        (KeyTree::new(""), "`` is no name of a registry key"),
+        (KeyTree::new(r"a\b"), r"`a\b` is no name of a registry key"),
+        (KeyTree::new("x".repeat(256)), "is no name of a registry key"),
+        (KeyTree::new("a").with_key(KeyTree::new("ä")).with_key(KeyTree::new("Ä")), "has the name `Ä` in it twice"),
+        (KeyTree::new("a").with_value("v", twice.clone()).with_value("V", twice), "has the name `V` in it twice"),
         (deep, "more than 512 levels"),
     ] {
         let error = tree.to_hive(date()).unwrap_err().to_string();
@@ -90,7 +90,7 @@ fn offset_of(hive: &[u8], record: &[u8]) -> usize {
 
 #[test]
 fn lists_of_every_kind_are_read() {
-    let tree = Tree::new("r").with_key(Tree::new("a")).with_key(Tree::new("b")).with_key(Tree::new("c"));
+    let tree = KeyTree::new("r").with_key(KeyTree::new("a")).with_key(KeyTree::new("b")).with_key(KeyTree::new("c"));
     let bytes = tree.to_hive(date()).unwrap();
     let list = bytes.windows(4).position(|part| part == b"lf\x03\0").unwrap();
     let mut hashed = bytes.clone();
@@ -108,9 +108,11 @@ fn lists_of_every_kind_are_read() {
 #[test]
 fn data_in_segments_are_read() {
     let whole: Vec<u8> = (0..40_000_u32).map(|n| (n / 7) as u8).collect();
-    let mut tree = Tree::new("r").with_value("list", Data::of_bytes([0; 12])).with_value("big", Data::of_bytes([0; 8]));
+    let mut tree = KeyTree::new("r")
+        .with_value("list", ValueData::from_bytes([0; 12]))
+        .with_value("big", ValueData::from_bytes([0; 8]));
     for (n, part) in whole.chunks(16_344).enumerate() {
-        tree = tree.with_value(format!("{n}"), Data::of_bytes(part));
+        tree = tree.with_value(format!("{n}"), ValueData::from_bytes(part));
     }
     let mut bytes = patched(tree.to_hive(date()).unwrap(), 5);
     let before = bytes.clone();
@@ -133,7 +135,7 @@ fn data_in_segments_are_read() {
 
 #[test]
 fn what_is_no_hive_is_told() {
-    let good = Tree::new("r").to_hive(date()).unwrap();
+    let good = KeyTree::new("r").to_hive(date()).unwrap();
     let mut dirty = good.clone();
     dirty[4] = 2;
     assert!(Hive::read(&patched(dirty, 3)).unwrap().is_dirty());
@@ -153,7 +155,7 @@ fn what_is_no_hive_is_told() {
 
 #[test]
 fn a_key_in_itself_is_refused() {
-    let mut bytes = Tree::new("r").with_key(Tree::new("a")).to_hive(date()).unwrap();
+    let mut bytes = KeyTree::new("r").with_key(KeyTree::new("a")).to_hive(date()).unwrap();
     let list = bytes.windows(4).position(|part| part == b"lf\x01\0").unwrap();
     bytes[list + 4..list + 8].copy_from_slice(&0x20_u32.to_le_bytes());
     let hive = Hive::read(&bytes).unwrap();
@@ -192,8 +194,9 @@ fn other_readers_find_the_same() {
         assert!(keys.contains("año") && keys.contains("REG_MULTI_SZ"), "{keys}");
     }
     // `reged` reads no names but ASCII. Debian has it where only administrators look for programs.
-    let plain =
-        Tree::new("Root").with_value("number", Data::of_u32(0xDEAD_BEEF)).with_key(example().keys.swap_remove(1));
+    let plain = KeyTree::new("Root")
+        .with_value("number", ValueData::from_u32(0xDEAD_BEEF))
+        .with_key(example().keys.swap_remove(1));
     fs::write(&path, plain.to_hive(date()).unwrap()).unwrap();
     let reged = if fs::exists("/usr/sbin/reged").unwrap() { "/usr/sbin/reged" } else { "reged" };
     let exported = folder.path().join("out.reg");
@@ -203,25 +206,25 @@ fn other_readers_find_the_same() {
     }
 }
 
-fn data() -> impl Strategy<Value = Data<'static>> {
+fn data() -> impl Strategy<Value = ValueData<'static>> {
     let bytes = prop_oneof![4 => prop::collection::vec(any::<u8>(), 0..40), 1 => prop::collection::vec(any::<u8>(), 4_000..5_000)];
-    (any::<u32>(), bytes).prop_map(|(kind, bytes)| Data { kind: Type(kind), bytes: bytes.into() })
+    (any::<u32>(), bytes).prop_map(|(kind, bytes)| ValueData { kind: ValueType(kind), bytes: bytes.into() })
 }
 
 /// Trees whose keys are in the order in which they are read.
-fn trees() -> impl Strategy<Value = Tree> {
+fn trees() -> impl Strategy<Value = KeyTree> {
     let name = || "[a-zä0-9ж{}.日]{1,6}";
     let values = || prop::collection::btree_map("[a-zäж日]{0,6}", data(), 0..4);
-    let leaf = (name(), values()).prop_map(|(name, values)| Tree {
+    let leaf = (name(), values()).prop_map(|(name, values)| KeyTree {
         name,
         values: values.into_iter().collect(),
         keys: Vec::new(),
     });
     leaf.prop_recursive(4, 40, 6, move |inner| {
         (name(), values(), prop::collection::vec(inner, 0..6)).prop_map(|(name, values, mut keys)| {
-            keys.sort_by_key(|key| key.name.encode_utf16().map(capital).collect::<Vec<_>>());
+            keys.sort_by_key(|key| key.name.encode_utf16().map(uppercase).collect::<Vec<_>>());
             keys.dedup_by(|a, b| a.name == b.name);
-            Tree { name, values: values.into_iter().collect(), keys }
+            KeyTree { name, values: values.into_iter().collect(), keys }
         })
     })
 }
@@ -247,7 +250,7 @@ fn a_number_is_changed_where_it_is_replaced_and_added() {
 
     let added = edited("WinPECacheThreshold");
     let mut expected = example();
-    expected.keys[0].values.push(("WinPECacheThreshold".into(), Data::of_u32(512)));
+    expected.keys[0].values.push(("WinPECacheThreshold".into(), ValueData::from_u32(512)));
     assert_eq!(Hive::read(&added).unwrap().root().unwrap().tree().unwrap(), expected);
     // A key without values has no list to extend.
     let first = with_number(&bytes, r"Many\key 00007", "n", 7).unwrap().unwrap();

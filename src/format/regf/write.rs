@@ -1,7 +1,7 @@
-//! Writes hives: a pure function of the tree and a date.
+//! Writer of hives: a pure function of the tree and a date.
 //!
-//! Cells are in the order in which the tree is walked, the root first, in bins of 4,096 bytes, or larger where a cell
-//! is. Every key has the same security descriptor: administrators and the system may do anything.
+//! Cells follow the order of a tree traversal, root first, in bins of 4,096 bytes, or more if a cell is
+//! larger. All keys share a security descriptor that gives full access to administrators and the system.
 
 use std::collections::BTreeMap;
 
@@ -10,26 +10,29 @@ use crate::error::{Error, Result};
 use crate::limits::MAX_HIVE_DEPTH;
 
 use super::{
-    BLOCK_LEN, Data, IS_FIXED, IS_ROOT, MAGIC, NAME_IS_BYTES, NOWHERE, Tree, VALUE_NAME_IS_BYTES, capital, checksum,
+    BLOCK_LEN, IS_FIXED, IS_ROOT, KeyTree, MAGIC, NAME_IS_BYTES, NO_OFFSET, VALUE_NAME_IS_BYTES, ValueData, checksum,
+    uppercase,
 };
 
-impl Tree {
-    /// The hive whose root this key is, every key of it last changed at `date`.
+impl KeyTree {
+    /// Encodes a hive with this key as its root, and `date` as the time of the last change.
     ///
-    /// Refuses names that the registry can't hold, keys and values with a name twice, and more than 512 levels.
+    /// # Errors
+    ///
+    /// If a name is invalid or occurs twice in a key, or keys are nested more than 512 levels deep.
     pub fn to_hive(&self, date: Date) -> Result<Vec<u8>> {
-        let mut writer = Writer { bins: Vec::new(), bin: 0, time: file_time(date), security: 0, n_keys: 0 };
-        let root = writer.key_cell(self)?;
-        writer.security = writer.cell(SECURITY_HEAD_LEN + SECURITY.len());
-        writer.fill(root, self, NOWHERE, 0)?;
-        writer.fill_security();
+        let mut writer = HiveWriter { bins: Vec::new(), bin: 0, time: file_time(date), security: 0, n_keys: 0 };
+        let root = writer.add_key_cell(self)?;
+        writer.security = writer.add_cell(SECURITY_HEAD_LEN + SECURITY.len());
+        writer.write_tree(root, self, NO_OFFSET, 0)?;
+        writer.write_security();
         writer.end_bin();
         let len = u32::try_from(writer.bins.len()).ok().filter(|len| *len <= MAX_LEN);
         let len = len.ok_or_else(|| Error::new("a registry hive can't have 2 GiB or more"))?;
 
         let mut base = [0; BLOCK_LEN];
         put(&mut base, 0, MAGIC);
-        // Equal sequence numbers say that the hive is whole.
+        // Equal sequence numbers mark the hive as clean.
         put(&mut base, 4, &1_u32.to_le_bytes());
         put(&mut base, 8, &1_u32.to_le_bytes());
         put(&mut base, 12, &writer.time.to_le_bytes());
@@ -49,13 +52,13 @@ const MAX_LEN: u32 = 0x7FFF_F000;
 const BIN_HEAD_LEN: usize = 32;
 const SECURITY_HEAD_LEN: usize = 20;
 const KEY_HEAD_LEN: usize = 76;
-/// How many keys a list has; Windows keeps to a bin of 4,096 bytes, too.
+/// Most keys in a list; Windows fits a list into a bin, too.
 const MAX_LISTED: usize = 500;
 const MAX_KEY_NAME: usize = 255;
 const MAX_VALUE_NAME: usize = 16_383;
 
-/// A self-relative security descriptor: owner `BUILTIN\Administrators`, group `SYSTEM`, and an access list that gives
-/// both `KEY_ALL_ACCESS`, inherited by the keys within.
+/// Self-relative security descriptor: owner `BUILTIN\Administrators`, group `SYSTEM`, and an access list that
+/// gives both `KEY_ALL_ACCESS`, inherited by subkeys.
 #[rustfmt::skip]
 const SECURITY: [u8; 100] = [
     // revision, -, SE_SELF_RELATIVE | SE_DACL_PRESENT; offsets of owner, group, system list (none), access list
@@ -72,20 +75,20 @@ const SECURITY: [u8; 100] = [
     1, 1, 0, 0, 0, 0, 0, 5,  18, 0, 0, 0,
 ];
 
-struct Writer {
+struct HiveWriter {
     bins: Vec<u8>,
-    /// Where the last bin starts.
+    /// Offset of the last bin.
     bin: usize,
-    /// In units of 100 ns since 1601.
+    /// Time of the last change, in units of 100 ns since 1601.
     time: u64,
-    /// Where the security descriptor is.
+    /// Offset of the security descriptor.
     security: u32,
     n_keys: u32,
 }
 
-impl Writer {
-    /// A new cell of zeros with room for so many bytes.
-    fn cell(&mut self, len: usize) -> u32 {
+impl HiveWriter {
+    /// Appends a cell of zeros with room for `len` bytes, and returns its offset.
+    fn add_cell(&mut self, len: usize) -> u32 {
         let size = (4 + len).next_multiple_of(8);
         let is_in_bin = !self.bins.is_empty() && self.bins.len() + size <= self.bin_end();
         if !is_in_bin {
@@ -105,12 +108,13 @@ impl Writer {
         offset as u32
     }
 
+    /// End of the last bin, from the length in its header.
     fn bin_end(&self) -> usize {
         let len = self.bins[self.bin + 8..].first_chunk().map_or(0, |len| u32::from_le_bytes(*len));
         self.bin + len as usize
     }
 
-    /// What is left of the last bin becomes a free cell.
+    /// Turns the rest of the last bin into a free cell.
     fn end_bin(&mut self) {
         if self.bins.is_empty() {
             return;
@@ -130,65 +134,65 @@ impl Writer {
         self.put(cell, at, &(number as u32).to_le_bytes());
     }
 
-    fn key_cell(&mut self, tree: &Tree) -> Result<u32> {
+    /// Adds a cell for a key, without contents.
+    fn add_key_cell(&mut self, tree: &KeyTree) -> Result<u32> {
         let n_units = tree.name.encode_utf16().count();
         if !(1..=MAX_KEY_NAME).contains(&n_units) || tree.name.contains(['\\', '\0']) {
             return Err(Error::new(format!("`{}` is no name of a registry key", tree.name)));
         }
         self.n_keys += 1;
-        Ok(self.cell(KEY_HEAD_LEN + encoded(&tree.name).0.len()))
+        Ok(self.add_cell(KEY_HEAD_LEN + encode_name(&tree.name).0.len()))
     }
 
-    /// Writes a key and everything in it.
+    /// Writes a key with all its contents.
     ///
-    /// Calls itself for each level of keys, so its frame is kept small.
-    fn fill(&mut self, cell: u32, tree: &Tree, parent: u32, depth: usize) -> Result<()> {
-        self.fill_key(cell, tree, parent, depth)?;
-        for (place, key) in self.lists(cell, tree)? {
-            let within = self.listed_key(place, key)?;
-            self.fill(within, key, cell, depth + 1)?;
+    /// Recursive, so its stack frame is kept small: the other steps are functions of their own.
+    fn write_tree(&mut self, cell: u32, tree: &KeyTree, parent: u32, depth: usize) -> Result<()> {
+        self.write_key(cell, tree, parent, depth)?;
+        for (place, key) in self.write_lists(cell, tree)? {
+            let within = self.add_listed_key(place, key)?;
+            self.write_tree(within, key, cell, depth + 1)?;
         }
         Ok(())
     }
 
-    /// Writes a key and its values.
-    fn fill_key(&mut self, cell: u32, tree: &Tree, parent: u32, depth: usize) -> Result<()> {
+    /// Writes a key and its values, without its subkeys.
+    fn write_key(&mut self, cell: u32, tree: &KeyTree, parent: u32, depth: usize) -> Result<()> {
         if depth >= MAX_HIVE_DEPTH {
             return Err(Error::new(format!("a registry hive can't have more than {MAX_HIVE_DEPTH} levels of keys")));
         }
-        let (name, is_bytes) = encoded(&tree.name);
+        let (name, is_bytes) = encode_name(&tree.name);
         let flags = if depth == 0 { IS_ROOT | IS_FIXED } else { 0 } | if is_bytes { NAME_IS_BYTES } else { 0 };
         self.put(cell, 0, b"nk");
         self.put(cell, 2, &flags.to_le_bytes());
         self.put(cell, 4, &self.time.to_le_bytes());
         self.put(cell, 16, &parent.to_le_bytes());
-        // Subkeys, volatile subkeys, values and the class: nowhere, until there are some.
+        // Offsets of subkeys, volatile subkeys, values and class; set later if there are any.
         for at in [28, 32, 40, 48] {
-            self.put(cell, at, &NOWHERE.to_le_bytes());
+            self.put(cell, at, &NO_OFFSET.to_le_bytes());
         }
         self.put(cell, 44, &self.security.to_le_bytes());
         self.put(cell, 72, &(name.len() as u16).to_le_bytes());
         self.put(cell, KEY_HEAD_LEN, &name);
-        self.fill_values(cell, tree)
+        self.write_values(cell, tree)
     }
 
-    /// Writes the lists of the keys in a key. Returns those keys in the order of their names, each with its leaf and its
-    /// number there.
-    fn lists<'a>(&mut self, cell: u32, tree: &'a Tree) -> Result<Vec<((u32, usize), &'a Tree)>> {
-        let keys = sorted(&tree.name, tree.keys.iter().map(|key| (key.name.as_str(), key)))?;
+    /// Writes the lists of subkeys. Returns the subkeys sorted by name, each with its leaf and position.
+    fn write_lists<'a>(&mut self, cell: u32, tree: &'a KeyTree) -> Result<Vec<((u32, usize), &'a KeyTree)>> {
+        let keys = sort_by_name(&tree.name, tree.keys.iter().map(|key| (key.name.as_str(), key)))?;
         if keys.is_empty() {
             return Ok(Vec::new());
         }
         let longest = keys.iter().map(|key| key.name.encode_utf16().count() * 2).max().unwrap_or(0);
         self.put_u32(cell, 20, keys.len());
         self.put_u32(cell, 52, longest);
-        let leaves: Vec<_> = keys.chunks(MAX_LISTED).map(|leaf| (self.cell(4 + leaf.len() * 8), leaf)).collect();
+        let leaves: Vec<_> = keys.chunks(MAX_LISTED).map(|leaf| (self.add_cell(4 + leaf.len() * 8), leaf)).collect();
         let list = match leaves[..] {
             [(leaf, _)] => leaf,
             _ => {
-                let root = self.cell(4 + leaves.len() * 4);
+                let root = self.add_cell(4 + leaves.len() * 4);
                 self.put(root, 0, b"ri");
-                let n_leaves = u16::try_from(leaves.len()).map_err(|_| too_many(&tree.name))?;
+                let n_leaves = u16::try_from(leaves.len()).map_err(|_| too_many_keys(&tree.name))?;
                 self.put(root, 2, &n_leaves.to_le_bytes());
                 for (n, (leaf, _)) in leaves.iter().enumerate() {
                     self.put(root, 4 + n * 4, &leaf.to_le_bytes());
@@ -206,40 +210,42 @@ impl Writer {
         Ok(listed)
     }
 
-    /// Makes the cell of a key and writes it into the list that the key is in.
-    fn listed_key(&mut self, (leaf, n): (u32, usize), key: &Tree) -> Result<u32> {
-        let cell = self.key_cell(key)?;
+    /// Adds the cell of a key and lists it.
+    fn add_listed_key(&mut self, (leaf, n): (u32, usize), key: &KeyTree) -> Result<u32> {
+        let cell = self.add_key_cell(key)?;
         self.put(leaf, 4 + n * 8, &cell.to_le_bytes());
-        self.put(leaf, 8 + n * 8, &hint(&key.name));
+        self.put(leaf, 8 + n * 8, &name_hint(&key.name));
         Ok(cell)
     }
 
-    fn fill_values(&mut self, cell: u32, tree: &Tree) -> Result<()> {
-        // Values keep their order; sorting only finds names that are there twice.
-        sorted(&tree.name, tree.values.iter().map(|(name, data)| (name.as_str(), data)))?;
+    /// Writes the values of a key.
+    fn write_values(&mut self, cell: u32, tree: &KeyTree) -> Result<()> {
+        // Values keep their order; sorting only finds duplicate names.
+        sort_by_name(&tree.name, tree.values.iter().map(|(name, data)| (name.as_str(), data)))?;
         if tree.values.is_empty() {
             return Ok(());
         }
-        let lens = |len: fn(&(String, Data)) -> usize| tree.values.iter().map(len).max().unwrap_or(0);
+        let lens = |len: fn(&(String, ValueData)) -> usize| tree.values.iter().map(len).max().unwrap_or(0);
         self.put_u32(cell, 36, tree.values.len());
         self.put_u32(cell, 60, lens(|(name, _)| name.encode_utf16().count() * 2));
         self.put_u32(cell, 64, lens(|(_, data)| data.bytes.len()));
-        let list = self.cell(tree.values.len() * 4);
+        let list = self.add_cell(tree.values.len() * 4);
         self.put(cell, 40, &list.to_le_bytes());
         for (n, (name, data)) in tree.values.iter().enumerate() {
             if name.encode_utf16().count() > MAX_VALUE_NAME {
                 let message = format!("a value of the registry key `{}` has a name of more than", tree.name);
                 return Err(Error::new(format!("{message} {MAX_VALUE_NAME} characters")));
             }
-            let value = self.value(name, data);
+            let value = self.write_value(name, data);
             self.put(list, n * 4, &value.to_le_bytes());
         }
         Ok(())
     }
 
-    fn value(&mut self, name: &str, data: &Data) -> u32 {
-        let (name, is_bytes) = encoded(name);
-        let value = self.cell(20 + name.len());
+    /// Writes a value and returns its offset.
+    fn write_value(&mut self, name: &str, data: &ValueData) -> u32 {
+        let (name, is_bytes) = encode_name(name);
+        let value = self.add_cell(20 + name.len());
         let len = data.bytes.len();
         self.put(value, 0, b"vk");
         self.put(value, 2, &(name.len() as u16).to_le_bytes());
@@ -247,20 +253,20 @@ impl Writer {
         self.put(value, 16, &if is_bytes { VALUE_NAME_IS_BYTES } else { 0 }.to_le_bytes());
         self.put(value, 20, &name);
         if len <= 4 {
-            // Four bytes and less are in the place of their offset.
+            // Data of up to four bytes take the place of their offset.
             self.put_u32(value, 4, len | 0x8000_0000);
             self.put(value, 8, &data.bytes);
         } else {
             self.put_u32(value, 4, len);
-            let bytes = self.cell(len);
+            let bytes = self.add_cell(len);
             self.put(bytes, 0, &data.bytes);
             self.put(value, 8, &bytes.to_le_bytes());
         }
         value
     }
 
-    /// The one descriptor, which is a list of its own (section "Key security").
-    fn fill_security(&mut self) {
+    /// Writes the only security descriptor, which is linked to itself (section "Key security").
+    fn write_security(&mut self) {
         let cell = self.security;
         self.put(cell, 0, b"sk");
         self.put(cell, 4, &cell.to_le_bytes());
@@ -271,11 +277,15 @@ impl Writer {
     }
 }
 
-/// In the order of their names as the registry sorts them.
-fn sorted<'a, T>(key: &str, items: impl Iterator<Item = (&'a str, T)>) -> Result<Vec<T>> {
+/// Sorts items as the registry sorts their names.
+///
+/// # Errors
+///
+/// If a name occurs twice.
+fn sort_by_name<'a, T>(key: &str, items: impl Iterator<Item = (&'a str, T)>) -> Result<Vec<T>> {
     let mut by_name = BTreeMap::new();
     for (name, item) in items {
-        let units: Vec<_> = name.encode_utf16().map(capital).collect();
+        let units: Vec<_> = name.encode_utf16().map(uppercase).collect();
         if by_name.insert(units, item).is_some() {
             return Err(Error::new(format!("the registry key `{key}` has the name `{name}` in it twice")));
         }
@@ -283,20 +293,20 @@ fn sorted<'a, T>(key: &str, items: impl Iterator<Item = (&'a str, T)>) -> Result
     Ok(by_name.into_values().collect())
 }
 
-fn too_many(key: &str) -> Error {
+fn too_many_keys(key: &str) -> Error {
     Error::new(format!("the registry key `{key}` has more keys in it than can be listed"))
 }
 
-/// A name as it is stored: a byte for each character where that is possible (true), or UTF-16.
-fn encoded(name: &str) -> (Vec<u8>, bool) {
+/// Encodes a name: one byte per character if possible (`true`), or UTF-16.
+fn encode_name(name: &str) -> (Vec<u8>, bool) {
     match name.chars().map(|letter| u8::try_from(letter).ok()).collect() {
         Some(bytes) => (bytes, true),
         None => (name.encode_utf16().flat_map(u16::to_le_bytes).collect(), false),
     }
 }
 
-/// What a list says of a name: its first four characters (section "Fast leaf"); nothing where they are not Latin-1.
-fn hint(name: &str) -> [u8; 4] {
+/// Name hint in a list: the first four characters, or zeros if they are not Latin-1 (section "Fast leaf").
+fn name_hint(name: &str) -> [u8; 4] {
     let mut hint = [0; 4];
     for (place, letter) in hint.iter_mut().zip(name.chars()) {
         match u8::try_from(letter) {
@@ -311,7 +321,7 @@ fn put(bytes: &mut [u8], at: usize, what: &[u8]) {
     bytes[at..at + what.len()].copy_from_slice(what);
 }
 
-/// A date in units of 100 ns since 1601.
+/// Converts a date to units of 100 ns since 1601.
 fn file_time(date: Date) -> u64 {
     (date.unix() + 11_644_473_600) * 10_000_000
 }

@@ -1,4 +1,5 @@
-//! Making a virtual disk raw: the runs of its layers written over each other, from the lowest up.
+//! Conversion of a virtual disk to a raw one: the runs of its layers are written over each other, lowest
+//! first.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -8,28 +9,28 @@ use flate2::read::{DeflateDecoder, ZlibDecoder};
 use rustix::fs::{FallocateFlags, SeekFrom};
 use rustix::io::Errno;
 
-use super::map::{From, Packing, Run};
+use super::map::{DiskRun, RunCompression, RunSource};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
-/// How much is copied at once, in bytes.
+/// Length of copy operations in bytes.
 const COPY_LEN: u64 = 1 << 20;
 
-/// Unit in which zeros are left out, in bytes.
+/// Granularity of holes in bytes.
 const BLOCK_LEN: usize = 4096;
 
-/// A raw disk that is being written.
-pub(super) struct Target<'a> {
+/// A raw disk being written.
+pub(super) struct RawCopy<'a> {
     pub file: &'a File,
-    /// Length of the disk in bytes; runs are cut off there.
+    /// Length of the disk in bytes; runs end there.
     pub len: u64,
-    /// Whether nothing was written yet, so that zeros need not be.
+    /// `true` until something is written; zeros need not be written until then.
     pub is_blank: bool,
     pub progress: &'a Progress,
     buffer: Vec<u8>,
 }
 
-impl<'a> Target<'a> {
+impl<'a> RawCopy<'a> {
     /// Starts a disk in an empty file.
     pub fn new(file: &'a File, len: u64, progress: &'a Progress) -> Result<Self> {
         file.set_len(len).map_err(failed_write)?;
@@ -37,23 +38,23 @@ impl<'a> Target<'a> {
         Ok(Self { file, len, is_blank: true, progress, buffer: vec![0; COPY_LEN as usize] })
     }
 
-    /// Writes a run of a layer whose data are in `source`. The run is moved by `base` bytes.
-    pub fn write(&mut self, source: &File, run: Run, base: u64) -> Result<()> {
+    /// Writes a run of a layer from `source`, at `base` plus its own offset.
+    pub fn write(&mut self, source: &File, run: DiskRun, base: u64) -> Result<()> {
         let at = base.saturating_add(run.at);
         let len = run.len.min(self.len.saturating_sub(at));
         self.progress.show(at.saturating_add(len).min(self.len), self.len);
         match run.from {
-            From::File(offset) => self.copy(source, offset, at, len),
-            From::Packed { offset, len: packed_len, packing } => {
+            RunSource::File(offset) => self.copy(source, offset, at, len),
+            RunSource::Packed { offset, len: packed_len, packing } => {
                 self.progress.check_cancelled()?;
-                let bytes = unpack(source, offset, packed_len, packing, run.len)?;
-                self.put(&bytes[..len as usize], at)
+                let bytes = decompress(source, offset, packed_len, packing, run.len)?;
+                self.write_block(&bytes[..len as usize], at)
             }
-            From::Zeros => self.clear(at, len),
+            RunSource::Zeros => self.zero(at, len),
         }
     }
 
-    /// Writes what a raw disk holds, without its holes.
+    /// Copies a range of a raw disk, skipping its holes.
     pub fn write_raw(&mut self, source: &File, offset: u64, at: u64, len: u64) -> Result<()> {
         let end = offset.saturating_add(len.min(self.len.saturating_sub(at)));
         let mut from = offset;
@@ -61,10 +62,10 @@ impl<'a> Target<'a> {
             let data = match rustix::fs::seek(source, SeekFrom::Data(from)) {
                 Ok(data) => data.min(end),
                 Err(Errno::NXIO) => end,
-                // A device, or a file system that does not tell holes.
+                // A device, or a file system that does not report holes.
                 Err(_) => from,
             };
-            self.clear(at + (from - offset), data - from)?;
+            self.zero(at + (from - offset), data - from)?;
             if data == end {
                 break;
             }
@@ -76,30 +77,30 @@ impl<'a> Target<'a> {
         Ok(())
     }
 
-    /// Copies a range of a file. The last block of a file may be cut off: what is missing is zero.
+    /// Copies a range of a file. The last block of a file may be truncated; the rest is zero.
     fn copy(&mut self, source: &File, offset: u64, at: u64, len: u64) -> Result<()> {
         let mut buffer = std::mem::take(&mut self.buffer);
         let mut done = 0;
         while done < len {
             self.progress.check_cancelled()?;
             let bytes = &mut buffer[..(len - done).min(COPY_LEN) as usize];
-            let n_read = read_most(source, bytes, offset + done)
+            let n_read = read_up_to(source, bytes, offset + done)
                 .map_err(|error| Error::new(format!("reading at byte {}", offset + done)).because(error))?;
             bytes[n_read..].fill(0);
-            self.put(bytes, at + done)?;
+            self.write_block(bytes, at + done)?;
             done += bytes.len() as u64;
         }
         self.buffer = buffer;
         Ok(())
     }
 
-    /// Writes bytes; of a blank disk, those that are not zero.
-    fn put(&self, bytes: &[u8], at: u64) -> Result<()> {
+    /// Writes bytes; on a blank disk, skips blocks of zeros.
+    fn write_block(&self, bytes: &[u8], at: u64) -> Result<()> {
         let write = |bytes: &[u8], at: u64| self.file.write_all_at(bytes, at).map_err(failed_write);
         if !self.is_blank {
             return write(bytes, at);
         }
-        // Neighbouring blocks are one write.
+        // Adjacent blocks are written at once.
         let is_zero = |block: &[u8]| block.iter().all(|byte| *byte == 0);
         let mut start = 0;
         for run in bytes.chunks(BLOCK_LEN).collect::<Vec<_>>().chunk_by(|a, b| is_zero(a) == is_zero(b)) {
@@ -112,7 +113,8 @@ impl<'a> Target<'a> {
         Ok(())
     }
 
-    fn clear(&self, at: u64, len: u64) -> Result<()> {
+    /// Zeroes a range, with a hole if possible.
+    fn zero(&self, at: u64, len: u64) -> Result<()> {
         if self.is_blank || len == 0 {
             return Ok(());
         }
@@ -133,7 +135,7 @@ impl<'a> Target<'a> {
 }
 
 /// Reads until the buffer is full or the file ends.
-fn read_most(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+fn read_up_to(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
     let mut n_read = 0;
     while n_read < bytes.len() {
         match file.read_at(&mut bytes[n_read..], offset + n_read as u64) {
@@ -146,17 +148,17 @@ fn read_most(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
     Ok(n_read)
 }
 
-/// Unpacks a range to `len` bytes.
-fn unpack(source: &File, offset: u64, packed_len: u64, packing: Packing, len: u64) -> Result<Vec<u8>> {
+/// Decompresses a range to `len` bytes.
+fn decompress(source: &File, offset: u64, packed_len: u64, packing: RunCompression, len: u64) -> Result<Vec<u8>> {
     let damaged =
         |error: io::Error| Error::new(format!("the compressed data at byte {offset} are damaged")).because(error);
     let mut packed = vec![0; packed_len as usize];
-    let n_read = read_most(source, &mut packed, offset).map_err(damaged)?;
+    let n_read = read_up_to(source, &mut packed, offset).map_err(damaged)?;
     let packed = &packed[..n_read];
     let mut bytes = vec![0; len as usize];
     match packing {
-        Packing::Deflate => DeflateDecoder::new(packed).read_exact(&mut bytes),
-        Packing::Zlib => ZlibDecoder::new(packed).read_exact(&mut bytes),
+        RunCompression::Deflate => DeflateDecoder::new(packed).read_exact(&mut bytes),
+        RunCompression::Zlib => ZlibDecoder::new(packed).read_exact(&mut bytes),
     }
     .map_err(damaged)?;
     Ok(bytes)

@@ -1,6 +1,6 @@
-//! Descriptors of VMDKs: a small text that lists the extents of a disk, in a file of its own or within the data.
+//! Descriptors of VMDKs: a text that lists the extents of a disk, in its own file or inside of an extent.
 //!
-//! Follows VMware's "Virtual Disk Format 5.0". Values that only machines need (`ddb.…`) are not read.
+//! Follows VMware's "Virtual Disk Format 5.0". Values for virtual hardware (`ddb.…`) are ignored.
 
 use crate::error::{Error, Result};
 use crate::limits::MAX_DISK_EXTENTS;
@@ -8,46 +8,46 @@ use crate::limits::MAX_DISK_EXTENTS;
 /// First line of a descriptor.
 pub(super) const FIRST_LINE: &[u8] = b"# Disk DescriptorFile";
 
-/// Value of `parentCID` of a disk without a parent.
+/// Value of `parentCID` for disks without a parent.
 const NO_PARENT: &str = "ffffffff";
 
-/// Text of a descriptor, parsed.
+/// A parsed descriptor.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Descriptor {
-    /// Identifier of the contents, which changes when they do.
+    /// Content identifier, which changes with the contents.
     pub cid: Option<String>,
-    /// Identifier of the parent's contents when this disk was made.
+    /// Content identifier of the parent when this disk was made.
     pub parent_cid: Option<String>,
     /// Name of the parent.
     pub parent: Option<String>,
-    /// Extents, in the order of their places on the disk.
-    pub extents: Vec<Listed>,
+    /// Extents in the order of the disk.
+    pub extents: Vec<ListedExtent>,
 }
 
-/// Extent as a descriptor lists it.
+/// An extent in a descriptor.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Listed {
+pub(super) struct ListedExtent {
     pub n_sectors: u64,
-    pub kind: Kind,
-    /// Name of its file; empty for zeros.
+    pub kind: ExtentKind,
+    /// Name of the file; empty for zeros.
     pub name: String,
-    /// Sector of a flat file at which it begins.
+    /// First sector of a flat extent in its file.
     pub start: u64,
 }
 
 /// Layout of an extent's file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Bytes of the disk, one after the other.
+pub(super) enum ExtentKind {
+    /// Raw bytes of the disk.
     Flat,
-    /// A map and the data that it leads to.
+    /// Grain tables and data.
     Sparse,
-    /// No file.
+    /// Zeros, without a file.
     Zero,
 }
 
-/// Recognises a descriptor by its first line.
-pub(super) fn is_one(text: &[u8]) -> bool {
+/// Returns `true` if `text` begins like a descriptor.
+pub(super) fn is_descriptor(text: &[u8]) -> bool {
     text.get(..FIRST_LINE.len()).is_some_and(|line| line.eq_ignore_ascii_case(FIRST_LINE))
 }
 
@@ -56,7 +56,7 @@ impl Descriptor {
     ///
     /// # Errors
     ///
-    /// A line of an extent that makes no sense, or a kind of extent that is not supported.
+    /// If an extent is malformed or of an unsupported kind.
     pub fn parse(text: &[u8]) -> Result<Self> {
         let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
         let text = String::from_utf8_lossy(text);
@@ -70,7 +70,7 @@ impl Descriptor {
                     "parentfilenamehint" => descriptor.parent = Some(value),
                     _ => {}
                 }
-            } else if let Some(extent) = extent(line)? {
+            } else if let Some(extent) = parse_extent(line)? {
                 if descriptor.extents.len() == MAX_DISK_EXTENTS {
                     return Err(Error::new(format!("its descriptor lists more than {MAX_DISK_EXTENTS} extents")));
                 }
@@ -83,14 +83,14 @@ impl Descriptor {
         Ok(descriptor)
     }
 
-    /// Whether parts of the disk are in a parent.
+    /// Returns `true` for a disk with a parent.
     pub fn has_parent(&self) -> bool {
         self.parent.is_some() || self.parent_cid.as_ref().is_some_and(|cid| cid != NO_PARENT)
     }
 }
 
-/// Parses a line such as `RW 4192256 SPARSE "disk-s001.vmdk"`. `None` if it is not of an extent.
-fn extent(line: &str) -> Result<Option<Listed>> {
+/// Parses a line such as `RW 4192256 SPARSE "disk-s001.vmdk"`; `None` if it does not describe an extent.
+fn parse_extent(line: &str) -> Result<Option<ListedExtent>> {
     let mut words = line.split_whitespace();
     if !matches!(words.next(), Some("RW" | "RDONLY" | "NOACCESS")) {
         return Ok(None);
@@ -98,25 +98,25 @@ fn extent(line: &str) -> Result<Option<Listed>> {
     let wrong = || Error::new(format!("a line of its descriptor is damaged: {line:.100}"));
     let n_sectors = words.next().and_then(|word| word.parse().ok()).ok_or_else(wrong)?;
     let kind = match words.next().ok_or_else(wrong)? {
-        "FLAT" | "VMFS" => Kind::Flat,
-        "SPARSE" | "VMFSSPARSE" => Kind::Sparse,
-        "ZERO" => Kind::Zero,
+        "FLAT" | "VMFS" => ExtentKind::Flat,
+        "SPARSE" | "VMFSSPARSE" => ExtentKind::Sparse,
+        "ZERO" => ExtentKind::Zero,
         other => {
             return Err(Error::new(format!("an extent of the kind `{other:.20}` is not supported"))
                 .help("consolidate the snapshots of the machine, or export it"));
         }
     };
-    // Names may hold blanks; there is no way to write a quote.
+    // Names may contain blanks; quotes can't be escaped.
     let mut quoted = line.splitn(3, '"').skip(1);
     let (name, rest) = (quoted.next().unwrap_or_default(), quoted.next().unwrap_or_default());
-    if kind != Kind::Zero && name.is_empty() {
+    if kind != ExtentKind::Zero && name.is_empty() {
         return Err(wrong());
     }
     let start = match rest.split_whitespace().next() {
-        Some(word) if kind == Kind::Flat => word.parse().map_err(|_| wrong())?,
+        Some(word) if kind == ExtentKind::Flat => word.parse().map_err(|_| wrong())?,
         _ => 0,
     };
-    Ok(Some(Listed { n_sectors, kind, name: name.to_owned(), start }))
+    Ok(Some(ListedExtent { n_sectors, kind, name: name.to_owned(), start }))
 }
 
 #[cfg(test)]
@@ -130,8 +130,11 @@ mod tests {
         let parsed = Descriptor::parse(text).unwrap();
         let seen: Vec<_> =
             parsed.extents.iter().map(|it| (it.n_sectors, it.kind, it.name.as_str(), it.start)).collect();
-        let expected =
-            [(10, Kind::Flat, "a disk-flat.vmdk", 5), (20, Kind::Zero, "", 0), (30, Kind::Sparse, "b.vmdk", 0)];
+        let expected = [
+            (10, ExtentKind::Flat, "a disk-flat.vmdk", 5),
+            (20, ExtentKind::Zero, "", 0),
+            (30, ExtentKind::Sparse, "b.vmdk", 0),
+        ];
         assert_eq!(seen, expected);
         assert_eq!((parsed.cid.as_deref(), parsed.has_parent()), (Some("fe"), false));
     }

@@ -1,4 +1,4 @@
-//! Maps of virtual disks: which bytes of a file are which bytes of the disk.
+//! Mapping of virtual disks to ranges of files.
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -7,60 +7,60 @@ use crate::error::{Error, Result};
 /// Unit of most offsets in virtual disks, in bytes.
 pub(super) const SECTOR_LEN: u64 = 512;
 
-/// Length of the pieces in which long tables are read, in bytes.
+/// Length of pieces in which long tables are read, in bytes.
 const TABLE_PIECE_LEN: u64 = 64 << 10;
 
-/// Range of a disk and the source of its bytes. What no run covers comes from the disk below, or is zero.
+/// Range of a disk with the source of its bytes. Unmapped ranges come from the disk below, or are zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Run {
-    /// First byte on the disk.
+pub(super) struct DiskRun {
+    /// Offset on the disk in bytes.
     pub at: u64,
     /// Length in bytes.
     pub len: u64,
-    pub from: From,
+    pub from: RunSource,
 }
 
 /// Source of the bytes of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum From {
-    /// A range of the file that begins at this byte.
+pub(super) enum RunSource {
+    /// Range of the file that starts at this offset.
     File(u64),
-    /// A compressed range of the file, of `len` bytes at most.
-    Packed { offset: u64, len: u64, packing: Packing },
-    /// Zeros, whatever the disk below holds.
+    /// Compressed range of the file, of at most `len` bytes.
+    Packed { offset: u64, len: u64, packing: RunCompression },
+    /// Zeros that hide the disk below.
     Zeros,
 }
 
 /// Compression of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Packing {
+pub(super) enum RunCompression {
     /// Deflate without a header (RFC 1951).
     Deflate,
     /// Deflate in a zlib stream (RFC 1950).
     Zlib,
 }
 
-/// Receives the runs of a disk in ascending order, joins neighbours and passes them on.
+/// Collects the runs of a disk in ascending order, merges adjacent ones and passes them on.
 ///
-/// A file can't be mapped to more bytes than it has: tables that lead to the same bytes again and again would make a
-/// small file an endless disk.
-pub(super) struct Map<'a> {
+/// No more bytes are mapped than the file has: tables that refer to the same data repeatedly could
+/// make a small file an endless disk.
+pub(super) struct DiskMapper<'a> {
     disk_len: u64,
     file_len: u64,
     /// Bytes of the file that may still be mapped.
     left: u64,
-    pending: Option<Run>,
-    each: &'a mut dyn FnMut(Run) -> Result<()>,
+    pending: Option<DiskRun>,
+    each: &'a mut dyn FnMut(DiskRun) -> Result<()>,
 }
 
-impl<'a> Map<'a> {
-    /// Maps a disk of `disk_len` bytes to a file of `file_len` bytes.
-    pub fn new(disk_len: u64, file_len: u64, each: &'a mut dyn FnMut(Run) -> Result<()>) -> Self {
+impl<'a> DiskMapper<'a> {
+    /// Creates a mapper for a disk of `disk_len` bytes in a file of `file_len` bytes.
+    pub fn new(disk_len: u64, file_len: u64, each: &'a mut dyn FnMut(DiskRun) -> Result<()>) -> Self {
         Self { disk_len, file_len, left: file_len, pending: None, each }
     }
 
-    /// Maps a block of the disk to the same number of bytes of the file. Only the last block of a file may be cut off.
-    pub fn block(&mut self, at: u64, offset: u64, len: u64) -> Result<()> {
+    /// Maps a block to as many bytes of the file. Only the last block of the file may be truncated.
+    pub fn add_block(&mut self, at: u64, offset: u64, len: u64) -> Result<()> {
         if offset >= self.file_len {
             return Err(Error::new(format!(
                 "the data at byte {offset} is missing: the file has {} bytes",
@@ -68,29 +68,29 @@ impl<'a> Map<'a> {
             )));
         }
         self.charge(len.min(self.file_len - offset))?;
-        self.add(at, len, From::File(offset))
+        self.add(at, len, RunSource::File(offset))
     }
 
-    /// Maps a block of the disk to a compressed range of the file.
-    pub fn packed(&mut self, at: u64, len: u64, packed: From) -> Result<()> {
-        let From::Packed { offset, len: packed_len, .. } = packed else { return Ok(()) };
+    /// Maps a block to a compressed range of the file.
+    pub fn add_packed(&mut self, at: u64, len: u64, packed: RunSource) -> Result<()> {
+        let RunSource::Packed { offset, len: packed_len, .. } = packed else { return Ok(()) };
         if offset >= self.file_len {
             return Err(Error::new(format!(
                 "the data at byte {offset} is missing: the file has {} bytes",
                 self.file_len
             )));
         }
-        // Lengths are counted in whole sectors, and neighbours share one.
+        // Lengths are rounded up to sectors, and adjacent clusters share one.
         self.charge(packed_len.saturating_sub(SECTOR_LEN))?;
         self.add(at, len, packed)
     }
 
-    /// Maps a block of the disk to zeros.
-    pub fn zeros(&mut self, at: u64, len: u64) -> Result<()> {
-        self.add(at, len, From::Zeros)
+    /// Maps a block to zeros.
+    pub fn add_zeros(&mut self, at: u64, len: u64) -> Result<()> {
+        self.add(at, len, RunSource::Zeros)
     }
 
-    /// Passes the last run on.
+    /// Passes on the last run.
     pub fn finish(mut self) -> Result<()> {
         match self.pending.take() {
             Some(run) => (self.each)(run),
@@ -98,13 +98,15 @@ impl<'a> Map<'a> {
         }
     }
 
+    /// Counts mapped bytes, up to the length of the file.
     fn charge(&mut self, len: u64) -> Result<()> {
         let left = self.left.checked_sub(len);
         self.left = left.ok_or_else(|| Error::new("its tables map the same bytes of the file more than once"))?;
         Ok(())
     }
 
-    fn add(&mut self, at: u64, len: u64, from: From) -> Result<()> {
+    /// Adds a run, or extends the last one.
+    fn add(&mut self, at: u64, len: u64, from: RunSource) -> Result<()> {
         let len = len.min(self.disk_len.saturating_sub(at));
         if len == 0 {
             return Ok(());
@@ -113,8 +115,8 @@ impl<'a> Map<'a> {
             && last.at + last.len == at
         {
             let continues = match (last.from, from) {
-                (From::File(before), From::File(offset)) => before + last.len == offset,
-                (From::Zeros, From::Zeros) => true,
+                (RunSource::File(before), RunSource::File(offset)) => before + last.len == offset,
+                (RunSource::Zeros, RunSource::Zeros) => true,
                 _ => false,
             };
             if continues {
@@ -122,14 +124,14 @@ impl<'a> Map<'a> {
                 return Ok(());
             }
         }
-        match self.pending.replace(Run { at, len, from }) {
+        match self.pending.replace(DiskRun { at, len, from }) {
             Some(run) => (self.each)(run),
             None => Ok(()),
         }
     }
 }
 
-/// Reads `n` bytes at an offset, all of which must be there.
+/// Reads `n` bytes at an offset; fewer are an error.
 pub(super) fn read_at(file: &mut (impl Read + Seek), offset: u64, n: usize) -> Result<Vec<u8>> {
     let mut bytes = vec![0; n];
     let read = file.seek(SeekFrom::Start(offset)).and_then(|_| file.read_exact(&mut bytes));
@@ -137,8 +139,8 @@ pub(super) fn read_at(file: &mut (impl Read + Seek), offset: u64, n: usize) -> R
     Ok(bytes)
 }
 
-/// Calls `each` with the number and the bytes of every entry of a table.
-pub(super) fn each_entry<const N: usize>(
+/// Calls `each` with the index and the bytes of each table entry.
+pub(super) fn for_each_entry<const N: usize>(
     file: &mut (impl Read + Seek),
     offset: u64,
     n_entries: u64,

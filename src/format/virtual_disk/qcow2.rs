@@ -1,24 +1,24 @@
-//! QCOW2, versions 2 and 3, as QEMU's `docs/interop/qcow2.txt` describes it.
+//! QCOW2, versions 2 and 3. Follows QEMU's `docs/interop/qcow2.txt`.
 //!
-//! Not supported: encryption, clusters compressed with Zstandard, internal snapshots (the current state is read).
+//! Not supported: encryption, Zstandard compression, internal snapshots (the current state is used).
 
 use std::io::{Read, Seek};
 
-use super::map::{From, Map, Packing, SECTOR_LEN, be_u32, be_u64, each_entry, read_at};
+use super::map::{DiskMapper, RunCompression, RunSource, SECTOR_LEN, be_u32, be_u64, for_each_entry, read_at};
 use crate::error::{Error, Result};
 
 pub(super) const MAGIC: &[u8] = b"QFI\xfb";
 
-/// Headers of both versions and the extensions that follow are looked for in so many bytes.
+/// Length of the header area in bytes, with extensions.
 const HEAD_LEN: usize = 64 << 10;
 
-/// QEMU's own limit of the level 1 table, in bytes.
+/// Limit of the level 1 table in QEMU, in bytes.
 const MAX_L1_LEN: u64 = 32 << 20;
 
-/// Way out for a disk that QEMU can read.
+/// Help for unsupported features.
 const CONVERT: &str = "make it a plain one: `qemu-img convert -f qcow2 -O qcow2 DISK plain.qcow2`";
 
-/// Longest name of a backing file, in bytes.
+/// Longest name of a backing file in bytes.
 const MAX_NAME_LEN: u32 = 1023;
 
 // Incompatible features.
@@ -33,6 +33,7 @@ const END: u32 = 0;
 const BACKING_FORMAT: u32 = 0xE279_2ACA;
 const DATA_FILE_NAME: u32 = 0x4441_5441;
 
+// Fields of table entries.
 const OFFSET: u64 = 0x00ff_ffff_ffff_fe00;
 const COPIED: u64 = 1 << 63;
 const COMPRESSED: u64 = 1 << 62;
@@ -45,7 +46,7 @@ pub(super) struct Qcow2 {
     pub len: u64,
     /// Name of the backing file.
     pub backing: Option<String>,
-    /// Format of the backing file, if the header gives one.
+    /// Format of the backing file, if given.
     pub backing_format: Option<String>,
     /// Name of the external data file.
     pub data_file: Option<String>,
@@ -61,7 +62,7 @@ impl Qcow2 {
     ///
     /// # Errors
     ///
-    /// A damaged header, or a feature that is not supported.
+    /// If the header is damaged or a feature is not supported.
     pub fn read(file: &mut (impl Read + Seek)) -> Result<Self> {
         let mut head = Vec::new();
         let read = file.rewind().and_then(|()| file.take(HEAD_LEN as u64).read_to_end(&mut head));
@@ -90,15 +91,15 @@ impl Qcow2 {
             return Err(Error::new(message).help(CONVERT));
         }
         let is_zstd = features & COMPRESSION != 0 && header_len > 104 && head[104] != 0;
-        let extensions = extensions(&head, header_len)?;
+        let extensions = parse_extensions(&head, header_len)?;
         let named = |kind: u32| -> Result<Option<String>> {
-            extensions.iter().find(|(it, _)| *it == kind).map(|(_, bytes)| name(bytes)).transpose()
+            extensions.iter().find(|(it, _)| *it == kind).map(|(_, bytes)| parse_name(bytes)).transpose()
         };
         let (backing_at, backing_len) = (be_u64(&head, 8), be_u32(&head, 16));
         let backing = match backing_at {
             0 => None,
             _ if backing_len > MAX_NAME_LEN => return Err(Error::new("the name of its backing file is too long")),
-            _ => Some(name(&read_at(file, backing_at, backing_len as usize)?)?),
+            _ => Some(parse_name(&read_at(file, backing_at, backing_len as usize)?)?),
         };
         let data_file = match features & DATA_FILE {
             0 => None,
@@ -115,6 +116,7 @@ impl Qcow2 {
             is_extended: features & EXTENDED_L2 != 0,
             is_zstd,
         };
+        // Tables may be longer than needed; the excess is ignored.
         let needed = header.len.div_ceil(header.cluster_len() * header.n_l2());
         if header.n_l1 < needed || needed * 8 > MAX_L1_LEN {
             return Err(Error::new(format!("its level 1 table has {} entries, and {needed} are needed", header.n_l1)));
@@ -127,11 +129,11 @@ impl Qcow2 {
         &self,
         file: &mut (impl Read + Seek),
         data_len: u64,
-        each: &mut dyn FnMut(super::map::Run) -> Result<()>,
+        each: &mut dyn FnMut(super::map::DiskRun) -> Result<()>,
     ) -> Result<()> {
-        let mut map = Map::new(self.len, data_len, each);
+        let mut map = DiskMapper::new(self.len, data_len, each);
         let mut l1 = Vec::new();
-        each_entry(file, self.l1_at, self.n_l1, |_, entry| {
+        for_each_entry(file, self.l1_at, self.n_l1, |_, entry| {
             l1.push(u64::from_be_bytes(entry) & OFFSET);
             Ok(())
         })?;
@@ -143,42 +145,45 @@ impl Qcow2 {
             }
             let base = number * span;
             if self.is_extended {
-                each_entry(file, table, self.n_l2(), |n, entry: [u8; 16]| {
-                    self.subclusters(&mut map, base + n * self.cluster_len(), be_u64(&entry, 0), be_u64(&entry, 8))
+                for_each_entry(file, table, self.n_l2(), |n, entry: [u8; 16]| {
+                    self.map_subclusters(&mut map, base + n * self.cluster_len(), be_u64(&entry, 0), be_u64(&entry, 8))
                 })?;
             } else {
-                each_entry(file, table, self.n_l2(), |n, entry| {
-                    self.cluster(&mut map, base + n * self.cluster_len(), u64::from_be_bytes(entry))
+                for_each_entry(file, table, self.n_l2(), |n, entry| {
+                    self.map_cluster(&mut map, base + n * self.cluster_len(), u64::from_be_bytes(entry))
                 })?;
             }
         }
         map.finish()
     }
 
-    fn cluster(&self, map: &mut Map, at: u64, entry: u64) -> Result<()> {
+    /// Maps a cluster.
+    fn map_cluster(&self, map: &mut DiskMapper, at: u64, entry: u64) -> Result<()> {
         if entry & COMPRESSED != 0 {
-            self.compressed(map, at, entry)
+            self.map_compressed(map, at, entry)
         } else if entry & READS_AS_ZERO != 0 {
-            map.zeros(at, self.cluster_len())
+            map.add_zeros(at, self.cluster_len())
         } else if self.is_allocated(entry) {
-            map.block(at, entry & OFFSET, self.cluster_len())
+            map.add_block(at, entry & OFFSET, self.cluster_len())
         } else {
             Ok(())
         }
     }
 
-    /// Maps a cluster of which each of 32 parts is allocated, zero or neither.
-    fn subclusters(&self, map: &mut Map, at: u64, entry: u64, bitmap: u64) -> Result<()> {
+    /// Maps a cluster whose 32 subclusters are each allocated, zero or neither.
+    fn map_subclusters(&self, map: &mut DiskMapper, at: u64, entry: u64, bitmap: u64) -> Result<()> {
         if entry & COMPRESSED != 0 {
-            return self.compressed(map, at, entry);
+            return self.map_compressed(map, at, entry);
         }
         let len = self.cluster_len() / 32;
         for n in 0..32 {
             let (is_allocated, is_zero) = (bitmap >> n & 1 != 0, bitmap >> (32 + n) & 1 != 0);
             match (is_allocated, is_zero) {
                 (true, true) => return Err(Error::new("a part of a cluster is both data and zero")),
-                (_, true) => map.zeros(at + n * len, len)?,
-                (true, _) if self.is_allocated(entry) => map.block(at + n * len, (entry & OFFSET) + n * len, len)?,
+                (_, true) => map.add_zeros(at + n * len, len)?,
+                (true, _) if self.is_allocated(entry) => {
+                    map.add_block(at + n * len, (entry & OFFSET) + n * len, len)?
+                }
                 (true, _) => return Err(Error::new("a part of a cluster has no place in the file")),
                 _ => {}
             }
@@ -186,18 +191,20 @@ impl Qcow2 {
         Ok(())
     }
 
-    fn compressed(&self, map: &mut Map, at: u64, entry: u64) -> Result<()> {
+    /// Maps a compressed cluster.
+    fn map_compressed(&self, map: &mut DiskMapper, at: u64, entry: u64) -> Result<()> {
         if self.is_zstd {
             return Err(Error::new("its clusters are compressed with Zstandard, which is not supported").help(CONVERT));
         }
+        // The split between offset and length of a compressed entry depends on the cluster size.
         let n_offset_bits = 62 - (self.cluster_bits - 8);
         let offset = entry & ((1 << n_offset_bits) - 1);
         let n_sectors = ((entry & (COMPRESSED - 1)) >> n_offset_bits) + 1;
         let len = n_sectors * SECTOR_LEN - offset % SECTOR_LEN;
-        map.packed(at, self.cluster_len(), From::Packed { offset, len, packing: Packing::Deflate })
+        map.add_packed(at, self.cluster_len(), RunSource::Packed { offset, len, packing: RunCompression::Deflate })
     }
 
-    /// In a data file of its own a cluster can be at the very beginning.
+    /// Returns `true` if the cluster is allocated. In an external data file its offset may be 0.
     fn is_allocated(&self, entry: u64) -> bool {
         entry & OFFSET != 0 || self.data_file.is_some() && entry & COPIED != 0
     }
@@ -206,14 +213,14 @@ impl Qcow2 {
         1 << self.cluster_bits
     }
 
-    /// Number of entries of a level 2 table, which fills a cluster.
+    /// Number of entries in a level 2 table, which has the length of a cluster.
     fn n_l2(&self) -> u64 {
         self.cluster_len() / if self.is_extended { 16 } else { 8 }
     }
 }
 
-/// Type and data of the header extensions.
-fn extensions(head: &[u8], header_len: usize) -> Result<Vec<(u32, &[u8])>> {
+/// Types and data of the header extensions.
+fn parse_extensions(head: &[u8], header_len: usize) -> Result<Vec<(u32, &[u8])>> {
     let mut found = Vec::new();
     let mut at = header_len;
     while let Some(start) = head.get(at..at + 8) {
@@ -228,6 +235,6 @@ fn extensions(head: &[u8], header_len: usize) -> Result<Vec<(u32, &[u8])>> {
     Ok(found)
 }
 
-fn name(bytes: &[u8]) -> Result<String> {
+fn parse_name(bytes: &[u8]) -> Result<String> {
     String::from_utf8(bytes.to_vec()).map_err(|_| Error::new("it names a file in another encoding than UTF-8"))
 }

@@ -8,13 +8,13 @@ use tempfile::TempDir;
 use super::*;
 
 /// A folder with disks that qemu-img makes.
-struct Bench {
+struct DiskFixture {
     folder: TempDir,
 }
 
 const LEN: usize = 20 << 20;
 
-impl Bench {
+impl DiskFixture {
     /// With a raw disk that has data, zeros and what compresses. None if there is no qemu-img.
     fn new() -> Option<Self> {
         if Command::new("qemu-img").arg("--version").output().is_err() {
@@ -97,7 +97,7 @@ const FORMS: [(&str, &str); 14] = [
 
 #[test]
 fn disks_of_every_form_have_the_bytes_that_qemu_gives_them() {
-    let Some(bench) = Bench::new() else { return };
+    let Some(bench) = DiskFixture::new() else { return };
     let wanted = content(1);
     for (name, options) in FORMS {
         bench.qemu_img(&format!("convert -f raw {options} disk.raw {name}"));
@@ -113,7 +113,7 @@ fn disks_of_every_form_have_the_bytes_that_qemu_gives_them() {
 
 #[test]
 fn a_disk_is_put_together_of_all_that_is_allowed_below_it() {
-    let Some(bench) = Bench::new() else { return };
+    let Some(bench) = DiskFixture::new() else { return };
     let io = |line: &str, name: &str| {
         let ran = Command::new("qemu-io").args(["-f", "qcow2", "-c", line]).arg(bench.path(name)).output();
         ran.is_ok_and(|ran| ran.status.success())
@@ -142,13 +142,13 @@ fn a_disk_is_put_together_of_all_that_is_allowed_below_it() {
     bench.qemu_img("create -q -f vmdk -b base.vmdk -F vmdk top.vmdk");
     assert!(bench.raw("top.vmdk", &["base.vmdk"]) == content(1));
     let named: Vec<_> =
-        bench.open("top.qcow2", &["base.qcow2"]).unwrap().named().iter().map(|it| it.name.clone()).collect();
+        bench.open("top.qcow2", &["base.qcow2"]).unwrap().references().iter().map(|it| it.name.clone()).collect();
     assert_eq!(named, ["base.qcow2"]);
 }
 
 #[test]
 fn data_in_a_file_of_its_own_are_read_if_that_is_allowed() {
-    let Some(bench) = Bench::new() else { return };
+    let Some(bench) = DiskFixture::new() else { return };
     bench.qemu_img("create -q -f qcow2 -o data_file=data.raw,data_file_raw=on apart.qcow2 20M");
     bench.qemu_img("convert -n -f raw -O qcow2 disk.raw apart.qcow2");
     assert!(bench.raw("apart.qcow2", &["data.raw"]) == content(1));
@@ -161,7 +161,7 @@ fn data_in_a_file_of_its_own_are_read_if_that_is_allowed() {
 
 #[test]
 fn no_name_is_followed_that_is_not_allowed() {
-    let Some(bench) = Bench::new() else { return };
+    let Some(bench) = DiskFixture::new() else { return };
     bench.qemu_img("convert -f raw -O qcow2 disk.raw base.qcow2");
     bench.put("secret", &[7; 512]);
     fs::create_dir(bench.path("sub")).unwrap();
@@ -228,7 +228,7 @@ fn no_name_is_followed_that_is_not_allowed() {
 
 #[test]
 fn extents_are_a_disks_own_beside_the_descriptor_and_nowhere_else() {
-    let Some(bench) = Bench::new() else { return };
+    let Some(bench) = DiskFixture::new() else { return };
     bench.qemu_img("convert -f raw -O vmdk -o subformat=twoGbMaxExtentSparse disk.raw split.vmdk");
     let half = LEN / 2;
     bench.put("first.vmdk", &content(1)[..half]);
@@ -263,7 +263,7 @@ fn extents_are_a_disks_own_beside_the_descriptor_and_nowhere_else() {
 
 #[test]
 fn what_is_not_supported_is_an_error_and_never_other_bytes() {
-    let Some(bench) = Bench::new() else { return };
+    let Some(bench) = DiskFixture::new() else { return };
     bench.qemu_img("convert -f raw -O vmdk disk.raw base.vmdk");
     bench.qemu_img("create -q -f vmdk -b base.vmdk -F vmdk top.vmdk");
     bench.qemu_img("convert -f raw -O vmdk disk.raw base.vmdk");
@@ -300,7 +300,7 @@ fn what_is_not_supported_is_an_error_and_never_other_bytes() {
 
 #[test]
 fn damaged_disks_are_errors_or_disks_and_never_endless() {
-    let Some(bench) = Bench::new() else { return };
+    let Some(bench) = DiskFixture::new() else { return };
     let mut state: u64 = 3;
     let mut next = || {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -322,22 +322,22 @@ fn damaged_disks_are_errors_or_disks_and_never_endless() {
             let Ok(disk) = bench.open(name, &[]) else { continue };
             // What would be written is bounded by what there is, whatever length it claims.
             let mut n_mapped = 0;
-            let mut count = |run: map::Run| {
-                n_mapped += if matches!(run.from, map::From::File(_)) { run.len } else { 0 };
+            let mut count = |run: map::DiskRun| {
+                n_mapped += if matches!(run.from, map::RunSource::File(_)) { run.len } else { 0 };
                 Ok(())
             };
             let layer = &disk.layers[0];
             let (file, len) = (&mut &*layer.file, layer.file_len);
             let _ = match &layer.format {
-                Format::Qcow2(disk, _) => disk.map(file, len, &mut count),
-                Format::Vhd(disk) => disk.map(file, len, &mut count),
-                Format::Vhdx(disk) => disk.map(file, len, &mut count),
-                Format::Vdi(disk) => disk.map(file, len, &mut count),
-                Format::Vmdk(extents) => match &extents[0].data {
-                    Data::Sparse(file, sparse) => sparse.map(&mut &**file, len, &mut count),
+                LayerFormat::Qcow2(disk, _) => disk.map(file, len, &mut count),
+                LayerFormat::Vhd(disk) => disk.map(file, len, &mut count),
+                LayerFormat::Vhdx(disk) => disk.map(file, len, &mut count),
+                LayerFormat::Vdi(disk) => disk.map(file, len, &mut count),
+                LayerFormat::Vmdk(extents) => match &extents[0].data {
+                    ExtentData::Sparse(file, sparse) => sparse.map(&mut &**file, len, &mut count),
                     _ => Ok(()),
                 },
-                Format::Raw(_) => Ok(()),
+                LayerFormat::Raw(_) => Ok(()),
             };
             assert!(n_mapped <= len + (2 << 20), "{name}: {n_mapped} of {len}");
         }

@@ -1,17 +1,17 @@
-//! VDI, the disks of VirtualBox, as its `VDICore.h` describes version 1.1.
+//! VDI, the disk format of VirtualBox. Follows version 1.1 in its `VDICore.h`.
 //!
-//! Not supported: differencing disks, which know their parent by a UUID only.
+//! Not supported: differencing disks, which refer to their parent by UUID only.
 
 use std::io::{Read, Seek};
 
-use super::map::{Map, Run, each_entry, le_u32, le_u64, read_at};
+use super::map::{DiskMapper, DiskRun, for_each_entry, le_u32, le_u64, read_at};
 use crate::error::{Error, Result};
 
-/// Place and value of the signature.
+/// Offset and value of the signature.
 pub(super) const SIGNATURE: (u64, &[u8]) = (64, b"\x7f\x10\xda\xbe");
 
 const VERSION: u32 = 0x0001_0001;
-/// Entries of the map from here on stand for no data: unallocated, or zero.
+/// Lowest map entry without data: unallocated, or zero.
 const FIRST_EMPTY: u32 = 0xffff_fffe;
 
 /// Header of a VDI file.
@@ -22,7 +22,7 @@ pub(super) struct Vdi {
     map_at: u64,
     data_at: u64,
     block_len: u64,
-    /// Bytes that precede the data of each block.
+    /// Length of extra data before each block in bytes.
     extra_len: u64,
     n_blocks: u64,
 }
@@ -62,14 +62,14 @@ impl Vdi {
         &self,
         file: &mut (impl Read + Seek),
         file_len: u64,
-        each: &mut dyn FnMut(Run) -> Result<()>,
+        each: &mut dyn FnMut(DiskRun) -> Result<()>,
     ) -> Result<()> {
-        let mut map = Map::new(self.len, file_len, each);
-        each_entry(file, self.map_at, self.n_blocks, |number, entry| match u32::from_le_bytes(entry) {
+        let mut map = DiskMapper::new(self.len, file_len, each);
+        for_each_entry(file, self.map_at, self.n_blocks, |number, entry| match u32::from_le_bytes(entry) {
             FIRST_EMPTY.. => Ok(()),
             block => {
                 let offset = self.data_at + u64::from(block) * (self.block_len + self.extra_len) + self.extra_len;
-                map.block(number * self.block_len, offset, self.block_len)
+                map.add_block(number * self.block_len, offset, self.block_len)
             }
         })?;
         map.finish()

@@ -1,51 +1,51 @@
-//! Sparse extents of VMDKs: VMware's "Virtual Disk Format 5.0", with compressed grains (stream-optimised disks) and
-//! without, and the extents of ESX snapshots (`COWD`).
+//! Sparse VMDK extents. Follows VMware's "Virtual Disk Format 5.0", with and without compressed grains
+//! (stream-optimized disks), and the extents of ESX snapshots (`COWD`).
 //!
-//! Not supported: the `seSparse` extents of later ESX, which have no description.
+//! Not supported: `seSparse` extents of later ESX versions, which are not documented.
 
 use std::io::{Read, Seek, SeekFrom};
 
-use super::map::{From, Map, Packing, Run, SECTOR_LEN, each_entry, le_u32, le_u64, read_at};
+use super::map::{DiskMapper, DiskRun, RunCompression, RunSource, SECTOR_LEN, for_each_entry, le_u32, le_u64, read_at};
 use crate::error::{Error, Result};
 use crate::limits::MAX_DISK_DESCRIPTOR_LEN;
 
 pub(super) const MAGIC: &[u8] = b"KDMV";
 pub(super) const ESX_MAGIC: &[u8] = b"COWD";
 
-/// Longest grain, in sectors. Everybody writes 128.
+/// Longest grain in sectors; 128 is usual.
 const MAX_GRAIN_SECTORS: u64 = 1 << 12;
 
 const ZERO_GRAINS: u32 = 1 << 2;
 const COMPRESSED: u32 = 1 << 16;
 const MARKERS: u32 = 1 << 17;
 
-/// Place of the directory that says that it is in a second header, a kilobyte before the end of the file.
+/// Directory offset that refers to a second header, which is 1,024 bytes before the end of the file.
 const IN_FOOTER: u64 = u64::MAX;
 const FOOTER_BEFORE_END: i64 = -1024;
 
-/// Address, length: what precedes a compressed grain.
+/// Length of the marker before a compressed grain: sector and length.
 const MARKER_LEN: u64 = 12;
 
 /// Header of a sparse extent.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Sparse {
+pub(super) struct SparseExtent {
     /// Length of its part of the disk in bytes.
     pub len: u64,
     grain_len: u64,
     directory_at: u64,
     n_tables: u64,
-    /// Entries of a table.
+    /// Number of entries in a grain table.
     n_grains: u64,
     is_compressed: bool,
     has_zero_grains: bool,
 }
 
-impl Sparse {
-    /// Reads the header of an extent, and the descriptor in it if there is one.
+impl SparseExtent {
+    /// Reads the header of an extent and the embedded descriptor, if there is one.
     pub fn read(file: &mut (impl Read + Seek)) -> Result<(Self, Option<Vec<u8>>)> {
         let header = read_at(file, 0, SECTOR_LEN as usize)?;
         if header.starts_with(ESX_MAGIC) {
-            return Ok((Self::of_esx(&header)?, None));
+            return Ok((Self::parse_esx(&header)?, None));
         }
         if !header.starts_with(MAGIC) {
             return Err(Error::new("it has no header of a sparse VMDK extent"));
@@ -79,7 +79,8 @@ impl Sparse {
         Ok((Self { is_compressed, has_zero_grains, ..sparse }, descriptor))
     }
 
-    fn of_esx(header: &[u8]) -> Result<Self> {
+    /// Parses the header of an ESX snapshot.
+    fn parse_esx(header: &[u8]) -> Result<Self> {
         let number = |at: usize| u64::from(le_u32(header, at));
         Self::new(number(12), number(16), 4096, number(20))
     }
@@ -107,16 +108,16 @@ impl Sparse {
         })
     }
 
-    /// Maps the extent, from 0 on.
+    /// Maps the extent. Offsets of runs count from its start.
     pub fn map(
         &self,
         file: &mut (impl Read + Seek),
         file_len: u64,
-        each: &mut dyn FnMut(Run) -> Result<()>,
+        each: &mut dyn FnMut(DiskRun) -> Result<()>,
     ) -> Result<()> {
-        let mut map = Map::new(self.len, file_len, each);
+        let mut map = DiskMapper::new(self.len, file_len, each);
         let mut tables = Vec::new();
-        each_entry(file, self.directory_at, self.n_tables, |number, entry| {
+        for_each_entry(file, self.directory_at, self.n_tables, |number, entry| {
             tables.extend(Some((number, u32::from_le_bytes(entry))).filter(|(_, sector)| *sector != 0));
             Ok(())
         })?;
@@ -128,7 +129,7 @@ impl Sparse {
             let first = number * self.n_grains;
             let n_grains = self.n_grains.min(self.len.div_ceil(self.grain_len) - first);
             let mut grains = Vec::new();
-            each_entry(file, u64::from(sector) * SECTOR_LEN, n_grains, |grain, entry| {
+            for_each_entry(file, u64::from(sector) * SECTOR_LEN, n_grains, |grain, entry| {
                 grains.push(((first + grain) * self.grain_len, u32::from_le_bytes(entry)));
                 Ok(())
             })?;
@@ -136,22 +137,22 @@ impl Sparse {
                 let offset = u64::from(sector) * SECTOR_LEN;
                 match sector {
                     0 => {}
-                    1 if self.has_zero_grains => map.zeros(at, self.grain_len)?,
-                    _ if self.is_compressed => map.packed(at, self.grain_len, self.compressed(file, offset)?)?,
-                    _ => map.block(at, offset, self.grain_len)?,
+                    1 if self.has_zero_grains => map.add_zeros(at, self.grain_len)?,
+                    _ if self.is_compressed => map.add_packed(at, self.grain_len, self.packed_run(file, offset)?)?,
+                    _ => map.add_block(at, offset, self.grain_len)?,
                 }
             }
         }
         map.finish()
     }
 
-    /// The range of a compressed grain, which follows its marker.
-    fn compressed(&self, file: &mut (impl Read + Seek), offset: u64) -> Result<From> {
+    /// Range of a compressed grain, from the marker at `offset`.
+    fn packed_run(&self, file: &mut (impl Read + Seek), offset: u64) -> Result<RunSource> {
         let marker = read_at(file, offset, MARKER_LEN as usize)?;
         let len = u64::from(le_u32(&marker, 8));
         if len > 2 * self.grain_len + SECTOR_LEN {
             return Err(Error::new(format!("a compressed grain has {len} bytes, and {} unpacked", self.grain_len)));
         }
-        Ok(From::Packed { offset: offset + MARKER_LEN, len, packing: Packing::Zlib })
+        Ok(RunSource::Packed { offset: offset + MARKER_LEN, len, packing: RunCompression::Zlib })
     }
 }

@@ -1,45 +1,45 @@
-//! Commands of `wimlib-imagex` that mend a WIM file, as help that can be typed. A file on a medium is taken out of it
-//! first, with `7z`, into the current folder.
+//! Commands of `wimlib-imagex` for help texts. A file on a medium is extracted with `7z` into the current
+//! folder first.
 
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::format::medium_tree::SEPARATOR;
 use crate::shell::word;
 
-/// The command that takes files out of a medium, up to the next one, and their path then; no command for a file of this
-/// machine. `pattern` gives the files to take by the path of one.
-fn taken_out(path: &Utf8Path, pattern: impl FnOnce(&str) -> String) -> (String, &Utf8Path) {
+/// Command that extracts files from a medium, with ` && ` at its end, and the path of the extracted file. The
+/// command is empty for other files. `pattern` selects the files from the path of one.
+fn extract_command(path: &Utf8Path, pattern: impl FnOnce(&str) -> String) -> (String, &Utf8Path) {
     match path.as_str().split_once(SEPARATOR).filter(|_| !path.exists()) {
         Some((medium, within)) => (format!("7z x {} {} && ", word(medium), pattern(within)), Utf8Path::new(within)),
         None => (String::new(), path),
     }
 }
 
-/// Checks all of a WIM file.
+/// Command that verifies a WIM file.
 pub(super) fn verify(path: &Utf8Path) -> String {
-    let (taken_out, path) = taken_out(path, |within| word(within).into_owned());
+    let (taken_out, path) = extract_command(path, |within| word(within).into_owned());
     format!("{taken_out}wimlib-imagex verify {}", word(path.as_str()))
 }
 
-/// Exports all images of a WIM file to a new one, or the one of `index`. `options` follow.
+/// Command that exports all images, or the one with `index`, to a new WIM file. `options` are appended.
 pub fn export(path: &Utf8Path, index: Option<u32>, options: &str) -> String {
-    let (taken_out, path) = taken_out(path, |within| word(within).into_owned());
+    let (taken_out, path) = extract_command(path, |within| word(within).into_owned());
     let images = index.map_or("all".to_owned(), |index| index.to_string());
     let space = if options.is_empty() { "" } else { " " };
-    let (from, to) = (word(path.as_str()), renewed(path));
+    let (from, to) = (word(path.as_str()), exported_path(path));
     format!("{taken_out}wimlib-imagex export {from} {images} {}{space}{options}", word(to.as_str()))
 }
 
-/// Joins the parts of a split WIM, one of which is `part`.
+/// Command that joins the parts of a split WIM, from the path of one part.
 pub(super) fn join(part: &Utf8Path) -> String {
-    // `install2.swm` belongs to `install.swm`.
+    // `install2.swm` is a part of `install.swm`.
     let all_parts = |part: &str| {
         let part = Utf8Path::new(part);
         let stem = part.file_stem().unwrap_or_default().trim_end_matches(|c: char| c.is_ascii_digit());
         let extension = part.extension().unwrap_or_default();
         format!("'{}*.{extension}'", part.with_file_name(stem))
     };
-    let (taken_out, part) = taken_out(part, all_parts);
+    let (taken_out, part) = extract_command(part, all_parts);
     let stem = part.file_stem().unwrap_or_default().trim_end_matches(|c: char| c.is_ascii_digit());
     let extension = part.extension().map_or(String::new(), |extension| format!(".{extension}"));
     let whole = word(part.with_file_name(format!("{stem}.wim")).as_str()).into_owned();
@@ -47,8 +47,8 @@ pub(super) fn join(part: &Utf8Path) -> String {
     format!("{taken_out}wimlib-imagex join {whole} {parts}*{extension}")
 }
 
-/// The path of the file that [`export`] makes, beside the first.
-pub fn renewed(path: &Utf8Path) -> Utf8PathBuf {
+/// Path of the file that [`export`] creates next to the original.
+pub fn exported_path(path: &Utf8Path) -> Utf8PathBuf {
     path.with_file_name(format!("{}-new.wim", path.file_stem().unwrap_or_default()))
 }
 

@@ -1,67 +1,67 @@
-//! WIM files that wimlib reads and Microsoft's programs don't.
+//! WIM files that wimlib can read, but Microsoft's tools can't.
 //!
-//! Chunk lengths follow wimlib's documentation and its author: Microsoft's programs support those that they write, which
-//! are 32 KiB for XPRESS and LZX (4 KiB for XPRESS too, since WIMBoot in Windows 8.1), 128 KiB for LZMS, and up to 64 MiB
-//! in solid resources. Pipable and split files are refused when they are opened.
+//! According to the documentation and the author of wimlib, Microsoft's tools support the chunk lengths that
+//! they write: 32 KiB for XPRESS and LZX (also 4 KiB for XPRESS, since WIMBoot in Windows 8.1), 128 KiB for
+//! LZMS, and up to 64 MiB in solid resources. Pipable and split files are rejected when they are opened.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::header::{Header, VERSION};
-use super::{Compression, Wim};
+use super::header::{VERSION, WimHeader};
+use super::{Wim, WimCompression};
 use crate::error::{Error, Result};
 use crate::problem::Severity;
 
-/// Longest chunk of solid resources that Microsoft's programs read, in bytes.
+/// Longest solid chunk that Microsoft's tools can read, in bytes.
 const MAX_SOLID_CHUNK: u64 = 64 << 20;
-/// Chunk length of WIMBoot, in bytes.
+/// Chunk length of WIMBoot in bytes.
 const WIMBOOT_CHUNK: u32 = 4 << 10;
 
-/// A property of a WIM file that Microsoft's programs may not read.
+/// A property of a WIM file that Microsoft's tools may not support.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Incompatibility {
-    /// The header says that the file is being written: its writer is at work, or was stopped.
+    /// The header marks the file as being written: a writer is running, or was interrupted.
     Unfinished,
     /// Contents are compressed in chunks of an unusual length.
     Chunks {
         /// The compression.
-        compression: Compression,
+        compression: WimCompression,
         /// Length of a chunk in bytes.
         len: u32,
     },
-    /// Contents are compressed together in chunks that are too long.
+    /// Solid resources have chunks that are too long.
     SolidChunks {
         /// Length of the longest chunk in bytes.
         len: u64,
     },
 }
 
-/// Use that Windows makes of a WIM file.
+/// Use of a WIM file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Use {
-    /// The boot manager starts an image of it.
+pub enum WimUse {
+    /// The boot manager starts an image.
     Start,
-    /// DISM or the client of Configuration Manager applies an image of it.
+    /// DISM or the Configuration Manager client applies an image.
     Apply,
 }
 
 impl Incompatibility {
-    /// An error if it prevents the use, a warning if it may, and nothing if it doesn't.
-    pub fn severity(self, wanted: Use) -> Option<Severity> {
+    /// `Error` if it prevents the use, `Warning` if it may, and `None` otherwise.
+    pub fn severity(self, wanted: WimUse) -> Option<Severity> {
         match (self, wanted) {
-            // Boot images compressed by LZMS are re-exported.
-            (Self::Chunks { compression: Compression::Lzms, .. } | Self::SolidChunks { .. }, Use::Start) => None,
-            (Self::Chunks { compression: Compression::Xpress, len: WIMBOOT_CHUNK }, Use::Apply) => None,
-            (Self::Chunks { compression: Compression::Xpress, .. }, Use::Apply) => Some(Severity::Warning),
+            // Such boot images are re-exported.
+            (Self::Chunks { compression: WimCompression::Lzms, .. } | Self::SolidChunks { .. }, WimUse::Start) => None,
+            (Self::Chunks { compression: WimCompression::Xpress, len: WIMBOOT_CHUNK }, WimUse::Apply) => None,
+            (Self::Chunks { compression: WimCompression::Xpress, .. }, WimUse::Apply) => Some(Severity::Warning),
             _ => Some(Severity::Error),
         }
     }
 }
 
 impl fmt::Display for Incompatibility {
-    /// Completes a sentence that begins with the name of the file.
+    /// Completes a sentence that starts with the name of the file.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unfinished => f.write_str("is marked as being written"),
@@ -74,7 +74,7 @@ impl fmt::Display for Incompatibility {
 }
 
 impl Wim {
-    /// Finds what Microsoft's programs may not read.
+    /// Finds properties that Microsoft's tools may not support.
     ///
     /// # Errors
     ///
@@ -82,14 +82,14 @@ impl Wim {
     pub fn incompatibilities(&self) -> Result<Vec<Incompatibility>> {
         let Some(header) = self.header()? else { return Ok(Vec::new()) };
         let mut found = Vec::new();
-        if header.flags & Header::WRITE_IN_PROGRESS != 0 {
+        if header.flags & WimHeader::WRITE_IN_PROGRESS != 0 {
             found.push(Incompatibility::Unfinished);
         }
         let (compression, len) = (self.facts.compression, self.facts.chunk_len);
         let usual = match compression {
-            Compression::None => len,
-            Compression::Xpress | Compression::Lzx => 32 << 10,
-            Compression::Lzms => 128 << 10,
+            WimCompression::None => len,
+            WimCompression::Xpress | WimCompression::Lzx => 32 << 10,
+            WimCompression::Lzms => 128 << 10,
         };
         if len != usual {
             found.push(Incompatibility::Chunks { compression, len });
@@ -101,11 +101,11 @@ impl Wim {
         Ok(found)
     }
 
-    /// Checks that the file is not marked as being written, so that its images can be relied on.
+    /// Checks that the file is not marked as being written.
     ///
     /// # Errors
     ///
-    /// If it is marked so, or can't be read.
+    /// If it is marked, or can't be read.
     pub fn check_finished(&self) -> Result<()> {
         if self.incompatibilities()?.contains(&Incompatibility::Unfinished) {
             return Err(Error::new(format!("`{}` {}", self.path, Incompatibility::Unfinished))

@@ -1,4 +1,4 @@
-//! SHA-1 of contents that go into a WIM file, which names them by it.
+//! SHA-1 of contents, which identifies them in a WIM file.
 
 use std::ops::Range;
 
@@ -9,13 +9,13 @@ use crate::error::Result;
 use crate::progress::Progress;
 use crate::source::OpenSource;
 
-/// Returns the SHA-1 of a range of a pieced source.
-pub(super) fn sha1_of(pieced: &Pieced, range: Range<u64>, progress: &Progress) -> Result<[u8; 20]> {
-    sha1_of_source(&Source::Pieced(pieced.clone()), range, progress)
+/// Calculates the SHA-1 of a range of a pieced source.
+pub(super) fn pieced_sha1(pieced: &Pieced, range: Range<u64>, progress: &Progress) -> Result<[u8; 20]> {
+    source_sha1(&Source::Pieced(pieced.clone()), range, progress)
 }
 
-/// Returns the SHA-1 of a range of a source.
-pub(super) fn sha1_of_source(source: &Source, range: Range<u64>, progress: &Progress) -> Result<[u8; 20]> {
+/// Calculates the SHA-1 of a range of a source.
+pub(super) fn source_sha1(source: &Source, range: Range<u64>, progress: &Progress) -> Result<[u8; 20]> {
     let open = OpenSource::open(source)?;
     let mut hasher = Sha1::new();
     let mut block = vec![0; 1 << 20];

@@ -1,14 +1,14 @@
-//! A change of an image: files and folders put into it, and others removed.
+//! Edits of an image: adding and removing files and folders.
 //!
-//! What is put in has the date of the medium, no security descriptor and no other name. A file that is there already
-//! is replaced and keeps its name's spelling and its security; a folder stays with all that is in it.
+//! Added files have the date of the medium, no security descriptor and no short name. A replaced file keeps the
+//! spelling of its name and its security descriptor; an existing folder keeps its contents.
 
 use std::collections::HashSet;
 
 use camino::Utf8Path;
 
-use super::content_sha1::sha1_of_source;
-use super::metadata::{Entry, Metadata};
+use super::content_sha1::source_sha1;
+use super::metadata::{ImageEntry, Metadata};
 use crate::content::Content;
 use crate::date::Date;
 use crate::error::{Error, Result};
@@ -16,18 +16,18 @@ use crate::progress::Progress;
 use crate::volume::{Folder, Node};
 use sha1::{Digest as _, Sha1};
 
-/// What is changed in an image.
+/// Changes to an image.
 #[derive(Clone, Copy, Debug)]
-pub struct Edit<'a> {
-    /// Files and folders to put in, from the root of the image.
+pub struct ImageEdit<'a> {
+    /// Files and folders to add, from the root of the image.
     pub additions: &'a Folder,
-    /// Paths of files and folders to remove first, from the root, with `/` between the parts.
+    /// Paths to remove first, from the root, separated by `/`.
     pub removals: &'a [String],
-    /// The date of what is put in.
+    /// Date of added files.
     pub date: Date,
 }
 
-/// The contents that were put in, in the order in which they came.
+/// Contents of added files, without duplicates, in the order of their addition.
 #[derive(Default)]
 pub(super) struct Additions {
     known: HashSet<[u8; 20]>,
@@ -43,14 +43,14 @@ impl Additions {
         self.contents.iter()
     }
 
-    /// Reads a content for its SHA-1. That of an empty one is zeros, and it is not kept.
+    /// Adds a content and returns its SHA-1. Empty contents are not stored; their SHA-1 counts as zeros.
     fn add(&mut self, content: &Content, progress: &Progress) -> Result<[u8; 20]> {
         if content.is_empty() {
             return Ok([0; 20]);
         }
         let sha1 = match content {
             Content::Bytes(bytes) => Sha1::digest(bytes).into(),
-            Content::Source(source) => sha1_of_source(source, 0..source.len(), progress)?,
+            Content::Source(source) => source_sha1(source, 0..source.len(), progress)?,
         };
         if self.known.insert(sha1) {
             self.contents.push((sha1, content.clone()));
@@ -59,8 +59,8 @@ impl Additions {
     }
 }
 
-impl Edit<'_> {
-    /// Changes the `index`-th image of a WIM.
+impl ImageEdit<'_> {
+    /// Applies the edit to the metadata of image `index`.
     pub(super) fn apply(
         &self,
         metadata: &mut Metadata,
@@ -70,7 +70,7 @@ impl Edit<'_> {
         progress: &Progress,
     ) -> Result<()> {
         for path in self.removals {
-            remove(&mut metadata.root, path)
+            remove_path(&mut metadata.root, path)
                 .ok_or_else(|| Error::new(format!("image {index} of `{wim}` has no `{path}` to remove")))?;
         }
         let taken = |path: &str, what: &str| {
@@ -81,25 +81,27 @@ impl Edit<'_> {
         let mut add = |path: &str, content: &Content| {
             let sha1 = additions.add(content, progress).map_err(|error| error.about(path))?;
             let name = path.rsplit('/').next().unwrap_or(path);
-            Ok(Entry::new_file(name, self.date, sha1))
+            Ok(ImageEntry::new_file(name, self.date, sha1))
         };
-        put(&mut metadata.root, self.additions, "", self.date, &mut add, &taken)
+        add_folder(&mut metadata.root, self.additions, "", self.date, &mut add, &taken)
     }
 }
 
-fn remove(root: &mut Entry, path: &str) -> Option<Entry> {
+/// Removes the entry at a path.
+fn remove_path(root: &mut ImageEntry, path: &str) -> Option<ImageEntry> {
     match path.trim_matches('/').rsplit_once('/') {
         Some((folder, name)) => folder.split('/').try_fold(root, |folder, name| folder.child_mut(name))?.remove(name),
         None => root.remove(path.trim_matches('/')),
     }
 }
 
-fn put(
-    into: &mut Entry,
+/// Adds a folder's contents to an entry, merging folders and replacing files.
+fn add_folder(
+    into: &mut ImageEntry,
     folder: &Folder,
     prefix: &str,
     date: Date,
-    add: &mut dyn FnMut(&str, &Content) -> Result<Entry>,
+    add: &mut dyn FnMut(&str, &Content) -> Result<ImageEntry>,
     taken: &dyn Fn(&str, &str) -> Error,
 ) -> Result<()> {
     for (name, node) in folder.iter() {
@@ -107,12 +109,12 @@ fn put(
         let there = into.child_mut(name.as_str());
         match (node, there) {
             (Node::Folder(folder), Some(there)) if there.has_children() => {
-                put(there, folder, &format!("{path}/"), date, add, taken)?;
+                add_folder(there, folder, &format!("{path}/"), date, add, taken)?;
             }
             (Node::Folder(_), Some(_)) => return Err(taken(&path, "a file or link")),
             (Node::Folder(folder), None) => {
-                let mut made = Entry::new_folder(name.as_str(), date);
-                put(&mut made, folder, &format!("{path}/"), date, add, taken)?;
+                let mut made = ImageEntry::new_folder(name.as_str(), date);
+                add_folder(&mut made, folder, &format!("{path}/"), date, add, taken)?;
                 into.insert(made);
             }
             (Node::File(_), Some(there)) if there.is_folder() => return Err(taken(&path, "a folder")),

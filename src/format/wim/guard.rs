@@ -1,27 +1,27 @@
-//! Checks a WIM file before wimlib reads it: the library reads tables, XML and metadata whole, however long the header
-//! says that they are, and lists a folder as often as others name its list.
+//! Checks of a WIM file before wimlib reads it. wimlib reads tables, XML and metadata of any length that the
+//! header claims, and lists a folder as often as other folders refer to its list.
 
-use super::header::{HEADER_LEN, Header, MAGIC, PIPABLE_MAGIC, Resource};
+use super::header::{HEADER_LEN, MAGIC, PIPABLE_MAGIC, Resource, WimHeader};
 use super::metadata;
-use super::resource::{self, Packing, ReadAt};
-use super::structure::{located, packing};
+use super::resource::{self, ReadAt, ResourceCompression};
+use super::structure::{blob_location, resource_compression};
 use super::table::parse_table;
 use crate::limits::{MAX_WIM_METADATA_LEN, MAX_WIM_TABLE_LEN, MAX_WIM_XML_LEN};
 
-/// A WIM file whose header and table were checked.
+/// A WIM file with a checked header and table.
 #[derive(Debug, Default)]
 pub(super) struct Guard {
-    packing: Option<Packing>,
-    /// The metadata of the images, from the first to the last.
+    packing: Option<ResourceCompression>,
+    /// Metadata resources of the images in order.
     metadata: Vec<Resource>,
 }
 
 impl Guard {
-    /// Checks the header and the table of a file. A file that is not a WIM is left for wimlib to refuse.
+    /// Checks the header and the table of a file. Files that are not WIMs are left for wimlib to reject.
     ///
     /// # Errors
     ///
-    /// A table, the XML or the metadata of an image are beyond the file or longer than is read.
+    /// If the table, the XML or metadata are outside of the file or too long.
     pub(super) fn new(file: &impl ReadAt) -> Result<Self, String> {
         let file_len = file.len()?;
         let mut guard = Self::default();
@@ -35,7 +35,7 @@ impl Guard {
             if is_pipable {
                 bytes[..MAGIC.len()].copy_from_slice(&MAGIC);
             }
-            if let Some(header) = Header::parse(&bytes) {
+            if let Some(header) = WimHeader::parse(&bytes) {
                 guard.check_header(file, file_len, &header)?;
             }
             if !is_pipable {
@@ -45,38 +45,39 @@ impl Guard {
         Ok(guard)
     }
 
-    fn check_header(&mut self, file: &impl ReadAt, file_len: u64, header: &Header) -> Result<(), String> {
-        check_place("table of contents", &header.table, file_len, MAX_WIM_TABLE_LEN)?;
-        check_place("XML", &header.xml, file_len, MAX_WIM_XML_LEN)?;
-        // What is wrong with it otherwise is wimlib's to say.
-        let Ok(packing) = packing(header) else { return Ok(()) };
-        let table = resource::unpack(file, packing, &located(&header.table, [0; 20])).unwrap_or_default();
+    fn check_header(&mut self, file: &impl ReadAt, file_len: u64, header: &WimHeader) -> Result<(), String> {
+        check_resource("table of contents", &header.table, file_len, MAX_WIM_TABLE_LEN)?;
+        check_resource("XML", &header.xml, file_len, MAX_WIM_XML_LEN)?;
+        // wimlib reports other problems.
+        let Ok(packing) = resource_compression(header) else { return Ok(()) };
+        let table = resource::unpack(file, packing, &blob_location(&header.table, [0; 20])).unwrap_or_default();
         for blob in parse_table(&table).into_iter().filter(|blob| blob.is_metadata()) {
-            check_place("metadata", &blob.resource, file_len, MAX_WIM_METADATA_LEN)?;
+            check_resource("metadata", &blob.resource, file_len, MAX_WIM_METADATA_LEN)?;
             self.metadata.push(blob.resource);
         }
         self.packing = Some(packing);
         Ok(())
     }
 
-    /// Checks that the folders of an image are a tree.
+    /// Checks that the folders of an image form a tree.
     pub(super) fn check_image(&self, file: &impl ReadAt, index: u32) -> Result<(), String> {
         let metadata = (index as usize).checked_sub(1).and_then(|at| self.metadata.get(at));
         let (Some(packing), Some(metadata)) = (self.packing, metadata) else { return Ok(()) };
-        match resource::unpack(file, packing, &located(metadata, [0; 20])) {
+        match resource::unpack(file, packing, &blob_location(metadata, [0; 20])) {
             Ok(bytes) => metadata::check_tree(&bytes),
-            // What can't be unpacked is wimlib's to refuse.
+            // wimlib reports metadata that can't be unpacked.
             Err(_) => Ok(()),
         }
     }
 
-    /// Checks that the folders of every image are a tree.
+    /// Checks that the folders of every image form a tree.
     pub(super) fn check_images(&self, file: &impl ReadAt) -> Result<(), String> {
         (1..=self.metadata.len() as u32).try_for_each(|index| self.check_image(file, index))
     }
 }
 
-fn check_place(what: &str, resource: &Resource, file_len: u64, max_len: u64) -> Result<(), String> {
+/// Checks the length and place of a resource.
+fn check_resource(what: &str, resource: &Resource, file_len: u64, max_len: u64) -> Result<(), String> {
     let len = resource.len.max(resource.unpacked_len);
     if len > max_len {
         return Err(format!("its {what} would have {len} bytes; at most {max_len} are read"));
@@ -96,13 +97,13 @@ mod tests {
 
     use super::super::Wim;
     use super::super::header::{VERSION, array_at};
-    use super::super::metadata::{Entry, Metadata};
+    use super::super::metadata::{ImageEntry, Metadata};
     use super::super::table::{self, table_to_bytes};
     use super::*;
 
-    /// A header of one image, and where its table and XML are.
-    fn header(table: Resource, xml: Resource) -> Header {
-        Header {
+    /// Header of a WIM with one image, and the given table and XML.
+    fn header(table: Resource, xml: Resource) -> WimHeader {
+        WimHeader {
             version: VERSION,
             flags: 0,
             chunk_len: 0,
@@ -118,7 +119,7 @@ mod tests {
         }
     }
 
-    fn refusal(header: &Header, parts: &[(u64, &[u8])], len: u64) -> String {
+    fn refusal(header: &WimHeader, parts: &[(u64, &[u8])], len: u64) -> String {
         let root = tempfile::tempdir().unwrap();
         let path = Utf8PathBuf::from_path_buf(root.path().join("a.wim")).unwrap();
         let file = File::create(&path).unwrap();
@@ -129,7 +130,7 @@ mod tests {
         opened.unwrap_err().to_string().replace(path.as_str(), "a.wim")
     }
 
-    /// Tables and XML of gigabytes in a hole would be read whole.
+    /// Resources of several gigabytes, in a hole: they must not be read into memory.
     #[test]
     fn lengths_that_a_header_claims_are_checked_before_anything_is_read() {
         const FILE_LEN: u64 = 1 << 42;
@@ -144,7 +145,7 @@ mod tests {
         );
         let beyond = Resource::stored(4_096, 50, 0);
         assert!(refusal(&header(beyond, small), &[], 4_096).contains("would be at byte 4096, and it has 4096 bytes"));
-        // It claims to be packed from a few bytes.
+        // A compressed resource that claims to be huge.
         let packed = Resource { unpacked_len: 8 << 30, ..Resource::stored(1 << 20, 50, Resource::COMPRESSED) };
         assert!(refusal(&header(packed, small), &[], FILE_LEN).contains("its table of contents would have"));
         let blob = |resource| table::Blob { resource, part: 1, n_refs: 1, sha1: [1; 20] };
@@ -153,17 +154,21 @@ mod tests {
         assert!(refusal(&header(small, small), &[(208, &table)], FILE_LEN).contains("its metadata would have"));
     }
 
-    /// 2^40 folders, in a file of a few kilobytes: each folder has two that share the next list.
+    /// 2^40 paths in a few kilobytes: in each folder, two subfolders share a list.
     #[test]
     fn folders_that_share_their_lists_are_no_tree() {
-        let folder = |name: &str, children| Entry { name: name.encode_utf16().collect(), children, ..Entry::default() };
+        let folder = |name: &str, children| ImageEntry {
+            name: name.encode_utf16().collect(),
+            children,
+            ..ImageEntry::default()
+        };
         let mut below = Vec::new();
         for _ in 0..40 {
             below = vec![folder("a", below), folder("b", Vec::new())];
         }
         let mut bytes = Metadata { security: Vec::new(), root: folder("", below) }.to_bytes();
         assert_eq!(metadata::check_tree(&bytes), Ok(()));
-        // The second of each pair is given the list of the first.
+        // The second subfolder gets the list of the first.
         let mut at = 8_usize;
         let number = |bytes: &[u8], at: usize| u64::from_le_bytes(array_at(bytes, at)) as usize;
         let mut lists = vec![number(&bytes, at + 0x10)];

@@ -1,61 +1,61 @@
-//! The header of a WIM file and the resources that it names (Windows Imaging File Format, "WIM header").
+//! Header of a WIM file, and resources (Windows Imaging File Format, "WIM header").
 //!
-//! Everything is little-endian. Versions 1.13 (0x00010D00) and 3.584 (0x00000E00, solid resources) have the same
-//! header. Not supported: the header of pipable files, which only wimlib writes and reads.
+//! Little-endian. Versions 1.13 (0x00010D00) and 3.584 (0x00000E00, solid resources) share this header. Not
+//! supported: the header of pipable files, which only wimlib writes and reads.
 
-/// What a WIM file starts with.
+/// First bytes of a WIM file.
 pub const MAGIC: [u8; 8] = *b"MSWIM\0\0\0";
-/// First bytes of pipable WIM files, whose header is otherwise the same.
+/// First bytes of a pipable WIM file. Its header is otherwise the same.
 pub const PIPABLE_MAGIC: [u8; 8] = *b"WLPWM\0\0\0";
-/// The bytes of a header.
+/// Length of a header in bytes.
 pub const HEADER_LEN: usize = 208;
-/// The version of files without solid resources.
+/// Version of files without solid resources.
 pub const VERSION: u32 = 0x0001_0D00;
 
-/// The header.
+/// Header of a WIM file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Header {
-    /// 0x0C: [`VERSION`], or 0xE00 where resources may be solid.
+pub struct WimHeader {
+    /// 0x0C: [`VERSION`], or 0xE00 if resources may be solid.
     pub version: u32,
-    /// 0x10: what `Header::COMPRESSED` and its neighbours say.
+    /// 0x10: flags such as [`WimHeader::COMPRESSED`].
     pub flags: u32,
-    /// 0x14: how many bytes are compressed together; 0 where nothing is.
+    /// 0x14: length of a chunk in bytes before compression; 0 in uncompressed files.
     pub chunk_len: u32,
-    /// 0x18: tells the file from others; all parts of a split file have the same.
+    /// 0x18: identifier of the file, shared by all parts of a split file.
     pub guid: [u8; 16],
-    /// 0x28: which part of a split file this is, from 1.
+    /// 0x28: number of this part of a split file, from 1.
     pub part: u16,
-    /// 0x2A: how many parts there are.
+    /// 0x2A: number of parts.
     pub n_parts: u16,
-    /// 0x2C: how many images there are.
+    /// 0x2C: number of images.
     pub n_images: u32,
-    /// 0x30: the blob table.
+    /// 0x30: blob table.
     pub table: Resource,
-    /// 0x48: the XML.
+    /// 0x48: XML.
     pub xml: Resource,
-    /// 0x60: the metadata of the image that firmware starts.
+    /// 0x60: metadata of the boot image.
     pub boot_metadata: Resource,
-    /// 0x78: the image that firmware starts, from 1; 0 for none.
+    /// 0x78: index of the boot image, from 1; 0 for none.
     pub boot_index: u32,
-    /// 0x7C: the integrity table.
+    /// 0x7C: integrity table.
     pub integrity: Resource,
 }
 
-impl Header {
+impl WimHeader {
     /// Resources may be compressed.
     pub const COMPRESSED: u32 = 0x2;
-    /// By XPRESS.
+    /// Compressed with XPRESS.
     pub const XPRESS: u32 = 0x2_0000;
-    /// By LZX.
+    /// Compressed with LZX.
     pub const LZX: u32 = 0x4_0000;
-    /// By LZMS.
+    /// Compressed with LZMS.
     pub const LZMS: u32 = 0x8_0000;
-    /// The file is a part of several.
+    /// The file is part of a split file.
     pub const SPANNED: u32 = 0x8;
-    /// Somebody is writing the file, or was.
+    /// The file is being written, or writing was interrupted.
     pub const WRITE_IN_PROGRESS: u32 = 0x40;
 
-    /// Reads a header; nothing if it is none.
+    /// Parses a header; `None` if `bytes` don't start with one.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let bytes: &[u8; HEADER_LEN] = bytes.first_chunk()?;
         let is_header = bytes.starts_with(&MAGIC) && u32_at(bytes, 0x08) as usize == HEADER_LEN;
@@ -75,7 +75,7 @@ impl Header {
         })
     }
 
-    /// Its bytes.
+    /// Encodes the header.
     pub fn to_bytes(&self) -> [u8; HEADER_LEN] {
         let mut bytes = [0; HEADER_LEN];
         let mut put = |at: usize, field: &[u8]| bytes[at..at + field.len()].copy_from_slice(field);
@@ -97,47 +97,47 @@ impl Header {
     }
 }
 
-/// Where the bytes of a resource are in the file (24 bytes, "RESHDR_DISK_SHORT").
+/// Location of a resource in the file (24 bytes, "RESHDR_DISK_SHORT").
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Resource {
-    /// 0, 7 bytes: how many bytes it has in the file.
+    /// 0, 7 bytes: length in the file.
     pub len: u64,
-    /// 7: what `Resource::METADATA` and its neighbours say.
+    /// 7: flags such as [`Resource::METADATA`].
     pub flags: u8,
-    /// 8: where it starts.
+    /// 8: offset in the file.
     pub offset: u64,
-    /// 16: how many bytes it has unpacked.
+    /// 16: length before compression.
     pub unpacked_len: u64,
 }
 
 impl Resource {
-    /// It describes the files of an image.
+    /// Metadata of an image.
     pub const METADATA: u8 = 0x2;
-    /// It is compressed.
+    /// Compressed.
     pub const COMPRESSED: u8 = 0x4;
-    /// A part of it is in another part of a split file.
+    /// Continued in another part of a split file.
     pub const SPANNED: u8 = 0x8;
-    /// It holds many contents, compressed together.
+    /// Solid: many contents compressed together.
     pub const SOLID: u8 = 0x10;
-    /// The bytes of one in a file.
+    /// Length of an encoded location in bytes.
     pub const LEN: usize = 24;
 
-    /// One whose bytes are as they are.
+    /// Creates an uncompressed resource.
     pub fn stored(offset: u64, len: u64, flags: u8) -> Self {
         Self { len, flags, offset, unpacked_len: len }
     }
 
-    /// The first byte after it; nothing if there is no such byte.
+    /// Offset of the first byte after the resource; `None` on overflow.
     pub fn end(&self) -> Option<u64> {
         self.offset.checked_add(self.len)
     }
 
-    /// Whether its bytes are as they are.
+    /// Returns `true` for an uncompressed resource.
     pub fn is_stored(&self) -> bool {
         self.flags & (Self::COMPRESSED | Self::SOLID | Self::SPANNED) == 0 && self.len == self.unpacked_len
     }
 
-    /// Reads one.
+    /// Parses a location.
     pub fn parse(bytes: &[u8; Self::LEN]) -> Self {
         let first = u64::from_le_bytes(array_at(bytes, 0));
         Self {
@@ -148,7 +148,7 @@ impl Resource {
         }
     }
 
-    /// Its bytes. Its length must fit seven of them.
+    /// Encodes the location. The length must fit into seven bytes.
     pub fn to_bytes(self) -> [u8; Self::LEN] {
         debug_assert!(self.len <= u64::MAX >> 8);
         let mut bytes = [0; Self::LEN];
@@ -160,7 +160,7 @@ impl Resource {
     }
 }
 
-/// The bytes from `at` on, which must be there.
+/// `N` bytes at an offset. Panics if there are fewer.
 pub(super) fn array_at<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     let mut array = [0; N];
     array.copy_from_slice(&bytes[at..at + N]);
@@ -175,9 +175,9 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
 mod tests {
     use super::*;
 
-    fn header() -> Header {
+    fn header() -> WimHeader {
         let resource = |n: u64| Resource { len: n << 32 | 5, flags: n as u8, offset: n << 40, unpacked_len: n + 7 };
-        Header {
+        WimHeader {
             version: VERSION,
             flags: 0x0004_0082,
             chunk_len: 32_768,
@@ -196,9 +196,9 @@ mod tests {
     #[test]
     fn a_header_reads_back_from_its_bytes() {
         let bytes = header().to_bytes();
-        assert_eq!(Header::parse(&bytes), Some(header()));
-        assert_eq!(Header::parse(&bytes[..200]), None);
-        assert_eq!(Header::parse(&[0; HEADER_LEN]), None);
+        assert_eq!(WimHeader::parse(&bytes), Some(header()));
+        assert_eq!(WimHeader::parse(&bytes[..200]), None);
+        assert_eq!(WimHeader::parse(&[0; HEADER_LEN]), None);
     }
 
     #[test]

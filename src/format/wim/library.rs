@@ -1,7 +1,7 @@
-//! The only place that calls wimlib: opened files and decompressors as values that free themselves.
+//! Bindings of wimlib: open files and decompressors, which free themselves. All calls of wimlib are here.
 //!
-//! Nothing that wimlib lends is kept: every text is copied before the call returns. Texts that are not UTF-8 (names
-//! may hold unpaired surrogates) are read with replacement characters.
+//! Text that wimlib lends is copied before a call returns. Text that is not UTF-8 gets replacement characters;
+//! names may contain unpaired surrogates.
 
 #![expect(unsafe_code, reason = "wimlib is a C library")]
 
@@ -17,95 +17,95 @@ use camino::Utf8Path;
 use wimlib as sys;
 
 use super::guard::Guard;
-use super::resource::Blob;
-use super::{Found, WimFacts};
+use super::resource::BlobLocation;
+use super::{WimEntry, WimFacts};
 use crate::limits;
 
 use codec::{compression, initialise};
 
-// What wimlib reads and writes NTFS volumes with; the crate that builds wimlib leaves linking it to its users.
+// wimlib uses libntfs-3g; its crate leaves linking to the final program.
 #[link(name = "ntfs-3g")]
 unsafe extern "C" {}
 
-/// What wimlib could not do.
-pub(super) enum Failure {
+/// Error of wimlib.
+pub(super) enum LibraryError {
     NotAWim,
     Encrypted,
     Damaged(String),
     Other(String),
 }
 
-/// What wimlib says of an opened file.
-pub(super) struct Info {
+/// Properties of an open WIM file.
+pub(super) struct LibraryInfo {
     pub facts: WimFacts,
     pub part: u16,
     pub n_parts: u16,
     pub is_pipable: bool,
 }
 
-/// A file or folder with the place of its contents.
-pub(super) struct Entry {
-    pub found: Found,
-    pub kind: Kind,
-    pub blob: Blob,
+/// A file or folder, and the location of its contents.
+pub(super) struct LocatedEntry {
+    pub found: WimEntry,
+    pub kind: WimEntryKind,
+    pub blob: BlobLocation,
 }
 
-/// Whether the contents of a file are what its readers see.
+/// Kind of contents: readable, or not what a reader of the file would see.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum WimEntryKind {
     Plain,
     Link,
     Encrypted,
 }
 
-/// An opened WIM file. The pointer keeps it on its thread.
-pub(super) struct Handle(NonNull<sys::WIMStruct>);
+/// Handle of an open WIM file. The pointer makes it `!Send`.
+pub(super) struct WimHandle(NonNull<sys::WIMStruct>);
 
-impl Drop for Handle {
+impl Drop for WimHandle {
     fn drop(&mut self) {
         // SAFETY: the pointer came from wimlib_open_wim and is freed once.
         unsafe { sys::wimlib_free(self.0.as_ptr()) }
     }
 }
 
-impl Handle {
-    pub(super) fn open(path: &Utf8Path) -> Result<Self, Failure> {
+impl WimHandle {
+    pub(super) fn open(path: &Utf8Path) -> Result<Self, LibraryError> {
         initialise();
-        let file = limits::open(path).map_err(|error| Failure::Other(error.to_string()))?;
-        Guard::new(&file).map_err(Failure::Damaged)?;
-        let path = c_text(path.as_str())?;
+        let file = limits::open(path).map_err(|error| LibraryError::Other(error.to_string()))?;
+        Guard::new(&file).map_err(LibraryError::Damaged)?;
+        let path = to_c_string(path.as_str())?;
         let mut wim = ptr::null_mut();
         // SAFETY: the path ends in a zero, the place for the result is ours.
-        check(unsafe { sys::wimlib_open_wim(path.as_ptr(), 0, &mut wim) })?;
-        Self::of(wim)
+        check_code(unsafe { sys::wimlib_open_wim(path.as_ptr(), 0, &mut wim) })?;
+        Self::from_raw(wim)
     }
 
-    /// Opens a file of which whole images are read: the `index`-th, or all of them.
-    pub(super) fn open_images(path: &Utf8Path, index: Option<u32>) -> Result<Self, Failure> {
+    /// Opens a file to read whole images: the one with `index`, or all of them.
+    pub(super) fn open_images(path: &Utf8Path, index: Option<u32>) -> Result<Self, LibraryError> {
         let handle = Self::open(path)?;
-        let file = limits::open(path).map_err(|error| Failure::Other(error.to_string()))?;
-        let guard = Guard::new(&file).map_err(Failure::Damaged)?;
+        let file = limits::open(path).map_err(|error| LibraryError::Other(error.to_string()))?;
+        let guard = Guard::new(&file).map_err(LibraryError::Damaged)?;
         match index {
             Some(index) => guard.check_image(&file, index),
             None => guard.check_images(&file),
         }
-        .map_err(Failure::Damaged)?;
+        .map_err(LibraryError::Damaged)?;
         Ok(handle)
     }
 
-    /// What the library has opened or made.
-    fn of(wim: *mut sys::WIMStruct) -> Result<Self, Failure> {
-        NonNull::new(wim).map(Self).ok_or_else(|| Failure::Other("the library gave nothing".into()))
+    /// Wraps a handle that wimlib returned.
+    fn from_raw(wim: *mut sys::WIMStruct) -> Result<Self, LibraryError> {
+        NonNull::new(wim).map(Self).ok_or_else(|| LibraryError::Other("the library gave nothing".into()))
     }
 
-    pub(super) fn info(&self) -> Result<Info, Failure> {
+    pub(super) fn info(&self) -> Result<LibraryInfo, LibraryError> {
         // SAFETY: the structure is plain numbers, for which zeros are a value.
         let mut info: sys::wimlib_wim_info = unsafe { std::mem::zeroed() };
         // SAFETY: both pointers are valid for the call.
-        check(unsafe { sys::wimlib_get_wim_info(self.0.as_ptr(), &mut info) })?;
-        let compression =
-            compression(info.compression_type as u32).ok_or_else(|| Failure::Damaged("unknown compression".into()))?;
-        Ok(Info {
+        check_code(unsafe { sys::wimlib_get_wim_info(self.0.as_ptr(), &mut info) })?;
+        let compression = compression(info.compression_type as u32)
+            .ok_or_else(|| LibraryError::Damaged("unknown compression".into()))?;
+        Ok(LibraryInfo {
             facts: WimFacts {
                 compression,
                 chunk_len: info.chunk_size,
@@ -119,26 +119,26 @@ impl Handle {
         })
     }
 
-    /// A value of the XML, if it is there.
+    /// Value in the XML of an image, if it is set.
     pub(super) fn property(&self, index: u32, name: &str) -> Option<String> {
         let name = CString::new(name).ok()?;
         // SAFETY: the handle is open; the text that is lent is copied before anything else is called.
         unsafe {
             let value = sys::wimlib_get_image_property(self.0.as_ptr(), index as c_int, name.as_ptr());
-            text(value)
+            copy_text(value)
         }
     }
 
-    pub(super) fn entry(&self, index: u32, path: &str) -> Result<Option<Entry>, Failure> {
+    pub(super) fn entry(&self, index: u32, path: &str) -> Result<Option<LocatedEntry>, LibraryError> {
         Ok(self.iterate(index, path, 0)?.pop())
     }
 
-    pub(super) fn children(&self, index: u32, path: &str) -> Result<Vec<Entry>, Failure> {
+    pub(super) fn children(&self, index: u32, path: &str) -> Result<Vec<LocatedEntry>, LibraryError> {
         self.iterate(index, path, sys::WIMLIB_ITERATE_DIR_TREE_FLAG_CHILDREN)
     }
 
-    fn iterate(&self, index: u32, path: &str, flags: u32) -> Result<Vec<Entry>, Failure> {
-        let path = c_text(path)?;
+    fn iterate(&self, index: u32, path: &str, flags: u32) -> Result<Vec<LocatedEntry>, LibraryError> {
+        let path = to_c_string(path)?;
         let mut entries = Vec::new();
         // SAFETY: the callback gets the vector back as the very type that is passed here, while it is borrowed by
         // nobody else; all pointers are valid for the call.
@@ -148,44 +148,45 @@ impl Handle {
                 index as c_int,
                 path.as_ptr(),
                 flags as c_int,
-                Some(take_entry),
-                ptr::from_mut::<Vec<Entry>>(&mut entries).cast(),
+                Some(collect_entry),
+                ptr::from_mut::<Vec<LocatedEntry>>(&mut entries).cast(),
             )
         };
         if code as u32 == sys::wimlib_error_code_WIMLIB_ERR_PATH_DOES_NOT_EXIST {
             return Ok(Vec::new());
         }
-        check(code)?;
+        check_code(code)?;
         Ok(entries)
     }
 }
 
+// `FILE_ATTRIBUTE_…`.
 const ATTRIBUTE_DIRECTORY: u32 = 0x10;
 const ATTRIBUTE_REPARSE_POINT: u32 = 0x400;
 const ATTRIBUTE_ENCRYPTED: u32 = 0x4000;
 
-/// Copies what wimlib shows of an entry. Nothing in it panics: that would end the process.
-unsafe extern "C" fn take_entry(entry: *const sys::wimlib_dir_entry, entries: *mut c_void) -> c_int {
+/// Copies an entry that wimlib lends. Must not panic: unwinding into C aborts the process.
+unsafe extern "C" fn collect_entry(entry: *const sys::wimlib_dir_entry, entries: *mut c_void) -> c_int {
     // SAFETY: wimlib lends a valid entry, which always has a first stream; `entries` is what `iterate` passed.
     let (entry, stream, entries) = unsafe {
         let streams = ptr::addr_of!((*entry).streams).cast::<sys::wimlib_stream_entry>();
-        (&*entry, &*streams, &mut *entries.cast::<Vec<Entry>>())
+        (&*entry, &*streams, &mut *entries.cast::<Vec<LocatedEntry>>())
     };
     let resource = &stream.resource;
     let is_folder = entry.attributes & ATTRIBUTE_DIRECTORY != 0;
     let kind = if entry.attributes & ATTRIBUTE_REPARSE_POINT != 0 {
-        Kind::Link
+        WimEntryKind::Link
     } else if entry.attributes & ATTRIBUTE_ENCRYPTED != 0 {
-        Kind::Encrypted
+        WimEntryKind::Encrypted
     } else {
-        Kind::Plain
+        WimEntryKind::Plain
     };
     // SAFETY: the path is a text of the entry.
-    let path = unsafe { text(entry.full_path) }.unwrap_or_default();
-    entries.push(Entry {
-        found: Found { path: path.trim_start_matches('/').to_owned(), is_folder, len: resource.uncompressed_size },
+    let path = unsafe { copy_text(entry.full_path) }.unwrap_or_default();
+    entries.push(LocatedEntry {
+        found: WimEntry { path: path.trim_start_matches('/').to_owned(), is_folder, len: resource.uncompressed_size },
         kind,
-        blob: Blob {
+        blob: BlobLocation {
             len: resource.uncompressed_size,
             sha1: resource.sha1_hash,
             is_missing: resource.is_missing() != 0,
@@ -200,34 +201,35 @@ unsafe extern "C" fn take_entry(entry: *const sys::wimlib_dir_entry, entries: *m
     0
 }
 
-/// The library's own version, which what it compresses may depend on.
+/// Version of wimlib, which its compressed output may depend on.
 pub(super) fn version() -> u32 {
     // SAFETY: it takes nothing and always gives a number.
     unsafe { sys::wimlib_get_version() }
 }
 
-fn c_text(text: &str) -> Result<CString, Failure> {
-    CString::new(text).map_err(|_| Failure::Other("a path can't hold a zero".into()))
+fn to_c_string(text: &str) -> Result<CString, LibraryError> {
+    CString::new(text).map_err(|_| LibraryError::Other("a path can't hold a zero".into()))
 }
 
 /// # Safety
 ///
 /// The pointer is null, or to a text that ends in a zero and stays until the call returns.
-unsafe fn text(text: *const c_char) -> Option<String> {
+unsafe fn copy_text(text: *const c_char) -> Option<String> {
     // SAFETY: as promised by the caller.
     (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
 }
 
-fn check(code: c_int) -> Result<(), Failure> {
+/// Converts an error code of wimlib.
+fn check_code(code: c_int) -> Result<(), LibraryError> {
     let code = code as sys::wimlib_error_code;
     if code == sys::wimlib_error_code_WIMLIB_ERR_SUCCESS {
         return Ok(());
     }
     // SAFETY: the text is the library's own and constant.
-    let why = unsafe { text(sys::wimlib_get_error_string(code)) }.unwrap_or_default();
+    let why = unsafe { copy_text(sys::wimlib_get_error_string(code)) }.unwrap_or_default();
     Err(match code {
-        sys::wimlib_error_code_WIMLIB_ERR_NOT_A_WIM_FILE => Failure::NotAWim,
-        sys::wimlib_error_code_WIMLIB_ERR_WIM_IS_ENCRYPTED => Failure::Encrypted,
+        sys::wimlib_error_code_WIMLIB_ERR_NOT_A_WIM_FILE => LibraryError::NotAWim,
+        sys::wimlib_error_code_WIMLIB_ERR_WIM_IS_ENCRYPTED => LibraryError::Encrypted,
         sys::wimlib_error_code_WIMLIB_ERR_DECOMPRESSION
         | sys::wimlib_error_code_WIMLIB_ERR_IMAGE_COUNT
         | sys::wimlib_error_code_WIMLIB_ERR_INTEGRITY
@@ -243,7 +245,7 @@ fn check(code: c_int) -> Result<(), Failure> {
         | sys::wimlib_error_code_WIMLIB_ERR_METADATA_NOT_FOUND
         | sys::wimlib_error_code_WIMLIB_ERR_RESOURCE_NOT_FOUND
         | sys::wimlib_error_code_WIMLIB_ERR_UNEXPECTED_END_OF_FILE
-        | sys::wimlib_error_code_WIMLIB_ERR_XML => Failure::Damaged(why),
-        _ => Failure::Other(why),
+        | sys::wimlib_error_code_WIMLIB_ERR_XML => LibraryError::Damaged(why),
+        _ => LibraryError::Other(why),
     })
 }

@@ -1,9 +1,9 @@
-//! The metadata resource of an image: security descriptors and the tree of its files and folders (Windows Imaging File
+//! Metadata resource of an image: security descriptors and the tree of files and folders (Windows Imaging File
 //! Format, "metadata resource", "DIRENTRY", "STREAMENTRY").
 //!
-//! After the security descriptors comes the entry of the root, and then the lists of what is in each folder, which
-//! entries refer to: they may be in any order, and are written breadth first. A list ends with 8 zero bytes. Everything
-//! starts at a multiple of 8. What is not understood here (tagged items after the names) is kept.
+//! After the security descriptors come the root entry and the lists of the folders' entries, which entries refer
+//! to by offset. Lists may have any order and are written breadth-first. A list ends with 8 zero bytes. Everything
+//! is aligned to 8 bytes. Unknown data (tagged items after the names) are kept.
 
 use std::time::Duration;
 
@@ -11,60 +11,60 @@ use super::header::array_at;
 use crate::date::Date;
 use crate::limits::MAX_WIM_DEPTH;
 
-/// An image.
+/// Metadata of an image.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Metadata {
-    /// Security descriptors, which entries name by number.
+    /// Security descriptors, which entries refer to by index.
     pub security: Vec<Vec<u8>>,
-    /// The root folder; its name is empty.
-    pub root: Entry,
+    /// Root folder; its name is empty.
+    pub root: ImageEntry,
 }
 
 /// A file or folder (102 bytes and names).
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// UTF-16, without a terminator.
+pub struct ImageEntry {
+    /// Name in UTF-16, without a terminator.
     pub name: Vec<u16>,
-    /// The name for DOS, if it has one: UTF-16, without a terminator.
+    /// DOS name in UTF-16, without a terminator; empty if there is none.
     pub short_name: Vec<u16>,
     /// 0x08: `FILE_ATTRIBUTE_…`.
     pub attributes: u32,
-    /// 0x0C: the number of its security descriptor; -1 for none.
+    /// 0x0C: index of the security descriptor, or -1.
     pub security_id: i32,
-    /// 0x18: two numbers without a meaning.
+    /// 0x18: two unused numbers.
     pub unused: [u64; 2],
-    /// 0x28: when it was made, last read and last written.
+    /// 0x28: times of creation, last access and last write.
     pub times: [FileTime; 3],
-    /// 0x40: the SHA-1 of its contents, or zeros for none.
+    /// 0x40: SHA-1 of the contents, or zeros.
     pub sha1: [u8; 20],
-    /// 0x54: a number without a meaning, except for reparse points.
+    /// 0x54: used by reparse points only.
     pub unknown: u32,
-    /// 0x58: the reparse tag and two numbers of it, or else the number of its group of hard links.
+    /// 0x58: reparse tag and two more numbers, or else the number of a group of hard links.
     pub reparse_or_link: u64,
-    /// Tagged items and whatever else follows the names within the entry.
+    /// Tagged items and other data after the names.
     pub tagged: Vec<u8>,
-    /// Named streams, and the contents of the file where it has any.
-    pub streams: Vec<Stream>,
-    /// What is in the folder.
-    pub children: Vec<Entry>,
+    /// Streams: named ones, and the contents if they are listed as one.
+    pub streams: Vec<ImageStream>,
+    /// Entries of the folder.
+    pub children: Vec<ImageEntry>,
 }
 
 /// A stream of a file (38 bytes and a name).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Stream {
-    /// UTF-16, without a terminator.
+pub struct ImageStream {
+    /// Name in UTF-16, without a terminator.
     pub name: Vec<u16>,
-    /// 0x08: a number without a meaning.
+    /// 0x08: unused number.
     pub unused: u64,
-    /// 0x10: the SHA-1 of its contents, or zeros for none.
+    /// 0x10: SHA-1 of the contents, or zeros.
     pub sha1: [u8; 20],
 }
 
-/// A moment as Windows counts: in steps of 100 nanoseconds since 1601-01-01.
+/// Time in Windows, in units of 100 ns since 1601-01-01.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FileTime(pub u64);
 
-/// From 1601 to 1970.
+/// Time from 1601 to 1970.
 const TO_UNIX: Duration = Duration::from_secs(11_644_473_600);
 
 impl From<Date> for FileTime {
@@ -74,7 +74,7 @@ impl From<Date> for FileTime {
 }
 
 impl FileTime {
-    /// The date, if every format can write it; parts of seconds are dropped.
+    /// Date with a precision of seconds; `None` if it is out of range.
     pub fn date(self) -> Option<Date> {
         Date::from_unix((self.0 / 10_000_000).checked_sub(TO_UNIX.as_secs())?)
     }
@@ -83,7 +83,7 @@ impl FileTime {
 const ENTRY_LEN: usize = 102;
 const STREAM_LEN: usize = 38;
 
-impl Default for Entry {
+impl Default for ImageEntry {
     fn default() -> Self {
         Self {
             name: Vec::new(),
@@ -102,13 +102,14 @@ impl Default for Entry {
     }
 }
 
-/// Checks that no list of entries is part of two folders, as far as the lists can be read: then all entries together
-/// are no longer than `bytes`.
+/// Checks that no list of entries belongs to two folders, as far as the lists can be parsed. The total length of
+/// all entries is then at most that of `bytes`.
 pub(super) fn check_tree(bytes: &[u8]) -> Result<(), String> {
-    let reader = Reader { bytes, n_left: 0 };
+    let reader = MetadataReader { bytes, n_left: 0 };
     let number = |at: usize| usize::try_from(reader.u64(at).ok()?).ok();
     let root_at = (reader.u32(0)? as usize).max(8).next_multiple_of(8);
     let mut lists: Vec<_> = root_at.checked_add(0x10).and_then(number).into_iter().map(|list| (list, 0)).collect();
+    // Each byte is counted once per list that contains it, so shared lists exceed the length.
     let mut n_left = bytes.len();
     while let Some((mut at, depth)) = lists.pop() {
         if depth > MAX_WIM_DEPTH {
@@ -120,7 +121,7 @@ pub(super) fn check_tree(bytes: &[u8]) -> Result<(), String> {
             let attributes = u32::from_le_bytes(array_at(entry, 0x08));
             let (list, n_streams) =
                 (u64::from_le_bytes(array_at(entry, 0x10)), u16::from_le_bytes(array_at(entry, 0x60)));
-            if let (true, Ok(list @ 1..)) = (attributes & Entry::FOLDER != 0, usize::try_from(list)) {
+            if let (true, Ok(list @ 1..)) = (attributes & ImageEntry::FOLDER != 0, usize::try_from(list)) {
                 lists.push((list, depth + 1));
             }
             let end = at.checked_add(len).and_then(|end| end.checked_next_multiple_of(8));
@@ -135,50 +136,50 @@ pub(super) fn check_tree(bytes: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-impl Entry {
+impl ImageEntry {
     /// `FILE_ATTRIBUTE_DIRECTORY`.
     pub const FOLDER: u32 = 0x10;
-    /// `FILE_ATTRIBUTE_NORMAL`: a file of which there is nothing else to say.
+    /// `FILE_ATTRIBUTE_NORMAL`: no other attributes.
     pub const NORMAL: u32 = 0x80;
-    /// `FILE_ATTRIBUTE_REPARSE_POINT`: a link, or what a driver makes of it.
+    /// `FILE_ATTRIBUTE_REPARSE_POINT`: a link, or data for a file system filter.
     pub const REPARSE_POINT: u32 = 0x400;
 
-    /// Whether it is a folder.
+    /// Returns `true` for a folder, also if it is a link.
     pub fn is_folder(&self) -> bool {
         self.attributes & Self::FOLDER != 0
     }
 
-    /// The SHA-1 of what readers of the file see: the stream without a name, where it lists its streams.
+    /// SHA-1 of the contents of the file. They may be listed as a stream without a name.
     pub fn contents(&self) -> [u8; 20] {
         let unnamed = self.streams.iter().find(|stream| stream.name.is_empty() && stream.sha1 != [0; 20]);
         unnamed.filter(|_| self.sha1 == [0; 20]).map_or(self.sha1, |stream| stream.sha1)
     }
 
-    /// Its bytes without its streams.
+    /// Encoded length in bytes without streams.
     fn len(&self) -> usize {
-        // A name takes its terminator, and no name takes nothing.
+        // A name has a terminator unless it is empty.
         let names = [&self.name, &self.short_name].map(|name| if name.is_empty() { 0 } else { 2 * name.len() + 2 });
         (ENTRY_LEN + names[0] + names[1]).next_multiple_of(8) + self.tagged.len().next_multiple_of(8)
     }
 
     fn len_with_streams(&self) -> usize {
-        self.len() + self.streams.iter().map(Stream::len).sum::<usize>()
+        self.len() + self.streams.iter().map(ImageStream::len).sum::<usize>()
     }
 
-    /// The bytes of the list of what is in it.
+    /// Encoded length in bytes of the list of entries.
     fn list_len(&self) -> usize {
         self.children.iter().map(Self::len_with_streams).sum::<usize>() + 8
     }
 }
 
-impl Stream {
+impl ImageStream {
     fn len(&self) -> usize {
         (STREAM_LEN + if self.name.is_empty() { 0 } else { 2 * self.name.len() + 2 }).next_multiple_of(8)
     }
 }
 
 impl Metadata {
-    /// Its bytes.
+    /// Encodes the metadata.
     pub fn to_bytes(&self) -> Vec<u8> {
         let security_len = 8 + self.security.iter().map(|descriptor| 8 + descriptor.len()).sum::<usize>();
         let mut bytes = Vec::new();
@@ -192,7 +193,7 @@ impl Metadata {
         let mut lists_at = bytes.len() + self.root.len_with_streams() + 8;
         let mut folders = Vec::new();
         put_list(std::slice::from_ref(&self.root), &mut lists_at, &mut folders, &mut bytes);
-        // Lists are put where the entries of their folders said: in the order in which they were given places.
+        // Lists are written in the order in which `put_list` assigned their offsets.
         let mut next = 0;
         while let Some(folder) = folders.get(next).copied() {
             next += 1;
@@ -203,9 +204,9 @@ impl Metadata {
         bytes
     }
 
-    /// Reads a metadata resource, or says what is wrong with it.
+    /// Parses a metadata resource.
     pub fn parse(bytes: &[u8]) -> Result<Self, String> {
-        let mut reader = Reader { bytes, n_left: bytes.len() };
+        let mut reader = MetadataReader { bytes, n_left: bytes.len() };
         let (security_len, n_security) = (reader.u32(0)? as usize, reader.u32(4)? as usize);
         let mut security = Vec::new();
         let mut at =
@@ -215,18 +216,23 @@ impl Metadata {
             security.push(reader.slice(at, len)?.to_vec());
             at += len;
         }
-        // A length of zero stands for no descriptors; then the root comes after the two numbers all the same.
+        // A security length of zero means no descriptors; the root still follows both numbers.
         let root_at = security_len.max(at).checked_next_multiple_of(8).ok_or("its security data have no end")?;
-        let (mut root, _, lists_at) = reader.entry(root_at)?.ok_or("it has no root")?;
+        let (mut root, _, lists_at) = reader.read_entry(root_at)?.ok_or("it has no root")?;
         if lists_at != 0 {
-            root.children = reader.list(lists_at, 0)?;
+            root.children = reader.read_list(lists_at, 0)?;
         }
         Ok(Self { security, root })
     }
 }
 
-/// Puts entries and the end of their list. Each folder among them is given the next place for a list.
-fn put_list<'a>(entries: &'a [Entry], lists_at: &mut usize, folders: &mut Vec<&'a Entry>, bytes: &mut Vec<u8>) {
+/// Writes a list of entries and its end, and assigns the next offset to the list of each folder in it.
+fn put_list<'a>(
+    entries: &'a [ImageEntry],
+    lists_at: &mut usize,
+    folders: &mut Vec<&'a ImageEntry>,
+    bytes: &mut Vec<u8>,
+) {
     for entry in entries {
         let list_at = if entry.has_children() { *lists_at } else { 0 };
         if entry.has_children() {
@@ -238,7 +244,7 @@ fn put_list<'a>(entries: &'a [Entry], lists_at: &mut usize, folders: &mut Vec<&'
     bytes.extend([0; 8]);
 }
 
-fn put_entry(entry: &Entry, list_at: usize, bytes: &mut Vec<u8>) {
+fn put_entry(entry: &ImageEntry, list_at: usize, bytes: &mut Vec<u8>) {
     let put_name = |name: &[u16], bytes: &mut Vec<u8>| {
         if !name.is_empty() {
             bytes.extend(name.iter().chain([&0]).flat_map(|unit| unit.to_le_bytes()));
@@ -275,13 +281,13 @@ fn pad(bytes: &mut Vec<u8>) {
     bytes.resize(bytes.len().next_multiple_of(8), 0);
 }
 
-/// Bytes that may be anything. Each is read as an entry once at most, so that folders in a circle come to an end.
-struct Reader<'a> {
+/// Reader of untrusted metadata. Every byte counts once as an entry, so that cyclic folders end.
+struct MetadataReader<'a> {
     bytes: &'a [u8],
     n_left: usize,
 }
 
-impl Reader<'_> {
+impl MetadataReader<'_> {
     fn slice(&self, at: usize, len: usize) -> Result<&[u8], String> {
         let end = at.checked_add(len).filter(|end| *end <= self.bytes.len());
         let end = end.ok_or_else(|| format!("it passes its end at {} with {len} bytes from {at}", self.bytes.len()))?;
@@ -300,15 +306,15 @@ impl Reader<'_> {
         Ok(u16::from_le_bytes(array_at(self.slice(at, 2)?, 0)).into())
     }
 
-    /// The list at a place, with all that is below it.
-    fn list(&mut self, mut at: usize, depth: usize) -> Result<Vec<Entry>, String> {
+    /// Reads the list at an offset, with everything below it.
+    fn read_list(&mut self, mut at: usize, depth: usize) -> Result<Vec<ImageEntry>, String> {
         if depth > MAX_WIM_DEPTH {
             return Err("its folders are too deep".into());
         }
         let mut entries = Vec::new();
-        while let Some((mut entry, end, list_at)) = self.entry(at)? {
-            if entry.is_folder() && entry.attributes & Entry::REPARSE_POINT == 0 && list_at != 0 {
-                entry.children = self.list(list_at, depth + 1)?;
+        while let Some((mut entry, end, list_at)) = self.read_entry(at)? {
+            if entry.is_folder() && entry.attributes & ImageEntry::REPARSE_POINT == 0 && list_at != 0 {
+                entry.children = self.read_list(list_at, depth + 1)?;
             }
             entries.push(entry);
             at = end;
@@ -316,10 +322,10 @@ impl Reader<'_> {
         Ok(entries)
     }
 
-    /// The entry at a place, where the next one is, and where its list is; nothing at the end of a list.
-    fn entry(&mut self, at: usize) -> Result<Option<(Entry, usize, usize)>, String> {
+    /// Reads an entry. Returns it with the offsets of the next entry and of its list; `None` at the end of a list.
+    fn read_entry(&mut self, at: usize) -> Result<Option<(ImageEntry, usize, usize)>, String> {
         let len = self.u64(at)?;
-        // Both are found as ends of lists: 8 zeros, and an entry that is all length.
+        // Lists end with 8 zero bytes, or with an entry that has nothing but a length.
         if len <= 8 {
             return Ok(None);
         }
@@ -336,7 +342,7 @@ impl Reader<'_> {
         let bytes = self.slice(at, len)?;
         let tagged = bytes.get((next - at).next_multiple_of(8)..).unwrap_or_default().to_vec();
         let time = |n: usize| FileTime(u64::from_le_bytes(array_at(bytes, 0x28 + 8 * n)));
-        let mut entry = Entry {
+        let mut entry = ImageEntry {
             name,
             short_name,
             attributes: u32::from_le_bytes(array_at(bytes, 0x08)),
@@ -356,7 +362,7 @@ impl Reader<'_> {
             let len = usize::try_from(len).ok().filter(|len| *len >= STREAM_LEN).ok_or("a stream has no length")?;
             let bytes = self.slice(end, len)?;
             let name = bytes.get(STREAM_LEN..STREAM_LEN + name_len).ok_or("a stream's name passes its end")?;
-            entry.streams.push(Stream {
+            entry.streams.push(ImageStream {
                 name: utf16(name),
                 unused: u64::from_le_bytes(array_at(bytes, 0x08)),
                 sha1: array_at(bytes, 0x10),
@@ -376,17 +382,17 @@ fn utf16(bytes: &[u8]) -> Vec<u16> {
 mod tests {
     use super::*;
 
-    fn named(name: &str) -> Entry {
-        Entry { name: name.encode_utf16().collect(), attributes: Entry::NORMAL, ..Entry::default() }
+    fn named(name: &str) -> ImageEntry {
+        ImageEntry { name: name.encode_utf16().collect(), attributes: ImageEntry::NORMAL, ..ImageEntry::default() }
     }
 
-    fn folder(name: &str, children: Vec<Entry>) -> Entry {
-        Entry { attributes: Entry::FOLDER, children, ..named(name) }
+    fn folder(name: &str, children: Vec<ImageEntry>) -> ImageEntry {
+        ImageEntry { attributes: ImageEntry::FOLDER, children, ..named(name) }
     }
 
     fn image() -> Metadata {
-        let stream = |name: &str| Stream { name: name.encode_utf16().collect(), unused: 0, sha1: [3; 20] };
-        let awkward = Entry {
+        let stream = |name: &str| ImageStream { name: name.encode_utf16().collect(), unused: 0, sha1: [3; 20] };
+        let awkward = ImageEntry {
             short_name: "AWKWAR~1".encode_utf16().collect(),
             security_id: 1,
             unused: [7, 8],
@@ -425,7 +431,7 @@ mod tests {
     fn no_damage_is_more_than_an_error() {
         let bytes = image().to_bytes();
         for len in 0..bytes.len() {
-            // Where only the end of the last list is gone, nothing is missed.
+            // A missing end of the last list goes unnoticed.
             let _ = Metadata::parse(&bytes[..len]);
         }
         for at in 0..bytes.len() {
@@ -441,7 +447,7 @@ mod tests {
     #[test]
     fn folders_in_a_circle_are_an_error() {
         let mut bytes = Metadata { root: folder("", vec![folder("a", Vec::new())]), ..Metadata::default() }.to_bytes();
-        // The list of the folder `a` is the one that it is in.
+        // The list of the folder `a` is the one that contains it.
         let [root, child] = [8, 120];
         bytes.copy_within(root + 0x10..root + 0x18, child + 0x10);
         assert_eq!(Metadata::parse(&bytes), Err("it has folders in a circle".into()));

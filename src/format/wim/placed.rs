@@ -1,18 +1,18 @@
-//! The files in a WIM file of one image with the places of their bytes, such as those of prestaged media.
+//! Files of a WIM file with one image, such as prestaged media, and the locations of their bytes.
 //!
-//! What the WIM file does not compress is a range of it. What it compresses is unpacked into memory as long as there is
-//! room for it: programs and scripts compress well, while images and archives hardly do and are stored as they are.
+//! Uncompressed files are ranges of the WIM file. Compressed ones are unpacked into memory up to a limit: programs
+//! and scripts compress well, but images and archives, the bulk of a medium, are usually stored uncompressed.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::library::{Entry, Kind};
-use super::view::View;
+use super::library::{LocatedEntry, WimEntryKind};
+use super::view::WimView;
 use crate::content::Source;
 use crate::error::{Error, Result};
 use crate::limits::{MAX_UNPACKED_LEN, MAX_WIM_FILES};
 
-/// Image that is read.
+/// Index of the image.
 const INDEX: u32 = 1;
 
 /// A file or folder in a WIM.
@@ -23,35 +23,35 @@ pub struct PlacedFile {
     pub is_folder: bool,
     /// Length in bytes.
     pub len: u64,
-    /// The bytes.
+    /// Location of the bytes.
     pub bytes: PlacedBytes,
 }
 
-/// The bytes of a file in a WIM.
+/// Location of the bytes of a file in a WIM.
 pub enum PlacedBytes {
-    /// A range of the WIM.
+    /// Range of the WIM.
     Range(Range<u64>),
-    /// Unpacked.
+    /// Unpacked in memory.
     Unpacked(Arc<[u8]>),
-    /// Not readable here, with a fragment that says why.
+    /// Not readable, with the reason as a sentence fragment.
     Unreadable(String),
 }
 
-/// The files of a WIM, and the name of its image.
+/// Files of a WIM, and the name of its image.
 pub struct PlacedFiles {
-    /// Name of the image; empty if it has none.
+    /// Name of the image; may be empty.
     pub label: String,
-    /// Files and folders, each folder before its files.
+    /// Files and folders; folders come before their contents.
     pub files: Vec<PlacedFile>,
 }
 
-/// Places the files in a WIM file with one image.
+/// Locates the files of a WIM with one image.
 ///
 /// # Errors
 ///
-/// If it can't be read, is not a WIM, is damaged, or holds several images.
+/// If it can't be read, is not a WIM, is damaged, or has several images.
 pub fn placed_files(source: &Arc<Source>) -> Result<PlacedFiles> {
-    let (view, facts) = View::open(source)?;
+    let (view, facts) = WimView::open(source)?;
     if facts.n_images != 1 {
         return Err(Error::new(format!("`{}` holds {} images, and a medium is one", source.path(), facts.n_images))
             .help("apply the one that is meant to a folder (`wimlib-imagex apply FILE INDEX FOLDER`), and name the folder"));
@@ -65,10 +65,10 @@ pub fn placed_files(source: &Arc<Source>) -> Result<PlacedFiles> {
                 let message = format!("`{}` holds more than {MAX_WIM_FILES} files", source.path());
                 return Err(Error::new(message).help("apply it to a folder, and name the folder"));
             }
-            if entry.found.is_folder && matches!(entry.kind, Kind::Plain) {
+            if entry.found.is_folder && matches!(entry.kind, WimEntryKind::Plain) {
                 folders.push(entry.found.path.clone());
             }
-            let bytes = bytes(&view, &entry, &mut memory_left)?;
+            let bytes = locate_bytes(&view, &entry, &mut memory_left)?;
             let found = entry.found;
             placed.files.push(PlacedFile { path: found.path, is_folder: found.is_folder, len: found.len, bytes });
         }
@@ -76,14 +76,15 @@ pub fn placed_files(source: &Arc<Source>) -> Result<PlacedFiles> {
     Ok(placed)
 }
 
-fn bytes(view: &View, entry: &Entry, memory_left: &mut u64) -> Result<PlacedBytes> {
+/// Locates the bytes of a file. Unpacks compressed ones while `memory_left` permits.
+fn locate_bytes(view: &WimView, entry: &LocatedEntry, memory_left: &mut u64) -> Result<PlacedBytes> {
     let unreadable = |why: &str| Ok(PlacedBytes::Unreadable(why.to_owned()));
     let blob = &entry.blob;
     match entry.kind {
-        Kind::Link => return unreadable("it is a link"),
-        Kind::Encrypted => return unreadable("it is encrypted"),
-        Kind::Plain if blob.is_missing => return unreadable("its contents are not in the WIM file"),
-        Kind::Plain => {}
+        WimEntryKind::Link => return unreadable("it is a link"),
+        WimEntryKind::Encrypted => return unreadable("it is encrypted"),
+        WimEntryKind::Plain if blob.is_missing => return unreadable("its contents are not in the WIM file"),
+        WimEntryKind::Plain => {}
     }
     if !blob.is_compressed {
         let start = blob.resource_offset + blob.offset;

@@ -1,36 +1,34 @@
-//! WIM files written anew, so that each content is compressed on its own: as LZX, in chunks of 32 KiB, which boot managers
-//! read and of which single contents can be taken.
+//! Re-export of WIM files as LZX in chunks of 32 KiB, which boot managers can read, without solid resources.
 //!
-//! It is done by wimlib, which checks every content against its SHA-1 on the way; what images say of themselves, their
-//! times too, stays. The GUID follows from what the file holds, and neither depends on clock nor on threads, so the
-//! same images give the same bytes. Memory: that of the decompression of LZMS (its chunks have up to 64 MiB) and a few
-//! buffers for each processor.
+//! Uses wimlib, which verifies every content by SHA-1. Properties and times of the images are kept. The GUID is
+//! derived from the contents, and neither the clock nor the number of threads matters, so equal images give equal
+//! bytes. Memory is that of decompressing LZMS, with chunks of up to 64 MiB, and a few buffers per processor.
 
 use camino::Utf8Path;
 
-use super::capture::{Packing, words};
+use super::capture::{ContentCompression, capture_error};
 use super::library;
-use super::library::capture::{Builder, Ended};
-use super::seal::{self, Sealing};
-use super::{Failure, failed};
+use super::library::capture::{Builder, CaptureError};
+use super::normalize::{self, Normalization};
+use super::{LibraryError, library_error};
 use crate::date::Date;
 use crate::error::Result;
 use crate::progress::Progress;
 
-/// Tells apart what different versions make of the same images: raised when it is made in another way.
+/// Version of the output. Bump it when equal images give other bytes.
 const VERSION: u32 = 1;
 
-/// Everything beside the images that decides what [`reexport`] makes.
+/// Inputs of [`reexport`] besides the images: versions of the output and of wimlib.
 pub fn recipe() -> [u32; 2] {
     [VERSION, library::version()]
 }
 
-/// Writes an image of a WIM file, marked to start, or all of them, to a file, which is emptied first.
-/// `with_check`: whether that gets an integrity table.
+/// Re-exports one image, as the boot image, or all images of a WIM file. An existing file at `to` is overwritten.
+/// `with_check` adds an integrity table.
 ///
 /// # Errors
 ///
-/// When contents are damaged, the disk is full, or somebody asks to stop.
+/// If contents are damaged, the disk is full, or the user interrupts.
 pub fn reexport(
     from: &Utf8Path,
     index: Option<u32>,
@@ -39,16 +37,18 @@ pub fn reexport(
     progress: &Progress,
 ) -> Result<()> {
     let say = |ended| match ended {
-        // Nothing but the file that is read can be damaged.
-        Ended::Failed(failure @ (Failure::Damaged(_) | Failure::NotAWim), _) => failed(from, "reading", failure),
-        ended => words(ended, &format!("re-exporting `{from}`")),
+        // Only the source can be damaged.
+        CaptureError::Failed(failure @ (LibraryError::Damaged(_) | LibraryError::NotAWim), _) => {
+            library_error(from, "reading", failure)
+        }
+        ended => capture_error(ended, &format!("re-exporting `{from}`")),
     };
     progress.check_cancelled()?;
-    let mut builder = Builder::new(Packing::Lzx, progress).map_err(say)?;
+    let mut builder = Builder::new(ContentCompression::Lzx, progress).map_err(say)?;
     builder.take(from, index).map_err(say)?;
-    builder.write(to, Some(Packing::Lzx), 0).map_err(say)?;
+    builder.write(to, Some(ContentCompression::Lzx), 0).map_err(say)?;
     drop(builder);
-    // No image is new: all of them keep their times.
+    // No image counts as new, so that all keep their times.
     let images = std::ops::RangeInclusive::new(1, 0);
-    seal::seal(to, &Sealing { images, date: Date::EARLIEST, with_check, edit: &|_, _| false }, progress)
+    normalize::normalize(to, &Normalization { images, date: Date::EARLIEST, with_check, edit: &|_, _| false }, progress)
 }

@@ -1,9 +1,9 @@
-//! Contents of files in a WIM file: stored, compressed in chunks, or a part of a solid resource.
+//! Contents in a WIM file: uncompressed, compressed in chunks, or part of a solid resource.
 //!
-//! A compressed resource begins with a table of where its chunks start, counted from the end of the table, without
-//! the first; entries have 4 bytes, 8 in resources of 4 GiB and more. A solid one begins with its own length (u64),
-//! chunk length (u32) and compression (u32), then the length of each chunk (u32). A chunk as long as what it holds is
-//! not compressed. Every number is checked against the file before anything is allocated.
+//! A compressed resource begins with a table of the chunks' offsets, relative to the end of the table and without
+//! the first one. Entries have 4 bytes, or 8 in resources of 4 GiB and more. A solid resource begins with its length
+//! (`u64`), chunk length (`u32`) and compression (`u32`), then the length of each chunk (`u32`). A chunk of full
+//! length is uncompressed. Every number is checked against the file before anything is allocated.
 
 use std::error::Error as _;
 use std::fs::File;
@@ -12,21 +12,21 @@ use std::os::unix::fs::FileExt;
 
 use sha1::{Digest as _, Sha1};
 
-use super::Compression;
+use super::WimCompression;
 use super::library::codec::{self, Compressor, Decompressor};
 use crate::limits::{MAX_WIM_CHUNK_LEN, MAX_WIM_CHUNK_TABLE_LEN, MAX_WIM_RESOURCE_LEN, MIN_WIM_CHUNK_LEN};
 use crate::source::OpenSource;
 
 const SOLID_HEADER_LEN: u64 = 16;
 
-/// Where the contents of a file are in the WIM file.
+/// Location of contents in a WIM file.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Blob {
+pub(super) struct BlobLocation {
     pub len: u64,
     pub sha1: [u8; 20],
     pub is_missing: bool,
     pub is_compressed: bool,
-    /// Whether it is a part of a resource that holds many, from its byte `offset` on.
+    /// `true` for a part of a solid resource, which starts at `offset` of its unpacked bytes.
     pub is_solid: bool,
     pub offset: u64,
     pub resource_offset: u64,
@@ -34,11 +34,11 @@ pub(super) struct Blob {
     pub resource_unpacked_len: u64,
 }
 
-/// What a WIM is read from.
+/// Random access to the bytes of a WIM.
 pub(in crate::format) trait ReadAt {
-    /// Its length in bytes.
+    /// Length in bytes.
     fn len(&self) -> Result<u64, String>;
-    /// Fills `bytes` from the byte `at` on.
+    /// Fills `bytes` from offset `at`.
     fn fill(&self, bytes: &mut [u8], at: u64) -> Result<(), String>;
 }
 
@@ -65,16 +65,16 @@ impl ReadAt for OpenSource<'_> {
     }
 }
 
-/// How the resources of a WIM are compressed.
+/// Compression of the resources of a WIM.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::format) struct Packing {
-    pub compression: Compression,
-    /// Bytes that are compressed together.
+pub(in crate::format) struct ResourceCompression {
+    pub compression: WimCompression,
+    /// Length of a chunk in bytes before compression.
     pub chunk_len: u32,
 }
 
-/// The contents of a file, or why they can't be had.
-pub(super) fn read(file: &impl ReadAt, packing: Packing, blob: &Blob) -> Result<Vec<u8>, String> {
+/// Reads contents and verifies their SHA-1.
+pub(super) fn read(file: &impl ReadAt, packing: ResourceCompression, blob: &BlobLocation) -> Result<Vec<u8>, String> {
     let bytes = unpack(file, packing, blob)?;
     if blob.len > 0 && Sha1::digest(&bytes)[..] != blob.sha1 {
         return Err("its contents don't have the SHA-1 that the file lists".into());
@@ -82,8 +82,8 @@ pub(super) fn read(file: &impl ReadAt, packing: Packing, blob: &Blob) -> Result<
     Ok(bytes)
 }
 
-/// The same of what has no SHA-1.
-pub(super) fn unpack(file: &impl ReadAt, packing: Packing, blob: &Blob) -> Result<Vec<u8>, String> {
+/// Reads contents without verifying them.
+pub(super) fn unpack(file: &impl ReadAt, packing: ResourceCompression, blob: &BlobLocation) -> Result<Vec<u8>, String> {
     if blob.is_missing {
         return Err("its contents are not in the file".into());
     }
@@ -109,19 +109,19 @@ pub(super) fn unpack(file: &impl ReadAt, packing: Packing, blob: &Blob) -> Resul
     }
 }
 
-/// The bytes of a resource that holds this, and whether it is compressed: what does not get shorter is not.
-pub(in crate::format) fn pack(bytes: Vec<u8>, packing: Packing) -> (Vec<u8>, bool) {
+/// Compresses a resource. Returns `false` with the original bytes if it does not get shorter.
+pub(in crate::format) fn pack(bytes: Vec<u8>, packing: ResourceCompression) -> (Vec<u8>, bool) {
     let chunk_len = packing.chunk_len as usize;
     let Some(mut compressor) = Compressor::new(packing.compression, chunk_len) else { return (bytes, false) };
     let chunks: Vec<_> = bytes.chunks(chunk_len).map(|chunk| compressor.compress(chunk)).collect();
-    let entry_len = entry_len(bytes.len() as u64) as usize;
+    let entry_len = table_entry_len(bytes.len() as u64) as usize;
     let mut table = Vec::with_capacity(chunks.len() * entry_len);
     let mut packed: Vec<u8> = Vec::new();
     for (chunk, plain) in chunks.iter().zip(bytes.chunks(chunk_len)) {
         if !packed.is_empty() {
             table.extend(&(packed.len() as u64).to_le_bytes()[..entry_len]);
         }
-        // A chunk as long as what it holds is not compressed.
+        // Readers recognise an uncompressed chunk by its length.
         packed.extend(chunk.as_deref().unwrap_or(plain));
     }
     if table.len() + packed.len() >= bytes.len() {
@@ -131,32 +131,34 @@ pub(in crate::format) fn pack(bytes: Vec<u8>, packing: Packing) -> (Vec<u8>, boo
     (table, true)
 }
 
-/// How long an entry in the table of chunks is.
-fn entry_len(unpacked_len: u64) -> u64 {
+/// Length of an entry in the table of chunks in bytes.
+fn table_entry_len(unpacked_len: u64) -> u64 {
     if unpacked_len <= u64::from(u32::MAX) { 4 } else { 8 }
 }
 
-fn read_compressed(file: &impl ReadAt, packing: Packing, blob: &Blob) -> Result<Vec<u8>, String> {
+/// Reads a compressed resource.
+fn read_compressed(file: &impl ReadAt, packing: ResourceCompression, blob: &BlobLocation) -> Result<Vec<u8>, String> {
     let chunks = Chunks::new(packing.compression, u64::from(packing.chunk_len), blob.len)?;
-    let entry_len = entry_len(blob.len);
+    let entry_len = table_entry_len(blob.len);
     let table_len = (chunks.n_chunks - 1).checked_mul(entry_len).filter(|len| *len <= blob.resource_len);
     let table_len = table_len.ok_or("its table of chunks is longer than its contents")?;
     let table = read_at(file, blob.resource_offset, table_len)?;
     let mut starts: Vec<u64> = vec![0];
-    starts.extend(table.chunks_exact(entry_len as usize).map(number));
+    starts.extend(table.chunks_exact(entry_len as usize).map(le_number));
     starts.push(blob.resource_len - table_len);
     let bounds: Vec<_> = starts.windows(2).map(|pair| pair[0]..pair[1]).collect();
     let data = blob.resource_offset + table_len..blob.resource_offset + blob.resource_len;
     chunks.read(file, &data, &bounds, 0..blob.len)
 }
 
-fn read_solid(file: &impl ReadAt, blob: &Blob) -> Result<Vec<u8>, String> {
+/// Reads a part of a solid resource.
+fn read_solid(file: &impl ReadAt, blob: &BlobLocation) -> Result<Vec<u8>, String> {
     let wanted = blob.offset..blob.offset.checked_add(blob.len).ok_or("it lies outside of its resource")?;
     if wanted.end > blob.resource_unpacked_len || blob.resource_len < SOLID_HEADER_LEN {
         return Err("it lies outside of its resource".into());
     }
     let header = read_at(file, blob.resource_offset, SOLID_HEADER_LEN)?;
-    let (len, chunk_len, compression) = (number(&header[..8]), number(&header[8..12]), number(&header[12..]));
+    let (len, chunk_len, compression) = (le_number(&header[..8]), le_number(&header[8..12]), le_number(&header[12..]));
     let compression = codec::compression(compression as u32).ok_or("its compression is unknown")?;
     if len != blob.resource_unpacked_len {
         return Err("its resource has two lengths".into());
@@ -168,7 +170,7 @@ fn read_solid(file: &impl ReadAt, blob: &Blob) -> Result<Vec<u8>, String> {
     let table = read_at(file, blob.resource_offset + SOLID_HEADER_LEN, table_len)?;
     let mut start = 0;
     let next = |entry: &[u8]| {
-        let bounds = start..start + number(entry);
+        let bounds = start..start + le_number(entry);
         start = bounds.end;
         bounds
     };
@@ -177,29 +179,29 @@ fn read_solid(file: &impl ReadAt, blob: &Blob) -> Result<Vec<u8>, String> {
     chunks.read(file, &data, &bounds, wanted)
 }
 
-/// The chunk length, in bytes, that the solid resource at an offset gives.
+/// Chunk length of the solid resource at an offset, in bytes.
 pub(super) fn solid_chunk_len(file: &impl ReadAt, offset: u64) -> Result<u64, String> {
-    Ok(number(&read_at(file, offset, SOLID_HEADER_LEN)?[8..12]))
+    Ok(le_number(&read_at(file, offset, SOLID_HEADER_LEN)?[8..12]))
 }
 
-/// How a resource is cut.
+/// Division of a resource into chunks.
 struct Chunks {
-    compression: Compression,
+    compression: WimCompression,
     chunk_len: u64,
     n_chunks: u64,
     unpacked_len: u64,
 }
 
 impl Chunks {
-    fn new(compression: Compression, chunk_len: u64, unpacked_len: u64) -> Result<Self, String> {
+    fn new(compression: WimCompression, chunk_len: u64, unpacked_len: u64) -> Result<Self, String> {
         if !chunk_len.is_power_of_two() || !(MIN_WIM_CHUNK_LEN..=MAX_WIM_CHUNK_LEN).contains(&chunk_len) {
             return Err(format!("its chunks can't be {chunk_len} bytes long"));
         }
         Ok(Self { compression, chunk_len, n_chunks: unpacked_len.div_ceil(chunk_len), unpacked_len })
     }
 
-    /// The bytes of a range of the unpacked resource. `data` is where the chunks are in the file, `bounds` where each is
-    /// within that.
+    /// Reads a range of the unpacked resource. `data` is the range of the chunks in the file, and `bounds` the range of
+    /// each chunk relative to that.
     fn read(
         &self,
         file: &impl ReadAt,
@@ -220,7 +222,7 @@ impl Chunks {
         Ok(bytes)
     }
 
-    /// Reads one chunk, which is at `bounds` within `data`.
+    /// Reads a chunk at `bounds` within `data`.
     fn read_chunk(
         &self,
         file: &impl ReadAt,
@@ -248,26 +250,26 @@ impl Chunks {
     }
 }
 
-/// Compressed resource that is all of a file and is read in parts: what the Windows Overlay Filter stores in a stream.
-/// One chunk is kept in memory.
+/// Random-access reader of a compressed resource that fills a whole stream, as with the Windows Overlay Filter.
+/// Keeps one chunk in memory.
 pub(in crate::format) struct ChunkReader {
     chunks: Chunks,
     entry_len: u64,
     data: Range<u64>,
     decompressor: Option<Decompressor>,
-    /// The chunk that was read last, decompressed.
+    /// Last chunk, decompressed, with its index.
     last: Option<(u64, Vec<u8>)>,
 }
 
 impl ChunkReader {
-    /// A resource of `packed_len` bytes that holds `unpacked_len`.
+    /// Creates a reader for a resource of `packed_len` bytes that unpacks to `unpacked_len`.
     ///
     /// # Errors
     ///
-    /// A resource too short for its table and a byte for each chunk.
-    pub fn new(packing: Packing, packed_len: u64, unpacked_len: u64) -> Result<Self, String> {
+    /// If the resource is too short for its table and one byte per chunk.
+    pub fn new(packing: ResourceCompression, packed_len: u64, unpacked_len: u64) -> Result<Self, String> {
         let chunks = Chunks::new(packing.compression, u64::from(packing.chunk_len), unpacked_len)?;
-        let entry_len = entry_len(unpacked_len);
+        let entry_len = table_entry_len(unpacked_len);
         let table_len = chunks.n_chunks.saturating_sub(1).checked_mul(entry_len);
         let has_room = |table_len: &u64| packed_len.checked_sub(*table_len).is_some_and(|rest| rest >= chunks.n_chunks);
         let table_len = table_len.filter(has_room).ok_or("its table of chunks is longer than its contents")?;
@@ -275,11 +277,11 @@ impl ChunkReader {
         Ok(Self { chunks, entry_len, data: table_len..packed_len, decompressor, last: None })
     }
 
-    /// Fills `bytes` from byte `at` of what it holds.
+    /// Fills `bytes` from offset `at` of the unpacked resource.
     ///
     /// # Errors
     ///
-    /// A range that passes the end, a damaged chunk, and what can't be read.
+    /// If the range is outside of the resource, a chunk is damaged, or the file can't be read.
     pub fn read(&mut self, file: &impl ReadAt, mut bytes: &mut [u8], mut at: u64) -> Result<(), String> {
         if at.checked_add(bytes.len() as u64).is_none_or(|end| end > self.chunks.unpacked_len) {
             return Err(format!("its contents end at {}", self.chunks.unpacked_len));
@@ -303,26 +305,26 @@ impl ChunkReader {
         Ok(())
     }
 
-    /// Reads the place of a chunk, counted from the end of the table, which does not list the first one.
+    /// Reads the range of a chunk, relative to the end of the table, which omits the first chunk.
     fn bounds(&self, file: &impl ReadAt, chunk: u64) -> Result<Range<u64>, String> {
         let entry = |chunk: u64| match chunk {
             0 => Ok(0),
             _ if chunk == self.chunks.n_chunks => Ok(self.data.end - self.data.start),
-            _ => read_at(file, (chunk - 1) * self.entry_len, self.entry_len).map(|bytes| number(&bytes)),
+            _ => read_at(file, (chunk - 1) * self.entry_len, self.entry_len).map(|bytes| le_number(&bytes)),
         };
         Ok(entry(chunk)?..entry(chunk + 1)?)
     }
 }
 
-/// Reads a range that was checked to be in the file.
+/// Reads a range that is known to be inside of the file.
 fn read_at(file: &impl ReadAt, offset: u64, len: u64) -> Result<Vec<u8>, String> {
     let mut bytes = vec![0; len as usize];
     file.fill(&mut bytes, offset)?;
     Ok(bytes)
 }
 
-/// A little-endian number of up to eight bytes.
-fn number(bytes: &[u8]) -> u64 {
+/// Little-endian number of up to eight bytes.
+fn le_number(bytes: &[u8]) -> u64 {
     bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
@@ -330,7 +332,7 @@ fn number(bytes: &[u8]) -> u64 {
 mod tests {
     use super::*;
 
-    /// A resource of 5 GiB whose chunks are not compressed: each is filled with its number.
+    /// Resource of 5 GiB with uncompressed chunks, each filled with its number.
     struct Huge;
 
     const CHUNK_LEN: u64 = 16 << 10;
@@ -355,7 +357,7 @@ mod tests {
 
     #[test]
     fn tables_of_resources_beyond_4_gib_have_entries_of_8_bytes() {
-        let packing = Packing { compression: Compression::Xpress, chunk_len: CHUNK_LEN as u32 };
+        let packing = ResourceCompression { compression: WimCompression::Xpress, chunk_len: CHUNK_LEN as u32 };
         let mut reader = ChunkReader::new(packing, TABLE_LEN + UNPACKED_LEN, UNPACKED_LEN).unwrap();
         let mut bytes = [0; 4];
         for chunk in [1, N_CHUNKS / 2, N_CHUNKS - 1] {

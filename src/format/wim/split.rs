@@ -6,10 +6,10 @@
 //! one. Not supported: WIMs with solid resources, and contents longer than a part.
 
 use super::command;
-use super::derive::{Assembly, guid};
-use super::header::{HEADER_LEN, Header, Resource};
+use super::derive::{Assembly, derive_guid};
+use super::header::{HEADER_LEN, Resource, WimHeader};
 use super::integrity::{self, Integrity};
-use super::structure::Structure;
+use super::structure::WimStructure;
 use super::table::{Blob, table_to_bytes};
 use crate::content::Pieced;
 use crate::error::{Error, Result};
@@ -27,7 +27,7 @@ pub enum PartNames {
 
 impl PartNames {
     /// The name of the `n`-th part, from 1, of a file whose name without extension is `stem`.
-    pub fn of(self, stem: &str, n: usize) -> String {
+    pub fn part_name(self, stem: &str, n: usize) -> String {
         match (self, n) {
             (Self::Setup, 1) => format!("{stem}.swm"),
             (Self::Setup, n) => format!("{stem}{n}.swm"),
@@ -36,7 +36,7 @@ impl PartNames {
     }
 }
 
-impl Structure {
+impl WimStructure {
     /// The parts of this WIM, none of more than `part_len` bytes.
     ///
     /// # Errors
@@ -48,19 +48,22 @@ impl Structure {
             return Err(Error::new(format!("`{path}` has solid resources, which can't be divided between files"))
                 .help(format!("convert it: `{}`", command::export(path, None, "--compress=LZX"))));
         }
-        let parts = shares(self, part_len)?;
+        let parts = divide(self, part_len)?;
         if self.integrity.is_some() {
             progress.start(self.source().len());
         }
         let n_parts = u16::try_from(parts.len())
             .map_err(|_| Error::new(format!("`{path}` would be split into {} parts", parts.len())))?;
-        let guid = guid(&[&self.header.guid, &part_len.to_le_bytes(), &n_parts.to_le_bytes()]);
-        (1..=n_parts).zip(parts).map(|(number, blobs)| part(self, (number, n_parts), guid, blobs, progress)).collect()
+        let guid = derive_guid(&[&self.header.guid, &part_len.to_le_bytes(), &n_parts.to_le_bytes()]);
+        (1..=n_parts)
+            .zip(parts)
+            .map(|(number, blobs)| build_part(self, (number, n_parts), guid, blobs, progress))
+            .collect()
     }
 }
 
 /// The resources of each part.
-fn shares(wim: &Structure, part_len: u64) -> Result<Vec<Vec<Blob>>> {
+fn divide(wim: &WimStructure, part_len: u64) -> Result<Vec<Vec<Blob>>> {
     let (mut metadata, mut contents): (Vec<Blob>, Vec<Blob>) = wim.blobs.iter().partition(|blob| blob.is_metadata());
     contents.sort_by_key(|blob| (blob.resource.offset, blob.sha1));
     // Parts are as long as what is in them, and what every part has; the integrity table at its longest.
@@ -74,13 +77,13 @@ fn shares(wim: &Structure, part_len: u64) -> Result<Vec<Vec<Blob>>> {
     let taken = |blob: &Blob| blob.resource.len + Blob::LEN as u64;
     let first = fixed + metadata.iter().map(taken).sum::<u64>();
     if first > part_len {
-        return Err(too_long(wim, "what describes the files of all images", first, part_len));
+        return Err(too_long_error(wim, "what describes the files of all images", first, part_len));
     }
     let mut parts = vec![Vec::new()];
     let mut len = first;
     for blob in contents {
         if fixed + taken(&blob) > part_len {
-            return Err(too_long(wim, &name_of(wim, &blob), blob.resource.len, part_len));
+            return Err(too_long_error(wim, &describe_blob(wim, &blob), blob.resource.len, part_len));
         }
         if len + taken(&blob) > part_len {
             parts.push(Vec::new());
@@ -95,7 +98,7 @@ fn shares(wim: &Structure, part_len: u64) -> Result<Vec<Vec<Blob>>> {
     Ok(parts)
 }
 
-fn too_long(wim: &Structure, what: &str, len: u64, part_len: u64) -> Error {
+fn too_long_error(wim: &WimStructure, what: &str, len: u64, part_len: u64) -> Error {
     let path = wim.source().path();
     let (len, part) = (Size(len), Size(part_len));
     Error::new(format!("`{path}` can't be split into parts of {part}: {what} takes {len} in it, and can't be divided"))
@@ -106,18 +109,18 @@ fn too_long(wim: &Structure, what: &str, len: u64, part_len: u64) -> Error {
 }
 
 /// A content as the path of the first file that has it.
-fn name_of(wim: &Structure, blob: &Blob) -> String {
+fn describe_blob(wim: &WimStructure, blob: &Blob) -> String {
     for index in 1..=wim.header.n_images {
         let Ok(metadata) = wim.metadata(index) else { continue };
-        if let Some(path) = metadata.root.path_of(&blob.sha1) {
+        if let Some(path) = metadata.root.find_content(&blob.sha1) {
             return format!("`{path}` in image {index}");
         }
     }
     "a file".into()
 }
 
-fn part(
-    wim: &Structure,
+fn build_part(
+    wim: &WimStructure,
     (part, n_parts): (u16, u16),
     guid: [u8; 16],
     blobs: Vec<Blob>,
@@ -131,8 +134,8 @@ fn part(
         blob.part = part;
         placed.push(blob);
     }
-    let mut header = Header {
-        flags: wim.header.flags | Header::SPANNED,
+    let mut header = WimHeader {
+        flags: wim.header.flags | WimHeader::SPANNED,
         guid,
         part,
         n_parts,
@@ -141,17 +144,17 @@ fn part(
         ..wim.header.clone()
     };
     if n_parts == 1 {
-        header.flags &= !Header::SPANNED;
+        header.flags &= !WimHeader::SPANNED;
     }
     header.table = new.add_bytes(table_to_bytes(&placed));
     let covered = new.at;
     header.xml = new.add_bytes(wim.xml.to_bytes());
     header.integrity = match &wim.integrity {
         Some(old) => {
-            let table = integrity::renewed(old, 0, covered, &new.pieced(wim, &header), progress)?;
+            let table = integrity::updated(old, 0, covered, &new.to_pieced(wim, &header), progress)?;
             new.add_bytes(table.to_bytes())
         }
         None => Resource::default(),
     };
-    Ok(new.pieced(wim, &header))
+    Ok(new.to_pieced(wim, &header))
 }

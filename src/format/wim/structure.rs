@@ -7,14 +7,14 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::header::{HEADER_LEN, Header, Resource};
+use super::header::{HEADER_LEN, Resource, WimHeader};
 use super::integrity::Integrity;
 use super::library::codec::compression;
 use super::metadata::Metadata;
-use super::resource::{self, Packing, ReadAt};
+use super::resource::{self, ReadAt, ResourceCompression};
 use super::table::{Blob, parse_table, table_to_bytes};
 use super::xml::Xml;
-use super::{Compression, command, verify_it};
+use super::{WimCompression, command, verify_help};
 use crate::content::{ByteRun, Source, SourceFile};
 use crate::digest::Digest;
 use crate::error::{Error, Result};
@@ -22,10 +22,10 @@ use crate::source::OpenSource;
 
 /// The structures of a stand-alone WIM.
 #[derive(Clone, Debug)]
-pub struct Structure {
+pub struct WimStructure {
     source: Arc<Source>,
     /// Its header.
-    pub header: Header,
+    pub header: WimHeader,
     /// Its resources.
     pub blobs: Vec<Blob>,
     /// What its images say of themselves.
@@ -34,7 +34,7 @@ pub struct Structure {
     pub integrity: Option<Integrity>,
 }
 
-impl Structure {
+impl WimStructure {
     /// Reads the structures of a WIM.
     ///
     /// # Errors
@@ -43,16 +43,16 @@ impl Structure {
     pub fn read(source: Arc<Source>) -> Result<Self> {
         let path = source.path().to_owned();
         let open = OpenSource::open(&source)?;
-        let read = read(&open);
+        let read = read_structure(&open);
         open.check()?;
         match read {
             Ok((header, blobs, xml, integrity)) => Ok(Self { source, header, blobs, xml, integrity }),
-            Err(Unread::Damaged(why)) => Err(damaged(&source, &why)),
-            Err(Unread::Part(1)) => {
+            Err(StructureError::Damaged(why)) => Err(damaged(&source, &why)),
+            Err(StructureError::Part(1)) => {
                 Err(Error::new(format!("`{path}` is marked as a part of a split WIM, and the only one"))
                     .help(format!("write it again: `{}`", command::export(&path, None, ""))))
             }
-            Err(Unread::Part(_)) => Err(Error::new(format!("`{path}` is a part of a split WIM"))
+            Err(StructureError::Part(_)) => Err(Error::new(format!("`{path}` is a part of a split WIM"))
                 .help(format!("join the parts first: `{}`", command::join(&path)))),
         }
     }
@@ -97,9 +97,9 @@ impl Structure {
     pub fn metadata(&self, index: u32) -> Result<Metadata> {
         let blob = self.metadata_blob(index)?;
         let open = OpenSource::open(&self.source)?;
-        let packing = packing(&self.header).map_err(|why| self.damaged(&why))?;
+        let packing = resource_compression(&self.header).map_err(|why| self.damaged(&why))?;
         let what = |why: String| self.damaged(&format!("the metadata of image {index} can't be read: {why}"));
-        let bytes = resource::read(&open, packing, &located(&blob.resource, blob.sha1)).map_err(what)?;
+        let bytes = resource::read(&open, packing, &blob_location(&blob.resource, blob.sha1)).map_err(what)?;
         open.check()?;
         Metadata::parse(&bytes).map_err(what)
     }
@@ -115,7 +115,7 @@ impl Structure {
 
     /// A resource that holds bytes, as this WIM stores them, and whether it is compressed.
     pub(super) fn pack(&self, bytes: Vec<u8>) -> Result<(Vec<u8>, bool)> {
-        Ok(resource::pack(bytes, packing(&self.header).map_err(|why| self.damaged(&why))?))
+        Ok(resource::pack(bytes, resource_compression(&self.header).map_err(|why| self.damaged(&why))?))
     }
 
     /// A range of the WIM, to put something else together of.
@@ -135,38 +135,38 @@ impl Structure {
 }
 
 fn damaged(source: &Source, why: &str) -> Error {
-    Error::new(format!("`{}` is damaged: {why}", source.path())).help(verify_it(source.path()))
+    Error::new(format!("`{}` is damaged: {why}", source.path())).help(verify_help(source.path()))
 }
 
-type Read = (Header, Vec<Blob>, Xml, Option<Integrity>);
+type StructureParts = (WimHeader, Vec<Blob>, Xml, Option<Integrity>);
 
 /// Why structures can't be read.
-enum Unread {
+enum StructureError {
     Damaged(String),
     /// It is a part of a split WIM, which has so many.
     Part(u16),
 }
 
-impl<T: Into<String>> From<T> for Unread {
+impl<T: Into<String>> From<T> for StructureError {
     fn from(why: T) -> Self {
         Self::Damaged(why.into())
     }
 }
 
-fn read(open: &OpenSource) -> std::result::Result<Read, Unread> {
+fn read_structure(open: &OpenSource) -> std::result::Result<StructureParts, StructureError> {
     let len = open.len()?;
     if len < HEADER_LEN as u64 {
         return Err(format!("it has {len} bytes, and its header alone takes {HEADER_LEN}").into());
     }
     let mut bytes = [0; HEADER_LEN];
     open.fill(&mut bytes, 0)?;
-    let header = Header::parse(&bytes).ok_or("it does not begin with the header of a WIM file")?;
-    if header.n_parts != 1 || header.flags & Header::SPANNED != 0 {
-        return Err(Unread::Part(header.n_parts));
+    let header = WimHeader::parse(&bytes).ok_or("it does not begin with the header of a WIM file")?;
+    if header.n_parts != 1 || header.flags & WimHeader::SPANNED != 0 {
+        return Err(StructureError::Part(header.n_parts));
     }
-    let packing = packing(&header)?;
+    let packing = resource_compression(&header)?;
     let get = |what: &str, resource: &Resource| {
-        let read = resource::unpack(open, packing, &located(resource, [0; 20]));
+        let read = resource::unpack(open, packing, &blob_location(resource, [0; 20]));
         read.map_err(|why| format!("its {what} can't be read: {why}"))
     };
     let blobs = parse_table(&get("table of resources", &header.table)?);
@@ -199,22 +199,22 @@ fn read(open: &OpenSource) -> std::result::Result<Read, Unread> {
 }
 
 /// How the resources of a file are compressed.
-pub(super) fn packing(header: &Header) -> std::result::Result<Packing, String> {
+pub(super) fn resource_compression(header: &WimHeader) -> std::result::Result<ResourceCompression, String> {
     let number = match header.flags {
-        flags if flags & Header::COMPRESSED == 0 => 0,
-        flags if flags & Header::LZX != 0 => 2,
-        flags if flags & Header::XPRESS != 0 => 1,
-        flags if flags & Header::LZMS != 0 => 3,
+        flags if flags & WimHeader::COMPRESSED == 0 => 0,
+        flags if flags & WimHeader::LZX != 0 => 2,
+        flags if flags & WimHeader::XPRESS != 0 => 1,
+        flags if flags & WimHeader::LZMS != 0 => 3,
         _ => return Err("its compression is unknown".into()),
     };
     // A file says no chunk length where nothing is compressed.
-    let compression = compression(number).unwrap_or(Compression::None);
-    Ok(Packing { compression, chunk_len: if header.chunk_len == 0 { 32_768 } else { header.chunk_len } })
+    let compression = compression(number).unwrap_or(WimCompression::None);
+    Ok(ResourceCompression { compression, chunk_len: if header.chunk_len == 0 { 32_768 } else { header.chunk_len } })
 }
 
 /// A resource as the reading of contents takes it.
-pub(super) fn located(resource: &Resource, sha1: [u8; 20]) -> resource::Blob {
-    resource::Blob {
+pub(super) fn blob_location(resource: &Resource, sha1: [u8; 20]) -> resource::BlobLocation {
+    resource::BlobLocation {
         len: resource.unpacked_len,
         sha1,
         is_missing: false,

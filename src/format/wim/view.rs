@@ -7,12 +7,12 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::guard::Guard;
-use super::header::{self, HEADER_LEN, Header};
-use super::library::{Entry as FoundEntry, Kind};
-use super::metadata::{Entry, Metadata};
+use super::header::{self, HEADER_LEN, WimHeader};
+use super::library::{LocatedEntry, WimEntryKind};
+use super::metadata::{ImageEntry, Metadata};
 use super::resource;
-use super::structure::{Structure, located, packing};
-use super::{Compression, Failure, Found, WimFacts, failed, part_of_split, pipable};
+use super::structure::{WimStructure, blob_location, resource_compression};
+use super::{LibraryError, WimCompression, WimEntry, WimFacts, library_error, pipable_error, split_part_error};
 use crate::content::Source;
 use crate::error::{Error, Result};
 use crate::foreign_text::from_utf16;
@@ -20,8 +20,8 @@ use crate::git_lfs;
 use crate::source::OpenSource;
 
 /// A WIM within another file.
-pub(super) struct View {
-    structure: Structure,
+pub(super) struct WimView {
+    structure: WimStructure,
     metadata: RefCell<BTreeMap<u32, Rc<Metadata>>>,
     /// Places of contents in the table, by SHA-1.
     contents: OnceCell<HashMap<[u8; 20], usize>>,
@@ -30,7 +30,7 @@ pub(super) struct View {
 /// `FILE_ATTRIBUTE_ENCRYPTED`.
 const ENCRYPTED: u32 = 0x4000;
 
-impl View {
+impl WimView {
     /// Reads the structures of a WIM.
     ///
     /// # Errors
@@ -48,25 +48,25 @@ impl View {
             return Err(git_lfs::error(path));
         }
         if start.starts_with(&header::PIPABLE_MAGIC) {
-            return Err(pipable(path));
+            return Err(pipable_error(path));
         }
         if !start.starts_with(&header::MAGIC) {
-            return Err(failed(path, "opening", Failure::NotAWim));
+            return Err(library_error(path, "opening", LibraryError::NotAWim));
         }
-        let damaged = |why: String| failed(path, "reading", Failure::Damaged(why));
-        let header = Header::parse(&start).ok_or_else(|| damaged("its header is".into()))?;
+        let damaged = |why: String| library_error(path, "reading", LibraryError::Damaged(why));
+        let header = WimHeader::parse(&start).ok_or_else(|| damaged("its header is".into()))?;
         if header.n_parts > 1 {
-            return Err(part_of_split(path, header.part, header.n_parts));
+            return Err(split_part_error(path, header.part, header.n_parts));
         }
         Guard::new(&open).map_err(damaged)?;
         open.check()?;
-        let structure = Structure::read(Arc::clone(source))?;
-        let packing = packing(&structure.header).map_err(damaged)?;
+        let structure = WimStructure::read(Arc::clone(source))?;
+        let packing = resource_compression(&structure.header).map_err(damaged)?;
         let header = &structure.header;
         let facts = WimFacts {
             compression: packing.compression,
             // As wimlib says: a file in which nothing is compressed need not give one.
-            chunk_len: if packing.compression == Compression::None { header.chunk_len } else { packing.chunk_len },
+            chunk_len: if packing.compression == WimCompression::None { header.chunk_len } else { packing.chunk_len },
             n_images: header.n_images,
             boot_index: Some(header.boot_index).filter(|index| (1..=header.n_images).contains(index)),
             guid: header.guid,
@@ -75,7 +75,7 @@ impl View {
     }
 
     /// The structures.
-    pub(super) fn structure(&self) -> &Structure {
+    pub(super) fn structure(&self) -> &WimStructure {
         &self.structure
     }
 
@@ -85,19 +85,19 @@ impl View {
     }
 
     /// The entry at a path in an image, in any case.
-    pub(super) fn entry(&self, index: u32, path: &str) -> Result<Option<FoundEntry>> {
+    pub(super) fn entry(&self, index: u32, path: &str) -> Result<Option<LocatedEntry>> {
         let metadata = self.metadata(index)?;
-        match find(&metadata.root, path) {
-            Some((entry, path)) => self.found(entry, path).map(Some),
+        match find_entry(&metadata.root, path) {
+            Some((entry, path)) => self.locate(entry, path).map(Some),
             None => Ok(None),
         }
     }
 
     /// The entries in a folder of an image.
-    pub(super) fn children(&self, index: u32, path: &str) -> Result<Vec<FoundEntry>> {
+    pub(super) fn children(&self, index: u32, path: &str) -> Result<Vec<LocatedEntry>> {
         let metadata = self.metadata(index)?;
-        let Some((folder, path)) = find(&metadata.root, path) else { return Ok(Vec::new()) };
-        folder.children.iter().map(|child| self.found(child, joined(&path, child))).collect()
+        let Some((folder, path)) = find_entry(&metadata.root, path) else { return Ok(Vec::new()) };
+        folder.children.iter().map(|child| self.locate(child, join_path(&path, child))).collect()
     }
 
     /// Fills `bytes` from the byte `at` of the WIM.
@@ -108,9 +108,9 @@ impl View {
     }
 
     /// Reads the contents of a file.
-    pub(super) fn read(&self, blob: &resource::Blob) -> Result<std::result::Result<Vec<u8>, String>> {
+    pub(super) fn read(&self, blob: &resource::BlobLocation) -> Result<std::result::Result<Vec<u8>, String>> {
         let open = OpenSource::open(self.structure.source())?;
-        let packing = packing(&self.structure.header).map_err(|why| self.structure.damaged(&why))?;
+        let packing = resource_compression(&self.structure.header).map_err(|why| self.structure.damaged(&why))?;
         let read = resource::read(&open, packing, blob);
         open.check()?;
         Ok(read)
@@ -125,20 +125,21 @@ impl View {
         Ok(metadata)
     }
 
-    fn found(&self, entry: &Entry, path: String) -> Result<FoundEntry> {
+    fn locate(&self, entry: &ImageEntry, path: String) -> Result<LocatedEntry> {
         let kind = match entry.attributes {
-            attributes if attributes & Entry::REPARSE_POINT != 0 => Kind::Link,
-            attributes if attributes & ENCRYPTED != 0 => Kind::Encrypted,
-            _ => Kind::Plain,
+            attributes if attributes & ImageEntry::REPARSE_POINT != 0 => WimEntryKind::Link,
+            attributes if attributes & ENCRYPTED != 0 => WimEntryKind::Encrypted,
+            _ => WimEntryKind::Plain,
         };
-        let blob = if entry.is_folder() { resource::Blob::default() } else { self.blob(entry.contents())? };
-        Ok(FoundEntry { found: Found { path, is_folder: entry.is_folder(), len: blob.len }, kind, blob })
+        let blob =
+            if entry.is_folder() { resource::BlobLocation::default() } else { self.find_blob(entry.contents())? };
+        Ok(LocatedEntry { found: WimEntry { path, is_folder: entry.is_folder(), len: blob.len }, kind, blob })
     }
 
     /// Returns where contents are.
-    fn blob(&self, sha1: [u8; 20]) -> Result<resource::Blob> {
+    fn find_blob(&self, sha1: [u8; 20]) -> Result<resource::BlobLocation> {
         if sha1 == [0; 20] {
-            return Ok(resource::Blob::default());
+            return Ok(resource::BlobLocation::default());
         }
         let blobs = &self.structure.blobs;
         let contents = self.contents.get_or_init(|| {
@@ -147,15 +148,15 @@ impl View {
             numbered.map(|(at, blob)| (blob.sha1, at)).collect()
         });
         match contents.get(&sha1) {
-            None => Ok(resource::Blob { sha1, is_missing: true, ..resource::Blob::default() }),
-            Some(at) if blobs[*at].is_solid() => self.solid_blob(*at),
-            Some(at) => Ok(located(&blobs[*at].resource, sha1)),
+            None => Ok(resource::BlobLocation { sha1, is_missing: true, ..resource::BlobLocation::default() }),
+            Some(at) if blobs[*at].is_solid() => self.find_solid_blob(*at),
+            Some(at) => Ok(blob_location(&blobs[*at].resource, sha1)),
         }
     }
 
     /// Returns where contents in a solid resource are. The entries of solid resources and of what is in them follow each
     /// other in the table; offsets count from the start of the first resource of such a run, unpacked.
-    fn solid_blob(&self, at: usize) -> Result<resource::Blob> {
+    fn find_solid_blob(&self, at: usize) -> Result<resource::BlobLocation> {
         let blobs = &self.structure.blobs;
         let first = blobs[..at].iter().rposition(|blob| !blob.is_solid()).map_or(0, |before| before + 1);
         let run = blobs[first..].iter().take_while(|blob| blob.is_solid());
@@ -165,7 +166,7 @@ impl View {
             self.fill(&mut unpacked_len, resource.offset)?;
             let unpacked_len = u64::from_le_bytes(unpacked_len);
             if offset < unpacked_len {
-                return Ok(resource::Blob {
+                return Ok(resource::BlobLocation {
                     len: blobs[at].resource.len,
                     sha1: blobs[at].sha1,
                     is_missing: false,
@@ -184,17 +185,17 @@ impl View {
 }
 
 /// Returns the entry at a path below a folder and its path as spelled.
-fn find<'a>(root: &'a Entry, path: &str) -> Option<(&'a Entry, String)> {
+fn find_entry<'a>(root: &'a ImageEntry, path: &str) -> Option<(&'a ImageEntry, String)> {
     let parts = path.split('/').filter(|part| !part.is_empty());
     let mut found = (root, String::new());
     for part in parts {
         let child = found.0.child(part)?;
-        found = (child, joined(&found.1, child));
+        found = (child, join_path(&found.1, child));
     }
     Some(found)
 }
 
-fn joined(folder: &str, entry: &Entry) -> String {
+fn join_path(folder: &str, entry: &ImageEntry) -> String {
     let name = from_utf16(entry.name.iter().copied());
     if folder.is_empty() { name } else { format!("{folder}/{name}") }
 }

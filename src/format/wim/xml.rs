@@ -13,7 +13,7 @@ use crate::foreign_text::xml_reference;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Xml {
     /// Its images, in their order.
-    pub images: Vec<ImageText>,
+    pub images: Vec<ImageXml>,
     /// How long the file is up to its XML, by its own word.
     pub total_len: Option<u64>,
     /// Whole elements beside images and the total.
@@ -22,7 +22,7 @@ pub struct Xml {
 
 /// What an image says of itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ImageText {
+pub struct ImageXml {
     /// What is between the tags.
     text: String,
     /// Attributes of the element besides `INDEX`, each with a space before it.
@@ -38,16 +38,17 @@ impl Xml {
         let text = text.ok_or("its XML is not UTF-16")?;
         let text = text.trim_start_matches('\u{feff}').trim_end_matches('\0');
         let damaged = || "its XML is damaged".to_owned();
-        let root = elements(text).ok_or_else(damaged)?.into_iter().find(|root| root.name == "WIM");
+        let root = parse_elements(text).ok_or_else(damaged)?.into_iter().find(|root| root.name == "WIM");
         let root = root.ok_or_else(damaged)?;
         let inner = &text[root.inner];
         let mut xml = Self::default();
         let mut images = Vec::new();
-        for element in elements(inner).ok_or_else(damaged)? {
+        for element in parse_elements(inner).ok_or_else(damaged)? {
             match element.name {
                 "IMAGE" => {
-                    let (index, attributes) = index(&inner[element.attributes.clone()]).ok_or_else(damaged)?;
-                    images.push((index, ImageText { text: inner[element.inner].to_owned(), attributes }));
+                    let (index, attributes) =
+                        parse_attributes(&inner[element.attributes.clone()]).ok_or_else(damaged)?;
+                    images.push((index, ImageXml { text: inner[element.inner].to_owned(), attributes }));
                 }
                 "TOTALBYTES" => xml.total_len = inner[element.inner].trim().parse().ok(),
                 _ => xml.others.push(inner[element.whole].to_owned()),
@@ -77,10 +78,10 @@ impl Xml {
     }
 }
 
-impl ImageText {
+impl ImageXml {
     /// What is between the tags of a child element, as it is written.
     pub fn get(&self, name: &str) -> Option<&str> {
-        let child = elements(&self.text)?.into_iter().find(|child| child.name == name)?;
+        let child = parse_elements(&self.text)?.into_iter().find(|child| child.name == name)?;
         Some(&self.text[child.inner])
     }
 
@@ -88,10 +89,10 @@ impl ImageText {
     pub fn text(&self, path: &str) -> Option<String> {
         let mut inner = self.text.as_str();
         for name in path.split('/') {
-            let child = elements(inner)?.into_iter().find(|child| child.name == name)?;
+            let child = parse_elements(inner)?.into_iter().find(|child| child.name == name)?;
             inner = &inner[child.inner];
         }
-        Some(plain_text(inner))
+        Some(decode_text(inner))
     }
 
     /// A number in a child element.
@@ -113,7 +114,7 @@ impl ImageText {
 
     fn set_raw(&mut self, name: &str, inner: &str) {
         let whole = format!("<{name}>{inner}</{name}>");
-        let old = elements(&self.text).unwrap_or_default().into_iter().find(|child| child.name == name);
+        let old = parse_elements(&self.text).unwrap_or_default().into_iter().find(|child| child.name == name);
         match old.map(|old| old.whole) {
             Some(range) => self.text.replace_range(range, &whole),
             None => self.text += &whole,
@@ -126,7 +127,7 @@ fn escape(text: &str) -> String {
 }
 
 /// The text that XML stands for: without its comments, with its entities replaced.
-fn plain_text(mut xml: &str) -> String {
+fn decode_text(mut xml: &str) -> String {
     let mut text = String::new();
     while let Some(at) = xml.find(['&', '<']) {
         text += &xml[..at];
@@ -149,7 +150,7 @@ fn plain_text(mut xml: &str) -> String {
 }
 
 /// An element, as ranges of the text that it is in.
-struct Element<'a> {
+struct XmlElement<'a> {
     name: &'a str,
     whole: Range<usize>,
     attributes: Range<usize>,
@@ -157,8 +158,8 @@ struct Element<'a> {
 }
 
 /// The elements of a text that are not within others; none if its tags do not match.
-fn elements(text: &str) -> Option<Vec<Element<'_>>> {
-    let mut found: Vec<Element> = Vec::new();
+fn parse_elements(text: &str) -> Option<Vec<XmlElement<'_>>> {
+    let mut found: Vec<XmlElement> = Vec::new();
     // The names of the open elements.
     let mut open: Vec<&str> = Vec::new();
     let mut at = 0;
@@ -187,7 +188,7 @@ fn elements(text: &str) -> Option<Vec<Element<'_>>> {
         let name = &tag[..tag.find(char::is_whitespace).unwrap_or(tag.len())];
         if open.is_empty() {
             let attributes = start + 1 + name.len()..start + 1 + tag.len();
-            found.push(Element { name, whole: start..end, attributes, inner: end..end });
+            found.push(XmlElement { name, whole: start..end, attributes, inner: end..end });
         }
         if !is_closed {
             open.push(name);
@@ -211,7 +212,7 @@ fn tag_len(text: &str) -> Option<usize> {
 }
 
 /// The value of `INDEX` among the attributes of an image, and the others.
-fn index(attributes: &str) -> Option<(u32, String)> {
+fn parse_attributes(attributes: &str) -> Option<(u32, String)> {
     let mut index = None;
     let mut others = String::new();
     let mut rest = attributes.trim();

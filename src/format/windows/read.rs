@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{DriverClass, Drivers, Windows};
+use super::{DriverClass, Drivers, WindowsFacts};
 use crate::error::{Error, Result};
 use crate::format::pe::Pe;
-use crate::format::regf::{Hive, Key};
+use crate::format::regf::{Hive, HiveKey};
 use crate::format::wim::{Architecture, Wim, WindowsVersion};
 use crate::limits::MAX_HIVE_LEN;
 
@@ -26,47 +26,49 @@ const CLIENT: &str = "TsBootShell.exe";
 /// # Errors
 ///
 /// When the image can't be read at all, or there is none of that index.
-pub fn read(wim: &Wim, index: u32) -> Result<Windows> {
-    let mut windows = Windows::default();
-    let image = Image { wim, index };
-    image.ask(KERNEL, &mut windows, kernel)?;
-    image.ask(SOFTWARE, &mut windows, |bytes, windows| software(bytes, windows).map_err(|error| error.to_string()))?;
+pub fn read(wim: &Wim, index: u32) -> Result<WindowsFacts> {
+    let mut windows = WindowsFacts::default();
+    let image = WindowsImage { wim, index };
+    image.read_file(KERNEL, &mut windows, read_kernel)?;
+    image.read_file(SOFTWARE, &mut windows, |bytes, windows| {
+        read_software(bytes, windows).map_err(|error| error.to_string())
+    })?;
     for path in DRIVER_HIVES {
         if windows.drivers.is_none() {
-            image.ask(path, &mut windows, |bytes, windows| {
-                windows.drivers = drivers(bytes).map_err(|error| error.to_string())?;
+            image.read_file(path, &mut windows, |bytes, windows| {
+                windows.drivers = read_drivers(bytes).map_err(|error| error.to_string())?;
                 Ok(())
             })?;
         }
     }
-    windows.has_powershell_program = image.has(POWERSHELL)?;
-    windows.has_drvload = image.has(DRVLOAD)?;
+    windows.has_powershell_program = image.has_file(POWERSHELL)?;
+    windows.has_drvload = image.has_file(DRVLOAD)?;
     for (folder, architecture) in CLIENTS {
-        if image.has(&format!("sms/bin/{folder}/{CLIENT}"))? {
+        if image.has_file(&format!("sms/bin/{folder}/{CLIENT}"))? {
             windows.clients.insert(architecture);
         }
     }
     Ok(windows)
 }
 
-struct Image<'a> {
+struct WindowsImage<'a> {
     wim: &'a Wim,
     index: u32,
 }
 
-impl Image<'_> {
-    fn has(&self, path: &str) -> Result<bool> {
+impl WindowsImage<'_> {
+    fn has_file(&self, path: &str) -> Result<bool> {
         Ok(self.wim.find(self.index, path)?.is_some_and(|found| !found.is_folder))
     }
 
     /// Has something learnt from a file, if it is there.
-    fn ask(
+    fn read_file(
         &self,
         path: &str,
-        windows: &mut Windows,
-        learn: impl FnOnce(&[u8], &mut Windows) -> std::result::Result<(), String>,
+        windows: &mut WindowsFacts,
+        learn: impl FnOnce(&[u8], &mut WindowsFacts) -> std::result::Result<(), String>,
     ) -> Result<()> {
-        if !self.has(path)? {
+        if !self.has_file(path)? {
             return Ok(());
         }
         let learnt = match self.wim.extract(self.index, path, MAX_HIVE_LEN) {
@@ -81,7 +83,7 @@ impl Image<'_> {
 }
 
 /// What the kernel says.
-pub(super) fn kernel(bytes: &[u8], windows: &mut Windows) -> std::result::Result<(), String> {
+pub(super) fn read_kernel(bytes: &[u8], windows: &mut WindowsFacts) -> std::result::Result<(), String> {
     let pe = Pe::parse(bytes).map_err(|why| why.to_string())?;
     windows.architecture = pe.architecture();
     windows.version = pe.file_version().map(|version| {
@@ -92,15 +94,15 @@ pub(super) fn kernel(bytes: &[u8], windows: &mut Windows) -> std::result::Result
 }
 
 /// What the hive `SOFTWARE` says.
-pub(super) fn software(bytes: &[u8], windows: &mut Windows) -> Result<()> {
+pub(super) fn read_software(bytes: &[u8], windows: &mut WindowsFacts) -> Result<()> {
     let hive = Hive::read(bytes)?;
     // The kernel's file version stays behind where an update did not replace it.
-    windows.version = version(&hive)?.or(windows.version);
-    windows.components = components(&hive)?;
+    windows.version = read_version(&hive)?.or(windows.version);
+    windows.components = read_components(&hive)?;
     Ok(())
 }
 
-fn version(hive: &Hive) -> Result<Option<WindowsVersion>> {
+fn read_version(hive: &Hive) -> Result<Option<WindowsVersion>> {
     let Some(key) = hive.key(r"Microsoft\Windows NT\CurrentVersion")? else { return Ok(None) };
     let number = |name: &str| -> Result<Option<u32>> {
         Ok(key.value(name)?.and_then(|data| data.number()).and_then(|number| u32::try_from(number).ok()))
@@ -122,12 +124,12 @@ fn version(hive: &Hive) -> Result<Option<WindowsVersion>> {
 
 /// The optional components, if the packages are listed. They are called
 /// `WinPE-WMI-Package~31bf3856ad364e35~amd64~~10.0.26100.1`: name, key of who signed it, processors, language, version.
-fn components(hive: &Hive) -> Result<Option<BTreeSet<String>>> {
+fn read_components(hive: &Hive) -> Result<Option<BTreeSet<String>>> {
     let Some(packages) = hive.key(r"Microsoft\Windows\CurrentVersion\Component Based Servicing\Packages")? else {
         return Ok(None);
     };
     let mut components = BTreeSet::new();
-    let mut budget = Budget::of(hive);
+    let mut budget = ValueBudget::new(hive);
     for package in packages.keys()? {
         budget.take(&package)?;
         let name = package.name();
@@ -143,15 +145,15 @@ fn components(hive: &Hive) -> Result<Option<BTreeSet<String>>> {
 
 /// How many values more there may be. Keys may share a list of values, which no Windows has them do: then there would be
 /// more to read than there is in the hive.
-struct Budget(usize);
+struct ValueBudget(usize);
 
-impl Budget {
-    fn of(hive: &Hive) -> Self {
+impl ValueBudget {
+    fn new(hive: &Hive) -> Self {
         // A value has a record of 20 bytes and an offset, each of them in a cell.
         Self(hive.len() / 24)
     }
 
-    fn take(&mut self, key: &Key) -> Result<()> {
+    fn take(&mut self, key: &HiveKey) -> Result<()> {
         let left = self.0.checked_sub(key.n_values());
         self.0 = left.ok_or_else(|| Error::new("the registry hive is damaged: it has more values than fit in it"))?;
         Ok(())
@@ -159,18 +161,18 @@ impl Budget {
 }
 
 /// Whether a package is installed, or will be when the image is next started.
-fn is_installed(package: &Key) -> Result<bool> {
+fn is_installed(package: &HiveKey) -> Result<bool> {
     const INSTALL_PENDING: u64 = 0x60;
     let state = package.value("CurrentState")?.and_then(|data| data.number());
     Ok(state.is_none_or(|state| state >= INSTALL_PENDING))
 }
 
 /// The drivers of the driver database of a hive, if there is one.
-pub(super) fn drivers(bytes: &[u8]) -> Result<Option<Drivers>> {
+pub(super) fn read_drivers(bytes: &[u8]) -> Result<Option<Drivers>> {
     let hive = Hive::read(bytes)?;
     let Some(packages) = hive.key(r"DriverDatabase\DriverPackages")? else { return Ok(None) };
     let mut drivers = Drivers::default();
-    let mut budget = Budget::of(&hive);
+    let mut budget = ValueBudget::new(&hive);
     for package in packages.keys()? {
         budget.take(&package)?;
         // The default value is the name of the INF file; without it, `netvsc.inf_amd64_0123456789abcdef` begins with it.
@@ -179,7 +181,7 @@ pub(super) fn drivers(bytes: &[u8]) -> Result<Option<Drivers>> {
         let name = package.value("")?.and_then(|data| data.text()).filter(|name| !name.is_empty());
         let name = name.unwrap_or_else(own_name);
         let version = package.value("Version")?;
-        match version.as_ref().and_then(|version| class(&version.bytes)) {
+        match version.as_ref().and_then(|version| parse_class(&version.bytes)) {
             Some(DriverClass::Network) => drivers.network.insert(name),
             Some(DriverClass::Storage) => drivers.storage.insert(name),
             _ => false,
@@ -189,7 +191,7 @@ pub(super) fn drivers(bytes: &[u8]) -> Result<Option<Drivers>> {
 }
 
 /// The class in the value `Version` of a driver package: 16 bytes from the ninth.
-fn class(version: &[u8]) -> Option<DriverClass> {
+fn parse_class(version: &[u8]) -> Option<DriverClass> {
     let guid: &[u8; 16] = version.get(8..24)?.try_into().ok()?;
     let [a, b, c, d, e, f, g, h, rest @ ..] = guid;
     let first = u32::from_le_bytes([*a, *b, *c, *d]);

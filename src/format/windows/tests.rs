@@ -7,16 +7,16 @@ use test_fixtures::is_thorough;
 
 use super::*;
 use crate::date::Date;
-use crate::format::regf::{Data, Tree, Type, checksum};
+use crate::format::regf::{KeyTree, ValueData, ValueType, checksum};
 use crate::format::wim::Wim;
 use test_fixtures::program::Program;
 
-struct Scratch {
+struct ImageFixture {
     _folder: tempfile::TempDir,
     root: Utf8PathBuf,
 }
 
-impl Scratch {
+impl ImageFixture {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let root = Utf8PathBuf::from_path_buf(folder.path().to_owned()).unwrap();
@@ -31,7 +31,7 @@ impl Scratch {
         self
     }
 
-    fn read(&self) -> Windows {
+    fn read(&self) -> WindowsFacts {
         let wim = self.root.join("boot.wim");
         let tree = self.root.join("tree");
         let mut command = Command::new("wimlib-imagex");
@@ -42,38 +42,38 @@ impl Scratch {
 }
 
 /// A key at a path with some values.
-fn path(path: &str, values: Vec<(&str, Data<'static>)>) -> Tree {
+fn path(path: &str, values: Vec<(&str, ValueData<'static>)>) -> KeyTree {
     let mut names = path.rsplit('\\');
-    let mut tree = Tree::new(names.next().unwrap());
+    let mut tree = KeyTree::new(names.next().unwrap());
     tree.values = values.into_iter().map(|(name, data)| (name.to_owned(), data)).collect();
-    names.fold(tree, |tree, name| Tree::new(name).with_key(tree))
+    names.fold(tree, |tree, name| KeyTree::new(name).with_key(tree))
 }
 
-fn hive(keys: Vec<Tree>) -> Vec<u8> {
-    keys.into_iter().fold(Tree::new("ROOT"), Tree::with_key).to_hive(Date::EARLIEST).unwrap()
+fn hive(keys: Vec<KeyTree>) -> Vec<u8> {
+    keys.into_iter().fold(KeyTree::new("ROOT"), KeyTree::with_key).to_hive(Date::EARLIEST).unwrap()
 }
 
-fn software(version: Vec<(&str, Data<'static>)>, packages: &[(&str, Option<u32>)]) -> Vec<u8> {
-    let mut list = Tree::new("Packages");
+fn software(version: Vec<(&str, ValueData<'static>)>, packages: &[(&str, Option<u32>)]) -> Vec<u8> {
+    let mut list = KeyTree::new("Packages");
     for (name, state) in packages {
-        let mut package = Tree::new(*name);
-        package.values.extend(state.map(|state| ("CurrentState".to_owned(), Data::of_u32(state))));
+        let mut package = KeyTree::new(*name);
+        package.values.extend(state.map(|state| ("CurrentState".to_owned(), ValueData::from_u32(state))));
         list.keys.push(package);
     }
-    let servicing = Tree::new("Component Based Servicing").with_key(list);
-    let windows = Tree::new("Windows").with_key(Tree::new("CurrentVersion").with_key(servicing));
-    hive(vec![Tree::new("Microsoft").with_key(windows).with_key(path(r"Windows NT\CurrentVersion", version))])
+    let servicing = KeyTree::new("Component Based Servicing").with_key(list);
+    let windows = KeyTree::new("Windows").with_key(KeyTree::new("CurrentVersion").with_key(servicing));
+    hive(vec![KeyTree::new("Microsoft").with_key(windows).with_key(path(r"Windows NT\CurrentVersion", version))])
 }
 
 /// The value `Version` as the driver package of a virtual disk has it, from a registry of Windows 11, for another class.
-fn driver_version(class: [u8; 4]) -> Data<'static> {
+fn driver_version(class: [u8; 4]) -> ValueData<'static> {
     let [a, b, c, d] = class;
     let bytes = [
         &[0x00, 0xFF, 0x09, 0x00, 0, 0, 0, 0, d, c, b, a, 0x25, 0xE3, 0xCE, 0x11, 0xBF, 0xC1][..],
         &[0x08, 0x00, 0x2B, 0xE1, 0x03, 0x18, 0x00, 0xC0, 0x97, 0x8C, 0x0F, 0xE7, 0xD7, 0x01],
         &[0xFC, 0x53, 0x68, 0x00, 0x5A, 0x00, 0x64, 0x00, 0, 0, 0, 0, 0, 0, 0, 0],
     ];
-    Data::of_bytes(bytes.concat())
+    ValueData::from_bytes(bytes.concat())
 }
 
 const NET: [u8; 4] = [0x4D, 0x36, 0xE9, 0x72];
@@ -81,14 +81,14 @@ const DISK: [u8; 4] = [0x4D, 0x36, 0xE9, 0x7B];
 const HDC: [u8; 4] = [0x4D, 0x36, 0xE9, 0x6A];
 const DISPLAY: [u8; 4] = [0x4D, 0x36, 0xE9, 0x68];
 
-fn driver_database(packages: &[(&str, Option<&str>, Data<'static>)]) -> Tree {
-    let mut list = Tree::new("DriverPackages");
+fn driver_database(packages: &[(&str, Option<&str>, ValueData<'static>)]) -> KeyTree {
+    let mut list = KeyTree::new("DriverPackages");
     for (key, name, version) in packages {
-        let mut package = Tree::new(*key).with_value("Version", version.clone());
-        package.values.extend(name.map(|name| (String::new(), Data::of_text(name))));
+        let mut package = KeyTree::new(*key).with_value("Version", version.clone());
+        package.values.extend(name.map(|name| (String::new(), ValueData::from_text(name))));
         list.keys.push(package);
     }
-    Tree::new("DriverDatabase").with_key(list)
+    KeyTree::new("DriverDatabase").with_key(list)
 }
 
 fn set(names: &[&str]) -> BTreeSet<String> {
@@ -101,14 +101,14 @@ fn version(revision: u32) -> Option<WindowsVersion> {
 
 #[test]
 fn all_that_an_image_says_is_read() {
-    let scratch = Scratch::new();
+    let scratch = ImageFixture::new();
     let kernel = Program { version: Some([10, 0, 26_100, 1]), ..Program::X64 };
     let current = vec![
-        ("CurrentVersion", Data::of_text("6.3")),
-        ("CurrentMajorVersionNumber", Data::of_u32(10)),
-        ("CurrentMinorVersionNumber", Data::of_u32(0)),
-        ("CurrentBuild", Data::of_text("26100")),
-        ("UBR", Data::of_u32(1_742)),
+        ("CurrentVersion", ValueData::from_text("6.3")),
+        ("CurrentMajorVersionNumber", ValueData::from_u32(10)),
+        ("CurrentMinorVersionNumber", ValueData::from_u32(0)),
+        ("CurrentBuild", ValueData::from_text("26100")),
+        ("UBR", ValueData::from_u32(1_742)),
     ];
     let packages = [
         ("WinPE-WMI-Package~31bf3856ad364e35~amd64~~10.0.26100.1", Some(0x70)),
@@ -125,7 +125,7 @@ fn all_that_an_image_says_is_read() {
         ("viostor.inf_amd64_2", None, driver_version(DISK)),
         ("mshdc.inf_amd64_3", Some("mshdc.inf"), driver_version(HDC)),
         ("display.inf_amd64_4", Some("display.inf"), driver_version(DISPLAY)),
-        ("cut.inf_amd64_5", Some("cut.inf"), Data::of_bytes([0; 20])),
+        ("cut.inf_amd64_5", Some("cut.inf"), ValueData::from_bytes([0; 20])),
     ];
     // Case does not matter.
     scratch
@@ -136,7 +136,7 @@ fn all_that_an_image_says_is_read() {
         .put("Windows/System32/drvload.exe", b"")
         .put("sms/bin/x64/TSBOOTSHELL.EXE", b"")
         .put("sms/bin/i386/other.exe", b"");
-    let expected = Windows {
+    let expected = WindowsFacts {
         architecture: Some(Architecture::X64),
         version: version(1_742),
         components: Some(set(&["WinPE-NetFx", "WinPE-Scripting", "WinPE-WMI"])),
@@ -151,16 +151,16 @@ fn all_that_an_image_says_is_read() {
     };
     let windows = scratch.read();
     assert_eq!(windows, expected);
-    assert_eq!(windows.lacking(&POWERSHELL), Some(vec!["WinPE-PowerShell"]));
+    assert_eq!(windows.missing_components(&POWERSHELL), Some(vec!["WinPE-PowerShell"]));
     assert_eq!(windows.has_powershell(), Some(false));
 }
 
 #[test]
 fn powershell_needs_all_of_its_components_where_these_are_known() {
-    let with = |components: Option<&[&str]>, has_powershell_program| Windows {
+    let with = |components: Option<&[&str]>, has_powershell_program| WindowsFacts {
         components: components.map(set),
         has_powershell_program,
-        ..Windows::default()
+        ..WindowsFacts::default()
     };
     assert_eq!(with(Some(&POWERSHELL), true).has_powershell(), Some(true));
     for at in 0..POWERSHELL.len() {
@@ -174,22 +174,22 @@ fn powershell_needs_all_of_its_components_where_these_are_known() {
 
 #[test]
 fn an_image_that_says_nothing_says_nothing() {
-    let scratch = Scratch::new();
+    let scratch = ImageFixture::new();
     scratch.put("Windows/System32/config/other", b"");
     let windows = scratch.read();
-    assert_eq!(windows, Windows::default());
-    assert!(!windows.is_there());
+    assert_eq!(windows, WindowsFacts::default());
+    assert!(!windows.is_windows());
 }
 
 #[test]
 fn the_driver_database_may_be_in_the_hive_of_the_system_and_the_version_that_of_the_kernel() {
-    let scratch = Scratch::new();
+    let scratch = ImageFixture::new();
     let drivers = driver_database(&[("net.inf_x86_1", Some("net.inf"), driver_version(NET))]);
     let kernel = Program { machine: 0x014C, version: Some([10, 0, 26_100, 7]), ..Program::X64 };
     scratch
         .put("Windows/System32/ntoskrnl.exe", kernel.bytes())
         .put("Windows/System32/config/SOFTWARE", hive(vec![path(r"Microsoft\Windows NT\CurrentVersion", vec![])]))
-        .put("Windows/System32/config/DRIVERS", hive(vec![Tree::new("Other")]))
+        .put("Windows/System32/config/DRIVERS", hive(vec![KeyTree::new("Other")]))
         .put("Windows/System32/config/SYSTEM", hive(vec![drivers]));
     let windows = scratch.read();
     assert_eq!((windows.architecture, windows.version), (Some(Architecture::X86), version(7)));
@@ -200,8 +200,9 @@ fn the_driver_database_may_be_in_the_hive_of_the_system_and_the_version_that_of_
 
 #[test]
 fn versions_before_windows_10_are_in_one_text() {
-    let scratch = Scratch::new();
-    let current = vec![("CurrentVersion", Data::of_text("6.3")), ("CurrentBuildNumber", Data::of_text("9600"))];
+    let scratch = ImageFixture::new();
+    let current =
+        vec![("CurrentVersion", ValueData::from_text("6.3")), ("CurrentBuildNumber", ValueData::from_text("9600"))];
     scratch.put("Windows/System32/config/SOFTWARE", software(current, &[]));
     let windows = scratch.read();
     assert_eq!(windows.version, Some(WindowsVersion { major: 6, minor: 3, build: 9_600, revision: 0 }));
@@ -210,7 +211,7 @@ fn versions_before_windows_10_are_in_one_text() {
 
 #[test]
 fn what_can_not_be_read_is_told_and_the_rest_is_read() {
-    let scratch = Scratch::new();
+    let scratch = ImageFixture::new();
     let mut cut = software(vec![], &[]);
     cut.truncate(4_096 + 100);
     scratch
@@ -228,16 +229,16 @@ fn what_can_not_be_read_is_told_and_the_rest_is_read() {
 /// A hive that another program wrote: hivexsh puts keys and values into an empty one.
 #[test]
 fn hives_that_hivex_wrote_are_read() {
-    let scratch = Scratch::new();
+    let scratch = ImageFixture::new();
     let empty = scratch.root.join("empty");
     fs::write(&empty, hive(vec![])).unwrap();
-    let hex = |data: Data| data.bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(",");
+    let hex = |data: ValueData| data.bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(",");
     let value = driver_version(DISK);
     let script = format!(
         "cd \\\nadd DriverDatabase\ncd DriverDatabase\nadd DriverPackages\ncd DriverPackages\n\
          add viostor.inf_amd64_520417bbc533faba\ncd viostor.inf_amd64_520417bbc533faba\n\
          setval 2\n@\nstring:oem35.inf\nVersion\nhex:{}:{}\ncommit {}\n",
-        Type::BYTES.0,
+        ValueType::BYTES.0,
         hex(value),
         scratch.root.join("made")
     );
@@ -292,18 +293,21 @@ fn damaged(bytes: &[u8], read: impl Fn(&[u8]) -> bool) {
 #[test]
 fn damaged_kernels_and_hives_are_refused_or_read_and_end_nothing() {
     let kernel = Program { version: Some([10, 0, 26_100, 1]), ..Program::X64 };
-    damaged(&kernel.bytes(), |bytes| super::read::kernel(bytes, &mut Windows::default()).is_ok());
-    let current = vec![("CurrentMajorVersionNumber", Data::of_u32(10)), ("CurrentBuild", Data::of_text("26100"))];
+    damaged(&kernel.bytes(), |bytes| super::read::read_kernel(bytes, &mut WindowsFacts::default()).is_ok());
+    let current =
+        vec![("CurrentMajorVersionNumber", ValueData::from_u32(10)), ("CurrentBuild", ValueData::from_text("26100"))];
     let packages = [
         ("WinPE-WMI-Package~31bf3856ad364e35~amd64~~10.0.26100.1", Some(0x70)),
         ("WinPE-NetFx-Package~31bf3856ad364e35~amd64~~10.0.26100.1", Some(0x60)),
     ];
-    damaged(&software(current, &packages), |bytes| super::read::software(bytes, &mut Windows::default()).is_ok());
+    damaged(&software(current, &packages), |bytes| {
+        super::read::read_software(bytes, &mut WindowsFacts::default()).is_ok()
+    });
     let drivers = [
         ("netvsc.inf_amd64_0123456789abcdef", Some("netvsc.inf"), driver_version(NET)),
         ("viostor.inf_amd64_2", None, driver_version(DISK)),
     ];
-    damaged(&hive(vec![driver_database(&drivers)]), |bytes| super::read::drivers(bytes).is_ok());
+    damaged(&hive(vec![driver_database(&drivers)]), |bytes| super::read::read_drivers(bytes).is_ok());
 }
 
 /// A hive in which very many keys have the same very long list of values would take hours to read.
@@ -311,13 +315,13 @@ fn damaged_kernels_and_hives_are_refused_or_read_and_end_nothing() {
 fn keys_that_share_their_values_are_refused() {
     let mut names: Vec<_> = (0..4_000).map(|n| format!("a{n}.inf_amd64_1")).collect();
     names.sort();
-    let mut list = Tree::new("DriverPackages");
-    list.keys = names.iter().map(|name| Tree::new(name.as_str())).collect();
-    let mut full = Tree::new("z.inf");
-    full.values = (0..20_000).map(|n| (format!("v{n}"), Data::of_u32(n))).collect();
+    let mut list = KeyTree::new("DriverPackages");
+    list.keys = names.iter().map(|name| KeyTree::new(name.as_str())).collect();
+    let mut full = KeyTree::new("z.inf");
+    full.values = (0..20_000).map(|n| (format!("v{n}"), ValueData::from_u32(n))).collect();
     list.keys.push(full);
-    let mut bytes = hive(vec![Tree::new("DriverDatabase").with_key(list)]);
-    assert!(super::read::drivers(&bytes).is_ok());
+    let mut bytes = hive(vec![KeyTree::new("DriverDatabase").with_key(list)]);
+    assert!(super::read::read_drivers(&bytes).is_ok());
     let record = |bytes: &[u8], name: &str| {
         let name = name.as_bytes();
         let at = bytes.windows(name.len()).position(|window| window == name).unwrap() - 76;
@@ -331,7 +335,7 @@ fn keys_that_share_their_values_are_refused() {
         bytes[at + 36..at + 44].copy_from_slice(&shared);
         from = at;
     }
-    let error = super::read::drivers(&bytes).unwrap_err().to_string();
+    let error = super::read::read_drivers(&bytes).unwrap_err().to_string();
     assert!(error.contains("more values than fit in it"), "{error}");
 }
 
@@ -343,14 +347,14 @@ fn large_hives_are_read_in_one_go() {
     }
     let made = |n_packages: usize| {
         let names: Vec<_> = (0..n_packages).map(|n| format!("e{n:06}.inf_amd64_0123456789abcdef")).collect();
-        let version = Data::of_bytes([&driver_version(NET).bytes[..], &[0; 200]].concat());
+        let version = ValueData::from_bytes([&driver_version(NET).bytes[..], &[0; 200]].concat());
         let packages: Vec<_> = names.iter().map(|name| (name.as_str(), None, version.clone())).collect();
         hive(vec![driver_database(&packages)])
     };
     for n_packages in [10_000, 40_000, 140_000] {
         let bytes = made(n_packages);
         let start = std::time::Instant::now();
-        let drivers = super::read::drivers(&bytes).unwrap().unwrap();
+        let drivers = super::read::read_drivers(&bytes).unwrap().unwrap();
         let took = start.elapsed();
         assert_eq!(drivers.network.len(), n_packages);
         println!("{n_packages} drivers, {} bytes: {took:?}", bytes.len());

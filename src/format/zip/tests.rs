@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 
 /// An archive, and where the parts of its first entry are, so that tests can damage them.
-struct Made {
+struct TestArchive {
     bytes: Vec<u8>,
     directory: usize,
 }
@@ -18,7 +18,7 @@ fn deflated(content: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
-fn make(files: &[(&str, u16, &[u8])]) -> Made {
+fn make(files: &[(&str, u16, &[u8])]) -> TestArchive {
     let (mut bytes, mut directory) = (Vec::new(), Vec::new());
     for (name, method, content) in files {
         let packed = if *method == 8 { deflated(content) } else { content.to_vec() };
@@ -38,7 +38,7 @@ fn make(files: &[(&str, u16, &[u8])]) -> Made {
     let [len, offset] = [directory.len(), at].map(|number| u32::try_from(number).unwrap().to_le_bytes());
     bytes.extend(directory);
     bytes.extend([&b"PK\x05\x06\0\0\0\0"[..], &n_files, &n_files, &len, &offset, &[0; 2]].concat());
-    Made { bytes, directory: at }
+    TestArchive { bytes, directory: at }
 }
 
 fn open(bytes: &[u8]) -> Result<Archive<Cursor<&[u8]>>> {

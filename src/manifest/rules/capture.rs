@@ -1,6 +1,6 @@
 //! Checks a `[capture]` table, as far as no source is needed.
 
-use crate::format::wim::capture::{Packing, fits_name, fitting_name};
+use crate::format::wim::capture::{ContentCompression, has_wim_extension, with_wim_extension};
 use crate::manifest::CaptureCompression;
 use crate::manifest::model::{NONE, WINDOWS};
 use crate::problem::{Place, Problem};
@@ -64,12 +64,13 @@ fn reference_pointers(doc: Doc<'_>) -> Vec<String> {
 fn check_extension(doc: Doc<'_>, problems: &mut Vec<Problem>) {
     let Some(path) = doc.str("/capture/path").filter(|path| !path.is_empty()) else { return };
     let is_solid = doc.str("/capture/compression") == Some(CaptureCompression::Solid.as_str());
-    let (packing, ends) = if is_solid { (Packing::Solid, "`.wim` or `.esd`") } else { (Packing::Lzx, "`.wim`") };
-    if fits_name(path, packing) {
+    let (packing, ends) =
+        if is_solid { (ContentCompression::Solid, "`.wim` or `.esd`") } else { (ContentCompression::Lzx, "`.wim`") };
+    if has_wim_extension(path, packing) {
         return;
     }
     let name = path.rsplit(['/', '\\']).next().unwrap_or(path);
-    let right = format!("{}{}", &path[..path.len() - name.len()], fitting_name(name));
+    let right = format!("{}{}", &path[..path.len() - name.len()], with_wim_extension(name));
     let message = format!("the output `{path}` is a WIM file, but its name does not end in {ends}");
     problems.push(
         Problem::error(message).at(doc.place("/capture/path"), "").help(format!("write a name such as `{right}`")),

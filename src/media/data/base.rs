@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::{Bootstrap, GUID, read_variables};
-use crate::format::container::{self, Algorithm, DEFAULT_PASSWORD, Header, Unreadable};
+use crate::format::media_variables_file::{self, DEFAULT_PASSWORD, VariablesCipher, VariablesError, VariablesHeader};
 use crate::limits::MAX_BASE_VARIABLES;
 use crate::secret::Secret;
 
@@ -15,7 +15,7 @@ pub struct BaseData {
     /// `TsmBootstrap.ini`.
     pub bootstrap: Bootstrap,
     /// Algorithm that its variables are encrypted with.
-    pub algorithm: Algorithm,
+    pub algorithm: VariablesCipher,
     /// Its variables in their order.
     pub variables: Vec<(String, Arc<Secret>)>,
     /// The texts of its other encrypted files, each with its path on the medium.
@@ -35,7 +35,7 @@ pub struct Encrypted {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoBase {
     /// A file can't be decrypted.
-    Unreadable(Unreadable),
+    Unreadable(VariablesError),
     /// The variables are not XML as media have it.
     NoVariables,
     /// There are more variables than [`MAX_BASE_VARIABLES`].
@@ -67,8 +67,8 @@ impl BaseData {
         let failed = |file: &Encrypted, why| (file.path.clone(), why);
         let unreadable = |file: &Encrypted, why| failed(file, NoBase::Unreadable(why));
         let bytes = variables.bytes.bytes();
-        let header = Header::read(bytes).map_err(|why| unreadable(variables, why))?;
-        let text = container::decode(bytes, password.unwrap_or(DEFAULT_PASSWORD));
+        let header = VariablesHeader::read(bytes).map_err(|why| unreadable(variables, why))?;
+        let text = media_variables_file::decode(bytes, password.unwrap_or(DEFAULT_PASSWORD));
         let text = text.map_err(|why| unreadable(variables, why))?;
         let read = read_variables(&text);
         if read.is_empty() || !text.contains("<MediaVarList") {
@@ -83,9 +83,9 @@ impl BaseData {
         let guid = data.guid().unwrap_or_default().to_owned();
         for file in policies {
             let keys = [password.unwrap_or(&guid), DEFAULT_PASSWORD];
-            let decoded = keys.map(|key| container::decode(file.bytes.bytes(), key));
+            let decoded = keys.map(|key| media_variables_file::decode(file.bytes.bytes(), key));
             let ([Ok(text), _] | [Err(_), Ok(text)]) = &decoded else {
-                return Err(unreadable(file, Unreadable::Password));
+                return Err(unreadable(file, VariablesError::Password));
             };
             data.policies.push((file.path.clone(), secret(text)));
         }

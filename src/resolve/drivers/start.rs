@@ -86,7 +86,7 @@ fn with_first_app(bytes: &[u8]) -> Result<Vec<u8>, String> {
             "its encoding is neither ANSI nor UTF-16 (little-endian), which Windows requires of INI files".into()
         );
     }
-    let text = inf::text(bytes);
+    let text = inf::decode_text(bytes);
     let (mut before, mut after) = (Vec::new(), Vec::new());
     let mut apps = vec![APP.to_owned()];
     let mut section = String::new();

@@ -10,7 +10,7 @@ use crate::content::{Content, Source, SourceFile, SourceKey, Stat};
 use crate::date::Date;
 use crate::digest::Digest;
 use crate::error::Result;
-use crate::format::wim::{Edit, Structure};
+use crate::format::wim::{ImageEdit, WimStructure};
 use crate::progress::Progress;
 use crate::store::{ObjectKey, ObjectKind};
 use crate::volume::{Folder, Node};
@@ -36,13 +36,13 @@ pub enum DerivedImage {
 /// The file is damaged, or can't hold the additions.
 pub fn derive_boot_image(known: &KnownWim, index: u32, additions: &Folder, date: Date) -> Result<DerivedImage> {
     let is_edited = additions.iter().len() > 0;
-    let edit = Edit { additions, removals: &[], date };
+    let edit = ImageEdit { additions, removals: &[], date };
     let (source, index, is_marked) = match &known.facts.packed {
         None => (Arc::clone(&known.source), index, known.facts.boot_index == Some(index)),
         Some(_) => {
             if is_edited && find_reexported(known, Some(index))?.is_none() {
                 // Report a wrong edit now, rather than after minutes of re-exporting.
-                let wim = Structure::read(Arc::clone(&known.source))?;
+                let wim = WimStructure::read(Arc::clone(&known.source))?;
                 wim.check_edit(index, &edit, &Progress::default())?;
             }
             match ensure_reexported(known, Some(index))? {
@@ -69,7 +69,7 @@ pub fn derive_boot_image(known: &KnownWim, index: u32, additions: &Folder, date:
         }
         let exported = wim.export(&[index], Some(1), progress)?;
         match is_edited {
-            true => Structure::read(Arc::new(Source::Pieced(exported)))?.edit(1, &edit, progress),
+            true => WimStructure::read(Arc::new(Source::Pieced(exported)))?.edit(1, &edit, progress),
             false => Ok(exported),
         }
     })?;
@@ -86,7 +86,7 @@ pub fn derive_boot_image(known: &KnownWim, index: u32, additions: &Folder, date:
 /// it.
 pub(super) fn with_progress<T>(
     known: &KnownWim,
-    wim: &Structure,
+    wim: &WimStructure,
     make: impl FnOnce(&Progress) -> Result<T>,
 ) -> Result<T> {
     match wim.integrity {

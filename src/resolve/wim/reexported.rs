@@ -16,7 +16,7 @@ use super::{KnownWim, changed, is_unchanged};
 use crate::content::{ByteRun, Pieced, Source, SourceFile, Stat};
 use crate::digest::Digest;
 use crate::error::Result;
-use crate::format::wim::{Compression, Structure, Wim, recipe, reexport};
+use crate::format::wim::{Wim, WimCompression, WimStructure, recipe, reexport};
 use crate::progress::Progress;
 use crate::store::{ObjectKey, ObjectKind, Objects};
 use crate::write::{copy_source, temporary_path};
@@ -38,7 +38,7 @@ pub struct PackedWim {
 
 /// Returns the properties of a file that can't be started; `None` for other files.
 pub(super) fn find_packing(wim: &Wim) -> Result<Option<PackedWim>> {
-    let is_lzms = wim.facts().compression == Compression::Lzms;
+    let is_lzms = wim.facts().compression == WimCompression::Lzms;
     if !is_lzms && !wim.may_be_solid()? {
         return Ok(None);
     }
@@ -108,8 +108,8 @@ pub(super) fn as_pieced(known: &KnownWim, source: &Source) -> Pieced {
 }
 
 /// Reads the structures of the file or its re-export.
-pub(super) fn read_structure(known: &KnownWim, source: &Source) -> Result<Structure> {
-    Structure::read(Arc::new(Source::Pieced(as_pieced(known, source))))
+pub(super) fn read_structure(known: &KnownWim, source: &Source) -> Result<WimStructure> {
+    WimStructure::read(Arc::new(Source::Pieced(as_pieced(known, source))))
 }
 
 fn note_made(known: &KnownWim, index: Option<u32>, file: SourceFile) -> SourceFile {

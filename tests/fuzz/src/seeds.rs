@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 use tsmedia::content::Content;
 use tsmedia::digest::Digest;
 use tsmedia::firmware::Firmware;
-use tsmedia::format::bcd::{self, Start};
+use tsmedia::format::bcd::{self, WindowsPeBoot};
 use tsmedia::format::certificate::{Certificate, pfx, private_key::PrivateKey, self_signed::self_signed};
 use tsmedia::format::partitions::PartitionScheme;
-use tsmedia::format::regf::{Data, Tree};
-use tsmedia::format::wim::header::{HEADER_LEN, Header};
-use tsmedia::format::wim::stored::{self, Words};
-use tsmedia::format::{container, fat, iso, ntfs, stick};
+use tsmedia::format::regf::{ValueData, KeyTree};
+use tsmedia::format::wim::header::{HEADER_LEN, WimHeader};
+use tsmedia::format::wim::uncompressed::{self, MediumText};
+use tsmedia::format::{media_variables_file, fat, iso, ntfs, stick};
 use tsmedia::layout::{Layout, Region, Slack};
 use tsmedia::plan::saved::SavedPlan;
 use tsmedia::sequence::xml;
@@ -95,10 +95,10 @@ pub fn sticks() -> Vec<Vec<u8>> {
 }
 
 pub fn wims() -> Vec<Vec<u8>> {
-    let seal = Content::bytes(stored::seal(Digest::hash(b"fuzz")));
+    let seal = Content::bytes(uncompressed::encode_seal(Digest::hash(b"fuzz")));
     let sha1s = HashMap::new();
-    let words = Words { created_by: Some("fuzz"), version: Some("1"), comment: None, sha1s: &sha1s, seal: &seal };
-    vec![bytes(&stored::layout(&volume(false), Slack::None, &words).expect("a WIM"))]
+    let words = MediumText { created_by: Some("fuzz"), version: Some("1"), comment: None, sha1s: &sha1s, seal: &seal };
+    vec![bytes(&uncompressed::layout(&volume(false), Slack::None, &words).expect("a WIM"))]
 }
 
 /// A QCOW2 disk of one MiB that has no cluster yet, and a fixed VHD.
@@ -125,9 +125,9 @@ pub fn virtual_disks() -> Vec<Vec<u8>> {
 }
 
 /// A resource of each WIM.
-fn resources(pick: fn(&Header, &[u8]) -> (u64, u64)) -> Vec<Vec<u8>> {
+fn resources(pick: fn(&WimHeader, &[u8]) -> (u64, u64)) -> Vec<Vec<u8>> {
     let resource = |wim: Vec<u8>| {
-        let (offset, len) = pick(&Header::parse(&wim).expect("a header"), &wim);
+        let (offset, len) = pick(&WimHeader::parse(&wim).expect("a header"), &wim);
         wim[offset as usize..(offset + len) as usize].to_vec()
     };
     wims().into_iter().map(resource).collect()
@@ -225,14 +225,14 @@ pub fn zips() -> Vec<Vec<u8>> {
 }
 
 fn key_and_certificate() -> (PrivateKey, Certificate) {
-    let key = PrivateKey::random().expect("a key");
+    let key = PrivateKey::generate().expect("a key");
     let certificate = self_signed(&key, "fuzz", date().unix(), date().unix() + 86_400).expect("a certificate");
     (key, certificate)
 }
 
 pub fn pfx() -> Vec<Vec<u8>> {
     let (key, certificate) = key_and_certificate();
-    vec![pfx::protected(&key, &certificate, &[], PASSWORD).expect("a file")]
+    vec![pfx::encode(&key, &certificate, &[], PASSWORD).expect("a file")]
 }
 
 pub fn certificates() -> Vec<Vec<u8>> {
@@ -262,23 +262,23 @@ fn base64(bytes: &[u8]) -> String {
 
 pub fn variables() -> Vec<Vec<u8>> {
     let text = "<MediaVarList Version=\"4.00.5300.0000\"><var name=\"a\"><![CDATA[b]]></var></MediaVarList>";
-    let algorithms = [container::Algorithm::TripleDes, container::Algorithm::Aes128, container::Algorithm::Aes256];
-    algorithms.map(|algorithm| container::encode(text, container::DEFAULT_PASSWORD, algorithm)).into()
+    let algorithms = [media_variables_file::VariablesCipher::TripleDes, media_variables_file::VariablesCipher::Aes128, media_variables_file::VariablesCipher::Aes256];
+    algorithms.map(|algorithm| media_variables_file::encode(text, media_variables_file::DEFAULT_PASSWORD, algorithm)).into()
 }
 
 pub fn hives() -> Vec<Vec<u8>> {
-    let key = |name: &str| Tree::new(name).with_value("number", Data::of_u32(7)).with_value("", Data::of_text("text"));
-    let tree = Tree::new("root")
+    let key = |name: &str| KeyTree::new(name).with_value("number", ValueData::from_u32(7)).with_value("", ValueData::from_text("text"));
+    let tree = KeyTree::new("root")
         .with_key(key("one").with_key(key("below")))
-        .with_key(key("two").with_value("large", Data::of_bytes(vec![5; 20_000])))
-        .with_value("texts", Data::of_texts(["a", "b"]));
+        .with_key(key("two").with_value("large", ValueData::from_bytes(vec![5; 20_000])))
+        .with_value("texts", ValueData::from_texts(["a", "b"]));
     vec![tree.to_hive(date()).expect("a hive"), stores().remove(0)]
 }
 
 pub fn stores() -> Vec<Vec<u8>> {
     let store = |firmware| {
-        let start = Start { firmware, boot_image: "\\sources\\boot.wim", boot_sdi: "\\boot\\boot.sdi" };
-        bcd::store(&start).to_bytes(date()).expect("a store")
+        let start = WindowsPeBoot { firmware, boot_image: "\\sources\\boot.wim", boot_sdi: "\\boot\\boot.sdi" };
+        bcd::windows_pe_store(&start).to_bytes(date()).expect("a store")
     };
     vec![store(Firmware::Bios), store(Firmware::Uefi)]
 }

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tsmedia::content::Content;
 use tsmedia::date::Date;
 use tsmedia::digest::Sha256;
-use tsmedia::format::bcd::Store;
+use tsmedia::format::bcd::BcdStore;
 use tsmedia::format::boot_program::BootProgram;
 use tsmedia::format::certificate::{Certificate, pem, pfx, private_key::PrivateKey};
 use tsmedia::format::inf::Inf;
@@ -20,14 +20,14 @@ use tsmedia::format::medium_tree::MediumTree;
 use tsmedia::format::regf::{self, Hive};
 use tsmedia::format::revocations::Revocations;
 use tsmedia::format::virtual_disk::VirtualDisk;
-use tsmedia::format::wim::header::Header;
+use tsmedia::format::wim::header::WimHeader;
 use tsmedia::format::wim::integrity::Integrity;
 use tsmedia::format::wim::metadata::Metadata;
 use tsmedia::format::wim::table::{parse_table, table_to_bytes};
 use tsmedia::format::wim::xml::Xml;
-use tsmedia::format::wim::{Wim, stored};
+use tsmedia::format::wim::{Wim, uncompressed};
 use tsmedia::format::zip::Archive;
-use tsmedia::format::{authenticode, container, fat, iso, ntfs, partitions, stick};
+use tsmedia::format::{authenticode, media_variables_file, fat, iso, ntfs, partitions, stick};
 use tsmedia::inputs::Inputs;
 use tsmedia::manifest::{self, Options, task_sequence};
 use tsmedia::map::Map;
@@ -172,8 +172,8 @@ fn read_virtual_disk(bytes: &[u8]) -> bool {
 }
 
 fn read_wim_header(bytes: &[u8]) -> bool {
-    let Some(header) = Header::parse(bytes) else { return false };
-    assert_eq!(Header::parse(&header.to_bytes()), Some(header));
+    let Some(header) = WimHeader::parse(bytes) else { return false };
+    assert_eq!(WimHeader::parse(&header.to_bytes()), Some(header));
     true
 }
 
@@ -208,7 +208,7 @@ fn read_wim(bytes: &[u8]) -> bool {
 }
 
 fn read_wim_medium(bytes: &[u8]) -> bool {
-    let is_one = stored::read(&mut Cursor::new(bytes)).is_ok();
+    let is_one = uncompressed::read(&mut Cursor::new(bytes)).is_ok();
     if is_one {
         check_map(bytes);
     }
@@ -257,11 +257,11 @@ fn read_certificate(bytes: &[u8]) -> bool {
 
 fn read_pem(bytes: &[u8]) -> bool {
     let is_key = PrivateKey::read(bytes).is_ok();
-    pem::certificates(bytes).is_ok() || is_key
+    pem::read_certificates(bytes).is_ok() || is_key
 }
 
 fn read_variables(bytes: &[u8]) -> bool {
-    container::decode(bytes, container::DEFAULT_PASSWORD).is_ok()
+    media_variables_file::decode(bytes, media_variables_file::DEFAULT_PASSWORD).is_ok()
 }
 
 /// Writing the tree of a registry hive gives a hive with the same tree, its keys sorted by name.
@@ -277,13 +277,13 @@ fn read_hive(bytes: &[u8]) -> bool {
     true
 }
 
-fn sort_keys(tree: &mut regf::Tree) {
+fn sort_keys(tree: &mut regf::KeyTree) {
     tree.keys.sort_by(|a, b| a.name.cmp(&b.name));
     tree.keys.iter_mut().for_each(sort_keys);
 }
 
 fn read_store(bytes: &[u8]) -> bool {
-    let Ok(store) = Hive::read(bytes).and_then(|hive| Store::read(&hive)) else { return false };
+    let Ok(store) = Hive::read(bytes).and_then(|hive| BcdStore::read(&hive)) else { return false };
     report::boot_store(&store, false);
     let _ = store.to_bytes(date());
     true

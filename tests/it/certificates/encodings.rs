@@ -64,7 +64,7 @@ fn issuers_are_found_where_openssl_finds_them() {
             assert_eq!(verifies(&other, &leaf), is_same, "openssl: {mask} {subject}");
             let other = read(&other);
             assert_eq!(certificate.is_issued_by(&other), is_same, "{mask} {subject}");
-            assert_eq!(certificate.is_signed_by(&other), Ok(()));
+            assert_eq!(certificate.check_signed_by(&other), Ok(()));
             assert!(other.is_self_issued());
             assert_eq!(other.subject().contains("Größen"), subject.contains("Größen"), "{}", other.subject());
         }
@@ -135,7 +135,7 @@ fn pem_is_read_whatever_its_lines_and_labels_are() {
         let file = folder.join("form.pem");
         fs::write(&file, form).unwrap();
         openssl(&["x509", "-in", file.as_str(), "-noout"]);
-        assert_eq!(pem::certificates(form.as_bytes()), Ok(vec![certificate.clone()]), "{form}");
+        assert_eq!(pem::read_certificates(form.as_bytes()), Ok(vec![certificate.clone()]), "{form}");
     }
     // Forms that openssl does not read.
     let with_blank_lines = text.replace('\n', "\n\n");
@@ -147,7 +147,12 @@ fn pem_is_read_whatever_its_lines_and_labels_are() {
         units(&format!("\u{feff}{text}"), u16::to_be_bytes),
         units(&text, u16::to_le_bytes),
     ] {
-        assert_eq!(pem::certificates(&form), Ok(vec![certificate.clone()]), "{:?}", String::from_utf8_lossy(&form));
+        assert_eq!(
+            pem::read_certificates(&form),
+            Ok(vec![certificate.clone()]),
+            "{:?}",
+            String::from_utf8_lossy(&form)
+        );
     }
 }
 
@@ -161,18 +166,18 @@ fn der_may_be_followed_by_other_bytes_and_stand_in_pkcs_7() {
         let file = folder.join("padded.der");
         fs::write(&file, &padded).unwrap();
         openssl(&["x509", "-inform", "DER", "-in", file.as_str(), "-noout"]);
-        assert_eq!(pem::certificates(&padded), Ok(vec![root.clone()]));
+        assert_eq!(pem::read_certificates(&padded), Ok(vec![root.clone()]));
         assert_eq!(Certificate::from_der(&padded).unwrap().fingerprint(), root.fingerprint());
     }
     let both = Ok(vec![root.clone(), issuing.clone()]);
-    assert_eq!(pem::certificates(&[root.der(), issuing.der()].concat()), both);
+    assert_eq!(pem::read_certificates(&[root.der(), issuing.der()].concat()), both);
     let (one, all) = (folder.join("root.pem"), folder.join("all.pem"));
     let text = ["root", "issuing"].map(|name| fs::read(folder.join(format!("{name}.pem"))).unwrap()).concat();
     fs::write(&all, text).unwrap();
     for form in ["DER", "PEM"] {
         for (file, expected) in [(&one, Ok(vec![root.clone()])), (&all, both.clone())] {
             let out = openssl(&["crl2pkcs7", "-nocrl", "-certfile", file.as_str(), "-outform", form]);
-            assert_eq!(pem::certificates(&out), expected, "{form}");
+            assert_eq!(pem::read_certificates(&out), expected, "{form}");
         }
     }
 }
@@ -188,7 +193,7 @@ fn serial_numbers_are_of_any_length_and_sign() {
         let arguments = ["x509", "-req", "-in", csr.as_str(), "-CA", issuer.as_str(), "-CAkey", root_key.as_str()];
         openssl(&[arguments.as_slice(), &["-set_serial", serial, "-out", out.as_str()]].concat());
         let certificate = read(&out);
-        assert!(certificate.is_signed_by(&read(&issuer)).is_ok(), "{serial}");
+        assert!(certificate.check_signed_by(&read(&issuer)).is_ok(), "{serial}");
     }
 }
 

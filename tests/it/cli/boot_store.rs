@@ -6,7 +6,7 @@ use std::process::Command;
 use serde_json::json;
 use tsmedia::date::Date;
 use tsmedia::firmware::Firmware;
-use tsmedia::format::bcd::{self, Device, Locator, Start, Store, Value};
+use tsmedia::format::bcd::{self, BcdDevice, BcdStore, BcdValue, DeviceLocator, WindowsPeBoot};
 
 use crate::fixtures::desk::Desk;
 
@@ -47,13 +47,13 @@ fn boot_stores_are_written_where_there_are_none_and_by_choice() {
 #[test]
 fn devices_that_are_searched_for_are_shown_by_their_paths_and_as_data() {
     let desk = Desk::empty();
-    let locate = |by: Locator| Value::Device(Device::Locate { by, within: None });
+    let locate = |by: DeviceLocator| BcdValue::Device(BcdDevice::Locate { by, within: None });
     let path = r"\windows\system32\boot\winload.efi";
     let store = store(Firmware::Uefi, r"\sources\boot.wim", r"\boot\boot.sdi", |store| {
         for element in store.objects.iter_mut().flat_map(|object| &mut object.elements) {
             match element.id {
-                0x1100_0001 => element.value = locate(Locator::Element(0x1200_0002)),
-                0x2100_0001 => element.value = locate(Locator::Path(r"\windows".into())),
+                0x1100_0001 => element.value = locate(DeviceLocator::Element(0x1200_0002)),
+                0x2100_0001 => element.value = locate(DeviceLocator::Path(r"\windows".into())),
                 _ => {}
             }
         }
@@ -86,8 +86,8 @@ fn what_is_no_boot_store_is_told() {
 }
 
 /// The store that starts these files, as somebody else might have changed it.
-fn store(firmware: Firmware, boot_image: &str, boot_sdi: &str, change: impl FnOnce(&mut Store)) -> Vec<u8> {
-    let mut store = bcd::store(&Start { firmware, boot_image, boot_sdi });
+fn store(firmware: Firmware, boot_image: &str, boot_sdi: &str, change: impl FnOnce(&mut BcdStore)) -> Vec<u8> {
+    let mut store = bcd::windows_pe_store(&WindowsPeBoot { firmware, boot_image, boot_sdi });
     change(&mut store);
     store.to_bytes(Date::EARLIEST).unwrap()
 }
@@ -110,7 +110,7 @@ fn stores_that_start_something_else_than_what_is_on_the_medium_are_told() {
         desk.put("boot-files/boot/bcd", bios);
         desk.put("boot-files/efi/microsoft/boot/bcd", uefi);
     };
-    let same = |_: &mut Store| {};
+    let same = |_: &mut BcdStore| {};
     let bios = store(Firmware::Bios, r"\SOURCES\Boot.wim", SDI, same);
     put(&bios, &store(Firmware::Uefi, BOOT_IMAGE, SDI, same));
     desk.put("boot-files/boot/boot.sdi", [b"$SDI0001".as_slice(), &[0; 600]].concat());
@@ -135,7 +135,7 @@ fn stores_that_start_something_else_than_what_is_on_the_medium_are_told() {
     let elsewhere = store(Firmware::Bios, BOOT_IMAGE, SDI, |store| {
         let elements = store.objects.iter_mut().flat_map(|object| &mut object.elements);
         elements.filter(|element| element.id == 0x2100_0001).for_each(|element| {
-            element.value = Value::Device(bcd::Device::Boot);
+            element.value = BcdValue::Device(bcd::BcdDevice::Boot);
         });
     });
     put(&elsewhere, &bios[..5_000]);

@@ -217,7 +217,7 @@ fn toml_without_end_is_refused_at_the_place_where_it_ends() {
 fn a_wim_medium_that_claims_a_terabyte_is_refused() {
     let desk = Desk::new();
     let mut image = desk.get("images/boot.wim");
-    let header = tsmedia::format::wim::header::Header::parse(&image).unwrap();
+    let header = tsmedia::format::wim::header::WimHeader::parse(&image).unwrap();
     let at = header.table.offset as usize;
     let mut table = image[at..at + header.table.len as usize].to_vec();
     for entry in table.chunks_exact_mut(50).filter(|entry| entry[7] & 2 == 0) {

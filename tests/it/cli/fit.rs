@@ -3,7 +3,7 @@
 use std::fs;
 
 use tsmedia::date::Date;
-use tsmedia::format::regf::{Data, Tree};
+use tsmedia::format::regf::{KeyTree, ValueData};
 
 use crate::fixtures::desk::{Desk, wimlib};
 
@@ -12,50 +12,50 @@ use test_fixtures::program::Program;
 const CONFIG: &str = "pe/Windows/System32/config";
 
 /// Keys within each other, the innermost given.
-fn within(path: &str, inner: Tree) -> Tree {
-    path.rsplit('\\').fold(inner, |tree, name| Tree::new(name).with_key(tree))
+fn within(path: &str, inner: KeyTree) -> KeyTree {
+    path.rsplit('\\').fold(inner, |tree, name| KeyTree::new(name).with_key(tree))
 }
 
-fn hive(keys: Vec<Tree>) -> Vec<u8> {
-    keys.into_iter().fold(Tree::new("ROOT"), Tree::with_key).to_hive(Date::EARLIEST).unwrap()
+fn hive(keys: Vec<KeyTree>) -> Vec<u8> {
+    keys.into_iter().fold(KeyTree::new("ROOT"), KeyTree::with_key).to_hive(Date::EARLIEST).unwrap()
 }
 
 /// A driver of a class, which has the number in `{4d36e9..-e325-11ce-bfc1-08002be10318}`, as the driver database has it.
-fn driver(name: &str, class: u8) -> Tree {
+fn driver(name: &str, class: u8) -> KeyTree {
     let mut version = vec![0, 0xFF, 9, 0, 0, 0, 0, 0, class, 0xE9, 0x36, 0x4D, 0x25, 0xE3, 0xCE, 0x11];
     version.extend([0xBF, 0xC1, 0x08, 0x00, 0x2B, 0xE1, 0x03, 0x18]);
     version.resize(48, 0);
-    let key = Tree::new(format!("{name}_amd64_0123456789abcdef"));
-    key.with_value("", Data::of_text(name)).with_value("Version", Data::of_bytes(version))
+    let key = KeyTree::new(format!("{name}_amd64_0123456789abcdef"));
+    key.with_value("", ValueData::from_text(name)).with_value("Version", ValueData::from_bytes(version))
 }
 
 const NET: u8 = 0x72;
 const DISK: u8 = 0x7B;
 
 /// A boot image that says so much of itself as those of Configuration Manager do.
-fn desk(drivers: Vec<Tree>) -> Desk {
+fn desk(drivers: Vec<KeyTree>) -> Desk {
     desk_with(&["WMI", "NetFx", "Scripting"], drivers)
 }
 
 /// The same with these components.
-fn desk_with(components: &[&str], drivers: Vec<Tree>) -> Desk {
+fn desk_with(components: &[&str], drivers: Vec<KeyTree>) -> Desk {
     let desk = Desk::new();
-    let mut packages = Tree::new("Packages");
+    let mut packages = KeyTree::new("Packages");
     for name in components {
         packages.keys.push(
-            Tree::new(format!("WinPE-{name}-Package~31bf3856ad364e35~amd64~~10.0.26100.1"))
-                .with_value("CurrentState", Data::of_u32(0x70)),
+            KeyTree::new(format!("WinPE-{name}-Package~31bf3856ad364e35~amd64~~10.0.26100.1"))
+                .with_value("CurrentState", ValueData::from_u32(0x70)),
         );
     }
-    let current = Tree::new("CurrentVersion")
-        .with_value("CurrentMajorVersionNumber", Data::of_u32(10))
-        .with_value("CurrentMinorVersionNumber", Data::of_u32(0))
-        .with_value("CurrentBuild", Data::of_text("26100"))
-        .with_value("UBR", Data::of_u32(1_742));
-    let software = Tree::new("Microsoft")
+    let current = KeyTree::new("CurrentVersion")
+        .with_value("CurrentMajorVersionNumber", ValueData::from_u32(10))
+        .with_value("CurrentMinorVersionNumber", ValueData::from_u32(0))
+        .with_value("CurrentBuild", ValueData::from_text("26100"))
+        .with_value("UBR", ValueData::from_u32(1_742));
+    let software = KeyTree::new("Microsoft")
         .with_key(within(r"Windows\CurrentVersion\Component Based Servicing", packages))
         .with_key(within("Windows NT", current));
-    let mut list = Tree::new("DriverPackages");
+    let mut list = KeyTree::new("DriverPackages");
     list.keys = drivers;
     desk.put(&format!("{CONFIG}/SOFTWARE"), hive(vec![software]));
     desk.put(&format!("{CONFIG}/DRIVERS"), hive(vec![within("DriverDatabase", list)]));
@@ -104,10 +104,10 @@ fn put_drivers(desk: &Desk) {
 
 /// The hive `SYSTEM` of a Windows PE with a scratch space of 32 MiB, or without a value for it.
 fn system(threshold: Option<u32>) -> Vec<u8> {
-    let select = Tree::new("Select").with_value("Current", Data::of_u32(1));
-    let filter = Tree::new("FBWF").with_value("Start", Data::of_u32(0));
+    let select = KeyTree::new("Select").with_value("Current", ValueData::from_u32(1));
+    let filter = KeyTree::new("FBWF").with_value("Start", ValueData::from_u32(0));
     let filter = match threshold {
-        Some(size) => filter.with_value("WinPECacheThreshold", Data::of_u32(size)),
+        Some(size) => filter.with_value("WinPECacheThreshold", ValueData::from_u32(size)),
         None => filter,
     };
     hive(vec![within(r"ControlSet001\Services", filter), select])
@@ -135,7 +135,7 @@ fn scratch_space_is_set_in_the_registry_of_the_boot_image() {
     desk.edit("scratch-space = 512", "scratch-space = 100");
     let mut seen = desk.see("check --site BER");
     desk.edit("scratch-space = 100", "scratch-space = 512");
-    desk.put(&format!("{CONFIG}/SYSTEM"), hive(vec![within("ControlSet001", Tree::new("Services"))]));
+    desk.put(&format!("{CONFIG}/SYSTEM"), hive(vec![within("ControlSet001", KeyTree::new("Services"))]));
     capture(&desk);
     seen += &desk.see("check --site BER");
     let mut open = system(None);
@@ -157,7 +157,7 @@ fn inspect_says_what_a_boot_image_is_and_check_where_it_does_not_fit() {
     seen += &desk.see("inspect images/boot.wim --json");
     seen += &desk.see("check --site BER");
     // Neither drivers nor programs, and a kernel for other processors than the description says.
-    desk.put(&format!("{CONFIG}/DRIVERS"), hive(vec![within("DriverDatabase", Tree::new("DriverPackages"))]));
+    desk.put(&format!("{CONFIG}/DRIVERS"), hive(vec![within("DriverDatabase", KeyTree::new("DriverPackages"))]));
     desk.put("pe/Windows/System32/ntoskrnl.exe", Program { machine: 0x014C, ..Program::X64 }.bytes());
     fs::remove_dir_all(desk.path("pe/sms")).unwrap();
     capture(&desk);

@@ -8,7 +8,7 @@ use std::process::{Command, Output};
 use tsmedia::date::Date;
 use tsmedia::firmware::Firmware;
 use tsmedia::foreign_text::is_printed;
-use tsmedia::format::bcd::{self, Start};
+use tsmedia::format::bcd::{self, WindowsPeBoot};
 
 use crate::fixtures::authority::{key, openssl};
 use crate::fixtures::desk::{Desk, wimlib};
@@ -124,7 +124,7 @@ fn put_disc(desk: &Desk) {
         format!("format-version = 1\nlabel = {said}\nid = \"{digits}\"\nsite = {said}\nname = {said}\nset = {said}\ndisc = '1'\n{said} = {said}\n"),
     );
     let path = format!(r"\sources\{NAME}");
-    let store = bcd::store(&Start { firmware: Firmware::Bios, boot_image: &path, boot_sdi: &path });
+    let store = bcd::windows_pe_store(&WindowsPeBoot { firmware: Firmware::Bios, boot_image: &path, boot_sdi: &path });
     desk.put("tree/boot/bcd", store.to_bytes(Date::EARLIEST).unwrap());
     desk.put(&format!("tree/{PLACEHOLDER}/{PLACEHOLDER}"), "content");
     for (name, more) in [("joliet.iso", &["-J"][..]), ("udf.iso", &["-J", "-udf"])] {

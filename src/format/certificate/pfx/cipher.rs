@@ -1,6 +1,7 @@
-//! What PKCS #12 files are protected with: PBES1 with the keys of RFC 7292 (B), PBES2 of RFC 8018 (6.2), and the MAC.
+//! Encryption of PKCS #12 files: PBES1 with the key derivation of RFC 7292 (B), PBES2 of RFC 8018 (6.2), and
+//! the MAC.
 //!
-//! Files say themselves how often a password is hashed; all hashing for one file together is bounded.
+//! Files set their own number of hash iterations; the total per file is bounded.
 
 use aes::{Aes128, Aes192, Aes256};
 use cbc::cipher::block_padding::Pkcs7;
@@ -15,54 +16,54 @@ use zeroize::Zeroizing;
 
 use crate::limits::MAX_PFX_ITERATIONS;
 
-use super::{NotOpened, fields, not_one};
+use super::{PfxError, fields, malformed};
 
 const PBES2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.13");
 const PBKDF2: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.5.12");
-/// PBES1 with SHA-1 and 3DES of three keys (RFC 7292, C).
+/// OID of PBES1 with SHA-1 and three-key 3DES (RFC 7292, C).
 pub(super) const SHA1_3DES: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.12.1.3");
 pub(super) const SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.14.3.2.26");
 
-/// How much hashing is left.
-pub(super) struct Work(u32);
+/// Hash iterations that are left for a file.
+pub(super) struct IterationBudget(u32);
 
-impl Default for Work {
+impl Default for IterationBudget {
     fn default() -> Self {
         Self(MAX_PFX_ITERATIONS)
     }
 }
 
-impl Work {
-    fn take(&mut self, iterations: u32) -> Result<(), NotOpened> {
+impl IterationBudget {
+    fn spend(&mut self, iterations: u32) -> Result<(), PfxError> {
         let left = self.0.checked_sub(iterations).filter(|_| iterations > 0);
-        self.0 = left.ok_or_else(|| NotOpened::Unsupported(format!("protected with {iterations} iterations")))?;
+        self.0 = left.ok_or_else(|| PfxError::Unsupported(format!("protected with {iterations} iterations")))?;
         Ok(())
     }
 }
 
-/// A password in both ways that files take it.
+/// A password in both encodings.
 pub(super) struct Password {
-    /// As PBES1 and the MAC have it: UTF-16, big endian, with a zero at the end (RFC 7292, B.1).
+    /// UTF-16, big-endian, with a terminating NUL, for PBES1 and the MAC (RFC 7292, B.1).
     wide: Zeroizing<Vec<u8>>,
-    /// As PBES2 has it: UTF-8.
+    /// UTF-8, for PBES2.
     plain: Zeroizing<Vec<u8>>,
 }
 
 impl Password {
     pub(super) fn new(password: &str) -> Self {
-        // Room for all of it from the start: growing would leave copies behind.
+        // Allocated in full: growing would leave copies of the password in freed memory.
         let mut wide = Zeroizing::new(Vec::with_capacity(2 * password.len() + 2));
         password.encode_utf16().chain([0]).for_each(|unit| wide.extend(unit.to_be_bytes()));
         Self { wide, plain: Zeroizing::new(password.as_bytes().to_vec()) }
     }
 
-    /// No password, which some programs take an empty one for: nothing, without the zero.
+    /// Empty password without the terminating NUL, as some programs encode it.
     pub(super) fn none() -> Self {
         Self { wide: Zeroizing::default(), plain: Zeroizing::default() }
     }
 }
 
-/// Makes keys of a password, for one purpose each (RFC 7292, B.3).
+/// Purpose of a derived key: the ID byte of RFC 7292, B.3.
 #[derive(Clone, Copy)]
 enum Purpose {
     Key = 1,
@@ -70,8 +71,8 @@ enum Purpose {
     Mac = 3,
 }
 
-/// The key derivation of RFC 7292, B.2. `block_len` is v, the block of the hash.
-fn derived<H: Digest>(
+/// Derives key material (RFC 7292, B.2). `block_len` is the block length of the hash, `v` in the RFC.
+fn derive<H: Digest>(
     password: &Password,
     salt: &[u8],
     purpose: Purpose,
@@ -96,6 +97,7 @@ fn derived<H: Digest>(
             out.truncate(len);
             return out;
         }
+        // I = (I + B + 1) mod 2^v for each block of I (step 6.C), where B is the hash, repeated.
         let added: Vec<u8> = hash.iter().copied().cycle().take(block_len).collect();
         for block in input.chunks_exact_mut(block_len) {
             let mut carry = 1;
@@ -108,8 +110,8 @@ fn derived<H: Digest>(
     }
 }
 
-/// The digests that MACs are made with, by number, with the blocks that they take.
-fn mac_of(
+/// Calculates a MAC; `None` if the digest algorithm is unknown.
+fn compute_mac(
     hash: ObjectIdentifier,
     password: &Password,
     salt: &[u8],
@@ -124,60 +126,66 @@ fn mac_of(
         Some(Zeroizing::new(mac.into_bytes().to_vec()))
     }
     let mac = Purpose::Mac;
+    // Block and output length of each hash in bytes.
     match hash.to_string().as_str() {
-        "1.3.14.3.2.26" => made::<Sha1>(&derived::<Sha1>(password, salt, mac, iterations, 64, 20), data),
-        "2.16.840.1.101.3.4.2.1" => made::<Sha256>(&derived::<Sha256>(password, salt, mac, iterations, 64, 32), data),
-        "2.16.840.1.101.3.4.2.2" => made::<Sha384>(&derived::<Sha384>(password, salt, mac, iterations, 128, 48), data),
-        "2.16.840.1.101.3.4.2.3" => made::<Sha512>(&derived::<Sha512>(password, salt, mac, iterations, 128, 64), data),
+        "1.3.14.3.2.26" => made::<Sha1>(&derive::<Sha1>(password, salt, mac, iterations, 64, 20), data),
+        "2.16.840.1.101.3.4.2.1" => made::<Sha256>(&derive::<Sha256>(password, salt, mac, iterations, 64, 32), data),
+        "2.16.840.1.101.3.4.2.2" => made::<Sha384>(&derive::<Sha384>(password, salt, mac, iterations, 128, 48), data),
+        "2.16.840.1.101.3.4.2.3" => made::<Sha512>(&derive::<Sha512>(password, salt, mac, iterations, 128, 64), data),
         _ => None,
     }
 }
 
-/// The MAC of a file that is written.
+/// Calculates the MAC of a new file.
 pub(super) fn sha1_mac(password: &Password, salt: &[u8], iterations: u32, data: &[u8]) -> Zeroizing<Vec<u8>> {
-    mac_of(SHA1, password, salt, iterations, data).unwrap_or_default()
+    compute_mac(SHA1, password, salt, iterations, data).unwrap_or_default()
 }
 
-/// The password, if the MAC (RFC 7292, 4: digest info, salt, iterations) is made with it.
-pub(super) fn checked(password: &str, mac: AnyRef<'_>, data: &[u8], work: &mut Work) -> Result<Password, NotOpened> {
+/// Verifies the MAC of a file (RFC 7292, 4) and returns the password in the encoding that matched.
+pub(super) fn check_password(
+    password: &str,
+    mac: AnyRef<'_>,
+    data: &[u8],
+    work: &mut IterationBudget,
+) -> Result<Password, PfxError> {
     let parts = fields(mac.value())?;
-    let [info, salt, rest @ ..] = parts.as_slice() else { return Err(not_one("its MAC is empty")) };
+    let [info, salt, rest @ ..] = parts.as_slice() else { return Err(malformed("its MAC is empty")) };
     let iterations = match rest.first() {
         Some(iterations) => {
-            iterations.decode_as::<u32>().map_err(|_| not_one("its MAC has no number of iterations"))?
+            iterations.decode_as::<u32>().map_err(|_| malformed("its MAC has no number of iterations"))?
         }
         None => 1,
     };
     let info = fields(info.value())?;
-    let [algorithm, digest] = info.as_slice() else { return Err(not_one("its MAC is empty")) };
-    let hash = algorithm_of(*algorithm)?.0;
+    let [algorithm, digest] = info.as_slice() else { return Err(malformed("its MAC is empty")) };
+    let hash = parse_algorithm(*algorithm)?.0;
     let mut candidates = vec![Password::new(password)];
     if password.is_empty() {
         candidates.push(Password::none());
     }
     for candidate in candidates {
-        work.take(iterations)?;
-        let made = mac_of(hash, &candidate, salt.value(), iterations, data)
-            .ok_or_else(|| NotOpened::Unsupported(format!("protected by a MAC of `{hash}`")))?;
+        work.spend(iterations)?;
+        let made = compute_mac(hash, &candidate, salt.value(), iterations, data)
+            .ok_or_else(|| PfxError::Unsupported(format!("protected by a MAC of `{hash}`")))?;
         if made.as_slice() == digest.value() {
             return Ok(candidate);
         }
     }
-    Err(NotOpened::WrongPassword)
+    Err(PfxError::WrongPassword)
 }
 
-/// An algorithm identifier: the number, and its parameters.
-fn algorithm_of(identifier: AnyRef<'_>) -> Result<(ObjectIdentifier, Option<AnyRef<'_>>), NotOpened> {
+/// Splits an algorithm identifier into OID and parameters.
+fn parse_algorithm(identifier: AnyRef<'_>) -> Result<(ObjectIdentifier, Option<AnyRef<'_>>), PfxError> {
     let parts = fields(identifier.value())?;
     let number = parts.first().and_then(|number| number.decode_as::<ObjectIdentifier>().ok());
-    Ok((number.ok_or_else(|| not_one("an algorithm has no number"))?, parts.get(1).copied()))
+    Ok((number.ok_or_else(|| malformed("an algorithm has no number"))?, parts.get(1).copied()))
 }
 
-/// How something is encrypted.
+/// Encryption algorithm with its parameters.
 pub(super) enum Protection<'a> {
-    /// With a key of RFC 7292, B, by SHA-1.
+    /// Key from the password as in RFC 7292, B, with SHA-1.
     Pbes1 { cipher: Pbes1, salt: &'a [u8], iterations: u32 },
-    /// With a key of PBKDF2.
+    /// Key from PBKDF2.
     Pbes2 { cipher: Pbes2, iv: &'a [u8], salt: &'a [u8], iterations: u32, prf: Prf },
 }
 
@@ -206,50 +214,51 @@ pub(super) enum Prf {
 }
 
 impl<'a> Protection<'a> {
-    /// What an algorithm identifier says.
-    pub(super) fn of(identifier: AnyRef<'a>) -> Result<Self, NotOpened> {
-        let (number, parameters) = algorithm_of(identifier)?;
-        let unsupported = |what: &str| NotOpened::Unsupported(format!("encrypted with {what}"));
-        let parameters = parameters.ok_or_else(|| not_one("an algorithm has no parameters"))?;
+    /// Parses an encryption algorithm identifier.
+    pub(super) fn parse(identifier: AnyRef<'a>) -> Result<Self, PfxError> {
+        let (number, parameters) = parse_algorithm(identifier)?;
+        let unsupported = |what: &str| PfxError::Unsupported(format!("encrypted with {what}"));
+        let parameters = parameters.ok_or_else(|| malformed("an algorithm has no parameters"))?;
         let parameters = fields(parameters.value())?;
-        let [first, second] = parameters.as_slice() else { return Err(not_one("an algorithm has no parameters")) };
+        let [first, second] = parameters.as_slice() else { return Err(malformed("an algorithm has no parameters")) };
         let cipher = match number.to_string().as_str() {
             "1.2.840.113549.1.12.1.3" => Pbes1::TripleDes3,
             "1.2.840.113549.1.12.1.4" => Pbes1::TripleDes2,
             "1.2.840.113549.1.12.1.5" => Pbes1::Rc2_128,
             "1.2.840.113549.1.12.1.6" => Pbes1::Rc2_40,
-            _ if number == PBES2 => return Self::pbes2(*first, *second),
+            _ if number == PBES2 => return Self::parse_pbes2(*first, *second),
             other => return Err(unsupported(&format!("`{other}`"))),
         };
-        let iterations = second.decode_as::<u32>().map_err(|_| not_one("an algorithm has no number of iterations"))?;
+        let iterations =
+            second.decode_as::<u32>().map_err(|_| malformed("an algorithm has no number of iterations"))?;
         Ok(Self::Pbes1 { cipher, salt: first.value(), iterations })
     }
 
-    /// The parameters of PBES2 (RFC 8018, A.4): how the key is made, and the cipher.
-    fn pbes2(derivation: AnyRef<'a>, cipher: AnyRef<'a>) -> Result<Self, NotOpened> {
-        let unsupported = |what: ObjectIdentifier| NotOpened::Unsupported(format!("encrypted with `{what}`"));
-        let (number, parameters) = algorithm_of(derivation)?;
+    /// Parses the parameters of PBES2 (RFC 8018, A.4).
+    fn parse_pbes2(derivation: AnyRef<'a>, cipher: AnyRef<'a>) -> Result<Self, PfxError> {
+        let unsupported = |what: ObjectIdentifier| PfxError::Unsupported(format!("encrypted with `{what}`"));
+        let (number, parameters) = parse_algorithm(derivation)?;
         if number != PBKDF2 {
             return Err(unsupported(number));
         }
-        let parameters = parameters.ok_or_else(|| not_one("a key derivation has no parameters"))?;
+        let parameters = parameters.ok_or_else(|| malformed("a key derivation has no parameters"))?;
         let parameters = fields(parameters.value())?;
         let [salt, iterations, rest @ ..] = parameters.as_slice() else {
-            return Err(not_one("a key derivation has no parameters"));
+            return Err(malformed("a key derivation has no parameters"));
         };
-        let iterations = iterations.decode_as::<u32>().map_err(|_| not_one("a key derivation has no iterations"))?;
-        // A length of the key may come between; the ciphers here have but one.
+        let iterations = iterations.decode_as::<u32>().map_err(|_| malformed("a key derivation has no iterations"))?;
+        // An optional key length may come between; all supported ciphers have a fixed one.
         let prf = match rest.last().filter(|last| der::Tagged::tag(*last) == der::Tag::Sequence) {
             None => Prf::Sha1,
-            Some(prf) => match algorithm_of(*prf)?.0.to_string().as_str() {
+            Some(prf) => match parse_algorithm(*prf)?.0.to_string().as_str() {
                 "1.2.840.113549.2.7" => Prf::Sha1,
                 "1.2.840.113549.2.9" => Prf::Sha256,
                 "1.2.840.113549.2.10" => Prf::Sha384,
                 "1.2.840.113549.2.11" => Prf::Sha512,
-                _ => return Err(unsupported(algorithm_of(*prf)?.0)),
+                _ => return Err(unsupported(parse_algorithm(*prf)?.0)),
             },
         };
-        let (number, iv) = algorithm_of(cipher)?;
+        let (number, iv) = parse_algorithm(cipher)?;
         let cipher = match number.to_string().as_str() {
             "2.16.840.1.101.3.4.1.2" => Pbes2::Aes128,
             "2.16.840.1.101.3.4.1.22" => Pbes2::Aes192,
@@ -257,33 +266,37 @@ impl<'a> Protection<'a> {
             "1.2.840.113549.3.7" => Pbes2::TripleDes,
             _ => return Err(unsupported(number)),
         };
-        let iv = iv.ok_or_else(|| not_one("a cipher has no start"))?.value();
+        let iv = iv.ok_or_else(|| malformed("a cipher has no start"))?.value();
         Ok(Self::Pbes2 { cipher, iv, salt: salt.value(), iterations, prf })
     }
 
-    /// The plain bytes, which are wiped when they are dropped.
+    /// Decrypts data. The result is wiped from memory when it is dropped.
     pub(super) fn decrypt(
         &self,
         encrypted: &[u8],
         password: &Password,
-        work: &mut Work,
-    ) -> Result<Zeroizing<Vec<u8>>, NotOpened> {
+        work: &mut IterationBudget,
+    ) -> Result<Zeroizing<Vec<u8>>, PfxError> {
         let plain = match self {
             Self::Pbes1 { cipher, salt, iterations } => {
-                // A key of 24 bytes takes two rounds, and the start of the chain one.
-                work.take(iterations.saturating_mul(3))?;
-                let made = |purpose, len| derived::<Sha1>(password, salt, purpose, *iterations, 64, len);
+                // 24 bytes of key take two rounds of SHA-1, the initialization vector one.
+                work.spend(iterations.saturating_mul(3))?;
+                let made = |purpose, len| derive::<Sha1>(password, salt, purpose, *iterations, 64, len);
                 let iv = made(Purpose::Iv, 8);
                 match cipher {
-                    Pbes1::TripleDes3 => decrypted::<cbc::Decryptor<TdesEde3>>(&made(Purpose::Key, 24), &iv, encrypted),
-                    Pbes1::TripleDes2 => decrypted::<cbc::Decryptor<TdesEde2>>(&made(Purpose::Key, 16), &iv, encrypted),
-                    Pbes1::Rc2_128 => decrypted_rc2(&made(Purpose::Key, 16), &iv, encrypted),
-                    Pbes1::Rc2_40 => decrypted_rc2(&made(Purpose::Key, 5), &iv, encrypted),
+                    Pbes1::TripleDes3 => {
+                        decrypt_cbc::<cbc::Decryptor<TdesEde3>>(&made(Purpose::Key, 24), &iv, encrypted)
+                    }
+                    Pbes1::TripleDes2 => {
+                        decrypt_cbc::<cbc::Decryptor<TdesEde2>>(&made(Purpose::Key, 16), &iv, encrypted)
+                    }
+                    Pbes1::Rc2_128 => decrypt_rc2(&made(Purpose::Key, 16), &iv, encrypted),
+                    Pbes1::Rc2_40 => decrypt_rc2(&made(Purpose::Key, 5), &iv, encrypted),
                 }
             }
             Self::Pbes2 { cipher, iv, salt, iterations, prf } => {
-                // SHA-1 gives 20 bytes a round, SHA-2 at least 32.
-                work.take(iterations.saturating_mul(2))?;
+                // SHA-1 gives 20 bytes a round, SHA-2 at least 32: two rounds at most.
+                work.spend(iterations.saturating_mul(2))?;
                 let mut key = Zeroizing::new([0; 32]);
                 let key = match cipher {
                     Pbes2::Aes128 => &mut key[..16],
@@ -297,33 +310,33 @@ impl<'a> Protection<'a> {
                     Prf::Sha512 => pbkdf2::pbkdf2_hmac::<Sha512>(&password.plain, salt, *iterations, key),
                 }
                 match cipher {
-                    Pbes2::Aes128 => decrypted::<cbc::Decryptor<Aes128>>(key, iv, encrypted),
-                    Pbes2::Aes192 => decrypted::<cbc::Decryptor<Aes192>>(key, iv, encrypted),
-                    Pbes2::Aes256 => decrypted::<cbc::Decryptor<Aes256>>(key, iv, encrypted),
-                    Pbes2::TripleDes => decrypted::<cbc::Decryptor<TdesEde3>>(key, iv, encrypted),
+                    Pbes2::Aes128 => decrypt_cbc::<cbc::Decryptor<Aes128>>(key, iv, encrypted),
+                    Pbes2::Aes192 => decrypt_cbc::<cbc::Decryptor<Aes192>>(key, iv, encrypted),
+                    Pbes2::Aes256 => decrypt_cbc::<cbc::Decryptor<Aes256>>(key, iv, encrypted),
+                    Pbes2::TripleDes => decrypt_cbc::<cbc::Decryptor<TdesEde3>>(key, iv, encrypted),
                 }
             }
         };
-        // Without a MAC, padding that is not right is all that tells of a wrong password.
-        plain.ok_or(NotOpened::WrongPassword)
+        // Without a MAC, only the padding tells that the password is wrong.
+        plain.ok_or(PfxError::WrongPassword)
     }
 }
 
-fn decrypted<C: KeyIvInit + BlockModeDecrypt>(key: &[u8], iv: &[u8], encrypted: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+fn decrypt_cbc<C: KeyIvInit + BlockModeDecrypt>(key: &[u8], iv: &[u8], encrypted: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let cipher = C::new_from_slices(key, iv).ok()?;
     cipher.decrypt_padded_vec::<Pkcs7>(encrypted).ok().map(Zeroizing::new)
 }
 
-/// RC2, whose effective key is as long as the key (RFC 2268).
-fn decrypted_rc2(key: &[u8], iv: &[u8], encrypted: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+/// Decrypts RC2, with an effective key length equal to that of the key (RFC 2268).
+fn decrypt_rc2(key: &[u8], iv: &[u8], encrypted: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let cipher = Rc2::new_with_eff_key_len(key, 8 * key.len());
     let cipher = cbc::Decryptor::inner_iv_slice_init(cipher, iv).ok()?;
     cipher.decrypt_padded_vec::<Pkcs7>(encrypted).ok().map(Zeroizing::new)
 }
 
-/// Bytes encrypted with 3DES and a key of RFC 7292, B, by SHA-1.
-pub(super) fn encrypted(plain: &[u8], password: &Password, salt: &[u8], iterations: u32) -> Vec<u8> {
-    let made = |purpose, len| derived::<Sha1>(password, salt, purpose, iterations, 64, len);
+/// Encrypts data with 3DES and a key derived as in RFC 7292, B, with SHA-1.
+pub(super) fn encrypt(plain: &[u8], password: &Password, salt: &[u8], iterations: u32) -> Vec<u8> {
+    let made = |purpose, len| derive::<Sha1>(password, salt, purpose, iterations, 64, len);
     let (key, iv) = (made(Purpose::Key, 24), made(Purpose::Iv, 8));
     let cipher = cbc::Encryptor::<TdesEde3>::new_from_slices(&key, &iv);
     cipher.map(|cipher| cipher.encrypt_padded_vec::<Pkcs7>(plain)).unwrap_or_default()

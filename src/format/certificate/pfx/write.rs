@@ -1,7 +1,7 @@
-//! Writing a PKCS #12 file: the key and the certificates, each encrypted with 3DES, under a MAC of SHA-1.
+//! Writer of PKCS #12 files: key and certificates encrypted with 3DES, and a MAC with SHA-1.
 //!
-//! The same key, certificates and password give the same bytes: salts are made of the key, which nobody knows who has
-//! not opened the file, in place of random ones. Two files of one key have the same salts only if they are the same.
+//! Reproducible: equal keys, certificates and passwords give equal bytes. Salts are derived from the
+//! private key, which is unknown to others, so they are as unpredictable as random ones.
 
 use der::asn1::{Any, ObjectIdentifier, OctetString};
 use der::{Encode, Sequence, Tag};
@@ -14,11 +14,11 @@ use super::{CERTIFICATE_BAG, DATA, ENCRYPTED_DATA, SHROUDED_KEY_BAG, X509};
 use crate::format::certificate::Certificate;
 use crate::format::certificate::private_key::PrivateKey;
 
-/// Ties a certificate to its key (RFC 2985, 5.5.2).
+/// OID of the attribute that links a certificate to its key (RFC 2985, 5.5.2).
 const LOCAL_KEY_ID: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.21");
-/// As Windows writes it.
+/// Key ID that Windows writes.
 const KEY_ID: [u8; 4] = [1, 0, 0, 0];
-/// As Windows has it.
+/// Iteration count that Windows writes.
 const ITERATIONS: u32 = 2_000;
 
 #[derive(Sequence)]
@@ -28,7 +28,7 @@ struct Pfx {
     mac: MacData,
 }
 
-/// RFC 2315, 7.
+/// Content info (RFC 2315, 7).
 #[derive(Sequence)]
 struct ContentInfo {
     kind: ObjectIdentifier,
@@ -49,7 +49,7 @@ struct DigestInfo {
     digest: OctetString,
 }
 
-/// RFC 2315, 13.
+/// Encrypted data (RFC 2315, 13).
 #[derive(Sequence)]
 struct EncryptedData {
     version: u8,
@@ -70,11 +70,11 @@ struct Bag {
     #[asn1(context_specific = "0", tag_mode = "EXPLICIT")]
     value: Any,
     #[asn1(optional = "true")]
-    attributes: Option<der::asn1::SetOfVec<Attribute>>,
+    attributes: Option<der::asn1::SetOfVec<BagAttribute>>,
 }
 
 #[derive(Sequence, PartialEq, Eq, PartialOrd, Ord, Clone, Debug, der::ValueOrd)]
-struct Attribute {
+struct BagAttribute {
     kind: ObjectIdentifier,
     values: der::asn1::SetOfVec<OctetString>,
 }
@@ -98,12 +98,12 @@ struct SaltAndIterations {
     iterations: u32,
 }
 
-/// The bytes of a file with a key, its certificate, and those of the authorities above it.
+/// Encodes a private key, its certificate and the certificates of its issuers as a PFX file.
 ///
 /// # Errors
 ///
-/// None that can happen: all of it was decoded before.
-pub fn protected(
+/// None in practice: all parts were decoded before.
+pub fn encode(
     key: &PrivateKey,
     certificate: &Certificate,
     others: &[Certificate],
@@ -116,15 +116,19 @@ pub fn protected(
 
     let key_salt = salt("key");
     let shrouded = ShroudedKey {
-        algorithm: pbe(&key_salt)?,
-        encrypted: OctetString::new(cipher::encrypted(key.pkcs8(), &password, &key_salt, ITERATIONS))?,
+        algorithm: encryption_algorithm(&key_salt)?,
+        encrypted: OctetString::new(cipher::encrypt(key.pkcs8(), &password, &key_salt, ITERATIONS))?,
     };
-    let keys = vec![Bag { kind: SHROUDED_KEY_BAG, value: Any::encode_from(&shrouded)?, attributes: Some(key_id()?) }];
+    let keys = vec![Bag {
+        kind: SHROUDED_KEY_BAG,
+        value: Any::encode_from(&shrouded)?,
+        attributes: Some(key_id_attribute()?),
+    }];
 
     let mut bags = Vec::new();
     for (at, certificate) in std::iter::once(certificate).chain(others).enumerate() {
         let bag = CertificateBag { kind: X509, der: OctetString::new(certificate.der())? };
-        let attributes = if at == 0 { Some(key_id()?) } else { None };
+        let attributes = if at == 0 { Some(key_id_attribute()?) } else { None };
         bags.push(Bag { kind: CERTIFICATE_BAG, value: Any::encode_from(&bag)?, attributes });
     }
     let certificate_salt = salt("certificates");
@@ -132,13 +136,15 @@ pub fn protected(
         version: 0,
         content: EncryptedContent {
             kind: DATA,
-            algorithm: pbe(&certificate_salt)?,
-            content: OctetString::new(cipher::encrypted(&bags.to_der()?, &password, &certificate_salt, ITERATIONS))?,
+            algorithm: encryption_algorithm(&certificate_salt)?,
+            content: OctetString::new(cipher::encrypt(&bags.to_der()?, &password, &certificate_salt, ITERATIONS))?,
         },
     };
 
-    let safes =
-        vec![ContentInfo { kind: ENCRYPTED_DATA, content: Any::encode_from(&encrypted)? }, data(keys.to_der()?)?];
+    let safes = vec![
+        ContentInfo { kind: ENCRYPTED_DATA, content: Any::encode_from(&encrypted)? },
+        plain_content(keys.to_der()?)?,
+    ];
     let safes = safes.to_der()?;
     let mac_salt = salt("mac");
     let mac = cipher::sha1_mac(&password, &mac_salt, ITERATIONS, &safes);
@@ -148,26 +154,26 @@ pub fn protected(
         salt: OctetString::new(mac_salt)?,
         iterations: ITERATIONS,
     };
-    Pfx { version: 3, safes: data(safes)?, mac }.to_der()
+    Pfx { version: 3, safes: plain_content(safes)?, mac }.to_der()
 }
 
-/// Content in clear.
-fn data(bytes: Vec<u8>) -> der::Result<ContentInfo> {
+/// Unencrypted content.
+fn plain_content(bytes: Vec<u8>) -> der::Result<ContentInfo> {
     Ok(ContentInfo { kind: DATA, content: Any::new(Tag::OctetString, bytes)? })
 }
 
-/// The identifier of 3DES with this salt.
-fn pbe(salt: &[u8; 8]) -> der::Result<AlgorithmIdentifierOwned> {
+/// Algorithm identifier of 3DES with a salt.
+fn encryption_algorithm(salt: &[u8; 8]) -> der::Result<AlgorithmIdentifierOwned> {
     let parameters = SaltAndIterations { salt: OctetString::new(*salt)?, iterations: ITERATIONS };
     Ok(AlgorithmIdentifierOwned { oid: cipher::SHA1_3DES, parameters: Some(Any::encode_from(&parameters)?) })
 }
 
-fn key_id() -> der::Result<der::asn1::SetOfVec<Attribute>> {
+fn key_id_attribute() -> der::Result<der::asn1::SetOfVec<BagAttribute>> {
     let values = der::asn1::SetOfVec::try_from(vec![OctetString::new(KEY_ID)?])?;
-    der::asn1::SetOfVec::try_from(vec![Attribute { kind: LOCAL_KEY_ID, values }])
+    der::asn1::SetOfVec::try_from(vec![BagAttribute { kind: LOCAL_KEY_ID, values }])
 }
 
-/// A salt that follows from the key and from what the file holds.
+/// Derives a salt from the private key and the contents of the file.
 fn salt(key: &PrivateKey, what: &str, held: &[u8]) -> [u8; 8] {
     let mut salt = [0; 8];
     if let Ok(mac) = <Hmac<Sha256> as KeyInit>::new_from_slice(key.pkcs8()) {

@@ -1,58 +1,58 @@
-//! Values that captures take and return.
+//! Types for options and results of a capture.
 
 use camino::Utf8Path;
 
-/// How contents are compressed.
+/// Compression of the contents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Packing {
-    /// Not at all.
+pub enum ContentCompression {
+    /// Uncompressed.
     None,
-    /// XPRESS: fast, and larger.
+    /// XPRESS: fast, but larger.
     Xpress,
-    /// LZX: what Windows itself uses.
+    /// LZX, the default in Windows.
     Lzx,
-    /// LZMS, many files together: smallest, slow, and nothing boots from it.
+    /// LZMS, many files together: smallest and slow, and not bootable.
     Solid,
 }
 
-/// Which files are left out.
+/// Files to leave out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exclusions<'a> {
-    /// Those that Windows' own capture leaves out: page files, what hibernation writes, recycle bins, restore points.
+    /// Files that Windows leaves out: page files, hibernation files, recycle bins, restore points.
     Windows,
-    /// Those that a file lists, in the format of `wimcapture --config` and DISM's `WimScript.ini`.
+    /// Files listed in the format of `wimcapture --config` and DISM's `WimScript.ini`.
     File(&'a Utf8Path),
-    /// None.
+    /// No files.
     None,
 }
 
-/// A file or folder that was left out, with all that is in it.
+/// A file or folder that was left out with its contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LeftOut {
-    /// From the root of the source.
+    /// Path from the root of the source.
     pub path: String,
-    /// Why.
+    /// Reason.
     pub why: WhyLeftOut,
 }
 
-/// Why a file was left out.
+/// Reason for leaving out a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WhyLeftOut {
-    /// The list of exclusions has it.
+    /// Listed in the exclusions.
     Listed,
-    /// It is of a kind that WIM files can't hold: encrypted, or a socket, pipe or device.
+    /// Not supported by WIM files: encrypted, or a socket, pipe or device.
     Unsupported,
     /// Its contents are not on the volume.
     Placeholder,
 }
 
-/// Marks of a file or folder of a new image.
+/// Attributes of a file or folder in a new image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attributes {
     /// `FILE_ATTRIBUTE_…`.
     pub flags: u32,
-    /// `IO_REPARSE_TAG_…` of a reparse point; 0 for all else.
+    /// `IO_REPARSE_TAG_…` of a reparse point, or 0.
     pub reparse_tag: u32,
-    /// `true` if it has a reparse point, and contents that are, at least in part, nowhere on its NTFS volume.
+    /// `true` for a reparse point whose contents are, at least partly, not on its NTFS volume.
     pub is_hollow: bool,
 }

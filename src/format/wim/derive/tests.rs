@@ -16,12 +16,12 @@ use crate::output::fixtures::noise;
 use crate::source::visit_piece;
 use crate::volume::Folder;
 
-struct Scratch {
+struct WimFixture {
     _folder: tempfile::TempDir,
     root: Utf8PathBuf,
 }
 
-impl Scratch {
+impl WimFixture {
     /// A folder with two trees, of which the second shares files with the first.
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
@@ -52,17 +52,17 @@ impl Scratch {
     }
 
     /// A WIM of both trees.
-    fn capture(&self, options: &[&str]) -> Structure {
+    fn capture(&self, options: &[&str]) -> WimStructure {
         let all = |first: &[&str]| self.wimlib(&[first, options].concat());
         all(&["capture", "one", "old.wim", "One", "--boot"]);
         all(&["append", "two", "old.wim", "Two"]);
         self.structure("old.wim")
     }
 
-    fn structure(&self, name: &str) -> Structure {
+    fn structure(&self, name: &str) -> WimStructure {
         let path = self.root.join(name);
         let stat = Stat::from_metadata(&fs::metadata(&path).unwrap());
-        Structure::read(Arc::new(Source::File(SourceFile { path, stat }))).unwrap()
+        WimStructure::read(Arc::new(Source::File(SourceFile { path, stat }))).unwrap()
     }
 
     /// Writes something that was put together, and has wimlib look at the whole of it.
@@ -124,11 +124,11 @@ const DATE: Date = Date::EARLIEST;
 
 #[test]
 fn an_edited_image_holds_what_it_held_and_what_was_put_in() {
-    let scratch = Scratch::new();
+    let scratch = WimFixture::new();
     for options in [&["--compress=LZX", "--check"][..], &["--compress=XPRESS"], &["--compress=none", "--check"]] {
         let old = scratch.capture(options);
         let removals = ["a/deep".to_owned(), "Windows/System32/file 7.txt".to_owned()];
-        let edit = Edit { additions: &additions(), removals: &removals, date: DATE };
+        let edit = ImageEdit { additions: &additions(), removals: &removals, date: DATE };
         let new = old.edit(1, &edit, &Progress::default()).unwrap();
         assert_eq!(new.key(), old.edit(1, &edit, &Progress::default()).unwrap().key());
         scratch.write(&new, "new.wim");
@@ -175,7 +175,7 @@ fn an_edited_image_holds_what_it_held_and_what_was_put_in() {
 
 #[test]
 fn what_is_exported_is_the_chosen_images_and_nothing_else() {
-    let scratch = Scratch::new();
+    let scratch = WimFixture::new();
     let old = scratch.capture(&["--compress=LZX", "--check"]);
     let new = old.export(&[2], Some(1), &Progress::default()).unwrap();
     scratch.write(&new, "new.wim");
@@ -194,8 +194,8 @@ fn what_is_exported_is_the_chosen_images_and_nothing_else() {
     assert!(scratch.wimlib(&["info", "marked.wim"]).contains("Boot Index:     2"));
     assert_eq!(marked.len(), old.source().len());
     // What is derived can be derived from again.
-    let exported = Structure::read(Arc::new(Source::Pieced(new))).unwrap();
-    let edit = Edit { additions: &additions(), removals: &[], date: DATE };
+    let exported = WimStructure::read(Arc::new(Source::Pieced(new))).unwrap();
+    let edit = ImageEdit { additions: &additions(), removals: &[], date: DATE };
     scratch.write(&exported.edit(1, &edit, &Progress::default()).unwrap(), "edited.wim");
     scratch.wimlib(&["verify", "edited.wim"]);
     assert_eq!(scratch.apply(&["edited.wim"]).len(), scratch.tree("two").len() + 8);
@@ -207,12 +207,12 @@ fn what_is_exported_is_the_chosen_images_and_nothing_else() {
 
 #[test]
 fn parts_are_short_enough_and_joined_they_are_the_whole() {
-    let scratch = Scratch::new();
+    let scratch = WimFixture::new();
     for options in [&["--compress=XPRESS", "--check"][..], &["--compress=LZX"]] {
         let old = scratch.capture(options);
         let parts = old.split(330_000, &Progress::default()).unwrap();
         assert!(parts.len() >= 2, "{}", parts.len());
-        let names: Vec<_> = (1..=parts.len()).map(|n| PartNames::Setup.of("part", n)).collect();
+        let names: Vec<_> = (1..=parts.len()).map(|n| PartNames::Setup.part_name("part", n)).collect();
         for (part, name) in parts.iter().zip(&names) {
             assert!(part.len() <= 330_000, "{}", part.len());
             scratch.write(part, name);
@@ -233,12 +233,15 @@ fn parts_are_short_enough_and_joined_they_are_the_whole() {
     let error = scratch.structure("old.wim").split(290_000, &Progress::default()).unwrap_err().to_string();
     assert!(error.contains("`linked` in image 1 takes 300 kB"), "{error}");
     assert_eq!(scratch.structure("old.wim").split(1 << 30, &Progress::default()).unwrap().len(), 1);
-    assert_eq!([1, 2].map(|n| PartNames::ConfigurationManager.of("install", n)), ["install000.swm", "install001.swm"]);
+    assert_eq!(
+        [1, 2].map(|n| PartNames::ConfigurationManager.part_name("install", n)),
+        ["install000.swm", "install001.swm"]
+    );
 }
 
 #[test]
 fn what_can_not_be_done_is_said_with_the_file() {
-    let scratch = Scratch::new();
+    let scratch = WimFixture::new();
     let solid = scratch.capture(&["--solid"]);
     for error in [
         solid.export(&[1], None, &Progress::default()).unwrap_err(),
@@ -257,7 +260,7 @@ fn what_can_not_be_done_is_said_with_the_file() {
         let mut additions = Folder::default();
         additions.insert(path, Content::bytes(*b"x")).unwrap();
         let error = old
-            .edit(1, &Edit { additions: &additions, removals, date: DATE }, &Progress::default())
+            .edit(1, &ImageEdit { additions: &additions, removals, date: DATE }, &Progress::default())
             .unwrap_err()
             .to_string();
         assert!(error.contains(why) && error.contains("old.wim"), "{error}");
@@ -266,7 +269,7 @@ fn what_can_not_be_done_is_said_with_the_file() {
 
 #[test]
 fn security_streams_and_short_names_of_a_windows_volume_are_kept() {
-    let scratch = Scratch::new();
+    let scratch = WimFixture::new();
     let run = |program: &str, arguments: &[&str]| {
         let output = Command::new(program).args(arguments).current_dir(&scratch.root).output().unwrap();
         assert!(output.status.success(), "{program}: {output:?}");
@@ -282,7 +285,7 @@ fn security_streams_and_short_names_of_a_windows_volume_are_kept() {
     assert!(!metadata.security.is_empty());
     assert_eq!(Metadata::parse(&metadata.to_bytes()).unwrap(), metadata);
     scratch.write(
-        &old.edit(1, &Edit { additions: &additions(), removals: &[], date: DATE }, &Progress::default()).unwrap(),
+        &old.edit(1, &ImageEdit { additions: &additions(), removals: &[], date: DATE }, &Progress::default()).unwrap(),
         "new.wim",
     );
     let dir = |name: &str| scratch.wimlib(&["dir", name, "1", "--detailed", "--path=/file.txt"]);
@@ -295,7 +298,7 @@ fn security_streams_and_short_names_of_a_windows_volume_are_kept() {
 
 #[test]
 fn a_damaged_wim_is_an_error_or_another_wim() {
-    let scratch = Scratch::new();
+    let scratch = WimFixture::new();
     let old = scratch.capture(&["--compress=XPRESS", "--check"]);
     let whole = fs::read(scratch.root.join("old.wim")).unwrap();
     let (table, xml) = (old.header.table, old.header.xml);
@@ -311,8 +314,8 @@ fn a_damaged_wim_is_an_error_or_another_wim() {
             let path = scratch.root.join("bad.wim");
             let stat = Stat::from_metadata(&fs::metadata(&path).unwrap());
             let source = Arc::new(Source::File(SourceFile { path, stat }));
-            let edit = Edit { additions: &Folder::default(), removals: &[], date: DATE };
-            let tried = Structure::read(source).and_then(|wim| {
+            let edit = ImageEdit { additions: &Folder::default(), removals: &[], date: DATE };
+            let tried = WimStructure::read(source).and_then(|wim| {
                 wim.edit(1, &edit, &Progress::default())?;
                 wim.export(&[2], Some(1), &Progress::default())?;
                 wim.split(400_000, &Progress::default())

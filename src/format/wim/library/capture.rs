@@ -1,4 +1,4 @@
-//! Making a WIM file of trees.
+//! Bindings for creating WIM files with wimlib.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::{CString, c_int, c_void};
@@ -12,57 +12,57 @@ use std::sync::OnceLock;
 use camino::{Utf8Path, Utf8PathBuf};
 use wimlib as sys;
 
-pub(in crate::format::wim) use super::Failure;
-use super::ntfs::{self, Refusal};
-use super::{Handle, c_text, check, initialise, text};
+pub(in crate::format::wim) use super::LibraryError;
+use super::ntfs::{self, MountRefusal};
+use super::{WimHandle, check_code, copy_text, initialise, to_c_string};
 use crate::error::Error;
-use crate::format::overlay_filter::Unfiltered;
+use crate::format::overlay_filter::UnfilteredVolume;
 use crate::format::partitions::Window;
-use crate::format::wim::capture::types::{Attributes, Exclusions, LeftOut, Packing, WhyLeftOut};
+use crate::format::wim::capture::types::{Attributes, ContentCompression, Exclusions, LeftOut, WhyLeftOut};
 use crate::progress::Progress;
 
-/// Why a capture ended.
-pub(in crate::format::wim) enum Ended {
-    /// The library failed; the texts are what it said itself before, each a line.
-    Failed(Failure, Vec<String>),
-    /// Windows sleeps on the volume.
+/// Reason why a capture failed.
+pub(in crate::format::wim) enum CaptureError {
+    /// wimlib failed, with the lines that it printed before.
+    Failed(LibraryError, Vec<String>),
+    /// Windows is hibernated on the volume.
     Hibernated,
-    /// A file of an NTFS volume can't be decompressed, and why.
+    /// A file of an NTFS volume can't be decompressed, with the reason.
     Damaged(String),
     /// A volume can't be read.
     Source(Error),
-    /// Somebody asked it to stop.
+    /// The user interrupted the capture.
     Interrupted,
-    /// A file or folder of the source can't be read.
+    /// A file or folder of the source can't be read, with the lines that wimlib printed.
     Unreadable(String, Vec<String>),
 }
 
-/// A tree to make an image of.
-pub(in crate::format::wim) enum Tree<'a> {
+/// Source of an image.
+pub(in crate::format::wim) enum LibraryTree<'a> {
     Folder(&'a Utf8Path),
     Ntfs(Window),
 }
 
-/// A WIM file that is being made. The order of the fields is that in which they have to go.
+/// A WIM file being created. Fields are dropped in their order: the handle before what it refers to.
 pub(in crate::format::wim) struct Builder<'p> {
-    handle: Handle,
-    /// WIM files whose contents are taken over, and read while it is written.
-    olds: Vec<Handle>,
-    /// Of images of NTFS volumes by their indexes: the files with a reparse point whose contents are nowhere.
+    handle: WimHandle,
+    /// WIM files with reused contents, which are read while this one is written.
+    olds: Vec<WimHandle>,
+    /// Files with a reparse point whose contents are not on the volume, by index of an image of an NTFS volume.
     hollow: HashMap<u32, HashSet<String>>,
-    watch: Lent<Watch<'p>>,
-    log: Log,
+    watch: Pinned<CaptureWatch<'p>>,
+    log: LibraryLog,
 }
 
-/// A value that the library has a pointer to: it stays where it is, and is freed after the handle.
-struct Lent<T>(NonNull<T>);
+/// A value that wimlib has a pointer to. It has a fixed address and is dropped after the handle.
+struct Pinned<T>(NonNull<T>);
 
-impl<T> Lent<T> {
+impl<T> Pinned<T> {
     fn new(value: T) -> Self {
         Self(NonNull::from(Box::leak(Box::new(value))))
     }
 
-    /// The value, while the library does nothing.
+    /// Borrows the value between calls of wimlib.
     fn get(&mut self) -> &mut T {
         // SAFETY: the pointer came from a box; the library uses it only within calls, and no call is under way while
         // somebody has this.
@@ -70,75 +70,82 @@ impl<T> Lent<T> {
     }
 }
 
-impl<T> Drop for Lent<T> {
+impl<T> Drop for Pinned<T> {
     fn drop(&mut self) {
         // SAFETY: the pointer came from a box and is freed once.
         drop(unsafe { Box::from_raw(self.0.as_ptr()) });
     }
 }
 
-/// What the library tells while it works.
-struct Watch<'p> {
+/// State of the progress callback.
+struct CaptureWatch<'p> {
     progress: &'p Progress,
     left_out: Vec<LeftOut>,
     unreadable: Option<String>,
-    /// How many bytes of the path of a source come before the path in it.
+    /// Length of the path of the source, which prefixes the paths of its files.
     root_len: usize,
     n_scanned: u64,
 }
 
 impl<'p> Builder<'p> {
-    /// A WIM file without images.
-    pub(in crate::format::wim) fn new(packing: Packing, progress: &'p Progress) -> Result<Self, Ended> {
+    /// Starts a WIM file without images.
+    pub(in crate::format::wim) fn new(
+        packing: ContentCompression,
+        progress: &'p Progress,
+    ) -> Result<Self, CaptureError> {
         initialise();
-        let log = Log::begin();
+        let log = LibraryLog::begin();
         let mut wim = ptr::null_mut();
         let compression = match packing {
-            Packing::None => sys::wimlib_compression_type_WIMLIB_COMPRESSION_TYPE_NONE,
-            Packing::Xpress => sys::wimlib_compression_type_WIMLIB_COMPRESSION_TYPE_XPRESS,
-            Packing::Lzx => sys::wimlib_compression_type_WIMLIB_COMPRESSION_TYPE_LZX,
-            Packing::Solid => sys::wimlib_compression_type_WIMLIB_COMPRESSION_TYPE_LZMS,
+            ContentCompression::None => sys::wimlib_compression_type_WIMLIB_COMPRESSION_TYPE_NONE,
+            ContentCompression::Xpress => sys::wimlib_compression_type_WIMLIB_COMPRESSION_TYPE_XPRESS,
+            ContentCompression::Lzx => sys::wimlib_compression_type_WIMLIB_COMPRESSION_TYPE_LZX,
+            ContentCompression::Solid => sys::wimlib_compression_type_WIMLIB_COMPRESSION_TYPE_LZMS,
         };
         // SAFETY: the place for the result is ours.
         let code = unsafe { sys::wimlib_create_new_wim(compression as _, &mut wim) };
-        let handle = check(code).and_then(|()| Handle::of(wim)).map_err(|failure| log.ended(failure))?;
-        Ok(Self::of(handle, progress, log))
+        let handle = check_code(code).and_then(|()| WimHandle::from_raw(wim)).map_err(|failure| log.failed(failure))?;
+        Ok(Self::with_handle(handle, progress, log))
     }
 
-    /// The images of a WIM file, to which others come. The file itself is not changed.
-    pub(in crate::format::wim) fn extend(path: &Utf8Path, progress: &'p Progress) -> Result<Self, Ended> {
-        let log = Log::begin();
-        let handle = Handle::open_images(path, None).map_err(|failure| log.ended(failure))?;
-        Ok(Self::of(handle, progress, log))
+    /// Starts with the images of an existing WIM file, which is not changed.
+    pub(in crate::format::wim) fn extend(path: &Utf8Path, progress: &'p Progress) -> Result<Self, CaptureError> {
+        let log = LibraryLog::begin();
+        let handle = WimHandle::open_images(path, None).map_err(|failure| log.failed(failure))?;
+        Ok(Self::with_handle(handle, progress, log))
     }
 
-    fn of(handle: Handle, progress: &'p Progress, log: Log) -> Self {
-        let watch = Lent::new(Watch { progress, left_out: Vec::new(), unreadable: None, root_len: 0, n_scanned: 0 });
+    /// Registers the progress callback.
+    fn with_handle(handle: WimHandle, progress: &'p Progress, log: LibraryLog) -> Self {
+        let watch =
+            Pinned::new(CaptureWatch { progress, left_out: Vec::new(), unreadable: None, root_len: 0, n_scanned: 0 });
         // SAFETY: the watch stays for as long as the handle is used, and is of the type that is expected.
-        unsafe { sys::wimlib_register_progress_function(handle.0.as_ptr(), Some(told), watch.0.as_ptr().cast()) };
+        unsafe {
+            sys::wimlib_register_progress_function(handle.0.as_ptr(), Some(on_progress), watch.0.as_ptr().cast())
+        };
         Self { handle, olds: Vec::new(), hollow: HashMap::new(), watch, log }
     }
 
-    /// How many images it has by now.
-    pub(in crate::format::wim) fn n_images(&self) -> Result<u32, Ended> {
-        self.handle.info().map(|info| info.facts.n_images).map_err(|failure| self.log.ended(failure))
+    /// Number of images so far.
+    pub(in crate::format::wim) fn n_images(&self) -> Result<u32, CaptureError> {
+        self.handle.info().map(|info| info.facts.n_images).map_err(|failure| self.log.failed(failure))
     }
 
-    /// Has contents that another WIM file holds taken from there. Returns its number, for templates.
-    pub(in crate::format::wim) fn reuse(&mut self, path: &Utf8Path) -> Result<usize, Ended> {
-        let old = Handle::open_images(path, None).map_err(|failure| self.log.ended(failure))?;
+    /// Reuses contents of another WIM file. Returns its number for [`reuse_unchanged`](Self::reuse_unchanged).
+    pub(in crate::format::wim) fn reuse(&mut self, path: &Utf8Path) -> Result<usize, CaptureError> {
+        let old = WimHandle::open_images(path, None).map_err(|failure| self.log.failed(failure))?;
         let mut olds = [old.0.as_ptr()];
         // SAFETY: both are open; the other one is kept until this one has been written and freed.
         let code = unsafe { sys::wimlib_reference_resources(self.handle.0.as_ptr(), olds.as_mut_ptr(), 1, 0) };
         self.olds.push(old);
-        self.result(code)?;
+        self.check_result(code)?;
         Ok(self.olds.len() - 1)
     }
 
-    /// Adds an image of a WIM file, or all of them, as they are described there. Marked to start is the one, or which
-    /// of all is there.
-    pub(in crate::format::wim) fn take(&mut self, path: &Utf8Path, index: Option<u32>) -> Result<(), Ended> {
-        let old = Handle::open_images(path, index).map_err(|failure| self.log.ended(failure))?;
+    /// Exports an image of another WIM file, or all of them, with their properties. A single image becomes the boot
+    /// image; otherwise the boot index is kept.
+    pub(in crate::format::wim) fn take(&mut self, path: &Utf8Path, index: Option<u32>) -> Result<(), CaptureError> {
+        let old = WimHandle::open_images(path, index).map_err(|failure| self.log.failed(failure))?;
         let index = index.map_or(sys::WIMLIB_ALL_IMAGES, |index| index as c_int);
         // SAFETY: both are open, and the other one is kept until this one has been written and freed; names and
         // descriptions that are not given are those of the images. The structure is plain numbers, for which zeros
@@ -156,46 +163,46 @@ impl<'p> Builder<'p> {
             }
         };
         self.olds.push(old);
-        self.result(code)
+        self.check_result(code)
     }
 
-    /// Adds a tree as the last image, and says what was left out.
+    /// Adds a tree as the last image, and returns the files that were left out.
     pub(in crate::format::wim) fn add(
         &mut self,
-        tree: Tree,
+        tree: LibraryTree,
         name: &str,
         exclusions: Exclusions,
-    ) -> Result<Vec<LeftOut>, Ended> {
+    ) -> Result<Vec<LeftOut>, CaptureError> {
         let mut flags = sys::WIMLIB_ADD_FLAG_VERBOSE | sys::WIMLIB_ADD_FLAG_EXCLUDE_VERBOSE;
         let config = match exclusions {
             Exclusions::Windows => {
                 flags |= sys::WIMLIB_ADD_FLAG_WINCONFIG;
                 None
             }
-            Exclusions::File(path) => Some(self.text(path.as_str())?),
+            Exclusions::File(path) => Some(self.c_string(path.as_str())?),
             Exclusions::None => None,
         };
         let watch = self.watch.get();
-        // A tree that couldn't be added before may have left some of its own.
+        // State of an earlier tree that could not be added.
         (watch.root_len, watch.unreadable) = (0, None);
         watch.left_out.clear();
         let source = match tree {
-            Tree::Folder(path) => {
-                // Access rights of Linux mean nothing to Windows, and links stay as they are.
+            LibraryTree::Folder(path) => {
+                // Linux permissions mean nothing to Windows, and the targets of links are not changed.
                 flags |= sys::WIMLIB_ADD_FLAG_NO_ACLS | sys::WIMLIB_ADD_FLAG_NORPFIX;
                 self.watch.get().root_len = path.as_str().len();
                 path.to_owned()
             }
-            Tree::Ntfs(volume) => {
-                // The whole volume is captured, so links that lead within it may follow it to another drive letter.
+            LibraryTree::Ntfs(volume) => {
+                // The whole volume is captured, so absolute links into it may be adapted to another drive letter.
                 flags |= sys::WIMLIB_ADD_FLAG_NTFS | sys::WIMLIB_ADD_FLAG_RPFIX;
-                let volume = Unfiltered::new(volume, self.watch.get().progress).map_err(Ended::Source)?;
+                let volume = UnfilteredVolume::new(volume, self.watch.get().progress).map_err(CaptureError::Source)?;
                 self.hollow.insert(self.n_images()? + 1, volume.hollow_paths());
-                ntfs::lend(volume);
+                ntfs::lend_volume(volume);
                 Utf8PathBuf::from("the lent volume")
             }
         };
-        let (source, name) = (self.text(source.as_str())?, self.text(name)?);
+        let (source, name) = (self.c_string(source.as_str())?, self.c_string(name)?);
         // SAFETY: all texts end in zeros and live until the call returns.
         let code = unsafe {
             sys::wimlib_add_image(
@@ -206,18 +213,18 @@ impl<'p> Builder<'p> {
                 flags as c_int,
             )
         };
-        self.result(code)?;
+        self.check_result(code)?;
         Ok(std::mem::take(&mut self.watch.get().left_out))
     }
 
-    /// Shows every file and folder of an image with its path, its root aside, in no particular order.
+    /// Calls `show` for every file and folder of an image with its path, except its root, in no particular order.
     pub(in crate::format::wim) fn visit(
         &mut self,
         index: u32,
         show: &mut dyn FnMut(&str, Attributes),
-    ) -> Result<(), Ended> {
-        let root = self.text("/")?;
-        let mut visit = Visit { show, hollow: self.hollow.get(&index) };
+    ) -> Result<(), CaptureError> {
+        let root = self.c_string("/")?;
+        let mut visit = ImageVisit { show, hollow: self.hollow.get(&index) };
         // SAFETY: the path ends in a zero; the callback gets the visit back as the very type that is passed here, while
         // it is borrowed by nobody else.
         let code = unsafe {
@@ -226,101 +233,112 @@ impl<'p> Builder<'p> {
                 index as c_int,
                 root.as_ptr(),
                 sys::WIMLIB_ITERATE_DIR_TREE_FLAG_RECURSIVE as c_int,
-                Some(shown),
-                ptr::from_mut::<Visit>(&mut visit).cast(),
+                Some(on_entry),
+                ptr::from_mut::<ImageVisit>(&mut visit).cast(),
             )
         };
-        self.result(code)
+        self.check_result(code)
     }
 
-    /// Takes a file or folder out of an image.
-    pub(in crate::format::wim) fn remove(&mut self, index: u32, path: &str) -> Result<(), Ended> {
-        let path = self.text(path)?;
+    /// Removes a file or folder from an image.
+    pub(in crate::format::wim) fn remove(&mut self, index: u32, path: &str) -> Result<(), CaptureError> {
+        let path = self.c_string(path)?;
         let flags = sys::WIMLIB_DELETE_FLAG_RECURSIVE as c_int;
         // SAFETY: the path ends in a zero.
         let code = unsafe { sys::wimlib_delete_path(self.handle.0.as_ptr(), index as c_int, path.as_ptr(), flags) };
-        self.result(code)
+        self.check_result(code)
     }
 
-    /// Has the files of an image that are as they were in an image of an old WIM file taken from there unread.
-    pub(in crate::format::wim) fn compare(&mut self, index: u32, old: usize, old_index: u32) -> Result<(), Ended> {
+    /// Reuses the contents of files that are unchanged since an image of an old WIM file, without reading them.
+    pub(in crate::format::wim) fn reuse_unchanged(
+        &mut self,
+        index: u32,
+        old: usize,
+        old_index: u32,
+    ) -> Result<(), CaptureError> {
         let old = self.olds[old].0.as_ptr();
         // SAFETY: both are open.
         let code = unsafe {
             sys::wimlib_reference_template_image(self.handle.0.as_ptr(), index as c_int, old, old_index as c_int, 0)
         };
-        self.result(code)
+        self.check_result(code)
     }
 
-    /// Sets a value of an image's XML.
-    pub(in crate::format::wim) fn describe(&mut self, index: u32, key: &str, value: &str) -> Result<(), Ended> {
-        let (key, value) = (self.text(key)?, self.text(value)?);
+    /// Sets a property in the XML of an image.
+    pub(in crate::format::wim) fn set_property(
+        &mut self,
+        index: u32,
+        key: &str,
+        value: &str,
+    ) -> Result<(), CaptureError> {
+        let (key, value) = (self.c_string(key)?, self.c_string(value)?);
         // SAFETY: the texts end in zeros; the library copies them.
         let code = unsafe {
             sys::wimlib_set_image_property(self.handle.0.as_ptr(), index as c_int, key.as_ptr(), value.as_ptr())
         };
-        self.result(code)
+        self.check_result(code)
     }
 
-    /// Writes it to a file, which is emptied first. Zero threads are as many as there are processors.
+    /// Writes the WIM file. An existing file is overwritten. Zero threads mean one per processor.
     pub(in crate::format::wim) fn write(
         &mut self,
         path: &Utf8Path,
-        packing: Option<Packing>,
+        packing: Option<ContentCompression>,
         n_threads: u32,
-    ) -> Result<(), Ended> {
-        let path = self.text(path.as_str())?;
-        // What it would cover is still to be changed.
+    ) -> Result<(), CaptureError> {
+        let path = self.c_string(path.as_str())?;
+        // Normalization still changes what an integrity table would cover.
         let mut flags = sys::WIMLIB_WRITE_FLAG_NO_CHECK_INTEGRITY;
-        if packing == Some(Packing::Solid) {
+        if packing == Some(ContentCompression::Solid) {
             flags |= sys::WIMLIB_WRITE_FLAG_SOLID;
         }
-        let log = Log::begin();
+        let log = LibraryLog::begin();
         // SAFETY: the path ends in a zero.
         let code = unsafe {
             sys::wimlib_write(self.handle.0.as_ptr(), path.as_ptr(), sys::WIMLIB_ALL_IMAGES, flags as c_int, n_threads)
         };
-        self.result(code)?;
-        // A resource that does not get shorter is written again, uncompressed. If that fails, the library reports it, keeps
-        // the first version and succeeds; but the file is then another one than without the fault.
+        self.check_result(code)?;
+        // wimlib rewrites a resource that did not get shorter, uncompressed. If that fails, it prints an error, keeps
+        // the first version and succeeds, but the file then differs from one that was written without the fault.
         let lines = log.lines();
-        if lines.is_empty() { Ok(()) } else { Err(Ended::Failed(Failure::Other(String::new()), lines)) }
+        if lines.is_empty() { Ok(()) } else { Err(CaptureError::Failed(LibraryError::Other(String::new()), lines)) }
     }
 
-    fn text(&self, text: &str) -> Result<CString, Ended> {
-        c_text(text).map_err(|failure| self.log.ended(failure))
+    fn c_string(&self, text: &str) -> Result<CString, CaptureError> {
+        to_c_string(text).map_err(|failure| self.log.failed(failure))
     }
 
-    fn result(&mut self, code: c_int) -> Result<(), Ended> {
-        let refusal = ntfs::take_back();
-        let Err(failure) = check(code) else { return Ok(()) };
+    /// Converts an error code, and the reason for which the mount function refused a volume.
+    fn check_result(&mut self, code: c_int) -> Result<(), CaptureError> {
+        let refusal = ntfs::take_refusal();
+        let Err(failure) = check_code(code) else { return Ok(()) };
         if code as u32 == sys::wimlib_error_code_WIMLIB_ERR_ABORTED_BY_PROGRESS {
-            return Err(Ended::Interrupted);
+            return Err(CaptureError::Interrupted);
         }
         match refusal {
-            Some(Refusal::Hibernated) => return Err(Ended::Hibernated),
-            Some(Refusal::Damaged(why)) => return Err(Ended::Damaged(why)),
+            Some(MountRefusal::Hibernated) => return Err(CaptureError::Hibernated),
+            Some(MountRefusal::Damaged(why)) => return Err(CaptureError::Damaged(why)),
             None => {}
         }
         match self.watch.get().unreadable.take() {
-            Some(path) => Err(Ended::Unreadable(path, self.log.lines())),
-            None => Err(self.log.ended(failure)),
+            Some(path) => Err(CaptureError::Unreadable(path, self.log.lines())),
+            None => Err(self.log.failed(failure)),
         }
     }
 }
 
-/// An image that is shown.
-struct Visit<'a> {
+/// State of listing an image.
+struct ImageVisit<'a> {
     show: &'a mut dyn FnMut(&str, Attributes),
     hollow: Option<&'a HashSet<String>>,
 }
 
-/// Shows an entry to the closure of a visit. Nothing in it panics: that would end the process.
-unsafe extern "C" fn shown(entry: *const sys::wimlib_dir_entry, visit: *mut c_void) -> c_int {
+/// Passes an entry to the closure of a listing. Must not panic: unwinding into C aborts the process.
+unsafe extern "C" fn on_entry(entry: *const sys::wimlib_dir_entry, visit: *mut c_void) -> c_int {
     // SAFETY: the library lends a valid entry, whose path lives until this returns; `visit` is what was passed with it.
     unsafe {
-        let (entry, visit) = (&*entry, &mut *visit.cast::<Visit>());
-        let path = text(entry.full_path).unwrap_or_default();
+        let (entry, visit) = (&*entry, &mut *visit.cast::<ImageVisit>());
+        let path = copy_text(entry.full_path).unwrap_or_default();
         let path = path.trim_start_matches('/');
         if !path.is_empty() {
             let is_hollow = visit.hollow.is_some_and(|hollow| hollow.contains(path));
@@ -331,8 +349,8 @@ unsafe extern "C" fn shown(entry: *const sys::wimlib_dir_entry, visit: *mut c_vo
     0
 }
 
-/// Hears what the library tells. Nothing in it panics: that would end the process.
-unsafe extern "C" fn told(
+/// Receives progress messages of wimlib. Must not panic: unwinding into C aborts the process.
+unsafe extern "C" fn on_progress(
     message: sys::wimlib_progress_msg,
     info: *mut sys::wimlib_progress_info,
     watch: *mut c_void,
@@ -340,15 +358,15 @@ unsafe extern "C" fn told(
     // SAFETY: this is the watch that `of` passed, which nobody else uses while the library works; the part of the
     // union that is read is the one that belongs to the message; the texts in it live until this returns.
     unsafe {
-        let watch = &mut *watch.cast::<Watch>();
+        let watch = &mut *watch.cast::<CaptureWatch>();
         match message {
-            sys::wimlib_progress_msg_WIMLIB_PROGRESS_MSG_SCAN_DENTRY => watch.scanned(&(*info).scan),
+            sys::wimlib_progress_msg_WIMLIB_PROGRESS_MSG_SCAN_DENTRY => watch.on_scanned(&(*info).scan),
             sys::wimlib_progress_msg_WIMLIB_PROGRESS_MSG_WRITE_STREAMS => {
                 let streams = &(*info).write_streams;
                 watch.progress.show(streams.completed_bytes, streams.total_bytes);
             }
             sys::wimlib_progress_msg_WIMLIB_PROGRESS_MSG_HANDLE_ERROR if watch.unreadable.is_none() => {
-                watch.unreadable = text((*info).handle_error.path);
+                watch.unreadable = copy_text((*info).handle_error.path);
             }
             _ => {}
         }
@@ -360,14 +378,14 @@ unsafe extern "C" fn told(
     }
 }
 
-/// How many files are scanned before the log is looked at.
+/// Number of scanned files between checks of the log's length.
 const LOG_EVERY: u64 = 1024;
 
-impl Watch<'_> {
-    fn scanned(&mut self, scan: &sys::wimlib_progress_info_wimlib_progress_info_scan) {
+impl CaptureWatch<'_> {
+    fn on_scanned(&mut self, scan: &sys::wimlib_progress_info_wimlib_progress_info_scan) {
         self.n_scanned += 1;
         if self.n_scanned.is_multiple_of(LOG_EVERY) {
-            Log::shorten();
+            LibraryLog::shorten();
         }
         let why = match scan.status {
             sys::wimlib_progress_info_wimlib_progress_info_scan_WIMLIB_SCAN_DENTRY_EXCLUDED => WhyLeftOut::Listed,
@@ -377,22 +395,22 @@ impl Watch<'_> {
             _ => return,
         };
         // SAFETY: the library lends the path until the callback returns.
-        let path = unsafe { text(scan.cur_path) }.unwrap_or_default();
+        let path = unsafe { copy_text(scan.cur_path) }.unwrap_or_default();
         let path = path.get(self.root_len..).unwrap_or(&path).trim_start_matches('/').to_owned();
         self.left_out.push(LeftOut { path, why });
     }
 }
 
-/// What the library prints of errors and warnings, which goes to a file in memory: it says there which file could not
-/// be read, and why. There is one for the process, as the library has but one place to print to.
-struct Log {
+/// Errors and warnings that wimlib prints, which name the file and the reason. They are redirected to a file in
+/// memory. wimlib has one output per process, so all captures share it.
+struct LibraryLog {
     start: u64,
 }
 
-/// Volumes without short names have a warning for every file: they are not kept.
+/// Length in bytes above which the log is cleared. Volumes without short names cause a warning per file.
 const MAX_LOG: u64 = 1 << 20;
 
-impl Log {
+impl LibraryLog {
     fn begin() -> Self {
         Self { start: Self::file().and_then(|file| file.metadata().ok()).map_or(0, |metadata| metadata.len()) }
     }
@@ -411,16 +429,16 @@ impl Log {
 
     fn shorten() {
         if let Some(file) = Self::file().filter(|file| file.metadata().is_ok_and(|it| it.len() > MAX_LOG)) {
-            // The library appends, so what follows begins anew.
+            // wimlib appends, so the next message starts at the beginning again.
             let _ = file.set_len(0);
         }
     }
 
-    fn ended(&self, failure: Failure) -> Ended {
-        Ended::Failed(failure, self.lines())
+    fn failed(&self, failure: LibraryError) -> CaptureError {
+        CaptureError::Failed(failure, self.lines())
     }
 
-    /// The errors that were printed since it began, without their marks.
+    /// Errors printed since the start of this log, without their prefix.
     fn lines(&self) -> Vec<String> {
         let Some(mut file) = Self::file() else { return Vec::new() };
         let mut bytes = Vec::new();

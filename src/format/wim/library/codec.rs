@@ -1,4 +1,4 @@
-//! wimlib's compressors and decompressors of chunks.
+//! Compressors and decompressors of wimlib.
 
 use std::ffi::c_int;
 use std::ptr;
@@ -6,9 +6,9 @@ use std::sync::Once;
 
 use wimlib as sys;
 
-use crate::format::wim::Compression;
+use crate::format::wim::WimCompression;
 
-/// Undoes the compression of chunks of up to a length.
+/// Decompressor for chunks of a maximum length.
 pub(in crate::format::wim) struct Decompressor(*mut sys::wimlib_decompressor);
 
 impl Drop for Decompressor {
@@ -19,8 +19,8 @@ impl Drop for Decompressor {
 }
 
 impl Decompressor {
-    /// None if wimlib has none for this compression and length.
-    pub(in crate::format::wim) fn new(compression: Compression, chunk_len: usize) -> Option<Self> {
+    /// Creates a decompressor; `None` if wimlib does not support the compression or length.
+    pub(in crate::format::wim) fn new(compression: WimCompression, chunk_len: usize) -> Option<Self> {
         initialise();
         let number = compression_type(compression)?;
         let mut decompressor = ptr::null_mut();
@@ -29,7 +29,7 @@ impl Decompressor {
         (code == 0 && !decompressor.is_null()).then_some(Self(decompressor))
     }
 
-    /// Fills `to` with what `from` holds; false if it does not hold just that.
+    /// Decompresses `from` into `to`. Returns `false` unless `to` is filled exactly.
     pub(in crate::format::wim) fn decompress(&mut self, from: &[u8], to: &mut [u8]) -> bool {
         // SAFETY: both slices are valid for their lengths and don't overlap.
         let code = unsafe {
@@ -39,7 +39,7 @@ impl Decompressor {
     }
 }
 
-/// Compresses chunks of up to a length.
+/// Compressor for chunks of a maximum length.
 pub(in crate::format::wim) struct Compressor {
     compressor: *mut sys::wimlib_compressor,
     packed: Vec<u8>,
@@ -53,8 +53,8 @@ impl Drop for Compressor {
 }
 
 impl Compressor {
-    /// None if wimlib has none for this compression and length.
-    pub(in crate::format::wim) fn new(compression: Compression, chunk_len: usize) -> Option<Self> {
+    /// Creates a compressor; `None` if wimlib does not support the compression or length.
+    pub(in crate::format::wim) fn new(compression: WimCompression, chunk_len: usize) -> Option<Self> {
         initialise();
         let number = compression_type(compression)?;
         let mut compressor = ptr::null_mut();
@@ -64,7 +64,7 @@ impl Compressor {
         made.then(|| Self { compressor, packed: vec![0; chunk_len] })
     }
 
-    /// A chunk compressed, if that makes it shorter.
+    /// Compresses a chunk; `None` if it does not get shorter.
     pub(in crate::format::wim) fn compress(&mut self, chunk: &[u8]) -> Option<Vec<u8>> {
         let room = chunk.len().saturating_sub(1).min(self.packed.len());
         let packed = &mut self.packed[..room];
@@ -82,32 +82,32 @@ impl Compressor {
     }
 }
 
-fn compression_type(compression: Compression) -> Option<sys::wimlib_compression_type> {
+fn compression_type(compression: WimCompression) -> Option<sys::wimlib_compression_type> {
     match compression {
-        Compression::None => None,
-        Compression::Xpress => Some(sys::wimlib_compression_type_WIMLIB_COMPRESSION_TYPE_XPRESS),
-        Compression::Lzx => Some(sys::wimlib_compression_type_WIMLIB_COMPRESSION_TYPE_LZX),
-        Compression::Lzms => Some(sys::wimlib_compression_type_WIMLIB_COMPRESSION_TYPE_LZMS),
+        WimCompression::None => None,
+        WimCompression::Xpress => Some(sys::wimlib_compression_type_WIMLIB_COMPRESSION_TYPE_XPRESS),
+        WimCompression::Lzx => Some(sys::wimlib_compression_type_WIMLIB_COMPRESSION_TYPE_LZX),
+        WimCompression::Lzms => Some(sys::wimlib_compression_type_WIMLIB_COMPRESSION_TYPE_LZMS),
     }
 }
 
-/// Returns the compression of a number in a header.
-pub(in crate::format::wim) fn compression(number: u32) -> Option<Compression> {
+/// Compression by its number in wimlib and in solid resources.
+pub(in crate::format::wim) fn compression(number: u32) -> Option<WimCompression> {
     match number {
-        0 => Some(Compression::None),
-        1 => Some(Compression::Xpress),
-        2 => Some(Compression::Lzx),
-        3 => Some(Compression::Lzms),
+        0 => Some(WimCompression::None),
+        1 => Some(WimCompression::Xpress),
+        2 => Some(WimCompression::Lzx),
+        3 => Some(WimCompression::Lzms),
         _ => None,
     }
 }
 
-/// Paths are looked up as Windows does it, in any case, and texts are UTF-8 whatever the locale says.
+/// Initializes wimlib: paths are case-insensitive, and texts are UTF-8 in every locale.
 pub(super) fn initialise() {
     static ONCE: Once = Once::new();
     let flags = sys::WIMLIB_INIT_FLAG_DEFAULT_CASE_INSENSITIVE | sys::WIMLIB_INIT_FLAG_ASSUME_UTF8;
-    // SAFETY: called once, before any other function of the library: those that make something would call it without
-    // these flags. On Linux it only sets defaults and can't fail.
+    // SAFETY: called once, before any other function of wimlib, since those would initialize it without these
+    // flags. On Linux it only sets defaults and can't fail.
     ONCE.call_once(|| unsafe {
         sys::wimlib_global_init(flags as c_int);
     });

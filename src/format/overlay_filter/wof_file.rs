@@ -1,11 +1,11 @@
-//! Files compressed by the Windows Overlay Filter (`compact /exe`, CompactOS), as records of the master file table.
+//! Files compressed by the Windows Overlay Filter (`compact /exe`, CompactOS), in the master file table.
 //!
-//! Such a file has a reparse point with the tag `IO_REPARSE_TAG_WOF`, an unnamed stream of full length without data,
-//! and its contents in the stream `WofCompressedData`, compressed in chunks as in a WIM file: [MS-FSCC] 2.1.2.1
-//! (tags), and for the rest `WOF_EXTERNAL_INFO` and `FILE_PROVIDER_EXTERNAL_INFO_V1` of the Windows headers. Without
-//! the filter it reads as zeros. [`Compressed::rewrite`] makes the records of one into those of a plain file, whose
-//! unnamed stream has clusters of the caller's choice. Not supported: files whose contents are in a WIM file
-//! (WIMBoot).
+//! Such a file has a reparse point with the tag `IO_REPARSE_TAG_WOF`, an unnamed stream of full length
+//! without data, and its contents in the stream `WofCompressedData`, compressed in chunks as in a WIM
+//! file. Follows [MS-FSCC] 2.1.2.1 for the tag, and `WOF_EXTERNAL_INFO` and
+//! `FILE_PROVIDER_EXTERNAL_INFO_V1` in the Windows headers for the rest. [`WofFile::rewrite`] turns its
+//! records into those of a plain file with given clusters. Not supported: files whose contents are in a
+//! WIM file (WIMBoot).
 
 use disc_layout::little_endian::{u16_at, u32_at};
 use disc_layout::ntfs::attribute_list::{self, AttributeListEntry};
@@ -15,7 +15,7 @@ use disc_layout::ntfs::mft::{self, MasterFileTable};
 use disc_layout::ntfs::record::{self, NtfsRun};
 
 use crate::format::partitions::Window;
-use crate::format::wim::{Compression, Packing};
+use crate::format::wim::{ResourceCompression, WimCompression};
 
 /// `IO_REPARSE_TAG_WOF`.
 const TAG: u32 = 0x8000_0017;
@@ -30,67 +30,66 @@ const STREAM_NAME: &str = "WofCompressedData";
 /// `FILE_ATTRIBUTE_SPARSE_FILE` and `FILE_ATTRIBUTE_REPARSE_POINT`.
 const SPARSE_AND_REPARSE: u32 = 0x600;
 
-/// Head of a record as NTFS 3.0 has it, before its update sequence numbers.
+/// Length of a record header in NTFS 3.0, before the update sequence numbers.
 const HEAD_LEN: usize = 42;
-/// Place of the number of bytes of a record that are used.
+/// Offset of the used length in a record.
 const USED_AT: usize = 24;
 const END_LEN: usize = 8;
 
-/// Head of an attribute that lies in its record.
+/// Length of the header of a resident attribute.
 const RESIDENT_HEAD_LEN: usize = 24;
 
-/// File compressed by the Windows Overlay Filter.
-pub(super) struct Compressed {
-    /// Bytes of its contents.
+/// A file compressed by the Windows Overlay Filter.
+pub(super) struct WofFile {
+    /// Length of its decompressed contents in bytes.
     pub len: u64,
     /// Compression of its contents.
-    pub packing: Packing,
-    /// Its contents, compressed.
+    pub packing: ResourceCompression,
+    /// Compressed contents.
     pub stream: Stream,
-    /// Its records by their numbers, the first one first, with their update sequence numbers put back.
+    /// MftRecord numbers and records, base record first, with the update sequence numbers undone.
     records: Vec<(u64, Vec<u8>)>,
 }
 
-/// The algorithm of a reparse point of such a file.
-///
-/// `None` for what is not one, and what can't be decompressed.
-fn packing(reparse: &[u8]) -> Option<Packing> {
+/// Parses the reparse point; `None` for another one, or an unknown algorithm.
+fn parse_compression(reparse: &[u8]) -> Option<ResourceCompression> {
     let words: Vec<u32> = reparse.get(8..24)?.chunks_exact(4).map(|word| u32_at(word, 0)).collect();
     if !is_wof(reparse) || words[..3] != [VERSION, FILE_PROVIDER, VERSION] {
         return None;
     }
     let (compression, chunk_len) = match words[3] {
-        0 => (Compression::Xpress, 4 << 10),
-        1 => (Compression::Lzx, 32 << 10),
-        2 => (Compression::Xpress, 8 << 10),
-        3 => (Compression::Xpress, 16 << 10),
+        0 => (WimCompression::Xpress, 4 << 10),
+        1 => (WimCompression::Lzx, 32 << 10),
+        2 => (WimCompression::Xpress, 8 << 10),
+        3 => (WimCompression::Xpress, 16 << 10),
         _ => return None,
     };
-    Some(Packing { compression, chunk_len })
+    Some(ResourceCompression { compression, chunk_len })
 }
 
+/// Returns `true` for a reparse point of the filter.
 fn is_wof(reparse: &[u8]) -> bool {
     reparse.len() >= 8 && u32_at(reparse, 0) == TAG
 }
 
-/// The file that a record belongs to, if the record has a reparse point of the filter.
-pub(super) fn file_of(record: &[u8], number: u64) -> Option<u64> {
+/// Number of the base record of a file, if `record` contains a reparse point of the filter.
+pub(super) fn owner_of_wof_record(record: &[u8], number: u64) -> Option<u64> {
     let is_marked =
         |attribute: Attribute| attribute.kind() == record::REPARSE_POINT && attribute.value().is_some_and(is_wof);
     let has_mark = attributes(record).any(|attribute| attribute.is_ok_and(is_marked));
     has_mark.then(|| mft::base_of(record).unwrap_or(number))
 }
 
-fn is_packed_stream(kind: u32, name: &[u8]) -> bool {
+fn is_wof_stream(kind: u32, name: &[u8]) -> bool {
     kind == record::DATA && name.chunks_exact(2).map(|unit| u16_at(unit, 0)).eq(STREAM_NAME.encode_utf16())
 }
 
-impl Compressed {
-    /// Reads a file with a reparse point of the filter.
+impl WofFile {
+    /// Reads a compressed file from the records of a volume.
     ///
     /// # Errors
     ///
-    /// A file that isn't compressed in one of the four known ways, or contradicts itself.
+    /// If the file is compressed in an unknown way, or its records are inconsistent.
     pub fn read(volume: &Window, table: &MasterFileTable, number: u64) -> Result<Self, String> {
         let base = table.record(volume, number)?.ok_or("its record is not in use")?;
         let mut records = vec![(number, base)];
@@ -107,9 +106,9 @@ impl Compressed {
                 let attribute = attribute?;
                 let (kind, name) = (attribute.kind(), attribute.name());
                 match kind {
-                    record::REPARSE_POINT => packing_found = attribute.value().and_then(packing),
+                    record::REPARSE_POINT => packing_found = attribute.value().and_then(parse_compression),
                     record::DATA if name.is_empty() && attribute.first_cluster() == 0 => len = Some(attribute.len()),
-                    _ if is_packed_stream(kind, name) => parts.push(attribute),
+                    _ if is_wof_stream(kind, name) => parts.push(attribute),
                     _ => {}
                 }
             }
@@ -120,11 +119,11 @@ impl Compressed {
         Ok(Self { len, packing, stream, records })
     }
 
-    /// Its records as those of a plain file whose contents are in `run`, as bytes for places on the volume.
+    /// Records of a plain file with the contents in `run`, as bytes and their offsets on the volume.
     ///
     /// # Errors
     ///
-    /// Records that don't hold what they have to.
+    /// If a record is damaged or has no room.
     pub fn rewrite(
         &self,
         volume: &Window,
@@ -139,6 +138,7 @@ impl Compressed {
         Ok(patches)
     }
 
+    /// Rewrites one record: without the reparse point and the compressed stream, and with `run` as contents.
     fn rewrite_record(
         &self,
         record: &[u8],
@@ -155,7 +155,7 @@ impl Compressed {
             let (kind, name) = (attribute.kind(), attribute.name());
             match kind {
                 record::REPARSE_POINT => {}
-                record::DATA if is_packed_stream(kind, name) => {}
+                record::DATA if is_wof_stream(kind, name) => {}
                 record::DATA if name.is_empty() => {
                     if attribute.first_cluster() == 0 {
                         let instance = attribute.instance();
@@ -186,7 +186,8 @@ impl Compressed {
     }
 }
 
-/// A list without the attributes that a plain file does not have. If it lies in clusters, its new bytes become patches.
+/// Removes attributes from a list that a plain file does not have. A list outside of the record becomes
+/// patches.
 fn shorten_list(
     attribute: Attribute<'_>,
     volume: &Window,
@@ -196,7 +197,7 @@ fn shorten_list(
     let (stream, old) = attribute_list::read(attribute, volume, table.boot())?;
     let is_kept = |entry: &&AttributeListEntry| {
         let is_rest = entry.kind == record::DATA && entry.name.is_empty() && entry.first_cluster > 0;
-        entry.kind != record::REPARSE_POINT && !is_rest && !is_packed_stream(entry.kind, entry.name)
+        entry.kind != record::REPARSE_POINT && !is_rest && !is_wof_stream(entry.kind, entry.name)
     };
     let kept: Vec<u8> =
         attribute_list::entries(&old)?.iter().filter(is_kept).flat_map(|entry| entry.bytes).copied().collect();
@@ -214,6 +215,7 @@ fn shorten_list(
         bytes[16..20].copy_from_slice(&(kept.len() as u32).to_le_bytes());
         return Ok(bytes);
     }
+    // Data length and initialized length; the allocated clusters stay.
     for at in [48, 56] {
         bytes[at..at + 8].copy_from_slice(&(kept.len() as u64).to_le_bytes());
     }

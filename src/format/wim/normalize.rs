@@ -1,8 +1,8 @@
-//! Puts right what wimlib can't, in a WIM file that it has just written whole, and makes it the same each time.
+//! Normalization of WIM files that wimlib has just written, so that equal inputs give equal bytes.
 //!
-//! Metadata of new images are edited (times of last access, and what a staged folder can't hold); with them blob
-//! table, XML and integrity table move, which all lie behind the contents. The times in the XML become the caller's, and the
-//! random GUID one that follows from blob table and XML, which name all that the file holds.
+//! Metadata of new images are corrected (access times, and what a staged folder can't store). Blob table, XML and
+//! integrity table lie after the contents and move accordingly. Times in the XML are set to the caller's date, and
+//! the random GUID is replaced by one derived from blob table and XML, which cover the whole contents.
 
 use std::fs::File;
 use std::ops::RangeInclusive;
@@ -11,11 +11,11 @@ use std::os::unix::fs::FileExt;
 use camino::Utf8Path;
 use sha1::{Digest as _, Sha1};
 
-use super::header::{HEADER_LEN, Header, Resource};
+use super::header::{HEADER_LEN, Resource, WimHeader};
 use super::integrity::{self, CHUNK_LEN, Integrity};
 use super::library;
 use super::metadata::{FileTime, Metadata};
-use super::resource::{self, Packing};
+use super::resource::{self, ResourceCompression};
 use super::table::{self, Blob};
 use super::xml::Xml;
 use crate::date::Date;
@@ -23,27 +23,28 @@ use crate::error::{Error, Result};
 use crate::progress::Progress;
 use crate::write::open;
 
-/// What a GUID's digest is taken for, so that it is no other digest of the same bytes.
+/// Key derivation context of the GUID, for domain separation.
 const PURPOSE: &str = "tsmedia 2026 guid of a captured WIM file";
 
-/// How a file is sealed.
-pub(super) struct Sealing<'a> {
-    /// The indexes of the new images.
+/// Options for normalizing a file.
+pub(super) struct Normalization<'a> {
+    /// Indexes of the new images.
     pub images: RangeInclusive<u32>,
     pub date: Date,
-    /// Whether it gets an integrity table. wimlib must not have written one.
+    /// Adds an integrity table. wimlib must not have written one.
     pub with_check: bool,
-    /// Changes the metadata of a new image; says whether it is to be written anew.
+    /// Corrects the metadata of a new image. Returns `true` if they have to be rewritten.
     pub edit: &'a dyn Fn(u32, &mut Metadata) -> bool,
 }
 
-pub(super) fn seal(path: &Utf8Path, sealing: &Sealing, progress: &Progress) -> Result<()> {
+/// Normalizes a WIM file in place.
+pub(super) fn normalize(path: &Utf8Path, sealing: &Normalization, progress: &Progress) -> Result<()> {
     let failed = |error| Error::io("finishing", path, error);
     let wrong = |why: String| Error::new(format!("finishing `{path}`: {why}"));
     let file = open::open_own(path).map_err(failed)?;
     let mut bytes = [0; HEADER_LEN];
     file.read_exact_at(&mut bytes, 0).map_err(failed)?;
-    let mut header = Header::parse(&bytes).ok_or_else(|| wrong("it has no header".into()))?;
+    let mut header = WimHeader::parse(&bytes).ok_or_else(|| wrong("it has no header".into()))?;
     let read = |place: &Resource| {
         let mut bytes = vec![0; place.len as usize];
         file.read_exact_at(&mut bytes, place.offset).map(|()| bytes).map_err(failed)
@@ -51,10 +52,10 @@ pub(super) fn seal(path: &Utf8Path, sealing: &Sealing, progress: &Progress) -> R
     let mut blobs = table::parse_table(&read(&header.table)?);
     let mut xml = Xml::parse(&read(&header.xml)?).map_err(wrong)?;
 
-    // Metadata from the first edited one on, in the order in which they lie, with their new bytes.
+    // New metadata, and all metadata after the first edited one, in the order of their offsets.
     let mut images: Vec<usize> = (0..blobs.len()).filter(|at| blobs[*at].is_metadata()).collect();
     let boot_image = header.boot_index.checked_sub(1).and_then(|index| images.get(index as usize).copied());
-    let packing = packing(path)?;
+    let packing = read_compression(path)?;
     let mut edited = Vec::new();
     for (&at, index) in images.iter().zip(1..) {
         if sealing.images.contains(&index) {
@@ -67,12 +68,12 @@ pub(super) fn seal(path: &Utf8Path, sealing: &Sealing, progress: &Progress) -> R
         }
     }
     if let Some(mut end) = edited.iter().map(|(at, _)| blobs[*at].resource.offset).min() {
-        if blobs.iter().any(|blob| !blob.is_metadata() && is_stored_behind(blob, end)) {
+        if blobs.iter().any(|blob| !blob.is_metadata() && is_stored_after(blob, end)) {
             return Err(wrong("contents lie behind the metadata of an image".into()));
         }
         images.retain(|at| blobs[*at].resource.offset >= end);
         images.sort_by_key(|at| blobs[*at].resource.offset);
-        // All are taken into memory first, for they are written over each other.
+        // All are read before any is written: their old and new ranges overlap.
         let mut packed = Vec::new();
         for at in images {
             let resource = blobs[at].resource;
@@ -96,8 +97,8 @@ pub(super) fn seal(path: &Utf8Path, sealing: &Sealing, progress: &Progress) -> R
         if let Some(at) = boot_image {
             header.boot_metadata = blobs[at].resource;
         }
-        header.table = moved(header.table, end);
-        header.xml = moved(header.xml, end + header.table.len);
+        header.table = at_offset(header.table, end);
+        header.xml = at_offset(header.xml, end + header.table.len);
     }
 
     let table = table::table_to_bytes(&blobs);
@@ -115,50 +116,56 @@ pub(super) fn seal(path: &Utf8Path, sealing: &Sealing, progress: &Progress) -> R
     file.write_all_at(&xml, header.xml.offset).map_err(failed)?;
     let mut end = header.xml.offset + header.xml.len;
     if sealing.with_check {
-        let integrity = integrity(&file, header.table.offset + header.table.len, progress, &failed)?;
+        let integrity = build_integrity_table(&file, header.table.offset + header.table.len, progress, &failed)?;
         file.write_all_at(&integrity, end).map_err(failed)?;
         header.integrity = Resource::stored(end, integrity.len() as u64, 0);
         end += integrity.len() as u64;
     }
     file.set_len(end).map_err(failed)?;
-    header.guid = guid(&table, &xml);
+    header.guid = content_guid(&table, &xml);
     file.write_all_at(&header.to_bytes(), 0).map_err(failed)
 }
 
-/// The same resource elsewhere.
-fn moved(resource: Resource, offset: u64) -> Resource {
+/// Moves a resource to another offset.
+fn at_offset(resource: Resource, offset: u64) -> Resource {
     Resource { offset, ..resource }
 }
 
-/// Whether contents lie behind a place in the file. What is in a solid resource has a place within that.
-fn is_stored_behind(blob: &Blob, place: u64) -> bool {
+/// Returns `true` for contents stored after an offset. Contents in solid resources have no offset in the file.
+fn is_stored_after(blob: &Blob, place: u64) -> bool {
     blob.resource.flags & Resource::SOLID == 0 && blob.resource.offset >= place
 }
 
-/// How the file is compressed, as wimlib has it of the header.
-fn packing(path: &Utf8Path) -> Result<Packing> {
-    let failed = |failure| super::failed(path, "finishing", failure);
-    let facts = library::Handle::open(path).and_then(|handle| handle.info()).map_err(failed)?.facts;
-    Ok(Packing { compression: facts.compression, chunk_len: facts.chunk_len })
+/// Compression of the file, as wimlib parses it from the header.
+fn read_compression(path: &Utf8Path) -> Result<ResourceCompression> {
+    let failed = |failure| super::library_error(path, "finishing", failure);
+    let facts = library::WimHandle::open(path).and_then(|handle| handle.info()).map_err(failed)?.facts;
+    Ok(ResourceCompression { compression: facts.compression, chunk_len: facts.chunk_len })
 }
 
-fn unpack(file: &File, packing: Packing, blob: &Blob) -> std::result::Result<Vec<u8>, String> {
+fn unpack(file: &File, packing: ResourceCompression, blob: &Blob) -> std::result::Result<Vec<u8>, String> {
     let Resource { len, flags, offset, unpacked_len } = blob.resource;
-    let blob = super::resource::Blob {
+    let blob = super::resource::BlobLocation {
         len: unpacked_len,
         sha1: blob.sha1,
         is_compressed: flags & Resource::COMPRESSED != 0,
         resource_offset: offset,
         resource_len: len,
-        ..super::resource::Blob::default()
+        ..super::resource::BlobLocation::default()
     };
     resource::read(file, packing, &blob)
 }
 
-fn integrity(file: &File, end: u64, progress: &Progress, failed: &dyn Fn(std::io::Error) -> Error) -> Result<Vec<u8>> {
+/// Builds the integrity table of a file whose blob table ends at `end`.
+fn build_integrity_table(
+    file: &File,
+    end: u64,
+    progress: &Progress,
+    failed: &dyn Fn(std::io::Error) -> Error,
+) -> Result<Vec<u8>> {
     let mut table = Integrity { chunk_len: CHUNK_LEN, chunks: Vec::new() };
     let mut buffer = vec![0; CHUNK_LEN as usize];
-    for chunk in integrity::chunks(CHUNK_LEN, end) {
+    for chunk in integrity::chunk_ranges(CHUNK_LEN, end) {
         progress.check_cancelled()?;
         let bytes = &mut buffer[..(chunk.end - chunk.start) as usize];
         file.read_exact_at(bytes, chunk.start).map_err(failed)?;
@@ -167,11 +174,11 @@ fn integrity(file: &File, end: u64, progress: &Progress, failed: &dyn Fn(std::io
     Ok(table.to_bytes())
 }
 
-fn guid(table: &[u8], xml: &[u8]) -> [u8; 16] {
+fn content_guid(table: &[u8], xml: &[u8]) -> [u8; 16] {
     let digest = blake3::Hasher::new_derive_key(PURPOSE).update(table).update(xml).finalize();
     let mut guid = [0; 16];
     guid.copy_from_slice(&digest.as_bytes()[..16]);
-    // Marked as a version 8 GUID of RFC 9562, whose bits mean what its maker says.
+    // Version 8 of RFC 9562: a custom format.
     guid[7] = guid[7] & 0x0f | 0x80;
     guid[8] = guid[8] & 0x3f | 0x80;
     guid

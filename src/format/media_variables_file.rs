@@ -1,10 +1,11 @@
-//! The container in which task sequence media keep their variables and their policy.
+//! Encrypted variables and policy files of task sequence media.
 //!
-//! Not documented by Microsoft; the layout is that of its public readers (CMvarDecrypt, PXEThief, pxetrace): six words
-//! of header, then UTF-16 text with a NUL at its end, padded as PKCS #7 says and encrypted in CBC mode with an initial
-//! vector of zeros under a key that CryptoAPI derives from the SHA-1 of the password (`CryptDeriveKey`). Nothing of it
-//! is authenticated or salted: it keeps the text from those who cannot guess the password, and from nobody else. AES-128 and AES-256
-//! are written; AES-192 and 3DES are read too. The derivation with SHA-2 is not supported: no medium is known to have it.
+//! Microsoft does not document the format; it is known from public readers (CMvarDecrypt, PXEThief,
+//! pxetrace). A header of six `u32` words, then UTF-16 text with a terminating NUL, padded as in PKCS #7
+//! and encrypted in CBC mode with an initialization vector of zeros. CryptoAPI (`CryptDeriveKey`) derives
+//! the key from the SHA-1 of the password. There is no salt and no authentication, so the text is as safe
+//! as the password is hard to guess. AES-128 and AES-256 are written; AES-192 and 3DES are read, too. Not
+//! supported: key derivation with SHA-2, which is not known to be used on media.
 
 use std::fmt;
 
@@ -16,35 +17,35 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::limits::MAX_VARIABLES_LEN;
 
-/// The password of media that are given none: every reader knows it.
+/// Password of media without one, known to every reader.
 pub const DEFAULT_PASSWORD: &str = "{BAC6E688-DE21-4ABE-B7FB-C9F54E6DB664}";
 
-/// The length of the header in bytes.
+/// Length of the header in bytes.
 pub const HEADER_LEN: usize = 24;
-/// The first word.
+/// First word of the header.
 const SIGNATURE: u32 = 0xECED_0000;
-/// The second word: how many bytes of header follow it, counting from itself.
+/// Second word: length of the header from here on, in bytes.
 const REST_LEN: u32 = 20;
-/// What follows the text. Some readers cut eight bytes off and go by blocks from there; others go by the header.
+/// Trailer. Some readers cut off eight bytes and use the rest; others use the lengths in the header.
 const TRAILER: [u8; 8] = [0; 8];
 
-/// How the text is encrypted: the `ALG_ID` of CryptoAPI.
+/// Cipher of the text (`ALG_ID` of CryptoAPI).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Algorithm {
-    /// 3DES with three keys; in old media.
+pub enum VariablesCipher {
+    /// Three-key 3DES, on old media.
     TripleDes,
-    /// AES with a key of 128 bits.
+    /// AES with a 128-bit key.
     Aes128,
-    /// AES with a key of 192 bits.
+    /// AES with a 192-bit key.
     Aes192,
-    /// AES with a key of 256 bits.
+    /// AES with a 256-bit key.
     Aes256,
 }
 
-impl Algorithm {
+impl VariablesCipher {
     const ALL: [Self; 4] = [Self::TripleDes, Self::Aes128, Self::Aes192, Self::Aes256];
 
-    /// Its number in the header.
+    /// `ALG_ID` in the header.
     fn id(self) -> u32 {
         match self {
             Self::TripleDes => 0x6603,
@@ -62,7 +63,7 @@ impl Algorithm {
         }
     }
 
-    /// The initial vector: a block of zeros.
+    /// Initialization vector: a block of zeros.
     fn iv(self) -> &'static [u8] {
         &[0; 16][..self.block_len()]
     }
@@ -75,7 +76,7 @@ impl Algorithm {
     }
 }
 
-impl fmt::Display for Algorithm {
+impl fmt::Display for VariablesCipher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::TripleDes => "3DES",
@@ -86,33 +87,33 @@ impl fmt::Display for Algorithm {
     }
 }
 
-/// What a container says of itself in clear.
+/// Header of an encrypted file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Header {
-    /// How the text is encrypted.
-    pub algorithm: Algorithm,
-    /// The length of the text in bytes, with its NUL.
+pub struct VariablesHeader {
+    /// Cipher of the text.
+    pub algorithm: VariablesCipher,
+    /// Length of the text in bytes, including its NUL.
     pub plain_len: usize,
-    /// The length of the text as it is encrypted, in bytes: whole blocks.
+    /// Length of the encrypted text in bytes, including its padding.
     pub cipher_len: usize,
 }
 
-/// Why bytes are not read as a container.
+/// Reason why a file can't be decrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unreadable {
-    /// They do not begin as one does.
+pub enum VariablesError {
+    /// The file has another format.
     NotOne,
-    /// An algorithm that is not known, by its `ALG_ID`.
+    /// Unknown `ALG_ID`.
     Algorithm(u32),
-    /// The header contradicts itself.
+    /// The header is inconsistent.
     Damaged,
-    /// The text is not all there.
+    /// The file ends early.
     Cut,
-    /// What the password gives is no text.
+    /// Wrong password, or damaged text.
     Password,
 }
 
-impl fmt::Display for Unreadable {
+impl fmt::Display for VariablesError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotOne => f.write_str("it does not begin like the variables of a medium"),
@@ -124,43 +125,43 @@ impl fmt::Display for Unreadable {
     }
 }
 
-impl std::error::Error for Unreadable {}
+impl std::error::Error for VariablesError {}
 
-impl Header {
-    /// Whether bytes begin like a container.
-    pub fn begins(bytes: &[u8]) -> bool {
+impl VariablesHeader {
+    /// Returns `true` if `bytes` begin with such a header.
+    pub fn matches(bytes: &[u8]) -> bool {
         bytes.starts_with(&[SIGNATURE.to_le_bytes(), REST_LEN.to_le_bytes()].concat())
     }
 
-    /// Reads the header of a container, of which nothing else need be there.
-    pub fn read(bytes: &[u8]) -> Result<Self, Unreadable> {
-        let (header, _) = bytes.split_first_chunk::<HEADER_LEN>().ok_or(Unreadable::NotOne)?;
+    /// Reads the header. The text need not be there.
+    pub fn read(bytes: &[u8]) -> Result<Self, VariablesError> {
+        let (header, _) = bytes.split_first_chunk::<HEADER_LEN>().ok_or(VariablesError::NotOne)?;
         let word = |at: usize| u32::from_le_bytes([0, 1, 2, 3].map(|n| header[4 * at + n]));
         if word(0) != SIGNATURE || word(1) != REST_LEN {
-            return Err(Unreadable::NotOne);
+            return Err(VariablesError::NotOne);
         }
         let (plain_len, cipher_len) = (word(2) as usize, word(3) as usize);
-        let algorithm = Algorithm::ALL.into_iter().find(|algorithm| algorithm.id() == word(4));
-        let algorithm = algorithm.ok_or(Unreadable::Algorithm(word(4)))?;
+        let algorithm = VariablesCipher::ALL.into_iter().find(|algorithm| algorithm.id() == word(4));
+        let algorithm = algorithm.ok_or(VariablesError::Algorithm(word(4)))?;
         let is_padded = padded_len(plain_len, algorithm) == cipher_len;
         if !is_padded || plain_len % 2 != 0 || plain_len > MAX_VARIABLES_LEN || word(5) != 0 {
-            return Err(Unreadable::Damaged);
+            return Err(VariablesError::Damaged);
         }
         Ok(Self { algorithm, plain_len, cipher_len })
     }
 }
 
-/// A length with its padding: there is always some.
-fn padded_len(len: usize, algorithm: Algorithm) -> usize {
+/// Length after padding, which is at least one byte.
+fn padded_len(len: usize, algorithm: VariablesCipher) -> usize {
     (len / algorithm.block_len() + 1) * algorithm.block_len()
 }
 
-/// A text as a container.
+/// Encrypts a text.
 ///
 /// # Panics
 ///
-/// If the text has more than [`MAX_VARIABLES_LEN`] bytes: what is put into containers is far shorter.
-pub fn encode(text: &str, password: &str, algorithm: Algorithm) -> Vec<u8> {
+/// If the text is longer than [`MAX_VARIABLES_LEN`] bytes; callers bound it.
+pub fn encode(text: &str, password: &str, algorithm: VariablesCipher) -> Vec<u8> {
     let plain_len = 2 * (text.encode_utf16().count() + 1);
     assert!(plain_len <= MAX_VARIABLES_LEN, "a text of {plain_len} bytes is too long for a container");
     let cipher_len = padded_len(plain_len, algorithm);
@@ -168,56 +169,57 @@ pub fn encode(text: &str, password: &str, algorithm: Algorithm) -> Vec<u8> {
     for word in [SIGNATURE, REST_LEN, plain_len as u32, cipher_len as u32, algorithm.id(), 0] {
         bytes.extend_from_slice(&word.to_le_bytes());
     }
-    // The text is encrypted where it is written: no copy of it is left.
+    // Encrypted in place, so that no plain copy stays in memory.
     for unit in text.encode_utf16().chain([0]) {
         bytes.extend_from_slice(&unit.to_le_bytes());
     }
     bytes.resize(HEADER_LEN + cipher_len, 0);
-    let (key, iv, body) = (derive(password, algorithm), algorithm.iv(), &mut bytes[HEADER_LEN..]);
+    let (key, iv, body) = (derive_key(password, algorithm), algorithm.iv(), &mut bytes[HEADER_LEN..]);
     match algorithm {
-        Algorithm::TripleDes => encrypt_3des(&key, iv, body, plain_len),
-        Algorithm::Aes128 => encrypt_128(&key, iv, body, plain_len),
-        Algorithm::Aes192 => encrypt_192(&key, iv, body, plain_len),
-        Algorithm::Aes256 => encrypt_256(&key, iv, body, plain_len),
+        VariablesCipher::TripleDes => encrypt_3des(&key, iv, body, plain_len),
+        VariablesCipher::Aes128 => encrypt_128(&key, iv, body, plain_len),
+        VariablesCipher::Aes192 => encrypt_192(&key, iv, body, plain_len),
+        VariablesCipher::Aes256 => encrypt_256(&key, iv, body, plain_len),
     }
     bytes.extend_from_slice(&TRAILER);
     bytes
 }
 
-/// The text of a container, without the NUL at its end.
-pub fn decode(bytes: &[u8], password: &str) -> Result<Zeroizing<String>, Unreadable> {
-    let header = Header::read(bytes)?;
-    let body = bytes[HEADER_LEN..].get(..header.cipher_len).ok_or(Unreadable::Cut)?;
-    let (mut body, key) = (Zeroizing::new(body.to_vec()), derive(password, header.algorithm));
+/// Decrypts a text and removes its NUL.
+pub fn decode(bytes: &[u8], password: &str) -> Result<Zeroizing<String>, VariablesError> {
+    let header = VariablesHeader::read(bytes)?;
+    let body = bytes[HEADER_LEN..].get(..header.cipher_len).ok_or(VariablesError::Cut)?;
+    let (mut body, key) = (Zeroizing::new(body.to_vec()), derive_key(password, header.algorithm));
     let iv = header.algorithm.iv();
     let n_plain = match header.algorithm {
-        Algorithm::TripleDes => decrypt_3des(&key, iv, &mut body),
-        Algorithm::Aes128 => decrypt_128(&key, iv, &mut body),
-        Algorithm::Aes192 => decrypt_192(&key, iv, &mut body),
-        Algorithm::Aes256 => decrypt_256(&key, iv, &mut body),
+        VariablesCipher::TripleDes => decrypt_3des(&key, iv, &mut body),
+        VariablesCipher::Aes128 => decrypt_128(&key, iv, &mut body),
+        VariablesCipher::Aes192 => decrypt_192(&key, iv, &mut body),
+        VariablesCipher::Aes256 => decrypt_256(&key, iv, &mut body),
     };
     if n_plain != Some(header.plain_len) {
-        return Err(Unreadable::Password);
+        return Err(VariablesError::Password);
     }
     let units = body[..header.plain_len].chunks_exact(2).map(|unit| u16::from_le_bytes([unit[0], unit[1]]));
-    // As much room as any text of so many units takes: a string that grows leaves copies behind.
+    // Allocated for the worst case: a string that grows leaves plain copies behind.
     let mut text = Zeroizing::new(String::with_capacity(header.plain_len / 2 * 3));
     for c in char::decode_utf16(units) {
-        text.push(c.map_err(|_| Unreadable::Password)?);
+        text.push(c.map_err(|_| VariablesError::Password)?);
     }
     let end = text.trim_end_matches('\0').len();
     text.truncate(end);
     Ok(text)
 }
 
-/// The key that `CryptDeriveKey` makes of the SHA-1 of a password.
-fn derive(password: &str, algorithm: Algorithm) -> Zeroizing<Vec<u8>> {
+/// Derives a key from a password as `CryptDeriveKey` does from its SHA-1.
+fn derive_key(password: &str, algorithm: VariablesCipher) -> Zeroizing<Vec<u8>> {
     let mut hasher = Sha1::new();
     for unit in password.encode_utf16() {
         hasher.update(unit.to_le_bytes());
     }
     let mut hash: [u8; 20] = hasher.finalize().into();
     let mut material = Zeroizing::new(Vec::with_capacity(40));
+    // The key is longer than a SHA-1, so CryptoAPI hashes the digest twice, padded like in HMAC.
     for pad in [0x36, 0x5C] {
         let mut block = Zeroizing::new([pad; 64]);
         for (byte, hashed) in block.iter_mut().zip(hash) {
@@ -230,8 +232,8 @@ fn derive(password: &str, algorithm: Algorithm) -> Zeroizing<Vec<u8>> {
     material
 }
 
-/// Ciphers in CBC mode, each by its own name: written for any cipher, the compiler takes minutes over the sizes that
-/// keys and blocks might have.
+/// CBC functions for one cipher each. A generic version would take the compiler minutes: it has to
+/// prove arithmetic on the key and block sizes of the type.
 macro_rules! in_cbc {
     ($cipher:ty, $encrypt:ident, $decrypt:ident) => {
         fn $encrypt(key: &[u8], iv: &[u8], body: &mut [u8], plain_len: usize) {
@@ -240,7 +242,7 @@ macro_rules! in_cbc {
             assert!(done.is_some(), "a key or a text has another length than its algorithm asks for");
         }
 
-        /// Decrypts in place and says how much of it is no padding, unless the padding is wrong.
+        /// Decrypts in place. Returns the length without padding; `None` if the padding is invalid.
         fn $decrypt(key: &[u8], iv: &[u8], body: &mut [u8]) -> Option<usize> {
             let decryptor = cbc::Decryptor::<$cipher>::new_from_slices(key, iv);
             decryptor.ok()?.decrypt_padded::<Pkcs7>(body).ok().map(|plain| plain.len())

@@ -14,7 +14,7 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// Without the trailer, which the vectors do not have.
-fn bare(password: &str, algorithm: Algorithm) -> Vec<u8> {
+fn bare(password: &str, algorithm: VariablesCipher) -> Vec<u8> {
     let bytes = encode(TEXT, password, algorithm);
     let (bare, trailer) = bytes.split_at(bytes.len() - 8);
     assert_eq!(trailer, [0; 8]);
@@ -23,23 +23,23 @@ fn bare(password: &str, algorithm: Algorithm) -> Vec<u8> {
 
 #[test]
 fn the_vectors_of_the_reference_are_met() {
-    assert_eq!(hex(&bare(DEFAULT_PASSWORD, Algorithm::Aes128)), VECTOR_A);
+    assert_eq!(hex(&bare(DEFAULT_PASSWORD, VariablesCipher::Aes128)), VECTOR_A);
     for (password, algorithm, sha256) in [
-        (DEFAULT_PASSWORD, Algorithm::Aes128, "4e5875230ccdfdff51133a588a72344d7e4fd0102df8e02e0c35b303701b2d3c"),
-        ("Password1", Algorithm::Aes256, "0d3967ab7255b443ba3292beccc22dec6bd5703aa24b1cee3836e786bd2c49bd"),
-        ("Password1", Algorithm::TripleDes, "c3a06adecab4ede0267e1bb3bcaafc7614f9a30f3f9307c44e4f7c802c42ce08"),
+        (DEFAULT_PASSWORD, VariablesCipher::Aes128, "4e5875230ccdfdff51133a588a72344d7e4fd0102df8e02e0c35b303701b2d3c"),
+        ("Password1", VariablesCipher::Aes256, "0d3967ab7255b443ba3292beccc22dec6bd5703aa24b1cee3836e786bd2c49bd"),
+        ("Password1", VariablesCipher::TripleDes, "c3a06adecab4ede0267e1bb3bcaafc7614f9a30f3f9307c44e4f7c802c42ce08"),
     ] {
         let bare = bare(password, algorithm);
         assert_eq!(hex(&sha2::Sha256::digest(&bare)), sha256, "{algorithm}");
         assert_eq!(decode(&bare, password).unwrap().as_str(), TEXT, "{algorithm}");
-        assert_eq!(decode(&bare, "password1"), Err(Unreadable::Password), "{algorithm}");
+        assert_eq!(decode(&bare, "password1"), Err(VariablesError::Password), "{algorithm}");
     }
 }
 
 #[test]
 fn a_block_of_real_media_is_read() {
     // From the self-test of the hashcat module for these containers.
-    let key = derive("Password1", Algorithm::Aes128);
+    let key = derive_key("Password1", VariablesCipher::Aes128);
     assert_eq!(hex(&key), "472b14c830bccddc2b57c2f91682e0b3");
     let mut text: Vec<u8> = "<?xml ve".encode_utf16().flat_map(u16::to_le_bytes).collect();
     text.resize(32, 0);
@@ -49,11 +49,11 @@ fn a_block_of_real_media_is_read() {
 
 #[test]
 fn a_text_of_any_length_comes_back_by_every_algorithm() {
-    for algorithm in Algorithm::ALL {
+    for algorithm in VariablesCipher::ALL {
         for len in 0..20 {
             let text: String = "ä€𝄞<]]>".chars().cycle().take(len).collect();
             let bytes = encode(&text, "pässword", algorithm);
-            let header = Header::read(&bytes).unwrap();
+            let header = VariablesHeader::read(&bytes).unwrap();
             assert_eq!((header.algorithm, bytes.len()), (algorithm, HEADER_LEN + header.cipher_len + 8));
             assert_eq!(decode(&bytes, "pässword").unwrap().as_str(), text, "{algorithm} {len}");
             // Other writers have other trailers.
@@ -64,24 +64,24 @@ fn a_text_of_any_length_comes_back_by_every_algorithm() {
 
 #[test]
 fn what_is_wrong_with_a_container_is_told() {
-    let whole = encode(TEXT, "p", Algorithm::Aes256);
+    let whole = encode(TEXT, "p", VariablesCipher::Aes256);
     let with = |at: usize, byte: u8| {
         let mut bytes = whole.clone();
         bytes[at] = byte;
-        Header::read(&bytes)
+        VariablesHeader::read(&bytes)
     };
-    assert_eq!(Header::read(b"<?xml"), Err(Unreadable::NotOne));
-    assert_eq!(with(0, 1), Err(Unreadable::NotOne));
-    assert_eq!(with(4, 21), Err(Unreadable::NotOne));
-    assert_eq!(with(8, 0xF9), Err(Unreadable::Damaged));
-    assert_eq!(with(12, 0x10), Err(Unreadable::Damaged));
-    assert_eq!(with(16, 0x11), Err(Unreadable::Algorithm(0x6611)));
-    assert_eq!(with(20, 1), Err(Unreadable::Damaged));
-    assert_eq!(decode(&whole[..HEADER_LEN + 255], "p"), Err(Unreadable::Cut));
+    assert_eq!(VariablesHeader::read(b"<?xml"), Err(VariablesError::NotOne));
+    assert_eq!(with(0, 1), Err(VariablesError::NotOne));
+    assert_eq!(with(4, 21), Err(VariablesError::NotOne));
+    assert_eq!(with(8, 0xF9), Err(VariablesError::Damaged));
+    assert_eq!(with(12, 0x10), Err(VariablesError::Damaged));
+    assert_eq!(with(16, 0x11), Err(VariablesError::Algorithm(0x6611)));
+    assert_eq!(with(20, 1), Err(VariablesError::Damaged));
+    assert_eq!(decode(&whole[..HEADER_LEN + 255], "p"), Err(VariablesError::Cut));
     // Lengths that agree with each other and with nothing else.
     let mut long = whole;
     long[8..16].copy_from_slice(&[0xF0, 0xFF, 0xFF, 0xFF, 0, 0, 0, 0]);
-    assert_eq!(Header::read(&long), Err(Unreadable::Damaged));
+    assert_eq!(VariablesHeader::read(&long), Err(VariablesError::Damaged));
 }
 
 proptest! {
@@ -93,7 +93,7 @@ proptest! {
         byte: u8,
         len in 0..300usize,
     ) {
-        let mut bytes = encode(TEXT, "p", Algorithm::Aes128);
+        let mut bytes = encode(TEXT, "p", VariablesCipher::Aes128);
         bytes.truncate(len);
         if let Some(changed) = bytes.get_mut(at) {
             *changed = byte;

@@ -17,7 +17,7 @@
 //! The XML carries the digest of everything outside files, itself but for that digest included, in the element
 //! `TSMEDIA` of the image.
 
-mod place;
+mod layout;
 mod read;
 
 #[cfg(test)]
@@ -30,12 +30,12 @@ use crate::content::{Content, SourceKey};
 use crate::date::Date;
 use crate::digest::{Digest, Sha1};
 
-pub use place::layout;
+pub use layout::layout;
 pub use read::read;
 
 /// What a medium as a WIM file says beside what its volume does.
 #[derive(Clone, Copy, Debug)]
-pub struct Words<'a> {
+pub struct MediumText<'a> {
     /// Who made it.
     pub created_by: Option<&'a str>,
     /// Which version of it this is.
@@ -50,7 +50,7 @@ pub struct Words<'a> {
 
 /// A medium as a WIM file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stored {
+pub struct UncompressedWim {
     /// How long the file is, in bytes.
     pub len: u64,
     /// The name of the image.
@@ -66,16 +66,16 @@ pub struct Stored {
     /// The description of the image.
     pub comment: Option<String>,
     /// Files and folders, a folder before what is in it; the root is not among them.
-    pub files: Vec<File>,
+    pub files: Vec<UncompressedFile>,
     /// What is no content of a file, ascending.
-    pub structures: Vec<(Part, Range<u64>)>,
+    pub structures: Vec<(UncompressedPart, Range<u64>)>,
     /// Where the digest of the structure is, and which: nothing for a file that tsmedia did not make.
     pub seal: Option<(Range<u64>, Option<Digest>)>,
 }
 
 /// A file or folder of the image.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct File {
+pub struct UncompressedFile {
     /// Its path from the root, parts separated by `/`.
     pub path: String,
     /// Whether it is a folder.
@@ -88,7 +88,7 @@ pub struct File {
 
 /// What a range outside files is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Part {
+pub enum UncompressedPart {
     /// The header.
     Header,
     /// Names, attributes, times, and the SHA-1 of contents.
@@ -108,7 +108,7 @@ const CREATED_BY: &str = "CREATEDBY";
 const VERSION: &str = "VERSION";
 
 /// How a digest of the structure is spelled: 64 digits in UTF-16.
-pub fn seal(structure: Digest) -> Vec<u8> {
+pub fn encode_seal(structure: Digest) -> Vec<u8> {
     utf16(&structure.to_string())
 }
 

@@ -23,9 +23,9 @@ fn volume(files: &[(&str, Content)]) -> Volume {
 }
 
 fn lay_out(volume: &Volume, slack: Slack) -> Layout {
-    let seal = Content::bytes(seal(Digests::NOT_YET.blake3));
+    let seal = Content::bytes(encode_seal(Digests::NOT_YET.blake3));
     let comment = Some("a <TSMEDIA> of another's");
-    let words = Words { created_by: Some("Ö. Who"), version: None, comment, sha1s: &HashMap::new(), seal: &seal };
+    let words = MediumText { created_by: Some("Ö. Who"), version: None, comment, sha1s: &HashMap::new(), seal: &seal };
     layout(volume, slack, &words).unwrap()
 }
 
@@ -74,7 +74,10 @@ fn what_is_laid_out_is_read_and_the_same_content_is_there_once() {
         let place = found.files[7].place.clone().unwrap();
         assert_eq!(bytes[place.start as usize..place.end as usize], *b"text");
         let parts: Vec<_> = found.structures.iter().map(|(part, _)| *part).collect();
-        assert_eq!(parts, [Part::Header, Part::Metadata, Part::BlobTable, Part::Xml]);
+        assert_eq!(
+            parts,
+            [UncompressedPart::Header, UncompressedPart::Metadata, UncompressedPart::BlobTable, UncompressedPart::Xml]
+        );
     }
 }
 
@@ -97,8 +100,8 @@ fn damage_of_any_byte_is_read_or_refused() {
 #[test]
 fn contents_of_the_same_sha1_that_are_not_one_are_refused() {
     let volume = volume(&[("a", Content::bytes(*b"same")), ("b", Content::bytes(*b"same"))]);
-    let seal = Content::bytes(seal(Digests::NOT_YET.blake3));
-    let words = Words { created_by: None, version: None, comment: None, sha1s: &HashMap::new(), seal: &seal };
+    let seal = Content::bytes(encode_seal(Digests::NOT_YET.blake3));
+    let words = MediumText { created_by: None, version: None, comment: None, sha1s: &HashMap::new(), seal: &seal };
     assert!(layout(&volume, Slack::Ample, &words).unwrap_err().to_string().contains("SHA-1"));
 }
 
@@ -119,7 +122,7 @@ fn files_beyond_4_gib_are_stored_in_one_piece() {
     }
     // The SHA-1 of the large one is not known yet, so that it counts as empty: its place is in the table.
     let found = read(&mut medium).unwrap();
-    let (_, table) = found.structures.iter().find(|(part, _)| *part == Part::BlobTable).unwrap();
+    let (_, table) = found.structures.iter().find(|(part, _)| *part == UncompressedPart::BlobTable).unwrap();
     let mut bytes = vec![0; (table.end - table.start) as usize];
     std::os::unix::fs::FileExt::read_exact_at(&medium, &mut bytes, table.start).unwrap();
     let blobs = super::super::table::parse_table(&bytes);

@@ -1,4 +1,4 @@
-//! Files that virtual disks name: which of them are opened.
+//! Files that virtual disks refer to, and which of them may be opened.
 
 use std::fs::File;
 use std::os::fd::AsRawFd;
@@ -9,27 +9,28 @@ use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use super::Named;
+use super::ReferencedFile;
 use crate::error::{Error, Result};
 use crate::foreign_text::is_printed;
 use crate::limits::{self, MAX_DISK_DESCRIPTOR_LEN};
 
-/// Relation of a file to the disk that names it.
+/// Relation of a file to the disk that refers to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Role {
+pub(super) enum ReferenceRole {
     BackingFile,
     DataFile,
     Parent,
     Extent,
 }
 
-/// Names that are refused and listed in the error; more are counted.
+/// Number of refused names in an error; the rest is counted.
 const MAX_LISTED: usize = 5;
 
-/// Files that may be named: as their user wrote them, absolute and without `.` and `..`, and without links.
-pub(super) struct Allowed(Vec<Utf8PathBuf>);
+/// Files that a disk may refer to, by absolute path without `.` and `..`: as the user wrote it, and with links
+/// resolved.
+pub(super) struct AllowedReferences(Vec<Utf8PathBuf>);
 
-impl Allowed {
+impl AllowedReferences {
     pub fn new(paths: &[Utf8PathBuf]) -> Result<Self> {
         let mut allowed = Vec::new();
         for path in paths {
@@ -42,30 +43,30 @@ impl Allowed {
     }
 }
 
-/// Opens the files that one disk names, and collects those that it may not.
-pub(super) struct Refusals<'a> {
+/// Opens the files that a disk refers to and collects refused ones.
+pub(super) struct ReferenceOpener<'a> {
     disk: &'a Utf8Path,
     folder: &'a Utf8Path,
-    allowed: &'a Allowed,
-    refused: Vec<(Role, String, Option<Utf8PathBuf>)>,
+    allowed: &'a AllowedReferences,
+    refused: Vec<(ReferenceRole, String, Option<Utf8PathBuf>)>,
     failed: Option<Error>,
 }
 
-impl<'a> Refusals<'a> {
-    /// Opens files for a disk whose relative names are in `folder`.
-    pub fn new(disk: &'a Utf8Path, folder: &'a Utf8Path, allowed: &'a Allowed) -> Self {
+impl<'a> ReferenceOpener<'a> {
+    /// Creates an opener for a disk whose relative names refer to `folder`.
+    pub fn new(disk: &'a Utf8Path, folder: &'a Utf8Path, allowed: &'a AllowedReferences) -> Self {
         Self { disk, folder, allowed, refused: Vec::new(), failed: None }
     }
 
-    /// Opens a file if it is allowed. Names that are not allowed are not looked at.
-    pub fn open(&mut self, role: Role, name: &str) -> Option<Named> {
-        let path = path_of(name).map(|path| normalise(&self.folder.join(path)));
+    /// Opens a file if it is allowed. Other names are not looked up.
+    pub fn open(&mut self, role: ReferenceRole, name: &str) -> Option<ReferencedFile> {
+        let path = parse_path(name).map(|path| normalise(&self.folder.join(path)));
         let Some(path) = path.clone().filter(|path| self.allowed.0.contains(path)) else {
             self.refused.push((role, name.to_owned(), path));
             return None;
         };
         match limits::open(&path) {
-            Ok(file) => Some(Named { name: name.to_owned(), path, file: Arc::new(file) }),
+            Ok(file) => Some(ReferencedFile { name: name.to_owned(), path, file: Arc::new(file) }),
             Err(error) => {
                 self.failed.get_or_insert(Error::io("opening", &path, error));
                 None
@@ -73,20 +74,21 @@ impl<'a> Refusals<'a> {
         }
     }
 
-    /// Opens an extent of a VMDK: a file beside the descriptor, or one that is allowed.
-    pub fn open_extent(&mut self, name: &str) -> Result<Option<Named>> {
+    /// Opens an extent of a VMDK: a file next to the descriptor, or an allowed one.
+    pub fn open_extent(&mut self, name: &str) -> Result<Option<ReferencedFile>> {
         if name.contains('/') || matches!(name, "." | "..") {
-            return Ok(self.open(Role::Extent, name));
+            return Ok(self.open(ReferenceRole::Extent, name));
         }
         let path = self.folder.join(name);
+        // `NOFOLLOW`: a link could lead out of the folder. `NONBLOCK`: opening a FIFO must not hang.
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
         match rustix::fs::open(path.as_std_path(), flags, Mode::empty()) {
             Ok(file) => {
-                let file = regular(File::from(file), &path)?;
-                Ok(Some(Named { name: name.to_owned(), path, file: Arc::new(file) }))
+                let file = check_regular_file(File::from(file), &path)?;
+                Ok(Some(ReferencedFile { name: name.to_owned(), path, file: Arc::new(file) }))
             }
-            // A link leads elsewhere.
-            Err(Errno::LOOP) => Ok(self.open(Role::Extent, name)),
+            // A link has to be allowed explicitly.
+            Err(Errno::LOOP) => Ok(self.open(ReferenceRole::Extent, name)),
             Err(Errno::NOENT) => Err(Error::new(format!(
                 "`{}` is the descriptor of a disk, and `{name}`, which has its data, is not beside it",
                 self.disk
@@ -96,7 +98,7 @@ impl<'a> Refusals<'a> {
         }
     }
 
-    /// Fails if a file may not be named or can't be opened.
+    /// Fails if a file was refused or could not be opened.
     pub fn finish(self) -> Result<()> {
         if let Some(error) = self.failed {
             return Err(error);
@@ -104,13 +106,14 @@ impl<'a> Refusals<'a> {
         if self.refused.is_empty() {
             return Ok(());
         }
-        let said = self.refused.iter().take(MAX_LISTED).map(|(role, name, _)| format!("{role} `{name}`"));
-        let mut said = said.collect::<Vec<_>>().join(", ");
+        let listed = self.refused.iter().take(MAX_LISTED).map(|(role, name, _)| format!("{role} `{name}`"));
+        let mut listed = listed.collect::<Vec<_>>().join(", ");
         if self.refused.len() > MAX_LISTED {
-            said += &format!(" and {} more", self.refused.len() - MAX_LISTED);
+            listed += &format!(" and {} more", self.refused.len() - MAX_LISTED);
         }
-        let error = Error::new(format!("`{}` is made of other files, which are not allowed: {said}", self.disk));
-        let paths: Option<Vec<_>> = self.refused.iter().map(|(.., path)| path.as_deref().and_then(typed)).collect();
+        let error = Error::new(format!("`{}` is made of other files, which are not allowed: {listed}", self.disk));
+        let paths: Option<Vec<_>> =
+            self.refused.iter().map(|(.., path)| path.as_deref().and_then(shell_word)).collect();
         let help = match paths {
             Some(paths) => {
                 let options: Vec<_> = paths.iter().map(|path| format!("--allow-reference {path}")).collect();
@@ -127,14 +130,14 @@ impl<'a> Refusals<'a> {
     }
 }
 
-/// The path that a name stands for. `None` if it stands for something else: a protocol, or a path of Windows.
-fn path_of(name: &str) -> Option<&Utf8Path> {
+/// Parses a name as a path; `None` for protocols and Windows paths.
+fn parse_path(name: &str) -> Option<&Utf8Path> {
     let name = name.strip_prefix("file:").unwrap_or(name);
     let is_protocol = name.find([':', '/']).is_some_and(|at| name[at..].starts_with(':'));
     (!is_protocol && !name.is_empty() && !name.contains('\0')).then_some(Utf8Path::new(name))
 }
 
-/// A path without `.` and `..`. Links are not looked at, so it is the path itself that is allowed and opened.
+/// Removes `.` and `..` without looking up links, so that the allowed path is the opened one.
 fn normalise(path: &Utf8Path) -> Utf8PathBuf {
     let mut normal = Utf8PathBuf::new();
     for component in path.components() {
@@ -147,7 +150,7 @@ fn normalise(path: &Utf8Path) -> Utf8PathBuf {
     normal
 }
 
-/// The folder of an open file, however its name led to it: relative names begin there.
+/// Folder of an open file, with links resolved: relative names refer to it.
 pub(super) fn folder_of(file: &File, path: &Utf8Path) -> Utf8PathBuf {
     let link = Utf8PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()));
     let real = link.read_link_utf8().ok().filter(|path| path.is_absolute());
@@ -155,7 +158,8 @@ pub(super) fn folder_of(file: &File, path: &Utf8Path) -> Utf8PathBuf {
     real.parent().map(Utf8Path::to_owned).unwrap_or_default()
 }
 
-fn regular(file: File, path: &Utf8Path) -> Result<File> {
+/// Rejects anything but regular files.
+fn check_regular_file(file: File, path: &Utf8Path) -> Result<File> {
     let metadata = file.metadata().map_err(|error| Error::io("looking at", path, error))?;
     match metadata.is_file() {
         true => Ok(file),
@@ -174,15 +178,15 @@ pub(super) fn read_text(file: &File, len: u64) -> Result<Vec<u8>> {
     Ok(text)
 }
 
-/// Recognises a piece of a split disk by its name, `disk-f001.vmdk`: it has nothing that says so.
-pub(super) fn is_piece(path: &Utf8Path) -> bool {
+/// Returns `true` for the name of a flat extent, such as `disk-f001.vmdk`. Its contents have no signature.
+pub(super) fn is_flat_extent_name(path: &Utf8Path) -> bool {
     let stem = path.as_str().strip_suffix(".vmdk").unwrap_or_default();
     let number = stem.rsplit_once("-f").map_or("", |(_, number)| number);
     number.len() >= 3 && number.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// The error of an extent that is given in place of its descriptor.
-pub(super) fn lone_extent(path: &Utf8Path, folder: &Utf8Path) -> Error {
+/// Error for an extent given in place of its descriptor.
+pub(super) fn lone_extent_error(path: &Utf8Path, folder: &Utf8Path) -> Error {
     let stem = path.file_stem().unwrap_or_default();
     let base = stem.rsplit_once('-').map_or(stem, |(base, _)| base);
     let descriptor = format!("{base}.vmdk");
@@ -197,17 +201,18 @@ pub(super) fn lone_extent(path: &Utf8Path, folder: &Utf8Path) -> Error {
     error.help(help)
 }
 
-/// The same error with the disk that it is of.
-pub(super) fn about(path: &Utf8Path, error: Error) -> Error {
-    with_help_of(error, |error| Error::new(format!("the disk `{path}` can't be read")).because(error))
+/// Wraps an error of reading a disk, with its path.
+pub(super) fn reading_error(path: &Utf8Path, error: Error) -> Error {
+    keep_help(error, |error| Error::new(format!("the disk `{path}` can't be read")).because(error))
 }
 
-/// The error of a disk that could not be made raw.
-pub(super) fn making(path: &Utf8Path, error: Error) -> Error {
-    with_help_of(error, |error| Error::new(format!("making `{path}` raw")).because(error))
+/// Wraps an error of converting a disk, with its path.
+pub(super) fn conversion_error(path: &Utf8Path, error: Error) -> Error {
+    keep_help(error, |error| Error::new(format!("making `{path}` raw")).because(error))
 }
 
-fn with_help_of(error: Error, wrap: impl FnOnce(Error) -> Error) -> Error {
+/// Wraps an error and keeps its help.
+fn keep_help(error: Error, wrap: impl FnOnce(Error) -> Error) -> Error {
     let help = error.advice().map(str::to_owned);
     match help {
         Some(help) => wrap(error).help(help),
@@ -215,8 +220,8 @@ fn with_help_of(error: Error, wrap: impl FnOnce(Error) -> Error) -> Error {
     }
 }
 
-/// A path as a word of a shell. `None` if nobody would type it.
-fn typed(path: &Utf8Path) -> Option<String> {
+/// Quotes a path for a shell; `None` if it contains characters that can't be typed.
+fn shell_word(path: &Utf8Path) -> Option<String> {
     let path = path.as_str();
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+@=,".contains(c);
     if path.chars().all(is_plain) {
@@ -225,7 +230,7 @@ fn typed(path: &Utf8Path) -> Option<String> {
     path.chars().all(is_printed).then(|| format!("'{}'", path.replace('\'', "'\\''")))
 }
 
-impl std::fmt::Display for Role {
+impl std::fmt::Display for ReferenceRole {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::BackingFile => "backing file",
