@@ -67,7 +67,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         return explain(rule.as_deref(), screen);
     }
     // What can't be read is complained of where it is read.
-    let is_sequence = |path: &&Utf8PathBuf| sequence::is_one_at(path);
+    let is_sequence = |path: &&Utf8PathBuf| sequence::is_sequence_file(path);
     let (sequences, manifests): (Vec<_>, Vec<_>) = arguments.manifests.manifests.iter().partition(is_sequence);
     if let (true, Some(path)) = (arguments.media_kind.is_some(), manifests.first()) {
         return Err(Error::new(format!("`{path}` is a manifest, which says itself what kind its medium is"))

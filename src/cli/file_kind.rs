@@ -230,7 +230,7 @@ fn by_text(text: &str) -> FileKind {
             _ => Unknown,
         };
     }
-    if sequence::is_one(text) {
+    if sequence::is_sequence_text(text) {
         return Sequence;
     }
     let mut is_toml = false;

@@ -79,7 +79,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     }
     let mut problems = Problems::default();
     // What can't be read is complained of where it is read.
-    let is_sequence = sequence::is_one_at(&arguments.file);
+    let is_sequence = sequence::is_sequence_file(&arguments.file);
     let runs = if is_sequence { of_sequence(arguments, &mut problems) } else { of_manifest(arguments, &mut problems) };
     problems.drop_notes();
     if problems.has_errors() && screen.json {

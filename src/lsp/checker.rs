@@ -15,7 +15,7 @@ use crate::manifest::{Options, task_sequence};
 use crate::problem::Problems;
 use crate::project::{Project, Request};
 use crate::sequence;
-use crate::sequence::rules::{self, Medium};
+use crate::sequence::rules::{self, MediumContext};
 use crate::simulate;
 
 /// What to check.
@@ -69,7 +69,7 @@ impl Checker {
         let used: BTreeSet<_> = self.checked.values().flat_map(|checked| &checked.inputs).cloned().collect();
         for file in files.iter().filter(|file| !used.contains(&file.path)) {
             let is_alone = match file.kind {
-                FileKind::Sequence => sequence::is_one(&file.text),
+                FileKind::Sequence => sequence::is_sequence_text(&file.text),
                 kind => kind == FileKind::Facts,
             };
             if is_alone {
@@ -118,7 +118,9 @@ impl Checker {
             }
             FileKind::Sequence => {
                 if let Some(sequence) = task_sequence::read_standalone(&path, &options, problems, inputs)? {
-                    rules::check(&sequence, &Medium::default()).into_iter().for_each(|problem| problems.add(problem));
+                    rules::check(&sequence, &MediumContext::default())
+                        .into_iter()
+                        .for_each(|problem| problems.add(problem));
                 }
                 Ok(())
             }

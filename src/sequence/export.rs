@@ -8,13 +8,13 @@ use crate::error::{Error, Result};
 use crate::format::zip::Archive;
 use crate::limits::{MAX_EXPORT_LEN, MAX_NESTED_ZIP_LEN, MAX_ZIP_UNPACKED_LEN};
 
-pub use task_sequence::export::{Exported, Referred};
+pub use task_sequence::export::{ExportedSequence, ReferencedPackage};
 
 /// The sequences of an export.
 #[derive(Debug, Default)]
 pub struct Export {
     /// Sequences that were read.
-    pub sequences: Vec<Exported>,
+    pub sequences: Vec<ExportedSequence>,
     /// Sequences and archives that can't be read.
     pub unreadable: Vec<Unreadable>,
 }
@@ -40,7 +40,7 @@ impl Export {
     }
 
     /// Returns the sequence of a document by itself.
-    fn from_document(exported: Exported) -> Self {
+    fn from_document(exported: ExportedSequence) -> Self {
         Self { sequences: vec![exported], unreadable: Vec::new() }
     }
 }

@@ -5,19 +5,19 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 
 use crate::foreign_text;
-use crate::sequence::export::Exported;
+use crate::sequence::export::ExportedSequence;
 use crate::sequence::mdt::{Content, ContentKind};
 use crate::sequence::share::DeploymentShare;
 use crate::sequence::{self, Sequence};
 
 /// The names that the console gives of packages.
-pub(super) fn names(one: &Exported) -> BTreeMap<String, String> {
-    let named = one.referred.iter().filter(|referred| !referred.name.is_empty());
-    named.map(|referred| (referred.id.clone(), foreign_text::line(&referred.name).into_owned())).collect()
+pub(super) fn names(one: &ExportedSequence) -> BTreeMap<String, String> {
+    let named = one.packages.iter().filter(|package| !package.name.is_empty());
+    named.map(|package| (package.id.clone(), foreign_text::line(&package.name).into_owned())).collect()
 }
 
 /// The entries of a manifest for all that sequences refer to, to be filled in, and for the contents of a share.
-pub(super) fn of_all(all: &[Exported], paths: &[Utf8PathBuf], share: Option<&DeploymentShare>) -> String {
+pub(super) fn of_all(all: &[ExportedSequence], paths: &[Utf8PathBuf], share: Option<&DeploymentShare>) -> String {
     let entries = of_sequences(all, paths, share);
     if entries.is_empty() {
         return String::new();
@@ -25,7 +25,7 @@ pub(super) fn of_all(all: &[Exported], paths: &[Utf8PathBuf], share: Option<&Dep
     format!("# for the manifest: put in your own paths\n\n{}", entries.join("\n"))
 }
 
-fn of_sequences(all: &[Exported], paths: &[Utf8PathBuf], share: Option<&DeploymentShare>) -> Vec<String> {
+fn of_sequences(all: &[ExportedSequence], paths: &[Utf8PathBuf], share: Option<&DeploymentShare>) -> Vec<String> {
     let mut found: BTreeMap<String, String> = BTreeMap::new();
     if let ([one], [path]) = (all, paths) {
         let path = toml::Value::String(path.to_string());
@@ -39,7 +39,7 @@ fn of_sequences(all: &[Exported], paths: &[Utf8PathBuf], share: Option<&Deployme
         let names = names(one);
         for id in sequence::xml::packages(&one.sequence) {
             // What the site says counts; else what the step takes it for.
-            let kind = one.referred.iter().find(|referred| referred.id == id).map(|referred| referred.kind);
+            let kind = one.packages.iter().find(|package| package.id == id).map(|package| package.kind);
             let of_step = table_of(&one.sequence, &id);
             let table = match (kind, of_step) {
                 (Some(258), _) => continue,
@@ -109,7 +109,7 @@ fn of_content(share: &DeploymentShare, content: &Content) -> String {
 /// The table of a manifest for a package, by the key that names it.
 fn table_of(sequence: &Sequence, id: &str) -> &'static str {
     let steps = sequence.walk();
-    let mut named = steps.iter().filter_map(|(_, step)| step.action()).flat_map(sequence::rules::referred);
+    let mut named = steps.iter().filter_map(|(_, step)| step.action()).flat_map(sequence::rules::step_references);
     named.find(|(_, named, table, _)| *named == id && !table.is_empty()).map_or("package", |(_, _, table, _)| table)
 }
 

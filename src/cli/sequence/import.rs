@@ -17,7 +17,7 @@ use crate::inputs::Inputs;
 use crate::limits::{self, MAX_EXPORT_LEN};
 use crate::project::refuse_input;
 use crate::report::{self, Page};
-use crate::sequence::export::{self, Export, Exported};
+use crate::sequence::export::{self, Export, ExportedSequence};
 use crate::sequence::share::DeploymentShare;
 use crate::sequence::{self, Body, Sequence, Step, Value};
 use crate::write::open;
@@ -146,7 +146,7 @@ fn paths(arguments: &Arguments, export: &Export) -> Result<Vec<Utf8PathBuf>> {
 
 /// The names of steps that hold something which no key of the catalog says.
 fn kept(sequence: &Sequence) -> Vec<String> {
-    let keeps = |(_, step): &(Vec<&Step>, &Step)| sequence::xml::keeps_something(step);
+    let keeps = |(_, step): &(Vec<&Step>, &Step)| sequence::xml::has_unmapped_parts(step);
     sequence.walk().into_iter().filter(keeps).map(|(_, step)| step.name.clone()).collect()
 }
 
@@ -178,7 +178,7 @@ fn list(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-fn tell(one: &Exported, path: Option<&Utf8PathBuf>, screen: &Screen) {
+fn tell(one: &ExportedSequence, path: Option<&Utf8PathBuf>, screen: &Screen) {
     let sequence = &one.sequence;
     let steps = sequence.walk();
     let n_steps = sequence.n_steps();
@@ -222,7 +222,7 @@ fn tell(one: &Exported, path: Option<&Utf8PathBuf>, screen: &Screen) {
     }
 }
 
-fn describe(one: &Exported, path: Option<&Utf8PathBuf>, text: &str) -> serde_json::Value {
+fn describe(one: &ExportedSequence, path: Option<&Utf8PathBuf>, text: &str) -> serde_json::Value {
     let steps = one.sequence.walk();
     let n_steps = one.sequence.n_steps();
     let secrets: Vec<_> =
