@@ -1,24 +1,24 @@
-//! Digests of content: BLAKE3 (our own identity of bytes), SHA-256 (what other people's tools check), and SHA-1 where a
-//! format names contents by it.
+//! Digests of content: BLAKE3 to identify it, SHA-256 for other tools to check, and SHA-1 for WIM files, which name
+//! contents by it.
 
 pub use disc_layout::digest::{Digest, NotADigest};
 use sha1::Digest as _;
 
-/// The two digests that a medium lists of each of its files, and what else was asked for.
+/// Digests of one content.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Digests {
     /// BLAKE3, 256 bits.
     pub blake3: Digest,
     /// SHA-256 (FIPS 180-4).
     pub sha256: Sha256,
-    /// SHA-1 (FIPS 180-4), if it was asked for.
+    /// SHA-1 (FIPS 180-4), if it was requested.
     pub sha1: Option<Sha1>,
 }
 
-/// Which digests are asked for. SHA-1 takes time that only WIM files are worth.
+/// Digests to compute. SHA-1 takes extra time, and only WIM files need it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
 pub enum DigestKinds {
-    /// What media list.
+    /// BLAKE3 and SHA-256, which media list for each file.
     #[default]
     Lists,
     /// SHA-1 as well.
@@ -26,60 +26,61 @@ pub enum DigestKinds {
 }
 
 impl Digests {
-    /// What stands in for digests that are not known yet: as long as any.
+    /// Placeholder of the same length, for digests that are not known yet.
     pub const NOT_YET: Self = Self { blake3: Digest([0; 32]), sha256: Sha256([0; 32]), sha1: None };
 
-    /// The digests of bytes in memory.
+    /// Computes BLAKE3 and SHA-256 of bytes in memory.
     pub fn hash(bytes: &[u8]) -> Self {
         Self::hash_kinds(bytes, DigestKinds::Lists)
     }
 
-    /// The digests of bytes in memory that are asked for.
+    /// Computes the given digests of bytes in memory.
     pub fn hash_kinds(bytes: &[u8], asked: DigestKinds) -> Self {
         let mut hasher = Hasher::new(asked);
         hasher.update(bytes);
         hasher.finish()
     }
 
-    /// Whether what is asked for is among them.
+    /// Returns whether all requested digests are present.
     pub fn answer(&self, asked: DigestKinds) -> bool {
         asked == DigestKinds::Lists || self.sha1.is_some()
     }
 }
 
-/// A SHA-256 digest (FIPS 180-4), written as a [`Digest`] is.
+/// SHA-256 digest (FIPS 180-4), written in hexadecimal like a [`Digest`].
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sha256(pub [u8; 32]);
 
-/// A SHA-1 digest (FIPS 180-4): the name of a content in a WIM file. Zeros stand for none.
+/// SHA-1 digest (FIPS 180-4), the name of a content in a WIM file. Zeros mean no content.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct Sha1(pub [u8; 20]);
 
 impl Sha1 {
-    /// The digest of bytes in memory.
+    /// Computes the digest of bytes in memory.
     pub fn hash(bytes: &[u8]) -> Self {
         Self(sha1::Sha1::digest(bytes).into())
     }
 }
 
-/// Takes the bytes of one content in order and yields their digests.
+/// Computes the digests of one content from its bytes in order.
 pub struct Hasher {
     blake3: Blake3Hasher,
     sha: ShaHasher,
 }
 
-/// The part of a [`Hasher`] that is done first.
+/// Part of a [`Hasher`] that computes BLAKE3.
 #[derive(Default)]
 pub struct Blake3Hasher(blake3::Hasher);
 
-/// The part of a [`Hasher`] that takes several times as long, and is worth a thread of its own.
+/// Part of a [`Hasher`] that computes SHA-256 and SHA-1. It takes several times as long as BLAKE3 and can run in its own
+/// thread.
 pub struct ShaHasher {
     sha256: sha2::Sha256,
     sha1: Option<sha1::Sha1>,
 }
 
 impl Hasher {
-    /// A hasher that has seen no byte yet.
+    /// Returns a hasher without input.
     pub fn new(asked: DigestKinds) -> Self {
         Self { blake3: Blake3Hasher::default(), sha: ShaHasher::new(asked) }
     }
@@ -90,7 +91,7 @@ impl Hasher {
         self.sha.update(bytes);
     }
 
-    /// The digests of all bytes seen.
+    /// Returns the digests of all bytes.
     pub fn finish(self) -> Digests {
         let (sha256, sha1) = self.sha.finish();
         Digests { blake3: self.blake3.finish(), sha256, sha1 }
@@ -103,14 +104,14 @@ impl Blake3Hasher {
         self.0.update(bytes);
     }
 
-    /// The digest of all bytes seen.
+    /// Returns the digest of all bytes.
     pub fn finish(self) -> Digest {
         Digest(*self.0.finalize().as_bytes())
     }
 }
 
 impl ShaHasher {
-    /// A hasher that has seen no byte yet.
+    /// Returns a hasher without input.
     pub fn new(asked: DigestKinds) -> Self {
         let sha1 = (asked == DigestKinds::Sha1Too).then(sha1::Sha1::new);
         Self { sha256: sha2::Sha256::new(), sha1 }
@@ -124,7 +125,7 @@ impl ShaHasher {
         }
     }
 
-    /// The digests of all bytes seen.
+    /// Returns the digests of all bytes.
     pub fn finish(self) -> (Sha256, Option<Sha1>) {
         (Sha256(self.sha256.finalize().into()), self.sha1.map(|sha1| Sha1(sha1.finalize().into())))
     }

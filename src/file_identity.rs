@@ -1,7 +1,7 @@
-//! Tells whether two paths name one file, however they are written and whether or not it is there yet.
+//! Compares paths by the file they lead to, even if it does not exist yet.
 //!
-//! Paths lead to one file through `..`, symbolic and hard links, bind mounts, and names that differ only in case where a
-//! file system takes them for one. Nothing is opened but folders.
+//! Different paths lead to the same file through `..`, symbolic and hard links, bind mounts, and on case-insensitive file
+//! systems through names that differ in case. Opens folders only, no files.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -13,22 +13,22 @@ use rustix::fs::{IFlags, Mode, OFlags, ioctl_getflags, open, statfs};
 /// Symbolic links followed on the way to a file that does not exist; Linux has the same limit.
 const MAX_LINKS: usize = 40;
 
-/// File systems in which case tells no names apart, by what `statfs` calls them: FAT, exFAT, NTFS by `ntfs3`, SMB, HFS+.
+/// Case-insensitive file systems, by their magic number in `statfs`: FAT, exFAT, NTFS (`ntfs3`), SMB, HFS, HFS+.
 const CASE_INSENSITIVE: [u32; 7] = [0x4d44, 0x2011_bab0, 0x7366_746e, 0xff53_4d42, 0xfe53_4d42, 0x517b, 0x482b];
-/// The flag of a folder in which ext4 or F2FS takes names for one that differ in case (`FS_CASEFOLD_FL`).
+/// Flag of case-insensitive folders on ext4 and F2FS (`FS_CASEFOLD_FL`).
 const CASE_FOLD_FLAG: u32 = 0x4000_0000;
 
-/// The file that a path names: equal for all paths to one file.
+/// Identity of a file; equal for all paths that lead to it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileIdentity {
-    /// Device and inode of the last thing on the way that exists; the file itself, if it does.
+    /// Device and inode of the file, or of the nearest existing folder above it.
     existing: Option<(u64, u64)>,
-    /// The names below that.
+    /// Names below `existing`; empty if the file exists.
     rest: Vec<String>,
 }
 
 impl FileIdentity {
-    /// The identity of a file, as the file system is now.
+    /// Returns the identity of a file in the present state of the file system.
     pub fn of(path: &Utf8Path) -> Self {
         let (existing, rest) = resolved(path);
         let metadata = fs::metadata(&existing).ok();
@@ -36,26 +36,26 @@ impl FileIdentity {
         let name = |name: &String| if folds { name.to_lowercase() } else { name.clone() };
         let mut names: Vec<_> = rest.iter().map(name).collect();
         if metadata.is_none() {
-            // What can't be looked at is told by its path.
+            // Without access to the folder, compare paths.
             names.insert(0, existing.to_string_lossy().into_owned());
         }
         Self { existing: metadata.map(|metadata| (metadata.dev(), metadata.ino())), rest: names }
     }
 
-    /// Device and inode, if the file exists.
+    /// Returns device and inode if the file exists.
     pub fn inode(&self) -> Option<(u64, u64)> {
         self.existing.filter(|_| self.rest.is_empty())
     }
 }
 
-/// A path free of links and `..`, as far as it exists; what does not exist is taken as written.
+/// Resolves links and `..` in the existing part of a path. The rest stays as written.
 pub fn real_path(path: &Utf8Path) -> Utf8PathBuf {
     let (mut existing, rest) = resolved(path);
     existing.extend(rest);
     Utf8PathBuf::from_path_buf(existing).unwrap_or_else(|_| path.to_owned())
 }
 
-/// The longest part of a path that exists, free of links, and the names below it.
+/// Returns the longest existing part of a path, without links, and the names below it.
 fn resolved(path: &Utf8Path) -> (PathBuf, Vec<String>) {
     let path = if path.as_str().is_empty() { Utf8Path::new(".") } else { path };
     if let Ok(real) = fs::canonicalize(path) {
@@ -64,7 +64,7 @@ fn resolved(path: &Utf8Path) -> (PathBuf, Vec<String>) {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.as_std_path().to_owned());
     let (mut existing, mut rest) = (PathBuf::from("/"), Vec::new());
     let mut n_links = 0;
-    // The parts that are left, the next one last.
+    // Remaining parts in reverse order, so that the parts of a link can be pushed in front of them.
     let mut left: Vec<_> = parts(&absolute);
     while let Some(part) = left.pop() {
         if part == ".." {
@@ -93,7 +93,7 @@ fn resolved(path: &Utf8Path) -> (PathBuf, Vec<String>) {
     (existing, rest)
 }
 
-/// The names of a path, the first one last.
+/// Returns the names of a path in reverse order.
 fn parts(path: &Path) -> Vec<String> {
     let name = |part: Component<'_>| match part {
         Component::Normal(name) => Some(name.to_string_lossy().into_owned()),
@@ -103,7 +103,7 @@ fn parts(path: &Path) -> Vec<String> {
     path.components().rev().filter_map(name).collect()
 }
 
-/// Returns whether names in a folder that differ only in case are one.
+/// Returns whether names in a folder are case-insensitive.
 fn folds_case(folder: &Path) -> bool {
     if statfs(folder).is_ok_and(|found| CASE_INSENSITIVE.contains(&(found.f_type as u32))) {
         return true;

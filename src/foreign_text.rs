@@ -1,13 +1,13 @@
-//! Text from outside, made safe to print.
+//! Escapes text from outside, so that it is safe to print.
 //!
-//! Labels, names and messages come from media, archives, folders and other programs. They may hold characters that
-//! control a terminal, reorder a line (the bidirectional controls of UAX #9) or can't be seen. Those are shown as
-//! escapes, `\x1b` or `\u{202e}`, and a backslash that would read as such an escape as `\x5c`: texts that differ in them
-//! never look alike. Letters, combining marks and signs of every script stay as they are, so texts that differ in
-//! normalisation (UAX #15) or in letters of the same shape do look alike.
+//! Labels, names and messages come from media, archives, folders and other programs. They may contain characters that
+//! control a terminal, reorder a line (the bidirectional controls of UAX #9) or are invisible. Those are printed as
+//! escapes such as `\x1b` or `\u{202e}`. A backslash that would read as the start of such an escape is printed as `\x5c`, so
+//! that different texts never look alike because of escapes. Letters, combining marks and signs of every script are
+//! printed unchanged: texts that differ in normalisation (UAX #15) or in letters of the same shape do look alike.
 //!
-//! Text is kept as it is and escaped once, where it is printed: [`line()`] is for a line with all that is in it. Data stays
-//! exact: [`json`], [`toml()`] and [`xml`] have escapes of their own.
+//! Text is stored unchanged and escaped once, when it is printed: a line by [`line()`]. In data, [`json`], [`toml()`] and
+//! [`xml`] use the escapes of the format, so that the data stays the same.
 
 mod toml;
 
@@ -17,20 +17,20 @@ use std::fmt::Write as _;
 pub use disc_layout::decode::{from_utf8, from_utf16};
 pub use toml::toml;
 
-/// Characters of a text that [`line()`] shows; the rest is counted. Paths of Linux have 4,096 bytes at most.
+/// Maximum number of characters that [`line()`] prints; it counts the others. Paths on Linux have at most 4,096 bytes.
 pub const MAX_CHARS: usize = 4_096;
 
-/// Combining marks on one letter; more would cover other lines.
+/// Maximum number of combining marks on one letter; more would cover other lines.
 const MAX_MARKS: usize = 4;
 
-/// Returns whether a character is shown as it is: `false` for controls, format characters (bidirectional controls, tags
-/// and joiners among them), variation selectors and other invisible ones, separators except the space, characters for
-/// private use, noncharacters, and those that Unicode has not assigned.
+/// Returns whether a character is printed unchanged. `false` for controls, format characters (bidirectional controls, tags,
+/// joiners), variation selectors and other invisible characters, separators except the space, private-use characters,
+/// noncharacters, and unassigned ones.
 pub fn is_printed(c: char) -> bool {
     match c {
         ' '..='~' => true,
         c if c.is_ascii() || is_blank(c) => false,
-        // Behind a letter, the standard library escapes all of these, and no combining mark.
+        // After a letter, `escape_debug` escapes all of these, but not combining marks.
         c => {
             let mut bytes = [b'a'; 5];
             let len = 1 + c.encode_utf8(&mut bytes[1..]).len();
@@ -39,7 +39,7 @@ pub fn is_printed(c: char) -> bool {
     }
 }
 
-/// Marks, letters and signs that show nothing (Default_Ignorable_Code_Point, fillers and blanks).
+/// Returns whether a mark, letter or sign is invisible (Default_Ignorable_Code_Point, fillers and blanks).
 fn is_blank(c: char) -> bool {
     matches!(c,
         '\u{34f}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{2800}'
@@ -47,13 +47,12 @@ fn is_blank(c: char) -> bool {
         | '\u{e0000}'..='\u{e0fff}')
 }
 
-/// A printed character that is drawn onto the one before it.
+/// Returns whether a printed character is drawn onto the one before it.
 fn is_mark(c: char) -> bool {
     !c.is_ascii() && c.escape_debug().len() > 1
 }
 
-/// Escapes a text that is one line, or part of one: line breaks and tabs, too. Text beyond [`MAX_CHARS`] is counted, not
-/// shown.
+/// Escapes a text for a single line, including line breaks and tabs. Text beyond [`MAX_CHARS`] is replaced by a count.
 pub fn line(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(MAX_CHARS) {
         None => escaped(text, |_| false, begins_like_an_escape),
@@ -64,7 +63,7 @@ pub fn line(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Escapes a text of several lines, in which values may be escaped already: backslashes stay, and line breaks and tabs do.
+/// Escapes a text of several lines whose values may be escaped already. Backslashes, line breaks and tabs stay.
 pub fn lines(text: &str) -> Cow<'_, str> {
     escaped(text, |c| matches!(c, '\n' | '\t'), |_| false)
 }
@@ -74,7 +73,7 @@ fn escaped(text: &str, is_kept: impl Fn(char) -> bool, is_escaped: impl Fn(&str)
         return text.into();
     }
     let mut escaped = String::with_capacity(text.len());
-    // A mark at the start would be drawn onto what is not of the text.
+    // A mark at the start would be drawn onto the character before the text, so escape it.
     let mut n_marks = MAX_MARKS;
     for (at, c) in text.char_indices() {
         n_marks = if is_mark(c) { n_marks + 1 } else { 0 };
@@ -97,8 +96,8 @@ fn push_escape(text: &mut String, c: char) {
     };
 }
 
-/// Returns whether a backslash and this text would read as an escape of [`push_escape`]. `\x64` and `\x86`, which are in
-/// paths of drivers, would not.
+/// Returns whether a backslash followed by `rest` reads as an escape of [`push_escape`]. `\x64` and `\x86`, common in paths
+/// of drivers, don't: they would be printable characters.
 fn begins_like_an_escape(rest: &str) -> bool {
     let byte = |n: usize| rest.as_bytes().get(n).copied().unwrap_or_default();
     let is_hex = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
@@ -116,8 +115,8 @@ fn begins_like_an_escape(rest: &str) -> bool {
     }
 }
 
-/// Lets the colours of a text (SGR, ECMA-48 8.3.117) pass, and escapes everything else like [`lines`]. What is foreign in
-/// it has to be escaped before.
+/// Keeps colours (SGR, ECMA-48 8.3.117) and escapes everything else like [`lines`]. Foreign text must be escaped before, or
+/// it could set colours.
 pub fn styled(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     let mut rest = text;
@@ -134,8 +133,8 @@ pub fn styled(text: &str) -> String {
     safe + &lines(rest)
 }
 
-/// Escapes within a JSON text, which stays the same data (RFC 8259 clause 7): outside its strings there are no such
-/// characters but line breaks.
+/// Escapes characters in the strings of a JSON text, which stays the same data (RFC 8259 clause 7). Outside strings, JSON
+/// has only printable characters and line breaks.
 pub fn json(text: &str) -> Cow<'_, str> {
     if text.bytes().all(|byte| byte == b'\n' || matches!(byte, b' '..=b'~')) {
         return text.into();
@@ -172,7 +171,8 @@ pub fn xml_reference(name: &str) -> Option<char> {
     }
 }
 
-/// Escapes within an XML text without comments and CDATA sections, which stays the same data (XML 1.0 clause 4.1).
+/// Escapes characters in an XML text, which stays the same data (XML 1.0 clause 4.1). It must have no comments or CDATA
+/// sections, where references have no meaning.
 pub fn xml(text: &str) -> Cow<'_, str> {
     let is_kept = |c| matches!(c, '\n' | '\t') || is_printed(c);
     if text.chars().all(is_kept) {

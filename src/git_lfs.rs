@@ -1,4 +1,4 @@
-//! Git LFS pointers, and the error for one where a file belongs.
+//! Detects Git LFS pointers, and returns the error for one in place of a file.
 
 use camino::Utf8Path;
 
@@ -6,7 +6,7 @@ use crate::error::Error;
 
 pub use authoring::git_lfs::*;
 
-/// The error for a pointer at `path`.
+/// Returns the error for a pointer at `path`.
 pub fn error(path: &Utf8Path) -> Error {
     Error::new(format!("`{path}` is a Git LFS pointer, not the file itself")).help(help(path))
 }

@@ -1,21 +1,20 @@
-//! tsmedia builds task sequence media, the discs that start and deploy Windows where the network cannot,
-//! from a manifest in Git.
+//! Builds Configuration Manager task sequence media, which start and deploy Windows, from a manifest in Git.
 //!
-//! # The pipeline
+//! # Pipeline
 //!
 //! ```text
-//! manifest ──► media ──► plan ──► layout ──► write ──► record
-//!   what the    what it    what to   where each   the one    what was
-//!   author      means,     do, and   byte goes    place that built, and
-//!   wrote       by digest  why       (pure)       makes bytes from what
+//! media.toml ──load──► Rendered ──resolve──► Target ──plan──► Plan ──apply──► file ──► record
+//!              manifest           resolve     target   plan         apply      write     record
+//!              authoring                                            layout
 //! ```
 //!
-//! Each step is one function of the value before it. Reading happens in the first two, writing in the last
-//! two; `plan` and `layout` are pure. Every command is a view of one of these values.
+//! [`project::Project`] is the entry point. Each step is a function of the value before it: the first two read files, the
+//! last two write them. `docs/contributing/architecture.md` describes the steps, and follows a file and a variable
+//! through them.
 //!
-//! # The layers
+//! # Layers
 //!
-//! A module uses only the layers below its own; `tests/it/layers.rs` holds this table.
+//! A module uses only modules of its own layer and the layers below it; `tests/it/layers.rs` checks this table.
 //!
 //! | layer | modules |
 //! |---|---|
@@ -26,12 +25,13 @@
 //! | bytes | `write`, `patch`, `output`, `format`, `store` |
 //! | words | `problem`, `error`, `digest`, `size`, `file_identity`, `foreign_text`, `git_lfs`, `inputs`, `limits`, `merge_conflict`, `progress`, `rule`, `secret`, `shell` |
 //!
-//! Below all of them is the crate `disc-layout`, whose modules are used as `crate::layout`, `crate::volume` and so on.
+//! Below them are three crates, some of whose modules are re-exported here, such as `crate::layout` and `crate::problem`:
 //!
-//! Below them are crates: [`authoring`], the front-end of all files that authors write, and [`task_sequence`], which knows
-//! nothing of media but their kinds.
+//! - [`disc_layout`]: layouts of discs, volumes and partition tables;
+//! - [`authoring`]: TOML with spans, templates, problems and rules, for all files that authors write;
+//! - [`task_sequence`]: task sequence files, their XML, rules and simulation.
 //!
-//! Only `report`, `cli` and `lsp` print, and only `cli` reads the environment, the clock and the terminal.
+//! Only `report`, `cli` and `lsp` format output, and only `cli` reads the environment, the clock and the terminal.
 
 pub use authoring::{inputs, merge_conflict, problem, rule, shell, size};
 pub use disc_layout::{content, date, firmware, layout, source, volume};

@@ -1,12 +1,12 @@
-//! Budgets for untrusted input: the most bytes, levels and steps that each reader takes.
+//! Limits for untrusted input: maximum numbers of bytes, levels and items that each reader accepts.
 //!
-//! Files from outside claim lengths, counts and nesting that need not be true. A reader checks a claim against the
-//! constant here before it allocates or recurses, and reports the file as unreadable if the claim exceeds it. The
-//! constants are far above anything that Windows, Configuration Manager or an author writes, and low enough for a
-//! machine with 2 GB of memory. Limits that a format itself sets (a FAT path, a Joliet name) stay with the format.
+//! Files from outside may claim any length, count or nesting. Before it allocates or recurses, a reader checks the claim
+//! against a limit here, and reports the file as unreadable if it is exceeded. The limits are far above anything that
+//! Windows, Configuration Manager or an author writes, and low enough for a machine with 2 GB of memory. Limits of a format
+//! itself (a FAT path, a Joliet name) stay with the format.
 //!
-//! Files that somebody names are opened with [`open`] and read with [`read`] or [`read_text`], which refuse devices
-//! and FIFOs and stop at a length.
+//! Files named by users are opened with [`open`] and read with [`read`] or [`read_text`], which refuse devices and FIFOs
+//! and enforce a maximum length.
 
 pub use authoring::file::{check_image, check_len, open, open_within, read, read_text};
 pub use authoring::limits::*;
@@ -15,15 +15,15 @@ pub use task_sequence::limits::*;
 
 // Text that authors and tsmedia write.
 
-/// Profiles that one manifest is laid over, counting each time one is named.
+/// Profiles of one manifest, counting each mention.
 pub const MAX_PROFILES: usize = 100;
-/// Values of a manifest times its sites: each site has a manifest of its own.
+/// Values of a manifest times its sites; every site gets its own rendered manifest.
 pub const MAX_SITE_VALUES: usize = 2_000_000;
 /// Length of a site file, in bytes. A site with some thousand packages and applications exports two or three megabytes.
 pub const MAX_SITE_FILE_LEN: u64 = 32 << 20;
 /// Length of a record or saved plan, in bytes: those of a thousand media with a few thousand files each.
 pub const MAX_RECORD_LEN: u64 = 256 << 20;
-/// Length of a lock file's text, in bytes: it names a process and what it builds.
+/// Length of a lock file, in bytes. It contains a process ID and the name of an output.
 pub const MAX_LOCK_LEN: u64 = 64 << 10;
 /// Length of the cache's table of digests, in bytes; a million files take 120 MiB.
 pub const MAX_DIGESTS_LEN: u64 = 512 << 20;
@@ -36,7 +36,7 @@ pub const MAX_SECRET_LEN: usize = 1 << 20;
 
 /// Members of a ZIP archive.
 pub const MAX_ZIP_MEMBERS: u16 = 10_000;
-/// Length of all that is unpacked from one ZIP archive, in bytes.
+/// Total unpacked length of one ZIP archive, in bytes.
 pub const MAX_ZIP_UNPACKED_LEN: u64 = 256 << 20;
 /// Length of an export within a ZIP archive, in bytes. It is unpacked into memory.
 pub const MAX_NESTED_ZIP_LEN: u64 = 64 << 20;
@@ -72,21 +72,21 @@ pub const MAX_POLICY_LEN: usize = 64 << 20;
 
 // Programs, drivers and registry hives.
 
-/// Length of a boot program or another program whose version is read, in bytes. They have a few megabytes.
+/// Length of a boot program, or of another program whose version is read, in bytes. They have a few megabytes.
 pub const MAX_PROGRAM_LEN: u64 = 64 << 20;
-/// Length of another file that is taken out of a boot image into memory, in bytes. The largest are fonts.
+/// Length of another file read from a boot image into memory, in bytes. The largest are fonts.
 pub const MAX_BOOT_FILE_LEN: u64 = 64 << 20;
 /// Length of a script or settings file of a boot image, in bytes.
 pub const MAX_SCRIPT_LEN: u64 = 64 << 10;
 /// Length of an INF file, in bytes. Those of graphics drivers have a few megabytes.
 pub const MAX_INF_LEN: u64 = 16 << 20;
-/// Catalogs that an INF file names: one for each kind of processor.
+/// Catalogs of an INF file. It has at most one for each architecture.
 pub const MAX_INF_CATALOGS: usize = 32;
-/// Length of a text of an INF file after its tokens were replaced, in characters; Windows allows as many.
+/// Length of a string of an INF file after token substitution, in characters; the limit of Windows.
 pub const MAX_INF_STRING_LEN: usize = 4_096;
-/// Length of a kernel or registry hive that is taken out of an image, in bytes.
+/// Length of a kernel or registry hive read from an image, in bytes.
 pub const MAX_HIVE_LEN: u64 = 256 << 20;
-/// Levels of keys in a registry hive, which is also what Windows allows.
+/// Levels of keys in a registry hive; the limit of Windows.
 pub const MAX_HIVE_DEPTH: usize = 512;
 /// Length of a boot configuration store, in bytes. They have some tens of kilobytes.
 pub const MAX_BOOT_STORE_LEN: u64 = 16 << 20;
@@ -96,13 +96,13 @@ pub const MAX_BOOT_OBJECTS: usize = 10_000;
 pub const MAX_BOOT_ELEMENTS: usize = 100_000;
 /// Length of the data of one element, in bytes.
 pub const MAX_BOOT_DATA_LEN: usize = 64 << 10;
-/// Devices on one another in an element of a boot configuration store, such as a partition in a virtual hard disk in a
-/// file on a partition.
+/// Nested devices in an element of a boot configuration store, such as a partition of a virtual disk in a file on a
+/// partition.
 pub const MAX_BOOT_DEVICE_DEPTH: u32 = 4;
-/// Length of an EFI boot image of Windows (`efisys.bin`) or of a program in one (`cdboot.efi`) that is compared with
-/// others, in bytes. They have up to three megabytes.
+/// Length of an EFI boot image of Windows (`efisys.bin`) or a program in one (`cdboot.efi`) that is read for comparison, in
+/// bytes. They have up to three megabytes.
 pub const MAX_EFISYS_LEN: u64 = 8 << 20;
-/// Files of a medium that its EFI boot image is compared with, by each kind of name.
+/// Files with each kind of name that an EFI boot image is compared with.
 pub const MAX_EFISYS_FILES: usize = 8;
 
 // Media, volumes and images.
@@ -111,21 +111,21 @@ pub const MAX_EFISYS_FILES: usize = 8;
 pub const MAX_MEDIUM_TEXT_LEN: u64 = 256 << 20;
 /// Length of the bootstrap file of a medium, in bytes. It has about a hundred.
 pub const MAX_BOOTSTRAP_LEN: u64 = 1 << 20;
-/// Virtual disks below one another: backing files and parents. More are a mistake, or in a circle.
+/// Chain of virtual disks (backing files and parents). A longer one is probably circular.
 pub const MAX_DISK_CHAIN: usize = 64;
 /// Length of the descriptor of a VMDK, in bytes. A disk of 64 TiB in pieces of 2 GiB has one of 2 MB.
 pub const MAX_DISK_DESCRIPTOR_LEN: u64 = 4 << 20;
 /// Extents of a VMDK. A disk of 64 TiB in pieces of 2 GiB has 32,768.
 pub const MAX_DISK_EXTENTS: usize = 1 << 16;
-/// Levels of folders in a WIM image; deeper ones would take more stack than there is.
+/// Levels of folders in a WIM image. Readers recurse, and more levels could overflow the stack.
 pub const MAX_WIM_DEPTH: usize = 1_000;
-/// Length of an uncompressed chunk of a WIM, in bytes: the most that wimlib writes by itself.
+/// Length of an uncompressed chunk of a WIM, in bytes; the largest that wimlib writes by default.
 pub const MAX_WIM_CHUNK_LEN: u64 = 1 << 26;
-/// Length of a compressed chunk of a WIM, in bytes, that a table of chunks is made of: the least that Windows writes.
+/// Minimum length of a chunk of a WIM, in bytes; the smallest that Windows writes.
 pub const MIN_WIM_CHUNK_LEN: u64 = 1 << 12;
 /// Length of the table of chunks of a WIM resource, in bytes.
 pub const MAX_WIM_CHUNK_TABLE_LEN: u64 = 64 << 20;
-/// Length of a resource of a WIM that is read into memory, in bytes.
+/// Length of a WIM resource read into memory, in bytes.
 pub const MAX_WIM_RESOURCE_LEN: u64 = 512 << 20;
 /// Length of the blob table of a WIM, in bytes: two and a half million contents.
 pub const MAX_WIM_TABLE_LEN: u64 = 128 << 20;
@@ -133,11 +133,11 @@ pub const MAX_WIM_TABLE_LEN: u64 = 128 << 20;
 pub const MAX_WIM_XML_LEN: u64 = 16 << 20;
 /// Length of the metadata of one WIM image, in bytes: those of a million files.
 pub const MAX_WIM_METADATA_LEN: u64 = 256 << 20;
-/// WIM files beside one that are searched for contents that it lacks.
+/// WIM files searched for contents missing from another one in the same folder.
 pub const MAX_WIMS_SEARCHED: usize = 200;
-/// Files below one folder that a manifest names: more than any medium has, and fewer than links that multiply make.
+/// Files below one folder of a manifest. More than any medium has; symbolic links can multiply files beyond any number.
 pub const MAX_TREE_FILES: u64 = 4_000_000;
 /// Files and folders of a medium in a WIM file. Windows itself has about 200,000.
 pub const MAX_WIM_FILES: usize = 500_000;
-/// Bytes of a medium in a WIM file that are unpacked into memory.
+/// Bytes of a medium in a WIM file unpacked into memory.
 pub const MAX_UNPACKED_LEN: u64 = 64 << 20;

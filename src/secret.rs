@@ -1,8 +1,8 @@
-//! What nobody may read who is not meant to: values that are wiped when they are done with, and what may be kept of
-//! them.
+//! Secrets in memory, and keyed fingerprints of them.
 //!
-//! A [`Secret`] is neither shown nor written: it has no `Display`, no `Serialize`, and its `Debug` says nothing. What
-//! depends on one is kept as a digest that is keyed with a [`FingerprintKey`], since a plain digest lets anybody test guesses.
+//! A [`Secret`] is wiped from memory when it is dropped. It has no `Display` or `Serialize`, and its `Debug` shows nothing.
+//! Records contain only fingerprints made with a [`FingerprintKey`]: a plain digest would let anyone test
+//! guesses.
 
 pub use authoring::secret_names as names;
 
@@ -16,25 +16,25 @@ use zeroize::{Zeroize, Zeroizing};
 use crate::digest::Digest;
 use crate::limits::MAX_SECRET_LEN;
 
-/// A value that is wiped from memory when it is dropped.
+/// Secret value that is wiped from memory when it is dropped.
 pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
-    /// Takes a value over. Copies of it that the caller has made are the caller's to wipe.
+    /// Takes ownership of a value. The caller wipes its own copies.
     pub fn new(value: Vec<u8>) -> Self {
         Self(Zeroizing::new(value))
     }
 
-    /// Reads a value to its end, leaving no copy of it behind.
+    /// Reads a value to its end, and leaves no copies in memory.
     ///
     /// # Errors
     ///
-    /// Those of reading, and `FileTooLarge` for more than [`MAX_SECRET_LEN`] bytes.
+    /// Reading failed, or the value has more than [`MAX_SECRET_LEN`] bytes (`FileTooLarge`).
     pub fn read(from: impl Read) -> io::Result<Self> {
         Self::read_to(from, MAX_SECRET_LEN)
     }
 
-    /// The same of a value that may have so many bytes.
+    /// Reads a value of at most `max_len` bytes like [`Self::read`].
     pub fn read_to(mut from: impl Read, max_len: usize) -> io::Result<Self> {
         let mut buffer = Zeroizing::new(vec![0; 1 << 10]);
         let mut len = 0;
@@ -43,7 +43,7 @@ impl Secret {
                 if len > max_len {
                     return Err(io::ErrorKind::FileTooLarge.into());
                 }
-                // A vector that grows by itself leaves what it held where it was.
+                // Growing a `Vec` would leave the old buffer unwiped in freed memory.
                 let mut larger = Zeroizing::new(vec![0; 2 * len]);
                 larger[..len].copy_from_slice(&buffer);
                 buffer = larger;
@@ -58,12 +58,12 @@ impl Secret {
         if len > max_len {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
-        // What is behind the end is wiped with the rest: zeroize goes by the capacity.
+        // `Zeroizing` wipes the whole capacity, including the bytes cut off here.
         buffer.truncate(len);
         Ok(Self(buffer))
     }
 
-    /// The same value without one line break at its end (`\n` or `\r\n`): editors and programs end with one.
+    /// Removes one line break (`\n` or `\r\n`) at the end, which editors and programs add.
     pub fn without_line_break(mut self) -> Self {
         for end in *b"\n\r" {
             if self.0.last() != Some(&end) {
@@ -74,17 +74,17 @@ impl Secret {
         self
     }
 
-    /// The value.
+    /// Returns the value.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }
 
-    /// The value as text, if it is UTF-8.
+    /// Returns the value as text, if it is UTF-8.
     pub fn text(&self) -> Option<&str> {
         std::str::from_utf8(&self.0).ok()
     }
 
-    /// Whether there is nothing in it.
+    /// Returns whether the value is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -102,19 +102,19 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A random key that makes digests of what depends on secrets: only who has it can tell whether a guess is right.
+/// Random key for fingerprints of secrets. Without it, guesses can't be tested against a fingerprint.
 pub struct FingerprintKey(Zeroizing<[u8; FingerprintKey::LEN]>);
 
 impl FingerprintKey {
-    /// The length of its key in bytes.
+    /// Length of the key in bytes.
     pub const LEN: usize = 32;
 
-    /// The veil of a key.
+    /// Returns a key with the given bytes.
     pub fn new(key: [u8; Self::LEN]) -> Self {
         Self(Zeroizing::new(key))
     }
 
-    /// A veil that there was never before.
+    /// Generates a random key.
     pub fn random() -> io::Result<Self> {
         let mut key = Zeroizing::new([0; Self::LEN]);
         let mut len = 0;
@@ -128,24 +128,24 @@ impl FingerprintKey {
         Ok(Self(key))
     }
 
-    /// Its key.
+    /// Returns the bytes of the key.
     pub fn key(&self) -> &[u8; Self::LEN] {
         &self.0
     }
 
-    /// What tells this veil from others and nothing of its key.
+    /// Returns a public identifier of the key.
     pub fn id(&self) -> Digest {
         self.digest("veil", b"")
     }
 
-    /// What may be kept of a value: under this veil and this name, the same value has the same digest.
+    /// Returns the fingerprint of a value under a name. Equal values have equal fingerprints only under the same key and name.
     pub fn digest(&self, name: &str, value: &[u8]) -> Digest {
         let mut hasher = blake3::Hasher::new_keyed(&self.0);
         hasher.update(&(name.len() as u64).to_le_bytes());
         hasher.update(name.as_bytes());
         hasher.update(value);
         let digest = Digest(*hasher.finalize().as_bytes());
-        // It holds the end of the value.
+        // The hasher still contains the end of the value.
         hasher.zeroize();
         digest
     }

@@ -1,13 +1,13 @@
-//! Text from outside within TOML, as `toml` and [`sequence::write`](crate::sequence::write) write it: the same data, safe
-//! to print and to review.
+//! Escapes text from outside in TOML, as written by the crate `toml` and by [`sequence::write`](crate::sequence::write). The
+//! data stays the same.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::{is_printed, lines};
 
-/// Escapes within a TOML text, which stays the same data: literal strings that hold something to escape become basic ones
-/// (TOML 1.0, "String").
+/// Escapes characters in the strings and comments of a TOML text. Literal strings that need escapes become basic ones, which
+/// have escapes (TOML 1.0, "String").
 pub fn toml(text: &str) -> Cow<'_, str> {
     if text.chars().all(is_kept) {
         return text.into();
@@ -34,7 +34,7 @@ fn is_kept(c: char) -> bool {
     matches!(c, '\n' | '\t') || is_printed(c)
 }
 
-/// Appends the string that a text begins with, and returns its length in the text.
+/// Appends the string at the start of `text`, and returns its length in `text`.
 fn push_string(safe: &mut String, text: &str) -> usize {
     let quote = &text[..1];
     let triple = quote.repeat(3);
@@ -51,7 +51,7 @@ fn push_string(safe: &mut String, text: &str) -> usize {
             len += body[len..].chars().next().map_or(0, char::len_utf8);
         }
     }
-    // Quotes that stand before the last three belong to the string.
+    // Up to two quotes before the closing three belong to the string.
     while delimiter.len() == 3 && body[len + delimiter.len().min(body.len() - len)..].starts_with(quote) {
         len += 1;
     }
