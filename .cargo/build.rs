@@ -1,7 +1,7 @@
-//! Keeps cargo from compiling wimlib, and so nearly everything, anew at every call.
+//! Keeps cargo from rebuilding wimlib, and nearly everything else, on every call.
 //!
-//! The build script of `wimlib-sys` has cargo watch a header that it writes itself, which is always newer than the
-//! moment at which it was started. Here, behind it, the header is dated back.
+//! The build script of `wimlib-sys` makes cargo watch a header that it writes itself. The header is always newer than the
+//! start of that build script, so cargo would run it again. This script runs after it and sets the header's time back.
 
 use std::env;
 use std::fs::{self, File};
@@ -14,7 +14,7 @@ fn main() {
     let Some(scripts) = own.ancestors().nth(2).and_then(|folder| fs::read_dir(folder).ok()) else { return };
     for script in scripts.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with("wimlib-sys-")) {
         let header = script.path().join("out/include/wimlib.h");
-        // It is not there for other builds. Where it can't be dated, all there is to lose is time.
+        // The header does not exist for other builds. If setting the time fails, builds are only slower.
         if File::options().write(true).open(&header).and_then(|file| file.set_modified(SystemTime::UNIX_EPOCH)).is_ok()
         {
             println!("cargo::rerun-if-changed={}", header.display());
