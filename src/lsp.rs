@@ -1,14 +1,14 @@
-//! The language server: what `check` finds while a file is being written, and what can be written.
+//! Language server: diagnostics, completion, hovers, definitions, references and quick fixes.
 //!
-//! It speaks the Language Server Protocol 3.17 over two streams. Buffers of the editor are read in place of files
-//! ([`authoring::file::with_overlay`]), so that the checks are those of `check`. Nothing is written, no secret is
-//! fetched by a command, and no content of a medium is read beyond what `check` looks at.
+//! Speaks the Language Server Protocol 3.17 over two streams. Buffers of the editor are read in place of files
+//! ([`authoring::file::with_overlay`]), so diagnostics are those of `check`. The server writes no files, runs no commands
+//! to fetch secrets, and reads no content of media that `check` does not read.
 //!
-//! Diagnostics come from the parser and the rules. Completion, hovers and definitions have to work in a text that is
-//! half written, so they go by a tolerant [scanner](scan) and the schemas.
+//! Diagnostics come from the parser and the rules. Completion, hovers and definitions must work in half-written text, so
+//! they use a tolerant [scanner](scan) and the schemas.
 //!
-//! Messages are values of `serde_json`: the server needs about thirty fields of the protocol, and a crate for all of its
-//! types would be the largest part of it.
+//! Messages are values of `serde_json`: the server needs about thirty fields of the protocol, and a crate with all types
+//! would be larger than the server.
 
 mod checker;
 mod completion;
@@ -31,16 +31,16 @@ use crate::error::Result;
 use crate::project::Environment;
 use crate::resolve::secrets::Secrets;
 
-/// What the server takes from its process.
+/// Functions that give the server access to the environment of its process.
 #[derive(Clone, Copy, Debug)]
 pub struct Settings {
-    /// Returns everything outside of manifests that decides what they mean.
+    /// Returns the settings that affect how manifests are resolved.
     pub environment: fn() -> Result<Environment>,
     /// Returns the secrets of the environment.
     pub secrets: fn() -> Secrets,
 }
 
-/// Serves an editor until it ends the server; `true` if it shut it down before.
+/// Serves an editor until it sends `exit` or closes the input. Returns `true` if it sent `shutdown` before.
 ///
 /// # Errors
 ///

@@ -1,4 +1,4 @@
-//! What can be written at a cursor.
+//! Completes keys, values and names at a cursor.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -6,21 +6,21 @@ use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
 
-use super::hover::{key_words, value_at};
-use super::scan::Entry;
+use super::hover::{key_doc, value_at};
+use super::scan::ScannedEntry;
 use super::schema::{Schemas, choices};
-use super::sources::{FileKind, SourceFile};
+use super::sources::{DocumentKind, SourceFile};
 use super::symbols::{SymbolKind, catalog_key, symbols};
 use super::{text, variables};
-use crate::sequence::catalog::ValueType;
+use crate::sequence::catalog::Form;
 
-/// Kinds of completion items, by the numbers of the protocol.
+/// Kinds of completion items (`CompletionItemKind`).
 const VARIABLE: u32 = 6;
 const PROPERTY: u32 = 10;
 const VALUE: u32 = 12;
 const ENUM_MEMBER: u32 = 20;
 
-/// Returns the items that can stand at a byte of a file.
+/// Returns the completion items at a byte of a file.
 pub fn complete(
     file: &SourceFile,
     offset: usize,
@@ -44,8 +44,8 @@ fn in_comment(text: &str, offset: usize) -> bool {
     line.trim_start().starts_with('#')
 }
 
-/// Returns `true` for an entry whose value is a table within braces, whose keys are what is completed.
-fn is_table(file: &SourceFile, entry: &Entry) -> bool {
+/// Returns whether the value of an entry is an inline table, in which keys are completed instead of a value.
+fn is_table(file: &SourceFile, entry: &ScannedEntry) -> bool {
     file.text[entry.value.clone()].starts_with('{')
 }
 
@@ -70,28 +70,29 @@ fn keys(file: &SourceFile, offset: usize, schemas: &Schemas) -> Vec<Json> {
         return headers(file, start..end, schemas, line.trim_start().starts_with("[["));
     }
     let group = file.scan.group_at(start);
+    // Renaming a key keeps its value; a new key gets ` = `.
     let has_value = file.text[end..].trim_start_matches([' ', '\t']).starts_with('=');
     let written = |key: &str| file.scan.entry(group, key).is_some_and(|entry| entry.key_range != (start..end));
     let keys = schemas.keys(file, group).into_iter().filter(|(key, _)| !written(key));
     keys.map(|(key, schema)| {
         let new = if has_value { key.to_owned() } else { format!("{key} = ") };
-        item(file, key, PROPERTY, &key_words(file, group, key, schema), &(start..end), &new)
+        item(file, key, PROPERTY, &key_doc(file, group, key, schema), &(start..end), &new)
     })
     .collect()
 }
 
-/// Tables of the whole file, between the brackets of a header.
+/// Completes the name of a table in a header.
 fn headers(file: &SourceFile, range: Range<usize>, schemas: &Schemas, is_list: bool) -> Vec<Json> {
     let all = schemas
         .keys(file, 0)
         .into_iter()
         .filter(|(_, schema)| if is_list { schema["items"].is_object() } else { schema["type"] == "object" });
-    all.map(|(key, schema)| item(file, key, PROPERTY, &key_words(file, 0, key, schema), &range, key)).collect()
+    all.map(|(key, schema)| item(file, key, PROPERTY, &key_doc(file, 0, key, schema), &range, key)).collect()
 }
 
 fn values(
     file: &SourceFile,
-    entry: &Entry,
+    entry: &ScannedEntry,
     offset: usize,
     files: &BTreeMap<PathBuf, SourceFile>,
     schemas: &Schemas,
@@ -108,11 +109,11 @@ fn values(
     }
     let path = &file.scan.groups[entry.group].path;
     let is_condition = path.iter().any(|key| key == "condition") && entry.key == "variable";
-    let value_type = catalog_key(file, entry.group, &entry.key).map(|key| &key.value_type);
-    let names = match value_type {
-        _ if file.kind == FileKind::Sequence && is_condition => variable_names(files),
-        Some(ValueType::Variable) => variable_names(files),
-        Some(ValueType::Package | ValueType::Packages | ValueType::Application) => content(files),
+    let form = catalog_key(file, entry.group, &entry.key).map(|key| &key.form);
+    let names = match form {
+        _ if file.kind == DocumentKind::Sequence && is_condition => variable_names(files),
+        Some(Form::Variable) => variable_names(files),
+        Some(Form::Package | Form::Packages | Form::Application) => content(files),
         _ => BTreeMap::new(),
     };
     let quoted = names.into_iter().map(|(name, doc)| (format!("\"{name}\""), doc));
@@ -120,10 +121,10 @@ fn values(
     found
 }
 
-/// Names with what is said of each.
+/// Names with their documentation.
 type Names = BTreeMap<String, String>;
 
-/// Names that can stand at a cursor within a text: variables after `%`, and what templates see.
+/// Returns the names that fit at a cursor within a string: variables after `%`, and the values of templates.
 fn within_text(
     file: &SourceFile,
     offset: usize,
@@ -150,9 +151,9 @@ fn within_text(
         };
         return Some((names, VARIABLE, range));
     }
-    // An odd number of signs: the last one opens a name.
+    // With an odd number of signs, the last one opens a name.
     let is_open = head.ends_with('%') && head.matches('%').count() % 2 == 1;
-    (file.kind == FileKind::Sequence && is_open).then(|| (variable_names(files), VARIABLE, range))
+    (file.kind == DocumentKind::Sequence && is_open).then(|| (variable_names(files), VARIABLE, range))
 }
 
 fn variable_names(files: &BTreeMap<PathBuf, SourceFile>) -> Names {
@@ -180,7 +181,7 @@ fn sites(files: &BTreeMap<PathBuf, SourceFile>) -> Names {
     defined(files, SymbolKind::Site).map(|(name, file)| (name, format!("A site of `{file}`."))).collect()
 }
 
-/// Names that files define, each with the name of the file.
+/// Returns the names that files define, each with the name of the file.
 fn defined(files: &BTreeMap<PathBuf, SourceFile>, kind: SymbolKind) -> impl Iterator<Item = (String, String)> {
     files.values().flat_map(move |file| {
         let name = file.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -189,10 +190,10 @@ fn defined(files: &BTreeMap<PathBuf, SourceFile>, kind: SymbolKind) -> impl Iter
     })
 }
 
-/// Names of template values in `[vars]` and in `vars` of sites.
+/// Returns the names of template values in `[vars]` and in `vars` of sites.
 fn vars(files: &BTreeMap<PathBuf, SourceFile>) -> Names {
     let is_vars = |path: &[String]| path.last().is_some_and(|key| key == "vars");
-    let manifests = files.values().filter(|file| file.kind == FileKind::Manifest);
+    let manifests = files.values().filter(|file| file.kind == DocumentKind::Manifest);
     let keys = manifests.flat_map(|file| {
         let of_vars = file.scan.entries.iter().filter(|entry| is_vars(&file.scan.groups[entry.group].path));
         of_vars.map(|entry| entry.key.clone())
@@ -202,7 +203,7 @@ fn vars(files: &BTreeMap<PathBuf, SourceFile>) -> Names {
 
 fn keys_of(files: &BTreeMap<PathBuf, SourceFile>, table: &str) -> Names {
     let mut keys = BTreeSet::new();
-    for file in files.values().filter(|file| file.kind == FileKind::Manifest) {
+    for file in files.values().filter(|file| file.kind == DocumentKind::Manifest) {
         let of_table = file.scan.entries.iter().filter(|entry| file.scan.groups[entry.group].path == [table]);
         keys.extend(of_table.map(|entry| entry.key.clone()));
     }

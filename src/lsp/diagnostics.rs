@@ -1,4 +1,4 @@
-//! Problems as diagnostics of the protocol, each at the file it is about.
+//! Converts problems to diagnostics of the protocol.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,19 +10,19 @@ use super::{text, uri};
 use crate::problem::{Place, Problem, Problems, Severity};
 use crate::rule;
 
-/// A diagnostic, and the change that its help proposes.
+/// Diagnostic, and the replacement that its help proposes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Finding {
-    /// As the protocol has it.
+    /// `Diagnostic` of the protocol.
     pub diagnostic: Json,
-    /// The text that is right in place of the range of the diagnostic.
+    /// Text to put in place of the range of the diagnostic.
     pub replacement: Option<String>,
 }
 
 /// Findings of each file.
 pub type Findings = BTreeMap<PathBuf, Vec<Finding>>;
 
-/// Sorts problems by the files that they are about; those about no file are at the start of `root`.
+/// Sorts problems by file. Problems without a file are put at the start of `root`.
 pub fn findings(problems: &Problems, root: &Path) -> Findings {
     let mut found = Findings::new();
     for problem in problems.sorted() {
@@ -41,7 +41,7 @@ pub fn unreadable(message: &str) -> Finding {
     Finding { diagnostic, replacement: None }
 }
 
-/// Returns the file that a place is in; `None` for a built-in profile or the command line.
+/// Returns the file of a place; `None` for a built-in profile or the command line.
 fn path(place: &Place, problems: &Problems) -> Option<PathBuf> {
     let path = Path::new(&problems.source(place.source).name);
     path.is_absolute().then(|| overlay_path(path))
@@ -49,7 +49,7 @@ fn path(place: &Place, problems: &Problems) -> Option<PathBuf> {
 
 fn finding(problem: &Problem, place: Option<&Place>, problems: &Problems, root: &Path) -> Finding {
     let folder = root.parent().map(|folder| format!("{}/", folder.display())).unwrap_or_default();
-    // Paths in messages are absolute, since the files of an editor are.
+    // Editors open files by absolute paths, so messages contain them; show them relative to the manifest.
     let shown = |text: &str| text.replace(&folder, "");
     let range = |place: &Place| text::range(&problems.source(place.source).text, &place.span);
     let start = json!({ "line": 0, "character": 0 });
@@ -87,21 +87,21 @@ fn finding(problem: &Problem, place: Option<&Place>, problems: &Problems, root: 
     Finding { diagnostic, replacement: place.and_then(|place| replacement(problem, place, problems)) }
 }
 
-/// Returns the address of a page of Configuration Manager's documentation, which names its path last: `Title (osd/…)`.
+/// Returns the URL of a page of Configuration Manager's documentation, given as `Title (osd/…)`.
 fn address(page: &str) -> Option<String> {
     let (_, path) = page.strip_suffix(')')?.rsplit_once('(')?;
     let is_path = path.contains('/') && path.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_'));
     is_path.then(|| format!("https://learn.microsoft.com/intune/configmgr/{path}"))
 }
 
-/// Returns what to write in place of the underlined text, where the help names exactly that.
+/// Returns the replacement for the labelled text, if the help suggests one ("did you mean …").
 fn replacement(problem: &Problem, place: &Place, problems: &Problems) -> Option<String> {
     let rest = problem.help.as_deref()?.strip_prefix("did you mean `")?;
     let right = &rest[..rest.find("`?")?];
     let raw = problems.source(place.source).text.get(place.span.clone())?;
     let quote = raw.chars().next().filter(|quote| matches!(quote, '"' | '\''));
     let wrong = raw.trim_matches(['"', '\'']);
-    // Only what the message itself calls wrong; the underlined text may be more than that.
+    // The message must quote exactly the labelled text: a label may cover more than the wrong part.
     let mut quoted = problem.message.split('`').skip(1).step_by(2);
     let is_named = quoted.any(|part| part == wrong || part.ends_with(&format!("/{wrong}")));
     if !is_named || wrong.is_empty() || right.contains(['"', '\'', '\\', '\n']) {

@@ -1,18 +1,18 @@
-//! What is shown over a key, a value or a name. Never a value of a variable: it may be a secret.
+//! Documentation for the key, value or name at a cursor. Values of variables are never shown: they may be secrets.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::{Value as Json, json};
 
-use super::scan::Entry;
+use super::scan::ScannedEntry;
 use super::schema::{Schemas, choices, doc};
-use super::sources::{FileKind, SourceFile};
+use super::sources::{DocumentKind, SourceFile};
 use super::symbols::{Symbol, SymbolKind, catalog_key, step_of, symbol_at, symbols};
 use super::{text, variables};
 use crate::rule::Rule;
 
-/// Returns what is shown at a byte of a file.
+/// Returns the hover at a byte of a file.
 pub fn hover(
     file: &SourceFile,
     offset: usize,
@@ -21,17 +21,17 @@ pub fn hover(
 ) -> Option<Json> {
     let (range, words) = match symbol_at(file, offset) {
         Some(symbol) => {
-            let words = of_symbol(&symbol, files);
+            let words = symbol_doc(&symbol, files);
             (symbol.range, words)
         }
-        None => of_entry(file, offset, schemas)?,
+        None => entry_doc(file, offset, schemas)?,
     };
     Some(json!({ "contents": { "kind": "markdown", "value": words }, "range": text::range(&file.text, &range) }))
 }
 
-fn of_entry(file: &SourceFile, offset: usize, schemas: &Schemas) -> Option<(std::ops::Range<usize>, String)> {
+fn entry_doc(file: &SourceFile, offset: usize, schemas: &Schemas) -> Option<(std::ops::Range<usize>, String)> {
     let entry = file.scan.entry_at(offset)?;
-    let is_rule = file.kind == FileKind::Manifest && file.scan.groups[entry.group].path == ["media", "rules"];
+    let is_rule = file.kind == DocumentKind::Manifest && file.scan.groups[entry.group].path == ["media", "rules"];
     let is_key = offset <= entry.key_range.end && entry.key_range.start <= offset;
     if let Some(rule) = Rule::parse(&entry.key).filter(|_| is_rule && is_key) {
         let (code, title, explanation) = (rule.code(), rule.title(), rule.explanation());
@@ -39,16 +39,16 @@ fn of_entry(file: &SourceFile, offset: usize, schemas: &Schemas) -> Option<(std:
     }
     let schema = schemas.key(file, entry.group, &entry.key)?;
     if is_key {
-        return Some((entry.key_range.clone(), key_words(file, entry.group, &entry.key, schema)));
+        return Some((entry.key_range.clone(), key_doc(file, entry.group, &entry.key, schema)));
     }
     let value = file.text.get(entry.inner.clone()?)?;
     let choice = choices(schema).into_iter().find(|choice| choice.value.trim_matches('"') == value)?;
     Some((entry.value.clone(), format!("`{value}`: {}", choice.doc)))
 }
 
-/// Returns what is said of a key: its meaning, its values and its default.
-pub fn key_words(file: &SourceFile, group: usize, key: &str, schema: &Json) -> String {
-    // The schema has the documentation of the key in every type of step.
+/// Returns the documentation of a key: its meaning, its values and its default.
+pub fn key_doc(file: &SourceFile, group: usize, key: &str, schema: &Json) -> String {
+    // Schemas merge the keys of all step types; the catalog documents the key of this type.
     let doc = catalog_key(file, group, key).map_or_else(|| doc(schema), |key| key.doc);
     let mut words = format!("**`{key}`**: {doc}");
     for choice in choices(schema).iter().filter(|choice| !choice.doc.is_empty()) {
@@ -63,7 +63,7 @@ pub fn key_words(file: &SourceFile, group: usize, key: &str, schema: &Json) -> S
     words
 }
 
-fn of_symbol(symbol: &Symbol<'_>, files: &BTreeMap<PathBuf, SourceFile>) -> String {
+fn symbol_doc(symbol: &Symbol<'_>, files: &BTreeMap<PathBuf, SourceFile>) -> String {
     let what = match symbol.kind {
         SymbolKind::Content => "content of media",
         SymbolKind::Variable => "task sequence variable",
@@ -81,15 +81,15 @@ fn of_symbol(symbol: &Symbol<'_>, files: &BTreeMap<PathBuf, SourceFile>) -> Stri
     }
     if places.is_empty() {
         words += match symbol.kind {
-            SymbolKind::Content => "\n\nNo manifest of the workspace has it.",
-            SymbolKind::Variable => "\n\nNo file of the workspace sets it.",
-            SymbolKind::Site => "\n\nNo manifest of the workspace has it.",
+            SymbolKind::Content => "\n\nNot defined in the workspace.",
+            SymbolKind::Variable => "\n\nNot set in the workspace.",
+            SymbolKind::Site => "\n\nNot defined in the workspace.",
         };
     }
     words
 }
 
-/// Returns where a name is defined in a file, in words.
+/// Describes the places in a file where a name is defined.
 fn definitions(symbol: &Symbol<'_>, file: &SourceFile) -> Vec<String> {
     let name = file.path.file_name().unwrap_or_default().to_string_lossy();
     let of = symbols(file).into_iter().filter(|other| other.is_definition && other.is_same(symbol));
@@ -111,7 +111,7 @@ fn place(symbol: &Symbol<'_>, file: &SourceFile) -> String {
         SymbolKind::Variable => match step_of(file, symbol.group) {
             Some(step) => {
                 let (kind, name) = (text(step, "type").unwrap_or("step"), text(step, "name").unwrap_or_default());
-                format!("Set by the step `{name}`, `{kind}`")
+                format!("Set by the step `{name}` (`{kind}`)")
             }
             None => "Set in `[variables]`".to_owned(),
         },
@@ -119,6 +119,6 @@ fn place(symbol: &Symbol<'_>, file: &SourceFile) -> String {
 }
 
 /// Returns the entry at a byte, unless the byte is in its key.
-pub fn value_at(file: &SourceFile, offset: usize) -> Option<&Entry> {
+pub fn value_at(file: &SourceFile, offset: usize) -> Option<&ScannedEntry> {
     file.scan.entry_at(offset).filter(|entry| offset > entry.key_range.end)
 }

@@ -1,4 +1,4 @@
-//! Where names are defined and used, and what a diagnostic's help proposes.
+//! Finds definitions and references of names, and offers quick fixes.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use super::sources::SourceFile;
 use super::symbols::{named_file, symbol_at, symbols};
 use super::{text, uri};
 
-/// Returns where the name at a byte is defined or set, or the file that the value there names.
+/// Returns the definitions of the name at a byte, or the file that the value there refers to.
 pub fn definition(file: &SourceFile, offset: usize, files: &BTreeMap<PathBuf, SourceFile>) -> Vec<Json> {
     if symbol_at(file, offset).is_some() {
         return places(file, offset, files, true);
@@ -22,7 +22,7 @@ pub fn definition(file: &SourceFile, offset: usize, files: &BTreeMap<PathBuf, So
     named.map(location).into_iter().collect()
 }
 
-/// Returns where the name at a byte is used, and with `with_definitions` where it is defined.
+/// Returns the uses of the name at a byte, and its definitions if `with_definitions` is set.
 pub fn references(
     file: &SourceFile,
     offset: usize,
@@ -46,7 +46,7 @@ fn places(file: &SourceFile, offset: usize, files: &BTreeMap<PathBuf, SourceFile
     files.values().flat_map(in_file).collect()
 }
 
-/// Returns the changes that the help of findings proposes, of those that touch a range.
+/// Returns quick fixes for the findings that touch a range.
 pub fn actions(uri: &str, findings: &[Finding], range: &Json) -> Vec<Json> {
     let at = |position: &Json| (position["line"].as_u64(), position["character"].as_u64());
     let touches = |own: &Json| at(&own["start"]) <= at(&range["end"]) && at(&range["start"]) <= at(&own["end"]);

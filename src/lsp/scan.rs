@@ -1,44 +1,44 @@
-//! Where tables, keys and values are in a text that may be half written.
+//! Finds tables, keys and values in TOML that may be half written.
 //!
-//! The parser of `authoring` refuses a text with a mistake in it. An editor asks about such texts all the time, so this
-//! scanner goes on after whatever it does not understand. It decides nothing but what is shown at a cursor.
+//! The parser of `authoring` rejects text with a syntax error, which text in an editor often has. This scanner continues
+//! after anything it does not understand. It is only used for features at the cursor, never for diagnostics.
 
 use std::ops::Range;
 
-/// The tables and values of a text.
+/// Tables and values of a text.
 #[derive(Debug, Default)]
 pub struct Scan {
-    /// Tables with headers, and those within braces. The first is the whole file.
-    pub groups: Vec<Group>,
-    /// Keys with their values; each value of a list by itself.
-    pub entries: Vec<Entry>,
+    /// Tables with headers, and inline tables. The first is the whole file.
+    pub groups: Vec<ScannedTable>,
+    /// Keys with their values; values of a list are entries too, with the key of the list.
+    pub entries: Vec<ScannedEntry>,
 }
 
-/// A table.
+/// Table of a scanned text.
 #[derive(Debug)]
-pub struct Group {
-    /// The keys that lead to it.
+pub struct ScannedTable {
+    /// Keys that lead to the table.
     pub path: Vec<String>,
-    /// The table around it; for one with a header, the nearest one above that its path continues.
+    /// Table around this one. For a table with a header: the nearest one above whose path is a prefix of this path.
     pub parent: Option<usize>,
-    /// Its bytes, from its header up to the next one.
+    /// Bytes from its header to the next one.
     pub range: Range<usize>,
-    /// Its entries, by their positions in [`Scan::entries`].
+    /// Indexes into [`Scan::entries`].
     entries: Vec<usize>,
 }
 
-/// A key with a value.
+/// Key with a value.
 #[derive(Debug)]
-pub struct Entry {
-    /// The table it is in.
+pub struct ScannedEntry {
+    /// Index of its table in [`Scan::groups`].
     pub group: usize,
-    /// The key.
+    /// Key.
     pub key: String,
-    /// Where the key is written.
+    /// Bytes of the key.
     pub key_range: Range<usize>,
-    /// Where the value is written, with its quotes.
+    /// Bytes of the value, with quotes.
     pub value: Range<usize>,
-    /// The bytes of a text within its quotes; `None` for another value.
+    /// Bytes of a string without quotes; `None` for other values.
     pub inner: Option<Range<usize>>,
 }
 
@@ -52,19 +52,19 @@ impl Scan {
 
     /// Returns the innermost table at a byte.
     pub fn group_at(&self, offset: usize) -> usize {
-        let holds = |group: &Group| group.range.start <= offset && offset <= group.range.end;
+        let holds = |group: &ScannedTable| group.range.start <= offset && offset <= group.range.end;
         let found = self.groups.iter().enumerate().filter(|(_, group)| holds(group));
-        // Of two with headers that meet here, the later one.
+        // At the border between two tables, the later one.
         found.min_by_key(|(index, group)| (group.range.len(), usize::MAX - index)).map_or(0, |(index, _)| index)
     }
 
     /// Returns the entry of a key in a table.
-    pub fn entry(&self, group: usize, key: &str) -> Option<&Entry> {
+    pub fn entry(&self, group: usize, key: &str) -> Option<&ScannedEntry> {
         self.entries_of(group).find(|entry| entry.key == key)
     }
 
     /// Returns the entries of a table.
-    pub fn entries_of(&self, group: usize) -> impl Iterator<Item = &Entry> {
+    pub fn entries_of(&self, group: usize) -> impl Iterator<Item = &ScannedEntry> {
         self.groups[group].entries.iter().map(|entry| &self.entries[*entry])
     }
 
@@ -74,9 +74,9 @@ impl Scan {
     }
 
     /// Returns the entry whose key or value is at a byte, the innermost one.
-    pub fn entry_at(&self, offset: usize) -> Option<&Entry> {
+    pub fn entry_at(&self, offset: usize) -> Option<&ScannedEntry> {
         let touches = |range: &Range<usize>| range.start <= offset && offset <= range.end;
-        let len = |entry: &&Entry| if touches(&entry.key_range) { 0 } else { entry.value.len() };
+        let len = |entry: &&ScannedEntry| if touches(&entry.key_range) { 0 } else { entry.value.len() };
         self.entries.iter().filter(|entry| touches(&entry.key_range) || touches(&entry.value)).min_by_key(len)
     }
 }
@@ -89,7 +89,12 @@ struct Scanner<'a> {
 
 impl Scanner<'_> {
     fn document(&mut self) {
-        self.scan.groups.push(Group { path: Vec::new(), parent: None, range: 0..self.text.len(), entries: Vec::new() });
+        self.scan.groups.push(ScannedTable {
+            path: Vec::new(),
+            parent: None,
+            range: 0..self.text.len(),
+            entries: Vec::new(),
+        });
         let mut group = 0;
         while self.at < self.text.len() {
             self.skip(|c| c.is_whitespace() || c == '\u{feff}');
@@ -105,7 +110,7 @@ impl Scanner<'_> {
         }
     }
 
-    /// A header, with the table above it, which ends here.
+    /// Reads a header, and ends the table above it. Returns the new table.
     fn header(&mut self, above: usize) -> usize {
         let start = self.at;
         self.skip(|c| c == '[');
@@ -118,11 +123,16 @@ impl Scanner<'_> {
         self.scan.groups[above].range.end = start;
         let around =
             self.scan.groups.iter().rposition(|group| group.path.len() < path.len() && path.starts_with(&group.path));
-        self.scan.groups.push(Group { path, parent: around, range: start..self.text.len(), entries: Vec::new() });
+        self.scan.groups.push(ScannedTable {
+            path,
+            parent: around,
+            range: start..self.text.len(),
+            entries: Vec::new(),
+        });
         self.scan.groups.len() - 1
     }
 
-    /// A key and its value; `false` if there is none.
+    /// Reads a key and its value; `false` if there is none.
     fn key_value(&mut self, group: usize) -> bool {
         let mut group = group;
         let Some((mut key, mut key_range)) = self.key() else { return false };
@@ -146,11 +156,11 @@ impl Scanner<'_> {
         true
     }
 
-    /// A table within a value or named by a dotted key; its end is set when it is known.
+    /// Adds an inline table or one named by a dotted key. Its end is set later.
     fn inner_group(&mut self, parent: usize, key: &str, start: usize) -> usize {
         let mut path = self.scan.groups[parent].path.clone();
         path.push(key.to_owned());
-        self.scan.groups.push(Group { path, parent: Some(parent), range: start..start, entries: Vec::new() });
+        self.scan.groups.push(ScannedTable { path, parent: Some(parent), range: start..start, entries: Vec::new() });
         self.scan.groups.len() - 1
     }
 
@@ -185,7 +195,7 @@ impl Scanner<'_> {
         let end = start + if inner.is_some() { written.trim_end_matches('\r') } else { written.trim_end() }.len();
         let (key, key_range) = (key.to_owned(), key_range.clone());
         self.scan.groups[group].entries.push(self.scan.entries.len());
-        self.scan.entries.push(Entry { group, key, key_range, value: start..end, inner });
+        self.scan.entries.push(ScannedEntry { group, key, key_range, value: start..end, inner });
     }
 
     fn string(&mut self) -> Range<usize> {
@@ -219,7 +229,7 @@ impl Scanner<'_> {
                 None => return,
                 Some('#') => self.skip(|c| c != '\n'),
                 Some(']') => return self.at += 1,
-                // The end of the list is not written yet.
+                // A key at the start of a line: the list is not closed yet.
                 Some(_) if self.begins_line() => return,
                 Some(_) => {
                     let before = self.at;
@@ -255,11 +265,11 @@ impl Scanner<'_> {
                 _ => break,
             }
         }
-        // The end of the table is not written yet.
+        // The inline table is not closed yet.
         self.scan.groups[group].range.end = self.at;
     }
 
-    /// Returns `true` where a header or a key of a table begins, at the start of a line.
+    /// Returns whether a header or a key starts here, at the start of a line.
     fn begins_line(&self) -> bool {
         if !self.text[..self.at].ends_with('\n') {
             return false;
@@ -292,7 +302,7 @@ mod tests {
     /// Each entry as `path/key=value`.
     fn shown(text: &str) -> Vec<String> {
         let scan = Scan::new(text);
-        let entry = |entry: &Entry| {
+        let entry = |entry: &ScannedEntry| {
             let path = [&scan.groups[entry.group].path[..], std::slice::from_ref(&entry.key)].concat().join("/");
             format!("{path}={}", &text[entry.value.clone()])
         };
@@ -325,7 +335,7 @@ mod tests {
         );
         assert_eq!(shown("a = [\n[t]\nb = 1"), ["a=[", "t/b=1"]);
         assert_eq!(shown("\u{feff}a = \"x\"\r\nb = \"y\r\n"), ["a=\"x\"", "b=\"y"]);
-        // What is typed at the end of a text within quotes belongs to it.
+        // Text typed at the end of an open string belongs to it.
         let scan = Scan::new("when = \"{{ \nb = 1");
         assert_eq!(scan.entry_at(11).map(|entry| entry.value.clone()), Some(7..11));
         let text = "[[steps]]\ntype = \"group\"\n\n[[steps.steps]]\n\n[x]\n";

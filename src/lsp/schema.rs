@@ -1,14 +1,14 @@
-//! What the schemas of editors say of a key or value at a place of a file.
+//! Looks up keys and values of a file in the JSON Schemas.
 
 use serde_json::{Map, Value as Json};
 
 use super::scan::Scan;
-use super::sources::{FileKind, SourceFile};
+use super::sources::{DocumentKind, SourceFile};
 use crate::manifest;
 use crate::sequence;
 use crate::simulate;
 
-/// The schemas, each by the kind of file it is of.
+/// JSON Schemas of all kinds of files.
 pub struct Schemas {
     manifest: Json,
     sequence: Json,
@@ -16,17 +16,17 @@ pub struct Schemas {
     library: Json,
 }
 
-/// A value that a key can have.
+/// Possible value of a key.
 #[derive(Debug)]
 pub struct Choice {
-    /// As TOML has it, with quotes.
+    /// Value in TOML, with quotes.
     pub value: String,
-    /// What it means.
+    /// Documentation.
     pub doc: String,
 }
 
 impl Schemas {
-    /// Makes the schemas.
+    /// Builds the schemas.
     pub fn new() -> Self {
         let parse = |text: String| serde_json::from_str(&text).unwrap_or_default();
         Self {
@@ -37,21 +37,24 @@ impl Schemas {
         }
     }
 
-    fn root(&self, kind: FileKind) -> Option<&Json> {
+    fn root(&self, kind: DocumentKind) -> Option<&Json> {
         match kind {
-            FileKind::Manifest => Some(&self.manifest),
-            FileKind::Sequence => Some(&self.sequence),
-            FileKind::Facts => Some(&self.facts),
-            FileKind::Library => Some(&self.library),
-            FileKind::Other => None,
+            DocumentKind::Manifest => Some(&self.manifest),
+            DocumentKind::Sequence => Some(&self.sequence),
+            DocumentKind::Facts => Some(&self.facts),
+            DocumentKind::Library => Some(&self.library),
+            DocumentKind::Other => None,
         }
     }
 
-    /// Returns the keys of a table with their schemas: those that its kind has.
+    /// Returns the keys of a table with their schemas. If the keys depend on others, such as the `type` of a step, returns
+    /// those that apply.
     pub fn keys<'a>(&'a self, file: &SourceFile, group: usize) -> Vec<(&'a str, &'a Json)> {
         let Some(root) = self.root(file.kind) else { return Vec::new() };
         let Some(table) = self.table(root, file, group) else { return Vec::new() };
         let Some(properties) = table["properties"].as_object() else { return Vec::new() };
+        // The chain of conditions is in the table itself; for tables such as `[output]`, whose keys depend on keys of other
+        // tables, it is at the root.
         let closed = closed(table, file, group).or_else(|| {
             let key = file.scan.groups[group].path.first().filter(|_| file.scan.groups[group].path.len() == 1)?;
             self::closed(root, file, 0)?["properties"].get(key)
@@ -79,7 +82,7 @@ impl Schemas {
     }
 }
 
-/// Returns what a schema refers to, or itself.
+/// Follows `$ref`, if the schema has one.
 fn referenced<'a>(root: &'a Json, schema: &'a Json) -> &'a Json {
     let reference = schema["$ref"].as_str().map(|reference| reference.trim_start_matches('#'));
     reference.and_then(|pointer| root.pointer(pointer)).unwrap_or(schema)
@@ -97,7 +100,7 @@ fn with_properties<'a>(root: &'a Json, schema: &'a Json) -> Option<&'a Json> {
     schema["anyOf"].as_array().into_iter().flatten().find_map(|one| with_properties(root, one))
 }
 
-/// Returns the link of a schema's chain that holds for a table; `None` if it has no chain.
+/// Returns the branch of a chain of `if`, `then` and `else` that applies to a table; `None` if the schema has no chain.
 fn closed<'a>(schema: &'a Json, file: &SourceFile, group: usize) -> Option<&'a Json> {
     let mut link = schema;
     link.get("if")?;
@@ -125,7 +128,7 @@ fn holds(condition: &Json, file: &SourceFile, group: usize) -> bool {
         && condition["properties"].as_object().into_iter().flatten().all(is_right)
 }
 
-/// Returns what a value can be, where its names are known.
+/// Returns the possible values of an enumeration or boolean.
 pub fn choices(schema: &Json) -> Vec<Choice> {
     if let Some(values) = schema["enum"].as_array() {
         let docs = &schema["x-taplo"]["docs"]["enumValues"];
@@ -152,7 +155,7 @@ pub fn choices(schema: &Json) -> Vec<Choice> {
     words.iter().map(|word| Choice { value: (*word).to_owned(), doc: String::new() }).collect()
 }
 
-/// Returns what a schema says of its value, without the list of its names.
+/// Returns the description of a schema without the list of its values.
 pub fn doc(schema: &Json) -> &str {
     let text = schema["description"].as_str().unwrap_or_default();
     text.split("\n\n- `").next().unwrap_or_default()

@@ -1,4 +1,4 @@
-//! The loop of the server: requests are answered at once, and checks run in the background.
+//! Main loop of the server: answers requests at once, and runs checks in the background.
 
 mod requests;
 
@@ -15,7 +15,7 @@ use authoring::file::Overlay;
 use serde_json::{Value as Json, json};
 
 use super::Settings;
-use super::checker::{Checker, Job};
+use super::checker::{CheckJob, Checker};
 use super::diagnostics::{Finding, Findings};
 use super::schema::Schemas;
 use super::sources::Workspace;
@@ -23,10 +23,10 @@ use super::transport::{self, Incoming};
 use super::{text, uri};
 use crate::error::{Error, Result};
 
-/// How long nothing may have been typed before files are checked.
+/// Time without changes before files are checked.
 const QUIET: Duration = Duration::from_millis(150);
 
-/// Something that the loop waits for.
+/// Event of the main loop.
 enum Event {
     Incoming(Incoming),
     /// The input ended, or failed.
@@ -35,15 +35,15 @@ enum Event {
     Checked(Option<Findings>),
 }
 
-/// An open buffer.
+/// Open buffer of the editor.
 struct Buffer {
-    /// Its URI as the editor writes it.
+    /// URI as written by the editor.
     uri: String,
     version: Json,
     text: String,
 }
 
-/// Whether the editor has begun and ended its session.
+/// Phase of the session.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Phase {
     New,
@@ -53,24 +53,24 @@ enum Phase {
 
 struct Server<'a, W> {
     output: &'a mut W,
-    jobs: Sender<Job>,
+    jobs: Sender<CheckJob>,
     phase: Phase,
-    /// Whether the editor reports changes of files on request.
+    /// `true` if the client supports dynamic registration of file watchers.
     can_watch: bool,
     workspace: Workspace,
     buffers: BTreeMap<PathBuf, Buffer>,
     schemas: Schemas,
     /// Files that changed since the last job; `None` if any may have.
     changed: Option<BTreeSet<PathBuf>>,
-    /// When to check.
+    /// Time of the next check.
     due: Option<Instant>,
     is_checking: bool,
-    /// Versions of the buffers that are being checked, and of those that the findings are of.
+    /// Versions of the buffers being checked, and of those that `findings` belong to.
     versions: (BTreeMap<PathBuf, Json>, BTreeMap<PathBuf, Json>),
     findings: Findings,
 }
 
-/// Serves an editor until it ends the server; `true` if it shut it down before.
+/// Serves an editor until it sends `exit` or closes the input. Returns `true` if it sent `shutdown` before.
 pub fn run(settings: Settings, mut input: impl BufRead + Send + 'static, output: &mut impl Write) -> Result<bool> {
     let (events, received) = channel();
     let checked = events.clone();
@@ -102,8 +102,8 @@ pub fn run(settings: Settings, mut input: impl BufRead + Send + 'static, output:
     Ok(server.phase == Phase::ShutDown)
 }
 
-/// Checks for as long as there are jobs. A panic is a mistake of tsmedia, and must not end the session.
-fn check_all(settings: Settings, jobs: &Receiver<Job>, done: &Sender<Event>) {
+/// Runs checks until the sender of jobs is dropped. A panic is a bug in tsmedia, and must not end the session.
+fn check_all(settings: Settings, jobs: &Receiver<CheckJob>, done: &Sender<Event>) {
     let mut checker = Checker::new(settings);
     for job in jobs {
         let findings = panic::catch_unwind(AssertUnwindSafe(|| checker.run(&job))).ok();
@@ -144,7 +144,7 @@ impl<W: Write> Server<'_, W> {
         transport::write(self.output, message).map_err(|cause| Error::new("the editor can't be reached").because(cause))
     }
 
-    /// Takes a message: a request, a notification, or an answer, which nothing waits for.
+    /// Handles a request or a notification. Responses of the client are ignored.
     fn take(&mut self, message: &Json) -> Result<()> {
         let Some(method) = message["method"].as_str() else { return Ok(()) };
         let params = &message["params"];
@@ -238,16 +238,18 @@ impl<W: Write> Server<'_, W> {
         if self.due.take().is_none() {
             return;
         }
+        // From here on, changes belong to the next job.
         let changed = self.changed.replace(BTreeSet::new());
         self.versions.0 = self.buffers.iter().map(|(path, buffer)| (path.clone(), buffer.version.clone())).collect();
-        let job = Job { workspace: self.workspace.clone(), buffers: self.overlay(), changed };
+        let job = CheckJob { workspace: self.workspace.clone(), buffers: self.overlay(), changed };
         self.is_checking = self.jobs.send(job).is_ok();
     }
 
-    /// Publishes what differs from what was published before.
+    /// Publishes the findings of open files, and of others whose findings changed.
     fn checked(&mut self, findings: Option<Findings>) -> Result<()> {
         self.is_checking = false;
         let Some(findings) = findings else {
+            // The checker panicked and lost its results: check every file next time.
             self.changed = None;
             return Ok(());
         };
@@ -258,7 +260,7 @@ impl<W: Write> Server<'_, W> {
         for path in paths {
             let now = self.findings.get(&path).map_or(&[][..], Vec::as_slice);
             let is_open = self.buffers.contains_key(&path);
-            // An editor learns that an open file was checked, also where nothing is wrong.
+            // Always publish for open files, so that the editor knows they were checked.
             if is_open || before.get(&path).map_or(&[][..], Vec::as_slice) != now {
                 let message = self.publication(&path, now);
                 self.send(&message)?;

@@ -1,4 +1,4 @@
-//! The files of a workspace: open buffers, and what is on disk.
+//! Finds and reads the files of a workspace, with open buffers in place of files on disk.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -10,32 +10,32 @@ use super::scan::Scan;
 use crate::limits::MAX_TOML_LEN;
 use crate::sequence;
 
-/// Most TOML files of a workspace that are looked at.
+/// Maximum number of TOML files read in a workspace.
 const MAX_FILES: usize = 500;
-/// Most folders of a workspace that are looked at.
+/// Maximum number of folders searched in a workspace.
 const MAX_FOLDERS: usize = 5_000;
 
-/// What an author's file is.
+/// Kind of a TOML file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FileKind {
-    /// A manifest, or a profile.
+pub enum DocumentKind {
+    /// Manifest or profile.
     Manifest,
-    /// A task sequence, or steps that others include.
+    /// Task sequence, or included steps.
     Sequence,
-    /// A fact file of `simulate`.
+    /// Fact file of `simulate`.
     Facts,
-    /// A content library.
+    /// Content library.
     Library,
-    /// Another file in TOML.
+    /// Other TOML file.
     Other,
 }
 
-impl FileKind {
-    /// Returns the kind of a text, by its keys.
-    pub fn of(scan: &Scan, text: &str) -> Self {
+impl DocumentKind {
+    /// Detects the kind of a file from its keys.
+    pub fn detect(scan: &Scan, text: &str) -> Self {
         let has = |key: &str| scan.entry(0, key).is_some();
         let has_table = |name: &str| scan.groups.iter().any(|group| group.path.first().is_some_and(|key| key == name));
-        if sequence::is_sequence_text(text) || has_table("steps") {
+        if sequence::is_one(text) || has_table("steps") {
             Self::Sequence
         } else if has("facts-version") {
             Self::Facts
@@ -54,27 +54,27 @@ impl FileKind {
     }
 }
 
-/// A text with what was scanned in it.
+/// Text of a file, scanned.
 #[derive(Debug)]
 pub struct SourceFile {
-    /// Where it is.
+    /// Absolute path.
     pub path: PathBuf,
-    /// The text.
+    /// Text.
     pub text: Arc<str>,
-    /// Its tables and values.
+    /// Tables and values.
     pub scan: Scan,
-    /// What it is.
-    pub kind: FileKind,
+    /// Kind.
+    pub kind: DocumentKind,
 }
 
 impl SourceFile {
     fn new(path: &Path, text: Arc<str>) -> Self {
         let scan = Scan::new(&text);
-        let kind = FileKind::of(&scan, &text);
+        let kind = DocumentKind::detect(&scan, &text);
         Self { path: path.to_owned(), text, scan, kind }
     }
 
-    /// Reads a file, or takes the buffer that is open in its place.
+    /// Returns the open buffer of a path, or else reads the file; `None` if it can't be read.
     pub fn read(path: &Path, buffers: &Overlay) -> Option<Self> {
         let text = match buffers.get(path) {
             Some(text) => Arc::clone(text),
@@ -84,24 +84,24 @@ impl SourceFile {
     }
 }
 
-/// Where files of authors are looked for.
+/// Folders searched for files.
 #[derive(Clone, Debug, Default)]
 pub struct Workspace {
-    /// Folders with everything below them.
+    /// Folders of the workspace, searched with everything below them.
     pub folders: Vec<PathBuf>,
-    /// Folders of files that are open and in none of them: these alone.
+    /// Folders of open files outside the workspace, searched without subfolders.
     pub lone: BTreeSet<PathBuf>,
 }
 
 impl Workspace {
-    /// Adds the folder of an open file that is in no folder of the workspace, and the folder around it.
+    /// Adds the folder of an open file, and its parent, if the file is outside the workspace.
     pub fn add_lone(&mut self, path: &Path) {
         if !self.folders.iter().any(|folder| path.starts_with(folder)) {
             self.lone.extend(path.ancestors().skip(1).take(2).map(Path::to_owned));
         }
     }
 
-    /// Returns the TOML files; hidden folders and those of builds are left out.
+    /// Returns the paths of TOML files. Skips hidden folders, `target` and `node_modules`.
     pub fn toml_files(&self) -> BTreeSet<PathBuf> {
         let mut left: Vec<_> = self.folders.iter().map(|folder| (folder.clone(), true)).collect();
         left.extend(self.lone.iter().map(|folder| (folder.clone(), false)));
@@ -129,11 +129,11 @@ impl Workspace {
         found
     }
 
-    /// Reads the author's files, the open ones among them.
+    /// Reads the files of known kinds, including open buffers.
     pub fn author_files(&self, buffers: &Overlay) -> BTreeMap<PathBuf, SourceFile> {
         let mut paths = self.toml_files();
         paths.extend(buffers.keys().cloned());
         let read = |path: PathBuf| Some((path.clone(), SourceFile::read(&path, buffers)?));
-        paths.into_iter().filter_map(read).filter(|(_, file)| file.kind != FileKind::Other).collect()
+        paths.into_iter().filter_map(read).filter(|(_, file)| file.kind != DocumentKind::Other).collect()
     }
 }

@@ -1,44 +1,44 @@
-//! Package IDs, variables, sites and paths in author's files: where they are defined and where they are used.
+//! Finds package IDs, variables, sites and paths in files: their definitions and uses.
 
 use std::ops::Range;
 use std::path::PathBuf;
 
-use super::scan::Entry;
-use super::sources::{FileKind, SourceFile};
-use crate::sequence::catalog::common::ACTION_KEYS;
-use crate::sequence::catalog::{self, Key, ValueType};
+use super::scan::ScannedEntry;
+use super::sources::{DocumentKind, SourceFile};
+use crate::sequence::catalog::common::OF_ACTIONS;
+use crate::sequence::catalog::{self, Form, Key};
 
 /// Lists of a manifest whose entries have an ID.
 const CONTENT: [&str; 4] = ["operating-system", "package", "application", "driver-package"];
 
-/// What a name stands for.
+/// Kind of a symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SymbolKind {
-    /// A package or an application on the medium.
+    /// Package or application on the medium.
     Content,
-    /// A variable of the task sequence.
+    /// Task sequence variable.
     Variable,
-    /// A site, by its code.
+    /// Site, by its code.
     Site,
 }
 
-/// A name in a file.
+/// Name in a file.
 #[derive(Debug)]
 pub struct Symbol<'a> {
-    /// What it stands for.
+    /// Kind.
     pub kind: SymbolKind,
-    /// The name.
+    /// Name.
     pub name: &'a str,
-    /// Where it is.
+    /// Bytes of the name.
     pub range: Range<usize>,
-    /// `true` where it is defined or set.
+    /// `true` for a definition or an assignment.
     pub is_definition: bool,
-    /// The table that it is in.
+    /// Index of its table.
     pub group: usize,
 }
 
 impl Symbol<'_> {
-    /// Returns `true` if both stand for the same. Case counts for sites alone.
+    /// Returns whether both refer to the same thing. Only sites are case-sensitive.
     pub fn is_same(&self, other: &Symbol<'_>) -> bool {
         self.kind == other.kind
             && match self.kind {
@@ -48,7 +48,7 @@ impl Symbol<'_> {
     }
 }
 
-/// Returns the names in a file, in the order of their values.
+/// Returns the symbols of a file, in the order of the entries.
 pub fn symbols(file: &SourceFile) -> Vec<Symbol<'_>> {
     let mut found = Vec::new();
     for entry in &file.scan.entries {
@@ -66,38 +66,42 @@ pub fn symbols(file: &SourceFile) -> Vec<Symbol<'_>> {
     found
 }
 
-/// Returns the name at a byte of a file.
+/// Returns the symbol at a byte of a file.
 pub fn symbol_at(file: &SourceFile, offset: usize) -> Option<Symbol<'_>> {
     let touches = |symbol: &Symbol<'_>| symbol.range.start <= offset && offset <= symbol.range.end;
     symbols(file).into_iter().filter(touches).min_by_key(|symbol| symbol.range.len())
 }
 
-/// Returns what the value of an entry, or its key, stands for.
-fn role(file: &SourceFile, entry: &Entry) -> Option<(SymbolKind, bool, Range<usize>)> {
+/// Returns kind and bytes of the symbol in an entry, and `true` if the entry defines it.
+fn role(file: &SourceFile, entry: &ScannedEntry) -> Option<(SymbolKind, bool, Range<usize>)> {
     use SymbolKind::{Content, Site, Variable};
     let path: Vec<_> = file.scan.groups[entry.group].path.iter().map(String::as_str).collect();
     let key = entry.key.as_str();
     let value = |kind, is_definition| Some((kind, is_definition, entry.inner.clone()?));
     match (file.kind, path.as_slice(), key) {
-        (FileKind::Manifest | FileKind::Library, [list], "id") if CONTENT.contains(list) => value(Content, true),
-        (FileKind::Library, ["task-sequence" | "boot-image"], "id") => value(Content, true),
-        (FileKind::Manifest, ["sites"], "code") => value(Site, true),
-        (FileKind::Manifest | FileKind::Facts, ["variables"], _) => Some((Variable, true, entry.key_range.clone())),
-        (FileKind::Sequence, [.., "set"], _) => Some((Variable, true, entry.key_range.clone())),
-        (FileKind::Sequence, [.., "rules"], "variable") => value(Variable, false),
-        (FileKind::Sequence, [.., "condition" | "all" | "any" | "none"], "variable") => value(Variable, false),
-        (FileKind::Sequence, _, _) => match (&catalog_key(file, entry.group, key)?.value_type, key) {
-            (ValueType::Package | ValueType::Packages, _) => value(Content, false),
-            (ValueType::Application, _) => value(Content, false),
-            (ValueType::Variable, "base-variable" | "drive-variable") => value(Variable, false),
-            (ValueType::Variable, _) => value(Variable, true),
+        (DocumentKind::Manifest | DocumentKind::Library, [list], "id") if CONTENT.contains(list) => {
+            value(Content, true)
+        }
+        (DocumentKind::Library, ["task-sequence" | "boot-image"], "id") => value(Content, true),
+        (DocumentKind::Manifest, ["sites"], "code") => value(Site, true),
+        (DocumentKind::Manifest | DocumentKind::Facts, ["variables"], _) => {
+            Some((Variable, true, entry.key_range.clone()))
+        }
+        (DocumentKind::Sequence, [.., "set"], _) => Some((Variable, true, entry.key_range.clone())),
+        (DocumentKind::Sequence, [.., "rules"], "variable") => value(Variable, false),
+        (DocumentKind::Sequence, [.., "condition" | "all" | "any" | "none"], "variable") => value(Variable, false),
+        (DocumentKind::Sequence, _, _) => match (&catalog_key(file, entry.group, key)?.form, key) {
+            (Form::Package | Form::Packages, _) => value(Content, false),
+            (Form::Application, _) => value(Content, false),
+            (Form::Variable, "base-variable" | "drive-variable") => value(Variable, false),
+            (Form::Variable, _) => value(Variable, true),
             _ => None,
         },
         _ => None,
     }
 }
 
-/// Returns the step that a table is, or is part of.
+/// Returns the step that contains a table, or the table itself if it is a step.
 pub fn step_of(file: &SourceFile, group: usize) -> Option<usize> {
     let mut group = group;
     loop {
@@ -109,29 +113,30 @@ pub fn step_of(file: &SourceFile, group: usize) -> Option<usize> {
     }
 }
 
-/// Returns what the catalog says of a key of a step, or of a table in one.
+/// Returns the catalog entry for a key of a step, or of a table in a step.
 pub fn catalog_key(file: &SourceFile, group: usize, key: &str) -> Option<&'static Key> {
     let step = step_of(file, group)?;
-    let kind = catalog::find(file.scan.text(&file.text, step, "type")?)?;
+    let kind = catalog::named(file.scan.text(&file.text, step, "type")?)?;
     let below = &file.scan.groups[group].path[file.scan.groups[step].path.len()..];
     match below {
-        [] => kind.key(key).or_else(|| ACTION_KEYS.iter().find(|one| one.name == key)),
-        [list] => match &kind.key(list)?.value_type {
-            ValueType::Tables(keys) => keys.iter().find(|one| one.name == key),
+        [] => kind.key(key).or_else(|| OF_ACTIONS.iter().find(|one| one.name == key)),
+        [list] => match &kind.key(list)?.form {
+            Form::Tables(keys) => keys.iter().find(|one| one.name == key),
             _ => None,
         },
         _ => None,
     }
 }
 
-/// Variables between percent signs, and sites that templates compare.
-fn within_text<'a>(file: &'a SourceFile, entry: &Entry, inner: &Range<usize>, found: &mut Vec<Symbol<'a>>) {
+/// Adds variables between percent signs, and sites that templates compare with `site.code`.
+fn within_text<'a>(file: &'a SourceFile, entry: &ScannedEntry, inner: &Range<usize>, found: &mut Vec<Symbol<'a>>) {
     let Some(text) = file.text.get(inner.clone()) else { return };
-    if file.kind == FileKind::Sequence {
+    if file.kind == DocumentKind::Sequence {
         let mut at = 0;
         while let Some(start) = text[at..].find('%').map(|start| at + start + 1) {
             let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
             let len = text[start..].find(|c| !is_name(c)).unwrap_or(text.len() - start);
+            // Not a name: the second sign may start one, so search from there.
             if len > 0 && text[start + len..].starts_with('%') {
                 let range = inner.start + start..inner.start + start + len;
                 let (kind, name, group) = (SymbolKind::Variable, &file.text[range.clone()], entry.group);
@@ -155,8 +160,8 @@ fn within_text<'a>(file: &'a SourceFile, entry: &Entry, inner: &Range<usize>, fo
     }
 }
 
-/// Returns the file that a value names, if it is there.
-pub fn named_file(file: &SourceFile, entry: &Entry) -> Option<PathBuf> {
+/// Returns the file that a value refers to, if it exists.
+pub fn named_file(file: &SourceFile, entry: &ScannedEntry) -> Option<PathBuf> {
     let is_path = matches!(entry.key.as_str(), "file" | "source" | "files" | "profile" | "root-ca" | "update-from");
     let path = file.text.get(entry.inner.clone()?).filter(|path| is_path && !path.is_empty())?;
     let path = file.path.parent()?.join(path.replace('\\', "/"));

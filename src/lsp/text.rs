@@ -1,10 +1,10 @@
-//! Positions as editors count them: lines from 0, and UTF-16 code units within a line.
+//! Converts between bytes and positions of the protocol: lines from 0, and UTF-16 code units within a line.
 
 use std::ops::Range;
 
 use serde_json::{Value as Json, json};
 
-/// Returns the byte at a position; one beyond the end of a line is the end of that line.
+/// Returns the byte at a position. A position beyond the end of a line is its end.
 pub fn offset(text: &str, position: &Json) -> usize {
     let number = |key: &str| position[key].as_u64().unwrap_or(0) as usize;
     let (line, character) = (number("line"), number("character"));

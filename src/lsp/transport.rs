@@ -1,22 +1,22 @@
-//! Messages of the Language Server Protocol over two streams: a header with the length, and JSON.
+//! Reads and writes messages of the Language Server Protocol: a header with the length, and JSON.
 
 use std::io::{self, BufRead, Read, Write};
 
 use serde_json::{Value as Json, json};
 
-/// Longest message that is taken, in bytes.
+/// Maximum length of a message in bytes.
 const MAX_MESSAGE: usize = 64 << 20;
-/// Code of the protocol for text that is not JSON.
+/// Error code for text that is not JSON.
 pub const PARSE_ERROR: i64 = -32700;
-/// Code of the protocol for JSON that is not a request.
+/// Error code for JSON that is not a request.
 pub const INVALID_REQUEST: i64 = -32600;
 
-/// Something that came in.
+/// Incoming message.
 #[derive(Debug, PartialEq)]
 pub enum Incoming {
-    /// A request, a notification or a response.
+    /// Request, notification or response.
     Message(Json),
-    /// A message that is not JSON, or not an object; the code of the error and why.
+    /// Message that is not JSON or not an object; error code and reason.
     Malformed(i64, String),
 }
 
@@ -24,7 +24,7 @@ pub enum Incoming {
 ///
 /// # Errors
 ///
-/// The stream failed, or a message is longer than [`MAX_MESSAGE`], after which nothing can be found.
+/// The stream failed, or a message is longer than [`MAX_MESSAGE`]; the next one can't be found then.
 pub fn read(stream: &mut impl BufRead) -> io::Result<Option<Incoming>> {
     let mut len = None;
     loop {
@@ -37,7 +37,7 @@ pub fn read(stream: &mut impl BufRead) -> io::Result<Option<Incoming>> {
         if line.is_empty() {
             match len.take() {
                 Some(len) => return body(stream, len).map(Some),
-                // Headers without a length, or lines between two messages.
+                // Tolerates headers without a length and empty lines between messages.
                 None => continue,
             }
         }
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn messages_are_read_and_malformed_ones_told_apart() {
+    fn messages_are_read_and_malformed_ones_detected() {
         let text =
             "Content-Length: 2\r\nContent-Type: x\r\n\r\n{}\r\ncontent-length: 3\r\n\r\n{a}Content-Length: 2\n\n[]";
         let mut stream = io::Cursor::new(text);

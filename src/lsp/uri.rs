@@ -1,11 +1,11 @@
-//! `file` URIs and paths.
+//! Converts between `file` URIs and paths.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use authoring::file::overlay_path;
 
-/// Returns the path of a `file` URI of this machine, without links; `None` for any other URI.
+/// Returns the real path of a local `file` URI; `None` for any other URI.
 pub fn to_path(uri: &str) -> Option<PathBuf> {
     let rest = uri.strip_prefix("file://")?;
     let path = rest.strip_prefix("localhost").unwrap_or(rest);

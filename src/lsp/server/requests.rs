@@ -1,4 +1,4 @@
-//! Answers to the requests of an editor.
+//! Answers requests of an editor.
 
 use std::io::Write;
 
@@ -12,10 +12,10 @@ use crate::lsp::sources::SourceFile;
 use crate::lsp::transport::INVALID_REQUEST;
 use crate::lsp::{text, uri};
 
-/// A result, or the code and the message of an error.
+/// Result, or code and message of an error.
 type Answer = Result<Json, (i64, String)>;
 
-/// Codes of the protocol.
+/// Error codes of the protocol.
 const NOT_INITIALIZED: i64 = -32002;
 const UNKNOWN_METHOD: i64 = -32601;
 const INVALID_PARAMS: i64 = -32602;
@@ -24,8 +24,8 @@ impl<W: Write> Server<'_, W> {
     pub(super) fn answer(&mut self, method: &str, params: &Json) -> Answer {
         match (self.phase, method) {
             (Phase::New, "initialize") => Ok(self.initialize(params)),
-            (Phase::New, _) => Err((NOT_INITIALIZED, "the session has not begun: send `initialize` first".into())),
-            (_, "initialize") => Err((INVALID_REQUEST, "the session has begun already".into())),
+            (Phase::New, _) => Err((NOT_INITIALIZED, "the session is not initialized; send `initialize` first".into())),
+            (_, "initialize") => Err((INVALID_REQUEST, "the session is already initialized".into())),
             (Phase::ShutDown, _) => Err((INVALID_REQUEST, "the session was shut down".into())),
             (Phase::Running, "shutdown") => {
                 self.phase = Phase::ShutDown;
@@ -63,7 +63,7 @@ impl<W: Write> Server<'_, W> {
     fn at_cursor(&self, method: &str, params: &Json) -> Answer {
         let known = ["completion", "hover", "definition", "references"];
         let Some(what) = method.strip_prefix("textDocument/").filter(|what| known.contains(what)) else {
-            return Err((UNKNOWN_METHOD, format!("there is no method `{method}`")));
+            return Err((UNKNOWN_METHOD, format!("unknown method `{method}`")));
         };
         let Some(uri) = params["textDocument"]["uri"].as_str() else {
             return Err((INVALID_PARAMS, "`textDocument.uri` is missing".into()));
@@ -72,7 +72,7 @@ impl<W: Write> Server<'_, W> {
             return Err((INVALID_PARAMS, "`position` is missing".into()));
         }
         let buffers = self.overlay();
-        // A document of another scheme, or one that is not there, has nothing to say.
+        // No answer for documents of other schemes, and for files that don't exist.
         let Some(file) = uri::to_path(uri).and_then(|path| SourceFile::read(&path, &buffers)) else {
             return Ok(Json::Null);
         };
@@ -96,7 +96,7 @@ impl<W: Write> Server<'_, W> {
         let Some(path) = uri::to_path(uri) else { return Ok(json!([])) };
         let is_current =
             self.buffers.get(&path).is_some_and(|buffer| self.versions.1.get(&path) == Some(&buffer.version));
-        // Ranges of a text that has changed since mean something else.
+        // Findings for an older version have ranges that no longer fit the text.
         let findings = self.findings.get(&path).filter(|_| is_current).map_or(&[][..], Vec::as_slice);
         Ok(json!(actions(uri, findings, &params["range"])))
     }
