@@ -316,7 +316,7 @@ fn refuse_replaced(path: &Utf8Path, looked: Option<Stat>) -> Result<()> {
     match open::identity(path) == looked.map(|stat| (stat.device, stat.inode)) {
         true => Ok(()),
         false => Err(Error::new(format!("another process put a file at `{path}` meanwhile"))
-            .of_kind(ErrorKind::Stale)
+            .with_kind(ErrorKind::Stale)
             .help("look at what it is, then run it again")),
     }
 }
@@ -329,7 +329,7 @@ fn unchanged(path: &Utf8Path, looked: Option<Stat>) -> Result<Stat> {
         return Ok(stat);
     }
     Err(Error::new(format!("another process wrote `{path}` meanwhile"))
-        .of_kind(ErrorKind::Stale)
+        .with_kind(ErrorKind::Stale)
         .help("run it again when it is done"))
 }
 

@@ -1,8 +1,7 @@
-//! The command line: reads arguments, the environment, the clock and the terminal, and nobody else does.
+//! The command line. Only this module reads arguments, the environment, the clock and the terminal.
 //!
-//! Every command is a view of one value of the pipeline. Data goes to standard output, everything else to standard
-//! error. Exit codes: 0 done, 1 failed, 2 something to do (`plan --detailed-exitcode`), 64 wrong usage,
-//! 130 interrupted.
+//! Data goes to standard output, everything else to standard error. Exit codes: 0 success, 1 failure, 2 changes pending
+//! (`plan --detailed-exitcode`), 64 wrong usage, 130 interrupted.
 
 mod apply;
 mod bar;
@@ -12,6 +11,7 @@ mod certificate;
 mod check;
 mod diff;
 mod file_kind;
+mod help;
 mod import;
 mod init;
 mod inspect;
@@ -34,103 +34,164 @@ use std::process::ExitCode;
 
 use camino::Utf8PathBuf;
 use clap::error::ErrorKind;
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{ArgAction, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::error::{self, Result};
 use crate::manifest;
 use crate::project::BuildOptions;
 
+pub use help::command;
+use help::{BUILD, GLOBAL, MANIFEST};
 use screen::Screen;
 
-const AFTER_HELP: &str = "\
-Start with `tsmedia init`; then `check`, `plan` and `apply` the manifest.
-
-Exit codes: 0 done; 1 failed, a wrong manifest included; 2 something to do (`plan
---detailed-exitcode`); 64 wrong usage; 130 interrupted.";
-
-/// Builds Windows deployment media from a manifest.
+/// Build Windows deployment media from a manifest.
+///
+/// A manifest, by default `media.toml`, describes Configuration Manager task sequence media: stand-alone, bootable,
+/// prestaged or capture media. tsmedia checks it, plans what has to change, and builds ISO files, images of USB sticks
+/// and WIM files. A medium is rebuilt or patched only if its inputs changed.
 #[derive(Debug, Parser)]
-#[command(name = "tsmedia", version, max_term_width = 100, arg_required_else_help = true, after_help = AFTER_HELP)]
+#[command(
+    name = "tsmedia",
+    version,
+    max_term_width = 80,
+    arg_required_else_help = true,
+    disable_help_flag = true,
+    disable_version_flag = true,
+    after_help = help::FOOTER,
+    after_long_help = help::TOP
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
     /// Print data as JSON.
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     json: bool,
+    /// Print help; `-h` prints a summary.
+    #[arg(short, long, global = true, action = ArgAction::Help, help_heading = GLOBAL)]
+    help: Option<bool>,
+    /// Print the version.
+    #[arg(short = 'V', long, action = ArgAction::Version, help_heading = GLOBAL)]
+    version: Option<bool>,
 }
 
+/// The commands, in the order of [`help::GROUPS`].
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Write a manifest to start from.
+    /// Create a manifest or a task sequence from a template.
+    #[command(after_long_help = help::INIT)]
     Init(init::Arguments),
-    /// Write a manifest that builds a finished medium again.
+    /// Create a manifest from a finished medium.
+    ///
+    /// Reads media of Configuration Manager, Windows setup or tsmedia, and the Windows PE folders of the ADK. The medium
+    /// stays the source of its content, so nothing large is copied. Anything that can't be determined is a comment in the
+    /// manifest and a warning.
+    #[command(after_long_help = help::IMPORT)]
     Import(import::Arguments),
-    /// Say everything that is wrong with manifests.
+    /// Report all problems in manifests and task sequences.
+    ///
+    /// Each problem is shown at the line that causes it. Reads the files that manifests name, and writes nothing.
+    #[command(after_long_help = help::CHECK)]
     Check(check::Arguments),
-    /// Print manifests as they are after profiles and templates, for each site.
+    /// Print manifests with profiles and templates applied, for each site.
+    ///
+    /// Secrets are never printed.
+    #[command(after_long_help = help::RENDER)]
     Render(ManifestArguments),
-    /// Say what apply would do, and why.
+    /// Show what `apply` would do, and why.
+    ///
+    /// Compares each medium with the record of its last build and with the file on disk. Writes nothing but the cache.
+    #[command(after_long_help = help::PLAN)]
     Plan(plan::Arguments),
-    /// Build the media that are not up to date, or do what a saved plan says.
+    /// Build the media that are out of date, or apply a saved plan.
+    ///
+    /// Each file is written beside the old one and then takes its place, or is patched in place under a journal.
+    #[command(after_long_help = help::APPLY)]
     Apply(apply::Arguments),
-    /// Build the media anew whenever what they are made of changes.
+    /// Rebuild media whenever one of their inputs changes.
+    #[command(after_long_help = help::WATCH)]
     Watch(watch::Arguments),
-    /// Say what two media differ in: manifests, records or finished ones.
-    Diff(diff::Arguments),
-    /// Show what a medium holds, how it starts, and where things are on it.
+    /// Show the contents, boot programs and layout of a medium.
+    ///
+    /// Also reads WIM files, boot stores (BCD), EFI boot programs, and the `Variables.dat` and `Policy.xml` of a medium.
+    #[command(after_long_help = help::INSPECT)]
     Inspect(inspect::Arguments),
-    /// Check every byte of a medium against the digests that it carries.
+    /// Check every byte of a medium against the digests it carries.
+    #[command(after_long_help = help::VERIFY)]
     Verify(verify::Arguments),
-    /// Put a finished medium on a USB stick.
+    /// Compare two media, or two task sequences.
+    ///
+    /// Each side is a manifest, a record or a finished medium; or both are task sequences.
+    #[command(after_long_help = help::DIFF)]
+    Diff(diff::Arguments),
+    /// Write a finished medium to a USB stick.
+    ///
+    /// A stick with an older build of the medium is updated: only what differs is written. A stick with other data is
+    /// refused unless `--erase` names it. Everything written is read back.
+    #[command(after_long_help = help::WRITE)]
     Write(write::Arguments),
-    /// Make a WIM file of folders, volumes or disks.
-    Capture(capture::Arguments),
-    /// Run a task sequence without a target, and say what would happen.
-    Simulate(simulate::Arguments),
-    /// Make files of exported task sequences, and XML of such files.
-    #[command(subcommand)]
-    Sequence(sequence::Command),
-    /// Print the certificate that a medium presents to management points, to register it at the site.
+    /// Print the client certificate of a medium.
+    ///
+    /// The medium presents it to management points. Register a self-signed one at the site.
+    #[command(after_long_help = help::CERTIFICATE)]
     Certificate(ManifestArguments),
-    /// Show what the cache holds, or empty it.
+    /// Import, export or draw task sequences.
+    #[command(subcommand, after_long_help = help::SEQUENCE)]
+    Sequence(sequence::SequenceCommand),
+    /// Simulate a task sequence on a computer described by a fact file.
+    #[command(after_long_help = help::SIMULATE)]
+    Simulate(simulate::Arguments),
+    /// Capture folders, volumes or disks into a WIM file.
+    #[command(after_long_help = help::CAPTURE)]
+    Capture(capture::Arguments),
+    /// Show, limit or clear the cache.
+    ///
+    /// The cache is the folder `.tsmedia` beside a manifest. It holds digests and intermediate files, all of which can be
+    /// computed again.
+    #[command(after_long_help = help::CACHE)]
     Cache(cache::Arguments),
-    /// Print the JSON Schema of the manifest or another file, for editors.
+    /// Print the JSON Schema of a file format, for editors.
+    #[command(after_long_help = help::SCHEMA)]
     Schema {
-        /// Kind of file.
-        #[arg(value_name = "OF", default_value = "manifest")]
-        of: SchemaOf,
+        /// File format.
+        #[arg(value_name = "FORMAT", default_value = "manifest")]
+        of: SchemaKind,
     },
-    /// Serve editors: problems as you type, completion, documentation, definitions and fixes.
+    /// Run the language server for editors.
+    ///
+    /// Speaks the Language Server Protocol over standard input and output: diagnostics, completion, hovers, definitions,
+    /// references and quick fixes.
+    #[command(after_long_help = help::LSP)]
     Lsp,
+    /// Print a completion script for a shell.
+    #[command(after_long_help = help::COMPLETIONS)]
+    Completions {
+        /// Shell.
+        shell: clap_complete::Shell,
+    },
     /// Print a generated page of the manual, in Markdown.
     #[command(hide = true)]
     Reference {
-        /// The page.
+        /// Page.
         page: ReferencePage,
-    },
-    /// Print a completion script for a shell.
-    Completions {
-        /// The shell.
-        shell: clap_complete::Shell,
     },
 }
 
-/// What a schema describes.
+/// File format described by a schema.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum SchemaOf {
-    /// The manifest.
+enum SchemaKind {
+    /// Manifest (`media.toml`).
     Manifest,
-    /// A task sequence.
+    /// Task sequence.
     Sequence,
-    /// A fact file of `simulate`.
+    /// Facts about a computer, for `simulate`.
     Facts,
-    /// A content library.
+    /// Content library.
     Library,
-    /// A site file, which `data` of a site names.
+    /// Site file, named by `data` of a site.
     Site,
 }
 
-/// A generated page of the manual.
+/// Generated page of the manual.
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum ReferencePage {
     /// `docs/reference/rules.md`.
@@ -139,31 +200,30 @@ enum ReferencePage {
     Steps,
 }
 
-/// Which manifests, for which sites, with which template values.
+// No doc comments on structs that commands flatten: clap would take them for the description of the command.
 #[derive(Debug, Clone, Args)]
 struct ManifestArguments {
-    /// The manifests.
+    /// Manifests.
     #[arg(value_name = "MANIFEST", default_value = "media.toml")]
     manifests: Vec<Utf8PathBuf>,
-    /// Only this site (repeat it for several).
-    #[arg(long = "site", value_name = "CODE")]
+    /// Only this site; repeat for several.
+    #[arg(long = "site", value_name = "CODE", help_heading = MANIFEST)]
     sites: Vec<String>,
-    /// A TOML file of template values.
-    #[arg(long = "vars", value_name = "FILE")]
+    /// TOML file with template values; repeat for several.
+    #[arg(long = "vars", value_name = "FILE", help_heading = MANIFEST)]
     vars_files: Vec<Utf8PathBuf>,
-    /// A template value, nearer than those of any file.
-    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_var)]
+    /// Template value; takes precedence over files.
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_var, help_heading = MANIFEST)]
     vars: Vec<(String, String)>,
 }
 
-/// How media are built.
 #[derive(Debug, Args)]
 struct BuildArguments {
-    /// Replace files at the outputs' paths that tsmedia did not make.
-    #[arg(long)]
+    /// Replace files that tsmedia did not make.
+    #[arg(long, help_heading = BUILD)]
     force: bool,
-    /// Build what changed anew, and never by changing the medium that is there.
-    #[arg(long)]
+    /// Rebuild instead of patching existing media.
+    #[arg(long, help_heading = BUILD)]
     no_patch: bool,
 }
 
@@ -187,64 +247,65 @@ fn parse_var(text: &str) -> std::result::Result<(String, String), String> {
     }
 }
 
-/// How a command ended that did not fail.
+/// Outcome of a command that ran without an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
     Done,
-    /// The command did its work and found something wrong, and has said so.
-    Wrong,
-    /// `plan --detailed-exitcode` found something to do.
-    Changes,
-    /// A signal ended what has no end of its own.
+    /// The command found problems and has reported them.
+    ProblemsFound,
+    /// `plan --detailed-exitcode` found changes to apply.
+    ChangesPending,
+    /// A signal ended a command that runs until it is stopped.
     Interrupted,
-    /// The arguments make no sense together, and it was said why.
+    /// The arguments contradict each other; the error was reported.
     WrongUsage,
 }
 
 const WRONG_USAGE: u8 = 64;
 const INTERRUPTED: u8 = 130;
 
-/// Runs the command line and says how it ended.
+/// Runs the command line and returns the exit code.
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let parsed = command().try_get_matches_from(std::env::args_os());
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are errors to clap, but not to the shell.
+            // clap reports help and version as errors that go to standard output.
             let code = if error.use_stderr() { WRONG_USAGE } else { 0 };
             let is_unknown = error.kind() == ErrorKind::InvalidSubcommand;
-            screen::say_usage(error);
+            screen::print_usage_error(error);
             if is_unknown {
                 let _ = write!(std::io::stderr(), "{}", commands(std::env::args().nth(1).as_deref()));
             }
             return code.into();
         }
     };
-    let screen = Screen::of_process(cli.json);
+    let screen = Screen::for_process(cli.json);
     signals::survive_file_size_limit();
     match run(cli.command, &screen) {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
-        Ok(Outcome::Wrong) => ExitCode::FAILURE,
-        Ok(Outcome::Changes) => 2.into(),
+        Ok(Outcome::ProblemsFound) => ExitCode::FAILURE,
+        Ok(Outcome::ChangesPending) => 2.into(),
         Ok(Outcome::Interrupted) => INTERRUPTED.into(),
         Ok(Outcome::WrongUsage) => WRONG_USAGE.into(),
         Err(error) if error.kind() == error::ErrorKind::Interrupted => {
-            screen.error(&error);
+            screen.print_error(&error);
             INTERRUPTED.into()
         }
         Err(error) => {
-            screen.failed(&error);
+            screen.print_failure(&error);
             ExitCode::FAILURE
         }
     }
 }
 
-/// The commands below one that has some, or all of them, for who has typed another.
-fn commands(below: Option<&str>) -> String {
+/// Lists the commands that can follow `parent`, or all commands: help for a misspelt one.
+fn commands(parent: Option<&str>) -> String {
     let cli = Cli::command();
-    let command = below.and_then(|name| cli.find_subcommand(name)).filter(|command| command.has_subcommands());
+    let command = parent.and_then(|name| cli.find_subcommand(name)).filter(|command| command.has_subcommands());
     let commands = command.unwrap_or(&cli).get_subcommands().filter(|command| !command.is_hide_set());
     let names: Vec<_> = commands.map(|command| command.get_name()).collect();
-    format!("\nThere is {}.\n", manifest::suggest::one_of(names).replace(" or ", " and "))
+    format!("\nCommands: {}\n", names.join(", "))
 }
 
 fn run(command: Command, screen: &Screen) -> Result<Outcome> {
@@ -265,18 +326,18 @@ fn run(command: Command, screen: &Screen) -> Result<Outcome> {
         Command::Sequence(command) => sequence::run(&command, screen),
         Command::Certificate(arguments) => certificate::run(&arguments, screen),
         Command::Cache(arguments) => cache::run(&arguments, screen),
-        Command::Schema { of: SchemaOf::Manifest } => screen.document(&manifest::editor_schema()),
-        Command::Schema { of: SchemaOf::Sequence } => screen.document(&crate::sequence::schema()),
-        Command::Reference { page: ReferencePage::Rules } => screen.document(&crate::report::rules_reference()),
-        Command::Reference { page: ReferencePage::Steps } => screen.document(&crate::report::steps_reference()),
-        Command::Schema { of: SchemaOf::Library } => screen.document(&manifest::library_schema()),
-        Command::Schema { of: SchemaOf::Facts } => screen.document(&crate::simulate::editor_schema()),
-        Command::Schema { of: SchemaOf::Site } => screen.document(&manifest::site_file_schema()),
+        Command::Schema { of: SchemaKind::Manifest } => screen.print_document(&manifest::editor_schema()),
+        Command::Schema { of: SchemaKind::Sequence } => screen.print_document(&crate::sequence::schema()),
+        Command::Reference { page: ReferencePage::Rules } => screen.print_document(&crate::report::rules_reference()),
+        Command::Reference { page: ReferencePage::Steps } => screen.print_document(&crate::report::steps_reference()),
+        Command::Schema { of: SchemaKind::Library } => screen.print_document(&manifest::library_schema()),
+        Command::Schema { of: SchemaKind::Facts } => screen.print_document(&crate::simulate::editor_schema()),
+        Command::Schema { of: SchemaKind::Site } => screen.print_document(&manifest::site_file_schema()),
         Command::Lsp => lsp::run(),
         Command::Completions { shell } => {
             let mut script = Vec::new();
-            clap_complete::generate(shell, &mut Cli::command(), "tsmedia", &mut script);
-            screen.document(&String::from_utf8_lossy(&script))
+            clap_complete::generate(shell, &mut help::command(), "tsmedia", &mut script);
+            screen.print_document(&String::from_utf8_lossy(&script))
         }
     }
 }

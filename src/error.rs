@@ -1,7 +1,7 @@
-//! The world's failures: one at a time, with its cause.
+//! Errors with a message, a cause, help, and a kind that the exit code follows from.
 //!
-//! What the author got wrong in a manifest is a [`Problem`](crate::problem::Problem) instead: there are many of
-//! those, and each has a line to underline.
+//! An error ends an operation. Mistakes in manifests are [problems](crate::problem::Problem) instead: all of them are
+//! collected, each with the lines that cause it.
 
 use std::fmt;
 use std::io;
@@ -10,27 +10,27 @@ use camino::Utf8Path;
 
 use crate::problem::Problem;
 
-/// The result of whatever can fail for a reason outside the manifest.
+/// Result of an operation that can fail for a reason outside the manifest.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// What sort of failure it is: callers match on it, and the exit code follows from it.
+/// Kind of an error. Callers match on it, and the exit code follows from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ErrorKind {
-    /// The user asked for an end.
+    /// The user interrupted the work.
     Interrupted,
-    /// Another process holds what is needed.
+    /// Another process holds the lock.
     Locked,
-    /// An input changed after it was looked at: a second run may do.
+    /// An input changed while it was used; another run may succeed.
     Stale,
     /// The operating system refused an operation.
     Io,
-    /// The input can't be used as it is.
+    /// The input is invalid.
     Invalid,
 }
 
-/// What went wrong, why, and what the user can do about it.
+/// Error with a message, the cause that led to it, and help for the user.
 ///
-/// The message is a lower-case fragment that fits after "cannot go on: ", without a final stop.
+/// The message starts in lower case and has no final stop.
 #[derive(Debug)]
 pub struct Error {
     kind: ErrorKind,
@@ -42,29 +42,29 @@ pub struct Error {
 }
 
 impl Error {
-    /// An error with nothing below it, of the kind [`ErrorKind::Invalid`].
+    /// Returns an error of the kind [`ErrorKind::Invalid`], without a cause.
     pub fn new(message: impl Into<String>) -> Self {
         let (kind, message) = (ErrorKind::Invalid, message.into());
         Self { kind, message, items: Vec::new(), cause: None, help: None, subject: None }
     }
 
-    /// The error of work that the user interrupted.
+    /// Returns the error for interrupted work.
     pub fn interrupted() -> Self {
-        Self::new("interrupted").of_kind(ErrorKind::Interrupted)
+        Self::new("interrupted").with_kind(ErrorKind::Interrupted)
     }
 
-    /// A failed operation on a file; `doing` is a present participle such as "reading".
+    /// Returns the error for a failed operation on a file. `doing` is a present participle such as "reading".
     pub fn io(doing: &str, path: &Utf8Path, cause: io::Error) -> Self {
         Self::new(format!("{doing} `{path}`")).because(cause)
     }
 
     /// Sets the kind.
-    pub fn of_kind(mut self, kind: ErrorKind) -> Self {
+    pub fn with_kind(mut self, kind: ErrorKind) -> Self {
         self.kind = kind;
         self
     }
 
-    /// Adds the error that led to this one, and takes its kind.
+    /// Sets the cause, and takes over its kind.
     pub fn because(mut self, cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         let cause = cause.into();
         if let Some(error) = cause.downcast_ref::<Self>() {
@@ -78,45 +78,45 @@ impl Error {
         self
     }
 
-    /// The same error with advice: what would be right, or a command to type.
+    /// Sets the help: an instruction, or a command to type.
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into().into_boxed_str());
         self
     }
 
-    /// The same error of one of several things that were wanted at once: its path among them.
+    /// Sets the subject: which of several things processed together, such as a path, the error is about.
     pub fn about(mut self, subject: impl Into<String>) -> Self {
         self.subject = Some(subject.into().into_boxed_str());
         self
     }
 
-    /// The same error with what its message is about, a line each.
+    /// Adds items to the message, each printed on a line of its own.
     pub fn with_items(mut self, items: impl IntoIterator<Item = String>) -> Self {
         self.items.extend(items);
         self
     }
 
-    /// What sort of failure it is.
+    /// Returns the kind.
     pub fn kind(&self) -> ErrorKind {
         self.kind
     }
 
-    /// The message without its items.
+    /// Returns the message without its items.
     pub fn message(&self) -> &str {
         &self.message
     }
 
-    /// What the message is about, a line each.
+    /// Returns the items of the message.
     pub fn items(&self) -> &[String] {
         &self.items
     }
 
-    /// Which of the things that were wanted at once it is of, if it is of one.
+    /// Returns the subject, if one was set.
     pub fn subject(&self) -> Option<&str> {
         self.subject.as_deref()
     }
 
-    /// The message and those of the errors that led to it, in one line.
+    /// Returns the message and those of all causes, in one line.
     pub fn with_causes(&self) -> String {
         let mut line = self.message.clone();
         let mut cause = std::error::Error::source(self);
@@ -127,7 +127,7 @@ impl Error {
         line
     }
 
-    /// The advice, if there is any.
+    /// Returns the help of this error, without that of its causes.
     pub fn advice(&self) -> Option<&str> {
         self.help.as_deref()
     }
@@ -143,7 +143,7 @@ impl From<&disc_layout::Error> for ErrorKind {
     }
 }
 
-/// A failure at no line of an author's, with all that led to it.
+/// Converts an error with its causes to a problem without a place.
 impl From<&Error> for Problem {
     fn from(error: &Error) -> Self {
         let mut message = error.to_string();
@@ -162,7 +162,7 @@ impl From<&Error> for Problem {
     }
 }
 
-/// A layout's or reader's error, in the same words.
+/// Keeps message, help and cause.
 impl From<disc_layout::Error> for Error {
     fn from(error: disc_layout::Error) -> Self {
         Self {
@@ -176,7 +176,7 @@ impl From<disc_layout::Error> for Error {
     }
 }
 
-/// An error of the front-end, in the same words.
+/// Keeps message and cause.
 impl From<authoring::Error> for Error {
     fn from(error: authoring::Error) -> Self {
         let message = error.to_string();
@@ -187,7 +187,7 @@ impl From<authoring::Error> for Error {
     }
 }
 
-/// Returns the advice of an error that led to another, if it has any.
+/// Returns the help of a cause, if it has any.
 pub fn advice_of<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a str> {
     cause
         .downcast_ref::<Error>()
@@ -195,7 +195,7 @@ pub fn advice_of<'a>(cause: &'a (dyn std::error::Error + 'static)) -> Option<&'a
         .or_else(|| cause.downcast_ref::<disc_layout::Error>().and_then(disc_layout::Error::help))
 }
 
-/// An error of a task sequence, in the same words.
+/// Keeps message, help and cause.
 impl From<task_sequence::Error> for Error {
     fn from(error: task_sequence::Error) -> Self {
         use task_sequence::Error as Other;
@@ -236,7 +236,7 @@ mod tests {
         let full = || io::Error::from(io::ErrorKind::StorageFull);
         for (cause, kind) in [
             (Error::interrupted(), ErrorKind::Interrupted),
-            (Error::new("held by process 12").of_kind(ErrorKind::Locked), ErrorKind::Locked),
+            (Error::new("held by process 12").with_kind(ErrorKind::Locked), ErrorKind::Locked),
             (Error::io("writing", "a.iso".into(), full()), ErrorKind::Io),
             (Error::new("no such image"), ErrorKind::Invalid),
         ] {

@@ -1,5 +1,5 @@
-//! How far a deed has come, and whether it should stop. Shared between the thread that works and the one
-//! that shows; this module shows nothing itself.
+//! Counts progress and passes on requests to cancel, between the thread that works and the one that shows. Prints nothing
+//! itself.
 
 use std::fmt;
 use std::rc::Rc;
@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::error::{Error, Result};
 
-/// Bytes done out of bytes to do, and a request to stop.
+/// Bytes done and bytes to do, with a flag to cancel the work.
 #[derive(Default, Debug)]
 pub struct Progress {
     total: AtomicU64,
@@ -19,86 +19,86 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Starts anew with `total` bytes to do.
+    /// Starts over with `total` bytes to do.
     pub fn start(&self, total: u64) {
         self.done.store(0, Ordering::Relaxed);
         self.total.store(total, Ordering::Relaxed);
     }
 
-    /// Adds `bytes` to what is done.
+    /// Adds to the bytes done.
     pub fn add(&self, bytes: u64) {
         self.done.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Has `done` bytes done out of `total`, which may have become another number on the way.
+    /// Sets both numbers, for work whose total changes on the way.
     pub fn show(&self, done: u64, total: u64) {
         self.total.store(total, Ordering::Relaxed);
         self.done.store(done, Ordering::Relaxed);
     }
 
-    /// Names what the work is done to from now on, such as an output; empty where that goes without saying.
+    /// Sets the subject shown with the progress, such as the path of an output. Empty if it is obvious.
     pub fn on(&self, subject: &str) {
         subject.clone_into(&mut self.subject.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// What the work is done to.
+    /// Returns the subject.
     pub fn subject(&self) -> String {
         self.subject.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Bytes done and bytes to do.
+    /// Returns bytes done and bytes to do.
     pub fn state(&self) -> (u64, u64) {
         (self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed))
     }
 
-    /// Asks the deed to stop at its next step.
+    /// Requests the work to stop at its next check.
     pub fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
     }
 
-    /// The flag that asks the deed to stop, for a signal handler to set.
+    /// Returns the flag behind [`Progress::cancel`], for a signal handler to set.
     pub fn cancel_flag(&self) -> Arc<AtomicBool> {
         Arc::clone(&self.cancelled)
     }
 
-    /// Whether somebody asked the deed to stop.
+    /// Returns whether the work was cancelled.
     pub fn is_cancelled(&self) -> bool {
         self.cancelled.load(Ordering::Relaxed)
     }
 
-    /// Fails when somebody asked the deed to stop: to be called at every step.
+    /// Returns an error of the kind [`Interrupted`](crate::error::ErrorKind::Interrupted) if the work was cancelled. Call it
+    /// at every step of long work.
     pub fn check_cancelled(&self) -> Result<()> {
         if self.is_cancelled() { Err(Error::interrupted()) } else { Ok(()) }
     }
 }
 
-/// Whoever shows how far deeds have come that take long among others that don't, and asks them to stop: nobody, unless
-/// told otherwise.
+/// Shows the progress of single pieces of long work, and lets the user cancel them. The default shows nothing.
 #[derive(Clone, Default)]
-pub struct Audience(Option<Rc<Show>>);
+pub struct ProgressReporter(Option<Rc<Show>>);
 
 type Show = dyn Fn(&str, IsLong, &mut dyn FnMut(&Progress));
 
-/// Whether a deed takes minutes rather than seconds, so that a log should say it too.
+/// `true` for work of minutes rather than seconds, which logs should mention.
 pub type IsLong = bool;
 
-impl Audience {
-    /// One that has a deed done, whose words it is given and whether it is a long one, and shows how far it has come.
+impl ProgressReporter {
+    /// Returns a reporter that calls `show` with a description of the work, its [`IsLong`], and the work to run.
     pub fn new(show: impl Fn(&str, IsLong, &mut dyn FnMut(&Progress)) + 'static) -> Self {
         Self(Some(Rc::new(show)))
     }
 
-    /// Does a deed before this audience. `doing` says what it is, such as "copying `x`".
-    pub fn watch<T>(&self, doing: &str, is_long: IsLong, deed: impl FnOnce(&Progress) -> Result<T>) -> Result<T> {
-        let Some(show) = &self.0 else { return deed(&Progress::default()) };
-        let (mut deed, mut result) = (Some(deed), None);
-        show(doing, is_long, &mut |progress| result = deed.take().map(|deed| deed(progress)));
-        result.unwrap_or_else(|| Err(Error::new(format!("{doing}: it was not done"))))
+    /// Runs `work` and shows its progress. `doing` describes it, such as "copying `x`".
+    pub fn watch<T>(&self, doing: &str, is_long: IsLong, work: impl FnOnce(&Progress) -> Result<T>) -> Result<T> {
+        let Some(show) = &self.0 else { return work(&Progress::default()) };
+        let (mut work, mut result) = (Some(work), None);
+        show(doing, is_long, &mut |progress| result = work.take().map(|work| work(progress)));
+        result.unwrap_or_else(|| Err(Error::new(format!("{doing}: the work did not run"))))
     }
 }
 
-impl fmt::Debug for Audience {
+impl fmt::Debug for ProgressReporter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Audience" } else { "Nobody" })
+        f.write_str(if self.0.is_some() { "ProgressReporter(…)" } else { "ProgressReporter(none)" })
     }
 }

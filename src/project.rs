@@ -20,7 +20,7 @@ use crate::output::Output;
 use crate::plan;
 use crate::plan::saved::{SavedManifest, StaleTarget};
 use crate::problem::{Problem, Problems, Severity};
-use crate::progress::{Audience, Progress};
+use crate::progress::{Progress, ProgressReporter};
 use crate::record::Record;
 use crate::resolve::secrets::Secrets;
 use crate::resolve::{Clock, Resolver};
@@ -59,7 +59,7 @@ pub struct Environment {
     /// The time used for expiry checks.
     pub clock: Clock,
     /// Shows long work.
-    pub audience: Audience,
+    pub reporter: ProgressReporter,
 }
 
 /// How targets are made.
@@ -112,7 +112,7 @@ impl Project {
     ) -> Result<Vec<Self>> {
         let mut resolver = Resolver::new(mem::take(secrets));
         resolver.use_clock(environment.clock);
-        resolver.use_audience(environment.audience.clone());
+        resolver.use_reporter(environment.reporter.clone());
         let projects = resolve(&mut resolver, request, environment, problems, inputs, |cache| cache);
         inputs.extend(&resolver.inputs());
         resolver.remember();

@@ -67,7 +67,7 @@ use crate::media::Media;
 use crate::media::data::MediaData;
 use crate::output::{Form, Prompt, SecretContent, lists};
 use crate::problem::{Problem, Problems};
-use crate::progress::Audience;
+use crate::progress::ProgressReporter;
 use crate::store::Objects;
 
 pub use clock::Clock;
@@ -179,9 +179,9 @@ impl Resolver {
         self.sources.cache = Some(Rc::new(cache));
     }
 
-    /// Reports long-running work of later calls to `audience`.
-    pub fn use_audience(&mut self, audience: Audience) {
-        self.sources.audience = audience;
+    /// Reports long-running work of later calls to `reporter`.
+    pub fn use_reporter(&mut self, reporter: ProgressReporter) {
+        self.sources.reporter = reporter;
     }
 
     /// Sets the cache folder that holds the key for fingerprints of secrets.

@@ -14,10 +14,7 @@ mod wmi;
 use crate::sequence::Sequence;
 use crate::sequence::engine;
 
-pub use engine::{
-    AfterFailure, Alternative, ContentSource, Effect, Medium, Outcome, SequenceEnd, Trace, TraceEntry, Uncertainty,
-    Variables, environment_name,
-};
+pub use engine::{Alternative, Doubt, Effect, End, Entry, Medium, Outcome, Source, Then, Trace, Variables, name};
 pub use expect::Unmet;
 pub use facts::{FactFile, Facts, editor_schema, read};
 pub use medium::{medium_of_facts, medium_of_manifest};

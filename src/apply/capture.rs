@@ -86,7 +86,7 @@ pub(super) fn keep(
 fn remember(run: &mut ApplyRun, target: &Target, request: &CaptureRequest, stat: Stat) -> Result<()> {
     let Some((guid, _)) = guid_at(&target.path).filter(|(_, found)| *found == stat) else {
         return Err(Error::new(format!("another process wrote `{}` meanwhile", target.path))
-            .of_kind(ErrorKind::Stale)
+            .with_kind(ErrorKind::Stale)
             .help("run it again"));
     };
     run.record.put_capture(RecordedCapture::new(target, request, guid, stat.len));

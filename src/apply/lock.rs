@@ -31,7 +31,7 @@ impl Lock {
                 let holder = String::from_utf8_lossy(&holder).replace(char::is_control, " ");
                 let holder = if holder.trim().is_empty() { "another process" } else { holder.trim() };
                 return Err(Error::new(format!("{holder} is at work in `{}`", root.parent().unwrap_or(root)))
-                    .of_kind(ErrorKind::Locked)
+                    .with_kind(ErrorKind::Locked)
                     .help("wait until it is done, or stop it"));
             }
             // A file system without locks: two runs would write the same, whole files.

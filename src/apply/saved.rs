@@ -78,7 +78,7 @@ pub(super) fn check(
     match moved_since(work, planned, store, record, plan)?.first() {
         None => Ok(()),
         Some(moved) => Err(Error::new(format!("`{}` has moved on while the plan was being looked at", moved.name))
-            .of_kind(ErrorKind::Stale)
+            .with_kind(ErrorKind::Stale)
             .help("do it again to see what has changed")),
     }
 }

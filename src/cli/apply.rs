@@ -1,9 +1,9 @@
-//! `tsmedia apply`: builds the media that are not up to date.
+//! `tsmedia apply`: builds the media that are out of date.
 
 use camino::Utf8Path;
 use clap::Args;
 
-use super::saved::Named;
+use super::saved::ApplyInput;
 use super::screen::Screen;
 use super::{BuildArguments, ManifestArguments, Outcome, project, saved};
 use crate::apply::Applied;
@@ -20,72 +20,72 @@ pub(super) struct Arguments {
     manifests: ManifestArguments,
     #[command(flatten)]
     build: BuildArguments,
-    /// Name every file in which a saved plan holds no more.
+    /// List every file in which a saved plan is out of date.
     #[arg(short, long)]
     verbose: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
-    let path = match saved::named_in(&arguments.manifests)? {
-        Named::Manifests => None,
-        Named::SavedPlan(path) => Some(path),
-        Named::Both(message) => return Ok(saved::wrong_usage(&message)),
+    let path = match saved::find_input(&arguments.manifests)? {
+        ApplyInput::Manifests => None,
+        ApplyInput::SavedPlan(path) => Some(path),
+        ApplyInput::Both(message) => return Ok(saved::wrong_usage(&message)),
     };
     let saved = path.map(saved::load).transpose()?;
-    let manifests = of_saved_or(saved.as_ref(), arguments);
-    let Some(mut projects) = project::load(&manifests, screen)? else { return Ok(Outcome::Wrong) };
+    let manifests = effective_arguments(saved.as_ref(), arguments);
+    let Some(mut projects) = project::load(&manifests, screen)? else { return Ok(Outcome::ProblemsFound) };
     let mut options = arguments.build.options();
     options.no_patch |= saved.as_ref().is_some_and(|saved| saved.no_patch);
     if let (Some(path), Some(saved)) = (path, &saved) {
-        refuse_moved(path, saved, &projects, arguments, screen)?;
+        refuse_stale_plan(path, saved, &projects, arguments, screen)?;
     }
     let mut whole = Plan::default();
     let mut is_captured = false;
-    // What is captured may be on the media that the other manifests make.
+    // Captures run first: other manifests may put the new WIM files on their media, and have to see them.
     for is_capturing in [true, false] {
         if !is_capturing && is_captured {
-            let Some(anew) = project::load(&manifests, screen)? else { return Ok(Outcome::Wrong) };
-            projects = anew;
+            let Some(reloaded) = project::load(&manifests, screen)? else { return Ok(Outcome::ProblemsFound) };
+            projects = reloaded;
         }
         for (at, project) in projects.iter().enumerate() {
             if project.is_capture() != is_capturing {
                 continue;
             }
             project.refuse_awaiting()?;
-            project::tell_of_foreign_journals(project, screen)?;
+            project::warn_of_foreign_journals(project, screen)?;
             let planned = saved.as_ref().and_then(|saved| saved.manifests.get(at));
             let doing = if is_capturing { "capturing" } else { "building" };
-            let applied = screen.watch(doing, |progress| match planned {
+            let applied = screen.with_progress(doing, |progress| match planned {
                 Some(planned) => project.apply_saved(planned, options, progress),
                 None => project.apply(options, progress),
             })?;
             is_captured |= !applied.captured.is_empty();
-            say(&applied, screen);
+            print_applied(&applied, screen);
             whole.changes.extend(applied.plan.changes);
         }
     }
     if let Some(path) = path.filter(|_| whole.is_up_to_date()) {
-        screen.say(&format!("nothing is left to do of the saved plan `{path}`"));
+        screen.status(&format!("nothing to do: the saved plan `{path}` was applied already"));
     }
     if screen.json {
-        screen.json(&report::plan::json(&whole))?;
+        screen.print_json(&report::plan::json(&whole))?;
     }
     Ok(Outcome::Done)
 }
 
-/// What was asked for: by the saved plan, or else by the command line.
-fn of_saved_or(saved: Option<&SavedPlan>, arguments: &Arguments) -> ManifestArguments {
+/// Returns the arguments that a saved plan was made with, or those of the command line.
+fn effective_arguments(saved: Option<&SavedPlan>, arguments: &Arguments) -> ManifestArguments {
     match saved {
         Some(saved) => saved::arguments(saved),
         None => arguments.manifests.clone(),
     }
 }
 
-/// The lines that follow what has moved: an empty one, and the failure with its help.
-const N_VERDICT: usize = 3;
+/// Lines printed below the differences: an empty one, the error and its help.
+const N_ERROR_LINES: usize = 3;
 
-/// Fails, and says in what, if a saved plan holds no more.
-fn refuse_moved(
+/// Fails and lists the differences if a saved plan is out of date.
+fn refuse_stale_plan(
     path: &Utf8Path,
     saved: &SavedPlan,
     projects: &[Project],
@@ -95,30 +95,30 @@ fn refuse_moved(
     let mut moved = Vec::new();
     for (project, planned) in projects.iter().zip(&saved.manifests) {
         let options = arguments.build.options();
-        moved.extend(screen.watch(&project.reading(), |progress| project.moved(planned, options, progress))?);
+        moved.extend(screen.with_progress(&project.reading(), |progress| project.moved(planned, options, progress))?);
     }
     if moved.is_empty() {
         return Ok(());
     }
     if screen.json {
-        screen.json(&report::moved_json(&moved))?;
+        screen.print_json(&report::stale_plan_json(&moved))?;
     } else {
-        let n_lines = (!arguments.verbose).then_some(report::SCREEN - N_VERDICT);
-        let mut page = report::moved(&moved, n_lines).trimmed();
+        let n_lines = (!arguments.verbose).then_some(report::SCREEN_LINES - N_ERROR_LINES);
+        let mut page = report::stale_plan(&moved, n_lines).trimmed();
         page.gap();
-        screen.say_page(&page);
+        screen.status_page(&page);
     }
     let n_moved = report::counted(moved.len(), "output");
-    Err(Error::new(format!("the saved plan `{path}` holds no more for {n_moved}; nothing was written"))
-        .of_kind(ErrorKind::Stale)
-        .help("save it again with `tsmedia plan --out`, and look at what it says"))
+    Err(Error::new(format!("the saved plan `{path}` is out of date for {n_moved}; nothing was written"))
+        .with_kind(ErrorKind::Stale)
+        .help("save a new plan with `tsmedia plan --out` and review it"))
 }
 
-/// One line for each output: what was done to it; and of what was captured, what came of its sources.
-pub(super) fn say(applied: &Applied, screen: &Screen) {
+/// Prints a line for each output, with the images of captures before it.
+pub(super) fn print_applied(applied: &Applied, screen: &Screen) {
     for change in &applied.plan.changes {
         if let Some((_, captured)) = applied.captured.iter().find(|(name, _)| *name == change.name) {
-            screen.say_page(&report::images(captured));
+            screen.status_page(&report::images(captured));
         }
         let done = match change.action {
             Action::Keep => "kept",
@@ -128,6 +128,6 @@ pub(super) fn say(applied: &Applied, screen: &Screen) {
             Action::Delete if change.in_the_way => "forgotten",
             Action::Delete => "deleted",
         };
-        screen.say(&format!("{done:9} {} ({})", change.name, Size(change.len)));
+        screen.status(&format!("{done:9} {} ({})", change.name, Size(change.len)));
     }
 }

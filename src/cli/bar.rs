@@ -1,4 +1,4 @@
-//! Shows how far long work has come: a bar on a terminal, and elsewhere a line now and then, for logs.
+//! Shows the progress of long work: as a bar on a terminal, as a line every 30 seconds in logs.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,20 +11,21 @@ use crate::foreign_text;
 use crate::progress::Progress;
 use crate::size::Size;
 
-/// Time between two looks at the work.
+/// Time between two updates of the bar.
 const FRAME: Duration = Duration::from_millis(100);
-/// Time between two lines, and before the first.
+/// Time before the first line and between two lines.
 const LINE: Duration = Duration::from_secs(30);
-/// Speed is that of so much time; before a part of it has passed, none is told.
+/// Time over which speed is averaged.
 const WINDOW: Duration = Duration::from_secs(15);
+/// Time before a speed is shown.
 const MIN_WINDOW: Duration = Duration::from_secs(2);
-/// Columns in which speed finds room, too.
+/// Columns of a terminal that is wide enough for the speed.
 const WITH_SPEED: usize = 100;
-/// Columns that are left to the bar itself.
+/// Columns reserved for the bar itself.
 const BAR: usize = 12;
 
-/// Does long work and shows how far it has come: on a terminal of so many columns, or in lines that `say` says.
-pub(super) fn watch<T>(
+/// Runs `work` and shows its progress: as a bar if `terminal` has a number of columns, else in lines passed to `say`.
+pub(super) fn with_bar<T>(
     doing: &str,
     progress: &Progress,
     terminal: Option<usize>,
@@ -40,11 +41,12 @@ pub(super) fn watch<T>(
             while !is_done.load(Ordering::Acquire) {
                 let now = Instant::now();
                 let (done, total) = progress.state();
-                pace.note(now, done, total);
+                pace.record(now, done, total);
                 let subject = progress.subject();
                 match &bar {
                     Some((bar, width)) => {
-                        let words = if total > 0 { pace.words(*width >= WITH_SPEED) } else { String::new() };
+                        let words = if total > 0 { pace.summary(*width >= WITH_SPEED) } else { String::new() };
+                        // The subject gets the columns that the other parts leave.
                         let room = width.saturating_sub(words.len() + BAR + doing.len() + 1);
                         bar.set_prefix(foreign_text::line(&named(doing, &shortened(&subject, room))).into_owned());
                         if total > 0 {
@@ -56,7 +58,7 @@ pub(super) fn watch<T>(
                     }
                     None if now >= next_line && total > 0 => {
                         let percent = done.saturating_mul(100) / total;
-                        say(&format!("{}: {percent} %, {}", named(doing, &subject), pace.words(true)));
+                        say(&format!("{}: {percent} %, {}", named(doing, &subject), pace.summary(true)));
                         next_line = now + LINE;
                     }
                     None => {}
@@ -83,12 +85,13 @@ fn bar() -> ProgressBar {
     }
 }
 
-/// Joins the work and the name of what it is done to, if that is known.
+/// Joins an activity and its subject, which may be empty.
 fn named(doing: &str, subject: &str) -> String {
     if subject.is_empty() { doing.to_owned() } else { format!("{doing} {subject}") }
 }
 
-/// The end of a name that is too long, which tells more than its folders; nothing where that would be too short.
+/// Shortens a name to its last `room` characters; empty if fewer than 8 would be left. The end of a path says more than
+/// its first folders.
 fn shortened(name: &str, room: usize) -> String {
     const MIN: usize = 8;
     match name.chars().count() {
@@ -98,29 +101,30 @@ fn shortened(name: &str, room: usize) -> String {
     }
 }
 
-/// Speed of work, and the time that is left.
+/// Speed of the work, and the remaining time.
 #[derive(Default)]
 struct Pace {
-    /// When so many bytes were done, of the last [`WINDOW`].
+    /// Bytes done at points of time, during the last [`WINDOW`].
     seen: VecDeque<(Instant, u64)>,
     done: u64,
     total: u64,
 }
 
 impl Pace {
-    fn note(&mut self, now: Instant, done: u64, total: u64) {
-        // It was started again, with something else.
+    fn record(&mut self, now: Instant, done: u64, total: u64) {
+        // The counter starts over with each subject.
         if done < self.done {
             self.seen.clear();
         }
         (self.done, self.total) = (done, total);
         self.seen.push_back((now, done));
+        // Keep one entry older than the window, so that the speed covers all of it.
         while self.seen.len() > 2 && now.duration_since(self.seen[1].0) >= WINDOW {
             self.seen.pop_front();
         }
     }
 
-    /// Bytes in a second; `None` while that is not known.
+    /// Returns bytes per second; `None` during the first two seconds, and if no bytes were done.
     fn speed(&self) -> Option<f64> {
         let (first, last) = (self.seen.front()?, self.seen.back()?);
         let time = last.0.duration_since(first.0);
@@ -128,8 +132,8 @@ impl Pace {
         (time >= MIN_WINDOW && n_bytes > 0).then(|| n_bytes as f64 / time.as_secs_f64())
     }
 
-    /// What is done, perhaps how fast, and how long the rest will take.
-    fn words(&self, with_speed: bool) -> String {
+    /// Returns the bytes done and in total, the remaining time and, if wanted, the speed.
+    fn summary(&self, with_speed: bool) -> String {
         let done = format!("{} of {}", Size(self.done), Size(self.total));
         match self.speed() {
             None => done,
@@ -142,7 +146,7 @@ impl Pace {
     }
 }
 
-/// A time in its two largest units.
+/// Formats a time in its two largest units.
 fn time(seconds: u64) -> String {
     match seconds {
         0..60 => format!("{seconds} s"),
@@ -162,19 +166,19 @@ mod tests {
         let start = Instant::now();
         let at = |seconds: u64| start + Duration::from_secs(seconds);
         let mut pace = Pace::default();
-        pace.note(at(0), 0, 10 * GB);
-        pace.note(at(1), GB / 10, 10 * GB);
-        assert_eq!(pace.words(true), "100 MB of 10.0 GB");
-        pace.note(at(10), GB, 10 * GB);
-        assert_eq!(pace.words(true), "1.00 GB of 10.0 GB, 100 MB/s, 1 min 30 s left");
+        pace.record(at(0), 0, 10 * GB);
+        pace.record(at(1), GB / 10, 10 * GB);
+        assert_eq!(pace.summary(true), "100 MB of 10.0 GB");
+        pace.record(at(10), GB, 10 * GB);
+        assert_eq!(pace.summary(true), "1.00 GB of 10.0 GB, 100 MB/s, 1 min 30 s left");
         for second in 11..=60 {
-            pace.note(at(second), GB + (second - 10) * GB / 100, 10 * GB);
+            pace.record(at(second), GB + (second - 10) * GB / 100, 10 * GB);
         }
-        assert_eq!(pace.words(true), "1.50 GB of 10.0 GB, 10.0 MB/s, 14 min 10 s left");
-        assert_eq!(pace.words(false), "1.50 GB of 10.0 GB, 14 min 10 s left");
-        // What comes next is something else.
-        pace.note(at(61), 0, GB);
-        assert_eq!(pace.words(true), "0 B of 1.00 GB");
+        assert_eq!(pace.summary(true), "1.50 GB of 10.0 GB, 10.0 MB/s, 14 min 10 s left");
+        assert_eq!(pace.summary(false), "1.50 GB of 10.0 GB, 14 min 10 s left");
+        // A new subject starts from zero.
+        pace.record(at(61), 0, GB);
+        assert_eq!(pace.summary(true), "0 B of 1.00 GB");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `tsmedia cache`: what the caches beside manifests hold, and emptying them.
+//! `tsmedia cache`: shows, limits or clears the caches beside manifests.
 
 use camino::Utf8PathBuf;
 use clap::Args;
@@ -15,13 +15,13 @@ use crate::write::DiskOps;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The manifests whose caches are meant.
+    /// Manifests whose caches to use.
     #[arg(value_name = "MANIFEST", default_value = DEFAULT_MANIFEST)]
     manifests: Vec<Utf8PathBuf>,
-    /// Empty them. What they held is found out anew when it is needed.
+    /// Delete everything in the cache; the next run computes it again.
     #[arg(long, conflicts_with = "limit")]
     clear: bool,
-    /// Remove the objects that were not used for longest, until the rest has so many bytes at most.
+    /// Delete the least recently used objects until the rest fits in SIZE, such as `5GB`.
     #[arg(long, value_name = "SIZE")]
     limit: Option<Size>,
 }
@@ -39,7 +39,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
             continue;
         }
         let before = CacheContents::of(cache, limit).len();
-        // Whoever builds needs what is there.
+        // A running build reads from the cache.
         let _lock = Lock::take(cache, "clearing the cache")?;
         if arguments.clear {
             store::clear(cache)?;
@@ -47,14 +47,14 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
             Objects::open(cache, limit, &DiskOps::default()).prune();
         }
         let n_removed = before - CacheContents::of(cache, limit).len().min(before);
-        screen.say(&format!("removed {} from `{cache}`", Size(n_removed)));
+        screen.status(&format!("removed {} from `{cache}`", Size(n_removed)));
     }
     let caches: Vec<_> = caches.iter().map(|cache| CacheContents::of(cache, limit)).collect();
     if screen.json {
-        screen.json(&report::cache_json(&caches))
+        screen.print_json(&report::cache_json(&caches))
     } else if arguments.clear {
         Ok(Outcome::Done)
     } else {
-        screen.data(&report::cache(&caches))
+        screen.print_page(&report::cache(&caches))
     }
 }

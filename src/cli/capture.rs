@@ -1,4 +1,4 @@
-//! `tsmedia capture`: a WIM file of folders, volumes and disks.
+//! `tsmedia capture`: writes a WIM file from folders, volumes or disks.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::builder::PossibleValue;
@@ -18,93 +18,87 @@ use crate::project::refuse_input;
 use crate::report;
 use crate::write::DiskOps;
 
-const AFTER_HELP: &str = "\
-Left out, unless --config or --no-exclusions says otherwise, is what Windows' own capture leaves
-out: page files, hiberfil.sys, recycle bins, System Volume Information, Windows\\CSC.
-
-Volumes that hold neither NTFS nor FAT, and all on USB, are skipped. Of a disk with other
-volumes, one that can't be read is left out with a warning.
-
-A virtual disk may be made of other files: a backing file, a parent, extents. Extents beside
-their descriptor belong to it; all other files must be allowed with --allow-reference.";
+/// Headings of options.
+const IMAGES: &str = "Names and texts of images";
+const CONTENT: &str = "Content";
+const FILE: &str = "WIM file";
 
 #[derive(Debug, Args)]
-#[command(after_help = AFTER_HELP)]
 pub(super) struct Arguments {
     /// Folders, NTFS or FAT volumes, or whole disks (image files or block devices).
     #[arg(value_name = "SOURCE", required = true)]
     sources: Vec<Utf8PathBuf>,
-    /// The WIM file to make.
-    #[arg(short, long, value_name = "FILE")]
+    /// WIM file to write.
+    #[arg(short, long, value_name = "FILE", help_heading = FILE)]
     output: Utf8PathBuf,
-    /// What an image is called; once for each source. Unless given, as its source.
-    #[arg(long = "name", value_name = "NAME")]
+    /// Replace an existing file.
+    #[arg(long, conflicts_with = "append", help_heading = FILE)]
+    force: bool,
+    /// Add the images to an existing file, with its compression.
+    #[arg(long, help_heading = FILE)]
+    append: bool,
+    /// Take files with unchanged size and times from an earlier capture.
+    #[arg(long, value_name = "FILE", help_heading = FILE)]
+    update_from: Option<Utf8PathBuf>,
+    /// Compression of file contents.
+    #[arg(long, value_enum, default_value_t = CompressionArgument::Lzx, conflicts_with = "append", help_heading = FILE)]
+    compression: CompressionArgument,
+    /// Number of compression threads; by default, one per processor.
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, help_heading = FILE)]
+    threads: u32,
+    /// Add an integrity table.
+    #[arg(long, help_heading = FILE)]
+    check: bool,
+    /// Name of an image, once for each source; by default, the name of its source.
+    #[arg(long = "name", value_name = "NAME", help_heading = IMAGES)]
     names: Vec<String>,
-    /// What the images are.
-    #[arg(long, value_name = "TEXT")]
+    /// Description of the images.
+    #[arg(long, value_name = "TEXT", help_heading = IMAGES)]
     description: Option<String>,
-    /// Who made the images.
-    #[arg(long, value_name = "TEXT")]
+    /// Author of the images.
+    #[arg(long, value_name = "TEXT", help_heading = IMAGES)]
     created_by: Option<String>,
-    /// The version of the images.
-    #[arg(long, value_name = "VERSION")]
+    /// Version of the images.
+    #[arg(long, value_name = "VERSION", help_heading = IMAGES)]
     image_version: Option<String>,
-    /// Capture only the partition with this number; repeat it for several.
-    #[arg(long = "partition", value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    /// Creation date of the images, in seconds since 1970; by default, `SOURCE_DATE_EPOCH` or 1980-01-01.
+    #[arg(long, value_name = "SECONDS", value_parser = parse_date, help_heading = IMAGES)]
+    date: Option<Date>,
+    /// Capture only the partition with this number; repeat for several.
+    #[arg(long = "partition", value_name = "N", value_parser = clap::value_parser!(u32).range(1..), help_heading = CONTENT)]
     partitions: Vec<u32>,
-    /// Skip the partition with this number; repeat it for several.
-    #[arg(long = "skip-partition", value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "partitions")]
+    /// Skip the partition with this number; repeat for several.
+    #[arg(long = "skip-partition", value_name = "N", value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "partitions", help_heading = CONTENT)]
     skip_partitions: Vec<u32>,
     /// Fail if a volume can't be read, instead of leaving it out.
-    #[arg(long)]
+    #[arg(long, help_heading = CONTENT)]
     strict: bool,
-    /// Let virtual disks refer to this file; repeat it for several.
-    #[arg(long = "allow-reference", value_name = "FILE")]
+    /// Allow virtual disks to refer to this file; repeat for several.
+    #[arg(long = "allow-reference", value_name = "FILE", help_heading = CONTENT)]
     references: Vec<Utf8PathBuf>,
-    /// How contents are compressed.
-    #[arg(long, value_enum, default_value_t = Compression::Lzx, conflicts_with = "append")]
-    compression: Compression,
-    /// How many threads compress; as many as there are processors unless given.
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
-    threads: u32,
-    /// A file that lists what is left out, in the format of `wimcapture --config` and `WimScript.ini`.
-    #[arg(long, value_name = "FILE")]
+    /// List of exclusions, in the format of `WimScript.ini` (`wimcapture --config`).
+    #[arg(long, value_name = "FILE", help_heading = CONTENT)]
     config: Option<Utf8PathBuf>,
-    /// Leave nothing out.
-    #[arg(long, conflicts_with = "config")]
+    /// Exclude nothing.
+    #[arg(long, conflicts_with = "config", help_heading = CONTENT)]
     no_exclusions: bool,
-    /// Treatment of files whose contents are not on their volume: deduplicated, offline, kept in a cloud.
-    #[arg(long, value_enum, default_value_t = Placeholders::Refuse, value_name = "WHAT")]
+    /// Handling of files whose contents are not on their volume: deduplicated, offline or in a cloud.
+    #[arg(long, value_enum, default_value_t = Placeholders::Refuse, value_name = "ACTION", help_heading = CONTENT)]
     placeholders: Placeholders,
-    /// OEM code page of short names on FAT volumes, such as 850 for Western Europe. Long names don't need it.
-    #[arg(long, value_name = "NUMBER", default_value = "437", value_parser = parse_code_page)]
+    /// OEM code page of short names on FAT volumes, such as 850 for Western Europe; long names don't need it.
+    #[arg(long, value_name = "NUMBER", default_value = "437", value_parser = parse_code_page, help_heading = CONTENT)]
     oem_code_page: CodePage,
-    /// Add an integrity table.
-    #[arg(long)]
-    check: bool,
-    /// When the images are said to be made, in seconds since 1970; `SOURCE_DATE_EPOCH` or 1980-01-01 unless given.
-    #[arg(long, value_name = "SECONDS", value_parser = parse_date)]
-    date: Option<Date>,
-    /// Replace the file that is there.
-    #[arg(long, conflicts_with = "append")]
-    force: bool,
-    /// Add the images to those of the file that is there, compressed as they are.
-    #[arg(long)]
-    append: bool,
-    /// Take what has not changed since, by size and times, from the WIM file of an earlier capture.
-    #[arg(long, value_name = "FILE")]
-    update_from: Option<Utf8PathBuf>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Compression {
-    /// Not at all.
+enum CompressionArgument {
+    /// Uncompressed.
     None,
-    /// XPRESS: fast, and larger.
+    /// XPRESS: fast, larger files.
     Xpress,
-    /// LZX: as Windows does it.
+    /// LZX: Windows' default.
     Lzx,
-    /// LZMS over many files at once: smallest and slow; nothing boots from it.
+    /// Solid LZMS: slow, smallest files; not bootable.
     Solid,
 }
 
@@ -115,9 +109,9 @@ impl ValueEnum for Placeholders {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let help = match self {
-            Self::Refuse => "Fail, and name them",
+            Self::Refuse => "Fail and list them",
             Self::LeaveOut => "Leave them out of the image",
-            Self::Keep => "Capture them as they are, with their reparse points",
+            Self::Keep => "Capture them unchanged, with their reparse points",
         };
         Some(PossibleValue::new(self.as_str()).help(help))
     }
@@ -132,7 +126,7 @@ fn parse_code_page(text: &str) -> std::result::Result<CodePage, String> {
 
 fn parse_date(text: &str) -> std::result::Result<Date, String> {
     let date = text.parse().ok().and_then(Date::from_unix);
-    date.ok_or_else(|| "give it as seconds since 1970, between 1980 and 2099".into())
+    date.ok_or_else(|| "write seconds since 1970, for a date between 1980 and 2099".into())
 }
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
@@ -146,9 +140,8 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     };
     let exclusions = match &arguments.config {
         Some(path) if !path.is_file() => {
-            return Err(
-                Error::new(format!("`{path}` is not a file")).help("`--config` takes a list of what is left out")
-            );
+            return Err(Error::new(format!("`{path}` is not a file"))
+                .help("`--config` takes a list of exclusions, such as `WimScript.ini`"));
         }
         Some(path) => Exclusions::File(path),
         None if arguments.no_exclusions => Exclusions::None,
@@ -156,7 +149,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     };
     let (n_names, n_sources) = (arguments.names.len(), arguments.sources.len());
     if n_names > 0 && n_names != n_sources {
-        return Err(Error::new(format!("there are {n_names} names for {n_sources} sources"))
+        return Err(Error::new(format!("{n_names} names were given for {n_sources} sources"))
             .help("give `--name` once for each source, in the same order"));
     }
     let options = |(at, path): (usize, &Utf8PathBuf)| SourceOptions {
@@ -175,10 +168,10 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
             version: arguments.image_version.clone(),
         },
         packing: match arguments.compression {
-            Compression::None => ContentCompression::None,
-            Compression::Xpress => ContentCompression::Xpress,
-            Compression::Lzx => ContentCompression::Lzx,
-            Compression::Solid => ContentCompression::Solid,
+            CompressionArgument::None => ContentCompression::None,
+            CompressionArgument::Xpress => ContentCompression::Xpress,
+            CompressionArgument::Lzx => ContentCompression::Lzx,
+            CompressionArgument::Solid => ContentCompression::Solid,
         },
         n_threads: arguments.threads,
         exclusions,
@@ -198,13 +191,14 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     };
     let mut inputs = Inputs::default();
     arguments.config.iter().for_each(|path| inputs.note(path));
-    // A capture may take the place of the one that it is updated from: it has all that it took from there.
+    // The file of `--update-from` is not among the inputs: a capture may replace the file it is updated from, since it contains everything
+    // that it took from there.
     refuse_input(&arguments.output, &inputs)?;
-    let captured =
-        screen.watch(&format!("capturing {}", arguments.output), |progress| capture::capture(&work, progress))?;
+    let captured = screen
+        .with_progress(&format!("capturing {}", arguments.output), |progress| capture::capture(&work, progress))?;
     if screen.json {
-        return screen.json(&report::captured_json(&captured, &arguments.output));
+        return screen.print_json(&report::captured_json(&captured, &arguments.output));
     }
-    screen.say_page(&report::captured(&captured, &arguments.output));
+    screen.status_page(&report::captured(&captured, &arguments.output));
     Ok(Outcome::Done)
 }

@@ -1,4 +1,4 @@
-//! `tsmedia check`: everything that is wrong, at the author's own lines.
+//! `tsmedia check`: reports all problems, each at the line that causes it.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, ValueEnum};
@@ -18,18 +18,20 @@ use crate::sequence;
 pub(super) struct Arguments {
     #[command(flatten)]
     manifests: ManifestArguments,
-    /// Fail if a certificate or a medium expires within this time from now, such as `30d` or `8w`.
+    /// Fail if a certificate or a medium expires within this time, such as `30d` or `8w`.
+    ///
+    /// Counts from the real date, even if `SOURCE_DATE_EPOCH` is set.
     #[arg(long, value_name = "TIME", value_parser = parse_time)]
     expires_within: Option<u64>,
-    /// For task sequences that are checked by themselves: the kind of medium that they are for.
+    /// Kind of medium that task sequences given by themselves are checked for.
     #[arg(long, value_name = "KIND")]
-    media_kind: Option<MediaKind>,
-    /// Explain a rule, such as `weak-password` or `R52`, or list all rules.
+    media_kind: Option<MediaKindArgument>,
+    /// Explain a rule, such as `weak-password` or `R52`; without one, list all rules.
     #[arg(long, value_name = "RULE", num_args = 0..=1)]
     explain: Option<Option<String>>,
 }
 
-/// A number of days or weeks, in seconds.
+/// Parses a number of days or weeks, such as `30d`; returns seconds.
 fn parse_time(text: &str) -> std::result::Result<u64, String> {
     let wrong = || "write days or weeks, such as `30d` or `8w`".to_owned();
     let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(wrong)?;
@@ -42,22 +44,22 @@ fn parse_time(text: &str) -> std::result::Result<u64, String> {
     days.checked_mul(86_400).ok_or_else(wrong)
 }
 
-/// A kind of medium on the command line.
+/// Kind of medium given with `--media-kind`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum MediaKind {
+enum MediaKindArgument {
     Capture,
     Bootable,
     Prestaged,
     StandAlone,
 }
 
-impl From<MediaKind> for Kind {
-    fn from(kind: MediaKind) -> Self {
+impl From<MediaKindArgument> for Kind {
+    fn from(kind: MediaKindArgument) -> Self {
         match kind {
-            MediaKind::Capture => Self::Capture,
-            MediaKind::Bootable => Self::Bootable,
-            MediaKind::Prestaged => Self::Prestaged,
-            MediaKind::StandAlone => Self::StandAlone,
+            MediaKindArgument::Capture => Self::Capture,
+            MediaKindArgument::Bootable => Self::Bootable,
+            MediaKindArgument::Prestaged => Self::Prestaged,
+            MediaKindArgument::StandAlone => Self::StandAlone,
         }
     }
 }
@@ -66,15 +68,15 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     if let Some(rule) = &arguments.explain {
         return explain(rule.as_deref(), screen);
     }
-    // What can't be read is complained of where it is read.
-    let is_sequence = |path: &&Utf8PathBuf| sequence::is_sequence_file(path);
+    // A file that can't be read counts as a manifest, and loading it reports the error.
+    let is_sequence = |path: &&Utf8PathBuf| sequence::is_one_at(path);
     let (sequences, manifests): (Vec<_>, Vec<_>) = arguments.manifests.manifests.iter().partition(is_sequence);
     if let (true, Some(path)) = (arguments.media_kind.is_some(), manifests.first()) {
-        return Err(Error::new(format!("`{path}` is a manifest, which says itself what kind its medium is"))
-            .help("`--media-kind` is for task sequences that are checked by themselves"));
+        return Err(Error::new(format!("`{path}` is a manifest, whose `media.kind` can't be overridden"))
+            .help("use `--media-kind` only with task sequence files"));
     }
     let mut problems = Problems::default();
-    // Those of manifests are told with these.
+    // One list: problems of manifests are added to those of task sequences and printed with them.
     let options = arguments.manifests.options();
     let mut n_steps = Vec::new();
     for path in &sequences {
@@ -84,35 +86,35 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     }
     if manifests.is_empty() {
         manifest::warn_unused_vars(&options, &mut problems);
-        say(&problems, screen)?;
+        print_problems(&problems, screen)?;
         if problems.has_errors() {
-            return Ok(Outcome::Wrong);
+            return Ok(Outcome::ProblemsFound);
         }
-        return say_sequences(&sequences, &n_steps, &problems, screen);
+        return print_sequences(&sequences, &n_steps, &problems, screen);
     }
     let manifests = manifests.into_iter().cloned().collect();
     let expires_within = arguments.expires_within;
     let arguments = &ManifestArguments { manifests, ..arguments.manifests.clone() };
     let projects = project::resolve(arguments, expires_within, &mut problems)?;
-    say(&problems, screen)?;
+    print_problems(&problems, screen)?;
     if problems.has_errors() {
-        return Ok(Outcome::Wrong);
+        return Ok(Outcome::ProblemsFound);
     }
-    say_sequences(&sequences, &n_steps, &problems, screen)?;
+    print_sequences(&sequences, &n_steps, &problems, screen)?;
     let verdict = verdict(&problems);
     for (manifest, project) in arguments.manifests.iter().zip(&projects) {
         let outputs: Vec<_> = project.media().map(|(_, output)| output).collect();
         if !project.awaited().is_empty() {
             let files: Vec<_> = project.awaited().iter().map(|file| format!("`{file}`")).collect();
-            screen.say(&format!(
-                "no error in `{manifest}`, as far as it can be seen before {} is captured",
+            screen.status(&format!(
+                "no errors in `{manifest}` so far; check it again once {} is captured",
                 files.join(", ")
             ));
             continue;
         }
         if project.is_capture() {
             let files = report::counted(project.targets().len(), "WIM file");
-            screen.say(&format!("{verdict} `{manifest}`, which captures {files}"));
+            screen.status(&format!("{verdict} in `{manifest}`: it captures {files}"));
             continue;
         }
         let is_first = |output: &&&Output| output.disc.as_ref().is_none_or(|disc| disc.number == 1);
@@ -123,31 +125,31 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         if outputs.iter().any(|output| output.disc.is_some()) {
             media += &format!(" on {}", report::counted(outputs.len(), "disc"));
         }
-        screen.say(&format!("{verdict} `{manifest}`, which makes {media}"));
+        screen.status(&format!("{verdict} in `{manifest}`: it builds {media}"));
     }
     Ok(Outcome::Done)
 }
 
-/// Says what is wrong, and which rules were lowered.
-fn say(problems: &Problems, screen: &Screen) -> Result<()> {
+/// Prints the problems, and the rules whose severity was lowered.
+fn print_problems(problems: &Problems, screen: &Screen) -> Result<()> {
     if screen.json {
-        screen.json(&report::json(problems))?;
+        screen.print_json(&report::json(problems))?;
     } else {
-        screen.problems(problems);
+        screen.print_problems(problems);
     }
-    problems.lowerings().iter().for_each(|lowering| screen.say(&report::lowering(lowering)));
+    problems.lowerings().iter().for_each(|lowering| screen.status(&report::lowering(lowering)));
     Ok(())
 }
 
 fn verdict(problems: &Problems) -> &'static str {
-    if problems.sorted().is_empty() { "nothing is wrong with" } else { "no error in" }
+    if problems.sorted().is_empty() { "no problems" } else { "no errors" }
 }
 
-fn say_sequences(paths: &[&Utf8PathBuf], n_steps: &[usize], problems: &Problems, screen: &Screen) -> Result<Outcome> {
+fn print_sequences(paths: &[&Utf8PathBuf], n_steps: &[usize], problems: &Problems, screen: &Screen) -> Result<Outcome> {
     for (path, n_steps) in paths.iter().zip(n_steps) {
         let path: &Utf8Path = path;
         let steps = report::counted(*n_steps, "step");
-        screen.say(&format!("{} `{path}`, a task sequence of {steps}", verdict(problems)));
+        screen.status(&format!("{} in `{path}`: a task sequence with {steps}", verdict(problems)));
     }
     Ok(Outcome::Done)
 }
@@ -155,8 +157,8 @@ fn say_sequences(paths: &[&Utf8PathBuf], n_steps: &[usize], problems: &Problems,
 fn explain(name: Option<&str>, screen: &Screen) -> Result<Outcome> {
     let Some(name) = name else {
         return match screen.json {
-            true => screen.json(&report::rules_json()),
-            false => screen.data(&report::rules()),
+            true => screen.print_json(&report::rules_json()),
+            false => screen.print_page(&report::rules()),
         };
     };
     let Some(rule) = Rule::parse(name) else {
@@ -167,7 +169,7 @@ fn explain(name: Option<&str>, screen: &Screen) -> Result<Outcome> {
         return Err(Error::new(format!("there is no rule `{name}`")).help(help));
     };
     match screen.json {
-        true => screen.json(&report::rule_json(rule)),
-        false => screen.data(&report::rule(rule)),
+        true => screen.print_json(&report::rule_json(rule)),
+        false => screen.print_page(&report::rule(rule)),
     }
 }

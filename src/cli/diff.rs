@@ -1,5 +1,4 @@
-//! `tsmedia diff`: what two media differ in, each of them a manifest, a record or a finished medium; or two task
-//! sequences.
+//! `tsmedia diff`: compares two media, each given as a manifest, a record or a finished medium; or two task sequences.
 
 use std::fs;
 
@@ -8,6 +7,7 @@ use clap::Args;
 use serde_json::{Value as Json, json};
 
 use super::file_kind::{self, FileKind};
+use super::help::MANIFEST;
 use super::project;
 use super::screen::Screen;
 use super::sequence;
@@ -24,42 +24,43 @@ use crate::write::WriteOptions;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// A manifest, a record or a finished medium; or a task sequence.
+    /// Manifest, record, finished medium or task sequence.
     old: Utf8PathBuf,
-    /// The same, to compare it with.
+    /// Manifest, record, finished medium or task sequence to compare with.
     #[arg(default_value = DEFAULT_MANIFEST)]
     new: Utf8PathBuf,
-    /// Which site, where a manifest or a record has several.
-    #[arg(long, value_name = "CODE")]
+    /// Site, if a manifest or record has several.
+    #[arg(long, value_name = "CODE", help_heading = MANIFEST)]
     site: Option<String>,
-    /// A TOML file of template values for manifests.
-    #[arg(long = "vars", value_name = "FILE")]
+    /// TOML file with template values; repeat for several.
+    #[arg(long = "vars", value_name = "FILE", help_heading = MANIFEST)]
     vars_files: Vec<Utf8PathBuf>,
-    /// A template value, nearer than those of any file.
-    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_var)]
+    /// Template value; takes precedence over files.
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_var, help_heading = MANIFEST)]
     vars: Vec<(String, String)>,
-    /// List every file, with digests.
+    /// List every file with its digests.
     #[arg(short, long)]
     verbose: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
-    // What can't be read is complained of where it is read.
-    let is_sequence = |path: &Utf8PathBuf| path.extension() == Some("toml") && crate::sequence::is_sequence_file(path);
+    // Loading a side reports files that can't be read.
+    let is_sequence = |path: &Utf8PathBuf| path.extension() == Some("toml") && crate::sequence::is_one_at(path);
     match [&arguments.old, &arguments.new].map(is_sequence) {
         [true, true] => return sequences(arguments, screen),
         [false, false] => {}
         _ => {
-            let [old, new] = [&arguments.old, &arguments.new].map(|path| (path, FileKind::of(path).words()));
+            let [old, new] =
+                [&arguments.old, &arguments.new].map(|path| (path, FileKind::from_path(path).description()));
             let message = format!("`{}` is {}, and `{}` is {}", old.0, old.1, new.0, new.1);
-            return Err(Error::new(message).help("a task sequence can be compared with another one"));
+            return Err(Error::new(message).help("compare a task sequence with another task sequence"));
         }
     }
-    screen.tell_of_journal(&arguments.old);
-    screen.tell_of_journal(&arguments.new);
-    let Some(old) = Side::load(&arguments.old, arguments, screen)? else { return Ok(Outcome::Wrong) };
-    let Some(new) = Side::load(&arguments.new, arguments, screen)? else { return Ok(Outcome::Wrong) };
-    let chosen = choose([&old, &new])?;
+    screen.warn_of_journal(&arguments.old);
+    screen.warn_of_journal(&arguments.new);
+    let Some(old) = ComparedSide::load(&arguments.old, arguments, screen)? else { return Ok(Outcome::ProblemsFound) };
+    let Some(new) = ComparedSide::load(&arguments.new, arguments, screen)? else { return Ok(Outcome::ProblemsFound) };
+    let chosen = choose_outputs([&old, &new])?;
     let [old, new] = [(old, &chosen[0]), (new, &chosen[1])].map(|(mut side, chosen)| -> Result<_> {
         let contents: Result<Vec<_>> = chosen.iter().map(|candidate| side.contents(candidate, screen)).collect();
         Ok::<_, Error>((side.title(chosen), side.json(chosen), MediumContents::from_discs(contents?)))
@@ -67,58 +68,60 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let ((old_title, old_json, old), (new_title, new_json, new)) = (old?, new?);
     let diff = diff(&old, &new);
     if screen.json {
-        screen.json(&report::diff::json(&diff, [old_json, new_json]))
+        screen.print_json(&report::diff::json(&diff, [old_json, new_json]))
     } else {
-        screen.data(&report::diff::text(&diff, [&old_title, &new_title], arguments.verbose))
+        screen.print_page(&report::diff::text(&diff, [&old_title, &new_title], arguments.verbose))
     }
 }
 
-/// Two task sequences, by their steps.
+/// Compares two task sequences step by step.
 fn sequences(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let read = |path: &Utf8PathBuf| {
         let (file, site) = (path.clone(), arguments.site.clone());
         let (vars_files, vars) = (arguments.vars_files.clone(), arguments.vars.clone());
         sequence::read(&sequence::FileArguments { file, site, vars_files, vars }, screen)
     };
-    let (Some(old), Some(new)) = (read(&arguments.old)?, read(&arguments.new)?) else { return Ok(Outcome::Wrong) };
+    let (Some(old), Some(new)) = (read(&arguments.old)?, read(&arguments.new)?) else {
+        return Ok(Outcome::ProblemsFound);
+    };
     let found = differences(&old, &new);
     if screen.json {
-        return screen.json(&report::sequence::differences_json(&found));
+        return screen.print_json(&report::sequence::differences_json(&found));
     }
     if found.is_empty() {
-        screen.say("the sequences say the same");
+        screen.status("the task sequences are equal");
     }
-    screen.data(&report::sequence::differences(&found))
+    screen.print_page(&report::sequence::differences(&found))
 }
 
-/// One of the two.
-struct Side {
+/// One of the two things to compare.
+struct ComparedSide {
     path: Utf8PathBuf,
-    kind: Kind,
+    kind: SideSource,
     candidates: Vec<Candidate>,
 }
 
-/// What can be compared: this table, and how each is told by its name, is all that knows them.
-enum Kind {
+/// Source of the contents of a side.
+enum SideSource {
     Manifest(Project),
     Record(Record),
     Medium(Box<FinishedMedium>),
 }
 
-/// An output that may be meant.
+/// Output of a side that can be compared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Candidate {
-    /// As the manifest has it.
+    /// Path as written in the manifest or record.
     name: String,
-    /// Where it is.
+    /// Path relative to the current folder.
     path: Utf8PathBuf,
     site: Option<String>,
-    /// Its number, if it is a disc of a set.
+    /// Number of the disc, if the output is one of a media set.
     disc: Option<usize>,
 }
 
-impl Side {
-    /// Loads a side; nothing if it is a manifest that something is wrong with, which has been said.
+impl ComparedSide {
+    /// Loads a side; `None` if it is a manifest with errors, which were printed.
     fn load(path: &Utf8Path, arguments: &Arguments, screen: &Screen) -> Result<Option<Self>> {
         let kinds = [
             FileKind::Manifest,
@@ -129,7 +132,7 @@ impl Side {
             FileKind::Wim,
         ];
         file_kind::expect(path, &kinds, "a manifest, a record or a finished medium")?;
-        let extension = match FileKind::of(path) {
+        let extension = match FileKind::from_path(path) {
             FileKind::Manifest | FileKind::OtherToml => Some("toml"),
             FileKind::Record => Some("json"),
             FileKind::DiscImage | FileKind::DiskImage | FileKind::Wim => None,
@@ -146,17 +149,15 @@ impl Side {
                     disc: output.disc.as_ref().map(|disc| disc.number),
                 });
                 let candidates = candidates.collect();
-                (Kind::Manifest(project), candidates)
+                (SideSource::Manifest(project), candidates)
             }
             Some("json") => {
-                // A record that is not there is an empty one to a build, and a mistake here.
+                // `Record::load` returns an empty record if the file does not exist: right for a build, an error here.
                 fs::metadata(path).map_err(|error| Error::io("opening", path, error))?;
                 let record = Record::load(path)?;
                 if record.media().next().is_none() && record.targets().len() > 0 {
-                    return Err(Error::new(format!(
-                        "`{path}` is the record of a capture, and only media can be compared"
-                    ))
-                    .help("`tsmedia plan` says what a capture would be made of now"));
+                    return Err(Error::new(format!("`{path}` is the record of a capture; only media can be compared"))
+                        .help("run `tsmedia plan` to see what changed since the capture"));
                 }
                 let candidates = record.media().map(|recorded| Candidate {
                     name: recorded.name.clone(),
@@ -165,28 +166,29 @@ impl Side {
                     disc: recorded.description.get("disc").and_then(|number| number.parse().ok()),
                 });
                 let candidates = candidates.collect();
-                (Kind::Record(record), candidates)
+                (SideSource::Record(record), candidates)
             }
             _ => {
                 let medium = gather::open(path)?;
-                let said = medium.medium.iter().flat_map(|medium| &medium.description);
-                let site = site(said.map(|(key, value)| (key.as_str(), value.as_str())));
+                let description = medium.medium.iter().flat_map(|medium| &medium.description);
+                let site = site(description.map(|(key, value)| (key.as_str(), value.as_str())));
                 let disc = medium.medium.as_ref().and_then(MediumToml::disc).map(|disc| disc.number);
                 let candidate = Candidate { name: path.to_string(), path: path.to_owned(), site, disc };
-                (Kind::Medium(Box::new(medium)), vec![candidate])
+                (SideSource::Medium(Box::new(medium)), vec![candidate])
             }
         };
-        if let (Kind::Record(_), Some(code)) = (&kind, &arguments.site) {
-            let sites = list(&candidates);
+        if let (SideSource::Record(_), Some(code)) = (&kind, &arguments.site) {
+            let sites = list_sites(&candidates);
             candidates.retain(|candidate| candidate.site.as_ref() == Some(code));
             if candidates.is_empty() {
-                return Err(
-                    Error::new(format!("`{path}` has no output for the site `{code}`")).help(format!("it has {sites}"))
-                );
+                return Err(Error::new(format!("`{path}` has no output for the site `{code}`"))
+                    .help(format!("its outputs: {sites}")));
             }
         }
         if candidates.is_empty() {
-            return Err(Error::new(format!("`{path}` has no outputs")).help("`tsmedia apply` builds and records them"));
+            return Err(
+                Error::new(format!("`{path}` has no outputs")).help("build and record them with `tsmedia apply`")
+            );
         }
         Ok(Some(Self { path: path.to_owned(), kind, candidates }))
     }
@@ -194,20 +196,20 @@ impl Side {
     fn contents(&mut self, candidate: &Candidate, screen: &Screen) -> Result<MediumContents> {
         let missing = || Error::new(format!("`{}` has no output `{}`", self.path, candidate.name));
         match &mut self.kind {
-            Kind::Manifest(project) => {
+            SideSource::Manifest(project) => {
                 let mut media = project.media();
                 let (target, output) = media.find(|(target, _)| target.name == candidate.name).ok_or_else(missing)?;
                 let mut store = project.open_store()?;
-                screen.watch(&project.reading(), |progress| {
+                screen.with_progress(&project.reading(), |progress| {
                     gather::output(target, output, &mut store, &WriteOptions::default(), progress)
                 })
             }
-            Kind::Record(record) => {
+            SideSource::Record(record) => {
                 let recorded = record.medium(&candidate.name).ok_or_else(missing)?;
                 Ok(MediumContents::from_record(recorded, record.files(&candidate.name)?))
             }
-            Kind::Medium(medium) => {
-                screen.watch(&format!("reading {}", self.path), |progress| medium.contents(progress))
+            SideSource::Medium(medium) => {
+                screen.with_progress(&format!("reading {}", self.path), |progress| medium.contents(progress))
             }
         }
     }
@@ -219,9 +221,9 @@ impl Side {
             _ => chosen.iter().map(|one| one.name.as_str()).collect(),
         };
         match self.kind {
-            Kind::Manifest(_) => format!("{name}, as {path} makes it now"),
-            Kind::Record(_) => format!("{name}, as {path} has it"),
-            Kind::Medium(_) => path.to_string(),
+            SideSource::Manifest(_) => format!("{name}, from {path}"),
+            SideSource::Record(_) => format!("{name}, from {path}"),
+            SideSource::Medium(_) => path.to_string(),
         }
     }
 
@@ -231,9 +233,9 @@ impl Side {
             several => json!(several.iter().map(|one| &one.name).collect::<Vec<_>>()),
         };
         let (kind, output) = match self.kind {
-            Kind::Manifest(_) => ("manifest", outputs),
-            Kind::Record(_) => ("record", outputs),
-            Kind::Medium(_) => ("medium", Json::Null),
+            SideSource::Manifest(_) => ("manifest", outputs),
+            SideSource::Record(_) => ("record", outputs),
+            SideSource::Medium(_) => ("medium", Json::Null),
         };
         json!({ "kind": kind, "path": self.path, "output": output })
     }
@@ -249,13 +251,16 @@ fn load_manifest(path: &Utf8Path, arguments: &Arguments, screen: &Screen) -> Res
     Ok(project::load(&arguments, screen)?.and_then(|projects| projects.into_iter().next()))
 }
 
-fn site<'a>(mut said: impl Iterator<Item = (&'a str, &'a str)>) -> Option<String> {
-    said.find(|(key, _)| *key == "site").map(|(_, value)| value.to_owned())
+fn site<'a>(mut description: impl Iterator<Item = (&'a str, &'a str)>) -> Option<String> {
+    description.find(|(key, _)| *key == "site").map(|(_, value)| value.to_owned())
 }
 
-/// The output that is meant on either side: the only one, or that at the same path, of the same name or for the same
-/// site, and with the same number, as on the other side. Where that is none, but all of a side is one set, the set is.
-fn choose(sides: [&Side; 2]) -> Result<[Vec<Candidate>; 2]> {
+/// Chooses the outputs to compare.
+///
+/// Tries in turn: the only output of both sides, outputs at the same path, of the same name, for the same site with the
+/// same number. The first way that finds exactly one pair is taken. Otherwise, if all outputs of either side are the
+/// discs of one media set, compares the sets.
+fn choose_outputs(sides: [&ComparedSide; 2]) -> Result<[Vec<Candidate>; 2]> {
     let [old, new] = sides.map(|side| &side.candidates);
     let pairs: Vec<_> = old.iter().flat_map(|old| new.iter().map(move |new| (old, new))).collect();
     let place = |path: &Utf8Path| path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned());
@@ -271,24 +276,24 @@ fn choose(sides: [&Side; 2]) -> Result<[Vec<Candidate>; 2]> {
             return Ok([vec![(*old).clone()], vec![(*new).clone()]]);
         }
     }
-    if let [Some(old), Some(new)] = sides.map(|side| one_set(&side.candidates)) {
+    if let [Some(old), Some(new)] = sides.map(|side| as_disc_set(&side.candidates)) {
         return Ok([old, new]);
     }
     let several = sides.into_iter().find(|side| side.candidates.len() > 1).unwrap_or(sides[0]);
-    Err(Error::new(format!("`{}` has several outputs, and none is that of the other side", several.path))
-        .help(format!("say which one is meant, with `--site`: {}", list(&several.candidates))))
+    Err(Error::new(format!("`{}` has several outputs, and none matches the other side", several.path))
+        .help(format!("choose one with `--site`: {}", list_sites(&several.candidates))))
 }
 
-/// All of the candidates in the order of their numbers, if they are the discs of one set, or a single medium.
-fn one_set(candidates: &[Candidate]) -> Option<Vec<Candidate>> {
+/// Returns all candidates in the order of their numbers, if they are the discs of one media set or a single medium.
+fn as_disc_set(candidates: &[Candidate]) -> Option<Vec<Candidate>> {
     let mut discs = candidates.to_vec();
     discs.sort_by_key(|candidate| candidate.disc);
     let is_next = |(number, disc): (usize, &Candidate)| disc.disc == Some(number) && disc.site == candidates[0].site;
     (candidates.len() == 1 || (1..).zip(&discs).all(is_next)).then_some(discs)
 }
 
-/// Outputs with their sites, for a message.
-fn list(candidates: &[Candidate]) -> String {
+/// Lists outputs with their sites for a message.
+fn list_sites(candidates: &[Candidate]) -> String {
     const MAX: usize = 10;
     let one = |candidate: &Candidate| match &candidate.site {
         Some(site) => format!("`{site}` ({})", candidate.name),

@@ -1,7 +1,6 @@
-//! Tells what a file is by its first bytes, so that a command that gets the wrong kind of file says so, and names the
-//! command that takes it.
+//! Detects the kind of a file from its first bytes, so that a command given the wrong kind can name the right command.
 //!
-//! A guess for messages: what is taken as right is still read and checked by the command itself.
+//! The result is a guess for messages. Commands still parse and check the files they accept.
 
 use std::io::{Read, Seek, SeekFrom};
 
@@ -21,33 +20,33 @@ pub(super) enum FileKind {
     Folder,
     Manifest,
     Sequence,
-    /// Steps that sequences include.
+    /// File of steps that task sequences include.
     IncludedSteps,
     Facts,
-    /// A content library.
+    /// Content library.
     Library,
-    /// Another file in TOML: a profile, template values.
+    /// Other TOML file, such as a profile or template values.
     OtherToml,
     Record,
     SavedPlan,
-    /// The XML of a task sequence.
+    /// XML of a task sequence.
     Xml,
-    /// A ZIP archive, as the console exports task sequences.
+    /// ZIP archive, such as an exported task sequence.
     Zip,
     DiscImage,
-    /// A disk with a partition table, such as a stick.
+    /// Disk with a partition table, such as a USB stick.
     DiskImage,
-    /// A disk of a virtual machine.
+    /// Disk of a virtual machine.
     VirtualDisk,
     Wim,
-    /// A registry hive, such as a boot store.
+    /// Registry hive, such as a boot store.
     Hive,
     Program,
     Certificate,
-    /// A PFX file or a private key.
+    /// PFX file or private key.
     Key,
     LfsPointer,
-    /// Anything else, or a file that can't be read.
+    /// Any other file, or one that can't be read.
     Unknown,
 }
 
@@ -55,13 +54,13 @@ use FileKind::*;
 
 impl FileKind {
     /// Returns the kind of the file at a path.
-    pub fn of(path: &Utf8Path) -> Self {
+    pub fn from_path(path: &Utf8Path) -> Self {
         let Ok(metadata) = path.metadata() else { return Unknown };
         if metadata.is_dir() {
             return Folder;
         }
         if !metadata.is_file() {
-            // A device or a pipe is read once, and by the command itself.
+            // Reading from a pipe or device here would take the bytes from the command.
             return Unknown;
         }
         let mut head = Vec::new();
@@ -76,16 +75,16 @@ impl FileKind {
         by_bytes(&head, &tail)
     }
 
-    /// The kind in words.
-    pub fn words(self) -> &'static str {
+    /// Returns the kind with its article, such as `a manifest`.
+    pub fn description(self) -> &'static str {
         match self {
             Folder => "a folder",
             Manifest => "a manifest",
             Sequence => "a task sequence",
-            IncludedSteps => "a file of steps that task sequences include",
+            IncludedSteps => "a file of included steps",
             Facts => "a fact file",
             Library => "a content library",
-            OtherToml => "a TOML file of another kind",
+            OtherToml => "another kind of TOML file",
             Record => "a record",
             SavedPlan => "a saved plan",
             Xml => "an XML file",
@@ -103,57 +102,56 @@ impl FileKind {
         }
     }
 
-    /// Help that names the command for such a file.
+    /// Returns help that names the command for such a file.
     fn advice(self, path: &Utf8Path) -> String {
         match self {
             Folder => format!("name a file in it, such as `{}`", path.join("media.toml")),
-            Manifest => format!("`tsmedia plan {path}` says what it makes"),
-            Sequence => format!("`tsmedia check {path}` checks it, and `tsmedia sequence show {path}` draws it"),
+            Manifest => format!("run `tsmedia plan {path}` to see what it builds"),
+            Sequence => format!("check it with `tsmedia check {path}`, or draw it with `tsmedia sequence show {path}`"),
             IncludedSteps => "name the task sequence that includes it".into(),
-            Facts => format!("`tsmedia simulate media.toml --facts {path}` runs a task sequence by it"),
+            Facts => format!("run a task sequence with these facts: `tsmedia simulate media.toml --facts {path}`"),
             Library => format!("name it in a manifest: `[library]` with `files = [\"{path}\"]`"),
-            OtherToml => format!("template values are given with `--vars {path}`, and profiles with `media.profile`"),
-            Record => format!("`tsmedia diff {path} media.toml` compares it with its manifest"),
-            SavedPlan => format!("`tsmedia apply {path}` does what it says"),
-            Xml | Zip => format!("`tsmedia sequence import {path}` makes a file of an exported task sequence"),
+            OtherToml => format!("pass template values with `--vars {path}`; name profiles in `media.profile`"),
+            Record => format!("compare it with its manifest: `tsmedia diff {path} media.toml`"),
+            SavedPlan => format!("apply it with `tsmedia apply {path}`"),
+            Xml | Zip => format!("import an exported task sequence with `tsmedia sequence import {path}`"),
             DiscImage | DiskImage => {
-                format!("`tsmedia inspect {path}` shows what it holds, and `tsmedia verify {path}` checks it")
+                format!("show its contents with `tsmedia inspect {path}`, or check it with `tsmedia verify {path}`")
             }
-            VirtualDisk => format!("`tsmedia capture {path} -o image.wim` captures it"),
-            Wim | Hive | Program => format!("`tsmedia inspect {path}` shows what it holds"),
-            Certificate => "certificates are named in a manifest: `root-ca`, `issuing-cas` or `certificate`".into(),
-            Key => "keys are named in a manifest, in `certificate`".into(),
+            VirtualDisk => format!("capture it with `tsmedia capture {path} -o image.wim`"),
+            Wim | Hive | Program => format!("show its contents with `tsmedia inspect {path}`"),
+            Certificate => "name it in a manifest, in `root-ca`, `issuing-cas` or `certificate`".into(),
+            Key => "name it in a manifest, in `certificate`".into(),
             LfsPointer => git_lfs::help(path),
             Unknown => String::new(),
         }
     }
 }
 
-/// Fails if a path leads to something that is surely not of the kinds that a command takes. `wanted` is what it takes, in
-/// words.
+/// Fails if the file at `path` has a known kind that is not among `kinds`. `wanted` describes those for the message.
 pub(super) fn expect(path: &Utf8Path, kinds: &[FileKind], wanted: &str) -> Result<()> {
-    let kind = FileKind::of(path);
+    let kind = FileKind::from_path(path);
     if kind == Unknown || kinds.contains(&kind) {
         return Ok(());
     }
     if kind == LfsPointer {
         return Err(git_lfs::error(path));
     }
-    Err(Error::new(format!("`{path}` is {}, not {wanted}", kind.words())).help(kind.advice(path)))
+    Err(Error::new(format!("`{path}` is {}, not {wanted}", kind.description())).help(kind.advice(path)))
 }
 
-/// Fails if a path surely leads to no manifest.
+/// Fails if the file at `path` is known not to be a manifest.
 pub(super) fn expect_manifest(path: &Utf8Path) -> Result<()> {
-    // What another file in TOML lacks is told key by key.
+    // Loading another TOML file reports the keys it lacks. Loading a folder reports that it is one.
     expect(path, &[Manifest, OtherToml, Folder], "a manifest")
 }
 
-/// Fails if a path surely leads to no task sequence file.
+/// Fails if the file at `path` is known not to be a task sequence.
 pub(super) fn expect_sequence(path: &Utf8Path) -> Result<()> {
     expect(path, &[Sequence, OtherToml], "a task sequence")
 }
 
-/// Fails if a path surely leads to nothing that holds a medium.
+/// Fails if the file at `path` is known not to be a medium.
 pub(super) fn expect_medium(path: &Utf8Path) -> Result<()> {
     expect(path, &[DiscImage, DiskImage, Wim], "a finished medium")
 }
@@ -173,7 +171,7 @@ fn by_bytes(head: &[u8], tail: &[u8]) -> FileKind {
         (b"vhdxfile", VirtualDisk),
         (b"conectix", VirtualDisk),
         (b"<<< ", VirtualDisk),
-        // UTF-16, as the console writes XML.
+        // XML in UTF-16, as the console writes it.
         (b"\xff\xfe<\0", Xml),
         (b"\xfe\xff\0<", Xml),
         (b"&lt;", Xml),
@@ -195,7 +193,8 @@ fn by_bytes(head: &[u8], tail: &[u8]) -> FileKind {
     if head.get(510..512) == Some(&[0x55, 0xaa]) {
         return DiskImage;
     }
-    // ASN.1: a sequence. PKCS #12 begins with its version, 3.
+    // DER: a SEQUENCE. PKCS #12 starts with the version 3 (RFC 7292, 4), private keys with 0 (RFC 5208, 5).
+    // Text can start with `0` too, so require bytes that are not UTF-8. Lengths from 0x80 take further bytes.
     if let [0x30, len, rest @ ..] = head
         && (*len >= 0x80 || rest.len() < 0x80)
         && std::str::from_utf8(head).is_err()
@@ -205,7 +204,7 @@ fn by_bytes(head: &[u8], tail: &[u8]) -> FileKind {
     }
     let valid = match std::str::from_utf8(head) {
         Ok(text) => text,
-        // The last character may be cut.
+        // `HEAD_LEN` may end within a character.
         Err(error) if error.error_len().is_none() => {
             std::str::from_utf8(&head[..error.valid_up_to()]).unwrap_or_default()
         }
@@ -215,6 +214,7 @@ fn by_bytes(head: &[u8], tail: &[u8]) -> FileKind {
 }
 
 fn by_text(text: &str) -> FileKind {
+    // `<<<<<<<` is the marker of a merge conflict in any file.
     if text.starts_with('<') && !text.starts_with("<<<<<<<") {
         return Xml;
     }
@@ -230,9 +230,10 @@ fn by_text(text: &str) -> FileKind {
             _ => Unknown,
         };
     }
-    if sequence::is_sequence_text(text) {
+    if sequence::is_one(text) {
         return Sequence;
     }
+    // A tolerant scan: the file may have syntax errors, and its first 64 KiB are enough.
     let mut is_toml = false;
     let mut tables = Vec::new();
     for line in text.lines().map(str::trim) {
@@ -266,7 +267,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn files_are_told_by_their_bytes() {
+    fn kinds_are_detected_from_bytes() {
         let mut disc = vec![0; 0x8800];
         disc[0x8001..0x8006].copy_from_slice(b"CD001");
         let mut stick = vec![0; 1024];

@@ -1,4 +1,4 @@
-//! `tsmedia init`: a manifest or a task sequence to start from, with the schema that editors complete it from.
+//! `tsmedia init`: writes a manifest or a task sequence from a template, and the schema for editors.
 
 use std::io::Write;
 
@@ -15,24 +15,24 @@ use crate::write::open;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The folder of the manifest, or of the task sequence; made if it isn't there.
+    /// Folder to write to; created if it doesn't exist.
     #[arg(default_value = ".")]
     folder: Utf8PathBuf,
-    /// The kind of medium.
-    #[arg(long, value_enum, default_value_t = Template::StandAlone)]
-    kind: Template,
-    /// Write this task sequence in place of a manifest.
+    /// Kind of medium.
+    #[arg(long, value_enum, default_value_t = MediumTemplate::StandAlone)]
+    kind: MediumTemplate,
+    /// Write this task sequence instead of a manifest.
     #[arg(long, value_enum, conflicts_with = "kind")]
     template: Option<SequenceTemplate>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Template {
-    /// Captures a reference machine.
+enum MediumTemplate {
+    /// Captures a reference computer to a WIM file.
     Capture,
-    /// Starts a deployment; everything else comes from the network.
+    /// Starts a deployment from distribution points.
     Bootable,
-    /// Is put on disks before they are delivered.
+    /// Is applied to disks before delivery; the task sequence comes from the site.
     Prestaged,
     /// Deploys without a network.
     StandAlone,
@@ -40,18 +40,18 @@ enum Template {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum SequenceTemplate {
-    /// Builds a reference machine and captures it.
+    /// Builds a reference computer and captures it.
     BuildAndCapture,
-    /// Installs an image on a computer.
+    /// Installs an image.
     InstallExistingImage,
-    /// Captures a machine that is ready.
+    /// Captures a reference computer that is already set up.
     CaptureOnly,
-    /// Installs an image and keeps what users have.
+    /// Installs an image and keeps user data.
     Refresh,
 }
 
 impl SequenceTemplate {
-    /// Name of its file.
+    /// Returns the name of the file.
     fn file_name(self) -> String {
         format!("{}.toml", self.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default())
     }
@@ -66,9 +66,9 @@ impl SequenceTemplate {
     }
 }
 
-/// The schema beside the manifest, so that editors complete it without a network.
+/// Schema written beside a manifest, so that editors complete it offline.
 const SCHEMA_FILE: &str = "media.schema.json";
-/// The schema beside a task sequence.
+/// Schema written beside a task sequence.
 const SEQUENCE_SCHEMA_FILE: &str = "sequence.schema.json";
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
@@ -77,18 +77,18 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     if let Some(template) = arguments.template {
         let path = folder.join(template.file_name());
         write(&path, template.text(), SEQUENCE_SCHEMA_FILE, &sequence::schema(), &mut written)?;
-        say(&written, &[], &path, screen);
+        print_next_steps(&written, &[], &path, screen);
         return Ok(Outcome::Done);
     }
     let (text, template, files): (_, _, &[&str]) = match arguments.kind {
-        Template::Capture => {
+        MediumTemplate::Capture => {
             (include_str!("init/capture.toml"), Some(SequenceTemplate::CaptureOnly), &["images/boot.wim"])
         }
-        Template::Bootable => (include_str!("init/bootable.toml"), None, &["images/boot.wim"]),
-        Template::Prestaged => {
+        MediumTemplate::Bootable => (include_str!("init/bootable.toml"), None, &["images/boot.wim"]),
+        MediumTemplate::Prestaged => {
             (include_str!("init/prestaged.toml"), None, &["images/boot.wim", "images/install-en-US.wim"])
         }
-        Template::StandAlone => (
+        MediumTemplate::StandAlone => (
             include_str!("init/stand-alone.toml"),
             Some(SequenceTemplate::InstallExistingImage),
             &["images/boot.wim", "images/install-en-US.wim", "packages/client", "drivers"],
@@ -98,16 +98,16 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     write(&manifest, text, SCHEMA_FILE, &manifest::editor_schema(), &mut written)?;
     if let Some(template) = template {
         let path = folder.join(template.file_name());
-        // One that is there is what the manifest means.
+        // Keep an existing file: the manifest refers to it by this name.
         if path.symlink_metadata().is_err() {
             write(&path, template.text(), SEQUENCE_SCHEMA_FILE, &sequence::schema(), &mut written)?;
         }
     }
-    say(&written, files, &manifest, screen);
+    print_next_steps(&written, files, &manifest, screen);
     Ok(Outcome::Done)
 }
 
-/// Writes a file to start from, and a schema beside it unless there is one.
+/// Writes a template, and its schema beside it unless that exists.
 fn write(path: &Utf8Path, text: &str, schema_name: &str, schema: &str, written: &mut Vec<Utf8PathBuf>) -> Result<()> {
     let folder = path.parent().unwrap_or(Utf8Path::new("."));
     open::create_folders(folder).map_err(|error| Error::io("making", folder, error))?;
@@ -121,25 +121,25 @@ fn write(path: &Utf8Path, text: &str, schema_name: &str, schema: &str, written: 
     Ok(())
 }
 
-/// Says what was written, what it needs besides, and what comes next.
-fn say(written: &[Utf8PathBuf], files: &[&str], path: &Utf8Path, screen: &Screen) {
+/// Prints the files written, the files to add, and the next command.
+fn print_next_steps(written: &[Utf8PathBuf], files: &[&str], path: &Utf8Path, screen: &Screen) {
     let quoted = |names: Vec<&str>| names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
-    screen.say(&format!("wrote {}", join(&quoted(written.iter().map(|path| path.as_str()).collect()), "and")));
+    screen.status(&format!("wrote {}", join(&quoted(written.iter().map(|path| path.as_str()).collect()), "and")));
     let check = match path.as_str() {
         "./media.toml" => "tsmedia check".into(),
         path => format!("tsmedia check {}", path.trim_start_matches("./")),
     };
     let needs = match files {
         [] => String::new(),
-        files => format!(" and files ({})", join(&quoted(files.to_vec()), "and")),
+        files => format!(", add {}", join(&quoted(files.to_vec()), "and")),
     };
-    screen.say(&format!("put in your own values{needs}, then type `{check}`"));
+    screen.status(&format!("next: edit the values{needs}, then run `{check}`"));
 }
 
-/// Writes a file that must not be there yet.
+/// Writes a new file; fails if it exists.
 pub(super) fn create(path: &Utf8Path, text: &str) -> Result<()> {
     open::create_new(path).and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| {
         let failed = Error::io("writing", path, error);
-        if path.exists() { failed.help("move the file away, or start in another folder") } else { failed }
+        if path.exists() { failed.help("move the file away, or choose another folder") } else { failed }
     })
 }

@@ -1,10 +1,11 @@
-//! `tsmedia plan`: what apply would do, and why.
+//! `tsmedia plan`: shows what `apply` would do, and why.
 
 use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
 use clap::Args;
 
+use super::help::BUILD;
 use super::screen::Screen;
 use super::{ManifestArguments, Outcome, project, saved};
 use crate::content::Content;
@@ -19,16 +20,16 @@ use crate::target::Target;
 pub(super) struct Arguments {
     #[command(flatten)]
     manifests: ManifestArguments,
-    /// End with 2 if there is something to do.
+    /// Exit with 2 if there are changes to apply.
     #[arg(long)]
     detailed_exitcode: bool,
-    /// Plan to build what changed anew, and never by changing the medium that is there.
-    #[arg(long)]
+    /// Plan to rebuild instead of patching existing media.
+    #[arg(long, help_heading = BUILD)]
     no_patch: bool,
-    /// Save the plan, for `tsmedia apply FILE`.
+    /// Save the plan to a file for `tsmedia apply FILE`.
     #[arg(long, value_name = "FILE")]
     out: Option<Utf8PathBuf>,
-    /// Name every file, however many there are.
+    /// List every changed file.
     #[arg(short, long)]
     verbose: bool,
 }
@@ -39,7 +40,7 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     }
     let mut inputs = Inputs::default();
     let loaded = project::load_with_inputs(&arguments.manifests, &mut inputs, screen)?;
-    let Some(projects) = loaded else { return Ok(Outcome::Wrong) };
+    let Some(projects) = loaded else { return Ok(Outcome::ProblemsFound) };
     if let Some(path) = &arguments.out {
         projects.iter().for_each(|project| inputs.note_output(project.record()));
         refuse_input(path, &inputs)?;
@@ -50,44 +51,45 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         if !project.awaited().is_empty() {
             continue;
         }
-        project::tell_of_foreign_journals(project, screen)?;
+        project::warn_of_foreign_journals(project, screen)?;
         let options = BuildOptions { force: false, no_patch: arguments.no_patch };
         let plan = match arguments.out {
-            None => screen.watch(&project.reading(), |progress| project.plan(options, progress))?.plan,
+            None => screen.with_progress(&project.reading(), |progress| project.plan(options, progress))?.plan,
             Some(_) => {
                 let (plan, saved) =
-                    screen.watch(&project.reading(), |progress| project.plan_to_save(options, progress))?;
+                    screen.with_progress(&project.reading(), |progress| project.plan_to_save(options, progress))?;
                 to_save.push(saved);
                 plan
             }
         };
         whole.changes.extend(plan.changes);
     }
-    let waiting = waiting(&projects, &whole);
+    let waiting = pending_captures(&projects, &whole);
     if let (Some(_), Some(first)) = (&arguments.out, waiting.first()) {
-        return Err(Error::new(format!("what is to be done can't be saved: {first}"))
-            .help("save one plan for what is captured, and when that is done another for the media"));
+        return Err(Error::new(format!("the plan can't be saved: {first}"))
+            .help("save and apply a plan for the captures first, then another one for the media"));
     }
     if let Some(path) = &arguments.out {
         saved::save(path, &arguments.manifests, arguments.no_patch, to_save)?;
     }
     if screen.json {
-        screen.json(&report::plan::json(&whole))?;
+        screen.print_json(&report::plan::json(&whole))?;
     } else {
-        let n_lines = (!arguments.verbose).then_some(report::SCREEN);
-        screen.data(&report::plan::text(&whole, n_lines))?;
+        let n_lines = (!arguments.verbose).then_some(report::SCREEN_LINES);
+        screen.print_page(&report::plan::text(&whole, n_lines))?;
     }
-    waiting.iter().for_each(|line| screen.say(line));
+    waiting.iter().for_each(|line| screen.status(line));
     if let Some(path) = &arguments.out {
-        screen.say(&format!("saved: `tsmedia apply {path}` does it"));
+        screen.status(&format!("saved the plan; apply it with `tsmedia apply {path}`"));
     }
     let is_done = whole.is_up_to_date() || !arguments.detailed_exitcode;
-    Ok(if is_done { Outcome::Done } else { Outcome::Changes })
+    Ok(if is_done { Outcome::Done } else { Outcome::ChangesPending })
 }
 
-/// What is to be captured first, before it is known what becomes of media that it is on.
-fn waiting(projects: &[Project], whole: &Plan) -> Vec<String> {
+/// Returns a line for each manifest whose media depend on a pending capture.
+fn pending_captures(projects: &[Project], whole: &Plan) -> Vec<String> {
     let mut lines = Vec::new();
+    // Compare real paths: the manifest of a medium may name the captured file in another way.
     let is_made = |name: &str| whole.changes.iter().any(|change| change.name == name && change.n_capture.is_some());
     let captures = projects.iter().flat_map(Project::targets).filter(|target| is_made(&target.name));
     let place = |target: &Target| Some((target.path.canonicalize_utf8().ok()?, target.path.clone()));
@@ -95,7 +97,7 @@ fn waiting(projects: &[Project], whole: &Plan) -> Vec<String> {
     for project in projects {
         let manifest = project.manifest();
         if let Some(file) = project.awaited().first() {
-            lines.push(format!("`{manifest}` is planned when `{file}` is captured"));
+            lines.push(format!("`{manifest}` can't be planned before `{file}` is captured"));
             continue;
         }
         let files = project.media().flat_map(|(_, output)| output.root.files());
@@ -104,7 +106,7 @@ fn waiting(projects: &[Project], whole: &Plan) -> Vec<String> {
             Content::Bytes(_) => None,
         });
         if let Some(file) = sources.into_iter().find_map(|source| captures.get(&source)) {
-            lines.push(format!("`{manifest}` is planned with `{file}` as it is now, which is captured anew"));
+            lines.push(format!("`{manifest}` is planned with the present `{file}`, which will be captured again"));
         }
     }
     lines

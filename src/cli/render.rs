@@ -1,4 +1,4 @@
-//! `tsmedia render`: manifests as they are after profiles and templates.
+//! `tsmedia render`: prints manifests with profiles and templates applied.
 
 use serde_json::Value as Json;
 
@@ -16,21 +16,21 @@ pub(super) fn run(arguments: &ManifestArguments, screen: &Screen) -> Result<Outc
     let all = project::render(arguments, &mut problems)?;
     if problems.has_errors() {
         if screen.json {
-            screen.json(&report::json(&problems))?;
+            screen.print_json(&report::json(&problems))?;
         } else {
-            screen.problems(&problems);
+            screen.print_problems(&problems);
         }
-        return Ok(Outcome::Wrong);
+        return Ok(Outcome::ProblemsFound);
     }
     if screen.json {
-        return screen.json(&all.iter().flat_map(values).collect());
+        return screen.print_json(&all.iter().flat_map(values).collect());
     }
     let mut resolver = Resolver::new(project::secrets().only_present());
     let texts: Vec<_> = all.iter().flat_map(|loaded| texts(loaded, &mut resolver, &mut problems)).collect();
-    screen.document(&texts.join("\n"))
+    screen.print_document(&texts.join("\n"))
 }
 
-/// Returns a manifest for each site as data.
+/// Returns the manifest of each site as JSON.
 fn values(loaded: &Loaded) -> Vec<Json> {
     match loaded {
         Loaded::Media(all) => all.iter().map(Rendered::to_portable).collect(),
@@ -38,7 +38,7 @@ fn values(loaded: &Loaded) -> Vec<Json> {
     }
 }
 
-/// Returns a manifest for each site as text, with what its base supplies.
+/// Returns the manifest of each site as TOML, with comments on values from site files, libraries and bases.
 fn texts(loaded: &Loaded, resolver: &mut Resolver, problems: &mut Problems) -> Vec<String> {
     match loaded {
         Loaded::Media(all) => {
@@ -54,7 +54,7 @@ fn text<M>(rendered: &Rendered<M>) -> String {
     format!("# {path}{}\n{}{}", foreign_text::line(&site), supplied(rendered), foreign_text::toml(&rendered.to_toml()))
 }
 
-/// Returns the names of the keys that come from the site file of a manifest, as a comment.
+/// Returns a comment with the keys that come from the site file.
 fn supplied<M>(rendered: &Rendered<M>) -> String {
     match rendered.site_file() {
         Some((file, keys @ [_, ..])) => {
@@ -65,7 +65,7 @@ fn supplied<M>(rendered: &Rendered<M>) -> String {
     }
 }
 
-/// Returns what a medium takes from libraries, as comments.
+/// Returns comments with the content that a medium takes from libraries.
 fn taken(rendered: &Rendered) -> String {
     if rendered.library_entries().is_empty() {
         return String::new();
@@ -74,7 +74,7 @@ fn taken(rendered: &Rendered) -> String {
     format!("\n# taken from the library:\n{}", rendered.library_entries().iter().map(comment).collect::<String>())
 }
 
-/// Returns the names of what the base of a medium supplies, as comments.
+/// Returns comments with the names of values and content that the base of a medium supplies.
 fn base(rendered: &Rendered, resolver: &mut Resolver, problems: &mut Problems) -> String {
     let lines = match resolver.supplied(rendered, problems) {
         None => return String::new(),

@@ -1,7 +1,7 @@
-//! Saved plans as files, and as arguments: what they were asked with takes the place of the command line's.
+//! Reads and writes saved plans. A saved plan contains the arguments it was made with; they replace those of `apply`.
 //!
-//! Paths in a saved plan are as they were typed, so it is applied in the folder that it was made in, or in the same
-//! folder of another checkout; the file itself may be anywhere.
+//! Paths in a saved plan are relative to the folder it was made in. Apply it there, or in the same folder of another
+//! checkout; the file itself may be anywhere.
 
 use std::fs;
 use std::io::Read;
@@ -11,7 +11,7 @@ use clap::CommandFactory;
 use clap::error::ErrorKind;
 
 use super::file_kind::FileKind;
-use super::screen::say_usage;
+use super::screen::print_usage_error;
 use super::{Cli, ManifestArguments, Outcome};
 use crate::error::{Error, Result};
 use crate::foreign_text;
@@ -19,60 +19,61 @@ use crate::limits;
 use crate::plan::saved::{SavedManifest, SavedPlan};
 use crate::write::{DiskOps, open, replace};
 
-/// What the arguments of `apply` name.
-pub(super) enum Named<'a> {
+/// Input of `apply`.
+pub(super) enum ApplyInput<'a> {
     Manifests,
     SavedPlan(&'a Utf8Path),
-    /// A saved plan and something that does not go with it: what is wrong.
+    /// Saved plan together with arguments that it excludes; the error message.
     Both(String),
 }
 
-/// What the arguments name, by what the files hold.
-pub(super) fn named_in(arguments: &ManifestArguments) -> Result<Named<'_>> {
+/// Finds out from the content of the files whether the arguments name manifests or a saved plan.
+pub(super) fn find_input(arguments: &ManifestArguments) -> Result<ApplyInput<'_>> {
     let ManifestArguments { manifests, sites, vars_files, vars } = arguments;
-    let is_one = |path: &&Utf8PathBuf| is_meant(path) && FileKind::of(path) != FileKind::Record;
-    let Some(path) = manifests.iter().find(is_one) else { return Ok(Named::Manifests) };
+    let is_one = |path: &&Utf8PathBuf| is_saved_plan(path) && FileKind::from_path(path) != FileKind::Record;
+    let Some(path) = manifests.iter().find(is_one) else { return Ok(ApplyInput::Manifests) };
     if manifests.len() > 1 {
-        return Ok(Named::Both(format!("`{path}` is a saved plan, which is applied by itself")));
+        return Ok(ApplyInput::Both(format!("the saved plan `{path}` can't be applied together with other files")));
     }
     let given = [("--site", sites.is_empty()), ("--vars", vars_files.is_empty()), ("--var", vars.is_empty())];
     Ok(match given.iter().find(|(_, is_empty)| !is_empty) {
-        Some((option, _)) => Named::Both(format!("`{path}` is a saved plan, which `{option}` can't change any more")),
-        None => Named::SavedPlan(path),
+        Some((option, _)) => ApplyInput::Both(format!("the saved plan `{path}` can't be combined with `{option}`")),
+        None => ApplyInput::SavedPlan(path),
     })
 }
 
-/// Says what is wrong with the arguments of `apply`, as the command line itself would.
+/// Prints an error about the arguments of `apply` in the form of clap's own.
 pub(super) fn wrong_usage(message: &str) -> Outcome {
     let mut cli = Cli::command();
     cli.build();
     if let Some(apply) = cli.find_subcommand_mut("apply") {
-        say_usage(apply.error(ErrorKind::ArgumentConflict, foreign_text::line(message)));
+        print_usage_error(apply.error(ErrorKind::ArgumentConflict, foreign_text::line(message)));
     }
     Outcome::WrongUsage
 }
 
-/// Whether a file is meant to be a saved plan. One that can't be read is for others to complain of.
-pub(super) fn is_meant(path: &Utf8Path) -> bool {
+/// Returns whether a file is a saved plan, even a damaged one. `false` if it can't be read: loading it as a manifest
+/// reports the error.
+pub(super) fn is_saved_plan(path: &Utf8Path) -> bool {
     start(path).is_some_and(|start| SavedPlan::looks_like_one(&start))
 }
 
-/// The first bytes of a file.
+/// Reads the first 512 bytes of a file.
 fn start(path: &Utf8Path) -> Option<Vec<u8>> {
     let mut start = Vec::new();
     limits::open(path).ok()?.take(512).read_to_end(&mut start).ok()?;
     Some(start)
 }
 
-/// Fails if a saved plan would take the place of anything but a saved plan, whole or not, or an empty file.
+/// Fails unless `path` is free, empty, or a saved plan, even a damaged one.
 pub(super) fn refuse_to_replace(path: &Utf8Path) -> Result<()> {
     let is_one = |start: Vec<u8>| start.is_empty() || String::from_utf8_lossy(&start).contains("\"plan-version\"");
     open::refuse_link(path)?;
     if fs::symlink_metadata(path).is_err() || start(path).is_some_and(is_one) {
         return Ok(());
     }
-    Err(Error::new(format!("`{path}` is there already, and is no saved plan"))
-        .help("save it under another name, or move what is there away"))
+    Err(Error::new(format!("`{path}` exists and is not a saved plan"))
+        .help("choose another name, or move the file away"))
 }
 
 /// Saves a plan.
@@ -94,12 +95,14 @@ pub(super) fn load(path: &Utf8Path) -> Result<SavedPlan> {
     let mut files = saved.manifests.iter().map(|of| &of.manifest).chain(&saved.vars_files);
     match files.find(|file| !file.exists()) {
         None => Ok(saved),
-        Some(file) => Err(Error::new(format!("`{file}`, which the saved plan `{path}` was made with, is not there"))
-            .help("apply it in the folder that it was made in, or in the same folder of another checkout")),
+        Some(file) => {
+            Err(Error::new(format!("the saved plan `{path}` was made with `{file}`, which does not exist here"))
+                .help("apply it in the folder it was made in, or in the same folder of another checkout"))
+        }
     }
 }
 
-/// What a saved plan was asked with.
+/// Returns the arguments that a saved plan was made with.
 pub(super) fn arguments(saved: &SavedPlan) -> ManifestArguments {
     let manifests: Vec<Utf8PathBuf> = saved.manifests.iter().map(|of| of.manifest.clone()).collect();
     let SavedPlan { sites, vars_files, vars, .. } = saved;

@@ -1,5 +1,6 @@
-//! Where a command speaks: data to standard output, all else to standard error, as wide and as colourful as the
-//! terminal takes it. All of it passes [`foreign_text`] here or on a [`Page`], so nothing else is ever printed raw.
+//! Output of commands: data to standard output, everything else to standard error, in the width and colours of the
+//! terminal. All text is escaped by [`foreign_text`], here or in [`Page`], so that names in foreign files can't control
+//! the terminal.
 
 use std::io::{self, IsTerminal, Write};
 use std::sync::Arc;
@@ -13,42 +14,41 @@ use super::{Outcome, bar, signals};
 use crate::error::{Error, Result};
 use crate::foreign_text;
 use crate::problem::{Problem, Problems};
-use crate::progress::{Audience, Progress};
-use crate::report::{self, Look, Page};
+use crate::progress::{Progress, ProgressReporter};
+use crate::report::{self, Page, TextStyle};
 use crate::write;
 
-/// Standard output and standard error, and what they can show.
+/// Standard output and standard error of the process, with their widths and colours.
 #[derive(Clone)]
 pub(super) struct Screen {
-    /// Whether the user asked for JSON.
+    /// `true` with `--json`.
     pub json: bool,
-    look: Look,
+    style: TextStyle,
     is_terminal: bool,
-    /// The columns of standard output and of standard error, where they are known.
+    /// Columns of standard output and standard error, if known.
     widths: [Option<usize>; 2],
     progress: Arc<Progress>,
-    /// Set once anything was printed as data.
+    /// Set once anything was written to standard output.
     has_data: Arc<AtomicBool>,
 }
 
-/// Text in lines that would be narrower than this is for the terminal to break.
+/// Minimum columns of a line; in narrower terminals, the terminal breaks lines.
 const MIN_WIDTH: usize = 40;
-/// Problems are not wider than this.
+/// Maximum columns of problems.
 const MAX_WIDTH: usize = 120;
 
-/// The lines of a page, broken where it is known how wide they may be.
+/// Returns the lines of a page, wrapped if the width is known.
 fn in_width(page: &Page, width: Option<usize>) -> String {
     width.map_or_else(|| page.to_string(), |width| page.wrapped(width))
 }
 
-/// Writes to standard error.
-fn say_raw(text: &str) {
-    // Nobody is left to tell when standard error is closed.
+/// Writes to standard error. Errors are ignored: there is no other place to report them.
+fn write_stderr(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }
 
-/// Says what is wrong with the command line. Of what it quotes, nothing controls the terminal.
-pub(super) fn say_usage(mut error: clap::Error) {
+/// Prints an error of the command line, with control characters in quoted arguments escaped.
+pub(super) fn print_usage_error(mut error: clap::Error) {
     let quoted = error.context().filter_map(|(kind, value)| match value {
         ContextValue::String(text) => {
             Some((kind, foreign_text::line(text).into_owned())).filter(|(_, safe)| safe != text)
@@ -57,47 +57,47 @@ pub(super) fn say_usage(mut error: clap::Error) {
     });
     for (kind, safe) in quoted.collect::<Vec<_>>() {
         error.insert(kind, ContextValue::String(safe));
-        // Tips quote the same, in a form that can't be looked into.
+        // Suggestions quote the argument too, as styled text that can't be escaped here.
         error.remove(ContextKind::Suggested);
     }
     let text = error.render().to_string();
     match foreign_text::lines(&text) {
-        // In colour, if there may be any.
+        // clap decides on colours itself.
         safe if safe == text => drop(error.print()),
-        safe => say_raw(&safe),
+        safe => write_stderr(&safe),
     }
 }
 
 impl Screen {
-    /// The screen of this process.
-    pub fn of_process(json: bool) -> Self {
+    /// Returns the screen of this process.
+    pub fn for_process(json: bool) -> Self {
         let is_terminal = io::stderr().is_terminal();
         let is_set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let is_dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        // As in the help: of what is no terminal, COLUMNS says how wide it is.
+        // Without a terminal, COLUMNS sets the width, as it does for the help.
         let columns = || std::env::var("COLUMNS").ok()?.parse::<usize>().ok();
         let of = |size: Option<(Width, Height)>| size.map(|(width, _)| usize::from(width.0)).or_else(columns);
         let widths = [of(terminal_size_of(io::stdout())), of(terminal_size_of(io::stderr()))];
         let widths = widths.map(|width| width.map(|width| width.max(MIN_WIDTH)));
-        let look = Look {
+        let style = TextStyle {
             colour: is_terminal && !is_dumb && !is_set("NO_COLOR"),
             unicode: !is_dumb,
-            width: widths[1].unwrap_or(Look::default().width).min(MAX_WIDTH),
+            width: widths[1].unwrap_or(TextStyle::default().width).min(MAX_WIDTH),
         };
-        Self { json, look, is_terminal, widths, progress: Arc::default(), has_data: Arc::default() }
+        Self { json, style, is_terminal, widths, progress: Arc::default(), has_data: Arc::default() }
     }
 
-    /// How far the command has come.
+    /// Returns the progress of the command.
     pub fn progress(&self) -> &Arc<Progress> {
         &self.progress
     }
 
-    /// The columns of standard output, where they are known.
+    /// Returns the columns of standard output, if known.
     pub fn width(&self) -> Option<usize> {
         self.widths[0]
     }
 
-    /// Writes to standard output. A reader that has seen enough is no failure.
+    /// Writes to standard output. A closed pipe is not an error.
     fn write_data(&self, text: &str) -> Result<Outcome> {
         self.has_data.store(true, Ordering::Relaxed);
         let mut out = io::stdout().lock();
@@ -109,97 +109,97 @@ impl Screen {
         }
     }
 
-    /// Prints data for people.
-    pub fn data(&self, page: &Page) -> Result<Outcome> {
+    /// Prints a page to standard output.
+    pub fn print_page(&self, page: &Page) -> Result<Outcome> {
         self.write_data(&in_width(page, self.widths[0]))
     }
 
-    /// Prints a document in a language of its own, such as TOML or SVG. What is foreign in it is escaped as that language
-    /// does it; what is not is shown as an escape.
-    pub fn document(&self, text: &str) -> Result<Outcome> {
+    /// Prints a document, such as TOML or SVG. Foreign text in it must be escaped in its own syntax; any control character
+    /// left is replaced.
+    pub fn print_document(&self, text: &str) -> Result<Outcome> {
         self.write_data(&foreign_text::lines(text))
     }
 
     /// Prints a value as JSON.
-    pub fn json(&self, value: &serde_json::Value) -> Result<Outcome> {
+    pub fn print_json(&self, value: &serde_json::Value) -> Result<Outcome> {
         self.write_data(&foreign_text::json(&format!("{value:#}\n")))
     }
 
-    /// Prints one of many values as a line of JSON.
-    pub fn json_line(&self, value: &serde_json::Value) -> Result<Outcome> {
+    /// Prints a value as one line of JSON, for commands that print several.
+    pub fn print_json_line(&self, value: &serde_json::Value) -> Result<Outcome> {
         self.write_data(&foreign_text::json(&format!("{value}\n")))
     }
 
-    /// Says a line.
-    pub fn say(&self, text: &str) {
-        self.say_page(&Page::of_line(text));
+    /// Prints a line to standard error.
+    pub fn status(&self, text: &str) {
+        self.status_page(&Page::of_line(text));
     }
 
-    /// Says lines.
-    pub fn say_page(&self, page: &Page) {
-        say_raw(&in_width(page, self.widths[1]));
+    /// Prints a page to standard error.
+    pub fn status_page(&self, page: &Page) {
+        write_stderr(&in_width(page, self.widths[1]));
     }
 
-    /// Says what is wrong with manifests, if anything is.
-    pub fn problems(&self, problems: &Problems) {
-        say_raw(&foreign_text::styled(&report::graphical(problems, self.look)));
+    /// Prints problems to standard error, if there are any.
+    pub fn print_problems(&self, problems: &Problems) {
+        write_stderr(&foreign_text::styled(&report::graphical(problems, self.style)));
     }
 
-    /// Says what is not as it should be, and goes on.
-    pub fn warning(&self, error: &Error) {
-        self.say_page(&report::warning(error));
+    /// Prints a warning.
+    pub fn print_warning(&self, error: &Error) {
+        self.status_page(&report::warning(error));
     }
 
-    /// Tells of the journal that a patch left beside a medium which is whole under its name.
-    pub fn tell_of_journal(&self, medium: &Utf8Path) {
+    /// Warns if an interrupted patch left its journal beside a medium.
+    pub fn warn_of_journal(&self, medium: &Utf8Path) {
         if write::has_journal(medium) {
-            self.warning(
+            self.print_warning(
                 &Error::new(format!(
-                    "the journal of a patch is beside `{medium}`, which has its name and is read as it is"
+                    "an interrupted patch left its journal beside `{medium}`; the medium is read as it is"
                 ))
-                .help("`tsmedia apply MANIFEST`, with the manifest that makes the medium, removes the journal"),
+                .help("run `tsmedia apply` with the manifest of the medium to finish or undo the patch"),
             );
         }
     }
 
-    /// Says why the command failed.
-    pub fn error(&self, error: &Error) {
-        self.say_page(&report::failure(error));
+    /// Prints an error with its causes and help.
+    pub fn print_error(&self, error: &Error) {
+        self.status_page(&report::failure(error));
     }
 
-    /// Says why the command failed, also as data if that was asked for and nothing was printed: who reads the JSON of a
-    /// command that failed finds an error in it.
-    pub fn failed(&self, error: &Error) {
-        self.error(error);
+    /// Prints the error that ends the command. With `--json` and no data printed yet, prints it as JSON too, so that
+    /// standard output is valid JSON.
+    pub fn print_failure(&self, error: &Error) {
+        self.print_error(error);
         if self.json && !self.has_data.load(Ordering::Relaxed) {
             let mut problems = Problems::default();
             problems.add(Problem::from(error));
-            let _ = self.json(&report::json(&problems));
+            let _ = self.print_json(&report::json(&problems));
         }
     }
 
-    /// From now on Ctrl-C, SIGTERM and SIGHUP ask for an end instead of making one.
-    pub fn heed_interrupt(&self) {
-        signals::heed(&self.progress);
+    /// Makes Ctrl-C, SIGTERM and SIGHUP cancel the work instead of killing the process.
+    pub fn catch_interrupts(&self) {
+        signals::catch(&self.progress);
     }
 
-    /// Whoever shows long deeds among others: where there is no bar, a line says what takes minutes.
-    pub fn audience(&self) -> Audience {
+    /// Returns a reporter that shows long-running work: as a bar on a terminal; elsewhere, as a line for work of minutes.
+    pub fn reporter(&self) -> ProgressReporter {
         let screen = self.clone();
-        Audience::new(move |doing, is_long, deed| {
+        ProgressReporter::new(move |doing, is_long, work| {
             if is_long && !screen.is_terminal {
-                screen.say(doing);
+                screen.status(doing);
             }
-            screen.watch(doing, deed);
+            screen.with_progress(doing, work);
         })
     }
 
-    /// Does a long deed, showing how far it has come. Ctrl-C asks it to stop.
-    pub fn watch<T>(&self, doing: &str, deed: impl FnOnce(&Progress) -> T) -> T {
-        self.heed_interrupt();
+    /// Runs `work` and shows its progress. Ctrl-C cancels it.
+    pub fn with_progress<T>(&self, doing: &str, work: impl FnOnce(&Progress) -> T) -> T {
+        self.catch_interrupts();
         self.progress.start(0);
         self.progress.on("");
-        let terminal = self.is_terminal.then(|| self.widths[1].unwrap_or(self.look.width));
-        bar::watch(doing, &self.progress, terminal, |line| self.say(line), deed)
+        let terminal = self.is_terminal.then(|| self.widths[1].unwrap_or(self.style.width));
+        bar::with_bar(doing, &self.progress, terminal, |line| self.status(line), work)
     }
 }

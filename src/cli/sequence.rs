@@ -1,12 +1,13 @@
-//! `tsmedia sequence`: task sequences of the console as files of a repository, and back.
+//! `tsmedia sequence`: imports, exports and draws task sequences.
 
-mod entries;
 mod import;
+mod manifest_entries;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Args, Subcommand};
 
 use super::file_kind;
+use super::help::{MANIFEST, SEQUENCE_EXPORT, SEQUENCE_IMPORT, SEQUENCE_SHOW};
 use super::screen::Screen;
 use super::{Outcome, parse_var};
 use crate::error::{Error, Result};
@@ -20,16 +21,18 @@ use crate::sequence::{self, Sequence};
 use crate::write::{DiskOps, open, replace};
 
 #[derive(Debug, Subcommand)]
-pub(super) enum Command {
-    /// Make files of exported task sequences.
+pub(super) enum SequenceCommand {
+    /// Convert exported task sequences to TOML files.
     ///
-    /// Reads the `.zip` that the console exports, a ZIP archive of such files, `object.xml`, and the XML of one sequence,
-    /// in UTF-8, UTF-16 or the encoding that it declares. If an archive holds sequences that can't be read, the others
-    /// are imported, and the exit code is 1.
+    /// Reads the `.zip` that the console exports, a ZIP archive of such files, `object.xml`, the XML of one task sequence
+    /// (in UTF-8, UTF-16 or the encoding it declares), and deployment shares of the Microsoft Deployment Toolkit.
+    #[command(after_long_help = SEQUENCE_IMPORT)]
     Import(import::Arguments),
-    /// Make Configuration Manager's XML of a task sequence file.
+    /// Convert a task sequence file to Configuration Manager's XML.
+    #[command(after_long_help = SEQUENCE_EXPORT)]
     Export(ExportArguments),
-    /// Draw a task sequence: a tree, or a picture for a review.
+    /// Draw a task sequence as a tree, an SVG picture or a Mermaid chart.
+    #[command(after_long_help = SEQUENCE_SHOW)]
     Show(ShowArguments),
 }
 
@@ -37,10 +40,10 @@ pub(super) enum Command {
 pub(super) struct ExportArguments {
     #[command(flatten)]
     file: FileArguments,
-    /// The file to write.
+    /// File to write; by default, standard output.
     #[arg(short, long, value_name = "OUT.XML")]
     out: Option<Utf8PathBuf>,
-    /// Replace a file that is there.
+    /// Replace an existing file.
     #[arg(long)]
     force: bool,
 }
@@ -49,45 +52,45 @@ pub(super) struct ExportArguments {
 pub(super) struct ShowArguments {
     #[command(flatten)]
     file: FileArguments,
-    /// Draw it as a picture (SVG).
+    /// Print a picture (SVG).
     #[arg(long, conflicts_with = "mermaid")]
     svg: bool,
-    /// Draw it as a flow chart in the language of Mermaid.
+    /// Print a flow chart for Mermaid.
     #[arg(long)]
     mermaid: bool,
 }
 
-/// A task sequence file, and what its templates know.
+// No doc comment: clap would take it for the description of the commands that flatten this.
 #[derive(Debug, Args)]
 pub(super) struct FileArguments {
-    /// The task sequence file.
+    /// Task sequence file.
     #[arg(value_name = "FILE")]
     pub file: Utf8PathBuf,
-    /// The site that templates are rendered for.
-    #[arg(long, value_name = "CODE")]
+    /// Site whose values templates use.
+    #[arg(long, value_name = "CODE", help_heading = MANIFEST)]
     pub site: Option<String>,
-    /// A TOML file of template values.
-    #[arg(long = "vars", value_name = "FILE")]
+    /// TOML file with template values; repeat for several.
+    #[arg(long = "vars", value_name = "FILE", help_heading = MANIFEST)]
     pub vars_files: Vec<Utf8PathBuf>,
-    /// A template value, nearer than those of any file.
-    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_var)]
+    /// Template value; takes precedence over files.
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_var, help_heading = MANIFEST)]
     pub vars: Vec<(String, String)>,
 }
 
-pub(super) fn run(command: &Command, screen: &Screen) -> Result<Outcome> {
+pub(super) fn run(command: &SequenceCommand, screen: &Screen) -> Result<Outcome> {
     match command {
-        Command::Import(arguments) => import::run(arguments, screen),
-        Command::Export(arguments) => export(arguments, screen),
-        Command::Show(arguments) => show(arguments, screen),
+        SequenceCommand::Import(arguments) => import::run(arguments, screen),
+        SequenceCommand::Export(arguments) => export(arguments, screen),
+        SequenceCommand::Show(arguments) => show(arguments, screen),
     }
 }
 
-/// Reads a task sequence file. Nothing if something is wrong with it, which has been said.
+/// Reads a task sequence file; `None` if it has errors, which were printed.
 pub(super) fn read(arguments: &FileArguments, screen: &Screen) -> Result<Option<Sequence>> {
-    read_noting(arguments, &mut Inputs::default(), screen)
+    read_with_inputs(arguments, &mut Inputs::default(), screen)
 }
 
-fn read_noting(arguments: &FileArguments, inputs: &mut Inputs, screen: &Screen) -> Result<Option<Sequence>> {
+fn read_with_inputs(arguments: &FileArguments, inputs: &mut Inputs, screen: &Screen) -> Result<Option<Sequence>> {
     file_kind::expect_sequence(&arguments.file)?;
     let mut problems = Problems::default();
     let options = manifest::Options {
@@ -99,50 +102,52 @@ fn read_noting(arguments: &FileArguments, inputs: &mut Inputs, screen: &Screen) 
     let sequence = task_sequence::read_standalone(&arguments.file, &options, &mut problems, inputs)?;
     manifest::warn_unused_vars(&options, &mut problems);
     if problems.has_errors() && screen.json {
-        screen.json(&report::json(&problems))?;
+        screen.print_json(&report::json(&problems))?;
     } else {
-        screen.problems(&problems);
+        screen.print_problems(&problems);
     }
     Ok(sequence)
 }
 
-/// Fails if a file is there that may not be replaced.
+/// Fails if the file exists, unless `force` is set.
 fn refuse_existing(path: &Utf8Path, force: bool) -> Result<()> {
     open::refuse_link(path)?;
     if !force && path.symlink_metadata().is_ok() {
-        return Err(Error::new(format!("`{path}` is there already")).help("move it away, or replace it with `--force`"));
+        return Err(Error::new(format!("`{path}` already exists")).help("move it away, or replace it with `--force`"));
     }
     Ok(())
 }
 
-/// Writes a file whole or not at all. A file that is there stays, unless it may be replaced.
-fn put(path: &Utf8Path, text: &str, force: bool) -> Result<()> {
+/// Writes a file atomically; replaces an existing one only with `force`.
+fn write_file(path: &Utf8Path, text: &str, force: bool) -> Result<()> {
     refuse_existing(path, force)?;
     replace(&DiskOps::default(), path, text.as_bytes())
 }
 
 fn show(arguments: &ShowArguments, screen: &Screen) -> Result<Outcome> {
-    let Some(sequence) = read(&arguments.file, screen)? else { return Ok(Outcome::Wrong) };
+    let Some(sequence) = read(&arguments.file, screen)? else { return Ok(Outcome::ProblemsFound) };
     match (arguments.svg, arguments.mermaid) {
-        (true, _) => screen.document(&report::sequence::svg(&sequence)),
-        (_, true) => screen.document(&report::sequence::mermaid(&sequence)),
-        _ if screen.json => screen.json(&report::sequence::tree_json(&sequence)),
-        _ => screen.data(&report::sequence::tree(&sequence)),
+        (true, _) => screen.print_document(&report::sequence::svg(&sequence)),
+        (_, true) => screen.print_document(&report::sequence::mermaid(&sequence)),
+        _ if screen.json => screen.print_json(&report::sequence::tree_json(&sequence)),
+        _ => screen.print_page(&report::sequence::tree(&sequence)),
     }
 }
 
 fn export(arguments: &ExportArguments, screen: &Screen) -> Result<Outcome> {
     let mut inputs = Inputs::default();
-    let Some(sequence) = read_noting(&arguments.file, &mut inputs, screen)? else { return Ok(Outcome::Wrong) };
+    let Some(sequence) = read_with_inputs(&arguments.file, &mut inputs, screen)? else {
+        return Ok(Outcome::ProblemsFound);
+    };
     let xml = sequence::xml::write(&sequence)?;
     let xml = foreign_text::xml(&xml);
     match &arguments.out {
         Some(path) => {
             refuse_input(path, &inputs)?;
-            put(path, &xml, arguments.force)?;
-            screen.say(&format!("wrote `{path}`: `{}`, {} bytes", sequence.name, xml.len()));
+            write_file(path, &xml, arguments.force)?;
+            screen.status(&format!("wrote `{path}`: `{}`, {} bytes", sequence.name, xml.len()));
             Ok(Outcome::Done)
         }
-        None => screen.document(&format!("{xml}\n")),
+        None => screen.print_document(&format!("{xml}\n")),
     }
 }

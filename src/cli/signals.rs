@@ -1,8 +1,8 @@
 //! Signals that end a run: Ctrl-C (SIGINT), SIGTERM and SIGHUP.
 //!
-//! The first one asks the work to stop, which cleans up after itself: an output that is being patched gets its name back.
-//! The second one ends the process at once. A signal that was ignored when the process started stays ignored, as
-//! `nohup` and shells that start jobs in the background mean it.
+//! The first signal cancels the work, which then cleans up: an output that is being patched gets its name back. The second
+//! one ends the process at once. Signals that were ignored when the process started stay ignored, for `nohup` and for
+//! shells that start background jobs.
 
 use std::fs;
 use std::io;
@@ -16,14 +16,14 @@ use signal_hook::flag;
 use super::INTERRUPTED;
 use crate::progress::Progress;
 
-/// From now on a signal asks the work to stop instead of ending the process.
-pub(super) fn heed(progress: &Progress) {
+/// Makes signals cancel the work instead of killing the process.
+pub(super) fn catch(progress: &Progress) {
     static HEEDED: Once = Once::new();
     HEEDED.call_once(|| {
         let ignored = ignored();
         for signal in [SIGINT, SIGTERM, SIGHUP] {
             if ignored >> (signal - 1) & 1 == 0 {
-                // Where it can't be handled, it ends the process as it always did.
+                // If registering fails, the signal keeps its default action and ends the process.
                 let _ = handle(signal, progress.cancel_flag());
             }
         }
@@ -31,19 +31,18 @@ pub(super) fn heed(progress: &Progress) {
 }
 
 fn handle(signal: i32, cancelled: Arc<AtomicBool>) -> io::Result<()> {
-    // In this order: the first signal finds the flag unset.
+    // Handlers run in the order of registration. The shutdown comes first, so that the first signal finds the flag unset.
     flag::register_conditional_shutdown(signal, i32::from(INTERRUPTED), Arc::clone(&cancelled))?;
     flag::register(signal, cancelled)?;
     Ok(())
 }
 
-/// Has a write beyond the limit of file sizes (`ulimit -f`) fail with an error, in place of a signal that ends the
-/// process without a word.
+/// Makes writes beyond the file size limit (`ulimit -f`) fail with an error. By default, SIGXFSZ kills the process.
 pub(super) fn survive_file_size_limit() {
     let _ = flag::register(SIGXFSZ, Arc::default());
 }
 
-/// The signals that are ignored, the lowest bit for signal 1 (`proc_pid_status(5)`).
+/// Returns the mask of ignored signals; bit 0 is signal 1 (`proc_pid_status(5)`).
 fn ignored() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,9 +1,10 @@
-//! `tsmedia simulate`: runs a task sequence, or the one of a manifest, without a target.
+//! `tsmedia simulate`: runs task sequences on computers described by fact files.
 
 use camino::Utf8PathBuf;
 use clap::Args;
 
 use super::file_kind::{self, FileKind};
+use super::help::MANIFEST;
 use super::screen::Screen;
 use super::{Outcome, parse_var, project};
 use crate::error::{Error, Result};
@@ -16,57 +17,35 @@ use crate::resolve::Resolver;
 use crate::sequence::{self, Sequence};
 use crate::simulate::{self, FactFile, Medium, Trace, Unmet, simulate};
 
-const AFTER_HELP: &str = "\
-Of a manifest, the task sequence of each site is run: from a medium of its kind, with
-its variables and its content. Secrets are not read.
-
-A fact file says what the computer is and how steps end; beside a sequence file, also
-what the sequence is started from. A step is marked `?` if the facts do not tell whether
-it runs, and names the fact to add; the run goes on without it.
-
-  facts-version = 1
-  media = \"stand-alone\"
-  firmware = \"uefi\"
-
-  [[step]]
-  name = \"Install VPN\"
-  exit-codes = [1]
-
-  [expect]
-  result = \"failure\"
-
-Where something is expected and does not come, the command fails with exit code 1.";
-
 #[derive(Debug, Args)]
-#[command(after_help = AFTER_HELP)]
 pub(super) struct Arguments {
-    /// The manifest, or a sequence file by itself.
+    /// Manifest, or a task sequence file.
     #[arg(value_name = "FILE", default_value = DEFAULT_MANIFEST)]
     file: Utf8PathBuf,
-    /// A fact file (repeat it for several computers).
+    /// Fact file; repeat for several computers.
     #[arg(long = "facts", value_name = "FILE", required = true)]
     facts: Vec<Utf8PathBuf>,
-    /// Show what becomes of each step in each run as a table, in place of the runs.
+    /// Print one table with a row for each step and a column for each run.
     #[arg(long)]
     matrix: bool,
-    /// Only this site of the manifest; what templates of a sequence file know as `site.code`.
-    #[arg(long, value_name = "CODE")]
+    /// Only this site of the manifest; for a task sequence file, the value of `site.code`.
+    #[arg(long, value_name = "CODE", help_heading = MANIFEST)]
     site: Option<String>,
-    /// A TOML file of template values.
-    #[arg(long = "vars", value_name = "FILE")]
+    /// TOML file with template values; repeat for several.
+    #[arg(long = "vars", value_name = "FILE", help_heading = MANIFEST)]
     vars_files: Vec<Utf8PathBuf>,
-    /// A template value, nearer than those of any file.
-    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_var)]
+    /// Template value; takes precedence over files.
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_var, help_heading = MANIFEST)]
     vars: Vec<(String, String)>,
 }
 
-/// A sequence by the facts about a computer.
-struct Run {
+/// Simulated run of a task sequence on one computer.
+struct SimulatedRun {
     name: String,
     site: Option<String>,
     sequence: String,
     trace: Trace,
-    /// Whether the facts expect something of it.
+    /// `true` if the fact file states expectations.
     is_test: bool,
     unmet: Vec<Unmet>,
 }
@@ -78,24 +57,25 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         file_kind::expect(facts, &[FileKind::Facts, FileKind::OtherToml], "a fact file")?;
     }
     let mut problems = Problems::default();
-    // What can't be read is complained of where it is read.
-    let is_sequence = sequence::is_sequence_file(&arguments.file);
-    let runs = if is_sequence { of_sequence(arguments, &mut problems) } else { of_manifest(arguments, &mut problems) };
+    // A file that can't be read counts as a manifest, and loading it reports the error.
+    let is_sequence = sequence::is_one_at(&arguments.file);
+    let runs =
+        if is_sequence { run_sequence(arguments, &mut problems) } else { run_manifest(arguments, &mut problems) };
     problems.drop_notes();
     if problems.has_errors() && screen.json {
-        screen.json(&report::json(&problems))?;
+        screen.print_json(&report::json(&problems))?;
     } else {
-        screen.problems(&problems);
+        screen.print_problems(&problems);
     }
     let runs = runs?;
     if problems.has_errors() {
-        return Ok(Outcome::Wrong);
+        return Ok(Outcome::ProblemsFound);
     }
-    say(&runs, arguments.matrix, screen)
+    print_runs(&runs, arguments.matrix, screen)
 }
 
-/// The runs of a sequence file by itself.
-fn of_sequence(arguments: &Arguments, problems: &mut Problems) -> Result<Vec<Run>> {
+/// Runs a task sequence file once for each fact file.
+fn run_sequence(arguments: &Arguments, problems: &mut Problems) -> Result<Vec<SimulatedRun>> {
     let mut inputs = Inputs::default();
     let sequence = task_sequence::read_standalone(&arguments.file, &arguments.options(), problems, &mut inputs)?;
     let files = arguments.read_facts(problems, &mut inputs)?;
@@ -104,20 +84,20 @@ fn of_sequence(arguments: &Arguments, problems: &mut Problems) -> Result<Vec<Run
         files.iter().for_each(|file| simulate::check_names(&[sequence], file, problems));
     }
     let Some(sequence) = sequence.filter(|_| !problems.has_errors()) else { return Ok(Vec::new()) };
-    unlike_names(&files)?;
-    Ok(files.iter().zip(&media).map(|(file, medium)| Run::new(&sequence, None, file, medium)).collect())
+    check_unique_names(&files)?;
+    Ok(files.iter().zip(&media).map(|(file, medium)| SimulatedRun::new(&sequence, None, file, medium)).collect())
 }
 
-/// The runs of a manifest: of each site by each fact file.
-fn of_manifest(arguments: &Arguments, problems: &mut Problems) -> Result<Vec<Run>> {
+/// Runs the task sequence of each site of a manifest once for each fact file.
+fn run_manifest(arguments: &Arguments, problems: &mut Problems) -> Result<Vec<SimulatedRun>> {
     let mut inputs = Inputs::default();
     let path = &arguments.file;
     let loaded = manifest::load_with_inputs(path, &arguments.options(), problems, &mut inputs)?;
     let rendered = match loaded {
         Loaded::Media(rendered) => rendered,
         Loaded::Captures(_) => {
-            return Err(Error::new(format!("`{path}` captures, and has no task sequence to simulate"))
-                .help("name the manifest of a medium, or a sequence file"));
+            return Err(Error::new(format!("`{path}` describes captures, which have no task sequence"))
+                .help("name the manifest of a medium, or a task sequence file"));
         }
     };
     let files = arguments.read_facts(problems, &mut inputs)?;
@@ -143,11 +123,11 @@ fn of_manifest(arguments: &Arguments, problems: &mut Problems) -> Result<Vec<Run
             let Some(medium) = simulate::medium_of_manifest(rendered, supplied.as_ref(), file, problems) else {
                 continue;
             };
-            runs.push(Run::new(sequence, rendered.site.clone(), file, &medium));
+            runs.push(SimulatedRun::new(sequence, rendered.site.clone(), file, &medium));
         }
     }
     if !problems.has_errors() {
-        unlike_names(&files)?;
+        check_unique_names(&files)?;
     }
     Ok(runs)
 }
@@ -155,19 +135,19 @@ fn of_manifest(arguments: &Arguments, problems: &mut Problems) -> Result<Vec<Run
 fn no_sequence(rendered: &Rendered) -> Error {
     let path = &rendered.path;
     match rendered.manifest.media.kind {
-        Kind::Bootable => Error::new(format!("`{path}` makes bootable media, which carry no task sequence"))
-            .help("name the sequence file, and say `media = \"bootable\"` in the fact file"),
-        _ => Error::new(format!("`{path}` names no task sequence"))
-            .help("add `[task-sequence]` with `file = \"sequences/deploy.toml\"`, or name the sequence file"),
+        Kind::Bootable => Error::new(format!("`{path}` builds bootable media, which contain no task sequence"))
+            .help("name the task sequence file, and set `media = \"bootable\"` in the fact file"),
+        _ => Error::new(format!("`{path}` has no task sequence"))
+            .help("add `[task-sequence]` with `file = \"sequences/deploy.toml\"`, or name the task sequence file"),
     }
 }
 
-fn unlike_names(files: &[FactFile]) -> Result<()> {
+fn check_unique_names(files: &[FactFile]) -> Result<()> {
     let names: Vec<_> = files.iter().map(|file| &file.facts.name).collect();
     match names.iter().enumerate().find_map(|(at, name)| names[..at].contains(name).then_some(name)) {
         Some(twice) => {
             let name = twice.as_deref().unwrap_or_default();
-            Err(Error::new(format!("two fact files are called `{name}`")).help("give one of them another `name`"))
+            Err(Error::new(format!("two fact files have the name `{name}`")).help("change `name` in one of them"))
         }
         None => Ok(()),
     }
@@ -188,7 +168,7 @@ impl Arguments {
     }
 }
 
-impl Run {
+impl SimulatedRun {
     fn new(sequence: &Sequence, site: Option<String>, file: &FactFile, medium: &Medium) -> Self {
         let trace = simulate(sequence, &file.facts, medium);
         let unmet = file.facts.expect.as_ref().map(|expect| expect.unmet(&trace)).unwrap_or_default();
@@ -197,7 +177,7 @@ impl Run {
         Self { name, site, sequence: sequence.name.clone(), trace, is_test, unmet }
     }
 
-    /// What it is called in texts.
+    /// Returns the name with the site.
     fn title(&self) -> String {
         match &self.site {
             Some(site) => format!("{} ({site})", self.name),
@@ -206,19 +186,19 @@ impl Run {
     }
 }
 
-fn say(runs: &[Run], as_matrix: bool, screen: &Screen) -> Result<Outcome> {
-    let titles: Vec<_> = runs.iter().map(Run::title).collect();
+fn print_runs(runs: &[SimulatedRun], as_matrix: bool, screen: &Screen) -> Result<Outcome> {
+    let titles: Vec<_> = runs.iter().map(SimulatedRun::title).collect();
     if screen.json {
-        let json = |run: &Run| {
+        let json = |run: &SimulatedRun| {
             let mut json = simulated::trace_json(&run.name, &run.trace, &run.unmet);
             json["site"] = run.site.clone().into();
             json["sequence"] = run.sequence.clone().into();
             json
         };
-        screen.json(&serde_json::json!({ "runs": runs.iter().map(json).collect::<Vec<_>>() }))?;
+        screen.print_json(&serde_json::json!({ "runs": runs.iter().map(json).collect::<Vec<_>>() }))?;
     } else if as_matrix {
         let traces: Vec<_> = runs.iter().map(|run| &run.trace).collect();
-        screen.data(&simulated::matrix(&titles, &traces, screen.width()))?;
+        screen.print_page(&simulated::matrix(&titles, &traces, screen.width()))?;
     } else {
         let mut page = Page::default();
         for (n, (title, run)) in titles.iter().zip(runs).enumerate() {
@@ -227,19 +207,19 @@ fn say(runs: &[Run], as_matrix: bool, screen: &Screen) -> Result<Outcome> {
             }
             page.append(simulated::trace(title, &run.trace));
         }
-        screen.data(&page)?;
+        screen.print_page(&page)?;
     }
     let n_unmet = runs.iter().filter(|run| !run.unmet.is_empty()).count();
     if n_unmet == 0 {
         let n_tests = runs.iter().filter(|run| run.is_test).count();
         if n_tests > 0 {
-            screen.say(&format!("{} as expected", report::counted(n_tests, "run")));
+            screen.status(&format!("{} as expected", report::counted(n_tests, "run")));
         }
         return Ok(Outcome::Done);
     }
     if !screen.json {
         let unmet = titles.iter().zip(runs).filter(|(_, run)| !run.unmet.is_empty());
-        unmet.for_each(|(title, run)| screen.say_page(&simulated::unmet(title, &run.unmet)));
+        unmet.for_each(|(title, run)| screen.status_page(&simulated::unmet(title, &run.unmet)));
     }
-    Ok(Outcome::Wrong)
+    Ok(Outcome::ProblemsFound)
 }

@@ -1,9 +1,10 @@
-//! `tsmedia verify`: every byte of a medium against the digests that it carries, and against its manifest.
+//! `tsmedia verify`: checks media against the digests they carry, and against their manifest.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 
 use super::file_kind;
+use super::help::MANIFEST;
 use super::project;
 use super::screen::Screen;
 use super::{ManifestArguments, Outcome, parse_var};
@@ -22,34 +23,34 @@ use crate::write::{self, WriteOptions};
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
-    /// The medium, or the discs of a set.
+    /// Medium, or the discs of a media set.
     #[arg(required = true, value_name = "MEDIUM")]
     media: Vec<Utf8PathBuf>,
-    /// Check it against this manifest as well.
-    #[arg(long, value_name = "MANIFEST")]
+    /// Also compare the medium with this manifest.
+    #[arg(long, value_name = "MANIFEST", help_heading = MANIFEST)]
     manifest: Option<Utf8PathBuf>,
-    /// A revocation list of Secure Boot: boot programs that it names are faults.
+    /// Secure Boot revocation list (DBX); boot programs on it are faults.
     #[arg(long, value_name = "FILE")]
     dbx: Option<Utf8PathBuf>,
-    /// Which site of the manifest, if not the one that the medium names.
-    #[arg(long, value_name = "CODE", requires = "manifest")]
+    /// Site of the manifest, if not the one the medium names.
+    #[arg(long, value_name = "CODE", requires = "manifest", help_heading = MANIFEST)]
     site: Option<String>,
-    /// A TOML file of template values.
-    #[arg(long = "vars", value_name = "FILE", requires = "manifest")]
+    /// TOML file with template values; repeat for several.
+    #[arg(long = "vars", value_name = "FILE", requires = "manifest", help_heading = MANIFEST)]
     vars_files: Vec<Utf8PathBuf>,
-    /// A template value, nearer than those of any file.
-    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_var, requires = "manifest")]
+    /// Template value; takes precedence over files.
+    #[arg(long = "var", value_name = "NAME=VALUE", value_parser = parse_var, requires = "manifest", help_heading = MANIFEST)]
     vars: Vec<(String, String)>,
 }
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let project = match &arguments.manifest {
         None => None,
-        Some(manifest) => match project::load(&of_manifest(arguments, manifest), screen)? {
-            None => return Ok(Outcome::Wrong),
+        Some(manifest) => match project::load(&manifest_arguments(arguments, manifest), screen)? {
+            None => return Ok(Outcome::ProblemsFound),
             Some(projects) => {
                 for project in &projects {
-                    project.refuse_captures("only media are checked against their manifest")?;
+                    project.refuse_captures("only media can be verified against a manifest")?;
                 }
                 projects.into_iter().next()
             }
@@ -65,72 +66,72 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         }
         if !screen.json {
             for fault in &verified.faults {
-                screen.data(&report::fault(fault))?;
+                screen.print_page(&report::fault(fault))?;
             }
-            say(&verified, path, arguments.manifest.as_deref(), screen);
+            print_verdict(&verified, path, arguments.manifest.as_deref(), screen);
         }
         all.push((path.to_string(), verified));
     }
     let mut is_sound = all.iter().all(|(_, verified)| verified.faults.is_empty());
     match &all[..] {
-        [(_, verified)] if screen.json => return ended(is_sound, screen.json(&report::verified_json(verified))),
+        [(_, verified)] if screen.json => {
+            return exit_outcome(is_sound, screen.print_json(&report::verified_json(verified)));
+        }
         [_] => {}
         several => {
             let faults =
-                set::check(&several.iter().map(|(path, it)| (path.clone(), said_disc(it))).collect::<Vec<_>>());
+                set::check(&several.iter().map(|(path, it)| (path.clone(), disc_of_set(it))).collect::<Vec<_>>());
             is_sound &= faults.is_empty();
             if screen.json {
                 let media: Vec<_> = several.iter().map(|(path, verified)| (path.clone(), verified)).collect();
-                return ended(is_sound, screen.json(&report::set_json(&media, &faults)));
+                return exit_outcome(is_sound, screen.print_json(&report::set_json(&media, &faults)));
             }
-            say_of_sets(&all, &faults, screen)?;
+            print_sets(&all, &faults, screen)?;
         }
     }
-    Ok(if is_sound { Outcome::Done } else { Outcome::Wrong })
+    Ok(if is_sound { Outcome::Done } else { Outcome::ProblemsFound })
 }
 
-fn ended(is_sound: bool, said: Result<Outcome>) -> Result<Outcome> {
-    said.map(|said| if is_sound { said } else { Outcome::Wrong })
+fn exit_outcome(is_sound: bool, printed: Result<Outcome>) -> Result<Outcome> {
+    printed.map(|outcome| if is_sound { outcome } else { Outcome::ProblemsFound })
 }
 
-/// The revocation list in a file; nothing is revoked where there is none.
+/// Reads the revocation list; an empty one if no file is given.
 fn revocations(dbx: Option<&Utf8Path>) -> Result<Revocations> {
     let Some(path) = dbx else { return Ok(Revocations::default()) };
     let bytes = limits::read(path, limits::MAX_REVOCATIONS_LEN).map_err(|error| Error::io("reading", path, error))?;
     Revocations::parse(&bytes).map_err(|why| {
-        Error::new(format!("`{path}` is no revocation list of Secure Boot: {why}"))
-            .help("name a `DBXUpdate.bin` of Microsoft's `secureboot_objects`, or the variable `dbx` of a computer")
+        Error::new(format!("`{path}` is not a Secure Boot revocation list: {why}"))
+            .help("name a `DBXUpdate.bin` from Microsoft's `secureboot_objects`, or the `dbx` variable of a computer")
     })
 }
 
 fn read(path: &Utf8Path, revocations: &Revocations, screen: &Screen) -> Result<Verified> {
     let mut image = device::open(path)?;
-    screen.tell_of_journal(path);
-    let failed = |error| Error::io("looking at", path, error);
+    screen.warn_of_journal(path);
+    let failed = |error| Error::io("reading", path, error);
     let before = image.version().map_err(failed)?;
-    let verified: Result<Verified> = screen.watch(&format!("verifying {path}"), |progress| {
+    let verified: Result<Verified> = screen.with_progress(&format!("verifying {path}"), |progress| {
         let parsed = ParsedMedium::read(&mut image)?;
         let mut verified = verify(&mut image, &Listing::from(&parsed), progress)?;
         programs::add(&mut verified, &mut image, &parsed, revocations);
         Ok(verified)
     });
-    // What was read of a medium that is being patched is neither the old one nor the new one.
+    // While a medium is patched, reading it gives neither the old nor the new one, so faults would be wrong.
     if image.version().map_err(failed)? != before {
-        let doing = if write::has_journal(path) { "patched" } else { "written" };
-        return Err(Error::new(format!(
-            "`{path}` is being {doing} by another process: it changed while it was verified"
-        ))
-        .of_kind(ErrorKind::Stale)
-        .help("verify it again when that process is done"));
+        let doing = if write::has_journal(path) { "patched" } else { "wrote to" };
+        return Err(Error::new(format!("another process {doing} `{path}` while it was being verified"))
+            .with_kind(ErrorKind::Stale)
+            .help("verify it again when that process has finished"));
     }
     verified.map_err(|error| Error::new(format!("verifying `{path}`")).because(error))
 }
 
-fn said_disc(verified: &Verified) -> Option<DiscOfSet> {
+fn disc_of_set(verified: &Verified) -> Option<DiscOfSet> {
     verified.medium.as_ref().and_then(MediumToml::disc)
 }
 
-fn of_manifest(arguments: &Arguments, manifest: &Utf8Path) -> ManifestArguments {
+fn manifest_arguments(arguments: &Arguments, manifest: &Utf8Path) -> ManifestArguments {
     ManifestArguments {
         manifests: vec![manifest.to_owned()],
         sites: arguments.site.iter().cloned().collect(),
@@ -139,91 +140,93 @@ fn of_manifest(arguments: &Arguments, manifest: &Utf8Path) -> ManifestArguments 
     }
 }
 
-/// Adds the faults that the medium has by its manifest.
+/// Adds the differences between the medium and its manifest to the faults.
 fn compare(verified: &mut Verified, project: &Project, screen: &Screen) -> Result<()> {
     let outputs: Vec<_> = project.media().map(|(_, output)| output).collect();
-    let output = meant(verified, &outputs)?;
+    let output = find_output(verified, &outputs)?;
     let mut store = project.open_store()?;
     let options = WriteOptions::default();
-    let wanted = screen.watch(&project.reading(), |progress| verify::wanted(output, &mut store, &options, progress))?;
-    // The verdict is none the worse for a cache that can't be written.
+    let wanted =
+        screen.with_progress(&project.reading(), |progress| verify::wanted(output, &mut store, &options, progress))?;
+    // Best effort: the result does not depend on the cache.
     let _ = store.save(&options.disk);
     let faults = verify::compare(verified, output, &wanted);
     verified.faults.extend(faults);
     Ok(())
 }
 
-/// The output that a medium should be: the only one, or that of its site and with its number.
-fn meant<'a>(verified: &Verified, outputs: &[&'a Output]) -> Result<&'a Output> {
-    fn site<'a>(mut said: impl Iterator<Item = (&'a str, &'a str)>) -> Option<&'a str> {
-        said.find(|(key, _)| *key == "site").map(|(_, value)| value)
+/// Finds the output of the manifest for a medium: the only one, or the one with its site and disc number.
+fn find_output<'a>(verified: &Verified, outputs: &[&'a Output]) -> Result<&'a Output> {
+    fn site<'a>(mut description: impl Iterator<Item = (&'a str, &'a str)>) -> Option<&'a str> {
+        description.find(|(key, _)| *key == "site").map(|(_, value)| value)
     }
     if let [output] = outputs {
         return Ok(output);
     }
-    let said = verified.medium.iter().flat_map(|medium| &medium.description);
-    let of_medium = site(said.map(|(key, value)| (key.as_str(), value.as_str())));
+    let description = verified.medium.iter().flat_map(|medium| &medium.description);
+    let of_medium = site(description.map(|(key, value)| (key.as_str(), value.as_str())));
     let of_output = |output: &Output| -> Option<String> {
         site(output.description.iter().map(|(key, value)| (*key, value.as_str()))).map(str::to_owned)
     };
     let of_site: Vec<_> = outputs.iter().filter(|output| of_output(output).as_deref() == of_medium).collect();
-    let number = said_disc(verified).map(|disc| disc.number);
+    let number = disc_of_set(verified).map(|disc| disc.number);
     let number_of = |output: &Output| output.disc.as_ref().map(|disc| disc.number);
     if let Some(found) = of_site.iter().find(|output| number_of(output) == number || of_site.len() == 1) {
         return Ok(found);
     }
+    // The site matches, so the number of the disc does not.
     if let Some(last) = of_site.iter().filter_map(|output| number_of(output)).max() {
         let medium = match number {
-            Some(number) => format!("the medium says that it is disc {number}"),
-            None => "the medium does not say that it is a disc of a set".into(),
+            Some(number) => format!("the medium is disc {number} of its set"),
+            None => "the medium is not a disc of a set".into(),
         };
-        let help = "build the set anew with `tsmedia apply`";
-        return Err(Error::new(format!("{medium}, and the manifest makes a set of {last} discs")).help(help));
+        let help = "rebuild the set with `tsmedia apply`";
+        return Err(Error::new(format!("{medium}, but the manifest builds a set of {last} discs")).help(help));
     }
     let sites: Vec<_> = outputs.iter().copied().filter_map(of_output).map(|site| format!("`{site}`")).collect();
     let medium = match of_medium {
-        Some(site) => format!("the medium says that it is for the site `{site}`"),
-        None => "the medium does not say for which site it is".into(),
+        Some(site) => format!("the medium is for the site `{site}`"),
+        None => "the medium does not name its site".into(),
     };
-    Err(Error::new(format!("{medium}, and the manifest is for {}", sites.join(", ")))
-        .help("say which one is meant, with `--site`"))
+    Err(Error::new(format!("{medium}, but the manifest is for {}", sites.join(", ")))
+        .help("choose a site with `--site`"))
 }
 
-fn say(verified: &Verified, path: &Utf8Path, manifest: Option<&Utf8Path>, screen: &Screen) {
+fn print_verdict(verified: &Verified, path: &Utf8Path, manifest: Option<&Utf8Path>, screen: &Screen) {
     for program in &verified.programs {
-        screen.say(&report::program_line(program));
+        screen.status(&report::program_line(program));
     }
     let files = report::counted(verified.files.len(), "file");
-    let disc = match said_disc(verified) {
+    let disc = match disc_of_set(verified) {
         Some(DiscOfSet { set, number, n_discs: None }) => format!(", disc {number} of the set {set}"),
         Some(DiscOfSet { set, number, .. }) => format!(", disc {number} of the set {set}, the last"),
         None => String::new(),
     };
     let n_differences = verified.faults.iter().filter(|fault| fault.is_difference()).count();
     let verdict = match verified.faults.len() - n_differences {
-        0 => format!("sound: all of {files} on `{path}` ({}){disc}", verified.label),
-        n => format!("not sound: {} with the {files} on `{path}`", report::counted(n, "fault")),
+        0 => format!("sound: `{path}` ({}), {files}{disc}", verified.label),
+        n => format!("not sound: `{path}`, {} in {files}", report::counted(n, "fault")),
     };
-    screen.say(&match (manifest, n_differences) {
+    screen.status(&match (manifest, n_differences) {
         (None, _) => verdict,
         (Some(_), 0) if !verified.faults.is_empty() => verdict,
-        (Some(manifest), 0) => format!("{verdict}, as `{manifest}` has it"),
-        (Some(manifest), n) => format!("{verdict}; not as `{manifest}` has it: {}", report::counted(n, "difference")),
+        (Some(manifest), 0) => format!("{verdict}; matches `{manifest}`"),
+        (Some(manifest), n) => format!("{verdict}; differs from `{manifest}`: {}", report::counted(n, "difference")),
     });
 }
 
-/// What is wrong with the sets that media are, or which of them are whole.
-fn say_of_sets(all: &[(String, Verified)], faults: &[SetFault], screen: &Screen) -> Result<()> {
+/// Prints the faults of media sets, or the sets that are complete.
+fn print_sets(all: &[(String, Verified)], faults: &[SetFault], screen: &Screen) -> Result<()> {
     for fault in faults {
-        screen.data(&report::set_fault(fault))?;
+        screen.print_page(&report::set_fault(fault))?;
     }
-    let discs: Vec<_> = all.iter().filter_map(|(_, verified)| said_disc(verified)).collect();
+    let discs: Vec<_> = all.iter().filter_map(|(_, verified)| disc_of_set(verified)).collect();
     if faults.is_empty() {
         for DiscOfSet { set, n_discs, .. } in discs.iter().filter(|disc| disc.n_discs.is_some()) {
-            screen.say(&format!("whole: {} of the set {set}", report::counted(n_discs.unwrap_or(0), "disc")));
+            screen.status(&format!("complete: {} of the set {set}", report::counted(n_discs.unwrap_or(0), "disc")));
         }
     } else {
-        screen.say(&format!("not a whole set: {}", report::counted(faults.len(), "fault")));
+        screen.status(&format!("incomplete set: {}", report::counted(faults.len(), "fault")));
     }
     Ok(())
 }

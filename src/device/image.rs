@@ -43,7 +43,7 @@ impl MediumFile {
         // A medium that is being patched in place is locked by that process.
         if let Err(TryLockError::WouldBlock) = file.try_lock_shared() {
             return Err(Error::new(format!("another process is writing `{path}`"))
-                .of_kind(ErrorKind::Locked)
+                .with_kind(ErrorKind::Locked)
                 .help("wait until it is done"));
         }
         let stat = Stat::from_metadata(&file.metadata().map_err(failed)?);

@@ -1,4 +1,5 @@
-//! A boot store as `bcdedit /enum all` shows it, and as data. What has no name is shown by its number and bytes.
+//! Prints a boot store (BCD) in the form of `bcdedit /enum all`, and as JSON. Elements without a known name are shown by
+//! their number and bytes.
 
 use serde_json::{Value as Json, json};
 
@@ -7,23 +8,23 @@ use crate::error::Result;
 use crate::firmware::Firmware;
 use crate::format::bcd::{BcdDevice, BcdElement, BcdObject, BcdStore, BcdValue, DeviceLocator};
 
-/// The column in which values begin.
+/// Column of the values.
 const INDENT: usize = 24;
-/// How many bytes of what is not understood are in a line.
+/// Bytes per line of a value of unknown format.
 const BYTES_IN_LINE: usize = 32;
 
-/// A boot store on a finished medium.
+/// Boot store on a finished medium.
 #[derive(Debug)]
-pub struct StoreFound {
-    /// Whose boot manager looks for it.
+pub struct MediumBootStore {
+    /// Firmware whose boot manager reads it.
     pub firmware: Firmware,
-    /// Its path.
+    /// Path on the medium.
     pub path: String,
-    /// What was read of it.
+    /// Parsed store, or the reason that it can't be read.
     pub read: Result<BcdStore>,
 }
 
-/// A boot store for people: objects in the order in which `bcdedit` has them, applications first.
+/// Prints a boot store with its objects in the order of `bcdedit`, applications first.
 pub fn boot_store(store: &BcdStore, is_dirty: bool) -> Page {
     let mut page = Page::default();
     for (n, object) in sorted(store).into_iter().enumerate() {
@@ -35,17 +36,17 @@ pub fn boot_store(store: &BcdStore, is_dirty: bool) -> Page {
         page.line("-".repeat(heading.len()));
         row(&mut page, "identifier", &[store.name(object.id)]);
         for (name, element) in object.named_elements() {
-            row(&mut page, &name, &words(store, object, element));
+            row(&mut page, &name, &value_lines(store, object, element));
         }
     }
     if is_dirty {
         page.gap();
-        page.line("The store was not closed cleanly: changes that are in its log only are not shown.");
+        page.line("The store was not closed cleanly; changes that are only in its log are not shown.");
     }
     page
 }
 
-/// A boot store as data.
+/// Returns a boot store as JSON.
 pub fn boot_store_json(store: &BcdStore, is_dirty: bool) -> Json {
     let objects = sorted(store).into_iter().map(|object| {
         let elements = object.named_elements().map(|(name, element)| {
@@ -53,7 +54,7 @@ pub fn boot_store_json(store: &BcdStore, is_dirty: bool) -> Json {
                 "type": format!("{:08x}", element.id),
                 "name": name,
                 "value": value_json(object, element),
-                "text": words(store, object, element),
+                "text": value_lines(store, object, element),
             })
         });
         json!({
@@ -67,7 +68,7 @@ pub fn boot_store_json(store: &BcdStore, is_dirty: bool) -> Json {
     json!({ "form": "bcd", "dirty": is_dirty, "objects": objects.collect::<Vec<_>>() })
 }
 
-/// The boot manager, what it starts in the order of its menu, then all else by type and identifier.
+/// Sorts objects: the boot manager, its entries in the order of the menu, then the others by type and identifier.
 fn sorted(store: &BcdStore) -> Vec<&BcdObject> {
     let mut objects: Vec<_> = store.objects.iter().collect();
     let manager = store.objects.iter().find(|object| object.id.alias() == Some("{bootmgr}"));
@@ -83,7 +84,7 @@ fn sorted(store: &BcdStore) -> Vec<&BcdObject> {
 }
 
 fn row(page: &mut Page, key: &str, values: &[String]) {
-    // A name as long as the column still has a space behind it.
+    // The extra space separates a name that fills the column from its value.
     let mut key = format!("{key:<width$} ", width = INDENT - 1);
     for value in values {
         page.row(&key, value);
@@ -94,8 +95,8 @@ fn row(page: &mut Page, key: &str, values: &[String]) {
     }
 }
 
-/// The lines of a value.
-fn words(store: &BcdStore, object: &BcdObject, element: &BcdElement) -> Vec<String> {
+/// Returns the lines of a value.
+fn value_lines(store: &BcdStore, object: &BcdObject, element: &BcdElement) -> Vec<String> {
     match &element.value {
         BcdValue::Device(BcdDevice::Other(bytes)) => bytes_lines(bytes),
         BcdValue::Device(device) => {
@@ -119,7 +120,7 @@ fn words(store: &BcdStore, object: &BcdObject, element: &BcdElement) -> Vec<Stri
     }
 }
 
-/// Path by which a device is searched for, if another element of its object holds that path.
+/// Returns the path by which a device is searched for, if another element of the object contains it.
 fn located_by<'a>(object: &'a BcdObject, device: &BcdDevice) -> Option<&'a str> {
     match device {
         BcdDevice::Locate { by: DeviceLocator::Element(number), .. } => match object.get(*number)? {

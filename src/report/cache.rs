@@ -1,4 +1,4 @@
-//! What is in caches, as text and as JSON.
+//! Prints the contents of caches.
 
 use serde_json::{Value, json};
 
@@ -6,12 +6,12 @@ use super::{Page, counted};
 use crate::size::Size;
 use crate::store::CacheContents;
 
-/// What is in caches, for people.
+/// Prints the size of each cache and of its parts.
 pub fn cache(caches: &[CacheContents]) -> Page {
     let mut page = Page::default();
     for cache in caches {
         let CacheContents { root, n_files, n_outputs, memo_len, objects, limit } = cache;
-        page.line(format!("{root}: {}, objects at most {limit}", Size(cache.len())));
+        page.line(format!("{root}: {}, limit for objects {limit}", Size(cache.len())));
         let what = format!("{}, {}", counted(*n_files, "file"), counted(*n_outputs, "finished output"));
         page.row(format!("  {:12} ", "digests"), format!("{what} ({})", Size(*memo_len)));
         for held in objects {
@@ -22,7 +22,7 @@ pub fn cache(caches: &[CacheContents]) -> Page {
     page
 }
 
-/// The same as data.
+/// Returns the contents of caches as JSON.
 pub fn cache_json(caches: &[CacheContents]) -> Value {
     let cache = |cache: &CacheContents| {
         let objects: serde_json::Map<_, _> = cache

@@ -1,4 +1,4 @@
-//! What a capture made.
+//! Prints the result of a capture.
 
 use camino::Utf8Path;
 use serde_json::{Value as Json, json};
@@ -7,17 +7,17 @@ use super::{Page, counted};
 use crate::capture::{Captured, WhyLeftOut};
 use crate::size::Size;
 
-/// How many files that were left out are named for each image.
+/// Maximum number of left-out files listed for each image.
 const MAX_LEFT_OUT: usize = 10;
 
-/// The images of a capture, what is not in them, and the file, for people.
+/// Prints the images of a capture, the files left out, and the WIM file.
 pub fn captured(captured: &Captured, target: &Utf8Path) -> Page {
     let mut page = images(captured);
     page.row("created   ", format!("{target} ({})", Size(captured.len)));
     page
 }
 
-/// The images of a capture and what is not in them, for people.
+/// Prints the images of a capture and the files left out.
 pub fn images(captured: &Captured) -> Page {
     let mut page = Page::default();
     for image in &captured.images {
@@ -42,7 +42,7 @@ pub fn images(captured: &Captured) -> Page {
     page
 }
 
-/// The same as data.
+/// Returns the result of a capture as JSON.
 pub fn captured_json(captured: &Captured, target: &Utf8Path) -> Json {
     let images = captured.images.iter().map(|image| {
         let left_out = image.left_out.iter().map(|it| json!({ "path": it.path, "why": why(it.why) }));
@@ -67,8 +67,8 @@ pub fn captured_json(captured: &Captured, target: &Utf8Path) -> Json {
 
 fn why(why: WhyLeftOut) -> &'static str {
     match why {
-        WhyLeftOut::Listed => "on the list of exclusions",
-        WhyLeftOut::Unsupported => "encrypted, or no file or folder",
+        WhyLeftOut::Listed => "excluded by the list of exclusions",
+        WhyLeftOut::Unsupported => "encrypted, or neither a file nor a folder",
         WhyLeftOut::Placeholder => "its contents are not on the volume",
     }
 }

@@ -1,11 +1,11 @@
-//! A certificate as data.
+//! Certificates as JSON.
 
 use serde_json::{Value, json};
 
 use crate::date::day;
 use crate::format::certificate::{Certificate, pem};
 
-/// Returns a certificate as data.
+/// Returns a certificate as JSON.
 pub fn certificate_json(certificate: &Certificate) -> Value {
     let thumbprint: String = certificate.thumbprint().0.iter().map(|byte| format!("{byte:02X}")).collect();
     json!({

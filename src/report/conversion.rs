@@ -1,20 +1,20 @@
-//! What became of the steps of a task sequence of the Microsoft Deployment Toolkit.
+//! Prints the report of converting a task sequence of the Microsoft Deployment Toolkit.
 
 use super::{Page, counted};
 use crate::sequence::mdt::{Conversion, Fate, StepReport};
 
-/// Fates, in the order of the summary, each with its words.
+/// Fates of steps, in the order of the summary, with their labels.
 const FATES: [(Fate, &str); 5] = [
     (Fate::Converted, "converted"),
-    (Fate::Moved, "moved behind the image"),
-    (Fate::Unfinished, "converted and disabled until finished"),
+    (Fate::Moved, "moved after the image"),
+    (Fate::Unfinished, "converted, and disabled until completed"),
     (Fate::Dropped, "left out"),
-    (Fate::Kept, "kept as it is, disabled"),
+    (Fate::Kept, "kept unchanged, and disabled"),
 ];
-/// Columns of the first column of the table.
+/// Width of the first column.
 const COLUMN: usize = 12;
 
-/// The report, a step and what is left to do on lines of their own.
+/// Prints each step on a line, and the work left to do for it on another.
 pub fn conversion(conversion: &Conversion) -> Page {
     let mut page = Page::default();
     let count = |fate: Fate| conversion.steps.iter().filter(|step| step.fate == fate).count();
@@ -33,13 +33,13 @@ pub fn conversion(conversion: &Conversion) -> Page {
     }
     if !conversion.unset.is_empty() {
         let names: Vec<_> = conversion.unset.iter().map(|name| format!("`{name}`")).collect();
-        page.row(format!("  {:<COLUMN$}", "variables"), format!("read, and set by no step: {}", names.join(", ")));
+        page.row(format!("  {:<COLUMN$}", "variables"), format!("read, but not set by any step: {}", names.join(", ")));
         page.row(format!("  {:<COLUMN$}", "  to do"), "set them under `[variables]` of the manifest");
     }
     page
 }
 
-/// The name of a step, what it used, and what it is now.
+/// Returns the path of a step, its old type and its new ones.
 fn description(step: &StepReport) -> String {
     let path: Vec<_> = step.path.iter().chain([&step.name]).map(String::as_str).collect();
     let mut text = format!("`{}` ({})", path.join(" / "), step.origin);
@@ -55,7 +55,7 @@ fn description(step: &StepReport) -> String {
     text
 }
 
-/// Returns the report as data.
+/// Returns the report as JSON.
 pub fn conversion_json(conversion: &Conversion) -> serde_json::Value {
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let one = |step: &StepReport| {

@@ -1,4 +1,4 @@
-//! Putting a medium on a stick: what the stick is, what it holds, why it is left as it is, and what was done.
+//! Prints the stick that `write` is given: its contents, the reasons to refuse it, and the result.
 
 use serde_json::{Value as Json, json};
 
@@ -13,59 +13,59 @@ use crate::output::lists::MediumToml;
 use crate::rule::Rule;
 use crate::size::Size;
 
-/// How many files that are not the medium's are named.
+/// Maximum number of foreign files listed.
 const MAX_FOREIGN: usize = 5;
 
-/// What a disk is and what it holds, in lines.
+/// Prints the name, size and contents of a disk.
 pub fn target(target: &DeviceTarget, contents: Option<&DriveContents>) -> Page {
     let disk = &target.disk;
-    let nameless = if target.is_device { "a disk that does not say what it is" } else { "a file in place of a disk" };
+    let nameless = if target.is_device { "a disk without a model name" } else { "a file in place of a disk" };
     let mut words = vec![if disk.model.is_empty() { nameless } else { &disk.model }.to_owned()];
     words.extend(disk.serial.iter().map(|serial| format!("serial {serial}")));
     words.push(Size(disk.len).to_string());
     let mut page = Page::of_line(format!("`{}`: {}", target.path, words.join(", ")));
     let Some(contents) = contents else { return page };
     if contents.is_blank {
-        page.line(format!("  it {}", nothing(contents.looked)));
+        page.line(format!("  it {}", emptiness(contents.looked)));
         return page;
     }
     if let Some(medium) = &contents.medium {
-        page.line(format!("  it holds {}", medium_words(medium)));
+        page.line(format!("  it contains {}", medium_description(medium)));
     }
     for held in &contents.volumes {
         page.line(format!("  {}", volume(held)));
     }
     for UsageSign { what, at } in &contents.signs {
-        page.line(format!("  outside of partitions: {what}, at byte {at}"));
+        page.line(format!("  outside partitions: {what}, at byte {at}"));
     }
     if let Some(at) = contents.first_data {
-        page.line(format!("  unknown data, from byte {at} on"));
+        page.line(format!("  unknown data from byte {at}"));
     }
     let n_more = contents.foreign.len().saturating_sub(MAX_FOREIGN);
     if !contents.foreign.is_empty() {
         let named = contents.foreign.iter().take(MAX_FOREIGN).map(|path| format!("`{path}`"));
         let more = if n_more > 0 { format!(", and {n_more} more") } else { String::new() };
-        page.line(format!("  not of that medium: {}{more}", named.collect::<Vec<_>>().join(", ")));
+        page.line(format!("  files that are not part of the medium: {}{more}", named.collect::<Vec<_>>().join(", ")));
     }
     page
 }
 
-/// That a drive is empty, as far as that is known.
-fn nothing(looked: SearchExtent) -> String {
+/// States that a drive is empty, and how thoroughly it was checked.
+fn emptiness(looked: SearchExtent) -> String {
     match looked {
         SearchExtent::Sample { end_len, n_places } => format!(
-            "seems to hold nothing: {} at both ends and {n_places} places between are zero, and the rest is looked at \
-             before it is written over",
+            "seems to be empty: {} at both ends and {n_places} samples in between are zero; the rest is checked before \
+             it is overwritten",
             Size(end_len)
         ),
-        SearchExtent::All | SearchExtent::Enough => "holds nothing".into(),
+        SearchExtent::All | SearchExtent::Enough => "is empty".into(),
     }
 }
 
 fn volume(held: &DrivePartition) -> String {
     let what = match held.file_system {
         FileSystem::Empty => "no file system".to_owned(),
-        FileSystem::Unknown => "something unknown".to_owned(),
+        FileSystem::Unknown => "unknown file system".to_owned(),
         known => known.to_string(),
     };
     let label = held.label.as_ref().map_or_else(String::new, |label| format!(" `{label}`"));
@@ -75,90 +75,90 @@ fn volume(held: &DrivePartition) -> String {
     }
 }
 
-fn medium_words(medium: &MediumToml) -> String {
-    let said = |wanted: &str| medium.description.iter().find(|(key, _)| key == wanted).map(|(_, value)| value.as_str());
-    let site = said("site").map_or_else(String::new, |site| format!(" for the site `{site}`"));
-    format!("the medium `{}`{site}, labelled `{}`", said("name").unwrap_or_default(), medium.label)
+fn medium_description(medium: &MediumToml) -> String {
+    let value =
+        |wanted: &str| medium.description.iter().find(|(key, _)| key == wanted).map(|(_, value)| value.as_str());
+    let site = value("site").map_or_else(String::new, |site| format!(" for the site `{site}`"));
+    format!("the medium `{}`{site}, labelled `{}`", value("name").unwrap_or_default(), medium.label)
 }
 
-/// Why a medium is not put on a disk, with the way out. `line` is what was typed.
+/// Returns the error for a refused disk. `line` is the command line, for help that can be typed.
 pub fn refusal(refusal: &DiskRefusal, target: &DeviceTarget, line: &str) -> Error {
-    let (why, help) = words(refusal, target, line);
+    let (why, help) = refusal_text(refusal, target, line);
     let rule = refusal.rule().map_or_else(String::new, |rule| format!(" [{rule}]"));
-    Error::new(format!("`{}` is left as it is: {why}{rule}", target.path)).help(help)
+    Error::new(format!("can't write to `{}`: {why}{rule}", target.path)).help(help)
 }
 
-fn words(refusal: &DiskRefusal, target: &DeviceTarget, line: &str) -> (String, String) {
-    let list = "give a stick; `lsblk` lists the disks that there are";
+fn refusal_text(refusal: &DiskRefusal, target: &DeviceTarget, line: &str) -> (String, String) {
+    let list = "choose a USB stick; `lsblk` lists the disks";
     match refusal {
-        DiskRefusal::Empty => ("there is no card in it".into(), "put one in".into()),
-        DiskRefusal::System(at) => (format!("`{at}` is on it, this computer runs from it"), list.into()),
+        DiskRefusal::Empty => ("no card is inserted".into(), "insert one".into()),
+        DiskRefusal::System(at) => (format!("it contains `{at}` of the running system"), list.into()),
         DiskRefusal::Used(DeviceUse { name, by: UseKind::Mount(at) }) => {
             (format!("`{name}` is mounted at `{at}`"), format!("unmount it: `umount '{at}'`"))
         }
         DiskRefusal::Used(DeviceUse { name, by: UseKind::Swap }) => {
-            (format!("memory is swapped to `{name}`"), format!("end that: `swapoff /dev/{name}`"))
+            (format!("`{name}` is used for swap"), format!("turn swap off: `swapoff /dev/{name}`"))
         }
         DiskRefusal::Used(DeviceUse { name, by: UseKind::Device(by, mapped) }) => {
             let mapped = mapped.as_ref().map_or_else(String::new, |mapped| format!(" (`{mapped}`)"));
-            let help =
-                "close what is made of it: `cryptsetup close`, `vgchange -an`, `mdadm --stop` or `dmsetup remove`";
-            (format!("`{by}`{mapped} is made of `{name}`"), help.into())
+            let help = "close it first, with `cryptsetup close`, `vgchange -an`, `mdadm --stop` or `dmsetup remove`";
+            (format!("`{name}` is used by `{by}`{mapped}"), help.into())
         }
-        DiskRefusal::NotRemovable => ("it is neither a removable disk nor one on USB".into(), list.into()),
+        DiskRefusal::NotRemovable => ("it is neither removable nor connected by USB".into(), list.into()),
         DiskRefusal::ReadOnly => (
-            "it takes no writes".into(),
-            "some sticks and most cards have a switch for that; a worn out one stays so".into(),
+            "it is write-protected".into(),
+            "check the switch of the stick or card; a worn-out one stays read-only".into(),
         ),
         DiskRefusal::OtherSectors(len) => (
-            format!("its sectors have {len} bytes, and media are made for sectors of 512"),
-            "take another stick: few have such sectors".into(),
+            format!("its sectors have {len} bytes, but media need sectors of 512 bytes"),
+            "use another stick; most have sectors of 512 bytes".into(),
         ),
         DiskRefusal::TooSmall { len, needed } => (
-            format!("it holds {len}, and the medium takes {needed}"),
-            "take a larger one, or give `[output]` a `capacity` that the medium is to fit in".into(),
+            format!("its size is {len}, but the medium needs {needed}"),
+            "use a larger stick, or set `capacity` in `[output]` to limit the size of the medium".into(),
         ),
         DiskRefusal::OtherName { named } => (
-            format!("it is `{}`, and `--erase` names `{named}`", target.disk.title()),
-            "another stick may have its place by now; see which one is meant".into(),
+            format!("its name is `{}`, but `--erase` names `{named}`", target.disk.title()),
+            "check that this is the right stick; device paths change when sticks are plugged in".into(),
         ),
         DiskRefusal::HoldsData => (
-            "what it holds would be lost".into(),
-            format!("to erase all of it: `{line} --erase {}`", target.disk.title()),
+            "it contains other data, which would be lost".into(),
+            format!("to erase all of it, run `{line} --erase {}`", target.disk.title()),
         ),
     }
 }
 
-/// What would be done, for people.
+/// Prints what would be written to the disk.
 pub fn intent(status: DriveStatus, len: u64, target: &DeviceTarget, contents: &DriveContents) -> Page {
     let len = Size(len);
     Page::of_line(match status {
         DriveStatus::Blank => {
-            format!("{len} would be written to `{}`, which {}", target.path, nothing(contents.looked))
+            format!("would write {len} to `{}`, which {}", target.path, emptiness(contents.looked))
         }
         DriveStatus::Same | DriveStatus::OtherBuild => {
-            format!("what differs of {len} would be written to `{}`, which holds the medium already", target.path)
+            format!("would write the differences to `{}`, which already contains the medium ({len})", target.path)
         }
-        DriveStatus::Other => format!("{len} would be written to `{}`, and what it holds would be lost", target.path),
+        DriveStatus::Other => format!("would write {len} to `{}`, and erase its data", target.path),
     })
 }
 
-/// What was done, in a line.
+/// Returns the result in one line.
 pub fn done(target: &DeviceTarget, done: &TransferResult) -> String {
     let (path, written, kept) = (&target.path, Size(done.n_written), Size(done.n_kept));
     match done {
-        TransferResult { n_written: 0, .. } => format!("kept      {path}: all {kept} were there already"),
-        TransferResult { n_kept: 0, .. } => format!("written   {path}: {written}, read back and found right"),
-        _ => format!("written   {path}: {written}, read back and found right; {kept} needed no writing"),
+        TransferResult { n_written: 0, .. } => format!("kept      {path}: all {kept} are up to date"),
+        TransferResult { n_kept: 0, .. } => format!("written   {path}: {written}, verified by reading back"),
+        _ => format!("written   {path}: {written}, verified by reading back; {kept} were up to date"),
     }
 }
 
-/// All of it as data.
+/// Returns the disk, its contents and the outcome as JSON.
 pub fn json(
     target: &DeviceTarget,
     contents: Option<&DriveContents>,
     status: Option<DriveStatus>,
-    outcome: &Outcome,
+    outcome: &WriteOutcome,
 ) -> Json {
     let disk = &target.disk;
     let holds = contents.map(|contents| {
@@ -191,11 +191,11 @@ pub fn json(
         DriveStatus::Other => "other",
     });
     let (written, kept) = match outcome {
-        Outcome::Done(done) => (Some(done.n_written), Some(done.n_kept)),
+        WriteOutcome::Done(done) => (Some(done.n_written), Some(done.n_kept)),
         _ => (None, None),
     };
     let refusals = match outcome {
-        Outcome::Refused(refusals) => refusals.iter().map(|refusal| refusal_json(refusal, target)).collect(),
+        WriteOutcome::Refused(refusals) => refusals.iter().map(|refusal| refusal_json(refusal, target)).collect(),
         _ => Vec::new(),
     };
     json!({
@@ -214,14 +214,14 @@ pub fn json(
     })
 }
 
-/// How putting a medium on a stick ended.
+/// Outcome of writing a medium to a stick.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// It was not to be done.
+pub enum WriteOutcome {
+    /// Dry run; nothing was written.
     Planned,
-    /// It was not done, and why.
+    /// Refused for these reasons; nothing was written.
     Refused(Vec<DiskRefusal>),
-    /// It was done.
+    /// Written and verified.
     Done(TransferResult),
 }
 
@@ -239,7 +239,7 @@ fn refusal_json(refusal: &DiskRefusal, target: &DeviceTarget) -> Json {
         DiskRefusal::OtherName { .. } => "other-name",
         DiskRefusal::HoldsData => "holds-data",
     };
-    json!({ "refusal": kind, "rule": refusal.rule().map(Rule::slug), "rule-number": refusal.rule().map(Rule::code), "message": words(refusal, target, "").0 })
+    json!({ "refusal": kind, "rule": refusal.rule().map(Rule::slug), "rule-number": refusal.rule().map(Rule::code), "message": refusal_text(refusal, target, "").0 })
 }
 
 #[cfg(test)]

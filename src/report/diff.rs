@@ -1,7 +1,7 @@
-//! What two media differ in, as text and as JSON.
+//! Prints the differences between two media.
 //!
-//! The text starts with one line that sums up, and names the two. It is a screen long at most; with `verbose` it
-//! names every file, with digests. The JSON has everything.
+//! The text starts with a summary and the names of the media, and fits a screen; with `verbose` it lists every file with
+//! its digests. The JSON has everything.
 
 use serde_json::{Value as Json, json};
 
@@ -12,12 +12,12 @@ use crate::digest::Digest;
 use crate::plan::FileCount;
 use crate::size::Size;
 
-/// How many lines of groups and files there are at most, unless all are asked for.
+/// Maximum number of lines for groups and files, unless `verbose`.
 const MAX_LINES: usize = 20;
-/// How many files of a group are named.
+/// Maximum number of files listed in a group.
 const MAX_FILES: usize = 5;
 
-/// A difference for people. `sides` are the names of the two media.
+/// Prints a difference. `sides` are the names of the two media.
 pub fn text(diff: &Diff, sides: [&str; 2], verbose: bool) -> Page {
     let mut page = Page::of_line(summary(diff));
     page.gap();
@@ -27,7 +27,7 @@ pub fn text(diff: &Diff, sides: [&str; 2], verbose: bool) -> Page {
     for boot in &diff.boot {
         let what = match boot.change {
             Some(change) => boot_change(change),
-            None => "nobody knows whether it differs, as one side has no digest of its bytes",
+            None => "unknown whether it differs: one side has no digest of it",
         };
         let [old, new] = &boot.bytes;
         let digests = match (old, new) {
@@ -38,7 +38,7 @@ pub fn text(diff: &Diff, sides: [&str; 2], verbose: bool) -> Page {
         rows.push(("boot".into(), format!("program for {}: {what}{digests}", boot.firmware)));
     }
     if diff.has_unknown_secrets {
-        rows.push(("secrets".into(), "can't be compared: a record has only keyed fingerprints of them".into()));
+        rows.push(("secrets".into(), "can't be compared: records contain only keyed fingerprints of secrets".into()));
     }
     if !rows.is_empty() {
         let width = rows.iter().map(|(key, _)| key.len()).max().unwrap_or(0);
@@ -48,8 +48,10 @@ pub fn text(diff: &Diff, sides: [&str; 2], verbose: bool) -> Page {
     if !diff.groups.is_empty() {
         page.gap();
     }
+    // Never cut just the last group: the line that counts the others takes as much room.
     let n_shown = if verbose || diff.groups.len() <= MAX_LINES { diff.groups.len() } else { MAX_LINES - 1 };
     let (shown, others) = diff.groups.split_at(n_shown);
+    // The fewer groups, the more files of each can be listed.
     let n_lines = if verbose { usize::MAX } else { MAX_LINES / n_shown.max(1) };
     for group in shown {
         write_group(&mut page, group, verbose, n_lines);
@@ -57,22 +59,22 @@ pub fn text(diff: &Diff, sides: [&str; 2], verbose: bool) -> Page {
     if !others.is_empty() {
         let mut counts = Counts::default();
         others.iter().for_each(|group| counts += group.counts());
-        page.line(format!("and in {} more places: {}", others.len(), words(counts)));
+        page.line(format!("and in {} more places: {}", others.len(), counts_text(counts)));
     }
     page
 }
 
-/// One line: how much differs.
+/// Returns a summary in one line.
 pub fn summary(diff: &Diff) -> String {
     let unknown = diff.has_unknown_secrets || diff.boot.iter().any(|boot| boot.change.is_none());
     if diff.is_empty() {
-        let but = if unknown { "nothing differs that both sides know" } else { "nothing differs" };
+        let but = if unknown { "no differences in what both sides know" } else { "no differences" };
         return but.into();
     }
     let counts = diff.counts();
     let mut parts = Vec::new();
     if counts != Counts::default() {
-        parts.push(format!("files: {}", words(counts)));
+        parts.push(format!("files: {}", counts_text(counts)));
     }
     let mut others: Vec<_> = diff.values.iter().map(|change| change.key.as_str()).collect();
     if diff.boot.iter().any(|boot| boot.change.is_some()) {
@@ -86,7 +88,7 @@ pub fn summary(diff: &Diff) -> String {
     parts.join("; ")
 }
 
-fn words(counts: Counts) -> String {
+fn counts_text(counts: Counts) -> String {
     let Counts { added, removed, changed, moved } = counts;
     let parts = [(changed, "changed"), (added, "added"), (removed, "removed"), (moved, "moved")];
     let parts: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
@@ -97,12 +99,12 @@ fn value(change: &ValueChange) -> String {
     match (&change.old, &change.new) {
         (Some(old), Some(new)) => format!("`{old}` → `{new}`"),
         (None, Some(new)) => format!("added, `{new}`"),
-        (Some(old), None) => format!("removed, it was `{old}`"),
+        (Some(old), None) => format!("removed, was `{old}`"),
         (None, None) => "changed".into(),
     }
 }
 
-/// Writes a group in so many lines at most.
+/// Prints a group in at most `n_lines` lines.
 fn write_group(page: &mut Page, group: &Group, verbose: bool, n_lines: usize) {
     let name = match (&group.title, group.path.as_str()) {
         (Some(title), _) => title,
@@ -115,12 +117,15 @@ fn write_group(page: &mut Page, group: &Group, verbose: bool, n_lines: usize) {
     let is_whole = counts.changed + counts.moved == 0 && (old.n_files == 0 || new.n_files == 0);
     let what = match (old.n_files, new.n_files) {
         (0, _) if is_whole => format!("added, {}", tally(new)),
-        (_, 0) if is_whole => format!("removed, it was {}", tally(old)),
-        _ if Size(old.len).to_string() == Size(new.len).to_string() => format!("{}, {}", Size(new.len), words(counts)),
-        _ => format!("{} → {}, {}", Size(old.len), Size(new.len), words(counts)),
+        (_, 0) if is_whole => format!("removed, was {}", tally(old)),
+        // Sizes that are rounded to the same text would read as no change.
+        _ if Size(old.len).to_string() == Size(new.len).to_string() => {
+            format!("{}, {}", Size(new.len), counts_text(counts))
+        }
+        _ => format!("{} → {}, {}", Size(old.len), Size(new.len), counts_text(counts)),
     };
     page.line(format!("{name}: {what}"));
-    // Of a group that came or went as a whole, its files are no news.
+    // A group that was added or removed as a whole needs no list of files.
     if is_whole && !verbose {
         return;
     }
@@ -159,7 +164,7 @@ fn write_file(page: &mut Page, file: &FileDiff, verbose: bool) {
     page.row(format!("  {mark} "), format!("{path} ({words})"));
 }
 
-/// Stands for the digest of a file whose bytes depend on secrets.
+/// Shown in place of the digest of a file that contains secrets.
 const SECRET: &str = "secret";
 
 fn shown(digest: Option<Digest>, is_whole: bool) -> String {
@@ -170,12 +175,12 @@ fn shown(digest: Option<Digest>, is_whole: bool) -> String {
     }
 }
 
-/// The first digits of a digest: enough to tell a few files apart.
+/// Returns the first digits of a digest.
 fn short(digest: &Digest) -> String {
     digest.to_string().chars().take(8).collect()
 }
 
-/// A difference as data. `sides` say what the two media are.
+/// Returns a difference as JSON. `sides` describe the two media.
 pub fn json(diff: &Diff, sides: [Json; 2]) -> Json {
     let Counts { added, removed, changed, moved } = diff.counts();
     let [old, new] = sides;

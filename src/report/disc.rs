@@ -1,36 +1,40 @@
-//! How a disc of a set is filled: a line with what is on it below, and as data.
+//! Prints how full a disc of a media set is, and its contents.
 
 use serde_json::{Value, json};
 
+use super::condense::ReportItem;
 use super::counted;
 use super::map::share;
-use super::screen::Point;
 use crate::output::{DiscPart, SetDisc};
 use crate::size::Size;
 
-/// A disc that has so many bytes in all.
-pub(super) fn point(disc: &SetDisc, len: u64) -> Point {
+/// Returns the lines for a disc whose image has `len` bytes.
+pub(super) fn item(disc: &SetDisc, len: u64) -> ReportItem {
     let SetDisc { number, n_discs, capacity, .. } = disc;
     let full = share(len, capacity.0);
-    let details: Vec<_> = own(disc).iter().chain(&disc.parts).map(line).collect();
-    Point { line: format!("disc {number} of {n_discs}, full to {full} of {capacity}"), brief: details.clone(), details }
+    let details: Vec<_> = medium_files(disc).iter().chain(&disc.parts).map(line).collect();
+    ReportItem {
+        line: format!("disc {number} of {n_discs}, {full} of {capacity} used"),
+        brief: details.clone(),
+        details,
+    }
 }
 
 fn line(part: &DiscPart) -> String {
     let DiscPart { title, n_files, len, is_whole } = part;
-    let a_part = if *is_whole { "" } else { "a part of " };
+    let a_part = if *is_whole { "" } else { "part of " };
     format!("{a_part}{title}: {} in {}", Size(*len), counted(*n_files as usize, "file"))
 }
 
-/// What is of no entry: boot files, the label and the like.
-fn own(disc: &SetDisc) -> Option<DiscPart> {
+/// Returns the files that belong to no entry of the manifest, such as boot files.
+fn medium_files(disc: &SetDisc) -> Option<DiscPart> {
     let sum = |of: fn(&DiscPart) -> u64| disc.parts.iter().map(of).sum::<u64>();
     let n_files = disc.n_files.saturating_sub(sum(|part| part.n_files));
     let len = disc.len.saturating_sub(sum(|part| part.len));
     (n_files > 0).then(|| DiscPart { title: "files of the medium itself".into(), n_files, len, is_whole: true })
 }
 
-/// The same as data.
+/// Returns a disc as JSON.
 pub(super) fn json(disc: &SetDisc, len: u64) -> Value {
     let parts = disc
         .parts

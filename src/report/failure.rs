@@ -1,21 +1,21 @@
-//! The world's failures, for people.
+//! Prints errors and warnings with their causes and help.
 
 use std::error::Error as _;
 
 use super::Page;
 use crate::error::{Error, advice_of};
 
-/// A failure, what led to it, and what can be done.
+/// Prints an error, its causes and its help.
 pub fn failure(error: &Error) -> Page {
-    said("error: ", error)
+    error_page("error: ", error)
 }
 
-/// A failure that the command survives.
+/// Prints an error that does not end the command.
 pub fn warning(error: &Error) -> Page {
-    said("warning: ", error)
+    error_page("warning: ", error)
 }
 
-fn said(severity: &str, error: &Error) -> Page {
+fn error_page(severity: &str, error: &Error) -> Page {
     let mut page = Page::default();
     let add =
         |page: &mut Page, start: &str, error: &(dyn std::error::Error + 'static)| match error.downcast_ref::<Error>() {
@@ -30,7 +30,7 @@ fn said(severity: &str, error: &Error) -> Page {
     let mut cause = error.source();
     while let Some(error) = cause {
         add(&mut page, "  because: ", error);
-        // What is said further out knows more of what was wanted.
+        // Prefer the help of outer errors: they know what the user asked for.
         advice = advice.or_else(|| advice_of(error));
         cause = error.source();
     }

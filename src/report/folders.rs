@@ -1,4 +1,4 @@
-//! Files that changed, told folder by folder, where there are too many to name each.
+//! Summarises changed files by folder if there are too many to list each.
 
 use std::collections::HashMap;
 
@@ -6,23 +6,23 @@ use super::counted;
 use crate::plan::{FileChange, FileStatus};
 use crate::size::Size;
 
-/// Folders are told apart as deep as it makes no more lines than these, or than less deep.
+/// Maximum number of lines; more levels of folders are shown as long as their lines don't exceed it.
 const MAX_LINES: usize = 6;
-/// The deepest level at which folders are told apart.
+/// Maximum number of folder levels.
 const MAX_DEPTH: usize = 8;
-/// So few files are named after all.
+/// Minimum number of files summarised in one line; fewer are listed.
 const MIN_FILES: usize = 3;
 
-/// Files of one folder with the same fate.
-struct Group<'a> {
+/// Files of one folder that changed in the same way.
+struct FolderChange<'a> {
     status: FileStatus,
     folder: &'a str,
-    /// Where the folder was, if its files were moved together.
+    /// Previous folder, if the files were moved together.
     from: Option<&'a str>,
     files: Vec<&'a FileChange>,
 }
 
-/// Lines for files whose paths `within` shortens: `line` is that of a file by itself.
+/// Returns lines for files. `within` shortens a path; `line` formats a single file.
 pub(super) fn lines<'a>(
     files: &'a [FileChange],
     within: &dyn Fn(&'a str) -> &'a str,
@@ -32,7 +32,7 @@ pub(super) fn lines<'a>(
         let groups = groups(files, within, depth);
         let lines = groups.into_iter().flat_map(|group| match group.files.len() {
             n_files if n_files < MIN_FILES || group.folder.is_empty() => group.files.into_iter().map(line).collect(),
-            _ => vec![line_of(&group)],
+            _ => vec![folder_line(&group)],
         });
         lines.collect::<Vec<_>>()
     };
@@ -47,40 +47,40 @@ pub(super) fn lines<'a>(
     lines
 }
 
-fn groups<'a>(files: &'a [FileChange], within: &dyn Fn(&'a str) -> &'a str, depth: usize) -> Vec<Group<'a>> {
-    let mut groups: Vec<Group> = Vec::new();
+fn groups<'a>(files: &'a [FileChange], within: &dyn Fn(&'a str) -> &'a str, depth: usize) -> Vec<FolderChange<'a>> {
+    let mut groups: Vec<FolderChange> = Vec::new();
     let mut by_key = HashMap::new();
     for file in files {
         let path = within(&file.path);
         let ends = path.match_indices('/').map(|(at, _)| at).take(depth);
         let (folder, rest) = path.split_at(ends.last().unwrap_or(0));
         let from = file.from.as_deref().and_then(|from| within(from).strip_suffix(rest));
-        // What was moved to another name too is told by itself.
+        // A file that was also renamed is listed on its own.
         let folder = if file.from.is_some() && from.is_none() { "" } else { folder };
         let status = file.status();
         let index = *by_key.entry((status, folder, from)).or_insert(groups.len());
         match groups.get_mut(index) {
             Some(group) => group.files.push(file),
-            None => groups.push(Group { status, folder, from, files: vec![file] }),
+            None => groups.push(FolderChange { status, folder, from, files: vec![file] }),
         }
     }
     groups
 }
 
-fn line_of(group: &Group) -> String {
+fn folder_line(group: &FolderChange) -> String {
     let sum = |len: fn(&FileChange) -> Option<u64>| Size(group.files.iter().filter_map(|file| len(file)).sum());
     let (old, new) = (sum(|file| file.old), sum(|file| file.new));
     let what = match group.status {
         FileStatus::Added => new.to_string(),
         FileStatus::Removed => old.to_string(),
-        FileStatus::Changed if old.to_string() == new.to_string() => format!("{new}, other bytes"),
+        FileStatus::Changed if old.to_string() == new.to_string() => format!("{new}, different content"),
         FileStatus::Changed => format!("{old} → {new}"),
-        FileStatus::Moved => format!("{new}, they were in `{}/`", group.from.unwrap_or_default()),
+        FileStatus::Moved => format!("{new}, from `{}/`", group.from.unwrap_or_default()),
     };
     format!("{} {} in {}/ ({what})", mark(group.status), counted(group.files.len(), "file"), group.folder)
 }
 
-/// The sign that a line starts with.
+/// Returns the sign at the start of a line.
 pub(super) fn mark(status: FileStatus) -> char {
     match status {
         FileStatus::Added => '+',
@@ -94,10 +94,10 @@ pub(super) fn mark(status: FileStatus) -> char {
 mod tests {
     use super::*;
 
-    /// Path, where it was, and how long it was and is.
+    /// Path, previous path, previous length and length.
     type File<'a> = (&'a str, Option<&'a str>, Option<u64>, Option<u64>);
 
-    fn told(files: &[File]) -> String {
+    fn summarise(files: &[File]) -> String {
         let change = |(path, from, old, new): &File| FileChange {
             path: format!("PKG/{path}"),
             from: from.map(|from| format!("PKG/{from}")),
@@ -112,7 +112,7 @@ mod tests {
     #[test]
     fn files_of_a_folder_that_went_the_same_way_are_one_line() {
         let (one, two) = (Some(1_000), Some(2_000));
-        insta::assert_snapshot!(told(&[
+        insta::assert_snapshot!(summarise(&[
             ("a/1", None, None, one),
             ("a/2", None, None, one),
             ("a/3", None, None, one),
@@ -127,7 +127,7 @@ mod tests {
         ]), @"
         + 3 files in a/ (3.00 kB)
         ~ a/4
-        > 3 files in b/c/ (3.00 kB, they were in `b/d/`)
+        > 3 files in b/c/ (3.00 kB, from `b/d/`)
         > b/c/other
         - r1
         - r2
@@ -135,8 +135,8 @@ mod tests {
         ");
         let deep: Vec<_> = (0..40).map(|n| format!("drivers/{n}/x64/{}.sys", n % 2)).collect();
         let deep: Vec<_> = deep.iter().map(|path| (path.as_str(), None, one, one)).collect();
-        insta::assert_snapshot!(told(&deep), @"
-        ~ 40 files in drivers/ (40.0 kB, other bytes)
+        insta::assert_snapshot!(summarise(&deep), @"
+        ~ 40 files in drivers/ (40.0 kB, different content)
         ");
     }
 }

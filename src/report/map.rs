@@ -1,4 +1,4 @@
-//! Where things are on a medium, as text and as JSON; of two media, what became of them.
+//! Prints the layout of a medium, and compares it with that of another.
 
 use serde_json::{Value as Json, json};
 
@@ -6,18 +6,18 @@ use super::{Page, counted};
 use crate::map::{Map, MapRegion, Marks, RegionKind, RegionState, Totals};
 use crate::size::Size;
 
-/// Another medium that a map is compared with.
-pub struct Other<'a> {
-    /// What to call it.
+/// Medium that a map is compared with.
+pub struct ComparedMap<'a> {
+    /// Name in the output.
     pub name: &'a str,
-    /// Where things are on it.
+    /// Layout.
     pub map: &'a Map,
-    /// What became of them.
+    /// Differences between the layouts.
     pub marks: &'a Marks,
 }
 
-/// A map for people: a row for each region, then what all of them come to.
-pub fn text(map: &Map, other: Option<&Other>) -> Page {
+/// Prints a row for each region, then the totals.
+pub fn text(map: &Map, other: Option<&ComparedMap>) -> Page {
     let mut rows = vec![["offset", "length", "used", "slack", "files", "what"].map(str::to_owned)];
     rows.extend(map.regions.iter().map(|region| {
         let n_files = if region.n_files == 0 { "-".into() } else { region.n_files.to_string() };
@@ -25,6 +25,7 @@ pub fn text(map: &Map, other: Option<&Other>) -> Page {
         let [len, used, slack] = lens;
         [region.offset.to_string(), len, used, slack, n_files, name(region)]
     }));
+    // The last column, the name, is not padded: it may be long, and wraps.
     let widths: Vec<_> = (0..5).map(|n| rows.iter().map(|row| row[n].len()).max().unwrap_or(0)).collect();
     let states =
         std::iter::once("state".to_owned()).chain(other.iter().flat_map(|other| other.marks.new.iter().map(state)));
@@ -33,7 +34,7 @@ pub fn text(map: &Map, other: Option<&Other>) -> Page {
     let mut page = Page::default();
     for (n, row) in rows.iter().enumerate() {
         let cells: String = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:>width$}  ")).collect();
-        // The state is long, so it may be broken like the name.
+        // The state may be long, so it goes into the part of the row that wraps.
         let state = states.get(n).map(|state| format!("{state:state_width$}  ")).unwrap_or_default();
         page.row(cells, state + &row[5]);
     }
@@ -50,11 +51,11 @@ pub fn text(map: &Map, other: Option<&Other>) -> Page {
     page
 }
 
-fn write_other(page: &mut Page, map: &Map, Other { name: other, map: old, marks }: &Other) {
+fn write_other(page: &mut Page, map: &Map, ComparedMap { name: other, map: old, marks }: &ComparedMap) {
     let same: u64 = marks.same.iter().sum();
     page.gap();
     page.line(format!("compared with `{other}`:"));
-    page.row("same place  ", format!("{} are the same bytes there ({})", Size(same), share(same, map.len)));
+    page.row("same place  ", format!("{} equal at the same place ({})", Size(same), share(same, map.len)));
     let counts = counts(marks).into_iter().filter(|(_, n)| *n > 0);
     let counts: Vec<_> = counts.map(|(what, n)| format!("{n} {what}")).collect();
     page.row("regions     ", counts.join(", "));
@@ -63,7 +64,7 @@ fn write_other(page: &mut Page, map: &Map, Other { name: other, map: old, marks 
     }
 }
 
-/// The regions that only the other medium has.
+/// Returns the regions that only the other medium has.
 fn gone<'a>(old: &'a Map, marks: &'a Marks) -> impl Iterator<Item = &'a MapRegion> {
     let alone = old.regions.iter().zip(&marks.old).filter(|(_, state)| **state == RegionState::Alone);
     alone.map(|(region, _)| region)
@@ -72,7 +73,7 @@ fn gone<'a>(old: &'a Map, marks: &'a Marks) -> impl Iterator<Item = &'a MapRegio
 fn counts(marks: &Marks) -> [(&'static str, usize); 6] {
     let of = |is: &dyn Fn(&RegionState) -> bool| marks.new.iter().filter(|state| is(state)).count();
     [
-        ("the same", of(&|state| *state == RegionState::Same)),
+        ("unchanged", of(&|state| *state == RegionState::Same)),
         ("changed", of(&|state| *state == RegionState::Changed)),
         ("moved", of(&|state| matches!(state, RegionState::Moved { changed: false, .. }))),
         ("moved and changed", of(&|state| matches!(state, RegionState::Moved { changed: true, .. }))),
@@ -81,7 +82,7 @@ fn counts(marks: &Marks) -> [(&'static str, usize); 6] {
     ]
 }
 
-/// What a region is called.
+/// Returns the name of a region.
 pub(super) fn name(region: &MapRegion) -> String {
     let name = region.name.as_str();
     match region.kind {
@@ -96,7 +97,7 @@ pub(super) fn name(region: &MapRegion) -> String {
     }
 }
 
-/// What became of a region of the new medium.
+/// Returns the state of a region of the new medium.
 pub(super) fn state(state: &RegionState) -> String {
     match state {
         RegionState::Same => "same".into(),
@@ -107,18 +108,18 @@ pub(super) fn state(state: &RegionState) -> String {
     }
 }
 
-/// A part of a whole, in per cent.
+/// Returns a part of a whole in per cent.
 pub(super) fn share(part: u64, whole: u64) -> String {
-    // In tenths, rounded down: nothing but everything is 100.0 %.
+    // Rounded down to tenths, so that only the whole is 100.0 %.
     let tenths = u128::from(part) * 1_000 / u128::from(whole.max(1));
     format!("{}.{} %", tenths / 10, tenths % 10)
 }
 
-/// A map as data.
-pub fn json(map: &Map, other: Option<&Other>) -> Json {
+/// Returns a map as JSON.
+pub fn json(map: &Map, other: Option<&ComparedMap>) -> Json {
     let regions = map.regions.iter().enumerate().map(|(n, region)| {
         let mut value = region_json(region);
-        if let Some(Other { marks, .. }) = other {
+        if let Some(ComparedMap { marks, .. }) = other {
             let (state, from) = match marks.new[n] {
                 RegionState::Same => ("same", None),
                 RegionState::Changed => ("changed", None),
@@ -138,7 +139,7 @@ pub fn json(map: &Map, other: Option<&Other>) -> Json {
         "totals": { "files": n_files, "content": content, "structures": structures, "slack": slack },
         "regions": regions.collect::<Vec<_>>(),
     });
-    if let Some(Other { name, map: old, marks }) = other {
+    if let Some(ComparedMap { name, map: old, marks }) = other {
         value["other"] = json!({
             "name": name,
             "len": old.len,

@@ -1,10 +1,10 @@
-//! What a finished medium, or a WIM file, says of itself.
+//! Prints a finished medium or a WIM file.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
-use super::bcd::StoreFound;
+use super::bcd::MediumBootStore;
 use super::{Page, counted};
 use crate::format::bcd::BcdStore;
 use crate::format::iso::{BootProgram, IsoDisc};
@@ -17,65 +17,65 @@ use crate::format::windows::WindowsFacts;
 use crate::output::{ParsedMedium, lists};
 use crate::size::Size;
 
-/// How many files that the file systems of a disc show differently are named.
+/// Maximum number of files listed that differ between the file systems of a disc.
 const MAX_DISAGREEMENTS: usize = 10;
 
-/// What was read of the files of a finished medium.
+/// Details read from the files of a finished medium.
 #[derive(Debug, Default)]
-pub struct Said {
-    /// What its `medium.toml` says.
+pub struct MediumDetails {
+    /// Keys and values of its `medium.toml`.
     pub description: Vec<(String, String)>,
-    /// Its boot stores.
-    pub stores: Vec<StoreFound>,
-    /// Whether it asks for a password, if it says so.
+    /// Boot stores.
+    pub stores: Vec<MediumBootStore>,
+    /// `true` if the medium prompts for a password; `None` if unknown.
     pub asks_for_password: Option<bool>,
-    /// For each of its boot programs: `true` if it asks for a key, `None` if that can't be told.
+    /// For each boot program, `true` if it prompts for a key; `None` if unknown.
     pub prompts: Vec<Option<bool>>,
 }
 
-impl Said {
-    /// The last rows of a table of it.
+impl MediumDetails {
+    /// Returns the rows for boot stores and the password.
     fn rows(&self) -> Vec<(String, String)> {
         let mut rows: Vec<_> = self.stores.iter().map(store_row).collect();
         rows.extend(self.asks_for_password.map(|is_asked| {
-            let said = if is_asked { "asked for at start" } else { "none: anybody can read what it tells the client" };
-            ("password".to_owned(), said.to_owned())
+            let text = if is_asked { "required at boot" } else { "none: anyone can read the settings for the client" };
+            ("password".to_owned(), text.to_owned())
         }));
         rows
     }
 }
 
-/// A finished medium for people; `with_files` lists every file.
-pub fn parsed_medium(parsed: &ParsedMedium, said: &Said, with_files: bool) -> Page {
+/// Prints a finished medium, with every file if `with_files` is set.
+pub fn parsed_medium(parsed: &ParsedMedium, details: &MediumDetails, with_files: bool) -> Page {
     match parsed {
-        ParsedMedium::Disc(disc) => disc_text(disc, said, with_files),
-        ParsedMedium::Wim(wim) => stored_text(wim, said, with_files),
-        ParsedMedium::Stick(stick) => stick_text(stick, said, with_files),
+        ParsedMedium::Disc(disc) => disc_text(disc, details, with_files),
+        ParsedMedium::Wim(wim) => stored_text(wim, details, with_files),
+        ParsedMedium::Stick(stick) => stick_text(stick, details, with_files),
     }
 }
 
-/// A finished medium as data.
-pub fn parsed_medium_json(parsed: &ParsedMedium, said: &Said) -> Json {
+/// Returns a finished medium as JSON.
+pub fn parsed_medium_json(parsed: &ParsedMedium, details: &MediumDetails) -> Json {
     let mut json = match parsed {
-        ParsedMedium::Disc(disc) => disc_json(disc, said),
-        ParsedMedium::Wim(wim) => stored_json(wim, &said.description),
-        ParsedMedium::Stick(stick) => stick_json(stick, &said.description),
+        ParsedMedium::Disc(disc) => disc_json(disc, details),
+        ParsedMedium::Wim(wim) => stored_json(wim, &details.description),
+        ParsedMedium::Stick(stick) => stick_json(stick, &details.description),
     };
-    json["boot-stores"] = said.stores.iter().map(store_json).collect();
-    json["asks-for-password"] = json!(said.asks_for_password);
+    json["boot-stores"] = details.stores.iter().map(store_json).collect();
+    json["asks-for-password"] = json!(details.asks_for_password);
     json
 }
 
-/// A boot store in one line.
-fn store_row(found: &StoreFound) -> (String, String) {
-    let said = match &found.read {
-        Ok(store) => store.default_entry().map_or_else(|| "starts nothing".into(), |started| started.to_string()),
+/// Returns a row for a boot store.
+fn store_row(found: &MediumBootStore) -> (String, String) {
+    let state = match &found.read {
+        Ok(store) => store.default_entry().map_or_else(|| "no default entry".into(), |started| started.to_string()),
         Err(error) => format!("can't be read: {error}"),
     };
-    ("boot store".into(), format!("{}: {}: {said}", found.firmware, found.path))
+    ("boot store".into(), format!("{}: {}: {state}", found.firmware, found.path))
 }
 
-fn store_json(found: &StoreFound) -> Json {
+fn store_json(found: &MediumBootStore) -> Json {
     let started = found.read.as_ref().ok().and_then(BcdStore::default_entry);
     json!({
         "platform": found.firmware.to_string(),
@@ -89,24 +89,25 @@ fn store_json(found: &StoreFound) -> Json {
     })
 }
 
-fn disc_text(disc: &IsoDisc, said: &Said, with_files: bool) -> Page {
+fn disc_text(disc: &IsoDisc, details: &MediumDetails, with_files: bool) -> Page {
     let systems = [("UDF", disc.udf.is_some()), ("ISO 9660", disc.iso.is_some()), ("Joliet", disc.joliet.is_some())];
     let systems: Vec<_> = systems.into_iter().filter_map(|(name, is_there)| is_there.then_some(name)).collect();
     let mut rows = vec![
         ("form".to_owned(), format!("disc image, {}: {}", Size(disc.len), systems.join(", "))),
         ("volume label".to_owned(), disc.label.best().to_owned()),
     ];
-    // What is said of the prompt stands with the boot programs.
+    // The prompt is shown with the boot programs.
     let is_row = |(key, _): &&(String, String)| key != "label" && key != lists::PROMPT;
-    rows.extend(said.description.iter().filter(is_row).cloned());
+    rows.extend(details.description.iter().filter(is_row).cloned());
     if disc.boot.is_empty() {
         rows.push(("boot".to_owned(), "no boot catalog".to_owned()));
     }
-    let prompts = said.prompts.iter().copied().chain(std::iter::repeat(None));
+    // A medium without details has no prompts: pad with unknown ones, so that no boot program is lost.
+    let prompts = details.prompts.iter().copied().chain(std::iter::repeat(None));
     rows.extend(disc.boot.iter().zip(prompts).map(|(program, prompt)| ("boot".to_owned(), boot(program, prompt))));
-    rows.extend(said.rows());
-    rows.push(("holds".to_owned(), holds(disc.files())));
-    rows.extend(disc.disagreements().iter().take(MAX_DISAGREEMENTS).map(|it| ("at odds".to_owned(), it.to_string())));
+    rows.extend(details.rows());
+    rows.push(("holds".to_owned(), file_counts(disc.files())));
+    rows.extend(disc.disagreements().iter().take(MAX_DISAGREEMENTS).map(|it| ("mismatch".to_owned(), it.to_string())));
     let mut page = table(&rows);
     if with_files {
         list(&mut page, disc.files().iter().map(|file| (file.len, file.path.as_str(), file.is_folder)));
@@ -114,15 +115,15 @@ fn disc_text(disc: &IsoDisc, said: &Said, with_files: bool) -> Page {
     page
 }
 
-fn stick_text(stick: &Stick, said: &Said, with_files: bool) -> Page {
+fn stick_text(stick: &Stick, details: &MediumDetails, with_files: bool) -> Page {
     let Stick { partition, scheme, n_bits, cluster_len, .. } = stick;
     let scheme = scheme_name(*scheme);
     let ntfs = if stick.second.is_some() { " and NTFS" } else { "" };
     let mut rows = vec![
-        ("form".to_owned(), format!("image of a stick, {}: {scheme}, FAT{n_bits}{ntfs}", Size(stick.len))),
+        ("form".to_owned(), format!("USB stick image, {}: {scheme}, FAT{n_bits}{ntfs}", Size(stick.len))),
         ("volume label".to_owned(), stick.label.clone()),
     ];
-    rows.extend(said.description.iter().filter(|(key, _)| !OF_FORM.contains(&key.as_str())).cloned());
+    rows.extend(details.description.iter().filter(|(key, _)| !STRUCTURE_KEYS.contains(&key.as_str())).cloned());
     let active = if partition.is_active { ", active" } else { "" };
     let place = format!("{} bytes at byte {}", partition.len, partition.offset);
     rows.push((
@@ -135,8 +136,8 @@ fn stick_text(stick: &Stick, said: &Said, with_files: bool) -> Page {
     }));
     rows.extend(stick.damage.map(|damage| ("damaged".to_owned(), damage.to_owned())));
     rows.extend(boot_programs(&stick.files).map(|path| ("boot".to_owned(), format!("UEFI: {path}"))));
-    rows.extend(said.rows());
-    rows.push(("holds".to_owned(), holds(&stick.files)));
+    rows.extend(details.rows());
+    rows.push(("holds".to_owned(), file_counts(&stick.files)));
     let mut page = table(&rows);
     if with_files {
         list(&mut page, stick.files.iter().map(|file| (file.len, file.path.as_str(), file.is_folder)));
@@ -144,8 +145,8 @@ fn stick_text(stick: &Stick, said: &Said, with_files: bool) -> Page {
     page
 }
 
-/// What the medium says of itself and its structures say, too.
-const OF_FORM: [&str; 3] = ["label", "format", "partition-table"];
+/// Keys of the description that repeat what the structures of a stick say.
+const STRUCTURE_KEYS: [&str; 3] = ["label", "format", "partition-table"];
 
 fn scheme_name(scheme: PartitionScheme) -> &'static str {
     match scheme {
@@ -154,7 +155,7 @@ fn scheme_name(scheme: PartitionScheme) -> &'static str {
     }
 }
 
-/// What UEFI looks for on a removable disk: one program for each kind of processor.
+/// Returns the default boot programs of UEFI, one for each architecture (UEFI 3.5.1.1).
 fn boot_programs(files: &[VolumeEntry]) -> impl Iterator<Item = &str> {
     let paths = files.iter().filter(|file| !file.is_folder).map(|file| file.path.as_str());
     paths.filter(|path| {
@@ -163,13 +164,13 @@ fn boot_programs(files: &[VolumeEntry]) -> impl Iterator<Item = &str> {
     })
 }
 
-fn holds(files: &[VolumeEntry]) -> String {
+fn file_counts(files: &[VolumeEntry]) -> String {
     let n_folders = files.iter().filter(|file| file.is_folder).count();
     let bytes = Size(files.iter().map(|file| file.len).sum());
     [counted(files.len() - n_folders, "file"), counted(n_folders, "folder"), bytes.to_string()].join(", ")
 }
 
-/// Adds every file, of entries with length, path and whether they are folders.
+/// Lists every file. Entries have a length, a path, and `true` for folders.
 fn list<'a>(page: &mut Page, entries: impl Iterator<Item = (u64, &'a str, bool)>) {
     page.gap();
     for (len, path, _) in entries.filter(|(_, _, is_folder)| !is_folder) {
@@ -214,8 +215,8 @@ fn files_json(files: &[VolumeEntry]) -> Vec<Json> {
     files.collect()
 }
 
-fn disc_json(disc: &IsoDisc, said: &Said) -> Json {
-    let prompts = said.prompts.iter().copied().chain(std::iter::repeat(None));
+fn disc_json(disc: &IsoDisc, details: &MediumDetails) -> Json {
+    let prompts = details.prompts.iter().copied().chain(std::iter::repeat(None));
     let boot = disc.boot.iter().zip(prompts).map(|(program, prompt)| {
         json!({
             "platform": program.firmware(),
@@ -230,22 +231,22 @@ fn disc_json(disc: &IsoDisc, said: &Said) -> Json {
         "len": disc.len,
         "label": disc.label.best(),
         "id": disc.id,
-        "description": said.description.iter().cloned().collect::<BTreeMap<_, _>>(),
+        "description": details.description.iter().cloned().collect::<BTreeMap<_, _>>(),
         "boot": boot.collect::<Vec<_>>(),
         "files": files_json(disc.files()),
     })
 }
 
-fn stored_text(wim: &UncompressedWim, said: &Said, with_files: bool) -> Page {
+fn stored_text(wim: &UncompressedWim, details: &MediumDetails, with_files: bool) -> Page {
     let files: Vec<_> = wim.files.iter().filter(|file| !file.is_folder).collect();
     let n_folders = wim.files.len() - files.len();
     let bytes = Size(files.iter().map(|file| file.len).sum());
     let mut rows = vec![
-        ("form".to_owned(), format!("WIM file, {}: one image, stored as it is", Size(wim.len))),
+        ("form".to_owned(), format!("WIM file, {}: one image, uncompressed", Size(wim.len))),
         ("name".to_owned(), wim.label.clone()),
     ];
-    rows.extend(said.description.iter().filter(|(key, _)| key != "name").cloned());
-    rows.extend(said.rows());
+    rows.extend(details.description.iter().filter(|(key, _)| key != "name").cloned());
+    rows.extend(details.rows());
     let holds = [counted(files.len(), "file"), counted(n_folders, "folder"), bytes.to_string()];
     rows.push(("holds".to_owned(), holds.join(", ")));
     let mut page = table(&rows);
@@ -274,30 +275,30 @@ fn boot(program: &BootProgram, prompt: Option<bool>) -> String {
     let not = if program.is_bootable { "" } else { ", marked as not bootable" };
     let BootProgram { n_sectors, offset, .. } = program;
     let prompt = match prompt {
-        Some(true) => ", asks for a key",
-        Some(false) => ", starts without asking for a key",
+        Some(true) => ", prompts for a key",
+        Some(false) => ", no key prompt",
         None => "",
     };
     format!("{}: {n_sectors} sectors of 512 bytes at byte {offset}{not}{prompt}", program.firmware())
 }
 
-/// Findings in a WIM file beside its header and XML.
+/// Details of a WIM file beyond its header and XML.
 #[derive(Clone, Debug)]
 pub struct WimDetails {
-    /// Properties that Microsoft's programs may not read.
+    /// Properties that Microsoft's tools may not support.
     pub incompatibilities: Vec<Incompatibility>,
-    /// The Windows in images that start, by index.
+    /// Windows in bootable images, by index.
     pub windows: BTreeMap<u32, WindowsFacts>,
-    /// Contents that are not in the file, by index of the image.
+    /// File contents missing from the file, by index of the image.
     pub missing: BTreeMap<u32, MissingContents>,
 }
 
-/// A WIM file for people.
+/// Prints a WIM file.
 pub fn wim(wim: &Wim, details: &WimDetails) -> Page {
     let facts = wim.facts();
     let started = match facts.boot_index {
-        Some(index) => format!("starts image {index}"),
-        None => "starts no image".into(),
+        Some(index) => format!("boots image {index}"),
+        None => "not bootable".into(),
     };
     let mut rows = vec![
         ("form", format!("WIM file, compression: {}, {started}", facts.compression)),
@@ -313,14 +314,14 @@ pub fn wim(wim: &Wim, details: &WimDetails) -> Page {
         rows.push(("image", format!("{}: {}", image.index, words.join(", "))));
         rows.extend(details.missing.get(&image.index).map(|missing| {
             let MissingContents { n_missing, n_contents, example } = missing;
-            ("missing", format!("{n_missing} of {n_contents} file contents, such as that of `{example}`"))
+            ("missing", format!("{n_missing} of {n_contents} file contents, such as `{example}`"))
         }));
         rows.extend(details.windows.get(&image.index).into_iter().flat_map(super::windows::rows));
     }
     table(&rows.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<Vec<_>>())
 }
 
-/// A WIM file as data.
+/// Returns a WIM file as JSON.
 pub fn wim_json(wim: &Wim, details: &WimDetails) -> Json {
     let facts = wim.facts();
     let images = wim.images().into_iter().map(|image| {
@@ -345,10 +346,10 @@ pub fn wim_json(wim: &Wim, details: &WimDetails) -> Json {
     })
 }
 
-/// The most columns of the keys of a table: a medium has any keys that it likes.
+/// Maximum width of the keys of a table; media can have keys of any length.
 const MAX_KEY: usize = 24;
 
-/// Rows of a key and a value, the values below each other.
+/// Prints rows of keys and values, with the values aligned.
 pub(super) fn table(rows: &[(String, String)]) -> Page {
     let width = rows.iter().map(|(key, _)| key.len()).max().unwrap_or(0).min(MAX_KEY);
     let mut page = Page::default();

@@ -1,7 +1,7 @@
-//! Text for people, line by line: each is escaped where it is added, so that nothing foreign in it ends it or controls the
-//! terminal, and broken between words where the terminal is narrow.
+//! Lines of text for a terminal. Each line is escaped when it is added, so that foreign text can't control the terminal, and
+//! wrapped to the width of the terminal when it is printed.
 //!
-//! Lines are broken at spaces only, and not within backticks: paths and commands stay whole where a line can hold them.
+//! Lines are wrapped at spaces only, and not within backticks: paths and commands stay whole if they fit a line.
 
 use std::fmt;
 
@@ -12,35 +12,36 @@ use crate::foreign_text;
 /// Lines of text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Page {
-    lines: Vec<Line>,
+    lines: Vec<PageLine>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Line {
-    /// What is never broken, and behind which the continuations begin.
+struct PageLine {
+    /// Start of the line, which is never wrapped; continuations are indented by its width.
     start: String,
     text: String,
 }
 
 impl Page {
-    /// A page of one line.
+    /// Returns a page with one line.
     pub fn of_line(text: impl AsRef<str>) -> Self {
         let mut page = Self::default();
         page.line(text);
         page
     }
 
-    /// Adds a line; spaces at its start are its indentation, and its continuations have two more.
+    /// Adds a line. Its continuations are indented by two columns more than the line.
     pub fn line(&mut self, text: impl AsRef<str>) {
         let text = text.as_ref();
         let indent = text.len() - text.trim_start_matches(' ').len();
         self.row(&text[..indent], &text[indent..]);
     }
 
-    /// Adds a line that begins with cells of a table, or a word such as `error: `: its continuations begin behind those.
+    /// Adds a line that starts with cells of a table or a label such as `error: `. Its continuations are indented below
+    /// `text`.
     pub fn row(&mut self, cells: impl AsRef<str>, text: impl AsRef<str>) {
         let [start, text] = [cells.as_ref(), text.as_ref()].map(|text| foreign_text::line(text).into_owned());
-        self.lines.push(Line { start, text });
+        self.lines.push(PageLine { start, text });
     }
 
     /// Adds an empty line.
@@ -53,23 +54,23 @@ impl Page {
         self.lines.extend(other.lines);
     }
 
-    /// The page without empty lines at its start.
+    /// Removes empty lines at the start.
     pub fn trimmed(mut self) -> Self {
         let n_empty = self.lines.iter().take_while(|line| line.start.is_empty() && line.text.is_empty()).count();
         self.lines.drain(..n_empty);
         self
     }
 
-    /// Returns the lines, broken so that they have `width` columns at most, as far as words allow.
+    /// Returns the lines, wrapped to `width` columns. Longer words stay whole.
     pub fn wrapped(&self, width: usize) -> String {
         self.lines.iter().map(|line| line.wrapped(width) + "\n").collect()
     }
 }
 
-impl Line {
+impl PageLine {
     fn wrapped(&self, width: usize) -> String {
         let Self { start, text } = self;
-        // Behind many cells there would be room for a word at most.
+        // Below wide cells, only a word or two would fit each line: indent by half the width at most.
         let hang = if start.trim().is_empty() { start.len() + 2 } else { columns(start) }.min(width / 2);
         wrapped(start, hang, text, width)
     }
@@ -77,22 +78,25 @@ impl Line {
 
 impl fmt::Display for Page {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.lines.iter().try_for_each(|Line { start, text }| writeln!(f, "{}", format!("{start}{text}").trim_end()))
+        self.lines
+            .iter()
+            .try_for_each(|PageLine { start, text }| writeln!(f, "{}", format!("{start}{text}").trim_end()))
     }
 }
 
-/// The columns of a terminal that a text takes.
+/// Returns the columns of a terminal that a text takes.
 pub(super) fn columns(text: &str) -> usize {
     text.width()
 }
 
-/// Breaks a line after `width` columns at most; what follows is indented by `hang`, or less where a long word needs it.
+/// Wraps a line to `width` columns. Continuations are indented by `hang`, or less if a long word needs the room.
 pub(super) fn wrapped(start: &str, hang: usize, text: &str, width: usize) -> String {
     let mut lines = start.to_owned();
     let mut at = columns(start);
     let mut is_first = true;
-    for word in words(text, width.saturating_sub(hang)) {
+    for word in split_words(text, width.saturating_sub(hang)) {
         let needed = columns(word);
+        // The first word stays behind the start of the line, unless it only fits below.
         if !is_first && at + 1 + needed <= width {
             lines.push(' ');
             at += 1;
@@ -111,9 +115,8 @@ pub(super) fn wrapped(start: &str, hang: usize, text: &str, width: usize) -> Str
     lines
 }
 
-/// The parts of a text between which it may be broken, a space each. What stands in backticks is one part if it has
-/// `width` columns at most.
-fn words(text: &str, width: usize) -> Vec<&str> {
+/// Splits a text at the spaces where it may be wrapped. Text in backticks stays whole if it has at most `width` columns.
+fn split_words(text: &str, width: usize) -> Vec<&str> {
     let mut words = Vec::new();
     let (mut start, mut at) = (0, 0);
     while let Some(c) = text[at..].chars().next() {
@@ -139,7 +142,7 @@ mod tests {
     #[test]
     fn a_line_is_broken_between_words_and_no_line_is_too_long() {
         let text =
-            "the medium holds 3 files that `tsmedia apply media.toml` would make anew, and one of them is at odds";
+            "the medium contains 3 files that `tsmedia apply media.toml` would write again, and one of them is damaged";
         for width in 26..110 {
             let broken = wrapped("error: ", 7, text, width);
             assert!(broken.lines().all(|line| columns(line) <= width), "{broken}");

@@ -1,20 +1,19 @@
-//! A plan as text and as JSON.
+//! Prints a plan.
 //!
-//! The text starts with one line that sums up; what is done follows with why, entry by entry. Outputs to which the
-//! same is done for the same reasons stand together, and how the discs of a set are filled comes after the reasons.
-//! The JSON has all of it, as data.
+//! The text starts with a summary, followed by each action with its reasons. Outputs with the same action and reasons are
+//! grouped, and the contents of discs follow the reasons. The JSON has everything.
 
 use serde_json::{Value, json};
 
-use super::screen::{Block, Point, fit};
+use super::condense::{ReportItem, ReportSection, condense};
 use super::{Page, disc, reason};
 use crate::output::Prompt;
 use crate::plan::{Action, Plan, PlannedChange};
 use crate::size::Size;
 
-/// The plan as text for people, in no more lines than `n_lines`; all of it if that is nothing.
+/// Prints a plan, in at most `n_lines` lines if given.
 pub fn text(plan: &Plan, n_lines: Option<usize>) -> Page {
-    let mut blocks: Vec<(&PlannedChange, Block)> = Vec::new();
+    let mut sections: Vec<(&PlannedChange, ReportSection)> = Vec::new();
     for change in &plan.changes {
         let is_alike = |first: &PlannedChange| {
             first.action == change.action
@@ -23,27 +22,27 @@ pub fn text(plan: &Plan, n_lines: Option<usize>) -> Page {
                 && first.prompt == change.prompt
                 && (first.action == Action::Keep || first.taken == change.taken)
         };
-        match blocks.iter_mut().find(|(first, _)| is_alike(first)) {
-            Some((_, block)) => {
-                block.heads.push(head(change));
-                block.points.extend(change.disc.as_ref().map(|disc| disc::point(disc, change.len)));
+        match sections.iter_mut().find(|(first, _)| is_alike(first)) {
+            Some((_, section)) => {
+                section.headings.push(head(change));
+                section.items.extend(change.disc.as_ref().map(|disc| disc::item(disc, change.len)));
             }
             None => {
-                let mut points: Vec<_> = change.reasons.iter().map(|reason| reason::point(reason, change)).collect();
-                // Of what is kept it is no news.
+                let mut items: Vec<_> = change.reasons.iter().map(|reason| reason::item(reason, change)).collect();
+                // Not for media that are kept: nothing changes.
                 let prompt = change.prompt.filter(|_| change.action != Action::Keep);
-                points.extend(prompt.map(|prompt| Point { line: starts(prompt), ..Point::default() }));
-                points.extend(change.disc.as_ref().map(|disc| disc::point(disc, change.len)));
-                points.extend(taken(change));
-                blocks.push((change, Block { heads: vec![head(change)], points }));
+                items.extend(prompt.map(|prompt| ReportItem { line: prompt_text(prompt), ..ReportItem::default() }));
+                items.extend(change.disc.as_ref().map(|disc| disc::item(disc, change.len)));
+                items.extend(library_content(change));
+                sections.push((change, ReportSection { headings: vec![head(change)], items }));
             }
         }
     }
-    // What is kept is the least news.
-    blocks.sort_by_key(|(first, _)| first.action == Action::Keep);
-    let blocks: Vec<_> = blocks.into_iter().map(|(_, block)| block).collect();
+    // Changes first.
+    sections.sort_by_key(|(first, _)| first.action == Action::Keep);
+    let sections: Vec<_> = sections.into_iter().map(|(_, section)| section).collect();
     let mut page = Page::of_line(summary(plan));
-    page.append(fit(&blocks, n_lines.map(|n_lines| n_lines.saturating_sub(1))));
+    page.append(condense(&sections, n_lines.map(|n_lines| n_lines.saturating_sub(1))));
     page
 }
 
@@ -61,27 +60,27 @@ fn head(change: &PlannedChange) -> String {
     }
 }
 
-/// Content that a medium takes from libraries, unless the medium is kept.
-fn taken(change: &PlannedChange) -> Option<Point> {
+/// Returns the content that a medium takes from libraries, unless the medium is kept.
+fn library_content(change: &PlannedChange) -> Option<ReportItem> {
     if change.taken.is_empty() || change.action == Action::Keep {
         return None;
     }
     let details = change.taken.iter().map(|taken| format!("{}: {}", taken.title, taken.needed_by)).collect();
-    Some(Point { line: "takes from the library".into(), details, ..Point::default() })
+    Some(ReportItem { line: "content from the library".into(), details, ..ReportItem::default() })
 }
 
-/// Under which firmware starting asks for a key.
-fn starts(prompt: Prompt) -> String {
+/// Names the firmware under which the medium prompts for a key.
+fn prompt_text(prompt: Prompt) -> String {
     let under = match (prompt.bios, prompt.uefi) {
-        (false, false) => return "starts without asking for a key".into(),
+        (false, false) => return "boots without a key prompt".into(),
         (true, false) => "BIOS",
         (false, true) => "UEFI",
         (true, true) => "BIOS and UEFI",
     };
-    format!("asks for a key at start under {under}")
+    format!("prompts for a key at boot under {under}")
 }
 
-/// The plan as data.
+/// Returns a plan as JSON.
 pub fn json(plan: &Plan) -> Value {
     let changes: Vec<_> = plan
         .changes
@@ -101,7 +100,7 @@ pub fn json(plan: &Plan) -> Value {
             }
             if let Some(n_capture) = change.n_capture {
                 value["to-capture"] = n_capture.into();
-                // Nobody knows before.
+                // Unknown before the capture.
                 (value["len"], value["to-write"]) = (Value::Null, Value::Null);
             }
             if !change.taken.is_empty() {
@@ -133,13 +132,13 @@ pub fn json(plan: &Plan) -> Value {
     whole
 }
 
-/// One line: how many outputs are treated how.
+/// Returns a summary in one line: the number of outputs for each action.
 pub fn summary(plan: &Plan) -> String {
     if plan.is_up_to_date() {
         return match plan.changes.len() {
             0 => "nothing to do: there are no outputs".into(),
-            1 => "nothing to do: the output is as it should be".into(),
-            n => format!("nothing to do: all {n} outputs are as they should be"),
+            1 => "nothing to do: the output is up to date".into(),
+            n => format!("nothing to do: all {n} outputs are up to date"),
         };
     }
     let parts: Vec<_> = [Action::Create, Action::Patch, Action::Rebuild, Action::Delete, Action::Keep]
@@ -156,9 +155,9 @@ pub fn summary(plan: &Plan) -> String {
     format!("{}; {rest}", parts.join(", "))
 }
 
-/// The first reason for a change, in a few words.
-pub fn gist(change: &PlannedChange) -> Option<String> {
-    let first = reason::point(change.reasons.first()?, change).line;
+/// Returns the first reason for a change, and the number of others.
+pub fn first_reason(change: &PlannedChange) -> Option<String> {
+    let first = reason::item(change.reasons.first()?, change).line;
     let n_more = change.reasons.len() - 1;
     Some(if n_more > 0 { format!("{first}, and {n_more} more") } else { first })
 }

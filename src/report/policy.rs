@@ -1,11 +1,11 @@
-//! Policies of a site for people and as JSON: IDs, names, versions and references.
+//! Prints policies of a site: IDs, names, versions and references.
 
 use serde_json::{Value as Json, json};
 
 use super::Page;
-use crate::sequence::policy::{Policy, PolicyInstance};
+use crate::sequence::policy::{Instance, Policy};
 
-/// Properties of an instance that are shown, in order, with their names in a line and in JSON.
+/// Properties of an instance to print, with their labels in text and their keys in JSON.
 const SHOWN: [(&str, &str, &str); 6] = [
     ("PKG_Name", "name", "name"),
     ("PKG_PackageID", "package", "package"),
@@ -34,13 +34,13 @@ pub fn add(page: &mut Page, policies: &[Policy]) {
     }
 }
 
-fn sequence_lines(instance: &PolicyInstance) -> Vec<String> {
+fn sequence_lines(instance: &Instance) -> Vec<String> {
     let Some(sequence) = &instance.sequence else { return Vec::new() };
     let steps = match sequence.n_steps {
         1 => "1 step".to_owned(),
         n => format!("{n} steps"),
     };
-    let mut lines = vec![format!("      task sequence of {steps}")];
+    let mut lines = vec![format!("      task sequence with {steps}")];
     for reference in &sequence.references {
         let program = reference.program.as_ref().map(|program| format!(", program {program}")).unwrap_or_default();
         let step = reference.step.as_ref().map(|step| format!(" (step `{step}`)")).unwrap_or_default();
@@ -51,7 +51,7 @@ fn sequence_lines(instance: &PolicyInstance) -> Vec<String> {
 
 /// Returns policies as JSON.
 pub fn to_json(policies: &[Policy]) -> Json {
-    let instance = |instance: &PolicyInstance| {
+    let instance = |instance: &Instance| {
         let mut json = json!({ "class": instance.class });
         for (name, _, key) in SHOWN {
             if let Some(value) = instance.property(name) {

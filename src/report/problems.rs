@@ -1,7 +1,7 @@
-//! Problems, drawn with the author's lines, and as JSON.
+//! Prints problems with the lines that cause them.
 //!
-//! miette draws the lines of one text; a problem may be about several (a manifest and its profile). So all texts
-//! of a problem are shown to it as one, far apart from each other, each under its own name.
+//! miette draws lines of one text, but a problem may have labels in several (a manifest and its profile). So the texts of
+//! a problem are presented to miette as one, at addresses far apart, each under its own name.
 
 use std::fmt;
 use std::ops::Range;
@@ -15,31 +15,32 @@ use serde_json::{Value as Json, json};
 use crate::problem::{MASK, Place, Problem, Problems, Severity, SourceId, SourceText};
 use crate::rule::Rule;
 
-use super::Look;
+use super::TextStyle;
 use super::page::wrapped;
 use crate::foreign_text;
 
-/// Lines shown before and after the one that a problem is about.
+/// Lines of context before and after the labelled ones.
 const N_CONTEXT_LINES: usize = 1;
-/// A longer line is shown in part: so many characters before what is underlined, and so many in all.
+/// Maximum length of a line in characters; longer lines are cut, with some text before the label.
 const N_CHARS_BEFORE: usize = 40;
 const MAX_LINE_CHARS: usize = 160;
-/// Text shown in the place of a secret where only ASCII is shown.
+/// Mask of secrets in ASCII output.
 const PLAIN_MASK: &str = "***";
-/// Free addresses between two texts, so that their lines never seem to touch.
+/// Unused addresses between two texts, so that miette does not join their lines.
 const GAP: usize = 1 << 16;
-/// Columns by which [`wrapped`] indents all lines but the first, at least.
+/// Minimum indentation of continuations in [`wrapped`].
 const HANG: usize = 2;
 
-/// All problems in the order of their lines, and the summary; nothing if there are none.
-pub fn graphical(problems: &Problems, look: Look) -> String {
-    let width = look.width.max(40);
+/// Draws all problems in the order of their lines, and a summary; empty if there are none.
+pub fn graphical(problems: &Problems, style: TextStyle) -> String {
+    let width = style.width.max(40);
     let mut text = String::new();
     for problem in problems.sorted() {
-        let marker = marker(problem, look.unicode);
-        let drawn = Drawn::new(problem, problems, width, (&marker, if look.unicode { MASK } else { PLAIN_MASK }));
-        // Writing to a text does not fail; a problem that could not be drawn would still be counted below.
-        let _ = handler(marker, look, width).render_report(&mut text, &drawn);
+        let marker = marker(problem, style.unicode);
+        let drawn =
+            ProblemDiagnostic::new(problem, problems, width, (&marker, if style.unicode { MASK } else { PLAIN_MASK }));
+        // Writing to a `String` does not fail. If miette fails, the summary still counts the problem.
+        let _ = handler(marker, style, width).render_report(&mut text, &drawn);
         text.push('\n');
     }
     if let Some(summary) = summary(problems) {
@@ -49,13 +50,13 @@ pub fn graphical(problems: &Problems, look: Look) -> String {
     without_trailing_spaces(&text)
 }
 
-/// miette's handler for a problem with that marker before its message.
-fn handler(marker: String, look: Look, width: usize) -> GraphicalReportHandler {
-    let styles = if look.colour { ThemeStyles::ansi() } else { ThemeStyles::none() };
-    let lines = if look.unicode { ThemeCharacters::unicode() } else { ThemeCharacters::ascii() };
+/// Returns the miette handler that puts `marker` before the message.
+fn handler(marker: String, style: TextStyle, width: usize) -> GraphicalReportHandler {
+    let styles = if style.colour { ThemeStyles::ansi() } else { ThemeStyles::none() };
+    let lines = if style.unicode { ThemeCharacters::unicode() } else { ThemeCharacters::ascii() };
     let characters = ThemeCharacters { error: marker.clone(), warning: marker.clone(), advice: marker, ..lines };
     GraphicalReportHandler::new_themed(GraphicalTheme { characters, styles })
-        // Lines are wrapped here, since miette would part words at their hyphens, which keys are full of.
+        // Wrapping is done here: miette would break keys at their hyphens.
         .with_wrap_lines(false)
         .with_width(width)
         .with_context_lines(N_CONTEXT_LINES)
@@ -64,7 +65,7 @@ fn handler(marker: String, look: Look, width: usize) -> GraphicalReportHandler {
         .tab_width(4)
 }
 
-/// Text before the message: a sign where it can be drawn, and the severity with the rule, such as `error[weak-password]:`.
+/// Returns the text before the message: a sign, and the severity with the rule, such as `× error[weak-password]:`.
 fn marker(problem: &Problem, unicode: bool) -> String {
     let severity = problem.severity;
     let sign = match severity {
@@ -80,7 +81,7 @@ fn marker(problem: &Problem, unicode: bool) -> String {
     }
 }
 
-/// How many problems there are of each severity, such as `3 errors, 1 warning`; none if there are none.
+/// Counts problems by severity, such as `3 errors, 1 warning`; `None` if there are none.
 pub fn summary(problems: &Problems) -> Option<String> {
     let counted: Vec<_> = [(Severity::Error, "error"), (Severity::Warning, "warning"), (Severity::Note, "note")]
         .into_iter()
@@ -91,8 +92,8 @@ pub fn summary(problems: &Problems) -> Option<String> {
     (!counted.is_empty()).then(|| counted.join(", "))
 }
 
-/// All problems as data, in the same order: severity, rule, message, help, and labels with file, line, column
-/// (both from 1, columns in characters), byte range and words.
+/// Returns all problems as JSON, in the order of their lines. Lines and columns of labels count from 1, columns in
+/// characters.
 pub fn json(problems: &Problems) -> Json {
     let label = |(place, words): &(Place, String)| {
         let source = problems.source(place.source);
@@ -131,30 +132,30 @@ fn without_trailing_spaces(text: &str) -> String {
     text.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
 }
 
-/// Foreign text in lines of at most so many columns, as far as words allow.
+/// Escapes a text and wraps it to `width` columns.
 fn in_lines(text: &str, width: usize) -> String {
     wrapped("", 0, &foreign_text::line(text), width)
 }
 
-/// A message in lines of at most so many columns, the first of which begins with a marker that miette draws.
+/// Escapes and wraps a message to `width` columns, with room for the marker that miette draws on the first line.
 fn after_marker(marker: &str, message: &str, width: usize) -> String {
-    // miette puts two spaces before the marker, and `  │ ` before the other lines.
+    // miette draws two spaces before the marker, and `  │ ` before the other lines.
     let drawn = wrapped(&format!("{marker} "), HANG, &foreign_text::line(message), width.saturating_sub(3));
     let lines = drawn.strip_prefix(marker).unwrap_or(&drawn);
     lines.strip_prefix(' ').unwrap_or(lines).replace(&format!("\n{:HANG$}", ""), "\n")
 }
 
-/// A problem in the form that miette draws.
+/// Problem as a diagnostic of miette.
 #[derive(Debug)]
-struct Drawn<'a> {
+struct ProblemDiagnostic<'a> {
     problem: &'a Problem,
     message: String,
     help: Option<String>,
-    texts: Texts,
+    texts: SourceTexts,
     labels: Vec<LabeledSpan>,
 }
 
-impl<'a> Drawn<'a> {
+impl<'a> ProblemDiagnostic<'a> {
     fn new(problem: &'a Problem, problems: &Problems, width: usize, (marker, mask): (&str, &str)) -> Self {
         let mut sources: Vec<SourceId> = Vec::new();
         for (place, _) in &problem.labels {
@@ -162,13 +163,15 @@ impl<'a> Drawn<'a> {
                 sources.push(place.source);
             }
         }
-        let mut texts = Texts(Vec::new());
+        let mut texts = SourceTexts(Vec::new());
         let mut labels = Vec::new();
+        // Address of the next text; labels are shifted by it, and `read_span` subtracts it again.
         let mut start = 0;
         for id in sources {
             let source = problems.source(id);
             let here: Vec<_> = problem.labels.iter().filter(|(place, _)| place.source == id).collect();
             let spans: Vec<_> = here.iter().map(|(place, _)| place.span.clone()).collect();
+            // Mask first: cutting could leave part of a secret that no longer looks like one.
             let (text, spans) = masked(source, &spans, mask);
             let (text, spans) = shortened(&text, &spans);
             for ((place, words), span) in here.iter().zip(spans) {
@@ -181,7 +184,7 @@ impl<'a> Drawn<'a> {
                 });
             }
             let n_bytes = text.len();
-            texts.0.push(Text { name: foreign_text::line(&source.name).into_owned(), start, text });
+            texts.0.push(ShownText { name: foreign_text::line(&source.name).into_owned(), start, text });
             start += n_bytes + GAP;
         }
         let message = after_marker(marker, &problem.message, width);
@@ -195,15 +198,15 @@ impl<'a> Drawn<'a> {
     }
 }
 
-impl fmt::Display for Drawn<'_> {
+impl fmt::Display for ProblemDiagnostic<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
 }
 
-impl std::error::Error for Drawn<'_> {}
+impl std::error::Error for ProblemDiagnostic<'_> {}
 
-impl Diagnostic for Drawn<'_> {
+impl Diagnostic for ProblemDiagnostic<'_> {
     fn severity(&self) -> Option<Level> {
         Some(match self.problem.severity {
             Severity::Error => Level::Error,
@@ -225,18 +228,18 @@ impl Diagnostic for Drawn<'_> {
     }
 }
 
-/// The texts of a problem, each at addresses of its own.
+/// Texts of a problem, each at its own addresses.
 #[derive(Debug)]
-struct Texts(Vec<Text>);
+struct SourceTexts(Vec<ShownText>);
 
 #[derive(Debug)]
-struct Text {
+struct ShownText {
     name: String,
     start: usize,
     text: String,
 }
 
-impl SourceCode for Texts {
+impl SourceCode for SourceTexts {
     fn read_span<'a>(
         &'a self,
         span: &SourceSpan,
@@ -244,7 +247,7 @@ impl SourceCode for Texts {
         n_after: usize,
     ) -> Result<Box<dyn SpanContents<'a> + 'a>, MietteError> {
         let end = span.offset() + span.len();
-        let holds = |text: &&Text| text.start <= span.offset() && end <= text.start + text.text.len();
+        let holds = |text: &&ShownText| text.start <= span.offset() && end <= text.start + text.text.len();
         let text = self.0.iter().find(holds).ok_or(MietteError::OutOfBounds)?;
         let local = SourceSpan::new((span.offset() - text.start).into(), span.len());
         let contents = text.text.read_span(&local, n_before, n_after)?;
@@ -260,11 +263,12 @@ impl SourceCode for Texts {
     }
 }
 
-/// A text with a mask in the place of each secret, and the spans in it. Masks are of one width, and keep the lines.
+/// Replaces each secret of a text by a mask, and adjusts the spans. Masks have the same width for every secret, so that they
+/// don't reveal its length; line breaks are kept, so that line numbers stay right.
 fn masked(source: &SourceText, spans: &[Range<usize>], mask: &str) -> (String, Vec<Range<usize>>) {
     let text = &source.text;
     let mut masked = String::with_capacity(text.len());
-    // Each secret, where its mask is, and where the text goes on.
+    // Range of each secret, range of its mask, and start of the text after it.
     let mut moved: Vec<(&Range<usize>, Range<usize>, usize)> = Vec::new();
     let mut at = 0;
     for secret in &source.secrets {
@@ -276,11 +280,13 @@ fn masked(source: &SourceText, spans: &[Range<usize>], mask: &str) -> (String, V
             None => masked += mask,
         }
         let end = masked.len();
+        // A multi-line secret keeps its line breaks after the mask, so that the lines below keep their numbers.
         masked.extend(value.matches('\n'));
         moved.push((secret, start..end, masked.len()));
         at = secret.end;
     }
     masked.push_str(text.get(at..).unwrap_or_default());
+    // Positions within a secret map to the start or the end of its mask, positions after it shift with the text.
     let place = |at: usize, is_end: bool| match moved.iter().rfind(|(secret, ..)| secret.start <= at) {
         None => at,
         Some((secret, mask, _)) if at == secret.start => mask.start,
@@ -298,15 +304,15 @@ fn masked(source: &SourceText, spans: &[Range<usize>], mask: &str) -> (String, V
     (masked, spans)
 }
 
-/// A text that is safe to print, in which long lines are cut around what is underlined; and the spans in it. Lines that
-/// before and after the shown part are empty.
+/// Escapes a text for printing, cuts long lines around the labels, and adjusts the spans. Lines outside the shown part are
+/// left empty.
 fn shortened(text: &str, spans: &[Range<usize>]) -> (String, Vec<Range<usize>>) {
-    let mut short = Shortened::default();
+    let mut short = Excerpt::default();
     let shown = lines_around(text, spans);
     let mut line_start = 0;
     for line in text.split_inclusive('\n') {
         let end = line_start + line.len();
-        // Escaping a whole manifest for each of its problems would take time by the square of its length.
+        // Escaping the whole manifest for each problem would take quadratic time.
         if end <= shown.start || shown.end <= line_start {
             short.text.push_str(if line.ends_with('\n') { "\n" } else { "" });
             line_start = end;
@@ -317,6 +323,7 @@ fn shortened(text: &str, spans: &[Range<usize>]) -> (String, Vec<Range<usize>>) 
         let chars: Vec<usize> = line[..bare_len].char_indices().map(|(at, _)| at).collect();
         let mut kept = 0..bare_len;
         if chars.len() > MAX_LINE_CHARS {
+            // Without a label on the line, show its start.
             let at = first.map_or(0, |first| chars.partition_point(|at| line_start + at < first));
             let from = at.saturating_sub(N_CHARS_BEFORE);
             kept = chars[from]..chars.get(from + MAX_LINE_CHARS).copied().unwrap_or(bare_len);
@@ -335,8 +342,8 @@ fn shortened(text: &str, spans: &[Range<usize>]) -> (String, Vec<Range<usize>>) 
     (short.text, spans)
 }
 
-/// Bytes of the lines from the first span to the last and of those shown around them, and one line more at both ends.
-/// miette decides whether the lines between two spans are shown.
+/// Returns the bytes of all lines that miette may show: from the first span to the last with their context, and one line
+/// more at both ends.
 fn lines_around(text: &str, spans: &[Range<usize>]) -> Range<usize> {
     let first = spans.iter().map(|span| span.start).min().unwrap_or_default();
     let last = spans.iter().map(|span| span.end).max().unwrap_or_default();
@@ -352,16 +359,16 @@ fn lines_around(text: &str, spans: &[Range<usize>]) -> Range<usize> {
     start..end
 }
 
-/// The shown parts of a text, and where they come from.
+/// Shown parts of a text, with their positions in it.
 #[derive(Default)]
-struct Shortened {
+struct Excerpt {
     text: String,
-    /// Where a part begins in the whole text and here, and its length in both.
+    /// Start of a part in the whole text and here, and its length in both.
     parts: Vec<([usize; 2], [usize; 2])>,
 }
 
-impl Shortened {
-    /// Shows a part that begins at `from` of the whole text.
+impl Excerpt {
+    /// Appends a part that starts at `from` in the whole text.
     fn keep(&mut self, part: &str, from: usize) {
         let mut at = 0;
         while at < part.len() {
@@ -372,7 +379,7 @@ impl Shortened {
                 Some(end) => &rest[..end],
                 None => rest,
             };
-            // The line feed behind it ends the line.
+            // The line feed that follows ends the line; the carriage return is dropped.
             let safe = if rest == "\r\n" { "".into() } else { foreign_text::lines(shown) };
             self.parts.push(([from + at, self.text.len()], [shown.len(), safe.len()]));
             self.text.push_str(&safe);
@@ -380,13 +387,13 @@ impl Shortened {
         }
     }
 
-    /// The place of a byte of the whole text.
+    /// Returns the position of a byte of the whole text.
     fn place(&self, byte: usize) -> usize {
         let n_before = self.parts.partition_point(|([from, _], _)| *from <= byte);
         let Some(([from, now], [len, now_len])) = n_before.checked_sub(1).map(|last| self.parts[last]) else {
             return 0;
         };
-        // What was escaped has no inside.
+        // Within an escape sequence, positions map to its end.
         let inside = if len == now_len || byte == from { byte - from } else { now_len };
         now + inside.min(now_len)
     }
@@ -412,7 +419,7 @@ mod tests {
 
     #[test]
     fn a_problem_about_two_files_shows_both() {
-        let text = graphical(&two_files(), Look { unicode: false, ..Look::default() });
+        let text = graphical(&two_files(), TextStyle { unicode: false, ..TextStyle::default() });
         for part in [
             "profile.toml:4:12",
             "media.toml:2:12",
@@ -448,7 +455,7 @@ mod tests {
         let source = problems.add_source("long.toml", text.as_str());
         let at = text.find("wrong").unwrap();
         problems.add(Problem::error("too long").at(Place { source, span: at..at + 5 }, "this"));
-        let drawn = graphical(&problems, Look { width: 200, ..Look::default() });
+        let drawn = graphical(&problems, TextStyle { width: 200, ..TextStyle::default() });
         assert!(drawn.lines().all(|line| line.chars().count() < 180), "{drawn}");
         let lines: Vec<_> = drawn.lines().collect();
         let row = lines.iter().position(|line| line.contains("wrong")).unwrap();
@@ -467,11 +474,11 @@ mod tests {
         let place = Place { source, span: at..at + 5 };
         problems.add(Problem::error("odd \x07").at(place, "this\u{2066}").help("line\nbreak"));
         for colour in [false, true] {
-            let drawn = graphical(&problems, Look { colour, ..Look::default() });
+            let drawn = graphical(&problems, TextStyle { colour, ..TextStyle::default() });
             let plain = drawn.replace("\x1b[", "").replace('\n', "");
             assert!(plain.chars().all(foreign_text::is_printed), "{drawn}");
         }
-        insta::assert_snapshot!(graphical(&problems, Look::default()), @r#"
+        insta::assert_snapshot!(graphical(&problems, TextStyle::default()), @r#"
           × odd \x07
            ╭─[a\x1b.toml:2:16]
          1 │ a = "\u{202e}\x1b[2J"
@@ -491,7 +498,7 @@ mod tests {
             let mut problems = Problems::default();
             let source = problems.add_source("end.toml", text);
             problems.add(Problem::error("here").at(Place { source, span }, "here"));
-            assert!(graphical(&problems, Look::default()).contains("end.toml"), "{text:?}");
+            assert!(graphical(&problems, TextStyle::default()).contains("end.toml"), "{text:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Boot programs: who signed them, for people and as data.
+//! Prints boot programs and their signatures.
 
 use serde_json::{Value as Json, json};
 
@@ -10,17 +10,17 @@ use crate::format::boot_program::BootProgram;
 use crate::format::pe::FileVersion;
 use crate::verify::programs::Program;
 
-/// A boot program of a medium, in a line.
+/// Returns a line for a boot program of a medium.
 pub fn program_line(program: &Program) -> String {
     let name = program.name();
     match &program.read {
-        Err(_) => format!("{name}: no EFI program"),
-        Ok(read) => format!("{name}: for {}", words(read).join(", ")),
+        Err(_) => format!("{name}: not an EFI program"),
+        Ok(read) => format!("{name}: for {}", program_facts(read).join(", ")),
     }
 }
 
-/// What there is to say of a program in a few words.
-fn words(program: &BootProgram) -> Vec<String> {
+/// Returns architecture, versions and signers of a program.
+fn program_facts(program: &BootProgram) -> Vec<String> {
     let mut words = vec![program.processors()];
     words.extend(program.version.map(|version| format!("version {}", FileVersion(version))));
     words.extend(program.secure_version.map(|version| format!("SVN {version}")));
@@ -29,18 +29,18 @@ fn words(program: &BootProgram) -> Vec<String> {
     }
     words.extend(program.signatures().into_iter().map(|signature| match signature {
         Ok(signature) => match &signature.state {
-            SignatureState::Good => format!("signed by {}", whose(&signature)),
-            SignatureState::Altered => format!("altered after it was signed by {}", whose(&signature)),
-            SignatureState::Forged(_) => format!("with a signature that is not {}'s", whose(&signature)),
-            SignatureState::Unchecked(why) => format!("signed by {} (not checked: {why})", whose(&signature)),
+            SignatureState::Good => format!("signed by {}", signer(&signature)),
+            SignatureState::Altered => format!("modified after it was signed by {}", signer(&signature)),
+            SignatureState::Forged(_) => format!("with an invalid signature in the name of {}", signer(&signature)),
+            SignatureState::Unchecked(why) => format!("signed by {} (not checked: {why})", signer(&signature)),
         },
         Err(_) => "with a signature that can't be read".into(),
     }));
     words
 }
 
-/// The authority of a signature, or who signed the signer's certificate.
-fn whose(signature: &Signature) -> String {
+/// Returns the known authority of a signature, or else the issuer of the signer's certificate.
+fn signer(signature: &Signature) -> String {
     match signature.authority() {
         Some(known) => match known.matched_by {
             AuthorityMatch::Fingerprint => known.authority.to_string(),
@@ -51,13 +51,13 @@ fn whose(signature: &Signature) -> String {
     }
 }
 
-/// A program for people.
+/// Prints a boot program with its signatures and certificates.
 pub fn program(program: &BootProgram) -> Page {
-    let kind = if program.is_application { "EFI application" } else { "PE file, no EFI application" };
+    let kind = if program.is_application { "EFI application" } else { "PE file, not an EFI application" };
     let mut rows = vec![("form", format!("{kind}, for {}", program.processors()))];
     rows.extend(program.version.map(|version| ("version", FileVersion(version).to_string())));
     rows.extend(program.secure_version.map(|version| ("SVN", version.to_string())));
-    rows.push(("digest", format!("{} (SHA-256 as Authenticode has it)", program.sha256)));
+    rows.push(("digest", format!("{} (Authenticode SHA-256)", program.sha256)));
     if !program.is_signed() {
         rows.push(("signature", "none".into()));
     }
@@ -74,22 +74,22 @@ pub fn program(program: &BootProgram) -> Page {
             None => String::new(),
         };
         let state = match &signature.state {
-            SignatureState::Good => "good".to_owned(),
-            SignatureState::Altered => "not of this file, which was altered".to_owned(),
-            SignatureState::Forged(why) => format!("not good: {why}"),
+            SignatureState::Good => "valid".to_owned(),
+            SignatureState::Altered => "invalid: the file was modified after signing".to_owned(),
+            SignatureState::Forged(why) => format!("invalid: {why}"),
             SignatureState::Unchecked(why) => format!("not checked: {why}"),
         };
-        rows.push(("signature", format!("{state}, {}: {}{stamped}", signature.digest, whose(&signature))));
+        rows.push(("signature", format!("{state}, {}: {}{stamped}", signature.digest, signer(&signature))));
         rows.extend(signature.chain.iter().map(|certificate| {
             let until = date::day(certificate.not_after());
             let name = certificate.subject();
-            ("certificate", format!("{name}, until {until}, SHA-256 {}", certificate.fingerprint()))
+            ("certificate", format!("{name}, valid until {until}, SHA-256 {}", certificate.fingerprint()))
         }));
     }
     table(&rows.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<Vec<_>>())
 }
 
-/// A program as data.
+/// Returns a boot program as JSON.
 pub fn program_json(program: &BootProgram) -> Json {
     let signature = |signature: Result<Signature, crate::format::authenticode::MalformedSignature>| match signature {
         Err(why) => json!({ "state": "unreadable", "why": why.to_string() }),
@@ -136,7 +136,7 @@ pub fn program_json(program: &BootProgram) -> Json {
     })
 }
 
-/// The boot programs of a medium as data.
+/// Returns the boot programs of a medium as JSON.
 pub fn programs_json(programs: &[Program]) -> Json {
     let program = |program: &Program| {
         let mut value = match &program.read {

@@ -1,55 +1,57 @@
-//! Why something has to be done: a line, with its files below it, and as data.
+//! Prints the reasons of a plan: a line each, with its files below.
 
 use serde_json::{Value, json};
 
+use super::condense::ReportItem;
 use super::counted;
 use super::folders::{self, mark};
-use super::screen::Point;
 use crate::manifest;
 use crate::plan::{Action, BootChange, EntryChange, FileChange, FileCount, FileStatus, PlannedChange, Reason};
 use crate::size::Size;
 
-/// A reason for what is done to an output.
-pub(super) fn point(reason: &Reason, change: &PlannedChange) -> Point {
+/// Returns the lines for a reason of a change.
+pub(super) fn item(reason: &Reason, change: &PlannedChange) -> ReportItem {
     let line = match reason {
-        Reason::New => "never built".into(),
-        Reason::Gone if change.action == Action::Delete => "not there any more: only forgotten".into(),
-        Reason::Gone => "it was built, and the file is not there any more".into(),
+        Reason::New => "not built yet".into(),
+        Reason::Gone if change.action == Action::Delete => {
+            "the file no longer exists; only its record is removed".into()
+        }
+        Reason::Gone => "it was built, but the file no longer exists".into(),
         Reason::NotOurs if change.action == Action::Delete => {
-            "the file is not the one that was built: it is left alone and only forgotten".into()
+            "the file is not the one that was built; it is kept, and only its record is removed".into()
         }
         Reason::NotOurs if change.in_the_way => {
-            "a file that tsmedia did not make is in the way: it is replaced only with `--force`".into()
+            "a file that tsmedia did not make is in the way; `--force` replaces it".into()
         }
         _ => return difference(reason),
     };
-    Point { line, ..Point::default() }
+    ReportItem { line, ..ReportItem::default() }
 }
 
-/// A reason by itself.
-pub(super) fn difference(reason: &Reason) -> Point {
+/// Returns the lines for a reason, without regard to the change.
+pub(super) fn difference(reason: &Reason) -> ReportItem {
     let line = match reason {
-        Reason::New => "never built".into(),
-        Reason::Gone => "the file is not there any more".into(),
-        Reason::NotRecorded => "a medium is there, and no record says from what it was built".into(),
-        Reason::Touched => "the finished file was written to since".into(),
+        Reason::New => "not built yet".into(),
+        Reason::Gone => "the file no longer exists".into(),
+        Reason::NotRecorded => "a medium exists, but there is no record of what it was built from".into(),
+        Reason::Touched => "the file was modified since it was built".into(),
         Reason::Length { recorded, found } => {
-            format!("the finished file has {found} bytes, and was built with {recorded}")
+            format!("the file has {found} bytes, but was built with {recorded}")
         }
-        Reason::OtherMedium => "the file is another medium than the recorded one".into(),
-        Reason::NotOurs => "the file is not a medium that tsmedia made".into(),
-        Reason::Unclaimed => "no manifest makes it any more".into(),
+        Reason::OtherMedium => "the file is not the recorded medium".into(),
+        Reason::NotOurs => "the file is not a medium made by tsmedia".into(),
+        Reason::Unclaimed => "it is no longer in the manifest".into(),
         Reason::NotMadeHere => {
-            "the manifest no longer makes it, and this cache doesn't know that it did: the file is left alone and only forgotten"
+            "it is no longer in the manifest, and was not built with this cache; the file is kept, and only its record is removed"
                 .into()
         }
         Reason::Outside => {
-            "ignored: the record names a file outside of the manifest's folder or behind a link; it is only forgotten".into()
+            "ignored: the record names a file outside the manifest's folder or behind a link; only the record is removed".into()
         }
-        Reason::CutOff => "its last patch was interrupted: `apply` first finishes it or takes it back".into(),
-        Reason::NoGain => "built anew: to patch it would not write much less".into(),
-        Reason::NotPatchable => "built anew: the file has another name too, or can't be written to".into(),
-        Reason::FormatVersion { old, new } => format!("tsmedia's format: version {old} → {new}"),
+        Reason::CutOff => "its last patch was interrupted; `apply` first finishes or undoes it".into(),
+        Reason::NoGain => "rebuilt: a patch would write almost as much".into(),
+        Reason::NotPatchable => "rebuilt: the file has a second hard link, or is read-only".into(),
+        Reason::FormatVersion { old, new } => format!("format of media: version {old} → {new}"),
         Reason::Value { key, old, new } => {
             let quoted = |value: &Option<String>| value.as_ref().map(|value| quoted(value));
             format!("{key}: {}", old_to_new(quoted(old), quoted(new)))
@@ -57,70 +59,70 @@ pub(super) fn difference(reason: &Reason) -> Point {
         Reason::TemplateValue { name, old, new } => {
             let mut texts = [old, new].map(|value| value.as_ref().map(|value| quoted(&plain(value))));
             if texts[0] == texts[1] {
-                // The number 1 became the text `1`, or the other way round.
+                // The type changed, such as from the number 1 to the text `1`: show both as JSON.
                 texts = [old, new].map(|value| value.as_ref().map(|value| quoted(&value.to_string())));
             }
             let [old, new] = texts;
             let what = match name.strip_prefix(manifest::VALUE_PREFIX) {
-                Some(key) => format!("value of the site file `{key}`"),
+                Some(key) => format!("site file value `{key}`"),
                 None => format!("template value `{name}`"),
             };
             format!("{what}: {}", old_to_new(old, new))
         }
         Reason::Secret(name) => format!("secret: {name} changed"),
-        Reason::SecretsUnknown => "nobody here can tell whether its secrets are the same".into(),
+        Reason::SecretsUnknown => "built with another machine's cache key: can't compare secrets".into(),
         Reason::Boot(firmware, change) => format!("boot program for {firmware}: {}", boot_change(*change)),
-        Reason::Device(title) => format!("{title}: a device, of which nobody can say whether it changed"),
-        Reason::Unseen => "a source was written to since, and its sizes and times are the same".into(),
-        Reason::Order => "the sources are in another order".into(),
-        Reason::Folders => "the empty folders are other ones".into(),
-        Reason::Entry(entry) => return of_entry(entry),
+        Reason::Device(title) => format!("{title}: a device; changes on it can't be detected"),
+        Reason::Unseen => "a source was modified, although sizes and times are unchanged".into(),
+        Reason::Order => "the order of the sources changed".into(),
+        Reason::Folders => "the empty folders changed".into(),
+        Reason::Entry(entry) => return entry_item(entry),
     };
-    Point { line, ..Point::default() }
+    ReportItem { line, ..ReportItem::default() }
 }
 
-/// What a value was and what it is; a secret has neither.
+/// Formats a change of a value. Secrets have neither an old nor a new one.
 fn old_to_new(old: Option<String>, new: Option<String>) -> String {
     match (old, new) {
         (Some(old), Some(new)) => format!("{old} → {new}"),
         (None, Some(new)) => format!("added, {new}"),
-        (Some(old), None) => format!("removed, it was {old}"),
+        (Some(old), None) => format!("removed, was {old}"),
         (None, None) => "changed".into(),
     }
 }
 
-/// Text as it is, everything else as JSON has it.
+/// Formats text without quotes, and other values as JSON.
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// The most characters of a value that are shown.
+/// Maximum number of characters shown of a value.
 const MAX_VALUE: usize = 60;
 
-/// A value in backticks, cut where it is long.
+/// Puts a value in backticks, and shortens a long one.
 fn quoted(value: &str) -> String {
     let shown: String = value.chars().take(MAX_VALUE).collect();
     if value.chars().nth(MAX_VALUE).is_some() { format!("`{shown}…`") } else { format!("`{shown}`") }
 }
 
-fn of_entry(entry: &EntryChange) -> Point {
+fn entry_item(entry: &EntryChange) -> ReportItem {
     let title = entry.title.as_deref().unwrap_or("files of the medium itself");
     let tally = |tally: &FileCount| format!("{} in {}", Size(tally.len), counted(tally.n_files as usize, "file"));
     let (old, new) = match (&entry.old, &entry.new) {
         (Some(old), Some(new)) => (old, new),
-        // Of an entry that came or went as a whole, its files are no news.
+        // An entry that was added or removed as a whole needs no list of files.
         (old, new) => {
             let what = old_to_new(old.as_ref().map(tally), new.as_ref().map(tally));
-            return Point { line: format!("{title}: {what}"), ..Point::default() };
+            return ReportItem { line: format!("{title}: {what}"), ..ReportItem::default() };
         }
     };
     if let [file] = &entry.files[..] {
-        let what = match (file.status(), within(&file.path, entry)) {
-            // The title names it already.
-            (status, "") => format!("{}, {}", status.as_str(), lens(file, entry)),
-            (status, name) => format!("`{name}` {}, {}", status.as_str(), lens(file, entry)),
+        let what = match (file.status(), path_within(&file.path, entry)) {
+            // The title names the file already.
+            (status, "") => format!("{}, {}", status.as_str(), lengths(file, entry)),
+            (status, name) => format!("`{name}` {}, {}", status.as_str(), lengths(file, entry)),
         };
-        return Point { line: format!("{title}: {what}"), ..Point::default() };
+        return ReportItem { line: format!("{title}: {what}"), ..ReportItem::default() };
     }
     let counts = FileStatus::ALL.map(|status| (entry.count(status), status.as_str()));
     let mut counts = counts.iter().filter(|(n, _)| *n > 0);
@@ -128,22 +130,24 @@ fn of_entry(entry: &EntryChange) -> Point {
     counts.for_each(|(n, status)| what += &format!(", {n} {status}"));
     let n_other: usize =
         [FileStatus::Removed, FileStatus::Changed, FileStatus::Moved].map(|status| entry.count(status)).iter().sum();
+    // Worth a remark: replaced as a whole, such as by another version of a package.
     if n_other as u64 == old.n_files && n_other > 1 {
-        what += ", none as it was";
+        what += ", none unchanged";
     }
     let (old, new) = (Size(old.len).to_string(), Size(new.len).to_string());
-    let sizes = if old == new { format!("{new} in all") } else { format!("{old} → {new}") };
-    let detail =
-        |file: &FileChange| format!("{} {} ({})", mark(file.status()), within(&file.path, entry), lens(file, entry));
-    Point {
+    let sizes = if old == new { format!("{new} in total") } else { format!("{old} → {new}") };
+    let detail = |file: &FileChange| {
+        format!("{} {} ({})", mark(file.status()), path_within(&file.path, entry), lengths(file, entry))
+    };
+    ReportItem {
         line: format!("{title}: {what}; {sizes}"),
         details: entry.files.iter().map(detail).collect(),
-        brief: folders::lines(&entry.files, &|path| within(path, entry), &detail),
+        brief: folders::lines(&entry.files, &|path| path_within(path, entry), &detail),
     }
 }
 
-/// A path as it is called within its entry; nothing if it is the entry.
-fn within<'a>(path: &'a str, entry: &EntryChange) -> &'a str {
+/// Returns a path relative to its entry; empty if it is the entry itself.
+fn path_within<'a>(path: &'a str, entry: &EntryChange) -> &'a str {
     let rest = entry.path.as_deref().and_then(|folder| path.strip_prefix(folder));
     match rest.map(|rest| (rest, rest.strip_prefix('/'))) {
         Some(("", _)) => "",
@@ -152,12 +156,12 @@ fn within<'a>(path: &'a str, entry: &EntryChange) -> &'a str {
     }
 }
 
-fn lens(file: &FileChange, entry: &EntryChange) -> String {
+fn lengths(file: &FileChange, entry: &EntryChange) -> String {
     if let (Some(from), Some(new)) = (&file.from, file.new) {
-        return format!("{}, it was `{}`", Size(new), within(from, entry));
+        return format!("{}, from `{}`", Size(new), path_within(from, entry));
     }
     match (file.old, file.new) {
-        (Some(old), Some(new)) if old == new => format!("{}, other bytes", Size(new)),
+        (Some(old), Some(new)) if old == new => format!("{}, different content", Size(new)),
         (Some(old), Some(new)) if Size(old).to_string() == Size(new).to_string() => format!("{old} → {new} bytes"),
         (Some(old), Some(new)) => format!("{} → {}", Size(old), Size(new)),
         (old, new) => Size(old.or(new).unwrap_or_default()).to_string(),
@@ -172,7 +176,7 @@ pub(super) fn boot_change(change: BootChange) -> &'static str {
     }
 }
 
-/// A reason as data.
+/// Returns a reason as JSON.
 pub(super) fn json(reason: &Reason) -> Value {
     match reason {
         Reason::New => json!({ "reason": "new" }),

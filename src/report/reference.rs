@@ -1,9 +1,9 @@
-//! Pages of the manual that are generated, in Markdown.
+//! Generates the reference page of rules, in Markdown.
 
 use crate::rule::{Rule, page as address};
 
-/// Rules without an example in `tests/rules`: their problems depend on the clock, need a drive, very large files, boot
-/// images with hives of Windows, or a base. Other tests break them.
+/// Rules without an example in `tests/rules`, covered by other tests: their problems depend on the clock, or need a drive,
+/// very large files, boot images with registry hives, or a base.
 pub const RULES_WITHOUT_EXAMPLE: [Rule; 16] = [
     Rule::FileTooLargeForFat32,
     Rule::StickTooSmall,
@@ -28,9 +28,9 @@ const INTRODUCTION: &str = "\
 
 # Rules
 
-`tsmedia check` reports all problems at once, before the first byte is written. Problems that break a
-rule of the field name it, as in `error[weak-password]`. Each rule also has a number; both are accepted
-wherever a rule is named, in any case:
+`tsmedia check` reports all problems at once, and writes nothing. A problem that breaks one of these
+rules names it, as in `error[weak-password]`. Each rule also has a number. Commands and manifests accept
+the name and the number, in upper or lower case:
 
 ```console
 tsmedia check --explain weak-password
@@ -45,9 +45,9 @@ The severity of some rules can be lowered with `rules` in `[media]`:
 rules = { network-step-on-stand-alone = \"note\", status-retries = \"off\" }
 ```
 
-Numbers up to 148 are those of a collection of the field's rules, some of which can't be checked here;
-the reason is given. Higher numbers were split off, since their severity differs from the rest of the
-rule.
+Numbers up to R148 come from a survey of the documented rules of task sequence media. tsmedia can't check
+some of them; their sections say why. Higher numbers were split off from other rules because their
+severity differs.
 
 ";
 
@@ -67,7 +67,7 @@ fn section(rule: Rule) -> String {
     let mut section = format!("\n## {rule}\n\n{} ({}): {}.\n\n", rule.code(), rule.severity(), rule.title());
     section += &wrapped(rule.explanation());
     if rule.is_lowerable() {
-        section += &format!("\n`rules = {{ {rule} = \"off\" }}` in `[media]` lowers it.\n");
+        section += &format!("\nTo turn it off: `rules = {{ {rule} = \"off\" }}` in `[media]`.\n");
     }
     match rule.unchecked() {
         Some(why) => section += &format!("\nNot checked: {why}.\n"),

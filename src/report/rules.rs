@@ -1,4 +1,4 @@
-//! Rules of the field as text and JSON: one with its sources, all of them, and those that a manifest lowers.
+//! Prints rules: the explanation of one, the list of all, and those whose severity a manifest lowers.
 
 use serde_json::{Value as Json, json};
 
@@ -7,15 +7,15 @@ use crate::rule::{Rule, page as address};
 
 use super::{Page, counted};
 
-/// Explains a rule.
+/// Prints the explanation of a rule with its sources.
 pub fn rule(rule: Rule) -> Page {
     let mut page = Page::of_line(format!("{}[{rule}]: {}", rule.severity(), rule.title()));
     page.gap();
     page.line(rule.explanation());
     page.line(format!("Its number is {}.", rule.code()));
     let lowered = match rule.is_lowerable() {
-        true => format!("`rules = {{ {rule} = \"off\" }}` in `[media]` lowers it."),
-        false => "It can't be lowered.".into(),
+        true => format!("To turn it off: `rules = {{ {rule} = \"off\" }}` in `[media]`."),
+        false => "Its severity can't be lowered.".into(),
     };
     page.line(lowered);
     if let Some(why) = rule.unchecked() {
@@ -61,16 +61,13 @@ pub fn rules_json() -> Json {
     Rule::all().into_iter().map(rule_json).collect()
 }
 
-/// What became of a rule that a manifest lowers.
+/// Returns a line for a rule whose severity a manifest lowers.
 pub fn lowering(lowering: &Lowering) -> String {
     let Lowering { rule, to, n_problems } = lowering;
-    let times = match n_problems {
-        0 => "was not broken".to_owned(),
-        n => format!("was broken {}", counted(*n, "time")),
-    };
+    let problems = counted(*n_problems, "problem");
     match to {
-        Some(severity) => format!("{rule} is {} by `media.rules`, and {times}", article(*severity)),
-        None => format!("{rule} is off by `media.rules`, and {times}"),
+        Some(severity) => format!("`media.rules` makes {rule} {}: {problems}", article(*severity)),
+        None => format!("`media.rules` turns {rule} off: {problems}"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Task sequences as trees for a terminal, as diagrams for reviews, and what two of them differ in.
+//! Prints task sequences as trees, pictures and flow charts, and the differences between two.
 
 use std::fmt::Write as _;
 
@@ -7,10 +7,10 @@ use super::page::columns;
 use super::svg::escaped;
 use crate::foreign_text;
 use crate::sequence::catalog::Environment;
-use crate::sequence::difference::{ChangeKind, Difference};
+use crate::sequence::difference::{Difference, Kind};
 use crate::sequence::{Body, Sequence, Step};
 
-/// The tree of a sequence, for a terminal.
+/// Prints a task sequence as a tree.
 pub fn tree(sequence: &Sequence) -> Page {
     fn below(steps: &[Step], indent: &str, page: &mut Page) {
         for (at, step) in steps.iter().enumerate() {
@@ -29,7 +29,7 @@ pub fn tree(sequence: &Sequence) -> Page {
     page
 }
 
-/// What is said of a step behind its name: what it is, where it runs, what is unusual.
+/// Returns the remarks after the name of a step: its type, where it runs, and `disabled` or `continues on error`.
 fn remarks(step: &Step) -> String {
     let mut remarks = Vec::new();
     let environment = match &step.body {
@@ -60,7 +60,7 @@ fn remarks(step: &Step) -> String {
     if remarks.is_empty() { String::new() } else { format!(" ({})", remarks.join(", ")) }
 }
 
-/// Returns the tree of a sequence as data: of each step its type, class, system, condition and steps.
+/// Returns a task sequence as JSON: each step with its type, class, environment, condition and steps.
 pub fn tree_json(sequence: &Sequence) -> serde_json::Value {
     fn one(step: &Step) -> serde_json::Value {
         let (kind, class, environment) = match &step.body {
@@ -91,7 +91,7 @@ pub fn tree_json(sequence: &Sequence) -> serde_json::Value {
     })
 }
 
-/// A flow chart in the language of Mermaid, which forges draw in reviews: groups as boxes, steps in their order.
+/// Returns a Mermaid flow chart, which code forges render: groups as boxes, steps in their order.
 pub fn mermaid(sequence: &Sequence) -> String {
     fn below(steps: &[Step], depth: usize, n_nodes: &mut usize, flow: &mut Vec<usize>, lines: &mut String) {
         let indent = "  ".repeat(depth);
@@ -133,8 +133,8 @@ pub fn mermaid(sequence: &Sequence) -> String {
     lines
 }
 
-/// A text within a label of Mermaid, which is HTML with entities of its own. Signs that begin those, directives (`%%{`), line
-/// breaks, formulas and Markdown become entities.
+/// Escapes a text for a label of Mermaid, which is HTML with its own entities (`#35;`). Characters that start entities,
+/// directives (`%%{`), line breaks, formulas and Markdown are replaced.
 fn escaped_label(text: &str) -> String {
     let mut label = String::new();
     for c in escaped(text).chars() {
@@ -146,18 +146,18 @@ fn escaped_label(text: &str) -> String {
     label
 }
 
-/// How high a row of the picture is, and how far a level is indented, in pixels.
+/// Height of a row and indentation of a level, in pixels.
 const ROW: usize = 24;
 const INDENT: usize = 22;
-/// How wide a character is in the picture at most, in pixels.
+/// Maximum width of a character, in pixels.
 const CHARACTER: usize = 8;
 
-/// How many letters a text is wide, with its escapes.
+/// Returns the width of a text in columns, with escapes.
 fn shown_columns(text: &str) -> usize {
     columns(&foreign_text::line(text))
 }
 
-/// The tree as a picture (SVG 1.1). Steps that run in Windows PE are marked `PE`, those of the full system `OS`.
+/// Returns a task sequence as a picture (SVG 1.1). Steps that run in Windows PE are marked `PE`, those in Windows `OS`.
 pub fn svg(sequence: &Sequence) -> String {
     let steps = sequence.walk();
     let text = |step: &Step| {
@@ -200,29 +200,29 @@ pub fn svg(sequence: &Sequence) -> String {
     svg + "</svg>\n"
 }
 
-/// What two sequences differ in, a step on a line.
+/// Prints the differences between two task sequences, a step per line.
 pub fn differences(differences: &[Difference]) -> Page {
     let mut page = Page::default();
     for Difference { path, kind } in differences {
-        let name = if path.is_empty() { "the sequence".to_owned() } else { path.join(" / ") };
+        let name = if path.is_empty() { "the task sequence".to_owned() } else { path.join(" / ") };
         match kind {
-            ChangeKind::Added => page.row("added    ", name),
-            ChangeKind::Removed => page.row("removed  ", name),
-            ChangeKind::Renamed { from } => page.row("renamed  ", format!("{name}, which was `{from}`")),
-            ChangeKind::Moved { from } if path.starts_with(from) && path.len() == from.len() + 1 => {
-                page.row("moved    ", format!("{name}, in its group"));
+            Kind::Added => page.row("added    ", name),
+            Kind::Removed => page.row("removed  ", name),
+            Kind::Renamed { from } => page.row("renamed  ", format!("{name}, previously `{from}`")),
+            Kind::Moved { from } if path.starts_with(from) && path.len() == from.len() + 1 => {
+                page.row("moved    ", format!("{name}, within its group"));
             }
-            ChangeKind::Moved { from } if from.is_empty() => {
-                page.row("moved    ", format!("{name}, which was in no group"));
+            Kind::Moved { from } if from.is_empty() => {
+                page.row("moved    ", format!("{name}, previously outside groups"));
             }
-            ChangeKind::Moved { from } => page.row("moved    ", format!("{name}, which was in `{}`", from.join(" / "))),
-            ChangeKind::Changed(changes) => {
+            Kind::Moved { from } => page.row("moved    ", format!("{name}, previously in `{}`", from.join(" / "))),
+            Kind::Changed(changes) => {
                 page.row("changed  ", name);
                 for (key, old, new) in changes {
                     let what = match (old, new) {
                         (Some(old), Some(new)) => format!("{old} → {new}"),
-                        (None, Some(new)) => format!("{new} (new)"),
-                        (Some(old), None) => format!("{old} (gone)"),
+                        (None, Some(new)) => format!("{new} (added)"),
+                        (Some(old), None) => format!("{old} (removed)"),
                         (None, None) => continue,
                     };
                     page.line(format!("           {key}: {what}"));
@@ -233,14 +233,14 @@ pub fn differences(differences: &[Difference]) -> Page {
     page
 }
 
-/// The same as data.
+/// Returns the differences between two task sequences as JSON.
 pub fn differences_json(differences: &[Difference]) -> serde_json::Value {
     let one = |Difference { path, kind }: &Difference| match kind {
-        ChangeKind::Added => serde_json::json!({ "path": path, "change": "added" }),
-        ChangeKind::Removed => serde_json::json!({ "path": path, "change": "removed" }),
-        ChangeKind::Renamed { from } => serde_json::json!({ "path": path, "change": "renamed", "from": from }),
-        ChangeKind::Moved { from } => serde_json::json!({ "path": path, "change": "moved", "from": from }),
-        ChangeKind::Changed(changes) => {
+        Kind::Added => serde_json::json!({ "path": path, "change": "added" }),
+        Kind::Removed => serde_json::json!({ "path": path, "change": "removed" }),
+        Kind::Renamed { from } => serde_json::json!({ "path": path, "change": "renamed", "from": from }),
+        Kind::Moved { from } => serde_json::json!({ "path": path, "change": "moved", "from": from }),
+        Kind::Changed(changes) => {
             let changes =
                 changes.iter().map(|(key, old, new)| serde_json::json!({ "key": key, "old": old, "new": new }));
             serde_json::json!({ "path": path, "change": "changed", "changes": changes.collect::<Vec<_>>() })

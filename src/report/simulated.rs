@@ -1,22 +1,20 @@
-//! What simulated runs of a task sequence came to.
+//! Prints simulated runs of a task sequence.
 
 use serde_json::{Value as Json, json};
 
 use super::{Page, counted};
 use crate::sequence::catalog::Environment;
-use crate::simulate::{
-    AfterFailure, ContentSource, Effect, Outcome, SequenceEnd, Trace, TraceEntry, Unmet, environment_name,
-};
+use crate::simulate::{Effect, End, Entry, Outcome, Source, Then, Trace, Unmet, name};
 
-/// How wide the column of the system is.
+/// Width of the column with the environment.
 const SYSTEM: usize = 4;
-/// A table that is wider has numbers in place of names, unless the terminal is known to be as wide.
+/// Maximum width of a table if the width of the terminal is unknown; a wider one has numbers instead of names.
 const MAX_WIDTH: usize = 80;
 
-/// Most steps of which the trace says how the sequence ends with them.
+/// Maximum number of uncertain steps listed with the result they lead to.
 const MAX_ALTERNATIVES: usize = 8;
 
-/// A run, step by step.
+/// Prints a run step by step.
 pub fn trace(title: &str, trace: &Trace) -> Page {
     let mut page = Page::of_line(title);
     for entry in &trace.entries {
@@ -25,41 +23,42 @@ pub fn trace(title: &str, trace: &Trace) -> Page {
         let system = system(entry.environment);
         page.row(format!("  {system:<SYSTEM$}{word:<6}{indent}"), format!("{}{detail}", entry.name()));
         let margin = " ".repeat(2 + SYSTEM + 6) + &indent + "  ";
-        entry.effects.iter().for_each(|effect| page.line(format!("{margin}{}", words(effect))));
+        entry.effects.iter().for_each(|effect| page.line(format!("{margin}{}", effect_text(effect))));
         if let Outcome::Failed { then, .. } = &entry.outcome {
-            page.line(format!("{margin}{}", then_words(then)));
+            page.line(format!("{margin}{}", then_text(then)));
         }
     }
     page.line(end(trace));
     let n_unknown = trace.alternatives.len() + trace.n_unexplored;
     if n_unknown > 0 {
-        let (are, them) = if n_unknown == 1 { ("is", "it") } else { ("are", "them") };
+        let them = if n_unknown == 1 { "it" } else { "them" };
         let steps = counted(n_unknown, "step");
-        page.line(format!("{steps} {are} not known to run (?); the run goes on without {them}"));
+        page.line(format!("{steps} may or may not run (?); the simulation continues without {them}"));
     }
+    // Steps that may or may not run matter only if the run would end in another way with them.
     let own = end(trace);
     let others = trace.alternatives.iter().map(|alternative| (alternative, end(&alternative.trace)));
     let others: Vec<_> = others.filter(|(_, other)| *other != own).collect();
     for (alternative, other) in others.iter().take(MAX_ALTERNATIVES) {
-        page.row("  ", format!("with `{}`, {other}", alternative.path.join(" / ")));
+        page.row("  ", format!("if `{}` runs, {other}", alternative.path.join(" / ")));
     }
     if let n_more @ 1.. = others.len().saturating_sub(MAX_ALTERNATIVES) {
-        page.line(format!("  with {} it ends in another way, too", counted(n_more, "other step")));
+        page.line(format!("  {} would also change the result", counted(n_more, "other step")));
     }
     if trace.n_unexplored > 0 {
-        page.line(format!("  {} of them are too many to be tried", trace.n_unexplored));
+        page.line(format!("  {} of them were not tried: there are too many", trace.n_unexplored));
     }
     page
 }
 
-/// Several runs beside each other: what became of each step in each, in so many columns if possible.
+/// Prints a table of runs: a row for each step, a column for each run. Uses `width` columns if possible.
 pub fn matrix(names: &[String], traces: &[&Trace], width: Option<usize>) -> Page {
     let width = width.unwrap_or(MAX_WIDTH);
-    // More than half of it is for the names of steps.
+    // Up to 60 % of the width is for the names of steps.
     let max_name = width * 3 / 5;
     let mut paths: Vec<(&Vec<String>, bool)> = Vec::new();
     for trace in traces.iter() {
-        // What only a later run reaches stands behind what comes before it there.
+        // Steps that only a later run reaches are inserted after their predecessor in that run.
         let mut at = 0;
         for entry in &trace.entries {
             match paths.iter().position(|(path, _)| **path == entry.path) {
@@ -82,18 +81,19 @@ pub fn matrix(names: &[String], traces: &[&Trace], width: Option<usize>) -> Page
     for (path, _) in &paths {
         let mut row = vec![step(path)];
         row.extend(traces.iter().map(|trace| {
+            // A step that ran several times, such as after a retry, counts by its last run.
             let last = trace.entries.iter().rev().find(|entry| entry.path == **path);
             last.map_or("-", |entry| fate(entry).0).to_owned()
         }));
         rows.push(row);
     }
-    let mut ends = vec!["ends".to_owned()];
+    let mut ends = vec!["result".to_owned()];
     ends.extend(traces.iter().map(|trace| {
-        let is_success = |trace: &Trace| trace.end == SequenceEnd::Success;
+        let is_success = |trace: &Trace| trace.end == End::Success;
         match is_success(trace) {
             own if trace.alternatives.iter().any(|other| is_success(&other.trace) != own) => "?".to_owned(),
-            true => "well".to_owned(),
-            false => "failed".to_owned(),
+            true => "success".to_owned(),
+            false => "failure".to_owned(),
         }
     }));
     rows.push(ends);
@@ -104,7 +104,7 @@ pub fn matrix(names: &[String], traces: &[&Trace], width: Option<usize>) -> Page
         named.iter().for_each(|line| page.line(line));
         return page;
     }
-    // Names that leave no room for the table stand above it.
+    // The names are too wide for columns: number the runs and list the names above the table.
     let numbers = || (1..=names.len()).map(|number| number.to_string());
     let mut page = Page::default();
     numbers().zip(names).for_each(|(number, name)| page.row(format!("{number:>3}  "), name));
@@ -113,7 +113,7 @@ pub fn matrix(names: &[String], traces: &[&Trace], width: Option<usize>) -> Page
     page
 }
 
-/// Rows below a header, in columns.
+/// Formats a header and rows in columns.
 fn table(header: &[String], rows: &[Vec<String>]) -> Vec<String> {
     let all = || std::iter::once(header).chain(rows.iter().map(Vec::as_slice));
     let widths: Vec<usize> =
@@ -125,14 +125,14 @@ fn table(header: &[String], rows: &[Vec<String>]) -> Vec<String> {
     all().map(line).collect()
 }
 
-/// What was expected of a run and did not come.
+/// Prints the expectations that a run did not meet.
 pub fn unmet(name: &str, unmet: &[Unmet]) -> Page {
     let mut page = Page::default();
     unmet.iter().for_each(|one| page.row("unmet  ", format!("{name}: `{}`: {}", one.key, one.message)));
     page
 }
 
-/// A run as data.
+/// Returns a run as JSON.
 pub fn trace_json(name: &str, trace: &Trace, unmet: &[Unmet]) -> Json {
     let entries = trace.entries.iter().map(|entry| {
         let (outcome, why, exit_code) = match &entry.outcome {
@@ -142,7 +142,7 @@ pub fn trace_json(name: &str, trace: &Trace, unmet: &[Unmet]) -> Json {
             Outcome::Failed { why, .. } => ("failed", Some(why), None),
         };
         let then = match &entry.outcome {
-            Outcome::Failed { then, .. } => Some(then_words(then)),
+            Outcome::Failed { then, .. } => Some(then_text(then)),
             _ => None,
         };
         json!({
@@ -185,10 +185,10 @@ pub fn trace_json(name: &str, trace: &Trace, unmet: &[Unmet]) -> Json {
     })
 }
 
-fn ending_json(end: &SequenceEnd) -> (&'static str, Option<&String>, Option<&String>) {
+fn ending_json(end: &End) -> (&'static str, Option<&String>, Option<&String>) {
     match end {
-        SequenceEnd::Success => ("success", None, None),
-        SequenceEnd::Failure { step, why } => ("failure", Some(step), Some(why)),
+        End::Success => ("success", None, None),
+        End::Failure { step, why } => ("failure", Some(step), Some(why)),
     }
 }
 
@@ -199,13 +199,13 @@ fn effect_json(effect: &Effect) -> Json {
         Effect::Open { why, .. } => json!({ "unknown": null, "why": why }),
         Effect::Depends { on } => json!({ "depends-on": on }),
         Effect::Restart { into, why } => json!({ "restarts-into": name_of(*into), "why": why }),
-        Effect::Content { id, from: ContentSource::Medium } => json!({ "needs": id, "from": "medium" }),
-        Effect::Content { id, from: ContentSource::Network } => json!({ "needs": id, "from": "network" }),
+        Effect::Content { id, from: Source::Medium } => json!({ "needs": id, "from": "medium" }),
+        Effect::Content { id, from: Source::Network } => json!({ "needs": id, "from": "network" }),
         Effect::Retry { why } => json!({ "retries": true, "why": why }),
     }
 }
 
-/// The system as fact files have it.
+/// Returns the name of an environment in fact files.
 fn name_of(environment: Environment) -> &'static str {
     match environment {
         Environment::WindowsPe => "windows-pe",
@@ -213,7 +213,7 @@ fn name_of(environment: Environment) -> &'static str {
     }
 }
 
-/// The system in a narrow column.
+/// Returns the abbreviation of an environment.
 fn system(environment: Environment) -> &'static str {
     match environment {
         Environment::WindowsPe => "PE",
@@ -221,8 +221,8 @@ fn system(environment: Environment) -> &'static str {
     }
 }
 
-/// What became of a step: a word, and what is said behind its name.
-fn fate(entry: &TraceEntry) -> (&'static str, String) {
+/// Returns the outcome of a step in a word, and the text after its name.
+fn fate(entry: &Entry) -> (&'static str, String) {
     match &entry.outcome {
         Outcome::Ran { .. } if entry.is_group => ("group", String::new()),
         Outcome::Ran { exit_code: Some(code) } => ("run", format!(" (exit code {code})")),
@@ -233,25 +233,25 @@ fn fate(entry: &TraceEntry) -> (&'static str, String) {
     }
 }
 
-fn words(effect: &Effect) -> String {
+fn effect_text(effect: &Effect) -> String {
     match effect {
         Effect::Set { name, value: Some(value) } => format!("sets {name} = {value}"),
         Effect::Set { name, value: None } => format!("deletes {name}"),
         Effect::Forget { name, why } => format!("leaves {name} unknown: {why}"),
         Effect::Open { why, .. } => why.clone(),
-        Effect::Depends { on } => format!("this depends on `{on}`, which is not known to run"),
-        Effect::Restart { into, why } => format!("restarts into {}: {why}", environment_name(*into)),
-        Effect::Content { id, from: ContentSource::Medium } => format!("takes {id} from the medium"),
-        Effect::Content { id, from: ContentSource::Network } => format!("downloads {id}"),
-        Effect::Retry { why } => format!("is tried again: {why}"),
+        Effect::Depends { on } => format!("depends on `{on}`, which may or may not run"),
+        Effect::Restart { into, why } => format!("restarts into {}: {why}", name(*into)),
+        Effect::Content { id, from: Source::Medium } => format!("uses {id} from the medium"),
+        Effect::Content { id, from: Source::Network } => format!("downloads {id}"),
+        Effect::Retry { why } => format!("is retried: {why}"),
     }
 }
 
-fn then_words(then: &AfterFailure) -> String {
+fn then_text(then: &Then) -> String {
     match then {
-        AfterFailure::Next => "goes on with the next step, since it continues on error".into(),
-        AfterFailure::AfterGroup(group) => format!("goes on behind `{group}`, which continues on error"),
-        AfterFailure::End => "ends the sequence".into(),
+        Then::Next => "continues with the next step (continue on error)".into(),
+        Then::Behind(group) => format!("continues after `{group}` (continue on error)"),
+        Then::End => "ends the task sequence".into(),
     }
 }
 
@@ -260,10 +260,8 @@ fn end(trace: &Trace) -> String {
     let n_restarts = effects.filter(|effect| matches!(effect, Effect::Restart { .. })).count();
     let restarts = counted(n_restarts, "restart");
     match &trace.end {
-        SequenceEnd::Success => {
-            format!("the sequence succeeds in {}, after {restarts}", environment_name(trace.environment))
-        }
-        SequenceEnd::Failure { step, why } => format!("the sequence fails at `{step}`, after {restarts}: {why}"),
+        End::Success => format!("the task sequence succeeds in {}, after {restarts}", name(trace.environment)),
+        End::Failure { step, why } => format!("the task sequence fails at `{step}`, after {restarts}: {why}"),
     }
 }
 

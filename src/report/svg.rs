@@ -1,35 +1,34 @@
-//! A map of a medium as a picture: an SVG 1.1 file of plain text, without scripts, that is the same for the same maps.
+//! Draws the layout of a medium as a picture: a deterministic SVG 1.1 file without scripts.
 //!
-//! The medium is a strip that is broken into rows. Widths are to scale, but nothing that is used is narrower than a
-//! few pixels, so that what is small is seen. Of two media, the strips are above each other, and the same byte is at
-//! the same place of both. Colour says what something is, and so do its label and what pointing at it shows; a
-//! pattern says what changed.
+//! The medium is a strip broken into rows. Widths are to scale, except that used areas have a minimum width, so that small
+//! ones are visible. The strips of two media are drawn above each other, with equal offsets aligned. Colours, labels and
+//! tooltips name the kind of a region; patterns show changes.
 
 mod scale;
 
 use std::fmt::Write as _;
 
-use super::map::{Other, name, share, state};
+use super::map::{ComparedMap, name, share, state};
 use crate::foreign_text;
 use crate::map::{Map, MapRegion, RegionKind, RegionState};
 use crate::size::Size;
 use scale::{Piece, Scale};
 
-/// The room to the left of the rows, for offsets; and around everything.
+/// Width of the offsets left of the rows, and margins.
 const LEFT: f64 = 84.0;
 const MARGIN: f64 = 16.0;
 const TOP: f64 = 64.0;
-/// The height of a strip, and of the room between two rows.
+/// Height of a strip, and distance between rows.
 const STRIP: f64 = 26.0;
 const GAP: f64 = 14.0;
-/// The room that a letter takes, more or less.
+/// Approximate width of a letter.
 const LETTER: f64 = 6.8;
-/// The same of the title.
+/// Approximate width of a letter in the title.
 const TITLE_LETTER: f64 = 9.0;
 
 const WIDTH: f64 = MARGIN + LEFT + scale::ROW + MARGIN;
 
-/// Colours of light pages and of dark ones, in the order of [`RegionKind::ALL`]; then slack.
+/// Colours in light and dark mode, in the order of [`RegionKind::ALL`], then slack.
 const COLOURS: [(&str, &str); 8] = [
     ("#c9b8f2", "#5b45a0"),
     ("#a9cdf5", "#1f5a96"),
@@ -49,17 +48,17 @@ text{font:11px system-ui,sans-serif;fill:#1f2328}.title{font-size:15px;font-weig
 const DARK_STYLE: &str = "\
 text{fill:#e6edf3}.page{fill:#0d1117}.edge{stroke:#0d1117}.slack{stroke:#6e7681}.line{stroke:#e6edf3}.dot{fill:#e6edf3}";
 
-/// Lines for what changed, dots for what moved, a grid for what is on one of the two media only.
+/// Patterns: lines for changed, dots for moved, a grid for regions on one medium only.
 const PATTERNS: &str = "\
 <pattern id=\"changed\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\"><path class=\"line\" d=\"M-1 8L8 -1\"/></pattern>
 <pattern id=\"moved\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\"><circle class=\"dot\" cx=\"3.5\" cy=\"3.5\" r=\"1.3\"/></pattern>
 <pattern id=\"alone\" width=\"7\" height=\"7\" patternUnits=\"userSpaceOnUse\"><path class=\"line\" d=\"M3.5 0V7M0 3.5H7\"/></pattern>
 ";
 
-/// A map as the text of an SVG file.
-pub fn map(map: &Map, title: &str, other: Option<&Other>) -> String {
+/// Returns a map as the text of an SVG file.
+pub fn map(map: &Map, title: &str, other: Option<&ComparedMap>) -> String {
     let maps: Vec<&Map> = other.iter().map(|other| other.map).chain([map]).collect();
-    let scale = Scale::of(&maps);
+    let scale = Scale::new(&maps);
     let row_height = STRIP * maps.len() as f64 + GAP;
     let legend_at = TOP + row_height * scale.n_rows() as f64 + MARGIN;
     let legend = legend(&maps, other.is_some());
@@ -90,7 +89,7 @@ pub fn map(map: &Map, title: &str, other: Option<&Other>) -> String {
     write_legend(&mut out, &legend, legend_at);
     let _ = writeln!(
         out,
-        "<text x=\"{MARGIN}\" y=\"{:.1}\">To scale, {} to a pixel; what is used is {} pixels wide at least.</text>",
+        "<text x=\"{MARGIN}\" y=\"{:.1}\">To scale, {} per pixel; used areas are at least {} pixels wide.</text>",
         height - 20.0,
         Size(scale.n_bytes_of_pixel() as u64),
         scale::MIN
@@ -110,8 +109,8 @@ fn write_style(out: &mut String, has_patterns: bool) {
     }
 }
 
-/// The line below the title.
-fn facts(map: &Map, other: Option<&Other>) -> String {
+/// Returns the line below the title.
+fn facts(map: &Map, other: Option<&ComparedMap>) -> String {
     let totals = map.totals();
     let mut facts = format!(
         "{}: content {}, structures {}, slack {}",
@@ -120,9 +119,9 @@ fn facts(map: &Map, other: Option<&Other>) -> String {
         share(totals.structures, map.len),
         share(totals.slack, map.len)
     );
-    if let Some(Other { name, marks, .. }) = other {
+    if let Some(ComparedMap { name, marks, .. }) = other {
         let same = share(marks.same.iter().sum(), map.len);
-        facts += &format!(". The upper strips are {name}; {same} are the same bytes at the same place");
+        facts += &format!(". Upper strips: {name}; {same} equal at the same place");
     }
     facts
 }
@@ -149,13 +148,14 @@ fn write_region(
             write_rect(out, at(piece), piece.width, "edge", Some(pattern));
         }
     }
-    // The first of the widest pieces has the label.
+    // The label goes on the first of the widest pieces.
+    // `max_by` returns the last of equal elements, so search in reverse for the first.
     let widest = pieces.iter().rev().max_by(|a, b| a.width.total_cmp(&b.width));
     if let Some((piece, label)) = widest.and_then(|piece| Some((piece, label(region, piece.width)?))) {
         let (x, y) = at(piece);
         let has_pattern = mark.is_some_and(|(mark, _)| mark != RegionState::Same);
         if has_pattern {
-            // What is written on lines can't be read.
+            // A plain background, because text on a pattern can't be read.
             let width = (label.chars().count() as f64 * LETTER + 8.0).min(piece.width - 4.0);
             let (class, x, y) = (colour(region.kind), x + 2.0, y + 5.0);
             let _ = writeln!(
@@ -168,7 +168,7 @@ fn write_region(
     out.push_str("</g>\n");
 }
 
-/// A rectangle of a strip, in a colour or in a pattern.
+/// Writes a rectangle of a strip, with a colour or a pattern.
 fn write_rect(out: &mut String, (x, y): (f64, f64), width: f64, class: &str, pattern: Option<&str>) {
     let height = STRIP - 1.0;
     let fill = pattern.map(|pattern| format!(" fill=\"url(#{pattern})\"")).unwrap_or_default();
@@ -201,7 +201,7 @@ fn state_of_old(state: &RegionState) -> String {
     }
 }
 
-/// What is written on a region, safe to print: as much of its name as there is room for, or a letter for what it is.
+/// Returns the escaped label of a region: as much of its name as fits, or a letter for its kind.
 fn label(region: &MapRegion, width: f64) -> Option<String> {
     const MIN_LETTERS: usize = 5;
     let room = ((width - 8.0) / LETTER).max(0.0) as usize;
@@ -219,7 +219,7 @@ fn label(region: &MapRegion, width: f64) -> Option<String> {
     }
 }
 
-/// The letter that stands for a kind.
+/// Returns the letter for a kind.
 fn letter(kind: RegionKind) -> &'static str {
     match kind {
         RegionKind::Head => "H",
@@ -232,7 +232,7 @@ fn letter(kind: RegionKind) -> &'static str {
     }
 }
 
-/// An entry of the legend: a rectangle with words behind it.
+/// Entry of the legend: a rectangle followed by words.
 struct LegendEntry {
     x: f64,
     y: f64,
@@ -241,10 +241,10 @@ struct LegendEntry {
     words: String,
 }
 
-/// The entries of the legend, in as many rows as there is room for them; `y` is that of a row within it.
+/// Returns the entries of the legend, broken into rows. Their `y` is relative to the top of the legend.
 fn legend(maps: &[&Map], has_patterns: bool) -> Vec<LegendEntry> {
     const BEFORE_WORDS: f64 = 31.0;
-    const BEHIND: f64 = 14.0;
+    const AFTER: f64 = 14.0;
     const LEGEND_ROW: f64 = 32.0;
     let is_there = |kind: &RegionKind| maps.iter().any(|map| map.regions.iter().any(|region| region.kind == *kind));
     let mut entries: Vec<(String, Option<&'static str>, String)> = RegionKind::ALL
@@ -254,7 +254,7 @@ fn legend(maps: &[&Map], has_patterns: bool) -> Vec<LegendEntry> {
         .collect();
     entries.push((format!("k{} slack", COLOURS.len() - 1), None, "slack".into()));
     if has_patterns {
-        for (pattern, words) in [("changed", "changed"), ("moved", "moved"), ("alone", "on one only")] {
+        for (pattern, words) in [("changed", "changed"), ("moved", "moved"), ("alone", "on one medium only")] {
             entries.push(("slack".into(), Some(pattern), words.into()));
         }
     }
@@ -265,7 +265,7 @@ fn legend(maps: &[&Map], has_patterns: bool) -> Vec<LegendEntry> {
             (x, y) = (MARGIN, y + LEGEND_ROW);
         }
         let entry = LegendEntry { x, y, class, pattern, words };
-        x += width + BEHIND;
+        x += width + AFTER;
         entry
     };
     entries.into_iter().map(place).collect()
@@ -279,7 +279,7 @@ fn write_legend(out: &mut String, legend: &[LegendEntry], top: f64) {
     }
 }
 
-/// A line of foreign text, cut at the edge of the picture.
+/// Escapes a line of foreign text, and cuts it at the edge of the picture.
 fn fitting(text: &str, letter: f64) -> String {
     let room = ((WIDTH - 2.0 * MARGIN) / letter) as usize;
     let text = foreign_text::line(text);
@@ -289,12 +289,12 @@ fn fitting(text: &str, letter: f64) -> String {
     }
 }
 
-/// A line of foreign text within XML.
+/// Escapes a line of foreign text for the terminal and for XML.
 pub(super) fn escaped(text: &str) -> String {
     xml(&foreign_text::line(text))
 }
 
-/// Text that is safe to print, as XML has it.
+/// Escapes printable text for XML.
 fn xml(text: &str) -> String {
     text.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;").replace('>', "&gt;")
 }

@@ -1,4 +1,4 @@
-//! What verifying a medium found.
+//! Prints the faults that `verify` found.
 
 use serde_json::{Value as Json, json};
 
@@ -9,11 +9,11 @@ use crate::size::Size;
 use crate::verify::set::SetFault;
 use crate::verify::{MediumFault, Verified};
 
-/// A fault in a line.
+/// Prints a fault in one line.
 pub fn fault(fault: &MediumFault) -> Page {
     let (word, text) = match fault {
         MediumFault::CutOff { len, needed } => {
-            ("cut off", format!("the medium has {}, and its files need {}", Size(*len), Size(*needed)))
+            ("truncated", format!("the medium has {}, but its files need {}", Size(*len), Size(*needed)))
         }
         MediumFault::Structure => ("damaged", "directories, boot programs or the space between files".into()),
         MediumFault::List { path, why } => ("damaged", format!("{path}: {why}")),
@@ -22,9 +22,9 @@ pub fn fault(fault: &MediumFault) -> Page {
         MediumFault::Missing(path) => ("missing", path.clone()),
         MediumFault::Extra(path) => ("extra", path.clone()),
         MediumFault::Refused { path, why } => ("refused", format!("{path}: {why}")),
-        MediumFault::Differs(path) => ("differs", format!("{path} is not what the manifest makes of it")),
-        MediumFault::NotThere(path) => ("differs", format!("{path} is in the manifest and not on the medium")),
-        MediumFault::NotInManifest(path) => ("differs", format!("{path} is on the medium and not in the manifest")),
+        MediumFault::Differs(path) => ("differs", format!("{path}: content differs from the manifest")),
+        MediumFault::NotThere(path) => ("differs", format!("{path}: in the manifest, not on the medium")),
+        MediumFault::NotInManifest(path) => ("differs", format!("{path}: on the medium, not in the manifest")),
         MediumFault::OtherValue { key, medium, manifest } => {
             let value = |value: &Option<String>| match value {
                 Some(value) => format!("`{value}`"),
@@ -32,40 +32,39 @@ pub fn fault(fault: &MediumFault) -> Page {
             };
             ("differs", format!("{key}: {} on the medium, {} in the manifest", value(medium), value(manifest)))
         }
-        MediumFault::OtherIdentity => (
-            "differs",
-            "date, boot programs or empty folders are not the manifest's, or another tsmedia made it".into(),
-        ),
+        MediumFault::OtherIdentity => {
+            ("differs", "date, boot programs, empty folders, or the version of tsmedia that built it".into())
+        }
     };
     let mut page = Page::default();
     page.row(format!("{word:<12}"), text);
     page
 }
 
-/// What is wrong with a set, in a line.
+/// Prints a fault of a media set in one line.
 pub fn set_fault(fault: &SetFault) -> Page {
     let (word, text) = match fault {
         SetFault::Missing { set, number } => ("missing", format!("disc {number} of the set {set}")),
         SetFault::NoLast { set, highest } => {
-            ("missing", format!("what follows disc {highest} of the set {set}, which is not the last"))
+            ("missing", format!("discs after disc {highest} of the set {set}, which is not the last"))
         }
         SetFault::Twice { set, number, names } => {
-            ("twice", format!("disc {number} of the set {set}: `{}`", names.join("`, `")))
+            ("duplicate", format!("disc {number} of the set {set}: `{}`", names.join("`, `")))
         }
         SetFault::NotLast { name, n_discs, highest } => {
-            ("old", format!("`{name}` says that there are {n_discs} discs, and there is a disc {highest}"))
+            ("outdated", format!("`{name}` is of a set of {n_discs} discs, but there is a disc {highest}"))
         }
         SetFault::Foreign { name, disc: Some(DiscOfSet { set, number, .. }) } => {
             ("foreign", format!("`{name}` is disc {number} of another set, {set}"))
         }
-        SetFault::Foreign { name, disc: None } => ("foreign", format!("`{name}` is no disc of a set")),
+        SetFault::Foreign { name, disc: None } => ("foreign", format!("`{name}` is not a disc of a set")),
     };
     let mut page = Page::default();
     page.row(format!("{word:<12}"), text);
     page
 }
 
-/// What was found of several media and of the sets that they are, as data.
+/// Returns the results for several media, and the faults of their sets, as JSON.
 pub fn set_json(media: &[(String, &Verified)], faults: &[SetFault]) -> Json {
     let media = media.iter().map(|(path, verified)| {
         let mut value = verified_json(verified);
@@ -89,7 +88,7 @@ pub fn set_json(media: &[(String, &Verified)], faults: &[SetFault]) -> Json {
     json!({ "media": media.collect::<Vec<_>>(), "faults": faults.iter().map(fault).collect::<Vec<_>>() })
 }
 
-/// What was found, as data.
+/// Returns the result for a medium as JSON.
 pub fn verified_json(verified: &Verified) -> Json {
     let fault = |fault: &MediumFault| match fault {
         MediumFault::CutOff { len, needed } => json!({ "fault": "cut-off", "len": len, "needed": needed }),

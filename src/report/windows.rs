@@ -1,13 +1,13 @@
-//! What an image says of its Windows, for people and as data.
+//! Prints the Windows in an image: version, components, drivers.
 
 use serde_json::{Value as Json, json};
 
 use crate::format::windows::WindowsFacts;
 
-/// How many drivers that were added are named.
+/// Maximum number of added drivers listed.
 const MAX_NAMES: usize = 10;
 
-/// The rows of a table; none where nothing is known.
+/// Returns rows of a table; empty if nothing is known.
 pub(super) fn rows(windows: &WindowsFacts) -> Vec<(&'static str, String)> {
     if *windows == WindowsFacts::default() {
         return Vec::new();
@@ -15,7 +15,7 @@ pub(super) fn rows(windows: &WindowsFacts) -> Vec<(&'static str, String)> {
     let architecture = windows.architecture.map(|architecture| format!("kernel for {architecture}"));
     let version = windows.version.map(|version| format!("version {version}"));
     let words: Vec<_> = version.into_iter().chain(architecture).collect();
-    let or_unknown = |words: Option<String>| words.unwrap_or_else(|| "not known".to_owned());
+    let or_unknown = |words: Option<String>| words.unwrap_or_else(|| "unknown".to_owned());
     let mut rows = vec![
         ("windows", or_unknown(Some(words.join(", ")).filter(|words| !words.is_empty()))),
         ("components", or_unknown(windows.components.as_ref().map(|names| listed(names.iter().map(String::as_str))))),
@@ -37,7 +37,7 @@ pub(super) fn rows(windows: &WindowsFacts) -> Vec<(&'static str, String)> {
         (
             "client",
             match windows.clients.is_empty() {
-                true => "no programs of Configuration Manager".to_owned(),
+                true => "no Configuration Manager client".to_owned(),
                 false => {
                     let clients: Vec<_> = windows.clients.iter().map(|client| client.to_string()).collect();
                     format!("Configuration Manager, for {}", clients.join(" and "))
@@ -49,7 +49,7 @@ pub(super) fn rows(windows: &WindowsFacts) -> Vec<(&'static str, String)> {
     rows
 }
 
-/// Windows calls INF files that it did not bring itself `oem0.inf` and so on.
+/// Returns whether a driver was added to the image: Windows names INF files of added drivers `oem0.inf` and so on.
 fn is_added(name: &str) -> bool {
     let number = name.strip_prefix("oem").and_then(|rest| rest.strip_suffix(".inf"));
     number.is_some_and(|number| !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit()))
@@ -60,7 +60,7 @@ fn listed<'a>(names: impl Iterator<Item = &'a str>) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
-/// The same as data; null where nothing is known.
+/// Returns the Windows in an image as JSON; null if nothing is known.
 pub(super) fn json(windows: &WindowsFacts) -> Json {
     if *windows == WindowsFacts::default() {
         return Json::Null;

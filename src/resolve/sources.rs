@@ -23,7 +23,7 @@ use crate::content::Content;
 use crate::error::{Error, Result};
 use crate::format::certificate::private_key::PrivateKey;
 use crate::limits;
-use crate::progress::Audience;
+use crate::progress::ProgressReporter;
 use crate::secret::{FingerprintKey, Secret};
 use crate::source::read_start;
 use crate::store::{self, Objects};
@@ -86,7 +86,7 @@ pub(super) struct SourceIndex {
     pub secrets: RefCell<Secrets>,
     /// Cache of earlier runs for WIM files, programs and folders.
     pub cache: Option<Rc<Objects>>,
-    pub audience: Audience,
+    pub reporter: ProgressReporter,
     /// Folder of the key for fingerprints of secrets.
     pub fingerprint_key_folder: Option<Utf8PathBuf>,
     pub fingerprint_key: RefCell<Option<Arc<FingerprintKey>>>,
@@ -168,7 +168,7 @@ impl Sources for SourceIndex {
             Some(source) => KnownWim::open_source(source, self.cache.clone())?,
             None => KnownWim::open(path, self.cache.clone())?,
         };
-        let wim = Rc::new(known.before(self.audience.clone()));
+        let wim = Rc::new(known.before(self.reporter.clone()));
         self.wims.borrow_mut().insert(path.to_owned(), Rc::clone(&wim));
         Ok(wim)
     }

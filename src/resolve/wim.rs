@@ -27,7 +27,7 @@ use crate::content::{Content, Source, SourceFile, Stat};
 use crate::error::{Error, ErrorKind, Result};
 use crate::format::wim::{Incompatibility, MissingContents, Wim, WimImageFacts};
 use crate::format::windows::{self, WindowsFacts};
-use crate::progress::Audience;
+use crate::progress::ProgressReporter;
 use crate::store::{ObjectKey, ObjectKind, Objects, ReadingSince};
 
 use reexported::read_structure;
@@ -44,7 +44,7 @@ pub struct KnownWim {
     opened: OnceCell<(Wim, Option<ReadingSince>)>,
     is_news: Cell<bool>,
     cache: Option<Rc<Objects>>,
-    audience: Audience,
+    reporter: ProgressReporter,
     /// Files re-exported from it, by the index of their only image; `None` for all images.
     made: RefCell<BTreeMap<Option<u32>, SourceFile>>,
     /// Hives with another scratch space, by image and size in MiB. Sites with the same boot image share them.
@@ -126,7 +126,7 @@ impl KnownWim {
         let is_news = Cell::new(opened.get().is_some());
         let (files, folders) = (RefCell::new(files), RefCell::new(folders));
         let (windows, missing) = (RefCell::new(windows), RefCell::new(missing));
-        let (audience, made, scratch_spaces) = Default::default();
+        let (reporter, made, scratch_spaces) = Default::default();
         Ok(Self {
             source,
             facts,
@@ -137,15 +137,15 @@ impl KnownWim {
             opened,
             is_news,
             cache,
-            audience,
+            reporter,
             made,
             scratch_spaces,
         })
     }
 
-    /// Sets the audience of progress reports.
-    pub fn before(self, audience: Audience) -> Self {
-        Self { audience, ..self }
+    /// Sets the reporter of progress reports.
+    pub fn before(self, reporter: ProgressReporter) -> Self {
+        Self { reporter, ..self }
     }
 
     /// Path of the file as named.
@@ -289,7 +289,7 @@ fn is_unchanged(source: &Source) -> bool {
 
 fn changed(path: &Utf8Path) -> Error {
     Error::new(format!("`{path}` changed while it was being read"))
-        .of_kind(ErrorKind::Stale)
+        .with_kind(ErrorKind::Stale)
         .help("run the command again when the file is no longer being written")
 }
 

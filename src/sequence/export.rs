@@ -8,13 +8,13 @@ use crate::error::{Error, Result};
 use crate::format::zip::Archive;
 use crate::limits::{MAX_EXPORT_LEN, MAX_NESTED_ZIP_LEN, MAX_ZIP_UNPACKED_LEN};
 
-pub use task_sequence::export::{ExportedSequence, ReferencedPackage};
+pub use task_sequence::export::{Exported, Referred};
 
 /// The sequences of an export.
 #[derive(Debug, Default)]
 pub struct Export {
     /// Sequences that were read.
-    pub sequences: Vec<ExportedSequence>,
+    pub sequences: Vec<Exported>,
     /// Sequences and archives that can't be read.
     pub unreadable: Vec<Unreadable>,
 }
@@ -40,7 +40,7 @@ impl Export {
     }
 
     /// Returns the sequence of a document by itself.
-    fn from_document(exported: ExportedSequence) -> Self {
+    fn from_document(exported: Exported) -> Self {
         Self { sequences: vec![exported], unreadable: Vec::new() }
     }
 }

@@ -4,5 +4,5 @@ mod returned;
 mod write;
 
 pub use returned::{ReturnedPolicies, read_returned};
-pub use task_sequence::policy::{PROGRAM, Policy, PolicyInstance, TASK_SEQUENCE, read};
+pub use task_sequence::policy::{Instance, PROGRAM, Policy, TASK_SEQUENCE, read};
 pub use write::{needs_site, replace_sequence, write};

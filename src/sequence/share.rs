@@ -76,7 +76,7 @@ impl DeploymentShare {
         export
     }
 
-    fn sequence(&mut self, id: &str, path: &Utf8Path) -> Result<super::export::ExportedSequence> {
+    fn sequence(&mut self, id: &str, path: &Utf8Path) -> Result<super::export::Exported> {
         let bytes = limits::read(path, MAX_EXPORT_LEN).map_err(|error| Error::io("reading", path, error))?;
         let mut exported = task_sequence::export::document::read_with_share(&bytes, id, &mut self.share)?;
         exported.id = Some(id.to_owned());

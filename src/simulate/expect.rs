@@ -1,7 +1,7 @@
 //! What a fact file expects of a run, held against its trace.
 
 use super::facts::{Ended, Expect, System};
-use super::{Alternative, ContentSource, Effect, Outcome, SequenceEnd, Trace, TraceEntry, Uncertainty};
+use super::{Alternative, Doubt, Effect, End, Entry, Outcome, Source, Trace};
 use crate::sequence::catalog::Environment;
 
 /// An expectation that was not met.
@@ -47,18 +47,18 @@ impl Expect {
         let mut unmet = Vec::new();
         let mut add = |key, about: &str, message| unmet.push(Unmet { key, about: about.to_owned(), message });
         let ended = match &trace.end {
-            SequenceEnd::Success => Ended::Success,
-            SequenceEnd::Failure { .. } => Ended::Failure,
+            End::Success => Ended::Success,
+            End::Failure { .. } => Ended::Failure,
         };
         match (self.result.filter(|result| *result != ended), &trace.end) {
-            (Some(_), SequenceEnd::Failure { step, why }) => {
+            (Some(_), End::Failure { step, why }) => {
                 add("result", "", format!("the sequence fails at `{step}`: {why}"));
             }
-            (Some(_), SequenceEnd::Success) => add("result", "", "the sequence succeeds".into()),
+            (Some(_), End::Success) => add("result", "", "the sequence succeeds".into()),
             (None, _) => {}
         }
         let named = |name: &str| trace.entries.iter().filter(|entry| is_named(&entry.path, name)).collect::<Vec<_>>();
-        let ran = |entry: &TraceEntry| matches!(entry.outcome, Outcome::Ran { .. });
+        let ran = |entry: &Entry| matches!(entry.outcome, Outcome::Ran { .. });
         let mut after = 0;
         for name in &self.runs {
             let found = named(name);
@@ -84,7 +84,7 @@ impl Expect {
             }
         }
         for (name, value) in &self.variables {
-            match (trace.variables.get(name).unwrap_or_default(), trace.variables.unknown_reason(name)) {
+            match (trace.variables.get(name).unwrap_or_default(), trace.variables.unknown(name)) {
                 (found, _) if found == value && !value.is_empty() => {}
                 (_, Some(why)) => add("variables", name, format!("`{name}` is not known at the end: {why}")),
                 (found, None) if found == value => {}
@@ -102,11 +102,11 @@ impl Expect {
             Environment::FullOs | Environment::Any => System::FullOs,
         };
         if self.ends_in.is_some_and(|expected| expected != ends_in) {
-            add("ends-in", "", format!("the sequence ends in {}", super::environment_name(trace.environment)));
+            add("ends-in", "", format!("the sequence ends in {}", super::name(trace.environment)));
         }
         if let Some(expected) = &self.downloads {
             let is_from_network = |effect: &Effect| match effect {
-                Effect::Content { id, from: ContentSource::Network } => Some(id.clone()),
+                Effect::Content { id, from: Source::Network } => Some(id.clone()),
                 _ => None,
             };
             let mut found: Vec<_> = effects().filter_map(is_from_network).collect();
@@ -121,8 +121,8 @@ impl Expect {
         }
         for (entry, effect) in trace.entries.iter().flat_map(|entry| entry.effects.iter().map(move |it| (entry, it))) {
             let (key, why) = match effect {
-                Effect::Open { why, of: Uncertainty::End } if self.result.is_some() => ("result", why),
-                Effect::Open { why, of: Uncertainty::Content } if self.downloads.is_some() => ("downloads", why),
+                Effect::Open { why, of: Doubt::End } if self.result.is_some() => ("result", why),
+                Effect::Open { why, of: Doubt::Content } if self.downloads.is_some() => ("downloads", why),
                 _ => continue,
             };
             if unmet.iter().all(|known| known.key != key) {
@@ -141,7 +141,7 @@ fn depends(alternative: &Alternative, message: &str) -> String {
 }
 
 /// Outcome of a step, in words.
-fn fate(entries: &[&TraceEntry]) -> String {
+fn fate(entries: &[&Entry]) -> String {
     match entries.last().map(|entry| &entry.outcome) {
         None => "is never reached".into(),
         Some(Outcome::Ran { .. }) => "runs".into(),

@@ -12,7 +12,7 @@ use crate::firmware::Firmware;
 use crate::inputs::Inputs;
 use crate::limits;
 use crate::problem::{Place, Problem, Problems, Severity};
-use crate::sequence::engine::{Computer, LaunchDevice, StartSource};
+use crate::sequence::engine::{Computer, Launch, Started};
 use authoring::Dialect;
 use authoring::doc::Doc;
 use authoring::schema;
@@ -33,11 +33,11 @@ pub struct Facts {
     /// What the sequence is started from. A manifest that is simulated says it itself.
     #[serde(default)]
     #[schemars(example = &"stand-alone")]
-    pub media: Option<StartSource>,
+    pub media: Option<Started>,
     /// What carries the medium; `dvd` unless said, and `usb` where a manifest makes a stick.
     #[serde(default)]
     #[schemars(example = &"usb")]
-    pub launch: Option<LaunchDevice>,
+    pub launch: Option<Launch>,
     /// The firmware; `uefi` unless said.
     #[serde(default = "uefi")]
     #[schemars(extend("default" = "uefi"))]

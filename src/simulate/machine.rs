@@ -5,9 +5,7 @@ use super::facts::{Facts, Found, Product, RegistryValue, System};
 use crate::firmware::Firmware;
 use crate::sequence::Action;
 use crate::sequence::catalog::Environment;
-use crate::sequence::engine::{
-    self, Computer, FileState, Machine, ProgramResult, StartState, Variables, WmiRow, short_hive,
-};
+use crate::sequence::engine::{self, Computer, Ending, FileState, Machine, Row, Start, Variables, short_hive};
 
 /// A computer as a fact file describes it.
 pub struct FactMachine<'a> {
@@ -38,9 +36,9 @@ impl<'a> FactMachine<'a> {
 }
 
 impl Machine for FactMachine<'_> {
-    fn start(&self) -> StartState {
+    fn start(&self) -> Start {
         let facts = self.facts;
-        StartState {
+        Start {
             is_uefi: facts.firmware == Firmware::Uefi,
             environment: facts.starts_in.map(|system| match system {
                 System::WindowsPe => Environment::WindowsPe,
@@ -56,7 +54,7 @@ impl Machine for FactMachine<'_> {
         self.facts.computer.clone()
     }
 
-    fn run(&mut self, path: &[String], _action: Option<&Action>, _variables: &Variables) -> Option<ProgramResult> {
+    fn run(&mut self, path: &[String], _action: Option<&Action>, _variables: &Variables) -> Option<Ending> {
         // The fact that names more of the groups around a step is the nearer one.
         let named = self.facts.step.iter().filter(|fact| is_named(path, &fact.name));
         let fact = named.max_by_key(|fact| fact.name.matches('/').count())?;
@@ -65,25 +63,25 @@ impl Machine for FactMachine<'_> {
             n_codes => Some(fact.exit_codes[self.count(path).min(n_codes - 1)]),
         };
         let sets = fact.sets.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
-        Some(ProgramResult { exit_code, sets })
+        Some(Ending { exit_code, sets })
     }
 
-    fn registry(&self, key: &str, value: &str) -> engine::Lookup<String> {
+    fn registry(&self, key: &str, value: &str) -> engine::Found<String> {
         let is_it = |found: &&RegistryValue| {
             short_hive(&found.key).eq_ignore_ascii_case(key) && found.value.eq_ignore_ascii_case(value)
         };
         match self.facts.registry.iter().find(is_it) {
-            Some(found) if found.exists => engine::Lookup::Yes(found.data.clone()),
-            Some(_) => engine::Lookup::No,
-            None => engine::Lookup::Unknown,
+            Some(found) if found.exists => engine::Found::Yes(found.data.clone()),
+            Some(_) => engine::Found::No,
+            None => engine::Found::Unknown,
         }
     }
 
-    fn file(&self, path: &str) -> engine::Lookup<FileState> {
+    fn file(&self, path: &str) -> engine::Found<FileState> {
         state(&self.facts.file, path)
     }
 
-    fn folder(&self, path: &str) -> engine::Lookup<FileState> {
+    fn folder(&self, path: &str) -> engine::Found<FileState> {
         state(&self.facts.folder, path)
     }
 
@@ -91,7 +89,7 @@ impl Machine for FactMachine<'_> {
         self.facts.wmi.result(namespace, query)
     }
 
-    fn rows(&self, namespace: &str, class: &str) -> Option<Vec<WmiRow>> {
+    fn rows(&self, namespace: &str, class: &str) -> Option<Vec<Row>> {
         self.facts.wmi.rows(namespace, class)
     }
 
@@ -115,13 +113,13 @@ impl Machine for FactMachine<'_> {
     }
 }
 
-fn state(found: &[Found], path: &str) -> engine::Lookup<FileState> {
+fn state(found: &[Found], path: &str) -> engine::Found<FileState> {
     let plain = |path: &str| path.trim_end_matches('\\').to_lowercase();
     match found.iter().find(|found| plain(&found.path) == plain(path)) {
         Some(found) if found.exists => {
-            engine::Lookup::Yes(FileState { version: found.version.clone(), modified: found.modified.clone() })
+            engine::Found::Yes(FileState { version: found.version.clone(), modified: found.modified.clone() })
         }
-        Some(_) => engine::Lookup::No,
-        None => engine::Lookup::Unknown,
+        Some(_) => engine::Found::No,
+        None => engine::Found::Unknown,
     }
 }

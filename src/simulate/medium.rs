@@ -4,7 +4,7 @@ use super::facts::FactFile;
 use crate::manifest::{OutputFormat, Rendered, VariableValue};
 use crate::problem::{Problem, Problems};
 use crate::resolve::SuppliedByBase;
-use crate::sequence::engine::{LaunchDevice, Medium, MediumContent, StartSource};
+use crate::sequence::engine::{Content, Launch, Medium, Started};
 
 /// What a fact file says by itself. What it lacks goes to `problems`.
 pub fn medium_of_facts(file: &FactFile, problems: &mut Problems) -> Option<Medium> {
@@ -16,11 +16,11 @@ pub fn medium_of_facts(file: &FactFile, problems: &mut Problems) -> Option<Mediu
         return None;
     };
     let content = match (&facts.content, started) {
-        (Some(names), _) => MediumContent::Named(names.clone()),
-        (None, StartSource::StandAlone) => MediumContent::All,
-        (None, _) => MediumContent::None,
+        (Some(names), _) => Content::Named(names.clone()),
+        (None, Started::StandAlone) => Content::All,
+        (None, _) => Content::None,
     };
-    Some(Medium { source: started, launch: facts.launch.unwrap_or(LaunchDevice::Dvd), variables: Vec::new(), content })
+    Some(Medium { started, launch: facts.launch.unwrap_or(Launch::Dvd), variables: Vec::new(), content })
 }
 
 /// The medium of a manifest for a site, with what its base supplies. Where a fact file says something else of it goes to
@@ -32,13 +32,13 @@ pub fn medium_of_manifest(
     problems: &mut Problems,
 ) -> Option<Medium> {
     let manifest = &rendered.manifest;
-    let started = StartSource::from(manifest.media.kind);
+    let started = Started::from(manifest.media.kind);
     let kind = || rendered.place("/media/kind");
     if let (Some(other), Some(place)) = (facts_other(file, started), &file.media) {
         let problem = Problem::error(format!(
             "the fact file starts from {}, and the manifest makes {}",
-            other.description(),
-            started.description()
+            other.words(),
+            started.words()
         ));
         let problem = problem.at(place.clone(), "").at(kind(), "the kind of the medium");
         problems.add(problem.help("leave out `media`: the manifest says it"));
@@ -63,7 +63,7 @@ pub fn medium_of_manifest(
     // Of a base only the names are told.
     let of_base = supplied.into_iter().flat_map(|supplied| &supplied.kept).map(|name| (name.clone(), None));
     let site = rendered.site.iter().map(|code| ("_SMSTSSiteCode".to_owned(), Some(code.clone())));
-    let carrier = if manifest.format() == OutputFormat::Usb { LaunchDevice::Usb } else { LaunchDevice::Dvd };
+    let carrier = if manifest.format() == OutputFormat::Usb { Launch::Usb } else { Launch::Dvd };
     let mut content: Vec<(String, Option<String>)> = Vec::new();
     let mut carry = |id: &String, name: Option<&String>, is_there: bool| {
         if is_there {
@@ -75,14 +75,14 @@ pub fn medium_of_manifest(
     manifest.application.iter().for_each(|one| carry(&one.id, one.model_name.as_ref(), one.when));
     supplied.into_iter().flat_map(|supplied| &supplied.content).for_each(|id| carry(id, None, true));
     Some(Medium {
-        source: started,
+        started,
         launch: file.facts.launch.unwrap_or(carrier),
         variables: of_base.chain(site).chain(told).chain(own).collect(),
-        content: MediumContent::Carried(content),
+        content: Content::Carried(content),
     })
 }
 
 /// What a fact file starts from, if that is something else.
-fn facts_other(file: &FactFile, started: StartSource) -> Option<StartSource> {
+fn facts_other(file: &FactFile, started: Started) -> Option<Started> {
     file.facts.media.filter(|other| *other != started)
 }

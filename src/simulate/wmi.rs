@@ -6,7 +6,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 
 use crate::problem::{Place, Problem, Problems};
-use crate::sequence::engine::WmiRow;
+use crate::sequence::engine::Row;
 use crate::sequence::wql::Property;
 
 /// Namespace of an entry unless it names another.
@@ -126,7 +126,7 @@ impl WmiFacts {
     }
 
     /// Instances of a class, if they are given.
-    pub fn rows(&self, namespace: &str, class: &str) -> Option<Vec<WmiRow>> {
+    pub fn rows(&self, namespace: &str, class: &str) -> Option<Vec<Row>> {
         let Self::Entries(entries) = self else { return None };
         let is_it = |entry: &&WmiFact| {
             entry.is_in(namespace) && entry.class.as_deref().is_some_and(|known| known.eq_ignore_ascii_case(class))

@@ -193,13 +193,13 @@ fn remove(disk: &DiskOps, path: &Utf8Path) -> Result<()> {
 /// Error of a file that another process replaced.
 pub(super) fn replaced(path: &Utf8Path) -> Error {
     Error::new(format!("another process replaced `{path}`"))
-        .of_kind(ErrorKind::Stale)
+        .with_kind(ErrorKind::Stale)
         .help("wait until that process is done, then try again")
 }
 
 fn busy(target: &Utf8Path) -> Error {
     Error::new(format!("another process is writing `{target}`"))
-        .of_kind(ErrorKind::Locked)
+        .with_kind(ErrorKind::Locked)
         .help("wait until it is done, or stop it")
 }
 

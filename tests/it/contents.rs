@@ -13,7 +13,7 @@ use tsmedia::date::Date;
 use tsmedia::manifest::{self, Options};
 use tsmedia::media::Media;
 use tsmedia::problem::{Problems, Severity};
-use tsmedia::report::{self, Look};
+use tsmedia::report::{self, TextStyle};
 use tsmedia::resolve::Resolver;
 use tsmedia::volume::Node;
 
@@ -102,7 +102,7 @@ fn resolve(text: &str) -> (Vec<Media>, Problems, String) {
     let rendered = manifest::load(&path, &Options::default(), &mut problems).unwrap();
     let media = rendered.iter().filter_map(|rendered| resolver.resolve(rendered, Date::EARLIEST, &mut problems));
     let media = media.collect();
-    let said = report::graphical(&problems, Look { width: 400, ..Look::default() });
+    let said = report::graphical(&problems, TextStyle { width: 400, ..TextStyle::default() });
     (media, problems, said.replace(content.as_str(), "CONTENT"))
 }
 

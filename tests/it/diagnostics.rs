@@ -12,7 +12,7 @@ use std::process::Command;
 use camino::{Utf8Path, Utf8PathBuf};
 use tsmedia::manifest::{self, Kind, Options, task_sequence};
 use tsmedia::problem::{Problems, Severity};
-use tsmedia::report::{self, Look};
+use tsmedia::report::{self, TextStyle};
 use tsmedia::rule::Rule;
 use tsmedia::{sequence, simulate};
 
@@ -55,7 +55,7 @@ fn sequences(name: &str) -> Vec<(String, Problems)> {
 /// Checks a task sequence.
 fn sequence(path: &Utf8Path) -> Problems {
     let text = fs::read_to_string(path).unwrap();
-    assert!(sequence::is_sequence_text(&text), "{path}");
+    assert!(sequence::is_one(&text), "{path}");
     let kind = match text.lines().next().unwrap().strip_prefix("#! --media-kind ") {
         Some("stand-alone") => Some(Kind::StandAlone),
         Some("prestaged") => Some(Kind::Prestaged),
@@ -108,13 +108,13 @@ fn every_mistake_is_told_as_it_is_written_down() {
     for (name, path) in &cases {
         let (rendered, problems) = load(path);
         assert_eq!(rendered.is_empty(), problems.has_errors(), "{name}: errors and a result, or neither");
-        let drawn = report::graphical(&problems, Look::default());
+        let drawn = report::graphical(&problems, TextStyle::default());
         wrong.extend(compared(&folder("bad").join(name).with_extension("txt"), &drawn));
     }
     let sequences = sequences("bad");
     assert!(sequences.len() >= MIN_SEQUENCES, "only {} sequences", sequences.len());
     for (name, problems) in &sequences {
-        let drawn = report::graphical(problems, Look::default());
+        let drawn = report::graphical(problems, TextStyle::default());
         wrong.extend(compared(&Utf8PathBuf::from(format!("tests/sequences/bad/{name}.txt")), &drawn));
     }
     assert!(wrong.is_empty(), "{}\nif that is meant: UPDATE=1 cargo test --test it diagnostics::", wrong.join("\n"));
@@ -187,7 +187,7 @@ fn every_checked_rule_has_an_example_with_the_whole_output() {
     let mut wrong = Vec::new();
     let mut rules: Vec<_> = examples.iter().map(|(_, rule, _)| *rule).collect();
     for (folder, rule, problems) in &examples {
-        let drawn = report::graphical(problems, Look::default()).replace(&format!("{folder}/"), "");
+        let drawn = report::graphical(problems, TextStyle::default()).replace(&format!("{folder}/"), "");
         wrong.extend(compared(&folder.join("expected.txt"), &drawn));
         let broken: Vec<_> = problems.sorted().iter().filter_map(|problem| problem.rule).collect();
         assert!(broken.contains(rule), "{folder} breaks {broken:?}");
@@ -253,7 +253,7 @@ fn no_mistake_is_told_with_the_value_of_a_secret() {
     let manifests = cases("bad").into_iter().map(|(name, path)| (name, load(&path).1));
     let mut n_secrets = 0;
     for (name, problems) in manifests.chain(sequences("bad")).chain(examples()) {
-        let shown = report::graphical(&problems, Look::default()) + &report::json(&problems).to_string();
+        let shown = report::graphical(&problems, TextStyle::default()) + &report::json(&problems).to_string();
         for value in ["Zq7", "Zq7-never-shown", "87152", "hunter2", "open-sesame", "ever-shown", "ever_shown"] {
             assert!(!shown.contains(value), "{name} shows {value}:\n{shown}");
         }
@@ -269,13 +269,13 @@ fn nothing_is_said_of_good_manifests() {
     for (name, path) in cases {
         let (rendered, problems) = load(&path);
         assert!(!rendered.is_empty(), "{name}");
-        let drawn = report::graphical(&problems, Look::default());
+        let drawn = report::graphical(&problems, TextStyle::default());
         assert!(problems.sorted().iter().all(|problem| problem.severity == Severity::Note), "{name}:\n{drawn}");
     }
     let sequences = sequences("good");
     assert!(sequences.len() >= 5);
     for (name, problems) in sequences {
-        let drawn = report::graphical(&problems, Look::default());
+        let drawn = report::graphical(&problems, TextStyle::default());
         assert!(problems.sorted().iter().all(|problem| problem.severity == Severity::Note), "{name}:\n{drawn}");
     }
 }
@@ -289,7 +289,7 @@ fn what_is_rendered_is_a_manifest_that_renders_to_itself() {
             let again = Utf8Path::from_path(folder.path()).unwrap().join("media.toml");
             fs::write(&again, &text).unwrap();
             let (twice, problems) = load(&again);
-            let drawn = report::graphical(&problems, Look::default());
+            let drawn = report::graphical(&problems, TextStyle::default());
             assert_eq!(twice.len(), 1, "{name}:\n{text}\n{drawn}");
             assert_eq!(twice[0].value(), rendered.value(), "{name}");
         }

@@ -10,8 +10,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use proptest::prelude::*;
 use tsmedia::manifest::{self, Kind, Options, task_sequence};
 use tsmedia::problem::{Problems, Severity};
-use tsmedia::report::{self, Look};
-use tsmedia::sequence::export::{self, ExportedSequence};
+use tsmedia::report::{self, TextStyle};
+use tsmedia::sequence::export::{self, Exported};
 use tsmedia::sequence::{self, xml};
 
 use test_fixtures::archive::zip;
@@ -145,7 +145,7 @@ fn can_be_drawn(problems: &Problems) {
         }
         assert!(problem.severity != Severity::Error || !problem.labels.is_empty(), "{problem:?}");
     }
-    report::graphical(problems, Look::default());
+    report::graphical(problems, TextStyle::default());
     report::json(problems);
 }
 
@@ -194,7 +194,7 @@ fn export_of(sequence: &str) -> Vec<u8> {
 }
 
 /// What was imported becomes a file that is read as the same sequence, and XML again.
-fn comes_through(exported: &ExportedSequence) {
+fn comes_through(exported: &Exported) {
     let toml = sequence::write(&exported.sequence, &Default::default());
     let folder = tempfile::tempdir().unwrap();
     let path = Utf8Path::from_path(folder.path()).unwrap().join("sequence.toml");
@@ -204,7 +204,7 @@ fn comes_through(exported: &ExportedSequence) {
     if exported.sequence.name.is_empty() {
         return;
     }
-    let again = again.unwrap_or_else(|| panic!("{}\n{toml}", report::graphical(&problems, Look::default())));
+    let again = again.unwrap_or_else(|| panic!("{}\n{toml}", report::graphical(&problems, TextStyle::default())));
     assert_eq!(again, exported.sequence, "{toml}");
     xml::write(&again).unwrap();
 }

@@ -6,7 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use tsmedia::firmware::Firmware;
 use tsmedia::manifest::{self, Capacity, Kind, Options, Rendered, SecureBootCa};
 use tsmedia::problem::Problems;
-use tsmedia::report::{self, Look};
+use tsmedia::report::{self, TextStyle};
 
 /// The smallest manifest: what other texts are put below.
 const BASE: &str = "manifest-version = 1\nmedia.name = 'm'\nmedia.kind = 'bootable'\nboot.image.file = 'boot.wim'\n";
@@ -31,7 +31,7 @@ impl Folder {
     fn load(&self, options: &Options) -> (Vec<Rendered>, Problems) {
         let mut problems = Problems::default();
         let rendered = manifest::load(&self.path("media.toml"), options, &mut problems).unwrap();
-        assert!(!problems.has_errors(), "{}", report::graphical(&problems, Look::default()));
+        assert!(!problems.has_errors(), "{}", report::graphical(&problems, TextStyle::default()));
         (rendered, problems)
     }
 }
@@ -138,7 +138,7 @@ fn a_file_with_a_byte_order_mark_and_windows_line_ends_is_read() {
     let folder = Folder::with(&[("media.toml", &text)]);
     let mut problems = Problems::default();
     manifest::load(&folder.path("media.toml"), &Options::default(), &mut problems).unwrap();
-    let [problem] = problems.sorted()[..] else { panic!("{}", report::graphical(&problems, Look::default())) };
+    let [problem] = problems.sorted()[..] else { panic!("{}", report::graphical(&problems, TextStyle::default())) };
     let place = &problem.labels[0].0;
     assert_eq!(&problems.source(place.source).text[place.span.clone()], "vars.x");
 }

@@ -1,9 +1,9 @@
-//! Catalog of step types: names, keys, the environment they run in, and their form in XML.
+//! Every type of step: its name, what it may say, where it runs, and how Configuration Manager writes it.
 //!
-//! This table is the single description of steps: the schema for editors, the checks of a sequence
-//! file, the XML and the simulator all read it. Names and command lines are those that consoles
-//! write ([`observed`]), or else those of the server WMI classes `SMS_TaskSequence_*`; [`Evidence`]
-//! tells which. Limits are those of Microsoft's documentation of steps and variables.
+//! This table is the one description of steps. The schema that editors use, the checks of a sequence file, the XML
+//! and the simulator all read it. Names and command lines are those that consoles write ([`seen`]); of options that
+//! were not seen, those of the `SMS_TaskSequence_*` server WMI classes. Each entry knows which ([`Evidence`]). Limits
+//! are those of the documentation of steps and variables.
 
 pub mod common;
 mod disks;
@@ -11,113 +11,111 @@ mod drivers;
 mod evidence;
 mod general;
 mod images;
-pub mod observed;
+pub mod seen;
 mod settings;
 mod software;
 mod state;
 
 pub use evidence::Evidence;
 
-/// System that a step needs to run in.
+/// Which system a step needs to run in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Environment {
     /// Windows PE only.
     WindowsPe,
     /// The full operating system only.
     FullOs,
-    /// Both systems.
+    /// Either.
     Any,
 }
 
 /// A type of step.
 #[derive(Debug)]
-pub struct StepKind {
-    /// Name in a sequence file: the noun of the step's cmdlet, such as `restart-computer`.
+pub struct Kind {
+    /// What a sequence file calls it: the noun of its cmdlet, such as `restart-computer`.
     pub name: &'static str,
-    /// Name in the task sequence editor.
+    /// What the task sequence editor calls it.
     pub title: &'static str,
-    /// WMI class without the prefix `SMS_TaskSequence_`.
+    /// Its class without the prefix `SMS_TaskSequence_`.
     pub class: &'static str,
-    /// Purpose in a sentence or two.
+    /// What it is for, in a sentence or two.
     pub doc: &'static str,
-    /// System that the step runs in.
+    /// Where it runs.
     pub environment: Environment,
-    /// Template of the command line that the engine runs.
-    ///
-    /// `{key}` inserts the value of a key. `[…]` is kept only if every key named in it is set,
-    /// `[?key:…]` only if that key is set, and `[~…]` only if an older console wrote the step.
-    /// `%…%` is a variable that the engine expands.
+    /// The command line that the engine runs. `{key}` is what a key says; `[…]` is there only if every key named in
+    /// it says something, `[?key:…]` only if that key does, `[~…]` unless an older console wrote the step; `%` is what
+    /// the class itself has (a variable that the engine puts in).
     pub command: &'static str,
-    /// Exit codes that count as success unless the step sets `success-codes`.
+    /// Exit codes that are a success unless the step says otherwise.
     pub success_codes: &'static [i64],
-    /// Keys of this type, besides those that every step has.
+    /// What it may say besides what every step may.
     pub keys: &'static [Key],
 }
 
-/// Key of a step.
+/// Something that a step says.
 #[derive(Debug)]
 pub struct Key {
-    /// Name in a sequence file.
+    /// Its name in a sequence file.
     pub name: &'static str,
-    /// Description, with limits and unit.
+    /// What it means, with its limits.
     pub doc: &'static str,
-    /// Type of the value.
-    pub value_type: ValueType,
-    /// Property of the WMI class.
+    /// How it is written.
+    pub form: Form,
+    /// The property of the class.
     pub property: &'static str,
-    /// Task sequence variable; `None` if it is named like the property.
+    /// The variable of the task sequence; nothing where it is named like the property.
     pub variable: Option<&'static str>,
-    /// Marks the variable as hidden in the XML.
+    /// Whether the variable is marked as hidden in the XML.
     pub is_hidden: bool,
-    /// Makes the step invalid without the key.
+    /// Whether a step can't do without it.
     pub is_required: bool,
-    /// Default value, written as in TOML.
+    /// What holds if it is not said, as TOML has it.
     pub default: Option<&'static str>,
-    /// Keeps the variable out of the XML unless the key is set, even if it has a default.
+    /// Left out of the XML unless it is set, even if there is a default.
     pub is_optional: bool,
-    /// Marks a variable that follows from Microsoft's documentation of the class or of variables.
+    /// The variable follows from Microsoft's documentation of the class or of variables.
     pub is_documented: bool,
 }
 
-/// Type of a value.
+/// How a value is written.
 #[derive(Debug)]
-pub enum ValueType {
-    /// Text of at most this many characters.
+pub enum Form {
+    /// Text of so many characters at most.
     Text(usize),
-    /// Integer with its minimum and maximum.
+    /// A whole number, at least and at most.
     Integer(i64, i64),
     /// `true` or `false`.
     Boolean,
-    /// One of several names.
+    /// One of several words.
     Choice(&'static [Choice]),
-    /// ID of a package, image, driver package or task sequence.
+    /// The ID of a package, image, driver package or task sequence.
     Package,
-    /// Name or ID of an application.
+    /// A name or number of an application.
     Application,
-    /// Reference to a secret.
+    /// Text that nobody may read: a reference to it.
     Secret,
-    /// Name of a task sequence variable.
+    /// The name of a variable.
     Variable,
-    /// List of texts.
+    /// A list of texts.
     Texts,
-    /// List of package IDs.
+    /// A list of package IDs.
     Packages,
-    /// List of integers.
+    /// A list of whole numbers.
     Integers,
-    /// Table of names and values.
+    /// Names with a value each.
     Map,
-    /// Array of tables.
+    /// A list of tables.
     Tables(&'static [Key]),
 }
 
-/// Named value of a key.
+/// A word that a key may say.
 #[derive(Debug)]
 pub struct Choice {
-    /// Name in a sequence file.
+    /// In a sequence file.
     pub name: &'static str,
-    /// Value in the XML.
+    /// In the XML.
     pub xml: &'static str,
-    /// Description.
+    /// What it means.
     pub doc: &'static str,
 }
 
@@ -135,35 +133,35 @@ impl Environment {
     }
 }
 
-/// Maximum length of a variable's value, in characters (R67).
+/// The longest value of a variable, in characters (R67).
 pub const MAX_VALUE: usize = 4000;
 
-/// Iterates over all types of steps, grouped as in the editor's menu.
-pub fn kinds() -> impl Iterator<Item = &'static StepKind> {
+/// All types of steps, as the editor's menu groups them.
+pub fn kinds() -> impl Iterator<Item = &'static Kind> {
     [general::KINDS, disks::KINDS, images::KINDS, settings::KINDS, drivers::KINDS, software::KINDS, state::KINDS]
         .into_iter()
         .flatten()
 }
 
-/// Finds a type of step by its name.
-pub fn find(name: &str) -> Option<&'static StepKind> {
+/// The type of step of a name.
+pub fn named(name: &str) -> Option<&'static Kind> {
     kinds().find(|kind| kind.name == name)
 }
 
-/// Finds a type of step by its class, without the prefix `SMS_TaskSequence_`.
-pub fn find_by_class(class: &str) -> Option<&'static StepKind> {
+/// The type of step of a class, without its prefix.
+pub fn of_class(class: &str) -> Option<&'static Kind> {
     kinds().find(|kind| kind.class == class)
 }
 
-/// Compares types by their names, which are unique.
-impl PartialEq for StepKind {
+/// Types are told apart by their names.
+impl PartialEq for Kind {
     fn eq(&self, other: &Self) -> bool {
         self.name == other.name
     }
 }
 
-impl StepKind {
-    /// Finds a key by its name.
+impl Kind {
+    /// What it may say under a name.
     pub fn key(&self, name: &str) -> Option<&'static Key> {
         self.keys.iter().find(|key| key.name == name)
     }
@@ -177,7 +175,7 @@ impl StepKind {
     pub fn runs_in(&self) -> Option<&'static str> {
         match self.class {
             SUBSEQUENCE => None,
-            // Consoles write both environments, although the step has no effect outside of Windows PE.
+            // Consoles mark it for both, though it does nothing outside of Windows PE.
             "ApplyNetworkSettingsAction" => Some(Environment::Any.attribute()),
             _ => Some(self.environment.attribute()),
         }
@@ -193,11 +191,11 @@ impl StepKind {
 }
 
 impl Key {
-    const fn new(name: &'static str, property: &'static str, value_type: ValueType, doc: &'static str) -> Self {
+    const fn new(name: &'static str, property: &'static str, form: Form, doc: &'static str) -> Self {
         Self {
             name,
             doc,
-            value_type,
+            form,
             property,
             variable: None,
             is_hidden: false,
@@ -208,7 +206,7 @@ impl Key {
         }
     }
 
-    /// Task sequence variable of the key.
+    /// The variable that holds it.
     pub fn variable(&self) -> &'static str {
         self.variable.unwrap_or(self.property)
     }
@@ -228,7 +226,7 @@ impl Key {
         self
     }
 
-    const fn with_default(mut self, default: &'static str) -> Self {
+    const fn or(mut self, default: &'static str) -> Self {
         self.default = Some(default);
         self
     }
@@ -259,9 +257,9 @@ mod tests {
                 assert!(keys[..index].iter().all(|other| other.name != key.name), "{of}: `{}` twice", key.name);
                 assert!(key.doc.ends_with('.'), "{of}: `{}` has no doc", key.name);
                 assert!(key.name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'), "{of}");
-                match key.value_type {
-                    ValueType::Tables(keys) => check(key.name, keys),
-                    ValueType::Choice(choices) => {
+                match key.form {
+                    Form::Tables(keys) => check(key.name, keys),
+                    Form::Choice(choices) => {
                         assert!(key.default.is_none_or(|default| choices.iter().any(|one| one.name == default)));
                         assert!(choices.iter().all(|choice| choice.doc.ends_with('.')), "{of}: `{}`", key.name);
                     }
@@ -271,13 +269,13 @@ mod tests {
         }
         let all: Vec<_> = kinds().collect();
         for (index, kind) in all.iter().enumerate() {
-            let is_new = |other: &&StepKind| other.name != kind.name && other.class != kind.class;
+            let is_new = |other: &&Kind| other.name != kind.name && other.class != kind.class;
             assert!(all[..index].iter().all(is_new), "`{}` twice", kind.name);
             assert!(kind.doc.ends_with('.'), "`{}` has no doc", kind.name);
             check(kind.name, kind.keys);
-            // These keys belong to every step.
+            // A step says these as well.
             let every =
-                common::COMMON_KEYS.iter().map(|common| common.0).chain(common::ACTION_KEYS.iter().map(|key| key.name));
+                common::COMMON.iter().map(|common| common.0).chain(common::OF_ACTIONS.iter().map(|key| key.name));
             for name in every {
                 assert!(kind.key(name).is_none(), "{}: `{name}` is every step's", kind.name);
             }

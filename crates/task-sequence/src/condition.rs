@@ -1,151 +1,149 @@
-//! Conditions of steps: a tree of `all`, `any` and `none` with tests as leaves.
+//! Conditions of steps: a tree of `all`, `any` and `none` over tests.
 //!
-//! The tests are those of the editor's Options tab. Their classes are
-//! `SMS_TaskSequence_*ConditionExpression`.
+//! The tests are those of the editor's Options tab; their classes are `SMS_TaskSequence_*ConditionExpression`.
 
 use std::fmt;
 
-/// Condition for a step to run.
+/// What has to hold for a step to run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// True if all parts are true, or if there are none.
+    /// All of these hold. None at all hold, too.
     All(Vec<Condition>),
-    /// True if at least one part is true.
+    /// One of these holds, or more.
     Any(Vec<Condition>),
-    /// True if no part is true.
+    /// None of these holds.
     None(Vec<Condition>),
-    /// Single test.
+    /// A test holds.
     Test(Test),
 }
 
-/// Test of a condition.
+/// A test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Test {
-    /// Tests that a task sequence variable is set, or compares it with a value.
+    /// A variable of the task sequence is there, or compares with a value.
     Variable {
-        /// Name of the variable; for an array the name of a member, such as
-        /// `OSDAdapter0EnableDHCP`.
+        /// Its name; of an array, that of a member, such as `OSDAdapter0EnableDHCP`.
         name: String,
-        /// Comparison operator.
+        /// How it compares.
         operator: Operator,
-        /// Value to compare with; empty for `exists` and `not-exists`.
+        /// What it is compared with; empty for `exists` and `not-exists`.
         value: String,
     },
-    /// Tests that a registry value exists, or compares its data.
+    /// A value of the registry is there, or compares with another.
     Registry {
-        /// Key with its hive, such as `HKLM\SOFTWARE\…`.
+        /// The key, from its hive: `HKLM\SOFTWARE\…`.
         key: String,
-        /// Name of the value; empty for the default value.
+        /// The name of the value; empty for the default value.
         value: String,
-        /// Type of the value: `REG_SZ`, `REG_EXPAND_SZ` or `REG_DWORD`.
+        /// Its type: `REG_SZ`, `REG_EXPAND_SZ` or `REG_DWORD`.
         kind: String,
-        /// Comparison operator.
+        /// How it compares.
         operator: Operator,
-        /// Data to compare with.
+        /// What it is compared with.
         data: String,
     },
-    /// Tests that a file exists, and compares its version and time.
+    /// A file is there, and its version and time compare.
     File {
-        /// Absolute path.
+        /// Its whole path.
         path: String,
-        /// Operator and version to compare with.
+        /// How its version compares with another one.
         version: Option<(Operator, String)>,
-        /// Operator and time of the last change to compare with.
+        /// How the time of its last change compares with another one.
         modified: Option<(Operator, String)>,
     },
-    /// Tests that a folder exists, and compares its time.
+    /// A folder is there, and its time compares.
     Folder {
-        /// Absolute path.
+        /// Its whole path.
         path: String,
-        /// Operator and time of the last change to compare with.
+        /// How the time of its last change compares with another one.
         modified: Option<(Operator, String)>,
     },
-    /// Tests that a WMI query has a result.
+    /// A query of Windows Management Instrumentation has a result.
     Wmi {
-        /// WMI namespace. Default: `root\cimv2`.
+        /// The namespace, `root\cimv2` unless said.
         namespace: String,
-        /// Query in WQL.
+        /// The query in WQL.
         query: String,
     },
-    /// Tests that a product of Windows Installer is installed.
+    /// A product of Windows Installer is installed.
     Software {
-        /// Product code; empty to accept any version with the upgrade code.
+        /// Its product code; any version of the product counts if there is an upgrade code alone.
         product_code: String,
-        /// Upgrade code.
+        /// Its upgrade code.
         upgrade_code: String,
-        /// Name of the product.
+        /// Its name.
         name: String,
-        /// Version of the product.
+        /// Its version.
         version: String,
-        /// Accepts any version of the product.
+        /// Whether any version of it will do.
         is_any_version: bool,
     },
-    /// Tests the version of the running operating system.
+    /// The running system is one of these.
     OsVersion(
-        /// Versions in the site's terms, such as `All Windows 10 (64-bit)`.
+        /// Versions as the site calls them, such as `All Windows 10 (64-bit)`.
         Vec<String>,
     ),
-    /// Tests the language of the running operating system.
+    /// The language of the running system.
     OsLanguage(
-        /// Windows language number (`Win32_OperatingSystem.OSLanguage`), such as 1033.
+        /// As Windows counts it (`Win32_OperatingSystem.OSLanguage`), such as 1033.
         i64,
     ),
-    /// Test of any other class, kept as it was exported.
+    /// A test of a class that is not among these, kept as it was exported.
     Foreign {
-        /// Class with its prefix.
+        /// Its class, with its prefix.
         class: String,
-        /// Names and values of its properties.
+        /// Its properties: name and value.
         properties: Vec<(String, String)>,
     },
 }
 
-/// Comparison operator.
+/// How two values compare.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operator {
-    /// Left value exists.
+    /// The left one is there.
     Exists,
-    /// Left value does not exist.
+    /// The left one is not there.
     NotExists,
-    /// Values are equal, ignoring case.
+    /// They are the same; the case of letters does not count.
     Equals,
-    /// Values differ, ignoring case.
+    /// They are not the same.
     NotEquals,
-    /// Left value is greater.
+    /// The left one is more.
     Greater,
-    /// Left value is greater or equal.
+    /// The left one is more, or the same.
     GreaterEqual,
-    /// Left value is less.
+    /// The left one is less.
     Less,
-    /// Left value is less or equal.
+    /// The left one is less, or the same.
     LessEqual,
-    /// Left value matches the pattern on the right, with the wildcards `*` and `?`.
+    /// The right one is a pattern (`*`, `?`) that the left one fits.
     Like,
-    /// Left value does not match the pattern on the right.
+    /// The right one is a pattern that the left one does not fit.
     NotLike,
 }
 
 impl Operator {
-    /// All operators, with their names in a sequence file and in XML, and descriptions.
+    /// All of them: as a sequence file has them, as the XML has them, and what they mean.
     pub const ALL: [(Self, &'static str, &'static str, &'static str); 10] = [
-        (Self::Exists, "exists", "exists", "The value exists."),
-        (Self::NotExists, "not-exists", "notExists", "The value does not exist."),
-        (Self::Equals, "equals", "equals", "The values are equal, ignoring case."),
-        (Self::NotEquals, "not-equals", "notEquals", "The values differ, ignoring case."),
-        (Self::Greater, "greater", "greater", "The value is greater."),
-        (Self::GreaterEqual, "greater-equal", "greaterEqual", "The value is greater or equal."),
-        (Self::Less, "less", "less", "The value is less."),
-        (Self::LessEqual, "less-equal", "lessEqual", "The value is less or equal."),
-        (Self::Like, "like", "like", "The value matches a pattern with the wildcards `*` and `?`."),
-        (Self::NotLike, "not-like", "notLike", "The value does not match a pattern with the wildcards `*` and `?`."),
+        (Self::Exists, "exists", "exists", "It is there."),
+        (Self::NotExists, "not-exists", "notExists", "It is not there."),
+        (Self::Equals, "equals", "equals", "They are the same; the case of letters does not count."),
+        (Self::NotEquals, "not-equals", "notEquals", "They are not the same."),
+        (Self::Greater, "greater", "greater", "It is more."),
+        (Self::GreaterEqual, "greater-equal", "greaterEqual", "It is more, or the same."),
+        (Self::Less, "less", "less", "It is less."),
+        (Self::LessEqual, "less-equal", "lessEqual", "It is less, or the same."),
+        (Self::Like, "like", "like", "It fits a pattern in which `*` and `?` stand for other characters."),
+        (Self::NotLike, "not-like", "notLike", "It does not fit such a pattern."),
     ];
 
-    /// Returns the name in a sequence file.
+    /// As a sequence file has it.
     pub fn name(self) -> &'static str {
         self.row().1
     }
 
-    /// Returns the symbol or words for display.
-    pub fn symbol(self) -> &'static str {
+    /// As people read it.
+    pub fn sign(self) -> &'static str {
         match self {
             Self::Exists => "is set",
             Self::NotExists => "is not set",
@@ -160,18 +158,18 @@ impl Operator {
         }
     }
 
-    /// Returns the name in XML.
+    /// As the XML has it.
     pub fn xml(self) -> &'static str {
         self.row().2
     }
 
-    /// Finds an operator by its name in XML, ignoring case.
-    pub fn from_xml(xml: &str) -> Option<Self> {
+    /// The operator that the XML calls so.
+    pub fn of_xml(xml: &str) -> Option<Self> {
         Self::ALL.iter().find(|row| row.2.eq_ignore_ascii_case(xml)).map(|row| row.0)
     }
 
-    /// Returns `true` if the operator tests existence and takes no value.
-    pub fn tests_existence(self) -> bool {
+    /// Whether it asks only whether something is there.
+    pub fn is_about_presence(self) -> bool {
         matches!(self, Self::Exists | Self::NotExists)
     }
 
@@ -181,7 +179,7 @@ impl Operator {
 }
 
 impl Condition {
-    /// Returns all tests in the condition, in order.
+    /// Every test in it, whatever it is combined with.
     pub fn tests(&self) -> Vec<&Test> {
         match self {
             Self::All(parts) | Self::Any(parts) | Self::None(parts) => parts.iter().flat_map(Self::tests).collect(),
@@ -190,7 +188,7 @@ impl Condition {
     }
 }
 
-/// Formats the condition for display: `_SMSTSInWinPE = false and not (a or b)`.
+/// As people read it: `_SMSTSInWinPE = false and not (a or b)`.
 impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let part = |part: &Self| match part {
@@ -215,16 +213,16 @@ impl fmt::Display for Condition {
 
 impl fmt::Display for Test {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let compared = |name: &str, test: &Option<(Operator, String)>| {
-            test.as_ref().map(|(operator, value)| format!(", {name} {} {value}", operator.symbol())).unwrap_or_default()
+        let compared = |name: &str, asked: &Option<(Operator, String)>| {
+            asked.as_ref().map(|(operator, value)| format!(", {name} {} {value}", operator.sign())).unwrap_or_default()
         };
         match self {
-            Self::Variable { name, operator, value } if operator.tests_existence() => {
-                write!(f, "{name} {}{value}", operator.symbol())
+            Self::Variable { name, operator, value } if operator.is_about_presence() => {
+                write!(f, "{name} {}{value}", operator.sign())
             }
-            Self::Variable { name, operator, value } => write!(f, "{name} {} {value}", operator.symbol()),
+            Self::Variable { name, operator, value } => write!(f, "{name} {} {value}", operator.sign()),
             Self::Registry { key, value, operator, data, .. } => {
-                let text = format!("registry {key}\\{value} {} {data}", operator.symbol());
+                let text = format!("registry {key}\\{value} {} {data}", operator.sign());
                 f.write_str(text.trim_end())
             }
             Self::File { path, version, modified } => {

@@ -1,35 +1,34 @@
-//! Errors of reading and writing a sequence. Mistakes of authors are a
-//! [`Problem`](authoring::problem::Problem).
+//! Failures to read or write a sequence; what authors got wrong is a [`Problem`](authoring::problem::Problem).
 
 use std::fmt;
 
 /// Result of reading or writing a sequence.
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// Error of another library.
+/// An error of another library.
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Error of reading or writing a sequence.
+/// Why a sequence can't be read or written.
 #[derive(Debug)]
 pub enum Error {
-    /// A file can't be read.
+    /// An author's file can't be read.
     File(authoring::Error),
     /// The text is not well-formed XML.
     Malformed(Cause),
     /// The document exceeds one of the [`limits`](crate::limits).
     TooLarge(String),
-    /// The document is not a task sequence that this version reads, or can't be written as XML.
+    /// The document is not a task sequence that this version reads, or one that XML can't hold.
     Unsupported {
-        /// Fact.
+        /// The fact.
         message: String,
-        /// Help.
+        /// What would be right.
         help: Option<String>,
     },
     /// A named part can't be read or written.
     Within {
-        /// Failed operation, with the name of the part.
+        /// What can't be done with which part.
         message: String,
-        /// Error of the part.
+        /// Why.
         cause: Box<Error>,
     },
     /// The archive of an export can't be read.
@@ -37,12 +36,12 @@ pub enum Error {
 }
 
 impl Error {
-    /// Creates an [`Error::Unsupported`].
+    /// A document that is not a task sequence of this version.
     pub fn unsupported(message: impl Into<String>) -> Self {
         Self::Unsupported { message: message.into(), help: None }
     }
 
-    /// Adds help to an [`Error::Unsupported`].
+    /// Adds what would be right, where the error takes it.
     pub fn help(mut self, words: impl Into<String>) -> Self {
         if let Self::Unsupported { help, .. } = &mut self {
             *help = Some(words.into());
@@ -50,12 +49,12 @@ impl Error {
         self
     }
 
-    /// Wraps the error in an [`Error::Within`] that names the part.
+    /// The error of the part that this one is in.
     pub fn within(self, message: impl Into<String>) -> Self {
         Self::Within { message: message.into(), cause: Box::new(self) }
     }
 
-    /// Creates an [`Error::Malformed`].
+    /// Text that is not well-formed XML.
     pub(crate) fn malformed(cause: impl Into<Cause>) -> Self {
         Self::Malformed(cause.into())
     }

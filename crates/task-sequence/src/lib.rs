@@ -1,8 +1,8 @@
-//! Task sequences of Configuration Manager: an ordered tree of steps and groups, with conditions.
+//! Task sequences, in Configuration Manager's words: steps and groups in one ordered tree, with conditions.
 //!
-//! [`read`] reads a sequence file as TOML whose strings are rendered for a site, and records the
-//! place of each value for messages. [`export`] reads sequences that a console exported, which have
-//! no places. The [`catalog`] describes all types of steps.
+//! A sequence is read from a file ([`read`]) like a manifest: TOML whose strings are rendered for a site, with places
+//! for complaints. What a step may say stands in the [`catalog`]. A sequence may also come from elsewhere (an export of
+//! the console); it then has no places.
 
 pub mod catalog;
 pub mod compare;
@@ -22,7 +22,7 @@ mod read;
 pub mod read_only;
 pub mod rules;
 mod schema;
-mod start_source;
+mod started;
 #[cfg(test)]
 mod strategy;
 pub mod truth;
@@ -39,167 +39,161 @@ pub use condition::Condition;
 pub use error::{Error, Result};
 pub use media_kind::MediaKind;
 pub use read::table::is_package;
-pub use read::{is_sequence_file, is_sequence_text, read};
+pub use read::{is_one, is_one_at, read};
 pub use schema::schema;
-pub use start_source::needs_windows;
+pub use started::needs_windows;
 pub use write::write;
 
-/// Task sequence.
+/// A task sequence.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sequence {
-    /// Name: 1 to 50 characters (R74).
+    /// Its name: 1 to 50 characters (R74).
     pub name: String,
-    /// Description: at most 512 characters (R74).
+    /// What it is for: 512 characters at most (R74).
     pub description: String,
-    /// Package ID of the boot image, if there is one.
+    /// The package ID of its boot image, if it says one.
     pub boot_image: Option<String>,
-    /// Version of the XML if it differs from [`xml::VERSION`], kept as it was imported.
+    /// Version of its XML if it is not the current one ([`xml::VERSION`]), kept as it was imported.
     pub xml_version: Option<String>,
-    /// Steps and groups, in order.
+    /// Steps and groups, in their order.
     pub steps: Vec<Step>,
-    /// References that belong to no step, kept as they were imported.
+    /// References that no step makes, kept as they were imported.
     pub references: Vec<xml::Reference>,
-    /// Variables of the task sequence that belong to no step, kept as they were imported.
+    /// Variables of the whole sequence that no step of it makes, kept as they were imported.
     pub variables: Vec<Variable>,
-    /// References and variables that follow from the steps, but that the imported sequence did not
-    /// have.
+    /// References and variables of the whole sequence that steps make, and that the import did not have.
     pub omitted: Vec<String>,
-    /// Places of the values in a sequence file.
-    pub places: Places,
+    /// Where each part of it was written.
+    pub written: Written,
 }
 
-/// Step or group of a task sequence.
+/// A step, or a group of steps.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
-    /// Name: 1 to 50 characters (R75). Steps and groups may have equal names.
+    /// Its name: 1 to 50 characters (R75). Groups and steps may share names.
     pub name: String,
-    /// Description: at most 255 characters (R75).
+    /// What it is for: 255 characters at most (R75).
     pub description: String,
-    /// Makes the engine skip the step or group.
+    /// Whether it is passed over.
     pub is_disabled: bool,
-    /// Makes the task sequence continue if the step fails.
+    /// Whether the sequence goes on when it fails.
     pub continues_on_error: bool,
-    /// Condition for the step to run.
+    /// What has to hold for it to run.
     pub condition: Option<Condition>,
-    /// Action or children of the step.
+    /// What it does.
     pub body: Body,
-    /// Attributes of the XML element that differ from those that tsmedia writes, kept as they were
-    /// imported.
+    /// Attributes of its element that are not as tsmedia would write them, kept as they were imported.
     pub attributes: BTreeMap<String, String>,
-    /// Places of the values in a sequence file.
-    pub places: Places,
+    /// Where each part of it was written.
+    pub written: Written,
 }
 
-/// Contents of a step.
+/// What a step does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Body {
-    /// Group with its children.
+    /// Runs other steps.
     Group(Vec<Step>),
-    /// Step of a type in the catalog.
+    /// Runs a program of the engine.
     Action(Box<Action>),
-    /// Step of a class that the catalog does not have, kept as it was exported.
+    /// A step of a class that the catalog does not have, kept as it was exported.
     Foreign(Box<Foreign>),
 }
 
-/// Step of a type in the catalog.
+/// A step that does something by itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Action {
-    /// Type of step.
-    pub kind: &'static catalog::StepKind,
-    /// Values of the type's keys, by name.
+    /// Its type.
+    pub kind: &'static catalog::Kind,
+    /// What it says, by the names of its type's keys.
     pub values: Values,
-    /// Time limit in minutes, 1 to 999 (R110); `None` for no limit.
+    /// After how many minutes it is stopped: 1 to 999 (R110); never unless said.
     pub timeout: Option<i64>,
-    /// Exit codes that count as success; `None` for those of the type.
+    /// Which exit codes are a success; those of its type unless said.
     pub success_codes: Option<Vec<i64>>,
-    /// Number of retries after a failure, 0 to 5 (R114); `None` for that of the type.
+    /// How often it is tried again: 0 to 5 (R114); as its type has it unless said.
     pub retries: Option<i64>,
-    /// Command line that the engine runs, if it differs from the one that follows from the type and
-    /// its values.
+    /// The command line that the engine runs, if it is not the one that its type and values make.
     pub command: Option<String>,
-    /// Variables that the catalog does not have, kept as they were exported.
+    /// Variables of it that the catalog does not have, kept as they were exported.
     pub variables: Vec<Variable>,
-    /// Variables with defaults and switches of the command line that the imported step did not
-    /// have.
+    /// Variables with defaults, and switches of the command line, that the import did not have.
     pub omitted: Vec<String>,
 }
 
-/// Step of a class that the catalog does not have.
+/// A step of a class that the catalog does not have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Foreign {
-    /// Class with its prefix; empty for an element that is not a step.
+    /// Its class, with its prefix; empty for an element that is no step.
     pub class: String,
-    /// XML of the whole element, for an element that is not a step.
+    /// The whole element, if it is no step.
     pub xml: Option<String>,
-    /// Command line that the engine runs.
+    /// The command line that the engine runs.
     pub command: String,
-    /// Environment that the step runs in.
+    /// Where it runs.
     pub environment: catalog::Environment,
-    /// Variables, including those without a value; `None` if the element has no list of variables.
+    /// Its variables, those without a value included; `None` if it has no list of variables.
     pub variables: Option<Vec<Variable>>,
 }
 
-/// Variable of a step in its XML.
+/// A variable of a step as the XML has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Variable {
-    /// Name of the task sequence variable.
+    /// The variable of the task sequence.
     pub name: String,
-    /// Property of the WMI class.
+    /// The property of the class.
     pub property: String,
-    /// Marks the variable as hidden.
+    /// Whether it is marked as hidden.
     pub is_hidden: bool,
-    /// Value of the variable.
+    /// Its value.
     pub value: String,
 }
 
-/// Values by key.
+/// What a step says, by name.
 pub type Values = BTreeMap<&'static str, Value>;
 
-/// Value of a key.
+/// What a key of a step says.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
-    /// Text, or the name of a choice, package, application or variable.
+    /// Text: of `Text`, `Package`, `Application`, `Variable`, and the name of a `Choice`.
     Text(String),
-    /// Integer.
+    /// A whole number.
     Integer(i64),
-    /// Boolean.
+    /// `true` or `false`.
     Boolean(bool),
-    /// Reference to a secret.
+    /// A reference to what nobody may read.
     Secret(SecretRef),
-    /// List of texts.
+    /// Several texts.
     Texts(Vec<String>),
-    /// List of integers.
+    /// Several whole numbers.
     Integers(Vec<i64>),
-    /// Names with a value each, in order. Names are unique.
+    /// Names with a value each, in their order; no name twice.
     Map(Vec<(String, String)>),
-    /// Array of tables.
+    /// Several tables.
     Tables(Vec<Values>),
 }
 
-/// Places in a file where a step or sequence and its values are written.
-///
-/// All are equal, so that comparisons of steps ignore them.
+/// Where a part of a sequence was written, for complaints. It decides nothing: all of them are equal.
 #[derive(Clone, Debug, Default)]
-pub struct Places {
-    /// Header of the table; `None` if the step comes from an import.
+pub struct Written {
+    /// The header of the table; nothing for what nobody wrote.
     whole: Option<Place>,
-    /// Places of values by key, such as `partitions/0/size` for the size of the first partition.
+    /// Its values, by their keys. `partitions/0/size` is the size of the first partition.
     parts: BTreeMap<String, Place>,
 }
 
-impl PartialEq for Places {
+impl PartialEq for Written {
     fn eq(&self, _: &Self) -> bool {
         true
     }
 }
 
-impl Places {
-    /// Returns the place of the header.
+impl Written {
+    /// The header.
     pub fn whole(&self) -> Option<Place> {
         self.whole.clone()
     }
 
-    /// Returns the place of a value, or of the closest table around it that has one.
+    /// The value of a key, or the header where it does not say it.
     pub fn part(&self, key: &str) -> Option<Place> {
         let mut key = key;
         loop {
@@ -213,7 +207,7 @@ impl Places {
 }
 
 impl Step {
-    /// Returns the action of a step that is of a type in the catalog.
+    /// What it does by itself, if it is no group.
     pub fn action(&self) -> Option<&Action> {
         match &self.body {
             Body::Action(action) => Some(action),
@@ -221,7 +215,7 @@ impl Step {
         }
     }
 
-    /// Returns the environment that a step runs in; `None` for a group.
+    /// Where it runs, if it is no group.
     pub fn environment(&self) -> Option<catalog::Environment> {
         match &self.body {
             Body::Group(_) => None,
@@ -230,7 +224,7 @@ impl Step {
         }
     }
 
-    /// Returns the children of a group.
+    /// The steps in it, if it is a group.
     pub fn children(&self) -> &[Step] {
         match &self.body {
             Body::Group(steps) => steps,
@@ -240,17 +234,17 @@ impl Step {
 }
 
 impl Action {
-    /// Returns `true` for a step of this type.
+    /// Whether it is a step of this type.
     pub fn is(&self, kind: &str) -> bool {
         self.kind.name == kind
     }
 
-    /// Returns the text of a key.
+    /// The text that a key says.
     pub fn text(&self, key: &str) -> Option<&str> {
         text(&self.values, key)
     }
 
-    /// Returns the integer of a key.
+    /// The whole number that a key says.
     pub fn integer(&self, key: &str) -> Option<i64> {
         match self.values.get(key) {
             Some(Value::Integer(number)) => Some(*number),
@@ -258,7 +252,7 @@ impl Action {
         }
     }
 
-    /// Returns the boolean of a key, or its default.
+    /// What a key that is `true` or `false` says, or what holds if it says nothing.
     pub fn is_set(&self, key: &str) -> bool {
         match self.values.get(key) {
             Some(Value::Boolean(truth)) => *truth,
@@ -266,7 +260,7 @@ impl Action {
         }
     }
 
-    /// Returns the tables of a key.
+    /// The tables that a key says.
     pub fn tables(&self, key: &str) -> &[Values] {
         match self.values.get(key) {
             Some(Value::Tables(tables)) => tables,
@@ -274,17 +268,16 @@ impl Action {
         }
     }
 
-    /// Returns the content that the step needs: package IDs and applications, in the order of its
-    /// keys.
+    /// The content that it needs: package IDs and applications, in the order of its keys.
     pub fn content(&self) -> Vec<String> {
         let mut ids = Vec::new();
         for key in self.kind.keys {
-            match (&key.value_type, self.values.get(key.name)) {
-                (catalog::ValueType::Package, Some(Value::Text(id))) if !self.is("run-task-sequence") => {
+            match (&key.form, self.values.get(key.name)) {
+                (catalog::Form::Package, Some(Value::Text(id))) if !self.is("run-task-sequence") => {
                     ids.push(id.clone())
                 }
-                (catalog::ValueType::Packages, Some(Value::Texts(packages))) => ids.extend_from_slice(packages),
-                (catalog::ValueType::Tables(_), Some(Value::Tables(tables))) if self.is("install-application") => {
+                (catalog::Form::Packages, Some(Value::Texts(packages))) => ids.extend_from_slice(packages),
+                (catalog::Form::Tables(_), Some(Value::Tables(tables))) if self.is("install-application") => {
                     ids.extend(tables.iter().filter_map(|table| text(table, "id")).map(str::to_owned));
                 }
                 _ => {}
@@ -293,13 +286,13 @@ impl Action {
         ids
     }
 
-    /// Returns the exit codes that count as success.
+    /// The exit codes that are a success.
     pub fn success_codes(&self) -> &[i64] {
         self.success_codes.as_deref().unwrap_or(self.kind.success_codes)
     }
 }
 
-/// Returns the text of a key in a table.
+/// The text that a key of a table says.
 pub fn text<'a>(values: &'a Values, key: &str) -> Option<&'a str> {
     match values.get(key) {
         Some(Value::Text(text)) => Some(text),
@@ -307,8 +300,8 @@ pub fn text<'a>(values: &'a Values, key: &str) -> Option<&'a str> {
     }
 }
 
-/// Returns the exit code of a command line that does nothing but exit, such as `cmd /c exit 1`.
-pub fn literal_exit_code(command: &str) -> Option<i64> {
+/// The exit code that a command line says itself: `cmd /c exit 1`.
+pub fn said_exit_code(command: &str) -> Option<i64> {
     let words: Vec<_> = command.split_whitespace().map(str::to_lowercase).collect();
     let words: Vec<_> = words.iter().map(String::as_str).collect();
     match words[..] {
@@ -318,13 +311,12 @@ pub fn literal_exit_code(command: &str) -> Option<i64> {
 }
 
 impl Sequence {
-    /// Returns the number of steps, excluding groups.
+    /// How many steps it has, groups not counted.
     pub fn n_steps(&self) -> usize {
         self.walk().iter().filter(|(_, step)| !matches!(step.body, Body::Group(_))).count()
     }
 
-    /// Returns all steps and groups in the order of the file, each with the groups around it,
-    /// outermost first.
+    /// Every step and group, in the order of the file, each with the groups around it, the outermost first.
     pub fn walk(&self) -> Vec<(Vec<&Step>, &Step)> {
         fn below<'a>(steps: &'a [Step], around: &mut Vec<&'a Step>, found: &mut Vec<(Vec<&'a Step>, &'a Step)>) {
             for step in steps {
@@ -339,14 +331,14 @@ impl Sequence {
         found
     }
 
-    /// Returns the steps and groups that are neither disabled nor in a disabled group.
+    /// The steps and groups that are not disabled, nor in a group that is.
     pub fn enabled(&self) -> Vec<&Step> {
         let is_enabled = |(around, step): &(Vec<&Step>, &Step)| !around.iter().chain([step]).any(|one| one.is_disabled);
         self.walk().into_iter().filter(is_enabled).map(|(_, step)| step).collect()
     }
 
-    /// Returns the secrets of all steps: the step, its key and the reference, in order of steps and
-    /// keys.
+    /// What steps say by secrets: the step, its key and the reference, in the order of steps and of the keys of their
+    /// types.
     pub fn secrets(&self) -> Vec<(&Step, &'static str, &SecretRef)> {
         let mut found = Vec::new();
         for (_, step) in self.walk() {

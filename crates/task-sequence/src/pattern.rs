@@ -1,18 +1,17 @@
-//! Patterns with wildcards, ignoring case: those of task sequence conditions (`*`, `?`) and of WQL
-//! (`%`, `_`, `[…]`).
+//! Patterns with wildcards, regardless of case: those of task sequence conditions (`*`, `?`) and of WQL (`%`, `_`, `[…]`).
 
-/// Element of a pattern.
+/// Part of a pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
-    /// Any number of characters.
+    /// Any characters, or none.
     Many,
     /// Any one character.
     One,
     /// This character, in lower case.
     Char(char),
-    /// One character that is in a set of ranges, or in none of them.
+    /// One character of a set of ranges, or one that is in none of them.
     Set {
-        /// Matches characters in none of the ranges.
+        /// Whether the character must be in none of the ranges.
         is_negated: bool,
         /// First and last character of each range, in lower case.
         ranges: Vec<(char, char)>,
@@ -20,7 +19,7 @@ pub enum Piece {
 }
 
 impl Piece {
-    /// Creates an element that matches a character, ignoring case.
+    /// Piece that stands for a character regardless of case.
     pub fn literal(c: char) -> Self {
         Self::Char(lower(c))
     }
@@ -37,7 +36,7 @@ impl Piece {
     }
 }
 
-/// Returns the lower case of a character, if it is a single character.
+/// Lower case of a character, if that is one character.
 pub fn lower(c: char) -> char {
     let mut lower = c.to_lowercase();
     match (lower.next(), lower.next()) {
@@ -46,14 +45,11 @@ pub fn lower(c: char) -> char {
     }
 }
 
-/// Returns `true` if a whole text matches a pattern.
-///
-/// Takes at most as many steps as the product of both lengths.
+/// Returns `true` if a whole text fits a pattern. Takes at most as many steps as the product of their lengths.
 pub fn matches(text: &str, pattern: &[Piece]) -> bool {
     let text: Vec<char> = text.chars().map(lower).collect();
     let (mut at, mut in_pattern) = (0, 0);
-    // Position of the last `Many`, and of the text after the characters that it takes. On a mismatch it takes one
-    // more, so that backtracking needs no recursion.
+    // Place of the last `Many`, and the text from which it may take one more character.
     let mut many: Option<(usize, usize)> = None;
     while at < text.len() {
         match pattern.get(in_pattern) {

@@ -1,11 +1,11 @@
-//! Policies of a site: XML documents that describe deployments to a client.
+//! Policies of a site: XML documents that describe a deployment to a client.
 //!
-//! A policy has rules, actions, and instances of WMI classes with their properties. A deployment is
-//! an instance of `CCM_TaskSequence` with the sequence as text in `TS_Sequence`; a program is one
-//! of `CCM_SoftwareDistribution`. The format is undocumented and follows policies that public tools
-//! print. Media and files may hold several policies in one root element.
+//! A policy has rules, their actions, and instances of classes of Windows Management Instrumentation (WMI) with their
+//! properties. A deployment is an instance of `CCM_TaskSequence` with the sequence as text in `TS_Sequence`, a program
+//! one of `CCM_SoftwareDistribution`. The form is that of policies that public tools print; no document has it. Media
+//! and files may hold several policies below an element of their own.
 //!
-//! Policies contain passwords. [`read`] copies only IDs, names and versions out of the text.
+//! Policies hold passwords. [`read`] copies IDs, names and versions out of the text and nothing else.
 
 mod sequence;
 
@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::error::{Error, Result};
 use crate::limits::{MAX_POLICY_INSTANCES, MAX_XML_ATTRIBUTES, MAX_XML_DEPTH};
-use crate::xml::document::resolve_entity;
+use crate::xml::document::resolved;
 
 pub use sequence::{CarriedSequence, PolicyReference};
 
@@ -26,7 +26,7 @@ pub const TASK_SEQUENCE: &str = "CCM_TaskSequence";
 /// Class of a deployed program of a package.
 pub const PROGRAM: &str = "CCM_SoftwareDistribution";
 
-/// Properties to read, none of which is secret.
+/// Properties that are read: none of them is secret.
 const PROPERTIES: [&str; 9] = [
     "ADV_AdvertisementID",
     "PKG_Name",
@@ -38,43 +38,43 @@ const PROPERTIES: [&str; 9] = [
     "PRG_ProgramName",
     "TS_BootImageID",
 ];
-/// Property with the text of a task sequence.
+/// The property that holds a task sequence.
 const SEQUENCE: &str = "TS_Sequence";
-/// Maximum length of a property that is read, in bytes. Names at a site have at most 50 characters.
+/// Length of a property that is read, in bytes. Names at a site have 50 characters.
 const MAX_PROPERTY_LEN: usize = 1024;
 
-/// Policy, or a group of instances outside of one.
+/// A policy, or a group of instances that stand outside of one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Policy {
-    /// ID: a GUID or the name of a deployment.
+    /// Its ID, a GUID or the name of a deployment.
     pub id: Option<String>,
-    /// Version.
+    /// Its version.
     pub version: Option<String>,
-    /// Instances in the policy.
-    pub instances: Vec<PolicyInstance>,
+    /// The instances in it.
+    pub instances: Vec<Instance>,
 }
 
-/// Instance of a WMI class.
+/// An instance of a WMI class.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PolicyInstance {
-    /// Name of the class.
+pub struct Instance {
+    /// Its class.
     pub class: String,
     /// Names and values of the properties that [`read`] takes.
     properties: Vec<(String, String)>,
-    /// Task sequence in the instance, if its text is readable.
+    /// The sequence in it, if its text is readable.
     pub sequence: Option<CarriedSequence>,
-    /// Names of properties, each with the byte range of its value in the text, excluding tags.
+    /// Names of properties, each with the byte range of its value in the text, tags excluded.
     ranges: Vec<(String, Range<usize>)>,
 }
 
-impl PolicyInstance {
-    /// Returns the value of a property that [`read`] takes; `None` if it is empty.
+impl Instance {
+    /// Returns the value of a property that [`read`] takes. An empty value counts as none.
     pub fn property(&self, name: &str) -> Option<&str> {
         let (_, value) = self.properties.iter().find(|(own, _)| own == name)?;
         Some(value.as_str()).filter(|value| !value.is_empty())
     }
 
-    /// Returns the byte range between `<value>` and `</value>` of a property.
+    /// Returns the bytes of the text between `<value>` and `</value>` of a property that is read.
     pub fn range(&self, name: &str) -> Option<Range<usize>> {
         let (_, range) = self.ranges.iter().find(|(own, _)| own == name)?;
         Some(range.clone())
@@ -85,18 +85,18 @@ impl PolicyInstance {
 ///
 /// # Errors
 ///
-/// Fails if the text is not well-formed XML, exceeds a limit, has a document type, or contains
-/// neither policies nor instances.
+/// The text is not well-formed XML, is too deep or too large, has a document type, or holds neither policies nor
+/// instances.
 pub fn read(text: &str) -> Result<Vec<Policy>> {
-    let mut reader = PolicyReader::default();
-    walk(text, |path, event, range| reader.event(path, event, range))?;
-    if reader.policies.is_empty() && reader.n_assignments == 0 {
-        return Err(Error::unsupported("the text contains no policies"));
+    let mut reading = Reading::default();
+    walk(text, |path, event, range| reading.event(path, event, range))?;
+    if reading.policies.is_empty() && reading.n_assignments == 0 {
+        return Err(Error::unsupported("it holds no policies"));
     }
-    if reader.n_instances > MAX_POLICY_INSTANCES {
-        return Err(Error::TooLarge(format!("the text has more than {MAX_POLICY_INSTANCES} instances of classes")));
+    if reading.n_instances > MAX_POLICY_INSTANCES {
+        return Err(Error::TooLarge(format!("it has more than {MAX_POLICY_INSTANCES} instances of classes")));
     }
-    Ok(reader.policies)
+    Ok(reading.policies)
 }
 
 /// Part of an XML document.
@@ -106,12 +106,10 @@ enum Part<'a> {
     End,
 }
 
-/// Visits the parts of a document with one root, each with the names of the elements around it and
-/// its byte range.
-///
-/// Copies no text, since it may contain passwords.
+/// Visits the parts of a document with one root, each with the names of the elements around it and its bytes in the
+/// text. Copies no text.
 fn walk(text: &str, mut visit: impl FnMut(&[String], Part<'_>, Range<usize>) -> Result<()>) -> Result<()> {
-    // The reader skips a byte order mark, and counts positions from after it.
+    // The reader passes over a byte-order mark, and counts from behind it.
     let without_mark = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mark_len = text.len() - without_mark.len();
     let mut reader = Reader::from_str(without_mark);
@@ -124,14 +122,14 @@ fn walk(text: &str, mut visit: impl FnMut(&[String], Part<'_>, Range<usize>) -> 
         if let Event::Start(_) | Event::Empty(_) = event {
             n_roots += usize::from(open.is_empty());
             if n_roots > 1 {
-                return Err(Error::unsupported("the XML has more than one root element"));
+                return Err(Error::unsupported("the XML has more than one element at its top"));
             }
         }
         match &event {
             Event::Start(element) => {
                 open.push(element.name().as_ref().to_owned());
                 if open.len() > MAX_XML_DEPTH {
-                    return Err(Error::TooLarge(format!("the XML is nested deeper than {MAX_XML_DEPTH} elements")));
+                    return Err(Error::TooLarge(format!("its elements nest more than {MAX_XML_DEPTH} deep")));
                 }
                 visit(&open, Part::Start(element), range)?;
             }
@@ -147,35 +145,33 @@ fn walk(text: &str, mut visit: impl FnMut(&[String], Part<'_>, Range<usize>) -> 
             }
             Event::Text(part) if open.is_empty() => {
                 if !part.trim().is_empty() {
-                    return Err(Error::unsupported("the XML has text outside of its root element"));
+                    return Err(Error::unsupported("the XML has text outside of its element"));
                 }
             }
             Event::Text(part) => visit(&open, Part::Text(part), range)?,
             Event::CData(_) if open.is_empty() => {
-                return Err(Error::unsupported("the XML has text outside of its root element"));
+                return Err(Error::unsupported("the XML has text outside of its element"));
             }
             Event::CData(part) => visit(&open, Part::Text(part), range)?,
-            Event::GeneralRef(name) => match resolve_entity(name).filter(|_| !open.is_empty()) {
+            Event::GeneralRef(name) => match resolved(name).filter(|_| !open.is_empty()) {
                 Some(text) => visit(&open, Part::Text(&text), range)?,
-                None => return Err(Error::unsupported("the XML uses an undeclared entity")),
+                None => return Err(Error::unsupported("the XML uses an entity that it can't declare")),
             },
-            Event::DocType(_) => {
-                return Err(Error::unsupported("the XML has a document type, which policies don't have"));
-            }
+            Event::DocType(_) => return Err(Error::unsupported("the XML has a document type, and policies have none")),
             Event::Comment(_) | Event::Decl(_) | Event::PI(_) => {}
             Event::Eof => break,
         }
     }
     match (open.last(), n_roots) {
-        (Some(name), _) => Err(Error::unsupported(format!("the XML ends inside of `{name}`"))),
-        (None, 0) => Err(Error::unsupported("the XML has no root element")),
+        (Some(name), _) => Err(Error::unsupported(format!("the XML ends before `{name}` does"))),
+        (None, 0) => Err(Error::unsupported("there is no element in it")),
         (None, _) => Ok(()),
     }
 }
 
 /// Returns an attribute of an element.
 fn attribute(element: &BytesStart<'_>, name: &str) -> Result<Option<String>> {
-    // The parser compares each attribute with those before it, so their number has to be limited.
+    // The reader compares each attribute with those before it.
     for attribute in element.attributes().take(MAX_XML_ATTRIBUTES) {
         let attribute = attribute.map_err(Error::malformed)?;
         if attribute.key.as_ref() == name {
@@ -187,25 +183,24 @@ fn attribute(element: &BytesStart<'_>, name: &str) -> Result<Option<String>> {
 }
 
 #[derive(Default)]
-struct PolicyReader {
+struct Reading {
     policies: Vec<Policy>,
-    /// Tells whether the reader is inside a `Policy`. Instances outside of all policies belong to
-    /// one without an ID.
+    /// Instances outside of every policy belong to one without an ID.
     is_in_policy: bool,
     n_instances: usize,
     n_assignments: usize,
-    /// Property whose value is being read.
+    /// The property whose value is being read.
     property: Option<String>,
     value: Zeroizing<String>,
-    /// Position of the first byte of the value.
+    /// The first byte of the value.
     value_start: usize,
 }
 
-impl PolicyReader {
+impl Reading {
     fn event(&mut self, path: &[String], part: Part<'_>, range: Range<usize>) -> Result<()> {
         let name = path.last().map_or("", String::as_str);
         match part {
-            // An assignment only refers to policies.
+            // An assignment names policies, and describes nothing.
             Part::Start(_) if name == "PolicyAssignment" => self.n_assignments += 1,
             Part::Start(element) if name == "Policy" && !path.iter().any(|name| name == "PolicyAssignment") => {
                 let (id, version) = (attribute(element, "PolicyID")?, attribute(element, "PolicyVersion")?);
@@ -220,7 +215,7 @@ impl PolicyReader {
                 }
                 self.n_instances += 1;
                 if let Some(policy) = self.policies.last_mut().filter(|_| self.n_instances <= MAX_POLICY_INSTANCES) {
-                    policy.instances.push(PolicyInstance { class, ..PolicyInstance::default() });
+                    policy.instances.push(Instance { class, ..Instance::default() });
                 }
             }
             Part::Start(element) if name == "property" => {
@@ -237,15 +232,15 @@ impl PolicyReader {
                     push(&mut self.value, text);
                 }
             }
-            Part::End if name == "value" => self.finish_value(range.start),
+            Part::End if name == "value" => self.take(range.start),
             Part::End if name == "property" => self.property = None,
             _ => {}
         }
         Ok(())
     }
 
-    /// Adds the value that was read to the current instance.
-    fn finish_value(&mut self, end: usize) {
+    /// Adds the value that was read to the instance around it.
+    fn take(&mut self, end: usize) {
         let Some(property) = self.property.take() else { return };
         let instance = self.policies.last_mut().and_then(|policy| policy.instances.last_mut());
         let Some(instance) = instance else { return };
@@ -260,7 +255,6 @@ impl PolicyReader {
 
 /// Appends text without leaving copies of the value in memory.
 fn push(value: &mut Zeroizing<String>, text: &str) {
-    // `String` would reallocate without erasing the old buffer.
     if value.capacity() - value.len() < text.len() {
         let mut larger = Zeroizing::new(String::with_capacity((value.len() + text.len()) * 2));
         larger.push_str(value);
@@ -329,12 +323,12 @@ mod tests {
     fn texts_that_hold_no_policies_are_refused() {
         for (text, words) in [
             ("<html><body>Sign in</body></html>", "no policies"),
-            ("<Policy/><Policy/>", "more than one root"),
-            ("<Policy>", "ends inside of `Policy`"),
+            ("<Policy/><Policy/>", "more than one element"),
+            ("<Policy>", "ends before `Policy`"),
             ("<!DOCTYPE a><Policy/>", "document type"),
             ("<Policy>&x;</Policy>", "entity"),
             ("text", "outside"),
-            ("", "no root element"),
+            ("", "no element"),
             ("<Policy></Other>", "not well-formed"),
         ] {
             let error = read(text).unwrap_err().to_string();

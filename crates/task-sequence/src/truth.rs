@@ -1,19 +1,18 @@
-//! Three-valued logic after Kleene: true, false or unknown.
+//! Three-valued logic after Kleene: true, false, or not known.
 
 /// Truth of a statement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Truth {
-    /// True.
+    /// It holds.
     True,
-    /// False.
+    /// It does not hold.
     False,
-    /// Unknown, with the reason.
+    /// It is not known, for this reason.
     Unknown(String),
 }
 
 impl Truth {
-    /// Returns the conjunction: false if a part is false, else unknown if a part is unknown. True
-    /// without parts.
+    /// Conjunction: false if one part is false, else not known if one part is not known. No parts at all are true.
     pub fn all(parts: impl IntoIterator<Item = Self>) -> Self {
         let mut unknown = None;
         for part in parts {
@@ -26,14 +25,13 @@ impl Truth {
         unknown.unwrap_or(Self::True)
     }
 
-    /// Returns the disjunction: true if a part is true, else unknown if a part is unknown. False
-    /// without parts.
+    /// Disjunction: true if one part is true, else not known if one part is not known. No parts at all are false.
     pub fn any(parts: impl IntoIterator<Item = Self>) -> Self {
         let negated: Vec<_> = parts.into_iter().map(Self::negated).collect();
         Self::all(negated).negated()
     }
 
-    /// Returns the negation. Unknown stays unknown.
+    /// Negation; what is not known stays so.
     #[must_use]
     pub fn negated(self) -> Self {
         match self {

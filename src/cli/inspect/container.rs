@@ -1,5 +1,5 @@
-//! `tsmedia inspect` of `Variables.dat` or `Policy.xml`: what stands in clear, and the variables or policies where the
-//! password is given or known.
+//! `tsmedia inspect` of an encrypted file (`Variables.dat`, `Policy.xml`): shows its header, and its variables or policies
+//! if the password is given or known.
 
 use std::io::Read;
 
@@ -19,11 +19,11 @@ use crate::report::{self, Page};
 use crate::secret::Secret;
 use crate::sequence::policy;
 
-/// A container of more is none of a medium.
+/// Maximum size of an encrypted file in bytes; those on media are smaller.
 const MAX_LEN: u64 = MAX_VARIABLES_LEN as u64 + 64;
 
-/// Whether a file begins like a container.
-pub(super) fn is_one(path: &Utf8Path) -> bool {
+/// Returns whether a file has the header of an encrypted file.
+pub(super) fn is_container(path: &Utf8Path) -> bool {
     let mut start = [0; HEADER_LEN];
     limits::open(path).and_then(|mut file| file.read_exact(&mut start)).is_ok() && VariablesHeader::matches(&start)
 }
@@ -36,10 +36,11 @@ pub(super) fn run(path: &Utf8Path, arguments: &Arguments, screen: &Screen) -> Re
     let header = VariablesHeader::read(&bytes).map_err(unreadable)?;
     let given = arguments.password_from.as_ref().map(password::read).transpose()?;
     let password = given.as_ref().and_then(Secret::text).unwrap_or(DEFAULT_PASSWORD);
+    // Without a password, media encrypt their variables with a well-known one, and their policies with their GUID.
     let text = match (media_variables_file::decode(&bytes, password), &given) {
         (Err(_), None) => guid_beside(path).and_then(|guid| media_variables_file::decode(&bytes, &guid).ok()),
         (Err(bad), Some(_)) => {
-            return Err(unreadable(bad).help("give the password of the medium with `--password-from`"));
+            return Err(unreadable(bad).help("pass the media password with `--password-from`"));
         }
         (text, _) => text.ok(),
     };
@@ -55,7 +56,7 @@ pub(super) fn run(path: &Utf8Path, arguments: &Arguments, screen: &Screen) -> Re
             shown.collect::<Vec<_>>()
         });
         let has_password = variables.is_none() || given.is_some();
-        return screen.json(&json!({
+        return screen.print_json(&json!({
             "algorithm": algorithm,
             "text-len": len,
             "encrypted-len": header.cipher_len,
@@ -64,12 +65,12 @@ pub(super) fn run(path: &Utf8Path, arguments: &Arguments, screen: &Screen) -> Re
             "policies": report::policy::to_json(&policies),
         }));
     }
-    let mut page = Page::of_line(format!("variables or policy of a medium: {algorithm}, a text of {len} bytes"));
+    let mut page = Page::of_line(format!("encrypted file of a medium: {algorithm}, {len} bytes of text"));
     match &variables {
-        None => page.line("it has a password: `--password-from env:NAME` or `file:PATH` gives it"),
+        None => page.line("protected by a password: pass it with `--password-from env:NAME` or `file:PATH`"),
         Some(variables) => {
             if given.is_none() {
-                page.line("it has no password: everybody can read it");
+                page.line("not protected by a password: anyone can read it");
             }
             for (name, value) in variables {
                 page.line(match arguments.values {
@@ -80,10 +81,10 @@ pub(super) fn run(path: &Utf8Path, arguments: &Arguments, screen: &Screen) -> Re
             report::policy::add(&mut page, &policies);
         }
     }
-    screen.data(&page)
+    screen.print_page(&page)
 }
 
-/// Returns the GUID of a medium without a password, which encrypts its policies, from the variables beside them.
+/// Reads the GUID of a medium from the variables beside a file. It encrypts the policies if there is no password.
 fn guid_beside(path: &Utf8Path) -> Option<Zeroizing<String>> {
     let bytes = limits::read(path.with_file_name("Variables.dat"), MAX_LEN).ok()?;
     let variables = data::read_variables(&media_variables_file::decode(&bytes, DEFAULT_PASSWORD).ok()?);

@@ -1,4 +1,4 @@
-//! `tsmedia inspect --layout`: where things are on a medium, and what of it is elsewhere or otherwise on another.
+//! `tsmedia inspect --layout`: shows which bytes of a medium belong to which files, and compares that with another medium.
 
 use camino::Utf8Path;
 
@@ -9,42 +9,44 @@ use crate::error::{Error, Result};
 use crate::gather;
 use crate::map::Map;
 use crate::report;
-use crate::report::map::Other;
+use crate::report::map::ComparedMap;
 use crate::write::{DiskOps, open, replace};
 
 pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
     let path = &arguments.medium;
     let mut medium = gather::open(path)?;
-    screen.tell_of_journal(path);
+    screen.warn_of_journal(path);
     let map = Map::new(&medium.parsed);
     let found = match &arguments.other {
         None => None,
         Some(other) => {
             let mut old = gather::open(other)?;
             let of_old = Map::new(&old.parsed);
-            let marks = screen.watch(&format!("comparing {path} with {other}"), |progress| {
+            let marks = screen.with_progress(&format!("comparing {path} with {other}"), |progress| {
                 gather::marks(&mut old, &mut medium, [&of_old, &map], progress)
             })?;
             Some((other, of_old, marks))
         }
     };
-    let other = found.as_ref().map(|(name, map, marks)| Other { name: name.as_str(), map, marks });
+    let other = found.as_ref().map(|(name, map, marks)| ComparedMap { name: name.as_str(), map, marks });
     if let Some(target) = &arguments.svg {
         let svg = report::svg::map(&map, &format!("{} ({path})", medium.parsed.label()), other.as_ref());
-        write(target, &svg)?;
-        screen.say(&format!("wrote `{target}`"));
+        write_svg(target, &svg)?;
+        screen.status(&format!("wrote `{target}`"));
     }
     if screen.json {
-        screen.json(&report::map::json(&map, other.as_ref()))
+        screen.print_json(&report::map::json(&map, other.as_ref()))
     } else {
-        screen.data(&report::map::text(&map, other.as_ref()))
+        screen.print_page(&report::map::text(&map, other.as_ref()))
     }
 }
 
-/// Writes the picture in one step, but not over anything that is not one.
-fn write(target: &Utf8Path, svg: &str) -> Result<()> {
+/// Writes the picture atomically. The extension keeps it from replacing other files.
+fn write_svg(target: &Utf8Path, svg: &str) -> Result<()> {
     if target.extension() != Some("svg") {
-        return Err(Error::new(format!("`{target}` is not the name of an SVG file")).help("let it end in `.svg`"));
+        return Err(
+            Error::new(format!("`{target}` does not end in `.svg`")).help("name an SVG file, such as `layout.svg`")
+        );
     }
     open::refuse_link(target)?;
     replace(&DiskOps::default(), target, svg.as_bytes())

@@ -1,8 +1,8 @@
-//! The prompts of a finished disc: as a medium of tsmedia states them, and of others by comparison with known files.
+//! Detects the prompts of a finished disc ("Press any key to boot from CD or DVD").
 //!
-//! The boot sector of Windows discs asks if there is a `boot\bootfix.bin`. An EFI boot image asks or does not as the file
-//! does that it is the same as: discs of Windows carry `efisys.bin` and `efisys_noprompt.bin`, and the programs in both
-//! as `cdboot.efi` and `cdboot_noprompt.efi`. Where nothing of that is there, nothing is said.
+//! Media of tsmedia state their prompts. For other discs: the BIOS boot sector of Windows prompts if `boot\bootfix.bin`
+//! exists. The EFI boot image is compared with files on the disc: Windows discs contain `efisys.bin` and
+//! `efisys_noprompt.bin`, and the programs in them as `cdboot.efi` and `cdboot_noprompt.efi`.
 
 use std::io::Cursor;
 
@@ -13,35 +13,35 @@ use crate::layout::Region;
 use crate::limits::{MAX_EFISYS_FILES, MAX_EFISYS_LEN};
 use crate::output::{ListedFile, Listing, ParsedMedium, Prompt, ReadSeek};
 
-/// The platforms of the boot catalog.
+/// Platform IDs of the boot catalog (El Torito 2.1, UEFI 13.3.2.1).
 const BIOS: u8 = 0x00;
 const UEFI: u8 = 0xEF;
 
-/// For each boot program, in the order of the boot catalog: `true` if it asks for a key, `None` if that can't be told.
-pub(super) fn of(
+/// Returns whether each boot program prompts for a key, in the order of the boot catalog; `None` if unknown.
+pub(super) fn find_prompts(
     parsed: &ParsedMedium,
     description: &[(String, String)],
     image: &mut dyn ReadSeek,
 ) -> Vec<Option<bool>> {
-    let said = Prompt::from_description(description);
+    let stated = Prompt::from_description(description);
     let (files, end) = (Listing::from(parsed).files, parsed.len());
-    let prompts = parsed.boot().iter().map(|program| match (program.platform, said) {
-        (BIOS, Some(said)) => Some(said.bios),
-        (UEFI, Some(said)) => Some(said.uefi),
-        (BIOS, None) => bios(&files),
-        (UEFI, None) => uefi(program, end, &files, image),
+    let prompts = parsed.boot().iter().map(|program| match (program.platform, stated) {
+        (BIOS, Some(stated)) => Some(stated.bios),
+        (UEFI, Some(stated)) => Some(stated.uefi),
+        (BIOS, None) => bios_prompt(&files),
+        (UEFI, None) => uefi_prompt(program, end, &files, image),
         _ => None,
     });
     prompts.collect()
 }
 
-/// Only the boot sector of Windows discs starts a `bootmgr`.
-fn bios(files: &[ListedFile]) -> Option<bool> {
+/// Returns whether the BIOS boot sector prompts; `None` without a `bootmgr`, which only that of Windows starts.
+fn bios_prompt(files: &[ListedFile]) -> Option<bool> {
     let has = |path: &str| files.iter().any(|file| file.path.eq_ignore_ascii_case(path));
     (has("bootmgr") || has("boot/bootmgr")).then(|| has("boot/bootfix.bin"))
 }
 
-fn uefi(program: &BootProgram, end: u64, files: &[ListedFile], image: &mut dyn ReadSeek) -> Option<bool> {
+fn uefi_prompt(program: &BootProgram, end: u64, files: &[ListedFile], image: &mut dyn ReadSeek) -> Option<bool> {
     let named = |stem: &str| -> Vec<(&ListedFile, bool)> {
         let files = files.iter().filter_map(|file| {
             let name = file.path.rsplit('/').next()?.to_ascii_lowercase();
@@ -64,20 +64,20 @@ fn uefi(program: &BootProgram, end: u64, files: &[ListedFile], image: &mut dyn R
         }
     }
     if same.is_empty() {
-        let own = started(&volume)?;
+        let own = default_boot_program(&volume)?;
         for (file, prompts) in programs {
             if file.len == own.len() as u64 && file.read_bytes(image, MAX_EFISYS_LEN).ok()? == own {
                 same.push(prompts);
             }
         }
     }
-    // Stand-ins may be the same under both names.
+    // Both files may be equal, as placeholders in tests are; then the prompt is unknown.
     same.dedup();
     if let [prompts] = same[..] { Some(prompts) } else { None }
 }
 
-/// The program that firmware starts from a FAT volume.
-fn started(volume: &[u8]) -> Option<Vec<u8>> {
+/// Returns the bytes of the program that UEFI firmware starts by default from a FAT volume.
+fn default_boot_program(volume: &[u8]) -> Option<Vec<u8>> {
     let files = fat::read(&mut Cursor::new(volume), 0..volume.len() as u64).ok()?.files;
     let file = files
         .into_iter()

@@ -1,15 +1,14 @@
-//! The boot stores of a finished medium.
+//! Reads the boot stores (BCD) of a finished medium.
 
 use crate::format::bcd::BcdStore;
 use crate::format::regf::{Hive, MAGIC};
 use crate::limits::MAX_BOOT_STORE_LEN;
 use crate::output::{Listing, ParsedMedium, ReadSeek};
-use crate::report::StoreFound;
+use crate::report::MediumBootStore;
 use crate::resolve::boot::STORES;
 
-/// The stores that boot managers look for, each with its path on the medium and what was read of it, or why nothing was.
-/// Stand-ins that are none are left out.
-pub(super) fn of(parsed: &ParsedMedium, image: &mut dyn ReadSeek) -> Vec<StoreFound> {
+/// Reads the stores that boot managers look for. Files at their paths that are not registry hives are left out.
+pub(super) fn read_boot_stores(parsed: &ParsedMedium, image: &mut dyn ReadSeek) -> Vec<MediumBootStore> {
     let mut stores = Vec::new();
     let listing = Listing::from(parsed);
     for (firmware, path) in STORES {
@@ -19,7 +18,7 @@ pub(super) fn of(parsed: &ParsedMedium, image: &mut dyn ReadSeek) -> Vec<StoreFo
             false => Ok(None),
         });
         if let Some(read) = read.transpose() {
-            stores.push(StoreFound { firmware, path: file.path.clone(), read });
+            stores.push(MediumBootStore { firmware, path: file.path.clone(), read });
         }
     }
     stores

@@ -1,4 +1,4 @@
-//! `sequence import`: exported task sequences as files.
+//! `tsmedia sequence import`: converts exported task sequences to TOML files.
 
 use std::io::{BufReader, Read};
 
@@ -6,8 +6,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::entries::{self, names};
-use super::{put, refuse_existing};
+use super::manifest_entries::{manifest_entries, package_names};
+use super::{refuse_existing, write_file};
 use crate::cli::Outcome;
 use crate::cli::file_kind::{self, FileKind};
 use crate::cli::screen::Screen;
@@ -17,23 +17,23 @@ use crate::inputs::Inputs;
 use crate::limits::{self, MAX_EXPORT_LEN};
 use crate::project::refuse_input;
 use crate::report::{self, Page};
-use crate::sequence::export::{self, Export, ExportedSequence};
+use crate::sequence::export::{self, Export, Exported};
 use crate::sequence::share::DeploymentShare;
 use crate::sequence::{self, Body, Sequence, Step, Value};
 use crate::write::open;
 
 #[derive(Debug, Args)]
 pub(in crate::cli) struct Arguments {
-    /// The `.zip` that the console exported, an archive of them, the XML of one sequence, or a deployment share.
+    /// Exported `.zip`, archive of several, XML of one task sequence, or a deployment share.
     #[arg(value_name = "EXPORT")]
     export: Utf8PathBuf,
-    /// The deployment share whose applications and images a `ts.xml` names.
+    /// Deployment share with the applications and images that `ts.xml` refers to.
     #[arg(long, value_name = "FOLDER")]
     share: Option<Utf8PathBuf>,
-    /// The file to write; for several sequences, the folder of their files.
+    /// File to write; for several task sequences, the folder of their files.
     #[arg(short, long, value_name = "FILE")]
     out: Option<Utf8PathBuf>,
-    /// Replace files that are there.
+    /// Replace existing files.
     #[arg(long)]
     force: bool,
 }
@@ -49,11 +49,13 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         share => read(&arguments.export, share.as_mut())?,
     };
     let all = &export.sequences;
-    let paths = paths(arguments, &export)?;
+    let paths = output_paths(arguments, &export)?;
     let mut inputs = Inputs::default();
     inputs.note(&arguments.export);
-    let texts: Vec<_> =
-        all.iter().map(|one| foreign_text::toml(&sequence::write(&one.sequence, &names(one))).into_owned()).collect();
+    let texts: Vec<_> = all
+        .iter()
+        .map(|one| foreign_text::toml(&sequence::write(&one.sequence, &package_names(one))).into_owned())
+        .collect();
     for path in &paths {
         refuse_input(path, &inputs)?;
         refuse_existing(path, arguments.force)?;
@@ -62,36 +64,37 @@ pub(super) fn run(arguments: &Arguments, screen: &Screen) -> Result<Outcome> {
         if let Some(folder) = path.parent().filter(|folder| *folder != "") {
             open::create_folders(folder).map_err(|error| Error::io("making", folder, error))?;
         }
-        put(path, text, arguments.force)?;
+        write_file(path, text, arguments.force)?;
     }
     let lists = share.iter().flat_map(|share| &share.unreadable);
     let unreadable: Vec<_> = lists.chain(&export.unreadable).collect();
-    unreadable.iter().for_each(|one| screen.error(&one.error));
+    unreadable.iter().for_each(|one| screen.print_error(&one.error));
     match screen.json {
         true => {
-            let described = all.iter().enumerate().map(|(index, one)| describe(one, paths.get(index), &texts[index]));
+            let described =
+                all.iter().enumerate().map(|(index, one)| imported_json(one, paths.get(index), &texts[index]));
             let unreadable = unreadable.iter().map(|one| json!({ "id": one.name, "error": one.error.with_causes() }));
-            screen.json(&described.chain(unreadable).collect())?;
+            screen.print_json(&described.chain(unreadable).collect())?;
         }
         false => {
             for (index, one) in all.iter().enumerate() {
-                tell(one, paths.get(index), screen);
+                print_imported(one, paths.get(index), screen);
             }
-            let entries = entries::of_all(all, &paths, share.as_ref());
+            let entries = manifest_entries(all, &paths, share.as_ref());
             if paths.is_empty() && !all.is_empty() {
                 let mut page = Page::default();
                 entries.lines().for_each(|line| page.line(line));
-                screen.say_page(&page);
-                screen.document(&texts.concat())?;
+                screen.status_page(&page);
+                screen.print_document(&texts.concat())?;
             } else {
-                screen.document(&entries)?;
+                screen.print_document(&entries)?;
             }
         }
     }
-    Ok(if unreadable.is_empty() { Outcome::Done } else { Outcome::Wrong })
+    Ok(if unreadable.is_empty() { Outcome::Done } else { Outcome::ProblemsFound })
 }
 
-/// Reads a `.zip` or XML, told apart by its first bytes.
+/// Reads a ZIP archive or XML, detected by its first bytes.
 fn read(path: &Utf8Path, share: Option<&mut DeploymentShare>) -> Result<Export> {
     let failed = |error| Error::new(format!("`{path}` can't be imported")).because(error);
     let io = |error| Error::io("reading", path, error);
@@ -103,7 +106,9 @@ fn read(path: &Utf8Path, share: Option<&mut DeploymentShare>) -> Result<Export> 
     }
     (&mut file).take(MAX_EXPORT_LEN).read_to_end(&mut bytes).map_err(io)?;
     if bytes.len() as u64 >= MAX_EXPORT_LEN {
-        return Err(failed(Error::new(format!("it has more than {MAX_EXPORT_LEN} bytes, and no task sequence has"))));
+        return Err(failed(Error::new(format!(
+            "the file is larger than {MAX_EXPORT_LEN} bytes, the limit for a task sequence"
+        ))));
     }
     let name = path.file_stem().unwrap_or("sequence");
     match share {
@@ -112,8 +117,8 @@ fn read(path: &Utf8Path, share: Option<&mut DeploymentShare>) -> Result<Export> 
     }
 }
 
-/// The files to write: none for standard output.
-fn paths(arguments: &Arguments, export: &Export) -> Result<Vec<Utf8PathBuf>> {
+/// Returns the files to write; none for standard output.
+fn output_paths(arguments: &Arguments, export: &Export) -> Result<Vec<Utf8PathBuf>> {
     match &arguments.out {
         None if export.len() == 1 || export.sequences.is_empty() => Ok(Vec::new()),
         None => {
@@ -122,9 +127,9 @@ fn paths(arguments: &Arguments, export: &Export) -> Result<Vec<Utf8PathBuf>> {
             let names: Vec<_> = all.map(|name| format!("`{name}`")).collect();
             let count = export.len();
             Err(Error::new(format!("`{}` holds {count} task sequences: {}", arguments.export, names.join(", ")))
-                .help("name a folder for their files: `-o sequences`"))
+                .help("choose a folder for their files: `-o sequences`"))
         }
-        // A share holds as many as it happens to.
+        // A deployment share always gets a folder, even if it happens to have one task sequence.
         Some(path) if export.len() == 1 && !path.is_dir() && !arguments.export.is_dir() => Ok(vec![path.clone()]),
         Some(folder) => {
             let mut paths: Vec<Utf8PathBuf> = Vec::new();
@@ -144,20 +149,20 @@ fn paths(arguments: &Arguments, export: &Export) -> Result<Vec<Utf8PathBuf>> {
     }
 }
 
-/// The names of steps that hold something which no key of the catalog says.
-fn kept(sequence: &Sequence) -> Vec<String> {
-    let keeps = |(_, step): &(Vec<&Step>, &Step)| sequence::xml::has_unmapped_parts(step);
+/// Returns the names of steps that contain XML without a key in the catalog.
+fn steps_with_kept_xml(sequence: &Sequence) -> Vec<String> {
+    let keeps = |(_, step): &(Vec<&Step>, &Step)| sequence::xml::keeps_something(step);
     sequence.walk().into_iter().filter(keeps).map(|(_, step)| step.name.clone()).collect()
 }
 
-/// The names of steps that run scripts of the Microsoft Deployment Toolkit's integration.
+/// Returns the names of steps of the Microsoft Deployment Toolkit integration.
 fn toolkit_steps(sequence: &Sequence) -> Vec<String> {
     let is_one = |step: &Step| matches!(&step.body, Body::Foreign(foreign) if foreign.class.starts_with("BDD_"));
     sequence.walk().into_iter().filter(|(_, step)| is_one(step)).map(|(_, step)| step.name.clone()).collect()
 }
 
-/// Steps that need a secret which was not exported, each with the key.
-fn secrets(sequence: &Sequence) -> Vec<(String, &'static str)> {
+/// Returns the steps and keys whose secrets an export leaves out.
+fn missing_secrets(sequence: &Sequence) -> Vec<(String, &'static str)> {
     let mut found = Vec::new();
     for (_, step) in sequence.walk() {
         let values = step.action().into_iter().flat_map(|action| &action.values);
@@ -168,66 +173,68 @@ fn secrets(sequence: &Sequence) -> Vec<(String, &'static str)> {
     found
 }
 
-/// The task sequences that a sequence runs.
-fn children(sequence: &Sequence) -> Vec<String> {
+/// Returns the IDs of child task sequences.
+fn child_sequences(sequence: &Sequence) -> Vec<String> {
     let of_step = |step: &Step| step.action()?.text("task-sequence").map(str::to_owned);
     sequence.walk().into_iter().filter_map(|(_, step)| of_step(step)).collect()
 }
 
-fn list(names: &[String]) -> String {
+fn quote_list(names: &[String]) -> String {
     names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
 }
 
-fn tell(one: &ExportedSequence, path: Option<&Utf8PathBuf>, screen: &Screen) {
+fn print_imported(one: &Exported, path: Option<&Utf8PathBuf>, screen: &Screen) {
     let sequence = &one.sequence;
     let steps = sequence.walk();
     let n_steps = sequence.n_steps();
     let groups = report::counted(steps.len() - n_steps, "group");
     let size = format!("{} in {groups}", report::counted(n_steps, "step"));
     match path {
-        Some(path) => screen.say(&format!("wrote `{path}`: `{}`, {size}", sequence.name)),
-        None => screen.say(&format!("`{}`: {size}", sequence.name)),
+        Some(path) => screen.status(&format!("wrote `{path}`: `{}`, {size}", sequence.name)),
+        None => screen.status(&format!("`{}`: {size}", sequence.name)),
     }
     if let Some(why) = &one.assumed_encoding {
         let error = Error::new(format!("`{}` was read as windows-1252: {why}", sequence.name));
-        screen.warning(&error.help("see that letters such as `é` are right; otherwise save the file as UTF-8 first"));
+        screen.print_warning(
+            &error.help("check letters such as `é`; if they are wrong, save the file as UTF-8 and import it again"),
+        );
     }
     if let Some(conversion) = &one.conversion {
-        screen.say_page(&report::conversion(conversion));
+        screen.status_page(&report::conversion(conversion));
     }
     let of_toolkit = toolkit_steps(sequence);
     if !of_toolkit.is_empty() && one.conversion.is_none() {
         let count = report::counted(of_toolkit.len(), "step");
         let needs = if of_toolkit.len() == 1 { "needs" } else { "need" };
-        let message = format!("{count} {needs} files of the Microsoft Deployment Toolkit: {}", list(&of_toolkit));
-        screen.warning(
+        let message = format!("{count} {needs} files of the Microsoft Deployment Toolkit: {}", quote_list(&of_toolkit));
+        screen.print_warning(
             &Error::new(message)
-                .help("keep the toolkit's packages, or replace the steps: the toolkit was retired in January 2026"),
+                .help("keep the toolkit's packages, or replace the steps; the toolkit was retired in January 2026"),
         );
     }
-    let kept = kept(sequence);
+    let kept = steps_with_kept_xml(sequence);
     if !kept.is_empty() && one.conversion.is_none() {
-        screen.say(&format!("kept as it was exported, since no key says it: something of {}", list(&kept)));
+        screen.status(&format!("kept as exported XML, for lack of a key: parts of {}", quote_list(&kept)));
     }
-    for (step, key) in secrets(sequence) {
+    for (step, key) in missing_secrets(sequence) {
         if one.conversion.is_none() {
-            screen.say(&format!(
-                "to fill in: `{key}` of `{step}`; an export carries no secrets (missing-exported-secret)"
+            screen.status(&format!(
+                "add `{key}` to the step `{step}`: exports contain no secrets (missing-exported-secret)"
             ));
         }
     }
-    let children = children(sequence);
+    let children = child_sequences(sequence);
     if !children.is_empty() {
-        screen.say(&format!("it runs other task sequences, which are imported by themselves: {}", list(&children)));
+        screen.status(&format!("it runs other task sequences; import them too: {}", quote_list(&children)));
     }
 }
 
-fn describe(one: &ExportedSequence, path: Option<&Utf8PathBuf>, text: &str) -> serde_json::Value {
+fn imported_json(one: &Exported, path: Option<&Utf8PathBuf>, text: &str) -> serde_json::Value {
     let steps = one.sequence.walk();
     let n_steps = one.sequence.n_steps();
     let secrets: Vec<_> =
-        secrets(&one.sequence).iter().map(|(step, key)| json!({ "step": step, "key": key })).collect();
-    let names = names(one);
+        missing_secrets(&one.sequence).iter().map(|(step, key)| json!({ "step": step, "key": key })).collect();
+    let names = package_names(one);
     let references = sequence::xml::packages(&one.sequence);
     let references: Vec<_> = references.iter().map(|id| json!({ "id": id, "name": names.get(id) })).collect();
     json!({
@@ -236,12 +243,12 @@ fn describe(one: &ExportedSequence, path: Option<&Utf8PathBuf>, text: &str) -> s
         "file": path,
         "steps": n_steps,
         "groups": steps.len() - n_steps,
-        "kept": kept(&one.sequence),
+        "kept": steps_with_kept_xml(&one.sequence),
         "toolkit-steps": toolkit_steps(&one.sequence),
         "assumed-encoding": one.assumed_encoding.as_ref().map(|_| "windows-1252"),
         "secrets": secrets,
         "references": references,
-        "task-sequences": children(&one.sequence),
+        "task-sequences": child_sequences(&one.sequence),
         "conversion": one.conversion.as_ref().map(report::conversion_json),
         "toml": if path.is_none() { Some(text) } else { None },
     })

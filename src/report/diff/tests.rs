@@ -9,7 +9,7 @@ fn contents(paths: impl Iterator<Item = String>, bytes: &str) -> MediumContents 
     MediumContents { files: paths.map(|path| (path, file(bytes))).collect(), ..MediumContents::default() }
 }
 
-/// Two media of so many packages with so many files each, every one of which has other bytes.
+/// Returns the difference of two media with different bytes in every file.
 fn many(n_packages: usize, n_files: usize) -> Diff {
     let paths = || {
         (0..n_packages).flat_map(move |package| (0..n_files).map(move |n| format!("SMS/PKG/{package:03}/{n:03}.cab")))
@@ -68,12 +68,12 @@ fn a_boot_program_that_cannot_be_compared_is_told_and_is_no_difference() {
     let old = MediumContents { boot: vec![boot(Some(Digest::hash(b"a")), None)], ..MediumContents::default() };
     let new = MediumContents { boot: vec![boot(None, Some(Digest::hash(b"a")))], ..MediumContents::default() };
     insta::assert_snapshot!(text(&diff(&old, &new), ["a.iso", "media.record.json"], false), @"
-    nothing differs that both sides know
+    no differences in what both sides know
 
     - a.iso
     + media.record.json
 
-    boot  program for UEFI: nobody knows whether it differs, as one side has no digest of its bytes
+    boot  program for UEFI: unknown whether it differs: one side has no digest of it
     ");
-    assert_eq!(summary(&diff(&old, &old)), "nothing differs");
+    assert_eq!(summary(&diff(&old, &old)), "no differences");
 }

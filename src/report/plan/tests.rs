@@ -48,7 +48,7 @@ fn a_first_plan_creates() {
     1 to create; 1.70 MB to write
 
     create   out/medium.iso (1.72 MB, 1.70 MB to write)
-      never built
+      not built yet
     ");
 }
 
@@ -58,7 +58,7 @@ fn nothing_changed_is_one_line_and_what_is_kept() {
     let len = record.medium("out/medium.iso").unwrap().len;
     let plan = planned(&[target(&fixture)], &record, &|_| ExistingFile::Medium { id, secrets: None, len });
     insta::assert_snapshot!(text(&plan, None), @r#"
-    nothing to do: the output is as it should be
+    nothing to do: the output is up to date
 
     keep     out/medium.iso (1.72 MB)
     "#);
@@ -88,9 +88,9 @@ fn reasons_come_entry_by_entry() {
     rebuild  out/medium.iso (1.74 MB, 1.72 MB to write)
       label: `WIN11 BER` → `WIN11 MUC`
       password: added, `set`
-      site: removed, it was `BER`
+      site: removed, was `BER`
       boot program for BIOS: changed
-      package `BER00001`: 8 files added, 1 removed, 2 changed, none as it was; 200 kB → 211 kB
+      package `BER00001`: 8 files added, 1 removed, 2 changed, none unchanged; 200 kB → 211 kB
         - empty (0 B)
         + part 0.cab (1.00 kB)
         + part 1.cab (1.00 kB)
@@ -100,9 +100,9 @@ fn reasons_come_entry_by_entry() {
         + part 5.cab (1.00 kB)
         + part 6.cab (1.00 kB)
         + part 7.cab (1.00 kB)
-        ~ read me.txt (5 B, other bytes)
+        ~ read me.txt (5 B, different content)
         ~ setup.exe (200 kB → 203 kB)
-      operating system `BER00002`: removed, it was 1.50 MB in 1 file
+      operating system `BER00002`: removed, was 1.50 MB in 1 file
       files of the medium itself: 2 files added; 5 B → 1.50 MB
         + SMS/PKG/BER00002/install.wim (1.50 MB)
         + boot/fonts/wgl4_boot.ttf (4 B)
@@ -327,57 +327,57 @@ fn what_became_of_the_finished_file_is_a_reason() {
     1 to create; 1.70 MB to write
 
     create   out/medium.iso (1.72 MB, 1.70 MB to write)
-      it was built, and the file is not there any more
+      it was built, but the file no longer exists
     --
     1 to rebuild; 1.70 MB to write
 
     rebuild  out/medium.iso (1.72 MB, 1.70 MB to write)
-      the finished file was written to since
+      the file was modified since it was built
     --
     1 to rebuild; 1.70 MB to write
 
     rebuild  out/medium.iso (1.72 MB, 1.70 MB to write)
-      the finished file has 5 bytes, and was built with 1716224
+      the file has 5 bytes, but was built with 1716224
     --
     1 to rebuild; 1.70 MB to write
 
     rebuild  out/medium.iso (1.72 MB, 1.70 MB to write)
-      the finished file has 2048 bytes, and was built with 1716224
+      the file has 2048 bytes, but was built with 1716224
     --
     1 to rebuild; 1.70 MB to write
 
     rebuild  out/medium.iso (1.72 MB, 1.70 MB to write)
-      the file is another medium than the recorded one
+      the file is not the recorded medium
     --
     1 to rebuild; 1.70 MB to write
 
     rebuild  out/medium.iso (1.72 MB, 1.70 MB to write)
-      the file is not a medium that tsmedia made
+      the file is not a medium made by tsmedia
     --
     1 to rebuild; 1.70 MB to write
 
     rebuild  out/medium.iso (1.72 MB, 1.70 MB to write)
-      a medium is there, and no record says from what it was built
+      a medium exists, but there is no record of what it was built from
     --
     1 to rebuild; 1.70 MB to write
 
     rebuild  out/medium.iso (1.72 MB, 1.70 MB to write)
-      a file that tsmedia did not make is in the way: it is replaced only with `--force`
+      a file that tsmedia did not make is in the way; `--force` replaces it
     --
     1 to delete; 0 B to write
 
     delete   out/medium.iso (0 B)
-      not there any more: only forgotten
+      the file no longer exists; only its record is removed
     --
     1 to delete; 0 B to write
 
     delete   out/medium.iso (1.72 MB)
-      no manifest makes it any more
+      it is no longer in the manifest
     --
     1 to delete; 0 B to write
 
     delete   out/medium.iso (5 B)
-      the file is not the one that was built: it is left alone and only forgotten
+      the file is not the one that was built; it is kept, and only its record is removed
     --
     ");
 }

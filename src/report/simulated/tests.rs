@@ -4,10 +4,10 @@ use crate::inputs::Inputs;
 use crate::problem::Problems;
 use crate::report::simulated;
 use crate::sequence;
-use crate::simulate::{SequenceEnd, Trace, Unmet, medium_of_facts, read, simulate};
+use crate::simulate::{End, Trace, Unmet, medium_of_facts, read, simulate};
 use authoring::values::Context;
 
-/// What becomes of a sequence by facts, both as files have them.
+/// Runs a task sequence with facts, both given as the text of files.
 fn run(steps: &str, facts: &str) -> (Trace, Vec<Unmet>) {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| Utf8PathBuf::from_path_buf(folder.path().join(name)).unwrap();
@@ -23,7 +23,7 @@ fn run(steps: &str, facts: &str) -> (Trace, Vec<Unmet>) {
     (trace, unmet)
 }
 
-/// The lines of a trace, but for the first.
+/// Returns the lines of a trace without the first.
 fn lines(trace: &Trace) -> String {
     simulated::trace("", trace).to_string().trim_start_matches('\n').to_owned()
 }
@@ -32,7 +32,7 @@ fn command(name: &str, more: &str) -> String {
     format!("type = 'run-command-line'\nname = '{name}'\ncommand-line = 'x'\n{more}\n")
 }
 
-/// The worked example of the documentation: where failures go by continue-on-error.
+/// Worked example of Microsoft's documentation on `Continue on error`.
 #[test]
 fn failures_go_where_continue_on_error_sends_them() {
     let mut steps = "[[steps]]\ntype = 'group'\nname = 'G1'\ncontinue-on-error = true\n".to_owned();
@@ -48,13 +48,13 @@ fn failures_go_where_continue_on_error_sends_them() {
     insta::assert_snapshot!(lines(&run(&steps, &facts).0), @r"
       OS  group G1
       OS  fail    1: exit code 1, where 0 and 3010 are a success
-                    goes on with the next step, since it continues on error
+                    continues with the next step (continue on error)
       OS  fail    2: exit code 1, where 0 and 3010 are a success
-                    goes on behind `G1`, which continues on error
+                    continues after `G1` (continue on error)
       OS  group G2
       OS  fail    4: exit code 1, where 0 and 3010 are a success
-                    ends the sequence
-    the sequence fails at `G2 / 4`, after 0 restarts: exit code 1, where 0 and 3010 are a success
+                    ends the task sequence
+    the task sequence fails at `G2 / 4`, after 0 restarts: exit code 1, where 0 and 3010 are a success
     ");
 }
 
@@ -130,8 +130,8 @@ fn a_build_and_capture_goes_from_windows_pe_to_the_system_and_back() {
 #[test]
 fn what_can_not_work_fails_where_it_would_on_the_target() {
     let fails = |steps: &str, facts: &str, expected: &str| match run(steps, facts).0.end {
-        SequenceEnd::Failure { why, .. } => assert_eq!(why, expected, "{steps}"),
-        SequenceEnd::Success => panic!("{steps} succeeds"),
+        End::Failure { why, .. } => assert_eq!(why, expected, "{steps}"),
+        End::Success => panic!("{steps} succeeds"),
     };
     let step = |text: &str| format!("[[steps]]\nname = 'X'\ncontinue-on-error = true\n{text}");
     let alone = "media = 'stand-alone'";
@@ -176,12 +176,12 @@ fn steps_are_tried_again_as_often_as_they_may_be_and_ask_to_be() {
                  sets = { SMSTSRebootRequested = 'HD' }\n";
     insta::assert_snapshot!(lines(&run(&steps, facts).0), @r"
       OS  run   Flaky (exit code 0)
-                  is tried again: exit code 1
-                  is tried again: exit code 1
+                  is retried: exit code 1
+                  is retried: exit code 1
       OS  run   Asks (exit code 0)
                   sets SMSTSRebootRequested = HD
                   restarts into full OS: `SMSTSRebootRequested` is `HD`
-    the sequence succeeds in full OS, after 1 restart
+    the task sequence succeeds in full OS, after 1 restart
     ");
 }
 
@@ -196,11 +196,11 @@ fn a_command_that_says_its_exit_code_ends_with_it_unless_the_facts_know_better()
     let facts = "media = 'client'\nvariables = { Code = '7' }\n[[step]]\nname = 'C'\nexit-codes = [0]\n";
     insta::assert_snapshot!(lines(&run(&steps.concat(), facts).0), @r"
       OS  fail  A: exit code 1, where 0 and 3010 are a success
-                  goes on with the next step, since it continues on error
+                  continues with the next step (continue on error)
       OS  fail  B: exit code 7, where 0 and 3010 are a success
-                  goes on with the next step, since it continues on error
+                  continues with the next step (continue on error)
       OS  run   C (exit code 0)
-    the sequence succeeds in full OS, after 0 restarts
+    the task sequence succeeds in full OS, after 0 restarts
     ");
 }
 
@@ -218,7 +218,7 @@ fn what_was_staged_is_taken_from_the_disk_until_that_is_partitioned() {
       PE  run   Apply
                   downloads BER00010
                   leaves OSDTargetSystemDrive unknown: the drive letter in `OSDTargetSystemDrive` is not known; add `sets` to its `[[step]]`
-    the sequence succeeds in Windows PE, after 0 restarts
+    the task sequence succeeds in Windows PE, after 0 restarts
     ");
 }
 

@@ -1,22 +1,22 @@
-//! From bytes to pixels: one scale for all maps of a picture, which keeps their order and gives room to what is small.
+//! Maps bytes to pixels: one scale for all maps of a picture, with a minimum width for small regions.
 
 use crate::map::Map;
 
-/// The pixels of a row.
+/// Width of a row in pixels.
 pub const ROW: f64 = 1_000.0;
-/// The least that something used takes.
+/// Minimum width of a used region in pixels.
 pub const MIN: f64 = 4.0;
-/// The rows that a medium would take if all of it were to scale.
+/// Number of rows for the largest medium, if all of it were to scale.
 const N_ROWS: f64 = 6.0;
 
-/// Pixels of a strip for the bytes of a medium.
+/// Scale from bytes of a medium to pixels of a strip.
 pub struct Scale {
-    /// Bytes at which something begins or ends, ascending, and where they are on the strip.
+    /// Offsets at which regions start or end, ascending, with their positions on the strip.
     cuts: Vec<(u64, f64)>,
     pixel: f64,
 }
 
-/// A part of a row.
+/// Part of a row.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Piece {
     pub row: usize,
@@ -25,8 +25,8 @@ pub struct Piece {
 }
 
 impl Scale {
-    /// A scale for these maps.
-    pub fn of(maps: &[&Map]) -> Self {
+    /// Returns a scale for these maps.
+    pub fn new(maps: &[&Map]) -> Self {
         let len = maps.iter().map(|map| map.len).max().unwrap_or(0).max(1);
         let regions = || maps.iter().flat_map(|map| &map.regions);
         let mut cuts: Vec<u64> =
@@ -35,10 +35,12 @@ impl Scale {
         cuts.sort_unstable();
         cuts.dedup();
         let pixel = len as f64 / (N_ROWS * ROW);
+        // Cut at the borders of all regions of all maps, so that widening a region moves the same bytes in every strip.
         let mut widths: Vec<_> = cuts.windows(2).map(|pair| (pair[1] - pair[0]) as f64 / pixel).collect();
         let index = |byte: u64| cuts.partition_point(|cut| *cut < byte);
         for region in regions() {
             let used = index(region.offset)..index(region.span().end);
+            // A region may consist of several cuts; its longest one is widened.
             let lacking = MIN - widths[used.clone()].iter().sum::<f64>();
             let longest = used.clone().max_by(|a, b| widths[*a].total_cmp(&widths[*b]));
             if let Some(longest) = longest.filter(|_| lacking > 0.0) {
@@ -51,7 +53,7 @@ impl Scale {
             at += width;
             placed.push((*cut, at));
         }
-        // The last row is full: everything is widened a little.
+        // Stretch everything a little, so that the last row is full.
         let stretch = (at / ROW).ceil() * ROW / at;
         placed.iter_mut().for_each(|(_, at)| *at *= stretch);
         Self { cuts: placed, pixel: pixel / stretch }
@@ -61,12 +63,12 @@ impl Scale {
         (self.cuts.last().map_or(0.0, |(_, end)| *end) / ROW).round() as usize
     }
 
-    /// How many bytes a pixel is, where things are to scale.
+    /// Returns the number of bytes per pixel, for regions that are to scale.
     pub fn n_bytes_of_pixel(&self) -> f64 {
         self.pixel
     }
 
-    /// The byte with which a row starts.
+    /// Returns the first byte of a row.
     pub fn row_start(&self, row: usize) -> u64 {
         let x = row as f64 * ROW;
         let after = self.cuts.partition_point(|(_, at)| *at <= x).clamp(1, self.cuts.len() - 1);
@@ -75,7 +77,7 @@ impl Scale {
         start + ((end - start) as f64 * part) as u64
     }
 
-    /// Where the bytes from one cut to another are, row by row. What would not be seen is left out.
+    /// Returns the pieces of a byte range, row by row. Pieces of less than half a pixel are left out.
     pub fn pieces(&self, start: u64, end: u64) -> Vec<Piece> {
         const SEEN: f64 = 0.5;
         let place = |byte: u64| {

@@ -1,6 +1,6 @@
 use super::*;
 
-/// A map of regions with these lengths, of which all but `slack` is used.
+/// Returns a map of regions with these lengths, each with `slack` unused bytes.
 fn map_of(lens: &[u64], slack: u64) -> Map {
     let mut at = 0;
     let region = |(n, len): (usize, &u64)| {
@@ -13,7 +13,7 @@ fn map_of(lens: &[u64], slack: u64) -> Map {
     Map { len: lens.iter().sum(), regions }
 }
 
-/// Where each region is on the strip, and how wide.
+/// Returns position and width of each region on the strip.
 fn places(scale: &Scale, map: &Map) -> Vec<(f64, f64)> {
     let place = |region: &MapRegion| {
         let pieces = scale.pieces(region.offset, region.span().end);
@@ -28,7 +28,7 @@ fn widths_are_to_scale_and_what_is_small_is_seen() {
     let mut lens = vec![2_048; 40];
     lens.extend([5 << 30, 1 << 30, 4_096, 1 << 30]);
     let map = map_of(&lens, 0);
-    let scale = Scale::of(&[&map]);
+    let scale = Scale::new(&[&map]);
     let places = places(&scale, &map);
     let mut end = 0.0;
     for (at, width) in &places {
@@ -45,7 +45,7 @@ fn widths_are_to_scale_and_what_is_small_is_seen() {
 #[test]
 fn the_same_byte_is_at_the_same_place_of_both_strips() {
     let (old, new) = (map_of(&[1 << 20, 2_048, 8 << 20], 0), map_of(&[1 << 20, 2_048, 4_096, 12 << 20], 100));
-    let scale = Scale::of(&[&old, &new]);
+    let scale = Scale::new(&[&old, &new]);
     let (of_old, of_new) = (places(&scale, &old), places(&scale, &new));
     for n in 0..3 {
         assert_eq!(of_old[n].0, of_new[n].0);
@@ -88,5 +88,5 @@ fn the_legend_and_long_titles_stay_within_the_picture() {
 fn a_medium_of_very_many_regions_is_drawn() {
     let map = map_of(&[2 << 20; 5_000], 2_000);
     let svg = super::map(&map, "many", None);
-    assert!(svg.len() < 4 << 20 && Scale::of(&[&map]).n_rows() > 15, "{}", svg.len());
+    assert!(svg.len() < 4 << 20 && Scale::new(&[&map]).n_rows() > 15, "{}", svg.len());
 }

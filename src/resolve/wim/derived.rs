@@ -90,7 +90,7 @@ pub(super) fn with_progress<T>(
     make: impl FnOnce(&Progress) -> Result<T>,
 ) -> Result<T> {
     match wim.integrity {
-        Some(_) => known.audience.watch(&format!("reading `{}`", known.path()), false, make),
+        Some(_) => known.reporter.watch(&format!("reading `{}`", known.path()), false, make),
         None => make(&Progress::default()),
     }
 }

@@ -75,7 +75,7 @@ pub fn ensure_reexported(known: &KnownWim, index: Option<u32>) -> Result<Option<
         true => format!("re-exporting `{}`, which is solid", known.path()),
         false => format!("re-exporting `{}`, which is compressed with LZMS", known.path()),
     };
-    let object = known.audience.watch(&doing, true, |progress| {
+    let object = known.reporter.watch(&doing, true, |progress| {
         let from = local_path(known, cache, progress)?;
         cache.file(&key(packed, index), progress, |temporary| {
             let target = temporary_path(temporary.target());

@@ -136,7 +136,7 @@ mod tests {
     use authoring::SecretRef;
 
     fn step(kind: &str, values: Vec<(&'static str, Value)>) -> Step {
-        let kind = catalog::find(kind).unwrap();
+        let kind = catalog::named(kind).unwrap();
         Step {
             name: kind.title.into(),
             description: String::new(),
@@ -154,7 +154,7 @@ mod tests {
                 omitted: Vec::new(),
             })),
             attributes: Default::default(),
-            places: Default::default(),
+            written: Default::default(),
         }
     }
 

@@ -64,7 +64,7 @@ fn is_part(target: &Utf8Path, inode: u64) -> Result<bool> {
 fn refuse_if_locked(part: &File, target: &Utf8Path) -> Result<()> {
     match part.try_lock_shared() {
         Err(TryLockError::WouldBlock) => Err(Error::new(format!("another process is patching `{target}`"))
-            .of_kind(ErrorKind::Locked)
+            .with_kind(ErrorKind::Locked)
             .help("wait until it is done, then try again")),
         _ => Ok(()),
     }

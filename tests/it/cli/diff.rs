@@ -151,13 +151,13 @@ fn a_medium_is_believed_what_it_lists_and_read_where_it_lists_nothing() {
         desk.put("copy.iso", bytes);
     };
     let conf = "SMS/PKG/BER00021/vpn.conf";
-    assert_eq!(differs(conf, &|at| put(at, b'S')), "nothing differs");
+    assert_eq!(differs(conf, &|at| put(at, b'S')), "no differences");
     let listed = String::from_utf8_lossy(&whole).find(&format!("  {conf}")).is_some();
     assert!(listed, "the list is not in the medium");
     // A digit that is another one is a lie that only `verify` sees; what is no digit says nothing.
     let another = |at: u64| if whole[at as usize] == b'0' { b'1' } else { b'0' };
     assert_eq!(differs(sums, &|at| put(at, another(at))), "files: 1 changed");
-    assert_eq!(differs(sums, &|at| put(at, b'x')), "nothing differs");
+    assert_eq!(differs(sums, &|at| put(at, b'x')), "no differences");
     assert_eq!(differs("tsmedia/medium.toml", &|at| put(at, b'x')), "kind, name, prompt and site differ");
 }
 

@@ -33,15 +33,15 @@ fn assert_prompts(desk: &Desk, expected: [bool; 2], words: &str) {
     let found: Vec<_> = boot.iter().map(|boot| (boot["platform"].as_str(), boot["prompt"].as_bool())).collect();
     assert_eq!(found, [(Some("BIOS"), Some(expected[0])), (Some("UEFI"), Some(expected[1]))]);
     let inspected = desk.done(&["inspect", "out/win11-BER.iso"]);
-    assert_eq!(inspected.matches(", asks for a key").count(), expected.iter().filter(|asks| **asks).count());
-    assert_eq!(inspected.matches(", starts without asking for a key").count(), 2 - inspected.matches(", asks").count());
+    assert_eq!(inspected.matches(", prompts for a key").count(), expected.iter().filter(|asks| **asks).count());
+    assert_eq!(inspected.matches(", no key prompt").count(), 2 - inspected.matches(", prompts").count());
 }
 
 #[test]
 fn a_disc_asks_for_a_key_unless_it_is_unattended() {
-    assert_prompts(&desk(""), [true, true], "asks for a key at start under BIOS and UEFI");
+    assert_prompts(&desk(""), [true, true], "prompts for a key at boot under BIOS and UEFI");
     let unattended = desk("unattended = true\n");
-    assert_prompts(&unattended, [false, false], "starts without asking for a key");
+    assert_prompts(&unattended, [false, false], "boots without a key prompt");
     unattended.done(&["verify", "out/win11-BER.iso"]);
     // A choice that is written down goes before both.
     unattended.edit("[boot]\n", "[boot]\nprompt = true\n");
@@ -50,7 +50,7 @@ fn a_disc_asks_for_a_key_unless_it_is_unattended() {
     assert_prompts(&unattended, [true, true], "prompt: `none` → `bios, uefi`");
     let quick = desk("");
     quick.edit("[boot]\n", "[boot]\nprompt = false\n");
-    assert_prompts(&quick, [false, false], "starts without asking for a key");
+    assert_prompts(&quick, [false, false], "boots without a key prompt");
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn files_that_are_put_on_the_disc_decide_as_well() {
         checked.contains("BIOS will wait for a key press because `boot/bootfix.bin` is on the medium"),
         "{checked}"
     );
-    assert_prompts(&desk, [true, false], "asks for a key at start under BIOS");
+    assert_prompts(&desk, [true, false], "prompts for a key at boot under BIOS");
 }
 
 #[test]

@@ -271,7 +271,7 @@ fn templates_pass_check_untouched_and_are_drawn_and_compared() {
     for name in names {
         seen += &desk.see(&format!("init --template {name}"));
         let said = desk.see(&format!("check {name}.toml"));
-        assert!(said.contains(&format!("`{name}.toml`, a task sequence of")), "{said}");
+        assert!(said.contains(&format!("`{name}.toml`: a task sequence with")), "{said}");
         // What is said in comments can be said: it may contradict what is there, but nothing else is wrong with it.
         let text = String::from_utf8(desk.get(&format!("{name}.toml"))).unwrap();
         let is_key = |line: &&str| line.split(" = ").next().is_some_and(|key| !key.is_empty() && !key.contains(' '));

@@ -4,38 +4,65 @@ use std::process::{Command, Stdio};
 
 use crate::fixtures::desk::Desk;
 
-const COMMANDS: [&str; 15] = [
-    "init",
-    "check",
-    "render",
-    "plan",
-    "apply",
-    "diff",
-    "watch",
-    "inspect",
-    "verify",
-    "write",
-    "certificate",
-    "cache",
-    "schema",
-    "lsp",
-    "completions",
-];
+/// Returns the arguments of every command and subcommand, those without any first.
+fn all_commands() -> Vec<Vec<String>> {
+    fn below(command: &clap::Command, path: &[String], found: &mut Vec<Vec<String>>) {
+        found.push(path.to_vec());
+        for command in command.get_subcommands().filter(|command| !command.is_hide_set()) {
+            below(command, &[path, &[command.get_name().to_owned()]].concat(), found);
+        }
+    }
+    let mut found = Vec::new();
+    below(&tsmedia::cli::command(), &[], &mut found);
+    found
+}
 
 #[test]
-fn help_is_short_enough_to_read() {
+fn help_fits_80_columns_and_every_command_has_an_example() {
     let desk = Desk::empty();
-    let mut seen = desk.see("--help");
-    for command in COMMANDS {
-        seen += &desk.see(&format!("{command} --help"));
+    let mut seen = String::new();
+    for path in all_commands() {
+        let line = path.iter().map(|word| format!("{word} ")).collect::<String>();
+        let help = desk.see(&format!("{line}--help"));
+        for line in help.lines().filter(|line| line.starts_with('|')) {
+            // The transcript puts two characters before each line.
+            assert!(line.chars().count() <= 82, "over 80 columns: {line}");
+        }
+        assert!(help.contains("\n| Examples:\n"), "no example:\n{help}");
+        seen += &help;
     }
-    for line in seen.lines() {
-        assert!(line.chars().count() <= 102, "over 100 columns: {line}");
-    }
-    let listed = desk.done(&["--help"]);
-    let is_listed = |command: &&str| listed.contains(&format!("\n  {command} "));
-    assert!(COMMANDS.iter().all(is_listed), "{listed}");
     insta::assert_snapshot!(seen);
+}
+
+#[test]
+fn the_summary_of_a_command_fits_a_screen() {
+    let desk = Desk::empty();
+    for path in all_commands() {
+        let arguments: Vec<_> = path.iter().map(String::as_str).chain(["-h"]).collect();
+        let help = desk.done(&arguments);
+        assert!(help.lines().count() <= 50, "{path:?}: {} lines", help.lines().count());
+    }
+    let listed = desk.done(&["-h"]);
+    let is_listed = |path: &Vec<String>| path.len() != 1 || listed.contains(&format!("\n  {} ", path[0]));
+    assert!(all_commands().iter().all(is_listed), "{listed}");
+    insta::assert_snapshot!(listed);
+}
+
+#[test]
+fn every_example_of_the_help_is_a_command_line() {
+    let desk = Desk::empty();
+    for path in all_commands() {
+        let arguments: Vec<_> = path.iter().map(String::as_str).chain(["--help"]).collect();
+        let help = desk.done(&arguments);
+        let examples: Vec<_> = help.lines().filter(|line| line.starts_with("  tsmedia ")).collect();
+        let own = ["tsmedia"].into_iter().chain(path.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
+        assert!(examples.iter().any(|line| line.trim().starts_with(&own)), "{path:?}: no example of its own");
+        for example in examples {
+            let words = example.split('>').next().unwrap().split_whitespace();
+            let parsed = tsmedia::cli::command().try_get_matches_from(words);
+            assert!(parsed.is_ok(), "{example}: {}", parsed.unwrap_err());
+        }
+    }
 }
 
 #[test]

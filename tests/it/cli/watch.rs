@@ -93,8 +93,8 @@ fn assert_holds(desk: &Desk, text: &str) {
 fn every_change_of_content_is_built_and_nothing_else_is() {
     let desk = small();
     let mut watching = Watching::start(&desk, &[]);
-    let said = watching.until("Ctrl-C ends it");
-    assert!(said.starts_with("create    out/win11-BER.iso: never built\ncreated   out/win11-BER.iso ("), "{said}");
+    let said = watching.until("press Ctrl-C to stop");
+    assert!(said.starts_with("create    out/win11-BER.iso: not built yet\ncreated   out/win11-BER.iso ("), "{said}");
 
     desk.put("packages/vpn/vpn.conf", "edited in place");
     let said = watching.until("wrote");
@@ -157,7 +157,7 @@ fn what_is_wrong_is_said_once_and_mended_manifests_are_built() {
     desk.put("profiles/own.toml", "[boot]\nprompt = tru");
     watching.until("own.toml:2");
     desk.put("profiles/own.toml", "[media]\nlabel = \"{{ vars.name }}\"");
-    watching.until("Ctrl-C ends it");
+    watching.until("press Ctrl-C to stop");
     desk.edit("label = \"WIN11 {{ site.code }}\"\n", "");
     watching.until("wrote");
     assert_holds(&desk, "label=value of a file");
@@ -170,8 +170,8 @@ fn what_is_wrong_is_said_once_and_mended_manifests_are_built() {
     let said = watching.until("manifest-version = 9");
     assert!(!said.contains("wrote"), "{said}");
     desk.edit("manifest-version = 9", "manifest-version = 1");
-    let said = watching.until("Ctrl-C ends it");
-    assert!(said.contains("nothing to do: the output is as it should be"), "{said}");
+    let said = watching.until("press Ctrl-C to stop");
+    assert!(said.contains("nothing to do: the output is up to date"), "{said}");
     assert_eq!(watching.stop().1, Some(130));
 }
 
@@ -183,7 +183,7 @@ fn links_to_content_are_watched_at_both_ends() {
     fs::remove_dir_all(desk.path("packages/vpn")).unwrap();
     symlink("../store/1", desk.path("packages/vpn")).unwrap();
     let mut watching = Watching::start(&desk, &[]);
-    watching.until("Ctrl-C ends it");
+    watching.until("press Ctrl-C to stop");
     desk.put("store/1/setup.cmd", "the first version, edited");
     watching.until("wrote");
     assert_holds(&desk, "the first version, edited");
@@ -198,7 +198,7 @@ fn links_to_content_are_watched_at_both_ends() {
 fn where_the_system_says_nothing_it_looks_by_itself() {
     let desk = small();
     let mut watching = Watching::start(&desk, &["--poll", "0.1"]);
-    watching.until("Ctrl-C ends it");
+    watching.until("press Ctrl-C to stop");
     desk.put("packages/vpn/new/readme.txt", "seen by looking");
     watching.until("wrote");
     assert_holds(&desk, "seen by looking");
@@ -228,7 +228,7 @@ fn where_the_system_watches_nothing_more_it_says_so_and_looks_by_itself() {
         // Where no user may set limits, looking stands in by itself.
         _ => Watching::start(&desk, &["--poll", "2"]),
     };
-    watching.until("Ctrl-C ends it");
+    watching.until("press Ctrl-C to stop");
     desk.put("packages/vpn/vpn.conf", "seen without the system");
     watching.until("wrote");
     assert_holds(&desk, "seen without the system");
@@ -305,7 +305,7 @@ fn a_secret_is_fetched_once_for_each_change_and_never_while_nothing_changes() {
         desk.put("key.txt", "the key");
         let n_runs = || desk.get("runs.log").iter().filter(|byte| **byte == b'\n').count();
         let mut watching = Watching::start(&desk, poll);
-        watching.until("Ctrl-C ends it");
+        watching.until("press Ctrl-C to stop");
         // What it wrote itself is told to it by then.
         std::thread::sleep(Duration::from_millis(700));
         assert_eq!(n_runs(), 1, "{poll:?}");

@@ -1,15 +1,15 @@
-//! Rules for deployments and the site, which a manifest can't break.
+//! Rules of deployments and of the site, none of which a manifest can break.
 
-use super::{Rule, RuleEntry, error, note};
+use super::{Entry, Rule, error, note};
 
 const AT_SITE: &str = "deployments are defined at the site";
 
-pub const RULES: &[RuleEntry] = &[
+pub const RULES: &[Entry] = &[
     error(
         Rule::DeploymentExcludesMedia,
         "deployment-excludes-media",
         "deployment that is not available to media",
-        "The task sequence of bootable and prestaged media has to be deployed with one of the three options that make it available to media.",
+        "The task sequence of bootable and prestaged media has to be deployed with one of the three choices that include media.",
         "USEB OEM DEPLOY",
     )
     .unchecked(AT_SITE),
@@ -17,7 +17,7 @@ pub const RULES: &[RuleEntry] = &[
         Rule::IgnoredSchedule,
         "ignored-schedule",
         "deployment schedule that media ignore",
-        "Windows PE does not evaluate the start, expiry and deadline of a deployment.",
+        "Windows PE does not evaluate start, expiry and deadline.",
         "DEPLOY",
     )
     .unchecked(AT_SITE),
@@ -25,7 +25,7 @@ pub const RULES: &[RuleEntry] = &[
         Rule::DownloadBeforeStart,
         "download-before-start",
         "deployment to media that downloads all content first",
-        "Deployments to media can't download all content before the task sequence starts.",
+        "The two can't be combined.",
         "DEPLOY",
     )
     .unchecked(AT_SITE),
@@ -41,7 +41,7 @@ pub const RULES: &[RuleEntry] = &[
         Rule::MissingAdministratorRights,
         "missing-administrator-rights",
         "media creation without administrator rights",
-        "Configuration Manager only creates media for local administrators.",
+        "Configuration Manager creates media only as a local administrator.",
         "S0 P",
     )
     .unchecked("tsmedia needs no special rights"),
@@ -57,8 +57,8 @@ pub const RULES: &[RuleEntry] = &[
         Rule::WrongImportSite,
         "wrong-import-site",
         "task sequence import or HTTPS media at the wrong site",
-        "Task sequences are imported at the central administration site. HTTPS media are created at a primary site.",
+        "Task sequences are imported at the central administration site, HTTPS media are made at a primary site.",
         "EXPORT TSM",
     )
-    .unchecked("the site that imports a task sequence is unknown"),
+    .unchecked("where a task sequence is imported is not known"),
 ];

@@ -2,19 +2,19 @@
 
 use std::fmt;
 
-/// Severity of a problem.
+/// How serious a problem is; errors stop the work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Severity {
-    /// Prevents the build until it is fixed.
+    /// Nothing is built before it is fixed.
     Error,
-    /// Allows the build, but is probably a mistake.
+    /// The medium can be built; the author probably did not mean it.
     Warning,
-    /// Needs no action.
+    /// Worth knowing.
     Note,
 }
 
 impl Severity {
-    /// All severities, most serious first.
+    /// All severities, the most serious first.
     pub const ALL: [Self; 3] = [Self::Error, Self::Warning, Self::Note];
 
     /// Returns the severity as a word: `error`, `warning` or `note`.

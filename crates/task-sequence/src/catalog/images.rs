@@ -1,71 +1,58 @@
 //! Steps that apply, upgrade and capture operating systems.
 
-use super::{Environment, Key, StepKind, ValueType, choice};
+use super::{Environment, Form, Key, Kind, choice};
 
-/// Destination disk; one of three ways to select the destination. Without any, the image goes to
-/// the next free partition.
+/// Where an image is applied, in one of three ways; on the next free partition unless said.
 const DISK: Key = Key::new(
     "disk",
     "DestinationDisk",
-    ValueType::Integer(0, 99),
-    "Number of the disk to apply the image to, 0 to 99; requires `partition` (R117).",
+    Form::Integer(0, 99),
+    "The disk that it is applied to; with `partition` (R117).",
 )
 .hidden()
 .documented();
-const PARTITION: Key = Key::new(
-    "partition",
-    "DestinationPartition",
-    ValueType::Integer(1, 99),
-    "Number of the partition on `disk`, 1 to 99 (R117).",
-)
-.hidden()
-.documented();
-const DRIVE: Key = Key::new(
-    "drive",
-    "DestinationLogicalDrive",
-    ValueType::Text(2),
-    "Drive to apply the image to, `C:` to `Z:` (R117).",
-)
-.hidden()
-.documented();
-const DRIVE_VARIABLE: Key = Key::new(
-    "drive-variable",
-    "DestinationVariable",
-    ValueType::Variable,
-    "Variable that contains the letter of the destination drive.",
-)
-.hidden()
-.documented();
+const PARTITION: Key =
+    Key::new("partition", "DestinationPartition", Form::Integer(1, 99), "The partition of that disk (R117).")
+        .hidden()
+        .documented();
+const DRIVE: Key =
+    Key::new("drive", "DestinationLogicalDrive", Form::Text(2), "The drive that it is applied to, C to Z (R117).")
+        .hidden()
+        .documented();
+const DRIVE_VARIABLE: Key =
+    Key::new("drive-variable", "DestinationVariable", Form::Variable, "A variable that holds the drive.")
+        .hidden()
+        .documented();
 
-pub const KINDS: &[StepKind] = &[
-    StepKind {
+pub const KINDS: &[Kind] = &[
+    Kind {
         name: "apply-operating-system",
         title: "Apply Operating System Image",
         class: "ApplyOperatingSystemAction",
-        doc: "Applies an operating system image to a volume and deletes everything else on it.",
+        doc: "Applies an operating system image to the computer. All else on the volume is removed.",
         environment: Environment::WindowsPe,
         command: "OSDApplyOS.exe[ /image:{image},%OSDImageIndex%][ /install:{upgrade-package},%OSDInstallEditionIndex%][ \"/config:{answer-package},%OSDConfigFileName%\"][ /target:{disk},{partition}][ /target:{drive}][ /target:%{drive-variable}%] /runfromnet:{run-from-network}",
         success_codes: &[0],
         keys: &[
-            Key::new("image", "ImagePackageID", ValueType::Package, "Package ID of the operating system image.").hidden(),
-            Key::new("index", "ImageIndex", ValueType::Integer(1, 65_535), "Index of the image in its WIM file, from 1 (R27).")
+            Key::new("image", "ImagePackageID", Form::Package, "The operating system image.").hidden(),
+            Key::new("index", "ImageIndex", Form::Integer(1, 65_535), "Which image in its WIM file (R27).")
                 .in_variable("OSDImageIndex"),
             Key::new(
                 "upgrade-package",
                 "InstallPackageID",
-                ValueType::Package,
-                "Package ID of an operating system upgrade package, instead of `image`.",
+                Form::Package,
+                "An operating system upgrade package, in place of `image`.",
             )
             .hidden(),
-            Key::new("edition", "InstallEditionIndex", ValueType::Integer(1, 65_535), "Index of the edition in `upgrade-package`, from 1.")
+            Key::new("edition", "InstallEditionIndex", Form::Integer(1, 65_535), "Which edition of that package.")
                 .in_variable("OSDInstallEditionIndex"),
-            Key::new("answer-package", "ConfigFilePackage", ValueType::Package, "Package ID of the package with the answer file.")
+            Key::new("answer-package", "ConfigFilePackage", Form::Package, "The package that holds the answer file.")
                 .hidden(),
             Key::new(
                 "answer-file",
                 "ConfigFileName",
-                ValueType::Text(255),
-                "Answer file in `answer-package`, such as `unattend.xml`.",
+                Form::Text(255),
+                "The answer file within it, such as `unattend.xml`.",
             )
             .in_variable("OSDConfigFileName"),
             DISK,
@@ -75,31 +62,31 @@ pub const KINDS: &[StepKind] = &[
             Key::new(
                 "layered-driver",
                 "LayeredDriver",
-                ValueType::Integer(0, 6),
-                "Keyboard driver for Japanese and Korean systems, 0 to 6.",
+                Form::Integer(0, 6),
+                "The keyboard driver for Japanese and Korean systems.",
             )
             .in_variable("OSDLayeredDriver"),
             Key::new(
                 "run-from-network",
                 "RunFromNet",
-                ValueType::Boolean,
-                "Apply the image directly from the distribution point, without downloading it first.",
+                Form::Boolean,
+                "Whether the image is read from the distribution point as it is applied.",
             )
             .hidden()
-            .with_default("false"),
+            .or("false"),
         ],
     },
-    StepKind {
+    Kind {
         name: "apply-data-image",
         title: "Apply Data Image",
         class: "ApplyDataImageAction",
-        doc: "Applies a data image to a volume.",
+        doc: "Applies an image of files.",
         environment: Environment::WindowsPe,
         command: "OSDApplyOS.exe /data:{image},%OSDDataImageIndex% [ /target:{disk},{partition}][ /target:{drive}][ /target:%{drive-variable}%]",
         success_codes: &[0],
         keys: &[
-            Key::new("image", "ImagePackageID", ValueType::Package, "Package ID of the data image.").hidden().required(),
-            Key::new("index", "ImageIndex", ValueType::Integer(1, 65_535), "Index of the image in its WIM file, from 1 (R27).")
+            Key::new("image", "ImagePackageID", Form::Package, "The image package.").hidden().required(),
+            Key::new("index", "ImageIndex", Form::Integer(1, 65_535), "Which image in its WIM file (R27).")
                 .in_variable("OSDDataImageIndex")
                 .required(),
             DISK,
@@ -109,14 +96,14 @@ pub const KINDS: &[StepKind] = &[
             Key::new(
                 "wipe",
                 "WipeDestinationPartition",
-                ValueType::Boolean,
-                "Delete everything on the partition first.",
+                Form::Boolean,
+                "Whether all else on the partition is removed first.",
             )
             .in_variable("OSDWipeDestinationPartition")
-            .with_default("true"),
+            .or("true"),
         ],
     },
-    StepKind {
+    Kind {
         name: "upgrade-operating-system",
         title: "Upgrade Operating System",
         class: "UpgradeOperatingSystemAction",
@@ -125,86 +112,86 @@ pub const KINDS: &[StepKind] = &[
         command: "OSDUpgradeOS.exe ",
         success_codes: &[0],
         keys: &[
-            Key::new("package", "InstallPackageID", ValueType::Package, "Package ID of the operating system upgrade package.")
+            Key::new("package", "InstallPackageID", Form::Package, "The operating system upgrade package.")
                 .in_variable("OSDUpgradeInstallPackageID"),
-            Key::new("edition", "InstallEditionIndex", ValueType::Integer(1, 65_535), "Index of the edition in `package`, from 1.")
+            Key::new("edition", "InstallEditionIndex", Form::Integer(1, 65_535), "Which edition of that package.")
                 .in_variable("OSDUpgradeInstallEditionIndex")
-                .with_default("1"),
+                .or("1"),
             Key::new(
                 "source",
                 "InstallPath",
-                ValueType::Text(255),
-                "Path of the installation source, or a variable with the path, instead of `package`.",
+                Form::Text(255),
+                "A path of the installation source, or a variable that holds it, in place of `package`.",
             )
             .in_variable("OSDUpgradeInstallPath"),
             Key::new(
                 "feature-update",
                 "FeatureUpdateName",
-                ValueType::Text(512),
-                "Name of a feature update, instead of `package`. Requires the network (R136).",
+                Form::Text(512),
+                "The name of a feature update, in place of `package`. It needs the network (R136).",
             )
             .in_variable("OSDUpgradeFeatureUpdateName"),
             Key::new(
                 "feature-update-deployment",
                 "FeatureUpdateAssignmentId",
-                ValueType::Text(255),
-                "ID of the deployment of the feature update.",
+                Form::Text(255),
+                "The deployment of that feature update, by its ID.",
             )
             .in_variable("OSDFeatureUpdateAssignmentID"),
-            Key::new("product-key", "OsProductKey", ValueType::Text(255), "Product key of the new system (R78).")
+            Key::new("product-key", "OsProductKey", Form::Text(255), "The product key (R78).")
                 .in_variable("OSDUpgradeOsProductKey"),
-            Key::new("driver-package", "DriverPackageID", ValueType::Package, "Package ID of a driver package for Windows Setup.")
+            Key::new("driver-package", "DriverPackageID", Form::Package, "A driver package that Setup uses.")
                 .in_variable("OSDUpgradeDriverPackageID"),
             Key::new(
                 "drivers",
                 "StagedContent",
-                ValueType::Text(255),
-                "Path of drivers for Windows Setup, or a variable with the path, instead of `driver-package`.",
+                Form::Text(255),
+                "A path of drivers that Setup uses, or a variable that holds it, in place of `driver-package`.",
             )
             .in_variable("OSDUpgradeStagedContent"),
             Key::new(
                 "keep",
                 "PreserveSettings",
-                ValueType::Text(32),
-                "Data to keep. Microsoft advises against any other value than `Upgrade`, which keeps applications, data and settings.",
+                Form::Text(32),
+                "What is kept; `Upgrade` is applications, data and settings, and Microsoft advises against others.",
             )
             .in_variable("OSDUpgradePreserveSettings")
-            .with_default("Upgrade"),
-            Key::new("scan-only", "ScanOnly", ValueType::Boolean, "Check compatibility only; don't upgrade.")
+            .or("Upgrade"),
+            Key::new("scan-only", "ScanOnly", Form::Boolean, "Whether only compatibility is checked.")
                 .in_variable("OSDUpgradeScanOnly")
-                .with_default("false"),
+                .or("false"),
             Key::new(
                 "ignore-messages",
                 "IgnoreMessages",
-                ValueType::Boolean,
-                "Ignore compatibility messages that can be dismissed.",
+                Form::Boolean,
+                "Whether messages of compatibility that can be dismissed are.",
             )
             .in_variable("OSDUpgradeIgnoreMessages")
-            .with_default("false"),
+            .or("false"),
             Key::new(
                 "dynamic-update",
                 "DynamicUpdateSettings",
-                ValueType::Choice(&[
-                    choice("disable", "Disable", "Don't use Dynamic Update."),
-                    choice("override-policy", "OveridePolicy", "Use Dynamic Update, regardless of the computer's policy."),
+                Form::Choice(&[
+                    choice("disable", "Disable", "It gets none."),
+                    choice("override-policy", "OveridePolicy", "It does, whatever the policy of the computer says."),
                 ]),
-                "Updates of Windows Setup from Windows Update. They require the network (R136).",
+                "Whether Setup gets updates of itself from Windows Update. That needs the network (R136).",
             )
             .in_variable("OSDUpgradeDynamicUpdateSettings")
-            .with_default("disable"),
+            .or("disable"),
         ],
     },
-    StepKind {
+    Kind {
         name: "prepare-client-for-capture",
         title: "Prepare ConfigMgr Client for Capture",
         class: "PrepareSMSClientAction",
-        doc: "Removes the computer's identity from the Configuration Manager client before its system is captured.",
+        doc: "Takes what is the computer's own out of the Configuration Manager client before its system is captured.",
         environment: Environment::FullOs,
         command: "osdpreparesmsclient.exe",
         success_codes: &[0],
         keys: &[],
     },
-    StepKind {
+    Kind {
         name: "prepare-windows-for-capture",
         title: "Prepare Windows for Capture",
         class: "PrepareOSAction",
@@ -213,32 +200,32 @@ pub const KINDS: &[StepKind] = &[
         command: "osdprepareos.exe /activate:%OSDKeepActivation% /bmsd:%OSDBuildStorageDriverList%[~ /shutdown:%OSDShutdownPreparedOs%]",
         success_codes: &[0],
         keys: &[
-            Key::new("keep-activation", "KeepActivation", ValueType::Boolean, "Keep the activation of Windows.")
+            Key::new("keep-activation", "KeepActivation", Form::Boolean, "Whether the activation of Windows is kept.")
                 .in_variable("OSDKeepActivation")
-                .with_default("false"),
+                .or("false"),
             Key::new(
                 "build-driver-list",
                 "BuildStorageDriverList",
-                ValueType::Boolean,
-                "Build the list of mass storage drivers for Sysprep. Windows XP only.",
+                Form::Boolean,
+                "Whether Sysprep lists drivers for mass storage. Windows XP only.",
             )
             .in_variable("OSDBuildStorageDriverList")
-            .with_default("false"),
+            .or("false"),
             Key::new(
                 "shut-down",
                 "ShutdownPreparedOs",
-                ValueType::Boolean,
+                Form::Boolean,
                 "Shut the computer down afterwards instead of restarting it.",
             )
             .in_variable("OSDShutdownPreparedOs")
-            .with_default("false"),
+            .or("false"),
         ],
     },
-    StepKind {
+    Kind {
         name: "capture-operating-system-image",
         title: "Capture Operating System Image",
         class: "CaptureSystemImageAction",
-        doc: "Captures the volumes of the reference computer into a WIM file on a share, one image per NTFS or FAT32 volume (R92).",
+        doc: "Captures the volumes of the reference machine into a WIM file on a share: one image for each NTFS or FAT32 volume (R92).",
         environment: Environment::WindowsPe,
         command: "osdcapturesystemimage.exe",
         success_codes: &[0],
@@ -246,31 +233,31 @@ pub const KINDS: &[StepKind] = &[
             Key::new(
                 "destination",
                 "CaptureDestination",
-                ValueType::Text(511),
-                "WIM file to write, such as `\\\\server\\share\\image.wim` (R89).",
+                Form::Text(511),
+                "The WIM file: `\\\\server\\share\\image.wim` (R89).",
             )
             .in_variable("OSDCaptureDestination")
             .required(),
             Key::new(
                 "user",
                 "CaptureUsername",
-                ValueType::Text(255),
-                "Account with write access to the share: `DOMAIN\\user` (R89).",
+                Form::Text(255),
+                "The account that may write there: `DOMAIN\\user` (R89).",
             )
             .in_variable("OSDCaptureAccount")
             .required(),
-            Key::new("password", "CapturePassword", ValueType::Secret, "Password of `user`.")
+            Key::new("password", "CapturePassword", Form::Secret, "The password of that account.")
                 .in_variable("OSDCaptureAccountPassword"),
-            Key::new("creator", "ImageCreator", ValueType::Text(255), "Creator of the image: at most 255 characters (R91).")
+            Key::new("creator", "ImageCreator", Form::Text(255), "Who made the image: 255 characters at most (R91).")
                 .in_variable("OSDImageCreator"),
             Key::new(
                 "image-description",
                 "ImageDescription",
-                ValueType::Text(255),
-                "Description of the image: at most 255 characters (R91).",
+                Form::Text(255),
+                "What the image is: 255 characters at most (R91).",
             )
             .in_variable("OSDImageDescription"),
-            Key::new("version", "ImageVersion", ValueType::Text(32), "Version of the image: at most 32 characters (R91).")
+            Key::new("version", "ImageVersion", Form::Text(32), "Its version: 32 characters at most (R91).")
                 .in_variable("OSDImageVersion"),
         ],
     },

@@ -1,14 +1,14 @@
 //! Steps that install the client, updates, applications and packages.
 
-use super::{Environment, Key, MAX_VALUE, StepKind, ValueType, choice};
+use super::{Environment, Form, Key, Kind, MAX_VALUE, choice};
 
-pub const KINDS: &[StepKind] = &[
-    StepKind {
+pub const KINDS: &[Kind] = &[
+    Kind {
         name: "setup-windows",
         title: "Setup Windows and Configuration Manager",
         class: "SetupWindowsAndSMSAction",
-        doc: "Restarts from Windows PE into the new system and installs the Configuration Manager client. Only this step leads from one to the other (R102).",
-        // The step starts in Windows PE and ends in the new system.
+        doc: "Restarts from Windows PE into the new system and installs the Configuration Manager client: the only way from one to the other (R102).",
+        // It begins in Windows PE and ends in the new system.
         environment: Environment::Any,
         command: "OSDSetupWindows.exe",
         success_codes: &[0],
@@ -16,32 +16,32 @@ pub const KINDS: &[StepKind] = &[
             Key::new(
                 "client-package",
                 "ClientPackageID",
-                ValueType::Package,
-                "Package ID of the Configuration Manager client.",
+                Form::Package,
+                "The package of the Configuration Manager client.",
             )
             .in_variable("_SMSClientPackageID")
             .required(),
             Key::new(
                 "pre-production-package",
                 "PreProductionClientPackageID",
-                ValueType::Package,
-                "Package ID of the pre-production client. Not available on stand-alone media (R132).",
+                Form::Package,
+                "The package of the client that is piloted. Not on stand-alone media (R132).",
             )
             .in_variable("_SMSClientPreProductionPackageID"),
             Key::new(
                 "installation-properties",
                 "ClientInstallProperties",
-                ValueType::Text(MAX_VALUE),
-                "Properties for the installation of the client, without SMSSITECODE (R87).",
+                Form::Text(MAX_VALUE),
+                "Properties of the client's installation, without SMSSITECODE (R87).",
             )
             .in_variable("SMSClientInstallProperties"),
         ],
     },
-    StepKind {
+    Kind {
         name: "install-software-updates",
         title: "Install Software Updates",
         class: "InstallUpdateAction",
-        doc: "Installs software updates that are deployed to the computer. Not available on stand-alone media (R129).",
+        doc: "Installs software updates that are deployed to the computer. Not on stand-alone media (R129).",
         environment: Environment::FullOs,
         command: "TSInstallSWUpdate.exe /target:%SMSInstallUpdateTarget%",
         success_codes: &[0],
@@ -49,104 +49,103 @@ pub const KINDS: &[StepKind] = &[
             Key::new(
                 "updates",
                 "Target",
-                ValueType::Choice(&[
-                    choice("all", "All", "Required and available updates."),
-                    choice("mandatory", "Mandatory", "Required updates only."),
+                Form::Choice(&[
+                    choice("all", "All", "Those that are required and those that are available."),
+                    choice("mandatory", "Mandatory", "Those that are required."),
                 ]),
-                "Updates to install (R88).",
+                "Which ones (R88).",
             )
             .in_variable("SMSInstallUpdateTarget")
-            .with_default("mandatory"),
-            Key::new("use-cached-scan", "UseCache", ValueType::Boolean, "Use the results of an earlier scan for updates.")
+            .or("mandatory"),
+            Key::new("use-cached-scan", "UseCache", Form::Boolean, "Whether the results of an earlier scan are used.")
                 .in_variable("SMSTSSoftwareUpdateScanUseCache")
-                .with_default("true"),
+                .or("true"),
         ],
     },
-    StepKind {
+    Kind {
         name: "install-application",
         title: "Install Application",
         class: "InstallApplicationAction",
-        doc: "Installs applications, listed in the step or in variables. Lists in variables do not work on stand-alone media (R131).",
+        doc: "Installs applications: those that it names, or those that variables name (R131: not on stand-alone media).",
         environment: Environment::FullOs,
         command: "smsappinstall.exe /app:{application-ids} /basevar:{base-variable} /continueOnError:{continue-on-install-error}",
         success_codes: &[0],
         keys: &[
-            Key::new("applications", "AppInfo", ValueType::Tables(APPLICATIONS), "Applications to install, in this order.")
+            Key::new("applications", "AppInfo", Form::Tables(APPLICATIONS), "The applications, in their order.")
                 .in_variable("OSDApp")
                 .hidden(),
             Key::new(
                 "base-variable",
                 "BaseVariableName",
-                ValueType::Variable,
-                "Common prefix of the variables that list the applications; the engine appends 01, 02 and so on.",
+                Form::Variable,
+                "The variables that name them, less the 01, 02 … behind the name.",
             )
             .hidden(),
             Key::new(
                 "continue-on-install-error",
                 "ContinueOnInstallError",
-                ValueType::Boolean,
-                "Install the remaining applications if one fails.",
+                Form::Boolean,
+                "Whether the next application is installed when one fails.",
             )
             .hidden()
-            .with_default("false"),
+            .or("false"),
             Key::new(
                 "clear-cache",
                 "ClearCache",
-                ValueType::Boolean,
-                "Delete the content from the cache afterwards.",
+                Form::Boolean,
+                "Whether the content is removed from the cache afterwards.",
             )
             .in_variable("OSDAppClearCache")
-            .with_default("false")
+            .or("false")
             .optional(),
         ],
     },
-    StepKind {
+    Kind {
         name: "install-package",
         title: "Install Package",
         class: "InstallSoftwareAction",
-        doc: "Runs programs of packages, named in the step or listed in variables. Lists in variables do not work on stand-alone media (R131).",
+        doc: "Runs a program of a package: the one that it names, or those that variables name (R131: not on stand-alone media).",
         environment: Environment::FullOs,
         command: "smsswd.exe /pkg:{package} /install /basevar:{base-variable} /continueOnError:{continue-on-install-error}",
         success_codes: &[0],
         keys: &[
-            Key::new("package", "PackageID", ValueType::Package, "ID of the package.").hidden(),
-            Key::new("program", "ProgramName", ValueType::Text(255), "Name of the program in the package.")
+            Key::new("package", "PackageID", Form::Package, "The package.").hidden(),
+            Key::new("program", "ProgramName", Form::Text(255), "The program of the package.")
                 .in_variable("_SMSSWDProgramName"),
             Key::new(
                 "base-variable",
                 "BaseVariableName",
-                ValueType::Variable,
-                "Common prefix of the variables that list programs as `ABC00001:Program`; the engine appends 001, 002 and so on (R115).",
+                Form::Variable,
+                "The variables that name `ABC00001:Program`, less the 001, 002 … behind the name (R115).",
             )
             .hidden(),
-            Key::new("download-retries", "RetryCount", ValueType::Integer(0, 99), "Number of retries if the download of the package fails.")
+            Key::new("download-retries", "RetryCount", Form::Integer(0, 99), "Number of retries of a failed download.")
                 .in_variable("OSDPackageDownloadRetries"),
             Key::new(
                 "continue-on-install-error",
                 "ContinueOnInstallError",
-                ValueType::Boolean,
-                "Run the remaining programs if one fails. Only written with `base-variable`.",
+                Form::Boolean,
+                "Whether the next one is installed when one fails; written with `base-variable` only.",
             )
             .hidden()
-            .with_default("false")
+            .or("false")
             .optional(),
         ],
     },
-    StepKind {
+    Kind {
         name: "install-deployment-tools",
         title: "Install Deployment Tools",
         class: "InstallDeployToolsAction",
-        doc: "Installs the Sysprep package, for Windows versions before Vista.",
+        doc: "Installs the package of Sysprep, for Windows before Vista.",
         environment: Environment::FullOs,
         command: "osdprepareos.exe /install:{package}",
         success_codes: &[0],
-        keys: &[Key::new("package", "SysprepPackageID", ValueType::Package, "ID of the Sysprep package.").hidden()],
+        keys: &[Key::new("package", "SysprepPackageID", Form::Package, "The package of Sysprep.").hidden()],
     },
 ];
 
-/// Keys of an application.
+/// What an application says.
 const APPLICATIONS: &[Key] = &[
-    Key::new("id", "Name", ValueType::Application, "ID of the application at the site: `ScopeId_…/Application_…`.")
-        .required(),
-    Key::new("name", "DisplayName", ValueType::Text(255), "Name of the application."),
+    Key::new("id", "Name", Form::Application, "Its identity at the site: `ScopeId_…/Application_…`.").required(),
+    Key::new("name", "DisplayName", Form::Text(255), "Its name."),
 ];

@@ -1,16 +1,16 @@
-//! Steps that preserve user state during a deployment.
+//! Steps that keep the state of users over a deployment.
 
-use super::{Environment, Key, StepKind, ValueType, choice};
+use super::{Environment, Form, Key, Kind, choice};
 
-/// Maximum number of retries, and of seconds between them.
+/// The most restores and retries that a step counts.
 const ANY: i64 = u32::MAX as i64;
 
-pub const KINDS: &[StepKind] = &[
-    StepKind {
+pub const KINDS: &[Kind] = &[
+    Kind {
         name: "request-state-store",
         title: "Request State Store",
         class: "RequestStateStoreAction",
-        doc: "Requests storage on a state migration point. A Release State Store step must follow (R122).",
+        doc: "Asks a state migration point for room. A Release State Store has to follow (R122).",
         environment: Environment::Any,
         command: "osdsmpclient.exe /{purpose}",
         success_codes: &[0],
@@ -18,193 +18,173 @@ pub const KINDS: &[StepKind] = &[
             Key::new(
                 "purpose",
                 "RequestType",
-                ValueType::Choice(&[
-                    choice("capture", "capture", "Storage to save user state in."),
-                    choice("restore", "restore", "Storage of a user state that was saved before."),
+                Form::Choice(&[
+                    choice("capture", "capture", "Room to keep the state in."),
+                    choice("restore", "restore", "The state that was kept."),
                 ]),
-                "Purpose of the request.",
+                "What it is asked for.",
             )
             .in_variable("OSDStateRequestType")
             .hidden()
             .required(),
-            Key::new(
-                "store-retries",
-                "SMPRetryCount",
-                ValueType::Integer(0, ANY),
-                "Number of retries if the state migration point does not answer.",
-            )
-            .in_variable("OSDStateSMPRetryCount")
-            .hidden()
-            .with_default("3"),
-            Key::new("store-retry-delay", "SMPRetryTime", ValueType::Integer(0, ANY), "Seconds between retries.")
-                .in_variable("OSDStateSMPRetryTime")
+            Key::new("store-retries", "SMPRetryCount", Form::Integer(0, ANY), "How often another attempt is made.")
+                .in_variable("OSDStateSMPRetryCount")
                 .hidden()
-                .with_default("10"),
+                .or("3"),
+            Key::new(
+                "store-retry-delay",
+                "SMPRetryTime",
+                Form::Integer(0, ANY),
+                "How many seconds lie between attempts.",
+            )
+            .in_variable("OSDStateSMPRetryTime")
+            .hidden()
+            .or("10"),
             Key::new(
                 "fall-back-to-network-account",
                 "FallbackToNAA",
-                ValueType::Boolean,
-                "Use the network access account if the computer account can't connect to the state migration point.",
+                Form::Boolean,
+                "Whether the network access account is used where the computer's fails.",
             )
             .in_variable("OSDStateFallbackToNAA")
-            .with_default("false"),
+            .or("false"),
         ],
     },
-    StepKind {
+    Kind {
         name: "release-state-store",
         title: "Release State Store",
         class: "ReleaseStateStoreAction",
-        doc: "Tells the state migration point that capturing or restoring is complete.",
+        doc: "Tells the state migration point that capture or restore is done.",
         environment: Environment::Any,
         command: "osdsmpclient.exe /release",
         success_codes: &[0],
         keys: &[],
     },
-    StepKind {
+    Kind {
         name: "capture-user-state",
         title: "Capture User State",
         class: "CaptureUserStateAction",
-        doc: "Saves user files and settings with the User State Migration Tool (USMT).",
+        doc: "Saves files and settings of users with the User State Migration Tool.",
         environment: Environment::Any,
         command: "osdmigrateuserstate.exe /collect /continueOnError:%OSDMigrateContinueOnLockedFiles% /skipefs:%OSDMigrateSkipEncryptedFiles%",
         success_codes: &[0],
         keys: &[
-            Key::new(
-                "package",
-                "UsmtPackageID",
-                ValueType::Package,
-                "Package with the User State Migration Tool (USMT).",
-            )
-            .in_variable("_OSDMigrateUsmtPackageID")
-            .required(),
+            Key::new("package", "UsmtPackageID", Form::Package, "The package of the User State Migration Tool.")
+                .in_variable("_OSDMigrateUsmtPackageID")
+                .required(),
             Key::new(
                 "mode",
                 "Mode",
-                ValueType::Choice(&[
-                    choice("simple", "Simple", "Capture all user profiles with the standard USMT settings."),
-                    choice("advanced", "Advanced", "Capture as defined in `configuration-files`."),
+                Form::Choice(&[
+                    choice("simple", "Simple", "All users by the tool's own settings."),
+                    choice("advanced", "Advanced", "By `configuration-files`."),
                 ]),
-                "Selection of files and settings to capture.",
+                "How it is told what to save.",
             )
             .in_variable("OSDMigrateMode")
-            .with_default("simple"),
-            Key::new(
-                "configuration-files",
-                "ConfigFiles",
-                ValueType::Texts,
-                "Configuration files in the package that select what to capture, for `mode = \"advanced\"`.",
-            )
-            .in_variable("OSDMigrateConfigFiles"),
-            Key::new("verbose", "EnableVerboseLogging", ValueType::Boolean, "Log verbosely.")
+            .or("simple"),
+            Key::new("configuration-files", "ConfigFiles", Form::Texts, "Files of the package that say what is saved.")
+                .in_variable("OSDMigrateConfigFiles"),
+            Key::new("verbose", "EnableVerboseLogging", Form::Boolean, "Whether everything is logged.")
                 .in_variable("OSDMigrateEnableVerboseLogging")
-                .with_default("false"),
+                .or("false"),
             Key::new(
                 "skip-encrypted",
                 "SkipEncryptedFiles",
-                ValueType::Boolean,
-                "Skip files that are encrypted with the Encrypting File System (EFS).",
+                Form::Boolean,
+                "Whether files of the encrypting file system are left out.",
             )
             .in_variable("OSDMigrateSkipEncryptedFiles")
-            .with_default("false"),
+            .or("false"),
             Key::new(
                 "in-place",
                 "UseHardlinks",
-                ValueType::Boolean,
-                "Keep files where they are on the disk, by hard links, instead of copying them.",
+                Form::Boolean,
+                "Whether files are kept where they are, by hard links.",
             )
             .in_variable("_OSDMigrateUseHardlinks")
-            .with_default("false"),
+            .or("false"),
             Key::new(
                 "file-access",
                 "FileAccess",
-                ValueType::Choice(&[
-                    choice("normal", "Normal", "Read files through the file system."),
-                    choice("vss", "VSS", "Read files from a shadow copy of the volume."),
+                Form::Choice(&[
+                    choice("normal", "Normal", "Through the file system."),
+                    choice("vss", "VSS", "From a shadow copy of the volume."),
                 ]),
-                "Access to the files.",
+                "How files are read.",
             )
             .in_variable("OSDMigrateFileAccess")
-            .with_default("normal"),
+            .or("normal"),
             Key::new(
                 "offline",
                 "OfflineUserState",
-                ValueType::Boolean,
-                "Capture in Windows PE from the installed system, which is not running.",
+                Form::Boolean,
+                "Capture the state in Windows PE, from the system that is not running.",
             )
             .in_variable("_OSDMigrateOfflineUserState")
-            .with_default("false"),
+            .or("false"),
             Key::new(
                 "continue-on-locked-files",
                 "ContinueOnLockedFiles",
-                ValueType::Boolean,
-                "Skip files that can't be read, instead of failing.",
+                Form::Boolean,
+                "Whether files that can't be read are passed over.",
             )
             .in_variable("OSDMigrateContinueOnLockedFiles")
-            .with_default("true"),
+            .or("true"),
         ],
     },
-    StepKind {
+    Kind {
         name: "restore-user-state",
         title: "Restore User State",
         class: "RestoreUserStateAction",
-        doc: "Restores user files and settings that Capture User State saved.",
+        doc: "Puts saved files and settings of users back.",
         environment: Environment::FullOs,
         command: "osdmigrateuserstate.exe /apply /continueOnError:%OSDMigrateContinueOnRestore%",
         success_codes: &[0],
         keys: &[
-            Key::new(
-                "package",
-                "UsmtRestorePackageID",
-                ValueType::Package,
-                "Package with the User State Migration Tool (USMT).",
-            )
-            .in_variable("_OSDMigrateUsmtRestorePackageID")
-            .required(),
+            Key::new("package", "UsmtRestorePackageID", Form::Package, "The package of the User State Migration Tool.")
+                .in_variable("_OSDMigrateUsmtRestorePackageID")
+                .required(),
             Key::new(
                 "mode",
                 "Mode",
-                ValueType::Choice(&[
-                    choice("simple", "Simple", "Restore all user profiles with the standard USMT settings."),
-                    choice("advanced", "Advanced", "Restore as defined in `configuration-files`."),
+                Form::Choice(&[
+                    choice("simple", "Simple", "All users by the tool's own settings."),
+                    choice("advanced", "Advanced", "By `configuration-files`."),
                 ]),
-                "Selection of files and settings to restore.",
+                "How it is told what to restore.",
             )
             .in_variable("OSDMigrateMode")
-            .with_default("simple"),
+            .or("simple"),
             Key::new(
                 "configuration-files",
                 "ConfigFiles",
-                ValueType::Texts,
-                "Configuration files in the package that select what to restore, for `mode = \"advanced\"`.",
+                Form::Texts,
+                "Files of the package that say what is restored.",
             )
             .in_variable("OSDMigrateConfigFiles"),
             Key::new(
                 "local-users",
                 "LocalAccounts",
-                ValueType::Boolean,
-                "Restore local user accounts. They get `local-password`.",
+                Form::Boolean,
+                "Whether accounts of the computer itself are restored.",
             )
             .in_variable("OSDMigrateLocalAccounts")
-            .with_default("false"),
-            Key::new(
-                "local-password",
-                "LocalAccountPassword",
-                ValueType::Secret,
-                "Password for restored local accounts, for `local-users = true`.",
-            )
-            .in_variable("OSDMigrateLocalAccountPassword")
-            .documented(),
+            .or("false"),
+            Key::new("local-password", "LocalAccountPassword", Form::Secret, "The password that those accounts get.")
+                .in_variable("OSDMigrateLocalAccountPassword")
+                .documented(),
             Key::new(
                 "continue-on-error-files",
                 "ContinueOnRestore",
-                ValueType::Boolean,
-                "Skip files that can't be restored, instead of failing.",
+                Form::Boolean,
+                "Whether files that can't be restored are passed over.",
             )
             .in_variable("OSDMigrateContinueOnRestore")
-            .with_default("true"),
-            Key::new("verbose", "EnableVerboseLogging", ValueType::Boolean, "Log verbosely.")
+            .or("true"),
+            Key::new("verbose", "EnableVerboseLogging", Form::Boolean, "Whether everything is logged.")
                 .in_variable("OSDMigrateEnableVerboseLogging")
-                .with_default("false"),
+                .or("false"),
         ],
     },
 ];

@@ -1,49 +1,48 @@
-//! Evaluation of conditions on a machine with variables.
+//! Conditions, evaluated on a machine with variables.
 //!
-//! A part can be unknown: the value of a secret, an unknown test, a missing fact. It makes a
-//! condition unknown only if the other parts do not decide it (Kleene's three-valued logic).
+//! An unknown part (the value of a secret, a test that tsmedia does not know, a missing fact) makes a condition unknown
+//! only if the other parts do not decide it: Kleene's logic of three values.
 
-use super::machine::{FileState, Lookup, Machine};
+use super::machine::{FileState, Found, Machine};
 use super::variables::Variables;
 use super::wmi;
 use crate::condition::{Condition, Operator, Test};
 use crate::truth::Truth;
 
-/// Reason why a condition is false or unknown.
+/// Reason why a condition does not hold, or may not.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum UnmetReason {
-    /// False, for this reason.
+pub enum Why {
+    /// It does not hold.
     Not(String),
-    /// Unknown, for this reason.
+    /// It is not known to hold.
     Unknown(String),
 }
 
-/// Machine and variables to evaluate conditions on.
+/// Machine and variables that conditions are evaluated on.
 #[derive(Clone, Copy)]
-pub struct EvaluationContext<'a> {
-    /// Machine that the sequence runs on.
+pub struct Scene<'a> {
+    /// The machine.
     pub machine: &'a dyn Machine,
-    /// Current values of variables.
+    /// The variables.
     pub variables: &'a Variables,
-    /// Tells whether the system of the start is still running.
+    /// The system that ran at the start still runs.
     pub is_first_system: bool,
 }
 
-/// Evaluates a condition. Returns `None` if it is true, else the reason why it is false or unknown.
-pub fn unmet(condition: &Condition, context: EvaluationContext<'_>) -> Option<UnmetReason> {
-    let why = |part: &Condition| unmet(part, context);
-    let first_unknown = |reasons: &[Option<UnmetReason>]| {
-        reasons.iter().flatten().find(|reason| matches!(reason, UnmetReason::Unknown(_))).cloned()
-    };
+/// Returns why a condition does not hold, or may not; `None` if it holds.
+pub fn unmet(condition: &Condition, scene: Scene<'_>) -> Option<Why> {
+    let why = |part: &Condition| unmet(part, scene);
+    let first_unknown =
+        |reasons: &[Option<Why>]| reasons.iter().flatten().find(|reason| matches!(reason, Why::Unknown(_))).cloned();
     match condition {
         Condition::All(parts) => {
             let reasons: Vec<_> = parts.iter().map(why).collect();
-            let decides = reasons.iter().flatten().find(|reason| matches!(reason, UnmetReason::Not(_))).cloned();
+            let decides = reasons.iter().flatten().find(|reason| matches!(reason, Why::Not(_))).cloned();
             decides.or_else(|| first_unknown(&reasons))
         }
-        // The editor leaves empty operators behind, and their result is not documented.
+        // The editor leaves such behind, and the documentation does not say what the engine makes of them.
         Condition::Any(parts) if parts.is_empty() => {
-            Some(UnmetReason::Unknown("the outcome of an empty `any` is not documented".into()))
+            Some(Why::Unknown("the outcome of an empty `any` is not documented".into()))
         }
         Condition::Any(parts) => {
             let reasons: Vec<_> = parts.iter().map(why).collect();
@@ -51,28 +50,26 @@ pub fn unmet(condition: &Condition, context: EvaluationContext<'_>) -> Option<Un
                 return None;
             }
             Some(first_unknown(&reasons).unwrap_or_else(|| {
-                let words: Vec<_> = reasons.iter().flatten().map(UnmetReason::words).collect();
-                UnmetReason::Not(words.join(", and "))
+                let words: Vec<_> = reasons.iter().flatten().map(Why::words).collect();
+                Why::Not(words.join(", and "))
             }))
         }
         Condition::None(parts) => {
             let reasons: Vec<_> = parts.iter().map(why).collect();
             match parts.iter().zip(&reasons).find(|(_, reason)| reason.is_none()) {
-                Some((held, _)) => {
-                    Some(UnmetReason::Not(format!("{}, but must not be", describe(held, context.variables))))
-                }
+                Some((held, _)) => Some(Why::Not(format!("{}, which must not be", words(held, scene.variables)))),
                 None => first_unknown(&reasons),
             }
         }
-        Condition::Test(test) => match evaluate(test, context) {
+        Condition::Test(test) => match holds(test, scene) {
             Truth::True => None,
-            Truth::False => Some(UnmetReason::Not(describe_false(test, context.variables))),
-            Truth::Unknown(why) => Some(UnmetReason::Unknown(why)),
+            Truth::False => Some(Why::Not(wrong(test, scene.variables))),
+            Truth::Unknown(why) => Some(Why::Unknown(why)),
         },
     }
 }
 
-impl UnmetReason {
+impl Why {
     fn words(&self) -> &str {
         match self {
             Self::Not(words) | Self::Unknown(words) => words,
@@ -80,10 +77,10 @@ impl UnmetReason {
     }
 }
 
-/// Evaluates a test.
-fn evaluate(test: &Test, context: EvaluationContext<'_>) -> Truth {
-    let EvaluationContext { machine, variables, is_first_system } = context;
-    // A text with an unknown variable makes the whole test unknown, so this returns from the function.
+/// Returns true if a test holds.
+fn holds(test: &Test, scene: Scene<'_>) -> Truth {
+    let Scene { machine, variables, is_first_system } = scene;
+    // A text that names an unknown variable ends the test.
     macro_rules! expand {
         ($text:expr) => {{
             let expanded = variables.expand($text);
@@ -95,7 +92,7 @@ fn evaluate(test: &Test, context: EvaluationContext<'_>) -> Truth {
         }};
     }
     match test {
-        Test::Variable { name, operator, .. } if operator.tests_existence() => variables.compare(name, *operator, ""),
+        Test::Variable { name, operator, .. } if operator.is_about_presence() => variables.compare(name, *operator, ""),
         Test::Variable { name, operator, value } => {
             let value = expand!(value);
             variables.compare(name, *operator, &value)
@@ -103,9 +100,9 @@ fn evaluate(test: &Test, context: EvaluationContext<'_>) -> Truth {
         Test::Registry { key, value, operator, data, .. } => {
             let (key, value, data) = (short_hive(&expand!(key)), expand!(value), expand!(data));
             match machine.registry(&key, &value) {
-                Lookup::Yes(found) => operator.holds(Some(&found), &data).into(),
-                Lookup::No => operator.holds(None, &data).into(),
-                Lookup::Unknown => Truth::Unknown(format!(
+                Found::Yes(found) => operator.holds(Some(&found), &data).into(),
+                Found::No => operator.holds(None, &data).into(),
+                Found::Unknown => Truth::Unknown(format!(
                     "the registry value `{key}\\{value}` is not known; add `[[registry]]` with its `data` or with \
                      `exists = false`"
                 )),
@@ -114,34 +111,30 @@ fn evaluate(test: &Test, context: EvaluationContext<'_>) -> Truth {
         Test::File { path, version, modified } => {
             let path = expand!(path);
             match machine.file(&path) {
-                Lookup::Yes(found) => {
+                Found::Yes(found) => {
                     has_state(&path, &found, &[("version", version), ("modified", modified)], variables)
                 }
-                Lookup::No => Truth::False,
-                Lookup::Unknown => unknown_path("file", &path),
+                Found::No => Truth::False,
+                Found::Unknown => not_looked_for("file", &path),
             }
         }
         Test::Folder { path, modified } => {
             let path = expand!(path);
             match machine.folder(&path) {
-                Lookup::Yes(found) => has_state(&path, &found, &[("modified", modified)], variables),
-                Lookup::No => Truth::False,
-                Lookup::Unknown => unknown_path("folder", &path),
+                Found::Yes(found) => has_state(&path, &found, &[("modified", modified)], variables),
+                Found::No => Truth::False,
+                Found::Unknown => not_looked_for("folder", &path),
             }
         }
         Test::Wmi { namespace, query } => {
             let query = expand!(query);
-            let namespace = if namespace.is_empty() { wmi::DEFAULT_NAMESPACE } else { namespace };
+            let namespace = if namespace.is_empty() { wmi::USUAL_NAMESPACE } else { namespace };
             match machine.query(namespace, &query) {
                 Some(has_result) => has_result.into(),
                 None => {
                     let rows = |namespace: &str, class: &str| machine.rows(namespace, class);
                     let computer = machine.computer();
-                    wmi::evaluate(
-                        namespace,
-                        &query,
-                        &wmi::WmiFacts { computer: &computer, rows: &rows, is_first_system },
-                    )
+                    wmi::answer(namespace, &query, &wmi::Known { computer: &computer, rows: &rows, is_first_system })
                 }
             }
         }
@@ -151,7 +144,7 @@ fn evaluate(test: &Test, context: EvaluationContext<'_>) -> Truth {
                 None => {
                     let name = if name.is_empty() { product_code } else { name };
                     Truth::Unknown(format!(
-                        "whether `{name}` is installed is not known; add `[[software]]` with its code, and \
+                        "`{name}` is not known to be installed or not; add `[[software]]` with its code, and \
                          `installed = false` if it is not"
                     ))
                 }
@@ -159,30 +152,28 @@ fn evaluate(test: &Test, context: EvaluationContext<'_>) -> Truth {
         }
         Test::OsVersion(names) => match machine.os() {
             Some(os) => names.iter().any(|name| name.eq_ignore_ascii_case(&os)).into(),
-            None => Truth::Unknown("the site's name for the running operating system is not known; add `os`".into()),
+            None => Truth::Unknown("the site's name for the running system is not known; add `os`".into()),
         },
         Test::OsLanguage(language) => {
             let of_computer = || machine.computer().operating_system.language.filter(|_| is_first_system);
             match machine.os_language().or_else(of_computer) {
                 Some(known) => (known == *language).into(),
-                None => Truth::Unknown(
-                    "the language of the running operating system is not known; add `os-language`".into(),
-                ),
+                None => Truth::Unknown("the language of the running system is not known; add `os-language`".into()),
             }
         }
-        Test::Foreign { class, .. } => Truth::Unknown(format!("the test `{class}` is not supported by tsmedia")),
+        Test::Foreign { class, .. } => Truth::Unknown(format!("what `{class}` asks is not known here")),
     }
 }
 
-/// Compares the version and time of a file or folder with those of a condition.
+/// Compares a condition on a file or folder with its state.
 fn has_state(
     path: &str,
     state: &FileState,
-    tests: &[(&str, &Option<(Operator, String)>)],
+    asked: &[(&str, &Option<(Operator, String)>)],
     variables: &Variables,
 ) -> Truth {
-    Truth::all(tests.iter().filter_map(|(key, test)| {
-        let (operator, value) = test.as_ref()?;
+    Truth::all(asked.iter().filter_map(|(key, asked)| {
+        let (operator, value) = asked.as_ref()?;
         let found = if *key == "version" { &state.version } else { &state.modified };
         let value = variables.expand(value);
         Some(match (found, value.unknown) {
@@ -195,14 +186,14 @@ fn has_state(
     }))
 }
 
-fn unknown_path(what: &str, path: &str) -> Truth {
+fn not_looked_for(what: &str, path: &str) -> Truth {
     Truth::Unknown(format!(
-        "whether the {what} `{path}` exists is not known; add `[[{what}]]` with its `path`, and `exists = false` if \
-         it does not exist"
+        "the {what} `{path}` is not known to be there or not; add `[[{what}]]` with its `path`, and `exists = false` if \
+         it is not there"
     ))
 }
 
-/// Shortens the name of the hive in a key, such as `HKEY_LOCAL_MACHINE` to `HKLM`.
+/// A key with the short name of its hive.
 pub fn short_hive(key: &str) -> String {
     let long = [
         ("HKEY_LOCAL_MACHINE", "HKLM"),
@@ -215,38 +206,38 @@ pub fn short_hive(key: &str) -> String {
     format!("{short}\\{}", rest.trim_end_matches('\\'))
 }
 
-/// Describes a test that is false.
-fn describe_false(test: &Test, variables: &Variables) -> String {
+/// A test that does not hold, in words.
+fn wrong(test: &Test, variables: &Variables) -> String {
     match test {
         Test::Variable { name, operator, value } => {
             let found = variables.describe(name);
             match operator {
                 Operator::Exists | Operator::NotExists => found,
-                _ => format!("{found} (required: {} `{}`)", operator.symbol(), variables.expand(value).text),
+                _ => format!("{found} (wanted: {} `{}`)", operator.sign(), variables.expand(value).text),
             }
         }
-        Test::Registry { key, value, .. } => format!("the registry value `{key}\\{value}` does not match"),
-        Test::File { path, .. } => format!("the file `{path}` does not exist or does not match"),
-        Test::Folder { path, .. } => format!("the folder `{path}` does not exist or does not match"),
+        Test::Registry { key, value, .. } => format!("the registry value `{key}\\{value}` is not as asked"),
+        Test::File { path, .. } => format!("the file `{path}` is not there, or not as asked"),
+        Test::Folder { path, .. } => format!("the folder `{path}` is not there, or not as asked"),
         Test::Wmi { query, .. } => format!("`{query}` has no result"),
         Test::Software { product_code, name, .. } => {
             let name = if name.is_empty() { product_code } else { name };
             format!("`{name}` is not installed")
         }
-        Test::OsVersion(_) => "the running operating system is not one of those listed".into(),
-        Test::OsLanguage(language) => format!("the language of the running operating system is not {language}"),
-        Test::Foreign { class, .. } => format!("`{class}` is false"),
+        Test::OsVersion(_) => "the running system is none of those asked for".into(),
+        Test::OsLanguage(language) => format!("the running system's language is not {language}"),
+        Test::Foreign { class, .. } => format!("`{class}` does not hold"),
     }
 }
 
-/// Describes a condition that is true.
-fn describe(condition: &Condition, variables: &Variables) -> String {
+/// A condition that holds, in words.
+fn words(condition: &Condition, variables: &Variables) -> String {
     match condition {
         Condition::Test(Test::Variable { name, .. }) => variables.describe(name),
-        Condition::Test(Test::File { path, .. } | Test::Folder { path, .. }) => format!("`{path}` exists"),
-        Condition::Test(Test::Registry { key, value, .. }) => format!("`{key}\\{value}` matches"),
+        Condition::Test(Test::File { path, .. } | Test::Folder { path, .. }) => format!("`{path}` is there"),
+        Condition::Test(Test::Registry { key, value, .. }) => format!("`{key}\\{value}` is as asked"),
         Condition::Test(Test::Wmi { query, .. }) => format!("`{query}` has a result"),
-        _ => "a condition is true".into(),
+        _ => "a condition holds".into(),
     }
 }
 
@@ -254,7 +245,7 @@ fn describe(condition: &Condition, variables: &Variables) -> String {
 mod tests {
     use super::*;
 
-    /// Machine without any known facts.
+    /// A machine of which nothing is known.
     struct Unknown;
 
     impl Machine for Unknown {}
@@ -272,11 +263,11 @@ mod tests {
         let open = || test("secret", Operator::Equals, "x");
         let says = |condition: Condition| match unmet(
             &condition,
-            EvaluationContext { machine: &Unknown, variables: &variables, is_first_system: true },
+            Scene { machine: &Unknown, variables: &variables, is_first_system: true },
         ) {
             None => "yes",
-            Some(UnmetReason::Not(_)) => "no",
-            Some(UnmetReason::Unknown(_)) => "unknown",
+            Some(Why::Not(_)) => "no",
+            Some(Why::Unknown(_)) => "unknown",
         };
         assert_eq!(says(open()), "unknown");
         assert_eq!(says(test("Secret", Operator::Exists, "")), "yes");

@@ -1,44 +1,42 @@
-//! Medium that a run starts from.
+//! What a run starts from.
 
-use crate::rules::matches_content;
-use crate::start_source::{LaunchDevice, StartSource};
+use crate::rules::is_content;
+use crate::started::{Launch, Started};
 
-/// Medium that a run starts from.
+/// What a run starts from.
 #[derive(Clone, Debug)]
 pub struct Medium {
-    /// Source that starts the task sequence.
-    pub source: StartSource,
-    /// Device with the medium.
-    pub launch: LaunchDevice,
-    /// Variables of the medium by name; `None` as the value of a secret.
+    /// What it is.
+    pub started: Started,
+    /// What carries it.
+    pub launch: Launch,
+    /// What it tells the client: names and values; of a secret no value.
     pub variables: Vec<(String, Option<String>)>,
-    /// Content of the medium.
-    pub content: MediumContent,
+    /// What it carries.
+    pub content: Content,
 }
 
-/// Content of a medium.
+/// What a medium carries.
 #[derive(Clone, Debug)]
-pub enum MediumContent {
-    /// All content that steps need.
+pub enum Content {
+    /// All that is asked for.
     All,
-    /// No content.
+    /// Nothing.
     None,
-    /// Content with these names.
+    /// What bears these names.
     Named(Vec<String>),
-    /// Content of a manifest: IDs, each with the model name of an application.
+    /// What a manifest says: IDs, each with what else task sequences call it.
     Carried(Vec<(String, Option<String>)>),
 }
 
 impl Medium {
-    /// Returns `true` if the medium carries the content that a step refers to by `id`.
+    /// Returns `true` if it carries what a step calls so.
     pub fn carries(&self, id: &str) -> bool {
         match &self.content {
-            MediumContent::All => true,
-            MediumContent::None => false,
-            MediumContent::Named(names) => names.iter().any(|name| name.eq_ignore_ascii_case(id)),
-            MediumContent::Carried(content) => {
-                content.iter().any(|(own, name)| matches_content(own, name.as_deref(), id))
-            }
+            Content::All => true,
+            Content::None => false,
+            Content::Named(names) => names.iter().any(|name| name.eq_ignore_ascii_case(id)),
+            Content::Carried(content) => content.iter().any(|(own, name)| is_content(own, name.as_deref(), id)),
         }
     }
 }

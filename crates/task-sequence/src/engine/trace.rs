@@ -1,186 +1,184 @@
-//! Trace of a run: the outcome of each step, in the order of the run.
+//! Trace of a run: what became of each step, in the order of the run.
 
 use super::variables::Variables;
 use crate::catalog::Environment;
 
-/// Trace of a run.
+/// What happened.
 #[derive(Clone, Debug)]
 pub struct Trace {
-    /// Entries of steps and groups in the order of the run. A step that runs several times has
-    /// several entries.
-    pub entries: Vec<TraceEntry>,
-    /// End of the task sequence.
-    pub end: SequenceEnd,
-    /// Variables at the end.
+    /// What happened to each step, in the order of the run. A step that is tried again is there again.
+    pub entries: Vec<Entry>,
+    /// How the sequence ended.
+    pub end: End,
+    /// The variables at the end.
     pub variables: Variables,
-    /// System that runs at the end.
+    /// The system that ran at the end.
     pub environment: Environment,
-    /// Runs with steps whose conditions are unknown.
+    /// Runs in which steps whose conditions are not known run, too.
     pub alternatives: Vec<Alternative>,
-    /// Number of steps with unknown conditions for which no alternative was run, since there are
-    /// too many.
+    /// Number of steps whose conditions are not known and of which no alternative was run, since there are too many.
     pub n_unexplored: usize,
 }
 
-/// Run with a step whose condition is unknown.
+/// A run in which a step runs whose condition is not known.
 #[derive(Clone, Debug)]
 pub struct Alternative {
-    /// Names of the groups around the step, and of the step itself.
+    /// The names of the groups around the step, and its own.
     pub path: Vec<String>,
-    /// Reason why the condition is unknown.
+    /// What is not known.
     pub why: String,
-    /// Trace of the run, in which the step runs.
+    /// The run. The step is among those that ran.
     pub trace: Trace,
 }
 
-/// Step or group in a trace.
+/// What happened to a step or group.
 #[derive(Clone, Debug)]
-pub struct TraceEntry {
-    /// Index in [`Sequence::walk`](crate::Sequence::walk).
+pub struct Entry {
+    /// Its place in [`Sequence::walk`](crate::Sequence::walk).
     pub step: usize,
-    /// Names of the groups around it, and its own.
+    /// The names of the groups around it, and its own.
     pub path: Vec<String>,
-    /// Tells whether it is a group.
+    /// Whether it is a group.
     pub is_group: bool,
-    /// System that was running.
+    /// The system in which it stood.
     pub environment: Environment,
-    /// Outcome of the step or group.
+    /// How it ended.
     pub outcome: Outcome,
-    /// Effects in order.
+    /// What else it did, in its order.
     pub effects: Vec<Effect>,
 }
 
-impl TraceEntry {
-    /// Returns the name of the step or group.
+impl Entry {
+    /// Its own name.
     pub fn name(&self) -> &str {
         self.path.last().map_or("", String::as_str)
     }
 }
 
-/// Outcome of a step or group.
+/// How a step or group ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// Succeeded, or, for a group, was entered.
+    /// It did what it should; of a group, that it was entered.
     Ran {
-        /// Exit code, for a step that runs a program of the author.
+        /// The exit code, of a step that runs a program of the author's.
         exit_code: Option<i64>,
     },
-    /// Skipped.
+    /// It was passed over.
     Skipped(
-        /// Reason.
+        /// Why.
         String,
     ),
-    /// May or may not run. The run continues without it.
+    /// It is not known whether it runs. The run goes on without it.
     Unknown(
-        /// Unknown part, and the fact to add.
+        /// What is not known, and which fact would tell.
         String,
     ),
-    /// Failed.
+    /// It failed.
     Failed {
-        /// Reason.
+        /// Why.
         why: String,
-        /// Point at which the sequence continues.
-        then: AfterFailure,
+        /// Where the sequence goes on.
+        then: Then,
     },
 }
 
-/// Point at which a sequence continues after a failure.
+/// Where a sequence goes on after a failure.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AfterFailure {
-    /// Next step: the failed step continues on error.
+pub enum Then {
+    /// With what follows: the step itself continues on error.
     Next,
-    /// After the group of this name, which continues on error.
-    AfterGroup(String),
-    /// Nowhere: no group around the step continues on error, or the failure is fatal.
+    /// Behind the group of this name, which continues on error.
+    Behind(String),
+    /// Nowhere: no group around it continues on error, or the failure is of a kind that ends every sequence.
     End,
 }
 
-/// Effect of a step.
+/// What a step did besides ending.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
-    /// Sets a variable.
+    /// A variable got a value.
     Set {
-        /// Name of the variable.
+        /// Its name.
         name: String,
-        /// Value; `None` if the variable is deleted.
+        /// Its value; nothing if it is deleted.
         value: Option<String>,
     },
-    /// Makes the value of a variable unknown.
+    /// The value of a variable is not known from here on.
     Forget {
-        /// Name of the variable.
+        /// Its name.
         name: String,
-        /// Unknown part, and the fact to add.
+        /// What is not known, and which fact would tell.
         why: String,
     },
-    /// Leaves something about the step unknown.
+    /// Something about it is not known.
     Open {
-        /// Unknown part, and the fact to add.
+        /// What is not known, and which fact would tell.
         why: String,
-        /// Part of the run that depends on it.
-        of: Uncertainty,
+        /// What of the run depends on it.
+        of: Doubt,
     },
-    /// Depends on whether another step runs, which is unknown.
+    /// What it does depends on whether another step runs, which is not known.
     Depends {
-        /// Name of the other step.
+        /// The other step.
         on: String,
     },
-    /// Restarts the computer.
+    /// The computer restarted.
     Restart {
-        /// System that is started.
+        /// Into which system.
         into: Environment,
-        /// Reason.
+        /// Why.
         why: String,
     },
-    /// Uses content.
+    /// Content was needed.
     Content {
-        /// Package ID, or name of an application.
+        /// The package ID, or the name of an application.
         id: String,
-        /// Source of the content.
-        from: ContentSource,
+        /// Where it came from.
+        from: Source,
     },
-    /// Runs the step again.
+    /// It was tried again.
     Retry {
-        /// Reason.
+        /// Why.
         why: String,
     },
 }
 
-/// Part of a run that depends on something unknown.
+/// What of a run depends on something that is not known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Uncertainty {
-    /// End of the step.
+pub enum Doubt {
+    /// Its end.
     End,
-    /// Content of the step.
+    /// Its content.
     Content,
-    /// Anything else, which no fact can settle.
+    /// Nothing that no fact can settle.
     Rest,
 }
 
-/// Source of content.
+/// Where content comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum ContentSource {
-    /// Medium.
+pub enum Source {
+    /// The medium.
     Medium,
-    /// Distribution point.
+    /// A distribution point.
     Network,
 }
 
-/// End of a sequence.
+/// How a sequence ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SequenceEnd {
-    /// All steps were completed.
+pub enum End {
+    /// All its steps were done with.
     Success,
-    /// A failure ended the sequence.
+    /// A failure ended it.
     Failure {
-        /// Names of the groups around the failed step, and of the step itself.
+        /// The step.
         step: String,
-        /// Reason.
+        /// Why.
         why: String,
     },
 }
 
-/// Returns the name of a system for messages and fact files.
-pub fn environment_name(environment: Environment) -> &'static str {
+/// The system's name in messages and fact files.
+pub fn name(environment: Environment) -> &'static str {
     match environment {
         Environment::WindowsPe => "Windows PE",
         Environment::FullOs => "full OS",

@@ -1,17 +1,17 @@
-//! Instances of WMI classes, derived from facts about a computer.
+//! Instances of WMI classes that follow from what is known of a computer.
 
 use super::computer::{Architecture, Computer, NetworkAdapter, ProductType};
 use crate::truth::Truth;
-use crate::wql::{self, Property, WmiInstance};
+use crate::wql::{self, Instance, Property};
 
-/// Default namespace of conditions.
-pub const DEFAULT_NAMESPACE: &str = r"root\cimv2";
+/// Namespace of conditions unless they name another.
+pub const USUAL_NAMESPACE: &str = r"root\cimv2";
 const TPM_NAMESPACE: &str = r"root\cimv2\security\microsofttpm";
 
-/// Instance of a class in a fact file: properties by name.
-pub type WmiRow = Vec<(String, Property)>;
+/// Instance of a class as a fact file gives it: properties by name.
+pub type Row = Vec<(String, Property)>;
 
-/// Property that is derived from a fact.
+/// A property that follows from a fact.
 struct Column<T> {
     class: &'static str,
     property: &'static str,
@@ -56,8 +56,7 @@ const BATTERY: &str = "Win32_Battery";
 const TPM: &str = "Win32_TPM";
 const ADAPTER: &str = "Win32_NetworkAdapterConfiguration";
 
-/// Classes with exactly one instance on a computer. Several processors have the same properties, so
-/// that they count as one.
+/// Classes of which a computer has exactly one instance. (Several processors have the same properties.)
 const SINGLE: [&str; 7] = [SYSTEM, BIOS, PRODUCT, BOARD, ENCLOSURE, OS, PROCESSOR];
 
 #[rustfmt::skip]
@@ -135,24 +134,24 @@ const ADAPTER_COLUMNS: [Column<NetworkAdapter>; 6] = [
     column(ADAPTER, "IPEnabled", "network-adapter.connected", |a| truth(a.connected)),
 ];
 
-/// Facts for answering queries.
-pub struct WmiFacts<'a> {
-    /// Facts about the computer.
+/// Knowledge that queries are answered from.
+pub struct Known<'a> {
+    /// The computer.
     pub computer: &'a Computer,
-    /// Instances of a class in the fact file; `None` if it lists none.
-    pub rows: &'a dyn Fn(&str, &str) -> Option<Vec<WmiRow>>,
-    /// Tells whether the system of the start is still running.
+    /// Instances of classes as the fact file gives them: `None` if it gives none of a class.
+    pub rows: &'a dyn Fn(&str, &str) -> Option<Vec<Row>>,
+    /// The system that ran at the start still runs.
     pub is_first_system: bool,
 }
 
-/// Evaluates a query in a namespace.
-pub fn evaluate(namespace: &str, query: &str, known: &WmiFacts<'_>) -> Truth {
+/// Answers a query in a namespace.
+pub fn answer(namespace: &str, query: &str, known: &Known<'_>) -> Truth {
     let parsed = match wql::parse(query) {
         Ok(parsed) => parsed,
         Err(why) => {
-            let query = shorten(query);
+            let query = shortened(query);
             return Truth::Unknown(format!(
-                "can't parse the WMI query `{query}`: {why}; add `[[wmi]]` with this `query` and its `result`"
+                "the WMI query `{query}` can't be parsed: {why}; add `[[wmi]]` with this `query` and its `result`"
             ));
         }
     };
@@ -162,28 +161,28 @@ pub fn evaluate(namespace: &str, query: &str, known: &WmiFacts<'_>) -> Truth {
     let computer = known.computer;
     let instance = |row| FactInstance { class, row, computer: None, adapter: None };
     let single = |row| FactInstance { computer: Some((computer, known.is_first_system)), ..instance(row) };
-    let namespace_of_class = if is(TPM) { TPM_NAMESPACE } else { DEFAULT_NAMESPACE };
+    let namespace_of_class = if is(TPM) { TPM_NAMESPACE } else { USUAL_NAMESPACE };
     let is_here = namespace.eq_ignore_ascii_case(namespace_of_class);
     let instances = match rows {
-        // A single row adds properties to those that follow from the facts.
+        // A lone row adds to what the computer has.
         Some(rows) if rows.len() == 1 && is_here => vec![single(rows.into_iter().next())],
         Some(rows) => rows.into_iter().map(|row| instance(Some(row))).collect(),
         None if is_here && SINGLE.iter().any(|class| is(class)) => vec![single(None)],
         None if is_here && is(TPM) => match computer.tpm.present {
             Some(true) => vec![single(None)],
             Some(false) => Vec::new(),
-            None => return missing("whether there is a TPM", "computer.tpm.present"),
+            None => return lacks("whether there is a TPM", "computer.tpm.present"),
         },
         None if is_here && is(BATTERY) => match computer.battery {
             Some(true) => vec![instance(None)],
             Some(false) => Vec::new(),
-            None => return missing("whether there is a battery", "computer.battery"),
+            None => return lacks("whether there is a battery", "computer.battery"),
         },
         None if is_here && is(ADAPTER) => match &computer.network_adapter {
             Some(adapters) => {
                 adapters.iter().map(|adapter| FactInstance { adapter: Some(adapter), ..instance(None) }).collect()
             }
-            None => return missing("the list of network adapters", "computer.network-adapter"),
+            None => return lacks("which network adapters there are", "computer.network-adapter"),
         },
         None => {
             return Truth::Unknown(format!(
@@ -194,12 +193,12 @@ pub fn evaluate(namespace: &str, query: &str, known: &WmiFacts<'_>) -> Truth {
     parsed.has_result(&instances)
 }
 
-fn missing(what: &str, fact: &str) -> Truth {
+fn lacks(what: &str, fact: &str) -> Truth {
     Truth::Unknown(format!("{what} is not known; add `{fact}`"))
 }
 
-/// Shortens a query for a message.
-fn shorten(query: &str) -> String {
+/// A query as a message shows it.
+fn shortened(query: &str) -> String {
     const MAX: usize = 60;
     match query.char_indices().nth(MAX) {
         Some((at, _)) => format!("{}…", &query[..at]),
@@ -207,16 +206,16 @@ fn shorten(query: &str) -> String {
     }
 }
 
-/// Instance that is derived from facts about the computer, from a row, or both.
+/// An instance that follows from facts about the computer, or a row, or both.
 struct FactInstance<'a> {
     class: &'a str,
-    row: Option<WmiRow>,
-    /// Computer, with `true` if the system of the start is still running.
+    row: Option<Row>,
+    /// The computer, and whether the system that ran at the start still runs.
     computer: Option<(&'a Computer, bool)>,
     adapter: Option<&'a NetworkAdapter>,
 }
 
-impl WmiInstance for FactInstance<'_> {
+impl Instance for FactInstance<'_> {
     fn get(&self, property: &str) -> Property {
         let class = self.class;
         let in_row = |(name, _): &&(String, Property)| name.eq_ignore_ascii_case(property);
@@ -228,10 +227,7 @@ impl WmiInstance for FactInstance<'_> {
         let found = match (self.computer, self.adapter) {
             (_, Some(adapter)) => lookup(&ADAPTER_COLUMNS, class, property, adapter),
             (Some((_, false)), None) if class.eq_ignore_ascii_case(OS) => {
-                return unknown(format!(
-                    "it describes the system at the start, but another one is running; {}",
-                    add_row()
-                ));
+                return unknown(format!("another system than at the start is running; {}", add_row()));
             }
             (Some((computer, _)), None) => lookup(&COLUMNS, class, property, computer),
             (None, None) => None,
@@ -244,7 +240,7 @@ impl WmiInstance for FactInstance<'_> {
     }
 }
 
-/// Returns the key of the fact that a property is derived from, and its value if the fact is known.
+/// The key of the fact that a property follows from, and its value if that is known.
 fn lookup<T>(columns: &[Column<T>], class: &str, property: &str, of: &T) -> Option<(&'static str, Option<Property>)> {
     let column = columns
         .iter()
@@ -266,7 +262,7 @@ mod tests {
             (r"root\cimv2", "Win32_BIOS") => Some(vec![vec![("Version".to_owned(), Property::Text("V1".into()))]]),
             _ => None,
         };
-        match evaluate(namespace, query, &WmiFacts { computer, rows: &rows, is_first_system }) {
+        match answer(namespace, query, &Known { computer, rows: &rows, is_first_system }) {
             Truth::True => "yes".into(),
             Truth::False => "no".into(),
             Truth::Unknown(why) => why,
@@ -343,11 +339,11 @@ mod tests {
             ),
             (
                 "SELECT",
-                "can't parse the WMI query `SELECT`: a property is missing before the end; add `[[wmi]]` with this `query` and its `result`",
+                "the WMI query `SELECT` can't be parsed: a property is missing before its end; add `[[wmi]]` with this `query` and its `result`",
             ),
         ];
         for (query, expected) in cases {
-            assert_eq!(says(DEFAULT_NAMESPACE, query, &computer(), true), expected, "{query}");
+            assert_eq!(says(USUAL_NAMESPACE, query, &computer(), true), expected, "{query}");
         }
         let tpm = "SELECT * FROM Win32_Tpm WHERE IsEnabled_InitialValue = TRUE";
         assert_eq!(says(r"ROOT\CIMV2\Security\MicrosoftTpm", tpm, &computer(), true), "no");
@@ -357,17 +353,17 @@ mod tests {
             "whether there is a TPM is not known; add `computer.tpm.present`"
         );
         assert_eq!(
-            says(DEFAULT_NAMESPACE, "SELECT * FROM Win32_Battery", &nothing, true),
+            says(USUAL_NAMESPACE, "SELECT * FROM Win32_Battery", &nothing, true),
             "whether there is a battery is not known; add `computer.battery`"
         );
         assert_eq!(
             says(
-                DEFAULT_NAMESPACE,
+                USUAL_NAMESPACE,
                 "SELECT * FROM Win32_OperatingSystem WHERE BuildNumber = '22631'",
                 &computer(),
                 false
             ),
-            "`Win32_OperatingSystem.BuildNumber` is not known; it describes the system at the start, but another one is running; add `[[wmi]]` \
+            "`Win32_OperatingSystem.BuildNumber` is not known; another system than at the start is running; add `[[wmi]]` \
              with `class = \"Win32_OperatingSystem\"` and `rows = [{ BuildNumber = … }]`"
         );
     }

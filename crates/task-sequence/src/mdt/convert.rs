@@ -239,7 +239,7 @@ fn sources(element: &Element, with_disabled: bool) -> Vec<Source> {
 
 /// A step of a class that Configuration Manager has as well.
 fn own_class(class: &str, source: &Source) -> Option<Outcome> {
-    let kind = crate::catalog::find_by_class(class)?;
+    let kind = crate::catalog::of_class(class)?;
     let mut draft = Draft::new(kind.name)?;
     for key in kind.keys {
         if let Some(text) = source.variable(key.variable()).or_else(|| source.property(key.property)) {

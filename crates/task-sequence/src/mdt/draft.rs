@@ -1,6 +1,6 @@
 //! Steps that are made of what a step of the toolkit says.
 
-use crate::catalog::{self, Key, ValueType};
+use crate::catalog::{self, Form, Key};
 use crate::read::values::is_variable;
 use crate::xml::{MAX_DESCRIPTION, MAX_NAME, NAMELESS};
 use crate::{Action, Body, Step, Value, Values, is_package};
@@ -14,7 +14,7 @@ pub struct Draft {
 impl Draft {
     /// Begins a step of a type. `None` if the catalog lacks the type.
     pub fn new(kind: &str) -> Option<Self> {
-        let kind = catalog::find(kind)?;
+        let kind = catalog::named(kind)?;
         let (values, variables, omitted) = (Values::new(), Vec::new(), Vec::new());
         let (timeout, success_codes, retries, command) = (None, None, None, None);
         Some(Self { action: Action { kind, values, timeout, success_codes, retries, command, variables, omitted } })
@@ -91,7 +91,7 @@ pub fn step(name: &str, description: &str, body: Body) -> Step {
         condition: None,
         body,
         attributes: Default::default(),
-        places: Default::default(),
+        written: Default::default(),
     }
 }
 
@@ -107,8 +107,8 @@ pub fn table(keys: &'static [Key], pairs: &[(&str, &str)]) -> Values {
 
 /// The keys of the tables that a key of a type holds.
 pub fn keys_of_tables(kind: &str, key: &str) -> &'static [Key] {
-    match catalog::find(kind).and_then(|kind| kind.key(key)).map(|key| &key.value_type) {
-        Some(ValueType::Tables(keys)) => keys,
+    match catalog::named(kind).and_then(|kind| kind.key(key)).map(|key| &key.form) {
+        Some(Form::Tables(keys)) => keys,
         _ => &[],
     }
 }
@@ -120,27 +120,27 @@ fn value(key: &Key, text: &str) -> Option<Value> {
     if text.is_empty() || !key.is_required && key.default.is_some_and(|default| default.eq_ignore_ascii_case(text)) {
         return None;
     }
-    Some(match &key.value_type {
-        ValueType::Text(at_most) => Value::Text((text.chars().count() <= *at_most).then(|| text.to_owned())?),
-        ValueType::Application => Value::Text(text.to_owned()),
-        ValueType::Integer(least, most) => {
+    Some(match &key.form {
+        Form::Text(at_most) => Value::Text((text.chars().count() <= *at_most).then(|| text.to_owned())?),
+        Form::Application => Value::Text(text.to_owned()),
+        Form::Integer(least, most) => {
             let number = text.parse().ok()?;
             Value::Integer((*least..=*most).contains(&number).then_some(number)?)
         }
-        ValueType::Boolean => match text.to_lowercase().as_str() {
+        Form::Boolean => match text.to_lowercase().as_str() {
             "true" | "yes" | "1" => Value::Boolean(true),
             "false" | "no" | "0" => Value::Boolean(false),
             _ => return None,
         },
-        ValueType::Choice(choices) => {
+        Form::Choice(choices) => {
             let is_it = |choice: &&catalog::Choice| {
                 choice.name.eq_ignore_ascii_case(text) || choice.xml.eq_ignore_ascii_case(text)
             };
             Value::Text(choices.iter().find(is_it)?.name.to_owned())
         }
-        ValueType::Package => Value::Text(is_package(text).then(|| text.to_owned())?),
-        ValueType::Variable => Value::Text(is_variable(text).then(|| text.to_owned())?),
-        ValueType::Texts => Value::Texts(text.split([',', ';']).map(|part| part.trim().to_owned()).collect()),
+        Form::Package => Value::Text(is_package(text).then(|| text.to_owned())?),
+        Form::Variable => Value::Text(is_variable(text).then(|| text.to_owned())?),
+        Form::Texts => Value::Texts(text.split([',', ';']).map(|part| part.trim().to_owned()).collect()),
         _ => return None,
     })
 }

@@ -1,6 +1,6 @@
-//! References of a task sequence in a policy.
+//! The references of a task sequence that a policy carries.
 //!
-//! The steps contain passwords, so only IDs and names of steps are copied out of the text.
+//! Its steps hold passwords, so that nothing but IDs and names of steps is copied out of it.
 
 use std::collections::BTreeMap;
 
@@ -9,33 +9,33 @@ use crate::error::{Error, Result};
 use crate::limits::MAX_SEQUENCE_STEPS;
 use crate::xml::ANY_PROGRAM;
 
-/// Maximum number of programs of one package, and of IDs in one step, that are compared.
+/// Programs of one package, and IDs in one step, that are looked at.
 const MAX_PROGRAMS: usize = 50;
 
-/// Task sequence in a policy.
+/// A task sequence in a policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CarriedSequence {
-    /// Number of steps, excluding groups.
+    /// Number of its steps, groups excluded.
     pub n_steps: usize,
-    /// References in the order of their list.
+    /// Its list of references, in order.
     pub references: Vec<PolicyReference>,
 }
 
-/// Reference of a task sequence to content, a program or an application.
+/// A reference of a task sequence to content, a program or an application.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PolicyReference {
     /// ID of the package.
     pub package: Option<String>,
-    /// Program of the package; `*` for another task sequence.
+    /// Program of the package. `*` for another task sequence.
     pub program: Option<String>,
     /// Name of the application.
     pub application: Option<String>,
-    /// Name of the first step whose variables contain the ID and, if there is one, the program.
+    /// Name of the first step with that ID, and the program if there is one, among its variables.
     pub step: Option<String>,
 }
 
 impl PolicyReference {
-    /// Returns the ID that steps use for the target.
+    /// Returns the ID by which steps know the target.
     pub fn id(&self) -> &str {
         self.package.as_deref().or(self.application.as_deref()).unwrap_or_default()
     }
@@ -46,8 +46,7 @@ impl CarriedSequence {
     ///
     /// # Errors
     ///
-    /// Fails if the text is not the XML of a task sequence, for example because a site compressed
-    /// it.
+    /// The text is not the XML of a task sequence, as where a site compressed it.
     pub(super) fn read(text: &str) -> Result<Self> {
         let mut read = Self::default();
         let mut is_sequence = false;
@@ -71,29 +70,27 @@ impl CarriedSequence {
         })?;
         match is_sequence {
             true => read.name_steps(text)?,
-            false => return Err(Error::unsupported("the text is not a task sequence")),
+            false => return Err(Error::unsupported("it is not a task sequence")),
         }
         Ok(read)
     }
 
-    /// Finds the first step of each reference.
-    ///
-    /// This takes a second pass, since the list of references may follow the steps.
+    /// Finds the first step of each reference. The list of references may follow the steps.
     fn name_steps(&mut self, text: &str) -> Result<()> {
         let mut by_id: BTreeMap<String, Vec<&mut PolicyReference>> = BTreeMap::new();
         for reference in &mut self.references {
             let of_id = by_id.entry(reference.id().to_owned()).or_default();
-            // Limited, since every step with the ID is compared with each of them.
+            // Each step with the ID is compared with all of them.
             if of_id.len() < MAX_PROGRAMS {
                 of_id.push(reference);
             }
         }
-        let mut steps: Vec<(usize, StepTexts)> = Vec::new();
+        let mut steps: Vec<(usize, Texts)> = Vec::new();
         walk(text, |path, part, _| {
             match part {
                 Part::Start(element) if path.last().is_some_and(|name| name == "step") => {
                     let name = attribute(element, "name")?.unwrap_or_default();
-                    steps.push((path.len(), StepTexts { name, ..StepTexts::default() }));
+                    steps.push((path.len(), Texts { name, ..Texts::default() }));
                 }
                 Part::Text(value) => {
                     if let Some((_, step)) = steps.last_mut() {
@@ -104,7 +101,7 @@ impl CarriedSequence {
                     let Some((_, step)) = steps.pop() else { return Ok(()) };
                     for id in &step.ids {
                         let references = by_id.get_mut(id).into_iter().flatten();
-                        references.filter(|one| step.contains(one)).for_each(|one| one.step = Some(step.name.clone()));
+                        references.filter(|one| step.makes(one)).for_each(|one| one.step = Some(step.name.clone()));
                     }
                 }
                 _ => {}
@@ -114,20 +111,20 @@ impl CarriedSequence {
     }
 }
 
-/// Texts of a step that are IDs or programs of references.
+/// Texts of a step that are IDs of references or programs of them.
 #[derive(Default)]
-struct StepTexts {
+struct Texts {
     name: String,
     ids: Vec<String>,
     programs: Vec<String>,
 }
 
-impl StepTexts {
+impl Texts {
     fn add(&mut self, text: &str, by_id: &BTreeMap<String, Vec<&mut PolicyReference>>) {
         if self.ids.len() < MAX_PROGRAMS && by_id.contains_key(text) && !self.ids.iter().any(|id| id == text) {
             self.ids.push(text.to_owned());
         }
-        // Consoles write the ID of a package before its program, so the ID is already known here.
+        // The ID of a package comes before its program.
         let mut programs =
             self.ids.iter().filter_map(|id| by_id.get(id)).flatten().filter_map(|one| one.program.as_deref());
         if !self.programs.iter().any(|own| own == text) && programs.any(|program| program == text) {
@@ -135,8 +132,8 @@ impl StepTexts {
         }
     }
 
-    /// Returns `true` if the step contains a reference that has no step yet.
-    fn contains(&self, reference: &PolicyReference) -> bool {
+    /// Returns `true` if the step makes a reference that has no step yet.
+    fn makes(&self, reference: &PolicyReference) -> bool {
         let has_program = |program: &String| program == ANY_PROGRAM || self.programs.contains(program);
         reference.step.is_none() && reference.program.as_ref().is_none_or(has_program)
     }

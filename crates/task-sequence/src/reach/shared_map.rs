@@ -1,14 +1,13 @@
-//! Sorted map whose copies share their entries.
+//! A sorted map whose copies share their entries.
 //!
-//! It is a search tree that is balanced by hashes of its keys (a treap). Copying is free, a change
-//! copies the path to one entry, and a comparison skips shared subtrees: its cost depends on the
-//! differences, not on the sizes.
+//! A search tree that is balanced by hashes of its names (a treap). Copying is free, a change copies the path to one entry,
+//! and comparing two maps skips the subtrees that they share: the cost depends on the differences, not on the sizes.
 
 use std::cmp::Ordering;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
-/// Sorted map from names to values, which is cheap to copy.
+/// A map from names to values.
 #[derive(Clone, Debug)]
 pub struct SharedMap<V>(Tree<V>);
 
@@ -18,9 +17,9 @@ type Tree<V> = Option<Arc<Node<V>>>;
 struct Node<V> {
     name: Arc<str>,
     value: Arc<V>,
-    /// Priority, greater than that of all nodes below.
+    /// Greater than those of the nodes below.
     priority: u64,
-    /// Number of entries in the subtree.
+    /// Number of entries of the subtree.
     len: usize,
     left: Tree<V>,
     right: Tree<V>,
@@ -93,7 +92,7 @@ impl<V: Ord> PartialEq for SharedMap<V> {
 impl<V: Ord> Eq for SharedMap<V> {}
 
 impl<V> Node<V> {
-    /// Copies the node with other subtrees.
+    /// Copies the node over other subtrees.
     fn over(&self, left: Tree<V>, right: Tree<V>) -> Tree<V> {
         let len = 1 + len(&left) + len(&right);
         let (name, value) = (Arc::clone(&self.name), Arc::clone(&self.value));
@@ -121,7 +120,7 @@ fn split<V>(tree: &Tree<V>, name: &str) -> (Tree<V>, Tree<V>, Tree<V>) {
     }
 }
 
-/// Joins two trees. All names of the first are before those of the second.
+/// Joins two trees, the names of the first all before those of the second.
 fn merge<V>(left: &Tree<V>, right: &Tree<V>) -> Tree<V> {
     match (left, right) {
         (None, tree) | (tree, None) => tree.clone(),
@@ -146,13 +145,13 @@ fn collect<'a, V>(tree: &'a Tree<V>, prefix: &str, found: &mut Vec<(&'a str, &'a
     }
 }
 
-/// Part of a tree that remains to be compared.
+/// Part of a tree that is still to be compared.
 enum Rest<'a, V> {
     Tree(&'a Arc<Node<V>>),
     Entry(&'a Node<V>),
 }
 
-/// Compares trees as sequences of their entries.
+/// Compares trees as the sequences of their entries.
 fn compare<V: Ord>(one: &Tree<V>, other: &Tree<V>) -> Ordering {
     let (mut left, mut right) = (Vec::from_iter(one.as_ref().map(Rest::Tree)), Vec::new());
     right.extend(other.as_ref().map(Rest::Tree));
@@ -165,7 +164,7 @@ fn compare<V: Ord>(one: &Tree<V>, other: &Tree<V>) -> Ordering {
                 left.pop();
                 right.pop();
             }
-            // The larger tree may contain the other one as a shared subtree, so open it first.
+            // The larger tree may have the other one in it.
             (Some(Rest::Tree(one)), Some(Rest::Tree(other))) if one.len < other.len => open(&mut right),
             (Some(Rest::Tree(_)), _) => open(&mut left),
             (_, Some(Rest::Tree(_))) => open(&mut right),
@@ -185,7 +184,7 @@ fn compare<V: Ord>(one: &Tree<V>, other: &Tree<V>) -> Ordering {
     }
 }
 
-/// Replaces the tree on top of the stack by its parts, first entry on top.
+/// Replaces the tree on top by its parts, the first of them on top.
 fn open<'a, V>(rest: &mut Vec<Rest<'a, V>>) {
     if let Some(Rest::Tree(node)) = rest.pop() {
         rest.extend(node.right.as_ref().map(Rest::Tree));
@@ -207,7 +206,7 @@ mod tests {
         static COMPARED: Cell<usize> = const { Cell::new(0) };
     }
 
-    /// Value that counts comparisons.
+    /// A value that counts how often it is compared.
     #[derive(Clone, Debug, PartialEq, Eq)]
     struct Counted(usize);
 
@@ -224,7 +223,7 @@ mod tests {
         }
     }
 
-    /// Returns the number of nodes of the first tree that the second does not share.
+    /// Number of nodes of the first tree that the second does not share.
     fn own<V>(one: &Tree<V>, other: &Tree<V>) -> usize {
         fn nodes<V>(tree: &Tree<V>, all: &mut Vec<*const Node<V>>) {
             let Some(node) = tree else { return };

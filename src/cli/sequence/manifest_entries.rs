@@ -1,46 +1,48 @@
-//! Entries of a manifest for all that imported sequences refer to.
+//! Writes manifest entries for the content that imported task sequences refer to.
 
 use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
 
 use crate::foreign_text;
-use crate::sequence::export::ExportedSequence;
+use crate::sequence::export::Exported;
 use crate::sequence::mdt::{Content, ContentKind};
 use crate::sequence::share::DeploymentShare;
 use crate::sequence::{self, Sequence};
 
-/// The names that the console gives of packages.
-pub(super) fn names(one: &ExportedSequence) -> BTreeMap<String, String> {
-    let named = one.packages.iter().filter(|package| !package.name.is_empty());
-    named.map(|package| (package.id.clone(), foreign_text::line(&package.name).into_owned())).collect()
+/// Returns the names of packages in the console, by ID.
+pub(super) fn package_names(one: &Exported) -> BTreeMap<String, String> {
+    let named = one.referred.iter().filter(|referred| !referred.name.is_empty());
+    named.map(|referred| (referred.id.clone(), foreign_text::line(&referred.name).into_owned())).collect()
 }
 
-/// The entries of a manifest for all that sequences refer to, to be filled in, and for the contents of a share.
-pub(super) fn of_all(all: &[ExportedSequence], paths: &[Utf8PathBuf], share: Option<&DeploymentShare>) -> String {
-    let entries = of_sequences(all, paths, share);
+/// Returns manifest entries for all content that task sequences refer to, and for the contents of a deployment share.
+pub(super) fn manifest_entries(all: &[Exported], paths: &[Utf8PathBuf], share: Option<&DeploymentShare>) -> String {
+    let entries = sequence_entries(all, paths, share);
     if entries.is_empty() {
         return String::new();
     }
-    format!("# for the manifest: put in your own paths\n\n{}", entries.join("\n"))
+    format!("# for the manifest; replace the paths with your own\n\n{}", entries.join("\n"))
 }
 
-fn of_sequences(all: &[ExportedSequence], paths: &[Utf8PathBuf], share: Option<&DeploymentShare>) -> Vec<String> {
+fn sequence_entries(all: &[Exported], paths: &[Utf8PathBuf], share: Option<&DeploymentShare>) -> Vec<String> {
     let mut found: BTreeMap<String, String> = BTreeMap::new();
     if let ([one], [path]) = (all, paths) {
         let path = toml::Value::String(path.to_string());
         let image = one.sequence.boot_image.as_ref().map_or(String::new(), |id| {
-            let name = names(one).get(id).map_or(String::new(), |name| format!(" ({})", foreign_text::line(name)));
-            format!(" # its boot image, for `[boot]`, is {id}{name}")
+            let name =
+                package_names(one).get(id).map_or(String::new(), |name| format!(" ({})", foreign_text::line(name)));
+            format!(" # boot image, for `[boot]`: {id}{name}")
         });
         found.insert(String::new(), format!("[task-sequence]{image}\nfile = {path}\n"));
     }
     for one in all {
-        let names = names(one);
+        let names = package_names(one);
         for id in sequence::xml::packages(&one.sequence) {
-            // What the site says counts; else what the step takes it for.
-            let kind = one.packages.iter().find(|package| package.id == id).map(|package| package.kind);
-            let of_step = table_of(&one.sequence, &id);
+            // Type of the package at the site (`SMS_Package.PackageType`); otherwise, the one the step expects.
+            let kind = one.referred.iter().find(|referred| referred.id == id).map(|referred| referred.kind);
+            let of_step = manifest_table(&one.sequence, &id);
+            // 3: driver package, 257: operating system image, 258: boot image, which `[boot]` names instead of a table.
             let table = match (kind, of_step) {
                 (Some(258), _) => continue,
                 (Some(257), _) => "operating-system",
@@ -62,22 +64,23 @@ fn of_sequences(all: &[ExportedSequence], paths: &[Utf8PathBuf], share: Option<&
             let entry = format!(
                 "[[application]]\nid = \"Content_…\" # its content ID: {name}\nmodel-name = {model_name}\nsource = \"applications/…\"\n",
             );
+            // `~` sorts applications after packages.
             found.entry(format!("~{id}")).or_insert(entry);
         }
     }
-    for (id, entry) in share.into_iter().flat_map(of_share) {
+    for (id, entry) in share.into_iter().flat_map(share_entries) {
         found.insert(id, entry);
     }
     found.into_values().collect()
 }
 
-/// The entries for the contents that a share lists, by their IDs.
-fn of_share(share: &DeploymentShare) -> Vec<(String, String)> {
+/// Returns the entries for the contents that a deployment share lists, by ID.
+fn share_entries(share: &DeploymentShare) -> Vec<(String, String)> {
     let listed = share.share.contents().iter().filter(|content| content.is_listed);
-    listed.map(|content| (content.id.clone(), of_content(share, content))).collect()
+    listed.map(|content| (content.id.clone(), content_entry(share, content))).collect()
 }
 
-fn of_content(share: &DeploymentShare, content: &Content) -> String {
+fn content_entry(share: &DeploymentShare, content: &Content) -> String {
     let (table, key) = match content.kind {
         ContentKind::OperatingSystem => ("operating-system", "file"),
         ContentKind::DriverPackage => ("driver-package", "source"),
@@ -88,8 +91,8 @@ fn of_content(share: &DeploymentShare, content: &Content) -> String {
             (path, true) => (path, ""),
             (path, false) => (path, " # not on the share"),
         },
-        // The share keeps drivers by their classes, not by their groups.
-        None => (Utf8PathBuf::from(format!("drivers/{}", content.id)), " # copy these folders of the share there"),
+        // A deployment share stores drivers by device class, not by group, so there is no single folder to name.
+        None => (Utf8PathBuf::from(format!("drivers/{}", content.id)), " # copy these folders from the share"),
     };
     let [shown, path] = [content.id.as_str(), path.as_str()].map(toml::Value::from);
     let name = foreign_text::line(&content.name);
@@ -106,14 +109,14 @@ fn of_content(share: &DeploymentShare, content: &Content) -> String {
     entry
 }
 
-/// The table of a manifest for a package, by the key that names it.
-fn table_of(sequence: &Sequence, id: &str) -> &'static str {
+/// Returns the manifest table for a package, from the key of the step that refers to it.
+fn manifest_table(sequence: &Sequence, id: &str) -> &'static str {
     let steps = sequence.walk();
-    let mut named = steps.iter().filter_map(|(_, step)| step.action()).flat_map(sequence::rules::step_references);
+    let mut named = steps.iter().filter_map(|(_, step)| step.action()).flat_map(sequence::rules::referred);
     named.find(|(_, named, table, _)| *named == id && !table.is_empty()).map_or("package", |(_, _, table, _)| table)
 }
 
-/// The applications that a sequence installs: identity and name.
+/// Returns ID and name of the applications that a task sequence installs.
 fn applications(sequence: &Sequence) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for (_, step) in sequence.walk() {

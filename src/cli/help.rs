@@ -1,0 +1,288 @@
+//! Help of the command line: groups of commands, headings of options, examples and exit codes.
+//!
+//! Lines have at most 80 columns. A test feeds every example to the parser.
+
+use clap::{Command, CommandFactory};
+
+use super::Cli;
+
+/// Heading of the options that choose sites and template values.
+pub(super) const MANIFEST: &str = "Sites and template values";
+/// Heading of the options that decide how media are built.
+pub(super) const BUILD: &str = "Build options";
+/// Heading of the options that every command has.
+pub(super) const GLOBAL: &str = "Global options";
+
+/// Commands in the order of use, below their headings.
+const GROUPS: [(&str, &[&str]); 5] = [
+    ("Start", &["init", "import"]),
+    ("Check and build", &["check", "render", "plan", "apply", "watch"]),
+    ("Finished media", &["inspect", "verify", "diff", "write", "certificate"]),
+    ("Task sequences and images", &["sequence", "simulate", "capture"]),
+    ("Tools", &["cache", "schema", "lsp", "completions"]),
+];
+
+/// Returns the command line with its commands listed in groups, which clap has no setting for.
+pub fn command() -> Command {
+    let command = Cli::command();
+    let (header, literal) = (*command.get_styles().get_header(), *command.get_styles().get_literal());
+    let width = GROUPS.iter().flat_map(|(_, names)| *names).map(|name| name.len()).max().unwrap_or_default();
+    let mut template = "{about-with-newline}\n{usage-heading} {usage}\n".to_owned();
+    for (heading, names) in GROUPS {
+        template += &format!("\n{header}{heading}:{header:#}\n");
+        for name in names {
+            let about = command.find_subcommand(name).and_then(Command::get_about).cloned().unwrap_or_default();
+            template += &format!("  {literal}{name:width$}{literal:#}  {about}\n");
+        }
+    }
+    template += &format!("\n{header}{GLOBAL}:{header:#}\n{{options}}{{after-help}}");
+    command.help_template(template)
+}
+
+/// End of the summary of all commands.
+pub(super) const FOOTER: &str = "Run `tsmedia COMMAND --help` for details and examples of a command.";
+
+/// End of the help of all commands.
+pub(super) const TOP: &str = "\
+Examples:
+  tsmedia init
+  tsmedia check
+  tsmedia plan
+  tsmedia apply
+
+Exit codes:
+  0    success
+  1    failure, or problems found
+  2    changes pending (`plan --detailed-exitcode`)
+  64   wrong usage
+  130  interrupted
+
+Environment:
+  SOURCE_DATE_EPOCH    date of media without a `date`, in seconds since 1970
+  TSMEDIA_CACHE_LIMIT  size limit of the cache's objects, such as `20GB`
+  NO_COLOR             no colours if set
+
+Run `tsmedia COMMAND --help` for details and examples of a command.";
+
+pub(super) const INIT: &str = "\
+Examples:
+  # A stand-alone medium in the current folder
+  tsmedia init
+
+  # A bootable medium in a folder of its own
+  tsmedia init boot-media --kind bootable
+
+  # A task sequence for an existing manifest
+  tsmedia init --template refresh";
+
+pub(super) const IMPORT: &str = "\
+Examples:
+  tsmedia import deploy.iso -o deploy
+  tsmedia import deploy.iso -o deploy --password-from env:MEDIA_PASSWORD";
+
+pub(super) const CHECK: &str = "\
+Examples:
+  tsmedia check
+  tsmedia check media.toml --site BER --expires-within 30d
+
+  # A task sequence by itself
+  tsmedia check sequences/deploy.toml --media-kind stand-alone
+
+  # What a rule means, and all rules
+  tsmedia check --explain weak-password
+  tsmedia check --explain
+
+Exit codes:
+  0  no errors; there may be warnings
+  1  errors";
+
+pub(super) const RENDER: &str = "\
+Examples:
+  tsmedia render --site BER
+  tsmedia render media.toml --var edition=pro --json";
+
+pub(super) const PLAN: &str = "\
+Examples:
+  tsmedia plan
+  tsmedia plan --site BER --verbose
+
+  # Save a plan, review it, apply exactly that
+  tsmedia plan --out plan.json
+  tsmedia apply plan.json
+
+Exit codes:
+  0  done; with --detailed-exitcode, nothing to do
+  1  failure, or problems in the manifest
+  2  with --detailed-exitcode, changes pending";
+
+pub(super) const APPLY: &str = "\
+Examples:
+  tsmedia apply
+  tsmedia apply media.toml --site BER
+  tsmedia apply plan.json
+
+Exit codes:
+  0    all media are up to date
+  1    failure, or problems in the manifest
+  130  interrupted; media are as before, or finished by the next `apply`";
+
+pub(super) const WATCH: &str = "\
+Examples:
+  tsmedia watch
+  tsmedia watch media.toml --site BER
+
+  # Inputs on a network file system
+  tsmedia watch --poll 5
+
+Ctrl-C ends it, with exit code 130.";
+
+pub(super) const INSPECT: &str = "\
+Examples:
+  tsmedia inspect out/win11-BER.iso
+  tsmedia inspect out/win11-BER.iso --files
+  tsmedia inspect images/boot.wim
+  tsmedia inspect boot/bcd
+
+  # Where files are, compared with another build, also as a picture
+  tsmedia inspect --layout out/old.iso out/new.iso --svg layout.svg
+
+  # Variables of a medium with a password
+  tsmedia inspect Variables.dat --password-from env:MEDIA_PASSWORD";
+
+pub(super) const VERIFY: &str = "\
+Examples:
+  tsmedia verify out/win11-BER.iso
+  tsmedia verify out/win11-BER.iso --manifest media.toml
+  tsmedia verify out/disc-1.iso out/disc-2.iso
+  tsmedia verify out/win11-BER.iso --dbx DBXUpdate.bin
+
+Exit codes:
+  0  all media are sound
+  1  faults found, or failure";
+
+pub(super) const DIFF: &str = "\
+Examples:
+  # Finished medium and manifest
+  tsmedia diff out/win11-BER.iso media.toml
+
+  # Last build and manifest
+  tsmedia diff media.record.json --site BER
+
+  # Two media, file by file
+  tsmedia diff old.iso new.iso --verbose
+
+  # Two task sequences, step by step
+  tsmedia diff old/deploy.toml sequences/deploy.toml";
+
+pub(super) const WRITE: &str = "\
+Examples:
+  tsmedia write out/win11-BER.img /dev/sdb --dry-run
+  tsmedia write out/win11-BER.img /dev/sdb
+
+  # Erase a stick with other data; the refusal prints its name
+  tsmedia write out/win11-BER.img /dev/sdb --erase SanDisk_Ultra_4C5300
+
+Exit codes:
+  0  written, read back and found equal
+  1  refused, with nothing written; or failed, as the error says";
+
+pub(super) const CERTIFICATE: &str = "\
+Examples:
+  tsmedia certificate --site BER
+  tsmedia certificate media.toml --json";
+
+pub(super) const SEQUENCE: &str = "\
+Examples:
+  tsmedia sequence import Deploy.zip -o sequences/deploy.toml
+  tsmedia sequence show sequences/deploy.toml
+  tsmedia sequence export sequences/deploy.toml -o deploy.xml";
+
+pub(super) const SEQUENCE_IMPORT: &str = "\
+Examples:
+  tsmedia sequence import Deploy.zip -o sequences/deploy.toml
+
+  # Several task sequences, or a deployment share of MDT
+  tsmedia sequence import All.zip -o sequences
+  tsmedia sequence import DeploymentShare -o sequences
+
+Exit codes:
+  0  all task sequences imported
+  1  some can't be read; the others were imported";
+
+pub(super) const SEQUENCE_EXPORT: &str = "\
+Examples:
+  tsmedia sequence export sequences/deploy.toml -o deploy.xml
+  tsmedia sequence export sequences/deploy.toml --site BER --var edition=pro";
+
+pub(super) const SEQUENCE_SHOW: &str = "\
+Examples:
+  tsmedia sequence show sequences/deploy.toml
+  tsmedia sequence show sequences/deploy.toml --mermaid";
+
+pub(super) const SIMULATE: &str = "\
+From a manifest, the task sequence of each site runs from a medium of its kind,
+with its variables and content. Secrets are not read.
+
+A fact file describes the computer and how steps end. For a task sequence file
+it also says which medium the sequence starts from. A step is marked `?` if the
+facts don't decide whether it runs; the output names the fact to add, and the
+run goes on without the step.
+
+  facts-version = 1
+  media = \"stand-alone\"
+  firmware = \"uefi\"
+
+  [[step]]
+  name = \"Install VPN\"
+  exit-codes = [1]
+
+  [expect]
+  result = \"failure\"
+
+Examples:
+  tsmedia simulate --facts facts/laptop.toml
+  tsmedia simulate sequences/deploy.toml --facts facts/laptop.toml
+  tsmedia simulate --facts facts/laptop.toml --facts facts/tower.toml --matrix
+
+Exit codes:
+  0  all expectations met, or none stated
+  1  expectations not met, or failure";
+
+pub(super) const CAPTURE: &str = "\
+Without --config and --no-exclusions, the exclusions of Windows' own capture
+apply: page files, hiberfil.sys, recycle bins, System Volume Information and
+Windows\\CSC.
+
+Volumes with neither NTFS nor FAT are skipped, as are all volumes on USB. If a
+disk has several volumes, one that can't be read is left out with a warning.
+
+A virtual disk may consist of several files: a backing file, a parent, extents.
+Extents in the folder of their descriptor are read; any other file must be
+allowed with --allow-reference.
+
+Examples:
+  tsmedia capture packages/ -o packages.wim --name Packages
+  tsmedia capture reference.qcow2 -o win11.wim --partition 3
+
+  # Only what changed since the last capture
+  tsmedia capture reference.qcow2 -o win11.wim --update-from win11.wim --force";
+
+pub(super) const CACHE: &str = "\
+Examples:
+  tsmedia cache
+  tsmedia cache --limit 5GB
+  tsmedia cache --clear";
+
+pub(super) const SCHEMA: &str = "\
+Examples:
+  tsmedia schema > media.schema.json
+  tsmedia schema sequence > sequence.schema.json";
+
+pub(super) const LSP: &str = "\
+Examples:
+  tsmedia lsp";
+
+pub(super) const COMPLETIONS: &str = "\
+Examples:
+  tsmedia completions bash > tsmedia.bash
+  tsmedia completions powershell > tsmedia.ps1";
