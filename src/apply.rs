@@ -134,7 +134,7 @@ fn apply_if(
     let mut is_saved = false;
     for change in &mut plan.changes {
         progress.check_cancelled()?;
-        progress.on(&change.name);
+        progress.set_subject(&change.name);
         let stat = looked.get(&change.name).and_then(|looked| looked.stat);
         is_saved |= run.carry_out(change, stat)?;
     }

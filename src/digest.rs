@@ -35,15 +35,15 @@ impl Digests {
     }
 
     /// Computes the given digests of bytes in memory.
-    pub fn hash_kinds(bytes: &[u8], asked: DigestKinds) -> Self {
-        let mut hasher = Hasher::new(asked);
+    pub fn hash_kinds(bytes: &[u8], kinds: DigestKinds) -> Self {
+        let mut hasher = Hasher::new(kinds);
         hasher.update(bytes);
         hasher.finish()
     }
 
     /// Returns whether all requested digests are present.
-    pub fn answer(&self, asked: DigestKinds) -> bool {
-        asked == DigestKinds::Lists || self.sha1.is_some()
+    pub fn contain(&self, kinds: DigestKinds) -> bool {
+        kinds == DigestKinds::Lists || self.sha1.is_some()
     }
 }
 
@@ -81,8 +81,8 @@ pub struct ShaHasher {
 
 impl Hasher {
     /// Returns a hasher without input.
-    pub fn new(asked: DigestKinds) -> Self {
-        Self { blake3: Blake3Hasher::default(), sha: ShaHasher::new(asked) }
+    pub fn new(kinds: DigestKinds) -> Self {
+        Self { blake3: Blake3Hasher::default(), sha: ShaHasher::new(kinds) }
     }
 
     /// Adds the next bytes.
@@ -112,8 +112,8 @@ impl Blake3Hasher {
 
 impl ShaHasher {
     /// Returns a hasher without input.
-    pub fn new(asked: DigestKinds) -> Self {
-        let sha1 = (asked == DigestKinds::Sha1Too).then(sha1::Sha1::new);
+    pub fn new(kinds: DigestKinds) -> Self {
+        let sha1 = (kinds == DigestKinds::Sha1Too).then(sha1::Sha1::new);
         Self { sha256: sha2::Sha256::new(), sha1 }
     }
 
@@ -150,6 +150,6 @@ mod tests {
         assert_eq!(digests.sha1, Some(Sha1::hash(b"abc")));
         assert_eq!(Sha1::hash(b"abc").0[..4], [0xA9, 0x99, 0x3E, 0x36]);
         assert_eq!(Digests::hash(b"abc"), Digests { sha1: None, ..digests });
-        assert!(digests.answer(DigestKinds::Lists) && !Digests::hash(b"abc").answer(DigestKinds::Sha1Too));
+        assert!(digests.contain(DigestKinds::Lists) && !Digests::hash(b"abc").contain(DigestKinds::Sha1Too));
     }
 }

@@ -31,13 +31,13 @@ impl Progress {
     }
 
     /// Sets both numbers, for work whose total changes on the way.
-    pub fn show(&self, done: u64, total: u64) {
+    pub fn set(&self, done: u64, total: u64) {
         self.total.store(total, Ordering::Relaxed);
         self.done.store(done, Ordering::Relaxed);
     }
 
     /// Sets the subject shown with the progress, such as the path of an output. Empty if it is obvious.
-    pub fn on(&self, subject: &str) {
+    pub fn set_subject(&self, subject: &str) {
         subject.clone_into(&mut self.subject.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
@@ -47,7 +47,7 @@ impl Progress {
     }
 
     /// Returns bytes done and bytes to do.
-    pub fn state(&self) -> (u64, u64) {
+    pub fn counts(&self) -> (u64, u64) {
         (self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed))
     }
 

@@ -129,7 +129,7 @@ impl Store {
 
     /// The [digests](Store::digests) of files of which what is asked for is known.
     pub fn known(&self, digest_kinds: DigestKinds) -> impl Fn(&SourceKey) -> Option<Digests> {
-        move |key| self.digests(key).filter(|digests| digests.answer(digest_kinds))
+        move |key| self.digests(key).filter(|digests| digests.contain(digest_kinds))
     }
 
     /// Asks the file system for the time: to be called before sources are read. Without it nothing that is

@@ -40,7 +40,7 @@ pub(super) fn with_bar<T>(
             let mut next_line = Instant::now() + LINE;
             while !is_done.load(Ordering::Acquire) {
                 let now = Instant::now();
-                let (done, total) = progress.state();
+                let (done, total) = progress.counts();
                 pace.record(now, done, total);
                 let subject = progress.subject();
                 match &bar {

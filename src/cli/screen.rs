@@ -198,7 +198,7 @@ impl Screen {
     pub fn with_progress<T>(&self, doing: &str, work: impl FnOnce(&Progress) -> T) -> T {
         self.catch_interrupts();
         self.progress.start(0);
-        self.progress.on("");
+        self.progress.set_subject("");
         let terminal = self.is_terminal.then(|| self.widths[1].unwrap_or(self.style.width));
         bar::with_bar(doing, &self.progress, terminal, |line| self.status(line), work)
     }

@@ -1,4 +1,4 @@
-//! Prints a boot store (BCD) in the form of `bcdedit /enum all`, and as JSON. Elements without a known name are shown by
+//! Formats a boot store (BCD) in the form of `bcdedit /enum all`, and as JSON. Elements without a known name are shown by
 //! their number and bytes.
 
 use serde_json::{Value as Json, json};
@@ -24,7 +24,7 @@ pub struct MediumBootStore {
     pub read: Result<BcdStore>,
 }
 
-/// Prints a boot store with its objects in the order of `bcdedit`, applications first.
+/// Formats a boot store with its objects in the order of `bcdedit`, applications first.
 pub fn boot_store(store: &BcdStore, is_dirty: bool) -> Page {
     let mut page = Page::default();
     for (n, object) in sorted(store).into_iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Prints the contents of caches.
+//! Formats the contents of caches.
 
 use serde_json::{Value, json};
 
@@ -6,7 +6,7 @@ use super::{Page, counted};
 use crate::size::Size;
 use crate::store::CacheContents;
 
-/// Prints the size of each cache and of its parts.
+/// Formats the size of each cache and of its parts.
 pub fn cache(caches: &[CacheContents]) -> Page {
     let mut page = Page::default();
     for cache in caches {

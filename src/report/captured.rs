@@ -1,4 +1,4 @@
-//! Prints the result of a capture.
+//! Formats the result of a capture.
 
 use camino::Utf8Path;
 use serde_json::{Value as Json, json};
@@ -10,14 +10,14 @@ use crate::size::Size;
 /// Maximum number of left-out files listed for each image.
 const MAX_LEFT_OUT: usize = 10;
 
-/// Prints the images of a capture, the files left out, and the WIM file.
+/// Formats the images of a capture, the files left out, and the WIM file.
 pub fn captured(captured: &Captured, target: &Utf8Path) -> Page {
     let mut page = images(captured);
     page.row("created   ", format!("{target} ({})", Size(captured.len)));
     page
 }
 
-/// Prints the images of a capture and the files left out.
+/// Formats the images of a capture and the files left out.
 pub fn images(captured: &Captured) -> Page {
     let mut page = Page::default();
     for image in &captured.images {

@@ -36,7 +36,7 @@ struct LineShare {
 /// Lines that each list gets first, before any list gets more: headings, items, details.
 const FIRST_SHARES: [usize; 3] = [4, 8, 6];
 
-/// Prints sections, each after an empty line, in at most `n_lines` lines if given.
+/// Formats sections, each after an empty line, in at most `n_lines` lines if given.
 pub(super) fn condense(sections: &[ReportSection], n_lines: Option<usize>) -> Page {
     let mut page = Page::default();
     let n_all: usize = sections.iter().map(n_lines_of).sum();

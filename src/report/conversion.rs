@@ -1,4 +1,4 @@
-//! Prints the report of converting a task sequence of the Microsoft Deployment Toolkit.
+//! Formats the report of converting a task sequence of the Microsoft Deployment Toolkit.
 
 use super::{Page, counted};
 use crate::sequence::mdt::{Conversion, Fate, StepReport};
@@ -14,7 +14,7 @@ const FATES: [(Fate, &str); 5] = [
 /// Width of the first column.
 const COLUMN: usize = 12;
 
-/// Prints each step on a line, and the work left to do for it on another.
+/// Formats each step on a line, and the work left to do for it on another.
 pub fn conversion(conversion: &Conversion) -> Page {
     let mut page = Page::default();
     let count = |fate: Fate| conversion.steps.iter().filter(|step| step.fate == fate).count();

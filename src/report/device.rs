@@ -1,4 +1,4 @@
-//! Prints the stick that `write` is given: its contents, the reasons to refuse it, and the result.
+//! Formats the stick that `write` is given: its contents, the reasons to refuse it, and the result.
 
 use serde_json::{Value as Json, json};
 
@@ -16,7 +16,7 @@ use crate::size::Size;
 /// Maximum number of foreign files listed.
 const MAX_FOREIGN: usize = 5;
 
-/// Prints the name, size and contents of a disk.
+/// Formats the name, size and contents of a disk.
 pub fn target(target: &DeviceTarget, contents: Option<&DriveContents>) -> Page {
     let disk = &target.disk;
     let nameless = if target.is_device { "a disk without a model name" } else { "a file in place of a disk" };
@@ -129,7 +129,7 @@ fn refusal_text(refusal: &DiskRefusal, target: &DeviceTarget, line: &str) -> (St
     }
 }
 
-/// Prints what would be written to the disk.
+/// Describes what would be written to the disk.
 pub fn intent(status: DriveStatus, len: u64, target: &DeviceTarget, contents: &DriveContents) -> Page {
     let len = Size(len);
     Page::of_line(match status {

@@ -1,4 +1,4 @@
-//! Prints the differences between two media.
+//! Formats the differences between two media as text and JSON.
 //!
 //! The text starts with a summary and the names of the media, and fits a screen; with `verbose` it lists every file with
 //! its digests. The JSON has everything.
@@ -17,7 +17,7 @@ const MAX_LINES: usize = 20;
 /// Maximum number of files listed in a group.
 const MAX_FILES: usize = 5;
 
-/// Prints a difference. `sides` are the names of the two media.
+/// Formats a difference. `sides` are the names of the two media.
 pub fn text(diff: &Diff, sides: [&str; 2], verbose: bool) -> Page {
     let mut page = Page::of_line(summary(diff));
     page.gap();
@@ -104,7 +104,7 @@ fn value(change: &ValueChange) -> String {
     }
 }
 
-/// Prints a group in at most `n_lines` lines.
+/// Formats a group in at most `n_lines` lines.
 fn write_group(page: &mut Page, group: &Group, verbose: bool, n_lines: usize) {
     let name = match (&group.title, group.path.as_str()) {
         (Some(title), _) => title,

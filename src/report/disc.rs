@@ -1,4 +1,4 @@
-//! Prints how full a disc of a media set is, and its contents.
+//! Formats the contents of a disc of a media set, and how full it is.
 
 use serde_json::{Value, json};
 

@@ -1,16 +1,16 @@
-//! Prints errors and warnings with their causes and help.
+//! Formats errors and warnings with their causes and help.
 
 use std::error::Error as _;
 
 use super::Page;
 use crate::error::{Error, advice_of};
 
-/// Prints an error, its causes and its help.
+/// Formats an error, its causes and its help.
 pub fn failure(error: &Error) -> Page {
     error_page("error: ", error)
 }
 
-/// Prints an error that does not end the command.
+/// Formats an error that does not end the command.
 pub fn warning(error: &Error) -> Page {
     error_page("warning: ", error)
 }

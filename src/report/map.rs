@@ -1,4 +1,4 @@
-//! Prints the layout of a medium, and compares it with that of another.
+//! Formats the layout of a medium, and compares it with that of another.
 
 use serde_json::{Value as Json, json};
 
@@ -16,7 +16,7 @@ pub struct ComparedMap<'a> {
     pub marks: &'a Marks,
 }
 
-/// Prints a row for each region, then the totals.
+/// Formats a row for each region, then the totals.
 pub fn text(map: &Map, other: Option<&ComparedMap>) -> Page {
     let mut rows = vec![["offset", "length", "used", "slack", "files", "what"].map(str::to_owned)];
     rows.extend(map.regions.iter().map(|region| {

@@ -1,4 +1,4 @@
-//! Prints a finished medium or a WIM file.
+//! Formats a finished medium or a WIM file.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +45,7 @@ impl MediumDetails {
     }
 }
 
-/// Prints a finished medium, with every file if `with_files` is set.
+/// Formats a finished medium, with every file if `with_files` is set.
 pub fn parsed_medium(parsed: &ParsedMedium, details: &MediumDetails, with_files: bool) -> Page {
     match parsed {
         ParsedMedium::Disc(disc) => disc_text(disc, details, with_files),
@@ -293,7 +293,7 @@ pub struct WimDetails {
     pub missing: BTreeMap<u32, MissingContents>,
 }
 
-/// Prints a WIM file.
+/// Formats a WIM file.
 pub fn wim(wim: &Wim, details: &WimDetails) -> Page {
     let facts = wim.facts();
     let started = match facts.boot_index {
@@ -349,7 +349,7 @@ pub fn wim_json(wim: &Wim, details: &WimDetails) -> Json {
 /// Maximum width of the keys of a table; media can have keys of any length.
 const MAX_KEY: usize = 24;
 
-/// Prints rows of keys and values, with the values aligned.
+/// Formats rows of keys and values, with the values aligned.
 pub(super) fn table(rows: &[(String, String)]) -> Page {
     let width = rows.iter().map(|(key, _)| key.len()).max().unwrap_or(0).min(MAX_KEY);
     let mut page = Page::default();

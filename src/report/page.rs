@@ -96,7 +96,7 @@ pub(super) fn wrapped(start: &str, hang: usize, text: &str, width: usize) -> Str
     let mut is_first = true;
     for word in split_words(text, width.saturating_sub(hang)) {
         let needed = columns(word);
-        // The first word stays behind the start of the line, unless it only fits below.
+        // The first word stays on the line of `start`, unless it only fits below.
         if !is_first && at + 1 + needed <= width {
             lines.push(' ');
             at += 1;

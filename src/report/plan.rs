@@ -1,4 +1,4 @@
-//! Prints a plan.
+//! Formats a plan as text and JSON.
 //!
 //! The text starts with a summary, followed by each action with its reasons. Outputs with the same action and reasons are
 //! grouped, and the contents of discs follow the reasons. The JSON has everything.
@@ -11,7 +11,7 @@ use crate::output::Prompt;
 use crate::plan::{Action, Plan, PlannedChange};
 use crate::size::Size;
 
-/// Prints a plan, in at most `n_lines` lines if given.
+/// Formats a plan, in at most `n_lines` lines if given.
 pub fn text(plan: &Plan, n_lines: Option<usize>) -> Page {
     let mut sections: Vec<(&PlannedChange, ReportSection)> = Vec::new();
     for change in &plan.changes {

@@ -1,4 +1,4 @@
-//! Prints policies of a site: IDs, names, versions and references.
+//! Formats policies of a site: IDs, names, versions and references.
 
 use serde_json::{Value as Json, json};
 

@@ -1,4 +1,4 @@
-//! Prints problems with the lines that cause them.
+//! Formats problems with the lines that cause them.
 //!
 //! miette draws lines of one text, but a problem may have labels in several (a manifest and its profile). So the texts of
 //! a problem are presented to miette as one, at addresses far apart, each under its own name.

@@ -1,4 +1,4 @@
-//! Prints boot programs and their signatures.
+//! Formats boot programs and their signatures.
 
 use serde_json::{Value as Json, json};
 
@@ -51,7 +51,7 @@ fn signer(signature: &Signature) -> String {
     }
 }
 
-/// Prints a boot program with its signatures and certificates.
+/// Formats a boot program with its signatures and certificates.
 pub fn program(program: &BootProgram) -> Page {
     let kind = if program.is_application { "EFI application" } else { "PE file, not an EFI application" };
     let mut rows = vec![("form", format!("{kind}, for {}", program.processors()))];

@@ -1,4 +1,4 @@
-//! Prints the reasons of a plan: a line each, with its files below.
+//! Formats the reasons of a plan: a line each, with its files below.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! Prints rules: the explanation of one, the list of all, and those whose severity a manifest lowers.
+//! Formats rules: the explanation of one, the list of all, and those whose severity a manifest lowers.
 
 use serde_json::{Value as Json, json};
 
@@ -7,7 +7,7 @@ use crate::rule::{Rule, page as address};
 
 use super::{Page, counted};
 
-/// Prints the explanation of a rule with its sources.
+/// Formats the explanation of a rule with its sources.
 pub fn rule(rule: Rule) -> Page {
     let mut page = Page::of_line(format!("{}[{rule}]: {}", rule.severity(), rule.title()));
     page.gap();

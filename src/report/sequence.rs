@@ -1,4 +1,4 @@
-//! Prints task sequences as trees, pictures and flow charts, and the differences between two.
+//! Formats task sequences as trees, pictures and flow charts, and the differences between two.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use crate::sequence::catalog::Environment;
 use crate::sequence::difference::{Difference, Kind};
 use crate::sequence::{Body, Sequence, Step};
 
-/// Prints a task sequence as a tree.
+/// Formats a task sequence as a tree.
 pub fn tree(sequence: &Sequence) -> Page {
     fn below(steps: &[Step], indent: &str, page: &mut Page) {
         for (at, step) in steps.iter().enumerate() {
@@ -200,7 +200,7 @@ pub fn svg(sequence: &Sequence) -> String {
     svg + "</svg>\n"
 }
 
-/// Prints the differences between two task sequences, a step per line.
+/// Formats the differences between two task sequences, a step per line.
 pub fn differences(differences: &[Difference]) -> Page {
     let mut page = Page::default();
     for Difference { path, kind } in differences {

@@ -1,4 +1,4 @@
-//! Prints simulated runs of a task sequence.
+//! Formats simulated runs of a task sequence.
 
 use serde_json::{Value as Json, json};
 
@@ -14,7 +14,7 @@ const MAX_WIDTH: usize = 80;
 /// Maximum number of uncertain steps listed with the result they lead to.
 const MAX_ALTERNATIVES: usize = 8;
 
-/// Prints a run step by step.
+/// Formats a run step by step.
 pub fn trace(title: &str, trace: &Trace) -> Page {
     let mut page = Page::of_line(title);
     for entry in &trace.entries {
@@ -51,7 +51,7 @@ pub fn trace(title: &str, trace: &Trace) -> Page {
     page
 }
 
-/// Prints a table of runs: a row for each step, a column for each run. Uses `width` columns if possible.
+/// Formats a table of runs: a row for each step, a column for each run. Uses `width` columns if possible.
 pub fn matrix(names: &[String], traces: &[&Trace], width: Option<usize>) -> Page {
     let width = width.unwrap_or(MAX_WIDTH);
     // Up to 60 % of the width is for the names of steps.
@@ -125,7 +125,7 @@ fn table(header: &[String], rows: &[Vec<String>]) -> Vec<String> {
     all().map(line).collect()
 }
 
-/// Prints the expectations that a run did not meet.
+/// Formats the expectations that a run did not meet.
 pub fn unmet(name: &str, unmet: &[Unmet]) -> Page {
     let mut page = Page::default();
     unmet.iter().for_each(|one| page.row("unmet  ", format!("{name}: `{}`: {}", one.key, one.message)));

@@ -1,4 +1,4 @@
-//! Prints why a saved plan is out of date, output by output.
+//! Formats the changes that made a saved plan out of date, output by output.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::plan::ExistingFile;
 use crate::plan::saved::StaleTarget;
 use crate::size::Size;
 
-/// Prints the changes since a plan was saved, in at most `n_lines` lines if given.
+/// Formats the changes since a plan was saved, in at most `n_lines` lines if given.
 pub fn stale_plan(moved: &[StaleTarget], n_lines: Option<usize>) -> Page {
     let mut sections: Vec<(&StaleTarget, ReportSection)> = Vec::new();
     for moved in moved {

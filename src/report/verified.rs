@@ -1,4 +1,4 @@
-//! Prints the faults that `verify` found.
+//! Formats the faults that `verify` found.
 
 use serde_json::{Value as Json, json};
 
@@ -9,7 +9,7 @@ use crate::size::Size;
 use crate::verify::set::SetFault;
 use crate::verify::{MediumFault, Verified};
 
-/// Prints a fault in one line.
+/// Formats a fault in one line.
 pub fn fault(fault: &MediumFault) -> Page {
     let (word, text) = match fault {
         MediumFault::CutOff { len, needed } => {
@@ -41,7 +41,7 @@ pub fn fault(fault: &MediumFault) -> Page {
     page
 }
 
-/// Prints a fault of a media set in one line.
+/// Formats a fault of a media set in one line.
 pub fn set_fault(fault: &SetFault) -> Page {
     let (word, text) = match fault {
         SetFault::Missing { set, number } => ("missing", format!("disc {number} of the set {set}")),

@@ -1,4 +1,4 @@
-//! Prints the Windows in an image: version, components, drivers.
+//! Formats the version, components and drivers of Windows in an image.
 
 use serde_json::{Value as Json, json};
 

@@ -94,7 +94,7 @@ impl Copying<'_> {
         let mut n_flushed = 0;
         while !is_done.load(Ordering::Acquire) {
             thread::park_timeout(FLUSH_PAUSE);
-            let (n_written, _) = self.progress.state();
+            let (n_written, _) = self.progress.counts();
             if n_written < n_flushed + FLUSH_LEN {
                 continue;
             }

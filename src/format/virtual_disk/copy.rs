@@ -42,7 +42,7 @@ impl<'a> RawCopy<'a> {
     pub fn write(&mut self, source: &File, run: DiskRun, base: u64) -> Result<()> {
         let at = base.saturating_add(run.at);
         let len = run.len.min(self.len.saturating_sub(at));
-        self.progress.show(at.saturating_add(len).min(self.len), self.len);
+        self.progress.set(at.saturating_add(len).min(self.len), self.len);
         match run.from {
             RunSource::File(offset) => self.copy(source, offset, at, len),
             RunSource::Packed { offset, len: packed_len, packing } => {
@@ -70,7 +70,7 @@ impl<'a> RawCopy<'a> {
                 break;
             }
             let hole = rustix::fs::seek(source, SeekFrom::Hole(data)).unwrap_or(end).clamp(data + 1, end);
-            self.progress.show(at + (hole - offset), self.len);
+            self.progress.set(at + (hole - offset), self.len);
             self.copy(source, data, at + (data - offset), hole - data)?;
             from = hole;
         }

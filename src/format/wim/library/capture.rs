@@ -363,7 +363,7 @@ unsafe extern "C" fn on_progress(
             sys::wimlib_progress_msg_WIMLIB_PROGRESS_MSG_SCAN_DENTRY => watch.on_scanned(&(*info).scan),
             sys::wimlib_progress_msg_WIMLIB_PROGRESS_MSG_WRITE_STREAMS => {
                 let streams = &(*info).write_streams;
-                watch.progress.show(streams.completed_bytes, streams.total_bytes);
+                watch.progress.set(streams.completed_bytes, streams.total_bytes);
             }
             sys::wimlib_progress_msg_WIMLIB_PROGRESS_MSG_HANDLE_ERROR if watch.unreadable.is_none() => {
                 watch.unreadable = copy_text((*info).handle_error.path);
